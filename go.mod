@@ -1,0 +1,3 @@
+module github.com/mythos-project/mythos
+
+go 1.26

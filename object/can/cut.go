@@ -1,0 +1,124 @@
+package can
+
+import "fmt"
+
+// Mask names fields of a struct, for [Without]. A nil entry takes the whole
+// field; any other entry reaches into the field's value, which is a struct or a
+// list of structs, and takes the fields named there.
+type Mask map[uint64]Mask
+
+// Without returns the canonical struct data without the fields in mask. Fields
+// that are absent are no error; unknown fields stay. This is how ids and
+// signatures are computed over received bytes (spec/objects.md#ids).
+func Without(data []byte, mask Mask) ([]byte, error) {
+	r := Reader{buf: data}
+	out, err := without(&r, make([]byte, 0, len(data)), mask)
+	if err != nil {
+		return nil, err
+	}
+	return out, r.End()
+}
+
+func without(r *Reader, dst []byte, mask Mask) ([]byte, error) {
+	if t, err := r.Peek(); err != nil {
+		return nil, err
+	} else if t == TagList {
+		return withoutEach(r, dst, mask)
+	}
+	n, err := r.Map()
+	if err != nil {
+		return nil, err
+	}
+	body := make([]byte, 0, len(r.buf)-r.off)
+	kept := 0
+	var prev []byte
+	for range n {
+		num, key, err := r.fieldKey(prev)
+		if err != nil {
+			return nil, err
+		}
+		prev = key
+		inner, named := mask[num]
+		if named && inner == nil {
+			if _, err := r.Skip(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		kept++
+		body = append(body, key...)
+		if named {
+			body, err = without(r, body, inner)
+		} else {
+			var v []byte
+			v, err = r.Skip()
+			body = append(body, v...)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	r.Leave()
+	return append(appendMap(dst, kept), body...), nil
+}
+
+func withoutEach(r *Reader, dst []byte, mask Mask) ([]byte, error) {
+	n, err := r.List()
+	if err != nil {
+		return nil, err
+	}
+	dst = appendList(dst, n)
+	for range n {
+		if dst, err = without(r, dst, mask); err != nil {
+			return nil, err
+		}
+	}
+	r.Leave()
+	return dst, nil
+}
+
+// fieldKey reads a struct's next key: its number and its encoding.
+func (r *Reader) fieldKey(prev []byte) (uint64, []byte, error) {
+	start := r.off
+	num, err := r.Uint()
+	if err != nil {
+		return 0, nil, err
+	}
+	key := r.buf[start:r.off]
+	return num, key, r.ordered(prev, key, start)
+}
+
+// Field returns the encoding of one field of the canonical struct data, or nil
+// when it is absent.
+func Field(data []byte, num uint64) ([]byte, error) {
+	r := Reader{buf: data}
+	n, err := r.Map()
+	if err != nil {
+		return nil, err
+	}
+	var prev, found []byte
+	for range n {
+		k, key, err := r.fieldKey(prev)
+		if err != nil {
+			return nil, err
+		}
+		prev = key
+		v, err := r.Skip()
+		if err != nil {
+			return nil, err
+		}
+		if k == num {
+			found = v
+		}
+	}
+	r.Leave()
+	return found, r.End()
+}
+
+// FieldNumberError reports a struct tag that declares no valid field number; it
+// is a programming error that [TypeOf] panics with.
+type FieldNumberError struct{ Struct, Field, Tag string }
+
+func (e *FieldNumberError) Error() string {
+	return fmt.Sprintf("can: struct %s, field %s: bad tag %q", e.Struct, e.Field, e.Tag)
+}

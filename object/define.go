@@ -1,0 +1,195 @@
+package object
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// ErrID means that the id an object carries is not the id of its bytes.
+var ErrID = errors.New("id does not match the object's bytes")
+
+// ErrInvalid means that an object breaks a field rule of the specification.
+var ErrInvalid = errors.New("invalid field")
+
+// Checker is a value with field rules of its own (ranges, lengths, enumerations)
+// beyond what its Go type says.
+type Checker interface{ Check() error }
+
+// Struct describes a struct type of the protocol to code that treats all types
+// alike: the command line, the conformance runner, fsck. Make one with Define.
+type Struct struct {
+	Name string    // as in the specification, "Receipt"
+	Type *can.Type // field numbers, names and types
+	Rule Rule
+}
+
+// Rule is how objects of a type are identified and signed. Zero numbers mean
+// that the type has no such field.
+type Rule struct {
+	Mask    can.Mask // what the id leaves out; nil: nothing
+	IDField uint64   // the field that carries the object's own id
+	Signer  uint64   // the field that names the signing agent
+	Sig     uint64   // the field with the Signature over the id
+}
+
+// Define describes the protocol struct T, a Go struct with can tags.
+func Define[T any](name string, rule Rule) Struct {
+	return Struct{Name: name, Type: can.TypeOf(reflect.TypeFor[T]()), Rule: rule}
+}
+
+// ID computes the id of an object from its canonical bytes: the hash of them
+// without the fields of the mask (spec/objects.md#ids).
+func (r Rule) ID(raw []byte) (Hash, error) {
+	if r.Mask == nil {
+		return Sum(raw), nil
+	}
+	cut, err := can.Without(raw, r.Mask)
+	if err != nil {
+		return Hash{}, err
+	}
+	return Sum(cut), nil
+}
+
+// IDOf encodes a new object and computes its id. Received objects are
+// identified by their bytes instead, with [Rule.ID].
+func (r Rule) IDOf(v any) (Hash, error) {
+	raw, err := can.Marshal(v)
+	if err != nil {
+		return Hash{}, err
+	}
+	return r.ID(raw)
+}
+
+// Decode reads canonical bytes into a new T and checks its field rules. It does
+// not check ids or signatures.
+func Decode[T any](raw []byte) (*T, error) {
+	v := new(T)
+	if err := can.Unmarshal(raw, v); err != nil {
+		return nil, err
+	}
+	return v, CheckAll(v)
+}
+
+// Open is Decode, and checks that the id the object carries is that of its
+// bytes. It returns the id.
+func Open[T any](raw []byte, rule Rule) (*T, Hash, error) {
+	v, err := Decode[T](raw)
+	if err != nil {
+		return nil, Hash{}, err
+	}
+	id, err := rule.CheckID(raw)
+	return v, id, err
+}
+
+// CheckID computes the id of a canonical object and compares it with the one it
+// carries, where the type carries one.
+func (r Rule) CheckID(raw []byte) (Hash, error) {
+	id, err := r.ID(raw)
+	if err != nil || r.IDField == 0 {
+		return id, err
+	}
+	field, err := can.Field(raw, r.IDField)
+	if err != nil {
+		return Hash{}, err
+	}
+	var carried Hash
+	if err := can.Unmarshal(field, &carried); err != nil {
+		return Hash{}, err
+	}
+	if carried != id {
+		return Hash{}, fmt.Errorf("%w: it carries %s, its bytes give %s", ErrID, carried, id)
+	}
+	return id, nil
+}
+
+// Check decodes canonical bytes as the struct and checks every field rule, its
+// nested values included, and the id.
+func (s Struct) Check(raw []byte) error {
+	v := reflect.New(s.Type.Go)
+	if err := can.Unmarshal(raw, v.Interface()); err != nil {
+		return err
+	}
+	if err := CheckAll(v.Interface()); err != nil {
+		return err
+	}
+	_, err := s.Rule.CheckID(raw)
+	return err
+}
+
+// CheckAll runs the field rules of v, a pointer to a mapped struct, and of every
+// value inside it, innermost first. Errors wrap ErrInvalid and name the path.
+func CheckAll(v any) error {
+	rv := reflect.ValueOf(v)
+	return checkValue(rv.Elem(), can.TypeOf(rv.Type().Elem()), "")
+}
+
+func checkValue(v reflect.Value, t *can.Type, path string) error {
+	switch t.Kind {
+	case can.KindStruct:
+		if err := checkFields(v, t, path); err != nil {
+			return err
+		}
+	case can.KindList:
+		if t.Elem.Kind == can.KindStruct {
+			for i := range v.Len() {
+				if err := checkValue(v.Index(i), t.Elem, fmt.Sprintf("%s[%d]", path, i)); err != nil {
+					return err
+				}
+			}
+		}
+	case can.KindMap:
+		for it := v.MapRange(); it.Next() && t.Elem.Kind == can.KindStruct; {
+			elem := reflect.New(t.Elem.Go).Elem()
+			elem.Set(it.Value())
+			if err := checkValue(elem, t.Elem, fmt.Sprintf("%s[%v]", path, it.Key())); err != nil {
+				return err
+			}
+		}
+	}
+	return checkSelf(v, path)
+}
+
+func checkFields(v reflect.Value, t *can.Type, path string) error {
+	for i := range t.Fields {
+		f := &t.Fields[i]
+		fv := f.Value(v)
+		if fv.Kind() == reflect.Pointer {
+			if fv.IsNil() {
+				continue
+			}
+			fv = fv.Elem()
+		}
+		if err := checkValue(fv, f.Type, joinPath(path, f.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func joinPath(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func checkSelf(v reflect.Value, path string) error {
+	if !v.CanAddr() {
+		return nil
+	}
+	c, ok := v.Addr().Interface().(Checker)
+	if !ok {
+		return nil
+	}
+	err := c.Check()
+	switch {
+	case err == nil:
+		return nil
+	case path == "":
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return fmt.Errorf("%w: %s: %w", ErrInvalid, path, err)
+}

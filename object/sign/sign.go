@@ -1,0 +1,96 @@
+// Package sign makes and checks the Ed25519 signatures of MYTHOS
+// (spec/objects.md#signatures). A signature signs the 32 raw bytes of an
+// object's id; packets sign their framing (spec/wire.md).
+package sign
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// ErrSignature means that a signature does not verify.
+var ErrSignature = errors.New("signature does not verify")
+
+// ErrNoSigner means that nothing names the key that a signature was made with.
+var ErrNoSigner = errors.New("no known key for this signature")
+
+// Signer signs as one agent.
+type Signer interface {
+	Agent() object.AgentID
+	Sign(message []byte) ([64]byte, error)
+}
+
+// Key is an Ed25519 private key with the hint its agent goes by. It is a Signer.
+type Key struct {
+	private ed25519.PrivateKey
+	hint    string
+}
+
+var _ Signer = (*Key)(nil)
+
+// Generate makes a new key from the system's random source.
+func Generate(hint string) (*Key, error) {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("generate key: %w", err)
+	}
+	return &Key{private, hint}, nil
+}
+
+// FromSeed makes the key of a 32-byte Ed25519 seed.
+func FromSeed(seed [32]byte, hint string) *Key {
+	return &Key{ed25519.NewKeyFromSeed(seed[:]), hint}
+}
+
+// Seed returns the 32 secret bytes, for storing the key.
+func (k *Key) Seed() [32]byte { return [32]byte(k.private.Seed()) }
+
+// Agent is the public identity, hint included.
+func (k *Key) Agent() object.AgentID {
+	return object.AgentID{Scheme: object.Ed25519, Key: [32]byte(k.private[32:]), Hint: k.hint}
+}
+
+// Sign signs message. It never fails.
+func (k *Key) Sign(message []byte) ([64]byte, error) {
+	return [64]byte(ed25519.Sign(k.private, message)), nil
+}
+
+// String hides the secret from logs.
+func (k *Key) String() string { return "key of " + k.Agent().String() }
+
+// ID signs an object's id and names the key that did.
+func ID(s Signer, id object.Hash) (object.Signature, error) {
+	sig, err := s.Sign(id.Sum[:])
+	if err != nil {
+		return object.Signature{}, fmt.Errorf("sign %s: %w", id.Short(), err)
+	}
+	keyID := s.Agent().KeyID()
+	return object.Signature{Alg: object.Ed25519, KeyID: &keyID, Sig: sig}, nil
+}
+
+// Verify checks agent's signature over message. The error wraps ErrSignature.
+func Verify(agent object.AgentID, message []byte, sig [64]byte) error {
+	if err := agent.Check(); err != nil {
+		return err
+	}
+	if !ed25519.Verify(agent.Key[:], message, sig[:]) {
+		return fmt.Errorf("%w: by %s", ErrSignature, agent)
+	}
+	return nil
+}
+
+// VerifyID checks agent's signature over an object's id; a key id in the
+// signature must be agent's.
+func VerifyID(agent object.AgentID, id object.Hash, sig object.Signature) error {
+	if err := sig.Check(); err != nil {
+		return err
+	}
+	if sig.KeyID != nil && *sig.KeyID != agent.KeyID() {
+		return fmt.Errorf("%w: it names key %s, the signer is %s", ErrSignature, sig.KeyID.Short(), agent)
+	}
+	return Verify(agent, id.Sum[:], sig.Sig)
+}
