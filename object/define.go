@@ -105,14 +105,19 @@ func (r Rule) CheckID(raw []byte) (Hash, error) {
 	return id, nil
 }
 
-// Check decodes canonical bytes as the struct and checks every field rule, its
-// nested values included, and the id.
-func (s Struct) Check(raw []byte) error {
+// Fields decodes canonical bytes as the struct and checks every field rule, its
+// nested values included.
+func (s Struct) Fields(raw []byte) error {
 	v := reflect.New(s.Type.Go)
 	if err := can.Unmarshal(raw, v.Interface()); err != nil {
 		return err
 	}
-	if err := CheckAll(v.Interface()); err != nil {
+	return CheckAll(v.Interface())
+}
+
+// Check is Fields, and checks that the id the object carries is that of its bytes.
+func (s Struct) Check(raw []byte) error {
+	if err := s.Fields(raw); err != nil {
 		return err
 	}
 	_, err := s.Rule.CheckID(raw)

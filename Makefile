@@ -1,0 +1,26 @@
+# Targets for people. CI calls .ci/run and nothing else.
+.PHONY: build test check fuzz bench quickstart
+
+build: ## build ./mythos
+	go build -trimpath -o mythos ./cmd/mythos
+
+test: ## the README's test command (under five minutes)
+	go test ./...
+
+check: ## everything that CI checks (under fifteen minutes)
+	.ci/run
+
+FUZZTIME ?= 20s
+fuzz: ## run each fuzz target for FUZZTIME (20 s each by default)
+	@for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "== $$pkg $$target"; \
+	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; \
+	done
+
+bench: ## all benchmarks (about five minutes)
+	go test -run '^$$' -bench . -benchmem ./...
+
+quickstart: ## the whole loop on the Go toolchain's sources (under two minutes)
+	go run ./cmd/mythos quickstart

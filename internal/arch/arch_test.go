@@ -1,0 +1,185 @@
+// Package arch holds the test of the import rules: an arrow may only point down
+// the list of rooms.
+package arch
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/mythos-project/mythos/"
+
+// rooms lists every package with the rooms of this module that its code may
+// import. "*" is anything. A folder ending in /... rules all packages below it.
+var rooms = []struct {
+	name  string
+	below []string
+}{
+	{"object/can", nil},
+	{"object", []string{"object/can"}},
+	{"object/sign", []string{"object", "object/can"}},
+	{"object/merkle", []string{"object", "object/can"}},
+	{"internal/atomicfile", nil},
+	{"store", []string{"object/...", "object", "internal/atomicfile"}},
+	{"store/...", []string{"object", "object/...", "store", "store/...", "internal/atomicfile"}},
+	{"caps", []string{"object", "object/..."}},
+	{"internal/keyfile", []string{"object", "object/...", "internal/atomicfile", "caps"}},
+	{"ledger", []string{"object", "object/..."}},
+	{"packet", []string{"object", "object/..."}},
+	{"exec/ir", []string{"object", "object/..."}},
+	{"exec", []string{"object", "object/...", "exec/ir", "caps", "ledger", "store"}},
+	{"exec/...", []string{"object", "object/...", "exec", "exec/ir", "exec/runnertest", "internal/atomicfile"}},
+	{"dataset", []string{"object", "object/...", "store", "ledger", "exec/ir"}},
+	{"model", []string{"object", "object/...", "store", "ledger", "caps", "exec/ir", "dataset"}},
+	{"tools", nil},
+	{"tools/...", nil},
+	{"spec/...", []string{"*"}},
+	{"internal/config", nil},
+	{"internal/ui", nil},
+	{"internal/arch", nil},
+	{"internal/...", []string{"*"}},
+	{"cmd/...", []string{"internal/cli", "internal/cli/..."}},
+	{"bench/...", []string{"*"}},
+	{"examples/...", []string{"*"}},
+}
+
+// only names the packages that may import a library that the house keeps in one
+// place.
+var only = map[string][]string{
+	"github.com/spf13/cobra":               {"internal/cli"},
+	"github.com/spf13/viper":               {"internal/config"},
+	"github.com/charmbracelet/lipgloss":    {"internal/ui"},
+	"github.com/dgraph-io/badger/v4":       {"store/badger"},
+	"github.com/tetratelabs/wazero":        {"exec/wasm"},
+	"github.com/vbauerster/mpb/v8":         {"internal/ui"},
+	"github.com/expr-lang/expr":            {"dataset"},
+	"golang.org/x/mod/sumdb":               {"ledger"},
+	"github.com/rogpeppe/go-internal":      {"cmd/mythos", "internal/cli"},
+	"github.com/klauspost/compress/zstd":   {"store", "packet"},
+	"filippo.io/age":                       {"store", "packet", "internal/keyfile", "internal/node"},
+	"golang.org/x/crypto/ssh":              {"internal/keyfile"},
+	"go.yaml.in/yaml/v3":                   {"internal", "dataset", "model", "exec", "caps"},
+	"github.com/fxamacker/cbor/v2":         {"object", "bench"},
+	"golang.org/x/sys/unix":                {"store", "internal", "exec"},
+	"golang.org/x/term":                    {"internal"},
+	"github.com/mattn/go-runewidth":        {"internal/ui"},
+	"github.com/muesli/termenv":            {"internal/ui"},
+	"golang.org/x/sync":                    {"store", "dataset", "internal", "exec", "object", "ledger"},
+	"pgregory.net/rapid":                   {""},
+	"github.com/dgraph-io/ristretto/v2":    {"store/badger"},
+	"github.com/klauspost/compress/s2":     {},
+	"github.com/klauspost/compress/gzip":   {},
+	"github.com/klauspost/compress/snappy": {},
+}
+
+func TestImportsPointDown(t *testing.T) {
+	root := "../.."
+	seen := 0
+	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && file != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(file, ".go") {
+			return nil
+		}
+		rel, err := filepath.Rel(root, file)
+		if err != nil {
+			return err
+		}
+		seen++
+		checkFile(t, file, filepath.ToSlash(rel))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen < 20 {
+		t.Fatalf("only %d Go files found", seen)
+	}
+}
+
+func checkFile(t *testing.T, file, rel string) {
+	pkg := path.Dir(rel)
+	test := strings.HasSuffix(rel, "_test.go")
+	allowed, ruled := rule(pkg)
+	if !ruled {
+		t.Errorf("%s: package %s has no rule in internal/arch", rel, pkg)
+		return
+	}
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for _, spec := range f.Imports {
+		imp, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if inner, ok := strings.CutPrefix(imp, module); ok {
+			if !test && inner != pkg && !matches(allowed, inner) {
+				t.Errorf("%s: %s may not import %s", rel, pkg, inner)
+			}
+			continue
+		}
+		if keeper, ok := keepers(imp); ok && !test && !slices.ContainsFunc(keeper, func(k string) bool { return within(pkg, k) }) {
+			t.Errorf("%s: %s may only be imported by %v", rel, imp, keeper)
+		}
+	}
+}
+
+// rule finds the most exact rule for a package.
+func rule(pkg string) (allowed []string, ok bool) {
+	longest := -1
+	for _, r := range rooms {
+		name, tree := strings.CutSuffix(r.name, "/...")
+		if (pkg == r.name || (tree && strings.HasPrefix(pkg, name+"/"))) && len(r.name) > longest {
+			allowed, ok, longest = r.below, true, len(r.name)
+		}
+	}
+	return allowed, ok
+}
+
+func matches(allowed []string, pkg string) bool {
+	return slices.ContainsFunc(allowed, func(a string) bool {
+		name, tree := strings.CutSuffix(a, "/...")
+		return a == "*" || a == pkg || (tree && strings.HasPrefix(pkg, name+"/"))
+	})
+}
+
+func keepers(imp string) ([]string, bool) {
+	for lib, by := range only {
+		if imp == lib || strings.HasPrefix(imp, lib+"/") {
+			return by, true
+		}
+	}
+	return nil, false
+}
+
+func within(pkg, room string) bool {
+	return room == "" || pkg == room || strings.HasPrefix(pkg, room+"/")
+}
+
+// TestRoomsStayApart pins the rule that caps, ledger and packet never import one
+// another.
+func TestRoomsStayApart(t *testing.T) {
+	apart := []string{"caps", "ledger", "packet"}
+	for _, a := range apart {
+		allowed, _ := rule(a)
+		for _, b := range apart {
+			if matches(allowed, b) {
+				t.Errorf("%s may import %s", a, b)
+			}
+		}
+	}
+}

@@ -1,0 +1,37 @@
+// Package catalog gathers the struct descriptions of all rooms, for code that
+// treats all types alike.
+package catalog
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/merkle"
+)
+
+// All returns every struct of the protocol, sorted by name.
+func All() []object.Struct {
+	all := slices.Concat(object.Structs, merkle.Structs)
+	slices.SortFunc(all, func(a, b object.Struct) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// Lookup finds a struct by name; case does not matter.
+func Lookup(name string) (object.Struct, bool) {
+	for _, s := range All() {
+		if strings.EqualFold(s.Name, name) {
+			return s, true
+		}
+	}
+	return object.Struct{}, false
+}
+
+// Names returns the names of all structs, sorted.
+func Names() []string {
+	var names []string
+	for _, s := range All() {
+		names = append(names, s.Name)
+	}
+	return names
+}

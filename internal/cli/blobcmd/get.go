@@ -1,0 +1,119 @@
+package blobcmd
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/atomicfile"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/store"
+)
+
+type getOptions struct {
+	CID        string
+	Range      string
+	Out        string
+	Identities []string
+}
+
+func newGet(f *cmdutil.Factory) *cobra.Command {
+	o := &getOptions{}
+	c := &cobra.Command{
+		Use:     "get CID [--range OFF:LEN] [-o FILE]",
+		Short:   "Write a blob's verified bytes",
+		Example: "  mythos blob get \"$(echo hello | mythos blob put -)\"",
+		Args:    cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.CID = args[0]
+			return runGet(c.Context(), f, o)
+		},
+	}
+	c.Flags().StringVar(&o.Range, "range", "", "only LEN bytes from OFF on, as OFF:LEN")
+	c.Flags().StringVarP(&o.Out, "output", "o", "", "write to this file, whole or not at all")
+	c.Flags().StringArrayVarP(&o.Identities, "identity", "i", nil, "age or SSH identity file to decrypt with; may be repeated")
+	return c
+}
+
+func runGet(ctx context.Context, f *cmdutil.Factory, o *getOptions) error {
+	off, length, err := parseRange(o.Range)
+	if err != nil {
+		return err
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	cid, err := f.Resolve(ctx, o.CID)
+	if err != nil {
+		return err
+	}
+	open := store.OpenOptions{}
+	for _, file := range o.Identities {
+		id, err := f.Read(file)
+		if err != nil {
+			return err
+		}
+		open.Identities = append(open.Identities, string(id))
+	}
+	b, err := n.Store.OpenBlob(ctx, cid, open)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	return toFile(f, o.Out, func(w io.Writer) error {
+		if o.Range != "" {
+			return b.ReadRange(ctx, off, length, w)
+		}
+		bar := f.IO.Bytes("get", int64(b.Ref().Size))
+		defer bar.Stop()
+		return b.Copy(ctx, &counted{w, bar.Add})
+	})
+}
+
+// toFile calls write with standard output, or with a file that appears only when
+// all of it is written.
+func toFile(f *cmdutil.Factory, name string, write func(io.Writer) error) error {
+	if name == "" || name == "-" {
+		return write(f.IO.Out)
+	}
+	if st, err := os.Stat(filepath.Dir(name)); err != nil || !st.IsDir() {
+		return clierr.New(clierr.NotFound, "no folder %s", filepath.Dir(name)).On(name)
+	}
+	return atomicfile.WriteFrom(name, 0o644, write)
+}
+
+type counted struct {
+	w   io.Writer
+	add func(int64)
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.add(int64(n))
+	return n, err
+}
+
+// parseRange reads OFF:LEN.
+func parseRange(s string) (off, length int64, err error) {
+	if s == "" {
+		return 0, 0, nil
+	}
+	from, n, ok := strings.Cut(s, ":")
+	if ok {
+		off, err = strconv.ParseInt(from, 10, 64)
+		if err == nil {
+			length, err = strconv.ParseInt(n, 10, 64)
+		}
+	}
+	if !ok || err != nil || off < 0 || length < 0 {
+		return 0, 0, clierr.Usagef("--range %s: expected OFF:LEN in bytes", s)
+	}
+	return off, length, nil
+}

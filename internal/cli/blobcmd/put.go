@@ -1,0 +1,164 @@
+package blobcmd
+
+import (
+	"context"
+	"fmt"
+	"mime"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store"
+)
+
+type putOptions struct {
+	ChunkSize  cmdutil.Size
+	Media      string
+	Codec      string
+	Recipients []string
+	PlainHash  bool
+	NoSync     bool
+	Parents    []string
+	Transform  string
+	Files      []string
+}
+
+type putLine struct {
+	CID    object.Hash `json:"cid"`
+	Size   uint64      `json:"size"`
+	Chunks uint32      `json:"chunks"`
+	File   string      `json:"file"`
+}
+
+func newPut(f *cmdutil.Factory) *cobra.Command {
+	o := &putOptions{ChunkSize: merkle.DefaultChunkSize}
+	c := &cobra.Command{
+		Use:   "put [flags] FILE|-...",
+		Short: "Store files or standard input; prints a cid a line",
+		Long: "Stores each file as a blob and prints its cid when every byte of it is synced. A blob of at most 8 KiB has the\n" +
+			"cid that sha256sum prints; a larger one is a Merkle DAG over chunks.",
+		Example: "  echo hello | mythos blob put -",
+		Args:    cmdutil.Args(1, -1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Files = args
+			return runPut(c.Context(), f, o)
+		},
+	}
+	flags := c.Flags()
+	flags.Var(&o.ChunkSize, "chunk-size", "bytes a chunk, 256KiB to 16MiB")
+	flags.StringVar(&o.Media, "media", "", "media type; guessed from the name by default")
+	flags.StringVar(&o.Codec, "codec", "raw", "raw or zstd (seekable, readable by zstd -d)")
+	flags.StringArrayVar(&o.Recipients, "encrypt", nil, "encrypt to an age or SSH Ed25519 recipient; may be repeated")
+	flags.BoolVar(&o.PlainHash, "plain-hash", false, "with --encrypt: record the hash of the plain bytes")
+	flags.BoolVar(&o.NoSync, "no-sync", false, "do not wait until the bytes are on the disk")
+	flags.StringArrayVar(&o.Parents, "parent", nil, "provenance: the blob that this one was made from; may be repeated")
+	flags.StringVar(&o.Transform, "transform", "", "provenance: what was done to the parents")
+	return c
+}
+
+func runPut(ctx context.Context, f *cmdutil.Factory, o *putOptions) error {
+	if o.ChunkSize < merkle.MinChunkSize || o.ChunkSize > merkle.MaxChunkSize {
+		return clierr.Usagef("--chunk-size %s: expected 256KiB to 16MiB", o.ChunkSize.String())
+	}
+	codec, err := codecNamed(o.Codec)
+	if err != nil {
+		return err
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	opts := store.PutOptions{ChunkSize: uint32(o.ChunkSize), Codec: codec, NoSync: o.NoSync}
+	if len(o.Recipients) > 0 {
+		opts.Encrypt = &store.EncryptOptions{Recipients: o.Recipients, PlainHash: o.PlainHash}
+	}
+	if opts.Provenance, err = provenance(ctx, f, o); err != nil {
+		return err
+	}
+	bar := f.IO.Bytes("put", totalSize(o.Files))
+	defer bar.Stop()
+	opts.Progress = bar.Add
+	for _, name := range o.Files {
+		ref, err := putOne(ctx, f, n.Store, opts, o.Media, name)
+		if err != nil {
+			return err
+		}
+		line := putLine{ref.CID, ref.Size, ref.Chunks, name}
+		if err := f.Emit(line, func() { f.IO.Printf("%s\n", ref.CID) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func putOne(ctx context.Context, f *cmdutil.Factory, s *store.Store, opts store.PutOptions, media, name string) (object.BlobRef, error) {
+	r, done, err := f.Open(name)
+	if err != nil {
+		return object.BlobRef{}, err
+	}
+	defer done()
+	opts.Media = media
+	if media == "" {
+		opts.Media = mediaOf(name)
+	}
+	ref, err := s.PutBlob(ctx, r, opts)
+	if err != nil {
+		return ref, fmt.Errorf("put %s: %w", name, err)
+	}
+	return ref, nil
+}
+
+func provenance(ctx context.Context, f *cmdutil.Factory, o *putOptions) (*object.ProvenanceRef, error) {
+	if len(o.Parents) == 0 && o.Transform == "" {
+		return nil, nil
+	}
+	p := &object.ProvenanceRef{Parents: []object.Hash{}, Transform: o.Transform, Params: map[string]string{},
+		CodeHash: object.SumText(o.Transform)}
+	for _, text := range o.Parents {
+		h, err := f.Resolve(ctx, text)
+		if err != nil {
+			return nil, err
+		}
+		p.Parents = append(p.Parents, h)
+	}
+	now := f.Now()
+	p.TimeObserved = &now
+	return p, nil
+}
+
+func codecNamed(name string) (uint8, error) {
+	switch name {
+	case "raw":
+		return object.CodecRaw, nil
+	case "zstd":
+		return object.CodecZstd, nil
+	}
+	return 0, clierr.Usagef("--codec %s: expected raw or zstd", name)
+}
+
+// mediaOf guesses from the name alone, so that the same file gets the same ref
+// on every machine that has the same table.
+func mediaOf(name string) string {
+	if m := mime.TypeByExtension(filepath.Ext(name)); m != "" {
+		return m
+	}
+	return "application/octet-stream"
+}
+
+// totalSize is the size of all files, 0 when one of them is a stream.
+func totalSize(files []string) int64 {
+	var total int64
+	for _, name := range files {
+		st, err := os.Stat(name)
+		if err != nil || !st.Mode().IsRegular() {
+			return 0
+		}
+		total += st.Size()
+	}
+	return total
+}

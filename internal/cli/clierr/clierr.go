@@ -1,0 +1,88 @@
+// Package clierr holds the errors of the command line: what went wrong, on which
+// object, what to do next, and the documented exit code (docs/exit-codes.md).
+package clierr
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The exit codes that scripts rely on.
+const (
+	OK       = 0
+	Failed   = 1
+	Usage    = 2
+	NotFound = 3
+	Refused  = 4
+	Invalid  = 5
+	Conflict = 6
+	Busy     = 7
+	Tool     = 8
+)
+
+// Codes lists every exit code with its meaning, for help texts and docs.
+var Codes = []struct {
+	Code    int
+	Kind    string
+	Meaning string
+}{
+	{OK, "ok", "done"},
+	{Failed, "failed", "failed"},
+	{Usage, "usage", "usage: a flag or an argument is wrong"},
+	{NotFound, "not_found", "not found"},
+	{Refused, "refused", "refused: no capability, policy, budget, untrusted"},
+	{Invalid, "invalid", "verification failed: hash, signature, non-canonical bytes"},
+	{Conflict, "conflict", "conflict: divergent, non-deterministic"},
+	{Busy, "busy", "busy: lease held, database held"},
+	{Tool, "tool", "the tool itself failed"},
+}
+
+// Error is an error with everything that the command line prints of it.
+type Error struct {
+	Code   int    // exit code
+	Object string // what the check was about; may be empty
+	Hint   string // what to do next; may be empty
+	Err    error
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Kind is the name of the error's exit code.
+func (e *Error) Kind() string {
+	for _, c := range Codes {
+		if c.Code == e.Code {
+			return c.Kind
+		}
+	}
+	return "failed"
+}
+
+// New makes an error with an exit code; format and args are those of fmt.Errorf.
+func New(code int, format string, args ...any) *Error {
+	return &Error{Code: code, Err: fmt.Errorf(format, args...)}
+}
+
+// Usagef reports a wrong flag or argument.
+func Usagef(format string, args ...any) *Error { return New(Usage, format, args...) }
+
+// With adds what to do next.
+func (e *Error) With(hint string) *Error {
+	e.Hint = hint
+	return e
+}
+
+// On names the object that the error is about.
+func (e *Error) On(object string) *Error {
+	e.Object = object
+	return e
+}
+
+// As finds an Error in err's chain.
+func As(err error) (*Error, bool) {
+	var e *Error
+	ok := errors.As(err, &e)
+	return e, ok
+}

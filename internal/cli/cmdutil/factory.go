@@ -1,0 +1,134 @@
+// Package cmdutil is what every command of the command line is given: streams,
+// global flags, the repository, and the ways in and out.
+package cmdutil
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Factory hands commands what they need. One exists per process.
+type Factory struct {
+	IO   *ui.Streams
+	Repo string // --repo or MYTHOS_DIR: the repository; empty: walk up
+	JSON bool
+	Now  func() object.Time
+
+	node *node.Node
+}
+
+// New returns the factory of this process.
+func New() *Factory {
+	return &Factory{IO: ui.System(), Now: func() object.Time { return object.TimeOf(time.Now()) }}
+}
+
+// RepoDir finds the repository's .mythos folder.
+func (f *Factory) RepoDir() (string, error) {
+	dir, err := node.Find(f.Repo)
+	if errors.Is(err, node.ErrNoRepository) {
+		return "", clierr.New(clierr.NotFound, "%w", err).With("run `mythos init`, or name one with -C DIR, --repo DIR or MYTHOS_DIR")
+	}
+	return dir, err
+}
+
+// Node opens the repository, once.
+func (f *Factory) Node(ctx context.Context) (*node.Node, error) {
+	if f.node != nil {
+		return f.node, nil
+	}
+	dir, err := f.RepoDir()
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	n, err := node.Open(ctx, dir, node.Options{Config: cfg, Now: f.Now, Debugf: f.IO.Debugf})
+	if err != nil {
+		return nil, err
+	}
+	f.node = n
+	return n, nil
+}
+
+// Close closes what was opened.
+func (f *Factory) Close() error {
+	if f.node == nil {
+		return nil
+	}
+	return f.node.Close()
+}
+
+// Emit writes v as one JSON document (a line) with --json, and calls plain
+// otherwise. Lists and streams call it once for each member.
+func (f *Factory) Emit(v any, plain func()) error {
+	if !f.JSON {
+		plain()
+		return nil
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("render JSON: %w", err)
+	}
+	_, err := f.IO.Out.Write(b.Bytes())
+	return err
+}
+
+// MaxInput bounds what a command reads into memory from a file or a stream.
+const MaxInput = 64 << 20
+
+// Read reads a whole file, or standard input for "-" and "".
+func (f *Factory) Read(name string) ([]byte, error) {
+	r, done, err := f.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	data, err := io.ReadAll(io.LimitReader(r, MaxInput+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if len(data) > MaxInput {
+		return nil, clierr.New(clierr.Failed, "%s has more than %d MiB", name, MaxInput>>20).On(name)
+	}
+	return data, nil
+}
+
+// Open opens a file for reading, or standard input for "-" and "".
+func (f *Factory) Open(name string) (io.Reader, func(), error) {
+	if name == "-" || name == "" {
+		return f.IO.In, func() {}, nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, nil, FileError(name, err)
+	}
+	if st, err := file.Stat(); err == nil && st.IsDir() {
+		file.Close()
+		return nil, nil, clierr.New(clierr.Failed, "%s is a directory", name).On(name)
+	}
+	return file, func() { file.Close() }, nil
+}
+
+// FileError gives a file's error its exit code.
+func FileError(name string, err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return clierr.New(clierr.NotFound, "%w", err).On(name)
+	}
+	return clierr.New(clierr.Failed, "%w", err).On(name)
+}

@@ -1,0 +1,51 @@
+package cmdutil
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Resolve finds the object that text names: a hash, a unique prefix of 6 or more
+// digits, or a ref (@name).
+func (f *Factory) Resolve(ctx context.Context, text string) (object.Hash, error) {
+	if h, err := object.ParseHash(text); err == nil {
+		return h, nil
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return object.Hash{}, err
+	}
+	return n.Resolve(ctx, text)
+}
+
+// EmitObject writes a canonical object as JSON: compact with --json or piped,
+// indented on a terminal.
+func (f *Factory) EmitObject(kind string, raw []byte) error {
+	s, ok := catalog.Lookup(kind)
+	if !ok {
+		return fmt.Errorf("no struct %s", kind)
+	}
+	view, err := object.ToJSON(s.Type, raw)
+	if err != nil {
+		return err
+	}
+	return f.PrintJSON(view)
+}
+
+// PrintJSON writes compact JSON with --json or when piped, indented on a terminal.
+func (f *Factory) PrintJSON(view []byte) error {
+	if f.IO.OutTTY && !f.JSON {
+		var b bytes.Buffer
+		if err := json.Indent(&b, view, "", "  "); err != nil {
+			return err
+		}
+		view = b.Bytes()
+	}
+	f.IO.Printf("%s\n", view)
+	return nil
+}

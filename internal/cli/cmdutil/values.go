@@ -1,0 +1,95 @@
+package cmdutil
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Size is a flag value of bytes: 4096, 64KiB, 4MiB, 1GiB (or K, M, G for the same).
+type Size uint64
+
+// String implements pflag.Value.
+func (s *Size) String() string {
+	n := uint64(*s)
+	for _, u := range []struct {
+		name string
+		of   uint64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if n >= u.of && n%u.of == 0 {
+			return fmt.Sprintf("%d%s", n/u.of, u.name)
+		}
+	}
+	return strconv.FormatUint(n, 10)
+}
+
+// Set implements pflag.Value.
+func (s *Size) Set(text string) error {
+	digits := strings.TrimRight(text, "KMGiB")
+	n, err := strconv.ParseUint(digits, 10, 63)
+	if err != nil {
+		return fmt.Errorf("%q is no size: expected bytes, or a number with KiB, MiB or GiB", text)
+	}
+	shift := map[string]int{"": 0, "B": 0, "K": 10, "KiB": 10, "M": 20, "MiB": 20, "G": 30, "GiB": 30}
+	by, ok := shift[text[len(digits):]]
+	if !ok || n > 1<<(63-by)-1 {
+		return fmt.Errorf("%q is no size: expected bytes, or a number with KiB, MiB or GiB", text)
+	}
+	*s = Size(n << by)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (s *Size) Type() string { return "size" }
+
+// Duration is a flag value of time: what time.ParseDuration takes, and days ("30d").
+type Duration time.Duration
+
+// String implements pflag.Value.
+func (d *Duration) String() string {
+	if *d == 0 {
+		return ""
+	}
+	return time.Duration(*d).String()
+}
+
+// Set implements pflag.Value.
+func (d *Duration) Set(text string) error {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err != nil {
+			return fmt.Errorf("%q is no duration such as 90s, 1h or 30d", text)
+		}
+		*d = Duration(time.Duration(n) * 24 * time.Hour)
+		return nil
+	}
+	v, err := time.ParseDuration(text)
+	if err != nil || v < 0 {
+		return fmt.Errorf("%q is no duration such as 90s, 1h or 30d", text)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (d *Duration) Type() string { return "duration" }
+
+// Lines calls fn with each line of r that is not blank, and its number from 1.
+// A line has at most 1 MiB.
+func Lines(r io.Reader, fn func(n int, line string) error) error {
+	sc := bufio.NewScanner(r)
+	sc.Buffer(make([]byte, 0, 64<<10), 1<<20)
+	for n := 1; sc.Scan(); n++ {
+		line := strings.TrimSpace(sc.Text())
+		if line == "" {
+			continue
+		}
+		if err := fn(n, line); err != nil {
+			return err
+		}
+	}
+	return sc.Err()
+}

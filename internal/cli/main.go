@@ -1,0 +1,72 @@
+// Package cli is the command line of mythos: the root command, exit codes, and
+// the printing of errors and hints. Commands live in one package a noun, one
+// file a verb: options, validate, run.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/ui"
+)
+
+// Main runs the command line on the process's arguments and returns the exit
+// code.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	f := cmdutil.New()
+	err := NewRoot(f).ExecuteContext(ctx)
+	if cerr := f.Close(); err == nil && cerr != nil {
+		err = cerr
+	}
+	if err == nil {
+		return clierr.OK
+	}
+	e := classify(err)
+	report(f, e)
+	return e.Code
+}
+
+// report prints an error: for people two lines, with --json one document.
+func report(f *cmdutil.Factory, e *clierr.Error) {
+	if f.JSON {
+		doc := map[string]any{"error": struct {
+			Code    int    `json:"code"`
+			Kind    string `json:"kind"`
+			Message string `json:"message"`
+			Object  string `json:"object,omitempty"`
+			Hint    string `json:"hint,omitempty"`
+		}{e.Code, e.Kind(), e.Error(), e.Object, e.Hint}}
+		enc := json.NewEncoder(f.IO.Err)
+		enc.SetEscapeHTML(false)
+		_ = enc.Encode(doc) // strings and integers always encode
+		return
+	}
+	fmt.Fprintf(f.IO.Err, "%s %s\n", f.IO.PaintErr(ui.Bad, "mythos:"), e.Error())
+	if e.Hint != "" {
+		fmt.Fprintf(f.IO.Err, "%s %s\n", f.IO.PaintErr(ui.Dim, "  hint:"), e.Hint)
+	}
+}
+
+// classify gives any error its exit code.
+func classify(err error) *clierr.Error {
+	if e, ok := clierr.As(err); ok {
+		return e
+	}
+	for _, row := range codes {
+		for _, target := range row.errs {
+			if errors.Is(err, target) {
+				return &clierr.Error{Code: row.code, Err: err}
+			}
+		}
+	}
+	return &clierr.Error{Code: clierr.Failed, Err: err}
+}

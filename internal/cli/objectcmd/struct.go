@@ -1,0 +1,66 @@
+// Package objectcmd holds the commands over single canonical objects: encode,
+// decode, hash, verify, show, object.
+package objectcmd
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// lookup finds the struct that --struct names; the empty name is the untyped view.
+func lookup(name string) (object.Struct, error) {
+	if name == "" {
+		return object.Struct{}, nil
+	}
+	s, ok := catalog.Lookup(name)
+	if !ok {
+		return s, clierr.Usagef("unknown struct %q", name).With("one of: " + strings.Join(catalog.Names(), ", "))
+	}
+	return s, nil
+}
+
+// invalid gives an error about an object's bytes the exit code of a failed
+// verification, where it is one.
+func invalid(name string, err error) error {
+	var ce *can.Error
+	if errors.As(err, &ce) || errors.Is(err, object.ErrInvalid) || errors.Is(err, object.ErrID) {
+		return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
+	}
+	return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
+}
+
+// unhex decodes data that is hex digits and white space only, and returns any
+// other data as it is; canonical bytes never look like that.
+func unhex(data []byte) []byte {
+	text := strings.Join(strings.Fields(string(data)), "")
+	if raw, err := hex.DecodeString(text); err == nil && len(raw) > 0 {
+		return raw
+	}
+	return data
+}
+
+func displayName(args []string) string {
+	if len(args) == 0 || args[0] == "-" {
+		return "standard input"
+	}
+	return args[0]
+}
+
+func firstArg(args []string) string {
+	if len(args) == 0 {
+		return "-"
+	}
+	return args[0]
+}
+
+// describe names an object for messages.
+func describe(s object.Struct, id object.Hash) string {
+	return fmt.Sprintf("%s %s", s.Name, id.Short())
+}

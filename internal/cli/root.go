@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/cli/objectcmd"
+)
+
+// NewRoot builds the whole command tree.
+func NewRoot(f *cmdutil.Factory) *cobra.Command {
+	var dir string
+	var plain bool
+	root := &cobra.Command{
+		Use:           "mythos",
+		Short:         "Make what agents and pipelines do provable",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return clierr.Usagef("unknown command %q", args[0]).With("see `mythos --help`")
+			}
+			return c.Help()
+		},
+		Args: cobra.ArbitraryArgs,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if plain {
+				f.IO.Color = false
+			}
+			if dir == "" {
+				return nil
+			}
+			if err := os.Chdir(dir); err != nil {
+				return cmdutil.FileError(dir, err)
+			}
+			return nil
+		},
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return clierr.Usagef("%s: %w", c.CommandPath(), err).With("see `" + c.CommandPath() + " --help`")
+	})
+	flags := root.PersistentFlags()
+	flags.StringVarP(&dir, "directory", "C", "", "run as if started in this directory")
+	flags.StringVar(&f.Repo, "repo", os.Getenv("MYTHOS_DIR"), "the repository, instead of walking up")
+	flags.BoolVar(&f.JSON, "json", false, "one JSON document on standard output; lists and streams one a line")
+	flags.BoolVarP(&f.IO.Quiet, "quiet", "q", false, "no notes on standard error")
+	flags.BoolVarP(&f.IO.Verbose, "verbose", "v", false, "more notes on standard error")
+	flags.BoolVar(&plain, "no-color", false, "no colour")
+	root.AddCommand(
+		objectcmd.NewEncode(f), objectcmd.NewDecode(f), objectcmd.NewHash(f), objectcmd.NewVerify(f),
+	)
+	return root
+}

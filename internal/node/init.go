@@ -1,0 +1,77 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/mythos-project/mythos/internal/atomicfile"
+	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+const (
+	selfKey   = "self"
+	trustFile = "trust.yaml"
+)
+
+const configText = `# Settings of this repository; MYTHOS_* variables and flags come before them.
+#
+# lease: 1m        # how long an effect's owner has before others can take over
+# timeout: 5m      # limit of one tool call, where the tool sets none
+# busy: 10s        # how long to wait for a database that another process holds
+# capture: false   # keep the request bytes of effects, for datasets and replay
+# listen: 127.0.0.1:7480
+`
+
+// Init makes a repository in dir with a fresh identity that goes by hint, and
+// returns the identity. A repository that is there already is left as it is.
+// The settings file is written last: what is without one is no repository.
+func Init(dir, hint string) (agent object.AgentID, fresh bool, err error) {
+	root := filepath.Join(dir, Folder)
+	if isRepository(root) {
+		key, err := keyfile.Load(filepath.Join(root, "keys"), selfKey, nil)
+		if err != nil {
+			return object.AgentID{}, false, err
+		}
+		return key.Agent(), false, nil
+	}
+	for _, d := range []string{root, filepath.Join(root, "keys"), filepath.Join(root, "db"), filepath.Join(root, "chunks")} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return object.AgentID{}, false, fmt.Errorf("init: %w", err)
+		}
+	}
+	key, err := keyfile.Load(filepath.Join(root, "keys"), selfKey, nil)
+	if errors.Is(err, os.ErrNotExist) {
+		if key, err = sign.Generate(hint); err == nil {
+			err = keyfile.Save(filepath.Join(root, "keys"), selfKey, key, nil)
+		}
+	}
+	if err != nil {
+		return object.AgentID{}, false, fmt.Errorf("init: %w", err)
+	}
+	trust := &keyfile.Trust{}
+	if err := trust.Add(keyfile.Entry{Name: selfKey, Key: key.Agent().KeyHex(), For: []string{"*"}}); err != nil {
+		return object.AgentID{}, false, fmt.Errorf("init: %w", err)
+	}
+	if err := trust.Save(filepath.Join(root, trustFile)); err != nil {
+		return object.AgentID{}, false, fmt.Errorf("init: %w", err)
+	}
+	if err := atomicfile.Write(filepath.Join(root, config.File), 0o600, []byte(configText)); err != nil {
+		return object.AgentID{}, false, fmt.Errorf("init: %w", err)
+	}
+	return key.Agent(), true, nil
+}
+
+// TrustedAgents returns the agents of a repository's trust.yaml, without opening
+// its database.
+func TrustedAgents(dir string, now object.Time) ([]object.AgentID, error) {
+	trust, err := keyfile.LoadTrust(filepath.Join(dir, trustFile))
+	if err != nil {
+		return nil, err
+	}
+	return trust.Agents(now), nil
+}

@@ -1,0 +1,162 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/process"
+	"github.com/mythos-project/mythos/exec/wasm"
+	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/badger"
+	"github.com/mythos-project/mythos/store/files"
+)
+
+// Node is an open repository: an identity, a store, a ledger, and the executor
+// that stands on them. Its fields are set once, by Open.
+type Node struct {
+	Dir      string // the .mythos folder
+	Config   *config.Config
+	Key      *sign.Key // the identity that signs here
+	Trust    *keyfile.Trust
+	DB       *badger.DB
+	Store    *store.Store
+	Ledger   *ledger.Ledger
+	Verifier *caps.Verifier
+	Quotas   *caps.Quotas
+	Tools    *exec.Tools
+	Gate     *exec.Gate
+	Exec     *exec.Executor
+
+	now    func() object.Time
+	debugf func(string, ...any)
+	close  []func() error
+}
+
+// Options are what a repository is opened with.
+type Options struct {
+	Config *config.Config
+	Now    func() object.Time
+	Debugf func(format string, args ...any)
+}
+
+// Open opens the repository at dir, a .mythos folder.
+func Open(ctx context.Context, dir string, o Options) (*Node, error) {
+	n := &Node{Dir: dir, Config: o.Config, now: o.Now, debugf: o.Debugf}
+	if err := n.identity(); err != nil {
+		return nil, err
+	}
+	db, err := badger.Open(filepath.Join(dir, "db"), badger.Options{Wait: o.Config.Busy})
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
+	n.DB = db
+	n.close = append(n.close, db.Close)
+	chunks, err := files.Open(filepath.Join(dir, "chunks"))
+	if err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	n.Store = store.New(db, chunks)
+	n.Ledger = ledger.Open(db, n.Key, n.now)
+	n.Verifier = &caps.Verifier{Trusted: n.trustsIssuer, Revoked: n.revocations}
+	n.Quotas = caps.NewQuotas(db)
+	if err := n.executor(ctx); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, nil
+}
+
+// identity loads the key and the trust file.
+func (n *Node) identity() (err error) {
+	if n.Config.Key != "" {
+		n.Key, err = keyfile.FromEnv(n.Config.Key)
+	} else {
+		n.Key, err = keyfile.Load(filepath.Join(n.Dir, "keys"), selfKey, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("identity: %w", err)
+	}
+	if n.Trust, err = keyfile.LoadTrust(filepath.Join(n.Dir, trustFile)); err != nil {
+		return fmt.Errorf("trust: %w", err)
+	}
+	return nil
+}
+
+// executor wires the gate: runners, built-in effects, the VM.
+func (n *Node) executor(ctx context.Context) error {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = n.Dir
+	}
+	w, err := wasm.New(ctx, n.Store, filepath.Join(cache, "mythos", "wasm"))
+	if err != nil {
+		return fmt.Errorf("wasm runner: %w", err)
+	}
+	n.close = append(n.close, func() error { return w.Close(context.WithoutCancel(ctx)) })
+	n.Tools = exec.NewTools(n.DB)
+	n.Gate = &exec.Gate{
+		Signer: n.Key, Now: n.now, Verifier: n.Verifier, Quotas: n.Quotas, Ledger: n.Ledger, Responses: n.Store,
+		Tools:   n.Tools,
+		Runners: map[uint8]exec.Runner{exec.KindWasm: w, exec.KindProcess: process.New()},
+		Lease:   n.Config.Lease, Capture: n.Config.Capture,
+	}
+	n.Exec = exec.NewExecutor(n.Gate, n.Store)
+	n.builtins()
+	return nil
+}
+
+// Close closes what Open opened, last first.
+func (n *Node) Close() error {
+	var errs []error
+	for i := len(n.close) - 1; i >= 0; i-- {
+		errs = append(errs, n.close[i]())
+	}
+	n.close = nil
+	return errors.Join(errs...)
+}
+
+// Now is the node's clock.
+func (n *Node) Now() object.Time { return n.now() }
+
+// Self is the agent that signs here.
+func (n *Node) Self() object.AgentID { return n.Key.Agent() }
+
+// Resolve finds what text names: a whole hash, a unique prefix of 6 or more hex
+// digits, or a ref (@name).
+func (n *Node) Resolve(ctx context.Context, text string) (object.Hash, error) {
+	if h, err := object.ParseHash(text); err == nil {
+		return h, nil
+	}
+	if name, ok := strings.CutPrefix(text, "@"); ok {
+		return n.Store.Ref(ctx, name)
+	}
+	return n.Store.Resolve(ctx, text)
+}
+
+// AgentNamed finds an agent by public key, by its name in trust.yaml, or "self".
+func (n *Node) AgentNamed(text string) (object.AgentID, error) {
+	if text == "self" {
+		return n.Self(), nil
+	}
+	if a, err := object.ParseKey(text); err == nil {
+		return a, nil
+	}
+	if e, ok := n.Trust.ByName(text); ok {
+		return e.Agent()
+	}
+	return object.AgentID{}, fmt.Errorf("agent %q: %w: neither a public key of 64 hex digits nor a name in trust.yaml", text, store.ErrNotFound)
+}
+
+// lease is how long a registered effect holds its key.
+func (n *Node) lease() time.Duration { return n.Config.Lease }

@@ -1,0 +1,61 @@
+package ui
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+)
+
+// Progress shows how far a long operation is, with rate and time left, on a
+// terminal; elsewhere it only counts.
+type Progress struct {
+	container *mpb.Progress
+	bar       *mpb.Bar
+	done      atomic.Int64
+}
+
+// Bytes starts a progress display over total bytes; total 0 means unknown.
+func (s *Streams) Bytes(label string, total int64) *Progress {
+	return s.progress(label, total, decor.AverageSpeed(decor.SizeB1024(0), "% .1f"),
+		decor.Counters(decor.SizeB1024(0), "% .1f / % .1f"))
+}
+
+// Count starts a progress display over total things; total 0 means unknown.
+func (s *Streams) Count(label string, total int64) *Progress {
+	return s.progress(label, total, decor.AverageSpeed(0, "%.0f/s"), decor.CountersNoUnit("%d / %d"))
+}
+
+func (s *Streams) progress(label string, total int64, speed, counters decor.Decorator) *Progress {
+	p := &Progress{}
+	if !s.ErrTTY || s.Quiet {
+		return p
+	}
+	p.container = mpb.New(mpb.WithOutput(s.Err), mpb.WithWidth(30), mpb.WithRefreshRate(120*time.Millisecond))
+	p.bar = p.container.AddBar(total,
+		mpb.BarRemoveOnComplete(),
+		mpb.PrependDecorators(decor.Name(label+" "), counters),
+		mpb.AppendDecorators(speed, decor.Name(" "), decor.AverageETA(decor.ET_STYLE_GO)))
+	return p
+}
+
+// Add moves the display on by n. It may be called from many goroutines.
+func (p *Progress) Add(n int64) {
+	p.done.Add(n)
+	if p.bar != nil {
+		p.bar.IncrInt64(n)
+	}
+}
+
+// Done is what was added so far.
+func (p *Progress) Done() int64 { return p.done.Load() }
+
+// Stop removes the display.
+func (p *Progress) Stop() {
+	if p.bar == nil {
+		return
+	}
+	p.bar.Abort(true)
+	p.container.Wait()
+}
