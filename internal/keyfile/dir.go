@@ -1,0 +1,163 @@
+package keyfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+
+	"github.com/mythos-project/mythos/internal/atomicfile"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+const suffix = ".key"
+
+var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+func keyPath(dir, name string) string { return filepath.Join(dir, name+suffix) }
+
+// KeyEntry is one key of a folder. Err says why its file cannot be used.
+type KeyEntry struct {
+	Name string
+	Info
+	Err error
+}
+
+// Save keeps a new key as NAME.key in the folder dir, durably, encrypted when the
+// passphrase is not empty.
+func Save(dir, name string, key *sign.Key, passphrase []byte) error {
+	return SaveProtected(dir, name, key, Protection{Passphrase: passphrase})
+}
+
+// SaveProtected is Save with all choices. It makes the folder (mode 0700) and
+// never replaces a key: ErrExists.
+func SaveProtected(dir, name string, key *sign.Key, p Protection) error {
+	if !validName.MatchString(name) {
+		return fmt.Errorf("%w: %q (letters, digits, dot, dash and underscore, at most 64)", ErrName, name)
+	}
+	data, err := Encode(key, p)
+	if err != nil {
+		return err
+	}
+	defer clear(data)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("create key %s: %w", name, err)
+	}
+	// Taking the name first: of two at once only one gets it.
+	f, err := os.OpenFile(keyPath(dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w: %s", ErrExists, name)
+	}
+	if err != nil {
+		return fmt.Errorf("create key %s: %w", name, err)
+	}
+	if err := errors.Join(f.Close(), atomicfile.Write(keyPath(dir, name), 0o600, data)); err != nil {
+		return errors.Join(err, os.Remove(keyPath(dir, name)))
+	}
+	return nil
+}
+
+// Load reads the key NAME.key of the folder dir. A key that is not there is
+// fs.ErrNotExist; pass may be nil.
+func Load(dir, name string, pass Passphrase) (*sign.Key, error) {
+	if !validName.MatchString(name) {
+		return nil, fmt.Errorf("%w: %q", ErrName, name)
+	}
+	data, err := readPrivate(keyPath(dir, name))
+	if err != nil {
+		return nil, fmt.Errorf("key %s: %w", name, err)
+	}
+	defer clear(data)
+	key, err := Decode(data, pass)
+	if err != nil {
+		return nil, fmt.Errorf("key %s: %w", name, err)
+	}
+	return key, nil
+}
+
+// Delete removes a key's file. The bytes may survive on the medium.
+func Delete(dir, name string) error {
+	if !validName.MatchString(name) {
+		return fmt.Errorf("%w: %q", ErrName, name)
+	}
+	if err := os.Remove(keyPath(dir, name)); err != nil {
+		return fmt.Errorf("remove key %s: %w", name, err)
+	}
+	return atomicfile.SyncDir(dir)
+}
+
+// List returns the keys of the folder dir by name, none when the folder is missing.
+func List(dir string) ([]KeyEntry, error) {
+	files, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list keys: %w", err)
+	}
+	var entries []KeyEntry
+	for _, f := range files {
+		name, ok := strings.CutSuffix(f.Name(), suffix)
+		if !ok || !validName.MatchString(name) {
+			continue
+		}
+		entries = append(entries, keyEntry(dir, name))
+	}
+	return entries, nil
+}
+
+func keyEntry(dir, name string) KeyEntry {
+	e := KeyEntry{Name: name}
+	data, err := readPrivate(keyPath(dir, name))
+	if err != nil {
+		e.Err = err
+		return e
+	}
+	defer clear(data)
+	e.Info, e.Err = Inspect(data)
+	return e
+}
+
+// readPrivate reads a small regular file that only its owner can read. The open
+// file is examined, not the name, so that nobody can swap it in between.
+func readPrivate(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, bare(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, bare(err)
+	}
+	switch {
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%w: it is not a regular file", ErrFormat)
+	case info.Size() > maxFile:
+		return nil, fmt.Errorf("%w: it is larger than %d bytes", ErrFormat, maxFile)
+	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
+		return nil, fmt.Errorf("%w: its mode is %#o, make it 0600", ErrMode, info.Mode().Perm())
+	}
+	// All of it fits from the start: growing would leave copies of the secret.
+	data := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, data); err != nil {
+		clear(data)
+		return nil, bare(err)
+	}
+	return data, nil
+}
+
+// bare drops the path from an error: where a secret was mistaken for a path, the
+// path is the secret.
+func bare(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

@@ -1,0 +1,191 @@
+package keyfile
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/object"
+)
+
+// The domains of trust beside those of scopes.
+const (
+	ForAll    = "*"      // everything
+	ForPacket = "packet" // signs packets
+	ForLedger = "ledger" // signs ledger entries
+	ForAttest = "attest" // signs attestations
+)
+
+// Domains lists what an agent may be trusted for.
+func Domains() []string {
+	var list []string
+	for kind := range len(caps.KindNames()) {
+		if d := caps.Domain(uint8(kind + 1)); !slices.Contains(list, d) {
+			list = append(list, d)
+		}
+	}
+	return append(list, ForPacket, ForLedger, ForAttest, ForAll)
+}
+
+// ErrTrust means that a trust file, or an entry, breaks a rule.
+var ErrTrust = errors.New("invalid trust")
+
+// ErrUnknownName means that no entry has that name.
+var ErrUnknownName = errors.New("no trusted agent of that name")
+
+// Entry is one agent of the trust file.
+type Entry struct {
+	Name   string        // 1 to 64 letters, digits, dots, dashes, underscores
+	Key    string        // public key, 64 hex digits
+	For    []string      // some of Domains
+	Until  object.Time   // trusted before then; 0: without end
+	MaxAge time.Duration // of its revocation lists; 0: any
+}
+
+// Agent is the agent that the entry is about; its hint is the name.
+func (e *Entry) Agent() (object.AgentID, error) {
+	agent, err := object.ParseKey(e.Key)
+	agent.Hint = e.Name
+	return agent, err
+}
+
+// Trust is who is trusted for what: the content of trust.yaml. The zero Trust
+// trusts nobody. It must not be changed while others read it.
+type Trust struct {
+	entries []Entry // valid ones
+}
+
+// Entries returns all entries in the order of the file.
+func (t *Trust) Entries() []Entry { return slices.Clone(t.entries) }
+
+// ByName finds an entry.
+func (t *Trust) ByName(name string) (Entry, bool) {
+	return t.find(func(e *Entry) bool { return e.Name == name })
+}
+
+// ByAgent finds an agent's entry, whether or not it is still trusted.
+func (t *Trust) ByAgent(agent object.AgentID) (Entry, bool) {
+	if agent.Check() != nil {
+		return Entry{}, false
+	}
+	key := agent.KeyHex()
+	return t.find(func(e *Entry) bool { return e.Key == key })
+}
+
+func (t *Trust) find(match func(e *Entry) bool) (Entry, bool) {
+	for i := range t.entries {
+		if match(&t.entries[i]) {
+			return t.entries[i], true
+		}
+	}
+	return Entry{}, false
+}
+
+// Trusted tells whether an agent is trusted for a domain now.
+func (t *Trust) Trusted(agent object.AgentID, domain string, now object.Time) bool {
+	e, ok := t.ByAgent(agent)
+	return ok && domain != "" && e.covers(domain, now)
+}
+
+func (e *Entry) ended(now object.Time) bool { return e.Until != 0 && now >= e.Until }
+
+func (e *Entry) covers(domain string, now object.Time) bool {
+	if e.ended(now) {
+		return false
+	}
+	return slices.Contains(e.For, domain) || slices.Contains(e.For, ForAll)
+}
+
+// TrustedIssuer tells whether an agent may issue root capabilities of a kind now.
+func (t *Trust) TrustedIssuer(agent object.AgentID, kind uint8, now object.Time) bool {
+	return t.Trusted(agent, caps.Domain(kind), now)
+}
+
+// Issuers is TrustedIssuer at one time, as a caps.Verifier wants it.
+func (t *Trust) Issuers(now object.Time) func(object.AgentID, uint8) bool {
+	return func(agent object.AgentID, kind uint8) bool { return t.TrustedIssuer(agent, kind, now) }
+}
+
+// MaxAge is how old an agent's revocation list may be; 0: any age. It is a
+// caps.Verifier's MaxAge.
+func (t *Trust) MaxAge(agent object.AgentID) time.Duration {
+	e, _ := t.ByAgent(agent)
+	return e.MaxAge
+}
+
+// Agents returns the agents that are trusted for anything now, by name.
+func (t *Trust) Agents(now object.Time) []object.AgentID {
+	return t.agents(func(e *Entry) bool { return !e.ended(now) })
+}
+
+// AgentsFor returns the agents that are trusted for a domain now, by name.
+func (t *Trust) AgentsFor(domain string, now object.Time) []object.AgentID {
+	return t.agents(func(e *Entry) bool { return e.covers(domain, now) })
+}
+
+func (t *Trust) agents(match func(e *Entry) bool) []object.AgentID {
+	var agents []object.AgentID
+	for i := range t.entries {
+		if agent, err := t.entries[i].Agent(); err == nil && match(&t.entries[i]) {
+			agents = append(agents, agent)
+		}
+	}
+	slices.SortFunc(agents, func(a, b object.AgentID) int { return strings.Compare(a.Hint, b.Hint) })
+	return agents
+}
+
+// Add adds an agent. Its name and its key must be new. What breaks a rule wraps
+// ErrTrust.
+func (t *Trust) Add(e Entry) error {
+	agent, err := e.Agent()
+	if err != nil {
+		return fmt.Errorf("%w: %q: %w", ErrTrust, e.Name, err)
+	}
+	e.Key = agent.KeyHex() // one spelling
+	if err := e.check(); err != nil {
+		return err
+	}
+	if _, there := t.ByName(e.Name); there {
+		return fmt.Errorf("%w: the name %q is taken", ErrTrust, e.Name)
+	}
+	if same, there := t.ByAgent(agent); there {
+		return fmt.Errorf("%w: key %s is there already, as %q", ErrTrust, e.Key, same.Name)
+	}
+	all := Domains()
+	e.For = slices.Clone(e.For)
+	slices.SortFunc(e.For, func(a, b string) int { return slices.Index(all, a) - slices.Index(all, b) })
+	e.For = slices.Compact(e.For)
+	t.entries = append(t.entries, e)
+	return nil
+}
+
+// Remove takes an agent out: ErrUnknownName when it is not there.
+func (t *Trust) Remove(name string) error {
+	before := len(t.entries)
+	t.entries = slices.DeleteFunc(t.entries, func(e Entry) bool { return e.Name == name })
+	if len(t.entries) == before {
+		return fmt.Errorf("%w: %q", ErrUnknownName, name)
+	}
+	return nil
+}
+
+func (e *Entry) check() error {
+	if !validName.MatchString(e.Name) {
+		return fmt.Errorf("%w: the name %q is not 1 to 64 letters, digits, dots, dashes and underscores", ErrTrust, e.Name)
+	}
+	if len(e.For) == 0 {
+		return fmt.Errorf("%w: %s is trusted for nothing; name some of %s", ErrTrust, e.Name, strings.Join(Domains(), ", "))
+	}
+	for _, d := range e.For {
+		if !slices.Contains(Domains(), d) {
+			return fmt.Errorf("%w: %s: domain %q is not known (%s are)", ErrTrust, e.Name, d, strings.Join(Domains(), ", "))
+		}
+	}
+	if e.MaxAge < 0 {
+		return fmt.Errorf("%w: %s: max_age is negative", ErrTrust, e.Name)
+	}
+	return nil
+}

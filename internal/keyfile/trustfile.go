@@ -1,0 +1,144 @@
+package keyfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/atomicfile"
+	"github.com/mythos-project/mythos/object"
+)
+
+const maxTrustFile = 1 << 20 // bytes
+
+// trustFile and trustEntry are the file's form.
+type trustFile struct {
+	Agents []trustEntry `yaml:"agents"`
+}
+
+type trustEntry struct {
+	Name   string   `yaml:"name"`
+	Key    string   `yaml:"key"`
+	For    []string `yaml:"for,flow"`
+	Until  string   `yaml:"until,omitempty"`
+	MaxAge string   `yaml:"max_age,omitempty"`
+}
+
+// LoadTrust reads and validates a trust file. A file that is not there trusts
+// nobody. Errors name the line and wrap ErrTrust.
+func LoadTrust(path string) (*Trust, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Trust{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("trust file: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxTrustFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("trust file: %w", err)
+	}
+	t, err := ParseTrust(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return t, nil
+}
+
+// ParseTrust reads and validates the content of a trust file. Unknown and
+// repeated fields and a second document are refused.
+func ParseTrust(data []byte) (*Trust, error) {
+	if len(data) > maxTrustFile {
+		return nil, fmt.Errorf("%w: larger than %d bytes", ErrTrust, maxTrustFile)
+	}
+	var file trustFile
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	d.KnownFields(true)
+	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: %w", ErrTrust, err)
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: more than one YAML document", ErrTrust)
+	}
+	lines := entryLines(data)
+	t := &Trust{}
+	for i, e := range file.Agents {
+		entry, err := e.parse()
+		if err == nil {
+			err = t.Add(entry)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", lines(i), err)
+		}
+	}
+	return t, nil
+}
+
+// entryLines finds on which line each agent begins.
+func entryLines(data []byte) func(i int) int {
+	var file struct {
+		Agents []yaml.Node `yaml:"agents"`
+	}
+	err := yaml.Unmarshal(data, &file)
+	return func(i int) int {
+		if err != nil || i >= len(file.Agents) {
+			return 0
+		}
+		return file.Agents[i].Line
+	}
+}
+
+func (e *trustEntry) parse() (t Entry, err error) {
+	t = Entry{Name: e.Name, Key: e.Key, For: e.For}
+	if e.Until != "" {
+		if t.Until, err = object.ParseTime(e.Until); err != nil {
+			return Entry{}, fmt.Errorf("%w: %q: until: %w", ErrTrust, e.Name, err)
+		}
+		if t.Until == 0 {
+			return Entry{}, fmt.Errorf("%w: %q: until must be after 1970", ErrTrust, e.Name)
+		}
+	}
+	if e.MaxAge != "" {
+		if t.MaxAge, err = caps.ParseDuration(e.MaxAge); err != nil {
+			return Entry{}, fmt.Errorf("%w: %q: max_age: %w", ErrTrust, e.Name, err)
+		}
+		if t.MaxAge == 0 {
+			return Entry{}, fmt.Errorf("%w: %q: max_age 0 would refuse every list; leave it out for any age", ErrTrust, e.Name)
+		}
+	}
+	return t, nil
+}
+
+// Save writes the trust file, whole or not at all. Comments in an older one are
+// lost.
+func (t *Trust) Save(path string) error {
+	file := trustFile{Agents: []trustEntry{}}
+	for i := range t.entries {
+		file.Agents = append(file.Agents, t.entries[i].file())
+	}
+	var out bytes.Buffer
+	enc := yaml.NewEncoder(&out)
+	enc.SetIndent(2)
+	if err := errors.Join(enc.Encode(&file), enc.Close()); err != nil {
+		return fmt.Errorf("trust file: %w", err)
+	}
+	return atomicfile.Write(path, 0o644, out.Bytes())
+}
+
+func (e *Entry) file() trustEntry {
+	f := trustEntry{Name: e.Name, Key: e.Key, For: e.For}
+	if e.Until != 0 {
+		f.Until = e.Until.String()
+	}
+	if e.MaxAge != 0 {
+		f.MaxAge = caps.FormatDuration(e.MaxAge)
+	}
+	return f
+}

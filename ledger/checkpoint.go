@@ -1,0 +1,153 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+// ErrCheckpoint means that a checkpoint is malformed, or that the log is not what
+// it says.
+var ErrCheckpoint = errors.New("checkpoint does not hold")
+
+// Origin names the log of the ledger that agent signs.
+func Origin(agent object.AgentID) string { return "mythos.ledger/" + agent.KeyID().String()[:16] }
+
+// noteSigner signs notes (sumdb/note) with an agent's key.
+type noteSigner struct{ s sign.Signer }
+
+func (n noteSigner) Name() string                    { return Origin(n.s.Agent()) }
+func (n noteSigner) KeyHash() uint32                 { return noteKeyHash(n.s.Agent()) }
+func (n noteSigner) Sign(msg []byte) ([]byte, error) { sig, err := n.s.Sign(msg); return sig[:], err }
+
+// noteVerifier verifies them.
+type noteVerifier struct{ agent object.AgentID }
+
+func (n noteVerifier) Name() string    { return Origin(n.agent) }
+func (n noteVerifier) KeyHash() uint32 { return noteKeyHash(n.agent) }
+func (n noteVerifier) Verify(msg, sig []byte) bool {
+	return len(sig) == 64 && sign.Verify(n.agent, msg, [64]byte(sig)) == nil
+}
+
+// noteKeyHash is the key hash of signed notes: name, newline, algorithm 1, key.
+func noteKeyHash(agent object.AgentID) uint32 {
+	h := sha256.New()
+	h.Write([]byte(Origin(agent) + "\n\x01"))
+	h.Write(agent.Key[:])
+	return binary.BigEndian.Uint32(h.Sum(nil))
+}
+
+// Checkpoint returns a signed statement of the log's size and root in the C2SP
+// checkpoint format. Kept elsewhere, it shows any later rewriting.
+func (l *Ledger) Checkpoint(ctx context.Context) ([]byte, error) {
+	size, err := l.Size(ctx)
+	if err != nil {
+		return nil, err
+	}
+	root, err := tlog.TreeHash(int64(size), hashReader(ctx, l.kv))
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	text := fmt.Sprintf("%s\n%d\n%s\n", Origin(l.signer.Agent()), size, base64.StdEncoding.EncodeToString(root[:]))
+	return note.Sign(&note.Note{Text: text}, noteSigner{l.signer})
+}
+
+// Checkpoint is what a checkpoint says.
+type Checkpoint struct {
+	Origin string
+	Size   uint64
+	Root   [32]byte
+	Signer object.AgentID
+}
+
+// OpenCheckpoint parses a checkpoint that one of the agents must have signed.
+func OpenCheckpoint(data []byte, agents ...object.AgentID) (Checkpoint, error) {
+	for _, agent := range agents {
+		n, err := note.Open(data, note.VerifierList(noteVerifier{agent}))
+		if err != nil {
+			continue
+		}
+		c, err := parseCheckpoint(n.Text)
+		for _, sig := range n.Sigs { // trailing bits of base64 would be a second spelling
+			if _, serr := base64.StdEncoding.Strict().DecodeString(sig.Base64); err == nil && serr != nil {
+				err = fmt.Errorf("%w: %w", ErrCheckpoint, serr)
+			}
+		}
+		if err == nil && c.Origin != Origin(agent) {
+			err = fmt.Errorf("%w: it is of log %s", ErrCheckpoint, c.Origin)
+		}
+		c.Signer = agent
+		return c, err
+	}
+	return Checkpoint{}, fmt.Errorf("%w: no known agent signed it", ErrCheckpoint)
+}
+
+func parseCheckpoint(text string) (Checkpoint, error) {
+	lines := strings.Split(text, "\n")
+	if len(lines) < 4 {
+		return Checkpoint{}, fmt.Errorf("%w: too short", ErrCheckpoint)
+	}
+	size, err := strconv.ParseUint(lines[1], 10, 63)
+	root, err2 := base64.StdEncoding.DecodeString(lines[2])
+	if err != nil || err2 != nil || len(root) != 32 || strconv.FormatUint(size, 10) != lines[1] {
+		return Checkpoint{}, fmt.Errorf("%w: malformed", ErrCheckpoint)
+	}
+	return Checkpoint{Origin: lines[0], Size: size, Root: [32]byte(root)}, nil
+}
+
+// CheckConsistent compares the log with an older checkpoint: the log must still
+// begin with exactly what the checkpoint covers.
+func (l *Ledger) CheckConsistent(ctx context.Context, old Checkpoint) error {
+	size, err := l.Size(ctx)
+	if err != nil {
+		return err
+	}
+	if size < old.Size {
+		return fmt.Errorf("%w: it covers %d entries, the log has %d: its tail was cut off", ErrCheckpoint, old.Size, size)
+	}
+	root, err := tlog.TreeHash(int64(old.Size), hashReader(ctx, l.kv))
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(root[:], old.Root[:]) {
+		return fmt.Errorf("%w: the first %d entries have another root", ErrCheckpoint, old.Size)
+	}
+	return nil
+}
+
+// Prove returns the inclusion proof of the entry at seq in the log of size entries.
+func (l *Ledger) Prove(ctx context.Context, size, seq uint64) ([]object.Hash, error) {
+	proof, err := tlog.ProveRecord(int64(size), int64(seq), hashReader(ctx, l.kv))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]object.Hash, len(proof))
+	for i, h := range proof {
+		out[i] = object.HashOf(h)
+	}
+	return out, nil
+}
+
+// checkInclusion verifies an inclusion proof of a leaf.
+func checkInclusion(c Checkpoint, seq uint64, data []byte, proof []object.Hash) error {
+	hashes := make(tlog.RecordProof, len(proof))
+	for i, h := range proof {
+		hashes[i] = h.Sum
+	}
+	if err := tlog.CheckRecord(hashes, int64(c.Size), c.Root, int64(seq), tlog.RecordHash(data)); err != nil {
+		return fmt.Errorf("%w: entry %d is not in the log: %w", ErrCheckpoint, seq, err)
+	}
+	return nil
+}

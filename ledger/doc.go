@@ -1,0 +1,19 @@
+// Package ledger keeps the receipts of effects and decides, for each effect with
+// an idempotency key, whether it may run, must wait, or is replayed
+// (spec/ledger.md).
+//
+// An effect is registered before its tool is invoked, with a lease, and committed
+// with its receipt afterwards. A committed effect is replayed from then on. What
+// conflicts is marked divergent and fails closed. Nothing is ever changed or
+// deleted: the history of each effect only grows, and every entry is also a leaf
+// of one append-only Merkle log (RFC 6962), so that a rewritten history shows.
+//
+// The state machine is pure ([Decide], [Judge]); a [Ledger] applies it over a
+// key-value store. Keys:
+//
+//	l/e/<seq>           an entry of the log: kind byte and canonical bytes
+//	l/i/<idem id>/<n>   the seq of the n-th entry of an effect's history
+//	l/r/<receipt id>    the seq of a receipt
+//	l/t/<index>         a stored hash of the log (sumdb/tlog numbering)
+//	l/n                 the number of entries
+package ledger

@@ -1,0 +1,126 @@
+package ledger
+
+import (
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// IdemID is the id of an effect: SHA-256(tool id bytes || idempotency key).
+func IdemID(tool object.Hash, key []byte) object.Hash {
+	h := sha256.New()
+	h.Write(tool.Sum[:])
+	h.Write(key)
+	return object.HashOf([32]byte(h.Sum(nil)))
+}
+
+// EffectRegister says that its owner is about to invoke a tool, and until when
+// nobody else may.
+type EffectRegister struct {
+	IdemID         object.Hash      `can:"1,idem_id"`
+	ToolID         object.Hash      `can:"2,tool_id"`
+	RequestHash    object.Hash      `can:"3,request_hash"`
+	IdempotencyKey []byte           `can:"4,idempotency_key"`
+	Owner          object.AgentID   `can:"5,owner"`
+	LeaseExpiresAt object.Time      `can:"6,lease_expires_at"` // live while now < this
+	TimeObserved   object.Time      `can:"7,time_observed"`
+	Signature      object.Signature `can:"8,signature"`
+	Fence          *uint64          `can:"9,fence"` // ours: rises with each register of the effect, from 1
+}
+
+// Check refuses an id that is not that of tool and key.
+func (r EffectRegister) Check() error {
+	if want := IdemID(r.ToolID, r.IdempotencyKey); r.IdemID != want {
+		return fmt.Errorf("idem_id is %s, tool and key give %s", r.IdemID, want)
+	}
+	return nil
+}
+
+// EffectCommit says how an effect ended, and by which receipt.
+type EffectCommit struct {
+	IdemID       object.Hash      `can:"1,idem_id"`
+	ToolID       object.Hash      `can:"2,tool_id"`
+	RequestHash  object.Hash      `can:"3,request_hash"`
+	ResponseHash object.Hash      `can:"4,response_hash"`
+	ReceiptID    object.Hash      `can:"5,receipt_id"`
+	Status       uint16           `can:"6,status"`
+	TimeObserved object.Time      `can:"7,time_observed"`
+	Signature    object.Signature `can:"8,signature"`
+}
+
+// Reasons of a DivergenceMark.
+const (
+	RequestHashConflict  uint8 = 1
+	ResponseHashConflict uint8 = 2
+	MultipleCommits      uint8 = 3
+)
+
+// DivergenceMark says that the history of an effect contradicts itself.
+type DivergenceMark struct {
+	IdemID       object.Hash      `can:"1,idem_id"`
+	ToolID       object.Hash      `can:"2,tool_id"`
+	Reason       uint8            `can:"3,reason"`   // RequestHashConflict, ResponseHashConflict or MultipleCommits
+	Evidence     []object.Hash    `can:"4,evidence"` // the conflicting hashes, ascending
+	TimeObserved object.Time      `can:"5,time_observed"`
+	Signature    object.Signature `can:"6,signature"`
+}
+
+// Check refuses unknown reasons and evidence that is not ascending.
+func (m DivergenceMark) Check() error {
+	if m.Reason < RequestHashConflict || m.Reason > MultipleCommits {
+		return fmt.Errorf("reason %d is not known", m.Reason)
+	}
+	for i := 1; i < len(m.Evidence); i++ {
+		if m.Evidence[i-1].Compare(m.Evidence[i]) >= 0 {
+			return fmt.Errorf("evidence is not ascending")
+		}
+	}
+	return nil
+}
+
+// Decisions of a Resolution.
+const (
+	ResolveRetry   uint8 = 1 // the effect did not happen: it may run again
+	ResolveAbandon uint8 = 2 // it shall never run again
+)
+
+// Resolution is an operator's signed decision on an effect with unknown outcome
+// or a divergent one. It is appended like any other entry.
+type Resolution struct {
+	IdemID       object.Hash      `can:"1,idem_id"`
+	Decision     uint8            `can:"2,decision"` // ResolveRetry or ResolveAbandon
+	Evidence     []object.Hash    `can:"3,evidence"`
+	Notes        *string          `can:"4,notes"`
+	Signer       object.AgentID   `can:"5,signer"`
+	TimeObserved object.Time      `can:"6,time_observed"`
+	Signature    object.Signature `can:"7,signature"`
+}
+
+// Check refuses unknown decisions.
+func (r Resolution) Check() error {
+	if r.Decision != ResolveRetry && r.Decision != ResolveAbandon {
+		return fmt.Errorf("decision %d is not known", r.Decision)
+	}
+	return nil
+}
+
+// The rules of the ledger's entries: the id, which is what is signed, leaves out
+// the signature.
+var (
+	RegisterRule   = object.Rule{Mask: can.Mask{8: nil}, Signer: 5, Sig: 8}
+	CommitRule     = object.Rule{Mask: can.Mask{8: nil}, Sig: 8}
+	DivergenceRule = object.Rule{Mask: can.Mask{6: nil}, Sig: 6}
+	ResolutionRule = object.Rule{Mask: can.Mask{7: nil}, Signer: 5, Sig: 7}
+)
+
+// Structs describes the structs of this package.
+var Structs = []object.Struct{
+	object.Define[Receipt]("Receipt", ReceiptRule),
+	object.Define[EffectRegister]("EffectRegister", RegisterRule),
+	object.Define[EffectCommit]("EffectCommit", CommitRule),
+	object.Define[DivergenceMark]("DivergenceMark", DivergenceRule),
+	object.Define[Resolution]("Resolution", ResolutionRule),
+	object.Define[EvidenceBundle]("EvidenceBundle", object.Rule{}),
+}

@@ -1,0 +1,60 @@
+package ledger
+
+import (
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+// Receipt is a signed statement that a tool was asked something and answered
+// something (spec/ledger.md#receipts). The signature signs the 32 bytes of the id.
+type Receipt struct {
+	ReceiptID      object.Hash      `can:"1,receipt_id"`
+	ToolID         object.Hash      `can:"2,tool_id"`
+	RequestHash    object.Hash      `can:"3,request_hash"`
+	ResponseHash   object.Hash      `can:"4,response_hash"`
+	IdempotencyKey []byte           `can:"5,idempotency_key"` // empty: the effect had none
+	Signer         object.AgentID   `can:"6,signer"`
+	TimeObserved   object.Time      `can:"7,time_observed"`
+	Status         uint16           `can:"8,status"` // HTTP-like; 200 is success
+	Evidence       []object.Hash    `can:"9,evidence,optional"`
+	Notes          *string          `can:"10,notes"`
+	Signature      object.Signature `can:"11,signature"`
+}
+
+// ReceiptRule is how receipts are identified and signed.
+var ReceiptRule = object.Rule{Mask: can.Mask{1: nil, 11: nil}, IDField: 1, Signer: 6, Sig: 11}
+
+// NewReceipt fills in signer, id and signature and returns the id and the
+// canonical bytes.
+func NewReceipt(s sign.Signer, r Receipt) (object.Hash, []byte, error) {
+	r.Signer = s.Agent()
+	if r.IdempotencyKey == nil {
+		r.IdempotencyKey = []byte{}
+	}
+	id, err := ReceiptRule.IDOf(&r)
+	if err != nil {
+		return object.Hash{}, nil, fmt.Errorf("receipt: %w", err)
+	}
+	r.ReceiptID = id
+	if r.Signature, err = sign.ID(s, id); err != nil {
+		return object.Hash{}, nil, err
+	}
+	raw, err := can.Marshal(&r)
+	return id, raw, err
+}
+
+// OpenReceipt decodes canonical bytes and checks fields, id and signature. Whether
+// the signer is trusted is for the caller to say.
+func OpenReceipt(raw []byte) (*Receipt, object.Hash, error) {
+	r, id, err := object.Open[Receipt](raw, ReceiptRule)
+	if err != nil {
+		return nil, object.Hash{}, fmt.Errorf("receipt: %w", err)
+	}
+	if err := sign.VerifyID(r.Signer, id, r.Signature); err != nil {
+		return nil, object.Hash{}, fmt.Errorf("receipt %s: %w", id.Short(), err)
+	}
+	return r, id, nil
+}

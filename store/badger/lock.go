@@ -1,0 +1,120 @@
+package badger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrBusy means that another process holds the database.
+var ErrBusy = errors.New("database is held by another process")
+
+// BusyError says who holds the database.
+type BusyError struct {
+	Dir string
+	PID int // 0 when it is not known
+}
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("%s: %v (process %d)", e.Dir, ErrBusy, e.PID)
+}
+
+// Unwrap gives ErrBusy.
+func (e *BusyError) Unwrap() error { return ErrBusy }
+
+// lock is the advisory lock by which processes take turns: whoever opens the
+// database holds `holder` exclusively; whoever waits holds `waiters` shared.
+type lock struct {
+	dir     string
+	holder  *os.File
+	waiters *os.File
+}
+
+func newLock(dir string) (*lock, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	l := &lock{dir: dir}
+	var err error
+	if l.holder, err = os.OpenFile(filepath.Join(dir, "holder.lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return nil, err
+	}
+	if l.waiters, err = os.OpenFile(filepath.Join(dir, "waiters.lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		l.holder.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// acquire takes the holder's lock, waiting for at most wait.
+func (l *lock) acquire(ctx context.Context, wait time.Duration) error {
+	crowded := l.wanted()
+	if !crowded && l.try() {
+		return l.sign()
+	}
+	if err := unix.Flock(int(l.waiters.Fd()), unix.LOCK_SH); err != nil {
+		return err
+	}
+	defer unix.Flock(int(l.waiters.Fd()), unix.LOCK_UN)
+	deadline := time.Now().Add(wait)
+	for crowded || !l.try() {
+		crowded = false // let those who waited before us go first
+		if time.Now().After(deadline) {
+			return &BusyError{l.dir, l.pid()}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(1+rand.IntN(4)) * time.Millisecond):
+		}
+	}
+	return l.sign()
+}
+
+func (l *lock) try() bool {
+	return unix.Flock(int(l.holder.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil
+}
+
+// sign leaves our process id for those who wait.
+func (l *lock) sign() error {
+	if err := l.holder.Truncate(0); err != nil {
+		return err
+	}
+	_, err := l.holder.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
+	return err
+}
+
+func (l *lock) pid() int {
+	buf := make([]byte, 20)
+	n, err := l.holder.ReadAt(buf, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(buf[:n])))
+	if err != nil {
+		return 0
+	}
+	return pid
+}
+
+func (l *lock) release() error { return unix.Flock(int(l.holder.Fd()), unix.LOCK_UN) }
+
+// wanted reports whether another process waits.
+func (l *lock) wanted() bool {
+	if unix.Flock(int(l.waiters.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+		return true
+	}
+	unix.Flock(int(l.waiters.Fd()), unix.LOCK_UN)
+	return false
+}
+
+func (l *lock) close() error { return errors.Join(l.holder.Close(), l.waiters.Close()) }

@@ -1,0 +1,145 @@
+// Package memory keeps a store's keys and chunks in memory, for programs and
+// tests that need no disk.
+package memory
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+var (
+	_ store.KV     = (*DB)(nil)
+	_ store.Chunks = (*DB)(nil)
+)
+
+// DB is a store.KV and a store.Chunks.
+type DB struct {
+	mu     sync.RWMutex
+	keys   map[string][]byte
+	sorted []string // the keys, ascending
+	chunks map[object.Hash][]byte
+}
+
+// New returns an empty DB.
+func New() *DB { return &DB{keys: map[string][]byte{}, chunks: map[object.Hash][]byte{}} }
+
+// Get implements store.KV.
+func (d *DB) Get(_ context.Context, key string) ([]byte, bool, error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	v, ok := d.keys[key]
+	return append([]byte{}, v...), ok, nil
+}
+
+// Scan implements store.KV. It works on a snapshot of the keys, so that fn may
+// use the DB.
+func (d *DB) Scan(ctx context.Context, from, to string, fn func(string, []byte) error) error {
+	d.mu.RLock()
+	first, _ := slices.BinarySearch(d.sorted, from)
+	end, _ := slices.BinarySearch(d.sorted, to)
+	keys := slices.Clone(d.sorted[first:max(first, end)])
+	values := make([][]byte, len(keys))
+	for i, k := range keys {
+		values[i] = d.keys[k]
+	}
+	d.mu.RUnlock()
+	for i, k := range keys {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := fn(k, values[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Update implements store.KV.
+func (d *DB) Update(_ context.Context, check, put map[string][]byte) (bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for k, want := range check {
+		have, found := d.keys[k]
+		if found != (want != nil) || !bytes.Equal(have, want) {
+			return false, nil
+		}
+	}
+	for k, v := range put {
+		at, found := slices.BinarySearch(d.sorted, k)
+		switch {
+		case v != nil && !found:
+			d.sorted = slices.Insert(d.sorted, at, k)
+		case v == nil && found:
+			d.sorted = slices.Delete(d.sorted, at, at+1)
+		}
+		if v == nil {
+			delete(d.keys, k)
+			continue
+		}
+		d.keys[k] = bytes.Clone(v)
+	}
+	return true, nil
+}
+
+// PutChunk implements store.Chunks.
+func (d *DB) PutChunk(_ context.Context, h object.Hash, data []byte) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.chunks[h] = bytes.Clone(data)
+	return nil
+}
+
+// Chunk implements store.Chunks.
+func (d *DB) Chunk(_ context.Context, h object.Hash) ([]byte, error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	data, ok := d.chunks[h]
+	if !ok {
+		return nil, fmt.Errorf("chunk %s: %w", h.Short(), store.ErrNotFound)
+	}
+	return bytes.Clone(data), nil
+}
+
+// HasChunk implements store.Chunks.
+func (d *DB) HasChunk(_ context.Context, h object.Hash) (bool, error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	_, ok := d.chunks[h]
+	return ok, nil
+}
+
+// DeleteChunk implements store.Chunks.
+func (d *DB) DeleteChunk(_ context.Context, h object.Hash) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.chunks, h)
+	return nil
+}
+
+// ScanChunks implements store.Chunks; the order is that of the hashes.
+func (d *DB) ScanChunks(_ context.Context, fn func(object.Hash, int64) error) error {
+	d.mu.RLock()
+	sizes := make(map[object.Hash]int64, len(d.chunks))
+	hashes := make([]object.Hash, 0, len(d.chunks))
+	for h, data := range d.chunks {
+		sizes[h] = int64(len(data))
+		hashes = append(hashes, h)
+	}
+	d.mu.RUnlock()
+	slices.SortFunc(hashes, object.Hash.Compare)
+	for _, h := range hashes {
+		if err := fn(h, sizes[h]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Sync implements store.Chunks; memory has nothing to sync.
+func (d *DB) Sync(context.Context) error { return nil }

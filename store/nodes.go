@@ -1,0 +1,67 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/merkle"
+)
+
+type nodeReader struct {
+	ctx context.Context
+	s   *Store
+}
+
+// Nodes reads Merkle nodes. Package merkle checks each against its cid.
+func (s *Store) Nodes(ctx context.Context) merkle.NodeReader { return nodeReader{ctx, s} }
+
+// Node implements merkle.NodeReader.
+func (r nodeReader) Node(cid object.Hash) ([]byte, error) {
+	raw, found, err := r.s.kv.Get(r.ctx, "n/"+cid.String())
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, ErrNotFound
+	}
+	return raw, nil
+}
+
+// NodeWriter gathers the nodes of a tree. Flush makes all of them durable; none
+// is visible before.
+type NodeWriter struct {
+	ctx     context.Context
+	s       *Store
+	pending map[string][]byte
+	size    int
+}
+
+// NodeWriter starts a batch of nodes.
+func (s *Store) NodeWriter(ctx context.Context) *NodeWriter {
+	return &NodeWriter{ctx: ctx, s: s, pending: map[string][]byte{}}
+}
+
+const maxPendingNodes = 4 << 20 // bytes held before they are written
+
+// PutNode implements merkle.NodeWriter. A node is useless without its root, so
+// that writing nodes early hurts nobody.
+func (w *NodeWriter) PutNode(cid object.Hash, data []byte) error {
+	w.pending["n/"+cid.String()] = data
+	if w.size += len(data); w.size < maxPendingNodes {
+		return nil
+	}
+	return w.Flush()
+}
+
+// Flush writes what is pending.
+func (w *NodeWriter) Flush() error {
+	if len(w.pending) == 0 {
+		return nil
+	}
+	if _, err := w.s.kv.Update(w.ctx, nil, w.pending); err != nil {
+		return fmt.Errorf("write nodes: %w", err)
+	}
+	w.pending, w.size = map[string][]byte{}, 0
+	return nil
+}

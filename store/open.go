@@ -1,0 +1,194 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/merkle"
+)
+
+// BlobRef returns the reference of a blob that is here. The error wraps ErrNotFound.
+func (s *Store) BlobRef(ctx context.Context, cid object.Hash) (object.BlobRef, error) {
+	raw, found, err := s.kv.Get(ctx, "b/"+cid.String())
+	if err != nil {
+		return object.BlobRef{}, err
+	}
+	if !found {
+		return object.BlobRef{}, fmt.Errorf("blob %s: %w", cid, ErrNotFound)
+	}
+	ref, err := object.Decode[object.BlobRef](raw)
+	if err != nil {
+		return object.BlobRef{}, fmt.Errorf("reference of blob %s: %w: %w", cid.Short(), ErrCorrupt, err)
+	}
+	return *ref, nil
+}
+
+// Blobs calls fn for the reference of every blob, ascending by cid.
+func (s *Store) Blobs(ctx context.Context, fn func(object.BlobRef) error) error {
+	return s.kv.Scan(ctx, "b/", after("b/"), func(key string, raw []byte) error {
+		ref, err := object.Decode[object.BlobRef](raw)
+		if err != nil {
+			return fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)
+		}
+		return fn(*ref)
+	})
+}
+
+// RemoveBlob forgets a blob and its pin. Its chunks and nodes stay until GC finds
+// that nothing else uses them. The error wraps ErrNotFound.
+func (s *Store) RemoveBlob(ctx context.Context, cid object.Hash) error {
+	if _, err := s.BlobRef(ctx, cid); err != nil {
+		return err
+	}
+	_, err := s.kv.Update(ctx, nil, map[string][]byte{"b/" + cid.String(): nil, "p/" + cid.String(): nil})
+	return err
+}
+
+// Blob reads a stored blob. Every chunk is checked against its hash before its
+// first byte is handed out.
+type Blob struct {
+	s    *Store
+	ref  object.BlobRef
+	open OpenOptions
+	tree *merkle.Tree // nil for an unchunked blob
+}
+
+// OpenBlob opens the blob with this cid. Errors wrap ErrNotFound, ErrCorrupt or
+// merkle.ErrNode.
+func (s *Store) OpenBlob(ctx context.Context, cid object.Hash, o OpenOptions) (*Blob, error) {
+	ref, err := s.BlobRef(ctx, cid)
+	if err != nil {
+		return nil, err
+	}
+	return s.OpenRef(ctx, ref, o)
+}
+
+// OpenRef opens the blob that a reference describes; the reference need not be here.
+func (s *Store) OpenRef(ctx context.Context, ref object.BlobRef, o OpenOptions) (*Blob, error) {
+	b := &Blob{s: s, ref: ref, open: o}
+	if ref.Chunks == 0 {
+		return b, nil
+	}
+	tree, err := merkle.OpenChunks(s.Nodes(ctx), ref.CID)
+	if err != nil {
+		return nil, fmt.Errorf("blob %s: %w", ref.CID.Short(), err)
+	}
+	if tree.Len() != uint64(ref.Chunks) || tree.Size() != ref.Size {
+		return nil, fmt.Errorf("blob %s: %w: the reference says %d bytes in %d chunks, the tree %d in %d",
+			ref.CID.Short(), ErrCorrupt, ref.Size, ref.Chunks, tree.Size(), tree.Len())
+	}
+	b.tree = tree
+	return b, nil
+}
+
+// Ref is the blob's reference.
+func (b *Blob) Ref() object.BlobRef { return b.ref }
+
+// ProveChunk makes the proof for one chunk of a blob. Errors wrap ErrNotFound or
+// merkle.ErrIndex; an unchunked blob has no chunks.
+func (s *Store) ProveChunk(ctx context.Context, cid object.Hash, index uint64) (*merkle.ChunkProof, error) {
+	tree, err := merkle.OpenChunks(s.Nodes(ctx), cid)
+	if err != nil {
+		return nil, err
+	}
+	return tree.ProveChunk(index)
+}
+
+// Chunk returns the stored bytes of one chunk, verified.
+func (b *Blob) Chunk(ctx context.Context, index uint64) ([]byte, error) {
+	if b.tree == nil {
+		if index > 0 {
+			return nil, fmt.Errorf("%w: %d of 1", merkle.ErrIndex, index)
+		}
+		return b.s.Bytes(ctx, b.ref.CID)
+	}
+	c, err := b.tree.At(index)
+	if err != nil {
+		return nil, err
+	}
+	return b.s.chunkOf(ctx, index, c)
+}
+
+func (s *Store) chunkOf(ctx context.Context, index uint64, c merkle.Chunk) ([]byte, error) {
+	data, err := s.sizedBytes(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("chunk %d: %w", index, err)
+	}
+	if len(data) != int(c.Len) {
+		return nil, fmt.Errorf("chunk %d: %w: %d bytes, the tree says %d", index, ErrCorrupt, len(data), c.Len)
+	}
+	return data, nil
+}
+
+// sizedBytes is Bytes for a known length: large chunks need no look at the KV.
+func (s *Store) sizedBytes(ctx context.Context, c merkle.Chunk) ([]byte, error) {
+	if c.Len <= SmallChunk {
+		return s.Bytes(ctx, c.Hash)
+	}
+	data, err := s.chunks.Chunk(ctx, c.Hash)
+	if err != nil {
+		return nil, err
+	}
+	return data, verify("chunk", data, c.Hash)
+}
+
+// Copy writes the whole blob, decrypted and decoded, to w.
+func (b *Blob) Copy(ctx context.Context, w io.Writer) error {
+	if b.plain() {
+		return b.copyStored(ctx, 0, int64(b.ref.Size), w)
+	}
+	r, err := b.reader(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, err = io.Copy(w, r)
+	return err
+}
+
+// plain reports whether the stored bytes are the blob's bytes.
+func (b *Blob) plain() bool { return b.ref.Encryption == nil && b.ref.Codec != object.CodecZstd }
+
+// ReadRange writes n bytes from off on, decrypted and decoded, to w. It reads the
+// chunks that the range touches and, where the blob is compressed, the frames.
+// A range beyond the end is an error that wraps ErrRange.
+func (b *Blob) ReadRange(ctx context.Context, off, n int64, w io.Writer) error {
+	if b.plain() {
+		if off < 0 || n < 0 || off+n > int64(b.ref.Size) {
+			return fmt.Errorf("%w: %d bytes from %d of %d", ErrRange, n, off, b.ref.Size)
+		}
+		return b.copyStored(ctx, off, n, w)
+	}
+	return b.rangeDecoded(ctx, off, n, w)
+}
+
+// copyStored writes a part of the stored bytes, verifying ahead in parallel.
+func (b *Blob) copyStored(ctx context.Context, off, n int64, w io.Writer) error {
+	if n == 0 {
+		return nil
+	}
+	if b.tree == nil {
+		data, err := b.s.Bytes(ctx, b.ref.CID)
+		if err != nil {
+			return err
+		}
+		if int64(len(data)) < off+n {
+			return fmt.Errorf("blob %s: %w: shorter than its reference says", b.ref.CID.Short(), ErrCorrupt)
+		}
+		_, err = w.Write(data[off : off+n])
+		return err
+	}
+	size := int64(b.tree.ChunkSize())
+	first, last := uint64(off/size), uint64((off+n-1)/size)
+	return b.s.readAhead(ctx, b.tree, first, last+1, func(index uint64, data []byte) error {
+		start := int64(index) * size
+		from, to := max(off-start, 0), min(off+n-start, int64(len(data)))
+		_, err := w.Write(data[from:to])
+		return err
+	})
+}
+
+// Close releases what the blob holds.
+func (b *Blob) Close() error { return nil }

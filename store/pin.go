@@ -1,0 +1,52 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// Pin keeps a blob, an object or a Merkle tree from garbage collection.
+type Pin struct {
+	CID    object.Hash `can:"1,cid"`
+	Until  object.Time `can:"2,until"` // 0: for ever
+	Reason string      `can:"3,reason"`
+}
+
+// Structs describes the structs of this package.
+var Structs = []object.Struct{object.Define[Pin]("Pin", object.Rule{})}
+
+// Pin keeps cid until a point in time; 0 is for ever. A pin replaces an earlier one.
+func (s *Store) Pin(ctx context.Context, cid object.Hash, until object.Time, reason string) error {
+	raw, err := can.Marshal(&Pin{cid, until, reason})
+	if err != nil {
+		return err
+	}
+	_, err = s.kv.Update(ctx, nil, map[string][]byte{"p/" + cid.String(): raw})
+	return err
+}
+
+// Unpin takes the pin away. The error wraps ErrNotFound.
+func (s *Store) Unpin(ctx context.Context, cid object.Hash) error {
+	key := "p/" + cid.String()
+	if _, found, err := s.kv.Get(ctx, key); err != nil {
+		return err
+	} else if !found {
+		return fmt.Errorf("pin of %s: %w", cid, ErrNotFound)
+	}
+	_, err := s.kv.Update(ctx, nil, map[string][]byte{key: nil})
+	return err
+}
+
+// Pins calls fn for every pin, ascending by cid, those that ran out included.
+func (s *Store) Pins(ctx context.Context, fn func(Pin) error) error {
+	return s.kv.Scan(ctx, "p/", after("p/"), func(key string, raw []byte) error {
+		p, err := object.Decode[Pin](raw)
+		if err != nil {
+			return fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)
+		}
+		return fn(*p)
+	})
+}
