@@ -63,6 +63,9 @@ func parseKeyHash(key, prefix string) (object.Hash, error) {
 // PutBytes keeps data of at most MaxBytes under its hash, durably.
 func (s *Store) PutBytes(ctx context.Context, data []byte) (object.Hash, error) {
 	h := object.Sum(data)
+	if data == nil {
+		data = []byte{} // a nil value would mean absence
+	}
 	if len(data) > MaxBytes {
 		return h, fmt.Errorf("%d bytes: %w, at most %d", len(data), ErrTooLarge, MaxBytes)
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -127,6 +126,3 @@ func (n *Node) issued(ctx context.Context, link caps.Link) error {
 	}
 	return n.record(ctx, "cap.issue", link.Raw, link.ID)
 }
-
-// encodedID is the canonical form of an id, as built-in effects answer with.
-func encodedID(id object.Hash) ([]byte, error) { return can.Marshal(&id) }

@@ -75,3 +75,26 @@ func TrustedAgents(dir string, now object.Time) ([]object.AgentID, error) {
 	}
 	return trust.Agents(now), nil
 }
+
+// KeyDir is the folder of a repository's keys.
+func KeyDir(dir string) string { return filepath.Join(dir, "keys") }
+
+// SelfKey is the name of the repository's own identity among its keys.
+const SelfKey = selfKey
+
+// LoadTrust reads a repository's trust.yaml.
+func LoadTrust(dir string) (*keyfile.Trust, error) {
+	return keyfile.LoadTrust(filepath.Join(dir, trustFile))
+}
+
+// EditTrust changes a repository's trust.yaml, atomically.
+func EditTrust(dir string, edit func(*keyfile.Trust) error) error {
+	t, err := LoadTrust(dir)
+	if err != nil {
+		return err
+	}
+	if err := edit(t); err != nil {
+		return err
+	}
+	return t.Save(filepath.Join(dir, trustFile))
+}

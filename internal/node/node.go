@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
@@ -26,18 +25,19 @@ import (
 // Node is an open repository: an identity, a store, a ledger, and the executor
 // that stands on them. Its fields are set once, by Open.
 type Node struct {
-	Dir      string // the .mythos folder
-	Config   *config.Config
-	Key      *sign.Key // the identity that signs here
-	Trust    *keyfile.Trust
-	DB       *badger.DB
-	Store    *store.Store
-	Ledger   *ledger.Ledger
-	Verifier *caps.Verifier
-	Quotas   *caps.Quotas
-	Tools    *exec.Tools
-	Gate     *exec.Gate
-	Exec     *exec.Executor
+	Dir         string // the .mythos folder
+	Config      *config.Config
+	Key         *sign.Key // the identity that signs here
+	Trust       *keyfile.Trust
+	DB          *badger.DB
+	Store       *store.Store
+	Ledger      *ledger.Ledger
+	Verifier    *caps.Verifier
+	Quotas      *caps.Quotas
+	Revocations *caps.Revocations
+	Tools       *exec.Tools
+	Gate        *exec.Gate
+	Exec        *exec.Executor
 
 	now    func() object.Time
 	debugf func(string, ...any)
@@ -69,9 +69,11 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 	}
 	n.Store = store.New(db, chunks)
 	n.Ledger = ledger.Open(db, n.Key, n.now)
-	n.Verifier = &caps.Verifier{Trusted: n.trustsIssuer, Revoked: n.revocations}
+	n.Ledger.Known = n.Trust.AgentsFor(keyfile.ForLedger, n.now())
+	n.Revocations = caps.NewRevocations(db)
+	n.Verifier = &caps.Verifier{Trusted: n.trustsIssuer, Revoked: n.Revocations.Lookup(ctx)}
 	n.Quotas = caps.NewQuotas(db)
-	if err := n.executor(ctx); err != nil {
+	if err := n.executor(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
 	return n, nil
@@ -94,24 +96,25 @@ func (n *Node) identity() (err error) {
 }
 
 // executor wires the gate: runners, built-in effects, the VM.
-func (n *Node) executor(ctx context.Context) error {
+func (n *Node) executor() error {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = n.Dir
 	}
-	w, err := wasm.New(ctx, n.Store, filepath.Join(cache, "mythos", "wasm"))
+	w, err := wasm.New(n.Store, filepath.Join(cache, "mythos", "wasm"))
 	if err != nil {
 		return fmt.Errorf("wasm runner: %w", err)
 	}
-	n.close = append(n.close, func() error { return w.Close(context.WithoutCancel(ctx)) })
+	n.close = append(n.close, func() error { return w.Close(context.Background()) })
 	n.Tools = exec.NewTools(n.DB)
 	n.Gate = &exec.Gate{
 		Signer: n.Key, Now: n.now, Verifier: n.Verifier, Quotas: n.Quotas, Ledger: n.Ledger, Responses: n.Store,
 		Tools:   n.Tools,
-		Runners: map[uint8]exec.Runner{exec.KindWasm: w, exec.KindProcess: process.New()},
+		Runners: map[uint8]exec.Runner{exec.KindWasm: w, exec.KindProcess: &process.Runner{}},
 		Lease:   n.Config.Lease, Capture: n.Config.Capture,
 	}
-	n.Exec = exec.NewExecutor(n.Gate, n.Store)
+	exec.AddBlobTools(n.Gate, n.Store)
+	n.Exec = &exec.Executor{Gate: n.Gate, Store: n.Store, KV: n.DB}
 	n.builtins()
 	return nil
 }
@@ -157,6 +160,3 @@ func (n *Node) AgentNamed(text string) (object.AgentID, error) {
 	}
 	return object.AgentID{}, fmt.Errorf("agent %q: %w: neither a public key of 64 hex digits nor a name in trust.yaml", text, store.ErrNotFound)
 }
-
-// lease is how long a registered effect holds its key.
-func (n *Node) lease() time.Duration { return n.Config.Lease }

@@ -1,0 +1,75 @@
+package caps
+
+import "fmt"
+
+// Resource is what a quota counts.
+type Resource string
+
+// The resources that scopes put a maximum on.
+const (
+	Calls   Resource = "calls"   // tool.call
+	Jobs    Resource = "jobs"    // train.run
+	Tokens  Resource = "tokens"  // train.run
+	GPUms   Resource = "gpu_ms"  // train.run, milliseconds
+	Runs    Resource = "runs"    // eval.run
+	Workers Resource = "workers" // compute.spawn
+	CPUus   Resource = "cpu_us"  // compute.spawn, microseconds
+	IO      Resource = "io"      // compute.spawn
+	Events  Resource = "events"  // cell.write
+	Bytes   Resource = "bytes"   // blob.write
+)
+
+// Amount is so much of one resource.
+type Amount struct {
+	Of Resource
+	N  uint64
+}
+
+func (a Amount) String() string { return fmt.Sprintf("%d %s", a.N, a.Of) }
+
+// limits32 and limit64 append a maximum unless it means no limit.
+func limit32(to []Amount, of Resource, n uint32) []Amount {
+	if n == NoLimit32 {
+		return to
+	}
+	return append(to, Amount{of, uint64(n)})
+}
+
+func limit64(to []Amount, of Resource, n uint64) []Amount {
+	if n == NoLimit64 {
+		return to
+	}
+	return append(to, Amount{of, n})
+}
+
+func amountOf(list []Amount, of Resource) (uint64, bool) {
+	for _, a := range list {
+		if a.Of == of {
+			return a.N, true
+		}
+	}
+	return 0, false
+}
+
+// amountsWithin says why limits are not within those of the parent.
+func amountsWithin(child, parent []Amount) error {
+	for _, p := range parent {
+		switch n, limited := amountOf(child, p.Of); {
+		case !limited:
+			return fmt.Errorf("%s has no limit, its parent's is %d", p.Of, p.N)
+		case n > p.N:
+			return fmt.Errorf("%s is %d, its parent's limit is %d", p.Of, n, p.N)
+		}
+	}
+	return nil
+}
+
+// costWithin says why one use alone exceeds a limit.
+func costWithin(cost, limits []Amount) error {
+	for _, c := range cost {
+		if most, limited := amountOf(limits, c.Of); limited && c.N > most {
+			return fmt.Errorf("the use needs %s, the limit is %d", c, most)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package caps
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// submit queues a charge and returns when it is written. Whoever gets the turn
+// writes all that has queued up; the others find theirs done.
+func (q *Quotas) submit(c *charge, cost []Amount) error {
+	for i := len(c.chain) - 1; i >= 0; i-- {
+		l, err := lineOf(c.chain, i, cost)
+		if err != nil {
+			return fmt.Errorf("charge quota: %w", err)
+		}
+		if len(l.cost) > 0 {
+			c.lines = append(c.lines, l)
+		}
+	}
+	if len(c.lines) == 0 {
+		return nil
+	}
+	q.mu.Lock()
+	q.queue = append(q.queue, c)
+	q.mu.Unlock()
+
+	q.turn.Lock()
+	defer q.turn.Unlock()
+	if !c.done {
+		q.mu.Lock()
+		batch := q.queue
+		q.queue = nil
+		q.mu.Unlock()
+		q.write(batch)
+	}
+	return c.err
+}
+
+// write settles a batch, trying again when another process was faster.
+func (q *Quotas) write(batch []*charge) {
+	for len(batch) > 0 {
+		live := batch[:0]
+		for _, c := range batch {
+			if c.err = c.ctx.Err(); c.err != nil {
+				c.done = true
+				continue
+			}
+			live = append(live, c)
+		}
+		if batch = live; len(batch) == 0 {
+			return
+		}
+		// One caller's end must not be the end of the others in the batch.
+		ok, err := q.try(context.WithoutCancel(batch[0].ctx), batch)
+		if !ok && err == nil {
+			continue
+		}
+		for _, c := range batch {
+			c.done = true
+			if err != nil {
+				c.err = err
+			}
+		}
+		return
+	}
+}
+
+// counter is a record as read and as it is to be.
+type counter struct {
+	raw     []byte
+	used    Usage
+	changed bool
+}
+
+// try applies the charges, in their order, to a snapshot of their counters and
+// writes it if no counter has changed meanwhile.
+func (q *Quotas) try(ctx context.Context, batch []*charge) (bool, error) {
+	counters := map[string]*counter{}
+	for _, c := range batch {
+		for _, l := range c.lines {
+			if counters[l.key] != nil {
+				continue
+			}
+			raw, used, err := q.load(ctx, l.key)
+			if err != nil {
+				return false, err
+			}
+			counters[l.key] = &counter{raw: raw, used: used}
+		}
+	}
+	for _, c := range batch {
+		c.err = c.apply(counters)
+	}
+	check, put := map[string][]byte{}, map[string][]byte{}
+	for key, n := range counters {
+		if !n.changed {
+			continue
+		}
+		raw, err := can.Marshal(&usageRecord{n.used})
+		if err != nil {
+			return false, err
+		}
+		check[key], put[key] = n.raw, raw
+	}
+	if len(put) == 0 {
+		return true, nil
+	}
+	ok, err := q.kv.Update(ctx, check, put)
+	if err != nil {
+		return false, fmt.Errorf("write quotas: %w", err)
+	}
+	return ok, nil
+}
+
+// apply changes the counters by one charge, or none of them.
+func (c *charge) apply(counters map[string]*counter) error {
+	for _, l := range c.lines {
+		for _, a := range l.cost {
+			if err := c.allowed(l, a, counters[l.key].used[a.Of]); err != nil {
+				return err
+			}
+		}
+	}
+	for _, l := range c.lines {
+		n := counters[l.key]
+		n.used = maps.Clone(n.used)
+		n.changed = true
+		for _, a := range l.cost {
+			if c.back {
+				n.used[a.Of] -= a.N
+			} else {
+				n.used[a.Of] += a.N
+			}
+		}
+	}
+	return nil
+}
+
+func (c *charge) allowed(l line, a Amount, used uint64) error {
+	most, _ := amountOf(l.limits, a.Of)
+	switch {
+	case c.back && a.N > used:
+		return fmt.Errorf("refund of %s to capability %s, which was charged only %d", a, c.chain[l.link].ID.Short(), used)
+	case !c.back && (used > most || a.N > most-used):
+		return c.chain.deny(l.link, CheckQuota, fmt.Sprintf("the use needs %s, %d of %d are left", a, most-min(most, used), most),
+			"ask "+who(c.chain[l.link].Cap.Issuer)+" for a new capability")
+	}
+	return nil
+}

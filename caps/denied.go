@@ -1,0 +1,88 @@
+package caps
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// ErrDenied means that a chain does not allow what was asked. Every refusal is a
+// [*DeniedError].
+var ErrDenied = errors.New("denied")
+
+// ErrQuota means that a quota does not suffice. It is an ErrDenied.
+var ErrQuota = fmt.Errorf("%w: quota used up", ErrDenied)
+
+// The checks that a DeniedError names, in the order in which they are made.
+const (
+	CheckChain      = "chain"      // 1 to 16 links
+	CheckForm       = "form"       // canonical bytes, field rules
+	CheckID         = "id"         // the id is that of the bytes
+	CheckParent     = "parent"     // each link names the next
+	CheckSignature  = "signature"  // by the issuer, over the id
+	CheckDelegation = "delegation" // the issuer could derive it
+	CheckWindow     = "window"     // the window lies in the parent's
+	CheckScope      = "scope"      // the scope is a subset; it covers the use
+	CheckRevocable  = "revocable"  // revocation_required is not dropped
+	CheckTrust      = "trust"      // the root's issuer
+	CheckTime       = "time"       // now lies in the window
+	CheckRevocation = "revocation" // the revocation lists
+	CheckHolder     = "holder"     // the subject
+	CheckQuota      = "quota"      // enough left
+)
+
+// DeniedError is a refusal: the first link that fails, and which check.
+type DeniedError struct {
+	Check  string      // one of the Check constants
+	Cap    object.Hash // the link at fault; zero when the chain is empty or the bytes have no id
+	Link   int         // its place in the chain, 0 is the leaf
+	Reason string      // what is wrong
+	Help   string      // what would help; may be empty
+	Err    error       // the cause, such as sign.ErrSignature; may be nil
+}
+
+func (e *DeniedError) Error() string {
+	of := ""
+	if !e.Cap.IsZero() {
+		of = " of capability " + e.Cap.Short()
+	}
+	if e.Err == nil {
+		return fmt.Sprintf("denied: %s%s: %s", e.Check, of, e.Reason)
+	}
+	return fmt.Sprintf("denied: %s%s: %s: %v", e.Check, of, e.Reason, e.Err)
+}
+
+// Unwrap gives ErrDenied, or ErrQuota, and the cause.
+func (e *DeniedError) Unwrap() []error {
+	errs := []error{ErrDenied}
+	if e.Check == CheckQuota {
+		errs[0] = ErrQuota
+	}
+	if e.Err != nil {
+		errs = append(errs, e.Err)
+	}
+	return errs
+}
+
+// deny refuses the chain because of its link i.
+func (c Chain) deny(i int, check, reason, help string) *DeniedError {
+	return &DeniedError{Check: check, Cap: c[i].ID, Link: i, Reason: reason, Help: help}
+}
+
+func (e *DeniedError) because(err error) *DeniedError {
+	e.Err = err
+	return e
+}
+
+// who names an agent to people; a hint that a terminal could trip over is quoted.
+func who(a object.AgentID) string {
+	key := a.KeyHex()[:12]
+	switch {
+	case a.Hint == "":
+		return "agent " + key
+	case printable(a.Hint):
+		return a.Hint + " (" + key + ")"
+	}
+	return fmt.Sprintf("%q (%s)", a.Hint, key)
+}

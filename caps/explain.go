@@ -1,0 +1,98 @@
+package caps
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// Words says in plain English what a scope allows: "call tool 4f1c..., at most 5
+// calls in all".
+func (s CapScope) Words() string {
+	scope, err := s.Decode()
+	if err != nil {
+		return "do nothing that is known here: " + err.Error()
+	}
+	return scope.words()
+}
+
+// Explain says in plain English what the holder of a chain may do, until when,
+// and by whose leave, one line each. It verifies nothing: [Verifier.Verify] says
+// whether any of it is true. Text from inside the capabilities is quoted where a
+// terminal could trip over it.
+func Explain(chain Chain, now object.Time) string {
+	if len(chain) == 0 {
+		return "No capability: nothing is allowed.\n"
+	}
+	var b strings.Builder
+	leaf := &chain[0].Cap
+	fmt.Fprintf(&b, "%s may %s.\n", upper(who(leaf.Subject)), leaf.Scope.Words())
+	fmt.Fprintf(&b, "%s\n", chain.term(now))
+	if leaf.Delegable && len(chain) < MaxDepth {
+		b.WriteString("It may be handed on, whole or in part.\n")
+	} else {
+		b.WriteString("It may not be handed on.\n")
+	}
+	if leaf.Revocable() {
+		b.WriteString("Every use needs a current revocation list of " + who(leaf.Issuer) + ".\n")
+	}
+	for i := len(chain) - 1; i >= 0; i-- {
+		fmt.Fprintf(&b, "%s%s\n", strings.Repeat("  ", len(chain)-1-i), chain.step(i))
+	}
+	return b.String()
+}
+
+// term is the time in which all links are valid, seen from now.
+func (c Chain) term(now object.Time) string {
+	from, until := c.window()
+	switch {
+	case from >= until:
+		return "Never: its links are not valid at any one time."
+	case now >= until:
+		return fmt.Sprintf("It expired at %s, %s ago.", until, span(until, now))
+	case now < from:
+		return fmt.Sprintf("From %s (in %s) until %s.", from, span(now, from), until)
+	}
+	return fmt.Sprintf("Until %s, for another %s.", until, span(now, until))
+}
+
+// window is the intersection of the windows of all links.
+func (c Chain) window() (from, until object.Time) {
+	from, until = c[0].Cap.NotBefore, c[0].Cap.ExpiresAt
+	for _, l := range c[1:] {
+		from, until = max(from, l.Cap.NotBefore), min(until, l.Cap.ExpiresAt)
+	}
+	return from, until
+}
+
+// span writes the time from a to b ≥ a with its two or so leading units.
+func span(a, b object.Time) string {
+	us := uint64(b) - uint64(a)
+	for _, u := range []time.Duration{24 * time.Hour, time.Hour, time.Minute, time.Second} {
+		if whole := uint64(u / time.Microsecond); us >= 10*whole {
+			return formatMicros(us - us%whole)
+		}
+	}
+	return formatMicros(us)
+}
+
+func (c Chain) step(i int) string {
+	l := &c[i].Cap
+	how := "handed on by"
+	switch {
+	case l.AttenuationParent == nil:
+		how = "issued by"
+	case i+1 < len(c) && l.Issuer.Same(c[i+1].Cap.Issuer):
+		how = "issued again by"
+	}
+	return fmt.Sprintf("%s: %s %s to %s: %s", c[i].ID.Short(), how, who(l.Issuer), who(l.Subject), l.Scope)
+}
+
+func upper(s string) string {
+	if rest, ok := strings.CutPrefix(s, "agent "); ok {
+		return "Agent " + rest
+	}
+	return s
+}

@@ -1,0 +1,379 @@
+package caps
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+// The property: whatever a chain is made of, if it verifies, then nothing that it
+// allows is refused by any of its links alone, as the reference below judges
+// them. The reference knows nothing of subsets: it judges one use at a time, over
+// small domains that are tried exhaustively.
+
+var (
+	agents = []*sign.Key{owner, alice, bob, carol}
+	things = []object.Hash{object.SumText("x"), object.SumText("y")}
+	times  = []object.Time{t0 - 1, t0, hours(1) - 1, hours(1), hours(2) - 1, hours(2), hours(3)}
+)
+
+// refAllows is the reference: may one use happen under this scope alone?
+func refAllows(s Scope, u Use) bool {
+	switch s := s.(type) {
+	case *BlobRead:
+		size, from, n := uint64(8), uint64(0), uint64(8) // blobs of 8 bytes
+		if s.RangeStart != nil {
+			from = *s.RangeStart
+		}
+		if s.RangeLen != nil {
+			n = *s.RangeLen
+		}
+		for at := u.Offset; at < size && at < u.Offset+u.Length; at++ {
+			if at < from || at-from >= n {
+				return false
+			}
+		}
+		return u.CID == s.CID
+	case *BlobWrite:
+		media := slices.ContainsFunc(s.MediaAllow, func(p string) bool {
+			return p == "*/*" || p == u.Media || strings.HasSuffix(p, "/*") && strings.SplitN(u.Media, "/", 2)[0]+"/*" == p
+		})
+		return u.Namespace == s.Namespace && media && u.Size <= s.MaxSize
+	case *BlobPin:
+		return u.CID == s.CID && uint64(u.TTL/time.Microsecond) <= s.TTLus
+	case *BlobDelete:
+		return u.CID == s.CID
+	case *ToolCall:
+		return u.Tool == s.ToolID && s.MaxCalls >= 1 && refMeets(u.Request, s.Constraints)
+	case *TrainRun:
+		return u.Recipe == s.RecipeID && u.Jobs <= uint64(s.MaxJobs) && u.Tokens <= s.MaxTokens && (s.MaxGPUms == nil || u.GPUms <= *s.MaxGPUms)
+	case *EvalRun:
+		return u.Suite == s.SuiteID && u.Runs <= uint64(s.MaxRuns)
+	case *DeployPromote:
+		return u.Ring == s.RingID && u.Policy == s.PolicyID
+	case *ComputeSpawn:
+		return u.Pool == s.PoolID && u.Workers <= uint64(s.MaxWorkers) && u.CPUus <= s.MaxCPUus && u.IO <= uint64(s.MaxIO)
+	case *CellRead:
+		return u.Cell == s.CellID && strings.HasPrefix(string(u.Key), string(s.KeyPrefix))
+	case *CellWrite:
+		for _, typ := range u.EventTypes {
+			if s.EventTypeAllow != nil && !slices.Contains(s.EventTypeAllow, typ) {
+				return false
+			}
+		}
+		return u.Cell == s.CellID && u.Events <= uint64(s.MaxEvents)
+	}
+	return false
+}
+
+// refMeets judges requests of the form {"a":scalar} and constraints at /a.
+func refMeets(request []byte, constraints map[string]string) bool {
+	var doc map[string]json.RawMessage
+	if len(constraints) > 0 && json.Unmarshal(request, &doc) != nil {
+		return false
+	}
+	for key, want := range constraints {
+		raw, there := doc["a"]
+		var text string
+		isText := json.Unmarshal(raw, &text) == nil
+		if !isText {
+			text = string(raw)
+		}
+		n, isNumber := new(big.Int).SetString(string(raw), 10)
+		most, _ := new(big.Int).SetString(want, 10)
+		holds := false
+		switch key {
+		case "eq:/a":
+			holds = text == want
+		case "in:/a":
+			holds = strings.Contains("|"+want+"|", "|"+text+"|")
+		case "prefix:/a":
+			holds = isText && strings.HasPrefix(text, want)
+		case "max:/a":
+			holds = isNumber && most != nil && n.Cmp(most) <= 0
+		}
+		if !there || !holds {
+			return false
+		}
+	}
+	return true
+}
+
+func drawScope(t *rapid.T, kind uint8) Scope {
+	thing := rapid.SampledFrom([]object.Hash{things[0], things[0], things[0], things[1]}).Draw(t, "thing")
+	small := func(of string) uint64 { return rapid.SampledFrom([]uint64{0, 1, 2, 3, NoLimit64}).Draw(t, of) }
+	maybe := func(of string) *uint64 {
+		if n := small(of); n != 0 {
+			n--
+			return &n
+		}
+		return nil
+	}
+	switch kind {
+	case KindBlobRead:
+		return &BlobRead{thing, maybe("start"), maybe("len")}
+	case KindBlobWrite:
+		media := rapid.SliceOfDistinct(rapid.SampledFrom([]string{"*/*", "a/*", "a/b", "a/c", "b/b"}), rapid.ID).Draw(t, "media")
+		return &BlobWrite{rapid.SampledFrom([]string{"n", "n/m"}).Draw(t, "ns"), small("size"), media}
+	case KindBlobPin:
+		return &BlobPin{thing, small("ttl")}
+	case KindBlobDelete:
+		return &BlobDelete{thing}
+	case KindToolCall:
+		return &ToolCall{thing, uint32(small("calls")), drawConstraints(t)}
+	case KindTrainRun:
+		return &TrainRun{thing, uint32(small("jobs")), small("tokens"), maybe("gpu")}
+	case KindEvalRun:
+		return &EvalRun{thing, uint32(small("runs"))}
+	case KindDeployPromote:
+		return &DeployPromote{uint8(small("ring") & 1), thing}
+	case KindComputeSpawn:
+		return &ComputeSpawn{thing, uint32(small("workers")), small("cpu"), uint32(small("io"))}
+	case KindCellRead:
+		return &CellRead{thing, []byte(rapid.SampledFrom([]string{"", "a", "ab", "b"}).Draw(t, "prefix"))}
+	}
+	types := rapid.SliceOfDistinct(rapid.Uint32Range(0, 2), rapid.ID).Draw(t, "types")
+	if rapid.Bool().Draw(t, "any type") {
+		types = nil
+	}
+	return &CellWrite{thing, uint32(small("events")), types}
+}
+
+func drawConstraints(t *rapid.T) map[string]string {
+	values := map[string][]string{
+		"eq:/a": {"x", "1"}, "in:/a": {"x", "x|xy", "1|2", "x|1"}, "prefix:/a": {"", "x", "xy"}, "max:/a": {"-1", "0", "2", "10"},
+	}
+	c := map[string]string{}
+	for _, key := range []string{"eq:/a", "in:/a", "prefix:/a", "max:/a"} {
+		if rapid.IntRange(0, 3).Draw(t, key) == 0 {
+			c[key] = rapid.SampledFrom(values[key]).Draw(t, "value")
+		}
+	}
+	return c
+}
+
+// usesOf are all uses of a kind over the small domains.
+func usesOf(kind uint8) (uses []Use) {
+	for _, h := range things {
+		for _, n := range []uint64{0, 1, 2, 3, 4} {
+			for _, m := range []uint64{1, 2, 3, 8} {
+				u := Use{
+					Kind: kind, CID: h, Offset: n, Length: m, TTL: time.Duration(m) * time.Microsecond,
+					Namespace: []string{"n", "n/m"}[n&1], Size: m, Media: []string{"a/b", "a/c", "b/b", "c/c", "a/*"}[n],
+					Tool: h, Request: fmt.Appendf(nil, `{"a":%s}`, []string{`"x"`, `"xy"`, `1`, `-1`, `"1"`}[n]),
+					Recipe: h, Jobs: max(1, n), Tokens: m, GPUms: n, Suite: h, Runs: m, Ring: uint8(n & 1), Policy: h,
+					Pool: h, Workers: m, CPUus: n, IO: m & 3, Cell: h, Key: []byte([]string{"", "a", "abc", "b", "ac"}[n]),
+					Events: m, EventTypes: []uint32{uint32(n)},
+				}
+				uses = append(uses, u)
+			}
+		}
+	}
+	return uses
+}
+
+// drawChain makes a chain of 1 to 4 links whose children are mostly plausible:
+// often each differs from its parent in one respect only.
+func drawChain(t *rapid.T) Chain {
+	kind := rapid.Uint8Range(1, 11).Draw(t, "kind")
+	at := rapid.SampledFrom([]object.Time{t0, hours(1)})
+	until := rapid.SampledFrom([]object.Time{hours(1), hours(2), hours(3)})
+	var chain Chain
+	for i := range rapid.IntRange(1, 4).Draw(t, "links") {
+		signer, c := owner, Capability{NotBefore: t0, ExpiresAt: hours(3), Delegable: true}
+		if i > 0 {
+			parent := chain[0]
+			c = Capability{Scope: parent.Cap.Scope, NotBefore: parent.Cap.NotBefore, ExpiresAt: parent.Cap.ExpiresAt,
+				Delegable: parent.Cap.Delegable, RevocationRequired: parent.Cap.RevocationRequired, AttenuationParent: &parent.ID}
+			signer = keyOf(parent.Cap.Subject)
+		}
+		switch {
+		case i == 0:
+			c.Scope = drawCapScope(t, kind)
+		case rapid.Bool().Draw(t, "vary scope"):
+			c.Scope = varyScope(t, c.Scope)
+		}
+		if i > 0 && rapid.IntRange(0, 3).Draw(t, "re-issue") == 0 {
+			signer = keyOf(chain[0].Cap.Issuer)
+		}
+		switch rapid.IntRange(0, 7).Draw(t, "mutation") {
+		case 0:
+			c.NotBefore = at.Draw(t, "from")
+		case 1:
+			c.ExpiresAt = until.Draw(t, "until")
+		case 2:
+			c.Delegable = rapid.Bool().Draw(t, "delegable")
+		case 3:
+			required := rapid.Bool().Draw(t, "required")
+			c.RevocationRequired = &required
+		case 4:
+			signer = rapid.SampledFrom(agents).Draw(t, "signer")
+		case 5:
+			c.Scope = drawCapScope(t, rapid.Uint8Range(1, 11).Draw(t, "another kind"))
+		}
+		c.Issuer, c.Subject = signer.Agent(), rapid.SampledFrom(agents).Draw(t, "subject").Agent()
+		raw, err := signed(signer, Rule, &c, &c.CapID, &c.Signature)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := Open(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		chain = append(Chain{l}, chain...)
+	}
+	return chain
+}
+
+func keyOf(a object.AgentID) *sign.Key {
+	return agents[slices.IndexFunc(agents, func(k *sign.Key) bool { return k.Agent().Same(a) })]
+}
+
+// varyScope draws a scope of which every field, and every constraint, is the
+// parent's more often than not.
+func varyScope(t *rapid.T, parent CapScope) CapScope {
+	old, err := parent.Decode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := drawScope(t, parent.Kind)
+	from, to := reflect.ValueOf(old).Elem(), reflect.ValueOf(fresh).Elem()
+	for i := range to.NumField() {
+		if rapid.IntRange(0, 2).Draw(t, "keep") > 0 && to.Type().Field(i).Name != "Constraints" {
+			to.Field(i).Set(from.Field(i))
+		}
+	}
+	if call, ok := fresh.(*ToolCall); ok {
+		for key, value := range old.(*ToolCall).Constraints {
+			if _, drawn := call.Constraints[key]; !drawn && rapid.IntRange(0, 4).Draw(t, "keep constraint") > 0 {
+				call.Constraints[key] = value
+			}
+		}
+	}
+	s, err := NewScope(fresh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func drawCapScope(t *rapid.T, kind uint8) CapScope {
+	s, err := NewScope(drawScope(t, kind))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// refHandedOn is the reference for who could make a link, in the words of the
+// specification.
+func refHandedOn(child, parent Capability) bool {
+	delegated := parent.Delegable && child.Issuer.Same(parent.Subject)
+	reissued := child.Issuer.Same(parent.Issuer)
+	return (delegated || reissued) && (parent.Delegable || !child.Delegable) && (!parent.Revocable() || child.Revocable())
+}
+
+func TestNoChildGrantsMore(t *testing.T) {
+	accepted, children, granted := 0, 0, 0
+	judge := func(t *rapid.T) {
+		chain := drawChain(t)
+		v := verifier()
+		for _, required := range chain {
+			if required.Cap.Revocable() {
+				v.Revoked = func(a object.AgentID) (*RevocationList, error) { return &RevocationList{Issuer: a}, nil }
+			}
+		}
+		holder := chain[0].Cap.Subject
+		scopes := make([]Scope, len(chain))
+		for i := range chain {
+			scope, err := chain[i].Cap.Scope.Decode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			scopes[i] = scope
+		}
+		uses := usesOf(scopes[0].Kind())
+		for _, now := range times {
+			if v.Verify(chain, holder, now) != nil {
+				continue
+			}
+			accepted++
+			if len(chain) > 1 {
+				children++
+			}
+			for i := range chain {
+				if c := chain[i].Cap; now < c.NotBefore || now >= c.ExpiresAt {
+					t.Fatalf("link %d is accepted outside its window", i)
+				}
+				if i+1 < len(chain) && !refHandedOn(chain[i].Cap, chain[i+1].Cap) {
+					t.Fatalf("link %d could not have been handed on", i)
+				}
+			}
+			for _, u := range uses {
+				allowed := v.Authorize(chain, holder, u, now) == nil
+				if allowed != refAllows(scopes[0], u) && !stricter(scopes[0], u) {
+					t.Fatalf("%s for %+v: %v", chain[0].Cap.Scope, u, allowed)
+				}
+				for i := range chain {
+					if allowed && !refAllows(scopes[i], u) {
+						t.Fatalf("%s, under %s, allows %+v", chain[0].Cap.Scope, chain[i].Cap.Scope, u)
+					}
+				}
+				if allowed {
+					granted++
+				}
+			}
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		for range 12 {
+			judge(t)
+		}
+	})
+	// The property must not hold for want of chains.
+	if accepted < 50 || children < 20 || granted < 200 {
+		t.Errorf("only %d chains accepted, %d with children, %d uses granted", accepted, children, granted)
+	}
+}
+
+// stricter names what the reference cannot see: ranges beyond the end of its
+// blobs count, and so do offsets of reads.
+func stricter(s Scope, u Use) bool {
+	_, read := s.(*BlobRead)
+	return read && u.Offset+u.Length > 8
+}
+
+// TestNarrowingIsAccepted: the converse, as far as it holds: a scope is within
+// itself, and within is transitive.
+func TestNarrowingIsAccepted(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		kind := rapid.Uint8Range(1, 11).Draw(t, "kind")
+		a, b, c := drawScope(t, kind), drawScope(t, kind), drawScope(t, kind)
+		if err := scopeWithin(a, a); err != nil {
+			t.Fatal(err)
+		}
+		if scopeWithin(a, b) == nil && scopeWithin(b, c) == nil {
+			if err := scopeWithin(a, c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := NewScope(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := ParseScope(s.String(), nil)
+		if err != nil || string(again.Payload) != string(s.Payload) {
+			t.Fatalf("%s is read back as %s: %v", s, again, err)
+		}
+	})
+}

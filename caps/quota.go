@@ -1,0 +1,156 @@
+package caps
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// KV is what quotas and revocation lists need of a key-value store.
+type KV interface {
+	// Get returns the value of a key as the caller's own copy.
+	Get(ctx context.Context, key string) (value []byte, found bool, err error)
+	// Update applies all of put (nil: delete) durably if every key in check has
+	// exactly that value (nil: is absent); otherwise it changes nothing and
+	// returns false.
+	Update(ctx context.Context, check, put map[string][]byte) (ok bool, err error)
+}
+
+const quotaPrefix = "q/"
+
+// Usage is how much of each resource was charged to a capability.
+type Usage map[Resource]uint64
+
+// usageRecord is the value under q/<cap id>.
+type usageRecord struct {
+	Used Usage `can:"1,used"`
+}
+
+// Quotas keeps the counters of capabilities, one record each. Processes that
+// share the store share the counters: a limit is never exceeded, however many
+// charge at once. Charges that come in while one is being written are written
+// together. A resource without limit is not counted.
+type Quotas struct {
+	kv KV
+
+	mu    sync.Mutex // guards queue
+	queue []*charge
+	turn  sync.Mutex // held by the one who writes a batch
+}
+
+// NewQuotas keeps counters in kv.
+func NewQuotas(kv KV) *Quotas { return &Quotas{kv: kv} }
+
+// charge is one entry in the queue.
+type charge struct {
+	ctx   context.Context
+	chain Chain
+	lines []line
+	back  bool // a refund
+
+	done bool // guarded by Quotas.turn, as is err
+	err  error
+}
+
+// line is what one link of the chain is charged.
+type line struct {
+	link   int
+	key    string
+	cost   []Amount // only what the link limits
+	limits []Amount
+}
+
+// Charge takes the cost of a use from the leaf and from every ancestor at once,
+// or from none of them; it returns when that is durable. When a limit does not
+// suffice the error is a *DeniedError that wraps ErrQuota and names the first such
+// link from the root. The chain must have been authorized.
+func (q *Quotas) Charge(ctx context.Context, chain Chain, use Use) error {
+	return q.Spend(ctx, chain, use.Cost())
+}
+
+// Refund gives back what Charge took for a use that was refused before it ran.
+// It refuses to give back more than was charged in all.
+func (q *Quotas) Refund(ctx context.Context, chain Chain, use Use) error {
+	return q.Return(ctx, chain, use.Cost())
+}
+
+// Spend is Charge for amounts that are known otherwise, such as the tokens that a
+// job needed beyond its estimate.
+func (q *Quotas) Spend(ctx context.Context, chain Chain, cost []Amount) error {
+	return q.submit(&charge{ctx: ctx, chain: chain}, cost)
+}
+
+// Return is Refund for amounts that are known otherwise, such as the tokens of
+// an estimate that a job did not need.
+func (q *Quotas) Return(ctx context.Context, chain Chain, cost []Amount) error {
+	return q.submit(&charge{ctx: ctx, chain: chain, back: true}, cost)
+}
+
+// Used is what was charged to a capability so far.
+func (q *Quotas) Used(ctx context.Context, id object.Hash) (Usage, error) {
+	_, used, err := q.load(ctx, quotaKey(id))
+	return used, err
+}
+
+// Left is what a chain still allows of each limited resource: the least over all
+// its links.
+func (q *Quotas) Left(ctx context.Context, chain Chain) (Usage, error) {
+	left := Usage{}
+	for i := range chain {
+		l, err := lineOf(chain, i, nil)
+		if err != nil {
+			return nil, err
+		}
+		_, used, err := q.load(ctx, l.key)
+		if err != nil {
+			return nil, err
+		}
+		for _, most := range l.limits {
+			rest := most.N - min(most.N, used[most.Of])
+			if least, there := left[most.Of]; !there || rest < least {
+				left[most.Of] = rest
+			}
+		}
+	}
+	return left, nil
+}
+
+func quotaKey(id object.Hash) string { return quotaPrefix + id.String() }
+
+// load reads a counter record. The raw value is nil when there is none.
+func (q *Quotas) load(ctx context.Context, key string) (raw []byte, used Usage, err error) {
+	raw, found, err := q.kv.Get(ctx, key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read quota %s: %w", key, err)
+	}
+	if !found {
+		return nil, Usage{}, nil
+	}
+	var r usageRecord
+	if err := can.Unmarshal(raw, &r); err != nil {
+		return nil, nil, fmt.Errorf("quota record %s is damaged: %w", key, err)
+	}
+	return raw, r.Used, nil
+}
+
+// lineOf works out, from the link's bytes, what it is charged of a cost.
+func lineOf(chain Chain, i int, cost []Amount) (line, error) {
+	opened, err := Open(chain[i].Raw)
+	if err != nil {
+		return line{}, err
+	}
+	scope, err := opened.Cap.Scope.Decode()
+	if err != nil {
+		return line{}, err
+	}
+	l := line{link: i, key: quotaKey(opened.ID), limits: scope.limits()}
+	for _, c := range cost {
+		if _, limited := amountOf(l.limits, c.Of); limited && c.N > 0 {
+			l.cost = append(l.cost, c)
+		}
+	}
+	return l, nil
+}

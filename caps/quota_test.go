@@ -1,0 +1,207 @@
+package caps
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+func call(t testing.TB) Use {
+	return Use{Kind: KindToolCall, Tool: parseHash(t, hexA)}
+}
+
+func used(t testing.TB, q *Quotas, chain Chain, link int, of Resource) uint64 {
+	t.Helper()
+	u, err := q.Used(t.Context(), chain[link].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u[of]
+}
+
+func TestQuotaIsChargedToAncestors(t *testing.T) {
+	ctx := t.Context()
+	root := rootCap(t, "tool.call:"+hexA+",calls=3")
+	one := extend(t, alice, root, Draft{Subject: bob.Agent(), Scope: parse(t, "tool.call:"+hexA+",calls=2")})
+	two := extend(t, alice, root, Draft{Subject: carol.Agent()})
+	kv := newMemKV()
+	q := NewQuotas(kv)
+	for _, c := range []Chain{one, two} {
+		if err := q.Charge(ctx, c, call(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := used(t, q, one, 1, Calls); got != 2 {
+		t.Errorf("the parent was charged %d", got)
+	}
+	if left, err := q.Left(ctx, one); err != nil || left[Calls] != 1 {
+		t.Errorf("left %v, %v", left, err)
+	}
+	if err := q.Charge(ctx, one, call(t)); err != nil {
+		t.Fatal(err)
+	}
+	err := q.Charge(ctx, two, call(t))
+	wantDenied(t, err, CheckQuota, 1)
+	if !errors.Is(err, ErrQuota) {
+		t.Error("no ErrQuota")
+	}
+	if got := used(t, q, two, 0, Calls); got != 1 {
+		t.Errorf("a refused charge left %d with the leaf", got)
+	}
+	if err := NewQuotas(kv).Refund(ctx, one, call(t)); err != nil { // another process
+		t.Fatal(err)
+	}
+	if err := q.Charge(ctx, two, call(t)); err != nil {
+		t.Error(err)
+	}
+	if err := q.Return(ctx, one, []Amount{{Calls, 2}}); err == nil {
+		t.Error("more is given back than was charged")
+	}
+}
+
+func TestQuotaOfEveryResource(t *testing.T) {
+	ctx := t.Context()
+	h := parseHash(t, hexA)
+	for _, c := range []struct {
+		scope string
+		use   Use
+		want  Usage
+	}{
+		{"blob.write:n,max=10", Use{Kind: KindBlobWrite, Namespace: "n", Size: 6}, Usage{Bytes: 6}},
+		{"train.run:" + hexA + ",jobs=1,tokens=10,gpu_ms=5", Use{Kind: KindTrainRun, Recipe: h, Tokens: 4, GPUms: 3}, Usage{Jobs: 1, Tokens: 4, GPUms: 3}},
+		{"train.run:" + hexA + ",jobs=9,tokens=10", Use{Kind: KindTrainRun, Recipe: h, Jobs: 5, Tokens: 4, GPUms: 3}, Usage{Jobs: 5, Tokens: 4}},
+		{"train.run:" + hexA + ",tokens=7", Use{Kind: KindTrainRun, Recipe: h, Tokens: 4}, Usage{Tokens: 4}},
+		{"eval.run:" + hexA + ",runs=1", Use{Kind: KindEvalRun, Suite: h}, Usage{Runs: 1}},
+		{"compute.spawn:" + hexA + ",workers=3,cpu=5us,io=7", Use{Kind: KindComputeSpawn, Pool: h, Workers: 2, CPUus: 3, IO: 4}, Usage{Workers: 2, CPUus: 3, IO: 4}},
+		{"cell.write:" + hexA + ",events=5", Use{Kind: KindCellWrite, Cell: h, Events: 3}, Usage{Events: 3}},
+		{"tool.call:" + hexA + ",calls=1", call(t), Usage{Calls: 1}},
+		{"tool.call:" + hexA, call(t), Usage{}},
+		{"blob.read:" + hexA, Use{Kind: KindBlobRead, CID: h}, Usage{}},
+	} {
+		chain := rootCap(t, c.scope)
+		kv := newMemKV()
+		q := NewQuotas(kv)
+		if err := verifier().Authorize(chain, alice.Agent(), c.use, t0); err != nil {
+			t.Fatal(err)
+		}
+		if err := q.Charge(ctx, chain, c.use); err != nil {
+			t.Fatal(err)
+		}
+		got, err := q.Used(ctx, chain[0].ID)
+		if err != nil || !maps.Equal(got, c.want) {
+			t.Errorf("%s: used %v, want %v (%v)", c.scope, got, c.want, err)
+		}
+		if len(c.want) == 0 {
+			if kv.updates != 0 {
+				t.Errorf("%s: a record is written without need", c.scope)
+			}
+			continue
+		}
+		wantDenied(t, q.Charge(ctx, chain, c.use), CheckQuota, 0)
+		if err := q.Refund(ctx, chain, c.use); err != nil {
+			t.Error(err)
+		}
+		if err := q.Charge(ctx, chain, c.use); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestQuotaHammer: 64 callers in 4 processes' worth of Quotas on one store, over
+// two leaves of one parent, some of them giving back.
+func TestQuotaHammer(t *testing.T) {
+	const most = 500
+	root := rootCap(t, "tool.call:"+hexA+",calls=500")
+	leaves := []Chain{
+		extend(t, alice, root, Draft{Subject: bob.Agent()}),
+		extend(t, alice, root, Draft{Subject: carol.Agent(), Scope: parse(t, "tool.call:"+hexA+",calls=200")}),
+	}
+	kv := newMemKV()
+	var processes []*Quotas
+	for range 4 {
+		processes = append(processes, NewQuotas(kv))
+	}
+	var holding, high [2]atomic.Int64
+	var total atomic.Int64
+	var wg sync.WaitGroup
+	for g := range 64 {
+		wg.Go(func() {
+			q, which := processes[g%4], g/4%2
+			for i := range 40 {
+				err := q.Charge(context.Background(), leaves[which], call(t))
+				if errors.Is(err, ErrQuota) {
+					continue
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				high[which].Store(max(high[which].Load(), holding[which].Add(1)))
+				if total.Add(1) > most || holding[1].Load() > 200 {
+					t.Error("overspent")
+				}
+				if i%4 == 0 {
+					total.Add(-1)
+					holding[which].Add(-1)
+					if err := q.Refund(context.Background(), leaves[which], call(t)); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	q := processes[0]
+	if got := used(t, q, root, 0, Calls); got != uint64(total.Load()) || got > most {
+		t.Errorf("the counter says %d, %d are held", got, total.Load())
+	}
+	for i, leaf := range leaves {
+		if got := used(t, q, leaf, 0, Calls); got != uint64(holding[i].Load()) {
+			t.Errorf("leaf %d: the counter says %d, %d are held", i, got, holding[i].Load())
+		}
+	}
+	// Everything that is left can still be had, and no more.
+	for left := most - total.Load(); left > 0; left-- {
+		if err := q.Charge(context.Background(), root, call(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantDenied(t, q.Charge(context.Background(), root, call(t)), CheckQuota, 0)
+}
+
+func TestQuotaFailures(t *testing.T) {
+	chain := rootCap(t, "tool.call:"+hexA+",calls=9")
+	kv := newMemKV()
+	q := NewQuotas(kv)
+	ctx, cancel := context.WithCancel(t.Context())
+	kv.before = cancel // the caller leaves while the charge is being written
+	if err := q.Charge(ctx, chain, call(t)); err != nil {
+		t.Errorf("a charge that was written: %v", err)
+	}
+	if err := q.Charge(ctx, chain, call(t)); !errors.Is(err, context.Canceled) {
+		t.Errorf("a caller that had left: %v", err)
+	}
+	kv.before = nil
+	if got := used(t, q, chain, 0, Calls); got != 1 {
+		t.Errorf("charged %d", got)
+	}
+	// A loser of the race tries again with what the winner left.
+	other := NewQuotas(kv)
+	kv.before = func() {
+		kv.before = nil
+		if err := other.Spend(t.Context(), chain, []Amount{{Calls, 8}}); err != nil {
+			t.Error(err)
+		}
+	}
+	wantDenied(t, q.Charge(t.Context(), chain, call(t)), CheckQuota, 0)
+	kv.m[quotaKey(chain[0].ID)] = []byte{0xff}
+	if err := q.Charge(t.Context(), chain, call(t)); err == nil || errors.Is(err, ErrDenied) {
+		t.Errorf("a damaged record: %v", err)
+	}
+	huge := []Amount{{Calls, NoLimit64}}
+	delete(kv.m, quotaKey(chain[0].ID))
+	wantDenied(t, q.Spend(t.Context(), chain, huge), CheckQuota, 0)
+}

@@ -1,0 +1,140 @@
+package caps
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+const revocationPrefix = "v/"
+
+// ErrRevocationOld means that a newer revocation list of the same issuer is kept.
+var ErrRevocationOld = errors.New("a newer revocation list is kept")
+
+// ErrRevocationFork means that an issuer signed two different revocation lists
+// with the same sequence. The one that came first stays.
+var ErrRevocationFork = errors.New("two revocation lists with one sequence")
+
+// Revocations keeps the newest revocation list of every issuer, under
+// v/<public key>.
+type Revocations struct {
+	kv KV
+
+	mu     sync.Mutex
+	parsed map[object.AgentID]parsedList // verified before
+}
+
+type parsedList struct {
+	raw  []byte
+	list *RevocationList
+	id   object.Hash
+}
+
+// NewRevocations keeps lists in kv.
+func NewRevocations(kv KV) *Revocations {
+	return &Revocations{kv: kv, parsed: map[object.AgentID]parsedList{}}
+}
+
+func revocationKey(issuer object.AgentID) string { return revocationPrefix + issuer.KeyHex() }
+
+// List returns an issuer's newest list, nil when none is kept. It reads the store
+// every time, and verifies what it has not verified before.
+func (r *Revocations) List(ctx context.Context, issuer object.AgentID) (*RevocationList, error) {
+	p, err := r.newest(ctx, issuer)
+	return p.list, err
+}
+
+// Lookup is List as a Verifier wants it.
+func (r *Revocations) Lookup(ctx context.Context) func(object.AgentID) (*RevocationList, error) {
+	return func(issuer object.AgentID) (*RevocationList, error) { return r.List(ctx, issuer) }
+}
+
+func (r *Revocations) newest(ctx context.Context, issuer object.AgentID) (parsedList, error) {
+	raw, found, err := r.kv.Get(ctx, revocationKey(issuer))
+	if err != nil {
+		return parsedList{}, fmt.Errorf("read revocation list: %w", err)
+	}
+	if !found {
+		return parsedList{}, nil
+	}
+	r.mu.Lock()
+	p := r.parsed[issuer.Bare()]
+	r.mu.Unlock()
+	if p.list != nil && bytes.Equal(p.raw, raw) {
+		return p, nil
+	}
+	list, id, err := OpenRevocationList(raw)
+	if err != nil {
+		return parsedList{}, err
+	}
+	if !list.Issuer.Same(issuer) {
+		return parsedList{}, fmt.Errorf("revocation list %s is kept for %s and is of %s", id.Short(), who(issuer), who(list.Issuer))
+	}
+	p = parsedList{raw, list, id}
+	r.mu.Lock()
+	r.parsed[issuer.Bare()] = p
+	r.mu.Unlock()
+	return p, nil
+}
+
+// Put verifies a list and keeps it if it is the newest of its issuer. It returns
+// the list. The one that is kept already is no error; ErrRevocationOld and
+// ErrRevocationFork are.
+func (r *Revocations) Put(ctx context.Context, raw []byte) (*RevocationList, error) {
+	list, id, err := OpenRevocationList(raw)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		kept, err := r.newest(ctx, list.Issuer)
+		switch {
+		case err != nil:
+			return nil, err
+		case kept.list == nil:
+		case kept.id == id:
+			return list, nil
+		case kept.list.Sequence > list.Sequence:
+			return nil, fmt.Errorf("%w: sequence %d, this one has %d", ErrRevocationOld, kept.list.Sequence, list.Sequence)
+		case kept.list.Sequence == list.Sequence:
+			return nil, fmt.Errorf("%w: %s signed %s and %s as number %d", ErrRevocationFork,
+				who(list.Issuer), kept.id.Short(), id.Short(), list.Sequence)
+		}
+		key := revocationKey(list.Issuer)
+		ok, err := r.kv.Update(ctx, map[string][]byte{key: kept.raw}, map[string][]byte{key: raw})
+		if err != nil {
+			return nil, fmt.Errorf("keep revocation list: %w", err)
+		}
+		if ok {
+			return list, nil
+		}
+	}
+}
+
+// Revoke adds capabilities to the signer's newest list and keeps the result; it
+// is durable when it returns. Without ids it only renews the list's date. It
+// returns the list and its bytes, for publishing.
+func (r *Revocations) Revoke(ctx context.Context, s sign.Signer, now object.Time, ids ...object.Hash) (*RevocationList, []byte, error) {
+	for {
+		kept, err := r.newest(ctx, s.Agent())
+		if err != nil {
+			return nil, nil, err
+		}
+		list, raw, err := Revoke(s, kept.list, now, ids...)
+		if err != nil {
+			return nil, nil, err
+		}
+		_, err = r.Put(ctx, raw)
+		if err == nil {
+			return list, raw, nil
+		}
+		// Another process was faster: its list is the one to add to.
+		if !errors.Is(err, ErrRevocationOld) && !errors.Is(err, ErrRevocationFork) {
+			return nil, nil, err
+		}
+	}
+}

@@ -1,0 +1,217 @@
+package caps
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"strings"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// The kinds of scope (spec/capabilities.md#scopes).
+const (
+	KindBlobRead uint8 = iota + 1
+	KindBlobWrite
+	KindBlobPin
+	KindBlobDelete
+	KindToolCall
+	KindTrainRun
+	KindEvalRun
+	KindDeployPromote
+	KindComputeSpawn
+	KindCellRead
+	KindCellWrite
+)
+
+// The values of a maximum that mean no limit.
+const (
+	NoLimit32 uint32 = math.MaxUint32
+	NoLimit64 uint64 = math.MaxUint64
+)
+
+// CapScope is what a capability allows: a kind and the canonical bytes of the
+// struct of that kind.
+type CapScope struct {
+	Kind    uint8  `can:"1,kind"` // KindBlobRead to KindCellWrite
+	Payload []byte `can:"2,payload"`
+}
+
+// Scope is a decoded scope: a pointer to one of [BlobRead] to [CellWrite].
+type Scope interface {
+	Kind() uint8
+	// within says why the scope is no subset of parent, which is of the same kind.
+	within(parent Scope) error
+	// covers says why a use of the same kind is not allowed, amounts apart.
+	covers(u *Use) error
+	// limits are the maxima that count; what is not among them has no limit.
+	limits() []Amount
+	describer
+}
+
+type describer interface {
+	text() string  // the command-line form after "kind:"
+	words() string // what one may do, after "may "
+}
+
+type kindInfo struct {
+	name   string
+	decode func(payload []byte) (Scope, error)
+	parse  func(p *params) Scope
+}
+
+// kinds[k-1] describes kind k.
+var kinds = [...]kindInfo{
+	{"blob.read", decodeAs[BlobRead], parseBlobRead},
+	{"blob.write", decodeAs[BlobWrite], parseBlobWrite},
+	{"blob.pin", decodeAs[BlobPin], parseBlobPin},
+	{"blob.delete", decodeAs[BlobDelete], parseBlobDelete},
+	{"tool.call", decodeAs[ToolCall], parseToolCall},
+	{"train.run", decodeAs[TrainRun], parseTrainRun},
+	{"eval.run", decodeAs[EvalRun], parseEvalRun},
+	{"deploy.promote", decodeAs[DeployPromote], parseDeployPromote},
+	{"compute.spawn", decodeAs[ComputeSpawn], parseComputeSpawn},
+	{"cell.read", decodeAs[CellRead], parseCellRead},
+	{"cell.write", decodeAs[CellWrite], parseCellWrite},
+}
+
+func decodeAs[T any, P interface {
+	*T
+	Scope
+}](payload []byte) (Scope, error) {
+	v, err := object.Decode[T](payload)
+	if err != nil {
+		return nil, err
+	}
+	return P(v), nil
+}
+
+// KindName is the kind's name on the command line, such as "tool.call"; "kind N"
+// for an unknown one.
+func KindName(kind uint8) string {
+	if kind == 0 || int(kind) > len(kinds) {
+		return fmt.Sprintf("kind %d", kind)
+	}
+	return kinds[kind-1].name
+}
+
+// KindNames lists the names of all kinds, in the order of their numbers.
+func KindNames() []string {
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = k.name
+	}
+	return names
+}
+
+// Domain is the part of the kind's name that trust is given for: "blob", "tool",
+// "train", "eval", "deploy", "compute" or "cell"; "" for an unknown kind.
+func Domain(kind uint8) string {
+	domain, _, found := strings.Cut(KindName(kind), ".")
+	if !found {
+		return ""
+	}
+	return domain
+}
+
+// NewScope encodes a scope. It fails on a scope that breaks a field rule.
+func NewScope(s Scope) (CapScope, error) {
+	if err := object.CheckAll(s); err != nil {
+		return CapScope{}, err
+	}
+	payload, err := can.Marshal(s)
+	if err != nil {
+		return CapScope{}, fmt.Errorf("%s: %w", KindName(s.Kind()), err)
+	}
+	return CapScope{s.Kind(), payload}, nil
+}
+
+// Decode reads the payload strictly as the struct of the kind. Fields that the
+// struct does not have are ignored; see the package's rule on verification.
+func (s CapScope) Decode() (Scope, error) {
+	if s.Kind == 0 || int(s.Kind) > len(kinds) {
+		return nil, fmt.Errorf("scope kind %d is not known (1 to %d are)", s.Kind, len(kinds))
+	}
+	scope, err := kinds[s.Kind-1].decode(s.Payload)
+	if err != nil {
+		return nil, fmt.Errorf("%s payload: %w", KindName(s.Kind), err)
+	}
+	return scope, nil
+}
+
+// Check decodes the payload.
+func (s CapScope) Check() error {
+	_, err := s.Decode()
+	return err
+}
+
+// Within reports why s is not a subset of parent, or nil when everything that s
+// allows is allowed by parent too.
+func (s CapScope) Within(parent CapScope) error {
+	child, err := s.Decode()
+	if err != nil {
+		return err
+	}
+	above, err := parent.Decode()
+	if err != nil {
+		return err
+	}
+	return scopeWithin(child, above)
+}
+
+func scopeWithin(child, parent Scope) error {
+	if child.Kind() != parent.Kind() {
+		return fmt.Errorf("it is for %s, its parent for %s", KindName(child.Kind()), KindName(parent.Kind()))
+	}
+	if err := child.within(parent); err != nil {
+		return err
+	}
+	return amountsWithin(child.limits(), parent.limits())
+}
+
+var scopeType = can.TypeOf(reflect.TypeFor[CapScope]())
+
+// exact refuses a scope with fields that this version does not know, in itself
+// or in its payload. raw is the capability that it is in, scope what it decodes to.
+func exact(raw []byte, s CapScope, scope Scope) error {
+	field, err := can.Field(raw, 4)
+	if err != nil {
+		return err
+	}
+	if err := known(scopeType, can.NewReader(field)); err != nil {
+		return err
+	}
+	return known(can.TypeOf(reflect.TypeOf(scope).Elem()), can.NewReader(s.Payload))
+}
+
+var errUnknownField = errors.New("it has fields that this version does not know, which may narrow it")
+
+// known reads one value of a type that has been decoded before and refuses
+// struct fields that the type does not have.
+func known(t *can.Type, r *can.Reader) error {
+	if t.Kind != can.KindStruct {
+		_, err := r.Skip()
+		return err
+	}
+	n, err := r.Map()
+	if err != nil {
+		return err
+	}
+	for range n {
+		num, err := r.Uint()
+		if err != nil {
+			return err
+		}
+		f, ok := t.FieldByNum(num)
+		if !ok {
+			return errUnknownField
+		}
+		if err := known(f.Type, r); err != nil {
+			return err
+		}
+	}
+	r.Leave()
+	return nil
+}

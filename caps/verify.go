@@ -1,0 +1,105 @@
+package caps
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// Verifier decides on chains. Set its fields before its first use; after that it
+// may be used from many goroutines. It remembers chains that it has proven, so
+// that verifying one again costs no signature checks; trust, time, revocation
+// and the holder are looked at every time.
+type Verifier struct {
+	// Trusted tells whether an agent may issue roots for a kind of scope. Nil
+	// trusts nobody.
+	Trusted func(issuer object.AgentID, kind uint8) bool
+	// Revoked returns an agent's newest revocation list, whose signature has been
+	// verified; nil or an error when there is none. A nil Revoked knows no list.
+	Revoked func(issuer object.AgentID) (*RevocationList, error)
+	// MaxAge is how old an agent's revocation list may be where one is required;
+	// 0 sets no limit. A nil MaxAge sets none at all.
+	MaxAge func(issuer object.AgentID) time.Duration
+
+	cache cache
+}
+
+// Verify checks the whole chain (see the package comment), and that holder may
+// use it now. A refusal is a *DeniedError that names the first link that fails,
+// from the root down. A chain seen before costs no signature check.
+func (v *Verifier) Verify(chain Chain, holder object.AgentID, now object.Time) error {
+	_, err := v.verify(chain, holder, now)
+	return err
+}
+
+// Authorize is Verify, and checks that the chain allows the use: kind, scope,
+// constraints, and that no limit is smaller than what the use alone needs.
+// Charging the quotas is up to [Quotas].
+func (v *Verifier) Authorize(chain Chain, holder object.AgentID, use Use, now object.Time) error {
+	p, err := v.verify(chain, holder, now)
+	if err != nil {
+		return err
+	}
+	return p.authorize(use)
+}
+
+func (p *proven) authorize(use Use) error {
+	leaf := p.scopes[0]
+	if use.Kind != leaf.Kind() {
+		return p.links.deny(0, CheckScope, fmt.Sprintf("it is for %s, the use is %s", KindName(leaf.Kind()), KindName(use.Kind)),
+			"use a capability for "+KindName(use.Kind))
+	}
+	if err := leaf.covers(&use); err != nil {
+		return p.links.deny(0, CheckScope, err.Error(), "it allows "+p.links[0].Cap.Scope.String())
+	}
+	if err := costWithin(use.Cost(), leaf.limits()); err != nil {
+		return p.links.deny(0, CheckScope, err.Error(), "it allows "+p.links[0].Cap.Scope.String())
+	}
+	return nil
+}
+
+func (v *Verifier) verify(chain Chain, holder object.AgentID, now object.Time) (*proven, error) {
+	p, err := v.cache.prove(chain)
+	if err != nil {
+		return nil, err
+	}
+	if d := v.trusts(p.links); d != nil {
+		return nil, d
+	}
+	if d := p.links.validAt(now); d != nil {
+		return nil, d
+	}
+	if d := v.unrevoked(p.links, now); d != nil {
+		return nil, d
+	}
+	if subject := p.links[0].Cap.Subject; !subject.Same(holder) {
+		return nil, p.links.deny(0, CheckHolder, fmt.Sprintf("it is for %s, not for %s", who(subject), who(holder)),
+			"have it attenuated to "+holder.KeyHex())
+	}
+	return p, nil
+}
+
+func (v *Verifier) trusts(chain Chain) *DeniedError {
+	root := len(chain) - 1
+	issuer, kind := chain[root].Cap.Issuer, chain[root].Cap.Scope.Kind
+	if v.Trusted != nil && v.Trusted(issuer, kind) {
+		return nil
+	}
+	return chain.deny(root, CheckTrust, fmt.Sprintf("%s is not trusted to issue %s", who(issuer), KindName(kind)),
+		fmt.Sprintf("if you do trust key %s for %q, say so in trust.yaml", issuer.KeyHex(), Domain(kind)))
+}
+
+// validAt checks not_before ≤ now < expires_at, root first.
+func (c Chain) validAt(now object.Time) *DeniedError {
+	for i := len(c) - 1; i >= 0; i-- {
+		switch l := &c[i].Cap; {
+		case now < l.NotBefore:
+			return c.deny(i, CheckTime, fmt.Sprintf("it is not valid before %s, now is %s", l.NotBefore, now), "wait, or check the clock")
+		case now >= l.ExpiresAt:
+			return c.deny(i, CheckTime, fmt.Sprintf("it expired at %s, now is %s", l.ExpiresAt, now),
+				"ask "+who(l.Issuer)+" for a new one")
+		}
+	}
+	return nil
+}

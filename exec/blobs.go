@@ -1,0 +1,206 @@
+package exec
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store"
+)
+
+// Names of the built-in blob tools, behind the three BLOB ops.
+const (
+	blobPut      = "blob.put"
+	blobGet      = "blob.get"
+	blobChunkGet = "blob.chunk_get"
+)
+
+// BlobPutRequest is the request of blob.put; the response is the canonical
+// BlobRef. It needs blob.write for namespace, media and size of the data.
+type BlobPutRequest struct {
+	Namespace string `can:"1,namespace"`
+	Media     string `can:"2,media"`
+	Codec     uint8  `can:"3,codec"` // object.CodecRaw or CodecZstd
+	Data      []byte `can:"4,data"`
+}
+
+// BlobGetRequest is the request of blob.get; the response is the blob's plain
+// bytes in the range. It needs blob.read for that range.
+type BlobGetRequest struct {
+	CID    object.Hash `can:"1,cid"`
+	Offset *uint64     `can:"2,offset"` // absent: 0
+	Length *uint64     `can:"3,length"` // absent: to the end
+}
+
+// BlobChunkGetRequest is the request of blob.chunk_get; the response is the
+// stored bytes of one chunk. Where chunks begin is known to the blob's nodes
+// alone, so it needs blob.read for the whole blob.
+type BlobChunkGetRequest struct {
+	CID   object.Hash `can:"1,cid"`
+	Index uint64      `can:"2,index"`
+}
+
+// Blobs is the store behind the blob tools; *store.Store is one.
+type Blobs interface {
+	PutBlob(ctx context.Context, r io.Reader, o store.PutOptions) (object.BlobRef, error)
+	OpenBlob(ctx context.Context, cid object.Hash, o store.OpenOptions) (*store.Blob, error)
+}
+
+// AddBlobTools adds the built-in tools blob.put, blob.get and blob.chunk_get. A
+// blob that is not there is status 404; one that does not fit into a response
+// 502; both leave the response empty.
+func AddBlobTools(g *Gate, s Blobs) {
+	g.Builtin(blobPut, Builtin{Writes: true, RetrySafe: true, Use: blobPutUse, Run: func(ctx context.Context, c Call) (Response, error) {
+		return runBlobPut(ctx, s, c.Request)
+	}})
+	g.Builtin(blobGet, Builtin{RetrySafe: true, Use: blobGetUse, Run: func(ctx context.Context, c Call) (Response, error) {
+		return runBlobGet(ctx, s, c)
+	}})
+	g.Builtin(blobChunkGet, Builtin{RetrySafe: true, Use: blobChunkGetUse, Run: func(ctx context.Context, c Call) (Response, error) {
+		return runBlobChunkGet(ctx, s, c.Request)
+	}})
+}
+
+func blobPutUse(request []byte) (caps.Use, error) {
+	r, err := object.Decode[BlobPutRequest](request)
+	if err != nil {
+		return caps.Use{}, err
+	}
+	return caps.Use{Kind: caps.KindBlobWrite, Namespace: r.Namespace, Size: uint64(len(r.Data)), Media: r.Media}, nil
+}
+
+func blobGetUse(request []byte) (caps.Use, error) {
+	r, err := object.Decode[BlobGetRequest](request)
+	if err != nil {
+		return caps.Use{}, err
+	}
+	use := caps.Use{Kind: caps.KindBlobRead, CID: r.CID}
+	if r.Offset != nil {
+		use.Offset = *r.Offset
+	}
+	if r.Length != nil {
+		if *r.Length == 0 {
+			return caps.Use{}, errors.New("a range of no bytes")
+		}
+		use.Length = *r.Length
+	}
+	return use, nil
+}
+
+func blobChunkGetUse(request []byte) (caps.Use, error) {
+	r, err := object.Decode[BlobChunkGetRequest](request)
+	if err != nil {
+		return caps.Use{}, err
+	}
+	return caps.Use{Kind: caps.KindBlobRead, CID: r.CID}, nil
+}
+
+func runBlobPut(ctx context.Context, s Blobs, request []byte) (Response, error) {
+	r, err := object.Decode[BlobPutRequest](request)
+	if err != nil {
+		return Response{}, err
+	}
+	if r.Codec != object.CodecRaw && r.Codec != object.CodecZstd {
+		return Response{Status: StatusBadRequest, Notes: fmt.Sprintf("codec %d cannot be written", r.Codec)}, nil
+	}
+	ref, err := s.PutBlob(ctx, bytes.NewReader(r.Data), store.PutOptions{Media: r.Media, Codec: r.Codec})
+	if err != nil {
+		return Response{}, err
+	}
+	raw, err := can.Marshal(&ref)
+	return Response{Body: raw, Status: StatusOK}, err
+}
+
+func runBlobGet(ctx context.Context, s Blobs, c Call) (Response, error) {
+	r, err := object.Decode[BlobGetRequest](c.Request)
+	if err != nil {
+		return Response{}, err
+	}
+	blob, err := s.OpenBlob(ctx, r.CID, store.OpenOptions{})
+	if err != nil {
+		return blobFailure(err)
+	}
+	defer blob.Close()
+	out := &Head{Limit: c.Limits.MaxResponse, Full: func() {}}
+	err = readRange(ctx, blob, r, out)
+	switch {
+	case out.Over:
+		return Response{Status: StatusResponseTooBig, Notes: fmt.Sprintf("more than %d bytes", out.Limit)}, nil
+	case err != nil:
+		return blobFailure(err)
+	}
+	return Response{Body: out.Bytes, Status: StatusOK}, nil
+}
+
+func blobFailure(err error) (Response, error) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return Response{Status: StatusNotFound, Notes: err.Error()}, nil
+	case errors.Is(err, store.ErrRange), errors.Is(err, merkle.ErrIndex):
+		return Response{Status: StatusBadRequest, Notes: err.Error()}, nil
+	}
+	return Response{}, err
+}
+
+// readRange writes the plain bytes that the request asks for to out.
+func readRange(ctx context.Context, blob *store.Blob, r *BlobGetRequest, out io.Writer) error {
+	var offset uint64
+	if r.Offset != nil {
+		offset = *r.Offset
+	}
+	if r.Length == nil {
+		rest := &skipper{w: out, left: offset}
+		if err := blob.Copy(ctx, rest); err != nil {
+			return err
+		}
+		if rest.left > 0 {
+			return fmt.Errorf("%w: offset %d", store.ErrRange, offset)
+		}
+		return nil
+	}
+	if offset > math.MaxInt64/2 || *r.Length > math.MaxInt64/2 {
+		return fmt.Errorf("%w: %d bytes from %d", store.ErrRange, *r.Length, offset)
+	}
+	return blob.ReadRange(ctx, int64(offset), int64(*r.Length), out)
+}
+
+// skipper leaves out the first bytes; a compressed blob's plain size is not
+// known before it is read.
+type skipper struct {
+	w    io.Writer
+	left uint64
+}
+
+func (s *skipper) Write(p []byte) (int, error) {
+	skip := min(s.left, uint64(len(p)))
+	s.left -= skip
+	if skip == uint64(len(p)) {
+		return len(p), nil
+	}
+	n, err := s.w.Write(p[skip:])
+	return n + int(skip), err
+}
+
+func runBlobChunkGet(ctx context.Context, s Blobs, request []byte) (Response, error) {
+	r, err := object.Decode[BlobChunkGetRequest](request)
+	if err != nil {
+		return Response{}, err
+	}
+	blob, err := s.OpenBlob(ctx, r.CID, store.OpenOptions{})
+	if err != nil {
+		return blobFailure(err)
+	}
+	defer blob.Close()
+	chunk, err := blob.Chunk(ctx, r.Index)
+	if err != nil {
+		return blobFailure(err)
+	}
+	return Response{Body: chunk, Status: StatusOK}, nil
+}

@@ -1,0 +1,103 @@
+package exec
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Builtin is a tool that is compiled into the executor. Its id is
+// BuiltinID(name); it takes the same path through the gate as any other tool.
+type Builtin struct {
+	// Use says which authority a request needs. An error refuses the request.
+	Use func(request []byte) (caps.Use, error)
+	// Run does it. As for a Runner, an error leaves an unknown outcome.
+	Run func(ctx context.Context, call Call) (Response, error)
+	// Writes and Spawns say that a task is charged one state write, or one worker,
+	// for each call.
+	Writes, Spawns bool
+	// RetrySafe says that an attempt with unknown outcome may be repeated.
+	RetrySafe bool
+	// Limits are instead of the default ones where they are set.
+	Limits Limits
+}
+
+type builtin struct {
+	Builtin
+	name string
+}
+
+// BuiltinID is the id of a built-in tool: SHA-256("tool:mythos." + name).
+func BuiltinID(name string) object.Hash { return ir.BuiltinTool(name) }
+
+// Builtin adds a built-in tool. It is called before the first Do.
+func (g *Gate) Builtin(name string, b Builtin) {
+	if g.builtins == nil {
+		g.builtins = make(map[object.Hash]builtin)
+	}
+	g.builtins[BuiltinID(name)] = builtin{b, "mythos." + name}
+}
+
+// BuiltinName is the name of a built-in tool, as "mythos.blob.put".
+func (g *Gate) BuiltinName(id object.Hash) (string, bool) {
+	b, ok := g.builtins[id]
+	return b.name, ok
+}
+
+// runFunc is a built-in tool's runner.
+type runFunc func(ctx context.Context, call Call) (Response, error)
+
+func (f runFunc) Run(ctx context.Context, call Call) (Response, error) { return f(ctx, call) }
+
+// target is a tool as the gate sees it, registered or built in.
+type target struct {
+	name      string
+	module    ModuleRef
+	runner    Runner
+	limits    Limits
+	retrySafe bool
+	use       func(request []byte) (caps.Use, error)
+	evidence  []object.Hash
+}
+
+// resolve finds a tool by its id. The error wraps ErrNoTool when there is none.
+func (g *Gate) resolve(ctx context.Context, id object.Hash) (target, error) {
+	if b, ok := g.builtins[id]; ok {
+		return target{
+			name: b.name, runner: runFunc(b.Run), limits: DefaultLimits().replace(b.Limits),
+			retrySafe: b.RetrySafe, use: b.Use,
+		}, nil
+	}
+	tool, err := g.Tools.Get(ctx, id)
+	if err != nil {
+		return target{}, err
+	}
+	runner := g.Runners[tool.Module.Kind]
+	if runner == nil {
+		return target{}, fmt.Errorf("%w: nothing here runs %s tools", ErrNoTool, KindName(tool.Module.Kind))
+	}
+	module, err := tool.Module.Hash()
+	if err != nil {
+		return target{}, err
+	}
+	evidence := []object.Hash{module}
+	if h := tool.Module.ModuleHash; h != nil {
+		evidence = append(evidence, *h)
+	}
+	return target{
+		name: tool.Name, module: tool.Module, runner: runner, limits: tool.limits(), retrySafe: tool.Policy.RetrySafe,
+		use: func(request []byte) (caps.Use, error) {
+			return caps.Use{Kind: caps.KindToolCall, Tool: id, Request: request}, nil
+		},
+		evidence: evidence,
+	}, nil
+}
+
+// BuiltinTool is a built-in tool in the shape of a registered one, as CompileCall
+// takes it.
+func BuiltinTool(name string) Tool {
+	return Tool{Name: name, ID: BuiltinID(name), RequestType: ir.TypeBytes, ResponseType: ir.TypeBytes, Given: true}
+}

@@ -1,0 +1,101 @@
+package exec
+
+import (
+	"math"
+
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/object"
+)
+
+// judge evaluates a contract over its arguments: 0 when it holds, else the code
+// of the part that does not. An error means that it cannot be evaluated.
+func (m *machine) judge(c *ir.ContractDef, args Value) (HaltCode, error) {
+	env := contractEnv{m, args}
+	parts := []struct {
+		expr *ir.Expr
+		code HaltCode
+	}{{&c.Requires, HaltRequires}, {&c.Ensures, HaltEnsures}, {c.Invariant, HaltInvariant}}
+	for _, p := range parts {
+		if p.expr == nil {
+			continue
+		}
+		holds, err := ir.EvalExpr(p.expr, env)
+		if err != nil || !holds {
+			return p.code, err
+		}
+	}
+	return 0, nil
+}
+
+// contractEnv is what a contract's expressions see: paths from RootEpisode lead
+// into the arguments, through fields of records and positions of lists; tools
+// and statuses are those of the run's effects so far.
+type contractEnv struct {
+	m    *machine
+	args Value
+}
+
+func (e contractEnv) Lookup(root uint8, segments []uint32) ([]ir.Scalar, error) {
+	if root != ir.RootEpisode {
+		return nil, nil
+	}
+	v := e.args
+	for _, s := range segments {
+		if items := v.Items(); items != nil {
+			if uint64(s) >= uint64(len(items)) {
+				return nil, nil
+			}
+			v = items[s]
+			continue
+		}
+		v = v.Field(s)
+	}
+	if s := scalarOf(v); s != (ir.Scalar{}) {
+		return []ir.Scalar{s}, nil
+	}
+	return nil, nil
+}
+
+func (e contractEnv) Const(index uint32) (ir.Scalar, bool) {
+	if uint64(index) >= uint64(len(e.m.prog.consts)) {
+		return ir.Scalar{}, false
+	}
+	return e.m.prog.consts[index].Scalar(), true
+}
+
+func (e contractEnv) HasTool(tool object.Hash) (bool, error) {
+	for _, r := range e.m.log {
+		if r.Tool == tool {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (e contractEnv) HasStatus(status uint64) (bool, error) {
+	for _, r := range e.m.log {
+		if status <= math.MaxUint16 && r.Status == uint16(status) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// scalarOf is a value as expressions compare it; none for null and nodes.
+func scalarOf(v Value) ir.Scalar {
+	switch v.kind {
+	case ValBool:
+		return ir.BoolScalar(v.num == 1)
+	case ValU64:
+		return ir.U64Scalar(v.num)
+	case ValI64:
+		return ir.I64Scalar(int64(v.num))
+	case ValBytes:
+		return ir.BytesScalar(v.data)
+	case ValText:
+		return ir.TextScalar(string(v.data))
+	case ValHash:
+		return ir.HashScalar(v.Hash())
+	}
+	return ir.Scalar{}
+}

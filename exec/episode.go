@@ -1,0 +1,181 @@
+package exec
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store"
+)
+
+// TraceMedia is the media type of a trace's blob.
+const TraceMedia = "application/mythos.trace"
+
+// Context is what an episode's context_hash is the hash of: the task that ran.
+type Context struct {
+	BundleID object.Hash `can:"1,bundle_id"`
+	TaskID   object.Hash `can:"2,task_id"`
+}
+
+// ContextHash is the context_hash of a task's episodes: the hash of the
+// canonical Context (spec/episodes.md#context).
+func ContextHash(bundleID, taskID object.Hash) (object.Hash, error) {
+	return object.Rule{}.IDOf(&Context{bundleID, taskID})
+}
+
+// keep makes durable what a finished run leaves: the trace's blob and the
+// episode when the task emits a trace, then the record of the run.
+func (x *Executor) keep(ctx context.Context, raw []byte, p *prepared, m *machine, res *Result, o RunOptions) error {
+	ctx = context.WithoutCancel(ctx) // the effects have happened: leave no run half recorded
+	now := x.Gate.Now()
+	if p.task.EmitTrace {
+		if err := x.keepEpisode(ctx, res, now); err != nil {
+			return fmt.Errorf("episode: %w", err)
+		}
+	}
+	if o.NoRecord {
+		return nil
+	}
+	if err := x.keepRecord(ctx, raw, m, res, now); err != nil {
+		return fmt.Errorf("run record: %w", err)
+	}
+	return nil
+}
+
+// keepEpisode stores the trace as a blob, and the EpisodeRef: context_hash as
+// ContextHash says, outcome_hash the hash of the result, the time of the end.
+func (x *Executor) keepEpisode(ctx context.Context, res *Result, now object.Time) error {
+	blob, err := x.Store.PutBlob(ctx, bytes.NewReader(res.Trace), store.PutOptions{Media: TraceMedia})
+	if err != nil {
+		return err
+	}
+	res.TraceRef = &object.TraceRef{TraceBlob: blob, ReceiptIDs: res.Receipts}
+	if res.Receipts == nil {
+		res.TraceRef.ReceiptIDs = []object.Hash{}
+	}
+	context, err := ContextHash(res.BundleID, res.TaskID)
+	if err != nil {
+		return err
+	}
+	e := object.EpisodeRef{TraceRef: *res.TraceRef, ContextHash: context, OutcomeHash: res.ResultHash, TimeObserved: now}
+	if e.EpisodeID, err = object.EpisodeRule.IDOf(&e); err != nil {
+		return err
+	}
+	raw, err := can.Marshal(&e)
+	if err != nil {
+		return err
+	}
+	res.EpisodeID = &e.EpisodeID
+	return x.Store.PutObjects(ctx, store.Object{ID: e.EpisodeID, Kind: "EpisodeRef", Raw: raw})
+}
+
+// RunRecord is everything that is needed to replay a run, beside byte strings in
+// the store. Records are kept under "e/r/" and their id, and "e/e/" and an
+// episode's id names the run's.
+type RunRecord struct {
+	RunID      object.Hash   `can:"1,run_id"`
+	BundleHash object.Hash   `can:"2,bundle_hash"` // SHA-256 of the bundle's bytes, which the store has
+	BundleID   object.Hash   `can:"3,bundle_id"`
+	TaskID     object.Hash   `can:"4,task_id"`
+	ResultHash object.Hash   `can:"5,result_hash"` // the store has the value's bytes
+	TraceHash  object.Hash   `can:"6,trace_hash"`
+	EpisodeID  *object.Hash  `can:"7,episode_id"`
+	Spent      ir.Budget     `can:"8,spent"`
+	Time       object.Time   `can:"9,time_observed"`
+	Activated  []object.Hash `can:"10,activated"` // ids that REQUIRE_CAP named with success
+	Effects    object.Hash   `can:"11,effects"`   // of the canonical RecordedEffects, which the store has
+	Halt       uint16        `can:"12,halt,omitzero"`
+}
+
+// RecordedEffects are the effects of a run, in order.
+type RecordedEffects struct {
+	Effects []Recorded `can:"1,effects"`
+}
+
+// Recorded is one effect of a recorded run.
+type Recorded struct {
+	Tool         object.Hash  `can:"1,tool_id"`
+	RequestHash  object.Hash  `can:"2,request_hash"`
+	ResponseHash *object.Hash `can:"3,response_hash"` // absent when it was refused
+	Status       uint16       `can:"4,status"`
+	Tokens       uint64       `can:"5,tokens,omitzero"`
+	ReceiptID    *object.Hash `can:"6,receipt_id"` // absent when the ledger alone refused it
+	Halt         uint16       `can:"7,halt,omitzero"`
+	Replayed     bool         `can:"8,replayed,omitzero"`
+}
+
+// RunRule identifies a RunRecord.
+var RunRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
+
+// Structs describes the structs of this package.
+var Structs = []object.Struct{
+	object.Define[ModuleRef]("ModuleRef", ModuleRule),
+	object.Define[ModuleLimits]("ModuleLimits", object.Rule{}),
+	object.Define[Tool]("Tool", object.Rule{}),
+	object.Define[Policy]("ToolPolicy", object.Rule{}),
+	object.Define[Trace]("Trace", object.Rule{}),
+	object.Define[TraceEvent]("TraceEvent", object.Rule{}),
+	object.Define[Context]("TaskContext", object.Rule{}),
+	object.Define[RunRecord]("RunRecord", RunRule),
+	object.Define[RecordedEffects]("RecordedEffects", object.Rule{}),
+	object.Define[Recorded]("RecordedEffect", object.Rule{}),
+	object.Define[BlobPutRequest]("BlobPutRequest", object.Rule{}),
+	object.Define[BlobGetRequest]("BlobGetRequest", object.Rule{}),
+	object.Define[BlobChunkGetRequest]("BlobChunkGetRequest", object.Rule{}),
+}
+
+const (
+	runByID      = "e/r/"
+	runByEpisode = "e/e/"
+)
+
+func (x *Executor) keepRecord(ctx context.Context, raw []byte, m *machine, res *Result, now object.Time) error {
+	effects, err := can.Marshal(&RecordedEffects{m.log})
+	if err != nil {
+		return err
+	}
+	hashes, err := x.putAll(ctx, raw, res.Value.Encode(), effects)
+	if err != nil {
+		return err
+	}
+	rec := RunRecord{
+		BundleHash: hashes[0], BundleID: res.BundleID, TaskID: res.TaskID, ResultHash: res.ResultHash, TraceHash: res.TraceHash,
+		EpisodeID: res.EpisodeID, Spent: res.Spent, Time: now, Activated: m.activated, Effects: hashes[2],
+	}
+	var halt *HaltError
+	if errors.As(res.Halt, &halt) {
+		rec.Halt = uint16(halt.Code)
+	}
+	if rec.RunID, err = RunRule.IDOf(&rec); err != nil {
+		return err
+	}
+	encoded, err := can.Marshal(&rec)
+	if err != nil {
+		return err
+	}
+	put := map[string][]byte{runByID + rec.RunID.String(): encoded}
+	if rec.EpisodeID != nil {
+		put[runByEpisode+rec.EpisodeID.String()] = rec.RunID.Sum[:]
+	}
+	if _, err := x.KV.Update(ctx, nil, put); err != nil {
+		return err
+	}
+	res.RunID = rec.RunID
+	return nil
+}
+
+// putAll keeps several byte strings at once, so that they share a sync.
+func (x *Executor) putAll(ctx context.Context, data ...[]byte) ([]object.Hash, error) {
+	hashes, errs := make([]object.Hash, len(data)), make([]error, len(data))
+	var wg sync.WaitGroup
+	for i := range data {
+		wg.Go(func() { hashes[i], errs[i] = x.Store.PutBytes(ctx, data[i]) })
+	}
+	wg.Wait()
+	return hashes, errors.Join(errs...)
+}

@@ -1,0 +1,159 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+// Ledger is what the gate needs of the receipt ledger; *ledger.Ledger is one.
+type Ledger interface {
+	Register(ctx context.Context, tool object.Hash, key []byte, requestHash object.Hash, p ledger.Policy) (ledger.Decision, error)
+	Commit(ctx context.Context, d ledger.Decision, receiptRaw []byte) error
+	Release(d ledger.Decision)
+	Record(ctx context.Context, receiptRaw []byte) error
+	Read(ctx context.Context, idem object.Hash) (ledger.State, error)
+}
+
+// Verifier judges one use of authority; *caps.Verifier is one.
+type Verifier interface {
+	Verify(chain caps.Chain, holder object.AgentID, now object.Time) error
+	Authorize(chain caps.Chain, holder object.AgentID, use caps.Use, now object.Time) error
+}
+
+// Quotas counts uses of authority; *caps.Quotas is one.
+type Quotas interface {
+	Charge(ctx context.Context, chain caps.Chain, use caps.Use) error
+	Refund(ctx context.Context, chain caps.Chain, use caps.Use) error
+}
+
+// Responses keeps byte strings under their hash; *store.Store is one.
+type Responses interface {
+	PutBytes(ctx context.Context, data []byte) (object.Hash, error)
+	Bytes(ctx context.Context, h object.Hash) ([]byte, error)
+}
+
+// Gate is the one path by which effects happen (spec/effects.md):
+//
+//	tool and request limits → capability → quota → ledger register
+//	→ runner → receipt → ledger commit
+//
+// An effect with a key is invoked at most once, whoever asks for it and however
+// often: a committed one is replayed, after its capability was checked, without
+// being charged. An effect that is refused leaves a signed receipt that says why.
+// All fields are set before the first Do. Do is safe for concurrent use.
+type Gate struct {
+	Signer    sign.Signer // the executing agent, who holds the capabilities
+	Now       func() object.Time
+	Verifier  Verifier
+	Quotas    Quotas
+	Ledger    Ledger
+	Responses Responses
+	Tools     *Tools
+	Runners   map[uint8]Runner // by kind of implementation: KindWasm, ...
+	Lease     time.Duration    // how long an attempt holds its key beyond the tool's timeout; 0: DefaultLease
+	Capture   bool             // keep requests, too, under their hash
+
+	builtins map[object.Hash]builtin
+	flights  flights
+}
+
+// DefaultLease is the Lease of a Gate that sets none.
+const DefaultLease = 30 * time.Second
+
+// Effect is what a program or a person wants done.
+type Effect struct {
+	Tool    object.Hash
+	Request []byte
+	Key     []byte        // idempotency key; empty is none
+	Caps    []caps.Chain  // the authority that is active; the first that covers the use is charged
+	Timeout time.Duration // of the task; 0: only the tool's
+}
+
+// Outcome is what became of an effect.
+type Outcome struct {
+	Body         []byte
+	Status       uint16
+	RequestHash  object.Hash
+	ResponseHash object.Hash
+	ReceiptID    object.Hash
+	ReceiptRaw   []byte
+	Replayed     bool   // it had been done before; nothing was invoked
+	Tokens       uint64 // as the tool reported them, when it was invoked
+	GPUms        uint64
+}
+
+// RefusedError is an effect that the gate did not let through. It wraps the
+// reason: caps.ErrDenied, caps.ErrQuota, ErrNoTool, ErrPinned, ErrBudget, ...
+type RefusedError struct {
+	Tool      object.Hash
+	Status    uint16      // as in the receipt
+	ReceiptID object.Hash // of the refusal; the zero Hash when even that failed
+	Err       error
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("effect of tool %s refused: %v", e.Tool.Short(), e.Err)
+}
+
+// Unwrap gives the reason.
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// ErrRequestTooLarge means that a request exceeds what the tool's policy allows.
+var ErrRequestTooLarge = errors.New("request exceeds the tool's limit")
+
+// ErrNoResponse means that an effect was committed, by another executor of the
+// same ledger, and that its response is not in our store.
+var ErrNoResponse = errors.New("the committed response is not in this store")
+
+// Do lets one effect happen, or finds it done, or refuses it. Errors: a
+// *RefusedError; those of the ledger (ledger.ErrBusy, ErrIdempotencyConflict,
+// ErrDivergent, ErrNonDeterministic, ErrUnknownOutcome); a runner's, after which
+// the outcome is unknown. A tool that fails is no error: see Outcome.Status.
+func (g *Gate) Do(ctx context.Context, e Effect) (Outcome, error) {
+	if len(e.Key) > 0 {
+		leave, err := g.flights.enter(ctx, ledger.IdemID(e.Tool, e.Key))
+		if err != nil {
+			return Outcome{}, err
+		}
+		defer leave()
+	}
+	a := &attempt{gate: g, effect: e, requestHash: object.Sum(e.Request)}
+	if status, err := a.admit(ctx); err != nil {
+		if status == 0 {
+			return Outcome{}, err
+		}
+		return Outcome{}, g.Refuse(ctx, e, status, err)
+	}
+	if g.Capture {
+		if _, err := g.Responses.PutBytes(ctx, e.Request); err != nil {
+			return Outcome{}, errors.Join(fmt.Errorf("keep the request: %w", err), a.refund(ctx))
+		}
+	}
+	if len(e.Key) == 0 {
+		return a.invoke(ctx, nil)
+	}
+	return a.keyed(ctx)
+}
+
+// Refuse leaves a signed receipt that says why an effect was not let through,
+// and returns the *RefusedError that wraps reason.
+func (g *Gate) Refuse(ctx context.Context, e Effect, status uint16, reason error) error {
+	refused := &RefusedError{Tool: e.Tool, Status: status, Err: reason}
+	r := g.receipt(e, object.Sum(e.Request), Response{Status: status, Notes: "refused: " + reason.Error()}, object.Sum(nil), nil)
+	id, raw, err := ledger.NewReceipt(g.Signer, r)
+	if err == nil {
+		err = g.Ledger.Record(ctx, raw)
+	}
+	if err != nil {
+		return errors.Join(refused, fmt.Errorf("record the refusal: %w", err))
+	}
+	refused.ReceiptID = id
+	return refused
+}

@@ -1,0 +1,198 @@
+package ir
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// assembler builds a bundle from a text. Names may be used before they are
+// defined, so that what a statement refers to is looked up in fixups after the
+// whole text was read, phase by phase.
+type assembler struct {
+	parser
+	b      Bundle
+	extras []extra
+	fixed  bool // .artifact was given
+
+	inContract bool // a contract's body is being read
+
+	consts, nodes, labels map[string]int
+	names                 map[string]*named // "type:x", "sym:x", "contract:x", "tool:x"
+	fixups                [phases][]func() error
+
+	opAt []token          // where each op stands
+	at   map[string]token // where each declaration stands, by its place in the bundle
+}
+
+// The phases of fixups: each needs what those before it found.
+const (
+	phaseIndex = iota // positions of constants, nodes and labels
+	phaseLits         // hashes in contracts
+	phaseIDs          // ids of types, symbols, contracts and tools; computed on demand
+	phaseHash         // hashes in operands, constants and nodes
+	phaseTasks        // ids of tasks
+	phases
+)
+
+// named is something that text refers to by name and bytes by hash.
+type named struct {
+	token token
+	find  func() (object.Hash, error)
+	id    object.Hash
+	state uint8 // nodeUnseen, nodeOpen or nodeDone
+}
+
+// Assemble makes a bundle of an assembler text (spec/ir.md#assembler) and
+// validates it. The artifact id is computed unless the text gives one. Errors are
+// [*SyntaxError]s, joined where the validator found several.
+func Assemble(text []byte) ([]byte, error) {
+	a, err := parseAsm(string(text))
+	if err != nil {
+		return nil, err
+	}
+	raw, err := a.encode()
+	if err != nil {
+		return nil, err
+	}
+	_, findings, err := Validate(raw)
+	if err == nil {
+		return raw, nil
+	}
+	errs := make([]error, 0, len(findings))
+	for _, f := range findings {
+		errs = append(errs, a.locate(f))
+	}
+	return nil, errors.Join(errs...)
+}
+
+func parseAsm(text string) (*assembler, error) {
+	toks, err := lex(text)
+	if err != nil {
+		return nil, err
+	}
+	a := &assembler{
+		parser: parser{toks: toks}, consts: map[string]int{}, nodes: map[string]int{}, labels: map[string]int{},
+		names: map[string]*named{}, at: map[string]token{},
+	}
+	a.b = emptyBundle()
+	for a.peek().kind != tokEOF {
+		if err := a.statement(); err != nil {
+			return nil, err
+		}
+	}
+	for _, phase := range a.fixups {
+		for _, fix := range phase {
+			if err := fix(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return a, nil
+}
+
+// emptyBundle has every section, all of them empty, and nobody as its author.
+func emptyBundle() Bundle {
+	return Bundle{
+		Meta: object.Meta{
+			Spec: SpecName, Version: Version, Author: object.AgentID{Scheme: object.Ed25519},
+			ArtifactID: object.Hash{Alg: object.SHA256}, Signatures: []object.Signature{},
+		},
+		ConstPool: ConstPool{[]Const{}}, NodePool: NodePool{[]Node{}}, Types: TypeTable{[]TypeDef{}},
+		Symbols: SymbolTable{[]SymbolSig{}}, Contracts: ContractTable{[]ContractDef{}}, Tools: ToolTable{[]ToolDef{}},
+		Ops: OpList{[]Op{}}, Tasks: TaskList{[]TaskDef{}},
+	}
+}
+
+// SpecName is the Meta.spec of the bundles that this package makes.
+const SpecName = "mythos"
+
+// encode gives the bundle's bytes with extra fields and its artifact id.
+func (a *assembler) encode() ([]byte, error) {
+	raw, err := can.Marshal(&a.b)
+	if err != nil {
+		return nil, fmt.Errorf("assemble: %w", err)
+	}
+	if raw, err = addExtras(raw, a.extras); err != nil {
+		return nil, err
+	}
+	if a.fixed {
+		return raw, nil
+	}
+	return setArtifactID(raw)
+}
+
+func (a *assembler) fix(phase int, f func() error) { a.fixups[phase] = append(a.fixups[phase], f) }
+
+// locate turns a finding into an error at the statement that it is about.
+func (a *assembler) locate(f Finding) error {
+	if f.Op >= 0 && f.Op < len(a.opAt) {
+		return a.opAt[f.Op].fail("%s: %s", strings.TrimPrefix(f.Where, fmt.Sprintf("ops[%d].", f.Op)), f.Reason)
+	}
+	place := f.Where
+	if i := strings.IndexAny(place, ".:"); i >= 0 {
+		place = place[:i]
+	}
+	if t, ok := a.at[place]; ok {
+		return t.fail("%s", f)
+	}
+	return &SyntaxError{1, 1, f.String()}
+}
+
+// statement reads one line: nothing, a directive, a label, or an op.
+func (a *assembler) statement() error {
+	t := a.take()
+	switch {
+	case t.kind == tokNewline:
+		return nil
+	case t.kind != tokWord:
+		return t.fail("expected a directive, a label or an op, found %s", t)
+	case strings.HasPrefix(t.text, "."):
+		if err := a.directive(t); err != nil {
+			return err
+		}
+	case a.accept(":"):
+		if err := a.define(a.labels, t, len(a.b.Ops.Ops)); err != nil {
+			return err
+		}
+		if a.peek().kind != tokNewline && a.peek().kind != tokEOF {
+			return nil // an op may follow on the same line
+		}
+	default:
+		if err := a.op(t); err != nil {
+			return err
+		}
+	}
+	return a.endLine()
+}
+
+func (a *assembler) define(names map[string]int, t token, i int) error {
+	if _, ok := names[t.text]; ok || !isName(t.text) {
+		return t.fail("%q is defined twice, or no name", t.text)
+	}
+	names[t.text] = i
+	return nil
+}
+
+func (a *assembler) directive(t token) error {
+	switch t.text {
+	case ".const":
+		return a.constant()
+	case ".node":
+		return a.node()
+	case ".type":
+		return a.typeDef()
+	case ".symbol":
+		return a.symbol()
+	case ".contract":
+		return a.contract()
+	case ".tool":
+		return a.tool()
+	case ".task":
+		return a.task(t)
+	}
+	return a.meta(t)
+}

@@ -1,0 +1,229 @@
+package ir
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// op reads an op whose name was taken.
+func (a *assembler) op(t token) error {
+	oc, ok := opcodeNamed(t.text)
+	if !ok {
+		return t.fail("there is no op %q", t.text)
+	}
+	op := Op{Opcode: oc.Code, Operands: []Operand{}}
+	for k := a.peek().kind; k != tokNewline && k != tokEOF; k = a.peek().kind {
+		if len(op.Operands) > 0 {
+			if err := a.expect(","); err != nil {
+				return err
+			}
+		}
+		list, err := a.operandOrArgs()
+		if err != nil {
+			return err
+		}
+		op.Operands = append(op.Operands, list...)
+	}
+	a.b.Ops.Ops = append(a.b.Ops.Ops, op)
+	a.opAt = append(a.opAt, t)
+	return nil
+}
+
+// operandOrArgs reads one operand, or a call's arguments in parentheses with
+// their count before them.
+func (a *assembler) operandOrArgs() ([]Operand, error) {
+	if a.peek().text != "(" || a.peek().kind != tokPunct {
+		o, err := a.operand()
+		return []Operand{o}, err
+	}
+	args, err := a.operandList("(", ")")
+	return append([]Operand{U64Operand(uint64(len(args)))}, args...), err
+}
+
+func (a *assembler) operandList(open, end string) ([]Operand, error) {
+	list := []Operand{}
+	err := a.list(open, end, func() error {
+		o, err := a.operand()
+		list = append(list, o)
+		return err
+	})
+	return list, err
+}
+
+// operand reads a register, $const, &node, @label, number, signed number or hash.
+func (a *assembler) operand() (Operand, error) {
+	t := a.peek()
+	switch t.kind {
+	case tokNumber:
+		a.take()
+		n, err := t.number(64)
+		return U64Operand(n), err
+	case tokSigned:
+		a.take()
+		n, err := t.signed()
+		return I64Operand(n), err
+	case tokConst:
+		a.take()
+		n := new(uint32)
+		a.position(a.consts, t, func(i int) { *n = uint32(i) })
+		return Operand{Kind: OperandConstRef, ConstRef: n}, nil
+	case tokNode:
+		a.take()
+		n := new(uint32)
+		a.position(a.nodes, t, func(i int) { *n = uint32(i) })
+		return Operand{Kind: OperandNodeRef, NodeRef: n}, nil
+	case tokLabel:
+		a.take()
+		n := new(uint64)
+		a.position(a.labels, t, func(i int) { *n = uint64(i) })
+		return Operand{Kind: OperandU64, U64: n}, nil
+	case tokWord:
+		if n, ok := register(t.text); ok {
+			a.take()
+			return Reg(n), nil
+		}
+	}
+	r, err := a.ref()
+	if err != nil {
+		return Operand{}, t.fail("expected an operand, found %s", t)
+	}
+	h, err := a.hashRef(r)
+	return Operand{Kind: OperandHash, Hash: h}, err
+}
+
+// hashRef gives a hash that is known in phaseHash; inside a contract, whose id
+// depends on it, in phaseLits.
+func (a *assembler) hashRef(r ref) (*object.Hash, error) {
+	h, phase := new(object.Hash), phaseHash
+	if a.inContract {
+		phase = phaseLits
+		if r.kind == "contract" {
+			return nil, r.token.fail("a contract cannot refer to a contract by name")
+		}
+	}
+	a.fix(phase, func() (err error) { *h, err = a.hashOf(r); return err })
+	return h, nil
+}
+
+// position calls set with the position of a named constant, node or label.
+func (a *assembler) position(names map[string]int, t token, set func(int)) {
+	a.fix(phaseIndex, func() error {
+		i, ok := names[t.text]
+		if !ok {
+			return t.fail("there is nothing named %q", t.text)
+		}
+		set(i)
+		return nil
+	})
+}
+
+// register reads r0 to r255.
+func register(s string) (uint8, bool) {
+	digits, ok := strings.CutPrefix(s, "r")
+	if !ok || len(digits) > 1 && digits[0] == '0' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 10, 8)
+	return uint8(n), err == nil
+}
+
+// constant reads: NAME KIND VALUE.
+func (a *assembler) constant() error {
+	t, err := a.want(tokWord)
+	if err != nil {
+		return err
+	}
+	i := len(a.b.ConstPool.Consts)
+	a.at[at("consts", i)] = t
+	if err := a.define(a.consts, t, i); err != nil {
+		return err
+	}
+	c, err := a.constValue()
+	a.b.ConstPool.Consts = append(a.b.ConstPool.Consts, c)
+	return err
+}
+
+func (a *assembler) constValue() (Const, error) {
+	kind, err := a.want(tokWord)
+	if err != nil {
+		return Const{}, err
+	}
+	switch kind.text {
+	case "i64":
+		t := a.take()
+		n, err := t.signed()
+		if t.kind != tokNumber && t.kind != tokSigned {
+			err = t.fail("expected a number, found %s", t)
+		}
+		return Const{Kind: KindI64, I64: &n}, err
+	case "u64":
+		n, err := a.number(64)
+		return Const{Kind: KindU64, U64: &n}, err
+	case "bytes":
+		b, err := a.want(tokBytes)
+		return Const{Kind: KindBytes, Bytes: []byte(b.text)}, err
+	case "text":
+		s, err := a.want(tokString)
+		return Const{Kind: KindText, Text: &s.text}, err
+	case "hash":
+		r, err := a.ref()
+		if err != nil {
+			return Const{}, err
+		}
+		h, err := a.hashRef(r)
+		return Const{Kind: KindHash, Hash: h}, err
+	}
+	return Const{}, kind.fail("a constant is i64, u64, bytes, text or hash, not %q", kind.text)
+}
+
+// node reads: NAME TYPE { 1: OPERAND, ... } or NAME TYPE [ OPERAND, ... ].
+func (a *assembler) node() error {
+	t, err := a.want(tokWord)
+	if err != nil {
+		return err
+	}
+	i := len(a.b.NodePool.Nodes)
+	a.at[at("nodes", i)] = t
+	if err := a.define(a.nodes, t, i); err != nil {
+		return err
+	}
+	typ, err := a.typeRef()
+	if err != nil {
+		return err
+	}
+	n := Node{Kind: NodeRecord}
+	if a.peek().text == "[" {
+		n.Kind = NodeList
+		n.Items, err = a.operandList("[", "]")
+	} else {
+		n.Fields, err = a.nodeFields()
+	}
+	a.b.NodePool.Nodes = append(a.b.NodePool.Nodes, n)
+	a.fix(phaseHash, func() (err error) {
+		a.b.NodePool.Nodes[i].TypeID, err = a.hashOf(typ)
+		return err
+	})
+	return err
+}
+
+func (a *assembler) nodeFields() (map[uint32]Operand, error) {
+	fields := map[uint32]Operand{}
+	err := a.list("{", "}", func() error {
+		t := a.peek()
+		id, err := a.number(32)
+		if err != nil {
+			return err
+		}
+		if _, ok := fields[uint32(id)]; ok {
+			return t.fail("field %d is there twice", id)
+		}
+		if err := a.expect(":"); err != nil {
+			return err
+		}
+		fields[uint32(id)], err = a.operand()
+		return err
+	})
+	return fields, err
+}

@@ -1,0 +1,309 @@
+package ir
+
+import (
+	"github.com/mythos-project/mythos/object"
+)
+
+// declare names a thing of the kind ("type", "sym", "contract", "tool"). find
+// gives its id and runs at most once, when the id is first needed.
+func (a *assembler) declare(kind string, t token, find func() (object.Hash, error)) error {
+	key := kind + ":" + t.text
+	_, builtin := BuiltinType(t.text)
+	if a.names[key] != nil || !isName(t.text) || (kind == "type" && builtin) {
+		return t.fail("%q is defined twice, built in, or no name", t.text)
+	}
+	n := &named{token: t, find: find}
+	a.names[key] = n
+	a.fix(phaseIDs, func() error { _, err := a.resolve(n, t); return err })
+	return nil
+}
+
+// resolve gives the id of a named thing; use is where it is needed.
+func (a *assembler) resolve(n *named, use token) (object.Hash, error) {
+	switch n.state {
+	case nodeOpen:
+		return object.Hash{}, use.fail("%q would contain itself", use.text)
+	case nodeDone:
+		return n.id, nil
+	}
+	n.state = nodeOpen
+	id, err := n.find()
+	n.id, n.state = id, nodeDone
+	return id, err
+}
+
+// ref is a hash, or the name of something that has one.
+type ref struct {
+	token token
+	kind  string // of a name; empty for a hash
+}
+
+func (a *assembler) hashOf(r ref) (object.Hash, error) {
+	if r.kind == "" {
+		return r.token.hash, nil
+	}
+	if id, ok := BuiltinType(r.token.text); ok && r.kind == "type" {
+		return id, nil
+	}
+	n := a.names[r.kind+":"+r.token.text]
+	if n == nil {
+		return object.Hash{}, r.token.fail("there is no %s %q", r.kind, r.token.text)
+	}
+	return a.resolve(n, r.token)
+}
+
+// ref reads #hash or kind:name.
+func (a *assembler) ref() (ref, error) {
+	t := a.take()
+	if t.kind == tokHash {
+		return ref{token: t}, nil
+	}
+	switch t.text {
+	case "type", "sym", "contract", "tool":
+		if t.kind == tokWord && a.accept(":") {
+			name, err := a.want(tokWord)
+			return ref{name, t.text}, err
+		}
+	}
+	return ref{}, t.fail("expected a hash like #hex, or type:, sym:, contract: or tool: and a name, found %s", t)
+}
+
+// typeRef reads a type: a name without prefix, or #hash.
+func (a *assembler) typeRef() (ref, error) {
+	if t := a.peek(); t.kind == tokWord {
+		return ref{a.take(), "type"}, nil
+	}
+	return a.ref()
+}
+
+// title reads what follows a declared name: as "other name", or unnamed.
+func (a *assembler) title(t token) (*string, error) {
+	if a.accept("unnamed") {
+		return nil, nil
+	}
+	if !a.accept("as") {
+		return &t.text, nil
+	}
+	s, err := a.want(tokString)
+	return &s.text, err
+}
+
+// explicitID reads id #hash, if it is there.
+func (a *assembler) explicitID() (*object.Hash, error) {
+	if !a.accept("id") {
+		return nil, nil
+	}
+	t, err := a.want(tokHash)
+	return &t.hash, err
+}
+
+// typeDef reads: NAME [id #hash] record { 1 x: TYPE, 2 y: TYPE? } or NAME enum { a, b }.
+func (a *assembler) typeDef() error {
+	t, err := a.want(tokWord)
+	if err != nil {
+		return err
+	}
+	i := len(a.b.Types.Types)
+	a.at[at("types", i)] = t
+	def := TypeDef{}
+	if def.Name, err = a.title(t); err != nil {
+		return err
+	}
+	explicit, err := a.explicitID()
+	if err != nil {
+		return err
+	}
+	var refs []ref
+	switch {
+	case a.accept("record"):
+		def.Kind, def.Fields = TypeRecord, []FieldDef{}
+		err = a.list("{", "}", func() error {
+			f, r, err := a.fieldDef()
+			def.Fields, refs = append(def.Fields, f), append(refs, r)
+			return err
+		})
+	case a.accept("enum"):
+		def.Kind, def.EnumTags = TypeEnum, []string{}
+		err = a.list("{", "}", func() error {
+			tag, err := a.nameOrString()
+			def.EnumTags = append(def.EnumTags, tag)
+			return err
+		})
+	default:
+		err = a.peek().fail("expected record or enum, found %s", a.peek())
+	}
+	if err != nil {
+		return err
+	}
+	a.b.Types.Types = append(a.b.Types.Types, def)
+	return a.declare("type", t, func() (object.Hash, error) { return a.finishType(i, refs, explicit) })
+}
+
+func (a *assembler) fieldDef() (f FieldDef, r ref, err error) {
+	id, err := a.number(32)
+	if err != nil {
+		return f, r, err
+	}
+	f = FieldDef{FieldID: uint32(id), Required: true}
+	if !a.accept(":") {
+		name, err := a.nameOrString()
+		if err != nil {
+			return f, r, err
+		}
+		f.Name = &name
+		if err := a.expect(":"); err != nil {
+			return f, r, err
+		}
+	}
+	r, err = a.typeRef()
+	f.Required = !a.accept("?")
+	return f, r, err
+}
+
+func (a *assembler) finishType(i int, refs []ref, explicit *object.Hash) (id object.Hash, err error) {
+	def := &a.b.Types.Types[i]
+	for j, r := range refs {
+		if def.Fields[j].FieldTypeID, err = a.hashOf(r); err != nil {
+			return id, err
+		}
+	}
+	if explicit != nil {
+		def.TypeID = *explicit
+		return *explicit, nil
+	}
+	def.TypeID, err = TypeID(*def)
+	return def.TypeID, err
+}
+
+// symbol reads: NAME (TYPE, ...) -> TYPE [entry @label] [module #hash].
+func (a *assembler) symbol() error {
+	t, err := a.want(tokWord)
+	if err != nil {
+		return err
+	}
+	i := len(a.b.Symbols.Symbols)
+	a.at[at("symbols", i)] = t
+	s := SymbolSig{ModuleID: object.SumText("module:main"), ArgTypeIDs: []object.Hash{}}
+	if s.Name, err = a.title(t); err != nil {
+		return err
+	}
+	refs, result, err := a.signatureTypes()
+	if err != nil {
+		return err
+	}
+	if a.accept("entry") {
+		if s.Entry, err = a.labelRef(); err != nil {
+			return err
+		}
+	}
+	if a.accept("module") {
+		m, err := a.want(tokHash)
+		if err != nil {
+			return err
+		}
+		s.ModuleID = m.hash
+	}
+	a.b.Symbols.Symbols = append(a.b.Symbols.Symbols, s)
+	return a.declare("sym", t, func() (id object.Hash, err error) {
+		s := &a.b.Symbols.Symbols[i]
+		s.ArgTypeIDs = make([]object.Hash, len(refs))
+		for j, r := range refs {
+			if s.ArgTypeIDs[j], err = a.hashOf(r); err != nil {
+				return id, err
+			}
+		}
+		if s.ReturnTypeID, err = a.hashOf(result); err != nil {
+			return id, err
+		}
+		return SymbolID(*s)
+	})
+}
+
+// signatureTypes reads (TYPE, ...) -> TYPE.
+func (a *assembler) signatureTypes() (args []ref, result ref, err error) {
+	err = a.list("(", ")", func() error {
+		r, err := a.typeRef()
+		args = append(args, r)
+		return err
+	})
+	if err == nil {
+		err = a.expect("->")
+	}
+	if err != nil {
+		return nil, ref{}, err
+	}
+	result, err = a.typeRef()
+	return args, result, err
+}
+
+// labelRef reads @label as an op index that is known in phaseIndex.
+func (a *assembler) labelRef() (*uint32, error) {
+	t, err := a.want(tokLabel)
+	if err != nil {
+		return nil, err
+	}
+	n := new(uint32)
+	a.fix(phaseIndex, func() error {
+		i, ok := a.labels[t.text]
+		if !ok {
+			return t.fail("there is no label %q", t.text)
+		}
+		*n = uint32(i)
+		return nil
+	})
+	return n, nil
+}
+
+// tool reads: NAME (TYPE) -> TYPE [module #hash] [id #hash]. Without a module the
+// id is needed.
+func (a *assembler) tool() error {
+	t, err := a.want(tokWord)
+	if err != nil {
+		return err
+	}
+	i := len(a.b.Tools.Tools)
+	a.at[at("tools", i)] = t
+	def := ToolDef{}
+	if def.Name, err = a.title(t); err != nil {
+		return err
+	}
+	refs, result, err := a.signatureTypes()
+	if err != nil {
+		return err
+	}
+	if len(refs) != 1 {
+		return t.fail("a tool takes one request, not %d", len(refs))
+	}
+	if a.accept("module") {
+		m, err := a.want(tokHash)
+		if err != nil {
+			return err
+		}
+		def.Module = &m.hash
+	}
+	explicit, err := a.explicitID()
+	if err != nil {
+		return err
+	}
+	if def.Module == nil && explicit == nil {
+		return t.fail("a tool has a module, or an id like #\"tool:%s\"", t.text)
+	}
+	a.b.Tools.Tools = append(a.b.Tools.Tools, def)
+	return a.declare("tool", t, func() (object.Hash, error) { return a.finishTool(i, refs[0], result, explicit) })
+}
+
+func (a *assembler) finishTool(i int, request, response ref, explicit *object.Hash) (id object.Hash, err error) {
+	def := &a.b.Tools.Tools[i]
+	if def.RequestTypeID, err = a.hashOf(request); err != nil {
+		return id, err
+	}
+	if def.ResponseTypeID, err = a.hashOf(response); err != nil {
+		return id, err
+	}
+	if explicit != nil {
+		def.ToolID = *explicit
+		return *explicit, nil
+	}
+	def.ToolID, err = ToolID(*def)
+	return def.ToolID, err
+}

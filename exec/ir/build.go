@@ -1,0 +1,167 @@
+package ir
+
+import (
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// Builder makes a bundle in Go. The zero Builder has no author; make one with
+// [NewBuilder]. Its methods remember the first error, which Build returns.
+type Builder struct {
+	b      Bundle
+	consts map[Scalar]uint32
+	tools  map[object.Hash]bool
+	err    error
+}
+
+// NewBuilder starts an empty bundle of an author.
+func NewBuilder(author object.AgentID) *Builder {
+	b := &Builder{b: emptyBundle(), consts: make(map[Scalar]uint32), tools: make(map[object.Hash]bool)}
+	b.b.Meta.Author = author
+	return b
+}
+
+// Meta is the bundle's head, for setting notes, extensions or a time of creation.
+func (b *Builder) Meta() *object.Meta { return &b.b.Meta }
+
+// Const puts a number, bytes, text or hash into the pool, once, and refers to it.
+func (b *Builder) Const(s Scalar) Operand {
+	if i, ok := b.consts[s]; ok {
+		return ConstRef(i)
+	}
+	c := Const{Kind: s.kind}
+	switch s.kind {
+	case KindI64:
+		n := s.Int()
+		c.I64 = &n
+	case KindU64:
+		n := s.Uint()
+		c.U64 = &n
+	case KindBytes:
+		c.Bytes = []byte(s.data)
+	case KindText:
+		c.Text = &s.data
+	case KindHash:
+		h := s.Hash()
+		c.Hash = &h
+	default:
+		b.fail(fmt.Errorf("%w: %s is no constant", ErrInvalid, s))
+	}
+	i := uint32(len(b.b.ConstPool.Consts))
+	b.b.ConstPool.Consts = append(b.b.ConstPool.Consts, c)
+	b.consts[s] = i
+	return ConstRef(i)
+}
+
+func (b *Builder) fail(err error) {
+	if b.err == nil {
+		b.err = err
+	}
+}
+
+// Node puts a node into the pool and refers to it.
+func (b *Builder) Node(n Node) Operand {
+	b.b.NodePool.Nodes = append(b.b.NodePool.Nodes, n)
+	return NodeRef(uint32(len(b.b.NodePool.Nodes) - 1))
+}
+
+// Type adds a type and returns its id.
+func (b *Builder) Type(t TypeDef) object.Hash {
+	id, err := TypeID(t)
+	if err != nil {
+		b.fail(err)
+	}
+	t.TypeID = id
+	b.b.Types.Types = append(b.b.Types.Types, t)
+	return id
+}
+
+// Symbol adds a symbol and returns its id.
+func (b *Builder) Symbol(s SymbolSig) object.Hash {
+	id, err := SymbolID(s)
+	if err != nil {
+		b.fail(err)
+	}
+	b.b.Symbols.Symbols = append(b.b.Symbols.Symbols, s)
+	return id
+}
+
+// Contract adds a contract and returns its id.
+func (b *Builder) Contract(c ContractDef) object.Hash {
+	id, err := ContractID(c)
+	if err != nil {
+		b.fail(err)
+	}
+	c.ContractID = id
+	b.b.Contracts.Contracts = append(b.b.Contracts.Contracts, c)
+	return id
+}
+
+// Tool declares a tool, once. Its id is computed when it has a module, and taken
+// as it is when it has none.
+func (b *Builder) Tool(t ToolDef) object.Hash {
+	if t.Module != nil {
+		id, err := ToolID(t)
+		if err != nil {
+			b.fail(err)
+		}
+		t.ToolID = id
+	}
+	if !b.tools[t.ToolID] {
+		b.tools[t.ToolID] = true
+		b.b.Tools.Tools = append(b.b.Tools.Tools, t)
+	}
+	return t.ToolID
+}
+
+// OpaqueTool declares a tool by an id that stands for itself, such as a built-in
+// one: it takes bytes and gives bytes.
+func (b *Builder) OpaqueTool(id object.Hash, name string) object.Hash {
+	return b.Tool(ToolDef{ToolID: id, Name: &name, RequestTypeID: TypeBytes, ResponseTypeID: TypeBytes})
+}
+
+// Op appends an op and returns its index.
+func (b *Builder) Op(code uint8, operands ...Operand) int {
+	if operands == nil {
+		operands = []Operand{}
+	}
+	b.b.Ops.Ops = append(b.b.Ops.Ops, Op{Opcode: code, Operands: operands})
+	return len(b.b.Ops.Ops) - 1
+}
+
+// Task adds a task and returns its id, which is computed.
+func (b *Builder) Task(t TaskDef) object.Hash {
+	if t.Args == nil {
+		t.Args = []Operand{}
+	}
+	id, err := TaskID(t)
+	if err != nil {
+		b.fail(err)
+	}
+	t.TaskID = id
+	b.b.Tasks.Tasks = append(b.b.Tasks.Tasks, t)
+	return id
+}
+
+// Build gives the bundle's bytes, with its artifact id and without signatures,
+// and validates them.
+func (b *Builder) Build() ([]byte, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
+	raw, err := can.Marshal(&b.b)
+	if err != nil {
+		return nil, err
+	}
+	if raw, err = setArtifactID(raw); err != nil {
+		return nil, err
+	}
+	_, _, err = Validate(raw)
+	return raw, err
+}
+
+// EntryMain is the entry symbol of programs that need only one; no table holds
+// it, so that it starts at op 0.
+var EntryMain = object.SumText("sym:main")

@@ -1,0 +1,87 @@
+package ir
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"strings"
+)
+
+// opCost is one row of the cost table, in microseconds of cpu_us.
+type opCost struct {
+	base     uint64 // every execution
+	parts    string // what counts as a part
+	perParts uint64 // one microsecond for each so many parts; 0: parts are free
+	bytes    string // what counts as a byte
+	perBytes uint64 // one microsecond for each so many bytes; 0: bytes are free
+}
+
+// costOf is the published cost table (spec/ir.md#costs).
+func costOf(opcode uint8) opCost {
+	switch opcode {
+	case OpNop, OpHalt, OpJmp, OpJz, OpRet, OpConst, OpGet:
+		return opCost{base: 1}
+	case OpCall:
+		return opCost{base: 2, parts: "arguments", perParts: 16}
+	case OpMake:
+		return opCost{base: 1, parts: "fields and items made, nested ones included", perParts: 8}
+	case OpSet:
+		return opCost{base: 1, parts: "fields or items of the new node", perParts: 16}
+	case OpNewList:
+		return opCost{base: 1, parts: "items", perParts: 16}
+	case OpMatch:
+		return opCost{base: 1, parts: "comparisons made, nested ones included", perParts: 16, bytes: "the pattern, when it is a constant of bytes or text", perBytes: 1024}
+	case OpRequireCap:
+		return opCost{base: 100}
+	case OpEffect:
+		return opCost{base: 200, bytes: "request and response", perBytes: 512}
+	case OpAssert:
+		return opCost{base: 2, parts: "expressions of the contract, nested ones included", perParts: 8}
+	case OpBlobPut, OpBlobGet, OpBlobChunkGet:
+		return opCost{base: 200, bytes: "request and response", perBytes: 512}
+	}
+	return opCost{}
+}
+
+// Cost is what every execution of an opcode is charged before it starts, in
+// microseconds of cpu_us: 0 for an opcode that does not exist. No clock takes
+// part in metering.
+func Cost(opcode uint8) uint64 { return costOf(opcode).base }
+
+// CostExtra is what an execution is charged beside [Cost], by the number of
+// parts and bytes that it worked on; spec/ir.md#costs says for each opcode what
+// those are. Each is rounded down to a whole microsecond. It saturates at the
+// largest uint64, which exceeds every budget.
+func CostExtra(opcode uint8, parts, size uint64) uint64 {
+	c := costOf(opcode)
+	var extra uint64
+	if c.perParts > 0 {
+		extra = parts / c.perParts
+	}
+	if c.perBytes == 0 {
+		return extra
+	}
+	sum, carry := bits.Add64(extra, size/c.perBytes, 0)
+	if carry != 0 {
+		return math.MaxUint64
+	}
+	return sum
+}
+
+// CostMarkdown is the cost table as spec/ir.md prints it.
+func CostMarkdown() string {
+	var b strings.Builder
+	b.WriteString("| op | µs | and 1 µs for each |\n|---|---|---|\n")
+	for _, oc := range opcodes {
+		c := costOf(oc.Code)
+		var extra []string
+		if c.perParts > 0 {
+			extra = append(extra, fmt.Sprintf("%d parts: %s", c.perParts, c.parts))
+		}
+		if c.perBytes > 0 {
+			extra = append(extra, fmt.Sprintf("%d bytes: %s", c.perBytes, c.bytes))
+		}
+		fmt.Fprintf(&b, "| %02x %s | %d | %s |\n", oc.Code, strings.ToUpper(oc.Name), c.base, strings.Join(extra, "; "))
+	}
+	return b.String()
+}

@@ -1,0 +1,282 @@
+package ir
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// Bounds of an expression.
+const (
+	MaxExprDepth = 64 // expressions inside one another
+	MaxPath      = 16 // segments of a path
+)
+
+// Env is what an expression is evaluated over. Its errors end the evaluation: a
+// receipt that cannot be loaded is an error, not FALSE.
+type Env interface {
+	// Lookup gives the values at a path: none when it is missing, several when
+	// the root is existential (one for each signal that has it).
+	Lookup(root uint8, segments []uint32) ([]Scalar, error)
+	// Const gives a constant of the pool that the expression refers to.
+	Const(index uint32) (Scalar, bool)
+	// HasTool reports whether a receipt of the episode is of the tool.
+	HasTool(tool object.Hash) (bool, error)
+	// HasStatus reports whether a receipt of the episode has the status.
+	HasStatus(status uint64) (bool, error)
+}
+
+// ErrExpr means that an expression is malformed.
+var ErrExpr = errors.New("malformed expression")
+
+// exprShape says which fields an op has.
+type exprShape struct {
+	name        string
+	least, most int // arguments; most < 0: any number
+	path, set   bool
+	lit         uint8 // mask of operand kinds; 0: no literal
+}
+
+const anyLit = bitConst | bitU64 | bitI64 | bitHash
+
+func shapeOf(op uint8) (exprShape, bool) {
+	switch op {
+	case ExprTrue, ExprFalse:
+		return exprShape{name: exprNames[op]}, true
+	case ExprEQ, ExprNE, ExprLT, ExprLE, ExprGT, ExprGE:
+		return exprShape{name: exprNames[op], path: true, lit: anyLit}, true
+	case ExprAnd, ExprOr:
+		return exprShape{name: exprNames[op], least: 1, most: -1}, true
+	case ExprNot:
+		return exprShape{name: exprNames[op], least: 1, most: 1}, true
+	case ExprInSet:
+		return exprShape{name: exprNames[op], path: true, set: true}, true
+	case ExprHasTool:
+		return exprShape{name: exprNames[op], lit: bitHash | bitConst}, true
+	case ExprHasStatus:
+		return exprShape{name: exprNames[op], lit: bitU64 | bitConst}, true
+	}
+	return exprShape{}, false
+}
+
+// exprNames are the ops in the assembler's text.
+var exprNames = map[uint8]string{
+	ExprTrue: "true", ExprFalse: "false", ExprEQ: "eq", ExprNE: "ne", ExprLT: "lt", ExprLE: "le", ExprGT: "gt", ExprGE: "ge",
+	ExprAnd: "and", ExprOr: "or", ExprNot: "not", ExprInSet: "in", ExprHasTool: "has_tool", ExprHasStatus: "has_status",
+}
+
+// CheckExpr checks the shape of an expression: known ops, for each exactly the
+// fields that it takes, at most MaxExprDepth deep, constants within the pool
+// (nil where there is none, as in a query). Errors wrap ErrExpr and name the
+// place, such as "args[1].lit".
+func CheckExpr(e *Expr, consts []Const) error {
+	if where, reason := checkExpr(e, consts, 1, ""); reason != "" {
+		return fmt.Errorf("%w: %s%s", ErrExpr, where, reason)
+	}
+	return nil
+}
+
+func checkExpr(e *Expr, consts []Const, depth int, at string) (where, reason string) {
+	if depth > MaxExprDepth {
+		return at, fmt.Sprintf("more than %d expressions inside one another", MaxExprDepth)
+	}
+	s, ok := shapeOf(e.Op)
+	switch n := len(e.Args); {
+	case !ok:
+		return at, fmt.Sprintf("op %d is not known", e.Op)
+	case s.most == 0 && e.Args != nil:
+		return at, s.name + " takes no arguments"
+	case n < s.least || (s.most >= 0 && n > s.most):
+		return at, fmt.Sprintf("%s cannot take %d arguments", s.name, n)
+	case (e.Path != nil) != s.path:
+		return at, s.name + needs(s.path, "path")
+	case (e.Lit != nil) != (s.lit != 0):
+		return at, s.name + needs(s.lit != 0, "literal")
+	case (e.Set != nil) != s.set:
+		return at, s.name + needs(s.set, "set")
+	}
+	if where, reason := checkLeaves(e, s, consts, at); reason != "" {
+		return where, reason
+	}
+	for i := range e.Args {
+		if where, reason := checkExpr(&e.Args[i], consts, depth+1, fmt.Sprintf("%sargs[%d]: ", at, i)); reason != "" {
+			return where, reason
+		}
+	}
+	return "", ""
+}
+
+func needs(yes bool, what string) string {
+	if yes {
+		return " needs a " + what
+	}
+	return " takes no " + what
+}
+
+func checkLeaves(e *Expr, s exprShape, consts []Const, at string) (where, reason string) {
+	if e.Path != nil {
+		if err := e.Path.Check(); err != nil {
+			return at + "path: ", err.Error()
+		}
+	}
+	if e.Lit != nil {
+		if reason := checkLit(*e.Lit, s.lit, consts); reason != "" {
+			return at + "lit: ", reason
+		}
+		if v, _ := e.Lit.Scalar(consts); e.Op == ExprHasTool && v.kind != KindHash || e.Op == ExprHasStatus && v.kind != KindU64 {
+			return at + "lit: ", s.name + " takes a hash or a status"
+		}
+	}
+	for i, o := range e.Set {
+		if reason := checkLit(o, anyLit, consts); reason != "" {
+			return fmt.Sprintf("%sset[%d]: ", at, i), reason
+		}
+	}
+	return "", ""
+}
+
+func checkLit(o Operand, kinds uint8, consts []Const) string {
+	if err := errors.Join(o.Check(), checkHash(o.Hash)); err != nil {
+		return err.Error()
+	}
+	if kinds&(1<<o.Kind) == 0 {
+		return "an operand of kind " + operandNames[o.Kind] + " cannot stand here"
+	}
+	if _, ok := o.Scalar(consts); !ok {
+		return fmt.Sprintf("constant %d is not in the pool", *o.ConstRef)
+	}
+	return ""
+}
+
+func checkHash(h *object.Hash) error {
+	if h == nil {
+		return nil
+	}
+	return h.Check()
+}
+
+// EvalExpr evaluates an expression that [CheckExpr] accepts (spec/ir.md#expressions).
+// A comparison holds when some value at its path satisfies it; NE is NOT EQ.
+// Operands of different kinds are never equal and LT to GE over them are FALSE,
+// as are all comparisons of what is missing, except NE. AND and OR stop at the
+// first argument that decides.
+func EvalExpr(e *Expr, env Env) (bool, error) {
+	return evalExpr(e, env, 1)
+}
+
+func evalExpr(e *Expr, env Env, depth int) (bool, error) {
+	if depth > MaxExprDepth {
+		return false, fmt.Errorf("%w: too deep", ErrExpr)
+	}
+	switch e.Op {
+	case ExprTrue, ExprFalse:
+		return e.Op == ExprTrue, nil
+	case ExprAnd, ExprOr:
+		for i := range e.Args {
+			v, err := evalExpr(&e.Args[i], env, depth+1)
+			if err != nil || v == (e.Op == ExprOr) {
+				return v, err
+			}
+		}
+		return e.Op == ExprAnd, nil
+	case ExprNot:
+		if len(e.Args) != 1 {
+			return false, fmt.Errorf("%w: not takes one argument", ErrExpr)
+		}
+		v, err := evalExpr(&e.Args[0], env, depth+1)
+		return !v, err
+	case ExprHasTool, ExprHasStatus:
+		return evalHas(e, env)
+	case ExprNE:
+		v, err := evalAny(e, env, ExprEQ)
+		return !v, err
+	}
+	return evalAny(e, env, e.Op)
+}
+
+func evalHas(e *Expr, env Env) (bool, error) {
+	if e.Lit == nil {
+		return false, fmt.Errorf("%w: a literal is missing", ErrExpr)
+	}
+	lit, err := literal(*e.Lit, env)
+	switch {
+	case err != nil:
+		return false, err
+	case e.Op == ExprHasTool && lit.kind == KindHash:
+		return env.HasTool(lit.Hash())
+	case e.Op == ExprHasStatus && lit.kind == KindU64:
+		return env.HasStatus(lit.num)
+	}
+	return false, fmt.Errorf("%w: has_tool takes a hash, has_status a number", ErrExpr)
+}
+
+// evalAny evaluates a comparison: does some value at the path satisfy it?
+func evalAny(e *Expr, env Env, op uint8) (bool, error) {
+	lits, err := literals(e, env)
+	if err != nil {
+		return false, err
+	}
+	if e.Path == nil {
+		return false, fmt.Errorf("%w: op %d has no path", ErrExpr, e.Op)
+	}
+	values, err := env.Lookup(e.Path.Root, e.Path.Segments)
+	if err != nil {
+		return false, err
+	}
+	for _, v := range values {
+		for _, lit := range lits {
+			if order, ok := v.Compare(lit); ok && holds(op, order) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+func literals(e *Expr, env Env) ([]Scalar, error) {
+	operands := e.Set
+	if e.Op != ExprInSet {
+		if e.Lit == nil {
+			return nil, fmt.Errorf("%w: op %d has no literal", ErrExpr, e.Op)
+		}
+		operands = []Operand{*e.Lit}
+	}
+	lits := make([]Scalar, len(operands))
+	for i, o := range operands {
+		var err error
+		if lits[i], err = literal(o, env); err != nil {
+			return nil, err
+		}
+	}
+	return lits, nil
+}
+
+func literal(o Operand, env Env) (Scalar, error) {
+	if o.Kind == OperandConstRef && o.ConstRef != nil {
+		if s, ok := env.Const(*o.ConstRef); ok {
+			return s, nil
+		}
+	}
+	s, ok := o.Scalar(nil)
+	if !ok {
+		return Scalar{}, fmt.Errorf("%w: a literal has no value", ErrExpr)
+	}
+	return s, nil
+}
+
+func holds(op uint8, order int) bool {
+	switch op {
+	case ExprEQ, ExprInSet:
+		return order == 0
+	case ExprLT:
+		return order < 0
+	case ExprLE:
+		return order <= 0
+	case ExprGT:
+		return order > 0
+	case ExprGE:
+		return order >= 0
+	}
+	return false
+}

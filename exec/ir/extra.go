@@ -1,0 +1,206 @@
+package ir
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// extra is one field of a bundle that the text has no other words for: one that
+// this version does not know, or an optional one that is present and empty. It
+// stands in the text as .extra "PATH" x"KEY VALUE", and takes part in every id.
+type extra struct {
+	path []step
+	pair can.Pair
+}
+
+// step leads from a value into one of its parts.
+type step struct {
+	list bool
+	n    uint64 // position in a list, or unsigned key of a map
+}
+
+func (s step) String() string {
+	if s.list {
+		return fmt.Sprintf("[%d]", s.n)
+	}
+	return strconv.FormatUint(s.n, 10)
+}
+
+func pathString(path []step) string {
+	parts := make([]string, len(path))
+	for i, s := range path {
+		parts[i] = s.String()
+	}
+	return strings.Join(parts, "/")
+}
+
+// parseExtra reads a path like "8/1/[3]" and the encoded key and value.
+func parseExtra(path string, pair []byte) (x extra, err error) {
+	for _, part := range strings.Split(path, "/") {
+		if path == "" {
+			break
+		}
+		digits, list := strings.CutPrefix(part, "[")
+		if list {
+			digits = strings.TrimSuffix(digits, "]")
+		}
+		n, err := strconv.ParseUint(digits, 10, 64)
+		if err != nil {
+			return x, fmt.Errorf("%q is no path like 8/1/[3]", path)
+		}
+		x.path = append(x.path, step{list, n})
+	}
+	r := can.NewReader(pair)
+	if x.pair.Key, err = r.Value(); err != nil {
+		return x, err
+	}
+	if x.pair.Value, err = r.Value(); err != nil {
+		return x, err
+	}
+	return x, r.End()
+}
+
+// addExtras puts extra fields into encoded bytes.
+func addExtras(raw []byte, extras []extra) ([]byte, error) {
+	if len(extras) == 0 {
+		return raw, nil
+	}
+	v, err := can.Parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range extras {
+		at := find(&v, x.path)
+		if at == nil || at.Tag != can.TagMap {
+			return nil, fmt.Errorf("extra field: there is no struct at %q", pathString(x.path))
+		}
+		at.Pairs = append(at.Pairs, x.pair)
+	}
+	return v.Append(nil)
+}
+
+func find(v *can.Value, path []step) *can.Value {
+	for _, s := range path {
+		if s.list {
+			if v.Tag != can.TagList || s.n >= uint64(len(v.List)) {
+				return nil
+			}
+			v = &v.List[s.n]
+			continue
+		}
+		i := slices.IndexFunc(v.Pairs, func(p can.Pair) bool { return p.Key.Tag == can.TagUint && p.Key.Uint == s.n })
+		if i < 0 {
+			return nil
+		}
+		v = &v.Pairs[i].Value
+	}
+	return v
+}
+
+// errDifferent means that bytes differ in more than additional fields.
+var errDifferent = errors.New("values differ")
+
+// findExtras gives the fields that want has and have does not.
+func findExtras(have, want []byte) ([]extra, error) {
+	if bytes.Equal(have, want) {
+		return nil, nil
+	}
+	h, err := can.Parse(have)
+	if err != nil {
+		return nil, err
+	}
+	w, err := can.Parse(want)
+	if err != nil {
+		return nil, err
+	}
+	return diff(nil, nil, h, w)
+}
+
+func diff(out []extra, path []step, have, want can.Value) ([]extra, error) {
+	path = slices.Clip(path)
+	switch {
+	case have.Tag != want.Tag || have.Uint != want.Uint || have.Int != want.Int || !bytes.Equal(have.Bytes, want.Bytes) || len(have.List) != len(want.List):
+		return nil, fmt.Errorf("%w at %q", errDifferent, pathString(path))
+	case have.Tag == can.TagMap:
+		return diffMap(out, path, have, want)
+	}
+	var err error
+	for i := range have.List {
+		if out, err = diff(out, append(path, step{true, uint64(i)}), have.List[i], want.List[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// diffMap walks two parsed maps, whose pairs are in ascending order.
+func diffMap(out []extra, path []step, have, want can.Value) ([]extra, error) {
+	i := 0
+	var err error
+	for _, w := range want.Pairs {
+		if i == len(have.Pairs) || !sameKey(have.Pairs[i].Key, w.Key) {
+			out = append(out, extra{path, w})
+			continue
+		}
+		if out, err = diff(out, append(path, step{n: w.Key.Uint}), have.Pairs[i].Value, w.Value); err != nil {
+			return nil, err
+		}
+		i++
+	}
+	if i < len(have.Pairs) {
+		return nil, fmt.Errorf("%w at %q", errDifferent, pathString(path))
+	}
+	return out, nil
+}
+
+func sameKey(a, b can.Value) bool {
+	return a.Tag == b.Tag && a.Uint == b.Uint && bytes.Equal(a.Bytes, b.Bytes)
+}
+
+// editMeta changes fields of a bundle's Meta in its encoded bytes, so that what
+// this version does not know is kept. A nil value removes the field.
+func editMeta(raw []byte, fields map[uint64][]byte) ([]byte, error) {
+	v, err := can.Parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	meta := find(&v, []step{{n: 1}})
+	if meta == nil || meta.Tag != can.TagMap {
+		return nil, fmt.Errorf("%w: it has no meta", ErrInvalid)
+	}
+	meta.Pairs = slices.DeleteFunc(meta.Pairs, func(p can.Pair) bool {
+		_, edited := fields[p.Key.Uint]
+		return edited && p.Key.Tag == can.TagUint
+	})
+	for num, field := range fields {
+		if field == nil {
+			continue
+		}
+		value, err := can.Parse(field)
+		if err != nil {
+			return nil, err
+		}
+		meta.Pairs = append(meta.Pairs, can.Pair{Key: can.Value{Tag: can.TagUint, Uint: num}, Value: value})
+	}
+	return v.Append(nil)
+}
+
+// setArtifactID writes the bundle's id into its Meta.
+func setArtifactID(raw []byte) ([]byte, error) {
+	id, err := BundleID(raw)
+	if err != nil {
+		return nil, err
+	}
+	field, err := can.Marshal(object.Hash(id))
+	if err != nil {
+		return nil, err
+	}
+	return editMeta(raw, map[uint64][]byte{5: field})
+}

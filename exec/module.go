@@ -1,0 +1,144 @@
+package exec
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// Kinds of implementation (ModuleRef.Kind).
+const (
+	KindWasm    uint8 = 1 // a WASI preview 1 module, run by exec/wasm
+	KindProcess uint8 = 2 // a program of this machine, run by exec/process
+	KindHTTP    uint8 = 3 // an HTTP endpoint
+	KindMCP     uint8 = 4 // a tool of an MCP server
+	KindBuiltin uint8 = 5 // compiled into the executor; never in a ModuleRef
+)
+
+var kindNames = [...]string{KindWasm: "wasm", KindProcess: "process", KindHTTP: "http", KindMCP: "mcp", KindBuiltin: "builtin"}
+
+// KindName is the word for a kind of implementation.
+func KindName(kind uint8) string {
+	if int(kind) < len(kindNames) && kindNames[kind] != "" {
+		return kindNames[kind]
+	}
+	return fmt.Sprintf("kind %d", kind)
+}
+
+// Ways in which an implementation is confined (ModuleRef.Confinement).
+const (
+	ConfineWASI     = "wasi"       // stdin, stdout and stderr; no files, network, clock or random source
+	ConfineLandlock = "landlock"   // Linux: only the files under Read and Write, no TCP
+	ConfineNone     = "unconfined" // runs with the executor's own rights
+	ConfineRemote   = "remote"     // runs on another machine, or as another's server
+)
+
+// ModuleRef says what implements a tool, and in which sandbox (spec/tools.md).
+// The hash of its canonical bytes is the tool's ToolDef.module, so that a tool's
+// id pins its implementation and its confinement.
+type ModuleRef struct {
+	Kind        uint8         `can:"1,kind"`                 // KindWasm to KindMCP
+	ModuleHash  *object.Hash  `can:"2,module_hash"`          // of the module's or binary's bytes: wasm, process
+	Argv        []string      `can:"3,argv,optional"`        // process, and mcp over stdio: absolute program path, arguments
+	URL         string        `can:"4,url,omitzero"`         // http, and mcp over HTTP
+	Limits      *ModuleLimits `can:"5,limits"`               // instead of the default ones; a local policy may lower them
+	Confinement string        `can:"6,confinement,omitzero"` // one of the Confine constants
+	Env         []string      `can:"7,env,optional"`         // names of environment variables that are passed on
+	Read        []string      `can:"8,read,optional"`        // landlock: absolute paths that may be read and executed
+	Write       []string      `can:"9,write,optional"`       // landlock: absolute paths that may be written
+	Method      string        `can:"10,method,omitzero"`     // http
+	// Headers of an http tool. A value "env:NAME" or "file:/path" is a secret that
+	// is looked up at the call and appears in no trace, receipt or log.
+	Headers map[string]string `can:"11,headers,optional"`
+	Hosts   []string          `can:"12,hosts,optional"` // http: hosts that a redirect may lead to, besides the URL's
+}
+
+// ModuleLimits are the bounds that are part of a tool's identity. Zero is none.
+type ModuleLimits struct {
+	TimeoutUs   uint64 `can:"1,timeout_us,omitzero"`
+	MaxRequest  uint64 `can:"2,max_request,omitzero"`  // bytes
+	MaxResponse uint64 `can:"3,max_response,omitzero"` // bytes
+	MaxMemory   uint64 `can:"4,max_memory,omitzero"`   // bytes
+}
+
+const maxLimit = 1 << 40 // keeps every limit far from overflow
+
+// Check refuses limits beyond 2^40 (a terabyte, or twelve days).
+func (l ModuleLimits) Check() error {
+	if max(l.TimeoutUs, l.MaxRequest, l.MaxResponse, l.MaxMemory) > maxLimit {
+		return errors.New("a limit exceeds 2^40")
+	}
+	return nil
+}
+
+func (l *ModuleLimits) limits() Limits {
+	if l == nil {
+		return Limits{}
+	}
+	return Limits{
+		Timeout:     time.Duration(l.TimeoutUs) * time.Microsecond,
+		MaxRequest:  int64(l.MaxRequest),
+		MaxResponse: int64(l.MaxResponse),
+		MaxMemory:   int64(l.MaxMemory),
+	}
+}
+
+// Check holds each kind to the fields that it needs.
+func (m ModuleRef) Check() error {
+	switch m.Kind {
+	case KindWasm:
+		return m.checkWasm()
+	case KindProcess:
+		return m.checkProcess()
+	case KindHTTP:
+		if m.URL == "" || m.Confinement != ConfineRemote {
+			return errors.New("an http tool has a URL and is confined \"remote\"")
+		}
+		return nil
+	case KindMCP:
+		if (m.URL == "") == (len(m.Argv) == 0) {
+			return errors.New("an mcp tool has either a URL or an argument list")
+		}
+		return nil
+	}
+	return fmt.Errorf("module kind %d is not known", m.Kind)
+}
+
+func (m ModuleRef) checkWasm() error {
+	if m.ModuleHash == nil || m.Confinement != ConfineWASI || len(m.Env) > 0 {
+		return errors.New("a wasm tool has its module's hash, is confined \"wasi\" and is passed no environment")
+	}
+	return nil
+}
+
+func (m ModuleRef) checkProcess() error {
+	if m.ModuleHash == nil || len(m.Argv) == 0 || !filepath.IsAbs(m.Argv[0]) {
+		return errors.New("a process tool has its binary's hash and an argument list that starts with an absolute path")
+	}
+	switch m.Confinement {
+	case ConfineNone:
+		if len(m.Read)+len(m.Write) > 0 {
+			return errors.New("an unconfined tool names no paths")
+		}
+		return nil
+	case ConfineLandlock:
+		for _, list := range [][]string{m.Read, m.Write} {
+			for _, p := range list {
+				if !filepath.IsAbs(p) {
+					return fmt.Errorf("path %q is not absolute", p)
+				}
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("a process tool is confined %q or %q, not %q", ConfineLandlock, ConfineNone, m.Confinement)
+}
+
+// ModuleRule identifies a ModuleRef by all of its bytes.
+var ModuleRule = object.Rule{}
+
+// Hash is the ToolDef.module of this implementation.
+func (m ModuleRef) Hash() (object.Hash, error) { return ModuleRule.IDOf(&m) }

@@ -1,0 +1,60 @@
+package exec
+
+import (
+	"errors"
+	"strings"
+)
+
+var errFull = errors.New("the output exceeds its limit")
+
+// Head is an io.Writer, for runners, that keeps at most Limit bytes. More than
+// that is an error and calls Full once, which stops the tool.
+type Head struct {
+	Limit int64
+	Full  func()
+	Over  bool // the limit was exceeded; nothing is kept
+	Bytes []byte
+}
+
+// Write keeps p.
+func (h *Head) Write(p []byte) (int, error) {
+	if h.Over {
+		return 0, errFull
+	}
+	if int64(len(h.Bytes)+len(p)) > h.Limit {
+		h.Over, h.Bytes = true, nil
+		h.Full()
+		return 0, errFull
+	}
+	h.Bytes = append(h.Bytes, p...)
+	return len(p), nil
+}
+
+// Tail is an io.Writer, for runners, that keeps the last Limit bytes.
+type Tail struct {
+	Limit int
+	Bytes []byte
+}
+
+// Write keeps the end of what was written so far.
+func (t *Tail) Write(p []byte) (int, error) {
+	n := len(p)
+	if n >= t.Limit {
+		t.Bytes = append(t.Bytes[:0], p[n-t.Limit:]...)
+		return n, nil
+	}
+	if drop := len(t.Bytes) + n - t.Limit; drop > 0 {
+		t.Bytes = append(t.Bytes[:0], t.Bytes[drop:]...)
+	}
+	t.Bytes = append(t.Bytes, p...)
+	return n, nil
+}
+
+// Note is a reason and what was kept, as valid UTF-8, for a Response's notes.
+func (t *Tail) Note(reason string) string {
+	text := strings.TrimSpace(strings.ToValidUTF8(string(t.Bytes), "\uFFFD"))
+	if text == "" {
+		return reason
+	}
+	return reason + ": " + text
+}

@@ -1,0 +1,219 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/object"
+)
+
+// ErrReplay means that a run, executed again over its recorded responses, did
+// something else than before. The error is a *ReplayError.
+var ErrReplay = errors.New("the replay differs from the recorded run")
+
+// ReplayError is the first difference between a run and its replay.
+type ReplayError struct {
+	What   string      // "tool", "request", "effects", "capability", "halt", "result", "trace" or "spent"
+	Effect int         // index of the effect at which it showed; -1 at the end
+	Want   object.Hash // as recorded; the zero Hash where there was none
+	Got    object.Hash
+}
+
+func (e *ReplayError) Error() string {
+	where := "at the end"
+	if e.Effect >= 0 {
+		where = fmt.Sprintf("at effect %d", e.Effect)
+	}
+	return fmt.Sprintf("%v: %s %s: recorded %s, now %s", ErrReplay, e.What, where, e.Want, e.Got)
+}
+
+// Unwrap gives ErrReplay.
+func (e *ReplayError) Unwrap() error { return ErrReplay }
+
+// ErrNoRun means that no run is recorded under an id.
+var ErrNoRun = errors.New("no such run")
+
+// RunRecord finds the record of a run by its own id or by its episode's.
+func (x *Executor) RunRecord(ctx context.Context, id object.Hash) (*RunRecord, error) {
+	raw, found, err := x.KV.Get(ctx, runByID+id.String())
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		digest, ok, err := x.KV.Get(ctx, runByEpisode+id.String())
+		if err != nil {
+			return nil, err
+		}
+		if !ok || len(digest) != 32 {
+			return nil, fmt.Errorf("%w: %s", ErrNoRun, id)
+		}
+		if raw, _, err = x.KV.Get(ctx, runByID+object.HashOf([32]byte(digest)).String()); err != nil {
+			return nil, err
+		}
+	}
+	rec, _, err := object.Open[RunRecord](raw, RunRule)
+	if err != nil {
+		return nil, fmt.Errorf("record of run %s: %w", id.Short(), err)
+	}
+	return rec, nil
+}
+
+// Runs calls fn for every recorded run, ascending by id.
+func (x *Executor) Runs(ctx context.Context, fn func(*RunRecord) error) error {
+	return x.KV.Scan(ctx, runByID, runByID+"\xff", func(_ string, raw []byte) error {
+		rec, _, err := object.Open[RunRecord](raw, RunRule)
+		if err != nil {
+			return fmt.Errorf("run record: %w", err)
+		}
+		return fn(rec)
+	})
+}
+
+// Replay executes a recorded run again. Nothing is invoked, charged or written:
+// every effect answers as it is recorded, and counts as invoked or
+// replayed as it did then. The error is a *ReplayError when the
+// run now does anything else than before, at its first difference.
+func (x *Executor) Replay(ctx context.Context, runID object.Hash) (*Result, error) {
+	rec, err := x.RunRecord(ctx, runID)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := x.Store.Bytes(ctx, rec.BundleHash)
+	if err != nil {
+		return nil, fmt.Errorf("the run's bundle: %w", err)
+	}
+	list, err := x.Store.Bytes(ctx, rec.Effects)
+	if err != nil {
+		return nil, fmt.Errorf("the run's effects: %w", err)
+	}
+	effects, err := object.Decode[RecordedEffects](list)
+	if err != nil {
+		return nil, fmt.Errorf("the run's effects: %w", err)
+	}
+	p, err := prepare(raw, rec.TaskID)
+	if err != nil {
+		return nil, err
+	}
+	w := &recordedWorld{gate: x.Gate, responses: x.Store, rec: rec, effects: effects.Effects}
+	res, err := p.machine(w).finish(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	res.RunID = rec.RunID
+	return res, w.compare(res)
+}
+
+// recordedWorld answers as a recorded run did.
+type recordedWorld struct {
+	gate      *Gate
+	responses Responses
+	rec       *RunRecord
+	effects   []Recorded
+	next      int
+}
+
+// now stands still, until the last effect of a run that was over its deadline
+// after it. A deadline that was over before an effect is recorded with the effect.
+func (w *recordedWorld) now() object.Time {
+	last := w.next - 1
+	if HaltCode(w.rec.Halt) == HaltDeadline && last >= 0 && last == len(w.effects)-1 && w.effects[last].Halt == 0 {
+		return math.MaxInt64
+	}
+	return w.rec.Time
+}
+
+func (w *recordedWorld) builtin(id object.Hash) (writes, spawns bool) {
+	b := w.gate.builtins[id]
+	return b.Writes, b.Spawns
+}
+
+func (w *recordedWorld) contract(context.Context, ContractCheck) error { return nil }
+
+func (w *recordedWorld) activate(_ context.Context, id object.Hash) (caps.Chain, error) {
+	for _, have := range w.rec.Activated {
+		if have == id {
+			return caps.Chain{{ID: id}}, nil
+		}
+	}
+	if HaltCode(w.rec.Halt) == HaltCapability {
+		return nil, recordedHalt(HaltCapability)
+	}
+	return nil, &ReplayError{What: "capability", Effect: w.next, Got: id}
+}
+
+// do finds the effect in the record and reads its response.
+func (w *recordedWorld) do(ctx context.Context, e Effect) (Outcome, error) {
+	r, err := w.take(e)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if r.Halt != 0 {
+		return Outcome{}, w.refusal(r)
+	}
+	if r.ResponseHash == nil || r.ReceiptID == nil {
+		return Outcome{}, fmt.Errorf("effect %d of the record lacks its response", w.next-1)
+	}
+	body, err := w.responses.Bytes(ctx, *r.ResponseHash)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("%w: %w", ErrNoResponse, err)
+	}
+	return Outcome{
+		Body: body, Status: r.Status, RequestHash: r.RequestHash, ResponseHash: *r.ResponseHash,
+		ReceiptID: *r.ReceiptID, Replayed: r.Replayed, Tokens: r.Tokens,
+	}, nil
+}
+
+// refuse is an effect beyond the budget: it was recorded as refused as well.
+func (w *recordedWorld) refuse(_ context.Context, e Effect, _ uint16, _ error) error {
+	r, err := w.take(e)
+	if err != nil {
+		return err
+	}
+	return w.refusal(r)
+}
+
+func (w *recordedWorld) take(e Effect) (Recorded, error) {
+	if w.next >= len(w.effects) {
+		return Recorded{}, &ReplayError{What: "effects", Effect: w.next, Got: e.Tool}
+	}
+	r := w.effects[w.next]
+	if r.Tool != e.Tool {
+		return r, &ReplayError{What: "tool", Effect: w.next, Want: r.Tool, Got: e.Tool}
+	}
+	if got := object.Sum(e.Request); got != r.RequestHash {
+		return r, &ReplayError{What: "request", Effect: w.next, Want: r.RequestHash, Got: got}
+	}
+	w.next++
+	return r, nil
+}
+
+// refusal is the error of a recorded refusal, with its code, status and receipt.
+func (w *recordedWorld) refusal(r Recorded) error {
+	if r.ReceiptID == nil {
+		return recordedHalt(r.Halt)
+	}
+	return &RefusedError{Tool: r.Tool, Status: r.Status, ReceiptID: *r.ReceiptID, Err: recordedHalt(r.Halt)}
+}
+
+// compare finds the first difference at the end of a replay.
+func (w *recordedWorld) compare(res *Result) error {
+	var halt *HaltError
+	code := HaltCode(0)
+	if errors.As(res.Halt, &halt) {
+		code = halt.Code
+	}
+	switch {
+	case w.next < len(w.effects):
+		return &ReplayError{What: "effects", Effect: w.next, Want: w.effects[w.next].Tool}
+	case code != HaltCode(w.rec.Halt):
+		return &ReplayError{What: "halt", Effect: -1, Want: w.rec.ResultHash, Got: res.ResultHash}
+	case res.ResultHash != w.rec.ResultHash:
+		return &ReplayError{What: "result", Effect: -1, Want: w.rec.ResultHash, Got: res.ResultHash}
+	case res.TraceHash != w.rec.TraceHash:
+		return &ReplayError{What: "trace", Effect: -1, Want: w.rec.TraceHash, Got: res.TraceHash}
+	}
+	return nil
+}

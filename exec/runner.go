@@ -1,0 +1,127 @@
+package exec
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// Runner invokes tools of one kind. Run returns an error only when it cannot say
+// what the tool did (it was not started, the machine failed, ctx was cancelled by
+// the caller): the effect then has an unknown outcome. A tool that fails, answers
+// too much or takes too long is a Response with a status of its own. Runners are
+// safe for concurrent use.
+type Runner interface {
+	Run(ctx context.Context, call Call) (Response, error)
+}
+
+// Call is one invocation of one tool.
+type Call struct {
+	Tool    object.Hash // the tool's id
+	Name    string      // the name it is registered under, for people
+	Module  ModuleRef   // what implements it; zero for a built-in
+	Request []byte
+	Key     []byte // idempotency key; empty is none
+	Fence   uint64 // rises with every register of the same key; 0 without a key
+	Limits  Limits // all set
+}
+
+// Response is what a tool answered. Status is HTTP-like: 200 is success.
+type Response struct {
+	Body     []byte
+	Status   uint16
+	Tokens   uint64        // language-model tokens that the tool reports
+	GPUms    uint64        // GPU milliseconds that the tool reports
+	Evidence []object.Hash // hashes that the receipt shall carry besides the gate's own
+	Notes    string        // for people, into the receipt: an excerpt of stderr
+}
+
+// The statuses that runners and the gate give by themselves.
+const (
+	StatusOK             uint16 = 200 // the tool succeeded
+	StatusBadRequest     uint16 = 400 // refused: a built-in tool cannot read the request
+	StatusBudget         uint16 = 402 // refused: the task's budget is exhausted
+	StatusDenied         uint16 = 403 // refused: no capability covers the use
+	StatusNotFound       uint16 = 404 // refused: no such tool, or it is not the pinned one; of a blob tool: no such blob
+	StatusRequestTooBig  uint16 = 413 // refused: the request exceeds the tool's policy
+	StatusQuota          uint16 = 429 // refused: a capability's quota is used up
+	StatusFailed         uint16 = 500 // the tool failed (exit code other than 0)
+	StatusResponseTooBig uint16 = 502 // the tool answered more than its policy allows
+	StatusTimeout        uint16 = 504 // the tool took longer than its policy allows
+)
+
+// Limits bound one invocation.
+type Limits struct {
+	Timeout     time.Duration // wall time of the tool
+	MaxRequest  int64         // bytes
+	MaxResponse int64         // bytes
+	MaxStderr   int64         // bytes kept for the receipt's notes
+	MaxMemory   int64         // bytes, where the runner can bound it
+}
+
+// DefaultLimits are those of a tool whose registration and policy name none.
+func DefaultLimits() Limits {
+	return Limits{
+		Timeout:     5 * time.Minute,
+		MaxRequest:  16 << 20,
+		MaxResponse: 16 << 20,
+		MaxStderr:   1 << 10,
+		MaxMemory:   256 << 20,
+	}
+}
+
+// replace takes each limit that o sets.
+func (l Limits) replace(o Limits) Limits {
+	l.Timeout = cmp.Or(o.Timeout, l.Timeout)
+	l.MaxRequest = cmp.Or(o.MaxRequest, l.MaxRequest)
+	l.MaxResponse = cmp.Or(o.MaxResponse, l.MaxResponse)
+	l.MaxStderr = cmp.Or(o.MaxStderr, l.MaxStderr)
+	l.MaxMemory = cmp.Or(o.MaxMemory, l.MaxMemory)
+	return l
+}
+
+// tighten lowers each limit to the one of o that is set and smaller.
+func (l Limits) tighten(o Limits) Limits {
+	l.Timeout = time.Duration(lower(int64(l.Timeout), int64(o.Timeout)))
+	l.MaxRequest = lower(l.MaxRequest, o.MaxRequest)
+	l.MaxResponse = lower(l.MaxResponse, o.MaxResponse)
+	l.MaxStderr = lower(l.MaxStderr, o.MaxStderr)
+	l.MaxMemory = lower(l.MaxMemory, o.MaxMemory)
+	return l
+}
+
+func lower(have, limit int64) int64 {
+	if limit > 0 && limit < have {
+		return limit
+	}
+	return have
+}
+
+// Preparer is an optional ability of a Runner: to find out before an effect is
+// registered that its tool cannot be started (it changed, its module is missing,
+// it cannot be confined). An effect refused here leaves no unknown outcome.
+type Preparer interface {
+	Prepare(ctx context.Context, call Call) error
+}
+
+// ErrPinned means that what implements a tool is no longer what its id pins: the
+// binary or module has other bytes. Register it again to get another id.
+var ErrPinned = errors.New("the tool's implementation has changed")
+
+// PinnedError says which implementation changed.
+type PinnedError struct {
+	Tool      object.Hash
+	Path      string // of a binary; empty for a module
+	Want, Got object.Hash
+}
+
+func (e *PinnedError) Error() string {
+	return fmt.Sprintf("tool %s: %s has hash %s, registered was %s", e.Tool.Short(), e.Path, e.Got.Short(), e.Want.Short())
+}
+
+// Unwrap gives ErrPinned.
+func (e *PinnedError) Unwrap() error { return ErrPinned }

@@ -1,0 +1,144 @@
+// Package runnertest is the contract that every exec.Runner of a local tool
+// keeps, as a test suite.
+package runnertest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Suite is a runner under test.
+type Suite struct {
+	Runner exec.Runner
+	// Module registers the test tool (see Build) with these arguments.
+	Module func(args ...string) exec.ModuleRef
+}
+
+// Build compiles the suite's test tool for a platform and returns its path.
+func Build(tb testing.TB, goos, goarch string) string {
+	tb.Helper()
+	_, self, _, _ := runtime.Caller(0)
+	out := filepath.Join(tb.TempDir(), "tool")
+	cmd := osexec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, ".")
+	cmd.Dir = filepath.Join(filepath.Dir(self), "testdata", "tool")
+	cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		tb.Fatalf("build the test tool: %v\n%s", err, text)
+	}
+	return out
+}
+
+// Call is a call of module with the default limits.
+func Call(module exec.ModuleRef, request []byte) exec.Call {
+	return exec.Call{Tool: object.SumText("tool:under-test"), Module: module, Request: request, Limits: exec.DefaultLimits()}
+}
+
+// Run runs the whole contract.
+func Run(t *testing.T, s Suite) {
+	t.Run("Echo", s.echo)
+	t.Run("LargeOutput", s.largeOutput)
+	t.Run("Timeout", s.timeout)
+	t.Run("Cancelled", s.cancelled)
+	t.Run("ExitCode", s.exitCode)
+	t.Run("Stderr", s.stderr)
+	t.Run("WrongKind", s.wrongKind)
+	t.Run("Concurrent", s.concurrent)
+}
+
+func (s Suite) echo(t *testing.T) {
+	for _, request := range [][]byte{nil, []byte("hello"), bytes.Repeat([]byte{0, 0xff, '\n'}, 400_000)} {
+		res, err := s.Runner.Run(t.Context(), Call(s.Module("echo"), request))
+		if err != nil || res.Status != exec.StatusOK || !bytes.Equal(res.Body, request) {
+			t.Errorf("echo of %d bytes: status %d, %d bytes, %v", len(request), res.Status, len(res.Body), err)
+		}
+	}
+}
+
+func (s Suite) largeOutput(t *testing.T) {
+	call := Call(s.Module("big", "100000"), nil)
+	call.Limits.MaxResponse = 100_000
+	res, err := s.Runner.Run(t.Context(), call)
+	if err != nil || res.Status != exec.StatusOK || len(res.Body) != 100_000 {
+		t.Errorf("at the limit: status %d, %d bytes, %v", res.Status, len(res.Body), err)
+	}
+	call.Limits.MaxResponse = 99_999
+	res, err = s.Runner.Run(t.Context(), call)
+	if err != nil || res.Status != exec.StatusResponseTooBig || res.Body != nil {
+		t.Errorf("beyond the limit: status %d, %d bytes, %v", res.Status, len(res.Body), err)
+	}
+}
+
+func (s Suite) timeout(t *testing.T) {
+	call := Call(s.Module("spin"), nil)
+	call.Limits.Timeout = 100 * time.Millisecond
+	start := time.Now()
+	res, err := s.Runner.Run(t.Context(), call)
+	if err != nil || res.Status != exec.StatusTimeout {
+		t.Errorf("status %d, %v", res.Status, err)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("it ran for %v", took)
+	}
+}
+
+// cancelled: when the caller gives up, nobody can say what the tool did.
+func (s Suite) cancelled(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if res, err := s.Runner.Run(ctx, Call(s.Module("spin"), nil)); err == nil {
+		t.Errorf("no error; status %d", res.Status)
+	}
+}
+
+func (s Suite) exitCode(t *testing.T) {
+	res, err := s.Runner.Run(t.Context(), Call(s.Module("fail", "7"), nil))
+	if err != nil || res.Status != exec.StatusFailed || string(res.Body) != "partial" {
+		t.Errorf("status %d, body %q, %v", res.Status, res.Body, err)
+	}
+	if !strings.Contains(res.Notes, "7") || !strings.HasSuffix(res.Notes, "it went wrong") {
+		t.Errorf("notes %q", res.Notes)
+	}
+}
+
+func (s Suite) stderr(t *testing.T) {
+	call := Call(s.Module("noise"), nil)
+	call.Limits.MaxStderr = 200
+	res, err := s.Runner.Run(t.Context(), call)
+	if err != nil || res.Status != exec.StatusOK || string(res.Body) != "quiet" || len(res.Notes) > 0 {
+		t.Errorf("status %d, body %q, notes %q, %v", res.Status, res.Body, res.Notes, err)
+	}
+}
+
+func (s Suite) wrongKind(t *testing.T) {
+	module := s.Module("echo")
+	module.Kind = exec.KindHTTP
+	if _, err := s.Runner.Run(t.Context(), Call(module, nil)); err == nil {
+		t.Error("a tool of another kind was run")
+	}
+}
+
+func (s Suite) concurrent(t *testing.T) {
+	var wg sync.WaitGroup
+	for i := range 32 {
+		wg.Go(func() {
+			request := []byte(fmt.Sprintf("request %d", i))
+			res, err := s.Runner.Run(t.Context(), Call(s.Module("echo"), request))
+			if err != nil || !bytes.Equal(res.Body, request) {
+				t.Errorf("call %d: %q, %v", i, res.Body, err)
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,189 @@
+package exec_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/process"
+	"github.com/mythos-project/mythos/exec/runnertest"
+	"github.com/mythos-project/mythos/exec/wasm"
+	"github.com/mythos-project/mythos/object"
+)
+
+func unconfined(t testing.TB, path string, args ...string) exec.ModuleRef {
+	t.Helper()
+	h, err := process.HashFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exec.ModuleRef{Kind: exec.KindProcess, ModuleHash: &h, Argv: append([]string{path}, args...), Confinement: exec.ConfineNone}
+}
+
+func TestRegistry(t *testing.T) {
+	e := newEnv(t, 1)
+	tools := e.gate.Tools
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := tools.Add(t.Context(), exec.Tool{Name: "one", Module: unconfined(t, self, "a")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	def, err := one.Def()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, err := ir.ToolID(def); err != nil || id != one.ID {
+		t.Errorf("id %s, definition %s, %v", one.ID, id, err)
+	}
+	for _, text := range []string{"one", one.ID.String()} {
+		if got, err := tools.Find(t.Context(), text); err != nil || got.ID != one.ID {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	// Policy is local; arguments are part of the implementation.
+	same, err := tools.Add(t.Context(), exec.Tool{Name: "same", Module: unconfined(t, self, "a"), Policy: exec.Policy{RetrySafe: true}})
+	if err != nil || same.ID != one.ID {
+		t.Errorf("another id for the same module: %v", err)
+	}
+	other, err := tools.Add(t.Context(), exec.Tool{Name: "one", Module: unconfined(t, self, "b")})
+	if err != nil || other.ID == one.ID {
+		t.Errorf("the same id for other arguments: %v", err)
+	}
+	if old, err := tools.Get(t.Context(), one.ID); err != nil || old.Module.Argv[1] != "a" {
+		t.Errorf("the old registration: %v", err)
+	}
+	given, err := tools.Add(t.Context(), exec.Tool{Name: "echo", ID: object.SumText("tool:echo"), Given: true, Module: unconfined(t, self)})
+	if err != nil || given.ID != object.SumText("tool:echo") {
+		t.Errorf("a given id: %v", err)
+	}
+	var names []string
+	if err := tools.List(t.Context(), func(tool exec.Tool) error { names = append(names, tool.Name); return nil }); err != nil || fmt.Sprint(names) != "[echo one same]" {
+		t.Errorf("%v, %v", names, err)
+	}
+	if err := tools.Remove(t.Context(), "echo"); err != nil {
+		t.Error(err)
+	}
+	if _, err := tools.Find(t.Context(), "echo"); !errors.Is(err, exec.ErrNoTool) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestRegistryRefuses(t *testing.T) {
+	e := newEnv(t, 1)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := unconfined(t, self)
+	for name, change := range map[string]func(*exec.Tool){
+		"name":            func(t *exec.Tool) { t.Name = "No Name" },
+		"built-in name":   func(t *exec.Tool) { t.Name = "mythos.blob.get" },
+		"relative path":   func(t *exec.Tool) { t.Module.Argv = []string{"sh"} },
+		"no hash":         func(t *exec.Tool) { t.Module.ModuleHash = nil },
+		"no confinement":  func(t *exec.Tool) { t.Module.Confinement = "" },
+		"confined and un": func(t *exec.Tool) { t.Module.Read = []string{"/usr"} },
+		"relative read":   func(t *exec.Tool) { t.Module.Confinement, t.Module.Read = exec.ConfineLandlock, []string{"usr"} },
+		"kind":            func(t *exec.Tool) { t.Module.Kind = 9 },
+		"built-in kind":   func(t *exec.Tool) { t.Module.Kind = exec.KindBuiltin },
+		"limits":          func(t *exec.Tool) { t.Policy.Limits = &exec.ModuleLimits{MaxMemory: 1 << 50} },
+		"wasm with env":   func(t *exec.Tool) { t.Module.Kind, t.Module.Env = exec.KindWasm, []string{"HOME"} },
+	} {
+		tool := exec.Tool{Name: "good", Module: good}
+		change(&tool)
+		if _, err := e.gate.Tools.Add(t.Context(), tool); err == nil {
+			t.Errorf("%s: it was registered", name)
+		}
+	}
+}
+
+// TestProcessBehindTheGate counts the invocations of a process by what it leaves
+// on the disk: many callers, one key, one byte.
+func TestProcessBehindTheGate(t *testing.T) {
+	path := runnertest.Build(t, runtime.GOOS, runtime.GOARCH)
+	e := newEnv(t, 1)
+	e.gate.Runners[exec.KindProcess] = &process.Runner{Dir: t.TempDir()}
+	count := filepath.Join(t.TempDir(), "count")
+	tool, err := e.gate.Tools.Add(t.Context(), exec.Tool{Name: "count", Module: unconfined(t, path, "count", count)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := e.cap("tool.call:" + tool.ID.String() + ",calls=1")
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			out, err := e.gate.Do(t.Context(), exec.Effect{Tool: tool.ID, Request: []byte("r"), Key: []byte("k"), Caps: chains(chain)})
+			if err != nil || string(out.Body) != "r" {
+				t.Errorf("%+v, %v", out, err)
+				return
+			}
+			module, _ := tool.Module.Hash()
+			if ev := e.receipt(out.ReceiptID).Evidence; len(ev) != 3 || ev[0] != chain[0].ID || ev[1] != module || ev[2] != *tool.Module.ModuleHash {
+				t.Errorf("evidence %v", ev)
+			}
+		})
+	}
+	wg.Wait()
+	if data, err := os.ReadFile(count); err != nil || len(data) != 1 {
+		t.Errorf("it was invoked %d times, %v", len(data), err)
+	}
+	// A changed binary is refused before anything is registered.
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	more := e.cap("tool.call:" + tool.ID.String())
+	_, err = e.gate.Do(t.Context(), exec.Effect{Tool: tool.ID, Request: []byte("r"), Key: []byte("k2"), Caps: chains(more)})
+	var refused *exec.RefusedError
+	if !errors.Is(err, exec.ErrPinned) || !errors.As(err, &refused) || e.receipt(refused.ReceiptID).Status != exec.StatusNotFound {
+		t.Errorf("a changed binary: %v", err)
+	}
+}
+
+func TestWasmBehindTheGate(t *testing.T) {
+	code, err := os.ReadFile(runnertest.Build(t, "wasip1", "wasm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEnv(t, 1)
+	h, err := e.store.PutBytes(t.Context(), code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runner, err := wasm.New(e.store, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer runner.Close(t.Context())
+	e.gate.Runners[exec.KindWasm] = runner
+	ref := exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &h, Argv: []string{"echo"}, Confinement: exec.ConfineWASI}
+	tool, err := e.gate.Tools.Add(t.Context(), exec.Tool{Name: "echo", Module: ref, Policy: exec.Policy{Cacheable: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := e.cap("tool.call:" + tool.ID.String())
+	spec := exec.CallSpec{Tool: tool, Request: []byte("hello"), Caps: []object.Hash{chain[0].ID}, Author: e.key.Agent(), EmitTrace: true}
+	for i := range 2 { // without a key: a cacheable tool's request is its key
+		res, err := e.x.Call(t.Context(), spec, exec.RunOptions{Caps: chains(chain)})
+		if err != nil || res.Halt != nil || string(res.Value.Data()) != "hello" || res.Replayed != i {
+			t.Fatalf("%+v, %v", res, err)
+		}
+	}
+	missing := object.SumText("no module")
+	ref.ModuleHash = &missing
+	gone, err := e.gate.Tools.Add(t.Context(), exec.Tool{Name: "gone", Module: ref})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refused *exec.RefusedError
+	if _, err := e.gate.Do(t.Context(), exec.Effect{Tool: gone.ID, Caps: chains(e.cap("tool.call:" + gone.ID.String()))}); !errors.As(err, &refused) {
+		t.Errorf("a missing module: %v", err)
+	}
+}

@@ -1,0 +1,70 @@
+package exec
+
+import (
+	"errors"
+
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Trace is what a run did, as deterministic bytes (spec/episodes.md#trace): two
+// executors that get the same responses give the same trace. It holds no
+// payloads, times, signers or receipt ids, and nothing of whether an effect was
+// invoked or replayed; the receipts are named beside it, in the TraceRef.
+type Trace struct {
+	BundleID   object.Hash  `can:"1,bundle_id"`
+	TaskID     object.Hash  `can:"2,task_id"`
+	Events     []TraceEvent `can:"3,events"`
+	ResultHash object.Hash  `can:"4,result_hash"`
+	Spent      ir.Budget    `can:"5,spent"`
+}
+
+// Kinds of a TraceEvent.
+const (
+	EventEffect       uint8 = 1
+	EventBlobPut      uint8 = 2
+	EventBlobGet      uint8 = 3
+	EventBlobChunkGet uint8 = 4
+	EventAssert       uint8 = 5
+	EventHalt         uint8 = 6 // the last event of a task that was halted
+)
+
+// TraceEvent is one event of a trace.
+type TraceEvent struct {
+	Op       uint32       `can:"1,op"`            // index of the op
+	Kind     uint8        `can:"2,kind"`          // EventEffect to EventHalt
+	Subject  object.Hash  `can:"3,subject"`       // the tool, the contract, or of a halt the error object
+	Request  *object.Hash `can:"4,request_hash"`  // of an effect
+	Response *object.Hash `can:"5,response_hash"` // of an effect that was let through
+	Status   uint16       `can:"6,status"`        // of the effect; of an assert or a halt its HaltCode
+	CPUus    uint64       `can:"7,cpu_us"`        // spent so far
+}
+
+// happened adds an effect to the trace and to the record: what it answered, or
+// with which code it halts the task.
+func (m *machine) happened(kind uint8, e Effect, out Outcome, code HaltCode, err error) {
+	event := TraceEvent{Op: uint32(m.top.pc), Kind: kind, Subject: e.Tool, CPUus: m.meter.cpu}
+	requestHash := object.Sum(e.Request)
+	event.Request = &requestHash
+	rec := Recorded{Tool: e.Tool, RequestHash: requestHash, Status: out.Status, Tokens: out.Tokens, Halt: uint16(code)}
+	if code == 0 {
+		responseHash, id := out.ResponseHash, out.ReceiptID
+		event.Response, rec.ResponseHash, rec.ReceiptID = &responseHash, &responseHash, &id
+	} else {
+		rec.Status, rec.ReceiptID = refusalOf(err, out.Status)
+	}
+	event.Status = rec.Status
+	rec.Replayed = out.Replayed
+	m.trace, m.log = append(m.trace, event), append(m.log, rec)
+}
+
+// refusalOf is the status and the receipt of an effect that was not let through.
+// The ledger's own refusals leave no receipt.
+func refusalOf(err error, status uint16) (uint16, *object.Hash) {
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		id := refused.ReceiptID
+		return refused.Status, &id
+	}
+	return status, nil
+}

@@ -1,0 +1,116 @@
+package exec
+
+import (
+	"context"
+
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// TypeBlobRef is the type of what BLOB_PUT gives: a record of the BlobRef's
+// fields by its own numbers: {1 cid, 2 size u64, 3 media text, 4 codec u64,
+// 5 chunks u64}. BLOB_GET and BLOB_CHUNK_GET take it, or the cid alone.
+var TypeBlobRef = object.SumText("type:mythos.BlobRef")
+
+// blobPut is BLOB_PUT: source, meta, out, receipt.
+func (m *machine) blobPut(ctx context.Context, a []arg) error {
+	meta, err := m.node(a[1])
+	if err != nil {
+		return err
+	}
+	req := BlobPutRequest{Media: "application/octet-stream", Data: requestBytes(m.value(a[0]))}
+	if ns := meta.Field(1); ns.kind == ValText {
+		req.Namespace = string(ns.data)
+	}
+	if media := meta.Field(2); media.kind == ValText {
+		req.Media = string(media.data)
+	}
+	codec := meta.Field(3)
+	if codec.num > 255 {
+		return m.halt(HaltOperand, nil)
+	}
+	req.Codec = uint8(codec.num)
+	return m.blobOp(ctx, EventBlobPut, blobPut, &req, a[2], a[3], func(body []byte) (Value, error) {
+		ref, err := object.Decode[object.BlobRef](body)
+		if err != nil {
+			return Value{}, err
+		}
+		return newRecord(TypeBlobRef, []field{
+			{1, HashValue(ref.CID)}, {2, U64Value(ref.Size)}, {3, TextValue(ref.Media)},
+			{4, U64Value(uint64(ref.Codec))}, {5, U64Value(uint64(ref.Chunks))},
+		})
+	})
+}
+
+// blobGet is BLOB_GET: blob, range, out, receipt.
+func (m *machine) blobGet(ctx context.Context, a []arg) error {
+	cid, ok := blobCID(m.value(a[0]))
+	rng, err := m.node(a[1])
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return m.halt(HaltOperand, nil)
+	}
+	req := BlobGetRequest{CID: cid}
+	if rng.kind != ValNull {
+		offset, length := rng.Field(1), rng.Field(2)
+		if offset.kind == ValU64 {
+			req.Offset = &offset.num
+		}
+		if length.kind == ValU64 {
+			req.Length = &length.num
+		}
+	}
+	return m.blobOp(ctx, EventBlobGet, blobGet, &req, a[2], a[3], bytesOf)
+}
+
+// blobChunkGet is BLOB_CHUNK_GET: blob, index, out, receipt.
+func (m *machine) blobChunkGet(ctx context.Context, a []arg) error {
+	cid, ok := blobCID(m.value(a[0]))
+	index := m.value(a[1])
+	if !ok || index.kind != ValU64 {
+		return m.halt(HaltOperand, nil)
+	}
+	return m.blobOp(ctx, EventBlobChunkGet, blobChunkGet, &BlobChunkGetRequest{CID: cid, Index: index.num}, a[2], a[3], bytesOf)
+}
+
+func bytesOf(body []byte) (Value, error) { return BytesValue(body), nil }
+
+// blobOp lets a built-in blob tool answer; what it answers with another status
+// than 200 is null.
+func (m *machine) blobOp(ctx context.Context, kind uint8, tool string, req any, out, receipt arg, read func([]byte) (Value, error)) error {
+	raw, err := can.Marshal(req)
+	if err != nil {
+		return m.halt(HaltOperand, err)
+	}
+	e := Effect{Tool: BuiltinID(tool), Request: raw}
+	outcome, err := m.perform(ctx, kind, e)
+	if err != nil {
+		return err
+	}
+	var v Value
+	if outcome.Status == StatusOK {
+		if v, err = read(outcome.Body); err != nil {
+			return m.halt(HaltOperand, err)
+		}
+	}
+	return m.deliver(out, receipt, v, e, outcome)
+}
+
+// node reads an operand that is a register or a node of the pool.
+func (m *machine) node(a arg) (Value, error) {
+	if a.kind == ir.OperandNodeRef {
+		return (&filler{m: m, nodes: make(map[int]Value)}).fill(a.n)
+	}
+	return m.value(a), nil
+}
+
+// blobCID is the cid of a hash or of a record with the cid as its field 1.
+func blobCID(v Value) (object.Hash, bool) {
+	if v.kind == ValNode {
+		v = v.Field(1)
+	}
+	return v.Hash(), v.kind == ValHash
+}

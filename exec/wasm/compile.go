@@ -1,0 +1,82 @@
+package wasm
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+
+	"github.com/mythos-project/mythos/exec"
+)
+
+const (
+	pageSize = 64 << 10
+	maxPages = 64 << 10 // 4 GiB, all that a module can address
+)
+
+func pagesOf(bytes int64) uint32 { return uint32(min(max(bytes/pageSize, 1), maxPages)) }
+
+// compiled is a module that some call compiles, once, and others wait for.
+type compiled struct {
+	mu     sync.Mutex
+	module wazero.CompiledModule // nil until compiled
+}
+
+// module returns the compiled module of the call's tool and the runtime that it
+// belongs to.
+func (r *Runner) module(ctx context.Context, call exec.Call) (wazero.Runtime, wazero.CompiledModule, error) {
+	if call.Module.Kind != exec.KindWasm {
+		return nil, nil, fmt.Errorf("wasm runner: the tool is of kind %s", exec.KindName(call.Module.Kind))
+	}
+	key := compiledKey{*call.Module.ModuleHash, pagesOf(call.Limits.MaxMemory)}
+	rt, c, err := r.slot(ctx, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.module != nil {
+		return rt, c.module, nil
+	}
+	code, err := r.modules.Bytes(ctx, key.hash)
+	if err != nil {
+		return nil, nil, fmt.Errorf("wasm module %s: %w", key.hash.Short(), err)
+	}
+	if c.module, err = rt.CompileModule(ctx, code); err != nil {
+		return nil, nil, fmt.Errorf("compile wasm module %s: %w", key.hash.Short(), err)
+	}
+	return rt, c.module, nil
+}
+
+func (r *Runner) slot(ctx context.Context, key compiledKey) (wazero.Runtime, *compiled, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rt, err := r.runtime(ctx, key.pages)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := r.compiled[key]
+	if c == nil {
+		c = new(compiled)
+		r.compiled[key] = c
+	}
+	return rt, c, nil
+}
+
+// runtime returns the runtime with the memory limit; r.mu is held.
+func (r *Runner) runtime(ctx context.Context, pages uint32) (wazero.Runtime, error) {
+	if rt := r.runtimes[pages]; rt != nil {
+		return rt, nil
+	}
+	rt := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
+		WithCloseOnContextDone(true).
+		WithMemoryLimitPages(pages).
+		WithCompilationCache(r.cache))
+	if _, err := wasi_snapshot_preview1.Instantiate(ctx, rt); err != nil {
+		return nil, fmt.Errorf("WASI: %w", err)
+	}
+	r.runtimes[pages] = rt
+	return rt, nil
+}

@@ -1,0 +1,79 @@
+package wasm
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/mythos-project/mythos/exec"
+)
+
+const tick = 1_000_000 // nanoseconds that pass with every reading of the clock
+
+// instance is the world of one call: its streams and its clock.
+type instance struct {
+	request []byte
+	stdout  exec.Head
+	stderr  exec.Tail
+	nanos   int64
+}
+
+func newInstance(call exec.Call, stop context.CancelFunc) *instance {
+	return &instance{
+		request: call.Request,
+		stdout:  exec.Head{Limit: call.Limits.MaxResponse, Full: stop},
+		stderr:  exec.Tail{Limit: int(call.Limits.MaxStderr)},
+	}
+}
+
+// config is the sandbox that the package documentation describes.
+func (in *instance) config(args []string) wazero.ModuleConfig {
+	return wazero.NewModuleConfig().
+		WithName(""). // anonymous: many instances side by side
+		WithArgs(append([]string{"tool"}, args...)...).
+		WithStdin(bytes.NewReader(in.request)).
+		WithStdout(&in.stdout).
+		WithStderr(&in.stderr).
+		WithWalltime(func() (int64, int32) { return 0, 0 }, sys.ClockResolution(tick)).
+		WithNanotime(in.nanotime, sys.ClockResolution(tick)).
+		WithNanosleep(in.sleep).
+		WithRandSource(rand.NewChaCha8([32]byte{}))
+}
+
+func (in *instance) nanotime() int64 {
+	in.nanos += tick
+	return in.nanos
+}
+
+func (in *instance) sleep(ns int64) {
+	if ns > 0 {
+		in.nanos += ns
+	}
+}
+
+// response judges how the module ended.
+func (in *instance) response(err error, stopped bool) exec.Response {
+	var exit *sys.ExitError
+	switch {
+	case in.stdout.Over:
+		return exec.Response{Status: exec.StatusResponseTooBig, Notes: fmt.Sprintf("response exceeds %d bytes", in.stdout.Limit)}
+	case stopped:
+		return exec.Response{Status: exec.StatusTimeout, Notes: in.stderr.Note("took too long")}
+	case err == nil, errors.As(err, &exit) && exit.ExitCode() == 0:
+		return exec.Response{Body: in.stdout.Bytes, Status: exec.StatusOK}
+	case exit != nil:
+		return in.failed(fmt.Sprintf("exit status %d", exit.ExitCode()))
+	}
+	reason, _, _ := strings.Cut(err.Error(), "\n") // a trap; its stack trace follows
+	return in.failed(reason)
+}
+
+func (in *instance) failed(reason string) exec.Response {
+	return exec.Response{Body: in.stdout.Bytes, Status: exec.StatusFailed, Notes: in.stderr.Note(reason)}
+}

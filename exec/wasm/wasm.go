@@ -1,0 +1,116 @@
+// Package wasm runs tools that are WebAssembly modules for WASI preview 1, with
+// wazero (spec/tools.md#wasm).
+//
+// The request is the module's standard input, its standard output the response.
+// The last bytes of standard error become the receipt's notes when the module
+// fails. A module has no files, no network, no environment, no clock and no
+// random source, so that its response depends on nothing but the request:
+//
+//	arguments    "tool", then the registration's argv
+//	wall clock   stands still at 1970-01-01T00:00:00Z
+//	monotonic    starts at 0, rises by 1 ms with every reading and by every sleep
+//	sleep        returns at once
+//	random       ChaCha8 of the all-zero seed, as Go's math/rand/v2 defines it
+//
+// Exit code 0 is status 200; any other, and a trap, 500; a response beyond the
+// limit 502; the timeout 504. Memory beyond the limit cannot be had: the module
+// sees its allocation fail.
+//
+// Every call has an instance of its own. A module is compiled once per process
+// and memory limit; compiled code is kept in a directory for the next process.
+package wasm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/tetratelabs/wazero"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Modules finds a module's bytes by their hash, which it has checked.
+// *store.Store is one.
+type Modules interface {
+	Bytes(ctx context.Context, h object.Hash) ([]byte, error)
+}
+
+// Runner runs wasm tools. Make one with New. It is safe for concurrent use.
+type Runner struct {
+	modules Modules
+	cache   wazero.CompilationCache
+
+	mu       sync.Mutex
+	runtimes map[uint32]wazero.Runtime // by memory limit in pages
+	compiled map[compiledKey]*compiled
+}
+
+var (
+	_ exec.Runner   = (*Runner)(nil)
+	_ exec.Preparer = (*Runner)(nil)
+)
+
+type compiledKey struct {
+	hash  object.Hash
+	pages uint32
+}
+
+// New returns a Runner that finds modules in modules and keeps compiled code
+// under cacheDir; an empty cacheDir keeps it in memory only. Close it after use.
+func New(modules Modules, cacheDir string) (*Runner, error) {
+	cache := wazero.NewCompilationCache()
+	if cacheDir != "" {
+		var err error
+		if cache, err = wazero.NewCompilationCacheWithDir(cacheDir); err != nil {
+			return nil, fmt.Errorf("wasm cache: %w", err)
+		}
+	}
+	return &Runner{
+		modules:  modules,
+		cache:    cache,
+		runtimes: make(map[uint32]wazero.Runtime),
+		compiled: make(map[compiledKey]*compiled),
+	}, nil
+}
+
+// Close frees all compiled code. No Run may be under way.
+func (r *Runner) Close(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var errs []error
+	for _, rt := range r.runtimes {
+		errs = append(errs, rt.Close(ctx))
+	}
+	clear(r.runtimes)
+	clear(r.compiled)
+	return errors.Join(append(errs, r.cache.Close(ctx))...)
+}
+
+// Prepare finds and compiles the tool's module.
+func (r *Runner) Prepare(ctx context.Context, call exec.Call) error {
+	_, _, err := r.module(ctx, call)
+	return err
+}
+
+// Run makes an instance of the tool's module and lets it run to its end.
+func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error) {
+	ref := call.Module
+	rt, module, err := r.module(ctx, call)
+	if err != nil {
+		return exec.Response{}, err
+	}
+	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
+	defer cancel()
+	in := newInstance(call, cancel)
+	mod, err := rt.InstantiateModule(limited, module, in.config(ref.Argv))
+	if mod != nil {
+		_ = mod.Close(ctx) // its memory only; what it did is in err
+	}
+	if ctx.Err() != nil {
+		return exec.Response{}, fmt.Errorf("module %s was stopped: %w", ref.ModuleHash.Short(), ctx.Err())
+	}
+	return in.response(err, limited.Err() != nil), nil
+}

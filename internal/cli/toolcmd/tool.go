@@ -1,0 +1,171 @@
+// Package toolcmd holds the commands over tools.
+package toolcmd
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// New is `mythos tool`.
+func New(f *cmdutil.Factory) *cobra.Command {
+	return cmdutil.Noun("tool", "What effects are made of: commands and WebAssembly modules", newAdd(f), newLs(f), newShow(f), newRm(f), newSource(f))
+}
+
+type addOptions struct {
+	node.ToolSpec
+	IsProcess bool
+	WasmFile  string
+	ID        string
+	Timeout   cmdutil.Duration
+}
+
+func newAdd(f *cmdutil.Factory) *cobra.Command {
+	o := &addOptions{}
+	c := &cobra.Command{
+		Use: "add NAME [flags] --process CMD... | --wasm FILE", Short: "Register a tool; prints its id",
+		Long: "The id pins the implementation: another binary, other arguments or another sandbox are another tool.\n" +
+			"Everything after --process is the command. A process is confined to the system's folders and the paths that\n" +
+			"--read and --write name, without network; --unconfined lets it run with your rights.",
+		Example: "  mythos tool add lines --retry-safe --unconfined --process wc -l",
+		Args:    cmdutil.Args(1, -1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Name, o.Process = args[0], args[1:]
+			return runAdd(c.Context(), f, o)
+		},
+	}
+	flags := c.Flags()
+	flags.BoolVar(&o.IsProcess, "process", false, "the rest of the line is a command")
+	flags.StringVar(&o.WasmFile, "wasm", "", "a WASI preview 1 module")
+	flags.BoolVar(&o.RetrySafe, "retry-safe", false, "an attempt with unknown outcome may be repeated")
+	flags.BoolVar(&o.Cacheable, "cacheable", false, "the response depends on the request alone")
+	flags.BoolVar(&o.Unconfined, "unconfined", false, "let a process run with your own rights")
+	flags.StringArrayVar(&o.Read, "read", nil, "a path that a confined process may read; may be repeated")
+	flags.StringArrayVar(&o.Write, "write", nil, "a path that a confined process may write; may be repeated")
+	flags.StringArrayVar(&o.Env, "env", nil, "a variable that is passed on; may be repeated")
+	flags.StringVar(&o.ID, "id", "", "register under this id instead of the computed one")
+	flags.Var(&o.Timeout, "timeout", "longest time of a call")
+	return c
+}
+
+func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
+	if o.IsProcess == (o.WasmFile != "") || (o.IsProcess && len(o.Process) == 0) || (!o.IsProcess && len(o.Process) > 0) {
+		return clierr.Usagef("name one implementation: --process CMD... or --wasm FILE")
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	if o.WasmFile != "" {
+		if o.Wasm, err = f.Read(o.WasmFile); err != nil {
+			return err
+		}
+	}
+	if o.ID != "" {
+		id, err := object.ParseHash(o.ID)
+		if err != nil {
+			return clierr.Usagef("--id: %w", err)
+		}
+		o.ToolSpec.ID = &id
+	}
+	o.ToolSpec.Timeout = time.Duration(o.Timeout)
+	t, err := n.AddTool(ctx, o.ToolSpec)
+	if err != nil {
+		return err
+	}
+	return f.Emit(toolView(t), func() { f.IO.Printf("%s\n", t.ID) })
+}
+
+type view struct {
+	Name      string       `json:"name"`
+	ID        object.Hash  `json:"tool_id"`
+	Kind      string       `json:"kind"`
+	Module    *object.Hash `json:"module_hash,omitempty"`
+	Argv      []string     `json:"argv,omitempty"`
+	Confined  string       `json:"confinement"`
+	RetrySafe bool         `json:"retry_safe"`
+	Cacheable bool         `json:"cacheable"`
+}
+
+func toolView(t exec.Tool) view {
+	return view{t.Name, t.ID, exec.KindName(t.Module.Kind), t.Module.ModuleHash, t.Module.Argv, t.Module.Confinement, t.Policy.RetrySafe, t.Policy.Cacheable}
+}
+
+func newLs(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "ls", Short: "List the registered tools", Example: "  mythos tool ls", Args: cmdutil.Args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			var rows [][]ui.Cell
+			err = n.Tools.List(c.Context(), func(t exec.Tool) error {
+				if f.JSON {
+					return f.Emit(toolView(t), nil)
+				}
+				rows = append(rows, []ui.Cell{{Text: t.Name, Meaning: ui.Name}, {Text: exec.KindName(t.Module.Kind)},
+					{Text: t.Module.Confinement}, {Text: f.IO.Hash(t.ID.String()), Meaning: ui.Dim}})
+				return nil
+			})
+			if err == nil && !f.JSON {
+				f.IO.Table([]string{"name", "kind", "confined", "id"}, rows)
+			}
+			return err
+		},
+	}
+}
+
+func newShow(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "show TOOL", Short: "Print a tool's registration", Example: "  mythos tool show wc", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			t, err := n.Tools.Find(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			raw, err := can.Marshal(&t)
+			if err != nil {
+				return err
+			}
+			return f.EmitObject("Tool", raw)
+		},
+	}
+}
+
+func newRm(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "rm NAME", Short: "Forget a tool; receipts and ledger entries stay", Example: "  mythos tool rm wc", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			return n.Tools.Remove(c.Context(), args[0])
+		},
+	}
+}
+
+func writeFile(dir, name string, data []byte) error {
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	return os.WriteFile(path, data, 0o644)
+}

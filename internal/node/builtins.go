@@ -1,0 +1,124 @@
+package node
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// Names of the built-in effects that the node adds; their ids are
+// SHA-256("tool:mythos." + name).
+const (
+	effectDataset  = "dataset.build"
+	effectTrain    = "train"
+	effectEval     = "eval"
+	effectPromote  = "promote"
+	effectRollback = "rollback"
+)
+
+// builtins registers the built-in effects. All are safe to repeat: they store by
+// content, and rings change by compare-and-set.
+func (n *Node) builtins() {
+	n.Gate.Builtin(effectDataset, exec.Builtin{
+		Use: func(request []byte) (caps.Use, error) {
+			return caps.Use{Kind: caps.KindToolCall, Tool: exec.BuiltinID(effectDataset), Request: request}, nil
+		},
+		Run: n.runDataset, RetrySafe: true, Writes: true,
+	})
+	n.learningBuiltins()
+}
+
+// Source is where datasets find evidence in this repository.
+func (n *Node) Source() *dataset.StoreSource {
+	return &dataset.StoreSource{Store: n.Store, Ledger: n.Ledger}
+}
+
+// datasetBuilt is the response of dataset.build.
+type datasetBuilt struct {
+	Manifest object.BlobRef `can:"1,manifest"`
+	Count    uint64         `can:"2,count"` // episodes in the manifest
+	Seen     uint64         `can:"3,seen"`  // in the corpora
+	Kept     uint64         `can:"4,kept"`  // by the predicate
+	Warnings []string       `can:"5,warnings"`
+}
+
+// runDataset is the built-in effect dataset.build: the request is a canonical
+// DatasetDef, the response a canonical datasetBuilt.
+func (n *Node) runDataset(ctx context.Context, call exec.Call) (exec.Response, error) {
+	def, err := dataset.OpenDef(call.Request)
+	if err != nil {
+		return failed(err), nil
+	}
+	built, err := dataset.Build(ctx, n.Store, n.Source(), def)
+	if err != nil {
+		return failed(err), nil
+	}
+	warnings := built.Warnings
+	if warnings == nil {
+		warnings = []string{}
+	}
+	raw, err := can.Marshal(&datasetBuilt{built.Manifest, uint64(len(built.IDs)), built.Seen, built.Kept, warnings})
+	if err != nil {
+		return exec.Response{}, err
+	}
+	return exec.Response{Body: raw, Status: exec.StatusOK, Evidence: []object.Hash{def.DatasetDefID, built.Manifest.CID}}, nil
+}
+
+// failed is the response of an effect that did not come about; the reason is the body.
+func failed(err error) exec.Response {
+	return exec.Response{Body: []byte(err.Error()), Status: exec.StatusFailed, Notes: err.Error()}
+}
+
+// BuiltDataset is a dataset as `dataset build` reports it.
+type BuiltDataset struct {
+	Ref      dataset.DatasetRef
+	Raw      []byte // canonical DatasetRef
+	Seen     uint64
+	Kept     uint64
+	Warnings []string
+}
+
+// BuildDataset keeps a definition and builds it, as an effect with a receipt.
+func (n *Node) BuildDataset(ctx context.Context, data []byte) (*BuiltDataset, error) {
+	def, raw, err := dataset.ParseDef(data, dataset.Names{
+		Tool: func(name string) (object.Hash, error) { return n.ToolID(ctx, name) },
+		Hash: func(text string) (object.Hash, error) { return n.Resolve(ctx, text) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := n.putObject(ctx, "DatasetDef", def.DatasetDefID, raw); err != nil {
+		return nil, err
+	}
+	chain, err := n.ownerCap(ctx, &caps.ToolCall{ToolID: exec.BuiltinID(effectDataset), MaxCalls: 1})
+	if err != nil {
+		return nil, err
+	}
+	called, err := n.builtinCall(ctx, effectDataset, raw, nil, []caps.Chain{chain})
+	if err != nil {
+		return nil, err
+	}
+	built, err := object.Decode[datasetBuilt](called.Body)
+	if err != nil {
+		return nil, fmt.Errorf("dataset.build: %w", err)
+	}
+	b := &BuiltDataset{Seen: built.Seen, Kept: built.Kept, Warnings: built.Warnings, Ref: dataset.DatasetRef{
+		DatasetDefID: def.DatasetDefID, Manifest: built.Manifest, Count: built.Count, BuildReceiptID: called.ReceiptID}}
+	if b.Raw, err = can.Marshal(&b.Ref); err != nil {
+		return nil, err
+	}
+	id := object.Sum(b.Raw)
+	if err := n.putObject(ctx, "DatasetRef", id, b.Raw); err != nil {
+		return nil, err
+	}
+	return b, n.Store.SetRef(ctx, DatasetRefName(built.Manifest.CID), id, nil)
+}
+
+// DatasetRefName is the ref that leads from a manifest to the DatasetRef that says
+// how it came about.
+func DatasetRefName(manifest object.Hash) string { return "dataset/" + manifest.String() }

@@ -1,0 +1,151 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// CallSpec is one call of one tool.
+type CallSpec struct {
+	Tool    exec.Tool
+	Request []byte
+	Key     []byte       // idempotency key; empty: none
+	Caps    []caps.Chain // the authority; nil: what is held and covers the call
+	Trace   bool         // keep a trace and an episode
+	Timeout time.Duration
+}
+
+// Called is how a call ended.
+type Called struct {
+	Result    *exec.Result
+	Body      []byte // the response
+	Status    uint16
+	ReceiptID object.Hash
+	Replayed  bool
+	Cap       object.Hash // the leaf that was offered; zero: none
+}
+
+// Call runs one tool through the gate, as a compiled bundle. Refusals and
+// conflicts are errors; a tool that failed is a Called with its status.
+func (n *Node) Call(ctx context.Context, s CallSpec) (*Called, error) {
+	if s.Caps == nil {
+		held, err := n.Covering(ctx, caps.Use{Kind: caps.KindToolCall, Tool: s.Tool.ID, Request: s.Request})
+		if err != nil {
+			return nil, err
+		}
+		s.Caps = held
+	}
+	spec := exec.CallSpec{Tool: s.Tool, Request: s.Request, Key: s.Key, Author: n.Self(), EmitTrace: s.Trace}
+	chains := s.Caps
+	if len(s.Request) > ir.MaxInline {
+		ref, read, err := n.requestBlob(ctx, s.Request)
+		if err != nil {
+			return nil, err
+		}
+		spec.Request, spec.RequestBlob = nil, &ref.CID
+		chains = append(append([]caps.Chain{}, chains...), read)
+	}
+	for _, c := range chains {
+		spec.Caps = append(spec.Caps, c[0].ID)
+	}
+	if s.Timeout > 0 {
+		us := uint64(s.Timeout.Microseconds())
+		spec.Budget.DeadlineUs = &us
+	}
+	res, err := n.Exec.Call(ctx, spec, exec.RunOptions{Caps: chains})
+	if err != nil {
+		return nil, err
+	}
+	called := &Called{Result: res}
+	if len(s.Caps) > 0 {
+		called.Cap = s.Caps[0][0].ID
+	}
+	return called, n.ended(ctx, called)
+}
+
+// requestBlob stores a request that is too large for a bundle and gives ourselves
+// the right to read it back.
+func (n *Node) requestBlob(ctx context.Context, request []byte) (object.BlobRef, caps.Chain, error) {
+	ref, err := n.Store.PutBlob(ctx, strings.NewReader(string(request)), store.PutOptions{Media: "application/mythos.request"})
+	if err != nil {
+		return ref, nil, err
+	}
+	chain, err := n.ownerCap(ctx, &caps.BlobRead{CID: ref.CID})
+	return ref, chain, err
+}
+
+const ownerTTL = 10 * time.Minute
+
+// ownerCap gives the repository's own identity a short-lived capability for what
+// its owner does here: the owner, too, acts under one.
+func (n *Node) ownerCap(ctx context.Context, scope caps.Scope) (caps.Chain, error) {
+	cs, err := caps.NewScope(scope)
+	if err != nil {
+		return nil, err
+	}
+	link, err := n.IssueCap(ctx, caps.Draft{Subject: n.Self(), Scope: cs, NotBefore: n.now(), ExpiresAt: n.now().Add(ownerTTL)})
+	return caps.Chain{link}, err
+}
+
+// ended reads the outcome from the run's result and its last receipt.
+func (n *Node) ended(ctx context.Context, c *Called) error {
+	if c.Result.Halt != nil {
+		return c.Result.Halt
+	}
+	if len(c.Result.Receipts) == 0 {
+		return errors.New("call left no receipt")
+	}
+	c.ReceiptID = c.Result.Receipts[len(c.Result.Receipts)-1]
+	raw, err := n.Ledger.Receipt(ctx, c.ReceiptID)
+	if err != nil {
+		return err
+	}
+	r, _, err := ledger.OpenReceipt(raw)
+	if err != nil {
+		return err
+	}
+	c.Status, c.Replayed = r.Status, c.Result.Invoked == 0 || lastReplayed(c.Result)
+	c.Body, err = n.Store.Bytes(ctx, r.ResponseHash)
+	return err
+}
+
+// lastReplayed reports whether the call itself, the last effect, was replayed; the
+// one before it may be the fetching of its request.
+func lastReplayed(r *exec.Result) bool {
+	return r.Replayed > 0 && len(r.Receipts) > 1 && r.Invoked == 1
+}
+
+// builtinCall runs one of the built-in effects as the owner or under held
+// capabilities.
+func (n *Node) builtinCall(ctx context.Context, name string, request, key []byte, chains []caps.Chain) (*Called, error) {
+	called, err := n.Call(ctx, CallSpec{Tool: exec.BuiltinTool(name), Request: request, Key: key, Caps: chains})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if called.Status >= 300 {
+		return called, fmt.Errorf("%s: status %d: %s", name, called.Status, called.Body)
+	}
+	return called, nil
+}
+
+// record leaves a receipt for something that was done under the node's own key.
+func (n *Node) record(ctx context.Context, builtin string, request []byte, response object.Hash) error {
+	_, raw, err := ledger.NewReceipt(n.Key, ledger.Receipt{
+		ToolID: exec.BuiltinID(builtin), RequestHash: object.Sum(request), ResponseHash: response,
+		TimeObserved: n.now(), Status: exec.StatusOK,
+	})
+	if err != nil {
+		return err
+	}
+	return n.Ledger.Record(ctx, raw)
+}

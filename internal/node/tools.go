@@ -1,0 +1,136 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/process"
+	"github.com/mythos-project/mythos/object"
+)
+
+// ToolSpec is what a tool is registered from.
+type ToolSpec struct {
+	Name       string
+	Process    []string // program and arguments
+	Wasm       []byte   // module
+	Unconfined bool     // a process that runs with our own rights
+	Read       []string // paths that a confined process may read
+	Write      []string // and write
+	Env        []string // names of variables that are passed on
+	RetrySafe  bool
+	Cacheable  bool
+	Timeout    time.Duration
+	ID         *object.Hash // registered under a given id instead of the computed one
+}
+
+// AddTool registers a tool. The implementation's bytes are pinned by the tool's id.
+func (n *Node) AddTool(ctx context.Context, s ToolSpec) (exec.Tool, error) {
+	t := exec.Tool{Name: s.Name, Policy: exec.Policy{RetrySafe: s.RetrySafe, Cacheable: s.Cacheable}}
+	if s.ID != nil {
+		t.ID, t.Given = *s.ID, true
+	}
+	var err error
+	if len(s.Process) > 0 {
+		t.Module, err = processModule(s)
+	} else {
+		t.Module, err = n.wasmModule(ctx, s)
+	}
+	if err != nil {
+		return exec.Tool{}, fmt.Errorf("tool %s: %w", s.Name, err)
+	}
+	if s.Timeout > 0 {
+		t.Module.Limits = &exec.ModuleLimits{TimeoutUs: uint64(s.Timeout.Microseconds())}
+	}
+	return n.Tools.Add(ctx, t)
+}
+
+func (n *Node) wasmModule(ctx context.Context, s ToolSpec) (exec.ModuleRef, error) {
+	h, err := n.Store.PutBytes(ctx, s.Wasm)
+	return exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &h, Confinement: exec.ConfineWASI}, err
+}
+
+func processModule(s ToolSpec) (exec.ModuleRef, error) {
+	path, err := osexec.LookPath(s.Process[0])
+	if err != nil {
+		return exec.ModuleRef{}, err
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return exec.ModuleRef{}, err
+	}
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return exec.ModuleRef{}, err
+	}
+	h, err := process.HashFile(path)
+	if err != nil {
+		return exec.ModuleRef{}, err
+	}
+	m := exec.ModuleRef{Kind: exec.KindProcess, ModuleHash: &h, Argv: append([]string{path}, s.Process[1:]...),
+		Confinement: exec.ConfineNone, Env: s.Env}
+	if s.Unconfined {
+		return m, nil
+	}
+	if err := process.Confinable(); err != nil {
+		return m, fmt.Errorf("this machine cannot confine a process (%w): register it with --unconfined if it may run with your rights", err)
+	}
+	m.Confinement, m.Write = exec.ConfineLandlock, s.Write
+	m.Read = append(systemPaths(), s.Read...)
+	return m, nil
+}
+
+// systemPaths is what nearly every program needs to start.
+func systemPaths() []string {
+	var paths []string
+	for _, p := range []string{"/bin", "/etc/ld.so.cache", "/lib", "/lib64", "/usr"} {
+		if _, err := os.Stat(p); err == nil {
+			paths = append(paths, p)
+		}
+	}
+	return paths
+}
+
+// FindTool finds a registered or built-in tool ("mythos.train") by name or id.
+func (n *Node) FindTool(ctx context.Context, name string) (exec.Tool, error) {
+	if builtin, ok := strings.CutPrefix(name, "mythos."); ok {
+		if _, ok := n.Gate.BuiltinName(exec.BuiltinID(builtin)); ok {
+			return exec.BuiltinTool(builtin), nil
+		}
+	}
+	return n.Tools.Find(ctx, name)
+}
+
+// ToolID is the id of a tool by name, id or prefix of an id.
+func (n *Node) ToolID(ctx context.Context, name string) (object.Hash, error) {
+	if h, err := object.ParseHash(name); err == nil {
+		return h, nil
+	}
+	t, err := n.FindTool(ctx, name)
+	return t.ID, err
+}
+
+// ToolName is what people call a tool.
+func (n *Node) ToolName(ctx context.Context, id object.Hash) string {
+	if name, ok := n.Gate.BuiltinName(id); ok {
+		return name
+	}
+	if t, err := n.Tools.Get(ctx, id); err == nil {
+		return t.Name
+	}
+	return id.Short()
+}
+
+// ScopeOf parses a scope from the command line, resolving names here.
+func (n *Node) ScopeOf(ctx context.Context, text string) (caps.CapScope, error) {
+	return caps.ParseScope(text, func(kind, name string) (object.Hash, error) {
+		if strings.HasPrefix(kind, "tool") {
+			return n.ToolID(ctx, name)
+		}
+		return n.Resolve(ctx, name)
+	})
+}

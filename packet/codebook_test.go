@@ -1,0 +1,136 @@
+package packet
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+func samples(t *testing.T, n int) [][]byte {
+	var out [][]byte
+	for i := range n {
+		out = append(out, bundle(t, byte(i), fmt.Sprintf("a message like many others, this one has number %d", i)))
+	}
+	return out
+}
+
+func TestTrain(t *testing.T) {
+	cb, saving, err := Train(samples(t, 40), 4096)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !saving.HeldOut || saving.Samples != 8 || saving.Trained >= saving.Baseline || saving.Trained >= saving.Plain {
+		t.Errorf("%+v", saving)
+	}
+	if len(cb.Dictionary) > 4096+256 || object.CheckAll(cb) != nil {
+		t.Errorf("a dictionary of %d bytes", len(cb.Dictionary))
+	}
+	for _, bad := range [][][]byte{nil, samples(t, 3), {{0}, {0}, {0}, {0}}} {
+		if _, _, err := Train(bad, 4096); !errors.Is(err, ErrTraining) {
+			t.Errorf("%d samples: %v", len(bad), err)
+		}
+	}
+}
+
+// TestNegotiation: a codebook is good only with both signatures, only for packets
+// of the peer, and only until the agreement expires.
+func TestNegotiation(t *testing.T) {
+	cb, _, err := Train(samples(t, 40), 4096)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const now, expires = 1_000_000, 3_000_000
+	proposal, err := Propose(alice, cb, bob.Agent(), expires)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := pack(t, Options{Codec: CodecZstd, Codebook: cb}, bundle(t, 1, "a message"))
+	r := receiver(t)
+	refused := func(why string) {
+		t.Helper()
+		if _, err := r.Receive(context.Background(), raw); !errors.Is(err, ErrCodebook) {
+			t.Errorf("%s: %v", why, err)
+		}
+	}
+	refused("not negotiated")
+	if err := r.Codebooks.Add(cb, proposal, now); !errors.Is(err, ErrCodebook) {
+		t.Errorf("not accepted: %v", err)
+	}
+	if _, err := Accept(eve, proposal, cb, now); !errors.Is(err, ErrCodebook) {
+		t.Errorf("accepted by another: %v", err)
+	}
+	if _, err := Accept(bob, proposal, Baseline(), now); !errors.Is(err, ErrCodebook) {
+		t.Errorf("another codebook: %v", err)
+	}
+	if _, err := Accept(bob, proposal, cb, expires); !errors.Is(err, ErrCodebook) {
+		t.Errorf("accepted too late: %v", err)
+	}
+	agreement, err := Accept(bob, proposal, cb, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range agreement {
+		changed := bytes.Clone(agreement)
+		changed[i] ^= 1
+		if err := NewRegistry(bob.Agent()).Add(cb, changed, now); !errors.Is(err, ErrCodebook) {
+			t.Fatalf("a flip in byte %d: %v", i, err)
+		}
+	}
+	if err := NewRegistry(eve.Agent()).Add(cb, agreement, now); !errors.Is(err, ErrCodebook) {
+		t.Errorf("an agreement of others: %v", err)
+	}
+	if err := r.Codebooks.Add(cb, agreement, now); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Receive(context.Background(), raw); err != nil {
+		t.Error(err)
+	}
+	theirs := NewRegistry(alice.Agent())
+	if err := theirs.Add(cb, agreement, now); err != nil || !theirs.Good(agreedID(t, cb), bob.Agent(), now) {
+		t.Errorf("the proposer's side: %v", err)
+	}
+	raw = pack(t, Options{Codec: CodecZstd, Codebook: cb, Signers: []sign.Signer{eve}}, bundle(t, 1, "a message"))
+	r.Trusted = func(object.AgentID) bool { return true }
+	refused("of another peer")
+	raw = pack(t, Options{Codec: CodecZstd, Codebook: cb}, bundle(t, 1, "a message"))
+	r.Now = func() object.Time { return expires }
+	refused("expired")
+}
+
+func agreedID(t *testing.T, cb *Codebook) object.Hash {
+	id, err := cb.ID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func TestCodebookRules(t *testing.T) {
+	n := uint64(1)
+	s := "x"
+	one := CodebookEntry{Codeword: 1, Kind: EntrySmallInt, ValueU64: &n}
+	for name, cb := range map[string]Codebook{
+		"order":      {Entries: []CodebookEntry{one, one}},
+		"kind":       {Entries: []CodebookEntry{{Codeword: 1, Kind: 5, ValueU64: &n}}},
+		"no value":   {Entries: []CodebookEntry{{Codeword: 1, Kind: 1}}},
+		"two values": {Entries: []CodebookEntry{{Codeword: 1, Kind: 1, ValueU64: &n, ValueText: &s}}},
+		"dictionary": {Entries: []CodebookEntry{}, Dictionary: make([]byte, MaxDictionary+1)},
+	} {
+		if err := object.CheckAll(&cb); !errors.Is(err, object.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	list, err := can.Marshal([]CodebookEntry{one})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := agreedID(t, &Codebook{Entries: []CodebookEntry{one}}); got != object.Sum(list) {
+		t.Error("without a dictionary the id is that of the list of entries")
+	}
+}

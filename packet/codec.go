@@ -1,0 +1,185 @@
+package packet
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"filippo.io/age"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// Encrypted is the payload of a packet with FlagEncrypted.
+type Encrypted struct {
+	Encrypt    object.EncryptRef `can:"1,encrypt"`
+	Ciphertext []byte            `can:"2,ciphertext"`
+}
+
+// Check refuses any scheme but age: there is no other way to encrypt to a peer.
+func (e Encrypted) Check() error {
+	if e.Encrypt.Scheme != object.EncryptAge {
+		return fmt.Errorf("encryption scheme %d, a packet takes only %d (age)", e.Encrypt.Scheme, object.EncryptAge)
+	}
+	return nil
+}
+
+// Decode decrypts and decompresses the payload and checks that it is canonical.
+// cb is the packet's codebook; identities are tried in turn and may be nil for a
+// packet that is not encrypted. Errors wrap [ErrDecode].
+func (p *Packet) Decode(cb *Codebook, identities []age.Identity, l Limits) ([]byte, error) {
+	plain, err := p.decode(cb, identities, l.withDefaults())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDecode, err)
+	}
+	return plain, nil
+}
+
+func (p *Packet) decode(cb *Codebook, identities []age.Identity, l Limits) (data []byte, err error) {
+	data = p.Payload
+	if p.Header.Encrypted() {
+		if data, err = decrypt(data, identities); err != nil {
+			return nil, err
+		}
+	}
+	if p.Header.Codec == CodecZstd {
+		if data, err = decompress(data, cb, l.MaxPlain); err != nil {
+			return nil, err
+		}
+	}
+	if len(data) > l.MaxPlain {
+		return nil, fmt.Errorf("%d bytes, at most %d are accepted", len(data), l.MaxPlain)
+	}
+	return data, can.Validate(data)
+}
+
+func decrypt(data []byte, identities []age.Identity) ([]byte, error) {
+	e, err := object.Decode[Encrypted](data)
+	if err != nil {
+		return nil, err
+	}
+	if len(identities) == 0 {
+		return nil, errors.New("the payload is encrypted and there is no key to decrypt it with")
+	}
+	r, err := age.Decrypt(bytes.NewReader(e.Ciphertext), identities...)
+	if err != nil {
+		return nil, fmt.Errorf("decrypt: %w", err)
+	}
+	plain, err := io.ReadAll(r) // never longer than the ciphertext
+	if err != nil {
+		return nil, fmt.Errorf("decrypt: %w", err)
+	}
+	if want := e.Encrypt.PlainHash; want != nil && *want != object.Sum(plain) {
+		return nil, errors.New("decrypt: the plain bytes have another hash than announced")
+	}
+	return plain, nil
+}
+
+func encrypt(data []byte, recipients []age.Recipient) ([]byte, error) {
+	var buf bytes.Buffer
+	w, err := age.Encrypt(&buf, recipients...)
+	if err != nil {
+		return nil, fmt.Errorf("encrypt: %w", err)
+	}
+	if _, err := w.Write(data); err != nil {
+		return nil, fmt.Errorf("encrypt: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return nil, fmt.Errorf("encrypt: %w", err)
+	}
+	return can.Marshal(&Encrypted{
+		Encrypt:    object.EncryptRef{Scheme: object.EncryptAge, KeyHandle: "age", Nonce: []byte{}},
+		Ciphertext: buf.Bytes(),
+	})
+}
+
+// decompress reads a zstd frame within the limit. A frame that announces its size,
+// as those of this package do, is refused before anything is decompressed, and
+// nothing may follow it; any other is stopped at the limit.
+func decompress(data []byte, cb *Codebook, limit int) ([]byte, error) {
+	var h zstd.Header
+	if err := h.Decode(data); err != nil {
+		return nil, fmt.Errorf("zstd header: %w", err)
+	}
+	switch {
+	case h.Skippable:
+		return nil, errors.New("the payload starts with a zstd frame to be skipped")
+	case !h.HasFCS:
+		return decompressUnsized(data, cb, limit)
+	case h.FrameContentSize > uint64(limit):
+		return nil, fmt.Errorf("%d bytes once decompressed, at most %d are accepted", h.FrameContentSize, limit)
+	}
+	d, release, err := decoder(cb)
+	if err != nil {
+		return nil, fmt.Errorf("zstd: %w", err)
+	}
+	defer release()
+	plain, err := d.DecodeAll(data, make([]byte, 0, h.FrameContentSize))
+	if err != nil {
+		return nil, fmt.Errorf("zstd: %w", err)
+	}
+	if uint64(len(plain)) != h.FrameContentSize {
+		return nil, errors.New("zstd: the content is shorter than announced")
+	}
+	return plain, nil
+}
+
+// decompressUnsized reads what does not announce its size; the buffer grows with
+// the content, up to the limit.
+func decompressUnsized(data []byte, cb *Codebook, limit int) ([]byte, error) {
+	opts := []zstd.DOption{zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(uint64(limit))}
+	if cb != nil && len(cb.Dictionary) > 0 {
+		opts = append(opts, zstd.WithDecoderDicts(cb.Dictionary))
+	}
+	d, err := zstd.NewReader(nil, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("zstd: %w", err)
+	}
+	defer d.Close()
+	plain, err := d.DecodeAll(data, nil)
+	if err != nil {
+		return nil, fmt.Errorf("zstd: %w", err)
+	}
+	return plain, nil
+}
+
+// plainDecoders are decoders without a dictionary, which are dear to make.
+var plainDecoders sync.Pool
+
+// decoder gives a decoder that never writes beyond the capacity it is given, and
+// what to call when it is no longer needed.
+func decoder(cb *Codebook) (*zstd.Decoder, func(), error) {
+	opts := []zstd.DOption{zstd.WithDecoderConcurrency(1), zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderLowmem(true)}
+	if cb != nil && len(cb.Dictionary) > 0 {
+		d, err := zstd.NewReader(nil, append(opts, zstd.WithDecoderDicts(cb.Dictionary))...)
+		if err != nil {
+			return nil, nil, err
+		}
+		return d, d.Close, nil
+	}
+	d, ok := plainDecoders.Get().(*zstd.Decoder)
+	if !ok {
+		var err error
+		if d, err = zstd.NewReader(nil, opts...); err != nil {
+			return nil, nil, err
+		}
+	}
+	return d, func() { plainDecoders.Put(d) }, nil
+}
+
+func compress(data []byte, cb *Codebook) ([]byte, error) {
+	opts := []zstd.EOption{zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithSingleSegment(true)}
+	if cb != nil && len(cb.Dictionary) > 0 {
+		opts = append(opts, zstd.WithEncoderDict(cb.Dictionary))
+	}
+	e, err := zstd.NewWriter(nil, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("zstd: %w", err)
+	}
+	out := e.EncodeAll(data, nil)
+	return out, e.Close()
+}
