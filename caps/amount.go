@@ -25,6 +25,7 @@ type Amount struct {
 	N  uint64
 }
 
+// String is such as "5 calls".
 func (a Amount) String() string { return fmt.Sprintf("%d %s", a.N, a.Of) }
 
 // limits32 and limit64 append a maximum unless it means no limit.

@@ -42,6 +42,7 @@ type DeniedError struct {
 	Err    error       // the cause, such as sign.ErrSignature; may be nil
 }
 
+// Error names the check, the link and the reason; the help is left to the caller.
 func (e *DeniedError) Error() string {
 	of := ""
 	if !e.Cap.IsZero() {

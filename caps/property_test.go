@@ -85,7 +85,7 @@ func refMeets(request []byte, constraints map[string]string) bool {
 	for key, want := range constraints {
 		raw, there := doc["a"]
 		var text string
-		isText := json.Unmarshal(raw, &text) == nil
+		isText := strings.HasPrefix(string(raw), `"`) && json.Unmarshal(raw, &text) == nil
 		if !isText {
 			text = string(raw)
 		}
@@ -376,4 +376,49 @@ func TestNarrowingIsAccepted(t *testing.T) {
 			t.Fatalf("%s is read back as %s: %v", s, again, err)
 		}
 	})
+}
+
+// TestConstraintsOnlyNarrow is the property for constraints alone, tried on every
+// pair of two constraints and every request.
+func TestConstraintsOnlyNarrow(t *testing.T) {
+	values := map[string][]string{
+		"eq:/a": {"x", "1", ""}, "in:/a": {"x", "x|xy", "1|2", "x|1", "xy", "", "-1|"}, "prefix:/a": {"", "x", "xy", "y"},
+		"max:/a": {"-2", "-1", "0", "1", "2", "10", "x"}, "min:/a": {"0"},
+	}
+	var all []map[string]string
+	for key, list := range values {
+		for _, value := range list {
+			all = append(all, map[string]string{key: value})
+			for other, more := range values {
+				if other != key {
+					all = append(all, map[string]string{key: value, other: more[0]}, map[string]string{key: value, other: more[len(more)-1]})
+				}
+			}
+		}
+	}
+	requests := []string{`{}`, `{"a":"x"}`, `{"a":"xy"}`, `{"a":"y"}`, `{"a":""}`, `{"a":"1"}`, `{"a":1}`, `{"a":2}`, `{"a":-1}`, `{"a":-2}`, `{"a":0}`, `{"a":10}`, `{"a":11}`, `{"a":null}`}
+	met := 0
+	for _, child := range all {
+		for _, request := range requests {
+			if got, want := meets([]byte(request), child) == nil, refMeets([]byte(request), child); got != want {
+				t.Fatalf("%v on %s: %v, want %v", child, request, got, want)
+			}
+		}
+		for _, parent := range all {
+			if constraintsWithin(child, parent) != nil {
+				continue
+			}
+			for _, request := range requests {
+				if !refMeets([]byte(request), child) {
+					continue
+				}
+				if met++; !refMeets([]byte(request), parent) {
+					t.Fatalf("%v is taken for narrower than %v, and allows %s", child, parent, request)
+				}
+			}
+		}
+	}
+	if met < 100 {
+		t.Errorf("only %d requests were compared", met)
+	}
 }

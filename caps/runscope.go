@@ -161,7 +161,7 @@ func atMost(limits []Amount) string {
 	for i, a := range limits {
 		switch a.Of {
 		case GPUms:
-			parts[i] = FormatMillis(a.N) + " of GPU time"
+			parts[i] = formatMillis(a.N) + " of GPU time"
 		case CPUus:
 			parts[i] = formatMicros(a.N) + " of CPU time"
 		default:

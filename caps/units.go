@@ -131,8 +131,8 @@ func formatMicros(us uint64) string {
 	return b.String()
 }
 
-// FormatMillis writes milliseconds in the fewest whole units, "1h30m".
-func FormatMillis(ms uint64) string {
+// formatMillis writes milliseconds in the fewest whole units, "1h30m".
+func formatMillis(ms uint64) string {
 	if ms > math.MaxUint64/1000 {
 		return strconv.FormatUint(ms, 10) + "ms"
 	}

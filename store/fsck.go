@@ -124,6 +124,11 @@ func (s *Store) fsckBlob(ctx context.Context, cid object.Hash) error {
 	if err != nil {
 		return err
 	}
+	return s.parts(ctx, b)
+}
+
+// parts checks that every part of an open blob is here.
+func (s *Store) parts(ctx context.Context, b *Blob) error {
 	if b.tree == nil {
 		return s.present(ctx, b.ref)
 	}

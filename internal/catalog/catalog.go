@@ -6,13 +6,21 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/packet"
 )
 
 // All returns every struct of the protocol, sorted by name.
 func All() []object.Struct {
-	all := slices.Concat(object.Structs, merkle.Structs)
+	all := slices.Concat(object.Structs, merkle.Structs, caps.Structs, ledger.Structs, packet.Structs, ir.Structs, exec.Structs,
+		dataset.Structs, model.Structs)
 	slices.SortFunc(all, func(a, b object.Struct) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }

@@ -23,7 +23,9 @@ func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	f := cmdutil.New()
-	err := NewRoot(f).ExecuteContext(ctx)
+	root := NewRoot(f)
+	root.SetArgs(commandAfterDash(os.Args[1:]))
+	err := root.ExecuteContext(ctx)
 	if cerr := f.Close(); err == nil && cerr != nil {
 		err = cerr
 	}
@@ -69,4 +71,19 @@ func classify(err error) *clierr.Error {
 		}
 	}
 	return &clierr.Error{Code: clierr.Failed, Err: err}
+}
+
+// commandAfterDash lets everything after --process be a command with flags of its
+// own: it puts "--" there.
+func commandAfterDash(args []string) []string {
+	for i, arg := range args {
+		if arg == "--" {
+			return args
+		}
+		if arg == "--process" {
+			out := append([]string{}, args[:i+1]...)
+			return append(append(out, "--"), args[i+1:]...)
+		}
+	}
+	return args
 }

@@ -5,9 +5,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mythos-project/mythos/internal/cli/blobcmd"
+	"github.com/mythos-project/mythos/internal/cli/capcmd"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/cli/keycmd"
+	"github.com/mythos-project/mythos/internal/cli/ledgercmd"
 	"github.com/mythos-project/mythos/internal/cli/objectcmd"
+	"github.com/mythos-project/mythos/internal/cli/repocmd"
+	"github.com/mythos-project/mythos/internal/cli/runcmd"
+	"github.com/mythos-project/mythos/internal/cli/toolcmd"
 )
 
 // NewRoot builds the whole command tree.
@@ -50,7 +57,12 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 	flags.BoolVarP(&f.IO.Verbose, "verbose", "v", false, "more notes on standard error")
 	flags.BoolVar(&plain, "no-color", false, "no colour")
 	root.AddCommand(
+		repocmd.NewInit(f), repocmd.NewStatus(f), repocmd.NewFsck(f), repocmd.NewGC(f), repocmd.NewVersion(f),
 		objectcmd.NewEncode(f), objectcmd.NewDecode(f), objectcmd.NewHash(f), objectcmd.NewVerify(f),
+		objectcmd.NewObject(f), objectcmd.NewShow(f), blobcmd.New(f), keycmd.NewKey(f), keycmd.NewTrust(f),
+		capcmd.New(f), toolcmd.New(f),
+		runcmd.NewCall(f), runcmd.NewRun(f), runcmd.NewReplay(f), runcmd.NewAsm(f), runcmd.NewDisasm(f),
+		ledgercmd.NewLedger(f), ledgercmd.NewReceipt(f),
 	)
 	return root
 }

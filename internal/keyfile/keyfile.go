@@ -184,7 +184,8 @@ func decrypt(body []byte, pass Passphrase) ([]byte, error) {
 		return nil, ErrPassphrase
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
+		// Not with age's own words: they quote the body, which may be a bare seed.
+		return nil, fmt.Errorf("%w: its body is not an undamaged age file", ErrFormat)
 	}
 	// One byte more than a seed has, so that a longer text shows.
 	secret := make([]byte, 65)

@@ -2,10 +2,13 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -43,4 +46,44 @@ func (n *Node) runRoots(ctx context.Context, keep func(object.Hash)) error {
 		}
 		return nil
 	})
+}
+
+// KeepObject stores an object that the caller has verified. Signals and
+// capabilities are found by their episodes and holders afterwards.
+func (n *Node) KeepObject(ctx context.Context, s object.Struct, raw []byte) (object.Hash, error) {
+	id, err := s.Rule.ID(raw)
+	if err != nil {
+		return id, err
+	}
+	if s.Name == dataset.KindSignal {
+		return id, dataset.PutSignals(ctx, n.Store, raw)
+	}
+	return id, n.putObject(ctx, s.Name, id, raw)
+}
+
+// FindObject returns whatever has this hash: an object, a receipt of the ledger,
+// a blob's reference, a Merkle node, or plain bytes; and its kind.
+func (n *Node) FindObject(ctx context.Context, id object.Hash) (kind string, raw []byte, err error) {
+	o, err := n.Store.Object(ctx, id)
+	if err == nil {
+		return o.Kind, o.Raw, nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return "", nil, err
+	}
+	if raw, err := n.Ledger.Receipt(ctx, id); err == nil {
+		return dataset.KindReceipt, raw, nil
+	}
+	if r, err := n.Exec.RunRecord(ctx, id); err == nil {
+		raw, err := can.Marshal(r)
+		return "RunRecord", raw, err
+	}
+	if ref, err := n.Store.BlobRef(ctx, id); err == nil {
+		raw, err := can.Marshal(&ref)
+		return "BlobRef", raw, err
+	}
+	if raw, err := n.Store.Nodes(ctx).Node(id); err == nil {
+		return "MerkleNode", raw, nil
+	}
+	return "", nil, fmt.Errorf("%s: %w", id, store.ErrNotFound)
 }

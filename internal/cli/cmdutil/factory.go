@@ -12,6 +12,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/node"
@@ -131,4 +132,14 @@ func FileError(name string, err error) error {
 		return clierr.New(clierr.NotFound, "%w", err).On(name)
 	}
 	return clierr.New(clierr.Failed, "%w", err).On(name)
+}
+
+// Write writes a result to a file, whole or not at all, or to standard output for
+// "" and "-".
+func (f *Factory) Write(name string, data []byte) error {
+	if name == "" || name == "-" {
+		_, err := f.IO.Out.Write(data)
+		return err
+	}
+	return atomicfile.Write(name, 0o644, data)
 }

@@ -3,9 +3,6 @@ package toolcmd
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +18,7 @@ import (
 
 // New is `mythos tool`.
 func New(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("tool", "What effects are made of: commands and WebAssembly modules", newAdd(f), newLs(f), newShow(f), newRm(f), newSource(f))
+	return cmdutil.Noun("tool", "What effects are made of: commands and WebAssembly modules", newAdd(f), newLs(f), newShow(f), newRm(f), newBuild(f))
 }
 
 type addOptions struct {
@@ -160,12 +157,4 @@ func newRm(f *cmdutil.Factory) *cobra.Command {
 			return n.Tools.Remove(c.Context(), args[0])
 		},
 	}
-}
-
-func writeFile(dir, name string, data []byte) error {
-	path := filepath.Join(dir, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("source: %w", err)
-	}
-	return os.WriteFile(path, data, 0o644)
 }

@@ -1,8 +1,0 @@
-//go:build !linux
-
-package atomicfile
-
-import "os"
-
-// startWriting has no counterpart here; the sync does all the work.
-func startWriting(*os.File, int64) {}

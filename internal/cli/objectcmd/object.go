@@ -1,0 +1,149 @@
+package objectcmd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+// NewObject is `mythos object`.
+func NewObject(f *cmdutil.Factory) *cobra.Command {
+	return cmdutil.Noun("object", "Canonical objects in the repository", newPut(f), newGet(f))
+}
+
+func newPut(f *cmdutil.Factory) *cobra.Command {
+	var name string
+	c := &cobra.Command{
+		Use: "put --struct NAME FILE...", Short: "Store verified canonical objects; prints a hash a line",
+		Long:    "Form, field rules, id and signature are checked before anything is stored. Whether the signer is trusted is not asked.",
+		Example: "  mythos object put --struct Receipt receipt.bin", Args: cmdutil.Args(1, -1),
+		RunE: func(c *cobra.Command, args []string) error { return runPut(c.Context(), f, name, args) },
+	}
+	c.Flags().StringVar(&name, "struct", "", "the struct that the files are (required)")
+	return c
+}
+
+func runPut(ctx context.Context, f *cmdutil.Factory, name string, files []string) error {
+	if name == "" {
+		return clierr.Usagef("--struct is required")
+	}
+	s, err := lookup(name)
+	if err != nil {
+		return err
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		raw, err := f.Read(file)
+		if err != nil {
+			return err
+		}
+		if err := s.Check(raw); err != nil {
+			return invalid(file, err)
+		}
+		if err := selfSigned(s, raw); err != nil {
+			return invalid(file, err)
+		}
+		id, err := n.KeepObject(ctx, s, raw)
+		if err != nil {
+			return fmt.Errorf("put %s: %w", file, err)
+		}
+		if err := f.Emit(hashLine{id, file}, func() { f.IO.Printf("%s\n", id) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// selfSigned checks the signature of an object that names its signer.
+func selfSigned(s object.Struct, raw []byte) error {
+	if s.Rule.Sig == 0 || s.Rule.Signer == 0 {
+		return nil
+	}
+	id, err := s.Rule.ID(raw)
+	if err != nil {
+		return err
+	}
+	var sig object.Signature
+	var signer object.AgentID
+	if err := fieldInto(raw, s.Rule.Sig, &sig); err != nil {
+		return err
+	}
+	if err := fieldInto(raw, s.Rule.Signer, &signer); err != nil {
+		return err
+	}
+	return sign.VerifyID(signer, id, sig)
+}
+
+func newGet(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "get HASH", Short: "Write an object's canonical bytes", Example: "  mythos object get 3f9c01 | mythos decode --struct Receipt",
+		Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			_, raw, err := find(c.Context(), f, args[0])
+			if err != nil {
+				return err
+			}
+			_, err = f.IO.Out.Write(raw)
+			return err
+		},
+	}
+}
+
+// find returns an object, receipt, blob reference or node, and its kind.
+func find(ctx context.Context, f *cmdutil.Factory, name string) (string, []byte, error) {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	id, err := f.Resolve(ctx, name)
+	if err != nil {
+		return "", nil, err
+	}
+	return n.FindObject(ctx, id)
+}
+
+// NewShow is `mythos show`.
+func NewShow(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "show OBJECT", Short: "Show whatever it is: decoded, verified, explained", Example: "  mythos show @ring0", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error { return runShow(c.Context(), f, args[0]) },
+	}
+}
+
+func runShow(ctx context.Context, f *cmdutil.Factory, name string) error {
+	kind, raw, err := find(ctx, f, name)
+	if err != nil {
+		return err
+	}
+	s, ok := catalog.Lookup(kind)
+	if !ok {
+		return clierr.New(clierr.Failed, "%s is a %s, which nothing here explains", name, kind)
+	}
+	view, err := object.ToJSON(s.Type, raw)
+	if err != nil {
+		return invalid(name, err)
+	}
+	verdict := "verified"
+	if err := s.Check(raw); err != nil {
+		verdict = err.Error()
+	} else if err := selfSigned(s, raw); err != nil {
+		verdict = err.Error()
+	}
+	if f.JSON {
+		f.IO.Printf("{\"kind\":%q,\"verdict\":%q,\"object\":%s}\n", kind, verdict, view)
+		return nil
+	}
+	f.IO.Printf("%s  %s  %s\n", f.IO.Paint(ui.Strong, kind), name, verdict)
+	return f.PrintJSON(view)
+}

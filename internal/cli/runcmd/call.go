@@ -1,0 +1,149 @@
+// Package runcmd holds the commands that cause effects: call, run, replay, and
+// the assembler beside them.
+package runcmd
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/object"
+)
+
+type callOptions struct {
+	Tool     string
+	Key      string
+	Caps     []string
+	In       string
+	Batch    string
+	Capture  bool
+	Trace    bool
+	Timeout  cmdutil.Duration
+	Parallel int
+}
+
+// NewCall is `mythos call`.
+func NewCall(f *cmdutil.Factory) *cobra.Command {
+	o := &callOptions{}
+	c := &cobra.Command{
+		Use: "call TOOL [--key K] [--cap CAP]... [--in FILE|-] [--timeout D]", Short: "Run one tool as an effect; the response goes to standard output",
+		Long: "With a key the effect happens at most once, whatever is retried, restarted or run in parallel: the next call with\n" +
+			"the key gets the recorded response. Without --cap, a held capability that covers the call is taken.\n" +
+			"--batch reads JSON lines {\"key\":...,\"file\":...} or {\"key\":...,\"request\":...} and writes one line a call, in order.",
+		Example: "  mythos call deploy --key \"$GITHUB_SHA\" --in plan.json",
+		Args:    cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Tool = args[0]
+			if o.Batch != "" {
+				return runBatch(c.Context(), f, o)
+			}
+			return runCall(c.Context(), f, o)
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&o.Key, "key", "", "idempotency key; without one every call happens")
+	flags.StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
+	flags.StringVar(&o.In, "in", "", "the request; empty by default, - is standard input")
+	flags.StringVar(&o.Batch, "batch", "", "many calls, described by JSON lines in this file; - is standard input")
+	flags.IntVarP(&o.Parallel, "parallel", "p", 8, "with --batch: calls at a time, 1 to 256")
+	flags.BoolVar(&o.Capture, "capture", false, "keep the request's bytes, for datasets and replay")
+	flags.BoolVar(&o.Trace, "trace", true, "keep a trace and an episode")
+	flags.Var(&o.Timeout, "timeout", "longest time of the call")
+	return c
+}
+
+// prepare finds the tool and the capabilities.
+func prepare(ctx context.Context, f *cmdutil.Factory, o *callOptions) (*node.Node, node.CallSpec, error) {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return nil, node.CallSpec{}, err
+	}
+	s := node.CallSpec{Trace: o.Trace, Timeout: time.Duration(o.Timeout)}
+	if s.Tool, err = n.FindTool(ctx, o.Tool); err != nil {
+		return nil, s, err
+	}
+	n.Gate.Capture = n.Gate.Capture || o.Capture
+	s.Caps, err = chains(ctx, f, o.Caps)
+	return n, s, err
+}
+
+// chains loads the chains that --cap names; nil without any.
+func chains(ctx context.Context, f *cmdutil.Factory, names []string) ([]caps.Chain, error) {
+	var list []caps.Chain
+	n, err := f.Node(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		id, err := f.Resolve(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		ch, err := n.Chain(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, ch)
+	}
+	return list, nil
+}
+
+type callLine struct {
+	Key       string       `json:"key,omitempty"`
+	Status    uint16       `json:"status"`
+	Receipt   object.Hash  `json:"receipt"`
+	Replayed  bool         `json:"replayed"`
+	Response  object.Hash  `json:"response_hash"`
+	Bytes     int          `json:"response_bytes"`
+	Episode   *object.Hash `json:"episode,omitempty"`
+	Run       *object.Hash `json:"run,omitempty"`
+	Error     string       `json:"error,omitempty"`
+	ErrorCode int          `json:"error_code,omitempty"`
+}
+
+func lineOf(key string, c *node.Called) callLine {
+	l := callLine{Key: key, Status: c.Status, Receipt: c.ReceiptID, Replayed: c.Replayed, Response: object.Sum(c.Body), Bytes: len(c.Body),
+		Episode: c.Result.EpisodeID}
+	if !c.Result.RunID.IsZero() {
+		l.Run = &c.Result.RunID
+	}
+	return l
+}
+
+func runCall(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
+	n, s, err := prepare(ctx, f, o)
+	if err != nil {
+		return err
+	}
+	if o.In != "" {
+		if s.Request, err = f.Read(o.In); err != nil {
+			return err
+		}
+	}
+	s.Key = []byte(o.Key)
+	called, err := n.Call(ctx, s)
+	if err != nil {
+		return Refusal(err, n.Self().KeyHex(), o.Tool)
+	}
+	if !called.Cap.IsZero() && len(o.Caps) == 0 {
+		f.IO.Notef("under capability %s", called.Cap.Short())
+	}
+	f.IO.Debugf("receipt %s, replayed %t", called.ReceiptID, called.Replayed)
+	if f.JSON {
+		if err := f.Emit(lineOf(o.Key, called), nil); err != nil {
+			return err
+		}
+	} else if _, err := f.IO.Out.Write(called.Body); err != nil {
+		return err
+	}
+	if called.Status >= 300 {
+		return clierr.New(clierr.Tool, "tool %s: status %d", o.Tool, called.Status).On(called.ReceiptID.String()).
+			With("mythos receipt show " + called.ReceiptID.Short())
+	}
+	return nil
+}

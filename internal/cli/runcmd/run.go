@@ -1,0 +1,179 @@
+package runcmd
+
+import (
+	"context"
+	"encoding/hex"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/object"
+)
+
+type runOptions struct {
+	File string
+	Task string
+	Caps []string
+}
+
+// NewRun is `mythos run`.
+func NewRun(f *cmdutil.Factory) *cobra.Command {
+	o := &runOptions{}
+	c := &cobra.Command{
+		Use: "run BUNDLE|PACKET [--task ID] [--cap CAP]... [--json]", Short: "Run a task of a bundle; prints the result",
+		Long: "A packet is taken only when somebody trusted signed it. With --json: receipts, trace, episode and the budget spent.\n" +
+			"Capabilities that a packet carries can be activated by it; others need --cap.",
+		Example: "  mythos asm examples/ir/hello.mir -o hello.bundle && mythos run hello.bundle",
+		Args:    cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.File = args[0]
+			return runRun(c.Context(), f, o)
+		},
+	}
+	c.Flags().StringVar(&o.Task, "task", "", "the task to run; the first one by default")
+	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "a capability that the bundle may activate; may be repeated")
+	return c
+}
+
+func runRun(ctx context.Context, f *cmdutil.Factory, o *runOptions) error {
+	raw, err := f.Read(o.File)
+	if err != nil {
+		return err
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := chains(ctx, f, o.Caps)
+	if err != nil {
+		return err
+	}
+	if n.IsPacket(raw) {
+		got, err := n.Open(ctx, raw)
+		if err != nil {
+			return err
+		}
+		raw, list = got.Bundle, append(list, got.Caps...)
+	}
+	task := object.Hash{}
+	if o.Task != "" {
+		if task, err = object.ParseHash(o.Task); err != nil {
+			return clierr.Usagef("--task: %w", err)
+		}
+	}
+	res, err := n.Exec.Run(ctx, raw, task, exec.RunOptions{Caps: list})
+	if err != nil {
+		return err
+	}
+	return Emit(f, res)
+}
+
+// resultView is a run in JSON.
+type resultView struct {
+	Run      *object.Hash  `json:"run,omitempty"`
+	Bundle   object.Hash   `json:"bundle"`
+	Task     object.Hash   `json:"task"`
+	Result   string        `json:"result"` // canonical bytes in hex
+	Hash     object.Hash   `json:"result_hash"`
+	Receipts []object.Hash `json:"receipts"`
+	Invoked  int           `json:"invoked"`
+	Replayed int           `json:"replayed"`
+	Trace    object.Hash   `json:"trace_hash"`
+	Episode  *object.Hash  `json:"episode,omitempty"`
+	CPUus    uint64        `json:"cpu_us"`
+	IO       uint32        `json:"io_count"`
+}
+
+// Emit prints a run's result; a halted task is an error after it.
+func Emit(f *cmdutil.Factory, res *exec.Result) error {
+	v := resultView{Bundle: res.BundleID, Task: res.TaskID, Result: hex.EncodeToString(res.Value.Encode()), Hash: res.ResultHash,
+		Receipts: res.Receipts, Invoked: res.Invoked, Replayed: res.Replayed, Trace: res.TraceHash, Episode: res.EpisodeID,
+		CPUus: res.Spent.CPUus, IO: res.Spent.IOCount}
+	if v.Receipts == nil {
+		v.Receipts = []object.Hash{}
+	}
+	if !res.RunID.IsZero() {
+		v.Run = &res.RunID
+	}
+	view, err := object.ToJSON(nil, res.Value.Encode())
+	if err != nil {
+		return err
+	}
+	if err := f.Emit(v, func() {
+		if k := res.Value.Kind(); k == exec.ValBytes || k == exec.ValText {
+			_, _ = f.IO.Out.Write(res.Value.Data())
+			return
+		}
+		f.IO.Printf("%s\n", view)
+	}); err != nil {
+		return err
+	}
+	return res.Halt
+}
+
+// NewReplay is `mythos replay`.
+func NewReplay(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "replay RUN", Short: "Execute a run again over its recorded responses; 6 when the result differs",
+		Example: "  mythos replay 3f9c01", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			id, err := f.Resolve(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			res, err := n.Exec.Replay(c.Context(), id)
+			if err != nil {
+				return err
+			}
+			return Emit(f, res)
+		},
+	}
+}
+
+// NewAsm is `mythos asm`.
+func NewAsm(f *cmdutil.Factory) *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use: "asm FILE|- [-o BUNDLE]", Short: "Assemble a program to a canonical bundle", Example: "  mythos asm examples/ir/hello.mir -o hello.bundle",
+		Args: cmdutil.Args(1, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			text, err := f.Read(args[0])
+			if err != nil {
+				return err
+			}
+			raw, err := ir.Assemble(text)
+			if err != nil {
+				return clierr.New(clierr.Failed, "%s: %w", args[0], err).On(args[0])
+			}
+			return f.Write(out, raw)
+		},
+	}
+	c.Flags().StringVarP(&out, "output", "o", "", "the bundle; standard output by default")
+	return c
+}
+
+// NewDisasm is `mythos disasm`.
+func NewDisasm(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "disasm BUNDLE|-", Short: "Print a bundle as assembler text", Example: "  mythos disasm hello.bundle", Args: cmdutil.Args(1, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			raw, err := f.Read(args[0])
+			if err != nil {
+				return err
+			}
+			text, err := ir.Disassemble(raw)
+			if err != nil {
+				return clierr.New(clierr.Invalid, "%s: %w", args[0], err).On(args[0])
+			}
+			f.IO.Printf("%s", text)
+			return nil
+		},
+	}
+}

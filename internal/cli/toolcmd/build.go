@@ -1,0 +1,70 @@
+package toolcmd
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/tools"
+)
+
+func newBuild(f *cmdutil.Factory) *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use: "build NAME [-o FILE]", Short: "Build one of the shipped tools to a WebAssembly module, with the Go that is installed",
+		Long:    "The sources of " + strings.Join(tools.Names(), ", ") + " are part of this binary. The same toolchain gives the same bytes.",
+		Example: "  mythos tool build textstat -o textstat.wasm",
+		Args:    cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if out == "" {
+				out = args[0] + ".wasm"
+			}
+			return runBuild(c.Context(), f, args[0], out)
+		},
+	}
+	c.Flags().StringVarP(&out, "output", "o", "", "the module; NAME.wasm by default")
+	return c
+}
+
+func runBuild(ctx context.Context, f *cmdutil.Factory, name, out string) error {
+	files, err := tools.Files(name)
+	if err != nil {
+		return clierr.New(clierr.NotFound, "no shipped tool %q", name).With("one of: " + strings.Join(tools.Names(), ", "))
+	}
+	abs, err := filepath.Abs(out)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "mythos-build-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(tools.GoMod), 0o600); err != nil {
+		return err
+	}
+	for _, file := range files {
+		data, err := fs.ReadFile(tools.Sources(), file)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), data, 0o600); err != nil {
+			return err
+		}
+	}
+	cmd := exec.CommandContext(ctx, "go", tools.BuildArgs(abs)...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), tools.BuildEnv()...)
+	if msg, err := cmd.CombinedOutput(); err != nil {
+		return clierr.New(clierr.Tool, "go build: %w: %s", err, msg).With("the shipped tools are built with Go; see https://go.dev/dl")
+	}
+	f.IO.Notef("built %s", out)
+	return f.Emit(map[string]string{"file": out}, func() { fmt.Fprintln(f.IO.Out, out) })
+}

@@ -1,0 +1,268 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/packet"
+)
+
+// Extensions of a bundle's Meta that are ours.
+const (
+	extensionCaps   = "mythos.caps"   // the file form of capability chains, one after the other in a CAN list
+	extensionAnswer = "mythos.answer" // canonical Answer
+)
+
+// PackOptions say how a bundle becomes a packet.
+type PackOptions struct {
+	Zstd  bool
+	To    []object.AgentID // encrypt to these agents; none: not encrypted
+	Caps  []caps.Chain     // authority that travels with the bundle
+	TTL   time.Duration    // of the replay guard; 0: ten minutes
+	Guard bool             // with a replay guard, as a submission needs it
+}
+
+// Pack signs a bundle as a packet.
+func (n *Node) Pack(raw []byte, o PackOptions) ([]byte, error) {
+	if len(o.Caps) > 0 {
+		var err error
+		if raw, err = withCaps(raw, o.Caps); err != nil {
+			return nil, err
+		}
+	}
+	var guard *ir.Guard
+	if o.Guard {
+		if o.TTL == 0 {
+			o.TTL = 10 * time.Minute
+		}
+		guard = &ir.Guard{Expires: n.now().Add(o.TTL)}
+		if _, err := rand.Read(guard.Nonce[:]); err != nil {
+			return nil, err
+		}
+	}
+	sealed, err := ir.Seal(raw, n.Key, guard)
+	if err != nil {
+		return nil, fmt.Errorf("seal bundle: %w", err)
+	}
+	opts := packet.Options{Signers: []sign.Signer{n.Key}}
+	if o.Zstd {
+		opts.Codec = packet.CodecZstd
+	}
+	for _, agent := range o.To {
+		r, err := packet.Recipient(agent)
+		if err != nil {
+			return nil, err
+		}
+		opts.Encrypt = append(opts.Encrypt, r)
+	}
+	return packet.Pack(opts, sealed)
+}
+
+// withCaps puts chains into the bundle's extensions.
+func withCaps(raw []byte, chains []caps.Chain) ([]byte, error) {
+	b, err := object.Decode[ir.Bundle](raw)
+	if err != nil {
+		return nil, err
+	}
+	var list [][]byte
+	for _, ch := range chains {
+		file, err := caps.ExportFile(ch)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, file)
+	}
+	if b.Meta.Extensions == nil {
+		b.Meta.Extensions = map[string][]byte{}
+	}
+	if b.Meta.Extensions[extensionCaps], err = can.ListOf(list); err != nil {
+		return nil, err
+	}
+	return can.Marshal(b)
+}
+
+// Received is a packet that passed all checks.
+type Received struct {
+	Packet  *packet.Packet
+	Bundle  []byte // canonical bytes
+	Author  object.AgentID
+	Caps    []caps.Chain // what travelled with it, not yet authorized
+	Answer  *Answer      // when it answers a submission
+	Signers []object.AgentID
+}
+
+// IsPacket reports whether data looks like a packet rather than a bundle.
+func (n *Node) IsPacket(data []byte) bool { return len(data) > 4 && string(data[:4]) == "MYTH" }
+
+// Open receives a packet from a file or a pipe: framing, codebook, payload,
+// signatures, bundle, in this order, each with its own error. No replay guard is
+// asked for.
+func (n *Node) Open(ctx context.Context, raw []byte) (*Received, error) {
+	return n.receive(ctx, raw, nil)
+}
+
+// Accept is Open for a submission: the packet needs a replay guard that was not
+// seen before.
+func (n *Node) Accept(ctx context.Context, raw []byte) (*Received, error) {
+	return n.receive(ctx, raw, n.seen)
+}
+
+func (n *Node) receive(ctx context.Context, raw []byte, seen packet.Seen) (*Received, error) {
+	id, err := packet.Identity(n.Key.Seed())
+	if err != nil {
+		return nil, err
+	}
+	r := packet.Receiver{
+		Identities: []age.Identity{id}, Trusted: n.trustsPacket, Seen: seen, Now: n.now,
+		Validate: func(payload []byte) error { _, _, err := ir.Validate(payload); return err },
+	}
+	got, err := r.Receive(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	b, err := object.Decode[ir.Bundle](got.Payload)
+	if err != nil {
+		return nil, err
+	}
+	out := &Received{Packet: got.Packet, Bundle: got.Payload, Author: b.Meta.Author, Signers: got.Signers}
+	if out.Caps, err = carriedCaps(b.Meta.Extensions[extensionCaps]); err != nil {
+		return nil, err
+	}
+	if a, ok := b.Meta.Extensions[extensionAnswer]; ok {
+		if out.Answer, err = object.Decode[Answer](a); err != nil {
+			return nil, fmt.Errorf("answer: %w", err)
+		}
+	}
+	return out, nil
+}
+
+func (n *Node) trustsPacket(a object.AgentID) bool {
+	return a.Same(n.Self()) || n.Trust.Trusted(a, keyfile.ForPacket, n.now())
+}
+
+const maxCarried = 64 // chains in one bundle
+
+func carriedCaps(raw []byte) ([]caps.Chain, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	r := can.NewReader(raw)
+	count, err := r.List()
+	if err != nil || count > maxCarried {
+		return nil, fmt.Errorf("carried capabilities: at most %d: %w", maxCarried, err)
+	}
+	var list []caps.Chain
+	for range count {
+		file, err := r.Skip()
+		if err != nil {
+			return nil, err
+		}
+		ch, err := caps.ImportFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("carried capability: %w", err)
+		}
+		list = append(list, ch)
+	}
+	return list, nil
+}
+
+// seen notes a replay guard; it is fresh when nobody noted it before.
+func (n *Node) seen(ctx context.Context, key object.Hash, until object.Time) (bool, error) {
+	k := "w/seen/" + key.String()
+	return n.DB.Update(ctx, map[string][]byte{k: nil}, map[string][]byte{k: binary.BigEndian.AppendUint64(nil, uint64(until))})
+}
+
+// Answer is what an executor says about a submitted task (spec/wire.md#answers).
+// It travels in the extension mythos.answer of a bundle that, run, gives the result.
+type Answer struct {
+	PacketID   object.Hash      `can:"1,packet_id"` // of the submission
+	BundleID   object.Hash      `can:"2,bundle_id"`
+	TaskID     object.Hash      `can:"3,task_id"`
+	ResultHash object.Hash      `can:"4,result_hash"`
+	Result     []byte           `can:"5,result"`   // canonical encoding of the value
+	Receipts   [][]byte         `can:"6,receipts"` // canonical receipts, in order
+	TraceRef   *object.TraceRef `can:"7,trace_ref"`
+	EpisodeID  *object.Hash     `can:"8,episode_id"`
+	Halted     *string          `can:"9,halted"` // why the task was halted, for people
+}
+
+// Check compares the result with its hash and checks the receipts.
+func (a Answer) Check() error {
+	if got := object.Sum(a.Result); got != a.ResultHash {
+		return fmt.Errorf("the result hashes to %s, not %s", got.Short(), a.ResultHash.Short())
+	}
+	for _, raw := range a.Receipts {
+		if _, _, err := ledger.OpenReceipt(raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Structs describes the structs of this package.
+var Structs = []object.Struct{object.Define[Answer]("Answer", object.Rule{})}
+
+// Serve runs the first task of an accepted packet and returns the signed answer.
+func (n *Node) Serve(ctx context.Context, got *Received) ([]byte, *exec.Result, error) {
+	for _, ch := range got.Caps {
+		if err := n.AddCaps(ctx, ch...); err != nil {
+			return nil, nil, err
+		}
+	}
+	res, err := n.Exec.Run(ctx, got.Bundle, object.Hash{}, exec.RunOptions{Caps: got.Caps})
+	if err != nil {
+		return nil, nil, err
+	}
+	a := &Answer{PacketID: got.Packet.ID(), BundleID: res.BundleID, TaskID: res.TaskID, ResultHash: res.ResultHash,
+		Result: res.Value.Encode(), Receipts: [][]byte{}, TraceRef: res.TraceRef, EpisodeID: res.EpisodeID}
+	if res.Halt != nil {
+		text := res.Halt.Error()
+		a.Halted = &text
+	}
+	for _, id := range res.Receipts {
+		raw, err := n.Ledger.Receipt(ctx, id)
+		if err != nil {
+			return nil, nil, err
+		}
+		a.Receipts = append(a.Receipts, raw)
+	}
+	raw, err := n.answerBundle(a)
+	if err != nil {
+		return nil, nil, err
+	}
+	pkt, err := n.Pack(raw, PackOptions{Guard: true})
+	return pkt, res, err
+}
+
+// answerBundle makes the program that returns the result, or its hash where it is
+// too large to be inline.
+func (n *Node) answerBundle(a *Answer) ([]byte, error) {
+	b := ir.NewBuilder(n.Self())
+	raw, err := can.Marshal(a)
+	if err != nil {
+		return nil, err
+	}
+	b.Meta().Extensions = map[string][]byte{extensionAnswer: raw}
+	value := ir.HashScalar(a.ResultHash)
+	if len(a.Result) <= ir.MaxInline {
+		value = ir.BytesScalar(a.Result)
+	}
+	b.Op(ir.OpConst, ir.Reg(0), b.Const(value))
+	b.Op(ir.OpRet, ir.Reg(0))
+	sym := b.Symbol(ir.SymbolSig{ModuleID: object.SumText("mythos.answer"), ArgTypeIDs: []object.Hash{}, ReturnTypeID: ir.TypeAny, Entry: new(uint32)})
+	b.Task(ir.TaskDef{EntrySymbol: sym, Budget: ir.Budget{CPUus: 1000}})
+	return b.Build()
+}

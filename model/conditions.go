@@ -1,0 +1,174 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// Evaluate judges a promotion: it gives the six conditions in the order of the
+// package comment, every one of them looked at. It reads nothing but e.
+func Evaluate(e *Evidence) []Condition {
+	j := newJudge(e)
+	list := []Condition{j.complete(), j.trained()}
+	if j.policy == nil {
+		for _, name := range Conditions[2:] {
+			list = append(list, Condition{Name: name, Why: j.policyErr.Error(), Evidence: []object.Hash{}})
+		}
+		return list
+	}
+	return append(list, j.evaluated(), j.metrics(), j.quorum(), j.ring())
+}
+
+// condition makes a verdict: it holds when there is no problem.
+func condition(name, why string, evidence []object.Hash, problems ...string) Condition {
+	c := Condition{Name: name, Holds: len(problems) == 0, Why: why, Evidence: sorted(evidence)}
+	if !c.Holds {
+		c.Why = strings.Join(problems, "; ")
+	}
+	return c
+}
+
+// sorted gives the hashes ascending and each once; never nil.
+func sorted(list []object.Hash) []object.Hash {
+	list = append([]object.Hash{}, list...)
+	slices.SortFunc(list, object.Hash.Compare)
+	return slices.Compact(list)
+}
+
+func (j *judge) complete() Condition {
+	m := &j.e.Model
+	evidence := []object.Hash{m.ID}
+	if problem := m.problem(); problem != "" {
+		return condition("complete", "", evidence, problem)
+	}
+	for _, b := range m.Blobs {
+		evidence = append(evidence, b.CID)
+	}
+	return condition("complete", "weights and config are here and every byte of them verified", evidence)
+}
+
+func (j *judge) trained() Condition {
+	var problems []string
+	for _, effect := range j.e.Trainings {
+		receipt, why, err := j.training(effect)
+		if err == nil {
+			return condition("trained", why, []object.Hash{receipt})
+		}
+		problems = append(problems, err.Error())
+	}
+	if problems == nil {
+		problems = []string{"there is no receipt of a training that gave model " + j.e.Model.ID.Short()}
+	}
+	return condition("trained", "", nil, problems...)
+}
+
+// training checks that an effect is a training that gave exactly this model.
+func (j *judge) training(effect Effect) (receipt object.Hash, why string, err error) {
+	r, id, err := j.openReceipt(effect, TrainTool)
+	if err != nil {
+		return id, "", err
+	}
+	res, request, modelRaw, err := OpenTrainResult(effect.Response)
+	if err != nil {
+		return id, "", err
+	}
+	modelID, err := ModelRule.ID(modelRaw)
+	switch {
+	case err != nil:
+		return id, "", err
+	case r.RequestHash != request:
+		return id, "", fmt.Errorf("receipt %s: the result is of another job", id.Short())
+	case modelID != j.e.Model.ID:
+		return id, "", fmt.Errorf("receipt %s is of a training that gave another model, %s", id.Short(), modelID.Short())
+	}
+	return id, fmt.Sprintf("recipe %s on dataset %s gave it, says the receipt of %s", res.Job.RecipeID.Short(), res.Job.Manifest.Short(), r.Signer), nil
+}
+
+func (j *judge) evaluated() Condition {
+	var evidence []object.Hash
+	var problems []string
+	for _, suite := range j.policy.Suites {
+		used, problem := j.passed(suite)
+		evidence = append(evidence, used...)
+		if problem != "" {
+			problems = append(problems, problem)
+		}
+	}
+	c := condition("evaluated", fmt.Sprintf("%s passed, as verifiers attest", count(len(j.policy.Suites), "required suite")), evidence, problems...)
+	c.Warnings = j.refused
+	return c
+}
+
+// passed looks for an EvalPass on a suite that counts, and for a verdict against it.
+func (j *judge) passed(suite object.Hash) (evidence []object.Hash, problem string) {
+	var reasons []string
+	for _, v := range j.newest {
+		if about, _ := j.about(v); v.ClaimType != ClaimEvalPass || about != suite {
+			continue
+		}
+		if !v.Passes() && trusts(j.e.Trust.Attest, v.Signer) {
+			return nil, fmt.Sprintf("suite %s: %s says that the model fails (%d)", suite.Short(), v.Signer, v.Result)
+		}
+		report, ok := j.reportIn(v, suite)
+		if why := j.counts(v); why != "" {
+			reasons = append(reasons, why)
+		} else if !ok || !v.Names(suite) {
+			reasons = append(reasons, fmt.Sprintf("EvalPass %s does not name the suite and a verified report", v.id.Short()))
+		} else {
+			evidence = append(evidence, v.id, report, j.reports[report].ReceiptID)
+		}
+	}
+	if evidence == nil {
+		problem = fmt.Sprintf("suite %s: no EvalPass that counts", suite.Short())
+		if reasons != nil {
+			problem += " (" + strings.Join(reasons, "; ") + ")"
+		}
+	}
+	return evidence, problem
+}
+
+// reportIn finds a verified report on the suite in an attestation's evidence.
+func (j *judge) reportIn(v verdict, suite object.Hash) (object.Hash, bool) {
+	for _, h := range v.Evidence {
+		if r, ok := j.reports[h]; ok && r.SuiteID == suite && r.ModelID == j.e.Model.ID {
+			return h, true
+		}
+	}
+	return object.Hash{}, false
+}
+
+func (j *judge) quorum() Condition {
+	var evidence []object.Hash
+	var names, reasons []string
+	for _, v := range j.newest {
+		if v.ClaimType != ClaimQuorumSignoff {
+			continue
+		}
+		if why := j.counts(v); why != "" {
+			reasons = append(reasons, why)
+			continue
+		}
+		evidence = append(evidence, v.id)
+		names = append(names, v.Signer.String())
+	}
+	slices.Sort(names)
+	c := condition("quorum", fmt.Sprintf("%d of %d verifiers signed off: %s", len(names), len(j.policy.Verifiers), strings.Join(names, ", ")), evidence)
+	if len(names) < int(j.policy.Quorum) {
+		c.Holds = false
+		c.Why = fmt.Sprintf("%s needed, %d signed off", count(int(j.policy.Quorum), "sign-off"), len(names))
+		if reasons != nil {
+			c.Why += " (" + strings.Join(reasons, "; ") + ")"
+		}
+	}
+	return c
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

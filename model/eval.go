@@ -1,0 +1,50 @@
+package model
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// Eval does an EvalJob: it runs the suite's code over the model's weights and the
+// suite's episodes, and returns the canonical bytes of the EvalResult, which are
+// the response of the eval effect. What is predicted is up to the suite, never to
+// the model. Errors wrap store.ErrNotFound or ErrTool.
+func Eval(ctx context.Context, env Env, job EvalJob) ([]byte, *EvalResult, error) {
+	suite, err := load(ctx, env.Store, job.SuiteID, "EvalSuiteDef", SuiteRule, object.Open[EvalSuiteDef])
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := load(ctx, env.Store, job.ModelID, "ModelRef", ModelRule, object.Open[ModelRef])
+	if err != nil {
+		return nil, nil, err
+	}
+	weights, err := readBlob(ctx, env.Store, m.Weights)
+	if err != nil {
+		return nil, nil, fmt.Errorf("model %s: weights: %w", job.ModelID.Short(), err)
+	}
+	label, params := splitLabel(suite.Params)
+	header := EvalRequest{OpEval, label, params, int64(len(weights)), job.ModelID, job.SuiteID}
+	request, err := env.request(ctx, header, weights, suite.TestsManifest.CID)
+	if err != nil {
+		return nil, nil, err
+	}
+	body, err := env.Code(ctx, suite.SuiteCodeHash, request)
+	if err != nil {
+		return nil, nil, fmt.Errorf("eval: %w", err)
+	}
+	answer, err := ParseEvalResponse(body)
+	if err != nil {
+		return nil, nil, fmt.Errorf("eval: %w", err)
+	}
+	for _, name := range suite.Metrics {
+		if _, ok := answer.Metrics[name]; !ok {
+			return nil, nil, fmt.Errorf("eval: %w: metric %s of suite %s is missing", ErrTool, name, job.SuiteID.Short())
+		}
+	}
+	r := &EvalResult{Job: job, Metrics: answer.Metrics, Examples: answer.Examples, ToolRequest: object.Sum(request), ToolResponse: object.Sum(body)}
+	raw, err := can.Marshal(r)
+	return raw, r, err
+}

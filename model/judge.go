@@ -1,0 +1,230 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+// MaxSkew is by how much an attestation's time may be ahead of ours.
+const MaxSkew = 5 * time.Minute
+
+// verdict is an attestation that verifies.
+type verdict struct {
+	id object.Hash
+	*Attestation
+}
+
+// result is a receipted evaluation.
+type result struct {
+	receipt object.Hash
+	job     EvalJob
+	metrics map[string]int64
+}
+
+// judge is an Evidence, opened and verified.
+type judge struct {
+	e         *Evidence
+	policy    *PolicyDef
+	policyErr error
+	results   map[object.Hash]result // by receipt
+	reports   map[object.Hash]*EvalReport
+	suites    map[object.Hash]*EvalSuiteDef
+	newest    []verdict // the newest of each signer, claim, and suite or policy; ascending by id
+	refused   []string  // what did not count, and why
+}
+
+func newJudge(e *Evidence) *judge {
+	j := &judge{e: e, results: map[object.Hash]result{}, reports: map[object.Hash]*EvalReport{}, suites: map[object.Hash]*EvalSuiteDef{}}
+	j.openPolicy()
+	for _, effect := range e.Evaluations {
+		if err := j.openEvaluation(effect); err != nil {
+			j.refuse("evaluation", err)
+		}
+	}
+	for _, raw := range e.Suites {
+		if s, id, err := object.Open[EvalSuiteDef](raw, SuiteRule); err != nil {
+			j.refuse("suite", err)
+		} else {
+			j.suites[id] = s
+		}
+	}
+	for _, raw := range e.Reports {
+		if r, id, err := j.openReport(raw); err != nil {
+			j.refuse("report", err)
+		} else {
+			j.reports[id] = r
+		}
+	}
+	j.openAttestations()
+	return j
+}
+
+func (j *judge) refuse(what string, err error) {
+	j.refused = append(j.refused, fmt.Sprintf("%s: %v", what, err))
+}
+
+func (j *judge) openPolicy() {
+	if j.e.Policy == nil {
+		j.policyErr = fmt.Errorf("policy %s is not here", j.e.PolicyID.Short())
+		return
+	}
+	p, id, err := OpenPolicy(j.e.Policy)
+	switch {
+	case err != nil:
+		j.policyErr = err
+	case id != j.e.PolicyID:
+		j.policyErr = fmt.Errorf("the policy's id is %s, not %s", id.Short(), j.e.PolicyID.Short())
+	case !trusts(j.e.Trust.Policy, p.Signer):
+		j.policyErr = fmt.Errorf("policy %s is signed by %s, who is not trusted for policies", id.Short(), p.Signer)
+	default:
+		j.policy = p
+	}
+}
+
+// openReceipt verifies the receipt of a successful call of tool by a trusted executor.
+func (j *judge) openReceipt(effect Effect, tool object.Hash) (*ledger.Receipt, object.Hash, error) {
+	r, id, err := ledger.OpenReceipt(effect.Receipt)
+	switch {
+	case err != nil:
+		return nil, id, err
+	case r.ToolID != tool:
+		return nil, id, fmt.Errorf("receipt %s is of another tool, %s", id.Short(), r.ToolID.Short())
+	case r.Status != 200:
+		return nil, id, fmt.Errorf("receipt %s has status %d", id.Short(), r.Status)
+	case r.ResponseHash != object.Sum(effect.Response):
+		return nil, id, fmt.Errorf("receipt %s: %w: of the response", id.Short(), object.ErrID)
+	case !trusts(j.e.Trust.Receipt, r.Signer):
+		return nil, id, fmt.Errorf("receipt %s is signed by %s, who is not trusted for receipts", id.Short(), r.Signer)
+	}
+	return r, id, nil
+}
+
+func (j *judge) openEvaluation(effect Effect) error {
+	receipt, id, err := j.openReceipt(effect, EvalTool)
+	if err != nil {
+		return err
+	}
+	r, request, err := OpenEvalResult(effect.Response)
+	if err != nil {
+		return err
+	}
+	if receipt.RequestHash != request {
+		return fmt.Errorf("receipt %s: the result is of another job", id.Short())
+	}
+	j.results[id] = result{id, r.Job, r.Metrics}
+	return nil
+}
+
+// openReport accepts a report that says exactly what a receipted evaluation gave.
+func (j *judge) openReport(raw []byte) (*EvalReport, object.Hash, error) {
+	r, id, err := OpenReport(raw)
+	if err != nil {
+		return nil, id, err
+	}
+	res, ok := j.results[r.ReceiptID]
+	if !ok {
+		return nil, id, fmt.Errorf("report %s: no verified evaluation has receipt %s", id.Short(), r.ReceiptID.Short())
+	}
+	if res.job.ModelID != r.ModelID || res.job.SuiteID != r.SuiteID || !sameMetrics(res.metrics, r.Metrics) {
+		return nil, id, fmt.Errorf("report %s: it is not what the evaluation with receipt %s gave", id.Short(), r.ReceiptID.Short())
+	}
+	return r, id, nil
+}
+
+func sameMetrics(a, b map[string]int64) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for name, value := range a {
+		if v, ok := b[name]; !ok || v != value {
+			return false
+		}
+	}
+	return true
+}
+
+// topic is what later attestations of the same signer take the place of.
+type topic struct {
+	signer object.AgentID
+	claim  uint8
+	about  object.Hash // suite or policy
+}
+
+// openAttestations verifies the attestations about the model in one batch.
+func (j *judge) openAttestations() {
+	opened, errs := OpenAttestations(j.e.Attestations)
+	newest := map[topic]verdict{}
+	for i, o := range opened {
+		if errs[i] != nil {
+			j.refuse("attestation", errs[i])
+			continue
+		}
+		v := verdict{o.ID, o.Attestation}
+		about, ok := j.about(v)
+		if v.SubjectHash != j.e.Model.ID || !ok {
+			continue
+		}
+		if v.TimeObserved > j.e.Now.Add(MaxSkew) {
+			j.refuse("attestation", fmt.Errorf("%s %s is from the future, %s", ClaimName(v.ClaimType), v.id.Short(), v.TimeObserved))
+			continue
+		}
+		key := topic{v.Signer.Bare(), v.ClaimType, about}
+		if old, ok := newest[key]; !ok || v.later(old) {
+			newest[key] = v
+		}
+	}
+	for _, v := range newest {
+		j.newest = append(j.newest, v)
+	}
+	slices.SortFunc(j.newest, func(a, b verdict) int { return a.id.Compare(b.id) })
+}
+
+// later orders the attestations of one topic: by time; of two at the same time the
+// adverse one is the later, then the one with the larger id.
+func (v verdict) later(o verdict) bool {
+	if v.TimeObserved != o.TimeObserved {
+		return v.TimeObserved > o.TimeObserved
+	}
+	if v.Passes() != o.Passes() {
+		return !v.Passes()
+	}
+	return v.id.Compare(o.id) > 0
+}
+
+// about finds what an attestation is about: the policy of a sign-off, else the
+// suite of the first report or the first suite in its evidence.
+func (j *judge) about(v verdict) (object.Hash, bool) {
+	if v.ClaimType == ClaimQuorumSignoff {
+		return j.e.PolicyID, v.Names(j.e.PolicyID)
+	}
+	for _, h := range v.Evidence {
+		if r, ok := j.reports[h]; ok {
+			return r.SuiteID, r.ModelID == v.SubjectHash
+		}
+	}
+	for _, h := range v.Evidence {
+		if j.policy != nil && slices.Contains(j.policy.Suites, h) {
+			return h, true
+		}
+	}
+	return object.Hash{}, false
+}
+
+// counts says why an attestation that says yes does not count under the policy; ""
+// when it does.
+func (j *judge) counts(v verdict) string {
+	name := fmt.Sprintf("%s %s by %s", ClaimName(v.ClaimType), v.id.Short(), v.Signer)
+	switch {
+	case !v.Passes():
+		return fmt.Sprintf("%s says no (%d)", name, v.Result)
+	case !j.policy.Verifier(v.Signer):
+		return name + ": a stranger, no verifier of policy " + j.e.PolicyID.Short()
+	case j.policy.MaxAgeUs != nil && minus(int64(j.e.Now), int64(v.TimeObserved)) > int64(min(*j.policy.MaxAgeUs, 1<<62)):
+		return fmt.Sprintf("%s is of %s, older than %s", name, v.TimeObserved, micros(*j.policy.MaxAgeUs))
+	}
+	return ""
+}

@@ -1,0 +1,135 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// metrics judges every threshold in every required suite that declares its metric:
+// there must be an EvalMetric that counts, and the worst value that a verified
+// evaluation gave must meet each demand. Regression is against the best value of
+// the model now in the ring in the same suite.
+func (j *judge) metrics() Condition {
+	var evidence []object.Hash
+	var lines, problems, warnings []string
+	for _, t := range j.policy.Thresholds {
+		suites := 0
+		for _, suite := range j.policy.Suites {
+			def, ok := j.suites[suite]
+			if !ok {
+				problems = append(problems, fmt.Sprintf("suite %s is not here", suite.Short()))
+				continue
+			}
+			if !slices.Contains(def.Metrics, t.Metric) {
+				continue
+			}
+			suites++
+			line, used, problem := j.threshold(t, suite)
+			evidence = append(evidence, used...)
+			switch {
+			case problem == "":
+				lines = append(lines, line)
+			case t.Critical:
+				problems = append(problems, problem)
+			default:
+				warnings = append(warnings, problem)
+			}
+		}
+		if suites == 0 && t.Critical {
+			problems = append(problems, fmt.Sprintf("metric %s: no required suite declares it", t.Metric))
+		}
+	}
+	slices.Sort(problems)
+	c := condition("metrics", strings.Join(lines, "; "), evidence, slices.Compact(problems)...)
+	if c.Why == "" {
+		c.Why = "the policy has no threshold"
+	}
+	c.Warnings = warnings
+	return c
+}
+
+// threshold judges one threshold in one suite.
+func (j *judge) threshold(t Threshold, suite object.Hash) (line string, evidence []object.Hash, problem string) {
+	where := fmt.Sprintf("%s in suite %s", t.Metric, suite.Short())
+	attested, problem := j.attested(t.Metric, suite)
+	if problem != "" {
+		return "", nil, where + ": " + problem
+	}
+	value, receipts, _ := j.value(j.e.Model.ID, suite, t, +1)
+	evidence = append(attested, receipts...)
+	if t.Limit != nil && t.worse(value, *t.Limit) > 0 {
+		return "", evidence, fmt.Sprintf("%s is %d, %s %d is required", where, value, t.bound(), *t.Limit)
+	}
+	line = fmt.Sprintf("%s is %d", where, value)
+	if t.Limit != nil {
+		line += fmt.Sprintf(" (%s %d)", t.bound(), *t.Limit)
+	}
+	if j.e.Current == nil || (t.LargestRegression == nil && t.LeastImprovement == nil) {
+		return line, evidence, ""
+	}
+	base, receipts, ok := j.value(j.e.Current.ID, suite, t, -1)
+	if !ok {
+		return "", evidence, fmt.Sprintf("%s: model %s, now in the ring, has no verified evaluation to compare with", where, j.e.Current.ID.Short())
+	}
+	evidence = append(evidence, receipts...)
+	worse := t.worse(value, base)
+	if t.LargestRegression != nil && worse > *t.LargestRegression {
+		return "", evidence, fmt.Sprintf("%s is %d, worse by %d than the %d of the model in the ring; at most %d is allowed", where, value, worse, base, *t.LargestRegression)
+	}
+	if t.LeastImprovement != nil && t.worse(base, value) < *t.LeastImprovement {
+		return "", evidence, fmt.Sprintf("%s is %d, the model in the ring has %d; an improvement of at least %d is required", where, value, base, *t.LeastImprovement)
+	}
+	return line + fmt.Sprintf(", that of the model in the ring %d", base), evidence, ""
+}
+
+func (t Threshold) bound() string {
+	if t.Direction == HigherIsBetter {
+		return "at least"
+	}
+	return "at most"
+}
+
+// attested finds the EvalMetrics that count and whose report has the metric.
+func (j *judge) attested(metric string, suite object.Hash) (evidence []object.Hash, problem string) {
+	var reasons []string
+	for _, v := range j.newest {
+		if about, _ := j.about(v); v.ClaimType != ClaimEvalMetric || about != suite {
+			continue
+		}
+		report, ok := j.reportIn(v, suite)
+		if why := j.counts(v); why != "" {
+			reasons = append(reasons, why)
+		} else if !ok {
+			reasons = append(reasons, fmt.Sprintf("EvalMetric %s names no verified report", v.id.Short()))
+		} else if _, has := j.reports[report].Metrics[metric]; has {
+			evidence = append(evidence, v.id, report)
+		}
+	}
+	if evidence == nil {
+		problem = "no EvalMetric that counts"
+		if reasons != nil {
+			problem += " (" + strings.Join(reasons, "; ") + ")"
+		}
+	}
+	return evidence, problem
+}
+
+// value is the worst (sign +1) or the best (sign -1) value of a metric over the
+// verified evaluations of a model in a suite.
+func (j *judge) value(model, suite object.Hash, t Threshold, sign int) (value int64, receipts []object.Hash, ok bool) {
+	for id, r := range j.results {
+		v, has := r.metrics[t.Metric]
+		if !has || r.job.ModelID != model || r.job.SuiteID != suite {
+			continue
+		}
+		receipts = append(receipts, id)
+		worse := t.worse(v, value)
+		if !ok || (sign > 0 && worse > 0) || (sign < 0 && worse < 0) {
+			value, ok = v, true
+		}
+	}
+	return value, sorted(receipts), ok
+}

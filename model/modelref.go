@@ -1,0 +1,95 @@
+package model
+
+import (
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// Media types of a model's blobs.
+const (
+	ConfigMedia  = "application/mythos.model.config" // a canonical ModelConfig
+	WeightsMedia = "application/octet-stream"        // when the training code names none
+)
+
+// ModelRef is a model: its weights, its configuration, the code that made it and
+// the model that it came from. Its id covers all of these, so that the same
+// training on the same dataset gives the same model.
+type ModelRef struct {
+	ModelID       object.Hash    `can:"1,model_id"`
+	Weights       object.BlobRef `can:"2,weights"`
+	Config        object.BlobRef `can:"3,config"`
+	CodeHash      object.Hash    `can:"4,code_hash"`       // the code that trained it
+	ParentModelID *object.Hash   `can:"5,parent_model_id"` // absent: trained from scratch
+}
+
+// ModelRule leaves a model's own id out of it.
+var ModelRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
+
+// Check refuses a model that is its own parent.
+func (m ModelRef) Check() error {
+	if m.ParentModelID != nil && *m.ParentModelID == m.ModelID {
+		return fmt.Errorf("model %s names itself as its parent", m.ModelID.Short())
+	}
+	return nil
+}
+
+// ModelID computes the id of a new model.
+func ModelID(m ModelRef) (object.Hash, error) { return ModelRule.IDOf(&m) }
+
+// NewModel fills in the id and encodes.
+func NewModel(m ModelRef) (object.Hash, []byte, error) { return seal(ModelRule, &m, &m.ModelID) }
+
+// ModelConfig is what a model's configuration blob holds when we trained it (ours,
+// spec/models.md#config): what must be known to use the weights, and where they
+// came from. It holds no time and no signer, so that a model is reproducible.
+type ModelConfig struct {
+	RecipeID    object.Hash       `can:"1,recipe_id"`
+	DatasetDef  object.Hash       `can:"2,dataset_def_id"`
+	Manifest    object.Hash       `can:"3,manifest"` // cid of the dataset's manifest
+	Format      string            `can:"4,format"`   // of the weights, as the code calls it
+	Hyperparams map[string]string `can:"5,hyperparams"`
+}
+
+// EvalReport is what an evaluation measured (ours, spec/models.md#report). An
+// EvalMetric attestation names it as evidence. Its id is the hash of its bytes.
+type EvalReport struct {
+	ModelID   object.Hash      `can:"1,model_id"`
+	SuiteID   object.Hash      `can:"2,suite_id"`
+	Metrics   map[string]int64 `can:"3,metrics"`    // see the package comment for units
+	ReceiptID object.Hash      `can:"4,receipt_id"` // of the evaluation
+}
+
+// Check checks the names of the metrics.
+func (r EvalReport) Check() error { return checkMetrics(r.Metrics) }
+
+func checkMetrics(metrics map[string]int64) error {
+	if len(metrics) > maxParams {
+		return fmt.Errorf("%d metrics, at most %d", len(metrics), maxParams)
+	}
+	for name := range metrics {
+		if err := checkMetric(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// NewReport encodes a report and computes its id.
+func NewReport(r EvalReport) (object.Hash, []byte, error) {
+	if err := object.CheckAll(&r); err != nil {
+		return object.Hash{}, nil, err
+	}
+	raw, err := can.Marshal(&r)
+	return object.Sum(raw), raw, err
+}
+
+// OpenReport decodes canonical bytes and checks fields.
+func OpenReport(raw []byte) (*EvalReport, object.Hash, error) {
+	r, err := object.Decode[EvalReport](raw)
+	if err != nil {
+		return nil, object.Hash{}, fmt.Errorf("evaluation report: %w", err)
+	}
+	return r, object.Sum(raw), nil
+}

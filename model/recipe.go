@@ -1,0 +1,120 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// FromScratch is the base_model of a recipe that starts from no model: the hash
+// of the empty byte string.
+var FromScratch = object.Sum(nil)
+
+const (
+	maxParams    = 256     // entries of a parameter map
+	maxParamText = 8 << 10 // bytes of one value
+)
+
+// RecipeDef says how a model is trained: from which model, by which code, with
+// which parameters.
+type RecipeDef struct {
+	RecipeID      object.Hash       `can:"1,recipe_id"`
+	BaseModel     object.Hash       `can:"2,base_model"`      // FromScratch: none
+	TrainCodeHash object.Hash       `can:"3,train_code_hash"` // of the module's bytes, or what else names the code
+	Hyperparams   map[string]string `can:"4,hyperparams"`     // "label" is what to predict; the rest goes to the code as it is
+}
+
+// RecipeRule leaves a recipe's own id out of it.
+var RecipeRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
+
+// Check bounds the parameters.
+func (r RecipeDef) Check() error { return checkParams(r.Hyperparams) }
+
+// RecipeID computes the id of a new recipe.
+func RecipeID(r RecipeDef) (object.Hash, error) { return RecipeRule.IDOf(&r) }
+
+// NewRecipe fills in the id and encodes.
+func NewRecipe(r RecipeDef) (object.Hash, []byte, error) {
+	if r.Hyperparams == nil {
+		r.Hyperparams = map[string]string{}
+	}
+	return seal(RecipeRule, &r, &r.RecipeID)
+}
+
+// EvalSuiteDef says how a model is measured: by which code, on which held-out
+// episodes, giving which metrics.
+type EvalSuiteDef struct {
+	SuiteID       object.Hash       `can:"1,suite_id"`
+	SuiteCodeHash object.Hash       `can:"2,suite_code_hash"`
+	TestsManifest object.BlobRef    `can:"3,tests_manifest"`  // a dataset's manifest
+	Metrics       []string          `can:"4,metrics"`         // that every report of the suite must have
+	Params        map[string]string `can:"5,params,optional"` // ours: as a recipe's, so that no model chooses its own test
+}
+
+// SuiteRule leaves a suite's own id out of it.
+var SuiteRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
+
+// Check wants at least one metric and no name twice.
+func (s EvalSuiteDef) Check() error {
+	if len(s.Metrics) == 0 || len(s.Metrics) > maxParams {
+		return fmt.Errorf("a suite has 1 to %d metrics, not %d", maxParams, len(s.Metrics))
+	}
+	seen := map[string]bool{}
+	for _, name := range s.Metrics {
+		if err := checkMetric(name); err != nil {
+			return err
+		}
+		if seen[name] {
+			return fmt.Errorf("metric %q is named twice", name)
+		}
+		seen[name] = true
+	}
+	return checkParams(s.Params)
+}
+
+// EvalSuiteID computes the id of a new suite.
+func EvalSuiteID(s EvalSuiteDef) (object.Hash, error) { return SuiteRule.IDOf(&s) }
+
+// NewSuite fills in the id and encodes.
+func NewSuite(s EvalSuiteDef) (object.Hash, []byte, error) { return seal(SuiteRule, &s, &s.SuiteID) }
+
+// seal computes the id of v, stores it through id, which points into v, checks
+// v's field rules and encodes.
+func seal(rule object.Rule, v any, id *object.Hash) (object.Hash, []byte, error) {
+	h, err := rule.IDOf(v)
+	if err != nil {
+		return object.Hash{}, nil, err
+	}
+	*id = h
+	if err := object.CheckAll(v); err != nil {
+		return object.Hash{}, nil, err
+	}
+	raw, err := can.Marshal(v)
+	return h, raw, err
+}
+
+func checkParams(params map[string]string) error {
+	if len(params) > maxParams {
+		return fmt.Errorf("%d parameters, at most %d", len(params), maxParams)
+	}
+	for name, value := range params {
+		if name == "" || len(name) > 64 || len(value) > maxParamText {
+			return fmt.Errorf("parameter %q: a name has 1 to 64 bytes and a value at most %d", name, maxParamText)
+		}
+	}
+	return nil
+}
+
+func checkMetric(name string) error {
+	if name == "" || len(name) > 64 {
+		return errors.New("a metric's name has 1 to 64 bytes")
+	}
+	for _, c := range []byte(name) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return fmt.Errorf("metric %q: a name is made of a to z, 0 to 9 and _", name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package model
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store"
+)
+
+// Blobs keeps weights and configurations; *store.Store is one.
+type Blobs interface {
+	PutBlob(ctx context.Context, r io.Reader, o store.PutOptions) (object.BlobRef, error)
+	OpenRef(ctx context.Context, ref object.BlobRef, o store.OpenOptions) (*store.Blob, error)
+}
+
+// Objects keeps verified canonical objects; *store.Store is one.
+type Objects interface {
+	PutObjects(ctx context.Context, objs ...store.Object) error
+	Object(ctx context.Context, id object.Hash) (store.Object, error)
+	Objects(ctx context.Context, kind string, fn func(store.Object) error) error
+}
+
+// Store is what training, evaluation and the registry need of a store.
+type Store interface {
+	Blobs
+	Objects
+}
+
+// Env is what training and evaluation need of the house.
+type Env struct {
+	Store Store
+	// Code runs the tool that code names (a recipe's train_code_hash, a suite's
+	// suite_code_hash) and returns its response.
+	Code func(ctx context.Context, code object.Hash, request []byte) ([]byte, error)
+	// Dataset writes the episodes of a manifest as JSON lines.
+	Dataset func(ctx context.Context, manifest object.Hash, w io.Writer) error
+}
+
+// ErrBudget means that a training used more than its job allows.
+var ErrBudget = errors.New("training exceeds its budget")
+
+// Train does a TrainJob: it runs the recipe's code over the dataset, keeps weights,
+// configuration and model, and returns the canonical bytes of the TrainResult, which
+// are the response of the train effect. The same job gives the same model where the
+// code is deterministic. Errors wrap store.ErrNotFound, ErrTool or ErrBudget.
+func Train(ctx context.Context, env Env, job TrainJob) ([]byte, *TrainResult, error) {
+	recipe, err := load(ctx, env.Store, job.RecipeID, "RecipeDef", RecipeRule, object.Open[RecipeDef])
+	if err != nil {
+		return nil, nil, err
+	}
+	base, parent, err := env.base(ctx, recipe)
+	if err != nil {
+		return nil, nil, err
+	}
+	label, params := splitLabel(recipe.Hyperparams)
+	request, err := env.request(ctx, TrainRequest{OpTrain, label, params, int64(len(base)), job.RecipeID, job.Manifest}, base, job.Manifest)
+	if err != nil {
+		return nil, nil, err
+	}
+	body, err := env.Code(ctx, recipe.TrainCodeHash, request)
+	if err != nil {
+		return nil, nil, fmt.Errorf("train: %w", err)
+	}
+	answer, weights, err := ParseTrainResponse(body)
+	if err != nil {
+		return nil, nil, fmt.Errorf("train: %w", err)
+	}
+	if answer.Tokens > job.MaxTokens || answer.GPUms > job.MaxGPUms {
+		return nil, nil, fmt.Errorf("%w: %d of %d tokens, %d of %d ms of GPU time", ErrBudget, answer.Tokens, job.MaxTokens, answer.GPUms, job.MaxGPUms)
+	}
+	r := &TrainResult{Job: job, Metrics: answer.Metrics, Examples: answer.Examples, Tokens: answer.Tokens, GPUms: answer.GPUms,
+		ToolRequest: object.Sum(request), ToolResponse: object.Sum(body)}
+	config := ModelConfig{job.RecipeID, job.DatasetDef, job.Manifest, answer.Format, recipe.Hyperparams}
+	r.Model = ModelRef{CodeHash: recipe.TrainCodeHash, ParentModelID: parent}
+	if err := env.keep(ctx, &r.Model, answer.Media, weights, &config); err != nil {
+		return nil, nil, err
+	}
+	raw, err := can.Marshal(r)
+	return raw, r, err
+}
+
+// base loads the weights of the model that a recipe starts from.
+func (env Env) base(ctx context.Context, recipe *RecipeDef) ([]byte, *object.Hash, error) {
+	if recipe.BaseModel == FromScratch {
+		return nil, nil, nil
+	}
+	m, err := load(ctx, env.Store, recipe.BaseModel, "ModelRef", ModelRule, object.Open[ModelRef])
+	if err != nil {
+		return nil, nil, fmt.Errorf("base model: %w", err)
+	}
+	weights, err := readBlob(ctx, env.Store, m.Weights)
+	if err != nil {
+		return nil, nil, fmt.Errorf("base model: weights: %w", err)
+	}
+	return weights, &recipe.BaseModel, nil
+}
+
+// request makes a tool's request of a header, weights and the dataset.
+func (env Env) request(ctx context.Context, header any, weights []byte, manifest object.Hash) ([]byte, error) {
+	r, w := io.Pipe()
+	go func() { w.CloseWithError(env.Dataset(ctx, manifest, w)) }()
+	defer r.Close()
+	return toolRequest(header, weights, r)
+}
+
+// keep stores weights, configuration and, under its id, the model.
+func (env Env) keep(ctx context.Context, m *ModelRef, media string, weights []byte, config *ModelConfig) error {
+	raw, err := can.Marshal(config)
+	if err != nil {
+		return err
+	}
+	if m.Weights, err = env.Store.PutBlob(ctx, bytes.NewReader(weights), store.PutOptions{Media: media}); err != nil {
+		return fmt.Errorf("keep the weights: %w", err)
+	}
+	if m.Config, err = env.Store.PutBlob(ctx, bytes.NewReader(raw), store.PutOptions{Media: ConfigMedia}); err != nil {
+		return fmt.Errorf("keep the configuration: %w", err)
+	}
+	id, modelRaw, err := NewModel(*m)
+	if err != nil {
+		return err
+	}
+	m.ModelID = id
+	return env.Store.PutObjects(ctx, store.Object{ID: id, Kind: "ModelRef", Raw: modelRaw})
+}
+
+// load finds an object and opens it; it must be of the kind.
+func load[T any](ctx context.Context, s Objects, id object.Hash, kind string, rule object.Rule,
+	open func([]byte, object.Rule) (*T, object.Hash, error)) (*T, error) {
+	o, err := s.Object(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", kind, err)
+	}
+	v, got, err := open(o.Raw, rule)
+	if err == nil && (got != id || o.Kind != kind) {
+		err = fmt.Errorf("%w: it is a %s with id %s", object.ErrID, o.Kind, got)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", kind, id.Short(), err)
+	}
+	return v, nil
+}
+
+// readBlob reads a whole blob of at most maxWeights bytes; every byte is verified.
+func readBlob(ctx context.Context, s Blobs, ref object.BlobRef) ([]byte, error) {
+	if ref.Size > maxWeights {
+		return nil, fmt.Errorf("blob %s has %d bytes, at most %d are read", ref.CID.Short(), ref.Size, maxWeights)
+	}
+	b, err := s.OpenRef(ctx, ref, store.OpenOptions{})
+	if err != nil {
+		return nil, err
+	}
+	buf := &limitedBuffer{limit: maxWeights}
+	if err := b.Copy(ctx, buf); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+// limitedBuffer refuses to grow beyond its limit: a compressed blob may be far
+// larger than its reference says.
+type limitedBuffer struct {
+	bytes.Buffer
+	limit int
+}
+
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > b.limit {
+		return 0, fmt.Errorf("content exceeds %d bytes", b.limit)
+	}
+	return b.Buffer.Write(p)
+}

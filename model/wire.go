@@ -1,0 +1,180 @@
+package model
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// The tool protocol (spec/models.md#tools). A training or evaluating tool reads
+// one request from standard input and writes one response to standard output.
+//
+//	request   a JSON object on one line: TrainRequest or EvalRequest
+//	          weights_bytes bytes of weights, raw
+//	          the dataset, as "dataset export" writes it: one JSON object a line
+//	response  a JSON object on one line: TrainResponse or EvalResponse
+//	          of train: weights_bytes bytes of weights, raw
+//
+// A tool ignores members that it does not know, gives the same response to the
+// same request, and fails with an exit code other than 0 and a line on standard
+// error.
+
+// Operations of the protocol.
+const (
+	OpTrain = "train"
+	OpEval  = "eval"
+)
+
+// TrainRequest is the first line of a request to train.
+type TrainRequest struct {
+	Op           string            `json:"op"`    // OpTrain
+	Label        string            `json:"label"` // what to predict; each tool documents its form
+	Params       map[string]string `json:"params"`
+	WeightsBytes int64             `json:"weights_bytes"` // of the model to start from; 0: none
+	Recipe       object.Hash       `json:"recipe"`        // for the record: what the request was made of
+	Dataset      object.Hash       `json:"dataset"`       // cid of the manifest
+}
+
+// TrainResponse is the first line of the response.
+type TrainResponse struct {
+	Op            string           `json:"op"`
+	Format        string           `json:"format"` // name of the weights' format
+	Media         string           `json:"media"`  // media type of the weights
+	WeightsBytes  int64            `json:"weights_bytes"`
+	WeightsSHA256 string           `json:"weights_sha256"` // hex
+	Examples      uint64           `json:"examples"`       // that were learned from
+	Skipped       uint64           `json:"skipped"`        // lines without the label
+	Tokens        uint64           `json:"tokens"`         // charged against the budget
+	GPUms         uint64           `json:"gpu_ms"`         // charged against the budget
+	Metrics       map[string]int64 `json:"metrics"`
+}
+
+// EvalRequest is the first line of a request to evaluate.
+type EvalRequest struct {
+	Op           string            `json:"op"` // OpEval
+	Label        string            `json:"label"`
+	Params       map[string]string `json:"params"`
+	WeightsBytes int64             `json:"weights_bytes"`
+	Model        object.Hash       `json:"model"`
+	Suite        object.Hash       `json:"suite"`
+}
+
+// EvalResponse is the response to it.
+type EvalResponse struct {
+	Op       string           `json:"op"`
+	Examples uint64           `json:"examples"`
+	Skipped  uint64           `json:"skipped"`
+	Tokens   uint64           `json:"tokens"`
+	GPUms    uint64           `json:"gpu_ms"`
+	Metrics  map[string]int64 `json:"metrics"`
+}
+
+// ErrTool means that a tool's response breaks the protocol.
+var ErrTool = errors.New("the tool does not speak the protocol")
+
+const (
+	maxResponseLine = 1 << 20   // bytes
+	maxWeights      = 256 << 20 // bytes
+)
+
+// MaxToolRequest is the largest request that is made for a tool, in bytes. How
+// much a tool takes is up to its registration, too.
+const MaxToolRequest = 256 << 20
+
+// splitLabel takes the label out of a recipe's or a suite's parameters.
+func splitLabel(params map[string]string) (label string, rest map[string]string) {
+	rest = make(map[string]string, len(params))
+	for name, value := range params {
+		if name == "label" {
+			label = value
+		} else {
+			rest[name] = value
+		}
+	}
+	return label, rest
+}
+
+// toolRequest puts a request together; header is a TrainRequest or an EvalRequest
+// whose WeightsBytes is len(weights).
+func toolRequest(header any, weights []byte, dataset io.Reader) ([]byte, error) {
+	line, err := json.Marshal(header)
+	if err != nil {
+		return nil, err
+	}
+	b := bytes.NewBuffer(append(line, '\n'))
+	b.Write(weights)
+	room := int64(MaxToolRequest - b.Len())
+	if n, err := b.ReadFrom(io.LimitReader(dataset, room+1)); err != nil {
+		return nil, fmt.Errorf("dataset: %w", err)
+	} else if n > room {
+		return nil, fmt.Errorf("the request exceeds %d bytes: take fewer examples", MaxToolRequest)
+	}
+	return b.Bytes(), nil
+}
+
+// ParseTrainResponse checks a response to train and returns the weights, a part of
+// body. Errors wrap ErrTool.
+func ParseTrainResponse(body []byte) (TrainResponse, []byte, error) {
+	var r TrainResponse
+	rest, err := parseLine(body, &r)
+	if err != nil {
+		return r, nil, err
+	}
+	sum := sha256.Sum256(rest)
+	switch {
+	case r.Op != OpTrain:
+		return r, nil, fmt.Errorf("%w: op is %q", ErrTool, r.Op)
+	case r.WeightsBytes != int64(len(rest)) || len(rest) == 0 || len(rest) > maxWeights:
+		return r, nil, fmt.Errorf("%w: it announces %d bytes of weights and gives %d", ErrTool, r.WeightsBytes, len(rest))
+	case r.WeightsSHA256 != hex.EncodeToString(sum[:]):
+		return r, nil, fmt.Errorf("%w: weights_sha256 is not the hash of the weights", ErrTool)
+	case r.Format == "":
+		return r, nil, fmt.Errorf("%w: no format", ErrTool)
+	}
+	if r.Media == "" {
+		r.Media = WeightsMedia
+	}
+	return r, rest, metricsOf(&r.Metrics)
+}
+
+// ParseEvalResponse checks a response to eval. Errors wrap ErrTool.
+func ParseEvalResponse(body []byte) (EvalResponse, error) {
+	var r EvalResponse
+	rest, err := parseLine(body, &r)
+	switch {
+	case err != nil:
+		return r, err
+	case r.Op != OpEval:
+		return r, fmt.Errorf("%w: op is %q", ErrTool, r.Op)
+	case len(rest) > 0:
+		return r, fmt.Errorf("%w: %d bytes follow the response", ErrTool, len(rest))
+	}
+	return r, metricsOf(&r.Metrics)
+}
+
+func parseLine(body []byte, v any) (rest []byte, err error) {
+	line, rest, _ := bytes.Cut(body, []byte("\n"))
+	if len(line) > maxResponseLine {
+		return nil, fmt.Errorf("%w: the first line exceeds %d bytes", ErrTool, maxResponseLine)
+	}
+	if err := json.Unmarshal(line, v); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrTool, err)
+	}
+	return rest, nil
+}
+
+func metricsOf(metrics *map[string]int64) error {
+	if *metrics == nil {
+		*metrics = map[string]int64{}
+	}
+	if err := checkMetrics(*metrics); err != nil {
+		return fmt.Errorf("%w: %w", ErrTool, err)
+	}
+	return nil
+}
