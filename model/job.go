@@ -66,16 +66,17 @@ func (r EvalResult) Check() error { return checkMetrics(r.Metrics) }
 // PromoteRequest asks for a promotion (ours): the request of the promote effect,
 // whose answer is the PromotionRecord.
 type PromoteRequest struct {
-	ModelID  object.Hash `can:"1,model_id"`
-	RingID   uint8       `can:"2,ring_id"`
-	PolicyID object.Hash `can:"3,policy_id"`
+	ModelID  object.Hash  `can:"1,model_id"`
+	RingID   uint8        `can:"2,ring_id"`
+	PolicyID object.Hash  `can:"3,policy_id"`
+	After    *object.Hash `can:"4,after"` // the ring's newest record when this was asked; absent: the ring was empty
 }
 
 // RollbackRequest asks for a rollback (ours): the request of the rollback effect.
 type RollbackRequest struct {
 	RingID   uint8       `can:"1,ring_id"`
 	PolicyID object.Hash `can:"2,policy_id"` // the ring's, which the capability names
-	Record   object.Hash `can:"3,record"`    // the record that is undone: the newest
+	Record   object.Hash `can:"3,record"`    // the record that is undone: the ring's newest when this was asked
 	Reason   string      `can:"4,reason"`
 }
 

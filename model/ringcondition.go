@@ -33,7 +33,7 @@ func (j *judge) ring() Condition {
 		evidence = append(evidence, *restore)
 		why += "; a rollback would restore " + restore.Short()
 	} else {
-		why += "; a rollback would empty nothing, the ring has no model"
+		why += "; the ring is empty, there is nothing to go back to"
 	}
 	if j.e.Current != nil && j.e.Current.ID == j.e.Model.ID {
 		note(fmt.Sprintf("model %s is in ring %d already", j.e.Model.ID.Short(), j.e.Ring))

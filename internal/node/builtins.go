@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/merkle"
 )
 
 // Names of the built-in effects that the node adds; their ids are
@@ -122,3 +123,38 @@ func (n *Node) BuildDataset(ctx context.Context, data []byte) (*BuiltDataset, er
 // DatasetRefName is the ref that leads from a manifest to the DatasetRef that says
 // how it came about.
 func DatasetRefName(manifest object.Hash) string { return "dataset/" + manifest.String() }
+
+// DatasetRef returns how the dataset with this manifest came about here.
+func (n *Node) DatasetRef(ctx context.Context, manifest object.Hash) (*dataset.DatasetRef, []byte, error) {
+	id, err := n.Store.Ref(ctx, DatasetRefName(manifest))
+	if err != nil {
+		return nil, nil, fmt.Errorf("no dataset with manifest %s was built here: %w", manifest.Short(), err)
+	}
+	raw, err := n.load(ctx, "DatasetRef", id)
+	if err != nil {
+		return nil, nil, err
+	}
+	ref, err := object.Decode[dataset.DatasetRef](raw)
+	return ref, raw, err
+}
+
+// DatasetDef returns a definition that is here.
+func (n *Node) DatasetDef(ctx context.Context, id object.Hash) (*dataset.DatasetDef, error) {
+	raw, err := n.load(ctx, "DatasetDef", id)
+	if err != nil {
+		return nil, err
+	}
+	return dataset.OpenDef(raw)
+}
+
+// SameManifest compares selected ids, ascending, with a built dataset.
+func (n *Node) SameManifest(ids []object.Hash, ref *dataset.DatasetRef) error {
+	root, err := merkle.ListRoot(ids)
+	if err != nil {
+		return err
+	}
+	if root.CID != ref.Manifest.CID || root.Count != ref.Count {
+		return fmt.Errorf("rebuilding gives manifest %s with %d episodes, not %s with %d", root.CID, root.Count, ref.Manifest.CID, ref.Count)
+	}
+	return nil
+}

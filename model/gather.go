@@ -1,0 +1,266 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// gathered is an Evidence and the values of the keys that it was taken from.
+type gathered struct {
+	Evidence
+	check map[string][]byte // nil values: absent
+	hold  *RingHold
+	state *RingState // of the ring; nil: empty
+}
+
+// Gather collects the evidence for a promotion. What is missing is missing in the
+// evidence and is no error. Every byte of the blobs of the model, and of what a
+// rollback would restore, is read.
+func (r *Registry) Gather(ctx context.Context, model object.Hash, ring uint8, policy object.Hash) (*Evidence, error) {
+	g, err := r.gather(ctx, model, ring, policy)
+	if err != nil {
+		return nil, err
+	}
+	return &g.Evidence, nil
+}
+
+func (r *Registry) gather(ctx context.Context, model object.Hash, ring uint8, policy object.Hash) (*gathered, error) {
+	g := &gathered{check: map[string][]byte{}}
+	g.Now, g.Ring, g.PolicyID, g.Trust = r.Now(), ring, policy, r.Trust
+	steps := []func(context.Context, *gathered) error{r.gatherRing, r.gatherBelow, r.gatherPolicy}
+	for _, step := range steps {
+		if err := step(ctx, g); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.gatherModel(ctx, g, model); err != nil {
+		return nil, err
+	}
+	models := []object.Hash{model}
+	if g.Current != nil && g.Current.ID != model {
+		models = append(models, g.Current.ID)
+	}
+	return g, r.gatherAbout(ctx, g, models)
+}
+
+// gatherRing reads the ring itself, its hold and its policy in force.
+func (r *Registry) gatherRing(ctx context.Context, g *gathered) error {
+	if err := r.look(ctx, g, ringKey(g.Ring), holdKey(g.Ring), policyKey(g.Ring)); err != nil {
+		return err
+	}
+	if raw := g.check[ringKey(g.Ring)]; raw != nil {
+		state, err := object.Decode[RingState](raw)
+		if err != nil {
+			return fmt.Errorf("state of ring %d: %w", g.Ring, err)
+		}
+		g.state = state
+		if g.Current, err = r.modelState(ctx, state.ModelID); err != nil {
+			return err
+		}
+	}
+	if raw := g.check[holdKey(g.Ring)]; raw != nil {
+		hold, _, err := OpenHold(raw)
+		if err != nil {
+			return err
+		}
+		g.hold = hold
+	}
+	if raw := g.check[policyKey(g.Ring)]; len(raw) == 32 {
+		id := object.HashOf([32]byte(raw))
+		g.RingPolicy = &id
+	}
+	return nil
+}
+
+// gatherBelow reads the ring below.
+func (r *Registry) gatherBelow(ctx context.Context, g *gathered) error {
+	if g.Ring == 0 {
+		return nil
+	}
+	ring, policy := ringKey(g.Ring-1), policyKey(g.Ring-1)
+	if err := r.look(ctx, g, ring, policy); err != nil {
+		return err
+	}
+	if raw := g.check[ring]; raw != nil {
+		state, err := object.Decode[RingState](raw)
+		if err != nil {
+			return fmt.Errorf("state of ring %d: %w", g.Ring-1, err)
+		}
+		g.Below = &state.ModelID
+	}
+	if raw := g.check[policy]; len(raw) == 32 {
+		_, below, err := r.loadPolicy(ctx, object.HashOf([32]byte(raw)))
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		g.BelowPolicy = below
+	}
+	return nil
+}
+
+// look notes what keys have.
+func (r *Registry) look(ctx context.Context, g *gathered, keys ...string) error {
+	for _, key := range keys {
+		value, found, err := r.KV.Get(ctx, key)
+		if err != nil {
+			return err
+		}
+		if found {
+			g.check[key] = append([]byte{}, value...)
+		} else {
+			g.check[key] = nil
+		}
+	}
+	return nil
+}
+
+// gatherPolicy reads the policy and the suites that it requires.
+func (r *Registry) gatherPolicy(ctx context.Context, g *gathered) error {
+	o, found, err := r.object(ctx, g.PolicyID)
+	if err != nil || !found {
+		return err
+	}
+	g.Policy = o.Raw
+	p, _, err := OpenPolicy(o.Raw)
+	if err != nil {
+		return nil //nolint:nilerr // Evaluate says what is wrong with it
+	}
+	for _, suite := range p.Suites {
+		o, found, err := r.object(ctx, suite)
+		if err != nil {
+			return err
+		}
+		if found {
+			g.Suites = append(g.Suites, o.Raw)
+		}
+	}
+	return nil
+}
+
+// object is Store.Object, with a missing one being no error.
+func (r *Registry) object(ctx context.Context, id object.Hash) (store.Object, bool, error) {
+	o, err := r.Store.Object(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return o, false, nil
+	}
+	return o, err == nil, err
+}
+
+// gatherModel reads the model and, where the policy could want it, its parent.
+func (r *Registry) gatherModel(ctx context.Context, g *gathered, model object.Hash) error {
+	m, err := r.modelState(ctx, model)
+	if err != nil {
+		return err
+	}
+	g.Model = *m
+	ref, err := object.Decode[ModelRef](m.Raw)
+	if err != nil || ref.ParentModelID == nil || g.Current != nil {
+		return nil //nolint:nilerr // Evaluate says what is wrong with it
+	}
+	g.Parent, err = r.modelState(ctx, *ref.ParentModelID)
+	return err
+}
+
+// modelState looks for a model and reads its blobs to their last byte.
+func (r *Registry) modelState(ctx context.Context, id object.Hash) (*ModelState, error) {
+	m := &ModelState{ID: id}
+	o, found, err := r.object(ctx, id)
+	if err != nil || !found {
+		return m, err
+	}
+	m.Raw = o.Raw
+	ref, err := object.Decode[ModelRef](o.Raw)
+	if err != nil {
+		return m, nil //nolint:nilerr // Evaluate says what is wrong with it
+	}
+	for _, b := range []struct {
+		role string
+		ref  object.BlobRef
+	}{{"weights", ref.Weights}, {"config", ref.Config}} {
+		state := BlobState{Role: b.role, CID: b.ref.CID}
+		if err := verifyBlob(ctx, r.Store, b.ref); err != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			state.Problem = err.Error()
+		}
+		m.Blobs = append(m.Blobs, state)
+	}
+	return m, nil
+}
+
+// verifyBlob reads every stored chunk of a blob; the store checks their hashes.
+func verifyBlob(ctx context.Context, s Blobs, ref object.BlobRef) error {
+	b, err := s.OpenRef(ctx, ref, store.OpenOptions{})
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	size := uint64(0)
+	for i := range max(1, uint64(ref.Chunks)) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		chunk, err := b.Chunk(ctx, i)
+		if err != nil {
+			return err
+		}
+		size += uint64(len(chunk))
+	}
+	if size != ref.Size {
+		return fmt.Errorf("blob %s has %d bytes, its reference says %d", ref.CID.Short(), size, ref.Size)
+	}
+	return nil
+}
+
+// gatherAbout reads what the index has about the models.
+func (r *Registry) gatherAbout(ctx context.Context, g *gathered, models []object.Hash) error {
+	for i, model := range models {
+		kinds := map[string]func(object.Hash) error{
+			aboutEvaluation: func(id object.Hash) error { return r.addEffect(ctx, &g.Evaluations, id) },
+		}
+		if i == 0 {
+			kinds[aboutTraining] = func(id object.Hash) error { return r.addEffect(ctx, &g.Trainings, id) }
+			kinds[aboutReport] = func(id object.Hash) error { return r.addRaw(ctx, &g.Reports, id) }
+			kinds[aboutAttestation] = func(id object.Hash) error { return r.addRaw(ctx, &g.Attestations, id) }
+		}
+		for _, kind := range []string{aboutTraining, aboutEvaluation, aboutReport, aboutAttestation} {
+			add := kinds[kind]
+			if add == nil {
+				continue
+			}
+			ids, err := r.About(ctx, model, kind)
+			if err != nil {
+				return err
+			}
+			for _, id := range ids {
+				if err := add(id); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// addEffect leaves out an effect that is not here whole: it proves nothing.
+func (r *Registry) addEffect(ctx context.Context, to *[]Effect, id object.Hash) error {
+	effect, err := r.effect(ctx, id)
+	if err != nil {
+		return ctx.Err()
+	}
+	*to = append(*to, effect)
+	return nil
+}
+
+func (r *Registry) addRaw(ctx context.Context, to *[][]byte, id object.Hash) error {
+	o, found, err := r.object(ctx, id)
+	if found {
+		*to = append(*to, o.Raw)
+	}
+	return err
+}

@@ -1,0 +1,241 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store"
+)
+
+// Check is the dry run of Promote: the six conditions as they are now, and the hold
+// that would stop it, if the ring is frozen.
+func (r *Registry) Check(ctx context.Context, q PromoteRequest) ([]Condition, *RingHold, error) {
+	g, err := r.gather(ctx, q.ModelID, q.RingID, q.PolicyID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if g.hold != nil && !g.hold.Frozen {
+		g.hold = nil
+	}
+	return Evaluate(&g.Evidence), g.hold, nil
+}
+
+// Promote puts a model into a ring when all six conditions hold. The record is
+// signed by s. Record and pointer are durable when it returns; at a crash the ring
+// has the old model or the new one. A request that was carried out before by the
+// same signer is answered with its record. Errors: *RefusedError, *FrozenError (both
+// wrap ErrRefused), *ConflictError (wraps ErrConflict). The conditions are returned
+// with the record and with a *RefusedError.
+func (r *Registry) Promote(ctx context.Context, s sign.Signer, q PromoteRequest) (*PromotionRecord, []Condition, error) {
+	g, err := r.gather(ctx, q.ModelID, q.RingID, q.PolicyID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if done, err := r.done(ctx, s, g, q); done != nil || err != nil {
+		return done, nil, err
+	}
+	if g.hold != nil && g.hold.Frozen {
+		return nil, nil, &FrozenError{*g.hold}
+	}
+	conditions := Evaluate(&g.Evidence)
+	if _, failed := Failed(conditions); failed {
+		return nil, conditions, &RefusedError{q.ModelID, q.RingID, conditions}
+	}
+	p := g.record(q, conditions)
+	if err := r.pin(ctx, g); err != nil {
+		return nil, conditions, err
+	}
+	id, raw, err := NewPromotion(s, *p)
+	if err != nil {
+		return nil, conditions, err
+	}
+	if err := r.move(ctx, g.check, id, raw, p); err != nil {
+		return nil, conditions, err
+	}
+	p, _, err = OpenPromotion(raw)
+	return p, conditions, err
+}
+
+// done looks whether the ring stands where the request expects it; if it does not,
+// whether that is because the request was carried out.
+func (r *Registry) done(ctx context.Context, s sign.Signer, g *gathered, q PromoteRequest) (*PromotionRecord, error) {
+	var have *object.Hash
+	if g.state != nil {
+		have = &g.state.PromotionID
+		if err := r.publish(ctx, *have); err != nil {
+			return nil, err
+		}
+	}
+	if sameHash(have, q.After) {
+		return nil, nil
+	}
+	if have != nil {
+		p, _, err := r.Record(ctx, *have)
+		if err != nil {
+			return nil, err
+		}
+		if p.Action != ActionRollback && sameHash(p.Previous, q.After) && p.ModelID == q.ModelID && p.PolicyID == q.PolicyID && p.Signer.Same(s.Agent()) {
+			return p, nil
+		}
+	}
+	return nil, &ConflictError{Ring: q.RingID, Want: q.After, Have: have}
+}
+
+// publish puts a record among the objects, where a crash may have kept it from.
+func (r *Registry) publish(ctx context.Context, id object.Hash) error {
+	_, raw, err := r.Record(ctx, id)
+	if err != nil {
+		return err
+	}
+	return r.Store.PutObjects(ctx, store.Object{ID: id, Kind: "PromotionRecord", Raw: raw})
+}
+
+// record is the unsigned record of a promotion whose conditions hold.
+func (g *gathered) record(q PromoteRequest, conditions []Condition) *PromotionRecord {
+	p := &PromotionRecord{ModelID: q.ModelID, RingID: q.RingID, PolicyID: q.PolicyID, TimeObserved: g.Now, Action: ActionPromote, Sequence: 1}
+	attestations := map[object.Hash]bool{}
+	for _, raw := range g.Attestations {
+		if id, err := AttestationRule.ID(raw); err == nil {
+			attestations[id] = true
+		}
+	}
+	for _, c := range conditions[1:5] {
+		for _, h := range c.Evidence {
+			if attestations[h] {
+				p.EvalAttestations = append(p.EvalAttestations, h)
+			} else {
+				p.Evidence = append(p.Evidence, h)
+			}
+		}
+	}
+	p.EvalAttestations, p.Evidence = sorted(p.EvalAttestations), sorted(p.Evidence)
+	switch {
+	case g.state != nil:
+		p.Sequence = g.state.Sequence + 1
+		p.Previous, p.Restore, p.Replaces = &g.state.PromotionID, &g.state.PromotionID, &g.state.ModelID
+	case g.Parent != nil && g.Parent.problem() == "":
+		p.Fallback = &g.Parent.ID
+	}
+	return p
+}
+
+// pin keeps the blobs of the model, and of what a rollback would restore, before the
+// switch.
+func (r *Registry) pin(ctx context.Context, g *gathered) error {
+	models := []*ModelState{&g.Model}
+	if g.Current != nil {
+		models = append(models, g.Current)
+	} else if g.Parent != nil && g.Parent.problem() == "" {
+		models = append(models, g.Parent)
+	}
+	for _, m := range models {
+		for _, b := range m.Blobs {
+			if err := r.Pins.Pin(ctx, b.CID, 0, fmt.Sprintf("%s of model %s, ring %d", b.Role, m.ID.Short(), g.Ring)); err != nil {
+				return fmt.Errorf("pin %s of model %s: %w", b.Role, m.ID.Short(), err)
+			}
+		}
+	}
+	return nil
+}
+
+// Rollback puts back what the ring had before its newest promotion. The model must
+// be complete; no other condition is asked again, and a frozen ring rolls back, too.
+// Errors wrap ErrRefused (ErrNoRollback, or the model is not complete), ErrConflict
+// or ErrNotFound (the ring is empty).
+func (r *Registry) Rollback(ctx context.Context, s sign.Signer, q RollbackRequest) (*PromotionRecord, error) {
+	g := &gathered{check: map[string][]byte{}}
+	g.Ring = q.RingID
+	if err := r.look(ctx, g, ringKey(q.RingID)); err != nil {
+		return nil, err
+	}
+	state, err := r.State(ctx, q.RingID)
+	if err != nil {
+		return nil, err
+	}
+	newest, _, err := r.Record(ctx, state.PromotionID)
+	if err != nil {
+		return nil, err
+	}
+	if state.PromotionID != q.Record {
+		if newest.Action == ActionRollback && newest.Previous != nil && *newest.Previous == q.Record && newest.Signer.Same(s.Agent()) {
+			return newest, r.publish(ctx, state.PromotionID)
+		}
+		return nil, &ConflictError{Ring: q.RingID, Want: &q.Record, Have: &state.PromotionID}
+	}
+	if err := r.allowed(ctx, newest, q.PolicyID); err != nil {
+		return nil, err
+	}
+	p, err := r.rollback(ctx, newest, state)
+	if err != nil {
+		return nil, err
+	}
+	if q.Reason != "" {
+		p.Reason = &q.Reason
+	}
+	p.TimeObserved = r.Now()
+	id, raw, err := NewPromotion(s, *p)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.move(ctx, g.check, id, raw, p); err != nil {
+		return nil, err
+	}
+	p, _, err = OpenPromotion(raw)
+	return p, err
+}
+
+// allowed checks the policy that the request, and so the capability, names: that of
+// the record that is undone, or the one in force now.
+func (r *Registry) allowed(ctx context.Context, newest *PromotionRecord, policy object.Hash) error {
+	if policy == newest.PolicyID {
+		return nil
+	}
+	id, err := r.Policy(ctx, newest.RingID)
+	if err == nil && id != policy {
+		err = fmt.Errorf("%w: policy %s is not in force in ring %d", ErrRefused, policy.Short(), newest.RingID)
+	}
+	return err
+}
+
+// rollback is the unsigned record that undoes the newest one.
+func (r *Registry) rollback(ctx context.Context, newest *PromotionRecord, state *RingState) (*PromotionRecord, error) {
+	p := &PromotionRecord{RingID: newest.RingID, PolicyID: newest.PolicyID, Action: ActionRollback, EvalAttestations: []object.Hash{},
+		Sequence: state.Sequence + 1, Previous: &state.PromotionID, Replaces: &state.ModelID}
+	switch {
+	case newest.Restore != nil:
+		old, _, err := r.Record(ctx, *newest.Restore)
+		if err != nil {
+			return nil, err
+		}
+		p.ModelID, p.PolicyID, p.Restore, p.Fallback = old.ModelID, old.PolicyID, old.Restore, old.Fallback
+		p.EvalAttestations, p.Evidence = old.EvalAttestations, old.Evidence
+	case newest.Fallback != nil:
+		p.ModelID = *newest.Fallback
+	default:
+		return nil, fmt.Errorf("ring %d: %w: model %s was its first", newest.RingID, ErrNoRollback, newest.ModelID.Short())
+	}
+	m, err := r.modelState(ctx, p.ModelID)
+	if err != nil {
+		return nil, err
+	}
+	if problem := m.problem(); problem != "" {
+		return nil, fmt.Errorf("%w: rollback model %s: %s", ErrRefused, p.ModelID.Short(), problem)
+	}
+	return p, nil
+}
+
+// Newest returns the id of a ring's newest record; nil when the ring is empty. It is
+// what a PromoteRequest names as After.
+func (r *Registry) Newest(ctx context.Context, ring uint8) (*object.Hash, error) {
+	state, err := r.State(ctx, ring)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &state.PromotionID, nil
+}

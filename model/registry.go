@@ -1,0 +1,198 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// KV is what the registry needs of a key-value store. Update applies put, durably,
+// if every key in check has exactly that value (nil: is absent), and reports
+// whether it did.
+type KV interface {
+	Get(ctx context.Context, key string) (value []byte, found bool, err error)
+	Scan(ctx context.Context, from, to string, fn func(key string, value []byte) error) error
+	Update(ctx context.Context, check, put map[string][]byte) (ok bool, err error)
+}
+
+// Receipts finds receipts; *ledger.Ledger is one.
+type Receipts interface {
+	Receipt(ctx context.Context, id object.Hash) ([]byte, error)
+}
+
+// Responses finds byte strings by their hash; *store.Store is one.
+type Responses interface {
+	Bytes(ctx context.Context, h object.Hash) ([]byte, error)
+}
+
+// Pinner keeps things from garbage collection; *store.Store is one.
+type Pinner interface {
+	Pin(ctx context.Context, cid object.Hash, until object.Time, reason string) error
+}
+
+// Registry keeps models and what is known of them, policies and rings. Set all
+// fields before its first use; it is safe for concurrent use, and several processes
+// may have one over the same store.
+type Registry struct {
+	KV        KV
+	Store     Store
+	Receipts  Receipts
+	Responses Responses
+	Pins      Pinner
+	Trust     Trust
+	Now       func() object.Time
+}
+
+const maxIndexed = 4096 // objects of one kind about one model that are looked at
+
+// Kinds of the index of what is known of a model, beside those of objects.
+const (
+	aboutTraining    = "train"
+	aboutEvaluation  = "eval"
+	aboutReport      = "EvalReport"
+	aboutAttestation = "Attestation"
+)
+
+func aboutKey(model object.Hash, kind string) string {
+	return "m/of/" + model.String() + "/" + kind + "/"
+}
+
+// Add verifies an object and keeps it under its id. Kinds are the names of the
+// protocol: RecipeDef, ModelRef, EvalSuiteDef, EvalReport, Attestation, PolicyDef.
+// Whether a signer is trusted is asked when the object is used, not here.
+func (r *Registry) Add(ctx context.Context, kind string, raw []byte) (object.Hash, error) {
+	id, about, err := open(kind, raw)
+	if err != nil {
+		return object.Hash{}, err
+	}
+	if err := r.Store.PutObjects(ctx, store.Object{ID: id, Kind: kind, Raw: raw}); err != nil {
+		return id, err
+	}
+	if about == nil {
+		return id, nil
+	}
+	return id, r.index(ctx, *about, kind, id)
+}
+
+// open verifies an object of one of the kinds of this package, and says which model
+// it is about, if any.
+func open(kind string, raw []byte) (id object.Hash, about *object.Hash, err error) {
+	switch kind {
+	case "RecipeDef":
+		_, id, err = object.Open[RecipeDef](raw, RecipeRule)
+	case "ModelRef":
+		_, id, err = object.Open[ModelRef](raw, ModelRule)
+	case "EvalSuiteDef":
+		_, id, err = object.Open[EvalSuiteDef](raw, SuiteRule)
+	case "PolicyDef":
+		_, id, err = OpenPolicy(raw)
+	case aboutReport:
+		var r *EvalReport
+		if r, id, err = OpenReport(raw); err == nil {
+			about = &r.ModelID
+		}
+	case aboutAttestation:
+		var a *Attestation
+		if a, id, err = OpenAttestation(raw); err == nil {
+			about = &a.SubjectHash
+		}
+	default:
+		err = fmt.Errorf("%s is no kind of object of the model registry", kind)
+	}
+	if err != nil {
+		return object.Hash{}, nil, fmt.Errorf("%s: %w", kind, err)
+	}
+	return id, about, nil
+}
+
+func (r *Registry) index(ctx context.Context, model object.Hash, kind string, id object.Hash) error {
+	_, err := r.KV.Update(ctx, nil, map[string][]byte{aboutKey(model, kind) + id.String(): {}})
+	return err
+}
+
+// AddEffect notes the receipt of a train or eval effect, so that the model that it
+// is about finds it. The effect must be in Receipts and Responses. It returns that
+// model. Receipts of other tools are refused.
+func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (model object.Hash, err error) {
+	effect, err := r.effect(ctx, receipt)
+	if err != nil {
+		return object.Hash{}, err
+	}
+	rec, _, err := ledger.OpenReceipt(effect.Receipt)
+	if err != nil {
+		return object.Hash{}, err
+	}
+	switch rec.ToolID {
+	case TrainTool:
+		res, _, _, err := OpenTrainResult(effect.Response)
+		if err != nil {
+			return object.Hash{}, err
+		}
+		return res.Model.ModelID, r.index(ctx, res.Model.ModelID, aboutTraining, receipt)
+	case EvalTool:
+		res, _, err := OpenEvalResult(effect.Response)
+		if err != nil {
+			return object.Hash{}, err
+		}
+		return res.Job.ModelID, r.index(ctx, res.Job.ModelID, aboutEvaluation, receipt)
+	}
+	return object.Hash{}, fmt.Errorf("receipt %s is neither of a training nor of an evaluation", receipt.Short())
+}
+
+// effect loads a receipt and its response.
+func (r *Registry) effect(ctx context.Context, receipt object.Hash) (Effect, error) {
+	raw, err := r.Receipts.Receipt(ctx, receipt)
+	if errors.Is(err, ledger.ErrNotFound) {
+		var o store.Object // one of another executor's ledger
+		if o, err = r.Store.Object(ctx, receipt); err == nil {
+			raw = o.Raw
+		}
+	}
+	if err != nil {
+		return Effect{}, fmt.Errorf("receipt %s: %w", receipt.Short(), err)
+	}
+	rec, id, err := ledger.OpenReceipt(raw)
+	if err != nil {
+		return Effect{}, err
+	}
+	if id != receipt {
+		return Effect{}, fmt.Errorf("receipt %s: %w: it is %s", receipt.Short(), object.ErrID, id.Short())
+	}
+	body, err := r.Responses.Bytes(ctx, rec.ResponseHash)
+	if err != nil {
+		return Effect{}, fmt.Errorf("response of receipt %s: %w", id.Short(), err)
+	}
+	return Effect{raw, body}, nil
+}
+
+// About lists the ids of what the index has about a model, ascending: kind is
+// "train", "eval" (receipts), "EvalReport" or "Attestation".
+func (r *Registry) About(ctx context.Context, model object.Hash, kind string) ([]object.Hash, error) {
+	prefix := aboutKey(model, kind)
+	var list []object.Hash
+	err := r.KV.Scan(ctx, prefix, prefix+"\xff", func(key string, _ []byte) error {
+		if len(list) == maxIndexed {
+			return fmt.Errorf("model %s: more than %d objects of kind %s", model.Short(), maxIndexed, kind)
+		}
+		id, err := object.ParseHash(strings.TrimPrefix(key, prefix))
+		list = append(list, id)
+		return err
+	})
+	return list, err
+}
+
+// Models calls fn for every model, ascending by id.
+func (r *Registry) Models(ctx context.Context, fn func(object.Hash, *ModelRef) error) error {
+	return r.Store.Objects(ctx, "ModelRef", func(o store.Object) error {
+		m, id, err := object.Open[ModelRef](o.Raw, ModelRule)
+		if err != nil {
+			return fmt.Errorf("model %s: %w", o.ID.Short(), err)
+		}
+		return fn(id, m)
+	})
+}

@@ -1,0 +1,265 @@
+package model
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// Names finds what definitions refer to by name: kind is "suite", "model", "code"
+// (a tool, for the hash of what implements it), "dataset" or "agent". A hash, or for
+// an agent a public key in hex, is taken as it is.
+type Names struct {
+	Hash     func(kind, name string) (object.Hash, error)
+	Agent    func(name string) (object.AgentID, error)
+	Manifest func(name string) (object.BlobRef, error) // a dataset's manifest
+}
+
+func (n Names) hash(kind, name string) (object.Hash, error) {
+	if h, err := object.ParseHash(name); err == nil {
+		return h, nil
+	}
+	if n.Hash == nil {
+		return object.Hash{}, fmt.Errorf("%s %q is no hash", kind, name)
+	}
+	h, err := n.Hash(kind, name)
+	if err != nil {
+		return object.Hash{}, fmt.Errorf("%s %q: %w", kind, name, err)
+	}
+	return h, nil
+}
+
+func (n Names) agent(name string) (object.AgentID, error) {
+	if a, err := object.ParseKey(name); err == nil {
+		return a, nil
+	}
+	if n.Agent == nil {
+		return object.AgentID{}, fmt.Errorf("agent %q is no public key", name)
+	}
+	return n.Agent(name)
+}
+
+const maxDefinition = 1 << 20 // bytes of a definition in YAML or JSON
+
+// decodeText reads YAML or JSON and refuses members that v does not have.
+func decodeText(text []byte, v any) error {
+	if len(text) > maxDefinition {
+		return fmt.Errorf("a definition of %d bytes is larger than %d", len(text), maxDefinition)
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec.KnownFields(true)
+	if err := dec.Decode(v); err != nil {
+		return err
+	}
+	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the definition")
+	}
+	return nil
+}
+
+// ParseRecipe reads a recipe in YAML or JSON (spec/models.md#recipe-text):
+//
+//	code: linear            # a tool, or a hash
+//	base: MODEL             # optional
+//	label: test
+//	params: {epochs: 5}     # text, numbers and booleans
+func ParseRecipe(text []byte, names Names) (RecipeDef, error) {
+	var t struct {
+		Code   string         `yaml:"code"`
+		Base   string         `yaml:"base"`
+		Label  string         `yaml:"label"`
+		Params map[string]any `yaml:"params"`
+	}
+	if err := decodeText(text, &t); err != nil {
+		return RecipeDef{}, fmt.Errorf("recipe: %w", err)
+	}
+	r := RecipeDef{BaseModel: FromScratch}
+	var err error
+	if r.Hyperparams, err = paramsOf(t.Label, t.Params); err != nil {
+		return r, fmt.Errorf("recipe: %w", err)
+	}
+	if r.TrainCodeHash, err = names.hash("code", t.Code); err != nil {
+		return r, fmt.Errorf("recipe: %w", err)
+	}
+	if t.Base != "" {
+		if r.BaseModel, err = names.hash("model", t.Base); err != nil {
+			return r, fmt.Errorf("recipe: %w", err)
+		}
+	}
+	return r, nil
+}
+
+// ParseSuite reads an evaluation suite in YAML or JSON (spec/models.md#suite-text):
+//
+//	code: linear
+//	tests: DATASET          # a manifest's cid, or its name
+//	label: test
+//	metrics: [accuracy_micro]
+//	params: {}
+func ParseSuite(text []byte, names Names) (EvalSuiteDef, error) {
+	var t struct {
+		Code    string         `yaml:"code"`
+		Tests   string         `yaml:"tests"`
+		Label   string         `yaml:"label"`
+		Metrics []string       `yaml:"metrics"`
+		Params  map[string]any `yaml:"params"`
+	}
+	if err := decodeText(text, &t); err != nil {
+		return EvalSuiteDef{}, fmt.Errorf("suite: %w", err)
+	}
+	s := EvalSuiteDef{Metrics: t.Metrics}
+	var err error
+	if s.Params, err = paramsOf(t.Label, t.Params); err != nil {
+		return s, fmt.Errorf("suite: %w", err)
+	}
+	if s.SuiteCodeHash, err = names.hash("code", t.Code); err != nil {
+		return s, fmt.Errorf("suite: %w", err)
+	}
+	if names.Manifest == nil {
+		return s, errors.New("suite: no datasets are known here")
+	}
+	if s.TestsManifest, err = names.Manifest(t.Tests); err != nil {
+		return s, fmt.Errorf("suite: tests %q: %w", t.Tests, err)
+	}
+	return s, nil
+}
+
+func paramsOf(label string, params map[string]any) (map[string]string, error) {
+	out := map[string]string{}
+	for name, value := range params {
+		switch v := value.(type) {
+		case string, int, int64, uint64, bool:
+			out[name] = fmt.Sprint(v)
+		default:
+			return nil, fmt.Errorf("parameter %s: expected text, a whole number or a boolean", name)
+		}
+	}
+	if label != "" {
+		out["label"] = label
+	}
+	return out, checkParams(out)
+}
+
+type thresholdText struct {
+	Metric      string `yaml:"metric"`
+	AtLeast     *int64 `yaml:"at_least"`
+	AtMost      *int64 `yaml:"at_most"`
+	Better      string `yaml:"better"` // higher or lower, where neither limit says it
+	Regression  *int64 `yaml:"largest_regression"`
+	Improvement *int64 `yaml:"least_improvement"`
+	Critical    *bool  `yaml:"critical"`
+}
+
+// ParsePolicy reads a policy in YAML or JSON (spec/models.md#policy-text). A
+// threshold is critical unless it says otherwise, and the rollback rule is previous
+// unless it is required:
+//
+//	name: nightly
+//	ring: 0
+//	suites: [SUITE]
+//	thresholds:
+//	  - {metric: accuracy_micro, at_least: 900000, largest_regression: 5000}
+//	  - {metric: loss_micro, better: lower, least_improvement: 0, critical: false}
+//	quorum: 1
+//	verifiers: [KEY]
+//	rollback: required
+//	max_age: 24h
+//
+// NewPolicy makes a signed policy of the result.
+func ParsePolicy(text []byte, names Names) (PolicyDef, error) {
+	var t struct {
+		Name       string          `yaml:"name"`
+		Ring       uint8           `yaml:"ring"`
+		Suites     []string        `yaml:"suites"`
+		Thresholds []thresholdText `yaml:"thresholds"`
+		Quorum     uint16          `yaml:"quorum"`
+		Verifiers  []string        `yaml:"verifiers"`
+		Rollback   string          `yaml:"rollback"`
+		MaxAge     string          `yaml:"max_age"`
+	}
+	if err := decodeText(text, &t); err != nil {
+		return PolicyDef{}, fmt.Errorf("policy: %w", err)
+	}
+	p := PolicyDef{Ring: t.Ring, Quorum: t.Quorum, Thresholds: []Threshold{}}
+	if t.Name != "" {
+		p.Name = &t.Name
+	}
+	for _, name := range t.Suites {
+		h, err := names.hash("suite", name)
+		if err != nil {
+			return p, fmt.Errorf("policy: %w", err)
+		}
+		p.Suites = append(p.Suites, h)
+	}
+	for _, name := range t.Verifiers {
+		a, err := names.agent(name)
+		if err != nil {
+			return p, fmt.Errorf("policy: verifier: %w", err)
+		}
+		p.Verifiers = append(p.Verifiers, a)
+	}
+	for _, text := range t.Thresholds {
+		threshold, err := text.threshold()
+		if err != nil {
+			return p, fmt.Errorf("policy: metric %s: %w", text.Metric, err)
+		}
+		p.Thresholds = append(p.Thresholds, threshold)
+	}
+	err := p.rules(t.Rollback, t.MaxAge)
+	if err == nil {
+		err = p.Check()
+	}
+	if err != nil {
+		return p, fmt.Errorf("policy: %w", err)
+	}
+	return p, nil
+}
+
+// rules reads the rollback rule and the largest age.
+func (p *PolicyDef) rules(rollback, maxAge string) error {
+	switch rollback {
+	case "", "previous":
+		p.RollbackRule = RollbackPrevious
+	case "required":
+		p.RollbackRule = RollbackRequired
+	default:
+		return fmt.Errorf("rollback is %q, expected previous or required", rollback)
+	}
+	if maxAge == "" {
+		return nil
+	}
+	d, err := time.ParseDuration(maxAge)
+	if err != nil || d <= 0 {
+		return fmt.Errorf("max_age is %q, expected a duration such as 24h", maxAge)
+	}
+	us := uint64(d.Microseconds())
+	p.MaxAgeUs = &us
+	return nil
+}
+
+func (t thresholdText) threshold() (Threshold, error) {
+	out := Threshold{Metric: t.Metric, LargestRegression: t.Regression, LeastImprovement: t.Improvement, Critical: t.Critical == nil || *t.Critical}
+	switch {
+	case t.AtLeast != nil && t.AtMost != nil:
+		return out, errors.New("at_least and at_most exclude each other")
+	case t.AtLeast != nil && t.Better != "lower":
+		out.Direction, out.Limit = HigherIsBetter, t.AtLeast
+	case t.AtMost != nil && t.Better != "higher":
+		out.Direction, out.Limit = LowerIsBetter, t.AtMost
+	case t.AtLeast != nil || t.AtMost != nil:
+		return out, errors.New("the limit contradicts which direction is better")
+	case t.Better == "higher":
+		out.Direction = HigherIsBetter
+	case t.Better == "lower":
+		out.Direction = LowerIsBetter
+	default:
+		return out, errors.New("better is higher or lower")
+	}
+	return out, out.Check()
+}
