@@ -264,3 +264,9 @@ func (n *Node) recordBytes(ctx context.Context, rec *model.PromotionRecord, err 
 	_, raw, err := n.Models().Record(ctx, rec.PromotionID)
 	return raw, err
 }
+
+// Reevaluate runs an evaluation again, for a verifier: nothing is recorded.
+func (n *Node) Reevaluate(ctx context.Context, j model.EvalJob) (*model.EvalResult, error) {
+	_, res, err := model.Eval(ctx, n.learningEnv(), j)
+	return res, err
+}

@@ -1,0 +1,111 @@
+// Package modelcmd holds the commands of the learning loop: recipe, suite, policy,
+// train, eval, attest, promote, rollback, ring, model, why.
+package modelcmd
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// names resolves what definitions refer to.
+func names(ctx context.Context, f *cmdutil.Factory, n *node.Node) model.Names {
+	return model.Names{
+		Hash: func(kind, name string) (object.Hash, error) {
+			if kind == "code" {
+				return n.ToolID(ctx, name)
+			}
+			return f.Resolve(ctx, name)
+		},
+		Agent: n.AgentNamed,
+		Manifest: func(name string) (object.BlobRef, error) {
+			cid, err := f.Resolve(ctx, name)
+			if err != nil {
+				return object.BlobRef{}, err
+			}
+			return n.Store.BlobRef(ctx, cid)
+		},
+	}
+}
+
+// adder makes the verb add of a noun whose definitions are text or canonical bytes.
+func adder(f *cmdutil.Factory, kind, example string, parse func(*node.Node, []byte, model.Names) ([]byte, error)) *cobra.Command {
+	var ref string
+	c := &cobra.Command{
+		Use: "add FILE|- [--ref NAME]", Short: "Keep a definition; prints its id", Example: example, Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			data, err := f.Read(args[0])
+			if err != nil {
+				return err
+			}
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			raw := data
+			if len(data) == 0 || data[0] != can.TagMap {
+				if raw, err = parse(n, data, names(c.Context(), f, n)); err != nil {
+					return err
+				}
+			}
+			id, err := n.Models().Add(c.Context(), kind, raw)
+			if err != nil {
+				return err
+			}
+			if ref != "" {
+				if err := n.Store.SetRef(c.Context(), ref, id, nil); err != nil {
+					return err
+				}
+			}
+			return f.Emit(map[string]any{"id": id, "kind": kind}, func() { f.IO.Printf("%s\n", id) })
+		},
+	}
+	c.Flags().StringVar(&ref, "ref", "", "also point this ref to it")
+	return c
+}
+
+// NewRecipe is `mythos recipe`.
+func NewRecipe(f *cmdutil.Factory) *cobra.Command {
+	return cmdutil.Noun("recipe", "How models are trained", adder(f, "RecipeDef", "  mythos recipe add recipe.yaml",
+		func(_ *node.Node, text []byte, in model.Names) ([]byte, error) {
+			r, err := model.ParseRecipe(text, in)
+			if err != nil {
+				return nil, err
+			}
+			_, raw, err := model.NewRecipe(r)
+			return raw, err
+		}))
+}
+
+// NewSuite is `mythos suite`.
+func NewSuite(f *cmdutil.Factory) *cobra.Command {
+	return cmdutil.Noun("suite", "How models are measured", adder(f, "EvalSuiteDef", "  mythos suite add suite.yaml",
+		func(_ *node.Node, text []byte, in model.Names) ([]byte, error) {
+			s, err := model.ParseSuite(text, in)
+			if err != nil {
+				return nil, err
+			}
+			_, raw, err := model.NewSuite(s)
+			return raw, err
+		}))
+}
+
+// NewPolicy is `mythos policy`.
+func NewPolicy(f *cmdutil.Factory) *cobra.Command {
+	return cmdutil.Noun("policy", "What a model must show to enter a ring, signed", adder(f, "PolicyDef", "  mythos policy add policy.yaml",
+		func(n *node.Node, text []byte, in model.Names) ([]byte, error) {
+			p, err := model.ParsePolicy(text, in)
+			if err != nil {
+				return nil, err
+			}
+			p.TimeObserved = n.Now()
+			_, raw, err := model.NewPolicy(n.Key, p)
+			return raw, err
+		}))
+}

@@ -1,0 +1,267 @@
+package modelcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+)
+
+type promoteOptions struct {
+	Model  string
+	Ring   uint8
+	Policy string
+	Caps   []string
+	DryRun bool
+}
+
+// NewPromote is `mythos promote`.
+func NewPromote(f *cmdutil.Factory) *cobra.Command {
+	o := &promoteOptions{}
+	c := &cobra.Command{
+		Use: "promote MODEL --ring N --policy P [--dry-run]", Short: "Put a model into a ring, when all six conditions hold",
+		Example: "  mythos promote @model --ring 0 --policy @policy --dry-run", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Model = args[0]
+			return runPromote(c.Context(), f, o)
+		},
+	}
+	c.Flags().Uint8Var(&o.Ring, "ring", 0, "the ring, 0 to 255")
+	c.Flags().StringVar(&o.Policy, "policy", "", "the policy (required)")
+	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
+	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "only report the conditions")
+	return c
+}
+
+func (o *promoteOptions) request(ctx context.Context, f *cmdutil.Factory) (q model.PromoteRequest, err error) {
+	if o.Policy == "" {
+		return q, clierr.Usagef("--policy is required")
+	}
+	q.RingID = o.Ring
+	if q.ModelID, err = f.Resolve(ctx, o.Model); err != nil {
+		return q, err
+	}
+	if q.PolicyID, err = f.Resolve(ctx, o.Policy); err != nil {
+		return q, err
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return q, err
+	}
+	q.After, err = n.Models().Newest(ctx, o.Ring)
+	return q, err
+}
+
+func runPromote(ctx context.Context, f *cmdutil.Factory, o *promoteOptions) error {
+	q, err := o.request(ctx, f)
+	if err != nil {
+		return err
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	conditions, _, err := n.Models().Check(ctx, q)
+	if err != nil {
+		return err
+	}
+	for i, c := range conditions {
+		mark := f.IO.PaintErr(ui.Good, "holds")
+		if !c.Holds {
+			mark = f.IO.PaintErr(ui.Bad, "fails")
+		}
+		f.IO.Notef("%d %-9s %s  %s", i+1, c.Name, mark, c.Why)
+	}
+	if o.DryRun {
+		c, bad := model.Failed(conditions)
+		if err := f.Emit(conditions, func() {}); err != nil || !bad {
+			return err
+		}
+		return clierr.New(clierr.Refused, "condition %q does not hold: %s", c.Name, c.Why)
+	}
+	list, err := chains(ctx, f, o.Caps)
+	if err != nil {
+		return err
+	}
+	rec, err := n.Promote(ctx, q, list)
+	if err != nil {
+		return denied(promotionError(err), n.Self().KeyHex(), fmt.Sprintf("deploy.promote:%d,policy=%s", o.Ring, q.PolicyID))
+	}
+	return f.Emit(map[string]any{"promotion": rec.PromotionID, "model": rec.ModelID, "ring": rec.RingID}, func() { f.IO.Printf("%s\n", rec.PromotionID) })
+}
+
+// promotionError gives a refused promotion its exit code.
+func promotionError(err error) error {
+	switch {
+	case errors.Is(err, model.ErrRefused):
+		return clierr.New(clierr.Refused, "%w", err).With("mythos promote --dry-run lists all six conditions")
+	case errors.Is(err, model.ErrConflict):
+		return clierr.New(clierr.Conflict, "%w", err)
+	}
+	return err
+}
+
+// NewRollback is `mythos rollback`.
+func NewRollback(f *cmdutil.Factory) *cobra.Command {
+	var ring uint8
+	var reason string
+	var with []string
+	c := &cobra.Command{
+		Use: "rollback --ring N [--reason TEXT]", Short: "Put back the model that a ring had before", Example: "  mythos rollback --ring 0 --reason 'too slow'",
+		Args: cmdutil.Args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error { return runRollback(c.Context(), f, ring, reason, with) },
+	}
+	c.Flags().Uint8Var(&ring, "ring", 0, "the ring, 0 to 255")
+	c.Flags().StringVar(&reason, "reason", "", "why, for those who read the record")
+	c.Flags().StringArrayVar(&with, "cap", nil, "the capability to use; may be repeated")
+	return c
+}
+
+func runRollback(ctx context.Context, f *cmdutil.Factory, ring uint8, reason string, with []string) error {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	newest, err := n.Models().Newest(ctx, ring)
+	if err != nil {
+		return err
+	}
+	if newest == nil {
+		return clierr.New(clierr.NotFound, "no model is in ring %d", ring)
+	}
+	policy, err := n.Models().Policy(ctx, ring)
+	if err != nil {
+		return err
+	}
+	list, err := chains(ctx, f, with)
+	if err != nil {
+		return err
+	}
+	rec, err := n.Rollback(ctx, model.RollbackRequest{RingID: ring, PolicyID: policy, Record: *newest, Reason: reason}, list)
+	if err != nil {
+		return denied(promotionError(err), n.Self().KeyHex(), fmt.Sprintf("deploy.promote:%d,policy=%s", ring, policy))
+	}
+	f.IO.Notef("ring %d has model %s again", ring, rec.ModelID.Short())
+	return f.Emit(map[string]any{"promotion": rec.PromotionID, "model": rec.ModelID, "ring": ring}, func() { f.IO.Printf("%s\n", rec.ModelID) })
+}
+
+// NewRing is `mythos ring`.
+func NewRing(f *cmdutil.Factory) *cobra.Command {
+	hold := func(name, short string, freeze bool) *cobra.Command {
+		var ring uint8
+		var reason string
+		c := &cobra.Command{
+			Use: name + " --ring N --reason TEXT", Short: short, Example: "  mythos ring " + name + " --ring 0 --reason incident", Args: cmdutil.Args(0, 0),
+			RunE: func(c *cobra.Command, _ []string) error {
+				n, err := f.Node(c.Context())
+				if err != nil {
+					return err
+				}
+				change := n.Models().Thaw
+				if freeze {
+					change = n.Models().Freeze
+				}
+				h, err := change(c.Context(), n.Key, ring, reason)
+				if err != nil {
+					return promotionError(err)
+				}
+				return f.Emit(map[string]any{"hold": h.HoldID, "frozen": h.Frozen}, func() { f.IO.Printf("%s\n", h.HoldID) })
+			},
+		}
+		c.Flags().Uint8Var(&ring, "ring", 0, "the ring, 0 to 255")
+		c.Flags().StringVar(&reason, "reason", "", "why")
+		return c
+	}
+	return cmdutil.Noun("ring", "The rings that models are promoted into", hold("freeze", "Let nothing be promoted into a ring", true), hold("thaw", "Let promotions happen again", false))
+}
+
+// NewModel is `mythos model`.
+func NewModel(f *cmdutil.Factory) *cobra.Command {
+	return cmdutil.Noun("model", "Trained models and the rings they are in", newModelLs(f), newModelShow(f), newModelLog(f))
+}
+
+func newModelLs(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "ls", Short: "List the models", Example: "  mythos model ls", Args: cmdutil.Args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			in := map[object.Hash]string{}
+			if err := n.Models().Rings(c.Context(), func(s *model.RingState) error {
+				in[s.ModelID] += fmt.Sprintf(" ring%d", s.RingID)
+				return nil
+			}); err != nil {
+				return err
+			}
+			var rows [][]ui.Cell
+			err = n.Models().Models(c.Context(), func(id object.Hash, m *model.ModelRef) error {
+				if f.JSON {
+					return f.Emit(map[string]any{"model": id, "weights": m.Weights.CID, "rings": in[id]}, nil)
+				}
+				rows = append(rows, []ui.Cell{{Text: f.IO.Hash(id.String()), Meaning: ui.Name}, {Text: f.IO.Hash(m.Weights.CID.String())}, {Text: in[id], Meaning: ui.Good}})
+				return nil
+			})
+			if err == nil && !f.JSON {
+				f.IO.Table([]string{"model", "weights", "rings"}, rows)
+			}
+			return err
+		},
+	}
+}
+
+func newModelShow(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "show MODEL", Short: "Print a model", Example: "  mythos model show @ring0", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			id, err := f.Resolve(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			kind, raw, err := n.FindObject(c.Context(), id)
+			if err != nil {
+				return err
+			}
+			return f.EmitObject(kind, raw)
+		},
+	}
+}
+
+func newModelLog(f *cmdutil.Factory) *cobra.Command {
+	var ring uint8
+	c := &cobra.Command{
+		Use: "log [--ring N]", Short: "List what entered a ring, newest first", Example: "  mythos model log --ring 0", Args: cmdutil.Args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			var rows [][]ui.Cell
+			err = n.Models().Log(c.Context(), ring, func(id object.Hash, p *model.PromotionRecord) error {
+				if f.JSON {
+					return f.Emit(map[string]any{"promotion": id, "model": p.ModelID, "ring": p.RingID, "action": p.ActionName(), "time": p.TimeObserved, "by": p.Signer.KeyHex()}, nil)
+				}
+				rows = append(rows, []ui.Cell{{Text: f.IO.Hash(id.String()), Meaning: ui.Name}, {Text: p.TimeObserved.String()}, {Text: p.ActionName()}, {Text: f.IO.Hash(p.ModelID.String())}, {Text: p.Signer.Hint}})
+				return nil
+			})
+			if err == nil && !f.JSON {
+				f.IO.Table([]string{"promotion", "time", "action", "model", "by"}, rows)
+			}
+			return err
+		},
+	}
+	c.Flags().Uint8Var(&ring, "ring", 0, "the ring, 0 to 255")
+	return c
+}
