@@ -9,9 +9,12 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/capcmd"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/cli/datasetcmd"
 	"github.com/mythos-project/mythos/internal/cli/keycmd"
 	"github.com/mythos-project/mythos/internal/cli/ledgercmd"
+	"github.com/mythos-project/mythos/internal/cli/modelcmd"
 	"github.com/mythos-project/mythos/internal/cli/objectcmd"
+	"github.com/mythos-project/mythos/internal/cli/peercmd"
 	"github.com/mythos-project/mythos/internal/cli/repocmd"
 	"github.com/mythos-project/mythos/internal/cli/runcmd"
 	"github.com/mythos-project/mythos/internal/cli/toolcmd"
@@ -63,6 +66,10 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 		capcmd.New(f), toolcmd.New(f),
 		runcmd.NewCall(f), runcmd.NewRun(f), runcmd.NewReplay(f), runcmd.NewAsm(f), runcmd.NewDisasm(f),
 		ledgercmd.NewLedger(f), ledgercmd.NewReceipt(f),
+		datasetcmd.NewEpisode(f), datasetcmd.NewSignal(f), datasetcmd.NewScore(f), datasetcmd.NewCorpus(f), datasetcmd.NewDataset(f),
+		modelcmd.NewRecipe(f), modelcmd.NewSuite(f), modelcmd.NewPolicy(f), modelcmd.NewTrain(f), modelcmd.NewEval(f), modelcmd.NewAttest(f),
+		modelcmd.NewPromote(f), modelcmd.NewRollback(f), modelcmd.NewRing(f), modelcmd.NewModel(f),
+		peercmd.NewPacket(f), peercmd.NewServe(f), peercmd.NewSubmit(f), peercmd.NewPull(f), peercmd.NewPeer(f),
 	)
 	return root
 }

@@ -1,0 +1,348 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store"
+)
+
+// Kinds of a Part beside the names of structs.
+const (
+	partNode  = "node"  // a Merkle node
+	partBytes = "bytes" // a chunk or a byte string
+	partBlob  = "blob"  // a BlobRef; its parts come before it
+)
+
+// Part is one piece of a tree that travels between peers. It proves itself: its id
+// is computed from its data.
+type Part struct {
+	Kind string      `can:"1,kind"` // partNode, partBytes, partBlob, or the name of an object's struct
+	ID   object.Hash `can:"2,id"`
+	Data []byte      `can:"3,data"`
+}
+
+// Walk calls emit with every part below root, children of blobs before the blob:
+// for a list its nodes, episodes and signals; for an episode its trace, receipts,
+// requests, responses and signals; for a blob its chunks.
+func (n *Node) Walk(ctx context.Context, root object.Hash, emit func(Part) error) error {
+	w := &walker{ctx: ctx, n: n, emit: emit, done: map[object.Hash]bool{}}
+	return w.any(root)
+}
+
+type walker struct {
+	ctx  context.Context
+	n    *Node
+	emit func(Part) error
+	done map[object.Hash]bool
+}
+
+func (w *walker) once(id object.Hash) bool {
+	if w.done[id] {
+		return false
+	}
+	w.done[id] = true
+	return true
+}
+
+func (w *walker) any(id object.Hash) error {
+	if ref, err := w.n.Store.BlobRef(w.ctx, id); err == nil {
+		return w.blob(ref)
+	}
+	if _, err := merkle.OpenList(w.n.Store.Nodes(w.ctx), id); err == nil {
+		return w.list(id)
+	}
+	return w.object(id)
+}
+
+func (w *walker) object(id object.Hash) error {
+	if !w.once(id) {
+		return nil
+	}
+	kind, raw, err := w.n.FindObject(w.ctx, id)
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case dataset.KindEpisode:
+		if err := w.episode(raw); err != nil {
+			return err
+		}
+	case "DatasetDef":
+		d, err := dataset.OpenDef(raw)
+		if err != nil {
+			return err
+		}
+		for _, root := range append(append([]object.Hash{}, d.CorpusRoots...), d.SignalRoots...) {
+			if err := w.any(root); err != nil {
+				return err
+			}
+		}
+	}
+	return w.emit(Part{kind, id, raw})
+}
+
+func (w *walker) episode(raw []byte) error {
+	e, err := object.Decode[object.EpisodeRef](raw)
+	if err != nil {
+		return err
+	}
+	if err := w.blob(e.TraceRef.TraceBlob); err != nil {
+		return err
+	}
+	for _, id := range e.TraceRef.ReceiptIDs {
+		if err := w.receipt(id); err != nil {
+			return err
+		}
+	}
+	signals, err := w.n.Source().Signals(w.ctx, e.EpisodeID)
+	if err != nil {
+		return err
+	}
+	for _, g := range signals {
+		id, err := dataset.SignalRule.ID(g)
+		if err != nil {
+			return err
+		}
+		if w.once(id) {
+			if err := w.emit(Part{dataset.KindSignal, id, g}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *walker) receipt(id object.Hash) error {
+	if !w.once(id) {
+		return nil
+	}
+	raw, err := w.n.Source().ReceiptBytes(w.ctx, id)
+	if err != nil {
+		return err
+	}
+	r, _, err := ledger.OpenReceipt(raw)
+	if err != nil {
+		return err
+	}
+	for _, h := range []object.Hash{r.RequestHash, r.ResponseHash} {
+		if err := w.bytes(h, true); err != nil {
+			return err
+		}
+	}
+	return w.emit(Part{dataset.KindReceipt, id, raw})
+}
+
+// bytes emits a byte string; one that was not captured may be missing.
+func (w *walker) bytes(h object.Hash, optional bool) error {
+	if w.done[h] {
+		return nil
+	}
+	data, err := w.n.Store.Bytes(w.ctx, h)
+	if optional && errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	w.done[h] = true
+	return w.emit(Part{partBytes, h, data})
+}
+
+func (w *walker) blob(ref object.BlobRef) error {
+	if !w.once(ref.CID) {
+		return nil
+	}
+	switch {
+	case ref.Chunks > 0:
+		if err := w.chunks(ref.CID); err != nil {
+			return err
+		}
+	default:
+		if have, err := w.n.Store.HasBytes(w.ctx, ref.CID); err != nil {
+			return err
+		} else if !have {
+			delete(w.done, ref.CID)
+			if err := w.list(ref.CID); err != nil {
+				return err
+			}
+			break
+		}
+		delete(w.done, ref.CID)
+		if err := w.bytes(ref.CID, false); err != nil {
+			return err
+		}
+	}
+	raw, err := can.Marshal(&ref)
+	if err != nil {
+		return err
+	}
+	return w.emit(Part{partBlob, ref.CID, raw})
+}
+
+func (w *walker) nodes(tree *merkle.Tree) error {
+	return tree.Nodes(func(cid object.Hash, raw []byte) error {
+		w.done[cid] = true
+		return w.emit(Part{partNode, cid, raw})
+	})
+}
+
+func (w *walker) chunks(root object.Hash) error {
+	tree, err := merkle.OpenChunks(w.n.Store.Nodes(w.ctx), root)
+	if err != nil {
+		return err
+	}
+	if err := w.nodes(tree); err != nil {
+		return err
+	}
+	return tree.Walk(0, tree.Len(), func(_ uint64, c merkle.Chunk) error { return w.bytes(c.Hash, false) })
+}
+
+func (w *walker) list(root object.Hash) error {
+	if !w.once(root) {
+		return nil
+	}
+	tree, err := merkle.OpenList(w.n.Store.Nodes(w.ctx), root)
+	if err != nil {
+		return err
+	}
+	if err := w.nodes(tree); err != nil {
+		return err
+	}
+	return tree.Walk(0, tree.Len(), func(_ uint64, c merkle.Chunk) error { return w.object(c.Hash) })
+}
+
+// Keep verifies a part from a peer and stores it. An object must be of a known
+// struct, have the id it comes under, and, where it names its signer, a good
+// signature; whether the signer is trusted is asked when the object is used.
+func (n *Node) Keep(ctx context.Context, p Part) error {
+	switch p.Kind {
+	case partNode:
+		return n.Store.PutNode(ctx, p.ID, p.Data)
+	case partBytes:
+		if got := object.Sum(p.Data); got != p.ID {
+			return fmt.Errorf("bytes %s: %w", p.ID.Short(), store.ErrCorrupt)
+		}
+		_, err := n.Store.PutBytes(ctx, p.Data)
+		return err
+	case partBlob:
+		ref, err := object.Decode[object.BlobRef](p.Data)
+		if err != nil {
+			return err
+		}
+		if ref.CID != p.ID {
+			return fmt.Errorf("blob %s: %w", p.ID.Short(), object.ErrID)
+		}
+		return n.Store.Adopt(ctx, *ref)
+	}
+	return n.keepObject(ctx, p)
+}
+
+func (n *Node) keepObject(ctx context.Context, p Part) error {
+	s, ok := catalog.Lookup(p.Kind)
+	if !ok || s.Name != p.Kind || s.Rule.IDField == 0 {
+		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), ErrKind)
+	}
+	if err := s.Check(p.Data); err != nil {
+		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), err)
+	}
+	if id, err := s.Rule.ID(p.Data); err != nil || id != p.ID {
+		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), errors.Join(object.ErrID, err))
+	}
+	if err := signedBySelf(s, p); err != nil {
+		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), err)
+	}
+	_, err := n.KeepObject(ctx, s, p.Data)
+	return err
+}
+
+// signedBySelf checks the signature of an object that names its signer.
+func signedBySelf(s object.Struct, p Part) error {
+	if s.Rule.Sig == 0 || s.Rule.Signer == 0 {
+		return nil
+	}
+	var sig object.Signature
+	var agent object.AgentID
+	for num, v := range map[uint64]any{s.Rule.Sig: &sig, s.Rule.Signer: &agent} {
+		field, err := can.Field(p.Data, num)
+		if err != nil {
+			return err
+		}
+		if err := can.Unmarshal(field, v); err != nil {
+			return err
+		}
+	}
+	return sign.VerifyID(agent, p.ID, sig)
+}
+
+// Keeper stores the parts of a stream, several at a time so that they share syncs.
+// Blobs wait until all parts before them are stored.
+type Keeper struct {
+	ctx  context.Context
+	n    *Node
+	work chan Part
+	wg   sync.WaitGroup
+	mu   sync.Mutex
+	err  error
+}
+
+const keepers = 32
+
+// Keeper starts storing parts; Flush ends it.
+func (n *Node) Keeper(ctx context.Context) *Keeper {
+	k := &Keeper{ctx: ctx, n: n}
+	k.start()
+	return k
+}
+
+func (k *Keeper) start() {
+	work := make(chan Part)
+	k.work = work
+	for range keepers {
+		k.wg.Go(func() {
+			for p := range work {
+				if err := k.n.Keep(k.ctx, p); err != nil {
+					k.mu.Lock()
+					k.err = errors.Join(k.err, err)
+					k.mu.Unlock()
+				}
+			}
+		})
+	}
+}
+
+// Add stores a part, now or soon; the error may be that of an earlier part.
+func (k *Keeper) Add(p Part) error {
+	if p.Kind == partBlob {
+		if err := k.Flush(); err != nil {
+			return err
+		}
+		defer k.start()
+		return k.n.Keep(k.ctx, p)
+	}
+	k.mu.Lock()
+	err := k.err
+	k.mu.Unlock()
+	if err != nil {
+		return errors.Join(err, k.Flush())
+	}
+	k.work <- p
+	return nil
+}
+
+// Flush waits until everything is stored.
+func (k *Keeper) Flush() error {
+	close(k.work)
+	k.wg.Wait()
+	k.work = nil
+	return k.err
+}

@@ -1,0 +1,115 @@
+package peer
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Client calls one peer.
+type Client struct {
+	Node *node.Node
+	URL  string // "http://host:port"
+	HTTP *http.Client
+}
+
+// StatusError is a refusal by the peer.
+type StatusError struct {
+	Status  int
+	Message string
+}
+
+func (e *StatusError) Error() string { return fmt.Sprintf("peer answers %d: %s", e.Status, e.Message) }
+
+func (c *Client) do(r *http.Request) (*http.Response, error) {
+	client := c.HTTP
+	if client == nil {
+		client = http.DefaultClient
+	}
+	res, err := client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	if res.StatusCode != http.StatusOK {
+		defer res.Body.Close()
+		text, _ := io.ReadAll(io.LimitReader(res.Body, 4096))
+		return nil, &StatusError{res.StatusCode, strings.TrimSpace(string(text))}
+	}
+	return res, nil
+}
+
+// Submit sends a packet and returns the answer: its bytes, and what it says after
+// all checks, among them that it answers this packet.
+func (c *Client) Submit(ctx context.Context, pkt []byte) ([]byte, *node.Received, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL+"/v1/packets", bytes.NewReader(pkt))
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Header.Set("Content-Type", "application/mythos-x")
+	res, err := c.do(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))
+	if err != nil {
+		return nil, nil, err
+	}
+	got, err := c.Node.Open(ctx, raw)
+	if err != nil {
+		return raw, nil, fmt.Errorf("answer: %w", err)
+	}
+	if got.Answer == nil || got.Answer.PacketID != object.Sum(pkt) {
+		return raw, got, fmt.Errorf("the peer answered another packet")
+	}
+	return raw, got, nil
+}
+
+// Pulled counts what a pull brought.
+type Pulled struct {
+	Parts int   `json:"parts"`
+	Bytes int64 `json:"bytes"`
+}
+
+// Pull fetches everything below root. Each part is checked and stored as it
+// arrives; a pull that was cut off is simply done again.
+func (c *Client) Pull(ctx context.Context, root object.Hash, chain caps.Chain, progress func(int64)) (Pulled, error) {
+	var got Pulled
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+"/v1/trees/"+root.String(), nil)
+	if err != nil {
+		return got, err
+	}
+	if err := signRequest(r, c.Node.Key, chain, c.Node.Now()); err != nil {
+		return got, err
+	}
+	res, err := c.do(r)
+	if err != nil {
+		return got, err
+	}
+	defer res.Body.Close()
+	in := bufio.NewReaderSize(res.Body, 1<<16)
+	keep := c.Node.Keeper(ctx)
+	for {
+		p, err := readFrame(in)
+		if err != nil {
+			return got, fmt.Errorf("pull %s: %w", root.Short(), err)
+		}
+		if p.Kind == "end" {
+			return got, keep.Flush()
+		}
+		if err := keep.Add(*p); err != nil {
+			return got, fmt.Errorf("pull %s: %w", root.Short(), err)
+		}
+		got.Parts++
+		got.Bytes += int64(len(p.Data))
+		progress(int64(len(p.Data)))
+	}
+}
