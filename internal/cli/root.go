@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/modelcmd"
 	"github.com/mythos-project/mythos/internal/cli/objectcmd"
 	"github.com/mythos-project/mythos/internal/cli/peercmd"
+	"github.com/mythos-project/mythos/internal/cli/quickstart"
 	"github.com/mythos-project/mythos/internal/cli/repocmd"
 	"github.com/mythos-project/mythos/internal/cli/runcmd"
 	"github.com/mythos-project/mythos/internal/cli/toolcmd"
@@ -69,6 +70,7 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 		datasetcmd.NewEpisode(f), datasetcmd.NewSignal(f), datasetcmd.NewScore(f), datasetcmd.NewCorpus(f), datasetcmd.NewDataset(f),
 		modelcmd.NewRecipe(f), modelcmd.NewSuite(f), modelcmd.NewPolicy(f), modelcmd.NewTrain(f), modelcmd.NewEval(f), modelcmd.NewAttest(f),
 		modelcmd.NewPromote(f), modelcmd.NewRollback(f), modelcmd.NewRing(f), modelcmd.NewModel(f),
+		quickstart.New(f),
 		peercmd.NewPacket(f), peercmd.NewServe(f), peercmd.NewSubmit(f), peercmd.NewPull(f), peercmd.NewPeer(f),
 	)
 	return root

@@ -1,0 +1,94 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store"
+)
+
+// Local is the Resolver over a registry and what it stands on.
+type Local struct {
+	Registry *Registry
+	Nodes    func(ctx context.Context) merkle.NodeReader // *store.Store has it
+}
+
+var _ Resolver = (*Local)(nil)
+
+// Raw implements Resolver. Receipts are looked for in the ledger and then, as those
+// of another executor, among the objects.
+func (l *Local) Raw(ctx context.Context, kind string, id object.Hash) ([]byte, error) {
+	switch kind {
+	case KindBytes:
+		return l.Registry.Responses.Bytes(ctx, id)
+	case KindNode:
+		return l.Nodes(ctx).Node(id)
+	case "Receipt":
+		raw, err := l.Registry.Receipts.Receipt(ctx, id)
+		if !errors.Is(err, ledger.ErrNotFound) {
+			return raw, err
+		}
+	case "PromotionRecord":
+		_, raw, err := l.Registry.Record(ctx, id)
+		if !errors.Is(err, ErrNotFound) {
+			return raw, err
+		}
+	}
+	o, err := l.Registry.Store.Object(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if o.Kind != kind {
+		return nil, fmt.Errorf("%s: %w: it is a %s, not a %s", id.Short(), object.ErrID, o.Kind, kind)
+	}
+	return o.Raw, nil
+}
+
+// Kind implements Resolver.
+func (l *Local) Kind(ctx context.Context, id object.Hash) (string, error) {
+	o, err := l.Registry.Store.Object(ctx, id)
+	if err == nil {
+		return o.Kind, nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return "", err
+	}
+	for _, kind := range []string{"Receipt", "PromotionRecord", KindBytes} {
+		_, err := l.Raw(ctx, kind, id)
+		if err == nil {
+			return kind, nil
+		}
+		if !notHere(err) {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+// Related implements Resolver.
+func (l *Local) Related(ctx context.Context, id object.Hash, kind string) ([]object.Hash, error) {
+	if kind != "Signal" {
+		return l.Registry.About(ctx, id, kind)
+	}
+	prefix := "s/" + id.String() + "/" // the index of package dataset
+	var list []object.Hash
+	err := l.Registry.KV.Scan(ctx, prefix, prefix+"\xff", func(key string, _ []byte) error {
+		if len(list) == maxIndexed {
+			return nil
+		}
+		h, err := object.ParseHash(strings.TrimPrefix(key, prefix))
+		list = append(list, h)
+		return err
+	})
+	return list, err
+}
+
+// Ring implements Resolver.
+func (l *Local) Ring(ctx context.Context, ring uint8) (*RingState, error) {
+	return l.Registry.State(ctx, ring)
+}

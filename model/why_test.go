@@ -1,0 +1,199 @@
+package model_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	osexec "os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store"
+)
+
+// tampering is a Resolver that remembers what was asked for and may give other
+// bytes for one of these objects.
+type tampering struct {
+	model.Resolver
+	asked  []string
+	target string
+	change func([]byte) ([]byte, error)
+}
+
+func (r *tampering) Raw(ctx context.Context, kind string, id object.Hash) ([]byte, error) {
+	raw, err := r.Resolver.Raw(ctx, kind, id)
+	if err != nil {
+		return nil, err
+	}
+	name := kind + " " + id.String()
+	if !slices.Contains(r.asked, name) {
+		r.asked = append(r.asked, name)
+	}
+	if name == r.target {
+		return r.change(bytes.Clone(raw))
+	}
+	return raw, nil
+}
+
+func promotedHouse(t *testing.T) (*house, object.Hash) {
+	h := newHouse(t)
+	m, n := h.trained(), h.trained("epochs", "9")
+	h.evaluated(m)
+	h.evaluated(n)
+	h.promoted(m, 0)
+	h.promoted(n, 0)
+	return h, n
+}
+
+func walk(n *model.Node, fn func(*model.Node)) {
+	fn(n)
+	for _, c := range n.Children {
+		walk(c, fn)
+	}
+}
+
+func TestWhy(t *testing.T) {
+	h, m := promotedHouse(t)
+	n := h.why(model.Start{Ring: new(uint8)})
+	if path := model.FirstProblem(n); path != nil {
+		t.Fatalf("%s", n.Text())
+	}
+	kinds := map[string]int{}
+	walk(n, func(n *model.Node) {
+		kinds[n.Kind]++
+		if !n.Verified {
+			t.Errorf("%s %s is neither verified nor broken", n.Kind, n.Label)
+		}
+	})
+	for _, kind := range []string{"Ring", "PromotionRecord", "PolicyDef", "ModelRef", "Attestation", "EvalReport", "EvalSuiteDef", "Receipt", "RecipeDef",
+		"Manifest", "DatasetDef", "Corpus", "EpisodeRef", "Signal", "Capability", "AgentID", "BlobRef"} {
+		if kinds[kind] == 0 {
+			t.Errorf("no %s on the way", kind)
+		}
+	}
+	if text := n.Text(); strings.Contains(text, "BROKEN") || !strings.Contains(text, "root issuer admin") || !strings.Contains(text, m.Short()) {
+		t.Errorf("%s", text)
+	}
+	raw, err := n.JSON()
+	var back model.Node
+	if err != nil || json.Unmarshal(raw, &back) != nil || back.Text() != n.Text() {
+		t.Errorf("JSON: %v", err)
+	}
+	checkDOT(t, n.DOT())
+	for _, start := range []model.Start{{ID: m}, {ID: h.policies[0]}, {ID: h.suite}, {ID: h.def.DatasetDefID}, {ID: n.ID}} {
+		if n := h.why(start); model.FirstProblem(n) != nil || n.ID != start.ID {
+			t.Errorf("%s", n.Text())
+		}
+	}
+}
+
+// checkDOT lets Graphviz read the picture where it is installed; the braces and
+// quotes must be even anyway.
+func checkDOT(t *testing.T, dot string) {
+	t.Helper()
+	if !strings.HasPrefix(dot, "digraph why {") || !strings.HasSuffix(dot, "}\n") || strings.Count(dot, `"`)%2 != 0 {
+		t.Errorf("%.300s", dot)
+	}
+	if path, err := osexec.LookPath("dot"); err == nil {
+		cmd := osexec.Command(path, "-Tsvg")
+		cmd.Stdin = strings.NewReader(dot)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("dot: %v: %.300s", err, out)
+		}
+	}
+}
+
+// TestWhyNamesWhatDoesNotHold changes, one after the other, every object that the
+// walk reads, or takes it away: each time the walk names a link that does not hold.
+func TestWhyNamesWhatDoesNotHold(t *testing.T) {
+	h, _ := promotedHouse(t)
+	local := &model.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}
+	honest := &tampering{Resolver: local}
+	if n, err := model.Why(t.Context(), honest, model.Start{Ring: new(uint8)}, h.whyOptions()); err != nil || model.FirstProblem(n) != nil {
+		t.Fatal(err)
+	}
+	if len(honest.asked) < 30 {
+		t.Fatalf("only %d objects were read", len(honest.asked))
+	}
+	changes := map[string]func([]byte) ([]byte, error){
+		"first byte":  func(b []byte) ([]byte, error) { b[0] ^= 1; return b, nil },
+		"middle byte": func(b []byte) ([]byte, error) { b[len(b)/2] ^= 0x10; return b, nil },
+		"last byte":   func(b []byte) ([]byte, error) { b[len(b)-1] ^= 1; return b, nil },
+		"cut short":   func(b []byte) ([]byte, error) { return b[:len(b)-1], nil },
+		"gone":        func([]byte) ([]byte, error) { return nil, fmt.Errorf("object: %w", store.ErrNotFound) },
+	}
+	requests := map[string]bool{} // a request or a response that is not kept is no broken link
+	for _, name := range honest.asked {
+		requests[name] = strings.HasPrefix(name, model.KindBytes)
+	}
+	for how, change := range changes {
+		for _, target := range honest.asked {
+			if how == "gone" && requests[target] {
+				continue
+			}
+			r := &tampering{Resolver: local, target: target, change: change}
+			n, err := model.Why(t.Context(), r, model.Start{Ring: new(uint8)}, h.whyOptions())
+			if err != nil {
+				t.Fatalf("%s, %s: %v", target, how, err)
+			}
+			path := model.FirstProblem(n)
+			if path == nil {
+				t.Errorf("%s, %s: nothing is broken", target, how)
+				continue
+			}
+			if last := path[len(path)-1]; last.Problem == "" || !strings.Contains(n.Text(), "BROKEN") {
+				t.Errorf("%s, %s: %+v", target, how, last)
+			}
+		}
+	}
+}
+
+// TestWhyTrustsNobody: without trust the walk names whom it does not trust.
+func TestWhyTrustsNobody(t *testing.T) {
+	h, _ := promotedHouse(t)
+	local := &model.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}
+	for name, o := range map[string]model.WhyOptions{
+		"not trusted for policies": {Trust: model.Trust{Receipt: only(executor)}, Caps: h.whyOptions().Caps},
+		"not trusted for receipts": {Trust: model.Trust{Policy: only(admin)}, Caps: h.whyOptions().Caps},
+		"is not trusted to issue":  {Trust: h.registry.Trust, Caps: &caps.Verifier{}},
+	} {
+		n, err := model.Why(t.Context(), local, model.Start{Ring: new(uint8)}, o)
+		h.ok(err)
+		path := model.FirstProblem(n)
+		if path == nil || !strings.Contains(path[len(path)-1].Problem, name) {
+			t.Errorf("%s: %s", name, n.Text())
+		}
+	}
+}
+
+func TestWhyIsBounded(t *testing.T) {
+	h, _ := promotedHouse(t)
+	local := &model.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}
+	o := h.whyOptions()
+	o.MaxNodes, o.Width = 8, 1
+	n, err := model.Why(t.Context(), local, model.Start{Ring: new(uint8)}, o)
+	h.ok(err)
+	all := 0
+	walk(n, func(*model.Node) { all++ })
+	if all > 40 || !strings.Contains(n.Text(), "more") {
+		t.Errorf("%d nodes", all)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := model.Why(ctx, local, model.Start{Ring: new(uint8)}, o); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if _, err := model.Why(t.Context(), local, model.Start{ID: object.SumText("nothing")}, o); !errors.Is(err, model.ErrNotFound) {
+		t.Errorf("%v", err)
+	}
+	if _, err := model.Why(t.Context(), local, model.Start{Ring: ptr[uint8](9)}, o); !errors.Is(err, model.ErrNotFound) {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,201 @@
+package model
+
+import (
+	"fmt"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+// opened loads a receipt and its response and checks both.
+func (w *walker) opened(id object.Hash) (*ledger.Receipt, Effect, error) {
+	raw, err := w.raw("Receipt", id)
+	if err != nil {
+		return nil, Effect{}, err
+	}
+	r, got, err := ledger.OpenReceipt(raw)
+	if err == nil {
+		err = sameID(got, id)
+	}
+	if err != nil {
+		return nil, Effect{}, err
+	}
+	body, err := w.raw(KindBytes, r.ResponseHash)
+	if err != nil {
+		return r, Effect{}, fmt.Errorf("its response %s: %w", r.ResponseHash.Short(), err)
+	}
+	if object.Sum(body) != r.ResponseHash {
+		return r, Effect{}, fmt.Errorf("its response: %w", object.ErrID)
+	}
+	return r, Effect{raw, body}, nil
+}
+
+func (w *walker) receipt(n *Node, raw []byte, depth int) {
+	r, id, err := ledger.OpenReceipt(raw)
+	if !n.check(err) || !n.check(sameID(id, n.ID)) {
+		return
+	}
+	n.Label = fmt.Sprintf("receipt of %s, status %d, by %s at %s", toolName(r.ToolID), r.Status, r.Signer, r.TimeObserved)
+	if !trusts(w.o.Trust.Receipt, r.Signer) {
+		n.fail("%s is not trusted for receipts", r.Signer)
+	}
+	use := caps.Use{Kind: caps.KindToolCall, Tool: r.ToolID}
+	switch r.ToolID {
+	case TrainTool:
+		use = w.trainReceipt(n, r, depth)
+	case EvalTool:
+		use = w.evalReceipt(n, r, depth)
+	default:
+		w.response(n, r)
+	}
+	w.authority(n, r, use, depth)
+}
+
+// toolName is the name of a built-in tool of this package, or the short id.
+func toolName(id object.Hash) string {
+	for _, name := range []string{"train", "eval", "promote", "rollback", "dataset.build", "blob.put", "blob.get", "blob.chunk_get"} {
+		if ir.BuiltinTool(name) == id {
+			return "mythos." + name
+		}
+	}
+	return "tool " + id.Short()
+}
+
+// response hangs the response below a receipt; that it is gone is no problem.
+func (w *walker) response(n *Node, r *ledger.Receipt) {
+	body, err := w.raw(KindBytes, r.ResponseHash)
+	switch {
+	case err != nil:
+		n.leaf(KindBytes, r.ResponseHash, "response %s, not kept here", r.ResponseHash.Short())
+	case object.Sum(body) != r.ResponseHash:
+		n.leaf(KindBytes, r.ResponseHash, "response").fail("its bytes have another hash")
+	default:
+		n.leaf(KindBytes, r.ResponseHash, "response %s, %d bytes", r.ResponseHash.Short(), len(body))
+	}
+}
+
+func (w *walker) trainReceipt(n *Node, r *ledger.Receipt, depth int) caps.Use {
+	use := caps.Use{Kind: caps.KindTrainRun}
+	_, effect, err := w.opened(n.ID)
+	if !n.check(err) {
+		return use
+	}
+	res, request, _, err := OpenTrainResult(effect.Response)
+	if !n.check(err) {
+		return use
+	}
+	if request != r.RequestHash {
+		n.fail("its response is of another job")
+	}
+	use.Recipe, use.Tokens, use.GPUms = res.Job.RecipeID, res.Job.MaxTokens, res.Job.MaxGPUms
+	n.Label += fmt.Sprintf(": %s, gave model %s", count(int(res.Examples), "example"), res.Model.ModelID.Short())
+	w.add(n, "RecipeDef", res.Job.RecipeID, depth)
+	w.manifest(n, res.Job.Manifest, &res.Job.DatasetDef, depth)
+	if res.Job.BuildReceipt != nil {
+		w.add(n, "Receipt", *res.Job.BuildReceipt, depth)
+	}
+	return use
+}
+
+func (w *walker) evalReceipt(n *Node, r *ledger.Receipt, depth int) caps.Use {
+	use := caps.Use{Kind: caps.KindEvalRun}
+	_, effect, err := w.opened(n.ID)
+	if !n.check(err) {
+		return use
+	}
+	res, request, err := OpenEvalResult(effect.Response)
+	if !n.check(err) {
+		return use
+	}
+	if request != r.RequestHash {
+		n.fail("its response is of another job")
+	}
+	use.Suite = res.Job.SuiteID
+	n.Label += fmt.Sprintf(": %s", count(int(res.Examples), "example"))
+	w.add(n, "EvalSuiteDef", res.Job.SuiteID, depth)
+	return use
+}
+
+// authority hangs the chain of the capability that a receipt names below it, and
+// judges it at the time of the receipt.
+func (w *walker) authority(n *Node, r *ledger.Receipt, use caps.Use, depth int) {
+	if r.Status >= 400 && len(r.Evidence) == 0 {
+		return // a refused effect had no authority, and says so
+	}
+	for _, h := range r.Evidence {
+		kind, err := w.res.Kind(w.ctx, h)
+		if err != nil {
+			w.err = err
+			return
+		}
+		if kind != "Capability" {
+			continue
+		}
+		c := w.add(n, kind, h, depth)
+		if c.Problem == "" {
+			c.check(w.judge(h, r, use))
+		}
+		return
+	}
+	n.leaf("Capability", object.Hash{}, "its authority").fail("the receipt names no capability that is here")
+}
+
+// judge verifies a chain as it was when the receipt was signed, and that it covered
+// the use. The use of a tool is judged where the request is still here.
+func (w *walker) judge(id object.Hash, r *ledger.Receipt, use caps.Use) error {
+	chain, err := w.chain(id)
+	if err != nil {
+		return err
+	}
+	if use.Kind == caps.KindToolCall {
+		request, err := w.raw(KindBytes, r.RequestHash)
+		leaf, _ := chain.Leaf()
+		if err != nil || leaf.Cap.Scope.Kind != caps.KindToolCall {
+			return w.o.Caps.Verify(chain, r.Signer, r.TimeObserved)
+		}
+		if object.Sum(request) != r.RequestHash {
+			return fmt.Errorf("the request: %w", object.ErrID)
+		}
+		use.Request = request
+	}
+	return w.o.Caps.Authorize(chain, r.Signer, use, r.TimeObserved)
+}
+
+// chain loads a capability and its parents.
+func (w *walker) chain(id object.Hash) (caps.Chain, error) {
+	var raws [][]byte
+	for next := &id; next != nil && len(raws) < caps.MaxDepth; {
+		raw, err := w.raw("Capability", *next)
+		if err != nil {
+			return nil, fmt.Errorf("capability %s: %w", next.Short(), err)
+		}
+		link, err := caps.Open(raw)
+		if err == nil {
+			err = sameID(link.ID, *next)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("capability %s: %w", next.Short(), err)
+		}
+		raws, next = append(raws, raw), link.Cap.AttenuationParent
+	}
+	return caps.OpenChain(raws...)
+}
+
+func (w *walker) capability(n *Node, raw []byte, depth int) {
+	link, err := caps.Open(raw)
+	if !n.check(err) || !n.check(sameID(link.ID, n.ID)) {
+		return
+	}
+	c := link.Cap
+	n.Label = fmt.Sprintf("capability of %s from %s: %s", c.Subject, c.Issuer, c.Scope.String())
+	if c.AttenuationParent != nil {
+		w.add(n, "Capability", *c.AttenuationParent, depth)
+		return
+	}
+	issuer := n.leaf("AgentID", c.Issuer.KeyID(), "root issuer %s", c.Issuer)
+	if w.o.Caps.Trusted == nil || !w.o.Caps.Trusted(c.Issuer, c.Scope.Kind) {
+		issuer.fail("%s is not trusted to issue %s", c.Issuer, caps.KindName(c.Scope.Kind))
+	}
+}
