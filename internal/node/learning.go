@@ -270,3 +270,10 @@ func (n *Node) Reevaluate(ctx context.Context, j model.EvalJob) (*model.EvalResu
 	_, res, err := model.Eval(ctx, n.learningEnv(), j)
 	return res, err
 }
+
+// Why walks from a start down to what it rests on, verifying every link.
+func (n *Node) Why(ctx context.Context, start model.Start, width int) (*model.Node, error) {
+	reg := n.Models()
+	return model.Why(ctx, &model.Local{Registry: reg, Nodes: n.Store.Nodes}, start,
+		model.WhyOptions{Trust: reg.Trust, Caps: n.Verifier, Width: width})
+}

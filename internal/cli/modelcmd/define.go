@@ -98,14 +98,28 @@ func NewSuite(f *cmdutil.Factory) *cobra.Command {
 
 // NewPolicy is `mythos policy`.
 func NewPolicy(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("policy", "What a model must show to enter a ring, signed", adder(f, "PolicyDef", "  mythos policy add policy.yaml",
-		func(n *node.Node, text []byte, in model.Names) ([]byte, error) {
-			p, err := model.ParsePolicy(text, in)
+	add := adder(f, "PolicyDef", "  mythos policy add policy.yaml", func(n *node.Node, text []byte, in model.Names) ([]byte, error) {
+		p, err := model.ParsePolicy(text, in)
+		if err != nil {
+			return nil, err
+		}
+		p.TimeObserved = n.Now()
+		_, raw, err := model.NewPolicy(n.Key, p)
+		return raw, err
+	})
+	set := &cobra.Command{
+		Use: "set POLICY", Short: "Put a policy in force for its ring", Example: "  mythos policy set @policy", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			id, err := f.Resolve(c.Context(), args[0])
 			if err != nil {
-				return nil, err
+				return err
 			}
-			p.TimeObserved = n.Now()
-			_, raw, err := model.NewPolicy(n.Key, p)
-			return raw, err
-		}))
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			return n.Models().SetPolicy(c.Context(), id)
+		},
+	}
+	return cmdutil.Noun("policy", "What a model must show to enter a ring, signed", add, set)
 }

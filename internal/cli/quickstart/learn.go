@@ -206,6 +206,9 @@ func (l *loop) defineLearning(ctx context.Context) error {
 	if l.policy, err = l.run(ctx, "The policy of ring 0, signed.", "-C", "a", "policy", "add", "../policy.yaml", "--ref", "policy"); err != nil {
 		return err
 	}
+	if _, err := l.run(ctx, "It is put in force.", "-C", "a", "policy", "set", "@policy"); err != nil {
+		return err
+	}
 	_, err = l.run(ctx, "Somebody may promote into ring 0 under this policy.", "-C", "a", "-q", "cap", "issue", "--to", "self", "--scope", "deploy.promote:0,policy="+l.policy, "--ttl", "1h")
 	return err
 }
