@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/capcmd"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/cli/conformcmd"
 	"github.com/mythos-project/mythos/internal/cli/datasetcmd"
 	"github.com/mythos-project/mythos/internal/cli/keycmd"
 	"github.com/mythos-project/mythos/internal/cli/ledgercmd"
@@ -70,7 +71,7 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 		datasetcmd.NewEpisode(f), datasetcmd.NewSignal(f), datasetcmd.NewScore(f), datasetcmd.NewCorpus(f), datasetcmd.NewDataset(f),
 		modelcmd.NewRecipe(f), modelcmd.NewSuite(f), modelcmd.NewPolicy(f), modelcmd.NewTrain(f), modelcmd.NewEval(f), modelcmd.NewAttest(f),
 		modelcmd.NewPromote(f), modelcmd.NewRollback(f), modelcmd.NewRing(f), modelcmd.NewModel(f), modelcmd.NewWhy(f),
-		quickstart.New(f),
+		quickstart.New(f), conformcmd.New(f),
 		peercmd.NewPacket(f), peercmd.NewServe(f), peercmd.NewSubmit(f), peercmd.NewPull(f), peercmd.NewPeer(f),
 	)
 	return root

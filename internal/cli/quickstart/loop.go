@@ -28,6 +28,7 @@ type loop struct {
 	recipe     [3]string
 	suite      string
 	policy     string
+	label      string // what the classifier predicts
 }
 
 type initialized struct {
