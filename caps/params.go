@@ -111,7 +111,7 @@ func (p *params) take(key string) (string, bool) {
 	}
 	delete(p.values, key)
 	if v == nil {
-		p.fail(fmt.Errorf("%q needs a value: %s=...", key, key))
+		p.fail(fmt.Errorf("%q needs a value, as in %s=VALUE", key, key))
 		return "", false
 	}
 	return *v, true

@@ -41,7 +41,7 @@ type TrainResult struct {
 	ToolResponse object.Hash      `can:"8,tool_response_hash"` // of what it answered
 }
 
-// Check checks the model's id and the metrics.
+// Check checks the names of the metrics; OpenTrainResult checks the model's id.
 func (r TrainResult) Check() error { return checkMetrics(r.Metrics) }
 
 // EvalJob asks for one evaluation (ours): the request of the eval effect.

@@ -104,7 +104,6 @@ type house struct {
 	registry *model.Registry
 	env      model.Env
 	clock    object.Time
-	root     caps.Link // the executor's authority for each kind, by scope text
 	def      *dataset.DatasetDef
 	recipe   object.Hash
 	suite    object.Hash
@@ -156,7 +155,8 @@ func (h *house) effect(tool, capability object.Hash, request, response []byte) o
 func goFiles(t testing.TB) [][]byte {
 	var files [][]byte
 	for _, dir := range []string{"net", "strings", "sort", "sync", "os"} {
-		paths, err := filepath.Glob(filepath.Join(runtime.GOROOT(), "src", dir, "*.go")) //nolint:staticcheck // the tests run where Go is installed
+		//lint:ignore SA1019 the tests run where Go is installed
+		paths, err := filepath.Glob(filepath.Join(runtime.GOROOT(), "src", dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -264,12 +264,47 @@ func (h *house) export(ctx context.Context, manifest object.Hash, w io.Writer) e
 	})
 }
 
+// template is the house that others are copies of.
+var template *house
+
 // newHouse makes episodes of real files, a dataset and held-out tests, recipe, suite
 // and the policies of rings 0 and 1.
 func newHouse(t testing.TB) *house {
 	t.Helper()
-	ctx := t.Context()
-	h := &house{t: t, db: memory.New(), clock: 1_767_000_000_000_000}
+	if template == nil {
+		h := openHouse(t, memory.New(), house{clock: 1_767_000_000_000_000})
+		h.furnish()
+		template = h
+	}
+	db := memory.New()
+	all := map[string][]byte{}
+	err := template.db.Scan(t.Context(), "", "\xff", func(key string, value []byte) error {
+		all[key] = bytes.Clone(value)
+		return nil
+	})
+	if err == nil {
+		_, err = db.Update(t.Context(), nil, all)
+	}
+	if err == nil {
+		err = template.db.ScanChunks(t.Context(), func(c object.Hash, _ int64) error {
+			data, err := template.db.Chunk(t.Context(), c)
+			if err != nil {
+				return err
+			}
+			_, err = store.New(db, db).PutBytes(t.Context(), data)
+			return err
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return openHouse(t, db, *template)
+}
+
+// openHouse opens the rooms over a database.
+func openHouse(t testing.TB, db *memory.DB, of house) *house {
+	h := &of
+	h.t, h.db = t, db
 	h.store = store.New(h.db, h.db)
 	h.ledger = ledger.Open(h.db, executor, h.now)
 	h.registry = &model.Registry{KV: h.db, Store: h.store, Receipts: h.ledger, Responses: h.store, Pins: h.store, Now: h.now,
@@ -278,6 +313,11 @@ func newHouse(t testing.TB) *house {
 	h.env = model.Env{Store: h.store, Dataset: h.export, Code: func(_ context.Context, c object.Hash, request []byte) ([]byte, error) {
 		return runTool(t, code[c], request)
 	}}
+	return h
+}
+
+func (h *house) furnish() {
+	t, ctx := h.t, h.t.Context()
 	call := h.grant(&caps.ToolCall{ToolID: statTool, MaxCalls: 10_000})
 	var ids []object.Hash
 	for _, file := range goFiles(t) {
@@ -300,7 +340,6 @@ func newHouse(t testing.TB) *house {
 	for ring := range h.policies {
 		h.policies[ring] = h.policy(uint8(ring), 800_000+int64(ring)*10_000)
 	}
-	return h
 }
 
 func (h *house) policy(ring uint8, least int64) object.Hash {
@@ -322,7 +361,7 @@ func (h *house) dataset(ids []object.Hash) (*dataset.DatasetDef, object.BlobRef)
 	h.ok(err)
 	expr, err := dataset.ParseQuery("true", nil)
 	h.ok(err)
-	def, raw, err := dataset.NewDef(dataset.DatasetDef{CorpusRoots: []object.Hash{corpus.CID}, Query: dataset.QueryDef{Predicate: expr}, Sampling: dataset.SamplingDef{Mode: dataset.SampleAll, Seed: object.SumText("seed")}})
+	def, raw, err := dataset.NewDef(dataset.DatasetDef{DatasetDefID: corpus.CID, CorpusRoots: []object.Hash{corpus.CID}, Query: dataset.QueryDef{QueryID: corpus.CID, Predicate: expr}, Sampling: dataset.SamplingDef{Mode: dataset.SampleAll, Seed: object.SumText("seed")}})
 	h.ok(err)
 	h.ok(h.store.PutObjects(ctx, store.Object{ID: def.DatasetDefID, Kind: "DatasetDef", Raw: raw}))
 	b, err := dataset.Build(ctx, h.store, &dataset.StoreSource{Store: h.store, Ledger: h.ledger}, def)

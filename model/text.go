@@ -146,13 +146,27 @@ func paramsOf(label string, params map[string]any) (map[string]string, error) {
 	return out, checkParams(out)
 }
 
+// whole is a whole number. YAML's own reading would take 0.9 for 0, which is no
+// mistake to make with a threshold.
+type whole int64
+
+// UnmarshalYAML refuses everything but a whole number.
+func (w *whole) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" {
+		return fmt.Errorf("line %d: %q is no whole number (metrics count millionths)", n.Line, n.Value)
+	}
+	return n.Decode((*int64)(w))
+}
+
+func (w *whole) number() *int64 { return (*int64)(w) }
+
 type thresholdText struct {
 	Metric      string `yaml:"metric"`
-	AtLeast     *int64 `yaml:"at_least"`
-	AtMost      *int64 `yaml:"at_most"`
+	AtLeast     *whole `yaml:"at_least"`
+	AtMost      *whole `yaml:"at_most"`
 	Better      string `yaml:"better"` // higher or lower, where neither limit says it
-	Regression  *int64 `yaml:"largest_regression"`
-	Improvement *int64 `yaml:"least_improvement"`
+	Regression  *whole `yaml:"largest_regression"`
+	Improvement *whole `yaml:"least_improvement"`
 	Critical    *bool  `yaml:"critical"`
 }
 
@@ -175,10 +189,10 @@ type thresholdText struct {
 func ParsePolicy(text []byte, names Names) (PolicyDef, error) {
 	var t struct {
 		Name       string          `yaml:"name"`
-		Ring       uint8           `yaml:"ring"`
+		Ring       whole           `yaml:"ring"`
 		Suites     []string        `yaml:"suites"`
 		Thresholds []thresholdText `yaml:"thresholds"`
-		Quorum     uint16          `yaml:"quorum"`
+		Quorum     whole           `yaml:"quorum"`
 		Verifiers  []string        `yaml:"verifiers"`
 		Rollback   string          `yaml:"rollback"`
 		MaxAge     string          `yaml:"max_age"`
@@ -186,30 +200,15 @@ func ParsePolicy(text []byte, names Names) (PolicyDef, error) {
 	if err := decodeText(text, &t); err != nil {
 		return PolicyDef{}, fmt.Errorf("policy: %w", err)
 	}
-	p := PolicyDef{Ring: t.Ring, Quorum: t.Quorum, Thresholds: []Threshold{}}
+	if t.Ring < 0 || t.Ring > 255 || t.Quorum < 0 || t.Quorum > maxPolicyList {
+		return PolicyDef{}, fmt.Errorf("policy: ring %d or quorum %d is out of range", t.Ring, t.Quorum)
+	}
+	p := PolicyDef{Ring: uint8(t.Ring), Quorum: uint16(t.Quorum), Thresholds: []Threshold{}}
 	if t.Name != "" {
 		p.Name = &t.Name
 	}
-	for _, name := range t.Suites {
-		h, err := names.hash("suite", name)
-		if err != nil {
-			return p, fmt.Errorf("policy: %w", err)
-		}
-		p.Suites = append(p.Suites, h)
-	}
-	for _, name := range t.Verifiers {
-		a, err := names.agent(name)
-		if err != nil {
-			return p, fmt.Errorf("policy: verifier: %w", err)
-		}
-		p.Verifiers = append(p.Verifiers, a)
-	}
-	for _, text := range t.Thresholds {
-		threshold, err := text.threshold()
-		if err != nil {
-			return p, fmt.Errorf("policy: metric %s: %w", text.Metric, err)
-		}
-		p.Thresholds = append(p.Thresholds, threshold)
+	if err := p.lists(names, t.Suites, t.Verifiers, t.Thresholds); err != nil {
+		return p, fmt.Errorf("policy: %w", err)
 	}
 	err := p.rules(t.Rollback, t.MaxAge)
 	if err == nil {
@@ -219,6 +218,32 @@ func ParsePolicy(text []byte, names Names) (PolicyDef, error) {
 		return p, fmt.Errorf("policy: %w", err)
 	}
 	return p, nil
+}
+
+// lists reads the suites, the verifiers and the thresholds.
+func (p *PolicyDef) lists(names Names, suites, verifiers []string, thresholds []thresholdText) error {
+	for _, name := range suites {
+		h, err := names.hash("suite", name)
+		if err != nil {
+			return err
+		}
+		p.Suites = append(p.Suites, h)
+	}
+	for _, name := range verifiers {
+		a, err := names.agent(name)
+		if err != nil {
+			return fmt.Errorf("verifier: %w", err)
+		}
+		p.Verifiers = append(p.Verifiers, a)
+	}
+	for _, text := range thresholds {
+		threshold, err := text.threshold()
+		if err != nil {
+			return fmt.Errorf("metric %s: %w", text.Metric, err)
+		}
+		p.Thresholds = append(p.Thresholds, threshold)
+	}
+	return nil
 }
 
 // rules reads the rollback rule and the largest age.
@@ -244,14 +269,14 @@ func (p *PolicyDef) rules(rollback, maxAge string) error {
 }
 
 func (t thresholdText) threshold() (Threshold, error) {
-	out := Threshold{Metric: t.Metric, LargestRegression: t.Regression, LeastImprovement: t.Improvement, Critical: t.Critical == nil || *t.Critical}
+	out := Threshold{Metric: t.Metric, LargestRegression: t.Regression.number(), LeastImprovement: t.Improvement.number(), Critical: t.Critical == nil || *t.Critical}
 	switch {
 	case t.AtLeast != nil && t.AtMost != nil:
 		return out, errors.New("at_least and at_most exclude each other")
 	case t.AtLeast != nil && t.Better != "lower":
-		out.Direction, out.Limit = HigherIsBetter, t.AtLeast
+		out.Direction, out.Limit = HigherIsBetter, t.AtLeast.number()
 	case t.AtMost != nil && t.Better != "higher":
-		out.Direction, out.Limit = LowerIsBetter, t.AtMost
+		out.Direction, out.Limit = LowerIsBetter, t.AtMost.number()
 	case t.AtLeast != nil || t.AtMost != nil:
 		return out, errors.New("the limit contradicts which direction is better")
 	case t.Better == "higher":

@@ -203,5 +203,5 @@ func (w *walker) signal(n *Node, raw []byte, _ int) {
 		text = fmt.Sprintf("%x", s.ValueBytes)
 	}
 	names := [...]string{"signal", "reward", "label", "constraint"}
-	n.Label = fmt.Sprintf("%s %s by %s", names[min(int(s.SignalType), 3)], text, s.Signer)
+	n.Label = fmt.Sprintf("%s %s by %s", names[min(int(s.SignalType), 3)], text, who(s.Signer))
 }

@@ -29,7 +29,7 @@ func (w *walker) promotion(n *Node, raw []byte, depth int) {
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
-	n.Label = fmt.Sprintf("%s of model %s into ring %d by %s at %s", p.ActionName(), p.ModelID.Short(), p.RingID, p.Signer, p.TimeObserved)
+	n.Label = fmt.Sprintf("%s of model %s into ring %d by %s at %s", p.ActionName(), p.ModelID.Short(), p.RingID, who(p.Signer), p.TimeObserved)
 	if p.Reason != nil {
 		n.Label += ": " + *p.Reason
 	}
@@ -91,7 +91,7 @@ func (w *walker) policy(n *Node, raw []byte, _ int) {
 	if p.Name != nil {
 		name = *p.Name + " "
 	}
-	n.Label = fmt.Sprintf("policy %sfor ring %d by %s: %s, %s, quorum %d of %d", name, p.Ring, p.Signer,
+	n.Label = fmt.Sprintf("policy %sfor ring %d by %s: %s, %s, quorum %d of %d", name, p.Ring, who(p.Signer),
 		count(len(p.Suites), "suite"), count(len(p.Thresholds), "threshold"), p.Quorum, len(p.Verifiers))
 	if !trusts(w.o.Trust.Policy, p.Signer) {
 		n.fail("%s is not trusted for policies", p.Signer)
@@ -103,7 +103,7 @@ func (w *walker) ringHold(n *Node, raw []byte, _ int) {
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
-	n.Label = fmt.Sprintf("ring %d frozen: %v, by %s at %s: %s", h.RingID, h.Frozen, h.Signer, h.TimeObserved, h.Reason)
+	n.Label = fmt.Sprintf("ring %d frozen: %v, by %s at %s: %s", h.RingID, h.Frozen, who(h.Signer), h.TimeObserved, h.Reason)
 }
 
 func (w *walker) model(n *Node, raw []byte, depth int) {
@@ -149,7 +149,7 @@ func (w *walker) attestation(n *Node, raw []byte, depth int) {
 	if !a.Passes() {
 		verdict = fmt.Sprintf("no (%d)", a.Result)
 	}
-	n.Label = fmt.Sprintf("%s by %s: %s", ClaimName(a.ClaimType), a.Signer, verdict)
+	n.Label = fmt.Sprintf("%s by %s: %s", ClaimName(a.ClaimType), who(a.Signer), verdict)
 	for _, h := range a.Evidence[:min(len(a.Evidence), 4*w.o.Width)] {
 		w.named(n, h, depth)
 	}

@@ -37,7 +37,7 @@ func (w *walker) receipt(n *Node, raw []byte, depth int) {
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
-	n.Label = fmt.Sprintf("receipt of %s, status %d, by %s at %s", toolName(r.ToolID), r.Status, r.Signer, r.TimeObserved)
+	n.Label = fmt.Sprintf("receipt of %s, status %d, by %s at %s", toolName(r.ToolID), r.Status, who(r.Signer), r.TimeObserved)
 	if !trusts(w.o.Trust.Receipt, r.Signer) {
 		n.fail("%s is not trusted for receipts", r.Signer)
 	}
@@ -189,7 +189,7 @@ func (w *walker) capability(n *Node, raw []byte, depth int) {
 		return
 	}
 	c := link.Cap
-	n.Label = fmt.Sprintf("capability of %s from %s: %s", c.Subject, c.Issuer, c.Scope.String())
+	n.Label = fmt.Sprintf("capability of %s from %s: %s", who(c.Subject), who(c.Issuer), c.Scope.String())
 	if c.AttenuationParent != nil {
 		w.add(n, "Capability", *c.AttenuationParent, depth)
 		return

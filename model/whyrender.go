@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/mythos-project/mythos/object"
 )
 
-// Text draws a tree, a node a line: "ok" or "BROKEN", the kind and the label, and
-// the problem of a link that does not hold.
+// Text draws a tree, a node a line: "ok", "BROKEN" or, where its children were shown
+// before, "above"; the label; and the problem of a link that does not hold.
 func (n *Node) Text() string {
 	var b strings.Builder
 	n.text(&b, "", "")
@@ -22,7 +24,11 @@ func (n *Node) text(b *strings.Builder, head, tail string) {
 	case n.Seen:
 		mark = "above "
 	}
-	fmt.Fprintf(b, "%s %s%s %s\n", mark, head, n.Kind, oneLine(n.Label))
+	label := oneLine(n.Label)
+	if !strings.Contains(label, " ") { // an object that was not opened has its id only
+		label = n.Kind + " " + label
+	}
+	fmt.Fprintf(b, "%s %s%s\n", mark, head, label)
 	if n.Problem != "" {
 		fmt.Fprintf(b, "       %s  ! %s\n", tail, oneLine(n.Problem))
 	}
@@ -103,4 +109,12 @@ func (d *dot) add(n *Node) string {
 // dotQuote makes a quoted string of Graphviz, whose only escapes are \" \\ and \n.
 func dotQuote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
+}
+
+// who is an agent in few words: the name it goes by and the start of its key.
+func who(a object.AgentID) string {
+	if a.Hint == "" {
+		return a.KeyHex()[:16]
+	}
+	return a.Hint + " (" + a.KeyHex()[:8] + ")"
 }

@@ -111,7 +111,8 @@ func goFiles(t testing.TB, step int, dirs ...string) []string {
 	t.Helper()
 	var files []string
 	for _, dir := range dirs {
-		root := filepath.Join(runtime.GOROOT(), "src", dir) //nolint:staticcheck // the tests run where Go is installed
+		//lint:ignore SA1019 the tests run where Go is installed
+		root := filepath.Join(runtime.GOROOT(), "src", dir)
 		err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 			if err == nil && !d.IsDir() && strings.HasSuffix(p, ".go") && !strings.Contains(p, "testdata") {
 				files = append(files, p)

@@ -3,7 +3,6 @@
 package objectcmd
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -34,16 +33,6 @@ func invalid(name string, err error) error {
 		return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
 	}
 	return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
-}
-
-// unhex decodes data that is hex digits and white space only, and returns any
-// other data as it is; canonical bytes never look like that.
-func unhex(data []byte) []byte {
-	text := strings.Join(strings.Fields(string(data)), "")
-	if raw, err := hex.DecodeString(text); err == nil && len(raw) > 0 {
-		return raw
-	}
-	return data
 }
 
 func displayName(args []string) string {

@@ -21,7 +21,6 @@ type loop struct {
 
 	keyA, keyB string // public keys
 	cap, child string // for textstat: A's own, and what B got
-	addrA      string
 	corpus     string
 	def        string // dataset definition id
 	test       string // manifest of held-out episodes
