@@ -11,18 +11,71 @@
 //	k/<kind>/<id>    index of objects by kind
 //	r/<name>         a ref: the 32 digest bytes of what it names
 //	p/<cid>          a pin: the canonical Pin
-//	c/<hash>         a chunk of at most SmallChunk bytes
+//	c/<hash>         a byte string of at most SmallChunk bytes
+//	i/<hash>         where a small byte string lies in a pack (pack.go)
+//	g/...            marks of garbage collections (loose.go)
+//
+// A blob is visible when its reference is. The reference is written, in one
+// durable update with the blob's nodes and its small chunks, after its large
+// chunks are durable; so a cid that a put has returned stands for bytes that a
+// crash cannot take away, and a reader never meets half a blob.
+//
+// # Compressed blobs
+//
+// Codec zstd is the seekable format: independent zstd frames of 1 MiB of plain
+// bytes, followed by a skippable frame with the table of their sizes (seekable.go).
+//
+// # Encrypted blobs
+//
+// Encryption comes after the codec, and hashes, chunks and cid are of the
+// encrypted bytes. Scheme 1 is one age file. Scheme 2 is AES-256-GCM in segments
+// (aesgcm.go), one a chunk.
 package store
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+)
 
 // What callers decide on.
 var (
-	ErrNotFound  = errors.New("not found")
-	ErrCorrupt   = errors.New("stored bytes do not match their hash")
-	ErrAmbiguous = errors.New("prefix is ambiguous")
-	ErrChanged   = errors.New("was changed by somebody else")
-	ErrChunkSize = errors.New("chunk size is out of range")
-	ErrTooLarge  = errors.New("too large")
-	ErrRange     = errors.New("range is beyond the end of the blob")
+	ErrNotFound   = errors.New("not found")
+	ErrCorrupt    = errors.New("stored bytes do not match their hash")
+	ErrAmbiguous  = errors.New("prefix is ambiguous")
+	ErrChanged    = errors.New("was changed by somebody else")
+	ErrConflict   = errors.New("the same stored bytes mean something else here")
+	ErrChunkSize  = errors.New("chunk size is out of range")
+	ErrTooLarge   = errors.New("too large")
+	ErrRange      = errors.New("range is beyond the end of the blob")
+	ErrKey        = errors.New("no key opens this blob")
+	ErrCollecting = errors.New("another garbage collection is running")
 )
+
+// AmbiguousError lists what an abbreviated hash could mean. It wraps ErrAmbiguous.
+type AmbiguousError struct {
+	Prefix     string
+	Candidates []object.Hash // ascending, at most MaxCandidates
+}
+
+// MaxCandidates is how many candidates an AmbiguousError lists.
+const MaxCandidates = 8
+
+func (e *AmbiguousError) Error() string {
+	return fmt.Sprintf("%s: %v: it could be %s", e.Prefix, ErrAmbiguous, shorts(e.Candidates))
+}
+
+// Unwrap gives ErrAmbiguous.
+func (e *AmbiguousError) Unwrap() error { return ErrAmbiguous }
+
+func shorts(list []object.Hash) string {
+	text := ""
+	for i, h := range list {
+		if i > 0 {
+			text += ", "
+		}
+		text += h.Short()
+	}
+	return text
+}

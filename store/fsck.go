@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -12,125 +13,207 @@ import (
 
 // Finding is one thing that Fsck found wrong.
 type Finding struct {
-	Kind string      // "chunk", "node", "object", "blob" or "ref"
-	ID   object.Hash // of what is wrong
-	Err  error
+	Kind string      // "chunk", "bytes", "node", "object", "blob", "ref" or "pin"
+	ID   object.Hash // of what is wrong; of a ref, what it points to
+	Name string      // of a ref
+	Err  error       // wraps ErrCorrupt or ErrNotFound where that is the trouble
 }
 
 // Checked counts what Fsck read.
-type Checked struct{ Chunks, Nodes, Objects, Blobs uint64 }
+type Checked struct{ Chunks, Nodes, Objects, Blobs, Refs, Pins uint64 }
 
-// Fsck reads everything and checks every hash, every node and every reference of
-// a blob; it calls report for each thing that is wrong and goes on. What it costs
-// is a read of the whole store. The error is that of a backend.
+// Fsck reads everything and checks every hash, every node, every reference of a
+// blob, a ref or a pin; it calls report for each thing that is wrong, one at a
+// time, and goes on. What it costs is a read of the whole store. The error is that
+// of a backend.
 func (s *Store) Fsck(ctx context.Context, report func(Finding)) (Checked, error) {
-	var done Checked
-	err := errors.Join(
-		s.fsckChunks(ctx, report, &done),
-		s.fsckNodes(ctx, report, &done),
-		s.fsckObjects(ctx, report, &done),
-		s.fsckBlobs(ctx, report, &done),
-	)
-	return done, err
+	return s.FsckObjects(ctx, report, nil)
 }
 
-func (s *Store) fsckChunks(ctx context.Context, report func(Finding), done *Checked) error {
-	err := s.kv.Scan(ctx, "c/", after("c/"), func(key string, data []byte) error {
-		h, err := parseKeyHash(key, "c/")
-		if err == nil {
-			err = verify("bytes", data, h)
+// FsckObjects is Fsck and lets the caller, who knows the kinds, check each object
+// beyond its canonical encoding: its fields, and that its id is that of its bytes.
+func (s *Store) FsckObjects(ctx context.Context, report func(Finding), object func(Object) error) (Checked, error) {
+	f := &checker{s: s, report: report, object: object}
+	for _, step := range []func(context.Context) error{
+		f.bytes, f.packed, f.files, f.nodes, f.objects, f.index, f.blobs, f.refs, f.pins,
+	} {
+		if err := step(ctx); err != nil {
+			return f.done, fmt.Errorf("fsck: %w", err)
 		}
-		if err != nil {
-			report(Finding{"chunk", h, err})
-		}
-		done.Chunks++
-		return ctx.Err()
-	})
-	if err != nil {
-		return err
 	}
-	return s.chunks.ScanChunks(ctx, func(h object.Hash, _ int64) error {
-		data, err := s.chunks.Chunk(ctx, h)
-		if err == nil {
-			err = verify("chunk", data, h)
-		}
-		if err != nil {
-			report(Finding{"chunk", h, err})
-		}
-		done.Chunks++
+	return f.done, nil
+}
+
+// checker is one run of Fsck.
+type checker struct {
+	s      *Store
+	report func(Finding)
+	object func(Object) error
+	done   Checked
+}
+
+// found reports what is wrong; an end of the context is not.
+func (f *checker) found(ctx context.Context, kind string, id object.Hash, err error) error {
+	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if err != nil {
+		f.report(Finding{Kind: kind, ID: id, Err: err})
+	}
+	return nil
+}
+
+// each calls check for every key of a space and reports what it returns.
+func (f *checker) each(ctx context.Context, space, kind string, check func(h object.Hash, value []byte) error) error {
+	return f.s.kv.Scan(ctx, space, after(space), func(key string, value []byte) error {
+		h, err := parseKeyHash(key, space)
+		if err == nil {
+			err = check(h, value)
+		} else {
+			err = fmt.Errorf("key %q: %w: %w", key, ErrCorrupt, err)
+		}
+		return f.found(ctx, kind, h, err)
 	})
 }
 
-func (s *Store) fsckNodes(ctx context.Context, report func(Finding), done *Checked) error {
-	return s.kv.Scan(ctx, "n/", after("n/"), func(key string, raw []byte) error {
-		cid, err := parseKeyHash(key, "n/")
-		if err == nil {
-			err = verify("node", raw, cid)
-		}
-		if err == nil {
-			_, err = object.Decode[merkle.Node](raw)
-		}
-		if err != nil {
-			report(Finding{"node", cid, err})
-		}
-		done.Nodes++
-		return nil
+func (f *checker) bytes(ctx context.Context) error {
+	return f.each(ctx, "c/", "bytes", func(h object.Hash, data []byte) error {
+		f.done.Chunks++
+		return verify("bytes", data, h)
 	})
 }
 
-func (s *Store) fsckObjects(ctx context.Context, report func(Finding), done *Checked) error {
-	var wrong []Finding
-	err := s.kv.Scan(ctx, "o/", after("o/"), func(key string, value []byte) error {
-		id, err := parseKeyHash(key, "o/")
+func (f *checker) packed(ctx context.Context) error {
+	return f.each(ctx, "i/", "bytes", func(h object.Hash, raw []byte) error {
+		f.done.Chunks++
+		p, err := parseSpot(raw)
 		if err != nil {
-			wrong = append(wrong, Finding{"object", id, err})
-			return nil
+			return err
 		}
-		done.Objects++
-		o, err := s.Object(ctx, id)
+		data, err := f.s.packed(ctx, p)
+		if err != nil {
+			return err
+		}
+		return verify("bytes", data, h)
+	})
+}
+
+func (f *checker) files(ctx context.Context) error {
+	var buf []byte
+	return f.s.chunks.ScanChunks(ctx, func(h object.Hash, _ int64) error {
+		f.done.Chunks++
+		data, err := f.s.sized(ctx, merkle.Chunk{Hash: h, Len: SmallChunk + 1}, buf)
+		if err == nil {
+			buf = data
+		}
+		return f.found(ctx, "chunk", h, err)
+	})
+}
+
+func (f *checker) nodes(ctx context.Context) error {
+	return f.each(ctx, "n/", "node", func(h object.Hash, raw []byte) error {
+		f.done.Nodes++
+		if err := verify("node", raw, h); err != nil {
+			return err
+		}
+		_, err := object.Decode[merkle.Node](raw)
+		return err
+	})
+}
+
+func (f *checker) objects(ctx context.Context) error {
+	return f.each(ctx, "o/", "object", func(h object.Hash, _ []byte) error {
+		f.done.Objects++
+		o, err := f.s.Object(ctx, h)
 		if err == nil {
 			err = can.Validate(o.Raw)
 		}
-		if err != nil {
-			report(Finding{"object", id, err})
+		if err == nil && f.object != nil {
+			err = f.object(o)
 		}
-		return nil
+		if err != nil {
+			return err
+		}
+		key := "k/" + o.Kind + "/" + h.String()
+		_, found, err := f.s.kv.Get(ctx, key)
+		if err == nil && !found {
+			err = fmt.Errorf("%w in the index of kind %s", ErrNotFound, o.Kind)
+		}
+		return err
 	})
-	for _, w := range wrong {
-		report(w)
+}
+
+// index checks that what the index names is here.
+func (f *checker) index(ctx context.Context) error {
+	return f.s.kv.Scan(ctx, "k/", after("k/"), func(key string, _ []byte) error {
+		h, err := parseKeyHash(key, key[:strings.LastIndexByte(key, '/')+1])
+		if err == nil {
+			var o Object
+			if o, err = f.s.Object(ctx, h); err == nil && "k/"+o.Kind+"/"+h.String() != key {
+				err = fmt.Errorf("%w: the index has it as %q", ErrCorrupt, key)
+			}
+		}
+		return f.found(ctx, "object", h, err)
+	})
+}
+
+func (f *checker) blobs(ctx context.Context) error {
+	return f.each(ctx, "b/", "blob", func(cid object.Hash, _ []byte) error {
+		f.done.Blobs++
+		b, err := f.s.OpenBlob(ctx, cid, OpenOptions{})
+		if err != nil {
+			return err
+		}
+		if b.ref.CID != cid {
+			return fmt.Errorf("%w: its reference is that of %s", ErrCorrupt, b.ref.CID.Short())
+		}
+		return f.s.parts(ctx, b)
+	})
+}
+
+func (f *checker) refs(ctx context.Context) error {
+	return f.s.kv.Scan(ctx, "r/", after("r/"), func(key string, value []byte) error {
+		f.done.Refs++
+		h, err := digest(value)
+		if err == nil {
+			err = f.s.known(ctx, h)
+		}
+		if err != nil && ctx.Err() == nil {
+			f.report(Finding{Kind: "ref", ID: h, Name: key[2:], Err: err})
+		}
+		return ctx.Err()
+	})
+}
+
+func (f *checker) pins(ctx context.Context) error {
+	return f.each(ctx, "p/", "pin", func(h object.Hash, raw []byte) error {
+		f.done.Pins++
+		if p, err := object.Decode[Pin](raw); err != nil || p.CID != h {
+			return errors.Join(ErrCorrupt, err)
+		}
+		return f.s.known(ctx, h)
+	})
+}
+
+// known reports whether anything of this hash is here; the error wraps ErrNotFound.
+func (s *Store) known(ctx context.Context, h object.Hash) error {
+	for _, space := range []string{"o/", "b/", "n/"} {
+		if _, found, err := s.kv.Get(ctx, space+h.String()); err != nil || found {
+			return err
+		}
+	}
+	have, err := s.HasBytes(ctx, h)
+	if err == nil && !have {
+		err = fmt.Errorf("what it points to: %w", ErrNotFound)
 	}
 	return err
 }
 
-func (s *Store) fsckBlobs(ctx context.Context, report func(Finding), done *Checked) error {
-	return s.kv.Scan(ctx, "b/", after("b/"), func(key string, raw []byte) error {
-		cid, err := parseKeyHash(key, "b/")
-		if err == nil {
-			err = s.fsckBlob(ctx, cid)
-		}
-		if err != nil {
-			report(Finding{"blob", cid, err})
-		}
-		done.Blobs++
-		return ctx.Err()
-	})
-}
-
-// fsckBlob checks that all parts of a blob are here; their hashes were checked
+// parts checks that every part of an open blob is here; their hashes are checked
 // where they lie.
-func (s *Store) fsckBlob(ctx context.Context, cid object.Hash) error {
-	b, err := s.OpenBlob(ctx, cid, OpenOptions{})
-	if err != nil {
-		return err
-	}
-	return s.parts(ctx, b)
-}
-
-// parts checks that every part of an open blob is here.
 func (s *Store) parts(ctx context.Context, b *Blob) error {
 	if b.tree == nil {
-		return s.present(ctx, b.ref)
+		return s.unchunked(ctx, b.ref)
 	}
 	return b.tree.Walk(0, b.tree.Len(), func(i uint64, c merkle.Chunk) error {
 		have, err := s.HasBytes(ctx, c.Hash)
@@ -141,8 +224,8 @@ func (s *Store) parts(ctx context.Context, b *Blob) error {
 	})
 }
 
-// present checks an unchunked blob, which is a byte string or a MerkleList.
-func (s *Store) present(ctx context.Context, ref object.BlobRef) error {
+// unchunked checks an unchunked blob, which is a byte string or a MerkleList.
+func (s *Store) unchunked(ctx context.Context, ref object.BlobRef) error {
 	have, err := s.HasBytes(ctx, ref.CID)
 	if err != nil || have {
 		return err

@@ -4,134 +4,116 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/object/merkle"
 )
 
 // GCOptions say what a garbage collection keeps.
 type GCOptions struct {
-	Now object.Time
+	Now object.Time // pins that end later are kept
+	// Grace is how long byte strings and nodes that were put by themselves
+	// (PutBytes, NodeWriter) stay after a collection first saw that nothing reaches
+	// them; 0: a day, negative: none. Whoever puts them has that long to refer to them.
+	Grace time.Duration
 	// Roots calls keep for every hash that records outside the store's own keys
-	// reach: byte strings, nodes, blobs. Objects themselves are never collected.
+	// reach: byte strings, nodes, blobs. It is called twice. Objects are never collected.
 	Roots  func(ctx context.Context, keep func(object.Hash)) error
-	DryRun bool
+	DryRun bool // report only
 }
+
+// DefaultGrace is used when GCOptions has none.
+const DefaultGrace = 24 * time.Hour
 
 // GCReport counts what a garbage collection found.
 type GCReport struct {
-	Blobs, Nodes, Chunks uint64 // what was freed, or would be
-	Bytes                uint64 // of the chunks
-	Kept                 uint64 // hashes that are reachable
+	Nodes, Chunks uint64 // what was freed, or would be
+	Bytes         uint64 // of them
+	Waiting       uint64 // loose things that nothing reaches and whose grace has not passed
+	Wanted        uint64 // chunks that nothing reaches yet, but a running put may need
+	Kept          uint64 // hashes that are reachable
 }
 
-// GC frees chunks, nodes and blob references that no pin, ref or root reaches. A
-// blob is kept by its reference (RemoveBlob takes that away), by a pin or a root.
-// It waits for running puts of this process and keeps others from starting; puts
-// of other processes are safe as long as they hold the repository's put lock,
-// which the node takes.
-func (s *Store) GC(ctx context.Context, o GCOptions) (GCReport, error) {
-	s.running.Lock()
-	defer s.running.Unlock()
-	kept := map[object.Hash]bool{}
-	if err := s.mark(ctx, o, kept); err != nil {
-		return GCReport{}, fmt.Errorf("gc: mark: %w", err)
+// GC frees chunks and nodes that no blob, pin, ref or root reaches. A blob is
+// kept by its reference, which RemoveBlob takes away, and by pins and roots.
+//
+// It never waits for puts and puts never wait for it, in any process:
+//   - a chunk file is kept when a put that was running when the collection began,
+//     or began later, has written or found it (ChunkSweep.Wanted);
+//   - keys are first marked and then, after reachability was looked at once more,
+//     deleted if their marks are still there; a put takes the mark away (loose.go).
+//
+// Only one collection runs at a time; the error wraps ErrCollecting otherwise. It
+// holds one entry of about 64 bytes for every reachable hash.
+func (s *Store) GC(ctx context.Context, o GCOptions) (rep GCReport, err error) {
+	if o.Grace == 0 {
+		o.Grace = DefaultGrace
 	}
-	rep := GCReport{Kept: uint64(len(kept))}
-	err := errors.Join(
-		s.sweepKeys(ctx, o, "n/", kept, func(int) { rep.Nodes++ }),
-		s.sweepKeys(ctx, o, "c/", kept, func(n int) { rep.Chunks++; rep.Bytes += uint64(n) }),
-		s.chunks.ScanChunks(ctx, func(h object.Hash, size int64) error {
-			if kept[h] {
-				return nil
-			}
-			rep.Chunks++
-			rep.Bytes += uint64(size)
-			if o.DryRun {
-				return nil
-			}
-			return s.chunks.DeleteChunk(ctx, h)
-		}))
-	return rep, err
-}
-
-// mark gathers everything reachable.
-func (s *Store) mark(ctx context.Context, o GCOptions, kept map[object.Hash]bool) error {
-	var roots []object.Hash
-	keep := func(h object.Hash) { roots = append(roots, h) }
-	if o.Roots != nil {
-		if err := o.Roots(ctx, keep); err != nil {
-			return err
-		}
-	}
-	err := errors.Join(
-		s.Blobs(ctx, func(r object.BlobRef) error { keep(r.CID); return nil }),
-		s.Refs(ctx, func(_ string, h object.Hash) error { keep(h); return nil }),
-		s.Pins(ctx, func(p Pin) error {
-			if p.Until == 0 || p.Until > o.Now {
-				keep(p.CID)
-			}
-			return nil
-		}))
+	sweep, err := s.chunks.Sweep(ctx)
 	if err != nil {
-		return err
+		return rep, fmt.Errorf("gc: %w", err)
 	}
-	for _, h := range roots {
-		if err := s.markTree(ctx, h, kept); err != nil {
+	defer func() { err = errors.Join(err, sweep.Close()) }()
+	c := &collector{s: s, o: o, sweep: sweep, kept: map[object.Hash]bool{}}
+	if err := c.run(ctx); err != nil {
+		return c.rep, fmt.Errorf("gc: %w", err)
+	}
+	c.rep.Kept = uint64(len(c.kept))
+	return c.rep, nil
+}
+
+// collector is one run of GC.
+type collector struct {
+	s       *Store
+	o       GCOptions
+	sweep   ChunkSweep
+	kept    map[object.Hash]bool
+	rep     GCReport
+	keys    []doomed
+	files   []doomed
+	changes []change
+}
+
+// doomed is something that nothing reached at the first look.
+type doomed struct {
+	h     object.Hash
+	key   string // in the KV; empty: a chunk file
+	size  int
+	mark  []byte // nil: it has none
+	loose bool   // a file that was put by itself
+}
+
+func (c *collector) run(ctx context.Context) (err error) {
+	if !c.o.DryRun {
+		if _, err := c.s.kv.Update(ctx, nil, map[string][]byte{collecting: newMark(markDead, c.o.Now)}); err != nil {
 			return err
 		}
+		defer func() {
+			_, end := c.s.kv.Update(context.WithoutCancel(ctx), nil, map[string][]byte{collecting: nil})
+			err = errors.Join(err, end)
+		}()
+	}
+	if err := c.mark(ctx); err != nil {
+		return fmt.Errorf("mark: %w", err)
+	}
+	if err := c.condemn(ctx); err != nil {
+		return fmt.Errorf("condemn: %w", err)
+	}
+	// What puts have finished since is reachable now.
+	if err := c.mark(ctx); err != nil {
+		return fmt.Errorf("mark: %w", err)
+	}
+	if err := c.sweepKeys(ctx); err != nil {
+		return fmt.Errorf("sweep keys: %w", err)
+	}
+	if err := c.packs(ctx); err != nil {
+		return fmt.Errorf("packs: %w", err)
+	}
+	if err := c.sweepFiles(ctx); err != nil {
+		return fmt.Errorf("sweep chunks: %w", err)
+	}
+	if r, ok := c.s.kv.(Reclaimer); ok && !c.o.DryRun && c.rep.Nodes+c.rep.Chunks > 0 {
+		return r.Reclaim(ctx)
 	}
 	return nil
-}
-
-// markTree marks a hash and, where it is a tree's root, everything below it.
-func (s *Store) markTree(ctx context.Context, h object.Hash, kept map[object.Hash]bool) error {
-	if kept[h] {
-		return nil
-	}
-	kept[h] = true
-	if _, found, err := s.kv.Get(ctx, "n/"+h.String()); err != nil || !found {
-		return err
-	}
-	markNode := func(cid object.Hash, _ []byte) error { kept[cid] = true; return ctx.Err() }
-	tree, err := merkle.OpenChunks(s.Nodes(ctx), h)
-	if err != nil {
-		if tree, err = merkle.OpenList(s.Nodes(ctx), h); err != nil {
-			return err
-		}
-		return tree.Nodes(markNode)
-	}
-	if err := tree.Nodes(markNode); err != nil {
-		return err
-	}
-	return tree.Walk(0, tree.Len(), func(_ uint64, c merkle.Chunk) error {
-		kept[c.Hash] = true
-		return nil
-	})
-}
-
-func (s *Store) sweepKeys(ctx context.Context, o GCOptions, space string, kept map[object.Hash]bool, freed func(size int)) error {
-	const batch = 256
-	dead := map[string][]byte{}
-	flush := func() error {
-		if len(dead) == 0 || o.DryRun {
-			return nil
-		}
-		_, err := s.kv.Update(ctx, nil, dead)
-		dead = map[string][]byte{}
-		return err
-	}
-	err := s.kv.Scan(ctx, space, after(space), func(key string, value []byte) error {
-		h, err := parseKeyHash(key, space)
-		if err != nil || kept[h] {
-			return err
-		}
-		freed(len(value))
-		dead[key] = nil
-		if len(dead) >= batch {
-			return flush()
-		}
-		return nil
-	})
-	return errors.Join(err, flush())
 }

@@ -28,8 +28,8 @@ func (r nodeReader) Node(cid object.Hash) ([]byte, error) {
 	return raw, nil
 }
 
-// NodeWriter gathers the nodes of a tree. Flush makes all of them durable; none
-// is visible before.
+// NodeWriter gathers the nodes of a tree; Flush makes them durable. Nothing
+// refers to them yet: a garbage collection lets them be for GCOptions.Grace.
 type NodeWriter struct {
 	ctx     context.Context
 	s       *Store
@@ -42,13 +42,13 @@ func (s *Store) NodeWriter(ctx context.Context) *NodeWriter {
 	return &NodeWriter{ctx: ctx, s: s, pending: map[string][]byte{}}
 }
 
-const maxPendingNodes = 4 << 20 // bytes held before they are written
+const maxPending = 2 << 20 // bytes held before they are written
 
 // PutNode implements merkle.NodeWriter. A node is useless without its root, so
 // that writing nodes early hurts nobody.
 func (w *NodeWriter) PutNode(cid object.Hash, data []byte) error {
 	w.pending["n/"+cid.String()] = data
-	if w.size += len(data); w.size < maxPendingNodes {
+	if w.size += len(data); w.size < maxPending {
 		return nil
 	}
 	return w.Flush()
@@ -59,7 +59,11 @@ func (w *NodeWriter) Flush() error {
 	if len(w.pending) == 0 {
 		return nil
 	}
-	if _, err := w.s.kv.Update(w.ctx, nil, w.pending); err != nil {
+	put := make(map[string][]byte, 2*len(w.pending))
+	for key, data := range w.pending {
+		put[key], put[markOf(key)] = data, []byte{}
+	}
+	if _, err := w.s.kv.Update(w.ctx, nil, put); err != nil {
 		return fmt.Errorf("write nodes: %w", err)
 	}
 	w.pending, w.size = map[string][]byte{}, 0

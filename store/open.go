@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -112,7 +113,12 @@ func (b *Blob) Chunk(ctx context.Context, index uint64) ([]byte, error) {
 }
 
 func (s *Store) chunkOf(ctx context.Context, index uint64, c merkle.Chunk) ([]byte, error) {
-	data, err := s.sizedBytes(ctx, c)
+	return s.chunkInto(ctx, index, c, nil)
+}
+
+// chunkInto reads and verifies a chunk, into buf where it fits.
+func (s *Store) chunkInto(ctx context.Context, index uint64, c merkle.Chunk, buf []byte) ([]byte, error) {
+	data, err := s.sized(ctx, c, buf)
 	if err != nil {
 		return nil, fmt.Errorf("chunk %d: %w", index, err)
 	}
@@ -122,16 +128,47 @@ func (s *Store) chunkOf(ctx context.Context, index uint64, c merkle.Chunk) ([]by
 	return data, nil
 }
 
-// sizedBytes is Bytes for a known length: large chunks need no look at the KV.
-func (s *Store) sizedBytes(ctx context.Context, c merkle.Chunk) ([]byte, error) {
+// sized is Bytes for a known length: large chunks need no look at the KV.
+func (s *Store) sized(ctx context.Context, c merkle.Chunk, buf []byte) (data []byte, err error) {
 	if c.Len <= SmallChunk {
 		return s.Bytes(ctx, c.Hash)
 	}
-	data, err := s.chunks.Chunk(ctx, c.Hash)
+	if r, ok := s.chunks.(ChunkReader); ok {
+		data, err = r.ReadChunk(ctx, c.Hash, buf)
+	} else {
+		data, err = s.chunks.Chunk(ctx, c.Hash)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return data, verify("chunk", data, c.Hash)
+}
+
+// Size is the number of plain bytes. For an encrypted blob it needs the key, for a
+// compressed one it reads the seek table, and without one, everything.
+func (b *Blob) Size(ctx context.Context) (int64, error) {
+	if b.plain() {
+		return int64(b.ref.Size), nil
+	}
+	at, size, err := b.decryptedAt(ctx)
+	if err != nil || b.ref.Codec != object.CodecZstd {
+		return size, err
+	}
+	table, err := seekTable(at, size)
+	if errors.Is(err, errNoTable) {
+		var n counter
+		err := b.copyDecoded(ctx, &n)
+		return int64(n), err
+	}
+	return plainSize(table), err
+}
+
+type counter int64
+
+// Write implements io.Writer.
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
 }
 
 // Copy writes the whole blob, decrypted and decoded, to w.
@@ -139,29 +176,26 @@ func (b *Blob) Copy(ctx context.Context, w io.Writer) error {
 	if b.plain() {
 		return b.copyStored(ctx, 0, int64(b.ref.Size), w)
 	}
-	r, err := b.reader(ctx)
-	if err != nil {
-		return err
+	if err := b.copyDecoded(ctx, w); err != nil {
+		return fmt.Errorf("blob %s: %w", b.ref.CID.Short(), err)
 	}
-	defer r.Close()
-	_, err = io.Copy(w, r)
-	return err
+	return nil
 }
-
-// plain reports whether the stored bytes are the blob's bytes.
-func (b *Blob) plain() bool { return b.ref.Encryption == nil && b.ref.Codec != object.CodecZstd }
 
 // ReadRange writes n bytes from off on, decrypted and decoded, to w. It reads the
 // chunks that the range touches and, where the blob is compressed, the frames.
 // A range beyond the end is an error that wraps ErrRange.
 func (b *Blob) ReadRange(ctx context.Context, off, n int64, w io.Writer) error {
-	if b.plain() {
-		if off < 0 || n < 0 || off+n > int64(b.ref.Size) {
-			return fmt.Errorf("%w: %d bytes from %d of %d", ErrRange, n, off, b.ref.Size)
-		}
-		return b.copyStored(ctx, off, n, w)
+	if off < 0 || n < 0 {
+		return fmt.Errorf("%w: %d bytes from %d", ErrRange, n, off)
 	}
-	return b.rangeDecoded(ctx, off, n, w)
+	if !b.plain() {
+		return b.rangeDecoded(ctx, off, n, w)
+	}
+	if size := int64(b.ref.Size); off > size || n > size-off {
+		return fmt.Errorf("%w: %d bytes from %d of %d", ErrRange, n, off, size)
+	}
+	return b.copyStored(ctx, off, n, w)
 }
 
 // copyStored writes a part of the stored bytes, verifying ahead in parallel.
@@ -170,7 +204,7 @@ func (b *Blob) copyStored(ctx context.Context, off, n int64, w io.Writer) error 
 		return nil
 	}
 	if b.tree == nil {
-		data, err := b.s.Bytes(ctx, b.ref.CID)
+		data, err := b.Chunk(ctx, 0)
 		if err != nil {
 			return err
 		}

@@ -21,15 +21,50 @@ type KV interface {
 	Update(ctx context.Context, check, put map[string][]byte) (ok bool, err error)
 }
 
-// Chunks keeps byte strings by hash. PutChunk may leave durability to Sync; a
-// chunk whose put did not finish is never visible.
+// Chunks keeps the large byte strings by hash. It need not check hashes.
 type Chunks interface {
-	PutChunk(ctx context.Context, h object.Hash, data []byte) error
+	// Begin starts a put; nothing that it puts or finds is collected before it is
+	// closed. A durable put relies on nothing that a crash could take away.
+	Begin(ctx context.Context, durable bool) (ChunkPut, error)
+	// Sweep starts a garbage collection. It must come before the collector looks
+	// for what is reachable.
+	Sweep(ctx context.Context) (ChunkSweep, error)
 	Chunk(ctx context.Context, h object.Hash) ([]byte, error) // error wraps ErrNotFound
 	HasChunk(ctx context.Context, h object.Hash) (bool, error)
 	DeleteChunk(ctx context.Context, h object.Hash) error
+	// ScanChunks calls fn for all chunks, ascending.
 	ScanChunks(ctx context.Context, fn func(h object.Hash, size int64) error) error
+}
+
+// ChunkPut is a running put.
+type ChunkPut interface {
+	// PutChunk keeps data, which the caller may change afterwards. A chunk that is
+	// not whole is never visible.
+	PutChunk(ctx context.Context, h object.Hash, data []byte) error
+	// Sync makes everything put or found so far durable, where the put is durable.
 	Sync(ctx context.Context) error
+	Close() error
+}
+
+// ChunkSweep is a running garbage collection.
+type ChunkSweep interface {
+	// Wanted reports whether a put that may not have ended wants the chunk.
+	Wanted(ctx context.Context, h object.Hash) (bool, error)
+	// Delete removes a chunk unless it is wanted, and reports whether it did.
+	Delete(ctx context.Context, h object.Hash) (bool, error)
+	Close() error
+}
+
+// ChunkReader is what a Chunks may offer besides: reading into a caller's buffer,
+// which is replaced when it is too small. Without it every read makes its own.
+type ChunkReader interface {
+	ReadChunk(ctx context.Context, h object.Hash, buf []byte) ([]byte, error)
+}
+
+// Reclaimer is what a KV may offer besides: giving the space of deleted keys back
+// to the disk. Without it the space is used again.
+type Reclaimer interface {
+	Reclaim(ctx context.Context) error
 }
 
 // SmallChunk is the largest chunk, in bytes, that goes into the KV instead of
@@ -39,12 +74,12 @@ const SmallChunk = 64 << 10
 // MaxBytes is the largest byte string that PutBytes takes.
 const MaxBytes = 64 << 20
 
-// Store is a content-addressed store. It is safe for concurrent use.
+// Store is a content-addressed store. It is safe for concurrent use, and by any
+// number of processes as far as its backends are.
 type Store struct {
-	kv     KV
-	chunks Chunks
-	// running counts puts, so that GC waits for them and they for it.
-	running sync.RWMutex
+	kv      KV
+	chunks  Chunks
+	buffers sync.Pool // *[]byte of various sizes
 }
 
 // New returns the store over two backends.
@@ -53,72 +88,33 @@ func New(kv KV, chunks Chunks) *Store { return &Store{kv: kv, chunks: chunks} }
 // KV is the key-value store below.
 func (s *Store) KV() KV { return s.kv }
 
+// Chunks is the chunk backend below.
+func (s *Store) Chunks() Chunks { return s.chunks }
+
+// buffer returns n bytes of unknown content; release gives them back.
+func (s *Store) buffer(n int) []byte {
+	if b, ok := s.buffers.Get().(*[]byte); ok && cap(*b) >= n {
+		return (*b)[:n]
+	}
+	return make([]byte, n)
+}
+
+func (s *Store) release(b []byte) { s.buffers.Put(&b) }
+
+// releaseAll gives back the buffers that lie in a channel.
+func (s *Store) releaseAll(free <-chan []byte) {
+	for len(free) > 0 {
+		if buf := <-free; buf != nil {
+			s.release(buf)
+		}
+	}
+}
+
 func after(prefix string) string { return prefix + "\xff" }
 
 // parseKeyHash reads the hash at the end of a key.
 func parseKeyHash(key, prefix string) (object.Hash, error) {
 	return object.ParseHash(key[len(prefix):])
-}
-
-// PutBytes keeps data of at most MaxBytes under its hash, durably.
-func (s *Store) PutBytes(ctx context.Context, data []byte) (object.Hash, error) {
-	h := object.Sum(data)
-	if data == nil {
-		data = []byte{} // a nil value would mean absence
-	}
-	if len(data) > MaxBytes {
-		return h, fmt.Errorf("%d bytes: %w, at most %d", len(data), ErrTooLarge, MaxBytes)
-	}
-	s.running.RLock()
-	defer s.running.RUnlock()
-	if len(data) <= SmallChunk {
-		return h, s.putAbsent(ctx, map[string][]byte{"c/" + h.String(): data})
-	}
-	if err := s.chunks.PutChunk(ctx, h, data); err != nil {
-		return h, err
-	}
-	return h, s.chunks.Sync(ctx)
-}
-
-// putAbsent writes content-addressed keys, leaving out those that are there.
-func (s *Store) putAbsent(ctx context.Context, put map[string][]byte) error {
-	for key := range put {
-		_, found, err := s.kv.Get(ctx, key)
-		if err != nil {
-			return err
-		}
-		if found {
-			delete(put, key)
-		}
-	}
-	if len(put) == 0 {
-		return nil
-	}
-	_, err := s.kv.Update(ctx, nil, put)
-	return err
-}
-
-// Bytes returns the byte string with hash h, verified. Errors wrap ErrNotFound
-// or ErrCorrupt.
-func (s *Store) Bytes(ctx context.Context, h object.Hash) ([]byte, error) {
-	data, found, err := s.kv.Get(ctx, "c/"+h.String())
-	if err != nil {
-		return nil, err
-	}
-	if !found {
-		if data, err = s.chunks.Chunk(ctx, h); err != nil {
-			return nil, fmt.Errorf("bytes %s: %w", h.Short(), err)
-		}
-	}
-	return data, verify("bytes", data, h)
-}
-
-// HasBytes reports whether a byte string is here, without reading it.
-func (s *Store) HasBytes(ctx context.Context, h object.Hash) (bool, error) {
-	if _, found, err := s.kv.Get(ctx, "c/"+h.String()); err != nil || found {
-		return found, err
-	}
-	return s.chunks.HasChunk(ctx, h)
 }
 
 func verify(what string, data []byte, h object.Hash) error {

@@ -12,8 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-
-	"filippo.io/age"
+	"time"
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -110,41 +109,6 @@ func TestProofsOfStoredBlobs(t *testing.T) {
 	}
 	if _, err := s.ProveChunk(ctx, ref.CID, 4); !errors.Is(err, merkle.ErrIndex) {
 		t.Errorf("proof beyond the end: %v", err)
-	}
-}
-
-func TestCodecsAndEncryption(t *testing.T) {
-	ctx := context.Background()
-	s, _ := open(t)
-	id, err := age.GenerateX25519Identity()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := bytes.Repeat([]byte("all work and no play makes a dull blob\n"), 90_000)
-	for _, o := range []store.PutOptions{
-		{Codec: object.CodecZstd},
-		{Encrypt: &store.EncryptOptions{Recipients: []string{id.Recipient().String()}, PlainHash: true}},
-		{Codec: object.CodecZstd, Encrypt: &store.EncryptOptions{Recipients: []string{id.Recipient().String()}}},
-	} {
-		ref, err := s.PutBlob(ctx, bytes.NewReader(text), o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if o.Encrypt != nil && o.Encrypt.PlainHash && *ref.Encryption.PlainHash != object.Sum(text) {
-			t.Error("the plain hash is not that of the plain bytes")
-		}
-		b, err := s.OpenBlob(ctx, ref.CID, store.OpenOptions{Identities: []string{id.String()}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got bytes.Buffer
-		if err := b.Copy(ctx, &got); err != nil || !bytes.Equal(got.Bytes(), text) {
-			t.Fatalf("codec %d: %d bytes come back: %v", o.Codec, got.Len(), err)
-		}
-		got.Reset()
-		if err := b.ReadRange(ctx, 1_500_000, 1_000_000, &got); err != nil || !bytes.Equal(got.Bytes(), text[1_500_000:2_500_000]) {
-			t.Fatalf("codec %d: range: %v", o.Codec, err)
-		}
 	}
 }
 
@@ -308,6 +272,7 @@ func TestGCKeepsWhatIsReached(t *testing.T) {
 	if err := s.RemoveBlob(ctx, refs[2].CID); err != nil {
 		t.Fatal(err)
 	}
+	time.Sleep(20 * time.Millisecond) // longer than a step of the file system's clock
 	dry, err := s.GC(ctx, store.GCOptions{DryRun: true})
 	if err != nil || dry.Chunks == 0 {
 		t.Fatalf("dry run: %+v %v", dry, err)
@@ -328,20 +293,5 @@ func TestGCKeepsWhatIsReached(t *testing.T) {
 	found := 0
 	if _, err := s.Fsck(ctx, func(f store.Finding) { found++; t.Log(f) }); err != nil || found > 0 {
 		t.Fatalf("fsck finds %d: %v", found, err)
-	}
-}
-
-func BenchmarkPutBlob(b *testing.B) {
-	s, _ := open(b)
-	want := data(64 << 20)
-	b.SetBytes(64 << 20)
-	for i := range b.N {
-		binary.BigEndian.PutUint64(want, uint64(i))
-		for off := 0; off < len(want); off += 4 << 20 {
-			binary.BigEndian.PutUint64(want[off:], uint64(i))
-		}
-		if _, err := s.PutBlob(context.Background(), bytes.NewReader(want), store.PutOptions{}); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

@@ -1,9 +1,11 @@
 // Package atomicfile writes files so that a reader, or a machine that lost power,
 // finds either the old file or the whole new one.
+//
+// [Write] and [WriteFrom] are for one file. A [Group] is for many: it lets the
+// disk work while the caller goes on, and syncs all of them together.
 package atomicfile
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -13,7 +15,7 @@ import (
 // Write replaces the file name by one with data and permissions perm.
 func Write(name string, perm os.FileMode, data []byte) error {
 	return WriteFrom(name, perm, func(w io.Writer) error {
-		_, err := io.Copy(w, bytes.NewReader(data))
+		_, err := w.Write(data)
 		return err
 	})
 }
@@ -28,26 +30,27 @@ func WriteFrom(name string, perm os.FileMode, write func(io.Writer) error) (err 
 	}
 	defer func() {
 		if err != nil {
+			f.Close()
 			os.Remove(f.Name())
 			err = fmt.Errorf("write %s: %w", name, err)
 		}
 	}()
 	if err := write(f); err != nil {
-		f.Close()
 		return err
 	}
+	// CreateTemp's 0600 keeps a secret secret while it is written.
 	if err := f.Chmod(perm); err != nil {
-		f.Close()
 		return err
 	}
 	// Before the rename: otherwise the name could survive a crash without the bytes.
 	if err := f.Sync(); err != nil {
-		f.Close()
 		return err
 	}
+	// Some file systems report a failed write only here.
 	if err := f.Close(); err != nil {
 		return err
 	}
+	// In one step: a reader sees the old file or the new one.
 	if err := os.Rename(f.Name(), name); err != nil {
 		return err
 	}
@@ -62,5 +65,8 @@ func SyncDir(dir string) error {
 		return err
 	}
 	defer d.Close()
-	return d.Sync()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("sync %s: %w", dir, err)
+	}
+	return nil
 }

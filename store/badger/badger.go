@@ -3,7 +3,18 @@
 // Badger takes one process at a time, and shells run many. A [DB] therefore opens
 // the database at the first operation and gives it up when it has been idle for a
 // moment, or as soon as another process waits and it has been held for a while:
-// no command holds the database while a tool runs or a stream is read.
+// no command holds the database while a tool runs or a stream is read. An
+// operation that finds the database given up opens it again; none is lost.
+//
+// Processes take turns by two advisory locks (flock) beside Badger's own files:
+//
+//	holder.lock    held exclusively by whoever has the database open; its text is
+//	               the holder's process id
+//	waiters.lock   held shared by everybody who waits: a holder that cannot get it
+//	               exclusively knows that somebody waits
+//	compact        a mark that the next one to open should tidy up when it closes
+//
+// The kernel drops both locks when a process dies, however it dies.
 //
 // Updates are durable when they return. One goroutine gathers those that arrive
 // together, evaluates their conditions in order, and commits them in one
@@ -11,15 +22,14 @@
 package badger
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
-	"github.com/dgraph-io/badger/v4/options"
 
 	"github.com/mythos-project/mythos/store"
 )
@@ -30,7 +40,7 @@ var _ store.KV = (*DB)(nil)
 type Options struct {
 	Wait time.Duration // how long to wait for another process; 0: 10 s
 	Idle time.Duration // idle time after which the database is given up; 0: 50 ms
-	Hold time.Duration // longest use while another process waits; 0: 200 ms
+	Hold time.Duration // longest use while another process waits; 0: 300 ms
 }
 
 func (o Options) filled() Options {
@@ -41,7 +51,7 @@ func (o Options) filled() Options {
 		o.Idle = 50 * time.Millisecond
 	}
 	if o.Hold == 0 {
-		o.Hold = 200 * time.Millisecond
+		o.Hold = 300 * time.Millisecond
 	}
 	return o
 }
@@ -57,18 +67,20 @@ type DB struct {
 	lock *lock
 
 	mu       sync.Mutex
-	free     sync.Cond  // signalled when users falls to 0 or the state changes
-	db       *badger.DB // nil while given up
+	free     sync.Cond    // signalled when users falls to 0 or the state changes
+	db       *badger.DB   // nil while given up
+	faults   *faults      // what Badger reported about db
+	lsmBytes atomic.Int64 // committed since db was opened
 	opening  bool
 	yielding bool // another process waits: no new users until it was given up
 	closed   bool
 	users    int
-	since    time.Time // when it was opened
-	idle     *time.Timer
+	uses     uint64 // grows with every use, so that a timer can tell that there was one
+	since    time.Time
 
 	updates  chan *update
-	stopped  chan struct{}
-	finished sync.WaitGroup
+	stopped  chan struct{} // closed by Close
+	finished chan struct{} // closed when no update will be taken any more
 }
 
 // Open prepares the database in dir, which is made when it is not there. The
@@ -76,11 +88,12 @@ type DB struct {
 func Open(dir string, o Options) (*DB, error) {
 	l, err := newLock(dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
-	d := &DB{dir: dir, opts: o.filled(), lock: l, updates: make(chan *update, maxBatch), stopped: make(chan struct{})}
+	d := &DB{dir: dir, opts: o.filled(), lock: l, updates: make(chan *update, maxBatch),
+		stopped: make(chan struct{}), finished: make(chan struct{})}
 	d.free.L = &d.mu
-	d.finished.Go(d.commitLoop)
+	go d.commitLoop()
 	return d, nil
 }
 
@@ -94,7 +107,7 @@ func (d *DB) Close() error {
 	d.closed = true
 	d.mu.Unlock()
 	close(d.stopped)
-	d.finished.Wait()
+	<-d.finished
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for d.users > 0 || d.opening {
@@ -110,6 +123,9 @@ func (d *DB) use(ctx context.Context) (db *badger.DB, done func(), err error) {
 	for d.opening || d.yielding {
 		d.free.Wait()
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
 	if d.closed && d.db == nil {
 		return nil, nil, ErrClosed
 	}
@@ -119,6 +135,7 @@ func (d *DB) use(ctx context.Context) (db *badger.DB, done func(), err error) {
 		}
 	}
 	d.users++
+	d.uses++
 	return d.db, d.done, nil
 }
 
@@ -126,44 +143,35 @@ func (d *DB) use(ctx context.Context) (db *badger.DB, done func(), err error) {
 func (d *DB) open(ctx context.Context) error {
 	d.opening = true
 	d.mu.Unlock()
-	db, err := d.openLocked(ctx)
+	db, faults, err := d.openLocked(ctx)
 	d.mu.Lock()
 	d.opening = false
 	d.free.Broadcast()
 	if err != nil {
 		return err
 	}
-	d.db, d.since = db, time.Now()
+	d.db, d.faults, d.since = db, faults, time.Now()
+	d.lsmBytes.Store(0)
 	return nil
 }
 
-func (d *DB) openLocked(ctx context.Context) (*badger.DB, error) {
+func (d *DB) openLocked(ctx context.Context) (*badger.DB, *faults, error) {
 	if err := d.lock.acquire(ctx, d.opts.Wait); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	db, err := badger.Open(badgerOptions(d.dir))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", d.dir, err), d.lock.release())
+	f := &faults{}
+	o := badgerOptions(d.dir, f)
+	tidy, err := d.lock.takeMark()
+	if err == nil {
+		err = removeEmpty(d.dir)
 	}
-	return db, nil
-}
-
-func badgerOptions(dir string) badger.Options {
-	return badger.DefaultOptions(dir).
-		WithLogger(nil).
-		WithMetricsEnabled(false).
-		WithSyncWrites(true). // one sync a transaction; commitLoop makes one transaction of many updates
-		WithNumVersionsToKeep(1).
-		WithDetectConflicts(false). // commitLoop is the only writer
-		WithCompression(options.None).
-		WithMemTableSize(64 << 20).
-		WithNumMemtables(3).
-		WithNumLevelZeroTables(4).
-		WithNumCompactors(2).
-		WithValueLogFileSize(64 << 20).
-		WithValueThreshold(256 << 10).
-		WithBlockCacheSize(0).
-		WithIndexCacheSize(0)
+	if err == nil {
+		var db *badger.DB
+		if db, err = badger.Open(o.WithCompactL0OnClose(tidy)); err == nil {
+			return db, f, nil
+		}
+	}
+	return nil, nil, errors.Join(fmt.Errorf("open %s: %w", d.dir, err), d.lock.release())
 }
 
 // done ends one use and arranges for the database to be given up.
@@ -171,33 +179,39 @@ func (d *DB) done() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.users--
+	if !d.yielding {
+		d.yielding = time.Since(d.since) > d.opts.Hold && d.lock.wanted()
+	}
 	if d.users > 0 {
-		if !d.yielding && time.Since(d.since) > d.opts.Hold && d.lock.wanted() {
-			d.yielding = true
-		}
 		return
 	}
-	if d.yielding || (time.Since(d.since) > d.opts.Hold && d.lock.wanted()) {
-		d.giveUp() //nolint:errcheck // the next open reports what is wrong
+	if d.yielding {
+		d.giveUp() //nolint:errcheck // every update was synced; the next open reports what is wrong
+		d.yielding = false
 	}
-	d.yielding = false
 	d.free.Broadcast()
-	if d.db == nil {
-		return
+	if d.db != nil {
+		d.watch(d.uses, d.opts.Idle)
 	}
-	if d.idle == nil {
-		d.idle = time.AfterFunc(d.opts.Idle, d.idled)
-		return
-	}
-	d.idle.Reset(d.opts.Idle)
 }
 
-func (d *DB) idled() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.users == 0 && d.db != nil && !d.opening {
-		d.giveUp() //nolint:errcheck // the next open reports what is wrong
-	}
+// watch gives the database up when nobody has used it since use number uses for
+// as long as left; sooner when another process waits.
+func (d *DB) watch(uses uint64, left time.Duration) {
+	const glance = 5 * time.Millisecond
+	step := min(left, glance)
+	time.AfterFunc(step, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.uses != uses || d.users > 0 || d.db == nil || d.opening {
+			return
+		}
+		if left -= step; left > 0 && !d.lock.wanted() {
+			d.watch(uses, left)
+			return
+		}
+		d.giveUp() //nolint:errcheck // every update was synced; the next open reports what is wrong
+	})
 }
 
 // giveUp closes the database and lets others have it; mu is held.
@@ -205,95 +219,8 @@ func (d *DB) giveUp() error {
 	if d.db == nil {
 		return nil
 	}
-	err := d.db.Close()
+	err := d.mark()
+	err = errors.Join(err, d.db.Close())
 	d.db = nil
 	return errors.Join(err, d.lock.release())
-}
-
-// Get implements store.KV.
-func (d *DB) Get(ctx context.Context, key string) (value []byte, found bool, err error) {
-	db, done, err := d.use(ctx)
-	if err != nil {
-		return nil, false, err
-	}
-	defer done()
-	err = db.View(func(txn *badger.Txn) error {
-		value, found, err = get(txn, key)
-		return err
-	})
-	return value, found, err
-}
-
-func get(txn *badger.Txn, key string) ([]byte, bool, error) {
-	item, err := txn.Get([]byte(key))
-	if errors.Is(err, badger.ErrKeyNotFound) {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	value, err := item.ValueCopy(nil)
-	if value == nil {
-		value = []byte{}
-	}
-	return value, err == nil, err
-}
-
-// scanPage is how many pairs a scan reads before it hands them out, so that fn
-// runs while the database is free.
-const scanPage = 512
-
-// Scan implements store.KV. Pairs are read in pages; fn may use the DB and sees
-// what others write behind the page it is in.
-func (d *DB) Scan(ctx context.Context, from, to string, fn func(key string, value []byte) error) error {
-	for {
-		keys, values, err := d.page(ctx, from, to)
-		if err != nil {
-			return err
-		}
-		for i, key := range keys {
-			if err := fn(key, values[i]); err != nil {
-				return err
-			}
-		}
-		if len(keys) < scanPage {
-			return nil
-		}
-		from = keys[len(keys)-1] + "\x00"
-	}
-}
-
-func (d *DB) page(ctx context.Context, from, to string) (keys []string, values [][]byte, err error) {
-	db, done, err := d.use(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer done()
-	err = db.View(func(txn *badger.Txn) error {
-		o := badger.DefaultIteratorOptions
-		o.Prefix = commonPrefix(from, to)
-		it := txn.NewIterator(o)
-		defer it.Close()
-		for it.Seek([]byte(from)); it.Valid() && len(keys) < scanPage; it.Next() {
-			item := it.Item()
-			if bytes.Compare(item.Key(), []byte(to)) >= 0 {
-				return nil
-			}
-			value, err := item.ValueCopy(nil)
-			if err != nil {
-				return err
-			}
-			keys, values = append(keys, string(item.Key())), append(values, value)
-		}
-		return ctx.Err()
-	})
-	return keys, values, err
-}
-
-func commonPrefix(a, b string) []byte {
-	n := 0
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
-	}
-	return []byte(a[:n])
 }

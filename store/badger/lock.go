@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -55,42 +56,42 @@ func newLock(dir string) (*lock, error) {
 	return l, nil
 }
 
-// acquire takes the holder's lock, waiting for at most wait.
+// acquire takes the holder's lock, waiting for at most wait. Who finds others
+// waiting lets them try first.
 func (l *lock) acquire(ctx context.Context, wait time.Duration) error {
 	crowded := l.wanted()
 	if !crowded && l.try() {
-		return l.sign()
+		l.sign()
+		return nil
 	}
 	if err := unix.Flock(int(l.waiters.Fd()), unix.LOCK_SH); err != nil {
 		return err
 	}
-	defer unix.Flock(int(l.waiters.Fd()), unix.LOCK_UN)
-	deadline := time.Now().Add(wait)
+	defer unix.Flock(int(l.waiters.Fd()), unix.LOCK_UN) //nolint:errcheck // closing drops it too
+	deadline := time.NewTimer(wait)
+	defer deadline.Stop()
 	for crowded || !l.try() {
-		crowded = false // let those who waited before us go first
-		if time.Now().After(deadline) {
-			return &BusyError{l.dir, l.pid()}
-		}
+		crowded = false
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(time.Duration(1+rand.IntN(4)) * time.Millisecond):
+		case <-deadline.C:
+			return &BusyError{l.dir, l.pid()}
+		case <-time.After(time.Millisecond + rand.N(4*time.Millisecond)): // jitter: the waiters spread out
 		}
 	}
-	return l.sign()
+	l.sign()
+	return nil
 }
 
 func (l *lock) try() bool {
 	return unix.Flock(int(l.holder.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil
 }
 
-// sign leaves our process id for those who wait.
-func (l *lock) sign() error {
-	if err := l.holder.Truncate(0); err != nil {
-		return err
-	}
-	_, err := l.holder.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
-	return err
+// sign leaves our process id for those who wait. It overwrites in place, so that
+// a full disk does not matter, and what it is for is only an error message.
+func (l *lock) sign() {
+	_, _ = fmt.Fprintf(io.NewOffsetWriter(l.holder, 0), "%-19d\n", os.Getpid())
 }
 
 func (l *lock) pid() int {
@@ -113,8 +114,22 @@ func (l *lock) wanted() bool {
 	if unix.Flock(int(l.waiters.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
 		return true
 	}
-	unix.Flock(int(l.waiters.Fd()), unix.LOCK_UN)
+	unix.Flock(int(l.waiters.Fd()), unix.LOCK_UN) //nolint:errcheck // closing drops it too
 	return false
 }
+
+// setMark asks the next holder to tidy up.
+func (l *lock) setMark() error { return os.WriteFile(l.markPath(), nil, 0o600) }
+
+// takeMark reports whether tidying was asked for, and takes the mark away.
+func (l *lock) takeMark() (bool, error) {
+	err := os.Remove(l.markPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (l *lock) markPath() string { return filepath.Join(l.dir, "compact") }
 
 func (l *lock) close() error { return errors.Join(l.holder.Close(), l.waiters.Close()) }

@@ -5,46 +5,76 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"github.com/mythos-project/mythos/store"
 )
 
+const maxBatch = 1024 // updates in one transaction
+
+// States of an update.
 const (
-	maxBatch      = 1024    // updates in one transaction
-	maxBatchBytes = 4 << 20 // of their keys and values, roughly
+	queued int32 = iota
+	taken
+	withdrawn
 )
 
 // update is one Update on its way through commitLoop.
 type update struct {
-	ctx        context.Context
 	check, put map[string][]byte
+	state      atomic.Int32
 	ok         bool
 	err        error
 	done       chan struct{}
 }
 
-// Update implements store.KV.
+func (u *update) answer(ok bool, err error) {
+	if err != nil {
+		ok, err = false, fmt.Errorf("update: %w", err)
+	}
+	u.ok, u.err = ok, err
+	close(u.done)
+}
+
+// Update implements store.KV. It takes at most 4.8 MB of keys and values below
+// 1 MiB and 40,000 keys; the error wraps store.ErrTooLarge beyond. Once the
+// update is being committed, ctx is no longer heard: the caller must learn
+// whether it happened.
 func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (bool, error) {
-	u := &update{ctx: ctx, check: check, put: put, done: make(chan struct{})}
-	d.mu.Lock()
-	closed := d.closed
-	d.mu.Unlock()
-	if closed {
+	u := &update{check: check, put: put, done: make(chan struct{})}
+	select {
+	case <-d.stopped:
 		return false, ErrClosed
+	default:
 	}
 	select {
 	case d.updates <- u:
 	case <-ctx.Done():
 		return false, ctx.Err()
-	case <-d.stopped:
+	case <-d.finished:
 		return false, ErrClosed
 	}
-	<-u.done // from here on it happens or not whatever ctx says: the caller must learn which
+	select {
+	case <-u.done:
+		return u.ok, u.err
+	case <-ctx.Done():
+		if u.state.CompareAndSwap(queued, withdrawn) {
+			return false, ctx.Err()
+		}
+	case <-d.finished:
+		if u.state.CompareAndSwap(queued, withdrawn) {
+			return false, ErrClosed
+		}
+	}
+	<-u.done
 	return u.ok, u.err
 }
 
 // commitLoop is the only writer.
 func (d *DB) commitLoop() {
+	defer close(d.finished)
 	for {
 		select {
 		case u := <-d.updates:
@@ -62,7 +92,8 @@ func (d *DB) commitLoop() {
 	}
 }
 
-// gather takes what has arrived, without waiting for more.
+// gather takes what has arrived, without waiting for more: while one batch is
+// synced the next one gathers by itself.
 func (d *DB) gather(first *update) []*update {
 	batch := []*update{first}
 	for len(batch) < maxBatch {
@@ -76,63 +107,98 @@ func (d *DB) gather(first *update) []*update {
 	return batch
 }
 
-// commit runs a batch and answers each of its updates.
+// commit runs a batch and answers each of its updates. Whether the database can
+// be opened does not depend on any one caller's context.
 func (d *DB) commit(batch []*update) {
-	db, done, err := d.use(batch[0].ctx)
+	db, done, err := d.use(context.Background())
 	if err == nil {
 		defer done()
 	}
 	for len(batch) > 0 {
-		n := len(batch)
-		if err == nil {
-			n, err = commitSome(db, batch)
-		}
-		for _, u := range batch[:n] {
-			if err != nil {
-				u.ok, u.err = false, fmt.Errorf("update: %w", err)
+		if err != nil {
+			for _, u := range batch {
+				if u.state.CompareAndSwap(queued, taken) {
+					u.answer(false, err)
+				}
 			}
-			close(u.done)
+			return
 		}
-		batch = batch[n:]
+		batch = batch[d.commitSome(db, batch):]
 	}
 }
 
 // commitSome commits as many updates from the front as fit one transaction, at
-// least one, and returns their number.
-func commitSome(db *badger.DB, batch []*update) (int, error) {
+// least one, answers them, and returns their number. Conditions see what earlier
+// updates of the same transaction have put.
+func (d *DB) commitSome(db *badger.DB, batch []*update) int {
 	txn := db.NewTransaction(true)
 	defer txn.Discard()
-	size := 0
-	for i, u := range batch {
-		n := u.size()
-		if i > 0 && size+n > maxBatchBytes {
-			return i, txn.Commit()
+	var held []*update
+	count, size := int64(0), int64(0)
+	next := 0
+	for ; next < len(batch); next++ {
+		u := batch[next]
+		c, s := u.cost()
+		if len(held) > 0 && !fits(db, count+c, size+s) {
+			break
 		}
-		size += n
-		holds, err := holds(txn, u.check)
-		if err != nil {
-			return 1, errors.Join(err)
-		}
-		if u.ok = holds; !holds {
+		if !u.state.CompareAndSwap(queued, taken) {
 			continue
 		}
-		if err := apply(txn, u.put); err != nil {
-			return i + 1, err
+		holds, err := u.holds(txn)
+		if err == nil && holds && !fits(db, c, s) {
+			err = fmt.Errorf("%d keys, %d bytes: %w for one update", c, s, store.ErrTooLarge)
+		}
+		if err != nil || !holds {
+			u.answer(false, err)
+			continue
+		}
+		held, count, size = append(held, u), count+c, size+s
+		if err := apply(txn, u.put); err != nil { // nothing of this transaction may happen
+			for _, u := range held {
+				u.answer(false, err)
+			}
+			return next + 1
 		}
 	}
-	return len(batch), txn.Commit()
-}
-
-func (u *update) size() int {
-	n := 0
-	for key, value := range u.put {
-		n += len(key) + len(value) + 64
+	err := d.durably(db, txn, held, size)
+	for _, u := range held {
+		u.answer(true, err)
 	}
-	return n
+	return max(next, 1)
 }
 
-func holds(txn *badger.Txn, check map[string][]byte) (bool, error) {
-	for key, want := range check {
+// durably commits a transaction. Badger syncs it.
+func (d *DB) durably(db *badger.DB, txn *badger.Txn, held []*update, size int64) error {
+	if len(held) == 0 {
+		return nil
+	}
+	if err := d.room(size); err != nil {
+		return err
+	}
+	err := txn.Commit()
+	return errors.Join(err, d.faults.err())
+}
+
+// fits reports whether a transaction may have this many keys and bytes.
+func fits(db *badger.DB, count, size int64) bool {
+	return count < db.MaxBatchCount() && size < db.MaxBatchSize()
+}
+
+// cost is an upper bound of what Badger counts for the update.
+func (u *update) cost() (count, size int64) {
+	for key, value := range u.put {
+		n := len(value)
+		if n >= largeValue {
+			n = 0 // a pointer to the value log
+		}
+		size += int64(len(key) + n + 64)
+	}
+	return int64(len(u.put)), size
+}
+
+func (u *update) holds(txn *badger.Txn) (bool, error) {
+	for key, want := range u.check {
 		have, found, err := get(txn, key)
 		if err != nil {
 			return false, err

@@ -1,45 +1,61 @@
 // Package files keeps chunks as plain files, `ab/<64 hex digits>` under one
-// folder. A chunk is written to a temporary name first; Sync makes all finished
-// chunks durable and only then gives them their names, so that a name never
-// stands for bytes that a crash could take away.
+// folder, for any number of processes at a time.
+//
+// A chunk gets its name when its bytes are durable, so that a name never stands
+// for bytes that a crash could take away; only puts that asked not to wait for
+// the disk name theirs at once. The permissions say which is which (package
+// atomicfile): a later durable put relies on a chunk that is there only when
+// they say that its bytes are safe, and writes it again otherwise.
+//
+// Beside the chunks:
+//
+//	tmp/put-<n>/     the unfinished files of a running put, and its lock
+//	tmp/sweep-<n>/   the same of a garbage collection
+//	sweep.lock       held (flock) by the one collection that may run
+//
+// The process that runs a put holds an advisory lock (flock) on `lock` in that
+// folder, from before its first chunk until its blob is committed. A folder whose
+// lock is free belongs to nobody any more, and the next collection removes it.
+//
+// A collection never takes what a running put counts on. It first notes the
+// cutoff: its own start, or the start of the oldest running put where that is
+// earlier. Every put changes the time of each chunk that it writes or finds, and a
+// chunk whose time is not before the cutoff is kept ([Sweep.Delete]). All these
+// times are the file system's own; what could fool them is setting the clock back
+// while a put and a collection run.
 package files
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
 
-var _ store.Chunks = (*Dir)(nil)
+var (
+	_ store.Chunks      = (*Dir)(nil)
+	_ store.ChunkReader = (*Dir)(nil)
+	_ store.ChunkRanger = (*Dir)(nil)
+)
 
-const temporary = "tmp" // folder for unfinished chunks
+const temporary = "tmp" // folder of unfinished chunks
 
 // Dir is a folder of chunk files. It is safe for concurrent use, by several
 // processes too.
-type Dir struct {
-	root    string
-	mu      sync.Mutex
-	pending map[object.Hash]string // written, not yet named
-	made    map[string]bool        // folders that exist
-}
+type Dir struct{ root string }
 
 // Open uses the folder root, which is made when it is not there.
 func Open(root string) (*Dir, error) {
 	if err := os.MkdirAll(filepath.Join(root, temporary), 0o700); err != nil {
 		return nil, fmt.Errorf("open chunk folder: %w", err)
 	}
-	return &Dir{root: root, pending: map[object.Hash]string{}, made: map[string]bool{}}, nil
+	return &Dir{root: root}, nil
 }
 
 func (d *Dir) path(h object.Hash) string {
@@ -47,56 +63,62 @@ func (d *Dir) path(h object.Hash) string {
 	return filepath.Join(d.root, hex[:2], hex)
 }
 
-// PutChunk implements store.Chunks: the chunk is readable here at once, visible
-// to others and durable after Sync.
-func (d *Dir) PutChunk(_ context.Context, h object.Hash, data []byte) error {
-	f, err := os.CreateTemp(filepath.Join(d.root, temporary), h.Short()+"-*")
-	if err != nil {
-		return fmt.Errorf("put chunk %s: %w", h.Short(), err)
-	}
-	if _, err := f.Write(data); err != nil {
-		f.Close()
-		os.Remove(f.Name())
-		return fmt.Errorf("put chunk %s: %w", h.Short(), err)
-	}
-	if err := f.Close(); err != nil {
-		os.Remove(f.Name())
-		return fmt.Errorf("put chunk %s: %w", h.Short(), err)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if _, twice := d.pending[h]; twice {
-		return os.Remove(f.Name())
-	}
-	d.pending[h] = f.Name()
-	return nil
+// Chunk implements store.Chunks.
+func (d *Dir) Chunk(ctx context.Context, h object.Hash) ([]byte, error) {
+	return d.ReadChunk(ctx, h, nil)
 }
 
-// Chunk implements store.Chunks.
-func (d *Dir) Chunk(_ context.Context, h object.Hash) ([]byte, error) {
-	data, err := os.ReadFile(d.path(h))
-	if errors.Is(err, fs.ErrNotExist) {
-		d.mu.Lock()
-		name, ok := d.pending[h]
-		d.mu.Unlock()
-		if ok {
-			data, err = os.ReadFile(name)
-		}
+// ReadChunk implements store.ChunkReader.
+func (d *Dir) ReadChunk(_ context.Context, h object.Hash, buf []byte) ([]byte, error) {
+	f, err := d.openChunk(h)
+	if err != nil {
+		return nil, err
 	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if st.Size() > store.MaxBytes || !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("chunk %s: %w: its file has %d bytes", h.Short(), store.ErrCorrupt, st.Size())
+	}
+	if int64(cap(buf)) < st.Size() {
+		buf = make([]byte, st.Size())
+	}
+	buf = buf[:st.Size()]
+	if _, err := io.ReadFull(f, buf); err != nil {
+		return nil, fmt.Errorf("chunk %s: %w", h.Short(), err)
+	}
+	return buf, nil
+}
+
+func (d *Dir) openChunk(h object.Hash) (*os.File, error) {
+	f, err := os.Open(d.path(h))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("chunk %s: %w", h.Short(), store.ErrNotFound)
 	}
-	return data, err
+	return f, err
+}
+
+// ChunkRange implements store.ChunkRanger.
+func (d *Dir) ChunkRange(_ context.Context, h object.Hash, off int64, n int) ([]byte, error) {
+	f, err := d.openChunk(h)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	buf := make([]byte, n)
+	if _, err := f.ReadAt(buf, off); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = fmt.Errorf("%w: it is too short", store.ErrCorrupt)
+		}
+		return nil, fmt.Errorf("chunk %s: %w", h.Short(), err)
+	}
+	return buf, nil
 }
 
 // HasChunk implements store.Chunks.
 func (d *Dir) HasChunk(_ context.Context, h object.Hash) (bool, error) {
-	d.mu.Lock()
-	_, ok := d.pending[h]
-	d.mu.Unlock()
-	if ok {
-		return true, nil
-	}
 	_, err := os.Stat(d.path(h))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -113,94 +135,47 @@ func (d *Dir) DeleteChunk(_ context.Context, h object.Hash) error {
 	return err
 }
 
-// ScanChunks implements store.Chunks, ascending by hash.
+// ScanChunks implements store.Chunks, ascending by hash. Files that are not named
+// as chunks are passed over.
 func (d *Dir) ScanChunks(ctx context.Context, fn func(object.Hash, int64) error) error {
-	return filepath.WalkDir(d.root, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return errors.Join(err, ctx.Err())
-		}
-		if filepath.Base(filepath.Dir(path)) == temporary {
-			return nil
-		}
-		h, err := object.ParseHash(e.Name())
-		if err != nil || !strings.HasSuffix(filepath.Dir(path), e.Name()[:2]) {
-			return nil //nolint:nilerr // not one of ours
-		}
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		return fn(h, info.Size())
-	})
-}
-
-// Sync implements store.Chunks. The files of all finished chunks are synced side
-// by side; then they get their names; then the folders are synced.
-func (d *Dir) Sync(ctx context.Context) error { return d.publish(ctx, true) }
-
-// Publish gives finished chunks their names without syncing them.
-func (d *Dir) Publish(ctx context.Context) error { return d.publish(ctx, false) }
-
-func (d *Dir) publish(ctx context.Context, durable bool) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.pending) == 0 {
-		return nil
+	folders, err := os.ReadDir(d.root)
+	if err != nil {
+		return err
 	}
-	if durable {
-		if err := syncFiles(ctx, d.pending); err != nil {
-			return err
+	for _, folder := range folders {
+		if !folder.IsDir() || len(folder.Name()) != 2 {
+			continue
 		}
-	}
-	folders := map[string]bool{}
-	for h, name := range d.pending {
-		folder := filepath.Dir(d.path(h))
-		if !d.made[folder] {
-			if err := os.MkdirAll(folder, 0o700); err != nil {
-				return err
-			}
-			d.made[folder] = true
-			folders[d.root] = true
-		}
-		if err := os.Rename(name, d.path(h)); err != nil {
-			return fmt.Errorf("name chunk %s: %w", h.Short(), err)
-		}
-		delete(d.pending, h)
-		folders[folder] = true
-	}
-	if !durable {
-		return nil
-	}
-	for folder := range folders {
-		if err := atomicfile.SyncDir(folder); err != nil {
+		if err := d.scanFolder(ctx, folder.Name(), fn); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// syncers is how many files are synced at a time; the file system merges their
-// journal commits.
-const syncers = 16
-
-func syncFiles(ctx context.Context, pending map[object.Hash]string) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(syncers)
-	for _, name := range pending {
-		g.Go(func() error {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			f, err := os.OpenFile(name, os.O_RDWR, 0)
-			if err != nil {
-				return err
-			}
-			defer f.Close()
-			return f.Sync()
-		})
+func (d *Dir) scanFolder(ctx context.Context, folder string, fn func(object.Hash, int64) error) error {
+	list, err := os.ReadDir(filepath.Join(d.root, folder))
+	if err != nil {
+		return err
 	}
-	if err := g.Wait(); err != nil {
-		return fmt.Errorf("sync chunks: %w", err)
+	for _, e := range list {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		h, err := object.ParseHash(e.Name())
+		if err != nil || h.String() != e.Name() || e.Name()[:2] != folder {
+			continue
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // deleted meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		if err := fn(h, info.Size()); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -23,18 +23,26 @@ type DB struct {
 	mu     sync.RWMutex
 	keys   map[string][]byte
 	sorted []string // the keys, ascending
-	chunks map[object.Hash][]byte
+	chunks map[object.Hash]*chunk
+	clock  uint64          // grows with every put, sweep and chunk
+	puts   map[*put]uint64 // running ones, with their start
+	sweeps int             // running ones, 0 or 1
 }
 
 // New returns an empty DB.
-func New() *DB { return &DB{keys: map[string][]byte{}, chunks: map[object.Hash][]byte{}} }
+func New() *DB {
+	return &DB{keys: map[string][]byte{}, chunks: map[object.Hash]*chunk{}, puts: map[*put]uint64{}}
+}
 
 // Get implements store.KV.
 func (d *DB) Get(_ context.Context, key string) ([]byte, bool, error) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	v, ok := d.keys[key]
-	return append([]byte{}, v...), ok, nil
+	if !ok {
+		return nil, false, nil
+	}
+	return append([]byte{}, v...), true, nil
 }
 
 // Scan implements store.KV. It works on a snapshot of the keys, so that fn may
@@ -87,23 +95,15 @@ func (d *DB) Update(_ context.Context, check, put map[string][]byte) (bool, erro
 	return true, nil
 }
 
-// PutChunk implements store.Chunks.
-func (d *DB) PutChunk(_ context.Context, h object.Hash, data []byte) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.chunks[h] = bytes.Clone(data)
-	return nil
-}
-
 // Chunk implements store.Chunks.
 func (d *DB) Chunk(_ context.Context, h object.Hash) ([]byte, error) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	data, ok := d.chunks[h]
+	c, ok := d.chunks[h]
 	if !ok {
 		return nil, fmt.Errorf("chunk %s: %w", h.Short(), store.ErrNotFound)
 	}
-	return bytes.Clone(data), nil
+	return bytes.Clone(c.data), nil
 }
 
 // HasChunk implements store.Chunks.
@@ -127,8 +127,8 @@ func (d *DB) ScanChunks(_ context.Context, fn func(object.Hash, int64) error) er
 	d.mu.RLock()
 	sizes := make(map[object.Hash]int64, len(d.chunks))
 	hashes := make([]object.Hash, 0, len(d.chunks))
-	for h, data := range d.chunks {
-		sizes[h] = int64(len(data))
+	for h, c := range d.chunks {
+		sizes[h] = int64(len(c.data))
 		hashes = append(hashes, h)
 	}
 	d.mu.RUnlock()
@@ -140,6 +140,3 @@ func (d *DB) ScanChunks(_ context.Context, fn func(object.Hash, int64) error) er
 	}
 	return nil
 }
-
-// Sync implements store.Chunks; memory has nothing to sync.
-func (d *DB) Sync(context.Context) error { return nil }

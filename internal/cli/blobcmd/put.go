@@ -52,7 +52,7 @@ func newPut(f *cmdutil.Factory) *cobra.Command {
 	flags := c.Flags()
 	flags.Var(&o.ChunkSize, "chunk-size", "bytes a chunk, 256KiB to 16MiB")
 	flags.StringVar(&o.Media, "media", "", "media type; guessed from the name by default")
-	flags.StringVar(&o.Codec, "codec", "raw", "raw or zstd (seekable, readable by zstd -d)")
+	flags.StringVar(&o.Codec, "codec", "raw", "raw, zstd (seekable, readable by zstd -d) or auto")
 	flags.StringArrayVar(&o.Recipients, "encrypt", nil, "encrypt to an age or SSH Ed25519 recipient; may be repeated")
 	flags.BoolVar(&o.PlainHash, "plain-hash", false, "with --encrypt: record the hash of the plain bytes")
 	flags.BoolVar(&o.NoSync, "no-sync", false, "do not wait until the bytes are on the disk")
@@ -73,7 +73,7 @@ func runPut(ctx context.Context, f *cmdutil.Factory, o *putOptions) error {
 	if err != nil {
 		return err
 	}
-	opts := store.PutOptions{ChunkSize: uint32(o.ChunkSize), Codec: codec, NoSync: o.NoSync}
+	opts := store.PutOptions{ChunkSize: uint32(o.ChunkSize), Codec: codec, Auto: o.Codec == "auto"}
 	if len(o.Recipients) > 0 {
 		opts.Encrypt = &store.EncryptOptions{Recipients: o.Recipients, PlainHash: o.PlainHash}
 	}
@@ -83,20 +83,28 @@ func runPut(ctx context.Context, f *cmdutil.Factory, o *putOptions) error {
 	bar := f.IO.Bytes("put", totalSize(o.Files))
 	defer bar.Stop()
 	opts.Progress = bar.Add
+	batch := n.Store.NewBatch(o.NoSync)
+	defer batch.Close()
+	var lines []putLine
 	for _, name := range o.Files {
-		ref, err := putOne(ctx, f, n.Store, opts, o.Media, name)
+		ref, err := putOne(ctx, f, batch, opts, o.Media, name)
 		if err != nil {
 			return err
 		}
-		line := putLine{ref.CID, ref.Size, ref.Chunks, name}
-		if err := f.Emit(line, func() { f.IO.Printf("%s\n", ref.CID) }); err != nil {
+		lines = append(lines, putLine{ref.CID, ref.Size, ref.Chunks, name})
+	}
+	if err := batch.Commit(ctx); err != nil { // a cid is printed only when every byte is durable
+		return err
+	}
+	for _, line := range lines {
+		if err := f.Emit(line, func() { f.IO.Printf("%s\n", line.CID) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func putOne(ctx context.Context, f *cmdutil.Factory, s *store.Store, opts store.PutOptions, media, name string) (object.BlobRef, error) {
+func putOne(ctx context.Context, f *cmdutil.Factory, batch *store.Batch, opts store.PutOptions, media, name string) (object.BlobRef, error) {
 	r, done, err := f.Open(name)
 	if err != nil {
 		return object.BlobRef{}, err
@@ -106,7 +114,7 @@ func putOne(ctx context.Context, f *cmdutil.Factory, s *store.Store, opts store.
 	if media == "" {
 		opts.Media = mediaOf(name)
 	}
-	ref, err := s.PutBlob(ctx, r, opts)
+	ref, err := batch.PutBlob(ctx, r, opts)
 	if err != nil {
 		return ref, fmt.Errorf("put %s: %w", name, err)
 	}
@@ -135,10 +143,10 @@ func codecNamed(name string) (uint8, error) {
 	switch name {
 	case "raw":
 		return object.CodecRaw, nil
-	case "zstd":
+	case "zstd", "auto":
 		return object.CodecZstd, nil
 	}
-	return 0, clierr.Usagef("--codec %s: expected raw or zstd", name)
+	return 0, clierr.Usagef("--codec %s: expected raw, zstd or auto", name)
 }
 
 // mediaOf guesses from the name alone, so that the same file gets the same ref

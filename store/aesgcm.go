@@ -1,0 +1,154 @@
+package store
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/binary"
+	"fmt"
+	"io"
+)
+
+// gcmLabel is the associated data (EncryptRef.aad) of blobs that we write.
+const gcmLabel = "mythos.aesgcm.v1"
+
+// gcmTag is the length in bytes of the tag at the end of a segment.
+const gcmTag = 16
+
+// gcm is encryption scheme 2. The bytes (after the codec) are cut into segments
+// of chunk size − 16 bytes, of which only the last may be shorter; it is empty
+// only when there are no bytes at all. Every segment is encrypted by itself with
+// AES-256-GCM and followed by its tag, so that each fills one chunk:
+//
+//	nonce  the 12 bytes of EncryptRef.nonce; the last 8, as a big-endian number,
+//	       are XORed with the segment's index
+//	aad    EncryptRef.aad, followed by the byte 1 for the last segment, else 0
+//
+// A blob whose encrypted bytes are at most 8 KiB is unchunked, and one segment.
+// The same key, nonce, chunk size and bytes give the same blob.
+type gcm struct {
+	aead    cipher.AEAD
+	nonce   []byte
+	aad     []byte
+	segment int // with tag
+}
+
+func newGCM(key []byte) (cipher.AEAD, error) {
+	if len(key) != 32 {
+		return nil, fmt.Errorf("%w: a key has 32 bytes, not %d", ErrKey, len(key))
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+// at returns nonce and associated data of a segment.
+func (g *gcm) at(index uint64, last bool) (nonce, aad []byte) {
+	nonce = append([]byte{}, g.nonce...)
+	low := nonce[len(nonce)-8:]
+	binary.BigEndian.PutUint64(low, binary.BigEndian.Uint64(low)^index)
+	end := byte(0)
+	if last {
+		end = 1
+	}
+	return nonce, append(append([]byte{}, g.aad...), end)
+}
+
+// open decrypts a segment in place.
+func (g *gcm) open(index uint64, last bool, data []byte) ([]byte, error) {
+	nonce, aad := g.at(index, last)
+	plain, err := g.aead.Open(data[:0], nonce, data, aad)
+	if err != nil {
+		return nil, fmt.Errorf("%w: segment %d does not decrypt", ErrKey, index)
+	}
+	return plain, nil
+}
+
+type gcmWriter struct {
+	g     *gcm
+	w     io.Writer
+	buf   []byte // plain bytes of the segment being filled
+	index uint64
+}
+
+func newGCMWriter(g *gcm, w io.Writer) *gcmWriter {
+	return &gcmWriter{g: g, w: w, buf: make([]byte, 0, g.segment)}
+}
+
+// Write implements io.Writer. A full segment waits for more, as it may be the last.
+func (w *gcmWriter) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 {
+		if len(w.buf) == w.g.segment-gcmTag {
+			if err := w.seal(false); err != nil {
+				return n - len(p), err
+			}
+		}
+		take := min(len(p), w.g.segment-gcmTag-len(w.buf))
+		w.buf = append(w.buf, p[:take]...)
+		p = p[take:]
+	}
+	return n, nil
+}
+
+func (w *gcmWriter) seal(last bool) error {
+	nonce, aad := w.g.at(w.index, last)
+	out := w.g.aead.Seal(w.buf[:0], nonce, w.buf, aad)
+	w.index++
+	_, err := w.w.Write(out)
+	w.buf = w.buf[:0]
+	return err
+}
+
+// Close writes the last segment.
+func (w *gcmWriter) Close() error { return w.seal(true) }
+
+// gcmReaderAt decrypts the segments of size stored bytes.
+type gcmReaderAt struct {
+	g    *gcm
+	r    io.ReaderAt
+	size int64 // of the stored bytes
+}
+
+// newGCMReaderAt returns the plain bytes and their number.
+func newGCMReaderAt(g *gcm, r io.ReaderAt, size int64) (io.ReaderAt, int64, error) {
+	if g.segment < gcmTag || size < gcmTag {
+		return nil, 0, fmt.Errorf("%w: %d bytes are no encrypted segment", ErrCorrupt, size)
+	}
+	segments := (size + int64(g.segment) - 1) / int64(g.segment)
+	plain := size - segments*gcmTag
+	if rest := size % int64(g.segment); rest != 0 && rest < gcmTag {
+		return nil, 0, fmt.Errorf("%w: the last segment has %d bytes", ErrCorrupt, rest)
+	}
+	return &gcmReaderAt{g, r, size}, plain, nil
+}
+
+// ReadAt implements io.ReaderAt.
+func (r *gcmReaderAt) ReadAt(p []byte, off int64) (int, error) {
+	n, step := 0, int64(r.g.segment-gcmTag)
+	for n < len(p) {
+		if step == 0 {
+			return n, io.EOF
+		}
+		index := (off + int64(n)) / step
+		start := index * int64(r.g.segment)
+		if start >= r.size {
+			return n, io.EOF
+		}
+		data := make([]byte, min(int64(r.g.segment), r.size-start))
+		if err := readFull(r.r, data, start); err != nil {
+			return n, err
+		}
+		plain, err := r.g.open(uint64(index), start+int64(len(data)) == r.size, data)
+		if err != nil {
+			return n, err
+		}
+		from := off + int64(n) - index*step
+		if from >= int64(len(plain)) {
+			return n, io.EOF
+		}
+		n += copy(p[n:], plain[from:])
+	}
+	return n, nil
+}

@@ -1,0 +1,109 @@
+package badger
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+)
+
+const (
+	// memTable bounds an Update: Badger takes 15 % of it in one transaction, 4.8 MB.
+	memTable = 32 << 20
+	// largeValue is where the value log begins. Every session that writes to the
+	// value log leaves a file of its own, so only what is too large for the tree goes there.
+	largeValue = 1 << 20
+	// tidyTables is how many tables of small sessions pile up before one of them
+	// merges them: Badger's own compactors seldom get to run in a short session.
+	tidyTables = 8
+)
+
+func badgerOptions(dir string, log badger.Logger) badger.Options {
+	return badger.DefaultOptions(dir).
+		WithLogger(log).
+		WithMetricsEnabled(false).
+		// One sync a transaction, and commitLoop makes one transaction of many
+		// updates. Without it, DB.Sync would miss a log that was full and
+		// changed for the next one between the transaction and the call.
+		WithSyncWrites(true).
+		WithNumVersionsToKeep(1).
+		WithDetectConflicts(false). // commitLoop is the only writer
+		WithCompression(options.None).
+		WithMemTableSize(memTable).
+		WithNumMemtables(2).
+		WithNumCompactors(2).
+		WithValueLogFileSize(64 << 20).
+		WithValueThreshold(largeValue).
+		WithBlockCacheSize(0).
+		WithIndexCacheSize(0)
+}
+
+// mark asks the next session to tidy up, when there is enough to tidy.
+func (d *DB) mark() error {
+	if levels := d.db.Levels(); len(levels) > 0 && levels[0].NumTables >= tidyTables {
+		return d.lock.setMark()
+	}
+	return nil
+}
+
+// removeEmpty removes logs that a process had made, and not yet given a size, when
+// it was killed: Badger 4.9 refuses to open with one.
+func removeEmpty(dir string) error {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		if ext := filepath.Ext(e.Name()); ext != ".vlog" && ext != ".mem" {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		if info.Size() > 0 {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// faults is a badger.Logger that remembers errors: Badger only logs that the sync
+// of its value log failed.
+type faults struct {
+	mu   sync.Mutex
+	errs []error
+}
+
+// Errorf implements badger.Logger.
+func (f *faults) Errorf(format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.errs) < 8 {
+		f.errs = append(f.errs, fmt.Errorf(format, args...))
+	}
+}
+
+// Warningf implements badger.Logger.
+func (f *faults) Warningf(string, ...any) {}
+
+// Infof implements badger.Logger.
+func (f *faults) Infof(string, ...any) {}
+
+// Debugf implements badger.Logger.
+func (f *faults) Debugf(string, ...any) {}
+
+// err is everything reported so far: a database that could not sync is not to be
+// trusted until it was opened anew.
+func (f *faults) err() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return errors.Join(f.errs...)
+}

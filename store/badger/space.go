@@ -1,0 +1,53 @@
+package badger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/dgraph-io/badger/v4"
+	"golang.org/x/sys/unix"
+)
+
+// reserve is the free space, in bytes, that stays untouched. Badger writes through
+// memory maps of sparse files, and a full disk would not be an error but the end
+// of the process (SIGBUS); so a full disk is found out before.
+const reserve = 8 << 20
+
+// room refuses a transaction of this many bytes when the disk could not take it:
+// it is written to a log, and to a table when the database is given up.
+func (d *DB) room(size int64) error {
+	var st unix.Statfs_t
+	if err := unix.Statfs(d.dir, &st); err != nil {
+		return fmt.Errorf("free space of %s: %w", d.dir, err)
+	}
+	lsm, vlog := d.lsmBytes.Add(size), size
+	if free := int64(st.Bavail) * int64(st.Bsize); free < reserve+min(lsm, 2*memTable)+2*vlog {
+		d.lsmBytes.Add(-size)
+		return fmt.Errorf("%s has %d bytes left: %w", d.dir, free, syscall.ENOSPC)
+	}
+	return nil
+}
+
+// Reclaim merges the tables and frees the space of deleted values. It takes as
+// long as rewriting the database does.
+func (d *DB) Reclaim(ctx context.Context) error {
+	db, done, err := d.use(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := db.Flatten(2); err != nil {
+		return fmt.Errorf("merge tables: %w", err)
+	}
+	for ctx.Err() == nil {
+		if err := db.RunValueLogGC(0.5); err != nil {
+			if errors.Is(err, badger.ErrNoRewrite) || errors.Is(err, badger.ErrRejected) {
+				return nil
+			}
+			return fmt.Errorf("clean value log: %w", err)
+		}
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,101 @@
+package store
+
+import "context"
+
+// stage takes a blob, and packs the blobs so far when they have become many, in
+// the background.
+func (b *Batch) stage(ctx context.Context, it *staged) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.items = append(b.items, it)
+	b.size += perKey
+	for key, v := range it.put {
+		b.size += len(v) + perKey
+		if key[:2] == "n/" {
+			b.nodes += len(v)
+		}
+	}
+	if b.size < maxStaged && b.nodes < maxPending {
+		return b.err
+	}
+	// Wait first and begin then: a turn that has begun must not wait for later ones.
+	b.mu.Unlock()
+	b.turns <- struct{}{}
+	b.mu.Lock()
+	t := b.begin()
+	go func() {
+		b.flush(ctx, t, false)
+		<-b.turns
+	}()
+	return b.err
+}
+
+// turn is one step of writing staged blobs, after an earlier one.
+type turn struct {
+	items []*staged
+	after <-chan struct{}
+	done  chan struct{}
+}
+
+// begin takes what is staged; mu is held.
+func (b *Batch) begin() turn {
+	t := turn{b.items, b.under, make(chan struct{})}
+	b.items, b.size, b.nodes, b.under = nil, 0, 0, t.done
+	return t
+}
+
+// flush packs the blobs of a turn, and commits when that was asked for or enough
+// has gathered.
+func (b *Batch) flush(ctx context.Context, t turn, commit bool) {
+	defer close(t.done)
+	if t.after != nil {
+		<-t.after
+	}
+	b.mu.Lock()
+	err := b.err
+	b.mu.Unlock()
+	if err == nil {
+		err = b.pack(ctx, t.items)
+	}
+	for _, it := range t.items {
+		if n := it.size(); err == nil && len(b.ready) > 0 && b.keys+n > maxUpdate {
+			err = b.commitReady(ctx)
+			b.ready, b.keys = append(b.ready, it), n
+			continue
+		}
+		b.ready, b.keys = append(b.ready, it), b.keys+it.size()
+	}
+	if err == nil && commit {
+		err = b.commitReady(ctx)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err == nil {
+		b.err = err
+	}
+}
+
+// size is about what the keys of a blob cost in an update.
+func (it *staged) size() int {
+	n := 3 * perKey
+	for _, v := range it.put {
+		n += len(v) + perKey
+	}
+	return n
+}
+
+// commitReady makes the large chunks durable and then writes the keys: a reference
+// is what makes a blob visible.
+func (b *Batch) commitReady(ctx context.Context) error {
+	b.mu.Lock()
+	chunks := b.chunks
+	b.mu.Unlock()
+	if chunks != nil {
+		if err := chunks.Sync(ctx); err != nil {
+			return err
+		}
+	}
+	err := b.s.commit(ctx, b.ready)
+	b.ready, b.keys = nil, 0
+	return err
+}

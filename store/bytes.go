@@ -1,0 +1,104 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// PutBytes keeps data of at most MaxBytes under its hash, durably. Nothing refers
+// to it yet: a garbage collection lets it be for GCOptions.Grace.
+func (s *Store) PutBytes(ctx context.Context, data []byte) (object.Hash, error) {
+	h := object.Sum(data)
+	if len(data) > MaxBytes {
+		return h, fmt.Errorf("%d bytes: %w, at most %d", len(data), ErrTooLarge, MaxBytes)
+	}
+	if len(data) > SmallChunk {
+		return h, s.putLargeBytes(ctx, h, data)
+	}
+	fresh, err := s.isLoose(ctx, h)
+	if err != nil {
+		return h, err
+	}
+	if fresh {
+		if _, have, err := s.kv.Get(ctx, "c/"+h.String()); err != nil || have {
+			return h, err
+		}
+	}
+	_, err = s.kv.Update(ctx, nil, map[string][]byte{"c/" + h.String(): notNil(data), looseKey(h): {}})
+	return h, err
+}
+
+func (s *Store) putLargeBytes(ctx context.Context, h object.Hash, data []byte) (err error) {
+	put, err := s.chunks.Begin(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, put.Close()) }()
+	if err := put.PutChunk(ctx, h, data); err != nil {
+		return err
+	}
+	if err := put.Sync(ctx); err != nil {
+		return err
+	}
+	if fresh, err := s.isLoose(ctx, h); err != nil || fresh {
+		return err
+	}
+	_, err = s.kv.Update(ctx, nil, map[string][]byte{looseKey(h): {}})
+	return err
+}
+
+// notNil keeps the empty byte string apart from a deletion.
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// Bytes returns the byte string with hash h, verified. Errors wrap ErrNotFound
+// or ErrCorrupt.
+func (s *Store) Bytes(ctx context.Context, h object.Hash) ([]byte, error) {
+	data, found, err := s.kv.Get(ctx, "c/"+h.String())
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		if data, err = s.outside(ctx, h); err != nil {
+			return nil, fmt.Errorf("bytes %s: %w", h.Short(), err)
+		}
+	}
+	if err := verify("bytes", data, h); err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+// outside reads a byte string that is not in the KV: from a pack or a chunk.
+func (s *Store) outside(ctx context.Context, h object.Hash) ([]byte, error) {
+	p, found, err := s.findPacked(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		return s.packed(ctx, p)
+	}
+	return s.chunks.Chunk(ctx, h)
+}
+
+// HasBytes reports whether a byte string is here, without reading it.
+func (s *Store) HasBytes(ctx context.Context, h object.Hash) (bool, error) {
+	if _, found, err := s.kv.Get(ctx, "c/"+h.String()); err != nil || found {
+		return found, err
+	}
+	p, found, err := s.findPacked(ctx, h)
+	if err != nil {
+		return false, err
+	}
+	if found {
+		h = p.pack
+	}
+	return s.chunks.HasChunk(ctx, h)
+}

@@ -1,0 +1,161 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// commit writes the keys of blobs whose large chunks are durable: small chunks,
+// nodes and references, in one durable update.
+func (s *Store) commit(ctx context.Context, items []*staged) error {
+	ok, err := s.commitNew(ctx, items)
+	if err != nil || ok {
+		return err
+	}
+	// Some of them are here already, or a collection is running.
+	return s.commitChecked(ctx, items)
+}
+
+// commitNew writes blobs none of which is here yet, while no collection runs.
+func (s *Store) commitNew(ctx context.Context, items []*staged) (bool, error) {
+	check, put := map[string][]byte{collecting: nil}, map[string][]byte{}
+	for _, it := range items {
+		raw, err := can.Marshal(&it.ref)
+		if err != nil {
+			return false, err
+		}
+		maps.Copy(put, it.put)
+		key := "b/" + it.ref.CID.String()
+		check[key], put[key] = nil, raw
+	}
+	return s.kv.Update(ctx, check, put)
+}
+
+// commitChecked looks at what is here first. When others change that meanwhile
+// it looks again, and in the end blob by blob.
+func (s *Store) commitChecked(ctx context.Context, items []*staged) error {
+	const tries = 3
+	for try := 0; ; try++ {
+		check, put := map[string][]byte{}, map[string][]byte{}
+		for _, it := range items {
+			if err := s.missing(ctx, it, check, put); err != nil {
+				return err
+			}
+		}
+		if len(put) == 0 {
+			return nil
+		}
+		if err := s.guarded(ctx, check, put); err != nil {
+			return err
+		}
+		ok, err := s.kv.Update(ctx, check, put)
+		if err != nil || ok {
+			return err
+		}
+		if len(items) > 1 && try >= tries {
+			break
+		}
+	}
+	for _, it := range items {
+		if err := s.commitChecked(ctx, []*staged{it}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// missing adds to an update what of a blob is not here, or not as it shall be.
+func (s *Store) missing(ctx context.Context, it *staged, check, put map[string][]byte) error {
+	key := "b/" + it.ref.CID.String()
+	old, found, err := s.kv.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	if found {
+		ref, err := object.Decode[object.BlobRef](old)
+		if err != nil {
+			return fmt.Errorf("reference of blob %s: %w: %w", it.ref.CID.Short(), ErrCorrupt, err)
+		}
+		if it.ref, err = mergeRefs(*ref, it.ref); err != nil {
+			return err
+		}
+	} else {
+		old = nil
+	}
+	raw, err := can.Marshal(&it.ref)
+	if err != nil {
+		return err
+	}
+	check[key] = old
+	if !found || string(raw) != string(old) {
+		put[key] = raw
+	}
+	for part, data := range it.put {
+		// Without a reference, a part that is here may be about to be collected.
+		have := false
+		if found {
+			if have, err = s.hasPart(ctx, part, data); err != nil {
+				return err
+			}
+		}
+		if !have {
+			put[part] = data
+			if part[:2] == "i/" && found {
+				put["c/"+part[2:]] = nil // a damaged one would be read first
+			}
+		}
+	}
+	return nil
+}
+
+// hasPart reports whether a part of a blob is here and whole: under its key, or,
+// of a small byte string, anywhere.
+func (s *Store) hasPart(ctx context.Context, key string, data []byte) (bool, error) {
+	have, found, err := s.kv.Get(ctx, key)
+	if err != nil || key[:2] == "n/" || (key[:2] == "c/" && found) {
+		return err == nil && found && bytes.Equal(have, data), err
+	}
+	h, err := parseKeyHash(key, key[:2])
+	if err != nil {
+		return false, err
+	}
+	_, err = s.Bytes(ctx, h)
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrCorrupt) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// lookUp fills the reference of a blob from the one that is here, and reports
+// whether nothing is left to do.
+func (s *Store) lookUp(ctx context.Context, it *staged) (bool, error) {
+	check, put := map[string][]byte{}, map[string][]byte{}
+	if err := s.missing(ctx, it, check, put); err != nil {
+		return false, err
+	}
+	return len(put) == 0, nil
+}
+
+// mergeRefs is the reference to keep of two for the same stored bytes: the old
+// one, with the media type and the provenance of the new one where it has them.
+func mergeRefs(old, given object.BlobRef) (object.BlobRef, error) {
+	if old.Codec != given.Codec || !reflect.DeepEqual(old.Encryption, given.Encryption) {
+		return given, fmt.Errorf("blob %s is here as codec %d, not as codec %d, or with another encryption: %w; remove it first",
+			old.CID.Short(), old.Codec, given.Codec, ErrConflict)
+	}
+	if given.Media == "" || given.Media == defaultMedia {
+		given.Media = old.Media
+	}
+	if given.Provenance == nil {
+		given.Provenance = old.Provenance
+	}
+	given.Size, given.Chunks = old.Size, old.Chunks
+	return given, nil
+}

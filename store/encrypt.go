@@ -1,0 +1,144 @@
+package store
+
+import (
+	"crypto/cipher"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"strings"
+
+	"filippo.io/age"
+	"filippo.io/age/agessh"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// EncryptOptions say to whom, or under which key, a blob is encrypted: either
+// Recipients or Key.
+type EncryptOptions struct {
+	Recipients []string // scheme 1: age (age1...) or SSH Ed25519 public keys
+	Key        []byte   // scheme 2: 32 bytes for AES-256-GCM
+	KeyHandle  string   // scheme 2: the name by which a reader finds the key
+	Nonce      []byte   // scheme 2: 12 bytes, never used twice with a key; nil: random
+	PlainHash  bool     // record the hash of the plain bytes in the reference
+}
+
+// OpenOptions say how an encrypted blob is decrypted.
+type OpenOptions struct {
+	Identities []string                            // texts of age identity files or SSH private keys
+	Key        func(handle string) ([]byte, error) // the key of that name; nil: there are none
+}
+
+// open checks the options and returns what encrypts, and the reference without a
+// plain hash. An empty key handle lists the recipients.
+func (e *EncryptOptions) open(chunkSize uint32) (sealer, *object.EncryptRef, error) {
+	if (len(e.Key) > 0) == (len(e.Recipients) > 0) {
+		return nil, nil, fmt.Errorf("encryption needs either recipients or a key")
+	}
+	if len(e.Key) > 0 {
+		return e.openKey(chunkSize)
+	}
+	to, err := parseRecipients(e.Recipients)
+	if err != nil {
+		return nil, nil, err
+	}
+	ref := &object.EncryptRef{Scheme: object.EncryptAge, KeyHandle: strings.Join(e.Recipients, " "), Nonce: []byte{}}
+	return func(w io.Writer) (io.WriteCloser, error) { return age.Encrypt(w, to...) }, ref, nil
+}
+
+func (e *EncryptOptions) openKey(chunkSize uint32) (sealer, *object.EncryptRef, error) {
+	aead, err := newGCM(e.Key)
+	if err != nil {
+		return nil, nil, err
+	}
+	if e.KeyHandle == "" {
+		return nil, nil, fmt.Errorf("encryption with a key needs the key's name")
+	}
+	nonce := e.Nonce
+	if nonce == nil {
+		nonce = make([]byte, aead.NonceSize())
+		if _, err := rand.Read(nonce); err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(nonce) != aead.NonceSize() {
+		return nil, nil, fmt.Errorf("a nonce has %d bytes, not %d", aead.NonceSize(), len(nonce))
+	}
+	ref := &object.EncryptRef{Scheme: object.EncryptAESGCM, KeyHandle: e.KeyHandle, Nonce: nonce, AAD: []byte(gcmLabel)}
+	g := &gcm{aead, nonce, []byte(gcmLabel), int(chunkSize)}
+	return func(w io.Writer) (io.WriteCloser, error) { return newGCMWriter(g, w), nil }, ref, nil
+}
+
+func parseRecipients(texts []string) ([]age.Recipient, error) {
+	var list []age.Recipient
+	for _, text := range texts {
+		var r age.Recipient
+		var err error
+		if strings.HasPrefix(text, "ssh-") {
+			r, err = agessh.ParseRecipient(text)
+		} else {
+			r, err = age.ParseX25519Recipient(text)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("recipient %q: %w", text, err)
+		}
+		list = append(list, r)
+	}
+	return list, nil
+}
+
+func parseIdentities(texts []string) ([]age.Identity, error) {
+	var list []age.Identity
+	for _, text := range texts {
+		if strings.Contains(text, "PRIVATE KEY") {
+			id, err := agessh.ParseIdentity([]byte(text))
+			if err != nil {
+				return nil, fmt.Errorf("identity: %w", err)
+			}
+			list = append(list, id)
+			continue
+		}
+		ids, err := age.ParseIdentities(strings.NewReader(text))
+		if err != nil {
+			return nil, fmt.Errorf("identity: %w", err)
+		}
+		list = append(list, ids...)
+	}
+	return list, nil
+}
+
+// identities returns the keys for an age blob; the error wraps ErrKey.
+func (b *Blob) identities() ([]age.Identity, error) {
+	ids, err := parseIdentities(b.open.Identities)
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) == 0 {
+		return nil, fmt.Errorf("%w: it is encrypted to %s, and no identity was given", ErrKey, b.ref.Encryption.KeyHandle)
+	}
+	return ids, nil
+}
+
+// gcm returns the cipher of a scheme 2 blob; the error wraps ErrKey.
+func (b *Blob) gcm() (*gcm, error) {
+	e := b.ref.Encryption
+	if b.open.Key == nil {
+		return nil, fmt.Errorf("%w: it is encrypted with the key %q, and no key was given", ErrKey, e.KeyHandle)
+	}
+	key, err := b.open.Key(e.KeyHandle)
+	if err != nil {
+		return nil, fmt.Errorf("%w: key %q: %w", ErrKey, e.KeyHandle, err)
+	}
+	var aead cipher.AEAD
+	if aead, err = newGCM(key); err != nil {
+		return nil, fmt.Errorf("key %q: %w", e.KeyHandle, err)
+	}
+	if len(e.Nonce) != aead.NonceSize() {
+		return nil, fmt.Errorf("%w: a nonce of %d bytes", ErrCorrupt, len(e.Nonce))
+	}
+	segment := int(b.ref.Size) // an unchunked blob is one segment
+	if b.tree != nil {
+		segment = int(b.tree.ChunkSize())
+	}
+	return &gcm{aead, e.Nonce, e.AAD, segment}, nil
+}

@@ -1,0 +1,103 @@
+package files
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// session is a folder for unfinished files that its process holds locked.
+type session struct {
+	dir   string
+	lock  *os.File
+	start time.Time // by the file system's clock
+}
+
+// begin makes a session whose folder's name starts with kind.
+func (d *Dir) begin(kind string) (*session, error) {
+	for {
+		dir, err := os.MkdirTemp(filepath.Join(d.root, temporary), kind+"-")
+		if err != nil {
+			return nil, err
+		}
+		s, err := lockSession(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a collection took it for a dead one before it was locked
+		}
+		return s, err
+	}
+}
+
+func lockSession(dir string) (*session, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+	if err == nil {
+		// Only a name that is still there protects anything.
+		_, err = os.Stat(f.Name())
+	}
+	st, serr := f.Stat()
+	if err = errors.Join(err, serr); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &session{dir, f, st.ModTime()}, nil
+}
+
+// end removes the folder and frees the lock.
+func (s *session) end() error {
+	return errors.Join(os.RemoveAll(s.dir), s.lock.Close())
+}
+
+// others calls live with the start of every session that a process holds, and
+// dead with the folder of every other one, which is locked meanwhile.
+func (d *Dir) others(self *session, live func(start time.Time), dead func(dir string) error) error {
+	list, err := os.ReadDir(filepath.Join(d.root, temporary))
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		dir := filepath.Join(d.root, temporary, e.Name())
+		if dir == self.dir {
+			continue
+		}
+		if err := probe(dir, live, dead); err != nil {
+			return fmt.Errorf("session %s: %w", dir, err)
+		}
+	}
+	return nil
+}
+
+func probe(dir string, live func(time.Time), dead func(string) error) error {
+	f, err := os.Open(filepath.Join(dir, "lock"))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		// Ended meanwhile, or about to begin: then it sees that it is gone and
+		// begins again. With anything in it, it is no session of ours.
+		_ = os.Remove(dir)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		return dead(dir)
+	}
+	if !errors.Is(err, unix.EWOULDBLOCK) {
+		return err
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	live(st.ModTime())
+	return nil
+}

@@ -1,0 +1,132 @@
+package files
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// Sweep is a running garbage collection.
+type Sweep struct {
+	d      *Dir
+	lock   *os.File // one collection at a time
+	s      *session
+	cutoff time.Time
+}
+
+// Sweep implements store.Chunks. It removes what dead processes left unfinished.
+func (d *Dir) Sweep(context.Context) (store.ChunkSweep, error) {
+	lock, err := os.OpenFile(filepath.Join(d.root, "sweep.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			err = store.ErrCollecting
+		}
+		return nil, errors.Join(err, lock.Close())
+	}
+	w, err := d.sweep(lock)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("begin collection: %w", err), lock.Close())
+	}
+	return w, nil
+}
+
+func (d *Dir) sweep(lock *os.File) (*Sweep, error) {
+	s, err := d.begin("sweep")
+	if err != nil {
+		return nil, err
+	}
+	w := &Sweep{d, lock, s, s.start}
+	err = d.others(s, func(start time.Time) {
+		if start.Before(w.cutoff) {
+			w.cutoff = start
+		}
+	}, func(dir string) error {
+		return errors.Join(d.restore(dir), os.RemoveAll(dir))
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.end())
+	}
+	return w, nil
+}
+
+// Delete implements store.ChunkSweep. A put may find the chunk between a look at
+// its time and its removal; so it is taken aside first, and put back when it
+// turns out to be wanted.
+func (w *Sweep) Delete(_ context.Context, h object.Hash) (bool, error) {
+	name, aside := w.d.path(h), filepath.Join(w.s.dir, h.String())
+	if wanted, err := w.wanted(name); err != nil || wanted {
+		return false, err
+	}
+	if err := os.Rename(name, aside); err != nil {
+		return false, ignoreMissing(err)
+	}
+	wanted, err := w.wanted(aside)
+	if err != nil {
+		return false, err
+	}
+	if wanted {
+		return false, putBack(aside, name)
+	}
+	return true, os.Remove(aside)
+}
+
+// Wanted implements store.ChunkSweep.
+func (w *Sweep) Wanted(_ context.Context, h object.Hash) (bool, error) {
+	return w.wanted(w.d.path(h))
+}
+
+func (w *Sweep) wanted(name string) (bool, error) {
+	st, err := os.Lstat(name)
+	if err != nil {
+		return true, ignoreMissing(err)
+	}
+	return !st.ModTime().Before(w.cutoff), nil
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// putBack gives a chunk its name again, unless somebody has written it anew.
+func putBack(aside, name string) error {
+	if err := os.Link(aside, name); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return os.Remove(aside)
+}
+
+// restore puts back what a collection that died had taken aside.
+func (d *Dir) restore(dir string) error {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	for _, e := range list {
+		h, err := object.ParseHash(e.Name())
+		if err != nil {
+			continue // the lock, or an unfinished file
+		}
+		if err := putBack(filepath.Join(dir, e.Name()), d.path(h)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close implements store.ChunkSweep.
+func (w *Sweep) Close() error { return errors.Join(w.s.end(), w.lock.Close()) }

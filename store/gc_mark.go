@@ -1,0 +1,86 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/merkle"
+)
+
+// mark adds everything reachable to kept. What is there already is not walked again.
+func (c *collector) mark(ctx context.Context) error {
+	var roots []object.Hash
+	keep := func(h object.Hash) { roots = append(roots, h) }
+	if c.o.Roots != nil {
+		if err := c.o.Roots(ctx, keep); err != nil {
+			return fmt.Errorf("roots: %w", err)
+		}
+	}
+	err := errors.Join(
+		c.s.Blobs(ctx, func(r object.BlobRef) error { keep(r.CID); return nil }),
+		c.s.Refs(ctx, func(_ string, h object.Hash) error { keep(h); return nil }),
+		c.s.Pins(ctx, func(p Pin) error {
+			if p.Until == 0 || p.Until > c.o.Now {
+				keep(p.CID)
+			}
+			return nil
+		}))
+	if err != nil {
+		return err
+	}
+	for _, h := range roots {
+		if c.kept[h] {
+			continue
+		}
+		if err := c.tree(ctx, h); err != nil {
+			return fmt.Errorf("%s: %w", h.Short(), err)
+		}
+	}
+	return nil
+}
+
+// tree marks a hash and, where it is a tree's root, everything below it. A node
+// that is missing or damaged ends the collection: what lies below it is unknown.
+func (c *collector) tree(ctx context.Context, h object.Hash) error {
+	_, found, err := c.s.kv.Get(ctx, "n/"+h.String())
+	if err != nil {
+		return err
+	}
+	if !found {
+		c.kept[h] = true
+		return nil
+	}
+	list, err := merkle.OpenList(c.s.Nodes(ctx), h)
+	if err == nil {
+		return c.nodes(ctx, h, list)
+	}
+	dag, dagErr := merkle.OpenChunks(c.s.Nodes(ctx), h)
+	if dagErr != nil {
+		return dagErr
+	}
+	err = dag.Walk(0, dag.Len(), func(_ uint64, chunk merkle.Chunk) error {
+		c.kept[chunk.Hash] = true
+		return ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	return c.nodes(ctx, h, dag)
+}
+
+// nodes marks the nodes of a tree, the root last: a root that is kept stands for
+// a tree that was walked.
+func (c *collector) nodes(ctx context.Context, root object.Hash, t *merkle.Tree) error {
+	err := t.Nodes(func(cid object.Hash, _ []byte) error {
+		if cid != root {
+			c.kept[cid] = true
+		}
+		return ctx.Err()
+	})
+	if err == nil {
+		c.kept[root] = true
+	}
+	return err
+}

@@ -1,0 +1,218 @@
+package store
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// condemn finds what is not reachable, and leaves marks.
+func (c *collector) condemn(ctx context.Context) error {
+	for _, space := range []string{"n/", "c/", "i/"} {
+		err := c.s.kv.Scan(ctx, space, after(space), func(key string, value []byte) error {
+			h, err := parseKeyHash(key, space)
+			if err != nil || c.kept[h] {
+				return err
+			}
+			return c.consider(ctx, doomed{h: h, key: key, size: len(value)})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	err := c.s.chunks.ScanChunks(ctx, func(h object.Hash, size int64) error {
+		if c.kept[h] {
+			return nil
+		}
+		return c.consider(ctx, doomed{h: h, size: int(size)})
+	})
+	if err != nil {
+		return err
+	}
+	return c.flush(ctx)
+}
+
+// consider decides by the mark whether something unreachable goes in this run.
+func (c *collector) consider(ctx context.Context, d doomed) error {
+	mark, found, err := c.s.kv.Get(ctx, looseKey(d.h))
+	if err != nil {
+		return err
+	}
+	since, isSeen := seen(mark)
+	fresh := found && len(mark) == 0
+	switch {
+	case !found && d.key == "":
+		c.files = append(c.files, d)
+		return nil
+	case !found:
+		mark = nil
+	case fresh && c.o.Grace >= 0:
+		c.rep.Waiting++
+		return c.change(ctx, change{h: d.h, from: mark, to: newMark(markLoose, c.o.Now)})
+	case isSeen && c.o.Grace >= 0 && c.o.Now < since.Add(c.o.Grace):
+		c.rep.Waiting++
+		return nil
+	}
+	d.loose, d.mark = found, newMark(markDead, c.o.Now)
+	if d.key == "" {
+		c.files = append(c.files, d)
+	} else {
+		c.keys = append(c.keys, d)
+	}
+	// When somebody else has changed the mark, d.mark will not be found later.
+	return c.change(ctx, change{h: d.h, from: mark, to: d.mark})
+}
+
+// sweepKeys deletes the condemned keys that are still not reachable.
+func (c *collector) sweepKeys(ctx context.Context) error {
+	for _, d := range c.keys {
+		next := change{h: d.h, from: d.mark, key: d.key, done: func() { c.count(d) }}
+		if c.kept[d.h] {
+			next = d.spare()
+		}
+		if err := c.change(ctx, next); err != nil {
+			return err
+		}
+	}
+	return c.flush(ctx)
+}
+
+// packs finds the packs that something still lies in.
+func (c *collector) packs(ctx context.Context) error {
+	gone := map[string]bool{} // what a dry run would have deleted
+	if c.o.DryRun {
+		for _, d := range c.keys {
+			gone[d.key] = !c.kept[d.h]
+		}
+	}
+	return c.s.kv.Scan(ctx, "i/", after("i/"), func(key string, value []byte) error {
+		p, err := parseSpot(value)
+		if err == nil && !gone[key] {
+			c.kept[p.pack] = true
+		}
+		return err
+	})
+}
+
+// sweepFiles deletes the condemned chunk files that are still not reachable.
+func (c *collector) sweepFiles(ctx context.Context) error {
+	for _, d := range c.files {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		gone := false
+		if !c.kept[d.h] {
+			var err error
+			if gone, err = c.remove(ctx, d.h); err != nil {
+				return err
+			}
+			if !gone {
+				c.rep.Wanted++
+			}
+		}
+		if gone {
+			c.count(d)
+		}
+		if d.mark == nil {
+			continue
+		}
+		next := d.spare()
+		if gone {
+			next.to = nil
+		}
+		if err := c.change(ctx, next); err != nil {
+			return err
+		}
+	}
+	return c.flush(ctx)
+}
+
+// remove deletes a chunk file, or says whether it would.
+func (c *collector) remove(ctx context.Context, h object.Hash) (bool, error) {
+	if !c.o.DryRun {
+		return c.sweep.Delete(ctx, h)
+	}
+	wanted, err := c.sweep.Wanted(ctx, h)
+	return !wanted, err
+}
+
+// spare turns the mark of something that stays after all back into what puts leave.
+func (d doomed) spare() change {
+	next := change{h: d.h, from: d.mark}
+	if d.loose {
+		next.to = []byte{}
+	}
+	return next
+}
+
+func (c *collector) count(d doomed) {
+	if len(d.key) > 0 && d.key[0] == 'n' {
+		c.rep.Nodes++
+	} else {
+		c.rep.Chunks++
+	}
+	c.rep.Bytes += uint64(d.size)
+}
+
+// change is one mark that becomes another, if it still is what it was, and
+// perhaps a key that is deleted with it.
+type change struct {
+	h        object.Hash
+	from, to []byte
+	key      string
+	done     func() // called when it happened; nil: nobody asks
+}
+
+const maxChanges = 256 // in one update
+
+// change queues one change.
+func (c *collector) change(ctx context.Context, ch change) error {
+	if c.changes = append(c.changes, ch); len(c.changes) < maxChanges {
+		return nil
+	}
+	return c.flush(ctx)
+}
+
+// flush makes the queued changes together, or one by one when somebody has
+// changed one of the marks.
+func (c *collector) flush(ctx context.Context) error {
+	list := c.changes
+	c.changes = nil
+	ok, err := c.update(ctx, list)
+	if err != nil || ok {
+		return err
+	}
+	for i := range list {
+		if _, err := c.update(ctx, list[i:i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *collector) update(ctx context.Context, list []change) (bool, error) {
+	ok := true
+	if !c.o.DryRun {
+		check, put := map[string][]byte{}, map[string][]byte{}
+		for _, ch := range list {
+			check[looseKey(ch.h)] = ch.from
+			if ch.key != "" {
+				put[ch.key] = nil
+			}
+			if ch.to == nil || !bytes.Equal(ch.from, ch.to) {
+				put[looseKey(ch.h)] = ch.to
+			}
+		}
+		var err error
+		if ok, err = c.s.kv.Update(ctx, check, put); err != nil || !ok {
+			return ok, err
+		}
+	}
+	for _, ch := range list {
+		if ch.done != nil {
+			ch.done()
+		}
+	}
+	return true, nil
+}

@@ -1,0 +1,134 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// A pack is a chunk of the chunk backend that holds many small byte strings, one
+// after the other. A batch makes one when it has enough of them: one file with one
+// sync costs a fraction of what they would cost in the KV. Where they lie is in
+// the KV:
+//
+//	i/<hash>  the digest of the pack, offset u32, length u32 (big-endian)
+//
+// The pack is durable before its entries are written.
+const (
+	minPack    = 128 << 10 // bytes; fewer go to the KV
+	maxPack    = MaxBytes
+	packedSpot = 32 + 4 + 4
+)
+
+// spot is where a packed byte string lies.
+type spot struct {
+	pack   object.Hash
+	off, n uint32
+}
+
+func (p spot) encode() []byte {
+	b := append([]byte{}, p.pack.Sum[:]...)
+	b = binary.BigEndian.AppendUint32(b, p.off)
+	return binary.BigEndian.AppendUint32(b, p.n)
+}
+
+func parseSpot(b []byte) (spot, error) {
+	if len(b) != packedSpot {
+		return spot{}, fmt.Errorf("%w: place in a pack of %d bytes", ErrCorrupt, len(b))
+	}
+	p := spot{object.HashOf([32]byte(b)), binary.BigEndian.Uint32(b[32:]), binary.BigEndian.Uint32(b[36:])}
+	if p.n > SmallChunk {
+		return spot{}, fmt.Errorf("%w: place in a pack for %d bytes", ErrCorrupt, p.n)
+	}
+	return p, nil
+}
+
+// ChunkRanger is what a Chunks may offer besides: reading a part of a chunk. The
+// error wraps ErrCorrupt when the chunk is shorter. Without it whole packs are read.
+type ChunkRanger interface {
+	ChunkRange(ctx context.Context, h object.Hash, off int64, n int) ([]byte, error)
+}
+
+// findPacked returns where a byte string lies.
+func (s *Store) findPacked(ctx context.Context, h object.Hash) (spot, bool, error) {
+	raw, found, err := s.kv.Get(ctx, "i/"+h.String())
+	if err != nil || !found {
+		return spot{}, false, err
+	}
+	p, err := parseSpot(raw)
+	return p, err == nil, err
+}
+
+// packed reads a part of a pack; the caller checks it against its own hash.
+func (s *Store) packed(ctx context.Context, p spot) ([]byte, error) {
+	if r, ok := s.chunks.(ChunkRanger); ok {
+		return r.ChunkRange(ctx, p.pack, int64(p.off), int(p.n))
+	}
+	data, err := s.chunks.Chunk(ctx, p.pack)
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) < int64(p.off)+int64(p.n) {
+		return nil, fmt.Errorf("pack %s: %w: it is too short", p.pack.Short(), ErrCorrupt)
+	}
+	return bytes.Clone(data[p.off : p.off+p.n]), nil
+}
+
+// pack moves the small byte strings of staged blobs into a pack, when there are
+// enough of them.
+func (b *Batch) pack(ctx context.Context, items []*staged) error {
+	size := 0
+	for _, it := range items {
+		for key, data := range it.put {
+			if strings.HasPrefix(key, "c/") {
+				size += len(data)
+			}
+		}
+	}
+	if size < minPack || size > maxPack {
+		return nil
+	}
+	pack := make([]byte, 0, size)
+	spots := make(map[string]spot, len(items))
+	for _, it := range items {
+		for _, key := range slices.Sorted(maps.Keys(it.put)) { // the same blobs make the same pack
+			data, ok := it.put[key], strings.HasPrefix(key, "c/")
+			if !ok {
+				continue
+			}
+			if _, twice := spots[key]; !twice {
+				spots[key] = spot{off: uint32(len(pack)), n: uint32(len(data))}
+				pack = append(pack, data...)
+			}
+		}
+	}
+	h := object.Sum(pack)
+	chunks, err := b.begun(ctx)
+	if err != nil {
+		return err
+	}
+	if err := chunks.PutChunk(ctx, h, pack); err != nil {
+		return err
+	}
+	for _, it := range items {
+		it.repoint(h, spots)
+	}
+	return nil
+}
+
+// repoint replaces byte strings by their places.
+func (it *staged) repoint(pack object.Hash, spots map[string]spot) {
+	for _, key := range slices.Collect(maps.Keys(it.put)) {
+		if p, ok := spots[key]; ok {
+			p.pack = pack
+			delete(it.put, key)
+			it.put["i/"+key[2:]] = p.encode()
+		}
+	}
+}

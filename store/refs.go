@@ -1,0 +1,74 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// SetRef points the ref name to h. With old it does so only if the ref points
+// there now (the zero hash: only if there is no such ref); else the error wraps
+// ErrChanged. A name that cannot be gives ErrRefName.
+func (s *Store) SetRef(ctx context.Context, name string, h object.Hash, old *object.Hash) error {
+	if err := checkRefName(name); err != nil {
+		return err
+	}
+	key := "r/" + name
+	for {
+		have, found, err := s.kv.Get(ctx, key)
+		if err != nil {
+			return err
+		}
+		if old != nil && (found == old.IsZero() || (found && !bytes.Equal(have, old.Sum[:]))) {
+			return fmt.Errorf("ref %s %w", name, ErrChanged)
+		}
+		if !found {
+			have = nil
+		}
+		ok, err := s.kv.Update(ctx, map[string][]byte{key: have}, map[string][]byte{key: h.Sum[:]})
+		if err != nil || ok {
+			return err
+		}
+	}
+}
+
+// ErrRefName means that a text cannot name a ref.
+var ErrRefName = errors.New("not a name for a ref")
+
+// checkRefName takes 1 to 255 bytes of UTF-8 without spaces and control characters.
+func checkRefName(name string) error {
+	odd := func(r rune) bool { return !unicode.IsPrint(r) || unicode.IsSpace(r) }
+	if name == "" || len(name) > 255 || !utf8.ValidString(name) || strings.ContainsFunc(name, odd) {
+		return fmt.Errorf("%q: %w: 1 to 255 bytes without spaces are expected", name, ErrRefName)
+	}
+	return nil
+}
+
+// Ref returns what a ref points to. The error wraps ErrNotFound.
+func (s *Store) Ref(ctx context.Context, name string) (object.Hash, error) {
+	value, found, err := s.kv.Get(ctx, "r/"+name)
+	if err != nil {
+		return object.Hash{}, err
+	}
+	if !found {
+		return object.Hash{}, fmt.Errorf("ref @%s: %w", name, ErrNotFound)
+	}
+	return digest(value)
+}
+
+// Refs calls fn for every ref, ascending by name.
+func (s *Store) Refs(ctx context.Context, fn func(name string, h object.Hash) error) error {
+	return s.kv.Scan(ctx, "r/", after("r/"), func(key string, value []byte) error {
+		h, err := digest(value)
+		if err != nil {
+			return err
+		}
+		return fn(strings.TrimPrefix(key, "r/"), h)
+	})
+}
