@@ -60,8 +60,8 @@ func (l *Ledger) Checkpoint(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	text := fmt.Sprintf("%s\n%d\n%s\n", Origin(l.signer.Agent()), size, base64.StdEncoding.EncodeToString(root[:]))
-	return note.Sign(&note.Note{Text: text}, noteSigner{l.signer})
+	text := fmt.Sprintf("%s\n%d\n%s\n", Origin(l.self.agent), size, base64.StdEncoding.EncodeToString(root[:]))
+	return note.Sign(&note.Note{Text: text}, noteSigner{l.self.signer})
 }
 
 // Checkpoint is what a checkpoint says.
@@ -99,7 +99,7 @@ func parseCheckpoint(text string) (Checkpoint, error) {
 	if len(lines) < 4 {
 		return Checkpoint{}, fmt.Errorf("%w: too short", ErrCheckpoint)
 	}
-	size, err := strconv.ParseUint(lines[1], 10, 63)
+	size, err := strconv.ParseUint(lines[1], 10, 62)
 	root, err2 := base64.StdEncoding.DecodeString(lines[2])
 	if err != nil || err2 != nil || len(root) != 32 || strconv.FormatUint(size, 10) != lines[1] {
 		return Checkpoint{}, fmt.Errorf("%w: malformed", ErrCheckpoint)
@@ -123,31 +123,6 @@ func (l *Ledger) CheckConsistent(ctx context.Context, old Checkpoint) error {
 	}
 	if !bytes.Equal(root[:], old.Root[:]) {
 		return fmt.Errorf("%w: the first %d entries have another root", ErrCheckpoint, old.Size)
-	}
-	return nil
-}
-
-// Prove returns the inclusion proof of the entry at seq in the log of size entries.
-func (l *Ledger) Prove(ctx context.Context, size, seq uint64) ([]object.Hash, error) {
-	proof, err := tlog.ProveRecord(int64(size), int64(seq), hashReader(ctx, l.kv))
-	if err != nil {
-		return nil, err
-	}
-	out := make([]object.Hash, len(proof))
-	for i, h := range proof {
-		out[i] = object.HashOf(h)
-	}
-	return out, nil
-}
-
-// checkInclusion verifies an inclusion proof of a leaf.
-func checkInclusion(c Checkpoint, seq uint64, data []byte, proof []object.Hash) error {
-	hashes := make(tlog.RecordProof, len(proof))
-	for i, h := range proof {
-		hashes[i] = h.Sum
-	}
-	if err := tlog.CheckRecord(hashes, int64(c.Size), c.Root, int64(seq), tlog.RecordHash(data)); err != nil {
-		return fmt.Errorf("%w: entry %d is not in the log: %w", ErrCheckpoint, seq, err)
 	}
 	return nil
 }

@@ -8,12 +8,19 @@
 // deleted: the history of each effect only grows, and every entry is also a leaf
 // of one append-only Merkle log (RFC 6962), so that a rewritten history shows.
 //
-// The state machine is pure ([Decide], [Judge]); a [Ledger] applies it over a
-// key-value store. Keys:
+// The state machine is pure ([Decide]); a [Ledger] applies it over a key-value
+// store, and [Audit] applies it to what is stored. Keys:
 //
 //	l/e/<seq>           an entry of the log: kind byte and canonical bytes
 //	l/i/<idem id>/<n>   the seq of the n-th entry of an effect's history
 //	l/r/<receipt id>    the seq of a receipt
 //	l/t/<index>         a stored hash of the log (sumdb/tlog numbering)
 //	l/n                 the number of entries
+//
+// A history is appended to by claiming its next slot l/i/<idem id>/<n>, which must
+// be absent; the entry, its slot, its hashes in the log and the log's new size go
+// into one durable update. Callers that append at the same time share one.
+//
+// Ours beside the papers: the register's fence (see [EffectRegister]), the
+// [Resolution], the log with its checkpoints, and the [EvidenceBundle].
 package ledger

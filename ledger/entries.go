@@ -18,6 +18,11 @@ func IdemID(tool object.Hash, key []byte) object.Hash {
 
 // EffectRegister says that its owner is about to invoke a tool, and until when
 // nobody else may.
+//
+// Deviation: field 9, fence, is ours and optional, and part of the register's id
+// like any field. It numbers the registers of one effect from 1 without gaps and
+// reaches the tool, which can thereby tell a late first owner from the one that
+// took over. A register without it (the public vectors) counts like any other.
 type EffectRegister struct {
 	IdemID         object.Hash      `can:"1,idem_id"`
 	ToolID         object.Hash      `can:"2,tool_id"`
@@ -82,15 +87,17 @@ func (m DivergenceMark) Check() error {
 
 // Decisions of a Resolution.
 const (
-	ResolveRetry   uint8 = 1 // the effect did not happen: it may run again
+	ResolveRetry   uint8 = 1 // the effect did not happen: its request may run again
 	ResolveAbandon uint8 = 2 // it shall never run again
+	ResolveAccept  uint8 = 3 // one recorded commit, whose receipt is in the evidence, is the outcome
 )
 
 // Resolution is an operator's signed decision on an effect with unknown outcome
-// or a divergent one. It is appended like any other entry.
+// or a divergent one (ours). It is appended like any other entry; what it decides
+// on stays in the history.
 type Resolution struct {
 	IdemID       object.Hash      `can:"1,idem_id"`
-	Decision     uint8            `can:"2,decision"` // ResolveRetry or ResolveAbandon
+	Decision     uint8            `can:"2,decision"` // ResolveRetry, ResolveAbandon or ResolveAccept
 	Evidence     []object.Hash    `can:"3,evidence"`
 	Notes        *string          `can:"4,notes"`
 	Signer       object.AgentID   `can:"5,signer"`
@@ -100,7 +107,7 @@ type Resolution struct {
 
 // Check refuses unknown decisions.
 func (r Resolution) Check() error {
-	if r.Decision != ResolveRetry && r.Decision != ResolveAbandon {
+	if r.Decision < ResolveRetry || r.Decision > ResolveAccept {
 		return fmt.Errorf("decision %d is not known", r.Decision)
 	}
 	return nil
@@ -122,5 +129,6 @@ var Structs = []object.Struct{
 	object.Define[EffectCommit]("EffectCommit", CommitRule),
 	object.Define[DivergenceMark]("DivergenceMark", DivergenceRule),
 	object.Define[Resolution]("Resolution", ResolutionRule),
-	object.Define[EvidenceBundle]("EvidenceBundle", object.Rule{}),
+	object.Define[EvidenceEntry]("EvidenceEntry", object.Rule{}),
+	object.Define[EvidenceBundle]("EvidenceBundle", EvidenceRule),
 }

@@ -1,11 +1,9 @@
 package ledger
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/object/sign"
 )
 
 // Kinds of log entries: the first byte of a leaf.
@@ -20,12 +18,6 @@ const (
 var entryNames = [...]string{EntryReceipt: "receipt", EntryRegister: "register", EntryCommit: "commit",
 	EntryDivergence: "divergence", EntryResolution: "resolution"}
 
-// ErrUnverifiable means that nobody is known whose key a signature could be checked with.
-var ErrUnverifiable = errors.New("entry names no key that is known here")
-
-// ErrEntry means that a stored entry is not what the ledger wrote.
-var ErrEntry = errors.New("invalid ledger entry")
-
 // Entry is one entry of the log: exactly one of the pointers is set.
 type Entry struct {
 	Seq        uint64 // its place in the log, from 0
@@ -36,7 +28,7 @@ type Entry struct {
 	Commit     *EffectCommit
 	Mark       *DivergenceMark
 	Resolution *Resolution
-	Unverified bool // a mark whose signer is not known here
+	Unverified bool // its signer is not known here, or (of a resolution) is no operator
 }
 
 // KindName is the word for the entry's kind.
@@ -44,6 +36,10 @@ func (e Entry) KindName() string { return entryNames[e.Kind] }
 
 // leaf is the entry as it stands in the log.
 func leaf(kind byte, raw []byte) []byte { return append([]byte{kind}, raw...) }
+
+// ParseEntry decodes the canonical bytes of an entry and checks its fields. It does
+// not check ids or signatures; see [Entry.Verify].
+func ParseEntry(kind byte, raw []byte) (Entry, error) { return parseEntry(0, leaf(kind, raw)) }
 
 // parseEntry decodes a leaf and checks its fields.
 func parseEntry(seq uint64, data []byte) (e Entry, err error) {
@@ -117,20 +113,24 @@ func (e Entry) Time() object.Time {
 	return e.Resolution.TimeObserved
 }
 
-// Verify checks the entry's signature. Commits and marks name no signer: their
-// key id must be that of one of the known agents (the register's owner and the
-// receipt's signer, then the ledger's own). The error wraps sign.ErrSignature or
-// ErrUnverifiable.
+// Verify checks the entry's signature. Commits and marks name no signer: theirs
+// is the one of the known agents whose key id they carry or, without a key id,
+// the first whose key verifies (the register's owner, then the receipt's signer).
+// The error wraps sign.ErrSignature or ErrUnverifiable.
 func (e Entry) Verify(known ...object.AgentID) error {
+	return e.verify(newKeyring(), known)
+}
+
+func (e Entry) verify(keys *keyring, known []object.AgentID) error {
 	rule, sig, signer := e.signature()
 	id, err := rule.CheckID(e.Raw)
 	if err != nil {
-		return err
+		return fmt.Errorf("entry %d, %s: %w", e.Seq, e.KindName(), err)
 	}
 	if signer != nil {
-		err = sign.VerifyID(*signer, id, sig)
+		err = keys.verify(*signer, id, sig)
 	} else {
-		err = verifyByKeyID(id, sig, known)
+		err = verifyUnnamed(keys, id, sig, known)
 	}
 	if err != nil {
 		return fmt.Errorf("entry %d, %s: %w", e.Seq, e.KindName(), err)
@@ -152,15 +152,28 @@ func (e Entry) signature() (object.Rule, object.Signature, *object.AgentID) {
 	return ResolutionRule, e.Resolution.Signature, &e.Resolution.Signer
 }
 
-func verifyByKeyID(id object.Hash, sig object.Signature, known []object.AgentID) error {
+func verifyUnnamed(keys *keyring, id object.Hash, sig object.Signature, known []object.AgentID) error {
 	for _, agent := range known {
-		if sig.KeyID != nil && agent.KeyID() != *sig.KeyID {
+		if sig.KeyID != nil && keys.id(agent) != *sig.KeyID {
 			continue
 		}
-		err := sign.VerifyID(agent, id, sig)
+		err := keys.verify(agent, id, sig)
 		if err == nil || sig.KeyID != nil {
 			return err
 		}
 	}
 	return ErrUnverifiable
+}
+
+// signers are the agents that an entry names in full.
+func signers(e Entry) []object.AgentID {
+	switch {
+	case e.Register != nil:
+		return []object.AgentID{e.Register.Owner}
+	case e.Receipt != nil:
+		return []object.AgentID{e.Receipt.Signer}
+	case e.Resolution != nil:
+		return []object.AgentID{e.Resolution.Signer}
+	}
+	return nil
 }

@@ -2,27 +2,47 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/sign"
 )
 
 // EvidenceBundle is everything needed to check one receipt on a machine that has
-// never seen the repository (spec/evidence.md). It is ours.
+// never seen the repository (spec/evidence.md). It is ours. It shows what the log
+// held when its checkpoint was made; that nothing was appended to the effect since,
+// or left out of the entries' tail, only the log itself can show.
 type EvidenceBundle struct {
-	Receipt    []byte        `can:"1,receipt"`    // canonical Receipt
-	History    [][]byte      `can:"2,history"`    // the effect's entries: kind byte and canonical bytes
-	Caps       [][]byte      `can:"3,caps"`       // the capability chain, leaf first
-	Seq        uint64        `can:"4,seq"`        // the receipt's place in the log
-	Inclusion  []object.Hash `can:"5,inclusion"`  // RFC 6962 inclusion proof
-	Checkpoint []byte        `can:"6,checkpoint"` // signed note
+	Receipt    []byte           `can:"1,receipt"`    // canonical Receipt
+	Entries    []EvidenceEntry  `can:"2,entries"`    // the effect's history, ascending; of an effect without a key the receipt
+	Caps       [][]byte         `can:"3,caps"`       // the capability chain, leaf first; opaque here
+	Checkpoint string           `can:"4,checkpoint"` // signed note
+	Log        object.AgentID   `can:"5,log"`        // who signed the checkpoint
+	Agents     []object.AgentID `can:"6,agents"`     // whose keys commits and marks may name beside those in the entries
+	Signature  object.Signature `can:"7,signature"`  // of Log over the id: it seals what nothing else in the bundle covers
 }
 
-// ExportEvidence gathers the evidence for a receipt; chain holds the canonical
-// capabilities that allowed the effect.
+// EvidenceRule is how bundles are identified and signed.
+var EvidenceRule = object.Rule{Mask: can.Mask{7: nil}, Signer: 5, Sig: 7}
+
+// EvidenceEntry is one entry of the log with its inclusion proof.
+type EvidenceEntry struct {
+	Seq       uint64        `can:"1,seq"`       // its place in the log
+	Kind      uint8         `can:"2,kind"`      // EntryReceipt to EntryResolution
+	Raw       []byte        `can:"3,raw"`       // canonical bytes
+	Inclusion []object.Hash `can:"4,inclusion"` // RFC 6962 §2.1.1, in the checkpoint's log
+}
+
+// ExportEvidence gathers the evidence for a receipt under a fresh checkpoint; chain
+// holds the canonical capabilities that allowed the effect, the leaf first.
 func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]byte) ([]byte, error) {
-	raw, err := l.Receipt(ctx, id)
+	seq, err := l.ReceiptSeq(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := l.receiptAt(ctx, id, seq)
 	if err != nil {
 		return nil, err
 	}
@@ -30,89 +50,135 @@ func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]b
 	if err != nil {
 		return nil, err
 	}
-	b := EvidenceBundle{Receipt: raw, History: [][]byte{}, Caps: chain}
-	if b.Caps == nil {
-		b.Caps = [][]byte{}
-	}
+	history := []Entry{{Seq: seq, Kind: EntryReceipt, Raw: raw, Receipt: r}}
 	if len(r.IdempotencyKey) > 0 {
 		s, err := l.Read(ctx, IdemID(r.ToolID, r.IdempotencyKey))
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range s.History {
-			b.History = append(b.History, leaf(e.Kind, e.Raw))
+		if s.recorded(id) { // the receipt of a refused attempt stands beside the history
+			history = s.History
 		}
 	}
-	if b.Checkpoint, err = l.Checkpoint(ctx); err != nil {
-		return nil, err
-	}
-	c, err := OpenCheckpoint(b.Checkpoint, l.signer.Agent())
+	b := EvidenceBundle{Receipt: raw, Entries: []EvidenceEntry{}, Caps: append([][]byte{}, chain...),
+		Log: l.self.agent, Agents: append([]object.AgentID{}, l.Known...)}
+	note, err := l.Checkpoint(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if b.Seq, err = l.ReceiptSeq(ctx, id); err != nil {
+	b.Checkpoint = string(note)
+	c, err := OpenCheckpoint(note, l.self.agent)
+	if err != nil {
 		return nil, err
 	}
-	if b.Inclusion, err = l.Prove(ctx, c.Size, b.Seq); err != nil {
-		return nil, err
+	for _, e := range history {
+		proof, err := l.Prove(ctx, c.Size, e.Seq)
+		if err != nil {
+			return nil, err
+		}
+		b.Entries = append(b.Entries, EvidenceEntry{e.Seq, e.Kind, e.Raw, proof})
 	}
-	return can.Marshal(&b)
+	return l.self.sealEntry(EvidenceRule, &b, &b.Signature)
 }
 
-// Evidence is what a verified bundle shows.
+// Evidence is what a bundle with intact bytes shows, and whether those who signed
+// it are trusted: two verdicts apart.
 type Evidence struct {
-	Receipt   *Receipt
-	ReceiptID object.Hash
-	State     State
-	Log       Checkpoint
-	Caps      [][]byte
+	Receipt       *Receipt
+	ReceiptID     object.Hash
+	State         State // of the effect; zero for one without a key
+	Log           Checkpoint
+	Caps          [][]byte
+	Unverifiable  int  // entries that name no key of the bundle
+	SignerTrusted bool // the receipt's signer
+	LogTrusted    bool // who signed the checkpoint
 }
 
-// VerifyEvidence checks a bundle without any other source: the receipt, each entry
-// of the history, the receipt's place in the signed log. The error says that the
-// bytes are not intact. Whether Receipt.Signer is trusted is a verdict of its own,
-// which the caller gives.
-func VerifyEvidence(raw []byte) (*Evidence, error) {
-	b, err := object.Decode[EvidenceBundle](raw)
+// Trusted is the second verdict: both the receipt's signer and the log are trusted.
+func (e *Evidence) Trusted() bool { return e.SignerTrusted && e.LogTrusted }
+
+// VerifyEvidence checks a bundle without any other source: the receipt, each
+// entry's signature and its place in the signed log, the history by the state
+// machine. The error is the first verdict: the bytes are not intact. Who is trusted
+// is the second one, in the Evidence; every trusted function given must agree, and
+// a nil one trusts nobody. Without any, the caller judges Receipt.Signer alone, and
+// the log must therefore be signed by that very agent.
+func VerifyEvidence(raw []byte, trusted ...func(object.AgentID) bool) (*Evidence, error) {
+	ev, log, err := openEvidence(raw)
 	if err != nil {
 		return nil, fmt.Errorf("evidence: %w", err)
 	}
-	r, id, err := OpenReceipt(b.Receipt)
-	if err != nil {
-		return nil, fmt.Errorf("evidence: %w", err)
+	if len(trusted) == 0 {
+		if !log.Same(ev.Receipt.Signer) {
+			return nil, fmt.Errorf("evidence: %w: %s signed the log, %s the receipt", ErrCheckpoint, log, ev.Receipt.Signer)
+		}
+		return ev, nil
 	}
-	ev := &Evidence{Receipt: r, ReceiptID: id, Caps: b.Caps}
-	history, err := verifyHistory(b, r)
-	if err != nil {
-		return nil, fmt.Errorf("evidence: %w", err)
-	}
-	ev.State = Fold(IdemID(r.ToolID, r.IdempotencyKey), history)
-	if ev.Log, err = OpenCheckpoint(b.Checkpoint, r.Signer); err != nil {
-		return nil, fmt.Errorf("evidence: %w", err)
-	}
-	if err := checkInclusion(ev.Log, b.Seq, leaf(EntryReceipt, b.Receipt), b.Inclusion); err != nil {
-		return nil, fmt.Errorf("evidence: %w", err)
+	ev.SignerTrusted, ev.LogTrusted = true, true
+	for _, trusts := range trusted {
+		ev.SignerTrusted = ev.SignerTrusted && trusts != nil && trusts(ev.Receipt.Signer)
+		ev.LogTrusted = ev.LogTrusted && trusts != nil && trusts(log)
 	}
 	return ev, nil
 }
 
-func verifyHistory(b *EvidenceBundle, r *Receipt) ([]Entry, error) {
-	known := []object.AgentID{r.Signer}
-	idem := IdemID(r.ToolID, r.IdempotencyKey)
-	var history []Entry
-	for i, data := range b.History {
-		e, err := parseEntry(uint64(i), data)
+// openEvidence gives the first verdict, and says who signed the log.
+func openEvidence(raw []byte) (*Evidence, object.AgentID, error) {
+	b, bundleID, err := object.Open[EvidenceBundle](raw, EvidenceRule)
+	if err != nil {
+		return nil, object.AgentID{}, err
+	}
+	if err := sign.VerifyID(b.Log, bundleID, b.Signature); err != nil {
+		return nil, b.Log, err
+	}
+	r, id, err := OpenReceipt(b.Receipt)
+	if err != nil {
+		return nil, b.Log, err
+	}
+	ev := &Evidence{Receipt: r, ReceiptID: id, Caps: b.Caps}
+	if ev.Log, err = OpenCheckpoint([]byte(b.Checkpoint), b.Log); err != nil {
+		return nil, b.Log, err
+	}
+	history, err := ev.entries(b)
+	if err != nil {
+		return nil, b.Log, err
+	}
+	if len(history) > 1 {
+		idem := IdemID(r.ToolID, r.IdempotencyKey)
+		if err := Audit(idem, history); err != nil {
+			return nil, b.Log, err
+		}
+		ev.State = Fold(idem, history)
+	}
+	return ev, b.Log, nil
+}
+
+// entries verifies the bundle's entries, one of which must be its receipt.
+func (ev *Evidence) entries(b *EvidenceBundle) ([]Entry, error) {
+	keys := newKeyring()
+	known := append([]object.AgentID{b.Log}, b.Agents...)
+	history := make([]Entry, 0, len(b.Entries))
+	found := false
+	for _, x := range b.Entries {
+		e, err := parseEntry(x.Seq, leaf(x.Kind, x.Raw))
 		if err != nil {
 			return nil, err
 		}
-		if got, ok := e.IdemID(); !ok || got != idem {
-			return nil, fmt.Errorf("history entry %d: %w: it is of another effect", i, ErrEntry)
-		}
-		known = append(known, signers(e)...)
-		if err := e.Verify(known...); err != nil {
+		if err := CheckInclusion(ev.Log, x.Seq, x.Kind, x.Raw, x.Inclusion); err != nil {
 			return nil, err
 		}
+		known = append(known, signers(e)...)
+		if err := e.verify(keys, known); errors.Is(err, ErrUnverifiable) {
+			e.Unverified = true
+			ev.Unverifiable++
+		} else if err != nil {
+			return nil, err
+		}
+		found = found || (e.Receipt != nil && string(x.Raw) == string(b.Receipt))
 		history = append(history, e)
+	}
+	if !found {
+		return nil, fmt.Errorf("%w: receipt %s is not among the entries", ErrEntry, ev.ReceiptID.Short())
 	}
 	return history, nil
 }

@@ -5,14 +5,16 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
 
 // KV is what the ledger needs of a key-value store. Update applies put, durably,
 // if every key in check has exactly that value (nil: is absent), and reports
-// whether it did.
+// whether it did. Scan is ascending over [from, to).
 type KV interface {
 	Get(ctx context.Context, key string) (value []byte, found bool, err error)
 	Scan(ctx context.Context, from, to string, fn func(key string, value []byte) error) error
@@ -27,78 +29,128 @@ const (
 	hashKeys  = "l/t/"
 )
 
-func entryKey(seq uint64) string   { return fmt.Sprintf("%s%016x", entryKeys, seq) }
-func hashKey(index int64) string   { return fmt.Sprintf("%s%016x", hashKeys, index) }
-func seqValue(seq uint64) []byte   { return binary.BigEndian.AppendUint64(nil, seq) }
-func afterKeys(p string) string    { return p + "\xff" }
-func parseSeq(value []byte) uint64 { return binary.BigEndian.Uint64(value) }
+func entryKey(seq uint64) string { return entryKeys + hex16(seq) }
+func hashKey(index int64) string { return hashKeys + hex16(uint64(index)) }
+func seqValue(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
+func afterKeys(p string) string  { return p + "\xff" }
+
+// hex16 is n as 16 hex digits, so that keys sort like numbers.
+func hex16(n uint64) string {
+	const digits = "0123456789abcdef"
+	var b [16]byte
+	for i := range b {
+		b[i] = digits[n>>(60-4*i)&15]
+	}
+	return string(b[:])
+}
+
+func parseSeq(value []byte) (uint64, error) {
+	if len(value) != 8 {
+		return 0, fmt.Errorf("%w: %d bytes where a sequence number should be", ErrEntry, len(value))
+	}
+	return binary.BigEndian.Uint64(value), nil
+}
+
+func seqOfKey(key string) (uint64, error) {
+	seq, err := strconv.ParseUint(key[len(entryKeys):], 16, 64)
+	if err != nil || entryKey(seq) != key {
+		return 0, fmt.Errorf("%w: key %q", ErrEntry, key)
+	}
+	return seq, nil
+}
+
+func logSize(ctx context.Context, kv KV) (uint64, error) {
+	value, found, err := kv.Get(ctx, sizeKey)
+	if err != nil || !found {
+		return 0, err
+	}
+	return parseSeq(value)
+}
 
 // appending is a wish to append leaves. It is granted when every key in absent is
 // absent; then each such key is set to the seq of the leaf it maps to.
 type appending struct {
 	leaves [][]byte
 	absent map[string]int // key to index in leaves
-	first  uint64         // seq of the first leaf, when granted
-	ok     bool
-	err    error
-	done   chan struct{}
+	ctx    context.Context
+
+	ok   bool
+	err  error
+	done chan struct{} // closed when ok and err say what became of it
+	lead chan struct{} // closed when its caller is to lead the next batch
+}
+
+func (a *appending) finish(ok bool, err error) {
+	a.ok, a.err = ok, err
+	close(a.done)
 }
 
 // log is the append-only Merkle log. Those who append at the same time share one
-// update of the store: the first to come leads and takes the others along.
+// update of the store: the first to come leads, taking along all who wait, and
+// hands over to the next one in line. The size of the log, the one key that all
+// appends contend for, is thereby written once a batch. Other processes are met
+// by compare-and-set on it.
 type log struct {
 	kv      KV
 	mu      sync.Mutex
 	queue   []*appending
 	leading bool
 
-	// What the leader knows of the log's end; it is checked by every update.
+	// The log's end as the leader knows it; every update checks it.
 	loaded bool
-	size   uint64
-	edge   map[int64]tlog.Hash // stored hashes on the right edge
+	edge   frontier
 }
 
-const maxTogether = 512 // appendings in one update
+const (
+	maxTogether = 512     // appendings in one update
+	maxBytes    = 4 << 20 // of leaves in one update, unless one alone has more
+	maxRaces    = 1000    // updates lost in a row to other processes
+)
 
+// append returns whether a was granted. Once it is queued, ctx is looked at only
+// until a batch takes it: what is being written is waited for.
 func (l *log) append(ctx context.Context, a *appending) (bool, error) {
-	if err := ctx.Err(); err != nil {
-		return false, err
-	}
-	a.done = make(chan struct{})
+	a.ctx, a.done, a.lead = ctx, make(chan struct{}), make(chan struct{})
 	l.mu.Lock()
 	l.queue = append(l.queue, a)
 	if l.leading {
 		l.mu.Unlock()
-		<-a.done
-		return a.ok, a.err
-	}
-	l.leading = true
-	for len(l.queue) > 0 {
-		batch := l.take()
-		l.mu.Unlock()
-		l.run(context.WithoutCancel(ctx), batch)
+		select {
+		case <-a.done:
+			return a.ok, a.err
+		case <-a.lead:
+		}
 		l.mu.Lock()
 	}
-	l.leading = false
+	l.leading = true
+	batch := l.take()
 	l.mu.Unlock()
-	<-a.done
+	l.run(context.WithoutCancel(ctx), batch)
+	l.mu.Lock()
+	l.refuse(batch)
+	if l.leading = len(l.queue) > 0; l.leading {
+		close(l.queue[0].lead)
+	}
+	l.mu.Unlock()
 	return a.ok, a.err
 }
 
 // take removes a batch from the queue in which no two appendings want the same
-// key; mu is held.
+// key; the first in the queue is always in it. mu is held.
 func (l *log) take() []*appending {
 	taken := map[string]bool{}
 	var batch, rest []*appending
+	size := 0
 	for _, a := range l.queue {
 		free := len(batch) < maxTogether
 		for key := range a.absent {
 			free = free && !taken[key]
-		}
-		for key := range a.absent {
 			taken[key] = true
 		}
-		if free {
+		for _, data := range a.leaves {
+			size += len(data)
+		}
+		if free && (size <= maxBytes || len(batch) == 0) {
 			batch = append(batch, a)
 		} else {
 			rest = append(rest, a)
@@ -108,164 +160,116 @@ func (l *log) take() []*appending {
 	return batch
 }
 
-// run applies a batch. When it does not go through as a whole, because another
-// process appended or because one appending is not to be granted, it reloads the
-// end of the log and tries one by one.
-func (l *log) run(ctx context.Context, batch []*appending) {
-	ok, err := l.apply(ctx, batch)
-	if err == nil && !ok && len(batch) > 1 {
-		for _, a := range batch {
-			l.run(ctx, []*appending{a})
-		}
-		return
-	}
-	if err == nil && !ok {
-		ok, err = l.retry(ctx, batch[0])
-	}
+// refuse finishes those in the queue who want a key that the batch was granted;
+// mu is held.
+func (l *log) refuse(batch []*appending) {
+	granted := map[string]bool{}
 	for _, a := range batch {
-		a.ok, a.err = ok, err
-		close(a.done)
+		for key := range a.absent {
+			granted[key] = granted[key] || a.ok
+		}
+	}
+	var rest []*appending
+	for _, a := range l.queue {
+		late := false
+		for key := range a.absent {
+			late = late || granted[key]
+		}
+		if late {
+			a.finish(false, nil)
+		} else {
+			rest = append(rest, a)
+		}
+	}
+	l.queue = rest
+}
+
+// run applies a batch. When it does not go through as a whole, those who cannot be
+// granted are told so, and the others try again from the log's new end.
+func (l *log) run(ctx context.Context, batch []*appending) {
+	batch = withdraw(batch)
+	for races := 0; len(batch) > 0; races++ {
+		ok, err := l.apply(ctx, batch)
+		if err == nil && !ok && races >= maxRaces {
+			err = errors.New("ledger: the log is being written by too many others")
+		}
+		if ok || err != nil {
+			for _, a := range batch {
+				a.finish(ok, err)
+			}
+			return
+		}
+		batch = l.grantable(ctx, batch)
+		if races > 8 {
+			time.Sleep(time.Duration(min(races, 50)) * 20 * time.Microsecond) // let the others finish
+		}
 	}
 }
 
-const maxRaces = 64
+func withdraw(batch []*appending) []*appending {
+	var rest []*appending
+	for _, a := range batch {
+		if err := a.ctx.Err(); err != nil {
+			a.finish(false, err)
+			continue
+		}
+		rest = append(rest, a)
+	}
+	return rest
+}
 
-// retry applies one appending until it is granted, refused, or lost too many races
-// against other processes.
-func (l *log) retry(ctx context.Context, a *appending) (bool, error) {
-	for range maxRaces {
+// grantable finishes the appendings one of whose keys is there already.
+func (l *log) grantable(ctx context.Context, batch []*appending) []*appending {
+	var rest []*appending
+	for _, a := range batch {
+		taken := false
+		var err error
 		for key := range a.absent {
-			if _, found, err := l.kv.Get(ctx, key); err != nil || found {
-				return false, err
+			if _, taken, err = l.kv.Get(ctx, key); taken || err != nil {
+				break
 			}
 		}
-		l.loaded = false
-		if ok, err := l.apply(ctx, []*appending{a}); ok || err != nil {
-			return ok, err
+		if taken || err != nil {
+			a.finish(false, err)
+			continue
 		}
+		rest = append(rest, a)
 	}
-	return false, errors.New("ledger: the log is being written by too many others")
+	return rest
 }
 
 // apply writes a batch in one update of the store. False means that the log's end
 // or one of the keys was not as expected.
 func (l *log) apply(ctx context.Context, batch []*appending) (bool, error) {
-	if err := l.load(ctx); err != nil {
-		return false, err
+	if !l.loaded {
+		edge, err := loadFrontier(ctx, l.kv)
+		if err != nil {
+			return false, err
+		}
+		l.edge, l.loaded = edge, true
 	}
+	edge := l.edge
 	check, put := map[string][]byte{sizeKey: nil}, map[string][]byte{}
-	if l.size > 0 {
-		check[sizeKey] = seqValue(l.size)
+	if edge.size > 0 {
+		check[sizeKey] = seqValue(edge.size)
 	}
-	size, edge := l.size, map[int64]tlog.Hash{}
-	reader := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) { return l.hashes(ctx, indexes, edge) })
 	for _, a := range batch {
-		a.first = size
 		for key, i := range a.absent {
 			check[key] = nil
-			put[key] = seqValue(size + uint64(i))
+			put[key] = seqValue(edge.size + uint64(i))
 		}
 		for _, data := range a.leaves {
-			added, err := tlog.StoredHashes(int64(size), data, reader)
-			if err != nil {
-				return false, fmt.Errorf("ledger: log hashes: %w", err)
+			put[entryKey(edge.size)] = data
+			at := tlog.StoredHashCount(int64(edge.size))
+			for i, h := range edge.add(tlog.RecordHash(data)) {
+				put[hashKey(at+int64(i))] = append(make([]byte, 0, tlog.HashSize), h[:]...)
 			}
-			at := tlog.StoredHashCount(int64(size))
-			for i, h := range added {
-				put[hashKey(at+int64(i))] = append([]byte{}, h[:]...)
-				edge[at+int64(i)] = h
-			}
-			put[entryKey(size)] = data
-			size++
 		}
 	}
-	put[sizeKey] = seqValue(size)
+	put[sizeKey] = seqValue(edge.size)
 	ok, err := l.kv.Update(ctx, check, put)
-	if err != nil || !ok {
-		l.loaded = false
-		return false, err
+	if l.loaded = ok && err == nil; l.loaded {
+		l.edge = edge
 	}
-	l.size = size
-	l.keepEdge(edge)
-	return true, nil
-}
-
-// keepEdge remembers the new hashes, and forgets old ones now and then: the right
-// edge has one hash a level.
-func (l *log) keepEdge(added map[int64]tlog.Hash) {
-	if len(l.edge) > 1<<16 {
-		l.edge = map[int64]tlog.Hash{}
-	}
-	for i, h := range added {
-		l.edge[i] = h
-	}
-}
-
-func (l *log) load(ctx context.Context) error {
-	if l.loaded {
-		return nil
-	}
-	size, err := logSize(ctx, l.kv)
-	if err != nil {
-		return err
-	}
-	l.size, l.edge, l.loaded = size, map[int64]tlog.Hash{}, true
-	return nil
-}
-
-func logSize(ctx context.Context, kv KV) (uint64, error) {
-	value, found, err := kv.Get(ctx, sizeKey)
-	if err != nil || !found {
-		return 0, err
-	}
-	if len(value) != 8 {
-		return 0, fmt.Errorf("%w: log size", ErrEntry)
-	}
-	return parseSeq(value), nil
-}
-
-// hashes finds stored hashes: among those just made, those remembered, or in the store.
-func (l *log) hashes(ctx context.Context, indexes []int64, fresh map[int64]tlog.Hash) ([]tlog.Hash, error) {
-	out := make([]tlog.Hash, len(indexes))
-	for i, index := range indexes {
-		h, ok := fresh[index]
-		if !ok {
-			h, ok = l.edge[index]
-		}
-		if !ok {
-			var err error
-			if h, err = storedHash(ctx, l.kv, index); err != nil {
-				return nil, err
-			}
-			l.edge[index] = h
-		}
-		out[i] = h
-	}
-	return out, nil
-}
-
-func storedHash(ctx context.Context, kv KV, index int64) (h tlog.Hash, err error) {
-	value, found, err := kv.Get(ctx, hashKey(index))
-	if err != nil {
-		return h, err
-	}
-	if !found || len(value) != tlog.HashSize {
-		return h, fmt.Errorf("%w: hash %d of the log is missing", ErrEntry, index)
-	}
-	return tlog.Hash(value), nil
-}
-
-// hashReader reads the stored hashes of the log.
-func hashReader(ctx context.Context, kv KV) tlog.HashReader {
-	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
-		out := make([]tlog.Hash, len(indexes))
-		for i, index := range indexes {
-			h, err := storedHash(ctx, kv, index)
-			if err != nil {
-				return nil, err
-			}
-			out[i] = h
-		}
-		return out, nil
-	})
+	return l.loaded, err
 }

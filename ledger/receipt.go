@@ -30,20 +30,23 @@ var ReceiptRule = object.Rule{Mask: can.Mask{1: nil, 11: nil}, IDField: 1, Signe
 // NewReceipt fills in signer, id and signature and returns the id and the
 // canonical bytes.
 func NewReceipt(s sign.Signer, r Receipt) (object.Hash, []byte, error) {
-	r.Signer = s.Agent()
+	return newReceipt(newExecutor(s), r)
+}
+
+func newReceipt(x executor, r Receipt) (object.Hash, []byte, error) {
+	r.Signer, r.Signature = x.agent, object.Signature{}
 	if r.IdempotencyKey == nil {
 		r.IdempotencyKey = []byte{}
 	}
-	id, err := ReceiptRule.IDOf(&r)
+	var err error
+	if r.ReceiptID, err = ReceiptRule.IDOf(&r); err != nil {
+		return object.Hash{}, nil, fmt.Errorf("receipt: %w", err)
+	}
+	raw, err := x.seal(r.ReceiptID, &r, &r.Signature)
 	if err != nil {
 		return object.Hash{}, nil, fmt.Errorf("receipt: %w", err)
 	}
-	r.ReceiptID = id
-	if r.Signature, err = sign.ID(s, id); err != nil {
-		return object.Hash{}, nil, err
-	}
-	raw, err := can.Marshal(&r)
-	return id, raw, err
+	return r.ReceiptID, raw, nil
 }
 
 // OpenReceipt decodes canonical bytes and checks fields, id and signature. Whether

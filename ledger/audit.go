@@ -1,0 +1,94 @@
+package ledger
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// Audit checks that a history is one that the state machine allows, oldest entry
+// first: each entry is decided again at the time it carries. A takeover is taken
+// to have been allowed by the tool's policy, which the history does not hold.
+// Signatures are not checked. It costs one fold of the history.
+func Audit(idem object.Hash, history []Entry) error {
+	s := State{IdemID: idem, History: make([]Entry, 0, len(history))}
+	for i, e := range history {
+		if err := auditEntry(s, history, i); err != nil {
+			return fmt.Errorf("effect %s, entry %d: %w: %w", idem.Short(), e.Seq, ErrEntry, err)
+		}
+		s.add(e)
+	}
+	return nil
+}
+
+func auditEntry(s State, history []Entry, i int) error {
+	e := history[i]
+	if got, ok := e.IdemID(); !ok || got != s.IdemID {
+		return fmt.Errorf("it is of another effect")
+	}
+	if i > 0 && history[i-1].Seq >= e.Seq {
+		return fmt.Errorf("it is out of order")
+	}
+	switch {
+	case e.Register != nil:
+		return auditRegister(s, e.Register)
+	case e.Receipt != nil:
+		if i+1 == len(history) || history[i+1].Commit == nil {
+			return fmt.Errorf("a receipt without its commit")
+		}
+	case e.Commit != nil:
+		return auditCommit(s, history, i)
+	case e.Mark != nil:
+		if s.Mark != nil {
+			return fmt.Errorf("the history was marked already")
+		}
+	case e.Resolution != nil && !e.Unverified:
+		return decideResolution(s, *e.Resolution, e.Resolution.TimeObserved).Err
+	}
+	return nil
+}
+
+func auditRegister(s State, r *EffectRegister) error {
+	ev := Event{Attempt: &Attempt{Owner: r.Owner, RequestHash: r.RequestHash}}
+	v := Decide(s, ev, r.TimeObserved, Policy{Retry: Retry})
+	switch {
+	case v.Action == Replay:
+		return fmt.Errorf("a register after the commit")
+	case v.Action != Invoke:
+		return v.Err
+	case r.Fence != nil && *r.Fence != s.Fence+1:
+		return fmt.Errorf("its fence is %d, expected %d", *r.Fence, s.Fence+1)
+	case s.Register != nil && r.LeaseExpiresAt <= s.Register.LeaseExpiresAt:
+		return fmt.Errorf("a takeover without a later lease")
+	}
+	return nil
+}
+
+// auditCommit checks a commit against its receipt, which stands before it, and
+// the mark that it calls for, which stands after it.
+func auditCommit(s State, history []Entry, i int) error {
+	c := history[i].Commit
+	if i == 0 || history[i-1].Receipt == nil {
+		return fmt.Errorf("a commit without its receipt")
+	}
+	r := history[i-1].Receipt
+	if r.ReceiptID != c.ReceiptID || r.ToolID != c.ToolID || r.RequestHash != c.RequestHash ||
+		r.ResponseHash != c.ResponseHash || r.Status != c.Status {
+		return fmt.Errorf("the commit differs from its receipt %s", r.ReceiptID.Short())
+	}
+	v := decideCommit(s, *c)
+	if !v.Append {
+		return fmt.Errorf("the commit should not be there: %w", v.Err)
+	}
+	if v.Reason == 0 {
+		return nil
+	}
+	if i+1 == len(history) || history[i+1].Mark == nil {
+		return fmt.Errorf("the conflict was not marked: %w", v.Err)
+	}
+	if m := history[i+1].Mark; m.Reason != v.Reason || !slices.Equal(m.Evidence, v.Evidence) {
+		return fmt.Errorf("the mark after it gives reason %d, expected %d", m.Reason, v.Reason)
+	}
+	return nil
+}

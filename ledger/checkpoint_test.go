@@ -1,0 +1,208 @@
+package ledger_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+// logOf records n receipts and returns the checkpoint after each of them.
+func logOf(t *testing.T, n int) (*ledger.Ledger, []ledger.Checkpoint, [][]byte) {
+	t.Helper()
+	l := newWorld(t).ledger(testKey)
+	var list []ledger.Checkpoint
+	var texts [][]byte
+	for i := range n + 1 {
+		text, err := l.Checkpoint(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := ledger.OpenCheckpoint(text, testKey.Agent())
+		if err != nil || c.Size != uint64(i) {
+			t.Fatalf("%+v %v", c, err)
+		}
+		list, texts = append(list, c), append(texts, text)
+		if err := l.Record(t.Context(), receipt(t, testKey, "", "q", fmt.Sprint(i), 200)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return l, list, texts
+}
+
+// TestCheckpointFormat opens a checkpoint with the stock verifier of signed notes.
+func TestCheckpointFormat(t *testing.T) {
+	_, list, texts := logOf(t, 5)
+	agent := testKey.Agent()
+	vkey, err := note.NewEd25519VerifierKey(ledger.Origin(agent), agent.Key[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := note.NewVerifier(vkey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := note.Open(texts[5], note.VerifierList(v))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("%s\n5\n%s\n", ledger.Origin(agent), base64.StdEncoding.EncodeToString(list[5].Root[:]))
+	if n.Text != want {
+		t.Errorf("%q, expected %q", n.Text, want)
+	}
+	if _, err := ledger.OpenCheckpoint(texts[5], otherKey.Agent()); !errors.Is(err, ledger.ErrCheckpoint) {
+		t.Errorf("a stranger's key opens it: %v", err)
+	}
+	for i := range texts[5] {
+		bad := bytes.Clone(texts[5])
+		bad[i] ^= 1
+		if _, err := ledger.OpenCheckpoint(bad, agent); err == nil {
+			t.Errorf("byte %d may be changed", i)
+		}
+	}
+}
+
+// TestProofs proves every entry in, and every older log consistent with, every log
+// of up to 20 entries, and flips every bit of the proofs of the largest.
+func TestProofs(t *testing.T) {
+	const n = 20
+	ctx := context.Background()
+	l, list, texts := logOf(t, n)
+	for size := uint64(1); size <= n; size++ {
+		for seq := range size {
+			e, err := l.Entry(ctx, seq)
+			if err != nil {
+				t.Fatal(err)
+			}
+			proof, err := l.Prove(ctx, size, seq)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := ledger.CheckInclusion(list[size], seq, e.Kind, e.Raw, proof); err != nil {
+				t.Fatal(err)
+			}
+			if ledger.CheckInclusion(list[size], (seq+1)%size, e.Kind, e.Raw, proof) == nil && size > 1 {
+				t.Fatalf("entry %d of %d is proven elsewhere", seq, size)
+			}
+			if size == n {
+				everyBit(t, proof, func(bad []object.Hash) error { return ledger.CheckInclusion(list[n], seq, e.Kind, e.Raw, bad) })
+				text, err := l.ProofText(ctx, texts[n], seq)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if c, err := ledger.CheckProofText(text, e.Kind, e.Raw, testKey.Agent()); err != nil || c.Size != n {
+					t.Fatal(err)
+				}
+				if _, err := ledger.CheckProofText(text, e.Kind, append(bytes.Clone(e.Raw), 0), testKey.Agent()); !errors.Is(err, ledger.ErrCheckpoint) {
+					t.Fatalf("another entry: %v", err)
+				}
+			}
+		}
+		for older := range size + 1 {
+			proof, err := l.ProveConsistency(ctx, older, size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := ledger.CheckConsistency(list[older], list[size], proof); err != nil {
+				t.Fatalf("%d in %d: %v", older, size, err)
+			}
+			if size == n && older > 0 && older < n {
+				everyBit(t, proof, func(bad []object.Hash) error { return ledger.CheckConsistency(list[older], list[n], bad) })
+				if ledger.CheckConsistency(list[n], list[older], proof) == nil {
+					t.Fatal("a cut tail is consistent")
+				}
+			}
+		}
+	}
+	if _, err := l.Prove(ctx, 5, 5); err == nil {
+		t.Error("an entry beyond the checkpoint is proven")
+	}
+}
+
+func everyBit(t *testing.T, proof []object.Hash, check func([]object.Hash) error) {
+	t.Helper()
+	for i := range proof {
+		for bit := range 256 {
+			bad := append([]object.Hash{}, proof...)
+			bad[i].Sum[bit/8] ^= 1 << (bit % 8)
+			if check(bad) == nil {
+				t.Fatalf("bit %d of hash %d may be flipped", bit, i)
+			}
+		}
+		if check(append(append([]object.Hash{}, proof[:i]...), proof[i+1:]...)) == nil {
+			t.Fatalf("hash %d may be left out", i)
+		}
+	}
+}
+
+func TestProofTextForm(t *testing.T) {
+	l, _, texts := logOf(t, 3)
+	text, err := l.ProofText(t.Context(), texts[3], 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(text), "\n")
+	if lines[0] != "c2sp.org/tlog-proof@v1" || lines[1] != "index 1" || lines[4] != "" || lines[5] != ledger.Origin(testKey.Agent()) {
+		t.Errorf("%q", lines)
+	}
+	e, err := l.Entry(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, bad := range map[string]string{
+		"leading zero": strings.Replace(string(text), "index 1", "index 01", 1),
+		"other index":  strings.Replace(string(text), "index 1", "index 0", 1),
+		"no header":    strings.Join(lines[1:], "\n"),
+		"no proof":     strings.Join(append([]string{lines[0], lines[1]}, lines[4:]...), "\n"),
+		"nothing":      "",
+	} {
+		if _, err := ledger.CheckProofText([]byte(bad), e.Kind, e.Raw, testKey.Agent()); !errors.Is(err, ledger.ErrCheckpoint) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	extra := strings.Replace(string(text), "index", "extra aGk=\nindex", 1)
+	if _, err := ledger.CheckProofText([]byte(extra), e.Kind, e.Raw, testKey.Agent()); err != nil {
+		t.Errorf("extra data: %v", err)
+	}
+}
+
+func TestWitnesses(t *testing.T) {
+	l, list, texts := logOf(t, 9)
+	log := testKey.Agent()
+	proof, err := l.ProveConsistency(t.Context(), 4, 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cosigned, err := ledger.Cosign(otherKey, log, texts[9], &list[4], proof, 1_700_000_000_000_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cosigned, err = ledger.Cosign(thirdKey, log, cosigned, nil, nil, 1_700_000_000_000_000); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ledger.Witnesses(cosigned, log, otherKey.Agent(), thirdKey.Agent())
+	if err != nil || len(got) != 2 {
+		t.Fatalf("%v %v", got, err)
+	}
+	if c, err := ledger.OpenCheckpoint(cosigned, log); err != nil || c != list[9] {
+		t.Errorf("the cosigned checkpoint: %+v %v", c, err)
+	}
+	if _, err := ledger.Cosign(otherKey, log, texts[4], &list[9], proof, 0); !errors.Is(err, ledger.ErrCheckpoint) {
+		t.Errorf("an older one is cosigned: %v", err)
+	}
+	forged := strings.Replace(string(cosigned), "\n9\n", "\n8\n", 1)
+	if _, err := ledger.Witnesses([]byte(forged), log, otherKey.Agent()); err == nil {
+		t.Error("a forged checkpoint has witnesses")
+	}
+	if got, err := ledger.Witnesses(texts[9], log, otherKey.Agent()); err != nil || len(got) != 0 {
+		t.Errorf("%v %v", got, err)
+	}
+}

@@ -1,0 +1,111 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// MaxReceipt is the size in bytes up to which the ledger takes a receipt.
+const MaxReceipt = 1 << 20
+
+// NewReceipt is the function NewReceipt with this ledger's signer, and remembers
+// that the signature is good: committing or recording the result does not check it
+// again.
+func (l *Ledger) NewReceipt(r Receipt) (object.Hash, []byte, error) {
+	id, raw, err := newReceipt(l.self, r)
+	if err == nil {
+		l.memo.add(leafDigest(EntryReceipt, raw))
+	}
+	return id, raw, err
+}
+
+// openReceipt is OpenReceipt, bounded, and cheaper for receipts of our own.
+func (l *Ledger) openReceipt(raw []byte) (*Receipt, error) {
+	if len(raw) > MaxReceipt {
+		return nil, fmt.Errorf("%w: %d bytes of at most %d", ErrTooLarge, len(raw), MaxReceipt)
+	}
+	if l.memo.has(leafDigest(EntryReceipt, raw)) {
+		return object.Decode[Receipt](raw)
+	}
+	r, id, err := object.Open[Receipt](raw, ReceiptRule)
+	if err != nil {
+		return nil, fmt.Errorf("receipt: %w", err)
+	}
+	if l.self.signed(r.Signer, id, r.Signature) {
+		return r, nil
+	}
+	if err := l.keys.verify(r.Signer, id, r.Signature); err != nil {
+		return nil, fmt.Errorf("receipt %s: %w", id.Short(), err)
+	}
+	return r, nil
+}
+
+// Commit ends the effect of d with a receipt: receipt and commit are durable when
+// it returns. Failed calls are committed too, with their status, and replay like
+// any other. A commit that conflicts with an earlier one is recorded and the
+// history marked; the error then wraps ErrNonDeterministic, ErrDivergent or
+// ErrIdempotencyConflict. Committing the same receipt again does nothing. The
+// receipt of an effect without a key is recorded.
+//
+// d need not come from this Ledger: Tool and Key suffice, for a late commit.
+func (l *Ledger) Commit(ctx context.Context, d Decision, receiptRaw []byte) error {
+	defer l.Release(d)
+	r, err := l.openReceipt(receiptRaw)
+	if err != nil {
+		return err
+	}
+	if IdemID(r.ToolID, r.IdempotencyKey) != d.IdemID {
+		return fmt.Errorf("commit: receipt %s is of another effect", r.ReceiptID.Short())
+	}
+	if len(r.IdempotencyKey) == 0 {
+		return l.record(ctx, r, receiptRaw)
+	}
+	now := l.now()
+	c := EffectCommit{IdemID: d.IdemID, ToolID: r.ToolID, RequestHash: r.RequestHash, ResponseHash: r.ResponseHash,
+		ReceiptID: r.ReceiptID, Status: r.Status, TimeObserved: now}
+	var entries []Entry
+	s, fresh := l.started(d)
+	for {
+		if !fresh {
+			if s, err = l.Read(ctx, d.IdemID); err != nil {
+				return err
+			}
+		}
+		v := Decide(s, Event{Commit: &c}, now, Policy{})
+		if !v.Append {
+			return v.Err
+		}
+		if entries == nil {
+			raw, err := l.self.sealEntry(CommitRule, &c, &c.Signature)
+			if err != nil {
+				return err
+			}
+			entries = []Entry{{Kind: EntryReceipt, Raw: receiptRaw, Receipt: r}, {Kind: EntryCommit, Raw: raw, Commit: &c}}
+		}
+		ok, err := l.extend(ctx, s, v, c.ToolID, now, fresh, slices.Clip(entries)...)
+		if err != nil || ok {
+			return errors.Join(err, v.Err)
+		}
+		fresh = false
+	}
+}
+
+// Record keeps the receipt of an effect without a key, or of one that was refused.
+// A receipt that is there already is no error.
+func (l *Ledger) Record(ctx context.Context, receiptRaw []byte) error {
+	r, err := l.openReceipt(receiptRaw)
+	if err != nil {
+		return err
+	}
+	return l.record(ctx, r, receiptRaw)
+}
+
+func (l *Ledger) record(ctx context.Context, r *Receipt, raw []byte) error {
+	a := &appending{leaves: [][]byte{leaf(EntryReceipt, raw)}, absent: map[string]int{byReceipt + r.ReceiptID.String(): 0}}
+	_, err := l.log.append(ctx, a)
+	return err
+}

@@ -1,0 +1,179 @@
+package ledger
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// RetryMode says what may happen to an effect whose outcome is unknown.
+type RetryMode uint8
+
+// The modes of a tool's retry policy.
+const (
+	Block RetryMode = iota // an operator settles it
+	Retry                  // it may run again: the tool is safe to repeat
+	Probe                  // a second tool asks the outside system; until then as Block
+)
+
+// Policy is a tool's policy, as far as the ledger is concerned.
+type Policy struct {
+	Retry RetryMode
+	Lease time.Duration // how long the owner has before others can take over; more than 0
+}
+
+// Event is what comes to an effect: exactly one of the fields is set.
+type Event struct {
+	Attempt    *Attempt        // somebody wants to run it
+	Commit     *EffectCommit   // an attempt ended
+	Mark       *DivergenceMark // a conflict was found elsewhere
+	Resolution *Resolution     // an operator decided
+}
+
+// Attempt is somebody's wish to run an effect.
+type Attempt struct {
+	Owner       object.AgentID
+	RequestHash object.Hash
+	Keyless     bool // the effect has no key
+}
+
+// Action is what a verdict asks for.
+type Action uint8
+
+// The actions.
+const (
+	Invoke Action = iota + 1 // run the tool
+	Replay                   // it is there already: answer from the commit
+	Record                   // nothing more than to append
+	Refuse                   // fail with the verdict's error
+)
+
+// Verdict is the answer of the state machine.
+type Verdict struct {
+	Action   Action
+	Append   bool          // the event's entry is appended to the history
+	Reason   uint8         // not 0: a DivergenceMark with this reason is appended (after it)
+	Evidence []object.Hash // of that mark, ascending
+	Err      error         // what the caller is told
+}
+
+// Decide is the state machine (spec/ledger.md#states): what becomes of an event,
+// given the history as folded into s, the ledger's clock and the tool's policy. It
+// is pure.
+func Decide(s State, ev Event, now object.Time, p Policy) Verdict {
+	switch {
+	case ev.Attempt != nil:
+		return decideAttempt(s, *ev.Attempt, now, p)
+	case ev.Commit != nil:
+		return decideCommit(s, *ev.Commit)
+	case ev.Mark != nil:
+		if s.Mark != nil { // divergence is final already
+			return Verdict{Action: Replay}
+		}
+		return Verdict{Action: Record, Append: true}
+	case ev.Resolution != nil:
+		return decideResolution(s, *ev.Resolution, now)
+	}
+	return refuse(s, ErrEntry)
+}
+
+// decideAttempt compares the request first: a key that is used with another
+// request is a conflict whatever else holds.
+func decideAttempt(s State, a Attempt, now object.Time, p Policy) Verdict {
+	if a.Keyless {
+		return Verdict{Action: Invoke}
+	}
+	status := s.At(now)
+	if s.Request != nil && *s.Request != a.RequestHash && status != StatusUnverifiable {
+		return conflict(s, RequestHashConflict, *s.Request, a.RequestHash)
+	}
+	switch status {
+	case StatusUnverifiable:
+		return refuse(s, ErrUnverifiable)
+	case StatusDivergent:
+		return refuse(s, ErrDivergent)
+	case StatusAbandoned:
+		return refuse(s, ErrAbandoned)
+	case StatusCommitted:
+		return Verdict{Action: Replay}
+	case StatusPending: // our own unfinished attempt may be resumed, if the tool is safe to repeat
+		if p.Retry != Retry || !s.Register.Owner.Same(a.Owner) {
+			return Verdict{Action: Refuse, Err: &BusyError{s.IdemID, s.Register.Owner, s.Register.LeaseExpiresAt}}
+		}
+	case StatusUnknown:
+		if p.Retry != Retry {
+			return Verdict{Action: Refuse, Err: &UnknownOutcomeError{s.IdemID, s.Register.Owner, s.Register.LeaseExpiresAt, s.Fence, p.Retry == Probe}}
+		}
+	case StatusNone, StatusReleased:
+	}
+	return Verdict{Action: Invoke, Append: true}
+}
+
+// decideCommit records whatever really happened, however late, and then judges
+// it. Only the very commit that is there already is left out.
+func decideCommit(s State, c EffectCommit) Verdict {
+	switch {
+	case s.Request == nil:
+		return refuse(s, ErrNotRegistered)
+	case s.recorded(c.ReceiptID):
+		return Verdict{Action: Replay, Err: s.standing()}
+	}
+	var v Verdict
+	switch {
+	case *s.Request != c.RequestHash:
+		v = conflict(s, RequestHashConflict, *s.Request, c.RequestHash)
+	case s.Commit == nil:
+		return Verdict{Action: Record, Append: true, Err: s.standing()}
+	case s.Commit.ResponseHash != c.ResponseHash:
+		v = conflict(s, ResponseHashConflict, s.Commit.ResponseHash, c.ResponseHash)
+	default:
+		v = conflict(s, MultipleCommits, s.Commit.ReceiptID, c.ReceiptID)
+	}
+	v.Append = true
+	return v
+}
+
+// standing is what stands against using an outcome of this history.
+func (s State) standing() error {
+	var err error
+	switch {
+	case s.Unverifiable:
+		err = ErrUnverifiable
+	case s.abandoned():
+		err = ErrAbandoned
+	case s.Mark != nil:
+		err = ErrDivergent
+	default:
+		return nil
+	}
+	return fmt.Errorf("effect %s: %w", s.IdemID.Short(), err)
+}
+
+func decideResolution(s State, r Resolution, now object.Time) Verdict {
+	status := s.At(now)
+	accept := r.Decision == ResolveAccept
+	switch {
+	case status == StatusAbandoned && !accept,
+		status != StatusAbandoned && status != StatusUnknown && status != StatusDivergent,
+		accept && s.accepted(r.Evidence) == nil:
+		return Verdict{Action: Refuse, Err: fmt.Errorf("effect %s is %s: %w", s.IdemID.Short(), status, ErrNotResolvable)}
+	}
+	return Verdict{Action: Record, Append: true}
+}
+
+func refuse(s State, err error) Verdict {
+	return Verdict{Action: Refuse, Err: fmt.Errorf("effect %s: %w", s.IdemID.Short(), err)}
+}
+
+// conflict marks a history; one that is marked, or abandoned, already only refuses.
+func conflict(s State, reason uint8, a, b object.Hash) Verdict {
+	evidence := []object.Hash{a, b}
+	slices.SortFunc(evidence, object.Hash.Compare)
+	v := Verdict{Action: Refuse, Err: &ConflictError{s.IdemID, reason, evidence}}
+	if s.Mark == nil && !s.abandoned() {
+		v.Reason, v.Evidence = reason, evidence
+	}
+	return v
+}

@@ -1,0 +1,203 @@
+package ledger_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+func exported(t *testing.T, exporter sign.Signer) (object.Hash, []byte) {
+	t.Helper()
+	w := newWorld(t)
+	l := w.ledger(testKey)
+	fill(t, l, 7)
+	id := receiptID(t, receipt(t, testKey, "key-3", "q", "r", 200))
+	raw, err := w.ledger(exporter).ExportEvidence(t.Context(), id, [][]byte{[]byte("a cap")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id, raw
+}
+
+// TestEvidenceTravels checks a bundle that another node than the executor exports,
+// with its two verdicts apart.
+func TestEvidenceTravels(t *testing.T) {
+	id, raw := exported(t, otherKey)
+	trusts := func(list ...object.AgentID) func(object.AgentID) bool {
+		return func(a object.AgentID) bool {
+			for _, b := range list {
+				if a.Same(b) {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	for _, c := range []struct {
+		trusted     func(object.AgentID) bool
+		signer, log bool
+	}{{nil, false, false}, {trusts(), false, false}, {trusts(alice), true, false}, {trusts(bob), false, true}, {trusts(alice, bob), true, true}} {
+		ev, err := ledger.VerifyEvidence(raw, c.trusted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ev.ReceiptID != id || ev.State.At(0) != ledger.StatusCommitted || ev.Log.Size != 21 || !ev.Log.Signer.Same(bob) || string(ev.Caps[0]) != "a cap" {
+			t.Fatalf("%+v", ev)
+		}
+		if ev.SignerTrusted != c.signer || ev.LogTrusted != c.log || ev.Trusted() != (c.signer && c.log) {
+			t.Errorf("trusted %v, %v", ev.SignerTrusted, ev.LogTrusted)
+		}
+	}
+	if _, err := ledger.VerifyEvidence(raw); !errors.Is(err, ledger.ErrCheckpoint) {
+		t.Errorf("whoever asks about the signer alone takes a stranger's log: %v", err)
+	}
+	_, own := exported(t, testKey)
+	if ev, err := ledger.VerifyEvidence(own); err != nil || ev.Trusted() {
+		t.Errorf("%+v %v", ev, err)
+	}
+	for i := range raw {
+		for _, change := range []byte{1, 0x10, 0x80} {
+			bad := bytes.Clone(raw)
+			bad[i] ^= change
+			if _, err := ledger.VerifyEvidence(bad, nil); err == nil {
+				t.Fatalf("byte %d may be changed: %q", i, raw[max(0, i-30):i+10])
+			}
+		}
+	}
+}
+
+// TestEvidenceOfADivergence keeps conflict and settlement in the bundle.
+func TestEvidenceOfADivergence(t *testing.T) {
+	ctx := context.Background()
+	w := newWorld(t)
+	a, b := w.ledger(testKey), w.ledger(otherKey)
+	d, err := a.Register(ctx, tool, []byte("k"), object.SumText("q"), minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := receipt(t, testKey, "k", "q", "r", 200)
+	if err := a.Commit(ctx, d, raw); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Register(ctx, tool, []byte("k"), object.SumText("x"), minute); !errors.Is(err, ledger.ErrIdempotencyConflict) {
+		t.Fatal(err)
+	}
+	for _, want := range []ledger.Status{ledger.StatusDivergent, ledger.StatusCommitted} {
+		bundle, err := b.ExportEvidence(ctx, receiptID(t, raw), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ev, err := ledger.VerifyEvidence(bundle, nil)
+		if err != nil || ev.State.At(w.now) != want || ev.Unverifiable != 0 {
+			t.Fatalf("%v, expected %s: %v", ev, want, err)
+		}
+		if want == ledger.StatusDivergent {
+			if err := a.Resolve(ctx, d.IdemID, ledger.ResolveAccept, []object.Hash{receiptID(t, raw)}, "the other request was a mistake"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestEvidenceWithoutAKey exports the receipts of an effect without a key and of a
+// refused one, which stands beside the effect's history.
+func TestEvidenceWithoutAKey(t *testing.T) {
+	ctx := context.Background()
+	l := newWorld(t).ledger(testKey)
+	fill(t, l, 2)
+	for _, raw := range [][]byte{receipt(t, testKey, "", "q", "r", 200), receipt(t, testKey, "key-1", "q", "no", 403)} {
+		if err := l.Record(ctx, raw); err != nil {
+			t.Fatal(err)
+		}
+		bundle, err := l.ExportEvidence(ctx, receiptID(t, raw), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ev, err := ledger.VerifyEvidence(bundle, nil)
+		if err != nil || ev.ReceiptID != receiptID(t, raw) || len(ev.State.History) != 0 {
+			t.Errorf("%+v %v", ev, err)
+		}
+	}
+	if _, err := l.ExportEvidence(ctx, tool, nil); !errors.Is(err, ledger.ErrNotFound) {
+		t.Errorf("a receipt that is not there: %v", err)
+	}
+}
+
+func TestInToto(t *testing.T) {
+	id, bundle := exported(t, testKey)
+	data, err := ledger.ToInToto(testKey, bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As a stock tool sees it: plain JSON, and Ed25519 over the PAE.
+	var e struct {
+		PayloadType string
+		Payload     []byte
+		Signatures  []struct {
+			KeyID string
+			Sig   []byte
+		}
+	}
+	if err := json.Unmarshal(data, &e); err != nil {
+		t.Fatal(err)
+	}
+	signed := fmt.Sprintf("DSSEv1 %d %s %d %s", len(e.PayloadType), e.PayloadType, len(e.Payload), e.Payload)
+	agent := testKey.Agent()
+	if e.PayloadType != "application/vnd.in-toto+json" || !ed25519.Verify(agent.Key[:], []byte(signed), e.Signatures[0].Sig) {
+		t.Fatalf("%s", data)
+	}
+	var s struct {
+		Type    string `json:"_type"`
+		Subject []struct{ Digest map[string]string }
+	}
+	if err := json.Unmarshal(e.Payload, &s); err != nil || s.Type != "https://in-toto.io/Statement/v1" || s.Subject[0].Digest["sha256"] != object.SumText("r").String() {
+		t.Fatalf("%+v %v", s, err)
+	}
+	st, by, err := ledger.OpenInToto(data, bob, agent)
+	if err != nil || !by.Same(agent) || st.Predicate.ReceiptID != id.String() || !bytes.Equal(st.Predicate.Evidence, bundle) {
+		t.Fatalf("%v %v", by, err)
+	}
+	if _, _, err := ledger.OpenInToto(data, bob); !errors.Is(err, ledger.ErrEnvelope) {
+		t.Errorf("a stranger signed it: %v", err)
+	}
+	if _, err := ledger.ToInToto(testKey, bundle[:len(bundle)-1]); err == nil {
+		t.Error("a broken bundle becomes a statement")
+	}
+	// What a trusted agent signs must still be the statement of the receipt inside.
+	for name, change := range map[string]func(*ledger.Statement){
+		"subject":   func(s *ledger.Statement) { s.Subject[0].Digest["sha256"] = tool.String() },
+		"id":        func(s *ledger.Statement) { s.Predicate.ReceiptID = tool.String() },
+		"predicate": func(s *ledger.Statement) { s.PredicateType += "x" },
+		"evidence":  func(s *ledger.Statement) { s.Predicate.Evidence = nil },
+		"receipt":   func(s *ledger.Statement) { s.Predicate.Receipt = json.RawMessage(`{"status":500}`) },
+	} {
+		var s ledger.Statement
+		if err := json.Unmarshal(e.Payload, &s); err != nil {
+			t.Fatal(err)
+		}
+		change(&s)
+		payload, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sig, err := testKey.Sign(fmt.Appendf(nil, "DSSEv1 %d %s %d %s", len(e.PayloadType), e.PayloadType, len(payload), payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		forged, err := json.Marshal(ledger.Envelope{PayloadType: e.PayloadType, Payload: payload, Signatures: []ledger.EnvelopeSignature{{Sig: sig[:]}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := ledger.OpenInToto(forged, agent); !errors.Is(err, ledger.ErrEnvelope) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+// The types of the in-toto form of a receipt (spec/evidence.md#in-toto).
+const (
+	InTotoPayload   = "application/vnd.in-toto+json"
+	InTotoStatement = "https://in-toto.io/Statement/v1"
+	InTotoPredicate = "https://github.com/mythos-project/mythos/spec/receipt/v0.2"
+)
+
+// ErrEnvelope means that a DSSE envelope is malformed or signed by nobody known.
+var ErrEnvelope = errors.New("DSSE envelope does not hold")
+
+// Statement is an in-toto statement (v1) about what an effect answered.
+type Statement struct {
+	Type          string           `json:"_type"`
+	Subject       []Subject        `json:"subject"` // the response
+	PredicateType string           `json:"predicateType"`
+	Predicate     ReceiptPredicate `json:"predicate"`
+}
+
+// Subject is an artifact of a statement, by digest.
+type Subject struct {
+	Name   string            `json:"name"`
+	Digest map[string]string `json:"digest"` // "sha256": hex
+}
+
+// ReceiptPredicate is the predicate of our statements.
+type ReceiptPredicate struct {
+	ReceiptID string          `json:"receiptId"` // hex
+	Receipt   json.RawMessage `json:"receipt"`   // the JSON view
+	Evidence  []byte          `json:"evidence"`  // the canonical EvidenceBundle
+}
+
+// Envelope is a DSSE envelope (v1.0).
+type Envelope struct {
+	PayloadType string              `json:"payloadType"`
+	Payload     []byte              `json:"payload"`
+	Signatures  []EnvelopeSignature `json:"signatures"`
+}
+
+// EnvelopeSignature is an Ed25519 signature over the envelope's PAE.
+type EnvelopeSignature struct {
+	KeyID string `json:"keyid"` // hex of the agent's key id; a hint only
+	Sig   []byte `json:"sig"`
+}
+
+// pae is DSSE's pre-authentication encoding: what is signed.
+func pae(payloadType string, payload []byte) []byte {
+	return append(fmt.Appendf(nil, "DSSEv1 %d %s %d ", len(payloadType), payloadType, len(payload)), payload...)
+}
+
+// ToInToto turns a bundle of evidence, which must be intact, into an in-toto
+// statement in a DSSE envelope that s signs.
+func ToInToto(s sign.Signer, bundle []byte) ([]byte, error) {
+	ev, _, err := openEvidence(bundle)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := statement(ev, bundle)
+	if err != nil {
+		return nil, fmt.Errorf("in-toto: %w", err)
+	}
+	sig, err := s.Sign(pae(InTotoPayload, payload))
+	if err != nil {
+		return nil, fmt.Errorf("in-toto: %w", err)
+	}
+	return json.Marshal(Envelope{InTotoPayload, payload, []EnvelopeSignature{{s.Agent().KeyID().String(), sig[:]}}})
+}
+
+// statement is the one statement of a bundle, as JSON.
+func statement(ev *Evidence, bundle []byte) ([]byte, error) {
+	b, err := object.Decode[EvidenceBundle](bundle)
+	if err != nil {
+		return nil, err
+	}
+	view, err := object.ToJSON(can.TypeOf(reflect.TypeFor[Receipt]()), b.Receipt)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(Statement{
+		Type:          InTotoStatement,
+		Subject:       []Subject{{Name: "response", Digest: map[string]string{"sha256": ev.Receipt.ResponseHash.String()}}},
+		PredicateType: InTotoPredicate,
+		Predicate:     ReceiptPredicate{ReceiptID: ev.ReceiptID.String(), Receipt: view, Evidence: bundle},
+	})
+}
+
+const maxEnvelopeSignatures = 64
+
+// OpenInToto verifies an envelope that one of the agents must have signed, and
+// returns its statement and that agent. The evidence inside must be intact, and the
+// statement the one that [ToInToto] makes of it; whom the evidence shows as signers,
+// and whether they are trusted, is for [VerifyEvidence]. Errors wrap ErrEnvelope.
+func OpenInToto(data []byte, agents ...object.AgentID) (*Statement, object.AgentID, error) {
+	var e Envelope
+	if err := json.Unmarshal(data, &e); err != nil {
+		return nil, object.AgentID{}, fmt.Errorf("%w: %w", ErrEnvelope, err)
+	}
+	if e.PayloadType != InTotoPayload || len(e.Signatures) > maxEnvelopeSignatures {
+		return nil, object.AgentID{}, fmt.Errorf("%w: payload type %q, %d signatures", ErrEnvelope, e.PayloadType, len(e.Signatures))
+	}
+	signer, ok := signerOf(e, agents)
+	if !ok {
+		return nil, signer, fmt.Errorf("%w: no known agent signed it", ErrEnvelope)
+	}
+	var s Statement
+	if err := json.Unmarshal(e.Payload, &s); err != nil {
+		return nil, signer, fmt.Errorf("%w: %w", ErrEnvelope, err)
+	}
+	ev, _, err := openEvidence(s.Predicate.Evidence)
+	if err != nil {
+		return nil, signer, fmt.Errorf("%w: %w", ErrEnvelope, err)
+	}
+	want, err := statement(ev, s.Predicate.Evidence)
+	if err != nil {
+		return nil, signer, fmt.Errorf("%w: %w", ErrEnvelope, err)
+	}
+	if got, err := json.Marshal(s); err != nil || !bytes.Equal(got, want) {
+		return nil, signer, fmt.Errorf("%w: the statement is not that of its receipt", ErrEnvelope)
+	}
+	return &s, signer, nil
+}
+
+func signerOf(e Envelope, agents []object.AgentID) (object.AgentID, bool) {
+	message := pae(e.PayloadType, e.Payload)
+	for _, sig := range e.Signatures {
+		for _, a := range agents {
+			if len(sig.Sig) == 64 && sign.Verify(a, message, [64]byte(sig.Sig)) == nil {
+				return a, true
+			}
+		}
+	}
+	return object.AgentID{}, false
+}

@@ -1,0 +1,75 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// MarkDivergent appends a divergence mark for a conflict that was found elsewhere,
+// such as two ledgers that committed different responses. An effect that is marked
+// already stays as it is.
+func (l *Ledger) MarkDivergent(ctx context.Context, tool, idem object.Hash, reason uint8, evidence []object.Hash) error {
+	evidence = slices.Clone(evidence)
+	slices.SortFunc(evidence, object.Hash.Compare)
+	evidence = slices.Compact(evidence)
+	if evidence == nil {
+		evidence = []object.Hash{}
+	}
+	for {
+		s, err := l.Read(ctx, idem)
+		if err != nil {
+			return err
+		}
+		now := l.now()
+		m := &DivergenceMark{IdemID: idem, ToolID: tool, Reason: reason, Evidence: evidence, TimeObserved: now}
+		if err := m.Check(); err != nil {
+			return fmt.Errorf("mark: %w: %w", object.ErrInvalid, err)
+		}
+		if v := Decide(s, Event{Mark: m}, now, Policy{}); !v.Append {
+			return v.Err
+		}
+		if ok, err := l.extend(ctx, s, Verdict{Reason: reason, Evidence: evidence}, tool, now, true); err != nil || ok {
+			return err
+		}
+	}
+}
+
+// Resolve appends an operator's signed decision (ResolveRetry, ResolveAbandon or
+// ResolveAccept) on an effect whose outcome is unknown or whose history is
+// divergent. ResolveAccept names in its evidence the receipt of one recorded
+// commit, which is replayed from then on; it also revives an abandoned effect. The
+// key keeps standing for its first request, or for that of the accepted commit.
+// Errors: ErrNotResolvable, ErrNotOperator.
+func (l *Ledger) Resolve(ctx context.Context, idem object.Hash, decision uint8, evidence []object.Hash, notes string) error {
+	if l.Operator != nil && !l.Operator(l.self.agent) {
+		return fmt.Errorf("%s: %w", l.self.agent, ErrNotOperator)
+	}
+	r := Resolution{IdemID: idem, Decision: decision, Evidence: append([]object.Hash{}, evidence...), Signer: l.self.agent}
+	if notes != "" {
+		r.Notes = &notes
+	}
+	if err := r.Check(); err != nil {
+		return fmt.Errorf("resolution: %w: %w", object.ErrInvalid, err)
+	}
+	for {
+		s, err := l.Read(ctx, idem)
+		if err != nil {
+			return err
+		}
+		r.TimeObserved, r.Signature = l.now(), object.Signature{}
+		if v := Decide(s, Event{Resolution: &r}, r.TimeObserved, Policy{}); !v.Append {
+			return v.Err
+		}
+		raw, err := l.self.sealEntry(ResolutionRule, &r, &r.Signature)
+		if err != nil {
+			return err
+		}
+		e := Entry{Kind: EntryResolution, Raw: raw, Resolution: &r}
+		if ok, err := l.extend(ctx, s, Verdict{}, object.Hash{}, r.TimeObserved, true, e); err != nil || ok {
+			return err
+		}
+	}
+}
