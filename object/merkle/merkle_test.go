@@ -67,3 +67,88 @@ func TestListRoundTrip(t *testing.T) {
 		}
 	}
 }
+
+// TestProofBitFlips flips every bit of a chunk proof and of the chunk: each change
+// is refused.
+func TestProofBitFlips(t *testing.T) {
+	m := memory{}
+	b := NewChunkBuilder(8, m)
+	for i := range uint64(1030) {
+		if err := b.Add(Chunk{Hash: object.Sum([]byte{byte(i), byte(i >> 8), 1, 2, 3, 4, 5, 6}), Len: 8}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := b.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := OpenChunks(m, root.CID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := tree.ProveChunk(1027)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := can.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chunk := []byte{1027 & 0xff, 1027 >> 8, 1, 2, 3, 4, 5, 6}
+	if err := VerifyChunk(root.CID, 1027, raw, chunk); err != nil {
+		t.Fatal(err)
+	}
+	for i := range len(raw) * 8 {
+		raw[i/8] ^= 1 << (i % 8)
+		if VerifyChunk(root.CID, 1027, raw, chunk) == nil {
+			t.Fatalf("bit %d of byte %d may be flipped", i%8, i/8)
+		}
+		raw[i/8] ^= 1 << (i % 8)
+	}
+	for i := range len(chunk) * 8 {
+		chunk[i/8] ^= 1 << (i % 8)
+		if VerifyChunk(root.CID, 1027, raw, chunk) == nil {
+			t.Fatalf("bit %d of the chunk may be flipped", i)
+		}
+		chunk[i/8] ^= 1 << (i % 8)
+	}
+	if VerifyChunk(root.CID, 1026, raw, chunk) == nil {
+		t.Error("the proof serves another index")
+	}
+}
+
+// TestHostileNodes opens trees whose nodes are well encoded but not the ones that
+// their place demands.
+func TestHostileNodes(t *testing.T) {
+	h := value(1)
+	leaf := func(chunks ...Chunk) *ChunkLeaf {
+		var total uint64
+		for _, c := range chunks {
+			total += uint64(c.Len)
+		}
+		return &ChunkLeaf{8, chunks, total}
+	}
+	bad := map[string]func() ([]byte, error){
+		"no chunks":          func() ([]byte, error) { return encode(KindChunkLeaf, leaf()) },
+		"short chunk inside": func() ([]byte, error) { return encode(KindChunkLeaf, leaf(Chunk{h, 7}, Chunk{h, 8})) },
+		"empty chunk":        func() ([]byte, error) { return encode(KindChunkLeaf, leaf(Chunk{h, 0})) },
+		"chunk too long":     func() ([]byte, error) { return encode(KindChunkLeaf, leaf(Chunk{h, 9})) },
+		"wrong total":        func() ([]byte, error) { return encode(KindChunkLeaf, &ChunkLeaf{8, []Chunk{{h, 8}}, 9}) },
+		"one child":          func() ([]byte, error) { return encode(KindChunkInternal, &ChunkInternal{8, []object.Hash{h}, 8 * 2000, 2000}) },
+		"count fits a leaf":  func() ([]byte, error) { return encode(KindChunkInternal, &ChunkInternal{8, []object.Hash{h, h}, 16, 2}) },
+		"total too small":    func() ([]byte, error) { return encode(KindChunkInternal, &ChunkInternal{8, []object.Hash{h, h}, 8, 2000}) },
+		"unknown kind":       func() ([]byte, error) { return encode(9, leaf(Chunk{h, 8})) },
+		"version 2":          func() ([]byte, error) { return can.Marshal(&Node{2, KindChunkLeaf, []byte{}}) },
+		"list for chunks":    func() ([]byte, error) { return encode(KindListLeaf, &ListLeaf{[]object.Hash{h}}) },
+	}
+	for name, make := range bad {
+		raw, err := make()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cid := object.Sum(raw)
+		if _, err := OpenChunks(memory{cid: raw}, cid); err == nil {
+			t.Errorf("%s: opened", name)
+		}
+	}
+}
