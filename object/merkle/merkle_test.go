@@ -134,12 +134,18 @@ func TestHostileNodes(t *testing.T) {
 		"empty chunk":        func() ([]byte, error) { return encode(KindChunkLeaf, leaf(Chunk{h, 0})) },
 		"chunk too long":     func() ([]byte, error) { return encode(KindChunkLeaf, leaf(Chunk{h, 9})) },
 		"wrong total":        func() ([]byte, error) { return encode(KindChunkLeaf, &ChunkLeaf{8, []Chunk{{h, 8}}, 9}) },
-		"one child":          func() ([]byte, error) { return encode(KindChunkInternal, &ChunkInternal{8, []object.Hash{h}, 8 * 2000, 2000}) },
-		"count fits a leaf":  func() ([]byte, error) { return encode(KindChunkInternal, &ChunkInternal{8, []object.Hash{h, h}, 16, 2}) },
-		"total too small":    func() ([]byte, error) { return encode(KindChunkInternal, &ChunkInternal{8, []object.Hash{h, h}, 8, 2000}) },
-		"unknown kind":       func() ([]byte, error) { return encode(9, leaf(Chunk{h, 8})) },
-		"version 2":          func() ([]byte, error) { return can.Marshal(&Node{2, KindChunkLeaf, []byte{}}) },
-		"list for chunks":    func() ([]byte, error) { return encode(KindListLeaf, &ListLeaf{[]object.Hash{h}}) },
+		"one child": func() ([]byte, error) {
+			return encode(KindChunkInternal, &ChunkInternal{8, []object.Hash{h}, 8 * 2000, 2000})
+		},
+		"count fits a leaf": func() ([]byte, error) {
+			return encode(KindChunkInternal, &ChunkInternal{8, []object.Hash{h, h}, 16, 2})
+		},
+		"total too small": func() ([]byte, error) {
+			return encode(KindChunkInternal, &ChunkInternal{8, []object.Hash{h, h}, 8, 2000})
+		},
+		"unknown kind":    func() ([]byte, error) { return encode(9, leaf(Chunk{h, 8})) },
+		"version 2":       func() ([]byte, error) { return can.Marshal(&Node{2, KindChunkLeaf, []byte{}}) },
+		"list for chunks": func() ([]byte, error) { return encode(KindListLeaf, &ListLeaf{[]object.Hash{h}}) },
 	}
 	for name, make := range bad {
 		raw, err := make()
