@@ -21,7 +21,7 @@ type CallSpec struct {
 	Request []byte
 	Key     []byte       // idempotency key; empty: none
 	Caps    []caps.Chain // the authority; nil: what is held and covers the call
-	Trace   bool         // keep a trace and an episode
+	Trace   bool         // keep a trace and an episode, unless the call is replayed
 	Timeout time.Duration
 }
 
@@ -44,6 +44,13 @@ func (n *Node) Call(ctx context.Context, s CallSpec) (*Called, error) {
 			return nil, err
 		}
 		s.Caps = held
+	}
+	if s.Trace && len(s.Key) > 0 { // a replay is no new evidence: it leaves no episode of its own
+		state, err := n.Ledger.Read(ctx, ledger.IdemID(s.Tool.ID, s.Key))
+		if err != nil {
+			return nil, err
+		}
+		s.Trace = state.Commit == nil
 	}
 	spec := exec.CallSpec{Tool: s.Tool, Request: s.Request, Key: s.Key, Author: n.Self(), EmitTrace: s.Trace}
 	chains := s.Caps

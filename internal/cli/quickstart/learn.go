@@ -141,7 +141,7 @@ func (l *loop) models(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := l.refused(ctx, 4, "Attested and signed off, but below the policy's threshold: refused.", "-C", "a", "promote", weak, "--ring", "0", "--policy", "@policy"); err != nil {
+	if err := l.refused(ctx, 4, "Attested and signed off, but below the policy's threshold: refused.", "-C", "a", "promote", weak, "--ring", "0", "--policy", l.policy); err != nil {
 		return err
 	}
 	first, after, err := l.trainAndMeasure(ctx, "first", l.recipe[0], "@train")
@@ -149,14 +149,14 @@ func (l *loop) models(ctx context.Context) error {
 		return err
 	}
 	l.fact("balanced accuracy on held-out episodes: %s before, %s after", micro(before), micro(after))
-	if _, err := l.run(ctx, "All six conditions hold: it enters ring 0.", "-C", "a", "promote", first, "--ring", "0", "--policy", "@policy"); err != nil {
+	if _, err := l.run(ctx, "All six conditions hold: it enters ring 0.", "-C", "a", "promote", first, "--ring", "0", "--policy", l.policy); err != nil {
 		return err
 	}
 	second, _, err := l.trainAndMeasure(ctx, "second", l.recipe[1], "@train")
 	if err != nil {
 		return err
 	}
-	if _, err := l.run(ctx, "A second model takes its place; the first one stays pinned.", "-C", "a", "promote", second, "--ring", "0", "--policy", "@policy"); err != nil {
+	if _, err := l.run(ctx, "A second model takes its place; the first one stays pinned.", "-C", "a", "promote", second, "--ring", "0", "--policy", l.policy); err != nil {
 		return err
 	}
 	restored, err := l.run(ctx, "Rolled back: the pinned model is in service again.", "-C", "a", "-q", "rollback", "--ring", "0", "--reason", "to see it work")
@@ -256,7 +256,7 @@ func (l *loop) defineLearning(ctx context.Context) error {
 	if l.policy, err = l.run(ctx, "The policy of ring 0, signed.", "-C", "a", "policy", "add", "../policy.yaml", "--ref", "policy"); err != nil {
 		return err
 	}
-	if _, err := l.run(ctx, "It is put in force.", "-C", "a", "policy", "set", "@policy"); err != nil {
+	if _, err := l.run(ctx, "It is put in force.", "-C", "a", "policy", "set", l.policy); err != nil {
 		return err
 	}
 	_, err = l.run(ctx, "Somebody may promote into ring 0 under this policy.", "-C", "a", "-q", "cap", "issue", "--to", "self", "--scope", "deploy.promote:0,policy="+l.policy, "--ttl", "1h")
@@ -275,7 +275,7 @@ func (l *loop) trainAndMeasure(ctx context.Context, name, recipe, dataset string
 	}
 	l.fact("model %s from %d examples", trained.Model, trained.Examples)
 	if name == "weak" {
-		if err := l.refused(ctx, 4, "Nothing attests to it yet: refused.", "-C", "a", "promote", trained.Model, "--ring", "0", "--policy", "@policy"); err != nil {
+		if err := l.refused(ctx, 4, "Nothing attests to it yet: refused.", "-C", "a", "promote", trained.Model, "--ring", "0", "--policy", l.policy); err != nil {
 			return "", 0, err
 		}
 	}
@@ -284,7 +284,7 @@ func (l *loop) trainAndMeasure(ctx context.Context, name, recipe, dataset string
 		Examples uint64
 		Metrics  map[string]int64
 	}
-	if err := l.runJSON(ctx, &measured, "Measured on the held-out episodes.", "-C", "a", "eval", trained.Model, "@suite"); err != nil {
+	if err := l.runJSON(ctx, &measured, "Measured on the held-out episodes.", "-C", "a", "eval", trained.Model, l.suite); err != nil {
 		return "", 0, err
 	}
 	accuracy := measured.Metrics["balanced_accuracy_micro"]
@@ -293,7 +293,7 @@ func (l *loop) trainAndMeasure(ctx context.Context, name, recipe, dataset string
 	if _, err := l.run(ctx, "A verifier checks the receipt, measures again and attests.", "-C", "a", "attest", measured.Receipt); err != nil {
 		return "", 0, err
 	}
-	_, err := l.run(ctx, "And signs it off under the policy.", "-C", "a", "attest", trained.Model, "--policy", "@policy")
+	_, err := l.run(ctx, "And signs it off under the policy.", "-C", "a", "attest", trained.Model, "--policy", l.policy)
 	return trained.Model, accuracy, err
 }
 

@@ -217,7 +217,7 @@ func (l *loop) effects(ctx context.Context) error {
 		return err
 	}
 	l.fact("%d invoked, %d replayed, %d failed", invoked, replayed, failed)
-	if out, err = l.run(ctx, "The same again.", append(args, "--trace=false", "--json")...); err != nil {
+	if out, err = l.run(ctx, "The same again.", append(args, "--json")...); err != nil {
 		return err
 	}
 	if invoked, replayed, failed, err = counted(out); err != nil {
@@ -235,7 +235,7 @@ func (l *loop) process(ctx context.Context) error {
 	if _, err := l.run(ctx, "A second tool is a plain process.", "-C", "a", "tool", "add", "lines", "--retry-safe", "--unconfined", "--process", "wc", "-l"); err != nil {
 		return err
 	}
-	if _, err := l.run(ctx, "One call of it is allowed.", "-C", "a", "-q", "cap", "issue", "--to", "self", "--scope", "tool.call:lines,calls=1", "--ttl", "1h"); err != nil {
+	if _, err := l.run(ctx, "Two calls of it are allowed.", "-C", "a", "-q", "cap", "issue", "--to", "self", "--scope", "tool.call:lines,calls=2", "--ttl", "1h"); err != nil {
 		return err
 	}
 	out, err := l.run(ctx, "It reads the request from standard input.", "-C", "a", "call", "lines", "--key", "first", "--in", "../calls.jsonl")
@@ -251,13 +251,17 @@ func (l *loop) refusals(ctx context.Context) error {
 	if err := l.refused(ctx, 4, "Without a capability: refused, with the line that would allow it.", "-C", "b", "call", "lines", "--key", "none", "--in", "../hello.mir"); err != nil {
 		return err
 	}
-	if err := l.refused(ctx, 4, "Beyond the quota of one call: refused.", "-C", "a", "call", "lines", "--key", "second", "--in", "../hello.mir"); err != nil {
+	if _, _, err := l.exec(ctx, "The second of the two calls. (Pasted after what follows, it is refused: divergence is final.)",
+		[]string{"-C", "a", "call", "lines", "--key", "shared", "--in", "../calls.jsonl"}); err != nil {
 		return err
 	}
-	if err := l.refused(ctx, 6, "The first key again, with another request: a conflict, and the ledger marks it.", "-C", "a", "call", "lines", "--key", "first", "--in", "../hello.mir"); err != nil {
+	if err := l.refused(ctx, 4, "Beyond the quota of two calls: refused.", "-C", "a", "call", "lines", "--key", "second", "--in", "../hello.mir"); err != nil {
 		return err
 	}
-	out, err := l.run(ctx, "The ledger shows the divergence.", "-C", "a", "ledger", "show", "first", "--tool", "lines")
+	if err := l.refused(ctx, 6, "A used key with another request: a conflict, and the ledger marks it.", "-C", "a", "call", "lines", "--key", "shared", "--in", "../hello.mir"); err != nil {
+		return err
+	}
+	out, err := l.run(ctx, "The ledger shows the divergence.", "-C", "a", "ledger", "show", "shared", "--tool", "lines")
 	for _, text := range strings.Split(out, "\n") {
 		l.fact("%s", text)
 	}
