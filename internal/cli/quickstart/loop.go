@@ -21,6 +21,7 @@ type loop struct {
 
 	keyA, keyB string // public keys
 	cap, child string // for textstat: A's own, and what B got
+	lines      string // A's capability for the tool lines
 	corpus     string
 	def        string // dataset definition id
 	test       string // manifest of held-out episodes
@@ -230,15 +231,20 @@ func (l *loop) effects(ctx context.Context) error {
 	return l.process(ctx)
 }
 
+// key makes keys that are new with each capability, so that the tour can be taken
+// again in the same folder.
+func (l *loop) key(name string) string { return name + "-" + l.lines[:8] }
+
 // process shows a second kind of tool.
 func (l *loop) process(ctx context.Context) error {
 	if _, err := l.run(ctx, "A second tool is a plain process.", "-C", "a", "tool", "add", "lines", "--retry-safe", "--unconfined", "--process", "wc", "-l"); err != nil {
 		return err
 	}
-	if _, err := l.run(ctx, "Two calls of it are allowed.", "-C", "a", "-q", "cap", "issue", "--to", "self", "--scope", "tool.call:lines,calls=2", "--ttl", "1h"); err != nil {
+	var err error
+	if l.lines, err = l.run(ctx, "Two calls of it are allowed.", "-C", "a", "-q", "cap", "issue", "--to", "self", "--scope", "tool.call:lines,calls=2", "--ttl", "1h"); err != nil {
 		return err
 	}
-	out, err := l.run(ctx, "It reads the request from standard input.", "-C", "a", "call", "lines", "--key", "first", "--in", "../calls.jsonl")
+	out, err := l.run(ctx, "It reads the request from standard input.", "-C", "a", "call", "lines", "--cap", l.lines, "--key", l.key("first"), "--in", "../calls.jsonl")
 	l.fact("%s lines", strings.TrimSpace(out))
 	return err
 }
@@ -252,16 +258,16 @@ func (l *loop) refusals(ctx context.Context) error {
 		return err
 	}
 	if _, _, err := l.exec(ctx, "The second of the two calls. (Pasted after what follows, it is refused: divergence is final.)",
-		[]string{"-C", "a", "call", "lines", "--key", "shared", "--in", "../calls.jsonl"}); err != nil {
+		[]string{"-C", "a", "call", "lines", "--cap", l.lines, "--key", l.key("shared"), "--in", "../calls.jsonl"}); err != nil {
 		return err
 	}
-	if err := l.refused(ctx, 4, "Beyond the quota of two calls: refused.", "-C", "a", "call", "lines", "--key", "second", "--in", "../hello.mir"); err != nil {
+	if err := l.refused(ctx, 4, "Beyond the quota of two calls: refused.", "-C", "a", "call", "lines", "--cap", l.lines, "--key", l.key("second"), "--in", "../hello.mir"); err != nil {
 		return err
 	}
-	if err := l.refused(ctx, 6, "A used key with another request: a conflict, and the ledger marks it.", "-C", "a", "call", "lines", "--key", "shared", "--in", "../hello.mir"); err != nil {
+	if err := l.refused(ctx, 6, "A used key with another request: a conflict, and the ledger marks it.", "-C", "a", "call", "lines", "--cap", l.lines, "--key", l.key("shared"), "--in", "../hello.mir"); err != nil {
 		return err
 	}
-	out, err := l.run(ctx, "The ledger shows the divergence.", "-C", "a", "ledger", "show", "shared", "--tool", "lines")
+	out, err := l.run(ctx, "The ledger shows the divergence.", "-C", "a", "ledger", "show", l.key("shared"), "--tool", "lines")
 	for _, text := range strings.Split(out, "\n") {
 		l.fact("%s", text)
 	}
