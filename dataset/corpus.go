@@ -17,14 +17,16 @@ const (
 	MediaSignals  = "application/mythos.signal.log"
 )
 
-// Snapshot stores the MerkleList over ids, sorted and without repetitions, and
-// returns its reference and count. It holds all ids.
+// Snapshot stores the MerkleList over ids, sorted and without repetitions, durably,
+// and returns its reference (spec/datasets.md#manifest: cid the root, codec raw, no
+// chunks, size that of the root node) and the number of ids in it. ids stay as they are.
 func Snapshot(ctx context.Context, s *store.Store, media string, ids []object.Hash) (object.BlobRef, uint64, error) {
-	ids = slices.Clone(ids)
-	slices.SortFunc(ids, object.Hash.Compare)
-	ids = slices.Compact(ids)
+	ids = ascending(slices.Clone(ids))
 	return s.PutList(ctx, media, func(b *merkle.ListBuilder) error {
-		for _, id := range ids {
+		for i, id := range ids {
+			if i%1024 == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
 			if err := b.Add(id); err != nil {
 				return err
 			}
@@ -33,39 +35,56 @@ func Snapshot(ctx context.Context, s *store.Store, media string, ids []object.Ha
 	})
 }
 
-// ReadList calls fn for each hash of a stored MerkleList, in its order.
+// SnapshotCorpus is Snapshot over episode ids.
+func SnapshotCorpus(ctx context.Context, s *store.Store, ids []object.Hash) (object.BlobRef, uint64, error) {
+	return Snapshot(ctx, s, MediaCorpus, ids)
+}
+
+// SnapshotEpisodes makes a corpus of all episodes of a store.
+func SnapshotEpisodes(ctx context.Context, s *store.Store) (object.BlobRef, uint64, error) {
+	var ids []object.Hash
+	err := s.Objects(ctx, KindEpisode, func(o store.Object) error {
+		ids = append(ids, o.ID)
+		return ctx.Err()
+	})
+	if err != nil {
+		return object.BlobRef{}, 0, fmt.Errorf("episodes: %w", err)
+	}
+	return SnapshotCorpus(ctx, s, ids)
+}
+
+// ascending sorts ids in place and drops repetitions.
+func ascending(ids []object.Hash) []object.Hash {
+	if !slices.IsSortedFunc(ids, object.Hash.Compare) {
+		slices.SortFunc(ids, object.Hash.Compare)
+	}
+	return slices.Compact(ids)
+}
+
+// ReadList calls fn for each hash of a stored MerkleList, in its order. It holds one
+// leaf. Errors wrap merkle.ErrNode or those of the reader and of fn.
 func ReadList(ctx context.Context, nodes merkle.NodeReader, root object.Hash, fn func(object.Hash) error) error {
 	tree, err := merkle.OpenList(nodes, root)
 	if err != nil {
 		return fmt.Errorf("list %s: %w", root.Short(), err)
 	}
-	return tree.Walk(0, tree.Len(), func(_ uint64, c merkle.Chunk) error {
-		if err := ctx.Err(); err != nil {
-			return err
+	return tree.Walk(0, tree.Len(), func(i uint64, c merkle.Chunk) error {
+		if i%1024 == 0 && ctx.Err() != nil {
+			return ctx.Err()
 		}
 		return fn(c.Hash)
 	})
 }
 
-// Part says which part of a split an id falls into: the parts' weights add up to
-// any number, and the choice depends on the id alone, so that an episode never
-// leaks from one part into another.
-func Part(id object.Hash, weights []uint64) int {
-	var total uint64
-	for _, w := range weights {
-		total += w
-	}
-	if total == 0 {
-		return 0
-	}
-	at := rank(splitSeed, id) % total
-	for i, w := range weights {
-		if at < w {
-			return i
-		}
-		at -= w
-	}
-	return len(weights) - 1
+// ReadCorpus calls fn for each id of a corpus or manifest, in its own order, and
+// reports whether that is strictly ascending, as it should be.
+func ReadCorpus(ctx context.Context, nodes merkle.NodeReader, root object.Hash, fn func(object.Hash) error) (strict bool, err error) {
+	strict = true
+	var last object.Hash
+	err = ReadList(ctx, nodes, root, func(id object.Hash) error {
+		strict = strict && last.Compare(id) < 0 // the zero Hash is below every other
+		last = id
+		return fn(id)
+	})
+	return strict, err
 }
-
-var splitSeed = object.SumText("mythos.dataset.split")

@@ -10,26 +10,42 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// episodeEnv evaluates over one episode, loading what the predicate asks for.
+// episodeEnv evaluates over one episode after the other, loading of each what the
+// predicate asks for.
 type episodeEnv struct {
-	ctx      context.Context
-	run      *selecting
+	ctx     context.Context
+	src     Source
+	visible *idSet                   // nil: every signal is seen
+	ahead   map[object.Hash][][]byte // signals that were read for several episodes at once; nil: none were
+
 	id       object.Hash
 	raw      []byte
-	episode  *object.EpisodeRef
-	signals  []*Signal
-	raws     [][]byte
+	signals  []seenSignal
 	receipts []*ledger.Receipt
 	loaded   struct{ signals, receipts bool }
+	values   []ir.Scalar // what Lookup returns, valid until its next call
+}
+
+// seenSignal is a signal that a query may see, with its bytes.
+type seenSignal struct {
+	*Signal
+	raw []byte
 }
 
 var _ ir.Env = (*episodeEnv)(nil)
+
+// reset makes e stand on another episode.
+func (e *episodeEnv) reset(id object.Hash) {
+	e.id, e.raw, e.signals, e.receipts = id, nil, e.signals[:0], e.receipts[:0]
+	e.loaded.signals, e.loaded.receipts = false, false
+}
 
 // Const implements ir.Env: a query has no constants.
 func (e *episodeEnv) Const(uint32) (ir.Scalar, bool) { return ir.Scalar{}, false }
 
 // Lookup implements ir.Env.
 func (e *episodeEnv) Lookup(root uint8, segments []uint32) ([]ir.Scalar, error) {
+	e.values = e.values[:0]
 	if root == ir.RootSignal {
 		return e.lookupSignals(segments)
 	}
@@ -37,70 +53,30 @@ func (e *episodeEnv) Lookup(root uint8, segments []uint32) ([]ir.Scalar, error) 
 		return nil, err
 	}
 	v, ok, err := descend(e.raw, segments)
-	if err != nil || !ok {
+	if ok {
+		e.values = append(e.values, v)
+	}
+	return e.values, err
+}
+
+func (e *episodeEnv) load() (err error) {
+	if e.raw == nil {
+		e.raw, err = e.src.Episode(e.ctx, e.id)
+	}
+	return err
+}
+
+// stratum is the canonical key of the episode's bucket; a missing key is the empty
+// byte string.
+func (e *episodeEnv) stratum(segments []uint32) ([]byte, error) {
+	values, err := e.Lookup(ir.RootEpisode, segments)
+	if err != nil {
 		return nil, err
 	}
-	return []ir.Scalar{v}, nil
-}
-
-func (e *episodeEnv) load() error {
-	if e.raw != nil {
-		return nil
+	if len(values) == 0 {
+		return can.AppendBytes(nil, nil), nil
 	}
-	raw, err := e.run.src.Episode(e.ctx, e.id)
-	if err != nil {
-		return err
-	}
-	if e.episode, err = object.Decode[object.EpisodeRef](raw); err != nil {
-		return err
-	}
-	e.raw = raw
-	return nil
-}
-
-// descend follows field numbers through nested structs to a scalar; anything else
-// there is a missing value.
-func descend(raw []byte, segments []uint32) (ir.Scalar, bool, error) {
-	for _, num := range segments {
-		if len(raw) == 0 || raw[0] != can.TagMap {
-			return ir.Scalar{}, false, nil
-		}
-		field, err := can.Field(raw, uint64(num))
-		if err != nil || field == nil {
-			return ir.Scalar{}, false, err
-		}
-		raw = field
-	}
-	return scalarOf(raw)
-}
-
-func scalarOf(raw []byte) (ir.Scalar, bool, error) {
-	if len(raw) == 0 {
-		return ir.Scalar{}, false, nil
-	}
-	kind := uint8(0)
-	switch raw[0] {
-	case can.TagFalse, can.TagTrue:
-		kind = ir.KindBool
-	case can.TagUint:
-		kind = ir.KindU64
-	case can.TagInt:
-		kind = ir.KindI64
-	case can.TagBytes:
-		kind = ir.KindBytes
-	case can.TagText:
-		kind = ir.KindText
-	case can.TagMap:
-		h, err := object.Decode[object.Hash](raw)
-		if err != nil {
-			return ir.Scalar{}, false, nil //nolint:nilerr // another struct: no scalar
-		}
-		return ir.HashScalar(*h), true, nil
-	default:
-		return ir.Scalar{}, false, nil
-	}
-	v, err := ir.ParseScalar(kind, raw)
-	return v, err == nil, err
+	return values[0].Encode()
 }
 
 // lookupSignals gives the value at the path of each signal that is seen.
@@ -108,47 +84,37 @@ func (e *episodeEnv) lookupSignals(segments []uint32) ([]ir.Scalar, error) {
 	if err := e.loadSignals(); err != nil {
 		return nil, err
 	}
-	var values []ir.Scalar
-	for i, s := range e.signals {
-		v, ok, err := signalValue(s, e.raws[i], segments)
+	for _, s := range e.signals {
+		v, ok, err := signalValue(s, segments)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("signal %s: %w", s.SignalID.Short(), err)
 		}
 		if ok {
-			values = append(values, v)
+			e.values = append(e.values, v)
 		}
 	}
-	return values, nil
-}
-
-func signalValue(s *Signal, raw []byte, segments []uint32) (ir.Scalar, bool, error) {
-	if len(segments) == 0 || segments[0] != 5 {
-		return descend(raw, segments)
-	}
-	if len(segments) > 2 || (len(segments) == 2 && segments[1] != uint32(s.SignalType)) {
-		return ir.Scalar{}, false, nil
-	}
-	v, err := ir.ParseScalar(s.ValueKind, s.ValueBytes)
-	return v, err == nil, err
+	return e.values, nil
 }
 
 func (e *episodeEnv) loadSignals() error {
 	if e.loaded.signals {
 		return nil
 	}
-	raws, err := e.run.src.Signals(e.ctx, e.id)
-	if err != nil {
-		return err
+	raws := e.ahead[e.id]
+	if e.ahead == nil {
+		var err error
+		if raws, err = e.src.Signals(e.ctx, e.id); err != nil {
+			return err
+		}
 	}
 	for _, raw := range raws {
-		s, id, err := OpenSignal(raw)
-		if err != nil {
-			continue // only signals whose signature verifies are seen
+		s := new(Signal)
+		if err := can.Unmarshal(raw, s); err != nil { // its field rules were checked with its signature
+			return fmt.Errorf("signal: %w", err)
 		}
-		if _, ok := e.run.visible[id]; !ok && e.run.visible != nil {
-			continue
+		if s.EpisodeID == e.id && e.visible.has(s.SignalID) {
+			e.signals = append(e.signals, seenSignal{s, raw})
 		}
-		e.signals, e.raws = append(e.signals, s), append(e.raws, raw)
 	}
 	e.loaded.signals = true
 	return nil
@@ -161,8 +127,12 @@ func (e *episodeEnv) loadReceipts() error {
 	if err := e.load(); err != nil {
 		return err
 	}
-	for _, id := range e.episode.TraceRef.ReceiptIDs {
-		r, err := e.run.src.Receipt(e.ctx, id)
+	var episode object.EpisodeRef
+	if err := can.Unmarshal(e.raw, &episode); err != nil {
+		return err
+	}
+	for _, id := range episode.TraceRef.ReceiptIDs {
+		r, err := e.src.Receipt(e.ctx, id)
 		if err != nil {
 			return fmt.Errorf("receipt %s: %w", id.Short(), err)
 		}
@@ -182,6 +152,8 @@ func (e *episodeEnv) HasStatus(status uint64) (bool, error) {
 	return e.anyReceipt(func(r *ledger.Receipt) bool { return uint64(r.Status) == status })
 }
 
+// anyReceipt loads all receipts first: one that is missing is an error even when an
+// earlier one decides.
 func (e *episodeEnv) anyReceipt(is func(*ledger.Receipt) bool) (bool, error) {
 	if err := e.loadReceipts(); err != nil {
 		return false, err

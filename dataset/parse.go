@@ -3,15 +3,23 @@ package dataset
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"reflect"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// Names resolves what a definition's text names.
+// MaxDef is the longest definition, in bytes, that ParseDef reads.
+const MaxDef = 4 << 20
+
+// Names resolves what a definition's text names. Either may be nil.
 type Names struct {
 	Tool func(name string) (object.Hash, error) // a tool's name
 	Hash func(text string) (object.Hash, error) // a hash, a prefix or a @ref
@@ -20,7 +28,7 @@ type Names struct {
 // defText is the YAML and JSON form of a definition.
 type defText struct {
 	Corpus   []string      `yaml:"corpus"`
-	Query    string        `yaml:"query"`
+	Query    yaml.Node     `yaml:"query"`
 	Sampling *samplingText `yaml:"sampling"`
 	Stratify *stratifyText `yaml:"stratify"`
 	Signals  []string      `yaml:"signals"`
@@ -33,51 +41,77 @@ type samplingText struct {
 }
 
 type stratifyText struct {
-	Key       string `yaml:"key"`
-	PerBucket uint64 `yaml:"per_bucket"`
-	Seed      string `yaml:"seed"`
+	Key       string  `yaml:"key"`
+	PerBucket *uint64 `yaml:"per_bucket"`
+	Seed      string  `yaml:"seed"`
 }
 
-// ParseDef reads a definition: canonical bytes, the JSON view of a DatasetDef, or
-// the YAML form
+// ParseDef reads a definition: canonical bytes, the JSON view of a DatasetDef, or, in
+// YAML or JSON,
 //
 //	corpus: [ROOT or @ref, ...]
 //	query: has_tool("wc") and status == 200
-//	sampling: {mode: hash_n, n: 100, seed: any text or 64 hex digits}
+//	sampling: {mode: hash_n, n: 100, seed: any text, or 64 hex digits}
 //	stratify: {key: episode.context_hash, per_bucket: 5, seed: ...}
 //	signals: [ROOT or @ref, ...]
 //
-// It returns the definition and its canonical bytes.
+// Everything but corpus may be left out: no query is TRUE, no sampling is all, and
+// without signals every signal is seen. The query may be a predicate in the JSON view
+// of an Expr too, in which ops may have names (EQ, AND, HAS_TOOL). It returns the
+// definition, its ids filled in, and its canonical bytes.
 func ParseDef(data []byte, names Names) (*DatasetDef, []byte, error) {
+	if len(data) > MaxDef {
+		return nil, nil, fmt.Errorf("dataset definition: longer than %d bytes", MaxDef)
+	}
 	if len(data) > 0 && data[0] == can.TagMap {
 		d, err := OpenDef(data)
 		return d, data, err
 	}
-	if trimmed := bytes.TrimSpace(data); json.Valid(trimmed) && bytes.Contains(trimmed, []byte(`"dataset_def_id"`)) {
-		raw, err := object.FromJSON(defType, trimmed)
+	if trimmed := bytes.TrimSpace(data); isDefView(trimmed) {
+		raw, err := object.FromJSON(can.TypeOf(reflect.TypeFor[DatasetDef]()), trimmed)
 		if err != nil {
 			return nil, nil, fmt.Errorf("dataset definition: %w", err)
 		}
 		d, err := OpenDef(raw)
 		return d, raw, err
 	}
-	var t defText
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(&t); err != nil {
-		return nil, nil, fmt.Errorf("dataset definition: %w", err)
-	}
-	d, err := t.def(names)
+	d, err := parseDefText(data, names)
 	if err != nil {
 		return nil, nil, fmt.Errorf("dataset definition: %w", err)
 	}
 	return NewDef(d)
 }
 
-var defType = object.Define[DatasetDef]("DatasetDef", DefRule).Type
+// isDefView reports whether data is a JSON object with a member dataset_def_id.
+func isDefView(data []byte) bool {
+	if len(data) == 0 || data[0] != '{' {
+		return false
+	}
+	var members map[string]json.RawMessage
+	return json.Unmarshal(data, &members) == nil && members["dataset_def_id"] != nil
+}
+
+func parseDefText(data []byte, names Names) (DatasetDef, error) {
+	var t defText
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec.KnownFields(true)
+	if err := dec.Decode(&t); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = errors.New("it is empty")
+		}
+		return DatasetDef{}, err
+	}
+	if err := dec.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
+		return DatasetDef{}, errors.New("one YAML document is expected")
+	}
+	return t.def(names)
+}
 
 func (t defText) def(names Names) (DatasetDef, error) {
-	d := DatasetDef{CorpusRoots: []object.Hash{}, Sampling: SamplingDef{Mode: SampleAll, Seed: seedOf("")}}
+	d := DatasetDef{Sampling: SamplingDef{Mode: SampleAll, Seed: seedOf("")}}
+	if len(t.Corpus) == 0 {
+		return d, errors.New("corpus: at least one root is expected")
+	}
 	var err error
 	if d.CorpusRoots, err = hashes(t.Corpus, names); err != nil {
 		return d, fmt.Errorf("corpus: %w", err)
@@ -87,10 +121,7 @@ func (t defText) def(names Names) (DatasetDef, error) {
 			return d, fmt.Errorf("signals: %w", err)
 		}
 	}
-	if t.Query == "" {
-		t.Query = "true"
-	}
-	if d.Query.Predicate, err = ParseQuery(t.Query, names.Tool); err != nil {
+	if d.Query.Predicate, err = t.predicate(names); err != nil {
 		return d, err
 	}
 	if t.Sampling != nil {
@@ -99,22 +130,56 @@ func (t defText) def(names Names) (DatasetDef, error) {
 		}
 	}
 	if t.Stratify != nil {
-		path, err := ParseQuery(t.Stratify.Key+` == "`+seedOf("").String()+`"`, names.Tool)
-		if err != nil || path.Path == nil {
-			return d, fmt.Errorf("stratify: key %q: a hash field of the episode is expected", t.Stratify.Key)
+		if d.Stratify, err = t.Stratify.def(); err != nil {
+			return d, fmt.Errorf("stratify: %w", err)
 		}
-		d.Stratify = &StratifyDef{KeyPath: *path.Path, PerBucketN: t.Stratify.PerBucket, Seed: seedOf(t.Stratify.Seed)}
 	}
 	return d, nil
 }
 
+func (t defText) predicate(names Names) (ir.Expr, error) {
+	switch {
+	case t.Query.Kind == 0:
+		return ir.Expr{Op: ir.ExprTrue}, nil
+	case t.Query.Kind == yaml.MappingNode:
+		e, err := parseAST(&t.Query)
+		if err != nil {
+			return e, fmt.Errorf("line %d: query: %w", t.Query.Line, err)
+		}
+		return e, nil
+	case t.Query.Kind != yaml.ScalarNode:
+		return ir.Expr{}, fmt.Errorf("line %d: query: a text or an expression is expected", t.Query.Line)
+	}
+	e, err := ParseQuery(t.Query.Value, names.Tool)
+	if err != nil {
+		return e, fmt.Errorf("line %d: %w", t.Query.Line, err)
+	}
+	return e, nil
+}
+
 func (s samplingText) def() (SamplingDef, error) {
 	modes := map[string]uint8{"": SampleAll, "all": SampleAll, "first_n": SampleFirstN, "hash_n": SampleHashN}
-	mode, ok := modes[s.Mode]
+	mode, ok := modes[strings.ToLower(s.Mode)]
 	if !ok {
 		return SamplingDef{}, fmt.Errorf("mode %q is not known (all, first_n, hash_n)", s.Mode)
 	}
-	return SamplingDef{Mode: mode, N: s.N, Seed: seedOf(s.Seed)}, nil
+	if mode == SampleAll && s.N != nil {
+		return SamplingDef{}, errors.New("n belongs to first_n and hash_n")
+	}
+	d := SamplingDef{Mode: mode, N: s.N, Seed: seedOf(s.Seed)}
+	return d, d.Check()
+}
+
+func (s stratifyText) def() (*StratifyDef, error) {
+	path, err := ParsePath(s.Key)
+	if err != nil {
+		return nil, fmt.Errorf("key: %w", err)
+	}
+	if s.PerBucket == nil {
+		return nil, errors.New("per_bucket is missing")
+	}
+	d := &StratifyDef{KeyPath: path, PerBucketN: *s.PerBucket, Seed: seedOf(s.Seed)}
+	return d, d.Check()
 }
 
 // seedOf takes 64 hex digits as they are and hashes any other text.
@@ -128,7 +193,10 @@ func seedOf(text string) object.Hash {
 func hashes(texts []string, names Names) ([]object.Hash, error) {
 	out := make([]object.Hash, len(texts))
 	for i, text := range texts {
-		h, err := names.Hash(text)
+		h, err := object.ParseHash(text)
+		if err != nil && names.Hash != nil {
+			h, err = names.Hash(text)
+		}
 		if err != nil {
 			return nil, err
 		}

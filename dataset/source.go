@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -11,31 +12,32 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Source is where a build finds evidence.
+// Source is where a build finds evidence. It is used by several goroutines at once.
 type Source interface {
 	// Nodes reads the nodes of corpora and signal logs.
 	Nodes(ctx context.Context) merkle.NodeReader
-	// Episode returns the canonical bytes of an episode.
+	// Episode returns the canonical bytes of an EpisodeRef, checked against its id.
 	Episode(ctx context.Context, id object.Hash) ([]byte, error)
-	// Receipt returns a receipt; one that cannot be loaded is an error.
+	// Receipt returns a receipt, checked against its id; one that cannot be loaded is
+	// an error.
 	Receipt(ctx context.Context, id object.Hash) (*ledger.Receipt, error)
-	// Signals returns the canonical signals of an episode whose signatures verify,
-	// ascending by id.
+	// Signals returns the canonical signals of an episode whose ids and signatures
+	// verify, ascending by id, each once.
 	Signals(ctx context.Context, episode object.Hash) ([][]byte, error)
 }
 
-// KindEpisode and KindReceipt are the kinds under which a store keeps them.
+// Kinds under which a store keeps evidence.
 const (
 	KindEpisode = "EpisodeRef"
 	KindReceipt = "Receipt"
 	KindSignal  = "Signal"
 )
 
-// StoreSource is the Source over a store and a ledger. Receipts are looked for in
-// the ledger first, then among the store's objects.
+// StoreSource is the Source over a store and a ledger.
 type StoreSource struct {
 	Store  *store.Store
 	Ledger interface {
+		// Receipt returns canonical bytes, or an error that wraps ledger.ErrNotFound.
 		Receipt(ctx context.Context, id object.Hash) ([]byte, error)
 	}
 }
@@ -45,36 +47,45 @@ var _ Source = (*StoreSource)(nil)
 // Nodes implements Source.
 func (s *StoreSource) Nodes(ctx context.Context) merkle.NodeReader { return s.Store.Nodes(ctx) }
 
-// Episode implements Source.
+// Episode implements Source. An object of another kind is none.
 func (s *StoreSource) Episode(ctx context.Context, id object.Hash) ([]byte, error) {
 	o, err := s.Store.Object(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("episode: %w", err)
 	}
-	if _, got, err := object.Open[object.EpisodeRef](o.Raw, object.EpisodeRule); err != nil || got != id {
+	if o.Kind != KindEpisode {
+		return nil, fmt.Errorf("episode: %s is a %s: %w", id.Short(), o.Kind, store.ErrNotFound)
+	}
+	if got, err := object.EpisodeRule.ID(o.Raw); err != nil || got != id {
 		return nil, fmt.Errorf("episode %s: %w", id.Short(), errors.Join(err, store.ErrCorrupt))
 	}
 	return o.Raw, nil
 }
 
-// Receipt implements Source.
+// Receipt implements Source: the ledger first, then the store's objects. The id binds
+// the receipt to the episode; its signature was verified when it was taken in.
 func (s *StoreSource) Receipt(ctx context.Context, id object.Hash) (*ledger.Receipt, error) {
 	raw, err := s.ReceiptBytes(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	r, got, err := ledger.OpenReceipt(raw)
-	if err == nil && got != id {
-		err = fmt.Errorf("receipt %s: %w", id.Short(), object.ErrID)
+	r, got, err := object.Open[ledger.Receipt](raw, ledger.ReceiptRule)
+	if err != nil {
+		return nil, fmt.Errorf("receipt: %w", err)
 	}
-	return r, err
+	if got != id {
+		return nil, fmt.Errorf("receipt %s: %w: its bytes give %s", id.Short(), object.ErrID, got.Short())
+	}
+	return r, nil
 }
 
 // ReceiptBytes returns the canonical bytes of a receipt of this ledger or of another.
 func (s *StoreSource) ReceiptBytes(ctx context.Context, id object.Hash) ([]byte, error) {
-	raw, err := s.Ledger.Receipt(ctx, id)
-	if err == nil || !errors.Is(err, ledger.ErrNotFound) {
-		return raw, err
+	if s.Ledger != nil {
+		raw, err := s.Ledger.Receipt(ctx, id)
+		if err == nil || !errors.Is(err, ledger.ErrNotFound) {
+			return raw, err
+		}
 	}
 	o, err := s.Store.Object(ctx, id)
 	if err != nil {
@@ -83,47 +94,29 @@ func (s *StoreSource) ReceiptBytes(ctx context.Context, id object.Hash) ([]byte,
 	return o.Raw, nil
 }
 
-const signalKeys = "s/"
+// idSet is a set of ids at 33 bytes each. A nil set has every id.
+type idSet struct{ ids []object.Hash }
 
-// Signals implements Source. A signal whose signature does not verify is not seen.
-func (s *StoreSource) Signals(ctx context.Context, episode object.Hash) ([][]byte, error) {
-	prefix := signalKeys + episode.String() + "/"
-	var list [][]byte
-	err := s.Store.KV().Scan(ctx, prefix, prefix+"\xff", func(key string, _ []byte) error {
-		id, err := object.ParseHash(key[len(prefix):])
-		if err != nil {
-			return err
-		}
-		o, err := s.Store.Object(ctx, id)
-		if err != nil {
-			return fmt.Errorf("signal: %w", err)
-		}
-		if _, got, err := OpenSignal(o.Raw); err == nil && got == id {
-			list = append(list, o.Raw)
-		}
-		return nil
-	})
-	return list, err
+func (s *idSet) has(id object.Hash) bool {
+	if s == nil {
+		return true
+	}
+	_, ok := slices.BinarySearchFunc(s.ids, id, object.Hash.Compare)
+	return ok
 }
 
-// PutSignals keeps verified signals and the index by which episodes find them.
-func PutSignals(ctx context.Context, s *store.Store, raws ...[]byte) error {
-	objs := make([]store.Object, len(raws))
-	index := make(map[string][]byte, len(raws))
-	for i, raw := range raws {
-		g, id, err := OpenSignal(raw)
+// signalSet reads the pinned signal logs.
+func signalSet(ctx context.Context, src Source, roots []object.Hash) (*idSet, error) {
+	set := &idSet{}
+	for _, root := range roots {
+		err := ReadList(ctx, src.Nodes(ctx), root, func(id object.Hash) error {
+			set.ids = append(set.ids, id)
+			return nil
+		})
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("signal log: %w", err)
 		}
-		objs[i] = store.Object{ID: id, Kind: KindSignal, Raw: raw}
-		index[signalKeys+g.EpisodeID.String()+"/"+id.String()] = []byte{}
 	}
-	if err := s.PutObjects(ctx, objs...); err != nil {
-		return err
-	}
-	if len(index) == 0 {
-		return nil
-	}
-	_, err := s.KV().Update(ctx, nil, index)
-	return err
+	set.ids = ascending(set.ids)
+	return set, nil
 }

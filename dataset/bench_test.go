@@ -1,0 +1,213 @@
+package dataset
+
+import (
+	"container/heap"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/badger"
+	"github.com/mythos-project/mythos/store/memory"
+)
+
+// benchIDs are ascending and look like hashes to SHA-256.
+func benchIDs(n int) []object.Hash {
+	ids := make([]object.Hash, n)
+	for i := range ids {
+		ids[i].Alg = object.SHA256
+		binary.BigEndian.PutUint64(ids[i].Sum[:], uint64(i)<<32)
+	}
+	return ids
+}
+
+// bare is the loop to beat: heaps of container/heap on every processor, ids in memory.
+type bare []ranked
+
+func (b bare) Len() int           { return len(b) }
+func (b bare) Less(i, j int) bool { return b[i].rank > b[j].rank }
+func (b bare) Swap(i, j int)      { b[i], b[j] = b[j], b[i] }
+func (b *bare) Push(x any)        { *b = append(*b, x.(ranked)) }
+func (b *bare) Pop() any          { last := (*b)[len(*b)-1]; *b = (*b)[:len(*b)-1]; return last }
+
+func (b *bare) run(ids []object.Hash, seed object.Hash, n int) {
+	var buf [64]byte
+	copy(buf[:], seed.Sum[:])
+	for _, id := range ids {
+		copy(buf[32:], id.Sum[:])
+		sum := sha256.Sum256(buf[:])
+		r := binary.BigEndian.Uint64(sum[:])
+		switch {
+		case len(*b) < n:
+			heap.Push(b, ranked{r, id})
+		case r < (*b)[0].rank:
+			(*b)[0] = ranked{r, id}
+			heap.Fix(b, 0)
+		}
+	}
+}
+
+func bareHashN(ids []object.Hash, seed object.Hash, n int) int {
+	workers := runtime.GOMAXPROCS(0)
+	heaps, done := make([]bare, workers), make(chan struct{})
+	for w := range workers {
+		go func() {
+			heaps[w].run(ids[w*len(ids)/workers:(w+1)*len(ids)/workers], seed, n)
+			done <- struct{}{}
+		}()
+	}
+	for range workers {
+		<-done
+	}
+	for _, other := range heaps[1:] {
+		for _, r := range other {
+			if r.rank < heaps[0][0].rank {
+				heaps[0][0] = r
+				heap.Fix(&heaps[0], 0)
+			}
+		}
+	}
+	return len(heaps[0])
+}
+
+// BenchmarkHashN takes 10,000 of 1,000,000 ids and reports its time as a multiple of the
+// bare loop's plus that of reading the ids once.
+func BenchmarkHashN(b *testing.B) {
+	ctx := context.Background()
+	w := newWorld(b)
+	ids := benchIDs(1_000_000)
+	seed, n := seedOf("bench"), uint64(10_000)
+	def, _, err := NewDef(DatasetDef{CorpusRoots: []object.Hash{list(b, w.store, ids)}, Query: QueryDef{Predicate: ir.Expr{Op: ir.ExprTrue}}, Sampling: SamplingDef{SampleHashN, &n, seed}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var loop, read, ours time.Duration
+	for b.Loop() {
+		at := time.Now()
+		if bareHashN(ids, seed, int(n)) != int(n) {
+			b.Fatal("the bare loop is wrong")
+		}
+		loop, at = loop+time.Since(at), time.Now()
+		if err := ReadList(ctx, w.src.Nodes(ctx), def.CorpusRoots[0], func(object.Hash) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+		read, at = read+time.Since(at), time.Now()
+		sel, err := Select(ctx, w.src, def)
+		if err != nil || len(sel.IDs) != int(n) {
+			b.Fatal(err)
+		}
+		ours += time.Since(at)
+	}
+	b.ReportMetric(float64(ours)/float64(loop+read), "x/(loop+read)")
+	b.ReportMetric(float64(ours)/float64(loop), "x/loop")
+	b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N*len(ids)), "ns/id")
+}
+
+// BenchmarkPredicate evaluates queries over episodes with a signal each, in a store in
+// memory and in the embedded one.
+func BenchmarkPredicate(b *testing.B) {
+	db, err := badger.Open(b.TempDir(), badger.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	in := newWorld(b)
+	disk := store.New(db, memory.New())
+	for name, w := range map[string]*world{"memory": in, "badger": {t: b, store: disk, src: &StoreSource{Store: disk}, key: in.key}} {
+		benchPredicates(b, name, w)
+	}
+}
+
+func benchPredicates(b *testing.B, backend string, w *world) {
+	ctx := context.Background()
+	from := newWorld(b)
+	var ids []object.Hash
+	var objs []store.Object
+	var signals [][]byte
+	for i := range 10_000 {
+		id := from.episode(i, fmt.Sprint("c", i%7), object.Time(i))
+		o, err := from.store.Object(ctx, id)
+		w.must(err)
+		_, raw, err := NewSignal(w.key, id, Reward, ir.I64Scalar(int64(i%3)), 1)
+		w.must(err)
+		ids, objs, signals = append(ids, id), append(objs, o), append(signals, raw)
+	}
+	w.must(w.store.PutObjects(ctx, objs...))
+	w.must(PutSignals(ctx, w.store, signals...))
+	for name, query := range map[string]string{"episode": "episode.time_observed >= 100 and episode.trace_ref.trace_blob.size < 4000",
+		"signal": "signal.reward >= 1", "both": "episode.time_observed >= 100 and signal.reward >= 1"} {
+		def := w.def(query, ids, sampled(SampleHashN, 100, "x"))
+		b.Run(backend+"/"+name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := Select(ctx, w.src, def); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N*len(ids))/b.Elapsed().Seconds(), "episodes/s")
+		})
+	}
+}
+
+// TestMemoryIsBoundedByN selects from many ids and counts what stays alive.
+func TestMemoryIsBoundedByN(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hashes 600,000 ids")
+	}
+	w := newWorld(t)
+	ids := benchIDs(600_000)
+	root := list(t, w.store, ids)
+	n := uint64(100)
+	run := &selecting{src: w.src, def: &DatasetDef{CorpusRoots: []object.Hash{root}, Query: QueryDef{Predicate: ir.Expr{Op: ir.ExprTrue}},
+		Sampling: SamplingDef{SampleHashN, &n, seedOf("m")}}, clauses: []ir.Expr{{Op: ir.ExprTrue}}, workers: 2}
+	ids = nil
+	most, before := uint64(0), heapInUse()
+	run.src = watching{w.src, func() { most = max(most, heapInUse()) }}
+	if _, err := run.once(context.Background(), false); err != nil {
+		t.Fatal(err)
+	}
+	if grown := int64(most) - int64(before); most == 0 || grown > 10<<20 { // a few blocks; the ids alone are 20 MB
+		t.Errorf("the heap grew by %d bytes", grown)
+	}
+}
+
+func heapInUse() uint64 {
+	var m runtime.MemStats
+	runtime.GC() // meanwhile the others come to a halt at the next node
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// watching calls look now and then while nodes are read.
+type watching struct {
+	*StoreSource
+	look func()
+}
+
+func (s watching) Nodes(ctx context.Context) merkle.NodeReader {
+	return &watchedNodes{NodeReader: s.StoreSource.Nodes(ctx), look: s.look}
+}
+
+type watchedNodes struct {
+	merkle.NodeReader
+	look func()
+	mu   sync.Mutex
+	n    int
+}
+
+func (r *watchedNodes) Node(cid object.Hash) ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.n++; r.n%97 == 0 {
+		r.look()
+	}
+	return r.NodeReader.Node(cid)
+}

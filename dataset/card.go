@@ -1,0 +1,132 @@
+package dataset
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// Card is what an exported dataset says of itself.
+type Card struct {
+	Def   *DatasetDef
+	Ref   *DatasetRef
+	Files []File
+	// Redaction is how the files were redacted; nil: they were not.
+	Redaction *Redaction
+}
+
+// cardHead is the YAML at the head of a card; configs is what dataset loaders read.
+type cardHead struct {
+	Configs []cardConfig `yaml:"configs"`
+	Mythos  cardMythos   `yaml:"mythos"`
+}
+
+type cardConfig struct {
+	Name  string         `yaml:"config_name"`
+	Files []cardDataFile `yaml:"data_files"`
+}
+
+type cardDataFile struct {
+	Split string   `yaml:"split"`
+	Path  []string `yaml:"path"`
+}
+
+type cardMythos struct {
+	Definition string         `yaml:"dataset_def_id"`
+	Manifest   string         `yaml:"manifest"`
+	Count      uint64         `yaml:"count"`
+	Receipt    string         `yaml:"build_receipt_id"`
+	Corpora    []string       `yaml:"corpus_roots"`
+	Signals    []string       `yaml:"signal_roots,omitempty"`
+	Redaction  *cardRedaction `yaml:"redaction,omitempty"`
+	Files      []cardFile     `yaml:"files"`
+}
+
+type cardRedaction struct {
+	Rules string `yaml:"rules"`
+	Key   string `yaml:"key_id"`
+}
+
+type cardFile struct {
+	Name   string `yaml:"name"`
+	Rows   uint64 `yaml:"rows"`
+	Bytes  int64  `yaml:"bytes"`
+	SHA256 string `yaml:"sha256"`
+}
+
+// Markdown writes the card: YAML between two lines of dashes, then text. It holds the
+// whole definition, so that the dataset can be rebuilt from card and evidence.
+func (c Card) Markdown() ([]byte, error) {
+	head, err := yaml.Marshal(c.head())
+	if err != nil {
+		return nil, fmt.Errorf("dataset card: %w", err)
+	}
+	raw, err := can.Marshal(c.Def)
+	if err != nil {
+		return nil, fmt.Errorf("dataset card: %w", err)
+	}
+	def, err := object.ToJSON(can.TypeOf(reflect.TypeFor[DatasetDef]()), raw)
+	if err != nil {
+		return nil, fmt.Errorf("dataset card: %w", err)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "---\n%s---\n\n# Dataset %s\n\n", head, c.Ref.Manifest.CID.Short())
+	fmt.Fprintf(&b, "%d episodes, selected by `%s`, %s.\n\n", c.Ref.Count, DecompileQuery(&c.Def.Query.Predicate), c.Def.SamplingText())
+	b.WriteString("The manifest is the root over the ids of the episodes. Whoever has the corpora can rebuild it\nfrom this definition, with `mythos dataset verify`:\n\n")
+	fmt.Fprintf(&b, "```json\n%s\n```\n", def)
+	if c.Redaction != nil {
+		b.WriteString("\nPayloads were redacted: replaced values read `[label:keyed hash]`, keyed hashes of payloads `hmac-sha256:...`.\n")
+	}
+	b.WriteString("\n| file | part | rows | bytes | sha256 |\n|---|---|---:|---:|---|\n")
+	for _, f := range c.Files {
+		fmt.Fprintf(&b, "| %s | %s | %d | %d | %s |\n", f.Name, f.Part, f.Rows, f.Bytes, f.SHA256)
+	}
+	return []byte(b.String()), nil
+}
+
+func (c Card) head() cardHead {
+	h := cardHead{Mythos: cardMythos{Definition: c.Def.DatasetDefID.String(), Manifest: c.Ref.Manifest.CID.String(), Count: c.Ref.Count,
+		Receipt: c.Ref.BuildReceiptID.String(), Corpora: texts(c.Def.CorpusRoots), Signals: texts(c.Def.SignalRoots)}}
+	config := cardConfig{Name: "default"}
+	for _, f := range c.Files {
+		h.Mythos.Files = append(h.Mythos.Files, cardFile{f.Name, f.Rows, f.Bytes, f.SHA256.String()})
+		last := len(config.Files) - 1
+		if last < 0 || config.Files[last].Split != f.Part {
+			config.Files = append(config.Files, cardDataFile{Split: f.Part})
+			last++
+		}
+		config.Files[last].Path = append(config.Files[last].Path, f.Name)
+	}
+	h.Configs = []cardConfig{config}
+	if c.Redaction != nil {
+		h.Mythos.Redaction = &cardRedaction{c.Redaction.ID().String(), c.Redaction.KeyID()}
+	}
+	return h
+}
+
+func texts(list []object.Hash) []string {
+	out := make([]string, len(list))
+	for i, h := range list {
+		out[i] = h.String()
+	}
+	return out
+}
+
+// SamplingText is the definition's sampling in words.
+func (d *DatasetDef) SamplingText() string {
+	switch s := d.Sampling; {
+	case d.Stratify != nil:
+		return fmt.Sprintf("%d for each %s under seed %s", d.Stratify.PerBucketN, pathText(d.Stratify.KeyPath), d.Stratify.Seed)
+	case s.N == nil || s.Mode == SampleAll:
+		return "all of them"
+	case s.Mode == SampleFirstN:
+		return fmt.Sprintf("the first %d", *s.N)
+	default:
+		return fmt.Sprintf("the %d smallest by hash under seed %s", *s.N, s.Seed)
+	}
+}

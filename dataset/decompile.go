@@ -1,0 +1,181 @@
+package dataset
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// DecompileQuery writes a predicate that ir.CheckExpr accepts as query text. ParseQuery
+// gives back a predicate that selects the same, and the very same one when e came from
+// ParseQuery.
+func DecompileQuery(e *ir.Expr) string { return string(appendExpr(nil, e, true)) }
+
+var opTexts = map[uint8]string{ir.ExprEQ: "==", ir.ExprNE: "!=", ir.ExprLT: "<", ir.ExprLE: "<=", ir.ExprGT: ">", ir.ExprGE: ">=",
+	ir.ExprAnd: " and ", ir.ExprOr: " or "}
+
+func appendExpr(dst []byte, e *ir.Expr, top bool) []byte {
+	switch e.Op {
+	case ir.ExprTrue:
+		return append(dst, "true"...)
+	case ir.ExprFalse:
+		return append(dst, "false"...)
+	case ir.ExprAnd, ir.ExprOr:
+		return appendJoined(dst, e, top)
+	case ir.ExprNot:
+		dst = appendExpr(append(dst, "not ("...), &e.Args[0], true)
+		return append(dst, ')')
+	case ir.ExprHasTool:
+		return fmt.Appendf(dst, "has_tool(%q)", e.Lit.Hash)
+	case ir.ExprHasStatus:
+		return fmt.Appendf(dst, "status == %s", plainUint(*e.Lit.U64))
+	}
+	text, k := pathText(*e.Path), pathKind(*e.Path)
+	if e.Op != ir.ExprInSet {
+		return fmt.Appendf(dst, "%s %s %s", text, opTexts[e.Op], operandText(*e.Lit, k))
+	}
+	dst = append(append(dst, text...), " in ["...)
+	for i, o := range e.Set {
+		if i > 0 {
+			dst = append(dst, ", "...)
+		}
+		dst = append(dst, operandText(o, k)...)
+	}
+	return append(dst, ']')
+}
+
+func appendJoined(dst []byte, e *ir.Expr, top bool) []byte {
+	if len(e.Args) == 1 {
+		return appendExpr(dst, &e.Args[0], top)
+	}
+	if !top {
+		dst = append(dst, '(')
+	}
+	for i := range e.Args {
+		if i > 0 {
+			dst = append(dst, opTexts[e.Op]...)
+		}
+		dst = appendExpr(dst, &e.Args[i], false)
+	}
+	if !top {
+		dst = append(dst, ')')
+	}
+	return dst
+}
+
+// plainUint is a number that the parser reads as it is; one beyond its range is cast.
+func plainUint(u uint64) string {
+	if u > 1<<63-1 {
+		return fmt.Sprintf("u64(%q)", strconv.FormatUint(u, 10))
+	}
+	return strconv.FormatUint(u, 10)
+}
+
+// operandText writes a literal so that it is read as the same operand for a field of
+// that kind: plainly where that is how it is read, else with a cast.
+func operandText(o ir.Operand, k kind) string {
+	switch {
+	case o.Kind == ir.OperandU64 && k == numU64:
+		return plainUint(*o.U64)
+	case o.Kind == ir.OperandU64:
+		return fmt.Sprintf("u64(%q)", strconv.FormatUint(*o.U64, 10))
+	case o.Kind == ir.OperandI64 && k == numTime:
+		if s := object.Time(*o.I64).String(); strings.ContainsRune(s, 'T') {
+			return strconv.Quote(s)
+		}
+		return fmt.Sprintf("i64(%q)", strconv.FormatInt(*o.I64, 10))
+	case o.Kind == ir.OperandI64:
+		return fmt.Sprintf("i64(%q)", strconv.FormatInt(*o.I64, 10))
+	case o.Kind == ir.OperandHash && k == numHash:
+		return strconv.Quote(o.Hash.String())
+	case o.Kind == ir.OperandHash:
+		return fmt.Sprintf("hash(%q)", o.Hash)
+	}
+	return fmt.Sprintf("operand(%d)", o.Kind) // ir.CheckExpr accepts none in a query
+}
+
+// pathText writes a path with the names of fields as far as they are known.
+func pathText(p ir.Path) string {
+	text, segments, t := "episode", p.Segments, episodeType
+	if p.Root == ir.RootSignal {
+		if own, ok := signalText(segments); ok {
+			return own
+		}
+		text, t = "signal", signalType
+	}
+	for i, s := range segments {
+		if s == segHash && i == len(segments)-1 && i > 0 {
+			return text + ".digest"
+		}
+		f, ok := fieldNumbered(t, s)
+		if !ok || i == len(segments)-1 && kindOf(f.Type) == numNone {
+			text, t = text+"["+strconv.FormatUint(uint64(s), 10)+"]", nil
+			continue
+		}
+		text, t = text+"."+f.Name, f.Type
+	}
+	return text
+}
+
+// signalText writes the paths of a signal that have names of their own.
+func signalText(segments []uint32) (string, bool) {
+	at := func(i int) uint32 {
+		if i < len(segments) {
+			return segments[i]
+		}
+		return 0
+	}
+	switch {
+	case at(0) == fieldSigner && len(segments) == 2 && at(1) == segHash:
+		return "signal.signer", true
+	case at(0) != fieldValue || len(segments) > 3 || at(2) != 0 || at(1) > uint32(Constraint):
+		return "", false
+	case len(segments) == 2 && at(1) == 0:
+		return "signal[5][0]", true
+	}
+	text := "signal.value"
+	if at(1) != 0 {
+		text = "signal." + SignalTypeName(uint8(at(1)))
+	}
+	if len(segments) == 3 {
+		text += ".digest"
+	}
+	return text, true
+}
+
+func fieldNumbered(t *can.Type, num uint32) (*can.StructField, bool) {
+	if t == nil || t.Kind != can.KindStruct || t.Go == hashType {
+		return nil, false
+	}
+	return t.FieldByNum(uint64(num))
+}
+
+// pathKind is the kind that ParseQuery sees in the text of a path.
+func pathKind(p ir.Path) kind {
+	t := episodeType
+	if p.Root == ir.RootSignal {
+		if len(p.Segments) > 0 && p.Segments[0] == fieldValue {
+			if text, _ := signalText(p.Segments); strings.HasSuffix(text, ".digest") {
+				return numHash
+			}
+			return numAny
+		}
+		t = signalType
+	}
+	for i, s := range p.Segments {
+		if s == segHash && i == len(p.Segments)-1 && i > 0 {
+			return numHash
+		}
+		f, ok := fieldNumbered(t, s)
+		if !ok || i == len(p.Segments)-1 && kindOf(f.Type) == numNone {
+			t = nil
+			continue
+		}
+		t = f.Type
+	}
+	return kindOf(t)
+}

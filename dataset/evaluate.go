@@ -1,0 +1,126 @@
+package dataset
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/object"
+)
+
+// verdict is what the predicate says of a block.
+type verdict struct {
+	ids  []object.Hash // those that were evaluated
+	held []uint32      // for each, how many leading clauses held; nil: all
+	kept []candidate   // those that the sampler may want
+	err  error         // what the episode after ids failed with
+
+	unsorted *object.Hash // see batch
+}
+
+// evaluate asks the predicate about a block of ids. Its failure is part of the
+// verdict, because a sample may be complete before it.
+func (s *selecting) evaluate(ctx context.Context, b batch) (*verdict, error) {
+	ids := b.ids
+	v := &verdict{ids: ids, unsorted: b.unsorted}
+	if s.blind() {
+		for i := range ids {
+			s.keep(v, i, nil)
+		}
+		return v, nil
+	}
+	v.held = make([]uint32, len(ids))
+	env := &episodeEnv{ctx: ctx, src: s.src, visible: s.visible}
+	if r, ok := s.src.(SignalRanger); ok && s.reads(readsSignals) && strictlyAfter(object.Hash{}, ids) {
+		if ahead, ok := r.SignalsOf(ctx, ids); ok {
+			env.ahead = ahead
+		}
+	}
+	buckets := map[string]*bucket{}
+	for i := range ids {
+		env.reset(ids[i])
+		b, err := s.judge(env, v, i, buckets)
+		if err != nil {
+			v.ids, v.held, v.err = ids[:i], v.held[:i], fmt.Errorf("episode %s: %w", ids[i].Short(), err)
+			return v, nil
+		}
+		if int(v.held[i]) == len(s.clauses) {
+			s.keep(v, i, b)
+		}
+	}
+	return v, nil
+}
+
+// judge counts the leading clauses that hold for an episode and finds its stratum.
+func (s *selecting) judge(env *episodeEnv, v *verdict, i int, buckets map[string]*bucket) (*bucket, error) {
+	if err := env.ctx.Err(); err != nil {
+		return nil, err
+	}
+	for c := range s.clauses {
+		holds, err := ir.EvalExpr(&s.clauses[c], env)
+		if err != nil || !holds {
+			return nil, err
+		}
+		v.held[i]++
+	}
+	if s.def.Stratify == nil {
+		return nil, nil
+	}
+	key, err := env.stratum(s.def.Stratify.KeyPath.Segments)
+	if err != nil {
+		return nil, err
+	}
+	b := buckets[string(key)]
+	if b == nil {
+		b = newBucket(s.def.Stratify.Seed, key)
+		buckets[b.key] = b
+	}
+	return b, nil
+}
+
+// keep makes a candidate of an id, unless its rank is beyond what is wanted.
+func (s *selecting) keep(v *verdict, i int, b *bucket) {
+	c := candidate{ranked: ranked{id: v.ids[i]}, at: i, bucket: b}
+	switch {
+	case b != nil:
+		c.rank = rank(&b.seed, &c.id)
+	case s.def.Sampling.Mode == SampleHashN:
+		if c.rank = rank(&s.def.Sampling.Seed, &c.id); c.rank > s.cut.Load() {
+			return
+		}
+	}
+	v.kept = append(v.kept, c)
+}
+
+// What an expression reads.
+type reads uint8
+
+const (
+	readsEpisode reads = 1 << iota
+	readsSignals
+	readsReceipts
+)
+
+// reads reports whether the predicate or the strata read any of these.
+func (s *selecting) reads(what reads) bool {
+	all := readsOf(&s.def.Query.Predicate)
+	if s.def.Stratify != nil {
+		all |= readsEpisode
+	}
+	return all&what != 0
+}
+
+func readsOf(e *ir.Expr) (r reads) {
+	for i := range e.Args {
+		r |= readsOf(&e.Args[i])
+	}
+	switch {
+	case e.Op == ir.ExprHasTool || e.Op == ir.ExprHasStatus:
+		r |= readsReceipts | readsEpisode
+	case e.Path != nil && e.Path.Root == ir.RootSignal:
+		r |= readsSignals
+	case e.Path != nil:
+		r |= readsEpisode
+	}
+	return r
+}

@@ -1,0 +1,218 @@
+package dataset
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// DefaultMaxPayload is the longest captured payload, in bytes, that a line holds unless
+// the options say otherwise.
+const DefaultMaxPayload = 16 << 20
+
+// ExportOptions say what an export writes.
+type ExportOptions struct {
+	Split       []SplitPart   // empty: one part, "data"
+	Shards      int           // files a part; 0: 1
+	SignalRoots []object.Hash // the definition's; nil: every signal
+	// Payload finds captured bytes by hash; nil, or found false: lines hold hashes only.
+	// What it gives is checked against the hash.
+	Payload    func(ctx context.Context, h object.Hash) (data []byte, found bool, err error)
+	MaxPayload int        // bytes; 0: DefaultMaxPayload
+	Redact     *Redaction // nil: nothing is redacted
+	Workers    int        // goroutines; 0: one a processor. No byte depends on it
+	// Open makes a file, which is closed when it is whole.
+	Open func(name string) (io.WriteCloser, error)
+}
+
+// File is one file of an export.
+type File struct {
+	Name   string // such as "train-00000-of-00002.jsonl"
+	Part   string
+	Rows   uint64
+	Bytes  int64
+	SHA256 object.Hash
+}
+
+// ExportJSONL writes the episodes of a manifest as JSON lines, ascending by id, into
+// Shards files for every part of the split, and returns the files in order. The files
+// depend on the evidence and the options only. It holds a few lines. Payloads are
+// checked against their hashes.
+func ExportJSONL(ctx context.Context, src Source, manifest object.Hash, o ExportOptions) ([]File, error) {
+	x, err := newExporter(ctx, src, o)
+	if err != nil {
+		return nil, err
+	}
+	counts := make([]uint64, len(x.weights))
+	strict, err := ReadCorpus(ctx, src.Nodes(ctx), manifest, func(id object.Hash) error {
+		counts[Part(id, x.weights)]++
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	if !strict {
+		return nil, fmt.Errorf("%s: %w", manifest.Short(), ErrUnsorted)
+	}
+	var files []File
+	for part := range x.weights {
+		list, err := x.part(ctx, manifest, part, counts[part])
+		if err != nil {
+			return nil, fmt.Errorf("export: %w", err)
+		}
+		files = append(files, list...)
+	}
+	return files, nil
+}
+
+type exporter struct {
+	src     Source
+	o       ExportOptions
+	weights []uint64
+	visible *idSet
+}
+
+func newExporter(ctx context.Context, src Source, o ExportOptions) (*exporter, error) {
+	if len(o.Split) == 0 {
+		o.Split = []SplitPart{{"data", 1}}
+	}
+	if o.Shards == 0 {
+		o.Shards = 1
+	}
+	if o.MaxPayload == 0 {
+		o.MaxPayload = DefaultMaxPayload
+	}
+	if o.Shards < 0 || o.Shards > 99999 || o.Open == nil {
+		return nil, errors.New("export: 1 to 99999 shards and a way to open files are needed")
+	}
+	x := &exporter{src: src, o: o}
+	for _, p := range o.Split {
+		x.weights = append(x.weights, p.Weight)
+	}
+	if o.SignalRoots == nil {
+		return x, nil
+	}
+	var err error
+	x.visible, err = signalSet(ctx, src, o.SignalRoots)
+	return x, err
+}
+
+// part writes the files of one part: shard i of S holds the rows from i*rows/S on.
+func (x *exporter) part(ctx context.Context, manifest object.Hash, part int, rows uint64) (files []File, err error) {
+	shards, row := uint64(x.o.Shards), uint64(0)
+	w := &shardWriter{x: x, part: x.o.Split[part].Name}
+	produce := func(ctx context.Context, emit func(object.Hash) error) error {
+		return ReadList(ctx, x.src.Nodes(ctx), manifest, func(id object.Hash) error {
+			if Part(id, x.weights) != part {
+				return nil
+			}
+			return emit(id)
+		})
+	}
+	write := func(text []byte) error {
+		for row >= (w.next)*rows/shards { // its first row is due; empty ones come before
+			if err := w.open(); err != nil {
+				return err
+			}
+		}
+		row++
+		return w.line(text)
+	}
+	err = ordered(ctx, workersOr(x.o.Workers), produce, x.text, write)
+	for err == nil && w.next < shards {
+		err = w.open()
+	}
+	return w.files, errors.Join(err, w.close())
+}
+
+// text is the line of an episode.
+func (x *exporter) text(ctx context.Context, id object.Hash) ([]byte, error) {
+	l, err := x.line(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("episode %s: %w", id.Short(), err)
+	}
+	text, err := marshalJSON(l)
+	return append(text, '\n'), err
+}
+
+// shardWriter writes one file after the other.
+type shardWriter struct {
+	x     *exporter
+	part  string
+	next  uint64 // number of the next file
+	files []File // the last one is open
+	out   io.WriteCloser
+	buf   *bufio.Writer
+	sum   hash.Hash
+}
+
+func (w *shardWriter) open() (err error) {
+	if err := w.close(); err != nil {
+		return err
+	}
+	name := fmt.Sprintf("%s-%05d-of-%05d.jsonl", w.part, w.next, w.x.o.Shards)
+	if w.out, err = w.x.o.Open(name); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	w.next++
+	w.sum = sha256.New()
+	w.buf = bufio.NewWriterSize(io.MultiWriter(w.out, w.sum), 64<<10)
+	w.files = append(w.files, File{Name: name, Part: w.part})
+	return nil
+}
+
+func (w *shardWriter) line(text []byte) error {
+	f := &w.files[len(w.files)-1]
+	f.Rows++
+	f.Bytes += int64(len(text))
+	_, err := w.buf.Write(text)
+	return err
+}
+
+func (w *shardWriter) close() error {
+	if w.out == nil {
+		return nil
+	}
+	f := &w.files[len(w.files)-1]
+	err := errors.Join(w.buf.Flush(), w.out.Close())
+	w.out = nil
+	f.SHA256 = object.HashOf([32]byte(w.sum.Sum(nil)))
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Name, err)
+	}
+	return nil
+}
+
+// WriteJSONL writes the episodes of a manifest to w as one part and one shard; Split,
+// Shards and Open of the options do not count.
+func WriteJSONL(ctx context.Context, src Source, manifest object.Hash, w io.Writer, o ExportOptions) (File, error) {
+	o.Split, o.Shards = nil, 1
+	o.Open = func(string) (io.WriteCloser, error) { return nopCloser{w}, nil }
+	files, err := ExportJSONL(ctx, src, manifest, o)
+	if err != nil {
+		return File{}, err
+	}
+	return files[0], nil
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
+
+// StorePayload finds captured bytes in a store, for ExportOptions.Payload.
+func StorePayload(s *store.Store) func(ctx context.Context, h object.Hash) ([]byte, bool, error) {
+	return func(ctx context.Context, h object.Hash) ([]byte, bool, error) {
+		data, err := s.Bytes(ctx, h)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, false, nil
+		}
+		return data, err == nil, err
+	}
+}

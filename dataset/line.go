@@ -1,0 +1,238 @@
+package dataset
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// Line is one episode of an export: a JSON object on a line (spec/datasets.md#export).
+// The order of the members is that of the fields.
+type Line struct {
+	EpisodeID   object.Hash `json:"episode_id"`
+	ContextHash object.Hash `json:"context_hash"` // of the task that ran
+	OutcomeHash string      `json:"outcome_hash"` // of its result; keyed when that was redacted
+	Time        object.Time `json:"time_observed"`
+	TraceCID    object.Hash `json:"trace_cid"`
+	// Outcome is the result in the JSON view of untyped MYTHOS-CAN, where its bytes are
+	// here; Withheld says why not, as of a Payload. A result may hold what any tool
+	// answered, so that it is always withheld where anything is redacted.
+	Outcome  json.RawMessage `json:"outcome,omitempty"`
+	Withheld string          `json:"outcome_withheld,omitempty"`
+	Receipts []ReceiptLine   `json:"receipts"`
+	Signals  []SignalLine    `json:"signals"`
+}
+
+// ReceiptLine is one receipt of an episode, in the order of its trace.
+type ReceiptLine struct {
+	ReceiptID    object.Hash `json:"receipt_id"`
+	ToolID       object.Hash `json:"tool_id"`
+	Status       uint16      `json:"status"`
+	RequestHash  string      `json:"request_hash"` // hex; "hmac-sha256:" + hex when the payload was redacted
+	ResponseHash string      `json:"response_hash"`
+	Time         object.Time `json:"time_observed"`
+	Signer       string      `json:"signer"`            // public key in hex
+	Request      *Payload    `json:"request,omitempty"` // where its bytes are here
+	Response     *Payload    `json:"response,omitempty"`
+}
+
+// Payload is captured bytes: text where they are UTF-8, else base64; neither when they
+// are withheld.
+type Payload struct {
+	Text     *string `json:"text,omitempty"`
+	Base64   *string `json:"base64,omitempty"`
+	Withheld string  `json:"withheld,omitempty"` // "redaction", or "size" for what is longer than MaxPayload
+	Redacted bool    `json:"redacted,omitempty"`
+}
+
+// SignalLine is one signal of an episode, ascending by id.
+type SignalLine struct {
+	SignalID object.Hash `json:"signal_id"`
+	Type     string      `json:"type"`  // reward, label or constraint
+	Value    any         `json:"value"` // a number, a text, or hex
+	Kind     string      `json:"kind"`  // i64, u64, bytes, text or hash
+	Redacted bool        `json:"redacted,omitempty"`
+	Time     object.Time `json:"time_observed"`
+	Signer   string      `json:"signer"`
+}
+
+// line gathers everything about one episode.
+func (x *exporter) line(ctx context.Context, id object.Hash) (*Line, error) {
+	raw, err := x.src.Episode(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	e, err := object.Decode[object.EpisodeRef](raw)
+	if err != nil {
+		return nil, err
+	}
+	l := &Line{EpisodeID: id, ContextHash: e.ContextHash, OutcomeHash: e.OutcomeHash.String(), Time: e.TimeObserved,
+		TraceCID: e.TraceRef.TraceBlob.CID, Receipts: []ReceiptLine{}, Signals: []SignalLine{}}
+	if err := x.outcome(ctx, l, e.OutcomeHash); err != nil {
+		return nil, fmt.Errorf("outcome: %w", err)
+	}
+	for _, rid := range e.TraceRef.ReceiptIDs {
+		r, err := x.src.Receipt(ctx, rid)
+		if err != nil {
+			return nil, fmt.Errorf("receipt %s: %w", rid.Short(), err)
+		}
+		rl, err := x.receipt(ctx, rid, r)
+		if err != nil {
+			return nil, fmt.Errorf("receipt %s: %w", rid.Short(), err)
+		}
+		l.Receipts = append(l.Receipts, rl)
+	}
+	l.Signals, err = x.signals(ctx, id)
+	return l, err
+}
+
+func (x *exporter) receipt(ctx context.Context, id object.Hash, r *ledger.Receipt) (l ReceiptLine, err error) {
+	l = ReceiptLine{ReceiptID: id, ToolID: r.ToolID, Status: r.Status, Time: r.TimeObserved, Signer: r.Signer.KeyHex()}
+	if l.Request, l.RequestHash, err = x.payload(ctx, "request", r.ToolID, r.RequestHash); err != nil {
+		return l, err
+	}
+	l.Response, l.ResponseHash, err = x.payload(ctx, "response", r.ToolID, r.ResponseHash)
+	return l, err
+}
+
+// outcome puts the result into the line.
+func (x *exporter) outcome(ctx context.Context, l *Line, h object.Hash) error {
+	if x.o.Redact != nil {
+		l.OutcomeHash, l.Withheld = x.keyedHash(h), "redaction"
+		return nil
+	}
+	data, err := x.captured(ctx, h)
+	switch {
+	case err != nil || data == nil:
+		return err
+	case len(data) > x.o.MaxPayload:
+		l.Withheld = "size"
+		return nil
+	}
+	if l.Outcome, err = object.ToJSON(nil, data); err != nil { // bytes that are no value
+		l.Outcome, err = json.Marshal(map[string]string{"$b": hex.EncodeToString(data)})
+	}
+	return err
+}
+
+// captured finds bytes by hash; nil when they are not here.
+func (x *exporter) captured(ctx context.Context, h object.Hash) ([]byte, error) {
+	if x.o.Payload == nil {
+		return nil, nil
+	}
+	data, found, err := x.o.Payload(ctx, h)
+	if err != nil || !found {
+		return nil, err
+	}
+	if got := object.Sum(data); got != h {
+		return nil, fmt.Errorf("%s: its bytes hash to %s: %w", h.Short(), got.Short(), store.ErrCorrupt)
+	}
+	if data == nil {
+		data = []byte{}
+	}
+	return data, nil
+}
+
+// payload finds captured bytes and redacts them, and their hash with them. What is not
+// here cannot be looked at, so that its hash is not told either where anything is redacted.
+func (x *exporter) payload(ctx context.Context, of string, tool, h object.Hash) (*Payload, string, error) {
+	data, err := x.captured(ctx, h)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", of, err)
+	}
+	if x.o.Redact == nil {
+		return x.shown(data, false), h.String(), nil
+	}
+	if data == nil {
+		return nil, x.keyedHash(h), nil
+	}
+	out, changed, ok := x.o.Redact.Apply(of, tool, data)
+	switch {
+	case !ok:
+		return &Payload{Withheld: "redaction", Redacted: true}, x.keyedHash(h), nil
+	case changed:
+		return x.shown(out, true), x.keyedHash(h), nil
+	}
+	return x.shown(out, false), h.String(), nil
+}
+
+// shown is how a line holds bytes; nil for none.
+func (x *exporter) shown(data []byte, redacted bool) *Payload {
+	p := &Payload{Redacted: redacted}
+	switch text := string(data); {
+	case data == nil:
+		return nil
+	case len(data) > x.o.MaxPayload:
+		p.Withheld = "size"
+	case utf8.ValidString(text):
+		p.Text = &text
+	default:
+		coded := base64.StdEncoding.EncodeToString(data)
+		p.Base64 = &coded
+	}
+	return p
+}
+
+// keyedHash is what stands for a hash that may not be told.
+func (x *exporter) keyedHash(h object.Hash) string {
+	return "hmac-sha256:" + x.o.Redact.mac(h.String())
+}
+
+var valueKinds = map[uint8]string{ir.KindI64: "i64", ir.KindU64: "u64", ir.KindBytes: "bytes", ir.KindText: "text", ir.KindHash: "hash"}
+
+// ValueKindName is "i64", "u64", "bytes", "text" or "hash".
+func ValueKindName(k uint8) string { return valueKinds[k] }
+
+func (x *exporter) signals(ctx context.Context, id object.Hash) ([]SignalLine, error) {
+	env := &episodeEnv{ctx: ctx, src: x.src, visible: x.visible}
+	env.reset(id)
+	if err := env.loadSignals(); err != nil {
+		return nil, err
+	}
+	lines := []SignalLine{}
+	for _, s := range env.signals {
+		l, err := x.signal(s)
+		if err != nil {
+			return nil, fmt.Errorf("signal %s: %w", s.SignalID.Short(), err)
+		}
+		lines = append(lines, l)
+	}
+	return lines, nil
+}
+
+func (x *exporter) signal(s seenSignal) (SignalLine, error) {
+	v, err := s.Value()
+	if err != nil {
+		return SignalLine{}, err
+	}
+	l := SignalLine{SignalID: s.SignalID, Type: SignalTypeName(s.SignalType), Value: jsonValue(v), Kind: ValueKindName(s.ValueKind),
+		Time: s.TimeObserved, Signer: s.Signer.KeyHex()}
+	if x.o.Redact != nil && v.Kind() == ir.KindText {
+		out, changed, ok := x.o.Redact.Apply("signal", object.Hash{}, []byte(v.Data()))
+		if l.Redacted = changed; !ok {
+			out = []byte("[withheld]")
+		}
+		l.Value = string(out)
+	}
+	return l, nil
+}
+
+func jsonValue(v ir.Scalar) any {
+	switch v.Kind() {
+	case ir.KindI64:
+		return v.Int()
+	case ir.KindU64:
+		return v.Uint()
+	case ir.KindText:
+		return v.Data()
+	}
+	return v.String()
+}

@@ -1,0 +1,94 @@
+package dataset
+
+import (
+	"context"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// job is one item under way in an ordered pipeline.
+type job[In, Out any] struct {
+	in   In
+	out  Out
+	err  error
+	done chan struct{}
+}
+
+// ordered runs work on every item that produce emits, on several goroutines, and
+// gives the results to consume in the order in which the items were emitted. At most
+// workers+2 items are under way. It ends at the first error in that order: what work
+// on a later item does, a failure included, is never seen before everything earlier
+// was consumed. consume runs on the calling goroutine.
+func ordered[In, Out any](ctx context.Context, workers int, produce func(ctx context.Context, emit func(In) error) error,
+	work func(context.Context, In) (Out, error), consume func(Out) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	todo := make(chan *job[In, Out])
+	order := make(chan *job[In, Out], workers+1)
+	var group errgroup.Group
+	var produced error
+	group.Go(func() error {
+		defer close(order)
+		defer close(todo)
+		produced = produce(ctx, func(in In) error { return hand(ctx, &job[In, Out]{in: in, done: make(chan struct{})}, order, todo) })
+		return nil
+	})
+	for range workers {
+		group.Go(func() error {
+			for j := range todo {
+				j.out, j.err = work(ctx, j.in)
+				close(j.done)
+			}
+			return nil
+		})
+	}
+	err := drain(ctx, order, consume)
+	cancel()
+	_ = group.Wait() // its functions return nil
+	if err != nil {
+		return err
+	}
+	return produced
+}
+
+// hand puts a job into the order of results and to the workers.
+func hand[In, Out any](ctx context.Context, j *job[In, Out], order, todo chan<- *job[In, Out]) error {
+	select {
+	case order <- j:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case todo <- j:
+		return nil
+	case <-ctx.Done():
+		j.err = context.Cause(ctx)
+		close(j.done)
+		return j.err
+	}
+}
+
+func drain[In, Out any](ctx context.Context, order <-chan *job[In, Out], consume func(Out) error) error {
+	for j := range order {
+		select {
+		case <-j.done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if j.err != nil {
+			return j.err
+		}
+		if err := consume(j.out); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// workersOr is n, or as many as there are processors.
+func workersOr(n int) int {
+	if n > 0 {
+		return n
+	}
+	return runtime.GOMAXPROCS(0)
+}

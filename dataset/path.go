@@ -1,0 +1,75 @@
+package dataset
+
+import (
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// Segments of a Signal path that are ours, and the fields that they follow.
+const (
+	segHash     = 0 // last: the hash of what stands there
+	fieldSigner = 6
+	fieldValue  = 5
+)
+
+// descend follows field numbers through nested structs to a scalar. Anything else
+// there is a missing value. raw is canonical.
+func descend(raw []byte, segments []uint32) (ir.Scalar, bool, error) {
+	for i, num := range segments {
+		if num == segHash && i == len(segments)-1 {
+			return hashThere(raw)
+		}
+		if len(raw) == 0 || raw[0] != can.TagMap {
+			return ir.Scalar{}, false, nil
+		}
+		field, err := can.Field(raw, uint64(num))
+		if err != nil || field == nil {
+			return ir.Scalar{}, false, err
+		}
+		raw = field
+	}
+	return scalarOf(raw)
+}
+
+// hashThere is the segment 0: the hash of an encoded value, the key id of an AgentID.
+func hashThere(raw []byte) (ir.Scalar, bool, error) {
+	return ir.HashScalar(object.Sum(raw)), len(raw) > 0, nil
+}
+
+// scalarKinds are the kinds by the first byte of an encoding.
+var scalarKinds = map[byte]uint8{can.TagFalse: ir.KindBool, can.TagTrue: ir.KindBool, can.TagUint: ir.KindU64, can.TagInt: ir.KindI64,
+	can.TagBytes: ir.KindBytes, can.TagText: ir.KindText, can.TagMap: ir.KindHash}
+
+func scalarOf(raw []byte) (ir.Scalar, bool, error) {
+	if len(raw) == 0 {
+		return ir.Scalar{}, false, nil
+	}
+	kind, ok := scalarKinds[raw[0]]
+	if !ok {
+		return ir.Scalar{}, false, nil
+	}
+	v, err := ir.ParseScalar(kind, raw)
+	if err != nil && kind == ir.KindHash {
+		return ir.Scalar{}, false, nil // a struct other than Hash is no scalar
+	}
+	return v, err == nil, err
+}
+
+// signalValue is the value at a path of one signal.
+func signalValue(s seenSignal, segments []uint32) (ir.Scalar, bool, error) {
+	switch {
+	case len(segments) == 2 && segments[0] == fieldSigner && segments[1] == segHash:
+		return ir.HashScalar(s.Signer.KeyID()), true, nil
+	case len(segments) == 0 || segments[0] != fieldValue:
+		return descend(s.raw, segments)
+	case len(segments) > 1 && segments[1] != 0 && segments[1] != uint32(s.SignalType):
+		return ir.Scalar{}, false, nil
+	case len(segments) < 3:
+		v, err := s.Value()
+		return v, err == nil, err
+	case len(segments) == 3 && segments[2] == segHash:
+		return hashThere(s.ValueBytes)
+	}
+	return ir.Scalar{}, false, nil
+}

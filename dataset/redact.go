@@ -1,0 +1,206 @@
+package dataset
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// Redaction replaces parts of payloads by keyed hashes on export
+// (spec/datasets.md#redaction): the same value gives the same replacement under the
+// same key, so that what belongs together stays recognisable, and nobody without the
+// key can test a guess. It fails closed: a payload that a rule is for and cannot be
+// applied to is withheld.
+//
+// The hash of a payload that was changed or withheld is replaced too, because a hash
+// without a key confirms a guess. Ids of receipts and episodes stay; they are hashes of
+// more than the payload, and name the evidence.
+type Redaction struct {
+	rules []redactRule
+	key   []byte
+	id    object.Hash
+}
+
+// RedactRule is one rule; exactly one of Pointer and Regex is given.
+type RedactRule struct {
+	Pointer string `yaml:"pointer" json:"pointer,omitempty"` // JSON pointer into a payload; * stands for any member or index
+	Regex   string `yaml:"regex" json:"regex,omitempty"`     // RE2, over the text of a payload
+	Of      string `yaml:"of" json:"of,omitempty"`           // "request", "response", "signal" or, empty, all
+	Tool    string `yaml:"tool" json:"tool,omitempty"`       // id of a tool; empty: all
+	Label   string `yaml:"label" json:"label,omitempty"`     // name in the replacement; empty: redacted
+}
+
+type redactRule struct {
+	RedactRule
+	path []string
+	re   *regexp.Regexp
+}
+
+// MinRedactKey is the shortest redaction key in bytes.
+const MinRedactKey = 16
+
+// ErrRedaction means that rules or their key are unusable.
+var ErrRedaction = errors.New("redaction rules")
+
+// ParseRedaction reads rules as a YAML or JSON list.
+func ParseRedaction(data, key []byte) (*Redaction, error) {
+	var rules []RedactRule
+	dec := yaml.NewDecoder(strings.NewReader(string(data)))
+	dec.KnownFields(true)
+	if err := dec.Decode(&rules); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: %w", ErrRedaction, err)
+	}
+	return NewRedaction(rules, key)
+}
+
+// NewRedaction checks rules. The error wraps ErrRedaction.
+func NewRedaction(rules []RedactRule, key []byte) (*Redaction, error) {
+	if len(key) < MinRedactKey {
+		return nil, fmt.Errorf("%w: the key has %d bytes, at least %d are needed", ErrRedaction, len(key), MinRedactKey)
+	}
+	if len(rules) == 0 {
+		return nil, fmt.Errorf("%w: there are none", ErrRedaction)
+	}
+	r := &Redaction{key: key}
+	for i, rule := range rules {
+		compiled, err := rule.compile()
+		if err != nil {
+			return nil, fmt.Errorf("%w: rule %d: %w", ErrRedaction, i+1, err)
+		}
+		r.rules = append(r.rules, compiled)
+	}
+	text, err := json.Marshal(rules)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRedaction, err)
+	}
+	r.id = object.Sum(text)
+	return r, nil
+}
+
+func (rule RedactRule) compile() (c redactRule, err error) {
+	c.RedactRule = rule
+	if rule.Of != "" && rule.Of != "request" && rule.Of != "response" && rule.Of != "signal" {
+		return c, fmt.Errorf("of %q: request, response or signal is expected", rule.Of)
+	}
+	if rule.Tool != "" {
+		h, err := object.ParseHash(rule.Tool)
+		if err != nil {
+			return c, fmt.Errorf("tool: %w", err)
+		}
+		c.Tool = h.String()
+	}
+	if c.Label == "" {
+		c.Label = "redacted"
+	}
+	switch {
+	case (rule.Pointer == "") == (rule.Regex == ""):
+		return c, errors.New("either pointer or regex is expected")
+	case rule.Regex != "":
+		c.re, err = regexp.Compile(rule.Regex)
+		return c, err
+	case !strings.HasPrefix(rule.Pointer, "/"):
+		return c, fmt.Errorf("pointer %q does not begin with a slash", rule.Pointer)
+	}
+	for step := range strings.SplitSeq(rule.Pointer[1:], "/") {
+		c.path = append(c.path, strings.NewReplacer("~1", "/", "~0", "~").Replace(step))
+	}
+	return c, nil
+}
+
+// ID is the hash of the rules, without the key: which rules a file was made with.
+func (r *Redaction) ID() object.Hash { return r.id }
+
+// KeyID tells keys apart without giving them away.
+func (r *Redaction) KeyID() string { return r.mac("mythos.redaction.key")[:16] }
+
+func (r *Redaction) mac(text string) string {
+	m := hmac.New(sha256.New, r.key)
+	m.Write([]byte(text))
+	return hex.EncodeToString(m.Sum(nil))
+}
+
+// replacement stands for a value: "[label:16 hex digits]".
+func (r *Redaction) replacement(label, value string) string {
+	return "[" + label + ":" + r.mac(label + "\x00" + value)[:16] + "]"
+}
+
+// Apply redacts one payload; of is "request" or "response", or "signal" for the text of a
+// signal, for which pointers count only in rules that name signals. changed reports that
+// something was replaced. ok is false when the payload must be withheld.
+func (r *Redaction) Apply(of string, tool object.Hash, payload []byte) (out []byte, changed, ok bool) {
+	out = payload
+	for _, rule := range r.rules {
+		if !rule.covers(of, tool) {
+			continue
+		}
+		var next []byte
+		if rule.re != nil {
+			next, ok = r.regex(rule, out)
+		} else {
+			next, ok = r.pointer(rule, out)
+		}
+		if !ok {
+			return nil, true, false
+		}
+		if next != nil {
+			out, changed = next, true
+		}
+	}
+	return out, changed, true
+}
+
+func (rule redactRule) covers(of string, tool object.Hash) bool {
+	if of == "signal" && rule.re == nil && rule.Of != of {
+		return false
+	}
+	return (rule.Of == "" || rule.Of == of) && (rule.Tool == "" || rule.Tool == tool.String())
+}
+
+// regex gives the payload with matches replaced, or nil when there are none. What is
+// not text cannot be searched. In JSON, strings are searched as what they mean too, so
+// that an escape hides nothing.
+func (r *Redaction) regex(rule redactRule, payload []byte) ([]byte, bool) {
+	if !utf8.Valid(payload) {
+		return nil, false
+	}
+	hit := false
+	out := []byte(r.search(rule, string(payload), &hit))
+	if tree, err := parseJSON(out); err == nil {
+		inside, ok := false, true
+		tree = r.strings(rule, tree, &inside, &ok)
+		if !ok {
+			return nil, false
+		}
+		if inside {
+			hit = true
+			if out, err = marshalJSON(tree); err != nil {
+				return nil, false
+			}
+		}
+	}
+	if !hit {
+		return nil, true
+	}
+	return out, true
+}
+
+func (r *Redaction) search(rule redactRule, text string, hit *bool) string {
+	return rule.re.ReplaceAllStringFunc(text, func(match string) string {
+		if match == "" {
+			return match
+		}
+		*hit = true
+		return r.replacement(rule.Label, match)
+	})
+}

@@ -1,0 +1,157 @@
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync/atomic"
+
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Selection is what a definition selects.
+type Selection struct {
+	IDs      []object.Hash // ascending, unique
+	Seen     uint64        // episodes of the corpora, each once; of FIRST_N those up to the Nth
+	Kept     uint64        // of them, those for which the predicate holds
+	Clauses  []Clause      // what each clause of the predicate kept
+	Warnings []string
+}
+
+// Clause is one argument of the AND that is the predicate, or the whole of any other
+// predicate. Clauses are asked in order; In counts the episodes for which all earlier
+// ones held.
+type Clause struct {
+	Text     string // as DecompileQuery gives it
+	In, Kept uint64
+}
+
+// Options change how a build is done, never its result.
+type Options struct {
+	Workers int // goroutines that evaluate; 0: one a processor
+}
+
+// Select evaluates a definition (spec/datasets.md#selection). When the predicate is
+// TRUE and there are no strata, no episode is loaded. A malformed definition is refused
+// before anything is read; its error wraps object.ErrInvalid. Evidence that is missing
+// or broken is an error.
+func Select(ctx context.Context, src Source, d *DatasetDef) (*Selection, error) {
+	return SelectWith(ctx, src, d, Options{})
+}
+
+// SelectWith is Select with options.
+func SelectWith(ctx context.Context, src Source, d *DatasetDef, o Options) (*Selection, error) {
+	if err := object.CheckAll(d); err != nil {
+		return nil, fmt.Errorf("dataset definition: %w", err)
+	}
+	run := &selecting{src: src, def: d, clauses: clausesOf(&d.Query.Predicate), workers: workersOr(o.Workers)}
+	if run.reads(readsSignals) && d.SignalRoots != nil {
+		var err error
+		if run.visible, err = signalSet(ctx, src, d.SignalRoots); err != nil {
+			return nil, err
+		}
+	}
+	sel, err := run.once(ctx, false)
+	var unsorted *unsortedError
+	if errors.As(err, &unsorted) { // rare: begin again, remembering ids
+		sel, err = run.once(ctx, true)
+	}
+	return sel, err
+}
+
+// selecting evaluates one definition.
+type selecting struct {
+	src     Source
+	def     *DatasetDef
+	clauses []ir.Expr
+	workers int
+	visible *idSet        // the pinned signals; nil: all
+	cut     atomic.Uint64 // no candidate of a higher rank is wanted
+}
+
+// clausesOf splits a predicate where it is an AND.
+func clausesOf(e *ir.Expr) []ir.Expr {
+	if e.Op == ir.ExprAnd {
+		return e.Args
+	}
+	return []ir.Expr{*e}
+}
+
+// blind reports that nothing but ids decides.
+func (s *selecting) blind() bool {
+	return s.def.Query.Predicate.Op == ir.ExprTrue && s.def.Stratify == nil
+}
+
+func (s *selecting) once(ctx context.Context, loose bool) (*Selection, error) {
+	s.cut.Store(math.MaxUint64)
+	d := s.def
+	c := &collecting{sampler: d.sampler(&s.cut), hist: make([]uint64, len(s.clauses)+1), sel: &Selection{}}
+	roots := ascending(slices.Clone(d.CorpusRoots))
+	in := &stream{nodes: s.src.Nodes(ctx), roots: roots, workers: s.workers, loose: loose,
+		inOrder: d.Stratify == nil && d.Sampling.Mode == SampleFirstN}
+	if in.inOrder && *d.Sampling.N == 0 {
+		return c.finish(s.clauses), nil
+	}
+	produce := in.run
+	if !s.blind() {
+		produce = func(ctx context.Context, emit func(batch) error) error {
+			return in.run(ctx, func(b batch) error { return b.pieces(pieceSize, emit) })
+		}
+	}
+	err := ordered(ctx, s.workers, produce, s.evaluate, c.add)
+	if err != nil && !isStop(err) {
+		return nil, err
+	}
+	return c.finish(s.clauses), nil
+}
+
+// collecting gathers verdicts in streaming order.
+type collecting struct {
+	sampler sampler
+	hist    []uint64 // [p]: episodes for which p leading clauses held
+	sel     *Selection
+}
+
+// add takes a block's verdict; errStop when the sample is complete.
+func (c *collecting) add(v *verdict) error {
+	if v.unsorted != nil {
+		c.sel.Warnings = append(c.sel.Warnings, fmt.Sprintf("corpus %s is not ascending; it is read in its own order", v.unsorted.Short()))
+	}
+	for i := range v.kept {
+		if c.sampler.take(&v.kept[i]) {
+			c.tally(v, v.kept[i].at+1)
+			return errStop
+		}
+	}
+	c.tally(v, len(v.ids))
+	return v.err
+}
+
+func (c *collecting) tally(v *verdict, n int) {
+	if v.held == nil { // every clause holds for every id
+		c.hist[len(c.hist)-1] += uint64(n)
+		return
+	}
+	for _, p := range v.held[:n] {
+		c.hist[p]++
+	}
+}
+
+func (c *collecting) finish(clauses []ir.Expr) *Selection {
+	sel := c.sel
+	sel.IDs = ascending(c.sampler.ids())
+	for _, n := range c.hist {
+		sel.Seen += n
+	}
+	in := sel.Seen
+	for i := range clauses {
+		kept := in - c.hist[i]
+		sel.Clauses = append(sel.Clauses, Clause{DecompileQuery(&clauses[i]), in, kept})
+		in = kept
+	}
+	sel.Kept = in
+	return sel
+}

@@ -1,0 +1,97 @@
+package dataset
+
+import (
+	"fmt"
+
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+// Types of a Signal.
+const (
+	Reward     uint8 = 1
+	Label      uint8 = 2
+	Constraint uint8 = 3
+)
+
+// signalTypes names them in queries and exports.
+var signalTypes = map[uint8]string{Reward: "reward", Label: "label", Constraint: "constraint"}
+
+// SignalTypeName is "reward", "label" or "constraint"; empty for an unknown type.
+func SignalTypeName(t uint8) string { return signalTypes[t] }
+
+// ParseSignalType reads what SignalTypeName gives.
+func ParseSignalType(name string) (uint8, error) {
+	for t, n := range signalTypes {
+		if n == name {
+			return t, nil
+		}
+	}
+	return 0, fmt.Errorf("signal type %q is not known (reward, label, constraint)", name)
+}
+
+// Signal is what somebody says of an episode, signed.
+type Signal struct {
+	SignalID     object.Hash      `can:"1,signal_id"`
+	EpisodeID    object.Hash      `can:"2,episode_id"`
+	SignalType   uint8            `can:"3,signal_type"` // Reward, Label or Constraint
+	ValueKind    uint8            `can:"4,value_kind"`  // ir.KindI64 to ir.KindHash
+	ValueBytes   []byte           `can:"5,value_bytes"` // canonical encoding of the value
+	Signer       object.AgentID   `can:"6,signer"`
+	TimeObserved object.Time      `can:"7,time_observed"`
+	Signature    object.Signature `can:"8,signature"`
+}
+
+// Check refuses unknown types and values that are not of their kind.
+func (s Signal) Check() error {
+	if s.SignalType < Reward || s.SignalType > Constraint {
+		return fmt.Errorf("signal type %d is not known", s.SignalType)
+	}
+	if s.ValueKind < ir.KindI64 || s.ValueKind > ir.KindHash {
+		return fmt.Errorf("value kind %d is not known", s.ValueKind)
+	}
+	_, err := ir.ParseScalar(s.ValueKind, s.ValueBytes)
+	return err
+}
+
+// Value decodes the signal's value.
+func (s Signal) Value() (ir.Scalar, error) { return ir.ParseScalar(s.ValueKind, s.ValueBytes) }
+
+// SignalRule is how signals are identified and signed.
+var SignalRule = object.Rule{Mask: can.Mask{1: nil, 8: nil}, IDField: 1, Signer: 6, Sig: 8}
+
+// NewSignal signs a value for an episode and returns the signal's id and bytes.
+func NewSignal(s sign.Signer, episode object.Hash, kind uint8, value ir.Scalar, now object.Time) (object.Hash, []byte, error) {
+	raw, err := value.Encode()
+	if err != nil {
+		return object.Hash{}, nil, fmt.Errorf("signal: %w", err)
+	}
+	g := Signal{EpisodeID: episode, SignalType: kind, ValueKind: value.Kind(), ValueBytes: raw, Signer: s.Agent(), TimeObserved: now}
+	if err := g.Check(); err != nil {
+		return object.Hash{}, nil, fmt.Errorf("signal: %w", err)
+	}
+	if g.SignalID, err = SignalRule.IDOf(&g); err != nil {
+		return object.Hash{}, nil, fmt.Errorf("signal: %w", err)
+	}
+	if g.Signature, err = sign.ID(s, g.SignalID); err != nil {
+		return object.Hash{}, nil, err
+	}
+	out, err := can.Marshal(&g)
+	return g.SignalID, out, err
+}
+
+// OpenSignal decodes canonical bytes and checks fields, id and signature. Whether
+// the signer is trusted is for the caller to say. Errors wrap object.ErrInvalid,
+// object.ErrID or sign.ErrSignature.
+func OpenSignal(raw []byte) (*Signal, object.Hash, error) {
+	s, id, err := object.Open[Signal](raw, SignalRule)
+	if err != nil {
+		return nil, id, fmt.Errorf("signal: %w", err)
+	}
+	if err := sign.VerifyID(s.Signer, id, s.Signature); err != nil {
+		return nil, id, fmt.Errorf("signal %s: %w", id.Short(), err)
+	}
+	return s, id, nil
+}
