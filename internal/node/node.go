@@ -71,7 +71,7 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 	n.Ledger = ledger.Open(db, n.Key, n.now)
 	n.Ledger.Known = n.Trust.AgentsFor(keyfile.ForLedger, n.now())
 	n.Revocations = caps.NewRevocations(db)
-	n.Verifier = &caps.Verifier{Trusted: n.trustsIssuer, Revoked: n.Revocations.Lookup(ctx)}
+	n.Verifier = &caps.Verifier{Trusted: n.trustsIssuer, Revoked: n.Revocations.Lookup(ctx), MaxAge: n.Trust.MaxAge}
 	n.Quotas = caps.NewQuotas(db)
 	if err := n.executor(); err != nil {
 		return nil, errors.Join(err, n.Close())
