@@ -14,7 +14,8 @@ import (
 // Status is what `mythos status` tells.
 type Status struct {
 	Repository string            `json:"repository"`
-	Agent      string            `json:"agent"`
+	Name       string            `json:"name"`
+	Key        string            `json:"public_key"`
 	KeyID      object.Hash       `json:"key_id"`
 	Entries    uint64            `json:"ledger_entries"`
 	Effects    uint64            `json:"effects"`
@@ -29,7 +30,7 @@ type Status struct {
 
 // Status gathers the state of the repository. It reads every effect's history.
 func (n *Node) Status(ctx context.Context) (*Status, error) {
-	s := &Status{Repository: n.Dir, Agent: n.Self().String(), KeyID: n.Self().KeyID(), Rings: map[string]string{}}
+	s := &Status{Repository: n.Dir, Name: n.Self().Hint, Key: n.Self().KeyHex(), KeyID: n.Self().KeyID(), Rings: map[string]string{}}
 	now := n.now()
 	var err error
 	if s.Entries, err = n.Ledger.Size(ctx); err != nil {

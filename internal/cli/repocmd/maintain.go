@@ -97,7 +97,9 @@ func runStatus(ctx context.Context, f *cmdutil.Factory) error {
 	}
 	return f.Emit(s, func() {
 		f.IO.Printf("repository  %s\n", s.Repository)
-		f.IO.Printf("agent       %s, key id %s\n", s.Agent, s.KeyID.Short())
+		f.IO.Printf("agent       %s\n", s.Name)
+		f.IO.Printf("key         %s\n", s.Key)
+		f.IO.Printf("key id      %s\n", s.KeyID)
 		f.IO.Printf("ledger      %d entries, %d effects, %s, %s\n", s.Entries, s.Effects,
 			paintCount(f, s.Pending, "pending", ui.Warn), paintCount(f, s.Divergent, "divergent", ui.Bad))
 		f.IO.Printf("blobs       %d, %s\n", s.Blobs, ui.Size(s.BlobBytes))
