@@ -112,9 +112,9 @@ func TestBaseline(t *testing.T) {
 // TestPublicPack: the pack's packet has another layout and is refused; its
 // entries are ours byte for byte. The pack is not part of this repository.
 func TestPublicPack(t *testing.T) {
-	dir := os.Getenv("CTVP_DIR")
+	dir := os.Getenv("MYTHOS_CTVP")
 	if dir == "" {
-		t.Skip("CTVP_DIR names no conformance pack")
+		t.Skip("MYTHOS_CTVP names no conformance pack")
 	}
 	raw, err := os.ReadFile(dir + "/vectors/wire/mythosx_001_packet.bin")
 	if err != nil {
