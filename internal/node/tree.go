@@ -258,30 +258,11 @@ func (n *Node) keepObject(ctx context.Context, p Part) error {
 	if id, err := s.Rule.ID(p.Data); err != nil || id != p.ID {
 		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), errors.Join(object.ErrID, err))
 	}
-	if err := signedBySelf(s, p); err != nil {
+	if err := sign.VerifyOwn(s.Rule, p.Data); err != nil {
 		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), err)
 	}
 	_, err := n.KeepObject(ctx, s, p.Data)
 	return err
-}
-
-// signedBySelf checks the signature of an object that names its signer.
-func signedBySelf(s object.Struct, p Part) error {
-	if s.Rule.Sig == 0 || s.Rule.Signer == 0 {
-		return nil
-	}
-	var sig object.Signature
-	var agent object.AgentID
-	for num, v := range map[uint64]any{s.Rule.Sig: &sig, s.Rule.Signer: &agent} {
-		field, err := can.Field(p.Data, num)
-		if err != nil {
-			return err
-		}
-		if err := can.Unmarshal(field, v); err != nil {
-			return err
-		}
-	}
-	return sign.VerifyID(agent, p.ID, sig)
 }
 
 // Keeper stores the parts of a stream, several at a time so that they share syncs.

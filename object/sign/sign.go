@@ -10,6 +10,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
 )
 
 // ErrSignature means that a signature does not verify.
@@ -93,4 +94,34 @@ func VerifyID(agent object.AgentID, id object.Hash, sig object.Signature) error 
 		return fmt.Errorf("%w: it names key %s, the signer is %s", ErrSignature, sig.KeyID.Short(), agent)
 	}
 	return Verify(agent, id.Sum[:], sig.Sig)
+}
+
+// VerifyOwn checks the signature of a canonical object that names its signer, by
+// its type's rule. A type that names no signer or has no signature has none to
+// check. Whether the signer is trusted is for the caller to say.
+func VerifyOwn(rule object.Rule, raw []byte) error {
+	if rule.Sig == 0 || rule.Signer == 0 {
+		return nil
+	}
+	id, err := rule.ID(raw)
+	if err != nil {
+		return err
+	}
+	var sig object.Signature
+	if err := field(raw, rule.Sig, &sig); err != nil {
+		return err
+	}
+	var signer object.AgentID
+	if err := field(raw, rule.Signer, &signer); err != nil {
+		return err
+	}
+	return VerifyID(signer, id, sig)
+}
+
+func field(raw []byte, num uint64, v any) error {
+	value, err := can.Field(raw, num)
+	if err != nil {
+		return err
+	}
+	return can.Unmarshal(value, v)
 }

@@ -51,7 +51,7 @@ func runPut(ctx context.Context, f *cmdutil.Factory, name string, files []string
 		if err := s.Check(raw); err != nil {
 			return invalid(file, err)
 		}
-		if err := selfSigned(s, raw); err != nil {
+		if err := sign.VerifyOwn(s.Rule, raw); err != nil {
 			return invalid(file, err)
 		}
 		id, err := n.KeepObject(ctx, s, raw)
@@ -63,26 +63,6 @@ func runPut(ctx context.Context, f *cmdutil.Factory, name string, files []string
 		}
 	}
 	return nil
-}
-
-// selfSigned checks the signature of an object that names its signer.
-func selfSigned(s object.Struct, raw []byte) error {
-	if s.Rule.Sig == 0 || s.Rule.Signer == 0 {
-		return nil
-	}
-	id, err := s.Rule.ID(raw)
-	if err != nil {
-		return err
-	}
-	var sig object.Signature
-	var signer object.AgentID
-	if err := fieldInto(raw, s.Rule.Sig, &sig); err != nil {
-		return err
-	}
-	if err := fieldInto(raw, s.Rule.Signer, &signer); err != nil {
-		return err
-	}
-	return sign.VerifyID(signer, id, sig)
 }
 
 func newGet(f *cmdutil.Factory) *cobra.Command {
@@ -137,7 +117,7 @@ func runShow(ctx context.Context, f *cmdutil.Factory, name string) error {
 	verdict := "verified"
 	if err := s.Check(raw); err != nil {
 		verdict = err.Error()
-	} else if err := selfSigned(s, raw); err != nil {
+	} else if err := sign.VerifyOwn(s.Rule, raw); err != nil {
 		verdict = err.Error()
 	}
 	if f.JSON {
