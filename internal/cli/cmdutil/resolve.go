@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/object"
 )
@@ -48,4 +49,25 @@ func (f *Factory) PrintJSON(view []byte) error {
 	}
 	f.IO.Printf("%s\n", view)
 	return nil
+}
+
+// Chains loads the capability chains that --cap names; nil without any.
+func (f *Factory) Chains(ctx context.Context, names []string) ([]caps.Chain, error) {
+	var list []caps.Chain
+	for _, name := range names {
+		id, err := f.Resolve(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		n, err := f.Node(ctx)
+		if err != nil {
+			return nil, err
+		}
+		chain, err := n.Chain(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, chain)
+	}
+	return list, nil
 }

@@ -11,27 +11,6 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 )
 
-// chains loads what --cap names; nil without any.
-func chains(ctx context.Context, f *cmdutil.Factory, list []string) ([]caps.Chain, error) {
-	n, err := f.Node(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var out []caps.Chain
-	for _, name := range list {
-		id, err := f.Resolve(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		ch, err := n.Chain(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, ch)
-	}
-	return out, nil
-}
-
 // denied adds the command that would allow what was refused.
 func denied(err error, self, scope string) error {
 	if errors.Is(err, caps.ErrDenied) {
@@ -71,7 +50,7 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, args, with []string, name
 	if err != nil {
 		return err
 	}
-	list, err := chains(ctx, f, with)
+	list, err := f.Chains(ctx, with)
 	if err != nil {
 		return err
 	}
@@ -114,7 +93,7 @@ func runEval(ctx context.Context, f *cmdutil.Factory, args, with []string) error
 	if err != nil {
 		return err
 	}
-	list, err := chains(ctx, f, with)
+	list, err := f.Chains(ctx, with)
 	if err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func runPromote(ctx context.Context, f *cmdutil.Factory, o *promoteOptions) erro
 		}
 		return clierr.New(clierr.Refused, "condition %q does not hold: %s", c.Name, c.Why)
 	}
-	list, err := chains(ctx, f, o.Caps)
+	list, err := f.Chains(ctx, o.Caps)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func runRollback(ctx context.Context, f *cmdutil.Factory, ring uint8, reason str
 	if err != nil {
 		return err
 	}
-	list, err := chains(ctx, f, with)
+	list, err := f.Chains(ctx, with)
 	if err != nil {
 		return err
 	}

@@ -67,16 +67,8 @@ func pack(ctx context.Context, f *cmdutil.Factory, raw []byte, o packOptions) ([
 		}
 		opts.To = append(opts.To, a)
 	}
-	for _, name := range o.Caps {
-		id, err := f.Resolve(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		ch, err := n.Chain(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		opts.Caps = append(opts.Caps, ch)
+	if opts.Caps, err = f.Chains(ctx, o.Caps); err != nil {
+		return nil, err
 	}
 	return n.Pack(raw, opts)
 }

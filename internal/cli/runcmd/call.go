@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
@@ -68,29 +67,8 @@ func prepare(ctx context.Context, f *cmdutil.Factory, o *callOptions) (*node.Nod
 		return nil, s, err
 	}
 	n.Gate.Capture = n.Gate.Capture || o.Capture
-	s.Caps, err = chains(ctx, f, o.Caps)
+	s.Caps, err = f.Chains(ctx, o.Caps)
 	return n, s, err
-}
-
-// chains loads the chains that --cap names; nil without any.
-func chains(ctx context.Context, f *cmdutil.Factory, names []string) ([]caps.Chain, error) {
-	var list []caps.Chain
-	n, err := f.Node(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		id, err := f.Resolve(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		ch, err := n.Chain(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, ch)
-	}
-	return list, nil
 }
 
 type callLine struct {

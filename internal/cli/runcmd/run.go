@@ -47,7 +47,7 @@ func runRun(ctx context.Context, f *cmdutil.Factory, o *runOptions) error {
 	if err != nil {
 		return err
 	}
-	list, err := chains(ctx, f, o.Caps)
+	list, err := f.Chains(ctx, o.Caps)
 	if err != nil {
 		return err
 	}
