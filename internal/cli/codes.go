@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/object/sign"
@@ -23,14 +24,14 @@ var codes = []struct {
 	code int
 	errs []error
 }{
-	{clierr.Conflict, []error{ledger.ErrIdempotencyConflict, ledger.ErrNonDeterministic, ledger.ErrDivergent, exec.ErrReplay, store.ErrChanged}},
+	{clierr.Conflict, []error{ledger.ErrIdempotencyConflict, ledger.ErrNonDeterministic, ledger.ErrDivergent, exec.ErrReplay, store.ErrChanged, model.ErrConflict}},
 	{clierr.Busy, []error{ledger.ErrBusy, badger.ErrBusy}},
 	{clierr.Refused, []error{caps.ErrDenied, caps.ErrQuota, exec.ErrBudget, packet.ErrUntrusted, packet.ErrReplay, packet.ErrExpired,
-		packet.ErrGuard, ledger.ErrUnknownOutcome, ledger.ErrAbandoned}},
+		packet.ErrGuard, ledger.ErrUnknownOutcome, ledger.ErrAbandoned, model.ErrRefused}},
 	{clierr.Invalid, []error{packet.ErrFraming, packet.ErrCodebook, packet.ErrDecode, packet.ErrSignature, packet.ErrPayload,
 		ir.ErrInvalid, store.ErrCorrupt, merkle.ErrProof, merkle.ErrNode, sign.ErrSignature, object.ErrID, object.ErrInvalid, ledger.ErrEntry,
 		ledger.ErrCheckpoint, exec.ErrPinned}},
-	{clierr.NotFound, []error{store.ErrNotFound, ledger.ErrNotFound, exec.ErrNoTool, exec.ErrNoRun, exec.ErrNoTask, merkle.ErrIndex, fs.ErrNotExist}},
+	{clierr.NotFound, []error{store.ErrNotFound, model.ErrNotFound, ledger.ErrNotFound, exec.ErrNoTool, exec.ErrNoRun, exec.ErrNoTask, merkle.ErrIndex, fs.ErrNotExist}},
 	{clierr.Usage, []error{store.ErrChunkSize, store.ErrRange, store.ErrAmbiguous, exec.ErrToolName}},
 	{clierr.Busy, []error{context.DeadlineExceeded}},
 }

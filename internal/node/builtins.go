@@ -15,6 +15,7 @@ import (
 // Names of the built-in effects that the node adds; their ids are
 // SHA-256("tool:mythos." + name).
 const (
+	effectIssue    = "cap.issue" // recorded with a receipt, done by the issuer's key alone
 	effectDataset  = "dataset.build"
 	effectTrain    = "train"
 	effectEval     = "eval"

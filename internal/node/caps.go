@@ -124,5 +124,5 @@ func (n *Node) issued(ctx context.Context, link caps.Link) error {
 	if err := n.AddCaps(ctx, link); err != nil {
 		return err
 	}
-	return n.record(ctx, "cap.issue", link.Raw, link.ID)
+	return n.record(ctx, effectIssue, link.Raw, link.ID)
 }

@@ -119,6 +119,9 @@ func (n *Node) ToolName(ctx context.Context, id object.Hash) string {
 	if name, ok := n.Gate.BuiltinName(id); ok {
 		return name
 	}
+	if id == exec.BuiltinID(effectIssue) {
+		return "mythos." + effectIssue
+	}
 	if t, err := n.Tools.Get(ctx, id); err == nil {
 		return t.Name
 	}

@@ -97,13 +97,10 @@ func runPromote(ctx context.Context, f *cmdutil.Factory, o *promoteOptions) erro
 	return f.Emit(map[string]any{"promotion": rec.PromotionID, "model": rec.ModelID, "ring": rec.RingID}, func() { f.IO.Printf("%s\n", rec.PromotionID) })
 }
 
-// promotionError gives a refused promotion its exit code.
+// promotionError says where to look when a promotion is refused.
 func promotionError(err error) error {
-	switch {
-	case errors.Is(err, model.ErrRefused):
+	if errors.Is(err, model.ErrRefused) {
 		return clierr.New(clierr.Refused, "%w", err).With("mythos promote --dry-run lists all six conditions")
-	case errors.Is(err, model.ErrConflict):
-		return clierr.New(clierr.Conflict, "%w", err)
 	}
 	return err
 }
