@@ -118,7 +118,7 @@ func Domain(kind uint8) string {
 
 // NewScope encodes a scope. It fails on a scope that breaks a field rule.
 func NewScope(s Scope) (CapScope, error) {
-	if err := object.CheckAll(s); err != nil {
+	if err := can.Check(s); err != nil {
 		return CapScope{}, err
 	}
 	payload, err := can.Marshal(s)

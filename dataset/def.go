@@ -105,7 +105,7 @@ func NewDef(d DatasetDef) (*DatasetDef, []byte, error) {
 	if d.DatasetDefID, err = DefRule.IDOf(&d); err != nil {
 		return nil, nil, fmt.Errorf("dataset definition: %w", err)
 	}
-	if err := object.CheckAll(&d); err != nil {
+	if err := can.Check(&d); err != nil {
 		return nil, nil, fmt.Errorf("dataset definition: %w", err)
 	}
 	raw, err := can.Marshal(&d)

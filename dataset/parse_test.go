@@ -9,6 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
 )
 
 var testNames = Names{Tool: tools, Hash: func(text string) (object.Hash, error) {
@@ -122,7 +123,7 @@ func FuzzOpenDef(f *testing.F) {
 			return
 		}
 		id, err := DefRule.ID(raw)
-		if err != nil || id != d.DatasetDefID || object.CheckAll(d) != nil {
+		if err != nil || id != d.DatasetDefID || can.Check(d) != nil {
 			t.Fatalf("accepted with another id: %v", err)
 		}
 	})

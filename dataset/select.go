@@ -10,6 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
 )
 
 // Selection is what a definition selects.
@@ -44,7 +45,7 @@ func Select(ctx context.Context, src Source, d *DatasetDef) (*Selection, error) 
 
 // SelectWith is Select with options.
 func SelectWith(ctx context.Context, src Source, d *DatasetDef, o Options) (*Selection, error) {
-	if err := object.CheckAll(d); err != nil {
+	if err := can.Check(d); err != nil {
 		return nil, fmt.Errorf("dataset definition: %w", err)
 	}
 	run := &selecting{src: src, def: d, clauses: clausesOf(&d.Query.Predicate), workers: workersOr(o.Workers)}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
 )
 
 // Reason is how far an episode gets in a definition.
@@ -32,7 +33,7 @@ func (r Reason) String(selected bool) string {
 // Why says how far one episode gets in a definition: whether a corpus holds it, and
 // which clause it fails. It reads the corpora through, which need not be ascending.
 func Why(ctx context.Context, src Source, d *DatasetDef, id object.Hash) (Reason, error) {
-	if err := object.CheckAll(d); err != nil {
+	if err := can.Check(d); err != nil {
 		return Reason{}, fmt.Errorf("dataset definition: %w", err)
 	}
 	var r Reason

@@ -126,7 +126,7 @@ func (r *Tools) Add(ctx context.Context, t Tool) (Tool, error) {
 		}
 		t.ID = id
 	}
-	if err := object.CheckAll(&t); err != nil {
+	if err := can.Check(&t); err != nil {
 		return Tool{}, fmt.Errorf("tool %s: %w", t.Name, err)
 	}
 	raw, err := can.Marshal(&t)

@@ -108,7 +108,7 @@ func sealSigned(s sign.Signer, rule object.Rule, v any, id *object.Hash, sig *ob
 	if *sig, err = sign.ID(s, h); err != nil {
 		return object.Hash{}, nil, err
 	}
-	if err := object.CheckAll(v); err != nil {
+	if err := can.Check(v); err != nil {
 		return object.Hash{}, nil, err
 	}
 	raw, err := can.Marshal(v)

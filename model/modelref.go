@@ -78,7 +78,7 @@ func checkMetrics(metrics map[string]int64) error {
 
 // NewReport encodes a report and computes its id.
 func NewReport(r EvalReport) (object.Hash, []byte, error) {
-	if err := object.CheckAll(&r); err != nil {
+	if err := can.Check(&r); err != nil {
 		return object.Hash{}, nil, err
 	}
 	raw, err := can.Marshal(&r)

@@ -88,7 +88,7 @@ func seal(rule object.Rule, v any, id *object.Hash) (object.Hash, []byte, error)
 		return object.Hash{}, nil, err
 	}
 	*id = h
-	if err := object.CheckAll(v); err != nil {
+	if err := can.Check(v); err != nil {
 		return object.Hash{}, nil, err
 	}
 	raw, err := can.Marshal(v)

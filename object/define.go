@@ -12,11 +12,7 @@ import (
 var ErrID = errors.New("id does not match the object's bytes")
 
 // ErrInvalid means that an object breaks a field rule of the specification.
-var ErrInvalid = errors.New("invalid field")
-
-// Checker is a value with field rules of its own (ranges, lengths, enumerations)
-// beyond what its Go type says.
-type Checker interface{ Check() error }
+var ErrInvalid = can.ErrInvalid
 
 // Struct describes a struct type of the protocol to code that treats all types
 // alike: the command line, the conformance runner, fsck. Make one with Define.
@@ -70,7 +66,7 @@ func Decode[T any](raw []byte) (*T, error) {
 	if err := can.Unmarshal(raw, v); err != nil {
 		return nil, err
 	}
-	return v, CheckAll(v)
+	return v, nil
 }
 
 // Open is Decode, and checks that the id the object carries is that of its
@@ -108,11 +104,7 @@ func (r Rule) CheckID(raw []byte) (Hash, error) {
 // Fields decodes canonical bytes as the struct and checks every field rule, its
 // nested values included.
 func (s Struct) Fields(raw []byte) error {
-	v := reflect.New(s.Type.Go)
-	if err := can.Unmarshal(raw, v.Interface()); err != nil {
-		return err
-	}
-	return CheckAll(v.Interface())
+	return can.Unmarshal(raw, reflect.New(s.Type.Go).Interface())
 }
 
 // Check is Fields, and checks that the id the object carries is that of its bytes.
@@ -122,79 +114,4 @@ func (s Struct) Check(raw []byte) error {
 	}
 	_, err := s.Rule.CheckID(raw)
 	return err
-}
-
-// CheckAll runs the field rules of v, a pointer to a mapped struct, and of every
-// value inside it, innermost first. Errors wrap ErrInvalid and name the path.
-func CheckAll(v any) error {
-	rv := reflect.ValueOf(v)
-	return checkValue(rv.Elem(), can.TypeOf(rv.Type().Elem()), "")
-}
-
-func checkValue(v reflect.Value, t *can.Type, path string) error {
-	switch t.Kind {
-	case can.KindStruct:
-		if err := checkFields(v, t, path); err != nil {
-			return err
-		}
-	case can.KindList:
-		if t.Elem.Kind == can.KindStruct {
-			for i := range v.Len() {
-				if err := checkValue(v.Index(i), t.Elem, fmt.Sprintf("%s[%d]", path, i)); err != nil {
-					return err
-				}
-			}
-		}
-	case can.KindMap:
-		for it := v.MapRange(); it.Next() && t.Elem.Kind == can.KindStruct; {
-			elem := reflect.New(t.Elem.Go).Elem()
-			elem.Set(it.Value())
-			if err := checkValue(elem, t.Elem, fmt.Sprintf("%s[%v]", path, it.Key())); err != nil {
-				return err
-			}
-		}
-	}
-	return checkSelf(v, path)
-}
-
-func checkFields(v reflect.Value, t *can.Type, path string) error {
-	for i := range t.Fields {
-		f := &t.Fields[i]
-		fv := f.Value(v)
-		if fv.Kind() == reflect.Pointer {
-			if fv.IsNil() {
-				continue
-			}
-			fv = fv.Elem()
-		}
-		if err := checkValue(fv, f.Type, joinPath(path, f.Name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func joinPath(path, name string) string {
-	if path == "" {
-		return name
-	}
-	return path + "." + name
-}
-
-func checkSelf(v reflect.Value, path string) error {
-	if !v.CanAddr() {
-		return nil
-	}
-	c, ok := v.Addr().Interface().(Checker)
-	if !ok {
-		return nil
-	}
-	err := c.Check()
-	switch {
-	case err == nil:
-		return nil
-	case path == "":
-		return fmt.Errorf("%w: %w", ErrInvalid, err)
-	}
-	return fmt.Errorf("%w: %s: %w", ErrInvalid, path, err)
 }

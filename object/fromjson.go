@@ -19,6 +19,10 @@ func FromJSON(t *can.Type, data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return fromView(t, n)
+}
+
+func fromView(t *can.Type, n viewNode) ([]byte, error) {
 	raw, err := encodeNode(t, n)
 	if err != nil {
 		return nil, err
@@ -26,7 +30,7 @@ func FromJSON(t *can.Type, data []byte) ([]byte, error) {
 	return raw, can.Validate(raw)
 }
 
-func encodeNode(t *can.Type, n jsonNode) ([]byte, error) {
+func encodeNode(t *can.Type, n viewNode) ([]byte, error) {
 	if t == nil || t.Kind == can.KindRaw {
 		v, err := untypedNode(n)
 		if err != nil {
@@ -67,7 +71,7 @@ func encodeShort(t *can.Type, s string) ([]byte, error) {
 	return nil, fmt.Errorf("expected an object with the fields of %s, found a string", t.Go.Name())
 }
 
-func encodeStruct(t *can.Type, n jsonNode) ([]byte, error) {
+func encodeStruct(t *can.Type, n viewNode) ([]byte, error) {
 	if n.kind != '{' {
 		return nil, fmt.Errorf("expected an object with the fields of %s", t.Go.Name())
 	}
@@ -110,7 +114,7 @@ func fieldNamed(t *can.Type, name string) (uint64, *can.Type, error) {
 	return 0, nil, fmt.Errorf("%s has no field %q (it has %s)", t.Go.Name(), name, strings.Join(names, ", "))
 }
 
-func encodeList(t *can.Type, n jsonNode) ([]byte, error) {
+func encodeList(t *can.Type, n viewNode) ([]byte, error) {
 	if n.kind != '[' {
 		return nil, errors.New("expected a list")
 	}
@@ -125,13 +129,13 @@ func encodeList(t *can.Type, n jsonNode) ([]byte, error) {
 	return can.ListOf(values)
 }
 
-func encodeMap(t *can.Type, n jsonNode) ([]byte, error) {
+func encodeMap(t *can.Type, n viewNode) ([]byte, error) {
 	if n.kind != '{' {
 		return nil, errors.New("expected an object")
 	}
 	pairs := make([][2][]byte, len(n.members))
 	for i, m := range n.members {
-		key, err := encodeScalar(t.Key, jsonNode{kind: 's', text: m.name})
+		key, err := encodeScalar(t.Key, viewNode{kind: 's', text: m.name})
 		if err != nil {
 			return nil, err
 		}
@@ -144,7 +148,7 @@ func encodeMap(t *can.Type, n jsonNode) ([]byte, error) {
 	return can.MapOf(pairs)
 }
 
-func encodeScalar(t *can.Type, n jsonNode) ([]byte, error) {
+func encodeScalar(t *can.Type, n viewNode) ([]byte, error) {
 	switch t.Kind {
 	case can.KindBool:
 		if n.kind != 'b' {
@@ -179,7 +183,7 @@ func encodeScalar(t *can.Type, n jsonNode) ([]byte, error) {
 	return encodeInt(t, n)
 }
 
-func encodeInt(t *can.Type, n jsonNode) ([]byte, error) {
+func encodeInt(t *can.Type, n viewNode) ([]byte, error) {
 	if t.Go == timeGo {
 		at, err := ParseTime(n.text)
 		return can.AppendInt(nil, int64(at)), err
@@ -191,7 +195,7 @@ func encodeInt(t *can.Type, n jsonNode) ([]byte, error) {
 	return can.AppendInt(nil, i), nil
 }
 
-func untypedNode(n jsonNode) (can.Value, error) {
+func untypedNode(n viewNode) (can.Value, error) {
 	switch n.kind {
 	case 'n':
 		return can.Value{}, nil
@@ -245,7 +249,7 @@ func untypedNumber(s string) (can.Value, error) {
 }
 
 // untypedSpecial reads {"$i":..}, {"$u":..}, {"$b":..} and {"$m":..}.
-func untypedSpecial(m jsonMember) (can.Value, error) {
+func untypedSpecial(m viewMember) (can.Value, error) {
 	switch m.name {
 	case "$i":
 		i, err := strconv.ParseInt(m.value.text, 10, 64)
@@ -265,7 +269,7 @@ func untypedSpecial(m jsonMember) (can.Value, error) {
 	return can.Value{}, fmt.Errorf("unknown form %q; write such a map as {\"$m\":[[k,v],...]}", m.name)
 }
 
-func untypedPairs(n jsonNode) (can.Value, error) {
+func untypedPairs(n viewNode) (can.Value, error) {
 	v := can.Value{Tag: can.TagMap}
 	if n.kind != '[' {
 		return v, errors.New(`"$m" takes a list of pairs`)

@@ -2,6 +2,7 @@ package object_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/mythos-project/mythos/object"
@@ -81,10 +82,27 @@ func TestViewsRoundTrip(t *testing.T) {
 		if err != nil || !bytes.Equal(back, c.raw) {
 			t.Errorf("%s: %s gives % x, expected % x: %v", name, view, back, c.raw, err)
 		}
+		text, err := object.ToYAML(c.t, c.raw)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if back, err := object.FromYAML(c.t, text); err != nil || !bytes.Equal(back, c.raw) {
+			t.Errorf("%s: %s gives % x, expected % x: %v", name, text, back, c.raw, err)
+		}
 	}
 	for _, bad := range []string{`1.5`, `{"a":1,"a":2}`, `{"$b":"xyz"}`, `[1`, `18446744073709551616`, `{"$q":1}`, `1 2`} {
 		if _, err := object.FromJSON(nil, []byte(bad)); err == nil {
 			t.Errorf("%s was taken", bad)
+		}
+	}
+}
+
+func TestYAMLRefusals(t *testing.T) {
+	for text, reason := range map[string]string{
+		"": "no document", "a: 1.5": "no floats", "a: 1\na: 2": "appears twice", "a: &x 1\nb: *x": "aliases", "a: 1\n---\nb: 2": "one document", "? [1]\n: 2": "scalar", "a: [": "line",
+	} {
+		if _, err := object.FromYAML(nil, []byte(text)); err == nil || !strings.Contains(err.Error(), reason) {
+			t.Errorf("%q: %v, expected %q", text, err, reason)
 		}
 	}
 }

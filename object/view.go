@@ -79,11 +79,10 @@ func viewHash(dst []byte, t *can.Type, r *can.Reader) ([]byte, error) {
 		return nil, err
 	}
 	var h Hash
-	if err := can.Unmarshal(raw, &h); err != nil {
-		return nil, err
-	}
-	if plain, err := can.Marshal(&h); err == nil && len(plain) == len(raw) && h.Alg == SHA256 {
-		return appendJSONString(dst, h.String()), nil
+	if err := can.Unmarshal(raw, &h); err == nil {
+		if plain, err := can.Marshal(&h); err == nil && len(plain) == len(raw) {
+			return appendJSONString(dst, h.String()), nil
+		}
 	}
 	return viewStruct(dst, t, can.NewReader(raw))
 }

@@ -104,7 +104,7 @@ func openAgreement(raw []byte, cb *Codebook, now object.Time) (*CodebookAgreemen
 	if now >= a.ExpiresAt {
 		return nil, fmt.Errorf("%w: the agreement expired at %s", ErrCodebook, a.ExpiresAt)
 	}
-	if err := object.CheckAll(cb); err != nil {
+	if err := can.Check(cb); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCodebook, err)
 	}
 	cbID, err := cb.ID()

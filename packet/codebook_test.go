@@ -28,7 +28,7 @@ func TestTrain(t *testing.T) {
 	if !saving.HeldOut || saving.Samples != 8 || saving.Trained >= saving.Baseline || saving.Trained >= saving.Plain {
 		t.Errorf("%+v", saving)
 	}
-	if len(cb.Dictionary) > 4096+256 || object.CheckAll(cb) != nil {
+	if len(cb.Dictionary) > 4096+256 || can.Check(cb) != nil {
 		t.Errorf("a dictionary of %d bytes", len(cb.Dictionary))
 	}
 	for _, bad := range [][][]byte{nil, samples(t, 3), {{0}, {0}, {0}, {0}}} {
@@ -122,7 +122,7 @@ func TestCodebookRules(t *testing.T) {
 		"two values": {Entries: []CodebookEntry{{Codeword: 1, Kind: 1, ValueU64: &n, ValueText: &s}}},
 		"dictionary": {Entries: []CodebookEntry{}, Dictionary: make([]byte, MaxDictionary+1)},
 	} {
-		if err := object.CheckAll(&cb); !errors.Is(err, object.ErrInvalid) {
+		if err := can.Check(&cb); !errors.Is(err, object.ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -104,7 +104,7 @@ func TestBaseline(t *testing.T) {
 			t.Errorf("%s is not in the baseline", oc.Name)
 		}
 	}
-	if err := object.CheckAll(Baseline()); err != nil {
+	if err := can.Check(Baseline()); err != nil {
 		t.Error(err)
 	}
 }

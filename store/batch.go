@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -137,7 +138,7 @@ func newStaged(root merkle.Root, put map[string][]byte) (*staged, error) {
 type nodeMap map[string][]byte
 
 func (m nodeMap) PutNode(cid object.Hash, data []byte) error {
-	m["n/"+cid.String()] = data
+	m["n/"+cid.String()] = bytes.Clone(data)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -47,7 +48,7 @@ const maxPending = 2 << 20 // bytes held before they are written
 // PutNode implements merkle.NodeWriter. A node is useless without its root, so
 // that writing nodes early hurts nobody.
 func (w *NodeWriter) PutNode(cid object.Hash, data []byte) error {
-	w.pending["n/"+cid.String()] = data
+	w.pending["n/"+cid.String()] = bytes.Clone(data)
 	if w.size += len(data); w.size < maxPending {
 		return nil
 	}

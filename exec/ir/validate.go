@@ -69,7 +69,7 @@ func decode(raw []byte) (*Bundle, error) {
 		return nil, fmt.Errorf("%d bytes, a bundle has at most %d", len(raw), MaxBundle)
 	}
 	b := new(Bundle)
-	return b, can.Unmarshal(raw, b)
+	return b, can.UnmarshalUnchecked(raw, b)
 }
 
 type validator struct {
@@ -110,7 +110,7 @@ func (v *validator) add(op int, where, reason string) {
 
 // check runs the field rules of one value, a pointer to a mapped struct.
 func (v *validator) check(where string, value any) bool {
-	err := object.CheckAll(value)
+	err := can.Check(value)
 	if err != nil {
 		v.report(where, "%v", err)
 	}

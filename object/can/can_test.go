@@ -240,3 +240,82 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+type even struct {
+	N uint8 `can:"1,n"`
+}
+
+func (e even) Check() error {
+	if e.N%2 != 0 {
+		return errOdd
+	}
+	return nil
+}
+
+var errOdd = errors.New("odd")
+
+type evens struct {
+	List []even  `can:"1,list,optional"`
+	Opt  *uint64 `can:"2,opt"`
+	One  *even   `can:"3,one"`
+}
+
+type evensByText struct {
+	Map map[string]even `can:"2,map"`
+}
+
+// TestRules decodes values that break their own rules: the error has the offset
+// and the path of the value.
+func TestRules(t *testing.T) {
+	for _, c := range []struct {
+		data, path string
+		offset     int
+	}{
+		{"0801 0301 0702 0801 0301 0302 0801 0301 0303", "list[1]", 12},
+		{"0801 0303 0801 0301 0303", "one", 4},
+		{"0801 0303 0801 0301 038101", "one", 4}, // not of the usual length
+	} {
+		var v evens
+		err := can.Unmarshal(unhex(t, c.data), &v)
+		var ce *can.Error
+		if !errors.As(err, &ce) || !errors.Is(err, errOdd) || !errors.Is(err, can.ErrInvalid) || ce.Path != c.path || ce.Offset != c.offset {
+			t.Errorf("%s: %v", c.data, err)
+		}
+		if err := can.UnmarshalUnchecked(unhex(t, c.data), &v); err != nil {
+			t.Error(err)
+		}
+		if err := can.Check(&v); !errors.Is(err, errOdd) || !strings.Contains(err.Error(), c.path) {
+			t.Errorf("Check: %v", err)
+		}
+	}
+	var m evensByText
+	if err := can.Unmarshal(unhex(t, "0801 0302 0801 060178 0801 0301 0303"), &m); !errors.Is(err, errOdd) || !strings.Contains(err.Error(), "map[x]") {
+		t.Error(err)
+	}
+	var v evens
+	if err := can.Unmarshal(unhex(t, "0801 0301 0702 0801 0301 0302 0801 0301 060161"), &v); err == nil || !strings.Contains(err.Error(), "list[1].n") {
+		t.Error(err)
+	}
+}
+
+func TestDiagnostic(t *testing.T) {
+	raw := unhex(t, "0804 0301 0702 00 02 0302 0405 0303 0406 0600 050200ff")
+	got, err := can.Diagnostic(raw)
+	if want := `{1: [null, true], 2: -3, 3: +3, "": h'00ff'}`; err != nil || got != want {
+		t.Errorf("%s: %v", got, err)
+	}
+	long, err := can.Marshal(&struct {
+		Names []string `can:"1,names"`
+	}{[]string{strings.Repeat("a", 50), strings.Repeat("b", 50)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err = can.Diagnostic(long)
+	want := "{\n  1: [\n    \"" + strings.Repeat("a", 50) + "\",\n    \"" + strings.Repeat("b", 50) + "\",\n  ],\n}"
+	if err != nil || got != want {
+		t.Errorf("%s: %v", got, err)
+	}
+	if _, err := can.Diagnostic(raw[1:]); err == nil {
+		t.Error("bad input is rendered")
+	}
+}

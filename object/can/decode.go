@@ -8,24 +8,52 @@ import (
 )
 
 // Unmarshal reads data, which must be exactly one canonical value, into the
-// value that v points to. Fields of structs that the Go type does not know are
-// checked and ignored. Nothing in *v refers to data afterwards. On an error,
-// which is an [*Error], *v is unspecified. It panics when v is not a pointer to
-// a type that [TypeOf] can map.
-func Unmarshal(data []byte, v any) error {
+// value that v points to, and checks the rules of every [Checker] in it. Fields
+// of structs that the Go type does not know are checked and ignored. Nothing in
+// *v refers to data afterwards. On an error, which is an [*Error], *v is
+// unspecified. It panics when v is not a pointer to a type that [TypeOf] can map.
+func Unmarshal(data []byte, v any) error { return unmarshal(Reader{buf: data}, v) }
+
+// UnmarshalUnchecked is Unmarshal without the rules of any [Checker], for code
+// that reports every broken rule, not only the first, and runs [Check] itself.
+func UnmarshalUnchecked(data []byte, v any) error {
+	return unmarshal(Reader{buf: data, unchecked: true}, v)
+}
+
+func unmarshal(r Reader, v any) error {
 	rv := reflect.ValueOf(v)
 	if rv.Kind() != reflect.Pointer || rv.IsNil() {
 		panic("can: Unmarshal needs a non-nil pointer")
 	}
-	r := Reader{buf: data}
 	if err := TypeOf(rv.Type().Elem()).read(&r, rv.UnsafePointer()); err != nil {
 		return err
 	}
 	return r.End()
 }
 
-// read decodes one value of the type to the memory at p.
+// read decodes one value of the type to the memory at p and checks its rules.
 func (t *Type) read(r *Reader, p unsafe.Pointer) error {
+	start := r.off
+	if t.rigid == nil || !t.rigid.read(r, p) {
+		if err := t.readAny(r, p); err != nil {
+			return err
+		}
+	}
+	if !t.checked || r.unchecked {
+		return nil
+	}
+	if err := t.check(p); err != nil {
+		return &Error{Offset: start, Reason: fmt.Errorf("%w: %w", ErrInvalid, err)}
+	}
+	return nil
+}
+
+// check runs the rules of the Checker at p.
+func (t *Type) check(p unsafe.Pointer) error {
+	return reflect.NewAt(t.Go, p).Interface().(Checker).Check()
+}
+
+func (t *Type) readAny(r *Reader, p unsafe.Pointer) error {
 	switch t.Kind {
 	case KindStruct:
 		return t.readStruct(r, p)
@@ -38,13 +66,14 @@ func (t *Type) read(r *Reader, p unsafe.Pointer) error {
 		if err != nil {
 			return err
 		}
-		*(*[]byte)(p) = append(make([]byte, 0, len(b)), b...)
+		*(*[]byte)(p) = r.copyOf(b)
 	case KindText:
 		b, err := r.Text()
 		if err != nil {
 			return err
 		}
-		*(*string)(p) = string(b)
+		b = r.copyOf(b)
+		*(*string)(p) = unsafe.String(unsafe.SliceData(b), len(b))
 	case KindInt:
 		v, err := r.Int()
 		if err != nil {
@@ -66,7 +95,7 @@ func (t *Type) read(r *Reader, p unsafe.Pointer) error {
 		if err != nil {
 			return err
 		}
-		*(*Raw)(p) = append(make(Raw, 0, len(b)), b...)
+		*(*Raw)(p) = r.copyOf(b)
 	}
 	return nil
 }
@@ -114,12 +143,16 @@ func (t *Type) readStruct(r *Reader, p unsafe.Pointer) error {
 		return err
 	}
 	var seen uint64
-	next := 0 // fields come in plan order, so the expected one is usually next
+	next := 0 // index of the first field that may follow
 	var prev []byte
 	for range n {
-		var f *StructField
-		if f, prev, err = t.nextField(r, &next, prev); err != nil {
-			return err
+		f := t.expected(r, &next)
+		if f == nil {
+			if f, prev, err = t.otherField(r, &next, prev); err != nil {
+				return err
+			}
+		} else {
+			prev = f.key
 		}
 		if f == nil {
 			if err := r.skip(); err != nil {
@@ -129,7 +162,7 @@ func (t *Type) readStruct(r *Reader, p unsafe.Pointer) error {
 		}
 		seen |= 1 << (next - 1)
 		if err := f.read(r, unsafe.Add(p, f.offset)); err != nil {
-			return err
+			return within(err, f.Name)
 		}
 	}
 	if missing := t.need &^ seen; missing != 0 {
@@ -140,9 +173,28 @@ func (t *Type) readStruct(r *Reader, p unsafe.Pointer) error {
 	return nil
 }
 
-// nextField reads a field's key. The field found is t.Fields[*next-1]; it is nil
-// when the type does not know the number.
-func (t *Type) nextField(r *Reader, next *int, prev []byte) (*StructField, []byte, error) {
+// expected consumes the key of the next known field, absent optional ones left
+// out, and returns the field; nil, and nothing consumed, when another key stands
+// there. Fields are sorted by encoded key, so such a key is always in order.
+func (t *Type) expected(r *Reader, next *int) *StructField {
+	in := r.buf[r.off:]
+	for i := *next; i < len(t.Fields); i++ {
+		f := &t.Fields[i]
+		if len(in) >= len(f.key) && in[1] == f.key[1] && string(in[:len(f.key)]) == string(f.key) {
+			r.off += len(f.key)
+			*next = i + 1
+			return f
+		}
+		if !f.Optional {
+			break
+		}
+	}
+	return nil
+}
+
+// otherField reads the key of a field that was not expected. It is nil when the
+// type does not know the number; otherwise it is t.Fields[*next-1].
+func (t *Type) otherField(r *Reader, next *int, prev []byte) (*StructField, []byte, error) {
 	num, key, err := r.fieldKey(prev)
 	if err != nil {
 		return nil, nil, err
@@ -159,9 +211,9 @@ func (f *StructField) read(r *Reader, p unsafe.Pointer) error {
 	if !f.pointer {
 		return f.Type.read(r, p)
 	}
-	v := reflect.New(f.Type.Go)
-	*(*unsafe.Pointer)(p) = v.UnsafePointer()
-	return f.Type.read(r, v.UnsafePointer())
+	v := f.Type.newValue(r)
+	*(*unsafe.Pointer)(p) = v
+	return f.Type.read(r, v)
 }
 
 func (t *Type) readList(r *Reader, p unsafe.Pointer) error {
@@ -173,14 +225,16 @@ func (t *Type) readList(r *Reader, p unsafe.Pointer) error {
 	if left := len(r.buf) - r.off; n > left/t.Elem.minSize {
 		return r.fail(at, ErrLength, fmt.Sprintf("%d values of at least %d bytes announced, %d bytes left", n, t.Elem.minSize, left))
 	}
-	list := reflect.MakeSlice(t.Go, n, n)
-	first, size := list.UnsafePointer(), t.Elem.Go.Size()
-	for i := range n {
-		if err := t.Elem.read(r, unsafe.Add(first, uintptr(i)*size)); err != nil {
-			return err
+	if n == 0 {
+		reflect.NewAt(t.Go, p).Elem().Set(reflect.MakeSlice(t.Go, 0, 0))
+	} else {
+		first, size := t.newList(r, p, n), t.Elem.Go.Size()
+		for i := range n {
+			if err := t.Elem.read(r, unsafe.Add(first, uintptr(i)*size)); err != nil {
+				return within(err, fmt.Sprintf("[%d]", i))
+			}
 		}
 	}
-	reflect.NewAt(t.Go, p).Elem().Set(list)
 	r.Leave()
 	return nil
 }
@@ -204,7 +258,7 @@ func (t *Type) readMap(r *Reader, p unsafe.Pointer) error {
 		}
 		prev = key
 		if err := t.Elem.read(r, v.UnsafePointer()); err != nil {
-			return err
+			return within(err, fmt.Sprintf("[%v]", k.Elem()))
 		}
 		m.SetMapIndex(k.Elem(), v.Elem())
 	}

@@ -1,7 +1,9 @@
 package can
 
 import (
+	"bytes"
 	"reflect"
+	"sync"
 	"unsafe"
 )
 
@@ -9,7 +11,24 @@ import (
 // can map or a pointer to one. It fails only on text that is not UTF-8, on a
 // [Raw] that is not one canonical value, and on more than [MaxDepth] containers
 // inside one another.
-func Marshal(v any) ([]byte, error) { return Append(nil, v) }
+func Marshal(v any) ([]byte, error) {
+	buf := scratch.Get().(*[]byte)
+	defer scratch.Put(buf)
+	out, err := Append((*buf)[:0], v)
+	if err != nil {
+		return nil, err
+	}
+	if cap(out) <= maxScratch {
+		*buf = out
+	}
+	return bytes.Clone(out), nil
+}
+
+// scratch holds buffers to encode into, so that a result is allocated once, at
+// its length.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxScratch = 1 << 20 // larger buffers are not kept
 
 // Append appends the canonical encoding of v to dst, as [Marshal] does.
 func Append(dst []byte, v any) ([]byte, error) {
@@ -24,6 +43,11 @@ func Append(dst []byte, v any) ([]byte, error) {
 
 // write appends the value at p, which stands inside depth containers.
 func (t *Type) write(dst []byte, p unsafe.Pointer, depth int) ([]byte, error) {
+	if t.rigid != nil {
+		if dst, ok := t.rigid.write(dst, p, depth); ok {
+			return dst, nil
+		}
+	}
 	switch t.Kind {
 	case KindUint:
 		return AppendUint(dst, t.uint(p)), nil
@@ -69,10 +93,10 @@ func (t *Type) uint(p unsafe.Pointer) uint64 {
 }
 
 func (t *Type) writeStruct(dst []byte, p unsafe.Pointer, depth int) (_ []byte, err error) {
-	n := 0
+	n := len(t.Fields)
 	for i := range t.Fields {
-		if !t.Fields[i].absent(p) {
-			n++
+		if t.optional && t.Fields[i].absent(p) {
+			n--
 		}
 	}
 	dst = appendMap(dst, n)

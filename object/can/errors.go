@@ -20,21 +20,40 @@ var (
 	ErrType      = errors.New("value has the wrong type")
 	ErrRange     = errors.New("value is out of range")
 	ErrMissing   = errors.New("required field is missing")
+	ErrInvalid   = errors.New("invalid field")
 )
 
 // Error is a refusal of encoded input: what was wrong, and where.
 type Error struct {
 	Offset int    // byte offset into the input of the value or key at fault
-	Reason error  // one of the Err sentinels of this package
+	Path   string // the field at fault, "trace_ref.receipt_ids[3]"; empty outside of structs
+	Reason error  // one of the Err sentinels of this package, or wraps one
 	Detail string // what was expected or found; may be empty
 }
 
 func (e *Error) Error() string {
-	if e.Detail == "" {
-		return fmt.Sprintf("offset %d: %v", e.Offset, e.Reason)
+	where := fmt.Sprintf("offset %d", e.Offset)
+	if e.Path != "" {
+		where += " (" + e.Path + ")"
 	}
-	return fmt.Sprintf("offset %d: %v: %s", e.Offset, e.Reason, e.Detail)
+	if e.Detail == "" {
+		return fmt.Sprintf("%s: %v", where, e.Reason)
+	}
+	return fmt.Sprintf("%s: %v: %s", where, e.Reason, e.Detail)
 }
 
 // Unwrap gives the sentinel, so that errors.Is finds it.
 func (e *Error) Unwrap() error { return e.Reason }
+
+// within puts a step, a field's name or "[index]", before the path of a refusal.
+func within(err error, step string) error {
+	if e, ok := err.(*Error); ok {
+		switch {
+		case e.Path == "" || e.Path[0] == '[':
+			e.Path = step + e.Path
+		default:
+			e.Path = step + "." + e.Path
+		}
+	}
+	return err
+}

@@ -2,11 +2,13 @@ package can
 
 import (
 	"bytes"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Kind is the shape of a value that a [Type] maps.
@@ -37,11 +39,21 @@ type Type struct {
 	Key    *Type         // of KindMap
 	Fields []StructField // of KindStruct, ascending by encoded key
 
-	bits    int   // of KindUint: 8 to 64
-	byNum   []int // field number to index in Fields, -1 for none
-	need    uint64
-	minSize int // no encoding of the type is shorter
+	bits     int   // of KindUint: 8 to 64
+	byNum    []int // field number to index in Fields, -1 for none
+	need     uint64
+	optional bool // of KindStruct: some field is
+	minSize  int  // no encoding of the type is shorter
+	flat     bool // values hold no pointers
+	checked  bool // *Go is a Checker
+	rules    bool // some value inside may be a Checker, or this one is
+	rigid    *rigid
 }
+
+// Checker is a value with rules of its own (ranges, lengths, enumerations) beyond
+// what its Go type says. Decoding calls it, innermost values first, and refuses
+// what it refuses with [ErrInvalid]; so does [Check] for values made in Go.
+type Checker interface{ Check() error }
 
 // StructField is one field of a struct's [Type].
 type StructField struct {
@@ -58,45 +70,42 @@ type StructField struct {
 }
 
 var plans struct {
-	sync.RWMutex
-	byType map[reflect.Type]*Type
+	sync.Mutex // held while plans are made
+	byType     atomic.Pointer[map[reflect.Type]*Type]
 }
 
 // TypeOf returns the compiled mapping of t, which is built once. It panics when
 // t, or a type inside it, cannot be mapped: that is an error of the program.
 func TypeOf(t reflect.Type) *Type {
-	plans.RLock()
-	p := plans.byType[t]
-	plans.RUnlock()
-	if p != nil {
-		return p
+	if known := plans.byType.Load(); known != nil {
+		if p := (*known)[t]; p != nil {
+			return p
+		}
 	}
 	plans.Lock()
 	defer plans.Unlock()
-	fresh := make(map[reflect.Type]*Type)
-	p = compile(t, fresh)
-	if plans.byType == nil {
-		plans.byType = make(map[reflect.Type]*Type)
+	all := make(map[reflect.Type]*Type)
+	if known := plans.byType.Load(); known != nil {
+		maps.Copy(all, *known)
 	}
-	for t, p := range fresh {
-		plans.byType[t] = p
-	}
+	p := compile(t, all)
+	plans.byType.Store(&all)
 	return p
 }
 
-var rawType = reflect.TypeFor[Raw]()
+var (
+	rawType     = reflect.TypeFor[Raw]()
+	checkerType = reflect.TypeFor[Checker]()
+)
 
-// compile builds the plan of t; fresh holds the unfinished plans of this call,
-// so that a recursive type ends in itself.
-func compile(t reflect.Type, fresh map[reflect.Type]*Type) *Type {
-	if p := plans.byType[t]; p != nil {
+// compile builds the plan of t; all holds the plans known so far, unfinished ones
+// included, so that a recursive type ends in itself.
+func compile(t reflect.Type, all map[reflect.Type]*Type) *Type {
+	if p := all[t]; p != nil {
 		return p
 	}
-	if p := fresh[t]; p != nil {
-		return p
-	}
-	p := &Type{Go: t, minSize: 2}
-	fresh[t] = p
+	p := &Type{Go: t, minSize: 2, flat: isFlat(t), checked: reflect.PointerTo(t).Implements(checkerType), rules: true}
+	all[t] = p // rules is true until known: a type that contains itself is walked
 	switch k := t.Kind(); {
 	case t == rawType:
 		p.Kind, p.minSize = KindRaw, 1
@@ -113,19 +122,22 @@ func compile(t reflect.Type, fresh map[reflect.Type]*Type) *Type {
 	case k == reflect.Array && t.Elem().Kind() == reflect.Uint8:
 		p.Kind, p.minSize = KindArray, 1+varintLen(uint64(t.Len()))+t.Len()
 	case k == reflect.Slice:
-		p.Kind, p.Elem = KindList, compile(t.Elem(), fresh)
+		p.Kind, p.Elem = KindList, compile(t.Elem(), all)
 	case k == reflect.Map && (t.Key().Kind() == reflect.String || t.Key().Kind() == reflect.Uint32):
-		p.Kind, p.Key, p.Elem = KindMap, compile(t.Key(), fresh), compile(t.Elem(), fresh)
+		p.Kind, p.Key, p.Elem = KindMap, compile(t.Key(), all), compile(t.Elem(), all)
 	case k == reflect.Struct:
 		p.Kind = KindStruct
-		p.compileFields(fresh)
+		p.compileFields(all)
+		p.rigid = rigidOf(p)
 	default:
 		panic("can: cannot map Go type " + t.String())
 	}
+	p.rules = p.checked || (p.Elem != nil && p.Elem.rules) ||
+		slices.ContainsFunc(p.Fields, func(f StructField) bool { return f.Type.rules })
 	return p
 }
 
-func (p *Type) compileFields(fresh map[reflect.Type]*Type) {
+func (p *Type) compileFields(all map[reflect.Type]*Type) {
 	highest := -1
 	for i := range p.Go.NumField() {
 		sf := p.Go.Field(i)
@@ -138,7 +150,7 @@ func (p *Type) compileFields(fresh map[reflect.Type]*Type) {
 		if f.pointer = t.Kind() == reflect.Pointer; f.pointer {
 			t, f.Optional = t.Elem(), true
 		}
-		f.Type = compile(t, fresh)
+		f.Type = compile(t, all)
 		p.Fields = append(p.Fields, f)
 		highest = max(highest, int(f.Num))
 	}
@@ -152,6 +164,7 @@ func (p *Type) compileFields(fresh map[reflect.Type]*Type) {
 			panic(&FieldNumberError{p.Go.String(), f.Name, "number used twice"})
 		}
 		p.byNum[f.Num] = i
+		p.optional = p.optional || f.Optional
 		if !f.Optional {
 			p.need |= 1 << i
 			p.minSize += len(f.key) + f.Type.minSize

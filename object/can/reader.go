@@ -39,6 +39,9 @@ type Reader struct {
 	buf   []byte
 	off   int
 	depth int
+	mem   arena // of the values that Unmarshal makes
+
+	unchecked bool // Unmarshal leaves the rules of Checkers to the caller
 }
 
 // NewReader returns a Reader at the start of data.

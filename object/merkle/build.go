@@ -8,6 +8,7 @@ import (
 )
 
 // NodeWriter takes the nodes of a tree as they fill up, children before parents.
+// It must not keep data: the builder writes the next node over it.
 type NodeWriter interface {
 	PutNode(cid object.Hash, data []byte) error
 }
@@ -27,124 +28,93 @@ type Root struct {
 	NodeSize int    // bytes of the root node
 }
 
-// part is a finished node that waits for its siblings.
+// builder holds one open node a level.
+type builder struct {
+	w         NodeWriter
+	chunked   bool
+	chunkSize uint32
+	levels    []openNode // levels[0] is the open leaf
+}
+
+// part is a finished node that waits for its siblings, or a value of a leaf.
 type part struct {
-	cid      object.Hash
 	count    uint64
 	size     uint64
 	nodeSize int
 }
 
-// builder holds at most Fanout entries a level.
-type builder struct {
-	w         NodeWriter
-	chunked   bool
-	chunkSize uint32
-	items     []Chunk
-	levels    [][]part // levels[0] holds finished leaves
-}
-
-func (b *builder) add(item Chunk) error {
-	b.items = append(b.items, item)
-	if len(b.items) < Fanout {
-		return nil
+// add puts a part into the open node of a level, and closes a full one.
+func (b *builder) add(level int, cid *object.Hash, p part) error {
+	if cid.Alg != object.SHA256 {
+		return cid.Check()
 	}
-	return b.flushLeaf()
-}
-
-func (b *builder) flushLeaf() error {
-	p := part{count: uint64(len(b.items))}
-	for _, it := range b.items {
-		p.size += uint64(it.Len)
-	}
-	var raw []byte
-	var err error
-	if b.chunked {
-		raw, err = encode(KindChunkLeaf, &ChunkLeaf{b.chunkSize, b.items, p.size})
-	} else {
-		values := make([]object.Hash, len(b.items))
-		for i, it := range b.items {
-			values[i] = it.Hash
-		}
-		raw, err = encode(KindListLeaf, &ListLeaf{values})
-	}
-	b.items = b.items[:0]
-	if err != nil {
-		return err
-	}
-	return b.emit(0, p, raw)
-}
-
-// emit writes a node and hands it to the level above it.
-func (b *builder) emit(level int, p part, raw []byte) error {
-	p.cid, p.nodeSize = object.Sum(raw), len(raw)
-	if err := b.w.PutNode(p.cid, raw); err != nil {
-		return fmt.Errorf("put node %s: %w", p.cid.Short(), err)
-	}
-	return b.push(level, p)
-}
-
-func (b *builder) push(level int, p part) error {
 	if level == len(b.levels) {
-		b.levels = append(b.levels, nil)
+		b.levels = append(b.levels, openNode{})
 	}
-	b.levels[level] = append(b.levels[level], p)
-	if len(b.levels[level]) < Fanout {
+	n := &b.levels[level]
+	if b.chunked && level == 0 {
+		n.addChunk(cid, p)
+	} else {
+		n.addHash(cid, p)
+	}
+	if n.n < Fanout {
 		return nil
 	}
-	return b.flushLevel(level)
+	return b.close(level)
 }
 
-func (b *builder) flushLevel(level int) error {
-	parts := b.levels[level]
-	b.levels[level] = nil
-	p := part{}
-	children := make([]object.Hash, len(parts))
-	for i, c := range parts {
-		children[i] = c.cid
-		p.count += c.count
-		p.size += c.size
+// close writes the open node of a level and hands it to the level above.
+func (b *builder) close(level int) error {
+	n := &b.levels[level]
+	raw := n.encode(b.kind(level), b.chunkSize)
+	cid, p := object.Sum(raw), part{n.count, n.size, len(raw)}
+	if err := b.w.PutNode(cid, raw); err != nil {
+		return fmt.Errorf("put node %s: %w", cid.Short(), err)
 	}
-	var raw []byte
-	var err error
-	if b.chunked {
-		raw, err = encode(KindChunkInternal, &ChunkInternal{b.chunkSize, children, p.size, p.count})
-	} else {
-		raw, err = encode(KindListInternal, &ListInternal{children, p.count})
+	n.reset()
+	return b.add(level+1, &cid, p)
+}
+
+func (b *builder) kind(level int) uint8 {
+	switch {
+	case b.chunked && level == 0:
+		return KindChunkLeaf
+	case b.chunked:
+		return KindChunkInternal
+	case level == 0:
+		return KindListLeaf
 	}
-	if err != nil {
-		return err
-	}
-	return b.emit(level+1, p, raw)
+	return KindListInternal
 }
 
 // finish closes the open nodes from the bottom up. A lone node is promoted
 // unchanged, or is the root when nothing waits above it.
 func (b *builder) finish() (Root, error) {
-	if len(b.items) > 0 || len(b.levels) == 0 {
-		if err := b.flushLeaf(); err != nil {
+	if len(b.levels) == 0 {
+		b.levels = append(b.levels, openNode{})
+	}
+	if n := &b.levels[0]; n.n > 0 || len(b.levels) == 1 {
+		if err := b.close(0); err != nil {
 			return Root{}, err
 		}
 	}
-	for level := 0; level < len(b.levels); level++ {
-		parts := b.levels[level]
+	for level := 1; ; level++ { // the top level always holds a part
+		n := &b.levels[level]
+		var err error
 		switch {
-		case len(parts) == 0:
-		case len(parts) > 1:
-			if err := b.flushLevel(level); err != nil {
-				return Root{}, err
-			}
-		case level == len(b.levels)-1:
-			p := parts[0]
-			return Root{p.cid, p.count, p.size, p.nodeSize}, nil
-		default:
-			b.levels[level] = nil
-			if err := b.push(level+1, parts[0]); err != nil {
-				return Root{}, err
-			}
+		case n.n == 1 && level == len(b.levels)-1:
+			return Root{n.lone(), n.count, n.size, n.nodeSize}, nil
+		case n.n == 1:
+			cid, p := n.lone(), part{n.count, n.size, n.nodeSize}
+			n.reset()
+			err = b.add(level+1, &cid, p)
+		case n.n > 1:
+			err = b.close(level)
+		}
+		if err != nil {
+			return Root{}, err
 		}
 	}
-	return Root{}, errors.New("merkle: no root") // unreachable: the top level always ends with one part
 }
 
 // ListBuilder builds a MerkleList in one pass, holding one open node a level.
@@ -154,7 +124,7 @@ type ListBuilder struct{ b builder }
 func NewListBuilder(w NodeWriter) *ListBuilder { return &ListBuilder{builder{w: w}} }
 
 // Add appends a value.
-func (l *ListBuilder) Add(h object.Hash) error { return l.b.add(Chunk{Hash: h}) }
+func (l *ListBuilder) Add(h object.Hash) error { return l.b.add(0, &h, part{count: 1}) }
 
 // Finish writes what is open and returns the root. The empty list is one leaf
 // with no values. The builder must not be used afterwards.
@@ -163,8 +133,8 @@ func (l *ListBuilder) Finish() (Root, error) { return l.b.finish() }
 // ListRoot returns the root of the list of values.
 func ListRoot(values []object.Hash) (Root, error) {
 	l := NewListBuilder(Discard)
-	for _, v := range values {
-		if err := l.Add(v); err != nil {
+	for i := range values {
+		if err := l.b.add(0, &values[i], part{count: 1}); err != nil {
 			return Root{}, err
 		}
 	}
@@ -189,12 +159,12 @@ func (c *ChunkBuilder) Add(chunk Chunk) error {
 		return fmt.Errorf("merkle: chunk of %d bytes after a short one or beyond the chunk size %d", chunk.Len, c.b.chunkSize)
 	}
 	c.short = chunk.Len < c.b.chunkSize
-	return c.b.add(chunk)
+	return c.b.add(0, &chunk.Hash, part{count: 1, size: uint64(chunk.Len)})
 }
 
 // Finish writes what is open and returns the root. A DAG has at least one chunk.
 func (c *ChunkBuilder) Finish() (Root, error) {
-	if len(c.b.items) == 0 && len(c.b.levels) == 0 {
+	if len(c.b.levels) == 0 {
 		return Root{}, errors.New("merkle: a chunk DAG has at least one chunk")
 	}
 	return c.b.finish()

@@ -1,7 +1,9 @@
 package merkle
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"testing"
 
 	"github.com/mythos-project/mythos/object"
@@ -157,4 +159,106 @@ func TestHostileNodes(t *testing.T) {
 			t.Errorf("%s: opened", name)
 		}
 	}
+}
+
+// encode wraps the payload struct v as a node.
+func encode(kind uint8, v any) ([]byte, error) {
+	payload, err := can.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return can.Marshal(&Node{Version: 1, Kind: kind, Payload: payload})
+}
+
+// TestNodesAreCanonical compares the builder's bytes with those of the codec, which
+// knows nothing of how they were put together.
+func TestNodesAreCanonical(t *testing.T) {
+	again := func(raw []byte) ([]byte, error) {
+		var n Node
+		if err := can.Unmarshal(raw, &n); err != nil {
+			return nil, err
+		}
+		var v any
+		switch n.Kind {
+		case KindListLeaf:
+			v = &ListLeaf{}
+		case KindListInternal:
+			v = &ListInternal{}
+		case KindChunkLeaf:
+			v = &ChunkLeaf{}
+		case KindChunkInternal:
+			v = &ChunkInternal{}
+		}
+		if err := can.Unmarshal(n.Payload, v); err != nil {
+			return nil, err
+		}
+		return encode(n.Kind, v)
+	}
+	check := func(m memory) {
+		for cid, raw := range m {
+			got, err := again(raw)
+			if err != nil || !bytes.Equal(got, raw) || object.Sum(raw) != cid {
+				t.Fatalf("% x...: the codec gives % x...: %v", raw[:40], got[:min(40, len(got))], err)
+			}
+		}
+	}
+	for _, n := range []uint64{0, 1, 2, 127, 128, 1023, 1024, 1025, 5000} {
+		m := memory{}
+		l, c := NewListBuilder(m), NewChunkBuilder(1<<20, m)
+		for i := range n {
+			if err := errors.Join(l.Add(value(i)), c.Add(Chunk{value(i), 1 << 20})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := l.Finish(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Finish(); (err != nil) != (n == 0) {
+			t.Fatal(err)
+		}
+		check(m)
+	}
+	if err := NewListBuilder(memory{}).Add(object.Hash{}); err == nil {
+		t.Error("a list takes the zero hash")
+	}
+}
+
+// BenchmarkBuild compares building a list over existing hashes with hashing the
+// bytes of its nodes alone.
+func BenchmarkBuild(b *testing.B) {
+	values := make([]object.Hash, 100_000)
+	for i := range values {
+		values[i] = value(uint64(i))
+	}
+	nodes := memory{}
+	l := NewListBuilder(nodes)
+	for _, v := range values {
+		if err := l.Add(v); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if _, err := l.Finish(); err != nil {
+		b.Fatal(err)
+	}
+	size := 0
+	for _, raw := range nodes {
+		size += len(raw)
+	}
+	b.Run("hash", func(b *testing.B) {
+		b.SetBytes(int64(size))
+		for b.Loop() {
+			for _, raw := range nodes {
+				object.Sum(raw)
+			}
+		}
+	})
+	b.Run("build", func(b *testing.B) {
+		b.SetBytes(int64(size))
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := ListRoot(values); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

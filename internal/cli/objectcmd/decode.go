@@ -9,17 +9,20 @@ import (
 )
 
 type decodeOptions struct {
-	Struct string
-	Diag   bool
-	File   string
+	Struct     string
+	YAML       bool
+	Diagnostic bool
+	File       string
 }
 
 // NewDecode is `mythos decode`.
 func NewDecode(f *cmdutil.Factory) *cobra.Command {
 	o := &decodeOptions{}
 	c := &cobra.Command{
-		Use:   "decode [--struct NAME] [FILE|-]",
+		Use:   "decode [--struct NAME] [--yaml | --diagnostic] [FILE|-]",
 		Short: "Turn canonical bytes into JSON; refuses anything non-canonical",
+		Long: "--yaml writes the same view as YAML. --diagnostic shows the encoded values themselves: 5 is unsigned, +5 and -5 are\n" +
+			"signed, h'00ff' is bytes; keys of structs are their field numbers.",
 		Example: "  echo '{\"a\":1}' | mythos encode | mythos decode\n" +
 			"  mythos object get @latest | mythos decode --struct Receipt",
 		Args: cmdutil.Args(0, 1),
@@ -29,6 +32,9 @@ func NewDecode(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&o.Struct, "struct", "", "the struct that the bytes are")
+	c.Flags().BoolVar(&o.YAML, "yaml", false, "write YAML")
+	c.Flags().BoolVar(&o.Diagnostic, "diagnostic", false, "write diagnostic notation")
+	c.MarkFlagsMutuallyExclusive("yaml", "diagnostic")
 	return c
 }
 
@@ -44,6 +50,22 @@ func runDecode(f *cmdutil.Factory, o *decodeOptions) error {
 	name := displayName([]string{o.File})
 	if err := validate(s, raw); err != nil {
 		return invalid(name, err)
+	}
+	switch {
+	case o.Diagnostic:
+		text, err := can.Diagnostic(raw)
+		if err != nil {
+			return invalid(name, err)
+		}
+		f.IO.Printf("%s\n", text)
+		return nil
+	case o.YAML:
+		text, err := object.ToYAML(s.Type, raw)
+		if err != nil {
+			return invalid(name, err)
+		}
+		f.IO.Printf("%s", text)
+		return nil
 	}
 	view, err := object.ToJSON(s.Type, raw)
 	if err != nil {

@@ -1,6 +1,7 @@
 package objectcmd
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 
@@ -61,15 +62,10 @@ func runEncode(f *cmdutil.Factory, o *encodeOptions) error {
 
 // fromText reads JSON, or YAML where it is not JSON.
 func fromText(t *can.Type, data []byte) ([]byte, error) {
-	raw, jsonErr := object.FromJSON(t, data)
-	if jsonErr == nil {
-		return raw, nil
+	if start := bytes.TrimSpace(data); len(start) > 0 && (start[0] == '{' || start[0] == '[') {
+		return object.FromJSON(t, data) // an error is better told as one about JSON
 	}
-	asJSON, err := yamlToJSON(data)
-	if err != nil || looksLikeJSON(data) {
-		return nil, jsonErr
-	}
-	return object.FromJSON(t, asJSON)
+	return object.FromYAML(t, data)
 }
 
 func writeBytes(f *cmdutil.Factory, raw []byte, asHex bool) error {

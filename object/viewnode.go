@@ -9,74 +9,74 @@ import (
 	"strings"
 )
 
-// jsonNode is parsed JSON with its member order, its numbers as written and
-// repeated names refused; encoding/json's maps lose all three.
-type jsonNode struct {
+// viewNode is parsed JSON or YAML with its member order, its numbers as written
+// and repeated names refused; encoding/json's maps lose all three.
+type viewNode struct {
 	kind    byte   // 'n'ull, 'b'ool, '0' number, 's'tring, '[' or '{'
 	text    string // of a number or a string
 	truth   bool
-	list    []jsonNode
-	members []jsonMember
+	list    []viewNode
+	members []viewMember
 }
 
-type jsonMember struct {
+type viewMember struct {
 	name  string
-	value jsonNode
+	value viewNode
 }
 
-func (n jsonNode) member(name string) (jsonNode, bool) {
+func (n viewNode) member(name string) (viewNode, bool) {
 	for _, m := range n.members {
 		if m.name == name {
 			return m.value, true
 		}
 	}
-	return jsonNode{}, false
+	return viewNode{}, false
 }
 
-const maxJSONDepth = 200
+const maxViewDepth = 200
 
-func parseJSON(data []byte) (jsonNode, error) {
+func parseJSON(data []byte) (viewNode, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	n, err := readJSON(dec, 0)
 	if err != nil {
-		return jsonNode{}, fmt.Errorf("JSON, byte %d: %w", dec.InputOffset(), err)
+		return viewNode{}, fmt.Errorf("JSON, byte %d: %w", dec.InputOffset(), err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return jsonNode{}, fmt.Errorf("JSON, byte %d: something follows the value", dec.InputOffset())
+		return viewNode{}, fmt.Errorf("JSON, byte %d: something follows the value", dec.InputOffset())
 	}
 	return n, nil
 }
 
-func readJSON(dec *json.Decoder, depth int) (jsonNode, error) {
+func readJSON(dec *json.Decoder, depth int) (viewNode, error) {
 	tok, err := dec.Token()
 	if err != nil {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
-		return jsonNode{}, err
+		return viewNode{}, err
 	}
-	if depth > maxJSONDepth {
-		return jsonNode{}, errors.New("nested too deeply")
+	if depth > maxViewDepth {
+		return viewNode{}, errors.New("nested too deeply")
 	}
 	switch t := tok.(type) {
 	case bool:
-		return jsonNode{kind: 'b', truth: t}, nil
+		return viewNode{kind: 'b', truth: t}, nil
 	case json.Number:
-		return jsonNode{kind: '0', text: t.String()}, nil
+		return viewNode{kind: '0', text: t.String()}, nil
 	case string:
-		return jsonNode{kind: 's', text: t}, nil
+		return viewNode{kind: 's', text: t}, nil
 	case json.Delim:
 		if t == '[' {
 			return readJSONList(dec, depth)
 		}
 		return readJSONObject(dec, depth)
 	}
-	return jsonNode{kind: 'n'}, nil
+	return viewNode{kind: 'n'}, nil
 }
 
-func readJSONList(dec *json.Decoder, depth int) (jsonNode, error) {
-	n := jsonNode{kind: '['}
+func readJSONList(dec *json.Decoder, depth int) (viewNode, error) {
+	n := viewNode{kind: '['}
 	for dec.More() {
 		v, err := readJSON(dec, depth+1)
 		if err != nil {
@@ -88,8 +88,8 @@ func readJSONList(dec *json.Decoder, depth int) (jsonNode, error) {
 	return n, err
 }
 
-func readJSONObject(dec *json.Decoder, depth int) (jsonNode, error) {
-	n := jsonNode{kind: '{'}
+func readJSONObject(dec *json.Decoder, depth int) (viewNode, error) {
+	n := viewNode{kind: '{'}
 	seen := map[string]bool{}
 	for dec.More() {
 		name, err := readJSON(dec, depth+1)
@@ -104,7 +104,7 @@ func readJSONObject(dec *json.Decoder, depth int) (jsonNode, error) {
 		if err != nil {
 			return n, err
 		}
-		n.members = append(n.members, jsonMember{name.text, v})
+		n.members = append(n.members, viewMember{name.text, v})
 	}
 	_, err := dec.Token()
 	return n, err
