@@ -1,6 +1,7 @@
 // Package conform rebuilds the vectors of a conformance pack from their inputs
-// and compares bytes (spec/README.md). It never just hashes a pack's files: what
-// this project's packages make of the inputs is what is compared.
+// and compares bytes (spec/README.md): the public pack's, and golden vectors such
+// as those of spec/vectors. It never just hashes a pack's files: what this
+// project's packages make of the inputs is what is compared.
 package conform
 
 import (
@@ -80,9 +81,15 @@ var builders = map[string]func(*one) error{
 
 const maxFile = 64 << 20
 
-// Run rebuilds every vector of the pack in fsys. An error means that the pack
-// itself cannot be read; a vector that fails is a Result.
+// Run rebuilds every vector of the pack in fsys: a pack with a manifest in the form
+// of the public one, or files of golden vectors (spec/vectors/README.md). An error
+// means that the pack itself cannot be read; a vector that fails is a Result.
 func Run(ctx context.Context, fsys fs.FS) (Report, error) {
+	if files, err := goldenFiles(fsys); err != nil {
+		return Report{}, fmt.Errorf("%w: %w", ErrPack, err)
+	} else if len(files) > 0 {
+		return runGolden(ctx, fsys, files)
+	}
 	var m manifest
 	data, err := fs.ReadFile(fsys, "manifest.json")
 	if err == nil {

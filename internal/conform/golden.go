@@ -1,0 +1,209 @@
+package conform
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// GoldenSet is one file of golden vectors (spec/vectors/README.md): every vector of
+// a set has the same class.
+type GoldenSet struct {
+	Class   string   `json:"class"`
+	About   string   `json:"about"`
+	Vectors []Golden `json:"vectors"`
+}
+
+// Golden is one golden vector. Out is a function of In, which the class names.
+type Golden struct {
+	ID  string          `json:"id"`
+	In  json.RawMessage `json:"in"`
+	Out json.RawMessage `json:"out"`
+}
+
+// classes are the functions that vectors state: what this implementation makes of
+// an input. An input that is refused is an answer, too: see refusal.
+var classes = map[string]func(in json.RawMessage) (any, error){
+	"structs":      structOf,
+	"ids":          idOf,
+	"lists":        listOf,
+	"blobs":        blobOf,
+	"proofs":       proofOf,
+	"receipts":     receiptOf,
+	"ledger":       ledgerOf,
+	"datasets":     datasetOf,
+	"capabilities": capabilityOf,
+	"packets":      packetOf,
+	"programs":     programOf,
+	"must-reject":  parsed,
+}
+
+// refusal is the answer to an input that must be refused.
+type refusal struct {
+	Refused string `json:"refused"`          // the reason, by its name in the specification
+	Offset  *int   `json:"offset,omitempty"` // of the fault in encoded bytes
+	Path    string `json:"path,omitempty"`   // the field at fault
+	Link    *int   `json:"link,omitempty"`   // of a capability chain: 0 is the leaf
+}
+
+// Compute gives the output of a vector of a class for an input. An error means
+// that the input is no input of the class; what the protocol refuses is an output.
+func Compute(class string, in json.RawMessage) (json.RawMessage, error) {
+	f, ok := classes[class]
+	if !ok {
+		return nil, fmt.Errorf("%w: class %q is not known", ErrPack, class)
+	}
+	out, err := f(in)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(out)
+}
+
+// runGolden checks the files of golden vectors in fsys.
+func runGolden(ctx context.Context, fsys fs.FS, files []string) (Report, error) {
+	rep := Report{Pack: "golden"}
+	type task struct {
+		class string
+		Golden
+	}
+	var tasks []task
+	for _, name := range files {
+		set, err := readSet(fsys, name)
+		if err != nil {
+			return rep, err
+		}
+		for _, v := range set.Vectors {
+			tasks = append(tasks, task{set.Class, v})
+		}
+	}
+	rep.Results = make([]Result, len(tasks))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, t := range tasks {
+		g.Go(func() error {
+			r := Result{ID: t.class + "/" + t.ID, Pass: true}
+			if err := t.check(t.class); err != nil {
+				r.Pass, r.Error = false, err.Error()
+			}
+			rep.Results[i] = r
+			return ctx.Err()
+		})
+	}
+	return rep, g.Wait()
+}
+
+func readSet(fsys fs.FS, name string) (GoldenSet, error) {
+	var set GoldenSet
+	st, err := fs.Stat(fsys, name)
+	if err != nil {
+		return set, err
+	}
+	if st.Size() > maxFile {
+		return set, fmt.Errorf("%w: %s has %d bytes, at most %d are read", ErrPack, name, st.Size(), maxFile)
+	}
+	data, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		return set, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&set); err != nil {
+		return set, fmt.Errorf("%w: %s: %w", ErrPack, name, err)
+	}
+	if _, ok := classes[set.Class]; !ok || len(set.Vectors) == 0 {
+		return set, fmt.Errorf("%w: %s: class %q is not known, or it has no vectors", ErrPack, name, set.Class)
+	}
+	return set, nil
+}
+
+// check computes the output again and compares it, member by member.
+func (v Golden) check(class string) error {
+	got, err := Compute(class, v.In)
+	if err != nil {
+		return err
+	}
+	want, err := normal(v.Out)
+	if err != nil {
+		return err
+	}
+	if got, err = normal(got); err != nil {
+		return err
+	}
+	if bytes.Equal(got, want) {
+		return nil
+	}
+	return fmt.Errorf("computed %s, the vector says %s", abridged(got), abridged(want))
+}
+
+// normal rewrites JSON with sorted members; numbers stay as they are written.
+func normal(data []byte) ([]byte, error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return nil, err
+	}
+	return json.Marshal(v)
+}
+
+func abridged(data []byte) string {
+	const most = 300
+	if len(data) <= most {
+		return string(data)
+	}
+	return string(data[:most]) + "..."
+}
+
+// goldenFiles lists the files of fsys when it holds golden vectors: JSON files, and
+// no manifest.
+func goldenFiles(fsys fs.FS) ([]string, error) {
+	if _, err := fs.Stat(fsys, "manifest.json"); !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, e := range entries {
+		if !e.IsDir() && path.Ext(e.Name()) == ".json" {
+			files = append(files, e.Name())
+		}
+	}
+	slices.Sort(files)
+	return files, nil
+}
+
+// decodeInput reads a vector's input; members that the class does not know are
+// refused, so that no vector states what nothing looks at.
+func decodeInput(in json.RawMessage, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(in))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return fmt.Errorf("input: %w", err)
+	}
+	return nil
+}
+
+// hexBytes is a byte string that JSON holds as hex digits.
+type hexBytes []byte
+
+// MarshalText gives lower-case hex digits.
+func (b hexBytes) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%x", []byte(b)), nil }
+
+// UnmarshalText reads hex digits.
+func (b *hexBytes) UnmarshalText(text []byte) error {
+	raw, err := unhex(strings.TrimSpace(string(text)))
+	*b = raw
+	return err
+}

@@ -1,0 +1,448 @@
+package conform
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store/memory"
+)
+
+// GoldenKey is the agent that vectors call by a name: its Ed25519 seed is the
+// SHA-256 of "mythos golden key: " and the name, which is its hint, too.
+func GoldenKey(name string) *sign.Key {
+	return sign.FromSeed(object.SumText("mythos golden key: "+name).Sum, name)
+}
+
+type bytesIn struct {
+	Bytes hexBytes `json:"bytes"`
+}
+
+// receiptOf opens a receipt: fields, id and signature.
+func receiptOf(in json.RawMessage) (any, error) {
+	var v bytesIn
+	if err := decodeInput(in, &v); err != nil {
+		return nil, err
+	}
+	r, id, err := ledger.OpenReceipt(v.Bytes)
+	if err != nil {
+		return refused(err)
+	}
+	return struct {
+		ID     object.Hash  `json:"id"`
+		Signer string       `json:"signer_key"`
+		IdemID *object.Hash `json:"idem_id,omitempty"` // of an effect with a key
+	}{id, r.Signer.KeyHex(), idemOf(r)}, nil
+}
+
+func idemOf(r *ledger.Receipt) *object.Hash {
+	if len(r.IdempotencyKey) == 0 {
+		return nil
+	}
+	id := ledger.IdemID(r.ToolID, r.IdempotencyKey)
+	return &id
+}
+
+// scriptIn is what executors do to one effect, in order. Each step is by a golden
+// key, at a time in microseconds.
+type scriptIn struct {
+	Tool  object.Hash `json:"tool_id"`
+	Key   hexBytes    `json:"key"`
+	Retry string      `json:"retry"` // block, retry or probe
+	Lease int64       `json:"lease_us"`
+	Steps []stepIn    `json:"steps"`
+}
+
+type stepIn struct {
+	As       string      `json:"as"`
+	At       int64       `json:"at_us"`
+	Register *registerIn `json:"register,omitempty"`
+	Commit   *commitIn   `json:"commit,omitempty"`
+	Resolve  *resolveIn  `json:"resolve,omitempty"`
+}
+
+type registerIn struct {
+	Request object.Hash `json:"request_hash"`
+}
+
+// commitIn ends the attempt that a register step began.
+type commitIn struct {
+	Step     int          `json:"step"`
+	Response object.Hash  `json:"response_hash"`
+	Status   uint16       `json:"status"`
+	Request  *object.Hash `json:"request_hash,omitempty"` // when it is not that of the attempt
+}
+
+type resolveIn struct {
+	Decision uint8         `json:"decision"`
+	Evidence []object.Hash `json:"evidence"`
+}
+
+type scriptOut struct {
+	Steps   []any      `json:"steps"`
+	Status  string     `json:"status"`  // when the last step is over
+	History []hexBytes `json:"history"` // the signed entries, in order
+}
+
+type stepOut struct {
+	Action  string       `json:"action,omitempty"`
+	Fence   uint64       `json:"fence,omitempty"`
+	Receipt *object.Hash `json:"receipt_id,omitempty"`
+}
+
+// script is a run of one script.
+type script struct {
+	ctx       context.Context
+	in        scriptIn
+	now       object.Time
+	ledgers   map[string]*ledger.Ledger
+	db        *memory.DB
+	decisions []ledger.Decision
+}
+
+func ledgerOf(in json.RawMessage) (any, error) {
+	s := &script{ctx: context.Background(), db: memory.New(), ledgers: map[string]*ledger.Ledger{}}
+	if err := decodeInput(in, &s.in); err != nil {
+		return nil, err
+	}
+	out := scriptOut{Steps: []any{}, History: []hexBytes{}}
+	for i, step := range s.in.Steps {
+		got, err := s.step(step)
+		if err != nil {
+			return nil, fmt.Errorf("step %d: %w", i, err)
+		}
+		out.Steps = append(out.Steps, got)
+	}
+	l := s.ledger("reader")
+	state, err := l.Read(s.ctx, ledger.IdemID(s.in.Tool, s.in.Key))
+	if err != nil {
+		return nil, err
+	}
+	out.Status = state.At(s.now).String()
+	for _, e := range state.History {
+		out.History = append(out.History, hexBytes(e.Raw))
+	}
+	return out, nil
+}
+
+func (s *script) ledger(name string) *ledger.Ledger {
+	if s.ledgers[name] == nil {
+		s.ledgers[name] = ledger.Open(s.db, GoldenKey(name), func() object.Time { return s.now })
+	}
+	return s.ledgers[name]
+}
+
+func (s *script) policy() (ledger.Policy, error) {
+	p := ledger.Policy{Lease: time.Duration(s.in.Lease) * time.Microsecond}
+	switch s.in.Retry {
+	case "block":
+	case "retry":
+		p.Retry = ledger.Retry
+	case "probe":
+		p.Retry = ledger.Probe
+	default:
+		return p, fmt.Errorf("retry policy %q is not known", s.in.Retry)
+	}
+	return p, nil
+}
+
+func (s *script) step(step stepIn) (any, error) {
+	s.now = object.Time(step.At)
+	l := s.ledger(step.As)
+	s.decisions = append(s.decisions, ledger.Decision{})
+	switch {
+	case step.Register != nil:
+		return s.register(l, step.Register.Request)
+	case step.Commit != nil:
+		return s.commit(l, *step.Commit)
+	case step.Resolve != nil:
+		if err := l.Resolve(s.ctx, ledger.IdemID(s.in.Tool, s.in.Key), step.Resolve.Decision, step.Resolve.Evidence, ""); err != nil {
+			return refused(err)
+		}
+		return stepOut{Action: "recorded"}, nil
+	}
+	return nil, errors.New("it does nothing")
+}
+
+func (s *script) register(l *ledger.Ledger, request object.Hash) (any, error) {
+	p, err := s.policy()
+	if err != nil {
+		return nil, err
+	}
+	d, err := l.Register(s.ctx, s.in.Tool, s.in.Key, request, p)
+	s.decisions[len(s.decisions)-1] = d
+	switch {
+	case err != nil:
+		return refused(err)
+	case d.Action == ledger.Replay:
+		return stepOut{Action: "replay", Receipt: &d.Commit.ReceiptID}, nil
+	}
+	return stepOut{Action: "invoke", Fence: d.Fence}, nil
+}
+
+func (s *script) commit(l *ledger.Ledger, c commitIn) (any, error) {
+	if c.Step < 0 || c.Step >= len(s.decisions) {
+		return nil, fmt.Errorf("there is no step %d", c.Step)
+	}
+	d := s.decisions[c.Step]
+	request := d.RequestHash
+	if c.Request != nil {
+		request = *c.Request
+	}
+	id, raw, err := l.NewReceipt(ledger.Receipt{ToolID: s.in.Tool, IdempotencyKey: s.in.Key, RequestHash: request,
+		ResponseHash: c.Response, Status: c.Status, TimeObserved: s.now})
+	if err != nil {
+		return nil, err
+	}
+	if err := l.Commit(s.ctx, d, raw); err != nil {
+		return refused(err)
+	}
+	return stepOut{Action: "recorded", Receipt: &id}, nil
+}
+
+// datasetIn is a definition and all evidence that it can see.
+type datasetIn struct {
+	Definition json.RawMessage `json:"definition"` // the JSON view of a DatasetDef
+	Corpora    [][]object.Hash `json:"corpora"`    // the ids of each corpus, in its order
+	Episodes   []hexBytes      `json:"episodes,omitempty"`
+	Receipts   []hexBytes      `json:"receipts,omitempty"`
+	Signals    []hexBytes      `json:"signals,omitempty"`
+	SignalLogs [][]object.Hash `json:"signal_logs,omitempty"`
+}
+
+type datasetOut struct {
+	DefinitionID object.Hash   `json:"dataset_def_id"`
+	Selected     []object.Hash `json:"selected"`
+	Manifest     object.Hash   `json:"manifest_root"`
+	Warnings     int           `json:"warnings"`
+}
+
+func datasetOf(in json.RawMessage) (any, error) {
+	var v datasetIn
+	if err := decodeInput(in, &v); err != nil {
+		return nil, err
+	}
+	raw, err := viewOf("DatasetDef", v.Definition)
+	if err != nil {
+		return nil, err
+	}
+	def, err := dataset.OpenDef(raw)
+	if err != nil {
+		return refused(err)
+	}
+	src, err := v.source()
+	if err != nil {
+		return nil, err
+	}
+	sel, err := dataset.Select(context.Background(), src, def)
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := merkle.ListRoot(sel.IDs)
+	if err != nil {
+		return nil, err
+	}
+	return datasetOut{def.DatasetDefID, append([]object.Hash{}, sel.IDs...), manifest.CID, len(sel.Warnings)}, nil
+}
+
+// evidence is a dataset.Source in memory.
+type evidence struct {
+	nodes    keptNodes
+	episodes map[object.Hash][]byte
+	receipts map[object.Hash]*ledger.Receipt
+	signals  map[object.Hash][][]byte // by episode
+}
+
+func (v datasetIn) source() (*evidence, error) {
+	e := &evidence{keptNodes{}, map[object.Hash][]byte{}, map[object.Hash]*ledger.Receipt{}, map[object.Hash][][]byte{}}
+	for _, ids := range append(slices.Clone(v.Corpora), v.SignalLogs...) {
+		if _, err := list(e.nodes, ids); err != nil {
+			return nil, err
+		}
+	}
+	for _, raw := range v.Episodes {
+		_, id, err := object.Open[object.EpisodeRef](raw, object.EpisodeRule)
+		if err != nil {
+			return nil, fmt.Errorf("episode: %w", err)
+		}
+		e.episodes[id] = raw
+	}
+	for _, raw := range v.Receipts {
+		r, id, err := ledger.OpenReceipt(raw)
+		if err != nil {
+			return nil, err
+		}
+		e.receipts[id] = r
+	}
+	return e, e.addSignals(v.Signals)
+}
+
+// addSignals keeps the signals whose id and signature verify, ascending by id.
+func (e *evidence) addSignals(raws []hexBytes) error {
+	type identified struct {
+		id  object.Hash
+		raw []byte
+	}
+	by := map[object.Hash][]identified{}
+	for _, raw := range raws {
+		s, id, err := dataset.OpenSignal(raw)
+		if errors.Is(err, sign.ErrSignature) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		by[s.EpisodeID] = append(by[s.EpisodeID], identified{id, raw})
+	}
+	for episode, all := range by {
+		slices.SortFunc(all, func(a, b identified) int { return a.id.Compare(b.id) })
+		for _, s := range all {
+			e.signals[episode] = append(e.signals[episode], s.raw)
+		}
+	}
+	return nil
+}
+
+func (e *evidence) Nodes(context.Context) merkle.NodeReader { return e.nodes }
+
+func (e *evidence) Episode(_ context.Context, id object.Hash) ([]byte, error) {
+	raw, ok := e.episodes[id]
+	if !ok {
+		return nil, fmt.Errorf("episode %s: %w", id.Short(), errNoEvidence)
+	}
+	return raw, nil
+}
+
+func (e *evidence) Receipt(_ context.Context, id object.Hash) (*ledger.Receipt, error) {
+	r, ok := e.receipts[id]
+	if !ok {
+		return nil, fmt.Errorf("receipt %s: %w", id.Short(), errNoEvidence)
+	}
+	return r, nil
+}
+
+func (e *evidence) Signals(_ context.Context, episode object.Hash) ([][]byte, error) {
+	return e.signals[episode], nil
+}
+
+// capabilityIn is a chain, leaf first, and who wants to do what with it when.
+type capabilityIn struct {
+	Chain       []hexBytes `json:"chain"`
+	Holder      string     `json:"holder_key"`
+	Trusted     []string   `json:"trusted_keys"` // may issue roots of every kind
+	At          int64      `json:"at_us"`
+	Use         *useIn     `json:"use,omitempty"`
+	Revocations []hexBytes `json:"revocation_lists,omitempty"`
+	MaxAge      *int64     `json:"max_age_us,omitempty"`
+}
+
+// useIn is one use of authority. Only the members of its kind count.
+type useIn struct {
+	Kind       uint8       `json:"kind"`
+	CID        object.Hash `json:"cid,omitzero"`
+	Offset     uint64      `json:"offset,omitempty"`
+	Length     uint64      `json:"length,omitempty"`
+	TTL        int64       `json:"ttl_us,omitempty"`
+	Namespace  string      `json:"namespace,omitempty"`
+	Size       uint64      `json:"size,omitempty"`
+	Media      string      `json:"media,omitempty"`
+	Tool       object.Hash `json:"tool_id,omitzero"`
+	Request    hexBytes    `json:"request,omitempty"`
+	Recipe     object.Hash `json:"recipe_id,omitzero"`
+	Jobs       uint64      `json:"jobs,omitempty"`
+	Tokens     uint64      `json:"tokens,omitempty"`
+	GPUms      uint64      `json:"gpu_ms,omitempty"`
+	Suite      object.Hash `json:"suite_id,omitzero"`
+	Runs       uint64      `json:"runs,omitempty"`
+	Ring       uint8       `json:"ring,omitempty"`
+	Policy     object.Hash `json:"policy_id,omitzero"`
+	Pool       object.Hash `json:"pool_id,omitzero"`
+	Workers    uint64      `json:"workers,omitempty"`
+	CPUus      uint64      `json:"cpu_us,omitempty"`
+	IO         uint64      `json:"io_count,omitempty"`
+	Cell       object.Hash `json:"cell_id,omitzero"`
+	Key        hexBytes    `json:"key,omitempty"`
+	Events     uint64      `json:"events,omitempty"`
+	EventTypes []uint32    `json:"event_types,omitempty"`
+}
+
+func (u useIn) use() caps.Use {
+	return caps.Use{Kind: u.Kind, CID: u.CID, Offset: u.Offset, Length: u.Length, TTL: time.Duration(u.TTL) * time.Microsecond,
+		Namespace: u.Namespace, Size: u.Size, Media: u.Media, Tool: u.Tool, Request: u.Request, Recipe: u.Recipe, Jobs: u.Jobs,
+		Tokens: u.Tokens, GPUms: u.GPUms, Suite: u.Suite, Runs: u.Runs, Ring: u.Ring, Policy: u.Policy, Pool: u.Pool, Workers: u.Workers,
+		CPUus: u.CPUus, IO: u.IO, Cell: u.Cell, Key: u.Key, Events: u.Events, EventTypes: u.EventTypes}
+}
+
+func capabilityOf(in json.RawMessage) (any, error) {
+	var v capabilityIn
+	if err := decodeInput(in, &v); err != nil {
+		return nil, err
+	}
+	holder, err := object.ParseKey(v.Holder)
+	if err != nil {
+		return nil, err
+	}
+	chain, verifier, err := v.open()
+	if err != nil {
+		return refused(err)
+	}
+	if v.Use != nil {
+		err = verifier.Authorize(chain, holder, v.Use.use(), object.Time(v.At))
+	} else {
+		err = verifier.Verify(chain, holder, object.Time(v.At))
+	}
+	if err != nil {
+		return refused(err)
+	}
+	return struct {
+		OK bool        `json:"ok"`
+		ID object.Hash `json:"cap_id"`
+	}{true, chain[0].ID}, nil
+}
+
+func (v capabilityIn) open() (caps.Chain, *caps.Verifier, error) {
+	raws := make([][]byte, len(v.Chain))
+	for i, raw := range v.Chain {
+		raws[i] = raw
+	}
+	lists := map[object.AgentID]*caps.RevocationList{}
+	for _, raw := range v.Revocations {
+		l, _, err := caps.OpenRevocationList(raw)
+		if err != nil {
+			return nil, nil, err
+		}
+		lists[l.Issuer.Bare()] = l
+	}
+	verifier := &caps.Verifier{
+		Trusted: func(a object.AgentID, _ uint8) bool { return slices.Contains(v.Trusted, a.KeyHex()) },
+		Revoked: func(a object.AgentID) (*caps.RevocationList, error) { return lists[a.Bare()], nil },
+	}
+	if v.MaxAge != nil {
+		verifier.MaxAge = func(object.AgentID) time.Duration { return time.Duration(*v.MaxAge) * time.Microsecond }
+	}
+	chain, err := caps.OpenChain(raws...)
+	return chain, verifier, err
+}
+
+// viewOf encodes the JSON view of a struct.
+func viewOf(name string, view json.RawMessage) ([]byte, error) {
+	s, err := structNamed(name)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := object.FromJSON(s.Type, view)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return raw, can.Validate(raw)
+}

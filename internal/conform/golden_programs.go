@@ -1,0 +1,235 @@
+package conform
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/packet"
+	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/memory"
+)
+
+func structNamed(name string) (object.Struct, error) {
+	s, ok := catalog.Lookup(name)
+	if !ok {
+		return s, fmt.Errorf("no struct %q", name)
+	}
+	return s, nil
+}
+
+// packetIn is a packet and who receives it when.
+type packetIn struct {
+	Packet   hexBytes      `json:"packet"`
+	Trusted  []string      `json:"trusted_keys"`
+	At       int64         `json:"at_us"`
+	Guarded  bool          `json:"guarded"`             // a replay guard is demanded, as of a submission
+	Seen     []object.Hash `json:"seen,omitempty"`      // guards that came before
+	Receiver string        `json:"receiver,omitempty"`  // a golden key, to decrypt with
+	Codebook *hexBytes     `json:"codebook,omitempty"`  // one that sender and receiver agreed on
+	Proposal *hexBytes     `json:"agreement,omitempty"` // the agreement, signed by both
+}
+
+type packetOut struct {
+	PayloadHash object.Hash  `json:"payload_sha256"`
+	BundleID    object.Hash  `json:"bundle_id"`
+	Signers     []string     `json:"signer_keys"`
+	Guard       *object.Hash `json:"guard,omitempty"` // what is remembered, when one is demanded
+}
+
+func packetOf(in json.RawMessage) (any, error) {
+	var v packetIn
+	if err := decodeInput(in, &v); err != nil {
+		return nil, err
+	}
+	r, out := &packet.Receiver{}, packetOut{Signers: []string{}}
+	r.Trusted = func(a object.AgentID) bool { return slices.Contains(v.Trusted, a.KeyHex()) }
+	r.Now = func() object.Time { return object.Time(v.At) }
+	r.Validate = func(payload []byte) error { _, _, err := ir.Validate(payload); return err }
+	if v.Guarded {
+		r.Seen = func(_ context.Context, key object.Hash, _ object.Time) (bool, error) {
+			out.Guard = &key
+			return !slices.Contains(v.Seen, key), nil
+		}
+	}
+	if err := v.equip(r); err != nil {
+		return nil, err
+	}
+	got, err := r.Receive(context.Background(), v.Packet)
+	if err != nil {
+		return refused(err)
+	}
+	out.PayloadHash = object.Sum(got.Payload)
+	if out.BundleID, err = ir.BundleID(got.Payload); err != nil {
+		return nil, err
+	}
+	for _, a := range got.Signers {
+		out.Signers = append(out.Signers, a.KeyHex())
+	}
+	return out, nil
+}
+
+// equip gives the receiver the key and the codebook that the input names.
+func (v packetIn) equip(r *packet.Receiver) error {
+	if v.Receiver == "" {
+		return nil
+	}
+	key := GoldenKey(v.Receiver)
+	identity, err := packet.Identity(key.Seed())
+	if err != nil {
+		return err
+	}
+	r.Identities = append(r.Identities, identity)
+	if v.Codebook == nil || v.Proposal == nil {
+		return nil
+	}
+	var cb packet.Codebook
+	if err := can.Unmarshal(*v.Codebook, &cb); err != nil {
+		return err
+	}
+	r.Codebooks = packet.NewRegistry(key.Agent())
+	return r.Codebooks.Add(&cb, *v.Proposal, object.Time(v.At))
+}
+
+// programIn is a program text, what its one task is called with, and the key and
+// clock of the executor.
+type programIn struct {
+	Text  string     `json:"text"`
+	As    string     `json:"as"` // a golden key, who holds the capabilities
+	At    int64      `json:"at_us"`
+	Caps  []hexBytes `json:"caps,omitempty"` // roots, by agents that are trusted
+	Blobs []hexBytes `json:"blobs,omitempty"`
+}
+
+type programOut struct {
+	Bundle     hexBytes        `json:"bundle"`
+	BundleID   object.Hash     `json:"bundle_id"`
+	TaskID     object.Hash     `json:"task_id"`
+	Result     json.RawMessage `json:"result"` // the untyped view of the encoded result
+	ResultHash object.Hash     `json:"result_hash"`
+	Halt       uint64          `json:"halt,omitempty"`
+	Trace      hexBytes        `json:"trace"`
+	TraceHash  object.Hash     `json:"trace_hash"`
+	Spent      ir.Budget       `json:"spent"`
+}
+
+func programOf(in json.RawMessage) (any, error) {
+	var v programIn
+	if err := decodeInput(in, &v); err != nil {
+		return nil, err
+	}
+	raw, err := ir.Assemble([]byte(v.Text))
+	if err != nil {
+		return nil, err
+	}
+	x, held, err := v.executor()
+	if err != nil {
+		return nil, err
+	}
+	res, err := x.Run(context.Background(), raw, object.Hash{}, exec.RunOptions{Caps: held})
+	if err != nil {
+		return refused(err)
+	}
+	out := programOut{Bundle: raw, BundleID: res.BundleID, TaskID: res.TaskID, ResultHash: res.ResultHash, Trace: res.Trace,
+		TraceHash: res.TraceHash, Spent: res.Spent}
+	var halt *exec.HaltError
+	if errors.As(res.Halt, &halt) {
+		out.Halt = uint64(halt.Code)
+	}
+	out.Result, err = object.ToJSON(nil, res.Value.Encode())
+	return out, err
+}
+
+// executor is one over an empty store in memory, with the built-in blob tools.
+func (v programIn) executor() (*exec.Executor, []caps.Chain, error) {
+	db, key := memory.New(), GoldenKey(v.As)
+	now := func() object.Time { return object.Time(v.At) }
+	s := store.New(db, db)
+	gate := &exec.Gate{Signer: key, Now: now, Verifier: &caps.Verifier{Trusted: func(object.AgentID, uint8) bool { return true }},
+		Quotas: caps.NewQuotas(db), Ledger: ledger.Open(db, key, now), Responses: s, Tools: exec.NewTools(db), Runners: map[uint8]exec.Runner{}}
+	exec.AddBlobTools(gate, s)
+	for _, b := range v.Blobs {
+		if _, err := s.PutBytes(context.Background(), b); err != nil {
+			return nil, nil, err
+		}
+	}
+	var held []caps.Chain
+	for _, raw := range v.Caps {
+		chain, err := caps.OpenChain(raw)
+		if err != nil {
+			return nil, nil, err
+		}
+		held = append(held, chain)
+	}
+	return &exec.Executor{Gate: gate, Store: s, KV: db}, held, nil
+}
+
+// parsedIn is an input for one of the parsers, most of which refuse it.
+type parsedIn struct {
+	Parser string   `json:"parser"` // can, packet, bundle, node, capability, query, program, or a struct's name
+	Bytes  hexBytes `json:"bytes,omitempty"`
+	Text   string   `json:"text,omitempty"`
+	Why    string   `json:"why"` // for people
+}
+
+func parsed(in json.RawMessage) (any, error) {
+	var v parsedIn
+	if err := decodeInput(in, &v); err != nil {
+		return nil, err
+	}
+	err := v.parse()
+	if err == nil {
+		return map[string]bool{"accepted": true}, nil
+	}
+	var query *dataset.QueryError
+	if errors.As(err, &query) {
+		return map[string]any{"refused": "query", "line": query.Line, "column": query.Column}, nil
+	}
+	var syntax *ir.SyntaxError
+	if errors.As(err, &syntax) {
+		return map[string]any{"refused": "program", "line": syntax.Line, "column": syntax.Col}, nil
+	}
+	return refused(err)
+}
+
+func (v parsedIn) parse() (err error) {
+	switch v.Parser {
+	case "can":
+		return can.Validate(v.Bytes)
+	case "packet":
+		_, err = packet.Parse(v.Bytes, packet.Limits{})
+	case "bundle":
+		_, _, err = ir.Validate(v.Bytes)
+	case "node":
+		cid := object.Sum(v.Bytes)
+		if _, err = merkle.OpenList(keptNodes{cid: v.Bytes}, cid); err != nil {
+			if _, chunks := merkle.OpenChunks(keptNodes{cid: v.Bytes}, cid); chunks == nil {
+				return nil
+			}
+		}
+	case "capability":
+		_, err = caps.ImportText(v.Text)
+	case "query":
+		_, err = dataset.ParseQuery(v.Text, func(name string) (object.Hash, error) { return object.SumText("tool:" + name), nil })
+	case "program":
+		_, err = ir.Assemble([]byte(v.Text))
+	default:
+		s, unknown := structNamed(v.Parser)
+		if unknown != nil {
+			return unknown
+		}
+		err = s.Check(v.Bytes)
+	}
+	return err
+}

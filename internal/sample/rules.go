@@ -1,0 +1,117 @@
+package sample
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/packet"
+)
+
+// rules bring the values of types with field rules of their own into line.
+var rules = map[reflect.Type]func(v any, o Options){}
+
+func rule[T any](obey func(v *T, o Options)) {
+	rules[reflect.TypeFor[T]()] = func(v any, o Options) { obey(v.(*T), o) }
+}
+
+func init() {
+	rule(func(h *object.Hash, _ Options) { h.Alg = object.SHA256 })
+	rule(func(s *caps.CapScope, o Options) {
+		*s = must(caps.NewScope(&caps.ToolCall{ToolID: object.SumText("tool:sample"), MaxCalls: uint32(5 + o.Variant),
+			Constraints: map[string]string{"path": "prefix:/srv/"}}))
+	})
+	rule(func(r *ledger.EffectRegister, _ Options) { r.IdemID = ledger.IdemID(r.ToolID, r.IdempotencyKey) })
+	rule(func(n *merkle.Node, o Options) {
+		*n = merkle.Node{Version: 1, Kind: merkle.KindListLeaf, Payload: must(can.Marshal(&merkle.ListLeaf{Values: []object.Hash{object.SumText(fmt.Sprint(o.Variant))}}))}
+	})
+	rule(func(p *merkle.ChunkProof, o Options) { p.Nodes = [][]byte{leafNode(o)} })
+	rule(func(p *merkle.ListProof, o Options) { p.Nodes = [][]byte{leafNode(o)} })
+	rule(func(e *packet.CodebookEntry, o Options) { *e = packet.Baseline().Entries[o.Variant] })
+	rule(func(s *dataset.Signal, o Options) {
+		s.ValueKind, s.ValueBytes = ir.KindI64, must(ir.I64Scalar(int64(o.Variant)-3).Encode())
+	})
+	programRules()
+	learningRules()
+}
+
+func leafNode(o Options) []byte {
+	var n merkle.Node
+	rules[reflect.TypeFor[merkle.Node]()](&n, o)
+	return must(can.Marshal(&n))
+}
+
+func programRules() {
+	rule(func(c *ir.Const, o Options) {
+		text := fmt.Sprint("constant ", o.Variant)
+		*c = ir.Const{Kind: ir.KindText, Text: &text}
+	})
+	rule(func(p *ir.Operand, o Options) { *p = ir.Reg(uint8(o.Variant)) })
+	rule(func(n *ir.Node, _ Options) {
+		n.Kind, n.Items = ir.NodeRecord, nil
+		n.Fields = map[uint32]ir.Operand{1: ir.Reg(2)}
+	})
+	rule(func(d *ir.TypeDef, _ Options) {
+		d.Kind, d.EnumTags = ir.TypeRecord, nil
+		d.Fields = append([]ir.FieldDef{}, d.Fields...)
+	})
+	rule(func(p *ir.Path, o Options) {
+		*p = ir.Path{Root: ir.RootEpisode, Segments: []uint32{uint32(1 + o.Variant)}}
+	})
+	rule(func(e *ir.Expr, o Options) {
+		lit := ir.I64Operand(int64(o.Variant))
+		less := ir.Expr{Op: ir.ExprLT, Path: &ir.Path{Root: ir.RootEpisode, Segments: []uint32{5}}, Lit: &lit}
+		*e = ir.Expr{Op: ir.ExprNot, Args: []ir.Expr{less}}
+	})
+	rule(func(b *ir.Bundle, o Options) {
+		raw := must(ir.Assemble(fmt.Appendf(nil, ".const a text %q\n.task #\"sym:main\" () budget { cpu 10, io 0, writes 0 }\nconst r0, $a\nret r0\n", fmt.Sprint("hello ", o.Variant))))
+		if err := can.Unmarshal(must(ir.Seal(raw, Key, nil)), b); err != nil {
+			panic(err)
+		}
+	})
+	rule(func(t *exec.Tool, _ Options) {
+		t.Given = false
+		t.ID = must(ir.ToolID(must(t.Def())))
+	})
+	rule(func(m *exec.ModuleRef, o Options) {
+		hash := object.SumText(fmt.Sprint("module ", o.Variant))
+		*m = exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &hash, Confinement: exec.ConfineWASI, Limits: m.Limits}
+	})
+}
+
+func learningRules() {
+	rule(func(m *model.ModelRef, _ Options) {
+		if m.ParentModelID != nil {
+			parent := object.SumText("parent")
+			m.ParentModelID = &parent
+		}
+	})
+	rule(func(t *model.Threshold, o Options) {
+		limit := int64(900 + o.Variant)
+		t.Metric, t.Limit = "accuracy", &limit
+	})
+	rule(func(s *model.EvalSuiteDef, _ Options) { s.Metrics = []string{"accuracy", "loss"} })
+	rule(func(r *model.EvalReport, o Options) { r.Metrics = metrics(o) })
+	rule(func(r *model.EvalResult, o Options) { r.Metrics = metrics(o) })
+	rule(func(r *model.TrainResult, o Options) { r.Metrics = metrics(o) })
+}
+
+func metrics(o Options) map[string]int64 {
+	return map[string]int64{"accuracy": int64(953000 + o.Variant), "loss": -7}
+}
+
+// must is for values that this package makes itself.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(fmt.Sprintf("sample: %v", err))
+	}
+	return v
+}
