@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
@@ -20,6 +21,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
 	"github.com/mythos-project/mythos/store/files"
+	"github.com/mythos-project/mythos/store/socket"
 )
 
 // Node is an open repository: an identity, a store, a ledger, and the executor
@@ -29,7 +31,7 @@ type Node struct {
 	Config      *config.Config
 	Key         *sign.Key // the identity that signs here
 	Trust       *keyfile.Trust
-	DB          *badger.DB
+	DB          *socket.DB // of the process that serves the repository, or our own
 	Store       *store.Store
 	Ledger      *ledger.Ledger
 	Verifier    *caps.Verifier
@@ -39,6 +41,7 @@ type Node struct {
 	Gate        *exec.Gate
 	Exec        *exec.Executor
 
+	own    *badger.DB
 	now    func() object.Time
 	debugf func(string, ...any)
 	close  []func() error
@@ -61,18 +64,19 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
-	n.DB = db
-	n.close = append(n.close, db.Close)
+	n.own = db
+	n.DB = socket.Open(dir, db, socket.Options{Wait: o.Config.Busy, Debugf: o.Debugf})
+	n.close = append(n.close, db.Close, n.DB.Close)
 	chunks, err := files.Open(filepath.Join(dir, "chunks"))
 	if err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
-	n.Store = store.New(db, chunks)
-	n.Ledger = ledger.Open(db, n.Key, n.now)
+	n.Store = store.New(n.DB, chunks)
+	n.Ledger = ledger.Open(n.DB, n.Key, n.now)
 	n.Ledger.Known = n.Trust.AgentsFor(keyfile.ForLedger, n.now())
-	n.Revocations = caps.NewRevocations(db)
+	n.Revocations = caps.NewRevocations(n.DB)
 	n.Verifier = &caps.Verifier{Trusted: n.trustsIssuer, Revoked: n.Revocations.Lookup(ctx), MaxAge: n.Trust.MaxAge}
-	n.Quotas = caps.NewQuotas(db)
+	n.Quotas = caps.NewQuotas(n.DB)
 	if err := n.executor(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
@@ -117,6 +121,21 @@ func (n *Node) executor() error {
 	n.Exec = &exec.Executor{Gate: n.Gate, Store: n.Store, KV: n.DB}
 	n.builtins()
 	return nil
+}
+
+// lingering is how long a serving process keeps an idle database open.
+const lingering = time.Minute
+
+// ServeLocal lets the other commands on this repository work through this process,
+// until the server is closed. The error wraps socket.ErrServed when they do so
+// through another one.
+func (n *Node) ServeLocal() (*socket.Server, error) {
+	s, err := n.DB.Listen()
+	if err != nil {
+		return nil, fmt.Errorf("local socket: %w", err)
+	}
+	n.own.Linger(lingering)
+	return s, nil
 }
 
 // Close closes what Open opened, last first.

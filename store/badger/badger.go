@@ -97,6 +97,15 @@ func Open(dir string, o Options) (*DB, error) {
 	return d, nil
 }
 
+// Linger changes how long the database stays open when it is idle: a process that
+// serves others opens it once instead of every time. Those who wait get it as soon
+// as before.
+func (d *DB) Linger(idle time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.opts.Idle = idle
+}
+
 // Close finishes what is under way and gives the database up.
 func (d *DB) Close() error {
 	d.mu.Lock()

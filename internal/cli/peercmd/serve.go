@@ -3,6 +3,7 @@ package peercmd
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -13,8 +14,10 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/socket"
 )
 
 // NewServe is `mythos serve`.
@@ -35,6 +38,11 @@ func NewServe(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return clierr.New(clierr.Failed, "listen: %w", err).With("choose another address with --listen")
 			}
+			local, err := serveLocal(f, n)
+			if err != nil {
+				return err
+			}
+			defer local()
 			f.IO.Notef("%s serves on http://%s", n.Self(), l.Addr())
 			s := &peer.Server{Node: n, Log: slog.New(slog.NewTextHandler(f.IO.Err, nil))}
 			return s.Serve(c.Context(), l)
@@ -42,6 +50,23 @@ func NewServe(f *cmdutil.Factory) *cobra.Command {
 	}
 	c.Flags().StringVar(&listen, "listen", "", "address and port; port 0 picks a free one")
 	return c
+}
+
+// serveLocal lets the other commands on this repository work through this process.
+func serveLocal(f *cmdutil.Factory, n *node.Node) (stop func(), err error) {
+	s, err := n.ServeLocal()
+	if errors.Is(err, socket.ErrServed) || errors.Is(err, errors.ErrUnsupported) {
+		f.IO.Notef("commands on this repository do not work through this process: %v", err)
+		return func() {}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		if err := s.Close(); err != nil {
+			f.IO.Notef("local socket: %v", err)
+		}
+	}, nil
 }
 
 // client finds the peer that text names: a URL, or a name given with `peer add`.

@@ -1,0 +1,207 @@
+package socket
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/badger"
+)
+
+var (
+	_ store.KV        = (*DB)(nil)
+	_ store.Reclaimer = (*DB)(nil)
+)
+
+// Options tune a DB.
+type Options struct {
+	Wait   time.Duration // how long to wait for the first answer of a server; 0: 10 s
+	Debugf func(format string, args ...any)
+}
+
+// DB is a store.KV: that of the process which serves the repository where there is
+// one, else its own. It is safe for concurrent use.
+type DB struct {
+	dir  string
+	own  store.KV
+	opts Options
+
+	mu     sync.Mutex
+	looked bool    // for a server
+	server *client // nil: none, our own
+}
+
+// Open works on the repository in dir, a .mythos folder, with own as its database
+// when nobody serves it. Nothing happens before the first operation.
+func Open(dir string, own store.KV, o Options) *DB {
+	if o.Wait == 0 {
+		o.Wait = 10 * time.Second
+	}
+	if o.Debugf == nil {
+		o.Debugf = func(string, ...any) {}
+	}
+	return &DB{dir: dir, own: own, opts: o}
+}
+
+// Listen makes this process the server of the repository, until the Server is
+// closed. The error wraps ErrServed when there is one.
+func (d *DB) Listen() (*Server, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s, err := listen(d.dir, d.own)
+	if err == nil {
+		d.looked = true
+		d.drop()
+	}
+	return s, err
+}
+
+// Close ends the connection. The database itself is its owner's to close.
+func (d *DB) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.drop()
+	return nil
+}
+
+// drop forgets the server; mu is held.
+func (d *DB) drop() {
+	if d.server != nil {
+		_ = d.server.rpc.Close() // what it was asked has been answered or given up
+		d.server = nil
+	}
+}
+
+// pick returns the server, nil for our own database.
+func (d *DB) pick() (*client, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.looked {
+		return d.server, nil
+	}
+	c, err := dial(d.dir, d.opts.Wait)
+	if errors.Is(err, badger.ErrBusy) {
+		return nil, err
+	}
+	d.looked = true
+	if err != nil {
+		return nil, nil //nolint:nilerr // nobody serves: we take turns with others
+	}
+	d.server = c
+	d.opts.Debugf("works through the local socket of `mythos serve` (process %d)", c.pid)
+	return c, nil
+}
+
+// lost takes note that a server has gone. The next operation looks for another.
+func (d *DB) lost(c *client) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.server != c {
+		return // others have noticed, too
+	}
+	d.drop()
+	d.looked = false
+	d.opts.Debugf("`mythos serve` (process %d) has ended; going on without it", c.pid)
+}
+
+// use calls fn with the server, or own without one, again when a server goes away.
+func (d *DB) use(fn func(c *client) error, own func() error) error {
+	for {
+		c, err := d.pick()
+		if err != nil {
+			return err
+		}
+		if c == nil {
+			return own()
+		}
+		if err = fn(c); !errors.Is(err, errGone) {
+			return err
+		}
+		d.lost(c)
+	}
+}
+
+// Get implements store.KV.
+func (d *DB) Get(ctx context.Context, key string) (value []byte, found bool, err error) {
+	err = d.use(func(c *client) error {
+		value, found, err = c.get(ctx, key)
+		return err
+	}, func() error {
+		value, found, err = d.own.Get(ctx, key)
+		return err
+	})
+	return value, found, err
+}
+
+// Scan implements store.KV. It holds one page, at most 512 pairs.
+func (d *DB) Scan(ctx context.Context, from, to string, fn func(key string, value []byte) error) error {
+	for more := true; more; {
+		var list []pair
+		err := d.use(func(c *client) (err error) {
+			list, more, err = c.page(ctx, from, to)
+			return err
+		}, func() error {
+			list, more = nil, false
+			return d.own.Scan(ctx, from, to, fn)
+		})
+		if err != nil {
+			return err
+		}
+		for _, p := range list {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := fn(p.Key, p.value()); err != nil {
+				return err
+			}
+			from = p.Key + "\x00"
+		}
+	}
+	return nil
+}
+
+// Update implements store.KV. The error wraps ErrLost when the server ended during
+// the update and others have changed the same keys since.
+func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (ok bool, err error) {
+	doubt := false // an update that was sent and not answered
+	err = d.use(func(c *client) error {
+		ok, err = c.update(ctx, check, put)
+		doubt = doubt || (errors.Is(err, errGone) && !errors.Is(err, errUnsent))
+		return err
+	}, func() error {
+		ok, err = d.own.Update(ctx, check, put)
+		return err
+	})
+	if err != nil || ok || !doubt {
+		return ok, err
+	}
+	// It holds no more: because it happened, or because of somebody else.
+	if done, err := d.holds(ctx, put); err != nil || done {
+		return done, err
+	}
+	return false, ErrLost
+}
+
+// holds reports whether all keys have these values.
+func (d *DB) holds(ctx context.Context, put map[string][]byte) (bool, error) {
+	for key, want := range put {
+		have, found, err := d.Get(ctx, key)
+		if err != nil || found != (want != nil) || !bytes.Equal(have, want) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// Reclaim implements store.Reclaimer.
+func (d *DB) Reclaim(ctx context.Context) error {
+	return d.use(func(c *client) error { return c.reclaim(ctx) }, func() error {
+		if r, ok := d.own.(store.Reclaimer); ok {
+			return r.Reclaim(ctx)
+		}
+		return nil
+	})
+}

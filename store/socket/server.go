@@ -1,0 +1,189 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/rpc"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mythos-project/mythos/store"
+)
+
+// A page of a scan ends at so many pairs, or at the pair that makes it so many bytes.
+const (
+	pagePairs = 512
+	pageBytes = 4 << 20
+)
+
+// methods is what net/rpc serves.
+type methods struct{ kv store.KV }
+
+// Hello says who serves.
+func (m methods) Hello(_ nothing, a *hello) error {
+	a.PID = os.Getpid()
+	return nil
+}
+
+// Get is store.KV.Get.
+func (m methods) Get(key string, a *answer) error {
+	var err error
+	a.Value, a.Yes, err = m.kv.Get(context.Background(), key)
+	a.Failure = failed(err)
+	return nil
+}
+
+var errFull = errors.New("page is full")
+
+// Page is the beginning of store.KV.Scan.
+func (m methods) Page(s span, a *answer) error {
+	size := 0
+	err := m.kv.Scan(context.Background(), s.From, s.To, func(key string, value []byte) error {
+		a.Pairs = append(a.Pairs, pair{Key: key, Value: append([]byte{}, value...)})
+		if size += len(key) + len(value); size >= pageBytes || len(a.Pairs) == pagePairs {
+			return errFull
+		}
+		return nil
+	})
+	if a.Yes = errors.Is(err, errFull); !a.Yes {
+		a.Failure = failed(err)
+	}
+	return nil
+}
+
+// Update is store.KV.Update.
+func (m methods) Update(c changes, a *answer) error {
+	ok, err := m.kv.Update(context.Background(), mapOf(c.Check), mapOf(c.Put))
+	a.Yes, a.Failure = ok, failed(err)
+	return nil
+}
+
+// Reclaim is store.Reclaimer.
+func (m methods) Reclaim(_ nothing, a *answer) error {
+	if r, ok := m.kv.(store.Reclaimer); ok {
+		a.Failure = failed(r.Reclaim(context.Background()))
+	}
+	return nil
+}
+
+// Server answers the processes of this user.
+type Server struct {
+	rpc  *rpc.Server
+	l    *net.UnixListener
+	lock *os.File
+	path string // of the socket
+	wg   sync.WaitGroup
+
+	mu     sync.Mutex
+	conns  map[*net.UnixConn]bool
+	closed bool
+}
+
+// listen serves kv in the folder dir, until Close. The error wraps ErrServed.
+func listen(dir string, kv store.KV) (*Server, error) {
+	lock, err := os.OpenFile(filepath.Join(dir, "serve.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			err = ErrServed
+		}
+		return nil, errors.Join(err, lock.Close())
+	}
+	s := &Server{rpc: rpc.NewServer(), lock: lock, path: filepath.Join(dir, name), conns: map[*net.UnixConn]bool{}}
+	if err := s.bind(dir, kv); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	s.wg.Go(s.accept)
+	return s, nil
+}
+
+func (s *Server) bind(dir string, kv store.KV) error {
+	if err := s.rpc.RegisterName(service, methods{kv}); err != nil {
+		return err
+	}
+	// Whoever left it is dead: we hold the lock.
+	if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	path, done, err := address(dir)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if s.l, err = net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"}); err != nil {
+		return err
+	}
+	s.l.SetUnlinkOnClose(false) // the path of now may be gone by then
+	return os.Chmod(path, 0o600)
+}
+
+// accept answers each process in a goroutine of its own.
+func (s *Server) accept() {
+	for {
+		conn, err := s.l.AcceptUnix()
+		if err != nil {
+			return // closed
+		}
+		if !s.add(conn) {
+			conn.Close()
+			continue
+		}
+		s.wg.Go(func() {
+			s.rpc.ServeConn(conn) // closes it, after answering what it has begun
+			s.mu.Lock()
+			delete(s.conns, conn)
+			s.mu.Unlock()
+		})
+	}
+}
+
+// add takes a connection of our own user.
+func (s *Server) add(conn *net.UnixConn) bool {
+	if _, err := ours(conn); err != nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.conns[conn] = true
+	}
+	return !s.closed
+}
+
+// Close takes no more operations, and returns when those under way are answered.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	for conn := range s.conns {
+		_ = conn.CloseRead() // a connection that broke is what we want
+	}
+	s.mu.Unlock()
+	err := s.l.Close()
+	s.wg.Wait()
+	return errors.Join(err, os.Remove(s.path), s.lock.Close())
+}
+
+// ours reports the process at the other end, an error when it is not of our user.
+func ours(conn *net.UnixConn) (pid int, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	uid := -1
+	cerr := raw.Control(func(fd uintptr) { uid, pid, err = credentials(int(fd)) })
+	if err = errors.Join(err, cerr); err != nil {
+		return 0, err
+	}
+	if uid != os.Geteuid() {
+		return 0, fmt.Errorf("process %d is of user %d, not of ours", pid, uid)
+	}
+	return pid, nil
+}

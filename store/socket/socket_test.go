@@ -1,0 +1,256 @@
+package socket_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/badger"
+	"github.com/mythos-project/mythos/store/socket"
+	"github.com/mythos-project/mythos/store/storetest"
+)
+
+// notes gathers what a DB says.
+type notes struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (n *notes) debugf(format string, args ...any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.all = append(n.all, fmt.Sprintf(format, args...))
+}
+
+func (n *notes) has(text string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return strings.Contains(strings.Join(n.all, "\n"), text)
+}
+
+func openDir(t testing.TB, dir string, n *notes) *socket.DB {
+	t.Helper()
+	own, err := badger.Open(filepath.Join(dir, "db"), badger.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := socket.Open(dir, own, socket.Options{Wait: time.Second, Debugf: n.debugf})
+	t.Cleanup(func() {
+		if err := errors.Join(db.Close(), own.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func serve(t testing.TB, dir string) *socket.Server {
+	t.Helper()
+	s, err := openDir(t, dir, &notes{}).Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() }) //nolint:errcheck // the second time it is closed already
+	return s
+}
+
+func open(t testing.TB) store.KV {
+	dir := t.TempDir()
+	serve(t, dir)
+	return openDir(t, dir, &notes{})
+}
+
+// Through the socket everything is as it is without.
+func TestContract(t *testing.T) { storetest.KV(t, open) }
+
+func BenchmarkKV(b *testing.B) { storetest.BenchmarkKV(b, open) }
+
+func set(t testing.TB, db store.KV, key, value string) {
+	t.Helper()
+	if ok, err := db.Update(context.Background(), nil, map[string][]byte{key: []byte(value)}); err != nil || !ok {
+		t.Fatalf("%v %v", ok, err)
+	}
+}
+
+func expect(t testing.TB, db store.KV, key, value string) {
+	t.Helper()
+	if got, _, err := db.Get(context.Background(), key); err != nil || string(got) != value {
+		t.Fatalf("%s is %q: %v", key, got, err)
+	}
+}
+
+// A command goes on when the server ends, when another one starts, and says so.
+func TestServersComeAndGo(t *testing.T) {
+	dir, n := t.TempDir(), &notes{}
+	first := serve(t, dir)
+	db := openDir(t, dir, n)
+	set(t, db, "a", "1")
+	if !n.has("works through the local socket") {
+		t.Errorf("nothing is said: %q", n.all)
+	}
+	if _, err := openDir(t, dir, n).Listen(); !errors.Is(err, socket.ErrServed) {
+		t.Errorf("a second server: %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, db, "a", "1")
+	set(t, db, "a", "2")
+	if !n.has("has ended") {
+		t.Errorf("nothing is said: %q", n.all)
+	}
+	serve(t, dir)
+	expect(t, openDir(t, dir, &notes{}), "a", "2")
+	expect(t, db, "a", "2")
+}
+
+// What a killed server left does not stand in anybody's way.
+func TestStaleSocket(t *testing.T) {
+	dir := t.TempDir()
+	l, err := net.Listen("unix", filepath.Join(dir, "serve.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	n := &notes{}
+	set(t, openDir(t, dir, n), "a", "1")
+	if n.has("socket") {
+		t.Errorf("%q", n.all)
+	}
+	serve(t, dir)
+	expect(t, openDir(t, dir, n), "a", "1")
+	if !n.has("works through") {
+		t.Errorf("%q", n.all)
+	}
+}
+
+func TestServerThatDoesNotAnswer(t *testing.T) {
+	dir := t.TempDir()
+	l, err := net.Listen("unix", filepath.Join(dir, "serve.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var busy *badger.BusyError
+	if _, _, err := openDir(t, dir, &notes{}).Get(t.Context(), "a"); !errors.As(err, &busy) || busy.PID != os.Getpid() {
+		t.Error(err)
+	}
+}
+
+// Updates that are under way when servers end happen once each, or say that it is
+// not known.
+func TestNoUpdateIsLost(t *testing.T) {
+	dir := t.TempDir()
+	var wg sync.WaitGroup
+	stop, lost := make(chan struct{}), 0
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			s, err := openDir(t, dir, &notes{}).Listen()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	})
+	const count = 300
+	db := openDir(t, dir, &notes{})
+	for i := range count {
+		var old []byte
+		if i > 0 {
+			old = fmt.Append(nil, i-1)
+		}
+		ok, err := db.Update(t.Context(), map[string][]byte{"n": old}, map[string][]byte{"n": fmt.Append(nil, i)})
+		if errors.Is(err, socket.ErrLost) {
+			lost++
+		} else if err != nil || !ok {
+			t.Fatalf("update %d: %v %v", i, ok, err)
+		}
+	}
+	close(stop)
+	wg.Wait()
+	expect(t, db, "n", fmt.Sprint(count-1))
+	if lost > 0 { // nobody else writes here
+		t.Errorf("%d updates are in doubt", lost)
+	}
+}
+
+func TestLongPath(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), strings.Repeat("long/", 40))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	serve(t, dir)
+	n := &notes{}
+	set(t, openDir(t, dir, n), "a", "1")
+	if !n.has("works through") {
+		t.Errorf("%q", n.all)
+	}
+}
+
+const probe = "MYTHOS_SOCKET_TEST_PROBE"
+
+// TestMain is also the program of another user, who asks a server for a key.
+func TestMain(m *testing.M) {
+	path := os.Getenv(probe)
+	if path == "" {
+		os.Exit(m.Run())
+	}
+	conn, err := net.Dial("unix", path)
+	if err == nil {
+		_, err = conn.Write([]byte("hello"))
+	}
+	if err == nil {
+		_, err = conn.Read(make([]byte, 1))
+	}
+	fmt.Print(err)
+}
+
+func TestOtherUsersAreNotAnswered(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be another user")
+	}
+	dir, err := os.MkdirTemp("/tmp", "mythos-socket-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) }) //nolint:errcheck // a temporary folder
+	serve(t, dir)
+	path, program := filepath.Join(dir, "serve.sock"), filepath.Join(dir, "probe")
+	data, err := os.ReadFile(os.Args[0])
+	err = errors.Join(err, os.WriteFile(program, data, 0o755), os.Chmod(dir, 0o755), os.Chmod(path, 0o666))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program)
+	cmd.Env = append(os.Environ(), probe+"="+path)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatal(err, string(out))
+	}
+	if s := string(out); !strings.Contains(s, "EOF") && !strings.Contains(s, "reset") && !strings.Contains(s, "broken pipe") {
+		t.Errorf("another user gets: %s", out)
+	}
+}
