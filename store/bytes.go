@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,8 @@ import (
 )
 
 // PutBytes keeps data of at most MaxBytes under its hash, durably. Nothing refers
-// to it yet: a garbage collection lets it be for GCOptions.Grace.
+// to it yet: a garbage collection lets it be for GCOptions.Grace. Damaged bytes of
+// that hash are replaced.
 func (s *Store) PutBytes(ctx context.Context, data []byte) (object.Hash, error) {
 	h := object.Sum(data)
 	if len(data) > MaxBytes {
@@ -23,11 +25,15 @@ func (s *Store) PutBytes(ctx context.Context, data []byte) (object.Hash, error) 
 		return h, err
 	}
 	if fresh {
-		if _, have, err := s.kv.Get(ctx, "c/"+h.String()); err != nil || have {
+		if have, found, err := s.kv.Get(ctx, "c/"+h.String()); err != nil || (found && bytes.Equal(have, data)) {
 			return h, err
 		}
 	}
-	_, err = s.kv.Update(ctx, nil, map[string][]byte{"c/" + h.String(): notNil(data), looseKey(h): {}})
+	put := map[string][]byte{"c/" + h.String(): notNil(data), looseKey(h): {}}
+	if _, packed, err := s.findPacked(ctx, h); err != nil || packed {
+		put["i/"+h.String()] = nil // its pack may be damaged, and it need not be there twice
+	}
+	_, err = s.kv.Update(ctx, nil, put)
 	return h, err
 }
 
@@ -37,6 +43,9 @@ func (s *Store) putLargeBytes(ctx context.Context, h object.Hash, data []byte) (
 		return err
 	}
 	defer func() { err = errors.Join(err, put.Close()) }()
+	if err := s.doubtUnless(ctx, h, data); err != nil {
+		return err
+	}
 	if err := put.PutChunk(ctx, h, data); err != nil {
 		return err
 	}
@@ -48,6 +57,15 @@ func (s *Store) putLargeBytes(ctx context.Context, h object.Hash, data []byte) (
 	}
 	_, err = s.kv.Update(ctx, nil, map[string][]byte{looseKey(h): {}})
 	return err
+}
+
+// doubtUnless compares a chunk that may be here with what it should be.
+func (s *Store) doubtUnless(ctx context.Context, h object.Hash, data []byte) error {
+	have, err := s.chunks.Chunk(ctx, h)
+	if errors.Is(err, ErrNotFound) || (err == nil && bytes.Equal(have, data)) {
+		return nil
+	}
+	return s.chunks.Doubt(ctx, h)
 }
 
 // notNil keeps the empty byte string apart from a deletion.

@@ -78,16 +78,12 @@ func (s *Store) missing(ctx context.Context, it *staged, check, put map[string][
 	if err != nil {
 		return err
 	}
-	if found {
-		ref, err := object.Decode[object.BlobRef](old)
-		if err != nil {
-			return fmt.Errorf("reference of blob %s: %w: %w", it.ref.CID.Short(), ErrCorrupt, err)
-		}
+	if !found {
+		old = nil
+	} else if ref, err := object.Decode[object.BlobRef](old); err == nil { // a damaged one is replaced
 		if it.ref, err = mergeRefs(*ref, it.ref); err != nil {
 			return err
 		}
-	} else {
-		old = nil
 	}
 	raw, err := can.Marshal(&it.ref)
 	if err != nil {
@@ -107,12 +103,23 @@ func (s *Store) missing(ctx context.Context, it *staged, check, put map[string][
 		}
 		if !have {
 			put[part] = data
-			if part[:2] == "i/" && found {
-				put["c/"+part[2:]] = nil // a damaged one would be read first
+			if other := otherSpace(part); found && other != "" {
+				put[other] = nil // a damaged one
 			}
 		}
 	}
 	return nil
+}
+
+// otherSpace is the other key under which a small byte string can be.
+func otherSpace(key string) string {
+	switch key[:2] {
+	case "i/":
+		return "c/" + key[2:]
+	case "c/":
+		return "i/" + key[2:]
+	}
+	return ""
 }
 
 // hasPart reports whether a part of a blob is here and whole: under its key, or,

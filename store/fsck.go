@@ -24,7 +24,8 @@ type Checked struct{ Chunks, Nodes, Objects, Blobs, Refs, Pins uint64 }
 
 // Fsck reads everything and checks every hash, every node, every reference of a
 // blob, a ref or a pin; it calls report for each thing that is wrong, one at a
-// time, and goes on. What it costs is a read of the whole store. The error is that
+// time, and goes on. It changes nothing, except that putting the same bytes again
+// replaces chunks that it found damaged. What it costs is a read of the whole store. The error is that
 // of a backend.
 func (s *Store) Fsck(ctx context.Context, report func(Finding)) (Checked, error) {
 	return s.FsckObjects(ctx, report, nil)
@@ -105,6 +106,9 @@ func (f *checker) files(ctx context.Context) error {
 		data, err := f.s.sized(ctx, merkle.Chunk{Hash: h, Len: SmallChunk + 1}, buf)
 		if err == nil {
 			buf = data
+		}
+		if errors.Is(err, ErrCorrupt) {
+			err = errors.Join(err, f.s.chunks.Doubt(ctx, h))
 		}
 		return f.found(ctx, "chunk", h, err)
 	})

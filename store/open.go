@@ -40,10 +40,14 @@ func (s *Store) Blobs(ctx context.Context, fn func(object.BlobRef) error) error 
 // RemoveBlob forgets a blob and its pin. Its chunks and nodes stay until GC finds
 // that nothing else uses them. The error wraps ErrNotFound.
 func (s *Store) RemoveBlob(ctx context.Context, cid object.Hash) error {
-	if _, err := s.BlobRef(ctx, cid); err != nil {
+	_, found, err := s.kv.Get(ctx, "b/"+cid.String())
+	if err != nil {
 		return err
 	}
-	_, err := s.kv.Update(ctx, nil, map[string][]byte{"b/" + cid.String(): nil, "p/" + cid.String(): nil})
+	if !found {
+		return fmt.Errorf("blob %s: %w", cid, ErrNotFound)
+	}
+	_, err = s.kv.Update(ctx, nil, map[string][]byte{"b/" + cid.String(): nil, "p/" + cid.String(): nil})
 	return err
 }
 
@@ -83,6 +87,10 @@ func (s *Store) OpenRef(ctx context.Context, ref object.BlobRef, o OpenOptions) 
 	b.tree = tree
 	return b, nil
 }
+
+// Whole reports whether every part of the blob is here, without reading the
+// chunks. The error wraps ErrNotFound or merkle.ErrNode.
+func (b *Blob) Whole(ctx context.Context) error { return b.s.parts(ctx, b) }
 
 // Ref is the blob's reference.
 func (b *Blob) Ref() object.BlobRef { return b.ref }

@@ -31,7 +31,9 @@ type Chunks interface {
 	Sweep(ctx context.Context) (ChunkSweep, error)
 	Chunk(ctx context.Context, h object.Hash) ([]byte, error) // error wraps ErrNotFound
 	HasChunk(ctx context.Context, h object.Hash) (bool, error)
-	DeleteChunk(ctx context.Context, h object.Hash) error
+	// Doubt takes note that a chunk is damaged: the next put writes it anew. Until
+	// then it stays as it is. A chunk that is not here is no error.
+	Doubt(ctx context.Context, h object.Hash) error
 	// ScanChunks calls fn for all chunks, ascending.
 	ScanChunks(ctx context.Context, fn func(h object.Hash, size int64) error) error
 }

@@ -162,6 +162,12 @@ func TestDamageIsFound(t *testing.T) {
 			if _, err := s.Fsck(ctx, func(store.Finding) { found++ }); err != nil || found == 0 {
 				t.Fatalf("fsck finds %d: %v", found, err)
 			}
+			if _, err := s.PutBlob(ctx, bytes.NewReader(want), store.PutOptions{ChunkSize: minChunk, NoSync: true}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Fsck(ctx, func(f store.Finding) { t.Errorf("after putting it again: %+v", f) }); err != nil {
+				t.Fatal(err)
+			}
 		})
 	}
 }

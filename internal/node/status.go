@@ -78,7 +78,8 @@ func (n *Node) Status(ctx context.Context) (*Status, error) {
 }
 
 // GC frees what nothing reaches: blobs, pins and refs keep their trees; receipts
-// keep requests and responses; tools keep their modules.
+// keep requests and responses; objects keep whatever they mention; tools keep their
+// modules.
 func (n *Node) GC(ctx context.Context, dry bool) (store.GCReport, error) {
 	return n.Store.GC(ctx, store.GCOptions{Now: n.now(), DryRun: dry, Roots: n.roots})
 }
@@ -94,6 +95,9 @@ func (n *Node) roots(ctx context.Context, keep func(object.Hash)) error {
 	})
 	if err != nil {
 		return fmt.Errorf("receipts: %w", err)
+	}
+	if err := n.objectRoots(ctx, keep); err != nil {
+		return fmt.Errorf("objects: %w", err)
 	}
 	return n.runRoots(ctx, keep)
 }

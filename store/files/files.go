@@ -5,7 +5,8 @@
 // for bytes that a crash could take away; only puts that asked not to wait for
 // the disk name theirs at once. The permissions say which is which (package
 // atomicfile): a later durable put relies on a chunk that is there only when
-// they say that its bytes are safe, and writes it again otherwise.
+// they say that its bytes are safe, and writes it again otherwise. A chunk that was
+// found damaged has others still (0500), and every put writes it again.
 //
 // Beside the chunks:
 //
@@ -44,7 +45,10 @@ var (
 	_ store.ChunkRanger = (*Dir)(nil)
 )
 
-const temporary = "tmp" // folder of unfinished chunks
+const (
+	temporary = "tmp"              // folder of unfinished chunks
+	doubted   = fs.FileMode(0o500) // permissions of a chunk that was found damaged
+)
 
 // Dir is a folder of chunk files. It is safe for concurrent use, by several
 // processes too.
@@ -126,13 +130,9 @@ func (d *Dir) HasChunk(_ context.Context, h object.Hash) (bool, error) {
 	return err == nil, err
 }
 
-// DeleteChunk implements store.Chunks; a chunk that is not there is no error.
-func (d *Dir) DeleteChunk(_ context.Context, h object.Hash) error {
-	err := os.Remove(d.path(h))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+// Doubt implements store.Chunks.
+func (d *Dir) Doubt(_ context.Context, h object.Hash) error {
+	return ignoreMissing(os.Chmod(d.path(h), doubted))
 }
 
 // ScanChunks implements store.Chunks, ascending by hash. Files that are not named

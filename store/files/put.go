@@ -91,6 +91,8 @@ func (p *Put) have(name string, size int64) (bool, error) {
 	case atomicfile.Synced:
 		p.g.Adopt(name)
 		return true, nil
+	case doubted:
+		return false, nil
 	}
 	return !p.durable, nil
 }

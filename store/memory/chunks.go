@@ -10,8 +10,9 @@ import (
 
 // chunk is a byte string and when it was last put or found by a put.
 type chunk struct {
-	data []byte
-	used uint64
+	data    []byte
+	used    uint64
+	doubted bool
 }
 
 // put is a running put: chunks used since its start are not collected.
@@ -35,11 +36,11 @@ func (d *DB) Begin(context.Context, bool) (store.ChunkPut, error) {
 func (p *put) PutChunk(_ context.Context, h object.Hash, data []byte) error {
 	p.d.mu.Lock()
 	defer p.d.mu.Unlock()
-	if c, ok := p.d.chunks[h]; ok {
+	if c, ok := p.d.chunks[h]; ok && !c.doubted {
 		c.used = p.d.tick()
 		return nil
 	}
-	p.d.chunks[h] = &chunk{bytes.Clone(data), p.d.tick()}
+	p.d.chunks[h] = &chunk{data: bytes.Clone(data), used: p.d.tick()}
 	return nil
 }
 

@@ -114,11 +114,13 @@ func (d *DB) HasChunk(_ context.Context, h object.Hash) (bool, error) {
 	return ok, nil
 }
 
-// DeleteChunk implements store.Chunks.
-func (d *DB) DeleteChunk(_ context.Context, h object.Hash) error {
+// Doubt implements store.Chunks.
+func (d *DB) Doubt(_ context.Context, h object.Hash) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.chunks, h)
+	if c, ok := d.chunks[h]; ok {
+		c.doubted = true
+	}
 	return nil
 }
 

@@ -20,7 +20,7 @@ func Chunks(t *testing.T, open func(testing.TB) store.Chunks) {
 		"put and read":             chunkPut,
 		"concurrent puts":          chunkRace,
 		"scan":                     chunkScan,
-		"delete":                   chunkDelete,
+		"doubt":                    chunkDoubt,
 		"sweep":                    chunkSweep,
 		"sweep spares running put": sweepRunning,
 		"one sweep at a time":      oneSweep,
@@ -117,18 +117,24 @@ func chunkScan(t *testing.T, c store.Chunks) {
 	}
 }
 
-func chunkDelete(t *testing.T, c store.Chunks) {
-	put(t, c, true, 2)
-	h, _ := chunk(0)
-	for range 2 {
-		if err := c.DeleteChunk(t.Context(), h); err != nil {
+func chunkDoubt(t *testing.T, c store.Chunks) {
+	h, right := chunk(0)
+	wrong := bytes.Repeat([]byte{1}, len(right))
+	for _, durable := range []bool{false, true} {
+		p, err := c.Begin(t.Context(), durable)
+		if err != nil {
 			t.Fatal(err)
 		}
+		err = errors.Join(c.Doubt(t.Context(), h), p.PutChunk(t.Context(), h, wrong), p.Sync(t.Context()), p.Close(), c.Doubt(t.Context(), h))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Chunk(t.Context(), h); err != nil || !bytes.Equal(got, wrong) {
+			t.Fatalf("a doubted chunk stays until it is replaced: %v", err)
+		}
+		put(t, c, durable, 1)
+		expectChunk(t, c, 0, true)
 	}
-	expectChunk(t, c, 0, false)
-	expectChunk(t, c, 1, true)
-	put(t, c, true, 1)
-	expectChunk(t, c, 0, true)
 }
 
 // tick is longer than the clock of a file system needs to move on.

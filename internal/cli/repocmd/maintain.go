@@ -6,48 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/ui"
-	"github.com/mythos-project/mythos/store"
 )
-
-// NewFsck is `mythos fsck`.
-func NewFsck(f *cmdutil.Factory) *cobra.Command {
-	return &cobra.Command{
-		Use:     "fsck",
-		Short:   "Check every hash, node, reference and ledger entry",
-		Example: "  mythos fsck",
-		Args:    cmdutil.Args(0, 0),
-		RunE:    func(c *cobra.Command, _ []string) error { return runFsck(c.Context(), f) },
-	}
-}
-
-func runFsck(ctx context.Context, f *cmdutil.Factory) error {
-	n, err := f.Node(ctx)
-	if err != nil {
-		return err
-	}
-	var findings int
-	done, err := n.Store.Fsck(ctx, func(x store.Finding) {
-		findings++
-		_ = f.Emit(map[string]any{"kind": x.Kind, "id": x.ID, "error": x.Err.Error()}, func() {
-			f.IO.Printf("%s %s: %v\n", x.Kind, x.ID, x.Err)
-		})
-	})
-	if err != nil {
-		return err
-	}
-	rep, err := n.Ledger.Verify(ctx)
-	if err != nil {
-		return clierr.New(clierr.Invalid, "ledger: %w", err)
-	}
-	f.IO.Notef("checked %d chunks, %d nodes, %d objects, %d blobs, %d ledger entries", done.Chunks, done.Nodes, done.Objects, done.Blobs, rep.Entries)
-	if findings > 0 {
-		return clierr.New(clierr.Invalid, "%d things are wrong", findings).With("restore them from a peer or a backup: `mythos pull`")
-	}
-	return nil
-}
 
 // NewGC is `mythos gc`.
 func NewGC(f *cmdutil.Factory) *cobra.Command {

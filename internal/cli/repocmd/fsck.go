@@ -1,0 +1,114 @@
+package repocmd
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/store"
+)
+
+type fsckOptions struct {
+	Repair bool
+}
+
+// NewFsck is `mythos fsck`.
+func NewFsck(f *cmdutil.Factory) *cobra.Command {
+	o := &fsckOptions{}
+	c := &cobra.Command{
+		Use:   "fsck [--repair]",
+		Short: "Check every hash, node, object, reference and ledger entry",
+		Long: "Reads everything and prints a line for each thing that is wrong; exit code 5 when anything is. What an object\n" +
+			"refers to and was never here is said, too, and is no error. With --repair, trees that are not whole are fetched\n" +
+			"from the configured peers, as far as capabilities held here let us read them. Putting the same files again\n" +
+			"repairs them as well.",
+		Example: "  mythos fsck",
+		Args:    cmdutil.Args(0, 0),
+		RunE:    func(c *cobra.Command, _ []string) error { return runFsck(c.Context(), f, o) },
+	}
+	c.Flags().BoolVar(&o.Repair, "repair", false, "fetch what is damaged or missing from the configured peers")
+	return c
+}
+
+func runFsck(ctx context.Context, f *cmdutil.Factory, o *fsckOptions) error {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	var found findings
+	if o.Repair {
+		if err := repair(ctx, f, n, &found); err != nil {
+			return err
+		}
+	}
+	done, err := n.Fsck(ctx, found.add)
+	if err != nil {
+		return err
+	}
+	if err := found.print(f); err != nil {
+		return err
+	}
+	rep, err := n.Ledger.Verify(ctx)
+	if err != nil {
+		return clierr.New(clierr.Invalid, "ledger: %w", err)
+	}
+	f.IO.Notef("checked %d chunks, %d nodes, %d objects, %d blobs, %d ledger entries", done.Chunks, done.Nodes, done.Objects, done.Blobs, rep.Entries)
+	if found.wrong == 0 {
+		return nil
+	}
+	e := clierr.New(clierr.Invalid, "%d things are wrong", found.wrong)
+	if o.Repair {
+		return e.With("put the same files again, or import a blob.read capability of a peer that has them: `mythos cap import`")
+	}
+	return e.With("put the same files again, or fetch them from peers: `mythos fsck --repair`")
+}
+
+// repair finds out what is damaged, so that it will be replaced, and fetches it.
+func repair(ctx context.Context, f *cmdutil.Factory, n *node.Node, found *findings) error {
+	if _, err := n.Fsck(ctx, found.add); err != nil {
+		return err
+	}
+	if len(found.list) == 0 {
+		return nil
+	}
+	*found = findings{}
+	bar := f.IO.Bytes("repair", 0)
+	defer bar.Stop()
+	return peer.Repair(ctx, n, bar.Add, func(r peer.Repaired) {
+		if r.Err != nil {
+			f.IO.Notef("%s is not whole, and cannot be fetched: %v", r.Root, r.Err)
+			return
+		}
+		f.IO.Notef("%s was fetched from %s", r.Root, r.Peer)
+	})
+}
+
+// findings gathers what fsck finds.
+type findings struct {
+	list  []store.Finding
+	wrong int // of them, without what may never have been here
+}
+
+func (l *findings) add(x store.Finding) {
+	l.list = append(l.list, x)
+	if x.Kind != node.KindReference {
+		l.wrong++
+	}
+}
+
+func (l *findings) print(f *cmdutil.Factory) error {
+	for _, x := range l.list {
+		view := map[string]any{"kind": x.Kind, "id": x.ID, "error": x.Err.Error()}
+		if x.Name != "" {
+			view["name"] = x.Name
+		}
+		if err := f.Emit(view, func() { f.IO.Printf("%s %s: %v\n", x.Kind, x.ID, x.Err) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// Readable calls fn for every whole object that a capability held here lets us
+// read from whoever issued it, with that capability's chain.
+func (n *Node) Readable(ctx context.Context, fn func(root object.Hash, chain caps.Chain) error) error {
+	return n.Caps(ctx, func(l caps.Link) error {
+		if !l.Cap.Subject.Same(n.Self()) || l.Cap.Scope.Kind != caps.KindBlobRead || n.now() >= l.Cap.ExpiresAt {
+			return nil
+		}
+		scope, err := l.Cap.Scope.Decode()
+		if err != nil {
+			return fmt.Errorf("capability %s: %w", l.ID.Short(), err)
+		}
+		read, ok := scope.(*caps.BlobRead)
+		if !ok || read.RangeStart != nil || read.RangeLen != nil {
+			return nil
+		}
+		chain, err := n.Chain(ctx, l.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // it cannot be shown to anybody
+		}
+		if err != nil {
+			return err
+		}
+		return fn(read.CID, chain)
+	})
+}
+
+// Whole reads everything below root, and returns what is missing or damaged first.
+func (n *Node) Whole(ctx context.Context, root object.Hash) error {
+	if _, err := n.Store.BlobRef(ctx, root); errors.Is(err, store.ErrCorrupt) {
+		return err
+	}
+	return n.Walk(ctx, root, func(Part) error { return ctx.Err() })
+}

@@ -1,0 +1,171 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store"
+)
+
+// references is what a struct refers to.
+type references struct {
+	hashes []object.Hash // all, those of blobs too
+	blobs  []object.BlobRef
+}
+
+// referencesOf decodes an object and finds every hash in it.
+func referencesOf(o store.Object) (r references, err error) {
+	s, ok := catalog.Lookup(o.Kind)
+	if !ok {
+		return r, fmt.Errorf("%s: %w", o.Kind, ErrKind)
+	}
+	v := reflect.New(s.Type.Go)
+	if err := can.Unmarshal(o.Raw, v.Interface()); err != nil {
+		return r, err
+	}
+	r.add(v.Elem())
+	return r, nil
+}
+
+func (r *references) add(v reflect.Value) {
+	switch x := v.Interface().(type) {
+	case object.Hash:
+		r.hashes = append(r.hashes, x)
+		return
+	case object.BlobRef:
+		r.blobs = append(r.blobs, x)
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			r.add(v.Elem())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				r.add(v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return
+		}
+		for i := range v.Len() {
+			r.add(v.Index(i))
+		}
+	case reflect.Map:
+		for it := v.MapRange(); it.Next(); {
+			r.add(it.Value())
+		}
+	}
+}
+
+// objectRoots keeps whatever an object mentions. Objects themselves are never
+// collected.
+func (n *Node) objectRoots(ctx context.Context, keep func(object.Hash)) error {
+	for _, kind := range catalog.Names() {
+		err := n.Store.Objects(ctx, kind, func(o store.Object) error {
+			r, err := referencesOf(o)
+			if err != nil {
+				return fmt.Errorf("%s %s: %w", o.Kind, o.ID.Short(), err)
+			}
+			for _, h := range r.hashes {
+				keep(h)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// KindReference is the kind of a finding about something that an object refers to
+// and that is not here. It may never have been: objects travel without their parts, too.
+const KindReference = "reference"
+
+// Fsck checks the store, every object by the rules of its kind, and what objects
+// refer to; report is told what is wrong. See store.Fsck for costs and errors.
+func (n *Node) Fsck(ctx context.Context, report func(store.Finding)) (store.Checked, error) {
+	seen := map[object.Hash]bool{}
+	return n.Store.FsckObjects(ctx, report, func(o store.Object) error {
+		if err := checkObject(o); err != nil {
+			return err
+		}
+		return n.checkReferences(ctx, o, seen, report)
+	})
+}
+
+// checkObject checks fields, id and, where it names its signer, signature.
+func checkObject(o store.Object) error {
+	s, ok := catalog.Lookup(o.Kind)
+	if !ok || s.Name != o.Kind {
+		return fmt.Errorf("%s: %w", o.Kind, ErrKind)
+	}
+	if err := s.Check(o.Raw); err != nil {
+		return fmt.Errorf("%s: %w", o.Kind, err)
+	}
+	if id, err := s.Rule.ID(o.Raw); err != nil || id != o.ID {
+		return fmt.Errorf("%s: %w: its bytes give %s: %w", o.Kind, store.ErrCorrupt, id.Short(), errors.Join(object.ErrID, err))
+	}
+	if err := sign.VerifyOwn(s.Rule, o.Raw); err != nil {
+		return fmt.Errorf("%s: %w", o.Kind, err)
+	}
+	return nil
+}
+
+// checkReferences reports blobs and receipts that an object counts on and that are
+// not here. Other hashes may stand for things that were never meant to be here.
+func (n *Node) checkReferences(ctx context.Context, o store.Object, seen map[object.Hash]bool, report func(store.Finding)) error {
+	r, err := referencesOf(o)
+	if err != nil {
+		return err
+	}
+	for _, ref := range r.blobs {
+		if seen[ref.CID] {
+			continue
+		}
+		seen[ref.CID] = true
+		if err := n.blobHere(ctx, ref); err != nil {
+			report(store.Finding{Kind: KindReference, ID: ref.CID, Err: fmt.Errorf("blob of %s %s: %w", o.Kind, o.ID.Short(), err)})
+		}
+	}
+	if o.Kind != dataset.KindEpisode {
+		return nil
+	}
+	e, err := object.Decode[object.EpisodeRef](o.Raw)
+	if err != nil {
+		return err
+	}
+	for _, id := range e.TraceRef.ReceiptIDs {
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		if _, err := n.Source().ReceiptBytes(ctx, id); err != nil {
+			report(store.Finding{Kind: KindReference, ID: id, Err: fmt.Errorf("receipt of episode %s: %w", o.ID.Short(), err)})
+		}
+	}
+	return nil
+}
+
+// blobHere checks a blob that may have no reference of its own; one that has is
+// checked with the other blobs.
+func (n *Node) blobHere(ctx context.Context, ref object.BlobRef) error {
+	if _, err := n.Store.BlobRef(ctx, ref.CID); !errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	b, err := n.Store.OpenRef(ctx, ref, store.OpenOptions{})
+	if err != nil {
+		return err
+	}
+	return b.Whole(ctx)
+}

@@ -1,0 +1,68 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Repaired says how the repair of one tree went.
+type Repaired struct {
+	Root object.Hash `json:"root"`
+	Peer string      `json:"peer,omitempty"` // the name of who had it; empty: nobody
+	Err  error       `json:"-"`              // why nobody gave it
+}
+
+// Repair fetches every tree that is not whole here from the peers that the
+// repository knows, as far as capabilities held here let us read it, and calls
+// report for each. It reads all the trees under such capabilities.
+func Repair(ctx context.Context, n *node.Node, progress func(int64), report func(Repaired)) error {
+	var peers []*named
+	err := n.Peers(ctx, func(name, url string) error {
+		peers = append(peers, &named{name, Client{Node: n, URL: url}})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	done := map[object.Hash]bool{}
+	return n.Readable(ctx, func(root object.Hash, chain caps.Chain) error {
+		if done[root] || n.Whole(ctx, root) == nil {
+			done[root] = true
+			return ctx.Err()
+		}
+		r := Repaired{Root: root}
+		r.Peer, r.Err = fetchFrom(ctx, peers, root, chain, progress)
+		done[root] = r.Err == nil
+		report(r)
+		return ctx.Err()
+	})
+}
+
+type named struct {
+	name string
+	Client
+}
+
+// fetchFrom asks one peer after the other.
+func fetchFrom(ctx context.Context, peers []*named, root object.Hash, chain caps.Chain, progress func(int64)) (string, error) {
+	var errs []error
+	for _, p := range peers {
+		_, err := p.Pull(ctx, root, chain, progress)
+		if err == nil {
+			err = p.Node.Whole(ctx, root)
+		}
+		if err == nil {
+			return p.name, nil
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", p.name, err))
+	}
+	if len(errs) == 0 {
+		return "", errors.New("no peer is configured")
+	}
+	return "", errors.Join(errs...)
+}
