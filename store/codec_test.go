@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"encoding/pem"
 	"errors"
+	"io"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -103,6 +104,19 @@ func roundTrip(t *testing.T, d *disk, want []byte, put store.PutOptions, open st
 	}
 	if size, err := b.Size(t.Context()); err != nil || size != int64(len(want)) {
 		t.Errorf("size %d, expected %d: %v", size, len(want), err)
+	}
+	if put.Encrypt != nil {
+		enc, wrong := *ref.Encryption, object.SumText("other bytes")
+		enc.PlainHash = &wrong
+		lie := ref
+		lie.Encryption = &enc
+		b, err := d.OpenRef(t.Context(), lie, open)
+		if err == nil {
+			err = b.Copy(t.Context(), io.Discard)
+		}
+		if !errors.Is(err, store.ErrCorrupt) {
+			t.Errorf("another plain hash: %v", err)
+		}
 	}
 	n := len(want)
 	for _, r := range [][2]int{{0, n}, {n / 2, n - n/2}, {n / 3, min(10, n-n/3)}, {n, 0}, {max(0, n-1), min(1, n)}} {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -179,13 +180,29 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Copy writes the whole blob, decrypted and decoded, to w.
+// Copy writes the whole blob, decrypted and decoded, to w. A plain hash in the
+// reference is checked at the end.
 func (b *Blob) Copy(ctx context.Context, w io.Writer) error {
 	if b.plain() {
 		return b.copyStored(ctx, 0, int64(b.ref.Size), w)
 	}
-	if err := b.copyDecoded(ctx, w); err != nil {
+	if err := b.copyPlain(ctx, w); err != nil {
 		return fmt.Errorf("blob %s: %w", b.ref.CID.Short(), err)
+	}
+	return nil
+}
+
+// copyPlain is copyDecoded, and checks the plain hash where the reference has one.
+func (b *Blob) copyPlain(ctx context.Context, w io.Writer) error {
+	if b.ref.Encryption == nil || b.ref.Encryption.PlainHash == nil {
+		return b.copyDecoded(ctx, w)
+	}
+	plain := sha256.New()
+	if err := b.copyDecoded(ctx, io.MultiWriter(w, plain)); err != nil {
+		return err
+	}
+	if got := object.HashOf([32]byte(plain.Sum(nil))); got != *b.ref.Encryption.PlainHash {
+		return fmt.Errorf("%w: the plain bytes hash to %s, the reference says %s", ErrCorrupt, got.Short(), b.ref.Encryption.PlainHash.Short())
 	}
 	return nil
 }

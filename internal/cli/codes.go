@@ -27,7 +27,7 @@ var codes = []struct {
 	{clierr.Conflict, []error{ledger.ErrIdempotencyConflict, ledger.ErrNonDeterministic, ledger.ErrDivergent, exec.ErrReplay, store.ErrChanged, model.ErrConflict}},
 	{clierr.Busy, []error{ledger.ErrBusy, badger.ErrBusy}},
 	{clierr.Refused, []error{caps.ErrDenied, caps.ErrQuota, exec.ErrBudget, packet.ErrUntrusted, packet.ErrReplay, packet.ErrExpired,
-		packet.ErrGuard, ledger.ErrUnknownOutcome, ledger.ErrAbandoned, model.ErrRefused}},
+		packet.ErrGuard, store.ErrKey, ledger.ErrUnknownOutcome, ledger.ErrAbandoned, model.ErrRefused}},
 	{clierr.Invalid, []error{packet.ErrFraming, packet.ErrCodebook, packet.ErrDecode, packet.ErrSignature, packet.ErrPayload,
 		ir.ErrInvalid, store.ErrCorrupt, merkle.ErrProof, merkle.ErrNode, sign.ErrSignature, object.ErrID, object.ErrInvalid, ledger.ErrEntry,
 		ledger.ErrCheckpoint, exec.ErrPinned}},

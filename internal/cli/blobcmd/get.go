@@ -37,7 +37,8 @@ func newGet(f *cmdutil.Factory) *cobra.Command {
 	}
 	c.Flags().StringVar(&o.Range, "range", "", "only LEN bytes from OFF on, as OFF:LEN")
 	c.Flags().StringVarP(&o.Out, "output", "o", "", "write to this file, whole or not at all")
-	c.Flags().StringArrayVarP(&o.Identities, "identity", "i", nil, "age or SSH identity file to decrypt with; may be repeated")
+	c.Flags().StringArrayVarP(&o.Identities, "identity", "i", nil,
+		"age or SSH identity file to decrypt with (may be repeated); keys of this repository are found by themselves")
 	return c
 }
 
@@ -54,7 +55,7 @@ func runGet(ctx context.Context, f *cmdutil.Factory, o *getOptions) error {
 	if err != nil {
 		return err
 	}
-	open := store.OpenOptions{}
+	open := store.OpenOptions{Key: n.FindBlobKey}
 	for _, file := range o.Identities {
 		id, err := f.Read(file)
 		if err != nil {

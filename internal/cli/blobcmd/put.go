@@ -2,15 +2,19 @@ package blobcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"mime"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
@@ -53,7 +57,7 @@ func newPut(f *cmdutil.Factory) *cobra.Command {
 	flags.Var(&o.ChunkSize, "chunk-size", "bytes a chunk, 256KiB to 16MiB")
 	flags.StringVar(&o.Media, "media", "", "media type; guessed from the name by default")
 	flags.StringVar(&o.Codec, "codec", "raw", "raw, zstd (seekable, readable by zstd -d) or auto")
-	flags.StringArrayVar(&o.Recipients, "encrypt", nil, "encrypt to an age or SSH Ed25519 recipient; may be repeated")
+	flags.StringArrayVar(&o.Recipients, "encrypt", nil, "age or SSH Ed25519 recipient (may be repeated), or aes:NAME: a key of this repository")
 	flags.BoolVar(&o.PlainHash, "plain-hash", false, "with --encrypt: record the hash of the plain bytes")
 	flags.BoolVar(&o.NoSync, "no-sync", false, "do not wait until the bytes are on the disk")
 	flags.StringArrayVar(&o.Parents, "parent", nil, "provenance: the blob that this one was made from; may be repeated")
@@ -74,8 +78,8 @@ func runPut(ctx context.Context, f *cmdutil.Factory, o *putOptions) error {
 		return err
 	}
 	opts := store.PutOptions{ChunkSize: uint32(o.ChunkSize), Codec: codec, Auto: o.Codec == "auto"}
-	if len(o.Recipients) > 0 {
-		opts.Encrypt = &store.EncryptOptions{Recipients: o.Recipients, PlainHash: o.PlainHash}
+	if opts.Encrypt, err = encryption(n, o); err != nil {
+		return err
 	}
 	if opts.Provenance, err = provenance(ctx, f, o); err != nil {
 		return err
@@ -137,6 +141,34 @@ func provenance(ctx context.Context, f *cmdutil.Factory, o *putOptions) (*object
 	now := f.Now()
 	p.TimeObserved = &now
 	return p, nil
+}
+
+// aesPrefix marks a key of this repository among recipients.
+const aesPrefix = "aes:"
+
+// encryption reads --encrypt: recipients, or one named key.
+func encryption(n *node.Node, o *putOptions) (*store.EncryptOptions, error) {
+	if len(o.Recipients) == 0 {
+		if o.PlainHash {
+			return nil, clierr.Usagef("--plain-hash is for --encrypt: the cid of a blob that is not encrypted tells its bytes")
+		}
+		return nil, nil
+	}
+	name, named := strings.CutPrefix(o.Recipients[0], aesPrefix)
+	if !named {
+		return &store.EncryptOptions{Recipients: o.Recipients, PlainHash: o.PlainHash}, nil
+	}
+	if len(o.Recipients) > 1 {
+		return nil, clierr.Usagef("--encrypt %s: either one key or recipients", o.Recipients[0])
+	}
+	handle, key, err := n.BlobKey(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, clierr.New(clierr.NotFound, "--encrypt: %w", err).On(name).With("mythos key gen " + name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &store.EncryptOptions{Key: key, KeyHandle: handle, PlainHash: o.PlainHash}, nil
 }
 
 func codecNamed(name string) (uint8, error) {

@@ -1,0 +1,54 @@
+package node
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+
+	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store"
+)
+
+// blobKeyInfo sets keys for blobs apart from everything else that is made of a seed.
+const blobKeyInfo = "mythos.aesgcm.v1 key"
+
+// BlobKey returns the AES-256 key that belongs to the named key of this repository,
+// and its handle, NAME:KEYID (spec/objects.md#encryption). The error wraps
+// fs.ErrNotExist when there is no such key.
+func (n *Node) BlobKey(name string) (handle string, secret []byte, err error) {
+	key, err := keyfile.Load(KeyDir(n.Dir), name, nil)
+	if err != nil {
+		return "", nil, err
+	}
+	secret, err = blobKey(key)
+	return name + ":" + key.Agent().KeyID().String(), secret, err
+}
+
+// FindBlobKey returns the AES-256 key with this handle. The key is found by its id,
+// whatever it is called here. The error wraps store.ErrNotFound.
+func (n *Node) FindBlobKey(handle string) ([]byte, error) {
+	_, id, _ := strings.Cut(handle, ":")
+	keys, err := keyfile.List(KeyDir(n.Dir))
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range keys {
+		if k.Err != nil || k.Agent.KeyID().String() != id {
+			continue
+		}
+		key, err := keyfile.Load(KeyDir(n.Dir), k.Name, nil)
+		if err != nil {
+			return nil, err
+		}
+		return blobKey(key)
+	}
+	return nil, fmt.Errorf("no key of this repository has that id: %w", store.ErrNotFound)
+}
+
+func blobKey(key *sign.Key) ([]byte, error) {
+	seed := key.Seed()
+	defer clear(seed[:])
+	return hkdf.Key(sha256.New, seed[:], nil, blobKeyInfo, 32)
+}
