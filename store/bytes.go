@@ -97,11 +97,18 @@ func (s *Store) Bytes(ctx context.Context, h object.Hash) ([]byte, error) {
 // outside reads a byte string that is not in the KV: from a pack or a chunk.
 func (s *Store) outside(ctx context.Context, h object.Hash) ([]byte, error) {
 	p, found, err := s.findPacked(ctx, h)
+	for found && err == nil {
+		data, perr := s.packed(ctx, p)
+		if !errors.Is(perr, ErrNotFound) {
+			return data, perr
+		}
+		was := p // a collection may have moved it to another pack
+		if p, found, err = s.findPacked(ctx, h); err == nil && found && p == was {
+			return nil, perr
+		}
+	}
 	if err != nil {
 		return nil, err
-	}
-	if found {
-		return s.packed(ctx, p)
 	}
 	return s.chunks.Chunk(ctx, h)
 }

@@ -85,13 +85,9 @@ func (f *checker) bytes(ctx context.Context) error {
 }
 
 func (f *checker) packed(ctx context.Context) error {
-	return f.each(ctx, "i/", "bytes", func(h object.Hash, raw []byte) error {
+	return f.each(ctx, "i/", "bytes", func(h object.Hash, _ []byte) error {
 		f.done.Chunks++
-		p, err := parseSpot(raw)
-		if err != nil {
-			return err
-		}
-		data, err := f.s.packed(ctx, p)
+		data, err := f.s.outside(ctx, h)
 		if err != nil {
 			return err
 		}

@@ -28,7 +28,8 @@ const DefaultGrace = 24 * time.Hour
 // GCReport counts what a garbage collection found.
 type GCReport struct {
 	Nodes, Chunks uint64 // what was freed, or would be
-	Bytes         uint64 // of them
+	Bytes         uint64 // of them, and of what lay dead in packs that were rewritten
+	Repacked      uint64 // packs of small byte strings that were mostly dead, and were rewritten
 	Waiting       uint64 // loose things that nothing reaches and whose grace has not passed
 	Wanted        uint64 // chunks that nothing reaches yet, but a running put may need
 	Kept          uint64 // hashes that are reachable
@@ -41,7 +42,9 @@ type GCReport struct {
 //   - a chunk file is kept when a put that was running when the collection began,
 //     or began later, has written or found it (ChunkSweep.Wanted);
 //   - keys are first marked and then, after reachability was looked at once more,
-//     deleted if their marks are still there; a put takes the mark away (loose.go).
+//     deleted if their marks are still there; a put takes the mark away (loose.go);
+//   - what is in use of a pack that is mostly dead is copied into another one before
+//     its entries are changed, each if it still is what it was.
 //
 // Only one collection runs at a time; the error wraps ErrCollecting otherwise. It
 // holds one entry of about 64 bytes for every reachable hash.
@@ -58,7 +61,6 @@ func (s *Store) GC(ctx context.Context, o GCOptions) (rep GCReport, err error) {
 	if err := c.run(ctx); err != nil {
 		return c.rep, fmt.Errorf("gc: %w", err)
 	}
-	c.rep.Kept = uint64(len(c.kept))
 	return c.rep, nil
 }
 
@@ -72,6 +74,7 @@ type collector struct {
 	keys    []doomed
 	files   []doomed
 	changes []change
+	live    map[object.Hash]int64 // bytes that are in use, of each pack
 }
 
 // doomed is something that nothing reached at the first look.
@@ -81,6 +84,7 @@ type doomed struct {
 	size  int
 	mark  []byte // nil: it has none
 	loose bool   // a file that was put by itself
+	pack  bool   // a pack whose live parts were copied; size is that of the others
 }
 
 func (c *collector) run(ctx context.Context) (err error) {
@@ -108,6 +112,10 @@ func (c *collector) run(ctx context.Context) (err error) {
 	}
 	if err := c.packs(ctx); err != nil {
 		return fmt.Errorf("packs: %w", err)
+	}
+	c.rep.Kept = uint64(len(c.kept))
+	if err := c.repack(ctx); err != nil {
+		return fmt.Errorf("repack: %w", err)
 	}
 	if err := c.sweepFiles(ctx); err != nil {
 		return fmt.Errorf("sweep chunks: %w", err)

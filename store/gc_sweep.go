@@ -78,23 +78,6 @@ func (c *collector) sweepKeys(ctx context.Context) error {
 	return c.flush(ctx)
 }
 
-// packs finds the packs that something still lies in.
-func (c *collector) packs(ctx context.Context) error {
-	gone := map[string]bool{} // what a dry run would have deleted
-	if c.o.DryRun {
-		for _, d := range c.keys {
-			gone[d.key] = !c.kept[d.h]
-		}
-	}
-	return c.s.kv.Scan(ctx, "i/", after("i/"), func(key string, value []byte) error {
-		p, err := parseSpot(value)
-		if err == nil && !gone[key] {
-			c.kept[p.pack] = true
-		}
-		return err
-	})
-}
-
 // sweepFiles deletes the condemned chunk files that are still not reachable.
 func (c *collector) sweepFiles(ctx context.Context) error {
 	for _, d := range c.files {
@@ -147,9 +130,11 @@ func (d doomed) spare() change {
 }
 
 func (c *collector) count(d doomed) {
-	if len(d.key) > 0 && d.key[0] == 'n' {
+	switch {
+	case d.pack: // its dead parts are counted by their keys
+	case len(d.key) > 0 && d.key[0] == 'n':
 		c.rep.Nodes++
-	} else {
+	default:
 		c.rep.Chunks++
 	}
 	c.rep.Bytes += uint64(d.size)

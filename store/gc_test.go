@@ -195,3 +195,68 @@ func TestGCKeepsPinsRefsAndLists(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Small blobs are read, put again and removed while collections rewrite packs.
+func TestRepackingRacesWithReaders(t *testing.T) {
+	d := openAt(t, t.TempDir())
+	const count = 60
+	fill := func() {
+		b := d.NewBatch(true)
+		for i := range count {
+			if _, err := b.PutBlob(t.Context(), bytes.NewReader(data(9000+i)), store.PutOptions{}); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := errors.Join(b.Commit(t.Context()), b.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+	fill()
+	refs := map[int]object.Hash{}
+	for i := range count {
+		refs[i] = d.mustPut(t, data(9000+i), store.PutOptions{}).CID
+	}
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() { // readers of what is never removed
+		for {
+			for i := 0; i < count; i += 5 {
+				d.expect(t, refs[i], data(9000+i))
+			}
+			select {
+			case <-stop:
+				return
+			default:
+			}
+		}
+	})
+	var repacked uint64
+	for round := range 6 {
+		for i := range count {
+			if i%5 != 0 {
+				if err := d.RemoveBlob(t.Context(), refs[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		time.Sleep(15 * time.Millisecond)
+		if round%2 == 1 {
+			wg.Go(fill)
+		}
+		rep, err := d.GC(t.Context(), store.GCOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		repacked += rep.Repacked
+		fill()
+	}
+	close(stop)
+	wg.Wait()
+	fill()
+	if found := d.fsck(t); len(found) > 0 {
+		t.Errorf("%v", found)
+	}
+	if repacked == 0 {
+		t.Error("nothing was rewritten")
+	}
+}

@@ -116,6 +116,15 @@ func (d *disk) chunkFiles(t testing.TB) (n int) {
 	return n
 }
 
+// chunkBytes is the size of all chunks and packs.
+func (d *disk) chunkBytes(t testing.TB) (n int64) {
+	t.Helper()
+	if err := d.Chunks().ScanChunks(context.Background(), func(_ object.Hash, size int64) error { n += size; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 func (d *disk) unfinished(t testing.TB) int {
 	t.Helper()
 	list, err := os.ReadDir(filepath.Join(d.dir, "tmp"))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/store"
 )
 
 // NewGC is `mythos gc`.
@@ -27,13 +28,33 @@ func NewGC(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return f.Emit(map[string]any{"nodes": rep.Nodes, "chunks": rep.Chunks, "bytes": rep.Bytes, "kept": rep.Kept, "dry_run": dry}, func() {
-				f.IO.Printf("%d nodes, %d chunks, %s freed\n", rep.Nodes, rep.Chunks, ui.Size(rep.Bytes))
-			})
+			return printGC(f, rep, dry)
 		},
 	}
 	c.Flags().BoolVar(&dry, "dry-run", false, "only say what would be freed")
 	return c
+}
+
+// printGC says what a collection freed, or would, and what stays for how long.
+func printGC(f *cmdutil.Factory, rep store.GCReport, dry bool) error {
+	view := map[string]any{"nodes": rep.Nodes, "chunks": rep.Chunks, "bytes": rep.Bytes, "repacked": rep.Repacked,
+		"waiting": rep.Waiting, "wanted": rep.Wanted, "kept": rep.Kept, "dry_run": dry}
+	return f.Emit(view, func() {
+		verb := "freed"
+		if dry {
+			verb = "would be freed"
+		}
+		f.IO.Printf("%d nodes, %d chunks, %s %s\n", rep.Nodes, rep.Chunks, ui.Size(rep.Bytes), verb)
+		if rep.Repacked > 0 {
+			f.IO.Printf("%d packs, mostly dead, rewritten\n", rep.Repacked)
+		}
+		if rep.Waiting > 0 {
+			f.IO.Printf("%d unreferenced, kept for a day since they were first seen so\n", rep.Waiting)
+		}
+		if rep.Wanted > 0 {
+			f.IO.Printf("%d unreferenced, kept for a put that may be running\n", rep.Wanted)
+		}
+	})
 }
 
 // NewStatus is `mythos status`.

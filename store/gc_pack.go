@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// packs finds the packs that something still lies in, and how much.
+func (c *collector) packs(ctx context.Context) error {
+	c.live = map[object.Hash]int64{}
+	return c.entries(ctx, func(_ string, p spot, _ []byte) error {
+		c.kept[p.pack] = true
+		c.live[p.pack] += int64(p.n)
+		return nil
+	})
+}
+
+// entries calls fn for every small byte string that lies in a pack and stays.
+func (c *collector) entries(ctx context.Context, fn func(key string, p spot, raw []byte) error) error {
+	gone := map[string]bool{} // what a dry run would have deleted
+	if c.o.DryRun {
+		for _, d := range c.keys {
+			gone[d.key] = !c.kept[d.h]
+		}
+	}
+	return c.s.kv.Scan(ctx, "i/", after("i/"), func(key string, raw []byte) error {
+		p, err := parseSpot(raw)
+		if err != nil || gone[key] {
+			return err
+		}
+		return fn(key, p, raw)
+	})
+}
+
+// repack copies what is in use out of packs more than half of which is dead, so
+// that they can go.
+func (c *collector) repack(ctx context.Context) error {
+	sparse := map[object.Hash]int64{} // with their sizes
+	err := c.s.chunks.ScanChunks(ctx, func(h object.Hash, size int64) error {
+		if live, ok := c.live[h]; ok && 2*live < size {
+			sparse[h] = size
+		}
+		return ctx.Err()
+	})
+	if err != nil || len(sparse) == 0 {
+		return err
+	}
+	r := &repacker{c: c, held: map[object.Hash]bool{}}
+	err = c.entries(ctx, func(key string, p spot, raw []byte) error {
+		if sparse[p.pack] == 0 || r.held[p.pack] {
+			return nil
+		}
+		return r.add(ctx, key, p, raw)
+	})
+	if err == nil {
+		err = r.write(ctx)
+	}
+	if err == nil {
+		c.release(sparse, r.held)
+	}
+	return err
+}
+
+// release gives up the packs out of which everything was copied. Most of them were
+// among the files at the first look, when nobody had seen what lies in them.
+func (c *collector) release(sparse map[object.Hash]int64, held map[object.Hash]bool) {
+	maps.DeleteFunc(sparse, func(h object.Hash, _ int64) bool { return held[h] })
+	for h := range sparse {
+		delete(c.kept, h)
+		c.rep.Repacked++
+	}
+	for i, d := range c.files {
+		if size := sparse[d.h]; size > 0 {
+			c.files[i].pack, c.files[i].size = true, int(size-c.live[d.h])
+			delete(sparse, d.h)
+		}
+	}
+	for h, size := range sparse {
+		c.files = append(c.files, doomed{h: h, size: int(size - c.live[h]), pack: true})
+	}
+}
+
+// repacker gathers small byte strings for a new pack.
+type repacker struct {
+	c       *collector
+	held    map[object.Hash]bool // old packs that have to stay after all
+	data    []byte
+	entries []moved
+}
+
+// moved is an entry and what it was.
+type moved struct {
+	key      string
+	from     []byte
+	old, new spot
+}
+
+// add takes one byte string. One that is damaged holds its pack: fsck shall see it.
+func (r *repacker) add(ctx context.Context, key string, p spot, raw []byte) error {
+	if r.c.o.DryRun {
+		return nil
+	}
+	h, err := parseKeyHash(key, "i/")
+	if err != nil {
+		return err
+	}
+	data, err := r.c.s.packed(ctx, p)
+	if err == nil {
+		err = verify("bytes", data, h)
+	}
+	if errors.Is(err, ErrCorrupt) || errors.Is(err, ErrNotFound) {
+		r.held[p.pack] = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	m := moved{key: key, from: append([]byte{}, raw...), old: p, new: spot{off: uint32(len(r.data)), n: p.n}}
+	r.entries, r.data = append(r.entries, m), append(r.data, data...)
+	if len(r.data) < maxStaged {
+		return nil
+	}
+	return r.write(ctx)
+}
+
+// write makes the new pack durable and lets the entries point to it.
+func (r *repacker) write(ctx context.Context) (err error) {
+	if len(r.entries) == 0 {
+		return nil
+	}
+	h := object.Sum(r.data)
+	put, err := r.c.s.chunks.Begin(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, put.Close()) }()
+	if err := errors.Join(put.PutChunk(ctx, h, r.data), put.Sync(ctx)); err != nil {
+		return fmt.Errorf("pack %s: %w", h.Short(), err)
+	}
+	r.c.kept[h] = true
+	for len(r.entries) > 0 {
+		n := min(len(r.entries), maxChanges)
+		if err := r.point(ctx, h, r.entries[:n]); err != nil {
+			return err
+		}
+		r.entries = r.entries[n:]
+	}
+	r.data = r.data[:0]
+	return nil
+}
+
+// point changes entries together, or one by one when somebody has changed one.
+func (r *repacker) point(ctx context.Context, pack object.Hash, list []moved) error {
+	check, put := map[string][]byte{}, map[string][]byte{}
+	for _, m := range list {
+		m.new.pack = pack
+		check[m.key], put[m.key] = m.from, m.new.encode()
+	}
+	ok, err := r.c.s.kv.Update(ctx, check, put)
+	if err != nil || ok {
+		return err
+	}
+	if len(list) == 1 {
+		r.held[list[0].old.pack] = true
+		return nil
+	}
+	for i := range list {
+		if err := r.point(ctx, pack, list[i:i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
