@@ -17,8 +17,37 @@ import (
 // the options say otherwise.
 const DefaultMaxPayload = 16 << 20
 
+// Format is how the files of an export are written.
+type Format uint8
+
+// The formats.
+const (
+	JSONL   Format = iota // a Line on each line
+	Parquet               // a row for each Line (spec/datasets.md#parquet)
+)
+
+// ParseFormat reads "jsonl" or "parquet", which are the extensions of the files, too.
+func ParseFormat(name string) (Format, error) {
+	switch name {
+	case "jsonl":
+		return JSONL, nil
+	case "parquet":
+		return Parquet, nil
+	}
+	return 0, fmt.Errorf("format %q is not known (jsonl, parquet)", name)
+}
+
+// String is what ParseFormat reads.
+func (f Format) String() string {
+	if f == Parquet {
+		return "parquet"
+	}
+	return "jsonl"
+}
+
 // ExportOptions say what an export writes.
 type ExportOptions struct {
+	Format      Format
 	Split       []SplitPart   // empty: one part, "data"
 	Shards      int           // files a part; 0: 1
 	SignalRoots []object.Hash // the definition's; nil: every signal
@@ -41,15 +70,16 @@ type File struct {
 	SHA256 object.Hash
 }
 
-// ExportJSONL writes the episodes of a manifest as JSON lines, ascending by id, into
-// Shards files for every part of the split, and returns the files in order. The files
-// depend on the evidence and the options only. It holds a few lines. Payloads are
-// checked against their hashes.
-func ExportJSONL(ctx context.Context, src Source, manifest object.Hash, o ExportOptions) ([]File, error) {
+// Export writes the episodes of a manifest, ascending by id, into Shards files for every
+// part of the split, and returns the files in order. The files depend on the evidence and
+// the options only. It holds a few lines, of Parquet a row group of some 32 MiB. Payloads
+// are checked against their hashes.
+func Export(ctx context.Context, src Source, manifest object.Hash, o ExportOptions) ([]File, error) {
 	x, err := newExporter(ctx, src, o)
 	if err != nil {
 		return nil, err
 	}
+	x.meta = map[string]string{"mythos.manifest": manifest.String()}
 	counts := make([]uint64, len(x.weights))
 	strict, err := ReadCorpus(ctx, src.Nodes(ctx), manifest, func(id object.Hash) error {
 		counts[Part(id, x.weights)]++
@@ -77,6 +107,7 @@ type exporter struct {
 	o       ExportOptions
 	weights []uint64
 	visible *idSet
+	meta    map[string]string // what a Parquet file says of itself
 }
 
 func newExporter(ctx context.Context, src Source, o ExportOptions) (*exporter, error) {
@@ -106,7 +137,7 @@ func newExporter(ctx context.Context, src Source, o ExportOptions) (*exporter, e
 
 // part writes the files of one part: shard i of S holds the rows from i*rows/S on.
 func (x *exporter) part(ctx context.Context, manifest object.Hash, part int, rows uint64) (files []File, err error) {
-	shards, row := uint64(x.o.Shards), uint64(0)
+	shards, n := uint64(x.o.Shards), uint64(0)
 	w := &shardWriter{x: x, part: x.o.Split[part].Name}
 	produce := func(ctx context.Context, emit func(object.Hash) error) error {
 		return ReadList(ctx, x.src.Nodes(ctx), manifest, func(id object.Hash) error {
@@ -116,30 +147,39 @@ func (x *exporter) part(ctx context.Context, manifest object.Hash, part int, row
 			return emit(id)
 		})
 	}
-	write := func(text []byte) error {
-		for row >= (w.next)*rows/shards { // its first row is due; empty ones come before
+	write := func(r row) error {
+		for n >= (w.next)*rows/shards { // its first row is due; empty ones come before
 			if err := w.open(); err != nil {
 				return err
 			}
 		}
-		row++
-		return w.line(text)
+		n++
+		return w.write(r)
 	}
-	err = ordered(ctx, workersOr(x.o.Workers), produce, x.text, write)
+	err = ordered(ctx, workersOr(x.o.Workers), produce, x.row, write)
 	for err == nil && w.next < shards {
 		err = w.open()
 	}
 	return w.files, errors.Join(err, w.close())
 }
 
-// text is the line of an episode.
-func (x *exporter) text(ctx context.Context, id object.Hash) ([]byte, error) {
+// row is an episode as a file holds it: a line of text, or columns.
+type row struct {
+	text    []byte
+	columns *parquetRow
+	size    int // bytes of the payloads in columns
+}
+
+func (x *exporter) row(ctx context.Context, id object.Hash) (r row, err error) {
 	l, err := x.line(ctx, id)
 	if err != nil {
-		return nil, fmt.Errorf("episode %s: %w", id.Short(), err)
+		return r, fmt.Errorf("episode %s: %w", id.Short(), err)
+	}
+	if x.o.Format == Parquet {
+		return row{columns: newParquetRow(l), size: l.size()}, nil
 	}
 	text, err := marshalJSON(l)
-	return append(text, '\n'), err
+	return row{text: append(text, '\n')}, err
 }
 
 // shardWriter writes one file after the other.
@@ -151,38 +191,53 @@ type shardWriter struct {
 	out   io.WriteCloser
 	buf   *bufio.Writer
 	sum   hash.Hash
+	table *parquetWriter // of Parquet
 }
 
 func (w *shardWriter) open() (err error) {
 	if err := w.close(); err != nil {
 		return err
 	}
-	name := fmt.Sprintf("%s-%05d-of-%05d.jsonl", w.part, w.next, w.x.o.Shards)
+	name := fmt.Sprintf("%s-%05d-of-%05d.%s", w.part, w.next, w.x.o.Shards, w.x.o.Format)
 	if w.out, err = w.x.o.Open(name); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	w.next++
 	w.sum = sha256.New()
-	w.buf = bufio.NewWriterSize(io.MultiWriter(w.out, w.sum), 64<<10)
 	w.files = append(w.files, File{Name: name, Part: w.part})
+	w.buf = bufio.NewWriterSize(w, 256<<10)
+	if w.x.o.Format == Parquet {
+		w.table = newParquetWriter(w.buf, w.x.meta)
+	}
 	return nil
 }
 
-func (w *shardWriter) line(text []byte) error {
-	f := &w.files[len(w.files)-1]
-	f.Rows++
-	f.Bytes += int64(len(text))
-	_, err := w.buf.Write(text)
+// Write implements io.Writer: it counts, hashes and writes.
+func (w *shardWriter) Write(data []byte) (int, error) {
+	w.files[len(w.files)-1].Bytes += int64(len(data))
+	w.sum.Write(data)
+	return w.out.Write(data)
+}
+
+func (w *shardWriter) write(r row) error {
+	w.files[len(w.files)-1].Rows++
+	if w.table != nil {
+		return w.table.write(r.columns, r.size)
+	}
+	_, err := w.buf.Write(r.text)
 	return err
 }
 
-func (w *shardWriter) close() error {
+func (w *shardWriter) close() (err error) {
 	if w.out == nil {
 		return nil
 	}
+	if w.table != nil {
+		err = w.table.close()
+	}
+	err = errors.Join(err, w.buf.Flush(), w.out.Close())
+	w.out, w.table = nil, nil
 	f := &w.files[len(w.files)-1]
-	err := errors.Join(w.buf.Flush(), w.out.Close())
-	w.out = nil
 	f.SHA256 = object.HashOf([32]byte(w.sum.Sum(nil)))
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.Name, err)
@@ -190,12 +245,12 @@ func (w *shardWriter) close() error {
 	return nil
 }
 
-// WriteJSONL writes the episodes of a manifest to w as one part and one shard; Split,
+// ExportTo writes the episodes of a manifest to w as one part and one shard; Split,
 // Shards and Open of the options do not count.
-func WriteJSONL(ctx context.Context, src Source, manifest object.Hash, w io.Writer, o ExportOptions) (File, error) {
+func ExportTo(ctx context.Context, src Source, manifest object.Hash, w io.Writer, o ExportOptions) (File, error) {
 	o.Split, o.Shards = nil, 1
 	o.Open = func(string) (io.WriteCloser, error) { return nopCloser{w}, nil }
-	files, err := ExportJSONL(ctx, src, manifest, o)
+	files, err := Export(ctx, src, manifest, o)
 	if err != nil {
 		return File{}, err
 	}

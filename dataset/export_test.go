@@ -53,7 +53,7 @@ func TestExport(t *testing.T) {
 	var files []File
 	for _, workers := range []int{1, 4} {
 		out := folder{}
-		files, err = ExportJSONL(ctx, w.src, built.Manifest.CID, ExportOptions{Split: split, Shards: 3, Workers: workers, Payload: StorePayload(w.store), Open: out.open})
+		files, err = Export(ctx, w.src, built.Manifest.CID, ExportOptions{Split: split, Shards: 3, Workers: workers, Payload: StorePayload(w.store), Open: out.open})
 		w.must(err)
 		if first == nil {
 			first = out
@@ -101,7 +101,7 @@ func TestExportSmall(t *testing.T) {
 	ctx := context.Background()
 	w, _, _, built := exported(t, 2)
 	out := folder{}
-	files, err := ExportJSONL(ctx, w.src, built.Manifest.CID, ExportOptions{Shards: 5, Open: out.open})
+	files, err := Export(ctx, w.src, built.Manifest.CID, ExportOptions{Shards: 5, Open: out.open})
 	w.must(err)
 	rows := uint64(0)
 	for _, f := range files {
@@ -111,15 +111,15 @@ func TestExportSmall(t *testing.T) {
 		t.Errorf("%+v", files)
 	}
 	var b bytes.Buffer
-	f, err := WriteJSONL(ctx, w.src, built.Manifest.CID, &b, ExportOptions{})
+	f, err := ExportTo(ctx, w.src, built.Manifest.CID, &b, ExportOptions{})
 	if err != nil || f.Rows != 2 || strings.Contains(b.String(), "answer") {
 		t.Errorf("%+v %v %s", f, err, b.String())
 	}
-	if _, err := WriteJSONL(ctx, w.src, list(t, w.store, vectorHashes(t)), &b, ExportOptions{}); !errors.Is(err, ErrUnsorted) {
+	if _, err := ExportTo(ctx, w.src, list(t, w.store, vectorHashes(t)), &b, ExportOptions{}); !errors.Is(err, ErrUnsorted) {
 		t.Errorf("an unsorted manifest: %v", err)
 	}
 	lying := ExportOptions{Payload: func(context.Context, object.Hash) ([]byte, bool, error) { return []byte("lie"), true, nil }}
-	if _, err := WriteJSONL(ctx, w.src, built.Manifest.CID, &b, lying); !errors.Is(err, store.ErrCorrupt) {
+	if _, err := ExportTo(ctx, w.src, built.Manifest.CID, &b, lying); !errors.Is(err, store.ErrCorrupt) {
 		t.Errorf("a payload of another hash: %v", err)
 	}
 }
@@ -132,7 +132,7 @@ func TestRedactedExport(t *testing.T) {
 	red, err := ParseRedaction([]byte("- {pointer: /user/email, of: request, label: email}\n- {regex: '[a-z]+@[a-z.]+', label: email}\n"), []byte("0123456789abcdef"))
 	w.must(err)
 	var b bytes.Buffer
-	_, err = WriteJSONL(ctx, w.src, built.Manifest.CID, &b, ExportOptions{Payload: StorePayload(w.store), Redact: red})
+	_, err = ExportTo(ctx, w.src, built.Manifest.CID, &b, ExportOptions{Payload: StorePayload(w.store), Redact: red})
 	w.must(err)
 	text := b.String()
 	var l Line
@@ -205,7 +205,7 @@ func TestCard(t *testing.T) {
 	split, err := ParseSplit("train=9,test=1")
 	w.must(err)
 	out := folder{}
-	files, err := ExportJSONL(context.Background(), w.src, built.Manifest.CID, ExportOptions{Split: split, Shards: 2, Open: out.open})
+	files, err := Export(context.Background(), w.src, built.Manifest.CID, ExportOptions{Split: split, Shards: 2, Open: out.open})
 	w.must(err)
 	ref := &DatasetRef{DatasetDefID: def.DatasetDefID, Manifest: built.Manifest, Count: built.Count(), BuildReceiptID: object.SumText("receipt")}
 	card, err := Card{Def: def, Ref: ref, Files: files}.Markdown()

@@ -22,6 +22,9 @@ type Line struct {
 	OutcomeHash string      `json:"outcome_hash"` // of its result; keyed when that was redacted
 	Time        object.Time `json:"time_observed"`
 	TraceCID    object.Hash `json:"trace_cid"`
+	// Source is the form from which the episode was imported, such as "chat"; empty for
+	// evidence of our own executors.
+	Source string `json:"source,omitempty"`
 	// Outcome is the result in the JSON view of untyped MYTHOS-CAN, where its bytes are
 	// here; Withheld says why not, as of a Payload. A result may hold what any tool
 	// answered, so that it is always withheld where anything is redacted.
@@ -62,6 +65,27 @@ type SignalLine struct {
 	Redacted bool        `json:"redacted,omitempty"`
 	Time     object.Time `json:"time_observed"`
 	Signer   string      `json:"signer"`
+}
+
+// size is the number of bytes of payloads.
+func (l *Line) size() int {
+	n := len(l.Outcome)
+	for _, r := range l.Receipts {
+		n += r.Request.size() + r.Response.size()
+	}
+	return n
+}
+
+func (p *Payload) size() int {
+	switch {
+	case p == nil:
+		return 0
+	case p.Text != nil:
+		return len(*p.Text)
+	case p.Base64 != nil:
+		return len(*p.Base64)
+	}
+	return 0
 }
 
 // line gathers everything about one episode.

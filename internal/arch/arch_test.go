@@ -60,6 +60,7 @@ var only = map[string][]string{
 	"github.com/tetratelabs/wazero":        {"exec/wasm"},
 	"github.com/vbauerster/mpb/v8":         {"internal/ui"},
 	"github.com/expr-lang/expr":            {"dataset"},
+	"github.com/parquet-go/parquet-go":     {"dataset"},
 	"golang.org/x/mod/sumdb":               {"ledger"},
 	"github.com/rogpeppe/go-internal":      {"cmd/mythos", "internal/cli"},
 	"github.com/klauspost/compress/zstd":   {"store", "packet"},

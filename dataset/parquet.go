@@ -1,0 +1,155 @@
+package dataset
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress/snappy"
+)
+
+// parquetRow is a Line as a row (spec/datasets.md#parquet): the columns have the names
+// of the members, hashes are hex, and times are timestamps in microseconds, UTC.
+type parquetRow struct {
+	EpisodeID   string           `parquet:"episode_id,uncompressed"`
+	ContextHash string           `parquet:"context_hash,dict"`
+	OutcomeHash string           `parquet:"outcome_hash,uncompressed"`
+	Time        int64            `parquet:"time_observed,timestamp(microsecond)"`
+	TraceCID    string           `parquet:"trace_cid,uncompressed"`
+	Source      *string          `parquet:"source,optional,dict"`
+	Outcome     *string          `parquet:"outcome,optional"` // JSON
+	Withheld    *string          `parquet:"outcome_withheld,optional,dict"`
+	Receipts    []parquetReceipt `parquet:"receipts,list"`
+	Signals     []parquetSignal  `parquet:"signals,list"`
+}
+
+type parquetReceipt struct {
+	ReceiptID    string          `parquet:"receipt_id,uncompressed"`
+	ToolID       string          `parquet:"tool_id,dict"`
+	Status       int32           `parquet:"status"`
+	RequestHash  string          `parquet:"request_hash,uncompressed"`
+	ResponseHash string          `parquet:"response_hash,uncompressed"`
+	Time         int64           `parquet:"time_observed,timestamp(microsecond)"`
+	Signer       string          `parquet:"signer,dict"`
+	Request      *parquetPayload `parquet:"request,optional"`
+	Response     *parquetPayload `parquet:"response,optional"`
+}
+
+type parquetPayload struct {
+	Text     *string `parquet:"text,optional"`
+	Base64   *string `parquet:"base64,optional"`
+	Withheld *string `parquet:"withheld,optional,dict"`
+	Redacted bool    `parquet:"redacted"`
+}
+
+type parquetSignal struct {
+	SignalID string `parquet:"signal_id,uncompressed"`
+	Type     string `parquet:"type,dict"`
+	Value    string `parquet:"value"`
+	Number   *int64 `parquet:"number,optional"` // the value, where it is a number that fits
+	Kind     string `parquet:"kind,dict"`
+	Redacted bool   `parquet:"redacted"`
+	Time     int64  `parquet:"time_observed,timestamp(microsecond)"`
+	Signer   string `parquet:"signer,dict"`
+}
+
+func newParquetRow(l *Line) *parquetRow {
+	r := &parquetRow{EpisodeID: l.EpisodeID.String(), ContextHash: l.ContextHash.String(), OutcomeHash: l.OutcomeHash, Time: int64(l.Time),
+		TraceCID: l.TraceCID.String(), Source: orNull(l.Source), Outcome: orNull(string(l.Outcome)), Withheld: orNull(l.Withheld),
+		Receipts: make([]parquetReceipt, len(l.Receipts)), Signals: make([]parquetSignal, len(l.Signals))}
+	for i, c := range l.Receipts {
+		r.Receipts[i] = parquetReceipt{c.ReceiptID.String(), c.ToolID.String(), int32(c.Status), c.RequestHash, c.ResponseHash, int64(c.Time), c.Signer,
+			newParquetPayload(c.Request), newParquetPayload(c.Response)}
+	}
+	for i, s := range l.Signals {
+		r.Signals[i] = parquetSignal{s.SignalID.String(), s.Type, fmt.Sprint(s.Value), fitting(s.Value), s.Kind, s.Redacted, int64(s.Time), s.Signer}
+	}
+	return r
+}
+
+func newParquetPayload(p *Payload) *parquetPayload {
+	if p == nil {
+		return nil
+	}
+	return &parquetPayload{p.Text, p.Base64, orNull(p.Withheld), p.Redacted}
+}
+
+func orNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// fitting is a signal's value as an int64, nil where it is none.
+func fitting(value any) *int64 {
+	var n int64
+	switch v := value.(type) {
+	case int64:
+		n = v
+	case uint64:
+		if n = int64(v); n < 0 {
+			return nil
+		}
+	default:
+		return nil
+	}
+	return &n
+}
+
+// Limits of a row group, so that memory is bounded. They are part of the format: the
+// bytes of a file depend on them.
+const (
+	groupRows  = 1 << 16
+	groupBytes = 32 << 20 // of payloads
+	writeRows  = 128      // rows that are handed to the library at once
+)
+
+// parquetWriter writes the rows of one file. It holds one row group.
+type parquetWriter struct {
+	w           *parquet.GenericWriter[parquetRow]
+	rows        []parquetRow
+	size        int // bytes of payloads in rows
+	group       int // rows in the group that were written
+	groupBytes  int
+}
+
+// newParquetWriter starts a file. Nothing in it depends on the machine, the time or the
+// build.
+func newParquetWriter(w io.Writer, meta map[string]string) *parquetWriter {
+	o := []parquet.WriterOption{parquet.CreatedBy("mythos", "1", "0"), parquet.Compression(&snappy.Codec{}), parquet.DataPageStatistics(false)}
+	for name, value := range meta {
+		o = append(o, parquet.KeyValueMetadata(name, value))
+	}
+	return &parquetWriter{w: parquet.NewGenericWriter[parquetRow](w, o...)}
+}
+
+func (p *parquetWriter) write(r *parquetRow, size int) error {
+	p.rows, p.size = append(p.rows, *r), p.size+size
+	if len(p.rows) < writeRows && p.size < groupBytes {
+		return nil
+	}
+	return p.flush(false)
+}
+
+// flush hands the rows on, and ends the row group when it is full.
+func (p *parquetWriter) flush(last bool) error {
+	if _, err := p.w.Write(p.rows); err != nil {
+		return err
+	}
+	p.group, p.groupBytes = p.group+len(p.rows), p.groupBytes+p.size
+	clear(p.rows)
+	p.rows, p.size = p.rows[:0], 0
+	if last || p.group < groupRows && p.groupBytes < groupBytes {
+		return nil
+	}
+	p.group, p.groupBytes = 0, 0
+	return p.w.Flush()
+}
+
+func (p *parquetWriter) close() error {
+	if err := p.flush(true); err != nil {
+		return err
+	}
+	return p.w.Close()
+}
