@@ -28,7 +28,7 @@ type attempt struct {
 // quota. With an error comes the status of the refusal, or 0 when it is none.
 func (a *attempt) admit(ctx context.Context) (uint16, error) {
 	var err error
-	if a.target, err = a.gate.resolve(ctx, a.effect.Tool); err != nil {
+	if a.target, err = a.gate.resolve(ctx, a.effect.Tool, a.effect.Defaults); err != nil {
 		if errors.Is(err, ErrNoTool) {
 			return StatusNotFound, err
 		}
@@ -75,10 +75,10 @@ func (a *attempt) authorize() ([]caps.Chain, error) {
 }
 
 // charge charges the first of the chains that has quota left. An effect that is
-// committed already is not charged.
+// committed already, or goes on where our own attempt broke off, is not charged.
 func (a *attempt) charge(ctx context.Context, allowed []caps.Chain) (uint16, error) {
 	a.chain = allowed[0]
-	if done, err := a.committed(ctx); err != nil || done {
+	if done, err := a.paid(ctx); err != nil || done {
 		return 0, err
 	}
 	var quota error
@@ -127,6 +127,25 @@ func (a *attempt) refund(ctx context.Context) error {
 	a.charged = false
 	if err := a.gate.Quotas.Refund(context.WithoutCancel(ctx), a.chain, a.use); err != nil {
 		return fmt.Errorf("refund %s: %w", a.chain[0].ID.Short(), err)
+	}
+	return nil
+}
+
+// unused returns what was charged of tokens and GPU time and, as the tool reports,
+// not used.
+func (a *attempt) unused(ctx context.Context, res Response) error {
+	if !a.charged {
+		return nil
+	}
+	rest := []caps.Amount{
+		{Of: caps.Tokens, N: a.use.Tokens - min(a.use.Tokens, res.Tokens)},
+		{Of: caps.GPUms, N: a.use.GPUms - min(a.use.GPUms, res.GPUms)},
+	}
+	if a.use.Kind != caps.KindTrainRun || rest[0].N+rest[1].N == 0 {
+		return nil
+	}
+	if err := a.gate.Quotas.Return(ctx, a.chain, rest); err != nil {
+		return fmt.Errorf("return what was not used of %s: %w", a.chain[0].ID.Short(), err)
 	}
 	return nil
 }
@@ -190,6 +209,9 @@ func (a *attempt) settle(ctx context.Context, d *ledger.Decision, res Response) 
 	if err != nil {
 		return Outcome{}, err
 	}
+	if err := a.unused(ctx, res); err != nil {
+		return Outcome{}, err
+	}
 	return Outcome{
 		Body: res.Body, Status: res.Status, RequestHash: a.requestHash, ResponseHash: responseHash,
 		ReceiptID: id, ReceiptRaw: raw, Tokens: res.Tokens, GPUms: res.GPUms,
@@ -204,8 +226,9 @@ func (a *attempt) evidence(res Response) []object.Hash {
 	return append(list, res.Evidence...)
 }
 
-// committed reports whether the ledger has the outcome of a keyed effect already.
-func (a *attempt) committed(ctx context.Context) (bool, error) {
+// paid reports whether a keyed effect is committed already, or an attempt at it, by
+// us and for the same request, was registered and broke off: it was charged then.
+func (a *attempt) paid(ctx context.Context) (bool, error) {
 	if len(a.effect.Key) == 0 {
 		return false, nil
 	}
@@ -213,7 +236,8 @@ func (a *attempt) committed(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("ledger: %w", err)
 	}
-	return state.Commit != nil, nil
+	r := state.Register
+	return state.Commit != nil || (r != nil && r.Owner.Same(a.gate.Signer.Agent()) && r.RequestHash == a.requestHash), nil
 }
 
 // replay is the outcome of an effect that is committed, from its receipt and the

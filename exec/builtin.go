@@ -63,8 +63,8 @@ type target struct {
 	evidence  []object.Hash
 }
 
-// resolve finds a tool by its id. The error wraps ErrNoTool when there is none.
-func (g *Gate) resolve(ctx context.Context, id object.Hash) (target, error) {
+// resolve finds a tool by its id; a registered one has the defaults where it names no limit. The error wraps ErrNoTool when there is none.
+func (g *Gate) resolve(ctx context.Context, id object.Hash, defaults Limits) (target, error) {
 	if b, ok := g.builtins[id]; ok {
 		return target{
 			name: b.name, runner: runFunc(b.Run), limits: DefaultLimits().replace(b.Limits),
@@ -88,7 +88,7 @@ func (g *Gate) resolve(ctx context.Context, id object.Hash) (target, error) {
 		evidence = append(evidence, *h)
 	}
 	return target{
-		name: tool.Name, module: tool.Module, runner: runner, limits: tool.limits(), retrySafe: tool.Policy.RetrySafe,
+		name: tool.Name, module: tool.Module, runner: runner, limits: tool.limits(defaults), retrySafe: tool.Policy.RetrySafe,
 		use: func(request []byte) (caps.Use, error) {
 			return caps.Use{Kind: caps.KindToolCall, Tool: id, Request: request}, nil
 		},

@@ -31,6 +31,7 @@ type Verifier interface {
 type Quotas interface {
 	Charge(ctx context.Context, chain caps.Chain, use caps.Use) error
 	Refund(ctx context.Context, chain caps.Chain, use caps.Use) error
+	Return(ctx context.Context, chain caps.Chain, cost []caps.Amount) error
 }
 
 // Responses keeps byte strings under their hash; *store.Store is one.
@@ -46,7 +47,10 @@ type Responses interface {
 //
 // An effect with a key is invoked at most once, whoever asks for it and however
 // often: a committed one is replayed, after its capability was checked, without
-// being charged. An effect that is refused leaves a signed receipt that says why.
+// being charged. An attempt of our own that did not end is gone on with, where the
+// tool is safe to repeat, and not charged again. Tokens and GPU time that were
+// charged beforehand and not used are returned. An effect that is refused leaves a
+// signed receipt that says why.
 // All fields are set before the first Do. Do is safe for concurrent use.
 type Gate struct {
 	Signer    sign.Signer // the executing agent, who holds the capabilities
@@ -74,6 +78,9 @@ type Effect struct {
 	Key     []byte        // idempotency key; empty is none
 	Caps    []caps.Chain  // the authority that is active; the first that covers the use is charged
 	Timeout time.Duration // of the task; 0: only the tool's
+	// Defaults are instead of [DefaultLimits], where they are set: for effects whose
+	// tools are given far more than usual. What a registration names still counts.
+	Defaults Limits
 }
 
 // Outcome is what became of an effect.

@@ -76,9 +76,10 @@ func (t Tool) computeID() (object.Hash, error) {
 	return ir.ToolID(def)
 }
 
-// limits are the bounds of every call of the tool.
-func (t Tool) limits() Limits {
-	return DefaultLimits().replace(t.Module.Limits.limits()).tighten(t.Policy.Limits.limits())
+// limits are the bounds of every call of the tool; defaults are instead of the
+// default ones where they are set.
+func (t Tool) limits(defaults Limits) Limits {
+	return DefaultLimits().replace(defaults).replace(t.Module.Limits.limits()).tighten(t.Policy.Limits.limits())
 }
 
 // KV is what the registry and the run records need of a key-value store.

@@ -56,6 +56,7 @@ const (
 	aboutEvaluation  = "eval"
 	aboutReport      = "EvalReport"
 	aboutAttestation = "Attestation"
+	aboutDeployment  = "deploy" // of a PromotionRecord: receipts of the effect
 )
 
 func aboutKey(model object.Hash, kind string) string {
@@ -115,9 +116,10 @@ func (r *Registry) index(ctx context.Context, model object.Hash, kind string, id
 	return err
 }
 
-// AddEffect notes the receipt of a train or eval effect, so that the model that it
-// is about finds it. The effect must be in Receipts and Responses. It returns that
-// model. Receipts of other tools are refused.
+// AddEffect notes the receipt of a learning effect, so that what it is about finds it:
+// the model of a train or eval effect, the record of a promotion or rollback. The
+// effect must be in Receipts and Responses. It returns the model. Receipts of other
+// tools are refused.
 func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (model object.Hash, err error) {
 	effect, err := r.effect(ctx, receipt)
 	if err != nil {
@@ -140,8 +142,14 @@ func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (model ob
 			return object.Hash{}, err
 		}
 		return res.Job.ModelID, r.index(ctx, res.Job.ModelID, aboutEvaluation, receipt)
+	case PromoteTool, RollbackTool:
+		p, id, err := OpenPromotion(effect.Response)
+		if err != nil {
+			return object.Hash{}, err
+		}
+		return p.ModelID, r.index(ctx, id, aboutDeployment, receipt)
 	}
-	return object.Hash{}, fmt.Errorf("receipt %s is neither of a training nor of an evaluation", receipt.Short())
+	return object.Hash{}, fmt.Errorf("receipt %s is of no effect of learning", receipt.Short())
 }
 
 // effect loads a receipt and its response.

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -41,6 +42,13 @@ func (w *walker) promotion(n *Node, raw []byte, depth int) {
 	}
 	w.add(n, "ModelRef", p.ModelID, depth)
 	w.attestations(n, p, depth)
+	if receipts := w.related(id, aboutDeployment); len(receipts) > 0 { // by whose decision
+		receipt := receipts[0]
+		c := w.add(n, "Receipt", receipt, depth)
+		if _, effect, err := w.opened(receipt); err == nil && !bytes.Equal(effect.Response, raw) {
+			c.fail("its response is not this record")
+		}
+	}
 	if p.Restore != nil {
 		n.leaf("PromotionRecord", *p.Restore, "a rollback goes back to record %s", p.Restore.Short())
 	} else if p.Fallback != nil {

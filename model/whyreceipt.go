@@ -47,10 +47,13 @@ func (w *walker) receipt(n *Node, raw []byte, depth int) {
 		use = w.trainReceipt(n, r, depth)
 	case EvalTool:
 		use = w.evalReceipt(n, r, depth)
+	case PromoteTool, RollbackTool:
+		use = w.deployReceipt(n, r)
 	default:
 		w.response(n, r)
 	}
 	w.authority(n, r, use, depth)
+	w.inner(n, r, depth)
 }
 
 // toolName is the name of a built-in tool of this package, or the short id.
@@ -116,6 +119,49 @@ func (w *walker) evalReceipt(n *Node, r *ledger.Receipt, depth int) caps.Use {
 	n.Label += fmt.Sprintf(": %s", count(int(res.Examples), "example"))
 	w.add(n, "EvalSuiteDef", res.Job.SuiteID, depth)
 	return use
+}
+
+// deployReceipt reads what a promotion or rollback was asked for.
+func (w *walker) deployReceipt(n *Node, r *ledger.Receipt) caps.Use {
+	use := caps.Use{Kind: caps.KindDeployPromote}
+	_, effect, err := w.opened(n.ID)
+	if !n.check(err) {
+		return use
+	}
+	p, _, err := OpenPromotion(effect.Response)
+	if !n.check(err) {
+		return use
+	}
+	use.Ring, use.Policy = p.RingID, p.PolicyID
+	request, err := w.raw(KindBytes, r.RequestHash)
+	if err != nil {
+		return use // it was not captured: the record says what was done
+	}
+	if r.ToolID == PromoteTool {
+		if q, err := object.Decode[PromoteRequest](request); err == nil {
+			use.Policy = q.PolicyID
+		}
+	} else if q, err := object.Decode[RollbackRequest](request); err == nil {
+		use.Policy = q.PolicyID
+	}
+	return use
+}
+
+// inner hangs the calls of tools that an effect was made of below it.
+func (w *walker) inner(n *Node, r *ledger.Receipt, depth int) {
+	if r.ToolID != TrainTool && r.ToolID != EvalTool {
+		return
+	}
+	for _, h := range r.Evidence {
+		kind, err := w.res.Kind(w.ctx, h)
+		if err != nil {
+			w.err = err
+			return
+		}
+		if kind == "Receipt" {
+			w.add(n, kind, h, depth)
+		}
+	}
 }
 
 // authority hangs the chain of the capability that a receipt names below it, and

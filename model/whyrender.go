@@ -24,13 +24,13 @@ func (n *Node) text(b *strings.Builder, head, tail string) {
 	case n.Seen:
 		mark = "above "
 	}
-	label := oneLine(n.Label)
+	label := OneLine(n.Label)
 	if !strings.Contains(label, " ") { // an object that was not opened has its id only
 		label = n.Kind + " " + label
 	}
 	fmt.Fprintf(b, "%s %s%s\n", mark, head, label)
 	if n.Problem != "" {
-		fmt.Fprintf(b, "       %s  ! %s\n", tail, oneLine(n.Problem))
+		fmt.Fprintf(b, "       %s  ! %s\n", tail, OneLine(n.Problem))
 	}
 	for i, c := range n.Children {
 		if i == len(n.Children)-1 && n.More == 0 {
@@ -44,8 +44,8 @@ func (n *Node) text(b *strings.Builder, head, tail string) {
 	}
 }
 
-// oneLine keeps text that others wrote from drawing on the terminal.
-func oneLine(s string) string {
+// OneLine keeps text that others wrote from drawing on the terminal.
+func OneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
 			return '\uFFFD'
@@ -83,9 +83,9 @@ func (d *dot) add(n *Node) string {
 	if !known {
 		name = fmt.Sprintf("n%d", len(d.ids))
 		d.ids[key] = name
-		label, color := n.Kind+"\n"+oneLine(n.Label), "black"
+		label, color := n.Kind+"\n"+OneLine(n.Label), "black"
 		if n.Problem != "" {
-			label, color = label+"\n"+oneLine(n.Problem), "red"
+			label, color = label+"\n"+OneLine(n.Problem), "red"
 		}
 		fmt.Fprintf(&d.b, "  %s [label=%s, color=%s];\n", name, dotQuote(label), color)
 	}

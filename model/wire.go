@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
 )
 
 // The tool protocol (spec/models.md#tools). A training or evaluating tool reads
@@ -79,13 +80,14 @@ type EvalResponse struct {
 var ErrTool = errors.New("the tool does not speak the protocol")
 
 const (
-	maxResponseLine = 1 << 20   // bytes
-	maxWeights      = 256 << 20 // bytes
+	maxResponseLine = 1 << 20 // bytes
+	maxWeights      = store.MaxBytes
 )
 
-// MaxToolRequest is the largest request that is made for a tool, in bytes. How
-// much a tool takes is up to its registration, too.
-const MaxToolRequest = 256 << 20
+// MaxToolRequest is the largest request that is made for a tool, in bytes: what can
+// be kept as one byte string. A response is bounded likewise. How much a tool takes
+// is up to its registration, too.
+const MaxToolRequest = store.MaxBytes
 
 // splitLabel takes the label out of a recipe's or a suite's parameters.
 func splitLabel(params map[string]string) (label string, rest map[string]string) {

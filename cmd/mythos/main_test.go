@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -10,7 +11,16 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"mythos": func() { os.Exit(cli.Main()) }})
+	testscript.Main(cleaning{m}, map[string]func(){"mythos": func() { os.Exit(cli.Main()) }})
+}
+
+// cleaning removes what tests share, after all of them.
+type cleaning struct{ *testing.M }
+
+// Run implements testscript.TestingM.
+func (c cleaning) Run() int {
+	defer func() { _ = os.RemoveAll(learned.dir) }()
+	return c.M.Run()
 }
 
 // TestScripts runs every script in testdata/script, each in an empty folder.
@@ -27,7 +37,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/.cache")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "keep": keep, "learned": learnedCmd},
 	})
 }
 
@@ -44,4 +54,13 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	if got != args[0] {
 		ts.Fatalf("exit code %s, expected %s", got, args[0])
 	}
+}
+
+// keep gives a variable the first line of the last standard output: keep NAME
+func keep(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: keep NAME")
+	}
+	line, _, _ := strings.Cut(ts.ReadFile("stdout"), "\n")
+	ts.Setenv(args[0], line)
 }

@@ -113,7 +113,7 @@ func (r *Runner) prepare(ctx context.Context, stop context.CancelFunc, call exec
 		stderr: exec.Tail{Limit: int(call.Limits.MaxStderr)},
 	}
 	cmd.Dir, cmd.Env = dir, r.environment(call)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(call.Request), &p.stdout, &p.stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(call.Request), &p.stdout, exec.Stderr(ctx, &p.stderr)
 	cmd.WaitDelay = afterKill
 	ownGroup(cmd)
 	cmd.Cancel = func() error { killGroup(cmd.Process.Pid); return cmd.Process.Kill() }

@@ -33,13 +33,13 @@ func newInstance(call exec.Call, stop context.CancelFunc) *instance {
 }
 
 // config is the sandbox that the package documentation describes.
-func (in *instance) config(args []string) wazero.ModuleConfig {
+func (in *instance) config(ctx context.Context, args []string) wazero.ModuleConfig {
 	return wazero.NewModuleConfig().
 		WithName(""). // anonymous: many instances side by side
 		WithArgs(append([]string{"tool"}, args...)...).
 		WithStdin(bytes.NewReader(in.request)).
 		WithStdout(&in.stdout).
-		WithStderr(&in.stderr).
+		WithStderr(exec.Stderr(ctx, &in.stderr)).
 		WithWalltime(func() (int64, int32) { return 0, 0 }, sys.ClockResolution(tick)).
 		WithNanotime(in.nanotime, sys.ClockResolution(tick)).
 		WithNanosleep(in.sleep).

@@ -105,7 +105,7 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
 	defer cancel()
 	in := newInstance(call, cancel)
-	mod, err := rt.InstantiateModule(limited, module, in.config(ref.Argv))
+	mod, err := rt.InstantiateModule(limited, module, in.config(ctx, ref.Argv))
 	if mod != nil {
 		_ = mod.Close(ctx) // its memory only; what it did is in err
 	}

@@ -2,17 +2,20 @@ package node
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"time"
+	"strconv"
+	"strings"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -39,22 +42,27 @@ func (r receipts) Receipt(ctx context.Context, id object.Hash) ([]byte, error) {
 
 // learningBuiltins registers train, eval, promote and rollback.
 func (n *Node) learningBuiltins() {
-	long := exec.Limits{Timeout: 6 * time.Hour, MaxResponse: 1 << 20}
+	long := exec.Limits{Timeout: maxTraining, MaxResponse: 1 << 20}
 	n.Gate.Builtin(effectTrain, exec.Builtin{
 		Use: decoded(func(j *model.TrainJob) caps.Use {
 			return caps.Use{Kind: caps.KindTrainRun, Recipe: j.RecipeID, Jobs: 1, Tokens: j.MaxTokens, GPUms: j.MaxGPUms}
 		}),
-		Run: job(func(ctx context.Context, j *model.TrainJob) ([]byte, error) {
-			raw, _, err := model.Train(ctx, n.learningEnv(), *j)
-			return raw, err
+		Run: job(func(ctx context.Context, call exec.Call, j *model.TrainJob) (exec.Response, error) {
+			inner := &innerCall{node: n, outer: call}
+			raw, res, err := model.Train(ctx, inner.env(), *j)
+			if err != nil {
+				return exec.Response{}, err
+			}
+			return exec.Response{Body: raw, Status: exec.StatusOK, Tokens: res.Tokens, GPUms: res.GPUms, Evidence: inner.receipts}, nil
 		}),
 		RetrySafe: true, Writes: true, Limits: long,
 	})
 	n.Gate.Builtin(effectEval, exec.Builtin{
 		Use: decoded(func(j *model.EvalJob) caps.Use { return caps.Use{Kind: caps.KindEvalRun, Suite: j.SuiteID, Runs: 1} }),
-		Run: job(func(ctx context.Context, j *model.EvalJob) ([]byte, error) {
-			raw, _, err := model.Eval(ctx, n.learningEnv(), *j)
-			return raw, err
+		Run: job(func(ctx context.Context, call exec.Call, j *model.EvalJob) (exec.Response, error) {
+			inner := &innerCall{node: n, outer: call}
+			raw, _, err := model.Eval(ctx, inner.env(), *j)
+			return exec.Response{Body: raw, Status: exec.StatusOK, Evidence: inner.receipts}, err
 		}),
 		RetrySafe: true, Limits: long,
 	})
@@ -62,7 +70,7 @@ func (n *Node) learningBuiltins() {
 		Use: decoded(func(q *model.PromoteRequest) caps.Use {
 			return caps.Use{Kind: caps.KindDeployPromote, Ring: q.RingID, Policy: q.PolicyID}
 		}),
-		Run: job(func(ctx context.Context, q *model.PromoteRequest) ([]byte, error) {
+		Run: job(func(ctx context.Context, _ exec.Call, q *model.PromoteRequest) (exec.Response, error) {
 			rec, _, err := n.Models().Promote(ctx, n.Key, *q)
 			return n.recordBytes(ctx, rec, err)
 		}),
@@ -72,7 +80,7 @@ func (n *Node) learningBuiltins() {
 		Use: decoded(func(q *model.RollbackRequest) caps.Use {
 			return caps.Use{Kind: caps.KindDeployPromote, Ring: q.RingID, Policy: q.PolicyID}
 		}),
-		Run: job(func(ctx context.Context, q *model.RollbackRequest) ([]byte, error) {
+		Run: job(func(ctx context.Context, _ exec.Call, q *model.RollbackRequest) (exec.Response, error) {
 			rec, err := n.Models().Rollback(ctx, n.Key, *q)
 			return n.recordBytes(ctx, rec, err)
 		}),
@@ -91,52 +99,51 @@ func decoded[T any](use func(*T) caps.Use) func([]byte) (caps.Use, error) {
 	}
 }
 
-// job makes a Builtin.Run of a function over the decoded request. Its error is the
-// outcome of the effect: a failed one, with the reason as the response.
-func job[T any](run func(context.Context, *T) ([]byte, error)) func(context.Context, exec.Call) (exec.Response, error) {
+// Statuses of a learning effect that was done and did not succeed.
+const (
+	statusRefused  = exec.StatusDenied // a promotion's conditions do not hold, or the ring is frozen
+	statusConflict = uint16(409)       // somebody else moved the ring first
+	statusOver     = exec.StatusBudget // a training used more than its budget
+)
+
+// outcomes are the errors that are an outcome of the effect, with their statuses.
+var outcomes = []struct {
+	err    error
+	status uint16
+}{
+	{model.ErrConflict, statusConflict},
+	{model.ErrRefused, statusRefused},
+	{model.ErrBudget, statusOver},
+	{model.ErrTool, exec.StatusFailed},
+	{ErrToolFailed, exec.StatusFailed},
+}
+
+// job makes a Builtin.Run of a function over the decoded request. What the tool, the
+// policy or the ring said no to is an outcome: a failed effect, with the reason as
+// the response. Anything else (a cancellation, a missing object, a full disk) leaves
+// the effect unfinished, and it is gone on with when it is asked for again.
+func job[T any](run func(context.Context, exec.Call, *T) (exec.Response, error)) func(context.Context, exec.Call) (exec.Response, error) {
 	return func(ctx context.Context, call exec.Call) (exec.Response, error) {
 		v, err := object.Decode[T](call.Request)
 		if err != nil {
 			return failed(err), nil
 		}
-		body, err := run(ctx, v)
-		if err != nil {
-			if ctx.Err() != nil {
-				return exec.Response{}, ctx.Err()
-			}
-			return failed(err), nil
+		res, err := run(ctx, call, v)
+		if err == nil {
+			return res, nil
 		}
-		return exec.Response{Body: body, Status: exec.StatusOK}, nil
+		if ctx.Err() != nil {
+			return exec.Response{}, ctx.Err()
+		}
+		for _, o := range outcomes {
+			if errors.Is(err, o.err) {
+				res := failed(err)
+				res.Status = o.status
+				return res, nil
+			}
+		}
+		return exec.Response{}, err
 	}
-}
-
-// learningEnv is what training and evaluation need: the tools that recipes and
-// suites name, and datasets as JSON lines.
-func (n *Node) learningEnv() model.Env {
-	return model.Env{Store: n.Store, Code: n.runCode, Dataset: n.ExportJSONL}
-}
-
-// runCode runs the tool with this id on a request. The effect that asked for it is
-// what leaves the receipt; its response carries the hashes of what went in and out.
-func (n *Node) runCode(ctx context.Context, code object.Hash, request []byte) ([]byte, error) {
-	t, err := n.Tools.Get(ctx, code)
-	if err != nil {
-		return nil, err
-	}
-	runner, ok := n.Gate.Runners[t.Module.Kind]
-	if !ok {
-		return nil, fmt.Errorf("%w: nothing here runs %s tools", exec.ErrNoTool, exec.KindName(t.Module.Kind))
-	}
-	limits := exec.DefaultLimits()
-	limits.Timeout, limits.MaxRequest, limits.MaxResponse, limits.MaxMemory = 6*time.Hour, model.MaxToolRequest, 256<<20, 2<<30
-	res, err := runner.Run(ctx, exec.Call{Tool: t.ID, Name: t.Name, Module: t.Module, Request: request, Limits: limits})
-	if err != nil {
-		return nil, err
-	}
-	if res.Status >= 300 {
-		return nil, fmt.Errorf("tool %s: status %d: %s", t.Name, res.Status, res.Notes)
-	}
-	return res.Body, nil
 }
 
 // ExportJSONL writes the episodes of a manifest as JSON lines, in the manifest's
@@ -155,61 +162,6 @@ func (n *Node) ExportJSONL(ctx context.Context, manifest object.Hash, w io.Write
 	return errors.Join(err, b.Flush())
 }
 
-// Train runs a recipe over a dataset as a train effect and notes the model.
-func (n *Node) Train(ctx context.Context, recipe object.Hash, ref *dataset.DatasetRef, chains []caps.Chain) (*model.TrainResult, *Called, error) {
-	j := model.TrainJob{RecipeID: recipe, DatasetDef: ref.DatasetDefID, Manifest: ref.Manifest.CID, BuildReceipt: &ref.BuildReceiptID,
-		MaxTokens: 1 << 40, MaxGPUms: 0}
-	called, err := n.learn(ctx, effectTrain, &j, chains, caps.Use{Kind: caps.KindTrainRun, Recipe: recipe, Jobs: 1, Tokens: j.MaxTokens})
-	if err != nil {
-		return nil, called, err
-	}
-	res, _, _, err := model.OpenTrainResult(called.Body)
-	if err != nil {
-		return nil, called, err
-	}
-	_, err = n.Models().AddEffect(ctx, called.ReceiptID)
-	return res, called, err
-}
-
-// Eval measures a model with a suite as an eval effect and notes the result.
-func (n *Node) Eval(ctx context.Context, m, suite object.Hash, chains []caps.Chain) (*model.EvalResult, *Called, error) {
-	j := model.EvalJob{ModelID: m, SuiteID: suite}
-	called, err := n.learn(ctx, effectEval, &j, chains, caps.Use{Kind: caps.KindEvalRun, Suite: suite, Runs: 1})
-	if err != nil {
-		return nil, called, err
-	}
-	res, _, err := model.OpenEvalResult(called.Body)
-	if err != nil {
-		return nil, called, err
-	}
-	_, err = n.Models().AddEffect(ctx, called.ReceiptID)
-	return res, called, err
-}
-
-// learn runs one of the learning effects, keyed by its request: asking again gives
-// the recorded result.
-func (n *Node) learn(ctx context.Context, name string, request any, chains []caps.Chain, use caps.Use) (*Called, error) {
-	raw, err := can.Marshal(request)
-	if err != nil {
-		return nil, err
-	}
-	if chains == nil {
-		if chains, err = n.Covering(ctx, use); err != nil {
-			return nil, err
-		}
-	}
-	key := object.Sum(raw)
-	return n.builtinCall(ctx, name, raw, key.Sum[:], orNone(chains))
-}
-
-// orNone keeps Call from looking for tool.call capabilities when there are none.
-func orNone(chains []caps.Chain) []caps.Chain {
-	if chains == nil {
-		return []caps.Chain{}
-	}
-	return chains
-}
-
 // Promote puts a model into a ring as an effect. When the conditions do not hold,
 // the error is that of the registry.
 func (n *Node) Promote(ctx context.Context, q model.PromoteRequest, chains []caps.Chain) (*model.PromotionRecord, error) {
@@ -224,24 +176,67 @@ func (n *Node) Promote(ctx context.Context, q model.PromoteRequest, chains []cap
 	if hold != nil && hold.Frozen {
 		return nil, &model.FrozenError{Hold: *hold}
 	}
-	called, err := n.learn(ctx, effectPromote, &q, chains, caps.Use{Kind: caps.KindDeployPromote, Ring: q.RingID, Policy: q.PolicyID})
-	if err != nil {
-		return nil, err
-	}
-	return n.promoted(ctx, q.RingID, called)
+	return n.deploy(ctx, effectPromote, &q, q.RingID, q.PolicyID, chains)
 }
 
 // Rollback restores what a ring had before, as an effect.
 func (n *Node) Rollback(ctx context.Context, q model.RollbackRequest, chains []caps.Chain) (*model.PromotionRecord, error) {
-	called, err := n.learn(ctx, effectRollback, &q, chains, caps.Use{Kind: caps.KindDeployPromote, Ring: q.RingID, Policy: q.PolicyID})
+	return n.deploy(ctx, effectRollback, &q, q.RingID, q.PolicyID, chains)
+}
+
+// deploy runs promote or rollback, notes the receipt beside the record, and moves the
+// ring's ref.
+func (n *Node) deploy(ctx context.Context, name string, request any, ring uint8, policy object.Hash, chains []caps.Chain) (*model.PromotionRecord, error) {
+	raw, err := can.Marshal(request)
 	if err != nil {
 		return nil, err
 	}
-	return n.promoted(ctx, q.RingID, called)
+	key, err := n.freshKey(ctx, name, raw)
+	if err != nil {
+		return nil, err
+	}
+	called, err := n.learn(ctx, name, raw, key, chains, caps.Use{Kind: caps.KindDeployPromote, Ring: ring, Policy: policy})
+	if err != nil {
+		return nil, err
+	}
+	rec, err := n.promoted(ctx, ring, called)
+	if err != nil {
+		return nil, err
+	}
+	_, err = n.Models().AddEffect(ctx, called.ReceiptID)
+	return rec, err
+}
+
+// freshKey is the key of a promotion or rollback: the request's hash, or, where that
+// was asked before and refused, one that was not used. What was refused may be asked
+// again when the world has changed.
+func (n *Node) freshKey(ctx context.Context, name string, raw []byte) ([]byte, error) {
+	for try := 0; try < maxAttempts; try++ {
+		text := raw
+		if try > 0 {
+			text = fmt.Appendf(bytes.Clone(raw), " try %d", try)
+		}
+		key := object.Sum(text)
+		state, err := n.Ledger.Read(ctx, ledger.IdemID(exec.BuiltinID(name), key.Sum[:]))
+		if err != nil {
+			return nil, err
+		}
+		if state.Commit == nil || state.Commit.Status < 300 {
+			return key.Sum[:], nil
+		}
+	}
+	return nil, fmt.Errorf("%w: asked and refused %d times", model.ErrRefused, maxAttempts)
 }
 
 // RingRef is the ref that names the model now in a ring.
 func RingRef(ring uint8) string { return fmt.Sprintf("ring%d", ring) }
+
+// ringOf is the reverse of RingRef.
+func ringOf(ref string) (uint8, bool) {
+	digits, ok := strings.CutPrefix(ref, "ring")
+	ring, err := strconv.ParseUint(digits, 10, 8)
+	return uint8(ring), ok && err == nil && RingRef(uint8(ring)) == ref
+}
 
 // promoted reads the record that the effect answered with, and moves the ring's ref.
 func (n *Node) promoted(ctx context.Context, ring uint8, called *Called) (*model.PromotionRecord, error) {
@@ -257,18 +252,12 @@ func (n *Node) promoted(ctx context.Context, ring uint8, called *Called) (*model
 }
 
 // recordBytes is the response of promote and rollback: the canonical record.
-func (n *Node) recordBytes(ctx context.Context, rec *model.PromotionRecord, err error) ([]byte, error) {
+func (n *Node) recordBytes(ctx context.Context, rec *model.PromotionRecord, err error) (exec.Response, error) {
 	if err != nil {
-		return nil, err
+		return exec.Response{}, err
 	}
 	_, raw, err := n.Models().Record(ctx, rec.PromotionID)
-	return raw, err
-}
-
-// Reevaluate runs an evaluation again, for a verifier: nothing is recorded.
-func (n *Node) Reevaluate(ctx context.Context, j model.EvalJob) (*model.EvalResult, error) {
-	_, res, err := model.Eval(ctx, n.learningEnv(), j)
-	return res, err
+	return exec.Response{Body: raw, Status: exec.StatusOK}, err
 }
 
 // Why walks from a start down to what it rests on, verifying every link.

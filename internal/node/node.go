@@ -155,12 +155,17 @@ func (n *Node) Now() object.Time { return n.now() }
 func (n *Node) Self() object.AgentID { return n.Key.Agent() }
 
 // Resolve finds what text names: a whole hash, a unique prefix of 6 or more hex
-// digits, or a ref (@name).
+// digits, or a ref (@name); @ringN is the model now in ring N.
 func (n *Node) Resolve(ctx context.Context, text string) (object.Hash, error) {
 	if h, err := object.ParseHash(text); err == nil {
 		return h, nil
 	}
 	if name, ok := strings.CutPrefix(text, "@"); ok {
+		if ring, ok := ringOf(name); ok { // the ring itself knows best: a ref may lag behind after a crash
+			if state, err := n.Models().State(ctx, ring); err == nil {
+				return state.ModelID, nil
+			}
+		}
 		return n.Store.Ref(ctx, name)
 	}
 	return n.Store.Resolve(ctx, text)

@@ -31,6 +31,7 @@
 //	 "weights_sha256":"<hex>","examples":N,"skipped":N,"tokens":N,"gpu_ms":0,"metrics":{...}}
 //
 // with the metrics classes, train_accuracy_micro and updates. tokens counts words.
+// After each pass "progress PASS/PASSES updates=N" goes to standard error.
 //
 // # Evaluation
 //

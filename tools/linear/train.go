@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 )
 
@@ -81,7 +82,7 @@ func (m *model) learn(samples []sample, epochs int) (updates int64) {
 		late[i] = make([]int64, 1<<m.shape.bits)
 	}
 	c := int64(0)
-	for range epochs {
+	for epoch := range epochs {
 		for _, s := range samples {
 			c++
 			want, _ := slices.BinarySearch(m.classes, s.class)
@@ -97,6 +98,7 @@ func (m *model) learn(samples []sample, epochs int) (updates int64) {
 				late[got][f] -= scale * c
 			}
 		}
+		fmt.Fprintf(os.Stderr, "progress %d/%d updates=%d\n", epoch+1, epochs, updates)
 	}
 	for k := range m.weights {
 		for f := range m.weights[k] {

@@ -3,12 +3,15 @@ package modelcmd
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/model"
 )
 
 // denied adds the command that would allow what was refused.
@@ -19,68 +22,124 @@ func denied(err error, self, scope string) error {
 	return err
 }
 
+// jobOptions are what train and eval have in common.
+type jobOptions struct {
+	Caps    []string
+	Attempt node.Attempt
+}
+
+func (o *jobOptions) flags(c *cobra.Command) {
+	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
+	c.Flags().StringVar(&o.Attempt.Name, "attempt", "", "a name that makes this another job than an equal one before")
+	c.Flags().BoolVar(&o.Attempt.Retry, "retry", false, "do it again if it failed; the tool must be registered as --retry-safe")
+}
+
+type trainOptions struct {
+	jobOptions
+	Recipe, Dataset string
+	Ref             string
+	MaxTokens       uint64
+	MaxGPU          cmdutil.Duration
+}
+
 // NewTrain is `mythos train`.
 func NewTrain(f *cmdutil.Factory) *cobra.Command {
-	var with []string
-	var ref string
+	o := &trainOptions{}
 	c := &cobra.Command{
 		Use: "train RECIPE DATASET [--cap CAP]... [--ref NAME]", Short: "Train a model as an effect; prints its id",
+		Long: "The same recipe and dataset give the recorded outcome again, a failure too: --retry does a failed one again.\n" +
+			"Interrupted or killed, the same command goes on, and is not charged twice.",
 		Example: "  mythos train @recipe @train", Args: cmdutil.Args(2, 2),
-		RunE: func(c *cobra.Command, args []string) error { return runTrain(c.Context(), f, args, with, ref) },
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Recipe, o.Dataset = args[0], args[1]
+			spec := node.TrainSpec{Attempt: o.Attempt}
+			if c.Flags().Changed("max-tokens") {
+				spec.MaxTokens = &o.MaxTokens
+			}
+			if c.Flags().Changed("max-gpu") {
+				ms := uint64(time.Duration(o.MaxGPU).Milliseconds())
+				spec.MaxGPUms = &ms
+			}
+			return runTrain(c.Context(), f, o, spec)
+		},
 	}
-	c.Flags().StringArrayVar(&with, "cap", nil, "the capability to use; may be repeated")
-	c.Flags().StringVar(&ref, "ref", "", "also point this ref to the model")
+	o.flags(c)
+	c.Flags().StringVar(&o.Ref, "ref", "", "also point this ref to the model")
+	c.Flags().Uint64Var(&o.MaxTokens, "max-tokens", 0, "most tokens that the tool may report; what the capability allows by default")
+	c.Flags().Var(&o.MaxGPU, "max-gpu", "most GPU time that the tool may report; what the capability allows by default")
 	return c
 }
 
-func runTrain(ctx context.Context, f *cmdutil.Factory, args, with []string, name string) error {
+func runTrain(ctx context.Context, f *cmdutil.Factory, o *trainOptions, spec node.TrainSpec) error {
 	n, err := f.Node(ctx)
 	if err != nil {
 		return err
 	}
-	recipe, err := f.Resolve(ctx, args[0])
+	if spec.Recipe, err = f.Resolve(ctx, o.Recipe); err != nil {
+		return err
+	}
+	manifest, err := f.Resolve(ctx, o.Dataset)
 	if err != nil {
 		return err
 	}
-	manifest, err := f.Resolve(ctx, args[1])
-	if err != nil {
+	if spec.Dataset, _, err = n.DatasetRef(ctx, manifest); err != nil {
 		return err
 	}
-	ds, _, err := n.DatasetRef(ctx, manifest)
-	if err != nil {
+	if spec.Caps, err = f.Chains(ctx, o.Caps); err != nil {
 		return err
 	}
-	list, err := f.Chains(ctx, with)
+	watched, done := watch(ctx, f, "train")
+	res, called, err := n.Train(watched, spec)
+	done()
 	if err != nil {
-		return err
+		return jobError(err, n.Self().KeyHex(), "train.run:"+spec.Recipe.String()+",jobs=1")
 	}
-	res, called, err := n.Train(ctx, recipe, ds, list)
-	if err != nil {
-		return denied(err, n.Self().KeyHex(), "train.run:"+recipe.String()+",jobs=1")
-	}
-	if name != "" {
-		if err := n.Store.SetRef(ctx, name, res.Model.ModelID, nil); err != nil {
+	if o.Ref != "" {
+		if err := n.Store.SetRef(ctx, o.Ref, res.Model.ModelID, nil); err != nil {
 			return err
 		}
 	}
 	f.IO.Notef("trained on %d examples, receipt %s", res.Examples, called.ReceiptID.Short())
-	return f.Emit(map[string]any{"model": res.Model.ModelID, "examples": res.Examples, "metrics": res.Metrics, "receipt": called.ReceiptID,
-		"replayed": called.Replayed}, func() { f.IO.Printf("%s\n", res.Model.ModelID) })
+	return f.Emit(map[string]any{"model": res.Model.ModelID, "examples": res.Examples, "tokens": res.Tokens, "gpu_ms": res.GPUms, "metrics": res.Metrics,
+		"receipt": called.ReceiptID, "replayed": called.Replayed}, func() { f.IO.Printf("%s\n", res.Model.ModelID) })
+}
+
+// jobError adds what to do next.
+func jobError(err error, self, scope string) error {
+	var failed *node.LearningError
+	switch {
+	case errors.Is(err, node.ErrNoRetry):
+		return clierr.New(clierr.Refused, "%w", err).With("--attempt NAME asks for another job")
+	case errors.As(err, &failed) && failed.Replayed:
+		return clierr.New(codeOf(failed), "%w", err).On(failed.Receipt.String()).With("--retry does it again")
+	case errors.As(err, &failed):
+		return clierr.New(codeOf(failed), "%w", err).On(failed.Receipt.String())
+	case errors.Is(err, context.Canceled):
+		return clierr.New(clierr.Failed, "%w", err).With("the same command goes on")
+	}
+	return denied(err, self, scope)
+}
+
+func codeOf(e *node.LearningError) int {
+	if errors.Is(e, model.ErrBudget) {
+		return clierr.Refused
+	}
+	return clierr.Tool
 }
 
 // NewEval is `mythos eval`.
 func NewEval(f *cmdutil.Factory) *cobra.Command {
-	var with []string
+	o := &jobOptions{}
 	c := &cobra.Command{
 		Use: "eval MODEL SUITE [--cap CAP]...", Short: "Measure a model as an effect; prints the receipt",
 		Example: "  mythos eval @model @suite", Args: cmdutil.Args(2, 2),
-		RunE: func(c *cobra.Command, args []string) error { return runEval(c.Context(), f, args, with) },
+		RunE: func(c *cobra.Command, args []string) error { return runEval(c.Context(), f, args, o) },
 	}
-	c.Flags().StringArrayVar(&with, "cap", nil, "the capability to use; may be repeated")
+	o.flags(c)
 	return c
 }
 
-func runEval(ctx context.Context, f *cmdutil.Factory, args, with []string) error {
+func runEval(ctx context.Context, f *cmdutil.Factory, args []string, o *jobOptions) error {
 	n, err := f.Node(ctx)
 	if err != nil {
 		return err
@@ -93,18 +152,21 @@ func runEval(ctx context.Context, f *cmdutil.Factory, args, with []string) error
 	if err != nil {
 		return err
 	}
-	list, err := f.Chains(ctx, with)
+	list, err := f.Chains(ctx, o.Caps)
 	if err != nil {
 		return err
 	}
-	res, called, err := n.Eval(ctx, m, suite, list)
+	watched, done := watch(ctx, f, "eval")
+	res, called, err := n.Eval(watched, m, suite, o.Attempt, list)
+	done()
 	if err != nil {
-		return denied(err, n.Self().KeyHex(), "eval.run:"+suite.String()+",runs=1")
+		return jobError(err, n.Self().KeyHex(), "eval.run:"+suite.String()+",runs=1")
 	}
 	for name, v := range res.Metrics {
 		f.IO.Debugf("%s %d", name, v)
 	}
-	return f.Emit(map[string]any{"model": m, "suite": suite, "examples": res.Examples, "metrics": res.Metrics, "receipt": called.ReceiptID}, func() {
+	return f.Emit(map[string]any{"model": m, "suite": suite, "examples": res.Examples, "metrics": res.Metrics, "receipt": called.ReceiptID,
+		"replayed": called.Replayed}, func() {
 		f.IO.Printf("%s\n", called.ReceiptID)
 	})
 }

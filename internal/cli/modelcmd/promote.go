@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +19,7 @@ type promoteOptions struct {
 	Model  string
 	Ring   uint8
 	Policy string
+	After  string
 	Caps   []string
 	DryRun bool
 }
@@ -35,6 +37,7 @@ func NewPromote(f *cmdutil.Factory) *cobra.Command {
 	}
 	c.Flags().Uint8Var(&o.Ring, "ring", 0, "the ring, 0 to 255")
 	c.Flags().StringVar(&o.Policy, "policy", "", "the policy (required)")
+	c.Flags().StringVar(&o.After, "after", "", "only if the ring's newest record is this one (or none); the one that it has now by default")
 	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "only report the conditions")
 	return c
@@ -51,11 +54,19 @@ func (o *promoteOptions) request(ctx context.Context, f *cmdutil.Factory) (q mod
 	if q.PolicyID, err = f.Resolve(ctx, o.Policy); err != nil {
 		return q, err
 	}
-	n, err := f.Node(ctx)
-	if err != nil {
+	switch o.After {
+	case "":
+		n, err := f.Node(ctx)
+		if err != nil {
+			return q, err
+		}
+		q.After, err = n.Models().Newest(ctx, o.Ring)
 		return q, err
+	case "none":
+		return q, nil
 	}
-	q.After, err = n.Models().Newest(ctx, o.Ring)
+	after, err := f.Resolve(ctx, o.After)
+	q.After = &after
 	return q, err
 }
 
@@ -143,7 +154,7 @@ func runRollback(ctx context.Context, f *cmdutil.Factory, ring uint8, reason str
 	}
 	rec, err := n.Rollback(ctx, model.RollbackRequest{RingID: ring, PolicyID: policy, Record: *newest, Reason: reason}, list)
 	if err != nil {
-		return denied(promotionError(err), n.Self().KeyHex(), fmt.Sprintf("deploy.promote:%d,policy=%s", ring, policy))
+		return denied(err, n.Self().KeyHex(), fmt.Sprintf("deploy.promote:%d,policy=%s", ring, policy))
 	}
 	f.IO.Notef("ring %d has model %s again", ring, rec.ModelID.Short())
 	return f.Emit(map[string]any{"promotion": rec.PromotionID, "model": rec.ModelID, "ring": ring}, func() { f.IO.Printf("%s\n", rec.ModelID) })
@@ -167,7 +178,7 @@ func NewRing(f *cmdutil.Factory) *cobra.Command {
 				}
 				h, err := change(c.Context(), n.Key, ring, reason)
 				if err != nil {
-					return promotionError(err)
+					return err
 				}
 				return f.Emit(map[string]any{"hold": h.HoldID, "frozen": h.Frozen}, func() { f.IO.Printf("%s\n", h.HoldID) })
 			},
@@ -245,20 +256,39 @@ func newModelLog(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var rows [][]ui.Cell
-			err = n.Models().Log(c.Context(), ring, func(id object.Hash, p *model.PromotionRecord) error {
-				if f.JSON {
-					return f.Emit(map[string]any{"promotion": id, "model": p.ModelID, "ring": p.RingID, "action": p.ActionName(), "time": p.TimeObserved, "by": p.Signer.KeyHex()}, nil)
-				}
-				rows = append(rows, []ui.Cell{{Text: f.IO.Hash(id.String()), Meaning: ui.Name}, {Text: p.TimeObserved.String()}, {Text: p.ActionName()}, {Text: f.IO.Hash(p.ModelID.String())}, {Text: p.Signer.Hint}})
+			var list []*model.PromotionRecord
+			if err := n.Models().Log(c.Context(), ring, func(_ object.Hash, p *model.PromotionRecord) error {
+				list = append(list, p)
 				return nil
-			})
-			if err == nil && !f.JSON {
+			}); err != nil {
+				return err
+			}
+			slices.Reverse(list)
+			var rows [][]ui.Cell
+			for _, p := range list {
+				if f.JSON {
+					if err := f.Emit(logLine(p), nil); err != nil {
+						return err
+					}
+				}
+				rows = append(rows, []ui.Cell{{Text: f.IO.Hash(p.PromotionID.String()), Meaning: ui.Name}, {Text: p.TimeObserved.String(), Meaning: ui.Dim},
+					{Text: p.ActionName()}, {Text: f.IO.Hash(p.ModelID.String())}, {Text: p.Signer.Hint}})
+			}
+			if !f.JSON {
 				f.IO.Table([]string{"promotion", "time", "action", "model", "by"}, rows)
 			}
-			return err
+			return nil
 		},
 	}
 	c.Flags().Uint8Var(&ring, "ring", 0, "the ring, 0 to 255")
 	return c
+}
+
+func logLine(p *model.PromotionRecord) map[string]any {
+	line := map[string]any{"promotion": p.PromotionID, "model": p.ModelID, "ring": p.RingID, "policy": p.PolicyID, "sequence": p.Sequence,
+		"action": p.ActionName(), "time": p.TimeObserved, "by": p.Signer.KeyHex()}
+	if p.Reason != nil {
+		line["reason"] = *p.Reason
+	}
+	return line
 }

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// learned is a repository with everything that a training needs, made once by the
+// real command line and copied for each test that wants it: episodes about some of
+// the Go toolchain's files, labelled by the scorer, two datasets (@train, @test), the
+// tool linear, @recipe, @suite, policies of ring 0 and 1 in force (@policy0,
+// @policy1), and capabilities for all of it.
+var learned struct {
+	once sync.Once
+	dir  string // with repo/, and the tools that it names
+	err  error
+}
+
+func learnedRepo() (string, error) {
+	learned.once.Do(func() {
+		if learned.dir, learned.err = os.MkdirTemp("", "mythos-learned-"); learned.err == nil {
+			learned.err = makeLearned(learned.dir)
+		}
+	})
+	return learned.dir, learned.err
+}
+
+// run runs mythos in dir as a process of its own, and returns its standard output.
+func run(dir string, args ...string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	cmd := osexec.Command(self, args...)
+	cmd.Args[0] = "mythos"
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "TESTSCRIPT_COMMAND=mythos")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("mythos %s: %w: %s", strings.Join(args, " "), err, stderr.Bytes())
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+func makeLearned(dir string) error {
+	for _, name := range []string{"linear", "scorer"} {
+		if msg, err := osexec.Command("go", "build", "-o", filepath.Join(dir, name), "../../tools/"+name).CombinedOutput(); err != nil {
+			return fmt.Errorf("build %s: %w: %s", name, err, msg)
+		}
+	}
+	repo := filepath.Join(dir, "repo")
+	if err := os.Mkdir(repo, 0o755); err != nil {
+		return err
+	}
+	calls, err := batchOfGoFiles()
+	if err != nil {
+		return err
+	}
+	files := map[string]string{
+		"calls.jsonl": calls,
+		"train.yaml":  "corpus: [\"@corpus/train\"]\n", "test.yaml": "corpus: [\"@corpus/test\"]\n",
+		"recipe.yaml": "code: linear\nlabel: test\nparams: {bits: 10}\n",
+		"suite.yaml":  "code: linear\nlabel: test\ntests: \"@test\"\nmetrics: [accuracy_micro, balanced_accuracy_micro]\n",
+	}
+	for i := range 2 {
+		files[fmt.Sprintf("policy%d.yaml", i)] = fmt.Sprintf("name: ring %d\nring: %d\nsuites: [\"@suite\"]\n"+
+			"thresholds: [{metric: accuracy_micro, at_least: 500000}]\nquorum: 1\nverifiers: [self]\n", i, i)
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(repo, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	for _, line := range []string{
+		"init --name lab", "tool add count --retry-safe --unconfined --process wc -c",
+		"tool add scorer --retry-safe --unconfined --process " + filepath.Join(dir, "scorer"),
+		"tool add linear --retry-safe --unconfined --process " + filepath.Join(dir, "linear"),
+		"cap issue --scope tool.call:count,calls=1000 --ttl 24h", "cap issue --scope tool.call:scorer,calls=1000 --ttl 24h",
+		"call count --batch calls.jsonl --capture",
+		"corpus snapshot --tool count --part 2-3/3 --ref corpus/train", "corpus snapshot --tool count --part 1/3 --ref corpus/test",
+		"score scorer",
+		"dataset build train.yaml --ref train", "dataset build test.yaml --ref test",
+		"recipe add recipe.yaml --ref recipe", "suite add suite.yaml --ref suite",
+		"cap issue --scope train.run:@recipe,jobs=5 --ttl 24h", "cap issue --scope eval.run:@suite,runs=5 --ttl 24h",
+		"policy add policy0.yaml --ref policy0", "policy set @policy0",
+		"policy add policy1.yaml --ref policy1", "policy set @policy1",
+		"cap issue --scope deploy.promote:0,policy=@policy0 --ttl 24h", "cap issue --scope deploy.promote:1,policy=@policy1 --ttl 24h",
+	} {
+		if _, err := run(repo, append([]string{"-q"}, strings.Fields(line)...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// batchOfGoFiles describes a call for each of some of the toolchain's own files.
+func batchOfGoFiles() (string, error) {
+	var b strings.Builder
+	for _, dir := range []string{"sort", "strings", "sync", "path", "bufio"} {
+		//lint:ignore SA1019 the tests run where Go is installed
+		paths, err := filepath.Glob(filepath.Join(runtime.GOROOT(), "src", dir, "*.go"))
+		if err != nil {
+			return "", err
+		}
+		for _, p := range paths {
+			data, err := os.ReadFile(p)
+			if err != nil {
+				return "", err
+			}
+			line, err := json.Marshal(map[string]string{"key": p, "request": string(data[:min(len(data), 8<<10)])})
+			if err != nil {
+				return "", err
+			}
+			b.Write(append(line, '\n'))
+		}
+	}
+	return b.String(), nil
+}
+
+// copyLearned puts a copy of the repository into dir.
+func copyLearned(dir string) error {
+	from, err := learnedRepo()
+	if err != nil {
+		return err
+	}
+	msg, err := osexec.Command("cp", "-a", filepath.Join(from, "repo")+"/.", dir).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("cp: %w: %s", err, msg)
+	}
+	return nil
+}
+
+// learnedCmd is the script command "learned DIR".
+func learnedCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: learned DIR")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o755))
+	ts.Check(copyLearned(dir))
+}
+
+// lab is a copy of the repository for one test, and ids by name.
+func lab(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := copyLearned(dir); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// must runs mythos in dir.
+func must(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	out, err := run(dir, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

@@ -1,0 +1,73 @@
+package modelcmd
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/model"
+)
+
+// watch shows the progress that tools report on standard error while they run: a bar
+// on a terminal, elsewhere a note, at most one a second.
+func watch(ctx context.Context, f *cmdutil.Factory, what string) (watched context.Context, done func()) {
+	w := &watcher{io: f.IO, what: what}
+	return exec.WithStderr(ctx, w), w.stop
+}
+
+type watcher struct {
+	io   *ui.Streams
+	what string
+	part []byte // of a line
+	bar  *ui.Progress
+	seen uint64
+	last time.Time
+}
+
+const maxProgressLine = 4 << 10
+
+// Write takes what a tool writes, in pieces of any size. A runner calls it from one
+// goroutine at a time.
+func (w *watcher) Write(p []byte) (int, error) {
+	for _, b := range p {
+		if b != '\n' {
+			if len(w.part) < maxProgressLine {
+				w.part = append(w.part, b)
+			}
+			continue
+		}
+		w.line(string(w.part))
+		w.part = w.part[:0]
+	}
+	return len(p), nil
+}
+
+func (w *watcher) line(text string) {
+	p, ok := model.ParseProgress(text)
+	if !ok {
+		w.io.Debugf("%s: %s", w.what, strings.TrimSpace(model.OneLine(text)))
+		return
+	}
+	if w.io.ErrTTY && !w.io.Quiet {
+		if w.bar == nil {
+			w.bar = w.io.Count(w.what, int64(p.Total))
+		}
+		w.bar.Add(int64(p.Done - min(p.Done, w.seen)))
+		w.seen = max(w.seen, p.Done)
+		return
+	}
+	if time.Since(w.last) < time.Second && p.Done != p.Total {
+		return
+	}
+	w.last = time.Now()
+	w.io.Notef("%s %d/%d %s", w.what, p.Done, p.Total, model.OneLine(p.Note))
+}
+
+func (w *watcher) stop() {
+	if w.bar != nil {
+		w.bar.Stop()
+	}
+}

@@ -1,0 +1,308 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store"
+)
+
+const (
+	maxTraining = 6 * time.Hour // of a tool whose registration names no timeout
+	noBudget    = 1 << 40       // tokens or GPU milliseconds, where no capability limits them
+	maxAttempts = 1000          // of one job
+)
+
+// ErrToolFailed means that a training or evaluating tool ended with a failure.
+var ErrToolFailed = errors.New("the tool failed")
+
+// TrainSpec is a training to be done.
+type TrainSpec struct {
+	Recipe    object.Hash
+	Dataset   *dataset.DatasetRef
+	MaxTokens *uint64 // nil: what the capability allows in all
+	MaxGPUms  *uint64 // milliseconds; nil: what the capability allows in all
+	Attempt   Attempt
+	Caps      []caps.Chain // nil: what is held and covers it
+}
+
+// Attempt says which of several equal jobs is meant. The zero Attempt is the first
+// one: asking for it again gives its outcome again, a failure too.
+type Attempt struct {
+	Name  string // tells it apart from others; empty: the first
+	Retry bool   // the next one after those that failed, where the tool's policy lets it be repeated
+}
+
+// Train runs a recipe over a dataset as a train effect and notes the model.
+func (n *Node) Train(ctx context.Context, s TrainSpec) (*model.TrainResult, *Called, error) {
+	recipe, err := n.loadRecipe(ctx, s.Recipe)
+	if err != nil {
+		return nil, nil, err
+	}
+	use := caps.Use{Kind: caps.KindTrainRun, Recipe: s.Recipe, Jobs: 1}
+	if s.Caps == nil {
+		if s.Caps, err = n.Covering(ctx, use); err != nil {
+			return nil, nil, err
+		}
+	}
+	j := model.TrainJob{RecipeID: s.Recipe, DatasetDef: s.Dataset.DatasetDefID, Manifest: s.Dataset.Manifest.CID, BuildReceipt: &s.Dataset.BuildReceiptID}
+	if j.MaxTokens, j.MaxGPUms, err = budget(s); err != nil {
+		return nil, nil, err
+	}
+	raw, err := n.attempt(ctx, effectTrain, recipe.TrainCodeHash, s.Attempt, func(name string) ([]byte, error) {
+		j.Attempt = name
+		return can.Marshal(&j)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	use.Tokens, use.GPUms = j.MaxTokens, j.MaxGPUms
+	key := object.Sum(raw)
+	called, err := n.learn(ctx, effectTrain, raw, key.Sum[:], s.Caps, use)
+	if err != nil {
+		return nil, called, err
+	}
+	res, _, _, err := model.OpenTrainResult(called.Body)
+	if err != nil {
+		return nil, called, err
+	}
+	_, err = n.Models().AddEffect(ctx, called.ReceiptID)
+	return res, called, err
+}
+
+// budget is what a training may use at most: what was asked for, or else all that the
+// first capability allows.
+func budget(s TrainSpec) (tokens, gpuMs uint64, err error) {
+	tokens, gpuMs = noBudget, noBudget
+	if len(s.Caps) > 0 {
+		scope, err := s.Caps[0][0].Cap.Scope.Decode()
+		if err != nil {
+			return 0, 0, err
+		}
+		if t, ok := scope.(*caps.TrainRun); ok {
+			tokens = min(tokens, t.MaxTokens)
+			if t.MaxGPUms != nil {
+				gpuMs = min(gpuMs, *t.MaxGPUms)
+			}
+		}
+	}
+	if s.MaxTokens != nil {
+		tokens = *s.MaxTokens
+	}
+	if s.MaxGPUms != nil {
+		gpuMs = *s.MaxGPUms
+	}
+	return tokens, gpuMs, nil
+}
+
+// Eval measures a model with a suite as an eval effect and notes the result.
+func (n *Node) Eval(ctx context.Context, m, suite object.Hash, at Attempt, chains []caps.Chain) (*model.EvalResult, *Called, error) {
+	def, err := n.loadSuite(ctx, suite)
+	if err != nil {
+		return nil, nil, err
+	}
+	j := model.EvalJob{ModelID: m, SuiteID: suite}
+	raw, err := n.attempt(ctx, effectEval, def.SuiteCodeHash, at, func(name string) ([]byte, error) {
+		j.Attempt = name
+		return can.Marshal(&j)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	key := object.Sum(raw)
+	called, err := n.learn(ctx, effectEval, raw, key.Sum[:], chains, caps.Use{Kind: caps.KindEvalRun, Suite: suite, Runs: 1})
+	if err != nil {
+		return nil, called, err
+	}
+	res, _, err := model.OpenEvalResult(called.Body)
+	if err != nil {
+		return nil, called, err
+	}
+	_, err = n.Models().AddEffect(ctx, called.ReceiptID)
+	return res, called, err
+}
+
+func (n *Node) loadRecipe(ctx context.Context, id object.Hash) (*model.RecipeDef, error) {
+	raw, err := n.load(ctx, "RecipeDef", id)
+	if err != nil {
+		return nil, err
+	}
+	return object.Decode[model.RecipeDef](raw)
+}
+
+func (n *Node) loadSuite(ctx context.Context, id object.Hash) (*model.EvalSuiteDef, error) {
+	raw, err := n.load(ctx, "EvalSuiteDef", id)
+	if err != nil {
+		return nil, err
+	}
+	return object.Decode[model.EvalSuiteDef](raw)
+}
+
+// ErrNoRetry means that a failed job is not repeated by itself: its tool was not
+// registered as safe to repeat. It wraps model.ErrRefused.
+var ErrNoRetry = fmt.Errorf("%w: the tool is not registered as safe to repeat", model.ErrRefused)
+
+// attempt finds the job that is meant, as the bytes of its request.
+func (n *Node) attempt(ctx context.Context, effect string, code object.Hash, at Attempt, request func(name string) ([]byte, error)) ([]byte, error) {
+	if !at.Retry {
+		return request(at.Name)
+	}
+	name := at.Name
+	for i := 2; i < maxAttempts; i++ {
+		raw, err := request(name)
+		if err != nil {
+			return nil, err
+		}
+		key := object.Sum(raw)
+		state, err := n.Ledger.Read(ctx, ledger.IdemID(exec.BuiltinID(effect), key.Sum[:]))
+		if err != nil {
+			return nil, err
+		}
+		if state.Commit == nil || state.Commit.Status < 300 {
+			return raw, nil
+		}
+		t, err := n.Tools.Get(ctx, code)
+		if err != nil {
+			return nil, err
+		}
+		if !t.Policy.RetrySafe {
+			return nil, fmt.Errorf("%s failed with status %d: %w", effect, state.Commit.Status, ErrNoRetry)
+		}
+		name = strconv.Itoa(i)
+	}
+	return nil, fmt.Errorf("%w: it failed %d times", model.ErrRefused, maxAttempts)
+}
+
+// learn runs one of the learning effects. Its error wraps that of package model which
+// the effect's status stands for.
+func (n *Node) learn(ctx context.Context, name string, raw, key []byte, chains []caps.Chain, use caps.Use) (*Called, error) {
+	if chains == nil {
+		var err error
+		if chains, err = n.Covering(ctx, use); err != nil {
+			return nil, err
+		}
+	}
+	called, err := n.Call(ctx, CallSpec{Tool: exec.BuiltinTool(name), Request: raw, Key: key, Caps: orNone(chains)})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if called.Status < 300 {
+		return called, nil
+	}
+	return called, &LearningError{Effect: name, Status: called.Status, Receipt: called.ReceiptID, Replayed: called.Replayed, Reason: string(called.Body)}
+}
+
+// orNone keeps Call from looking for tool.call capabilities when there are none.
+func orNone(chains []caps.Chain) []caps.Chain {
+	if chains == nil {
+		return []caps.Chain{}
+	}
+	return chains
+}
+
+// LearningError is a learning effect that was done and did not succeed. It wraps
+// model.ErrConflict, model.ErrRefused, model.ErrBudget or ErrToolFailed.
+type LearningError struct {
+	Effect   string // train, eval, promote or rollback
+	Status   uint16
+	Receipt  object.Hash
+	Replayed bool // it was done before, and failed then
+	Reason   string
+}
+
+func (e *LearningError) Error() string {
+	before := ""
+	if e.Replayed {
+		before = " before"
+	}
+	return fmt.Sprintf("%s failed%s, receipt %s: %s", e.Effect, before, e.Receipt.Short(), strings.TrimPrefix(e.Reason, e.Effect+": "))
+}
+
+// Unwrap gives what the status stands for.
+func (e *LearningError) Unwrap() error {
+	for _, o := range outcomes {
+		if o.status == e.Status && o.status != exec.StatusFailed {
+			return o.err
+		}
+	}
+	return ErrToolFailed
+}
+
+// innerCall runs the tools of one train or eval effect as effects of their own.
+type innerCall struct {
+	node     *Node
+	outer    exec.Call
+	receipts []object.Hash
+}
+
+// env is what training and evaluation need: the tools that recipes and suites name,
+// and datasets as JSON lines.
+func (c *innerCall) env() model.Env {
+	return model.Env{Store: c.node.Store, Code: c.run, Dataset: c.node.ExportJSONL}
+}
+
+// run calls a tool through the gate, under a capability that we give ourselves for
+// this call: the right to train or to evaluate is what was checked before. Its key
+// comes from that of the effect that asked, so that an effect that broke off after its
+// tool had ended goes on with the tool's recorded response (spec/learning.md#inner).
+func (c *innerCall) run(ctx context.Context, code object.Hash, request []byte) ([]byte, error) {
+	chain, err := c.node.ownerCap(ctx, &caps.ToolCall{ToolID: code, MaxCalls: 1})
+	if err != nil {
+		return nil, err
+	}
+	e := exec.Effect{Tool: code, Request: request, Caps: []caps.Chain{chain},
+		Defaults: exec.Limits{Timeout: maxTraining, MaxRequest: model.MaxToolRequest, MaxResponse: store.MaxBytes, MaxMemory: 2 << 30}}
+	if len(c.outer.Key) > 0 {
+		sum := object.Sum(request)
+		key := object.Sum(append(append(append([]byte("mythos.inner"), c.outer.Tool.Sum[:]...), sum.Sum[:]...), c.outer.Key...))
+		e.Key = key.Sum[:]
+	}
+	out, err := c.node.Gate.Do(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	c.receipts = append(c.receipts, out.ReceiptID)
+	if out.Status >= 300 {
+		return nil, fmt.Errorf("%w: %s, status %d%s", ErrToolFailed, c.node.ToolName(ctx, code), out.Status, notesOf(out.ReceiptRaw))
+	}
+	return out.Body, nil
+}
+
+// notesOf is what a receipt says about a failure, without the progress before it.
+func notesOf(raw []byte) string {
+	r, _, err := ledger.OpenReceipt(raw)
+	if err != nil || r.Notes == nil {
+		return ""
+	}
+	var kept []string
+	for _, line := range strings.Split(*r.Notes, "\n") {
+		reason, last, _ := strings.Cut(line, ": ") // the first line may begin with the exit status
+		if _, progress := model.ParseProgress(line); progress {
+			continue
+		}
+		if _, progress := model.ParseProgress(last); progress {
+			line = reason
+		}
+		kept = append(kept, line)
+	}
+	return ": " + strings.Join(kept, ": ")
+}
+
+// Reevaluate runs an evaluation again, for a verifier. The tool's call leaves a
+// receipt, as every effect does; without a key, it is never a replay.
+func (n *Node) Reevaluate(ctx context.Context, j model.EvalJob) (*model.EvalResult, error) {
+	inner := &innerCall{node: n}
+	_, res, err := model.Eval(ctx, inner.env(), j)
+	return res, err
+}

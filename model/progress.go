@@ -1,0 +1,34 @@
+package model
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Progress is how far a tool says that it is. A tool reports it, as often as it
+// likes, by a line on standard error (spec/learning.md#progress):
+//
+//	progress 3/5 mistakes=12
+type Progress struct {
+	Done, Total uint64 // of whatever the tool counts; Done ≤ Total
+	Note        string // the rest of the line
+}
+
+// String is the line that a tool writes, without its end.
+func (p Progress) String() string {
+	return strings.TrimSpace(fmt.Sprintf("progress %d/%d %s", p.Done, p.Total, p.Note))
+}
+
+// ParseProgress reads such a line; ok is false when it is another one.
+func ParseProgress(line string) (p Progress, ok bool) {
+	word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+	if word != "progress" {
+		return p, false
+	}
+	count, note, _ := strings.Cut(rest, " ")
+	if n, err := fmt.Sscanf(count, "%d/%d", &p.Done, &p.Total); n != 2 || err != nil || p.Done > p.Total || p.Total == 0 || p.Total >= 1<<63 {
+		return Progress{}, false
+	}
+	p.Note = strings.TrimSpace(note)
+	return p, true
+}
