@@ -12,6 +12,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/config"
@@ -28,6 +30,9 @@ type Factory struct {
 	Now  func() object.Time
 
 	node *node.Node
+
+	outputs   map[*cobra.Command]Output
+	unmatched []string
 }
 
 // New returns the factory of this process.
