@@ -35,7 +35,7 @@ func NewDecode(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().BoolVar(&o.YAML, "yaml", false, "write YAML")
 	c.Flags().BoolVar(&o.Diagnostic, "diagnostic", false, "write diagnostic notation")
 	c.MarkFlagsMutuallyExclusive("yaml", "diagnostic")
-	return c
+	return f.Returns(c, decodeResults)
 }
 
 func runDecode(f *cmdutil.Factory, o *decodeOptions) error {

@@ -36,7 +36,7 @@ func NewEncode(f *cmdutil.Factory) *cobra.Command {
 	}
 	c.Flags().StringVar(&o.Struct, "struct", "", "the struct that the input has the fields of")
 	c.Flags().BoolVar(&o.Hex, "hex", false, "write hex digits instead of raw bytes")
-	return c
+	return f.Returns(c, encodeResults)
 }
 
 func runEncode(f *cmdutil.Factory, o *encodeOptions) error {

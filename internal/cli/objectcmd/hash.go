@@ -42,7 +42,7 @@ func NewHash(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringVar(&o.Struct, "struct", "", "take the files as canonical bytes of this struct")
 	c.Flags().Var(&o.ChunkSize, "chunk-size", "bytes a chunk, such as 4MiB")
 	c.Flags().BoolVar(&o.List, "list", false, "take the file as hashes, one a line")
-	return c
+	return f.Returns(c, hashResults)
 }
 
 func runHash(f *cmdutil.Factory, o *hashOptions) error {

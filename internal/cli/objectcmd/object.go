@@ -16,7 +16,7 @@ import (
 
 // NewObject is `mythos object`.
 func NewObject(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("object", "Canonical objects in the repository", newPut(f), newGet(f))
+	return f.Returns(cmdutil.Noun("object", "Canonical objects in the repository", newPut(f), newGet(f)), objectResults)
 }
 
 func newPut(f *cmdutil.Factory) *cobra.Command {
@@ -95,10 +95,10 @@ func find(ctx context.Context, f *cmdutil.Factory, name string) (string, []byte,
 
 // NewShow is `mythos show`.
 func NewShow(f *cmdutil.Factory) *cobra.Command {
-	return &cobra.Command{
+	return f.Returns(&cobra.Command{
 		Use: "show OBJECT", Short: "Show whatever it is: decoded, verified, explained", Example: "  mythos show @ring0", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runShow(c.Context(), f, args[0]) },
-	}
+	}, showResults)
 }
 
 func runShow(ctx context.Context, f *cmdutil.Factory, name string) error {

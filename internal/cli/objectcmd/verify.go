@@ -36,7 +36,7 @@ func NewVerify(f *cmdutil.Factory) *cobra.Command {
 	}
 	c.Flags().StringVar(&o.Struct, "struct", "", "the struct that the bytes are (required)")
 	c.Flags().StringArrayVar(&o.Trust, "trust", nil, "a public key or key id that is trusted; may be repeated")
-	return c
+	return f.Returns(c, verifyResults)
 }
 
 func runVerify(f *cmdutil.Factory, o *verifyOptions) error {
@@ -62,7 +62,7 @@ func runVerify(f *cmdutil.Factory, o *verifyOptions) error {
 	if err := verifySignature(s, raw, keys); err != nil {
 		return err
 	}
-	return f.Emit(map[string]bool{"ok": true}, func() { f.IO.Printf("ok\n") })
+	return f.Emit(cmdutil.OK{OK: true}, func() { f.IO.Printf("ok\n") })
 }
 
 // verifySignature checks the signature that an object of this type carries. A
