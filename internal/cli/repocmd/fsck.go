@@ -31,7 +31,7 @@ func NewFsck(f *cmdutil.Factory) *cobra.Command {
 		RunE:    func(c *cobra.Command, _ []string) error { return runFsck(c.Context(), f, o) },
 	}
 	c.Flags().BoolVar(&o.Repair, "repair", false, "fetch what is damaged or missing from the configured peers")
-	return c
+	return f.Returns(c, fsckResults)
 }
 
 func runFsck(ctx context.Context, f *cmdutil.Factory, o *fsckOptions) error {
@@ -102,11 +102,7 @@ func (l *findings) add(x store.Finding) {
 
 func (l *findings) print(f *cmdutil.Factory) error {
 	for _, x := range l.list {
-		view := map[string]any{"kind": x.Kind, "id": x.ID, "error": x.Err.Error()}
-		if x.Name != "" {
-			view["name"] = x.Name
-		}
-		if err := f.Emit(view, func() { f.IO.Printf("%s %s: %v\n", x.Kind, x.ID, x.Err) }); err != nil {
+		if err := f.Emit(finding{x.Kind, x.ID, x.Name, x.Err.Error()}, func() { f.IO.Printf("%s %s: %v\n", x.Kind, x.ID, x.Err) }); err != nil {
 			return err
 		}
 	}

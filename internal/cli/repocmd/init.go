@@ -29,7 +29,7 @@ func NewInit(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&name, "name", "", "what the agent is called, for people; the folder's name by default")
-	return c
+	return f.Returns(c, initResults)
 }
 
 func runInit(f *cmdutil.Factory, dir, name string) error {
@@ -49,7 +49,5 @@ func runInit(f *cmdutil.Factory, dir, name string) error {
 		verb = "already initialized:"
 	}
 	f.IO.Notef("%s %s, public key %s", verb, filepath.Join(abs, node.Folder), agent.KeyHex())
-	return f.Emit(map[string]any{
-		"repository": filepath.Join(abs, node.Folder), "key_id": agent.KeyID(), "public_key": agent.KeyHex(), "name": agent.Hint, "fresh": fresh,
-	}, func() { f.IO.Printf("%s\n", agent.KeyID()) })
+	return f.Emit(initialized{filepath.Join(abs, node.Folder), agent.KeyID(), agent.KeyHex(), agent.Hint, fresh}, func() { f.IO.Printf("%s\n", agent.KeyID()) })
 }

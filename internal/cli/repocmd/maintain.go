@@ -32,14 +32,12 @@ func NewGC(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&dry, "dry-run", false, "only say what would be freed")
-	return c
+	return f.Returns(c, gcResults)
 }
 
 // printGC says what a collection freed, or would, and what stays for how long.
 func printGC(f *cmdutil.Factory, rep store.GCReport, dry bool) error {
-	view := map[string]any{"nodes": rep.Nodes, "chunks": rep.Chunks, "bytes": rep.Bytes, "repacked": rep.Repacked,
-		"waiting": rep.Waiting, "wanted": rep.Wanted, "kept": rep.Kept, "dry_run": dry}
-	return f.Emit(view, func() {
+	return f.Emit(freed{rep.Nodes, rep.Chunks, rep.Bytes, rep.Repacked, rep.Waiting, rep.Wanted, rep.Kept, dry}, func() {
 		verb := "freed"
 		if dry {
 			verb = "would be freed"
@@ -59,13 +57,13 @@ func printGC(f *cmdutil.Factory, rep store.GCReport, dry bool) error {
 
 // NewStatus is `mythos status`.
 func NewStatus(f *cmdutil.Factory) *cobra.Command {
-	return &cobra.Command{
+	return f.Returns(&cobra.Command{
 		Use:     "status",
 		Short:   "Say who we are, what is here and what needs attention",
 		Example: "  mythos status --json",
 		Args:    cmdutil.Args(0, 0),
 		RunE:    func(c *cobra.Command, _ []string) error { return runStatus(c.Context(), f) },
-	}
+	}, statusResults)
 }
 
 func runStatus(ctx context.Context, f *cmdutil.Factory) error {

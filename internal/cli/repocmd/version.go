@@ -11,7 +11,7 @@ import (
 
 // NewVersion is `mythos version`.
 func NewVersion(f *cmdutil.Factory) *cobra.Command {
-	return &cobra.Command{
+	return f.Returns(&cobra.Command{
 		Use: "version", Short: "Print version, commit and Go version", Example: "  mythos version --json", Args: cmdutil.Args(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			version, commit := "(devel)", ""
@@ -25,9 +25,9 @@ func NewVersion(f *cmdutil.Factory) *cobra.Command {
 					}
 				}
 			}
-			return f.Emit(map[string]string{"version": version, "protocol": "0.2", "commit": commit, "go": runtime.Version()}, func() {
+			return f.Emit(versions{version, "0.2", commit, runtime.Version()}, func() {
 				f.IO.Printf("mythos %s (protocol 0.2) %s %s\n", version, commit, runtime.Version())
 			})
 		},
-	}
+	}, versionResults)
 }

@@ -1,0 +1,52 @@
+package repocmd
+
+import (
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/object"
+)
+
+// initialized is a repository that was made, or was there already.
+type initialized struct {
+	Repository string      `json:"repository"` // its .mythos folder
+	KeyID      object.Hash `json:"key_id"`
+	PublicKey  string      `json:"public_key"` // 64 hex digits
+	Name       string      `json:"name"`
+	Fresh      bool        `json:"fresh"`
+}
+
+// finding is something that is wrong in the repository.
+type finding struct {
+	Kind  string      `json:"kind"`
+	ID    object.Hash `json:"id"`
+	Name  string      `json:"name,omitempty"` // of a ref
+	Error string      `json:"error"`
+}
+
+// freed is what a garbage collection freed, or with --dry-run would free.
+type freed struct {
+	Nodes    uint64 `json:"nodes"`
+	Chunks   uint64 `json:"chunks"`
+	Bytes    uint64 `json:"bytes"`
+	Repacked uint64 `json:"repacked"` // packs of small things that were rewritten
+	Waiting  uint64 `json:"waiting"`  // unreferenced, kept for their grace
+	Wanted   uint64 `json:"wanted"`   // unreferenced, kept for a put that may be running
+	Kept     uint64 `json:"kept"`     // reachable
+	DryRun   bool   `json:"dry_run"`
+}
+
+// versions says what this binary is.
+type versions struct {
+	Version  string `json:"version"`
+	Protocol string `json:"protocol"`
+	Commit   string `json:"commit"`
+	Go       string `json:"go"`
+}
+
+var (
+	initResults    = cmdutil.Results{"": cmdutil.Document(initialized{})}
+	fsckResults    = cmdutil.Results{"": cmdutil.JSONLines(finding{})}
+	gcResults      = cmdutil.Results{"": cmdutil.Document(freed{})}
+	statusResults  = cmdutil.Results{"": cmdutil.Document(node.Status{})}
+	versionResults = cmdutil.Results{"": cmdutil.Document(versions{})}
+)
