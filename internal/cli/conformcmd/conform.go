@@ -16,12 +16,12 @@ import (
 
 // New is `mythos conformance`.
 func New(f *cmdutil.Factory) *cobra.Command {
-	return &cobra.Command{
+	return f.Returns(&cobra.Command{
 		Use: "conformance PACKDIR", Short: "Rebuild every vector of a conformance pack and compare bytes",
 		Long:    "Exit code 5 when a vector fails. Where a pack departs from its own text, a note on the vector's line says so.",
 		Example: "  mythos conformance ./ctvp", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return run(c.Context(), f, args[0]) },
-	}
+	}, results)
 }
 
 func run(ctx context.Context, f *cmdutil.Factory, dir string) error {
