@@ -38,7 +38,7 @@ func New(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringVar(&o.Dir, "dir", "", "the directory to work on; the Go toolchain's own sources by default")
 	c.Flags().StringVar(&o.At, "at", "", "the folder to work in; a new temporary one by default")
 	c.Flags().IntVar(&o.Files, "files", 600, "how many files to call a tool on, 20 to 5000")
-	return c
+	return f.Returns(c, results)
 }
 
 func run(ctx context.Context, f *cmdutil.Factory, o *options) error {

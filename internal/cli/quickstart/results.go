@@ -1,0 +1,7 @@
+package quickstart
+
+import (
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+)
+
+var results = cmdutil.Results{"": cmdutil.Bytes()}
