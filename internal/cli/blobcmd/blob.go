@@ -9,6 +9,6 @@ import (
 
 // New is `mythos blob`.
 func New(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("blob", "Keep large things: chunked, Merkle-proven, verified on every read",
-		newPut(f), newGet(f), newProve(f), newVerify(f), newLs(f), newStat(f), newPin(f), newUnpin(f), newRm(f))
+	return f.Returns(cmdutil.Noun("blob", "Keep large things: chunked, Merkle-proven, verified on every read",
+		newPut(f), newGet(f), newProve(f), newVerify(f), newLs(f), newStat(f), newPin(f), newUnpin(f), newRm(f)), results)
 }

@@ -104,5 +104,5 @@ func runVerify(f *cmdutil.Factory, o *verifyOptions) error {
 	if err := merkle.VerifyChunk(root, o.Chunk, proof, chunk); err != nil {
 		return clierr.New(clierr.Invalid, "chunk %d of %s: %w", o.Chunk, root.Short(), err).On(root.String())
 	}
-	return f.Emit(map[string]bool{"ok": true}, func() { f.IO.Printf("ok\n") })
+	return f.Emit(cmdutil.OK{OK: true}, func() { f.IO.Printf("ok\n") })
 }
