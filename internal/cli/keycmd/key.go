@@ -16,7 +16,7 @@ import (
 
 // NewKey is `mythos key`.
 func NewKey(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("key", "Signing keys of this repository", newGen(f), newImport(f), newLs(f), newExport(f))
+	return f.Returns(cmdutil.Noun("key", "Signing keys of this repository", newGen(f), newImport(f), newLs(f), newExport(f)), keyResults)
 }
 
 func newGen(f *cmdutil.Factory) *cobra.Command {
@@ -60,7 +60,7 @@ func keep(f *cmdutil.Factory, name string, key *sign.Key) error {
 		return err
 	}
 	a := key.Agent()
-	return f.Emit(map[string]any{"name": name, "public_key": a.KeyHex(), "key_id": a.KeyID()}, func() { f.IO.Printf("%s\n", a.KeyHex()) })
+	return f.Emit(keyLine{Name: name, PublicKey: a.KeyHex(), KeyID: a.KeyID()}, func() { f.IO.Printf("%s\n", a.KeyHex()) })
 }
 
 func newLs(f *cmdutil.Factory) *cobra.Command {
@@ -79,7 +79,7 @@ func newLs(f *cmdutil.Factory) *cobra.Command {
 			var rows [][]ui.Cell
 			for _, k := range keys {
 				if f.JSON {
-					if err := f.Emit(map[string]any{"name": k.Name, "public_key": k.Agent.KeyHex(), "key_id": k.Agent.KeyID(), "encrypted": k.Encrypted}, nil); err != nil {
+					if err := f.Emit(keyLine{k.Name, k.Agent.KeyHex(), k.Agent.KeyID(), k.Encrypted}, nil); err != nil {
 						return err
 					}
 					continue
@@ -122,7 +122,7 @@ func newExport(f *cmdutil.Factory) *cobra.Command {
 						return err
 					}
 				}
-				return f.Emit(map[string]any{"name": name, "public_key": k.Agent.KeyHex(), "key_id": k.Agent.KeyID()}, func() { f.IO.Printf("%s\n", line) })
+				return f.Emit(keyLine{k.Name, k.Agent.KeyHex(), k.Agent.KeyID(), k.Encrypted}, func() { f.IO.Printf("%s\n", line) })
 			}
 			return clierr.New(clierr.NotFound, "no key %q", name).With("see `mythos key ls`")
 		},
@@ -133,7 +133,7 @@ func newExport(f *cmdutil.Factory) *cobra.Command {
 
 // NewTrust is `mythos trust`.
 func NewTrust(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("trust", "Whom this repository trusts, for what", newTrustAdd(f), newTrustLs(f), newTrustRm(f))
+	return f.Returns(cmdutil.Noun("trust", "Whom this repository trusts, for what", newTrustAdd(f), newTrustLs(f), newTrustRm(f)), trustResults)
 }
 
 func newTrustAdd(f *cmdutil.Factory) *cobra.Command {
@@ -187,7 +187,7 @@ func newTrustLs(f *cmdutil.Factory) *cobra.Command {
 			var rows [][]ui.Cell
 			for _, e := range t.Entries() {
 				if f.JSON {
-					if err := f.Emit(map[string]any{"name": e.Name, "key": e.Key, "for": e.For}, nil); err != nil {
+					if err := f.Emit(trustLine{e.Name, e.Key, e.For}, nil); err != nil {
 						return err
 					}
 					continue
