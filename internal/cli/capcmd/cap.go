@@ -17,8 +17,8 @@ import (
 
 // New is `mythos cap`.
 func New(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("cap", "Capabilities: who may do what, how often, until when",
-		newIssue(f), newAttenuate(f), newShow(f), newLs(f), newVerify(f), newRevoke(f), newExport(f), newImport(f))
+	return f.Returns(cmdutil.Noun("cap", "Capabilities: who may do what, how often, until when",
+		newIssue(f), newAttenuate(f), newShow(f), newLs(f), newVerify(f), newRevoke(f), newExport(f), newImport(f)), results)
 }
 
 type draftOptions struct {
@@ -229,7 +229,7 @@ func newVerify(f *cmdutil.Factory) *cobra.Command {
 			if err := n.Verifier.Verify(ch, who, f.Now()); err != nil {
 				return err
 			}
-			return f.Emit(map[string]bool{"ok": true}, func() { f.IO.Printf("ok\n") })
+			return f.Emit(cmdutil.OK{OK: true}, func() { f.IO.Printf("ok\n") })
 		},
 	}
 	c.Flags().StringVar(&holder, "holder", "", "who shows it; its subject by default")
