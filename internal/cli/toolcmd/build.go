@@ -66,5 +66,5 @@ func runBuild(ctx context.Context, f *cmdutil.Factory, name, out string) error {
 		return clierr.New(clierr.Tool, "go build: %w: %s", err, msg).With("the shipped tools are built with Go; see https://go.dev/dl")
 	}
 	f.IO.Notef("built %s", out)
-	return f.Emit(map[string]string{"file": out}, func() { fmt.Fprintln(f.IO.Out, out) })
+	return f.Emit(built{out}, func() { fmt.Fprintln(f.IO.Out, out) })
 }

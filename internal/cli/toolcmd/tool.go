@@ -18,7 +18,7 @@ import (
 
 // New is `mythos tool`.
 func New(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("tool", "What effects are made of: commands and WebAssembly modules", newAdd(f), newLs(f), newShow(f), newRm(f), newBuild(f))
+	return f.Returns(cmdutil.Noun("tool", "What effects are made of: commands and WebAssembly modules", newAdd(f), newLs(f), newShow(f), newRm(f), newBuild(f)), results)
 }
 
 type addOptions struct {

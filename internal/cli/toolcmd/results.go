@@ -1,0 +1,19 @@
+package toolcmd
+
+import (
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+)
+
+// built is a module that was built.
+type built struct {
+	File string `json:"file"`
+}
+
+var results = cmdutil.Results{
+	"add":   cmdutil.Document(view{}),
+	"ls":    cmdutil.JSONLines(view{}),
+	"show":  cmdutil.Document(exec.Tool{}),
+	"rm":    cmdutil.Nothing(),
+	"build": cmdutil.Document(built{}),
+}
