@@ -53,7 +53,7 @@ func NewCall(f *cmdutil.Factory) *cobra.Command {
 	flags.BoolVar(&o.Capture, "capture", false, "keep the request's bytes, for datasets and replay")
 	flags.BoolVar(&o.Trace, "trace", true, "keep a trace and an episode")
 	flags.Var(&o.Timeout, "timeout", "longest time of the call")
-	return c
+	return f.Returns(c, callResults)
 }
 
 // prepare finds the tool and the capabilities.

@@ -35,7 +35,7 @@ func NewRun(f *cmdutil.Factory) *cobra.Command {
 	}
 	c.Flags().StringVar(&o.Task, "task", "", "the task to run; the first one by default")
 	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "a capability that the bundle may activate; may be repeated")
-	return c
+	return f.Returns(c, runResults)
 }
 
 func runRun(ctx context.Context, f *cmdutil.Factory, o *runOptions) error {
@@ -116,7 +116,7 @@ func Emit(f *cmdutil.Factory, res *exec.Result) error {
 
 // NewReplay is `mythos replay`.
 func NewReplay(f *cmdutil.Factory) *cobra.Command {
-	return &cobra.Command{
+	return f.Returns(&cobra.Command{
 		Use: "replay RUN", Short: "Execute a run again over its recorded responses; 6 when the result differs",
 		Example: "  mythos replay 3f9c01", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -134,7 +134,7 @@ func NewReplay(f *cmdutil.Factory) *cobra.Command {
 			}
 			return Emit(f, res)
 		},
-	}
+	}, replayResults)
 }
 
 // NewAsm is `mythos asm`.
@@ -156,12 +156,12 @@ func NewAsm(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	c.Flags().StringVarP(&out, "output", "o", "", "the bundle; standard output by default")
-	return c
+	return f.Returns(c, asmResults)
 }
 
 // NewDisasm is `mythos disasm`.
 func NewDisasm(f *cmdutil.Factory) *cobra.Command {
-	return &cobra.Command{
+	return f.Returns(&cobra.Command{
 		Use: "disasm BUNDLE|-", Short: "Print a bundle as assembler text", Example: "  mythos disasm hello.bundle", Args: cmdutil.Args(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			raw, err := f.Read(args[0])
@@ -175,5 +175,5 @@ func NewDisasm(f *cmdutil.Factory) *cobra.Command {
 			f.IO.Printf("%s", text)
 			return nil
 		},
-	}
+	}, disasmResults)
 }
