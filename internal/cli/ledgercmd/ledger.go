@@ -19,7 +19,7 @@ import (
 
 // NewLedger is `mythos ledger`.
 func NewLedger(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("ledger", "Which effects happened, provably", newShow(f), newLog(f), newVerify(f), newCheckpoint(f), newResolve(f))
+	return f.Returns(cmdutil.Noun("ledger", "Which effects happened, provably", newShow(f), newLog(f), newVerify(f), newCheckpoint(f), newResolve(f)), ledgerResults)
 }
 
 func newShow(f *cmdutil.Factory) *cobra.Command {

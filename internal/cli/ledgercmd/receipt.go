@@ -17,7 +17,8 @@ import (
 
 // NewReceipt is `mythos receipt`.
 func NewReceipt(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("receipt", "Signed statements of what tools were asked and answered", newReceiptLs(f), newReceiptShow(f), newReceiptVerify(f), newReceiptExport(f))
+	return f.Returns(cmdutil.Noun("receipt", "Signed statements of what tools were asked and answered",
+		newReceiptLs(f), newReceiptShow(f), newReceiptVerify(f), newReceiptExport(f)), receiptResults)
 }
 
 func newReceiptLs(f *cmdutil.Factory) *cobra.Command {
@@ -154,7 +155,7 @@ func runReceiptVerify(ctx context.Context, f *cmdutil.Factory, name string, trus
 		return clierr.New(clierr.Refused, "receipt %s is intact, but nobody here trusts its signer %s", id.Short(), r.Signer).
 			On(id.String()).With("if you trust that key: --trust " + r.Signer.KeyHex())
 	}
-	return f.Emit(map[string]any{"ok": true, "intact": true, "trusted": true, "receipt": id}, func() { f.IO.Printf("ok\n") })
+	return f.Emit(verdict{true, true, true, id}, func() { f.IO.Printf("ok\n") })
 }
 
 // intact gives the first verdict.
