@@ -15,7 +15,7 @@ import (
 
 // NewDataset is `mythos dataset`.
 func NewDataset(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("dataset", "Datasets that rebuild byte for byte", newBuild(f), newIDs(f), newVerify(f), newShow(f), newLs(f), newDiff(f), newExport(f))
+	return f.Returns(cmdutil.Noun("dataset", "Datasets that rebuild byte for byte", newBuild(f), newIDs(f), newVerify(f), newShow(f), newLs(f), newDiff(f), newExport(f)), datasetResults)
 }
 
 func newBuild(f *cmdutil.Factory) *cobra.Command {
@@ -58,8 +58,7 @@ func runBuild(ctx context.Context, f *cmdutil.Factory, def, out, name string) er
 			return err
 		}
 	}
-	return f.Emit(map[string]any{"manifest": b.Ref.Manifest.CID, "count": b.Ref.Count, "seen": b.Seen, "matched": b.Kept,
-		"dataset_def_id": b.Ref.DatasetDefID, "receipt": b.Ref.BuildReceiptID}, func() { f.IO.Printf("%s\n", b.Ref.Manifest.CID) })
+	return f.Emit(built{b.Ref.Manifest.CID, b.Ref.Count, b.Seen, b.Kept, b.Ref.DatasetDefID, b.Ref.BuildReceiptID}, func() { f.IO.Printf("%s\n", b.Ref.Manifest.CID) })
 }
 
 func newIDs(f *cmdutil.Factory) *cobra.Command {
@@ -118,7 +117,7 @@ func newVerify(f *cmdutil.Factory) *cobra.Command {
 			if err := n.SameManifest(sel.IDs, ref); err != nil {
 				return clierr.New(clierr.Invalid, "%w", err).On(args[0])
 			}
-			return f.Emit(map[string]bool{"ok": true}, func() { f.IO.Printf("ok\n") })
+			return f.Emit(cmdutil.OK{OK: true}, func() { f.IO.Printf("ok\n") })
 		},
 	}
 }
@@ -194,7 +193,7 @@ func printDiff(f *cmdutil.Factory, sets [2]map[object.Hash]bool, order []object.
 		default:
 			continue
 		}
-		if err := f.Emit(map[string]any{"change": mark, "episode": id}, func() { f.IO.Printf("%s %s\n", mark, id) }); err != nil {
+		if err := f.Emit(diffLine{mark, id}, func() { f.IO.Printf("%s %s\n", mark, id) }); err != nil {
 			return err
 		}
 	}

@@ -23,7 +23,7 @@ import (
 
 // NewEpisode is `mythos episode`.
 func NewEpisode(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("episode", "Runs as evidence", newEpisodeLs(f), newEpisodeShow(f))
+	return f.Returns(cmdutil.Noun("episode", "Runs as evidence", newEpisodeLs(f), newEpisodeShow(f)), episodeResults)
 }
 
 func newEpisodeLs(f *cmdutil.Factory) *cobra.Command {
@@ -68,7 +68,7 @@ func newEpisodeShow(f *cmdutil.Factory) *cobra.Command {
 
 // NewSignal is `mythos signal`.
 func NewSignal(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("signal", "Signed statements about episodes", newSignalAdd(f), newSignalLs(f))
+	return f.Returns(cmdutil.Noun("signal", "Signed statements about episodes", newSignalAdd(f), newSignalLs(f)), signalResults)
 }
 
 func newSignalAdd(f *cmdutil.Factory) *cobra.Command {
@@ -105,7 +105,7 @@ func newSignalAdd(f *cmdutil.Factory) *cobra.Command {
 			if err := dataset.PutSignals(c.Context(), n.Store, raw); err != nil {
 				return err
 			}
-			return f.Emit(map[string]any{"signal": sid}, func() { f.IO.Printf("%s\n", sid) })
+			return f.Emit(signalAdded{sid}, func() { f.IO.Printf("%s\n", sid) })
 		},
 	}
 	c.Flags().StringVar(&kind, "type", "reward", "reward, label or constraint")
@@ -175,7 +175,7 @@ func NewScore(f *cmdutil.Factory) *cobra.Command {
 	}
 	c.Flags().StringVar(&o.Corpus, "corpus", "", "only these episodes: the root of a corpus; all by default")
 	c.Flags().IntVarP(&o.Parallel, "parallel", "p", 8, "episodes at a time, 1 to 256")
-	return c
+	return f.Returns(c, scoreResults)
 }
 
 func runScore(ctx context.Context, f *cmdutil.Factory, o *scoreOptions) error {
@@ -208,7 +208,7 @@ func runScore(ctx context.Context, f *cmdutil.Factory, o *scoreOptions) error {
 	if err := dataset.PutSignals(ctx, n.Store, s.signals...); err != nil {
 		return err
 	}
-	return f.Emit(map[string]int{"episodes": len(ids), "scored": s.invoked, "replayed": s.replayed, "signals": len(s.signals)}, func() {
+	return f.Emit(scored{len(ids), s.invoked, s.replayed, len(s.signals)}, func() {
 		f.IO.Printf("%d\n", len(s.signals))
 	})
 }
@@ -282,7 +282,7 @@ func episodesOf(ctx context.Context, f *cmdutil.Factory, n *node.Node, corpus st
 
 // NewCorpus is `mythos corpus`.
 func NewCorpus(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("corpus", "Fixed sets of episodes, and the signals seen with them", newSnapshot(f), newSignals(f), newCorpusLs(f))
+	return f.Returns(cmdutil.Noun("corpus", "Fixed sets of episodes, and the signals seen with them", newSnapshot(f), newSignals(f), newCorpusLs(f)), corpusResults)
 }
 
 type snapshotOptions struct {
@@ -341,7 +341,7 @@ func snapshot(ctx context.Context, f *cmdutil.Factory, n *node.Node, media strin
 		}
 	}
 	f.IO.Notef("%d ids", count)
-	return f.Emit(map[string]any{"root": ref.CID, "count": count}, func() { f.IO.Printf("%s\n", ref.CID) })
+	return f.Emit(snapshotted{ref.CID, count}, func() { f.IO.Printf("%s\n", ref.CID) })
 }
 
 func (o *snapshotOptions) ids(ctx context.Context, f *cmdutil.Factory, n *node.Node) (ids []object.Hash, err error) {
@@ -454,6 +454,6 @@ func lists(ctx context.Context, f *cmdutil.Factory, media string) error {
 		if ref.Media != media {
 			return nil
 		}
-		return f.Emit(map[string]any{"root": ref.CID}, func() { f.IO.Printf("%s\n", ref.CID) })
+		return f.Emit(listLine{ref.CID}, func() { f.IO.Printf("%s\n", ref.CID) })
 	})
 }

@@ -1,0 +1,64 @@
+package datasetcmd
+
+import (
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/object"
+)
+
+// built is a dataset that was built.
+type built struct {
+	Manifest object.Hash `json:"manifest"`
+	Count    uint64      `json:"count"`   // episodes in it
+	Seen     uint64      `json:"seen"`    // episodes in its corpora
+	Matched  uint64      `json:"matched"` // of them, those that the query selects
+	DefID    object.Hash `json:"dataset_def_id"`
+	Receipt  object.Hash `json:"receipt"`
+}
+
+// diffLine is an episode that only one of two datasets has.
+type diffLine struct {
+	Change  string      `json:"change"` // "+" came, "-" went
+	Episode object.Hash `json:"episode"`
+}
+
+// signalAdded is a signal that was signed.
+type signalAdded struct {
+	Signal object.Hash `json:"signal"`
+}
+
+// scored is what a scorer did.
+type scored struct {
+	Episodes int `json:"episodes"`
+	Scored   int `json:"scored"`
+	Replayed int `json:"replayed"`
+	Signals  int `json:"signals"`
+}
+
+// snapshotted is a corpus, or a list of signals, that was fixed.
+type snapshotted struct {
+	Root  object.Hash `json:"root"`
+	Count uint64      `json:"count"`
+}
+
+// listLine is a corpus or a manifest that is here.
+type listLine struct {
+	Root object.Hash `json:"root"`
+}
+
+var datasetResults = cmdutil.Results{
+	"build":  cmdutil.Document(built{}),
+	"ids":    cmdutil.Bytes(),
+	"verify": cmdutil.Document(cmdutil.OK{}),
+	"show":   cmdutil.Document(dataset.DatasetRef{}, dataset.DatasetDef{}),
+	"ls":     cmdutil.JSONLines(listLine{}),
+	"diff":   cmdutil.JSONLines(diffLine{}),
+	"export": cmdutil.Bytes(),
+}
+
+var (
+	episodeResults = cmdutil.Results{"ls": cmdutil.JSONLines(object.EpisodeRef{}), "show": cmdutil.Document(object.EpisodeRef{})}
+	signalResults  = cmdutil.Results{"add": cmdutil.Document(signalAdded{}), "ls": cmdutil.JSONLines(dataset.Signal{})}
+	scoreResults   = cmdutil.Results{"": cmdutil.Document(scored{})}
+	corpusResults  = cmdutil.Results{"snapshot": cmdutil.Document(snapshotted{}), "signals": cmdutil.Document(snapshotted{}), "ls": cmdutil.JSONLines(listLine{})}
+)
