@@ -63,7 +63,7 @@ func adder(f *cmdutil.Factory, kind, example string, parse func(*node.Node, []by
 					return err
 				}
 			}
-			return f.Emit(map[string]any{"id": id, "kind": kind}, func() { f.IO.Printf("%s\n", id) })
+			return f.Emit(added{id, kind}, func() { f.IO.Printf("%s\n", id) })
 		},
 	}
 	c.Flags().StringVar(&ref, "ref", "", "also point this ref to it")
@@ -72,7 +72,7 @@ func adder(f *cmdutil.Factory, kind, example string, parse func(*node.Node, []by
 
 // NewRecipe is `mythos recipe`.
 func NewRecipe(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("recipe", "How models are trained", adder(f, "RecipeDef", "  mythos recipe add recipe.yaml",
+	return f.Returns(cmdutil.Noun("recipe", "How models are trained", adder(f, "RecipeDef", "  mythos recipe add recipe.yaml",
 		func(_ *node.Node, text []byte, in model.Names) ([]byte, error) {
 			r, err := model.ParseRecipe(text, in)
 			if err != nil {
@@ -80,12 +80,12 @@ func NewRecipe(f *cmdutil.Factory) *cobra.Command {
 			}
 			_, raw, err := model.NewRecipe(r)
 			return raw, err
-		}))
+		})), recipeResults)
 }
 
 // NewSuite is `mythos suite`.
 func NewSuite(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("suite", "How models are measured", adder(f, "EvalSuiteDef", "  mythos suite add suite.yaml",
+	return f.Returns(cmdutil.Noun("suite", "How models are measured", adder(f, "EvalSuiteDef", "  mythos suite add suite.yaml",
 		func(_ *node.Node, text []byte, in model.Names) ([]byte, error) {
 			s, err := model.ParseSuite(text, in)
 			if err != nil {
@@ -93,7 +93,7 @@ func NewSuite(f *cmdutil.Factory) *cobra.Command {
 			}
 			_, raw, err := model.NewSuite(s)
 			return raw, err
-		}))
+		})), suiteResults)
 }
 
 // NewPolicy is `mythos policy`.
@@ -121,5 +121,5 @@ func NewPolicy(f *cmdutil.Factory) *cobra.Command {
 			return n.Models().SetPolicy(c.Context(), id)
 		},
 	}
-	return cmdutil.Noun("policy", "What a model must show to enter a ring, signed", add, set)
+	return f.Returns(cmdutil.Noun("policy", "What a model must show to enter a ring, signed", add, set), policyResults)
 }

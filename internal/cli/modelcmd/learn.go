@@ -67,7 +67,7 @@ func NewTrain(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringVar(&o.Ref, "ref", "", "also point this ref to the model")
 	c.Flags().Uint64Var(&o.MaxTokens, "max-tokens", 0, "most tokens that the tool may report; what the capability allows by default")
 	c.Flags().Var(&o.MaxGPU, "max-gpu", "most GPU time that the tool may report; what the capability allows by default")
-	return c
+	return f.Returns(c, trainResults)
 }
 
 func runTrain(ctx context.Context, f *cmdutil.Factory, o *trainOptions, spec node.TrainSpec) error {
@@ -100,8 +100,8 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, o *trainOptions, spec nod
 		}
 	}
 	f.IO.Notef("trained on %d examples, receipt %s", res.Examples, called.ReceiptID.Short())
-	return f.Emit(map[string]any{"model": res.Model.ModelID, "examples": res.Examples, "tokens": res.Tokens, "gpu_ms": res.GPUms, "metrics": res.Metrics,
-		"receipt": called.ReceiptID, "replayed": called.Replayed}, func() { f.IO.Printf("%s\n", res.Model.ModelID) })
+	return f.Emit(trained{res.Model.ModelID, res.Examples, res.Tokens, res.GPUms, res.Metrics,
+		called.ReceiptID, called.Replayed}, func() { f.IO.Printf("%s\n", res.Model.ModelID) })
 }
 
 // jobError adds what to do next.
@@ -136,7 +136,7 @@ func NewEval(f *cmdutil.Factory) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return runEval(c.Context(), f, args, o) },
 	}
 	o.flags(c)
-	return c
+	return f.Returns(c, evalResults)
 }
 
 func runEval(ctx context.Context, f *cmdutil.Factory, args []string, o *jobOptions) error {
@@ -165,8 +165,7 @@ func runEval(ctx context.Context, f *cmdutil.Factory, args []string, o *jobOptio
 	for name, v := range res.Metrics {
 		f.IO.Debugf("%s %d", name, v)
 	}
-	return f.Emit(map[string]any{"model": m, "suite": suite, "examples": res.Examples, "metrics": res.Metrics, "receipt": called.ReceiptID,
-		"replayed": called.Replayed}, func() {
+	return f.Emit(evaluated{m, suite, res.Examples, res.Metrics, called.ReceiptID, called.Replayed}, func() {
 		f.IO.Printf("%s\n", called.ReceiptID)
 	})
 }
@@ -190,7 +189,7 @@ func NewAttest(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringVar(&policy, "policy", "", "sign the model off under this policy")
 	c.Flags().BoolVar(&against, "object", false, "with --policy: object to the model instead")
 	c.Flags().StringVar(&notes, "notes", "", "why, for those who read it")
-	return c
+	return f.Returns(c, attestResults)
 }
 
 func runVouch(ctx context.Context, f *cmdutil.Factory, receipt string) error {
@@ -206,7 +205,7 @@ func runVouch(ctx context.Context, f *cmdutil.Factory, receipt string) error {
 	if err != nil {
 		return err
 	}
-	return f.Emit(map[string]any{"report": v.Report, "metric": v.Metric, "pass": v.Pass, "result": v.Result, "metrics": v.Values}, func() {
+	return f.Emit(vouched{v.Report, v.Metric, v.Pass, v.Result, v.Values}, func() {
 		f.IO.Printf("%s\n%s\n", v.Metric, v.Pass)
 	})
 }
@@ -232,5 +231,5 @@ func runSignOff(ctx context.Context, f *cmdutil.Factory, m, policy string, again
 	if err != nil {
 		return err
 	}
-	return f.Emit(map[string]any{"attestation": id}, func() { f.IO.Printf("%s\n", id) })
+	return f.Emit(signedOff{id}, func() { f.IO.Printf("%s\n", id) })
 }

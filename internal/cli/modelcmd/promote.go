@@ -40,7 +40,7 @@ func NewPromote(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringVar(&o.After, "after", "", "only if the ring's newest record is this one (or none); the one that it has now by default")
 	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "only report the conditions")
-	return c
+	return f.Returns(c, promoteResults)
 }
 
 func (o *promoteOptions) request(ctx context.Context, f *cmdutil.Factory) (q model.PromoteRequest, err error) {
@@ -105,7 +105,7 @@ func runPromote(ctx context.Context, f *cmdutil.Factory, o *promoteOptions) erro
 	if err != nil {
 		return denied(promotionError(err), n.Self().KeyHex(), fmt.Sprintf("deploy.promote:%d,policy=%s", o.Ring, q.PolicyID))
 	}
-	return f.Emit(map[string]any{"promotion": rec.PromotionID, "model": rec.ModelID, "ring": rec.RingID}, func() { f.IO.Printf("%s\n", rec.PromotionID) })
+	return f.Emit(promoted{rec.PromotionID, rec.ModelID, rec.RingID}, func() { f.IO.Printf("%s\n", rec.PromotionID) })
 }
 
 // promotionError says where to look when a promotion is refused.
@@ -129,7 +129,7 @@ func NewRollback(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().Uint8Var(&ring, "ring", 0, "the ring, 0 to 255")
 	c.Flags().StringVar(&reason, "reason", "", "why, for those who read the record")
 	c.Flags().StringArrayVar(&with, "cap", nil, "the capability to use; may be repeated")
-	return c
+	return f.Returns(c, rollbackResults)
 }
 
 func runRollback(ctx context.Context, f *cmdutil.Factory, ring uint8, reason string, with []string) error {
@@ -157,7 +157,7 @@ func runRollback(ctx context.Context, f *cmdutil.Factory, ring uint8, reason str
 		return denied(err, n.Self().KeyHex(), fmt.Sprintf("deploy.promote:%d,policy=%s", ring, policy))
 	}
 	f.IO.Notef("ring %d has model %s again", ring, rec.ModelID.Short())
-	return f.Emit(map[string]any{"promotion": rec.PromotionID, "model": rec.ModelID, "ring": ring}, func() { f.IO.Printf("%s\n", rec.ModelID) })
+	return f.Emit(promoted{rec.PromotionID, rec.ModelID, ring}, func() { f.IO.Printf("%s\n", rec.ModelID) })
 }
 
 // NewRing is `mythos ring`.
@@ -180,19 +180,20 @@ func NewRing(f *cmdutil.Factory) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return f.Emit(map[string]any{"hold": h.HoldID, "frozen": h.Frozen}, func() { f.IO.Printf("%s\n", h.HoldID) })
+				return f.Emit(held{h.HoldID, h.Frozen}, func() { f.IO.Printf("%s\n", h.HoldID) })
 			},
 		}
 		c.Flags().Uint8Var(&ring, "ring", 0, "the ring, 0 to 255")
 		c.Flags().StringVar(&reason, "reason", "", "why")
 		return c
 	}
-	return cmdutil.Noun("ring", "The rings that models are promoted into", hold("freeze", "Let nothing be promoted into a ring", true), hold("thaw", "Let promotions happen again", false))
+	return f.Returns(cmdutil.Noun("ring", "The rings that models are promoted into",
+		hold("freeze", "Let nothing be promoted into a ring", true), hold("thaw", "Let promotions happen again", false)), ringResults)
 }
 
 // NewModel is `mythos model`.
 func NewModel(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("model", "Trained models and the rings they are in", newModelLs(f), newModelShow(f), newModelLog(f))
+	return f.Returns(cmdutil.Noun("model", "Trained models and the rings they are in", newModelLs(f), newModelShow(f), newModelLog(f)), modelResults)
 }
 
 func newModelLs(f *cmdutil.Factory) *cobra.Command {
@@ -213,7 +214,7 @@ func newModelLs(f *cmdutil.Factory) *cobra.Command {
 			var rows [][]ui.Cell
 			err = n.Models().Models(c.Context(), func(id object.Hash, m *model.ModelRef) error {
 				if f.JSON {
-					return f.Emit(map[string]any{"model": id, "weights": m.Weights.CID, "rings": in[id]}, nil)
+					return f.Emit(modelLine{id, m.Weights.CID, in[id]}, nil)
 				}
 				rows = append(rows, []ui.Cell{{Text: f.IO.Hash(id.String()), Meaning: ui.Name}, {Text: f.IO.Hash(m.Weights.CID.String())}, {Text: in[id], Meaning: ui.Good}})
 				return nil
@@ -267,7 +268,7 @@ func newModelLog(f *cmdutil.Factory) *cobra.Command {
 			var rows [][]ui.Cell
 			for _, p := range list {
 				if f.JSON {
-					if err := f.Emit(logLine(p), nil); err != nil {
+					if err := f.Emit(lineOf(p), nil); err != nil {
 						return err
 					}
 				}
@@ -284,11 +285,6 @@ func newModelLog(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
-func logLine(p *model.PromotionRecord) map[string]any {
-	line := map[string]any{"promotion": p.PromotionID, "model": p.ModelID, "ring": p.RingID, "policy": p.PolicyID, "sequence": p.Sequence,
-		"action": p.ActionName(), "time": p.TimeObserved, "by": p.Signer.KeyHex()}
-	if p.Reason != nil {
-		line["reason"] = *p.Reason
-	}
-	return line
+func lineOf(p *model.PromotionRecord) logLine {
+	return logLine{p.PromotionID, p.ModelID, p.RingID, p.PolicyID, p.Sequence, p.ActionName(), p.TimeObserved, p.Signer.KeyHex(), p.Reason}
 }

@@ -24,7 +24,7 @@ func NewWhy(f *cmdutil.Factory) *cobra.Command {
 	}
 	c.Flags().BoolVar(&dot, "dot", false, "as a Graphviz graph")
 	c.Flags().IntVar(&width, "width", 3, "how many children of one kind are shown")
-	return c
+	return f.Returns(c, whyResults)
 }
 
 func runWhy(ctx context.Context, f *cmdutil.Factory, name string, dot bool, width int) error {

@@ -1,0 +1,95 @@
+package modelcmd
+
+import (
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+)
+
+// added is a definition that was kept.
+type added struct {
+	ID   object.Hash `json:"id"`
+	Kind string      `json:"kind"`
+}
+
+// trained is a model that was trained.
+type trained struct {
+	Model    object.Hash      `json:"model"`
+	Examples uint64           `json:"examples"`
+	Tokens   uint64           `json:"tokens"` // that the tool reported
+	GPUms    uint64           `json:"gpu_ms"` // of GPU time that the tool reported
+	Metrics  map[string]int64 `json:"metrics"`
+	Receipt  object.Hash      `json:"receipt"`
+	Replayed bool             `json:"replayed"`
+}
+
+// evaluated is a measurement of a model.
+type evaluated struct {
+	Model    object.Hash      `json:"model"`
+	Suite    object.Hash      `json:"suite"`
+	Examples uint64           `json:"examples"`
+	Metrics  map[string]int64 `json:"metrics"`
+	Receipt  object.Hash      `json:"receipt"`
+	Replayed bool             `json:"replayed"`
+}
+
+// vouched is an evaluation that was attested.
+type vouched struct {
+	Report  object.Hash      `json:"report"`
+	Metric  object.Hash      `json:"metric"` // the EvalMetric attestation
+	Pass    object.Hash      `json:"pass"`   // the EvalPass attestation
+	Result  uint16           `json:"result"`
+	Metrics map[string]int64 `json:"metrics"`
+}
+
+// signedOff is a model that was signed off, or objected to.
+type signedOff struct {
+	Attestation object.Hash `json:"attestation"`
+}
+
+// promoted is a promotion or a rollback.
+type promoted struct {
+	Promotion object.Hash `json:"promotion"`
+	Model     object.Hash `json:"model"`
+	Ring      uint8       `json:"ring"`
+}
+
+// held is a ring that was frozen or thawed.
+type held struct {
+	Hold   object.Hash `json:"hold"`
+	Frozen bool        `json:"frozen"`
+}
+
+// modelLine is a model that is here.
+type modelLine struct {
+	Model   object.Hash `json:"model"`
+	Weights object.Hash `json:"weights"`
+	Rings   string      `json:"rings"` // those that it is in
+}
+
+// logLine is something that happened to a ring.
+type logLine struct {
+	Promotion object.Hash `json:"promotion"`
+	Model     object.Hash `json:"model"`
+	Ring      uint8       `json:"ring"`
+	Policy    object.Hash `json:"policy"`
+	Sequence  uint64      `json:"sequence"` // number in the ring's history, from 1
+	Action    string      `json:"action"`
+	Time      object.Time `json:"time"`
+	By        string      `json:"by"` // a public key
+	Reason    *string     `json:"reason,omitempty"`
+}
+
+var (
+	recipeResults   = cmdutil.Results{"add": cmdutil.Document(added{})}
+	suiteResults    = cmdutil.Results{"add": cmdutil.Document(added{})}
+	policyResults   = cmdutil.Results{"add": cmdutil.Document(added{}), "set": cmdutil.Nothing()}
+	trainResults    = cmdutil.Results{"": cmdutil.Document(trained{})}
+	evalResults     = cmdutil.Results{"": cmdutil.Document(evaluated{})}
+	attestResults   = cmdutil.Results{"": cmdutil.Document(vouched{}, signedOff{})}
+	promoteResults  = cmdutil.Results{"": cmdutil.Document(promoted{}, []model.Condition{})}
+	rollbackResults = cmdutil.Results{"": cmdutil.Document(promoted{})}
+	ringResults     = cmdutil.Results{"freeze": cmdutil.Document(held{}), "thaw": cmdutil.Document(held{})}
+	modelResults    = cmdutil.Results{"ls": cmdutil.JSONLines(modelLine{}), "show": cmdutil.Document(model.ModelRef{}), "log": cmdutil.JSONLines(logLine{})}
+	whyResults      = cmdutil.Results{"": cmdutil.Document(model.Node{})}
+)
