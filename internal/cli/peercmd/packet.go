@@ -16,7 +16,7 @@ import (
 
 // NewPacket is `mythos packet`.
 func NewPacket(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("packet", "Bundles as signed MYTHOS-X packets", newPack(f), newUnpack(f), newVerify(f))
+	return f.Returns(cmdutil.Noun("packet", "Bundles as signed MYTHOS-X packets", newPack(f), newUnpack(f), newVerify(f)), packetResults)
 }
 
 type packOptions struct {
@@ -141,7 +141,7 @@ func runVerify(f *cmdutil.Factory, name string, trust []string) error {
 	case err != nil:
 		return clierr.New(clierr.Invalid, "%w", err).On(name)
 	}
-	return f.Emit(map[string]any{"ok": true, "packet": p.ID(), "signers": signerKeys(signers)}, func() { f.IO.Printf("ok\n") })
+	return f.Emit(verdict{true, p.ID(), signerKeys(signers)}, func() { f.IO.Printf("ok\n") })
 }
 
 func signerKeys(list []object.AgentID) []string {
@@ -172,7 +172,7 @@ func NewPeer(f *cmdutil.Factory) *cobra.Command {
 				return err
 			}
 			return n.Peers(c.Context(), func(name, url string) error {
-				return f.Emit(map[string]string{"name": name, "url": url}, func() { f.IO.Printf("%s\t%s\n", name, url) })
+				return f.Emit(peerLine{name, url}, func() { f.IO.Printf("%s\t%s\n", name, url) })
 			})
 		},
 	}
@@ -186,5 +186,5 @@ func NewPeer(f *cmdutil.Factory) *cobra.Command {
 			return n.SetPeer(c.Context(), args[0], "")
 		},
 	}
-	return cmdutil.Noun("peer", "Other repositories that serve", add, ls, rm)
+	return f.Returns(cmdutil.Noun("peer", "Other repositories that serve", add, ls, rm), peerResults)
 }

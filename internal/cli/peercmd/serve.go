@@ -49,7 +49,7 @@ func NewServe(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", "", "address and port; port 0 picks a free one")
-	return c
+	return f.Returns(c, serveResults)
 }
 
 // serveLocal lets the other commands on this repository work through this process.
@@ -123,7 +123,7 @@ func NewSubmit(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "a capability to send along; may be repeated")
 	c.Flags().StringArrayVar(&o.Encrypt, "encrypt", nil, "encrypt to this agent; may be repeated")
 	c.Flags().StringVarP(&o.Out, "output", "o", "", "also write the answer, a packet, to this file")
-	return c
+	return f.Returns(c, submitResults)
 }
 
 func runSubmit(ctx context.Context, f *cmdutil.Factory, o *submitOptions) error {
@@ -154,8 +154,8 @@ func runSubmit(ctx context.Context, f *cmdutil.Factory, o *submitOptions) error 
 	if err != nil {
 		return err
 	}
-	err = f.Emit(map[string]any{"packet": a.PacketID, "bundle": a.BundleID, "task": a.TaskID, "result_hash": a.ResultHash,
-		"receipts": len(a.Receipts), "episode": a.EpisodeID, "halted": a.Halted, "by": got.Author.KeyHex()}, func() { f.IO.Printf("%s\n", view) })
+	err = f.Emit(submitted{a.PacketID, a.BundleID, a.TaskID, a.ResultHash,
+		len(a.Receipts), a.EpisodeID, a.Halted, got.Author.KeyHex()}, func() { f.IO.Printf("%s\n", view) })
 	if err == nil && a.Halted != nil {
 		err = clierr.New(clierr.Refused, "the task was halted: %s", *a.Halted)
 	}
@@ -171,7 +171,7 @@ func NewPull(f *cmdutil.Factory) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return runPull(c.Context(), f, args[0], args[1:], with) },
 	}
 	c.Flags().StringVar(&with, "cap", "", "a blob.read capability for the object: a file or an id (required)")
-	return c
+	return f.Returns(c, pullResults)
 }
 
 func runPull(ctx context.Context, f *cmdutil.Factory, from string, objects []string, with string) error {
@@ -195,7 +195,7 @@ func runPull(ctx context.Context, f *cmdutil.Factory, from string, objects []str
 			return peerError(err)
 		}
 		f.IO.Notef("%d parts, %d bytes", got.Parts, got.Bytes)
-		if err := f.Emit(map[string]any{"root": root, "parts": got.Parts, "bytes": got.Bytes}, func() { f.IO.Printf("%s\n", root) }); err != nil {
+		if err := f.Emit(pulled{root, got.Parts, got.Bytes}, func() { f.IO.Printf("%s\n", root) }); err != nil {
 			return err
 		}
 	}
