@@ -1,5 +1,5 @@
 # Targets for people. CI calls .ci/run and nothing else.
-.PHONY: build test check fuzz bench quickstart
+.PHONY: build test check generate fuzz bench quickstart
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -9,6 +9,9 @@ test: ## the README's test command (under five minutes)
 
 check: ## everything that CI checks (under fifteen minutes)
 	.ci/run
+
+generate: ## manual pages, completions, JSON Schemas, the table of exit codes
+	go generate ./...
 
 FUZZTIME ?= 20s
 fuzz: ## run each fuzz target for FUZZTIME (20 s each by default)

@@ -37,16 +37,24 @@ func Main() int {
 	return e.Code
 }
 
+// ErrorDocument is what --json writes to standard error when a command fails.
+type ErrorDocument struct {
+	Error ErrorBody `json:"error"`
+}
+
+// ErrorBody is an error with all that is known about it.
+type ErrorBody struct {
+	Code    int    `json:"code"`             // the exit code
+	Kind    string `json:"kind"`             // the exit code's name
+	Message string `json:"message"`          // what was asked, and which check failed
+	Object  string `json:"object,omitempty"` // what the check was about
+	Hint    string `json:"hint,omitempty"`   // what to do next
+}
+
 // report prints an error: for people two lines, with --json one document.
 func report(f *cmdutil.Factory, e *clierr.Error) {
 	if f.JSON {
-		doc := map[string]any{"error": struct {
-			Code    int    `json:"code"`
-			Kind    string `json:"kind"`
-			Message string `json:"message"`
-			Object  string `json:"object,omitempty"`
-			Hint    string `json:"hint,omitempty"`
-		}{e.Code, e.Kind(), e.Error(), e.Object, e.Hint}}
+		doc := ErrorDocument{ErrorBody{e.Code, e.Kind(), e.Error(), e.Object, e.Hint}}
 		enc := json.NewEncoder(f.IO.Err)
 		enc.SetEscapeHTML(false)
 		_ = enc.Encode(doc) // strings and integers always encode

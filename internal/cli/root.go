@@ -57,6 +57,7 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVarP(&dir, "directory", "C", "", "run as if started in this directory")
 	flags.StringVar(&f.Repo, "repo", os.Getenv("MYTHOS_DIR"), "the repository, instead of walking up")
+	flags.Lookup("repo").DefValue = "" // help and manual pages are the same for everybody
 	flags.BoolVar(&f.JSON, "json", false, "one JSON document on standard output; lists and streams one a line")
 	flags.BoolVarP(&f.IO.Quiet, "quiet", "q", false, "no notes on standard error")
 	flags.BoolVarP(&f.IO.Verbose, "verbose", "v", false, "more notes on standard error")
@@ -71,8 +72,10 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 		datasetcmd.NewEpisode(f), datasetcmd.NewSignal(f), datasetcmd.NewScore(f), datasetcmd.NewCorpus(f), datasetcmd.NewDataset(f),
 		modelcmd.NewRecipe(f), modelcmd.NewSuite(f), modelcmd.NewPolicy(f), modelcmd.NewTrain(f), modelcmd.NewEval(f), modelcmd.NewAttest(f),
 		modelcmd.NewPromote(f), modelcmd.NewRollback(f), modelcmd.NewRing(f), modelcmd.NewModel(f), modelcmd.NewWhy(f),
-		quickstart.New(f), conformcmd.New(f),
+		quickstart.New(f), conformcmd.New(f), newCompletion(f),
 		peercmd.NewPacket(f), peercmd.NewServe(f), peercmd.NewSubmit(f), peercmd.NewPull(f), peercmd.NewPeer(f),
 	)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetUsageTemplate(root.UsageTemplate() + "\n" + clierr.Table())
 	return root
 }

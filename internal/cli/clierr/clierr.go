@@ -5,6 +5,7 @@ package clierr
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // The exit codes that scripts rely on.
@@ -27,14 +28,24 @@ var Codes = []struct {
 	Meaning string
 }{
 	{OK, "ok", "done"},
-	{Failed, "failed", "failed"},
-	{Usage, "usage", "usage: a flag or an argument is wrong"},
-	{NotFound, "not_found", "not found"},
-	{Refused, "refused", "refused: no capability, policy, budget, untrusted"},
+	{Failed, "failed", "anything that has no code of its own"},
+	{Usage, "usage", "a flag or an argument is wrong"},
+	{NotFound, "not_found", "the object, the file or the repository is not there"},
+	{Refused, "refused", "no capability, policy, budget, or nobody trusted signed it"},
 	{Invalid, "invalid", "verification failed: hash, signature, non-canonical bytes"},
-	{Conflict, "conflict", "conflict: divergent, non-deterministic"},
-	{Busy, "busy", "busy: lease held, database held"},
+	{Conflict, "conflict", "divergent or non-deterministic; somebody else was first"},
+	{Busy, "busy", "a lease or the database is held by somebody else"},
 	{Tool, "tool", "the tool itself failed"},
+}
+
+// Table is the table of exit codes as every help text ends with it.
+func Table() string {
+	var b strings.Builder
+	b.WriteString("Exit codes:\n")
+	for _, c := range Codes {
+		fmt.Fprintf(&b, "  %d %-10s %s\n", c.Code, c.Kind, c.Meaning)
+	}
+	return b.String()
 }
 
 // Error is an error with everything that the command line prints of it.
