@@ -54,7 +54,7 @@ var rooms = []struct {
 // place.
 var only = map[string][]string{
 	"github.com/spf13/cobra":               {"internal/cli", "internal/docgen"},
-	"github.com/invopop/jsonschema":       {"internal/docgen"},
+	"github.com/invopop/jsonschema":        {"internal/docgen"},
 	"github.com/spf13/viper":               {"internal/config"},
 	"github.com/charmbracelet/lipgloss":    {"internal/ui"},
 	"github.com/dgraph-io/badger/v4":       {"store/badger"},
