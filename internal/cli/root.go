@@ -63,7 +63,7 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 	flags.BoolVarP(&f.IO.Verbose, "verbose", "v", false, "more notes on standard error")
 	flags.BoolVar(&plain, "no-color", false, "no colour")
 	root.AddCommand(
-		repocmd.NewInit(f), repocmd.NewStatus(f), repocmd.NewFsck(f), repocmd.NewGC(f), repocmd.NewVersion(f),
+		repocmd.NewInit(f), repocmd.NewStatus(f), repocmd.NewLog(f), repocmd.NewFsck(f), repocmd.NewGC(f), repocmd.NewVersion(f),
 		objectcmd.NewEncode(f), objectcmd.NewDecode(f), objectcmd.NewHash(f), objectcmd.NewVerify(f),
 		objectcmd.NewObject(f), objectcmd.NewShow(f), blobcmd.New(f), keycmd.NewKey(f), keycmd.NewTrust(f),
 		capcmd.New(f), toolcmd.New(f),

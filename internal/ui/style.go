@@ -2,7 +2,13 @@ package ui
 
 import (
 	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strconv"
 	"strings"
+	"sync"
+	"unicode"
 
 	"github.com/charmbracelet/lipgloss"
 	"github.com/mattn/go-runewidth"
@@ -24,7 +30,7 @@ const (
 )
 
 func style(m Meaning) lipgloss.Style {
-	s := lipgloss.NewStyle()
+	s := renderer().NewStyle()
 	switch m {
 	case Good:
 		return s.Foreground(lipgloss.AdaptiveColor{Light: "28", Dark: "78"})
@@ -58,13 +64,37 @@ func (s *Streams) PaintErr(m Meaning, text string) string {
 	return paint(m, text)
 }
 
-func paint(m Meaning, text string) string {
-	r := lipgloss.DefaultRenderer()
-	if r.ColorProfile() == termenv.Ascii {
-		r.SetColorProfile(termenv.ANSI256)
+// renderer draws for Out and Err alike. It is told what the terminal is like from the
+// environment: asking the terminal itself takes time, and its answer can end up in
+// somebody's input.
+var renderer = sync.OnceValue(func() *lipgloss.Renderer {
+	r := lipgloss.NewRenderer(io.Discard, termenv.WithUnsafe())
+	profile := termenv.ANSI256
+	if term := os.Getenv("TERM"); term == "linux" || term == "xterm" {
+		profile = termenv.ANSI
 	}
-	return style(m).Render(text)
+	r.SetColorProfile(profile)
+	r.SetHasDarkBackground(darkBackground())
+	return r
+})
+
+// darkBackground reads MYTHOS_THEME (light or dark), or else COLORFGBG ("15;0"), which
+// some terminals set; most terminals are dark.
+func darkBackground() bool {
+	switch os.Getenv("MYTHOS_THEME") {
+	case "light":
+		return false
+	case "dark":
+		return true
+	}
+	_, bg, ok := strings.Cut(os.Getenv("COLORFGBG"), ";")
+	if i := strings.LastIndex(bg, ";"); i >= 0 {
+		bg = bg[i+1:]
+	}
+	return !ok || (bg != "7" && bg != "15")
 }
+
+func paint(m Meaning, text string) string { return style(m).Render(text) }
 
 // Cell is one cell of a table.
 type Cell struct {
@@ -80,7 +110,7 @@ func (s *Streams) Table(header []string, rows [][]Cell) {
 		for _, row := range rows {
 			texts := make([]string, len(row))
 			for i, c := range row {
-				texts[i] = c.Text
+				texts[i] = Clean(c.Text)
 			}
 			s.Printf("%s\n", strings.Join(texts, "\t"))
 		}
@@ -90,7 +120,7 @@ func (s *Streams) Table(header []string, rows [][]Cell) {
 	for i, h := range header {
 		widths[i] = runewidth.StringWidth(h)
 		for _, row := range rows {
-			widths[i] = max(widths[i], runewidth.StringWidth(row[i].Text))
+			widths[i] = max(widths[i], runewidth.StringWidth(Clean(row[i].Text)))
 		}
 	}
 	head := make([]Cell, len(header))
@@ -106,7 +136,7 @@ func (s *Streams) tableLine(row []Cell, widths []int) string {
 	var b strings.Builder
 	left := s.Width()
 	for i, c := range row {
-		text := c.Text
+		text := Clean(c.Text)
 		if i == len(row)-1 {
 			text = runewidth.Truncate(text, max(left, 8), "…")
 		} else {
@@ -118,12 +148,39 @@ func (s *Streams) tableLine(row []Cell, widths []int) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
+// Fit paints text, cut to what is left of the line after used columns. What others
+// wrote is cleaned before.
+func (s *Streams) Fit(m Meaning, text string, used int) string {
+	return s.Paint(m, runewidth.Truncate(Clean(text), max(s.Width()-used, 8), "…"))
+}
+
+// Clean makes text of unknown origin safe for a terminal and for lines of fields:
+// control characters, among them escape sequences, are quoted.
+func Clean(text string) string {
+	odd := func(r rune) bool { return !unicode.IsPrint(r) }
+	if !strings.ContainsFunc(text, odd) {
+		return text
+	}
+	quoted := strconv.Quote(text)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+}
+
 // Hash shortens a hash on a terminal and leaves it whole for pipes.
 func (s *Streams) Hash(hex string) string {
 	if s.OutTTY && len(hex) > 12 {
 		return hex[:12]
 	}
 	return hex
+}
+
+var wholeHash = regexp.MustCompile(`\b([0-9a-f]{12})[0-9a-f]{52}\b`)
+
+// Hashes is Hash for all hashes inside a text.
+func (s *Streams) Hashes(text string) string {
+	if !s.OutTTY {
+		return text
+	}
+	return wholeHash.ReplaceAllString(text, "$1")
 }
 
 // Size renders a number of bytes for people, "4.0 MiB".

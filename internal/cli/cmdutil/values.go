@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/object"
 )
 
 // Size is a flag value of bytes: 4096, 64KiB, 4MiB, 1GiB (or K, M, G for the same).
@@ -92,4 +95,21 @@ func Lines(r io.Reader, fn func(n int, line string) error) error {
 		}
 	}
 	return sc.Err()
+}
+
+// Time reads the value of a flag: RFC 3339, a date, or a time ago such as 90m or 7d.
+// An empty text is the zero time.
+func (f *Factory) Time(flag, text string) (object.Time, error) {
+	if text == "" {
+		return 0, nil
+	}
+	var ago Duration
+	if err := ago.Set(text); err == nil {
+		return f.Now().Add(-time.Duration(ago)), nil
+	}
+	t, err := object.ParseTime(text)
+	if err != nil {
+		return 0, clierr.Usagef("%s: %w, nor a time ago such as 90m or 7d", flag, err)
+	}
+	return t, nil
 }

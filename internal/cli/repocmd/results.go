@@ -48,5 +48,6 @@ var (
 	fsckResults    = cmdutil.Results{"": cmdutil.JSONLines(finding{})}
 	gcResults      = cmdutil.Results{"": cmdutil.Document(freed{})}
 	statusResults  = cmdutil.Results{"": cmdutil.Document(node.Status{})}
+	logResults     = cmdutil.Results{"": cmdutil.JSONLines(node.Happening{})}
 	versionResults = cmdutil.Results{"": cmdutil.Document(versions{})}
 )
