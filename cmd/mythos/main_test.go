@@ -1,17 +1,17 @@
 package main
 
 import (
+	"flag"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/mythos-project/mythos/internal/cli"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(cleaning{m}, map[string]func(){"mythos": func() { os.Exit(cli.Main()) }})
+	testscript.Main(cleaning{m}, map[string]func(){"mythos": func() { os.Exit(checkedMain()) }})
 }
 
 // cleaning removes what tests share, after all of them.
@@ -29,10 +29,27 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
+	coverage := filepath.Join(t.TempDir(), "coverage")
+	t.Run("all", func(t *testing.T) { runScripts(t, coverage) })
+	if run := flag.Lookup("test.run"); t.Failed() || testing.Short() || (run != nil && run.Value.String() != "") {
+		return
+	}
+	missing, err := uncovered(coverage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range missing {
+		t.Errorf("no script runs `%s --json`, so that nothing checks its schema", name)
+	}
+}
+
+func runScripts(t *testing.T, coverage string) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
+			env.Setenv(schemasVar, schemaDir(t))
+			env.Setenv(coverVar, coverage)
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/.cache")
 			return nil
