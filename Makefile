@@ -1,5 +1,5 @@
 # Targets for people. CI calls .ci/run and nothing else.
-.PHONY: build test check generate fuzz bench quickstart
+.PHONY: build test check generate fuzz bench crash quickstart
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -24,6 +24,10 @@ fuzz: ## run each fuzz target for FUZZTIME (20 s each by default)
 
 bench: ## all benchmarks (about five minutes)
 	go test -run '^$$' -bench . -benchmem ./...
+
+KILLS ?= 200
+crash: ## kill -9 at random points over 200 puts; nothing acknowledged is lost (about a minute)
+	MYTHOS_KILLS=$(KILLS) go test -count=1 -v -run TestKilledPuts ./cmd/mythos
 
 quickstart: ## the whole loop on the Go toolchain's sources (under two minutes)
 	go run ./cmd/mythos quickstart

@@ -30,6 +30,9 @@ func badgerOptions(dir string, log badger.Logger) badger.Options {
 		// updates. Without it, DB.Sync would miss a log that was full and
 		// changed for the next one between the transaction and the call.
 		WithSyncWrites(true).
+		// holder.lock guards the folder. Badger's own lock is dropped by closing its
+		// file, and a child process that has just been forked still has that open.
+		WithBypassLockGuard(true).
 		WithNumVersionsToKeep(1).
 		WithDetectConflicts(false). // commitLoop is the only writer
 		WithCompression(options.None).

@@ -98,6 +98,9 @@ func (d *Dir) ReadChunk(_ context.Context, h object.Hash, buf []byte) ([]byte, e
 
 func (d *Dir) openChunk(h object.Hash) (*os.File, error) {
 	f, err := os.Open(d.path(h))
+	if errors.Is(err, fs.ErrNotExist) && d.recover(h) {
+		f, err = os.Open(d.path(h))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("chunk %s: %w", h.Short(), store.ErrNotFound)
 	}
@@ -124,6 +127,9 @@ func (d *Dir) ChunkRange(_ context.Context, h object.Hash, off int64, n int) ([]
 // HasChunk implements store.Chunks.
 func (d *Dir) HasChunk(_ context.Context, h object.Hash) (bool, error) {
 	_, err := os.Stat(d.path(h))
+	if errors.Is(err, fs.ErrNotExist) && d.recover(h) {
+		_, err = os.Stat(d.path(h))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

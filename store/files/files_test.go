@@ -124,6 +124,12 @@ func TestSweepAfterCrashes(t *testing.T) {
 	if err := os.Rename(name, filepath.Join(tmp, "sweep-1", hash.String())); err != nil {
 		t.Fatal(err)
 	}
+	if got, err := d.Chunk(t.Context(), hash); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("a chunk that a dead collection had taken aside: %v", err)
+	}
+	if err := os.Rename(name, filepath.Join(tmp, "sweep-1", hash.String())); err != nil {
+		t.Fatal(err)
+	}
 	time.Sleep(20 * time.Millisecond)
 	s, err := d.Sweep(t.Context())
 	if err != nil {

@@ -28,7 +28,7 @@ var _ store.ChunkPut = (*Put)(nil)
 
 // Begin implements store.Chunks.
 func (d *Dir) Begin(_ context.Context, durable bool) (store.ChunkPut, error) {
-	s, err := d.begin("put")
+	s, err := d.begin(putKind)
 	if err != nil {
 		return nil, fmt.Errorf("begin put: %w", err)
 	}

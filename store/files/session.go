@@ -11,6 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+const (
+	lockName  = "lock"
+	putKind   = "put"
+	sweepKind = "sweep"
+)
+
 // session is a folder for unfinished files that its process holds locked.
 type session struct {
 	dir   string
@@ -34,7 +40,7 @@ func (d *Dir) begin(kind string) (*session, error) {
 }
 
 func lockSession(dir string) (*session, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +59,23 @@ func lockSession(dir string) (*session, error) {
 
 // end removes the folder and frees the lock.
 func (s *session) end() error {
-	return errors.Join(os.RemoveAll(s.dir), s.lock.Close())
+	return errors.Join(removeSession(s.dir), s.lock.Close())
+}
+
+// removeSession removes a session's folder, the lock last: when this is cut off, the
+// next collection still knows what the rest is.
+func removeSession(dir string) error {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	var errs []error
+	for _, e := range list {
+		if e.Name() != lockName {
+			errs = append(errs, ignoreMissing(os.Remove(filepath.Join(dir, e.Name()))))
+		}
+	}
+	return errors.Join(append(errs, os.RemoveAll(dir))...)
 }
 
 // others calls live with the start of every session that a process holds, and
@@ -76,7 +98,7 @@ func (d *Dir) others(self *session, live func(start time.Time), dead func(dir st
 }
 
 func probe(dir string, live func(time.Time), dead func(string) error) error {
-	f, err := os.Open(filepath.Join(dir, "lock"))
+	f, err := os.Open(filepath.Join(dir, lockName))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		// Ended meanwhile, or about to begin: then it sees that it is gone and
 		// begins again. With anything in it, it is no session of ours.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -43,7 +44,7 @@ func (d *Dir) Sweep(context.Context) (store.ChunkSweep, error) {
 }
 
 func (d *Dir) sweep(lock *os.File) (*Sweep, error) {
-	s, err := d.begin("sweep")
+	s, err := d.begin(sweepKind)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func (d *Dir) sweep(lock *os.File) (*Sweep, error) {
 			w.cutoff = start
 		}
 	}, func(dir string) error {
-		return errors.Join(d.restore(dir), os.RemoveAll(dir))
+		return errors.Join(d.restore(dir), removeSession(dir))
 	})
 	if err != nil {
 		return nil, errors.Join(err, s.end())
@@ -126,6 +127,27 @@ func (d *Dir) restore(dir string) error {
 		}
 	}
 	return nil
+}
+
+// recover puts back a chunk that a collection had taken aside and, because it was
+// killed, not put back although somebody wants it. It reports whether looking for
+// the chunk again is worthwhile.
+func (d *Dir) recover(h object.Hash) bool {
+	sessions, err := os.ReadDir(filepath.Join(d.root, temporary))
+	if err != nil {
+		return false
+	}
+	for _, e := range sessions {
+		dir := filepath.Join(d.root, temporary, e.Name())
+		aside := filepath.Join(dir, h.String())
+		if _, err := os.Lstat(aside); err != nil || !strings.HasPrefix(e.Name(), sweepKind) {
+			continue
+		}
+		return nil == probe(dir,
+			func(time.Time) { time.Sleep(2 * time.Millisecond) }, // it is about to delete it or to put it back
+			func(string) error { return putBack(aside, d.path(h)) })
+	}
+	return false
 }
 
 // Close implements store.ChunkSweep.

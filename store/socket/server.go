@@ -168,7 +168,8 @@ func (s *Server) Close() error {
 	s.mu.Unlock()
 	err := s.l.Close()
 	s.wg.Wait()
-	return errors.Join(err, os.Remove(s.path), s.lock.Close())
+	// Unlocking, and not only closing: a child that has just been forked has it open, too.
+	return errors.Join(err, os.Remove(s.path), unix.Flock(int(s.lock.Fd()), unix.LOCK_UN), s.lock.Close())
 }
 
 // ours reports the process at the other end, an error when it is not of our user.

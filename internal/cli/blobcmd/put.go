@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"mime"
 	"os"
@@ -118,11 +119,37 @@ func putOne(ctx context.Context, f *cmdutil.Factory, batch *store.Batch, opts st
 	if media == "" {
 		opts.Media = mediaOf(name)
 	}
+	same := unchanged(name, r)
 	ref, err := batch.PutBlob(ctx, r, opts)
+	if err == nil {
+		err = same()
+	}
 	if err != nil {
-		return ref, fmt.Errorf("put %s: %w", name, err)
+		return ref, fmt.Errorf("put %s: %w", cmdutil.FileName(name), err)
 	}
 	return ref, nil
+}
+
+// unchanged remembers size and time of an open file, and returns what tells later
+// whether they are the same: a file that changes while it is read gives bytes that
+// it never had. Standard input, and what is no regular file, is taken as it comes.
+func unchanged(name string, r io.Reader) func() error {
+	file, ok := r.(*os.File)
+	if !ok || name == "-" {
+		return func() error { return nil }
+	}
+	before, err := file.Stat()
+	if err != nil || !before.Mode().IsRegular() {
+		return func() error { return err }
+	}
+	return func() error {
+		after, err := file.Stat()
+		if err == nil && (after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
+			err = clierr.New(clierr.Conflict, "%s %w while it was read", cmdutil.FileName(name), store.ErrChanged).On(name).
+				With("put it again, or pipe it in (`mythos blob put -`) to take it as it comes")
+		}
+		return err
+	}
 }
 
 func provenance(ctx context.Context, f *cmdutil.Factory, o *putOptions) (*object.ProvenanceRef, error) {

@@ -9,8 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -126,13 +130,26 @@ func (f *Factory) Open(name string) (io.Reader, func(), error) {
 	}
 	if st, err := file.Stat(); err == nil && st.IsDir() {
 		file.Close()
-		return nil, nil, clierr.New(clierr.Failed, "%s is a directory", name).On(name)
+		return nil, nil, clierr.New(clierr.Failed, "%s is a directory", FileName(name)).On(name)
 	}
 	return file, func() { file.Close() }, nil
 }
 
+// FileName is how a file is named on a terminal: quoted when line breaks or other
+// control characters are in its name.
+func FileName(name string) string {
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		return strconv.Quote(name)
+	}
+	return name
+}
+
 // FileError gives a file's error its exit code.
 func FileError(name string, err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = &fs.PathError{Op: pe.Op, Path: FileName(pe.Path), Err: pe.Err}
+	}
 	if errors.Is(err, os.ErrNotExist) {
 		return clierr.New(clierr.NotFound, "%w", err).On(name)
 	}
