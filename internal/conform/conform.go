@@ -29,7 +29,32 @@ type Result struct {
 // Report is the outcome of a pack.
 type Report struct {
 	Pack    string   `json:"pack"`
+	Golden  bool     `json:"golden"` // golden vectors, not a pack with a manifest
 	Results []Result `json:"results"`
+}
+
+// Class counts the golden vectors of one class.
+type Class struct {
+	Name    string
+	Passed  int
+	Vectors int
+}
+
+// Classes counts golden vectors by class, in the order of the results.
+func (r Report) Classes() []Class {
+	var out []Class
+	for _, v := range r.Results {
+		name, _, _ := strings.Cut(v.ID, "/")
+		if len(out) == 0 || out[len(out)-1].Name != name {
+			out = append(out, Class{Name: name})
+		}
+		c := &out[len(out)-1]
+		c.Vectors++
+		if v.Pass {
+			c.Passed++
+		}
+	}
+	return out
 }
 
 // Passed counts the vectors that passed.

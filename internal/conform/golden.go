@@ -71,7 +71,7 @@ func Compute(class string, in json.RawMessage) (json.RawMessage, error) {
 
 // runGolden checks the files of golden vectors in fsys.
 func runGolden(ctx context.Context, fsys fs.FS, files []string) (Report, error) {
-	rep := Report{Pack: "golden"}
+	rep := Report{Pack: "golden vectors", Golden: true}
 	type task struct {
 		class string
 		Golden

@@ -53,8 +53,8 @@ func idemOf(r *ledger.Receipt) *object.Hash {
 	return &id
 }
 
-// scriptIn is what executors do to one effect, in order. Each step is by a golden
-// key, at a time in microseconds.
+// scriptIn is what executors do to one effect, in order. Each step is by a process
+// of its own that signs with a golden key, at a time in microseconds.
 type scriptIn struct {
 	Tool  object.Hash `json:"tool_id"`
 	Key   hexBytes    `json:"key"`
@@ -105,13 +105,12 @@ type script struct {
 	ctx       context.Context
 	in        scriptIn
 	now       object.Time
-	ledgers   map[string]*ledger.Ledger
 	db        *memory.DB
 	decisions []ledger.Decision
 }
 
 func ledgerOf(in json.RawMessage) (any, error) {
-	s := &script{ctx: context.Background(), db: memory.New(), ledgers: map[string]*ledger.Ledger{}}
+	s := &script{ctx: context.Background(), db: memory.New()}
 	if err := decodeInput(in, &s.in); err != nil {
 		return nil, err
 	}
@@ -135,11 +134,10 @@ func ledgerOf(in json.RawMessage) (any, error) {
 	return out, nil
 }
 
+// ledger opens the ledger as an agent that remembers nothing: each step is by a
+// process of its own.
 func (s *script) ledger(name string) *ledger.Ledger {
-	if s.ledgers[name] == nil {
-		s.ledgers[name] = ledger.Open(s.db, GoldenKey(name), func() object.Time { return s.now })
-	}
-	return s.ledgers[name]
+	return ledger.Open(s.db, GoldenKey(name), func() object.Time { return s.now })
 }
 
 func (s *script) policy() (ledger.Policy, error) {

@@ -88,13 +88,13 @@ func sameView(t *can.Type, raw, view []byte) error {
 
 // idIn asks for one id. Exactly one member is set.
 type idIn struct {
-	Bytes    *hexBytes       `json:"bytes,omitempty"`     // the hash of bytes
-	Text     *string         `json:"text,omitempty"`      // an opaque id, such as "tool:mythos.blob.put"
-	Agent    *object.AgentID `json:"agent_key,omitempty"` // the key id of a public key
-	Effect   *effectIn       `json:"effect,omitempty"`    // idem_id
-	Run      *runIn          `json:"run,omitempty"`       // context_hash
-	Object   *structIn       `json:"object,omitempty"`    // the id of a struct by its rule
-	Sampling *sampleIn       `json:"sampling,omitempty"`  // the rank of HASH_N
+	Bytes    *hexBytes `json:"bytes,omitempty"`     // the hash of bytes
+	Text     *string   `json:"text,omitempty"`      // an opaque id, such as "tool:mythos.blob.put"
+	Agent    *string   `json:"agent_key,omitempty"` // the key id of a public key
+	Effect   *effectIn `json:"effect,omitempty"`    // idem_id
+	Run      *runIn    `json:"run,omitempty"`       // context_hash
+	Object   *structIn `json:"object,omitempty"`    // the id of a struct by its rule
+	Sampling *sampleIn `json:"sampling,omitempty"`  // the rank of HASH_N
 }
 
 type effectIn struct {
@@ -127,7 +127,8 @@ func idOf(in json.RawMessage) (any, error) {
 	case v.Text != nil:
 		return idOut{object.SumText(*v.Text)}, nil
 	case v.Agent != nil:
-		return idOut{v.Agent.KeyID()}, nil
+		agent, err := object.ParseKey(*v.Agent)
+		return idOut{agent.KeyID()}, err
 	case v.Effect != nil:
 		return idOut{ledger.IdemID(v.Effect.Tool, v.Effect.Key)}, nil
 	case v.Run != nil:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/mythos-project/mythos/caps"
@@ -121,7 +122,7 @@ type programOut struct {
 	Halt       uint64          `json:"halt,omitempty"`
 	Trace      hexBytes        `json:"trace"`
 	TraceHash  object.Hash     `json:"trace_hash"`
-	Spent      ir.Budget       `json:"spent"`
+	Spent      json.RawMessage `json:"spent"` // the JSON view of a Budget
 }
 
 func programOf(in json.RawMessage) (any, error) {
@@ -142,12 +143,19 @@ func programOf(in json.RawMessage) (any, error) {
 		return refused(err)
 	}
 	out := programOut{Bundle: raw, BundleID: res.BundleID, TaskID: res.TaskID, ResultHash: res.ResultHash, Trace: res.Trace,
-		TraceHash: res.TraceHash, Spent: res.Spent}
+		TraceHash: res.TraceHash}
 	var halt *exec.HaltError
 	if errors.As(res.Halt, &halt) {
 		out.Halt = uint64(halt.Code)
 	}
-	out.Result, err = object.ToJSON(nil, res.Value.Encode())
+	if out.Result, err = object.ToJSON(nil, res.Value.Encode()); err != nil {
+		return nil, err
+	}
+	spent, err := can.Marshal(&res.Spent)
+	if err != nil {
+		return nil, err
+	}
+	out.Spent, err = object.ToJSON(can.TypeOf(reflect.TypeFor[ir.Budget]()), spent)
 	return out, err
 }
 

@@ -3,6 +3,7 @@ package conformcmd
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -12,37 +13,57 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/conform"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/spec/vectors"
 )
 
 // New is `mythos conformance`.
 func New(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(&cobra.Command{
-		Use: "conformance PACKDIR", Short: "Rebuild every vector of a conformance pack and compare bytes",
-		Long:    "Exit code 5 when a vector fails. Where a pack departs from its own text, a note on the vector's line says so.",
-		Example: "  mythos conformance ./ctvp", Args: cmdutil.Args(1, 1),
-		RunE: func(c *cobra.Command, args []string) error { return run(c.Context(), f, args[0]) },
+		Use: "conformance [PACKDIR]", Short: "Rebuild every vector of a conformance pack and compare bytes",
+		Long: "Without a folder the golden vectors of this version (spec/vectors) are checked. A folder holds a pack with a manifest,\n" +
+			"such as the public one, or golden vectors that another implementation wrote. Exit code 5 when a vector fails. Where a\n" +
+			"pack departs from its own text, a note on the vector's line says so. -v lists the golden vectors that pass, too.",
+		Example: "  mythos conformance\n  mythos conformance ./ctvp", Args: cmdutil.Args(0, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return run(c.Context(), f, "spec/vectors", vectors.FS)
+			}
+			return run(c.Context(), f, args[0], os.DirFS(args[0]))
+		},
 	}, results)
 }
 
-func run(ctx context.Context, f *cmdutil.Factory, dir string) error {
-	rep, err := conform.Run(ctx, os.DirFS(dir))
+func run(ctx context.Context, f *cmdutil.Factory, name string, fsys fs.FS) error {
+	rep, err := conform.Run(ctx, fsys)
 	if err != nil {
-		return cmdutil.FileError(dir, err)
+		return cmdutil.FileError(name, err)
 	}
-	if err := f.Emit(rep, func() {
-		for _, r := range rep.Results {
-			verdict := f.IO.Paint(ui.Good, "pass")
-			if !r.Pass {
-				verdict = f.IO.Paint(ui.Bad, "FAIL")
-			}
-			f.IO.Printf("%s  %-12s  %s\n", verdict, r.ID, strings.TrimSpace(r.Error+" "+strings.Join(r.Notes, "; ")))
-		}
-		f.IO.Printf("%d of %d vectors\n", rep.Passed(), len(rep.Results))
-	}); err != nil {
+	if err := f.Emit(rep, func() { show(f, rep) }); err != nil {
 		return err
 	}
 	if failed := len(rep.Results) - rep.Passed(); failed > 0 {
 		return clierr.New(clierr.Invalid, "%d vectors fail", failed)
 	}
 	return nil
+}
+
+// show lists the vectors of a pack; of golden vectors, of which there are many,
+// the classes and what fails.
+func show(f *cmdutil.Factory, rep conform.Report) {
+	for _, r := range rep.Results {
+		if rep.Golden && r.Pass && !f.IO.Verbose {
+			continue
+		}
+		verdict := f.IO.Paint(ui.Good, "pass")
+		if !r.Pass {
+			verdict = f.IO.Paint(ui.Bad, "FAIL")
+		}
+		f.IO.Printf("%s  %-12s  %s\n", verdict, r.ID, strings.TrimSpace(r.Error+" "+strings.Join(r.Notes, "; ")))
+	}
+	if rep.Golden {
+		for _, c := range rep.Classes() {
+			f.IO.Printf("%-12s  %4d of %4d\n", c.Name, c.Passed, c.Vectors)
+		}
+	}
+	f.IO.Printf("%d of %d vectors\n", rep.Passed(), len(rep.Results))
 }

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/internal/sample"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/merkle"
+)
+
+// view is the JSON view of an object.
+func view(s object.Struct, raw []byte) json.RawMessage { return must(object.ToJSON(s.Type, raw)) }
+
+func structNamed(name string) object.Struct {
+	s, ok := catalog.Lookup(name)
+	if !ok {
+		panic("no struct " + name)
+	}
+	return s
+}
+
+// structs has every struct in full and without its optional fields, and every one
+// that is identified with a field that nobody knows, which is part of the id.
+func structs() *set {
+	s := &set{name: "structs", class: "structs", about: "every struct: its JSON view, its canonical bytes, its id and whether its signature holds"}
+	for _, st := range catalog.All() {
+		full := must(sample.Object(st, sample.Options{}))
+		minimal := must(sample.Object(st, sample.Options{Minimal: true}))
+		s.add(st.Name+"/full", fields{"struct": st.Name, "value": view(st, full)})
+		if string(minimal) != string(full) {
+			s.add(st.Name+"/minimal", fields{"struct": st.Name, "value": view(st, minimal)})
+		}
+	}
+	extended := must(sample.Object(structNamed("BlobRef"), sample.Options{Minimal: true}))
+	s.add("BlobRef/unknown field", fields{"struct": "BlobRef", "value": view(structNamed("BlobRef"), withField(extended, 900, can.AppendBool(nil, true)))})
+	return s
+}
+
+// withField adds a field to a struct's bytes.
+func withField(raw []byte, num uint64, value []byte) []byte {
+	v := must(can.Parse(raw))
+	v.Pairs = append(v.Pairs, can.Pair{Key: can.Value{Tag: can.TagUint, Uint: num}, Value: must(can.Parse(value))})
+	return must(v.Append(nil))
+}
+
+// ids has an id of every kind, and pairs of definitions that differ in their name
+// only: their ids are the same.
+func ids() *set {
+	s := &set{name: "ids", class: "ids", about: "ids and other hashes that stand for something; definitions that differ in their names alone have one id"}
+	s.add("hash of nothing", fields{"bytes": ""})
+	s.add("hash of bytes", fields{"bytes": "6d7974686f73"})
+	s.add("opaque tool", fields{"text": "tool:mythos.blob.put"})
+	s.add("opaque type", fields{"text": "type:mythos.any"})
+	s.add("key", fields{"agent_key": sample.Key.Agent().KeyHex()})
+	tool, other := object.SumText("tool:sample"), object.SumText("tool:other")
+	for _, key := range []string{"", "k", "deploy-2026-11-23"} {
+		s.addf(fields{"effect": fields{"tool_id": tool, "key": hexOf([]byte(key))}}, "effect with key %q", key)
+	}
+	s.add("effect of another tool", fields{"effect": fields{"tool_id": other, "key": hexOf([]byte("k"))}})
+	s.add("context of a run", fields{"run": fields{"bundle_id": tool, "task_id": other}})
+	for i := range 3 {
+		s.addf(fields{"sampling": fields{"seed": tool, "id": object.SumText(fmt.Sprint(i))}}, "sampling rank %d", i)
+	}
+	for _, st := range catalog.All() {
+		if st.Rule.Mask == nil && !slices.Contains([]string{"TypeDef", "ContractDef", "ToolDef", "SymbolSig", "TaskDef"}, st.Name) {
+			continue
+		}
+		for variant := range 2 {
+			raw := must(sample.Object(st, sample.Options{Variant: variant}))
+			s.addf(fields{"object": fields{"struct": st.Name, "value": view(st, raw)}}, "%s %d", st.Name, variant)
+			if renamed, ok := rename(st, raw); ok {
+				s.addf(fields{"object": fields{"struct": st.Name, "value": view(st, renamed)}}, "%s %d under another name", st.Name, variant)
+			}
+			if st.Rule.Mask != nil {
+				s.addf(fields{"object": fields{"struct": st.Name, "value": view(st, withField(raw, 900, can.AppendUint(nil, 1)))}}, "%s %d with an unknown field", st.Name, variant)
+			}
+		}
+	}
+	return s
+}
+
+// rename changes the name of a definition.
+func rename(st object.Struct, raw []byte) ([]byte, bool) {
+	f, ok := st.Type.FieldByName("name")
+	if !ok {
+		return nil, false
+	}
+	v := must(can.Parse(raw))
+	for i, p := range v.Pairs {
+		if p.Key.Uint == f.Num {
+			v.Pairs[i].Value = can.Value{Tag: can.TagText, Bytes: []byte("another.name")}
+			return must(v.Append(nil)), true
+		}
+	}
+	return nil, false
+}
+
+func lists() *set {
+	s := &set{name: "lists", class: "lists", about: "MerkleLists whose value number i, from 0, is SHA-256(u64be(i))"}
+	for _, n := range []uint64{0, 1, 2, 3, 1023, 1024, 1025, 2047, 2048, 2049, 1<<20 - 1, 1 << 20, 1<<20 + 1, 1<<20 + 1024, 1<<20 + 1025} {
+		s.addf(fields{"count": n}, "%d values", n)
+	}
+	return s
+}
+
+func blobs() *set {
+	s := &set{name: "blobs", class: "blobs", about: "blobs of synthetic bytes: word number i, from 1, is the SplitMix64 mix of seed + i*0x9e3779b97f4a7c15, little-endian"}
+	for _, size := range []uint64{0, 1, merkle.MaxUnchunked, merkle.MaxUnchunked + 1} {
+		s.addf(fields{"size": size, "chunk_size": merkle.DefaultChunkSize, "seed": 1}, "%d bytes", size)
+	}
+	for _, chunk := range []uint64{256 << 10, 1 << 20, 4 << 20, 16 << 20} {
+		for _, size := range []uint64{chunk - 1, chunk, chunk + 1, 2 * chunk, 1025*chunk + 1} {
+			s.addf(fields{"size": size, "chunk_size": chunk, "seed": 1}, "%d bytes in chunks of %d", size, chunk)
+		}
+	}
+	return s
+}
+
+// nodes keeps the nodes of a tree.
+type nodes map[object.Hash][]byte
+
+func (n nodes) PutNode(cid object.Hash, data []byte) error {
+	n[cid] = append([]byte{}, data...)
+	return nil
+}
+
+func (n nodes) Node(cid object.Hash) ([]byte, error) { return n[cid], nil }
+
+func value(i uint64) object.Hash { return object.Sum(binary.BigEndian.AppendUint64(nil, i)) }
+
+// proofs has proofs that hold, and each thing that may be wrong with one.
+func proofs() *set {
+	s := &set{name: "proofs", class: "proofs", about: "proofs of list values and chunks, and what is shown that they do not prove"}
+	n := nodes{}
+	l := merkle.NewListBuilder(n)
+	for i := range uint64(5) {
+		must(0, l.Add(value(i)))
+	}
+	root := must(l.Finish())
+	tree := must(merkle.OpenList(n, root.CID))
+	proof := must(can.Marshal(must(tree.ProveValue(3))))
+	at := func(root object.Hash, index uint64, proof []byte, v object.Hash) fields {
+		return fields{"root": root, "index": index, "proof": hexOf(proof), "value": v}
+	}
+	s.add("value", at(root.CID, 3, proof, value(3)))
+	s.add("another value", at(root.CID, 3, proof, value(4)))
+	s.add("another index", at(root.CID, 2, proof, value(3)))
+	s.add("another root", at(value(9), 3, proof, value(3)))
+	s.add("beyond the end", at(root.CID, 5, must(can.Marshal(&merkle.ListProof{CID: root.CID, Index: 5, Nodes: must(tree.ProveValue(3)).Nodes})), value(3)))
+	s.add("no nodes", at(root.CID, 3, must(can.Marshal(&merkle.ListProof{CID: root.CID, Index: 3, Nodes: [][]byte{}})), value(3)))
+	twice := must(tree.ProveValue(3)).Nodes
+	s.add("a node too many", at(root.CID, 3, must(can.Marshal(&merkle.ListProof{CID: root.CID, Index: 3, Nodes: append(twice, twice...)})), value(3)))
+	s.add("trailing byte", at(root.CID, 3, append(slices.Clone(proof), 0), value(3)))
+	s.add("cut off", at(root.CID, 3, proof[:len(proof)-1], value(3)))
+	flipped := slices.Clone(proof)
+	flipped[len(flipped)-1] ^= 1
+	s.add("one bit of a node", at(root.CID, 3, flipped, value(3)))
+	chunkProofs(s)
+	return s
+}
+
+// chunkProofs proves chunks of a blob in chunks of 16 bytes: such sizes are
+// accepted on verifying.
+func chunkProofs(s *set) {
+	n := nodes{}
+	b := merkle.NewChunkBuilder(16, n)
+	chunk := func(i int) []byte { return fmt.Appendf(nil, "%016d", i)[:16-5*(i/2)] }
+	for i := range 3 {
+		must(0, b.Add(merkle.Chunk{Hash: object.Sum(chunk(i)), Len: uint32(len(chunk(i)))}))
+	}
+	root := must(b.Finish())
+	tree := must(merkle.OpenChunks(n, root.CID))
+	for i := range uint64(3) {
+		proof := must(can.Marshal(must(tree.ProveChunk(i))))
+		s.addf(fields{"root": root.CID, "index": i, "proof": hexOf(proof), "chunk": hexOf(chunk(int(i)))}, "chunk %d", i)
+		s.addf(fields{"root": root.CID, "index": i, "proof": hexOf(proof), "chunk": hexOf(append(chunk(int(i)), 0))}, "chunk %d and a byte", i)
+		s.addf(fields{"root": root.CID, "index": i, "proof": hexOf(proof), "chunk": hexOf(chunk(int(i+1) % 3))}, "chunk %d, another's bytes", i)
+	}
+	proof := must(can.Marshal(must(tree.ProveChunk(0))))
+	s.add("a chunk shown as a value", fields{"root": root.CID, "index": 0, "proof": hexOf(proof), "value": object.Sum(chunk(0))})
+}
