@@ -107,11 +107,11 @@ const (
 
 // parquetWriter writes the rows of one file. It holds one row group.
 type parquetWriter struct {
-	w           *parquet.GenericWriter[parquetRow]
-	rows        []parquetRow
-	size        int // bytes of payloads in rows
-	group       int // rows in the group that were written
-	groupBytes  int
+	w          *parquet.GenericWriter[parquetRow]
+	rows       []parquetRow
+	size       int // bytes of payloads in rows
+	group      int // rows in the group that were written
+	groupBytes int
 }
 
 // newParquetWriter starts a file. Nothing in it depends on the machine, the time or the

@@ -32,6 +32,8 @@ type defText struct {
 	Sampling *samplingText `yaml:"sampling"`
 	Stratify *stratifyText `yaml:"stratify"`
 	Signals  []string      `yaml:"signals"`
+
+	source []byte
 }
 
 type samplingText struct {
@@ -104,6 +106,7 @@ func parseDefText(data []byte, names Names) (DatasetDef, error) {
 	if err := dec.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
 		return DatasetDef{}, errors.New("one YAML document is expected")
 	}
+	t.source = data
 	return t.def(names)
 }
 
@@ -151,10 +154,35 @@ func (t defText) predicate(names Names) (ir.Expr, error) {
 		return ir.Expr{}, fmt.Errorf("line %d: query: a text or an expression is expected", t.Query.Line)
 	}
 	e, err := ParseQuery(t.Query.Value, names.Tool)
-	if err != nil {
-		return e, fmt.Errorf("line %d: %w", t.Query.Line, err)
+	var place *QueryError
+	if errors.As(err, &place) {
+		return e, inFile(place, &t.Query, t.source)
 	}
-	return e, nil
+	return e, err
+}
+
+// inFile moves the place of a query's error to where it stands in the definition. In a
+// text that YAML folds, lines and columns are those of the query.
+func inFile(e *QueryError, n *yaml.Node, source []byte) error {
+	at := *e
+	switch {
+	case n.Style == yaml.LiteralStyle:
+		at.Line += n.Line
+		lines := bytes.Split(source, []byte("\n"))
+		value := strings.Split(n.Value, "\n")
+		if at.Line <= len(lines) && e.Line <= len(value) {
+			at.Column += max(len(bytes.TrimRight(lines[at.Line-1], "\r"))-len(value[e.Line-1]), 0)
+		}
+	case n.Style == yaml.FoldedStyle || strings.Contains(n.Value, "\n"):
+		return fmt.Errorf("line %d: %w", n.Line, e)
+	default:
+		at.Line = n.Line
+		at.Column += n.Column - 1
+		if n.Style != 0 { // a quote
+			at.Column++
+		}
+	}
+	return &at
 }
 
 func (s samplingText) def() (SamplingDef, error) {

@@ -30,56 +30,86 @@ func (r Reason) String(selected bool) string {
 	return "not in the sample"
 }
 
-// Why says how far one episode gets in a definition: whether a corpus holds it, and
-// which clause it fails. It reads the corpora through, which need not be ascending.
+// Why says how far one episode gets in a definition; see Reasons.
 func Why(ctx context.Context, src Source, d *DatasetDef, id object.Hash) (Reason, error) {
+	list, err := Reasons(ctx, src, d, []object.Hash{id})
+	if err != nil {
+		return Reason{}, err
+	}
+	return list[0], nil
+}
+
+// Reasons says how far episodes get in a definition: whether a corpus holds each, and
+// which clause it fails first. It reads the corpora through once, which need not be
+// ascending.
+func Reasons(ctx context.Context, src Source, d *DatasetDef, ids []object.Hash) ([]Reason, error) {
 	if err := can.Check(d); err != nil {
-		return Reason{}, fmt.Errorf("dataset definition: %w", err)
+		return nil, fmt.Errorf("dataset definition: %w", err)
 	}
-	var r Reason
-	var err error
-	for _, root := range d.CorpusRoots {
-		if r.InCorpus, err = contains(ctx, src, root, id); err != nil {
-			return r, err
-		}
-		if r.InCorpus {
-			break
-		}
-	}
-	if !r.InCorpus {
-		return r, nil
+	reasons := make([]Reason, len(ids))
+	if err := inCorpora(ctx, src, d, ids, reasons); err != nil {
+		return nil, err
 	}
 	run := &selecting{src: src, def: d, clauses: clausesOf(&d.Query.Predicate)}
+	var err error
 	if run.reads(readsSignals) && d.SignalRoots != nil {
 		if run.visible, err = signalSet(ctx, src, d.SignalRoots); err != nil {
-			return r, err
+			return nil, err
 		}
 	}
 	env := &episodeEnv{ctx: ctx, src: src, visible: run.visible}
-	env.reset(id)
-	for i := range run.clauses {
-		if holds, err := ir.EvalExpr(&run.clauses[i], env); err != nil || !holds {
-			r.Clause = DecompileQuery(&run.clauses[i])
-			return r, err
+	for i, id := range ids {
+		if !reasons[i].InCorpus {
+			continue
+		}
+		env.reset(id)
+		if err := run.reason(env, &reasons[i]); err != nil {
+			return nil, fmt.Errorf("episode %s: %w", id.Short(), err)
+		}
+	}
+	return reasons, nil
+}
+
+// reason asks clause after clause about the episode that env stands on.
+func (s *selecting) reason(env *episodeEnv, r *Reason) error {
+	for i := range s.clauses {
+		if holds, err := ir.EvalExpr(&s.clauses[i], env); err != nil || !holds {
+			r.Clause = DecompileQuery(&s.clauses[i])
+			return err
 		}
 	}
 	r.Holds = true
-	if d.Stratify != nil {
-		r.Stratum, err = env.stratum(d.Stratify.KeyPath.Segments)
+	if s.def.Stratify == nil {
+		return nil
 	}
-	return r, err
+	var err error
+	r.Stratum, err = env.stratum(s.def.Stratify.KeyPath.Segments)
+	return err
 }
 
-func contains(ctx context.Context, src Source, root, id object.Hash) (found bool, err error) {
-	err = ReadList(ctx, src.Nodes(ctx), root, func(h object.Hash) error {
-		if h == id {
-			found = true
-			return errStop
-		}
-		return nil
-	})
-	if isStop(err) {
-		err = nil
+// inCorpora marks the reasons of the ids that some corpus holds.
+func inCorpora(ctx context.Context, src Source, d *DatasetDef, ids []object.Hash, reasons []Reason) error {
+	wanted := make(map[object.Hash]int, len(ids))
+	for i, id := range ids {
+		wanted[id] = i
 	}
-	return found, err
+	for _, root := range d.CorpusRoots {
+		err := ReadList(ctx, src.Nodes(ctx), root, func(h object.Hash) error {
+			if i, ok := wanted[h]; ok {
+				reasons[i].InCorpus = true
+				delete(wanted, h)
+			}
+			if len(wanted) == 0 {
+				return errStop
+			}
+			return nil
+		})
+		if isStop(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

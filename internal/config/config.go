@@ -21,17 +21,24 @@ type Config struct {
 	Busy    time.Duration // how long to wait for a database that another process holds
 	Capture bool          // keep the request bytes of effects, for datasets and replay
 	Listen  string        // address of `mythos serve`
-	Key     string        // MYTHOS_KEY: a seed in hex or a path, for CI
+	// Redact is a file of redaction rules, relative to the .mythos folder: without them no
+	// dataset leaves. RequireCap keeps the owner from building and exporting datasets
+	// without a capability that was issued for it.
+	Redact     string
+	RequireCap bool
+	Key        string // MYTHOS_KEY: a seed in hex or a path, for CI
 }
 
 // Defaults holds the values of settings that nobody set.
 var Defaults = map[string]any{
-	"lease":   "1m",
-	"timeout": "5m",
-	"busy":    "10s",
-	"capture": false,
-	"listen":  "127.0.0.1:7480",
-	"key":     "",
+	"lease":       "1m",
+	"timeout":     "5m",
+	"busy":        "10s",
+	"capture":     false,
+	"listen":      "127.0.0.1:7480",
+	"key":         "",
+	"redact":      "",
+	"require_cap": false,
 }
 
 // File is the name of the settings file inside a repository.
@@ -58,12 +65,14 @@ func Load(dir string) (*Config, error) {
 		}
 	}
 	return &Config{
-		Lease:   v.GetDuration("lease"),
-		Timeout: v.GetDuration("timeout"),
-		Busy:    v.GetDuration("busy"),
-		Capture: v.GetBool("capture"),
-		Listen:  v.GetString("listen"),
-		Key:     v.GetString("key"),
+		Lease:      v.GetDuration("lease"),
+		Timeout:    v.GetDuration("timeout"),
+		Busy:       v.GetDuration("busy"),
+		Capture:    v.GetBool("capture"),
+		Listen:     v.GetString("listen"),
+		Key:        v.GetString("key"),
+		Redact:     v.GetString("redact"),
+		RequireCap: v.GetBool("require_cap"),
 	}, nil
 }
 

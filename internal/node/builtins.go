@@ -3,13 +3,13 @@ package node
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
-	"github.com/mythos-project/mythos/object/merkle"
 )
 
 // Names of the built-in effects that the node adds; their ids are
@@ -17,6 +17,7 @@ import (
 const (
 	effectIssue    = "cap.issue" // recorded with a receipt, done by the issuer's key alone
 	effectDataset  = "dataset.build"
+	effectExport   = "dataset.export"
 	effectTrain    = "train"
 	effectEval     = "eval"
 	effectPromote  = "promote"
@@ -30,7 +31,13 @@ func (n *Node) builtins() {
 		Use: func(request []byte) (caps.Use, error) {
 			return caps.Use{Kind: caps.KindToolCall, Tool: exec.BuiltinID(effectDataset), Request: request}, nil
 		},
-		Run: n.runDataset, RetrySafe: true, Writes: true,
+		Run: n.runDataset, RetrySafe: true, Writes: true, Limits: exec.Limits{Timeout: 24 * time.Hour},
+	})
+	n.Gate.Builtin(effectExport, exec.Builtin{
+		Use: func(request []byte) (caps.Use, error) {
+			return caps.Use{Kind: caps.KindToolCall, Tool: exec.BuiltinID(effectExport), Request: request}, nil
+		},
+		Run: n.runExport, RetrySafe: true, Writes: true, Limits: exec.Limits{Timeout: 24 * time.Hour},
 	})
 	n.learningBuiltins()
 }
@@ -85,23 +92,21 @@ type BuiltDataset struct {
 	Warnings []string
 }
 
-// BuildDataset keeps a definition and builds it, as an effect with a receipt.
-func (n *Node) BuildDataset(ctx context.Context, data []byte) (*BuiltDataset, error) {
-	def, raw, err := dataset.ParseDef(data, dataset.Names{
-		Tool: func(name string) (object.Hash, error) { return n.ToolID(ctx, name) },
-		Hash: func(text string) (object.Hash, error) { return n.Resolve(ctx, text) },
-	})
+// BuildDataset keeps a definition and builds it, as an effect with a receipt. given is
+// the authority for it; nil: what is held, or the owner's own.
+func (n *Node) BuildDataset(ctx context.Context, data []byte, given []caps.Chain) (*BuiltDataset, error) {
+	def, raw, err := dataset.ParseDef(data, n.datasetNames(ctx))
 	if err != nil {
 		return nil, err
 	}
 	if err := n.putObject(ctx, "DatasetDef", def.DatasetDefID, raw); err != nil {
 		return nil, err
 	}
-	chain, err := n.ownerCap(ctx, &caps.ToolCall{ToolID: exec.BuiltinID(effectDataset), MaxCalls: 1})
+	chains, err := n.dataCaps(ctx, effectDataset, raw, given)
 	if err != nil {
 		return nil, err
 	}
-	called, err := n.builtinCall(ctx, effectDataset, raw, nil, []caps.Chain{chain})
+	called, err := n.builtinCall(ctx, effectDataset, raw, nil, chains)
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +124,14 @@ func (n *Node) BuildDataset(ctx context.Context, data []byte) (*BuiltDataset, er
 		return nil, err
 	}
 	return b, n.Store.SetRef(ctx, DatasetRefName(built.Manifest.CID), id, nil)
+}
+
+// datasetNames resolves what the text of a definition names.
+func (n *Node) datasetNames(ctx context.Context) dataset.Names {
+	return dataset.Names{
+		Tool: func(name string) (object.Hash, error) { return n.ToolID(ctx, name) },
+		Hash: func(text string) (object.Hash, error) { return n.Resolve(ctx, text) },
+	}
 }
 
 // DatasetRefName is the ref that leads from a manifest to the DatasetRef that says
@@ -146,16 +159,4 @@ func (n *Node) DatasetDef(ctx context.Context, id object.Hash) (*dataset.Dataset
 		return nil, err
 	}
 	return dataset.OpenDef(raw)
-}
-
-// SameManifest compares selected ids, ascending, with a built dataset.
-func (n *Node) SameManifest(ids []object.Hash, ref *dataset.DatasetRef) error {
-	root, err := merkle.ListRoot(ids)
-	if err != nil {
-		return err
-	}
-	if root.CID != ref.Manifest.CID || root.Count != ref.Count {
-		return fmt.Errorf("rebuilding gives manifest %s with %d episodes, not %s with %d", root.CID, root.Count, ref.Manifest.CID, ref.Count)
-	}
-	return nil
 }

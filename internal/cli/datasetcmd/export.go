@@ -1,0 +1,195 @@
+package datasetcmd
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/internal/atomicfile"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/cli/runcmd"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/ui"
+)
+
+type exportOptions struct {
+	Name     string
+	Out      string
+	Format   string
+	Split    string
+	Shards   int
+	Payloads bool
+	Card     bool
+	Redact   string
+	Caps     []string
+}
+
+func newExport(f *cmdutil.Factory) *cobra.Command {
+	o := &exportOptions{}
+	c := &cobra.Command{
+		Use: "export MANIFEST [-o FILE|DIR] [--format jsonl|parquet] [--split train=0.9,test=0.1] [--shards N] [--redact RULES] [--card]", Short: "Write the episodes as JSON lines or Parquet",
+		Long: "One file, or with --split, --shards, --card or an -o that ends in a slash a folder. The files depend on the evidence\n" +
+			"and the flags only. A split goes by the hash of each episode's id: parts of different datasets never share an episode.\n" +
+			"RULES is a YAML list of {pointer or regex, of, tool, label}: what they find is replaced by a hash under the repository's\n" +
+			"redaction key. The setting redact makes rules binding. The export is the effect mythos.dataset.export: it leaves a\n" +
+			"receipt and takes a capability, which the owner of the repository has unless the setting require_cap is on.",
+		Example: "  mythos dataset export @train -o train.jsonl\n  mythos dataset export @train -o data/ --format parquet --split train=0.9,test=0.1 --card", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Name = args[0]
+			return runExport(c.Context(), f, o)
+		},
+	}
+	flags := c.Flags()
+	flags.StringVarP(&o.Out, "output", "o", "", "the file, or the folder; standard output by default")
+	flags.StringVar(&o.Format, "format", "", "jsonl or parquet; by default what the file's name ends in, else jsonl")
+	flags.StringVar(&o.Split, "split", "", "parts with weights, such as train=0.9,test=0.1")
+	flags.IntVar(&o.Shards, "shards", 0, "files a part")
+	flags.BoolVar(&o.Payloads, "payloads", true, "write captured requests and responses, not only their hashes")
+	flags.BoolVar(&o.Card, "card", false, "write README.md, the dataset card, beside the files")
+	flags.StringVar(&o.Redact, "redact", "", "a file of redaction rules")
+	flags.StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
+	return c
+}
+
+// folder reports whether the output is a folder of files.
+func (o *exportOptions) folder() bool {
+	return o.Split != "" || o.Shards > 0 || o.Card || strings.HasSuffix(o.Out, "/")
+}
+
+func (o *exportOptions) format() (dataset.Format, error) {
+	name := o.Format
+	if name == "" {
+		if name = "jsonl"; filepath.Ext(o.Out) == ".parquet" {
+			name = "parquet"
+		}
+	}
+	f, err := dataset.ParseFormat(name)
+	if err != nil {
+		return f, clierr.Usagef("--format: %w", err)
+	}
+	if o.Split != "" {
+		if _, err := dataset.ParseSplit(o.Split); err != nil {
+			return f, clierr.Usagef("--split: %w", err)
+		}
+	}
+	if o.Shards < 0 || o.Shards > 99999 {
+		return f, clierr.Usagef("--shards is 1 to 99999")
+	}
+	if o.folder() && (o.Out == "" || o.Out == "-") {
+		return f, clierr.Usagef("several files need a folder: -o DIR")
+	}
+	return f, nil
+}
+
+func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error {
+	e := node.DatasetExport{Split: o.Split, Shards: o.Shards, Payloads: o.Payloads, Card: o.Card}
+	var err error
+	if e.Format, err = o.format(); err != nil {
+		return err
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	if e.Manifest, err = f.Resolve(ctx, o.Name); err != nil {
+		return err
+	}
+	if e.Caps, err = f.Chains(ctx, o.Caps); err != nil {
+		return err
+	}
+	if o.Redact != "" {
+		rules, err := f.Read(o.Redact)
+		if err != nil {
+			return err
+		}
+		if e.Redact, err = n.Redaction(rules); err != nil {
+			return err
+		}
+	}
+	out := &outputs{folder: o.folder(), name: o.Out, std: f.IO.Out}
+	e.Open = out.open
+	files, receipt, err := n.ExportDataset(ctx, e)
+	if err = errors.Join(err, out.finish(err == nil)); err != nil {
+		return runcmd.Refusal(err, n.Self().KeyHex(), "mythos.dataset.export")
+	}
+	if !out.folder && out.toStd() {
+		f.IO.Notef("%d episodes, receipt %s", files[0].Rows, receipt.Short())
+		return nil
+	}
+	return f.Emit(map[string]any{"files": files, "receipt": receipt}, func() { printFiles(f, files) })
+}
+
+func printFiles(f *cmdutil.Factory, files []node.ExportedFile) {
+	var rows [][]ui.Cell
+	for _, x := range files {
+		rows = append(rows, []ui.Cell{{Text: x.SHA256.String()}, {Text: ui.Size(uint64(x.Bytes))}, {Text: x.Name, Meaning: ui.Name}})
+	}
+	f.IO.Table([]string{"sha256", "size", "file"}, rows)
+}
+
+// outputs are the files of an export. They get their names when all are whole.
+type outputs struct {
+	folder bool
+	name   string
+	std    io.Writer
+	temps  []*os.File
+	finals []string
+}
+
+func (o *outputs) toStd() bool { return o.name == "" || o.name == "-" }
+
+func (o *outputs) open(name string) (io.WriteCloser, error) {
+	if !o.folder && o.toStd() {
+		return unclosed{o.std}, nil
+	}
+	final := o.name
+	if o.folder {
+		if err := os.MkdirAll(o.name, 0o755); err != nil {
+			return nil, err
+		}
+		final = filepath.Join(o.name, name)
+	}
+	temp, err := os.CreateTemp(filepath.Dir(final), ".export-*")
+	if err != nil {
+		return nil, err
+	}
+	o.temps, o.finals = append(o.temps, temp), append(o.finals, final)
+	return synced{temp}, nil
+}
+
+// finish gives the files their names, or removes them.
+func (o *outputs) finish(good bool) error {
+	var errs []error
+	for i, temp := range o.temps {
+		if !good {
+			temp.Close() //nolint:errcheck // it may be closed, and is removed
+			errs = append(errs, os.Remove(temp.Name()))
+			continue
+		}
+		errs = append(errs, os.Rename(temp.Name(), o.finals[i]))
+	}
+	if good && len(o.finals) > 0 {
+		errs = append(errs, atomicfile.SyncDir(filepath.Dir(o.finals[0])))
+	}
+	return errors.Join(errs...)
+}
+
+// synced is a file that is durable when it is closed.
+type synced struct{ *os.File }
+
+// Close implements io.Closer.
+func (s synced) Close() error {
+	return errors.Join(s.Chmod(0o644), s.Sync(), s.File.Close())
+}
+
+type unclosed struct{ io.Writer }
+
+// Close leaves the stream open.
+func (unclosed) Close() error { return nil }

@@ -1,0 +1,68 @@
+package datasetcmd
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/object"
+)
+
+func newVerify(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "verify MANIFEST|FILE", Short: "Build a dataset again and compare",
+		Long: "Rebuilds the dataset from its definition and the evidence that is here, keeping nothing, and compares everything\n" +
+			"that its DatasetRef says. FILE is a DatasetRef as `dataset build -o` writes it. Exit code 5 when something differs.",
+		Example: "  mythos dataset verify @train", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error { return runVerify(c.Context(), f, args[0]) },
+	}
+}
+
+func runVerify(ctx context.Context, f *cmdutil.Factory, name string) error {
+	b, err := openBuilt(ctx, f, name)
+	if err != nil {
+		return err
+	}
+	sel, err := dataset.Verify(ctx, b.node.Source(), b.def, b.ref)
+	if errors.Is(err, dataset.ErrMismatch) {
+		return clierr.New(clierr.Invalid, "%w", err).On(name).With("mythos dataset show --explain " + name)
+	}
+	if err != nil {
+		return err
+	}
+	return f.Emit(map[string]any{"ok": true, "manifest": b.ref.Manifest.CID, "count": len(sel.IDs)}, func() { f.IO.Printf("ok\n") })
+}
+
+// built is a dataset with its definition.
+type built struct {
+	node *node.Node
+	ref  *dataset.DatasetRef
+	raw  []byte // canonical DatasetRef
+	def  *dataset.DatasetDef
+}
+
+// openBuilt finds a dataset by its manifest, or by a file with a DatasetRef.
+func openBuilt(ctx context.Context, f *cmdutil.Factory, name string) (*built, error) {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := &built{node: n}
+	manifest, err := f.Resolve(ctx, name)
+	if err == nil {
+		b.ref, b.raw, err = n.DatasetRef(ctx, manifest)
+	} else if data, fileErr := f.Read(name); fileErr == nil {
+		b.raw = data
+		b.ref, err = object.Decode[dataset.DatasetRef](data)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b.def, err = n.DatasetDef(ctx, b.ref.DatasetDefID)
+	return b, err
+}

@@ -1,0 +1,237 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/atomicfile"
+	"github.com/mythos-project/mythos/object"
+)
+
+// ErrUnredacted means that the policy here lets nothing leave unredacted.
+var ErrUnredacted = fmt.Errorf("%w: the setting redact lets nothing leave without its redaction rules", caps.ErrDenied)
+
+// DatasetExport says what leaves, and how.
+type DatasetExport struct {
+	Manifest object.Hash
+	Format   dataset.Format
+	Split    string // as dataset.ParseSplit reads it; empty: one part
+	Shards   int
+	Payloads bool // the captured requests and responses, not only their hashes
+	Card     bool // README.md beside the files
+	// Redact is how payloads are redacted; nil: not at all, unless the policy says so.
+	Redact *dataset.Redaction
+	Caps   []caps.Chain // the authority; nil: what is held, or the owner's own
+	Open   func(name string) (io.WriteCloser, error)
+}
+
+// exportRequest is the request of the effect dataset.export: JSON, so that the
+// constraints of a capability can speak of its members, as eq:/redaction=ID does.
+type exportRequest struct {
+	Manifest     object.Hash `json:"manifest"`
+	Format       string      `json:"format"`
+	Split        string      `json:"split"`
+	Shards       int         `json:"shards"`
+	Payloads     bool        `json:"payloads"`
+	Card         bool        `json:"card"`
+	Redaction    string      `json:"redaction"`     // id of the rules; empty: none
+	RedactionKey string      `json:"redaction_key"` // id of the key
+}
+
+// ExportedFile is one file in the response of dataset.export.
+type ExportedFile struct {
+	Name   string      `json:"name"`
+	Part   string      `json:"part,omitempty"`
+	Rows   uint64      `json:"rows"`
+	Bytes  int64       `json:"bytes"`
+	SHA256 object.Hash `json:"sha256"`
+}
+
+// ExportDataset writes the files of a dataset as the effect dataset.export, whose
+// receipt names what left: the request, and the hash of every file.
+func (n *Node) ExportDataset(ctx context.Context, e DatasetExport) ([]ExportedFile, object.Hash, error) {
+	if e.Redact == nil {
+		var err error
+		if e.Redact, err = n.policyRedaction(); err != nil {
+			return nil, object.Hash{}, err
+		}
+	}
+	q := exportRequest{Manifest: e.Manifest, Format: e.Format.String(), Split: e.Split, Shards: max(e.Shards, 1), Payloads: e.Payloads, Card: e.Card}
+	if e.Redact != nil {
+		q.Redaction, q.RedactionKey = e.Redact.ID().String(), e.Redact.KeyID()
+	}
+	request, err := json.Marshal(q)
+	if err != nil {
+		return nil, object.Hash{}, err
+	}
+	chains, err := n.dataCaps(ctx, effectExport, request, e.Caps)
+	if err != nil {
+		return nil, object.Hash{}, err
+	}
+	var cause error // of a failure, which the effect's response has as text only
+	ctx = context.WithValue(ctx, exportKey{}, &exporting{e, &cause})
+	called, err := n.builtinCall(ctx, effectExport, request, nil, chains)
+	if err != nil {
+		return nil, object.Hash{}, orCause(err, cause)
+	}
+	var files []ExportedFile
+	return files, called.ReceiptID, json.Unmarshal(called.Body, &files)
+}
+
+// orCause is the cause where it is known: it can be told apart, a response cannot.
+func orCause(err, cause error) error {
+	if cause != nil {
+		return cause
+	}
+	return err
+}
+
+// exporting is an export under way: where the files go does not stand in the request.
+type exporting struct {
+	DatasetExport
+	cause *error
+}
+
+type exportKey struct{}
+
+// runExport is the built-in effect dataset.export. It runs only for ExportDataset here.
+func (n *Node) runExport(ctx context.Context, call exec.Call) (exec.Response, error) {
+	e, ok := ctx.Value(exportKey{}).(*exporting)
+	if !ok {
+		return failed(errors.New("an export goes to files of the machine that asks for it: use dataset export there")), nil
+	}
+	files, err := n.export(ctx, &e.DatasetExport)
+	if err != nil {
+		*e.cause = err
+		return failed(err), nil
+	}
+	body, err := json.Marshal(files)
+	return exec.Response{Body: body, Status: exec.StatusOK, Evidence: []object.Hash{e.Manifest}}, err
+}
+
+func (n *Node) export(ctx context.Context, e *DatasetExport) ([]ExportedFile, error) {
+	if err := n.mayLeave(e.Redact); err != nil {
+		return nil, err
+	}
+	ref, _, err := n.DatasetRef(ctx, e.Manifest)
+	if err != nil {
+		return nil, err
+	}
+	def, err := n.DatasetDef(ctx, ref.DatasetDefID)
+	if err != nil {
+		return nil, err
+	}
+	o := dataset.ExportOptions{Format: e.Format, Shards: e.Shards, SignalRoots: def.SignalRoots, Redact: e.Redact, Open: e.Open}
+	if e.Payloads {
+		o.Payload = dataset.StorePayload(n.Store)
+	}
+	if e.Split != "" {
+		if o.Split, err = dataset.ParseSplit(e.Split); err != nil {
+			return nil, err
+		}
+	}
+	files, err := dataset.Export(ctx, n.Source(), e.Manifest, o)
+	if err != nil {
+		return nil, err
+	}
+	var out []ExportedFile
+	for _, f := range files {
+		out = append(out, ExportedFile(f))
+	}
+	if !e.Card {
+		return out, nil
+	}
+	text, err := dataset.Card{Def: def, Ref: ref, Files: files, Redaction: e.Redact}.Markdown()
+	if err != nil {
+		return nil, err
+	}
+	return append(out, ExportedFile{Name: CardName, Bytes: int64(len(text)), SHA256: object.Sum(text)}), writeAll(e.Open, CardName, text)
+}
+
+// CardName is the file of a dataset card, which dataset loaders look for.
+const CardName = "README.md"
+
+func writeAll(open func(string) (io.WriteCloser, error), name string, data []byte) error {
+	w, err := open(name)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	return errors.Join(err, w.Close())
+}
+
+// dataCaps is the authority for an effect on datasets: what was given, or the owner's own
+// for this one use, or, where the setting require_cap is on, what is held.
+func (n *Node) dataCaps(ctx context.Context, effect string, request []byte, given []caps.Chain) ([]caps.Chain, error) {
+	if given != nil {
+		return given, nil
+	}
+	tool := exec.BuiltinID(effect)
+	if n.Config.RequireCap {
+		held, err := n.Covering(ctx, caps.Use{Kind: caps.KindToolCall, Tool: tool, Request: request})
+		return orNone(held), err
+	}
+	chain, err := n.ownerCap(ctx, &caps.ToolCall{ToolID: tool, MaxCalls: 1})
+	return []caps.Chain{chain}, err
+}
+
+// mayLeave refuses what the policy does not let leave.
+func (n *Node) mayLeave(r *dataset.Redaction) error {
+	policy, err := n.policyRedaction()
+	if err != nil || policy == nil {
+		return err
+	}
+	if r == nil || r.ID() != policy.ID() || r.KeyID() != policy.KeyID() {
+		return ErrUnredacted
+	}
+	return nil
+}
+
+// policyRedaction is the redaction that the setting redact names; nil for none.
+func (n *Node) policyRedaction() (*dataset.Redaction, error) {
+	if n.Config.Redact == "" {
+		return nil, nil
+	}
+	path := n.Config.Redact
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(n.Dir, path)
+	}
+	rules, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("setting redact: %w", err)
+	}
+	r, err := n.Redaction(rules)
+	if err != nil {
+		return nil, fmt.Errorf("setting redact: %s: %w", path, err)
+	}
+	return r, nil
+}
+
+// redactionKey is the file of the key under which values are replaced.
+const redactionKey = "redaction.key"
+
+// Redaction reads redaction rules and applies the repository's own redaction key, which
+// is made at its first use.
+func (n *Node) Redaction(rules []byte) (*dataset.Redaction, error) {
+	path := filepath.Join(n.Dir, redactionKey)
+	key, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		key = make([]byte, 32)
+		rand.Read(key) //nolint:errcheck // never fails
+		err = atomicfile.Write(path, 0o600, key)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("redaction key: %w", err)
+	}
+	return dataset.ParseRedaction(rules, key)
+}
