@@ -99,7 +99,7 @@ func (x *exporter) line(ctx context.Context, id object.Hash) (*Line, error) {
 		return nil, err
 	}
 	l := &Line{EpisodeID: id, ContextHash: e.ContextHash, OutcomeHash: e.OutcomeHash.String(), Time: e.TimeObserved,
-		TraceCID: e.TraceRef.TraceBlob.CID, Receipts: []ReceiptLine{}, Signals: []SignalLine{}}
+		TraceCID: e.TraceRef.TraceBlob.CID, Source: ImportForm(e), Receipts: []ReceiptLine{}, Signals: []SignalLine{}}
 	if err := x.outcome(ctx, l, e.OutcomeHash); err != nil {
 		return nil, fmt.Errorf("outcome: %w", err)
 	}

@@ -3,6 +3,7 @@ package dataset
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
@@ -30,7 +31,9 @@ const MaxQuery = 64 << 10
 //
 //	true, false
 //	status                     of a receipt: status == 200, status in [200, 204]
-//	has_tool("name or hash")   a receipt is of this tool
+//	has_tool("name or hash")   a receipt is of this tool; "imported:name" is the tool of that
+//	                           name in imported evidence
+//	imported                   the episode was imported: nobody who saw it signed it
 //	episode.FIELD.FIELD        a field of EpisodeRef
 //	signal.reward, .label, .constraint   the value of a signal of that type
 //	signal.value               the value of a signal of any type
@@ -104,6 +107,10 @@ func (c *compiler) expr(n ast.Node) (ir.Expr, error) {
 		if n.Operator == "not" || n.Operator == "!" {
 			inner, err := c.expr(n.Node)
 			return ir.Expr{Op: ir.ExprNot, Args: []ir.Expr{inner}}, err
+		}
+	case *ast.IdentifierNode:
+		if n.Value == "imported" {
+			return hasTool(ToolImport), nil
 		}
 	case *ast.BinaryNode:
 		return c.binary(n)
@@ -203,6 +210,9 @@ func (c *compiler) call(n *ast.CallNode) (ir.Expr, error) {
 	h, err := object.ParseHash(arg.Value)
 	if err == nil {
 		return hasTool(h), nil
+	}
+	if name, ok := strings.CutPrefix(arg.Value, importedPrefix); ok {
+		return hasTool(ImportedTool(name)), nil
 	}
 	if c.tool == nil {
 		return ir.Expr{}, c.fail(arg, "tool %q: names of tools are not known here; give the hash", arg.Value)

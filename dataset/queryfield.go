@@ -66,7 +66,7 @@ func (c *compiler) field(n ast.Node) (field, error) {
 	case root.Value == "episode" || root.Value == "signal":
 		return field{}, c.fail(root, "a field of it is expected, such as episode.time_observed or signal.reward")
 	}
-	return field{}, c.fail(root, "unknown name %q (there are status, has_tool, episode and signal)", root.Value)
+	return field{}, c.fail(root, "unknown name %q (there are status, has_tool, imported, episode and signal)", root.Value)
 }
 
 // signal resolves what has names of its own; everything else is a field of Signal.

@@ -37,6 +37,7 @@ var rooms = []struct {
 	{"exec", []string{"object", "object/...", "exec/ir", "caps", "ledger", "store"}},
 	{"exec/...", []string{"object", "object/...", "exec", "exec/ir", "exec/runnertest", "internal/atomicfile"}},
 	{"dataset", []string{"object", "object/...", "store", "ledger", "exec/ir"}},
+	{"dataset/...", []string{"object", "object/...", "store", "ledger", "exec/ir", "dataset"}},
 	{"model", []string{"object", "object/...", "store", "ledger", "caps", "exec/ir", "dataset"}},
 	{"tools", nil},
 	{"tools/...", nil},

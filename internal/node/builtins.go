@@ -15,7 +15,8 @@ import (
 // Names of the built-in effects that the node adds; their ids are
 // SHA-256("tool:mythos." + name).
 const (
-	effectIssue    = "cap.issue" // recorded with a receipt, done by the issuer's key alone
+	effectIssue    = "cap.issue"      // recorded with a receipt, done by the issuer's key alone
+	effectImport   = "episode.import" // recorded with a receipt
 	effectDataset  = "dataset.build"
 	effectExport   = "dataset.export"
 	effectTrain    = "train"

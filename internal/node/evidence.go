@@ -28,12 +28,16 @@ func (n *Node) Episodes(ctx context.Context, fn func(*object.EpisodeRef, []byte)
 }
 
 // CallOf is the receipt of the tool call that an episode of `mythos call` is about:
-// the last one that is not of a built-in tool.
+// the last one that is not of a built-in tool; of an imported episode, the last one,
+// which has what was asked and answered.
 func (n *Node) CallOf(ctx context.Context, e *object.EpisodeRef) (*ledger.Receipt, error) {
 	for _, id := range slices.Backward(e.TraceRef.ReceiptIDs) {
 		r, err := n.Source().Receipt(ctx, id)
 		if err != nil {
 			return nil, err
+		}
+		if r.ToolID == dataset.ToolImport {
+			return r, nil
 		}
 		if _, builtin := n.Gate.BuiltinName(r.ToolID); !builtin {
 			return r, nil

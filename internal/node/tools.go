@@ -119,8 +119,10 @@ func (n *Node) ToolName(ctx context.Context, id object.Hash) string {
 	if name, ok := n.Gate.BuiltinName(id); ok {
 		return name
 	}
-	if id == exec.BuiltinID(effectIssue) {
-		return "mythos." + effectIssue
+	for _, recorded := range []string{effectIssue, effectImport} {
+		if id == exec.BuiltinID(recorded) {
+			return "mythos." + recorded
+		}
 	}
 	if t, err := n.Tools.Get(ctx, id); err == nil {
 		return t.Name

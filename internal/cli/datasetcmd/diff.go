@@ -51,7 +51,7 @@ func runDiff(ctx context.Context, f *cmdutil.Factory, names []string) error {
 		if c.Added {
 			mark = "+"
 		}
-		err := f.Emit(map[string]any{"change": mark, "episode": c.ID, "reason": why[c.ID]}, func() { f.IO.Printf("%s %s  %s\n", mark, c.ID, why[c.ID]) })
+		err := f.Emit(diffLine{mark, c.ID, why[c.ID]}, func() { f.IO.Printf("%s %s  %s\n", mark, c.ID, why[c.ID]) })
 		if err != nil {
 			return err
 		}

@@ -123,7 +123,7 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 		f.IO.Notef("%d episodes, receipt %s", files[0].Rows, receipt.Short())
 		return nil
 	}
-	return f.Emit(map[string]any{"files": files, "receipt": receipt}, func() { printFiles(f, files) })
+	return f.Emit(exported{files, receipt}, func() { printFiles(f, files) })
 }
 
 func printFiles(f *cmdutil.Factory, files []node.ExportedFile) {

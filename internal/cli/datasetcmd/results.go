@@ -3,6 +3,7 @@ package datasetcmd
 import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -20,6 +21,20 @@ type built struct {
 type diffLine struct {
 	Change  string      `json:"change"` // "+" came, "-" went
 	Episode object.Hash `json:"episode"`
+	Reason  string      `json:"reason,omitempty"` // why the other one has it not, where its definition is here
+}
+
+// verified is a dataset that rebuilding gave again.
+type verified struct {
+	OK       bool        `json:"ok"`
+	Manifest object.Hash `json:"manifest"`
+	Count    int         `json:"count"`
+}
+
+// exported is what left, and the receipt that says so.
+type exported struct {
+	Files   []node.ExportedFile `json:"files"`
+	Receipt object.Hash         `json:"receipt"`
 }
 
 // signalAdded is a signal that was signed.
@@ -49,15 +64,15 @@ type listLine struct {
 var datasetResults = cmdutil.Results{
 	"build":  cmdutil.Document(built{}),
 	"ids":    cmdutil.Bytes(),
-	"verify": cmdutil.Document(cmdutil.OK{}),
-	"show":   cmdutil.Document(dataset.DatasetRef{}, dataset.DatasetDef{}),
+	"verify": cmdutil.Document(verified{}),
+	"show":   cmdutil.Document(dataset.DatasetRef{}, explained{}),
 	"ls":     cmdutil.JSONLines(listLine{}),
 	"diff":   cmdutil.JSONLines(diffLine{}),
-	"export": cmdutil.Bytes(),
+	"export": cmdutil.Document(exported{}),
 }
 
 var (
-	episodeResults = cmdutil.Results{"ls": cmdutil.JSONLines(object.EpisodeRef{}), "show": cmdutil.Document(object.EpisodeRef{})}
+	episodeResults = cmdutil.Results{"ls": cmdutil.JSONLines(object.EpisodeRef{}), "show": cmdutil.Document(object.EpisodeRef{}), "import": cmdutil.Document(snapshotted{})}
 	signalResults  = cmdutil.Results{"add": cmdutil.Document(signalAdded{}), "ls": cmdutil.JSONLines(dataset.Signal{})}
 	scoreResults   = cmdutil.Results{"": cmdutil.Document(scored{})}
 	corpusResults  = cmdutil.Results{"snapshot": cmdutil.Document(snapshotted{}), "signals": cmdutil.Document(snapshotted{}), "ls": cmdutil.JSONLines(listLine{})}

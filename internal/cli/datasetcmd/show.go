@@ -54,7 +54,7 @@ type explainedClause struct {
 	Kept uint64 `json:"kept"`
 }
 
-func runExplain(ctx context.Context, f *cmdutil.Factory, b *built) error {
+func runExplain(ctx context.Context, f *cmdutil.Factory, b *opened) error {
 	sel, err := dataset.Select(ctx, b.node.Source(), b.def)
 	if err != nil {
 		return err

@@ -35,11 +35,11 @@ func runVerify(ctx context.Context, f *cmdutil.Factory, name string) error {
 	if err != nil {
 		return err
 	}
-	return f.Emit(map[string]any{"ok": true, "manifest": b.ref.Manifest.CID, "count": len(sel.IDs)}, func() { f.IO.Printf("ok\n") })
+	return f.Emit(verified{true, b.ref.Manifest.CID, len(sel.IDs)}, func() { f.IO.Printf("ok\n") })
 }
 
-// built is a dataset with its definition.
-type built struct {
+// opened is a dataset with its definition.
+type opened struct {
 	node *node.Node
 	ref  *dataset.DatasetRef
 	raw  []byte // canonical DatasetRef
@@ -47,12 +47,12 @@ type built struct {
 }
 
 // openBuilt finds a dataset by its manifest, or by a file with a DatasetRef.
-func openBuilt(ctx context.Context, f *cmdutil.Factory, name string) (*built, error) {
+func openBuilt(ctx context.Context, f *cmdutil.Factory, name string) (*opened, error) {
 	n, err := f.Node(ctx)
 	if err != nil {
 		return nil, err
 	}
-	b := &built{node: n}
+	b := &opened{node: n}
 	manifest, err := f.Resolve(ctx, name)
 	if err == nil {
 		b.ref, b.raw, err = n.DatasetRef(ctx, manifest)

@@ -1,0 +1,38 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/ingest"
+	"github.com/mythos-project/mythos/object"
+)
+
+// importRequest is the request in the receipt of an import.
+type importRequest struct {
+	Form string      `json:"form"`
+	Code object.Hash `json:"code_hash"` // of the rules by which the form is read
+	From string      `json:"from"`
+}
+
+// ImportEpisodes keeps foreign evidence, marked as such, and records that it came in. bad
+// decides about records that cannot be understood; nil: the first ends the import. It
+// returns the corpus of what it kept.
+func (n *Node) ImportEpisodes(ctx context.Context, form ingest.Reader, from string, r io.Reader, at object.Time, bad func(*ingest.RecordError) error) (*ingest.Imported, object.Hash, error) {
+	im := &ingest.Importer{Store: n.Store, Signer: n.Key, Time: at, Bad: bad}
+	got, err := im.Import(ctx, form, r)
+	if err != nil {
+		return got, object.Hash{}, err
+	}
+	root, _, err := dataset.SnapshotCorpus(ctx, n.Store, got.Episodes)
+	if err != nil {
+		return got, root.CID, err
+	}
+	request, err := json.Marshal(importRequest{form.Name(), form.Code(), from})
+	if err != nil {
+		return got, root.CID, err
+	}
+	return got, root.CID, n.record(ctx, effectImport, request, root.CID)
+}
