@@ -118,6 +118,12 @@ func covered(name string) error {
 	return errors.Join(err, f.Close())
 }
 
+// elsewhere are the commands that no script runs, and why.
+var elsewhere = map[string]string{
+	"mythos conformance": "needs a conformance pack",
+	"mythos tool build":  "compiles Go's library for WASI, which takes minutes where it was never done; the quickstart does it",
+}
+
 // uncovered lists the commands with a schema that no script has run with --json.
 func uncovered(file string) ([]string, error) {
 	data, err := os.ReadFile(file)
@@ -133,7 +139,7 @@ func uncovered(file string) ([]string, error) {
 	var missing []string
 	var walk func(c *cobra.Command)
 	walk = func(c *cobra.Command) {
-		if o, ok := f.Output(c); ok && len(o.Types) > 0 && !seen[schemaName(c)] {
+		if o, ok := f.Output(c); ok && len(o.Types) > 0 && !seen[schemaName(c)] && elsewhere[c.CommandPath()] == "" {
 			missing = append(missing, c.CommandPath())
 		}
 		for _, sub := range c.Commands() {

@@ -47,11 +47,9 @@ func runWhy(ctx context.Context, f *cmdutil.Factory, name string, dot bool, widt
 	case dot:
 		f.IO.Printf("%s", tree.DOT())
 	case f.JSON:
-		data, err := tree.JSON()
-		if err != nil {
+		if err := f.Emit(tree, nil); err != nil {
 			return err
 		}
-		f.IO.Printf("%s\n", data)
 	default:
 		f.IO.Printf("%s\n", strings.TrimRight(tree.Text(), "\n"))
 	}
