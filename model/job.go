@@ -128,5 +128,8 @@ var Structs = []object.Struct{
 	object.Define[EvalJob]("EvalJob", object.Rule{}),
 	object.Define[EvalResult]("EvalResult", object.Rule{}),
 	object.Define[PromoteRequest]("PromoteRequest", object.Rule{}),
+	object.Define[IndexUpdate]("IndexUpdate", object.Rule{}),
+	object.Define[IndexRollback]("IndexRollback", object.Rule{}),
+	object.Define[IndexState]("IndexState", IndexRule),
 	object.Define[RollbackRequest]("RollbackRequest", object.Rule{}),
 }

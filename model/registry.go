@@ -56,7 +56,7 @@ const (
 	aboutEvaluation  = "eval"
 	aboutReport      = "EvalReport"
 	aboutAttestation = "Attestation"
-	aboutDeployment  = "deploy" // of a PromotionRecord: receipts of the effect
+	aboutDeployment  = "deploy" // of a PromotionRecord or IndexState: receipts of the effect
 )
 
 func aboutKey(model object.Hash, kind string) string {
@@ -117,9 +117,9 @@ func (r *Registry) index(ctx context.Context, model object.Hash, kind string, id
 }
 
 // AddEffect notes the receipt of a learning effect, so that what it is about finds it:
-// the model of a train or eval effect, the record of a promotion or rollback. The
-// effect must be in Receipts and Responses. It returns the model. Receipts of other
-// tools are refused.
+// the model of a train or eval effect, the record of a promotion or rollback, the state
+// of an index. The effect must be in Receipts and Responses. It returns the model (or
+// the index state). Receipts of other tools are refused.
 func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (model object.Hash, err error) {
 	effect, err := r.effect(ctx, receipt)
 	if err != nil {
@@ -148,6 +148,12 @@ func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (model ob
 			return object.Hash{}, err
 		}
 		return p.ModelID, r.index(ctx, id, aboutDeployment, receipt)
+	case IndexUpdateTool, IndexRollbackTool:
+		_, id, err := OpenIndexState(effect.Response)
+		if err != nil {
+			return object.Hash{}, err
+		}
+		return id, r.index(ctx, id, aboutDeployment, receipt)
 	}
 	return object.Hash{}, fmt.Errorf("receipt %s is of no effect of learning", receipt.Short())
 }

@@ -151,6 +151,8 @@ func expanderOf(kind string) expander {
 		return (*walker).signal
 	case "Capability":
 		return (*walker).capability
+	case "IndexState":
+		return (*walker).indexState
 	case "RingHold":
 		return (*walker).ringHold
 	case KindBytes:

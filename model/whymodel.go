@@ -42,13 +42,7 @@ func (w *walker) promotion(n *Node, raw []byte, depth int) {
 	}
 	w.add(n, "ModelRef", p.ModelID, depth)
 	w.attestations(n, p, depth)
-	if receipts := w.related(id, aboutDeployment); len(receipts) > 0 { // by whose decision
-		receipt := receipts[0]
-		c := w.add(n, "Receipt", receipt, depth)
-		if _, effect, err := w.opened(receipt); err == nil && !bytes.Equal(effect.Response, raw) {
-			c.fail("its response is not this record")
-		}
-	}
+	w.deployment(n, id, raw, depth)
 	if p.Restore != nil {
 		n.leaf("PromotionRecord", *p.Restore, "a rollback goes back to record %s", p.Restore.Short())
 	} else if p.Fallback != nil {
@@ -103,6 +97,32 @@ func (w *walker) policy(n *Node, raw []byte, _ int) {
 		count(len(p.Suites), "suite"), count(len(p.Thresholds), "threshold"), p.Quorum, len(p.Verifiers))
 	if !trusts(w.o.Trust.Policy, p.Signer) {
 		n.fail("%s is not trusted for policies", p.Signer)
+	}
+}
+
+func (w *walker) indexState(n *Node, raw []byte, depth int) {
+	s, id, err := OpenIndexState(raw)
+	if !n.check(err) || !n.check(sameID(id, n.ID)) {
+		return
+	}
+	n.Label = fmt.Sprintf("index %s, state %d: %s", s.Name, s.Sequence, count(int(s.Count), "episode"))
+	w.manifest(n, s.Manifest, nil, depth)
+	w.deployment(n, id, raw, depth)
+	if s.Restore != nil {
+		n.leaf("IndexState", *s.Restore, "a rollback goes back to state %s", s.Restore.Short())
+	}
+}
+
+// deployment hangs the receipt of the effect that made a record or a state below it:
+// by whose decision, under which capability.
+func (w *walker) deployment(n *Node, id object.Hash, raw []byte, depth int) {
+	receipts := w.related(id, aboutDeployment)
+	if len(receipts) == 0 {
+		return
+	}
+	c := w.add(n, "Receipt", receipts[0], depth)
+	if _, effect, err := w.opened(receipts[0]); err == nil && !bytes.Equal(effect.Response, raw) {
+		c.fail("its response is not this object")
 	}
 }
 

@@ -58,7 +58,7 @@ func (w *walker) receipt(n *Node, raw []byte, depth int) {
 
 // toolName is the name of a built-in tool of this package, or the short id.
 func toolName(id object.Hash) string {
-	for _, name := range []string{"train", "eval", "promote", "rollback", "dataset.build", "blob.put", "blob.get", "blob.chunk_get"} {
+	for _, name := range []string{"train", "eval", "promote", "rollback", "index.update", "index.rollback", "dataset.build", "blob.put", "blob.get", "blob.chunk_get"} {
 		if ir.BuiltinTool(name) == id {
 			return "mythos." + name
 		}

@@ -71,7 +71,7 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 		ledgercmd.NewLedger(f), ledgercmd.NewReceipt(f),
 		datasetcmd.NewEpisode(f), datasetcmd.NewSignal(f), datasetcmd.NewScore(f), datasetcmd.NewCorpus(f), datasetcmd.NewDataset(f),
 		modelcmd.NewRecipe(f), modelcmd.NewSuite(f), modelcmd.NewPolicy(f), modelcmd.NewTrain(f), modelcmd.NewEval(f), modelcmd.NewAttest(f),
-		modelcmd.NewPromote(f), modelcmd.NewRollback(f), modelcmd.NewRing(f), modelcmd.NewModel(f), modelcmd.NewWhy(f),
+		modelcmd.NewPromote(f), modelcmd.NewRollback(f), modelcmd.NewRing(f), modelcmd.NewModel(f), modelcmd.NewIndex(f), modelcmd.NewWhy(f),
 		quickstart.New(f), conformcmd.New(f), newCompletion(f),
 		peercmd.NewPacket(f), peercmd.NewServe(f), peercmd.NewSubmit(f), peercmd.NewPull(f), peercmd.NewPeer(f),
 	)

@@ -23,6 +23,9 @@ const (
 	effectEval     = "eval"
 	effectPromote  = "promote"
 	effectRollback = "rollback"
+
+	effectIndexUpdate   = "index.update"
+	effectIndexRollback = "index.rollback"
 )
 
 // builtins registers the built-in effects. All are safe to repeat: they store by
@@ -41,6 +44,7 @@ func (n *Node) builtins() {
 		Run: n.runExport, RetrySafe: true, Writes: true, Limits: exec.Limits{Timeout: 24 * time.Hour},
 	})
 	n.learningBuiltins()
+	n.indexBuiltins()
 }
 
 // Source is where datasets find evidence in this repository.

@@ -40,6 +40,9 @@ func (n *Node) runRoots(ctx context.Context, keep func(object.Hash)) error {
 	if err != nil {
 		return fmt.Errorf("runs: %w", err)
 	}
+	if err := n.indexRoots(ctx, keep); err != nil {
+		return fmt.Errorf("indexes: %w", err)
+	}
 	return n.Tools.List(ctx, func(t exec.Tool) error {
 		if t.Module.ModuleHash != nil {
 			keep(*t.Module.ModuleHash)

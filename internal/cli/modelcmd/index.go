@@ -1,0 +1,249 @@
+package modelcmd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+)
+
+// NewIndex is `mythos index`.
+func NewIndex(f *cmdutil.Factory) *cobra.Command {
+	return cmdutil.Noun("index", "Episodes that can be recalled at once: the instant layer of adaptation",
+		newIndexUpdate(f), newIndexSearch(f), newIndexRollback(f), newIndexLs(f), newIndexLog(f))
+}
+
+func newIndexUpdate(f *cmdutil.Factory) *cobra.Command {
+	var replace bool
+	c := &cobra.Command{
+		Use: "update NAME [CORPUS|DATASET] [--replace]", Short: "Add episodes to an index, as an effect; prints its state",
+		Long: "Without a corpus or dataset, all episodes that are here. Episodes whose request was not captured are left out.\n" +
+			"An index that is not there is made. `index rollback` takes the newest update back.",
+		Example: "  mythos index update memory @corpus/train", Args: cmdutil.Args(1, 2),
+		RunE: func(c *cobra.Command, args []string) error {
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			list, err := listOf(c.Context(), f, n, args[1:])
+			if err != nil {
+				return err
+			}
+			s, called, err := n.UpdateIndex(c.Context(), args[0], list, replace)
+			if err != nil {
+				return err
+			}
+			return emitIndex(f, s, called)
+		},
+	}
+	c.Flags().BoolVar(&replace, "replace", false, "hold these episodes alone, instead of adding them")
+	return c
+}
+
+// listOf is the list that an argument names, or that of all episodes.
+func listOf(ctx context.Context, f *cmdutil.Factory, n *node.Node, args []string) (object.Hash, error) {
+	if len(args) > 0 {
+		return f.Resolve(ctx, args[0])
+	}
+	ref, _, err := dataset.SnapshotEpisodes(ctx, n.Store)
+	return ref.CID, err
+}
+
+func emitIndex(f *cmdutil.Factory, s *model.IndexState, called *node.Called) error {
+	f.IO.Notef("index %s holds %d episodes, receipt %s", s.Name, s.Count, called.ReceiptID.Short())
+	return f.Emit(map[string]any{"state": s.StateID, "index": s.Name, "sequence": s.Sequence, "manifest": s.Manifest, "episodes": s.Count,
+		"receipt": called.ReceiptID}, func() { f.IO.Printf("%s\n", s.StateID) })
+}
+
+func newIndexRollback(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "rollback NAME", Short: "Take an index's newest update back, as an effect; prints its state",
+		Example: "  mythos index rollback memory", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			s, called, err := n.RollBackIndex(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return emitIndex(f, s, called)
+		},
+	}
+}
+
+type searchOptions struct {
+	Name, Text string
+	Batch      string
+	Limit      int
+	Vote       string
+}
+
+func newIndexSearch(f *cmdutil.Factory) *cobra.Command {
+	o := &searchOptions{}
+	c := &cobra.Command{
+		Use: "search NAME [TEXT] [--batch FILE]", Short: "Find the episodes nearest to a text, the nearest first",
+		Long: "Each line has the episode, its score in millionths and an excerpt. `mythos why EPISODE` shows what an episode rests on.\n" +
+			"--vote NAME answers with what the text labels NAME=... of the found episodes say, weighted by score.\n" +
+			"--batch reads texts from a file, one JSON object with the member \"text\" a line, and answers one line for each.",
+		Example: "  mythos index search memory 'open a connection'", Args: cmdutil.Args(1, 2),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Name = args[0]
+			if (len(args) == 2) == (o.Batch != "") {
+				return clierr.Usagef("name a text, or texts with --batch")
+			}
+			if len(args) == 2 {
+				o.Text = args[1]
+			}
+			return runIndexSearch(c.Context(), f, o)
+		},
+	}
+	c.Flags().StringVar(&o.Batch, "batch", "", "texts to search for, as JSON lines; - is standard input")
+	c.Flags().IntVarP(&o.Limit, "limit", "n", 5, "most episodes to find, 1 to 100")
+	c.Flags().StringVar(&o.Vote, "vote", "", "answer with the label that the episodes found agree on")
+	return c
+}
+
+func runIndexSearch(ctx context.Context, f *cmdutil.Factory, o *searchOptions) error {
+	if o.Limit < 1 || o.Limit > 100 {
+		return clierr.Usagef("--limit is 1 to 100")
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := n.OpenIndex(ctx, o.Name)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if o.Batch == "" {
+		list, err := s.Search(ctx, o.Text, o.Limit)
+		if err != nil {
+			return err
+		}
+		return o.print(f, list)
+	}
+	r, done, err := f.Open(o.Batch)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return cmdutil.Lines(r, func(num int, line string) error {
+		var in struct{ Text string }
+		if err := json.Unmarshal([]byte(line), &in); err != nil {
+			return clierr.New(clierr.Failed, "%s, line %d: %w", o.Batch, num, err)
+		}
+		list, err := s.Search(ctx, in.Text, o.Limit)
+		if err != nil {
+			return err
+		}
+		answer, share := vote(list, o.Vote)
+		return f.Emit(map[string]any{"found": list, "vote": answer, "share_micro": share}, func() { f.IO.Printf("%d\t%s\n", len(list), answer) })
+	})
+}
+
+// print writes what one search found.
+func (o *searchOptions) print(f *cmdutil.Factory, list []node.Recalled) error {
+	if o.Vote != "" {
+		answer, share := vote(list, o.Vote)
+		return f.Emit(map[string]any{"vote": answer, "share_micro": share, "found": list}, func() { f.IO.Printf("%s\n", answer) })
+	}
+	var rows [][]ui.Cell
+	for _, r := range list {
+		if f.JSON {
+			if err := f.Emit(r, nil); err != nil {
+				return err
+			}
+		}
+		rows = append(rows, []ui.Cell{{Text: f.IO.Hash(r.Episode.String()), Meaning: ui.Name}, {Text: fmt.Sprint(r.Score), Meaning: ui.Dim}, {Text: model.OneLine(r.Excerpt)}})
+	}
+	if !f.JSON {
+		f.IO.Table([]string{"episode", "score", "excerpt"}, rows)
+	}
+	return nil
+}
+
+// vote is what most of the score of the episodes found says about a label, and its
+// share in millionths; of equal ones the first by name.
+func vote(list []node.Recalled, label string) (answer string, share int64) {
+	scores := map[string]int64{}
+	total := int64(0)
+	for _, r := range list {
+		i := slices.IndexFunc(r.Signals, func(s node.SampleSignal) bool {
+			text, ok := s.Value.(string)
+			return s.Type == "label" && ok && strings.HasPrefix(text, label+"=")
+		})
+		if i >= 0 {
+			scores[strings.TrimPrefix(r.Signals[i].Value.(string), label+"=")] += r.Score
+			total += r.Score
+		}
+	}
+	for class, score := range scores {
+		if score > scores[answer] || (score == scores[answer] && class < answer) {
+			answer = class
+		}
+	}
+	if total > 0 {
+		share = scores[answer] * 1_000_000 / total
+	}
+	return answer, share
+}
+
+func newIndexLs(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "ls", Short: "List the indexes", Example: "  mythos index ls --json", Args: cmdutil.Args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			return printStates(f, func(fn func(*model.IndexState) error) error { return n.Models().Indexes(c.Context(), fn) })
+		},
+	}
+}
+
+func newIndexLog(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "log NAME", Short: "List the states of an index, newest first", Example: "  mythos index log memory", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			return printStates(f, func(fn func(*model.IndexState) error) error { return n.Models().IndexLog(c.Context(), args[0], fn) })
+		},
+	}
+}
+
+func printStates(f *cmdutil.Factory, each func(func(*model.IndexState) error) error) error {
+	var rows [][]ui.Cell
+	err := each(func(s *model.IndexState) error {
+		action := "update"
+		if s.Action == model.ActionRollback {
+			action = "rollback"
+		}
+		if f.JSON {
+			return f.Emit(map[string]any{"index": s.Name, "state": s.StateID, "sequence": s.Sequence, "action": action, "episodes": s.Count, "manifest": s.Manifest}, nil)
+		}
+		rows = append(rows, []ui.Cell{{Text: s.Name, Meaning: ui.Strong}, {Text: fmt.Sprint(s.Sequence)}, {Text: f.IO.Hash(s.StateID.String()), Meaning: ui.Name}, {Text: action},
+			{Text: fmt.Sprint(s.Count)}, {Text: f.IO.Hash(s.Manifest.String()), Meaning: ui.Dim}})
+		return nil
+	})
+	if err == nil && !f.JSON {
+		f.IO.Table([]string{"index", "no", "state", "action", "episodes", "manifest"}, rows)
+	}
+	return err
+}

@@ -1,0 +1,243 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/recall"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store"
+)
+
+// indexBuiltins registers index.update and index.rollback.
+func (n *Node) indexBuiltins() {
+	n.Gate.Builtin(effectIndexUpdate, exec.Builtin{
+		Use: toolUse(effectIndexUpdate), RetrySafe: true, Writes: true,
+		Run: job(func(ctx context.Context, _ exec.Call, u *model.IndexUpdate) (exec.Response, error) {
+			return n.indexMoved(ctx, func() (*model.IndexState, error) { return n.moveIndex(ctx, u) })
+		}),
+	})
+	n.Gate.Builtin(effectIndexRollback, exec.Builtin{
+		Use: toolUse(effectIndexRollback), RetrySafe: true, Writes: true,
+		Run: job(func(ctx context.Context, _ exec.Call, r *model.IndexRollback) (exec.Response, error) {
+			return n.indexMoved(ctx, func() (*model.IndexState, error) { return n.Models().RollBackIndex(ctx, r.Name, r.State) })
+		}),
+	})
+}
+
+// toolUse is the authority that a built-in tool without a kind of its own needs.
+func toolUse(name string) func([]byte) (caps.Use, error) {
+	return func(request []byte) (caps.Use, error) {
+		return caps.Use{Kind: caps.KindToolCall, Tool: exec.BuiltinID(name), Request: request}, nil
+	}
+}
+
+// indexMoved moves an index and brings its file up to date. The response is the
+// canonical state.
+func (n *Node) indexMoved(ctx context.Context, move func() (*model.IndexState, error)) (exec.Response, error) {
+	s, err := move()
+	if err != nil {
+		return exec.Response{}, err
+	}
+	raw, err := can.Marshal(s)
+	if err != nil {
+		return exec.Response{}, err
+	}
+	x, err := n.openIndex(ctx, s)
+	if err != nil {
+		return exec.Response{}, err
+	}
+	return exec.Response{Body: raw, Status: exec.StatusOK, Evidence: []object.Hash{s.StateID, s.Manifest}}, x.Close()
+}
+
+// moveIndex works out what an update makes of an index. Episodes without a captured
+// request cannot be searched for, and are left out.
+func (n *Node) moveIndex(ctx context.Context, u *model.IndexUpdate) (*model.IndexState, error) {
+	var ids []object.Hash
+	lists := []object.Hash{u.Add}
+	if u.After != nil && !u.Replace {
+		before, err := n.Models().IndexState(ctx, *u.After)
+		if err != nil {
+			return nil, err
+		}
+		lists = append(lists, before.Manifest)
+	}
+	for _, root := range lists {
+		if err := dataset.ReadList(ctx, n.Store.Nodes(ctx), root, func(id object.Hash) error {
+			ids = append(ids, id)
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+	}
+	ids = slices.DeleteFunc(ids, func(id object.Hash) bool {
+		_, err := n.Sample(ctx, id)
+		return errors.Is(err, store.ErrNotFound)
+	})
+	ref, count, err := dataset.Snapshot(ctx, n.Store, dataset.MediaManifest, ids)
+	if err != nil {
+		return nil, err
+	}
+	return n.Models().MoveIndex(ctx, u.Name, u.After, ref.CID, count)
+}
+
+// openIndex opens the file of an index and brings it to a state.
+func (n *Node) openIndex(ctx context.Context, s *model.IndexState) (*recall.Index, error) {
+	dir := filepath.Join(n.Dir, "index")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	x, err := recall.Open(ctx, filepath.Join(dir, s.Name+".db"), n.Config.Busy)
+	if err != nil {
+		return nil, err
+	}
+	at, err := x.At(ctx)
+	if err == nil && at != s.StateID.String() {
+		err = n.syncIndex(ctx, x, s)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("index %s: %w", s.Name, err), x.Close())
+	}
+	return x, nil
+}
+
+func (n *Node) syncIndex(ctx context.Context, x *recall.Index, s *model.IndexState) error {
+	var ids []string
+	if err := dataset.ReadList(ctx, n.Store.Nodes(ctx), s.Manifest, func(id object.Hash) error {
+		ids = append(ids, id.String())
+		return nil
+	}); err != nil {
+		return err
+	}
+	return x.Sync(ctx, s.StateID.String(), ids, func(id string) (recall.Doc, error) {
+		h, err := object.ParseHash(id)
+		if err != nil {
+			return recall.Doc{}, err
+		}
+		sample, err := n.Sample(ctx, h)
+		if err != nil {
+			return recall.Doc{}, err
+		}
+		return recall.Doc{Request: sample.Request, Response: sample.Response}, nil
+	})
+}
+
+// UpdateIndex adds the episodes of a list to an index, or makes them all that it
+// holds, as an effect.
+func (n *Node) UpdateIndex(ctx context.Context, name string, list object.Hash, replace bool) (*model.IndexState, *Called, error) {
+	u := model.IndexUpdate{Name: name, Add: list, Replace: replace}
+	s, err := n.Models().Index(ctx, name)
+	if err == nil {
+		u.After = &s.StateID
+	} else if !errors.Is(err, model.ErrNotFound) {
+		return nil, nil, err
+	}
+	if err := u.Check(); err != nil {
+		return nil, nil, err
+	}
+	return n.changeIndex(ctx, effectIndexUpdate, &u)
+}
+
+// RollBackIndex takes an index's newest update back, as an effect.
+func (n *Node) RollBackIndex(ctx context.Context, name string) (*model.IndexState, *Called, error) {
+	s, err := n.Models().Index(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	return n.changeIndex(ctx, effectIndexRollback, &model.IndexRollback{Name: name, State: s.StateID})
+}
+
+func (n *Node) changeIndex(ctx context.Context, effect string, request any) (*model.IndexState, *Called, error) {
+	raw, err := can.Marshal(request)
+	if err != nil {
+		return nil, nil, err
+	}
+	chain, err := n.ownerCap(ctx, &caps.ToolCall{ToolID: exec.BuiltinID(effect), MaxCalls: 1})
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err := n.freshKey(ctx, effect, raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	called, err := n.learn(ctx, effect, raw, key, []caps.Chain{chain}, caps.Use{})
+	if err != nil {
+		return nil, called, err
+	}
+	s, _, err := model.OpenIndexState(called.Body)
+	if err != nil {
+		return nil, called, err
+	}
+	_, err = n.Models().AddEffect(ctx, called.ReceiptID)
+	return s, called, err
+}
+
+// Recalled is an episode that a search of an index found.
+type Recalled struct {
+	Episode object.Hash    `json:"episode"`
+	Score   int64          `json:"score_micro"` // BM25 in millionths; higher is nearer
+	Excerpt string         `json:"excerpt"`
+	Signals []SampleSignal `json:"signals"` // what is said about it now
+}
+
+// Searcher is an open index of this repository, at its newest state.
+type Searcher struct {
+	State *model.IndexState
+
+	n *Node
+	x *recall.Index
+}
+
+// OpenIndex opens an index for searches. Close it after use.
+func (n *Node) OpenIndex(ctx context.Context, name string) (*Searcher, error) {
+	s, err := n.Models().Index(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	x, err := n.openIndex(ctx, s)
+	return &Searcher{s, n, x}, err
+}
+
+// Close closes the index.
+func (s *Searcher) Close() error { return s.x.Close() }
+
+// Search finds the episodes nearest to a text, the nearest first, at most limit.
+func (s *Searcher) Search(ctx context.Context, text string, limit int) ([]Recalled, error) {
+	hits, err := s.x.Search(ctx, text, limit)
+	if err != nil {
+		return nil, fmt.Errorf("index %s: %w", s.State.Name, err)
+	}
+	list := make([]Recalled, 0, len(hits))
+	for _, h := range hits {
+		id, err := object.ParseHash(h.ID)
+		if err != nil {
+			return nil, fmt.Errorf("index %s: %w", s.State.Name, err)
+		}
+		sample, err := s.n.Sample(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, Recalled{id, h.Score, h.Excerpt, sample.Signals})
+	}
+	return list, nil
+}
+
+// indexRoots keeps what indexes hold and could be rolled back to.
+func (n *Node) indexRoots(ctx context.Context, keep func(object.Hash)) error {
+	reg := n.Models()
+	return reg.Indexes(ctx, func(s *model.IndexState) error {
+		return reg.IndexLog(ctx, s.Name, func(s *model.IndexState) error {
+			keep(s.Manifest)
+			return nil
+		})
+	})
+}
