@@ -457,6 +457,13 @@ func (h *house) why(start model.Start) *model.Node {
 }
 
 func (h *house) whyOptions() model.WhyOptions {
+	o := h.fullOptions()
+	o.Sample = true
+	return o
+}
+
+// fullOptions verify what is not shown, too.
+func (h *house) fullOptions() model.WhyOptions {
 	return model.WhyOptions{Trust: h.registry.Trust, Caps: &caps.Verifier{Trusted: func(a object.AgentID, _ uint8) bool { return only(admin)(a) }}}
 }
 

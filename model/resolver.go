@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
 )
@@ -16,6 +17,9 @@ import (
 type Local struct {
 	Registry *Registry
 	Nodes    func(ctx context.Context) merkle.NodeReader // *store.Store has it
+	// BlobRef finds the reference of a blob, with an error that wraps store.ErrNotFound;
+	// *store.Store has it. Without it, walks do not start at blobs.
+	BlobRef func(ctx context.Context, cid object.Hash) (object.BlobRef, error)
 }
 
 var _ Resolver = (*Local)(nil)
@@ -28,6 +32,8 @@ func (l *Local) Raw(ctx context.Context, kind string, id object.Hash) ([]byte, e
 		return l.Registry.Responses.Bytes(ctx, id)
 	case KindNode:
 		return l.Nodes(ctx).Node(id)
+	case "BlobRef":
+		return l.blobRef(ctx, id)
 	case "Receipt":
 		raw, err := l.Registry.Receipts.Receipt(ctx, id)
 		if !errors.Is(err, ledger.ErrNotFound) {
@@ -49,6 +55,17 @@ func (l *Local) Raw(ctx context.Context, kind string, id object.Hash) ([]byte, e
 	return o.Raw, nil
 }
 
+func (l *Local) blobRef(ctx context.Context, cid object.Hash) ([]byte, error) {
+	if l.BlobRef == nil {
+		return nil, fmt.Errorf("blob %s: %w", cid.Short(), store.ErrNotFound)
+	}
+	ref, err := l.BlobRef(ctx, cid)
+	if err != nil {
+		return nil, err
+	}
+	return can.Marshal(&ref)
+}
+
 // Kind implements Resolver.
 func (l *Local) Kind(ctx context.Context, id object.Hash) (string, error) {
 	o, err := l.Registry.Store.Object(ctx, id)
@@ -58,7 +75,7 @@ func (l *Local) Kind(ctx context.Context, id object.Hash) (string, error) {
 	if !errors.Is(err, store.ErrNotFound) {
 		return "", err
 	}
-	for _, kind := range []string{"Receipt", "PromotionRecord", KindBytes} {
+	for _, kind := range []string{"Receipt", "PromotionRecord", "BlobRef", KindNode, KindBytes} {
 		_, err := l.Raw(ctx, kind, id)
 		if err == nil {
 			return kind, nil

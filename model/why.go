@@ -44,10 +44,12 @@ type Start struct {
 // WhyOptions say whom to believe and how far to go. Zero bounds are the default ones.
 type WhyOptions struct {
 	Trust    Trust
-	Caps     *caps.Verifier // judges the chains of receipts, each at the time of its receipt; nil: nobody issues anything
-	Width    int            // children of one kind that are shown, default 3; the others are counted
-	MaxDepth int            // default 32
-	MaxNodes int            // default 2000
+	ToolName func(object.Hash) string // what people call a tool; nil: its id
+	Caps     *caps.Verifier           // judges the chains of receipts, each at the time of its receipt; nil: nobody issues anything
+	Width    int                      // children of one kind that are shown, default 3; the others are counted
+	Sample   bool                     // do not verify those others: only what is shown
+	MaxDepth int                      // default 32
+	MaxNodes int                      // that are verified, default 200000
 }
 
 // Node is one object on the way and the link that leads to it.
@@ -59,13 +61,15 @@ type Node struct {
 	Problem  string      `json:"problem,omitempty"` // why not
 	Seen     bool        `json:"seen,omitempty"`    // it was shown before, with its children
 	Children []*Node     `json:"children,omitempty"`
-	More     int         `json:"more,omitempty"` // children that are not shown
+	More     int         `json:"more,omitempty"`    // children that are not shown
+	Checked  bool        `json:"checked,omitempty"` // those were verified, too
 }
 
 // Why walks from a ring or an object down to the capabilities and the chunks that it
 // rests on, and verifies every link on the way: ring → promotion → model →
 // attestations, reports, receipts → dataset → corpus → episode → receipts →
-// capability → root issuer. A link that does not hold is a Problem in the tree and
+// capability → root issuer. Of many objects of one kind the first few are shown, and
+// the others verified all the same: one that does not hold is shown, too. A link that does not hold is a Problem in the tree and
 // no error ([FirstProblem] finds it); an error means that the walk itself failed.
 func Why(ctx context.Context, res Resolver, start Start, o WhyOptions) (*Node, error) {
 	if o.Width <= 0 {
@@ -75,12 +79,12 @@ func Why(ctx context.Context, res Resolver, start Start, o WhyOptions) (*Node, e
 		o.MaxDepth = 32
 	}
 	if o.MaxNodes <= 0 {
-		o.MaxNodes = 2000
+		o.MaxNodes = 200_000
 	}
 	if o.Caps == nil {
 		o.Caps = &caps.Verifier{}
 	}
-	w := &walker{ctx: ctx, res: res, o: o, seen: map[string]*Node{}}
+	w := &walker{ctx: ctx, res: res, o: o, seen: map[string]*Node{}, hidden: map[*Node]bool{}}
 	if start.Ring != nil {
 		return w.ring(*start.Ring)
 	}
@@ -120,6 +124,9 @@ type walker struct {
 	seen  map[string]*Node
 	nodes int
 	err   error // the walk cannot go on
+
+	hiding int            // above 0: what is visited is not shown
+	hidden map[*Node]bool // was visited and is not shown yet
 }
 
 // expander fills in a node from the object's bytes.
@@ -145,6 +152,12 @@ func expanderOf(kind string) expander {
 		return (*walker).receipt
 	case "DatasetDef":
 		return (*walker).datasetDef
+	case "DatasetRef":
+		return (*walker).datasetRef
+	case "BlobRef":
+		return (*walker).blobRef
+	case KindNode:
+		return (*walker).list
 	case "EpisodeRef":
 		return (*walker).episode
 	case "Signal":
@@ -167,6 +180,10 @@ func (w *walker) visit(kind string, id object.Hash, depth int) *Node {
 	n := &Node{Kind: kind, ID: id, Label: id.Short()}
 	key := kind + id.String()
 	if old := w.seen[key]; old != nil {
+		if w.hidden[old] {
+			w.show(old)
+			return old
+		}
 		n.Label, n.Verified, n.Problem, n.Seen = old.Label, old.Verified, old.Problem, true
 		return n
 	}
@@ -175,7 +192,7 @@ func (w *walker) visit(kind string, id object.Hash, depth int) *Node {
 		n.More = 1
 		return n
 	}
-	w.seen[key] = n
+	w.note(key, n)
 	raw, err := w.raw(kind, id)
 	if err != nil {
 		n.fail("%v", err)
@@ -188,6 +205,25 @@ func (w *walker) visit(kind string, id object.Hash, depth int) *Node {
 		n.fail("nothing is known about objects of kind %s", kind)
 	}
 	return n
+}
+
+// note remembers the node that was made of an object.
+func (w *walker) note(key string, n *Node) {
+	w.seen[key] = n
+	if w.hiding > 0 {
+		w.hidden[n] = true
+	}
+}
+
+// show makes what was visited in hiding a part of the tree that is shown.
+func (w *walker) show(n *Node) {
+	if w.hiding > 0 {
+		return
+	}
+	delete(w.hidden, n)
+	for _, c := range n.Children {
+		w.show(c)
+	}
 }
 
 // raw finds bytes; anything but their absence ends the walk.
@@ -238,15 +274,41 @@ func (w *walker) add(n *Node, kind string, id object.Hash, depth int) *Node {
 	return c
 }
 
-// some hangs the first of several objects below n and counts the others.
-func (w *walker) some(n *Node, kind string, ids []object.Hash, depth int) {
+// some hangs the first of several objects below n; the others are verified and
+// counted. also, if it is not nil, checks each.
+func (w *walker) some(n *Node, kind string, ids []object.Hash, depth int, also func(*Node)) {
 	for i, id := range ids {
-		if i == w.o.Width {
-			n.More += len(ids) - i
-			return
-		}
-		w.add(n, kind, id, depth)
+		w.nth(n, i, w.o.Width, func() *Node {
+			c := w.visit(kind, id, depth)
+			if also != nil {
+				also(c)
+			}
+			return c
+		})
 	}
+}
+
+// nth hangs what make gives below n if it is among the first width; otherwise it is
+// verified and counted, and shown only if it does not hold.
+func (w *walker) nth(n *Node, i, width int, visit func() *Node) {
+	if i < width {
+		n.Children = append(n.Children, visit())
+		return
+	}
+	if w.o.Sample {
+		n.More++
+		return
+	}
+	w.hiding++
+	c := visit()
+	w.hiding--
+	if FirstProblem(c) != nil {
+		w.show(c)
+		n.Children = append(n.Children, c)
+		return
+	}
+	n.More++
+	n.Checked = true
 }
 
 // leaf hangs something below n that is no object of its own.

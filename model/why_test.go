@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	osexec "os/exec"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/model"
@@ -78,7 +81,7 @@ func TestWhy(t *testing.T) {
 			t.Errorf("no %s on the way", kind)
 		}
 	}
-	if text := n.Text(); strings.Contains(text, "BROKEN") || !strings.Contains(text, "root issuer admin") || !strings.Contains(text, m.Short()) {
+	if text := n.Text(); strings.Contains(text, model.MarkBroken) || !strings.Contains(text, "root issuer admin") || !strings.Contains(text, m.Short()) {
 		t.Errorf("%s", text)
 	}
 	raw, err := n.JSON()
@@ -87,10 +90,71 @@ func TestWhy(t *testing.T) {
 		t.Errorf("JSON: %v", err)
 	}
 	checkDOT(t, n.DOT())
+	checkSVG(t, n)
+	for _, line := range strings.Split(n.Text(), "\n") {
+		if utf8.RuneCountInString(line) > 80 {
+			t.Errorf("more than 80 columns: %q", line)
+		}
+	}
 	for _, start := range []model.Start{{ID: m}, {ID: h.policies[0]}, {ID: h.suite}, {ID: h.def.DatasetDefID}, {ID: n.ID}} {
 		if n := h.why(start); model.FirstProblem(n) != nil || n.ID != start.ID {
 			t.Errorf("%s", n.Text())
 		}
+	}
+}
+
+// checkSVG reads the picture as XML: every node that is drawn is there.
+func checkSVG(t *testing.T, root *model.Node) {
+	t.Helper()
+	boxes, nodes := 0, 0
+	dec := xml.NewDecoder(strings.NewReader(root.SVG()))
+	for {
+		tok, err := dec.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatalf("SVG: %v", err)
+		}
+		if e, ok := tok.(xml.StartElement); ok && e.Name.Local == "rect" {
+			boxes++
+		}
+	}
+	walk(root, func(*model.Node) { nodes++ })
+	if boxes != nodes {
+		t.Errorf("%d boxes for %d nodes", boxes, nodes)
+	}
+}
+
+// TestWhyVerifiesWhatIsNotShown changes a signal of the last episode of a dataset, far
+// from what is shown: it is shown, and named.
+func TestWhyVerifiesWhatIsNotShown(t *testing.T) {
+	h, _ := promotedHouse(t)
+	local := &model.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}
+	r := &tampering{Resolver: local}
+	n, err := model.Why(t.Context(), r, model.Start{Ring: new(uint8)}, h.fullOptions())
+	h.ok(err)
+	shown := map[string]bool{}
+	walk(n, func(n *model.Node) { shown[n.Kind+" "+n.ID.String()] = true })
+	tried := 0
+	for _, name := range slices.Backward(r.asked) {
+		if kind, _, _ := strings.Cut(name, " "); shown[name] || (kind != "Signal" && kind != "EpisodeRef" && kind != "Receipt") || tried == 6 {
+			continue
+		}
+		tried++
+		bad := &tampering{Resolver: local, target: name, change: func(b []byte) ([]byte, error) { b[len(b)-1] ^= 1; return b, nil }}
+		n, err := model.Why(t.Context(), bad, model.Start{Ring: new(uint8)}, h.fullOptions())
+		h.ok(err)
+		path := model.FirstProblem(n)
+		if path == nil || path[len(path)-1].Kind+" "+path[len(path)-1].ID.String() != name {
+			t.Errorf("%s: %s", name, n.Text())
+		}
+		if n, err = model.Why(t.Context(), bad, model.Start{Ring: new(uint8)}, h.whyOptions()); err != nil || model.FirstProblem(n) != nil {
+			t.Errorf("%s: a sample sees what it does not show: %v", name, err)
+		}
+	}
+	if tried < 6 {
+		t.Errorf("only %d objects are not shown", tried)
 	}
 }
 
@@ -148,7 +212,7 @@ func TestWhyNamesWhatDoesNotHold(t *testing.T) {
 				t.Errorf("%s, %s: nothing is broken", target, how)
 				continue
 			}
-			if last := path[len(path)-1]; last.Problem == "" || !strings.Contains(n.Text(), "BROKEN") {
+			if last := path[len(path)-1]; last.Problem == "" || !strings.Contains(n.Text(), model.MarkBroken) {
 				t.Errorf("%s, %s: %+v", target, how, last)
 			}
 		}

@@ -1,10 +1,10 @@
 package model
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -18,7 +18,11 @@ func (r nodes) Node(cid object.Hash) ([]byte, error) { return r.w.raw(KindNode, 
 
 // blob hangs a blob below n and proves its first chunk against the root.
 func (w *walker) blob(n *Node, role string, ref object.BlobRef) {
-	c := n.leaf("BlobRef", ref.CID, "%s %s, %d bytes", role, ref.CID.Short(), ref.Size)
+	w.blobNode(n.leaf("BlobRef", ref.CID, "%s %s, %s", role, ref.CID.Short(), count(int(ref.Size), "byte")), ref)
+}
+
+// blobNode verifies a blob, every chunk of it, and shows the first.
+func (w *walker) blobNode(c *Node, ref object.BlobRef) {
 	if ref.Chunks == 0 {
 		data, err := w.raw(KindBytes, ref.CID)
 		if c.check(err) && c.check(sameID(object.Sum(data), ref.CID)) && uint64(len(data)) != ref.Size {
@@ -34,106 +38,155 @@ func (w *walker) blob(n *Node, role string, ref object.BlobRef) {
 		c.fail("the tree has %d bytes in %d chunks", tree.Size(), tree.Len())
 		return
 	}
-	c.check(w.chunk(c, tree, ref.CID))
-	c.More += int(ref.Chunks) - 1
+	for i := range uint64(ref.Chunks) {
+		if w.err != nil {
+			return
+		}
+		w.nth(c, int(i), 1, func() *Node { return w.chunk(tree, i, ref.CID) })
+	}
 }
 
-// chunk proves chunk 0.
-func (w *walker) chunk(n *Node, tree *merkle.Tree, root object.Hash) error {
-	first, err := tree.At(0)
-	if err != nil {
-		return err
+// chunk proves one chunk.
+func (w *walker) chunk(tree *merkle.Tree, i uint64, root object.Hash) *Node {
+	leaf := &Node{Kind: "Chunk", Label: fmt.Sprintf("chunk %d of %d", i+1, tree.Len()), Verified: true}
+	chunk, err := tree.At(i)
+	if !leaf.check(err) {
+		return leaf
 	}
-	leaf := n.leaf("Chunk", first.Hash, "chunk 0 of %d, %d bytes, proven against the root", tree.Len(), first.Len)
-	proof, err := tree.ProveChunk(0)
-	if err != nil {
-		return err
+	leaf.ID = chunk.Hash
+	leaf.Label += fmt.Sprintf(", %s, proven against the root", count(int(chunk.Len), "byte"))
+	proof, err := tree.ProveChunk(i)
+	if !leaf.check(err) {
+		return leaf
 	}
 	raw, err := can.Marshal(proof)
-	if err != nil {
-		return err
+	if !leaf.check(err) {
+		return leaf
 	}
-	data, err := w.raw(KindBytes, first.Hash)
+	data, err := w.raw(KindBytes, chunk.Hash)
 	if leaf.check(err) {
-		leaf.check(merkle.VerifyChunk(root, 0, raw, data))
+		leaf.check(merkle.VerifyChunk(root, i, raw, data))
 	}
-	return nil
+	return leaf
 }
 
-const maxSearch = 1 << 20 // episodes of a corpus that are looked through for one
+func (w *walker) blobRef(n *Node, raw []byte, depth int) {
+	ref, err := object.Decode[object.BlobRef](raw)
+	if !n.check(err) || !n.check(sameID(ref.CID, n.ID)) {
+		return
+	}
+	if ref.Media == dataset.MediaManifest || ref.Media == dataset.MediaCorpus {
+		w.list(n, nil, depth)
+		return
+	}
+	n.Label = fmt.Sprintf("blob %s, %s, %s", ref.CID.Short(), count(int(ref.Size), "byte"), ref.Media)
+	w.blobNode(n, *ref)
+}
+
+// list is where a walk starts that is given the root of a corpus or a manifest.
+func (w *walker) list(n *Node, _ []byte, depth int) {
+	w.manifest(n, n.ID, nil, depth)
+	n.Label = "list " + n.ID.Short()
+}
+
+// datasetRef is a dataset that was built here: how it came about.
+func (w *walker) datasetRef(n *Node, raw []byte, depth int) {
+	ref, err := object.Decode[dataset.DatasetRef](raw)
+	if !n.check(err) || !n.check(sameID(object.Sum(raw), n.ID)) {
+		return
+	}
+	n.Label = fmt.Sprintf("dataset %s: %s", ref.Manifest.CID.Short(), count(int(ref.Count), "episode"))
+	w.manifest(n, ref.Manifest.CID, &ref.DatasetDefID, depth)
+	c := w.add(n, "Receipt", ref.BuildReceiptID, depth)
+	r, effect, err := w.opened(ref.BuildReceiptID)
+	if err != nil || r.ToolID != ir.BuiltinTool("dataset.build") {
+		c.fail("it is not of a build")
+		return
+	}
+	if built, err := can.Field(effect.Response, 1); err != nil || !sameManifest(built, ref.Manifest) {
+		c.fail("it is of a build of another manifest")
+	}
+}
+
+func sameManifest(raw []byte, want object.BlobRef) bool {
+	have, err := object.Decode[object.BlobRef](raw)
+	return err == nil && have.CID == want.CID
+}
+
+const maxSearch = 1 << 20 // episodes of a manifest that are looked at
 
 // manifest hangs a dataset below n: its manifest, the definition it was selected by,
-// the corpora, and the first of its episodes.
+// the corpora, and its episodes, of which it shows the first.
 func (w *walker) manifest(n *Node, root object.Hash, def *object.Hash, depth int) {
+	old := w.seen["Manifest"+root.String()]
+	if old != nil && def == nil && w.hidden[old] {
+		w.show(old)
+		n.Children = append(n.Children, old)
+		return
+	}
 	c := n.leaf("Manifest", root, "manifest %s", root.Short())
-	if old := w.seen["Manifest"+root.String()]; old != nil && def == nil {
+	if old != nil && def == nil {
 		c.Label, c.Verified, c.Problem, c.Seen = old.Label, old.Verified, old.Problem, true
 		return
 	}
-	w.seen["Manifest"+root.String()] = c
+	w.note("Manifest"+root.String(), c)
 	tree, err := merkle.OpenList(nodes{w}, root)
 	if !c.check(err) {
 		return
 	}
 	c.Label = fmt.Sprintf("manifest %s: %s", root.Short(), count(int(tree.Len()), "episode"))
-	var first object.Hash
-	if tree.Len() > 0 {
-		item, err := tree.At(0)
-		if !c.check(err) {
-			return
-		}
-		first = item.Hash
+	var ids []object.Hash
+	if !c.check(tree.Walk(0, min(tree.Len(), maxSearch), func(_ uint64, item merkle.Chunk) error {
+		ids = append(ids, item.Hash)
+		return nil
+	})) {
+		return
 	}
 	if def != nil {
 		d := w.add(c, "DatasetDef", *def, depth+1)
-		if raw, err := w.raw("DatasetDef", *def); err == nil && tree.Len() > 0 {
-			d.check(w.fromCorpora(raw, first))
+		if raw, err := w.raw("DatasetDef", *def); err == nil {
+			d.check(w.fromCorpora(raw, ids))
 		}
 	}
-	if tree.Len() > 0 {
-		w.add(c, "EpisodeRef", first, depth+1)
-		c.More += int(tree.Len()) - 1
+	for i, id := range ids {
+		if w.err != nil {
+			return
+		}
+		w.nth(c, i, 1, func() *Node { return w.visit("EpisodeRef", id, depth+1) })
+	}
+	if more := tree.Len() - uint64(len(ids)); more > 0 {
+		c.More, c.Checked = c.More+int(more), false
 	}
 }
 
-// fromCorpora checks that an episode is in one of a definition's corpora.
-func (w *walker) fromCorpora(defRaw []byte, episode object.Hash) error {
+// fromCorpora checks that all episodes are in a definition's corpora.
+func (w *walker) fromCorpora(defRaw []byte, episodes []object.Hash) error {
 	d, err := dataset.OpenDef(defRaw)
 	if err != nil {
 		return err
 	}
+	missing := map[object.Hash]bool{}
+	for _, id := range episodes {
+		missing[id] = true
+	}
 	for _, root := range d.CorpusRoots {
-		found, err := w.inList(root, episode)
+		tree, err := merkle.OpenList(nodes{w}, root)
+		if err == nil {
+			err = tree.Walk(0, tree.Len(), func(_ uint64, c merkle.Chunk) error {
+				delete(missing, c.Hash)
+				return w.ctx.Err()
+			})
+		}
 		if err != nil {
 			return fmt.Errorf("corpus %s: %w", root.Short(), err)
 		}
-		if found {
-			return nil
+	}
+	for _, id := range episodes {
+		if missing[id] {
+			return fmt.Errorf("episode %s of the manifest is in none of the definition's corpora", id.Short())
 		}
 	}
-	return fmt.Errorf("episode %s of the manifest is in none of the definition's corpora", episode.Short())
-}
-
-var errFound = errors.New("found")
-
-func (w *walker) inList(root, value object.Hash) (bool, error) {
-	tree, err := merkle.OpenList(nodes{w}, root)
-	if err != nil {
-		return false, err
-	}
-	err = tree.Walk(0, min(tree.Len(), maxSearch), func(_ uint64, c merkle.Chunk) error {
-		if c.Hash == value {
-			return errFound
-		}
-		return nil
-	})
-	if errors.Is(err, errFound) {
-		return true, nil
-	}
-	if err == nil && tree.Len() > maxSearch {
-		err = fmt.Errorf("not among the first %d episodes", maxSearch)
-	}
-	return false, err
+	return nil
 }
 
 func (w *walker) datasetDef(n *Node, raw []byte, _ int) {
@@ -166,22 +219,16 @@ func (w *walker) episode(n *Node, raw []byte, depth int) {
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
-	n.Label = fmt.Sprintf("episode %s of %s, %s", id.Short(), e.TimeObserved, count(len(e.TraceRef.ReceiptIDs), "receipt"))
+	n.Label = fmt.Sprintf("episode %s, %s", id.Short(), minute(e.TimeObserved))
 	w.blob(n, "trace", e.TraceRef.TraceBlob)
-	w.some(n, "Receipt", e.TraceRef.ReceiptIDs, depth)
-	signals := w.related(id, "Signal")
-	for i, s := range signals {
-		if i == w.o.Width {
-			n.More += len(signals) - i
-			break
-		}
-		c := w.add(n, "Signal", s, depth)
-		if raw, err := w.raw("Signal", s); err == nil {
+	w.some(n, "Receipt", e.TraceRef.ReceiptIDs, depth, nil)
+	w.some(n, "Signal", w.related(id, "Signal"), depth, func(c *Node) {
+		if raw, err := w.raw("Signal", c.ID); err == nil {
 			if g, err := object.Decode[dataset.Signal](raw); err == nil && g.EpisodeID != id {
 				c.fail("it is about another episode, %s", g.EpisodeID.Short())
 			}
 		}
-	}
+	})
 }
 
 func (w *walker) signal(n *Node, raw []byte, _ int) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mythos-project/mythos/object"
 )
@@ -15,7 +16,7 @@ func (w *walker) ring(ring uint8) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{Kind: KindRing, ID: state.PromotionID, Verified: true,
-		Label: fmt.Sprintf("ring %d has model %s since record %d", ring, state.ModelID.Short(), state.Sequence)}
+		Label: fmt.Sprintf("ring %d: model %s, record %d", ring, state.ModelID.Short(), state.Sequence)}
 	c := w.add(n, "PromotionRecord", state.PromotionID, 1)
 	if raw, err := w.raw("PromotionRecord", state.PromotionID); err == nil {
 		if p, err := object.Decode[PromotionRecord](raw); err == nil && (p.ModelID != state.ModelID || p.RingID != ring || p.Sequence != state.Sequence) {
@@ -30,7 +31,7 @@ func (w *walker) promotion(n *Node, raw []byte, depth int) {
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
-	n.Label = fmt.Sprintf("%s of model %s into ring %d by %s at %s", p.ActionName(), p.ModelID.Short(), p.RingID, who(p.Signer), p.TimeObserved)
+	n.Label = fmt.Sprintf("%s into ring %d by %s, %s", p.ActionName(), p.RingID, who(p.Signer), minute(p.TimeObserved))
 	if p.Reason != nil {
 		n.Label += ": " + *p.Reason
 	}
@@ -61,20 +62,22 @@ func (w *walker) attestations(n *Node, p *PromotionRecord, depth int) {
 				claim = a.ClaimType
 			}
 		}
-		if shown[claim]++; shown[claim] > w.o.Width {
-			n.More++
-			continue
-		}
-		c := w.add(n, aboutAttestation, id, depth)
-		if err != nil {
-			continue
-		}
+		shown[claim]++
+		w.nth(n, shown[claim]-1, w.o.Width, func() *Node { return w.attestationOf(p, id, raw, err, depth) })
+	}
+}
+
+// attestationOf is the node of an attestation that a promotion rests on.
+func (w *walker) attestationOf(p *PromotionRecord, id object.Hash, raw []byte, err error, depth int) *Node {
+	c := w.visit(aboutAttestation, id, depth)
+	if err == nil {
 		if a, err := object.Decode[Attestation](raw); err == nil && a.SubjectHash != p.ModelID {
 			c.fail("it is about %s, not about model %s", a.SubjectHash.Short(), p.ModelID.Short())
 		} else if err == nil && a.ClaimType == ClaimQuorumSignoff && !a.Names(p.PolicyID) {
 			c.fail("it does not sign off policy %s", p.PolicyID.Short())
 		}
 	}
+	return c
 }
 
 func sameID(got, want object.Hash) error {
@@ -89,16 +92,23 @@ func (w *walker) policy(n *Node, raw []byte, _ int) {
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
-	name := ""
-	if p.Name != nil {
-		name = *p.Name + " "
-	}
-	n.Label = fmt.Sprintf("policy %sfor ring %d by %s: %s, %s, quorum %d of %d", name, p.Ring, who(p.Signer),
+	n.Label = fmt.Sprintf("policy %s for ring %d by %s: %s, %s, quorum %d of %d", policyName(p, id), p.Ring, who(p.Signer),
 		count(len(p.Suites), "suite"), count(len(p.Thresholds), "threshold"), p.Quorum, len(p.Verifiers))
 	if !trusts(w.o.Trust.Policy, p.Signer) {
 		n.fail("%s is not trusted for policies", p.Signer)
 	}
 }
+
+// policyName is what people call a policy.
+func policyName(p *PolicyDef, id object.Hash) string {
+	if p.Name != nil {
+		return fmt.Sprintf("%q", *p.Name)
+	}
+	return id.Short()
+}
+
+// minute is a time as people read it.
+func minute(t object.Time) string { return t.Std().UTC().Format("2006-01-02 15:04Z") }
 
 func (w *walker) indexState(n *Node, raw []byte, depth int) {
 	s, id, err := OpenIndexState(raw)
@@ -131,7 +141,7 @@ func (w *walker) ringHold(n *Node, raw []byte, _ int) {
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
-	n.Label = fmt.Sprintf("ring %d frozen: %v, by %s at %s: %s", h.RingID, h.Frozen, who(h.Signer), h.TimeObserved, h.Reason)
+	n.Label = fmt.Sprintf("ring %d frozen: %v, by %s, %s: %s", h.RingID, h.Frozen, who(h.Signer), minute(h.TimeObserved), h.Reason)
 }
 
 func (w *walker) model(n *Node, raw []byte, depth int) {
@@ -139,32 +149,27 @@ func (w *walker) model(n *Node, raw []byte, depth int) {
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
-	n.Label = fmt.Sprintf("model %s, %d bytes of weights", id.Short(), m.Weights.Size)
+	n.Label = fmt.Sprintf("model %s", id.Short())
 	w.blob(n, "weights", m.Weights)
 	w.blob(n, "config", m.Config)
 	trainings := w.related(id, aboutTraining)
 	if len(trainings) == 0 {
 		n.leaf("Receipt", object.Hash{}, "its training").fail("no receipt of a training that gave this model is here")
 	}
-	for i, receipt := range trainings {
-		if i == w.o.Width {
-			n.More += len(trainings) - i
-			break
-		}
-		c := w.add(n, "Receipt", receipt, depth)
-		if r, effect, err := w.opened(receipt); err == nil && r.ToolID == TrainTool {
+	w.some(n, "Receipt", trainings, depth, func(c *Node) {
+		if r, effect, err := w.opened(c.ID); err == nil && r.ToolID == TrainTool {
 			if res, _, _, err := OpenTrainResult(effect.Response); err == nil && res.Model.ModelID != id {
 				c.fail("it is of a training that gave another model, %s", res.Model.ModelID.Short())
 			}
 		} else if err == nil {
 			c.fail("it is not of a training")
 		}
-	}
+	})
 	if m.ParentModelID != nil {
 		w.add(n, "ModelRef", *m.ParentModelID, depth)
 	}
 	if depth == 1 { // the walk starts here: what is said about it, too
-		w.some(n, aboutAttestation, w.related(id, aboutAttestation), depth)
+		w.some(n, aboutAttestation, w.related(id, aboutAttestation), depth, nil)
 	}
 }
 
@@ -188,7 +193,7 @@ func (w *walker) report(n *Node, raw []byte, depth int) {
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
-	n.Label = fmt.Sprintf("report on suite %s:%s", r.SuiteID.Short(), metricsText(r.Metrics))
+	n.Label = "report:" + metricsText(r.Metrics)
 	rec, effect, err := w.opened(r.ReceiptID)
 	if err == nil {
 		res, _, err := OpenEvalResult(effect.Response)
@@ -218,7 +223,7 @@ func (w *walker) suite(n *Node, raw []byte, depth int) {
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
-	n.Label = fmt.Sprintf("suite %s: %d metrics", id.Short(), len(s.Metrics))
+	n.Label = fmt.Sprintf("suite %s: %s", id.Short(), strings.Join(s.Metrics, ", "))
 	w.code(n, s.SuiteCodeHash, depth)
 	w.manifest(n, s.TestsManifest.CID, nil, depth)
 }
@@ -245,7 +250,7 @@ func (w *walker) code(n *Node, h object.Hash, depth int) {
 		c.Label = "code " + c.Label
 		return
 	}
-	n.leaf("Code", h, "code %s", h.Short())
+	n.leaf("Code", h, "code: %s", w.tool(h))
 }
 
 func (w *walker) bytes(n *Node, raw []byte, _ int) {

@@ -2,6 +2,8 @@ package model
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec/ir"
@@ -37,7 +39,10 @@ func (w *walker) receipt(n *Node, raw []byte, depth int) {
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
-	n.Label = fmt.Sprintf("receipt of %s, status %d, by %s at %s", toolName(r.ToolID), r.Status, who(r.Signer), r.TimeObserved)
+	n.Label = fmt.Sprintf("receipt of %s by %s, %s", w.tool(r.ToolID), who(r.Signer), minute(r.TimeObserved))
+	if r.Status != 200 {
+		n.Label += fmt.Sprintf(", status %d", r.Status)
+	}
 	if !trusts(w.o.Trust.Receipt, r.Signer) {
 		n.fail("%s is not trusted for receipts", r.Signer)
 	}
@@ -56,8 +61,13 @@ func (w *walker) receipt(n *Node, raw []byte, depth int) {
 	w.inner(n, r, depth)
 }
 
-// toolName is the name of a built-in tool of this package, or the short id.
-func toolName(id object.Hash) string {
+// tool is the name of a tool, or its short id.
+func (w *walker) tool(id object.Hash) string {
+	if w.o.ToolName != nil {
+		if name := OneLine(w.o.ToolName(id)); name != id.Short() {
+			return name
+		}
+	}
 	for _, name := range []string{"train", "eval", "promote", "rollback", "index.update", "index.rollback", "dataset.build", "blob.put", "blob.get", "blob.chunk_get"} {
 		if ir.BuiltinTool(name) == id {
 			return "mythos." + name
@@ -75,7 +85,7 @@ func (w *walker) response(n *Node, r *ledger.Receipt) {
 	case object.Sum(body) != r.ResponseHash:
 		n.leaf(KindBytes, r.ResponseHash, "response").fail("its bytes have another hash")
 	default:
-		n.leaf(KindBytes, r.ResponseHash, "response %s, %d bytes", r.ResponseHash.Short(), len(body))
+		n.leaf(KindBytes, r.ResponseHash, "response %s, %s", r.ResponseHash.Short(), count(len(body), "byte"))
 	}
 }
 
@@ -93,7 +103,7 @@ func (w *walker) trainReceipt(n *Node, r *ledger.Receipt, depth int) caps.Use {
 		n.fail("its response is of another job")
 	}
 	use.Recipe, use.Tokens, use.GPUms = res.Job.RecipeID, res.Job.MaxTokens, res.Job.MaxGPUms
-	n.Label += fmt.Sprintf(": %s, gave model %s", count(int(res.Examples), "example"), res.Model.ModelID.Short())
+	n.Label += fmt.Sprintf(": %s", count(int(res.Examples), "example"))
 	w.add(n, "RecipeDef", res.Job.RecipeID, depth)
 	w.manifest(n, res.Job.Manifest, &res.Job.DatasetDef, depth)
 	if res.Job.BuildReceipt != nil {
@@ -229,18 +239,34 @@ func (w *walker) chain(id object.Hash) (caps.Chain, error) {
 	return caps.OpenChain(raws...)
 }
 
+var wholeHash = regexp.MustCompile(`[0-9a-f]{64}`)
+
+// scope is a scope with tools by their names and other hashes cut short.
+func (w *walker) scope(text string) string {
+	return wholeHash.ReplaceAllStringFunc(text, func(hex string) string {
+		id, err := object.ParseHash(hex)
+		if err != nil {
+			return hex
+		}
+		if name := w.tool(id); !strings.HasPrefix(name, "tool ") {
+			return name
+		}
+		return id.Short()
+	})
+}
+
 func (w *walker) capability(n *Node, raw []byte, depth int) {
 	link, err := caps.Open(raw)
 	if !n.check(err) || !n.check(sameID(link.ID, n.ID)) {
 		return
 	}
 	c := link.Cap
-	n.Label = fmt.Sprintf("capability of %s from %s: %s", who(c.Subject), who(c.Issuer), c.Scope.String())
+	n.Label = fmt.Sprintf("capability of %s from %s: %s", who(c.Subject), who(c.Issuer), w.scope(c.Scope.String()))
 	if c.AttenuationParent != nil {
 		w.add(n, "Capability", *c.AttenuationParent, depth)
 		return
 	}
-	issuer := n.leaf("AgentID", c.Issuer.KeyID(), "root issuer %s", c.Issuer)
+	issuer := n.leaf("AgentID", c.Issuer.KeyID(), "root issuer %s, key %s", who(c.Issuer), c.Issuer.KeyHex()[:12])
 	if w.o.Caps.Trusted == nil || !w.o.Caps.Trusted(c.Issuer, c.Scope.Kind) {
 		issuer.fail("%s is not trusted to issue %s", c.Issuer, caps.KindName(c.Scope.Kind))
 	}

@@ -4,43 +4,106 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mythos-project/mythos/object"
 )
 
-// Text draws a tree, a node a line: "ok", "BROKEN" or, where its children were shown
-// before, "above"; the label; and the problem of a link that does not hold.
+// Marks of a line.
+const (
+	MarkHolds  = "✓"
+	MarkBroken = "✗"
+	MarkAbove  = "↑" // it was shown before, with what it rests on
+	MarkNone   = " " // a continuation
+)
+
+// Line is a line of a drawn tree. Its text is Mark, a blank, Branch and Label.
+type Line struct{ Mark, Branch, Label string }
+
+// String is the line's text.
+func (l Line) String() string {
+	return strings.TrimRight(l.Mark+" "+l.Branch+l.Label, " ")
+}
+
+// Text is the tree, drawn 80 columns wide.
 func (n *Node) Text() string {
 	var b strings.Builder
-	n.text(&b, "", "")
+	for _, l := range n.Lines(80) {
+		b.WriteString(l.String() + "\n")
+	}
 	return b.String()
 }
 
-func (n *Node) text(b *strings.Builder, head, tail string) {
-	mark := "ok    "
+const leastLabel = 24 // columns of a label, however deep it is
+
+// Lines draws a tree: a node is a line, or several where its label does not fit into
+// width columns. A link that does not hold has its problem below it.
+func (n *Node) Lines(width int) []Line { return n.lines(nil, width, "", "") }
+
+func (n *Node) lines(list []Line, width int, head, tail string) []Line {
+	mark := MarkHolds
 	switch {
 	case n.Problem != "":
-		mark = "BROKEN"
+		mark = MarkBroken
 	case n.Seen:
-		mark = "above "
+		mark = MarkAbove
 	}
 	label := OneLine(n.Label)
 	if !strings.Contains(label, " ") { // an object that was not opened has its id only
 		label = n.Kind + " " + label
 	}
-	fmt.Fprintf(b, "%s %s%s\n", mark, head, label)
+	below := tail // under this node's own text
+	if len(n.Children) > 0 || n.More > 0 {
+		below += "│ "
+	} else {
+		below += "  "
+	}
+	room := max(width-2-utf8.RuneCountInString(below), leastLabel)
+	for i, part := range wrap(label, room) {
+		if i == 0 {
+			list = append(list, Line{mark, head, part})
+		} else {
+			list = append(list, Line{MarkNone, below, part})
+		}
+	}
 	if n.Problem != "" {
-		fmt.Fprintf(b, "       %s  ! %s\n", tail, OneLine(n.Problem))
+		for _, part := range wrap("! "+OneLine(n.Problem), room) {
+			list = append(list, Line{MarkBroken, below, part})
+		}
 	}
 	for i, c := range n.Children {
 		if i == len(n.Children)-1 && n.More == 0 {
-			c.text(b, tail+"└─ ", tail+"   ")
+			list = c.lines(list, width, tail+"└─ ", tail+"   ")
 		} else {
-			c.text(b, tail+"├─ ", tail+"│  ")
+			list = c.lines(list, width, tail+"├─ ", tail+"│  ")
 		}
 	}
 	if n.More > 0 {
-		fmt.Fprintf(b, "       %s└─ and %d more\n", tail, n.More)
+		text := fmt.Sprintf("and %d more", n.More)
+		if n.Checked {
+			text += ", verified as well"
+		}
+		list = append(list, Line{MarkNone, tail + "└─ ", text})
+	}
+	return list
+}
+
+// wrap breaks text into lines of at most width runes, at blanks or commas where it can.
+func wrap(text string, width int) []string {
+	var out []string
+	for runes := []rune(text); ; {
+		if len(runes) <= width {
+			return append(out, string(runes))
+		}
+		at := width
+		for i := width; i > width/2; i-- {
+			if runes[i] == ' ' || runes[i-1] == ',' {
+				at = i
+				break
+			}
+		}
+		out = append(out, string(runes[:at]))
+		runes = []rune(strings.TrimLeft(string(runes[at:]), " "))
 	}
 }
 
@@ -111,10 +174,10 @@ func dotQuote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
 }
 
-// who is an agent in few words: the name it goes by and the start of its key.
+// who is an agent in few words: the name it goes by, or the start of its key.
 func who(a object.AgentID) string {
 	if a.Hint == "" {
 		return a.KeyHex()[:16]
 	}
-	return a.Hint + " (" + a.KeyHex()[:8] + ")"
+	return OneLine(a.Hint)
 }

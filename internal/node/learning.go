@@ -261,8 +261,14 @@ func (n *Node) recordBytes(ctx context.Context, rec *model.PromotionRecord, err 
 }
 
 // Why walks from a start down to what it rests on, verifying every link.
-func (n *Node) Why(ctx context.Context, start model.Start, width int) (*model.Node, error) {
+// A dataset that was built here is walked from how it came about.
+func (n *Node) Why(ctx context.Context, start model.Start, width int, sample bool) (*model.Node, error) {
+	if start.Ring == nil {
+		if id, err := n.Store.Ref(ctx, DatasetRefName(start.ID)); err == nil {
+			start.ID = id
+		}
+	}
 	reg := n.Models()
-	return model.Why(ctx, &model.Local{Registry: reg, Nodes: n.Store.Nodes}, start,
-		model.WhyOptions{Trust: reg.Trust, Caps: n.Verifier, Width: width})
+	return model.Why(ctx, &model.Local{Registry: reg, Nodes: n.Store.Nodes, BlobRef: n.Store.BlobRef}, start,
+		model.WhyOptions{Trust: reg.Trust, Caps: n.Verifier, ToolName: func(id object.Hash) string { return n.ToolName(ctx, id) }, Width: width, Sample: sample})
 }

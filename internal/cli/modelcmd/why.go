@@ -3,59 +3,122 @@ package modelcmd
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/model"
 )
 
-// NewWhy is `mythos why`.
-func NewWhy(f *cmdutil.Factory) *cobra.Command {
-	var dot bool
-	var width int
-	c := &cobra.Command{
-		Use: "why OBJECT", Short: "Walk from a ring, model, dataset, episode or receipt down to the capabilities, verifying every link",
-		Long:    "Prints the tree of what an object rests on; --json and --dot give it to programs and to Graphviz. Exit code 5 when a\nlink does not hold; the first one is named.",
-		Example: "  mythos why @ring0\n  mythos why @ring0 --dot | dot -Tsvg > why.svg", Args: cmdutil.Args(1, 1),
-		RunE: func(c *cobra.Command, args []string) error { return runWhy(c.Context(), f, args[0], dot, width) },
-	}
-	c.Flags().BoolVar(&dot, "dot", false, "as a Graphviz graph")
-	c.Flags().IntVar(&width, "width", 3, "how many children of one kind are shown")
-	return f.Returns(c, whyResults)
+// drawing says how a tree is drawn.
+type drawing struct{ DOT, SVG bool }
+
+func (d *drawing) flags(c *cobra.Command) {
+	c.Flags().BoolVar(&d.SVG, "svg", false, "as a picture")
+	c.Flags().BoolVar(&d.DOT, "dot", false, "as a Graphviz graph")
 }
 
-func runWhy(ctx context.Context, f *cmdutil.Factory, name string, dot bool, width int) error {
-	n, err := f.Node(ctx)
-	if err != nil {
-		return err
-	}
-	var start model.Start
-	var ring uint8
-	if _, err := fmt.Sscanf(name, "@ring%d", &ring); err == nil && name == fmt.Sprintf("@ring%d", ring) {
-		start.Ring = &ring
-	} else if start.ID, err = f.Resolve(ctx, name); err != nil {
-		return err
-	}
-	tree, err := n.Why(ctx, start, width)
-	if err != nil {
-		return err
-	}
+// draw writes a tree as text, JSON, SVG or Graphviz.
+func (d drawing) draw(f *cmdutil.Factory, tree *model.Node) error {
 	switch {
-	case dot:
+	case d.SVG && d.DOT, f.JSON && (d.SVG || d.DOT):
+		return clierr.Usagef("--json, --svg and --dot exclude each other")
+	case d.SVG:
+		f.IO.Printf("%s", tree.SVG())
+	case d.DOT:
 		f.IO.Printf("%s", tree.DOT())
 	case f.JSON:
 		if err := f.Emit(tree, nil); err != nil {
 			return err
 		}
 	default:
-		f.IO.Printf("%s\n", strings.TrimRight(tree.Text(), "\n"))
-	}
-	if path := model.FirstProblem(tree); len(path) > 0 {
-		bad := path[len(path)-1]
-		return clierr.New(clierr.Invalid, "%s %s does not hold: %s", bad.Kind, bad.ID.Short(), bad.Problem).On(bad.ID.String())
+		for _, l := range tree.Lines(f.IO.Width()) {
+			meaning, label := ui.Good, ui.Plain
+			switch l.Mark {
+			case model.MarkBroken:
+				meaning, label = ui.Bad, ui.Bad
+			case model.MarkAbove, model.MarkNone:
+				meaning, label = ui.Dim, ui.Dim
+			}
+			f.IO.Printf("%s\n", strings.TrimRight(f.IO.Paint(meaning, l.Mark)+" "+f.IO.Paint(ui.Dim, l.Branch)+f.IO.Paint(label, l.Label), " "))
+		}
 	}
 	return nil
+}
+
+type whyOptions struct {
+	drawing
+	Object string
+	Width  int
+	Sample bool
+}
+
+// NewWhy is `mythos why`.
+func NewWhy(f *cmdutil.Factory) *cobra.Command {
+	o := &whyOptions{}
+	c := &cobra.Command{
+		Use: "why OBJECT", Short: "Show what a ring, model, dataset, episode or receipt rests on, verifying every link",
+		Long: "Walks down to the capabilities and chunks, offline: every hash and signature, every capability as it was when it was\n" +
+			"used. Of many objects of one kind the first few are shown and the others verified all the same; one that does not\n" +
+			"hold is always shown. Exit code 5 when a link does not hold; the first one is named.",
+		Example: "  mythos why @ring0\n  mythos why @ring0 --svg > why.svg", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Object = args[0]
+			return runWhy(c.Context(), f, o)
+		},
+	}
+	o.flags(c)
+	c.Flags().IntVar(&o.Width, "width", 3, "how many objects of one kind are shown")
+	c.Flags().BoolVar(&o.Sample, "sample", false, "verify only what is shown")
+	return f.Returns(c, whyResults)
+}
+
+// ringNamed reads "@ring0" or "ring0".
+func ringNamed(name string) (uint8, bool) {
+	digits, ok := strings.CutPrefix(strings.TrimPrefix(name, "@"), "ring")
+	ring, err := strconv.ParseUint(digits, 10, 8)
+	return uint8(ring), ok && err == nil
+}
+
+func runWhy(ctx context.Context, f *cmdutil.Factory, o *whyOptions) error {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	var start model.Start
+	if ring, ok := ringNamed(o.Object); ok {
+		start.Ring = &ring
+	} else if start.ID, err = f.Resolve(ctx, o.Object); err != nil {
+		return err
+	}
+	tree, err := n.Why(ctx, start, o.Width, o.Sample)
+	if err != nil {
+		return err
+	}
+	if err := o.draw(f, tree); err != nil {
+		return err
+	}
+	return broken(tree)
+}
+
+// broken is the error that names the first link of a tree that does not hold.
+func broken(tree *model.Node) error {
+	path := model.FirstProblem(tree)
+	if path == nil {
+		return nil
+	}
+	bad := path[len(path)-1]
+	var way []string
+	for _, n := range path[:len(path)-1] {
+		way = append(way, n.Kind)
+	}
+	below := ""
+	if len(way) > 0 {
+		below = fmt.Sprintf(" (below %s)", strings.Join(way, " → "))
+	}
+	return clierr.New(clierr.Invalid, "%s %s does not hold: %s%s", bad.Kind, bad.ID.Short(), bad.Problem, below).On(bad.ID.String())
 }
