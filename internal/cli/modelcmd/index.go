@@ -20,8 +20,8 @@ import (
 
 // NewIndex is `mythos index`.
 func NewIndex(f *cmdutil.Factory) *cobra.Command {
-	return cmdutil.Noun("index", "Episodes that can be recalled at once: the instant layer of adaptation",
-		newIndexUpdate(f), newIndexSearch(f), newIndexRollback(f), newIndexLs(f), newIndexLog(f))
+	return f.Returns(cmdutil.Noun("index", "Episodes that can be recalled at once: the instant layer of adaptation",
+		newIndexUpdate(f), newIndexSearch(f), newIndexRollback(f), newIndexLs(f), newIndexLog(f)), indexResults)
 }
 
 func newIndexUpdate(f *cmdutil.Factory) *cobra.Command {
@@ -62,8 +62,7 @@ func listOf(ctx context.Context, f *cmdutil.Factory, n *node.Node, args []string
 
 func emitIndex(f *cmdutil.Factory, s *model.IndexState, called *node.Called) error {
 	f.IO.Notef("index %s holds %d episodes, receipt %s", s.Name, s.Count, called.ReceiptID.Short())
-	return f.Emit(map[string]any{"state": s.StateID, "index": s.Name, "sequence": s.Sequence, "manifest": s.Manifest, "episodes": s.Count,
-		"receipt": called.ReceiptID}, func() { f.IO.Printf("%s\n", s.StateID) })
+	return f.Emit(indexed{s.StateID, s.Name, s.Sequence, s.Manifest, s.Count, called.ReceiptID}, func() { f.IO.Printf("%s\n", s.StateID) })
 }
 
 func newIndexRollback(f *cmdutil.Factory) *cobra.Command {
@@ -151,7 +150,7 @@ func runIndexSearch(ctx context.Context, f *cmdutil.Factory, o *searchOptions) e
 			return err
 		}
 		answer, share := vote(list, o.Vote)
-		return f.Emit(map[string]any{"found": list, "vote": answer, "share_micro": share}, func() { f.IO.Printf("%d\t%s\n", len(list), answer) })
+		return f.Emit(voted{answer, share, list}, func() { f.IO.Printf("%d\t%s\n", len(list), answer) })
 	})
 }
 
@@ -159,7 +158,7 @@ func runIndexSearch(ctx context.Context, f *cmdutil.Factory, o *searchOptions) e
 func (o *searchOptions) print(f *cmdutil.Factory, list []node.Recalled) error {
 	if o.Vote != "" {
 		answer, share := vote(list, o.Vote)
-		return f.Emit(map[string]any{"vote": answer, "share_micro": share, "found": list}, func() { f.IO.Printf("%s\n", answer) })
+		return f.Emit(voted{answer, share, list}, func() { f.IO.Printf("%s\n", answer) })
 	}
 	var rows [][]ui.Cell
 	for _, r := range list {
@@ -236,7 +235,7 @@ func printStates(f *cmdutil.Factory, each func(func(*model.IndexState) error) er
 			action = "rollback"
 		}
 		if f.JSON {
-			return f.Emit(map[string]any{"index": s.Name, "state": s.StateID, "sequence": s.Sequence, "action": action, "episodes": s.Count, "manifest": s.Manifest}, nil)
+			return f.Emit(indexState{s.Name, s.StateID, s.Sequence, action, s.Count, s.Manifest}, nil)
 		}
 		rows = append(rows, []ui.Cell{{Text: s.Name, Meaning: ui.Strong}, {Text: fmt.Sprint(s.Sequence)}, {Text: f.IO.Hash(s.StateID.String()), Meaning: ui.Name}, {Text: action},
 			{Text: fmt.Sprint(s.Count)}, {Text: f.IO.Hash(s.Manifest.String()), Meaning: ui.Dim}})

@@ -2,6 +2,7 @@ package modelcmd
 
 import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 )
@@ -80,7 +81,36 @@ type logLine struct {
 	Reason    *string     `json:"reason,omitempty"`
 }
 
+// indexed is an index after an update or a rollback.
+type indexed struct {
+	State    object.Hash `json:"state"`
+	Index    string      `json:"index"`
+	Sequence uint64      `json:"sequence"` // number in the index's history, from 1
+	Manifest object.Hash `json:"manifest"`
+	Episodes uint64      `json:"episodes"`
+	Receipt  object.Hash `json:"receipt"`
+}
+
+// indexState is one state in an index's history.
+type indexState struct {
+	Index    string      `json:"index"`
+	State    object.Hash `json:"state"`
+	Sequence uint64      `json:"sequence"`
+	Action   string      `json:"action"`
+	Episodes uint64      `json:"episodes"`
+	Manifest object.Hash `json:"manifest"`
+}
+
+// voted is what the episodes found agree on.
+type voted struct {
+	Vote  string          `json:"vote"`
+	Share int64           `json:"share_micro"` // of the score, in millionths
+	Found []node.Recalled `json:"found"`
+}
+
 var (
+	indexResults = cmdutil.Results{"update": cmdutil.Document(indexed{}), "rollback": cmdutil.Document(indexed{}), "ls": cmdutil.JSONLines(indexState{}),
+		"log": cmdutil.JSONLines(indexState{}), "search": cmdutil.JSONLines(node.Recalled{}, voted{})}
 	recipeResults   = cmdutil.Results{"add": cmdutil.Document(added{})}
 	suiteResults    = cmdutil.Results{"add": cmdutil.Document(added{})}
 	policyResults   = cmdutil.Results{"add": cmdutil.Document(added{}), "set": cmdutil.Nothing()}
