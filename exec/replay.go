@@ -63,7 +63,12 @@ func (x *Executor) RunRecord(ctx context.Context, id object.Hash) (*RunRecord, e
 
 // Runs calls fn for every recorded run, ascending by id.
 func (x *Executor) Runs(ctx context.Context, fn func(*RunRecord) error) error {
-	return x.KV.Scan(ctx, runByID, runByID+"\xff", func(_ string, raw []byte) error {
+	return x.RunsFrom(ctx, "", fn)
+}
+
+// RunsFrom is Runs for those whose ids begin with the hex digits of prefix.
+func (x *Executor) RunsFrom(ctx context.Context, prefix string, fn func(*RunRecord) error) error {
+	return x.KV.Scan(ctx, runByID+prefix, runByID+prefix+"\xff", func(_ string, raw []byte) error {
 		rec, _, err := object.Open[RunRecord](raw, RunRule)
 		if err != nil {
 			return fmt.Errorf("run record: %w", err)

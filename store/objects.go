@@ -72,3 +72,19 @@ func (s *Store) Objects(ctx context.Context, kind string, fn func(Object) error)
 		return fn(o)
 	})
 }
+
+// Prefixed calls fn with the ids of objects of a kind whose hex digits begin with
+// prefix, ascending, until fn returns an error. With the empty kind it lists blobs.
+func (s *Store) Prefixed(ctx context.Context, kind, prefix string, fn func(object.Hash) error) error {
+	space := "k/" + kind + "/"
+	if kind == "" {
+		space = "b/"
+	}
+	return s.kv.Scan(ctx, space+prefix, after(space+prefix), func(key string, _ []byte) error {
+		id, err := parseKeyHash(key, space)
+		if err != nil {
+			return fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)
+		}
+		return fn(id)
+	})
+}

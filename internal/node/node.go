@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
@@ -153,23 +152,6 @@ func (n *Node) Now() object.Time { return n.now() }
 
 // Self is the agent that signs here.
 func (n *Node) Self() object.AgentID { return n.Key.Agent() }
-
-// Resolve finds what text names: a whole hash, a unique prefix of 6 or more hex
-// digits, or a ref (@name); @ringN is the model now in ring N.
-func (n *Node) Resolve(ctx context.Context, text string) (object.Hash, error) {
-	if h, err := object.ParseHash(text); err == nil {
-		return h, nil
-	}
-	if name, ok := strings.CutPrefix(text, "@"); ok {
-		if ring, ok := ringOf(name); ok { // the ring itself knows best: a ref may lag behind after a crash
-			if state, err := n.Models().State(ctx, ring); err == nil {
-				return state.ModelID, nil
-			}
-		}
-		return n.Store.Ref(ctx, name)
-	}
-	return n.Store.Resolve(ctx, text)
-}
 
 // AgentNamed finds an agent by public key, by its name in trust.yaml, or "self".
 func (n *Node) AgentNamed(text string) (object.AgentID, error) {

@@ -183,6 +183,9 @@ func (s *Streams) Hashes(text string) string {
 	return wholeHash.ReplaceAllString(text, "$1")
 }
 
+// Brief shortens every hash inside a text, wherever it goes.
+func (s *Streams) Brief(text string) string { return wholeHash.ReplaceAllString(text, "$1") }
+
 // Size renders a number of bytes for people, "4.0 MiB".
 func Size(n uint64) string {
 	if n < 1<<10 {

@@ -4,6 +4,7 @@ package ledgercmd
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -53,6 +54,9 @@ func effect(ctx context.Context, n *node.Node, name, tool string) (object.Hash, 
 	case err != nil:
 		return object.Hash{}, err
 	case len(found) == 0:
+		if id, err := n.ResolveEffect(ctx, name); err == nil || !errors.Is(err, ledger.ErrNotFound) {
+			return id, err
+		}
 		return object.Hash{}, clierr.New(clierr.NotFound, "no effect with key %q", name).On(name)
 	case len(found) > 1:
 		return object.Hash{}, clierr.Usagef("key %q was used with several tools", name).With("name one with --tool")

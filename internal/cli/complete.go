@@ -1,0 +1,189 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/ui"
+)
+
+// argSorts says what the words of usage lines stand for. A command is completed by its
+// usage line alone: "show CAP" takes a capability.
+var argSorts = map[string][]string{
+	"OBJECT": {node.AnyRef, node.AnyObject, node.AnyReceipt}, "HASH": {node.AnyRef, node.AnyObject, node.AnyReceipt},
+	"CID":      {node.AnyRef, node.AnyBlob},
+	"MANIFEST": {node.AnyRef, node.AnyBlob + ":" + dataset.MediaManifest}, "DATASET": {node.AnyRef, node.AnyBlob + ":" + dataset.MediaManifest},
+	"A": {node.AnyRef, node.AnyBlob + ":" + dataset.MediaManifest}, "B": {node.AnyRef, node.AnyBlob + ":" + dataset.MediaManifest},
+	"CORPUS": {node.AnyRef, node.AnyBlob + ":" + dataset.MediaCorpus},
+	"CAP":    {"Capability"}, "TOOL": {node.AnyTool}, "PEER": {node.AnyPeer}, "RUN": {node.AnyRun}, "RECEIPT": {node.AnyReceipt},
+	"MODEL": {node.AnyRef, "ModelRef"}, "RECIPE": {node.AnyRef, "RecipeDef"}, "SUITE": {node.AnyRef, "EvalSuiteDef"},
+	"POLICY": {node.AnyRef, "PolicyDef"}, "EPISODE": {node.AnyRef, "EpisodeRef"}, "KEY|IDEM_ID": {node.AnyKey}, "AGENT": {node.AnyAgent},
+	"episode ID": {node.AnyRef, "EpisodeRef"}, "receipt ID": {node.AnyReceipt}, "receipt ID|FILE": {node.AnyReceipt},
+	"tool NAME": {node.AnyTool}, "peer NAME": {node.AnyPeer}, "trust NAME": {node.AnyAgent},
+}
+
+// flagSorts says what the values of flags are.
+var flagSorts = map[string][]string{
+	"cap": {"Capability"}, "tool": {node.AnyTool}, "to": {node.AnyAgent}, "agent": {node.AnyAgent}, "holder": {node.AnyAgent},
+	"policy": {node.AnyRef, "PolicyDef"}, "ref": {node.AnyRef}, "corpus": {node.AnyRef, node.AnyBlob + ":" + dataset.MediaCorpus},
+	"parent": {node.AnyRef, node.AnyBlob}, "root": {node.AnyRef, node.AnyBlob}, "key": {node.AnyKey},
+}
+
+// flagWords are flags with a fixed set of values.
+var flagWords = map[string]func() []string{
+	"struct":   catalog.Names,
+	"decision": func() []string { return []string{"retry", "abandon"} },
+	"codec":    func() []string { return []string{"raw", "zstd", "auto"} },
+	"for":      keyfile.Domains,
+	"type":     func() []string { return []string{"reward", "label", "constraint"} },
+	"state":    func() []string { return []string{"receipt", "register", "commit", "divergence", "resolution"} },
+}
+
+// completionTime is how long a shell waits for us at most.
+const completionTime = time.Second
+
+// completer completes arguments and flags from the repository.
+type completer struct {
+	f    *cmdutil.Factory
+	root *cobra.Command
+}
+
+// complete gives every command of the tree its completions.
+func complete(f *cmdutil.Factory, root *cobra.Command) {
+	c := &completer{f, root}
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+		cmd.LocalNonPersistentFlags().VisitAll(func(flag *pflag.Flag) { c.flag(cmd, flag.Name) })
+		if cmd.HasSubCommands() || cmd.ValidArgsFunction != nil || cmd.ValidArgs != nil {
+			return
+		}
+		words := positional(cmd)
+		cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+			return c.argument(words, cmd, args, prefix)
+		}
+	}
+	walk(root)
+}
+
+func (c *completer) flag(cmd *cobra.Command, name string) {
+	if _, ok := cmd.GetFlagCompletionFunc(name); ok {
+		return
+	}
+	var fn cobra.CompletionFunc
+	switch {
+	case flagWords[name] != nil:
+		fn = func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+			return slices.DeleteFunc(flagWords[name](), func(w string) bool { return !strings.HasPrefix(w, prefix) }), cobra.ShellCompDirectiveNoFileComp
+		}
+	case name == "scope":
+		fn = c.scope
+	case flagSorts[name] != nil:
+		fn = func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+			return c.list(prefix, flagSorts[name]...), cobra.ShellCompDirectiveNoFileComp
+		}
+	default:
+		return
+	}
+	_ = cmd.RegisterFlagCompletionFunc(name, fn) // the flag exists and has none yet
+}
+
+// scope completes the kinds of scopes, and the tool of tool.call.
+func (c *completer) scope(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	const none = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	if tool, ok := strings.CutPrefix(prefix, "tool.call:"); ok {
+		list := c.list(tool, node.AnyTool)
+		for i := range list {
+			list[i] = "tool.call:" + list[i]
+		}
+		return list, none
+	}
+	var kinds []string
+	for _, kind := range caps.KindNames() {
+		kinds = append(kinds, kind+":")
+	}
+	return kinds, none
+}
+
+func (c *completer) argument(words []string, cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	if len(words) == 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	word := words[min(len(args), len(words)-1)]
+	many := strings.HasSuffix(word, "...")
+	word = strings.TrimSuffix(word, "...")
+	if len(args) >= len(words) && !many {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	sorts, ok := argSorts[cmd.Parent().Name()+" "+word]
+	if !ok {
+		sorts, ok = argSorts[word]
+	}
+	switch {
+	case !ok && (strings.Contains(word, "FILE") || strings.Contains(word, "DIR") || slices.Contains([]string{"DEF", "BUNDLE", "BUNDLE|-", "BUNDLE|PACKET", "PACKET"}, word)):
+		return nil, cobra.ShellCompDirectiveDefault
+	case !ok:
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	case strings.Contains(word, "FILE"):
+		return c.list(prefix, sorts...), cobra.ShellCompDirectiveDefault
+	}
+	return c.list(prefix, sorts...), cobra.ShellCompDirectiveNoFileComp
+}
+
+// list asks the repository; without one, or when it is busy, there is nothing to say.
+func (c *completer) list(prefix string, sorts ...string) []string {
+	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
+	defer cancel()
+	if dir, err := c.root.PersistentFlags().GetString("directory"); err == nil && dir != "" {
+		if err := os.Chdir(dir); err != nil {
+			return nil
+		}
+	}
+	n, err := c.f.Node(ctx)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, found := range n.Candidates(ctx, prefix, sorts...) {
+		out = append(out, ui.Clean(found.Name)+"\t"+ui.Clean(c.f.IO.Brief(found.Note)))
+	}
+	return out
+}
+
+// positional reads the arguments off a command's usage line: the words in capitals that
+// are no flag's value, of the first form.
+func positional(cmd *cobra.Command) []string {
+	line, _, _ := strings.Cut(cmd.Use, " | "+cmd.Name()+" ")
+	var words []string
+	depth, afterFlag := 0, false
+	for _, word := range strings.Fields(line)[1:] {
+		open, end := strings.Count(word, "["), strings.Count(word, "]")
+		plain := strings.Trim(word, "[]")
+		inside := depth > 0 || (open > 0 && strings.HasPrefix(plain, "-"))
+		depth += open - end
+		isFlag := strings.HasPrefix(plain, "-") && plain != "-"
+		switch {
+		case isFlag || inside || afterFlag:
+		case plain == "flags" || plain == "|":
+		default:
+			words = append(words, plain)
+		}
+		afterFlag = isFlag && cmd.Flags().Lookup(strings.TrimLeft(plain, "-")) != nil &&
+			cmd.Flags().Lookup(strings.TrimLeft(plain, "-")).NoOptDefVal == ""
+	}
+	return words
+}

@@ -1,0 +1,168 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Candidate is something that a person may mean, for completion.
+type Candidate struct {
+	Name string // what to type: 12 digits of a hash, @ref or a name
+	Note string // what it is
+}
+
+// What Candidates looks for, beside the names of the protocol's structs, which stand
+// for objects of that kind.
+const (
+	AnyObject  = "*"       // objects of all kinds, and blobs
+	AnyBlob    = "blob"    // blobs; "blob:" and a media type: blobs of that type
+	AnyRef     = "ref"     // refs
+	AnyReceipt = "receipt" // the newest receipts
+	AnyRun     = "run"     // recorded runs
+	AnyTool    = "tool"    // registered tools and built-in ones
+	AnyPeer    = "peer"    // peers
+	AnyAgent   = "agent"   // self and the names of trust.yaml
+	AnyKey     = "key"     // the newest idempotency keys
+)
+
+// MaxCandidates is how many of each sort Candidates gives.
+const MaxCandidates = 64
+
+var errEnough = errors.New("enough candidates")
+
+// Candidates lists what begins with prefix among the given sorts, as far as it is found
+// before ctx ends. What cannot be read is left out.
+func (n *Node) Candidates(ctx context.Context, prefix string, sorts ...string) []Candidate {
+	var all []Candidate
+	for _, sort := range sorts {
+		var some []Candidate
+		err := n.candidates(ctx, sort, prefix, func(c Candidate) error {
+			if !strings.HasPrefix(c.Name, prefix) {
+				return nil
+			}
+			if some = append(some, c); len(some) == MaxCandidates {
+				return errEnough
+			}
+			return nil
+		})
+		if all = append(all, some...); err != nil && !errors.Is(err, errEnough) {
+			n.debugf("completion: %v", err)
+		}
+	}
+	return all
+}
+
+func (n *Node) candidates(ctx context.Context, sort, prefix string, add func(Candidate) error) error {
+	kind, media, _ := strings.Cut(sort, ":")
+	switch kind {
+	case AnyObject:
+		for _, s := range catalog.All() {
+			if err := n.objectCandidates(ctx, s.Name, prefix, add); err != nil {
+				return err
+			}
+		}
+		return n.blobCandidates(ctx, "", prefix, add)
+	case AnyBlob:
+		return n.blobCandidates(ctx, media, prefix, add)
+	case AnyRef:
+		return n.Store.Refs(ctx, func(name string, h object.Hash) error { return add(Candidate{"@" + name, h.Short()}) })
+	case AnyReceipt, AnyKey:
+		return n.ledgerCandidates(ctx, kind, add)
+	case AnyRun:
+		return n.Exec.Runs(ctx, func(r *exec.RunRecord) error {
+			return add(Candidate{r.RunID.Short(), "bundle " + r.BundleHash.Short()})
+		})
+	case AnyTool:
+		return n.Tools.List(ctx, func(t exec.Tool) error { return add(Candidate{t.Name, exec.KindName(t.Module.Kind)}) })
+	case AnyPeer:
+		return n.Peers(ctx, func(name, url string) error { return add(Candidate{name, url}) })
+	case AnyAgent:
+		return n.agentCandidates(add)
+	}
+	return n.objectCandidates(ctx, sort, prefix, add)
+}
+
+func (n *Node) objectCandidates(ctx context.Context, kind, prefix string, add func(Candidate) error) error {
+	return n.Store.Prefixed(ctx, kind, prefix, func(id object.Hash) error {
+		return add(Candidate{id.Short(), n.objectNote(ctx, kind, id)})
+	})
+}
+
+// objectNote is what is worth saying of an object in a few words.
+func (n *Node) objectNote(ctx context.Context, kind string, id object.Hash) string {
+	if kind != kindCapability {
+		return kind
+	}
+	o, err := n.Store.Object(ctx, id)
+	if err != nil {
+		return kind
+	}
+	link, err := caps.Open(o.Raw)
+	if err != nil {
+		return kind
+	}
+	if link.Cap.ExpiresAt <= n.now() {
+		return "expired " + link.Cap.Scope.String()
+	}
+	return link.Cap.Scope.String()
+}
+
+func (n *Node) blobCandidates(ctx context.Context, media, prefix string, add func(Candidate) error) error {
+	return n.Store.Prefixed(ctx, "", prefix, func(cid object.Hash) error {
+		ref, err := n.Store.BlobRef(ctx, cid)
+		if err != nil || (media != "" && ref.Media != media) {
+			return err
+		}
+		return add(Candidate{cid.Short(), fmt.Sprintf("%s, %d bytes", ref.Media, ref.Size)})
+	})
+}
+
+// maxLookedAt is how many of the newest happenings are looked at for completion.
+const maxLookedAt = 2 * historyPage
+
+func (n *Node) ledgerCandidates(ctx context.Context, kind string, add func(Candidate) error) error {
+	told := map[string]bool{}
+	looked := 0
+	for h, err := range n.History(ctx, HistoryOptions{}) {
+		if looked++; err != nil || looked > maxLookedAt {
+			return err
+		}
+		c := Candidate{h.Key, h.Tool}
+		if kind == AnyReceipt {
+			if h.Receipt == nil {
+				continue
+			}
+			c = Candidate{h.Receipt.Short(), strings.TrimSpace(h.Tool + " " + h.Key)}
+		}
+		if c.Name == "" || told[c.Name] {
+			continue
+		}
+		told[c.Name] = true
+		if err := add(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Node) agentCandidates(add func(Candidate) error) error {
+	if err := add(Candidate{selfKey, n.Self().KeyHex()}); err != nil {
+		return err
+	}
+	for _, e := range n.Trust.Entries() {
+		if e.Name == selfKey {
+			continue
+		}
+		if err := add(Candidate{e.Name, e.Key}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+var errFound = errors.New("found enough")
+
+// FindReceipts returns at most limit ids of receipts that begin with the hex digits of
+// prefix, ascending. It costs a scan of those.
+func (l *Ledger) FindReceipts(ctx context.Context, prefix string, limit int) ([]object.Hash, error) {
+	return l.find(ctx, byReceipt, prefix, limit)
+}
+
+// FindEffects returns at most limit ids of effects that begin with the hex digits of
+// prefix, ascending. It costs a scan of their histories' keys.
+func (l *Ledger) FindEffects(ctx context.Context, prefix string, limit int) ([]object.Hash, error) {
+	return l.find(ctx, indexKeys, prefix, limit)
+}
+
+func (l *Ledger) find(ctx context.Context, space, prefix string, limit int) (found []object.Hash, err error) {
+	if strings.Trim(prefix, "0123456789abcdef") != "" || len(prefix) > 64 || limit < 1 {
+		return nil, nil
+	}
+	err = l.kv.Scan(ctx, space+prefix, afterKeys(space+prefix), func(key string, _ []byte) error {
+		if len(key) < len(space)+64 {
+			return fmt.Errorf("%w: key %q", ErrEntry, key)
+		}
+		id, err := object.ParseHash(key[len(space) : len(space)+64])
+		if err != nil {
+			return fmt.Errorf("%w: key %q", ErrEntry, key)
+		}
+		if n := len(found); n > 0 && found[n-1] == id {
+			return nil // another slot of the same history
+		}
+		if len(found) == limit {
+			return errFound
+		}
+		found = append(found, id)
+		return nil
+	})
+	if errors.Is(err, errFound) {
+		err = nil
+	}
+	return found, err
+}
