@@ -139,9 +139,12 @@ func (n *Node) datasetNames(ctx context.Context) dataset.Names {
 	}
 }
 
+// DatasetRefs begins the names of the refs to datasets.
+const DatasetRefs = "dataset/"
+
 // DatasetRefName is the ref that leads from a manifest to the DatasetRef that says
 // how it came about.
-func DatasetRefName(manifest object.Hash) string { return "dataset/" + manifest.String() }
+func DatasetRefName(manifest object.Hash) string { return DatasetRefs + manifest.String() }
 
 // DatasetRef returns how the dataset with this manifest came about here.
 func (n *Node) DatasetRef(ctx context.Context, manifest object.Hash) (*dataset.DatasetRef, []byte, error) {

@@ -2,6 +2,7 @@ package datasetcmd
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/cli/runcmd"
+	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -99,6 +101,23 @@ func newIDs(f *cmdutil.Factory) *cobra.Command {
 func newLs(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "ls", Short: "List the manifests that are here", Example: "  mythos dataset ls", Args: cmdutil.Args(0, 0),
-		RunE: func(c *cobra.Command, _ []string) error { return lists(c.Context(), f, dataset.MediaManifest) },
+		RunE: func(c *cobra.Command, _ []string) error { return runLs(c.Context(), f) },
 	}
+}
+
+// runLs goes by the refs to the datasets: a manifest that selects a whole corpus is the
+// same list, so that its media type does not tell.
+func runLs(ctx context.Context, f *cmdutil.Factory) error {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	return n.Store.Refs(ctx, func(name string, _ object.Hash) error {
+		text, ok := strings.CutPrefix(name, node.DatasetRefs)
+		manifest, err := object.ParseHash(text)
+		if !ok || err != nil {
+			return nil //nolint:nilerr // a ref of another kind
+		}
+		return f.Emit(listLine{manifest}, func() { f.IO.Printf("%s\n", manifest) })
+	})
 }

@@ -5,6 +5,7 @@ package datasetcmd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -439,19 +440,21 @@ func runSignals(ctx context.Context, f *cmdutil.Factory, corpus, name string) er
 
 func newCorpusLs(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "ls", Short: "List the corpora that are here", Example: "  mythos corpus ls", Args: cmdutil.Args(0, 0),
-		RunE: func(c *cobra.Command, _ []string) error { return lists(c.Context(), f, dataset.MediaCorpus) },
+		Use: "ls", Short: "List the corpora that are here; a manifest is one, too", Example: "  mythos corpus ls", Args: cmdutil.Args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return lists(c.Context(), f, dataset.MediaCorpus, dataset.MediaManifest)
+		},
 	}
 }
 
-// lists prints the stored lists of one media type.
-func lists(ctx context.Context, f *cmdutil.Factory, media string) error {
+// lists prints the stored lists of some media types.
+func lists(ctx context.Context, f *cmdutil.Factory, media ...string) error {
 	n, err := f.Node(ctx)
 	if err != nil {
 		return err
 	}
 	return n.Store.Blobs(ctx, func(ref object.BlobRef) error {
-		if ref.Media != media {
+		if !slices.Contains(media, ref.Media) {
 			return nil
 		}
 		return f.Emit(listLine{ref.CID}, func() { f.IO.Printf("%s\n", ref.CID) })
