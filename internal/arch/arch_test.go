@@ -41,6 +41,7 @@ var rooms = []struct {
 	{"model", []string{"object", "object/...", "store", "ledger", "caps", "exec/ir", "dataset"}},
 	{"tools", nil},
 	{"tools/...", nil},
+	{"spec", nil},
 	{"spec/...", []string{"*"}},
 	{"internal/config", nil},
 	{"internal/ui", nil},

@@ -46,6 +46,7 @@ func main() {
 
 // write computes every output and writes the file, one vector a line.
 func (s *set) write(dir string) error {
+	kept := s.kept(filepath.Join(dir, s.name+".json"))
 	var b bytes.Buffer
 	class, err := compact(s.class)
 	if err != nil {
@@ -66,9 +67,11 @@ func (s *set) write(dir string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.id, err)
 		}
-		out, err := conform.Compute(s.class, in)
-		if err != nil {
-			return fmt.Errorf("%s: %w", c.id, err)
+		out := kept[string(in)]
+		if out == nil {
+			if out, err = conform.Compute(s.class, in); err != nil {
+				return fmt.Errorf("%s: %w", c.id, err)
+			}
 		}
 		id, err := compact(c.id)
 		if err != nil {
@@ -81,6 +84,24 @@ func (s *set) write(dir string) error {
 	}
 	b.WriteString("\n]}\n")
 	return os.WriteFile(filepath.Join(dir, s.name+".json"), b.Bytes(), 0o644)
+}
+
+// kept is what the file says about the largest blobs, by input: hashing them takes
+// half a minute, and `mythos conformance` does it anyway.
+func (s *set) kept(file string) map[string]json.RawMessage {
+	var old conform.GoldenSet
+	data, err := os.ReadFile(file)
+	if s.class != "blobs" || err != nil || json.Unmarshal(data, &old) != nil {
+		return nil
+	}
+	kept := map[string]json.RawMessage{}
+	for _, v := range old.Vectors {
+		var in struct{ Size uint64 }
+		if json.Unmarshal(v.In, &in) == nil && in.Size > 64<<20 {
+			kept[string(v.In)] = v.Out
+		}
+	}
+	return kept
 }
 
 // compact is one line of JSON, as it is read: without HTML escapes.
