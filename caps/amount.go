@@ -1,6 +1,9 @@
 package caps
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Resource is what a quota counts.
 type Resource string
@@ -18,6 +21,17 @@ const (
 	Events  Resource = "events"  // cell.write
 	Bytes   Resource = "bytes"   // blob.write
 )
+
+// resources are all of them, by name.
+var resources = []Resource{Bytes, Calls, CPUus, Events, GPUms, IO, Jobs, Runs, Tokens, Workers}
+
+func joinResources() string {
+	names := make([]string, len(resources))
+	for i, r := range resources {
+		names[i] = string(r)
+	}
+	return strings.Join(names, ", ")
+}
 
 // Amount is so much of one resource.
 type Amount struct {

@@ -48,6 +48,8 @@ var Structs = []object.Struct{
 	object.Define[CellRead]("CellRead", object.Rule{}),
 	object.Define[CellWrite]("CellWrite", object.Rule{}),
 	object.Define[RevocationList]("RevocationList", RevocationRule),
+	object.Define[IssuancePolicy]("IssuancePolicy", PolicyRule),
+	object.Define[IssuanceRule]("IssuanceRule", object.Rule{}),
 }
 
 // Revocable tells whether the capability requires a revocation check.

@@ -39,7 +39,11 @@ func Explain(chain Chain, now object.Time) string {
 		b.WriteString("Every use needs a current revocation list of " + who(leaf.Issuer) + ".\n")
 	}
 	for i := len(chain) - 1; i >= 0; i-- {
-		fmt.Fprintf(&b, "%s%s\n", strings.Repeat("  ", len(chain)-1-i), chain.step(i))
+		branch := ""
+		if depth := len(chain) - 1 - i; depth > 0 {
+			branch = strings.Repeat("  ", depth-1) + "└ "
+		}
+		fmt.Fprintf(&b, "%s%s\n", branch, chain.step(i))
 	}
 	return b.String()
 }

@@ -35,16 +35,7 @@ func Attenuate(s sign.Signer, parent Chain, draft Draft) (Link, error) {
 		return Link{}, err
 	}
 	leaf := &p.links[0]
-	if draft.Scope.Kind == 0 {
-		draft.Scope = leaf.Cap.Scope
-	}
-	if draft.NotBefore == 0 {
-		draft.NotBefore = leaf.Cap.NotBefore
-	}
-	if draft.ExpiresAt == 0 {
-		draft.ExpiresAt = leaf.Cap.ExpiresAt
-	}
-	draft.Revocable = draft.Revocable || leaf.Cap.Revocable()
+	draft = draft.Under(&leaf.Cap)
 	child, err := issue(s, draft, &leaf.ID)
 	if err != nil {
 		return Link{}, err
@@ -53,6 +44,22 @@ func Attenuate(s sign.Signer, parent Chain, draft Draft) (Link, error) {
 		return Link{}, err
 	}
 	return child, nil
+}
+
+// Under is the draft of a child of parent with everything filled in that Attenuate
+// takes from the parent.
+func (d Draft) Under(parent *Capability) Draft {
+	if d.Scope.Kind == 0 {
+		d.Scope = parent.Scope
+	}
+	if d.NotBefore == 0 {
+		d.NotBefore = parent.NotBefore
+	}
+	if d.ExpiresAt == 0 {
+		d.ExpiresAt = parent.ExpiresAt
+	}
+	d.Revocable = d.Revocable || parent.Revocable()
+	return d
 }
 
 func issue(s sign.Signer, draft Draft, parent *object.Hash) (Link, error) {
@@ -86,7 +93,7 @@ func (d *Draft) check() error {
 	if err != nil {
 		return err
 	}
-	if again, err := NewScope(scope); err != nil || string(again.Payload) != string(d.Scope.Payload) {
+	if !d.Scope.plain() {
 		return errors.New("the scope has fields that this version does not know")
 	}
 	if call, ok := scope.(*ToolCall); ok {

@@ -11,7 +11,9 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-const revocationPrefix = "v/"
+// RevocationPrefix is where revocation lists are kept: before their issuer's public
+// key in hex.
+const RevocationPrefix = "v/"
 
 // ErrRevocationOld means that a newer revocation list of the same issuer is kept.
 var ErrRevocationOld = errors.New("a newer revocation list is kept")
@@ -40,7 +42,7 @@ func NewRevocations(kv KV) *Revocations {
 	return &Revocations{kv: kv, parsed: map[object.AgentID]parsedList{}}
 }
 
-func revocationKey(issuer object.AgentID) string { return revocationPrefix + issuer.KeyHex() }
+func revocationKey(issuer object.AgentID) string { return RevocationPrefix + issuer.KeyHex() }
 
 // List returns an issuer's newest list, nil when none is kept. It reads the store
 // every time, and verifies what it has not verified before.

@@ -141,6 +141,16 @@ func (s CapScope) Decode() (Scope, error) {
 	return scope, nil
 }
 
+// plain tells whether the payload has no field but those of its struct.
+func (s CapScope) plain() bool {
+	scope, err := s.Decode()
+	if err != nil {
+		return false
+	}
+	again, err := NewScope(scope)
+	return err == nil && string(again.Payload) == string(s.Payload)
+}
+
 // Check decodes the payload.
 func (s CapScope) Check() error {
 	_, err := s.Decode()
@@ -171,7 +181,10 @@ func scopeWithin(child, parent Scope) error {
 	return amountsWithin(child.limits(), parent.limits())
 }
 
-var scopeType = can.TypeOf(reflect.TypeFor[CapScope]())
+var (
+	scopeType  = can.TypeOf(reflect.TypeFor[CapScope]())
+	policyType = can.TypeOf(reflect.TypeFor[IssuancePolicy]())
+)
 
 // exact refuses a scope with fields that this version does not know, in itself
 // or in its payload. raw is the capability that it is in, scope what it decodes to.
@@ -191,7 +204,11 @@ var errUnknownField = errors.New("it has fields that this version does not know,
 // known reads one value of a type that has been decoded before and refuses
 // struct fields that the type does not have.
 func known(t *can.Type, r *can.Reader) error {
-	if t.Kind != can.KindStruct {
+	switch t.Kind {
+	case can.KindStruct:
+	case can.KindList:
+		return knownList(t, r)
+	default:
 		_, err := r.Skip()
 		return err
 	}
@@ -209,6 +226,20 @@ func known(t *can.Type, r *can.Reader) error {
 			return errUnknownField
 		}
 		if err := known(f.Type, r); err != nil {
+			return err
+		}
+	}
+	r.Leave()
+	return nil
+}
+
+func knownList(t *can.Type, r *can.Reader) error {
+	n, err := r.List()
+	if err != nil {
+		return err
+	}
+	for range n {
+		if err := known(t.Elem, r); err != nil {
 			return err
 		}
 	}

@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -24,14 +27,28 @@ var codes = []struct {
 	code int
 	errs []error
 }{
-	{clierr.Conflict, []error{ledger.ErrIdempotencyConflict, ledger.ErrNonDeterministic, ledger.ErrDivergent, exec.ErrReplay, store.ErrChanged, model.ErrConflict}},
+	{clierr.Conflict, []error{ledger.ErrIdempotencyConflict, ledger.ErrNonDeterministic, ledger.ErrDivergent, exec.ErrReplay, store.ErrChanged, model.ErrConflict, caps.ErrPolicyOld, caps.ErrRevocationOld, caps.ErrRevocationFork, keyfile.ErrExists}},
 	{clierr.Busy, []error{ledger.ErrBusy, badger.ErrBusy}},
 	{clierr.Refused, []error{caps.ErrDenied, caps.ErrQuota, exec.ErrBudget, packet.ErrUntrusted, packet.ErrReplay, packet.ErrExpired,
-		packet.ErrGuard, store.ErrKey, ledger.ErrUnknownOutcome, ledger.ErrAbandoned, model.ErrRefused}},
+		packet.ErrGuard, store.ErrKey, keyfile.ErrPassphrase, keyfile.ErrNoPassphrase, keyfile.ErrMode, ledger.ErrUnknownOutcome, ledger.ErrAbandoned, model.ErrRefused}},
 	{clierr.Invalid, []error{packet.ErrFraming, packet.ErrCodebook, packet.ErrDecode, packet.ErrSignature, packet.ErrPayload,
-		ir.ErrInvalid, store.ErrCorrupt, merkle.ErrProof, merkle.ErrNode, sign.ErrSignature, object.ErrID, object.ErrInvalid, ledger.ErrEntry,
+		ir.ErrInvalid, store.ErrCorrupt, merkle.ErrProof, merkle.ErrNode, sign.ErrSignature, object.ErrID, object.ErrInvalid, keyfile.ErrFormat, keyfile.ErrKeyType, keyfile.ErrTrust, caps.ErrText, ledger.ErrEntry,
 		ledger.ErrCheckpoint, exec.ErrPinned}},
-	{clierr.NotFound, []error{store.ErrNotFound, model.ErrNotFound, ledger.ErrNotFound, exec.ErrNoTool, exec.ErrNoRun, exec.ErrNoTask, merkle.ErrIndex, fs.ErrNotExist}},
-	{clierr.Usage, []error{store.ErrChunkSize, store.ErrRange, store.ErrAmbiguous, exec.ErrToolName}},
+	{clierr.NotFound, []error{store.ErrNotFound, keyfile.ErrUnknownName, model.ErrNotFound, ledger.ErrNotFound, exec.ErrNoTool, exec.ErrNoRun, exec.ErrNoTask, merkle.ErrIndex, fs.ErrNotExist}},
+	{clierr.Usage, []error{store.ErrChunkSize, store.ErrRange, store.ErrAmbiguous, exec.ErrToolName, keyfile.ErrName}},
 	{clierr.Busy, []error{context.DeadlineExceeded}},
+}
+
+// hintOf is what to do next, where the error itself knows.
+func hintOf(err error) string {
+	var denied *caps.DeniedError
+	switch {
+	case errors.As(err, &denied):
+		return denied.Help
+	case errors.Is(err, keyfile.ErrNoPassphrase):
+		return "set " + cmdutil.EnvPassphrase + " or " + cmdutil.EnvPassphraseFile + ", or run it on a terminal"
+	case errors.Is(err, caps.ErrPolicy):
+		return "see `mythos cap policy show`"
+	}
+	return ""
 }

@@ -74,7 +74,7 @@ func classify(err error) *clierr.Error {
 	for _, row := range codes {
 		for _, target := range row.errs {
 			if errors.Is(err, target) {
-				return &clierr.Error{Code: row.code, Err: err}
+				return &clierr.Error{Code: row.code, Err: err, Hint: hintOf(err)}
 			}
 		}
 	}

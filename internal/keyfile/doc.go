@@ -24,10 +24,19 @@
 //	  - name: ci                    # unique
 //	    key: 3b6a27bc...            # public key, 64 hex digits, unique
 //	    for: [tool, eval]           # domains; "*" is all
+//	    from: 2026-01-01T00:00:00Z  # optional; trusted from then on
 //	    until: 2030-01-01T00:00:00Z # optional; trusted before then
 //	    max_age: 24h                # optional; oldest revocation list taken from it
 //
 // The domains are those of scopes (blob, tool, train, eval, deploy, compute,
-// cell: may issue root capabilities of that kind) and packet, ledger and attest
-// (signs packets, ledger entries, attestations that we believe).
+// cell: may issue root capabilities of that kind) and packet, ledger, attest and
+// policy (signs packets, ledger entries, attestations, issuance policies that we
+// believe).
+//
+// # Rotation
+//
+// Rotating the key NAME makes a new one of that name. The old one is kept as
+// NAME.1 (or the next free number), in the folder and in the trust file, and stays
+// trusted until the end of an overlap, so that what it issued can be replaced in
+// time and its revocation lists can still be signed.
 package keyfile

@@ -17,6 +17,7 @@ const (
 	ForPacket = "packet" // signs packets
 	ForLedger = "ledger" // signs ledger entries
 	ForAttest = "attest" // signs attestations
+	ForPolicy = "policy" // signs issuance policies
 )
 
 // Domains lists what an agent may be trusted for.
@@ -27,7 +28,7 @@ func Domains() []string {
 			list = append(list, d)
 		}
 	}
-	return append(list, ForPacket, ForLedger, ForAttest, ForAll)
+	return append(list, ForPacket, ForLedger, ForAttest, ForPolicy, ForAll)
 }
 
 // ErrTrust means that a trust file, or an entry, breaks a rule.
@@ -41,6 +42,7 @@ type Entry struct {
 	Name   string        // 1 to 64 letters, digits, dots, dashes, underscores
 	Key    string        // public key, 64 hex digits
 	For    []string      // some of Domains
+	From   object.Time   // trusted from then on; 0: from the beginning
 	Until  object.Time   // trusted before then; 0: without end
 	MaxAge time.Duration // of its revocation lists; 0: any
 }
@@ -90,13 +92,14 @@ func (t *Trust) Trusted(agent object.AgentID, domain string, now object.Time) bo
 	return ok && domain != "" && e.covers(domain, now)
 }
 
-func (e *Entry) ended(now object.Time) bool { return e.Until != 0 && now >= e.Until }
+// In tells whether now lies in the window of the entry's trust.
+func (e *Entry) In(now object.Time) bool { return now >= e.From && (e.Until == 0 || now < e.Until) }
+
+// Names tells whether the entry names the domain itself, not by "*".
+func (e *Entry) Names(domain string) bool { return slices.Contains(e.For, domain) }
 
 func (e *Entry) covers(domain string, now object.Time) bool {
-	if e.ended(now) {
-		return false
-	}
-	return slices.Contains(e.For, domain) || slices.Contains(e.For, ForAll)
+	return e.In(now) && (e.Names(domain) || e.Names(ForAll))
 }
 
 // TrustedIssuer tells whether an agent may issue root capabilities of a kind now.
@@ -118,7 +121,7 @@ func (t *Trust) MaxAge(agent object.AgentID) time.Duration {
 
 // Agents returns the agents that are trusted for anything now, by name.
 func (t *Trust) Agents(now object.Time) []object.AgentID {
-	return t.agents(func(e *Entry) bool { return !e.ended(now) })
+	return t.agents(func(e *Entry) bool { return e.In(now) })
 }
 
 // AgentsFor returns the agents that are trusted for a domain now, by name.
@@ -162,6 +165,48 @@ func (t *Trust) Add(e Entry) error {
 	return nil
 }
 
+// Without takes a domain out of an entry that has it by "*" or by name: it then
+// names what is left. An entry that nothing is left of is an error.
+func (t *Trust) Without(name, domain string) error {
+	i := slices.IndexFunc(t.entries, func(e Entry) bool { return e.Name == name })
+	if i < 0 {
+		return fmt.Errorf("%w: %q", ErrUnknownName, name)
+	}
+	e := t.entries[i]
+	if e.Names(ForAll) {
+		e.For = slices.DeleteFunc(Domains(), func(d string) bool { return d == ForAll })
+	}
+	e.For = slices.DeleteFunc(slices.Clone(e.For), func(d string) bool { return d == domain })
+	if err := e.check(); err != nil {
+		return err
+	}
+	t.entries[i] = e
+	return nil
+}
+
+// Rotate gives the name to a new key, for the same domains from now on. The old
+// one is called oldName and trusted until then, unless it ended before.
+func (t *Trust) Rotate(name, oldName string, key object.AgentID, now, until object.Time) error {
+	i := slices.IndexFunc(t.entries, func(e Entry) bool { return e.Name == name })
+	if i < 0 {
+		return fmt.Errorf("%w: %q", ErrUnknownName, name)
+	}
+	if _, taken := t.ByName(oldName); taken {
+		return fmt.Errorf("%w: the name %q is taken", ErrTrust, oldName)
+	}
+	old := t.entries[i]
+	next := Entry{Name: name, Key: key.KeyHex(), For: old.For, From: now, MaxAge: old.MaxAge}
+	old.Name = oldName
+	if old.Until == 0 || old.Until > until {
+		old.Until = until
+	}
+	if err := old.check(); err != nil {
+		return err
+	}
+	t.entries[i] = old
+	return t.Add(next)
+}
+
 // Remove takes an agent out: ErrUnknownName when it is not there.
 func (t *Trust) Remove(name string) error {
 	before := len(t.entries)
@@ -183,6 +228,9 @@ func (e *Entry) check() error {
 		if !slices.Contains(Domains(), d) {
 			return fmt.Errorf("%w: %s: domain %q is not known (%s are)", ErrTrust, e.Name, d, strings.Join(Domains(), ", "))
 		}
+	}
+	if e.Until != 0 && e.From >= e.Until {
+		return fmt.Errorf("%w: %s: from %s is not before until %s", ErrTrust, e.Name, e.From, e.Until)
 	}
 	if e.MaxAge < 0 {
 		return fmt.Errorf("%w: %s: max_age is negative", ErrTrust, e.Name)

@@ -26,6 +26,7 @@ type trustEntry struct {
 	Name   string   `yaml:"name"`
 	Key    string   `yaml:"key"`
 	For    []string `yaml:"for,flow"`
+	From   string   `yaml:"from,omitempty"`
 	Until  string   `yaml:"until,omitempty"`
 	MaxAge string   `yaml:"max_age,omitempty"`
 }
@@ -97,6 +98,11 @@ func entryLines(data []byte) func(i int) int {
 
 func (e *trustEntry) parse() (t Entry, err error) {
 	t = Entry{Name: e.Name, Key: e.Key, For: e.For}
+	if e.From != "" {
+		if t.From, err = object.ParseTime(e.From); err != nil {
+			return Entry{}, fmt.Errorf("%w: %q: from: %w", ErrTrust, e.Name, err)
+		}
+	}
 	if e.Until != "" {
 		if t.Until, err = object.ParseTime(e.Until); err != nil {
 			return Entry{}, fmt.Errorf("%w: %q: until: %w", ErrTrust, e.Name, err)
@@ -134,6 +140,9 @@ func (t *Trust) Save(path string) error {
 
 func (e *Entry) file() trustEntry {
 	f := trustEntry{Name: e.Name, Key: e.Key, For: e.For}
+	if e.From != 0 {
+		f.From = e.From.String()
+	}
 	if e.Until != 0 {
 		f.Until = e.Until.String()
 	}

@@ -15,8 +15,10 @@ import (
 // Names of the built-in effects that the node adds; their ids are
 // SHA-256("tool:mythos." + name).
 const (
-	effectIssue    = "cap.issue"      // recorded with a receipt, done by the issuer's key alone
-	effectImport   = "episode.import" // recorded with a receipt
+	effectIssue    = "cap.issue"
+	effectPolicy   = "cap.policy"
+	effectRevoke   = "cap.revoke"
+	effectImport   = "episode.import"
 	effectDataset  = "dataset.build"
 	effectExport   = "dataset.export"
 	effectTrain    = "train"
@@ -27,6 +29,10 @@ const (
 	effectIndexUpdate   = "index.update"
 	effectIndexRollback = "index.rollback"
 )
+
+// recorded are the effects that nobody calls: the repository's key does them, and
+// they leave receipts.
+var recorded = []string{effectIssue, effectPolicy, effectRevoke, effectImport}
 
 // builtins registers the built-in effects. All are safe to repeat: they store by
 // content, and rings change by compare-and-set.

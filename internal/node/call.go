@@ -94,13 +94,14 @@ func (n *Node) requestBlob(ctx context.Context, request []byte) (object.BlobRef,
 const ownerTTL = 10 * time.Minute
 
 // ownerCap gives the repository's own identity a short-lived capability for what
-// its owner does here: the owner, too, acts under one.
+// its owner does here: the owner, too, acts under one. The issuance policy is about
+// what is handed out, not about these.
 func (n *Node) ownerCap(ctx context.Context, scope caps.Scope) (caps.Chain, error) {
 	cs, err := caps.NewScope(scope)
 	if err != nil {
 		return nil, err
 	}
-	link, err := n.IssueCap(ctx, caps.Draft{Subject: n.Self(), Scope: cs, NotBefore: n.now(), ExpiresAt: n.now().Add(ownerTTL)})
+	link, err := n.issue(ctx, caps.Draft{Subject: n.Self(), Scope: cs, NotBefore: n.now(), ExpiresAt: n.now().Add(ownerTTL)})
 	return caps.Chain{link}, err
 }
 

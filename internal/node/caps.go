@@ -5,19 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
 )
 
 const kindCapability = "Capability"
-
-// trustsIssuer says whether the trust file lets the agent issue capabilities of
-// this kind. The repository's own identity is its first authority.
-func (n *Node) trustsIssuer(issuer object.AgentID, kind uint8) bool {
-	return issuer.Same(n.Self()) || n.Trust.TrustedIssuer(issuer, kind, n.now())
-}
 
 // AddCaps keeps capabilities, so that chains through them can be found.
 func (n *Node) AddCaps(ctx context.Context, links ...caps.Link) error {
@@ -97,32 +93,151 @@ func (n *Node) Covering(ctx context.Context, use caps.Use) ([]caps.Chain, error)
 	return found, nil
 }
 
-// IssueCap issues a capability under the repository's identity and keeps it. The
-// issuance leaves a receipt in the ledger, as every effect does.
+// IssueCap issues a capability with the key that the repository has for its kind,
+// and keeps it. The issuance policy in force must allow it (*caps.PolicyError).
+// The issuance leaves a receipt in the ledger, as every effect does.
 func (n *Node) IssueCap(ctx context.Context, d caps.Draft) (caps.Link, error) {
-	link, err := caps.Issue(n.Key, d)
+	if err := n.permit(ctx, d); err != nil {
+		return caps.Link{}, err
+	}
+	return n.issue(ctx, d)
+}
+
+func (n *Node) issue(ctx context.Context, d caps.Draft) (caps.Link, error) {
+	key, err := n.issuer(d.Scope.Kind)
 	if err != nil {
 		return caps.Link{}, err
 	}
-	return link, n.issued(ctx, link)
+	link, err := caps.Issue(key, d)
+	if err != nil {
+		return caps.Link{}, err
+	}
+	return link, n.issued(ctx, key, link)
 }
 
-// AttenuateCap hands on a part of a capability that is here.
+// permit refuses what the issuance policy does not allow. Without a policy
+// everything may be issued.
+func (n *Node) permit(ctx context.Context, d caps.Draft) error {
+	policy, _, err := n.Policies.Current(ctx)
+	if err != nil || policy == nil {
+		return err
+	}
+	rule, err := policy.Permit(d, n.now())
+	if err == nil {
+		n.debugf("issuance policy %s, rule %q", policy.PolicyID.Short(), rule)
+	}
+	return err
+}
+
+// AttenuateCap hands on a part of a capability that is here, under the issuance
+// policy like any other.
 func (n *Node) AttenuateCap(ctx context.Context, parent object.Hash, d caps.Draft) (caps.Link, error) {
 	chain, err := n.Chain(ctx, parent)
 	if err != nil {
 		return caps.Link{}, err
 	}
-	link, err := caps.Attenuate(n.Key, chain, d)
+	key, err := n.deriver(&chain[0].Cap)
 	if err != nil {
 		return caps.Link{}, err
 	}
-	return link, n.issued(ctx, link)
+	d = d.Under(&chain[0].Cap)
+	if err := n.permit(ctx, d); err != nil {
+		return caps.Link{}, err
+	}
+	link, err := caps.Attenuate(key, chain, d)
+	if err != nil {
+		return caps.Link{}, err
+	}
+	return link, n.issued(ctx, key, link)
 }
 
-func (n *Node) issued(ctx context.Context, link caps.Link) error {
+// deriver is the key to make a child with: the identity, which may hold the parent,
+// or the key that issued it, if that is here.
+func (n *Node) deriver(parent *caps.Capability) (sign.Signer, error) {
+	if parent.Subject.Same(n.Self()) {
+		return n.Key, nil
+	}
+	key, err := n.SignerOf(parent.Issuer)
+	if errors.Is(err, ErrNoKey) {
+		return n.Key, nil // the refusal says why
+	}
+	return key, err
+}
+
+// issued keeps a new capability with its receipt. One that requires revocation
+// checks needs a list of its issuer, which may be the first one, and empty.
+func (n *Node) issued(ctx context.Context, key sign.Signer, link caps.Link) error {
 	if err := n.AddCaps(ctx, link); err != nil {
 		return err
 	}
-	return n.record(ctx, effectIssue, link.Raw, link.ID)
+	if err := n.record(ctx, effectIssue, link.Raw, link.ID); err != nil || !link.Cap.Revocable() {
+		return err
+	}
+	list, err := n.Revocations.List(ctx, key.Agent())
+	if err != nil || list != nil {
+		return err
+	}
+	_, _, err = n.Revoke(ctx, key.Agent())
+	return err
+}
+
+// SetPolicy signs rules as the next issuance policy and puts it in force, with a
+// receipt.
+func (n *Node) SetPolicy(ctx context.Context, rules []caps.IssuanceRule) (*caps.IssuancePolicy, error) {
+	kept, err := n.Policies.Kept(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, raw, err := caps.NewIssuancePolicy(n.Key, kept, rules, n.now())
+	if err != nil {
+		return nil, err
+	}
+	return n.PutPolicy(ctx, raw)
+}
+
+// PutPolicy puts a signed issuance policy in force, with a receipt.
+func (n *Node) PutPolicy(ctx context.Context, raw []byte) (*caps.IssuancePolicy, error) {
+	p, err := n.Policies.Put(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	return p, n.record(ctx, effectPolicy, raw, p.PolicyID)
+}
+
+// Revoke takes capabilities back that a key here issued, and returns the new list
+// and its bytes; without any it only renews the list of the identity. It leaves a
+// receipt for each list.
+func (n *Node) Revoke(ctx context.Context, issuer object.AgentID, ids ...object.Hash) (*caps.RevocationList, []byte, error) {
+	key, err := n.SignerOf(issuer)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, raw, err := n.Revocations.Revoke(ctx, key, n.now(), ids...)
+	if err != nil {
+		return nil, nil, err
+	}
+	return list, raw, n.record(ctx, effectRevoke, raw, list.ListID)
+}
+
+// RevocationLists are the newest revocation lists of all issuers that have one
+// here, by issuer.
+func (n *Node) RevocationLists(ctx context.Context) ([]*caps.RevocationList, error) {
+	var issuers []object.AgentID
+	err := n.DB.Scan(ctx, caps.RevocationPrefix, caps.RevocationPrefix+"~", func(key string, _ []byte) error {
+		agent, err := object.ParseKey(strings.TrimPrefix(key, caps.RevocationPrefix))
+		issuers = append(issuers, agent)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	lists := make([]*caps.RevocationList, 0, len(issuers))
+	for _, issuer := range issuers {
+		l, err := n.Revocations.List(ctx, issuer)
+		if err != nil {
+			return nil, err
+		}
+		lists = append(lists, l)
+	}
+	return lists, nil
 }

@@ -33,11 +33,8 @@ const configText = `# Settings of this repository; MYTHOS_* variables and flags 
 func Init(dir, hint string) (agent object.AgentID, fresh bool, err error) {
 	root := filepath.Join(dir, Folder)
 	if isRepository(root) {
-		key, err := keyfile.Load(filepath.Join(root, "keys"), selfKey, nil)
-		if err != nil {
-			return object.AgentID{}, false, err
-		}
-		return key.Agent(), false, nil
+		agent, err := keyfile.Public(KeyDir(root), selfKey)
+		return agent, false, err
 	}
 	for _, d := range []string{root, filepath.Join(root, "keys"), filepath.Join(root, "db"), filepath.Join(root, "chunks")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
@@ -81,6 +78,9 @@ func KeyDir(dir string) string { return filepath.Join(dir, "keys") }
 
 // SelfKey is the name of the repository's own identity among its keys.
 const SelfKey = selfKey
+
+// TrustFile is the name of the trust file in the repository.
+const TrustFile = trustFile
 
 // LoadTrust reads a repository's trust.yaml.
 func LoadTrust(dir string) (*keyfile.Trust, error) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +25,9 @@ import (
 // Models is the registry of recipes, models, suites, policies and rings here.
 func (n *Node) Models() *model.Registry {
 	trusts := func(domain string) func(object.AgentID) bool {
-		return func(a object.AgentID) bool { return a.Same(n.Self()) || n.Trust.Trusted(a, domain, n.now()) }
+		return func(a object.AgentID) bool {
+			return slices.ContainsFunc(n.former, a.Same) || n.Trust.Trusted(a, domain, n.now())
+		}
 	}
 	return &model.Registry{
 		KV: n.DB, Store: n.Store, Receipts: receipts{n.Source()}, Responses: n.Store, Pins: n.Store, Now: n.now,

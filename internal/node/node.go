@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
@@ -36,6 +37,7 @@ type Node struct {
 	Verifier    *caps.Verifier
 	Quotas      *caps.Quotas
 	Revocations *caps.Revocations
+	Policies    *caps.Policies
 	Tools       *exec.Tools
 	Gate        *exec.Gate
 	Exec        *exec.Executor
@@ -44,6 +46,11 @@ type Node struct {
 	now    func() object.Time
 	debugf func(string, ...any)
 	close  []func() error
+
+	pass   keyfile.Passphrase
+	former []object.AgentID // whose keys are here, the identity's former ones included
+	keyMu  sync.Mutex       // guards keys
+	keys   map[string]*sign.Key
 }
 
 // Options are what a repository is opened with.
@@ -51,11 +58,16 @@ type Options struct {
 	Config *config.Config
 	Now    func() object.Time
 	Debugf func(format string, args ...any)
+	// Passphrase opens encrypted keys; nil: there is none.
+	Passphrase keyfile.Passphrase
 }
 
 // Open opens the repository at dir, a .mythos folder.
 func Open(ctx context.Context, dir string, o Options) (*Node, error) {
-	n := &Node{Dir: dir, Config: o.Config, now: o.Now, debugf: o.Debugf}
+	n := &Node{Dir: dir, Config: o.Config, now: o.Now, debugf: o.Debugf, pass: o.Passphrase}
+	if n.debugf == nil {
+		n.debugf = func(string, ...any) {}
+	}
 	if err := n.identity(); err != nil {
 		return nil, err
 	}
@@ -72,9 +84,10 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 	}
 	n.Store = store.New(n.DB, chunks)
 	n.Ledger = ledger.Open(n.DB, n.Key, n.now)
-	n.Ledger.Known = n.Trust.AgentsFor(keyfile.ForLedger, n.now())
+	n.Ledger.Known = append(n.Trust.AgentsFor(keyfile.ForLedger, n.now()), n.former...)
 	n.Revocations = caps.NewRevocations(n.DB)
 	n.Verifier = &caps.Verifier{Trusted: n.trustsIssuer, Revoked: n.Revocations.Lookup(ctx), MaxAge: n.Trust.MaxAge}
+	n.Policies = caps.NewPolicies(n.DB, n.trustsPolicy)
 	n.Quotas = caps.NewQuotas(n.DB)
 	if err := n.executor(); err != nil {
 		return nil, errors.Join(err, n.Close())
@@ -85,15 +98,18 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 // identity loads the key and the trust file.
 func (n *Node) identity() (err error) {
 	if n.Config.Key != "" {
-		n.Key, err = keyfile.FromEnv(n.Config.Key)
+		n.Key, err = keyfile.FromEnvWith(n.Config.Key, n.pass)
 	} else {
-		n.Key, err = keyfile.Load(filepath.Join(n.Dir, "keys"), selfKey, nil)
+		n.Key, err = keyfile.Load(filepath.Join(n.Dir, "keys"), selfKey, n.pass)
 	}
 	if err != nil {
 		return fmt.Errorf("identity: %w", err)
 	}
 	if n.Trust, err = keyfile.LoadTrust(filepath.Join(n.Dir, trustFile)); err != nil {
 		return fmt.Errorf("trust: %w", err)
+	}
+	if n.former, err = n.ownAgents(); err != nil {
+		return fmt.Errorf("keys: %w", err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	osexec "os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -110,6 +111,9 @@ func (n *Node) ToolID(ctx context.Context, name string) (object.Hash, error) {
 	if h, err := object.ParseHash(name); err == nil {
 		return h, nil
 	}
+	if builtin, ok := strings.CutPrefix(name, "mythos."); ok && slices.Contains(recorded, builtin) {
+		return exec.BuiltinID(builtin), nil
+	}
 	t, err := n.FindTool(ctx, name)
 	return t.ID, err
 }
@@ -119,9 +123,9 @@ func (n *Node) ToolName(ctx context.Context, id object.Hash) string {
 	if name, ok := n.Gate.BuiltinName(id); ok {
 		return name
 	}
-	for _, recorded := range []string{effectIssue, effectImport} {
-		if id == exec.BuiltinID(recorded) {
-			return "mythos." + recorded
+	for _, name := range recorded {
+		if id == exec.BuiltinID(name) {
+			return "mythos." + name
 		}
 	}
 	if t, err := n.Tools.Get(ctx, id); err == nil {
@@ -132,10 +136,17 @@ func (n *Node) ToolName(ctx context.Context, id object.Hash) string {
 
 // ScopeOf parses a scope from the command line, resolving names here.
 func (n *Node) ScopeOf(ctx context.Context, text string) (caps.CapScope, error) {
-	return caps.ParseScope(text, func(kind, name string) (object.Hash, error) {
-		if strings.HasPrefix(kind, "tool") {
-			return n.ToolID(ctx, name)
-		}
-		return n.Resolve(ctx, name)
-	})
+	return caps.ParseScope(text, func(kind, name string) (object.Hash, error) { return n.Thing(ctx, kind, name) })
+}
+
+// Thing finds what a scope calls by a name: a tool by its own, a pool and a cell by
+// the hash of "pool:" or "cell:" and the name, anything else as Resolve does.
+func (n *Node) Thing(ctx context.Context, kind, name string) (object.Hash, error) {
+	switch kind {
+	case "tool":
+		return n.ToolID(ctx, name)
+	case "pool", "cell":
+		return object.SumText(kind + ":" + name), nil
+	}
+	return n.Resolve(ctx, name)
 }

@@ -1,16 +1,39 @@
 package capcmd
 
 import (
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/object"
 )
 
+// verdict is a chain that counts.
+type verdict struct {
+	OK    bool `json:"ok"`
+	Links int  `json:"links"` // of the chain
+}
+
+// policyLine is an issuance policy that was put in force.
+type policyLine struct {
+	ID       object.Hash `json:"policy_id"`
+	Sequence uint64      `json:"sequence"`
+	Rules    int         `json:"rules"`
+}
+
 var results = cmdutil.Results{
-	"issue":     cmdutil.Document(view{}),
-	"attenuate": cmdutil.Document(view{}),
-	"show":      cmdutil.Document([]view{}),
-	"ls":        cmdutil.JSONLines(view{}),
-	"verify":    cmdutil.Document(cmdutil.OK{}),
-	"revoke":    cmdutil.Nothing(),
-	"export":    cmdutil.Bytes(),
-	"import":    cmdutil.Document(view{}),
+	"issue":       cmdutil.Document(view{}),
+	"attenuate":   cmdutil.Document(view{}),
+	"show":        cmdutil.Document([]view{}),
+	"ls":          cmdutil.JSONLines(view{}),
+	"verify":      cmdutil.Document(verdict{}),
+	"revoke":      cmdutil.Nothing(),
+	"revocations": cmdutil.JSONLines(listView{}),
+	"export":      cmdutil.Bytes(),
+	"import":      cmdutil.Document(view{}, listView{}),
+}
+
+var policyResults = cmdutil.Results{
+	"set":    cmdutil.Document(policyLine{}),
+	"show":   cmdutil.Document(caps.IssuancePolicy{}),
+	"export": cmdutil.Bytes(),
+	"import": cmdutil.Document(policyLine{}),
 }

@@ -66,7 +66,7 @@ func (f *Factory) Node(ctx context.Context) (*node.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := node.Open(ctx, dir, node.Options{Config: cfg, Now: f.Now, Debugf: f.IO.Debugf})
+	n, err := node.Open(ctx, dir, node.Options{Config: cfg, Now: f.Now, Debugf: f.IO.Debugf, Passphrase: f.Passphrase()})
 	if err != nil {
 		return nil, err
 	}

@@ -18,13 +18,29 @@ type trustLine struct {
 	Name string   `json:"name"`
 	Key  string   `json:"key"` // the public key, 64 hex digits
 	For  []string `json:"for"` // the domains
+	// The window of the trust, and the oldest revocation list that is taken.
+	From   *object.Time `json:"from,omitempty"`
+	Until  *object.Time `json:"until,omitempty"`
+	MaxAge string       `json:"max_age,omitempty"`
+}
+
+// rotation is a key that was replaced.
+type rotation struct {
+	Name         string       `json:"name"`
+	PublicKey    string       `json:"public_key"` // of the new key
+	KeyID        object.Hash  `json:"key_id"`     // of the new key
+	OldName      string       `json:"old_name"`
+	OldPublicKey string       `json:"old_public_key"`
+	OldUntil     *object.Time `json:"old_until,omitempty"` // trusted until then; absent: nobody trusts it by name
 }
 
 var keyResults = cmdutil.Results{
-	"gen":    cmdutil.Document(keyLine{}),
-	"import": cmdutil.Document(keyLine{}),
-	"ls":     cmdutil.JSONLines(keyLine{}),
-	"export": cmdutil.Document(keyLine{}),
+	"gen":     cmdutil.Document(keyLine{}),
+	"import":  cmdutil.Document(keyLine{}),
+	"ls":      cmdutil.JSONLines(keyLine{}),
+	"export":  cmdutil.Document(keyLine{}),
+	"rotate":  cmdutil.Document(rotation{}),
+	"protect": cmdutil.Nothing(),
 }
 
 var trustResults = cmdutil.Results{

@@ -1,0 +1,249 @@
+package caps
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+var rulesText = `rules:
+  - name: tools
+    to: [alice, bob]
+    scope: tool.call
+    ttl: 2h
+    limits: {calls: 10}
+  - name: long
+    scope: tool.call:` + hexA + `,calls=1
+    ttl: 30d
+    delegable: true
+    revocable: true
+  - {name: rest, scope: "*", ttl: 1h, to: [carol], limits: {tokens: 5, bytes: 7}}
+`
+
+func names() Names {
+	return Names{
+		Agent: func(name string) (object.AgentID, error) {
+			for _, k := range agents {
+				if k.Agent().Hint == name {
+					return k.Agent(), nil
+				}
+			}
+			return object.AgentID{}, errors.New("nobody is called " + name)
+		},
+		Thing: func(kind, name string) (object.Hash, error) { return object.SumText(kind + ":" + name), nil },
+	}
+}
+
+func policyOf(t testing.TB, s sign.Signer, prev *IssuancePolicy, text string) (*IssuancePolicy, []byte) {
+	t.Helper()
+	rules, err := ParsePolicyRules([]byte(text), names())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, raw, err := NewIssuancePolicy(s, prev, rules, t0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, raw
+}
+
+func TestPolicyPermits(t *testing.T) {
+	_, raw := policyOf(t, owner, nil, rulesText)
+	p, err := OpenIssuancePolicy(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		to     sign.Signer
+		scope  string
+		ttl    time.Duration
+		change func(*Draft)
+		rule   string // or, after "!", the reason
+	}{
+		{alice, "tool.call:" + hexA + ",calls=10", 2 * time.Hour, nil, "tools"},
+		{bob, "tool.call:x,calls=1", time.Hour, nil, "tools"},
+		{alice, "tool.call:" + hexA + ",calls=11", time.Hour, nil, "!calls is 11, at most 10"},
+		{alice, "tool.call:" + hexA, time.Hour, nil, "!calls has no limit"},
+		{alice, "tool.call:x,calls=1", 2*time.Hour + time.Microsecond, nil, "!at most 2h are allowed"},
+		{carol, "tool.call:x,calls=99", time.Hour, nil, "rest"},
+		{owner, "tool.call:x,calls=1", time.Hour, nil, "!owner (d6e4f1) is not among"},
+		{owner, "tool.call:" + hexA + ",calls=1", 720 * time.Hour, func(d *Draft) { d.Revocable, d.Delegable = true, true }, "long"},
+		{owner, "tool.call:" + hexA + ",calls=1", time.Hour, nil, "!must be revocable"},
+		{owner, "tool.call:" + hexA + ",calls=2", time.Hour, func(d *Draft) { d.Revocable = true }, "!its parent's limit is 1"},
+		{alice, "tool.call:x,calls=1", time.Hour, func(d *Draft) { d.Delegable = true }, "!it is delegable"},
+		{carol, "train.run:" + hexA + ",tokens=5", time.Hour, nil, "rest"},
+		{carol, "train.run:" + hexA + ",tokens=6", time.Hour, nil, "!tokens is 6"},
+		{carol, "blob.read:" + hexA, time.Hour, nil, "rest"},
+		{alice, "blob.read:" + hexA, time.Hour, nil, "!alice"},
+		// The time counts from now when the window begins later, from the window when it began before.
+		{carol, "blob.read:" + hexA, time.Hour, func(d *Draft) { d.NotBefore = t0.Add(30 * time.Minute); d.ExpiresAt = t0.Add(70 * time.Minute) }, "!it lasts 1h10m"},
+		{carol, "blob.read:" + hexA, time.Hour, func(d *Draft) { d.NotBefore = t0.Add(-30 * time.Minute); d.ExpiresAt = t0.Add(40 * time.Minute) }, "!it lasts 1h10m"},
+	} {
+		d := Draft{Subject: c.to.Agent(), Scope: parse(t, c.scope), NotBefore: t0, ExpiresAt: t0.Add(c.ttl)}
+		if c.change != nil {
+			c.change(&d)
+		}
+		rule, err := p.Permit(d, t0)
+		want, refused := strings.CutPrefix(c.rule, "!")
+		want = strings.ReplaceAll(want, "(d6e4f1)", "("+owner.Agent().KeyHex()[:12]+")")
+		if !refused && (err != nil || rule != want) {
+			t.Errorf("%s to %s: %q, %v, want rule %q", c.scope, c.to.Agent().Hint, rule, err, want)
+		}
+		var pe *PolicyError
+		if refused && (!errors.Is(err, ErrDenied) || !errors.As(err, &pe) || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s to %s: %q, %v, want %q", c.scope, c.to.Agent().Hint, rule, err, want)
+		}
+	}
+	none, _ := policyOf(t, owner, p, "rules: []")
+	_, err = none.Permit(Draft{Subject: alice.Agent(), Scope: parse(t, "blob.read:"+hexA), NotBefore: t0, ExpiresAt: hours(1)}, t0)
+	if err == nil || !strings.Contains(err.Error(), "no rule about blob.read") {
+		t.Error(err)
+	}
+}
+
+// TestPolicyPermitsOnlyWithin: what a rule with a scope permits is a subset of it, by
+// the reference evaluator's judgement of every use.
+func TestPolicyPermitsOnlyWithin(t *testing.T) {
+	permitted := 0
+	for kind := range uint8(len(kinds)) {
+		for _, a := range allScopes {
+			for _, b := range allScopes {
+				above, below := parse(t, a), parse(t, b)
+				if above.Kind != kind+1 || below.Kind != kind+1 {
+					continue
+				}
+				r := IssuanceRule{Name: "r", Kind: above.Kind, Within: &above, MaxTTLus: 1 << 40}
+				d := Draft{Subject: alice.Agent(), Scope: below, NotBefore: t0, ExpiresAt: hours(1)}
+				if r.permits(&d, t0) != nil {
+					continue
+				}
+				permitted++
+				child, parent := mustScope(t, below), mustScope(t, above)
+				for _, u := range usesOf(kind + 1) {
+					if refAllows(child, u) && !refAllows(parent, u) {
+						t.Fatalf("a rule within %s permits %s, which allows %+v", a, b, u)
+					}
+				}
+			}
+		}
+	}
+	if permitted < len(allScopes) {
+		t.Errorf("only %d were permitted", permitted)
+	}
+}
+
+func mustScope(t testing.TB, s CapScope) Scope {
+	t.Helper()
+	scope, err := s.Decode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return scope
+}
+
+func TestPolicyFileErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"rules:\n  - {name: a, scope: tool.call, ttl: 1h}\n  - {name: a, scope: tool.call, ttl: 1h}": `line 3: two rules`,
+		"rules:\n\n  - {name: a, scope: tool.call}":                                                  "line 3: rule \"a\" needs ttl",
+		"rules:\n  - {name: a, ttl: 1h}":                                                             "line 2: rule \"a\": it needs scope",
+		"rules:\n  - {name: a, scope: fly, ttl: 1h}":                                                 `kind "fly" is not known`,
+		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, to: [nobody]}":                             "nobody is called nobody",
+		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, limits: {speed: 1}}":                       `resource "speed" is not known`,
+		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, tll: 2h}":                                  "field tll not found",
+		"rules:\n  - {name: a, scope: tool.call, ttl: 0s}":                                           "max_ttl_us 0",
+		"rules:\n  - {name: '', scope: tool.call, ttl: 1h}":                                          "a name has 1 to 64",
+		"ruels: []":            "field ruels not found",
+		"rules: []\n---\na: 1": "more than one",
+	} {
+		if _, err := ParsePolicyRules([]byte(text), names()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s\n%v, want %q", text, err, want)
+		}
+	}
+}
+
+// TestPolicyForgeries: what is not exactly what its signer signed is refused, and so
+// is what this version does not wholly understand.
+func TestPolicyForgeries(t *testing.T) {
+	p, raw := policyOf(t, owner, nil, rulesText)
+	for i := range raw {
+		bad := append([]byte{}, raw...)
+		bad[i] ^= 1
+		if _, err := OpenIssuancePolicy(bad); err == nil {
+			got, _ := OpenIssuancePolicy(bad)
+			if got.Issuer.Hint == p.Issuer.Hint && got.Signature == p.Signature {
+				t.Fatalf("byte %d may change", i)
+			}
+		}
+	}
+	type ruleMore struct {
+		Name      string `can:"1,name"`
+		Kind      uint8  `can:"3,kind"`
+		MaxTTLus  uint64 `can:"5,max_ttl_us"`
+		Delegable bool   `can:"7,delegable"`
+		Revocable bool   `can:"8,revocable"`
+		OnlyOn    string `can:"9,weekday"`
+	}
+	type more struct {
+		PolicyID     object.Hash      `can:"1,policy_id"`
+		Issuer       object.AgentID   `can:"2,issuer"`
+		Rules        []ruleMore       `can:"3,rules"`
+		Sequence     uint64           `can:"4,sequence"`
+		TimeObserved object.Time      `can:"5,time_observed"`
+		Signature    object.Signature `can:"6,signature"`
+	}
+	m := more{Issuer: owner.Agent(), Rules: []ruleMore{{Name: "a", Kind: 5, MaxTTLus: 9, OnlyOn: "monday"}}, Sequence: 1, TimeObserved: t0}
+	unknown, err := signed(owner, PolicyRule, &m, &m.PolicyID, &m.Signature)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenIssuancePolicy(unknown); !errors.Is(err, errUnknownField) {
+		t.Errorf("a rule with a field that is not known: %v", err)
+	}
+	payload, err := can.Marshal(&struct {
+		CID  object.Hash `can:"1,cid"`
+		Only string      `can:"9,weekday"`
+	}{parseHash(t, hexA), "monday"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = NewIssuancePolicy(owner, nil, []IssuanceRule{{Name: "a", Kind: KindBlobDelete, Within: &CapScope{KindBlobDelete, payload}, MaxTTLus: 9}}, t0)
+	if !errors.Is(err, errUnknownField) {
+		t.Errorf("a scope with a field that is not known: %v", err)
+	}
+}
+
+func TestPolicies(t *testing.T) {
+	ctx := t.Context()
+	trusted := map[object.AgentID]bool{owner.Agent().Bare(): true}
+	ps := NewPolicies(newMemKV(), func(a object.AgentID) bool { return trusted[a.Bare()] })
+	if p, _, err := ps.Current(ctx); p != nil || err != nil {
+		t.Fatal(p, err)
+	}
+	first, raw1 := policyOf(t, owner, nil, "rules: []")
+	second, raw2 := policyOf(t, owner, first, rulesText)
+	_, foreign := policyOf(t, alice, second, rulesText)
+	for _, c := range []struct {
+		raw  []byte
+		want error
+	}{{raw1, nil}, {raw1, nil}, {raw2, nil}, {raw1, ErrPolicyOld}, {foreign, ErrPolicySigner}} {
+		if _, err := ps.Put(ctx, c.raw); !errors.Is(err, c.want) {
+			t.Errorf("%v, want %v", err, c.want)
+		}
+	}
+	if p, raw, err := ps.Current(ctx); err != nil || p.Sequence != 2 || string(raw) != string(raw2) {
+		t.Fatal(p, err)
+	}
+	delete(trusted, owner.Agent().Bare()) // whose policy is in force: nothing is issued
+	if _, _, err := ps.Current(ctx); !errors.Is(err, ErrDenied) {
+		t.Error(err)
+	}
+	trusted[alice.Agent().Bare()] = true // another takes over, with a larger number
+	if p, err := ps.Put(ctx, foreign); err != nil || p.Sequence != 3 {
+		t.Error(p, err)
+	}
+}

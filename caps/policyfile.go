@@ -1,0 +1,180 @@
+package caps
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// ruleFile is a rule as people write it.
+type ruleFile struct {
+	Name      string              `yaml:"name"`
+	To        []string            `yaml:"to"`
+	Scope     string              `yaml:"scope"`
+	TTL       string              `yaml:"ttl"`
+	Limits    map[Resource]uint64 `yaml:"limits"`
+	Delegable bool                `yaml:"delegable"`
+	Revocable bool                `yaml:"revocable"`
+}
+
+// Names finds what people call things: agents, and the things of scopes (see
+// [ParseScope]).
+type Names struct {
+	Agent func(name string) (object.AgentID, error)
+	Thing func(kind, name string) (object.Hash, error)
+}
+
+// ParsePolicyRules reads the rules of an issuance policy from YAML:
+//
+//	rules:
+//	  - name: ci-tools            # unique
+//	    to: [ci, self]            # public keys or names; left out: anyone
+//	    scope: tool.call:deploy,calls=100   # what a capability must lie within; a kind alone, such as
+//	                              # tool.call, is any of the kind, "*" any kind
+//	    ttl: 1h                   # longest time to live
+//	    limits: {calls: 100}      # optional; largest maxima by resource
+//	    delegable: true           # optional; it may be delegable
+//	    revocable: true           # optional; it must be revocable
+//
+// Unknown fields are refused. Errors name the line of the rule.
+func ParsePolicyRules(data []byte, names Names) ([]IssuanceRule, error) {
+	if len(data) > MaxPolicySize {
+		return nil, fmt.Errorf("issuance rules: larger than %d bytes", MaxPolicySize)
+	}
+	var file struct {
+		Rules []yaml.Node `yaml:"rules"`
+	}
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	d.KnownFields(true)
+	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("issuance rules: %w", err)
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("issuance rules: more than one YAML document")
+	}
+	rules := make([]IssuanceRule, len(file.Rules))
+	for i := range file.Rules {
+		r, err := parseRule(&file.Rules[i], names)
+		if err != nil {
+			return nil, fmt.Errorf("issuance rules: line %d: %w", file.Rules[i].Line, err)
+		}
+		if slices.ContainsFunc(rules[:i], func(o IssuanceRule) bool { return o.Name == r.Name }) {
+			return nil, fmt.Errorf("issuance rules: line %d: two rules are called %q", file.Rules[i].Line, r.Name)
+		}
+		rules[i] = r
+	}
+	return rules, nil
+}
+
+func parseRule(n *yaml.Node, names Names) (r IssuanceRule, err error) {
+	// A node decodes without the check for unknown fields: write it out again.
+	text, err := yaml.Marshal(n)
+	if err != nil {
+		return r, err
+	}
+	var f ruleFile
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	if err := d.Decode(&f); err != nil {
+		return r, errors.New(withoutLines(err))
+	}
+	r = IssuanceRule{Name: f.Name, Limits: f.Limits, Delegable: f.Delegable, Revocable: f.Revocable}
+	if f.TTL == "" {
+		return r, fmt.Errorf("rule %q needs ttl, such as 1h", f.Name)
+	}
+	if r.MaxTTLus, err = parseMicros(f.TTL); err != nil {
+		return r, fmt.Errorf("rule %q: ttl: %w", f.Name, err)
+	}
+	if err := r.parseScope(f.Scope, names); err != nil {
+		return r, fmt.Errorf("rule %q: %w", f.Name, err)
+	}
+	for _, name := range f.To {
+		agent, err := names.Agent(name)
+		if err != nil {
+			return r, fmt.Errorf("rule %q: to: %w", f.Name, err)
+		}
+		r.Subjects = append(r.Subjects, agent)
+	}
+	if err := r.check(); err != nil {
+		return r, fmt.Errorf("rule %q: %w", f.Name, err)
+	}
+	return r, nil
+}
+
+// parseScope reads "*", a kind alone, or a scope.
+func (r *IssuanceRule) parseScope(text string, names Names) error {
+	if text == "*" {
+		r.Kind = KindAny
+		return nil
+	}
+	if i := slices.Index(KindNames(), text); i >= 0 {
+		r.Kind = uint8(i + 1)
+		return nil
+	}
+	if text == "" {
+		return fmt.Errorf(`it needs scope: a scope, a kind (%s), or "*"`, strings.Join(KindNames(), ", "))
+	}
+	scope, err := ParseScope(text, names.Thing)
+	if err != nil {
+		return err
+	}
+	r.Kind, r.Within = scope.Kind, &scope
+	return nil
+}
+
+// withoutLines is a YAML error without its line numbers, which are those of the
+// rule alone.
+func withoutLines(err error) string {
+	var t *yaml.TypeError
+	if !errors.As(err, &t) {
+		return err.Error()
+	}
+	var parts []string
+	for _, e := range t.Errors {
+		if _, rest, found := strings.Cut(e, ": "); found && strings.HasPrefix(e, "line ") {
+			e = rest
+		}
+		parts = append(parts, strings.ReplaceAll(e, " in type caps.ruleFile", ""))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Words says in plain English what the rule allows.
+func (r *IssuanceRule) Words() string {
+	to := "anyone"
+	if r.Subjects != nil {
+		list := make([]string, len(r.Subjects))
+		for i, s := range r.Subjects {
+			list[i] = who(s)
+		}
+		to = strings.Join(list, ", ")
+	}
+	what := KindName(r.Kind)
+	switch {
+	case r.Kind == KindAny:
+		what = "any scope"
+	case r.Within != nil:
+		what = r.Within.String()
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s may get %s for up to %s", printableOr(r.Name), to, what, formatMicros(r.MaxTTLus))
+	for _, of := range resources {
+		if n, there := r.Limits[of]; there {
+			fmt.Fprintf(&b, ", at most %s", Amount{of, n})
+		}
+	}
+	if r.Delegable {
+		b.WriteString(", delegable")
+	}
+	if r.Revocable {
+		b.WriteString(", only if revocable")
+	}
+	return b.String()
+}

@@ -1,0 +1,133 @@
+package caps
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// ErrPolicy means that the issuance policy does not allow a capability. It is an
+// ErrDenied; every such refusal is a [*PolicyError].
+var ErrPolicy = fmt.Errorf("%w: not allowed by the issuance policy", ErrDenied)
+
+// PolicyError says of every rule about the kind of scope why it does not allow a
+// capability.
+type PolicyError struct {
+	Policy object.Hash
+	Kind   uint8
+	Rules  []RuleRefusal // in the policy's order; empty: no rule is about the kind
+}
+
+// RuleRefusal is why one rule does not allow a capability.
+type RuleRefusal struct{ Rule, Reason string }
+
+// Error names the policy and each rule with its reason.
+func (e *PolicyError) Error() string {
+	if len(e.Rules) == 0 {
+		return fmt.Sprintf("issuance policy %s has no rule about %s", e.Policy.Short(), KindName(e.Kind))
+	}
+	reasons := make([]string, len(e.Rules))
+	for i, r := range e.Rules {
+		reasons[i] = fmt.Sprintf("rule %q: %s", r.Rule, r.Reason)
+	}
+	return fmt.Sprintf("issuance policy %s does not allow it: %s", e.Policy.Short(), strings.Join(reasons, "; "))
+}
+
+// Unwrap gives ErrPolicy.
+func (e *PolicyError) Unwrap() error { return ErrPolicy }
+
+// Permit returns the name of the first rule that allows the draft, every field of
+// which is set, to be issued now; a *PolicyError when none does.
+func (p *IssuancePolicy) Permit(d Draft, now object.Time) (rule string, err error) {
+	refused := &PolicyError{Policy: p.PolicyID, Kind: d.Scope.Kind}
+	for i := range p.Rules {
+		r := &p.Rules[i]
+		if r.Kind != KindAny && r.Kind != d.Scope.Kind {
+			continue
+		}
+		reason := r.permits(&d, now)
+		if reason == nil {
+			return r.Name, nil
+		}
+		refused.Rules = append(refused.Rules, RuleRefusal{r.Name, reason.Error()})
+	}
+	return "", refused
+}
+
+// permits says why the rule does not allow the draft.
+func (r *IssuanceRule) permits(d *Draft, now object.Time) error {
+	if !r.serves(d.Subject) {
+		return fmt.Errorf("%s is not among its subjects", who(d.Subject))
+	}
+	scope, err := d.Scope.Decode()
+	if err != nil {
+		return err
+	}
+	if r.Within != nil {
+		if err := d.Scope.Within(*r.Within); err != nil {
+			return err
+		}
+	}
+	for _, of := range resources {
+		if err := r.limited(scope, of); err != nil {
+			return err
+		}
+	}
+	if ttl := uint64(max(0, d.ExpiresAt-min(now, d.NotBefore))); ttl > r.MaxTTLus {
+		return fmt.Errorf("it lasts %s, at most %s are allowed", formatMicros(ttl), formatMicros(r.MaxTTLus))
+	}
+	if d.Delegable && !r.Delegable {
+		return fmt.Errorf("it is delegable, the rule's may not be")
+	}
+	if r.Revocable && !d.Revocable {
+		return fmt.Errorf("it must be revocable")
+	}
+	return nil
+}
+
+func (r *IssuanceRule) serves(subject object.AgentID) bool {
+	if r.Subjects == nil {
+		return true
+	}
+	for i := range r.Subjects {
+		if r.Subjects[i].Same(subject) {
+			return true
+		}
+	}
+	return false
+}
+
+// limited says why the scope's maximum of a resource is too large. A limit on
+// what the kind does not count limits nothing.
+func (r *IssuanceRule) limited(scope Scope, of Resource) error {
+	most, limited := r.Limits[of]
+	if !limited || !counts(scope.Kind(), of) {
+		return nil
+	}
+	switch n, has := amountOf(scope.limits(), of); {
+	case !has:
+		return fmt.Errorf("%s has no limit, at most %d are allowed", of, most)
+	case n > most:
+		return fmt.Errorf("%s is %d, at most %d are allowed", of, n, most)
+	}
+	return nil
+}
+
+// MaxTTL is the rule's longest time to live; the largest Duration when it does not
+// fit.
+func (r *IssuanceRule) MaxTTL() time.Duration {
+	const most = uint64(1<<63-1) / 1000
+	return time.Duration(min(r.MaxTTLus, most)) * time.Microsecond
+}
+
+// counts tells whether scopes of the kind have a maximum of the resource.
+func counts(kind uint8, of Resource) bool {
+	for _, a := range (Use{Kind: kind}).Cost() {
+		if a.Of == of {
+			return true
+		}
+	}
+	return false
+}

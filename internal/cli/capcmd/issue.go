@@ -1,0 +1,128 @@
+package capcmd
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+)
+
+type draftOptions struct {
+	To        string
+	Scope     string
+	TTL       cmdutil.Duration
+	Delegable bool
+	Revocable bool
+	root      bool // valid from now on; otherwise from when the parent is
+}
+
+func (o *draftOptions) flags(c *cobra.Command) {
+	c.Flags().StringVar(&o.To, "to", "self", "who may use it: a public key, a name of trust.yaml, or self")
+	c.Flags().StringVar(&o.Scope, "scope", "", "what it allows, such as tool.call:NAME,calls=10")
+	c.Flags().Var(&o.TTL, "ttl", "how long it is valid, such as 1h or 30d")
+	c.Flags().BoolVar(&o.Delegable, "delegable", false, "its holder may hand on a part of it")
+	c.Flags().BoolVar(&o.Revocable, "revocable", false, "it counts only while a revocation list says that it does")
+}
+
+func (o *draftOptions) draft(ctx context.Context, f *cmdutil.Factory, ttl time.Duration) (caps.Draft, error) {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return caps.Draft{}, err
+	}
+	now := f.Now()
+	d := caps.Draft{Delegable: o.Delegable, Revocable: o.Revocable}
+	if o.root {
+		d.NotBefore = now
+	}
+	if d.Subject, err = n.AgentNamed(o.To); err != nil {
+		return d, err
+	}
+	if o.Scope != "" {
+		if d.Scope, err = n.ScopeOf(ctx, o.Scope); err != nil {
+			return d, clierr.Usagef("--scope %s: %w", o.Scope, err)
+		}
+	}
+	if o.TTL > 0 {
+		ttl = time.Duration(o.TTL)
+	}
+	if ttl > 0 {
+		d.ExpiresAt = now.Add(ttl)
+	}
+	return d, nil
+}
+
+const defaultTTL = time.Hour
+
+func newIssue(f *cmdutil.Factory) *cobra.Command {
+	o := &draftOptions{root: true}
+	c := &cobra.Command{
+		Use: "issue --to AGENT --scope SCOPE [--ttl D] [--delegable] [--revocable]", Short: "Issue a capability; prints its id",
+		Long: "Scopes: blob.read:CID[@OFF+LEN]  blob.write:NAMESPACE,max=SIZE,media=T|T  blob.pin:CID,ttl=D  blob.delete:CID\n" +
+			"  tool.call:TOOL[,calls=N][,eq:/ptr=V][,prefix:/ptr=V][,in:/ptr=V|V][,max:/ptr=N]  train.run:RECIPE[,jobs=N][,tokens=N]\n" +
+			"  eval.run:SUITE[,runs=N]  deploy.promote:RING,policy=P  compute.spawn:POOL[,workers=N][,cpu=D][,io=N]\n" +
+			"  cell.read:CELL[,prefix=TEXT]  cell.write:CELL[,events=N][,types=N|N]\n" +
+			"The issuance policy (`mythos cap policy`) must allow it. The key that trust.yaml names for the domain signs it.",
+		Example: "  mythos cap issue --to self --scope tool.call:mythos.dataset.build,calls=10 --ttl 1h",
+		Args:    cmdutil.Args(0, 0),
+		RunE:    func(c *cobra.Command, _ []string) error { return runIssue(c.Context(), f, o) },
+	}
+	o.flags(c)
+	return c
+}
+
+func runIssue(ctx context.Context, f *cmdutil.Factory, o *draftOptions) error {
+	if o.Scope == "" {
+		return clierr.Usagef("--scope is required")
+	}
+	d, err := o.draft(ctx, f, defaultTTL)
+	if err != nil {
+		return err
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	link, err := n.IssueCap(ctx, d)
+	if err != nil {
+		return err
+	}
+	return emit(f, link)
+}
+
+func newAttenuate(f *cmdutil.Factory) *cobra.Command {
+	o := &draftOptions{}
+	c := &cobra.Command{
+		Use: "attenuate CAP --to AGENT [--scope SCOPE] [--ttl D]", Short: "Hand on a part of a capability; prints the new id",
+		Example: "  mythos cap attenuate 3f9c01 --to ci --scope tool.call:deploy,calls=1 --ttl 10m",
+		Args:    cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return runAttenuate(c.Context(), f, args[0], o)
+		},
+	}
+	o.flags(c)
+	return c
+}
+
+func runAttenuate(ctx context.Context, f *cmdutil.Factory, name string, o *draftOptions) error {
+	d, err := o.draft(ctx, f, 0)
+	if err != nil {
+		return err
+	}
+	parent, err := f.Resolve(ctx, name)
+	if err != nil {
+		return err
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	link, err := n.AttenuateCap(ctx, parent, d)
+	if err != nil {
+		return err
+	}
+	return emit(f, link)
+}

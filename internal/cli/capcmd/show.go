@@ -1,0 +1,155 @@
+package capcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/ui"
+)
+
+func newShow(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "show CAP", Short: "Say in plain words what a capability allows, and draw its chain", Example: "  mythos cap show 3f9c01",
+		Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error { return runShow(c.Context(), f, args[0]) },
+	}
+}
+
+func runShow(ctx context.Context, f *cmdutil.Factory, name string) error {
+	n, ch, err := chain(ctx, f, name)
+	if err != nil {
+		return err
+	}
+	if f.JSON {
+		views := make([]view, len(ch))
+		for i, l := range ch {
+			views[i] = describe(l)
+		}
+		return f.Emit(views, nil)
+	}
+	left, err := n.Quotas.Left(ctx, ch)
+	if err != nil {
+		return err
+	}
+	text := caps.Explain(ch, f.Now())
+	if len(left) > 0 {
+		parts := []string{}
+		for _, of := range slices.Sorted(maps.Keys(left)) {
+			parts = append(parts, caps.Amount{Of: of, N: left[of]}.String())
+		}
+		text += "Left: " + strings.Join(parts, ", ") + ".\n"
+	}
+	if err := n.Verifier.Verify(ch, ch[0].Cap.Subject, f.Now()); err != nil {
+		text += "It does not count now: " + err.Error() + ".\n"
+	}
+	f.IO.Printf("%s", named(ctx, n, ch, text))
+	return nil
+}
+
+// named puts a tool's name before its id.
+func named(ctx context.Context, n *node.Node, ch caps.Chain, text string) string {
+	scope, err := ch[0].Cap.Scope.Decode()
+	if err != nil {
+		return text
+	}
+	call, ok := scope.(*caps.ToolCall)
+	if !ok {
+		return text
+	}
+	name := n.ToolName(ctx, call.ToolID)
+	if name == call.ToolID.Short() {
+		return text
+	}
+	text = strings.ReplaceAll(text, call.ToolID.String(), name)
+	return strings.ReplaceAll(text, "call tool "+call.ToolID.Short(), "call tool "+name)
+}
+
+func newLs(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "ls", Short: "List the capabilities that are here", Example: "  mythos cap ls --json", Args: cmdutil.Args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			var rows [][]ui.Cell
+			err = n.Caps(c.Context(), func(l caps.Link) error {
+				if f.JSON {
+					return f.Emit(describe(l), nil)
+				}
+				when := ui.Cell{Text: l.Cap.ExpiresAt.Std().Format("2006-01-02 15:04Z")}
+				if l.Cap.ExpiresAt <= f.Now() {
+					when.Meaning = ui.Dim
+				}
+				rows = append(rows, []ui.Cell{{Text: f.IO.Hash(l.ID.String()), Meaning: ui.Name}, when, {Text: l.Cap.Subject.Hint}, {Text: l.Cap.Scope.String()}})
+				return nil
+			})
+			if err == nil && !f.JSON {
+				f.IO.Table([]string{"cap", "expires", "subject", "scope"}, rows)
+			}
+			return err
+		},
+	}
+}
+
+func newVerify(f *cmdutil.Factory) *cobra.Command {
+	var holder string
+	c := &cobra.Command{
+		Use: "verify CAP [--holder AGENT]", Short: "Check a whole chain; names the first link that fails",
+		Long: "Checks, from the root down: bytes, ids, signatures, that each link may derive from the one above it, trust in the root's\n" +
+			"issuer, time, revocation lists, and the holder. Exit code 4 when the chain does not count, 5 when bytes or signatures\n" +
+			"are wrong.",
+		Example: "  mythos cap verify 3f9c01", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error { return runVerify(c.Context(), f, args[0], holder) },
+	}
+	c.Flags().StringVar(&holder, "holder", "", "who shows it; its subject by default")
+	return c
+}
+
+func runVerify(ctx context.Context, f *cmdutil.Factory, name, holder string) error {
+	n, ch, err := chain(ctx, f, name)
+	if err != nil {
+		return err
+	}
+	who := ch[0].Cap.Subject
+	if holder != "" {
+		if who, err = n.AgentNamed(holder); err != nil {
+			return err
+		}
+	}
+	if err := n.Verifier.Verify(ch, who, f.Now()); err != nil {
+		return failed(ch, err)
+	}
+	return f.Emit(verdict{true, len(ch)}, func() { f.IO.Printf("ok\n") })
+}
+
+// failed says which link of the chain fails, counted from the root.
+func failed(ch caps.Chain, err error) error {
+	var d *caps.DeniedError
+	if !errors.As(err, &d) {
+		return err
+	}
+	code := clierr.Refused
+	switch d.Check {
+	case caps.CheckForm, caps.CheckID, caps.CheckParent, caps.CheckSignature:
+		code = clierr.Invalid
+	}
+	at := "the capability itself"
+	switch {
+	case len(ch) > 1 && d.Link == len(ch)-1:
+		at = "the root"
+	case d.Link > 0:
+		at = fmt.Sprintf("%d above it", d.Link)
+	}
+	return clierr.New(code, "link %d of %d (%s): %w", len(ch)-d.Link, len(ch), at, err).On(d.Cap.String()).With(d.Help)
+}

@@ -1,0 +1,161 @@
+package keycmd
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+const passphraseHelp = "keep it encrypted with a passphrase: MYTHOS_KEY_PASSPHRASE, MYTHOS_KEY_PASSPHRASE_FILE or asked for"
+
+type genOptions struct {
+	Name       string
+	Issues     []string
+	Passphrase bool
+}
+
+func newGen(f *cmdutil.Factory) *cobra.Command {
+	o := &genOptions{}
+	c := &cobra.Command{
+		Use: "gen NAME [--issues DOMAIN,...] [--passphrase]", Short: "Make another key; prints its public key",
+		Long: "With --issues, the key is from now on the one that issues capabilities of these domains (blob, tool, train, eval,\n" +
+			"deploy, compute, cell) here: trust.yaml names it for them, and no longer the repository's identity.",
+		Example: "  mythos key gen ci\n  mythos key gen deployer --issues deploy --passphrase",
+		Args:    cmdutil.Args(1, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			o.Name = args[0]
+			return runGen(f, o)
+		},
+	}
+	c.Flags().StringSliceVar(&o.Issues, "issues", nil, "domains of the capabilities that it issues")
+	c.Flags().BoolVar(&o.Passphrase, "passphrase", false, passphraseHelp)
+	return c
+}
+
+func runGen(f *cmdutil.Factory, o *genOptions) error {
+	if err := checkDomains(o.Issues); err != nil {
+		return err
+	}
+	key, err := sign.Generate(o.Name)
+	if err != nil {
+		return err
+	}
+	if err := keep(f, o.Name, key, o.Passphrase); err != nil || len(o.Issues) == 0 {
+		return err
+	}
+	dir, err := f.RepoDir()
+	if err != nil {
+		return err
+	}
+	return node.EditTrust(dir, func(t *keyfile.Trust) error { return appoint(f, dir, t, key, o) })
+}
+
+// appoint names the key for the domains, and the identity no longer.
+func appoint(f *cmdutil.Factory, dir string, t *keyfile.Trust, key *sign.Key, o *genOptions) error {
+	entry := keyfile.Entry{Name: o.Name, Key: key.Agent().KeyHex(), For: o.Issues, From: f.Now()}
+	if err := t.Add(entry); err != nil {
+		return err
+	}
+	self, err := keyfile.Public(node.KeyDir(dir), node.SelfKey)
+	if err != nil {
+		return err
+	}
+	e, named := t.ByAgent(self)
+	if !named {
+		return nil
+	}
+	for _, d := range o.Issues {
+		if !e.Names(d) && !e.Names(keyfile.ForAll) {
+			continue
+		}
+		if err := t.Without(e.Name, d); err != nil {
+			return err
+		}
+		f.IO.Notef("%s issues %s from now on; what %s issued of it no longer counts", o.Name, d, e.Name)
+		e, _ = t.ByAgent(self)
+	}
+	return nil
+}
+
+// checkDomains refuses what no scope belongs to.
+func checkDomains(domains []string) error {
+	var known []string
+	for kind := range len(caps.KindNames()) {
+		if d := caps.Domain(uint8(kind + 1)); !slices.Contains(known, d) {
+			known = append(known, d)
+		}
+	}
+	for _, d := range domains {
+		if !slices.Contains(known, d) {
+			return clierr.Usagef("--issues: %q is not one of %v", d, known)
+		}
+	}
+	return nil
+}
+
+type importOptions struct {
+	Name, File string
+	Passphrase bool
+}
+
+func newImport(f *cmdutil.Factory) *cobra.Command {
+	o := &importOptions{}
+	c := &cobra.Command{
+		Use: "import NAME FILE [--passphrase]", Short: "Take an OpenSSH Ed25519 private key",
+		Long:    "A passphrase of the OpenSSH key is asked for, or comes from MYTHOS_KEY_PASSPHRASE. With --passphrase the key is kept\nencrypted here, too.",
+		Example: "  mythos key import laptop ~/.ssh/id_ed25519",
+		Args:    cmdutil.Args(2, 2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			o.Name, o.File = args[0], args[1]
+			return runImport(f, o)
+		},
+	}
+	c.Flags().BoolVar(&o.Passphrase, "passphrase", false, passphraseHelp)
+	return c
+}
+
+func runImport(f *cmdutil.Factory, o *importOptions) error {
+	pem, err := f.Read(o.File)
+	if err != nil {
+		return err
+	}
+	defer clear(pem)
+	key, err := keyfile.ImportSSH(pem, f.Passphrase(), o.Name)
+	if err != nil {
+		return fmt.Errorf("import %s: %w", o.File, err)
+	}
+	return keep(f, o.Name, key, o.Passphrase)
+}
+
+// protection asks for a new passphrase where one is wanted.
+func protection(encrypt bool, variables ...string) (p keyfile.Protection, err error) {
+	if encrypt {
+		p.Passphrase, err = cmdutil.NewPassphrase(variables...)
+	}
+	return p, err
+}
+
+func keep(f *cmdutil.Factory, name string, key *sign.Key, encrypt bool) error {
+	dir, err := f.RepoDir()
+	if err != nil {
+		return err
+	}
+	p, err := protection(encrypt, cmdutil.EnvPassphrase)
+	if err != nil {
+		return err
+	}
+	defer clear(p.Passphrase)
+	if err := keyfile.SaveProtected(node.KeyDir(dir), name, key, p); err != nil {
+		return err
+	}
+	a := key.Agent()
+	return f.Emit(keyLine{name, a.KeyHex(), a.KeyID(), encrypt}, func() { f.IO.Printf("%s\n", a.KeyHex()) })
+}

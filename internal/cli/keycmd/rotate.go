@@ -1,0 +1,125 @@
+package keycmd
+
+import (
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/internal/node"
+)
+
+type rotateOptions struct {
+	Name       string
+	Overlap    cmdutil.Duration
+	Passphrase bool
+}
+
+const defaultOverlap = 7 * 24 * time.Hour
+
+func newRotate(f *cmdutil.Factory) *cobra.Command {
+	o := &rotateOptions{Overlap: cmdutil.Duration(defaultOverlap)}
+	c := &cobra.Command{
+		Use: "rotate [NAME] [--overlap D] [--passphrase]", Short: "Replace a key by a new one; prints the new public key",
+		Long: "The old key stays in the folder as NAME.1 (or the next free number), and trust.yaml trusts it for what it was trusted\n" +
+			"for until the overlap ends, the new one from now on. Have what the old one issued issued again until then; after it,\n" +
+			"capabilities of the old key no longer count. Without NAME it is the repository's identity: capabilities that it holds\n" +
+			"are its old key's and have to be issued to the new one.",
+		Example: "  mythos key rotate --overlap 7d",
+		Args:    cmdutil.Args(0, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			o.Name = node.SelfKey
+			if len(args) > 0 {
+				o.Name = args[0]
+			}
+			return runRotate(f, o)
+		},
+	}
+	c.Flags().Var(&o.Overlap, "overlap", "how long the old key is still trusted")
+	c.Flags().BoolVar(&o.Passphrase, "passphrase", false, passphraseHelp)
+	return c
+}
+
+func runRotate(f *cmdutil.Factory, o *rotateOptions) error {
+	if o.Overlap < 0 {
+		return clierr.Usagef("--overlap must not be negative")
+	}
+	dir, err := f.RepoDir()
+	if err != nil {
+		return err
+	}
+	p, err := protection(o.Passphrase, cmdutil.EnvNewPassphrase, cmdutil.EnvPassphrase)
+	if err != nil {
+		return err
+	}
+	defer clear(p.Passphrase)
+	// An overlap of nothing still has a first moment: a window is never empty.
+	until := f.Now().Add(max(time.Duration(o.Overlap), time.Microsecond))
+	r, err := keyfile.Rotate(node.KeyDir(dir), filepath.Join(dir, node.TrustFile), o.Name, f.Passphrase(), p, f.Now(), until)
+	if err != nil {
+		return err
+	}
+	line := rotation{o.Name, r.New.KeyHex(), r.New.KeyID(), r.OldName, r.Old.KeyHex(), nil}
+	if r.Until != 0 {
+		line.OldUntil = &r.Until
+		f.IO.Notef("the old key is kept as %s and trusted until %s", r.OldName, r.Until)
+	} else {
+		f.IO.Notef("the old key is kept as %s; trust.yaml names neither", r.OldName)
+	}
+	return f.Emit(line, func() { f.IO.Printf("%s\n", r.New.KeyHex()) })
+}
+
+type protectOptions struct {
+	Name   string
+	Remove bool
+}
+
+func newProtect(f *cmdutil.Factory) *cobra.Command {
+	o := &protectOptions{}
+	c := &cobra.Command{
+		Use: "protect [NAME] [--remove]", Short: "Encrypt a key with a passphrase, or with another one",
+		Long: "The file is encrypted by age (scrypt). The passphrase that the key has now is asked for, or comes from\n" +
+			"MYTHOS_KEY_PASSPHRASE or the file that MYTHOS_KEY_PASSPHRASE_FILE names; the new one from MYTHOS_KEY_NEW_PASSPHRASE,\n" +
+			"or, for a key that has none, from the same places.",
+		Example: "  MYTHOS_KEY_PASSPHRASE=\"$SECRET\" mythos key protect",
+		Args:    cmdutil.Args(0, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			o.Name = node.SelfKey
+			if len(args) > 0 {
+				o.Name = args[0]
+			}
+			return runProtect(f, o)
+		},
+	}
+	c.Flags().BoolVar(&o.Remove, "remove", false, "keep it without a passphrase from now on")
+	return c
+}
+
+func runProtect(f *cmdutil.Factory, o *protectOptions) error {
+	dir, err := f.RepoDir()
+	if err != nil {
+		return err
+	}
+	now, err := keyfile.Encrypted(node.KeyDir(dir), o.Name)
+	if err != nil {
+		return err
+	}
+	variables := []string{cmdutil.EnvNewPassphrase}
+	if !now {
+		variables = append(variables, cmdutil.EnvPassphrase)
+	}
+	p, err := protection(!o.Remove, variables...)
+	if err != nil {
+		return err
+	}
+	defer clear(p.Passphrase)
+	agent, err := keyfile.Protect(node.KeyDir(dir), o.Name, f.Passphrase(), p)
+	if err != nil {
+		return err
+	}
+	f.IO.Notef("key %s, %s, is kept %s", o.Name, agent.KeyHex(), map[bool]string{true: "plain", false: "encrypted"}[o.Remove])
+	return nil
+}

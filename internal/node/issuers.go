@@ -1,0 +1,111 @@
+package node
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+// trustsIssuer says whether an agent may issue capabilities of this kind. What the
+// trust file says counts, for the repository's own identity, too; one that the
+// file does not name (MYTHOS_KEY) is its own first authority.
+func (n *Node) trustsIssuer(issuer object.AgentID, kind uint8) bool {
+	if _, named := n.Trust.ByAgent(issuer); named {
+		return n.Trust.TrustedIssuer(issuer, kind, n.now())
+	}
+	return issuer.Same(n.Self())
+}
+
+// trustsPolicy says whose issuance policies count here.
+func (n *Node) trustsPolicy(signer object.AgentID) bool {
+	return signer.Same(n.Self()) || n.Trust.Trusted(signer, keyfile.ForPolicy, n.now())
+}
+
+// issuer is the key that issues capabilities of a kind here: the one in the key
+// folder that the trust file names for the kind's domain, the newest of several;
+// else the repository's identity.
+func (n *Node) issuer(kind uint8) (sign.Signer, error) {
+	name, err := IssuerKey(n.Dir, n.Trust, caps.Domain(kind), n.now())
+	if err != nil || name == "" || name == selfKey {
+		return n.Key, err
+	}
+	return n.keyNamed(name)
+}
+
+// IssuerKey is the name of the key in the repository's folder that the trust file
+// names for a domain itself, not by "*"; "" when none does.
+func IssuerKey(dir string, trust *keyfile.Trust, domain string, now object.Time) (string, error) {
+	keys, err := keyfile.List(KeyDir(dir))
+	if err != nil {
+		return "", err
+	}
+	var name string
+	var newest keyfile.Entry
+	for _, k := range keys {
+		e, ok := trust.ByAgent(k.Agent)
+		if k.Err != nil || !ok || !e.Names(domain) || !e.In(now) {
+			continue
+		}
+		if name == "" || e.From > newest.From {
+			name, newest = k.Name, e
+		}
+	}
+	return name, nil
+}
+
+// keyNamed loads a key of the repository, once.
+func (n *Node) keyNamed(name string) (*sign.Key, error) {
+	n.keyMu.Lock()
+	defer n.keyMu.Unlock()
+	if k := n.keys[name]; k != nil {
+		return k, nil
+	}
+	k, err := keyfile.Load(KeyDir(n.Dir), name, n.pass)
+	if err != nil {
+		return nil, err
+	}
+	if n.keys == nil {
+		n.keys = map[string]*sign.Key{}
+	}
+	n.keys[name] = k
+	return k, nil
+}
+
+// SignerOf is the key of an agent that is held here, former ones included.
+func (n *Node) SignerOf(agent object.AgentID) (sign.Signer, error) {
+	if agent.Same(n.Self()) {
+		return n.Key, nil
+	}
+	keys, err := keyfile.List(KeyDir(n.Dir))
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(keys, func(k keyfile.KeyEntry) bool { return k.Err == nil && k.Agent.Same(agent) })
+	if i < 0 {
+		return nil, fmt.Errorf("key of %s: %w", agent, ErrNoKey)
+	}
+	return n.keyNamed(keys[i].Name)
+}
+
+// ErrNoKey means that a key is not held here.
+var ErrNoKey = fmt.Errorf("%w: the key is not held here", caps.ErrDenied)
+
+// ownAgents are the agents whose keys are in the repository's folder, former ones
+// included: what they signed, we signed.
+func (n *Node) ownAgents() ([]object.AgentID, error) {
+	keys, err := keyfile.List(KeyDir(n.Dir))
+	if err != nil {
+		return nil, err
+	}
+	agents := []object.AgentID{n.Self()}
+	for _, k := range keys {
+		if k.Err == nil {
+			agents = append(agents, k.Agent)
+		}
+	}
+	return agents, nil
+}
