@@ -15,10 +15,11 @@ import (
 type episodeEnv struct {
 	ctx     context.Context
 	src     Source
-	visible *idSet                   // nil: every signal is seen
-	ahead   map[object.Hash][][]byte // signals that were read for several episodes at once; nil: none were
+	visible *idSet // nil: every signal is seen
+	ahead   readAhead
 
 	id       object.Hash
+	at       int // position in what was read ahead; -1: nothing was
 	raw      []byte
 	signals  []seenSignal
 	receipts []*ledger.Receipt
@@ -26,16 +27,59 @@ type episodeEnv struct {
 	values   []ir.Scalar // what Lookup returns, valid until its next call
 }
 
-// seenSignal is a signal that a query may see, with its bytes.
+// seenSignal is a signal that a query may see: what most queries ask for, and its bytes.
 type seenSignal struct {
-	*Signal
+	ID        object.Hash `can:"1,signal_id"`
+	EpisodeID object.Hash `can:"2,episode_id"`
+	Type      uint8       `can:"3,signal_type"`
+	ValueKind uint8       `can:"4,value_kind"`
+	Value     []byte      `can:"5,value_bytes"`
+
 	raw []byte
 }
 
 var _ ir.Env = (*episodeEnv)(nil)
 
+// readAhead is what was read for several episodes at once.
+type readAhead struct {
+	raw      []byte                 // of the episodes, one after the other
+	episodes []struct{ n, end int } // in raw, by position; end 0: it was not found
+	signals  [][][]byte             // by position; nil: none were read
+}
+
+// readAhead reads for several episodes at once, where the source can and it pays.
+func (e *episodeEnv) readAhead(ids []object.Hash, episodes, signals bool) {
+	if !strictlyAfter(object.Hash{}, ids) {
+		return
+	}
+	if r, ok := e.src.(EpisodeRanger); ok && episodes {
+		a := &e.ahead
+		a.episodes = make([]struct{ n, end int }, len(ids))
+		r.EpisodesOf(e.ctx, ids, func(at int, raw []byte) { // what is not found is read on its own
+			a.raw = append(a.raw, raw...)
+			a.episodes[at] = struct{ n, end int }{len(raw), len(a.raw)}
+		})
+	}
+	if r, ok := e.src.(SignalRanger); ok && signals {
+		if found, ok := r.SignalsOf(e.ctx, ids); ok {
+			e.ahead.signals = found
+		}
+	}
+}
+
+// resetAt is reset for the episode at a position of what was read ahead.
+func (e *episodeEnv) resetAt(id object.Hash, at int) {
+	e.reset(id)
+	if e.at = at; at < len(e.ahead.episodes) {
+		if x := e.ahead.episodes[at]; x.end > 0 {
+			e.raw = e.ahead.raw[x.end-x.n : x.end]
+		}
+	}
+}
+
 // reset makes e stand on another episode.
 func (e *episodeEnv) reset(id object.Hash) {
+	e.at = -1
 	e.id, e.raw, e.signals, e.receipts = id, nil, e.signals[:0], e.receipts[:0]
 	e.loaded.signals, e.loaded.receipts = false, false
 }
@@ -84,10 +128,11 @@ func (e *episodeEnv) lookupSignals(segments []uint32) ([]ir.Scalar, error) {
 	if err := e.loadSignals(); err != nil {
 		return nil, err
 	}
-	for _, s := range e.signals {
-		v, ok, err := signalValue(s, segments)
+	for i := range e.signals {
+		s := &e.signals[i]
+		v, ok, err := s.at(segments)
 		if err != nil {
-			return nil, fmt.Errorf("signal %s: %w", s.SignalID.Short(), err)
+			return nil, fmt.Errorf("signal %s: %w", s.ID.Short(), err)
 		}
 		if ok {
 			e.values = append(e.values, v)
@@ -100,20 +145,22 @@ func (e *episodeEnv) loadSignals() error {
 	if e.loaded.signals {
 		return nil
 	}
-	raws := e.ahead[e.id]
-	if e.ahead == nil {
+	var raws [][]byte
+	if e.at >= 0 && e.ahead.signals != nil {
+		raws = e.ahead.signals[e.at]
+	} else {
 		var err error
 		if raws, err = e.src.Signals(e.ctx, e.id); err != nil {
 			return err
 		}
 	}
 	for _, raw := range raws {
-		s := new(Signal)
-		if err := can.Unmarshal(raw, s); err != nil { // its field rules were checked with its signature
+		s := seenSignal{raw: raw}
+		if err := can.Unmarshal(raw, &s); err != nil { // its field rules were checked with its signature
 			return fmt.Errorf("signal: %w", err)
 		}
-		if s.EpisodeID == e.id && e.visible.has(s.SignalID) {
-			e.signals = append(e.signals, seenSignal{s, raw})
+		if s.EpisodeID == e.id && e.visible.has(s.ID) {
+			e.signals = append(e.signals, s)
 		}
 	}
 	e.loaded.signals = true

@@ -31,14 +31,10 @@ func (s *selecting) evaluate(ctx context.Context, b batch) (*verdict, error) {
 	}
 	v.held = make([]uint32, len(ids))
 	env := &episodeEnv{ctx: ctx, src: s.src, visible: s.visible}
-	if r, ok := s.src.(SignalRanger); ok && s.reads(readsSignals) && strictlyAfter(object.Hash{}, ids) {
-		if ahead, ok := r.SignalsOf(ctx, ids); ok {
-			env.ahead = ahead
-		}
-	}
+	env.readAhead(ids, s.reads(readsEpisode), s.reads(readsSignals))
 	buckets := map[string]*bucket{}
 	for i := range ids {
-		env.reset(ids[i])
+		env.resetAt(ids[i], i)
 		b, err := s.judge(env, v, i, buckets)
 		if err != nil {
 			v.ids, v.held, v.err = ids[:i], v.held[:i], fmt.Errorf("episode %s: %w", ids[i].Short(), err)

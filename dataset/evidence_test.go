@@ -211,6 +211,17 @@ func TestSparseCorpus(t *testing.T) {
 	if _, ok := w.src.SignalsOf(ctx, few); ok {
 		t.Error("40 entries are read for 2 episodes")
 	}
+	if w.src.EpisodesOf(ctx, few, func(int, []byte) {}) {
+		t.Error("40 episodes are read for 2")
+	}
+	at := []int{}
+	if !w.src.EpisodesOf(ctx, ids, func(i int, raw []byte) {
+		if id, err := object.EpisodeRule.ID(raw); err == nil && id == ids[i] {
+			at = append(at, i)
+		}
+	}) || len(at) != 40 {
+		t.Errorf("episodes %v", at)
+	}
 	found, ok := w.src.SignalsOf(ctx, ids)
 	if !ok || len(found) != 40 {
 		t.Errorf("signals of %d episodes: %v", len(found), ok)
@@ -219,7 +230,7 @@ func TestSparseCorpus(t *testing.T) {
 		want := []int{}
 		for i, id := range some {
 			var g Signal
-			w.must(can.Unmarshal(found[id][0], &g))
+			w.must(can.Unmarshal(found[slices.Index(ids, id)][0], &g))
 			if v, err := g.Value(); err == nil && v.Uint() == 1 {
 				want = append(want, i)
 			}
@@ -229,7 +240,7 @@ func TestSparseCorpus(t *testing.T) {
 		}
 	}
 	broken := signalKey(ids[5], object.SumText("x"))
-	_, err := w.store.KV().Update(ctx, nil, map[string][]byte{broken: found[ids[5]][0]})
+	_, err := w.store.KV().Update(ctx, nil, map[string][]byte{broken: found[5][0]})
 	w.must(err)
 	if _, err := Select(ctx, w.src, w.def("signal.reward == 1", ids)); !errors.Is(err, store.ErrCorrupt) {
 		t.Errorf("an entry under a wrong id: %v", err)

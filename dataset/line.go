@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -222,17 +223,21 @@ func (x *exporter) signals(ctx context.Context, id object.Hash) ([]SignalLine, e
 		return nil, err
 	}
 	lines := []SignalLine{}
-	for _, s := range env.signals {
-		l, err := x.signal(s)
+	for _, seen := range env.signals {
+		l, err := x.signal(seen.raw)
 		if err != nil {
-			return nil, fmt.Errorf("signal %s: %w", s.SignalID.Short(), err)
+			return nil, fmt.Errorf("signal %s: %w", seen.ID.Short(), err)
 		}
 		lines = append(lines, l)
 	}
 	return lines, nil
 }
 
-func (x *exporter) signal(s seenSignal) (SignalLine, error) {
+func (x *exporter) signal(raw []byte) (SignalLine, error) {
+	var s Signal
+	if err := can.Unmarshal(raw, &s); err != nil {
+		return SignalLine{}, err
+	}
 	v, err := s.Value()
 	if err != nil {
 		return SignalLine{}, err

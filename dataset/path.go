@@ -56,20 +56,33 @@ func scalarOf(raw []byte) (ir.Scalar, bool, error) {
 	return v, err == nil, err
 }
 
-// signalValue is the value at a path of one signal.
-func signalValue(s seenSignal, segments []uint32) (ir.Scalar, bool, error) {
+// at is the value at a path of the signal.
+func (s *seenSignal) at(segments []uint32) (ir.Scalar, bool, error) {
 	switch {
 	case len(segments) == 2 && segments[0] == fieldSigner && segments[1] == segHash:
-		return ir.HashScalar(s.Signer.KeyID()), true, nil
+		return s.signer()
 	case len(segments) == 0 || segments[0] != fieldValue:
 		return descend(s.raw, segments)
-	case len(segments) > 1 && segments[1] != 0 && segments[1] != uint32(s.SignalType):
+	case len(segments) > 1 && segments[1] != 0 && segments[1] != uint32(s.Type):
 		return ir.Scalar{}, false, nil
 	case len(segments) < 3:
-		v, err := s.Value()
+		v, err := ir.ParseScalar(s.ValueKind, s.Value)
 		return v, err == nil, err
 	case len(segments) == 3 && segments[2] == segHash:
-		return hashThere(s.ValueBytes)
+		return hashThere(s.Value)
 	}
 	return ir.Scalar{}, false, nil
+}
+
+// signer is the key id of who signed.
+func (s *seenSignal) signer() (ir.Scalar, bool, error) {
+	raw, err := can.Field(s.raw, fieldSigner)
+	if err != nil {
+		return ir.Scalar{}, false, err
+	}
+	var agent object.AgentID
+	if err := can.Unmarshal(raw, &agent); err != nil {
+		return ir.Scalar{}, false, err
+	}
+	return ir.HashScalar(agent.KeyID()), true, nil
 }

@@ -76,20 +76,20 @@ func (s *StoreSource) indexed(ctx context.Context, id object.Hash, value []byte)
 // SignalRanger is what a Source may offer besides: the signals of many episodes at once.
 // Without it, or where it does not pay, they are read for one episode after the other.
 type SignalRanger interface {
-	// SignalsOf returns the signals of ids, which ascend strictly, by episode; ok is
+	// SignalsOf returns the signals of ids, which ascend strictly, in their order; ok is
 	// false when something is in the way, an error included.
-	SignalsOf(ctx context.Context, ids []object.Hash) (byEpisode map[object.Hash][][]byte, ok bool)
+	SignalsOf(ctx context.Context, ids []object.Hash) (signals [][][]byte, ok bool)
 }
 
 var _ SignalRanger = (*StoreSource)(nil)
 
 // SignalsOf implements SignalRanger by one scan of the index from the first of ids to
 // the last. It gives up where most entries are of other episodes.
-func (s *StoreSource) SignalsOf(ctx context.Context, ids []object.Hash) (map[object.Hash][][]byte, bool) {
+func (s *StoreSource) SignalsOf(ctx context.Context, ids []object.Hash) ([][][]byte, bool) {
 	if len(ids) == 0 {
 		return nil, false
 	}
-	found, others, at := make(map[object.Hash][][]byte, len(ids)), 0, 0
+	found, others, at := make([][][]byte, len(ids)), 0, 0
 	to := signalKeys + ids[len(ids)-1].String() + "/\xff"
 	err := s.Store.KV().Scan(ctx, signalKeys+ids[0].String(), to, func(key string, value []byte) error {
 		episode, id, err := parseSignalKey(key)
@@ -107,7 +107,7 @@ func (s *StoreSource) SignalsOf(ctx context.Context, ids []object.Hash) (map[obj
 		}
 		raw, err := s.indexed(ctx, id, value)
 		if raw != nil {
-			found[episode] = append(found[episode], raw)
+			found[at] = append(found[at], raw)
 		}
 		return err
 	})

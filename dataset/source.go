@@ -62,6 +62,44 @@ func (s *StoreSource) Episode(ctx context.Context, id object.Hash) ([]byte, erro
 	return o.Raw, nil
 }
 
+// EpisodeRanger is what a Source may offer besides: many episodes at once. Without it, or
+// where it does not pay, they are read one after the other.
+type EpisodeRanger interface {
+	// EpisodesOf calls fn with the canonical bytes of those of ids, which ascend
+	// strictly, that it finds, ascending, checked against their ids; at is the position in
+	// ids. raw is valid during fn only. ok is false when something is in the way, an error
+	// included; fn may have been called before.
+	EpisodesOf(ctx context.Context, ids []object.Hash, fn func(at int, raw []byte)) (ok bool)
+}
+
+var _ EpisodeRanger = (*StoreSource)(nil)
+
+// EpisodesOf implements EpisodeRanger by one scan from the first of ids to the last. It
+// gives up where most episodes there are others.
+func (s *StoreSource) EpisodesOf(ctx context.Context, ids []object.Hash, fn func(at int, raw []byte)) bool {
+	if len(ids) == 0 {
+		return false
+	}
+	at, others := 0, 0
+	err := s.Store.ObjectsBetween(ctx, KindEpisode, ids[0], ids[len(ids)-1], func(o store.Object) error {
+		for at < len(ids) && ids[at].Compare(o.ID) < 0 {
+			at++
+		}
+		if at == len(ids) || ids[at] != o.ID {
+			if others++; others > 2*len(ids) {
+				return errStop
+			}
+			return nil
+		}
+		if got, err := object.EpisodeRule.ID(o.Raw); err != nil || got != o.ID {
+			return fmt.Errorf("episode %s: %w", o.ID.Short(), errors.Join(err, store.ErrCorrupt))
+		}
+		fn(at, o.Raw)
+		return nil
+	})
+	return err == nil
+}
+
 // Receipt implements Source: the ledger first, then the store's objects. The id binds
 // the receipt to the episode; its signature was verified when it was taken in.
 func (s *StoreSource) Receipt(ctx context.Context, id object.Hash) (*ledger.Receipt, error) {

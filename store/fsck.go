@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -145,12 +146,14 @@ func (f *checker) objects(ctx context.Context) error {
 
 // index checks that what the index names is here.
 func (f *checker) index(ctx context.Context) error {
-	return f.s.kv.Scan(ctx, "k/", after("k/"), func(key string, _ []byte) error {
+	return f.s.kv.Scan(ctx, "k/", after("k/"), func(key string, copied []byte) error {
 		h, err := parseKeyHash(key, key[:strings.LastIndexByte(key, '/')+1])
 		if err == nil {
 			var o Object
 			if o, err = f.s.Object(ctx, h); err == nil && "k/"+o.Kind+"/"+h.String() != key {
 				err = fmt.Errorf("%w: the index has it as %q", ErrCorrupt, key)
+			} else if err == nil && len(copied) > 0 && !bytes.Equal(copied, o.Raw) {
+				err = fmt.Errorf("%w: the index of kind %s has other bytes", ErrCorrupt, o.Kind)
 			}
 		}
 		return f.found(ctx, "object", h, err)

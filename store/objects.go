@@ -26,8 +26,8 @@ func (s *Store) PutObjects(ctx context.Context, objs ...Object) error {
 			return err
 		} else if !found {
 			put["o/"+id] = append(append([]byte(o.Kind), 0), o.Raw...)
-			put["k/"+o.Kind+"/"+id] = []byte{}
-			size += len(o.Raw) + 256
+			put["k/"+o.Kind+"/"+id] = indexed(o.Raw)
+			size += 2*len(o.Raw) + 256
 		}
 		last := i == len(objs)-1
 		if len(put) == 0 || (!last && size < maxPending && len(put) < 2*most) {
@@ -57,13 +57,42 @@ func (s *Store) Object(ctx context.Context, id object.Hash) (Object, error) {
 	return Object{id, string(kind), raw}, nil
 }
 
+// maxIndexed is the largest object, in bytes, of which the index of its kind has a copy,
+// so that a scan over many of a kind need not look each up.
+const maxIndexed = 1 << 10
+
+func indexed(raw []byte) []byte {
+	if len(raw) > maxIndexed {
+		return []byte{}
+	}
+	return raw
+}
+
 // Objects calls fn for every object of a kind, ascending by id. fn may use the store.
 func (s *Store) Objects(ctx context.Context, kind string, fn func(Object) error) error {
 	prefix := "k/" + kind + "/"
-	return s.kv.Scan(ctx, prefix, after(prefix), func(key string, _ []byte) error {
+	return s.objects(ctx, kind, prefix, after(prefix), func(o Object) error {
+		o.Raw = bytes.Clone(o.Raw)
+		return fn(o)
+	})
+}
+
+// ObjectsBetween is Objects for the ids from first to last, both included. The object's
+// bytes are valid during fn only.
+func (s *Store) ObjectsBetween(ctx context.Context, kind string, first, last object.Hash, fn func(Object) error) error {
+	prefix := "k/" + kind + "/"
+	return s.objects(ctx, kind, prefix+first.String(), prefix+last.String()+"\x00", fn)
+}
+
+func (s *Store) objects(ctx context.Context, kind, from, to string, fn func(Object) error) error {
+	prefix := "k/" + kind + "/"
+	return s.kv.Scan(ctx, from, to, func(key string, raw []byte) error {
 		id, err := parseKeyHash(key, prefix)
 		if err != nil {
 			return fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)
+		}
+		if len(raw) > 0 {
+			return fn(Object{id, kind, raw})
 		}
 		o, err := s.Object(ctx, id)
 		if err != nil {

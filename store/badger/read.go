@@ -1,6 +1,7 @@
 package badger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -81,25 +82,50 @@ func (d *DB) page(ctx context.Context, from, to string) (pairs []pair, more bool
 		o.PrefetchValues = false
 		it := txn.NewIterator(o)
 		defer it.Close()
-		size := 0
-		for it.Seek([]byte(from)); it.Valid(); it.Next() {
-			item := it.Item()
-			if string(item.Key()) >= to {
-				return nil
-			}
-			if more = len(pairs) == pagePairs || size > pageBytes; more {
-				return nil
-			}
-			value, err := item.ValueCopy(nil)
-			if err != nil {
+		p := pageOf{to: []byte(to), pairs: make([]pair, 0, 16)}
+		for it.Seek([]byte(from)); it.Valid() && !p.ended; it.Next() {
+			if err := p.add(it.Item()); err != nil {
 				return err
 			}
-			size += len(value)
-			pairs = append(pairs, pair{string(item.Key()), value})
 		}
+		pairs, more = p.pairs, p.more
 		return nil
 	})
 	return pairs, more, err
+}
+
+// pageOf gathers a page.
+type pageOf struct {
+	to    []byte
+	pairs []pair
+	bytes int
+	arena []byte // what is left of the block that values are copied into
+	more  bool   // something follows
+	ended bool
+}
+
+// arenaSize is how many bytes of values share an allocation.
+const arenaSize = 64 << 10
+
+func (p *pageOf) add(item *badger.Item) error {
+	p.ended = bytes.Compare(item.Key(), p.to) >= 0
+	if p.ended {
+		return nil
+	}
+	if p.more = len(p.pairs) == pagePairs || p.bytes > pageBytes; p.more {
+		p.ended = true
+		return nil
+	}
+	return item.Value(func(value []byte) error {
+		if len(value) > len(p.arena) {
+			p.arena = make([]byte, max(arenaSize, len(value)))
+		}
+		n := copy(p.arena, value)
+		p.pairs = append(p.pairs, pair{string(item.Key()), p.arena[:n:n]})
+		p.arena = p.arena[n:]
+		p.bytes += n
+		return nil
+	})
 }
 
 func commonPrefix(a, b string) []byte {
