@@ -26,13 +26,17 @@ func Main() int {
 	root := NewRoot(f)
 	root.SetArgs(commandAfterDash(os.Args[1:]))
 	err := root.ExecuteContext(ctx)
-	if cerr := f.Close(); err == nil && cerr != nil {
-		err = cerr
+	var e *clierr.Error
+	if err != nil {
+		e = classify(err)
+		teach(ctx, f, e)
 	}
-	if err == nil {
+	if cerr := f.Close(); e == nil && cerr != nil {
+		e = classify(cerr)
+	}
+	if e == nil {
 		return clierr.OK
 	}
-	e := classify(err)
 	report(f, e)
 	return e.Code
 }

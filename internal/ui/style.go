@@ -183,6 +183,26 @@ func (s *Streams) Hashes(text string) string {
 	return wholeHash.ReplaceAllString(text, "$1")
 }
 
+// Wrap writes text after an indent: on a terminal in lines of its width, else in one.
+func (s *Streams) Wrap(indent, text string) {
+	if !s.OutTTY {
+		s.Printf("%s%s\n", indent, text)
+		return
+	}
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && runewidth.StringWidth(indent+line+" "+word) > s.Width() {
+			s.Printf("%s%s\n", indent, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	s.Printf("%s%s\n", indent, line)
+}
+
 // Brief shortens every hash inside a text, wherever it goes.
 func (s *Streams) Brief(text string) string { return wholeHash.ReplaceAllString(text, "$1") }
 

@@ -6,11 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/ui"
-	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
 
@@ -91,39 +88,4 @@ func find(ctx context.Context, f *cmdutil.Factory, name string) (string, []byte,
 		return "", nil, err
 	}
 	return n.FindObject(ctx, id)
-}
-
-// NewShow is `mythos show`.
-func NewShow(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(&cobra.Command{
-		Use: "show OBJECT", Short: "Show whatever it is: decoded, verified, explained", Example: "  mythos show @ring0", Args: cmdutil.Args(1, 1),
-		RunE: func(c *cobra.Command, args []string) error { return runShow(c.Context(), f, args[0]) },
-	}, showResults)
-}
-
-func runShow(ctx context.Context, f *cmdutil.Factory, name string) error {
-	kind, raw, err := find(ctx, f, name)
-	if err != nil {
-		return err
-	}
-	s, ok := catalog.Lookup(kind)
-	if !ok {
-		return clierr.New(clierr.Failed, "%s is a %s, which nothing here explains", name, kind)
-	}
-	view, err := object.ToJSON(s.Type, raw)
-	if err != nil {
-		return invalid(name, err)
-	}
-	verdict := "verified"
-	if err := s.Check(raw); err != nil {
-		verdict = err.Error()
-	} else if err := sign.VerifyOwn(s.Rule, raw); err != nil {
-		verdict = err.Error()
-	}
-	if f.JSON {
-		f.IO.Printf("{\"kind\":%q,\"verdict\":%q,\"object\":%s}\n", kind, verdict, view)
-		return nil
-	}
-	f.IO.Printf("%s  %s  %s\n", f.IO.Paint(ui.Strong, kind), name, verdict)
-	return f.PrintJSON(view)
 }

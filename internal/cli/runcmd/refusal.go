@@ -11,7 +11,7 @@ import (
 func Refusal(err error, self, tool string) error {
 	switch {
 	case errors.Is(err, caps.ErrQuota):
-		return clierr.New(clierr.Refused, "%w", err).With("mythos cap issue --to " + self + " --scope tool.call:" + tool + ",calls=N --ttl 1h")
+		return clierr.New(clierr.Refused, "%w", err).With("mythos cap issue --to " + self + " --scope tool.call:" + tool + ",calls=1 --ttl 1h")
 	case errors.Is(err, caps.ErrDenied):
 		return clierr.New(clierr.Refused, "%w", err).With("mythos cap issue --to " + self + " --scope tool.call:" + tool + ",calls=1 --ttl 1h")
 	}

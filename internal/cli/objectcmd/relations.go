@@ -1,0 +1,110 @@
+package objectcmd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// explained is an object with what was found out about it.
+type explained struct {
+	ID       object.Hash     `json:"id"`
+	Kind     string          `json:"kind"`                // the struct of the protocol that it is, or Bytes
+	Verdict  string          `json:"verdict"`             // "verified", or what is wrong
+	Says     []string        `json:"says"`                // what it states, in sentences
+	SignedBy string          `json:"signed_by,omitempty"` // the public key of who signed it
+	RefersTo []relation      `json:"refers_to,omitempty"`
+	Object   json.RawMessage `json:"object,omitempty"` // its JSON view
+	Text     string          `json:"text,omitempty"`   // of plain bytes that are short text
+}
+
+// relation is another thing that an object refers to.
+type relation struct {
+	Field string      `json:"field"` // where in the object, as "trace_ref.trace_blob.cid"
+	Hash  object.Hash `json:"hash"`
+	Kind  string      `json:"kind,omitempty"` // what it is; absent when it is not here
+}
+
+// maxRelations bounds how many things are looked up.
+const maxRelations = 32
+
+// relations lists the hashes in an object, and what they lead to.
+func relations(ctx context.Context, n *node.Node, own object.Hash, t *can.Type, raw []byte) []relation {
+	v, err := can.Parse(raw)
+	if err != nil {
+		return nil
+	}
+	var list []relation
+	walkHashes(t, v, "", func(field string, h object.Hash) {
+		if len(list) < maxRelations && !h.IsZero() && h != own {
+			list = append(list, relation{field, h, kindOf(ctx, n, h)})
+		}
+	})
+	return list
+}
+
+// kindOf is what a hash leads to here; empty for nothing.
+func kindOf(ctx context.Context, n *node.Node, h object.Hash) string {
+	if kind, _, err := n.FindObject(ctx, h); err == nil {
+		return kind
+	}
+	if name := n.ToolName(ctx, h); name != h.Short() {
+		return "tool " + name
+	}
+	if data, err := n.Store.Bytes(ctx, h); err == nil {
+		return fmt.Sprintf("bytes, %s", ui.Size(uint64(len(data))))
+	}
+	return ""
+}
+
+// walkHashes calls fn for every hash inside a value of a known type, in the order of
+// the fields, but for those that name a signing key.
+func walkHashes(t *can.Type, v can.Value, path string, fn func(field string, h object.Hash)) {
+	if t == nil {
+		return
+	}
+	switch t.Kind {
+	case can.KindList:
+		for i, e := range v.List {
+			walkHashes(t.Elem, e, fmt.Sprintf("%s[%d]", path, i), fn)
+		}
+	case can.KindStruct:
+		if t.Go == hashType {
+			if h, ok := hashOf(v); ok {
+				fn(path, h)
+			}
+			return
+		}
+		for _, p := range v.Pairs {
+			f, ok := t.FieldByNum(p.Key.Uint)
+			if !ok || f.Name == "key_id" {
+				continue
+			}
+			walkHashes(f.Type, p.Value, strings.TrimPrefix(path+"."+f.Name, "."), fn)
+		}
+	}
+}
+
+func hashOf(v can.Value) (h object.Hash, ok bool) {
+	for _, p := range v.Pairs {
+		if p.Key.Uint == 2 && len(p.Value.Bytes) == len(h.Sum) {
+			return object.HashOf([32]byte(p.Value.Bytes)), true
+		}
+	}
+	return h, false
+}
+
+// cleanLines makes text safe for a terminal and keeps its lines.
+func cleanLines(text string) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = ui.Clean(strings.ReplaceAll(line, "\t", "    "))
+	}
+	return strings.Join(lines, "\n")
+}

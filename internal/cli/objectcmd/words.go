@@ -1,0 +1,224 @@
+package objectcmd
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/merkle"
+)
+
+var hashType = reflect.TypeFor[object.Hash]()
+
+// speaker says what objects state.
+type speaker struct {
+	ctx context.Context
+	n   *node.Node
+}
+
+// sayings puts an object into sentences; the kinds that have none are named.
+func sayings(ctx context.Context, n *node.Node, kind string, raw []byte) []string {
+	s := speaker{ctx, n}
+	say, ok := words[kind]
+	if !ok {
+		return []string{"A " + kind + " of the protocol (spec/objects.md)."}
+	}
+	lines, err := say(s, raw)
+	if err != nil {
+		return []string{"It cannot be read: " + err.Error()}
+	}
+	return slices.DeleteFunc(lines, func(line string) bool { return line == "" })
+}
+
+// words has a speech for each kind of object that a repository keeps.
+var words = map[string]func(speaker, []byte) ([]string, error){
+	"Receipt": speech(speaker.receipt), "EffectRegister": speech(speaker.register), "EffectCommit": speech(speaker.commit),
+	"DivergenceMark": speech(speaker.mark), "Resolution": speech(speaker.resolution),
+	"Capability": speaker.capability, "RevocationList": speech(speaker.revocations),
+	"BlobRef": speech(speaker.blob), "MerkleNode": speech(speaker.merkleNode),
+	"EpisodeRef": speech(speaker.episode), "Signal": speech(speaker.signal), "RunRecord": speech(speaker.run), "Tool": speech(speaker.tool),
+	"DatasetDef": speech(speaker.datasetDef), "DatasetRef": speech(speaker.datasetRef),
+	"RecipeDef": speech(speaker.recipe), "EvalSuiteDef": speech(speaker.suite), "PolicyDef": speech(speaker.policy),
+	"ModelRef": speech(speaker.model), "Attestation": speech(speaker.attestation), "EvalReport": speech(speaker.report),
+	"PromotionRecord": speech(speaker.promotion), "RingHold": speech(speaker.hold),
+}
+
+// speech decodes before speaking.
+func speech[T any](say func(speaker, *T) []string) func(speaker, []byte) ([]string, error) {
+	return func(s speaker, raw []byte) ([]string, error) {
+		v := new(T)
+		if err := can.Unmarshal(raw, v); err != nil {
+			return nil, err
+		}
+		return say(s, v), nil
+	}
+}
+
+// counted is a number of things: "1 chunk", "2 chunks".
+func counted[N int | uint16 | uint32 | uint64](n N, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// who is what an agent is called here, or else its key.
+func (s speaker) who(a object.AgentID) string {
+	if name := s.n.AgentName(a); name != "" {
+		return name
+	}
+	return "agent " + a.KeyHex()[:12]
+}
+
+func (s speaker) toolName(id object.Hash) string { return "tool " + s.n.ToolName(s.ctx, id) }
+
+func at(t object.Time) string { return t.Std().Format("2006-01-02 15:04:05") + " UTC" }
+
+func (s speaker) receipt(r *ledger.Receipt) []string {
+	outcome := "and it succeeded"
+	if r.Status >= 300 {
+		outcome = "and it failed"
+	}
+	lines := []string{fmt.Sprintf("%s says: %s was asked something at %s, %s (status %d).", s.who(r.Signer), s.toolName(r.ToolID), at(r.TimeObserved), outcome, r.Status)}
+	if len(r.IdempotencyKey) > 0 {
+		lines = append(lines, fmt.Sprintf("It happened under the key %q: another call with that key and the same request gets this answer, and nothing happens again.", r.IdempotencyKey))
+	} else {
+		lines = append(lines, "It had no key: every such call happens anew.")
+	}
+	if len(r.Evidence) > 0 {
+		if o, err := s.n.Store.Object(s.ctx, r.Evidence[0]); err == nil && o.Kind == "Capability" {
+			if link, err := caps.Open(o.Raw); err == nil {
+				lines = append(lines, "It was allowed by capability "+link.ID.Short()+": "+link.Cap.Scope.Words()+".")
+			}
+		}
+	}
+	if r.Notes != nil {
+		lines = append(lines, "Note: "+*r.Notes)
+	}
+	return lines
+}
+
+func (s speaker) register(r *ledger.EffectRegister) []string {
+	return []string{fmt.Sprintf("%s announced at %s that %s will run under the key %q; until %s nobody else may.",
+		s.who(r.Owner), at(r.TimeObserved), s.toolName(r.ToolID), r.IdempotencyKey, at(r.LeaseExpiresAt))}
+}
+
+func (s speaker) commit(c *ledger.EffectCommit) []string {
+	return []string{fmt.Sprintf("The effect of %s ended at %s with status %d; receipt %s tells more.", s.toolName(c.ToolID), at(c.TimeObserved), c.Status, c.ReceiptID.Short())}
+}
+
+func (s speaker) mark(m *ledger.DivergenceMark) []string {
+	what := map[uint8]string{ledger.RequestHashConflict: "another request", ledger.ResponseHashConflict: "another response", ledger.MultipleCommits: "another outcome"}[m.Reason]
+	return []string{fmt.Sprintf("The key of an effect of %s came up with %s at %s: its history contradicts itself until an operator decides.", s.toolName(m.ToolID), what, at(m.TimeObserved))}
+}
+
+func (s speaker) resolution(r *ledger.Resolution) []string {
+	what := map[uint8]string{ledger.ResolveRetry: "may run again", ledger.ResolveAbandon: "shall never run again", ledger.ResolveAccept: "has one of its recorded outcomes"}[r.Decision]
+	lines := []string{fmt.Sprintf("%s decided at %s that effect %s %s.", s.who(r.Signer), at(r.TimeObserved), r.IdemID.Short(), what)}
+	if r.Notes != nil {
+		lines = append(lines, "Because: "+*r.Notes)
+	}
+	return lines
+}
+
+func (s speaker) capability(raw []byte) ([]string, error) {
+	link, err := caps.Open(raw)
+	if err != nil {
+		return nil, err
+	}
+	chain, err := s.n.Chain(s.ctx, link.ID)
+	if err != nil { // a link is missing: the leaf alone still says what it says
+		chain = caps.Chain{link}
+	}
+	return strings.Split(strings.TrimSpace(caps.Explain(chain, s.n.Now())), "\n"), nil
+}
+
+func (s speaker) revocations(l *caps.RevocationList) []string {
+	return []string{fmt.Sprintf("%s revoked %s; this is list number %d, of %s.", s.who(l.Issuer), counted(len(l.Revoked), "id"), l.Sequence, at(l.TimeObserved))}
+}
+
+func (s speaker) blob(b *object.BlobRef) []string {
+	chunks := "in one piece"
+	if b.Chunks > 0 {
+		chunks = "in " + counted(b.Chunks, "chunk") + ", provable with the cid alone"
+	}
+	lines := []string{fmt.Sprintf("A blob of %s (%s), %s.", ui.Size(b.Size), b.Media, chunks)}
+	if b.Codec == object.CodecZstd {
+		lines = append(lines, "Its stored bytes are compressed with zstd.")
+	}
+	if b.Encryption != nil {
+		lines = append(lines, "It is encrypted: only who has the key reads it.")
+	}
+	if b.Provenance != nil {
+		lines = append(lines, fmt.Sprintf("It was made from %d other blobs by %q.", len(b.Provenance.Parents), b.Provenance.Transform))
+	}
+	return lines
+}
+
+func (s speaker) merkleNode(n *merkle.Node) []string {
+	return []string{fmt.Sprintf("An inner node of a Merkle tree (kind %d): part of a blob or of a list, named by its parent's hash.", n.Kind)}
+}
+
+func (s speaker) episode(e *object.EpisodeRef) []string {
+	lines := []string{fmt.Sprintf("A run as evidence, of %s: its trace has %s, and it left %s.", at(e.TimeObserved), ui.Size(e.TraceRef.TraceBlob.Size), counted(len(e.TraceRef.ReceiptIDs), "receipt"))}
+	if r, err := s.n.CallOf(s.ctx, e); err == nil {
+		lines = append(lines, fmt.Sprintf("It called %s, which answered with status %d.", s.toolName(r.ToolID), r.Status))
+	}
+	if raws, err := s.n.Source().Signals(s.ctx, e.EpisodeID); err == nil && len(raws) > 0 {
+		lines = append(lines, fmt.Sprintf("There is %s about it: `mythos signal ls %s`.", counted(len(raws), "signal"), e.EpisodeID.Short()))
+	}
+	return lines
+}
+
+func (s speaker) signal(g *dataset.Signal) []string {
+	value := "a value that cannot be read"
+	if v, err := ir.ParseScalar(g.ValueKind, g.ValueBytes); err == nil {
+		value = v.String()
+	}
+	return []string{fmt.Sprintf("%s gave episode %s the %s %s, at %s.", s.who(g.Signer), g.EpisodeID.Short(), dataset.SignalTypeName(g.SignalType), value, at(g.TimeObserved))}
+}
+
+func (s speaker) run(r *exec.RunRecord) []string {
+	how := "It ended with a result."
+	if r.Halt != 0 {
+		how = "It was halted."
+	}
+	return []string{
+		fmt.Sprintf("A task of bundle %s ran at %s: %s of computing, %s.", r.BundleID.Short(), at(r.Time), time.Duration(r.Spent.CPUus)*time.Microsecond, counted(r.Spent.IOCount, "effect")),
+		how, "`mythos replay " + r.RunID.Short() + "` executes it again over the recorded responses.",
+	}
+}
+
+func (s speaker) tool(t *exec.Tool) []string {
+	lines := []string{fmt.Sprintf("Tool %s, a %s, confined: %s.", t.Name, exec.KindName(t.Module.Kind), t.Module.Confinement)}
+	if len(t.Module.Argv) > 0 {
+		lines = append(lines, "It runs: "+strings.Join(t.Module.Argv, " "))
+	}
+	if t.Policy.RetrySafe {
+		return append(lines, "An attempt with unknown outcome may be repeated.")
+	}
+	return append(lines, "An attempt with unknown outcome is not repeated until somebody decides.")
+}
+
+func (s speaker) datasetDef(d *dataset.DatasetDef) []string {
+	return []string{
+		fmt.Sprintf("Selects episodes of %s where: %s", counted(len(d.CorpusRoots), "corpus root"), dataset.DecompileQuery(&d.Query.Predicate)),
+		"Sampling: " + d.SamplingText() + ".", "Whoever has the evidence builds the same dataset from it, byte for byte.",
+	}
+}
+
+func (s speaker) datasetRef(d *dataset.DatasetRef) []string {
+	return []string{fmt.Sprintf("A dataset of %s, built from definition %s. `mythos dataset verify %s` builds it again.", counted(d.Count, "episode"), d.DatasetDefID.Short(), d.Manifest.CID.Short())}
+}
