@@ -16,6 +16,7 @@
 //	l/r/<receipt id>    the seq of a receipt
 //	l/t/<index>         a stored hash of the log (sumdb/tlog numbering)
 //	l/n                 the number of entries
+//	l/w/<key id>        the last checkpoint of another agent's log that a [Witness] cosigned
 //
 // A history is appended to by claiming its next slot l/i/<idem id>/<n>, which must
 // be absent; the entry, its slot, its hashes in the log and the log's new size go

@@ -11,7 +11,7 @@ import (
 )
 
 // EvidenceBundle is everything needed to check one receipt on a machine that has
-// never seen the repository (spec/evidence.md). It is ours. It shows what the log
+// never seen the repository (spec/ledger.md#evidence). It is ours. It shows what the log
 // held when its checkpoint was made; that nothing was appended to the effect since,
 // or left out of the entries' tail, only the log itself can show.
 type EvidenceBundle struct {
@@ -35,9 +35,11 @@ type EvidenceEntry struct {
 	Inclusion []object.Hash `can:"4,inclusion"` // RFC 6962 §2.1.1, in the checkpoint's log
 }
 
-// ExportEvidence gathers the evidence for a receipt under a fresh checkpoint; chain
-// holds the canonical capabilities that allowed the effect, the leaf first.
-func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]byte) ([]byte, error) {
+// ExportEvidence gathers the evidence for a receipt under a checkpoint of this log,
+// or under a fresh one with nil; chain holds the canonical capabilities that allowed
+// the effect, the leaf first. Entries that the checkpoint does not cover are left
+// out; a checkpoint that does not cover the receipt is refused with ErrCheckpoint.
+func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]byte, checkpoint []byte) ([]byte, error) {
 	seq, err := l.ReceiptSeq(ctx, id)
 	if err != nil {
 		return nil, err
@@ -62,16 +64,15 @@ func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]b
 	}
 	b := EvidenceBundle{Receipt: raw, Entries: []EvidenceEntry{}, Caps: append([][]byte{}, chain...),
 		Log: l.self.agent, Agents: append([]object.AgentID{}, l.Known...)}
-	note, err := l.Checkpoint(ctx)
+	c, text, err := l.covering(ctx, checkpoint, seq)
 	if err != nil {
 		return nil, err
 	}
-	b.Checkpoint = string(note)
-	c, err := OpenCheckpoint(note, l.self.agent)
-	if err != nil {
-		return nil, err
-	}
+	b.Checkpoint = string(text)
 	for _, e := range history {
+		if e.Seq >= c.Size {
+			break
+		}
 		proof, err := l.Prove(ctx, c.Size, e.Seq)
 		if err != nil {
 			return nil, err
@@ -81,13 +82,31 @@ func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]b
 	return l.self.sealEntry(EvidenceRule, &b, &b.Signature)
 }
 
+// covering opens a checkpoint of this log, or makes one, that must cover an entry.
+func (l *Ledger) covering(ctx context.Context, text []byte, seq uint64) (c Checkpoint, _ []byte, err error) {
+	if text == nil {
+		if text, err = l.Checkpoint(ctx); err != nil {
+			return c, nil, err
+		}
+	}
+	if c, err = OpenCheckpoint(text, l.self.agent); err != nil {
+		return c, nil, err
+	}
+	if seq >= c.Size {
+		return c, nil, fmt.Errorf("%w: it covers %d entries, the receipt is entry %d", ErrCheckpoint, c.Size, seq)
+	}
+	return c, text, l.CheckConsistent(ctx, c)
+}
+
 // Evidence is what a bundle with intact bytes shows, and whether those who signed
 // it are trusted: two verdicts apart.
 type Evidence struct {
+	Raw           []byte // the canonical receipt
 	Receipt       *Receipt
 	ReceiptID     object.Hash
 	State         State // of the effect; zero for one without a key
 	Log           Checkpoint
+	Note          []byte // that checkpoint as signed, with its cosignatures; see [Witnesses]
 	Caps          [][]byte
 	Unverifiable  int  // entries that name no key of the bundle
 	SignerTrusted bool // the receipt's signer
@@ -135,7 +154,7 @@ func openEvidence(raw []byte) (*Evidence, object.AgentID, error) {
 	if err != nil {
 		return nil, b.Log, err
 	}
-	ev := &Evidence{Receipt: r, ReceiptID: id, Caps: b.Caps}
+	ev := &Evidence{Raw: b.Receipt, Receipt: r, ReceiptID: id, Caps: b.Caps, Note: []byte(b.Checkpoint)}
 	if ev.Log, err = OpenCheckpoint([]byte(b.Checkpoint), b.Log); err != nil {
 		return nil, b.Log, err
 	}

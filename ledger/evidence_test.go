@@ -20,7 +20,7 @@ func exported(t *testing.T, exporter sign.Signer) (object.Hash, []byte) {
 	l := w.ledger(testKey)
 	fill(t, l, 7)
 	id := receiptID(t, receipt(t, testKey, "key-3", "q", "r", 200))
-	raw, err := w.ledger(exporter).ExportEvidence(t.Context(), id, [][]byte{[]byte("a cap")})
+	raw, err := w.ledger(exporter).ExportEvidence(t.Context(), id, [][]byte{[]byte("a cap")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestEvidenceOfADivergence(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []ledger.Status{ledger.StatusDivergent, ledger.StatusCommitted} {
-		bundle, err := b.ExportEvidence(ctx, receiptID(t, raw), nil)
+		bundle, err := b.ExportEvidence(ctx, receiptID(t, raw), nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +117,7 @@ func TestEvidenceWithoutAKey(t *testing.T) {
 		if err := l.Record(ctx, raw); err != nil {
 			t.Fatal(err)
 		}
-		bundle, err := l.ExportEvidence(ctx, receiptID(t, raw), nil)
+		bundle, err := l.ExportEvidence(ctx, receiptID(t, raw), nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +126,7 @@ func TestEvidenceWithoutAKey(t *testing.T) {
 			t.Errorf("%+v %v", ev, err)
 		}
 	}
-	if _, err := l.ExportEvidence(ctx, tool, nil); !errors.Is(err, ledger.ErrNotFound) {
+	if _, err := l.ExportEvidence(ctx, tool, nil, nil); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("a receipt that is not there: %v", err)
 	}
 }

@@ -78,7 +78,7 @@ func FuzzEvidence(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	bundle, err := l.ExportEvidence(f.Context(), e.Receipt.ReceiptID, nil)
+	bundle, err := l.ExportEvidence(f.Context(), e.Receipt.ReceiptID, nil, nil)
 	if err != nil {
 		f.Fatal(err)
 	}

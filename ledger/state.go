@@ -31,6 +31,9 @@ func (s Status) String() string {
 	return statusNames[s]
 }
 
+// StatusNames lists the words for the states, by their number.
+func StatusNames() []string { return slices.Clone(statusNames[:]) }
+
 // ParseStatus is the reverse of String.
 func ParseStatus(name string) (Status, error) {
 	if i := slices.Index(statusNames[:], name); i >= 0 {

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -73,11 +74,20 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// keep gives a variable the first line of the last standard output: keep NAME
+// keep gives a variable the first line of the last standard output, or the N-th of
+// its cells, which tabs part: keep NAME [N]
 func keep(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: keep NAME")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: keep NAME [N]")
 	}
 	line, _, _ := strings.Cut(ts.ReadFile("stdout"), "\n")
+	if len(args) == 2 {
+		cells := strings.Split(line, "\t")
+		n, err := strconv.Atoi(args[1])
+		if err != nil || n < 1 || n > len(cells) {
+			ts.Fatalf("cell %s of %q", args[1], line)
+		}
+		line = cells[n-1]
+	}
 	ts.Setenv(args[0], line)
 }

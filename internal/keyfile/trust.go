@@ -18,6 +18,9 @@ const (
 	ForLedger = "ledger" // signs ledger entries
 	ForAttest = "attest" // signs attestations
 	ForPolicy = "policy" // signs issuance policies
+
+	// ForOperator lets an agent settle unknown outcomes and divergences of effects.
+	ForOperator = "operator"
 )
 
 // Domains lists what an agent may be trusted for.
@@ -28,7 +31,7 @@ func Domains() []string {
 			list = append(list, d)
 		}
 	}
-	return append(list, ForPacket, ForLedger, ForAttest, ForPolicy, ForAll)
+	return append(list, ForPacket, ForLedger, ForAttest, ForPolicy, ForOperator, ForAll)
 }
 
 // ErrTrust means that a trust file, or an entry, breaks a rule.

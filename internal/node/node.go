@@ -85,6 +85,7 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 	n.Store = store.New(n.DB, chunks)
 	n.Ledger = ledger.Open(n.DB, n.Key, n.now)
 	n.Ledger.Known = append(n.Trust.AgentsFor(keyfile.ForLedger, n.now()), n.former...)
+	n.Ledger.Operator = n.operates
 	n.Revocations = caps.NewRevocations(n.DB)
 	n.Verifier = &caps.Verifier{Trusted: n.trustsIssuer, Revoked: n.Revocations.Lookup(ctx), MaxAge: n.Trust.MaxAge}
 	n.Policies = caps.NewPolicies(n.DB, n.trustsPolicy)
@@ -168,6 +169,12 @@ func (n *Node) Now() object.Time { return n.now() }
 
 // Self is the agent that signs here.
 func (n *Node) Self() object.AgentID { return n.Key.Agent() }
+
+// operates says whose decisions count in this ledger: our own, and those of agents
+// that are trusted as operators now.
+func (n *Node) operates(agent object.AgentID) bool {
+	return agent.Same(n.Self()) || n.Trust.Trusted(agent, keyfile.ForOperator, n.now())
+}
 
 // AgentNamed finds an agent by public key, by its name in trust.yaml, or "self".
 func (n *Node) AgentNamed(text string) (object.AgentID, error) {

@@ -6,12 +6,24 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// verdict is what `receipt verify` finds.
+// verdict is what `receipt verify` finds: two verdicts apart.
 type verdict struct {
 	OK      bool        `json:"ok"`
 	Intact  bool        `json:"intact"`  // the bytes are what was signed
-	Trusted bool        `json:"trusted"` // by somebody whom the caller trusts
+	Trusted bool        `json:"trusted"` // the caller trusts all who signed
 	Receipt object.Hash `json:"receipt"`
+	Status  uint16      `json:"status"`
+	Signers []signer    `json:"signers"`
+	LogSize *uint64     `json:"log_size,omitempty"` // entries that the checkpoint covers
+}
+
+// signer is somebody who signed some of it.
+type signer struct {
+	What    string `json:"what"` // signer (of the receipt), log or envelope
+	Key     string `json:"key"`  // public key, hex
+	Trusted bool   `json:"trusted"`
+
+	agent object.AgentID
 }
 
 var ledgerResults = cmdutil.Results{
@@ -19,6 +31,7 @@ var ledgerResults = cmdutil.Results{
 	"log":        cmdutil.JSONLines(entryView{}),
 	"verify":     cmdutil.Document(ledger.Report{}),
 	"checkpoint": cmdutil.Bytes(),
+	"cosign":     cmdutil.Bytes(),
 	"resolve":    cmdutil.Nothing(),
 }
 

@@ -1,0 +1,107 @@
+package ledgercmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/ledger"
+)
+
+func newCheckpoint(f *cmdutil.Factory) *cobra.Command {
+	var since string
+	c := &cobra.Command{
+		Use: "checkpoint [--since N|FILE]", Short: "Print a signed checkpoint to publish, or with --since a request to a witness",
+		Long: "A checkpoint is a C2SP signed note. With --since it comes with the proof that the log begins with its first N\n" +
+			"entries (or those of the checkpoint in FILE), as a C2SP tlog-witness request for `mythos ledger cosign`.",
+		Example: "  mythos ledger checkpoint > checkpoint.txt\n  mythos ledger checkpoint --since checkpoint.txt > request.txt", Args: cmdutil.Args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error { return runCheckpoint(c.Context(), f, since) },
+	}
+	c.Flags().StringVar(&since, "since", "", "what the witness has cosigned last: a number of entries, or a file with that checkpoint")
+	return c
+}
+
+func runCheckpoint(ctx context.Context, f *cmdutil.Factory, since string) error {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	var text []byte
+	if since == "" {
+		text, err = n.Ledger.Checkpoint(ctx)
+	} else {
+		text, err = witnessRequest(ctx, f, n, since)
+	}
+	if err != nil {
+		return err
+	}
+	return f.Write("", text)
+}
+
+func witnessRequest(ctx context.Context, f *cmdutil.Factory, n *node.Node, since string) ([]byte, error) {
+	if size, err := strconv.ParseUint(since, 10, 62); err == nil {
+		return n.Ledger.WitnessRequest(ctx, size)
+	}
+	data, err := f.Read(since)
+	if err != nil {
+		return nil, err
+	}
+	old, err := ledger.OpenCheckpoint(data, n.Self())
+	if err == nil {
+		err = n.Ledger.CheckConsistent(ctx, old)
+	}
+	if err != nil {
+		return nil, clierr.New(clierr.Invalid, "%s: %w", since, err).On(since)
+	}
+	return n.Ledger.WitnessRequest(ctx, old.Size)
+}
+
+func newCosign(f *cmdutil.Factory) *cobra.Command {
+	var of, out string
+	c := &cobra.Command{
+		Use: "cosign FILE --log AGENT [-o FILE]", Short: "As a witness, cosign another agent's checkpoint, if its log only grew",
+		Long: "FILE is what the other side printed with `mythos ledger checkpoint`, the first time, and with `--since` from then on.\n" +
+			"What was cosigned last is remembered here; a log that does not begin with it is refused (5), one that cannot show it\n" +
+			"is told what to start from (6). The cosigned checkpoint is printed, to be published.",
+		Example: "  mythos ledger cosign checkpoint.txt --log ci -o cosigned.txt", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error { return runCosign(c.Context(), f, args[0], of, out) },
+	}
+	c.Flags().StringVar(&of, "log", "", "whose log it is: a public key, or a name in trust.yaml")
+	c.Flags().StringVarP(&out, "output", "o", "", "the file; standard output by default")
+	return c
+}
+
+func runCosign(ctx context.Context, f *cmdutil.Factory, name, of, out string) error {
+	if of == "" {
+		return clierr.Usagef("--log is missing: whose log it is")
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	log, err := n.AgentNamed(of)
+	if err != nil {
+		return err
+	}
+	request, err := f.Read(name)
+	if err != nil {
+		return err
+	}
+	cosigned, err := ledger.NewWitness(n.DB, n.Key, f.Now).Cosign(ctx, log, request)
+	var stale *ledger.StaleError
+	switch {
+	case errors.Is(err, ledger.ErrCheckpoint):
+		return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
+	case errors.As(err, &stale):
+		return clierr.New(clierr.Conflict, "%s: %w", name, err).On(name).With(fmt.Sprintf("ask the other side for `mythos ledger checkpoint --since %d`", stale.Has))
+	case err != nil:
+		return err
+	}
+	return f.Write(out, cosigned)
+}

@@ -1,0 +1,109 @@
+package ledgercmd
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+type exportOptions struct {
+	Format, Checkpoint, Out string
+}
+
+func newReceiptExport(f *cmdutil.Factory) *cobra.Command {
+	o := &exportOptions{}
+	c := &cobra.Command{
+		Use: "export ID [--format F] [--checkpoint FILE] [-o FILE]", Short: "Write one file with all the evidence for a receipt, to be verified anywhere",
+		Long: "Formats: evidence, the receipt with its ledger entries, capabilities, inclusion proofs and a checkpoint; in-toto, an\n" +
+			"in-toto statement about the response, in a DSSE envelope, with that evidence inside; tlog-proof, only the C2SP proof\n" +
+			"that the receipt is in the log; receipt, only its canonical bytes.",
+		Example: "  mythos receipt export 3f9c01 -o evidence.bin\n  mythos receipt export 3f9c01 --format in-toto -o evidence.intoto.json", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error { return runExport(c.Context(), f, args[0], o) },
+	}
+	c.Flags().StringVar(&o.Format, "format", "evidence", "evidence, in-toto, tlog-proof or receipt")
+	c.Flags().StringVar(&o.Checkpoint, "checkpoint", "", "prove it under this checkpoint (one that others keep, or witnesses cosigned) instead of a fresh one")
+	c.Flags().StringVarP(&o.Out, "output", "o", "", "the file; standard output by default")
+	return c
+}
+
+func runExport(ctx context.Context, f *cmdutil.Factory, name string, o *exportOptions) error {
+	formats := map[string]func(context.Context, *node.Node, object.Hash, []byte) ([]byte, error){
+		"evidence": evidence, "in-toto": inToto, "tlog-proof": tlogProof, "receipt": canonical}
+	format, ok := formats[o.Format]
+	if !ok {
+		return clierr.Usagef("--format %s: expected evidence, in-toto, tlog-proof or receipt", o.Format)
+	}
+	id, err := f.Resolve(ctx, name)
+	if err != nil {
+		return err
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	var checkpoint []byte
+	if o.Checkpoint != "" {
+		if checkpoint, err = f.Read(o.Checkpoint); err != nil {
+			return err
+		}
+	}
+	out, err := format(ctx, n, id, checkpoint)
+	if errors.Is(err, ledger.ErrCheckpoint) && checkpoint != nil {
+		return clierr.New(clierr.Invalid, "%s: %w", o.Checkpoint, err).On(o.Checkpoint)
+	}
+	if err != nil {
+		return err
+	}
+	return f.Write(o.Out, out)
+}
+
+func canonical(ctx context.Context, n *node.Node, id object.Hash, _ []byte) ([]byte, error) {
+	return n.Source().ReceiptBytes(ctx, id)
+}
+
+func evidence(ctx context.Context, n *node.Node, id object.Hash, checkpoint []byte) ([]byte, error) {
+	raw, err := n.Ledger.Receipt(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	r, _, err := ledger.OpenReceipt(raw)
+	if err != nil {
+		return nil, err
+	}
+	var chain [][]byte
+	if len(r.Evidence) > 0 { // the first piece of evidence is the capability
+		if ch, err := n.Chain(ctx, r.Evidence[0]); err == nil {
+			chain = ch.Raws()
+		}
+	}
+	return n.Ledger.ExportEvidence(ctx, id, chain, checkpoint)
+}
+
+func inToto(ctx context.Context, n *node.Node, id object.Hash, checkpoint []byte) ([]byte, error) {
+	bundle, err := evidence(ctx, n, id, checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	envelope, err := ledger.ToInToto(n.Key, bundle)
+	return append(envelope, '\n'), err
+}
+
+func tlogProof(ctx context.Context, n *node.Node, id object.Hash, checkpoint []byte) ([]byte, error) {
+	seq, err := n.Ledger.ReceiptSeq(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if checkpoint == nil {
+		if checkpoint, err = n.Ledger.Checkpoint(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return n.Ledger.ProofText(ctx, checkpoint, seq)
+}

@@ -1,0 +1,148 @@
+package ledgercmd
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+type logOptions struct {
+	Since, Until, Tool, State, Kind, Agent string
+}
+
+func newLog(f *cmdutil.Factory) *cobra.Command {
+	o := &logOptions{}
+	c := &cobra.Command{
+		Use: "log [--tool T] [--state S] [--kind K] [--agent A] [--since T] [--until T]", Short: "List the entries of the log, oldest first",
+		Long: "An entry is listed when all filters hold. --state asks where the entry's effect stands now:\n" +
+			strings.Join(ledger.StatusNames()[1:], ", ") + ".",
+		Example: "  mythos ledger log --tool wc --state committed", Args: cmdutil.Args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error { return runLog(c.Context(), f, o) },
+	}
+	c.Flags().StringVar(&o.Since, "since", "", "from this time on (RFC 3339 or a date)")
+	c.Flags().StringVar(&o.Until, "until", "", "before this time")
+	c.Flags().StringVar(&o.Tool, "tool", "", "only entries about this tool")
+	c.Flags().StringVar(&o.State, "state", "", "only entries of effects that are in this state now")
+	c.Flags().StringVar(&o.Kind, "kind", "", "only entries of this kind: "+strings.Join(kindNames[1:], ", "))
+	c.Flags().StringVar(&o.Agent, "agent", "", "only entries that this agent signed: a public key, a name in trust.yaml, or self")
+	return c
+}
+
+// kindNames are the kinds of entries, by their byte.
+var kindNames = []string{ledger.EntryReceipt: "receipt", ledger.EntryRegister: "register", ledger.EntryCommit: "commit",
+	ledger.EntryDivergence: "divergence", ledger.EntryResolution: "resolution"}
+
+func (o *logOptions) filter(ctx context.Context, n *node.Node) (f ledger.Filter, err error) {
+	if f.Since, err = timeOf("since", o.Since); err != nil {
+		return f, err
+	}
+	if f.Until, err = timeOf("until", o.Until); err != nil {
+		return f, err
+	}
+	if o.Tool != "" {
+		if f.Tool, err = n.ToolID(ctx, o.Tool); err != nil {
+			return f, err
+		}
+	}
+	if o.Agent != "" {
+		a, err := n.AgentNamed(o.Agent)
+		if err != nil {
+			return f, err
+		}
+		f.Agent = &a
+	}
+	if o.Kind != "" {
+		kind := slices.Index(kindNames, o.Kind)
+		if kind < 1 {
+			return f, clierr.Usagef("--kind %s: expected one of %s", o.Kind, strings.Join(kindNames[1:], ", "))
+		}
+		f.Kind = byte(kind)
+	}
+	f.State, err = stateOf(o.State)
+	return f, err
+}
+
+func timeOf(flag, text string) (object.Time, error) {
+	if text == "" {
+		return 0, nil
+	}
+	at, err := object.ParseTime(text)
+	if err != nil {
+		return 0, clierr.Usagef("--%s: %w", flag, err)
+	}
+	return at, nil
+}
+
+// stateOf reads the state of an effect; an empty text is none.
+func stateOf(text string) (ledger.Status, error) {
+	if text == "" {
+		return ledger.StatusNone, nil
+	}
+	s, err := ledger.ParseStatus(text)
+	switch {
+	case err == nil && s != ledger.StatusNone:
+		return s, nil
+	case slices.Contains(kindNames[1:], text):
+		return s, clierr.Usagef("--state %s: that is a kind of entries", text).With("--kind " + text)
+	}
+	return s, clierr.Usagef("--state %s: expected one of %s", text, strings.Join(ledger.StatusNames()[1:], ", "))
+}
+
+func runLog(ctx context.Context, f *cmdutil.Factory, o *logOptions) error {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	filter, err := o.filter(ctx, n)
+	if err != nil {
+		return err
+	}
+	t := &table{f: f, header: []string{"seq", "time", "kind", "what"}}
+	err = n.Ledger.Log(ctx, filter, func(e ledger.Entry) error {
+		if f.JSON {
+			v, err := viewOf(e)
+			if err != nil {
+				return err
+			}
+			return f.Emit(v, nil)
+		}
+		t.add(ui.Cell{Text: fmt.Sprint(e.Seq), Meaning: ui.Dim}, ui.Cell{Text: e.Time().String()}, ui.Cell{Text: e.KindName()},
+			ui.Cell{Text: summary(ctx, n, e)})
+		return nil
+	})
+	t.flush()
+	return err
+}
+
+// tablePage bounds how many rows are held to be aligned: a log can be long.
+const tablePage = 4096
+
+// table prints rows a page at a time.
+type table struct {
+	f      *cmdutil.Factory
+	header []string
+	rows   [][]ui.Cell
+}
+
+func (t *table) add(row ...ui.Cell) {
+	if t.rows = append(t.rows, row); len(t.rows) == tablePage {
+		t.flush()
+	}
+}
+
+func (t *table) flush() {
+	if len(t.rows) > 0 {
+		t.f.IO.Table(t.header, t.rows)
+		t.rows = nil
+	}
+}

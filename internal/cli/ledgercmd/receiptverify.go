@@ -1,0 +1,283 @@
+package ledgercmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+type receiptVerifyOptions struct {
+	Trust, Witnesses  []string
+	Checkpoint, Proof string
+}
+
+func newReceiptVerify(f *cmdutil.Factory) *cobra.Command {
+	o := &receiptVerifyOptions{}
+	c := &cobra.Command{
+		Use: "verify ID|FILE [--trust KEY]... [--checkpoint FILE] [--proof FILE] [--witness KEY]...", Short: "Check a receipt, or an evidence file without any repository",
+		Long: "Two verdicts: the bytes are intact (else 5), and whoever signed them (the receipt, the log, the envelope) is trusted\n" +
+			"(else 4). FILE is what `mythos receipt export` wrote: evidence, an in-toto envelope, or a receipt, then with its\n" +
+			"tlog-proof in --proof. --checkpoint asks in addition that the receipt is in the log of that checkpoint, which was\n" +
+			"kept elsewhere: of evidence that was exported under it (`receipt export --checkpoint`), or of a receipt in the\n" +
+			"repository here. --witness asks for witnesses' cosignatures on the checkpoint.",
+		Args: cmdutil.Args(1, 1), Example: "  mythos receipt verify evidence.bin --trust 8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c",
+		RunE: func(c *cobra.Command, args []string) error { return runReceiptVerify(c.Context(), f, args[0], o) },
+	}
+	c.Flags().StringArrayVar(&o.Trust, "trust", nil, "a public key or key id that is trusted; may be repeated")
+	c.Flags().StringVar(&o.Checkpoint, "checkpoint", "", "a checkpoint kept elsewhere, whose log must have the receipt")
+	c.Flags().StringVar(&o.Proof, "proof", "", "the tlog-proof of a receipt")
+	c.Flags().StringArrayVar(&o.Witnesses, "witness", nil, "a public key that must have cosigned the checkpoint; may be repeated")
+	return c
+}
+
+// finding is what was found intact, and who is to be trusted for it.
+type finding struct {
+	raw     []byte // the canonical receipt
+	receipt *ledger.Receipt
+	id      object.Hash
+	signers []signer
+	log     *ledger.Checkpoint // of the evidence
+	note    []byte             // that checkpoint, signed
+}
+
+func runReceiptVerify(ctx context.Context, f *cmdutil.Factory, name string, o *receiptVerifyOptions) error {
+	keys, err := f.TrustedKeys(o.Trust)
+	if err != nil {
+		return err
+	}
+	witnesses, err := publicKeys("witness", o.Witnesses)
+	if err != nil {
+		return err
+	}
+	v, err := intact(ctx, f, name, keys)
+	if err != nil {
+		return err
+	}
+	if o.Proof != "" {
+		if err := v.proved(f, o.Proof, keys); err != nil {
+			return err
+		}
+	}
+	if o.Checkpoint != "" {
+		if err := v.included(ctx, f, o.Checkpoint, keys); err != nil {
+			return err
+		}
+	}
+	if err := v.witnessed(witnesses); err != nil {
+		return err
+	}
+	return v.report(f, keys)
+}
+
+// report prints the two verdicts; the second one decides.
+func (v *finding) report(f *cmdutil.Factory, keys *cmdutil.Keys) error {
+	out := verdict{Intact: true, Receipt: v.id, Status: v.receipt.Status, Signers: v.signers}
+	if v.log != nil {
+		out.LogSize = &v.log.Size
+	}
+	for i := range v.signers {
+		s := &v.signers[i]
+		s.Key, s.Trusted = s.agent.KeyHex(), keys.Trusts(s.agent)
+	}
+	i := slices.IndexFunc(v.signers, func(s signer) bool { return !s.Trusted })
+	out.Trusted, out.OK = i < 0, i < 0
+	if err := f.Emit(out, func() { out.print(f) }); err != nil || out.OK {
+		return err
+	}
+	s := v.signers[i]
+	return clierr.New(clierr.Refused, "receipt %s is intact, but nobody here trusts its %s %s", v.id.Short(), s.What, s.agent).
+		On(v.id.String()).With("if you trust that key: --trust " + s.Key)
+}
+
+func (v verdict) print(f *cmdutil.Factory) {
+	f.IO.Printf("intact: receipt %s, status %d\n", v.Receipt, v.Status)
+	for _, s := range v.Signers {
+		word := "trusted"
+		if !s.Trusted {
+			word = "not trusted"
+		}
+		f.IO.Printf("%s: %s %s\n", word, s.What, s.agent)
+	}
+	if v.OK {
+		f.IO.Printf("ok\n")
+	}
+}
+
+// intact gives the first verdict.
+func intact(ctx context.Context, f *cmdutil.Factory, name string, keys *cmdutil.Keys) (*finding, error) {
+	data, err := f.Read(name)
+	if e, ok := clierr.As(err); ok && e.Code == clierr.NotFound {
+		if data, err = receiptOf(ctx, f, name); err != nil {
+			return nil, err
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	v, err := openFinding(data, keys)
+	if err != nil {
+		return nil, clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
+	}
+	return v, nil
+}
+
+func openFinding(data []byte, keys *cmdutil.Keys) (*finding, error) {
+	if r, id, err := ledger.OpenReceipt(data); err == nil {
+		return &finding{raw: data, receipt: r, id: id, signers: []signer{{What: "signer", agent: r.Signer}}}, nil
+	}
+	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		return openEvidence(data)
+	}
+	var envelope ledger.Envelope
+	var s ledger.Statement
+	if err := json.Unmarshal(data, &envelope); err != nil {
+		return nil, fmt.Errorf("%w: %w", ledger.ErrEnvelope, err)
+	}
+	if err := json.Unmarshal(envelope.Payload, &s); err != nil {
+		return nil, fmt.Errorf("%w: %w", ledger.ErrEnvelope, err)
+	}
+	v, err := openEvidence(s.Predicate.Evidence)
+	if err != nil {
+		return nil, err
+	}
+	_, by, err := ledger.OpenInToto(data, append([]object.AgentID{v.log.Signer, v.receipt.Signer}, keys.Agents...)...)
+	v.signers = append(v.signers, signer{What: "envelope", agent: by})
+	return v, err
+}
+
+func openEvidence(data []byte) (*finding, error) {
+	ev, err := ledger.VerifyEvidence(data, nil) // the bytes alone: trust is judged by report
+	if err != nil {
+		return nil, err
+	}
+	if len(ev.Caps) > 0 {
+		if err := capsIntact(ev); err != nil {
+			return nil, err
+		}
+	}
+	return &finding{raw: ev.Raw, receipt: ev.Receipt, id: ev.ReceiptID, log: &ev.Log, note: ev.Note,
+		signers: []signer{{What: "signer", agent: ev.Receipt.Signer}, {What: "log", agent: ev.Log.Signer}}}, nil
+}
+
+// known are the agents whose checkpoints can be opened.
+func (v *finding) known(keys *cmdutil.Keys) []object.AgentID {
+	agents := append([]object.AgentID{v.receipt.Signer}, keys.Agents...)
+	if v.log != nil {
+		agents = append(agents, v.log.Signer)
+	}
+	return agents
+}
+
+// proved checks a tlog-proof of the receipt.
+func (v *finding) proved(f *cmdutil.Factory, name string, keys *cmdutil.Keys) error {
+	text, err := f.Read(name)
+	if err != nil {
+		return err
+	}
+	c, err := ledger.CheckProofText(text, ledger.EntryReceipt, v.raw, v.known(keys)...)
+	if err != nil {
+		return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
+	}
+	_, note, _ := bytes.Cut(text, []byte("\n\n"))
+	v.log, v.note, v.signers = &c, note, append(v.signers, signer{What: "log", agent: c.Signer})
+	return nil
+}
+
+// included checks that the receipt is in the log of a checkpoint that was kept
+// elsewhere.
+func (v *finding) included(ctx context.Context, f *cmdutil.Factory, name string, keys *cmdutil.Keys) error {
+	text, err := f.Read(name)
+	if err != nil {
+		return err
+	}
+	c, err := ledger.OpenCheckpoint(text, v.known(keys)...)
+	if err != nil {
+		return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
+	}
+	switch {
+	case v.log == nil || v.log.Size != c.Size && c.Origin == v.log.Origin:
+		if err := v.includedHere(ctx, f, c); err != nil {
+			return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name).
+				With("where the ledger is: mythos receipt export " + v.id.String() + " --checkpoint " + name)
+		}
+	case *v.log != c:
+		return clierr.New(clierr.Invalid, "%s: %w: it is not that of the evidence (%s, %d entries)", name, ledger.ErrCheckpoint, v.log.Origin, v.log.Size).On(name)
+	}
+	v.log, v.note = &c, text
+	if !slices.ContainsFunc(v.signers, func(s signer) bool { return s.What == "log" && s.agent.Same(c.Signer) }) {
+		v.signers = append(v.signers, signer{What: "log", agent: c.Signer})
+	}
+	return nil
+}
+
+// includedHere proves the receipt's place under a checkpoint from the ledger of the
+// repository that we are in.
+func (v *finding) includedHere(ctx context.Context, f *cmdutil.Factory, c ledger.Checkpoint) error {
+	if _, err := node.Find(f.Repo); err != nil {
+		return fmt.Errorf("%w: nothing here proves the receipt under a checkpoint of %d entries", ledger.ErrCheckpoint, c.Size)
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	seq, err := n.Ledger.ReceiptSeq(ctx, v.id)
+	if err != nil {
+		return err
+	}
+	proof, err := n.Ledger.Prove(ctx, c.Size, seq)
+	if err != nil {
+		return err
+	}
+	return ledger.CheckInclusion(c, seq, ledger.EntryReceipt, v.raw, proof)
+}
+
+// witnessed checks the cosignatures on the checkpoint.
+func (v *finding) witnessed(witnesses []object.AgentID) error {
+	if len(witnesses) == 0 {
+		return nil
+	}
+	if v.log == nil {
+		return clierr.Usagef("--witness needs evidence or --checkpoint: a receipt alone has no checkpoint")
+	}
+	if err := cosignedBy(v.note, v.log.Signer, witnesses); err != nil {
+		return clierr.New(clierr.Invalid, "%w", err).On(v.id.String())
+	}
+	return nil
+}
+
+// capsIntact checks that the capability chain of an evidence file is whole and the
+// one that the receipt names.
+func capsIntact(ev *ledger.Evidence) error {
+	chain, err := caps.OpenChain(ev.Caps...)
+	if err != nil {
+		return err
+	}
+	if len(ev.Receipt.Evidence) == 0 || chain[0].ID != ev.Receipt.Evidence[0] {
+		return errors.New("the capability is not the one that the receipt names")
+	}
+	root := chain[len(chain)-1].Cap.Issuer
+	v := caps.Verifier{
+		Trusted: func(a object.AgentID, _ uint8) bool { return a.Same(root) },
+		Revoked: func(object.AgentID) (*caps.RevocationList, error) { return nil, nil },
+	}
+	if err := v.Verify(chain, ev.Receipt.Signer, ev.Receipt.TimeObserved); err != nil {
+		var d *caps.DeniedError
+		if errors.As(err, &d) && d.Check == caps.CheckRevocation {
+			return nil // offline, revocation is not looked at
+		}
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package ledgercmd
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+// decisionNames are the decisions of resolutions, by their number.
+var decisionNames = []string{ledger.ResolveRetry: "retry", ledger.ResolveAbandon: "abandon", ledger.ResolveAccept: "accept"}
+
+type resolveOptions struct {
+	Tool, Decision, Note string
+	Evidence             []string
+}
+
+func newResolve(f *cmdutil.Factory) *cobra.Command {
+	o := &resolveOptions{}
+	c := &cobra.Command{
+		Use:   "resolve KEY|IDEM_ID --decision retry|abandon|accept [--evidence HASH]... [--note TEXT]",
+		Short: "Decide, signed, what becomes of an effect with unknown outcome or a divergent history",
+		Long: "The decision is appended; nothing is deleted. retry: it did not happen, and its request may run again. abandon: it\n" +
+			"shall not run again. accept: one of the recorded outcomes holds, that of the receipt in --evidence, and is replayed.",
+		Example: "  mythos ledger resolve my-key --tool deploy --decision accept --evidence 3f9c01 --note 'the first one is live'",
+		Args:    cmdutil.Args(1, 1),
+		RunE:    func(c *cobra.Command, args []string) error { return runResolve(c.Context(), f, args[0], o) },
+	}
+	c.Flags().StringVar(&o.Tool, "tool", "", "the tool that the key belongs to")
+	c.Flags().StringVar(&o.Decision, "decision", "", "retry, abandon or accept")
+	c.Flags().StringArrayVar(&o.Evidence, "evidence", nil, "what the decision rests on: an object's hash; for accept the receipt that holds; may be repeated")
+	c.Flags().StringVar(&o.Note, "note", "", "why, for those who read the ledger")
+	return c
+}
+
+func runResolve(ctx context.Context, f *cmdutil.Factory, name string, o *resolveOptions) error {
+	decision := slices.Index(decisionNames, o.Decision)
+	if decision < 1 {
+		return clierr.Usagef("--decision is %s", strings.Join(decisionNames[1:], ", "))
+	}
+	if uint8(decision) == ledger.ResolveAccept && len(o.Evidence) == 0 {
+		return clierr.Usagef("--decision accept needs --evidence RECEIPT: which of the recorded outcomes holds").With("mythos ledger show " + name)
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	idem, err := effect(ctx, n, name, o.Tool)
+	if err != nil {
+		return err
+	}
+	var evidence []object.Hash
+	for _, text := range o.Evidence {
+		h, err := f.Resolve(ctx, text)
+		if err != nil {
+			return err
+		}
+		evidence = append(evidence, h)
+	}
+	err = n.Ledger.Resolve(ctx, idem, uint8(decision), evidence, o.Note)
+	switch {
+	case errors.Is(err, ledger.ErrNotOperator):
+		return clierr.New(clierr.Refused, "%w", err).On(idem.String())
+	case errors.Is(err, ledger.ErrNotResolvable):
+		return clierr.New(clierr.Refused, "%w", err).On(idem.String()).With("mythos ledger show " + idem.String())
+	}
+	return err
+}

@@ -1,0 +1,151 @@
+package ledgercmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+func newShow(f *cmdutil.Factory) *cobra.Command {
+	var tool string
+	c := &cobra.Command{
+		Use: "show KEY|IDEM_ID [--tool T]", Short: "Show where an effect stands, with its whole history",
+		Example: "  mythos ledger show my-key --tool wc", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error { return runShow(c.Context(), f, args[0], tool) },
+	}
+	c.Flags().StringVar(&tool, "tool", "", "the tool that the key belongs to")
+	return c
+}
+
+// effect finds the effect that a key, an id or the beginning of an id names.
+func effect(ctx context.Context, n *node.Node, name, tool string) (object.Hash, error) {
+	if tool != "" {
+		id, err := n.ToolID(ctx, tool)
+		return ledger.IdemID(id, []byte(name)), err
+	}
+	if h, err := object.ParseHash(name); err == nil {
+		return h, nil
+	}
+	var found []object.Hash
+	err := n.Ledger.Log(ctx, ledger.Filter{Kind: ledger.EntryRegister}, func(e ledger.Entry) error {
+		if id := e.Register.IdemID; string(e.Register.IdempotencyKey) == name && (len(found) == 0 || found[len(found)-1] != id) {
+			found = append(found, id)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return object.Hash{}, err
+	case len(found) == 0:
+		if id, err := n.ResolveEffect(ctx, name); err == nil || !errors.Is(err, ledger.ErrNotFound) {
+			return id, err
+		}
+		return object.Hash{}, clierr.New(clierr.NotFound, "no effect with key %q", name).On(name)
+	case len(found) > 1:
+		return object.Hash{}, clierr.Usagef("key %q was used with several tools", name).With("name one with --tool")
+	}
+	return found[0], nil
+}
+
+type stateView struct {
+	IdemID  object.Hash `json:"idem_id"`
+	State   string      `json:"state"`
+	Tool    string      `json:"tool,omitempty"`
+	Key     string      `json:"idempotency_key,omitempty"`
+	Fence   uint64      `json:"fence"`
+	History []entryView `json:"history"`
+}
+
+type entryView struct {
+	Seq   uint64          `json:"seq"`
+	Kind  string          `json:"kind"`
+	Entry json.RawMessage `json:"entry"`
+}
+
+var structNames = map[byte]string{ledger.EntryReceipt: "Receipt", ledger.EntryRegister: "EffectRegister", ledger.EntryCommit: "EffectCommit",
+	ledger.EntryDivergence: "DivergenceMark", ledger.EntryResolution: "Resolution"}
+
+func viewOf(e ledger.Entry) (entryView, error) {
+	s, _ := catalog.Lookup(structNames[e.Kind])
+	raw, err := object.ToJSON(s.Type, e.Raw)
+	return entryView{e.Seq, e.KindName(), raw}, err
+}
+
+func runShow(ctx context.Context, f *cmdutil.Factory, name, tool string) error {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	idem, err := effect(ctx, n, name, tool)
+	if err != nil {
+		return err
+	}
+	s, err := n.Ledger.Read(ctx, idem)
+	if err != nil {
+		return err
+	}
+	if len(s.History) == 0 {
+		return clierr.New(clierr.NotFound, "effect %s was never registered", idem).On(idem.String())
+	}
+	v := stateView{IdemID: idem, State: s.At(f.Now()).String(), Fence: s.Fence}
+	for _, e := range s.History {
+		ev, err := viewOf(e)
+		if err != nil {
+			return err
+		}
+		v.History = append(v.History, ev)
+		if e.Register != nil {
+			v.Tool, v.Key = n.ToolName(ctx, e.Register.ToolID), string(e.Register.IdempotencyKey)
+		}
+	}
+	return f.Emit(v, func() {
+		f.IO.Printf("effect %s\ntool   %s\nkey    %s\nstate  %s\n", idem, v.Tool, v.Key, f.IO.Paint(meaning(v.State), v.State))
+		for _, e := range s.History {
+			f.IO.Printf("  %6d  %s  %-10s  %s\n", e.Seq, e.Time(), e.KindName(), summary(ctx, n, e))
+		}
+	})
+}
+
+func meaning(state string) ui.Meaning {
+	switch state {
+	case "committed":
+		return ui.Good
+	case "divergent", "abandoned":
+		return ui.Bad
+	}
+	return ui.Warn
+}
+
+// summary says in a few words what an entry is about.
+func summary(ctx context.Context, n *node.Node, e ledger.Entry) string {
+	switch {
+	case e.Register != nil:
+		return fmt.Sprintf("%s by %s, lease until %s", n.ToolName(ctx, e.Register.ToolID), e.Register.Owner.Hint, e.Register.LeaseExpiresAt)
+	case e.Commit != nil:
+		return fmt.Sprintf("status %d, receipt %s", e.Commit.Status, e.Commit.ReceiptID.Short())
+	case e.Receipt != nil:
+		return fmt.Sprintf("%s, status %d", n.ToolName(ctx, e.Receipt.ToolID), e.Receipt.Status)
+	case e.Mark != nil:
+		reasons := map[uint8]string{1: "another request", 2: "another response", 3: "another commit"}
+		return "same key, " + reasons[e.Mark.Reason]
+	}
+	text := fmt.Sprintf("%s by %s", decisionNames[e.Resolution.Decision], e.Resolution.Signer)
+	if e.Unverified {
+		text += ", who is no operator here"
+	}
+	if e.Resolution.Notes != nil {
+		text += ": " + *e.Resolution.Notes
+	}
+	return text
+}

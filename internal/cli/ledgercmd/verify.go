@@ -1,0 +1,101 @@
+package ledgercmd
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+type verifyOptions struct {
+	Checkpoint string
+	Witnesses  []string
+}
+
+func newVerify(f *cmdutil.Factory) *cobra.Command {
+	o := &verifyOptions{}
+	c := &cobra.Command{
+		Use: "verify [--checkpoint FILE [--witness KEY]...]", Short: "Recompute the whole ledger; with a kept checkpoint, also that nothing before it changed",
+		Example: "  mythos ledger verify --checkpoint checkpoint.txt", Args: cmdutil.Args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error { return runVerify(c.Context(), f, o) },
+	}
+	c.Flags().StringVar(&o.Checkpoint, "checkpoint", "", "a checkpoint that was kept elsewhere")
+	c.Flags().StringArrayVar(&o.Witnesses, "witness", nil, "a public key that must have cosigned the checkpoint; may be repeated")
+	return c
+}
+
+func runVerify(ctx context.Context, f *cmdutil.Factory, o *verifyOptions) error {
+	witnesses, err := publicKeys("witness", o.Witnesses)
+	if err != nil {
+		return err
+	}
+	if len(witnesses) > 0 && o.Checkpoint == "" {
+		return clierr.Usagef("--witness needs --checkpoint")
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	rep, err := n.Ledger.Verify(ctx)
+	if err != nil {
+		return clierr.New(clierr.Invalid, "%w", err).With("compare with a checkpoint kept elsewhere, and restore from a backup")
+	}
+	if o.Checkpoint != "" {
+		data, err := f.Read(o.Checkpoint)
+		if err != nil {
+			return err
+		}
+		if err := consistent(ctx, f, n, data, witnesses); err != nil {
+			return clierr.New(clierr.Invalid, "%s: %w", o.Checkpoint, err).On(o.Checkpoint)
+		}
+	}
+	return f.Emit(rep, func() {
+		f.IO.Printf("ok: %d entries, %d effects, %d divergent, %d pending\n", rep.Entries, rep.Effects, rep.Divergent, rep.Pending)
+	})
+}
+
+// consistent checks that the log begins with what a kept checkpoint covers.
+func consistent(ctx context.Context, f *cmdutil.Factory, n *node.Node, data []byte, witnesses []object.AgentID) error {
+	old, err := ledger.OpenCheckpoint(data, append(n.Trust.Agents(f.Now()), n.Self())...)
+	if err != nil {
+		return err
+	}
+	if err := cosignedBy(data, old.Signer, witnesses); err != nil {
+		return err
+	}
+	return n.Ledger.CheckConsistent(ctx, old)
+}
+
+// publicKeys reads the values of a flag.
+func publicKeys(flag string, texts []string) ([]object.AgentID, error) {
+	var agents []object.AgentID
+	for _, text := range texts {
+		a, err := object.ParseKey(text)
+		if err != nil {
+			return nil, clierr.Usagef("--%s %s: %w", flag, text, err)
+		}
+		agents = append(agents, a)
+	}
+	return agents, nil
+}
+
+// cosignedBy checks that each of the witnesses has cosigned a checkpoint of log.
+func cosignedBy(checkpoint []byte, log object.AgentID, witnesses []object.AgentID) error {
+	found, err := ledger.Witnesses(checkpoint, log, witnesses...)
+	if err != nil {
+		return err
+	}
+	for _, w := range witnesses {
+		if !slices.ContainsFunc(found, w.Same) {
+			return fmt.Errorf("%w: witness %s has not cosigned it", ledger.ErrCheckpoint, w.KeyHex())
+		}
+	}
+	return nil
+}
