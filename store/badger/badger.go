@@ -4,7 +4,8 @@
 // the database at the first operation and gives it up when it has been idle for a
 // moment, or as soon as another process waits and it has been held for a while:
 // no command holds the database while a tool runs or a stream is read. An
-// operation that finds the database given up opens it again; none is lost.
+// operation that finds the database given up opens it again; none is lost. It is
+// opened for reading, which is much faster, until somebody writes.
 //
 // Processes take turns by two advisory locks (flock) beside Badger's own files:
 //
@@ -69,6 +70,7 @@ type DB struct {
 	mu       sync.Mutex
 	free     sync.Cond    // signalled when users falls to 0 or the state changes
 	db       *badger.DB   // nil while given up
+	readOnly bool         // db is open for reading
 	faults   *faults      // what Badger reported about db
 	lsmBytes atomic.Int64 // committed since db was opened
 	opening  bool
@@ -125,12 +127,27 @@ func (d *DB) Close() error {
 	return errors.Join(d.giveUp(), d.lock.close())
 }
 
-// use opens the database if need be and keeps it open until done is called.
-func (d *DB) use(ctx context.Context) (db *badger.DB, done func(), err error) {
+// What a use of the database is for.
+const (
+	toRead  = false
+	toWrite = true
+)
+
+// use opens the database if need be and keeps it open until done is called. Who only
+// reads opens it for reading: that takes a tenth of the time, and makes no files. The
+// first write opens it anew.
+func (d *DB) use(ctx context.Context, write bool) (db *badger.DB, done func(), err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for d.opening || d.yielding {
-		d.free.Wait()
+	for d.opening || d.yielding || (write && d.db != nil && d.readOnly) {
+		if d.opening || d.users > 0 {
+			d.yielding = d.yielding || !d.opening
+			d.free.Wait()
+			continue
+		}
+		if err := d.giveUp(); err != nil {
+			return nil, nil, err
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
@@ -139,7 +156,7 @@ func (d *DB) use(ctx context.Context) (db *badger.DB, done func(), err error) {
 		return nil, nil, ErrClosed
 	}
 	if d.db == nil {
-		if err := d.open(ctx); err != nil {
+		if err := d.open(ctx, write); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -149,24 +166,31 @@ func (d *DB) use(ctx context.Context) (db *badger.DB, done func(), err error) {
 }
 
 // open is called with mu held, and lets go of it while it waits for others.
-func (d *DB) open(ctx context.Context) error {
+func (d *DB) open(ctx context.Context, write bool) error {
 	d.opening = true
 	d.mu.Unlock()
-	db, faults, err := d.openLocked(ctx)
+	db, faults, err := d.openLocked(ctx, write)
 	d.mu.Lock()
 	d.opening = false
 	d.free.Broadcast()
 	if err != nil {
 		return err
 	}
-	d.db, d.faults, d.since = db, faults, time.Now()
+	d.db, d.faults, d.since, d.readOnly = db, faults, time.Now(), db.Opts().ReadOnly
 	d.lsmBytes.Store(0)
 	return nil
 }
 
-func (d *DB) openLocked(ctx context.Context) (*badger.DB, *faults, error) {
+func (d *DB) openLocked(ctx context.Context, write bool) (*badger.DB, *faults, error) {
 	if err := d.lock.acquire(ctx, d.opts.Wait); err != nil {
 		return nil, nil, err
+	}
+	if !write {
+		// A new folder, and what a killed process left, wants a writer.
+		f := &faults{}
+		if db, err := badger.Open(badgerOptions(d.dir, f).WithReadOnly(true)); err == nil {
+			return db, f, nil
+		}
 	}
 	f := &faults{}
 	o := badgerOptions(d.dir, f)
@@ -228,7 +252,10 @@ func (d *DB) giveUp() error {
 	if d.db == nil {
 		return nil
 	}
-	err := d.mark()
+	var err error
+	if !d.readOnly {
+		err = d.mark()
+	}
 	err = errors.Join(err, d.db.Close())
 	d.db = nil
 	return errors.Join(err, d.lock.release())

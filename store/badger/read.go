@@ -10,7 +10,7 @@ import (
 
 // Get implements store.KV.
 func (d *DB) Get(ctx context.Context, key string) (value []byte, found bool, err error) {
-	db, done, err := d.use(ctx)
+	db, done, err := d.use(ctx, toRead)
 	if err != nil {
 		return nil, false, err
 	}
@@ -71,7 +71,7 @@ func (d *DB) Scan(ctx context.Context, from, to string, fn func(key string, valu
 }
 
 func (d *DB) page(ctx context.Context, from, to string) (pairs []pair, more bool, err error) {
-	db, done, err := d.use(ctx)
+	db, done, err := d.use(ctx, toRead)
 	if err != nil {
 		return nil, false, err
 	}

@@ -33,7 +33,7 @@ func (d *DB) room(size int64) error {
 // Reclaim merges the tables and frees the space of deleted values. It takes as
 // long as rewriting the database does.
 func (d *DB) Reclaim(ctx context.Context) error {
-	db, done, err := d.use(ctx)
+	db, done, err := d.use(ctx, toWrite)
 	if err != nil {
 		return err
 	}

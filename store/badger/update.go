@@ -110,7 +110,7 @@ func (d *DB) gather(first *update) []*update {
 // commit runs a batch and answers each of its updates. Whether the database can
 // be opened does not depend on any one caller's context.
 func (d *DB) commit(batch []*update) {
-	db, done, err := d.use(context.Background())
+	db, done, err := d.use(context.Background(), toWrite)
 	if err == nil {
 		defer done()
 	}
