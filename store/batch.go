@@ -23,7 +23,8 @@ type Batch struct {
 	mu     sync.Mutex
 	chunks ChunkPut // nil until there is a large chunk
 	items  []*staged
-	size   int           // of items, in bytes
+	slab   *slab         // their small byte strings
+	size   int           // of their keys, in bytes
 	nodes  int           // of their nodes
 	ready  []*staged     // packed, to be committed; belongs to the turn that is under way
 	keys   int           // bytes of their keys and values
@@ -33,7 +34,7 @@ type Batch struct {
 
 const (
 	maxStaged = 8 << 20 // bytes of small blobs that a batch gathers before it packs them
-	maxTurns  = 3       // such packs that wait for the disk
+	maxTurns  = 2       // such packs that wait for the disk
 	maxUpdate = 4 << 20 // bytes of keys and values in one update
 	perKey    = 160     // bytes that a key costs besides its value, roughly
 )
@@ -64,7 +65,9 @@ func (b *Batch) PutBlob(ctx context.Context, r io.Reader, o PutOptions) (object.
 		return object.BlobRef{}, err
 	}
 	defer enc.Close()
-	it, err := b.write(ctx, enc, o)
+	head := b.s.buffer(SmallChunk + 1)
+	defer b.s.release(head) // what is staged was copied
+	it, err := b.write(ctx, enc, head, o)
 	if err != nil {
 		return object.BlobRef{}, err
 	}
@@ -91,10 +94,8 @@ func (b *Batch) begun(ctx context.Context) (ChunkPut, error) {
 	return b.chunks, err
 }
 
-// write stores the chunks of one blob.
-func (b *Batch) write(ctx context.Context, r io.Reader, o PutOptions) (*staged, error) {
-	head := b.s.buffer(SmallChunk + 1)
-	defer b.s.release(head)
+// write stores the chunks of one blob. A small blob's bytes stay in head.
+func (b *Batch) write(ctx context.Context, r io.Reader, head []byte, o PutOptions) (*staged, error) {
 	n, err := io.ReadFull(r, head)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return small(head[:n], o.ChunkSize)
@@ -113,7 +114,7 @@ func (b *Batch) write(ctx context.Context, r io.Reader, o PutOptions) (*staged, 
 // small makes a blob of at most SmallChunk bytes.
 func small(data []byte, chunkSize uint32) (*staged, error) {
 	h := object.Sum(data)
-	put := map[string][]byte{"c/" + h.String(): append([]byte{}, data...)}
+	put := map[string][]byte{"c/" + h.String(): data}
 	if len(data) <= merkle.MaxUnchunked {
 		return &staged{object.BlobRef{CID: h, Size: uint64(len(data))}, put}, nil
 	}

@@ -7,15 +7,21 @@ import "context"
 func (b *Batch) stage(ctx context.Context, it *staged) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.slab == nil {
+		b.slab = b.s.newSlab()
+	}
 	b.items = append(b.items, it)
 	b.size += perKey
 	for key, v := range it.put {
-		b.size += len(v) + perKey
-		if key[:2] == "n/" {
+		b.size += perKey
+		switch key[:2] {
+		case "c/":
+			it.put[key] = b.slab.add(key, v)
+		case "n/":
 			b.nodes += len(v)
 		}
 	}
-	if b.size < maxStaged && b.nodes < maxPending {
+	if len(b.slab.data)+b.size+b.nodes < maxStaged && b.nodes < maxPending {
 		return b.err
 	}
 	// Wait first and begin then: a turn that has begun must not wait for later ones.
@@ -33,14 +39,15 @@ func (b *Batch) stage(ctx context.Context, it *staged) error {
 // turn is one step of writing staged blobs, after an earlier one.
 type turn struct {
 	items []*staged
+	slab  *slab
 	after <-chan struct{}
 	done  chan struct{}
 }
 
 // begin takes what is staged; mu is held.
 func (b *Batch) begin() turn {
-	t := turn{b.items, b.under, make(chan struct{})}
-	b.items, b.size, b.nodes, b.under = nil, 0, 0, t.done
+	t := turn{b.items, b.slab, b.under, make(chan struct{})}
+	b.items, b.slab, b.size, b.nodes, b.under = nil, nil, 0, 0, t.done
 	return t
 }
 
@@ -55,7 +62,7 @@ func (b *Batch) flush(ctx context.Context, t turn, commit bool) {
 	err := b.err
 	b.mu.Unlock()
 	if err == nil {
-		err = b.pack(ctx, t.items)
+		err = b.pack(ctx, t)
 	}
 	for _, it := range t.items {
 		if n := it.size(); err == nil && len(b.ready) > 0 && b.keys+n > maxUpdate {

@@ -133,7 +133,11 @@ func (s *Store) hasPart(ctx context.Context, key string, data []byte) (bool, err
 	if err != nil {
 		return false, err
 	}
-	_, err = s.Bytes(ctx, h)
+	if key[:2] == "i/" { // data says where it shall be
+		_, err = s.Bytes(ctx, h)
+	} else if have, err = s.outside(ctx, h); err == nil && !bytes.Equal(have, data) {
+		err = ErrCorrupt
+	}
 	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrCorrupt) {
 		return false, nil
 	}

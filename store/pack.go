@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/mythos-project/mythos/object"
 )
@@ -22,7 +21,6 @@ import (
 // The pack is durable before its entries are written.
 const (
 	minPack    = 128 << 10 // bytes; fewer go to the KV
-	maxPack    = MaxBytes
 	packedSpot = 32 + 4 + 4
 )
 
@@ -80,45 +78,51 @@ func (s *Store) packed(ctx context.Context, p spot) ([]byte, error) {
 	return bytes.Clone(data[p.off : p.off+p.n]), nil
 }
 
-// pack moves the small byte strings of staged blobs into a pack, when there are
-// enough of them.
-func (b *Batch) pack(ctx context.Context, items []*staged) error {
-	size := 0
-	for _, it := range items {
-		for key, data := range it.put {
-			if strings.HasPrefix(key, "c/") {
-				size += len(data)
-			}
-		}
+// slab holds the small byte strings of staged blobs, one after the other: a pack in
+// the making.
+type slab struct {
+	data  []byte
+	spots map[string]spot // by key, without the pack's hash
+}
+
+// newSlab returns an empty one. Adding the last byte string does not move it.
+func (s *Store) newSlab() *slab {
+	if p, ok := s.slabs.Get().(*slab); ok {
+		return p
 	}
-	if size < minPack || size > maxPack {
+	return &slab{make([]byte, 0, maxStaged+2*SmallChunk), map[string]spot{}}
+}
+
+// add takes a byte string, once, and returns it where it lies now.
+func (p *slab) add(key string, data []byte) []byte {
+	at, twice := p.spots[key]
+	if !twice {
+		at = spot{off: uint32(len(p.data)), n: uint32(len(data))}
+		p.spots[key] = at
+		p.data = append(p.data, data...)
+	}
+	return p.data[at.off : at.off+at.n : at.off+at.n]
+}
+
+// pack makes a pack of the small byte strings of a turn, when there are enough of them.
+func (b *Batch) pack(ctx context.Context, t turn) error {
+	if t.slab == nil || len(t.slab.data) < minPack {
 		return nil
 	}
-	pack := make([]byte, 0, size)
-	spots := make(map[string]spot, len(items))
-	for _, it := range items {
-		for _, key := range slices.Sorted(maps.Keys(it.put)) { // the same blobs make the same pack
-			data, ok := it.put[key], strings.HasPrefix(key, "c/")
-			if !ok {
-				continue
-			}
-			if _, twice := spots[key]; !twice {
-				spots[key] = spot{off: uint32(len(pack)), n: uint32(len(data))}
-				pack = append(pack, data...)
-			}
-		}
-	}
-	h := object.Sum(pack)
+	h := object.Sum(t.slab.data)
 	chunks, err := b.begun(ctx)
 	if err != nil {
 		return err
 	}
-	if err := chunks.PutChunk(ctx, h, pack); err != nil {
+	if err := chunks.PutChunk(ctx, h, t.slab.data); err != nil {
 		return err
 	}
-	for _, it := range items {
-		it.repoint(h, spots)
+	for _, it := range t.items {
+		it.repoint(h, t.slab.spots)
 	}
+	t.slab.data = t.slab.data[:0]
+	clear(t.slab.spots)
+	b.s.slabs.Put(t.slab)
 	return nil
 }
 

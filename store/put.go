@@ -19,7 +19,7 @@ type PutOptions struct {
 	Encrypt    *EncryptOptions
 	Provenance *object.ProvenanceRef
 	NoSync     bool        // return before the chunks are durable; a batch decides for all its blobs
-	Progress   func(int64) // called with the number of plain bytes taken, from one goroutine
+	Progress   func(int64) // called with the number of plain bytes taken, from one goroutine a blob
 }
 
 const defaultMedia = "application/octet-stream"

@@ -82,6 +82,7 @@ type Store struct {
 	kv      KV
 	chunks  Chunks
 	buffers sync.Pool // *[]byte of various sizes
+	slabs   sync.Pool // *slab, empty
 }
 
 // New returns the store over two backends.

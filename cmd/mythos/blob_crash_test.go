@@ -90,7 +90,11 @@ type crash struct {
 // No acknowledged blob is lost, and none is damaged, whenever `blob put` is killed
 // (kill -9), alone or beside another put, a collection or a server that is killed too.
 func TestKilledPuts(t *testing.T) {
-	c := &crash{t: t, dir: repository(t), acked: map[string][]byte{}, took: 100 * time.Millisecond}
+	c := &crash{t: t, dir: repository(t), acked: map[string][]byte{}}
+	first := writeFile(t, filepath.Join(c.dir, "first"), 1<<21, 3<<20)
+	start := time.Now()
+	c.acked[strings.TrimSpace(mustRun(t, c.dir, "blob", "put", "--chunk-size", "256KiB", "first"))] = first
+	c.took = 5 * time.Since(start) / 4
 	want := kills(t)
 	for round := 0; c.kills < want; round++ {
 		if round > 20*want {
