@@ -39,6 +39,9 @@ type PolicyDef struct {
 	Signer       object.AgentID   `can:"10,signer"`
 	TimeObserved object.Time      `can:"11,time_observed"`
 	Signature    object.Signature `can:"12,signature"`
+	// KeepModels is how many models that left the ring stay pinned, so that rollbacks
+	// find them: those that the next rollbacks would restore, at least 1. Absent: all.
+	KeepModels *uint16 `can:"13,keep_models"`
 }
 
 // Threshold is what a policy demands of one metric. Numbers are in the metric's
@@ -99,6 +102,8 @@ func (p PolicyDef) Check() error {
 		return fmt.Errorf("rollback rule %d is not known (1 or 2)", p.RollbackRule)
 	case p.MaxAgeUs != nil && *p.MaxAgeUs == 0:
 		return errors.New("max_age_us of 0 lets no attestation count")
+	case p.KeepModels != nil && *p.KeepModels == 0:
+		return errors.New("keep_models of 0 would let go of what a rollback restores")
 	}
 	return p.checkRepeats()
 }

@@ -55,6 +55,9 @@ func (r *Registry) Promote(ctx context.Context, s sign.Signer, q PromoteRequest)
 	if err := r.move(ctx, g.check, id, raw, p); err != nil {
 		return nil, conditions, err
 	}
+	if err := r.letGo(ctx, q.RingID); err != nil {
+		return nil, conditions, fmt.Errorf("the promotion is done; unpin models that left ring %d: %w", q.RingID, err)
+	}
 	p, _, err = OpenPromotion(raw)
 	return p, conditions, err
 }
@@ -133,7 +136,7 @@ func (r *Registry) pin(ctx context.Context, g *gathered) error {
 	}
 	for _, m := range models {
 		for _, b := range m.Blobs {
-			if err := r.Pins.Pin(ctx, b.CID, 0, fmt.Sprintf("%s of model %s, ring %d", b.Role, m.ID.Short(), g.Ring)); err != nil {
+			if err := r.Pins.Pin(ctx, b.CID, 0, pinReason(b.Role, m.ID, g.Ring)); err != nil {
 				return fmt.Errorf("pin %s of model %s: %w", b.Role, m.ID.Short(), err)
 			}
 		}

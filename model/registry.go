@@ -33,6 +33,8 @@ type Responses interface {
 // Pinner keeps things from garbage collection; *store.Store is one.
 type Pinner interface {
 	Pin(ctx context.Context, cid object.Hash, until object.Time, reason string) error
+	Unpin(ctx context.Context, cid object.Hash) error
+	Pins(ctx context.Context, fn func(store.Pin) error) error
 }
 
 // Registry keeps models and what is known of them, policies and rings. Set all

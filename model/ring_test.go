@@ -290,3 +290,60 @@ func TestVouch(t *testing.T) {
 		t.Errorf("vouched for a stranger's receipt: %v", err)
 	}
 }
+
+// TestRetention lets a policy keep one model for rollbacks: with the third model in the
+// ring, the first one's pins are gone, but for a pin that somebody else set.
+func TestRetention(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	models := []object.Hash{h.trained(), h.trained("epochs", "9"), h.trained("epochs", "3"), h.trained("epochs", "2")}
+	pinned := func(m object.Hash) bool {
+		o, err := h.store.Object(ctx, m)
+		h.ok(err)
+		ref, err := object.Decode[model.ModelRef](o.Raw)
+		h.ok(err)
+		found := false
+		h.ok(h.store.Pins(ctx, func(p store.Pin) error {
+			found = found || p.CID == ref.Weights.CID
+			return nil
+		}))
+		return found
+	}
+	policy := func(keep *uint16) {
+		_, raw, err := model.NewPolicy(admin, model.PolicyDef{Suites: []object.Hash{h.suite}, Quorum: 1, RollbackRule: model.RollbackPrevious, KeepModels: keep,
+			TimeObserved: h.now(), Verifiers: []object.AgentID{vera.Agent(), victor.Agent()}})
+		h.ok(err)
+		h.policies[0], err = h.registry.Add(ctx, "PolicyDef", raw)
+		h.ok(err)
+		h.ok(h.registry.SetPolicy(ctx, h.policies[0]))
+	}
+	policy(nil)
+	for _, m := range models[:3] {
+		h.evaluated(m)
+		h.promoted(m, 0)
+	}
+	for i, m := range models[:3] {
+		if !pinned(m) {
+			t.Errorf("model %d is not pinned: without keep_models all are", i)
+		}
+	}
+	policy(ptr[uint16](1))
+	o, err := h.store.Object(ctx, models[1])
+	h.ok(err)
+	ref, err := object.Decode[model.ModelRef](o.Raw)
+	h.ok(err)
+	h.ok(h.store.Pin(ctx, ref.Weights.CID, 0, "the paper's model"))
+	h.evaluated(models[3])
+	h.promoted(models[3], 0)
+	for i, want := range []bool{false, true, true, true} {
+		if got := pinned(models[i]); got != want {
+			t.Errorf("model %d pinned: %v, expected %v", i, got, want)
+		}
+	}
+	newest, err := h.registry.Newest(ctx, 0)
+	h.ok(err)
+	p, err := h.registry.Rollback(ctx, executor, model.RollbackRequest{PolicyID: h.policies[0], Record: *newest})
+	if err != nil || p.ModelID != models[2] {
+		t.Errorf("the model that was kept is not restored: %v", err)
+	}
+}

@@ -153,11 +153,46 @@ func (r *Registry) SetPolicy(ctx context.Context, id object.Hash) error {
 	} else if old.TimeObserved >= p.TimeObserved {
 		return fmt.Errorf("%w: it is of %s, the one in force of %s", ErrPolicy, p.TimeObserved, old.TimeObserved)
 	}
-	ok, err := r.KV.Update(ctx, map[string][]byte{policyKey(p.Ring): have}, map[string][]byte{policyKey(p.Ring): id.Sum[:]})
+	ok, err := r.KV.Update(ctx, map[string][]byte{policyKey(p.Ring): have},
+		map[string][]byte{policyKey(p.Ring): id.Sum[:], fmt.Sprintf("%s%016x", policyLogPrefix(p.Ring), uint64(p.TimeObserved)): id.Sum[:]})
 	if err == nil && !ok {
 		err = &ConflictError{Ring: p.Ring, What: "the policy in force"}
 	}
 	return err
+}
+
+func policyLogPrefix(ring uint8) string { return fmt.Sprintf("m/policies/%03d/", ring) }
+
+// PolicyLog calls fn for every policy that was put into force in a ring, the oldest
+// first.
+func (r *Registry) PolicyLog(ctx context.Context, ring uint8, fn func(*PolicyDef) error) error {
+	var ids []object.Hash
+	prefix := policyLogPrefix(ring)
+	err := r.KV.Scan(ctx, prefix, prefix+"\xff", func(_ string, value []byte) error {
+		if len(value) != 32 {
+			return fmt.Errorf("policies of ring %d: %w", ring, object.ErrInvalid)
+		}
+		ids = append(ids, object.HashOf([32]byte(value)))
+		return nil
+	})
+	for i := 0; err == nil && i < len(ids); i++ {
+		var p *PolicyDef
+		if p, _, err = r.loadPolicy(ctx, ids[i]); err == nil {
+			err = fn(p)
+		}
+	}
+	return err
+}
+
+// Policies calls fn for every policy that is here, ascending by id.
+func (r *Registry) Policies(ctx context.Context, fn func(*PolicyDef) error) error {
+	return r.Store.Objects(ctx, "PolicyDef", func(o store.Object) error {
+		p, _, err := OpenPolicy(o.Raw)
+		if err != nil {
+			return fmt.Errorf("policy %s: %w", o.ID.Short(), err)
+		}
+		return fn(p)
+	})
 }
 
 func (r *Registry) loadPolicy(ctx context.Context, id object.Hash) (*PolicyDef, []byte, error) {

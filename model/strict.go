@@ -13,7 +13,7 @@ import (
 // that are not critical do not matter (spec/models.md#strictness).
 func StricterOrEqual(a, b *PolicyDef) (ok bool, reason string) {
 	for _, check := range []func(a, b *PolicyDef) string{
-		weakerVerifiers, weakerQuorum, weakerAge, weakerSuites, weakerThresholds, weakerRollback,
+		weakerVerifiers, weakerQuorum, weakerAge, weakerSuites, weakerThresholds, weakerRollback, weakerKeep,
 	} {
 		if reason := check(a, b); reason != "" {
 			return false, reason
@@ -138,6 +138,18 @@ func number(n *int64) string {
 func weakerRollback(a, b *PolicyDef) string {
 	if a.RollbackRule < b.RollbackRule {
 		return "an empty ring needs no rollback model, under the other policy it does"
+	}
+	return ""
+}
+
+func weakerKeep(a, b *PolicyDef) string {
+	switch {
+	case a.KeepModels == nil:
+		return ""
+	case b.KeepModels == nil:
+		return fmt.Sprintf("%d models are kept for rollbacks, the other policy keeps all", *a.KeepModels)
+	case *a.KeepModels < *b.KeepModels:
+		return fmt.Sprintf("%d models are kept for rollbacks, the other policy keeps %d", *a.KeepModels, *b.KeepModels)
 	}
 	return ""
 }

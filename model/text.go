@@ -184,6 +184,7 @@ type thresholdText struct {
 //	verifiers: [KEY]
 //	rollback: required
 //	max_age: 24h
+//	keep: 3
 //
 // NewPolicy makes a signed policy of the result.
 func ParsePolicy(text []byte, names Names) (PolicyDef, error) {
@@ -196,6 +197,7 @@ func ParsePolicy(text []byte, names Names) (PolicyDef, error) {
 		Verifiers  []string        `yaml:"verifiers"`
 		Rollback   string          `yaml:"rollback"`
 		MaxAge     string          `yaml:"max_age"`
+		Keep       *whole          `yaml:"keep"`
 	}
 	if err := decodeText(text, &t); err != nil {
 		return PolicyDef{}, fmt.Errorf("policy: %w", err)
@@ -206,6 +208,13 @@ func ParsePolicy(text []byte, names Names) (PolicyDef, error) {
 	p := PolicyDef{Ring: uint8(t.Ring), Quorum: uint16(t.Quorum), Thresholds: []Threshold{}}
 	if t.Name != "" {
 		p.Name = &t.Name
+	}
+	if t.Keep != nil {
+		if *t.Keep < 1 || *t.Keep > 1<<16-1 {
+			return p, fmt.Errorf("policy: keep is %d, expected 1 to %d", *t.Keep, 1<<16-1)
+		}
+		keep := uint16(*t.Keep)
+		p.KeepModels = &keep
 	}
 	if err := p.lists(names, t.Suites, t.Verifiers, t.Thresholds); err != nil {
 		return p, fmt.Errorf("policy: %w", err)

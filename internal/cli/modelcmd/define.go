@@ -107,19 +107,5 @@ func NewPolicy(f *cmdutil.Factory) *cobra.Command {
 		_, raw, err := model.NewPolicy(n.Key, p)
 		return raw, err
 	})
-	set := &cobra.Command{
-		Use: "set POLICY", Short: "Put a policy in force for its ring", Example: "  mythos policy set @policy", Args: cmdutil.Args(1, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			id, err := f.Resolve(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			n, err := f.Node(c.Context())
-			if err != nil {
-				return err
-			}
-			return n.Models().SetPolicy(c.Context(), id)
-		},
-	}
-	return f.Returns(cmdutil.Noun("policy", "What a model must show to enter a ring, signed", add, set), policyResults)
+	return f.Returns(cmdutil.Noun("policy", "What a model must show to enter a ring, signed", add, newPolicySet(f), newPolicyLs(f), newPolicyShow(f)), policyResults)
 }

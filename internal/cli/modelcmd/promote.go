@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/model"
-	"github.com/mythos-project/mythos/object"
 )
 
 type promoteOptions struct {
@@ -189,102 +187,4 @@ func NewRing(f *cmdutil.Factory) *cobra.Command {
 	}
 	return f.Returns(cmdutil.Noun("ring", "The rings that models are promoted into",
 		hold("freeze", "Let nothing be promoted into a ring", true), hold("thaw", "Let promotions happen again", false)), ringResults)
-}
-
-// NewModel is `mythos model`.
-func NewModel(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("model", "Trained models and the rings they are in", newModelLs(f), newModelShow(f), newModelLog(f)), modelResults)
-}
-
-func newModelLs(f *cmdutil.Factory) *cobra.Command {
-	return &cobra.Command{
-		Use: "ls", Short: "List the models", Example: "  mythos model ls", Args: cmdutil.Args(0, 0),
-		RunE: func(c *cobra.Command, _ []string) error {
-			n, err := f.Node(c.Context())
-			if err != nil {
-				return err
-			}
-			in := map[object.Hash]string{}
-			if err := n.Models().Rings(c.Context(), func(s *model.RingState) error {
-				in[s.ModelID] += fmt.Sprintf(" ring%d", s.RingID)
-				return nil
-			}); err != nil {
-				return err
-			}
-			var rows [][]ui.Cell
-			err = n.Models().Models(c.Context(), func(id object.Hash, m *model.ModelRef) error {
-				if f.JSON {
-					return f.Emit(modelLine{id, m.Weights.CID, in[id]}, nil)
-				}
-				rows = append(rows, []ui.Cell{{Text: f.IO.Hash(id.String()), Meaning: ui.Name}, {Text: f.IO.Hash(m.Weights.CID.String())}, {Text: in[id], Meaning: ui.Good}})
-				return nil
-			})
-			if err == nil && !f.JSON {
-				f.IO.Table([]string{"model", "weights", "rings"}, rows)
-			}
-			return err
-		},
-	}
-}
-
-func newModelShow(f *cmdutil.Factory) *cobra.Command {
-	return &cobra.Command{
-		Use: "show MODEL", Short: "Print a model", Example: "  mythos model show @ring0", Args: cmdutil.Args(1, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			id, err := f.Resolve(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			n, err := f.Node(c.Context())
-			if err != nil {
-				return err
-			}
-			kind, raw, err := n.FindObject(c.Context(), id)
-			if err != nil {
-				return err
-			}
-			return f.EmitObject(kind, raw)
-		},
-	}
-}
-
-func newModelLog(f *cmdutil.Factory) *cobra.Command {
-	var ring uint8
-	c := &cobra.Command{
-		Use: "log [--ring N]", Short: "List what entered a ring, newest first", Example: "  mythos model log --ring 0", Args: cmdutil.Args(0, 0),
-		RunE: func(c *cobra.Command, _ []string) error {
-			n, err := f.Node(c.Context())
-			if err != nil {
-				return err
-			}
-			var list []*model.PromotionRecord
-			if err := n.Models().Log(c.Context(), ring, func(_ object.Hash, p *model.PromotionRecord) error {
-				list = append(list, p)
-				return nil
-			}); err != nil {
-				return err
-			}
-			slices.Reverse(list)
-			var rows [][]ui.Cell
-			for _, p := range list {
-				if f.JSON {
-					if err := f.Emit(lineOf(p), nil); err != nil {
-						return err
-					}
-				}
-				rows = append(rows, []ui.Cell{{Text: f.IO.Hash(p.PromotionID.String()), Meaning: ui.Name}, {Text: p.TimeObserved.String(), Meaning: ui.Dim},
-					{Text: p.ActionName()}, {Text: f.IO.Hash(p.ModelID.String())}, {Text: p.Signer.Hint}})
-			}
-			if !f.JSON {
-				f.IO.Table([]string{"promotion", "time", "action", "model", "by"}, rows)
-			}
-			return nil
-		},
-	}
-	c.Flags().Uint8Var(&ring, "ring", 0, "the ring, 0 to 255")
-	return c
-}
-
-func lineOf(p *model.PromotionRecord) logLine {
-	return logLine{p.PromotionID, p.ModelID, p.RingID, p.PolicyID, p.Sequence, p.ActionName(), p.TimeObserved, p.Signer.KeyHex(), p.Reason}
 }

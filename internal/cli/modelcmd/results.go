@@ -66,6 +66,21 @@ type modelLine struct {
 	Model   object.Hash `json:"model"`
 	Weights object.Hash `json:"weights"`
 	Rings   string      `json:"rings"` // those that it is in
+
+	Parent      *object.Hash `json:"parent,omitempty"`
+	Trainings   int          `json:"trainings"`
+	Evaluations int          `json:"evaluations"`
+	Promotions  int          `json:"promotions"`
+}
+
+// policyLine is a policy that is here.
+type policyLine struct {
+	Policy  object.Hash `json:"policy"`
+	Name    string      `json:"name"`
+	Ring    uint8       `json:"ring"`
+	By      string      `json:"by"` // a public key
+	Time    object.Time `json:"time"`
+	InForce bool        `json:"in_force"`
 }
 
 // logLine is something that happened to a ring.
@@ -113,13 +128,13 @@ var (
 		"log": cmdutil.JSONLines(indexState{}), "search": cmdutil.JSONLines(node.Recalled{}, voted{})}
 	recipeResults   = cmdutil.Results{"add": cmdutil.Document(added{})}
 	suiteResults    = cmdutil.Results{"add": cmdutil.Document(added{})}
-	policyResults   = cmdutil.Results{"add": cmdutil.Document(added{}), "set": cmdutil.Nothing()}
+	policyResults   = cmdutil.Results{"add": cmdutil.Document(added{}), "set": cmdutil.Nothing(), "ls": cmdutil.JSONLines(policyLine{}), "show": cmdutil.Document(model.PolicyDef{})}
 	trainResults    = cmdutil.Results{"": cmdutil.Document(trained{})}
 	evalResults     = cmdutil.Results{"": cmdutil.Document(evaluated{})}
 	attestResults   = cmdutil.Results{"": cmdutil.Document(vouched{}, signedOff{})}
 	promoteResults  = cmdutil.Results{"": cmdutil.Document(promoted{}, []model.Condition{})}
 	rollbackResults = cmdutil.Results{"": cmdutil.Document(promoted{})}
 	ringResults     = cmdutil.Results{"freeze": cmdutil.Document(held{}), "thaw": cmdutil.Document(held{})}
-	modelResults    = cmdutil.Results{"ls": cmdutil.JSONLines(modelLine{}), "show": cmdutil.Document(model.ModelRef{}), "log": cmdutil.JSONLines(logLine{})}
-	whyResults      = cmdutil.Results{"": cmdutil.Document(model.Node{})}
+	modelResults    = cmdutil.Results{"ls": cmdutil.JSONLines(modelLine{}), "show": cmdutil.Document(model.Lineage{}), "log": cmdutil.JSONLines(logLine{})}
+	whyResults = cmdutil.Results{"": cmdutil.Document(model.Node{})}
 )

@@ -1,0 +1,259 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Lineage is where a model comes from and what became of it, from the objects that are
+// here. Each was verified when it was read; whom to trust is for [Why] and [Evaluate].
+type Lineage struct {
+	Model        object.Hash          `json:"model"`
+	Weights      object.BlobRef       `json:"-"`
+	WeightsCID   object.Hash          `json:"weights"`
+	WeightsBytes uint64               `json:"weights_bytes"`
+	Code         object.Hash          `json:"code"` // that trained it
+	Parent       *object.Hash         `json:"parent,omitempty"`
+	Children     []object.Hash        `json:"children"` // models that went on from it, ascending
+	Rings        []int                `json:"rings"`    // that have it now
+	Trainings    []LineageTraining    `json:"trainings"`
+	Evaluations  []LineageEvaluation  `json:"evaluations"`
+	Attestations []LineageAttestation `json:"attestations"`
+	Promotions   []LineagePromotion   `json:"promotions"` // the oldest first
+}
+
+// LineageTraining is a training that gave the model.
+type LineageTraining struct {
+	Receipt  object.Hash      `json:"receipt"`
+	Recipe   object.Hash      `json:"recipe"`
+	Dataset  object.Hash      `json:"dataset"` // manifest
+	Label    string           `json:"label,omitempty"`
+	Examples uint64           `json:"examples"`
+	Tokens   uint64           `json:"tokens"`
+	GPUms    uint64           `json:"gpu_ms"`
+	Metrics  map[string]int64 `json:"metrics"`
+	By       string           `json:"by"`
+	Time     object.Time      `json:"time"`
+}
+
+// LineageEvaluation is an evaluation of the model.
+type LineageEvaluation struct {
+	Receipt  object.Hash      `json:"receipt"`
+	Suite    object.Hash      `json:"suite"`
+	Examples uint64           `json:"examples"`
+	Metrics  map[string]int64 `json:"metrics"`
+	By       string           `json:"by"`
+	Time     object.Time      `json:"time"`
+}
+
+// LineageAttestation is what somebody said about the model.
+type LineageAttestation struct {
+	Attestation object.Hash `json:"attestation"`
+	Claim       string      `json:"claim"`
+	Result      uint16      `json:"result"`
+	By          string      `json:"by"`
+	Time        object.Time `json:"time"`
+}
+
+// LineagePromotion is a record that put the model into a ring.
+type LineagePromotion struct {
+	Promotion object.Hash `json:"promotion"`
+	Ring      uint8       `json:"ring"`
+	Action    string      `json:"action"`
+	Policy    object.Hash `json:"policy"`
+	By        string      `json:"by"`
+	Time      object.Time `json:"time"`
+}
+
+// Lineage gathers the lineage of a model. The error wraps store.ErrNotFound when it is
+// not here.
+func (r *Registry) Lineage(ctx context.Context, id object.Hash) (*Lineage, error) {
+	m, err := load(ctx, r.Store, id, "ModelRef", ModelRule, object.Open[ModelRef])
+	if err != nil {
+		return nil, err
+	}
+	l := &Lineage{Model: id, Weights: m.Weights, WeightsCID: m.Weights.CID, WeightsBytes: m.Weights.Size, Code: m.CodeHash, Parent: m.ParentModelID,
+		Children: []object.Hash{}, Rings: []int{}, Trainings: []LineageTraining{}, Evaluations: []LineageEvaluation{},
+		Attestations: []LineageAttestation{}, Promotions: []LineagePromotion{}}
+	for _, step := range []func(context.Context, *Lineage) error{r.lineTrainings, r.lineEvaluations, r.lineAttestations, r.linePromotions, r.lineChildren} {
+		if err := step(ctx, l); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// effects calls fn with the effects of a kind about a model that are here whole.
+func (r *Registry) effects(ctx context.Context, model object.Hash, kind string, fn func(*ledger.Receipt, []byte) error) error {
+	ids, err := r.About(ctx, model, kind)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		effect, err := r.effect(ctx, id)
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			continue // it proves nothing
+		}
+		rec, _, err := ledger.OpenReceipt(effect.Receipt)
+		if err == nil {
+			err = fn(rec, effect.Response)
+		}
+		if err != nil {
+			return fmt.Errorf("receipt %s: %w", id.Short(), err)
+		}
+	}
+	return nil
+}
+
+func (r *Registry) lineTrainings(ctx context.Context, l *Lineage) error {
+	return r.effects(ctx, l.Model, aboutTraining, func(rec *ledger.Receipt, response []byte) error {
+		res, _, _, err := OpenTrainResult(response)
+		if err != nil {
+			return err
+		}
+		t := LineageTraining{Receipt: rec.ReceiptID, Recipe: res.Job.RecipeID, Dataset: res.Job.Manifest, Examples: res.Examples, Tokens: res.Tokens,
+			GPUms: res.GPUms, Metrics: res.Metrics, By: who(rec.Signer), Time: rec.TimeObserved}
+		if recipe, err := load(ctx, r.Store, t.Recipe, "RecipeDef", RecipeRule, object.Open[RecipeDef]); err == nil {
+			t.Label = recipe.Hyperparams["label"]
+		}
+		l.Trainings = append(l.Trainings, t)
+		return nil
+	})
+}
+
+func (r *Registry) lineEvaluations(ctx context.Context, l *Lineage) error {
+	err := r.effects(ctx, l.Model, aboutEvaluation, func(rec *ledger.Receipt, response []byte) error {
+		res, _, err := OpenEvalResult(response)
+		if err == nil {
+			l.Evaluations = append(l.Evaluations, LineageEvaluation{rec.ReceiptID, res.Job.SuiteID, res.Examples, res.Metrics, who(rec.Signer), rec.TimeObserved})
+		}
+		return err
+	})
+	slices.SortStableFunc(l.Evaluations, func(a, b LineageEvaluation) int { return compareTimes(a.Time, b.Time) })
+	return err
+}
+
+func compareTimes(a, b object.Time) int { return int(min(max(a-b, -1), 1)) }
+
+func (r *Registry) lineAttestations(ctx context.Context, l *Lineage) error {
+	ids, err := r.About(ctx, l.Model, aboutAttestation)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		a, err := load(ctx, r.Store, id, aboutAttestation, AttestationRule, func(raw []byte, _ object.Rule) (*Attestation, object.Hash, error) { return OpenAttestation(raw) })
+		if err != nil {
+			return err
+		}
+		l.Attestations = append(l.Attestations, LineageAttestation{id, ClaimName(a.ClaimType), a.Result, who(a.Signer), a.TimeObserved})
+	}
+	slices.SortStableFunc(l.Attestations, func(a, b LineageAttestation) int { return compareTimes(a.Time, b.Time) })
+	return nil
+}
+
+func (r *Registry) linePromotions(ctx context.Context, l *Lineage) error {
+	err := r.Rings(ctx, func(s *RingState) error {
+		if s.ModelID == l.Model {
+			l.Rings = append(l.Rings, int(s.RingID))
+		}
+		return r.Log(ctx, s.RingID, func(id object.Hash, p *PromotionRecord) error {
+			if p.ModelID == l.Model {
+				l.Promotions = append(l.Promotions, LineagePromotion{id, p.RingID, p.ActionName(), p.PolicyID, who(p.Signer), p.TimeObserved})
+			}
+			return nil
+		})
+	})
+	slices.SortStableFunc(l.Promotions, func(a, b LineagePromotion) int { return compareTimes(a.Time, b.Time) })
+	return err
+}
+
+func (r *Registry) lineChildren(ctx context.Context, l *Lineage) error {
+	return r.Models(ctx, func(id object.Hash, m *ModelRef) error {
+		if m.ParentModelID != nil && *m.ParentModelID == l.Model {
+			l.Children = append(l.Children, id)
+		}
+		return nil
+	})
+}
+
+const maxAncestors = 256 // of a lineage tree
+
+// LineageTree is a model's lineage as a tree to draw: dataset and recipe, training,
+// evaluations, attestations, promotions, and then the same of its ancestors.
+func (r *Registry) LineageTree(ctx context.Context, id object.Hash, toolName func(object.Hash) string) (*Node, error) {
+	var root, below *Node
+	for depth := 0; depth < maxAncestors; depth++ {
+		l, err := r.Lineage(ctx, id)
+		if err != nil && root != nil && notHere(err) {
+			below.leaf("ModelRef", id, "parent: model %s", id.Short()).fail("it is not here")
+			return root, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		n := l.node(toolName)
+		if root == nil {
+			root = n
+		} else {
+			n.Label = "parent: " + n.Label
+			below.Children = append(below.Children, n)
+		}
+		if l.Parent == nil {
+			return root, nil
+		}
+		below, id = n, *l.Parent
+	}
+	return nil, errors.New("the lineage does not end")
+}
+
+// node draws a lineage.
+func (l *Lineage) node(toolName func(object.Hash) string) *Node {
+	n := &Node{Kind: "ModelRef", ID: l.Model, Verified: true, Label: fmt.Sprintf("model %s%s", l.Model.Short(), l.where())}
+	for _, t := range l.Trainings {
+		c := n.leaf("Receipt", t.Receipt, "trained by %s, %s: %s%s", OneLine(t.By), minute(t.Time), count(int(t.Examples), "example"), metricsText(t.Metrics))
+		label := "recipe " + t.Recipe.Short()
+		if t.Label != "" {
+			label += " for " + t.Label
+		}
+		c.leaf("RecipeDef", t.Recipe, "%s, code %s", label, OneLine(toolName(l.Code)))
+		c.leaf("Manifest", t.Dataset, "dataset %s", t.Dataset.Short())
+	}
+	for _, e := range l.Evaluations {
+		n.leaf("Receipt", e.Receipt, "measured by %s, %s, suite %s:%s", OneLine(e.By), minute(e.Time), e.Suite.Short(), metricsText(e.Metrics))
+	}
+	for _, a := range l.Attestations {
+		verdict := "yes"
+		if a.Result != ResultPass {
+			verdict = fmt.Sprintf("no (%d)", a.Result)
+		}
+		n.leaf(aboutAttestation, a.Attestation, "%s by %s, %s: %s", a.Claim, OneLine(a.By), minute(a.Time), verdict)
+	}
+	for _, p := range l.Promotions {
+		n.leaf("PromotionRecord", p.Promotion, "%s into ring %d by %s, %s, policy %s", p.Action, p.Ring, OneLine(p.By), minute(p.Time), p.Policy.Short())
+	}
+	for _, c := range l.Children {
+		n.leaf("ModelRef", c, "went on to model %s", c.Short())
+	}
+	return n
+}
+
+// where says in which rings the model is.
+func (l *Lineage) where() string {
+	if len(l.Rings) == 0 {
+		return ", in no ring"
+	}
+	var names []string
+	for _, ring := range l.Rings {
+		names = append(names, fmt.Sprint(ring))
+	}
+	return ", in ring " + strings.Join(names, " and ")
+}

@@ -1,0 +1,123 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// pinReason is what a pin of a model's blob says.
+func pinReason(role string, model object.Hash, ring uint8) string {
+	return fmt.Sprintf("%s of model %s, ring %d", role, model.Short(), ring)
+}
+
+// letGo takes the pins away from models that left a ring and that no policy in force
+// keeps any more (spec/learning.md#retention). Pins that somebody else set stay.
+func (r *Registry) letGo(ctx context.Context, ring uint8) error {
+	if keep, err := r.keeps(ctx, ring); err != nil || keep < 0 {
+		return err
+	}
+	left, err := r.everIn(ctx, ring)
+	if err != nil {
+		return err
+	}
+	kept := map[object.Hash]bool{} // blobs
+	if err := r.Rings(ctx, func(s *RingState) error { return r.keptBy(ctx, s, left, kept) }); err != nil {
+		return err
+	}
+	mine := map[object.Hash]string{} // pins that promotions set
+	if err := r.Pins.Pins(ctx, func(p store.Pin) error {
+		if p.Until == 0 && strings.Contains(p.Reason, " of model ") {
+			mine[p.CID] = p.Reason
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	for id := range left {
+		m, err := load(ctx, r.Store, id, "ModelRef", ModelRule, object.Open[ModelRef])
+		if err != nil {
+			if notHere(err) {
+				continue
+			}
+			return err
+		}
+		for role, cid := range map[string]object.Hash{"weights": m.Weights.CID, "config": m.Config.CID} {
+			if kept[cid] || mine[cid] != pinReason(role, id, ring) {
+				continue
+			}
+			if err := r.Pins.Unpin(ctx, cid); err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// keeps is how many models that left a ring its policy in force keeps; -1: all.
+func (r *Registry) keeps(ctx context.Context, ring uint8) (int, error) {
+	id, err := r.Policy(ctx, ring)
+	if errors.Is(err, ErrNotFound) {
+		return -1, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	p, _, err := r.loadPolicy(ctx, id)
+	if err != nil || p.KeepModels == nil {
+		return -1, err
+	}
+	return int(*p.KeepModels), nil
+}
+
+// everIn lists the models that a ring had, or would have fallen back to.
+func (r *Registry) everIn(ctx context.Context, ring uint8) (map[object.Hash]bool, error) {
+	left := map[object.Hash]bool{}
+	err := r.Log(ctx, ring, func(_ object.Hash, p *PromotionRecord) error {
+		left[p.ModelID] = true
+		if p.Fallback != nil {
+			left[*p.Fallback] = true
+		}
+		return nil
+	})
+	return left, err
+}
+
+// keptBy takes the models that a ring has, and that its policy keeps for rollbacks, out
+// of left, and adds their blobs to kept.
+func (r *Registry) keptBy(ctx context.Context, s *RingState, left, kept map[object.Hash]bool) error {
+	keep, err := r.keeps(ctx, s.RingID)
+	if err != nil {
+		return err
+	}
+	models := map[object.Hash]bool{}
+	for next := &s.PromotionID; next != nil; {
+		p, _, err := r.Record(ctx, *next)
+		if err != nil {
+			return err
+		}
+		models[p.ModelID] = true
+		if p.Fallback != nil && (keep < 0 || len(models) <= keep) {
+			models[*p.Fallback] = true
+		}
+		if next = p.Restore; keep >= 0 && len(models) > keep {
+			break
+		}
+	}
+	for id := range models {
+		delete(left, id)
+		m, err := load(ctx, r.Store, id, "ModelRef", ModelRule, object.Open[ModelRef])
+		if err != nil {
+			if notHere(err) {
+				continue
+			}
+			return err
+		}
+		kept[m.Weights.CID], kept[m.Config.CID] = true, true
+	}
+	return nil
+}
