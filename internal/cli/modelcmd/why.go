@@ -32,9 +32,7 @@ func (d drawing) draw(f *cmdutil.Factory, tree *model.Node) error {
 	case d.DOT:
 		f.IO.Printf("%s", tree.DOT())
 	case f.JSON:
-		if err := f.Emit(tree, nil); err != nil {
-			return err
-		}
+		return f.Emit(tree, nil)
 	default:
 		for _, l := range tree.Lines(f.IO.Width()) {
 			meaning, label := ui.Good, ui.Plain
