@@ -113,6 +113,15 @@ func open(kind string, raw []byte) (id object.Hash, about *object.Hash, err erro
 	return id, about, nil
 }
 
+// Kind reports whether Add takes objects of this kind.
+func Kind(name string) bool {
+	switch name {
+	case "RecipeDef", "ModelRef", "EvalSuiteDef", "PolicyDef", aboutReport, aboutAttestation:
+		return true
+	}
+	return false
+}
+
 func (r *Registry) index(ctx context.Context, model object.Hash, kind string, id object.Hash) error {
 	_, err := r.KV.Update(ctx, nil, map[string][]byte{aboutKey(model, kind) + id.String(): {}})
 	return err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
@@ -60,6 +61,9 @@ func (n *Node) KeepObject(ctx context.Context, s object.Struct, raw []byte) (obj
 	}
 	if s.Name == dataset.KindSignal {
 		return id, dataset.PutSignals(ctx, n.Store, raw)
+	}
+	if model.Kind(s.Name) {
+		return n.Models().Add(ctx, s.Name, raw)
 	}
 	return id, n.putObject(ctx, s.Name, id, raw)
 }

@@ -136,5 +136,5 @@ var (
 	rollbackResults = cmdutil.Results{"": cmdutil.Document(promoted{})}
 	ringResults     = cmdutil.Results{"freeze": cmdutil.Document(held{}), "thaw": cmdutil.Document(held{})}
 	modelResults    = cmdutil.Results{"ls": cmdutil.JSONLines(modelLine{}), "show": cmdutil.Document(model.Lineage{}), "log": cmdutil.JSONLines(logLine{})}
-	whyResults = cmdutil.Results{"": cmdutil.Document(model.Node{})}
+	whyResults      = cmdutil.Results{"": cmdutil.Document(model.Node{})}
 )
