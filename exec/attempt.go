@@ -22,6 +22,7 @@ type attempt struct {
 	use         caps.Use
 	chain       caps.Chain // what covers the use; the leaf comes first
 	charged     bool
+	about       *doubt // this is a probe's call
 }
 
 // admit finds the tool, checks the request and the authority, and charges the
@@ -98,13 +99,12 @@ func (a *attempt) charge(ctx context.Context, allowed []caps.Chain) (uint16, err
 
 // keyed registers, and replays or invokes as the ledger decides.
 func (a *attempt) keyed(ctx context.Context) (Outcome, error) {
-	policy := ledger.Policy{Retry: ledger.Block, Lease: a.lease()}
-	if a.target.retrySafe {
-		policy.Retry = ledger.Retry
-	}
-	d, err := a.gate.Ledger.Register(ctx, a.effect.Tool, a.effect.Key, a.requestHash, policy)
+	d, out, settled, err := a.register(ctx)
 	if err != nil {
 		return Outcome{}, errors.Join(err, a.refund(ctx))
+	}
+	if settled {
+		return out, nil
 	}
 	if d.Action == ledger.Replay {
 		if err := a.refund(ctx); err != nil {
@@ -112,8 +112,7 @@ func (a *attempt) keyed(ctx context.Context) (Outcome, error) {
 		}
 		return a.gate.replay(ctx, d)
 	}
-	out, err := a.invoke(ctx, &d)
-	if err != nil {
+	if out, err = a.invoke(ctx, &d); err != nil {
 		a.gate.Ledger.Release(d) // this attempt is over, whatever became of it
 	}
 	return out, err
@@ -150,14 +149,6 @@ func (a *attempt) unused(ctx context.Context, res Response) error {
 	return nil
 }
 
-// lease outlives the tool's timeout, so that nobody takes over from a live attempt.
-func (a *attempt) lease() time.Duration {
-	if a.gate.Lease > 0 {
-		return a.timeout() + a.gate.Lease
-	}
-	return a.timeout() + DefaultLease
-}
-
 func (a *attempt) timeout() time.Duration {
 	return time.Duration(lower(int64(a.target.limits.Timeout), int64(a.effect.Timeout)))
 }
@@ -165,9 +156,13 @@ func (a *attempt) timeout() time.Duration {
 func (a *attempt) call(fence uint64) Call {
 	limits := a.target.limits
 	limits.Timeout = a.timeout()
+	key := a.effect.Key
+	if a.about != nil {
+		key, fence = a.about.key, a.about.fence
+	}
 	return Call{
 		Tool: a.effect.Tool, Name: a.target.name, Module: a.target.module,
-		Request: a.effect.Request, Key: a.effect.Key, Fence: fence, Limits: limits,
+		Request: a.effect.Request, Key: key, Fence: fence, Limits: limits,
 	}
 }
 
@@ -197,7 +192,7 @@ func (a *attempt) settle(ctx context.Context, d *ledger.Decision, res Response) 
 	if err != nil {
 		return Outcome{}, fmt.Errorf("keep the response: %w", err)
 	}
-	id, raw, err := ledger.NewReceipt(a.gate.Signer, a.gate.receipt(a.effect, a.requestHash, res, responseHash, a.evidence(res)))
+	id, raw, err := a.gate.Ledger.NewReceipt(a.gate.receipt(a.effect, a.requestHash, res, responseHash, a.evidence(res)))
 	if err != nil {
 		return Outcome{}, fmt.Errorf("receipt: %w", err)
 	}
@@ -267,7 +262,7 @@ const maxNotes = 2 << 10 // bytes of a receipt's notes
 func (g *Gate) receipt(e Effect, requestHash object.Hash, res Response, responseHash object.Hash, evidence []object.Hash) ledger.Receipt {
 	r := ledger.Receipt{
 		ToolID: e.Tool, RequestHash: requestHash, ResponseHash: responseHash, IdempotencyKey: e.Key,
-		Signer: g.Signer.Agent(), TimeObserved: g.Now(), Status: res.Status, Evidence: evidence,
+		TimeObserved: g.Now(), Status: res.Status, Evidence: evidence,
 	}
 	if notes := notesOf(res); notes != "" {
 		notes = strings.ToValidUTF8(notes[:min(len(notes), maxNotes)], "\uFFFD")

@@ -59,6 +59,7 @@ type target struct {
 	runner    Runner
 	limits    Limits
 	retrySafe bool
+	probe     *object.Hash
 	use       func(request []byte) (caps.Use, error)
 	evidence  []object.Hash
 }
@@ -89,6 +90,7 @@ func (g *Gate) resolve(ctx context.Context, id object.Hash, defaults Limits) (ta
 	}
 	return target{
 		name: tool.Name, module: tool.Module, runner: runner, limits: tool.limits(defaults), retrySafe: tool.Policy.RetrySafe,
+		probe: tool.Policy.Probe,
 		use: func(request []byte) (caps.Use, error) {
 			return caps.Use{Kind: caps.KindToolCall, Tool: id, Request: request}, nil
 		},

@@ -12,13 +12,21 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// Ledger is what the gate needs of the receipt ledger; *ledger.Ledger is one.
+// Ledger is what the gate needs of the receipt ledger; *ledger.Ledger is one. It may
+// be a [Resolver], too.
 type Ledger interface {
+	Receipts
 	Register(ctx context.Context, tool object.Hash, key []byte, requestHash object.Hash, p ledger.Policy) (ledger.Decision, error)
 	Commit(ctx context.Context, d ledger.Decision, receiptRaw []byte) error
 	Release(d ledger.Decision)
-	Record(ctx context.Context, receiptRaw []byte) error
 	Read(ctx context.Context, idem object.Hash) (ledger.State, error)
+}
+
+// Receipts signs receipts as the ledger's agent, and keeps those of effects without
+// a key.
+type Receipts interface {
+	NewReceipt(r ledger.Receipt) (object.Hash, []byte, error)
+	Record(ctx context.Context, receiptRaw []byte) error
 }
 
 // Verifier judges one use of authority; *caps.Verifier is one.
@@ -49,8 +57,9 @@ type Responses interface {
 // often: a committed one is replayed, after its capability was checked, without
 // being charged. An attempt of our own that did not end is gone on with, where the
 // tool is safe to repeat, and not charged again. Tokens and GPU time that were
-// charged beforehand and not used are returned. An effect that is refused leaves a
-// signed receipt that says why.
+// charged beforehand and not used are returned. Where nobody knows how an attempt
+// ended and the tool's policy names a probe, that is asked first ([Probed]). An
+// effect that is refused leaves a signed receipt that says why.
 // All fields are set before the first Do. Do is safe for concurrent use.
 type Gate struct {
 	Signer    sign.Signer // the executing agent, who holds the capabilities
@@ -154,7 +163,7 @@ func (g *Gate) Do(ctx context.Context, e Effect) (Outcome, error) {
 func (g *Gate) Refuse(ctx context.Context, e Effect, status uint16, reason error) error {
 	refused := &RefusedError{Tool: e.Tool, Status: status, Err: reason}
 	r := g.receipt(e, object.Sum(e.Request), Response{Status: status, Notes: "refused: " + reason.Error()}, object.Sum(nil), nil)
-	id, raw, err := ledger.NewReceipt(g.Signer, r)
+	id, raw, err := g.Ledger.NewReceipt(r)
 	if err == nil {
 		err = g.Ledger.Record(ctx, raw)
 	}

@@ -31,6 +31,15 @@ type Policy struct {
 	RetrySafe bool          `can:"1,retry_safe"` // an attempt with unknown outcome may be repeated
 	Cacheable bool          `can:"2,cacheable"`  // the response depends on the request alone: CompileCall makes a key of it
 	Limits    *ModuleLimits `can:"3,limits"`     // lower the registration's limits
+	Probe     *object.Hash  `can:"4,probe"`      // the tool that knows whether an attempt with unknown outcome happened
+}
+
+// Check refuses a probe for a tool that needs none.
+func (p Policy) Check() error {
+	if p.RetrySafe && p.Probe != nil {
+		return errors.New("a tool that is safe to repeat needs no probe")
+	}
+	return nil
 }
 
 // ErrNoTool means that no tool is registered under an id or a name.
@@ -45,6 +54,9 @@ var toolName = regexp.MustCompile(`^[a-z][a-z0-9._-]{0,63}$`)
 func (t Tool) Check() error {
 	if !toolName.MatchString(t.Name) || strings.HasPrefix(t.Name, "mythos.") {
 		return fmt.Errorf("%q: %w", t.Name, ErrToolName)
+	}
+	if t.Policy.Probe != nil && *t.Policy.Probe == t.ID {
+		return errors.New("a tool is not its own probe")
 	}
 	if t.Given {
 		return nil

@@ -45,7 +45,7 @@ func (e *BusyError) Unwrap() error { return ErrBusy }
 // UnknownOutcomeError says whose attempt ended without a commit. With Probe, the
 // tool's policy is to ask the outside system: the caller runs the probe tool, and
 // then either commits the receipt of what it found, or resolves the effect with
-// ResolveRetry and the probe's receipt as evidence.
+// ResolveRetry and the probe's receipt as evidence (spec/ledger.md#register).
 type UnknownOutcomeError struct {
 	IdemID object.Hash
 	Owner  object.AgentID

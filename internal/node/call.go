@@ -39,7 +39,7 @@ type Called struct {
 // conflicts are errors; a tool that failed is a Called with its status.
 func (n *Node) Call(ctx context.Context, s CallSpec) (*Called, error) {
 	if s.Caps == nil {
-		held, err := n.Covering(ctx, caps.Use{Kind: caps.KindToolCall, Tool: s.Tool.ID, Request: s.Request})
+		held, err := n.covering(ctx, s)
 		if err != nil {
 			return nil, err
 		}
@@ -78,6 +78,16 @@ func (n *Node) Call(ctx context.Context, s CallSpec) (*Called, error) {
 		called.Cap = s.Caps[0][0].ID
 	}
 	return called, n.ended(ctx, called)
+}
+
+// covering returns what is held here for a call and, after that, for its tool's probe.
+func (n *Node) covering(ctx context.Context, s CallSpec) ([]caps.Chain, error) {
+	held, err := n.Covering(ctx, caps.Use{Kind: caps.KindToolCall, Tool: s.Tool.ID, Request: s.Request})
+	if err != nil || s.Tool.Policy.Probe == nil || len(held) == 0 {
+		return held, err
+	}
+	probe, err := n.Covering(ctx, caps.Use{Kind: caps.KindToolCall, Tool: *s.Tool.Policy.Probe, Request: s.Request})
+	return append(held, probe...), err
 }
 
 // requestBlob stores a request that is too large for a bundle and gives ourselves

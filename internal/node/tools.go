@@ -27,6 +27,7 @@ type ToolSpec struct {
 	Env        []string // names of variables that are passed on
 	RetrySafe  bool
 	Cacheable  bool
+	Probe      string // the tool, by name or id, that knows whether an attempt with unknown outcome happened
 	Timeout    time.Duration
 	ID         *object.Hash // registered under a given id instead of the computed one
 }
@@ -36,6 +37,13 @@ func (n *Node) AddTool(ctx context.Context, s ToolSpec) (exec.Tool, error) {
 	t := exec.Tool{Name: s.Name, Policy: exec.Policy{RetrySafe: s.RetrySafe, Cacheable: s.Cacheable}}
 	if s.ID != nil {
 		t.ID, t.Given = *s.ID, true
+	}
+	if s.Probe != "" {
+		probe, err := n.FindTool(ctx, s.Probe)
+		if err != nil {
+			return exec.Tool{}, fmt.Errorf("tool %s: probe: %w", s.Name, err)
+		}
+		t.Policy.Probe = &probe.ID
 	}
 	var err error
 	if len(s.Process) > 0 {

@@ -35,7 +35,10 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 		Use: "add NAME [flags] --process CMD... | --wasm FILE", Short: "Register a tool; prints its id",
 		Long: "The id pins the implementation: another binary, other arguments or another sandbox are another tool.\n" +
 			"Everything after --process is the command. A process is confined to the system's folders and the paths that\n" +
-			"--read and --write name, without network; --unconfined lets it run with your rights.",
+			"--read and --write name, without network; --unconfined lets it run with your rights.\n" +
+			"An attempt whose outcome nobody knows is repeated with --retry-safe. With --probe the other tool is asked first: it gets\n" +
+			"the request, MYTHOS_IDEMPOTENCY_KEY and MYTHOS_FENCE, and answers {\"happened\":true,\"response\":\"...\"} or\n" +
+			"{\"happened\":false}. With neither, an operator decides (mythos ledger resolve).",
 		Example: "  mythos tool add lines --retry-safe --unconfined --process wc -l",
 		Args:    cmdutil.Args(1, -1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -47,6 +50,7 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	flags.BoolVar(&o.IsProcess, "process", false, "the rest of the line is a command")
 	flags.StringVar(&o.WasmFile, "wasm", "", "a WASI preview 1 module")
 	flags.BoolVar(&o.RetrySafe, "retry-safe", false, "an attempt with unknown outcome may be repeated")
+	flags.StringVar(&o.Probe, "probe", "", "another tool that knows, of an attempt with unknown outcome, whether it happened")
 	flags.BoolVar(&o.Cacheable, "cacheable", false, "the response depends on the request alone")
 	flags.BoolVar(&o.Unconfined, "unconfined", false, "let a process run with your own rights")
 	flags.StringArrayVar(&o.Read, "read", nil, "a path that a confined process may read; may be repeated")
@@ -60,6 +64,9 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 	if o.IsProcess == (o.WasmFile != "") || (o.IsProcess && len(o.Process) == 0) || (!o.IsProcess && len(o.Process) > 0) {
 		return clierr.Usagef("name one implementation: --process CMD... or --wasm FILE")
+	}
+	if o.RetrySafe && o.Probe != "" {
+		return clierr.Usagef("--retry-safe or --probe: a tool that is safe to repeat needs no probe")
 	}
 	n, err := f.Node(ctx)
 	if err != nil {
@@ -94,10 +101,11 @@ type view struct {
 	Confined  string       `json:"confinement"`
 	RetrySafe bool         `json:"retry_safe"`
 	Cacheable bool         `json:"cacheable"`
+	Probe     *object.Hash `json:"probe,omitempty"`
 }
 
 func toolView(t exec.Tool) view {
-	return view{t.Name, t.ID, exec.KindName(t.Module.Kind), t.Module.ModuleHash, t.Module.Argv, t.Module.Confinement, t.Policy.RetrySafe, t.Policy.Cacheable}
+	return view{t.Name, t.ID, exec.KindName(t.Module.Kind), t.Module.ModuleHash, t.Module.Argv, t.Module.Confinement, t.Policy.RetrySafe, t.Policy.Cacheable, t.Policy.Probe}
 }
 
 func newLs(f *cmdutil.Factory) *cobra.Command {

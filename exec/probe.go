@@ -1,0 +1,150 @@
+package exec
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Probed is what a probe answers, as JSON on its standard output. A probe is a
+// tool that a policy names (see [Policy]); it asks the outside system whether an
+// effect whose outcome nobody knows has happened. It is called with the effect's
+// own request and, as the environment of a process, with the effect's key and the
+// fencing number of the attempt in doubt.
+//
+// An answer with happened true settles the effect: it is committed with that
+// response. With happened false it runs again. Any other answer, and a failing
+// probe, leave the outcome unknown.
+type Probed struct {
+	Happened *bool  `json:"happened"`
+	Status   uint16 `json:"status,omitempty"`   // of the effect, when it happened; 200 by default
+	Response string `json:"response,omitempty"` // what the tool would have answered: text
+	Body     []byte `json:"body,omitempty"`     // or bytes, in base64
+}
+
+// ErrProbe means that a probe could not tell what became of an effect.
+var ErrProbe = errors.New("the probe could not tell")
+
+// Resolver is an optional ability of a Ledger that lets an effect run again once a
+// probe has found that it did not happen. Without it such an outcome stays unknown.
+type Resolver interface {
+	Resolve(ctx context.Context, idem object.Hash, decision uint8, evidence []object.Hash, notes string) error
+}
+
+var _ Resolver = (*ledger.Ledger)(nil)
+
+// doubt is the attempt that a probe is asked about.
+type doubt struct {
+	key   []byte
+	fence uint64
+}
+
+// parseProbed reads a probe's answer.
+func parseProbed(out Outcome) (p Probed, err error) {
+	if out.Status != StatusOK {
+		return p, fmt.Errorf("%w: status %d", ErrProbe, out.Status)
+	}
+	if err := json.Unmarshal(out.Body, &p); err != nil {
+		return p, fmt.Errorf("%w: %w", ErrProbe, err)
+	}
+	switch {
+	case p.Happened == nil:
+		return p, fmt.Errorf("%w: its answer does not say \"happened\"", ErrProbe)
+	case p.Response != "" && p.Body != nil:
+		return p, fmt.Errorf("%w: its answer has both \"response\" and \"body\"", ErrProbe)
+	case p.Status == 0:
+		p.Status = StatusOK
+	}
+	return p, nil
+}
+
+// ask runs the probe of a's tool about the attempt in doubt. It is an effect of its
+// own, without a key, under the capabilities that the effect was offered.
+func (a *attempt) ask(ctx context.Context, in *ledger.UnknownOutcomeError) (Probed, Outcome, error) {
+	p := &attempt{
+		gate: a.gate, requestHash: a.requestHash, about: &doubt{a.effect.Key, in.Fence},
+		effect: Effect{Tool: *a.target.probe, Request: a.effect.Request, Caps: a.effect.Caps, Defaults: a.effect.Defaults},
+	}
+	if status, err := p.admit(ctx); err != nil {
+		if status != 0 {
+			err = a.gate.Refuse(ctx, p.effect, status, err)
+		}
+		return Probed{}, Outcome{}, fmt.Errorf("%w: %w", ErrProbe, err)
+	}
+	out, err := p.invoke(ctx, nil)
+	if err != nil {
+		return Probed{}, out, fmt.Errorf("%w: %w", ErrProbe, err)
+	}
+	answer, err := parseProbed(out)
+	return answer, out, err
+}
+
+// settleDoubt clears up an outcome that is unknown by asking the probe. The effect
+// is over when done is true: it had happened. Otherwise, and without an error, it
+// may be registered again. The error wraps in when the outcome stays unknown.
+func (a *attempt) settleDoubt(ctx context.Context, d ledger.Decision, in *ledger.UnknownOutcomeError) (out Outcome, done bool, err error) {
+	answer, probed, err := a.ask(ctx, in)
+	if err != nil {
+		return Outcome{}, false, fmt.Errorf("%w: %w", in, err)
+	}
+	ctx = context.WithoutCancel(ctx)
+	if !*answer.Happened {
+		resolver, ok := a.gate.Ledger.(Resolver)
+		if !ok {
+			return Outcome{}, false, in
+		}
+		err := resolver.Resolve(ctx, d.IdemID, ledger.ResolveRetry, []object.Hash{probed.ReceiptID}, "the probe found that it did not happen")
+		if errors.Is(err, ledger.ErrNotResolvable) { // somebody else went on with it meanwhile
+			err = nil
+		}
+		return Outcome{}, false, err
+	}
+	if err := a.refund(ctx); err != nil { // this attempt did nothing
+		return Outcome{}, false, err
+	}
+	body := answer.Body
+	if body == nil {
+		body = []byte(answer.Response)
+	}
+	out, err = a.settle(ctx, &d, Response{
+		Body: body, Status: answer.Status, Evidence: []object.Hash{probed.ReceiptID},
+		Notes: fmt.Sprintf("found by the probe, of attempt %d", in.Fence),
+	})
+	return out, true, err
+}
+
+// register asks the ledger, and the probe when the ledger does not know. done says
+// that the probe has settled the effect, with out as its outcome.
+func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome, done bool, err error) {
+	policy := ledger.Policy{Retry: ledger.Block, Lease: a.lease()}
+	switch {
+	case a.target.retrySafe:
+		policy.Retry = ledger.Retry
+	case a.target.probe != nil:
+		policy.Retry = ledger.Probe
+	}
+	for range casTries { // each further turn means that the probe found that it did not happen
+		d, err = a.gate.Ledger.Register(ctx, a.effect.Tool, a.effect.Key, a.requestHash, policy)
+		var unknown *ledger.UnknownOutcomeError
+		if !errors.As(err, &unknown) || !unknown.Probe {
+			return d, Outcome{}, false, err
+		}
+		if out, done, err = a.settleDoubt(ctx, d, unknown); err != nil || done {
+			return d, out, done, err
+		}
+	}
+	return d, Outcome{}, false, ErrContended
+}
+
+// lease outlives the tool's timeout, so that nobody takes over from a live attempt.
+func (a *attempt) lease() time.Duration {
+	if a.gate.Lease > 0 {
+		return a.timeout() + a.gate.Lease
+	}
+	return a.timeout() + DefaultLease
+}
