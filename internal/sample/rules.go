@@ -29,6 +29,12 @@ func init() {
 		*s = must(caps.NewScope(&caps.ToolCall{ToolID: object.SumText("tool:sample"), MaxCalls: uint32(5 + o.Variant),
 			Constraints: map[string]string{"path": "prefix:/srv/"}}))
 	})
+	rule(func(r *caps.IssuanceRule, _ Options) {
+		r.Kind = caps.KindToolCall
+		if r.Limits != nil {
+			r.Limits = map[caps.Resource]uint64{caps.Calls: 5}
+		}
+	})
 	rule(func(r *ledger.EffectRegister, _ Options) { r.IdemID = ledger.IdemID(r.ToolID, r.IdempotencyKey) })
 	rule(func(n *merkle.Node, o Options) {
 		*n = merkle.Node{Version: 1, Kind: merkle.KindListLeaf, Payload: must(can.Marshal(&merkle.ListLeaf{Values: []object.Hash{object.SumText(fmt.Sprint(o.Variant))}}))}
