@@ -83,6 +83,7 @@ func programRules() {
 			panic(err)
 		}
 	})
+	rule(func(p *exec.Policy, _ Options) { p.RetrySafe = false })
 	rule(func(t *exec.Tool, _ Options) {
 		t.Given = false
 		t.ID = must(ir.ToolID(must(t.Def())))
