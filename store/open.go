@@ -142,15 +142,18 @@ func (s *Store) sized(ctx context.Context, c merkle.Chunk, buf []byte) (data []b
 	if c.Len <= SmallChunk {
 		return s.Bytes(ctx, c.Hash)
 	}
-	if r, ok := s.chunks.(ChunkReader); ok {
-		data, err = r.ReadChunk(ctx, c.Hash, buf)
-	} else {
-		data, err = s.chunks.Chunk(ctx, c.Hash)
+	r, ok := s.chunks.(ChunkReader)
+	if !ok {
+		if data, err = s.chunks.Chunk(ctx, c.Hash); err != nil {
+			return nil, err
+		}
+		return data, verify("chunk", data, c.Hash)
 	}
-	if err != nil {
+	sum := sha256.New()
+	if data, err = r.ReadChunk(ctx, c.Hash, buf, func(p []byte) { sum.Write(p) }); err != nil {
 		return nil, err
 	}
-	return data, verify("chunk", data, c.Hash)
+	return data, verifySum("chunk", object.HashOf([32]byte(sum.Sum(nil))), c.Hash)
 }
 
 // Size is the number of plain bytes. For an encrypted blob it needs the key, for a

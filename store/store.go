@@ -58,9 +58,11 @@ type ChunkSweep interface {
 }
 
 // ChunkReader is what a Chunks may offer besides: reading into a caller's buffer,
-// which is replaced when it is too small. Without it every read makes its own.
+// which is replaced when it is too small. It calls seen with each piece that it has
+// read, in order, so that whoever hashes them finds them in the processor's cache.
+// Without it every read makes a buffer of its own.
 type ChunkReader interface {
-	ReadChunk(ctx context.Context, h object.Hash, buf []byte) ([]byte, error)
+	ReadChunk(ctx context.Context, h object.Hash, buf []byte, seen func(piece []byte)) ([]byte, error)
 }
 
 // Reclaimer is what a KV may offer besides: giving the space of deleted keys back
@@ -121,7 +123,11 @@ func parseKeyHash(key, prefix string) (object.Hash, error) {
 }
 
 func verify(what string, data []byte, h object.Hash) error {
-	if got := object.Sum(data); got != h {
+	return verifySum(what, object.Sum(data), h)
+}
+
+func verifySum(what string, got, h object.Hash) error {
+	if got != h {
 		return fmt.Errorf("%s %s: %w: they hash to %s", what, h.Short(), ErrCorrupt, got.Short())
 	}
 	return nil

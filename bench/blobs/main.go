@@ -82,7 +82,7 @@ func run(o options) error {
 		return err
 	}
 	fmt.Printf("%d pairs, %d MiB, %d files of %d bytes, %d processors, %s\n\n", o.pairs, o.size>>20, o.files, o.fileSize, runtime.NumCPU(), versions())
-	fmt.Println("| | mythos | limit | ratio (lowest to highest) | goal | CPU | memory | beside it |")
+	fmt.Println("| | mythos | limit | ratio (lowest to highest) | goal | CPU, of the limit | memory | beside it |")
 	fmt.Println("|---|---|---|---|---|---|---|---|")
 	for _, r := range b.rows() {
 		if o.only != "" && !slices.Contains(strings.Split(o.only, ","), r.name) {
@@ -127,7 +127,8 @@ func (b *bench) row(r row) error {
 }
 
 func (r row) line(limits, ours []taken, peers map[string][]taken) string {
-	ratios := ratios(ours, limits)
+	ratios := over(ours, limits)
+	cpu := func(list []taken) string { return seconds(median(each(list, func(t taken) float64 { return t.cpu }))) }
 	goal := fmt.Sprintf("%.1f×", r.goal)
 	if r.goalMS > 0 {
 		goal = fmt.Sprintf("%d ms", r.goalMS)
@@ -137,13 +138,11 @@ func (r row) line(limits, ours []taken, peers map[string][]taken) string {
 		beside = append(beside, fmt.Sprintf("%s %s (%.1f×)", name, seconds(medianOf(list)), median(over(list, ours))))
 	}
 	slices.Sort(beside)
-	return fmt.Sprintf("| %s | %s | %s | %.2f× (%.2f to %.2f) | %s | %s | %d MiB | %s |", r.title, seconds(medianOf(ours)), seconds(medianOf(limits)),
+	return fmt.Sprintf("| %s | %s | %s | %.2f× (%.2f to %.2f) | %s | %s, %s | %d MiB | %s |", r.title, seconds(medianOf(ours)), seconds(medianOf(limits)),
 		median(ratios), slices.Min(ratios), slices.Max(ratios), goal,
-		seconds(median(each(ours, func(t taken) float64 { return t.cpu }))), int(median(each(ours, func(t taken) float64 { return t.rss })))>>20,
+		cpu(ours), cpu(limits), int(median(each(ours, func(t taken) float64 { return t.rss })))>>20,
 		cmp.Or(strings.Join(beside, ", "), "-"))
 }
-
-func ratios(a, b []taken) []float64 { return over(a, b) }
 
 // over divides the times of each pair.
 func over(a, b []taken) []float64 {

@@ -69,11 +69,14 @@ func (d *Dir) path(h object.Hash) string {
 
 // Chunk implements store.Chunks.
 func (d *Dir) Chunk(ctx context.Context, h object.Hash) ([]byte, error) {
-	return d.ReadChunk(ctx, h, nil)
+	return d.ReadChunk(ctx, h, nil, func([]byte) {})
 }
 
+// piece is how much of a chunk is read at a time, in bytes.
+const piece = 256 << 10
+
 // ReadChunk implements store.ChunkReader.
-func (d *Dir) ReadChunk(_ context.Context, h object.Hash, buf []byte) ([]byte, error) {
+func (d *Dir) ReadChunk(_ context.Context, h object.Hash, buf []byte, seen func([]byte)) ([]byte, error) {
 	f, err := d.openChunk(h)
 	if err != nil {
 		return nil, err
@@ -90,8 +93,13 @@ func (d *Dir) ReadChunk(_ context.Context, h object.Hash, buf []byte) ([]byte, e
 		buf = make([]byte, st.Size())
 	}
 	buf = buf[:st.Size()]
-	if _, err := io.ReadFull(f, buf); err != nil {
-		return nil, fmt.Errorf("chunk %s: %w", h.Short(), err)
+	for rest := buf; len(rest) > 0; {
+		n, err := io.ReadFull(f, rest[:min(piece, len(rest))])
+		if err != nil {
+			return nil, fmt.Errorf("chunk %s: %w", h.Short(), err)
+		}
+		seen(rest[:n])
+		rest = rest[n:]
 	}
 	return buf, nil
 }
