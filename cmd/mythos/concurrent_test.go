@@ -18,6 +18,7 @@ func TestManyProcesses(t *testing.T) {
 	for _, served := range []bool{false, true} {
 		t.Run(fmt.Sprintf("served=%v", served), func(t *testing.T) {
 			dir := repository(t)
+			t.Setenv("MYTHOS_BUSY", "1m") // other tests may keep the processors busy
 			mustRun(t, dir, "tool", "add", "lines", "--retry-safe", "--unconfined", "--process", "wc", "-l")
 			mustRun(t, dir, "cap", "issue", "--to", "self", "--scope", "tool.call:lines,calls=100", "--ttl", "1h")
 			writeFile(t, filepath.Join(dir, "in"), 1, 1000)

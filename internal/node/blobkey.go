@@ -18,7 +18,7 @@ const blobKeyInfo = "mythos.aesgcm.v1 key"
 // and its handle, NAME:KEYID (spec/objects.md#encryption). The error wraps
 // fs.ErrNotExist when there is no such key.
 func (n *Node) BlobKey(name string) (handle string, secret []byte, err error) {
-	key, err := keyfile.Load(KeyDir(n.Dir), name, nil)
+	key, err := keyfile.Load(KeyDir(n.Dir), name, n.pass)
 	if err != nil {
 		return "", nil, err
 	}
@@ -38,7 +38,7 @@ func (n *Node) FindBlobKey(handle string) ([]byte, error) {
 		if k.Err != nil || k.Agent.KeyID().String() != id {
 			continue
 		}
-		key, err := keyfile.Load(KeyDir(n.Dir), k.Name, nil)
+		key, err := keyfile.Load(KeyDir(n.Dir), k.Name, n.pass)
 		if err != nil {
 			return nil, err
 		}
