@@ -49,12 +49,13 @@ type readAhead struct {
 
 // readAhead reads for several episodes at once, where the source can and it pays.
 func (e *episodeEnv) readAhead(ids []object.Hash, episodes, signals bool) {
+	a := &e.ahead
+	a.raw, a.episodes, a.signals = a.raw[:0], a.episodes[:0], nil
 	if !strictlyAfter(object.Hash{}, ids) {
 		return
 	}
 	if r, ok := e.src.(EpisodeRanger); ok && episodes {
-		a := &e.ahead
-		a.episodes = make([]struct{ n, end int }, len(ids))
+		a.episodes = append(a.episodes, make([]struct{ n, end int }, len(ids))...)
 		r.EpisodesOf(e.ctx, ids, func(at int, raw []byte) { // what is not found is read on its own
 			a.raw = append(a.raw, raw...)
 			a.episodes[at] = struct{ n, end int }{len(raw), len(a.raw)}
@@ -62,7 +63,7 @@ func (e *episodeEnv) readAhead(ids []object.Hash, episodes, signals bool) {
 	}
 	if r, ok := e.src.(SignalRanger); ok && signals {
 		if found, ok := r.SignalsOf(e.ctx, ids); ok {
-			e.ahead.signals = found
+			a.signals = found
 		}
 	}
 }
@@ -155,9 +156,11 @@ func (e *episodeEnv) loadSignals() error {
 		}
 	}
 	for _, raw := range raws {
-		s := seenSignal{raw: raw}
-		if err := can.Unmarshal(raw, &s); err != nil { // its field rules were checked with its signature
-			return fmt.Errorf("signal: %w", err)
+		var s seenSignal
+		if !s.see(raw) { // its field rules were checked with its signature
+			if err := can.Unmarshal(raw, &s); err != nil {
+				return fmt.Errorf("signal: %w", err)
+			}
 		}
 		if s.EpisodeID == e.id && e.visible.has(s.ID) {
 			e.signals = append(e.signals, s)

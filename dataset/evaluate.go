@@ -30,7 +30,12 @@ func (s *selecting) evaluate(ctx context.Context, b batch) (*verdict, error) {
 		return v, nil
 	}
 	v.held = make([]uint32, len(ids))
-	env := &episodeEnv{ctx: ctx, src: s.src, visible: s.visible}
+	env, _ := s.envs.Get().(*episodeEnv)
+	if env == nil {
+		env = &episodeEnv{src: s.src, visible: s.visible}
+	}
+	defer s.envs.Put(env)
+	env.ctx = ctx
 	env.readAhead(ids, s.reads(readsEpisode), s.reads(readsSignals))
 	buckets := map[string]*bucket{}
 	for i := range ids {

@@ -14,20 +14,15 @@ const (
 )
 
 // descend follows field numbers through nested structs to a scalar. Anything else
-// there is a missing value. raw is canonical.
+// there is a missing value. raw was checked against its id.
 func descend(raw []byte, segments []uint32) (ir.Scalar, bool, error) {
 	for i, num := range segments {
 		if num == segHash && i == len(segments)-1 {
 			return hashThere(raw)
 		}
-		if len(raw) == 0 || raw[0] != can.TagMap {
+		if raw = quickField(raw, num); raw == nil {
 			return ir.Scalar{}, false, nil
 		}
-		field, err := can.Field(raw, uint64(num))
-		if err != nil || field == nil {
-			return ir.Scalar{}, false, err
-		}
-		raw = field
 	}
 	return scalarOf(raw)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/mythos-project/mythos/exec/ir"
@@ -70,6 +71,7 @@ type selecting struct {
 	clauses []ir.Expr
 	workers int
 	visible *idSet        // the pinned signals; nil: all
+	envs    sync.Pool     // of *episodeEnv, so that what is read ahead reuses memory
 	cut     atomic.Uint64 // no candidate of a higher rank is wanted
 }
 

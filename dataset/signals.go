@@ -48,20 +48,20 @@ func (s *StoreSource) Signals(ctx context.Context, episode object.Hash) ([][]byt
 		}
 		raw, err := s.indexed(ctx, id, value)
 		if raw != nil {
-			list = append(list, raw)
+			list = append(list, bytes.Clone(raw))
 		}
 		return err
 	})
 	return list, err
 }
 
-// indexed gives the bytes of an index entry; nil for a signal that does not verify.
+// indexed gives the bytes of an index entry, which may be value; nil for a signal that does not verify.
 func (s *StoreSource) indexed(ctx context.Context, id object.Hash, value []byte) ([]byte, error) {
 	if len(value) > 0 {
-		if got, err := SignalRule.ID(value); err != nil || got != id {
-			return nil, fmt.Errorf("signal %s: %w", id.Short(), errors.Join(err, store.ErrCorrupt))
+		if !isSignal(value, id) {
+			return nil, fmt.Errorf("signal %s: %w", id.Short(), store.ErrCorrupt)
 		}
-		return bytes.Clone(value), nil
+		return value, nil
 	}
 	o, err := s.Store.Object(ctx, id)
 	if err != nil {
@@ -81,6 +81,27 @@ type SignalRanger interface {
 	SignalsOf(ctx context.Context, ids []object.Hash) (signals [][][]byte, ok bool)
 }
 
+// gathered copies signals into large blocks, so that a signal is no allocation of its own.
+type gathered struct {
+	lists [][][]byte
+	one   [][]byte // one for each list, for its first
+	arena []byte
+}
+
+const gatherBlock = 64 << 10
+
+func (g *gathered) add(at int, raw []byte) {
+	if len(raw) > len(g.arena) {
+		g.arena = make([]byte, max(gatherBlock, len(raw)))
+	}
+	n := copy(g.arena, raw)
+	if g.lists[at] == nil {
+		g.lists[at] = g.one[at : at : at+1]
+	}
+	g.lists[at] = append(g.lists[at], g.arena[:n:n])
+	g.arena = g.arena[n:]
+}
+
 var _ SignalRanger = (*StoreSource)(nil)
 
 // SignalsOf implements SignalRanger by one scan of the index from the first of ids to
@@ -89,7 +110,8 @@ func (s *StoreSource) SignalsOf(ctx context.Context, ids []object.Hash) ([][][]b
 	if len(ids) == 0 {
 		return nil, false
 	}
-	found, others, at := make([][][]byte, len(ids)), 0, 0
+	others, at := 0, 0
+	found := gathered{lists: make([][][]byte, len(ids)), one: make([][]byte, len(ids))}
 	to := signalKeys + ids[len(ids)-1].String() + "/\xff"
 	err := s.Store.KV().Scan(ctx, signalKeys+ids[0].String(), to, func(key string, value []byte) error {
 		episode, id, err := parseSignalKey(key)
@@ -107,11 +129,11 @@ func (s *StoreSource) SignalsOf(ctx context.Context, ids []object.Hash) ([][][]b
 		}
 		raw, err := s.indexed(ctx, id, value)
 		if raw != nil {
-			found[at] = append(found[at], raw)
+			found.add(at, raw)
 		}
 		return err
 	})
-	return found, err == nil
+	return found.lists, err == nil
 }
 
 // PutSignals verifies signals, keeps them and the index by which episodes find them,

@@ -56,8 +56,8 @@ func (s *StoreSource) Episode(ctx context.Context, id object.Hash) ([]byte, erro
 	if o.Kind != KindEpisode {
 		return nil, fmt.Errorf("episode: %s is a %s: %w", id.Short(), o.Kind, store.ErrNotFound)
 	}
-	if got, err := object.EpisodeRule.ID(o.Raw); err != nil || got != id {
-		return nil, fmt.Errorf("episode %s: %w", id.Short(), errors.Join(err, store.ErrCorrupt))
+	if !isEpisode(o.Raw, id) {
+		return nil, fmt.Errorf("episode %s: %w", id.Short(), store.ErrCorrupt)
 	}
 	return o.Raw, nil
 }
@@ -91,8 +91,8 @@ func (s *StoreSource) EpisodesOf(ctx context.Context, ids []object.Hash, fn func
 			}
 			return nil
 		}
-		if got, err := object.EpisodeRule.ID(o.Raw); err != nil || got != o.ID {
-			return fmt.Errorf("episode %s: %w", o.ID.Short(), errors.Join(err, store.ErrCorrupt))
+		if !isEpisode(o.Raw, o.ID) {
+			return fmt.Errorf("episode %s: %w", o.ID.Short(), store.ErrCorrupt)
 		}
 		fn(at, o.Raw)
 		return nil

@@ -29,7 +29,7 @@ type batch struct {
 }
 
 // pieceSize is how many episodes a goroutine evaluates at once, where evaluating loads them.
-const pieceSize = 256
+const pieceSize = 1024
 
 // pieces emits a batch in smaller ones.
 func (b batch) pieces(size int, emit func(batch) error) error {
