@@ -19,6 +19,7 @@ const (
 	effectPolicy   = "cap.policy"
 	effectRevoke   = "cap.revoke"
 	effectImport   = "episode.import"
+	effectRedact   = "episode.redact" // recorded with a receipt
 	effectDataset  = "dataset.build"
 	effectExport   = "dataset.export"
 	effectTrain    = "train"

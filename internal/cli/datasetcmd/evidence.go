@@ -24,7 +24,7 @@ import (
 
 // NewEpisode is `mythos episode`.
 func NewEpisode(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("episode", "Runs as evidence", newEpisodeLs(f), newEpisodeShow(f), newEpisodeImport(f)), episodeResults)
+	return f.Returns(cmdutil.Noun("episode", "Runs as evidence", newEpisodeLs(f), newEpisodeShow(f), newEpisodeImport(f), newEpisodeRedact(f)), episodeResults)
 }
 
 func newEpisodeLs(f *cmdutil.Factory) *cobra.Command {

@@ -72,7 +72,7 @@ var datasetResults = cmdutil.Results{
 }
 
 var (
-	episodeResults = cmdutil.Results{"ls": cmdutil.JSONLines(object.EpisodeRef{}), "show": cmdutil.Document(object.EpisodeRef{}), "import": cmdutil.Document(snapshotted{})}
+	episodeResults = cmdutil.Results{"ls": cmdutil.JSONLines(object.EpisodeRef{}), "show": cmdutil.Document(object.EpisodeRef{}), "import": cmdutil.Document(snapshotted{}), "redact": cmdutil.Document(snapshotted{})}
 	signalResults  = cmdutil.Results{"add": cmdutil.Document(signalAdded{}), "ls": cmdutil.JSONLines(dataset.Signal{})}
 	scoreResults   = cmdutil.Results{"": cmdutil.Document(scored{})}
 	corpusResults  = cmdutil.Results{"snapshot": cmdutil.Document(snapshotted{}), "signals": cmdutil.Document(snapshotted{}), "ls": cmdutil.JSONLines(listLine{})}
