@@ -121,7 +121,7 @@ func toolRequest(header any, weights []byte, dataset io.Reader) ([]byte, error) 
 }
 
 // ParseTrainResponse checks a response to train and returns the weights, a part of
-// body. Errors wrap ErrTool.
+// body; weights of media type safetensors must be that. Errors wrap ErrTool.
 func ParseTrainResponse(body []byte) (TrainResponse, []byte, error) {
 	var r TrainResponse
 	rest, err := parseLine(body, &r)
@@ -141,6 +141,11 @@ func ParseTrainResponse(body []byte) (TrainResponse, []byte, error) {
 	}
 	if r.Media == "" {
 		r.Media = WeightsMedia
+	}
+	if r.Media == SafetensorsMedia {
+		if err := CheckSafetensors(rest); err != nil {
+			return r, nil, err
+		}
 	}
 	return r, rest, metricsOf(&r.Metrics)
 }
