@@ -42,7 +42,7 @@ func ModelID(m ModelRef) (object.Hash, error) { return ModelRule.IDOf(&m) }
 func NewModel(m ModelRef) (object.Hash, []byte, error) { return seal(ModelRule, &m, &m.ModelID) }
 
 // ModelConfig is what a model's configuration blob holds when we trained it (ours,
-// spec/models.md#config): what must be known to use the weights, and where they
+// spec/learning.md#config): what must be known to use the weights, and where they
 // came from. It holds no time and no signer, so that a model is reproducible.
 type ModelConfig struct {
 	RecipeID    object.Hash       `can:"1,recipe_id"`
@@ -52,7 +52,7 @@ type ModelConfig struct {
 	Hyperparams map[string]string `can:"5,hyperparams"`
 }
 
-// EvalReport is what an evaluation measured (ours, spec/models.md#report). An
+// EvalReport is what an evaluation measured (ours, spec/learning.md#report). An
 // EvalMetric attestation names it as evidence. Its id is the hash of its bytes.
 type EvalReport struct {
 	ModelID   object.Hash      `can:"1,model_id"`

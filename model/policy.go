@@ -25,7 +25,7 @@ const (
 	RollbackRequired uint8 = 2
 )
 
-// PolicyDef is what a ring demands of a model (ours, spec/models.md#policy).
+// PolicyDef is what a ring demands of a model (ours, spec/learning.md#policy).
 type PolicyDef struct {
 	PolicyID     object.Hash      `can:"1,policy_id"`
 	Name         *string          `can:"2,name"`

@@ -15,7 +15,7 @@ const (
 )
 
 // PromotionRecord says that a model was put into a ring, and on which evidence.
-// Fields 9 and up are ours (spec/models.md#promotion).
+// Fields 9 and up are ours (spec/learning.md#promotion).
 type PromotionRecord struct {
 	PromotionID      object.Hash      `can:"1,promotion_id"`
 	ModelID          object.Hash      `can:"2,model_id"`
@@ -91,7 +91,7 @@ type RingState struct {
 	ModelID     object.Hash `can:"4,model_id"`
 }
 
-// RingHold freezes a ring, or thaws it (ours, spec/models.md#freeze).
+// RingHold freezes a ring, or thaws it (ours, spec/learning.md#freeze).
 type RingHold struct {
 	HoldID       object.Hash      `can:"1,hold_id"`
 	RingID       uint8            `can:"2,ring_id"`

@@ -63,7 +63,7 @@ func decodeText(text []byte, v any) error {
 	return nil
 }
 
-// ParseRecipe reads a recipe in YAML or JSON (spec/models.md#recipe-text):
+// ParseRecipe reads a recipe in YAML or JSON (spec/learning.md#recipe-text):
 //
 //	code: linear            # a tool, or a hash
 //	base: MODEL             # optional
@@ -95,7 +95,7 @@ func ParseRecipe(text []byte, names Names) (RecipeDef, error) {
 	return r, nil
 }
 
-// ParseSuite reads an evaluation suite in YAML or JSON (spec/models.md#suite-text):
+// ParseSuite reads an evaluation suite in YAML or JSON (spec/learning.md#suite-text):
 //
 //	code: linear
 //	tests: DATASET          # a manifest's cid, or its name
@@ -170,7 +170,7 @@ type thresholdText struct {
 	Critical    *bool  `yaml:"critical"`
 }
 
-// ParsePolicy reads a policy in YAML or JSON (spec/models.md#policy-text). A
+// ParsePolicy reads a policy in YAML or JSON (spec/learning.md#policy-text). A
 // threshold is critical unless it says otherwise, and the rollback rule is previous
 // unless it is required:
 //

@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// The tool protocol (spec/models.md#tools). A training or evaluating tool reads
+// The tool protocol (spec/learning.md#tools). A training or evaluating tool reads
 // one request from standard input and writes one response to standard output.
 //
 //	request   a JSON object on one line: TrainRequest or EvalRequest

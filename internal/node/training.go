@@ -255,7 +255,7 @@ func (c *innerCall) env() model.Env {
 // run calls a tool through the gate, under a capability that we give ourselves for
 // this call: the right to train or to evaluate is what was checked before. Its key
 // comes from that of the effect that asked, so that an effect that broke off after its
-// tool had ended goes on with the tool's recorded response (spec/learning.md#inner).
+// tool had ended goes on with the tool's recorded response (spec/learning.md#inner-calls).
 func (c *innerCall) run(ctx context.Context, code object.Hash, request []byte) ([]byte, error) {
 	chain, err := c.node.ownerCap(ctx, &caps.ToolCall{ToolID: code, MaxCalls: 1})
 	if err != nil {
