@@ -20,20 +20,24 @@ import (
 // Main runs the command line on the process's arguments and returns the exit
 // code.
 func Main() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	f := cmdutil.New()
+	ctx, cancel := context.WithCancel(interrupted)
+	f.Cancel = cancel
+	defer f.Cancel()
 	root := NewRoot(f)
 	root.SetArgs(commandAfterDash(os.Args[1:]))
 	err := root.ExecuteContext(ctx)
 	var e *clierr.Error
-	if err != nil {
+	if err != nil && (ctx.Err() == nil || interrupted.Err() != nil) { // not because the person left the pager
 		e = classify(err)
 		teach(ctx, f, e)
 	}
 	if cerr := f.Close(); e == nil && cerr != nil {
 		e = classify(cerr)
 	}
+	f.IO.EndPage() // when the database is free again
 	if e == nil {
 		return clierr.OK
 	}
@@ -64,9 +68,9 @@ func report(f *cmdutil.Factory, e *clierr.Error) {
 		_ = enc.Encode(doc) // strings and integers always encode
 		return
 	}
-	fmt.Fprintf(f.IO.Err, "%s %s\n", f.IO.PaintErr(ui.Bad, "mythos:"), e.Error())
+	fmt.Fprintf(f.IO.Err, "%s %s\n", f.IO.PaintErr(ui.Bad, "mythos:"), f.IO.CleanErr(e.Error()))
 	if e.Hint != "" {
-		fmt.Fprintf(f.IO.Err, "%s %s\n", f.IO.PaintErr(ui.Dim, "  hint:"), e.Hint)
+		fmt.Fprintf(f.IO.Err, "%s %s\n", f.IO.PaintErr(ui.Dim, "  hint:"), ui.CleanLines(e.Hint))
 	}
 }
 

@@ -22,10 +22,14 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/toolcmd"
 )
 
+// paged are the verbs whose output is for reading: on a terminal a long one goes
+// through a pager.
+var paged = map[string]bool{"ls": true, "log": true, "show": true, "status": true, "why": true, "diff": true, "ids": true, "disasm": true}
+
 // NewRoot builds the whole command tree.
 func NewRoot(f *cmdutil.Factory) *cobra.Command {
 	var dir string
-	var plain bool
+	var plain, noPager bool
 	root := &cobra.Command{
 		Use:           "mythos",
 		Short:         "Make what agents and pipelines do provable",
@@ -38,9 +42,12 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 			return c.Help()
 		},
 		Args: cobra.ArbitraryArgs,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
 			if plain {
 				f.IO.Color = false
+			}
+			if !noPager && !f.JSON && paged[c.Name()] {
+				f.IO.Page(f.Cancel)
 			}
 			if dir == "" {
 				return nil
@@ -62,6 +69,7 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 	flags.BoolVarP(&f.IO.Quiet, "quiet", "q", false, "no notes on standard error")
 	flags.BoolVarP(&f.IO.Verbose, "verbose", "v", false, "more notes on standard error")
 	flags.BoolVar(&plain, "no-color", false, "no colour")
+	flags.BoolVar(&noPager, "no-pager", false, "no pager for long output on a terminal")
 	root.AddCommand(
 		repocmd.NewInit(f), repocmd.NewStatus(f), repocmd.NewLog(f), repocmd.NewFsck(f), repocmd.NewGC(f), repocmd.NewVersion(f),
 		objectcmd.NewEncode(f), objectcmd.NewDecode(f), objectcmd.NewHash(f), objectcmd.NewVerify(f),

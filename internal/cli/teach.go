@@ -8,7 +8,39 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/badger"
 )
+
+// hints is what helps with the errors of the rooms below; the first row that matches
+// counts.
+var hints = []struct {
+	err  error
+	hint string
+}{
+	{ledger.ErrIdempotencyConflict, "a key stands for one request: ask again with that request, or use another key; `mythos log` shows what happened"},
+	{ledger.ErrDivergent, "`mythos ledger show KEY --tool TOOL` shows its history, `mythos ledger resolve KEY --tool TOOL --decision abandon` settles it"},
+	{ledger.ErrNonDeterministic, "the same effect answered differently: `mythos ledger show KEY --tool TOOL` shows its history"},
+	{ledger.ErrUnknownOutcome, "find out whether it happened, then: mythos ledger resolve KEY --tool TOOL --decision retry (or abandon)"},
+	{ledger.ErrAbandoned, "somebody decided that it shall not run: use another key, or see `mythos ledger show KEY --tool TOOL`"},
+	{ledger.ErrBusy, "somebody runs it now: ask again when it is done; the answer will be the same"},
+	{badger.ErrBusy, "wait for the other process, or longer: MYTHOS_BUSY=1m; a running `mythos serve` lets all work at once"},
+	{exec.ErrPinned, "the file has changed since it was registered: `mythos tool add` registers what it is now, as another tool"},
+	{exec.ErrNoTool, "`mythos tool ls` lists the tools"},
+	{store.ErrAmbiguous, "give more digits"},
+	{store.ErrCorrupt, "`mythos fsck` lists what is damaged, `mythos fsck --repair` fetches it from peers"},
+	{store.ErrNotFound, "a name is a whole hash, a unique prefix of 6 or more digits, or a @ref; `mythos log` and the verbs `ls` list them"},
+}
+
+func hintFor(err error) string {
+	for _, h := range hints {
+		if errors.Is(err, h.err) {
+			return h.hint
+		}
+	}
+	return ""
+}
 
 // teach adds to an error that says nothing about it what to do next: to an effect that
 // was refused the line that would allow it, to a capability that was denied what
@@ -19,6 +51,7 @@ func teach(ctx context.Context, f *cmdutil.Factory, e *clierr.Error) {
 	}
 	var denied *caps.DeniedError
 	if !errors.As(e, &denied) {
+		e.Hint = hintFor(e)
 		return
 	}
 	e.Hint = denied.Help

@@ -21,6 +21,7 @@ type Streams struct {
 	Quiet    bool // no notes on Err
 	Verbose  bool // more notes on Err
 	outWidth int
+	pager    *pager
 }
 
 // System returns the process's own streams. NO_COLOR and TERM=dumb turn colour off.

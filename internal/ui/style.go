@@ -120,7 +120,7 @@ func (s *Streams) Table(header []string, rows [][]Cell) {
 	for i, h := range header {
 		widths[i] = runewidth.StringWidth(h)
 		for _, row := range rows {
-			widths[i] = max(widths[i], runewidth.StringWidth(Clean(row[i].Text)))
+			widths[i] = max(widths[i], runewidth.StringWidth(s.cell(row[i])))
 		}
 	}
 	head := make([]Cell, len(header))
@@ -132,11 +132,19 @@ func (s *Streams) Table(header []string, rows [][]Cell) {
 	}
 }
 
+// cell is a cell's text on a terminal: hashes inside longer text are shortened.
+func (s *Streams) cell(c Cell) string {
+	if len(c.Text) == 64 {
+		return Clean(c.Text)
+	}
+	return s.Hashes(Clean(c.Text))
+}
+
 func (s *Streams) tableLine(row []Cell, widths []int) string {
 	var b strings.Builder
 	left := s.Width()
 	for i, c := range row {
-		text := Clean(c.Text)
+		text := s.cell(c)
 		if i == len(row)-1 {
 			text = runewidth.Truncate(text, max(left, 8), "…")
 		} else {
@@ -163,6 +171,23 @@ func Clean(text string) string {
 	}
 	quoted := strconv.Quote(text)
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+}
+
+// CleanLines is Clean for text of several lines.
+func CleanLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = Clean(strings.ReplaceAll(line, "\t", "    "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// CleanErr is CleanLines for Err; on a terminal, hashes are shortened.
+func (s *Streams) CleanErr(text string) string {
+	if s.ErrTTY {
+		text = s.Brief(text)
+	}
+	return CleanLines(text)
 }
 
 // Hash shortens a hash on a terminal and leaves it whole for pipes.

@@ -33,6 +33,8 @@ type Factory struct {
 	JSON bool
 	Now  func() object.Time
 
+	Cancel context.CancelFunc // ends the command early, without an error
+
 	node *node.Node
 
 	outputs   map[*cobra.Command]Output

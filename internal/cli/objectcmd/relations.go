@@ -99,12 +99,3 @@ func hashOf(v can.Value) (h object.Hash, ok bool) {
 	}
 	return h, false
 }
-
-// cleanLines makes text safe for a terminal and keeps its lines.
-func cleanLines(text string) string {
-	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	for i, line := range lines {
-		lines[i] = ui.Clean(strings.ReplaceAll(line, "\t", "    "))
-	}
-	return strings.Join(lines, "\n")
-}

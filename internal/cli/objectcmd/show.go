@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -147,7 +148,7 @@ func printExplained(f *cmdutil.Factory, e *explained) error {
 		f.IO.Printf("  %-24s %s  %s\n", r.Field, f.IO.Paint(ui.Name, f.IO.Hash(r.Hash.String())), here)
 	}
 	if e.Text != "" {
-		f.IO.Printf("\n%s\n", cleanLines(e.Text))
+		f.IO.Printf("\n%s\n", ui.CleanLines(strings.TrimRight(e.Text, "\n")))
 	}
 	if e.Object == nil {
 		return nil

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"github.com/mattn/go-runewidth"
+)
+
+// onTerminal runs mythos in dir on a terminal of 80 columns, and returns what it shows.
+func onTerminal(t *testing.T, dir string, rows uint16, env []string, args ...string) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := osexec.CommandContext(t.Context(), self, args...)
+	cmd.Args[0], cmd.Dir = "mythos", dir
+	cmd.Env = append([]string{"TESTSCRIPT_COMMAND=mythos", "TERM=xterm-256color", "PATH=" + os.Getenv("PATH"),
+		"HOME=" + dir, "XDG_CACHE_HOME=" + filepath.Join(dir, ".cache"), "MYTHOS_THEME=dark"}, env...)
+	f, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: rows, Cols: 80})
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, os.ErrNotExist) {
+		t.Skip("no terminals here: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var b bytes.Buffer
+	if _, err := io.Copy(&b, f); err != nil && !errors.Is(err, syscall.EIO) { // EIO is how a terminal ends
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // errors are screens, too
+	return strings.ReplaceAll(b.String(), "\r\n", "\n")
+}
+
+// The parts of a screen that differ from run to run, with their widths kept.
+var (
+	hexRun    = regexp.MustCompile(`\b[0-9a-f]{10,64}\b|[0-9a-f]{10,}`)
+	timeStamp = regexp.MustCompile(`\d{4}-\d\d-\d\d([ T])\d\d:\d\d(:\d\d)?(\.\d{6})?`)
+	lasting   = regexp.MustCompile(`another \d+[a-z]+[0-9a-z]*`)
+	escapes   = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+)
+
+func normalized(screen, dir string) string {
+	screen = strings.ReplaceAll(screen, dir, "DIR")
+	screen = timeStamp.ReplaceAllStringFunc(screen, func(s string) string { return "2026-01-02" + s[10:11] + "03:04:05.000000"[:len(s)-11] })
+	screen = lasting.ReplaceAllString(screen, "another 1h")
+	return hexRun.ReplaceAllStringFunc(screen, func(s string) string { return strings.Repeat("f", len(s)) })
+}
+
+// TestScreens compares what people see on a terminal of 80 columns with the captures in
+// testdata/screens, with colour and without. UPDATE_SCREENS=1 writes them anew.
+func TestScreens(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"notes.txt": "one\ntwo\n", "other.txt": "one\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(t, dir, "-q", "init", "--name", "alice")
+	must(t, dir, "-q", "trust", "add", "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c", "--name", "ci", "--for", "packet,tool")
+	tool := must(t, dir, "-q", "tool", "add", "lines", "--retry-safe", "--unconfined", "--process", "wc", "-l")
+	must(t, dir, "-q", "tool", "add", "words", "--retry-safe", "--unconfined", "--process", "wc", "-w")
+	held := must(t, dir, "-q", "cap", "issue", "--scope", "tool.call:lines,calls=5", "--ttl", "1h")
+	must(t, dir, "-q", "call", "lines", "--key", "monday", "--in", "notes.txt")
+	_, _ = run(dir, "-q", "call", "lines", "--key", "monday", "--in", "other.txt") // diverges
+	cid := must(t, dir, "-q", "blob", "put", "notes.txt")
+	receipt := strings.Fields(must(t, dir, "-q", "receipt", "ls", "--tool", "lines"))[0]
+	for _, screen := range []struct {
+		name string
+		args []string
+	}{
+		{"status", []string{"status"}},
+		{"log", []string{"log"}},
+		{"tool-ls", []string{"tool", "ls"}},
+		{"cap-ls", []string{"cap", "ls"}},
+		{"cap-show", []string{"cap", "show", held}},
+		{"receipt-ls", []string{"receipt", "ls"}},
+		{"ledger-log", []string{"ledger", "log"}},
+		{"ledger-show", []string{"ledger", "show", "monday"}},
+		{"key-ls", []string{"key", "ls"}},
+		{"trust-ls", []string{"trust", "ls"}},
+		{"blob-stat", []string{"blob", "stat", cid}},
+		{"show-receipt", []string{"show", receipt}},
+		{"show-cap", []string{"show", held}},
+		{"show-tool", []string{"show", tool}},
+		{"no-cap", []string{"call", "lines", "--cap", cid}},
+		{"not-found", []string{"show", "000000000000"}},
+		{"usage", []string{"blob", "get", "--chunks"}},
+		{"help", []string{"log", "--help"}},
+		// What leaves entries in the ledger comes last.
+		{"refused", []string{"call", "words", "--in", "notes.txt"}},
+		{"conflict", []string{"call", "lines", "--key", "monday", "--in", "other.txt"}},
+	} {
+		name, args := screen.name, screen.args
+		t.Run(name, func(t *testing.T) {
+			plain := normalized(onTerminal(t, dir, 50, []string{"NO_COLOR=1", "PAGER=cat"}, args...), dir)
+			color := normalized(onTerminal(t, dir, 50, []string{"PAGER=cat"}, args...), dir)
+			if escapes.MatchString(plain) {
+				t.Errorf("NO_COLOR, and yet colour: %q", plain)
+			}
+			if stripped := escapes.ReplaceAllString(color, ""); stripped != plain {
+				t.Errorf("colour changes the text:\n%s\n%s", stripped, plain)
+			}
+			golden(t, name+".plain.txt", plain)
+			golden(t, name+".color.txt", color)
+			fits(t, name, plain)
+		})
+	}
+}
+
+// golden compares a screen with its capture.
+func golden(t *testing.T, name, screen string) {
+	t.Helper()
+	file := filepath.Join("testdata", "screens", name)
+	if os.Getenv("UPDATE_SCREENS") != "" {
+		if err := os.WriteFile(file, []byte(screen), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if screen != string(want) {
+		t.Errorf("%s: look at it, and if it is right: UPDATE_SCREENS=1 go test ./cmd/mythos -run Screens\ngot:\n%s\nwant:\n%s", name, screen, want)
+	}
+}
+
+// fits checks that no line of a table or of a status is wider than the terminal. Whole
+// hashes, commands to copy and JSON may be.
+func fits(t *testing.T, name, screen string) {
+	t.Helper()
+	if !strings.HasSuffix(name, "-ls") && name != "status" && name != "log" {
+		return
+	}
+	for line := range strings.Lines(screen) {
+		line = strings.TrimRight(line, "\n")
+		if strings.Contains(line, "mythos ") || strings.Contains(line, "DIR") {
+			continue
+		}
+		if w := runewidth.StringWidth(line); w > 80 {
+			t.Errorf("%d columns: %s", w, line)
+		}
+	}
+}
+
+// TestPager checks when a pager is used, and when not.
+func TestPager(t *testing.T) {
+	dir := t.TempDir()
+	must(t, dir, "-q", "init", "--name", "alice")
+	must(t, dir, "-q", "tool", "add", "lines", "--retry-safe", "--unconfined", "--process", "wc", "-l")
+	must(t, dir, "-q", "cap", "issue", "--scope", "tool.call:lines,calls=50", "--ttl", "1h")
+	for _, key := range []string{"a", "b", "c", "d", "e", "f"} {
+		must(t, dir, "-q", "call", "lines", "--key", key)
+	}
+	shout := "MYTHOS_PAGER=sed s/^/PAGED:/"
+	for name, c := range map[string]struct {
+		rows  uint16
+		env   []string
+		args  []string
+		paged bool
+	}{
+		"long":        {5, []string{shout}, []string{"log"}, true},
+		"PAGER":       {5, []string{"PAGER=sed s/^/PAGED:/"}, []string{"log"}, true},
+		"short":       {60, []string{shout}, []string{"log"}, false},
+		"cat":         {5, []string{"MYTHOS_PAGER=cat", "PAGER=sed s/^/PAGED:/"}, []string{"log"}, false},
+		"none":        {5, []string{"MYTHOS_PAGER="}, []string{"log"}, false},
+		"asked":       {5, []string{shout}, []string{"log", "--no-pager"}, false},
+		"json":        {5, []string{shout}, []string{"log", "--json"}, false},
+		"not to read": {1, []string{shout}, []string{"call", "lines", "--key", "a"}, false},
+		"missing":     {5, []string{"MYTHOS_PAGER=/nonexistent/pager"}, []string{"log"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			screen := onTerminal(t, dir, c.rows, append(c.env, "NO_COLOR=1"), c.args...)
+			if got := strings.Contains(screen, "PAGED:"); got != c.paged {
+				t.Errorf("paged %t, expected %t:\n%s", got, c.paged, screen)
+			}
+		})
+	}
+	t.Run("left early", func(t *testing.T) {
+		start := time.Now()
+		if screen := onTerminal(t, dir, 5, []string{"MYTHOS_PAGER=head -1", "NO_COLOR=1"}, "log"); strings.Contains(screen, "mythos:") {
+			t.Errorf("after %v:\n%s", time.Since(start), screen)
+		}
+	})
+	if out := must(t, dir, "log"); strings.Contains(out, "PAGED:") || strings.Contains(out, "\x1b") {
+		t.Errorf("piped, and yet not plain: %s", out)
+	}
+}
+
+// TestProgressOnATerminal checks that a transfer shows how far it is, with its rate,
+// and leaves nothing of it behind.
+func TestProgressOnATerminal(t *testing.T) {
+	dir := t.TempDir()
+	must(t, dir, "-q", "init")
+	if err := os.WriteFile(filepath.Join(dir, "big"), bytes.Repeat([]byte("0123456789abcdef"), 4<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	screen := onTerminal(t, dir, 24, nil, "blob", "put", "big")
+	if !strings.Contains(screen, "/s") || !strings.Contains(screen, "64.0 MiB") {
+		t.Errorf("no progress: %q", screen)
+	}
+	if quiet := onTerminal(t, dir, 24, nil, "-q", "blob", "put", "big"); strings.Contains(quiet, "/s") {
+		t.Errorf("-q, and yet progress: %q", quiet)
+	}
+}
