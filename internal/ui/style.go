@@ -116,35 +116,53 @@ func (s *Streams) Table(header []string, rows [][]Cell) {
 		}
 		return
 	}
-	widths := make([]int, len(header))
-	for i, h := range header {
-		widths[i] = runewidth.StringWidth(h)
-		for _, row := range rows {
-			widths[i] = max(widths[i], runewidth.StringWidth(s.cell(row[i])))
-		}
-	}
 	head := make([]Cell, len(header))
 	for i, h := range header {
 		head[i] = Cell{strings.ToUpper(h), Dim}
 	}
-	for _, row := range append([][]Cell{head}, rows...) {
-		s.Printf("%s\n", s.tableLine(row, widths))
+	rows = append([][]Cell{head}, rows...)
+	widths, wide := s.widths(rows, false)
+	if wide {
+		widths, _ = s.widths(rows, true)
+	}
+	for _, row := range rows {
+		s.Printf("%s\n", s.tableLine(row, widths, wide))
 	}
 }
 
-// cell is a cell's text on a terminal: hashes inside longer text are shortened.
-func (s *Streams) cell(c Cell) string {
-	if len(c.Text) == 64 {
+// widths measures the columns; wide reports whether the ones before the last leave it
+// no room.
+func (s *Streams) widths(rows [][]Cell, short bool) (widths []int, wide bool) {
+	widths = make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, c := range row {
+			widths[i] = max(widths[i], runewidth.StringWidth(s.cell(c, short)))
+		}
+	}
+	total := 0
+	for i, w := range widths {
+		if i == len(widths)-1 {
+			w = min(w, 8)
+		}
+		total += w + 2
+	}
+	return widths, total-2 > s.Width()
+}
+
+// cell is a cell's text on a terminal: hashes inside longer text are shortened, and
+// where room is short those alone in a cell, too.
+func (s *Streams) cell(c Cell, short bool) string {
+	if len(c.Text) == 64 && !short {
 		return Clean(c.Text)
 	}
 	return s.Hashes(Clean(c.Text))
 }
 
-func (s *Streams) tableLine(row []Cell, widths []int) string {
+func (s *Streams) tableLine(row []Cell, widths []int, short bool) string {
 	var b strings.Builder
 	left := s.Width()
 	for i, c := range row {
-		text := s.cell(c)
+		text := s.cell(c, short)
 		if i == len(row)-1 {
 			text = runewidth.Truncate(text, max(left, 8), "…")
 		} else {
