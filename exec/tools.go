@@ -31,15 +31,7 @@ type Policy struct {
 	RetrySafe bool          `can:"1,retry_safe"` // an attempt with unknown outcome may be repeated
 	Cacheable bool          `can:"2,cacheable"`  // the response depends on the request alone: CompileCall makes a key of it
 	Limits    *ModuleLimits `can:"3,limits"`     // lower the registration's limits
-	Probe     *object.Hash  `can:"4,probe"`      // the tool that knows whether an attempt with unknown outcome happened
-}
-
-// Check refuses a probe for a tool that needs none.
-func (p Policy) Check() error {
-	if p.RetrySafe && p.Probe != nil {
-		return errors.New("a tool that is safe to repeat needs no probe")
-	}
-	return nil
+	Probe     *object.Hash  `can:"4,probe"`      // the tool that knows whether an attempt with unknown outcome happened; not asked of a retry-safe one
 }
 
 // ErrNoTool means that no tool is registered under an id or a name.
