@@ -29,10 +29,10 @@ func init() {
 		*s = must(caps.NewScope(&caps.ToolCall{ToolID: object.SumText("tool:sample"), MaxCalls: uint32(5 + o.Variant),
 			Constraints: map[string]string{"path": "prefix:/srv/"}}))
 	})
-	rule(func(r *caps.IssuanceRule, _ Options) {
-		r.Kind = caps.KindToolCall
+	rule(func(r *caps.IssuanceRule, o Options) {
+		r.Name, r.Kind, r.MaxTTLus = fmt.Sprint("rule ", o.Variant), caps.KindToolCall, uint64(1+o.Variant)
 		if r.Limits != nil {
-			r.Limits = map[caps.Resource]uint64{caps.Calls: 5}
+			r.Limits = map[caps.Resource]uint64{caps.Calls: uint64(o.Variant)}
 		}
 	})
 	rule(func(r *ledger.EffectRegister, _ Options) { r.IdemID = ledger.IdemID(r.ToolID, r.IdempotencyKey) })
