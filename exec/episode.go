@@ -23,7 +23,7 @@ type Context struct {
 }
 
 // ContextHash is the context_hash of a task's episodes: the hash of the
-// canonical Context (spec/episodes.md#context).
+// canonical Context (spec/evidence.md#context).
 func ContextHash(bundleID, taskID object.Hash) (object.Hash, error) {
 	return object.Rule{}.IDOf(&Context{bundleID, taskID})
 }

@@ -36,7 +36,7 @@ const (
 	ConfineRemote   = "remote"     // runs on another machine, or as another's server
 )
 
-// ModuleRef says what implements a tool, and in which sandbox (spec/tools.md).
+// ModuleRef says what implements a tool, and in which sandbox (spec/effects.md).
 // The hash of its canonical bytes is the tool's ToolDef.module, so that a tool's
 // id pins its implementation and its confinement.
 type ModuleRef struct {

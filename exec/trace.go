@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Trace is what a run did, as deterministic bytes (spec/episodes.md#trace): two
+// Trace is what a run did, as deterministic bytes (spec/evidence.md#traces): two
 // executors that get the same responses give the same trace. It holds no
 // payloads, times, signers or receipt ids, and nothing of whether an effect was
 // invoked or replayed; the receipts are named beside it, in the TraceRef.

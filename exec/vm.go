@@ -104,7 +104,7 @@ func (m *machine) pop() {
 }
 
 // step executes one op. The switch is long because the instruction set is; each
-// case is one rule of spec/ir.md#opcodes.
+// case is one rule of spec/ir.md#ops.
 func (m *machine) step(ctx context.Context, in *instr) (result Value, done bool, err error) {
 	f, a, next := m.top, in.args, m.top.pc+1
 	switch in.op {

@@ -11,7 +11,7 @@ import (
 )
 
 // EvidenceBundle is everything needed to check one receipt on a machine that has
-// never seen the repository (spec/ledger.md#evidence). It is ours. It shows what the log
+// never seen the repository (spec/evidence.md#evidence-bundles). It is ours. It shows what the log
 // held when its checkpoint was made; that nothing was appended to the effect since,
 // or left out of the entries' tail, only the log itself can show.
 type EvidenceBundle struct {

@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// The types of the in-toto form of a receipt (spec/ledger.md#evidence).
+// The types of the in-toto form of a receipt (spec/evidence.md#evidence-bundles).
 const (
 	InTotoPayload   = "application/vnd.in-toto+json"
 	InTotoStatement = "https://in-toto.io/Statement/v1"

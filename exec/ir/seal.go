@@ -11,7 +11,7 @@ import (
 )
 
 // Keys of Meta.extensions that guard a submission against being replayed
-// (spec/wire.md#replay).
+// (spec/wire.md#receiving).
 const (
 	ExtensionNonce   = "mythos.nonce"   // 16 bytes
 	ExtensionExpires = "mythos.expires" // canonical Time

@@ -1,4 +1,4 @@
-// Package process runs tools that are programs of this machine (spec/tools.md#process).
+// Package process runs tools that are programs of this machine (spec/effects.md#tools).
 //
 // The program is started from an absolute path with its arguments, without a
 // shell. The request is its standard input, its standard output the response.
