@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"os"
 	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -80,37 +82,67 @@ func bareHashN(ids []object.Hash, seed object.Hash, n int) int {
 	return len(heaps[0])
 }
 
-// BenchmarkHashN takes 10,000 of 1,000,000 ids and reports its time as a multiple of the
-// bare loop's plus that of reading the ids once.
-func BenchmarkHashN(b *testing.B) {
-	ctx := context.Background()
-	w := newWorld(b)
-	ids := benchIDs(1_000_000)
-	seed, n := seedOf("bench"), uint64(10_000)
-	def, _, err := NewDef(DatasetDef{CorpusRoots: []object.Hash{list(b, w.store, ids)}, Query: QueryDef{Predicate: ir.Expr{Op: ir.ExprTrue}}, Sampling: SamplingDef{SampleHashN, &n, seed}})
+// benchSize is how many ids BenchmarkHashN selects a hundredth of: 1,000,000, or what
+// MYTHOS_BENCH_IDS says.
+func benchSize(b *testing.B) int {
+	text := os.Getenv("MYTHOS_BENCH_IDS")
+	if text == "" {
+		return 1_000_000
+	}
+	n, err := strconv.Atoi(text)
 	if err != nil {
 		b.Fatal(err)
 	}
-	var loop, read, ours time.Duration
-	for b.Loop() {
-		at := time.Now()
-		if bareHashN(ids, seed, int(n)) != int(n) {
-			b.Fatal("the bare loop is wrong")
-		}
-		loop, at = loop+time.Since(at), time.Now()
-		if err := ReadList(ctx, w.src.Nodes(ctx), def.CorpusRoots[0], func(object.Hash) error { return nil }); err != nil {
-			b.Fatal(err)
-		}
-		read, at = read+time.Since(at), time.Now()
-		sel, err := Select(ctx, w.src, def)
-		if err != nil || len(sel.IDs) != int(n) {
-			b.Fatal(err)
-		}
-		ours += time.Since(at)
+	return n
+}
+
+// BenchmarkHashN takes a hundredth of many ids that are in the embedded store, and reports
+// its time, and that of the processors, as a multiple of the bare loop's over ids in memory
+// plus that of reading the ids once.
+func BenchmarkHashN(b *testing.B) {
+	ctx := context.Background()
+	db, err := badger.Open(b.TempDir(), badger.Options{Idle: time.Minute})
+	if err != nil {
+		b.Fatal(err)
 	}
-	b.ReportMetric(float64(ours)/float64(loop+read), "x/(loop+read)")
-	b.ReportMetric(float64(ours)/float64(loop), "x/loop")
-	b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N*len(ids)), "ns/id")
+	b.Cleanup(func() { db.Close() })
+	s := store.New(db, memory.New())
+	ids := benchIDs(benchSize(b))
+	count, seed, n := len(ids), seedOf("bench"), uint64(len(ids)/100)
+	def, _, err := NewDef(DatasetDef{CorpusRoots: []object.Hash{list(b, s, ids)}, Query: QueryDef{Predicate: ir.Expr{Op: ir.ExprTrue}}, Sampling: SamplingDef{SampleHashN, &n, seed}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	src := &StoreSource{Store: s}
+	var loop, read, ours used
+	for b.Loop() {
+		loop.add(b, func() { bareHashN(ids, seed, int(n)) })
+		read.add(b, func() {
+			if err := ReadList(ctx, src.Nodes(ctx), def.CorpusRoots[0], func(object.Hash) error { return nil }); err != nil {
+				b.Fatal(err)
+			}
+		})
+		ours.add(b, func() {
+			if sel, err := Select(ctx, src, def); err != nil || len(sel.IDs) != int(n) {
+				b.Fatal(err)
+			}
+		})
+	}
+	b.ReportMetric(float64(ours.wall)/float64(loop.wall+read.wall), "x/(loop+read)")
+	b.ReportMetric(float64(ours.cpu)/float64(loop.cpu+read.cpu), "cpu-x/(loop+read)")
+	b.ReportMetric(float64(ours.cpu.Nanoseconds())/float64(b.N*count), "cpu-ns/id")
+	b.ReportMetric(float64(loop.cpu.Nanoseconds())/float64(b.N*count), "loop-cpu-ns/id")
+	b.ReportMetric(float64(read.cpu.Nanoseconds())/float64(b.N*count), "read-cpu-ns/id")
+}
+
+// used is time that passed and time of the processors.
+type used struct{ wall, cpu time.Duration }
+
+func (u *used) add(b *testing.B, work func()) {
+	runtime.GC()
+	at, cpu := time.Now(), cpuTime(b)
+	work()
+	u.wall, u.cpu = u.wall+time.Since(at), u.cpu+cpuTime(b)-cpu
 }
 
 // BenchmarkPredicate evaluates queries over episodes with a signal each, in a store in
