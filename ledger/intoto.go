@@ -72,11 +72,7 @@ func ToInToto(s sign.Signer, bundle []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("in-toto: %w", err)
 	}
-	sig, err := s.Sign(pae(InTotoPayload, payload))
-	if err != nil {
-		return nil, fmt.Errorf("in-toto: %w", err)
-	}
-	return json.Marshal(Envelope{InTotoPayload, payload, []EnvelopeSignature{{s.Agent().KeyID().String(), sig[:]}}})
+	return SealStatement(s, payload)
 }
 
 // statement is the one statement of a bundle, as JSON.
@@ -104,19 +100,12 @@ const maxEnvelopeSignatures = 64
 // statement the one that [ToInToto] makes of it; whom the evidence shows as signers,
 // and whether they are trusted, is for [VerifyEvidence]. Errors wrap ErrEnvelope.
 func OpenInToto(data []byte, agents ...object.AgentID) (*Statement, object.AgentID, error) {
-	var e Envelope
-	if err := json.Unmarshal(data, &e); err != nil {
-		return nil, object.AgentID{}, fmt.Errorf("%w: %w", ErrEnvelope, err)
-	}
-	if e.PayloadType != InTotoPayload || len(e.Signatures) > maxEnvelopeSignatures {
-		return nil, object.AgentID{}, fmt.Errorf("%w: payload type %q, %d signatures", ErrEnvelope, e.PayloadType, len(e.Signatures))
-	}
-	signer, ok := signerOf(e, agents)
-	if !ok {
-		return nil, signer, fmt.Errorf("%w: no known agent signed it", ErrEnvelope)
+	payload, signer, err := OpenStatement(data, agents...)
+	if err != nil {
+		return nil, signer, err
 	}
 	var s Statement
-	if err := json.Unmarshal(e.Payload, &s); err != nil {
+	if err := json.Unmarshal(payload, &s); err != nil {
 		return nil, signer, fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
 	ev, _, err := openEvidence(s.Predicate.Evidence)

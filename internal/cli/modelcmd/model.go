@@ -16,7 +16,7 @@ import (
 
 // NewModel is `mythos model`.
 func NewModel(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("model", "Trained models and the rings they are in", newModelLs(f), newModelShow(f), newModelLog(f)), modelResults)
+	return f.Returns(cmdutil.Noun("model", "Trained models and the rings they are in", newModelLs(f), newModelShow(f), newModelLog(f), newModelExport(f), newModelVerify(f)), modelResults)
 }
 
 func newModelLs(f *cmdutil.Factory) *cobra.Command {

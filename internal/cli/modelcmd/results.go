@@ -73,6 +73,17 @@ type modelLine struct {
 	Promotions  int          `json:"promotions"`
 }
 
+// verified is an in-toto statement that holds.
+type verified struct {
+	Model  string  `json:"model"`
+	ID     string  `json:"id"`   // of the object inside
+	Kind   string  `json:"kind"` // ModelRef or Attestation
+	Claim  string  `json:"claim,omitempty"`
+	By     string  `json:"by,omitempty"` // who attests: a public key
+	Result *uint16 `json:"result,omitempty"`
+	Signer string  `json:"signer"` // of the envelope: a public key
+}
+
 // policyLine is a policy that is here.
 type policyLine struct {
 	Policy  object.Hash `json:"policy"`
@@ -135,6 +146,6 @@ var (
 	promoteResults  = cmdutil.Results{"": cmdutil.Document(promoted{}, []model.Condition{})}
 	rollbackResults = cmdutil.Results{"": cmdutil.Document(promoted{})}
 	ringResults     = cmdutil.Results{"freeze": cmdutil.Document(held{}), "thaw": cmdutil.Document(held{})}
-	modelResults    = cmdutil.Results{"ls": cmdutil.JSONLines(modelLine{}), "show": cmdutil.Document(model.Lineage{}), "log": cmdutil.JSONLines(logLine{})}
+	modelResults    = cmdutil.Results{"ls": cmdutil.JSONLines(modelLine{}), "show": cmdutil.Document(model.Lineage{}), "log": cmdutil.JSONLines(logLine{}), "export": cmdutil.Bytes(), "verify": cmdutil.JSONLines(verified{})}
 	whyResults      = cmdutil.Results{"": cmdutil.Document(model.Node{})}
 )

@@ -1,0 +1,35 @@
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+// SealStatement puts an in-toto statement, as JSON, into a DSSE envelope that s signs.
+func SealStatement(s sign.Signer, statement []byte) ([]byte, error) {
+	sig, err := s.Sign(pae(InTotoPayload, statement))
+	if err != nil {
+		return nil, fmt.Errorf("in-toto: %w", err)
+	}
+	return json.Marshal(Envelope{InTotoPayload, statement, []EnvelopeSignature{{s.Agent().KeyID().String(), sig[:]}}})
+}
+
+// OpenStatement verifies an envelope that one of the agents must have signed, and
+// returns the statement, as JSON, and that agent. Errors wrap ErrEnvelope.
+func OpenStatement(data []byte, agents ...object.AgentID) ([]byte, object.AgentID, error) {
+	var e Envelope
+	if err := json.Unmarshal(data, &e); err != nil {
+		return nil, object.AgentID{}, fmt.Errorf("%w: %w", ErrEnvelope, err)
+	}
+	if e.PayloadType != InTotoPayload || len(e.Signatures) > maxEnvelopeSignatures {
+		return nil, object.AgentID{}, fmt.Errorf("%w: payload type %q, %d signatures", ErrEnvelope, e.PayloadType, len(e.Signatures))
+	}
+	signer, ok := signerOf(e, agents)
+	if !ok {
+		return nil, signer, fmt.Errorf("%w: no known agent signed it", ErrEnvelope)
+	}
+	return e.Payload, signer, nil
+}

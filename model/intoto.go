@@ -1,0 +1,176 @@
+package model
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store"
+)
+
+// Predicate types of the statements about models (spec/learning.md#in-toto).
+const (
+	ModelPredicate       = "https://github.com/mythos-project/mythos/spec/model/v0.2"
+	AttestationPredicate = "https://github.com/mythos-project/mythos/spec/attestation/v0.2"
+)
+
+// ErrStatement means that a statement about a model does not hold.
+var ErrStatement = errors.New("statement about a model does not hold")
+
+// Statement is an in-toto statement (v1) about a model or about what somebody attests
+// of it.
+type Statement struct {
+	Type          string           `json:"_type"`
+	Subject       []ledger.Subject `json:"subject"` // "weights" and "config", by the SHA-256 of their content
+	PredicateType string           `json:"predicateType"`
+	Predicate     Predicate        `json:"predicate"`
+}
+
+// Predicate carries a model or an attestation: readable, and as it is.
+type Predicate struct {
+	ID        string          `json:"id"`    // of the object, hex
+	Model     string          `json:"model"` // that it is about, hex
+	Object    json.RawMessage `json:"object"`
+	Canonical []byte          `json:"canonical"` // the object's bytes
+}
+
+// ExportInToto returns a model and every attestation about it that is here as in-toto
+// statements in DSSE envelopes signed by s: first the model's, then those of the
+// attestations, by id. The content of weights and config is read for its digest.
+func (r *Registry) ExportInToto(ctx context.Context, s sign.Signer, id object.Hash) ([][]byte, error) {
+	o, err := r.Store.Object(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("ModelRef: %w", err)
+	}
+	m, got, err := object.Open[ModelRef](o.Raw, ModelRule)
+	if err == nil && (got != id || o.Kind != "ModelRef") {
+		err = fmt.Errorf("%w: it is a %s", object.ErrID, o.Kind)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", id.Short(), err)
+	}
+	var subjects []ledger.Subject
+	for _, b := range []struct {
+		name string
+		ref  object.BlobRef
+	}{{"weights", m.Weights}, {"config", m.Config}} {
+		digest, err := r.digest(ctx, b.ref)
+		if err != nil {
+			return nil, fmt.Errorf("%s of model %s: %w", b.name, id.Short(), err)
+		}
+		subjects = append(subjects, ledger.Subject{Name: b.name, Digest: map[string]string{"sha256": digest}})
+	}
+	first, err := sealStatement(s, subjects, ModelPredicate, reflect.TypeFor[ModelRef](), id, id, o.Raw)
+	if err != nil {
+		return nil, err
+	}
+	list := [][]byte{first}
+	about, err := r.About(ctx, id, aboutAttestation)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range about {
+		o, err := r.Store.Object(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		envelope, err := sealStatement(s, subjects, AttestationPredicate, reflect.TypeFor[Attestation](), a, id, o.Raw)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, envelope)
+	}
+	return list, nil
+}
+
+// digest is the SHA-256 of a blob's content, in hex.
+func (r *Registry) digest(ctx context.Context, ref object.BlobRef) (string, error) {
+	b, err := r.Store.OpenRef(ctx, ref, store.OpenOptions{})
+	if err != nil {
+		return "", err
+	}
+	defer b.Close()
+	h := sha256.New()
+	if err := b.Copy(ctx, h); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func sealStatement(s sign.Signer, subjects []ledger.Subject, predicate string, t reflect.Type, id, model object.Hash, raw []byte) ([]byte, error) {
+	view, err := object.ToJSON(can.TypeOf(t), raw)
+	if err != nil {
+		return nil, err
+	}
+	statement, err := json.Marshal(Statement{Type: ledger.InTotoStatement, Subject: subjects, PredicateType: predicate,
+		Predicate: Predicate{ID: id.String(), Model: model.String(), Object: view, Canonical: raw}})
+	if err != nil {
+		return nil, err
+	}
+	return ledger.SealStatement(s, statement)
+}
+
+// OpenInToto verifies an envelope of ExportInToto that one of the agents must have
+// signed: the object inside, its id and, of an attestation, its signature hold, and the
+// statement says what the object says. Whether those who attest are trusted, and
+// whether the subjects are the model's files, is for the caller. It returns the
+// statement, the attestation (nil: it is about the model itself) and who signed.
+// Errors wrap ErrStatement or ledger.ErrEnvelope.
+func OpenInToto(data []byte, agents ...object.AgentID) (*Statement, *Attestation, object.AgentID, error) {
+	payload, signer, err := ledger.OpenStatement(data, agents...)
+	if err != nil {
+		return nil, nil, signer, err
+	}
+	var s Statement
+	if err := json.Unmarshal(payload, &s); err != nil {
+		return nil, nil, signer, fmt.Errorf("%w: %w", ErrStatement, err)
+	}
+	a, err := s.check()
+	if err != nil {
+		return nil, nil, signer, fmt.Errorf("%w: %w", ErrStatement, err)
+	}
+	return &s, a, signer, nil
+}
+
+// check verifies the object inside and compares the statement with it.
+func (s *Statement) check() (a *Attestation, err error) {
+	p := s.Predicate
+	var id, about object.Hash
+	var t reflect.Type
+	switch s.PredicateType {
+	case ModelPredicate:
+		_, id, err = object.Open[ModelRef](p.Canonical, ModelRule)
+		about, t = id, reflect.TypeFor[ModelRef]()
+	case AttestationPredicate:
+		if a, id, err = OpenAttestation(p.Canonical); err == nil {
+			about = a.SubjectHash
+		}
+		t = reflect.TypeFor[Attestation]()
+	default:
+		return nil, fmt.Errorf("predicate type %q is not known", s.PredicateType)
+	}
+	if err != nil {
+		return nil, err
+	}
+	view, err := object.ToJSON(can.TypeOf(t), p.Canonical)
+	if err != nil {
+		return nil, err
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, view); err != nil {
+		return nil, err
+	}
+	if s.Type != ledger.InTotoStatement || p.ID != id.String() || p.Model != about.String() || !bytes.Equal(compact.Bytes(), p.Object) {
+		return nil, errors.New("it does not say what its object says")
+	}
+	return a, nil
+}
