@@ -160,10 +160,14 @@ func (a *attempt) call(fence uint64) Call {
 	if a.about != nil {
 		key, fence = a.about.key, a.about.fence
 	}
-	return Call{
+	c := Call{
 		Tool: a.effect.Tool, Name: a.target.name, Module: a.target.module,
 		Request: a.effect.Request, Key: key, Fence: fence, Limits: limits,
 	}
+	if _, builtin := a.gate.builtins[c.Tool]; builtin {
+		c.Caps = a.effect.Caps
+	}
+	return c
 }
 
 // invoke runs the tool and makes its outcome durable: d is nil without a key.

@@ -98,6 +98,16 @@ func (g *Gate) resolve(ctx context.Context, id object.Hash, defaults Limits) (ta
 	}, nil
 }
 
+// Use says which authority a request to a tool needs: what a capability has to
+// cover. The error wraps ErrNoTool when there is no such tool.
+func (g *Gate) Use(ctx context.Context, tool object.Hash, request []byte) (caps.Use, error) {
+	t, err := g.resolve(ctx, tool, DefaultLimits())
+	if err != nil {
+		return caps.Use{}, err
+	}
+	return t.use(request)
+}
+
 // BuiltinTool is a built-in tool in the shape of a registered one, as CompileCall
 // takes it.
 func BuiltinTool(name string) Tool {

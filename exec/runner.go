@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -28,6 +29,9 @@ type Call struct {
 	Key     []byte // idempotency key; empty is none
 	Fence   uint64 // rises with every register of the same key; 0 without a key
 	Limits  Limits // all set
+	// Caps are the capabilities that were active where the effect was asked for. Only
+	// a built-in tool is given them, for the effects that it causes in turn.
+	Caps []caps.Chain
 }
 
 // Response is what a tool answered. Status is HTTP-like: 200 is success.

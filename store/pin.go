@@ -28,6 +28,37 @@ func (s *Store) Pin(ctx context.Context, cid object.Hash, until object.Time, rea
 	return err
 }
 
+// ExtendPin keeps cid until a point in time (0 is for ever), unless it is pinned for
+// longer already: it never shortens a pin.
+func (s *Store) ExtendPin(ctx context.Context, cid object.Hash, until object.Time, reason string) error {
+	raw, err := can.Marshal(&Pin{cid, until, reason})
+	if err != nil {
+		return err
+	}
+	key := "p/" + cid.String()
+	for {
+		kept, found, err := s.kv.Get(ctx, key)
+		if err != nil {
+			return err
+		}
+		if found {
+			p, err := object.Decode[Pin](kept)
+			if err != nil {
+				return fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)
+			}
+			if p.Until == 0 || until != 0 && p.Until >= until {
+				return nil
+			}
+		} else {
+			kept = nil
+		}
+		ok, err := s.kv.Update(ctx, map[string][]byte{key: kept}, map[string][]byte{key: raw})
+		if ok || err != nil {
+			return err
+		}
+	}
+}
+
 // Unpin takes the pin away. The error wraps ErrNotFound.
 func (s *Store) Unpin(ctx context.Context, cid object.Hash) error {
 	key := "p/" + cid.String()

@@ -27,6 +27,12 @@ const (
 	effectPromote  = "promote"
 	effectRollback = "rollback"
 
+	effectPin    = "blob.pin"
+	effectDelete = "blob.delete"
+	effectAppend = "cell.append"
+	effectRead   = "cell.read"
+	effectSpawn  = "compute.spawn"
+
 	effectIndexUpdate   = "index.update"
 	effectIndexRollback = "index.rollback"
 )
@@ -52,6 +58,9 @@ func (n *Node) builtins() {
 	})
 	n.learningBuiltins()
 	n.indexBuiltins()
+	n.keepBuiltins()
+	n.cellBuiltins()
+	n.spawnBuiltin()
 }
 
 // Source is where datasets find evidence in this repository.

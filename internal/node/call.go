@@ -82,7 +82,11 @@ func (n *Node) Call(ctx context.Context, s CallSpec) (*Called, error) {
 
 // covering returns what is held here for a call and, after that, for its tool's probe.
 func (n *Node) covering(ctx context.Context, s CallSpec) ([]caps.Chain, error) {
-	held, err := n.Covering(ctx, caps.Use{Kind: caps.KindToolCall, Tool: s.Tool.ID, Request: s.Request})
+	use, err := n.Gate.Use(ctx, s.Tool.ID, s.Request)
+	if err != nil {
+		return nil, err
+	}
+	held, err := n.Covering(ctx, use)
 	if err != nil || s.Tool.Policy.Probe == nil || len(held) == 0 {
 		return held, err
 	}

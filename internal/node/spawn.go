@@ -1,0 +1,171 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store"
+)
+
+const (
+	maxWorkers       = 256      // of one spawn
+	maxSpawnDepth    = 4        // spawns inside one another
+	maxBundle        = 16 << 20 // bytes
+	maxSpawnEvidence = 1024     // hashes in the receipt
+	spawnsAtOnce     = 8        // workers of one spawn that run at a time
+)
+
+// LocalPool is the pool of workers of every repository: its own executor.
+var LocalPool = object.SumText("pool:local")
+
+// spawnBuiltin registers compute.spawn. It is not safe to repeat by itself: the
+// effects of the tasks are, where they have keys.
+func (n *Node) spawnBuiltin() {
+	n.Gate.Builtin(effectSpawn, exec.Builtin{
+		Use: func(request []byte) (caps.Use, error) {
+			q, err := openSpawn(request)
+			if err != nil {
+				return caps.Use{}, err
+			}
+			return caps.Use{Kind: caps.KindComputeSpawn, Pool: q.PoolID, Workers: uint64(len(q.Tasks)), CPUus: q.CPUus, IO: uint64(q.IO)}, nil
+		},
+		Run: n.runSpawn, Spawns: true,
+	})
+}
+
+func openSpawn(request []byte) (*exec.SpawnRequest, error) {
+	q, err := object.Decode[exec.SpawnRequest](request)
+	if err != nil {
+		return nil, err
+	}
+	if len(q.Tasks) == 0 || len(q.Tasks) > maxWorkers {
+		return nil, fmt.Errorf("%d tasks are not 1 to %d", len(q.Tasks), maxWorkers)
+	}
+	return q, nil
+}
+
+type spawnDepth struct{}
+
+func (n *Node) runSpawn(ctx context.Context, c exec.Call) (exec.Response, error) {
+	q, err := openSpawn(c.Request)
+	if err != nil {
+		return exec.Response{}, err
+	}
+	depth, _ := ctx.Value(spawnDepth{}).(int)
+	if depth >= maxSpawnDepth {
+		return exec.Response{Status: exec.StatusBadRequest, Notes: fmt.Sprintf("more than %d spawns inside one another", maxSpawnDepth)}, nil
+	}
+	if q.PoolID != LocalPool {
+		return exec.Response{Status: exec.StatusNotFound, Notes: fmt.Sprintf("pool %s is not here", q.PoolID)}, nil
+	}
+	raw, err := n.bundle(ctx, q.Bundle)
+	if errors.Is(err, store.ErrNotFound) {
+		return exec.Response{Status: exec.StatusNotFound, Notes: fmt.Sprintf("bundle %s is not here", q.Bundle)}, nil
+	}
+	if err != nil {
+		return exec.Response{}, err
+	}
+	if err := fits(q, raw); err != nil {
+		return exec.Response{Status: exec.StatusBadRequest, Notes: err.Error()}, nil
+	}
+	results, err := n.workers(context.WithValue(ctx, spawnDepth{}, depth+1), q, raw, c.Caps)
+	if err != nil {
+		return exec.Response{}, err
+	}
+	return answer(q, results)
+}
+
+// bundle reads a bundle that is a blob.
+func (n *Node) bundle(ctx context.Context, cid object.Hash) ([]byte, error) {
+	blob, err := n.Store.OpenBlob(ctx, cid, store.OpenOptions{})
+	if err != nil {
+		return nil, err
+	}
+	defer blob.Close()
+	out := &exec.Head{Limit: maxBundle, Full: func() {}}
+	if err := blob.Copy(ctx, out); err != nil && !out.Over {
+		return nil, err
+	}
+	if out.Over {
+		return nil, fmt.Errorf("bundle %s has more than %d bytes", cid.Short(), maxBundle)
+	}
+	return out.Bytes, nil
+}
+
+// fits checks that the tasks are there and that their budgets together are within
+// what was asked for, and so within what was charged.
+func fits(q *exec.SpawnRequest, raw []byte) error {
+	bundle, _, err := ir.Validate(raw)
+	if err != nil {
+		return err
+	}
+	budgets := map[object.Hash]ir.Budget{}
+	for _, t := range bundle.Tasks.Tasks {
+		budgets[t.TaskID] = t.Budget
+	}
+	var cpu, io uint64
+	for _, id := range q.Tasks {
+		b, ok := budgets[id]
+		if !ok {
+			return fmt.Errorf("%w: %s", exec.ErrNoTask, id)
+		}
+		if cpu > math.MaxUint64-b.CPUus {
+			return errors.New("the tasks' budgets add up to more than 64 bits")
+		}
+		cpu, io = cpu+b.CPUus, io+uint64(b.IOCount)
+	}
+	if cpu > q.CPUus || io > uint64(q.IO) {
+		return fmt.Errorf("the tasks' budgets add up to %d us and %d io, asked for were %d and %d", cpu, io, q.CPUus, q.IO)
+	}
+	return nil
+}
+
+// workers runs the tasks. The first error stops those that have not begun.
+func (n *Node) workers(ctx context.Context, q *exec.SpawnRequest, raw []byte, held []caps.Chain) ([]*exec.Result, error) {
+	results, errs := make([]*exec.Result, len(q.Tasks)), make([]error, len(q.Tasks))
+	slots := make(chan struct{}, spawnsAtOnce)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var wg sync.WaitGroup
+	for i, task := range q.Tasks {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if errs[i] = ctx.Err(); errs[i] != nil {
+				return
+			}
+			if results[i], errs[i] = n.Exec.Run(ctx, raw, task, exec.RunOptions{Caps: held}); errs[i] != nil {
+				stop()
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, context.Canceled) {
+			return nil, err
+		}
+	}
+	return results, errors.Join(errs...)
+}
+
+func answer(q *exec.SpawnRequest, results []*exec.Result) (exec.Response, error) {
+	out := exec.Spawned{Results: []object.Hash{}, Halted: []bool{}}
+	evidence := []object.Hash{q.Bundle}
+	for _, r := range results {
+		out.Results, out.Halted = append(out.Results, r.ResultHash), append(out.Halted, r.Halt != nil)
+		out.CPUus += r.Spent.CPUus
+		if len(evidence)+len(r.Receipts) <= maxSpawnEvidence {
+			evidence = append(evidence, r.Receipts...)
+		}
+	}
+	body, err := can.Marshal(&out)
+	return exec.Response{Body: body, Status: exec.StatusOK, Evidence: evidence}, err
+}
