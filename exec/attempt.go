@@ -50,6 +50,9 @@ func (a *attempt) admit(ctx context.Context) (uint16, error) {
 			if ctx.Err() != nil {
 				return 0, ctx.Err()
 			}
+			if errors.Is(err, ErrRequest) {
+				return StatusBadRequest, err
+			}
 			return StatusNotFound, err
 		}
 	}
@@ -163,6 +166,7 @@ func (a *attempt) call(fence uint64) Call {
 	c := Call{
 		Tool: a.effect.Tool, Name: a.target.name, Module: a.target.module,
 		Request: a.effect.Request, Key: key, Fence: fence, Limits: limits,
+		RetrySafe: a.target.retrySafe,
 	}
 	if _, builtin := a.gate.builtins[c.Tool]; builtin {
 		c.Caps = a.effect.Caps

@@ -118,8 +118,11 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("effect of tool %s refused: %v", e.Tool.Short(), e.Err)
 }
 
-// Unwrap gives the reason.
-func (e *RefusedError) Unwrap() error { return e.Err }
+// Unwrap gives ErrRefused and the reason.
+func (e *RefusedError) Unwrap() []error { return []error{ErrRefused, e.Err} }
+
+// ErrRefused means that the gate did not let an effect through.
+var ErrRefused = errors.New("effect refused")
 
 // ErrRequestTooLarge means that a request exceeds what the tool's policy allows.
 var ErrRequestTooLarge = errors.New("request exceeds the tool's limit")

@@ -50,8 +50,9 @@ type ModuleRef struct {
 	Read        []string      `can:"8,read,optional"`        // landlock: absolute paths that may be read and executed
 	Write       []string      `can:"9,write,optional"`       // landlock: absolute paths that may be written
 	Method      string        `can:"10,method,omitzero"`     // http
-	// Headers of an http tool. A value "env:NAME" or "file:/path" is a secret that
-	// is looked up at the call and appears in no trace, receipt or log.
+	// Headers of an http tool. The last word of a value, "env:NAME" or "file:/path",
+	// is a secret (see [HeaderSecret]) that is looked up at the call and appears in no
+	// trace, receipt or log.
 	Headers map[string]string `can:"11,headers,optional"`
 	Hosts   []string          `can:"12,hosts,optional"` // http: hosts that a redirect may lead to, besides the URL's
 }
@@ -94,10 +95,7 @@ func (m ModuleRef) Check() error {
 	case KindProcess:
 		return m.checkProcess()
 	case KindHTTP:
-		if m.URL == "" || m.Confinement != ConfineRemote {
-			return errors.New("an http tool has a URL and is confined \"remote\"")
-		}
-		return nil
+		return m.checkHTTP()
 	case KindMCP:
 		if (m.URL == "") == (len(m.Argv) == 0) {
 			return errors.New("an mcp tool has either a URL or an argument list")

@@ -32,7 +32,13 @@ type Call struct {
 	// Caps are the capabilities that were active where the effect was asked for. Only
 	// a built-in tool is given them, for the effects that it causes in turn.
 	Caps []caps.Chain
+	// RetrySafe is the tool's policy: an attempt with unknown outcome may be repeated.
+	RetrySafe bool
 }
+
+// ErrRequest means that a tool cannot take a request; a Preparer's error that wraps it
+// refuses the effect with status 400.
+var ErrRequest = errors.New("the request does not fit the tool")
 
 // Response is what a tool answered. Status is HTTP-like: 200 is success.
 type Response struct {

@@ -45,17 +45,19 @@ func TestScripts(t *testing.T) {
 }
 
 func runScripts(t *testing.T, coverage string) {
+	endpoint := newEndpoint(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv(schemasVar, schemaDir(t))
 			env.Setenv(coverVar, coverage)
+			env.Setenv("ENDPOINT", endpoint)
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/.cache")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "keep": keep, "learned": learnedCmd},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "keep": keep, "learned": learnedCmd, "nowhere": nowhere},
 	})
 }
 

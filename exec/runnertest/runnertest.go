@@ -1,5 +1,4 @@
-// Package runnertest is the contract that every exec.Runner of a local tool
-// keeps, as a test suite.
+// Package runnertest is the contract that every exec.Runner keeps, as a test suite.
 package runnertest
 
 import (
@@ -24,6 +23,19 @@ type Suite struct {
 	Runner exec.Runner
 	// Module registers the test tool (see Build) with these arguments.
 	Module func(args ...string) exec.ModuleRef
+	// JSON says that requests are JSON objects; else they are any bytes.
+	JSON bool
+	// Remote says that there is no standard error and no exit code: a tool that fails
+	// says in the receipt's notes that it did, not why.
+	Remote bool
+}
+
+// request is a request with this text.
+func (s Suite) request(text string) []byte {
+	if s.JSON {
+		return fmt.Appendf(nil, `{"text":%q}`, text)
+	}
+	return []byte(text)
 }
 
 // Build compiles the suite's test tool for a platform and returns its path.
@@ -58,7 +70,11 @@ func Run(t *testing.T, s Suite) {
 }
 
 func (s Suite) echo(t *testing.T) {
-	for _, request := range [][]byte{nil, []byte("hello"), bytes.Repeat([]byte{0, 0xff, '\n'}, 400_000)} {
+	requests := [][]byte{s.request("hello"), s.request(strings.Repeat("x", 400_000))}
+	if !s.JSON {
+		requests = append(requests, nil, bytes.Repeat([]byte{0, 0xff, '\n'}, 400_000))
+	}
+	for _, request := range requests {
 		res, err := s.Runner.Run(t.Context(), Call(s.Module("echo"), request))
 		if err != nil || res.Status != exec.StatusOK || !bytes.Equal(res.Body, request) {
 			t.Errorf("echo of %d bytes: status %d, %d bytes, %v", len(request), res.Status, len(res.Body), err)
@@ -107,6 +123,12 @@ func (s Suite) exitCode(t *testing.T) {
 	if err != nil || res.Status != exec.StatusFailed || string(res.Body) != "partial" {
 		t.Errorf("status %d, body %q, %v", res.Status, res.Body, err)
 	}
+	if s.Remote {
+		if res.Notes == "" {
+			t.Error("no notes")
+		}
+		return
+	}
 	if !strings.Contains(res.Notes, "7") || !strings.HasSuffix(res.Notes, "it went wrong") {
 		t.Errorf("notes %q", res.Notes)
 	}
@@ -123,7 +145,11 @@ func (s Suite) stderr(t *testing.T) {
 
 func (s Suite) wrongKind(t *testing.T) {
 	module := s.Module("echo")
-	module.Kind = exec.KindHTTP
+	if module.Kind == exec.KindHTTP {
+		module.Kind = exec.KindWasm
+	} else {
+		module.Kind = exec.KindHTTP
+	}
 	if _, err := s.Runner.Run(t.Context(), Call(module, nil)); err == nil {
 		t.Error("a tool of another kind was run")
 	}
@@ -133,7 +159,7 @@ func (s Suite) concurrent(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 32 {
 		wg.Go(func() {
-			request := []byte(fmt.Sprintf("request %d", i))
+			request := s.request(fmt.Sprintf("request %d", i))
 			res, err := s.Runner.Run(t.Context(), Call(s.Module("echo"), request))
 			if err != nil || !bytes.Equal(res.Body, request) {
 				t.Errorf("call %d: %q, %v", i, res.Body, err)

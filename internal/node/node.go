@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/httptool"
 	"github.com/mythos-project/mythos/exec/process"
 	"github.com/mythos-project/mythos/exec/wasm"
 	"github.com/mythos-project/mythos/internal/config"
@@ -126,11 +127,13 @@ func (n *Node) executor() error {
 		return fmt.Errorf("wasm runner: %w", err)
 	}
 	n.close = append(n.close, func() error { return w.Close(context.Background()) })
+	web := httptool.New(nil, nil)
+	n.close = append(n.close, func() error { web.Close(); return nil })
 	n.Tools = exec.NewTools(n.DB)
 	n.Gate = &exec.Gate{
 		Signer: n.Key, Now: n.now, Verifier: n.Verifier, Quotas: n.Quotas, Ledger: n.Ledger, Responses: n.Store,
 		Tools:   n.Tools,
-		Runners: map[uint8]exec.Runner{exec.KindWasm: w, exec.KindProcess: &process.Runner{}},
+		Runners: map[uint8]exec.Runner{exec.KindWasm: w, exec.KindProcess: &process.Runner{}, exec.KindHTTP: web},
 		Lease:   n.Config.Lease, Capture: n.Config.Capture,
 	}
 	exec.AddBlobTools(n.Gate, n.Store)

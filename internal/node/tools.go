@@ -21,6 +21,10 @@ type ToolSpec struct {
 	Name       string
 	Process    []string // program and arguments
 	Wasm       []byte   // module
+	HTTP       string   // URL template
+	Method     string   // of HTTP; empty is POST
+	Headers    map[string]string
+	Hosts      []string // that a redirect may lead to, beside the URL's
 	Unconfined bool     // a process that runs with our own rights
 	Read       []string // paths that a confined process may read
 	Write      []string // and write
@@ -46,9 +50,13 @@ func (n *Node) AddTool(ctx context.Context, s ToolSpec) (exec.Tool, error) {
 		t.Policy.Probe = &probe.ID
 	}
 	var err error
-	if len(s.Process) > 0 {
+	switch {
+	case len(s.Process) > 0:
 		t.Module, err = processModule(s)
-	} else {
+	case s.HTTP != "":
+		t.Module = exec.ModuleRef{Kind: exec.KindHTTP, URL: s.HTTP, Method: s.Method, Headers: s.Headers, Hosts: s.Hosts,
+			Confinement: exec.ConfineRemote}
+	default:
 		t.Module, err = n.wasmModule(ctx, s)
 	}
 	if err != nil {

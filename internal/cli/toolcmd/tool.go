@@ -3,6 +3,7 @@ package toolcmd
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,13 +19,14 @@ import (
 
 // New is `mythos tool`.
 func New(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("tool", "What effects are made of: commands and WebAssembly modules", newAdd(f), newLs(f), newShow(f), newRm(f), newBuild(f)), results)
+	return f.Returns(cmdutil.Noun("tool", "What effects are made of: commands, WebAssembly modules, HTTP endpoints", newAdd(f), newLs(f), newShow(f), newRm(f), newBuild(f)), results)
 }
 
 type addOptions struct {
 	node.ToolSpec
 	IsProcess bool
 	WasmFile  string
+	Header    []string
 	ID        string
 	Timeout   cmdutil.Duration
 }
@@ -32,15 +34,19 @@ type addOptions struct {
 func newAdd(f *cmdutil.Factory) *cobra.Command {
 	o := &addOptions{}
 	c := &cobra.Command{
-		Use: "add NAME [flags] --process CMD... | --wasm FILE", Short: "Register a tool; prints its id",
+		Use: "add NAME [flags] --process CMD... | --wasm FILE | --http URL", Short: "Register a tool; prints its id",
 		Long: "The id pins the implementation: another binary, other arguments or another sandbox are another tool.\n" +
 			"Everything after --process is the command. A process is confined to the system's folders and the paths that\n" +
 			"--read and --write name, without network; --unconfined lets it run with your rights.\n" +
+			"{/ptr} in the path or query of --http stands for the scalar at that JSON pointer of the request. The last word of a\n" +
+			"header may name a secret, env:NAME or file:/path: it is looked up at the call and kept nowhere. The key goes along as\n" +
+			"Idempotency-Key.\n" +
 			"An attempt whose outcome nobody knows is repeated with --retry-safe. With --probe the other tool is asked first: it gets\n" +
 			"the request, MYTHOS_IDEMPOTENCY_KEY and MYTHOS_FENCE, and answers {\"happened\":true,\"response\":\"...\"} or\n" +
 			"{\"happened\":false}. With neither, an operator decides (mythos ledger resolve).",
-		Example: "  mythos tool add lines --retry-safe --unconfined --process wc -l",
-		Args:    cmdutil.Args(1, -1),
+		Example: "  mythos tool add lines --retry-safe --unconfined --process wc -l\n" +
+			"  mythos tool add hook --header 'Authorization: Bearer env:HOOK_TOKEN' --http 'https://example.org/hooks/{/name}'",
+		Args: cmdutil.Args(1, -1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name, o.Process = args[0], args[1:]
 			return runAdd(c.Context(), f, o)
@@ -49,6 +55,10 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	flags := c.Flags()
 	flags.BoolVar(&o.IsProcess, "process", false, "the rest of the line is a command")
 	flags.StringVar(&o.WasmFile, "wasm", "", "a WASI preview 1 module")
+	flags.StringVar(&o.HTTP, "http", "", "the URL of an endpoint")
+	flags.StringVar(&o.Method, "method", "", "of --http: GET, HEAD, POST (by default), PUT, PATCH or DELETE")
+	flags.StringArrayVar(&o.Header, "header", nil, "of --http: 'Name: value'; may be repeated")
+	flags.StringArrayVar(&o.Hosts, "host", nil, "of --http: a host that a redirect may lead to; may be repeated")
 	flags.BoolVar(&o.RetrySafe, "retry-safe", false, "an attempt with unknown outcome may be repeated")
 	flags.StringVar(&o.Probe, "probe", "", "another tool that knows, of an attempt with unknown outcome, whether it happened")
 	flags.BoolVar(&o.Cacheable, "cacheable", false, "the response depends on the request alone")
@@ -61,9 +71,36 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
+// implementation checks that exactly one is named.
+func (o *addOptions) implementation() error {
+	named := 0
+	for _, given := range []bool{o.IsProcess, o.WasmFile != "", o.HTTP != ""} {
+		if given {
+			named++
+		}
+	}
+	if named != 1 || o.IsProcess != (len(o.Process) > 0) {
+		return clierr.Usagef("name one implementation: --process CMD..., --wasm FILE or --http URL")
+	}
+	if o.HTTP == "" && o.Method+strings.Join(append(o.Header, o.Hosts...), "") != "" {
+		return clierr.Usagef("--method, --header and --host belong to --http")
+	}
+	if len(o.Header) > 0 {
+		o.Headers = make(map[string]string, len(o.Header))
+	}
+	for _, h := range o.Header {
+		name, value, ok := strings.Cut(h, ":")
+		if _, twice := o.Headers[name]; !ok || twice {
+			return clierr.Usagef("--header %q: 'Name: value' is expected, each name once", name)
+		}
+		o.Headers[name] = strings.TrimSpace(value)
+	}
+	return nil
+}
+
 func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
-	if o.IsProcess == (o.WasmFile != "") || (o.IsProcess && len(o.Process) == 0) || (!o.IsProcess && len(o.Process) > 0) {
-		return clierr.Usagef("name one implementation: --process CMD... or --wasm FILE")
+	if err := o.implementation(); err != nil {
+		return err
 	}
 	if o.RetrySafe && o.Probe != "" {
 		return clierr.Usagef("--retry-safe or --probe: a tool that is safe to repeat needs no probe")
@@ -98,6 +135,7 @@ type view struct {
 	Kind      string       `json:"kind"`
 	Module    *object.Hash `json:"module_hash,omitempty"`
 	Argv      []string     `json:"argv,omitempty"`
+	URL       string       `json:"url,omitempty"`
 	Confined  string       `json:"confinement"`
 	RetrySafe bool         `json:"retry_safe"`
 	Cacheable bool         `json:"cacheable"`
@@ -105,7 +143,7 @@ type view struct {
 }
 
 func toolView(t exec.Tool) view {
-	return view{t.Name, t.ID, exec.KindName(t.Module.Kind), t.Module.ModuleHash, t.Module.Argv, t.Module.Confinement, t.Policy.RetrySafe, t.Policy.Cacheable, t.Policy.Probe}
+	return view{t.Name, t.ID, exec.KindName(t.Module.Kind), t.Module.ModuleHash, t.Module.Argv, t.Module.URL, t.Module.Confinement, t.Policy.RetrySafe, t.Policy.Cacheable, t.Policy.Probe}
 }
 
 func newLs(f *cmdutil.Factory) *cobra.Command {

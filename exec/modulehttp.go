@@ -1,0 +1,84 @@
+package exec
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var (
+	httpToken   = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+.^_|~-]{1,64}$`)
+	httpMethods = []string{"", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
+	// ownHeaders are set by the runner and by net/http.
+	ownHeaders = []string{"idempotency-key", "mythos-fence", "content-length", "transfer-encoding", "connection"}
+)
+
+// HeaderSecret splits the value of a header whose last word names a secret, "env:NAME"
+// or "file:/path": "Bearer env:TOKEN" is the text "Bearer " and the secret "env:TOKEN".
+func HeaderSecret(value string) (text, secret string, ok bool) {
+	at := strings.LastIndexByte(value, ' ') + 1
+	text, secret = value[:at], value[at:]
+	ok = (strings.HasPrefix(secret, "env:") && len(secret) > len("env:")) || strings.HasPrefix(secret, "file:/")
+	return text, secret, ok
+}
+
+// checkHTTP refuses a URL whose host a request could choose, and secrets that would
+// cross a network in the clear.
+func (m ModuleRef) checkHTTP() error {
+	if m.URL == "" || m.Confinement != ConfineRemote {
+		return errors.New("an http tool has a URL and is confined \"remote\"")
+	}
+	u, err := CheckURL(m.URL)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(httpMethods, m.Method) {
+		return fmt.Errorf("method %q: one of GET, HEAD, POST, PUT, PATCH, DELETE is expected", m.Method)
+	}
+	for _, h := range m.Hosts {
+		if v, err := url.Parse("https://" + h); err != nil || v.Host != h || h == "" {
+			return fmt.Errorf("host %q: a name or an address, with a port where it is not the usual one, is expected", h)
+		}
+	}
+	return CheckHeaders(u, m.Headers)
+}
+
+// CheckURL parses the URL template of a tool: http or https, its host fixed.
+func CheckURL(template string) (*url.URL, error) {
+	fixed, _, _ := strings.Cut(template, "{")
+	u, err := url.Parse(fixed)
+	if err != nil {
+		return nil, fmt.Errorf("URL: %w", err)
+	}
+	inPath := fixed == template || (u.Host != "" && strings.Count(fixed, "/") > 2)
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.Fragment != "" || !inPath {
+		return nil, fmt.Errorf("URL %q: http or https with a fixed host and no password is expected", template)
+	}
+	return u, nil
+}
+
+// CheckHeaders refuses malformed headers, and secrets that would go to another
+// machine without TLS.
+func CheckHeaders(u *url.URL, headers map[string]string) error {
+	for name, value := range headers {
+		if !httpToken.MatchString(name) || slices.Contains(ownHeaders, strings.ToLower(name)) {
+			return fmt.Errorf("header %q cannot be set", name)
+		}
+		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return fmt.Errorf("header %q has control characters", name)
+		}
+		if _, secret, ok := HeaderSecret(value); ok && u.Scheme != "https" && !loopback(u.Hostname()) {
+			return fmt.Errorf("header %q: secret %s would cross the network in the clear: use https", name, secret)
+		}
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
