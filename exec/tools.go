@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// Tool is a registration (spec/effects.md#tools): a name of this repository
+// Tool is a registration (spec/tools.md#registration): a name of this repository
 // for a tool id, what implements it, and how this repository lets it run.
 type Tool struct {
 	Name         string      `can:"1,name"`

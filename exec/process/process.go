@@ -1,4 +1,4 @@
-// Package process runs tools that are programs of this machine (spec/effects.md#tools).
+// Package process runs tools that are programs of this machine (spec/tools.md#registration).
 //
 // The program is started from an absolute path with its arguments, without a
 // shell. The request is its standard input, its standard output the response.

@@ -1,5 +1,5 @@
 // Package wasm runs tools that are WebAssembly modules for WASI preview 1, with
-// wazero (spec/effects.md#tools).
+// wazero (spec/tools.md#registration).
 //
 // The request is the module's standard input, its standard output the response.
 // The last bytes of standard error become the receipt's notes when the module
