@@ -57,15 +57,20 @@ func (x executor) signed(agent object.AgentID, id object.Hash, sig object.Signat
 
 const maxKeys = 1 << 12 // key ids and agents kept
 
-// keyring remembers the key ids of agents, and the agents by key id.
+// keyring remembers the key ids and verifiers of agents, and the agents by key id.
 type keyring struct {
 	mu     sync.RWMutex
-	ids    map[object.AgentID]object.Hash
+	known  map[object.AgentID]knownKey
 	agents map[object.Hash]object.AgentID
 }
 
+type knownKey struct {
+	id object.Hash
+	*sign.Verifier
+}
+
 func newKeyring(agents ...object.AgentID) *keyring {
-	k := &keyring{ids: map[object.AgentID]object.Hash{}, agents: map[object.Hash]object.AgentID{}}
+	k := &keyring{known: map[object.AgentID]knownKey{}, agents: map[object.Hash]object.AgentID{}}
 	for _, a := range agents {
 		k.id(a)
 	}
@@ -73,21 +78,23 @@ func newKeyring(agents ...object.AgentID) *keyring {
 }
 
 // id is agent.KeyID, computed once while there is room.
-func (k *keyring) id(agent object.AgentID) object.Hash {
+func (k *keyring) id(agent object.AgentID) object.Hash { return k.key(agent).id }
+
+func (k *keyring) key(agent object.AgentID) knownKey {
 	bare := agent.Bare()
 	k.mu.RLock()
-	id, ok := k.ids[bare]
+	key, ok := k.known[bare]
 	k.mu.RUnlock()
 	if ok {
-		return id
+		return key
 	}
-	id = bare.KeyID()
+	key = knownKey{bare.KeyID(), sign.NewVerifier(bare)}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.ids) < maxKeys {
-		k.ids[bare], k.agents[id] = id, bare
+	if len(k.known) < maxKeys {
+		k.known[bare], k.agents[key.id] = key, bare
 	}
-	return id
+	return key
 }
 
 func (k *keyring) agent(id object.Hash) (object.AgentID, bool) {
@@ -102,10 +109,11 @@ func (k *keyring) verify(agent object.AgentID, id object.Hash, sig object.Signat
 	if err := sig.Check(); err != nil {
 		return err
 	}
-	if sig.KeyID != nil && *sig.KeyID != k.id(agent) {
+	key := k.key(agent)
+	if sig.KeyID != nil && *sig.KeyID != key.id {
 		return fmt.Errorf("%w: it names key %s, the signer is %s", sign.ErrSignature, sig.KeyID.Short(), agent)
 	}
-	return sign.Verify(agent, id.Sum[:], sig.Sig)
+	return key.Verify(id.Sum[:], sig.Sig)
 }
 
 const memoSize = 1 << 14 // leaves in each of two generations

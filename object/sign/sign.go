@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 
+	voi "github.com/oasisprotocol/curve25519-voi/primitives/ed25519"
+
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -73,16 +75,19 @@ func ID(s Signer, id object.Hash) (object.Signature, error) {
 	return object.Signature{Alg: object.Ed25519, KeyID: &keyID, Sig: sig}, nil
 }
 
-// Verify checks agent's signature over message. The error wraps ErrSignature.
+// Verify checks agent's signature over message: it accepts what crypto/ed25519
+// accepts, at under half the cost. The error wraps ErrSignature.
 func Verify(agent object.AgentID, message []byte, sig [64]byte) error {
 	if err := agent.Check(); err != nil {
 		return err
 	}
-	if !ed25519.Verify(agent.Key[:], message, sig[:]) {
-		return fmt.Errorf("%w: by %s", ErrSignature, agent)
+	if !voi.VerifyWithOptions(agent.Key[:], message, sig[:], asStandard) {
+		return refused(agent)
 	}
 	return nil
 }
+
+func refused(agent object.AgentID) error { return fmt.Errorf("%w: by %s", ErrSignature, agent) }
 
 // VerifyID checks agent's signature over an object's id; a key id in the
 // signature must be agent's.
