@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -68,28 +69,51 @@ func (b *bench) borg(repo, archive, name string) *exec.Cmd {
 
 // repeaters store the same file once more; they read it, as we do.
 func (b *bench) repeaters(names []string) map[string]step {
+	return b.after(names, func(pair int) int { return pair }, map[string]step{
+		"restic": func(pair int) (*exec.Cmd, error) { return b.restic(b.store("restic-put", pair), top(names)), nil },
+		"borg":   func(pair int) (*exec.Cmd, error) { return b.borg(b.store("borg-put", pair), "second", top(names)), nil },
+	})
+}
+
+// readers read the large file back, always from the same repository.
+func (b *bench) readers() map[string]step {
+	return b.after([]string{"large"}, func(int) int { return 0 }, map[string]step{
+		"restic": func(pair int) (*exec.Cmd, error) {
+			return b.command(resticEnv, "restic", "-q", "--no-cache", "-r", b.store("restic-put", pair), "dump", "latest", "/large"), nil
+		},
+		"borg": func(pair int) (*exec.Cmd, error) {
+			return b.command(b.borgEnv(), "borg", "extract", "--stdout", b.store("borg-put", pair)+"::first", "large"), nil
+		},
+	})
+}
+
+// after lets steps come after what stores the files, where that has not happened; of
+// says which pair's repository it is.
+func (b *bench) after(names []string, of func(pair int) int, steps map[string]step) map[string]step {
 	m := map[string]step{}
-	if installed("restic") {
-		m["restic"] = func(pair int) (*exec.Cmd, error) { return b.restic(b.store("restic-put", pair), top(names)), nil }
-	}
-	if installed("borg") {
-		m["borg"] = func(pair int) (*exec.Cmd, error) { return b.borg(b.store("borg-put", pair), "second", top(names)), nil }
+	for name, add := range b.adders("put", names) {
+		next, ok := steps[name]
+		if !ok {
+			continue
+		}
+		m[name] = func(pair int) (*exec.Cmd, error) {
+			if err := b.stored(name, of(pair), add); err != nil {
+				return nil, err
+			}
+			return next(of(pair))
+		}
 	}
 	return m
 }
 
-// readers read the large file back.
-func (b *bench) readers() map[string]step {
-	m := map[string]step{}
-	if installed("restic") {
-		m["restic"] = func(pair int) (*exec.Cmd, error) {
-			return b.command(resticEnv, "restic", "-q", "--no-cache", "-r", b.store("restic-put", pair), "dump", "latest", "/large"), nil
-		}
+// stored makes sure that a peer's repository of a pair is there.
+func (b *bench) stored(name string, pair int, add step) error {
+	if _, err := os.Stat(b.store(name+"-put", pair)); err == nil {
+		return nil
 	}
-	if installed("borg") {
-		m["borg"] = func(pair int) (*exec.Cmd, error) {
-			return b.command(b.borgEnv(), "borg", "extract", "--stdout", b.store("borg-put", pair)+"::first", "large"), nil
-		}
+	cmd, err := add(pair)
+	if err != nil {
+		return err
 	}
-	return m
+	return cmd.Run()
 }
