@@ -239,13 +239,15 @@ func (w *walker) raw(kind string, id object.Hash) ([]byte, error) {
 		return raw, nil
 	}
 	if notHere(err) {
-		return nil, errors.New("it is not here")
+		return nil, errNotHere
 	}
 	if !errors.Is(err, store.ErrCorrupt) && !errors.Is(err, object.ErrID) {
 		w.err = err
 	}
 	return nil, err
 }
+
+var errNotHere = errors.New("it is not here")
 
 func notHere(err error) bool {
 	return errors.Is(err, store.ErrNotFound) || errors.Is(err, ledger.ErrNotFound) || errors.Is(err, ErrNotFound)

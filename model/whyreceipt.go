@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -55,7 +56,8 @@ func (w *walker) receipt(n *Node, raw []byte, depth int) {
 	case PromoteTool, RollbackTool:
 		use = w.deployReceipt(n, r)
 	default:
-		w.response(n, r)
+		w.kept(n, "request", r.RequestHash)
+		w.kept(n, "response", r.ResponseHash)
 	}
 	w.authority(n, r, use, depth)
 	w.inner(n, r, depth)
@@ -76,16 +78,19 @@ func (w *walker) tool(id object.Hash) string {
 	return "tool " + id.Short()
 }
 
-// response hangs the response below a receipt; that it is gone is no problem.
-func (w *walker) response(n *Node, r *ledger.Receipt) {
-	body, err := w.raw(KindBytes, r.ResponseHash)
+// kept hangs what a tool was asked or answered below its receipt; that it is gone, or
+// was never kept, is no problem.
+func (w *walker) kept(n *Node, what string, h object.Hash) {
+	body, err := w.raw(KindBytes, h)
 	switch {
+	case errors.Is(err, errNotHere):
+		n.leaf(KindBytes, h, "%s %s, not kept here", what, h.Short())
 	case err != nil:
-		n.leaf(KindBytes, r.ResponseHash, "response %s, not kept here", r.ResponseHash.Short())
-	case object.Sum(body) != r.ResponseHash:
-		n.leaf(KindBytes, r.ResponseHash, "response").fail("its bytes have another hash")
+		n.leaf(KindBytes, h, "%s %s", what, h.Short()).fail("%v", err)
+	case object.Sum(body) != h:
+		n.leaf(KindBytes, h, "%s %s", what, h.Short()).fail("its bytes have another hash")
 	default:
-		n.leaf(KindBytes, r.ResponseHash, "response %s, %s", r.ResponseHash.Short(), count(len(body), "byte"))
+		n.leaf(KindBytes, h, "%s %s, %s", what, h.Short(), count(len(body), "byte"))
 	}
 }
 

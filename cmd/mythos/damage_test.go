@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/merkle"
+)
+
+// damage is the script command "damage REF weights|request": it changes a byte of what
+// the repository in the working directory stores, behind its back: of a model's
+// weights, or of the request of a dataset's first episode.
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: damage REF weights|request")
+	}
+	dir := ts.MkAbs(".mythos")
+	cfg, err := config.Load(dir)
+	ts.Check(err)
+	ctx := context.Background()
+	n, err := node.Open(ctx, dir, node.Options{Config: cfg, Now: func() object.Time { return object.TimeOf(time.Now()) }, Debugf: func(string, ...any) {}})
+	ts.Check(err)
+	defer n.Close()
+	id, err := n.Resolve(ctx, args[0])
+	ts.Check(err)
+	var h object.Hash
+	if args[1] == "weights" {
+		h, err = weightsOf(ctx, n, id)
+	} else {
+		h, err = requestOf(ctx, n, id)
+	}
+	ts.Check(err)
+	ts.Check(flip(ctx, n, dir, h))
+}
+
+// weightsOf is the first stored byte string of a model's weights.
+func weightsOf(ctx context.Context, n *node.Node, id object.Hash) (object.Hash, error) {
+	o, err := n.Store.Object(ctx, id)
+	if err != nil {
+		return id, err
+	}
+	m, err := object.Decode[model.ModelRef](o.Raw)
+	if err != nil || m.Weights.Chunks == 0 {
+		return m.Weights.CID, err
+	}
+	tree, err := merkle.OpenChunks(n.Store.Nodes(ctx), m.Weights.CID)
+	if err != nil {
+		return id, err
+	}
+	c, err := tree.At(0)
+	return c.Hash, err
+}
+
+var errFound = errors.New("found")
+
+// requestOf is the request of the first episode of a dataset.
+func requestOf(ctx context.Context, n *node.Node, manifest object.Hash) (h object.Hash, err error) {
+	err = dataset.ReadList(ctx, n.Store.Nodes(ctx), manifest, func(id object.Hash) error {
+		raw, err := n.Source().Episode(ctx, id)
+		if err != nil {
+			return err
+		}
+		e, err := object.Decode[object.EpisodeRef](raw)
+		if err != nil {
+			return err
+		}
+		r, err := n.CallOf(ctx, e)
+		if err != nil {
+			return err
+		}
+		h = r.RequestHash
+		return errFound
+	})
+	if errors.Is(err, errFound) {
+		err = nil
+	}
+	return h, err
+}
+
+// flip changes the first byte of a byte string where it is stored: in the database, or
+// in a file of its own or together with others.
+func flip(ctx context.Context, n *node.Node, dir string, h object.Hash) error {
+	data, err := n.Store.Bytes(ctx, h)
+	if err != nil {
+		return err
+	}
+	bad := bytes.Clone(data)
+	bad[0] ^= 1
+	key := "c/" + h.String()
+	if _, found, err := n.DB.Get(ctx, key); err != nil || found {
+		if err == nil {
+			_, err = n.DB.Update(ctx, nil, map[string][]byte{key: bad})
+		}
+		return err
+	}
+	done := errors.New("changed")
+	err = filepath.WalkDir(filepath.Join(dir, "chunks"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		file, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		at := bytes.Index(file, data)
+		if at < 0 {
+			return nil
+		}
+		copy(file[at:], bad)
+		if err := os.Chmod(path, 0o600); err != nil {
+			return err
+		}
+		return errors.Join(os.WriteFile(path, file, 0o600), done)
+	})
+	if errors.Is(err, done) {
+		return nil
+	}
+	return errors.Join(err, errors.New("nothing stores "+h.String()))
+}
