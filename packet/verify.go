@@ -10,10 +10,12 @@ import (
 // VerifySignatures checks every signature. The error wraps [ErrSignature] and
 // sign.ErrSignature. A packet without signatures passes: see [Packet.Verify].
 func (p *Packet) VerifySignatures() error {
+	claims := make([]sign.Claim, len(p.Signatures))
 	for i, e := range p.Signatures {
-		if err := sign.Verify(e.Signer, p.signed, e.Sig); err != nil {
-			return fmt.Errorf("%w: signature %d: %w", ErrSignature, i, err)
-		}
+		claims[i] = sign.Claim{Agent: e.Signer, Message: p.signed, Sig: e.Sig}
+	}
+	if err := sign.VerifyAll(claims); err != nil {
+		return fmt.Errorf("%w: %w", ErrSignature, err)
 	}
 	return nil
 }

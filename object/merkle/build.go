@@ -130,13 +130,32 @@ func (l *ListBuilder) Add(h object.Hash) error { return l.b.add(0, &h, part{coun
 // with no values. The builder must not be used afterwards.
 func (l *ListBuilder) Finish() (Root, error) { return l.b.finish() }
 
+// AddAll appends values as Add does, at less cost for each.
+func (l *ListBuilder) AddAll(values []object.Hash) error {
+	for len(values) > 0 {
+		if len(l.b.levels) == 0 {
+			l.b.levels = append(l.b.levels, openNode{})
+		}
+		n := &l.b.levels[0]
+		some := values[:min(len(values), Fanout-n.n)]
+		values = values[len(some):]
+		if err := n.addHashes(some); err != nil {
+			return err
+		}
+		if n.n == Fanout {
+			if err := l.b.close(0); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // ListRoot returns the root of the list of values.
 func ListRoot(values []object.Hash) (Root, error) {
 	l := NewListBuilder(Discard)
-	for i := range values {
-		if err := l.b.add(0, &values[i], part{count: 1}); err != nil {
-			return Root{}, err
-		}
+	if err := l.AddAll(values); err != nil {
+		return Root{}, err
 	}
 	return l.Finish()
 }

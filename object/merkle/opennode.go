@@ -43,6 +43,25 @@ func (n *openNode) addHash(h *object.Hash, p part) {
 	n.nodeSize = p.nodeSize
 }
 
+// addHashes adds values of a list.
+func (n *openNode) addHashes(values []object.Hash) error {
+	const size = len(hashHead) + 32
+	n.room(size * len(values))
+	at := n.buf[len(n.buf) : len(n.buf)+size*len(values)]
+	for i := range values {
+		if values[i].Alg != object.SHA256 {
+			return values[i].Check()
+		}
+		*(*[len(hashHead)]byte)(at) = hashHead
+		*(*[32]byte)(at[len(hashHead):]) = values[i].Sum
+		at = at[size:]
+	}
+	n.buf = n.buf[:len(n.buf)+size*len(values)]
+	n.n += len(values)
+	n.count += uint64(len(values))
+	return nil
+}
+
 func (n *openNode) addChunk(h *object.Hash, p part) {
 	n.room(len(chunkHead))
 	n.buf = append(n.buf, chunkHead...)
