@@ -129,3 +129,50 @@ func TestTwoProcessesMeet(t *testing.T) {
 		}
 	}
 }
+
+// benchIndex is an index of 5,000 episodes of 200 words each.
+func benchIndex(b *testing.B) (*Index, []string) {
+	x, err := Open(b.Context(), filepath.Join(b.TempDir(), "x.db"), time.Second)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = x.Close() })
+	ids := make([]string, 5000)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("%064x", i)
+	}
+	err = x.Sync(b.Context(), "all", ids, func(id string) (Doc, error) {
+		var text strings.Builder
+		n := 0
+		_, _ = fmt.Sscanf(id, "%x", &n)
+		for j := range 200 {
+			fmt.Fprintf(&text, "word%d ", (n*31+j*j*7)%(50+n%20000))
+		}
+		return Doc{Request: text.String(), Response: "answer"}, nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return x, ids
+}
+
+func BenchmarkSearch(b *testing.B) {
+	x, _ := benchIndex(b)
+	for i := 0; b.Loop(); i++ {
+		if _, err := x.Search(b.Context(), fmt.Sprintf("word%d word%d word%d and more", i%5000, i%700, i%9), 5); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkAdd adds an episode to an index of 5,000, and forgets it.
+func BenchmarkAdd(b *testing.B) {
+	x, ids := benchIndex(b)
+	for b.Loop() {
+		for _, list := range [][]string{append(ids[:len(ids):len(ids)], "new"), ids} {
+			if err := x.Sync(b.Context(), fmt.Sprint(len(list)), list, func(string) (Doc, error) { return Doc{Request: "something new"}, nil }); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
