@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -18,13 +19,29 @@ type Progress struct {
 
 // Bytes starts a progress display over total bytes; total 0 means unknown.
 func (s *Streams) Bytes(label string, total int64) *Progress {
-	return s.progress(label, total, decor.AverageSpeed(decor.SizeB1024(0), "% .1f"),
+	return s.progress(label, total, average(func(perSecond float64) string { return Size(uint64(perSecond)) + "/s" }),
 		decor.Counters(decor.SizeB1024(0), "% .1f / % .1f"))
 }
 
 // Count starts a progress display over total things; total 0 means unknown.
 func (s *Streams) Count(label string, total int64) *Progress {
-	return s.progress(label, total, decor.AverageSpeed(0, "%.0f/s"), decor.CountersNoUnit("%d / %d"))
+	return s.progress(label, total, average(func(perSecond float64) string { return fmt.Sprintf("%.0f/s", perSecond) }), decor.CountersNoUnit("%d / %d"))
+}
+
+// average shows the rate since the start. It is there on the last line, too, however
+// fast that came.
+func average(format func(perSecond float64) string) decor.Decorator {
+	start, final := time.Now(), ""
+	return decor.Any(func(st decor.Statistics) string {
+		if final != "" {
+			return final
+		}
+		text := format(float64(st.Current) / max(time.Since(start).Seconds(), 1e-3))
+		if st.Completed {
+			final = text
+		}
+		return text
+	})
 }
 
 func (s *Streams) progress(label string, total int64, speed, counters decor.Decorator) *Progress {
