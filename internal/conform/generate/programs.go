@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/sample"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/packet"
 )
@@ -193,6 +194,7 @@ func refusals() *set {
 	} {
 		s.addf(fields{"parser": "program", "text": c.text, "why": c.why}, "program %q", c.why)
 	}
+	binaryRefusals(s)
 	text := must(caps.ExportText(issue(alice, bob, calls(tool, 5), nil)))
 	for _, c := range []struct{ text, why string }{
 		{"", "nothing"}, {text[:len(text)-1], "cut off"}, {strings.Replace(text, "mythos1cap", "mythos2cap", 1), "another prefix"}, {swap(text), "two characters swapped"},
@@ -200,6 +202,56 @@ func refusals() *set {
 		s.addf(fields{"parser": "capability", "text": c.text, "why": c.why}, "capability text, %s", c.why)
 	}
 	return s
+}
+
+// binaryRefusals are bundles, nodes and packets that are canonical, or nearly, and
+// yet none.
+func binaryRefusals(s *set) {
+	refuse := func(parser, why string, data []byte) {
+		s.addf(fields{"parser": parser, "bytes": hexOf(data), "why": why}, "%s, %s", parser, why)
+	}
+	bundle := must(ir.Assemble([]byte(hello)))
+	change := func(f func(b *ir.Bundle)) []byte {
+		b := must(object.Decode[ir.Bundle](bundle))
+		f(b)
+		return must(can.Marshal(b))
+	}
+	refuse("bundle", "null", can.AppendNull(nil))
+	refuse("bundle", "an opcode that is not known", change(func(b *ir.Bundle) { b.Ops.Ops[0].Opcode = 0x99 }))
+	refuse("bundle", "an operand too many", change(func(b *ir.Bundle) { b.Ops.Ops[1].Operands = append(b.Ops.Ops[1].Operands, ir.Reg(1)) }))
+	refuse("bundle", "a constant that is not in the pool", change(func(b *ir.Bundle) { b.Ops.Ops[0].Operands[1] = ir.ConstRef(9) }))
+	refuse("bundle", "a constant of 8193 bytes", change(func(b *ir.Bundle) {
+		long := strings.Repeat("x", ir.MaxInline+1)
+		b.ConstPool.Consts[0].Text = &long
+	}))
+	refuse("bundle", "another version", change(func(b *ir.Bundle) { b.Meta.Version = 1 }))
+	h := object.SumText("value")
+	node := func(kind uint8, v any) []byte {
+		return must(can.Marshal(&merkle.Node{Version: 1, Kind: kind, Payload: must(can.Marshal(v))}))
+	}
+	two := []object.Hash{h, h}
+	refuse("node", "version 2", must(can.Marshal(&merkle.Node{Version: 2, Kind: 1, Payload: must(can.Marshal(&merkle.ListLeaf{Values: two}))})))
+	refuse("node", "an unknown kind", node(5, &merkle.ListLeaf{Values: two}))
+	refuse("node", "1025 values", node(1, &merkle.ListLeaf{Values: slices.Repeat([]object.Hash{h}, 1025)}))
+	refuse("node", "an internal node over what fits a leaf", node(2, &merkle.ListInternal{Children: two, Count: 2}))
+	refuse("node", "fewer children than the count demands", node(2, &merkle.ListInternal{Children: two, Count: 5000}))
+	refuse("node", "no chunks", node(3, &merkle.ChunkLeaf{ChunkSize: 8, Chunks: []merkle.Chunk{}}))
+	refuse("node", "a short chunk before the last", node(3, &merkle.ChunkLeaf{ChunkSize: 8, Chunks: []merkle.Chunk{{Hash: h, Len: 7}, {Hash: h, Len: 8}}, TotalSize: 15}))
+	refuse("node", "another total", node(3, &merkle.ChunkLeaf{ChunkSize: 8, Chunks: []merkle.Chunk{{Hash: h, Len: 8}}, TotalSize: 9}))
+	refuse("node", "a total that does not fit the chunks", node(4, &merkle.ChunkInternal{ChunkSize: 8, Children: two, TotalSize: 8, ChunkCount: 2000}))
+	packed := must(packet.Pack(packet.Options{Signers: []sign.Signer{alice}}, bundle))
+	refuse("packet", "nothing", nil)
+	refuse("packet", "an empty signature block's length beyond the end", append(slices.Clone(packed[:50+len(bundle)-4]), 0xff, 0xff, 0xff, 0xff))
+	refuse("packet", "a signer twice", twiceSigned(packed))
+}
+
+// twiceSigned doubles the only entry of a packet's signature block.
+func twiceSigned(packed []byte) []byte {
+	n := int(binary.BigEndian.Uint32(packed[42:]))
+	entries := must(can.Parse(packed[50+n:]))
+	entries.List = append(entries.List, entries.List...)
+	block := must(entries.Append(nil))
+	return append(binary.BigEndian.AppendUint32(slices.Clone(packed[:46+n]), uint32(len(block))), block...)
 }
 
 // swap exchanges two neighbours that differ.
