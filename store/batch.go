@@ -33,7 +33,7 @@ type Batch struct {
 }
 
 const (
-	maxStaged = 8 << 20 // bytes of small blobs that a batch gathers before it packs them
+	maxStaged = 4 << 20 // bytes of small blobs that a batch gathers before it packs them
 	maxTurns  = 2       // such packs that wait for the disk
 	maxUpdate = 4 << 20 // bytes of keys and values in one update
 	perKey    = 160     // bytes that a key costs besides its value, roughly

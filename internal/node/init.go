@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store/badger"
 )
 
 const (
@@ -41,6 +43,9 @@ func Init(dir, hint string) (agent object.AgentID, fresh bool, err error) {
 			return object.AgentID{}, false, fmt.Errorf("init: %w", err)
 		}
 	}
+	if err := makeDatabase(filepath.Join(root, "db")); err != nil {
+		return object.AgentID{}, false, fmt.Errorf("init: %w", err)
+	}
 	key, err := keyfile.Load(filepath.Join(root, "keys"), selfKey, nil)
 	if errors.Is(err, os.ErrNotExist) {
 		if key, err = sign.Generate(hint); err == nil {
@@ -61,6 +66,16 @@ func Init(dir, hint string) (agent object.AgentID, fresh bool, err error) {
 		return object.AgentID{}, false, fmt.Errorf("init: %w", err)
 	}
 	return key.Agent(), true, nil
+}
+
+// makeDatabase makes an empty database, so that the first command need not.
+func makeDatabase(dir string) error {
+	db, err := badger.Open(dir, badger.Options{})
+	if err != nil {
+		return err
+	}
+	_, err = db.Update(context.Background(), nil, nil)
+	return errors.Join(err, db.Close())
 }
 
 // TrustedAgents returns the agents of a repository's trust.yaml, without opening

@@ -252,11 +252,15 @@ func (d *DB) giveUp() error {
 	if d.db == nil {
 		return nil
 	}
-	var err error
-	if !d.readOnly {
-		err = d.mark()
-	}
-	err = errors.Join(err, d.db.Close())
+	db := d.db
 	d.db = nil
+	if d.readOnly {
+		// Badger syncs the folder even so, for which nobody needs to wait: what only
+		// reads has the files open, and others may change them.
+		go db.Close() //nolint:errcheck // nothing was written
+		return d.lock.release()
+	}
+	err := mark(db, d.lock)
+	err = errors.Join(err, db.Close())
 	return errors.Join(err, d.lock.release())
 }

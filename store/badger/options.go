@@ -46,9 +46,9 @@ func badgerOptions(dir string, log badger.Logger) badger.Options {
 }
 
 // mark asks the next session to tidy up, when there is enough to tidy.
-func (d *DB) mark() error {
-	if levels := d.db.Levels(); len(levels) > 0 && levels[0].NumTables >= tidyTables {
-		return d.lock.setMark()
+func mark(db *badger.DB, l *lock) error {
+	if levels := db.Levels(); len(levels) > 0 && levels[0].NumTables >= tidyTables {
+		return l.setMark()
 	}
 	return nil
 }
