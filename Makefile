@@ -1,5 +1,5 @@
 # Targets for people. CI calls .ci/run and nothing else.
-.PHONY: build test check generate fuzz bench crash quickstart
+.PHONY: duckdb build test check generate fuzz bench crash quickstart
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -21,6 +21,9 @@ fuzz: ## run each fuzz target for FUZZTIME (20 s each by default)
 	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 	  done; \
 	done
+
+duckdb: ## read exported datasets with DuckDB and Arrow, and measure beside DuckDB (needs cgo; a minute)
+	cd bench/datasets && go test -bench . -benchtime 3x .
 
 bench: ## all benchmarks (about five minutes)
 	go test -run '^$$' -bench . -benchmem ./...

@@ -8,7 +8,7 @@
 //	b/<cid>          the BlobRef of a blob
 //	n/<cid>          a Merkle node
 //	o/<id>           an object: kind, zero byte, canonical bytes
-//	k/<kind>/<id>    index of objects by kind
+//	k/<kind>/<id>    index of objects by kind, with a copy of those of at most 1 KiB
 //	r/<name>         a ref: the 32 digest bytes of what it names
 //	p/<cid>          a pin: the canonical Pin
 //	c/<hash>         a byte string of at most SmallChunk bytes
