@@ -80,7 +80,7 @@ func NewRecipe(f *cmdutil.Factory) *cobra.Command {
 			}
 			_, raw, err := model.NewRecipe(r)
 			return raw, err
-		})), recipeResults)
+		}), newRecipeCheck(f)), recipeResults)
 }
 
 // NewSuite is `mythos suite`.

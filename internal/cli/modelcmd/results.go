@@ -13,6 +13,12 @@ type added struct {
 	Kind string      `json:"kind"`
 }
 
+// checked is a recipe whose tool keeps the contract.
+type checked struct {
+	Recipe object.Hash `json:"recipe"`
+	OK     bool        `json:"ok"`
+}
+
 // trained is a model that was trained.
 type trained struct {
 	Model    object.Hash      `json:"model"`
@@ -137,7 +143,7 @@ type voted struct {
 var (
 	indexResults = cmdutil.Results{"update": cmdutil.Document(indexed{}), "rollback": cmdutil.Document(indexed{}), "ls": cmdutil.JSONLines(indexState{}),
 		"log": cmdutil.JSONLines(indexState{}), "search": cmdutil.JSONLines(node.Recalled{}, voted{})}
-	recipeResults   = cmdutil.Results{"add": cmdutil.Document(added{})}
+	recipeResults   = cmdutil.Results{"add": cmdutil.Document(added{}), "check": cmdutil.Document(checked{})}
 	suiteResults    = cmdutil.Results{"add": cmdutil.Document(added{})}
 	policyResults   = cmdutil.Results{"add": cmdutil.Document(added{}), "set": cmdutil.Nothing(), "ls": cmdutil.JSONLines(policyLine{}), "show": cmdutil.Document(model.PolicyDef{})}
 	trainResults    = cmdutil.Results{"": cmdutil.Document(trained{})}
