@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/mythos-project/mythos/object"
@@ -55,6 +56,7 @@ type ModuleRef struct {
 	// trace, receipt or log.
 	Headers map[string]string `can:"11,headers,optional"`
 	Hosts   []string          `can:"12,hosts,optional"` // http: hosts that a redirect may lead to, besides the URL's
+	Tool    string            `can:"13,tool,omitzero"`  // mcp: the tool's name at its server
 }
 
 // ModuleLimits are the bounds that are part of a tool's identity. Zero is none.
@@ -97,10 +99,7 @@ func (m ModuleRef) Check() error {
 	case KindHTTP:
 		return m.checkHTTP()
 	case KindMCP:
-		if (m.URL == "") == (len(m.Argv) == 0) {
-			return errors.New("an mcp tool has either a URL or an argument list")
-		}
-		return nil
+		return m.checkMCP()
 	}
 	return fmt.Errorf("module kind %d is not known", m.Kind)
 }
@@ -114,7 +113,7 @@ func (m ModuleRef) checkWasm() error {
 
 func (m ModuleRef) checkProcess() error {
 	if m.ModuleHash == nil || len(m.Argv) == 0 || !filepath.IsAbs(m.Argv[0]) {
-		return errors.New("a process tool has its binary's hash and an argument list that starts with an absolute path")
+		return errors.New("a program has its binary's hash and an argument list that starts with an absolute path")
 	}
 	switch m.Confinement {
 	case ConfineNone:
@@ -132,8 +131,25 @@ func (m ModuleRef) checkProcess() error {
 		}
 		return nil
 	}
-	return fmt.Errorf("a process tool is confined %q or %q, not %q", ConfineLandlock, ConfineNone, m.Confinement)
+	return fmt.Errorf("a program is confined %q or %q, not %q", ConfineLandlock, ConfineNone, m.Confinement)
 }
+
+// checkMCP holds a server that is started here to the rules of a process, and one
+// that is asked by HTTP to those of an endpoint.
+func (m ModuleRef) checkMCP() error {
+	if (m.URL == "") == (len(m.Argv) == 0) || m.Tool == "" || len(m.Tool) > maxToolName || m.Method != "" {
+		return fmt.Errorf("an mcp tool has either a URL or an argument list, and a name of at most %d bytes at its server", maxToolName)
+	}
+	if m.URL == "" {
+		return m.checkProcess()
+	}
+	if strings.Contains(m.URL, "{") {
+		return errors.New("the URL of an mcp server is no template")
+	}
+	return m.checkHTTP()
+}
+
+const maxToolName = 256
 
 // ModuleRule identifies a ModuleRef by all of its bytes.
 var ModuleRule = object.Rule{}

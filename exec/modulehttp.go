@@ -30,7 +30,7 @@ func HeaderSecret(value string) (text, secret string, ok bool) {
 // cross a network in the clear.
 func (m ModuleRef) checkHTTP() error {
 	if m.URL == "" || m.Confinement != ConfineRemote {
-		return errors.New("an http tool has a URL and is confined \"remote\"")
+		return errors.New("a tool that is asked by HTTP has a URL and is confined \"remote\"")
 	}
 	u, err := CheckURL(m.URL)
 	if err != nil {

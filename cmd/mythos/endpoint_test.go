@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"io/fs"
@@ -11,10 +12,11 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// newEndpoint starts a server for scripts of http tools; /show tells what it was asked.
+// newEndpoint starts a server for scripts of http tools; /show tells what it was asked, /mcp speaks MCP.
 func newEndpoint(t *testing.T) string {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/show/", func(w http.ResponseWriter, r *http.Request) {
@@ -25,6 +27,13 @@ func newEndpoint(t *testing.T) string {
 		body, _ := io.ReadAll(r.Body)
 		fmt.Fprintf(w, "%s %s key=%s auth=%s body=%s\n", r.Method, r.URL.EscapedPath(), r.Header.Get("Idempotency-Key"), r.Header.Get("Authorization"), body)
 	})
+	mux.Handle("/mcp", mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server {
+		s := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
+		mcp.AddTool(s, &mcp.Tool{Name: "greet"}, func(_ context.Context, _ *mcp.CallToolRequest, in struct{ Name string }) (*mcp.CallToolResult, any, error) {
+			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "hello " + in.Name + "\n"}}}, nil, nil
+		})
+		return s
+	}, nil))
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return s.URL

@@ -47,19 +47,24 @@ func (r *Runner) build(ctx context.Context, call exec.Call) (*prepared, error) {
 	if err != nil {
 		return nil, fmt.Errorf("http tool: %w", err)
 	}
-	p := &prepared{request: req, hosts: map[string]struct{}{req.URL.Host: {}}, secretHeaders: map[string]struct{}{}}
-	for _, h := range ref.Hosts {
-		p.hosts[h] = struct{}{}
-	}
+	p := newPrepared(req, ref)
 	req.Header.Set("User-Agent", "mythos")
 	if len(body) > 0 {
 		req.Header.Set("Content-Type", mediaOf(body))
 	}
 	if len(call.Key) > 0 {
-		req.Header.Set("Idempotency-Key", headerKey(call.Key))
+		req.Header.Set("Idempotency-Key", HeaderKey(call.Key))
 		req.Header.Set("Mythos-Fence", strconv.FormatUint(call.Fence, 10))
 	}
 	return p, p.headers(ref.Headers, r.lookup)
+}
+
+func newPrepared(req *http.Request, ref exec.ModuleRef) *prepared {
+	p := &prepared{request: req, hosts: map[string]struct{}{req.URL.Host: {}}, secretHeaders: map[string]struct{}{}}
+	for _, h := range ref.Hosts {
+		p.hosts[h] = struct{}{}
+	}
+	return p
 }
 
 // mediaOf is the media type of a request whose registration names none.
@@ -76,8 +81,8 @@ const (
 	maxKey  = 255 // characters of a key in a header
 )
 
-// headerKey is an idempotency key as a header; different keys stay different.
-func headerKey(key []byte) string {
+// HeaderKey is an idempotency key as a header; different keys stay different.
+func HeaderKey(key []byte) string {
 	text := string(key)
 	visible := !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 	switch {

@@ -66,13 +66,37 @@ func (r *Runner) Prepare(_ context.Context, call exec.Call) error {
 	if ref.Kind != exec.KindProcess {
 		return fmt.Errorf("process runner: the tool is of kind %s", exec.KindName(ref.Kind))
 	}
-	if ref.Confinement != exec.ConfineNone {
+	return r.Check(call)
+}
+
+// Check refuses a binary that changed and a confinement that cannot be had, of any
+// tool that is a program.
+func (r *Runner) Check(call exec.Call) error {
+	if call.Module.Confinement != exec.ConfineNone {
 		if err := Confinable(); err != nil {
 			return err
 		}
 	}
-	return r.pins.check(call.Tool, ref.Argv[0], *ref.ModuleHash)
+	return r.pins.check(call.Tool, call.Module.Argv[0], *call.Module.ModuleHash)
 }
+
+// Command is the program of a registration in the working directory dir, in a
+// process group of its own that is killed when ctx ends. It has no streams yet. It is
+// for [Start] and [Wait].
+func (r *Runner) Command(ctx context.Context, call exec.Call, dir string) *osexec.Cmd {
+	cmd := osexec.CommandContext(ctx, call.Module.Argv[0], call.Module.Argv[1:]...)
+	cmd.Dir, cmd.Env = dir, r.environment(call)
+	cmd.WaitDelay = afterKill
+	ownGroup(cmd)
+	cmd.Cancel = func() error { killGroup(cmd.Process.Pid); return cmd.Process.Kill() }
+	return cmd
+}
+
+// Start starts a command, confined as its registration says.
+func Start(cmd *osexec.Cmd, ref exec.ModuleRef, dir string) error { return start(cmd, ref, dir) }
+
+// Wait waits for the program to end and kills what it left behind in its group.
+func Wait(cmd *osexec.Cmd) error { return wait(cmd) }
 
 // Run starts the program and waits for it.
 func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error) {
@@ -106,17 +130,12 @@ type run struct {
 }
 
 func (r *Runner) prepare(ctx context.Context, stop context.CancelFunc, call exec.Call, dir string) *run {
-	cmd := osexec.CommandContext(ctx, call.Module.Argv[0], call.Module.Argv[1:]...)
 	p := &run{
-		cmd:    cmd,
+		cmd:    r.Command(ctx, call, dir),
 		stdout: exec.Head{Limit: call.Limits.MaxResponse, Full: stop},
 		stderr: exec.Tail{Limit: int(call.Limits.MaxStderr)},
 	}
-	cmd.Dir, cmd.Env = dir, r.environment(call)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(call.Request), &p.stdout, exec.Stderr(ctx, &p.stderr)
-	cmd.WaitDelay = afterKill
-	ownGroup(cmd)
-	cmd.Cancel = func() error { killGroup(cmd.Process.Pid); return cmd.Process.Kill() }
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = bytes.NewReader(call.Request), &p.stdout, exec.Stderr(ctx, &p.stderr)
 	return p
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/httptool"
+	"github.com/mythos-project/mythos/exec/mcptool"
 	"github.com/mythos-project/mythos/exec/process"
 	"github.com/mythos-project/mythos/exec/wasm"
 	"github.com/mythos-project/mythos/internal/config"
@@ -127,14 +128,15 @@ func (n *Node) executor() error {
 		return fmt.Errorf("wasm runner: %w", err)
 	}
 	n.close = append(n.close, func() error { return w.Close(context.Background()) })
-	web := httptool.New(nil, nil)
+	programs, web := &process.Runner{}, httptool.New(nil, nil)
 	n.close = append(n.close, func() error { web.Close(); return nil })
 	n.Tools = exec.NewTools(n.DB)
 	n.Gate = &exec.Gate{
 		Signer: n.Key, Now: n.now, Verifier: n.Verifier, Quotas: n.Quotas, Ledger: n.Ledger, Responses: n.Store,
-		Tools:   n.Tools,
-		Runners: map[uint8]exec.Runner{exec.KindWasm: w, exec.KindProcess: &process.Runner{}, exec.KindHTTP: web},
-		Lease:   n.Config.Lease, Capture: n.Config.Capture,
+		Tools: n.Tools,
+		Runners: map[uint8]exec.Runner{exec.KindWasm: w, exec.KindProcess: programs, exec.KindHTTP: web,
+			exec.KindMCP: &mcptool.Runner{Process: programs, HTTP: web}},
+		Lease: n.Config.Lease, Capture: n.Config.Capture,
 	}
 	exec.AddBlobTools(n.Gate, n.Store)
 	n.Exec = &exec.Executor{Gate: n.Gate, Store: n.Store, KV: n.DB}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -25,6 +26,8 @@ type ToolSpec struct {
 	Method     string   // of HTTP; empty is POST
 	Headers    map[string]string
 	Hosts      []string // that a redirect may lead to, beside the URL's
+	MCP        []string // an MCP server: program and arguments, or one URL
+	MCPTool    string   // the tool's name at that server; empty: Name
 	Unconfined bool     // a process that runs with our own rights
 	Read       []string // paths that a confined process may read
 	Write      []string // and write
@@ -56,6 +59,8 @@ func (n *Node) AddTool(ctx context.Context, s ToolSpec) (exec.Tool, error) {
 	case s.HTTP != "":
 		t.Module = exec.ModuleRef{Kind: exec.KindHTTP, URL: s.HTTP, Method: s.Method, Headers: s.Headers, Hosts: s.Hosts,
 			Confinement: exec.ConfineRemote}
+	case len(s.MCP) > 0:
+		t.Module, err = mcpModule(s)
 	default:
 		t.Module, err = n.wasmModule(ctx, s)
 	}
@@ -71,6 +76,22 @@ func (n *Node) AddTool(ctx context.Context, s ToolSpec) (exec.Tool, error) {
 func (n *Node) wasmModule(ctx context.Context, s ToolSpec) (exec.ModuleRef, error) {
 	h, err := n.Store.PutBytes(ctx, s.Wasm)
 	return exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &h, Confinement: exec.ConfineWASI}, err
+}
+
+// mcpModule is a tool of a server that is asked by HTTP, or that is started as a
+// process is.
+func mcpModule(s ToolSpec) (m exec.ModuleRef, err error) {
+	if u := s.MCP[0]; strings.HasPrefix(u, "http://") || strings.HasPrefix(u, "https://") {
+		if len(s.MCP) > 1 {
+			return m, fmt.Errorf("an MCP server at %s takes no arguments", u)
+		}
+		m = exec.ModuleRef{URL: u, Headers: s.Headers, Hosts: s.Hosts, Confinement: exec.ConfineRemote}
+	} else {
+		s.Process = s.MCP
+		m, err = processModule(s)
+	}
+	m.Kind, m.Tool = exec.KindMCP, cmp.Or(s.MCPTool, s.Name)
+	return m, err
 }
 
 func processModule(s ToolSpec) (exec.ModuleRef, error) {

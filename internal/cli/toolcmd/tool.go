@@ -19,12 +19,13 @@ import (
 
 // New is `mythos tool`.
 func New(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("tool", "What effects are made of: commands, WebAssembly modules, HTTP endpoints", newAdd(f), newLs(f), newShow(f), newRm(f), newBuild(f)), results)
+	return f.Returns(cmdutil.Noun("tool", "What effects are made of: commands, WebAssembly modules, HTTP endpoints, MCP servers' tools", newAdd(f), newLs(f), newShow(f), newRm(f), newBuild(f)), results)
 }
 
 type addOptions struct {
 	node.ToolSpec
 	IsProcess bool
+	IsMCP     bool
 	WasmFile  string
 	Header    []string
 	ID        string
@@ -34,9 +35,9 @@ type addOptions struct {
 func newAdd(f *cmdutil.Factory) *cobra.Command {
 	o := &addOptions{}
 	c := &cobra.Command{
-		Use: "add NAME [flags] --process CMD... | --wasm FILE | --http URL", Short: "Register a tool; prints its id",
+		Use: "add NAME [flags] --process CMD... | --wasm FILE | --http URL | --mcp CMD...", Short: "Register a tool; prints its id",
 		Long: "The id pins the implementation: another binary, other arguments or another sandbox are another tool.\n" +
-			"Everything after --process is the command. A process is confined to the system's folders and the paths that\n" +
+			"Everything after --process or --mcp is the command; --mcp takes a URL instead, too. A process is confined to the system's folders and the paths that\n" +
 			"--read and --write name, without network; --unconfined lets it run with your rights.\n" +
 			"{/ptr} in the path or query of --http stands for the scalar at that JSON pointer of the request. The last word of a\n" +
 			"header may name a secret, env:NAME or file:/path: it is looked up at the call and kept nowhere. The key goes along as\n" +
@@ -45,10 +46,16 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 			"the request, MYTHOS_IDEMPOTENCY_KEY and MYTHOS_FENCE, and answers {\"happened\":true,\"response\":\"...\"} or\n" +
 			"{\"happened\":false}. With neither, an operator decides (mythos ledger resolve).",
 		Example: "  mythos tool add lines --retry-safe --unconfined --process wc -l\n" +
-			"  mythos tool add hook --header 'Authorization: Bearer env:HOOK_TOKEN' --http 'https://example.org/hooks/{/name}'",
+			"  mythos tool add hook --header 'Authorization: Bearer env:HOOK_TOKEN' --http 'https://example.org/hooks/{/name}'\n" +
+			"  mythos tool add search --mcp https://example.org/mcp",
 		Args: cmdutil.Args(1, -1),
 		RunE: func(c *cobra.Command, args []string) error {
-			o.Name, o.Process = args[0], args[1:]
+			o.Name = args[0]
+			if o.IsMCP {
+				o.MCP = args[1:]
+			} else {
+				o.Process = args[1:]
+			}
 			return runAdd(c.Context(), f, o)
 		},
 	}
@@ -56,9 +63,11 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	flags.BoolVar(&o.IsProcess, "process", false, "the rest of the line is a command")
 	flags.StringVar(&o.WasmFile, "wasm", "", "a WASI preview 1 module")
 	flags.StringVar(&o.HTTP, "http", "", "the URL of an endpoint")
+	flags.BoolVar(&o.IsMCP, "mcp", false, "the rest of the line is an MCP server: a command, or the URL of one")
+	flags.StringVar(&o.MCPTool, "mcp-tool", "", "of --mcp: the tool's name at its server; NAME by default")
 	flags.StringVar(&o.Method, "method", "", "of --http: GET, HEAD, POST (by default), PUT, PATCH or DELETE")
-	flags.StringArrayVar(&o.Header, "header", nil, "of --http: 'Name: value'; may be repeated")
-	flags.StringArrayVar(&o.Hosts, "host", nil, "of --http: a host that a redirect may lead to; may be repeated")
+	flags.StringArrayVar(&o.Header, "header", nil, "of --http and --mcp: 'Name: value'; may be repeated")
+	flags.StringArrayVar(&o.Hosts, "host", nil, "of --http and --mcp: a host that a redirect may lead to; may be repeated")
 	flags.BoolVar(&o.RetrySafe, "retry-safe", false, "an attempt with unknown outcome may be repeated")
 	flags.StringVar(&o.Probe, "probe", "", "another tool that knows, of an attempt with unknown outcome, whether it happened")
 	flags.BoolVar(&o.Cacheable, "cacheable", false, "the response depends on the request alone")
@@ -74,16 +83,16 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 // implementation checks that exactly one is named.
 func (o *addOptions) implementation() error {
 	named := 0
-	for _, given := range []bool{o.IsProcess, o.WasmFile != "", o.HTTP != ""} {
+	for _, given := range []bool{o.IsProcess, o.WasmFile != "", o.HTTP != "", o.IsMCP} {
 		if given {
 			named++
 		}
 	}
-	if named != 1 || o.IsProcess != (len(o.Process) > 0) {
-		return clierr.Usagef("name one implementation: --process CMD..., --wasm FILE or --http URL")
+	if named != 1 || o.IsProcess != (len(o.Process) > 0) || o.IsMCP != (len(o.MCP) > 0) {
+		return clierr.Usagef("name one implementation: --process CMD..., --wasm FILE, --http URL, --mcp CMD... or --mcp URL")
 	}
-	if o.HTTP == "" && o.Method+strings.Join(append(o.Header, o.Hosts...), "") != "" {
-		return clierr.Usagef("--method, --header and --host belong to --http")
+	if (o.HTTP == "" && o.Method != "") || (o.HTTP == "" && !o.IsMCP && len(o.Header)+len(o.Hosts) > 0) || (!o.IsMCP && o.MCPTool != "") {
+		return clierr.Usagef("--method, --header and --host belong to --http; --mcp-tool, --header and --host to --mcp")
 	}
 	if len(o.Header) > 0 {
 		o.Headers = make(map[string]string, len(o.Header))
@@ -136,6 +145,7 @@ type view struct {
 	Module    *object.Hash `json:"module_hash,omitempty"`
 	Argv      []string     `json:"argv,omitempty"`
 	URL       string       `json:"url,omitempty"`
+	MCPTool   string       `json:"mcp_tool,omitempty"`
 	Confined  string       `json:"confinement"`
 	RetrySafe bool         `json:"retry_safe"`
 	Cacheable bool         `json:"cacheable"`
@@ -143,7 +153,7 @@ type view struct {
 }
 
 func toolView(t exec.Tool) view {
-	return view{t.Name, t.ID, exec.KindName(t.Module.Kind), t.Module.ModuleHash, t.Module.Argv, t.Module.URL, t.Module.Confinement, t.Policy.RetrySafe, t.Policy.Cacheable, t.Policy.Probe}
+	return view{t.Name, t.ID, exec.KindName(t.Module.Kind), t.Module.ModuleHash, t.Module.Argv, t.Module.URL, t.Module.Tool, t.Module.Confinement, t.Policy.RetrySafe, t.Policy.Cacheable, t.Policy.Probe}
 }
 
 func newLs(f *cmdutil.Factory) *cobra.Command {
