@@ -1,5 +1,5 @@
 # Targets for people. CI calls .ci/run and nothing else.
-.PHONY: duckdb build test check generate fuzz bench crash quickstart
+.PHONY: build test check generate reproducible sbom fuzz duckdb bench crash quickstart release-check
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -12,6 +12,17 @@ check: ## everything that CI checks (under fifteen minutes)
 
 generate: ## manual pages, completions, JSON Schemas, the table of exit codes
 	go generate ./...
+
+reproducible: ## two builds from two folders, the second with an empty cache: the same bytes (minutes)
+	COLD=1 scripts/reproducible.sh
+
+sbom: ## the bill of materials of the binary, sbom.cdx.json
+	scripts/sbom.sh sbom.cdx.json
+
+GORELEASER ?= go run github.com/goreleaser/goreleaser/v2@v2.18.2
+release-check: ## .goreleaser.yaml is valid, and a dry run makes archives and packages in dist/ (needs a network, minutes)
+	$(GORELEASER) check
+	$(GORELEASER) release --snapshot --clean --skip=sbom
 
 FUZZTIME ?= 20s
 fuzz: ## run each fuzz target for FUZZTIME (20 s each by default)

@@ -28,7 +28,9 @@ func Example() {
 	}
 	tool := exec.BuiltinID("shout")
 	gate.Builtin("shout", exec.Builtin{
-		Use: func(request []byte) (caps.Use, error) { return caps.Use{Kind: caps.KindToolCall, Tool: tool, Request: request}, nil },
+		Use: func(request []byte) (caps.Use, error) {
+			return caps.Use{Kind: caps.KindToolCall, Tool: tool, Request: request}, nil
+		},
 		Run: func(_ context.Context, c exec.Call) (exec.Response, error) {
 			return exec.Response{Body: append(c.Request, '!'), Status: exec.StatusOK}, nil
 		},

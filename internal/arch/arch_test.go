@@ -52,6 +52,7 @@ var rooms = []struct {
 	{"cmd/...", []string{"internal/cli", "internal/cli/..."}},
 	{"bench/...", []string{"*"}},
 	{"examples/...", []string{"*"}},
+	{"scripts/...", nil},
 }
 
 // only names the packages that may import a library that the house keeps in one
