@@ -96,6 +96,12 @@ type log struct {
 	queue   []*appending
 	leading bool
 
+	// Of the last batch: who was there when it ended, and how long it took. The next
+	// leader waits for as many, for a quarter of that time.
+	present int
+	took    time.Duration
+	full    chan struct{} // closed when present are queued; nil: nobody waits
+
 	// The log's end as the leader knows it; every update checks it.
 	loaded bool
 	edge   frontier
@@ -113,6 +119,10 @@ func (l *log) append(ctx context.Context, a *appending) (bool, error) {
 	a.ctx, a.done, a.lead = ctx, make(chan struct{}), make(chan struct{})
 	l.mu.Lock()
 	l.queue = append(l.queue, a)
+	if l.full != nil && len(l.queue) >= l.present {
+		close(l.full)
+		l.full = nil
+	}
 	if l.leading {
 		l.mu.Unlock()
 		select {
@@ -123,16 +133,39 @@ func (l *log) append(ctx context.Context, a *appending) (bool, error) {
 		l.mu.Lock()
 	}
 	l.leading = true
+	l.gather()
 	batch := l.take()
 	l.mu.Unlock()
+	begin := time.Now()
 	l.run(context.WithoutCancel(ctx), batch)
 	l.mu.Lock()
+	l.took, l.present = time.Since(begin), len(batch)+len(l.queue)
 	l.refuse(batch)
 	if l.leading = len(l.queue) > 0; l.leading {
 		close(l.queue[0].lead)
 	}
 	l.mu.Unlock()
 	return a.ok, a.err
+}
+
+// gather lets those come back who were served a moment ago: otherwise callers fall
+// into two halves, each of which waits while the other is written. A caller that is
+// alone never waits. mu is held, but for the wait.
+func (l *log) gather() {
+	if len(l.queue) >= l.present {
+		return
+	}
+	full := make(chan struct{})
+	l.full = full
+	l.mu.Unlock()
+	timer := time.NewTimer(l.took / 4)
+	select {
+	case <-full:
+	case <-timer.C:
+	}
+	timer.Stop()
+	l.mu.Lock()
+	l.full = nil
 }
 
 // take removes a batch from the queue in which no two appendings want the same

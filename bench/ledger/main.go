@@ -1,0 +1,118 @@
+//go:build linux
+
+// Command ledger measures the ledger beside the raw limits of the log device and of
+// Ed25519, and beside SQLite and PostgreSQL as far as they are installed.
+//
+//	go run ./bench/ledger -dir /var/tmp/bench
+//	go run ./bench/ledger -dir /var/tmp/bench -rows growth -entries 10000000
+//
+// The rows that are compared run one after the other, several times over, and the
+// median of the ratios within a round counts: they bear what else happens on the
+// machine alike. Every rate is per second; every insert is durable, 400 bytes with a
+// unique key. See bench/ledger.md.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+type options struct {
+	dir     string
+	rounds  int
+	seconds time.Duration
+	entries int
+}
+
+// row measures one thing in a folder of its own and returns a rate.
+type row struct {
+	name string
+	run  func(ctx context.Context, o options, dir string) (float64, error)
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.dir, "dir", "", "folder for everything that is written; it is made and removed (required)")
+	flag.IntVar(&o.rounds, "rounds", 3, "rounds")
+	flag.DurationVar(&o.seconds, "time", 2*time.Second, "time of each row in each round")
+	flag.IntVar(&o.entries, "entries", 1_000_000, "entries of the ledger that verify and growth make")
+	rows := flag.String("rows", "rates", "rates, verify, growth, or some of them separated by commas")
+	flag.Parse()
+	if o.dir == "" {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := run(context.Background(), o, strings.Split(*rows, ",")); err != nil {
+		fmt.Fprintln(os.Stderr, "ledger:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options, rows []string) error {
+	if err := os.MkdirAll(o.dir, 0o755); err != nil {
+		return err
+	}
+	defer os.RemoveAll(o.dir)
+	fmt.Printf("%d processors, %s/%s, %s\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	for _, name := range rows {
+		f, ok := map[string]func(context.Context, options) error{"rates": rates, "verify": verify, "growth": growth}[name]
+		if !ok {
+			return fmt.Errorf("no rows %q", name)
+		}
+		if err := f(ctx, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rates measures what can be done in a second, and prints the ratios that the goals
+// are about.
+func rates(ctx context.Context, o options) error {
+	got := map[string][]float64{}
+	for round := range o.rounds {
+		for i, r := range append(ours(), peers()...) {
+			dir := filepath.Join(o.dir, fmt.Sprintf("%d-%d", round, i))
+			if err := os.MkdirAll(dir, 0o777); err != nil {
+				return err
+			}
+			rate, err := r.run(ctx, o, dir)
+			if err != nil {
+				return fmt.Errorf("%s: %w", r.name, err)
+			}
+			got[r.name] = append(got[r.name], rate)
+		}
+	}
+	for _, r := range append(ours(), peers()...) {
+		fmt.Printf("%-44s %10.0f /s\n", r.name, median(got[r.name]))
+	}
+	ratio := func(what, a, b string, scale float64) {
+		if len(got[a]) == 0 || len(got[b]) == 0 {
+			return
+		}
+		var list []float64
+		for i := range got[a] {
+			list = append(list, scale*got[a][i]/got[b][i])
+		}
+		fmt.Printf("%-64s %6.2f\n", what, median(list))
+	}
+	ratio("unsigned entries of 64 callers, of raw group commit", unsigned64, group64, 1)
+	ratio("unsigned entries of 64 callers, times PostgreSQL", unsigned64, postgres64, 1)
+	ratio("unsigned entries of 64 callers, times SQLite in batches", unsigned64, sqliteBatch, 1)
+	ratio("signatures in pairs of 64 callers, of Ed25519 signing", pairs64, signAll, 3)
+	ratio("a pair of 1 caller, in raw syncs (2 are needed)", raw1, pairs1, 1)
+	return nil
+}
+
+func median(list []float64) float64 {
+	list = slices.Clone(list)
+	slices.Sort(list)
+	return list[len(list)/2]
+}
