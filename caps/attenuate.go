@@ -3,7 +3,9 @@ package caps
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -65,18 +67,21 @@ func (p *proven) read(i int, l Link) *DeniedError {
 	return p.links.connected(i)
 }
 
-// signatures checks those of all links, at once: they are nearly all the work of
-// verifying a chain.
+// signatures checks those of all links, on all processors: they are nearly all the
+// work of verifying a chain. One goroutine takes several, as each has to grow its
+// stack.
 func signatures(links Chain) (errs [MaxDepth]error) {
-	var wg sync.WaitGroup
-	for i := range links {
-		check := func() { errs[i] = sign.VerifyID(links[i].Cap.Issuer, links[i].ID, links[i].Cap.Signature) }
-		if i == len(links)-1 {
-			check()
-			break
+	var next atomic.Int32
+	check := func() {
+		for i := int(next.Add(1)) - 1; i < len(links); i = int(next.Add(1)) - 1 {
+			errs[i] = sign.VerifyID(links[i].Cap.Issuer, links[i].ID, links[i].Cap.Signature)
 		}
+	}
+	var wg sync.WaitGroup
+	for range min(len(links), runtime.GOMAXPROCS(0)) - 1 {
 		wg.Go(check)
 	}
+	check()
 	wg.Wait()
 	return errs
 }
