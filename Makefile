@@ -34,7 +34,7 @@ fuzz: ## run each fuzz target for FUZZTIME (20 s each by default)
 	done
 
 duckdb: ## read exported datasets with DuckDB and Arrow, and measure beside DuckDB (needs cgo; a minute)
-	cd bench/datasets && go test -bench . -benchtime 3x .
+	cd bench/datasets && go test -mod=mod -bench . -benchtime 3x .
 
 bench: ## all benchmarks (about five minutes)
 	go test -run '^$$' -bench . -benchmem ./...
