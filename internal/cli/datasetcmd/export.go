@@ -116,7 +116,10 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 	out := &outputs{folder: o.folder(), name: o.Out, std: f.IO.Out}
 	e.Open = out.open
 	files, receipt, err := n.ExportDataset(ctx, e)
-	if err = errors.Join(err, out.finish(err == nil)); err != nil {
+	if err = errors.Join(err, out.finish(err == nil)); errors.Is(err, node.ErrUnredacted) {
+		return clierr.New(clierr.Refused, "%w", err).On(o.Name).With("leave out --redact: the rules of the policy are applied without it")
+	}
+	if err != nil {
 		return runcmd.Refusal(err, n.Self().KeyHex(), "mythos.dataset.export")
 	}
 	if !out.folder && out.toStd() {
