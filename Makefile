@@ -1,5 +1,5 @@
 # Targets for people. CI calls .ci/run and nothing else.
-.PHONY: build test check generate reproducible sbom fuzz duckdb bench crash quickstart release-check
+.PHONY: build test check generate reproducible sbom fuzz duckdb bench crash quickstart bench-ledger bench-ledger-growth release-check
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -35,6 +35,15 @@ fuzz: ## run each fuzz target for FUZZTIME (20 s each by default)
 
 duckdb: ## read exported datasets with DuckDB and Arrow, and measure beside DuckDB (needs cgo; a minute)
 	cd bench/datasets && go test -mod=mod -bench . -benchtime 3x .
+
+BENCHDIR ?= /var/tmp/mythos-bench
+bench-ledger: ## the ledger beside raw syncs, Ed25519, SQLite and PostgreSQL (a minute; see bench/ledger.md)
+	go run ./bench/ledger -dir $(BENCHDIR)
+
+ENTRIES ?= 10000000
+bench-ledger-growth: ## cost of an entry from 10^4 to 10^7 entries, and verifying them (an hour, 15 GB; ENTRIES=1000000 takes minutes)
+	go run ./bench/ledger -dir $(BENCHDIR) -rows growth -entries $(ENTRIES)
+	go run ./bench/ledger -dir $(BENCHDIR) -rows verify -entries 1000000
 
 bench: ## all benchmarks (about five minutes)
 	go test -run '^$$' -bench . -benchmem ./...

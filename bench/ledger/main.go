@@ -31,10 +31,17 @@ type options struct {
 	entries int
 }
 
-// row measures one thing in a folder of its own and returns a rate.
+// figure is how often a second something was done, and what each time took of our
+// own processors (0: of others).
+type figure struct {
+	rate float64
+	cpu  time.Duration
+}
+
+// row measures one thing in a folder of its own.
 type row struct {
 	name string
-	run  func(ctx context.Context, o options, dir string) (float64, error)
+	run  func(ctx context.Context, o options, dir string) (figure, error)
 }
 
 func main() {
@@ -76,39 +83,46 @@ func run(ctx context.Context, o options, rows []string) error {
 // rates measures what can be done in a second, and prints the ratios that the goals
 // are about.
 func rates(ctx context.Context, o options) error {
-	got := map[string][]float64{}
+	got, cpu := map[string][]float64{}, map[string][]float64{}
 	for round := range o.rounds {
 		for i, r := range append(ours(), peers()...) {
 			dir := filepath.Join(o.dir, fmt.Sprintf("%d-%d", round, i))
 			if err := os.MkdirAll(dir, 0o777); err != nil {
 				return err
 			}
-			rate, err := r.run(ctx, o, dir)
+			f, err := r.run(ctx, o, dir)
 			if err != nil {
 				return fmt.Errorf("%s: %w", r.name, err)
 			}
-			got[r.name] = append(got[r.name], rate)
+			got[r.name] = append(got[r.name], f.rate)
+			cpu[r.name] = append(cpu[r.name], float64(f.cpu))
 		}
 	}
 	for _, r := range append(ours(), peers()...) {
-		fmt.Printf("%-44s %10.0f /s\n", r.name, median(got[r.name]))
+		fmt.Printf("%-44s %10.0f /s %12v of processors\n", r.name, median(got[r.name]), time.Duration(median(cpu[r.name])).Round(100))
 	}
 	ratio := func(what, a, b string, scale float64) {
-		if len(got[a]) == 0 || len(got[b]) == 0 {
-			return
-		}
-		var list []float64
-		for i := range got[a] {
-			list = append(list, scale*got[a][i]/got[b][i])
-		}
-		fmt.Printf("%-64s %6.2f\n", what, median(list))
+		ratioOf(got, what, a, b, scale)
 	}
 	ratio("unsigned entries of 64 callers, of raw group commit", unsigned64, group64, 1)
 	ratio("unsigned entries of 64 callers, times PostgreSQL", unsigned64, postgres64, 1)
 	ratio("unsigned entries of 64 callers, times SQLite in batches", unsigned64, sqliteBatch, 1)
 	ratio("signatures in pairs of 64 callers, of Ed25519 signing", pairs64, signAll, 3)
+	ratioOf(cpu, "three signatures, of a pair of 64 callers, by processor time", signAll, pairs64, 3)
 	ratio("a pair of 1 caller, in raw syncs (2 are needed)", raw1, pairs1, 1)
 	return nil
+}
+
+// ratioOf prints the median of the ratios of two rows, round by round.
+func ratioOf(of map[string][]float64, what, a, b string, scale float64) {
+	if len(of[a]) == 0 || len(of[b]) == 0 {
+		return
+	}
+	var list []float64
+	for i := range of[a] {
+		list = append(list, scale*of[a][i]/of[b][i])
+	}
+	fmt.Printf("%-64s %6.2f\n", what, median(list))
 }
 
 func median(list []float64) float64 {

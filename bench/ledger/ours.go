@@ -32,27 +32,27 @@ const (
 
 func ours() []row {
 	return []row{
-		{raw1, func(ctx context.Context, o options, dir string) (float64, error) { return raw(ctx, o, dir, 1) }},
-		{group64, func(ctx context.Context, o options, dir string) (float64, error) { return raw(ctx, o, dir, 64) }},
+		{raw1, func(ctx context.Context, o options, dir string) (figure, error) { return raw(ctx, o, dir, 1) }},
+		{group64, func(ctx context.Context, o options, dir string) (figure, error) { return raw(ctx, o, dir, 64) }},
 		{signAll, signing},
-		{unsigned64, func(ctx context.Context, o options, dir string) (float64, error) {
+		{unsigned64, func(ctx context.Context, o options, dir string) (figure, error) {
 			return onLedger(ctx, o, dir, unsigned{key}, 64, register)
 		}},
-		{pairs1, func(ctx context.Context, o options, dir string) (float64, error) {
+		{pairs1, func(ctx context.Context, o options, dir string) (figure, error) {
 			return onLedger(ctx, o, dir, key, 1, pair)
 		}},
-		{pairs64, func(ctx context.Context, o options, dir string) (float64, error) {
+		{pairs64, func(ctx context.Context, o options, dir string) (figure, error) {
 			return onLedger(ctx, o, dir, key, 64, pair)
 		}},
 	}
 }
 
-// timed lets callers repeat fn for a while and returns how often it was done a second.
-func timed(d time.Duration, callers int, fn func(i int64) error) (float64, error) {
+// timed lets callers repeat fn for a while.
+func timed(d time.Duration, callers int, fn func(i int64) error) (figure, error) {
 	var next atomic.Int64
 	var failed atomic.Pointer[error]
 	var wg sync.WaitGroup
-	begin := time.Now()
+	begin, cpu := time.Now(), processorTime()
 	for range callers {
 		wg.Go(func() {
 			for time.Since(begin) < d && failed.Load() == nil {
@@ -64,16 +64,17 @@ func timed(d time.Duration, callers int, fn func(i int64) error) (float64, error
 	}
 	wg.Wait()
 	if err := failed.Load(); err != nil {
-		return 0, *err
+		return figure{}, *err
 	}
-	return float64(next.Load()) / time.Since(begin).Seconds(), nil
+	n := next.Load()
+	return figure{float64(n) / time.Since(begin).Seconds(), (processorTime() - cpu) / time.Duration(n)}, nil
 }
 
 // raw appends records of 400 bytes to a file; those that wait share a sync.
-func raw(_ context.Context, o options, dir string, callers int) (float64, error) {
+func raw(_ context.Context, o options, dir string, callers int) (figure, error) {
 	f, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
-		return 0, err
+		return figure{}, err
 	}
 	defer f.Close()
 	type wish struct{ done chan error }
@@ -110,7 +111,7 @@ func raw(_ context.Context, o options, dir string, callers int) (float64, error)
 	return rate, err
 }
 
-func signing(_ context.Context, o options, _ string) (float64, error) {
+func signing(_ context.Context, o options, _ string) (figure, error) {
 	private := ed25519.NewKeyFromSeed(make([]byte, 32))
 	message := make([]byte, 32)
 	return timed(o.seconds, runtime.GOMAXPROCS(0), func(int64) error { ed25519.Sign(private, message); return nil })
@@ -134,10 +135,10 @@ func open(dir string, s sign.Signer) (*ledger.Ledger, *badger.DB, error) {
 	return ledger.Open(db, s, func() object.Time { return object.TimeOf(time.Now()) }), db, nil
 }
 
-func onLedger(ctx context.Context, o options, dir string, s sign.Signer, callers int, fn func(context.Context, *ledger.Ledger, string) error) (float64, error) {
+func onLedger(ctx context.Context, o options, dir string, s sign.Signer, callers int, fn func(context.Context, *ledger.Ledger, string) error) (figure, error) {
 	l, db, err := open(dir, s)
 	if err != nil {
-		return 0, err
+		return figure{}, err
 	}
 	defer db.Close()
 	return timed(o.seconds, callers, func(i int64) error { return fn(ctx, l, fmt.Sprint(i)) })
@@ -206,7 +207,7 @@ func verify(ctx context.Context, o options) error {
 	private := ed25519.NewKeyFromSeed(make([]byte, 32))
 	message := make([]byte, 32)
 	sig := ed25519.Sign(private, message)
-	standard := func() (float64, error) {
+	standard := func() (figure, error) {
 		return timed(o.seconds, runtime.GOMAXPROCS(0), func(int64) error {
 			if !ed25519.Verify(private.Public().(ed25519.PublicKey), message, sig) {
 				return fmt.Errorf("it does not verify")
@@ -230,9 +231,9 @@ func verify(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	rate, base := float64(rep.Entries)/took.Seconds(), (before+after)/2
-	fmt.Printf("verify: %d entries in %v (%v of processors), %.0f/s; crypto/ed25519 verifies %.0f/s on all processors; ratio %.2f; heap at most %d MiB\n",
-		rep.Entries, took.Round(time.Millisecond), used.Round(time.Millisecond), rate, base, rate/base, peak()>>20)
+	rate, base := float64(rep.Entries)/took.Seconds(), (before.rate+after.rate)/2
+	fmt.Printf("verify: %d entries in %v (%v of processors), %.0f/s; crypto/ed25519 verifies %.0f/s on all processors; ratio %.2f, %.2f by processor time; heap at most %d MiB\n",
+		rep.Entries, took.Round(time.Millisecond), used.Round(time.Millisecond), rate, base, rate/base, float64(after.cpu)*float64(rep.Entries)/float64(used), peak()>>20)
 	return nil
 }
 

@@ -27,15 +27,15 @@ const (
 func peers() (list []row) {
 	if _, err := exec.LookPath("sqlite3"); err == nil {
 		list = append(list,
-			row{sqlite1, func(ctx context.Context, _ options, dir string) (float64, error) { return sqlite(ctx, dir, 3000, 1) }},
-			row{sqliteBatch, func(ctx context.Context, _ options, dir string) (float64, error) { return sqlite(ctx, dir, 30_000, 64) }})
+			row{sqlite1, func(ctx context.Context, _ options, dir string) (figure, error) { return sqlite(ctx, dir, 3000, 1) }},
+			row{sqliteBatch, func(ctx context.Context, _ options, dir string) (figure, error) { return sqlite(ctx, dir, 30_000, 64) }})
 	}
 	if bin := postgresBin(); bin != "" {
 		list = append(list,
-			row{postgres1, func(ctx context.Context, o options, dir string) (float64, error) {
+			row{postgres1, func(ctx context.Context, o options, dir string) (figure, error) {
 				return postgres(ctx, o, dir, bin, 1)
 			}},
-			row{postgres64, func(ctx context.Context, o options, dir string) (float64, error) {
+			row{postgres64, func(ctx context.Context, o options, dir string) (figure, error) {
 				return postgres(ctx, o, dir, bin, 64)
 			}})
 	}
@@ -44,7 +44,7 @@ func peers() (list []row) {
 
 // sqlite inserts rows through the sqlite3 shell, so many in a transaction, in WAL
 // mode with a sync for each (synchronous=FULL).
-func sqlite(ctx context.Context, dir string, rows, together int) (float64, error) {
+func sqlite(ctx context.Context, dir string, rows, together int) (figure, error) {
 	var script strings.Builder
 	script.WriteString("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE e (k TEXT PRIMARY KEY, v BLOB);\n")
 	for i := range rows {
@@ -63,9 +63,9 @@ func sqlite(ctx context.Context, dir string, rows, together int) (float64, error
 	cmd.Stdin = strings.NewReader(script.String())
 	begin := time.Now()
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("%w: %s", err, out)
+		return figure{}, fmt.Errorf("%w: %s", err, out)
 	}
-	return float64(rows) / time.Since(begin).Seconds(), nil
+	return figure{rate: float64(rows) / time.Since(begin).Seconds()}, nil
 }
 
 // postgresBin is the folder of PostgreSQL's programs, of the newest version here.
@@ -82,40 +82,41 @@ var tps = regexp.MustCompile(`tps = ([0-9.]+)`)
 
 // postgres measures pgbench on a fresh cluster over a socket, with the settings that
 // initdb gives (fsync and synchronous_commit are on).
-func postgres(ctx context.Context, o options, dir, bin string, callers int) (_ float64, err error) {
+func postgres(ctx context.Context, o options, dir, bin string, callers int) (_ figure, err error) {
 	if dir, err = filepath.Abs(dir); err != nil {
-		return 0, err
+		return figure{}, err
 	}
 	data := filepath.Join(dir, "pg")
 	script := filepath.Join(dir, "insert.sql")
 	text := "INSERT INTO e VALUES (gen_random_uuid(), convert_to(repeat('x', 400), 'UTF8'));\n"
 	if err := os.WriteFile(script, []byte(text), 0o644); err != nil {
-		return 0, err
+		return figure{}, err
 	}
 	if err := os.Chmod(dir, 0o777); err != nil {
-		return 0, err
+		return figure{}, err
 	}
 	if out, err := asPostgres(ctx, bin, "initdb", "-D", data, "-A", "trust"); err != nil {
-		return 0, fmt.Errorf("%w: %s", err, out)
+		return figure{}, fmt.Errorf("%w: %s", err, out)
 	}
 	if out, err := asPostgres(ctx, bin, "pg_ctl", "-w", "-D", data, "-l", filepath.Join(dir, "pg.log"),
 		"-o", "-k "+dir+" -c listen_addresses='' -c max_connections=200", "start"); err != nil {
-		return 0, fmt.Errorf("%w: %s", err, out)
+		return figure{}, fmt.Errorf("%w: %s", err, out)
 	}
 	defer func() {
 		_, stop := asPostgres(context.WithoutCancel(ctx), bin, "pg_ctl", "-w", "-D", data, "-m", "fast", "stop")
 		err = errors.Join(err, stop)
 	}()
 	if out, err := asPostgres(ctx, bin, "psql", "-h", dir, "-c", "CREATE TABLE e (k uuid PRIMARY KEY, v bytea)", "postgres"); err != nil {
-		return 0, fmt.Errorf("%w: %s", err, out)
+		return figure{}, fmt.Errorf("%w: %s", err, out)
 	}
 	out, err := asPostgres(ctx, bin, "pgbench", "-n", "-h", dir, "-c", strconv.Itoa(callers), "-j", strconv.Itoa(min(callers, 2)),
 		"-T", strconv.Itoa(max(1, int(o.seconds.Seconds()))), "-M", "prepared", "-f", script, "postgres")
 	m := tps.FindStringSubmatch(out)
 	if err != nil || m == nil {
-		return 0, fmt.Errorf("%w: %s", errors.Join(err, errors.New("pgbench")), out)
+		return figure{}, fmt.Errorf("%w: %s", errors.Join(err, errors.New("pgbench")), out)
 	}
-	return strconv.ParseFloat(m[1], 64)
+	rate, err := strconv.ParseFloat(m[1], 64)
+	return figure{rate: rate}, err
 }
 
 // asPostgres runs one of its programs, which refuse to run as root.
