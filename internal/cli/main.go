@@ -10,7 +10,11 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
@@ -27,6 +31,9 @@ func Main() int {
 	f.Cancel = cancel
 	defer f.Cancel()
 	root := NewRoot(f)
+	if slices.ContainsFunc(os.Args[1:], func(arg string) bool { return strings.HasPrefix(arg, cobra.ShellCompRequestCmd) }) {
+		complete(f, root) // for shells alone: it looks at every flag of every command
+	}
 	root.SetArgs(commandAfterDash(os.Args[1:]))
 	err := root.ExecuteContext(ctx)
 	var e *clierr.Error

@@ -83,7 +83,6 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 		quickstart.New(f), conformcmd.New(f), newCompletion(f),
 		peercmd.NewPacket(f), peercmd.NewServe(f), peercmd.NewSubmit(f), peercmd.NewPull(f), peercmd.NewPeer(f),
 	)
-	complete(f, root)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetUsageTemplate(root.UsageTemplate() + "\n" + clierr.Table())
 	return root
