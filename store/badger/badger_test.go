@@ -117,7 +117,8 @@ func TestBusyNamesTheHolder(t *testing.T) {
 	if !errors.As(err, &busy) || !errors.Is(err, badger.ErrBusy) || busy.PID != os.Getpid() {
 		t.Fatalf("%v", err)
 	}
-	if ok, err := b.Update(t.Context(), nil, map[string][]byte{"a": {}}); err != nil || !ok {
+	patient := openDir(t, dir, badger.Options{})
+	if ok, err := patient.Update(t.Context(), nil, map[string][]byte{"a": {}}); err != nil || !ok {
 		t.Fatalf("the holder is idle: %v", err)
 	}
 }
