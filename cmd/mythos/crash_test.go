@@ -64,7 +64,12 @@ printf abc
 	}
 	must(t, dir, "tool", "add", "slow", "--retry-safe", "--unconfined", "--process", "sh", filepath.Join(dir, "slow.sh"), dir)
 	must(t, dir, "recipe", "add", "slow.yaml", "--ref", "slow")
-	must(t, dir, "cap", "issue", "--scope", "train.run:@slow,jobs=1", "--ttl", "1h")
+}
+
+// allow lets so many jobs of the slow tool be done.
+func allow(t *testing.T, dir string, jobs int) {
+	t.Helper()
+	must(t, dir, "cap", "issue", "--scope", fmt.Sprintf("train.run:@slow,jobs=%d", jobs), "--ttl", "1h")
 }
 
 func calls(t *testing.T, dir string) int {
@@ -81,6 +86,7 @@ func calls(t *testing.T, dir string) int {
 func TestInterruptedTraining(t *testing.T) {
 	dir := lab(t)
 	slowTool(t, dir)
+	allow(t, dir, 1)
 	block := filepath.Join(dir, "block")
 	if err := os.WriteFile(block, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -127,6 +133,7 @@ func TestInterruptedTraining(t *testing.T) {
 func TestKilledTraining(t *testing.T) {
 	dir := lab(t)
 	slowTool(t, dir)
+	allow(t, dir, 50) // a kill between charge and register costs a job
 	killed, before := 0, 0
 	for wait := time.Duration(0); ; wait += 4 * time.Millisecond {
 		if wait > 2*time.Second {

@@ -105,6 +105,12 @@ func flip(ctx context.Context, n *node.Node, dir string, h object.Hash) error {
 		}
 		return err
 	}
+	if own, err := filepath.Glob(filepath.Join(dir, "chunks", "*", h.String()+"*")); err != nil || len(own) > 0 {
+		if err == nil {
+			err = errors.Join(os.Chmod(own[0], 0o600), os.WriteFile(own[0], bad, 0o600))
+		}
+		return err
+	}
 	done := errors.New("changed")
 	err = filepath.WalkDir(filepath.Join(dir, "chunks"), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
