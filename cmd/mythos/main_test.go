@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -77,13 +78,19 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // keep gives a variable the first line of the last standard output, or the N-th of
-// its cells, which tabs part: keep NAME [N]
+// its cells, which tabs part, or the group of a regular expression: keep NAME [N|RE]
 func keep(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 2 {
-		ts.Fatalf("usage: keep NAME [N]")
+		ts.Fatalf("usage: keep NAME [N|RE]")
 	}
 	line, _, _ := strings.Cut(ts.ReadFile("stdout"), "\n")
-	if len(args) == 2 {
+	if len(args) == 2 && strings.Contains(args[1], "(") {
+		found := regexp.MustCompile(args[1]).FindStringSubmatch(line)
+		if len(found) != 2 {
+			ts.Fatalf("%s in %q", args[1], line)
+		}
+		line = found[1]
+	} else if len(args) == 2 {
 		cells := strings.Split(line, "\t")
 		n, err := strconv.Atoi(args[1])
 		if err != nil || n < 1 || n > len(cells) {

@@ -222,7 +222,7 @@ func (n *Node) Serve(ctx context.Context, got *Received) ([]byte, *exec.Result, 
 			return nil, nil, err
 		}
 	}
-	res, err := n.Exec.Run(ctx, got.Bundle, object.Hash{}, exec.RunOptions{Caps: got.Caps})
+	res, _, err := n.Run(ctx, got.Bundle, object.Hash{}, got.Caps)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -64,11 +64,11 @@ func runRun(ctx context.Context, f *cmdutil.Factory, o *runOptions) error {
 			return clierr.Usagef("--task: %w", err)
 		}
 	}
-	res, err := n.Exec.Run(ctx, raw, task, exec.RunOptions{Caps: list})
+	res, attested, err := n.Run(ctx, raw, task, list)
 	if err != nil {
 		return err
 	}
-	return Emit(f, res)
+	return Emit(f, res, attested...)
 }
 
 // resultView is a run in JSON.
@@ -85,13 +85,14 @@ type resultView struct {
 	Episode  *object.Hash  `json:"episode,omitempty"`
 	CPUus    uint64        `json:"cpu_us"`
 	IO       uint32        `json:"io_count"`
+	Attested []object.Hash `json:"attestations,omitempty"` // a ContractPass for each contract that held
 }
 
 // Emit prints a run's result; a halted task is an error after it.
-func Emit(f *cmdutil.Factory, res *exec.Result) error {
+func Emit(f *cmdutil.Factory, res *exec.Result, attested ...object.Hash) error {
 	v := resultView{Bundle: res.BundleID, Task: res.TaskID, Result: hex.EncodeToString(res.Value.Encode()), Hash: res.ResultHash,
 		Receipts: res.Receipts, Invoked: res.Invoked, Replayed: res.Replayed, Trace: res.TraceHash, Episode: res.EpisodeID,
-		CPUus: res.Spent.CPUus, IO: res.Spent.IOCount}
+		CPUus: res.Spent.CPUus, IO: res.Spent.IOCount, Attested: attested}
 	if v.Receipts == nil {
 		v.Receipts = []object.Hash{}
 	}
