@@ -10,25 +10,6 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// TestReproducible builds the binary from two folders and compares the bytes.
-func TestReproducible(t *testing.T) {
-	if testing.Short() {
-		t.Skip("short")
-	}
-	for _, name := range []string{"bash", "git", "go"} {
-		if _, err := osexec.LookPath(name); err != nil {
-			t.Skip(err)
-		}
-	}
-	if err := osexec.Command("git", "-C", "../..", "rev-parse").Run(); err != nil {
-		t.Skip("not in a git repository")
-	}
-	out, err := osexec.CommandContext(t.Context(), "../../scripts/reproducible.sh").CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "byte for byte") {
-		t.Fatalf("%v: %s", err, out)
-	}
-}
-
 // TestReleaseNamesWhatIsThere checks .goreleaser.yaml as far as that needs no goreleaser:
 // the files that go into archives and packages exist. `make release-check` does the rest.
 func TestReleaseNamesWhatIsThere(t *testing.T) {

@@ -48,7 +48,7 @@ func NewTrain(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use: "train RECIPE DATASET [--cap CAP]... [--ref NAME]", Short: "Train a model as an effect; prints its id",
 		Long: "The same recipe and dataset give the recorded outcome again, a failure too: --retry does a failed one again.\n" +
-			"Interrupted or killed, the same command goes on, and is not charged twice.",
+			"Interrupted or killed, the same command goes on. It is charged once, unless it was killed just between the charge and the record of it.",
 		Example: "  mythos train @recipe @train", Args: cmdutil.Args(2, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Recipe, o.Dataset = args[0], args[1]
