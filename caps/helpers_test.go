@@ -163,7 +163,7 @@ func TestRequiredTypesAreMapped(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range Structs {
 		seen[s.Name] = true
-		if s.Type.Kind != can.KindStruct || len(s.Type.Fields) == 0 {
+		if s.Type().Kind != can.KindStruct || len(s.Type().Fields) == 0 {
 			t.Errorf("%s has no fields", s.Name)
 		}
 	}

@@ -17,9 +17,19 @@ var ErrInvalid = can.ErrInvalid
 // Struct describes a struct type of the protocol to code that treats all types
 // alike: the command line, the conformance runner, fsck. Make one with Define.
 type Struct struct {
-	Name string    // as in the specification, "Receipt"
-	Type *can.Type // field numbers, names and types
+	Name string // as in the specification, "Receipt"
 	Rule Rule
+
+	goType reflect.Type
+}
+
+// Type gives field numbers, names and types; nil for the zero Struct. It is
+// compiled when it is first asked for: a command needs few of all types.
+func (s Struct) Type() *can.Type {
+	if s.goType == nil {
+		return nil
+	}
+	return can.TypeOf(s.goType)
 }
 
 // Rule is how objects of a type are identified and signed. Zero numbers mean
@@ -33,7 +43,7 @@ type Rule struct {
 
 // Define describes the protocol struct T, a Go struct with can tags.
 func Define[T any](name string, rule Rule) Struct {
-	return Struct{Name: name, Type: can.TypeOf(reflect.TypeFor[T]()), Rule: rule}
+	return Struct{Name: name, Rule: rule, goType: reflect.TypeFor[T]()}
 }
 
 // ID computes the id of an object from its canonical bytes: the hash of them
@@ -104,7 +114,7 @@ func (r Rule) CheckID(raw []byte) (Hash, error) {
 // Fields decodes canonical bytes as the struct and checks every field rule, its
 // nested values included.
 func (s Struct) Fields(raw []byte) error {
-	return can.Unmarshal(raw, reflect.New(s.Type.Go).Interface())
+	return can.Unmarshal(raw, reflect.New(s.goType).Interface())
 }
 
 // Check is Fields, and checks that the id the object carries is that of its bytes.

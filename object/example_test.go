@@ -18,7 +18,7 @@ func Example() {
 	}
 	fmt.Println(id.Short())
 
-	raw, err := object.FromJSON(s.Type, []byte(`{"cid":"5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03","size":6,"media":"text/plain","codec":0,"chunks":0}`))
+	raw, err := object.FromJSON(s.Type(), []byte(`{"cid":"5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03","size":6,"media":"text/plain","codec":0,"chunks":0}`))
 	if err != nil {
 		fmt.Println(err)
 		return

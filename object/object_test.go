@@ -42,7 +42,7 @@ func TestPublishedEncodings(t *testing.T) {
 func structType(name string) *can.Type {
 	for _, s := range object.Structs {
 		if s.Name == name {
-			return s.Type
+			return s.Type()
 		}
 	}
 	return nil

@@ -228,7 +228,7 @@ func TestIDs(t *testing.T) {
 		t.Error("the module is no part of a tool's id")
 	}
 	for _, s := range Structs {
-		if s.Name == "" || s.Type == nil {
+		if s.Name == "" || s.Type() == nil {
 			t.Errorf("%v", s)
 		}
 	}

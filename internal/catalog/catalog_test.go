@@ -42,18 +42,18 @@ func checkAccepted(t testing.TB, s object.Struct, raw []byte) {
 		to   func(*can.Type, []byte) ([]byte, error)
 		from func(*can.Type, []byte) ([]byte, error)
 	}{"JSON": {object.ToJSON, object.FromJSON}, "YAML": {object.ToYAML, object.FromYAML}} {
-		text, err := view.to(s.Type, raw)
+		text, err := view.to(s.Type(), raw)
 		if err != nil {
 			t.Fatalf("%s as %s: %v", s.Name, name, err)
 		}
-		if back, err := view.from(s.Type, text); err != nil || !bytes.Equal(back, raw) {
+		if back, err := view.from(s.Type(), text); err != nil || !bytes.Equal(back, raw) {
 			t.Fatalf("%s: %s gives %x, expected %x: %v", s.Name, text, back, raw, err)
 		}
 	}
 	if _, err := can.Diagnostic(raw); err != nil {
 		t.Fatalf("%s: %v", s.Name, err)
 	}
-	v := reflect.New(s.Type.Go).Interface()
+	v := reflect.New(s.Type().Go).Interface()
 	if err := can.Unmarshal(raw, v); err != nil {
 		t.Fatalf("%s: %v", s.Name, err)
 	}

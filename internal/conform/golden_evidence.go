@@ -438,7 +438,7 @@ func viewOf(name string, view json.RawMessage) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := object.FromJSON(s.Type, view)
+	raw, err := object.FromJSON(s.Type(), view)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -39,14 +39,14 @@ func structOf(in json.RawMessage) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("no struct %q", v.Struct)
 	}
-	raw, err := object.FromJSON(s.Type, v.Value)
+	raw, err := object.FromJSON(s.Type(), v.Value)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.Check(raw); err != nil {
 		return refused(err)
 	}
-	if err := sameView(s.Type, raw, v.Value); err != nil {
+	if err := sameView(s.Type(), raw, v.Value); err != nil {
 		return nil, err
 	}
 	out := structOut{Bytes: raw}
@@ -150,7 +150,7 @@ func objectID(v structIn) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("no struct %q", v.Struct)
 	}
-	raw, err := object.FromJSON(s.Type, v.Value)
+	raw, err := object.FromJSON(s.Type(), v.Value)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 func lookup(name string) *can.Type {
 	for _, s := range object.Structs {
 		if s.Name == name {
-			return s.Type
+			return s.Type()
 		}
 	}
 	return nil

@@ -26,7 +26,7 @@ func referencesOf(o store.Object) (r references, err error) {
 	if !ok {
 		return r, fmt.Errorf("%s: %w", o.Kind, ErrKind)
 	}
-	v := reflect.New(s.Type.Go)
+	v := reflect.New(s.Type().Go)
 	if err := can.Unmarshal(o.Raw, v.Interface()); err != nil {
 		return r, err
 	}

@@ -24,9 +24,9 @@ type Options struct {
 // rules hold, its id is that of its bytes, and it is signed by [Key] where the
 // type is signed.
 func Object(s object.Struct, o Options) ([]byte, error) {
-	v := reflect.New(s.Type.Go)
+	v := reflect.New(s.Type().Go)
 	f := filler{o}
-	f.fill(v.Elem(), s.Type, s.Name, 0)
+	f.fill(v.Elem(), s.Type(), s.Name, 0)
 	if err := identify(s, v); err != nil {
 		return nil, fmt.Errorf("sample %s: %w", s.Name, err)
 	}
@@ -43,7 +43,7 @@ func Object(s object.Struct, o Options) ([]byte, error) {
 // identify sets the signer, the id and the signature that the type has.
 func identify(s object.Struct, v reflect.Value) error {
 	set := func(num uint64, value any) {
-		f, ok := s.Type.FieldByNum(num)
+		f, ok := s.Type().FieldByNum(num)
 		if !ok || num == 0 {
 			return
 		}

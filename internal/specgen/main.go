@@ -93,14 +93,14 @@ func fieldTable(root, name string) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("no struct %s", name)
 	}
-	meanings, err := fieldComments(root, s.Type.Go)
+	meanings, err := fieldComments(root, s.Type().Go)
 	if err != nil {
 		return "", err
 	}
 	var b strings.Builder
 	b.WriteString("| | field | type | |\n|---|---|---|---|\n")
-	for i := range s.Type.Fields {
-		f := &s.Type.Fields[i]
+	for i := range s.Type().Fields {
+		f := &s.Type().Fields[i]
 		kind := typeName(f.Type)
 		if f.Optional {
 			kind += ", optional"
@@ -175,7 +175,7 @@ func typeName(t *can.Type) string {
 // the Go type's.
 func structName(t *can.Type) string {
 	for _, s := range catalog.All() {
-		if s.Type.Go == t.Go {
+		if s.Type().Go == t.Go {
 			return s.Name
 		}
 	}

@@ -31,7 +31,7 @@ func (f *Factory) EmitObject(kind string, raw []byte) error {
 	if !ok {
 		return fmt.Errorf("no struct %s", kind)
 	}
-	view, err := object.ToJSON(s.Type, raw)
+	view, err := object.ToJSON(s.Type(), raw)
 	if err != nil {
 		return err
 	}

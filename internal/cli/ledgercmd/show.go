@@ -78,7 +78,7 @@ var structNames = map[byte]string{ledger.EntryReceipt: "Receipt", ledger.EntryRe
 
 func viewOf(e ledger.Entry) (entryView, error) {
 	s, _ := catalog.Lookup(structNames[e.Kind])
-	raw, err := object.ToJSON(s.Type, e.Raw)
+	raw, err := object.ToJSON(s.Type(), e.Raw)
 	return entryView{e.Seq, e.KindName(), raw}, err
 }
 

@@ -60,14 +60,14 @@ func runDecode(f *cmdutil.Factory, o *decodeOptions) error {
 		f.IO.Printf("%s\n", text)
 		return nil
 	case o.YAML:
-		text, err := object.ToYAML(s.Type, raw)
+		text, err := object.ToYAML(s.Type(), raw)
 		if err != nil {
 			return invalid(name, err)
 		}
 		f.IO.Printf("%s", text)
 		return nil
 	}
-	view, err := object.ToJSON(s.Type, raw)
+	view, err := object.ToJSON(s.Type(), raw)
 	if err != nil {
 		return invalid(name, err)
 	}
@@ -76,7 +76,7 @@ func runDecode(f *cmdutil.Factory, o *decodeOptions) error {
 
 // validate checks canonical form and, for a struct, its field rules.
 func validate(s object.Struct, raw []byte) error {
-	if s.Type == nil {
+	if s.Type() == nil {
 		return can.Validate(raw)
 	}
 	return s.Fields(raw)

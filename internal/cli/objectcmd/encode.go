@@ -48,11 +48,11 @@ func runEncode(f *cmdutil.Factory, o *encodeOptions) error {
 	if err != nil {
 		return err
 	}
-	raw, err := fromText(s.Type, data)
+	raw, err := fromText(s.Type(), data)
 	if err != nil {
 		return clierr.New(clierr.Failed, "encode %s: %w", displayName([]string{o.File}), err)
 	}
-	if s.Type != nil {
+	if s.Type() != nil {
 		if err := s.Fields(raw); err != nil {
 			return clierr.New(clierr.Failed, "encode %s: %w", s.Name, err)
 		}

@@ -77,7 +77,7 @@ func printHash(f *cmdutil.Factory, o *hashOptions, h object.Hash, name string) {
 }
 
 func hashOne(f *cmdutil.Factory, o *hashOptions, s object.Struct, name string) (object.Hash, error) {
-	if s.Type == nil {
+	if s.Type() == nil {
 		r, done, err := f.Open(name)
 		if err != nil {
 			return object.Hash{}, err

@@ -89,7 +89,7 @@ func explain(ctx context.Context, n *node.Node, id object.Hash, kind string, raw
 		return nil, fmt.Errorf("it is a %s, which nothing here explains", kind)
 	}
 	var err error
-	if e.Object, err = object.ToJSON(s.Type, raw); err != nil {
+	if e.Object, err = object.ToJSON(s.Type(), raw); err != nil {
 		return nil, err
 	}
 	if err := s.Check(raw); err != nil {
@@ -102,7 +102,7 @@ func explain(ctx context.Context, n *node.Node, id object.Hash, kind string, raw
 		e.SignedBy = signer.KeyHex()
 		e.Says = append(e.Says, signature(n, *signer))
 	}
-	e.RefersTo = relations(ctx, n, id, s.Type, raw)
+	e.RefersTo = relations(ctx, n, id, s.Type(), raw)
 	return e, nil
 }
 

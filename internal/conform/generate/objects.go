@@ -14,7 +14,7 @@ import (
 )
 
 // view is the JSON view of an object.
-func view(s object.Struct, raw []byte) json.RawMessage { return must(object.ToJSON(s.Type, raw)) }
+func view(s object.Struct, raw []byte) json.RawMessage { return must(object.ToJSON(s.Type(), raw)) }
 
 func structNamed(name string) object.Struct {
 	s, ok := catalog.Lookup(name)
@@ -86,7 +86,7 @@ func ids() *set {
 
 // rename changes the name of a definition.
 func rename(st object.Struct, raw []byte) ([]byte, bool) {
-	f, ok := st.Type.FieldByName("name")
+	f, ok := st.Type().FieldByName("name")
 	if !ok {
 		return nil, false
 	}

@@ -277,7 +277,7 @@ func structRefusals(s *set) {
 		refuse("cut off", raw[:len(raw)-1], "the last byte is missing")
 		refuse("trailing byte", append(bytes.Clone(raw), 0), "a byte follows")
 		refuse("text key", must(can.MapOf([][2][]byte{{must(can.AppendText(nil, "a")), can.AppendNull(nil)}})), "keys of a struct are unsigned integers")
-		for _, f := range st.Type.Fields {
+		for _, f := range st.Type().Fields {
 			if f.Optional {
 				continue
 			}
