@@ -24,6 +24,14 @@ const (
 	TransformRedact = "mythos.redact"
 )
 
+// Made tells whether an episode says that it was redacted under these rules and this
+// key.
+func (r *Redaction) Made(e *object.EpisodeRef) bool {
+	trace := e.TraceRef.TraceBlob
+	p := trace.Provenance
+	return trace.Media == MediaRedacted && p != nil && p.Transform == TransformRedact && p.CodeHash == r.ID() && p.Params["key_id"] == r.KeyID()
+}
+
 // Redactor makes redacted episodes of episodes, before a dataset is built: whoever has
 // only them and what they name has nothing that the rules take away. A redacted episode
 // is one of its own, with receipts and signals that the redactor signs; the provenance of

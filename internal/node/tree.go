@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -39,11 +41,29 @@ func (n *Node) Walk(ctx context.Context, root object.Hash, emit func(Part) error
 	return w.any(root)
 }
 
+// Send is Walk for what goes to a peer. Where the setting redact names rules, a tree
+// with an episode that was not redacted under them, or with the trace of a run, is
+// refused before its first part: the error wraps ErrUnredacted.
+func (n *Node) Send(ctx context.Context, root object.Hash, emit func(Part) error) error {
+	rules, err := n.policyRedaction()
+	if err != nil {
+		return err
+	}
+	if rules != nil {
+		w := &walker{ctx: ctx, n: n, emit: func(Part) error { return ctx.Err() }, done: map[object.Hash]bool{}, rules: rules}
+		if err := w.any(root); err != nil {
+			return err
+		}
+	}
+	return n.Walk(ctx, root, emit)
+}
+
 type walker struct {
-	ctx  context.Context
-	n    *Node
-	emit func(Part) error
-	done map[object.Hash]bool
+	ctx   context.Context
+	n     *Node
+	emit  func(Part) error
+	done  map[object.Hash]bool
+	rules *dataset.Redaction // not nil: episodes have been redacted under them
 }
 
 func (w *walker) once(id object.Hash) bool {
@@ -95,6 +115,9 @@ func (w *walker) episode(raw []byte) error {
 	e, err := object.Decode[object.EpisodeRef](raw)
 	if err != nil {
 		return err
+	}
+	if w.rules != nil && !w.rules.Made(e) {
+		return fmt.Errorf("episode %s: %w", e.EpisodeID.Short(), ErrUnredacted)
 	}
 	if err := w.blob(e.TraceRef.TraceBlob); err != nil {
 		return err
@@ -159,6 +182,9 @@ func (w *walker) bytes(h object.Hash, optional bool) error {
 }
 
 func (w *walker) blob(ref object.BlobRef) error {
+	if w.rules != nil && strings.HasPrefix(ref.Media, exec.TraceMedia) && ref.Media != dataset.MediaRedacted {
+		return fmt.Errorf("trace %s: %w", ref.CID.Short(), ErrUnredacted)
+	}
 	if !w.once(ref.CID) {
 		return nil
 	}

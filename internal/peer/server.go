@@ -133,7 +133,7 @@ func (s *Server) tree(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/mythos-parts")
 	out := bufio.NewWriterSize(w, 1<<16)
 	count := 0
-	err = s.Node.Walk(r.Context(), root, func(p node.Part) error {
+	err = s.Node.Send(r.Context(), root, func(p node.Part) error {
 		count++
 		return writeFrame(out, p)
 	})
@@ -144,7 +144,10 @@ func (s *Server) tree(w http.ResponseWriter, r *http.Request) {
 		err = out.Flush()
 	}
 	s.Log.Info("tree", "root", root.Short(), "agent", agent.KeyHex()[:12], "parts", count, "error", err)
-	if err != nil && count == 0 {
+	switch {
+	case errors.Is(err, node.ErrUnredacted):
+		http.Error(w, err.Error(), http.StatusForbidden)
+	case err != nil && count == 0:
 		http.Error(w, err.Error(), http.StatusNotFound)
 	}
 }
