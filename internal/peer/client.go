@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -80,7 +81,8 @@ type Pulled struct {
 }
 
 // Pull fetches everything below root. Each part is checked and stored as it
-// arrives; a pull that was cut off is simply done again.
+// arrives, and at the end nothing below root is missing; a pull that was cut off is
+// simply done again.
 func (c *Client) Pull(ctx context.Context, root object.Hash, chain caps.Chain, progress func(int64)) (Pulled, error) {
 	var got Pulled
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+"/v1/trees/"+root.String(), nil)
@@ -95,21 +97,34 @@ func (c *Client) Pull(ctx context.Context, root object.Hash, chain caps.Chain, p
 		return got, err
 	}
 	defer res.Body.Close()
-	in := bufio.NewReaderSize(res.Body, 1<<16)
 	keep := c.Node.Keeper(ctx)
-	for {
-		p, err := readFrame(in)
-		if err != nil {
-			return got, fmt.Errorf("pull %s: %w", root.Short(), err)
-		}
-		if p.Kind == "end" {
-			return got, keep.Flush()
-		}
-		if err := keep.Add(*p); err != nil {
-			return got, fmt.Errorf("pull %s: %w", root.Short(), err)
-		}
+	err = receive(bufio.NewReaderSize(res.Body, 1<<16), func(p node.Part) error {
 		got.Parts++
 		got.Bytes += int64(len(p.Data))
 		progress(int64(len(p.Data)))
+		return keep.Add(p)
+	})
+	if err = errors.Join(err, keep.Flush()); err == nil {
+		err = c.Node.Whole(ctx, root) // a peer may send less than the tree
+	}
+	if err != nil {
+		return got, fmt.Errorf("pull %s: %w", root.Short(), err)
+	}
+	return got, nil
+}
+
+// receive reads parts until the one that closes the stream.
+func receive(in io.Reader, part func(node.Part) error) error {
+	for {
+		p, err := readFrame(in)
+		if err != nil {
+			return err
+		}
+		if p.Kind == "end" {
+			return nil
+		}
+		if err := part(*p); err != nil {
+			return err
+		}
 	}
 }
