@@ -19,7 +19,9 @@ import (
 // real command line and copied for each test that wants it: episodes about some of
 // the Go toolchain's files, labelled by the scorer, two datasets (@train, @test), the
 // tool linear, @recipe, @suite, policies of ring 0 and 1 in force (@policy0,
-// @policy1), and capabilities for all of it.
+// @policy1), and capabilities for all of it. Which episodes are in which dataset differs
+// from run to run, as their ids do; so the policies ask for an accuracy that any split
+// of 72 episodes gives.
 var learned struct {
 	once sync.Once
 	dir  string // with repo/, and the tools that it names
@@ -75,7 +77,7 @@ func makeLearned(dir string) error {
 	}
 	for i := range 2 {
 		files[fmt.Sprintf("policy%d.yaml", i)] = fmt.Sprintf("name: ring %d\nring: %d\nsuites: [\"@suite\"]\n"+
-			"thresholds: [{metric: accuracy_micro, at_least: 500000}]\nquorum: 1\nverifiers: [self]\n", i, i)
+			"thresholds: [{metric: accuracy_micro, at_least: 100000}]\nquorum: 1\nverifiers: [self]\n", i, i)
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(repo, name), []byte(text), 0o600); err != nil {
