@@ -282,7 +282,12 @@ func (l *log) apply(ctx context.Context, batch []*appending) (bool, error) {
 		l.edge, l.loaded = edge, true
 	}
 	edge := l.edge
-	check, put := map[string][]byte{sizeKey: nil}, map[string][]byte{}
+	keys, leaves := 1, 0
+	for _, a := range batch {
+		keys, leaves = keys+len(a.absent), leaves+len(a.leaves)
+	}
+	check, put := make(map[string][]byte, keys), make(map[string][]byte, keys+4*leaves)
+	check[sizeKey] = nil
 	if edge.size > 0 {
 		check[sizeKey] = seqValue(edge.size)
 	}

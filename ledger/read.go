@@ -29,16 +29,7 @@ func (l *Ledger) Size(ctx context.Context) (uint64, error) { return logSize(ctx,
 // same, such a commit makes the state StatusUnverifiable. A resolution by somebody
 // who is no operator is Unverified, too, and counts for nothing.
 func (l *Ledger) Read(ctx context.Context, idem object.Hash) (State, error) {
-	prefix := indexKeys + idem.String() + "/"
-	var seqs []uint64
-	err := l.kv.Scan(ctx, prefix, afterKeys(prefix), func(key string, value []byte) error {
-		if key != historyKey(idem, len(seqs)) {
-			return fmt.Errorf("history of effect %s: %w: %s", idem.Short(), ErrEntry, key)
-		}
-		seq, err := parseSeq(value)
-		seqs = append(seqs, seq)
-		return err
-	})
+	seqs, err := l.sequences(ctx, idem)
 	if err != nil {
 		return State{}, err
 	}
@@ -54,6 +45,31 @@ func (l *Ledger) Read(ctx context.Context, idem object.Hash) (State, error) {
 		}
 	}
 	return Fold(idem, history), nil
+}
+
+// sequences are the places in the log of an effect's entries. Asking for them one by
+// one costs less than a scan, as most histories are short and most effects new; one
+// more is asked for, so that a history with a gap is not taken for its beginning.
+func (l *Ledger) sequences(ctx context.Context, idem object.Hash) (seqs []uint64, err error) {
+	for n, gap := 0, false; ; n++ {
+		value, found, err := l.kv.Get(ctx, historyKey(idem, n))
+		switch {
+		case err != nil:
+			return nil, err
+		case found && gap:
+			return nil, fmt.Errorf("history of effect %s: %w: number %d is missing", idem.Short(), ErrEntry, n-1)
+		case found:
+			seq, err := parseSeq(value)
+			if err != nil {
+				return nil, err
+			}
+			seqs = append(seqs, seq)
+		case gap:
+			return seqs, nil
+		default:
+			gap = true
+		}
+	}
 }
 
 // history reads the entries of an effect; their signatures are not checked.

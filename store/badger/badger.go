@@ -18,8 +18,14 @@
 // The kernel drops both locks when a process dies, however it dies.
 //
 // Updates are durable when they return. One goroutine gathers those that arrive
-// together, evaluates their conditions in order, and commits them in one
-// transaction with one sync.
+// together, evaluates their conditions in order, and writes them as one record, with
+// one sync, to a journal: a file of its own, which was written once with zeros, so that
+// a sync is nothing but a write of data. What a journal holds lies over Badger, in
+// memory, until it is moved there in the background. A short session leaves it to the
+// next one, which reads it; so that a command which writes little never opens Badger for
+// writing, and the database that it leaves behind is as quick to open as before.
+//
+//	journal.0, journal.1   by turns; records of a generation, replayed in its order
 package badger
 
 import (
@@ -42,6 +48,10 @@ type Options struct {
 	Wait time.Duration // how long to wait for another process; 0: 10 s
 	Idle time.Duration // idle time after which the database is given up; 0: 50 ms
 	Hold time.Duration // longest use while another process waits; 0: 300 ms
+
+	// Layer is how many bytes of updates lie in a journal before they are moved to
+	// Badger; 0: 16 MiB. While one journal is moved, the next one fills.
+	Layer int64
 }
 
 func (o Options) filled() Options {
@@ -53,6 +63,9 @@ func (o Options) filled() Options {
 	}
 	if o.Hold == 0 {
 		o.Hold = 300 * time.Millisecond
+	}
+	if o.Layer == 0 {
+		o.Layer = 16 << 20
 	}
 	return o
 }
@@ -69,10 +82,8 @@ type DB struct {
 
 	mu       sync.Mutex
 	free     sync.Cond    // signalled when users falls to 0 or the state changes
-	db       *badger.DB   // nil while given up
-	readOnly bool         // db is open for reading
-	faults   *faults      // what Badger reported about db
-	lsmBytes atomic.Int64 // committed since db was opened
+	session  *session     // nil while given up
+	lsmBytes atomic.Int64 // committed since it was opened
 	opening  bool
 	yielding bool // another process waits: no new users until it was given up
 	closed   bool
@@ -80,6 +91,7 @@ type DB struct {
 	uses     uint64 // grows with every use, so that a timer can tell that there was one
 	since    time.Time
 
+	crowded  bool // of commitLoop: the journal is long, and Badger not open for writing
 	updates  chan *update
 	stopped  chan struct{} // closed by Close
 	finished chan struct{} // closed when no update will be taken any more
@@ -133,13 +145,13 @@ const (
 	toWrite = true
 )
 
-// use opens the database if need be and keeps it open until done is called. Who only
-// reads opens it for reading: that takes a tenth of the time, and makes no files. The
-// first write opens it anew.
-func (d *DB) use(ctx context.Context, write bool) (db *badger.DB, done func(), err error) {
+// use opens the database if need be and keeps it open until done is called. Badger is
+// opened for reading, which takes a tenth of the time and makes no files, until
+// somebody has to write to it; then it is opened anew. Small updates do not.
+func (d *DB) use(ctx context.Context, write bool) (s *session, done func(), err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for d.opening || d.yielding || (write && d.db != nil && d.readOnly) {
+	for d.opening || d.yielding || (write && d.session != nil && d.session.readOnly) {
 		if d.opening || d.users > 0 {
 			d.yielding = d.yielding || !d.opening
 			d.free.Wait()
@@ -152,59 +164,91 @@ func (d *DB) use(ctx context.Context, write bool) (db *badger.DB, done func(), e
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	if d.closed && d.db == nil {
+	if d.closed && d.session == nil {
 		return nil, nil, ErrClosed
 	}
-	if d.db == nil {
+	if d.session == nil {
 		if err := d.open(ctx, write); err != nil {
 			return nil, nil, err
 		}
 	}
 	d.users++
 	d.uses++
-	return d.db, d.done, nil
+	return d.session, d.done, nil
+}
+
+// hold keeps the session, which the caller uses, open until done is called.
+func (d *DB) hold() (done func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.users++
+	d.uses++
+	return d.done
+}
+
+// retire has the session, in which something could not be written, given up as soon as
+// nobody uses it: what comes next reads again what there is.
+func (d *DB) retire() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.yielding = true
 }
 
 // open is called with mu held, and lets go of it while it waits for others.
 func (d *DB) open(ctx context.Context, write bool) error {
 	d.opening = true
 	d.mu.Unlock()
-	db, faults, err := d.openLocked(ctx, write)
+	s, err := d.openLocked(ctx, write)
 	d.mu.Lock()
 	d.opening = false
 	d.free.Broadcast()
 	if err != nil {
 		return err
 	}
-	d.db, d.faults, d.since, d.readOnly = db, faults, time.Now(), db.Opts().ReadOnly
-	d.lsmBytes.Store(0)
+	d.session, d.since = s, time.Now()
+	d.lsmBytes.Store(s.left())
 	return nil
 }
 
-func (d *DB) openLocked(ctx context.Context, write bool) (*badger.DB, *faults, error) {
+func (d *DB) openLocked(ctx context.Context, write bool) (*session, error) {
 	if err := d.lock.acquire(ctx, d.opts.Wait); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	s, err := d.start(write)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", d.dir, err), d.lock.release())
+	}
+	return s, nil
+}
+
+// start opens Badger and the journals; we hold the lock.
+func (d *DB) start(write bool) (*session, error) {
+	s := &session{dir: d.dir}
 	if !write {
 		// A new folder, and what a killed process left, wants a writer.
 		f := &faults{}
 		if db, err := badger.Open(badgerOptions(d.dir, f).WithReadOnly(true)); err == nil {
-			return db, f, nil
+			s.db, s.faults, s.readOnly = db, f, true
 		}
 	}
-	f := &faults{}
-	o := badgerOptions(d.dir, f)
-	tidy, err := d.lock.takeMark()
-	if err == nil {
-		err = removeEmpty(d.dir)
-	}
-	if err == nil {
-		var db *badger.DB
-		if db, err = badger.Open(o.WithCompactL0OnClose(tidy)); err == nil {
-			return db, f, nil
+	if s.db == nil {
+		s.faults = &faults{}
+		o := badgerOptions(d.dir, s.faults)
+		tidy, err := d.lock.takeMark()
+		if err == nil {
+			err = removeEmpty(d.dir)
+		}
+		if err == nil {
+			s.db, err = badger.Open(o.WithCompactL0OnClose(tidy))
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
-	return nil, nil, errors.Join(fmt.Errorf("open %s: %w", d.dir, err), d.lock.release())
+	if err := s.load(); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
 }
 
 // done ends one use and arranges for the database to be given up.
@@ -223,7 +267,7 @@ func (d *DB) done() {
 		d.yielding = false
 	}
 	d.free.Broadcast()
-	if d.db != nil {
+	if d.session != nil {
 		d.watch(d.uses, d.opts.Idle)
 	}
 }
@@ -236,7 +280,7 @@ func (d *DB) watch(uses uint64, left time.Duration) {
 	time.AfterFunc(step, func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		if d.uses != uses || d.users > 0 || d.db == nil || d.opening {
+		if d.uses != uses || d.users > 0 || d.session == nil || d.opening {
 			return
 		}
 		if left -= step; left > 0 && !d.lock.wanted() {
@@ -247,20 +291,28 @@ func (d *DB) watch(uses uint64, left time.Duration) {
 	})
 }
 
-// giveUp closes the database and lets others have it; mu is held.
+// giveUp closes the database and lets others have it; mu is held. What the journals
+// hold goes to Badger where it is open for writing, or where the next session would
+// have too much to read.
 func (d *DB) giveUp() error {
-	if d.db == nil {
+	if d.session == nil {
 		return nil
 	}
-	db := d.db
-	d.db = nil
-	if d.readOnly {
-		// Badger syncs the folder even so, for which nobody needs to wait: what only
-		// reads has the files open, and others may change them.
-		go db.Close() //nolint:errcheck // nothing was written
-		return d.lock.release()
+	s := d.session
+	d.session = nil
+	var err error
+	if s.readOnly && s.left() > min(maxLeft, d.opts.Layer) && s.broken == nil {
+		s.wait = true
+		if err = s.close(); err == nil {
+			s, err = d.start(toWrite)
+		}
+		if err != nil {
+			return errors.Join(err, d.lock.release())
+		}
 	}
-	err := mark(db, d.lock)
-	err = errors.Join(err, db.Close())
-	return errors.Join(err, d.lock.release())
+	err = s.finish()
+	if !s.readOnly {
+		err = errors.Join(err, mark(s.db, d.lock))
+	}
+	return errors.Join(err, s.close(), d.lock.release())
 }

@@ -10,13 +10,13 @@ import (
 
 // Get implements store.KV.
 func (d *DB) Get(ctx context.Context, key string) (value []byte, found bool, err error) {
-	db, done, err := d.use(ctx, toRead)
+	s, done, err := d.use(ctx, toRead)
 	if err != nil {
 		return nil, false, err
 	}
 	defer done()
-	err = db.View(func(txn *badger.Txn) error {
-		value, found, err = get(txn, key)
+	err = s.view(func(v view) error {
+		value, found, err = v.get(key)
 		return err
 	})
 	return value, found, err
@@ -71,27 +71,53 @@ func (d *DB) Scan(ctx context.Context, from, to string, fn func(key string, valu
 }
 
 func (d *DB) page(ctx context.Context, from, to string) (pairs []pair, more bool, err error) {
-	db, done, err := d.use(ctx, toRead)
+	s, done, err := d.use(ctx, toRead)
 	if err != nil {
 		return nil, false, err
 	}
 	defer done()
-	err = db.View(func(txn *badger.Txn) error {
-		o := badger.DefaultIteratorOptions
-		o.Prefix = commonPrefix(from, to)
-		o.PrefetchValues = false
-		it := txn.NewIterator(o)
-		defer it.Close()
-		p := pageOf{to: []byte(to), pairs: make([]pair, 0, 16)}
-		for it.Seek([]byte(from)); it.Valid() && !p.ended; it.Next() {
-			if err := p.add(it.Item()); err != nil {
-				return err
-			}
+	err = s.view(func(v view) error {
+		over, end := v.overlaid(from, to, pagePairs+1)
+		p := pageOf{to: []byte(end), pairs: make([]pair, 0, 16)}
+		if err := p.merge(v.txn, from, over); err != nil {
+			return err
 		}
-		pairs, more = p.pairs, p.more
+		pairs, more = p.pairs, p.more || (end != to && !p.ended)
 		return nil
 	})
 	return pairs, more, err
+}
+
+// merge gathers what a transaction has from a key on, with what lies over it.
+func (p *pageOf) merge(txn *badger.Txn, from string, over []pair) error {
+	o := badger.DefaultIteratorOptions
+	o.Prefix = commonPrefix(from, string(p.to))
+	o.PrefetchValues = false
+	it := txn.NewIterator(o)
+	defer it.Close()
+	for it.Seek([]byte(from)); it.Valid() && !p.ended; it.Next() {
+		key := it.Item().Key()
+		if bytes.Compare(key, p.to) >= 0 {
+			break
+		}
+		for len(over) > 0 && over[0].key < string(key) && !p.ended {
+			p.addPut(over[0])
+			over = over[1:]
+		}
+		if len(over) > 0 && over[0].key == string(key) {
+			p.addPut(over[0])
+			over = over[1:]
+			continue
+		}
+		if err := p.add(it.Item()); err != nil {
+			return err
+		}
+	}
+	for len(over) > 0 && !p.ended {
+		p.addPut(over[0])
+		over = over[1:]
+	}
+	return nil
 }
 
 // pageOf gathers a page.
@@ -100,32 +126,45 @@ type pageOf struct {
 	pairs []pair
 	bytes int
 	arena []byte // what is left of the block that values are copied into
-	more  bool   // something follows
+	more  bool   // something follows, and does not go into the page
 	ended bool
 }
 
 // arenaSize is how many bytes of values share an allocation.
 const arenaSize = 64 << 10
 
+// full ends the page when no more goes into it.
+func (p *pageOf) full() bool {
+	p.more = len(p.pairs) == pagePairs || p.bytes > pageBytes
+	p.ended = p.ended || p.more
+	return p.more
+}
+
 func (p *pageOf) add(item *badger.Item) error {
-	p.ended = bytes.Compare(item.Key(), p.to) >= 0
-	if p.ended {
-		return nil
-	}
-	if p.more = len(p.pairs) == pagePairs || p.bytes > pageBytes; p.more {
-		p.ended = true
+	if p.full() {
 		return nil
 	}
 	return item.Value(func(value []byte) error {
-		if len(value) > len(p.arena) {
-			p.arena = make([]byte, max(arenaSize, len(value)))
-		}
-		n := copy(p.arena, value)
-		p.pairs = append(p.pairs, pair{string(item.Key()), p.arena[:n:n]})
-		p.arena = p.arena[n:]
-		p.bytes += n
+		p.keep(string(item.Key()), value)
 		return nil
 	})
+}
+
+// addPut adds what lies over the transaction; of a deleted key nothing.
+func (p *pageOf) addPut(put pair) {
+	if put.value != nil && !p.full() {
+		p.keep(put.key, put.value)
+	}
+}
+
+func (p *pageOf) keep(key string, value []byte) {
+	if len(value) > len(p.arena) {
+		p.arena = make([]byte, max(arenaSize, len(value)))
+	}
+	n := copy(p.arena, value)
+	p.pairs = append(p.pairs, pair{key, p.arena[:n:n]})
+	p.arena = p.arena[n:]
+	p.bytes += n
 }
 
 func commonPrefix(a, b string) []byte {

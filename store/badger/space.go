@@ -33,11 +33,15 @@ func (d *DB) room(size int64) error {
 // Reclaim merges the tables and frees the space of deleted values. It takes as
 // long as rewriting the database does.
 func (d *DB) Reclaim(ctx context.Context) error {
-	db, done, err := d.use(ctx, toWrite)
+	if _, err := d.submit(ctx, &update{drain: true, done: make(chan struct{})}); err != nil {
+		return err
+	}
+	s, done, err := d.use(ctx, toWrite)
 	if err != nil {
 		return err
 	}
 	defer done()
+	db := s.db
 	if err := db.Flatten(2); err != nil {
 		return fmt.Errorf("merge tables: %w", err)
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
@@ -12,7 +14,11 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-const maxBatch = 1024 // updates in one transaction
+const (
+	maxBatch  = 1024    // updates in one record
+	maxRecord = 4 << 20 // bytes of a record of several updates
+	maxSmall  = 1 << 20 // bytes of an update that goes through the journal
+)
 
 // States of an update.
 const (
@@ -24,11 +30,16 @@ const (
 // update is one Update on its way through commitLoop.
 type update struct {
 	check, put map[string][]byte
+	size       int64 // of what it puts
+	drain      bool  // everything that came before shall be in Badger
 	state      atomic.Int32
 	ok         bool
 	err        error
 	done       chan struct{}
 }
+
+// large reports whether the update goes to Badger itself.
+func (u *update) large() bool { return u.size > maxSmall || u.drain }
 
 func (u *update) answer(ok bool, err error) {
 	if err != nil {
@@ -44,6 +55,14 @@ func (u *update) answer(ok bool, err error) {
 // whether it happened.
 func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (bool, error) {
 	u := &update{check: check, put: put, done: make(chan struct{})}
+	for key, value := range put {
+		u.size += putSize(key, value)
+	}
+	return d.submit(ctx, u)
+}
+
+// submit has an update committed.
+func (d *DB) submit(ctx context.Context, u *update) (bool, error) {
 	select {
 	case <-d.stopped:
 		return false, ErrClosed
@@ -110,7 +129,7 @@ func (d *DB) gather(first *update) []*update {
 // commit runs a batch and answers each of its updates. Whether the database can
 // be opened does not depend on any one caller's context.
 func (d *DB) commit(batch []*update) {
-	db, done, err := d.use(context.Background(), toWrite)
+	s, done, err := d.use(context.Background(), d.crowded || slices.ContainsFunc(batch, (*update).large))
 	if err == nil {
 		defer done()
 	}
@@ -123,61 +142,139 @@ func (d *DB) commit(batch []*update) {
 			}
 			return
 		}
-		batch = batch[d.commitSome(db, batch):]
+		n := 1
+		if batch[0].large() {
+			d.direct(s, batch[0])
+		} else {
+			n = d.journaled(s, batch)
+		}
+		batch = batch[n:]
+		if s.broken != nil || s.faults.err() != nil {
+			d.retire()
+		}
 	}
 }
 
-// commitSome commits as many updates from the front as fit one transaction, at
-// least one, answers them, and returns their number. Conditions see what earlier
-// updates of the same transaction have put.
-func (d *DB) commitSome(db *badger.DB, batch []*update) int {
-	txn := db.NewTransaction(true)
-	defer txn.Discard()
+// journaled makes one record of as many updates from the front as fit, at least one,
+// answers them, and returns their number. Conditions see what earlier updates of the
+// same record have put.
+func (d *DB) journaled(s *session, batch []*update) int {
 	var held []*update
-	count, size := int64(0), int64(0)
-	next := 0
-	for ; next < len(batch); next++ {
-		u := batch[next]
-		c, s := u.cost()
-		if len(held) > 0 && !fits(db, count+c, size+s) {
-			break
-		}
-		if !u.state.CompareAndSwap(queued, taken) {
-			continue
-		}
-		holds, err := u.holds(txn)
-		if err == nil && holds && !fits(db, c, s) {
-			err = fmt.Errorf("%d keys, %d bytes: %w for one update", c, s, store.ErrTooLarge)
-		}
-		if err != nil || !holds {
-			u.answer(false, err)
-			continue
-		}
-		held, count, size = append(held, u), count+c, size+s
-		if err := apply(txn, u.put); err != nil { // nothing of this transaction may happen
-			for _, u := range held {
-				u.answer(false, err)
-			}
-			return next + 1
-		}
+	var before map[string][]byte // what held puts
+	if len(batch) > 1 {
+		before = map[string][]byte{}
 	}
-	err := d.durably(db, txn, held, size)
+	next, size := 0, int64(0)
+	_ = s.view(func(v view) error {
+		for ; next < len(batch); next++ {
+			u := batch[next]
+			if u.large() || (len(held) > 0 && size+u.size > maxRecord) {
+				break
+			}
+			if !u.state.CompareAndSwap(queued, taken) {
+				continue
+			}
+			if holds, err := u.holds(v, before); err != nil || !holds {
+				u.answer(false, err)
+				continue
+			}
+			held, size = append(held, u), size+u.size
+			if before != nil {
+				maps.Copy(before, u.put)
+			}
+		}
+		return nil
+	})
+	err := d.durably(s, held, size)
 	for _, u := range held {
 		u.answer(true, err)
+	}
+	if err == nil {
+		d.relieve(s)
 	}
 	return max(next, 1)
 }
 
-// durably commits a transaction. Badger syncs it.
-func (d *DB) durably(db *badger.DB, txn *badger.Txn, held []*update, size int64) error {
-	if len(held) == 0 {
+// durably appends what the updates put to the journal.
+func (d *DB) durably(s *session, held []*update, size int64) error {
+	if size == 0 {
 		return nil
+	}
+	if s.failed != nil && s.young.bytes > 2*d.opts.Layer {
+		return s.failed // to Badger, and there is no end to it
 	}
 	if err := d.room(size); err != nil {
 		return err
 	}
-	err := txn.Commit()
-	return errors.Join(err, d.faults.err())
+	record := newRecord(size)
+	for _, u := range held {
+		for key, value := range u.put {
+			record = appendPut(record, key, value)
+		}
+	}
+	return s.append(record)
+}
+
+// relieve has the young layer moved to Badger, in the background, when it is large.
+func (d *DB) relieve(s *session) {
+	d.crowded = s.readOnly && s.young.bytes > d.opts.Layer // the next commit opens it for writing
+	if s.readOnly || s.young.bytes <= d.opts.Layer {
+		return
+	}
+	s.settle()
+	if s.old.puts.Len() > 0 { // that failed, or it is what a killed process left
+		if s.failed = s.move(); s.failed != nil {
+			return
+		}
+	}
+	if s.rotate() != nil {
+		return // the next update hears of it
+	}
+	moved := make(chan error, 1)
+	s.moving = moved
+	done := d.hold()
+	go func() {
+		defer done()
+		moved <- s.move()
+	}()
+}
+
+// direct commits one large update, which would only be written twice otherwise, to
+// Badger itself.
+func (d *DB) direct(s *session, u *update) {
+	if !u.state.CompareAndSwap(queued, taken) {
+		return
+	}
+	holds, err := false, s.drain()
+	if err == nil {
+		err = s.view(func(v view) (err error) {
+			holds, err = u.holds(v, nil)
+			return err
+		})
+	}
+	if err == nil && holds && len(u.put) > 0 {
+		err = d.transact(s, u)
+	}
+	u.answer(holds, err)
+}
+
+// transact commits what u puts. Badger syncs it.
+func (d *DB) transact(s *session, u *update) error {
+	count, size := u.cost()
+	if !fits(s.db, count, size) {
+		return fmt.Errorf("%d keys, %d bytes: %w for one update", count, size, store.ErrTooLarge)
+	}
+	if err := d.room(size); err != nil {
+		return err
+	}
+	txn := s.db.NewTransaction(true)
+	defer txn.Discard()
+	for key, value := range u.put {
+		if err := setIn(txn, key, value); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	return errors.Join(txn.Commit(), s.faults.err())
 }
 
 // fits reports whether a transaction may have this many keys and bytes.
@@ -197,30 +294,21 @@ func (u *update) cost() (count, size int64) {
 	return int64(len(u.put)), size
 }
 
-func (u *update) holds(txn *badger.Txn) (bool, error) {
+// holds checks the conditions against what earlier updates put, and then the database.
+func (u *update) holds(v view, before map[string][]byte) (bool, error) {
 	for key, want := range u.check {
-		have, found, err := get(txn, key)
-		if err != nil {
-			return false, err
+		have, found := before[key]
+		if found {
+			found = have != nil
+		} else {
+			var err error
+			if have, found, err = v.get(key); err != nil {
+				return false, err
+			}
 		}
 		if found != (want != nil) || !bytes.Equal(have, want) {
 			return false, nil
 		}
 	}
 	return true, nil
-}
-
-func apply(txn *badger.Txn, put map[string][]byte) error {
-	for key, value := range put {
-		var err error
-		if value == nil {
-			err = txn.Delete([]byte(key))
-		} else {
-			err = txn.Set([]byte(key), value)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", key, err)
-		}
-	}
-	return nil
 }
