@@ -350,8 +350,60 @@ func (h *house) policy(ring uint8, least int64) object.Hash {
 	h.ok(err)
 	id, err := h.registry.Add(h.t.Context(), "PolicyDef", raw)
 	h.ok(err)
-	h.ok(h.registry.SetPolicy(h.t.Context(), id))
+	h.inForce(id)
 	return id
+}
+
+// inForce puts a policy into force and leaves the receipt.
+func (h *house) inForce(id object.Hash) {
+	h.t.Helper()
+	q := h.policyRequest(id)
+	s, err := h.registry.SetPolicy(h.t.Context(), q)
+	h.ok(err)
+	h.decided(model.PolicyTool, &caps.ToolCall{ToolID: model.PolicyTool, MaxCalls: 1}, &q, s)
+}
+
+// policyRequest asks for a policy to be put into force after the one of its ring.
+func (h *house) policyRequest(id object.Hash) model.PolicyRequest {
+	h.t.Helper()
+	q := model.PolicyRequest{PolicyID: id}
+	if o, err := h.store.Object(h.t.Context(), id); err == nil {
+		p, _, err := model.OpenPolicy(o.Raw)
+		h.ok(err)
+		if now, err := h.registry.Policy(h.t.Context(), p.Ring); err == nil {
+			q.After = &now
+		}
+	}
+	return q
+}
+
+// hold freezes or thaws ring 0 and leaves the receipt.
+func (h *house) hold(frozen bool, reason string) *model.RingHold {
+	h.t.Helper()
+	newest, err := h.registry.Hold(h.t.Context(), 0)
+	h.ok(err)
+	q, tool := model.HoldRequest{Reason: reason}, model.ThawTool
+	if newest != nil {
+		q.After = &newest.HoldID
+	}
+	if frozen {
+		tool = model.FreezeTool
+	}
+	hold, err := h.registry.SetHold(h.t.Context(), executor, q, frozen)
+	h.ok(err)
+	h.decided(tool, &caps.ToolCall{ToolID: tool, MaxCalls: 1}, &q, hold)
+	return hold
+}
+
+// decided leaves the receipt of a decision.
+func (h *house) decided(tool object.Hash, scope caps.Scope, request, made any) {
+	h.t.Helper()
+	asked, err := can.Marshal(request)
+	h.ok(err)
+	answer, err := can.Marshal(made)
+	h.ok(err)
+	_, err = h.registry.AddEffect(h.t.Context(), h.effect(tool, h.grant(scope), asked, answer))
+	h.ok(err)
 }
 
 func (h *house) dataset(ids []object.Hash) (*dataset.DatasetDef, object.BlobRef) {
@@ -434,10 +486,12 @@ func (h *house) request(m object.Hash, ring uint8) model.PromoteRequest {
 
 func (h *house) promoted(m object.Hash, ring uint8) *model.PromotionRecord {
 	h.t.Helper()
-	p, conditions, err := h.registry.Promote(h.t.Context(), executor, h.request(m, ring))
+	q := h.request(m, ring)
+	p, conditions, err := h.registry.Promote(h.t.Context(), executor, q)
 	if err != nil {
 		h.t.Fatalf("%v\n%+v", err, conditions)
 	}
+	h.decided(model.PromoteTool, &caps.DeployPromote{RingID: ring, PolicyID: q.PolicyID}, &q, p)
 	return p
 }
 

@@ -90,30 +90,3 @@ type RingState struct {
 	PromotionID object.Hash `can:"3,promotion_id"`
 	ModelID     object.Hash `can:"4,model_id"`
 }
-
-// RingHold freezes a ring, or thaws it (ours, spec/learning.md#freeze).
-type RingHold struct {
-	HoldID       object.Hash      `can:"1,hold_id"`
-	RingID       uint8            `can:"2,ring_id"`
-	Frozen       bool             `can:"3,frozen"`
-	Reason       string           `can:"4,reason"`
-	Previous     *object.Hash     `can:"5,previous"` // the hold before this one
-	Signer       object.AgentID   `can:"6,signer"`
-	TimeObserved object.Time      `can:"7,time_observed"`
-	Signature    object.Signature `can:"8,signature"`
-}
-
-// HoldRule is how holds are identified and signed.
-var HoldRule = object.Rule{Mask: can.Mask{1: nil, 8: nil}, IDField: 1, Signer: 6, Sig: 8}
-
-// OpenHold decodes canonical bytes and checks fields, id and signature.
-func OpenHold(raw []byte) (*RingHold, object.Hash, error) {
-	h, id, err := object.Open[RingHold](raw, HoldRule)
-	if err != nil {
-		return nil, object.Hash{}, fmt.Errorf("hold: %w", err)
-	}
-	if err := sign.VerifyID(h.Signer, id, h.Signature); err != nil {
-		return nil, id, fmt.Errorf("hold %s: %w", id.Short(), err)
-	}
-	return h, id, nil
-}

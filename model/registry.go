@@ -58,7 +58,7 @@ const (
 	aboutEvaluation  = "eval"
 	aboutReport      = "EvalReport"
 	aboutAttestation = "Attestation"
-	aboutDeployment  = "deploy" // of a PromotionRecord or IndexState: receipts of the effect
+	aboutDecision    = "deploy" // of a PromotionRecord, RingHold, PolicyDef or IndexState: receipts of the effect
 )
 
 func aboutKey(model object.Hash, kind string) string {
@@ -128,10 +128,11 @@ func (r *Registry) index(ctx context.Context, model object.Hash, kind string, id
 }
 
 // AddEffect notes the receipt of a learning effect, so that what it is about finds it:
-// the model of a train or eval effect, the record of a promotion or rollback, the state
-// of an index. The effect must be in Receipts and Responses. It returns the model (or
-// the index state). Receipts of other tools are refused.
-func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (model object.Hash, err error) {
+// the model of a train or eval effect, the record of a promotion or rollback, a hold, a
+// policy that came into force, the state of an index. The effect must be in Receipts
+// and Responses. It returns the model (of a train, eval, promote or rollback effect) or
+// the hold, policy or state. Receipts of other tools are refused.
+func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (about object.Hash, err error) {
 	effect, err := r.effect(ctx, receipt)
 	if err != nil {
 		return object.Hash{}, err
@@ -158,13 +159,25 @@ func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (model ob
 		if err != nil {
 			return object.Hash{}, err
 		}
-		return p.ModelID, r.index(ctx, id, aboutDeployment, receipt)
+		return p.ModelID, r.index(ctx, id, aboutDecision, receipt)
 	case IndexUpdateTool, IndexRollbackTool:
 		_, id, err := OpenIndexState(effect.Response)
 		if err != nil {
 			return object.Hash{}, err
 		}
-		return id, r.index(ctx, id, aboutDeployment, receipt)
+		return id, r.index(ctx, id, aboutDecision, receipt)
+	case FreezeTool, ThawTool:
+		_, id, err := OpenHold(effect.Response)
+		if err != nil {
+			return object.Hash{}, err
+		}
+		return id, r.index(ctx, id, aboutDecision, receipt)
+	case PolicyTool:
+		s, err := object.Decode[PolicyState](effect.Response)
+		if err != nil {
+			return object.Hash{}, err
+		}
+		return s.PolicyID, r.index(ctx, s.PolicyID, aboutDecision, receipt)
 	}
 	return object.Hash{}, fmt.Errorf("receipt %s is of no effect of learning", receipt.Short())
 }
@@ -209,6 +222,12 @@ func (r *Registry) About(ctx context.Context, model object.Hash, kind string) ([
 		return err
 	})
 	return list, err
+}
+
+// Decisions lists the receipts of the effects that decided a promotion or rollback, a
+// hold, a policy's coming into force or an index's state, by its id.
+func (r *Registry) Decisions(ctx context.Context, id object.Hash) ([]object.Hash, error) {
+	return r.About(ctx, id, aboutDecision)
 }
 
 // Models calls fn for every model, ascending by id.

@@ -106,6 +106,19 @@ func (l *Local) Related(ctx context.Context, id object.Hash, kind string) ([]obj
 }
 
 // Ring implements Resolver.
-func (l *Local) Ring(ctx context.Context, ring uint8) (*RingState, error) {
-	return l.Registry.State(ctx, ring)
+func (l *Local) Ring(ctx context.Context, ring uint8) (*Standing, error) {
+	state, err := l.Registry.State(ctx, ring)
+	if err != nil {
+		return nil, err
+	}
+	s := &Standing{RingState: *state}
+	hold, err := l.Registry.Hold(ctx, ring)
+	if err != nil {
+		return nil, err
+	}
+	if hold != nil {
+		s.Hold = &hold.HoldID
+	}
+	s.Policy, err = l.Registry.inForce(ctx, ring)
+	return s, err
 }

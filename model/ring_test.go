@@ -83,9 +83,8 @@ func TestFreeze(t *testing.T) {
 	h.evaluated(m)
 	h.evaluated(n)
 	h.promoted(m, 0)
-	hold, err := h.registry.Freeze(ctx, admin, 0, "an incident")
-	h.ok(err)
-	_, _, err = h.registry.Promote(ctx, executor, h.request(n, 0))
+	hold := h.hold(true, "an incident")
+	_, _, err := h.registry.Promote(ctx, executor, h.request(n, 0))
 	var frozen *model.FrozenError
 	if !errors.As(err, &frozen) || !errors.Is(err, model.ErrFrozen) || !errors.Is(err, model.ErrRefused) || !strings.Contains(err.Error(), "an incident") {
 		t.Fatalf("%v", err)
@@ -93,18 +92,48 @@ func TestFreeze(t *testing.T) {
 	if _, shown, err := h.registry.Check(ctx, h.request(n, 0)); err != nil || shown == nil || shown.HoldID != hold.HoldID {
 		t.Errorf("%+v, %v", shown, err)
 	}
-	thaw, err := h.registry.Thaw(ctx, admin, 0, "over")
-	h.ok(err)
+	thaw := h.hold(false, "over")
 	if thaw.Previous == nil || *thaw.Previous != hold.HoldID {
 		t.Errorf("%+v", thaw)
 	}
 	h.promoted(n, 0)
-	_, err = h.registry.Freeze(ctx, admin, 0, "again")
-	h.ok(err)
+	h.hold(true, "again")
 	newest, err := h.registry.Newest(ctx, 0)
 	h.ok(err)
 	if _, err := h.registry.Rollback(ctx, executor, model.RollbackRequest{PolicyID: h.policies[0], Record: *newest}); err != nil || h.inRing(0) != m {
 		t.Errorf("a frozen ring does not roll back: %v", err)
+	}
+}
+
+// TestHoldsInOrder: a freeze that lost says so, and the same request again is answered
+// with what it made.
+func TestHoldsInOrder(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	q := model.HoldRequest{RingID: 3, Reason: "an incident"}
+	first, err := h.registry.SetHold(ctx, executor, q, true)
+	h.ok(err)
+	if again, err := h.registry.SetHold(ctx, executor, q, true); err != nil || again.HoldID != first.HoldID {
+		t.Errorf("the same request again: %+v, %v", again, err)
+	}
+	for name, set := range map[string]func() (*model.RingHold, error){
+		"somebody else": func() (*model.RingHold, error) { return h.registry.SetHold(ctx, admin, q, true) },
+		"a thaw":        func() (*model.RingHold, error) { return h.registry.SetHold(ctx, executor, q, false) },
+		"another reason": func() (*model.RingHold, error) {
+			q := q
+			q.Reason = "none"
+			return h.registry.SetHold(ctx, executor, q, true)
+		},
+	} {
+		if _, err := set(); !errors.Is(err, model.ErrConflict) {
+			t.Errorf("%s after the same hold: %v", name, err)
+		}
+	}
+	if now, err := h.registry.Hold(ctx, 3); err != nil || now.HoldID != first.HoldID {
+		t.Errorf("%+v, %v", now, err)
+	}
+	if err := (model.HoldRequest{Reason: strings.Repeat("x", 1<<20)}).Check(); err == nil {
+		t.Error("a reason without end")
 	}
 }
 
@@ -135,7 +164,7 @@ func TestNothingMayChangeMeanwhile(t *testing.T) {
 		name   string
 		change func()
 	}{
-		{"the hold", func() { _, err := h.registry.Freeze(ctx, admin, 0, "stop"); h.ok(err) }},
+		{"the hold", func() { h.hold(true, "stop") }},
 		{"the policy in force", func() { h.policies[0] = h.policy(0, 999_000) }}, // last: nothing passes it
 	} {
 		name, kv := c.name, &meddler{KV: h.db, before: c.change}
@@ -149,8 +178,7 @@ func TestNothingMayChangeMeanwhile(t *testing.T) {
 		if _, err := h.registry.State(ctx, 0); !errors.Is(err, model.ErrNotFound) {
 			t.Fatalf("%s: the ring moved (%v)", name, err)
 		}
-		_, err = h.registry.Thaw(ctx, admin, 0, "go on")
-		h.ok(err)
+		h.hold(false, "go on")
 	}
 }
 
@@ -214,8 +242,17 @@ func TestPolicies(t *testing.T) {
 	ctx := t.Context()
 	old := h.policies[0]
 	h.policies[0] = h.policy(0, 850_000)
-	if err := h.registry.SetPolicy(ctx, old); !errors.Is(err, model.ErrPolicy) || !errors.Is(err, model.ErrRefused) {
+	if _, err := h.registry.SetPolicy(ctx, h.policyRequest(old)); !errors.Is(err, model.ErrPolicy) || !errors.Is(err, model.ErrRefused) {
 		t.Errorf("yesterday's policy came into force: %v", err)
+	}
+	q0 := h.policyRequest(h.policies[0])
+	q0.After = &old
+	if s, err := h.registry.SetPolicy(ctx, q0); err != nil || s.PolicyID != h.policies[0] || s.Previous == nil || *s.Previous != old {
+		t.Errorf("the same request again: %+v, %v", s, err)
+	}
+	q0.After = nil
+	if _, err := h.registry.SetPolicy(ctx, q0); !errors.Is(err, model.ErrConflict) {
+		t.Errorf("from another policy in force: %v", err)
 	}
 	m := h.trained()
 	h.evaluated(m)
@@ -228,10 +265,10 @@ func TestPolicies(t *testing.T) {
 	h.ok(err)
 	id, err := h.registry.Add(ctx, "PolicyDef", raw)
 	h.ok(err)
-	if err := h.registry.SetPolicy(ctx, id); !errors.Is(err, model.ErrPolicy) || !strings.Contains(err.Error(), "stranger") {
+	if _, err := h.registry.SetPolicy(ctx, h.policyRequest(id)); !errors.Is(err, model.ErrPolicy) || !strings.Contains(err.Error(), "stranger") {
 		t.Errorf("a stranger's policy came into force: %v", err)
 	}
-	if err := h.registry.SetPolicy(ctx, object.SumText("none")); !errors.Is(err, store.ErrNotFound) {
+	if _, err := h.registry.SetPolicy(ctx, h.policyRequest(object.SumText("none"))); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("%v", err)
 	}
 }
@@ -315,7 +352,7 @@ func TestRetention(t *testing.T) {
 		h.ok(err)
 		h.policies[0], err = h.registry.Add(ctx, "PolicyDef", raw)
 		h.ok(err)
-		h.ok(h.registry.SetPolicy(ctx, h.policies[0]))
+		h.inForce(h.policies[0])
 	}
 	policy(nil)
 	for _, m := range models[:3] {

@@ -27,11 +27,18 @@ type Resolver interface {
 	// Kind says of which kind the object with an id is; "" when it is not here.
 	Kind(ctx context.Context, id object.Hash) (string, error)
 	// Related lists ids of objects that are about id: of a model "train", "eval",
-	// "EvalReport", "Attestation"; of an episode "Signal". A hint: what it leaves out
-	// is not looked at.
+	// "EvalReport", "Attestation"; of an episode "Signal"; of a promotion, a hold, a
+	// policy or an index's state "deploy", the receipts of the decision.
 	Related(ctx context.Context, id object.Hash, kind string) ([]object.Hash, error)
 	// Ring returns where a ring stands. The error wraps ErrNotFound when it is empty.
-	Ring(ctx context.Context, ring uint8) (*RingState, error)
+	Ring(ctx context.Context, ring uint8) (*Standing, error)
+}
+
+// Standing is where a ring stands, and what it stands under.
+type Standing struct {
+	RingState
+	Policy *object.Hash // in force now; nil: none
+	Hold   *object.Hash // the newest freeze or thaw; nil: none
 }
 
 // Start is where a walk begins: a ring, or an object.
@@ -45,11 +52,14 @@ type Start struct {
 type WhyOptions struct {
 	Trust    Trust
 	ToolName func(object.Hash) string // what people call a tool; nil: its id
-	Caps     *caps.Verifier           // judges the chains of receipts, each at the time of its receipt; nil: nobody issues anything
-	Width    int                      // children of one kind that are shown, default 3; the others are counted
-	Sample   bool                     // do not verify those others: only what is shown
-	MaxDepth int                      // default 32
-	MaxNodes int                      // that are verified, default 200000
+	// Check verifies an object of a kind that rests on nothing which is followed: id,
+	// field rules, signature. nil: such objects do not hold.
+	Check    func(kind string, id object.Hash, raw []byte) error
+	Caps     *caps.Verifier // judges the chains of receipts, each at the time of its receipt; nil: nobody issues anything
+	Width    int            // children of one kind that are shown, default 3; the others are counted
+	Sample   bool           // do not verify those others: only what is shown
+	MaxDepth int            // default 32
+	MaxNodes int            // that are verified, default 200000
 }
 
 // Node is one object on the way and the link that leads to it.
@@ -201,8 +211,10 @@ func (w *walker) visit(kind string, id object.Hash, depth int) *Node {
 	n.Verified = true
 	if expand := expanderOf(kind); expand != nil {
 		expand(w, n, raw, depth+1)
-	} else {
+	} else if w.o.Check == nil {
 		n.fail("nothing is known about objects of kind %s", kind)
+	} else {
+		n.check(w.o.Check(kind, id, raw))
 	}
 	return n
 }

@@ -18,12 +18,40 @@ func (w *walker) ring(ring uint8) (*Node, error) {
 	n := &Node{Kind: KindRing, ID: state.PromotionID, Verified: true,
 		Label: fmt.Sprintf("ring %d: model %s, record %d", ring, state.ModelID.Short(), state.Sequence)}
 	c := w.add(n, "PromotionRecord", state.PromotionID, 1)
-	if raw, err := w.raw("PromotionRecord", state.PromotionID); err == nil {
-		if p, err := object.Decode[PromotionRecord](raw); err == nil && (p.ModelID != state.ModelID || p.RingID != ring || p.Sequence != state.Sequence) {
-			c.fail("the record is about model %s in ring %d, number %d", p.ModelID.Short(), p.RingID, p.Sequence)
+	p, err := decoded[PromotionRecord](w, "PromotionRecord", state.PromotionID)
+	if err == nil && (p.ModelID != state.ModelID || p.RingID != ring || p.Sequence != state.Sequence) {
+		c.fail("the record is about model %s in ring %d, number %d", p.ModelID.Short(), p.RingID, p.Sequence)
+	}
+	if state.Policy != nil && (err != nil || *state.Policy != p.PolicyID) {
+		w.policyOf(n, *state.Policy, ring, 1)
+	}
+	if state.Hold != nil {
+		c := w.add(n, "RingHold", *state.Hold, 1)
+		if h, err := decoded[RingHold](w, "RingHold", *state.Hold); err == nil && h.RingID != ring {
+			c.fail("it is a hold of ring %d", h.RingID)
 		}
 	}
 	return n, w.err
+}
+
+// decoded loads an object and decodes it, without any other check.
+func decoded[T any](w *walker, kind string, id object.Hash) (*T, error) {
+	raw, err := w.raw(kind, id)
+	if err != nil {
+		return nil, err
+	}
+	return object.Decode[T](raw)
+}
+
+// policyOf hangs a policy that is or was in force in a ring below n.
+func (w *walker) policyOf(n *Node, id object.Hash, ring uint8, depth int) {
+	c := w.add(n, "PolicyDef", id, depth)
+	if def, err := decoded[PolicyDef](w, "PolicyDef", id); err == nil && def.Ring != ring {
+		c.fail("the policy is for ring %d, not %d", def.Ring, ring)
+	}
+	if !c.Seen && c.Problem == "" && len(w.related(id, aboutDecision)) == 0 {
+		c.undecided()
+	}
 }
 
 func (w *walker) promotion(n *Node, raw []byte, depth int) {
@@ -35,15 +63,14 @@ func (w *walker) promotion(n *Node, raw []byte, depth int) {
 	if p.Reason != nil {
 		n.Label += ": " + *p.Reason
 	}
-	policy := w.add(n, "PolicyDef", p.PolicyID, depth)
-	if raw, err := w.raw("PolicyDef", p.PolicyID); err == nil {
-		if def, err := object.Decode[PolicyDef](raw); err == nil && def.Ring != p.RingID {
-			policy.fail("the policy is for ring %d, not %d", def.Ring, p.RingID)
-		}
-	}
+	w.policyOf(n, p.PolicyID, p.RingID, depth)
 	w.add(n, "ModelRef", p.ModelID, depth)
 	w.attestations(n, p, depth)
-	w.deployment(n, id, raw, depth)
+	tool := PromoteTool
+	if p.Action == ActionRollback {
+		tool = RollbackTool
+	}
+	w.decision(n, depth, sameBytes(raw), tool)
 	if p.Restore != nil {
 		n.leaf("PromotionRecord", *p.Restore, "a rollback goes back to record %s", p.Restore.Short())
 	} else if p.Fallback != nil {
@@ -87,7 +114,7 @@ func sameID(got, want object.Hash) error {
 	return nil
 }
 
-func (w *walker) policy(n *Node, raw []byte, _ int) {
+func (w *walker) policy(n *Node, raw []byte, depth int) {
 	p, id, err := OpenPolicy(raw)
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
@@ -96,6 +123,12 @@ func (w *walker) policy(n *Node, raw []byte, _ int) {
 		count(len(p.Suites), "suite"), count(len(p.Thresholds), "threshold"), p.Quorum, len(p.Verifiers))
 	if !trusts(w.o.Trust.Policy, p.Signer) {
 		n.fail("%s is not trusted for policies", p.Signer)
+	}
+	if len(w.related(id, aboutDecision)) > 0 {
+		w.decision(n, depth, func(response []byte) bool {
+			s, err := object.Decode[PolicyState](response)
+			return err == nil && s.PolicyID == id && s.RingID == p.Ring
+		}, PolicyTool)
 	}
 }
 
@@ -117,31 +150,58 @@ func (w *walker) indexState(n *Node, raw []byte, depth int) {
 	}
 	n.Label = fmt.Sprintf("index %s, state %d: %s", s.Name, s.Sequence, count(int(s.Count), "episode"))
 	w.manifest(n, s.Manifest, nil, depth)
-	w.deployment(n, id, raw, depth)
+	if len(w.related(id, aboutDecision)) > 0 {
+		w.decision(n, depth, sameBytes(raw), IndexUpdateTool, IndexRollbackTool)
+	}
 	if s.Restore != nil {
 		n.leaf("IndexState", *s.Restore, "a rollback goes back to state %s", s.Restore.Short())
 	}
 }
 
-// deployment hangs the receipt of the effect that made a record or a state below it:
-// by whose decision, under which capability.
-func (w *walker) deployment(n *Node, id object.Hash, raw []byte, depth int) {
-	receipts := w.related(id, aboutDeployment)
+// decision hangs the receipt of the effect that made a record, a hold or a state, or
+// put a policy into force, below it: by whose decision, under which capability. It must
+// be of one of the tools, and its response what made says.
+func (w *walker) decision(n *Node, depth int, made func(response []byte) bool, tools ...object.Hash) {
+	receipts := w.related(n.ID, aboutDecision)
 	if len(receipts) == 0 {
-		return
+		n.undecided()
 	}
-	c := w.add(n, "Receipt", receipts[0], depth)
-	if _, effect, err := w.opened(receipts[0]); err == nil && !bytes.Equal(effect.Response, raw) {
-		c.fail("its response is not this object")
-	}
+	w.some(n, "Receipt", receipts, depth, func(c *Node) {
+		r, effect, err := w.opened(c.ID)
+		switch {
+		case err != nil:
+			c.fail("%v", err)
+		case !slices.Contains(tools, r.ToolID):
+			c.fail("it is of %s, which does not decide this", w.tool(r.ToolID))
+		case !made(effect.Response):
+			c.fail("its response is not this object")
+		}
+	})
 }
 
-func (w *walker) ringHold(n *Node, raw []byte, _ int) {
+// undecided says that the receipt of a decision is missing.
+func (n *Node) undecided() {
+	n.leaf("Receipt", object.Hash{}, "who decided it").fail("no receipt of this decision is here")
+}
+
+func sameBytes(want []byte) func([]byte) bool {
+	return func(have []byte) bool { return bytes.Equal(have, want) }
+}
+
+func (w *walker) ringHold(n *Node, raw []byte, depth int) {
 	h, id, err := OpenHold(raw)
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
-	n.Label = fmt.Sprintf("ring %d frozen: %v, by %s, %s: %s", h.RingID, h.Frozen, who(h.Signer), minute(h.TimeObserved), h.Reason)
+	verb, tool := "thawed", ThawTool
+	if h.Frozen {
+		verb, tool = "frozen", FreezeTool
+	}
+	n.Label = fmt.Sprintf("ring %d %s by %s, %s: %s", h.RingID, verb, who(h.Signer), minute(h.TimeObserved), h.Reason)
+	w.decision(n, depth, sameBytes(raw), tool)
+	if h.Previous != nil && depth == 1 { // the walk starts here: what it followed, too
+		w.add(n, "RingHold", *h.Previous, depth)
+	}
 }
 
 func (w *walker) model(n *Node, raw []byte, depth int) {

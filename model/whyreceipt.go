@@ -70,7 +70,7 @@ func (w *walker) tool(id object.Hash) string {
 			return name
 		}
 	}
-	for _, name := range []string{"train", "eval", "promote", "rollback", "index.update", "index.rollback", "dataset.build", "blob.put", "blob.get", "blob.chunk_get"} {
+	for _, name := range []string{"train", "eval", "promote", "rollback", "policy.set", "ring.freeze", "ring.thaw", "index.update", "index.rollback", "dataset.build", "blob.put", "blob.get", "blob.chunk_get"} {
 		if ir.BuiltinTool(name) == id {
 			return "mythos." + name
 		}
@@ -151,6 +151,10 @@ func (w *walker) deployReceipt(n *Node, r *ledger.Receipt) caps.Use {
 	request, err := w.raw(KindBytes, r.RequestHash)
 	if err != nil {
 		return use // it was not captured: the record says what was done
+	}
+	if object.Sum(request) != r.RequestHash {
+		n.fail("its request %s: %v", r.RequestHash.Short(), object.ErrID)
+		return use
 	}
 	if r.ToolID == PromoteTool {
 		if q, err := object.Decode[PromoteRequest](request); err == nil {

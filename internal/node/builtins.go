@@ -33,6 +33,10 @@ const (
 	effectRead   = "cell.read"
 	effectSpawn  = "compute.spawn"
 
+	effectPolicySet = "policy.set"
+	effectFreeze    = "ring.freeze"
+	effectThaw      = "ring.thaw"
+
 	effectIndexUpdate   = "index.update"
 	effectIndexRollback = "index.rollback"
 )
@@ -57,6 +61,7 @@ func (n *Node) builtins() {
 		Run: n.runExport, RetrySafe: true, Writes: true, Limits: exec.Limits{Timeout: 24 * time.Hour},
 	})
 	n.learningBuiltins()
+	n.decisionBuiltins()
 	n.indexBuiltins()
 	n.keepBuiltins()
 	n.cellBuiltins()

@@ -8,13 +8,11 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/recall"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -34,13 +32,6 @@ func (n *Node) indexBuiltins() {
 	})
 }
 
-// toolUse is the authority that a built-in tool without a kind of its own needs.
-func toolUse(name string) func([]byte) (caps.Use, error) {
-	return func(request []byte) (caps.Use, error) {
-		return caps.Use{Kind: caps.KindToolCall, Tool: exec.BuiltinID(name), Request: request}, nil
-	}
-}
-
 // indexMoved moves an index and brings its file up to date. The response is the
 // canonical state.
 func (n *Node) indexMoved(ctx context.Context, move func() (*model.IndexState, error)) (exec.Response, error) {
@@ -48,15 +39,11 @@ func (n *Node) indexMoved(ctx context.Context, move func() (*model.IndexState, e
 	if err != nil {
 		return exec.Response{}, err
 	}
-	raw, err := can.Marshal(s)
-	if err != nil {
-		return exec.Response{}, err
-	}
 	x, err := n.openIndex(ctx, s)
 	if err != nil {
 		return exec.Response{}, err
 	}
-	return exec.Response{Body: raw, Status: exec.StatusOK, Evidence: []object.Hash{s.StateID, s.Manifest}}, x.Close()
+	return outcome(s, x.Close(), s.StateID, s.Manifest)
 }
 
 // moveIndex works out what an update makes of an index. Episodes without a captured
@@ -157,27 +144,11 @@ func (n *Node) RollBackIndex(ctx context.Context, name string) (*model.IndexStat
 }
 
 func (n *Node) changeIndex(ctx context.Context, effect string, request any) (*model.IndexState, *Called, error) {
-	raw, err := can.Marshal(request)
-	if err != nil {
-		return nil, nil, err
-	}
-	chain, err := n.ownerCap(ctx, &caps.ToolCall{ToolID: exec.BuiltinID(effect), MaxCalls: 1})
-	if err != nil {
-		return nil, nil, err
-	}
-	key, err := n.freshKey(ctx, effect, raw)
-	if err != nil {
-		return nil, nil, err
-	}
-	called, err := n.learn(ctx, effect, raw, key, []caps.Chain{chain}, caps.Use{})
+	called, err := n.decideAsOwner(ctx, effect, request)
 	if err != nil {
 		return nil, called, err
 	}
 	s, _, err := model.OpenIndexState(called.Body)
-	if err != nil {
-		return nil, called, err
-	}
-	_, err = n.Models().AddEffect(ctx, called.ReceiptID)
 	return s, called, err
 }
 

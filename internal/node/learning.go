@@ -2,24 +2,18 @@ package node
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/keyfile"
-	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/object/can"
 )
 
 // Models is the registry of recipes, models, suites, policies and rings here.
@@ -165,108 +159,15 @@ func (n *Node) ExportJSONL(ctx context.Context, manifest object.Hash, w io.Write
 	return errors.Join(err, b.Flush())
 }
 
-// Promote puts a model into a ring as an effect. When the conditions do not hold,
-// the error is that of the registry.
-func (n *Node) Promote(ctx context.Context, q model.PromoteRequest, chains []caps.Chain) (*model.PromotionRecord, error) {
-	conditions, hold, err := n.Models().Check(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	if _, bad := model.Failed(conditions); bad {
-		return nil, fmt.Errorf("promotion of %s to ring %d: %w", q.ModelID.Short(), q.RingID,
-			&model.RefusedError{Model: q.ModelID, Ring: q.RingID, Conditions: conditions})
-	}
-	if hold != nil && hold.Frozen {
-		return nil, &model.FrozenError{Hold: *hold}
-	}
-	return n.deploy(ctx, effectPromote, &q, q.RingID, q.PolicyID, chains)
-}
-
-// Rollback restores what a ring had before, as an effect.
-func (n *Node) Rollback(ctx context.Context, q model.RollbackRequest, chains []caps.Chain) (*model.PromotionRecord, error) {
-	return n.deploy(ctx, effectRollback, &q, q.RingID, q.PolicyID, chains)
-}
-
-// deploy runs promote or rollback, notes the receipt beside the record, and moves the
-// ring's ref.
-func (n *Node) deploy(ctx context.Context, name string, request any, ring uint8, policy object.Hash, chains []caps.Chain) (*model.PromotionRecord, error) {
-	raw, err := can.Marshal(request)
-	if err != nil {
-		return nil, err
-	}
-	key, err := n.freshKey(ctx, name, raw)
-	if err != nil {
-		return nil, err
-	}
-	called, err := n.learn(ctx, name, raw, key, chains, caps.Use{Kind: caps.KindDeployPromote, Ring: ring, Policy: policy})
-	if err != nil {
-		return nil, err
-	}
-	rec, err := n.promoted(ctx, ring, called)
-	if err != nil {
-		return nil, err
-	}
-	_, err = n.Models().AddEffect(ctx, called.ReceiptID)
-	return rec, err
-}
-
-// freshKey is the key of a promotion or rollback: the request's hash, or, where that
-// was asked before and refused, one that was not used. What was refused may be asked
-// again when the world has changed.
-func (n *Node) freshKey(ctx context.Context, name string, raw []byte) ([]byte, error) {
-	for try := 0; try < maxAttempts; try++ {
-		text := raw
-		if try > 0 {
-			text = fmt.Appendf(bytes.Clone(raw), " try %d", try)
-		}
-		key := object.Sum(text)
-		state, err := n.Ledger.Read(ctx, ledger.IdemID(exec.BuiltinID(name), key.Sum[:]))
-		if err != nil {
+// Why walks from a start down to what it rests on, verifying every link.
+// A dataset that was built here is walked from how it came about; of a ring, the
+// decisions that a crash cut short are finished first.
+func (n *Node) Why(ctx context.Context, start model.Start, width int, sample bool) (*model.Node, error) {
+	if start.Ring != nil {
+		if err := n.settle(ctx, *start.Ring); err != nil {
 			return nil, err
 		}
-		if state.Commit == nil || state.Commit.Status < 300 {
-			return key.Sum[:], nil
-		}
-	}
-	return nil, fmt.Errorf("%w: asked and refused %d times", model.ErrRefused, maxAttempts)
-}
-
-// RingRef is the ref that names the model now in a ring.
-func RingRef(ring uint8) string { return fmt.Sprintf("ring%d", ring) }
-
-// ringOf is the reverse of RingRef.
-func ringOf(ref string) (uint8, bool) {
-	digits, ok := strings.CutPrefix(ref, "ring")
-	ring, err := strconv.ParseUint(digits, 10, 8)
-	return uint8(ring), ok && err == nil && RingRef(uint8(ring)) == ref
-}
-
-// promoted reads the record that the effect answered with, and moves the ring's ref.
-func (n *Node) promoted(ctx context.Context, ring uint8, called *Called) (*model.PromotionRecord, error) {
-	rec, _, err := model.OpenPromotion(called.Body)
-	if err != nil {
-		return nil, err
-	}
-	state, err := n.Models().State(ctx, ring)
-	if err != nil {
-		return nil, err
-	}
-	return rec, n.Store.SetRef(ctx, RingRef(ring), state.ModelID, nil)
-}
-
-// recordBytes is the response of promote and rollback: the canonical record.
-func (n *Node) recordBytes(ctx context.Context, rec *model.PromotionRecord, err error) (exec.Response, error) {
-	if err != nil {
-		return exec.Response{}, err
-	}
-	_, raw, err := n.Models().Record(ctx, rec.PromotionID)
-	return exec.Response{Body: raw, Status: exec.StatusOK}, err
-}
-
-// Why walks from a start down to what it rests on, verifying every link.
-// A dataset that was built here is walked from how it came about.
-func (n *Node) Why(ctx context.Context, start model.Start, width int, sample bool) (*model.Node, error) {
-	if start.Ring == nil {
+	} else {
 		if id, err := n.Store.Ref(ctx, DatasetRefName(start.ID)); err == nil {
 			start.ID = id
 		}

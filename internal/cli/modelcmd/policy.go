@@ -26,7 +26,11 @@ func newPolicySet(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return n.Models().SetPolicy(c.Context(), id)
+			s, err := n.PutInForce(c.Context(), id)
+			if err != nil {
+				return err
+			}
+			return f.Emit(inForce{s.RingID, s.PolicyID, s.Previous}, func() {})
 		},
 	}
 }

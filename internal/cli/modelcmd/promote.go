@@ -170,11 +170,7 @@ func NewRing(f *cmdutil.Factory) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				change := n.Models().Thaw
-				if freeze {
-					change = n.Models().Freeze
-				}
-				h, err := change(c.Context(), n.Key, ring, reason)
+				h, err := n.Hold(c.Context(), ring, freeze, reason)
 				if err != nil {
 					return err
 				}

@@ -61,6 +61,13 @@ type promoted struct {
 	Ring      uint8       `json:"ring"`
 }
 
+// inForce is a policy that came into force.
+type inForce struct {
+	Ring     uint8        `json:"ring"`
+	Policy   object.Hash  `json:"policy"`
+	Previous *object.Hash `json:"previous,omitempty"` // the policy before it
+}
+
 // held is a ring that was frozen or thawed.
 type held struct {
 	Hold   object.Hash `json:"hold"`
@@ -145,7 +152,7 @@ var (
 		"log": cmdutil.JSONLines(indexState{}), "search": cmdutil.JSONLines(node.Recalled{}, voted{})}
 	recipeResults   = cmdutil.Results{"add": cmdutil.Document(added{}), "check": cmdutil.Document(checked{})}
 	suiteResults    = cmdutil.Results{"add": cmdutil.Document(added{})}
-	policyResults   = cmdutil.Results{"add": cmdutil.Document(added{}), "set": cmdutil.Nothing(), "ls": cmdutil.JSONLines(policyLine{}), "show": cmdutil.Document(model.PolicyDef{})}
+	policyResults   = cmdutil.Results{"add": cmdutil.Document(added{}), "set": cmdutil.Document(inForce{}), "ls": cmdutil.JSONLines(policyLine{}), "show": cmdutil.Document(model.PolicyDef{})}
 	trainResults    = cmdutil.Results{"": cmdutil.Document(trained{})}
 	evalResults     = cmdutil.Results{"": cmdutil.Document(evaluated{})}
 	attestResults   = cmdutil.Results{"": cmdutil.Document(vouched{}, signedOff{})}

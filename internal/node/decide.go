@@ -1,0 +1,169 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// decisionBuiltins registers policy.set, ring.freeze and ring.thaw.
+func (n *Node) decisionBuiltins() {
+	n.Gate.Builtin(effectPolicySet, exec.Builtin{
+		Use: toolUse(effectPolicySet), RetrySafe: true, Writes: true,
+		Run: job(func(ctx context.Context, _ exec.Call, q *model.PolicyRequest) (exec.Response, error) {
+			s, err := n.Models().SetPolicy(ctx, *q)
+			return outcome(s, err, q.PolicyID)
+		}),
+	})
+	for name, frozen := range map[string]bool{effectFreeze: true, effectThaw: false} {
+		n.Gate.Builtin(name, exec.Builtin{
+			Use: toolUse(name), RetrySafe: true, Writes: true,
+			Run: job(func(ctx context.Context, _ exec.Call, q *model.HoldRequest) (exec.Response, error) {
+				h, err := n.Models().SetHold(ctx, n.Key, *q, frozen)
+				return outcome(h, err)
+			}),
+		})
+	}
+}
+
+// toolUse is the authority that a built-in tool without a kind of its own needs.
+func toolUse(name string) func([]byte) (caps.Use, error) {
+	return func(request []byte) (caps.Use, error) {
+		return caps.Use{Kind: caps.KindToolCall, Tool: exec.BuiltinID(name), Request: request}, nil
+	}
+}
+
+// outcome is the response of an effect whose outcome is a struct.
+func outcome(v any, err error, evidence ...object.Hash) (exec.Response, error) {
+	if err != nil {
+		return exec.Response{}, err
+	}
+	raw, err := can.Marshal(v)
+	return exec.Response{Body: raw, Status: exec.StatusOK, Evidence: evidence}, err
+}
+
+// decide runs an effect that decides something, and notes its receipt beside what was
+// decided, where `why` looks for it.
+func (n *Node) decide(ctx context.Context, effect string, request any, chains []caps.Chain, use caps.Use) (*Called, error) {
+	raw, err := can.Marshal(request)
+	if err != nil {
+		return nil, err
+	}
+	key, err := n.freshKey(ctx, effect, raw)
+	if err != nil {
+		return nil, err
+	}
+	called, err := n.learn(ctx, effect, raw, key, chains, use)
+	if err != nil {
+		return called, err
+	}
+	_, err = n.Models().AddEffect(ctx, called.ReceiptID)
+	return called, err
+}
+
+// decideAsOwner is decide under a capability that the owner gives themselves.
+func (n *Node) decideAsOwner(ctx context.Context, effect string, request any) (*Called, error) {
+	chain, err := n.ownerCap(ctx, &caps.ToolCall{ToolID: exec.BuiltinID(effect), MaxCalls: 1})
+	if err != nil {
+		return nil, err
+	}
+	return n.decide(ctx, effect, request, []caps.Chain{chain}, caps.Use{})
+}
+
+// freshKey is the key of a decision: the request's hash, or, where that
+// was asked before and refused, one that was not used. What was refused may be asked
+// again when the world has changed.
+func (n *Node) freshKey(ctx context.Context, name string, raw []byte) ([]byte, error) {
+	for try := 0; try < maxAttempts; try++ {
+		text := raw
+		if try > 0 {
+			text = fmt.Appendf(bytes.Clone(raw), " try %d", try)
+		}
+		key := object.Sum(text)
+		state, err := n.Ledger.Read(ctx, ledger.IdemID(exec.BuiltinID(name), key.Sum[:]))
+		if err != nil {
+			return nil, err
+		}
+		if state.Commit == nil || state.Commit.Status < 300 {
+			return key.Sum[:], nil
+		}
+	}
+	return nil, fmt.Errorf("%w: asked and refused %d times", model.ErrRefused, maxAttempts)
+}
+
+// PutInForce puts a model policy into force in its ring, as an effect. The one that is
+// in force already stays so.
+func (n *Node) PutInForce(ctx context.Context, policy object.Hash) (*model.PolicyState, error) {
+	raw, err := n.load(ctx, "PolicyDef", policy)
+	if err != nil {
+		return nil, err
+	}
+	p, _, err := model.OpenPolicy(raw)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.settle(ctx, p.Ring); err != nil {
+		return nil, err
+	}
+	q := model.PolicyRequest{PolicyID: policy}
+	now, err := n.Models().InForce(ctx, p.Ring)
+	switch {
+	case errors.Is(err, model.ErrNotFound):
+	case err != nil:
+		return nil, err
+	case now.PolicyID == policy:
+		return now, nil
+	default:
+		q.After = &now.PolicyID
+	}
+	called, err := n.decideAsOwner(ctx, effectPolicySet, &q)
+	if err != nil {
+		return nil, err
+	}
+	return object.Decode[model.PolicyState](called.Body)
+}
+
+const holdTries = 16 // of a freeze or thaw against others at the same time
+
+// Hold freezes a ring or thaws it, as an effect. It does not lose against others who do
+// so at the same time: it comes after them.
+func (n *Node) Hold(ctx context.Context, ring uint8, frozen bool, reason string) (*model.RingHold, error) {
+	effect := effectThaw
+	if frozen {
+		effect = effectFreeze
+	}
+	if err := n.settle(ctx, ring); err != nil {
+		return nil, err
+	}
+	var err error
+	for range holdTries {
+		q := model.HoldRequest{RingID: ring, Reason: reason}
+		if err := q.Check(); err != nil {
+			return nil, err
+		}
+		newest, herr := n.Models().Hold(ctx, ring)
+		if herr != nil {
+			return nil, herr
+		}
+		if newest != nil {
+			q.After = &newest.HoldID
+		}
+		var called *Called
+		if called, err = n.decideAsOwner(ctx, effect, &q); err == nil {
+			h, _, err := model.OpenHold(called.Body)
+			return h, err
+		}
+		if !errors.Is(err, model.ErrConflict) {
+			return nil, err
+		}
+	}
+	return nil, err
+}

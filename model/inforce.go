@@ -1,0 +1,175 @@
+package model
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// PolicyTool is the effect that puts a policy into force: PolicyRequest → PolicyState.
+var PolicyTool = ir.BuiltinTool("policy.set")
+
+// PolicyRequest asks for a policy to be put into force in its ring (ours,
+// spec/learning.md#in-force): the request of the policy.set effect.
+type PolicyRequest struct {
+	PolicyID object.Hash  `can:"1,policy_id"`
+	After    *object.Hash `can:"2,after"` // the policy in force when this was asked; absent: there was none
+}
+
+// PolicyState says which policy is in force in a ring (ours).
+type PolicyState struct {
+	RingID   uint8        `can:"1,ring_id"`
+	PolicyID object.Hash  `can:"2,policy_id"`
+	Previous *object.Hash `can:"3,previous"` // the policy before it
+}
+
+// Policy returns the id of the policy in force in a ring. The error wraps ErrNotFound.
+func (r *Registry) Policy(ctx context.Context, ring uint8) (object.Hash, error) {
+	id, err := r.inForce(ctx, ring)
+	if err == nil && id == nil {
+		err = fmt.Errorf("policy of ring %d: %w", ring, ErrNotFound)
+	}
+	if err != nil {
+		return object.Hash{}, err
+	}
+	return *id, nil
+}
+
+// inForce is the id of the policy in force in a ring; nil when there is none.
+func (r *Registry) inForce(ctx context.Context, ring uint8) (*object.Hash, error) {
+	raw, found, err := r.KV.Get(ctx, policyKey(ring))
+	if err != nil || !found {
+		return nil, err
+	}
+	if len(raw) != 32 {
+		return nil, fmt.Errorf("policy of ring %d: %w", ring, object.ErrInvalid)
+	}
+	id := object.HashOf([32]byte(raw))
+	return &id, nil
+}
+
+// InForce says which policy is in force in a ring, and which was before it. The error
+// wraps ErrNotFound.
+func (r *Registry) InForce(ctx context.Context, ring uint8) (*PolicyState, error) {
+	s := &PolicyState{RingID: ring}
+	var err error
+	if s.PolicyID, err = r.Policy(ctx, ring); err != nil {
+		return nil, err
+	}
+	ids, err := r.policyLog(ctx, ring)
+	if err != nil {
+		return nil, err
+	}
+	for i, id := range ids {
+		if id == s.PolicyID && i > 0 {
+			s.Previous = &ids[i-1]
+		}
+	}
+	return s, nil
+}
+
+// SetPolicy puts a policy that was added into force in its ring. It must be signed
+// by somebody trusted for policies and be newer than the one in force. A request that
+// was carried out before is answered again. Errors wrap ErrPolicy, ErrConflict (another
+// policy is in force than the request names) or store.ErrNotFound.
+func (r *Registry) SetPolicy(ctx context.Context, q PolicyRequest) (*PolicyState, error) {
+	p, _, err := r.loadPolicy(ctx, q.PolicyID)
+	if err != nil {
+		return nil, err
+	}
+	if !trusts(r.Trust.Policy, p.Signer) {
+		return nil, fmt.Errorf("%w: it is signed by %s, who is not trusted for policies", ErrPolicy, p.Signer)
+	}
+	have, err := r.inForce(ctx, p.Ring)
+	if err != nil {
+		return nil, err
+	}
+	if sameHash(have, &q.PolicyID) {
+		done, err := r.InForce(ctx, p.Ring)
+		if err == nil && !sameHash(done.Previous, q.After) {
+			err = &ConflictError{Ring: p.Ring, What: "the policy in force"}
+		}
+		return done, err
+	}
+	if !sameHash(have, q.After) {
+		return nil, &ConflictError{Ring: p.Ring, What: "the policy in force"}
+	}
+	return r.replacePolicy(ctx, p, have)
+}
+
+// replacePolicy puts a policy into force after the one that has been, if any.
+func (r *Registry) replacePolicy(ctx context.Context, p *PolicyDef, have *object.Hash) (*PolicyState, error) {
+	var was []byte
+	if have != nil {
+		old, _, err := r.loadPolicy(ctx, *have)
+		if err != nil {
+			return nil, fmt.Errorf("the policy in force: %w", err)
+		}
+		if old.TimeObserved >= p.TimeObserved {
+			return nil, fmt.Errorf("%w: it is of %s, the one in force of %s", ErrPolicy, p.TimeObserved, old.TimeObserved)
+		}
+		was = have.Sum[:]
+	}
+	id := bytes.Clone(p.PolicyID.Sum[:])
+	ok, err := r.KV.Update(ctx, map[string][]byte{policyKey(p.Ring): was},
+		map[string][]byte{policyKey(p.Ring): id, fmt.Sprintf("%s%016x", policyLogPrefix(p.Ring), uint64(p.TimeObserved)): id})
+	if err == nil && !ok {
+		err = &ConflictError{Ring: p.Ring, What: "the policy in force"}
+	}
+	return &PolicyState{p.Ring, p.PolicyID, have}, err
+}
+
+func policyLogPrefix(ring uint8) string { return fmt.Sprintf("m/policies/%03d/", ring) }
+
+// policyLog lists the policies that were put into force in a ring, the oldest first.
+func (r *Registry) policyLog(ctx context.Context, ring uint8) (ids []object.Hash, err error) {
+	prefix := policyLogPrefix(ring)
+	err = r.KV.Scan(ctx, prefix, prefix+"\xff", func(_ string, value []byte) error {
+		if len(value) != 32 {
+			return fmt.Errorf("policies of ring %d: %w", ring, object.ErrInvalid)
+		}
+		ids = append(ids, object.HashOf([32]byte(value)))
+		return nil
+	})
+	return ids, err
+}
+
+// PolicyLog calls fn for every policy that was put into force in a ring, the oldest
+// first.
+func (r *Registry) PolicyLog(ctx context.Context, ring uint8, fn func(*PolicyDef) error) error {
+	ids, err := r.policyLog(ctx, ring)
+	for i := 0; err == nil && i < len(ids); i++ {
+		var p *PolicyDef
+		if p, _, err = r.loadPolicy(ctx, ids[i]); err == nil {
+			err = fn(p)
+		}
+	}
+	return err
+}
+
+// Policies calls fn for every policy that is here, ascending by id.
+func (r *Registry) Policies(ctx context.Context, fn func(*PolicyDef) error) error {
+	return r.Store.Objects(ctx, "PolicyDef", func(o store.Object) error {
+		p, _, err := OpenPolicy(o.Raw)
+		if err != nil {
+			return fmt.Errorf("policy %s: %w", o.ID.Short(), err)
+		}
+		return fn(p)
+	})
+}
+
+func (r *Registry) loadPolicy(ctx context.Context, id object.Hash) (*PolicyDef, []byte, error) {
+	o, err := r.Store.Object(ctx, id)
+	if err != nil {
+		return nil, nil, fmt.Errorf("policy: %w", err)
+	}
+	p, got, err := OpenPolicy(o.Raw)
+	if err == nil && got != id {
+		err = fmt.Errorf("policy %s: %w", id.Short(), object.ErrID)
+	}
+	return p, o.Raw, err
+}
