@@ -22,6 +22,29 @@ type CodebookAgreement struct {
 	AccepterSig *object.Signature `can:"7,accepter_signature"` // absent in a proposal
 }
 
+// CodebookOffer is how a codebook travels: with the proposal or the agreement about it.
+type CodebookOffer struct {
+	Agreement []byte `can:"1,agreement"` // canonical CodebookAgreement, as it was signed
+	Codebook  []byte `can:"2,codebook"`  // canonical Codebook
+}
+
+// Accepted reports whether the agreement bears the accepter's signature; that it
+// verifies is [OpenAgreement]'s to say.
+func (a *CodebookAgreement) Accepted() bool { return a.AccepterSig != nil }
+
+// Other is the side of the agreement that self is not on. Errors wrap [ErrCodebook].
+func (a *CodebookAgreement) Other(self object.AgentID) (object.AgentID, error) {
+	switch mine, theirs := a.Proposer.Same(self), a.Accepter.Same(self); {
+	case mine && theirs:
+		return object.AgentID{}, fmt.Errorf("%w: an agreement with oneself", ErrCodebook)
+	case theirs:
+		return a.Proposer.Bare(), nil
+	case mine:
+		return a.Accepter.Bare(), nil
+	}
+	return object.AgentID{}, fmt.Errorf("%w: an agreement of other agents", ErrCodebook)
+}
+
 // AgreementRule leaves the id and both signatures out of the id.
 var AgreementRule = object.Rule{Mask: can.Mask{1: nil, 6: nil, 7: nil}, IDField: 1, Signer: 3, Sig: 6}
 
@@ -32,6 +55,7 @@ var Structs = []object.Struct{
 	object.Define[CodebookEntry]("CodebookEntry", object.Rule{}),
 	object.Define[Codebook]("Codebook", object.Rule{}),
 	object.Define[CodebookAgreement]("CodebookAgreement", AgreementRule),
+	object.Define[CodebookOffer]("CodebookOffer", object.Rule{}),
 }
 
 // Propose makes the proposal of a codebook to a peer, good until expires.
@@ -53,7 +77,7 @@ func Propose(s sign.Signer, cb *Codebook, peer object.AgentID, expires object.Ti
 // Accept signs a proposal that was made to the signer and verifies. The codebook
 // is the one that the proposal names.
 func Accept(s sign.Signer, proposal []byte, cb *Codebook, now object.Time) ([]byte, error) {
-	a, err := openAgreement(proposal, cb, now)
+	a, err := OpenAgreement(proposal, cb, now)
 	if err != nil {
 		return nil, err
 	}
@@ -92,29 +116,65 @@ func setField(raw []byte, num uint64, value []byte) ([]byte, error) {
 	return v.Append(nil)
 }
 
-// openAgreement checks an agreement but for the accepter's signature.
+// OpenAgreement reads a proposal, or an agreement that both sides signed, about the
+// codebook, and checks every signature on it and that it has not expired. Errors wrap
+// [ErrCodebook].
+func OpenAgreement(raw []byte, cb *Codebook, now object.Time) (*CodebookAgreement, error) {
+	a, err := openAgreement(raw, cb, now)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCodebook, err)
+	}
+	return a, nil
+}
+
 func openAgreement(raw []byte, cb *Codebook, now object.Time) (*CodebookAgreement, error) {
 	a, id, err := object.Open[CodebookAgreement](raw, AgreementRule)
 	if err != nil {
-		return nil, fmt.Errorf("%w: agreement: %w", ErrCodebook, err)
+		return nil, fmt.Errorf("agreement: %w", err)
 	}
 	if err := sign.VerifyID(a.Proposer, id, a.ProposerSig); err != nil {
-		return nil, fmt.Errorf("%w: agreement: %w", ErrCodebook, err)
+		return nil, fmt.Errorf("agreement: %w", err)
+	}
+	if a.Accepted() {
+		if err := sign.VerifyID(a.Accepter, id, *a.AccepterSig); err != nil {
+			return nil, fmt.Errorf("agreement: %w", err)
+		}
 	}
 	if now >= a.ExpiresAt {
-		return nil, fmt.Errorf("%w: the agreement expired at %s", ErrCodebook, a.ExpiresAt)
+		return nil, fmt.Errorf("the agreement expired at %s", a.ExpiresAt)
 	}
 	if err := can.Check(cb); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCodebook, err)
+		return nil, err
 	}
 	cbID, err := cb.ID()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCodebook, err)
+		return nil, err
 	}
 	if cbID != a.CodebookID {
-		return nil, fmt.Errorf("%w: the agreement is about codebook %s, not %s", ErrCodebook, a.CodebookID.Short(), cbID.Short())
+		return nil, fmt.Errorf("the agreement is about codebook %s, not %s", a.CodebookID.Short(), cbID.Short())
 	}
 	return a, nil
+}
+
+// OpenOffer reads an offer from anyone: the codebook is sound, and the agreement
+// passes [OpenAgreement]. Errors wrap [ErrCodebook].
+func OpenOffer(raw []byte, now object.Time) (*CodebookOffer, *CodebookAgreement, *Codebook, error) {
+	if len(raw) > MaxOffer {
+		return nil, nil, nil, fmt.Errorf("%w: an offer of %d bytes, at most %d are read", ErrCodebook, len(raw), MaxOffer)
+	}
+	o, err := object.Decode[CodebookOffer](raw)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("%w: offer: %w", ErrCodebook, err)
+	}
+	cb, err := OpenCodebook(o.Codebook)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	a, err := OpenAgreement(o.Agreement, cb, now)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return o, a, cb, nil
 }
 
 // Registry holds the codebooks that this agent knows: the baseline and those it
@@ -141,32 +201,26 @@ func NewRegistry(self object.AgentID) *Registry {
 // Add takes a codebook that an agreement of this agent names, signed by both
 // sides. Errors wrap [ErrCodebook].
 func (r *Registry) Add(cb *Codebook, agreement []byte, now object.Time) error {
-	a, err := openAgreement(agreement, cb, now)
+	a, err := OpenAgreement(agreement, cb, now)
 	if err != nil {
 		return err
 	}
-	if a.AccepterSig == nil {
+	if !a.Accepted() {
 		return fmt.Errorf("%w: %s has not accepted it", ErrCodebook, a.Accepter)
 	}
-	if err := sign.VerifyID(a.Accepter, a.AgreementID, *a.AccepterSig); err != nil {
-		return fmt.Errorf("%w: agreement: %w", ErrCodebook, err)
-	}
-	peer := a.Accepter
-	switch {
-	case a.Proposer.Same(r.self) && a.Accepter.Same(r.self):
-		return fmt.Errorf("%w: an agreement with oneself", ErrCodebook)
-	case a.Accepter.Same(r.self):
-		peer = a.Proposer
-	case !a.Proposer.Same(r.self):
-		return fmt.Errorf("%w: an agreement of other agents", ErrCodebook)
+	peer, err := a.Other(r.self)
+	if err != nil {
+		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.agreed[a.CodebookID] == nil {
-		r.agreed[a.CodebookID] = &agreed{cb, make(map[object.AgentID]object.Time)}
+		kept := *cb
+		kept.coders = &coders{}
+		r.agreed[a.CodebookID] = &agreed{&kept, make(map[object.AgentID]object.Time)}
 	}
 	peers := r.agreed[a.CodebookID].peers
-	peers[peer.Bare()] = max(peers[peer.Bare()], a.ExpiresAt)
+	peers[peer] = max(peers[peer], a.ExpiresAt)
 	return nil
 }
 

@@ -43,14 +43,20 @@ func (e CodebookEntry) Check() error {
 	return nil
 }
 
-// MaxDictionary is the size of a codebook's dictionary in bytes.
-const MaxDictionary = 1 << 20
+// Bounds of what a codebook may take, in bytes.
+const (
+	MaxDictionary = 1 << 20
+	MaxCodebook   = 2 << 20             // the canonical codebook
+	MaxOffer      = MaxCodebook + 8<<10 // the canonical offer
+)
 
 // Codebook is a set of entries, ascending by codeword, and a zstd dictionary for
 // codec 2. It is ours beside the papers; only the entries are theirs.
 type Codebook struct {
 	Entries    []CodebookEntry `can:"1,entries"`
 	Dictionary []byte          `can:"2,dictionary,omitzero"` // in zstd's dictionary format
+
+	coders *coders // kept between packets; nil: made anew for each
 }
 
 // Check refuses entries out of order and dictionaries that are too large.
@@ -80,6 +86,27 @@ func (c Codebook) ID() (object.Hash, error) {
 		return object.Hash{}, fmt.Errorf("codebook: %w", err)
 	}
 	return object.Sum(raw), nil
+}
+
+// OpenCodebook reads a codebook from anyone, and checks that its dictionary, if any,
+// is one. Errors wrap [ErrCodebook].
+func OpenCodebook(raw []byte) (*Codebook, error) {
+	if len(raw) > MaxCodebook {
+		return nil, fmt.Errorf("%w: a codebook of %d bytes, at most %d are read", ErrCodebook, len(raw), MaxCodebook)
+	}
+	cb, err := object.Decode[Codebook](raw)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCodebook, err)
+	}
+	cb.coders = &coders{}
+	if len(cb.Dictionary) > 0 {
+		d, err := cb.coders.decoder(cb)
+		if err != nil {
+			return nil, fmt.Errorf("%w: dictionary: %w", ErrCodebook, err)
+		}
+		cb.coders.decoders.Put(d)
+	}
+	return cb, nil
 }
 
 // BaselineID is the id of the baseline codebook.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"testing"
 
+	"filippo.io/age"
+
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -25,7 +27,7 @@ func TestTrain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !saving.HeldOut || saving.Samples != 8 || saving.Trained >= saving.Baseline || saving.Trained >= saving.Plain {
+	if saving.Samples != 8 || saving.Trained >= saving.Baseline || saving.Trained >= saving.Plain {
 		t.Errorf("%+v", saving)
 	}
 	if len(cb.Dictionary) > 4096+256 || can.Check(cb) != nil {
@@ -101,6 +103,107 @@ func TestNegotiation(t *testing.T) {
 	raw = pack(t, Options{Codec: CodecZstd, Codebook: cb}, bundle(t, 1, "a message"))
 	r.Now = func() object.Time { return expires }
 	refused("expired")
+}
+
+// TestTrainMeasuresOthers: what was trained on is not measured, and a sample that comes
+// twice is one.
+func TestTrainMeasuresOthers(t *testing.T) {
+	all := samples(t, 10)
+	training, measured := split(append(all, all...))
+	if len(training) != 8 || len(measured) != 2 {
+		t.Fatalf("%d for training, %d measured", len(training), len(measured))
+	}
+	for _, m := range measured {
+		for _, tr := range training {
+			if bytes.Equal(m, tr) {
+				t.Error("a sample is measured that was trained on")
+			}
+		}
+	}
+	five := samples(t, 5)
+	for range 3 {
+		five = append(five, five[0])
+	}
+	if _, saving, err := Train(five, 1024); err != nil || saving.Samples != 1 {
+		t.Errorf("%+v, %v", saving, err)
+	}
+	if _, _, err := Train([][]byte{five[0], five[0], five[0], five[0], five[0], five[0]}, 1024); !errors.Is(err, ErrTraining) {
+		t.Errorf("one sample six times: %v", err)
+	}
+}
+
+// TestOffer: an offer is believed only whole, and no bit of it may change.
+func TestOffer(t *testing.T) {
+	cb, _, err := Train(samples(t, 40), 512)
+	if err != nil {
+		t.Fatal(err)
+	}
+	book, err := can.Marshal(cb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proposal, err := Propose(alice, cb, bob.Agent(), 3_000_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := can.Marshal(&CodebookOffer{Agreement: proposal, Codebook: book})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, a, got, err := OpenOffer(raw, 1_000_000)
+	if err != nil || a.Accepted() || agreedID(t, got) != agreedID(t, cb) {
+		t.Fatalf("%v, %v", a, err)
+	}
+	if other, err := a.Other(bob.Agent()); err != nil || !other.Same(alice.Agent()) {
+		t.Error(other, err)
+	}
+	if _, err := a.Other(eve.Agent()); !errors.Is(err, ErrCodebook) {
+		t.Errorf("of others: %v", err)
+	}
+	for i := 0; i < len(raw); i += 7 {
+		changed := bytes.Clone(raw)
+		changed[i] ^= 4
+		if _, _, _, err := OpenOffer(changed, 1_000_000); !errors.Is(err, ErrCodebook) {
+			t.Fatalf("a flip in byte %d: %v", i, err)
+		}
+	}
+	if _, _, _, err := OpenOffer(raw, 3_000_000); !errors.Is(err, ErrCodebook) {
+		t.Errorf("expired: %v", err)
+	}
+	if _, _, _, err := OpenOffer(make([]byte, MaxOffer+1), 0); !errors.Is(err, ErrCodebook) {
+		t.Errorf("too large: %v", err)
+	}
+	junk, err := can.Marshal(&Codebook{Entries: []CodebookEntry{}, Dictionary: []byte("no dictionary of zstd's")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenCodebook(junk); !errors.Is(err, ErrCodebook) {
+		t.Errorf("no dictionary: %v", err)
+	}
+}
+
+// TestSealed: without the key, an encrypted packet is judged by all that can be seen.
+func TestSealed(t *testing.T) {
+	recipient, err := Recipient(eve.Agent())
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := pack(t, Options{Encrypt: []age.Recipient{recipient}}, bundle(t, 1, "for eve"))
+	r := receiver(t)
+	if _, err := r.Receive(context.Background(), raw); !errors.Is(err, ErrDecode) {
+		t.Errorf("without the key: %v", err)
+	}
+	r.Sealed = true
+	if got, err := r.Receive(context.Background(), raw); err != nil || got.Payload != nil {
+		t.Errorf("sealed: %v", err)
+	}
+	raw[len(raw)-1] ^= 1
+	if _, err := r.Receive(context.Background(), raw); !errors.Is(err, ErrSignature) {
+		t.Errorf("sealed, with a bad signature: %v", err)
+	}
+	if _, err := r.Receive(context.Background(), pack(t, Options{}, []byte{0})); !errors.Is(err, ErrPayload) {
+		t.Errorf("not encrypted, no bundle: %v", err)
+	}
 }
 
 func agreedID(t *testing.T, cb *Codebook) object.Hash {

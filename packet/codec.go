@@ -113,11 +113,12 @@ func decompress(data []byte, cb *Codebook, limit int) ([]byte, error) {
 	case h.FrameContentSize > uint64(limit):
 		return nil, fmt.Errorf("%d bytes once decompressed, at most %d are accepted", h.FrameContentSize, limit)
 	}
-	d, release, err := decoder(cb)
+	c := codersOf(cb)
+	d, err := c.decoder(cb)
 	if err != nil {
 		return nil, fmt.Errorf("zstd: %w", err)
 	}
-	defer release()
+	defer c.decoders.Put(d)
 	plain, err := d.DecodeAll(data, make([]byte, 0, h.FrameContentSize))
 	if err != nil {
 		return nil, fmt.Errorf("zstd: %w", err)
@@ -147,39 +148,52 @@ func decompressUnsized(data []byte, cb *Codebook, limit int) ([]byte, error) {
 	return plain, nil
 }
 
-// plainDecoders are decoders without a dictionary, which are dear to make.
-var plainDecoders sync.Pool
+// coders are idle encoders and decoders of one dictionary, which are dear to make.
+type coders struct{ encoders, decoders sync.Pool }
 
-// decoder gives a decoder that never writes beyond the capacity it is given, and
-// what to call when it is no longer needed.
-func decoder(cb *Codebook) (*zstd.Decoder, func(), error) {
+// plainCoders have no dictionary.
+var plainCoders coders
+
+// codersOf are the coders of a codebook. One that is used once only has none to keep.
+func codersOf(cb *Codebook) *coders {
+	switch {
+	case cb == nil || len(cb.Dictionary) == 0:
+		return &plainCoders
+	case cb.coders == nil:
+		return &coders{}
+	}
+	return cb.coders
+}
+
+// decoder gives a decoder that never writes beyond the capacity it is given.
+func (c *coders) decoder(cb *Codebook) (*zstd.Decoder, error) {
+	if d, ok := c.decoders.Get().(*zstd.Decoder); ok {
+		return d, nil
+	}
 	opts := []zstd.DOption{zstd.WithDecoderConcurrency(1), zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderLowmem(true)}
-	if cb != nil && len(cb.Dictionary) > 0 {
-		d, err := zstd.NewReader(nil, append(opts, zstd.WithDecoderDicts(cb.Dictionary))...)
-		if err != nil {
-			return nil, nil, err
-		}
-		return d, d.Close, nil
+	if c != &plainCoders {
+		opts = append(opts, zstd.WithDecoderDicts(cb.Dictionary))
 	}
-	d, ok := plainDecoders.Get().(*zstd.Decoder)
-	if !ok {
-		var err error
-		if d, err = zstd.NewReader(nil, opts...); err != nil {
-			return nil, nil, err
-		}
+	return zstd.NewReader(nil, opts...)
+}
+
+func (c *coders) encoder(cb *Codebook) (*zstd.Encoder, error) {
+	if e, ok := c.encoders.Get().(*zstd.Encoder); ok {
+		return e, nil
 	}
-	return d, func() { plainDecoders.Put(d) }, nil
+	opts := []zstd.EOption{zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithSingleSegment(true)}
+	if c != &plainCoders {
+		opts = append(opts, zstd.WithEncoderDict(cb.Dictionary))
+	}
+	return zstd.NewWriter(nil, opts...)
 }
 
 func compress(data []byte, cb *Codebook) ([]byte, error) {
-	opts := []zstd.EOption{zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithSingleSegment(true)}
-	if cb != nil && len(cb.Dictionary) > 0 {
-		opts = append(opts, zstd.WithEncoderDict(cb.Dictionary))
-	}
-	e, err := zstd.NewWriter(nil, opts...)
+	c := codersOf(cb)
+	e, err := c.encoder(cb)
 	if err != nil {
 		return nil, fmt.Errorf("zstd: %w", err)
 	}
-	out := e.EncodeAll(data, nil)
-	return out, e.Close()
+	defer c.encoders.Put(e)
+	return e.EncodeAll(data, nil), nil
 }

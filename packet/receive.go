@@ -17,6 +17,10 @@ type Receiver struct {
 	Identities []age.Identity            // to decrypt with
 	Trusted    func(object.AgentID) bool // whose packets are taken
 
+	// Sealed leaves encrypted payloads alone, as one who has no key must: nothing
+	// about the bundle is known then, and Seen must be nil.
+	Sealed bool
+
 	// Seen is asked whether a guard is new. Without it packets need no guard and
 	// a guard is not looked at.
 	Seen        Seen
@@ -30,7 +34,7 @@ type Receiver struct {
 // Received is a packet that passed every step.
 type Received struct {
 	Packet  *Packet
-	Payload []byte           // the bundle's canonical bytes
+	Payload []byte           // the bundle's canonical bytes; nil of a sealed one
 	Signers []object.AgentID // those that are trusted; all signatures verified
 	Guard   *Guard           // nil when no guard was asked for
 }
@@ -51,9 +55,12 @@ func (r *Receiver) Take(ctx context.Context, p *Packet) (*Received, error) {
 	if err != nil {
 		return nil, err
 	}
-	payload, err := p.Decode(cb, r.Identities, r.Limits)
-	if err != nil {
-		return nil, err
+	sealed := r.Sealed && p.Header.Encrypted()
+	var payload []byte
+	if !sealed {
+		if payload, err = p.Decode(cb, r.Identities, r.Limits); err != nil {
+			return nil, err
+		}
 	}
 	signers, err := p.Verify(r.Trusted)
 	if err != nil {
@@ -62,7 +69,7 @@ func (r *Receiver) Take(ctx context.Context, p *Packet) (*Received, error) {
 	if err := r.negotiated(p); err != nil {
 		return nil, err
 	}
-	if r.Validate != nil {
+	if r.Validate != nil && !sealed {
 		if err := r.Validate(payload); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrPayload, err)
 		}

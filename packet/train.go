@@ -11,58 +11,69 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Saving is what a trained codebook was measured to save, in bytes of payload
-// over the samples it was measured on.
+// Saving is what a trained codebook was measured to save, in bytes of payload,
+// over samples that took no part in its training.
 type Saving struct {
-	Samples  int  // measured
-	HeldOut  bool // they took no part in the training
-	Plain    int  // codec 1
-	Baseline int  // codec 2 with the baseline codebook
-	Trained  int  // codec 2 with the trained one
+	Samples  int // measured
+	Plain    int // codec 1
+	Baseline int // codec 2 with the baseline codebook
+	Trained  int // codec 2 with the trained one
 }
 
-// minSamples is the least number of bundles that a dictionary can be made of.
+// minSamples is the least number of different bundles that a dictionary can be made of.
 const minSamples = 4
 
-// heldOutFrom is the number of samples from which one in five is kept for
-// measuring.
-const heldOutFrom = 10
+// heldOut is the share of the samples that is kept for measuring: one in five, and
+// at least one.
+const heldOut = 5
 
 // ErrTraining means that the samples make no useful codebook.
 var ErrTraining = errors.New("packet: no codebook can be trained from these samples")
 
 // Train makes a codebook of bundles that were exchanged before: the baseline's
-// entries and a zstd dictionary of about size bytes. The same samples may give
-// another dictionary the next time; what two peers agree on is the codebook's id.
-// The caller decides from the saving whether to propose it.
+// entries and a zstd dictionary of about size bytes (256 to [MaxDictionary]). Of the
+// samples that differ, every fifth is measured only, so that five are needed. The
+// same samples may give another dictionary the next time; what two peers agree on is
+// the codebook's id. The caller decides from the saving whether to propose it.
+// Errors wrap [ErrTraining].
 func Train(samples [][]byte, size int) (*Codebook, Saving, error) {
-	training, measured := samples, samples
-	heldOut := len(samples) >= heldOutFrom
-	if heldOut {
-		training, measured = nil, nil
-		for i, s := range samples {
-			if i%5 == 4 {
-				measured = append(measured, s)
-			} else {
-				training = append(training, s)
-			}
-		}
-	}
-	if len(training) < minSamples || size < 256 || size > MaxDictionary {
-		return nil, Saving{}, fmt.Errorf("%w: %d samples, a dictionary of %d bytes", ErrTraining, len(samples), size)
+	training, measured := split(samples)
+	switch {
+	case len(training) < minSamples || len(measured) == 0:
+		return nil, Saving{}, fmt.Errorf("%w: %d samples that differ, at least %d are needed", ErrTraining, len(training)+len(measured), minSamples+1)
+	case size < 256 || size > MaxDictionary:
+		return nil, Saving{}, fmt.Errorf("%w: a dictionary of %d bytes, it has 256 to %d", ErrTraining, size, MaxDictionary)
 	}
 	dictionary, err := buildDictionary(training, size)
 	if err != nil {
 		return nil, Saving{}, fmt.Errorf("%w: %w", ErrTraining, err)
 	}
-	cb := &Codebook{Entries: Baseline().Entries, Dictionary: dictionary}
-	saving := Saving{Samples: len(measured), HeldOut: heldOut}
+	cb := &Codebook{Entries: Baseline().Entries, Dictionary: dictionary, coders: &coders{}}
+	saving := Saving{Samples: len(measured)}
 	for _, s := range measured {
 		if err := saving.add(cb, s); err != nil {
 			return nil, Saving{}, fmt.Errorf("%w: %w", ErrTraining, err)
 		}
 	}
 	return cb, saving, nil
+}
+
+// split parts the samples that differ into those for training and those for measuring.
+func split(samples [][]byte) (training, measured [][]byte) {
+	seen := make(map[object.Hash]bool, len(samples))
+	for _, s := range samples {
+		id := object.Sum(s)
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		if len(seen)%heldOut == 0 {
+			measured = append(measured, s)
+		} else {
+			training = append(training, s)
+		}
+	}
+	return training, measured
 }
 
 // buildDictionary turns a panic of the library, which some samples without

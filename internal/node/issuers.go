@@ -33,7 +33,7 @@ func (n *Node) issuer(kind uint8) (sign.Signer, error) {
 	if err != nil || name == "" || name == selfKey {
 		return n.Key, err
 	}
-	return n.keyNamed(name)
+	return n.KeyNamed(name)
 }
 
 // IssuerKey is the name of the key in the repository's folder that the trust file
@@ -57,8 +57,9 @@ func IssuerKey(dir string, trust *keyfile.Trust, domain string, now object.Time)
 	return name, nil
 }
 
-// keyNamed loads a key of the repository, once.
-func (n *Node) keyNamed(name string) (*sign.Key, error) {
+// KeyNamed loads a key of the repository, once. The error wraps fs.ErrNotExist when there
+// is none of that name.
+func (n *Node) KeyNamed(name string) (*sign.Key, error) {
 	n.keyMu.Lock()
 	defer n.keyMu.Unlock()
 	if k := n.keys[name]; k != nil {
@@ -88,7 +89,7 @@ func (n *Node) SignerOf(agent object.AgentID) (sign.Signer, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("key of %s: %w", agent, ErrNoKey)
 	}
-	return n.keyNamed(keys[i].Name)
+	return n.KeyNamed(keys[i].Name)
 }
 
 // ErrNoKey means that a key is not held here.

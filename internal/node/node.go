@@ -53,6 +53,8 @@ type Node struct {
 	former []object.AgentID // whose keys are here, the identity's former ones included
 	keyMu  sync.Mutex       // guards keys
 	keys   map[string]*sign.Key
+
+	codebooks codebookMemory
 }
 
 // Options are what a repository is opened with.

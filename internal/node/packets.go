@@ -33,6 +33,9 @@ type PackOptions struct {
 	Caps  []caps.Chain     // authority that travels with the bundle
 	TTL   time.Duration    // of the replay guard; 0: ten minutes
 	Guard bool             // with a replay guard, as a submission needs it
+
+	Codebook *packet.Codebook // one that the receiver agreed to, with codec 2; nil: the baseline
+	With     []sign.Signer    // who signs beside this repository's identity
 }
 
 // Pack signs a bundle as a packet.
@@ -57,8 +60,8 @@ func (n *Node) Pack(raw []byte, o PackOptions) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal bundle: %w", err)
 	}
-	opts := packet.Options{Signers: []sign.Signer{n.Key}}
-	if o.Zstd {
+	opts := packet.Options{Signers: append([]sign.Signer{n.Key}, o.With...), Codebook: o.Codebook}
+	if o.Zstd || o.Codebook != nil {
 		opts.Codec = packet.CodecZstd
 	}
 	for _, agent := range o.To {
@@ -125,11 +128,19 @@ func (n *Node) receive(ctx context.Context, raw []byte, seen packet.Seen) (*Rece
 	if err != nil {
 		return nil, err
 	}
+	p, err := packet.Parse(raw, packet.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	known, err := n.codebooks.registry(ctx, n, p.Header.Codebook)
+	if err != nil {
+		return nil, err
+	}
 	r := packet.Receiver{
-		Identities: []age.Identity{id}, Trusted: n.trustsPacket, Seen: seen, Now: n.now,
+		Identities: []age.Identity{id}, Trusted: n.trustsPacket, Seen: seen, Now: n.now, Codebooks: known,
 		Validate: func(payload []byte) error { _, _, err := ir.Validate(payload); return err },
 	}
-	got, err := r.Receive(ctx, raw)
+	got, err := r.Take(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -243,7 +254,13 @@ func (n *Node) Serve(ctx context.Context, got *Received) ([]byte, *exec.Result, 
 	if err != nil {
 		return nil, nil, err
 	}
-	pkt, err := n.Pack(raw, PackOptions{Guard: true})
+	o := PackOptions{Guard: true}
+	if id := got.Packet.Header.Codebook; id != packet.BaselineID { // who asked with a codebook can read the answer with it
+		if o.Codebook, err = n.CodebookFor(ctx, id, []object.AgentID{got.Author}); err != nil {
+			return nil, nil, err
+		}
+	}
+	pkt, err := n.Pack(raw, o)
 	return pkt, res, err
 }
 

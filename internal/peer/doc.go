@@ -4,6 +4,7 @@
 //	POST /v1/packets     a MYTHOS-X packet in, the signed packet that answers it out
 //	GET  /v1/trees/HASH  everything below HASH as a stream of frames; needs a
 //	                     blob.read capability for HASH and a signed request
+//	POST /v1/codebooks   an offer of a codebook in, the offer as it now stands out
 //	GET  /v1/identity    the agent that answers here, as a canonical AgentID
 //	GET  /healthz        200 while it serves
 //

@@ -28,8 +28,13 @@ const (
 
 // Server answers peers.
 type Server struct {
-	Node  *node.Node
-	Log   *slog.Logger
+	Node *node.Node
+	Log  *slog.Logger
+
+	// AcceptCodebooks accepts every codebook that a trusted agent proposes; otherwise
+	// proposals wait for `mythos codebook accept`.
+	AcceptCodebooks bool
+
 	tasks chan struct{}
 }
 
@@ -39,6 +44,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/packets", s.packets)
 	mux.HandleFunc("GET /v1/trees/{hash}", s.tree)
+	mux.HandleFunc("POST /v1/codebooks", s.codebooks)
 	mux.HandleFunc("GET /v1/identity", s.identity)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	h := &http.Server{

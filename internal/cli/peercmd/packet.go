@@ -3,6 +3,7 @@ package peercmd
 import (
 	"context"
 	"errors"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -16,42 +17,119 @@ import (
 
 // NewPacket is `mythos packet`.
 func NewPacket(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("packet", "Bundles as signed MYTHOS-X packets", newPack(f), newUnpack(f), newVerify(f)), packetResults)
+	return f.Returns(cmdutil.Noun("packet", "Bundles as signed MYTHOS-X packets", newPack(f), newUnpack(f), newSign(f), newVerify(f)), packetResults)
 }
 
 type packOptions struct {
-	Zstd  bool
-	Guard bool
-	To    []string
-	Caps  []string
-	Out   string
+	Zstd     bool
+	Guard    bool
+	To       []string
+	Caps     []string
+	Sign     []string
+	Codebook string
+	For      string
+	Out      string
 }
 
 func newPack(f *cmdutil.Factory) *cobra.Command {
 	o := &packOptions{}
 	c := &cobra.Command{
-		Use: "pack BUNDLE [-o FILE]", Short: "Sign a bundle as a packet", Example: "  mythos packet pack hello.bundle -o hello.mythosx", Args: cmdutil.Args(1, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			raw, err := f.Read(args[0])
-			if err != nil {
-				return err
-			}
-			pkt, err := pack(c.Context(), f, raw, *o)
-			if err != nil {
-				return err
-			}
-			return f.Write(o.Out, pkt)
-		},
+		Use: "pack BUNDLE [-o FILE]", Short: "Sign a bundle as a packet",
+		Long: "The repository's identity signs, and every key that --sign names (see `mythos key ls`). A codebook is used only when an\n" +
+			"agreement that both sides signed is in force: --for takes the one agreed on with an agent, or else the baseline;\n" +
+			"--codebook takes that one, and fails without an agreement.",
+		Example: "  mythos packet pack hello.bundle -o hello.mythosx", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error { return runPack(c.Context(), f, args[0], o) },
 	}
 	c.Flags().BoolVar(&o.Zstd, "zstd", false, "compress the payload (codec 2)")
 	c.Flags().BoolVar(&o.Guard, "guard", true, "with a replay guard, as a submission needs it")
 	c.Flags().StringArrayVar(&o.To, "encrypt", nil, "encrypt to this agent; may be repeated")
 	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "a capability to send along; may be repeated")
+	c.Flags().StringArrayVar(&o.Sign, "sign", nil, "a key of this repository that signs, too; may be repeated")
+	c.Flags().StringVar(&o.Codebook, "codebook", "", "compress with this codebook, which the receiver agreed to")
+	c.Flags().StringVar(&o.For, "for", "", "compress with the codebook agreed on with this agent, if there is one")
 	c.Flags().StringVarP(&o.Out, "output", "o", "", "the packet; standard output by default")
 	return c
 }
 
-func pack(ctx context.Context, f *cmdutil.Factory, raw []byte, o packOptions) ([]byte, error) {
+func runPack(ctx context.Context, f *cmdutil.Factory, bundle string, o *packOptions) error {
+	if o.Codebook != "" && o.For != "" {
+		return clierr.Usagef("--codebook and --for exclude one another")
+	}
+	raw, err := f.Read(bundle)
+	if err != nil {
+		return err
+	}
+	opts, err := o.resolve(ctx, f)
+	if err != nil {
+		return err
+	}
+	pkt, err := pack(ctx, f, raw, opts)
+	if err != nil {
+		return err
+	}
+	return f.Write(o.Out, pkt)
+}
+
+// resolve finds what the options name.
+func (o *packOptions) resolve(ctx context.Context, f *cmdutil.Factory) (opts node.PackOptions, err error) {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return opts, err
+	}
+	opts.Zstd, opts.Guard = o.Zstd, o.Guard
+	for _, name := range o.To {
+		a, err := n.AgentNamed(name)
+		if err != nil {
+			return opts, err
+		}
+		opts.To = append(opts.To, a)
+	}
+	for _, name := range o.Sign {
+		k, err := n.KeyNamed(name)
+		if err != nil {
+			return opts, noKey(name, err)
+		}
+		opts.With = append(opts.With, k)
+	}
+	if opts.Caps, err = f.Chains(ctx, o.Caps); err != nil {
+		return opts, err
+	}
+	opts.Codebook, err = o.codebook(ctx, f, n, opts.To)
+	return opts, err
+}
+
+func noKey(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return clierr.New(clierr.NotFound, "key %q: %w", name, err).With("see `mythos key ls`")
+	}
+	return err
+}
+
+// codebook is the one that --codebook names, or that is agreed on with --for; nil: the baseline.
+func (o *packOptions) codebook(ctx context.Context, f *cmdutil.Factory, n *node.Node, to []object.AgentID) (*packet.Codebook, error) {
+	switch {
+	case o.Codebook != "":
+		id, err := f.Resolve(ctx, o.Codebook)
+		if err != nil {
+			return nil, err
+		}
+		return n.CodebookFor(ctx, id, to)
+	case o.For != "":
+		agent, err := n.AgentNamed(o.For)
+		if err != nil {
+			return nil, err
+		}
+		cb, err := n.CodebookWith(ctx, agent)
+		if err == nil && cb == nil {
+			f.IO.Notef("no codebook is agreed on with %s: the baseline serves", o.For)
+		}
+		return cb, err
+	}
+	return nil, nil
+}
+
+func pack(ctx context.Context, f *cmdutil.Factory, raw []byte, o node.PackOptions) ([]byte, error) {
 	if _, findings, err := ir.Validate(raw); err != nil {
 		return nil, clierr.New(clierr.Invalid, "bundle: %w (%d findings)", err, len(findings))
 	}
@@ -59,18 +137,46 @@ func pack(ctx context.Context, f *cmdutil.Factory, raw []byte, o packOptions) ([
 	if err != nil {
 		return nil, err
 	}
-	opts := node.PackOptions{Zstd: o.Zstd, Guard: o.Guard}
-	for _, name := range o.To {
-		a, err := n.AgentNamed(name)
-		if err != nil {
-			return nil, err
+	return n.Pack(raw, o)
+}
+
+func newSign(f *cmdutil.Factory) *cobra.Command {
+	var key, out string
+	c := &cobra.Command{
+		Use: "sign PACKET [--key NAME] [-o FILE]", Short: "Add a signature to a packet whose signatures verify",
+		Long:    "A signer who has signed already is not added again: the packet stays as it is.",
+		Example: "  mythos packet sign hello.mythosx --key release -o both.mythosx", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error { return runSign(c.Context(), f, args[0], key, out) },
+	}
+	c.Flags().StringVar(&key, "key", node.SelfKey, "the key of this repository that signs")
+	c.Flags().StringVarP(&out, "output", "o", "", "the packet; standard output by default")
+	return c
+}
+
+func runSign(ctx context.Context, f *cmdutil.Factory, name, key, out string) error {
+	raw, err := f.Read(name)
+	if err != nil {
+		return err
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	signer := n.Key
+	if key != node.SelfKey {
+		if signer, err = n.KeyNamed(key); err != nil {
+			return noKey(key, err)
 		}
-		opts.To = append(opts.To, a)
 	}
-	if opts.Caps, err = f.Chains(ctx, o.Caps); err != nil {
-		return nil, err
+	p, err := packet.Parse(raw, packet.Limits{})
+	if err != nil {
+		return clierr.New(clierr.Invalid, "%w", err).On(name)
 	}
-	return n.Pack(raw, opts)
+	pkt, err := p.Countersign(signer)
+	if err != nil {
+		return clierr.New(clierr.Invalid, "%w", err).On(name)
+	}
+	return f.Write(out, pkt)
 }
 
 func newUnpack(f *cmdutil.Factory) *cobra.Command {
@@ -101,15 +207,16 @@ func newVerify(f *cmdutil.Factory) *cobra.Command {
 	var trust []string
 	c := &cobra.Command{
 		Use: "verify [--trust KEY]... PACKET", Short: "Check a packet; needs no repository",
-		Long:    "5: malformed or a bad signature. 4: nobody trusted signed it. A replay guard is not asked for.",
+		Long: "5: malformed or a bad signature. 4: nobody trusted signed it. A replay guard is not asked for. An encrypted payload is\n" +
+			"not looked into. A codebook other than the baseline counts inside a repository that agreed on it.",
 		Example: "  mythos packet verify --trust 8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c answer.mythosx", Args: cmdutil.Args(1, 1),
-		RunE: func(_ *cobra.Command, args []string) error { return runVerify(f, args[0], trust) },
+		RunE: func(c *cobra.Command, args []string) error { return runVerify(c.Context(), f, args[0], trust) },
 	}
 	c.Flags().StringArrayVar(&trust, "trust", nil, "a public key or key id that is trusted; may be repeated")
 	return c
 }
 
-func runVerify(f *cmdutil.Factory, name string, trust []string) error {
+func runVerify(ctx context.Context, f *cmdutil.Factory, name string, trust []string) error {
 	keys, err := f.TrustedKeys(trust)
 	if err != nil {
 		return err
@@ -118,30 +225,36 @@ func runVerify(f *cmdutil.Factory, name string, trust []string) error {
 	if err != nil {
 		return err
 	}
-	p, err := packet.Parse(raw, packet.Limits{})
-	if err != nil {
-		return clierr.New(clierr.Invalid, "%w", err).On(name)
+	r := packet.Receiver{Trusted: keys.Trusts, Now: f.Now, Sealed: true,
+		Validate: func(payload []byte) error { _, _, err := ir.Validate(payload); return err }}
+	if r.Codebooks, err = agreedCodebooks(ctx, f, raw); err != nil {
+		return err
 	}
-	if p.Header.Codebook != packet.BaselineID {
-		return clierr.New(clierr.Invalid, "%w", packet.ErrCodebook).On(name)
-	}
-	if !p.Header.Encrypted() {
-		payload, err := p.Decode(packet.Baseline(), nil, packet.Limits{})
-		if err == nil {
-			_, _, err = ir.Validate(payload)
-		}
-		if err != nil {
-			return clierr.New(clierr.Invalid, "%w", err).On(name)
-		}
-	}
-	signers, err := p.Verify(keys.Trusts)
+	got, err := r.Receive(ctx, raw)
 	switch {
 	case errors.Is(err, packet.ErrUntrusted):
 		return clierr.New(clierr.Refused, "%w", err).On(name).With("if you trust a signer: --trust KEY")
 	case err != nil:
 		return clierr.New(clierr.Invalid, "%w", err).On(name)
 	}
-	return f.Emit(verdict{true, p.ID(), signerKeys(signers)}, func() { f.IO.Printf("ok\n") })
+	return f.Emit(verdict{true, got.Packet.ID(), signerKeys(got.Signers)}, func() { f.IO.Printf("ok\n") })
+}
+
+// agreedCodebooks are those of the repository that we are in, when the packet has
+// another codebook than the baseline; nil: only that.
+func agreedCodebooks(ctx context.Context, f *cmdutil.Factory, raw []byte) (*packet.Registry, error) {
+	p, err := packet.Parse(raw, packet.Limits{})
+	if err != nil || p.Header.Codebook == packet.BaselineID {
+		return nil, nil //nolint:nilerr // receiving it says what is wrong
+	}
+	n, err := f.Node(ctx)
+	if errors.Is(err, node.ErrNoRepository) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return n.Codebooks(ctx, p.Header.Codebook)
 }
 
 func signerKeys(list []object.AgentID) []string {

@@ -37,8 +37,40 @@ type peerLine struct {
 	URL  string `json:"url"`
 }
 
+// trainedCodebook is a codebook with what it saves, in bytes of payload.
+type trainedCodebook struct {
+	Codebook object.Hash `json:"codebook"`
+	Samples  int         `json:"samples"`  // given
+	Measured int         `json:"measured"` // that took no part in the training
+	Plain    int         `json:"plain"`    // of those measured: not compressed
+	Baseline int         `json:"baseline"` // compressed with the baseline
+	Trained  int         `json:"trained"`  // compressed with the codebook
+	Saved    float64     `json:"saved_percent"`
+}
+
+// agreementLine is a codebook, and a proposal or an agreement about it.
+type agreementLine struct {
+	Codebook  object.Hash  `json:"codebook"`
+	Agreement *object.Hash `json:"agreement,omitempty"`
+	State     string       `json:"state"`          // not proposed, proposed, to accept, in force, expired
+	With      string       `json:"with,omitempty"` // the other side's public key
+	Expires   *object.Time `json:"expires_at,omitempty"`
+
+	name string // of the other side, in trust.yaml
+}
+
+// codebookView is what a codebook holds.
+type codebookView struct {
+	Codebook   object.Hash     `json:"codebook"`
+	Entries    int             `json:"entries"`
+	Dictionary int             `json:"dictionary_bytes"`
+	Agreements []agreementLine `json:"agreements"`
+}
+
 var (
-	packetResults = cmdutil.Results{"pack": cmdutil.Bytes(), "unpack": cmdutil.Bytes(), "verify": cmdutil.Document(verdict{})}
+	codebookResults = cmdutil.Results{"train": cmdutil.Document(trainedCodebook{}), "propose": cmdutil.Document(agreementLine{}),
+		"accept": cmdutil.Document(agreementLine{}), "ls": cmdutil.JSONLines(agreementLine{}), "show": cmdutil.Document(codebookView{}), "rm": cmdutil.Nothing()}
+	packetResults = cmdutil.Results{"pack": cmdutil.Bytes(), "unpack": cmdutil.Bytes(), "sign": cmdutil.Bytes(), "verify": cmdutil.Document(verdict{})}
 	peerResults   = cmdutil.Results{"add": cmdutil.Nothing(), "ls": cmdutil.JSONLines(peerLine{}), "rm": cmdutil.Nothing()}
 	serveResults  = cmdutil.Results{"": cmdutil.Nothing()}
 	submitResults = cmdutil.Results{"": cmdutil.Document(submitted{})}

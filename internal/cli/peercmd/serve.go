@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 
@@ -23,6 +24,7 @@ import (
 // NewServe is `mythos serve`.
 func NewServe(f *cmdutil.Factory) *cobra.Command {
 	var listen string
+	var acceptCodebooks bool
 	c := &cobra.Command{
 		Use: "serve [--listen ADDR]", Short: "Take packets from trusted agents, run them and answer; serve objects to who may read them",
 		Example: "  mythos serve --listen 127.0.0.1:7480", Args: cmdutil.Args(0, 0),
@@ -44,11 +46,12 @@ func NewServe(f *cmdutil.Factory) *cobra.Command {
 			}
 			defer local()
 			f.IO.Notef("%s serves on http://%s", n.Self(), l.Addr())
-			s := &peer.Server{Node: n, Log: slog.New(slog.NewTextHandler(f.IO.Err, nil))}
+			s := &peer.Server{Node: n, Log: slog.New(slog.NewTextHandler(f.IO.Err, nil)), AcceptCodebooks: acceptCodebooks}
 			return s.Serve(c.Context(), l)
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", "", "address and port; port 0 picks a free one")
+	c.Flags().BoolVar(&acceptCodebooks, "accept-codebooks", false, "accept every codebook that an agent trusted for packets proposes")
 	return f.Returns(c, serveResults)
 }
 
@@ -97,6 +100,8 @@ func peerError(err error) error {
 		return clierr.New(clierr.NotFound, "%w", err)
 	case se.Status == 409:
 		return clierr.New(clierr.Refused, "%w", err).With("submit again: every submission carries a fresh replay guard")
+	case se.Status == http.StatusNotAcceptable:
+		return clierr.New(clierr.Invalid, "%w", err).With("see `mythos codebook ls`")
 	case se.Status == 400:
 		return clierr.New(clierr.Invalid, "%w", err)
 	}
@@ -135,11 +140,14 @@ func runSubmit(ctx context.Context, f *cmdutil.Factory, o *submitOptions) error 
 	if err != nil {
 		return err
 	}
-	pkt, err := pack(ctx, f, raw, packOptions{Caps: o.Caps, To: o.Encrypt, Guard: true})
+	opts, err := (&packOptions{Caps: o.Caps, To: o.Encrypt, Guard: true}).resolve(ctx, f)
 	if err != nil {
 		return err
 	}
-	answer, got, err := cl.Submit(ctx, pkt)
+	if opts.Codebook, err = cl.CodebookWith(ctx); err != nil {
+		return peerError(err)
+	}
+	answer, got, err := submit(ctx, f, cl, raw, opts)
 	if err != nil {
 		return peerError(err)
 	}
@@ -160,6 +168,23 @@ func runSubmit(ctx context.Context, f *cmdutil.Factory, o *submitOptions) error 
 		err = clierr.New(clierr.Refused, "the task was halted: %s", *a.Halted)
 	}
 	return err
+}
+
+// submit packs and sends a bundle. A peer that no longer knows the codebook gets it with
+// the baseline: a packet is refused for its codebook before anything comes of it.
+func submit(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, raw []byte, o node.PackOptions) ([]byte, *node.Received, error) {
+	pkt, err := pack(ctx, f, raw, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	answer, got, err := cl.Submit(ctx, pkt)
+	var refused *peer.StatusError
+	if o.Codebook != nil && errors.As(err, &refused) && refused.Status == http.StatusNotAcceptable {
+		f.IO.Notef("the peer does not take the codebook: the baseline serves")
+		o.Codebook = nil
+		return submit(ctx, f, cl, raw, o)
+	}
+	return answer, got, err
 }
 
 // NewPull is `mythos pull`.

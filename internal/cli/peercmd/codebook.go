@@ -1,0 +1,356 @@
+package peercmd
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/packet"
+	"github.com/mythos-project/mythos/store"
+)
+
+// NewCodebook is `mythos codebook`.
+func NewCodebook(f *cmdutil.Factory) *cobra.Command {
+	return f.Returns(cmdutil.Noun("codebook", "Codebooks agreed on with peers, for smaller packets",
+		newTrain(f), newPropose(f), newAccept(f), newCodebookLs(f), newCodebookShow(f), newCodebookRm(f)), codebookResults)
+}
+
+func newTrain(f *cmdutil.Factory) *cobra.Command {
+	size := cmdutil.Size(16 << 10)
+	c := &cobra.Command{
+		Use: "train [BUNDLE|PACKET...] [--size N]", Short: "Make a codebook of past packets; prints its id and what it saves",
+		Long: "Without arguments it learns from the bundles of the runs recorded here, submitted ones among them. One sample in five is\n" +
+			"only measured: the saving is that on packets which the codebook was not made of. One that saves nothing is not kept.",
+		Example: "  mythos codebook train --size 32KiB", Args: cmdutil.Args(0, -1),
+		RunE: func(c *cobra.Command, args []string) error { return runTrain(c.Context(), f, args, int(size)) },
+	}
+	c.Flags().Var(&size, "size", "of the dictionary: 256 bytes to 1MiB")
+	return c
+}
+
+func runTrain(ctx context.Context, f *cmdutil.Factory, files []string, size int) error {
+	if size < 256 || size > packet.MaxDictionary {
+		return clierr.Usagef("--size %d: a dictionary has 256 to %d bytes", size, packet.MaxDictionary)
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	samples, err := trainSamples(ctx, f, n, files)
+	if err != nil {
+		return err
+	}
+	cb, s, err := packet.Train(samples, size)
+	if err != nil {
+		return clierr.New(clierr.Failed, "%w", err).With("more packets, and such as have something in common")
+	}
+	if s.Trained >= s.Baseline {
+		return clierr.New(clierr.Failed, "the codebook saves nothing: %d bytes with it, %d with the baseline, over %d packets", s.Trained, s.Baseline, s.Samples)
+	}
+	id, err := n.PutCodebook(ctx, cb)
+	if err != nil {
+		return err
+	}
+	saved := 100 * float64(s.Baseline-s.Trained) / float64(s.Baseline)
+	f.IO.Notef("%d packets that it was not made of take %d bytes instead of %d: %.1f%% less (%d without compression)",
+		s.Samples, s.Trained, s.Baseline, saved, s.Plain)
+	return f.Emit(trainedCodebook{id, len(samples), s.Samples, s.Plain, s.Baseline, s.Trained, saved}, func() { f.IO.Printf("%s\n", id) })
+}
+
+// trainSamples are the bundles of the files, or of the recorded runs.
+func trainSamples(ctx context.Context, f *cmdutil.Factory, n *node.Node, files []string) ([][]byte, error) {
+	if len(files) == 0 {
+		return n.PastBundles(ctx)
+	}
+	var samples [][]byte
+	for _, name := range files {
+		raw, err := f.Read(name)
+		if err != nil {
+			return nil, err
+		}
+		if n.IsPacket(raw) {
+			got, err := n.Open(ctx, raw)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			raw = got.Bundle
+		} else if _, _, err := ir.Validate(raw); err != nil {
+			return nil, clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
+		}
+		samples = append(samples, raw)
+	}
+	return samples, nil
+}
+
+type proposeOptions struct {
+	Codebook, To, Peer, Out string
+	TTL                     cmdutil.Duration
+}
+
+func newPropose(f *cmdutil.Factory) *cobra.Command {
+	o := &proposeOptions{TTL: cmdutil.Duration(30 * 24 * time.Hour)}
+	c := &cobra.Command{
+		Use: "propose CODEBOOK --to AGENT (--peer PEER | -o FILE)", Short: "Sign a proposal of a codebook to a peer; prints the agreement's id",
+		Long: "With --peer the proposal goes to a peer that serves; when it accepts at once, or has accepted before, the agreement is in\n" +
+			"force afterwards: propose again to learn what became of it. With -o the offer is a file, for `mythos codebook accept`\n" +
+			"over there. Until both sides have signed, packets are written with the baseline.",
+		Example: "  mythos codebook propose 3f9c01 --to build --peer build", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Codebook = args[0]
+			return runPropose(c.Context(), f, o)
+		},
+	}
+	c.Flags().StringVar(&o.To, "to", "", "the agent: a public key, or a name of trust.yaml (required)")
+	c.Flags().StringVar(&o.Peer, "peer", "", "where the agent serves: a URL or a name of `mythos peer ls`")
+	c.Flags().StringVarP(&o.Out, "output", "o", "", "the offer, as a file")
+	c.Flags().Var(&o.TTL, "ttl", "how long the agreement is good, such as 30d")
+	return c
+}
+
+func runPropose(ctx context.Context, f *cmdutil.Factory, o *proposeOptions) error {
+	if o.To == "" || (o.Peer == "") == (o.Out == "") {
+		return clierr.Usagef("codebook propose needs --to, and --peer or -o")
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	to, err := n.AgentNamed(o.To)
+	if err != nil {
+		return err
+	}
+	id, err := f.Resolve(ctx, o.Codebook)
+	if err != nil {
+		return err
+	}
+	offer, err := n.ProposeCodebook(ctx, id, to, time.Duration(o.TTL))
+	if err != nil {
+		return err
+	}
+	_, a, _, err := packet.OpenOffer(offer, n.Now())
+	if err != nil {
+		return err
+	}
+	stands := &node.Agreement{CodebookAgreement: *a}
+	if o.Peer == "" {
+		err = f.Write(o.Out, offer)
+	} else {
+		stands, err = propose(ctx, f, o.Peer, offer)
+	}
+	if err != nil {
+		return err
+	}
+	return emitAgreement(f, n, stands)
+}
+
+func propose(ctx context.Context, f *cmdutil.Factory, to string, offer []byte) (*node.Agreement, error) {
+	cl, err := client(ctx, f, to)
+	if err != nil {
+		return nil, err
+	}
+	a, err := cl.Offer(ctx, offer)
+	if err != nil {
+		return nil, peerError(err)
+	}
+	if !a.Accepted() {
+		f.IO.Notef("%s keeps the proposal: it is accepted there with `mythos codebook accept %s`, then propose again", to, a.AgreementID.Short())
+	}
+	return a, nil
+}
+
+func newAccept(f *cmdutil.Factory) *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use: "accept OFFER|AGREEMENT [-o FILE]", Short: "Sign a proposal of a codebook, or take the acceptance of one's own; prints the agreement's id",
+		Long: "OFFER is a file (- for standard input) that the other side wrote; AGREEMENT is the id of a proposal that is kept here,\n" +
+			"see `mythos codebook ls`. -o writes the offer with both signatures, which the proposer takes with the same command.",
+		Example: "  mythos codebook accept offer.bin -o accepted.bin", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error { return runAccept(c.Context(), f, args[0], out) },
+	}
+	c.Flags().StringVarP(&out, "output", "o", "", "the offer with both signatures, as a file")
+	return c
+}
+
+func runAccept(ctx context.Context, f *cmdutil.Factory, what, out string) error {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	offer, a, err := accept(ctx, f, n, what)
+	if err != nil {
+		return err
+	}
+	if !a.Accepted() {
+		return clierr.New(clierr.Refused, "%s is our own proposal: %s has not accepted it", a.AgreementID.Short(), a.Accepter).On(what)
+	}
+	if out != "" {
+		if err := f.Write(out, offer); err != nil {
+			return err
+		}
+	}
+	return emitAgreement(f, n, a)
+}
+
+func accept(ctx context.Context, f *cmdutil.Factory, n *node.Node, what string) ([]byte, *node.Agreement, error) {
+	if _, err := os.Stat(what); err == nil || what == "-" {
+		raw, err := f.Read(what)
+		if err != nil {
+			return nil, nil, err
+		}
+		return n.TakeOffer(ctx, raw, true)
+	}
+	id, err := n.ResolveAgreement(ctx, what)
+	if err != nil {
+		return nil, nil, err
+	}
+	return n.AcceptCodebook(ctx, id)
+}
+
+func emitAgreement(f *cmdutil.Factory, n *node.Node, a *node.Agreement) error {
+	return f.Emit(agreementOf(n, a), func() { f.IO.Printf("%s\n", a.AgreementID) })
+}
+
+// agreementOf says how an agreement stands.
+func agreementOf(n *node.Node, a *node.Agreement) agreementLine {
+	line := agreementLine{Codebook: a.CodebookID, Agreement: &a.AgreementID, Expires: &a.ExpiresAt, State: "proposed"}
+	if other, err := a.Other(n.Self()); err == nil {
+		line.With = other.KeyHex()
+		line.name = n.AgentName(other)
+	}
+	switch {
+	case n.Now() >= a.ExpiresAt:
+		line.State = "expired"
+	case a.Accepted():
+		line.State = "in force"
+	case a.Accepter.Same(n.Self()):
+		line.State = "to accept"
+	}
+	return line
+}
+
+func newCodebookLs(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "ls", Short: "List codebooks with their proposals and agreements", Example: "  mythos codebook ls", Args: cmdutil.Args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error { return runCodebookLs(c.Context(), f) },
+	}
+}
+
+func runCodebookLs(ctx context.Context, f *cmdutil.Factory) error {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	lines, err := codebookLines(ctx, n)
+	if err != nil {
+		return err
+	}
+	var rows [][]ui.Cell
+	for _, l := range lines {
+		if f.JSON {
+			if err := f.Emit(l, nil); err != nil {
+				return err
+			}
+			continue
+		}
+		rows = append(rows, l.cells(f))
+	}
+	if !f.JSON {
+		f.IO.Table([]string{"codebook", "agreement", "state", "with", "expires"}, rows)
+	}
+	return nil
+}
+
+// codebookLines are the agreements, and then the codebooks without any.
+func codebookLines(ctx context.Context, n *node.Node) (lines []agreementLine, err error) {
+	agreed := map[object.Hash]bool{}
+	err = n.Agreements(ctx, func(a node.Agreement) error {
+		agreed[a.CodebookID] = true
+		lines = append(lines, agreementOf(n, &a))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return lines, n.Store.Objects(ctx, "Codebook", func(o store.Object) error {
+		if !agreed[o.ID] {
+			lines = append(lines, agreementLine{Codebook: o.ID, State: "not proposed"})
+		}
+		return nil
+	})
+}
+
+func (l *agreementLine) cells(f *cmdutil.Factory) []ui.Cell {
+	row := []ui.Cell{{Text: f.IO.Hash(l.Codebook.String()), Meaning: ui.Name}, {}, {Text: l.State}, {}, {}}
+	if l.Agreement != nil {
+		row[1].Text = f.IO.Hash(l.Agreement.String())
+		row[4].Text = l.Expires.String()
+	}
+	row[3].Text = cmp.Or(l.name, l.With)
+	return row
+}
+
+func newCodebookShow(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "show CODEBOOK", Short: "Say what a codebook holds and with whom it is agreed on", Example: "  mythos codebook show 3f9c01", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error { return runCodebookShow(c.Context(), f, args[0]) },
+	}
+}
+
+func runCodebookShow(ctx context.Context, f *cmdutil.Factory, name string) error {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	id, err := f.Resolve(ctx, name)
+	if err != nil {
+		return err
+	}
+	cb, err := n.Codebook(ctx, id)
+	if err != nil {
+		return err
+	}
+	view := codebookView{Codebook: id, Entries: len(cb.Entries), Dictionary: len(cb.Dictionary), Agreements: []agreementLine{}}
+	err = n.Agreements(ctx, func(a node.Agreement) error {
+		if a.CodebookID == id {
+			view.Agreements = append(view.Agreements, agreementOf(n, &a))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return f.Emit(view, func() {
+		f.IO.Printf("%d entries and a dictionary of %s for codec 2.\n", view.Entries, ui.Size(uint64(view.Dictionary)))
+		for _, a := range view.Agreements {
+			f.IO.Printf("%s with %s until %s (agreement %s)\n", a.State, cmp.Or(a.name, a.With), a.Expires, a.Agreement.Short())
+		}
+	})
+}
+
+func newCodebookRm(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "rm AGREEMENT", Short: "Withdraw a proposal or an agreement: packets with its codebook are refused from then on",
+		Example: "  mythos codebook rm 3f9c01", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			id, err := n.ResolveAgreement(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return n.RemoveAgreement(c.Context(), id)
+		},
+	}
+}

@@ -1,0 +1,314 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/packet"
+	"github.com/mythos-project/mythos/store"
+)
+
+// Where proposals and agreements are kept. An accepted one is also an object, and so
+// is its codebook; the codebook of a proposal from elsewhere is kept only as long as
+// the proposal, because objects stay for ever.
+const (
+	agreementKeys    = "w/codebook/agreement/" // CODEBOOK/AGREEMENT: canonical CodebookAgreement
+	offeredKeys      = "w/codebook/offered/"   // AGREEMENT: canonical Codebook of a proposal
+	withdrawnKeys    = "w/codebook/withdrawn/" // AGREEMENT: expiry; it is not taken from a network again
+	codebooksChanged = "w/codebook/changed"    // another value after each change
+)
+
+// kindAgreement is the kind of an agreement as an object.
+const kindAgreement = "CodebookAgreement"
+
+// Bounds of what is kept that has not expired.
+const (
+	maxAgreements = 64 // proposals and agreements
+	maxProposals  = 8  // of one proposer, not accepted
+)
+
+// Agreement is a proposal or an agreement about a codebook, as it is kept.
+type Agreement struct {
+	packet.CodebookAgreement
+	Raw []byte // canonical
+}
+
+// InForce reports whether both sides signed it and it has not expired.
+func (a *Agreement) InForce(now object.Time) bool { return a.Accepted() && now < a.ExpiresAt }
+
+func (a *Agreement) key() string {
+	return agreementKeys + a.CodebookID.String() + "/" + a.AgreementID.String()
+}
+
+// Agreements calls fn for every proposal and agreement kept here, expired ones
+// included, ascending by codebook.
+func (n *Node) Agreements(ctx context.Context, fn func(Agreement) error) error {
+	return n.scanAgreements(ctx, agreementKeys, fn)
+}
+
+func (n *Node) agreements(ctx context.Context, codebook object.Hash, fn func(Agreement) error) error {
+	return n.scanAgreements(ctx, agreementKeys+codebook.String()+"/", fn)
+}
+
+func (n *Node) scanAgreements(ctx context.Context, prefix string, fn func(Agreement) error) error {
+	return n.DB.Scan(ctx, prefix, prefix+"\xff", func(key string, raw []byte) error {
+		raw = bytes.Clone(raw)
+		a, err := object.Decode[packet.CodebookAgreement](raw)
+		if err != nil {
+			return fmt.Errorf("%s: %w: %w", key, store.ErrCorrupt, err)
+		}
+		return fn(Agreement{*a, raw})
+	})
+}
+
+// Agreement finds a proposal or an agreement by its id. The error wraps store.ErrNotFound.
+func (n *Node) Agreement(ctx context.Context, id object.Hash) (found *Agreement, err error) {
+	err = n.Agreements(ctx, func(a Agreement) error {
+		if a.AgreementID == id {
+			found = &a
+		}
+		return nil
+	})
+	if err == nil && found == nil {
+		err = fmt.Errorf("codebook agreement %s: %w", id.Short(), store.ErrNotFound)
+	}
+	return found, err
+}
+
+// ResolveAgreement finds what text names: a whole id or a unique prefix of 6 or more
+// hex digits. The error wraps store.ErrNotFound.
+func (n *Node) ResolveAgreement(ctx context.Context, text string) (object.Hash, error) {
+	prefix := strings.ToLower(strings.TrimPrefix(text, "sha256:"))
+	missing := fmt.Errorf("codebook agreement %s: %w", text, store.ErrNotFound)
+	if len(prefix) < store.MinPrefix {
+		return object.Hash{}, missing
+	}
+	var found []object.Hash
+	err := n.Agreements(ctx, func(a Agreement) error {
+		if strings.HasPrefix(a.AgreementID.String(), prefix) {
+			found = append(found, a.AgreementID)
+		}
+		return nil
+	})
+	if err != nil {
+		return object.Hash{}, err
+	}
+	return one(prefix, found, missing)
+}
+
+// ProposeCodebook returns the offer of a codebook to a peer: of what was proposed before
+// and has not expired, or else of a fresh proposal that is good for ttl.
+func (n *Node) ProposeCodebook(ctx context.Context, id object.Hash, to object.AgentID, ttl time.Duration) ([]byte, error) {
+	if to.Same(n.Self()) {
+		return nil, fmt.Errorf("%w: an agreement with oneself", packet.ErrCodebook)
+	}
+	cb, err := n.Codebook(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var standing *Agreement
+	err = n.agreements(ctx, id, func(a Agreement) error {
+		if a.Proposer.Same(n.Self()) && a.Accepter.Same(to) && n.now() < a.ExpiresAt {
+			standing = &a
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if standing != nil {
+		return n.offer(ctx, standing)
+	}
+	raw, err := packet.Propose(n.Key, cb, to, n.now().Add(ttl))
+	if err != nil {
+		return nil, err
+	}
+	a, err := packet.OpenAgreement(raw, cb, n.now())
+	if err != nil {
+		return nil, err
+	}
+	fresh := &Agreement{*a, raw}
+	if err := n.keepAgreement(ctx, fresh, cb); err != nil {
+		return nil, err
+	}
+	return n.offer(ctx, fresh)
+}
+
+// offer is how an agreement that is kept here travels.
+func (n *Node) offer(ctx context.Context, a *Agreement) ([]byte, error) {
+	raw, offered, err := n.DB.Get(ctx, offeredKeys+a.AgreementID.String())
+	if err == nil && !offered {
+		raw, err = n.load(ctx, kindCodebook, a.CodebookID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return can.Marshal(&packet.CodebookOffer{Agreement: a.Raw, Codebook: raw})
+}
+
+// AcceptCodebook accepts a proposal that is kept here and returns the offer for the
+// proposer. Errors wrap packet.ErrCodebook or store.ErrNotFound.
+func (n *Node) AcceptCodebook(ctx context.Context, id object.Hash) ([]byte, *Agreement, error) {
+	a, err := n.Agreement(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	offer, err := n.offer(ctx, a)
+	if err != nil {
+		return nil, nil, err
+	}
+	return n.TakeOffer(ctx, offer, true)
+}
+
+// TakeOffer keeps what an offer holds: a proposal to us, which accept signs, or an
+// agreement with us that both sides signed. It returns the offer as it now stands, for
+// the other side. Nothing of it is believed that is not signed; errors wrap
+// packet.ErrCodebook.
+func (n *Node) TakeOffer(ctx context.Context, raw []byte, accept bool) ([]byte, *Agreement, error) {
+	o, signed, cb, err := packet.OpenOffer(raw, n.now())
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := signed.Other(n.Self()); err != nil {
+		return nil, nil, err
+	}
+	a := &Agreement{*signed, o.Agreement}
+	known, err := n.Agreement(ctx, a.AgreementID)
+	switch {
+	case err == nil && known.Accepted():
+		raw, err := n.offer(ctx, known)
+		return raw, known, err
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return nil, nil, err
+	}
+	if accept && !a.Accepted() && a.Accepter.Same(n.Self()) {
+		if a, err = n.accept(a, cb); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := n.keepAgreement(ctx, a, cb); err != nil {
+		return nil, nil, err
+	}
+	out, err := n.offer(ctx, a)
+	return out, a, err
+}
+
+func (n *Node) accept(a *Agreement, cb *packet.Codebook) (*Agreement, error) {
+	raw, err := packet.Accept(n.Key, a.Raw, cb, n.now())
+	if err != nil {
+		return nil, err
+	}
+	both, err := packet.OpenAgreement(raw, cb, n.now())
+	if err != nil {
+		return nil, err
+	}
+	return &Agreement{*both, raw}, nil
+}
+
+// OfferFrom is TakeOffer for an offer that arrived over a network: the other side must
+// be trusted for packets (packet.ErrUntrusted), and what was withdrawn here stays so.
+func (n *Node) OfferFrom(ctx context.Context, raw []byte, accept bool) ([]byte, *Agreement, error) {
+	_, a, _, err := packet.OpenOffer(raw, n.now())
+	if err != nil {
+		return nil, nil, err
+	}
+	other, err := a.Other(n.Self())
+	if err != nil {
+		return nil, nil, err
+	}
+	if !n.Trust.Trusted(other, keyfile.ForPacket, n.now()) {
+		return nil, nil, fmt.Errorf("%w: the codebook is offered by %s", packet.ErrUntrusted, other)
+	}
+	if _, gone, err := n.DB.Get(ctx, withdrawnKeys+a.AgreementID.String()); err != nil || gone {
+		return nil, nil, errors.Join(err, fmt.Errorf("%w: the agreement %s was withdrawn", packet.ErrCodebook, a.AgreementID.Short()))
+	}
+	return n.TakeOffer(ctx, raw, accept)
+}
+
+// keepAgreement stores a checked proposal or agreement. Expired ones make room.
+func (n *Node) keepAgreement(ctx context.Context, a *Agreement, cb *packet.Codebook) error {
+	put, err := n.makeRoom(ctx, a)
+	if err != nil {
+		return err
+	}
+	id := a.AgreementID.String()
+	put[a.key()], put[withdrawnKeys+id] = a.Raw, nil
+	if !a.Accepted() && a.Accepter.Same(n.Self()) {
+		if put[offeredKeys+id], err = can.Marshal(cb); err != nil {
+			return err
+		}
+		return n.changeAgreements(ctx, put)
+	}
+	put[offeredKeys+id] = nil
+	if _, err := n.PutCodebook(ctx, cb); err != nil {
+		return err
+	}
+	if a.Accepted() {
+		if err := n.putObject(ctx, kindAgreement, a.AgreementID, a.Raw); err != nil {
+			return err
+		}
+	}
+	return n.changeAgreements(ctx, put)
+}
+
+// makeRoom lists the expired as to be removed, and refuses what would be too many.
+func (n *Node) makeRoom(ctx context.Context, a *Agreement) (put map[string][]byte, err error) {
+	put = map[string][]byte{}
+	kept, proposals := 0, 0
+	err = n.Agreements(ctx, func(old Agreement) error {
+		switch {
+		case old.AgreementID == a.AgreementID:
+		case n.now() >= old.ExpiresAt:
+			put[old.key()], put[offeredKeys+old.AgreementID.String()] = nil, nil
+		default:
+			kept++
+			if !old.Accepted() && old.Proposer.Same(a.Proposer) {
+				proposals++
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if kept >= maxAgreements || (proposals >= maxProposals && !a.Accepted()) {
+		return nil, fmt.Errorf("%w: %d agreements and proposals are kept here, %d of them open proposals of %s; at most %d and %d are",
+			packet.ErrCodebook, kept, proposals, a.Proposer, maxAgreements, maxProposals)
+	}
+	err = n.DB.Scan(ctx, withdrawnKeys, withdrawnKeys+"\xff", func(key string, until []byte) error {
+		if len(until) != 8 || n.now() >= object.Time(binary.BigEndian.Uint64(until)) {
+			put[key] = nil
+		}
+		return nil
+	})
+	return put, err
+}
+
+// RemoveAgreement forgets a proposal or an agreement: packets with its codebook are
+// refused from then on. The error wraps store.ErrNotFound.
+func (n *Node) RemoveAgreement(ctx context.Context, id object.Hash) error {
+	a, err := n.Agreement(ctx, id)
+	if err != nil {
+		return err
+	}
+	return n.changeAgreements(ctx, map[string][]byte{
+		a.key(): nil, offeredKeys + id.String(): nil,
+		withdrawnKeys + id.String(): binary.BigEndian.AppendUint64(nil, uint64(a.ExpiresAt)),
+	})
+}
+
+// changeAgreements makes every process that has agreements in memory read them again.
+func (n *Node) changeAgreements(ctx context.Context, put map[string][]byte) error {
+	put[codebooksChanged] = []byte(rand.Text())
+	_, err := n.DB.Update(ctx, nil, put)
+	return err
+}
