@@ -216,7 +216,7 @@ func (r *Registry) Add(cb *Codebook, agreement []byte, now object.Time) error {
 	defer r.mu.Unlock()
 	if r.agreed[a.CodebookID] == nil {
 		kept := *cb
-		kept.coders = &coders{}
+		kept.coders = &coders{id: a.CodebookID}
 		r.agreed[a.CodebookID] = &agreed{&kept, make(map[object.AgentID]object.Time)}
 	}
 	peers := r.agreed[a.CodebookID].peers

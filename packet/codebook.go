@@ -43,6 +43,14 @@ func (e CodebookEntry) Check() error {
 	return nil
 }
 
+// framedID is ID, computed once for a codebook of a [Registry], which nobody changes.
+func (c *Codebook) framedID() (object.Hash, error) {
+	if c.coders != nil && !c.coders.id.IsZero() {
+		return c.coders.id, nil
+	}
+	return c.ID()
+}
+
 // Bounds of what a codebook may take, in bytes.
 const (
 	MaxDictionary = 1 << 20

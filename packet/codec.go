@@ -149,7 +149,10 @@ func decompressUnsized(data []byte, cb *Codebook, limit int) ([]byte, error) {
 }
 
 // coders are idle encoders and decoders of one dictionary, which are dear to make.
-type coders struct{ encoders, decoders sync.Pool }
+type coders struct {
+	encoders, decoders sync.Pool
+	id                 object.Hash // of the codebook, where it was computed already
+}
 
 // plainCoders have no dictionary.
 var plainCoders coders

@@ -54,7 +54,7 @@ func frame(o Options, payload []byte) (raw []byte, err error) {
 		h.Codec = o.Codec
 	}
 	if o.Codebook != nil {
-		if h.Codebook, err = o.Codebook.ID(); err != nil {
+		if h.Codebook, err = o.Codebook.framedID(); err != nil {
 			return nil, err
 		}
 	}
