@@ -44,4 +44,5 @@
 //
 //	t/i/<tool id>  t/n/<name>      tools
 //	e/r/<run id>   e/e/<episode>   run records, and which run an episode is of
+//	e/m/1/<hash>                   memos of pure tasks
 package exec

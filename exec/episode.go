@@ -133,6 +133,7 @@ var Structs = []object.Struct{
 	object.Define[RunRecord]("RunRecord", RunRule),
 	object.Define[RecordedEffects]("RecordedEffects", object.Rule{}),
 	object.Define[Recorded]("RecordedEffect", object.Rule{}),
+	object.Define[Memo]("Memo", object.Rule{}),
 	object.Define[BlobPutRequest]("BlobPutRequest", object.Rule{}),
 	object.Define[BlobGetRequest]("BlobGetRequest", object.Rule{}),
 	object.Define[BlobChunkGetRequest]("BlobChunkGetRequest", object.Rule{}),

@@ -41,11 +41,14 @@ type RunOptions struct {
 	OnContract func(ctx context.Context, c ContractCheck) error
 	// NoRecord leaves out the run record: such a run cannot be replayed.
 	NoRecord bool
+	// NoMemo runs a pure task even when what it gives is known (spec/evidence.md#memos).
+	NoMemo bool
 }
 
 // Result is what a run gave.
 type Result struct {
 	RunID      object.Hash // of the run record; the zero Hash without one
+	Memoized   bool        // the task is pure and was not run: all of this is of the run before
 	BundleID   object.Hash
 	TaskID     object.Hash
 	Value      Value // the task's result, or its canonical error object
@@ -63,7 +66,8 @@ type Result struct {
 
 // Run validates a bundle wholly and runs one of its tasks; the zero task id is
 // the only task of a bundle that has one. A task that is halted is no error: see
-// Result.Halt. Errors: ir.ErrInvalid, ErrNoTask; and, when the run did not
+// Result.Halt. A pure task that ended well before is not run again, but its result
+// given ([Result.Memoized]). Errors: ir.ErrInvalid, ErrNoTask; and, when the run did not
 // finish but may later, those of the gate (ledger.ErrBusy,
 // ledger.ErrUnknownOutcome, a runner's or the store's). An unfinished run leaves
 // its receipts and no record.
@@ -72,12 +76,26 @@ func (x *Executor) Run(ctx context.Context, raw []byte, taskID object.Hash, o Ru
 	if err != nil {
 		return nil, err
 	}
+	memo := ""
+	if !o.NoRecord && !o.NoMemo {
+		if memo, err = p.memoKey(); err != nil {
+			return nil, err
+		}
+	}
+	if memo != "" {
+		if res, err := x.recall(ctx, memo, p); res != nil || err != nil {
+			return res, err
+		}
+	}
 	m := p.machine(&liveWorld{gate: x.Gate, held: o.Caps, onContract: o.OnContract})
 	res, err := m.finish(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	return res, x.keep(ctx, raw, p, m, res, o)
+	if err := x.keep(ctx, raw, p, m, res, o); err != nil || memo == "" {
+		return res, err
+	}
+	return res, x.memoize(ctx, memo, res)
 }
 
 // prepared is a task that is ready to run.

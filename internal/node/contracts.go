@@ -3,22 +3,21 @@ package node
 import (
 	"context"
 
-	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 )
 
-// Run runs a task of a bundle (the only one for the zero id) under the given
-// capabilities. Where the task emits attestations, each contract that held is
+// Run runs a task of a bundle, the only one for the zero id. Where the task emits attestations, each contract that held is
 // attested; the ids are returned in order.
-func (n *Node) Run(ctx context.Context, bundle []byte, task object.Hash, held []caps.Chain) (*exec.Result, []object.Hash, error) {
+func (n *Node) Run(ctx context.Context, bundle []byte, task object.Hash, o exec.RunOptions) (*exec.Result, []object.Hash, error) {
 	var attested []object.Hash
-	res, err := n.Exec.Run(ctx, bundle, task, exec.RunOptions{Caps: held, OnContract: func(ctx context.Context, c exec.ContractCheck) error {
+	o.OnContract = func(ctx context.Context, c exec.ContractCheck) error {
 		id, err := n.attestContract(ctx, c)
 		attested = append(attested, id)
 		return err
-	}})
+	}
+	res, err := n.Exec.Run(ctx, bundle, task, o)
 	return res, attested, err
 }
 

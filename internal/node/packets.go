@@ -233,7 +233,7 @@ func (n *Node) Serve(ctx context.Context, got *Received) ([]byte, *exec.Result, 
 			return nil, nil, err
 		}
 	}
-	res, _, err := n.Run(ctx, got.Bundle, object.Hash{}, got.Caps)
+	res, _, err := n.Run(ctx, got.Bundle, object.Hash{}, exec.RunOptions{Caps: got.Caps})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -142,7 +142,7 @@ func (n *Node) workers(ctx context.Context, q *exec.SpawnRequest, raw []byte, he
 			if errs[i] = ctx.Err(); errs[i] != nil {
 				return
 			}
-			if results[i], _, errs[i] = n.Run(ctx, raw, task, held); errs[i] != nil {
+			if results[i], _, errs[i] = n.Run(ctx, raw, task, exec.RunOptions{Caps: held}); errs[i] != nil {
 				stop()
 			}
 		})

@@ -161,11 +161,21 @@ func (n *Node) trustStatus(ctx context.Context, s *Status) error {
 	})
 }
 
+// GCReport is what a garbage collection found.
+type GCReport struct {
+	store.GCReport
+	Memos uint64 // of pure tasks, that were too old
+}
+
 // GC frees what nothing reaches: blobs, pins and refs keep their trees; receipts
 // keep requests and responses; objects keep whatever they mention; tools keep their
-// modules.
-func (n *Node) GC(ctx context.Context, dry bool) (store.GCReport, error) {
-	return n.Store.GC(ctx, store.GCOptions{Now: n.now(), DryRun: dry, Roots: n.roots})
+// modules. Memos that are too old go, too.
+func (n *Node) GC(ctx context.Context, dry bool) (rep GCReport, err error) {
+	if rep.Memos, err = n.Exec.EvictMemos(ctx, dry); err != nil {
+		return rep, err
+	}
+	rep.GCReport, err = n.Store.GC(ctx, store.GCOptions{Now: n.now(), DryRun: dry, Roots: n.roots})
+	return rep, err
 }
 
 func (n *Node) roots(ctx context.Context, keep func(object.Hash)) error {

@@ -4,8 +4,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
-	"github.com/mythos-project/mythos/store"
 )
 
 // NewGC is `mythos gc`.
@@ -33,8 +33,8 @@ func NewGC(f *cmdutil.Factory) *cobra.Command {
 }
 
 // printGC says what a collection freed, or would, and what stays for how long.
-func printGC(f *cmdutil.Factory, rep store.GCReport, dry bool) error {
-	return f.Emit(freed{rep.Nodes, rep.Chunks, rep.Bytes, rep.Repacked, rep.Waiting, rep.Wanted, rep.Kept, dry}, func() {
+func printGC(f *cmdutil.Factory, rep node.GCReport, dry bool) error {
+	return f.Emit(freed{rep.Nodes, rep.Chunks, rep.Bytes, rep.Repacked, rep.Waiting, rep.Wanted, rep.Kept, rep.Memos, dry}, func() {
 		verb := "freed"
 		if dry {
 			verb = "would be freed"
@@ -42,6 +42,9 @@ func printGC(f *cmdutil.Factory, rep store.GCReport, dry bool) error {
 		f.IO.Printf("%d nodes, %d chunks, %s %s\n", rep.Nodes, rep.Chunks, ui.Size(rep.Bytes), verb)
 		if rep.Repacked > 0 {
 			f.IO.Printf("%d packs, mostly dead, rewritten\n", rep.Repacked)
+		}
+		if rep.Memos > 0 {
+			f.IO.Printf("%d results of tasks without effects, that are too old\n", rep.Memos)
 		}
 		if rep.Waiting > 0 {
 			f.IO.Printf("%d unreferenced, kept for a day since they were first seen so\n", rep.Waiting)

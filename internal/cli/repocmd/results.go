@@ -32,6 +32,7 @@ type freed struct {
 	Waiting  uint64 `json:"waiting"`  // unreferenced, kept for their grace
 	Wanted   uint64 `json:"wanted"`   // unreferenced, kept for a put that may be running
 	Kept     uint64 `json:"kept"`     // reachable
+	Memos    uint64 `json:"memos"`    // of tasks without effects, too old to be found
 	DryRun   bool   `json:"dry_run"`
 }
 

@@ -17,6 +17,8 @@ type runOptions struct {
 	File string
 	Task string
 	Caps []string
+
+	NoMemo bool
 }
 
 // NewRun is `mythos run`.
@@ -25,6 +27,7 @@ func NewRun(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use: "run BUNDLE|PACKET [--task ID] [--cap CAP]... [--json]", Short: "Run a task of a bundle; prints the result",
 		Long: "A packet is taken only when somebody trusted signed it. With --json: receipts, trace, episode and the budget spent.\n" +
+			"A task that can have no effects is run once: its result is found again, for 30 days, unless --no-memo is given.\n" +
 			"Capabilities that a packet carries can be activated by it; others need --cap.",
 		Example: "  mythos asm examples/ir/hello.mir -o hello.bundle && mythos run hello.bundle",
 		Args:    cmdutil.Args(1, 1),
@@ -35,6 +38,7 @@ func NewRun(f *cmdutil.Factory) *cobra.Command {
 	}
 	c.Flags().StringVar(&o.Task, "task", "", "the task to run; the first one by default")
 	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "a capability that the bundle may activate; may be repeated")
+	c.Flags().BoolVar(&o.NoMemo, "no-memo", false, "run a task without effects again, although its result is known")
 	return f.Returns(c, runResults)
 }
 
@@ -64,7 +68,7 @@ func runRun(ctx context.Context, f *cmdutil.Factory, o *runOptions) error {
 			return clierr.Usagef("--task: %w", err)
 		}
 	}
-	res, attested, err := n.Run(ctx, raw, task, list)
+	res, attested, err := n.Run(ctx, raw, task, exec.RunOptions{Caps: list, NoMemo: o.NoMemo})
 	if err != nil {
 		return err
 	}
@@ -81,6 +85,7 @@ type resultView struct {
 	Receipts []object.Hash `json:"receipts"`
 	Invoked  int           `json:"invoked"`
 	Replayed int           `json:"replayed"`
+	Memoized bool          `json:"memoized"` // it was not run: its result was known
 	Trace    object.Hash   `json:"trace_hash"`
 	Episode  *object.Hash  `json:"episode,omitempty"`
 	CPUus    uint64        `json:"cpu_us"`
@@ -91,7 +96,7 @@ type resultView struct {
 // Emit prints a run's result; a halted task is an error after it.
 func Emit(f *cmdutil.Factory, res *exec.Result, attested ...object.Hash) error {
 	v := resultView{Bundle: res.BundleID, Task: res.TaskID, Result: hex.EncodeToString(res.Value.Encode()), Hash: res.ResultHash,
-		Receipts: res.Receipts, Invoked: res.Invoked, Replayed: res.Replayed, Trace: res.TraceHash, Episode: res.EpisodeID,
+		Receipts: res.Receipts, Invoked: res.Invoked, Replayed: res.Replayed, Memoized: res.Memoized, Trace: res.TraceHash, Episode: res.EpisodeID,
 		CPUus: res.Spent.CPUus, IO: res.Spent.IOCount, Attested: attested}
 	if v.Receipts == nil {
 		v.Receipts = []object.Hash{}

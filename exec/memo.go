@@ -1,0 +1,201 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// MemoTTL is how long the result of a pure task is found again; [Executor.EvictMemos]
+// takes older ones away.
+const MemoTTL = 30 * 24 * time.Hour
+
+// memoByKey begins the keys of memos. Its number changes with the meaning or the
+// costs of any op, so that no result of an older machine is found.
+const memoByKey = "e/m/1/"
+
+// Memo leads from a pure task to the run that it is not run again for
+// (spec/evidence.md#memos).
+type Memo struct {
+	RunID    object.Hash      `can:"1,run_id"`
+	Time     object.Time      `can:"2,time_observed"` // of that run
+	TraceRef *object.TraceRef `can:"3,trace_ref"`     // absent unless the task emits a trace
+}
+
+// memoTask is what a memo's key is the hash of.
+type memoTask struct {
+	BundleID object.Hash  `can:"1,bundle_id"`
+	TaskID   object.Hash  `can:"2,task_id"`
+	Args     []ir.Operand `can:"3,args"`
+}
+
+// memoKey is where a pure task's memo is kept; empty for any other task.
+func (p *prepared) memoKey() (string, error) {
+	if !p.prog.pure(p.entry, p.task.EmitAttestation) {
+		return "", nil
+	}
+	raw, err := can.Marshal(&memoTask{p.prog.id, p.task.TaskID, p.task.Args})
+	if err != nil {
+		return "", fmt.Errorf("memo: %w", err)
+	}
+	return memoByKey + object.Sum(raw).String(), nil
+}
+
+// pure reports whether no op that can be reached from entry asks for a capability or
+// causes an effect; with attest, none that attests either. What such a task gives
+// depends on its bundle and arguments alone.
+func (p *program) pure(entry int, attest bool) bool {
+	seen := make([]bool, len(p.code)+1)
+	todo := []int{entry}
+	for len(todo) > 0 {
+		pc := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if pc >= len(p.code) || seen[pc] {
+			continue
+		}
+		seen[pc] = true
+		in := &p.code[pc]
+		switch in.op {
+		case ir.OpRequireCap, ir.OpEffect, ir.OpBlobPut, ir.OpBlobGet, ir.OpBlobChunkGet:
+			return false
+		case ir.OpAssert:
+			if attest {
+				return false
+			}
+		}
+		todo = append(todo, in.successors(pc)...)
+	}
+	return true
+}
+
+// successors are the ops that may come after the one at pc.
+func (in *instr) successors(pc int) []int {
+	switch in.op {
+	case ir.OpHalt, ir.OpRet:
+		return nil
+	case ir.OpJmp:
+		return []int{in.args[0].n}
+	case ir.OpJz:
+		return []int{pc + 1, in.args[1].n}
+	case ir.OpMatch:
+		return []int{pc + 1, in.args[2].n}
+	case ir.OpCall:
+		return []int{pc + 1, in.args[0].n}
+	}
+	return []int{pc + 1}
+}
+
+// recall is what a pure task gave before, or nil. A memo that is too old, or with
+// anything missing, damaged or not as it should be, counts as none: the task is run.
+func (x *Executor) recall(ctx context.Context, key string, p *prepared) (*Result, error) {
+	raw, found, err := x.KV.Get(ctx, key)
+	if err != nil || !found {
+		return nil, err
+	}
+	memo, err := object.Decode[Memo](raw)
+	if err != nil || memo.expired(x.Gate.Now()) {
+		return nil, nil
+	}
+	res, err := x.remembered(ctx, memo, p)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		return nil, nil //nolint:nilerr // the run gives what the memo does not
+	}
+	return res, nil
+}
+
+var errMemo = errors.New("the memo is of another run")
+
+// remembered reads the run that a memo names. The store checks the hashes of what it
+// gives, the record that of its id.
+func (x *Executor) remembered(ctx context.Context, memo *Memo, p *prepared) (*Result, error) {
+	rec, err := x.RunRecord(ctx, memo.RunID)
+	if err != nil {
+		return nil, err
+	}
+	if rec.RunID != memo.RunID || rec.BundleID != p.prog.id || rec.TaskID != p.task.TaskID || rec.Halt != 0 || len(rec.Activated) > 0 {
+		return nil, errMemo
+	}
+	if p.task.EmitTrace != (rec.EpisodeID != nil && memo.TraceRef != nil) {
+		return nil, errMemo
+	}
+	encoded, err := x.Store.Bytes(ctx, rec.ResultHash)
+	if err != nil {
+		return nil, err
+	}
+	value, err := ParseValue(encoded)
+	if err != nil {
+		return nil, err
+	}
+	trace, err := x.Store.Bytes(ctx, rec.TraceHash)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{
+		RunID: rec.RunID, BundleID: rec.BundleID, TaskID: rec.TaskID, Value: value, ResultHash: rec.ResultHash,
+		Trace: trace, TraceHash: rec.TraceHash, TraceRef: memo.TraceRef, EpisodeID: rec.EpisodeID, Spent: rec.Spent, Memoized: true,
+	}, nil
+}
+
+// memoize lets a task that ended well be found again. Nothing else of it is new but
+// the trace's bytes.
+func (x *Executor) memoize(ctx context.Context, key string, res *Result) error {
+	if res.Halt != nil || res.RunID.IsZero() {
+		return nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	if _, err := x.Store.PutBytes(ctx, res.Trace); err != nil {
+		return fmt.Errorf("memo: %w", err)
+	}
+	raw, err := can.Marshal(&Memo{RunID: res.RunID, Time: x.Gate.Now(), TraceRef: res.TraceRef})
+	if err != nil {
+		return fmt.Errorf("memo: %w", err)
+	}
+	if _, err := x.KV.Update(ctx, nil, map[string][]byte{key: raw}); err != nil {
+		return fmt.Errorf("memo: %w", err)
+	}
+	return nil
+}
+
+func (m *Memo) expired(now object.Time) bool { return now >= m.Time.Add(MemoTTL) }
+
+// evictGroup is how many memos are taken away in one step.
+const evictGroup = 1024
+
+// EvictMemos takes away the memos that are too old or cannot be read, and those of
+// older machines, and returns how many; dry only counts them.
+func (x *Executor) EvictMemos(ctx context.Context, dry bool) (uint64, error) {
+	now, gone := x.Gate.Now(), []string(nil)
+	err := x.KV.Scan(ctx, "e/m/", "e/m/\xff", func(key string, raw []byte) error {
+		memo, err := object.Decode[Memo](raw)
+		if err != nil || memo.expired(now) || !strings.HasPrefix(key, memoByKey) {
+			gone = append(gone, key)
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return 0, fmt.Errorf("memos: %w", err)
+	}
+	if dry {
+		return uint64(len(gone)), nil
+	}
+	for group := range slices.Chunk(gone, evictGroup) {
+		put := make(map[string][]byte, len(group))
+		for _, key := range group {
+			put[key] = nil
+		}
+		if _, err := x.KV.Update(ctx, nil, put); err != nil {
+			return 0, fmt.Errorf("memos: %w", err)
+		}
+	}
+	return uint64(len(gone)), nil
+}
