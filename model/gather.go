@@ -62,16 +62,15 @@ func (r *Registry) gatherRing(ctx context.Context, g *gathered) error {
 			return err
 		}
 	}
-	if raw := g.check[holdKey(g.Ring)]; raw != nil {
-		hold, _, err := OpenHold(raw)
-		if err != nil {
-			return err
-		}
-		g.hold = hold
+	hold, err := pointed(g.check[holdKey(g.Ring)])
+	if err == nil && hold != nil {
+		g.hold, err = r.loadHold(ctx, *hold)
 	}
-	if raw := g.check[policyKey(g.Ring)]; len(raw) == 32 {
-		id := object.HashOf([32]byte(raw))
-		g.RingPolicy = &id
+	if err == nil {
+		g.RingPolicy, err = pointed(g.check[policyKey(g.Ring)])
+	}
+	if err != nil {
+		return fmt.Errorf("ring %d: %w", g.Ring, err)
 	}
 	return nil
 }
@@ -92,14 +91,15 @@ func (r *Registry) gatherBelow(ctx context.Context, g *gathered) error {
 		}
 		g.Below = &state.ModelID
 	}
-	if raw := g.check[policy]; len(raw) == 32 {
-		_, below, err := r.loadPolicy(ctx, object.HashOf([32]byte(raw)))
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		g.BelowPolicy = below
+	id, err := pointed(g.check[policy])
+	if err != nil || id == nil {
+		return err
 	}
-	return nil
+	_, g.BelowPolicy, err = r.loadPolicy(ctx, *id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // look notes what keys have.

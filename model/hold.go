@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -64,12 +65,61 @@ func OpenHold(raw []byte) (*RingHold, object.Hash, error) {
 
 // Hold returns the newest freeze or thaw of a ring; nil when there is none.
 func (r *Registry) Hold(ctx context.Context, ring uint8) (*RingHold, error) {
-	raw, found, err := r.KV.Get(ctx, holdKey(ring))
+	id, err := r.holdID(ctx, ring)
+	if err != nil || id == nil {
+		return nil, err
+	}
+	return r.loadHold(ctx, *id)
+}
+
+// holdID is the id of a ring's newest hold; nil when there is none.
+func (r *Registry) holdID(ctx context.Context, ring uint8) (*object.Hash, error) {
+	id, err := r.pointer(ctx, holdKey(ring))
+	if err != nil {
+		return nil, fmt.Errorf("hold of ring %d: %w", ring, err)
+	}
+	return id, nil
+}
+
+func (r *Registry) loadHold(ctx context.Context, id object.Hash) (*RingHold, error) {
+	o, err := r.Store.Object(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("hold: %w", err)
+	}
+	h, got, err := OpenHold(o.Raw)
+	if err == nil && got != id {
+		err = fmt.Errorf("hold %s: %w", id.Short(), object.ErrID)
+	}
+	return h, err
+}
+
+// pointer reads a key whose value is an id; nil when there is none.
+func (r *Registry) pointer(ctx context.Context, key string) (*object.Hash, error) {
+	raw, found, err := r.KV.Get(ctx, key)
 	if err != nil || !found {
 		return nil, err
 	}
-	h, _, err := OpenHold(raw)
-	return h, err
+	return pointed(raw)
+}
+
+// pointed is the id that a key's value is; nil for nil.
+func pointed(raw []byte) (*object.Hash, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	if len(raw) != 32 {
+		return nil, fmt.Errorf("%w: %d bytes are no id", object.ErrInvalid, len(raw))
+	}
+	id := object.HashOf([32]byte(raw))
+	return &id, nil
+}
+
+// pointTo is the reverse of pointed.
+func pointTo(id *object.Hash) []byte {
+	if id == nil {
+		return nil
+	}
+	return bytes.Clone(id.Sum[:])
 }
 
 // SetHold freezes a ring, or thaws it: while it is frozen, nothing is promoted into it,
@@ -78,21 +128,18 @@ func (r *Registry) Hold(ctx context.Context, ring uint8) (*RingHold, error) {
 // answered with its hold. The error wraps ErrConflict when the ring's newest hold is
 // not the one that the request names.
 func (r *Registry) SetHold(ctx context.Context, s sign.Signer, q HoldRequest, frozen bool) (*RingHold, error) {
-	have, found, err := r.KV.Get(ctx, holdKey(q.RingID))
+	now, err := r.Hold(ctx, q.RingID)
 	if err != nil {
 		return nil, err
 	}
 	var newest *object.Hash
-	if !found {
-		have = nil
-	} else if now, id, err := OpenHold(have); err != nil {
-		return nil, err
-	} else if !sameHash(&id, q.After) && sameHash(now.Previous, q.After) && now.Frozen == frozen && now.Reason == q.Reason && now.Signer.Same(s.Agent()) {
-		return now, nil
-	} else {
-		newest = &id
+	if now != nil {
+		newest = &now.HoldID
 	}
 	if !sameHash(newest, q.After) {
+		if now != nil && sameHash(now.Previous, q.After) && now.Frozen == frozen && now.Reason == q.Reason && now.Signer.Same(s.Agent()) {
+			return now, nil
+		}
 		return nil, &ConflictError{Ring: q.RingID, What: "the hold"}
 	}
 	h := &RingHold{RingID: q.RingID, Frozen: frozen, Reason: q.Reason, Previous: q.After, Signer: s.Agent(), TimeObserved: r.Now()}
@@ -103,7 +150,7 @@ func (r *Registry) SetHold(ctx context.Context, s sign.Signer, q HoldRequest, fr
 	if err := r.Store.PutObjects(ctx, store.Object{ID: id, Kind: "RingHold", Raw: raw}); err != nil {
 		return nil, err
 	}
-	ok, err := r.KV.Update(ctx, map[string][]byte{holdKey(q.RingID): have}, map[string][]byte{holdKey(q.RingID): raw})
+	ok, err := r.KV.Update(ctx, map[string][]byte{holdKey(q.RingID): pointTo(newest)}, map[string][]byte{holdKey(q.RingID): pointTo(&id)})
 	if err == nil && !ok {
 		err = &ConflictError{Ring: q.RingID, What: "the hold"}
 	}

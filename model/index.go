@@ -85,14 +85,14 @@ const indexPrefix = "m/index/"
 // Index returns the state of a retrieval index. The error wraps ErrNotFound when there
 // is none of that name.
 func (r *Registry) Index(ctx context.Context, name string) (*IndexState, error) {
-	raw, found, err := r.KV.Get(ctx, indexPrefix+name)
+	id, err := r.pointer(ctx, indexPrefix+name)
+	if err == nil && id == nil {
+		err = ErrNotFound
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("index %q: %w", name, err)
 	}
-	if !found || len(raw) != 32 {
-		return nil, fmt.Errorf("index %q: %w", name, ErrNotFound)
-	}
-	return r.IndexState(ctx, object.HashOf([32]byte(raw)))
+	return r.IndexState(ctx, *id)
 }
 
 // IndexState returns a state of an index's history.
@@ -185,11 +185,8 @@ func (r *Registry) moveIndex(ctx context.Context, s *IndexState) error {
 	if err := r.Store.PutObjects(ctx, store.Object{ID: id, Kind: "IndexState", Raw: raw}); err != nil {
 		return err
 	}
-	check := map[string][]byte{indexPrefix + s.Name: nil}
-	if s.Previous != nil {
-		check[indexPrefix+s.Name] = s.Previous.Sum[:]
-	}
-	ok, err := r.KV.Update(ctx, check, map[string][]byte{indexPrefix + s.Name: id.Sum[:]})
+	key := indexPrefix + s.Name
+	ok, err := r.KV.Update(ctx, map[string][]byte{key: pointTo(s.Previous)}, map[string][]byte{key: pointTo(&id)})
 	if err == nil && !ok {
 		err = fmt.Errorf("index %q: %w", s.Name, ErrConflict)
 	}

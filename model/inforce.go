@@ -1,7 +1,6 @@
 package model
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
@@ -41,15 +40,11 @@ func (r *Registry) Policy(ctx context.Context, ring uint8) (object.Hash, error) 
 
 // inForce is the id of the policy in force in a ring; nil when there is none.
 func (r *Registry) inForce(ctx context.Context, ring uint8) (*object.Hash, error) {
-	raw, found, err := r.KV.Get(ctx, policyKey(ring))
-	if err != nil || !found {
-		return nil, err
+	id, err := r.pointer(ctx, policyKey(ring))
+	if err != nil {
+		return nil, fmt.Errorf("policy of ring %d: %w", ring, err)
 	}
-	if len(raw) != 32 {
-		return nil, fmt.Errorf("policy of ring %d: %w", ring, object.ErrInvalid)
-	}
-	id := object.HashOf([32]byte(raw))
-	return &id, nil
+	return id, nil
 }
 
 // InForce says which policy is in force in a ring, and which was before it. The error
@@ -103,7 +98,6 @@ func (r *Registry) SetPolicy(ctx context.Context, q PolicyRequest) (*PolicyState
 
 // replacePolicy puts a policy into force after the one that has been, if any.
 func (r *Registry) replacePolicy(ctx context.Context, p *PolicyDef, have *object.Hash) (*PolicyState, error) {
-	var was []byte
 	if have != nil {
 		old, _, err := r.loadPolicy(ctx, *have)
 		if err != nil {
@@ -112,10 +106,9 @@ func (r *Registry) replacePolicy(ctx context.Context, p *PolicyDef, have *object
 		if old.TimeObserved >= p.TimeObserved {
 			return nil, fmt.Errorf("%w: it is of %s, the one in force of %s", ErrPolicy, p.TimeObserved, old.TimeObserved)
 		}
-		was = have.Sum[:]
 	}
-	id := bytes.Clone(p.PolicyID.Sum[:])
-	ok, err := r.KV.Update(ctx, map[string][]byte{policyKey(p.Ring): was},
+	id := pointTo(&p.PolicyID)
+	ok, err := r.KV.Update(ctx, map[string][]byte{policyKey(p.Ring): pointTo(have)},
 		map[string][]byte{policyKey(p.Ring): id, fmt.Sprintf("%s%016x", policyLogPrefix(p.Ring), uint64(p.TimeObserved)): id})
 	if err == nil && !ok {
 		err = &ConflictError{Ring: p.Ring, What: "the policy in force"}
@@ -129,10 +122,11 @@ func policyLogPrefix(ring uint8) string { return fmt.Sprintf("m/policies/%03d/",
 func (r *Registry) policyLog(ctx context.Context, ring uint8) (ids []object.Hash, err error) {
 	prefix := policyLogPrefix(ring)
 	err = r.KV.Scan(ctx, prefix, prefix+"\xff", func(_ string, value []byte) error {
-		if len(value) != 32 {
-			return fmt.Errorf("policies of ring %d: %w", ring, object.ErrInvalid)
+		id, err := pointed(value)
+		if err != nil {
+			return fmt.Errorf("policies of ring %d: %w", ring, err)
 		}
-		ids = append(ids, object.HashOf([32]byte(value)))
+		ids = append(ids, *id)
 		return nil
 	})
 	return ids, err

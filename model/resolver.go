@@ -112,12 +112,8 @@ func (l *Local) Ring(ctx context.Context, ring uint8) (*Standing, error) {
 		return nil, err
 	}
 	s := &Standing{RingState: *state}
-	hold, err := l.Registry.Hold(ctx, ring)
-	if err != nil {
+	if s.Hold, err = l.Registry.holdID(ctx, ring); err != nil {
 		return nil, err
-	}
-	if hold != nil {
-		s.Hold = &hold.HoldID
 	}
 	s.Policy, err = l.Registry.inForce(ctx, ring)
 	return s, err

@@ -8,6 +8,9 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -101,7 +104,11 @@ func Why(ctx context.Context, res Resolver, start Start, o WhyOptions) (*Node, e
 	kind := start.Kind
 	if kind == "" {
 		var err error
-		if kind, err = res.Kind(ctx, start.ID); err != nil {
+		if kind, err = res.Kind(ctx, start.ID); damaged(err) {
+			n := &Node{Kind: "Object", ID: start.ID, Label: start.ID.Short()}
+			n.check(err)
+			return n, nil
+		} else if err != nil {
 			return nil, err
 		}
 		if kind == "" {
@@ -253,10 +260,25 @@ func (w *walker) raw(kind string, id object.Hash) ([]byte, error) {
 	if notHere(err) {
 		return nil, errNotHere
 	}
-	if !errors.Is(err, store.ErrCorrupt) && !errors.Is(err, object.ErrID) {
+	if !damaged(err) {
 		w.err = err
 	}
 	return nil, err
+}
+
+// damaged reports whether an error says that what is here is not what it should be;
+// with any other the walk cannot go on.
+func damaged(err error) bool {
+	var decoding *can.Error
+	if errors.As(err, &decoding) {
+		return true
+	}
+	for _, kind := range []error{store.ErrCorrupt, object.ErrID, object.ErrInvalid, ledger.ErrEntry, sign.ErrSignature, merkle.ErrNode} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
 }
 
 var errNotHere = errors.New("it is not here")
@@ -332,16 +354,22 @@ func (n *Node) leaf(kind string, id object.Hash, format string, args ...any) *No
 	return c
 }
 
-// named hangs whatever has the id below n, when it is here and is followed.
-func (w *walker) named(n *Node, id object.Hash, depth int) {
+// kind is the kind of an object that n names. One that is not here or damaged hangs
+// below n as what does not hold, and has none.
+func (w *walker) kind(n *Node, id object.Hash) string {
 	kind, err := w.res.Kind(w.ctx, id)
-	if err != nil {
+	if err == nil && kind == "" {
+		err = errNotHere
+	}
+	switch {
+	case err == nil:
+		return kind
+	case damaged(err), errors.Is(err, errNotHere):
+		n.leaf("Object", id, "%s", id.Short()).fail("%v", err)
+	default:
 		w.err = err
-		return
 	}
-	if kind != "" && expanderOf(kind) != nil {
-		w.add(n, kind, id, depth)
-	}
+	return ""
 }
 
 func (w *walker) related(id object.Hash, kind string) []object.Hash {

@@ -144,7 +144,7 @@ func (w *walker) manifest(n *Node, root object.Hash, def *object.Hash, depth int
 	}
 	if def != nil {
 		d := w.add(c, "DatasetDef", *def, depth+1)
-		if raw, err := w.raw("DatasetDef", *def); err == nil {
+		if raw, err := w.raw("DatasetDef", *def); err == nil && FirstProblem(d) == nil {
 			d.check(w.fromCorpora(raw, ids))
 		}
 	}

@@ -12,7 +12,11 @@ import (
 // ring is where most walks start.
 func (w *walker) ring(ring uint8) (*Node, error) {
 	state, err := w.res.Ring(w.ctx, ring)
-	if err != nil {
+	if damaged(err) {
+		n := &Node{Kind: KindRing, Label: fmt.Sprintf("ring %d", ring)}
+		n.check(err)
+		return n, nil
+	} else if err != nil {
 		return nil, err
 	}
 	n := &Node{Kind: KindRing, ID: state.PromotionID, Verified: true,
@@ -78,33 +82,65 @@ func (w *walker) promotion(n *Node, raw []byte, depth int) {
 	}
 }
 
-// attestations hangs those of a promotion below it: of each claim the first few.
+// attestations hangs those of a promotion below it, of each claim the first few, and
+// checks that they are what its policy demands.
 func (w *walker) attestations(n *Node, p *PromotionRecord, depth int) {
-	shown := map[uint8]int{}
+	policy, err := decoded[PolicyDef](w, "PolicyDef", p.PolicyID)
+	if err != nil {
+		policy = nil // that is a broken link of its own
+	}
+	shown, passed, signed := map[uint8]int{}, map[object.Hash]bool{}, map[string]bool{}
 	for _, id := range p.EvalAttestations {
-		raw, err := w.raw(aboutAttestation, id)
-		claim := uint8(0)
-		if err == nil {
-			if a, err := object.Decode[Attestation](raw); err == nil {
-				claim = a.ClaimType
-			}
+		a, err := decoded[Attestation](w, aboutAttestation, id)
+		if err != nil {
+			a = &Attestation{}
 		}
-		shown[claim]++
-		w.nth(n, shown[claim]-1, w.o.Width, func() *Node { return w.attestationOf(p, id, raw, err, depth) })
+		shown[a.ClaimType]++
+		w.nth(n, shown[a.ClaimType]-1, w.o.Width, func() *Node {
+			c := w.visit(aboutAttestation, id, depth)
+			if err == nil {
+				c.check(supports(a, p, policy))
+			}
+			return c
+		})
+		switch a.ClaimType {
+		case ClaimEvalPass:
+			for _, h := range a.Evidence {
+				passed[h] = true
+			}
+		case ClaimQuorumSignoff:
+			signed[a.Signer.KeyHex()] = true
+		}
+	}
+	if policy == nil || p.Action == ActionRollback && len(p.EvalAttestations) == 0 {
+		return // to a model that no promotion brought into the ring
+	}
+	if slices.ContainsFunc(n.Children, func(c *Node) bool { return FirstProblem(c) != nil }) {
+		return // the links that do not hold are named
+	}
+	for _, suite := range policy.Suites {
+		if !passed[suite] {
+			n.fail("no EvalPass on suite %s, which its policy requires, is among its attestations", suite.Short())
+		}
+	}
+	if len(signed) < int(policy.Quorum) {
+		n.fail("its policy requires sign-offs by %d verifiers, it has %d", policy.Quorum, len(signed))
 	}
 }
 
-// attestationOf is the node of an attestation that a promotion rests on.
-func (w *walker) attestationOf(p *PromotionRecord, id object.Hash, raw []byte, err error, depth int) *Node {
-	c := w.visit(aboutAttestation, id, depth)
-	if err == nil {
-		if a, err := object.Decode[Attestation](raw); err == nil && a.SubjectHash != p.ModelID {
-			c.fail("it is about %s, not about model %s", a.SubjectHash.Short(), p.ModelID.Short())
-		} else if err == nil && a.ClaimType == ClaimQuorumSignoff && !a.Names(p.PolicyID) {
-			c.fail("it does not sign off policy %s", p.PolicyID.Short())
-		}
+// supports checks that an attestation is one that a promotion may rest on.
+func supports(a *Attestation, p *PromotionRecord, policy *PolicyDef) error {
+	switch {
+	case a.SubjectHash != p.ModelID:
+		return fmt.Errorf("it is about %s, not about model %s", a.SubjectHash.Short(), p.ModelID.Short())
+	case a.ClaimType == ClaimQuorumSignoff && !a.Names(p.PolicyID):
+		return fmt.Errorf("it does not sign off policy %s", p.PolicyID.Short())
+	case !a.Passes():
+		return fmt.Errorf("it says no (%d)", a.Result)
+	case policy != nil && !slices.ContainsFunc(policy.Verifiers, a.Signer.Same):
+		return fmt.Errorf("%s is no verifier of policy %s", a.Signer, p.PolicyID.Short())
 	}
-	return c
+	return nil
 }
 
 func sameID(got, want object.Hash) error {
@@ -243,8 +279,24 @@ func (w *walker) attestation(n *Node, raw []byte, depth int) {
 		verdict = fmt.Sprintf("no (%d)", a.Result)
 	}
 	n.Label = fmt.Sprintf("%s by %s: %s", ClaimName(a.ClaimType), who(a.Signer), verdict)
-	for _, h := range a.Evidence[:min(len(a.Evidence), 4*w.o.Width)] {
+	if !trusts(w.o.Trust.Attest, a.Signer) {
+		n.Label += ", whom nobody here trusts to attest"
+	}
+	if depth == 1 { // the walk starts here: what it is about, and whether it counts for anything
+		w.named(n, a.SubjectHash, depth)
+		if !trusts(w.o.Trust.Attest, a.Signer) {
+			n.fail("%s is not trusted to attest", a.Signer)
+		}
+	}
+	for _, h := range a.Evidence {
 		w.named(n, h, depth)
+	}
+}
+
+// named hangs whatever has the id below n. It must be here.
+func (w *walker) named(n *Node, id object.Hash, depth int) {
+	if kind := w.kind(n, id); kind != "" {
+		w.add(n, kind, id, depth)
 	}
 }
 

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
 )
 
 // opened loads a receipt and its response and checks both.
@@ -166,45 +168,51 @@ func (w *walker) deployReceipt(n *Node, r *ledger.Receipt) caps.Use {
 	return use
 }
 
-// inner hangs the calls of tools that an effect was made of below it.
+// inner hangs the calls of tools that an effect was made of below it: what its receipt
+// names beside its capability.
 func (w *walker) inner(n *Node, r *ledger.Receipt, depth int) {
-	if r.ToolID != TrainTool && r.ToolID != EvalTool {
+	if r.ToolID != TrainTool && r.ToolID != EvalTool || len(r.Evidence) == 0 {
 		return
 	}
+	under := w.under(r)
 	for _, h := range r.Evidence {
-		kind, err := w.res.Kind(w.ctx, h)
-		if err != nil {
-			w.err = err
-			return
-		}
-		if kind == "Receipt" {
-			w.add(n, kind, h, depth)
+		if h != under {
+			w.named(n, h, depth)
 		}
 	}
 }
 
-// authority hangs the chain of the capability that a receipt names below it, and
-// judges it at the time of the receipt.
+// authority hangs the chain of the capability that a receipt names below it, and judges
+// it at the time of the receipt.
 func (w *walker) authority(n *Node, r *ledger.Receipt, use caps.Use, depth int) {
-	if r.Status >= 400 && len(r.Evidence) == 0 {
-		return // a refused effect had no authority, and says so
+	switch {
+	case len(r.Evidence) > 0:
+		id := w.under(r)
+		if c := w.add(n, "Capability", id, depth); FirstProblem(c) == nil {
+			c.check(w.judge(id, r, use))
+		}
+	case r.Status >= 400: // a refused effect had no authority, and says so
+	case slices.Contains(ownDoing, r.ToolID):
+		n.leaf("AgentID", r.Signer.KeyID(), "done by %s under its own key", who(r.Signer))
+	default:
+		n.leaf("Capability", object.Hash{}, "its authority").fail("the receipt names no capability")
 	}
+}
+
+// ownDoing are the effects that nobody calls: a repository's key does them, for whoever
+// has the key.
+var ownDoing = []object.Hash{ir.BuiltinTool("cap.issue"), ir.BuiltinTool("cap.policy"), ir.BuiltinTool("cap.revoke"),
+	ir.BuiltinTool("episode.import"), ir.BuiltinTool("episode.redact")}
+
+// under is the capability that a receipt names: where none of its evidence is one that
+// is here, the first, which the gate makes the capability.
+func (w *walker) under(r *ledger.Receipt) object.Hash {
 	for _, h := range r.Evidence {
-		kind, err := w.res.Kind(w.ctx, h)
-		if err != nil {
-			w.err = err
-			return
+		if kind, err := w.res.Kind(w.ctx, h); err == nil && kind == "Capability" {
+			return h
 		}
-		if kind != "Capability" {
-			continue
-		}
-		c := w.add(n, kind, h, depth)
-		if c.Problem == "" {
-			c.check(w.judge(h, r, use))
-		}
-		return
 	}
-	n.leaf("Capability", object.Hash{}, "its authority").fail("the receipt names no capability that is here")
+	return r.Evidence[0]
 }
 
 // judge verifies a chain as it was when the receipt was signed, and that it covered
@@ -270,6 +278,7 @@ func (w *walker) capability(n *Node, raw []byte, depth int) {
 		return
 	}
 	c := link.Cap
+	n.check(sign.VerifyID(c.Issuer, link.ID, c.Signature))
 	n.Label = fmt.Sprintf("capability of %s from %s: %s", who(c.Subject), who(c.Issuer), w.scope(c.Scope.String()))
 	if c.AttenuationParent != nil {
 		w.add(n, "Capability", *c.AttenuationParent, depth)

@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
 )
 
 // Models is the registry of recipes, models, suites, policies and rings here.
@@ -174,5 +175,10 @@ func (n *Node) Why(ctx context.Context, start model.Start, width int, sample boo
 	}
 	reg := n.Models()
 	return model.Why(ctx, &model.Local{Registry: reg, Nodes: n.Store.Nodes, BlobRef: n.Store.BlobRef}, start,
-		model.WhyOptions{Trust: reg.Trust, Caps: n.Verifier, ToolName: func(id object.Hash) string { return n.ToolName(ctx, id) }, Width: width, Sample: sample})
+		model.WhyOptions{Trust: reg.Trust, Caps: n.Verifier, Check: checkKind, ToolName: func(id object.Hash) string { return n.ToolName(ctx, id) }, Width: width, Sample: sample})
+}
+
+// checkKind checks an object of any kind by the rules of its struct.
+func checkKind(kind string, id object.Hash, raw []byte) error {
+	return checkObject(store.Object{ID: id, Kind: kind, Raw: raw})
 }
