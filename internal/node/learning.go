@@ -14,7 +14,6 @@ import (
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/store"
 )
 
 // Models is the registry of recipes, models, suites, policies and rings here.
@@ -158,27 +157,4 @@ func (n *Node) ExportJSONL(ctx context.Context, manifest object.Hash, w io.Write
 		return enc.Encode(s)
 	})
 	return errors.Join(err, b.Flush())
-}
-
-// Why walks from a start down to what it rests on, verifying every link.
-// A dataset that was built here is walked from how it came about; of a ring, the
-// decisions that a crash cut short are finished first.
-func (n *Node) Why(ctx context.Context, start model.Start, width int, sample bool) (*model.Node, error) {
-	if start.Ring != nil {
-		if err := n.settle(ctx, *start.Ring); err != nil {
-			return nil, err
-		}
-	} else {
-		if id, err := n.Store.Ref(ctx, DatasetRefName(start.ID)); err == nil {
-			start.ID = id
-		}
-	}
-	reg := n.Models()
-	return model.Why(ctx, &model.Local{Registry: reg, Nodes: n.Store.Nodes, BlobRef: n.Store.BlobRef}, start,
-		model.WhyOptions{Trust: reg.Trust, Caps: n.Verifier, Check: checkKind, ToolName: func(id object.Hash) string { return n.ToolName(ctx, id) }, Width: width, Sample: sample})
-}
-
-// checkKind checks an object of any kind by the rules of its struct.
-func checkKind(kind string, id object.Hash, raw []byte) error {
-	return checkObject(store.Object{ID: id, Kind: kind, Raw: raw})
 }

@@ -3,6 +3,7 @@ package modelcmd
 import (
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/model"
 )
@@ -50,9 +52,8 @@ func (d drawing) draw(f *cmdutil.Factory, tree *model.Node) error {
 
 type whyOptions struct {
 	drawing
+	node.WhyOptions
 	Object string
-	Width  int
-	Sample bool
 }
 
 // NewWhy is `mythos why`.
@@ -60,7 +61,8 @@ func NewWhy(f *cmdutil.Factory) *cobra.Command {
 	o := &whyOptions{}
 	c := &cobra.Command{
 		Use: "why OBJECT", Short: "Show what a ring, model, dataset, episode or receipt rests on, verifying every link",
-		Long: "Walks down to the capabilities and chunks, offline: every hash and signature, every capability as it was when it was\n" +
+		Long: "OBJECT is a ring (@ring0), any object, a run, or the file of a packet.\n" +
+			"Walks down to the capabilities and chunks, offline: every hash and signature, every capability as it was when it was\n" +
 			"used. Of many objects of one kind the first few are shown and the others verified all the same; one that does not\n" +
 			"hold is always shown. Exit code 5 when a link does not hold; the first one is named.",
 		Example: "  mythos why @ring0\n  mythos why @ring0 --svg > why.svg", Args: cmdutil.Args(1, 1),
@@ -87,13 +89,7 @@ func runWhy(ctx context.Context, f *cmdutil.Factory, o *whyOptions) error {
 	if err != nil {
 		return err
 	}
-	var start model.Start
-	if ring, ok := ringNamed(o.Object); ok {
-		start.Ring = &ring
-	} else if start.ID, err = f.Resolve(ctx, o.Object); err != nil {
-		return err
-	}
-	tree, err := n.Why(ctx, start, o.Width, o.Sample)
+	tree, err := walk(ctx, f, n, o)
 	if err != nil {
 		return err
 	}
@@ -101,6 +97,28 @@ func runWhy(ctx context.Context, f *cmdutil.Factory, o *whyOptions) error {
 		return err
 	}
 	return broken(tree)
+}
+
+// walk walks from what the object names: a ring, an object or the file of a packet.
+func walk(ctx context.Context, f *cmdutil.Factory, n *node.Node, o *whyOptions) (*model.Node, error) {
+	if ring, ok := ringNamed(o.Object); ok {
+		return n.Why(ctx, model.Start{Ring: &ring}, o.WhyOptions)
+	}
+	id, err := f.Resolve(ctx, o.Object)
+	if err == nil {
+		return n.Why(ctx, model.Start{ID: id}, o.WhyOptions)
+	}
+	if st, serr := os.Stat(o.Object); serr != nil || !st.Mode().IsRegular() {
+		return nil, err
+	}
+	raw, err := f.Read(o.Object)
+	if err != nil {
+		return nil, err
+	}
+	if !n.IsPacket(raw) {
+		return nil, clierr.Usagef("%s is no packet; objects are named by their id", o.Object)
+	}
+	return n.WhyPacket(ctx, raw, o.WhyOptions)
 }
 
 // broken is the error that names the first link of a tree that does not hold.

@@ -1,0 +1,89 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// WhyOptions say how much of what is walked is shown, and verified.
+type WhyOptions struct {
+	Width  int  // objects of one kind that are shown
+	Sample bool // verify only what is shown
+}
+
+// Why walks from a start down to what it rests on, verifying every link. A dataset that
+// was built here is walked from how it came about, and a run from its record; of a ring,
+// the decisions that a crash cut short are finished first.
+func (n *Node) Why(ctx context.Context, start model.Start, o WhyOptions) (*model.Node, error) {
+	if start.Ring != nil {
+		if err := n.settle(ctx, *start.Ring); err != nil {
+			return nil, err
+		}
+	} else if id, err := n.Store.Ref(ctx, DatasetRefName(start.ID)); err == nil {
+		start.ID = id
+	} else if rec, err := n.Exec.RunRecord(ctx, start.ID); err == nil && rec.RunID == start.ID {
+		return n.whyRun(ctx, rec, o)
+	} else if !errors.Is(err, exec.ErrNoRun) && err != nil {
+		return nil, err
+	}
+	return model.Why(ctx, n.resolver(), start, n.whyOptions(ctx, o))
+}
+
+func (n *Node) resolver() *model.Local {
+	return &model.Local{Registry: n.Models(), Nodes: n.Store.Nodes, BlobRef: n.Store.BlobRef}
+}
+
+func (n *Node) whyOptions(ctx context.Context, o WhyOptions) model.WhyOptions {
+	return model.WhyOptions{Trust: n.Models().Trust, Caps: n.Verifier, Width: o.Width, Sample: o.Sample,
+		ToolName: func(id object.Hash) string { return n.ToolName(ctx, id) },
+		Check: func(kind string, id object.Hash, raw []byte) error {
+			return checkObject(store.Object{ID: id, Kind: kind, Raw: raw})
+		}}
+}
+
+// below walks from each start and hangs what is found below root.
+func (n *Node) below(ctx context.Context, root *model.Node, res model.Resolver, starts []model.Start, o WhyOptions) (*model.Node, error) {
+	for _, s := range starts {
+		child, err := model.Why(ctx, res, s, n.whyOptions(ctx, o))
+		if err != nil {
+			return nil, err
+		}
+		root.Children = append(root.Children, child)
+	}
+	return root, nil
+}
+
+// whyRun walks from a run: its program, its result, and its episode or, where it left
+// none, its receipts.
+func (n *Node) whyRun(ctx context.Context, rec *exec.RunRecord, o WhyOptions) (*model.Node, error) {
+	root := &model.Node{Kind: "RunRecord", ID: rec.RunID, Label: fmt.Sprintf("run %s of task %s, %s", rec.RunID.Short(), rec.TaskID.Short(), rec.Time), Verified: true}
+	if _, err := n.below(ctx, root, n.resolver(), []model.Start{{ID: rec.BundleHash, Kind: model.KindBytes}, {ID: rec.ResultHash, Kind: model.KindBytes}}, o); err != nil {
+		return nil, err
+	}
+	root.Children[0].Label, root.Children[1].Label = "program "+root.Children[0].Label, "result "+root.Children[1].Label
+	if rec.EpisodeID != nil {
+		return n.below(ctx, root, n.resolver(), []model.Start{{ID: *rec.EpisodeID, Kind: "EpisodeRef"}}, o)
+	}
+	raw, err := n.Store.Bytes(ctx, rec.Effects)
+	if err != nil {
+		root.Verified, root.Problem = false, fmt.Sprintf("its effects %s: %v", rec.Effects.Short(), err)
+		return root, nil
+	}
+	effects, err := object.Decode[exec.RecordedEffects](raw)
+	if err != nil {
+		return nil, fmt.Errorf("effects of run %s: %w", rec.RunID.Short(), err)
+	}
+	var starts []model.Start
+	for _, e := range effects.Effects {
+		if e.ReceiptID != nil {
+			starts = append(starts, model.Start{ID: *e.ReceiptID, Kind: "Receipt"})
+		}
+	}
+	return n.below(ctx, root, n.resolver(), starts, o)
+}

@@ -1,0 +1,109 @@
+package node
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+)
+
+// carried is a Resolver that finds what travelled in a packet, too.
+type carried struct {
+	model.Resolver
+	kinds map[object.Hash]string
+	raws  map[object.Hash][]byte
+}
+
+func (c *carried) add(kind string, id object.Hash, raw []byte) {
+	c.kinds[id], c.raws[id] = kind, raw
+}
+
+// Raw implements model.Resolver.
+func (c *carried) Raw(ctx context.Context, kind string, id object.Hash) ([]byte, error) {
+	if raw, ok := c.raws[id]; ok && c.kinds[id] == kind {
+		return raw, nil
+	}
+	return c.Resolver.Raw(ctx, kind, id)
+}
+
+// Kind implements model.Resolver.
+func (c *carried) Kind(ctx context.Context, id object.Hash) (string, error) {
+	if kind, ok := c.kinds[id]; ok {
+		return kind, nil
+	}
+	return c.Resolver.Kind(ctx, id)
+}
+
+// WhyPacket walks from a packet down to what it rests on: whose signatures it has, its
+// program, the capabilities that travel with it, and the receipts of an answer. What
+// travels in it need not be here.
+func (n *Node) WhyPacket(ctx context.Context, raw []byte, o WhyOptions) (*model.Node, error) {
+	root := &model.Node{Kind: "Packet", ID: object.Sum(raw), Label: fmt.Sprintf("packet of %d bytes", len(raw)), Verified: true}
+	got, err := n.Open(ctx, raw)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		root.Verified, root.Problem = false, err.Error()
+		return root, nil
+	}
+	for _, a := range got.Signers {
+		root.Children = append(root.Children, &model.Node{Kind: "AgentID", ID: a.KeyID(), Label: "signed by " + n.shortName(a) + ", trusted for packets", Verified: true})
+	}
+	program, err := n.bundleNode(got)
+	if err != nil {
+		return nil, err
+	}
+	root.Children = append(root.Children, program)
+	inside := &carried{n.resolver(), map[object.Hash]string{}, map[object.Hash][]byte{}}
+	return n.below(ctx, root, inside, inside.starts(got), o)
+}
+
+// bundleNode is the program of a packet, which was validated when it was opened.
+func (n *Node) bundleNode(got *Received) (*model.Node, error) {
+	id, err := ir.BundleID(got.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	c := &model.Node{Kind: "IRBundle", ID: id, Label: fmt.Sprintf("program %s by %s, valid", id.Short(), n.shortName(got.Author)), Verified: true}
+	if a := got.Answer; a != nil {
+		c.Label = fmt.Sprintf("answer of %s to packet %s: result %s", n.shortName(got.Author), a.PacketID.Short(), a.ResultHash.Short())
+	}
+	return c, nil
+}
+
+// starts takes in what travelled with a packet, and lists what to walk from.
+func (c *carried) starts(got *Received) (list []model.Start) {
+	for _, chain := range got.Caps {
+		for _, link := range chain {
+			c.add(kindCapability, link.ID, link.Raw)
+		}
+		list = append(list, model.Start{ID: chain[0].ID, Kind: kindCapability})
+	}
+	if got.Answer == nil {
+		return list
+	}
+	c.add(model.KindBytes, got.Answer.ResultHash, got.Answer.Result)
+	list = append(list, model.Start{ID: got.Answer.ResultHash, Kind: model.KindBytes})
+	for _, raw := range got.Answer.Receipts {
+		if id, err := ledger.ReceiptRule.ID(raw); err == nil { // Answer.Check opened each
+			c.add("Receipt", id, raw)
+			list = append(list, model.Start{ID: id, Kind: "Receipt"})
+		}
+	}
+	return list
+}
+
+// shortName is what an agent goes by here, or the start of their key.
+func (n *Node) shortName(a object.AgentID) string {
+	if a.Same(n.Self()) && n.Self().Hint != "" {
+		return n.Self().Hint
+	}
+	if e, ok := n.Trust.ByAgent(a); ok && e.Name != "" {
+		return e.Name
+	}
+	return a.KeyHex()[:16]
+}
