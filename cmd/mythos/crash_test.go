@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,9 +10,14 @@ import (
 	osexec "os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/badger"
+	"github.com/mythos-project/mythos/store/socket"
 )
 
 // started is a mythos process on its way.
@@ -46,14 +52,14 @@ func (s *started) end() int {
 }
 
 // slowTool registers a training tool that notes each call in the file calls, and that
-// sleeps for a minute as long as the file block is there.
+// sleeps for minutes as long as the file block is there.
 func slowTool(t *testing.T, dir string) {
 	t.Helper()
 	if _, err := osexec.LookPath("sh"); err != nil {
 		t.Skip("no sh here")
 	}
 	script := `echo "$$" >>"$1/calls"
-if [ -e "$1/block" ]; then echo 'progress 1/2' >&2; sleep 60 & echo $! >"$1/child"; wait; fi
+if [ -e "$1/block" ]; then echo 'progress 1/2' >&2; sleep 300 & echo $! >"$1/child"; wait; fi
 echo '{"op":"train","format":"text","weights_bytes":3,"weights_sha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","examples":1}'
 printf abc
 `
@@ -93,7 +99,7 @@ func TestInterruptedTraining(t *testing.T) {
 	}
 	s := start(t, dir, "train", "@slow", "@train")
 	child := filepath.Join(dir, "child")
-	for range 1000 {
+	for range 12000 {
 		if _, err := os.Stat(child); err == nil {
 			break
 		}
@@ -128,41 +134,38 @@ func TestInterruptedTraining(t *testing.T) {
 	}
 }
 
-// TestKilledTraining kills a training again and again, each time a little later, until
-// it succeeds: the tool's call is committed once, and after that never made again.
+// TestKilledTraining kills a training at its first durable write, then at its second,
+// and so on until it succeeds: the tool's call is committed once, and after that never
+// made again.
 func TestKilledTraining(t *testing.T) {
 	dir := lab(t)
 	slowTool(t, dir)
 	allow(t, dir, 50) // a kill between charge and register costs a job
-	killed, before := 0, 0
-	for wait := time.Duration(0); ; wait += 4 * time.Millisecond {
-		if wait > 2*time.Second {
+	d := serveDying(t, dir)
+	before := 0
+	for n := 1; ; n++ {
+		if n > 200 {
 			t.Fatal("it never succeeds")
 		}
-		s := start(t, dir, "train", "@slow", "@train")
-		time.Sleep(wait)
-		_ = s.Process.Kill()
+		s := d.start(n, "train", "@slow", "@train")
 		code := s.end()
+		d.live()
 		receipts := must(t, dir, "receipt", "ls", "--tool", "slow")
-		n := calls(t, dir)
-		if before > 0 && n != before {
-			t.Fatalf("the tool was called again after its receipt: %d times, then %d", before, n)
+		called := calls(t, dir)
+		if before > 0 && called != before {
+			t.Fatalf("write %d: the tool was called again after its receipt: %d times, then %d", n, before, called)
 		}
 		if receipts != "" {
-			before = n
+			before = called
 		}
 		if code == 0 {
+			t.Logf("killed at %d writes, the tool was called %d times", n-1, called)
 			break
 		}
 		if code != -1 {
-			t.Fatalf("exit code %d: %s", code, s.err.String())
+			t.Fatalf("write %d: exit code %d: %s", n, code, s.err.String())
 		}
-		killed++
 	}
-	if killed == 0 {
-		t.Error("nothing was killed")
-	}
-	t.Logf("killed %d times, the tool was called %d times", killed, calls(t, dir))
 	must(t, dir, "ledger", "verify")
 	must(t, dir, "why", must(t, dir, "train", "@slow", "@train"))
 	if n := len(strings.Fields(must(t, dir, "receipt", "ls", "--tool", "slow", "--json"))); n != 1 {
@@ -234,36 +237,119 @@ func TestTwoPromotionsAtOnce(t *testing.T) {
 	must(t, dir, "why", "@ring0")
 }
 
-// TestKilledPromotion kills promotions at every moment: the ring has the old model or
-// the new one, its history is whole, and either stands up to why.
+// TestKilledPromotion kills a promotion right before each of its durable writes: the
+// ring has the old model or the new one, its history is whole, either stands up to why,
+// and the same command finishes what was begun. A rollback then brings the old model
+// back, and is killed in the same way.
 func TestKilledPromotion(t *testing.T) {
 	dir := lab(t)
 	first, second := standing(t, dir, "one", 1), standing(t, dir, "two", 2)
 	must(t, dir, "promote", first, "--ring", "0", "--policy", "@policy0")
+	d := serveDying(t, dir)
+	promote, rollback := []string{"promote", second, "--ring", "0", "--policy", "@policy0"}, []string{"rollback", "--ring", "0"}
+	d.killAtEveryWrite(first, second, promote, rollback)
+	d.killAtEveryWrite(second, first, rollback, promote)
+	must(t, dir, "ledger", "verify")
+	must(t, dir, "fsck")
+}
+
+// killAtEveryWrite kills a command that moves ring 0 from one model to another at each
+// of its writes.
+func (d *dying) killAtEveryWrite(from, to string, kill, back []string) {
+	t, dir, name := d.t, d.dir, kill[0]
 	old, moved := 0, 0
-	for wait := 5 * time.Millisecond; moved < 2 && wait < 2*time.Second; wait += 4 * time.Millisecond {
-		s := start(t, dir, "-q", "promote", second, "--ring", "0", "--policy", "@policy0")
-		time.Sleep(wait)
-		_ = s.Process.Kill()
+	for n := 1; ; n++ {
+		s := d.start(n, kill...)
 		code := s.end()
+		d.live()
 		now, _ := ring(t, dir) // verifies the whole history
+		must(t, dir, "-q", "why", "@ring0")
 		switch {
-		case now == first && code == -1:
-			old++
-		case now == second:
-			moved++
-			must(t, dir, "-q", "why", "@ring0")
-			if back := must(t, dir, "-q", "rollback", "--ring", "0"); back != first {
-				t.Fatalf("the rollback restored %s", back)
+		case code == 0 && now == to:
+			t.Logf("%s: killed %d times with the old model in the ring, %d times with the new one", name, old, moved)
+			if old == 0 || moved == 0 {
+				t.Errorf("%s: %d times the old model, %d times the new one: one moment was never met", name, old, moved)
 			}
+			return
+		case code != -1:
+			t.Fatalf("%s, write %d: exit code %d, the ring has %s: %s", name, n, code, now, s.err.String())
+		case now == from:
+			old++
+			must(t, dir, kill...)
+		case now == to:
+			moved++
 		default:
-			t.Fatalf("exit code %d, the ring has %s: %s", code, now, s.err.String())
+			t.Fatalf("%s, write %d: the ring has %s", name, n, now)
+		}
+		if now, _ := ring(t, dir); now != to {
+			t.Fatalf("%s, write %d: asked again, the ring has %s", name, n, now)
+		}
+		must(t, dir, back...)
+	}
+}
+
+// dying serves a repository to other processes, and kills one of them right before a
+// durable write of its choosing. All that a process leaves is what it wrote before.
+type dying struct {
+	store.KV
+	t   *testing.T
+	dir string
+
+	mu     sync.Mutex
+	left   int           // writes until the process is killed; 0: none is
+	killed bool          // it was: it writes nothing any more
+	victim chan *started // the process
+}
+
+func serveDying(t *testing.T, dir string) *dying {
+	t.Helper()
+	db, err := badger.Open(filepath.Join(dir, ".mythos", "db"), badger.Options{Wait: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &dying{KV: db, t: t, dir: dir}
+	shared := socket.Open(filepath.Join(dir, ".mythos"), d, socket.Options{Wait: time.Minute})
+	server, err := shared.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(server.Close(), shared.Close(), db.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+// start runs mythos as a process that is killed right before its n-th write.
+func (d *dying) start(n int, args ...string) *started {
+	d.mu.Lock()
+	d.left, d.victim = n, make(chan *started, 1)
+	d.mu.Unlock()
+	s := start(d.t, d.dir, append([]string{"-q"}, args...)...)
+	d.victim <- s
+	return s
+}
+
+// live lets everybody write again.
+func (d *dying) live() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.left, d.killed = 0, false
+}
+
+// Update implements store.KV.
+func (d *dying) Update(ctx context.Context, check, put map[string][]byte) (bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.left > 0 {
+		if d.left--; d.left == 0 {
+			d.killed = true
+			_ = (<-d.victim).Process.Kill()
 		}
 	}
-	t.Logf("killed with the old model in the ring %d times, with the new one %d times", old, moved)
-	if old == 0 || moved == 0 {
-		t.Errorf("%d times the old model, %d times the new one: one moment was never met", old, moved)
+	if d.killed {
+		return false, errors.New("the process was killed")
 	}
-	must(t, dir, "-q", "why", "@ring0")
-	must(t, dir, "ledger", "verify")
+	return d.KV.Update(ctx, check, put)
 }
