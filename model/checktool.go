@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/mythos-project/mythos/object"
 )
@@ -13,30 +14,44 @@ import (
 // ToolCheck is the contract test kit for training and evaluating tools: what to
 // check a tool with.
 type ToolCheck struct {
-	Run     func(ctx context.Context, request []byte) ([]byte, error) // an error: the tool failed, as it should on bad requests
-	Label   string
-	Params  map[string]string
-	Train   []byte   // dataset lines to learn from
-	HeldOut []byte   // dataset lines to measure on
-	Metrics []string // that its evaluation must give
+	Run       func(ctx context.Context, request []byte) ([]byte, error) // an error: the tool failed, as it should on bad requests
+	Label     string
+	Params    map[string]string
+	Train     []byte        // dataset lines to learn from
+	HeldOut   []byte        // dataset lines to measure on
+	Metrics   []string      // that its evaluation must give
+	MaxTokens *uint64       // that a training on Train may report; nil: any number
+	MaxGPUms  *uint64       // likewise, in milliseconds
+	Cancel    time.Duration // after which a training is cancelled, to see that it ends; 0: 20 ms
+	Grace     time.Duration // in which it must have ended then; 0: 10 s
 }
 
-// CheckTool checks that a tool speaks the protocol: it trains, gives the same bytes
-// when it is asked again, evaluates its own weights to the metrics, ignores members
-// that it does not know, and fails, with an error, on requests that are malformed
-// or weights that are cut short. It returns everything that is wrong, joined, each
-// part wrapping ErrTool; nil when nothing is.
+// CheckTool checks that a tool speaks the protocol: it trains, within its budget, gives
+// the same bytes when it is asked again, also after a training that was cancelled and
+// that ended soon, goes on from its own weights or says that it cannot, evaluates them
+// to the metrics, ignores members that it does not know, and fails, with an error, on
+// requests that are malformed and on weights that are missing or cut short. It returns
+// everything that is wrong, joined, each part wrapping ErrTool; nil when nothing is.
 func CheckTool(ctx context.Context, c ToolCheck) error {
 	k := &kit{ToolCheck: c, ctx: ctx}
 	weights := k.trains()
 	if len(weights) > 0 {
+		k.goesOn(weights)
 		k.evaluates(weights)
-		k.refuses("an evaluation with weights cut short", k.eval(weights[:len(weights)/2]))
+		half := len(weights) / 2
+		k.refuses("an evaluation with weights cut short", k.eval(weights[:half]))
+		k.refuses("an evaluation without the weights that it announces", k.request(k.evalHeader(len(weights)), nil, nil))
+		k.refuses("an evaluation without weights", k.eval(nil))
+		k.refuses("a training that goes on from weights cut short", k.request(k.trainHeader(half), weights[:half], k.Train))
+		k.refuses("a training without the weights that it announces", k.request(k.trainHeader(len(weights)), nil, nil))
 	}
 	k.refuses("an empty request", nil)
 	k.refuses("a request that is no JSON", []byte("train me\n"))
 	k.refuses("an unknown op", []byte(`{"op":"dream"}`+"\n"))
-	k.refuses("a training without examples", k.request(TrainRequest{Op: OpTrain, Label: c.Label, Params: c.Params}, nil, nil))
+	k.refuses("a training without examples", k.request(k.trainHeader(0), nil, nil))
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	return errors.Join(k.wrong...)
 }
 
@@ -59,9 +74,21 @@ func (k *kit) request(header any, weights, lines []byte) []byte {
 	return b
 }
 
+func (k *kit) trainHeader(weights int) TrainRequest {
+	return TrainRequest{Op: OpTrain, Label: k.Label, Params: k.Params, WeightsBytes: int64(weights), Recipe: object.SumText("recipe"), Dataset: object.SumText("dataset")}
+}
+
+func (k *kit) evalHeader(weights int) EvalRequest {
+	return EvalRequest{Op: OpEval, Label: k.Label, Params: map[string]string{}, WeightsBytes: int64(weights), Model: object.SumText("model"), Suite: object.SumText("suite")}
+}
+
+func (k *kit) eval(weights []byte) []byte {
+	return k.request(k.evalHeader(len(weights)), weights, k.HeldOut)
+}
+
+// trains gives the weights of a training; nil when there are none to check on with.
 func (k *kit) trains() []byte {
-	h := TrainRequest{Op: OpTrain, Label: k.Label, Params: k.Params, Recipe: object.SumText("recipe"), Dataset: object.SumText("dataset")}
-	request := k.request(h, nil, k.Train)
+	request := k.request(k.trainHeader(0), nil, k.Train)
 	first, err := k.Run(k.ctx, request)
 	if err != nil {
 		k.fail("it does not train: %v", err)
@@ -75,20 +102,64 @@ func (k *kit) trains() []byte {
 	if r.Examples == 0 {
 		k.fail("it reports no examples")
 	}
-	again, err := k.Run(k.ctx, request)
-	if err != nil || !bytes.Equal(first, again) {
-		k.fail("the same request gives another response (%v)", err)
+	if k.MaxTokens != nil && r.Tokens > *k.MaxTokens {
+		k.fail("it reports %d tokens, its budget has %d", r.Tokens, *k.MaxTokens)
 	}
-	more := bytes.Replace(request, []byte(`{"op"`), []byte(`{"mythos_unknown":[1],"op"`), 1)
-	if other, err := k.Run(k.ctx, more); err != nil || !bytes.Equal(first, other) {
-		k.fail("a member of the header that it does not know makes a difference (%v)", err)
+	if k.MaxGPUms != nil && r.GPUms > *k.MaxGPUms {
+		k.fail("it reports %d ms of GPU time, its budget has %d", r.GPUms, *k.MaxGPUms)
 	}
+	k.same("the same request", request, first)
+	k.same("a request with a member of the header that it does not know", bytes.Replace(request, []byte(`{"op"`), []byte(`{"mythos_unknown":[1],"op"`), 1), first)
+	k.cancelled(request)
+	k.same("the same request after one that was cancelled", request, first)
 	return weights
 }
 
-func (k *kit) eval(weights []byte) []byte {
-	h := EvalRequest{Op: OpEval, Label: k.Label, Params: map[string]string{}, WeightsBytes: int64(len(weights)), Model: object.SumText("model"), Suite: object.SumText("suite")}
-	return k.request(h, weights, k.HeldOut)
+// same asks again and wants the same bytes.
+func (k *kit) same(what string, request, want []byte) {
+	if again, err := k.Run(k.ctx, request); err != nil || !bytes.Equal(want, again) {
+		k.fail("%s gives another response (%v)", what, err)
+	}
+}
+
+// cancelled cancels a training; it must end, whether it had succeeded before or not.
+func (k *kit) cancelled(request []byte) {
+	after, grace := k.Cancel, k.Grace
+	if after <= 0 {
+		after = 20 * time.Millisecond
+	}
+	if grace <= 0 {
+		grace = 10 * time.Second
+	}
+	ctx, stop := context.WithTimeout(k.ctx, after)
+	defer stop()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = k.Run(ctx, request) // it may have been done before it was cancelled
+	}()
+	select {
+	case <-ended:
+		return
+	case <-ctx.Done():
+	}
+	select {
+	case <-ended:
+	case <-time.After(grace):
+		k.fail("a training that is cancelled has not ended after %s", grace)
+	}
+}
+
+// goesOn asks for a training that starts from weights: a tool that does not do that has
+// to say so.
+func (k *kit) goesOn(weights []byte) {
+	body, err := k.Run(k.ctx, k.request(k.trainHeader(len(weights)), weights, k.Train))
+	if err != nil {
+		return
+	}
+	if _, _, err := ParseTrainResponse(body); err != nil {
+		k.fail("a training that goes on from its own weights: %v", err)
+	}
 }
 
 func (k *kit) evaluates(weights []byte) {
@@ -112,9 +183,7 @@ func (k *kit) evaluates(weights []byte) {
 	if missing != nil {
 		k.fail("the evaluation lacks %s", strings.Join(missing, ", "))
 	}
-	if again, err := k.Run(k.ctx, request); err != nil || !bytes.Equal(first, again) {
-		k.fail("the same evaluation gives another response (%v)", err)
-	}
+	k.same("the same evaluation", request, first)
 }
 
 func (k *kit) refuses(what string, request []byte) {

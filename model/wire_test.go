@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -34,6 +35,7 @@ func TestShippedToolsSpeakTheProtocol(t *testing.T) {
 // TestCheckToolFinds gives the kit tools that are wrong in one way each.
 func TestCheckToolFinds(t *testing.T) {
 	n := 0
+	onlyTrain := []byte(`{"op":"train","label":"x","params":{"bits":"8"},"weights_bytes":0}` + "\n" + heldOut)
 	good := func(request []byte) ([]byte, error) { return runTool(t, "linear", request) }
 	for want, run := range map[string]func(request []byte) ([]byte, error){
 		"another response": func(q []byte) ([]byte, error) {
@@ -62,6 +64,39 @@ func TestCheckToolFinds(t *testing.T) {
 			}
 			return good(q)
 		},
+		"tokens, its budget has 5": func(q []byte) ([]byte, error) {
+			out, err := good(q)
+			return bytes.Replace(out, []byte(`"tokens":3`), []byte(`"tokens":6`), 1), err
+		},
+		"ms of GPU time, its budget has 7": func(q []byte) ([]byte, error) {
+			out, err := good(q)
+			return bytes.Replace(out, []byte(`"gpu_ms":0`), []byte(`"gpu_ms":8`), 1), err
+		},
+		"gives 0": func(q []byte) ([]byte, error) {
+			out, err := good(q)
+			line, _, _ := bytes.Cut(out, []byte("\n"))
+			return append(line, '\n'), err
+		},
+		"an evaluation without the weights that it announces is no failure": func(q []byte) ([]byte, error) {
+			if header, rest, _ := bytes.Cut(q, []byte("\n")); len(rest) == 0 && bytes.Contains(header, []byte(`"op":"eval"`)) {
+				return []byte(`{"op":"eval","metrics":{}}` + "\n"), nil
+			}
+			return good(q)
+		},
+		"goes on from weights cut short is no failure": func(q []byte) ([]byte, error) {
+			out, err := good(q)
+			if header, _, _ := bytes.Cut(q, []byte("\n")); err != nil && bytes.Contains(header, []byte(`"op":"train"`)) && !bytes.Contains(header, []byte(`"weights_bytes":0`)) {
+				return good(onlyTrain)
+			}
+			return out, err
+		},
+		"a training that goes on from its own weights": func(q []byte) ([]byte, error) {
+			out, err := good(q)
+			if header, _, _ := bytes.Cut(q, []byte("\n")); err == nil && bytes.Contains(header, []byte(`"op":"train"`)) && !bytes.Contains(header, []byte(`"weights_bytes":0`)) {
+				return out[:len(out)-1], nil
+			}
+			return out, err
+		},
 		"it does not train": func([]byte) ([]byte, error) { return nil, errors.New("no") },
 		"a member of the header": func(q []byte) ([]byte, error) {
 			if bytes.Contains(q, []byte("mythos_unknown")) {
@@ -71,7 +106,42 @@ func TestCheckToolFinds(t *testing.T) {
 		},
 	} {
 		c := model.ToolCheck{Label: "x", Params: map[string]string{"bits": "8"}, Train: []byte(heldOut), HeldOut: []byte(heldOut), Metrics: []string{"accuracy_micro"},
+			MaxTokens: ptr[uint64](5), MaxGPUms: ptr[uint64](7),
 			Run: func(_ context.Context, request []byte) ([]byte, error) { return run(request) }}
+		if err := model.CheckTool(t.Context(), c); !errors.Is(err, model.ErrTool) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
+// TestCheckToolCancels gives the kit tools that do not bear being cancelled: one never
+// ends, one leaves something behind that changes what it answers.
+func TestCheckToolCancels(t *testing.T) {
+	good := func(request []byte) ([]byte, error) { return runTool(t, "linear", request) }
+	check := model.ToolCheck{Label: "x", Params: map[string]string{"bits": "8"}, Train: []byte(heldOut), HeldOut: []byte(heldOut), Cancel: time.Nanosecond}
+	forever := make(chan struct{})
+	defer close(forever)
+	deaf := check
+	deaf.Grace = 10 * time.Millisecond
+	deaf.Run = func(ctx context.Context, request []byte) ([]byte, error) {
+		if _, cancelled := ctx.Deadline(); cancelled {
+			<-forever
+		}
+		return good(request)
+	}
+	dirty, left := check, false
+	dirty.Run = func(ctx context.Context, request []byte) ([]byte, error) {
+		if _, cancelled := ctx.Deadline(); cancelled {
+			left = true
+			return nil, ctx.Err()
+		}
+		out, err := good(request)
+		if left {
+			out = bytes.Replace(out, []byte(`"skipped":0`), []byte(`"skipped":1`), 1)
+		}
+		return out, err
+	}
+	for want, c := range map[string]model.ToolCheck{"a training that is cancelled has not ended": deaf, "after one that was cancelled gives another response": dirty} {
 		if err := model.CheckTool(t.Context(), c); !errors.Is(err, model.ErrTool) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}

@@ -5,22 +5,32 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 )
 
-// CheckTool runs the contract test kit for training tools on a recipe's code, with
-// episodes to learn from and others to measure on (manifests). Every call leaves a
-// receipt. The error is that of [model.CheckTool]: what is wrong, each part wrapping
+// ToolCheck says what to check a training tool with.
+type ToolCheck struct {
+	Recipe         object.Hash
+	Train, HeldOut object.Hash // manifests: episodes to learn from, and others to measure on
+	Metrics        []string    // that its evaluation must give
+	MaxTokens      *uint64     // that a training may report; nil: any number
+	MaxGPUms       *uint64     // likewise, in milliseconds
+	Cancel         time.Duration
+}
+
+// CheckTool runs the contract test kit for training tools on a recipe's code.
+// Every call that ends leaves a receipt. The error is that of [model.CheckTool]: what is wrong, each part wrapping
 // model.ErrTool.
-func (n *Node) CheckTool(ctx context.Context, recipe, train, held object.Hash, metrics []string) error {
-	r, err := n.loadRecipe(ctx, recipe)
+func (n *Node) CheckTool(ctx context.Context, s ToolCheck) error {
+	r, err := n.loadRecipe(ctx, s.Recipe)
 	if err != nil {
 		return err
 	}
 	var lines [2]bytes.Buffer
-	for i, manifest := range []object.Hash{train, held} {
+	for i, manifest := range []object.Hash{s.Train, s.HeldOut} {
 		if err := n.ExportJSONL(ctx, manifest, &lines[i]); err != nil {
 			return fmt.Errorf("dataset %s: %w", manifest.Short(), err)
 		}
@@ -32,6 +42,7 @@ func (n *Node) CheckTool(ctx context.Context, recipe, train, held object.Hash, m
 		Run: func(ctx context.Context, request []byte) ([]byte, error) {
 			return inner.run(ctx, r.TrainCodeHash, request)
 		},
-		Label: r.Hyperparams["label"], Params: params, Train: lines[0].Bytes(), HeldOut: lines[1].Bytes(), Metrics: metrics,
+		Label: r.Hyperparams["label"], Params: params, Train: lines[0].Bytes(), HeldOut: lines[1].Bytes(),
+		Metrics: s.Metrics, MaxTokens: s.MaxTokens, MaxGPUms: s.MaxGPUms, Cancel: s.Cancel,
 	})
 }

@@ -4,46 +4,64 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 )
 
 func newRecipeCheck(f *cmdutil.Factory) *cobra.Command {
-	var metrics []string
+	var s node.ToolCheck
+	var tokens uint64
+	var gpu, cancel cmdutil.Duration
 	c := &cobra.Command{
 		Use: "check RECIPE TRAIN HELDOUT [--metric NAME]...", Short: "Check that a recipe's tool keeps the contract of training tools",
-		Long: "Trains on one dataset and evaluates on another: the same request must give the same bytes, unknown members must make\n" +
-			"no difference, malformed requests and weights cut short must fail. Exit code 8 and a line for each thing that is wrong.",
+		Long: "Trains on one dataset and evaluates on another: the same request must give the same bytes, also after a training that\n" +
+			"was cancelled and had to end at once; unknown members must make no difference; hashes and lengths must be those of the\n" +
+			"weights, tokens and GPU time within the budget, if one is given; malformed requests and weights that are missing or cut\n" +
+			"short must fail. Exit code 8 and a line for each thing that is wrong.",
 		Example: "  mythos recipe check @recipe @train @test --metric accuracy_micro", Args: cmdutil.Args(3, 3),
-		RunE: func(c *cobra.Command, args []string) error { return runRecipeCheck(c.Context(), f, args, metrics) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if c.Flags().Changed("max-tokens") {
+				s.MaxTokens = &tokens
+			}
+			if c.Flags().Changed("max-gpu") {
+				ms := uint64(time.Duration(gpu).Milliseconds())
+				s.MaxGPUms = &ms
+			}
+			s.Cancel = time.Duration(cancel)
+			return runRecipeCheck(c.Context(), f, args, s)
+		},
 	}
-	c.Flags().StringArrayVar(&metrics, "metric", nil, "a metric that the evaluation must give; may be repeated")
+	c.Flags().StringArrayVar(&s.Metrics, "metric", nil, "a metric that the evaluation must give; may be repeated")
+	c.Flags().Uint64Var(&tokens, "max-tokens", 0, "most tokens that the tool may report; any number by default")
+	c.Flags().Var(&gpu, "max-gpu", "most GPU time that the tool may report; any by default")
+	c.Flags().Var(&cancel, "cancel-after", "when the training that is cancelled is cancelled; 20ms by default")
 	return c
 }
 
-func runRecipeCheck(ctx context.Context, f *cmdutil.Factory, args, metrics []string) error {
+func runRecipeCheck(ctx context.Context, f *cmdutil.Factory, args []string, s node.ToolCheck) error {
 	n, err := f.Node(ctx)
 	if err != nil {
 		return err
 	}
-	var ids [3]object.Hash
-	for i, name := range args {
-		if ids[i], err = f.Resolve(ctx, name); err != nil {
+	for i, id := range []*object.Hash{&s.Recipe, &s.Train, &s.HeldOut} {
+		if *id, err = f.Resolve(ctx, args[i]); err != nil {
 			return err
 		}
 	}
-	err = n.CheckTool(ctx, ids[0], ids[1], ids[2], metrics)
+	err = n.CheckTool(ctx, s)
 	if errors.Is(err, model.ErrTool) {
 		problems := strings.Split(err.Error(), "\n")
-		return clierr.New(clierr.Tool, "the tool breaks the contract: %w", errors.New(strings.Join(problems, "; "))).On(ids[0].String())
+		return clierr.New(clierr.Tool, "the tool breaks the contract: %w", errors.New(strings.Join(problems, "; "))).On(s.Recipe.String())
 	}
 	if err != nil {
 		return err
 	}
-	return f.Emit(checked{ids[0], true}, func() { f.IO.Printf("ok\n") })
+	return f.Emit(checked{s.Recipe, true}, func() { f.IO.Printf("ok\n") })
 }
