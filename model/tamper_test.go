@@ -87,9 +87,8 @@ func (h *house) on(kv store.KV, chunks store.Chunks) *model.Local {
 // the colon.
 type link struct {
 	name, way string
-	kept      string       // the kind of what is tampered with, where it is not the node's own
-	id        *object.Hash // and its id
-	optional  bool         // that it is not here is no broken link
+	kept      string // the kind of what is tampered with, where it is not the node's own
+	optional  bool   // that it is not here is no broken link
 	start     model.Start
 }
 

@@ -81,7 +81,7 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 		modelcmd.NewRecipe(f), modelcmd.NewSuite(f), modelcmd.NewPolicy(f), modelcmd.NewTrain(f), modelcmd.NewEval(f), modelcmd.NewAttest(f),
 		modelcmd.NewPromote(f), modelcmd.NewRollback(f), modelcmd.NewRing(f), modelcmd.NewModel(f), modelcmd.NewIndex(f), modelcmd.NewWhy(f),
 		quickstart.New(f), conformcmd.New(f), newCompletion(f),
-		peercmd.NewPacket(f), peercmd.NewServe(f), peercmd.NewSubmit(f), peercmd.NewPull(f), peercmd.NewPeer(f), peercmd.NewCodebook(f),
+		peercmd.NewPacket(f), peercmd.NewServe(f), peercmd.NewSubmit(f), peercmd.NewPull(f), peercmd.NewPush(f), peercmd.NewFetch(f), peercmd.NewTask(f), peercmd.NewPeer(f), peercmd.NewCodebook(f),
 	)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetUsageTemplate(root.UsageTemplate() + "\n" + clierr.Table())

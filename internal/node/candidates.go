@@ -82,7 +82,7 @@ func (n *Node) candidates(ctx context.Context, sort, prefix string, add func(Can
 	case AnyTool:
 		return n.Tools.List(ctx, func(t exec.Tool) error { return add(Candidate{t.Name, exec.KindName(t.Module.Kind)}) })
 	case AnyPeer:
-		return n.Peers(ctx, func(name, url string) error { return add(Candidate{name, url}) })
+		return n.Peers(ctx, func(p Peer) error { return add(Candidate{p.Name, p.URL}) })
 	case AnyAgent:
 		return n.agentCandidates(add)
 	}

@@ -192,7 +192,7 @@ func carriedCaps(raw []byte) ([]caps.Chain, error) {
 
 // seen notes a replay guard; it is fresh when nobody noted it before.
 func (n *Node) seen(ctx context.Context, key object.Hash, until object.Time) (bool, error) {
-	k := "w/seen/" + key.String()
+	k := seenKeys + key.String()
 	return n.DB.Update(ctx, map[string][]byte{k: nil}, map[string][]byte{k: binary.BigEndian.AppendUint64(nil, uint64(until))})
 }
 

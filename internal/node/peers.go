@@ -5,33 +5,70 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
 
 const peerKeys = "w/peer/"
 
-// SetPeer remembers where a peer serves; an empty URL forgets it.
-func (n *Node) SetPeer(ctx context.Context, name, url string) error {
-	var value []byte
-	if url != "" {
-		value = []byte(url)
+// Peer is another repository that serves, as it is remembered here.
+type Peer struct {
+	Name string
+	URL  string          // "http://host:port" or "https://host:port"
+	Key  *object.AgentID // who must answer there; nil: not known
+}
+
+// SetPeer remembers a peer.
+func (n *Node) SetPeer(ctx context.Context, p Peer) error {
+	value := p.URL
+	if p.Key != nil {
+		value += " " + p.Key.KeyHex()
 	}
-	_, err := n.DB.Update(ctx, nil, map[string][]byte{peerKeys + name: value})
+	_, err := n.DB.Update(ctx, nil, map[string][]byte{peerKeys + p.Name: []byte(value)})
 	return err
 }
 
-// PeerURL is where a peer serves. The error wraps store.ErrNotFound.
-func (n *Node) PeerURL(ctx context.Context, name string) (string, error) {
-	url, found, err := n.DB.Get(ctx, peerKeys+name)
+// RemovePeer forgets a peer. The error wraps store.ErrNotFound.
+func (n *Node) RemovePeer(ctx context.Context, name string) error {
+	if _, err := n.Peer(ctx, name); err != nil {
+		return err
+	}
+	_, err := n.DB.Update(ctx, nil, map[string][]byte{peerKeys + name: nil})
+	return err
+}
+
+// Peer is the peer of that name. The error wraps store.ErrNotFound.
+func (n *Node) Peer(ctx context.Context, name string) (Peer, error) {
+	value, found, err := n.DB.Get(ctx, peerKeys+name)
 	if err == nil && !found {
 		err = fmt.Errorf("peer %q: %w", name, store.ErrNotFound)
 	}
-	return string(url), err
+	if err != nil {
+		return Peer{}, err
+	}
+	return parsePeer(name, string(value))
+}
+
+func parsePeer(name, value string) (Peer, error) {
+	url, key, found := strings.Cut(value, " ")
+	p := Peer{Name: name, URL: url}
+	if found {
+		agent, err := object.ParseKey(key)
+		if err != nil {
+			return p, fmt.Errorf("peer %q: %w", name, err)
+		}
+		p.Key = &agent
+	}
+	return p, nil
 }
 
 // Peers calls fn for each peer, ascending by name.
-func (n *Node) Peers(ctx context.Context, fn func(name, url string) error) error {
-	return n.DB.Scan(ctx, peerKeys, peerKeys+"\xff", func(key string, url []byte) error {
-		return fn(strings.TrimPrefix(key, peerKeys), string(url))
+func (n *Node) Peers(ctx context.Context, fn func(Peer) error) error {
+	return n.DB.Scan(ctx, peerKeys, peerKeys+"\xff", func(key string, value []byte) error {
+		p, err := parsePeer(strings.TrimPrefix(key, peerKeys), string(value))
+		if err != nil {
+			return err
+		}
+		return fn(p)
 	})
 }

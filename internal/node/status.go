@@ -155,8 +155,8 @@ func (n *Node) trustStatus(ctx context.Context, s *Status) error {
 			s.attend("mythos trust ls", "%s is trusted only until %s", e.Name, e.Until)
 		}
 	}
-	return n.Peers(ctx, func(name, _ string) error {
-		s.Peers = append(s.Peers, name)
+	return n.Peers(ctx, func(p Peer) error {
+		s.Peers = append(s.Peers, p.Name)
 		return nil
 	})
 }

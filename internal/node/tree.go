@@ -33,37 +33,81 @@ type Part struct {
 	Data []byte      `can:"3,data"`
 }
 
+// Item is a part that travels between peers, before its data is looked at.
+type Item struct {
+	Kind string
+	ID   object.Hash
+	Size uint64 // bytes of data
+}
+
 // Walk calls emit with every part below root, children of blobs before the blob:
 // for a list its nodes, episodes and signals; for an episode its trace, receipts,
 // requests, responses and signals; for a blob its chunks.
 func (n *Node) Walk(ctx context.Context, root object.Hash, emit func(Part) error) error {
-	w := &walker{ctx: ctx, n: n, emit: emit, done: map[object.Hash]bool{}}
-	return w.any(root)
-}
-
-// Send is Walk for what goes to a peer. Where the setting redact names rules, a tree
-// with an episode that was not redacted under them, or with the trace of a run, is
-// refused before its first part: the error wraps ErrUnredacted.
-func (n *Node) Send(ctx context.Context, root object.Hash, emit func(Part) error) error {
-	rules, err := n.policyRedaction()
-	if err != nil {
-		return err
-	}
-	if rules != nil {
-		w := &walker{ctx: ctx, n: n, emit: func(Part) error { return ctx.Err() }, done: map[object.Hash]bool{}, rules: rules}
-		if err := w.any(root); err != nil {
+	return n.walk(ctx, root, nil, func(it Item, load func() ([]byte, error)) error {
+		data, err := load()
+		if err != nil {
 			return err
 		}
+		return emit(Part{it.Kind, it.ID, data})
+	})
+}
+
+// Items is Walk without the data of chunks, which are not read.
+func (n *Node) Items(ctx context.Context, root object.Hash, fn func(Item) error) error {
+	return n.walk(ctx, root, nil, func(it Item, _ func() ([]byte, error)) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return fn(it)
+	})
+}
+
+// Sendable reports whether a tree may leave. Where the setting redact names rules, one
+// with an episode that was not redacted under them, or with the trace of a run, may
+// not: the error wraps ErrUnredacted.
+func (n *Node) Sendable(ctx context.Context, root object.Hash) error {
+	rules, err := n.policyRedaction()
+	if err != nil || rules == nil {
+		return err
 	}
-	return n.Walk(ctx, root, emit)
+	return n.walk(ctx, root, rules, func(Item, func() ([]byte, error)) error { return ctx.Err() })
+}
+
+// Send calls emit with those parts below root that wanted says, all of them where it
+// is nil, if the tree is Sendable.
+func (n *Node) Send(ctx context.Context, root object.Hash, wanted func(Key) bool, emit func(Part) error) error {
+	if err := n.Sendable(ctx, root); err != nil {
+		return err
+	}
+	return n.walk(ctx, root, nil, func(it Item, load func() ([]byte, error)) error {
+		if wanted != nil && !wanted(it.Key()) {
+			return ctx.Err()
+		}
+		data, err := load()
+		if err != nil {
+			return err
+		}
+		return emit(Part{it.Kind, it.ID, data})
+	})
+}
+
+func (n *Node) walk(ctx context.Context, root object.Hash, rules *dataset.Redaction, emit func(Item, func() ([]byte, error)) error) error {
+	w := &walker{ctx: ctx, n: n, visit: emit, done: map[object.Hash]bool{}, rules: rules}
+	return w.any(root)
 }
 
 type walker struct {
 	ctx   context.Context
 	n     *Node
-	emit  func(Part) error
+	visit func(it Item, load func() ([]byte, error)) error
 	done  map[object.Hash]bool
 	rules *dataset.Redaction // not nil: episodes have been redacted under them
+}
+
+// emit visits a part whose data is at hand.
+func (w *walker) emit(p Part) error {
+	return w.visit(Item{p.Kind, p.ID, uint64(len(p.Data))}, func() ([]byte, error) { return p.Data, nil })
 }
 
 func (w *walker) once(id object.Hash) bool {
@@ -230,7 +274,12 @@ func (w *walker) chunks(root object.Hash) error {
 	if err := w.nodes(tree); err != nil {
 		return err
 	}
-	return tree.Walk(0, tree.Len(), func(_ uint64, c merkle.Chunk) error { return w.bytes(c.Hash, false) })
+	return tree.Walk(0, tree.Len(), func(_ uint64, c merkle.Chunk) error {
+		if !w.once(c.Hash) {
+			return nil
+		}
+		return w.visit(Item{partBytes, c.Hash, uint64(c.Len)}, func() ([]byte, error) { return w.n.Store.Bytes(w.ctx, c.Hash) })
+	})
 }
 
 func (w *walker) list(root object.Hash) error {
@@ -327,7 +376,8 @@ func (k *Keeper) start() {
 	}
 }
 
-// Add stores a part, now or soon; the error may be that of an earlier part.
+// Add stores a part, now or soon; the error may be that of an
+// earlier part, and Flush must follow it.
 func (k *Keeper) Add(p Part) error {
 	if p.Kind == partBlob {
 		if err := k.Flush(); err != nil {
@@ -340,16 +390,18 @@ func (k *Keeper) Add(p Part) error {
 	err := k.err
 	k.mu.Unlock()
 	if err != nil {
-		return errors.Join(err, k.Flush())
+		return err
 	}
 	k.work <- p
 	return nil
 }
 
-// Flush waits until everything is stored.
+// Flush waits until everything is stored. A second time it says the same.
 func (k *Keeper) Flush() error {
-	close(k.work)
-	k.wg.Wait()
-	k.work = nil
+	if k.work != nil {
+		close(k.work)
+		k.wg.Wait()
+		k.work = nil
+	}
 	return k.err
 }

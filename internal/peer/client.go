@@ -1,25 +1,51 @@
 package peer
 
 import (
-	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 )
 
-// Client calls one peer.
+// Client calls one peer. It is safe for concurrent use.
 type Client struct {
 	Node *node.Node
+	Name string // what people call it; empty: its URL
 	URL  string // "http://host:port"
 	HTTP *http.Client
+
+	// Key is who must answer there; nil: whoever the first answer names.
+	Key *object.AgentID
+
+	once sync.Once
+	to   object.AgentID
+	err  error
+	pool sync.Once
+	own  *http.Client
+}
+
+// To is a client of a peer.
+func To(n *node.Node, p node.Peer) *Client {
+	return &Client{Node: n, Name: p.Name, URL: strings.TrimSuffix(p.URL, "/"), Key: p.Key}
+}
+
+// String is the name, or the URL.
+func (c *Client) String() string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return c.URL
 }
 
 // StatusError is a refusal by the peer.
@@ -30,16 +56,20 @@ type StatusError struct {
 
 func (e *StatusError) Error() string { return fmt.Sprintf("peer answers %d: %s", e.Status, e.Message) }
 
+// ErrIdentity means that another agent answers than the one that is expected.
+var ErrIdentity = errors.New("another agent answers there")
+
 func (c *Client) do(r *http.Request) (*http.Response, error) {
 	client := c.HTTP
 	if client == nil {
-		client = http.DefaultClient
+		c.pool.Do(func() { c.own = &http.Client{Transport: c.transport(), CheckRedirect: noRedirects} })
+		client = c.own
 	}
 	res, err := client.Do(r)
 	if err != nil {
 		return nil, err
 	}
-	if res.StatusCode != http.StatusOK {
+	if res.StatusCode/100 != 2 {
 		defer res.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(res.Body, 4096))
 		return nil, &StatusError{res.StatusCode, strings.TrimSpace(string(text))}
@@ -47,20 +77,158 @@ func (c *Client) do(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// Submit sends a packet and returns the answer: its bytes, and what it says after
-// all checks, among them that it answers this packet.
-func (c *Client) Submit(ctx context.Context, pkt []byte) ([]byte, *node.Received, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL+"/v1/packets", bytes.NewReader(pkt))
+// noRedirects: a signature is for one path of one peer.
+func noRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// peer is the agent that requests are signed for: what it gets nobody else can use.
+func (c *Client) peer(ctx context.Context) (object.AgentID, error) {
+	c.once.Do(func() {
+		if c.Key != nil {
+			c.to = *c.Key
+			return
+		}
+		c.to, c.err = c.Agent(ctx)
+	})
+	return c.to, c.err
+}
+
+// signed makes a signed request. A body that is not nil is sent, unless stream is,
+// and covered by the signature.
+func (c *Client) signed(ctx context.Context, method, path string, chain caps.Chain, body []byte, stream io.Reader) (*http.Response, error) {
+	to, err := c.peer(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	r.Header.Set("Content-Type", "application/mythos-x")
+	if stream == nil && body != nil {
+		stream = bytes.NewReader(body)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, c.URL+path, stream)
+	if err != nil {
+		return nil, err
+	}
+	if err := signRequest(r, c.Node.Key, to, chain, body, c.Node.Now()); err != nil {
+		return nil, err
+	}
 	res, err := c.do(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.proven(res, to); err != nil {
+		return nil, errors.Join(err, res.Body.Close())
+	}
+	return res, nil
+}
+
+// Get makes a signed request for a path, under a capability. The caller closes the
+// body of the answer.
+func (c *Client) Get(ctx context.Context, path string, chain caps.Chain) (*http.Response, error) {
+	return c.signed(ctx, http.MethodGet, path, chain, nil, nil)
+}
+
+// Submit sends a packet and returns the answer: its bytes, and what it says after
+// all checks, among them that it answers this packet with its first task.
+func (c *Client) Submit(ctx context.Context, pkt []byte) ([]byte, *node.Received, error) {
+	res, err := c.post(ctx, pkt, "")
 	if err != nil {
 		return nil, nil, err
 	}
 	defer res.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))
+	raw, got, err := c.openAnswer(ctx, res.Body, object.Sum(pkt))
+	if err == nil {
+		err = c.sameBundle(ctx, pkt, got.Answer)
+	}
+	return raw, got, err
+}
+
+// sameBundle compares an answer with what was sent; of a packet that is encrypted to
+// the peer alone, its id must do, which the answer names.
+func (c *Client) sameBundle(ctx context.Context, pkt []byte, a *node.Answer) error {
+	own, err := c.Node.Open(ctx, pkt)
+	if err != nil {
+		return nil //nolint:nilerr // it is not encrypted to us
+	}
+	id, err := ir.BundleID(own.Bundle)
+	if err != nil {
+		return err
+	}
+	if a.BundleID != id {
+		return fmt.Errorf("the peer answers with bundle %s, sent was %s", a.BundleID.Short(), id.Short())
+	}
+	b, err := object.Decode[ir.Bundle](own.Bundle)
+	if err != nil {
+		return err
+	}
+	if len(b.Tasks.Tasks) == 0 || b.Tasks.Tasks[0].TaskID != a.TaskID {
+		return fmt.Errorf("the peer answers with task %s, which is not the bundle's first", a.TaskID.Short())
+	}
+	return nil
+}
+
+// SubmitTask sends a packet and returns at once: the task's id is that of the packet.
+func (c *Client) SubmitTask(ctx context.Context, pkt []byte) (node.Task, error) {
+	var t node.Task
+	res, err := c.post(ctx, pkt, "respond-async")
+	if err != nil {
+		return t, err
+	}
+	return t, c.readTask(res, object.Sum(pkt), &t)
+}
+
+func (c *Client) post(ctx context.Context, pkt []byte, prefer string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL+"/v1/packets", bytes.NewReader(pkt))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/mythos-x")
+	if prefer != "" {
+		r.Header.Set("Prefer", prefer)
+	}
+	return c.do(r)
+}
+
+// Task asks how a task that we submitted is getting on.
+func (c *Client) Task(ctx context.Context, id object.Hash) (node.Task, error) {
+	var t node.Task
+	res, err := c.Get(ctx, "/v1/tasks/"+id.String(), nil)
+	if err != nil {
+		return t, err
+	}
+	return t, c.readTask(res, id, &t)
+}
+
+func (c *Client) readTask(res *http.Response, id object.Hash, t *node.Task) error {
+	defer res.Body.Close()
+	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(t); err != nil {
+		return fmt.Errorf("task %s: %w", id.Short(), err)
+	}
+	if t.ID != id {
+		return fmt.Errorf("the peer speaks of task %s, asked was %s", t.ID.Short(), id.Short())
+	}
+	return nil
+}
+
+// TaskAnswer waits for the answer to a task that we submitted.
+func (c *Client) TaskAnswer(ctx context.Context, id object.Hash) ([]byte, *node.Received, error) {
+	for {
+		res, err := c.Get(ctx, "/v1/tasks/"+id.String()+"/result", nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		raw, got, err := c.openAnswer(ctx, res.Body, id)
+		res.Body.Close()
+		if !errors.Is(err, io.ErrUnexpectedEOF) {
+			return raw, got, err
+		}
+		select { // the connection broke
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (c *Client) openAnswer(ctx context.Context, body io.Reader, id object.Hash) ([]byte, *node.Received, error) {
+	raw, err := io.ReadAll(io.LimitReader(body, 2*maxPacket))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -68,63 +236,11 @@ func (c *Client) Submit(ctx context.Context, pkt []byte) ([]byte, *node.Received
 	if err != nil {
 		return raw, nil, fmt.Errorf("answer: %w", err)
 	}
-	if got.Answer == nil || got.Answer.PacketID != object.Sum(pkt) {
-		return raw, got, fmt.Errorf("the peer answered another packet")
+	if got.Answer == nil || got.Answer.PacketID != id {
+		return raw, got, errors.New("the peer answered another packet")
+	}
+	if c.Key != nil && !got.Author.Same(*c.Key) {
+		return raw, got, fmt.Errorf("%w: the answer is by %s", ErrIdentity, got.Author)
 	}
 	return raw, got, nil
-}
-
-// Pulled counts what a pull brought.
-type Pulled struct {
-	Parts int   `json:"parts"`
-	Bytes int64 `json:"bytes"`
-}
-
-// Pull fetches everything below root. Each part is checked and stored as it
-// arrives, and at the end nothing below root is missing; a pull that was cut off is
-// simply done again.
-func (c *Client) Pull(ctx context.Context, root object.Hash, chain caps.Chain, progress func(int64)) (Pulled, error) {
-	var got Pulled
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+"/v1/trees/"+root.String(), nil)
-	if err != nil {
-		return got, err
-	}
-	if err := signRequest(r, c.Node.Key, chain, c.Node.Now()); err != nil {
-		return got, err
-	}
-	res, err := c.do(r)
-	if err != nil {
-		return got, err
-	}
-	defer res.Body.Close()
-	keep := c.Node.Keeper(ctx)
-	err = receive(bufio.NewReaderSize(res.Body, 1<<16), func(p node.Part) error {
-		got.Parts++
-		got.Bytes += int64(len(p.Data))
-		progress(int64(len(p.Data)))
-		return keep.Add(p)
-	})
-	if err = errors.Join(err, keep.Flush()); err == nil {
-		err = c.Node.Whole(ctx, root) // a peer may send less than the tree
-	}
-	if err != nil {
-		return got, fmt.Errorf("pull %s: %w", root.Short(), err)
-	}
-	return got, nil
-}
-
-// receive reads parts until the one that closes the stream.
-func receive(in io.Reader, part func(node.Part) error) error {
-	for {
-		p, err := readFrame(in)
-		if err != nil {
-			return err
-		}
-		if p.Kind == "end" {
-			return nil
-		}
-		if err := part(*p); err != nil {
-			return err
-		}
-	}
 }

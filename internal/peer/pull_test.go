@@ -4,9 +4,18 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,62 +25,439 @@ import (
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store"
 )
 
-func frame(t *testing.T, p node.Part) []byte {
+// repository is a new one.
+func repository(t *testing.T, name string) *node.Node {
 	t.Helper()
-	raw, err := can.Marshal(&p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return append(binary.BigEndian.AppendUint32(nil, uint32(len(raw))), raw...)
-}
-
-// TestLyingPeer pulls from peers that send nothing, other bytes, or half: each pull
-// fails.
-func TestLyingPeer(t *testing.T) {
-	ctx := context.Background()
 	dir := t.TempDir()
-	if _, _, err := node.Init(dir, "near"); err != nil {
+	if _, _, err := node.Init(dir, name); err != nil {
 		t.Fatal(err)
 	}
-	n, err := node.Open(ctx, filepath.Join(dir, node.Folder), node.Options{
-		Config: &config.Config{Lease: time.Minute, Busy: time.Second}, Now: func() object.Time { return object.TimeOf(time.Now()) },
+	n, err := node.Open(t.Context(), filepath.Join(dir, node.Folder), node.Options{
+		Config: &config.Config{Lease: time.Minute, Busy: 10 * time.Second}, Now: func() object.Time { return object.TimeOf(time.Now()) },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer n.Close()
-	data := []byte("a small blob")
-	root := object.Sum(data)
-	ref, err := can.Marshal(&object.BlobRef{CID: root, Size: uint64(len(data)), Media: "text/plain"})
+	t.Cleanup(func() { n.Close() })
+	return n
+}
+
+// serve serves a repository until the test ends.
+func serve(t *testing.T, n *node.Node) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	end := frame(t, node.Part{Kind: "end", ID: root, Data: []byte{}})
-	whole := frame(t, node.Part{Kind: "bytes", ID: root, Data: data})
-	named := frame(t, node.Part{Kind: "blob", ID: root, Data: ref})
-	for name, stream := range map[string][]byte{
-		"only the end":      end,
-		"other bytes":       append(frame(t, node.Part{Kind: "bytes", ID: root, Data: []byte("another blob")}), end...),
-		"no bytes":          append(bytes.Clone(named), end...),
-		"cut off":           whole[:len(whole)-1],
-		"a length of 4 GiB": {0xff, 0xff, 0xff, 0xff},
-	} {
-		if err := pull(t, n, root, stream); err == nil {
-			t.Errorf("%s: the pull succeeded", name)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	s := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler), Rate: 1000}
+	go func() { ended <- s.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
 		}
+	})
+	return "http://" + l.Addr().String()
+}
+
+// grant issues a capability to an agent.
+func grant(t *testing.T, by *node.Node, to object.AgentID, scope caps.Scope) caps.Chain {
+	t.Helper()
+	sc, err := caps.NewScope(scope)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := pull(t, n, root, bytes.Join([][]byte{whole, named, end}, nil)); err != nil {
-		t.Error(err)
+	link, err := caps.Issue(by.Key, caps.Draft{Subject: to, Scope: sc, NotBefore: by.Now(), ExpiresAt: by.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return caps.Chain{link}
+}
+
+// random is a blob of several chunks.
+func random(t *testing.T, n *node.Node, size int, seed uint64) ([]byte, object.BlobRef) {
+	t.Helper()
+	data := make([]byte, size)
+	rng := rand.NewChaCha8([32]byte{byte(seed)})
+	_, _ = rng.Read(data)
+	return data, put(t, n, data)
+}
+
+func put(t *testing.T, n *node.Node, data []byte) object.BlobRef {
+	t.Helper()
+	ref, err := n.Store.PutBlob(t.Context(), bytes.NewReader(data), store.PutOptions{ChunkSize: 256 << 10, Media: "application/octet-stream", Codec: object.CodecRaw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ref
+}
+
+func content(t *testing.T, n *node.Node, cid object.Hash) []byte {
+	t.Helper()
+	b, err := n.Store.OpenBlob(t.Context(), cid, store.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := b.Copy(t.Context(), &out); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// TestPullMovesWhatIsMissing: a second pull, of a file with one changed chunk, moves one
+// chunk and the nodes above it; a third one nothing.
+func TestPullMovesWhatIsMissing(t *testing.T) {
+	far, near := repository(t, "far"), repository(t, "near")
+	at := serve(t, far)
+	data, ref := random(t, far, 10<<18, 1)
+	changed := bytes.Clone(data)
+	changed[5<<18] ^= 1
+	second := put(t, far, changed)
+	for i, r := range []struct {
+		ref   object.BlobRef
+		want  []byte
+		parts int
+	}{{ref, data, 12}, {second, changed, 3}, {second, changed, 0}} {
+		got, err := peer.Pull(t.Context(), []*peer.Client{{Node: near, URL: at}}, r.ref.CID, grant(t, far, near.Self(), &caps.BlobRead{CID: r.ref.CID}), nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Parts != r.parts {
+			t.Errorf("pull %d moved %d parts, expected %d", i, got.Parts, r.parts)
+		}
+		if !bytes.Equal(content(t, near, r.ref.CID), r.want) {
+			t.Errorf("pull %d brought other bytes", i)
+		}
 	}
 }
 
-func pull(t *testing.T, n *node.Node, root object.Hash, stream []byte) error {
+// through is a proxy before a peer that can do harm.
+func through(t *testing.T, at string, harm func(*http.Response)) string {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(stream) }))
-	defer server.Close()
-	c := &peer.Client{Node: n, URL: server.URL}
-	_, err := c.Pull(context.Background(), root, caps.Chain{}, func(int64) {})
+	to, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := httputil.NewSingleHostReverseProxy(to)
+	p.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	p.ModifyResponse = func(r *http.Response) error { harm(r); return nil }
+	s := httptest.NewServer(p)
+	s.Config.ErrorLog = p.ErrorLog
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// flipped changes a byte far into a body.
+type flipped struct {
+	io.ReadCloser
+	left int
+}
+
+func (f *flipped) Read(p []byte) (int, error) {
+	n, err := f.ReadCloser.Read(p)
+	if f.left -= n; f.left < 0 && f.left+n >= 0 && n > 0 {
+		p[f.left+n] ^= 1
+	}
+	return n, err
+}
+
+// TestPullFromSeveral: of three peers one changes what it sends and one breaks off. They
+// are named and left out, and the third one gives the rest.
+func TestPullFromSeveral(t *testing.T) {
+	far, near := repository(t, "far"), repository(t, "near")
+	at := serve(t, far)
+	data, ref := random(t, far, 24<<20, 2)
+	liar := through(t, at, func(r *http.Response) {
+		if r.Request.Method == http.MethodPost {
+			r.Body = &flipped{r.Body, 300 << 10}
+		}
+	})
+	weak := through(t, at, func(r *http.Response) {
+		if r.Request.Method == http.MethodPost {
+			r.Body = struct {
+				io.Reader
+				io.Closer
+			}{io.LimitReader(r.Body, 700<<10), r.Body}
+			r.ContentLength = -1
+		}
+	})
+	out := map[string]bool{}
+	peers := []*peer.Client{{Node: near, Name: "liar", URL: liar}, {Node: near, Name: "weak", URL: weak}, {Node: near, Name: "good", URL: at}}
+	_, err := peer.Pull(t.Context(), peers, ref.CID, grant(t, far, near.Self(), &caps.BlobRead{CID: ref.CID}), nil, func(c *peer.Client, err error) {
+		out[c.Name] = true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out["good"] {
+		t.Error("the honest peer was left out")
+	}
+	if !out["liar"] && !out["weak"] {
+		t.Error("nobody was left out")
+	}
+	if !bytes.Equal(content(t, near, ref.CID), data) {
+		t.Error("other bytes")
+	}
+}
+
+// TestPullGoesOn: what has arrived before the connection broke does not move again.
+func TestPullGoesOn(t *testing.T) {
+	far, near := repository(t, "far"), repository(t, "near")
+	at := serve(t, far)
+	data, ref := random(t, far, 8<<20, 3)
+	chain := grant(t, far, near.Self(), &caps.BlobRead{CID: ref.CID})
+	weak := through(t, at, func(r *http.Response) {
+		if r.Request.Method == http.MethodPost {
+			r.Body = struct {
+				io.Reader
+				io.Closer
+			}{io.LimitReader(r.Body, 3<<20), r.Body}
+			r.ContentLength = -1
+		}
+	})
+	first, err := peer.Pull(t.Context(), []*peer.Client{{Node: near, URL: weak}}, ref.CID, chain, nil, nil)
+	if err == nil || first.Parts == 0 {
+		t.Fatalf("%d parts: %v", first.Parts, err)
+	}
+	second, err := peer.Pull(t.Context(), []*peer.Client{{Node: near, URL: at}}, ref.CID, chain, nil, nil)
+	if err != nil || first.Bytes+second.Bytes > int64(len(data))+1<<16 {
+		t.Fatalf("%d and %d bytes of %d: %v", first.Bytes, second.Bytes, len(data), err)
+	}
+	if !bytes.Equal(content(t, near, ref.CID), data) {
+		t.Error("other bytes")
+	}
+}
+
+// TestLyingPeer pulls from peers that answer with rubbish: each pull fails.
+func TestLyingPeer(t *testing.T) {
+	near, far := repository(t, "near"), repository(t, "far")
+	self := far.Self()
+	who, err := can.Marshal(&self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cid := object.SumText("a blob")
+	for name, body := range map[string][]byte{
+		"nothing":           nil,
+		"a length of 4 GiB": {0xff, 0xff, 0xff, 0xff},
+		"half a length":     {0, 0},
+		"no canonical part": {0, 0, 0, 2, 1, 1},
+		"only zeros":        make([]byte, 4096),
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "identity") {
+				_, _ = w.Write(who)
+				return
+			}
+			_, _ = w.Write(body)
+		}))
+		c := &peer.Client{Node: near, URL: s.URL}
+		if _, err := peer.Pull(t.Context(), []*peer.Client{c}, cid, caps.Chain{}, nil, nil); err == nil {
+			t.Errorf("%s: the pull succeeded", name)
+		}
+		if _, err := c.Fetch(t.Context(), cid, 0, 10, caps.Chain{}, io.Discard); err == nil {
+			t.Errorf("%s: the fetch succeeded", name)
+		}
+		s.Close()
+	}
+}
+
+// TestFetch moves the chunks of a range with their proofs, and refuses what a proof
+// does not hold for.
+func TestFetch(t *testing.T) {
+	far, near := repository(t, "far"), repository(t, "near")
+	at := serve(t, far)
+	data, ref := random(t, far, 3<<20+77, 4)
+	small, smallRef := random(t, far, 1000, 5)
+	for _, r := range []struct {
+		cid         object.Hash
+		data        []byte
+		off, length uint64
+		chunks      int
+	}{
+		{ref.CID, data, 0, 1, 1}, {ref.CID, data, 256<<10 - 1, 2, 2}, {ref.CID, data, 1 << 20, 1 << 20, 4},
+		{ref.CID, data, 3 << 20, 77, 1}, {ref.CID, data, 0, 0, 13}, {smallRef.CID, small, 10, 20, 1}, {smallRef.CID, small, 0, 0, 1},
+	} {
+		start, length := r.off, r.length
+		chain := grant(t, far, near.Self(), &caps.BlobRead{CID: r.cid, RangeStart: &start, RangeLen: &length})
+		if length == 0 {
+			chain = grant(t, far, near.Self(), &caps.BlobRead{CID: r.cid})
+		}
+		var out bytes.Buffer
+		got, err := (&peer.Client{Node: near, URL: at}).Fetch(t.Context(), r.cid, r.off, r.length, chain, &out)
+		want := r.data[r.off:]
+		if r.length > 0 {
+			want = want[:r.length]
+		}
+		if err != nil || !bytes.Equal(out.Bytes(), want) {
+			t.Errorf("%d from %d: %d bytes: %v", r.length, r.off, out.Len(), err)
+		}
+		if len(r.data) > 1<<20 && got.Parts != 2*r.chunks {
+			t.Errorf("%d from %d: %d parts for %d chunks", r.length, r.off, got.Parts, r.chunks)
+		}
+	}
+	chain := grant(t, far, near.Self(), &caps.BlobRead{CID: ref.CID})
+	if _, err := (&peer.Client{Node: near, URL: at}).Fetch(t.Context(), ref.CID, 1<<22, 1, chain, io.Discard); err == nil {
+		t.Error("a range beyond the end")
+	}
+	liar := through(t, at, func(r *http.Response) { r.Body = &flipped{r.Body, 200 << 10} })
+	if _, err := (&peer.Client{Node: near, URL: liar}).Fetch(t.Context(), ref.CID, 0, 1<<20, chain, io.Discard); err == nil {
+		t.Error("a changed byte was believed")
+	}
+}
+
+// TestPush sends what is missing, once, as far as the capability goes.
+func TestPush(t *testing.T) {
+	far, near := repository(t, "far"), repository(t, "near")
+	c := &peer.Client{Node: near, URL: serve(t, far)}
+	data, ref := random(t, near, 2<<20, 6)
+	chain := grant(t, far, near.Self(), &caps.BlobWrite{Namespace: "ci", MaxSize: 3 << 20, MediaAllow: []string{"application/*"}})
+	got, err := c.Push(t.Context(), ref.CID, chain, nil)
+	if err != nil || got.Parts != 10 {
+		t.Fatalf("%+v: %v", got, err)
+	}
+	if !bytes.Equal(content(t, far, ref.CID), data) {
+		t.Error("other bytes")
+	}
+	if h, err := far.Store.Ref(t.Context(), got.Ref); err != nil || h != ref.CID {
+		t.Errorf("@%s is %s: %v", got.Ref, h.Short(), err)
+	}
+	if got, err = c.Push(t.Context(), ref.CID, chain, nil); err != nil || got.Parts != 0 {
+		t.Errorf("again: %+v: %v", got, err)
+	}
+	_, large := random(t, near, 2<<20, 7)
+	refused(t, "beyond the capability's bytes", push(t, c, large.CID, chain), http.StatusForbidden)
+	text, err := near.Store.PutBlob(t.Context(), strings.NewReader("text"), store.PutOptions{Media: "text/plain", Codec: object.CodecRaw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, "another media type", push(t, c, text.CID, chain), http.StatusForbidden)
+	if _, err := far.Store.BlobRef(t.Context(), text.CID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the blob is there: %v", err)
+	}
+	refused(t, "a capability to read", push(t, c, text.CID, grant(t, far, near.Self(), &caps.BlobRead{CID: text.CID})), http.StatusForbidden)
+	refused(t, "no capability", push(t, c, text.CID, nil), http.StatusForbidden)
+	refused(t, "somebody else's capability", push(t, c, text.CID, grant(t, far, far.Self(), &caps.BlobWrite{Namespace: "ci", MaxSize: 9, MediaAllow: []string{"*/*"}})), http.StatusForbidden)
+	refused(t, "a capability by a stranger", push(t, c, text.CID, grant(t, near, near.Self(), &caps.BlobWrite{Namespace: "ci", MaxSize: 9, MediaAllow: []string{"*/*"}})), http.StatusForbidden)
+}
+
+func push(t *testing.T, c *peer.Client, cid object.Hash, chain caps.Chain) error {
+	_, err := c.Push(t.Context(), cid, chain, nil)
 	return err
+}
+
+func refused(t *testing.T, what string, err error, status int) {
+	t.Helper()
+	var se *peer.StatusError
+	if !errors.As(err, &se) || se.Status != status {
+		t.Errorf("%s: %v, expected status %d", what, err, status)
+	}
+}
+
+// TestRequestsAreForOnePeerOnce replays a signed request, turns it to another peer, and
+// changes each thing that it is about.
+func TestRequestsAreForOnePeerOnce(t *testing.T) {
+	far, other, near := repository(t, "far"), repository(t, "other"), repository(t, "near")
+	at, elsewhere := serve(t, far), serve(t, other)
+	_, ref := random(t, far, 1000, 8)
+	_, hidden := random(t, far, 1000, 9)
+	chain := grant(t, far, near.Self(), &caps.BlobRead{CID: ref.CID})
+	var recorded atomic.Pointer[http.Request]
+	recorder := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		recorded.Store(r.Clone(context.Background()))
+		w.WriteHeader(http.StatusTeapot)
+	}))
+	defer recorder.Close()
+	self := far.Self()
+	record := func() *http.Request {
+		_, err := (&peer.Client{Node: near, URL: recorder.URL, Key: &self}).Fetch(t.Context(), ref.CID, 0, 10, chain, io.Discard)
+		refused(t, "the recorder", err, http.StatusTeapot)
+		return recorded.Load()
+	}
+	send := func(r *http.Request, at string, change func(*http.Request)) int {
+		again, err := http.NewRequestWithContext(t.Context(), r.Method, at+r.RequestURI, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again.Header = r.Header.Clone()
+		if change != nil {
+			change(again)
+		}
+		res, err := http.DefaultClient.Do(again)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		return res.StatusCode
+	}
+	r := record()
+	if status := send(r, at, nil); status != http.StatusOK {
+		t.Fatalf("the request itself: %d", status)
+	}
+	if status := send(r, at, nil); status != http.StatusForbidden {
+		t.Errorf("a second time: %d", status)
+	}
+	if status := send(record(), elsewhere, nil); status != http.StatusForbidden {
+		t.Errorf("at another peer: %d", status)
+	}
+	more, err := caps.ExportText(grant(t, far, near.Self(), &caps.BlobRead{CID: hidden.CID}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, change := range map[string]func(*http.Request){
+		"another path":       func(r *http.Request) { r.URL.Path = "/v1/blobs/" + hidden.CID.String() },
+		"another query":      func(r *http.Request) { r.URL.RawQuery += "0" },
+		"no query":           func(r *http.Request) { r.URL.RawQuery = "" },
+		"another method":     func(r *http.Request) { r.Method = http.MethodHead },
+		"another capability": func(r *http.Request) { r.Header.Set("Mythos-Cap", more) },
+		"another agent":      func(r *http.Request) { r.Header.Set("Mythos-Agent", other.Self().KeyHex()) },
+		"another nonce":      func(r *http.Request) { r.Header.Set("Mythos-Nonce", strings.Repeat("0", 32)) },
+		"another time":       func(r *http.Request) { r.Header.Set("Mythos-Time", "1") },
+		"another digest":     func(r *http.Request) { r.Header.Set("Mythos-Digest", strings.Repeat("0", 64)) },
+		"no signature":       func(r *http.Request) { r.Header.Del("Mythos-Signature") },
+	} {
+		if status := send(record(), at, change); status != http.StatusForbidden {
+			t.Errorf("%s: %d", what, status)
+		}
+	}
+}
+
+// TestBlobOverHTTP: what stock tools know of HTTP works: ranges, ETags, caching.
+func TestBlobOverHTTP(t *testing.T) {
+	far, near := repository(t, "far"), repository(t, "near")
+	at := serve(t, far)
+	data, ref := random(t, far, 2<<20, 10)
+	chain := grant(t, far, near.Self(), &caps.BlobRead{CID: ref.CID})
+	res, err := (&peer.Client{Node: near, URL: at}).Get(t.Context(), "/v1/blobs/"+ref.CID.String(), chain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	got, err := io.ReadAll(res.Body)
+	if err != nil || !bytes.Equal(got, data) || res.Header.Get("Etag") != `"`+ref.CID.String()+`"` || !strings.Contains(res.Header.Get("Cache-Control"), "immutable") {
+		t.Errorf("%d bytes, %v: %v", len(got), res.Header, err)
+	}
+}
+
+// TestTooLarge sends frames that say they are too large.
+func TestTooLarge(t *testing.T) {
+	far := repository(t, "far")
+	at := serve(t, far)
+	body := append(binary.BigEndian.AppendUint32(nil, 1<<31), make([]byte, 100)...)
+	for _, path := range []string{"/v1/packets", "/v1/trees/" + object.SumText("x").String() + "/missing", "/v1/codebooks"} {
+		res, err := http.Post(at+path, "", bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode < 400 {
+			t.Errorf("%s: %d", path, res.StatusCode)
+		}
+	}
 }

@@ -20,12 +20,8 @@ type Repaired struct {
 // Repair fetches every tree that is not whole here from the peers that the
 // repository knows, as far as capabilities held here let us read it, and calls
 // report for each. It reads all the trees under such capabilities.
-func Repair(ctx context.Context, n *node.Node, progress func(int64), report func(Repaired)) error {
-	var peers []*named
-	err := n.Peers(ctx, func(name, url string) error {
-		peers = append(peers, &named{name, Client{Node: n, URL: url}})
-		return nil
-	})
+func Repair(ctx context.Context, n *node.Node, progress Progress, report func(Repaired)) error {
+	peers, err := Known(ctx, n)
 	if err != nil {
 		return err
 	}
@@ -43,23 +39,25 @@ func Repair(ctx context.Context, n *node.Node, progress func(int64), report func
 	})
 }
 
-type named struct {
-	name string
-	Client
+// Known are the peers that the repository knows, by name.
+func Known(ctx context.Context, n *node.Node) ([]*Client, error) {
+	var peers []*Client
+	err := n.Peers(ctx, func(p node.Peer) error {
+		peers = append(peers, To(n, p))
+		return nil
+	})
+	return peers, err
 }
 
 // fetchFrom asks one peer after the other.
-func fetchFrom(ctx context.Context, peers []*named, root object.Hash, chain caps.Chain, progress func(int64)) (string, error) {
+func fetchFrom(ctx context.Context, peers []*Client, root object.Hash, chain caps.Chain, progress Progress) (string, error) {
 	var errs []error
 	for _, p := range peers {
-		_, err := p.Pull(ctx, root, chain, progress)
+		_, err := Pull(ctx, []*Client{p}, root, chain, progress, nil)
 		if err == nil {
-			err = p.Node.Whole(ctx, root)
+			return p.Name, nil
 		}
-		if err == nil {
-			return p.name, nil
-		}
-		errs = append(errs, fmt.Errorf("%s: %w", p.name, err))
+		errs = append(errs, fmt.Errorf("%s: %w", p, err))
 	}
 	if len(errs) == 0 {
 		return "", errors.New("no peer is configured")

@@ -15,6 +15,7 @@ type Progress struct {
 	container *mpb.Progress
 	bar       *mpb.Bar
 	done      atomic.Int64
+	total     atomic.Int64
 }
 
 // Bytes starts a progress display over total bytes; total 0 means unknown.
@@ -46,6 +47,7 @@ func average(format func(perSecond float64) string) decor.Decorator {
 
 func (s *Streams) progress(label string, total int64, speed, counters decor.Decorator) *Progress {
 	p := &Progress{}
+	p.total.Store(total)
 	if !s.ErrTTY || s.Quiet {
 		return p
 	}
@@ -62,6 +64,13 @@ func (p *Progress) Add(n int64) {
 	p.done.Add(n)
 	if p.bar != nil {
 		p.bar.IncrInt64(n)
+	}
+}
+
+// Total adds to what there is to do, when that becomes known only on the way.
+func (p *Progress) Total(n int64) {
+	if total := p.total.Add(n); p.bar != nil {
+		p.bar.SetTotal(total, false)
 	}
 }
 

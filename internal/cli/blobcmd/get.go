@@ -5,8 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -43,7 +41,7 @@ func newGet(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runGet(ctx context.Context, f *cmdutil.Factory, o *getOptions) error {
-	off, length, err := parseRange(o.Range)
+	off, length, err := cmdutil.ParseRange(o.Range)
 	if err != nil {
 		return err
 	}
@@ -99,22 +97,4 @@ func (c *counted) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
 	c.add(int64(n))
 	return n, err
-}
-
-// parseRange reads OFF:LEN.
-func parseRange(s string) (off, length int64, err error) {
-	if s == "" {
-		return 0, 0, nil
-	}
-	from, n, ok := strings.Cut(s, ":")
-	if ok {
-		off, err = strconv.ParseInt(from, 10, 64)
-		if err == nil {
-			length, err = strconv.ParseInt(n, 10, 64)
-		}
-	}
-	if !ok || err != nil || off < 0 || length < 0 {
-		return 0, 0, clierr.Usagef("--range %s: expected OFF:LEN in bytes", s)
-	}
-	return off, length, nil
 }

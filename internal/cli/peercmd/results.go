@@ -31,10 +31,33 @@ type pulled struct {
 	Bytes int64       `json:"bytes"`
 }
 
+// pushed is an object that was sent with everything below it.
+type pushed struct {
+	Root  object.Hash `json:"root"`
+	Parts int         `json:"parts"`
+	Bytes int64       `json:"bytes"`
+	Ref   string      `json:"ref"` // under which the peer keeps it
+}
+
+// sentLine is a task that was left with a peer.
+type sentLine struct {
+	Task object.Hash `json:"task"`
+	Peer string      `json:"peer"`
+}
+
+// taskLine is how a task is getting on.
+type taskLine struct {
+	Task      object.Hash `json:"task"`
+	State     string      `json:"state"` // queued, running, done or failed
+	Submitted object.Time `json:"submitted"`
+	Error     string      `json:"error,omitempty"` // why it failed
+}
+
 // peerLine is a remembered peer.
 type peerLine struct {
 	Name string `json:"name"`
 	URL  string `json:"url"`
+	Key  string `json:"key,omitempty"` // who must answer there
 }
 
 // trainedCodebook is a codebook with what it saves, in bytes of payload.
@@ -73,6 +96,9 @@ var (
 	packetResults = cmdutil.Results{"pack": cmdutil.Bytes(), "unpack": cmdutil.Bytes(), "sign": cmdutil.Bytes(), "verify": cmdutil.Document(verdict{})}
 	peerResults   = cmdutil.Results{"add": cmdutil.Nothing(), "ls": cmdutil.JSONLines(peerLine{}), "rm": cmdutil.Nothing()}
 	serveResults  = cmdutil.Results{"": cmdutil.Nothing()}
-	submitResults = cmdutil.Results{"": cmdutil.Document(submitted{})}
+	submitResults = cmdutil.Results{"": cmdutil.Document(submitted{}, taskLine{})}
 	pullResults   = cmdutil.Results{"": cmdutil.JSONLines(pulled{})}
+	pushResults   = cmdutil.Results{"": cmdutil.JSONLines(pushed{})}
+	fetchResults  = cmdutil.Results{"": cmdutil.Bytes()}
+	taskResults   = cmdutil.Results{"ls": cmdutil.JSONLines(sentLine{}), "status": cmdutil.Document(taskLine{}), "result": cmdutil.Document(submitted{})}
 )

@@ -3,16 +3,15 @@ package peercmd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
@@ -21,38 +20,94 @@ import (
 	"github.com/mythos-project/mythos/store/socket"
 )
 
+type serveOptions struct {
+	Listen          string
+	AcceptCodebooks bool
+	TLS             bool
+	Cert, Key       string
+	LogFormat       string
+	Rate            float64
+}
+
 // NewServe is `mythos serve`.
 func NewServe(f *cmdutil.Factory) *cobra.Command {
-	var listen string
-	var acceptCodebooks bool
+	o := &serveOptions{}
 	c := &cobra.Command{
-		Use: "serve [--listen ADDR]", Short: "Take packets from trusted agents, run them and answer; serve objects to who may read them",
+		Use: "serve [--listen ADDR] [--tls]", Short: "Take packets from trusted agents, run them and answer; serve objects to who may read them",
+		Long: "With --tls the certificate is one for the repository's own key, which a peer that knows the key (`mythos peer add`) checks\n" +
+			"without any authority. With --tls-cert and --tls-key it is yours; each answer is then signed for its TLS session. Interrupted,\n" +
+			"the server takes no more requests, and lets those and the tasks that run end for up to 30 seconds; tasks that wait are kept.\n" +
+			"/healthz and, from this machine only, /metrics (Prometheus) tell how it is.",
 		Example: "  mythos serve --listen 127.0.0.1:7480", Args: cmdutil.Args(0, 0),
-		RunE: func(c *cobra.Command, _ []string) error {
-			n, err := f.Node(c.Context())
-			if err != nil {
-				return err
-			}
-			if listen == "" {
-				listen = n.Config.Listen
-			}
-			l, err := net.Listen("tcp", listen)
-			if err != nil {
-				return clierr.New(clierr.Failed, "listen: %w", err).With("choose another address with --listen")
-			}
-			local, err := serveLocal(f, n)
-			if err != nil {
-				return err
-			}
-			defer local()
-			f.IO.Notef("%s serves on http://%s", n.Self(), l.Addr())
-			s := &peer.Server{Node: n, Log: slog.New(slog.NewTextHandler(f.IO.Err, nil)), AcceptCodebooks: acceptCodebooks}
-			return s.Serve(c.Context(), l)
-		},
+		RunE: func(c *cobra.Command, _ []string) error { return runServe(c.Context(), f, o) },
 	}
-	c.Flags().StringVar(&listen, "listen", "", "address and port; port 0 picks a free one")
-	c.Flags().BoolVar(&acceptCodebooks, "accept-codebooks", false, "accept every codebook that an agent trusted for packets proposes")
+	c.Flags().StringVar(&o.Listen, "listen", "", "address and port; port 0 picks a free one")
+	c.Flags().BoolVar(&o.TLS, "tls", false, "TLS with a certificate for the repository's own key")
+	c.Flags().StringVar(&o.Cert, "tls-cert", "", "TLS with this certificate: a PEM file, intermediates behind it")
+	c.Flags().StringVar(&o.Key, "tls-key", "", "the certificate's private key: a PEM file")
+	c.Flags().StringVar(&o.LogFormat, "log-format", "text", "text or json")
+	c.Flags().Float64Var(&o.Rate, "rate", 50, "requests a second that one address may make; bursts of ten times as many pass")
+	c.Flags().BoolVar(&o.AcceptCodebooks, "accept-codebooks", false, "accept every codebook that an agent trusted for packets proposes")
 	return f.Returns(c, serveResults)
+}
+
+func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
+	var handler slog.Handler = slog.NewTextHandler(f.IO.Err, nil)
+	switch o.LogFormat {
+	case "text":
+	case "json":
+		handler = slog.NewJSONHandler(f.IO.Err, nil)
+	default:
+		return clierr.Usagef("--log-format %s: text or json", o.LogFormat)
+	}
+	if o.Rate <= 0 || (o.Cert == "") != (o.Key == "") || (o.TLS && o.Cert != "") {
+		return clierr.Usagef("serve takes a positive --rate, and --tls, or --tls-cert with --tls-key")
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	s := &peer.Server{Node: n, Log: slog.New(handler), Rate: o.Rate, AcceptCodebooks: o.AcceptCodebooks}
+	scheme := "http"
+	if s.TLS, err = o.tls(n); err != nil {
+		return err
+	}
+	if s.TLS != nil {
+		scheme = "https"
+	}
+	if o.Listen == "" {
+		o.Listen = n.Config.Listen
+	}
+	l, err := net.Listen("tcp", o.Listen)
+	if err != nil {
+		return clierr.New(clierr.Failed, "listen: %w", err).With("choose another address with --listen")
+	}
+	local, err := serveLocal(f, n)
+	if err != nil {
+		return err
+	}
+	defer local()
+	f.IO.Notef("%s serves on %s://%s", n.Self(), scheme, l.Addr())
+	return s.Serve(ctx, l)
+}
+
+// tls is the configuration that is asked for; nil: none.
+func (o *serveOptions) tls(n *node.Node) (*tls.Config, error) {
+	switch {
+	case o.TLS:
+		c, err := peer.Certificate(n.Key, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		return peer.ServerTLS(c), nil
+	case o.Cert != "":
+		c, err := tls.LoadX509KeyPair(o.Cert, o.Key)
+		if err != nil {
+			return nil, clierr.New(clierr.Invalid, "certificate: %w", err).On(o.Cert)
+		}
+		return peer.ServerTLS(c), nil
+	}
+	return nil, nil
 }
 
 // serveLocal lets the other commands on this repository work through this process.
@@ -72,27 +127,13 @@ func serveLocal(f *cmdutil.Factory, n *node.Node) (stop func(), err error) {
 	}, nil
 }
 
-// client finds the peer that text names: a URL, or a name given with `peer add`.
-func client(ctx context.Context, f *cmdutil.Factory, text string) (*peer.Client, error) {
-	n, err := f.Node(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if !strings.Contains(text, "://") {
-		url, err := n.PeerURL(ctx, text)
-		if err != nil {
-			return nil, err
-		}
-		text = url
-	}
-	return &peer.Client{Node: n, URL: strings.TrimSuffix(text, "/")}, nil
-}
-
 // peerError gives a peer's refusal its exit code.
 func peerError(err error) error {
-	se, ok := err.(*peer.StatusError) //nolint:errorlint // the client returns it as it is
+	var se *peer.StatusError
 	switch {
-	case !ok:
+	case errors.Is(err, peer.ErrIdentity):
+		return clierr.New(clierr.Refused, "%w", err)
+	case !errors.As(err, &se):
 		return err
 	case se.Status == 403:
 		return clierr.New(clierr.Refused, "%w", err)
@@ -102,6 +143,8 @@ func peerError(err error) error {
 		return clierr.New(clierr.Refused, "%w", err).With("submit again: every submission carries a fresh replay guard")
 	case se.Status == http.StatusNotAcceptable:
 		return clierr.New(clierr.Invalid, "%w", err).With("see `mythos codebook ls`")
+	case se.Status == http.StatusTooManyRequests, se.Status == http.StatusServiceUnavailable:
+		return clierr.New(clierr.Busy, "%w", err).With("try again in a few seconds")
 	case se.Status == 400:
 		return clierr.New(clierr.Invalid, "%w", err)
 	}
@@ -110,6 +153,7 @@ func peerError(err error) error {
 
 type submitOptions struct {
 	Peer, Bundle, Out string
+	NoWait            bool
 	Caps              []string
 	Encrypt           []string
 }
@@ -127,6 +171,7 @@ func NewSubmit(f *cmdutil.Factory) *cobra.Command {
 	}
 	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "a capability to send along; may be repeated")
 	c.Flags().StringArrayVar(&o.Encrypt, "encrypt", nil, "encrypt to this agent; may be repeated")
+	c.Flags().BoolVar(&o.NoWait, "no-wait", false, "print the task's id and leave; `mythos task result` has the answer later")
 	c.Flags().StringVarP(&o.Out, "output", "o", "", "also write the answer, a packet, to this file")
 	return f.Returns(c, submitResults)
 }
@@ -147,12 +192,20 @@ func runSubmit(ctx context.Context, f *cmdutil.Factory, o *submitOptions) error 
 	if opts.Codebook, err = cl.CodebookWith(ctx); err != nil {
 		return peerError(err)
 	}
+	if o.NoWait {
+		return leave(ctx, f, cl, o.Peer, raw, opts)
+	}
 	answer, got, err := submit(ctx, f, cl, raw, opts)
 	if err != nil {
 		return peerError(err)
 	}
-	if o.Out != "" {
-		if err := f.Write(o.Out, answer); err != nil {
+	return answered(f, answer, got, o.Out)
+}
+
+// answered prints what a peer answered, after all checks.
+func answered(f *cmdutil.Factory, answer []byte, got *node.Received, out string) error {
+	if out != "" {
+		if err := f.Write(out, answer); err != nil {
 			return err
 		}
 	}
@@ -185,67 +238,4 @@ func submit(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, raw []byte
 		return submit(ctx, f, cl, raw, o)
 	}
 	return answer, got, err
-}
-
-// NewPull is `mythos pull`.
-func NewPull(f *cmdutil.Factory) *cobra.Command {
-	var with string
-	c := &cobra.Command{
-		Use: "pull PEER OBJECT... --cap CAP", Short: "Fetch everything below an object from a peer; every part is checked on arrival",
-		Example: "  mythos pull http://127.0.0.1:7480 3f9c... --cap cap.txt", Args: cmdutil.Args(2, -1),
-		RunE: func(c *cobra.Command, args []string) error { return runPull(c.Context(), f, args[0], args[1:], with) },
-	}
-	c.Flags().StringVar(&with, "cap", "", "a blob.read capability for the object: a file or an id (required)")
-	return f.Returns(c, pullResults)
-}
-
-func runPull(ctx context.Context, f *cmdutil.Factory, from string, objects []string, with string) error {
-	cl, err := client(ctx, f, from)
-	if err != nil {
-		return err
-	}
-	chain, err := shownCap(ctx, f, with)
-	if err != nil {
-		return err
-	}
-	for _, text := range objects {
-		root, err := object.ParseHash(text)
-		if err != nil {
-			return clierr.Usagef("%w: a peer's object is named by its whole hash", err)
-		}
-		bar := f.IO.Bytes("pull", 0)
-		got, err := cl.Pull(ctx, root, chain, bar.Add)
-		bar.Stop()
-		if err != nil {
-			return peerError(err)
-		}
-		f.IO.Notef("%d parts, %d bytes", got.Parts, got.Bytes)
-		if err := f.Emit(pulled{root, got.Parts, got.Bytes}, func() { f.IO.Printf("%s\n", root) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// shownCap reads an exported chain from a file, or takes one that is here.
-func shownCap(ctx context.Context, f *cmdutil.Factory, text string) (caps.Chain, error) {
-	if text == "" {
-		return nil, clierr.Usagef("--cap is required").With("the peer issues one: mythos cap issue --to AGENT --scope blob.read:HASH, then cap export")
-	}
-	if _, err := os.Stat(text); err == nil {
-		data, err := f.Read(text)
-		if err != nil {
-			return nil, err
-		}
-		return caps.Import(data)
-	}
-	id, err := f.Resolve(ctx, text)
-	if err != nil {
-		return nil, err
-	}
-	n, err := f.Node(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return n.Chain(ctx, id)
 }

@@ -78,7 +78,7 @@ func repair(ctx context.Context, f *cmdutil.Factory, n *node.Node, found *findin
 	*found = findings{}
 	bar := f.IO.Bytes("repair", 0)
 	defer bar.Stop()
-	return peer.Repair(ctx, n, bar.Add, func(r peer.Repaired) {
+	return peer.Repair(ctx, n, bar, func(r peer.Repaired) {
 		if r.Err != nil {
 			f.IO.Notef("%s is not whole, and cannot be fetched: %v", r.Root, r.Err)
 			return

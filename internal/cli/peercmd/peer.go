@@ -1,0 +1,115 @@
+package peercmd
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peer"
+)
+
+// NewPeer is `mythos peer`.
+func NewPeer(f *cmdutil.Factory) *cobra.Command {
+	return f.Returns(cmdutil.Noun("peer", "Other repositories that serve", newPeerAdd(f), newPeerLs(f), newPeerRm(f)), peerResults)
+}
+
+func newPeerAdd(f *cmdutil.Factory) *cobra.Command {
+	var key string
+	c := &cobra.Command{
+		Use: "add NAME URL [--key KEY]", Short: "Remember where a peer serves, and who answers there",
+		Long: "KEY is the agent that must answer: a public key, or a name of trust.yaml. Without it the peer is asked now, and whoever\n" +
+			"answers is expected from then on; requests are signed for that agent alone.",
+		Example: "  mythos peer add build http://127.0.0.1:7480", Args: cmdutil.Args(2, 2),
+		RunE: func(c *cobra.Command, args []string) error { return runPeerAdd(c.Context(), f, args[0], args[1], key) },
+	}
+	c.Flags().StringVar(&key, "key", "", "who must answer there: a public key, or a name of trust.yaml")
+	return c
+}
+
+func runPeerAdd(ctx context.Context, f *cmdutil.Factory, name, url, key string) error {
+	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
+		return clierr.Usagef("%q is no URL of a peer", url).With("such as http://127.0.0.1:7480, as `mythos serve` says")
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	p := node.Peer{Name: name, URL: strings.TrimSuffix(url, "/")}
+	if key != "" {
+		agent, err := n.AgentNamed(key)
+		if err != nil {
+			return err
+		}
+		p.Key = &agent
+	} else if agent, err := peer.To(n, p).Agent(ctx); err != nil {
+		f.IO.Notef("%s does not answer now: who answers first will be believed to be it (%v)", url, err)
+	} else {
+		p.Key = &agent
+		f.IO.Notef("%s is %s", name, n.AgentName(agent))
+	}
+	return n.SetPeer(ctx, p)
+}
+
+func newPeerLs(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "ls", Short: "List the peers", Example: "  mythos peer ls", Args: cmdutil.Args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			return n.Peers(c.Context(), func(p node.Peer) error {
+				line := peerLine{Name: p.Name, URL: p.URL}
+				if p.Key != nil {
+					line.Key = p.Key.KeyHex()
+				}
+				return f.Emit(line, func() { f.IO.Printf("%s\t%s\t%s\n", p.Name, p.URL, f.IO.Hash(line.Key)) })
+			})
+		},
+	}
+}
+
+func newPeerRm(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "rm NAME", Short: "Forget a peer", Example: "  mythos peer rm build", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			return n.RemovePeer(c.Context(), args[0])
+		},
+	}
+}
+
+// client finds the peer that text names: a URL, or a name given with `peer add`.
+func client(ctx context.Context, f *cmdutil.Factory, text string) (*peer.Client, error) {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(text, "://") {
+		return peer.To(n, node.Peer{URL: text}), nil
+	}
+	p, err := n.Peer(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return peer.To(n, p), nil
+}
+
+// clients are the peers of a list separated by commas.
+func clients(ctx context.Context, f *cmdutil.Factory, text string) (list []*peer.Client, err error) {
+	for _, name := range strings.Split(text, ",") {
+		cl, err := client(ctx, f, name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, cl)
+	}
+	return list, nil
+}

@@ -1,0 +1,115 @@
+package peercmd
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/object"
+)
+
+// leave submits a bundle and prints the task's id.
+func leave(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string, raw []byte, o node.PackOptions) error {
+	pkt, err := pack(ctx, f, raw, o)
+	if err != nil {
+		return err
+	}
+	if err := cl.Node.SetSent(ctx, object.Sum(pkt), to); err != nil {
+		return err
+	}
+	t, err := cl.SubmitTask(ctx, pkt)
+	if err != nil {
+		return peerError(err)
+	}
+	f.IO.Notef("%s has it: mythos task result %s", cl, t.ID.Short())
+	return f.Emit(taskLine{t.ID, t.State, t.Submitted, t.Error}, func() { f.IO.Printf("%s\n", t.ID) })
+}
+
+// NewTask is `mythos task`.
+func NewTask(f *cmdutil.Factory) *cobra.Command {
+	return f.Returns(cmdutil.Noun("task", "Bundles that were submitted and not waited for", newTaskLs(f), newTaskStatus(f), newTaskResult(f)), taskResults)
+}
+
+func newTaskLs(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "ls", Short: "List the tasks that were left with peers", Example: "  mythos task ls", Args: cmdutil.Args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			return n.Sent(c.Context(), func(id object.Hash, to string) error {
+				return f.Emit(sentLine{id, to}, func() { f.IO.Printf("%s\t%s\n", f.IO.Hash(id.String()), to) })
+			})
+		},
+	}
+}
+
+func newTaskStatus(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "status TASK", Short: "Ask the peer how a task is getting on: queued, running, done or failed", Example: "  mythos task status 3f9c01", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, id, err := sentTo(c.Context(), f, args[0])
+			if err != nil {
+				return err
+			}
+			t, err := cl.Task(c.Context(), id)
+			if err != nil {
+				return peerError(err)
+			}
+			return f.Emit(taskLine{t.ID, t.State, t.Submitted, t.Error}, func() { f.IO.Printf("%s\n", t.State) })
+		},
+	}
+}
+
+func newTaskResult(f *cmdutil.Factory) *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use: "result TASK [-o FILE]", Short: "Wait for a task, verify the signed answer, print the result", Example: "  mythos task result 3f9c01", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, id, err := sentTo(c.Context(), f, args[0])
+			if err != nil {
+				return err
+			}
+			answer, got, err := cl.TaskAnswer(c.Context(), id)
+			if err != nil {
+				return peerError(err)
+			}
+			return answered(f, answer, got, out)
+		},
+	}
+	c.Flags().StringVarP(&out, "output", "o", "", "also write the answer, a packet, to this file")
+	return c
+}
+
+// sentTo finds the peer that has a task.
+func sentTo(ctx context.Context, f *cmdutil.Factory, text string) (*peer.Client, object.Hash, error) {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return nil, object.Hash{}, err
+	}
+	var found []object.Hash
+	var to string
+	err = n.Sent(ctx, func(id object.Hash, peer string) error {
+		if len(text) >= 6 && strings.HasPrefix(id.String(), strings.ToLower(text)) {
+			found, to = append(found, id), peer
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, object.Hash{}, err
+	}
+	switch len(found) {
+	case 0:
+		return nil, object.Hash{}, clierr.New(clierr.NotFound, "no task %s was left with a peer", text).With("see `mythos task ls`")
+	case 1:
+		cl, err := client(ctx, f, to)
+		return cl, found[0], err
+	}
+	return nil, object.Hash{}, clierr.Usagef("%d tasks begin with %s", len(found), text)
+}

@@ -1,0 +1,173 @@
+package node
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// States of a submitted task.
+const (
+	TaskQueued  = "queued"
+	TaskRunning = "running"
+	TaskDone    = "done"   // its answer, which may say that it was halted, can be had
+	TaskFailed  = "failed" // there is no answer
+)
+
+// Task is a submission that was accepted: its id is that of the packet.
+type Task struct {
+	ID        object.Hash `json:"task"`
+	State     string      `json:"state"`           // queued, running, done or failed
+	Author    string      `json:"author"`          // public key, 64 hex digits
+	Submitted object.Time `json:"submitted"`       // microseconds
+	Ended     object.Time `json:"ended,omitempty"` // 0: not yet
+	Error     string      `json:"error,omitempty"` // why it failed
+}
+
+// KeepTasks is how long a task that ended, and its answer, are kept.
+const KeepTasks = 24 * time.Hour
+
+const (
+	taskKeys   = "w/task/"  // the Task as JSON
+	taskInputs = "w/taskp/" // the packet, until the task ended
+	taskOutput = "w/taska/" // the answer
+	seenKeys   = "w/seen/"  // when the nonce expires
+)
+
+// AddTask keeps a task that was accepted, with its packet. A task that is there
+// already stays as it is.
+func (n *Node) AddTask(ctx context.Context, t Task, packet []byte) error {
+	return n.putTask(ctx, t, map[string][]byte{taskKeys + t.ID.String(): nil}, map[string][]byte{taskInputs + t.ID.String(): packet})
+}
+
+// StartTask notes that a task runs.
+func (n *Node) StartTask(ctx context.Context, t Task) error {
+	t.State = TaskRunning
+	return n.putTask(ctx, t, nil, map[string][]byte{})
+}
+
+// EndTask keeps how a task ended: with an answer, or without one and why.
+func (n *Node) EndTask(ctx context.Context, t Task, answer []byte, failed error) error {
+	t.State, t.Ended = TaskDone, n.now()
+	put := map[string][]byte{taskInputs + t.ID.String(): nil}
+	if failed != nil {
+		t.State, t.Error = TaskFailed, failed.Error()
+	} else {
+		put[taskOutput+t.ID.String()] = answer
+	}
+	return n.putTask(ctx, t, nil, put)
+}
+
+func (n *Node) putTask(ctx context.Context, t Task, check, put map[string][]byte) error {
+	raw, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	put[taskKeys+t.ID.String()] = raw
+	_, err = n.DB.Update(ctx, check, put)
+	return err
+}
+
+// Task is a task by its id. The error wraps store.ErrNotFound.
+func (n *Node) Task(ctx context.Context, id object.Hash) (t Task, err error) {
+	raw, found, err := n.DB.Get(ctx, taskKeys+id.String())
+	if err == nil && !found {
+		err = fmt.Errorf("task %s: %w", id.Short(), store.ErrNotFound)
+	}
+	if err != nil {
+		return t, err
+	}
+	return t, json.Unmarshal(raw, &t)
+}
+
+// TaskAnswer is the packet that answers a task that is done.
+func (n *Node) TaskAnswer(ctx context.Context, id object.Hash) ([]byte, error) {
+	return n.taskBytes(ctx, taskOutput, id)
+}
+
+// TaskPacket is the packet of a task that has not ended.
+func (n *Node) TaskPacket(ctx context.Context, id object.Hash) ([]byte, error) {
+	return n.taskBytes(ctx, taskInputs, id)
+}
+
+func (n *Node) taskBytes(ctx context.Context, space string, id object.Hash) ([]byte, error) {
+	raw, found, err := n.DB.Get(ctx, space+id.String())
+	if err == nil && !found {
+		err = fmt.Errorf("task %s: %w", id.Short(), store.ErrNotFound)
+	}
+	return raw, err
+}
+
+// Tasks calls fn for each task that is kept, ascending by id.
+func (n *Node) Tasks(ctx context.Context, fn func(Task) error) error {
+	return n.DB.Scan(ctx, taskKeys, taskKeys+"\xff", func(_ string, raw []byte) error {
+		var t Task
+		if err := json.Unmarshal(raw, &t); err != nil {
+			return err
+		}
+		return fn(t)
+	})
+}
+
+// Forget removes what is over: tasks that ended a day ago, and the nonces of packets
+// that have expired and would be refused for that.
+func (n *Node) Forget(ctx context.Context) error {
+	put, now := map[string][]byte{}, n.now()
+	err := n.Tasks(ctx, func(t Task) error {
+		if t.Ended != 0 && t.Ended.Add(KeepTasks) < now {
+			put[taskKeys+t.ID.String()], put[taskOutput+t.ID.String()] = nil, nil
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = n.DB.Scan(ctx, seenKeys, seenKeys+"\xff", func(key string, until []byte) error {
+		if len(until) == 8 && object.Time(binary.BigEndian.Uint64(until)) < now {
+			put[key] = nil
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	const most = 10_000 // keys in one update
+	for len(put) > 0 {
+		some := map[string][]byte{}
+		for key := range put {
+			if len(some) == most {
+				break
+			}
+			some[key] = nil
+			delete(put, key)
+		}
+		if _, err := n.DB.Update(ctx, nil, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const sentKeys = "w/sent/" // a task that was left with a peer, and with which
+
+// SetSent remembers that a task was left with a peer: a name, or a URL.
+func (n *Node) SetSent(ctx context.Context, id object.Hash, peer string) error {
+	_, err := n.DB.Update(ctx, nil, map[string][]byte{sentKeys + id.String(): []byte(peer)})
+	return err
+}
+
+// Sent calls fn for each task that was left with a peer, ascending by id.
+func (n *Node) Sent(ctx context.Context, fn func(id object.Hash, peer string) error) error {
+	return n.DB.Scan(ctx, sentKeys, sentKeys+"\xff", func(key string, peer []byte) error {
+		id, err := object.ParseHash(key[len(sentKeys):])
+		if err != nil {
+			return err
+		}
+		return fn(id, string(peer))
+	})
+}

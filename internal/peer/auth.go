@@ -1,0 +1,155 @@
+package peer
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+// Header names of a signed request (spec/wire.md#peers).
+const (
+	headerAgent  = "Mythos-Agent"     // public key in hex
+	headerTo     = "Mythos-To"        // public key, in hex, of the agent that is asked
+	headerTime   = "Mythos-Time"      // microseconds
+	headerNonce  = "Mythos-Nonce"     // 16 bytes in hex
+	headerDigest = "Mythos-Digest"    // SHA-256 in hex of the body, or of the list of ids that a push begins with
+	headerCap    = "Mythos-Cap"       // text form of a capability chain
+	headerSig    = "Mythos-Signature" // over signedText, in hex
+)
+
+const (
+	maxSkew   = 5 * time.Minute // how far a signed request's time may be from ours
+	maxNonces = 1 << 18         // remembered within twice that time
+)
+
+// ErrUnauthorized means that a request is not signed, or not by who it says, or
+// not for us.
+var ErrUnauthorized = errors.New("request is not signed by its agent")
+
+// ErrReplayed means that a signed request was seen before.
+var ErrReplayed = errors.New("signed request was seen before")
+
+// errCrowded means that more signed requests came than we can remember.
+var errCrowded = errors.New("too many requests within a few minutes")
+
+// signedText is everything about a request that counts: nobody can show its
+// signature for another path, query, body, capability or peer.
+func signedText(r *http.Request) []byte {
+	chain := sha256.Sum256([]byte(r.Header.Get(headerCap)))
+	text := "mythos-http-2\n" + r.Method + "\n" + r.URL.RequestURI() + "\n"
+	for _, name := range []string{headerTo, headerTime, headerNonce, headerDigest} {
+		text += r.Header.Get(name) + "\n"
+	}
+	return []byte(text + hex.EncodeToString(chain[:]) + "\n")
+}
+
+// signRequest names and proves who asks whom, and shows the capability. A body that
+// is not nil is covered.
+func signRequest(r *http.Request, s sign.Signer, to object.AgentID, chain caps.Chain, body []byte, now object.Time) error {
+	var nonce [16]byte
+	if _, err := rand.Read(nonce[:]); err != nil {
+		return err
+	}
+	if len(chain) > 0 {
+		text, err := caps.ExportText(chain)
+		if err != nil {
+			return err
+		}
+		r.Header.Set(headerCap, text)
+	}
+	r.Header.Set(headerAgent, s.Agent().KeyHex())
+	r.Header.Set(headerTo, to.KeyHex())
+	r.Header.Set(headerTime, strconv.FormatInt(int64(now), 10))
+	r.Header.Set(headerNonce, hex.EncodeToString(nonce[:]))
+	if body != nil {
+		r.Header.Set(headerDigest, digestOf(body))
+	}
+	sig, err := s.Sign(signedText(r))
+	if err != nil {
+		return err
+	}
+	r.Header.Set(headerSig, hex.EncodeToString(sig[:]))
+	return nil
+}
+
+func digestOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
+
+// caller checks a signed request and returns who asks, with the capability shown.
+func (s *Server) caller(r *http.Request) (object.AgentID, caps.Chain, error) {
+	now := s.Node.Now()
+	agent, err := object.ParseKey(r.Header.Get(headerAgent))
+	if err != nil {
+		return agent, nil, fmt.Errorf("%w: %w", ErrUnauthorized, err)
+	}
+	if r.Header.Get(headerTo) != s.Node.Self().KeyHex() {
+		return agent, nil, fmt.Errorf("%w: it is meant for another agent", ErrUnauthorized)
+	}
+	at, err := strconv.ParseInt(r.Header.Get(headerTime), 10, 64)
+	if err != nil || object.Time(at) < now.Add(-maxSkew) || object.Time(at) > now.Add(maxSkew) {
+		return agent, nil, fmt.Errorf("%w: its time is too far from ours", ErrUnauthorized)
+	}
+	raw, err := hex.DecodeString(r.Header.Get(headerSig))
+	if err != nil || len(raw) != 64 {
+		return agent, nil, fmt.Errorf("%w: malformed signature", ErrUnauthorized)
+	}
+	nonce, err := hex.DecodeString(r.Header.Get(headerNonce))
+	if err != nil || len(nonce) != 16 {
+		return agent, nil, fmt.Errorf("%w: malformed nonce", ErrUnauthorized)
+	}
+	if err := sign.Verify(agent, signedText(r), [64]byte(raw)); err != nil {
+		return agent, nil, fmt.Errorf("%w: %w", ErrUnauthorized, err)
+	}
+	if err := s.nonces.use(agent, [16]byte(nonce), time.Now()); err != nil {
+		return agent, nil, err
+	}
+	text := r.Header.Get(headerCap)
+	if text == "" {
+		return agent, nil, nil
+	}
+	chain, err := caps.ImportText(text)
+	if err != nil {
+		return agent, nil, fmt.Errorf("%w: capability: %w", ErrUnauthorized, err)
+	}
+	return agent, chain, nil
+}
+
+// nonces remembers those of signed requests for as long as their time is good, in two
+// generations.
+type nonces struct {
+	mu         sync.Mutex
+	young, old map[[32]byte]struct{}
+	since      time.Time // when young was begun
+}
+
+// use refuses a nonce that was used.
+func (n *nonces) use(agent object.AgentID, nonce [16]byte, now time.Time) error {
+	key := sha256.Sum256(append(agent.Key[:], nonce[:]...))
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if now.Sub(n.since) > 2*maxSkew {
+		n.young, n.old, n.since = map[[32]byte]struct{}{}, n.young, now
+	}
+	_, young := n.young[key]
+	_, old := n.old[key]
+	switch {
+	case young || old:
+		return ErrReplayed
+	case len(n.young) >= maxNonces:
+		return errCrowded
+	}
+	n.young[key] = struct{}{}
+	return nil
+}

@@ -1,0 +1,109 @@
+package peer_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peer"
+)
+
+// serveTLS serves a repository over TLS until the test ends.
+func serveTLS(t *testing.T, n *node.Node, c tls.Certificate) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	s := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler), Rate: 1000, TLS: peer.ServerTLS(c)}
+	go func() { ended <- s.Serve(ctx, l) }()
+	t.Cleanup(func() { stop(); <-ended })
+	return "https://" + l.Addr().String()
+}
+
+// ordinary is a certificate that has nothing to do with the agent.
+func ordinary(t *testing.T) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// TestManInTheMiddle: somebody between two peers, with a session of his own to each,
+// gains nothing: his certificate is not for the agent's key, and where a certificate by
+// an authority is believed instead, the answers are for another session.
+func TestManInTheMiddle(t *testing.T) {
+	far, near := repository(t, "far"), repository(t, "near")
+	own, err := peer.Certificate(far.Key, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := serveTLS(t, far, own)
+	_, ref := random(t, far, 1000, 20)
+	self := far.Self()
+	chain := grant(t, far, near.Self(), &caps.BlobRead{CID: ref.CID})
+	fetch := func(c *peer.Client) error {
+		_, err := c.Fetch(t.Context(), ref.CID, 0, 10, chain, io.Discard)
+		return err
+	}
+	for name, c := range map[string]*peer.Client{"key known": {Node: near, URL: at, Key: &self}, "first use": {Node: near, URL: at}} {
+		if err := fetch(c); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	to, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	middle := httputil.NewSingleHostReverseProxy(to)
+	middle.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	mitm := httptest.NewUnstartedServer(middle)
+	mitm.TLS = &tls.Config{Certificates: []tls.Certificate{ordinary(t)}, MinVersion: tls.VersionTLS13}
+	mitm.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	mitm.StartTLS()
+	defer mitm.Close()
+	if err := fetch(&peer.Client{Node: near, URL: mitm.URL, Key: &self}); err == nil {
+		t.Error("a certificate that nobody vouches for was believed")
+	}
+	believer := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	if err := fetch(&peer.Client{Node: near, URL: mitm.URL, Key: &self, HTTP: believer}); !errors.Is(err, peer.ErrIdentity) {
+		t.Errorf("with a certificate that is believed: %v", err)
+	}
+	mine, err := peer.Certificate(near.Key, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := fetch(&peer.Client{Node: near, URL: serveTLS(t, far, mine), Key: &self}); !errors.Is(err, peer.ErrIdentity) {
+		t.Errorf("a certificate for another agent's key: %v", err)
+	}
+	ok := &peer.Client{Node: near, URL: serveTLS(t, far, ordinary(t)), Key: &self, HTTP: believer}
+	if err := fetch(ok); err != nil {
+		t.Errorf("a certificate by an authority, and the agent behind it: %v", err)
+	}
+}

@@ -1,0 +1,317 @@
+package peer
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// MediaObjects is what a blob.write capability must allow for objects, which have no
+// media type of their own, to be pushed under it.
+const MediaObjects = "application/mythos"
+
+const (
+	queryBytes = "bytes" // of the data of all parts
+	maxParts   = 2 << 20 // in a list
+)
+
+// treeRead answers GET /v1/trees/HASH: what there is.
+func (s *Server) treeRead(w http.ResponseWriter, r *http.Request) {
+	root, _, ok := s.reader(w, r)
+	if !ok {
+		return
+	}
+	if err := s.Node.Sendable(r.Context(), root); err != nil {
+		s.refuse(w, r, statusOf(err), err)
+		return
+	}
+	out := s.stream(w)
+	count := 0
+	err := s.Node.Items(r.Context(), root, func(it node.Item) error {
+		count++
+		return writeFrame(out, itemFrame(it))
+	})
+	s.closeStream(w, r, out, root, count, err)
+}
+
+// treeParts answers POST /v1/trees/HASH: the parts that are asked for. Others than
+// those of the tree, which the capability is for, are not given.
+func (s *Server) treeParts(w http.ResponseWriter, r *http.Request) {
+	body, ok := s.body(w, r, keySize*maxParts)
+	if !ok {
+		return
+	}
+	root, _, ok := s.reader(w, r)
+	if !ok {
+		return
+	}
+	wanted, err := decodeKeys(body)
+	if err != nil {
+		s.refuse(w, r, statusOf(err), err)
+		return
+	}
+	out := s.stream(w)
+	count := 0
+	err = s.Node.Send(r.Context(), root, func(k node.Key) bool { return wanted[k] }, func(p node.Part) error {
+		count++
+		s.metrics.sent.Add(float64(len(p.Data)))
+		return writeFrame(out, p)
+	})
+	s.closeStream(w, r, out, root, count, err)
+}
+
+// closeStream ends an answer; one that nothing was written to yet becomes a refusal.
+func (s *Server) closeStream(w http.ResponseWriter, r *http.Request, out *bufio.Writer, root object.Hash, count int, err error) {
+	if err == nil {
+		err = writeEnd(out, root)
+	}
+	s.Log.Info("sent", "path", r.URL.Path, "agent", r.Header.Get(headerAgent)[:12], "parts", count, "error", err)
+	switch {
+	case err == nil:
+	case count == 0:
+		s.refuse(w, r, statusOf(err), err)
+	default:
+		panic(http.ErrAbortHandler) // the other side must not take it for whole
+	}
+}
+
+// statusOf says what kind of refusal an error is.
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, errCrowded):
+		return http.StatusTooManyRequests
+	case errors.Is(err, ErrUnauthorized), errors.Is(err, ErrReplayed), errors.Is(err, caps.ErrDenied), errors.Is(err, caps.ErrQuota):
+		return http.StatusForbidden
+	case errors.Is(err, store.ErrNotFound):
+		return http.StatusNotFound
+	case errors.Is(err, errTooMuch):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, errBadParts):
+		return http.StatusBadRequest
+	}
+	return http.StatusInternalServerError
+}
+
+var (
+	errTooMuch  = errors.New("more than was announced, or more than is taken")
+	errBadParts = errors.New("the parts do not hold")
+)
+
+// reader checks that a request may read the tree that its path names.
+func (s *Server) reader(w http.ResponseWriter, r *http.Request) (root object.Hash, agent object.AgentID, ok bool) {
+	root, err := object.ParseHash(r.PathValue("hash"))
+	if err != nil {
+		s.refuse(w, r, http.StatusBadRequest, err)
+		return root, agent, false
+	}
+	agent, chain, err := s.caller(r)
+	if err == nil {
+		err = s.Node.Verifier.Authorize(chain, agent, caps.Use{Kind: caps.KindBlobRead, CID: root}, s.Node.Now())
+	}
+	if err != nil {
+		s.refuse(w, r, statusOf(err), err)
+		return root, agent, false
+	}
+	return root, agent, true
+}
+
+// writing is the authority under which a peer pushes.
+type writing struct {
+	root  object.Hash
+	agent object.AgentID
+	chain caps.Chain
+	use   caps.Use
+}
+
+// writer checks that a request may push under the capability that it shows: of what
+// media types, each part is asked.
+func (s *Server) writer(r *http.Request) (*writing, error) {
+	root, err := object.ParseHash(r.PathValue("hash"))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errBadParts, err)
+	}
+	agent, chain, err := s.caller(r)
+	if err != nil {
+		return nil, err
+	}
+	if len(chain) == 0 {
+		return nil, &caps.DeniedError{Check: "active", Reason: "no capability is shown"}
+	}
+	if err := s.Node.Verifier.Verify(chain, agent, s.Node.Now()); err != nil {
+		return nil, err
+	}
+	scope, err := chain[0].Cap.Scope.Decode()
+	if err != nil {
+		return nil, err
+	}
+	write, ok := scope.(*caps.BlobWrite)
+	if !ok {
+		return nil, &caps.DeniedError{Check: "kind", Reason: "pushing takes a blob.write capability"}
+	}
+	return &writing{root, agent, chain, caps.Use{Kind: caps.KindBlobWrite, Namespace: write.Namespace}}, nil
+}
+
+// allows asks for one part.
+func (wr *writing) allows(s *Server, p node.Part) error {
+	use := wr.use
+	switch p.Key().Rank {
+	case 0:
+		return nil // it is nothing until a blob or an object refers to it
+	case 1:
+		ref, err := object.Decode[object.BlobRef](p.Data)
+		if err != nil {
+			return err
+		}
+		use.Media = ref.Media
+	default:
+		use.Media = MediaObjects
+	}
+	return s.Node.Verifier.Authorize(wr.chain, wr.agent, use, s.Node.Now())
+}
+
+// treeMissing answers POST /v1/trees/HASH/missing: the names, of those told, of what
+// is not here.
+func (s *Server) treeMissing(w http.ResponseWriter, r *http.Request) {
+	if _, err := s.writer(r); err != nil {
+		s.refuse(w, r, statusOf(err), err)
+		return
+	}
+	var missing []node.Key
+	count := 0
+	err := readFrames(s.steady(w, r), func(p node.Part) error {
+		if count++; count > maxParts {
+			return fmt.Errorf("%w: %d parts", errTooMuch, maxParts)
+		}
+		it, err := frameItem(p)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errBadParts, err)
+		}
+		have, err := s.Node.Has(r.Context(), it, false)
+		if err == nil && !have {
+			missing = append(missing, it.Key())
+		}
+		return err
+	})
+	if err != nil {
+		s.refuse(w, r, pushStatus(err), err)
+		return
+	}
+	out := s.stream(w)
+	_, _ = out.Write(encodeKeys(missing))
+	_ = out.Flush()
+}
+
+// pushStatus is statusOf, where what came can only be malformed or cut off otherwise.
+func pushStatus(err error) int {
+	if status := statusOf(err); status != http.StatusInternalServerError {
+		return status
+	}
+	return http.StatusBadRequest
+}
+
+// Pushed is the answer to a push.
+type Pushed struct {
+	Parts int    `json:"parts"`
+	Bytes int64  `json:"bytes"`
+	Ref   string `json:"ref"` // under which the receiver keeps it
+}
+
+// treeWrite answers PUT /v1/trees/HASH: it keeps parts, each checked as it comes, and
+// says so when nothing below HASH is missing. What was announced is charged to the
+// capability, and what did not come is given back.
+func (s *Server) treeWrite(w http.ResponseWriter, r *http.Request) {
+	got, err := s.receiveTree(w, r)
+	if err != nil {
+		s.refuse(w, r, pushStatus(err), err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(got)
+}
+
+func (s *Server) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, error) {
+	var got Pushed
+	wr, err := s.writer(r)
+	if err != nil {
+		return got, err
+	}
+	announced, err := strconv.ParseUint(r.URL.Query().Get(queryBytes), 10, 63)
+	if err != nil {
+		return got, fmt.Errorf("%w: the query %q is not a number of bytes", errBadParts, queryBytes)
+	}
+	ctx := r.Context()
+	cost := []caps.Amount{{Of: caps.Bytes, N: announced}}
+	if err := s.Node.Quotas.Spend(ctx, wr.chain, cost); err != nil {
+		return got, err
+	}
+	defer func() {
+		cost[0].N = announced - uint64(got.Bytes)
+		if rest := s.Node.Quotas.Return(ctx, wr.chain, cost); rest != nil {
+			s.Log.Error("give back quota", "capability", wr.chain[0].ID.Short(), "error", rest)
+		}
+	}()
+	keep := s.Node.Keeper(ctx)
+	var listed map[node.Key]bool
+	err = readFrames(s.steady(w, r), func(p node.Part) error {
+		if listed == nil {
+			listed, err = signedList(r, p)
+			return err
+		}
+		if !listed[p.Key()] {
+			return fmt.Errorf("%w: part %s is not among those that were announced", errBadParts, p.ID.Short())
+		}
+		delete(listed, p.Key())
+		if uint64(got.Bytes)+uint64(len(p.Data)) > announced {
+			return fmt.Errorf("%w: %d bytes were announced", errTooMuch, announced)
+		}
+		got.Parts++
+		got.Bytes += int64(len(p.Data))
+		s.metrics.received.Add(float64(len(p.Data)))
+		if err := wr.allows(s, p); err != nil {
+			return err
+		}
+		return keep.Add(p)
+	})
+	if err = errors.Join(err, keep.Flush()); err == nil {
+		err = s.Node.Whole(ctx, wr.root)
+	}
+	if err != nil {
+		return got, err
+	}
+	got.Ref = "pushed/" + wr.root.String()[:16]
+	err = s.Node.Store.SetRef(ctx, got.Ref, wr.root, nil)
+	s.Log.Info("received", "root", wr.root.Short(), "agent", wr.agent.KeyHex()[:12], "parts", got.Parts, "bytes", got.Bytes, "error", err)
+	return got, err
+}
+
+// signedList is the first frame of a push: the names of the parts that follow. The
+// signature of the request covers its digest, so that nobody on the way can add any.
+func signedList(r *http.Request, p node.Part) (map[node.Key]bool, error) {
+	if p.Kind != frameIDs || r.Header.Get(headerDigest) != digestOf(p.Data) {
+		return nil, fmt.Errorf("%w: the list of parts is not the one that was signed", ErrUnauthorized)
+	}
+	return decodeKeys(p.Data)
+}
+
+// body reads a small body, and checks that it is the one that was signed.
+func (s *Server) body(w http.ResponseWriter, r *http.Request, most int64) ([]byte, bool) {
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+	if err != nil {
+		s.refuse(w, r, http.StatusRequestEntityTooLarge, err)
+		return nil, false
+	}
+	if r.Header.Get(headerDigest) != digestOf(raw) {
+		s.refuse(w, r, http.StatusForbidden, fmt.Errorf("%w: the body is not the one that was signed", ErrUnauthorized))
+		return nil, false
+	}
+	return raw, true
+}
