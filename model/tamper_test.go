@@ -95,14 +95,20 @@ type link struct {
 var signedBy = map[string]object.Rule{"PromotionRecord": model.PromotionRule, "PolicyDef": model.PolicyRule, "Receipt": ledger.ReceiptRule, "Capability": caps.Rule,
 	"Attestation": model.AttestationRule, "RingHold": model.HoldRule, "Signal": dataset.SignalRule}
 
-// find follows a way down a tree.
-func find(n *model.Node, way string) *model.Node {
+// find follows a way down a tree. What was shown before is followed where it was.
+func find(root *model.Node, way string) *model.Node {
+	n := root
 	for step := range strings.SplitSeq(way, "/") {
 		if step == "" {
 			continue
 		}
 		kind, label, _ := strings.Cut(step, ":")
 		var next *model.Node
+		walk(root, func(c *model.Node) {
+			if n.Seen && !c.Seen && c.Kind == n.Kind && c.ID == n.ID {
+				n = c
+			}
+		})
 		for _, c := range n.Children {
 			if next == nil && c.Kind == kind && strings.Contains(c.Label, label) {
 				next = c

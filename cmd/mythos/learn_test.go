@@ -19,9 +19,8 @@ import (
 // real command line and copied for each test that wants it: episodes about some of
 // the Go toolchain's files, labelled by the scorer, two datasets (@train, @test), the
 // tool linear, @recipe, @suite, policies of ring 0 and 1 in force (@policy0,
-// @policy1), and capabilities for all of it. Which episodes are in which dataset differs
-// from run to run, as their ids do; so the policies ask for an accuracy that any split
-// of 72 episodes gives.
+// @policy1), and capabilities for all of it. Ids differ from run to run; which files are in
+// which dataset, and what a model learns from them, does not.
 var learned struct {
 	once sync.Once
 	dir  string // with repo/, and the tools that it names

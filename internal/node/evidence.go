@@ -46,6 +46,26 @@ func (n *Node) CallOf(ctx context.Context, e *object.EpisodeRef) (*ledger.Receip
 	return nil, fmt.Errorf("episode %s calls no tool: %w", e.EpisodeID.Short(), store.ErrNotFound)
 }
 
+// RequestOf is the hash of what the call of an episode asked; of an episode without a
+// call, or that is not here, its own id.
+func (n *Node) RequestOf(ctx context.Context, episode object.Hash) (object.Hash, error) {
+	raw, err := n.Source().Episode(ctx, episode)
+	var r *ledger.Receipt
+	if err == nil {
+		var e *object.EpisodeRef
+		if e, err = object.Decode[object.EpisodeRef](raw); err == nil {
+			r, err = n.CallOf(ctx, e)
+		}
+	}
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, ledger.ErrNotFound) {
+		return episode, nil
+	}
+	if err != nil {
+		return object.Hash{}, fmt.Errorf("episode %s: %w", episode.Short(), err)
+	}
+	return r.RequestHash, nil
+}
+
 // Sample is one episode as tools see it: what was asked and answered, and what
 // signals say about it.
 type Sample struct {

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -73,6 +76,12 @@ func (e example) class(label string) (string, bool) {
 type sample struct {
 	features []uint32
 	class    string
+	order    [sha256.Size]byte // of its text
+}
+
+// compare orders samples by what they are.
+func (s sample) compare(t sample) int {
+	return cmp.Or(bytes.Compare(s.order[:], t.order[:]), strings.Compare(s.class, t.class))
 }
 
 // read reads the dataset. Skipped lines and words are counted.
@@ -86,7 +95,7 @@ func (s shape) read(in *input, fn func(sample)) (examples, skipped, words int64,
 		features, n := s.features(*e.Text)
 		examples++
 		words += n
-		fn(sample{features, class})
+		fn(sample{features, class, sha256.Sum256([]byte(*e.Text))})
 		return nil
 	})
 	if err == nil && examples == 0 {

@@ -19,12 +19,14 @@
 //
 // # Training
 //
-//	epochs    passes over the dataset, in its order       1 to 100, 5 if absent
+//	epochs    passes over the dataset                      1 to 100, 5 if absent
 //	bits      the table has 2^bits weights for each class  8 to 20, 16 if absent
 //	ngrams    1: words; 2: also pairs of neighbours        1 or 2, 2 if absent
 //	max_text  bytes of a text that are looked at           64 to 16777216, 65536 if absent
 //
-// Weights in a train request are those to start from; bits, ngrams and max_text
+// Examples are learned in the order of the SHA-256 of their texts, so that the same
+// examples give the same weights whatever their ids are, which the order of a dataset
+// depends on. Weights in a train request are those to start from; bits, ngrams and max_text
 // are then theirs. The response is a line of JSON and the weights, raw:
 //
 //	{"op":"train","format":"mythos.linear/1","media":"application/x-safetensors","weights_bytes":N,

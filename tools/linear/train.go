@@ -26,6 +26,7 @@ func train(in *input, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	slices.SortFunc(samples, sample.compare)
 	for _, s := range samples {
 		m.addClass(s.class)
 	}

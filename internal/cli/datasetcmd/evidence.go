@@ -298,7 +298,8 @@ func newSnapshot(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use: "snapshot [--from FILE] [--tool T] [--part I/N] [--ref NAME]", Short: "Fix a corpus; prints its root",
 		Long: "A root over all episodes, over the ids listed one a line in a file, or over the episodes that call one tool.\n" +
-			"--part takes one part of a split into N equal parts by the hash of each id: parts never share an episode.",
+			"--part takes one part of a split into N equal parts by the hash of what each episode's call asked: parts never share an\n" +
+			"episode, the same request is always in the same part, and so is an episode without a call, by its id.",
 		Example: "  mythos corpus snapshot --ref corpus/all", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runSnapshot(c.Context(), f, o) },
 	}
@@ -322,13 +323,20 @@ func runSnapshot(ctx context.Context, f *cmdutil.Factory, o *snapshotOptions) er
 	if err != nil {
 		return err
 	}
-	var kept []object.Hash
-	for _, id := range ids {
-		if keep(id) {
-			kept = append(kept, id)
+	if o.Part != "" {
+		var kept []object.Hash
+		for _, id := range ids {
+			asked, err := n.RequestOf(ctx, id)
+			if err != nil {
+				return err
+			}
+			if keep(asked) {
+				kept = append(kept, id)
+			}
 		}
+		ids = kept
 	}
-	return snapshot(ctx, f, n, dataset.MediaCorpus, kept, o.Ref)
+	return snapshot(ctx, f, n, dataset.MediaCorpus, ids, o.Ref)
 }
 
 func snapshot(ctx context.Context, f *cmdutil.Factory, n *node.Node, media string, ids []object.Hash, name string) error {
@@ -379,10 +387,10 @@ func (o *snapshotOptions) ids(ctx context.Context, f *cmdutil.Factory, n *node.N
 	})
 }
 
-// partOf reads I/N or I-J/N.
+// partOf reads I/N or I-J/N; nil for no text.
 func partOf(text string) (func(object.Hash) bool, error) {
 	if text == "" {
-		return func(object.Hash) bool { return true }, nil
+		return nil, nil
 	}
 	var from, to, of int
 	if _, err := fmt.Sscanf(text, "%d-%d/%d", &from, &to, &of); err != nil {

@@ -18,7 +18,7 @@ func (l *loop) datasets(ctx context.Context) error {
 	if _, err := l.run(ctx, "and needs a capability like any other.", "-C", "a", "-q", "cap", "issue", "--to", "self", "--scope", "tool.call:scorer,calls=10000", "--ttl", "1h"); err != nil {
 		return err
 	}
-	for _, part := range [][3]string{{"2-5/5", "corpus/train", "Four fifths of the episodes, by the hash of each id, to learn from;"}, {"1/5", "corpus/test", "the rest is held out."}} {
+	for _, part := range [][3]string{{"2-5/5", "corpus/train", "Four fifths of the episodes, by the hash of each request, to learn from;"}, {"1/5", "corpus/test", "the rest is held out."}} {
 		root, err := l.run(ctx, part[2], "-C", "a", "-q", "corpus", "snapshot", "--tool", "textstat", "--part", part[0], "--ref", part[1])
 		if err != nil {
 			return err
