@@ -230,6 +230,12 @@ func (r *Registry) Decisions(ctx context.Context, id object.Hash) ([]object.Hash
 	return r.About(ctx, id, aboutDecision)
 }
 
+// Decided notes the receipt of the effect that made or decided on the object with an id,
+// for objects that AddEffect knows nothing of.
+func (r *Registry) Decided(ctx context.Context, id, receipt object.Hash) error {
+	return r.index(ctx, id, aboutDecision, receipt)
+}
+
 // Models calls fn for every model, ascending by id.
 func (r *Registry) Models(ctx context.Context, fn func(object.Hash, *ModelRef) error) error {
 	return r.Store.Objects(ctx, "ModelRef", func(o store.Object) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/ledger"
@@ -220,10 +221,20 @@ func (w *walker) visit(kind string, id object.Hash, depth int) *Node {
 		expand(w, n, raw, depth+1)
 	} else if w.o.Check == nil {
 		n.fail("nothing is known about objects of kind %s", kind)
-	} else {
-		n.check(w.o.Check(kind, id, raw))
+	} else if n.check(w.o.Check(kind, id, raw)) {
+		w.made(n, depth+1)
 	}
 	return n
+}
+
+// made hangs the receipts of the effects that made an object below it, where they are
+// here; they name it.
+func (w *walker) made(n *Node, depth int) {
+	w.some(n, "Receipt", w.related(n.ID, aboutDecision), depth, func(c *Node) {
+		if r, _, err := w.opened(c.ID); err == nil && !slices.Contains(r.Evidence, n.ID) {
+			c.fail("it does not name %s %s", n.Kind, n.ID.Short())
+		}
+	})
 }
 
 // note remembers the node that was made of an object.

@@ -33,6 +33,7 @@ const (
 	effectRead   = "cell.read"
 	effectSpawn  = "compute.spawn"
 
+	effectCodebook  = "codebook.train"
 	effectPolicySet = "policy.set"
 	effectFreeze    = "ring.freeze"
 	effectThaw      = "ring.thaw"
@@ -62,6 +63,7 @@ func (n *Node) builtins() {
 	})
 	n.learningBuiltins()
 	n.decisionBuiltins()
+	n.trainBuiltin()
 	n.indexBuiltins()
 	n.keepBuiltins()
 	n.cellBuiltins()

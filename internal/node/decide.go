@@ -50,9 +50,8 @@ func outcome(v any, err error, evidence ...object.Hash) (exec.Response, error) {
 	return exec.Response{Body: raw, Status: exec.StatusOK, Evidence: evidence}, err
 }
 
-// decide runs an effect that decides something, and notes its receipt beside what was
-// decided, where `why` looks for it.
-func (n *Node) decide(ctx context.Context, effect string, request any, chains []caps.Chain, use caps.Use) (*Called, error) {
+// ask runs an effect whose request, where it was refused before, may be asked again.
+func (n *Node) ask(ctx context.Context, effect string, request any, chains []caps.Chain, use caps.Use) (*Called, error) {
 	raw, err := can.Marshal(request)
 	if err != nil {
 		return nil, err
@@ -61,21 +60,32 @@ func (n *Node) decide(ctx context.Context, effect string, request any, chains []
 	if err != nil {
 		return nil, err
 	}
-	called, err := n.learn(ctx, effect, raw, key, chains, use)
-	if err != nil {
-		return called, err
-	}
-	_, err = n.Models().AddEffect(ctx, called.ReceiptID)
-	return called, err
+	return n.learn(ctx, effect, raw, key, chains, use)
 }
 
-// decideAsOwner is decide under a capability that the owner gives themselves.
-func (n *Node) decideAsOwner(ctx context.Context, effect string, request any) (*Called, error) {
+// askAsOwner is ask under a capability that the owner gives themselves.
+func (n *Node) askAsOwner(ctx context.Context, effect string, request any) (*Called, error) {
 	chain, err := n.ownerCap(ctx, &caps.ToolCall{ToolID: exec.BuiltinID(effect), MaxCalls: 1})
 	if err != nil {
 		return nil, err
 	}
-	return n.decide(ctx, effect, request, []caps.Chain{chain}, caps.Use{})
+	return n.ask(ctx, effect, request, []caps.Chain{chain}, caps.Use{})
+}
+
+// noted notes the receipt of an effect that decided something beside what was decided,
+// where `why` looks for it.
+func (n *Node) noted(ctx context.Context, called *Called, err error) (*Called, error) {
+	if err == nil {
+		_, err = n.Models().AddEffect(ctx, called.ReceiptID)
+	}
+	return called, err
+}
+
+// decideAsOwner runs an effect that decides something, under a capability that the owner
+// gives themselves.
+func (n *Node) decideAsOwner(ctx context.Context, effect string, request any) (*Called, error) {
+	called, err := n.askAsOwner(ctx, effect, request)
+	return n.noted(ctx, called, err)
 }
 
 // freshKey is the key of a decision: the request's hash, or, where that

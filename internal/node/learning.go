@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/packet"
 )
 
 // Models is the registry of recipes, models, suites, policies and rings here.
@@ -112,6 +113,7 @@ var outcomes = []struct {
 	{model.ErrRefused, statusRefused},
 	{model.ErrBudget, statusOver},
 	{model.ErrTool, exec.StatusFailed},
+	{packet.ErrTraining, exec.StatusFailed},
 	{ErrToolFailed, exec.StatusFailed},
 }
 

@@ -46,8 +46,8 @@ func (n *Node) Rollback(ctx context.Context, q model.RollbackRequest, chains []c
 
 // deploy runs promote or rollback and moves the ring's ref.
 func (n *Node) deploy(ctx context.Context, name string, request any, ring uint8, policy object.Hash, chains []caps.Chain) (*model.PromotionRecord, error) {
-	called, err := n.decide(ctx, name, request, chains, caps.Use{Kind: caps.KindDeployPromote, Ring: ring, Policy: policy})
-	if err != nil {
+	called, err := n.ask(ctx, name, request, chains, caps.Use{Kind: caps.KindDeployPromote, Ring: ring, Policy: policy})
+	if called, err = n.noted(ctx, called, err); err != nil {
 		return nil, err
 	}
 	rec, _, err := model.OpenPromotion(called.Body)

@@ -3,6 +3,7 @@ package peercmd
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -50,21 +51,18 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, files []string, size int)
 	if err != nil {
 		return err
 	}
-	cb, s, err := packet.Train(samples, size)
-	if err != nil {
+	t, err := n.TrainCodebook(ctx, samples, size)
+	var failed *node.LearningError
+	if errors.As(err, &failed) {
 		return clierr.New(clierr.Failed, "%w", err).With("more packets, and such as have something in common")
 	}
-	if s.Trained >= s.Baseline {
-		return clierr.New(clierr.Failed, "the codebook saves nothing: %d bytes with it, %d with the baseline, over %d packets", s.Trained, s.Baseline, s.Samples)
-	}
-	id, err := n.PutCodebook(ctx, cb)
 	if err != nil {
 		return err
 	}
-	saved := 100 * float64(s.Baseline-s.Trained) / float64(s.Baseline)
+	saved := 100 * float64(t.Baseline-t.Trained) / float64(t.Baseline)
 	f.IO.Notef("%d packets that it was not made of take %d bytes instead of %d: %.1f%% less (%d without compression)",
-		s.Samples, s.Trained, s.Baseline, saved, s.Plain)
-	return f.Emit(trainedCodebook{id, len(samples), s.Samples, s.Plain, s.Baseline, s.Trained, saved}, func() { f.IO.Printf("%s\n", id) })
+		t.Measured, t.Trained, t.Baseline, saved, t.Plain)
+	return f.Emit(trainedCodebook{t.Codebook, len(samples), t.Measured, t.Plain, t.Baseline, t.Trained, saved}, func() { f.IO.Printf("%s\n", t.Codebook) })
 }
 
 // trainSamples are the bundles of the files, or of the recorded runs.

@@ -64,10 +64,10 @@ type peerLine struct {
 type trainedCodebook struct {
 	Codebook object.Hash `json:"codebook"`
 	Samples  int         `json:"samples"`  // given
-	Measured int         `json:"measured"` // that took no part in the training
-	Plain    int         `json:"plain"`    // of those measured: not compressed
-	Baseline int         `json:"baseline"` // compressed with the baseline
-	Trained  int         `json:"trained"`  // compressed with the codebook
+	Measured uint64      `json:"measured"` // that took no part in the training
+	Plain    uint64      `json:"plain"`    // of those measured: not compressed
+	Baseline uint64      `json:"baseline"` // compressed with the baseline
+	Trained  uint64      `json:"trained"`  // compressed with the codebook
 	Saved    float64     `json:"saved_percent"`
 }
 

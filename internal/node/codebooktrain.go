@@ -1,0 +1,90 @@
+package node
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/packet"
+)
+
+// codebookTraining is the request of the effect codebook.train (spec/wire.md#training).
+type codebookTraining struct {
+	Samples []object.Hash `can:"1,samples"` // bundles, at most 4096; the order says which are only measured
+	Size    uint32        `can:"2,size"`    // of the dictionary, in bytes
+}
+
+// TrainedCodebook is the response of the effect codebook.train: a codebook that is kept
+// here, and what it was measured to save.
+type TrainedCodebook struct {
+	Codebook object.Hash `can:"1,codebook_id"`
+	Measured uint64      `can:"2,measured"` // samples that took no part in the training
+	Plain    uint64      `can:"3,plain"`    // their bytes, not compressed
+	Baseline uint64      `can:"4,baseline"` // compressed with the baseline
+	Trained  uint64      `can:"5,trained"`  // compressed with the codebook
+}
+
+// trainBuiltin registers codebook.train.
+func (n *Node) trainBuiltin() {
+	n.Gate.Builtin(effectCodebook, exec.Builtin{
+		Use: toolUse(effectCodebook), RetrySafe: true, Writes: true,
+		Run: job(func(ctx context.Context, _ exec.Call, q *codebookTraining) (exec.Response, error) {
+			t, err := n.trainCodebook(ctx, q)
+			if err != nil {
+				return exec.Response{}, err
+			}
+			return outcome(t, nil, t.Codebook)
+		}),
+	})
+}
+
+func (n *Node) trainCodebook(ctx context.Context, q *codebookTraining) (*TrainedCodebook, error) {
+	if len(q.Samples) > maxTrainSamples {
+		return nil, fmt.Errorf("%w: %d samples, at most %d", packet.ErrTraining, len(q.Samples), maxTrainSamples)
+	}
+	var samples [][]byte
+	size := 0
+	for _, id := range q.Samples {
+		raw, err := n.Store.Bytes(ctx, id)
+		if err != nil {
+			return nil, fmt.Errorf("sample: %w", err)
+		}
+		if size += len(raw); size > 2*maxTrainBytes {
+			return nil, fmt.Errorf("%w: the samples exceed %d bytes", packet.ErrTraining, 2*maxTrainBytes)
+		}
+		samples = append(samples, raw)
+	}
+	cb, s, err := packet.Train(samples, int(q.Size))
+	if err != nil {
+		return nil, err
+	}
+	if s.Trained >= s.Baseline {
+		return nil, fmt.Errorf("%w: it saves nothing: %d bytes with it, %d with the baseline, over %d packets", packet.ErrTraining, s.Trained, s.Baseline, s.Samples)
+	}
+	id, err := n.PutCodebook(ctx, cb)
+	return &TrainedCodebook{id, uint64(s.Samples), uint64(s.Plain), uint64(s.Baseline), uint64(s.Trained)}, err
+}
+
+// TrainCodebook makes a codebook of bundles as an effect, and keeps it. The same bundles
+// in the same order give the same codebook again. It changes no packet until a peer
+// agrees to it. The error is a *LearningError where the samples make no useful codebook.
+func (n *Node) TrainCodebook(ctx context.Context, samples [][]byte, size int) (*TrainedCodebook, error) {
+	q := codebookTraining{Samples: []object.Hash{}, Size: uint32(size)}
+	for _, raw := range samples {
+		id, err := n.Store.PutBytes(ctx, raw)
+		if err != nil {
+			return nil, err
+		}
+		q.Samples = append(q.Samples, id)
+	}
+	called, err := n.askAsOwner(ctx, effectCodebook, &q)
+	if err != nil {
+		return nil, err
+	}
+	t, err := object.Decode[TrainedCodebook](called.Body)
+	if err != nil {
+		return nil, err
+	}
+	return t, n.Models().Decided(ctx, t.Codebook, called.ReceiptID)
+}
