@@ -55,15 +55,15 @@ func TestShort(t *testing.T) {
 			}
 		}
 	}
-	if lines != 3 {
-		t.Errorf("%d layers are plotted", lines)
+	if lines != 4 {
+		t.Errorf("%d lines are plotted: three layers, and what is saved", lines)
 	}
 }
 
 // TestPlot draws what it is given.
 func TestPlot(t *testing.T) {
-	svg := plot([]point{{instant: 0.5, fast: 0.25}, {instant: 0.75, fast: 0.5, consolidated: 1}})
-	for _, want := range []string{"instant (index), day 2: 0.750", "consolidated (ring 1), day 2: 1.000", "fast (ring 0), day 1: 0.250"} {
+	svg := plot([]point{{instant: 0.5, fast: 0.25}, {instant: 0.75, smaller: 0.125, fast: 0.5, consolidated: 1}})
+	for _, want := range []string{"instant (index), day 2: 0.750", "consolidated (ring 1), day 2: 1.000", "fast (ring 0), day 1: 0.250", "saved of packets (codebook), day 2: 0.125"} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("the plot lacks %q", want)
 		}

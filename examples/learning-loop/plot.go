@@ -14,10 +14,11 @@ const (
 	innerHeight                    = plotHeight - plotTop - plotBottom
 	plotTicks                      = 5
 	instantColor, fastColor, color = "#2b6cb0", "#c05621", "#2f855a"
+	packetColor                    = "#805ad5"
 )
 
-// plot draws the accuracy of the three layers, day by day, as an SVG that stands by
-// itself.
+// plot draws the accuracy of the three layers, and what the codebook saves, day by day,
+// as an SVG that stands by itself.
 func plot(points []point) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="system-ui,sans-serif" font-size="12">
@@ -36,6 +37,7 @@ func plot(points []point) string {
 	series(&b, points, 0, "instant (index)", instantColor, func(p point) float64 { return p.instant })
 	series(&b, points, 1, "fast (ring 0)", fastColor, func(p point) float64 { return p.fast })
 	series(&b, points, 2, "consolidated (ring 1)", color, func(p point) float64 { return p.consolidated })
+	series(&b, points, 3, "saved of packets (codebook)", packetColor, func(p point) float64 { return p.smaller })
 	b.WriteString("</svg>\n")
 	return b.String()
 }
