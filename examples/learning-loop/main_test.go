@@ -63,7 +63,7 @@ func TestShort(t *testing.T) {
 // TestPlot draws what it is given.
 func TestPlot(t *testing.T) {
 	svg := plot([]point{{instant: 0.5, fast: 0.25}, {instant: 0.75, smaller: 0.125, fast: 0.5, consolidated: 1}})
-	for _, want := range []string{"instant (index), day 2: 0.750", "consolidated (ring 1), day 2: 1.000", "fast (ring 0), day 1: 0.250", "saved of packets (codebook), day 2: 0.125"} {
+	for _, want := range []string{"instant (index), day 2: 0.750", "consolidated (ring 1), day 2: 1.000", "fast (ring 0), day 1: 0.250", "smaller packets, day 2: 0.125"} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("the plot lacks %q", want)
 		}

@@ -37,7 +37,7 @@ func plot(points []point) string {
 	series(&b, points, 0, "instant (index)", instantColor, func(p point) float64 { return p.instant })
 	series(&b, points, 1, "fast (ring 0)", fastColor, func(p point) float64 { return p.fast })
 	series(&b, points, 2, "consolidated (ring 1)", color, func(p point) float64 { return p.consolidated })
-	series(&b, points, 3, "saved of packets (codebook)", packetColor, func(p point) float64 { return p.smaller })
+	series(&b, points, 3, "smaller packets", packetColor, func(p point) float64 { return p.smaller })
 	b.WriteString("</svg>\n")
 	return b.String()
 }
