@@ -47,16 +47,6 @@ func ClaimName(claim uint8) string {
 	return fmt.Sprintf("claim %d", claim)
 }
 
-// ParseClaim is the reverse of ClaimName.
-func ParseClaim(name string) (uint8, error) {
-	for c := ClaimContractPass; c <= ClaimQuorumSignoff; c++ {
-		if ClaimName(c) == name {
-			return c, nil
-		}
-	}
-	return 0, fmt.Errorf("%q is no claim (ContractPass, EvalPass, EvalMetric, QuorumSignoff)", name)
-}
-
 // Check refuses unknown claim types and too much evidence. An EvalPass, EvalMetric
 // or QuorumSignoff without evidence says nothing and is refused, too.
 func (a Attestation) Check() error {

@@ -35,9 +35,6 @@ func (m ModelRef) Check() error {
 	return nil
 }
 
-// ModelID computes the id of a new model.
-func ModelID(m ModelRef) (object.Hash, error) { return ModelRule.IDOf(&m) }
-
 // NewModel fills in the id and encodes.
 func NewModel(m ModelRef) (object.Hash, []byte, error) { return seal(ModelRule, &m, &m.ModelID) }
 

@@ -14,11 +14,6 @@ type Progress struct {
 	Note        string // the rest of the line
 }
 
-// String is the line that a tool writes, without its end.
-func (p Progress) String() string {
-	return strings.TrimSpace(fmt.Sprintf("progress %d/%d %s", p.Done, p.Total, p.Note))
-}
-
 // ParseProgress reads such a line; ok is false when it is another one.
 func ParseProgress(line string) (p Progress, ok bool) {
 	word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")

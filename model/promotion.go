@@ -58,9 +58,6 @@ func (p *PromotionRecord) ActionName() string {
 	return "promote"
 }
 
-// PromotionID computes the id of a new record.
-func PromotionID(p PromotionRecord) (object.Hash, error) { return PromotionRule.IDOf(&p) }
-
 // NewPromotion fills in signer, id and signature and encodes. It decides nothing:
 // Registry.Promote does.
 func NewPromotion(s sign.Signer, p PromotionRecord) (object.Hash, []byte, error) {

@@ -32,9 +32,6 @@ var RecipeRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
 // Check bounds the parameters.
 func (r RecipeDef) Check() error { return checkParams(r.Hyperparams) }
 
-// RecipeID computes the id of a new recipe.
-func RecipeID(r RecipeDef) (object.Hash, error) { return RecipeRule.IDOf(&r) }
-
 // NewRecipe fills in the id and encodes.
 func NewRecipe(r RecipeDef) (object.Hash, []byte, error) {
 	if r.Hyperparams == nil {

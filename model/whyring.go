@@ -1,0 +1,221 @@
+package model
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// ring is where most walks start.
+func (w *walker) ring(ring uint8) (*Node, error) {
+	state, err := w.res.Ring(w.ctx, ring)
+	if damaged(err) {
+		n := &Node{Kind: KindRing, Label: fmt.Sprintf("ring %d", ring)}
+		n.check(err)
+		return n, nil
+	} else if err != nil {
+		return nil, err
+	}
+	n := &Node{Kind: KindRing, ID: state.PromotionID, Verified: true,
+		Label: fmt.Sprintf("ring %d: model %s, record %d", ring, state.ModelID.Short(), state.Sequence)}
+	c := w.add(n, "PromotionRecord", state.PromotionID, 1)
+	p, err := decoded[PromotionRecord](w, "PromotionRecord", state.PromotionID)
+	if err == nil && (p.ModelID != state.ModelID || p.RingID != ring || p.Sequence != state.Sequence) {
+		c.fail("the record is about model %s in ring %d, number %d", p.ModelID.Short(), p.RingID, p.Sequence)
+	}
+	if state.Policy != nil && (err != nil || *state.Policy != p.PolicyID) {
+		w.policyOf(n, *state.Policy, ring, 1)
+	}
+	if state.Hold != nil {
+		c := w.add(n, "RingHold", *state.Hold, 1)
+		if h, err := decoded[RingHold](w, "RingHold", *state.Hold); err == nil && h.RingID != ring {
+			c.fail("it is a hold of ring %d", h.RingID)
+		}
+	}
+	return n, w.err
+}
+
+// policyOf hangs a policy that is or was in force in a ring below n.
+func (w *walker) policyOf(n *Node, id object.Hash, ring uint8, depth int) {
+	c := w.add(n, "PolicyDef", id, depth)
+	if def, err := decoded[PolicyDef](w, "PolicyDef", id); err == nil && def.Ring != ring {
+		c.fail("the policy is for ring %d, not %d", def.Ring, ring)
+	}
+	if !c.Seen && c.Problem == "" && len(w.related(id, aboutDecision)) == 0 {
+		c.undecided()
+	}
+}
+
+func (w *walker) promotion(n *Node, raw []byte, depth int) {
+	p, id, err := OpenPromotion(raw)
+	if !n.check(err) || !n.check(sameID(id, n.ID)) {
+		return
+	}
+	n.Label = fmt.Sprintf("%s into ring %d by %s, %s", p.ActionName(), p.RingID, who(p.Signer), minute(p.TimeObserved))
+	if p.Reason != nil {
+		n.Label += ": " + *p.Reason
+	}
+	w.policyOf(n, p.PolicyID, p.RingID, depth)
+	w.add(n, "ModelRef", p.ModelID, depth)
+	w.attestations(n, p, depth)
+	tool := PromoteTool
+	if p.Action == ActionRollback {
+		tool = RollbackTool
+	}
+	w.decision(n, depth, sameBytes(raw), tool)
+	if p.Restore != nil {
+		n.leaf("PromotionRecord", *p.Restore, "a rollback goes back to record %s", p.Restore.Short())
+	} else if p.Fallback != nil {
+		n.leaf("ModelRef", *p.Fallback, "a rollback falls back to model %s", p.Fallback.Short())
+	}
+}
+
+// attestations hangs those of a promotion below it, of each claim the first few, and
+// checks that they are what its policy demands.
+func (w *walker) attestations(n *Node, p *PromotionRecord, depth int) {
+	policy, err := decoded[PolicyDef](w, "PolicyDef", p.PolicyID)
+	if err != nil {
+		policy = nil // that is a broken link of its own
+	}
+	shown, passed, signed := map[uint8]int{}, map[object.Hash]bool{}, map[string]bool{}
+	for _, id := range p.EvalAttestations {
+		a, err := decoded[Attestation](w, aboutAttestation, id)
+		if err != nil {
+			a = &Attestation{}
+		}
+		shown[a.ClaimType]++
+		w.nth(n, shown[a.ClaimType]-1, w.o.Width, func() *Node {
+			c := w.visit(aboutAttestation, id, depth)
+			if err == nil {
+				c.check(supports(a, p, policy))
+			}
+			return c
+		})
+		switch a.ClaimType {
+		case ClaimEvalPass:
+			for _, h := range a.Evidence {
+				passed[h] = true
+			}
+		case ClaimQuorumSignoff:
+			signed[a.Signer.KeyHex()] = true
+		}
+	}
+	if policy == nil || p.Action == ActionRollback && len(p.EvalAttestations) == 0 {
+		return // to a model that no promotion brought into the ring
+	}
+	if slices.ContainsFunc(n.Children, func(c *Node) bool { return FirstProblem(c) != nil }) {
+		return // the links that do not hold are named
+	}
+	for _, suite := range policy.Suites {
+		if !passed[suite] {
+			n.fail("no EvalPass on suite %s, which its policy requires, is among its attestations", suite.Short())
+		}
+	}
+	if len(signed) < int(policy.Quorum) {
+		n.fail("its policy requires sign-offs by %d verifiers, it has %d", policy.Quorum, len(signed))
+	}
+}
+
+// supports checks that an attestation is one that a promotion may rest on.
+func supports(a *Attestation, p *PromotionRecord, policy *PolicyDef) error {
+	switch {
+	case a.SubjectHash != p.ModelID:
+		return fmt.Errorf("it is about %s, not about model %s", a.SubjectHash.Short(), p.ModelID.Short())
+	case a.ClaimType == ClaimQuorumSignoff && !a.Names(p.PolicyID):
+		return fmt.Errorf("it does not sign off policy %s", p.PolicyID.Short())
+	case !a.Passes():
+		return fmt.Errorf("it says no (%d)", a.Result)
+	case policy != nil && !slices.ContainsFunc(policy.Verifiers, a.Signer.Same):
+		return fmt.Errorf("%s is no verifier of policy %s", a.Signer, p.PolicyID.Short())
+	}
+	return nil
+}
+
+func (w *walker) policy(n *Node, raw []byte, depth int) {
+	p, id, err := OpenPolicy(raw)
+	if !n.check(err) || !n.check(sameID(id, n.ID)) {
+		return
+	}
+	n.Label = fmt.Sprintf("policy %s for ring %d by %s: %s, %s, quorum %d of %d", policyName(p, id), p.Ring, who(p.Signer),
+		count(len(p.Suites), "suite"), count(len(p.Thresholds), "threshold"), p.Quorum, len(p.Verifiers))
+	if !trusts(w.o.Trust.Policy, p.Signer) {
+		n.fail("%s is not trusted for policies", p.Signer)
+	}
+	if len(w.related(id, aboutDecision)) > 0 {
+		w.decision(n, depth, func(response []byte) bool {
+			s, err := object.Decode[PolicyState](response)
+			return err == nil && s.PolicyID == id && s.RingID == p.Ring
+		}, PolicyTool)
+	}
+}
+
+// policyName is what people call a policy.
+func policyName(p *PolicyDef, id object.Hash) string {
+	if p.Name != nil {
+		return fmt.Sprintf("%q", *p.Name)
+	}
+	return id.Short()
+}
+
+func (w *walker) indexState(n *Node, raw []byte, depth int) {
+	s, id, err := OpenIndexState(raw)
+	if !n.check(err) || !n.check(sameID(id, n.ID)) {
+		return
+	}
+	n.Label = fmt.Sprintf("index %s, state %d: %s", s.Name, s.Sequence, count(int(s.Count), "episode"))
+	w.manifest(n, s.Manifest, nil, depth)
+	if len(w.related(id, aboutDecision)) > 0 {
+		w.decision(n, depth, sameBytes(raw), IndexUpdateTool, IndexRollbackTool)
+	}
+	if s.Restore != nil {
+		n.leaf("IndexState", *s.Restore, "a rollback goes back to state %s", s.Restore.Short())
+	}
+}
+
+// decision hangs the receipt of the effect that made a record, a hold or a state, or
+// put a policy into force, below it: by whose decision, under which capability. It must
+// be of one of the tools, and its response what made says.
+func (w *walker) decision(n *Node, depth int, made func(response []byte) bool, tools ...object.Hash) {
+	receipts := w.related(n.ID, aboutDecision)
+	if len(receipts) == 0 {
+		n.undecided()
+	}
+	w.some(n, "Receipt", receipts, depth, func(c *Node) {
+		r, effect, err := w.opened(c.ID)
+		switch {
+		case err != nil:
+			c.fail("%v", err)
+		case !slices.Contains(tools, r.ToolID):
+			c.fail("it is of %s, which does not decide this", w.tool(r.ToolID))
+		case !made(effect.Response):
+			c.fail("its response is not this object")
+		}
+	})
+}
+
+// undecided says that the receipt of a decision is missing.
+func (n *Node) undecided() {
+	n.leaf("Receipt", object.Hash{}, "who decided it").fail("no receipt of this decision is here")
+}
+
+func sameBytes(want []byte) func([]byte) bool {
+	return func(have []byte) bool { return bytes.Equal(have, want) }
+}
+
+func (w *walker) ringHold(n *Node, raw []byte, depth int) {
+	h, id, err := OpenHold(raw)
+	if !n.check(err) || !n.check(sameID(id, n.ID)) {
+		return
+	}
+	verb, tool := "thawed", ThawTool
+	if h.Frozen {
+		verb, tool = "frozen", FreezeTool
+	}
+	n.Label = fmt.Sprintf("ring %d %s by %s, %s: %s", h.RingID, verb, who(h.Signer), minute(h.TimeObserved), h.Reason)
+	w.decision(n, depth, sameBytes(raw), tool)
+	if h.Previous != nil && depth == 1 { // the walk starts here: what it followed, too
+		w.add(n, "RingHold", *h.Previous, depth)
+	}
+}

@@ -1,0 +1,291 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store"
+)
+
+// walker is one walk.
+type walker struct {
+	ctx   context.Context
+	res   Resolver
+	o     WhyOptions
+	seen  map[string]*Node
+	nodes int
+	err   error // the walk cannot go on
+
+	hiding int            // above 0: what is visited is not shown
+	hidden map[*Node]bool // was visited and is not shown yet
+}
+
+// expander fills in a node from the object's bytes.
+type expander func(w *walker, n *Node, raw []byte, depth int)
+
+func expanderOf(kind string) expander {
+	switch kind {
+	case "PromotionRecord":
+		return (*walker).promotion
+	case "PolicyDef":
+		return (*walker).policy
+	case "ModelRef":
+		return (*walker).model
+	case aboutAttestation:
+		return (*walker).attestation
+	case aboutReport:
+		return (*walker).report
+	case "EvalSuiteDef":
+		return (*walker).suite
+	case "RecipeDef":
+		return (*walker).recipe
+	case "Receipt":
+		return (*walker).receipt
+	case "DatasetDef":
+		return (*walker).datasetDef
+	case "DatasetRef":
+		return (*walker).datasetRef
+	case "BlobRef":
+		return (*walker).blobRef
+	case KindNode:
+		return (*walker).list
+	case "EpisodeRef":
+		return (*walker).episode
+	case "Signal":
+		return (*walker).signal
+	case "Capability":
+		return (*walker).capability
+	case "IndexState":
+		return (*walker).indexState
+	case "RingHold":
+		return (*walker).ringHold
+	case KindBytes:
+		return (*walker).bytes
+	}
+	return nil
+}
+
+// visit makes the node of an object and of what it rests on. Every object is
+// expanded once.
+func (w *walker) visit(kind string, id object.Hash, depth int) *Node {
+	n := &Node{Kind: kind, ID: id, Label: id.Short()}
+	key := kind + id.String()
+	if old := w.seen[key]; old != nil {
+		if w.hidden[old] {
+			w.show(old)
+			return old
+		}
+		n.Label, n.Verified, n.Problem, n.Seen = old.Label, old.Verified, old.Problem, true
+		return n
+	}
+	if w.nodes++; w.nodes > w.o.MaxNodes || depth > w.o.MaxDepth {
+		n.Label, n.Verified = n.Label+" (not followed: the walk is bounded)", true
+		n.More = 1
+		return n
+	}
+	w.note(key, n)
+	raw, err := w.raw(kind, id)
+	if err != nil {
+		n.fail("%v", err)
+		return n
+	}
+	n.Verified = true
+	if expand := expanderOf(kind); expand != nil {
+		expand(w, n, raw, depth+1)
+	} else if w.o.Check == nil {
+		n.fail("nothing is known about objects of kind %s", kind)
+	} else if n.check(w.o.Check(kind, id, raw)) {
+		w.made(n, depth+1)
+	}
+	return n
+}
+
+// made hangs the receipts of the effects that made an object below it, where they are
+// here; they name it.
+func (w *walker) made(n *Node, depth int) {
+	w.some(n, "Receipt", w.related(n.ID, aboutDecision), depth, func(c *Node) {
+		if r, _, err := w.opened(c.ID); err == nil && !slices.Contains(r.Evidence, n.ID) {
+			c.fail("it does not name %s %s", n.Kind, n.ID.Short())
+		}
+	})
+}
+
+// note remembers the node that was made of an object.
+func (w *walker) note(key string, n *Node) {
+	w.seen[key] = n
+	if w.hiding > 0 {
+		w.hidden[n] = true
+	}
+}
+
+// show makes what was visited in hiding a part of the tree that is shown.
+func (w *walker) show(n *Node) {
+	if w.hiding > 0 {
+		return
+	}
+	delete(w.hidden, n)
+	for _, c := range n.Children {
+		w.show(c)
+	}
+}
+
+// raw finds bytes; anything but their absence ends the walk.
+func (w *walker) raw(kind string, id object.Hash) ([]byte, error) {
+	if w.err == nil {
+		w.err = w.ctx.Err()
+	}
+	if w.err != nil {
+		return nil, w.err
+	}
+	raw, err := w.res.Raw(w.ctx, kind, id)
+	if err == nil {
+		return raw, nil
+	}
+	if notHere(err) {
+		return nil, errNotHere
+	}
+	if !damaged(err) {
+		w.err = err
+	}
+	return nil, err
+}
+
+// damaged reports whether an error says that what is here is not what it should be;
+// with any other the walk cannot go on.
+func damaged(err error) bool {
+	var decoding *can.Error
+	if errors.As(err, &decoding) {
+		return true
+	}
+	for _, kind := range []error{store.ErrCorrupt, object.ErrID, object.ErrInvalid, ledger.ErrEntry, sign.ErrSignature, merkle.ErrNode} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+var errNotHere = errors.New("it is not here")
+
+func notHere(err error) bool {
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, ledger.ErrNotFound) || errors.Is(err, ErrNotFound)
+}
+
+// fail notes the first thing that is wrong with a node.
+func (n *Node) fail(format string, args ...any) {
+	n.Verified = false
+	if n.Problem == "" {
+		n.Problem = fmt.Sprintf(format, args...)
+	}
+}
+
+// check fails with a problem, if there is one.
+func (n *Node) check(err error) bool {
+	if err != nil {
+		n.fail("%v", err)
+	}
+	return err == nil
+}
+
+// add hangs an object below n.
+func (w *walker) add(n *Node, kind string, id object.Hash, depth int) *Node {
+	c := w.visit(kind, id, depth)
+	n.Children = append(n.Children, c)
+	return c
+}
+
+// some hangs the first of several objects below n; the others are verified and
+// counted. also, if it is not nil, checks each.
+func (w *walker) some(n *Node, kind string, ids []object.Hash, depth int, also func(*Node)) {
+	for i, id := range ids {
+		w.nth(n, i, w.o.Width, func() *Node {
+			c := w.visit(kind, id, depth)
+			if also != nil {
+				also(c)
+			}
+			return c
+		})
+	}
+}
+
+// nth hangs what make gives below n if it is among the first width; otherwise it is
+// verified and counted, and shown only if it does not hold.
+func (w *walker) nth(n *Node, i, width int, visit func() *Node) {
+	if i < width {
+		n.Children = append(n.Children, visit())
+		return
+	}
+	if w.o.Sample {
+		n.More++
+		return
+	}
+	w.hiding++
+	c := visit()
+	w.hiding--
+	if FirstProblem(c) != nil {
+		w.show(c)
+		n.Children = append(n.Children, c)
+		return
+	}
+	n.More++
+	n.Checked = true
+}
+
+// leaf hangs something below n that is no object of its own.
+func (n *Node) leaf(kind string, id object.Hash, format string, args ...any) *Node {
+	c := &Node{Kind: kind, ID: id, Label: fmt.Sprintf(format, args...), Verified: true}
+	n.Children = append(n.Children, c)
+	return c
+}
+
+// kind is the kind of an object that n names. One that is not here or damaged hangs
+// below n as what does not hold, and has none.
+func (w *walker) kind(n *Node, id object.Hash) string {
+	kind, err := w.res.Kind(w.ctx, id)
+	if err == nil && kind == "" {
+		err = errNotHere
+	}
+	switch {
+	case err == nil:
+		return kind
+	case damaged(err), errors.Is(err, errNotHere):
+		n.leaf("Object", id, "%s", id.Short()).fail("%v", err)
+	default:
+		w.err = err
+	}
+	return ""
+}
+
+func (w *walker) related(id object.Hash, kind string) []object.Hash {
+	ids, err := w.res.Related(w.ctx, id, kind)
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	return ids
+}
+
+// decoded loads an object and decodes it, without any other check.
+func decoded[T any](w *walker, kind string, id object.Hash) (*T, error) {
+	raw, err := w.raw(kind, id)
+	if err != nil {
+		return nil, err
+	}
+	return object.Decode[T](raw)
+}
+
+func sameID(got, want object.Hash) error {
+	if got != want {
+		return fmt.Errorf("%w: its bytes give %s", object.ErrID, got.Short())
+	}
+	return nil
+}
+
+// minute is a time as people read it.
+func minute(t object.Time) string { return t.Std().UTC().Format("2006-01-02 15:04Z") }
