@@ -4,8 +4,13 @@ import (
 	"context"
 	"testing"
 
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store"
 )
 
 // BenchmarkWhy walks from a ring down to every capability, chunk, episode and signal.
@@ -23,6 +28,40 @@ func BenchmarkWhy(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkWhySignatures verifies the signatures of the same signals and receipts, and
+// does nothing else: what why cannot do without.
+func BenchmarkWhySignatures(b *testing.B) {
+	h := newHouse(b)
+	type signed struct {
+		by  object.AgentID
+		id  object.Hash
+		sig object.Signature
+	}
+	var all []signed
+	h.ok(h.store.Objects(b.Context(), dataset.KindSignal, func(o store.Object) error {
+		s, id, err := dataset.OpenSignal(o.Raw)
+		if err == nil {
+			all = append(all, signed{s.Signer, id, s.Signature})
+		}
+		return err
+	}))
+	h.ok(h.ledger.Log(b.Context(), ledger.Filter{}, func(e ledger.Entry) error {
+		r, id, err := ledger.OpenReceipt(e.Raw)
+		if err == nil {
+			all = append(all, signed{r.Signer, id, r.Signature})
+		}
+		return err
+	}))
+	b.ReportMetric(float64(len(all)), "signatures")
+	for b.Loop() {
+		for _, s := range all {
+			if err := sign.VerifyID(s.by, s.id, s.sig); err != nil {
+				b.Fatal(err)
+			}
+		}
 	}
 }
 
