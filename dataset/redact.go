@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -140,6 +142,9 @@ func (r *Redaction) replacement(label, value string) string {
 // something was replaced. ok is false when the payload must be withheld.
 func (r *Redaction) Apply(of string, tool object.Hash, payload []byte) (out []byte, changed, ok bool) {
 	out = payload
+	if of == "response" && blobTools[tool] && r.particular() {
+		return nil, true, false
+	}
 	for _, rule := range r.rules {
 		if !rule.covers(of, tool) {
 			continue
@@ -158,6 +163,15 @@ func (r *Redaction) Apply(of string, tool object.Hash, payload []byte) (out []by
 		}
 	}
 	return out, changed, true
+}
+
+// blobTools answer bytes that came from elsewhere, and are what somebody else's request
+// or response is made of.
+var blobTools = map[object.Hash]bool{ir.BuiltinTool("blob.get"): true, ir.BuiltinTool("blob.chunk_get"): true}
+
+// particular reports whether some rule is for one kind of payload or one tool alone.
+func (r *Redaction) particular() bool {
+	return slices.ContainsFunc(r.rules, func(rule redactRule) bool { return rule.Of != "" || rule.Tool != "" })
 }
 
 func (rule redactRule) covers(of string, tool object.Hash) bool {

@@ -39,6 +39,8 @@ type RunOptions struct {
 	// OnContract is told of every contract that held, when the task emits
 	// attestations. Its error ends the run.
 	OnContract func(ctx context.Context, c ContractCheck) error
+	// OnEffect is told of every effect that was let through, with its request.
+	OnEffect func(e Effect, out Outcome)
 	// NoRecord leaves out the run record: such a run cannot be replayed.
 	NoRecord bool
 	// NoMemo runs a pure task even when what it gives is known (spec/evidence.md#memos).
@@ -87,7 +89,7 @@ func (x *Executor) Run(ctx context.Context, raw []byte, taskID object.Hash, o Ru
 			return res, err
 		}
 	}
-	m := p.machine(&liveWorld{gate: x.Gate, held: o.Caps, onContract: o.OnContract})
+	m := p.machine(&liveWorld{gate: x.Gate, held: o.Caps, onContract: o.OnContract, onEffect: o.OnEffect})
 	res, err := m.finish(ctx, p)
 	if err != nil {
 		return nil, err

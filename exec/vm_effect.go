@@ -190,6 +190,7 @@ type liveWorld struct {
 	gate       *Gate
 	held       []caps.Chain
 	onContract func(context.Context, ContractCheck) error
+	onEffect   func(Effect, Outcome)
 }
 
 func (w *liveWorld) now() object.Time { return w.gate.Now() }
@@ -224,7 +225,13 @@ func names(chain caps.Chain, id object.Hash, exact bool) bool {
 	return false
 }
 
-func (w *liveWorld) do(ctx context.Context, e Effect) (Outcome, error) { return w.gate.Do(ctx, e) }
+func (w *liveWorld) do(ctx context.Context, e Effect) (Outcome, error) {
+	out, err := w.gate.Do(ctx, e)
+	if err == nil && w.onEffect != nil {
+		w.onEffect(e, out)
+	}
+	return out, err
+}
 
 func (w *liveWorld) refuse(ctx context.Context, e Effect, status uint16, reason error) error {
 	return w.gate.Refuse(ctx, e, status, reason)

@@ -30,6 +30,7 @@ var paged = map[string]bool{"ls": true, "log": true, "show": true, "status": tru
 func NewRoot(f *cmdutil.Factory) *cobra.Command {
 	var dir string
 	var plain, noPager bool
+	f.CodeOf = func(err error) int { return classify(err).Code }
 	root := &cobra.Command{
 		Use:           "mythos",
 		Short:         "Make what agents and pipelines do provable",

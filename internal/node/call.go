@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
@@ -21,8 +22,10 @@ type CallSpec struct {
 	Request []byte
 	Key     []byte       // idempotency key; empty: none
 	Caps    []caps.Chain // the authority; nil: what is held and covers the call
+	Held    []caps.Chain // with nil Caps: look among these instead of all that is held
 	Trace   bool         // keep a trace and an episode, unless the call is replayed
 	Timeout time.Duration
+	Redact  *dataset.Redaction // keep a redacted episode, too, and no record of the run
 }
 
 // Called is how a call ended.
@@ -32,7 +35,8 @@ type Called struct {
 	Status    uint16
 	ReceiptID object.Hash
 	Replayed  bool
-	Cap       object.Hash // the leaf that was offered; zero: none
+	Cap       object.Hash  // the leaf that was offered; zero: none
+	Redacted  *object.Hash // the redacted episode
 }
 
 // Call runs one tool through the gate, as a compiled bundle. Refusals and
@@ -69,15 +73,30 @@ func (n *Node) Call(ctx context.Context, s CallSpec) (*Called, error) {
 		us := uint64(s.Timeout.Microseconds())
 		spec.Budget.DeadlineUs = &us
 	}
-	res, err := n.Exec.Call(ctx, spec, exec.RunOptions{Caps: chains})
+	res, redacted, err := n.redacting(ctx, s.Redact, exec.RunOptions{Caps: chains, NoRecord: s.Redact != nil}, func(o exec.RunOptions) (*exec.Result, error) {
+		return n.Exec.Call(ctx, spec, o)
+	})
 	if err != nil {
 		return nil, err
 	}
-	called := &Called{Result: res}
+	called := &Called{Result: res, Redacted: redacted}
 	if len(s.Caps) > 0 {
 		called.Cap = s.Caps[0][0].ID
 	}
 	return called, n.ended(ctx, called)
+}
+
+// HeldFor returns what is held here that may cover calls of a tool, for
+// [CallSpec.Held]; nil for a built-in one, whose requests say what they need.
+func (n *Node) HeldFor(ctx context.Context, tool object.Hash) ([]caps.Chain, error) {
+	if _, builtin := n.Gate.BuiltinName(tool); builtin {
+		return nil, nil
+	}
+	held, err := n.Held(ctx, caps.KindToolCall)
+	if held == nil {
+		held = []caps.Chain{}
+	}
+	return held, err
 }
 
 // covering returns what is held here for a call and, after that, for its tool's probe.
@@ -86,12 +105,17 @@ func (n *Node) covering(ctx context.Context, s CallSpec) ([]caps.Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	held, err := n.Covering(ctx, use)
-	if err != nil || s.Tool.Policy.Probe == nil || len(held) == 0 {
-		return held, err
+	among := s.Held
+	if among == nil {
+		if among, err = n.Held(ctx, use.Kind); err != nil {
+			return nil, err
+		}
 	}
-	probe, err := n.Covering(ctx, caps.Use{Kind: caps.KindToolCall, Tool: *s.Tool.Policy.Probe, Request: s.Request})
-	return append(held, probe...), err
+	held := n.covers(among, use)
+	if s.Tool.Policy.Probe == nil || len(held) == 0 {
+		return held, nil
+	}
+	return append(held, n.covers(among, caps.Use{Kind: caps.KindToolCall, Tool: *s.Tool.Policy.Probe, Request: s.Request})...), nil
 }
 
 // requestBlob stores a request that is too large for a bundle and gives ourselves

@@ -61,21 +61,28 @@ func (n *Node) Caps(ctx context.Context, fn func(caps.Link) error) error {
 	})
 }
 
-// Covering returns the chains held here that cover a use now and have quota left
-// for it, the one that expires first before the others. An empty result is no error.
+// Covering returns the chains held here that cover a use now, the one that expires
+// first before the others. An empty result is no error.
 func (n *Node) Covering(ctx context.Context, use caps.Use) ([]caps.Chain, error) {
-	var held []object.Hash
+	held, err := n.Held(ctx, use.Kind)
+	return n.covers(held, use), err
+}
+
+// Held returns the chains of a kind that are held here, the one that expires first
+// before the others, whether they are valid now or not.
+func (n *Node) Held(ctx context.Context, kind uint8) ([]caps.Chain, error) {
+	var ids []object.Hash
 	err := n.Caps(ctx, func(l caps.Link) error {
-		if l.Cap.Subject.Same(n.Self()) && l.Cap.Scope.Kind == use.Kind {
-			held = append(held, l.ID)
+		if l.Cap.Subject.Same(n.Self()) && l.Cap.Scope.Kind == kind {
+			ids = append(ids, l.ID)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	var found []caps.Chain
-	for _, id := range held {
+	var held []caps.Chain
+	for _, id := range ids {
 		chain, err := n.Chain(ctx, id)
 		if err != nil {
 			if errors.Is(err, store.ErrNotFound) {
@@ -83,14 +90,23 @@ func (n *Node) Covering(ctx context.Context, use caps.Use) ([]caps.Chain, error)
 			}
 			return nil, err
 		}
+		held = append(held, chain)
+	}
+	slices.SortStableFunc(held, func(a, b caps.Chain) int {
+		return int(min(max(a[0].Cap.ExpiresAt-b[0].Cap.ExpiresAt, -1), 1))
+	})
+	return held, nil
+}
+
+// covers are those of the chains that cover a use now.
+func (n *Node) covers(held []caps.Chain, use caps.Use) []caps.Chain {
+	var found []caps.Chain
+	for _, chain := range held {
 		if n.Verifier.Authorize(chain, n.Self(), use, n.now()) == nil {
 			found = append(found, chain)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b caps.Chain) int {
-		return int(min(max(a[0].Cap.ExpiresAt-b[0].Cap.ExpiresAt, -1), 1))
-	})
-	return found, nil
+	return found
 }
 
 // IssueCap issues a capability with the key that the repository has for its kind,

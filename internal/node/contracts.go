@@ -3,22 +3,43 @@ package node
 import (
 	"context"
 
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 )
 
-// Run runs a task of a bundle, the only one for the zero id. Where the task emits attestations, each contract that held is
-// attested; the ids are returned in order.
-func (n *Node) Run(ctx context.Context, bundle []byte, task object.Hash, o exec.RunOptions) (*exec.Result, []object.Hash, error) {
-	var attested []object.Hash
-	o.OnContract = func(ctx context.Context, c exec.ContractCheck) error {
+// RunSpec is one run of a task.
+type RunSpec struct {
+	Bundle []byte
+	Task   object.Hash        // the only one of the bundle for the zero id
+	Caps   []caps.Chain       // that it may activate
+	NoMemo bool               // as of [exec.RunOptions]
+	Redact *dataset.Redaction // keep a redacted episode, too
+}
+
+// Ran is how a run ended.
+type Ran struct {
+	*exec.Result
+	Attested []object.Hash // a ContractPass for each contract that held, in order
+	Redacted *object.Hash  // the redacted episode, if the task emits a trace
+}
+
+// Run runs a task of a bundle. Where the task emits attestations, each contract that held
+// is attested.
+func (n *Node) Run(ctx context.Context, s RunSpec) (*Ran, error) {
+	var ran Ran
+	o := exec.RunOptions{Caps: s.Caps, NoMemo: s.NoMemo, OnContract: func(ctx context.Context, c exec.ContractCheck) error {
 		id, err := n.attestContract(ctx, c)
-		attested = append(attested, id)
+		ran.Attested = append(ran.Attested, id)
 		return err
-	}
-	res, err := n.Exec.Run(ctx, bundle, task, o)
-	return res, attested, err
+	}}
+	var err error
+	ran.Result, ran.Redacted, err = n.redacting(ctx, s.Redact, o, func(o exec.RunOptions) (*exec.Result, error) {
+		return n.Exec.Run(ctx, s.Bundle, s.Task, o)
+	})
+	return &ran, err
 }
 
 // maxContractReceipts is how many of the run's receipts, the last ones, an attestation

@@ -233,10 +233,11 @@ func (n *Node) Serve(ctx context.Context, got *Received) ([]byte, *exec.Result, 
 			return nil, nil, err
 		}
 	}
-	res, _, err := n.Run(ctx, got.Bundle, object.Hash{}, exec.RunOptions{Caps: got.Caps})
+	ran, err := n.Run(ctx, RunSpec{Bundle: got.Bundle, Caps: got.Caps})
 	if err != nil {
 		return nil, nil, err
 	}
+	res := ran.Result
 	a := &Answer{PacketID: got.Packet.ID(), BundleID: res.BundleID, TaskID: res.TaskID, ResultHash: res.ResultHash,
 		Result: res.Value.Encode(), Receipts: [][]byte{}, TraceRef: res.TraceRef, EpisodeID: res.EpisodeID}
 	if res.Halt != nil {

@@ -3,8 +3,11 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"sync"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -17,7 +20,14 @@ type redactRequest struct {
 
 // RedactEpisodes makes redacted episodes of episodes, and records it. It returns their ids.
 func (n *Node) RedactEpisodes(ctx context.Context, rules *dataset.Redaction, ids []object.Hash) ([]object.Hash, error) {
-	r := &dataset.Redactor{Store: n.Store, Source: n.Source(), Signer: n.Key, Redaction: rules, Payload: dataset.StorePayload(n.Store)}
+	return n.redact(ctx, rules, ids, dataset.StorePayload(n.Store))
+}
+
+// payloadSource finds captured bytes.
+type payloadSource = func(ctx context.Context, h object.Hash) (data []byte, found bool, err error)
+
+func (n *Node) redact(ctx context.Context, rules *dataset.Redaction, ids []object.Hash, payload payloadSource) ([]object.Hash, error) {
+	r := &dataset.Redactor{Store: n.Store, Source: n.Source(), Signer: n.Key, Redaction: rules, Payload: payload}
 	out, err := r.Redact(ctx, ids)
 	if err != nil {
 		return nil, err
@@ -35,4 +45,51 @@ func (n *Node) RedactEpisodes(ctx context.Context, rules *dataset.Redaction, ids
 		return nil, err
 	}
 	return out, n.record(ctx, effectRedact, request, to.CID)
+}
+
+// maxHeldRequests is how many bytes of requests are held in memory until a run that is
+// redacted ends. What does not fit counts as not captured.
+const maxHeldRequests = 64 << 20
+
+// requests are those of a run, by hash. They reach the disk redacted only.
+type requests struct {
+	mu    sync.Mutex
+	bytes map[object.Hash][]byte
+	size  int
+}
+
+func (r *requests) hold(e exec.Effect, out exec.Outcome) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, have := r.bytes[out.RequestHash]; have || r.size+len(e.Request) > maxHeldRequests {
+		return
+	}
+	r.bytes[out.RequestHash] = e.Request
+	r.size += len(e.Request)
+}
+
+// redacting lets run run and, with rules, keeps a redacted episode of it, if it left an
+// episode of its own. Requests are redacted as if they had been captured.
+func (n *Node) redacting(ctx context.Context, rules *dataset.Redaction, o exec.RunOptions, run func(exec.RunOptions) (*exec.Result, error)) (*exec.Result, *object.Hash, error) {
+	if rules == nil {
+		res, err := run(o)
+		return res, nil, err
+	}
+	held := requests{bytes: map[object.Hash][]byte{}}
+	o.OnEffect = held.hold
+	res, err := run(o)
+	if err != nil || res.EpisodeID == nil {
+		return res, nil, err
+	}
+	stored := dataset.StorePayload(n.Store)
+	ids, err := n.redact(context.WithoutCancel(ctx), rules, []object.Hash{*res.EpisodeID}, func(ctx context.Context, h object.Hash) ([]byte, bool, error) {
+		if data, ok := held.bytes[h]; ok {
+			return data, true, nil
+		}
+		return stored(ctx, h)
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("redact episode %s: %w", res.EpisodeID.Short(), err)
+	}
+	return res, &ids[0], nil
 }

@@ -142,9 +142,12 @@ func (n *Node) workers(ctx context.Context, q *exec.SpawnRequest, raw []byte, he
 			if errs[i] = ctx.Err(); errs[i] != nil {
 				return
 			}
-			if results[i], _, errs[i] = n.Run(ctx, raw, task, exec.RunOptions{Caps: held}); errs[i] != nil {
+			var ran *Ran
+			if ran, errs[i] = n.Run(ctx, RunSpec{Bundle: raw, Task: task, Caps: held}); errs[i] != nil {
 				stop()
+				return
 			}
+			results[i] = ran.Result
 		})
 	}
 	wg.Wait()

@@ -33,6 +33,7 @@ type Factory struct {
 	JSON bool
 	Now  func() object.Time
 
+	CodeOf func(error) int    // the exit code of an error
 	Cancel context.CancelFunc // ends the command early, without an error
 
 	node *node.Node

@@ -3,10 +3,9 @@ package runcmd
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
-	"sync"
 
-	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
@@ -38,8 +37,8 @@ func runBatch(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 	if err != nil {
 		return err
 	}
-	if s.Caps == nil {
-		if s.Caps, err = n.Covering(ctx, caps.Use{Kind: caps.KindToolCall, Tool: s.Tool.ID}); err != nil {
+	if s.Caps == nil { // each call takes what covers it among them
+		if s.Held, err = n.HeldFor(ctx, s.Tool.ID); err != nil {
 			return err
 		}
 	}
@@ -48,37 +47,54 @@ func runBatch(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 		return err
 	}
 	defer closeFile()
-	order := make(chan *pending, o.Parallel)
-	slots := make(chan struct{}, o.Parallel)
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	b := batch{f: f, o: o, n: n, spec: s, order: make(chan *pending, o.Parallel), slots: make(chan struct{}, o.Parallel)}
 	readErr := make(chan error, 1)
-	var wg sync.WaitGroup
 	go func() {
-		defer close(order)
-		readErr <- cmdutil.Lines(r, func(num int, text string) error {
-			p := &pending{done: make(chan struct{})}
-			if err := json.Unmarshal([]byte(text), &p.in); err != nil {
-				return clierr.New(clierr.Failed, "%s, line %d: %w", o.Batch, num, err)
-			}
-			select {
-			case slots <- struct{}{}:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			wg.Go(func() {
-				p.line, p.err = callOne(ctx, n, s, p.in)
-				<-slots
-				close(p.done)
-			})
-			order <- p
-			return nil
-		})
+		defer close(b.order)
+		readErr <- cmdutil.Lines(r, func(num int, text string) error { return b.begin(ctx, reading.Done(), num, text) })
 	}()
-	err = report(f, o, order)
-	wg.Wait()
-	if rerr := <-readErr; rerr != nil {
+	err = b.report()
+	stop() // where the outcomes cannot be written, nothing more is begun, and what was begun ends
+	for p := range b.order {
+		<-p.done
+	}
+	rerr := <-readErr
+	if rerr != nil && (err == nil || !errors.Is(rerr, context.Canceled)) {
 		return rerr
 	}
 	return err
+}
+
+// batch is one run of many calls. Not more than --parallel of them are in memory.
+type batch struct {
+	f     *cmdutil.Factory
+	o     *callOptions
+	n     *node.Node
+	spec  node.CallSpec
+	order chan *pending // in the order of the lines
+	slots chan struct{} // one for each call that is under way or waits to be written
+}
+
+// begin begins the call of a line when there is room for it.
+func (b *batch) begin(ctx context.Context, stopped <-chan struct{}, num int, text string) error {
+	p := &pending{done: make(chan struct{})}
+	if err := json.Unmarshal([]byte(text), &p.in); err != nil {
+		return clierr.New(clierr.Failed, "%s, line %d: %w", b.o.Batch, num, err)
+	}
+	select {
+	case b.slots <- struct{}{}:
+	case <-stopped:
+		return context.Canceled
+	}
+	go func() {
+		p.line, p.err = callOne(ctx, b.n, b.spec, p.in)
+		<-b.slots
+		close(p.done)
+	}()
+	b.order <- p // report takes it, or runBatch does
+	return nil
 }
 
 func callOne(ctx context.Context, n *node.Node, s node.CallSpec, in batchLine) (callLine, error) {
@@ -95,38 +111,53 @@ func callOne(ctx context.Context, n *node.Node, s node.CallSpec, in batchLine) (
 	}
 	called, err := n.Call(ctx, s)
 	if err != nil {
-		return callLine{Key: in.Key}, err
+		return callLine{Key: in.Key}, Refusal(err, n.Self().KeyHex(), s.Tool.Name)
 	}
 	return lineOf(in.Key, called), nil
 }
 
 // report writes the outcomes and gives the first error of a call, after all ran.
-func report(f *cmdutil.Factory, o *callOptions, order <-chan *pending) error {
-	bar := f.IO.Count("call "+o.Tool, 0)
+func (b *batch) report() error {
+	bar := b.f.IO.Count("call "+b.o.Tool, 0)
 	defer bar.Stop()
 	var first error
 	var invoked, replayed, failed int
-	for p := range order {
+	for p := range b.order {
 		<-p.done
 		bar.Add(1)
+		err := p.outcome(b.o.Tool, b.f.CodeOf)
 		switch {
-		case p.err != nil:
+		case err != nil:
 			failed++
-			p.line.Error, p.line.ErrorCode = p.err.Error(), clierr.Failed
 			if first == nil {
-				first = p.err
+				first = err
 			}
 		case p.line.Replayed:
 			replayed++
 		default:
 			invoked++
 		}
-		if err := f.Emit(p.line, func() {
-			f.IO.Printf("%s\t%d\t%t\t%s\n", p.line.Receipt, p.line.Status, p.line.Replayed, p.line.Key)
+		if err := b.f.Emit(p.line, func() {
+			b.f.IO.Printf("%s\t%d\t%t\t%s\n", p.line.Receipt, p.line.Status, p.line.Replayed, p.line.Key)
 		}); err != nil {
 			return err
 		}
 	}
-	f.IO.Notef("%d effects: %d invoked, %d replayed, %d failed", invoked+replayed+failed, invoked, replayed, failed)
+	b.f.IO.Notef("%d effects: %d invoked, %d replayed, %d failed", invoked+replayed+failed, invoked, replayed, failed)
 	return first
+}
+
+// outcome is why the call failed, or its tool did; nil for none.
+func (p *pending) outcome(tool string, code func(error) int) error {
+	switch {
+	case p.err != nil:
+		p.line.Error, p.line.ErrorCode = p.err.Error(), code(p.err)
+		return p.err
+	case p.line.Status >= 300:
+		err := clierr.New(clierr.Tool, "tool %s: status %d", tool, p.line.Status).On(p.line.Receipt.String()).
+			With("mythos receipt show " + p.line.Receipt.Short())
+		p.line.Error, p.line.ErrorCode = err.Error(), err.Code
+		return err
+	}
+	return nil
 }

@@ -24,6 +24,7 @@ type callOptions struct {
 	Trace    bool
 	Timeout  cmdutil.Duration
 	Parallel int
+	Redact   string
 }
 
 // NewCall is `mythos call`.
@@ -33,7 +34,10 @@ func NewCall(f *cmdutil.Factory) *cobra.Command {
 		Use: "call TOOL [--key K] [--cap CAP]... [--in FILE|-] [--timeout D]", Short: "Run one tool as an effect; the response goes to standard output",
 		Long: "With a key the effect happens at most once, whatever is retried, restarted or run in parallel: the next call with\n" +
 			"the key gets the recorded response. Without --cap, a held capability that covers the call is taken.\n" +
-			"--batch reads JSON lines {\"key\":...,\"file\":...} or {\"key\":...,\"request\":...} and writes one line a call, in order.",
+			"--batch reads JSON lines {\"key\":...,\"file\":...} or {\"key\":...,\"request\":...} and writes one line a call, in order.\n" +
+			"--redact keeps an episode of its own in which the rules (those of `dataset export --redact`) have replaced parts of requests\n" +
+			"and responses by keyed hashes; its provenance names the episode, the rules and the key. The request is kept nowhere else,\n" +
+			"unless it is longer than 8 KiB, and the run cannot be replayed; the response stays here, for those who repeat the call.",
 		Example: "  mythos call deploy --key \"$GITHUB_SHA\" --in plan.json",
 		Args:    cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -52,6 +56,7 @@ func NewCall(f *cmdutil.Factory) *cobra.Command {
 	flags.IntVarP(&o.Parallel, "parallel", "p", 8, "with --batch: calls at a time, 1 to 256")
 	flags.BoolVar(&o.Capture, "capture", false, "keep the request's bytes, for datasets and replay")
 	flags.BoolVar(&o.Trace, "trace", true, "keep a trace and an episode")
+	flags.StringVar(&o.Redact, "redact", "", redactUsage)
 	flags.Var(&o.Timeout, "timeout", "longest time of the call")
 	return f.Returns(c, callResults)
 }
@@ -66,7 +71,13 @@ func prepare(ctx context.Context, f *cmdutil.Factory, o *callOptions) (*node.Nod
 	if s.Tool, err = n.FindTool(ctx, o.Tool); err != nil {
 		return nil, s, err
 	}
-	n.Gate.Capture = n.Gate.Capture || o.Capture
+	if s.Redact, err = redaction(f, n, o.Redact); err != nil {
+		return nil, s, err
+	}
+	if s.Redact != nil && (o.Capture || !o.Trace) {
+		return nil, s, clierr.Usagef("--redact keeps requests redacted, in an episode: neither --capture nor --trace=false goes with it")
+	}
+	n.Gate.Capture = (n.Gate.Capture || o.Capture) && s.Redact == nil
 	s.Caps, err = f.Chains(ctx, o.Caps)
 	return n, s, err
 }
@@ -79,6 +90,7 @@ type callLine struct {
 	Response  object.Hash  `json:"response_hash"`
 	Bytes     int          `json:"response_bytes"`
 	Episode   *object.Hash `json:"episode,omitempty"`
+	Redacted  *object.Hash `json:"redacted_episode,omitempty"` // with --redact
 	Run       *object.Hash `json:"run,omitempty"`
 	Error     string       `json:"error,omitempty"`
 	ErrorCode int          `json:"error_code,omitempty"`
@@ -86,7 +98,7 @@ type callLine struct {
 
 func lineOf(key string, c *node.Called) callLine {
 	l := callLine{Key: key, Status: c.Status, Receipt: c.ReceiptID, Replayed: c.Replayed, Response: object.Sum(c.Body), Bytes: len(c.Body),
-		Episode: c.Result.EpisodeID}
+		Episode: c.Result.EpisodeID, Redacted: c.Redacted}
 	if !c.Result.RunID.IsZero() {
 		l.Run = &c.Result.RunID
 	}
@@ -110,6 +122,9 @@ func runCall(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 	}
 	if !called.Cap.IsZero() && len(o.Caps) == 0 {
 		f.IO.Notef("under capability %s", called.Cap.Short())
+	}
+	if called.Redacted != nil {
+		f.IO.Notef("redacted episode %s", called.Redacted)
 	}
 	f.IO.Debugf("receipt %s, replayed %t", called.ReceiptID, called.Replayed)
 	if f.JSON {

@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -19,6 +20,7 @@ type runOptions struct {
 	Caps []string
 
 	NoMemo bool
+	Redact string
 }
 
 // NewRun is `mythos run`.
@@ -39,6 +41,7 @@ func NewRun(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringVar(&o.Task, "task", "", "the task to run; the first one by default")
 	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "a capability that the bundle may activate; may be repeated")
 	c.Flags().BoolVar(&o.NoMemo, "no-memo", false, "run a task without effects again, although its result is known")
+	c.Flags().StringVar(&o.Redact, "redact", "", redactUsage)
 	return f.Returns(c, runResults)
 }
 
@@ -68,11 +71,18 @@ func runRun(ctx context.Context, f *cmdutil.Factory, o *runOptions) error {
 			return clierr.Usagef("--task: %w", err)
 		}
 	}
-	res, attested, err := n.Run(ctx, raw, task, exec.RunOptions{Caps: list, NoMemo: o.NoMemo})
+	s := node.RunSpec{Bundle: raw, Task: task, Caps: list, NoMemo: o.NoMemo}
+	if s.Redact, err = redaction(f, n, o.Redact); err != nil {
+		return err
+	}
+	ran, err := n.Run(ctx, s)
 	if err != nil {
 		return err
 	}
-	return Emit(f, res, attested...)
+	if ran.Redacted != nil {
+		f.IO.Notef("redacted episode %s", ran.Redacted)
+	}
+	return Emit(f, ran)
 }
 
 // resultView is a run in JSON.
@@ -90,14 +100,15 @@ type resultView struct {
 	Episode  *object.Hash  `json:"episode,omitempty"`
 	CPUus    uint64        `json:"cpu_us"`
 	IO       uint32        `json:"io_count"`
-	Attested []object.Hash `json:"attestations,omitempty"` // a ContractPass for each contract that held
+	Attested []object.Hash `json:"attestations,omitempty"`     // a ContractPass for each contract that held
+	Redacted *object.Hash  `json:"redacted_episode,omitempty"` // with --redact
 }
 
 // Emit prints a run's result; a halted task is an error after it.
-func Emit(f *cmdutil.Factory, res *exec.Result, attested ...object.Hash) error {
+func Emit(f *cmdutil.Factory, res *node.Ran) error {
 	v := resultView{Bundle: res.BundleID, Task: res.TaskID, Result: hex.EncodeToString(res.Value.Encode()), Hash: res.ResultHash,
 		Receipts: res.Receipts, Invoked: res.Invoked, Replayed: res.Replayed, Memoized: res.Memoized, Trace: res.TraceHash, Episode: res.EpisodeID,
-		CPUus: res.Spent.CPUus, IO: res.Spent.IOCount, Attested: attested}
+		CPUus: res.Spent.CPUus, IO: res.Spent.IOCount, Attested: res.Attested, Redacted: res.Redacted}
 	if v.Receipts == nil {
 		v.Receipts = []object.Hash{}
 	}
@@ -138,7 +149,7 @@ func NewReplay(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return Emit(f, res)
+			return Emit(f, &node.Ran{Result: res})
 		},
 	}, replayResults)
 }
