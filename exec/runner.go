@@ -57,6 +57,7 @@ const (
 	StatusBudget         uint16 = 402 // refused: the task's budget is exhausted
 	StatusDenied         uint16 = 403 // refused: no capability covers the use
 	StatusNotFound       uint16 = 404 // refused: no such tool, or it is not the pinned one; of a blob tool: no such blob
+	StatusConflict       uint16 = 409 // of a cell: it has not the number of events that were expected
 	StatusRequestTooBig  uint16 = 413 // refused: the request exceeds the tool's policy
 	StatusQuota          uint16 = 429 // refused: a capability's quota is used up
 	StatusFailed         uint16 = 500 // the tool failed (exit code other than 0)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/blobcmd"
 	"github.com/mythos-project/mythos/internal/cli/capcmd"
+	"github.com/mythos-project/mythos/internal/cli/cellcmd"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/cli/conformcmd"
@@ -75,7 +76,7 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 		repocmd.NewInit(f), repocmd.NewStatus(f), repocmd.NewLog(f), repocmd.NewFsck(f), repocmd.NewGC(f), repocmd.NewVersion(f),
 		objectcmd.NewEncode(f), objectcmd.NewDecode(f), objectcmd.NewHash(f), objectcmd.NewVerify(f),
 		objectcmd.NewObject(f), objectcmd.NewShow(f), blobcmd.New(f), keycmd.NewKey(f), keycmd.NewTrust(f),
-		capcmd.New(f), toolcmd.New(f),
+		capcmd.New(f), toolcmd.New(f), cellcmd.New(f),
 		runcmd.NewCall(f), runcmd.NewRun(f), runcmd.NewReplay(f), runcmd.NewAsm(f), runcmd.NewDisasm(f),
 		ledgercmd.NewLedger(f), ledgercmd.NewReceipt(f),
 		datasetcmd.NewEpisode(f), datasetcmd.NewSignal(f), datasetcmd.NewScore(f), datasetcmd.NewCorpus(f), datasetcmd.NewDataset(f),

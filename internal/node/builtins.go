@@ -31,6 +31,8 @@ const (
 	effectDelete = "blob.delete"
 	effectAppend = "cell.append"
 	effectRead   = "cell.read"
+	effectState  = "cell.snapshot"
+	effectEvery  = "cell.policy"
 	effectSpawn  = "compute.spawn"
 
 	effectCodebook  = "codebook.train"

@@ -49,6 +49,8 @@ type Node struct {
 	debugf func(string, ...any)
 	close  []func() error
 
+	writers writers // of cells
+
 	pass   keyfile.Passphrase
 	former []object.AgentID // whose keys are here, the identity's former ones included
 	keyMu  sync.Mutex       // guards keys

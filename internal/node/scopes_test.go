@@ -127,6 +127,10 @@ func enforcements(t *testing.T, n *node.Node) []enforced {
 			[]string{"compute.spawn:far", "compute.spawn:local,workers=1", "compute.spawn:local,cpu=1999us", "compute.spawn:local,io=3"}},
 		{caps.KindCellRead, "cell.read", encode(t, &exec.CellReadRequest{CellID: object.SumText("cell:c"), KeyPrefix: []byte("user/1")}),
 			[]string{"cell.read:c", "cell.read:c,prefix=user/"}, []string{"cell.read:d", "cell.read:c,prefix=user/12"}},
+		{caps.KindCellRead, "cell.snapshot", encode(t, &exec.CellSnapshotRequest{CellID: object.SumText("cell:c"), KeyPrefix: []byte("user/1")}),
+			[]string{"cell.read:c", "cell.read:c,prefix=user/"}, []string{"cell.read:d", "cell.read:c,prefix=user/12"}},
+		{caps.KindCellWrite, "cell.policy", encode(t, &exec.CellPolicyRequest{CellID: object.SumText("cell:c"), Every: 8}),
+			[]string{"cell.write:c", "cell.write:c,events=1"}, []string{"cell.write:d", "cell.write:c,events=0", "cell.write:c,types=7"}},
 		{caps.KindCellWrite, "cell.append", encode(t, &exec.CellAppendRequest{CellID: object.SumText("cell:c"), Events: []exec.CellEvent{{Type: 1, Key: []byte("a"), Data: []byte{}}, {Type: uint32(five), Key: []byte("b"), Data: []byte{}}}}),
 			[]string{"cell.write:c", "cell.write:c,events=2,types=1|5"}, []string{"cell.write:d", "cell.write:c,events=1", "cell.write:c,types=1", "cell.write:c,notypes"}},
 	}

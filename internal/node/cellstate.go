@@ -1,0 +1,232 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store"
+)
+
+const (
+	// DefaultSnapshotEvery is the snapshot policy of a cell that has none of its own.
+	DefaultSnapshotEvery = 1024
+	// maxCellState is how many bytes of keys and data the state of a cell may have.
+	maxCellState = store.MaxBytes / 2
+)
+
+// keptSnapshot is the newest snapshot of a cell; its bytes, a canonical CellSnapshot, are in the
+// store. It only saves work: the events say the same.
+type keptSnapshot struct {
+	At   uint64      `can:"1,at"`
+	Hash object.Hash `can:"2,hash"`
+}
+
+// state is a cell's after some events: of each key the newest one.
+type state struct {
+	at     uint64
+	size   int
+	newest map[string]numbered
+}
+
+type numbered struct {
+	number uint64
+	event  exec.CellEvent
+}
+
+var errState = fmt.Errorf("the newest events of all keys together have more than %d bytes", maxCellState)
+
+func (s *state) add(number uint64, e *exec.CellEvent) error {
+	key := string(e.Key)
+	if old, ok := s.newest[key]; ok {
+		s.size -= len(key) + len(old.event.Data)
+	}
+	if s.size += len(key) + len(e.Data); s.size > maxCellState {
+		return errState
+	}
+	s.newest[key] = numbered{number, *e}
+	s.at = number + 1
+	return nil
+}
+
+// whole is the state as it is kept.
+func (s *state) whole() *exec.CellSnapshot {
+	out := &exec.CellSnapshot{At: s.at, Events: []exec.CellEvent{}, Numbers: []uint64{}}
+	for _, key := range slices.Sorted(maps.Keys(s.newest)) {
+		e := s.newest[key]
+		out.Events, out.Numbers = append(out.Events, e.event), append(out.Numbers, e.number)
+	}
+	return out
+}
+
+// cellSnapshot is the newest kept one; at 0 there is none.
+func (n *Node) cellSnapshot(ctx context.Context, id object.Hash) (keptSnapshot, error) {
+	raw, found, err := n.DB.Get(ctx, cellName(id)+cellState)
+	if err != nil || !found {
+		return keptSnapshot{}, err
+	}
+	s, err := object.Decode[keptSnapshot](raw)
+	if err != nil {
+		return keptSnapshot{}, fmt.Errorf("snapshot of cell %s: %w", id.Short(), err)
+	}
+	return *s, nil
+}
+
+// cellEvery is a cell's snapshot policy.
+func (n *Node) cellEvery(ctx context.Context, id object.Hash) (uint64, error) {
+	raw, found, err := n.DB.Get(ctx, cellName(id)+cellEvery)
+	if err != nil || !found {
+		return DefaultSnapshotEvery, err
+	}
+	p, err := object.Decode[exec.CellPolicyRequest](raw)
+	if err != nil {
+		return 0, fmt.Errorf("snapshot policy of cell %s: %w", id.Short(), err)
+	}
+	return p.Every, nil
+}
+
+// cellStateAt is a cell's state after so many events: the newest kept snapshot that is not
+// later, and the events since.
+func (n *Node) cellStateAt(ctx context.Context, id object.Hash, at uint64) (*state, error) {
+	s := &state{newest: map[string]numbered{}}
+	kept, err := n.cellSnapshot(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if kept.At > 0 && kept.At <= at {
+		if err := n.fromSnapshot(ctx, kept, s); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, fmt.Errorf("snapshot of cell %s: %w", id.Short(), err)
+		}
+	}
+	err = n.events(ctx, cellName(id), s.at, at, s.add)
+	return s, err
+}
+
+func (n *Node) fromSnapshot(ctx context.Context, kept keptSnapshot, s *state) error {
+	raw, err := n.Store.Bytes(ctx, kept.Hash)
+	if err != nil {
+		return err
+	}
+	snap, err := object.Decode[exec.CellSnapshot](raw)
+	if err != nil {
+		return err
+	}
+	if snap.At != kept.At || len(snap.Events) != len(snap.Numbers) {
+		return errors.New("it is not the one that the cell names")
+	}
+	for i := range snap.Events {
+		if err := s.add(snap.Numbers[i], &snap.Events[i]); err != nil {
+			return err
+		}
+	}
+	s.at = snap.At
+	return nil
+}
+
+// keepSnapshot keeps the state when the policy says so. It only saves work, so that what
+// was appended stays appended whatever becomes of it.
+func (n *Node) keepSnapshot(ctx context.Context, id object.Hash) {
+	if err := n.tryKeepSnapshot(ctx, id); err != nil {
+		n.debugf("snapshot of cell %s: %v", id.Short(), err)
+	}
+}
+
+func (n *Node) tryKeepSnapshot(ctx context.Context, id object.Hash) error {
+	info, err := n.cellInfo(ctx, id)
+	if err != nil || info.Every == 0 || info.Events < info.Snapshot+info.Every {
+		return err
+	}
+	s, err := n.cellStateAt(ctx, id, info.Events)
+	if err != nil {
+		return err
+	}
+	raw, err := can.Marshal(s.whole())
+	if err != nil {
+		return err
+	}
+	h, err := n.Store.PutBytes(ctx, raw)
+	if err != nil {
+		return err
+	}
+	record, err := can.Marshal(&keptSnapshot{s.at, h})
+	if err != nil {
+		return err
+	}
+	_, err = n.DB.Update(ctx, nil, map[string][]byte{cellName(id) + cellState: record})
+	return err
+}
+
+// runCellState is the built-in effect cell.snapshot.
+func (n *Node) runCellState(ctx context.Context, c exec.Call) (exec.Response, error) {
+	q, err := exec.DecodeRequest[exec.CellSnapshotRequest](c.Request)
+	if err != nil {
+		return exec.Response{}, err
+	}
+	size, _, err := n.cellSize(ctx, cellName(q.CellID))
+	if err != nil {
+		return exec.Response{}, err
+	}
+	at := size
+	if q.At != nil {
+		at = min(at, *q.At)
+	}
+	s, err := n.cellStateAt(ctx, q.CellID, at)
+	if errors.Is(err, errState) {
+		return failed(err), nil
+	}
+	if err != nil {
+		return exec.Response{}, err
+	}
+	body, err := can.Marshal(s.page(q))
+	return exec.Response{Body: body, Status: exec.StatusOK}, err
+}
+
+// page is the part of the state that a request asks for, and no more than one answer may
+// have.
+func (s *state) page(q *exec.CellSnapshotRequest) *exec.CellSnapshot {
+	all, out := s.whole(), &exec.CellSnapshot{At: s.at, Events: []exec.CellEvent{}, Numbers: []uint64{}}
+	total := 0
+	for i, e := range all.Events {
+		if !bytes.HasPrefix(e.Key, q.KeyPrefix) || (q.After != nil && bytes.Compare(e.Key, q.After) <= 0) {
+			continue
+		}
+		if len(out.Events) == maxCellEvents || total >= maxCellAnswer {
+			out.Next = out.Events[len(out.Events)-1].Key
+			return out
+		}
+		out.Events, out.Numbers = append(out.Events, e), append(out.Numbers, all.Numbers[i])
+		total += len(e.Key) + len(e.Data)
+	}
+	return out
+}
+
+// runCellPolicy is the built-in effect cell.policy.
+func (n *Node) runCellPolicy(ctx context.Context, c exec.Call) (exec.Response, error) {
+	q, err := exec.DecodeRequest[exec.CellPolicyRequest](c.Request)
+	if err != nil {
+		return exec.Response{}, err
+	}
+	raw, err := can.Marshal(q)
+	if err != nil {
+		return exec.Response{}, err
+	}
+	_, err = n.DB.Update(ctx, nil, map[string][]byte{cellName(q.CellID) + cellEvery: raw})
+	return exec.Response{Status: exec.StatusOK}, err
+}
+
+// cellRoots are the snapshots that are kept.
+func (n *Node) cellRoots(ctx context.Context, keep func(object.Hash)) error {
+	return n.Cells(ctx, func(c CellInfo) error {
+		s, err := n.cellSnapshot(ctx, c.ID)
+		if s.At > 0 {
+			keep(s.Hash)
+		}
+		return err
+	})
+}
