@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"os"
 	"strings"
 	"testing"
@@ -295,6 +296,56 @@ func TestSteps(t *testing.T) {
 	}
 	if _, err := receiver(t).Receive(context.Background(), good); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestStepsOrder gives a packet every set of defects, one for each step at most: the
+// error is that of the first step that has one, and a packet without any is received.
+func TestStepsOrder(t *testing.T) {
+	recipient, err := Recipient(eve.Agent())
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := bundle(t, 1, "hello")
+	expired, err := ir.Seal(good, alice, &ir.Guard{Nonce: [16]byte{9}, Expires: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	errs := []error{ErrFraming, ErrCodebook, ErrDecode, ErrSignature, ErrUntrusted, ErrPayload, ErrExpired}
+	for set := range 1 << len(errs) {
+		has := func(i int) bool { return set>>i&1 == 1 }
+		o, payload := Options{Codec: CodecZstd, Signers: []sign.Signer{alice}}, good
+		if has(1) {
+			o.Codebook = &Codebook{Entries: []CodebookEntry{}}
+		}
+		if has(2) {
+			o.Encrypt = []age.Recipient{recipient}
+		}
+		if has(4) {
+			o.Signers = []sign.Signer{eve}
+		}
+		if has(6) {
+			payload = expired
+		}
+		if has(5) {
+			payload = []byte{0}
+		}
+		raw := pack(t, o, payload)
+		if has(3) {
+			raw[len(raw)-1] ^= 1
+		}
+		if has(0) {
+			raw[6] |= 0x80
+		}
+		r := receiver(t)
+		r.Seen = func(context.Context, object.Hash, object.Time) (bool, error) { return true, nil }
+		var want error
+		if set != 0 {
+			want = errs[bits.TrailingZeros(uint(set))]
+		}
+		if _, err := r.Receive(context.Background(), raw); !errors.Is(err, want) {
+			t.Errorf("defects %07b: %v, not %v", set, err, want)
+		}
 	}
 }
 

@@ -1,0 +1,300 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/packet"
+)
+
+// liar answers as the site does, but for what lie makes of the answers. It counts the
+// answers that it changed.
+func (s *site) liar(lie func(path string, body []byte) []byte) (string, *atomic.Int64) {
+	s.t.Helper()
+	to, err := url.Parse(s.url)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	told := &atomic.Int64{}
+	p := httputil.NewSingleHostReverseProxy(to)
+	p.ModifyResponse = func(r *http.Response) error {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return err
+		}
+		changed := lie(r.Request.URL.Path, bytes.Clone(body))
+		if !bytes.Equal(changed, body) {
+			told.Add(1)
+		}
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(changed)), int64(len(changed))
+		r.Header.Set("Content-Length", strconv.Itoa(len(changed)))
+		return nil
+	}
+	server := httptest.NewServer(p)
+	s.t.Cleanup(server.Close)
+	return server.URL, told
+}
+
+// objectLies are what a lying peer makes of objects.
+func objectLies() map[string]func(body []byte) []byte {
+	at := func(share int, with byte) func([]byte) []byte { // one wrong byte, some hundredths into the body
+		return func(body []byte) []byte {
+			if len(body) > 0 {
+				body[(len(body)-1)*share/100] ^= with
+			}
+			return body
+		}
+	}
+	return map[string]func([]byte) []byte{
+		"another first byte":  at(0, 0x80),
+		"a wrong byte early":  at(1, 1),
+		"a wrong byte inside": at(50, 1),
+		"a wrong byte late":   at(99, 0x40),
+		"half":                func(body []byte) []byte { return body[:len(body)/2] },
+		"nothing":             func([]byte) []byte { return nil },
+		"junk behind":         func(body []byte) []byte { return append(body, "more than was asked for"...) },
+		"junk instead":        func(body []byte) []byte { return bytes.Repeat([]byte{0x5a}, len(body)) },
+		"a huge length":       func(body []byte) []byte { return append([]byte{0xff, 0xff, 0xff, 0xff}, body...) },
+		"zeros instead":       func(body []byte) []byte { return make([]byte, len(body)) },
+		"a page":              func([]byte) []byte { return []byte("<html>it works</html>") },
+	}
+}
+
+// TestLyingPeerObjects pulls a blob from a peer that lies about it, in one way after the
+// other. Whatever it says, nothing wrong is kept, and the honest peer's answer is
+// taken afterwards.
+func TestLyingPeerObjects(t *testing.T) {
+	all := sites(t, "near", "far")
+	near, far := all[0], all[1]
+	far.serve("--listen", "127.0.0.1:0")
+	data, cid := far.blob(4, 600_000)
+	capFile := far.capFor(near, cid)
+	for name, lie := range objectLies() {
+		t.Run(name, func(t *testing.T) {
+			url, told := far.liar(func(path string, body []byte) []byte {
+				if path == "/v1/identity" {
+					return body
+				}
+				return lie(body)
+			})
+			_, _, code := near.try("pull", url, cid, "--cap", capFile)
+			harmless := name == "junk behind" // what follows the end of an answer may be left unread
+			if told.Load() == 0 {
+				t.Error("no lie was told")
+			}
+			if code == 0 && !harmless {
+				t.Error("the pull succeeded")
+			}
+			if near.has(cid, data) != (code == 0) {
+				t.Errorf("exit code %d, and the blob is the other way round", code)
+			}
+			if code == 0 {
+				near.run("blob", "rm", cid)
+				near.run("gc")
+			}
+			near.sound()
+		})
+	}
+	near.run("pull", far.url, cid, "--cap", capFile)
+	if !near.has(cid, data) {
+		t.Error("the honest peer's blob is not here")
+	}
+	near.sound()
+}
+
+// TestLyingPeerAnswers submits to peers whose answers are not theirs, or no answers to
+// what was asked: none is believed.
+func TestLyingPeerAnswers(t *testing.T) {
+	all := sites(t, "near", "far")
+	near, far := all[0], all[1]
+	far.serve("--listen", "127.0.0.1:0")
+	asked, earlier := near.bundle("asked"), near.bundle("asked before")
+	old := near.dir + "/old.mythosx"
+	near.run("submit", far.url, earlier, "-o", old)
+	replay, err := os.ReadFile(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := sign.FromSeed([32]byte{9}, "stranger")
+	sealed := func(o packet.Options) []byte {
+		raw, err := packet.Pack(o, bundleOf(t, replay))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	edited := func(i int, b byte) func([]byte) []byte {
+		return func(body []byte) []byte {
+			body[(len(body)+i)%len(body)] ^= b
+			return body
+		}
+	}
+	for _, c := range []struct {
+		name string
+		lie  func(body []byte) []byte
+		says string
+	}{
+		{"an earlier answer", func([]byte) []byte { return replay }, "another packet"},
+		{"signed by a stranger", func([]byte) []byte { return sealed(packet.Options{Signers: []sign.Signer{stranger}}) }, "nobody who is trusted"},
+		{"our own question", func([]byte) []byte { return near.pack(near.draft("asked")) }, "another packet"},
+		{"unknown codebook", func([]byte) []byte {
+			return sealed(packet.Options{Signers: []sign.Signer{far.identity()}, Codebook: &packet.Codebook{Entries: []packet.CodebookEntry{}}})
+		}, "codebook is neither"},
+		{"a changed result", edited(-300, 1), "packet:"},
+		{"a changed signature", edited(-1, 1), "signature does not verify"},
+		{"a huge length", func(body []byte) []byte { copy(body[42:], "\xff\xff\xff\xff"); return body }, "malformed framing"},
+		{"cut off", func(body []byte) []byte { return body[:len(body)-9] }, "malformed framing"},
+		{"nothing", func([]byte) []byte { return nil }, "malformed framing"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			url, told := far.liar(func(path string, body []byte) []byte {
+				if path != "/v1/packets" {
+					return body
+				}
+				return c.lie(body)
+			})
+			out, errOut, code := near.try("submit", url, asked)
+			if code == 0 || out != "" || !strings.Contains(errOut, c.says) || told.Load() == 0 {
+				t.Errorf("exit code %d\n%s%s", code, out, errOut)
+			}
+		})
+	}
+	if out := near.run("submit", far.url, asked); strings.TrimSpace(out) != `"asked"` {
+		t.Errorf("the honest peer: %s", out)
+	}
+	near.sound()
+}
+
+// bundleOf is the payload of a packet that is not compressed.
+func bundleOf(t *testing.T, raw []byte) []byte {
+	t.Helper()
+	p, err := packet.Parse(raw, packet.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := p.Decode(nil, nil, packet.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return payload
+}
+
+// cutter passes bytes on to the site's server and drops the connection when the answer
+// has more than after bytes; on the way it calls cut, once.
+func (s *site) cutter(after int64, cut func()) string {
+	s.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { l.Close() })
+	to, err := url.Parse(s.url)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	host := to.Host
+	go func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go cutConnection(near, host, after, cut)
+		}
+	}()
+	to.Host = l.Addr().String()
+	return to.String()
+}
+
+func cutConnection(near net.Conn, host string, after int64, cut func()) {
+	defer near.Close()
+	far, err := net.Dial("tcp", host)
+	if err != nil {
+		return
+	}
+	defer far.Close()
+	go func() { _, _ = io.Copy(far, near) }()
+	if n, _ := io.CopyN(near, far, after); n == after && cut != nil {
+		cut()
+	}
+}
+
+// TestCutInTheMiddle pulls over a connection that breaks after more and more bytes, and
+// from a server that is killed in the middle. Each pull fails, and the last brings all.
+func TestCutInTheMiddle(t *testing.T) {
+	all := sites(t, "near", "far")
+	near, far := all[0], all[1]
+	far.serve("--listen", "127.0.0.1:0")
+	data, cid := far.blob(5, 9<<20)
+	capFile := far.capFor(near, cid)
+	for _, after := range []int64{0, 10, 500, 70_000, 5 << 20} {
+		if _, _, code := near.try("pull", far.cutter(after, nil), cid, "--cap", capFile); code == 0 {
+			t.Errorf("cut after %d bytes, the pull succeeded", after)
+		}
+		if near.has(cid, data) {
+			t.Errorf("cut after %d bytes, the blob is here", after)
+		}
+		near.sound()
+	}
+	var killed atomic.Bool
+	url := far.cutter(2<<20, func() {
+		if !killed.Swap(true) {
+			far.kill()
+		}
+	})
+	if _, _, code := near.try("pull", url, cid, "--cap", capFile); code == 0 || !killed.Load() {
+		t.Errorf("exit code %d from a server that was killed (%v)", code, killed.Load())
+	}
+	near.sound()
+	far.serve("--listen", "127.0.0.1:0")
+	near.run("pull", far.url, cid, "--cap", capFile)
+	if !near.has(cid, data) {
+		t.Error("the blob is not here")
+	}
+	near.sound()
+	far.sound()
+}
+
+// TestPullKilled kills the one who pulls, in the middle; the next pull brings all.
+func TestPullKilled(t *testing.T) {
+	all := sites(t, "near", "far")
+	near, far := all[0], all[1]
+	far.serve("--listen", "127.0.0.1:0")
+	data, cid := far.blob(6, 9<<20)
+	capFile := far.capFor(near, cid)
+	for _, after := range []int64{500, 1 << 20, 8 << 20} {
+		var pull *started
+		ready, done := make(chan struct{}), make(chan struct{})
+		var once atomic.Bool
+		url := far.cutter(after, func() {
+			<-ready
+			if !once.Swap(true) {
+				_ = pull.Process.Kill() // it may have ended
+				close(done)
+			}
+		})
+		pull = start(t, near.dir, "pull", url, cid, "--cap", capFile)
+		close(ready)
+		<-done
+		if code := pull.end(); code == 0 {
+			t.Errorf("killed after %d bytes, it ended well", after)
+		}
+		near.sound()
+	}
+	near.run("pull", far.url, cid, "--cap", capFile)
+	if !near.has(cid, data) {
+		t.Error("the blob is not here")
+	}
+	near.sound()
+}
