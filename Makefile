@@ -1,5 +1,5 @@
 # Targets for people. CI calls .ci/run and nothing else.
-.PHONY: build test check generate reproducible sbom fuzz duckdb bench crash quickstart bench-ledger bench-ledger-growth release-check
+.PHONY: build test check generate reproducible sbom fuzz duckdb bench crash quickstart bench-ledger bench-ledger-growth release-check network
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -51,6 +51,9 @@ bench: ## all benchmarks (about five minutes)
 KILLS ?= 200
 crash: ## kill -9 at random points over 200 puts; nothing acknowledged is lost (about a minute)
 	MYTHOS_KILLS=$(KILLS) go test -count=1 -v -run TestKilledPuts ./cmd/mythos
+
+network: ## peers that lie, cuts, and links that lose, delay and go dark (about a minute; the links need Linux, root and iproute2)
+	MYTHOS_NETWORK=1 go test -count=1 -v -run 'TestNetwork' ./cmd/mythos
 
 quickstart: ## the whole loop on the Go toolchain's sources (under two minutes)
 	go run ./cmd/mythos quickstart

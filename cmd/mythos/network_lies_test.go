@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -71,10 +72,11 @@ func objectLies() map[string]func(body []byte) []byte {
 	}
 }
 
-// TestLyingPeerObjects pulls a blob from a peer that lies about it, in one way after the
+// TestNetworkLyingObjects pulls a blob from a peer that lies about it, in one way after the
 // other. Whatever it says, nothing wrong is kept, and the honest peer's answer is
 // taken afterwards.
-func TestLyingPeerObjects(t *testing.T) {
+func TestNetworkLyingObjects(t *testing.T) {
+	t.Parallel()
 	all := sites(t, "near", "far")
 	near, far := all[0], all[1]
 	far.serve("--listen", "127.0.0.1:0")
@@ -113,9 +115,10 @@ func TestLyingPeerObjects(t *testing.T) {
 	near.sound()
 }
 
-// TestLyingPeerAnswers submits to peers whose answers are not theirs, or no answers to
+// TestNetworkLyingAnswers submits to peers whose answers are not theirs, or no answers to
 // what was asked: none is believed.
-func TestLyingPeerAnswers(t *testing.T) {
+func TestNetworkLyingAnswers(t *testing.T) {
+	t.Parallel()
 	all := sites(t, "near", "far")
 	near, far := all[0], all[1]
 	far.serve("--listen", "127.0.0.1:0")
@@ -230,9 +233,10 @@ func cutConnection(near net.Conn, host string, after int64, cut func()) {
 	}
 }
 
-// TestCutInTheMiddle pulls over a connection that breaks after more and more bytes, and
+// TestNetworkCut pulls over a connection that breaks after more and more bytes, and
 // from a server that is killed in the middle. Each pull fails, and the last brings all.
-func TestCutInTheMiddle(t *testing.T) {
+func TestNetworkCut(t *testing.T) {
+	t.Parallel()
 	all := sites(t, "near", "far")
 	near, far := all[0], all[1]
 	far.serve("--listen", "127.0.0.1:0")
@@ -266,15 +270,16 @@ func TestCutInTheMiddle(t *testing.T) {
 	far.sound()
 }
 
-// TestPullKilled kills the one who pulls, in the middle; the next pull brings all.
-func TestPullKilled(t *testing.T) {
+// TestNetworkKilled kills the one who pulls, in the middle; the next pull brings all.
+func TestNetworkKilled(t *testing.T) {
+	t.Parallel()
 	all := sites(t, "near", "far")
 	near, far := all[0], all[1]
 	far.serve("--listen", "127.0.0.1:0")
 	data, cid := far.blob(6, 9<<20)
 	capFile := far.capFor(near, cid)
 	for _, after := range []int64{500, 1 << 20, 8 << 20} {
-		var pull *started
+		var pull *exec.Cmd
 		ready, done := make(chan struct{}), make(chan struct{})
 		var once atomic.Bool
 		url := far.cutter(after, func() {
@@ -284,10 +289,13 @@ func TestPullKilled(t *testing.T) {
 				close(done)
 			}
 		})
-		pull = start(t, near.dir, "pull", url, cid, "--cap", capFile)
+		pull = near.command("pull", url, cid, "--cap", capFile)
+		if err := pull.Start(); err != nil {
+			t.Fatal(err)
+		}
 		close(ready)
 		<-done
-		if code := pull.end(); code == 0 {
+		if err := pull.Wait(); err == nil {
 			t.Errorf("killed after %d bytes, it ended well", after)
 		}
 		near.sound()
@@ -297,4 +305,42 @@ func TestPullKilled(t *testing.T) {
 		t.Error("the blob is not here")
 	}
 	near.sound()
+}
+
+// TestNetworkManyCuts is the long form: forty cuts, each a little later, and no pull
+// leaves anything wrong.
+func TestNetworkManyCuts(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("MYTHOS_NETWORK") == "" {
+		t.Skip("takes a minute: `make network` runs it")
+	}
+	all := sites(t, "near", "far")
+	near, far := all[0], all[1]
+	far.serve("--listen", "127.0.0.1:0")
+	data, cid := far.blob(8, 20<<20)
+	capFile := far.capFor(near, cid)
+	for i := range int64(40) {
+		var cut func()
+		if i%4 == 3 {
+			var killed atomic.Bool
+			cut = func() {
+				if !killed.Swap(true) {
+					far.kill()
+				}
+			}
+		}
+		if _, _, code := near.try("pull", far.cutter(i*450_000+i*i, cut), cid, "--cap", capFile); code != 0 && near.has(cid, data) {
+			t.Errorf("cut %d: the pull failed, and the blob is here", i)
+		}
+		near.sound()
+		if far.cmd == nil {
+			far.serve("--listen", "127.0.0.1:0")
+		}
+	}
+	near.run("pull", far.url, cid, "--cap", capFile)
+	if !near.has(cid, data) {
+		t.Error("the blob is not here")
+	}
+	near.sound()
+	far.sound()
 }

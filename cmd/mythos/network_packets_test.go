@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/rand"
 	"io"
 	"net/http"
 	"os"
@@ -38,12 +39,11 @@ type draft struct {
 	edit    func(raw []byte) // after it was signed
 }
 
-var nonces byte
-
 // freshGuard is a replay guard that was not used before.
 func freshGuard(ttl time.Duration) *ir.Guard {
-	nonces++
-	return &ir.Guard{Nonce: [16]byte{1, nonces}, Expires: object.TimeOf(time.Now().Add(ttl))}
+	g := &ir.Guard{Expires: object.TimeOf(time.Now().Add(ttl))}
+	rand.Read(g.Nonce[:]) //nolint:errcheck // never fails
+	return g
 }
 
 // draft is a submission that nothing is wrong with.
@@ -123,9 +123,10 @@ func defects(t *testing.T, stranger *sign.Key) []defect {
 	}
 }
 
-// TestSameStepsEverywhere gives each defect to a file, a pipe and the network: all
+// TestNetworkSameSteps gives each defect to a file, a pipe and the network: all
 // three refuse it, with the same words.
-func TestSameStepsEverywhere(t *testing.T) {
+func TestNetworkSameSteps(t *testing.T) {
+	t.Parallel()
 	all := sites(t, "near", "far")
 	near, far := all[0], all[1]
 	far.serve("--listen", "127.0.0.1:0")
@@ -156,13 +157,15 @@ func TestSameStepsEverywhere(t *testing.T) {
 	far.sound()
 }
 
-// TestReplaysRefused: a submission counts once, also after its server was killed; one
+// TestNetworkReplays: a submission counts once, also after its server was killed; one
 // that has expired, expires too late, or has no guard, never.
-func TestReplaysRefused(t *testing.T) {
+func TestNetworkReplays(t *testing.T) {
+	t.Parallel()
 	all := sites(t, "near", "far")
 	near, far := all[0], all[1]
 	far.serve("--listen", "127.0.0.1:0")
-	first := near.pack(near.draft("once"))
+	once := near.draft("once")
+	first := near.pack(once)
 	if status, body := far.post(first); status != http.StatusOK {
 		t.Fatalf("%d %s", status, body)
 	}
@@ -174,7 +177,7 @@ func TestReplaysRefused(t *testing.T) {
 	}
 	refused("replayed", first, "it was received before")
 	again := near.draft("once")
-	again.guard = &ir.Guard{Nonce: [16]byte{1, nonces - 1}, Expires: again.guard.Expires}
+	again.guard.Nonce = once.guard.Nonce
 	refused("the same nonce in another packet", near.pack(again), "it was received before")
 	for name, c := range map[string]struct {
 		guard *ir.Guard

@@ -1,14 +1,14 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 )
 
-// TestTwoPeers: two processes serve, and each asks the other for work and objects at
+// TestNetworkTwoPeers: two processes serve, and each asks the other for work and objects at
 // the same time. Each gets its own answers and the other's bytes.
-func TestTwoPeers(t *testing.T) {
+func TestNetworkTwoPeers(t *testing.T) {
+	t.Parallel()
 	all := sites(t, "alice", "bob")
 	a, b := all[0], all[1]
 	a.serve("--listen", "127.0.0.1:0")
@@ -22,8 +22,9 @@ func TestTwoPeers(t *testing.T) {
 		func() { b.run("pull", "alice", ourCID, "--cap", toBob) },
 		func() { a.run("pull", "bob", theirCID, "--cap", toAlice) },
 	}
-	for i := range 3 {
-		jobs = append(jobs, submits(a, "bob", fmt.Sprint("from alice ", i)), submits(b, "alice", fmt.Sprint("from bob ", i)))
+	mine, yours := submits(a, "from alice"), submits(b, "from bob")
+	for range 3 {
+		jobs = append(jobs, mine("bob"), yours("alice"))
 	}
 	together(jobs...)
 	if !b.has(ourCID, ours) || !a.has(theirCID, theirs) {
@@ -33,36 +34,39 @@ func TestTwoPeers(t *testing.T) {
 	b.sound()
 }
 
-// submits is a job: a bundle that returns a text goes to a peer, and the text comes back.
-func submits(s *site, peer, text string) func() {
+// submits makes jobs: a bundle that returns a text goes to a peer, and the text comes back.
+func submits(s *site, text string) func(peer string) func() {
 	bundle := s.bundle(text)
-	return func() {
-		if out := s.run("submit", peer, bundle); strings.TrimSpace(out) != `"`+text+`"` {
-			s.t.Errorf("%s asked %s for %q and got %s", s.name, peer, text, out)
+	return func(peer string) func() {
+		return func() {
+			if out := s.run("submit", peer, bundle); strings.TrimSpace(out) != `"`+text+`"` {
+				s.t.Errorf("%s asked %s for %q and got %s", s.name, peer, text, out)
+			}
 		}
 	}
 }
 
-// TestFivePeers: five processes serve. Each submits to all others at once, and a blob
+// TestNetworkFivePeers: five processes serve. Each submits to all others at once, and a blob
 // goes from hand to hand, so that the last has it from one who had it from one.
-func TestFivePeers(t *testing.T) {
+func TestNetworkFivePeers(t *testing.T) {
+	t.Parallel()
 	all := sites(t, "p0", "p1", "p2", "p3", "p4")
 	for _, s := range all {
 		s.serve("--listen", "127.0.0.1:0")
 	}
 	var jobs []func()
 	for _, s := range all {
+		submit := submits(s, "from "+s.name)
 		for _, other := range all {
 			if other != s {
-				s.run("peer", "add", other.name, other.url)
-				jobs = append(jobs, submits(s, other.name, s.name+" to "+other.name))
+				jobs = append(jobs, submit(other.url))
 			}
 		}
 	}
 	data, cid := all[0].blob(3, 1<<20)
 	jobs = append(jobs, func() {
 		for i, s := range all[1:] {
-			s.run("pull", all[i].name, cid, "--cap", all[i].capFor(s, cid))
+			s.run("pull", all[i].url, cid, "--cap", all[i].capFor(s, cid))
 		}
 	})
 	together(jobs...)

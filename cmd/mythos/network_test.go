@@ -19,7 +19,8 @@ type site struct {
 	t    *testing.T
 	name string
 	dir  string
-	key  string   // public key
+	key  string // public key
+	env  []string
 	in   []string // what its commands are run with: ip netns exec NAME; empty: as they are
 	url  string   // where it serves
 	cmd  *osexec.Cmd
@@ -30,20 +31,21 @@ type site struct {
 func sites(t *testing.T, names ...string) []*site {
 	t.Helper()
 	root := t.TempDir()
-	t.Setenv("HOME", root)
-	t.Setenv("XDG_CACHE_HOME", filepath.Join(root, ".cache"))
-	t.Setenv("MYTHOS_BUSY", "1m")
+	env := append(os.Environ(), "HOME="+root, "XDG_CACHE_HOME="+filepath.Join(root, ".cache"), "MYTHOS_BUSY=1m")
 	var all []*site
 	for _, name := range names {
-		s := &site{t: t, name: name, dir: filepath.Join(root, name)}
-		mustRun(t, root, "init", name)
-		s.key = strings.TrimSpace(mustRun(t, s.dir, "key", "export"))
+		s := &site{t: t, name: name, dir: filepath.Join(root, name), env: env}
+		if err := os.Mkdir(s.dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		s.run("init")
+		s.key = strings.TrimSpace(s.run("key", "export"))
 		all = append(all, s)
 	}
 	for _, s := range all {
 		for _, other := range all {
 			if other != s {
-				mustRun(t, s.dir, "trust", "add", other.key, "--name", other.name, "--for", "packet,tool,ledger,blob")
+				s.run("trust", "add", other.key, "--name", other.name, "--for", "packet,tool,ledger,blob")
 			}
 		}
 	}
@@ -54,7 +56,7 @@ func sites(t *testing.T, names ...string) []*site {
 func (s *site) command(args ...string) *osexec.Cmd {
 	argv := append(append([]string{}, s.in...), append([]string{"mythos"}, args...)...)
 	c := osexec.Command(argv[0], argv[1:]...)
-	c.Dir = s.dir
+	c.Dir, c.Env = s.dir, s.env
 	return c
 }
 
