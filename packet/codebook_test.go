@@ -237,3 +237,43 @@ func TestCodebookRules(t *testing.T) {
 		t.Error("without a dictionary the id is that of the list of entries")
 	}
 }
+
+// FuzzOffer: what is believed of an offer is about the codebook that it brings, and
+// between those who signed it.
+func FuzzOffer(f *testing.F) {
+	cb := &Codebook{Entries: Baseline().Entries[:3]}
+	book, err := can.Marshal(cb)
+	if err != nil {
+		f.Fatal(err)
+	}
+	proposal, err := Propose(alice, cb, bob.Agent(), 3_000_000)
+	if err != nil {
+		f.Fatal(err)
+	}
+	both, err := Accept(bob, proposal, cb, 1_000_000)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, agreement := range [][]byte{proposal, both, nil} {
+		raw, err := can.Marshal(&CodebookOffer{Agreement: agreement, Codebook: book})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		_, a, cb, err := OpenOffer(raw, 1_000_000)
+		if err != nil {
+			if !errors.Is(err, ErrCodebook) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if id, err := cb.ID(); err != nil || id != a.CodebookID {
+			t.Fatalf("an agreement about another codebook, %v", err)
+		}
+		if !a.Proposer.Same(alice.Agent()) || !a.Accepter.Same(bob.Agent()) {
+			t.Fatal("an agreement that was never signed")
+		}
+	})
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/packet"
 )
@@ -35,8 +36,9 @@ type draft struct {
 	packet.Options
 	text    string
 	guard   *ir.Guard
-	payload []byte           // instead of the bundle
-	edit    func(raw []byte) // after it was signed
+	carries map[string][]byte // extensions of its Meta
+	payload []byte            // instead of the bundle
+	edit    func(raw []byte)  // after it was signed
 }
 
 // freshGuard is a replay guard that was not used before.
@@ -60,7 +62,7 @@ func (s *site) pack(d draft) []byte {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if payload, err = ir.Seal(raw, s.identity(), d.guard); err != nil {
+		if payload, err = ir.Seal(carrying(s.t, raw, d.carries), s.identity(), d.guard); err != nil {
 			s.t.Fatal(err)
 		}
 	}
@@ -70,6 +72,23 @@ func (s *site) pack(d draft) []byte {
 	}
 	if d.edit != nil {
 		d.edit(raw)
+	}
+	return raw
+}
+
+// carrying puts extensions into a bundle.
+func carrying(t *testing.T, raw []byte, extensions map[string][]byte) []byte {
+	t.Helper()
+	if extensions == nil {
+		return raw
+	}
+	b, err := object.Decode[ir.Bundle](raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Meta.Extensions = extensions
+	if raw, err = can.Marshal(b); err != nil {
+		t.Fatal(err)
 	}
 	return raw
 }
@@ -120,6 +139,8 @@ func defects(t *testing.T, stranger *sign.Key) []defect {
 		}, "signature does not verify", 5},
 		{"stranger", func(d *draft) { d.Signers = []sign.Signer{stranger} }, "nobody who is trusted has signed it", 4},
 		{"no bundle", func(d *draft) { d.payload = []byte{0} }, "bundle is refused", 5},
+		{"carried capabilities", func(d *draft) { d.carries = map[string][]byte{"mythos.caps": {7, 1, 0}} }, "bundle is refused: carried capabilit", 5},
+		{"an answer that is none", func(d *draft) { d.carries = map[string][]byte{"mythos.answer": {8, 0}} }, "bundle is refused: answer", 5},
 	}
 }
 
@@ -188,6 +209,15 @@ func TestNetworkReplays(t *testing.T) {
 		d := near.draft(name)
 		d.guard = c.guard
 		refused(name, near.pack(d), c.says)
+	}
+	spoiled := near.draft("spoiled")
+	spoiled.carries = map[string][]byte{"mythos.caps": {7, 1, 0}}
+	if status, body := far.post(near.pack(spoiled)); status != http.StatusBadRequest {
+		t.Errorf("%d %s", status, body)
+	}
+	spoiled.carries = nil
+	if status, body := far.post(near.pack(spoiled)); status != http.StatusOK {
+		t.Errorf("a packet that was refused has used up its nonce: %d %s", status, body)
 	}
 	far.kill()
 	far.serve("--listen", "127.0.0.1:0")

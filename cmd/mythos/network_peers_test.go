@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -75,5 +77,41 @@ func TestNetworkFivePeers(t *testing.T) {
 			t.Errorf("%s does not have the blob", s.name)
 		}
 		s.sound()
+	}
+}
+
+// TestNetworkStrangers: who has no capability of their own gets no object, and who is
+// not trusted gets no work done; a stolen or another object's capability helps nobody.
+func TestNetworkStrangers(t *testing.T) {
+	t.Parallel()
+	all := sites(t, "far", "near", "other")
+	far, near, other := all[0], all[1], all[2]
+	far.run("trust", "rm", "other")
+	far.serve("--listen", "127.0.0.1:0")
+	data, cid := far.blob(9, 20_000)
+	_, second := far.blob(10, 20_000)
+	good, wrong := far.capFor(near, cid), far.capFor(near, second)
+	expired := filepath.Join(near.dir, "expired.cap")
+	id := strings.TrimSpace(far.run("-q", "cap", "issue", "--to", near.key, "--scope", "blob.read:"+cid, "--ttl", "1ms"))
+	if err := os.WriteFile(expired, []byte(far.run("cap", "export", id)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ownID := strings.TrimSpace(other.run("-q", "cap", "issue", "--to", "self", "--scope", "blob.read:"+cid, "--ttl", "1h"))
+	for _, c := range []struct {
+		name string
+		who  *site
+		cap  string
+	}{{"of another holder", other, good}, {"of another object", near, wrong}, {"expired", near, expired}, {"of one's own issue", other, ownID}} {
+		out, errOut, code := c.who.try("pull", far.url, cid, "--cap", c.cap)
+		if code != 4 || out != "" || c.who.has(cid, data) {
+			t.Errorf("a capability %s: exit code %d\n%s%s", c.name, code, out, errOut)
+		}
+	}
+	if out, errOut, code := other.try("submit", far.url, other.bundle("from a stranger")); code != 4 || out != "" {
+		t.Errorf("a stranger's task: exit code %d\n%s%s", code, out, errOut)
+	}
+	near.run("pull", far.url, cid, "--cap", good)
+	if !near.has(cid, data) {
+		t.Error("the blob is not here")
 	}
 }

@@ -136,28 +136,38 @@ func (n *Node) receive(ctx context.Context, raw []byte, seen packet.Seen) (*Rece
 	if err != nil {
 		return nil, err
 	}
+	out := &Received{Packet: p}
 	r := packet.Receiver{
 		Identities: []age.Identity{id}, Trusted: n.trustsPacket, Seen: seen, Now: n.now, Codebooks: known,
-		Validate: func(payload []byte) error { _, _, err := ir.Validate(payload); return err },
+		Validate: out.open, // all of it before the guard, whose nonce is used up then
 	}
 	got, err := r.Take(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	b, err := object.Decode[ir.Bundle](got.Payload)
-	if err != nil {
-		return nil, err
+	out.Signers = got.Signers
+	return out, nil
+}
+
+// open checks the bundle and what it carries.
+func (r *Received) open(payload []byte) error {
+	if _, _, err := ir.Validate(payload); err != nil {
+		return err
 	}
-	out := &Received{Packet: got.Packet, Bundle: got.Payload, Author: b.Meta.Author, Signers: got.Signers}
-	if out.Caps, err = carriedCaps(b.Meta.Extensions[extensionCaps]); err != nil {
-		return nil, err
+	b, err := object.Decode[ir.Bundle](payload)
+	if err != nil {
+		return err
+	}
+	r.Bundle, r.Author = payload, b.Meta.Author
+	if r.Caps, err = carriedCaps(b.Meta.Extensions[extensionCaps]); err != nil {
+		return err
 	}
 	if a, ok := b.Meta.Extensions[extensionAnswer]; ok {
-		if out.Answer, err = object.Decode[Answer](a); err != nil {
-			return nil, fmt.Errorf("answer: %w", err)
+		if r.Answer, err = object.Decode[Answer](a); err != nil {
+			return fmt.Errorf("answer: %w", err)
 		}
 	}
-	return out, nil
+	return nil
 }
 
 func (n *Node) trustsPacket(a object.AgentID) bool {
@@ -172,8 +182,11 @@ func carriedCaps(raw []byte) ([]caps.Chain, error) {
 	}
 	r := can.NewReader(raw)
 	count, err := r.List()
-	if err != nil || count > maxCarried {
-		return nil, fmt.Errorf("carried capabilities: at most %d: %w", maxCarried, err)
+	if err == nil && count > maxCarried {
+		err = fmt.Errorf("%d chains, at most %d are taken", count, maxCarried)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("carried capabilities: %w", err)
 	}
 	var list []caps.Chain
 	for range count {
@@ -186,6 +199,9 @@ func carriedCaps(raw []byte) ([]caps.Chain, error) {
 			return nil, fmt.Errorf("carried capability: %w", err)
 		}
 		list = append(list, ch)
+	}
+	if err := r.End(); err != nil {
+		return nil, fmt.Errorf("carried capabilities: %w", err)
 	}
 	return list, nil
 }
