@@ -24,7 +24,7 @@ type agreeing struct {
 	now object.Time
 }
 
-func newAgreeing(t *testing.T) *agreeing {
+func newAgreeing(t testing.TB) *agreeing {
 	t.Helper()
 	dir := t.TempDir()
 	if _, _, err := node.Init(dir, "near"); err != nil {

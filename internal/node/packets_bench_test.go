@@ -1,0 +1,32 @@
+package node_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/node"
+)
+
+// BenchmarkOpen receives packets in a repository: what a server does with each, but for
+// remembering its guard.
+func BenchmarkOpen(b *testing.B) {
+	n := newAgreeing(b)
+	var packets [][]byte
+	for i := range 64 {
+		raw, err := ir.Assemble(fmt.Appendf(nil, ".const a text \"hello %d\"\n.task #\"sym:main\" () budget { cpu 10, io 0, writes 0 }\nconst r0, $a\nret r0\n", i))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if raw, err = n.Pack(raw, node.PackOptions{Zstd: true, Guard: true}); err != nil {
+			b.Fatal(err)
+		}
+		packets = append(packets, raw)
+	}
+	for i := 0; b.Loop(); i++ {
+		if _, err := n.Open(context.Background(), packets[i%len(packets)]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
