@@ -288,6 +288,39 @@ func (d *dying) killAtEveryWrite(from, to string, kill, back []string) {
 	}
 }
 
+// TestKilledDecisions kills a freeze, and a policy's coming into force, at each of their
+// writes: whatever has taken effect has a receipt when somebody looks, and the same
+// command finishes.
+func TestKilledDecisions(t *testing.T) {
+	dir := lab(t)
+	must(t, dir, "promote", standing(t, dir, "one", 1), "--ring", "0", "--policy", "@policy0")
+	d := serveDying(t, dir)
+	decide := func(n int, args ...string) (killed bool) {
+		s := d.start(n, args...)
+		code := s.end()
+		d.live()
+		if code != 0 && code != -1 {
+			t.Fatalf("%v, write %d: exit code %d: %s", args, n, code, s.err.String())
+		}
+		must(t, dir, "-q", "why", "@ring0")
+		return code != 0
+	}
+	for n := 1; decide(n, "ring", "freeze", "--ring", "0", "--reason", fmt.Sprint("incident ", n)); n++ {
+	}
+	if out := must(t, dir, "why", "@ring0"); !strings.Contains(out, "ring 0 frozen") {
+		t.Errorf("the ring is not frozen: %s", out)
+	}
+	policy := ""
+	for n, killed := 1, true; killed; n++ {
+		policy = must(t, dir, "-q", "policy", "add", "policy0.yaml")
+		killed = decide(n, "policy", "set", policy)
+	}
+	if out := must(t, dir, "why", policy); !strings.Contains(out, "receipt of mythos.policy.set") {
+		t.Error(out)
+	}
+	must(t, dir, "ledger", "verify")
+}
+
 // dying serves a repository to other processes, and kills one of them right before a
 // durable write of its choosing. All that a process leaves is what it wrote before.
 type dying struct {
