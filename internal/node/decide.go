@@ -120,7 +120,12 @@ func (n *Node) PutInForce(ctx context.Context, policy object.Hash) (*model.Polic
 	if err != nil {
 		return nil, err
 	}
-	if err := n.settle(ctx, p.Ring); err != nil {
+	release, err := n.deciding(ctx, decidesPolicy, p.Ring)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if err := n.settlePolicy(ctx, p.Ring); err != nil {
 		return nil, err
 	}
 	q := model.PolicyRequest{PolicyID: policy}
@@ -141,39 +146,45 @@ func (n *Node) PutInForce(ctx context.Context, policy object.Hash) (*model.Polic
 	return object.Decode[model.PolicyState](called.Body)
 }
 
-const holdTries = 16 // of a freeze or thaw against others at the same time
-
-// Hold freezes a ring or thaws it, as an effect. It does not lose against others who do
-// so at the same time: it comes after them.
+// Hold freezes a ring or thaws it, as an effect. It waits for others who do so at the
+// same time, and comes after them.
 func (n *Node) Hold(ctx context.Context, ring uint8, frozen bool, reason string) (*model.RingHold, error) {
-	effect := effectThaw
-	if frozen {
-		effect = effectFreeze
-	}
-	if err := n.settle(ctx, ring); err != nil {
+	q := model.HoldRequest{RingID: ring, Reason: reason}
+	if err := q.Check(); err != nil {
 		return nil, err
 	}
-	var err error
-	for range holdTries {
-		q := model.HoldRequest{RingID: ring, Reason: reason}
-		if err := q.Check(); err != nil {
+	release, err := n.deciding(ctx, decidesHold, ring)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if err := n.settleHold(ctx, ring); err != nil {
+		return nil, err
+	}
+	for try := 1; ; try++ {
+		newest, err := n.Models().Hold(ctx, ring)
+		if err != nil {
 			return nil, err
-		}
-		newest, herr := n.Models().Hold(ctx, ring)
-		if herr != nil {
-			return nil, herr
 		}
 		if newest != nil {
 			q.After = &newest.HoldID
 		}
-		var called *Called
-		if called, err = n.decideAsOwner(ctx, effect, &q); err == nil {
+		called, err := n.decideAsOwner(ctx, holdEffect(frozen), &q)
+		if err == nil {
 			h, _, err := model.OpenHold(called.Body)
 			return h, err
 		}
-		if !errors.Is(err, model.ErrConflict) {
+		if !errors.Is(err, model.ErrConflict) || try == holdTries {
 			return nil, err
 		}
 	}
-	return nil, err
+}
+
+const holdTries = 16 // of a freeze or thaw, against programs that do so at the same time
+
+func holdEffect(frozen bool) string {
+	if frozen {
+		return effectFreeze
+	}
+	return effectThaw
 }

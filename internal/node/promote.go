@@ -9,6 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 )
@@ -17,6 +18,11 @@ import (
 // the error is that of the registry. A promotion that a crash cut short after the ring
 // had moved is finished, and is the answer.
 func (n *Node) Promote(ctx context.Context, q model.PromoteRequest, chains []caps.Chain) (*model.PromotionRecord, error) {
+	release, err := n.deciding(ctx, decidesRecord, q.RingID)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	if rec, err := n.settleRecord(ctx, q.RingID, chains); err != nil {
 		return nil, err
 	} else if rec != nil && rec.Action == model.ActionPromote && rec.ModelID == q.ModelID && rec.PolicyID == q.PolicyID {
@@ -36,10 +42,16 @@ func (n *Node) Promote(ctx context.Context, q model.PromoteRequest, chains []cap
 	return n.deploy(ctx, effectPromote, &q, q.RingID, q.PolicyID, chains)
 }
 
-// Rollback restores what a ring had before, as an effect.
+// Rollback restores what a ring had before, as an effect. A rollback that a crash cut
+// short after the ring had moved is finished, and is the answer.
 func (n *Node) Rollback(ctx context.Context, q model.RollbackRequest, chains []caps.Chain) (*model.PromotionRecord, error) {
-	if _, err := n.settleRecord(ctx, q.RingID, chains); err != nil {
+	release, err := n.deciding(ctx, decidesRecord, q.RingID)
+	if err != nil {
 		return nil, err
+	}
+	defer release()
+	if rec, err := n.settleRecord(ctx, q.RingID, chains); err != nil || (rec != nil && rec.Action == model.ActionRollback) {
+		return rec, err
 	}
 	return n.deploy(ctx, effectRollback, &q, q.RingID, q.PolicyID, chains)
 }
@@ -82,32 +94,74 @@ func (n *Node) recordBytes(ctx context.Context, rec *model.PromotionRecord, err 
 
 // settle finishes the decisions about a ring that a crash cut short after they had
 // taken effect and before their receipt was kept: they are asked for again, which
-// changes nothing but leaves the receipt. Nothing is done for a decision that has one.
+// changes nothing but leaves the receipt. Nothing is done for a decision that has one,
+// or that another process is about to change.
 func (n *Node) settle(ctx context.Context, ring uint8) error {
-	if _, err := n.settleRecord(ctx, ring, nil); err != nil {
+	reg := n.Models()
+	newest, err := reg.Newest(ctx, ring)
+	if err == nil && newest != nil {
+		err = n.finish(ctx, decidesRecord, ring, *newest, func() error {
+			_, err := n.settleRecord(ctx, ring, nil)
+			return err
+		})
+	}
+	if err != nil {
 		return err
 	}
-	reg := n.Models()
-	if p, err := reg.InForce(ctx, ring); err == nil {
-		if err := n.again(ctx, p.PolicyID, func() error {
-			_, err := n.decideAsOwner(ctx, effectPolicySet, &model.PolicyRequest{PolicyID: p.PolicyID, After: p.Previous})
-			return err
-		}); err != nil {
-			return err
-		}
-	} else if !errors.Is(err, model.ErrNotFound) {
+	p, err := reg.InForce(ctx, ring)
+	if err == nil {
+		err = n.finish(ctx, decidesPolicy, ring, p.PolicyID, func() error { return n.settlePolicy(ctx, ring) })
+	}
+	if err != nil && !errors.Is(err, model.ErrNotFound) {
 		return err
 	}
 	h, err := reg.Hold(ctx, ring)
+	if err != nil || h == nil {
+		return err
+	}
+	return n.finish(ctx, decidesHold, ring, h.HoldID, func() error { return n.settleHold(ctx, ring) })
+}
+
+// finish does what settles a decision, when it has no receipt and nobody is at it.
+func (n *Node) finish(ctx context.Context, what string, ring uint8, id object.Hash, settle func() error) error {
+	receipts, err := n.Models().Decisions(ctx, id)
+	if err != nil || len(receipts) > 0 {
+		return err
+	}
+	release, err := n.deciding(ctx, what, ring)
+	if errors.Is(err, ledger.ErrBusy) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer release()
+	return settle()
+}
+
+// settlePolicy is settle for the policy in force.
+func (n *Node) settlePolicy(ctx context.Context, ring uint8) error {
+	p, err := n.Models().InForce(ctx, ring)
+	if errors.Is(err, model.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return n.again(ctx, p.PolicyID, func() error {
+		_, err := n.decideAsOwner(ctx, effectPolicySet, &model.PolicyRequest{PolicyID: p.PolicyID, After: p.Previous})
+		return err
+	})
+}
+
+// settleHold is settle for the newest freeze or thaw.
+func (n *Node) settleHold(ctx context.Context, ring uint8) error {
+	h, err := n.Models().Hold(ctx, ring)
 	if err != nil || h == nil || !h.Signer.Same(n.Self()) {
 		return err
 	}
-	effect := effectThaw
-	if h.Frozen {
-		effect = effectFreeze
-	}
 	return n.again(ctx, h.HoldID, func() error {
-		_, err := n.decideAsOwner(ctx, effect, &model.HoldRequest{RingID: ring, Reason: h.Reason, After: h.Previous})
+		_, err := n.decideAsOwner(ctx, holdEffect(h.Frozen), &model.HoldRequest{RingID: ring, Reason: h.Reason, After: h.Previous})
 		return err
 	})
 }
