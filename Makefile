@@ -1,5 +1,5 @@
 # Targets for people. CI calls .ci/run and nothing else.
-.PHONY: build test check generate reproducible sbom fuzz duckdb bench crash quickstart bench-ledger bench-ledger-growth release-check network
+.PHONY: build test check generate reproducible sbom fuzz duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch release-check network
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -44,6 +44,9 @@ ENTRIES ?= 10000000
 bench-ledger-growth: ## cost of an entry from 10^4 to 10^7 entries, and verifying them (an hour, 15 GB; ENTRIES=1000000 takes minutes)
 	go run ./bench/ledger -dir $(BENCHDIR) -rows growth -entries $(ENTRIES)
 	go run ./bench/ledger -dir $(BENCHDIR) -rows verify -entries 1000000
+
+bench-batch: ## memory of a batch of 10,000 effects beside one of 1,000 (minutes)
+	MYTHOS_BATCH=10000 go test ./cmd/mythos -run TestBatchMemory -v -timeout 30m
 
 bench: ## all benchmarks (about five minutes)
 	go test -run '^$$' -bench . -benchmem ./...
