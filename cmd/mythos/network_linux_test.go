@@ -226,3 +226,26 @@ func TestNetworkBadLinks(t *testing.T) {
 		t.Run(name, func(t *testing.T) { overLink(t, c) })
 	}
 }
+
+// TestNetworkDead is the long form: a link that goes dark and stays so. The pull ends by
+// itself, after the minute that a peer may be silent, and says so.
+func TestNetworkDead(t *testing.T) {
+	if os.Getenv("MYTHOS_NETWORK") == "" {
+		t.Skip("takes a minute: `make network` runs it")
+	}
+	t.Parallel()
+	all := sites(t, "near", "far")
+	near, far := all[0], all[1]
+	join(t, conditions{delay: time.Millisecond, bytes: 1 << 20, dark: func(l *link) { l.down.Store(true) }}, near, far)
+	far.serve("--listen", "10.77.0.2:7480")
+	data, cid := far.blob(11, 8<<20)
+	_, errOut, code := near.try("pull", far.url, cid, "--cap", far.capFor(near, cid))
+	if code == 0 || !strings.Contains(errOut, "stopped sending") {
+		t.Errorf("exit code %d: %s", code, errOut)
+	}
+	if near.has(cid, data) {
+		t.Error("the blob is here")
+	}
+	near.sound()
+	far.kill() // it still waits for whom it served
+}

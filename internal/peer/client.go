@@ -74,6 +74,7 @@ func (c *Client) do(r *http.Request) (*http.Response, error) {
 		text, _ := io.ReadAll(io.LimitReader(res.Body, 4096))
 		return nil, &StatusError{res.StatusCode, strings.TrimSpace(string(text))}
 	}
+	res.Body = unstalled(res.Body, maxStall)
 	return res, nil
 }
 
