@@ -11,17 +11,8 @@ import (
 // submit queues a charge and returns when it is written. Whoever gets the turn
 // writes all that has queued up; the others find theirs done.
 func (q *Quotas) submit(c *charge, cost []Amount) error {
-	for i := len(c.chain) - 1; i >= 0; i-- {
-		l, err := lineOf(c.chain, i, cost)
-		if err != nil {
-			return fmt.Errorf("charge quota: %w", err)
-		}
-		if len(l.cost) > 0 {
-			c.lines = append(c.lines, l)
-		}
-	}
-	if len(c.lines) == 0 {
-		return nil
+	if err := c.itemize(cost); err != nil || len(c.lines) == 0 {
+		return err
 	}
 	q.mu.Lock()
 	q.queue = append(q.queue, c)
@@ -37,6 +28,20 @@ func (q *Quotas) submit(c *charge, cost []Amount) error {
 		q.write(batch)
 	}
 	return c.err
+}
+
+// itemize works out what each link of the chain is charged, the root first.
+func (c *charge) itemize(cost []Amount) error {
+	for i := len(c.chain) - 1; i >= 0; i-- {
+		l, err := lineOf(c.chain, i, cost)
+		if err != nil {
+			return fmt.Errorf("charge quota: %w", err)
+		}
+		if len(l.cost) > 0 {
+			c.lines = append(c.lines, l)
+		}
+	}
+	return nil
 }
 
 // write settles a batch, trying again when another process was faster.

@@ -127,13 +127,22 @@ func (q *Quotas) load(ctx context.Context, key string) (raw []byte, used Usage, 
 		return nil, nil, fmt.Errorf("read quota %s: %w", key, err)
 	}
 	if !found {
-		return nil, Usage{}, nil
+		raw = nil
+	}
+	used, err = usageOf(key, raw)
+	return raw, used, err
+}
+
+// usageOf decodes a counter record; nil is none.
+func usageOf(key string, raw []byte) (Usage, error) {
+	if raw == nil {
+		return Usage{}, nil
 	}
 	var r usageRecord
 	if err := can.Unmarshal(raw, &r); err != nil {
-		return nil, nil, fmt.Errorf("quota record %s is damaged: %w", key, err)
+		return nil, fmt.Errorf("quota record %s is damaged: %w", key, err)
 	}
-	return raw, r.Used, nil
+	return r.Used, nil
 }
 
 // lineOf works out, from the link's bytes, what it is charged of a cost.

@@ -1,8 +1,10 @@
 package caps
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -204,4 +206,47 @@ func TestQuotaFailures(t *testing.T) {
 	huge := []Amount{{Calls, NoLimit64}}
 	delete(kv.m, quotaKey(chain[0].ID))
 	wantDenied(t, q.Spend(t.Context(), chain, huge), CheckQuota, 0)
+}
+
+// TestRidingIsCharge: what rides in another update is what Charge would write, over
+// the whole chain, and it is refused alike.
+func TestRidingIsCharge(t *testing.T) {
+	ctx := t.Context()
+	root := rootCap(t, "tool.call:"+hexA+",calls=3")
+	leaf := extend(t, alice, root, Draft{Subject: bob.Agent(), Scope: parse(t, "tool.call:"+hexA+",calls=2")})
+	charged, ridden := newMemKV(), newMemKV()
+	q := NewQuotas(charged)
+	for i := range 3 {
+		want := q.Charge(ctx, leaf, call(t))
+		ride, err := NewQuotas(ridden).Riding(leaf, call(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var put map[string][]byte
+		for range 2 { // only what was put last counts
+			put, err = ride(func(key string) ([]byte, error) {
+				raw, _, err := ridden.Get(ctx, key)
+				return raw, err
+			})
+		}
+		if (err == nil) != (i < 2) || fmt.Sprint(err) != fmt.Sprint(want) || errors.Is(err, ErrQuota) != (i == 2) {
+			t.Fatalf("charge %d: %v, expected %v", i, err, want)
+		}
+		if ok, err := ridden.Update(ctx, nil, put); err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+	}
+	for key, raw := range charged.m {
+		if !bytes.Equal(ridden.m[key], raw) {
+			t.Errorf("%s: %x, expected %x", key, ridden.m[key], raw)
+		}
+	}
+	free := rootCap(t, "tool.call:"+hexA)
+	ride, err := q.Riding(free, call(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if put, err := ride(nil); err != nil || len(put) != 0 {
+		t.Errorf("nothing is limited: %v, %v", put, err)
+	}
 }

@@ -20,13 +20,14 @@ type attempt struct {
 	requestHash object.Hash
 	target      target
 	use         caps.Use
-	chain       caps.Chain // what covers the use; the leaf comes first
-	charged     bool
-	about       *doubt // this is a probe's call
+	allowed     []caps.Chain // those that cover the use; the leaf comes first in each
+	chain       caps.Chain   // the one of them that is charged
+	charged     bool         // by this attempt
+	paid        bool         // an attempt of our own that this one goes on with was charged
+	about       *doubt       // this is a probe's call
 }
 
-// admit finds the tool, checks the request and the authority, and charges the
-// quota. With an error comes the status of the refusal, or 0 when it is none.
+// admit finds the tool and checks the request and the authority. With an error comes the status of the refusal, or 0 when it is none.
 func (a *attempt) admit(ctx context.Context) (uint16, error) {
 	var err error
 	if a.target, err = a.gate.resolve(ctx, a.effect.Tool, a.effect.Defaults); err != nil {
@@ -41,10 +42,10 @@ func (a *attempt) admit(ctx context.Context) (uint16, error) {
 	if a.use, err = a.target.use(a.effect.Request); err != nil {
 		return StatusBadRequest, err
 	}
-	allowed, err := a.authorize()
-	if err != nil {
+	if a.allowed, err = a.authorize(); err != nil {
 		return StatusDenied, err
 	}
+	a.chain = a.allowed[0]
 	if p, ok := a.target.runner.(Preparer); ok {
 		if err := p.Prepare(ctx, a.call(0)); err != nil {
 			if ctx.Err() != nil {
@@ -56,7 +57,7 @@ func (a *attempt) admit(ctx context.Context) (uint16, error) {
 			return StatusNotFound, err
 		}
 	}
-	return a.charge(ctx, allowed)
+	return 0, nil
 }
 
 // authorize returns the active chains that cover the use. Without one, the error
@@ -78,15 +79,11 @@ func (a *attempt) authorize() ([]caps.Chain, error) {
 	return allowed, nil
 }
 
-// charge charges the first of the chains that has quota left. An effect that is
-// committed already, or goes on where our own attempt broke off, is not charged.
-func (a *attempt) charge(ctx context.Context, allowed []caps.Chain) (uint16, error) {
-	a.chain = allowed[0]
-	if done, err := a.paid(ctx); err != nil || done {
-		return 0, err
-	}
+// charge charges the first of the chains that has quota left. With an error comes the
+// status of the refusal, or 0 when it is none.
+func (a *attempt) charge(ctx context.Context) (uint16, error) {
 	var quota error
-	for _, chain := range allowed {
+	for _, chain := range a.allowed {
 		err := a.gate.Quotas.Charge(ctx, chain, a.use)
 		if err == nil {
 			a.chain, a.charged = chain, true
@@ -100,37 +97,60 @@ func (a *attempt) charge(ctx context.Context, allowed []caps.Chain) (uint16, err
 	return StatusQuota, quota
 }
 
+// charging is charge for an effect with a key, as a rider of its register. Where our
+// own attempt at the same request broke off, that was charged, and this goes on with it.
+func (a *attempt) charging(s ledger.State) []ledger.Rider {
+	a.chain, a.charged = a.allowed[0], false
+	r := s.Register
+	if a.paid || (r != nil && r.Owner.Same(a.gate.Signer.Agent()) && r.RequestHash == a.requestHash) {
+		return nil
+	}
+	rides := make([]charger, len(a.allowed))
+	for i, chain := range a.allowed {
+		var err error
+		if rides[i], err = a.gate.Quotas.Riding(chain, a.use); err != nil {
+			rides[i] = func(func(string) ([]byte, error)) (map[string][]byte, error) { return nil, err }
+		}
+	}
+	return []ledger.Rider{{Size: chargeSize, Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
+		return a.chargeOne(rides, get)
+	}}}
+}
+
+const chargeSize = 1 << 10 // of the counters of a chain, about
+
+// charger is what Quotas.Riding returns.
+type charger = func(get func(key string) ([]byte, error)) (map[string][]byte, error)
+
+func (a *attempt) chargeOne(rides []charger, get func(string) ([]byte, error)) (map[string][]byte, error) {
+	var quota error
+	for i, chain := range a.allowed {
+		put, err := rides[i](get)
+		if err == nil {
+			a.chain, a.charged = chain, true
+			return put, nil
+		}
+		if !errors.Is(err, caps.ErrQuota) {
+			return nil, fmt.Errorf("charge %s: %w", chain[0].ID.Short(), err)
+		}
+		quota = err
+	}
+	return nil, quota
+}
+
 // keyed registers, and replays or invokes as the ledger decides.
 func (a *attempt) keyed(ctx context.Context) (Outcome, error) {
 	d, out, settled, err := a.register(ctx)
-	if err != nil {
-		return Outcome{}, errors.Join(err, a.refund(ctx))
-	}
-	if settled {
-		return out, nil
+	if err != nil || settled {
+		return out, err
 	}
 	if d.Action == ledger.Replay {
-		if err := a.refund(ctx); err != nil {
-			return Outcome{}, err
-		}
 		return a.gate.replay(ctx, d)
 	}
 	if out, err = a.invoke(ctx, &d); err != nil {
 		a.gate.Ledger.Release(d) // this attempt is over, whatever became of it
 	}
 	return out, err
-}
-
-// refund takes the charge back from a use that did not happen.
-func (a *attempt) refund(ctx context.Context) error {
-	if !a.charged {
-		return nil
-	}
-	a.charged = false
-	if err := a.gate.Quotas.Refund(context.WithoutCancel(ctx), a.chain, a.use); err != nil {
-		return fmt.Errorf("refund %s: %w", a.chain[0].ID.Short(), err)
-	}
-	return nil
 }
 
 // unused returns what was charged of tokens and GPU time and, as the tool reports,
@@ -196,18 +216,23 @@ func (a *attempt) settle(ctx context.Context, d *ledger.Decision, res Response) 
 	if res.Body == nil {
 		res.Body = []byte{}
 	}
-	responseHash, err := a.gate.Responses.PutBytes(ctx, res.Body)
+	responseHash, put, err := a.gate.Responses.BytesUpdate(ctx, res.Body)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("keep the response: %w", err)
+	}
+	var riders []ledger.Rider
+	if put != nil {
+		riders = []ledger.Rider{{Size: len(res.Body) + 256,
+			Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) { return put, nil }}}
 	}
 	id, raw, err := a.gate.Ledger.NewReceipt(a.gate.receipt(a.effect, a.requestHash, res, responseHash, a.evidence(res)))
 	if err != nil {
 		return Outcome{}, fmt.Errorf("receipt: %w", err)
 	}
 	if d != nil {
-		err = a.gate.Ledger.Commit(ctx, *d, raw)
+		err = a.gate.Ledger.Commit(ctx, *d, raw, riders...)
 	} else {
-		err = a.gate.Ledger.Record(ctx, raw)
+		err = a.gate.Ledger.Record(ctx, raw, riders...)
 	}
 	if err != nil {
 		return Outcome{}, err
@@ -227,20 +252,6 @@ func (a *attempt) settle(ctx context.Context, d *ledger.Decision, res Response) 
 func (a *attempt) evidence(res Response) []object.Hash {
 	list := append([]object.Hash{a.chain[0].ID}, a.target.evidence...)
 	return append(list, res.Evidence...)
-}
-
-// paid reports whether a keyed effect is committed already, or an attempt at it, by
-// us and for the same request, was registered and broke off: it was charged then.
-func (a *attempt) paid(ctx context.Context) (bool, error) {
-	if len(a.effect.Key) == 0 {
-		return false, nil
-	}
-	state, err := a.gate.Ledger.Read(ctx, ledger.IdemID(a.effect.Tool, a.effect.Key))
-	if err != nil {
-		return false, fmt.Errorf("ledger: %w", err)
-	}
-	r := state.Register
-	return state.Commit != nil || (r != nil && r.Owner.Same(a.gate.Signer.Agent()) && r.RequestHash == a.requestHash), nil
 }
 
 // replay is the outcome of an effect that is committed, from its receipt and the

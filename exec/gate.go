@@ -16,8 +16,9 @@ import (
 // be a [Resolver], too.
 type Ledger interface {
 	Receipts
-	Register(ctx context.Context, tool object.Hash, key []byte, requestHash object.Hash, p ledger.Policy) (ledger.Decision, error)
-	Commit(ctx context.Context, d ledger.Decision, receiptRaw []byte) error
+	RegisterWith(ctx context.Context, tool object.Hash, key []byte, requestHash object.Hash, p ledger.Policy,
+		with func(ledger.State) []ledger.Rider) (ledger.Decision, error)
+	Commit(ctx context.Context, d ledger.Decision, receiptRaw []byte, riders ...ledger.Rider) error
 	Release(d ledger.Decision)
 	Read(ctx context.Context, idem object.Hash) (ledger.State, error)
 }
@@ -26,7 +27,7 @@ type Ledger interface {
 // a key.
 type Receipts interface {
 	NewReceipt(r ledger.Receipt) (object.Hash, []byte, error)
-	Record(ctx context.Context, receiptRaw []byte) error
+	Record(ctx context.Context, receiptRaw []byte, riders ...ledger.Rider) error
 }
 
 // Verifier judges one use of authority; *caps.Verifier is one.
@@ -38,21 +39,25 @@ type Verifier interface {
 // Quotas counts uses of authority; *caps.Quotas is one.
 type Quotas interface {
 	Charge(ctx context.Context, chain caps.Chain, use caps.Use) error
-	Refund(ctx context.Context, chain caps.Chain, use caps.Use) error
+	Riding(chain caps.Chain, use caps.Use) (func(get func(key string) ([]byte, error)) (map[string][]byte, error), error)
 	Return(ctx context.Context, chain caps.Chain, cost []caps.Amount) error
 }
 
 // Responses keeps byte strings under their hash; *store.Store is one.
 type Responses interface {
 	PutBytes(ctx context.Context, data []byte) (object.Hash, error)
+	BytesUpdate(ctx context.Context, data []byte) (h object.Hash, put map[string][]byte, err error)
 	Bytes(ctx context.Context, h object.Hash) ([]byte, error)
 }
 
 // Gate is the one path by which effects happen (spec/effects.md):
 //
-//	tool and request limits → capability → quota → ledger register
-//	→ runner → receipt → ledger commit
+//	tool and request limits → capability → quota and ledger register
+//	→ runner → receipt → response and ledger commit
 //
+// An effect with a key is two durable updates of one store, which Quotas, Ledger and
+// Responses share: the charge comes with the register, the response (where it is
+// small, see store.SmallChunk) with the commit.
 // An effect with a key is invoked at most once, whoever asks for it and however
 // often: a committed one is replayed, after its capability was checked, without
 // being charged. An attempt of our own that did not end is gone on with, where the
@@ -152,10 +157,16 @@ func (g *Gate) Do(ctx context.Context, e Effect) (Outcome, error) {
 	}
 	if g.Capture {
 		if _, err := g.Responses.PutBytes(ctx, e.Request); err != nil {
-			return Outcome{}, errors.Join(fmt.Errorf("keep the request: %w", err), a.refund(ctx))
+			return Outcome{}, fmt.Errorf("keep the request: %w", err)
 		}
 	}
 	if len(e.Key) == 0 {
+		if status, err := a.charge(ctx); err != nil {
+			if status == 0 {
+				return Outcome{}, err
+			}
+			return Outcome{}, g.Refuse(ctx, e, status, err)
+		}
 		return a.invoke(ctx, nil)
 	}
 	return a.keyed(ctx)

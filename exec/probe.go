@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -70,7 +71,11 @@ func (a *attempt) ask(ctx context.Context, in *ledger.UnknownOutcomeError) (Prob
 		gate: a.gate, requestHash: a.requestHash, about: &doubt{a.effect.Key, in.Fence},
 		effect: Effect{Tool: *a.target.probe, Request: a.effect.Request, Caps: a.effect.Caps, Defaults: a.effect.Defaults},
 	}
-	if status, err := p.admit(ctx); err != nil {
+	status, err := p.admit(ctx)
+	if err == nil {
+		status, err = p.charge(ctx)
+	}
+	if err != nil {
 		if status != 0 {
 			err = a.gate.Refuse(ctx, p.effect, status, err)
 		}
@@ -104,9 +109,6 @@ func (a *attempt) settleDoubt(ctx context.Context, d ledger.Decision, in *ledger
 		}
 		return Outcome{}, false, err
 	}
-	if err := a.refund(ctx); err != nil { // this attempt did nothing
-		return Outcome{}, false, err
-	}
 	body := answer.Body
 	if body == nil {
 		body = []byte(answer.Response)
@@ -129,11 +131,18 @@ func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome,
 		policy.Retry = ledger.Probe
 	}
 	for range casTries { // each further turn means that the probe found that it did not happen
-		d, err = a.gate.Ledger.Register(ctx, a.effect.Tool, a.effect.Key, a.requestHash, policy)
+		d, err = a.gate.Ledger.RegisterWith(ctx, a.effect.Tool, a.effect.Key, a.requestHash, policy, a.charging)
+		if err == nil {
+			return d, Outcome{}, false, nil
+		}
+		if a.charged = false; errors.Is(err, caps.ErrQuota) {
+			return d, Outcome{}, false, a.gate.Refuse(ctx, a.effect, StatusQuota, err)
+		}
 		var unknown *ledger.UnknownOutcomeError
 		if !errors.As(err, &unknown) || !unknown.Probe {
 			return d, Outcome{}, false, err
 		}
+		a.paid = unknown.Owner.Same(a.gate.Signer.Agent())
 		if out, done, err = a.settleDoubt(ctx, d, unknown); err != nil || done {
 			return d, out, done, err
 		}

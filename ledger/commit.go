@@ -51,8 +51,9 @@ func (l *Ledger) openReceipt(raw []byte) (*Receipt, error) {
 // ErrIdempotencyConflict. Committing the same receipt again does nothing. The
 // receipt of an effect without a key is recorded.
 //
-// d need not come from this Ledger: Tool and Key suffice, for a late commit.
-func (l *Ledger) Commit(ctx context.Context, d Decision, receiptRaw []byte) error {
+// d need not come from this Ledger: Tool and Key suffice, for a late commit. Riders
+// share the update of what is appended.
+func (l *Ledger) Commit(ctx context.Context, d Decision, receiptRaw []byte, riders ...Rider) error {
 	defer l.Release(d)
 	r, err := l.openReceipt(receiptRaw)
 	if err != nil {
@@ -62,7 +63,7 @@ func (l *Ledger) Commit(ctx context.Context, d Decision, receiptRaw []byte) erro
 		return fmt.Errorf("commit: receipt %s is of another effect", r.ReceiptID.Short())
 	}
 	if len(r.IdempotencyKey) == 0 {
-		return l.record(ctx, r, receiptRaw)
+		return l.record(ctx, r, receiptRaw, riders)
 	}
 	now := l.now()
 	c := EffectCommit{IdemID: d.IdemID, ToolID: r.ToolID, RequestHash: r.RequestHash, ResponseHash: r.ResponseHash,
@@ -86,7 +87,7 @@ func (l *Ledger) Commit(ctx context.Context, d Decision, receiptRaw []byte) erro
 			}
 			entries = []Entry{{Kind: EntryReceipt, Raw: receiptRaw, Receipt: r}, {Kind: EntryCommit, Raw: raw, Commit: &c}}
 		}
-		ok, err := l.extend(ctx, s, v, c.ToolID, now, fresh, slices.Clip(entries)...)
+		ok, err := l.extend(ctx, s, v, c.ToolID, now, fresh, riders, slices.Clip(entries)...)
 		if err != nil || ok {
 			return errors.Join(err, v.Err)
 		}
@@ -95,17 +96,17 @@ func (l *Ledger) Commit(ctx context.Context, d Decision, receiptRaw []byte) erro
 }
 
 // Record keeps the receipt of an effect without a key, or of one that was refused.
-// A receipt that is there already is no error.
-func (l *Ledger) Record(ctx context.Context, receiptRaw []byte) error {
+// A receipt that is there already is no error. Riders share the update of a new one.
+func (l *Ledger) Record(ctx context.Context, receiptRaw []byte, riders ...Rider) error {
 	r, err := l.openReceipt(receiptRaw)
 	if err != nil {
 		return err
 	}
-	return l.record(ctx, r, receiptRaw)
+	return l.record(ctx, r, receiptRaw, riders)
 }
 
-func (l *Ledger) record(ctx context.Context, r *Receipt, raw []byte) error {
-	a := &appending{leaves: [][]byte{leaf(EntryReceipt, raw)}, absent: map[string]int{byReceipt + r.ReceiptID.String(): 0}}
+func (l *Ledger) record(ctx context.Context, r *Receipt, raw []byte, riders []Rider) error {
+	a := &appending{leaves: [][]byte{leaf(EntryReceipt, raw)}, absent: map[string]int{byReceipt + r.ReceiptID.String(): 0}, riders: riders}
 	_, err := l.log.append(ctx, a)
 	return err
 }

@@ -15,6 +15,8 @@
 //	l/i/<idem id>/<n>   the seq of the n-th entry of an effect's history
 //	l/r/<receipt id>    the seq of a receipt
 //	l/t/<index>         a stored hash of the log (sumdb/tlog numbering)
+//	l/u/<tool id>       a tool that effects with keys were registered for
+//	l/u                 there once that list is whole
 //	l/n                 the number of entries
 //	l/w/<key id>        the last checkpoint of another agent's log that a [Witness] cosigned
 //

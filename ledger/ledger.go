@@ -28,6 +28,7 @@ type Ledger struct {
 	Known    []object.AgentID
 	Operator func(object.AgentID) bool
 
+	noted  sync.Map // tools, by id, that the log has registers of
 	mu     sync.Mutex
 	active map[object.Hash]attempt
 }
@@ -64,6 +65,14 @@ type Decision struct {
 // ErrDivergent, ErrUnknownOutcome, ErrAbandoned, ErrUnverifiable. After any other
 // error the register may or may not be there.
 func (l *Ledger) Register(ctx context.Context, tool object.Hash, key []byte, requestHash object.Hash, p Policy) (Decision, error) {
+	return l.RegisterWith(ctx, tool, key, requestHash, p, nil)
+}
+
+// RegisterWith is Register with riders: with says, given the state before it, what
+// shares the update of a register; it may be called several times. A rider's error is
+// returned as it is, and nothing was registered then. Where nothing is registered
+// (Replay, an effect without a key, any error) nothing rides.
+func (l *Ledger) RegisterWith(ctx context.Context, tool object.Hash, key []byte, requestHash object.Hash, p Policy, with func(State) []Rider) (Decision, error) {
 	d := Decision{IdemID: IdemID(tool, key), Tool: tool, Key: key, RequestHash: requestHash}
 	if p.Lease <= 0 && len(key) > 0 {
 		return d, fmt.Errorf("ledger: a lease of %v", p.Lease)
@@ -87,13 +96,13 @@ func (l *Ledger) Register(ctx context.Context, tool object.Hash, key []byte, req
 		case v.Action == Invoke && !v.Append:
 			return d, nil
 		case v.Action == Invoke:
-			if ok, err := l.begin(ctx, s, &d, p, now); err != nil || ok {
+			if ok, err := l.begin(ctx, s, &d, p, now, with); err != nil || ok {
 				return d, err
 			}
 		case v.Reason == 0:
 			return d, v.Err
 		default:
-			if ok, err := l.extend(ctx, s, v, tool, now, true); err != nil || ok {
+			if ok, err := l.extend(ctx, s, v, tool, now, true, nil); err != nil || ok {
 				return d, errors.Join(err, v.Err)
 			}
 		}
@@ -101,7 +110,7 @@ func (l *Ledger) Register(ctx context.Context, tool object.Hash, key []byte, req
 }
 
 // begin registers an attempt; false means that the history has changed.
-func (l *Ledger) begin(ctx context.Context, s State, d *Decision, p Policy, now object.Time) (bool, error) {
+func (l *Ledger) begin(ctx context.Context, s State, d *Decision, p Policy, now object.Time, with func(State) []Rider) (bool, error) {
 	d.Fence = s.Fence + 1
 	r := EffectRegister{
 		IdemID: d.IdemID, ToolID: d.Tool, RequestHash: d.RequestHash, IdempotencyKey: d.Key, Owner: l.self.agent,
@@ -119,11 +128,16 @@ func (l *Ledger) begin(ctx context.Context, s State, d *Decision, p Policy, now 
 		return false, err
 	}
 	e := Entry{Kind: EntryRegister, Raw: raw, Register: &r}
-	ok, err := l.extend(ctx, s, Verdict{}, d.Tool, now, true, e)
+	riders := l.noteTool(d.Tool)
+	if with != nil {
+		riders = append(riders, with(s)...)
+	}
+	ok, err := l.extend(ctx, s, Verdict{}, d.Tool, now, true, riders, e)
 	if err != nil || !ok {
 		l.Release(*d)
 		return false, err
 	}
+	l.noted.Store(d.Tool, true)
 	s.add(e) // s is ours alone: Read made it
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -169,7 +183,7 @@ func historyKey(idem object.Hash, n int) string {
 // extend appends entries to a history, and the mark that the verdict calls for, if
 // nobody else appended since s was read. With fresh, receipts among them are taken
 // to be new: one that the log has already gives false.
-func (l *Ledger) extend(ctx context.Context, s State, v Verdict, tool object.Hash, now object.Time, fresh bool, entries ...Entry) (bool, error) {
+func (l *Ledger) extend(ctx context.Context, s State, v Verdict, tool object.Hash, now object.Time, fresh bool, riders []Rider, entries ...Entry) (bool, error) {
 	if v.Reason != 0 {
 		m := DivergenceMark{IdemID: s.IdemID, ToolID: tool, Reason: v.Reason, Evidence: v.Evidence, TimeObserved: now}
 		raw, err := l.self.sealEntry(DivergenceRule, &m, &m.Signature)
@@ -178,7 +192,7 @@ func (l *Ledger) extend(ctx context.Context, s State, v Verdict, tool object.Has
 		}
 		entries = append(entries, Entry{Kind: EntryDivergence, Raw: raw, Mark: &m})
 	}
-	a := &appending{absent: map[string]int{}}
+	a := &appending{absent: map[string]int{}, riders: riders}
 	for i, e := range entries {
 		a.leaves = append(a.leaves, leaf(e.Kind, e.Raw))
 		a.absent[historyKey(s.IdemID, len(s.History)+i)] = i

@@ -72,6 +72,7 @@ func logSize(ctx context.Context, kv KV) (uint64, error) {
 type appending struct {
 	leaves [][]byte
 	absent map[string]int // key to index in leaves
+	riders []Rider
 	ctx    context.Context
 
 	ok   bool
@@ -109,7 +110,7 @@ type log struct {
 
 const (
 	maxTogether = 512     // appendings in one update
-	maxBytes    = 4 << 20 // of leaves in one update, unless one alone has more
+	maxBytes    = 3 << 20 // of leaves and riders in one update, unless one alone has more
 	maxRaces    = 1000    // updates lost in a row to other processes
 )
 
@@ -183,6 +184,9 @@ func (l *log) take() []*appending {
 		for _, data := range a.leaves {
 			size += len(data)
 		}
+		for _, r := range a.riders {
+			size += r.Size
+		}
 		if free && (size <= maxBytes || len(batch) == 0) {
 			batch = append(batch, a)
 		} else {
@@ -222,7 +226,11 @@ func (l *log) refuse(batch []*appending) {
 func (l *log) run(ctx context.Context, batch []*appending) {
 	batch = withdraw(batch)
 	for races := 0; len(batch) > 0; races++ {
-		ok, err := l.apply(ctx, batch)
+		var with *rides
+		if batch, with = l.board(ctx, batch); len(batch) == 0 {
+			return
+		}
+		ok, err := l.apply(ctx, batch, with)
 		if err == nil && !ok && races >= maxRaces {
 			err = errors.New("ledger: the log is being written by too many others")
 		}
@@ -237,6 +245,23 @@ func (l *log) run(ctx context.Context, batch []*appending) {
 			time.Sleep(time.Duration(min(races, 50)) * 20 * time.Microsecond) // let the others finish
 		}
 	}
+}
+
+// board collects what rides with a batch, and finishes the appendings whose riders
+// refuse; one that could not be granted anyway is told that.
+func (l *log) board(ctx context.Context, batch []*appending) ([]*appending, *rides) {
+	with := newRides(l.kv)
+	var rest []*appending
+	for _, a := range batch {
+		if err := with.take(ctx, a.riders); err != nil {
+			for _, a := range l.grantable(ctx, []*appending{a}) {
+				a.finish(false, err)
+			}
+			continue
+		}
+		rest = append(rest, a)
+	}
+	return rest, with
 }
 
 func withdraw(batch []*appending) []*appending {
@@ -273,7 +298,7 @@ func (l *log) grantable(ctx context.Context, batch []*appending) []*appending {
 
 // apply writes a batch in one update of the store. False means that the log's end
 // or one of the keys was not as expected.
-func (l *log) apply(ctx context.Context, batch []*appending) (bool, error) {
+func (l *log) apply(ctx context.Context, batch []*appending, with *rides) (bool, error) {
 	if !l.loaded {
 		edge, err := loadFrontier(ctx, l.kv)
 		if err != nil {
@@ -282,14 +307,11 @@ func (l *log) apply(ctx context.Context, batch []*appending) (bool, error) {
 		l.edge, l.loaded = edge, true
 	}
 	edge := l.edge
-	keys, leaves := 1, 0
-	for _, a := range batch {
-		keys, leaves = keys+len(a.absent), leaves+len(a.leaves)
-	}
-	check, put := make(map[string][]byte, keys), make(map[string][]byte, keys+4*leaves)
-	check[sizeKey] = nil
-	if edge.size > 0 {
+	check, put := with.check, with.put
+	if check[sizeKey] = nil; edge.size > 0 {
 		check[sizeKey] = seqValue(edge.size)
+	} else {
+		put[toolsMark] = []byte{}
 	}
 	for _, a := range batch {
 		for key, i := range a.absent {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -37,7 +38,11 @@ func (l *Ledger) Verify(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	v := &verifier{l: l, size: size, keys: newKeyring(append([]object.AgentID{l.self.agent}, l.Known...)...)}
+	_, whole, err := l.kv.Get(ctx, toolsMark)
+	if err != nil {
+		return Report{}, err
+	}
+	v := &verifier{l: l, size: size, toolsWhole: whole, keys: newKeyring(append([]object.AgentID{l.self.agent}, l.Known...)...)}
 	for v.edge.size < size {
 		if err := v.page(ctx); err != nil {
 			return v.report(), err
@@ -59,6 +64,9 @@ type verifier struct {
 	size uint64
 	keys *keyring
 	edge frontier // of what was verified
+
+	toolsWhole bool     // the list of tools is
+	tools      sync.Map // whose place in it was looked at, by id
 
 	receipts, keyed, held       atomic.Uint64 // distinct receipts; entries that must be, and are, in histories
 	effects, divergent, pending atomic.Uint64
@@ -146,6 +154,9 @@ func (v *verifier) named(ctx context.Context, e Entry) error {
 		return err
 	}
 	v.keys.id(*signer)
+	if err := v.toolListed(ctx, e); err != nil {
+		return err
+	}
 	if e.Receipt == nil {
 		return nil
 	}

@@ -13,28 +13,38 @@ import (
 // to it yet: a garbage collection lets it be for GCOptions.Grace. Damaged bytes of
 // that hash are replaced.
 func (s *Store) PutBytes(ctx context.Context, data []byte) (object.Hash, error) {
-	h := object.Sum(data)
+	h, put, err := s.BytesUpdate(ctx, data)
+	if err == nil && put != nil {
+		_, err = s.kv.Update(ctx, nil, put)
+	}
+	return h, err
+}
+
+// BytesUpdate is PutBytes for data that is kept in one update of the KV together with
+// something else, such as what refers to it: it returns what that update must put.
+// Nil: data is kept already, or is larger than SmallChunk and was put just now.
+func (s *Store) BytesUpdate(ctx context.Context, data []byte) (h object.Hash, put map[string][]byte, err error) {
+	h = object.Sum(data)
 	if len(data) > MaxBytes {
-		return h, fmt.Errorf("%d bytes: %w, at most %d", len(data), ErrTooLarge, MaxBytes)
+		return h, nil, fmt.Errorf("%d bytes: %w, at most %d", len(data), ErrTooLarge, MaxBytes)
 	}
 	if len(data) > SmallChunk {
-		return h, s.putLargeBytes(ctx, h, data)
+		return h, nil, s.putLargeBytes(ctx, h, data)
 	}
 	fresh, err := s.isLoose(ctx, h)
 	if err != nil {
-		return h, err
+		return h, nil, err
 	}
 	if fresh {
 		if have, found, err := s.kv.Get(ctx, "c/"+h.String()); err != nil || (found && bytes.Equal(have, data)) {
-			return h, err
+			return h, nil, err
 		}
 	}
-	put := map[string][]byte{"c/" + h.String(): notNil(data), looseKey(h): {}}
+	put = map[string][]byte{"c/" + h.String(): notNil(data), looseKey(h): {}}
 	if _, packed, err := s.findPacked(ctx, h); err != nil || packed {
 		put["i/"+h.String()] = nil // its pack may be damaged, and it need not be there twice
 	}
-	_, err = s.kv.Update(ctx, nil, put)
-	return h, err
+	return h, put, nil
 }
 
 func (s *Store) putLargeBytes(ctx context.Context, h object.Hash, data []byte) (err error) {

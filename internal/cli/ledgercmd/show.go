@@ -37,13 +37,7 @@ func effect(ctx context.Context, n *node.Node, name, tool string) (object.Hash, 
 	if h, err := object.ParseHash(name); err == nil {
 		return h, nil
 	}
-	var found []object.Hash
-	err := n.Ledger.Log(ctx, ledger.Filter{Kind: ledger.EntryRegister}, func(e ledger.Entry) error {
-		if id := e.Register.IdemID; string(e.Register.IdempotencyKey) == name && (len(found) == 0 || found[len(found)-1] != id) {
-			found = append(found, id)
-		}
-		return nil
-	})
+	found, err := n.Ledger.FindKey(ctx, []byte(name))
 	switch {
 	case err != nil:
 		return object.Hash{}, err

@@ -1,0 +1,48 @@
+package caps
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// Riding is Charge for a use that is charged in one update of the store together with
+// something else: with what it permits, so that neither is there without the other.
+// The function reads the counters through get (nil: there is no such key) and returns
+// the records to be written (nil: nothing is limited), or the error that Charge gives.
+// It may be called several times; only what it put last, and then was written, counts.
+func (q *Quotas) Riding(chain Chain, use Use) (func(get func(key string) ([]byte, error)) (map[string][]byte, error), error) {
+	c := &charge{ctx: context.Background(), chain: chain}
+	if err := c.itemize(use.Cost()); err != nil {
+		return nil, err
+	}
+	return c.ride, nil
+}
+
+func (c *charge) ride(get func(key string) ([]byte, error)) (map[string][]byte, error) {
+	counters := map[string]*counter{}
+	for _, l := range c.lines {
+		raw, err := get(l.key)
+		if err != nil {
+			return nil, fmt.Errorf("read quota %s: %w", l.key, err)
+		}
+		used, err := usageOf(l.key, raw)
+		if err != nil {
+			return nil, err
+		}
+		counters[l.key] = &counter{raw: raw, used: used}
+	}
+	if err := c.apply(counters); err != nil {
+		return nil, err
+	}
+	put := make(map[string][]byte, len(counters))
+	for key, n := range counters {
+		raw, err := can.Marshal(&usageRecord{n.used})
+		if err != nil {
+			return nil, err
+		}
+		put[key] = raw
+	}
+	return put, nil
+}

@@ -1,0 +1,97 @@
+package exec_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/memory"
+)
+
+// brittle is a store whose power fails at some update: that one and those after it do
+// not happen.
+type brittle struct {
+	*memory.DB
+	left    int // updates until then; negative: it never fails
+	updates int
+}
+
+var errPower = errors.New("no power")
+
+func (b *brittle) Update(ctx context.Context, check, put map[string][]byte) (bool, error) {
+	if b.left == 0 {
+		return false, errPower
+	}
+	b.left--
+	b.updates++
+	return b.DB.Update(ctx, check, put)
+}
+
+// on makes the gate's quotas, ledger and responses stand on another view of the store.
+func (e *env) on(kv *brittle) {
+	e.gate.Quotas, e.gate.Ledger = caps.NewQuotas(kv), ledger.Open(kv, e.key, e.now)
+	e.gate.Responses = store.New(kv, e.db)
+}
+
+// TestKeyedEffectIsTwoUpdates: charge and register are one durable update, response
+// and commit another, whatever the quotas.
+func TestKeyedEffectIsTwoUpdates(t *testing.T) {
+	e := newEnv(t, 1)
+	kv := &brittle{DB: e.db, left: -1}
+	e.on(kv)
+	if _, err := e.gate.Do(t.Context(), effect("test.count", "hello", "k", e.toolCap("test.count", ",calls=9"))); err != nil {
+		t.Fatal(err)
+	}
+	if kv.updates != 2 {
+		t.Errorf("%d updates", kv.updates)
+	}
+}
+
+// TestPowerFailsAtEveryUpdate: wherever an effect breaks off, a quota of one call
+// suffices to end it later, and what is committed has its response.
+func TestPowerFailsAtEveryUpdate(t *testing.T) {
+	for at := range 3 {
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			e := newEnv(t, 1)
+			chain := e.toolCap("test.count", ",calls=1")
+			kv := &brittle{DB: e.db, left: at}
+			e.on(kv)
+			do := func() (exec.Outcome, error) {
+				return e.gate.Do(t.Context(), effect("test.count", "hello", "k", chain))
+			}
+			if _, err := do(); (err == nil) != (at == 2) || (err != nil && !errors.Is(err, errPower)) {
+				t.Fatal(err)
+			}
+			e.on(&brittle{DB: e.db, left: -1}) // the process is started anew
+			out, err := do()
+			if err != nil || string(out.Body) != "got hello" || out.Replayed != (at == 2) {
+				t.Fatalf("%+v, %v", out, err)
+			}
+			used, err := e.gate.Quotas.(*caps.Quotas).Used(t.Context(), chain[0].ID)
+			if err != nil || used[caps.Calls] != 1 {
+				t.Errorf("charged %v, %v", used, err)
+			}
+		})
+	}
+}
+
+// TestLargeResponseIsKept: what does not fit an update is kept before the commit.
+func TestLargeResponseIsKept(t *testing.T) {
+	e := newEnv(t, 1)
+	body := strings.Repeat("x", store.SmallChunk+1)
+	e.builtin("test.large", exec.Builtin{Run: func(context.Context, exec.Call) (exec.Response, error) {
+		return exec.Response{Body: []byte(body), Status: exec.StatusOK}, nil
+	}})
+	for _, replayed := range []bool{false, true} {
+		out, err := e.gate.Do(t.Context(), effect("test.large", "r", "k", e.toolCap("test.large", "")))
+		if err != nil || string(out.Body) != body || out.Replayed != replayed {
+			t.Fatalf("%d bytes, %v, %v", len(out.Body), out.Replayed, err)
+		}
+	}
+}
