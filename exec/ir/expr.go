@@ -199,7 +199,7 @@ func evalHas(e *Expr, env Env) (bool, error) {
 	if e.Lit == nil {
 		return false, fmt.Errorf("%w: a literal is missing", ErrExpr)
 	}
-	lit, err := literal(*e.Lit, env)
+	lit, err := literal(e.Lit, env)
 	switch {
 	case err != nil:
 		return false, err
@@ -213,7 +213,8 @@ func evalHas(e *Expr, env Env) (bool, error) {
 
 // evalAny evaluates a comparison: does some value at the path satisfy it?
 func evalAny(e *Expr, env Env, op uint8) (bool, error) {
-	lits, err := literals(e, env)
+	var one [1]Scalar // most have one, which is no allocation then
+	lits, err := literals(one[:0], e, env)
 	if err != nil {
 		return false, err
 	}
@@ -234,25 +235,26 @@ func evalAny(e *Expr, env Env, op uint8) (bool, error) {
 	return false, nil
 }
 
-func literals(e *Expr, env Env) ([]Scalar, error) {
-	operands := e.Set
+// literals appends what the values at the path are compared with.
+func literals(lits []Scalar, e *Expr, env Env) ([]Scalar, error) {
 	if e.Op != ExprInSet {
 		if e.Lit == nil {
 			return nil, fmt.Errorf("%w: op %d has no literal", ErrExpr, e.Op)
 		}
-		operands = []Operand{*e.Lit}
+		lit, err := literal(e.Lit, env)
+		return append(lits, lit), err
 	}
-	lits := make([]Scalar, len(operands))
-	for i, o := range operands {
-		var err error
-		if lits[i], err = literal(o, env); err != nil {
+	for i := range e.Set {
+		lit, err := literal(&e.Set[i], env)
+		if err != nil {
 			return nil, err
 		}
+		lits = append(lits, lit)
 	}
 	return lits, nil
 }
 
-func literal(o Operand, env Env) (Scalar, error) {
+func literal(o *Operand, env Env) (Scalar, error) {
 	if o.Kind == OperandConstRef && o.ConstRef != nil {
 		if s, ok := env.Const(*o.ConstRef); ok {
 			return s, nil

@@ -91,6 +91,8 @@ type DB struct {
 	uses     uint64 // grows with every use, so that a timer can tell that there was one
 	since    time.Time
 
+	pages sync.Pool // of *pageOf, for scans
+
 	crowded  bool // of commitLoop: the journal is long, and Badger not open for writing
 	updates  chan *update
 	stopped  chan struct{} // closed by Close

@@ -51,41 +51,51 @@ type pair struct {
 // Scan implements store.KV. fn may use the DB and sees what others write behind
 // the page it is in. It holds one page: at most 512 pairs, or 4 MiB and one value.
 func (d *DB) Scan(ctx context.Context, from, to string, fn func(key string, value []byte) error) error {
+	p, _ := d.pages.Get().(*pageOf)
+	if p == nil {
+		p = &pageOf{}
+	}
+	defer d.pages.Put(p)
+	defer p.reset()
 	for more := true; more; {
-		var pairs []pair
 		var err error
-		if pairs, more, err = d.page(ctx, from, to); err != nil {
+		if more, err = d.page(ctx, from, to, p); err != nil {
 			return err
 		}
-		for _, p := range pairs {
+		for _, pair := range p.pairs {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := fn(p.key, p.value); err != nil {
+			if err := fn(pair.key, pair.value); err != nil {
 				return err
 			}
-			from = p.key + "\x00"
+		}
+		if len(p.pairs) > 0 {
+			from = p.pairs[len(p.pairs)-1].key + "\x00"
 		}
 	}
 	return nil
 }
 
-func (d *DB) page(ctx context.Context, from, to string) (pairs []pair, more bool, err error) {
+// page fills p with the next pairs.
+func (d *DB) page(ctx context.Context, from, to string, p *pageOf) (more bool, err error) {
+	p.reset()
 	s, done, err := d.use(ctx, toRead)
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	defer done()
 	err = s.view(func(v view) error {
 		over, end := v.overlaid(from, to, pagePairs+1)
-		p := pageOf{to: []byte(end), pairs: make([]pair, 0, 16)}
+		p.to = []byte(end)
 		if err := p.merge(v.txn, from, over); err != nil {
 			return err
 		}
-		pairs, more = p.pairs, p.more || (end != to && !p.ended)
+		p.name()
+		more = p.more || (end != to && !p.ended)
 		return nil
 	})
-	return pairs, more, err
+	return more, err
 }
 
 // merge gathers what a transaction has from a key on, with what lies over it.
@@ -120,11 +130,13 @@ func (p *pageOf) merge(txn *badger.Txn, from string, over []pair) error {
 	return nil
 }
 
-// pageOf gathers a page.
+// pageOf gathers a page, one after the other.
 type pageOf struct {
 	to    []byte
 	pairs []pair
 	bytes int
+	keys  []byte // of all pairs, one after the other, until they are named
+	ends  []int  // of each in keys
 	arena []byte // what is left of the block that values are copied into
 	more  bool   // something follows, and does not go into the page
 	ended bool
@@ -145,7 +157,8 @@ func (p *pageOf) add(item *badger.Item) error {
 		return nil
 	}
 	return item.Value(func(value []byte) error {
-		p.keep(string(item.Key()), value)
+		p.keys = append(p.keys, item.Key()...)
+		p.keep(value)
 		return nil
 	})
 }
@@ -153,18 +166,35 @@ func (p *pageOf) add(item *badger.Item) error {
 // addPut adds what lies over the transaction; of a deleted key nothing.
 func (p *pageOf) addPut(put pair) {
 	if put.value != nil && !p.full() {
-		p.keep(put.key, put.value)
+		p.keys = append(p.keys, put.key...)
+		p.keep(put.value)
 	}
 }
 
-func (p *pageOf) keep(key string, value []byte) {
+// keep adds a value, whose key is the last of keys.
+func (p *pageOf) keep(value []byte) {
 	if len(value) > len(p.arena) {
 		p.arena = make([]byte, max(arenaSize, len(value)))
 	}
 	n := copy(p.arena, value)
-	p.pairs = append(p.pairs, pair{key, p.arena[:n:n]})
+	p.pairs = append(p.pairs, pair{value: p.arena[:n:n]})
+	p.ends = append(p.ends, len(p.keys))
 	p.arena = p.arena[n:]
 	p.bytes += n
+}
+
+// name gives the pairs their keys, which share one string.
+func (p *pageOf) name() {
+	keys, at := string(p.keys), 0
+	for i, end := range p.ends {
+		p.pairs[i].key, at = keys[at:end], end
+	}
+}
+
+// reset empties a page. Its slices are used again, the values' memory is not.
+func (p *pageOf) reset() {
+	clear(p.pairs)
+	*p = pageOf{pairs: p.pairs[:0], keys: p.keys[:0], ends: p.ends[:0]}
 }
 
 func commonPrefix(a, b string) []byte {
