@@ -156,14 +156,16 @@ func (e *episodeEnv) loadSignals() error {
 		}
 	}
 	for _, raw := range raws {
-		var s seenSignal
+		n := len(e.signals)
+		e.signals = append(e.signals, seenSignal{})
+		s := &e.signals[n]
 		if !s.see(raw) { // its field rules were checked with its signature
-			if err := can.Unmarshal(raw, &s); err != nil {
+			if err := can.Unmarshal(raw, s); err != nil {
 				return fmt.Errorf("signal: %w", err)
 			}
 		}
-		if s.EpisodeID == e.id && e.visible.has(s.ID) {
-			e.signals = append(e.signals, s)
+		if s.EpisodeID != e.id || !e.visible.has(s.ID) {
+			e.signals = e.signals[:n]
 		}
 	}
 	e.loaded.signals = true
