@@ -1,3 +1,5 @@
+// Package datasetcmd holds the commands over evidence and datasets: episode,
+// signal, score, corpus, dataset.
 package datasetcmd
 
 import (
