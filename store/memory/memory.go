@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/tidwall/btree"
+
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -21,8 +23,7 @@ var (
 // DB is a store.KV and a store.Chunks.
 type DB struct {
 	mu     sync.RWMutex
-	keys   map[string][]byte
-	sorted []string // the keys, ascending
+	keys   btree.Map[string, []byte]
 	chunks map[object.Hash]*chunk
 	clock  uint64          // grows with every put, sweep and chunk
 	puts   map[*put]uint64 // running ones, with their start
@@ -31,14 +32,14 @@ type DB struct {
 
 // New returns an empty DB.
 func New() *DB {
-	return &DB{keys: map[string][]byte{}, chunks: map[object.Hash]*chunk{}, puts: map[*put]uint64{}}
+	return &DB{chunks: map[object.Hash]*chunk{}, puts: map[*put]uint64{}}
 }
 
 // Get implements store.KV.
 func (d *DB) Get(_ context.Context, key string) ([]byte, bool, error) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	v, ok := d.keys[key]
+	v, ok := d.keys.Get(key)
 	if !ok {
 		return nil, false, nil
 	}
@@ -49,13 +50,15 @@ func (d *DB) Get(_ context.Context, key string) ([]byte, bool, error) {
 // use the DB.
 func (d *DB) Scan(ctx context.Context, from, to string, fn func(string, []byte) error) error {
 	d.mu.RLock()
-	first, _ := slices.BinarySearch(d.sorted, from)
-	end, _ := slices.BinarySearch(d.sorted, to)
-	keys := slices.Clone(d.sorted[first:max(first, end)])
-	values := make([][]byte, len(keys))
-	for i, k := range keys {
-		values[i] = d.keys[k]
-	}
+	var keys []string
+	var values [][]byte
+	d.keys.Ascend(from, func(key string, value []byte) bool {
+		if key >= to {
+			return false
+		}
+		keys, values = append(keys, key), append(values, value)
+		return true
+	})
 	d.mu.RUnlock()
 	for i, k := range keys {
 		if err := ctx.Err(); err != nil {
@@ -73,24 +76,17 @@ func (d *DB) Update(_ context.Context, check, put map[string][]byte) (bool, erro
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for k, want := range check {
-		have, found := d.keys[k]
+		have, found := d.keys.Get(k)
 		if found != (want != nil) || !bytes.Equal(have, want) {
 			return false, nil
 		}
 	}
 	for k, v := range put {
-		at, found := slices.BinarySearch(d.sorted, k)
-		switch {
-		case v != nil && !found:
-			d.sorted = slices.Insert(d.sorted, at, k)
-		case v == nil && found:
-			d.sorted = slices.Delete(d.sorted, at, at+1)
-		}
 		if v == nil {
-			delete(d.keys, k)
+			d.keys.Delete(k)
 			continue
 		}
-		d.keys[k] = bytes.Clone(v)
+		d.keys.Set(k, bytes.Clone(v))
 	}
 	return true, nil
 }
