@@ -85,12 +85,15 @@ type slab struct {
 	spots map[string]spot // by key, without the pack's hash
 }
 
-// newSlab returns an empty one. Adding the last byte string does not move it.
+// slabStart is the room of a slab that was not used before. Many hold one small blob.
+const slabStart = 16 << 10
+
+// newSlab returns an empty one.
 func (s *Store) newSlab() *slab {
 	if p, ok := s.slabs.Get().(*slab); ok {
 		return p
 	}
-	return &slab{make([]byte, 0, maxStaged+2*SmallChunk), map[string]spot{}}
+	return &slab{make([]byte, 0, slabStart), map[string]spot{}}
 }
 
 // add takes a byte string, once, and returns it where it lies now.
@@ -99,6 +102,9 @@ func (p *slab) add(key string, data []byte) []byte {
 	if !twice {
 		at = spot{off: uint32(len(p.data)), n: uint32(len(data))}
 		p.spots[key] = at
+		if len(p.data)+len(data) > cap(p.data) { // once: there is room for the last byte string, too
+			p.data = append(make([]byte, 0, max(maxStaged+2*SmallChunk, len(p.data)+len(data))), p.data...)
+		}
 		p.data = append(p.data, data...)
 	}
 	return p.data[at.off : at.off+at.n : at.off+at.n]
