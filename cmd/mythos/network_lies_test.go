@@ -10,8 +10,10 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -115,6 +117,46 @@ func TestNetworkLyingObjects(t *testing.T) {
 	near.sound()
 }
 
+// TestNetworkLyingFetch fetches a range, with its proofs, from a peer that lies: there is
+// either no file or one with the right bytes.
+func TestNetworkLyingFetch(t *testing.T) {
+	t.Parallel()
+	all := sites(t, "near", "far")
+	near, far := all[0], all[1]
+	far.serve("--listen", "127.0.0.1:0")
+	data, cid := far.blob(13, 600_000)
+	capFile := far.capFor(near, cid)
+	out := filepath.Join(near.dir, "range")
+	fetch := func(url string) bool {
+		_, errOut, code := near.try("fetch", url, cid, "--range", "300000:1000", "--cap", capFile, "-o", out)
+		got, err := os.ReadFile(out)
+		if (code == 0) != (err == nil) || code == 0 && !bytes.Equal(got, data[300_000:301_000]) {
+			t.Errorf("exit code %d, %v, %d bytes: %s", code, err, len(got), errOut)
+		}
+		_ = os.Remove(out)
+		return code == 0
+	}
+	noticed := 0
+	for _, lie := range objectLies() {
+		url, _ := far.liar(func(path string, body []byte) []byte {
+			if path == "/v1/identity" {
+				return body
+			}
+			return lie(body)
+		})
+		if !fetch(url) {
+			noticed++
+		}
+	}
+	if noticed < 9 {
+		t.Errorf("%d lies were noticed", noticed)
+	}
+	if !fetch(far.url) {
+		t.Error("the honest peer's range is not here")
+	}
+	near.sound()
+}
+
 // TestNetworkLyingAnswers submits to peers whose answers are not theirs, or no answers to
 // what was asked: none is believed.
 func TestNetworkLyingAnswers(t *testing.T) {
@@ -201,7 +243,11 @@ func (s *site) cutter(after int64, cut func()) string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { l.Close() })
+	var open sync.WaitGroup
+	s.t.Cleanup(func() { // before the server's own end: cut may kill it
+		l.Close()
+		open.Wait()
+	})
 	to, err := url.Parse(s.url)
 	if err != nil {
 		s.t.Fatal(err)
@@ -213,7 +259,7 @@ func (s *site) cutter(after int64, cut func()) string {
 			if err != nil {
 				return
 			}
-			go cutConnection(near, host, after, cut)
+			open.Go(func() { cutConnection(near, host, after, cut) })
 		}
 	}()
 	to.Host = l.Addr().String()
@@ -227,7 +273,10 @@ func cutConnection(near net.Conn, host string, after int64, cut func()) {
 		return
 	}
 	defer far.Close()
-	go func() { _, _ = io.Copy(far, near) }()
+	go func() {
+		_, _ = io.Copy(far, near)
+		far.Close()
+	}()
 	if n, _ := io.CopyN(near, far, after); n == after && cut != nil {
 		cut()
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -11,10 +12,16 @@ import (
 // the same time. Each gets its own answers and the other's bytes.
 func TestNetworkTwoPeers(t *testing.T) {
 	t.Parallel()
+	for name, args := range map[string][]string{"plain": {"--listen", "127.0.0.1:0"}, "tls": {"--listen", "127.0.0.1:0", "--tls"}} {
+		t.Run(name, func(t *testing.T) { twoPeers(t, args) })
+	}
+}
+
+func twoPeers(t *testing.T, args []string) {
 	all := sites(t, "alice", "bob")
 	a, b := all[0], all[1]
-	a.serve("--listen", "127.0.0.1:0")
-	b.serve("--listen", "127.0.0.1:0")
+	a.serve(args...)
+	b.serve(args...)
 	a.run("peer", "add", "bob", b.url)
 	b.run("peer", "add", "alice", a.url)
 	ours, ourCID := a.blob(1, 3<<20)
@@ -114,4 +121,40 @@ func TestNetworkStrangers(t *testing.T) {
 	if !near.has(cid, data) {
 		t.Error("the blob is not here")
 	}
+}
+
+// TestNetworkSeveral pulls from three peers at once, of which one lies and one is killed
+// on its first answers: the third's bytes are taken.
+func TestNetworkSeveral(t *testing.T) {
+	t.Parallel()
+	all := sites(t, "near", "liar", "mortal", "honest")
+	near, liar, mortal, honest := all[0], all[1], all[2], all[3]
+	var data []byte
+	var cid string
+	for _, s := range all[1:] {
+		s.serve("--listen", "127.0.0.1:0")
+		data, cid = s.blob(12, 20<<20)
+	}
+	lies, told := liar.liar(func(path string, body []byte) []byte {
+		if path != "/v1/identity" && len(body) > 0 {
+			body[len(body)/2] ^= 1
+		}
+		return body
+	})
+	var killed atomic.Bool
+	dies := mortal.cutter(500, func() {
+		if !killed.Swap(true) {
+			mortal.kill()
+		}
+	})
+	_, notes, code := near.try("pull", lies+","+dies+","+honest.url, cid, "--cap", honest.capFor(near, cid))
+	if code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	t.Log(notes)
+	if !near.has(cid, data) {
+		t.Error("the blob is not here")
+	}
+	t.Logf("%d lies were told; killed: %v", told.Load(), killed.Load()) // who is asked for what is for the pull to say
+	near.sound()
 }

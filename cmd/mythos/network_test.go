@@ -123,7 +123,7 @@ func (s *site) kill() {
 // waitFor waits for a condition, with a limit that only a fault reaches.
 func waitFor(t *testing.T, holds func() bool, log fmt.Stringer) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("it does not happen: %s", log)
 		}
