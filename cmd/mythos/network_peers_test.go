@@ -124,7 +124,7 @@ func TestNetworkStrangers(t *testing.T) {
 }
 
 // TestNetworkSeveral pulls from three peers at once, of which one lies and one is killed
-// on its first answers: the third's bytes are taken.
+// when it answers, if it is asked before the others are done: the third's bytes are taken.
 func TestNetworkSeveral(t *testing.T) {
 	t.Parallel()
 	all := sites(t, "near", "liar", "mortal", "honest")
@@ -135,14 +135,14 @@ func TestNetworkSeveral(t *testing.T) {
 		s.serve("--listen", "127.0.0.1:0")
 		data, cid = s.blob(12, 20<<20)
 	}
-	lies, told := liar.liar(func(path string, body []byte) []byte {
+	lies, _ := liar.liar(func(path string, body []byte) []byte {
 		if path != "/v1/identity" && len(body) > 0 {
 			body[len(body)/2] ^= 1
 		}
 		return body
 	})
 	var killed atomic.Bool
-	dies := mortal.cutter(500, func() {
+	dies := mortal.cutter(50, func() {
 		if !killed.Swap(true) {
 			mortal.kill()
 		}
@@ -155,6 +155,5 @@ func TestNetworkSeveral(t *testing.T) {
 	if !near.has(cid, data) {
 		t.Error("the blob is not here")
 	}
-	t.Logf("%d lies were told; killed: %v", told.Load(), killed.Load()) // who is asked for what is for the pull to say
 	near.sound()
 }
