@@ -37,6 +37,10 @@ type Server struct {
 	// proposals wait for `mythos codebook accept`.
 	AcceptCodebooks bool
 
+	// Beside says that another server works on the repository: what waits or runs there
+	// is left to it. Otherwise this one takes up what the last server left.
+	Beside bool
+
 	metrics *measures
 	nonces  nonces
 	rates   rates
@@ -55,6 +59,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if s.tasks, err = s.newQueue(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
+	go s.forget(ctx, forgetEvery)
 	h := &http.Server{
 		Handler: s.proving(s.limited(s.routes())), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 128 << 10,
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
@@ -77,6 +82,25 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		return err
 	}
 	return <-stopped
+}
+
+// forgetEvery is how often what is over is removed.
+const forgetEvery = 10 * time.Minute
+
+// forget removes what is over, now and then.
+func (s *Server) forget(ctx context.Context, every time.Duration) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if err := s.Node.Forget(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Warn("removing what is over", "error", err)
+		}
+	}
 }
 
 func (s *Server) routes() *http.ServeMux {

@@ -38,7 +38,7 @@ type queue struct {
 	done   map[object.Hash]chan struct{} // closed when a task has ended
 }
 
-// newQueue takes up what a server before this one left.
+// newQueue takes up what a server before this one left, unless another one still runs.
 func (s *Server) newQueue(ctx context.Context) (*queue, error) {
 	q := &queue{s: s, work: make(chan node.Task, maxQueued), of: map[string]int{}, done: map[object.Hash]chan struct{}{}}
 	q.ctx, q.end = context.WithCancel(ctx)
@@ -47,7 +47,7 @@ func (s *Server) newQueue(ctx context.Context) (*queue, error) {
 	}
 	var left []node.Task
 	err := s.Node.Tasks(ctx, func(t node.Task) error {
-		if t.Ended == 0 {
+		if t.Ended == 0 && !s.Beside {
 			left = append(left, t)
 		}
 		return nil
@@ -59,16 +59,22 @@ func (s *Server) newQueue(ctx context.Context) (*queue, error) {
 		q.wg.Go(q.run)
 	}
 	for _, t := range left {
-		if t.State == node.TaskRunning {
-			err = s.Node.EndTask(ctx, t, nil, errors.New("the server ended while the task ran; submit the bundle again"))
-		} else {
-			err = q.add(t)
-		}
-		if err != nil {
-			s.Log.Error("task of before", "task", t.ID.Short(), "error", err)
-		}
+		q.takeUp(ctx, t)
 	}
 	return q, nil
+}
+
+// takeUp goes on with a task that was left.
+func (q *queue) takeUp(ctx context.Context, t node.Task) {
+	var err error
+	if t.State == node.TaskRunning {
+		err = q.s.Node.EndTask(ctx, t, nil, errors.New("the server ended while the task ran; submit the bundle again"))
+	} else {
+		err = q.add(t)
+	}
+	if err != nil {
+		q.s.Log.Error("task of before", "task", t.ID.Short(), "error", err)
+	}
 }
 
 // add puts a task that is kept into the queue.

@@ -82,11 +82,12 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	if err != nil {
 		return clierr.New(clierr.Failed, "listen: %w", err).With("choose another address with --listen")
 	}
-	local, err := serveLocal(f, n)
+	local, beside, err := serveLocal(f, n)
 	if err != nil {
 		return err
 	}
 	defer local()
+	s.Beside = beside
 	f.IO.Notef("%s serves on %s://%s", n.Self(), scheme, l.Addr())
 	return s.Serve(ctx, l)
 }
@@ -110,21 +111,22 @@ func (o *serveOptions) tls(n *node.Node) (*tls.Config, error) {
 	return nil, nil
 }
 
-// serveLocal lets the other commands on this repository work through this process.
-func serveLocal(f *cmdutil.Factory, n *node.Node) (stop func(), err error) {
+// serveLocal lets the other commands on this repository work through this process,
+// unless they do so through another server, beside this one.
+func serveLocal(f *cmdutil.Factory, n *node.Node) (stop func(), beside bool, err error) {
 	s, err := n.ServeLocal()
 	if errors.Is(err, socket.ErrServed) || errors.Is(err, errors.ErrUnsupported) {
 		f.IO.Notef("commands on this repository do not work through this process: %v", err)
-		return func() {}, nil
+		return func() {}, errors.Is(err, socket.ErrServed), nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	return func() {
 		if err := s.Close(); err != nil {
 			f.IO.Notef("local socket: %v", err)
 		}
-	}, nil
+	}, false, nil
 }
 
 // peerError gives a peer's refusal its exit code.
