@@ -7,9 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
@@ -107,14 +111,16 @@ func (c *Client) signed(ctx context.Context, method, path string, chain caps.Cha
 	if err != nil {
 		return nil, err
 	}
-	if err := signRequest(r, c.Node.Key, to, chain, body, c.Node.Now()); err != nil {
-		return nil, err
-	}
+	// Signed for each connection that it is tried on: net/http sends a request again when a
+	// connection that was used before turns out to be closed, and a nonce is taken once.
+	var unsigned error
+	sign := func(httptrace.GotConnInfo) { unsigned = signRequest(r, c.Node.Key, to, chain, body, c.Node.Now()) }
+	r = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: sign}))
 	res, err := c.do(r)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(unsigned, err)
 	}
-	if err := c.proven(res, to); err != nil {
+	if err := errors.Join(unsigned, c.proven(res, to)); err != nil {
 		return nil, errors.Join(err, res.Body.Close())
 	}
 	return res, nil
@@ -127,18 +133,42 @@ func (c *Client) Get(ctx context.Context, path string, chain caps.Chain) (*http.
 }
 
 // Submit sends a packet and returns the answer: its bytes, and what it says after
-// all checks, among them that it answers this packet with its first task.
+// all checks, among them that it answers this packet with its first task. When the
+// connection is lost on the way, the answer is asked for again, see [Client.TaskAnswer].
 func (c *Client) Submit(ctx context.Context, pkt []byte) ([]byte, *node.Received, error) {
+	raw, got, err := c.submit(ctx, pkt)
+	if lost(ctx, err) && !unsent(err) {
+		again, late, failed := c.TaskAnswer(ctx, object.Sum(pkt))
+		var refused *StatusError
+		if !errors.As(failed, &refused) || refused.Status != http.StatusNotFound {
+			raw, got, err = again, late, failed
+		} // else the peer never got the packet
+	}
+	if err == nil {
+		err = c.sameBundle(ctx, pkt, got.Answer)
+	}
+	return raw, got, err
+}
+
+func (c *Client) submit(ctx context.Context, pkt []byte) ([]byte, *node.Received, error) {
 	res, err := c.post(ctx, pkt, "")
 	if err != nil {
 		return nil, nil, err
 	}
 	defer res.Body.Close()
-	raw, got, err := c.openAnswer(ctx, res.Body, object.Sum(pkt))
-	if err == nil {
-		err = c.sameBundle(ctx, pkt, got.Answer)
-	}
-	return raw, got, err
+	return c.openAnswer(ctx, res.Body, object.Sum(pkt))
+}
+
+// lost reports whether a connection failed, and not the peer or its answer.
+func lost(ctx context.Context, err error) bool {
+	var broken *url.Error
+	return ctx.Err() == nil && !errors.Is(err, ErrIdentity) && (errors.As(err, &broken) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET))
+}
+
+// unsent reports whether a connection was never made.
+func unsent(err error) bool {
+	var dial *net.OpError
+	return errors.As(err, &dial) && dial.Op == "dial"
 }
 
 // sameBundle compares an answer with what was sent; of a packet that is encrypted to
@@ -208,24 +238,41 @@ func (c *Client) readTask(res *http.Response, id object.Hash, t *node.Task) erro
 	return nil
 }
 
-// TaskAnswer waits for the answer to a task that we submitted.
+// patience is how long a peer that has a task of ours may be out of reach.
+const patience = time.Minute
+
+// TaskAnswer waits for the answer to a task that we submitted, over lost connections and
+// restarts of the peer; for a minute at most while it cannot be reached.
 func (c *Client) TaskAnswer(ctx context.Context, id object.Hash) ([]byte, *node.Received, error) {
-	for {
-		res, err := c.Get(ctx, "/v1/tasks/"+id.String()+"/result", nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		raw, got, err := c.openAnswer(ctx, res.Body, id)
-		res.Body.Close()
-		if !errors.Is(err, io.ErrUnexpectedEOF) {
+	for reached := time.Now(); ; {
+		began := time.Now()
+		raw, got, err := c.taskAnswer(ctx, id)
+		var refused *StatusError
+		stopping := errors.As(err, &refused) && refused.Status == http.StatusServiceUnavailable
+		if !stopping && !lost(ctx, err) {
 			return raw, got, err
 		}
-		select { // the connection broke
+		if !unsent(err) && time.Since(began) > time.Second { // it was there, and kept us waiting
+			reached = time.Now()
+		}
+		if time.Since(reached) > patience {
+			return nil, nil, err
+		}
+		select {
 		case <-ctx.Done():
 			return nil, nil, ctx.Err()
-		case <-time.After(time.Second):
+		case <-time.After(500 * time.Millisecond):
 		}
 	}
+}
+
+func (c *Client) taskAnswer(ctx context.Context, id object.Hash) ([]byte, *node.Received, error) {
+	res, err := c.Get(ctx, "/v1/tasks/"+id.String()+"/result", nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer res.Body.Close()
+	return c.openAnswer(ctx, res.Body, id)
 }
 
 func (c *Client) openAnswer(ctx context.Context, body io.Reader, id object.Hash) ([]byte, *node.Received, error) {

@@ -3,7 +3,10 @@ package peer
 import (
 	"context"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -130,5 +133,54 @@ func TestForgettingWhileItServes(t *testing.T) {
 		if time.Now().After(until) {
 			t.Fatalf("%d keys are still there", left())
 		}
+	}
+}
+
+// TestAnswersAreNotLost: connections that are cut after the peer took a packet, and while
+// its answer is waited for, cost no answer, and nothing is submitted twice.
+func TestAnswersAreNotLost(t *testing.T) {
+	ctx := context.Background()
+	n := taskNode(t, new(atomic.Int64))
+	s := &Server{Node: n, Log: slog.New(slog.DiscardHandler), Rate: 1000, metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
+	var err error
+	if s.tasks, err = s.newQueue(ctx); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.tasks.stop(ctx); err != nil {
+			t.Error(err)
+		}
+	}()
+	var mu sync.Mutex
+	routes, asked := s.routes(), map[string]int{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		asked[r.Method]++
+		cut := r.URL.Path != "/v1/identity" && asked[r.Method] <= 2 // the first GET asks for the identity
+		mu.Unlock()
+		if cut {
+			routes.ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
+		}
+		routes.ServeHTTP(w, r)
+	}))
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	defer server.Close()
+	bundle, err := ir.Assemble([]byte(hello))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkt, err := n.Pack(bundle, node.PackOptions{Guard: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, got, err := (&Client{Node: n, URL: server.URL}).Submit(ctx, pkt)
+	if err != nil || got.Answer == nil || got.Answer.Halted != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if asked[http.MethodPost] != 1 || asked[http.MethodGet] < 3 {
+		t.Errorf("requests: %v", asked)
 	}
 }

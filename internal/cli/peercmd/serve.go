@@ -197,7 +197,7 @@ func runSubmit(ctx context.Context, f *cmdutil.Factory, o *submitOptions) error 
 	if o.NoWait {
 		return leave(ctx, f, cl, o.Peer, raw, opts)
 	}
-	answer, got, err := submit(ctx, f, cl, raw, opts)
+	answer, got, err := submit(ctx, f, cl, o.Peer, raw, opts)
 	if err != nil {
 		return peerError(err)
 	}
@@ -227,17 +227,24 @@ func answered(f *cmdutil.Factory, answer []byte, got *node.Received, out string)
 
 // submit packs and sends a bundle. A peer that no longer knows the codebook gets it with
 // the baseline: a packet is refused for its codebook before anything comes of it.
-func submit(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, raw []byte, o node.PackOptions) ([]byte, *node.Received, error) {
+func submit(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string, raw []byte, o node.PackOptions) ([]byte, *node.Received, error) {
 	pkt, err := pack(ctx, f, raw, o)
 	if err != nil {
 		return nil, nil, err
 	}
+	id := object.Sum(pkt)
+	if err := cl.Node.SetSent(ctx, id, to); err != nil {
+		return nil, nil, err
+	}
 	answer, got, err := cl.Submit(ctx, pkt)
+	if err != nil && ctx.Err() != nil {
+		f.IO.Notef("if %s has it, the answer is kept for a day: mythos task result %s", cl, id.Short())
+	}
 	var refused *peer.StatusError
 	if o.Codebook != nil && errors.As(err, &refused) && refused.Status == http.StatusNotAcceptable {
 		f.IO.Notef("the peer does not take the codebook: the baseline serves")
 		o.Codebook = nil
-		return submit(ctx, f, cl, raw, o)
+		return submit(ctx, f, cl, to, raw, o)
 	}
 	return answer, got, err
 }
