@@ -10,6 +10,10 @@ test: ## the README's test command (under five minutes)
 check: ## everything that CI checks (under fifteen minutes)
 	.ci/run
 
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+vet-platforms: ## the platforms that releases are made for all compile (minutes; Windows, without flock, is none of them)
+	@for p in $(PLATFORMS); do echo "== $$p"; CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go vet ./... || exit 1; done
+
 generate: ## manual pages, completions, JSON Schemas, the table of exit codes
 	go generate ./...
 
