@@ -29,13 +29,14 @@ type Checked struct{ Chunks, Nodes, Objects, Blobs, Refs, Pins uint64 }
 // replaces chunks that it found damaged. What it costs is a read of the whole store. The error is that
 // of a backend.
 func (s *Store) Fsck(ctx context.Context, report func(Finding)) (Checked, error) {
-	return s.FsckObjects(ctx, report, nil)
+	return s.FsckObjects(ctx, report, nil, nil)
 }
 
 // FsckObjects is Fsck and lets the caller, who knows the kinds, check each object
 // beyond its canonical encoding: its fields, and that its id is that of its bytes.
-func (s *Store) FsckObjects(ctx context.Context, report func(Finding), object func(Object) error) (Checked, error) {
-	f := &checker{s: s, report: report, object: object}
+// looked, which may be nil, is called with the number of things looked at since the last call.
+func (s *Store) FsckObjects(ctx context.Context, report func(Finding), object func(Object) error, looked func(int64)) (Checked, error) {
+	f := &checker{s: s, report: report, object: object, looked: looked}
 	for _, step := range []func(context.Context) error{
 		f.bytes, f.packed, f.files, f.nodes, f.objects, f.index, f.blobs, f.refs, f.pins,
 	} {
@@ -51,11 +52,15 @@ type checker struct {
 	s      *Store
 	report func(Finding)
 	object func(Object) error
+	looked func(int64) // may be nil
 	done   Checked
 }
 
 // found reports what is wrong; an end of the context is not.
 func (f *checker) found(ctx context.Context, kind string, id object.Hash, err error) error {
+	if f.looked != nil {
+		f.looked(1)
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -20,6 +20,15 @@ type GCOptions struct {
 	// reach: byte strings, nodes, blobs. It is called twice. Objects are never collected.
 	Roots  func(ctx context.Context, keep func(object.Hash)) error
 	DryRun bool // report only
+	// Progress, which may be nil, is told how many roots there are to follow, twice,
+	// and of each when it was followed.
+	Progress Progress
+}
+
+// Progress is told what there is to do, as that becomes known, and what was done.
+type Progress interface {
+	Total(more int64)
+	Add(done int64)
 }
 
 // DefaultGrace is used when GCOptions has none.

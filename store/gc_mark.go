@@ -30,7 +30,13 @@ func (c *collector) mark(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.o.Progress != nil {
+		c.o.Progress.Total(int64(len(roots)))
+	}
 	for _, h := range roots {
+		if c.o.Progress != nil {
+			c.o.Progress.Add(1)
+		}
 		if c.kept[h] {
 			continue
 		}

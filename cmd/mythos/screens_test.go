@@ -213,6 +213,11 @@ func TestProgressOnATerminal(t *testing.T) {
 	if !strings.Contains(screen, "/s") || !strings.Contains(screen, "64.0 MiB") {
 		t.Errorf("no progress: %q", screen)
 	}
+	for _, verb := range []string{"fsck", "gc"} {
+		if screen := onTerminal(t, dir, 24, nil, verb); !strings.Contains(screen, verb+" ") || !strings.Contains(screen, "/s") || strings.Contains(screen, "/ 0") {
+			t.Errorf("no progress of %s: %q", verb, screen)
+		}
+	}
 	if quiet := onTerminal(t, dir, 24, nil, "-q", "blob", "put", "big"); strings.Contains(quiet, "/s") {
 		t.Errorf("-q, and yet progress: %q", quiet)
 	}

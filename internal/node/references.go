@@ -93,15 +93,16 @@ func (n *Node) objectRoots(ctx context.Context, keep func(object.Hash)) error {
 const KindReference = "reference"
 
 // Fsck checks the store, every object by the rules of its kind, and what objects
-// refer to; report is told what is wrong. See store.Fsck for costs and errors.
-func (n *Node) Fsck(ctx context.Context, report func(store.Finding)) (store.Checked, error) {
+// refer to; report is told what is wrong, and looked, which may be nil, how many
+// things were looked at since it was last called. See store.Fsck for costs and errors.
+func (n *Node) Fsck(ctx context.Context, report func(store.Finding), looked func(int64)) (store.Checked, error) {
 	seen := map[object.Hash]bool{}
 	return n.Store.FsckObjects(ctx, report, func(o store.Object) error {
 		if err := checkObject(o); err != nil {
 			return err
 		}
 		return n.checkReferences(ctx, o, seen, report)
-	})
+	}, looked)
 }
 
 // checkObject checks fields, id and, where it names its signer, signature.

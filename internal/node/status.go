@@ -170,11 +170,11 @@ type GCReport struct {
 // GC frees what nothing reaches: blobs, pins and refs keep their trees; receipts
 // keep requests and responses; objects keep whatever they mention; tools keep their
 // modules. Memos that are too old go, too.
-func (n *Node) GC(ctx context.Context, dry bool) (rep GCReport, err error) {
+func (n *Node) GC(ctx context.Context, dry bool, progress store.Progress) (rep GCReport, err error) {
 	if rep.Memos, err = n.Exec.EvictMemos(ctx, dry); err != nil {
 		return rep, err
 	}
-	rep.GCReport, err = n.Store.GC(ctx, store.GCOptions{Now: n.now(), DryRun: dry, Roots: n.roots})
+	rep.GCReport, err = n.Store.GC(ctx, store.GCOptions{Now: n.now(), DryRun: dry, Roots: n.roots, Progress: progress})
 	return rep, err
 }
 

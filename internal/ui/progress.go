@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"io"
 	"sync/atomic"
 	"time"
 
@@ -18,15 +19,38 @@ type Progress struct {
 	total     atomic.Int64
 }
 
-// Bytes starts a progress display over total bytes; total 0 means unknown.
+// Bytes starts a progress display over total bytes; total 0 means unknown:
+// then it shows what is done and the rate alone.
 func (s *Streams) Bytes(label string, total int64) *Progress {
 	return s.progress(label, total, average(func(perSecond float64) string { return Size(uint64(perSecond)) + "/s" }),
-		decor.Counters(decor.SizeB1024(0), "% .1f / % .1f"))
+		known(decor.Counters(decor.SizeB1024(0), "% .1f / % .1f"), decor.Current(decor.SizeB1024(0), "% .1f")))
 }
 
 // Count starts a progress display over total things; total 0 means unknown.
 func (s *Streams) Count(label string, total int64) *Progress {
-	return s.progress(label, total, average(func(perSecond float64) string { return fmt.Sprintf("%.0f/s", perSecond) }), decor.CountersNoUnit("%d / %d"))
+	return s.progress(label, total, average(func(perSecond float64) string { return fmt.Sprintf("%.0f/s", perSecond) }), known(decor.CountersNoUnit("%d / %d"), decor.CurrentNoUnit("%d")))
+}
+
+// known shows one thing while the total is known, and another while it is not.
+func known(with, without decor.Decorator) decor.Decorator {
+	return decor.Any(func(st decor.Statistics) string {
+		d := with
+		if st.Total <= 0 {
+			d = without
+		}
+		text, _ := d.Decor(st)
+		return text
+	})
+}
+
+// knownBar leaves the bar out while the total is not known.
+func knownBar(bar mpb.BarFiller) mpb.BarFiller {
+	return mpb.BarFillerFunc(func(w io.Writer, st decor.Statistics) error {
+		if st.Total <= 0 {
+			return nil
+		}
+		return bar.Fill(w, st)
+	})
 }
 
 // average shows the rate since the start. It is there on the last line, too, however
@@ -55,7 +79,8 @@ func (s *Streams) progress(label string, total int64, speed, counters decor.Deco
 	p.bar = p.container.AddBar(total,
 		mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name(label+" "), counters),
-		mpb.AppendDecorators(speed, decor.Name(" "), decor.AverageETA(decor.ET_STYLE_GO)))
+		mpb.BarFillerMiddleware(knownBar),
+		mpb.AppendDecorators(speed, decor.Name(" "), known(decor.AverageETA(decor.ET_STYLE_GO), decor.Name(""))))
 	return p
 }
 

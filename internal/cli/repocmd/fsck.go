@@ -45,7 +45,7 @@ func runFsck(ctx context.Context, f *cmdutil.Factory, o *fsckOptions) error {
 			return err
 		}
 	}
-	done, err := n.Fsck(ctx, found.add)
+	done, err := check(ctx, f, n, &found)
 	if err != nil {
 		return err
 	}
@@ -67,9 +67,16 @@ func runFsck(ctx context.Context, f *cmdutil.Factory, o *fsckOptions) error {
 	return e.With("put the same files again, or fetch them from peers: `mythos fsck --repair`")
 }
 
+// check looks at everything, and shows how far it is.
+func check(ctx context.Context, f *cmdutil.Factory, n *node.Node, found *findings) (store.Checked, error) {
+	bar := f.IO.Count("fsck", 0)
+	defer bar.Stop()
+	return n.Fsck(ctx, found.add, bar.Add)
+}
+
 // repair finds out what is damaged, so that it will be replaced, and fetches it.
 func repair(ctx context.Context, f *cmdutil.Factory, n *node.Node, found *findings) error {
-	if _, err := n.Fsck(ctx, found.add); err != nil {
+	if _, err := check(ctx, f, n, found); err != nil {
 		return err
 	}
 	if len(found.list) == 0 {

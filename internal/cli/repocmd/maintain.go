@@ -21,7 +21,9 @@ func NewGC(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rep, err := n.GC(c.Context(), dry)
+			bar := f.IO.Count("gc", 0)
+			rep, err := n.GC(c.Context(), dry, bar)
+			bar.Stop()
 			if err != nil {
 				return err
 			}
