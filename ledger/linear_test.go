@@ -347,7 +347,7 @@ func TestLinearizableProcesses(t *testing.T) {
 			cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %s", linearChild, i, dir))
 			cmd.Stdout, cmd.Stderr = &outs[i], os.Stderr
 			if err := cmd.Run(); err != nil {
-				t.Errorf("process %d: %v", i, err)
+				t.Errorf("process %d: %v: %s", i, err, outs[i].Bytes())
 			}
 		})
 	}

@@ -48,28 +48,39 @@ func (l *Ledger) Read(ctx context.Context, idem object.Hash) (State, error) {
 }
 
 // sequences are the places in the log of an effect's entries. Asking for them one by
-// one costs less than a scan, as most histories are short and most effects new; one
+// one costs less than a scan, as most histories are short and most effects new. One
 // more is asked for, so that a history with a gap is not taken for its beginning.
-func (l *Ledger) sequences(ctx context.Context, idem object.Hash) (seqs []uint64, err error) {
-	for n, gap := 0, false; ; n++ {
-		value, found, err := l.kv.Get(ctx, historyKey(idem, n))
-		switch {
-		case err != nil:
+func (l *Ledger) sequences(ctx context.Context, idem object.Hash) ([]uint64, error) {
+	var seqs []uint64
+	for {
+		seq, found, err := l.sequence(ctx, idem, len(seqs))
+		if err != nil {
 			return nil, err
-		case found && gap:
-			return nil, fmt.Errorf("history of effect %s: %w: number %d is missing", idem.Short(), ErrEntry, n-1)
-		case found:
-			seq, err := parseSeq(value)
-			if err != nil {
-				return nil, err
-			}
+		}
+		if found {
 			seqs = append(seqs, seq)
-		case gap:
-			return seqs, nil
-		default:
-			gap = true
+			continue
+		}
+		if _, beyond, err := l.sequence(ctx, idem, len(seqs)+1); err != nil || !beyond {
+			return seqs, err
+		}
+		// Somebody may have appended both in the meantime.
+		if _, found, err = l.sequence(ctx, idem, len(seqs)); err != nil {
+			return nil, err
+		}
+		if !found {
+			return nil, fmt.Errorf("history of effect %s: %w: number %d is missing", idem.Short(), ErrEntry, len(seqs))
 		}
 	}
+}
+
+// sequence is the place of entry number n of an effect.
+func (l *Ledger) sequence(ctx context.Context, idem object.Hash, n int) (seq uint64, found bool, err error) {
+	value, found, err := l.kv.Get(ctx, historyKey(idem, n))
+	if err == nil && found {
+		seq, err = parseSeq(value)
+	}
+	return seq, found, err
 }
 
 // history reads the entries of an effect; their signatures are not checked.
