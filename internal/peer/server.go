@@ -70,8 +70,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		<-ctx.Done()
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 		defer cancel()
-		err := h.Shutdown(last)
-		stopped <- errors.Join(err, s.tasks.stop(last))
+		if err := h.Shutdown(last); err != nil { // somebody who neither sends nor takes anything
+			s.Log.Warn("requests were cut off", "error", h.Close())
+		}
+		stopped <- s.tasks.stop(last)
 	}()
 	serve := func() error { return h.Serve(l) }
 	if s.TLS != nil {

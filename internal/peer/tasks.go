@@ -153,7 +153,7 @@ func (q *queue) answer(id object.Hash) ([]byte, error) {
 }
 
 // stop takes no more tasks, and waits for those that run; when ctx ends, they are told
-// to end.
+// to end, and have another few seconds.
 func (q *queue) stop(ctx context.Context) error {
 	q.mu.Lock()
 	q.closed = true
@@ -174,7 +174,11 @@ func (q *queue) stop(ctx context.Context) error {
 	case <-idle:
 	case <-ctx.Done():
 		q.end()
-		<-idle
+		select {
+		case <-idle:
+		case <-time.After(5 * time.Second):
+			q.s.Log.Warn("a task does not end when it is told to")
+		}
 	}
 	q.end()
 	return nil

@@ -50,7 +50,7 @@ type Options struct {
 	Hold time.Duration // longest use while another process waits; 0: 300 ms
 
 	// Layer is how many bytes of updates lie in a journal before they are moved to
-	// Badger; 0: 16 MiB. While one journal is moved, the next one fills.
+	// Badger; 0: 4 MiB. While one journal is moved, the next one fills.
 	Layer int64
 }
 
@@ -65,7 +65,7 @@ func (o Options) filled() Options {
 		o.Hold = 300 * time.Millisecond
 	}
 	if o.Layer == 0 {
-		o.Layer = 16 << 20
+		o.Layer = 4 << 20
 	}
 	return o
 }
