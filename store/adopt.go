@@ -2,34 +2,68 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/merkle"
 )
 
-// PutNode keeps one Merkle node that came from elsewhere, durably. Nothing refers
-// to it yet: a garbage collection lets it be for GCOptions.Grace. The error wraps
-// ErrCorrupt when its bytes are not those of the cid.
-func (s *Store) PutNode(ctx context.Context, cid object.Hash, raw []byte) error {
-	if err := verify("node", raw, cid); err != nil {
-		return err
+// Adopt makes blobs visible whose parts came one by one (Intake), once all parts of all
+// of them are here and durable. The error wraps ErrNotFound when one is not.
+func (s *Store) Adopt(ctx context.Context, refs ...object.BlobRef) (err error) {
+	a := &adoption{s: s}
+	defer func() {
+		if a.chunks != nil {
+			err = errors.Join(err, a.chunks.Close())
+		}
+	}()
+	items := make([]*staged, len(refs))
+	for i, ref := range refs {
+		if err := a.find(ctx, ref); err != nil {
+			return fmt.Errorf("adopt blob %s: %w", ref.CID.Short(), err)
+		}
+		items[i] = &staged{ref: ref}
 	}
-	_, err := s.kv.Update(ctx, nil, map[string][]byte{"n/" + cid.String(): raw, looseKey(cid): {}})
-	return err
+	if a.chunks != nil {
+		if err := a.chunks.Sync(ctx); err != nil {
+			return err
+		}
+	}
+	return s.commit(ctx, items)
 }
 
-// Adopt makes a blob visible whose parts came one by one (PutBytes, PutNode), once
-// all of them are here. The error wraps ErrNotFound when one is not.
-func (s *Store) Adopt(ctx context.Context, ref object.BlobRef) error {
-	b, err := s.OpenRef(ctx, ref, OpenOptions{})
-	if err == nil {
-		err = s.parts(ctx, b)
-	}
-	if err == nil {
-		err = s.commit(ctx, []*staged{{ref: ref}})
-	}
+// adoption finds the parts of blobs.
+type adoption struct {
+	s      *Store
+	chunks ChunkPut // nil until there is a large chunk
+}
+
+func (a *adoption) find(ctx context.Context, ref object.BlobRef) error {
+	b, err := a.s.OpenRef(ctx, ref, OpenOptions{})
 	if err != nil {
-		return fmt.Errorf("adopt blob %s: %w", ref.CID.Short(), err)
+		return err
 	}
-	return nil
+	if b.tree == nil {
+		return a.s.unchunked(ctx, ref)
+	}
+	return b.tree.Walk(0, b.tree.Len(), func(i uint64, c merkle.Chunk) error {
+		have, err := a.chunk(ctx, c)
+		if err == nil && !have {
+			err = fmt.Errorf("chunk %d: %w", i, ErrNotFound)
+		}
+		return err
+	})
+}
+
+func (a *adoption) chunk(ctx context.Context, c merkle.Chunk) (have bool, err error) {
+	if c.Len <= SmallChunk {
+		return a.s.HasBytes(ctx, c.Hash)
+	}
+	if a.chunks == nil {
+		if a.chunks, err = a.s.chunks.Begin(ctx, true); err != nil {
+			return false, err
+		}
+	}
+	return a.chunks.FindChunk(ctx, c.Hash, int64(c.Len))
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/merkle"
 )
 
 // PutBytes keeps data of at most MaxBytes under its hash, durably. Nothing refers
@@ -28,54 +29,34 @@ func (s *Store) BytesUpdate(ctx context.Context, data []byte) (h object.Hash, pu
 	if len(data) > MaxBytes {
 		return h, nil, fmt.Errorf("%d bytes: %w, at most %d", len(data), ErrTooLarge, MaxBytes)
 	}
-	if len(data) > SmallChunk {
-		return h, nil, s.putLargeBytes(ctx, h, data)
+	if len(data) <= SmallChunk {
+		put, err = s.smallUpdate(ctx, h, data)
+		return h, put, err
 	}
+	in := s.NewIntake()
+	defer func() { err = errors.Join(err, in.Close()) }()
+	if err := in.large(ctx, h, data); err != nil {
+		return h, nil, err
+	}
+	return h, nil, in.Sync(ctx)
+}
+
+// smallUpdate is what an update must put to keep a small byte string; nil: nothing.
+func (s *Store) smallUpdate(ctx context.Context, h object.Hash, data []byte) (map[string][]byte, error) {
 	fresh, err := s.isLoose(ctx, h)
 	if err != nil {
-		return h, nil, err
+		return nil, err
 	}
 	if fresh {
 		if have, found, err := s.kv.Get(ctx, "c/"+h.String()); err != nil || (found && bytes.Equal(have, data)) {
-			return h, nil, err
+			return nil, err
 		}
 	}
-	put = map[string][]byte{"c/" + h.String(): notNil(data), looseKey(h): {}}
+	put := map[string][]byte{"c/" + h.String(): notNil(data), looseKey(h): {}}
 	if _, packed, err := s.findPacked(ctx, h); err != nil || packed {
 		put["i/"+h.String()] = nil // its pack may be damaged, and it need not be there twice
 	}
-	return h, put, nil
-}
-
-func (s *Store) putLargeBytes(ctx context.Context, h object.Hash, data []byte) (err error) {
-	put, err := s.chunks.Begin(ctx, true)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, put.Close()) }()
-	if err := s.doubtUnless(ctx, h, data); err != nil {
-		return err
-	}
-	if err := put.PutChunk(ctx, h, data); err != nil {
-		return err
-	}
-	if err := put.Sync(ctx); err != nil {
-		return err
-	}
-	if fresh, err := s.isLoose(ctx, h); err != nil || fresh {
-		return err
-	}
-	_, err = s.kv.Update(ctx, nil, map[string][]byte{looseKey(h): {}})
-	return err
-}
-
-// doubtUnless compares a chunk that may be here with what it should be.
-func (s *Store) doubtUnless(ctx context.Context, h object.Hash, data []byte) error {
-	have, err := s.chunks.Chunk(ctx, h)
-	if errors.Is(err, ErrNotFound) || (err == nil && bytes.Equal(have, data)) {
-		return nil
-	}
-	return s.chunks.Doubt(ctx, h)
+	return put, nil
 }
 
 // notNil keeps the empty byte string apart from a deletion.
@@ -84,6 +65,18 @@ func notNil(b []byte) []byte {
 		return []byte{}
 	}
 	return b
+}
+
+// ReadBytes is Bytes for data of a known size, into buf where it fits.
+func (s *Store) ReadBytes(ctx context.Context, h object.Hash, size uint32, buf []byte) ([]byte, error) {
+	data, err := s.sized(ctx, merkle.Chunk{Hash: h, Len: size}, buf)
+	if err == nil && len(data) != int(size) {
+		err = fmt.Errorf("%w: %d bytes, expected were %d", ErrCorrupt, len(data), size)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bytes %s: %w", h.Short(), err)
+	}
+	return data, nil
 }
 
 // Bytes returns the byte string with hash h, verified. Errors wrap ErrNotFound

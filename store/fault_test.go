@@ -214,7 +214,8 @@ func TestPublicBlobVector(t *testing.T) {
 		t.Fatal(err)
 	}
 	ref := object.BlobRef{CID: cid, Size: uint64(len(payload)), Media: "application/test", Chunks: 3}
-	if err := s.PutNode(t.Context(), cid, node); err != nil {
+	in := s.NewIntake()
+	if err := errors.Join(in.PutNode(t.Context(), cid, node), in.Sync(t.Context()), in.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Adopt(t.Context(), ref); !errors.Is(err, store.ErrNotFound) {
@@ -234,7 +235,7 @@ func TestPublicBlobVector(t *testing.T) {
 	if _, err := s.ProveChunk(t.Context(), cid, 2); err != nil {
 		t.Error(err)
 	}
-	if err := s.PutNode(t.Context(), cid, node[1:]); !errors.Is(err, store.ErrCorrupt) {
+	if err := in.PutNode(t.Context(), cid, node[1:]); !errors.Is(err, store.ErrCorrupt) {
 		t.Error(err)
 	}
 }

@@ -43,6 +43,9 @@ type ChunkPut interface {
 	// PutChunk keeps data, which the caller may change afterwards. A chunk that is
 	// not whole is never visible.
 	PutChunk(ctx context.Context, h object.Hash, data []byte) error
+	// FindChunk reports whether a chunk of size bytes is here that PutChunk would leave as it
+	// is; then it counts as put.
+	FindChunk(ctx context.Context, h object.Hash, size int64) (bool, error)
 	// Sync makes everything put or found so far durable, where the put is durable.
 	Sync(ctx context.Context) error
 	Close() error

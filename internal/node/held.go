@@ -36,10 +36,19 @@ func (n *Node) Readable(ctx context.Context, fn func(root object.Hash, chain cap
 	})
 }
 
-// Whole reads everything below root, and returns what is missing or damaged first.
-func (n *Node) Whole(ctx context.Context, root object.Hash) error {
+// Whole reads everything below root but the byte strings that were verified, and
+// returns what is missing or damaged first.
+func (n *Node) Whole(ctx context.Context, root object.Hash, verified func(Key) bool) error {
 	if _, err := n.Store.BlobRef(ctx, root); errors.Is(err, store.ErrCorrupt) {
 		return err
 	}
-	return n.Walk(ctx, root, func(Part) error { return ctx.Err() })
+	return n.walk(ctx, root, nil, func(it Item, load func() ([]byte, error)) error {
+		if it.Kind == partBytes && verified(it.Key()) {
+			return ctx.Err()
+		}
+		if _, err := load(); err != nil {
+			return err
+		}
+		return ctx.Err()
+	})
 }

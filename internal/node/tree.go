@@ -5,16 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
-	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -40,20 +37,9 @@ type Item struct {
 	Size uint64 // bytes of data
 }
 
-// Walk calls emit with every part below root, children of blobs before the blob:
-// for a list its nodes, episodes and signals; for an episode its trace, receipts,
-// requests, responses and signals; for a blob its chunks.
-func (n *Node) Walk(ctx context.Context, root object.Hash, emit func(Part) error) error {
-	return n.walk(ctx, root, nil, func(it Item, load func() ([]byte, error)) error {
-		data, err := load()
-		if err != nil {
-			return err
-		}
-		return emit(Part{it.Kind, it.ID, data})
-	})
-}
-
-// Items is Walk without the data of chunks, which are not read.
+// Items calls fn with every part below root, children of blobs before the blob: for a
+// list its nodes, episodes and signals; for an episode its trace, receipts, requests,
+// responses and signals; for a blob its chunks, which are not read.
 func (n *Node) Items(ctx context.Context, root object.Hash, fn func(Item) error) error {
 	return n.walk(ctx, root, nil, func(it Item, _ func() ([]byte, error)) error {
 		if err := ctx.Err(); err != nil {
@@ -74,14 +60,14 @@ func (n *Node) Sendable(ctx context.Context, root object.Hash) error {
 	return n.walk(ctx, root, rules, func(Item, func() ([]byte, error)) error { return ctx.Err() })
 }
 
-// Send calls emit with those parts below root that wanted says, all of them where it
-// is nil, if the tree is Sendable.
+// Send calls emit with those parts below root that wanted says, if the tree is
+// Sendable. A part's data is valid during emit only.
 func (n *Node) Send(ctx context.Context, root object.Hash, wanted func(Key) bool, emit func(Part) error) error {
 	if err := n.Sendable(ctx, root); err != nil {
 		return err
 	}
 	return n.walk(ctx, root, nil, func(it Item, load func() ([]byte, error)) error {
-		if wanted != nil && !wanted(it.Key()) {
+		if !wanted(it.Key()) {
 			return ctx.Err()
 		}
 		data, err := load()
@@ -103,6 +89,7 @@ type walker struct {
 	visit func(it Item, load func() ([]byte, error)) error
 	done  map[object.Hash]bool
 	rules *dataset.Redaction // not nil: episodes have been redacted under them
+	buf   []byte             // the last chunk that was read
 }
 
 // emit visits a part whose data is at hand.
@@ -278,7 +265,10 @@ func (w *walker) chunks(root object.Hash) error {
 		if !w.once(c.Hash) {
 			return nil
 		}
-		return w.visit(Item{partBytes, c.Hash, uint64(c.Len)}, func() ([]byte, error) { return w.n.Store.Bytes(w.ctx, c.Hash) })
+		return w.visit(Item{partBytes, c.Hash, uint64(c.Len)}, func() (data []byte, err error) {
+			w.buf, err = w.n.Store.ReadBytes(w.ctx, c.Hash, c.Len, w.buf)
+			return w.buf, err
+		})
 	})
 }
 
@@ -294,114 +284,4 @@ func (w *walker) list(root object.Hash) error {
 		return err
 	}
 	return tree.Walk(0, tree.Len(), func(_ uint64, c merkle.Chunk) error { return w.object(c.Hash) })
-}
-
-// Keep verifies a part from a peer and stores it. An object must be of a known
-// struct, have the id it comes under, and, where it names its signer, a good
-// signature; whether the signer is trusted is asked when the object is used.
-func (n *Node) Keep(ctx context.Context, p Part) error {
-	switch p.Kind {
-	case partNode:
-		return n.Store.PutNode(ctx, p.ID, p.Data)
-	case partBytes:
-		if got := object.Sum(p.Data); got != p.ID {
-			return fmt.Errorf("bytes %s: %w", p.ID.Short(), store.ErrCorrupt)
-		}
-		_, err := n.Store.PutBytes(ctx, p.Data)
-		return err
-	case partBlob:
-		ref, err := object.Decode[object.BlobRef](p.Data)
-		if err != nil {
-			return err
-		}
-		if ref.CID != p.ID {
-			return fmt.Errorf("blob %s: %w", p.ID.Short(), object.ErrID)
-		}
-		return n.Store.Adopt(ctx, *ref)
-	}
-	return n.keepObject(ctx, p)
-}
-
-func (n *Node) keepObject(ctx context.Context, p Part) error {
-	s, ok := catalog.Lookup(p.Kind)
-	if !ok || s.Name != p.Kind || s.Rule.IDField == 0 {
-		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), ErrKind)
-	}
-	if err := s.Check(p.Data); err != nil {
-		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), err)
-	}
-	if id, err := s.Rule.ID(p.Data); err != nil || id != p.ID {
-		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), errors.Join(object.ErrID, err))
-	}
-	if err := sign.VerifyOwn(s.Rule, p.Data); err != nil {
-		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), err)
-	}
-	_, err := n.KeepObject(ctx, s, p.Data)
-	return err
-}
-
-// Keeper stores the parts of a stream, several at a time so that they share syncs.
-// Blobs wait until all parts before them are stored.
-type Keeper struct {
-	ctx  context.Context
-	n    *Node
-	work chan Part
-	wg   sync.WaitGroup
-	mu   sync.Mutex
-	err  error
-}
-
-const keepers = 32
-
-// Keeper starts storing parts; Flush ends it.
-func (n *Node) Keeper(ctx context.Context) *Keeper {
-	k := &Keeper{ctx: ctx, n: n}
-	k.start()
-	return k
-}
-
-func (k *Keeper) start() {
-	work := make(chan Part)
-	k.work = work
-	for range keepers {
-		k.wg.Go(func() {
-			for p := range work {
-				if err := k.n.Keep(k.ctx, p); err != nil {
-					k.mu.Lock()
-					k.err = errors.Join(k.err, err)
-					k.mu.Unlock()
-				}
-			}
-		})
-	}
-}
-
-// Add stores a part, now or soon; the error may be that of an
-// earlier part, and Flush must follow it.
-func (k *Keeper) Add(p Part) error {
-	if p.Kind == partBlob {
-		if err := k.Flush(); err != nil {
-			return err
-		}
-		defer k.start()
-		return k.n.Keep(k.ctx, p)
-	}
-	k.mu.Lock()
-	err := k.err
-	k.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	k.work <- p
-	return nil
-}
-
-// Flush waits until everything is stored. A second time it says the same.
-func (k *Keeper) Flush() error {
-	if k.work != nil {
-		close(k.work)
-		k.wg.Wait()
-		k.work = nil
-	}
-	return k.err
 }

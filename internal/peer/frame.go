@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"sync"
 
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
@@ -24,32 +26,95 @@ const (
 
 // A frame is the length of a canonical Part, u32 big-endian, and the part.
 func writeFrame(w io.Writer, p node.Part) error {
-	raw, err := can.Marshal(&p)
+	buf := frames.Get().(*[]byte)
+	defer frames.Put(buf)
+	raw, err := can.Append(append((*buf)[:0], 0, 0, 0, 0), &p)
 	if err != nil {
 		return err
 	}
-	if _, err := w.Write(binary.BigEndian.AppendUint32(nil, uint32(len(raw)))); err != nil {
-		return err
+	if *buf = raw; cap(raw) > maxKept {
+		*buf = nil
 	}
+	binary.BigEndian.PutUint32(raw, uint32(len(raw)-4))
 	_, err = w.Write(raw)
 	return err
 }
 
-func readFrame(r io.Reader) (*node.Part, error) {
+// frames are buffers to write from.
+var frames = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxKept = 2 << 20 // bytes of a buffer that is kept, and that a length alone is believed for
+
+func readFrame(r io.Reader) (node.Part, error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return nil, fmt.Errorf("stream ends early: %w", err)
+		return node.Part{}, fmt.Errorf("stream ends early: %w", err)
 	}
-	n := binary.BigEndian.Uint32(head[:])
+	n := int(binary.BigEndian.Uint32(head[:]))
 	if n > maxFrame {
-		return nil, fmt.Errorf("frame of %d bytes, at most %d", n, maxFrame)
+		return node.Part{}, fmt.Errorf("frame of %d bytes, at most %d", n, maxFrame)
 	}
-	raw, err := io.ReadAll(io.LimitReader(r, int64(n)))
-	if err != nil || len(raw) != int(n) {
-		return nil, fmt.Errorf("stream ends early: %w", errors.Join(err, io.ErrUnexpectedEOF))
+	raw := make([]byte, 0, min(n, maxKept))
+	for len(raw) < n {
+		raw = slices.Grow(raw, 1)
+		got, err := io.ReadFull(r, raw[len(raw):min(n, cap(raw))])
+		if raw = raw[:len(raw)+got]; err != nil {
+			return node.Part{}, fmt.Errorf("stream ends early: %w", errors.Join(err, io.ErrUnexpectedEOF))
+		}
 	}
-	return object.Decode[node.Part](raw)
+	p, err := cutPart(raw)
+	if err != nil {
+		return p, fmt.Errorf("frame: %w", err)
+	}
+	return p, nil
 }
+
+// cutPart decodes a canonical Part as object.Decode does, but its data stays where it is
+// in raw.
+func cutPart(raw []byte) (p node.Part, err error) {
+	r := can.NewReader(raw)
+	n, err := r.Map()
+	if err != nil {
+		return p, err
+	}
+	var prev []byte
+	known := 0
+	for range n {
+		if prev, err = r.Key(prev); err != nil {
+			return p, err
+		}
+		var v []byte
+		switch string(prev) {
+		case keyKind:
+			v, err = r.Text()
+			p.Kind = string(v)
+		case keyID:
+			if v, err = r.Skip(); err == nil {
+				err = can.Unmarshal(v, &p.ID)
+			}
+		case keyData:
+			p.Data, err = r.Bytes()
+		default:
+			known--
+			_, err = r.Skip()
+		}
+		if known++; err != nil {
+			return p, err
+		}
+	}
+	if known != 3 {
+		return p, fmt.Errorf("%w: %d of the 3 fields of a part", errBadParts, known)
+	}
+	r.Leave()
+	return p, r.End()
+}
+
+// The encoded keys of a Part's fields.
+const (
+	keyKind = "\x03\x01"
+	keyID   = "\x03\x02"
+	keyData = "\x03\x03"
+)
 
 // writeEnd closes a stream and flushes it.
 func writeEnd(w *bufio.Writer, root object.Hash) error {
@@ -70,7 +135,7 @@ func readFrames(in io.Reader, fn func(node.Part) error) error {
 		if p.Kind == frameEnd {
 			return nil
 		}
-		if err := fn(*p); err != nil {
+		if err := fn(p); err != nil {
 			return err
 		}
 	}

@@ -45,7 +45,7 @@ const minShare = 4 << 20
 // below root is missing. The peers share the work: one that fails, or gives what does
 // not hold, is left out from then on, and dropped is told why.
 func Pull(ctx context.Context, peers []*Client, root object.Hash, chain caps.Chain, progress Progress, dropped func(*Client, error)) (Moved, error) {
-	p := &pull{root: root, chain: chain, peers: peers, progress: progress, dropped: dropped}
+	p := &pull{root: root, chain: chain, peers: peers, progress: progress, dropped: dropped, kept: map[node.Key]bool{}}
 	if progress == nil {
 		p.progress = silent{}
 	}
@@ -85,6 +85,7 @@ type pull struct {
 	mu    sync.Mutex
 	peers []*Client // who has not failed
 	moved Moved
+	kept  map[node.Key]bool // what was verified and stored
 }
 
 func (p *pull) drop(c *Client, err error) {
@@ -110,7 +111,7 @@ func (p *pull) by(ctx context.Context, lister *Client) error {
 		if err = p.fetch(ctx, items, deep); err != nil {
 			return err
 		}
-		if err = p.n.Whole(ctx, p.root); err == nil {
+		if err = p.n.Whole(ctx, p.root, func(k node.Key) bool { return p.kept[k] }); err == nil {
 			return nil
 		}
 	}
@@ -279,6 +280,13 @@ func (p *pull) take(ctx context.Context, c *Client, share []node.Item) error {
 	})
 	if err = errors.Join(err, keep.Flush()); err == nil && len(wanted) > 0 {
 		err = fmt.Errorf("%d of %d parts were not given", len(wanted), len(share))
+	}
+	if err == nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, k := range keys {
+			p.kept[k] = true
+		}
 	}
 	return err
 }

@@ -260,7 +260,7 @@ func (s *Server) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, er
 		}
 	}()
 	keep := s.Node.Keeper(ctx)
-	var listed map[node.Key]bool
+	var listed map[node.Key]bool // true: not yet here
 	err = readFrames(s.steady(w, r), func(p node.Part) error {
 		if listed == nil {
 			listed, err = signedList(r, p)
@@ -269,7 +269,7 @@ func (s *Server) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, er
 		if !listed[p.Key()] {
 			return fmt.Errorf("%w: part %s is not among those that were announced", errBadParts, p.ID.Short())
 		}
-		delete(listed, p.Key())
+		listed[p.Key()] = false
 		if uint64(got.Bytes)+uint64(len(p.Data)) > announced {
 			return fmt.Errorf("%w: %d bytes were announced", errTooMuch, announced)
 		}
@@ -282,7 +282,7 @@ func (s *Server) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, er
 		return keep.Add(p)
 	})
 	if err = errors.Join(err, keep.Flush()); err == nil {
-		err = s.Node.Whole(ctx, wr.root)
+		err = s.Node.Whole(ctx, wr.root, func(k node.Key) bool { awaited, known := listed[k]; return known && !awaited })
 	}
 	if err != nil {
 		return got, err

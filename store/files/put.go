@@ -51,6 +51,15 @@ func (p *Put) PutChunk(_ context.Context, h object.Hash, data []byte) error {
 	return nil
 }
 
+// FindChunk implements store.ChunkPut.
+func (p *Put) FindChunk(_ context.Context, h object.Hash, size int64) (bool, error) {
+	have, err := p.have(p.d.path(h), size)
+	if err != nil {
+		err = fmt.Errorf("find chunk %s: %w", h.Short(), err)
+	}
+	return have, err
+}
+
 // maxRecent bounds what a put remembers; by the time it forgets a chunk, that has
 // its name.
 const maxRecent = 4096

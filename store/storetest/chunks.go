@@ -19,6 +19,7 @@ func Chunks(t *testing.T, open func(testing.TB) store.Chunks) {
 	for name, test := range map[string]func(*testing.T, store.Chunks){
 		"put and read":             chunkPut,
 		"concurrent puts":          chunkRace,
+		"find":                     chunkFind,
 		"scan":                     chunkScan,
 		"doubt":                    chunkDoubt,
 		"sweep":                    chunkSweep,
@@ -89,6 +90,29 @@ func chunkPut(t *testing.T, c store.Chunks) {
 		t.Fatal(err)
 	}
 	expectChunk(t, c, 100, true)
+}
+
+func chunkFind(t *testing.T, c store.Chunks) {
+	h, data := chunk(0)
+	find := func(size int, want bool) {
+		t.Helper()
+		p, err := c.Begin(t.Context(), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		have, err := p.FindChunk(t.Context(), h, int64(size))
+		if err = errors.Join(err, p.Sync(t.Context()), p.Close()); err != nil || have != want {
+			t.Fatalf("a chunk of %d bytes: %v %v, expected %v", size, have, err, want)
+		}
+	}
+	find(len(data), false)
+	put(t, c, true, 1)
+	find(len(data), true)
+	find(len(data)-1, false)
+	if err := c.Doubt(t.Context(), h); err != nil {
+		t.Fatal(err)
+	}
+	find(len(data), false)
 }
 
 func chunkRace(t *testing.T, c store.Chunks) {

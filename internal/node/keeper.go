@@ -1,0 +1,174 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store"
+)
+
+// Keeper verifies the parts of a stream from a peer and stores them. Byte strings and
+// nodes are written as they come and synced together; blobs and objects wait until what
+// came before them is durable, so that nothing is visible that has not all its parts.
+//
+// An object must be of a known struct, have the id it comes under, and, where it names
+// its signer, a good signature; whether the signer is trusted is asked when the object
+// is used.
+type Keeper struct {
+	ctx  context.Context
+	n    *Node
+	in   *store.Intake
+	work chan Part // byte strings and nodes
+	wg   sync.WaitGroup
+
+	staged []Part // blobs and objects
+	size   int    // of their data, in bytes
+
+	mu  sync.Mutex
+	err error
+}
+
+const (
+	maxStaged      = 4096    // blobs and objects that wait
+	maxStagedBytes = 4 << 20 // of their data
+	maxObjects     = 32      // objects stored side by side, so that they share syncs
+)
+
+// Keeper starts storing parts. Flush must end it.
+func (n *Node) Keeper(ctx context.Context) *Keeper {
+	k := &Keeper{ctx: ctx, n: n, in: n.Store.NewIntake()}
+	k.start()
+	return k
+}
+
+func (k *Keeper) start() {
+	work := make(chan Part)
+	k.work = work
+	for range runtime.GOMAXPROCS(0) {
+		k.wg.Go(func() {
+			for p := range work {
+				k.fail(k.take(p))
+			}
+		})
+	}
+}
+
+func (k *Keeper) take(p Part) error {
+	if p.Kind == partNode {
+		return k.in.PutNode(k.ctx, p.ID, p.Data)
+	}
+	return k.in.PutBytes(k.ctx, p.ID, p.Data)
+}
+
+func (k *Keeper) fail(err error) {
+	if err == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.err = errors.Join(k.err, err)
+}
+
+func (k *Keeper) failed() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.err
+}
+
+// Add stores a part, now or soon, and keeps its data. The error may be that of an
+// earlier part.
+func (k *Keeper) Add(p Part) error {
+	if err := k.failed(); err != nil {
+		return err
+	}
+	if p.Key().Rank == 0 {
+		k.work <- p
+		return nil
+	}
+	k.staged = append(k.staged, p)
+	if k.size += len(p.Data); len(k.staged) < maxStaged && k.size < maxStagedBytes {
+		return nil
+	}
+	k.settle()
+	k.start()
+	return k.failed()
+}
+
+// Flush waits until everything is stored, and ends the Keeper.
+func (k *Keeper) Flush() error {
+	k.settle()
+	k.fail(k.in.Close())
+	return k.failed()
+}
+
+// settle makes what came so far durable, and then visible, unless something failed: then
+// only byte strings and nodes are kept, for a later try.
+func (k *Keeper) settle() {
+	close(k.work)
+	k.wg.Wait()
+	k.fail(k.in.Sync(k.ctx))
+	if k.failed() == nil {
+		k.fail(k.show(k.staged))
+	}
+	k.staged, k.size = nil, 0
+}
+
+// show makes blobs and then objects visible.
+func (k *Keeper) show(parts []Part) error {
+	var refs []object.BlobRef
+	var objects []Part
+	for _, p := range parts {
+		if p.Kind != partBlob {
+			objects = append(objects, p)
+			continue
+		}
+		ref, err := object.Decode[object.BlobRef](p.Data)
+		if err != nil {
+			return err
+		}
+		if ref.CID != p.ID {
+			return fmt.Errorf("blob %s: %w", p.ID.Short(), object.ErrID)
+		}
+		refs = append(refs, *ref)
+	}
+	if len(refs) > 0 {
+		if err := k.n.Store.Adopt(k.ctx, refs...); err != nil {
+			return err
+		}
+	}
+	slots := make(chan struct{}, maxObjects)
+	var wg sync.WaitGroup
+	for _, p := range objects {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			k.fail(k.n.keepObject(k.ctx, p))
+		})
+	}
+	wg.Wait()
+	return nil
+}
+
+func (n *Node) keepObject(ctx context.Context, p Part) error {
+	s, ok := catalog.Lookup(p.Kind)
+	if !ok || s.Name != p.Kind || s.Rule.IDField == 0 {
+		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), ErrKind)
+	}
+	if err := s.Check(p.Data); err != nil {
+		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), err)
+	}
+	if id, err := s.Rule.ID(p.Data); err != nil || id != p.ID {
+		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), errors.Join(object.ErrID, err))
+	}
+	if err := sign.VerifyOwn(s.Rule, p.Data); err != nil {
+		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), err)
+	}
+	_, err := n.KeepObject(ctx, s, p.Data)
+	return err
+}

@@ -1,0 +1,136 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// Intake takes byte strings and Merkle nodes that come one by one from elsewhere, and
+// makes them durable together. Nothing refers to them yet: a garbage collection lets
+// them be while the Intake is open, and for GCOptions.Grace from Sync. Its methods may
+// be called concurrently, Close excepted.
+type Intake struct {
+	s *Store
+
+	mu     sync.Mutex
+	chunks ChunkPut          // nil until there is a large byte string
+	put    map[string][]byte // what the next Sync writes
+	size   int               // of put, about, in bytes
+}
+
+// NewIntake starts an Intake.
+func (s *Store) NewIntake() *Intake { return &Intake{s: s, put: map[string][]byte{}} }
+
+// PutBytes takes data of at most MaxBytes, which the caller may change afterwards. The
+// error wraps ErrCorrupt when its hash is not h. Damaged bytes of that hash are replaced.
+func (in *Intake) PutBytes(ctx context.Context, h object.Hash, data []byte) error {
+	if len(data) > MaxBytes {
+		return fmt.Errorf("%d bytes: %w, at most %d", len(data), ErrTooLarge, MaxBytes)
+	}
+	if err := verify("bytes", data, h); err != nil {
+		return err
+	}
+	if len(data) > SmallChunk {
+		return in.large(ctx, h, data)
+	}
+	put, err := in.s.smallUpdate(ctx, h, data)
+	if err != nil || put == nil {
+		return err
+	}
+	put["c/"+h.String()] = bytes.Clone(notNil(data))
+	return in.add(ctx, put, len(data))
+}
+
+// PutNode takes a Merkle node, which the caller may change afterwards. The error wraps
+// ErrCorrupt when its bytes are not those of the cid.
+func (in *Intake) PutNode(ctx context.Context, cid object.Hash, raw []byte) error {
+	if err := verify("node", raw, cid); err != nil {
+		return err
+	}
+	return in.add(ctx, map[string][]byte{"n/" + cid.String(): bytes.Clone(raw), looseKey(cid): {}}, len(raw))
+}
+
+// large takes a byte string that goes to the chunk backend; h is its hash.
+func (in *Intake) large(ctx context.Context, h object.Hash, data []byte) error {
+	chunks, err := in.begun(ctx)
+	if err != nil {
+		return err
+	}
+	if err := in.s.doubtUnless(ctx, h, data); err != nil {
+		return err
+	}
+	if err := chunks.PutChunk(ctx, h, data); err != nil {
+		return err
+	}
+	return in.add(ctx, map[string][]byte{looseKey(h): {}}, 0)
+}
+
+// begun returns the put of the chunk backend, which it begins at the first call.
+func (in *Intake) begun(ctx context.Context) (ChunkPut, error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.chunks != nil {
+		return in.chunks, nil
+	}
+	var err error
+	in.chunks, err = in.s.chunks.Begin(ctx, true)
+	return in.chunks, err
+}
+
+// add notes keys, and writes what has gathered when it has become much.
+func (in *Intake) add(ctx context.Context, put map[string][]byte, n int) error {
+	in.mu.Lock()
+	maps.Copy(in.put, put)
+	in.size += n + len(put)*perKey
+	much := in.size >= maxPending
+	in.mu.Unlock()
+	if much {
+		return in.Sync(ctx)
+	}
+	return nil
+}
+
+// Sync makes everything taken before it was called durable. After an error nothing of
+// that is to be relied on.
+func (in *Intake) Sync(ctx context.Context) error {
+	in.mu.Lock()
+	put, chunks := in.put, in.chunks
+	in.put, in.size = map[string][]byte{}, 0
+	in.mu.Unlock()
+	if chunks != nil {
+		if err := chunks.Sync(ctx); err != nil {
+			return err
+		}
+	}
+	if len(put) == 0 {
+		return nil
+	}
+	_, err := in.s.kv.Update(ctx, nil, put)
+	return err
+}
+
+// Close forgets what was not synced. Large byte strings may stay, so that a transfer
+// that was cut off goes on where it ended.
+func (in *Intake) Close() error {
+	if in.chunks == nil {
+		return nil
+	}
+	err := in.chunks.Close()
+	in.chunks = nil
+	return err
+}
+
+// doubtUnless compares a chunk that may be here with what it should be.
+func (s *Store) doubtUnless(ctx context.Context, h object.Hash, data []byte) error {
+	have, err := s.chunks.Chunk(ctx, h)
+	if errors.Is(err, ErrNotFound) || (err == nil && bytes.Equal(have, data)) {
+		return nil
+	}
+	return s.chunks.Doubt(ctx, h)
+}
