@@ -33,7 +33,7 @@ func (s *Store) BytesUpdate(ctx context.Context, data []byte) (h object.Hash, pu
 		put, err = s.smallUpdate(ctx, h, data)
 		return h, put, err
 	}
-	in := s.NewIntake()
+	in := s.NewIntake(false)
 	defer func() { err = errors.Join(err, in.Close()) }()
 	if err := in.large(ctx, h, data); err != nil {
 		return h, nil, err

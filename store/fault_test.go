@@ -214,7 +214,7 @@ func TestPublicBlobVector(t *testing.T) {
 		t.Fatal(err)
 	}
 	ref := object.BlobRef{CID: cid, Size: uint64(len(payload)), Media: "application/test", Chunks: 3}
-	in := s.NewIntake()
+	in := s.NewIntake(false)
 	if err := errors.Join(in.PutNode(t.Context(), cid, node), in.Sync(t.Context()), in.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,8 @@ import (
 // them be while the Intake is open, and for GCOptions.Grace from Sync. Its methods may
 // be called concurrently, Close excepted.
 type Intake struct {
-	s *Store
+	s    *Store
+	cold bool
 
 	mu     sync.Mutex
 	chunks ChunkPut          // nil until there is a large byte string
@@ -24,8 +25,11 @@ type Intake struct {
 	size   int               // of put, about, in bytes
 }
 
-// NewIntake starts an Intake.
-func (s *Store) NewIntake() *Intake { return &Intake{s: s, put: map[string][]byte{}} }
+// NewIntake starts an Intake. A cold one takes what is not read again soon, such as a
+// transfer: it does not push what is in use out of the system's memory.
+func (s *Store) NewIntake(cold bool) *Intake {
+	return &Intake{s: s, cold: cold, put: map[string][]byte{}}
+}
 
 // PutBytes takes data of at most MaxBytes, which the caller may change afterwards. The
 // error wraps ErrCorrupt when its hash is not h. Damaged bytes of that hash are replaced.
@@ -78,9 +82,15 @@ func (in *Intake) begun(ctx context.Context) (ChunkPut, error) {
 	if in.chunks != nil {
 		return in.chunks, nil
 	}
-	var err error
-	in.chunks, err = in.s.chunks.Begin(ctx, true)
-	return in.chunks, err
+	chunks, err := in.s.chunks.Begin(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	if c, ok := chunks.(ColdPut); ok && in.cold {
+		c.Cold()
+	}
+	in.chunks = chunks
+	return chunks, nil
 }
 
 // add notes keys, and writes what has gathered when it has become much.

@@ -51,6 +51,10 @@ type ChunkPut interface {
 	Close() error
 }
 
+// ColdPut is what a ChunkPut may offer besides: Cold says that what is put is not read
+// again soon, so that the memory that its pages take can serve the next ones.
+type ColdPut interface{ Cold() }
+
 // ChunkSweep is a running garbage collection.
 type ChunkSweep interface {
 	// Wanted reports whether a put that may not have ended wants the chunk.

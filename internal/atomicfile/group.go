@@ -25,6 +25,7 @@ const (
 type Group struct {
 	temp    string // folder of unfinished files, on the same file system
 	durable bool
+	cold    atomic.Bool
 	next    atomic.Uint64
 
 	mu      sync.Mutex
@@ -49,6 +50,10 @@ func NewGroup(temp string, durable bool) *Group {
 	g.idle.L = &g.mu
 	return g
 }
+
+// Cold says that the files are not read again soon: those that are durable from now on
+// need not stay in memory, where their pages serve the next ones.
+func (g *Group) Cold() { g.cold.Store(true) }
 
 // Add writes a file that shall be called name. Its folder is made when it is not
 // there. Whatever has that name is replaced.
@@ -172,7 +177,7 @@ func (g *Group) fail(err error) {
 // sync makes the bytes of a batch durable and then gives them their names.
 func (g *Group) sync(ctx context.Context, batch []file) error {
 	return each(ctx, batch, func(f file) error {
-		if err := syncFile(f.temp); err != nil {
+		if err := syncFile(f.temp, g.cold.Load()); err != nil {
 			return errors.Join(fmt.Errorf("sync %s: %w", f.name, err), os.Remove(f.temp))
 		}
 		return g.rename(f)
@@ -200,7 +205,7 @@ func (g *Group) rename(f file) error {
 	return nil
 }
 
-func syncFile(name string) (err error) {
+func syncFile(name string, cold bool) (err error) {
 	f, err := os.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -208,6 +213,9 @@ func syncFile(name string) (err error) {
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := f.Sync(); err != nil {
 		return err
+	}
+	if cold {
+		forget(f)
 	}
 	return f.Chmod(Synced)
 }

@@ -11,3 +11,7 @@ import (
 func startWriting(f *os.File, n int64) {
 	_ = unix.SyncFileRange(int(f.Fd()), 0, n, unix.SYNC_FILE_RANGE_WRITE)
 }
+
+// forget lets the kernel take the file's pages, which are on the disk, for others. It is
+// a hint, too.
+func forget(f *os.File) { _ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED) }

@@ -24,7 +24,7 @@ type Keeper struct {
 	ctx  context.Context
 	n    *Node
 	in   *store.Intake
-	work chan Part // byte strings and nodes
+	work chan arrival // byte strings and nodes
 	wg   sync.WaitGroup
 
 	staged []Part // blobs and objects
@@ -32,6 +32,12 @@ type Keeper struct {
 
 	mu  sync.Mutex
 	err error
+}
+
+// arrival is a part, and what to call when its data was stored.
+type arrival struct {
+	Part
+	done func()
 }
 
 const (
@@ -42,18 +48,19 @@ const (
 
 // Keeper starts storing parts. Flush must end it.
 func (n *Node) Keeper(ctx context.Context) *Keeper {
-	k := &Keeper{ctx: ctx, n: n, in: n.Store.NewIntake()}
+	k := &Keeper{ctx: ctx, n: n, in: n.Store.NewIntake(true)}
 	k.start()
 	return k
 }
 
 func (k *Keeper) start() {
-	work := make(chan Part)
+	work := make(chan arrival)
 	k.work = work
 	for range runtime.GOMAXPROCS(0) {
 		k.wg.Go(func() {
 			for p := range work {
-				k.fail(k.take(p))
+				k.fail(k.take(p.Part))
+				p.done()
 			}
 		})
 	}
@@ -81,14 +88,14 @@ func (k *Keeper) failed() error {
 	return k.err
 }
 
-// Add stores a part, now or soon, and keeps its data. The error may be that of an
-// earlier part.
-func (k *Keeper) Add(p Part) error {
+// Add stores a part, now or soon, and calls done when it needs the data no longer, which
+// may be never. The error may be that of an earlier part.
+func (k *Keeper) Add(p Part, done func()) error {
 	if err := k.failed(); err != nil {
 		return err
 	}
 	if p.Key().Rank == 0 {
-		k.work <- p
+		k.work <- arrival{p, done}
 		return nil
 	}
 	k.staged = append(k.staged, p)

@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/merkle"
 )
 
 // maxFrame bounds a frame in a stream of parts, in bytes.
@@ -24,28 +25,33 @@ const (
 	frameProof = "proof" // a canonical ChunkProof; the chunk follows
 )
 
-// A frame is the length of a canonical Part, u32 big-endian, and the part.
+// A frame is the length of a canonical Part, u32 big-endian, and the part. Its data comes
+// last, so that it is written from where it is.
 func writeFrame(w io.Writer, p node.Part) error {
-	buf := frames.Get().(*[]byte)
-	defer frames.Put(buf)
-	raw, err := can.Append(append((*buf)[:0], 0, 0, 0, 0), &p)
+	data := p.Data
+	p.Data = []byte{}
+	empty, err := can.Marshal(&p)
 	if err != nil {
 		return err
 	}
-	if *buf = raw; cap(raw) > maxKept {
-		*buf = nil
+	part := binary.AppendUvarint(empty[:len(empty)-1], uint64(len(data))) // in place of a length of 0
+	frame := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(part)), uint32(len(part)+len(data)))
+	if _, err := w.Write(append(frame, part...)); err != nil {
+		return err
 	}
-	binary.BigEndian.PutUint32(raw, uint32(len(raw)-4))
-	_, err = w.Write(raw)
+	_, err = w.Write(data)
 	return err
 }
 
-// frames are buffers to write from.
-var frames = sync.Pool{New: func() any { return new([]byte) }}
+// believed is how many bytes are made room for because a length says so: a chunk of the
+// usual size, and what is around it.
+const believed = merkle.DefaultChunkSize + 1<<10
 
-const maxKept = 2 << 20 // bytes of a buffer that is kept, and that a length alone is believed for
+// buffers of frames that are not used any more, *[]byte.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-func readFrame(r io.Reader) (node.Part, error) {
+// readFrame returns a part whose data lies in buf, which it may replace by a larger one.
+func readFrame(r io.Reader, buf *[]byte) (node.Part, error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return node.Part{}, fmt.Errorf("stream ends early: %w", err)
@@ -54,7 +60,10 @@ func readFrame(r io.Reader) (node.Part, error) {
 	if n > maxFrame {
 		return node.Part{}, fmt.Errorf("frame of %d bytes, at most %d", n, maxFrame)
 	}
-	raw := make([]byte, 0, min(n, maxKept))
+	raw := (*buf)[:0]
+	if first := min(n, believed); cap(raw) < first {
+		raw = make([]byte, 0, first)
+	}
 	for len(raw) < n {
 		raw = slices.Grow(raw, 1)
 		got, err := io.ReadFull(r, raw[len(raw):min(n, cap(raw))])
@@ -62,6 +71,7 @@ func readFrame(r io.Reader) (node.Part, error) {
 			return node.Part{}, fmt.Errorf("stream ends early: %w", errors.Join(err, io.ErrUnexpectedEOF))
 		}
 	}
+	*buf = raw
 	p, err := cutPart(raw)
 	if err != nil {
 		return p, fmt.Errorf("frame: %w", err)
@@ -124,18 +134,25 @@ func writeEnd(w *bufio.Writer, root object.Hash) error {
 	return w.Flush()
 }
 
-// readFrames calls fn with the parts of a stream until the one that closes it.
-func readFrames(in io.Reader, fn func(node.Part) error) error {
+// readFrames calls fn with the parts of a stream until the one that closes it. Whoever
+// has no use for a part's data any more may call done, once.
+func readFrames(in io.Reader, fn func(p node.Part, done func()) error) error {
 	r := bufio.NewReaderSize(in, 1<<16)
 	for {
-		p, err := readFrame(r)
+		buf := buffers.Get().(*[]byte)
+		p, err := readFrame(r, buf)
 		if err != nil {
 			return err
 		}
 		if p.Kind == frameEnd {
 			return nil
 		}
-		if err := fn(p); err != nil {
+		done := func() {
+			if cap(*buf) <= believed {
+				buffers.Put(buf)
+			}
+		}
+		if err := fn(p, done); err != nil {
 			return err
 		}
 	}

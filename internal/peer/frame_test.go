@@ -41,7 +41,7 @@ func FuzzFrame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		for r := bytes.NewReader(in); ; {
 			at := len(in) - r.Len()
-			p, err := readFrame(r)
+			p, err := readFrame(r, new([]byte))
 			if len(in)-at < 4 {
 				if err == nil {
 					t.Fatal("a frame without a length")
@@ -61,6 +61,13 @@ func FuzzFrame(f *testing.F) {
 			}
 			if err != nil {
 				return
+			}
+			var again bytes.Buffer
+			if err := writeFrame(&again, p); err != nil {
+				t.Fatal(err)
+			}
+			if known, err := can.Marshal(want); err != nil || !bytes.Equal(again.Bytes()[4:], known) {
+				t.Fatalf("written as %x, the encoder writes %x: %v", again.Bytes()[4:], known, err)
 			}
 			if !reflect.DeepEqual(p, *want) && (len(p.Data) > 0 || len(want.Data) > 0) {
 				t.Fatalf("%v, the decoder reads %v", p, *want)

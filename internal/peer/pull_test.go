@@ -29,7 +29,7 @@ import (
 )
 
 // repository is a new one.
-func repository(t *testing.T, name string) *node.Node {
+func repository(t testing.TB, name string) *node.Node {
 	t.Helper()
 	dir := t.TempDir()
 	if _, _, err := node.Init(dir, name); err != nil {
@@ -46,7 +46,7 @@ func repository(t *testing.T, name string) *node.Node {
 }
 
 // serve serves a repository until the test ends.
-func serve(t *testing.T, n *node.Node) string {
+func serve(t testing.TB, n *node.Node) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -66,7 +66,7 @@ func serve(t *testing.T, n *node.Node) string {
 }
 
 // grant issues a capability to an agent.
-func grant(t *testing.T, by *node.Node, to object.AgentID, scope caps.Scope) caps.Chain {
+func grant(t testing.TB, by *node.Node, to object.AgentID, scope caps.Scope) caps.Chain {
 	t.Helper()
 	sc, err := caps.NewScope(scope)
 	if err != nil {

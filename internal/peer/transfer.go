@@ -127,7 +127,8 @@ func (c *Client) list(ctx context.Context, root object.Hash, chain caps.Chain) (
 	defer res.Body.Close()
 	var items []node.Item
 	seen := map[node.Key]bool{}
-	err = readFrames(res.Body, func(f node.Part) error {
+	err = readFrames(res.Body, func(f node.Part, done func()) error {
+		defer done()
 		it, err := frameItem(f)
 		if err != nil {
 			return err
@@ -266,7 +267,7 @@ func (p *pull) take(ctx context.Context, c *Client, share []node.Item) error {
 	}
 	defer res.Body.Close()
 	keep := p.n.Keeper(ctx)
-	err = readFrames(res.Body, func(f node.Part) error {
+	err = readFrames(res.Body, func(f node.Part, done func()) error {
 		if !wanted[f.Key()] {
 			return fmt.Errorf("part %s was not asked for", f.ID.Short())
 		}
@@ -276,7 +277,7 @@ func (p *pull) take(ctx context.Context, c *Client, share []node.Item) error {
 		p.moved.Bytes += int64(len(f.Data))
 		p.mu.Unlock()
 		p.progress.Add(int64(len(f.Data)))
-		return keep.Add(f)
+		return keep.Add(f, done)
 	})
 	if err = errors.Join(err, keep.Flush()); err == nil && len(wanted) > 0 {
 		err = fmt.Errorf("%d of %d parts were not given", len(wanted), len(share))
@@ -398,7 +399,7 @@ func (c *Client) Fetch(ctx context.Context, cid object.Hash, offset, length uint
 	}
 	defer res.Body.Close()
 	f := &fetch{cid: cid, span: sp, out: w}
-	err = readFrames(res.Body, func(p node.Part) error {
+	err = readFrames(res.Body, func(p node.Part, _ func()) error {
 		got.Parts++
 		got.Bytes += int64(len(p.Data))
 		return f.part(p)

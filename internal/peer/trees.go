@@ -187,7 +187,8 @@ func (s *Server) treeMissing(w http.ResponseWriter, r *http.Request) {
 	}
 	var missing []node.Key
 	count := 0
-	err := readFrames(s.steady(w, r), func(p node.Part) error {
+	err := readFrames(s.steady(w, r), func(p node.Part, done func()) error {
+		defer done()
 		if count++; count > maxParts {
 			return fmt.Errorf("%w: %d parts", errTooMuch, maxParts)
 		}
@@ -261,7 +262,7 @@ func (s *Server) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, er
 	}()
 	keep := s.Node.Keeper(ctx)
 	var listed map[node.Key]bool // true: not yet here
-	err = readFrames(s.steady(w, r), func(p node.Part) error {
+	err = readFrames(s.steady(w, r), func(p node.Part, done func()) error {
 		if listed == nil {
 			listed, err = signedList(r, p)
 			return err
@@ -279,7 +280,7 @@ func (s *Server) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, er
 		if err := wr.allows(s, p); err != nil {
 			return err
 		}
-		return keep.Add(p)
+		return keep.Add(p, done)
 	})
 	if err = errors.Join(err, keep.Flush()); err == nil {
 		err = s.Node.Whole(ctx, wr.root, func(k node.Key) bool { awaited, known := listed[k]; return known && !awaited })

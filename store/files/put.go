@@ -24,7 +24,10 @@ type Put struct {
 	recent map[object.Hash]bool // of this put, possibly not yet named
 }
 
-var _ store.ChunkPut = (*Put)(nil)
+var (
+	_ store.ChunkPut = (*Put)(nil)
+	_ store.ColdPut  = (*Put)(nil)
+)
 
 // Begin implements store.Chunks.
 func (d *Dir) Begin(_ context.Context, durable bool) (store.ChunkPut, error) {
@@ -34,6 +37,9 @@ func (d *Dir) Begin(_ context.Context, durable bool) (store.ChunkPut, error) {
 	}
 	return &Put{d: d, durable: durable, s: s, g: atomicfile.NewGroup(s.dir, durable), recent: map[object.Hash]bool{}}, nil
 }
+
+// Cold implements store.ColdPut.
+func (p *Put) Cold() { p.g.Cold() }
 
 // PutChunk implements store.ChunkPut.
 func (p *Put) PutChunk(_ context.Context, h object.Hash, data []byte) error {

@@ -1,0 +1,36 @@
+package peer_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// BenchmarkPull moves a blob of 256 MiB over loopback, both sides in one process.
+func BenchmarkPull(b *testing.B) {
+	far := repository(b, "far")
+	data := make([]byte, 256<<20)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(data)
+	ref, err := far.Store.PutBlob(b.Context(), bytes.NewReader(data), store.PutOptions{Codec: object.CodecRaw})
+	if err != nil {
+		b.Fatal(err)
+	}
+	url := serve(b, far)
+	b.SetBytes(int64(ref.Size))
+	for b.Loop() {
+		b.StopTimer()
+		near := repository(b, "near")
+		chain := grant(b, far, near.Self(), &caps.BlobRead{CID: ref.CID})
+		b.StartTimer()
+		from := []*peer.Client{peer.To(near, node.Peer{Name: "far", URL: url})}
+		if _, err := peer.Pull(b.Context(), from, ref.CID, chain, nil, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
