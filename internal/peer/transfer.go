@@ -312,7 +312,7 @@ func (c *Client) Push(ctx context.Context, root object.Hash, chain caps.Chain, p
 		keys = append(keys, k)
 	}
 	list := encodeKeys(keys)
-	body := c.streamed(func(w *bufio.Writer) error {
+	body := streamed(func(w *bufio.Writer) error {
 		if err := writeFrame(w, node.Part{Kind: frameIDs, ID: root, Data: list}); err != nil {
 			return err
 		}
@@ -335,24 +335,10 @@ func (c *Client) Push(ctx context.Context, root object.Hash, chain caps.Chain, p
 	return done, json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&done)
 }
 
-// streamed is a body that fn writes while it is sent.
-func (c *Client) streamed(fn func(*bufio.Writer) error) io.ReadCloser {
-	r, w := io.Pipe()
-	go func() {
-		out := bufio.NewWriterSize(w, 1<<16)
-		err := fn(out)
-		if err == nil {
-			err = out.Flush()
-		}
-		w.CloseWithError(err)
-	}()
-	return r
-}
-
 // missing asks which parts of a tree the peer does not have, and adds up their sizes.
 func (c *Client) missing(ctx context.Context, root object.Hash, chain caps.Chain) (map[node.Key]bool, uint64, error) {
 	sizes := map[node.Key]uint64{}
-	body := c.streamed(func(w *bufio.Writer) error {
+	body := streamed(func(w *bufio.Writer) error {
 		err := c.Node.Items(ctx, root, func(it node.Item) error {
 			sizes[it.Key()] = it.Size
 			return writeFrame(w, itemFrame(it))
