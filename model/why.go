@@ -51,7 +51,9 @@ type WhyOptions struct {
 	ToolName func(object.Hash) string // what people call a tool; nil: its id
 	// Check verifies an object of a kind that rests on nothing which is followed: id,
 	// field rules, signature. nil: such objects do not hold.
-	Check    func(kind string, id object.Hash, raw []byte) error
+	Check func(kind string, id object.Hash, raw []byte) error
+	// Blob looks at a blob instead of the walk, which reads all of it; an error ends the walk.
+	Blob     func(object.BlobRef) error
 	Caps     *caps.Verifier // judges the chains of receipts, each at the time of its receipt; nil: nobody issues anything
 	Width    int            // children of one kind that are shown, default 3; the others are counted
 	Sample   bool           // do not verify those others: only what is shown

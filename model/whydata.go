@@ -23,6 +23,12 @@ func (w *walker) blob(n *Node, role string, ref object.BlobRef) {
 
 // blobNode verifies a blob, every chunk of it, and shows the first.
 func (w *walker) blobNode(c *Node, ref object.BlobRef) {
+	if w.o.Blob != nil {
+		if err := w.o.Blob(ref); err != nil && w.err == nil {
+			w.err = err
+		}
+		return
+	}
 	if ref.Chunks == 0 {
 		data, err := w.raw(KindBytes, ref.CID)
 		if c.check(err) && c.check(sameID(object.Sum(data), ref.CID)) && uint64(len(data)) != ref.Size {

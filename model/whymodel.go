@@ -16,7 +16,7 @@ func (w *walker) model(n *Node, raw []byte, depth int) {
 	n.Label = fmt.Sprintf("model %s", id.Short())
 	w.blob(n, "weights", m.Weights)
 	w.blob(n, "config", m.Config)
-	trainings := w.related(id, aboutTraining)
+	trainings := w.receipts(id, aboutTraining)
 	if len(trainings) == 0 {
 		n.leaf("Receipt", object.Hash{}, "its training").fail("no receipt of a training that gave this model is here")
 	}

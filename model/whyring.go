@@ -178,7 +178,7 @@ func (w *walker) indexState(n *Node, raw []byte, depth int) {
 // put a policy into force, below it: by whose decision, under which capability. It must
 // be of one of the tools, and its response what made says.
 func (w *walker) decision(n *Node, depth int, made func(response []byte) bool, tools ...object.Hash) {
-	receipts := w.related(n.ID, aboutDecision)
+	receipts := w.receipts(n.ID, aboutDecision)
 	if len(receipts) == 0 {
 		n.undecided()
 	}

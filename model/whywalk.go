@@ -30,6 +30,9 @@ type walker struct {
 // expander fills in a node from the object's bytes.
 type expander func(w *walker, n *Node, raw []byte, depth int)
 
+// Follows reports whether [Why] goes on from objects of a kind to what they rest on.
+func Follows(kind string) bool { return expanderOf(kind) != nil }
+
 func expanderOf(kind string) expander {
 	switch kind {
 	case "PromotionRecord":
@@ -110,7 +113,7 @@ func (w *walker) visit(kind string, id object.Hash, depth int) *Node {
 // made hangs the receipts of the effects that made an object below it, where they are
 // here; they name it.
 func (w *walker) made(n *Node, depth int) {
-	w.some(n, "Receipt", w.related(n.ID, aboutDecision), depth, func(c *Node) {
+	w.some(n, "Receipt", w.receipts(n.ID, aboutDecision), depth, func(c *Node) {
 		if r, _, err := w.opened(c.ID); err == nil && !slices.Contains(r.Evidence, n.ID) {
 			c.fail("it does not name %s %s", n.Kind, n.ID.Short())
 		}
@@ -269,6 +272,22 @@ func (w *walker) related(id object.Hash, kind string) []object.Hash {
 		w.err = err
 	}
 	return ids
+}
+
+// receipts are the related ones of whoever is trusted for receipts, or else all: anybody
+// may send us one about anything.
+func (w *walker) receipts(id object.Hash, kind string) []object.Hash {
+	all := w.related(id, kind)
+	var trusted []object.Hash
+	for _, h := range all {
+		if r, err := decoded[ledger.Receipt](w, "Receipt", h); err == nil && trusts(w.o.Trust.Receipt, r.Signer) {
+			trusted = append(trusted, h)
+		}
+	}
+	if len(trusted) == 0 {
+		return all
+	}
+	return trusted
 }
 
 // decoded loads an object and decodes it, without any other check.

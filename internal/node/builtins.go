@@ -44,6 +44,8 @@ const (
 	effectIndexRollback = "index.rollback"
 )
 
+const kindDatasetRef = "DatasetRef"
+
 // recorded are the effects that nobody calls: the repository's key does them, and
 // they leave receipts.
 var recorded = []string{effectIssue, effectPolicy, effectRevoke, effectImport}
@@ -150,7 +152,7 @@ func (n *Node) BuildDataset(ctx context.Context, data []byte, given []caps.Chain
 		return nil, err
 	}
 	id := object.Sum(b.Raw)
-	if err := n.putObject(ctx, "DatasetRef", id, b.Raw); err != nil {
+	if err := n.putObject(ctx, kindDatasetRef, id, b.Raw); err != nil {
 		return nil, err
 	}
 	return b, n.Store.SetRef(ctx, DatasetRefName(built.Manifest.CID), id, nil)
@@ -177,7 +179,7 @@ func (n *Node) DatasetRef(ctx context.Context, manifest object.Hash) (*dataset.D
 	if err != nil {
 		return nil, nil, fmt.Errorf("no dataset with manifest %s was built here: %w", manifest.Short(), err)
 	}
-	raw, err := n.load(ctx, "DatasetRef", id)
+	raw, err := n.load(ctx, kindDatasetRef, id)
 	if err != nil {
 		return nil, nil, err
 	}

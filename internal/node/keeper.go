@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
@@ -164,7 +165,7 @@ func (k *Keeper) show(parts []Part) error {
 
 func (n *Node) keepObject(ctx context.Context, p Part) error {
 	s, ok := catalog.Lookup(p.Kind)
-	if !ok || s.Name != p.Kind || s.Rule.IDField == 0 {
+	if !ok || s.Name != p.Kind || (s.Rule.IDField == 0 && !hashed(s.Name)) {
 		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), ErrKind)
 	}
 	if err := s.Check(p.Data); err != nil {
@@ -178,4 +179,10 @@ func (n *Node) keepObject(ctx context.Context, p Part) error {
 	}
 	_, err := n.KeepObject(ctx, s, p.Data)
 	return err
+}
+
+// hashed reports whether objects of a kind that has no field for its id are kept, under
+// the hash of their bytes.
+func hashed(kind string) bool {
+	return model.Kind(kind) || kind == kindDatasetRef || kind == kindCodebook
 }

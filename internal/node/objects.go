@@ -7,6 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -68,7 +69,41 @@ func (n *Node) KeepObject(ctx context.Context, s object.Struct, raw []byte) (obj
 	if model.Kind(s.Name) {
 		return n.Models().Add(ctx, s.Name, raw)
 	}
-	return id, n.putObject(ctx, s.Name, id, raw)
+	if err := n.putObject(ctx, s.Name, id, raw); err != nil || s.Name != dataset.KindReceipt {
+		return id, err
+	}
+	return id, n.noteReceipt(ctx, id, raw)
+}
+
+// noteReceipt notes a receipt that came from elsewhere with what its effect made or
+// decided, where [Node.Why] looks for it. One that failed, or whose response did not
+// come, has nothing to say.
+func (n *Node) noteReceipt(ctx context.Context, id object.Hash, raw []byte) error {
+	r, _, err := ledger.OpenReceipt(raw)
+	if err != nil || r.Status != exec.StatusOK {
+		return err
+	}
+	if r.ToolID == exec.BuiltinID(effectCodebook) {
+		err = n.noteCodebook(ctx, r)
+	} else {
+		_, err = n.Models().AddEffect(ctx, id)
+	}
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, model.ErrOtherEffect) {
+		return nil
+	}
+	return err
+}
+
+func (n *Node) noteCodebook(ctx context.Context, r *ledger.Receipt) error {
+	body, err := n.Store.Bytes(ctx, r.ResponseHash)
+	if err != nil {
+		return err
+	}
+	t, err := object.Decode[TrainedCodebook](body)
+	if err != nil {
+		return err
+	}
+	return n.Models().Decided(ctx, t.Codebook, r.ReceiptID)
 }
 
 // FindObject returns whatever has this hash: an object, a receipt of the ledger,

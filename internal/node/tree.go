@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/ledger"
@@ -39,7 +40,8 @@ type Item struct {
 
 // Items calls fn with every part below root, children of blobs before the blob: for a
 // list its nodes, episodes and signals; for an episode its trace, receipts, requests,
-// responses and signals; for a blob its chunks, which are not read.
+// responses, capabilities and signals; for a blob its chunks, which are not read; for
+// any other object what [Node.Why] finds that it rests on.
 func (n *Node) Items(ctx context.Context, root object.Hash, fn func(Item) error) error {
 	return n.walk(ctx, root, nil, func(it Item, _ func() ([]byte, error)) error {
 		if err := ctx.Err(); err != nil {
@@ -79,7 +81,7 @@ func (n *Node) Send(ctx context.Context, root object.Hash, wanted func(Key) bool
 }
 
 func (n *Node) walk(ctx context.Context, root object.Hash, rules *dataset.Redaction, emit func(Item, func() ([]byte, error)) error) error {
-	w := &walker{ctx: ctx, n: n, visit: emit, done: map[object.Hash]bool{}, rules: rules}
+	w := &walker{ctx: ctx, n: n, visit: emit, done: map[object.Hash]bool{}, blobs: map[object.Hash]bool{}, rules: rules}
 	return w.any(root)
 }
 
@@ -88,6 +90,7 @@ type walker struct {
 	n     *Node
 	visit func(it Item, load func() ([]byte, error)) error
 	done  map[object.Hash]bool
+	blobs map[object.Hash]bool
 	rules *dataset.Redaction // not nil: episodes have been redacted under them
 	buf   []byte             // the last chunk that was read
 }
@@ -116,13 +119,19 @@ func (w *walker) any(id object.Hash) error {
 }
 
 func (w *walker) object(id object.Hash) error {
-	if !w.once(id) {
+	if w.done[id] {
 		return nil
 	}
 	kind, raw, err := w.n.FindObject(w.ctx, id)
 	if err != nil {
 		return err
 	}
+	switch kind {
+	case dataset.KindEpisode, "DatasetDef", dataset.KindSignal, "RunRecord":
+	default:
+		return w.grounds(kind, id)
+	}
+	w.done[id] = true
 	switch kind {
 	case dataset.KindEpisode:
 		if err := w.episode(raw); err != nil {
@@ -193,7 +202,37 @@ func (w *walker) receipt(id object.Hash) error {
 			return err
 		}
 	}
+	for _, h := range r.Evidence {
+		if err := w.capability(h); err != nil {
+			return err
+		}
+	}
 	return w.emit(Part{dataset.KindReceipt, id, raw})
+}
+
+// capability emits the chain of a capability that is here; other evidence is passed over.
+func (w *walker) capability(id object.Hash) error {
+	if !w.once(id) {
+		return nil
+	}
+	o, err := w.n.Store.Object(w.ctx, id)
+	if errors.Is(err, store.ErrNotFound) || (err == nil && o.Kind != kindCapability) {
+		delete(w.done, id)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	link, err := caps.Open(o.Raw)
+	if err != nil {
+		return err
+	}
+	if parent := link.Cap.AttenuationParent; parent != nil {
+		if err := w.capability(*parent); err != nil {
+			return err
+		}
+	}
+	return w.emit(Part{kindCapability, id, o.Raw})
 }
 
 // bytes emits a byte string; one that was not captured may be missing.
@@ -216,29 +255,33 @@ func (w *walker) blob(ref object.BlobRef) error {
 	if w.rules != nil && strings.HasPrefix(ref.Media, exec.TraceMedia) && ref.Media != dataset.MediaRedacted {
 		return fmt.Errorf("trace %s: %w", ref.CID.Short(), ErrUnredacted)
 	}
-	if !w.once(ref.CID) {
+	if w.blobs[ref.CID] {
 		return nil
 	}
-	switch {
-	case ref.Chunks > 0:
+	w.blobs[ref.CID] = true
+	if ref.Chunks > 0 {
 		if err := w.chunks(ref.CID); err != nil {
 			return err
 		}
-	default:
-		if have, err := w.n.Store.HasBytes(w.ctx, ref.CID); err != nil {
-			return err
-		} else if !have {
-			delete(w.done, ref.CID)
-			if err := w.list(ref.CID); err != nil {
-				return err
-			}
-			break
-		}
-		delete(w.done, ref.CID)
-		if err := w.bytes(ref.CID, false); err != nil {
-			return err
-		}
+		return w.reference(ref)
 	}
+	have, err := w.n.Store.HasBytes(w.ctx, ref.CID)
+	if err != nil {
+		return err
+	}
+	if have {
+		err = w.bytes(ref.CID, false)
+	} else {
+		err = w.list(ref.CID)
+	}
+	if err != nil {
+		return err
+	}
+	return w.reference(ref)
+}
+
+// reference emits that of a blob whose parts were visited.
+func (w *walker) reference(ref object.BlobRef) error {
 	raw, err := can.Marshal(&ref)
 	if err != nil {
 		return err

@@ -20,8 +20,10 @@ func NewPull(f *cmdutil.Factory) *cobra.Command {
 	var with string
 	c := &cobra.Command{
 		Use: "pull PEER OBJECT... --cap CAP", Short: "Fetch what is missing below an object from peers; every part is checked on arrival",
-		Long: "Only what is not here moves, and what has arrived is kept: a pull that was cut off goes on where it ended. PEER may be several,\n" +
-			"with commas between them: they share the work, and one that fails or sends what does not hold is named and left out.",
+		Long: "With an object comes what it rests on: the chunks of a blob, the episodes of a dataset, the weights of a model and the evidence\n" +
+			"that `mythos why` asks for. Only what is not here moves, and what has arrived is kept: a pull that was cut off goes on where it\n" +
+			"ended. PEER may be several, with commas between them: they share the work, and one that fails or sends what does not hold is\n" +
+			"named and left out.",
 		Example: "  mythos pull http://127.0.0.1:7480 3f9c... --cap cap.txt", Args: cmdutil.Args(2, -1),
 		RunE: func(c *cobra.Command, args []string) error { return runPull(c.Context(), f, args[0], args[1:], with) },
 	}

@@ -1,0 +1,96 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// grounds visits an object with all that [Node.Why] walks to from there: whoever has
+// that can ask why, too. What is not here is left out, but for parts of a blob.
+func (w *walker) grounds(kind string, id object.Hash) error {
+	r := &recorder{Local: w.n.resolver(), w: w, lists: map[object.Hash]object.BlobRef{}}
+	o := w.n.whyOptions(w.ctx, WhyOptions{Width: 1})
+	o.MaxNodes, o.MaxDepth, o.Blob = maxGrounds, maxGrounds, r.blob
+	_, err := model.Why(w.ctx, r, model.Start{ID: id, Kind: kind}, o)
+	var visit visitError
+	if errors.As(err, &visit) {
+		err = visit.err
+	}
+	if err == nil && !w.done[id] {
+		err = fmt.Errorf("%s %s: %w", kind, id.Short(), store.ErrNotFound)
+	}
+	for _, ref := range r.lists {
+		if err == nil {
+			err = w.reference(ref)
+		}
+	}
+	return err
+}
+
+const maxGrounds = 1 << 30
+
+// recorder is a Resolver that visits what is asked of it.
+type recorder struct {
+	*model.Local
+	w     *walker
+	lists map[object.Hash]object.BlobRef // of manifests and corpora, whose nodes are visited
+}
+
+var _ model.Resolver = (*recorder)(nil)
+
+// visitError is why a visit failed. The walk must not judge what it wraps.
+type visitError struct{ err error }
+
+func (e visitError) Error() string { return e.err.Error() }
+
+// Raw implements model.Resolver.
+func (r *recorder) Raw(ctx context.Context, kind string, id object.Hash) ([]byte, error) {
+	raw, err := r.Local.Raw(ctx, kind, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.visit(kind, id, raw); err != nil {
+		return nil, visitError{err}
+	}
+	return raw, nil
+}
+
+func (r *recorder) visit(kind string, id object.Hash, raw []byte) error {
+	switch kind {
+	case "BlobRef":
+		ref, err := object.Decode[object.BlobRef](raw)
+		if err != nil {
+			return err
+		}
+		return r.w.blob(*ref)
+	case dataset.KindEpisode:
+		return r.w.object(id)
+	case model.KindBytes:
+		kind = partBytes
+	case model.KindNode:
+		kind = partNode
+		ref, err := r.w.n.Store.BlobRef(r.w.ctx, id)
+		if err == nil {
+			r.lists[id] = ref
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	if !r.w.once(id) {
+		return nil
+	}
+	return r.w.emit(Part{kind, id, raw})
+}
+
+func (r *recorder) blob(ref object.BlobRef) error {
+	if err := r.w.blob(ref); err != nil {
+		return visitError{err}
+	}
+	return nil
+}
