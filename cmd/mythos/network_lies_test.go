@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -235,16 +236,30 @@ func bundleOf(t *testing.T, raw []byte) []byte {
 	return payload
 }
 
+// A cut is what happens to the connections of a proxy before a server.
+type cut struct {
+	after int64         // bytes of the answers, after which a connection is dropped
+	sent  bool          // not of the answers, but of what is sent to the server
+	then  func()        // called when it is dropped; nil: nothing
+	hold  chan struct{} // no answer is passed on before it is closed; nil: at once
+}
+
 // cutter passes bytes on to the site's server and drops the connection when the answer
-// has more than after bytes; on the way it calls cut, once.
-func (s *site) cutter(after int64, cut func()) string {
+// has more than after bytes; on the way it calls then.
+func (s *site) cutter(after int64, then func()) string {
+	s.t.Helper()
+	return s.through(cut{after: after, then: then})
+}
+
+// through is a proxy that cuts.
+func (s *site) through(c cut) string {
 	s.t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	var open sync.WaitGroup
-	s.t.Cleanup(func() { // before the server's own end: cut may kill it
+	s.t.Cleanup(func() { // before the server's own end: a cut may kill it
 		l.Close()
 		open.Wait()
 	})
@@ -259,26 +274,33 @@ func (s *site) cutter(after int64, cut func()) string {
 			if err != nil {
 				return
 			}
-			open.Go(func() { cutConnection(near, host, after, cut) })
+			open.Go(func() { c.connection(near, host) })
 		}
 	}()
 	to.Host = l.Addr().String()
 	return to.String()
 }
 
-func cutConnection(near net.Conn, host string, after int64, cut func()) {
+func (c cut) connection(near net.Conn, host string) {
 	defer near.Close()
 	far, err := net.Dial("tcp", host)
 	if err != nil {
 		return
 	}
 	defer far.Close()
-	go func() {
-		_, _ = io.Copy(far, near)
-		far.Close()
+	from, to := far, near
+	if c.sent {
+		from, to = near, far
+	}
+	go func() { // the other way
+		_, _ = io.Copy(from, to)
+		from.Close()
 	}()
-	if n, _ := io.CopyN(near, far, after); n == after && cut != nil {
-		cut()
+	if c.hold != nil {
+		<-c.hold
+	}
+	if n, _ := io.CopyN(to, from, c.after); n == c.after && c.then != nil {
+		c.then()
 	}
 }
 
@@ -354,6 +376,69 @@ func TestNetworkKilled(t *testing.T) {
 		t.Error("the blob is not here")
 	}
 	near.sound()
+}
+
+// TestNetworkCutPush pushes over a connection that breaks, to a server that is killed, and
+// from a process that is killed, all in the middle. Nothing half is visible, and the last
+// push sends only what had not arrived.
+func TestNetworkCutPush(t *testing.T) {
+	t.Parallel()
+	all := sites(t, "near", "far")
+	near, far := all[0], all[1]
+	far.serve("--listen", "127.0.0.1:0")
+	data, cid := near.blob(7, 40<<20)
+	capFile := far.capOf(near, "blob.write:ci,max=none,media=*/*")
+	for _, after := range []int64{0, 500, 70_000, 9 << 20} {
+		if _, _, code := near.try("push", far.through(cut{after: after, sent: true}), cid, "--cap", capFile); code == 0 {
+			t.Errorf("cut after %d bytes, the push succeeded", after)
+		}
+		if far.has(cid, data) {
+			t.Errorf("cut after %d bytes, the blob is there", after)
+		}
+	}
+	var killed atomic.Bool
+	url := far.through(cut{after: 9 << 20, sent: true, then: func() {
+		if !killed.Swap(true) {
+			far.kill()
+		}
+	}})
+	if _, _, code := near.try("push", url, cid, "--cap", capFile); code == 0 || !killed.Load() {
+		t.Errorf("exit code %d to a server that was killed (%v)", code, killed.Load())
+	}
+	far.sound()
+	far.serve("--listen", "127.0.0.1:0")
+
+	var push *exec.Cmd
+	ready, done := make(chan struct{}), make(chan struct{})
+	var once atomic.Bool
+	url = far.through(cut{after: 9 << 20, sent: true, then: func() {
+		<-ready
+		if !once.Swap(true) {
+			_ = push.Process.Kill()
+			close(done)
+		}
+	}})
+	push = near.command("push", url, cid, "--cap", capFile)
+	if err := push.Start(); err != nil {
+		t.Fatal(err)
+	}
+	close(ready)
+	<-done
+	if err := push.Wait(); err == nil {
+		t.Error("killed in the middle, it ended well")
+	}
+	var got struct{ Parts, Bytes int }
+	if err := json.Unmarshal([]byte(near.run("push", far.url, cid, "--cap", capFile, "--json")), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Parts == 0 || got.Bytes >= len(data) {
+		t.Errorf("the last push sent %d parts, %d bytes of %d", got.Parts, got.Bytes, len(data))
+	}
+	if !far.has(cid, data) {
+		t.Error("the blob is not there")
+	}
+	near.sound()
+	far.sound()
 }
 
 // TestNetworkManyCuts is the long form: forty cuts, each a little later, and no pull

@@ -1,10 +1,11 @@
 package main
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 )
 
@@ -123,8 +124,8 @@ func TestNetworkStrangers(t *testing.T) {
 	}
 }
 
-// TestNetworkSeveral pulls from three peers at once, of which one lies and one is killed
-// when it answers, if it is asked before the others are done: the third's bytes are taken.
+// TestNetworkSeveral pulls from three peers at once, of which one lies and one is killed in
+// the middle of what it gives; the third, which is heard only then, gives the rest.
 func TestNetworkSeveral(t *testing.T) {
 	t.Parallel()
 	all := sites(t, "near", "liar", "mortal", "honest")
@@ -141,13 +142,16 @@ func TestNetworkSeveral(t *testing.T) {
 		}
 		return body
 	})
-	var killed atomic.Bool
-	dies := mortal.cutter(50, func() {
-		if !killed.Swap(true) {
+	var once sync.Once
+	killed := make(chan struct{})
+	dies := mortal.cutter(1<<20, func() {
+		once.Do(func() {
 			mortal.kill()
-		}
+			close(killed)
+		})
 	})
-	_, notes, code := near.try("pull", lies+","+dies+","+honest.url, cid, "--cap", honest.capFor(near, cid))
+	waits := honest.through(cut{after: math.MaxInt64, hold: killed})
+	_, notes, code := near.try("pull", dies+","+lies+","+waits, cid, "--cap", honest.capFor(near, cid))
 	if code != 0 {
 		t.Errorf("exit code %d", code)
 	}
@@ -156,4 +160,9 @@ func TestNetworkSeveral(t *testing.T) {
 		t.Error("the blob is not here")
 	}
 	near.sound()
+	select {
+	case <-killed:
+	default:
+		t.Error("nobody was killed")
+	}
 }

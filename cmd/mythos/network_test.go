@@ -141,8 +141,14 @@ func (s *site) blob(seed uint64, size int) ([]byte, string) {
 // capFor exports a capability to read an object to a file, for another site.
 func (s *site) capFor(other *site, cid string) string {
 	s.t.Helper()
-	id := strings.TrimSpace(s.run("-q", "cap", "issue", "--to", other.key, "--scope", "blob.read:"+cid, "--ttl", "1h"))
-	name := filepath.Join(other.dir, cid[:12]+"-"+s.name+".cap")
+	return s.capOf(other, "blob.read:"+cid)
+}
+
+// capOf issues a capability to another site, and returns the file it is in.
+func (s *site) capOf(other *site, scope string) string {
+	s.t.Helper()
+	id := strings.TrimSpace(s.run("-q", "cap", "issue", "--to", other.key, "--scope", scope, "--ttl", "1h"))
+	name := filepath.Join(other.dir, id[:12]+"-"+s.name+".cap")
 	if err := os.WriteFile(name, []byte(s.run("cap", "export", id)), 0o600); err != nil {
 		s.t.Fatal(err)
 	}

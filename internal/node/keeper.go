@@ -116,11 +116,12 @@ func (k *Keeper) Flush() error {
 }
 
 // settle makes what came so far durable, and then visible, unless something failed: then
-// only byte strings and nodes are kept, for a later try.
+// only byte strings and nodes are kept, for a later try, even when that is because whoever
+// sent them, or waits for them, is gone.
 func (k *Keeper) settle() {
 	close(k.work)
 	k.wg.Wait()
-	k.fail(k.in.Sync(k.ctx))
+	k.fail(k.in.Sync(context.WithoutCancel(k.ctx)))
 	if k.failed() == nil {
 		k.fail(k.show(k.staged))
 	}
