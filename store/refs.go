@@ -16,7 +16,7 @@ import (
 // there now (the zero hash: only if there is no such ref); else the error wraps
 // ErrChanged. A name that cannot be gives ErrRefName.
 func (s *Store) SetRef(ctx context.Context, name string, h object.Hash, old *object.Hash) error {
-	if err := checkRefName(name); err != nil {
+	if err := CheckRefName(name); err != nil {
 		return err
 	}
 	key := "r/" + name
@@ -41,8 +41,9 @@ func (s *Store) SetRef(ctx context.Context, name string, h object.Hash, old *obj
 // ErrRefName means that a text cannot name a ref.
 var ErrRefName = errors.New("not a name for a ref")
 
-// checkRefName takes 1 to 255 bytes of UTF-8 without spaces and control characters.
-func checkRefName(name string) error {
+// CheckRefName takes 1 to 255 bytes of UTF-8 without spaces and control characters. Other
+// errors wrap ErrRefName.
+func CheckRefName(name string) error {
 	odd := func(r rune) bool { return !unicode.IsPrint(r) || unicode.IsSpace(r) }
 	if name == "" || len(name) > 255 || !utf8.ValidString(name) || strings.ContainsFunc(name, odd) {
 		return fmt.Errorf("%q: %w: 1 to 255 bytes without spaces are expected", name, ErrRefName)
@@ -71,4 +72,23 @@ func (s *Store) Refs(ctx context.Context, fn func(name string, h object.Hash) er
 		}
 		return fn(strings.TrimPrefix(key, "r/"), h)
 	})
+}
+
+// RemoveRef removes a ref. With old it does so only if the ref points there now; else the
+// error wraps ErrChanged. The error wraps ErrNotFound when there is none.
+func (s *Store) RemoveRef(ctx context.Context, name string, old *object.Hash) error {
+	key := "r/" + name
+	for {
+		h, err := s.Ref(ctx, name)
+		if err != nil {
+			return err
+		}
+		if old != nil && h != *old {
+			return fmt.Errorf("ref %s %w", name, ErrChanged)
+		}
+		ok, err := s.kv.Update(ctx, map[string][]byte{key: h.Sum[:]}, map[string][]byte{key: nil})
+		if err != nil || ok {
+			return err
+		}
+	}
 }

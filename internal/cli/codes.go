@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -30,12 +31,12 @@ var codes = []struct {
 	{clierr.Conflict, []error{ledger.ErrIdempotencyConflict, ledger.ErrNonDeterministic, ledger.ErrDivergent, exec.ErrReplay, store.ErrChanged, model.ErrConflict, caps.ErrPolicyOld, caps.ErrRevocationOld, caps.ErrRevocationFork, keyfile.ErrExists}},
 	{clierr.Busy, []error{ledger.ErrBusy, badger.ErrBusy}},
 	{clierr.Refused, []error{caps.ErrDenied, caps.ErrQuota, exec.ErrBudget, packet.ErrUntrusted, packet.ErrReplay, packet.ErrExpired,
-		packet.ErrGuard, store.ErrKey, keyfile.ErrPassphrase, keyfile.ErrNoPassphrase, keyfile.ErrMode, ledger.ErrUnknownOutcome, ledger.ErrAbandoned, model.ErrRefused}},
+		packet.ErrGuard, store.ErrKey, keyfile.ErrPassphrase, keyfile.ErrNoPassphrase, keyfile.ErrMode, ledger.ErrUnknownOutcome, ledger.ErrAbandoned, model.ErrRefused, node.ErrReservedRef}},
 	{clierr.Invalid, []error{packet.ErrFraming, packet.ErrCodebook, packet.ErrDecode, packet.ErrSignature, packet.ErrPayload,
 		ir.ErrInvalid, store.ErrCorrupt, merkle.ErrProof, merkle.ErrNode, sign.ErrSignature, object.ErrID, object.ErrInvalid, keyfile.ErrFormat, keyfile.ErrKeyType, keyfile.ErrTrust, caps.ErrText, ledger.ErrEntry,
 		ledger.ErrCheckpoint, exec.ErrPinned}},
 	{clierr.NotFound, []error{store.ErrNotFound, keyfile.ErrUnknownName, model.ErrNotFound, ledger.ErrNotFound, exec.ErrNoTool, exec.ErrNoRun, exec.ErrNoTask, merkle.ErrIndex, fs.ErrNotExist}},
-	{clierr.Usage, []error{store.ErrChunkSize, store.ErrRange, store.ErrAmbiguous, exec.ErrToolName, keyfile.ErrName}},
+	{clierr.Usage, []error{store.ErrChunkSize, store.ErrRange, store.ErrAmbiguous, store.ErrRefName, exec.ErrToolName, keyfile.ErrName}},
 	{clierr.Refused, []error{exec.ErrRefused}},
 	{clierr.Busy, []error{context.DeadlineExceeded}},
 }
@@ -48,6 +49,10 @@ func hintOf(err error) string {
 		return denied.Help
 	case errors.Is(err, keyfile.ErrNoPassphrase):
 		return "set " + cmdutil.EnvPassphrase + " or " + cmdutil.EnvPassphraseFile + ", or run it on a terminal"
+	case errors.Is(err, node.ErrReservedRef):
+		return "promotions move the refs of rings, builds make those of datasets; take another name"
+	case errors.Is(err, store.ErrChanged):
+		return "see where it points now: `mythos ref ls`"
 	case errors.Is(err, caps.ErrPolicy):
 		return "see `mythos cap policy show`"
 	}

@@ -27,7 +27,7 @@ var argSorts = map[string][]string{
 	"MANIFEST": {node.AnyRef, node.AnyBlob + ":" + dataset.MediaManifest}, "DATASET": {node.AnyRef, node.AnyBlob + ":" + dataset.MediaManifest},
 	"A": {node.AnyRef, node.AnyBlob + ":" + dataset.MediaManifest}, "B": {node.AnyRef, node.AnyBlob + ":" + dataset.MediaManifest},
 	"CORPUS": {node.AnyRef, node.AnyBlob + ":" + dataset.MediaCorpus},
-	"CAP":    {"Capability"}, "TOOL": {node.AnyTool}, "PEER": {node.AnyPeer}, "RUN": {node.AnyRun}, "RECEIPT": {node.AnyReceipt},
+	"CAP":    {"Capability"}, "TOOL": {node.AnyTool}, "PEER": {node.AnyPeer}, "RUN": {node.AnyRun}, "REF": {node.AnyRef}, "RECEIPT": {node.AnyReceipt},
 	"MODEL": {node.AnyRef, "ModelRef"}, "RECIPE": {node.AnyRef, "RecipeDef"}, "SUITE": {node.AnyRef, "EvalSuiteDef"},
 	"POLICY": {node.AnyRef, "PolicyDef"}, "EPISODE": {node.AnyRef, "EpisodeRef"}, "KEY|IDEM_ID": {node.AnyKey}, "AGENT": {node.AnyAgent},
 	"episode ID": {node.AnyRef, "EpisodeRef"}, "receipt ID": {node.AnyReceipt}, "receipt ID|FILE": {node.AnyReceipt},
@@ -38,7 +38,7 @@ var argSorts = map[string][]string{
 var flagSorts = map[string][]string{
 	"cap": {"Capability"}, "tool": {node.AnyTool}, "to": {node.AnyAgent}, "agent": {node.AnyAgent}, "holder": {node.AnyAgent},
 	"policy": {node.AnyRef, "PolicyDef"}, "ref": {node.AnyRef}, "corpus": {node.AnyRef, node.AnyBlob + ":" + dataset.MediaCorpus},
-	"parent": {node.AnyRef, node.AnyBlob}, "root": {node.AnyRef, node.AnyBlob}, "key": {node.AnyKey},
+	"expect": {node.AnyRef, node.AnyObject}, "parent": {node.AnyRef, node.AnyBlob}, "root": {node.AnyRef, node.AnyBlob}, "key": {node.AnyKey},
 }
 
 // flagWords are flags with a fixed set of values.

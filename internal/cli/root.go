@@ -75,7 +75,7 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 	root.AddCommand(
 		repocmd.NewInit(f), repocmd.NewStatus(f), repocmd.NewLog(f), repocmd.NewFsck(f), repocmd.NewGC(f), repocmd.NewVersion(f),
 		objectcmd.NewEncode(f), objectcmd.NewDecode(f), objectcmd.NewHash(f), objectcmd.NewVerify(f),
-		objectcmd.NewObject(f), objectcmd.NewShow(f), blobcmd.New(f), keycmd.NewKey(f), keycmd.NewTrust(f),
+		objectcmd.NewObject(f), objectcmd.NewRef(f), objectcmd.NewShow(f), blobcmd.New(f), keycmd.NewKey(f), keycmd.NewTrust(f),
 		capcmd.New(f), toolcmd.New(f), cellcmd.New(f),
 		runcmd.NewCall(f), runcmd.NewRun(f), runcmd.NewReplay(f), runcmd.NewAsm(f), runcmd.NewDisasm(f),
 		ledgercmd.NewLedger(f), ledgercmd.NewReceipt(f),

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
@@ -116,7 +115,7 @@ func (n *Node) storeStatus(ctx context.Context, s *Status) error {
 		return err
 	}
 	return n.Store.Refs(ctx, func(name string, h object.Hash) error {
-		if strings.HasPrefix(name, "ring") {
+		if _, ring := ringOf(name); ring {
 			s.Rings["@"+name] = h.String()
 		}
 		return nil

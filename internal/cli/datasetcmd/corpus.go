@@ -78,7 +78,7 @@ func snapshot(ctx context.Context, f *cmdutil.Factory, n *node.Node, media strin
 		return err
 	}
 	if name != "" {
-		if err := n.Store.SetRef(ctx, name, ref.CID, nil); err != nil {
+		if err := n.PointRef(ctx, name, ref.CID, nil); err != nil {
 			return err
 		}
 	}

@@ -73,7 +73,7 @@ func runBuild(ctx context.Context, f *cmdutil.Factory, o *buildOptions) error {
 		}
 	}
 	if o.Ref != "" {
-		if err := n.Store.SetRef(ctx, o.Ref, b.Ref.Manifest.CID, nil); err != nil {
+		if err := n.PointRef(ctx, o.Ref, b.Ref.Manifest.CID, nil); err != nil {
 			return err
 		}
 	}

@@ -59,7 +59,7 @@ func adder(f *cmdutil.Factory, kind, example string, parse func(*node.Node, []by
 				return err
 			}
 			if ref != "" {
-				if err := n.Store.SetRef(c.Context(), ref, id, nil); err != nil {
+				if err := n.PointRef(c.Context(), ref, id, nil); err != nil {
 					return err
 				}
 			}

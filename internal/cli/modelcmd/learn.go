@@ -71,6 +71,11 @@ func NewTrain(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runTrain(ctx context.Context, f *cmdutil.Factory, o *trainOptions, spec node.TrainSpec) error {
+	if o.Ref != "" {
+		if err := node.CheckRef(o.Ref); err != nil {
+			return err
+		}
+	}
 	n, err := f.Node(ctx)
 	if err != nil {
 		return err
@@ -95,7 +100,7 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, o *trainOptions, spec nod
 		return jobError(err, n.Self().KeyHex(), "train.run:"+spec.Recipe.String()+",jobs=1")
 	}
 	if o.Ref != "" {
-		if err := n.Store.SetRef(ctx, o.Ref, res.Model.ModelID, nil); err != nil {
+		if err := n.PointRef(ctx, o.Ref, res.Model.ModelID, nil); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package objectcmd
 
 import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
 )
 
 // What the commands write.
@@ -9,6 +10,8 @@ var objectResults = cmdutil.Results{
 	"put": cmdutil.JSONLines(hashLine{}),
 	"get": cmdutil.Bytes(),
 }
+
+var refResults = cmdutil.Results{"ls": cmdutil.JSONLines(node.Named{}), "set": cmdutil.Document(node.Named{}), "rm": cmdutil.Nothing()}
 
 var (
 	encodeResults = cmdutil.Results{"": cmdutil.Bytes()}

@@ -1,0 +1,109 @@
+package objectcmd
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/object"
+)
+
+// NewRef is `mythos ref`.
+func NewRef(f *cmdutil.Factory) *cobra.Command {
+	return f.Returns(cmdutil.Noun("ref", "Names for objects, written @NAME", newRefLs(f), newRefSet(f), newRefRm(f)), refResults)
+}
+
+func newRefLs(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "ls [PREFIX]", Short: "List the refs, what they point to, and its kind", Example: "  mythos ref ls pushed/", Args: cmdutil.Args(0, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			return n.Refs(c.Context(), strings.TrimPrefix(strings.Join(args, ""), "@"), func(r node.Named) error {
+				return f.Emit(r, func() { f.IO.Printf("@%s\t%s\t%s\n", r.Ref, f.IO.Hash(r.Target.String()), orGone(r.Kind)) })
+			})
+		},
+	}
+}
+
+func orGone(kind string) string {
+	if kind == "" {
+		return "not here"
+	}
+	return kind
+}
+
+func newRefSet(f *cmdutil.Factory) *cobra.Command {
+	var expect string
+	c := &cobra.Command{
+		Use: "set REF OBJECT [--expect OBJECT|none]", Short: "Point a ref to an object that is here",
+		Long: "With --expect it moves only from there, or is made only where there is none: of two who do that at once, one is told (6).",
+		Example: "  mythos blob put README.md\n" +
+			"  mythos ref set docs/readme $(mythos hash README.md | cut -c1-64)",
+		Args: cmdutil.Args(2, 2),
+		RunE: func(c *cobra.Command, args []string) error {
+			return runRefSet(c.Context(), f, args[0], args[1], expect)
+		},
+	}
+	c.Flags().StringVar(&expect, "expect", "", "what the ref must point to now; none: there must be no such ref")
+	return c
+}
+
+func runRefSet(ctx context.Context, f *cmdutil.Factory, name, what, expect string) error {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	h, err := f.Resolve(ctx, what)
+	if err != nil {
+		return err
+	}
+	kind, _, err := n.FindObject(ctx, h)
+	if err != nil {
+		return err
+	}
+	old, err := expected(ctx, f, expect)
+	if err != nil {
+		return err
+	}
+	name = strings.TrimPrefix(name, "@")
+	if err := n.PointRef(ctx, name, h, old); err != nil {
+		return err
+	}
+	return f.Emit(node.Named{Ref: name, Target: h, Kind: kind}, func() {})
+}
+
+// expected is what a ref must point to; nil: it does not matter.
+func expected(ctx context.Context, f *cmdutil.Factory, text string) (*object.Hash, error) {
+	switch text {
+	case "":
+		return nil, nil
+	case "none":
+		return &object.Hash{}, nil
+	}
+	h, err := f.Resolve(ctx, text)
+	return &h, err
+}
+
+func newRefRm(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "rm REF...", Short: "Remove refs; what they point to stays", Example: "  mythos ref rm docs/readme", Args: cmdutil.Args(1, -1),
+		RunE: func(c *cobra.Command, args []string) error {
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			for _, name := range args {
+				if err := n.RemoveRef(c.Context(), strings.TrimPrefix(name, "@"), nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
