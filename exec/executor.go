@@ -59,6 +59,7 @@ type Result struct {
 	Receipts   []object.Hash // of all effects, refused ones included, in order
 	Invoked    int           // effects that happened in this run
 	Replayed   int           // effects that had happened before
+	Effects    []Recorded    // all effects, in order
 	Trace      []byte        // canonical Trace
 	TraceHash  object.Hash
 	TraceRef   *object.TraceRef // nil unless the task emits a trace
@@ -158,7 +159,7 @@ func (m *machine) finish(ctx context.Context, p *prepared) (*Result, error) {
 	}
 	res := &Result{
 		BundleID: p.prog.id, TaskID: p.task.TaskID, Value: value, ResultHash: value.Digest(),
-		Receipts: m.receipts(), Spent: m.meter.spent(),
+		Receipts: m.receipts(), Effects: m.log, Spent: m.meter.spent(),
 	}
 	if halt != nil {
 		res.Halt = halt

@@ -44,7 +44,10 @@ type TraceEvent struct {
 // with which code it halts the task.
 func (m *machine) happened(kind uint8, e Effect, out Outcome, code HaltCode, err error) {
 	event := TraceEvent{Op: uint32(m.top.pc), Kind: kind, Subject: e.Tool, CPUus: m.meter.cpu}
-	requestHash := object.Sum(e.Request)
+	requestHash := out.RequestHash
+	if requestHash.IsZero() { // it was not let through
+		requestHash = object.Sum(e.Request)
+	}
 	event.Request = &requestHash
 	rec := Recorded{Tool: e.Tool, RequestHash: requestHash, Status: out.Status, Tokens: out.Tokens, Halt: uint16(code)}
 	if code == 0 {

@@ -2,10 +2,12 @@ package exec
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -136,8 +138,20 @@ func (v Value) Append(dst []byte) []byte {
 // Encode is the canonical encoding of v.
 func (v Value) Encode() []byte { return v.Append(make([]byte, 0, v.Size())) }
 
-// Digest is the hash of v's encoding.
-func (v Value) Digest() object.Hash { return object.Sum(v.Encode()) }
+// Digest is the hash of v's encoding. Long bytes are not copied for it.
+func (v Value) Digest() object.Hash {
+	if (v.kind != ValBytes && v.kind != ValText) || len(v.data) <= ir.MaxInline {
+		return object.Sum(v.Encode())
+	}
+	tag := can.TagBytes
+	if v.kind == ValText {
+		tag = can.TagText
+	}
+	digest := sha256.New()
+	digest.Write(appendHeader(nil, tag, len(v.data)))
+	digest.Write(v.data)
+	return object.HashOf([32]byte(digest.Sum(nil)))
+}
 
 // Size is the length of v's encoding in bytes; it costs no walk.
 func (v Value) Size() int64 {

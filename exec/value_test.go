@@ -2,10 +2,12 @@ package exec
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -65,6 +67,9 @@ func TestValueEncoding(t *testing.T) {
 		if err := can.Validate(raw); err != nil {
 			t.Fatal(err)
 		}
+		if v.Digest() != object.Sum(raw) {
+			t.Fatal("the digest is not that of the encoding")
+		}
 		back, err := ParseValue(raw)
 		if err != nil {
 			t.Fatal(err)
@@ -77,6 +82,17 @@ func TestValueEncoding(t *testing.T) {
 			t.Fatal("Equal disagrees with the encodings")
 		}
 	})
+}
+
+// TestDigestOfLongBytes: what is not copied has the same digest.
+func TestDigestOfLongBytes(t *testing.T) {
+	for _, n := range []int{0, 1, ir.MaxInline, ir.MaxInline + 1, 1 << 20} {
+		for _, v := range []Value{BytesValue(make([]byte, n)), TextValue(strings.Repeat("x", n))} {
+			if v.Digest() != object.Sum(v.Encode()) {
+				t.Errorf("%s of %d bytes: the digest is not that of the encoding", v.Kind(), n)
+			}
+		}
+	}
 }
 
 func FuzzParseValue(f *testing.F) {

@@ -30,13 +30,14 @@ type CallSpec struct {
 
 // Called is how a call ended.
 type Called struct {
-	Result    *exec.Result
-	Body      []byte // the response
-	Status    uint16
-	ReceiptID object.Hash
-	Replayed  bool
-	Cap       object.Hash  // the leaf that was offered; zero: none
-	Redacted  *object.Hash // the redacted episode
+	Result       *exec.Result
+	Body         []byte // the response
+	ResponseHash object.Hash
+	Status       uint16
+	ReceiptID    object.Hash
+	Replayed     bool
+	Cap          object.Hash  // the leaf that was offered; zero: none
+	Redacted     *object.Hash // the redacted episode
 }
 
 // Call runs one tool through the gate, as a compiled bundle. Refusals and
@@ -83,7 +84,7 @@ func (n *Node) Call(ctx context.Context, s CallSpec) (*Called, error) {
 	if len(s.Caps) > 0 {
 		called.Cap = s.Caps[0][0].ID
 	}
-	return called, n.ended(ctx, called)
+	return called, called.ended()
 }
 
 // HeldFor returns what is held here that may cover calls of a tool, for
@@ -143,32 +144,22 @@ func (n *Node) ownerCap(ctx context.Context, scope caps.Scope) (caps.Chain, erro
 	return caps.Chain{link}, err
 }
 
-// ended reads the outcome from the run's result and its last receipt.
-func (n *Node) ended(ctx context.Context, c *Called) error {
+// ended takes the outcome from the run: its result is the response, its last effect the
+// call itself; one before that may be the fetching of its request.
+func (c *Called) ended() error {
 	if c.Result.Halt != nil {
 		return c.Result.Halt
 	}
-	if len(c.Result.Receipts) == 0 {
+	if len(c.Result.Effects) == 0 {
 		return errors.New("call left no receipt")
 	}
-	c.ReceiptID = c.Result.Receipts[len(c.Result.Receipts)-1]
-	raw, err := n.Ledger.Receipt(ctx, c.ReceiptID)
-	if err != nil {
-		return err
+	last := c.Result.Effects[len(c.Result.Effects)-1]
+	if last.ReceiptID == nil || last.ResponseHash == nil {
+		return errors.New("call left no receipt")
 	}
-	r, _, err := ledger.OpenReceipt(raw)
-	if err != nil {
-		return err
-	}
-	c.Status, c.Replayed = r.Status, c.Result.Invoked == 0 || lastReplayed(c.Result)
-	c.Body, err = n.Store.Bytes(ctx, r.ResponseHash)
-	return err
-}
-
-// lastReplayed reports whether the call itself, the last effect, was replayed; the
-// one before it may be the fetching of its request.
-func lastReplayed(r *exec.Result) bool {
-	return r.Replayed > 0 && len(r.Receipts) > 1 && r.Invoked == 1
+	c.ReceiptID, c.Status, c.Replayed = *last.ReceiptID, last.Status, last.Replayed
+	c.Body, c.ResponseHash = c.Result.Value.Data(), *last.ResponseHash
+	return nil
 }
 
 // builtinCall runs one of the built-in effects as the owner or under held

@@ -97,7 +97,7 @@ type callLine struct {
 }
 
 func lineOf(key string, c *node.Called) callLine {
-	l := callLine{Key: key, Status: c.Status, Receipt: c.ReceiptID, Replayed: c.Replayed, Response: object.Sum(c.Body), Bytes: len(c.Body),
+	l := callLine{Key: key, Status: c.Status, Receipt: c.ReceiptID, Replayed: c.Replayed, Response: c.ResponseHash, Bytes: len(c.Body),
 		Episode: c.Result.EpisodeID, Redacted: c.Redacted}
 	if !c.Result.RunID.IsZero() {
 		l.Run = &c.Result.RunID
