@@ -21,6 +21,11 @@ type Config struct {
 	Busy    time.Duration // how long to wait for a database that another process holds
 	Capture bool          // keep the request bytes of effects, for datasets and replay
 	Listen  string        // address of `mythos serve`
+	// What `mythos serve` lets one peer do: requests and bytes a second (0 bytes: no limit),
+	// and tasks that wait or run.
+	PeerRate  float64
+	PeerBytes string // a size: 64KiB, 10MiB
+	PeerTasks int
 	// Redact is a file of redaction rules, relative to the .mythos folder: without them no
 	// dataset leaves. RequireCap keeps the owner from building and exporting datasets
 	// without a capability that was issued for it.
@@ -37,6 +42,9 @@ var Defaults = map[string]any{
 	"capture":     false,
 	"listen":      "127.0.0.1:7480",
 	"key":         "",
+	"peer_rate":   50.0,
+	"peer_bytes":  "0",
+	"peer_tasks":  16,
 	"redact":      "",
 	"require_cap": false,
 }
@@ -71,6 +79,9 @@ func Load(dir string) (*Config, error) {
 		Capture:    v.GetBool("capture"),
 		Listen:     v.GetString("listen"),
 		Key:        v.GetString("key"),
+		PeerRate:   v.GetFloat64("peer_rate"),
+		PeerBytes:  v.GetString("peer_bytes"),
+		PeerTasks:  v.GetInt("peer_tasks"),
 		Redact:     v.GetString("redact"),
 		RequireCap: v.GetBool("require_cap"),
 	}, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
@@ -58,13 +59,29 @@ func (e *Entry) Agent() (object.AgentID, error) {
 }
 
 // Trust is who is trusted for what: the content of trust.yaml. The zero Trust
-// trusts nobody. It must not be changed while others read it.
+// trusts nobody. It must not be changed while others read it, but by Replace.
 type Trust struct {
-	entries []Entry // valid ones
+	mu      sync.RWMutex // guards the slice, not what is in it
+	entries []Entry      // valid ones
+}
+
+// Replace takes over the entries of another Trust, which must not be changed after it.
+// It is safe while others read.
+func (t *Trust) Replace(by *Trust) {
+	next := by.all()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.entries = next
+}
+
+func (t *Trust) all() []Entry {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.entries
 }
 
 // Entries returns all entries in the order of the file.
-func (t *Trust) Entries() []Entry { return slices.Clone(t.entries) }
+func (t *Trust) Entries() []Entry { return slices.Clone(t.all()) }
 
 // ByName finds an entry.
 func (t *Trust) ByName(name string) (Entry, bool) {
@@ -81,9 +98,9 @@ func (t *Trust) ByAgent(agent object.AgentID) (Entry, bool) {
 }
 
 func (t *Trust) find(match func(e *Entry) bool) (Entry, bool) {
-	for i := range t.entries {
-		if match(&t.entries[i]) {
-			return t.entries[i], true
+	for _, e := range t.all() {
+		if match(&e) {
+			return e, true
 		}
 	}
 	return Entry{}, false
@@ -134,8 +151,8 @@ func (t *Trust) AgentsFor(domain string, now object.Time) []object.AgentID {
 
 func (t *Trust) agents(match func(e *Entry) bool) []object.AgentID {
 	var agents []object.AgentID
-	for i := range t.entries {
-		if agent, err := t.entries[i].Agent(); err == nil && match(&t.entries[i]) {
+	for _, e := range t.all() {
+		if agent, err := e.Agent(); err == nil && match(&e) {
 			agents = append(agents, agent)
 		}
 	}

@@ -121,6 +121,18 @@ func (n *Node) identity() (err error) {
 	return nil
 }
 
+// ReloadTrust reads trust.yaml again. What is wrong with the file is returned, and those
+// who were trusted before still are. Keys that only verify what the ledger holds already
+// are those of when the repository was opened.
+func (n *Node) ReloadTrust() error {
+	t, err := keyfile.LoadTrust(filepath.Join(n.Dir, trustFile))
+	if err != nil {
+		return fmt.Errorf("trust: %w", err)
+	}
+	n.Trust.Replace(t)
+	return nil
+}
+
 // executor wires the gate: runners, built-in effects, the VM.
 func (n *Node) executor() error {
 	cache, err := os.UserCacheDir()

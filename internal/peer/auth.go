@@ -39,8 +39,8 @@ var ErrUnauthorized = errors.New("request is not signed by its agent")
 // ErrReplayed means that a signed request was seen before.
 var ErrReplayed = errors.New("signed request was seen before")
 
-// errCrowded means that more signed requests came than we can remember.
-var errCrowded = errors.New("too many requests within a few minutes")
+// errCrowded means that more requests came than a peer may make, or than we can remember.
+var errCrowded = errors.New("too many requests")
 
 // signedText is everything about a request that counts: nobody can show its
 // signature for another path, query, body, capability or peer.
@@ -113,6 +113,9 @@ func (s *Server) caller(r *http.Request) (object.AgentID, caps.Chain, error) {
 		return agent, nil, fmt.Errorf("%w: %w", ErrUnauthorized, err)
 	}
 	if err := s.nonces.use(agent, [16]byte(nonce), time.Now()); err != nil {
+		return agent, nil, err
+	}
+	if err := s.charge(r, agent); err != nil {
 		return agent, nil, err
 	}
 	text := r.Header.Get(headerCap)

@@ -2,35 +2,221 @@ package peer
 
 import (
 	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/VictoriaMetrics/metrics"
 	"golang.org/x/time/rate"
+
+	"github.com/mythos-project/mythos/object"
 )
 
-// rates are the limits of addresses.
-type rates struct {
-	mu sync.Mutex
-	of map[string]*rate.Limiter
+// Limits are what one peer may ask for: an agent, once a request has proved who asks,
+// and an address until then. The zero Limits stand for the defaults.
+type Limits struct {
+	Rate  float64 // requests a second; 0: 50. Bursts of ten times as many pass
+	Bytes uint64  // a second, in each direction; more has to wait. 0: no limit
+	Tasks int     // of one agent, that wait or run; 0: 16
 }
 
-const maxAddresses = 1 << 14 // whose rates are remembered
+const (
+	defaultRate  = 50
+	defaultTasks = 16
+	maxPeers     = 1 << 14 // whose use is remembered
+	maxOfPeer    = maxStreams / 2
+)
 
-func (r *rates) allow(address string, persecond float64) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	l := r.of[address]
-	if l == nil {
-		if r.of == nil || len(r.of) >= maxAddresses {
-			r.of = map[string]*rate.Limiter{} // forgetting lets a burst pass, no more
-		}
-		l = rate.NewLimiter(rate.Limit(persecond), int(10*persecond)+1)
-		r.of[address] = l
+func (l Limits) filled() Limits {
+	l.Rate, l.Tasks = cmp.Or(l.Rate, defaultRate), cmp.Or(l.Tasks, defaultTasks)
+	return l
+}
+
+// SetLimits changes the limits, at any time.
+func (s *Server) SetLimits(l Limits) { s.peers.setLimits(l) }
+
+// allowance is what one peer has left.
+type allowance struct {
+	requests *rate.Limiter
+	out, in  *rate.Limiter // bytes; nil: no limit
+	underWay atomic.Int32  // requests
+}
+
+// peers are the allowances of those that asked lately.
+type peers struct {
+	mu     sync.Mutex
+	limits Limits
+	of     map[string]*allowance
+}
+
+func (p *peers) setLimits(l Limits) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.limits, p.of = l, nil // forgetting lets a burst pass, no more
+}
+
+func (p *peers) now() Limits {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.limits.filled()
+}
+
+// named is the allowance of an agent's key, or of an address.
+func (p *peers) named(who string) *allowance {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a := p.of[who]; a != nil {
+		return a
 	}
-	return l.Allow()
+	if p.of == nil || len(p.of) >= maxPeers {
+		p.of = map[string]*allowance{}
+	}
+	l := p.limits.filled()
+	a := &allowance{requests: rate.NewLimiter(rate.Limit(l.Rate), int(10*l.Rate)+1)}
+	if l.Bytes > 0 {
+		burst := int(max(min(l.Bytes, 1<<30), maxSlice))
+		a.out, a.in = rate.NewLimiter(rate.Limit(l.Bytes), burst), rate.NewLimiter(rate.Limit(l.Bytes), burst)
+	}
+	p.of[who] = a
+	return a
+}
+
+// asks counts a request.
+func (a *allowance) asks(who string) error {
+	if a.requests.Allow() {
+		return nil
+	}
+	return fmt.Errorf("%w: %s may make %v a second", errCrowded, who, a.requests.Limit())
+}
+
+// limited bounds what one peer, and all of them together, may ask for.
+func (s *Server) limited(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		if err != nil {
+			host = r.RemoteAddr
+		}
+		a := s.peers.named(host)
+		if err := a.asks(host); err != nil {
+			s.later(w, r, http.StatusTooManyRequests, time.Second, err)
+			return
+		}
+		if a.underWay.Add(1) > maxOfPeer {
+			a.underWay.Add(-1)
+			s.later(w, r, http.StatusTooManyRequests, time.Second, fmt.Errorf("%s has %d requests under way", host, maxOfPeer))
+			return
+		}
+		defer a.underWay.Add(-1)
+		select {
+		case s.streams <- struct{}{}:
+			defer func() { <-s.streams }()
+		default:
+			s.later(w, r, http.StatusServiceUnavailable, time.Second, errors.New("too many requests at a time"))
+			return
+		}
+		rc := http.NewResponseController(w)
+		_ = rc.SetReadDeadline(time.Now().Add(maxStall)) // a body's reader moves it on
+		_ = rc.SetWriteDeadline(time.Now().Add(maxStall))
+		if a.out == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		p := &paced{ctx: r.Context(), rc: rc}
+		p.by.Store(a)
+		r = r.WithContext(context.WithValue(r.Context(), pacedKey{}, p))
+		r.Body = &pacedBody{r.Body, p}
+		next.ServeHTTP(&pacedWriter{w, p}, r)
+	})
+}
+
+// charge makes what an authenticated request still moves count for its agent, from
+// wherever it asks. An agent over its rate of requests is told so.
+func (s *Server) charge(r *http.Request, agent object.AgentID) error {
+	a := s.peers.named(agent.KeyHex())
+	if p, ok := r.Context().Value(pacedKey{}).(*paced); ok && a.out != nil {
+		p.by.Store(a)
+	}
+	return a.asks(agent.String())
+}
+
+// maxSlice is what is moved in one go while bytes are counted.
+const maxSlice = 32 << 10
+
+type pacedKey struct{}
+
+// paced makes a request move its bytes no faster than its peer may.
+type paced struct {
+	ctx context.Context
+	rc  *http.ResponseController
+	by  atomic.Pointer[allowance]
+}
+
+// wait takes n bytes, at most maxSlice, from an allowance. The time that takes is not
+// the other side's.
+func (p *paced) wait(l *rate.Limiter, n int) error {
+	if l == nil {
+		return nil
+	}
+	hold := l.ReserveN(time.Now(), n).Delay()
+	if hold <= 0 {
+		return nil
+	}
+	_ = p.rc.SetWriteDeadline(time.Now().Add(hold + maxStall))
+	_ = p.rc.SetReadDeadline(time.Now().Add(hold + maxStall))
+	timer := time.NewTimer(hold)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-p.ctx.Done():
+		return p.ctx.Err()
+	}
+}
+
+type pacedWriter struct {
+	http.ResponseWriter
+	p *paced
+}
+
+// Unwrap is for http.ResponseController.
+func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Write implements io.Writer.
+func (w *pacedWriter) Write(data []byte) (n int, err error) {
+	for first := true; first || len(data) > 0; first = false {
+		slice := data[:min(len(data), maxSlice)]
+		if err := w.p.wait(w.p.by.Load().out, len(slice)); err != nil {
+			return n, err
+		}
+		k, err := w.ResponseWriter.Write(slice)
+		if n += k; err != nil {
+			return n, err
+		}
+		data = data[len(slice):]
+	}
+	return n, nil
+}
+
+type pacedBody struct {
+	io.ReadCloser
+	p *paced
+}
+
+// Read implements io.Reader.
+func (b *pacedBody) Read(data []byte) (int, error) {
+	n, err := b.ReadCloser.Read(data[:min(len(data), maxSlice)])
+	if n > 0 {
+		if late := b.p.wait(b.p.by.Load().in, n); late != nil {
+			return n, late
+		}
+	}
+	return n, err
 }
 
 // stream is a buffered writer of an answer. Whoever takes nothing for a minute is cut
@@ -64,34 +250,4 @@ func (r *steadyReader) Read(p []byte) (int, error) {
 	_ = r.rc.SetReadDeadline(time.Now().Add(maxStall))
 	_ = r.rc.SetWriteDeadline(time.Now().Add(2 * maxStall)) // an answer follows
 	return r.Reader.Read(p)
-}
-
-// measures is what /metrics tells.
-type measures struct {
-	set                                   *metrics.Set
-	sent, received, tasksDone, tasksQueue *metrics.FloatCounter
-}
-
-func newMeasures() *measures {
-	set := metrics.NewSet()
-	return &measures{
-		set:       set,
-		sent:      set.NewFloatCounter("mythos_sent_bytes_total"),
-		received:  set.NewFloatCounter("mythos_received_bytes_total"),
-		tasksDone: set.NewFloatCounter("mythos_tasks_done_total"), tasksQueue: set.NewFloatCounter("mythos_tasks_accepted_total"),
-	}
-}
-
-func (m *measures) refused(status int) {
-	m.set.GetOrCreateCounter(`mythos_refused_total{status="` + http.StatusText(status) + `"}`).Inc()
-}
-
-// writeMetrics answers GET /metrics in Prometheus' text format, to this machine only.
-func (s *Server) writeMetrics(w http.ResponseWriter, r *http.Request) {
-	if !local(r) {
-		s.refuse(w, r, http.StatusForbidden, errNotLocal)
-		return
-	}
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
-	s.metrics.set.WritePrometheus(w)
 }

@@ -54,7 +54,8 @@ func serve(t testing.TB, n *node.Node) string {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	s := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler), Rate: 1000}
+	s := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler)}
+	s.SetLimits(peer.Limits{Rate: 1000})
 	go func() { ended <- s.Serve(ctx, l) }()
 	t.Cleanup(func() {
 		stop()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -31,7 +30,6 @@ type Server struct {
 	Node *node.Node
 	Log  *slog.Logger
 	TLS  *tls.Config // nil: plain HTTP
-	Rate float64     // requests a second that one address may make; 0: 50. Bursts of ten times as many pass
 
 	// AcceptCodebooks accepts every codebook that a trusted agent proposes; otherwise
 	// proposals wait for `mythos codebook accept`.
@@ -43,7 +41,7 @@ type Server struct {
 
 	metrics *measures
 	nonces  nonces
-	rates   rates
+	peers   peers
 	tasks   *queue
 	streams chan struct{}
 }
@@ -52,9 +50,6 @@ type Server struct {
 // for 30 seconds at most.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.metrics, s.streams = newMeasures(), make(chan struct{}, maxStreams)
-	if s.Rate == 0 {
-		s.Rate = 50
-	}
 	var err error
 	if s.tasks, err = s.newQueue(context.WithoutCancel(ctx)); err != nil {
 		return err
@@ -122,31 +117,6 @@ func (s *Server) routes() *http.ServeMux {
 	return mux
 }
 
-// limited bounds what one address, and all of them together, may ask for.
-func (s *Server) limited(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.RemoteAddr)
-		if err != nil {
-			host = r.RemoteAddr
-		}
-		if !s.rates.allow(host, s.Rate) {
-			s.later(w, r, http.StatusTooManyRequests, time.Second, fmt.Errorf("%s asks too often: at most %v requests a second", host, s.Rate))
-			return
-		}
-		select {
-		case s.streams <- struct{}{}:
-			defer func() { <-s.streams }()
-		default:
-			s.later(w, r, http.StatusServiceUnavailable, time.Second, errors.New("too many requests at a time"))
-			return
-		}
-		rc := http.NewResponseController(w)
-		_ = rc.SetReadDeadline(time.Now().Add(maxStall)) // a body's reader moves it on
-		_ = rc.SetWriteDeadline(time.Now().Add(maxStall))
-		next.ServeHTTP(w, r)
-	})
-}
-
 func (s *Server) identity(w http.ResponseWriter, r *http.Request) {
 	self := s.Node.Self()
 	raw, err := can.Marshal(&self)
@@ -159,6 +129,9 @@ func (s *Server) identity(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, err error) {
 	s.metrics.refused(status)
+	if status == http.StatusTooManyRequests && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", "1")
+	}
 	s.Log.Warn("refused", "path", r.URL.Path, "from", r.RemoteAddr, "status", status, "error", err)
 	http.Error(w, err.Error(), status)
 }

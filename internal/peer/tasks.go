@@ -14,9 +14,6 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// maxOfOne is how many tasks of one agent may wait or run.
-const maxOfOne = 16
-
 // errFull means that no more tasks are taken for now.
 var errFull = errors.New("the queue of tasks is full")
 
@@ -84,8 +81,8 @@ func (q *queue) add(t node.Task) error {
 	switch {
 	case q.closed:
 		return fmt.Errorf("%w: the server is stopping", errFull)
-	case q.of[t.Author] >= maxOfOne:
-		return fmt.Errorf("%w: %d tasks of the same agent wait", errFull, maxOfOne)
+	case q.of[t.Author] >= q.s.peers.now().Tasks:
+		return fmt.Errorf("%w: %d tasks of the same agent wait or run", errFull, q.of[t.Author])
 	}
 	select {
 	case q.work <- t:

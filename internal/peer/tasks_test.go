@@ -141,7 +141,7 @@ func TestForgettingWhileItServes(t *testing.T) {
 func TestAnswersAreNotLost(t *testing.T) {
 	ctx := context.Background()
 	n := taskNode(t, new(atomic.Int64))
-	s := &Server{Node: n, Log: slog.New(slog.DiscardHandler), Rate: 1000, metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
+	s := &Server{Node: n, Log: slog.New(slog.DiscardHandler), metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
 	var err error
 	if s.tasks, err = s.newQueue(ctx); err != nil {
 		t.Fatal(err)

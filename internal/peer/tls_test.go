@@ -33,7 +33,8 @@ func serveTLS(t *testing.T, n *node.Node, c tls.Certificate) string {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	s := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler), Rate: 1000, TLS: peer.ServerTLS(c)}
+	s := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler), TLS: peer.ServerTLS(c)}
+	s.SetLimits(peer.Limits{Rate: 1000})
 	go func() { ended <- s.Serve(ctx, l) }()
 	t.Cleanup(func() { stop(); <-ended })
 	return "https://" + l.Addr().String()

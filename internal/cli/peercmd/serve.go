@@ -26,7 +26,7 @@ type serveOptions struct {
 	TLS             bool
 	Cert, Key       string
 	LogFormat       string
-	Rate            float64
+	Limits          limitFlags
 }
 
 // NewServe is `mythos serve`.
@@ -37,7 +37,8 @@ func NewServe(f *cmdutil.Factory) *cobra.Command {
 		Long: "With --tls the certificate is one for the repository's own key, which a peer that knows the key (`mythos peer add`) checks\n" +
 			"without any authority. With --tls-cert and --tls-key it is yours; each answer is then signed for its TLS session. Interrupted,\n" +
 			"the server takes no more requests, and lets those and the tasks that run end for up to 30 seconds; tasks that wait are kept.\n" +
-			"/healthz and, from this machine only, /metrics (Prometheus) tell how it is.",
+			"/healthz and, from this machine only, /metrics (Prometheus) tell how it is. Changes of trust.yaml and config.yaml count within a\n" +
+			"second, or at once on SIGHUP; a file that is wrong is named in the log, and what was read before stays.",
 		Example: "  mythos serve --listen 127.0.0.1:7480", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runServe(c.Context(), f, o) },
 	}
@@ -46,7 +47,7 @@ func NewServe(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringVar(&o.Cert, "tls-cert", "", "TLS with this certificate: a PEM file, intermediates behind it")
 	c.Flags().StringVar(&o.Key, "tls-key", "", "the certificate's private key: a PEM file")
 	c.Flags().StringVar(&o.LogFormat, "log-format", "text", "text or json")
-	c.Flags().Float64Var(&o.Rate, "rate", 50, "requests a second that one address may make; bursts of ten times as many pass")
+	o.Limits.add(c.Flags())
 	c.Flags().BoolVar(&o.AcceptCodebooks, "accept-codebooks", false, "accept every codebook that an agent trusted for packets proposes")
 	return f.Returns(c, serveResults)
 }
@@ -60,14 +61,19 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	default:
 		return clierr.Usagef("--log-format %s: text or json", o.LogFormat)
 	}
-	if o.Rate <= 0 || (o.Cert == "") != (o.Key == "") || (o.TLS && o.Cert != "") {
-		return clierr.Usagef("serve takes a positive --rate, and --tls, or --tls-cert with --tls-key")
+	if (o.Cert == "") != (o.Key == "") || (o.TLS && o.Cert != "") {
+		return clierr.Usagef("serve takes --tls, or --tls-cert with --tls-key")
 	}
 	n, err := f.Node(ctx)
 	if err != nil {
 		return err
 	}
-	s := &peer.Server{Node: n, Log: slog.New(handler), Rate: o.Rate, AcceptCodebooks: o.AcceptCodebooks}
+	s := &peer.Server{Node: n, Log: slog.New(handler), AcceptCodebooks: o.AcceptCodebooks}
+	limits, err := o.Limits.over(n.Config)
+	if err != nil {
+		return err
+	}
+	s.SetLimits(limits)
 	scheme := "http"
 	if s.TLS, err = o.tls(n); err != nil {
 		return err
@@ -88,6 +94,7 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	}
 	defer local()
 	s.Beside = beside
+	go (&reloader{n, s, &o.Limits}).run(ctx)
 	f.IO.Notef("%s serves on %s://%s", n.Self(), scheme, l.Addr())
 	return s.Serve(ctx, l)
 }

@@ -1,0 +1,140 @@
+package peercmd
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peer"
+)
+
+// limitFlags are the limits that were given as flags; they win over the settings.
+type limitFlags struct {
+	Rate  float64
+	Bytes string
+	Tasks int
+
+	set *pflag.FlagSet
+}
+
+func (l *limitFlags) add(set *pflag.FlagSet) {
+	l.set = set
+	set.Float64Var(&l.Rate, "rate", 50, "requests a second that one peer may make; bursts of ten times as many pass (peer_rate)")
+	set.StringVar(&l.Bytes, "bytes", "0", "bytes a second that one peer may send, and take, such as 10MiB; 0: no limit (peer_bytes)")
+	set.IntVar(&l.Tasks, "tasks", 16, "tasks of one agent that may wait or run (peer_tasks)")
+}
+
+const (
+	leastBytes = 64 << 10  // a second; with less, a peer would be taken for stalled
+	mostRate   = 1_000_000 // requests a second
+)
+
+// over is the limits as they are set: a flag, or else the setting.
+func (l *limitFlags) over(c *config.Config) (peer.Limits, error) {
+	rate, text, tasks := c.PeerRate, c.PeerBytes, c.PeerTasks
+	if l.set.Changed("rate") {
+		rate = l.Rate
+	}
+	if l.set.Changed("bytes") {
+		text = l.Bytes
+	}
+	if l.set.Changed("tasks") {
+		tasks = l.Tasks
+	}
+	bytes, err := caps.ParseSize(text)
+	switch {
+	case err != nil:
+		return peer.Limits{}, clierr.Usagef("bytes a second: %w", err)
+	case !(rate > 0 && rate <= mostRate), tasks <= 0, //nolint:staticcheck // a NaN, too
+		bytes > 0 && bytes < leastBytes:
+		return peer.Limits{}, clierr.Usagef("a peer may make up to a million requests a second, have 1 task or more, and move 64KiB a second or more; set are %v, %d and %s", rate, tasks, text)
+	}
+	return peer.Limits{Rate: rate, Bytes: bytes, Tasks: tasks}, nil
+}
+
+// reloader takes over changes of trust.yaml and config.yaml while a server runs.
+type reloader struct {
+	n      *node.Node
+	s      *peer.Server
+	limits *limitFlags
+}
+
+// lookEvery is how often the files are looked at.
+const lookEvery = time.Second
+
+func (r *reloader) run(ctx context.Context) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	files := []string{filepath.Join(r.n.Dir, node.TrustFile), filepath.Join(r.n.Dir, config.File)}
+	was := stamps(files)
+	if err := r.n.ReloadTrust(); err != nil { // it may have changed since the repository was opened
+		r.log(node.TrustFile, err)
+	}
+	for {
+		asked := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+			asked = true
+		case <-ticker.C:
+		}
+		now := stamps(files)
+		if asked || now[0] != was[0] {
+			r.log(node.TrustFile, r.n.ReloadTrust())
+		}
+		if asked || now[1] != was[1] {
+			r.log(config.File, r.reloadLimits())
+		}
+		was = now
+	}
+}
+
+func (r *reloader) log(file string, err error) {
+	if err != nil {
+		r.s.Log.Error("read again, and not taken over", "file", file, "error", err)
+		return
+	}
+	r.s.Log.Info("read again", "file", file)
+}
+
+func (r *reloader) reloadLimits() error {
+	c, err := config.Load(r.n.Dir)
+	if err != nil {
+		return err
+	}
+	l, err := r.limits.over(c)
+	if err == nil {
+		r.s.SetLimits(l)
+	}
+	return err
+}
+
+// stamp tells one version of a file from another.
+type stamp struct {
+	size int64
+	mod  time.Time
+}
+
+// stamps are those of files; of one that is not there, the zero stamp.
+func stamps(files []string) [2]stamp {
+	var out [2]stamp
+	for i, name := range files {
+		if info, err := os.Stat(name); err == nil {
+			out[i] = stamp{info.Size(), info.ModTime()}
+		}
+	}
+	return out
+}

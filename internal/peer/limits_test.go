@@ -1,0 +1,173 @@
+package peer
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+// limitedServer answers every request of n's agents through the limits: a GET with 1 MiB,
+// a PUT with how much came.
+func limitedServer(t *testing.T, l Limits) (*Server, *httptest.Server) {
+	t.Helper()
+	s := &Server{Node: taskNode(t, new(atomic.Int64)), Log: slog.New(slog.DiscardHandler), metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
+	s.SetLimits(l)
+	server := httptest.NewServer(s.limited(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get(headerAgent) != "" {
+			if _, _, err := s.caller(r); err != nil {
+				s.refuse(w, r, statusOf(err), err)
+				return
+			}
+		}
+		if r.Method == http.MethodPut {
+			_, _ = io.Copy(io.Discard, r.Body)
+			return
+		}
+		_, _ = w.Write(make([]byte, 1<<20))
+	})))
+	t.Cleanup(server.Close)
+	return s, server
+}
+
+// ask makes a request, signed by key unless that is nil.
+func (s *Server) ask(t *testing.T, method, url string, key *sign.Key, body []byte) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key != nil {
+		if err := signRequest(r, key, s.Node.Self(), nil, body, s.Node.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// TestBytesOfOnePeer: bytes are counted for the agent that asks, in each direction, and
+// for the address while nobody proved who asks. What is over the limit takes its time.
+func TestBytesOfOnePeer(t *testing.T) {
+	s, server := limitedServer(t, Limits{Rate: 1000, Bytes: 2 << 20})
+	one, two := sign.FromSeed([32]byte{1}, "one"), sign.FromSeed([32]byte{2}, "two")
+	began := time.Now()
+	s.ask(t, http.MethodGet, server.URL, one, nil) // the burst
+	s.ask(t, http.MethodGet, server.URL, one, nil)
+	s.ask(t, http.MethodGet, server.URL, one, nil) // from here on half a second each
+	s.ask(t, http.MethodGet, server.URL, one, nil)
+	if took := time.Since(began); took < 900*time.Millisecond {
+		t.Errorf("4 MiB at 2 MiB a second, of which 2 at once, took %v", took)
+	}
+	left := func(who string, in bool) float64 {
+		a := s.peers.named(who)
+		if in {
+			return a.in.Tokens()
+		}
+		return a.out.Tokens()
+	}
+	if got := left(two.Agent().KeyHex(), false); got < 2<<20 {
+		t.Errorf("another agent has %v bytes left", got)
+	}
+	if got := left("127.0.0.1", false); got < 2<<20 {
+		t.Errorf("the address has %v bytes left: they are the agent's", got)
+	}
+	began = time.Now()
+	s.ask(t, http.MethodPut, server.URL, two, make([]byte, 3<<20))
+	if took := time.Since(began); took < 400*time.Millisecond {
+		t.Errorf("3 MiB sent at 2 MiB a second took %v", took)
+	}
+	began = time.Now()
+	for range 3 {
+		s.ask(t, http.MethodGet, server.URL, nil, nil)
+	}
+	if took := time.Since(began); took < 400*time.Millisecond {
+		t.Errorf("3 MiB to nobody in particular, at 2 MiB a second, took %v", took)
+	}
+}
+
+// TestRequestsOfOnePeer: who asks too often is told to wait, from whichever address; a
+// change of the limits counts at once.
+func TestRequestsOfOnePeer(t *testing.T) {
+	s, server := limitedServer(t, Limits{Rate: 0.1})
+	key := sign.FromSeed([32]byte{1}, "one")
+	last := func() *http.Response { return s.ask(t, http.MethodPut, server.URL, key, nil) }
+	for range 2 {
+		if res := last(); res.StatusCode != http.StatusOK {
+			t.Fatalf("within the burst: %s", res.Status)
+		}
+	}
+	res := last()
+	if res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" {
+		t.Errorf("%s, Retry-After %q", res.Status, res.Header.Get("Retry-After"))
+	}
+	s.peers.of["127.0.0.1"] = s.peers.named("elsewhere") // as from another address
+	if res := last(); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" {
+		t.Errorf("from elsewhere: %s, Retry-After %q", res.Status, res.Header.Get("Retry-After"))
+	}
+	s.SetLimits(Limits{Rate: 1000})
+	if res := last(); res.StatusCode != http.StatusOK {
+		t.Errorf("with other limits: %s", res.Status)
+	}
+}
+
+// TestRequestsUnderWay: one address does not take all the places there are.
+func TestRequestsUnderWay(t *testing.T) {
+	s := &Server{Node: taskNode(t, new(atomic.Int64)), Log: slog.New(slog.DiscardHandler), metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
+	s.SetLimits(Limits{Rate: 1000})
+	release, held := make(chan struct{}), make(chan struct{}, maxStreams)
+	h := s.limited(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { held <- struct{}{}; <-release }))
+	ask := func(from string) int {
+		r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/healthz", strings.NewReader(""))
+		r.RemoteAddr = from + ":1"
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	for range maxOfPeer {
+		go ask("192.0.2.1")
+		<-held
+	}
+	if got := ask("192.0.2.1"); got != http.StatusTooManyRequests {
+		t.Errorf("one more of the same address: %d", got)
+	}
+	answered := make(chan int)
+	go func() { answered <- ask("192.0.2.2") }()
+	<-held
+	close(release)
+	if got := <-answered; got != http.StatusOK {
+		t.Errorf("another address: %d", got)
+	}
+}
+
+// TestTasksOfOnePeer: the limit of tasks is each agent's own.
+func TestTasksOfOnePeer(t *testing.T) {
+	s := &Server{Node: taskNode(t, new(atomic.Int64)), Log: slog.New(slog.DiscardHandler), metrics: newMeasures()}
+	s.SetLimits(Limits{Tasks: 2})
+	q := &queue{s: s, work: make(chan node.Task, maxQueued), of: map[string]int{}, done: map[object.Hash]chan struct{}{}}
+	for i, want := range []bool{true, true, false} {
+		if err := q.add(node.Task{ID: object.Sum([]byte{byte(i)}), Author: "one"}); (err == nil) != want {
+			t.Errorf("task %d: %v", i, err)
+		}
+	}
+	if err := q.add(node.Task{ID: object.Sum([]byte("other")), Author: "two"}); err != nil {
+		t.Errorf("of another agent: %v", err)
+	}
+}
