@@ -23,8 +23,6 @@ var (
 	ErrPolicy = fmt.Errorf("%w: the policy cannot come into force", ErrRefused)
 	// ErrNotFound means that the registry has no such ring, record or policy.
 	ErrNotFound = errors.New("not in the model registry")
-	// ErrOtherEffect means that a receipt is of no effect of learning.
-	ErrOtherEffect = errors.New("it is of no effect of learning")
 )
 
 // RefusedError is a promotion whose conditions do not all hold.

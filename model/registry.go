@@ -131,7 +131,7 @@ func (r *Registry) index(ctx context.Context, model object.Hash, kind string, id
 // the model of a train or eval effect, the record of a promotion or rollback, a hold, a
 // policy that came into force, the state of an index. The effect must be in Receipts
 // and Responses. It returns the model (of a train, eval, promote or rollback effect) or
-// the hold, policy or state. The error wraps ErrOtherEffect for receipts of other tools.
+// the hold, policy or state. Receipts of other tools are refused ([Learning]).
 func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (about object.Hash, err error) {
 	effect, err := r.effect(ctx, receipt)
 	if err != nil {
@@ -179,7 +179,16 @@ func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (about ob
 		}
 		return s.PolicyID, r.index(ctx, s.PolicyID, aboutDecision, receipt)
 	}
-	return object.Hash{}, fmt.Errorf("receipt %s: %w", receipt.Short(), ErrOtherEffect)
+	return object.Hash{}, fmt.Errorf("receipt %s is of no effect of learning", receipt.Short())
+}
+
+// Learning reports whether the receipts of a tool are what AddEffect takes.
+func Learning(tool object.Hash) bool {
+	switch tool {
+	case TrainTool, EvalTool, PromoteTool, RollbackTool, IndexUpdateTool, IndexRollbackTool, FreezeTool, ThawTool, PolicyTool:
+		return true
+	}
+	return false
 }
 
 // effect loads a receipt and its response.

@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
+	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -44,7 +45,6 @@ type arrival struct {
 const (
 	maxStaged      = 4096    // blobs and objects that wait
 	maxStagedBytes = 4 << 20 // of their data
-	maxObjects     = 32      // objects stored side by side, so that they share syncs
 )
 
 // Keeper starts storing parts. Flush must end it.
@@ -151,35 +151,54 @@ func (k *Keeper) show(parts []Part) error {
 			return err
 		}
 	}
-	slots := make(chan struct{}, maxObjects)
+	return k.n.keepObjects(k.ctx, objects)
+}
+
+// keepObjects verifies objects, on all processors, and stores those that hold together.
+func (n *Node) keepObjects(ctx context.Context, parts []Part) error {
+	errs := make([]error, len(parts))
+	var next atomic.Int64
 	var wg sync.WaitGroup
-	for _, p := range objects {
-		slots <- struct{}{}
+	for range min(runtime.GOMAXPROCS(0), len(parts)) {
 		wg.Go(func() {
-			defer func() { <-slots }()
-			k.fail(k.n.keepObject(k.ctx, p))
+			for i := next.Add(1) - 1; int(i) < len(parts); i = next.Add(1) - 1 {
+				errs[i] = checkPart(parts[i])
+			}
 		})
 	}
 	wg.Wait()
-	return nil
+	var plain []store.Object
+	var signals [][]byte
+	for i, p := range parts {
+		switch {
+		case errs[i] != nil:
+		case p.Kind == dataset.KindSignal:
+			signals = append(signals, p.Data)
+		case model.Kind(p.Kind):
+			_, errs[i] = n.Models().Add(ctx, p.Kind, p.Data)
+		default:
+			plain = append(plain, store.Object{ID: p.ID, Kind: p.Kind, Raw: p.Data})
+		}
+	}
+	errs = append(errs, n.Store.PutObjects(ctx, plain...), dataset.PutSignals(ctx, n.Store, signals...))
+	for _, o := range plain {
+		if o.Kind == dataset.KindReceipt {
+			errs = append(errs, n.noteReceipt(ctx, o.ID, o.Raw))
+		}
+	}
+	return errors.Join(errs...)
 }
 
-func (n *Node) keepObject(ctx context.Context, p Part) error {
+// checkPart checks an object's kind, fields, id and, where it names its signer, signature.
+func checkPart(p Part) error {
 	s, ok := catalog.Lookup(p.Kind)
 	if !ok || s.Name != p.Kind || (s.Rule.IDField == 0 && !hashed(s.Name)) {
 		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), ErrKind)
 	}
-	if err := s.Check(p.Data); err != nil {
-		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), err)
+	if err := checkObject(store.Object{ID: p.ID, Kind: p.Kind, Raw: p.Data}); err != nil {
+		return fmt.Errorf("%s: %w", p.ID.Short(), err)
 	}
-	if id, err := s.Rule.ID(p.Data); err != nil || id != p.ID {
-		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), errors.Join(object.ErrID, err))
-	}
-	if err := sign.VerifyOwn(s.Rule, p.Data); err != nil {
-		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), err)
-	}
-	_, err := n.KeepObject(ctx, s, p.Data)
-	return err
+	return nil
 }
 
 // hashed reports whether objects of a kind that has no field for its id are kept, under

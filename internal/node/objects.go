@@ -83,12 +83,13 @@ func (n *Node) noteReceipt(ctx context.Context, id object.Hash, raw []byte) erro
 	if err != nil || r.Status != exec.StatusOK {
 		return err
 	}
-	if r.ToolID == exec.BuiltinID(effectCodebook) {
+	switch {
+	case r.ToolID == exec.BuiltinID(effectCodebook):
 		err = n.noteCodebook(ctx, r)
-	} else {
+	case model.Learning(r.ToolID):
 		_, err = n.Models().AddEffect(ctx, id)
 	}
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, model.ErrOtherEffect) {
+	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	return err
