@@ -11,7 +11,7 @@ import (
 // submit queues a charge and returns when it is written. Whoever gets the turn
 // writes all that has queued up; the others find theirs done.
 func (q *Quotas) submit(c *charge, cost []Amount) error {
-	if err := c.itemize(cost); err != nil || len(c.lines) == 0 {
+	if err := q.itemize(c, cost); err != nil || len(c.lines) == 0 {
 		return err
 	}
 	q.mu.Lock()
@@ -31,9 +31,9 @@ func (q *Quotas) submit(c *charge, cost []Amount) error {
 }
 
 // itemize works out what each link of the chain is charged, the root first.
-func (c *charge) itemize(cost []Amount) error {
+func (q *Quotas) itemize(c *charge, cost []Amount) error {
 	for i := len(c.chain) - 1; i >= 0; i-- {
-		l, err := lineOf(c.chain, i, cost)
+		l, err := q.lineOf(c.chain, i, cost)
 		if err != nil {
 			return fmt.Errorf("charge quota: %w", err)
 		}

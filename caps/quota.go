@@ -39,6 +39,10 @@ type Quotas struct {
 	mu    sync.Mutex // guards queue
 	queue []*charge
 	turn  sync.Mutex // held by the one who writes a batch
+
+	seen  sync.RWMutex // guards the links that were opened
+	byRaw map[string]metered
+	bytes int // of the links in byRaw
 }
 
 // NewQuotas keeps counters in kv.
@@ -100,7 +104,7 @@ func (q *Quotas) Used(ctx context.Context, id object.Hash) (Usage, error) {
 func (q *Quotas) Left(ctx context.Context, chain Chain) (Usage, error) {
 	left := Usage{}
 	for i := range chain {
-		l, err := lineOf(chain, i, nil)
+		l, err := q.lineOf(chain, i, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -146,20 +150,50 @@ func usageOf(key string, raw []byte) (Usage, error) {
 }
 
 // lineOf works out, from the link's bytes, what it is charged of a cost.
-func lineOf(chain Chain, i int, cost []Amount) (line, error) {
-	opened, err := Open(chain[i].Raw)
+func (q *Quotas) lineOf(chain Chain, i int, cost []Amount) (line, error) {
+	m, err := q.metered(chain[i].Raw)
 	if err != nil {
 		return line{}, err
 	}
-	scope, err := opened.Cap.Scope.Decode()
-	if err != nil {
-		return line{}, err
-	}
-	l := line{link: i, key: quotaKey(opened.ID), limits: scope.limits()}
+	l := line{link: i, key: m.key, limits: m.limits}
 	for _, c := range cost {
 		if _, limited := amountOf(l.limits, c.Of); limited && c.N > 0 {
 			l.cost = append(l.cost, c)
 		}
 	}
 	return l, nil
+}
+
+// metered is what a link's bytes say of its quotas.
+type metered struct {
+	key    string   // of its counters
+	limits []Amount // not changed by anybody
+}
+
+// metered opens a link, or remembers it by all its bytes: the same few capabilities are
+// charged again and again.
+func (q *Quotas) metered(raw []byte) (metered, error) {
+	q.seen.RLock()
+	m, ok := q.byRaw[string(raw)]
+	q.seen.RUnlock()
+	if ok {
+		return m, nil
+	}
+	opened, err := Open(raw)
+	if err != nil {
+		return metered{}, err
+	}
+	scope, err := opened.Cap.Scope.Decode()
+	if err != nil {
+		return metered{}, err
+	}
+	m = metered{quotaKey(opened.ID), scope.limits()}
+	q.seen.Lock()
+	defer q.seen.Unlock()
+	if q.byRaw == nil || q.bytes > cacheBytes || len(q.byRaw) >= cacheEntries {
+		q.byRaw, q.bytes = make(map[string]metered), 0
+	}
+	q.byRaw[string(raw)] = m
+	q.bytes += len(raw)
+	return m, nil
 }

@@ -208,6 +208,24 @@ func TestQuotaFailures(t *testing.T) {
 	wantDenied(t, q.Spend(t.Context(), chain, huge), CheckQuota, 0)
 }
 
+// TestQuotaOfManyCapabilities: more links than are remembered are charged each its own.
+func TestQuotaOfManyCapabilities(t *testing.T) {
+	q := NewQuotas(newMemKV())
+	chains := make([]Chain, cacheEntries+20)
+	for i := range chains {
+		chains[i] = rootCap(t, fmt.Sprintf("tool.call:%s,calls=%d", hexA, 1+i))
+		if err := q.Charge(t.Context(), chains[i], call(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, chain := range chains {
+		if left, err := q.Left(t.Context(), chain); err != nil || left[Calls] != uint64(i) {
+			t.Fatalf("capability %d of %d calls: %v left, %v", i, 1+i, left, err)
+		}
+	}
+	wantDenied(t, q.Charge(t.Context(), chains[0], call(t)), CheckQuota, 0)
+}
+
 // TestRidingIsCharge: what rides in another update is what Charge would write, over
 // the whole chain, and it is refused alike.
 func TestRidingIsCharge(t *testing.T) {

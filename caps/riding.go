@@ -14,7 +14,7 @@ import (
 // It may be called several times; only what it put last, and then was written, counts.
 func (q *Quotas) Riding(chain Chain, use Use) (func(get func(key string) ([]byte, error)) (map[string][]byte, error), error) {
 	c := &charge{ctx: context.Background(), chain: chain}
-	if err := c.itemize(use.Cost()); err != nil {
+	if err := q.itemize(c, use.Cost()); err != nil {
 		return nil, err
 	}
 	return c.ride, nil

@@ -72,19 +72,16 @@ func (g *Gate) resolve(ctx context.Context, id object.Hash, defaults Limits) (ta
 			retrySafe: b.RetrySafe, use: b.Use,
 		}, nil
 	}
-	tool, err := g.Tools.Get(ctx, id)
+	reg, err := g.Tools.get(ctx, id)
 	if err != nil {
 		return target{}, err
 	}
+	tool := reg.tool
 	runner := g.Runners[tool.Module.Kind]
 	if runner == nil {
 		return target{}, fmt.Errorf("%w: nothing here runs %s tools", ErrNoTool, KindName(tool.Module.Kind))
 	}
-	module, err := tool.Module.Hash()
-	if err != nil {
-		return target{}, err
-	}
-	evidence := []object.Hash{module}
+	evidence := []object.Hash{reg.module}
 	if h := tool.Module.ModuleHash; h != nil {
 		evidence = append(evidence, *h)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
@@ -100,10 +101,25 @@ type KV interface {
 //
 // A name that is registered again points to the new tool; the old one stays
 // registered under its id, pinned to the old implementation.
-type Tools struct{ kv KV }
+type Tools struct {
+	kv KV
+
+	mu   sync.Mutex
+	read map[object.Hash]registered // the registrations that were read last
+}
+
+// registered is a registration that was read, with the bytes that it was read from.
+type registered struct {
+	raw    []byte
+	tool   Tool
+	module object.Hash // of tool.Module
+}
+
+// maxRegistered is how many registrations are remembered.
+const maxRegistered = 256
 
 // NewTools returns the registry in kv.
-func NewTools(kv KV) *Tools { return &Tools{kv} }
+func NewTools(kv KV) *Tools { return &Tools{kv: kv} }
 
 const (
 	toolByID   = "t/i/"
@@ -168,18 +184,42 @@ func (r *Tools) put(ctx context.Context, put map[string][]byte) error {
 
 // Get finds a tool by its id. The error wraps ErrNoTool.
 func (r *Tools) Get(ctx context.Context, id object.Hash) (Tool, error) {
+	t, err := r.get(ctx, id)
+	return t.tool, err
+}
+
+// get reads a registration. One that has the bytes of last time is not decoded again;
+// nobody changes what its fields point to.
+func (r *Tools) get(ctx context.Context, id object.Hash) (registered, error) {
 	raw, found, err := r.kv.Get(ctx, toolByID+id.String())
 	if err != nil {
-		return Tool{}, err
+		return registered{}, err
 	}
 	if !found {
-		return Tool{}, fmt.Errorf("%w: %s", ErrNoTool, id)
+		return registered{}, fmt.Errorf("%w: %s", ErrNoTool, id)
+	}
+	r.mu.Lock()
+	have, known := r.read[id]
+	r.mu.Unlock()
+	if known && bytes.Equal(have.raw, raw) {
+		return have, nil
 	}
 	t, err := object.Decode[Tool](raw)
 	if err != nil {
-		return Tool{}, fmt.Errorf("registration of tool %s: %w", id.Short(), err)
+		return registered{}, fmt.Errorf("registration of tool %s: %w", id.Short(), err)
 	}
-	return *t, nil
+	module, err := t.Module.Hash()
+	if err != nil {
+		return registered{}, err
+	}
+	reg := registered{raw, *t, module}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.read == nil || len(r.read) >= maxRegistered {
+		r.read = make(map[object.Hash]registered)
+	}
+	r.read[id] = reg
+	return reg, nil
 }
 
 // Find finds a tool by its name or by its id in hex. The error wraps ErrNoTool.

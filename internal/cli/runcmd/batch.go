@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"os"
+	"runtime/debug"
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
@@ -42,6 +44,7 @@ func runBatch(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 			return err
 		}
 	}
+	defer boundHeap(o.Parallel)()
 	r, closeFile, err := f.Open(o.Batch)
 	if err != nil {
 		return err
@@ -65,6 +68,30 @@ func runBatch(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 		return rerr
 	}
 	return err
+}
+
+// What the heap of a batch is kept to: the garbage may be half of what is in use and,
+// beyond heapBase and heapCall for each call that is under way, hardly more than nothing.
+// Most of what is in use are responses and the database's tables in memory, a few large
+// buffers that cost nothing to look through; the database needs twice its own for a moment
+// whenever it writes a table out or merges some.
+const (
+	gcPercent = 50
+	heapBase  = 128 << 20
+	heapCall  = 4 << 20
+)
+
+// boundHeap holds the heap to these bounds until restore is called. A bound that the
+// environment sets (GOMEMLIMIT) stays.
+func boundHeap(parallel int) (restore func()) {
+	percent, limit := debug.SetGCPercent(gcPercent), debug.SetMemoryLimit(-1)
+	if limit == math.MaxInt64 {
+		debug.SetMemoryLimit(heapBase + int64(parallel)*heapCall)
+	}
+	return func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	}
 }
 
 // batch is one run of many calls. Not more than --parallel of them are in memory.
