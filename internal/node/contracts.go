@@ -17,6 +17,8 @@ type RunSpec struct {
 	Caps   []caps.Chain       // that it may activate
 	NoMemo bool               // as of [exec.RunOptions]
 	Redact *dataset.Redaction // keep a redacted episode, too
+
+	OnEffect func(exec.Effect, exec.Outcome) // as of [exec.RunOptions]; not with Redact
 }
 
 // Ran is how a run ended.
@@ -30,7 +32,7 @@ type Ran struct {
 // is attested.
 func (n *Node) Run(ctx context.Context, s RunSpec) (*Ran, error) {
 	var ran Ran
-	o := exec.RunOptions{Caps: s.Caps, NoMemo: s.NoMemo, OnContract: func(ctx context.Context, c exec.ContractCheck) error {
+	o := exec.RunOptions{Caps: s.Caps, NoMemo: s.NoMemo, OnEffect: s.OnEffect, OnContract: func(ctx context.Context, c exec.ContractCheck) error {
 		id, err := n.attestContract(ctx, c)
 		ran.Attested = append(ran.Attested, id)
 		return err

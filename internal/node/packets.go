@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -243,14 +244,28 @@ func (a Answer) Check() error {
 // Structs describes the structs of this package.
 var Structs = []object.Struct{object.Define[Answer]("Answer", object.Rule{})}
 
-// Serve runs the first task of an accepted packet and returns the signed answer.
+// Serve runs the first task of an accepted packet and returns the signed answer. Where
+// ctx ends with [ErrCancelled] before the task does, there is an answer that says so,
+// with that error.
 func (n *Node) Serve(ctx context.Context, got *Received) ([]byte, *exec.Result, error) {
 	for _, ch := range got.Caps {
-		if err := n.AddCaps(ctx, ch...); err != nil {
+		if err := n.AddCaps(context.WithoutCancel(ctx), ch...); err != nil {
 			return nil, nil, err
 		}
 	}
-	ran, err := n.Run(ctx, RunSpec{Bundle: got.Bundle, Caps: got.Caps})
+	done := [][]byte{}
+	tell := func(_ exec.Effect, out exec.Outcome) { done = append(done, out.ReceiptRaw) }
+	err := context.Cause(ctx)
+	var ran *Ran
+	if err == nil {
+		ran, err = n.Run(ctx, RunSpec{Bundle: got.Bundle, Caps: got.Caps, OnEffect: tell})
+	}
+	cancelled := errors.Is(context.Cause(ctx), ErrCancelled)
+	ctx = context.WithoutCancel(ctx) // the effects have happened: they are told of
+	if err != nil && cancelled {
+		answer, err := n.cancelledAnswer(ctx, got, done)
+		return answer, nil, errors.Join(ErrCancelled, err)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -268,18 +283,42 @@ func (n *Node) Serve(ctx context.Context, got *Received) ([]byte, *exec.Result, 
 		}
 		a.Receipts = append(a.Receipts, raw)
 	}
+	pkt, err := n.packAnswer(ctx, got, a)
+	return pkt, res, err
+}
+
+// packAnswer signs an answer.
+func (n *Node) packAnswer(ctx context.Context, got *Received, a *Answer) ([]byte, error) {
 	raw, err := n.answerBundle(a)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	o := PackOptions{Guard: true}
 	if id := got.Packet.Header.Codebook; id != packet.BaselineID { // who asked with a codebook can read the answer with it
 		if o.Codebook, err = n.CodebookFor(ctx, id, []object.AgentID{got.Author}); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	pkt, err := n.Pack(raw, o)
-	return pkt, res, err
+	return n.Pack(raw, o)
+}
+
+// cancelledAnswer is the answer to a submission whose task was cancelled: the result is
+// null, and the receipts are those of the effects that had happened until then.
+func (n *Node) cancelledAnswer(ctx context.Context, got *Received, receipts [][]byte) ([]byte, error) {
+	id, err := ir.BundleID(got.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	b, err := object.Decode[ir.Bundle](got.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	null, why := exec.Value{}.Encode(), ErrCancelled.Error()
+	a := &Answer{PacketID: got.Packet.ID(), BundleID: id, ResultHash: object.Sum(null), Result: null, Receipts: receipts, Halted: &why}
+	if len(b.Tasks.Tasks) > 0 {
+		a.TaskID = b.Tasks.Tasks[0].TaskID
+	}
+	return n.packAnswer(ctx, got, a)
 }
 
 // answerBundle makes the program that returns the result, or its hash where it is

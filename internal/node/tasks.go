@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,12 +18,17 @@ const (
 	TaskRunning = "running"
 	TaskDone    = "done"   // its answer, which may say that it was halted, can be had
 	TaskFailed  = "failed" // there is no answer
+
+	TaskCancelled = "cancelled" // its answer says so
 )
+
+// ErrCancelled is why a task ended that was cancelled.
+var ErrCancelled = errors.New("cancelled by who submitted it, or by who runs the server")
 
 // Task is a submission that was accepted: its id is that of the packet.
 type Task struct {
 	ID        object.Hash `json:"task"`
-	State     string      `json:"state"`           // queued, running, done or failed
+	State     string      `json:"state"`           // queued, running, done, failed or cancelled
 	Author    string      `json:"author"`          // public key, 64 hex digits
 	Submitted object.Time `json:"submitted"`       // microseconds
 	Ended     object.Time `json:"ended,omitempty"` // 0: not yet
@@ -36,6 +42,7 @@ const (
 	taskKeys   = "w/task/"  // the Task as JSON
 	taskInputs = "w/taskp/" // the packet, until the task ended
 	taskOutput = "w/taska/" // the answer
+	cancelKeys = "w/taskx/" // that it is to end
 	seenKeys   = "w/seen/"  // when the nonce expires
 )
 
@@ -45,22 +52,54 @@ func (n *Node) AddTask(ctx context.Context, t Task, packet []byte) error {
 	return n.putTask(ctx, t, map[string][]byte{taskKeys + t.ID.String(): nil}, map[string][]byte{taskInputs + t.ID.String(): packet})
 }
 
-// StartTask notes that a task runs.
+// StartTask notes that a task runs; one that was cancelled does not: ErrCancelled.
 func (n *Node) StartTask(ctx context.Context, t Task) error {
 	t.State = TaskRunning
-	return n.putTask(ctx, t, nil, map[string][]byte{})
+	raw, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	ok, err := n.DB.Update(ctx, map[string][]byte{cancelKeys + t.ID.String(): nil}, map[string][]byte{taskKeys + t.ID.String(): raw})
+	if err == nil && !ok {
+		err = ErrCancelled
+	}
+	return err
 }
 
-// EndTask keeps how a task ended: with an answer, or without one and why.
-func (n *Node) EndTask(ctx context.Context, t Task, answer []byte, failed error) error {
-	t.State, t.Ended = TaskDone, n.now()
-	put := map[string][]byte{taskInputs + t.ID.String(): nil}
-	if failed != nil {
-		t.State, t.Error = TaskFailed, failed.Error()
-	} else {
+// EndTask keeps how a task ended: done, failed or cancelled, with the answer if there is
+// one, and why there is no result.
+func (n *Node) EndTask(ctx context.Context, t Task, state string, answer []byte, why error) error {
+	t.State, t.Ended = state, n.now()
+	put := map[string][]byte{taskInputs + t.ID.String(): nil, cancelKeys + t.ID.String(): nil}
+	if why != nil {
+		t.Error = why.Error()
+	}
+	if answer != nil {
 		put[taskOutput+t.ID.String()] = answer
 	}
 	return n.putTask(ctx, t, nil, put)
+}
+
+// CancelTask notes that a task is to end, and returns it as it is: the server that has it
+// ends it within a second, or the next one before it begins. Nothing comes of it when the
+// task has ended. The error wraps store.ErrNotFound.
+func (n *Node) CancelTask(ctx context.Context, id object.Hash) (Task, error) {
+	t, err := n.Task(ctx, id)
+	if err == nil && t.Ended == 0 {
+		_, err = n.DB.Update(ctx, nil, map[string][]byte{cancelKeys + id.String(): {1}})
+	}
+	return t, err
+}
+
+// Cancelled calls fn for each task that was cancelled and has not ended, ascending by id.
+func (n *Node) Cancelled(ctx context.Context, fn func(id object.Hash) error) error {
+	return n.DB.Scan(ctx, cancelKeys, cancelKeys+"\xff", func(key string, _ []byte) error {
+		id, err := object.ParseHash(key[len(cancelKeys):])
+		if err != nil {
+			return err
+		}
+		return fn(id)
+	})
 }
 
 func (n *Node) putTask(ctx context.Context, t Task, check, put map[string][]byte) error {
@@ -120,7 +159,7 @@ func (n *Node) Forget(ctx context.Context) error {
 	put, now := map[string][]byte{}, n.now()
 	err := n.Tasks(ctx, func(t Task) error {
 		if t.Ended != 0 && t.Ended.Add(KeepTasks) < now {
-			put[taskKeys+t.ID.String()], put[taskOutput+t.ID.String()] = nil, nil
+			put[taskKeys+t.ID.String()], put[taskOutput+t.ID.String()], put[cancelKeys+t.ID.String()] = nil, nil, nil
 		}
 		return nil
 	})

@@ -227,6 +227,17 @@ func (c *Client) Task(ctx context.Context, id object.Hash) (node.Task, error) {
 	return t, c.readTask(res, id, &t)
 }
 
+// Cancel asks the peer to end a task that we submitted, and returns the task as it is
+// then. Its answer says that it was cancelled, unless it had ended.
+func (c *Client) Cancel(ctx context.Context, id object.Hash) (node.Task, error) {
+	var t node.Task
+	res, err := c.signed(ctx, http.MethodDelete, "/v1/tasks/"+id.String(), nil, nil, nil)
+	if err != nil {
+		return t, err
+	}
+	return t, c.readTask(res, id, &t)
+}
+
 func (c *Client) readTask(res *http.Response, id object.Hash, t *node.Task) error {
 	defer res.Body.Close()
 	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(t); err != nil {

@@ -8,6 +8,7 @@
 //	PUT  /v1/trees/HASH          parts in; both need blob.write
 //	GET  /v1/blobs/CID           the bytes of a blob, with ranges; ?proof: chunks, each with its proof
 //	GET  /v1/tasks/ID[/result]   how a submitted task is getting on; its answer
+//	DELETE /v1/tasks/ID          cancels it
 //	POST /v1/codebooks           an offer of a codebook in, the offer as it now stands out
 //	GET  /v1/identity            the agent that answers here, as a canonical AgentID
 //	GET  /healthz                200 while it serves

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -161,7 +162,8 @@ func TestRequestsUnderWay(t *testing.T) {
 func TestTasksOfOnePeer(t *testing.T) {
 	s := &Server{Node: taskNode(t, new(atomic.Int64)), Log: slog.New(slog.DiscardHandler), metrics: newMeasures()}
 	s.SetLimits(Limits{Tasks: 2})
-	q := &queue{s: s, work: make(chan node.Task, maxQueued), of: map[string]int{}, done: map[object.Hash]chan struct{}{}}
+	q := &queue{s: s, ctx: t.Context(), of: map[string]int{}, jobs: map[object.Hash]*job{}}
+	q.wake = sync.NewCond(&q.mu)
 	for i, want := range []bool{true, true, false} {
 		if err := q.add(node.Task{ID: object.Sum([]byte{byte(i)}), Author: "one"}); (err == nil) != want {
 			t.Errorf("task %d: %v", i, err)

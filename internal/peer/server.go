@@ -104,6 +104,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/packets", s.packets)
 	mux.HandleFunc("GET /v1/tasks/{id}", s.taskStatus)
+	mux.HandleFunc("DELETE /v1/tasks/{id}", s.taskCancel)
 	mux.HandleFunc("GET /v1/tasks/{id}/result", s.taskResult)
 	mux.HandleFunc("GET /v1/trees/{hash}", s.treeRead)
 	mux.HandleFunc("POST /v1/trees/{hash}", s.treeParts)

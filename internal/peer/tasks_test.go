@@ -2,10 +2,12 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,9 +15,125 @@ import (
 
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 )
+
+// endless is a program that would run for hours.
+const endless = ".task #\"sym:main\" () budget { cpu 100000000000000, io 10, writes 10 }\nagain: jmp @again\n"
+
+// TestCancel: a task that runs is stopped, one that waits is dropped, both with a signed
+// answer that says so; one that has ended stays as it is. Only its author may, or who
+// runs the repository, by a note that the server finds, or that the next one does.
+func TestCancel(t *testing.T) {
+	ctx := context.Background()
+	n, mine, other := taskNode(t, new(atomic.Int64)), taskNode(t, new(atomic.Int64)), taskNode(t, new(atomic.Int64))
+	trust(t, n, mine, "mine")
+	trust(t, mine, n, "far")
+	s := &Server{Node: n, Log: slog.New(slog.DiscardHandler), metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
+	s.SetLimits(Limits{Rate: 1000})
+	cancelledBefore := keep(t, n, node.TaskQueued)
+	if _, err := n.CancelTask(ctx, cancelledBefore.ID); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if s.tasks, err = s.newQueue(ctx); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.tasks.stop(ctx); err != nil {
+			t.Error(err)
+		}
+	}()
+	ended := func(id object.Hash, want string) {
+		t.Helper()
+		if done := s.tasks.ended(id); done != nil {
+			<-done
+		}
+		if task, err := n.Task(ctx, id); err != nil || task.State != want {
+			t.Errorf("task is %s, expected %s, %v", task.State, want, err)
+		}
+	}
+	ended(cancelledBefore.ID, node.TaskCancelled)
+	server := httptest.NewServer(s.routes())
+	defer server.Close()
+	self := n.Self()
+	cl := &Client{Node: mine, URL: server.URL, Key: &self}
+	submit := func(program string) object.Hash {
+		t.Helper()
+		bundle, err := ir.Assemble([]byte(program))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pkt, err := mine.Pack(bundle, node.PackOptions{Guard: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		task, err := cl.SubmitTask(ctx, pkt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return task.ID
+	}
+	var running []object.Hash
+	for range maxTasks {
+		running = append(running, submit(endless))
+	}
+	waits := submit(endless)
+	for _, id := range running {
+		for task, err := n.Task(ctx, id); task.State != node.TaskRunning; task, err = n.Task(ctx, id) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	if _, err := (&Client{Node: other, URL: server.URL, Key: &self}).Cancel(ctx, waits); statusIn(err) != http.StatusForbidden {
+		t.Errorf("another agent cancels: %v", err)
+	}
+	for i, id := range append([]object.Hash{waits}, running...) {
+		switch i {
+		case 1: // who runs the repository, by a command beside the server
+			_, err = n.CancelTask(ctx, id)
+		case 2: // and with its key
+			_, err = (&Client{Node: n, URL: server.URL, Key: &self}).Cancel(ctx, id)
+		default:
+			_, err = cl.Cancel(ctx, id)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := cl.TaskAnswer(ctx, id); err != nil || got.Answer.Halted == nil || !strings.Contains(*got.Answer.Halted, "cancelled") {
+			t.Errorf("answer %d: %+v, %v", i, got, err)
+		}
+		ended(id, node.TaskCancelled)
+	}
+	quick := submit(hello)
+	ended(quick, node.TaskDone)
+	if task, err := cl.Cancel(ctx, quick); err != nil || task.State != node.TaskDone {
+		t.Errorf("a task that has ended: %+v, %v", task, err)
+	}
+	if _, got, err := cl.TaskAnswer(ctx, quick); err != nil || got.Answer.Halted != nil {
+		t.Errorf("its answer: %+v, %v", got, err)
+	}
+}
+
+// trust lets a repository take packets of another.
+func trust(t *testing.T, n, of *node.Node, name string) {
+	t.Helper()
+	if err := n.Trust.Add(keyfile.Entry{Name: name, Key: of.Self().KeyHex(), For: []string{keyfile.ForPacket}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func statusIn(err error) int {
+	var refused *StatusError
+	if errors.As(err, &refused) {
+		return refused.Status
+	}
+	return 0
+}
 
 // hello is a program that returns a text.
 const hello = ".const g text \"hello\"\n.task #\"sym:main\" () budget { cpu 50000, io 10, writes 10 }\n\tconst r0, $g\n\tret r0\n"
@@ -106,7 +224,7 @@ func TestForgettingWhileItServes(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	task := keep(t, n, node.TaskQueued)
-	if err := n.EndTask(ctx, task, []byte("answer"), nil); err != nil {
+	if err := n.EndTask(ctx, task, node.TaskDone, []byte("answer"), nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := n.Forget(ctx); err != nil {

@@ -48,9 +48,17 @@ type sentLine struct {
 // taskLine is how a task is getting on.
 type taskLine struct {
 	Task      object.Hash `json:"task"`
-	State     string      `json:"state"` // queued, running, done or failed
+	State     string      `json:"state"` // queued, running, done, failed or cancelled
 	Submitted object.Time `json:"submitted"`
 	Error     string      `json:"error,omitempty"` // why it failed
+}
+
+// cancelLine is a task that was cancelled.
+type cancelLine struct {
+	Task     object.Hash `json:"task"`
+	State    string      `json:"state"`    // cancelled
+	Receipts int         `json:"receipts"` // of effects that had happened; 0 when the server has yet to say
+	By       string      `json:"by"`       // the public key that says so
 }
 
 // peerLine is a remembered peer.
@@ -100,5 +108,5 @@ var (
 	pullResults   = cmdutil.Results{"": cmdutil.JSONLines(pulled{})}
 	pushResults   = cmdutil.Results{"": cmdutil.JSONLines(pushed{})}
 	fetchResults  = cmdutil.Results{"": cmdutil.Bytes()}
-	taskResults   = cmdutil.Results{"ls": cmdutil.JSONLines(sentLine{}), "status": cmdutil.Document(taskLine{}), "result": cmdutil.Document(submitted{})}
+	taskResults   = cmdutil.Results{"ls": cmdutil.JSONLines(sentLine{}), "status": cmdutil.Document(taskLine{}), "result": cmdutil.Document(submitted{}), "cancel": cmdutil.Document(cancelLine{})}
 )

@@ -2,6 +2,7 @@ package peercmd
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,7 +33,7 @@ func leave(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string, 
 
 // NewTask is `mythos task`.
 func NewTask(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("task", "Bundles that were submitted and not waited for", newTaskLs(f), newTaskStatus(f), newTaskResult(f)), taskResults)
+	return f.Returns(cmdutil.Noun("task", "Bundles that were submitted and not waited for", newTaskLs(f), newTaskStatus(f), newTaskResult(f), newTaskCancel(f)), taskResults)
 }
 
 func newTaskLs(f *cmdutil.Factory) *cobra.Command {
@@ -52,7 +53,7 @@ func newTaskLs(f *cmdutil.Factory) *cobra.Command {
 
 func newTaskStatus(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "status TASK", Short: "Ask the peer how a task is getting on: queued, running, done or failed", Example: "  mythos task status 3f9c01", Args: cmdutil.Args(1, 1),
+		Use: "status TASK", Short: "Ask the peer how a task is getting on: queued, running, done, failed or cancelled", Example: "  mythos task status 3f9c01", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			cl, id, err := sentTo(c.Context(), f, args[0])
 			if err != nil {
@@ -85,6 +86,77 @@ func newTaskResult(f *cmdutil.Factory) *cobra.Command {
 	}
 	c.Flags().StringVarP(&out, "output", "o", "", "also write the answer, a packet, to this file")
 	return c
+}
+
+func newTaskCancel(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "cancel TASK", Short: "End a task: at once while it waits, through its context while it runs",
+		Long: "Only who submitted a task can cancel it, and, on the repository where it waits or runs, whoever works there. Effects that have\n" +
+			"happened are not undone: their receipts are in the signed answer, which says that the task was cancelled and is verified here.",
+		Example: "  mythos task cancel 3f9c01", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error { return runTaskCancel(c.Context(), f, args[0]) },
+	}
+}
+
+func runTaskCancel(ctx context.Context, f *cmdutil.Factory, text string) error {
+	cl, id, err := sentTo(ctx, f, text)
+	var hint *clierr.Error
+	if errors.As(err, &hint) && hint.Code == clierr.NotFound {
+		if local, err := cancelLocal(ctx, f, text); local {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	t, err := cl.Cancel(ctx, id)
+	if err != nil {
+		return peerError(err)
+	}
+	if t.State == node.TaskDone || t.State == node.TaskFailed {
+		return clierr.New(clierr.Failed, "task %s has ended before: %s", id.Short(), t.State).With("mythos task result " + id.Short())
+	}
+	_, got, err := cl.TaskAnswer(ctx, id)
+	if err != nil {
+		return peerError(err)
+	}
+	if got.Answer.Halted == nil {
+		return clierr.New(clierr.Failed, "task %s ended before it was stopped", id.Short()).With("mythos task result " + id.Short())
+	}
+	f.IO.Notef("%s says so, with %d receipts", got.Author, len(got.Answer.Receipts))
+	return f.Emit(cancelLine{id, node.TaskCancelled, len(got.Answer.Receipts), got.Author.KeyHex()}, func() { f.IO.Printf("%s\n", node.TaskCancelled) })
+}
+
+// cancelLocal cancels a task that was submitted to this repository, if there is one of
+// that name.
+func cancelLocal(ctx context.Context, f *cmdutil.Factory, text string) (local bool, err error) {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return true, err
+	}
+	var found []node.Task
+	err = n.Tasks(ctx, func(t node.Task) error {
+		if len(text) >= 6 && strings.HasPrefix(t.ID.String(), strings.ToLower(text)) {
+			found = append(found, t)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return true, err
+	case len(found) == 0:
+		return false, nil
+	case len(found) > 1:
+		return true, clierr.Usagef("%d tasks begin with %s", len(found), text)
+	case found[0].Ended != 0:
+		return true, clierr.New(clierr.Failed, "task %s has ended before: %s", found[0].ID.Short(), found[0].State)
+	}
+	t, err := n.CancelTask(ctx, found[0].ID)
+	if err != nil {
+		return true, err
+	}
+	f.IO.Notef("`mythos serve` on this repository ends it within a second, or when it starts")
+	return true, f.Emit(cancelLine{t.ID, node.TaskCancelled, 0, n.Self().KeyHex()}, func() { f.IO.Printf("%s\n", node.TaskCancelled) })
 }
 
 // sentTo finds the peer that has a task.
