@@ -3,6 +3,7 @@ package peer
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -43,19 +44,28 @@ var ErrReplayed = errors.New("signed request was seen before")
 var errCrowded = errors.New("too many requests")
 
 // signedText is everything about a request that counts: nobody can show its
-// signature for another path, query, body, capability or peer.
-func signedText(r *http.Request) []byte {
+// signature for another path, query, body, capability or peer, nor, over TLS, in another
+// session.
+func signedText(r *http.Request, session *tls.ConnectionState) ([]byte, error) {
 	chain := sha256.Sum256([]byte(r.Header.Get(headerCap)))
 	text := "mythos-http-2\n" + r.Method + "\n" + r.URL.RequestURI() + "\n"
 	for _, name := range []string{headerTo, headerTime, headerNonce, headerDigest} {
 		text += r.Header.Get(name) + "\n"
 	}
-	return []byte(text + hex.EncodeToString(chain[:]) + "\n")
+	text += hex.EncodeToString(chain[:]) + "\n"
+	if session != nil {
+		material, err := session.ExportKeyingMaterial(requestLabel, nil, proofSize)
+		if err != nil {
+			return nil, fmt.Errorf("session: %w", err)
+		}
+		text += hex.EncodeToString(material) + "\n"
+	}
+	return []byte(text), nil
 }
 
-// signRequest names and proves who asks whom, and shows the capability. A body that
-// is not nil is covered.
-func signRequest(r *http.Request, s sign.Signer, to object.AgentID, chain caps.Chain, body []byte, now object.Time) error {
+// signRequest names and proves who asks whom over which session, nil without TLS, and
+// shows the capability. A body that is not nil is covered.
+func signRequest(r *http.Request, s sign.Signer, to object.AgentID, session *tls.ConnectionState, chain caps.Chain, body []byte, now object.Time) error {
 	var nonce [16]byte
 	if _, err := rand.Read(nonce[:]); err != nil {
 		return err
@@ -74,7 +84,11 @@ func signRequest(r *http.Request, s sign.Signer, to object.AgentID, chain caps.C
 	if body != nil {
 		r.Header.Set(headerDigest, digestOf(body))
 	}
-	sig, err := s.Sign(signedText(r))
+	text, err := signedText(r, session)
+	if err != nil {
+		return err
+	}
+	sig, err := s.Sign(text)
 	if err != nil {
 		return err
 	}
@@ -109,7 +123,11 @@ func (s *Server) caller(r *http.Request) (object.AgentID, caps.Chain, error) {
 	if err != nil || len(nonce) != 16 {
 		return agent, nil, fmt.Errorf("%w: malformed nonce", ErrUnauthorized)
 	}
-	if err := sign.Verify(agent, signedText(r), [64]byte(raw)); err != nil {
+	signed, err := signedText(r, r.TLS)
+	if err == nil {
+		err = sign.Verify(agent, signed, [64]byte(raw))
+	}
+	if err != nil {
 		return agent, nil, fmt.Errorf("%w: %w", ErrUnauthorized, err)
 	}
 	if err := s.nonces.use(agent, [16]byte(nonce), time.Now()); err != nil {

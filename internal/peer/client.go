@@ -78,6 +78,11 @@ func (c *Client) do(r *http.Request) (*http.Response, error) {
 		text, _ := io.ReadAll(io.LimitReader(res.Body, 4096))
 		return nil, &StatusError{res.StatusCode, strings.TrimSpace(string(text))}
 	}
+	if c.Key != nil {
+		if err := proven(res, *c.Key); err != nil {
+			return nil, errors.Join(err, res.Body.Close())
+		}
+	}
 	res.Body = unstalled(res.Body, maxStall)
 	return res, nil
 }
@@ -114,13 +119,18 @@ func (c *Client) signed(ctx context.Context, method, path string, chain caps.Cha
 	// Signed for each connection that it is tried on: net/http sends a request again when a
 	// connection that was used before turns out to be closed, and a nonce is taken once.
 	var unsigned error
-	sign := func(httptrace.GotConnInfo) { unsigned = signRequest(r, c.Node.Key, to, chain, body, c.Node.Now()) }
+	sign := func(got httptrace.GotConnInfo) {
+		unsigned = signRequest(r, c.Node.Key, to, sessionOf(got.Conn), chain, body, c.Node.Now())
+	}
 	r = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: sign}))
 	res, err := c.do(r)
 	if err != nil {
 		return nil, errors.Join(unsigned, err)
 	}
-	if err := errors.Join(unsigned, c.proven(res, to)); err != nil {
+	if unsigned == nil && c.Key == nil { // else it is checked already
+		unsigned = proven(res, to)
+	}
+	if err := unsigned; err != nil {
 		return nil, errors.Join(err, res.Body.Close())
 	}
 	return res, nil

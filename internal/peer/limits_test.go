@@ -49,7 +49,7 @@ func (s *Server) ask(t *testing.T, method, url string, key *sign.Key, body []byt
 		t.Fatal(err)
 	}
 	if key != nil {
-		if err := signRequest(r, key, s.Node.Self(), nil, body, s.Node.Now()); err != nil {
+		if err := signRequest(r, key, s.Node.Self(), nil, nil, body, s.Node.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}

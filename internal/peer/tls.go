@@ -3,13 +3,18 @@ package peer
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"math/big"
+	"net"
 	"net/http"
+	"net/url"
+	"slices"
 	"time"
 
 	"github.com/mythos-project/mythos/object"
@@ -20,15 +25,30 @@ import (
 // session know (RFC 9266): whoever sits between them has another session.
 const headerProof = "Mythos-Proof"
 
-// proofLabel and proofSize are of the exported key material (RFC 8446 section 7.5).
+// Of the exported key material (RFC 8446 section 7.5): what an answer is signed for, and
+// what a request is.
 const (
-	proofLabel = "EXPORTER-mythos-peer-1"
-	proofSize  = 32
+	proofLabel   = "EXPORTER-mythos-peer-1"
+	requestLabel = "EXPORTER-mythos-request-1"
+	proofSize    = 32
 )
+
+// sessionOf is the session that a request goes over; nil: not TLS.
+func sessionOf(conn net.Conn) *tls.ConnectionState {
+	secure, ok := conn.(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	state := secure.ConnectionState()
+	return &state
+}
 
 // Certificate is one for the agent's own key, good for ten years: a peer that knows the
 // key needs no authority to check it.
-func Certificate(key *sign.Key, now time.Time) (tls.Certificate, error) {
+func Certificate(key *sign.Key, now time.Time) (tls.Certificate, error) { return certificate(key, now) }
+
+// certificate is one for the agent's own key, about the URIs.
+func certificate(key *sign.Key, now time.Time, about ...*url.URL) (tls.Certificate, error) {
 	seed := key.Seed()
 	private := ed25519.NewKeyFromSeed(seed[:])
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
@@ -38,13 +58,49 @@ func Certificate(key *sign.Key, now time.Time) (tls.Certificate, error) {
 	template := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: "mythos " + key.Agent().KeyHex()},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(10, 0, 0),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, URIs: about,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("certificate of %s: %w", key.Agent(), err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}, nil
+}
+
+// Endorse adds to a certificate that others vouch for one by the agent's own key, which
+// names it: a peer that knows the key accepts no other certificate for the same host,
+// before anything is sent.
+func Endorse(key *sign.Key, c tls.Certificate, now time.Time) (tls.Certificate, error) {
+	own, err := certificate(key, now, fingerprint(c.Certificate[0]))
+	if err != nil {
+		return c, err
+	}
+	c.Certificate = append(slices.Clone(c.Certificate), own.Certificate[0])
+	return c, nil
+}
+
+// fingerprint names a certificate as RFC 6920 does.
+func fingerprint(der []byte) *url.URL {
+	sum := sha256.Sum256(der)
+	return &url.URL{Scheme: "ni", Path: "/sha-256;" + base64.RawURLEncoding.EncodeToString(sum[:])}
+}
+
+// endorsed says whether one of the certificates is by the agent's key, and for the first.
+func endorsed(chain []*x509.Certificate, by object.AgentID) bool {
+	want := fingerprint(chain[0].Raw).String()
+	return slices.ContainsFunc(chain[1:], func(c *x509.Certificate) bool {
+		return ownKey(c) == by.Key && slices.ContainsFunc(c.URIs, func(u *url.URL) bool { return u.String() == want })
+	})
+}
+
+// ownKey is the Ed25519 key that a certificate is for and signed with; zero: it is another
+// kind of certificate.
+func ownKey(c *x509.Certificate) (key [32]byte) {
+	own, ok := c.PublicKey.(ed25519.PublicKey)
+	if ok && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil {
+		copy(key[:], own)
+	}
+	return key
 }
 
 // ServerTLS is the configuration of a server with that certificate.
@@ -70,7 +126,8 @@ func (s *Server) proving(next http.Handler) http.Handler {
 
 // transport makes the connections of a client. A certificate for the peer's own key
 // says who answers, before anything is sent; every other one must be good by the
-// authorities that this machine trusts, and its answers prove who gave them.
+// authorities that this machine trusts, and endorsed by the peer's key where that is known.
+// Answers prove for which session they were given, and requests are signed for theirs.
 func (c *Client) transport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.TLSClientConfig = &tls.Config{
@@ -86,9 +143,9 @@ func (c *Client) transport() *http.Transport {
 
 func (c *Client) verifyConnection(cs tls.ConnectionState) error {
 	leaf := cs.PeerCertificates[0]
-	if own, ok := leaf.PublicKey.(ed25519.PublicKey); ok && leaf.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) == nil {
-		if c.Key != nil && [32]byte(own) != c.Key.Key {
-			return fmt.Errorf("%w: its certificate is for key %x, expected is %s", ErrIdentity, []byte(own[:6]), c.Key)
+	if own := ownKey(leaf); own != [32]byte{} {
+		if c.Key != nil && own != c.Key.Key {
+			return fmt.Errorf("%w: its certificate is for key %x, expected is %s", ErrIdentity, own[:6], c.Key)
 		}
 		return nil
 	}
@@ -96,12 +153,23 @@ func (c *Client) verifyConnection(cs tls.ConnectionState) error {
 	for _, extra := range cs.PeerCertificates[1:] {
 		pool.AddCert(extra)
 	}
-	_, err := leaf.Verify(x509.VerifyOptions{DNSName: cs.ServerName, Intermediates: pool})
-	return err
+	at, err := url.Parse(c.URL)
+	if err != nil {
+		return err
+	}
+	host := at.Hostname() // the session's ServerName is empty for an address
+	_, err = leaf.Verify(x509.VerifyOptions{DNSName: host, Intermediates: pool})
+	if err != nil {
+		return fmt.Errorf("%w, as far as its certificate says: %w", ErrIdentity, err)
+	}
+	if c.Key != nil && !endorsed(cs.PeerCertificates, *c.Key) {
+		return fmt.Errorf("%w: its certificate is good for %s, but %s does not endorse it", ErrIdentity, host, c.Key)
+	}
+	return nil
 }
 
 // proven checks that an answer over TLS comes from the agent that is expected.
-func (c *Client) proven(res *http.Response, from object.AgentID) error {
+func proven(res *http.Response, from object.AgentID) error {
 	if res.TLS == nil {
 		return nil
 	}

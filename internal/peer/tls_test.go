@@ -58,7 +58,7 @@ func ordinary(t *testing.T) tls.Certificate {
 
 // TestManInTheMiddle: somebody between two peers, with a session of his own to each,
 // gains nothing: his certificate is not for the agent's key, and where a certificate by
-// an authority is believed instead, the answers are for another session.
+// an authority is believed instead, requests and answers are for another session.
 func TestManInTheMiddle(t *testing.T) {
 	far, near := repository(t, "far"), repository(t, "near")
 	own, err := peer.Certificate(far.Key, time.Now())
@@ -93,8 +93,10 @@ func TestManInTheMiddle(t *testing.T) {
 		t.Error("a certificate that nobody vouches for was believed")
 	}
 	believer := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	if err := fetch(&peer.Client{Node: near, URL: mitm.URL, Key: &self, HTTP: believer}); !errors.Is(err, peer.ErrIdentity) {
-		t.Errorf("with a certificate that is believed: %v", err)
+	if err := fetch(&peer.Client{Node: near, URL: mitm.URL, Key: &self, HTTP: believer}); err == nil {
+		t.Error("with a certificate that is believed, a request for another session is taken")
+	} else {
+		refused(t, "with a certificate that is believed", err, http.StatusForbidden)
 	}
 	mine, err := peer.Certificate(near.Key, time.Now())
 	if err != nil {

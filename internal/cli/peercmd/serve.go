@@ -35,7 +35,7 @@ func NewServe(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use: "serve [--listen ADDR] [--tls]", Short: "Take packets from trusted agents, run them and answer; serve objects to who may read them",
 		Long: "With --tls the certificate is one for the repository's own key, which a peer that knows the key (`mythos peer add`) checks\n" +
-			"without any authority. With --tls-cert and --tls-key it is yours; each answer is then signed for its TLS session. Interrupted,\n" +
+			"without any authority. With --tls-cert and --tls-key it is yours, endorsed by that key; answers and requests are signed for their TLS session. Interrupted,\n" +
 			"the server takes no more requests, and lets those and the tasks that run end for up to 30 seconds; tasks that wait are kept.\n" +
 			"/healthz and, from this machine only, /metrics (Prometheus) tell how it is. Changes of trust.yaml and config.yaml count within a\n" +
 			"second, or at once on SIGHUP; a file that is wrong is named in the log, and what was read before stays.",
@@ -112,6 +112,9 @@ func (o *serveOptions) tls(n *node.Node) (*tls.Config, error) {
 		c, err := tls.LoadX509KeyPair(o.Cert, o.Key)
 		if err != nil {
 			return nil, clierr.New(clierr.Invalid, "certificate: %w", err).On(o.Cert)
+		}
+		if c, err = peer.Endorse(n.Key, c, time.Now()); err != nil {
+			return nil, err
 		}
 		return peer.ServerTLS(c), nil
 	}
