@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // maxBrackets is how deep brackets may stand inside one another in a query.
@@ -19,7 +20,9 @@ type prepared struct {
 	ranges map[int]bool   // positions of the "[" of ranges
 }
 
-var timeLiteral = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2}))?`)
+var timeLiteral = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2}))?`)
+})
 
 // scanner walks over a query text, past strings and comments.
 type scanner struct {
@@ -110,7 +113,7 @@ func (s *scanner) until(at int, mark string) int {
 // time replaces a time by a name of the same length.
 func (s *scanner) time(at int) int {
 	rest := string(s.text[at:min(at+40, len(s.text))])
-	found := timeLiteral.FindString(rest)
+	found := timeLiteral().FindString(rest)
 	if found == "" {
 		return 1
 	}

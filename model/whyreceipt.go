@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec/ir"
@@ -256,11 +257,11 @@ func (w *walker) chain(id object.Hash) (caps.Chain, error) {
 	return caps.OpenChain(raws...)
 }
 
-var wholeHash = regexp.MustCompile(`[0-9a-f]{64}`)
+var wholeHash = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[0-9a-f]{64}`) })
 
 // scope is a scope with tools by their names and other hashes cut short.
 func (w *walker) scope(text string) string {
-	return wholeHash.ReplaceAllStringFunc(text, func(hex string) string {
+	return wholeHash().ReplaceAllStringFunc(text, func(hex string) string {
 		id, err := object.ParseHash(hex)
 		if err != nil {
 			return hex

@@ -30,11 +30,12 @@ func Main() int {
 	ctx, cancel := context.WithCancel(interrupted)
 	f.Cancel = cancel
 	defer f.Cancel()
-	root := NewRoot(f)
+	root, args := newRoot(f), commandAfterDash(os.Args[1:])
+	addAsked(f, root, args)
 	if slices.ContainsFunc(os.Args[1:], func(arg string) bool { return strings.HasPrefix(arg, cobra.ShellCompRequestCmd) }) {
 		complete(f, root) // for shells alone: it looks at every flag of every command
 	}
-	root.SetArgs(commandAfterDash(os.Args[1:]))
+	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var e *clierr.Error
 	if err != nil && (ctx.Err() == nil || interrupted.Err() != nil) { // not because the person left the pager

@@ -5,22 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mythos-project/mythos/internal/cli/blobcmd"
-	"github.com/mythos-project/mythos/internal/cli/capcmd"
-	"github.com/mythos-project/mythos/internal/cli/cellcmd"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/cli/conformcmd"
-	"github.com/mythos-project/mythos/internal/cli/datasetcmd"
-	"github.com/mythos-project/mythos/internal/cli/keycmd"
-	"github.com/mythos-project/mythos/internal/cli/ledgercmd"
-	"github.com/mythos-project/mythos/internal/cli/modelcmd"
-	"github.com/mythos-project/mythos/internal/cli/objectcmd"
-	"github.com/mythos-project/mythos/internal/cli/peercmd"
-	"github.com/mythos-project/mythos/internal/cli/quickstart"
-	"github.com/mythos-project/mythos/internal/cli/repocmd"
-	"github.com/mythos-project/mythos/internal/cli/runcmd"
-	"github.com/mythos-project/mythos/internal/cli/toolcmd"
 )
 
 // paged are the verbs whose output is for reading: on a terminal a long one goes
@@ -29,6 +15,13 @@ var paged = map[string]bool{"ls": true, "log": true, "show": true, "status": tru
 
 // NewRoot builds the whole command tree.
 func NewRoot(f *cmdutil.Factory) *cobra.Command {
+	root := newRoot(f)
+	addAll(f, root)
+	return root
+}
+
+// newRoot builds the root alone.
+func newRoot(f *cmdutil.Factory) *cobra.Command {
 	var dir string
 	var plain, noPager bool
 	f.CodeOf = func(err error) int { return classify(err).Code }
@@ -39,7 +32,7 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 		SilenceUsage:  true,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return clierr.Usagef("unknown command %q", args[0]).With("see `mythos --help`")
+				return cmdutil.Unknown(c, args[0])
 			}
 			return c.Help()
 		},
@@ -72,19 +65,6 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 	flags.BoolVarP(&f.IO.Verbose, "verbose", "v", false, "more notes on standard error")
 	flags.BoolVar(&plain, "no-color", false, "no colour")
 	flags.BoolVar(&noPager, "no-pager", false, "no pager for long output on a terminal")
-	root.AddCommand(
-		repocmd.NewInit(f), repocmd.NewStatus(f), repocmd.NewLog(f), repocmd.NewFsck(f), repocmd.NewGC(f), repocmd.NewVersion(f),
-		objectcmd.NewEncode(f), objectcmd.NewDecode(f), objectcmd.NewHash(f), objectcmd.NewVerify(f),
-		objectcmd.NewObject(f), objectcmd.NewRef(f), objectcmd.NewShow(f), blobcmd.New(f), keycmd.NewKey(f), keycmd.NewTrust(f),
-		capcmd.New(f), toolcmd.New(f), cellcmd.New(f),
-		runcmd.NewCall(f), runcmd.NewRun(f), runcmd.NewReplay(f), runcmd.NewAsm(f), runcmd.NewDisasm(f),
-		ledgercmd.NewLedger(f), ledgercmd.NewReceipt(f),
-		datasetcmd.NewEpisode(f), datasetcmd.NewSignal(f), datasetcmd.NewScore(f), datasetcmd.NewCorpus(f), datasetcmd.NewDataset(f),
-		modelcmd.NewRecipe(f), modelcmd.NewSuite(f), modelcmd.NewPolicy(f), modelcmd.NewTrain(f), modelcmd.NewEval(f), modelcmd.NewAttest(f),
-		modelcmd.NewPromote(f), modelcmd.NewRollback(f), modelcmd.NewRing(f), modelcmd.NewModel(f), modelcmd.NewIndex(f), modelcmd.NewWhy(f),
-		quickstart.New(f), conformcmd.New(f), newCompletion(f),
-		peercmd.NewPacket(f), peercmd.NewServe(f), peercmd.NewSubmit(f), peercmd.NewPull(f), peercmd.NewPush(f), peercmd.NewFetch(f), peercmd.NewTask(f), peercmd.NewPeer(f), peercmd.NewCodebook(f),
-	)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetUsageTemplate(root.UsageTemplate() + "\n" + clierr.Table())
 	return root

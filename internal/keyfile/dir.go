@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/object/sign"
@@ -17,7 +18,7 @@ import (
 
 const suffix = ".key"
 
-var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+var validName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`) })
 
 func keyPath(dir, name string) string { return filepath.Join(dir, name+suffix) }
 
@@ -37,7 +38,7 @@ func Save(dir, name string, key *sign.Key, passphrase []byte) error {
 // SaveProtected is Save with all choices. It makes the folder (mode 0700) and
 // never replaces a key: ErrExists.
 func SaveProtected(dir, name string, key *sign.Key, p Protection) error {
-	if !validName.MatchString(name) {
+	if !validName().MatchString(name) {
 		return fmt.Errorf("%w: %q (letters, digits, dot, dash and underscore, at most 64)", ErrName, name)
 	}
 	data, err := Encode(key, p)
@@ -65,7 +66,7 @@ func SaveProtected(dir, name string, key *sign.Key, p Protection) error {
 // Load reads the key NAME.key of the folder dir. A key that is not there is
 // fs.ErrNotExist; pass may be nil.
 func Load(dir, name string, pass Passphrase) (*sign.Key, error) {
-	if !validName.MatchString(name) {
+	if !validName().MatchString(name) {
 		return nil, fmt.Errorf("%w: %q", ErrName, name)
 	}
 	data, err := readPrivate(keyPath(dir, name))
@@ -82,7 +83,7 @@ func Load(dir, name string, pass Passphrase) (*sign.Key, error) {
 
 // Delete removes a key's file. The bytes may survive on the medium.
 func Delete(dir, name string) error {
-	if !validName.MatchString(name) {
+	if !validName().MatchString(name) {
 		return fmt.Errorf("%w: %q", ErrName, name)
 	}
 	if err := os.Remove(keyPath(dir, name)); err != nil {
@@ -103,7 +104,7 @@ func List(dir string) ([]KeyEntry, error) {
 	var entries []KeyEntry
 	for _, f := range files {
 		name, ok := strings.CutSuffix(f.Name(), suffix)
-		if !ok || !validName.MatchString(name) {
+		if !ok || !validName().MatchString(name) {
 			continue
 		}
 		entries = append(entries, keyEntry(dir, name))

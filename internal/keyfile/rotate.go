@@ -67,7 +67,7 @@ func nextKey(dir, name, hint string, pass Passphrase, p Protection) (*sign.Key, 
 func keepOld(dir, name string) (string, error) {
 	for i := 1; ; i++ {
 		kept := name + "." + strconv.Itoa(i)
-		if !validName.MatchString(kept) {
+		if !validName().MatchString(kept) {
 			return "", fmt.Errorf("%w: %q is too long", ErrName, kept)
 		}
 		err := os.Link(keyPath(dir, name), keyPath(dir, kept))
@@ -123,7 +123,7 @@ func Protect(dir, name string, pass Passphrase, p Protection) (object.AgentID, e
 
 // Encrypted tells whether the key NAME is kept encrypted.
 func Encrypted(dir, name string) (bool, error) {
-	if !validName.MatchString(name) {
+	if !validName().MatchString(name) {
 		return false, fmt.Errorf("%w: %q", ErrName, name)
 	}
 	e := keyEntry(dir, name)
@@ -135,7 +135,7 @@ func Encrypted(dir, name string) (bool, error) {
 
 // Public is the agent of the key NAME, as its file says; nothing vouches for it.
 func Public(dir, name string) (object.AgentID, error) {
-	if !validName.MatchString(name) {
+	if !validName().MatchString(name) {
 		return object.AgentID{}, fmt.Errorf("%w: %q", ErrName, name)
 	}
 	e := keyEntry(dir, name)

@@ -118,7 +118,7 @@ func SSHPublic(agent object.AgentID) (string, error) {
 		return "", fmt.Errorf("public key: %w", err)
 	}
 	line := string(bytes.TrimSuffix(ssh.MarshalAuthorizedKey(public), []byte("\n")))
-	if validName.MatchString(agent.Hint) {
+	if validName().MatchString(agent.Hint) {
 		line += " " + agent.Hint
 	}
 	return line, nil

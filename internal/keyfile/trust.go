@@ -238,7 +238,7 @@ func (t *Trust) Remove(name string) error {
 }
 
 func (e *Entry) check() error {
-	if !validName.MatchString(e.Name) {
+	if !validName().MatchString(e.Name) {
 		return fmt.Errorf("%w: the name %q is not 1 to 64 letters, digits, dots, dashes and underscores", ErrTrust, e.Name)
 	}
 	if len(e.For) == 0 {

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -168,7 +169,7 @@ const (
 	maxTerms = 32   // of those, that are searched for: the rarest
 )
 
-var word = regexp.MustCompile(`[\pL\pN_]+`)
+var word = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[\pL\pN_]+`) })
 
 // Search finds the episodes nearest to a text, the nearest first, at most limit. It
 // looks for the text's rarest words that the index knows; equally near ones come in
@@ -201,7 +202,7 @@ func (x *Index) Search(ctx context.Context, text string, limit int) ([]Hit, erro
 func (x *Index) rarest(ctx context.Context, text string) ([]string, error) {
 	known := map[string]bool{}
 	var args []any
-	for _, w := range word.FindAllString(text, -1) {
+	for _, w := range word().FindAllString(text, -1) {
 		if w = strings.ToLower(w); !known[w] && len(args) < maxWords {
 			known[w] = true
 			args = append(args, w)

@@ -33,7 +33,7 @@ func load(id string) (Doc, error) {
 	return d, nil
 }
 
-func sync(t *testing.T, x *Index, state string, ids ...string) {
+func refresh(t *testing.T, x *Index, state string, ids ...string) {
 	t.Helper()
 	if err := x.Sync(t.Context(), state, ids, load); err != nil {
 		t.Fatal(err)
@@ -56,18 +56,18 @@ func search(t *testing.T, x *Index, text string) string {
 func TestSyncAddsAndForgets(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "an index?.db")
 	x := open(t, path)
-	sync(t, x, "one", "a1")
+	refresh(t, x, "one", "a1")
 	if got := search(t, x, "TCP connection"); got != "" {
 		t.Errorf("found %q before it was added", got)
 	}
-	sync(t, x, "two", "a1", "b2", "c3")
+	refresh(t, x, "two", "a1", "b2", "c3")
 	if got := search(t, x, "TCP connection"); got != "b2" {
 		t.Errorf("found %q", got)
 	}
 	if got := search(t, open(t, path), "slices.Sort my strings"); got != "a1" {
 		t.Errorf("another handle found %q", got)
 	}
-	sync(t, x, "one", "a1") // rolled back
+	refresh(t, x, "one", "a1") // rolled back
 	if got := search(t, x, "TCP connection"); got != "" {
 		t.Errorf("found %q after it was rolled back", got)
 	}
@@ -78,7 +78,7 @@ func TestSyncAddsAndForgets(t *testing.T) {
 
 func TestFailedSyncChangesNothing(t *testing.T) {
 	x := open(t, filepath.Join(t.TempDir(), "x.db"))
-	sync(t, x, "one", "a1")
+	refresh(t, x, "one", "a1")
 	if err := x.Sync(t.Context(), "two", []string{"b2", "missing"}, load); err == nil {
 		t.Error("an episode that is not here is no error")
 	}
@@ -93,7 +93,7 @@ func TestFailedSyncChangesNothing(t *testing.T) {
 // TestHostileQueries: a text is never read as a query.
 func TestHostileQueries(t *testing.T) {
 	x := open(t, filepath.Join(t.TempDir(), "x.db"))
-	sync(t, x, "one", "a1", "b2", "c3")
+	refresh(t, x, "one", "a1", "b2", "c3")
 	for _, text := range []string{"", `"`, `sort" OR "tcp`, "NEAR(sort tcp)", "request:sort", "sort*", "';DROP TABLE doc;--", "\x00\xff", strings.Repeat("x ", 10), fmt.Sprint(make([]int, 9000))} {
 		if _, err := x.Search(t.Context(), text, 3); err != nil {
 			t.Errorf("%.20q: %v", text, err)

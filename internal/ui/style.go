@@ -216,14 +216,14 @@ func (s *Streams) Hash(hex string) string {
 	return hex
 }
 
-var wholeHash = regexp.MustCompile(`\b([0-9a-f]{12})[0-9a-f]{52}\b`)
+var wholeHash = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\b([0-9a-f]{12})[0-9a-f]{52}\b`) })
 
 // Hashes is Hash for all hashes inside a text.
 func (s *Streams) Hashes(text string) string {
 	if !s.OutTTY {
 		return text
 	}
-	return wholeHash.ReplaceAllString(text, "$1")
+	return wholeHash().ReplaceAllString(text, "$1")
 }
 
 // Wrap writes text after an indent: on a terminal in lines of its width, else in one.
@@ -247,7 +247,7 @@ func (s *Streams) Wrap(indent, text string) {
 }
 
 // Brief shortens every hash inside a text, wherever it goes.
-func (s *Streams) Brief(text string) string { return wholeHash.ReplaceAllString(text, "$1") }
+func (s *Streams) Brief(text string) string { return wholeHash().ReplaceAllString(text, "$1") }
 
 // Size renders a number of bytes for people, "4.0 MiB".
 func Size(n uint64) string {

@@ -1,6 +1,8 @@
 package cmdutil
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
@@ -10,12 +12,25 @@ import (
 func Noun(use, short string, verbs ...*cobra.Command) *cobra.Command {
 	c := &cobra.Command{Use: use + " VERB", Short: short, RunE: func(c *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return clierr.Usagef("unknown command %q for %q", args[0], c.CommandPath()).With("see `" + c.CommandPath() + " --help`")
+			return Unknown(c, args[0])
 		}
 		return c.Help()
 	}}
 	c.AddCommand(verbs...)
 	return c
+}
+
+// Unknown is the error of a word that is no command of c: it names the commands that the
+// word may have been meant for.
+func Unknown(c *cobra.Command, word string) error {
+	hint := "see `" + c.CommandPath() + " --help`"
+	if c.SuggestionsMinimumDistance = 2; len(word) < 3 {
+		c.SuggestionsMinimumDistance = 1 // of two letters, two typing errors leave nothing
+	}
+	if near := c.SuggestionsFor(word); len(near) > 0 {
+		hint = "did you mean `" + c.CommandPath() + " " + strings.Join(near, "` or `"+c.CommandPath()+" ") + "`? Or " + hint
+	}
+	return clierr.Usagef("unknown command %q for %q", word, c.CommandPath()).With(hint)
 }
 
 // Args checks the number of arguments: at least least, at most most (-1: any).
