@@ -60,7 +60,15 @@ func (e contractEnv) Const(index uint32) (ir.Scalar, bool) {
 	if uint64(index) >= uint64(len(e.m.prog.consts)) {
 		return ir.Scalar{}, false
 	}
-	return e.m.prog.consts[index].Scalar(), true
+	s, known := e.m.scalars[index]
+	if !known {
+		if e.m.scalars == nil {
+			e.m.scalars = make(map[uint32]ir.Scalar)
+		}
+		s = e.m.prog.consts[index].Scalar()
+		e.m.scalars[index] = s
+	}
+	return s, true
 }
 
 func (e contractEnv) HasTool(tool object.Hash) (bool, error) {
@@ -81,8 +89,10 @@ func (e contractEnv) HasStatus(status uint64) (bool, error) {
 	return false, nil
 }
 
-// scalarOf is a value as expressions compare it; none for null and nodes.
+// scalarOf is a value as expressions compare it; none for null and nodes. What it is
+// compared with has at most ir.MaxInline bytes: one byte more decides every comparison.
 func scalarOf(v Value) ir.Scalar {
+	data := v.data[:min(len(v.data), ir.MaxInline+1)]
 	switch v.kind {
 	case ValBool:
 		return ir.BoolScalar(v.num == 1)
@@ -91,9 +101,9 @@ func scalarOf(v Value) ir.Scalar {
 	case ValI64:
 		return ir.I64Scalar(int64(v.num))
 	case ValBytes:
-		return ir.BytesScalar(v.data)
+		return ir.BytesScalar(data)
 	case ValText:
-		return ir.TextScalar(string(v.data))
+		return ir.TextScalar(string(data))
 	case ValHash:
 		return ir.HashScalar(v.Hash())
 	}

@@ -24,6 +24,7 @@ const (
 	HaltOperand     HaltCode = 10 // an op met a value of a kind that it cannot work on
 	HaltValue       HaltCode = 11 // a value grew beyond its bounds
 	HaltMemory      HaltCode = 12 // effects brought in more than MaxFetched bytes
+	HaltEvents      HaltCode = 13 // more than MaxEvents effects and ASSERTs
 	HaltCapability  HaltCode = 20 // a capability is not held, or covers no such use
 	HaltQuota       HaltCode = 21 // a capability's quota is used up
 	HaltRefused     HaltCode = 22 // the effect was refused for another reason
@@ -39,6 +40,7 @@ var haltReasons = map[HaltCode]string{
 	HaltStateWrites: "budget exhausted: state_writes", HaltDeadline: "budget exhausted: deadline_us",
 	HaltDepth: "budget exhausted: max_depth", HaltSpawn: "budget exhausted: max_spawn",
 	HaltOperand: "operand of the wrong kind", HaltValue: "value out of bounds", HaltMemory: "too many bytes fetched",
+	HaltEvents:     "too many events",
 	HaltCapability: "no capability covers this", HaltQuota: "quota used up", HaltRefused: "effect refused",
 	HaltConflict: "idempotency conflict", HaltDivergent: "ledger diverges",
 	HaltRequires: "contract: requires is false", HaltEnsures: "contract: ensures is false", HaltInvariant: "contract: invariant is false",

@@ -8,6 +8,10 @@ import (
 // MaxFetched is the number of bytes that the effects of one run may bring in.
 const MaxFetched = 256 << 20
 
+// MaxEvents is the number of effects and ASSERTs of one run: each leaves an event in
+// its trace.
+const MaxEvents = 1 << 18
+
 // MaxFrames bounds max_depth, whatever a budget says.
 const MaxFrames = 1024
 

@@ -12,6 +12,7 @@ type program struct {
 	nodes     []template
 	contracts map[object.Hash]*ir.ContractDef
 	consts    []ir.Const
+	asserts   map[object.Hash]uint64 // what an ASSERT of each contract costs beside its base
 }
 
 // instr is one op.
@@ -40,12 +41,13 @@ type template struct {
 func compile(b *ir.Bundle, id object.Hash) *program {
 	p := &program{
 		id: id, code: make([]instr, len(b.Ops.Ops)), nodes: make([]template, len(b.NodePool.Nodes)),
-		contracts: make(map[object.Hash]*ir.ContractDef),
-		consts:    b.ConstPool.Consts,
+		contracts: make(map[object.Hash]*ir.ContractDef), asserts: make(map[object.Hash]uint64),
+		consts: b.ConstPool.Consts,
 	}
 	for i := range b.Contracts.Contracts {
 		c := &b.Contracts.Contracts[i]
 		p.contracts[c.ContractID] = c
+		p.asserts[c.ContractID] = ir.CostExtra(ir.OpAssert, contractParts(c), 0)
 	}
 	for i, n := range b.NodePool.Nodes {
 		p.nodes[i] = compileNode(n, b.ConstPool.Consts)
@@ -73,18 +75,22 @@ func (p *program) staticExtra(in instr) uint64 {
 	case ir.OpNewList:
 		return ir.CostExtra(in.op, uint64(len(in.args)-1), 0)
 	case ir.OpAssert:
-		c := p.contracts[in.args[0].val.Hash()]
-		parts := exprParts(&c.Requires) + exprParts(&c.Ensures)
-		if c.Invariant != nil {
-			parts += exprParts(c.Invariant)
-		}
-		return ir.CostExtra(in.op, parts, 0)
+		return p.asserts[in.args[0].val.Hash()]
 	}
 	return 0
 }
 
+func contractParts(c *ir.ContractDef) uint64 {
+	parts := exprParts(&c.Requires) + exprParts(&c.Ensures)
+	if c.Invariant != nil {
+		parts += exprParts(c.Invariant)
+	}
+	return parts
+}
+
+// exprParts are the expressions and the members of their sets.
 func exprParts(e *ir.Expr) uint64 {
-	n := uint64(1)
+	n := 1 + uint64(len(e.Set))
 	for i := range e.Args {
 		n += exprParts(&e.Args[i])
 	}

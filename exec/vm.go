@@ -33,6 +33,8 @@ type machine struct {
 	attest bool // emit_attestation
 	trace  []TraceEvent
 	log    []Recorded
+	// scalars are the constants that contracts compared with, by position.
+	scalars map[uint32]ir.Scalar
 	// activated are the ids that REQUIRE_CAP named with success, each once.
 	activated []object.Hash
 

@@ -90,6 +90,9 @@ func (m *machine) perform(ctx context.Context, kind uint8, e Effect) (Outcome, e
 	if code == 0 {
 		code = m.meter.effect(m.world.builtin(e.Tool))
 	}
+	if code == 0 {
+		code = m.eventful()
+	}
 	if code == 0 && m.meter.deadline != 0 {
 		left := m.meter.deadline - m.world.now()
 		if left <= 0 {
@@ -132,8 +135,19 @@ func (m *machine) answered(out Outcome) error {
 	return nil
 }
 
+// eventful says whether the run may leave one more event.
+func (m *machine) eventful() HaltCode {
+	if len(m.trace) >= MaxEvents {
+		return HaltEvents
+	}
+	return 0
+}
+
 // assert is ASSERT: contract, arguments, and a register for its outcome.
 func (m *machine) assert(ctx context.Context, a []arg) error {
+	if code := m.eventful(); code != 0 {
+		return m.halt(code, nil)
+	}
 	def, args := m.prog.contracts[a[0].val.Hash()], m.value(a[1])
 	code, err := m.judge(def, args)
 	if err != nil {

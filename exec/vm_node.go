@@ -109,7 +109,7 @@ func (m *machine) list(args []arg) (Value, error) {
 func (m *machine) matches(v Value, pattern arg) (bool, error) {
 	t := matcher{m: m, held: make(map[pair]bool)}
 	matched := t.match(v, pattern)
-	return matched, m.charge(ir.OpMatch, t.count, len(pattern.val.data))
+	return matched, m.charge(ir.OpMatch, t.count, t.size)
 }
 
 // matcher compares values with patterns.
@@ -117,6 +117,7 @@ type matcher struct {
 	m     *machine
 	held  map[pair]bool // nodes that matched: they need not be compared again
 	count int           // comparisons made
+	size  int           // bytes and texts of the pattern that were compared
 }
 
 type pair struct {
@@ -164,9 +165,12 @@ func (t *matcher) matchNode(v Value, i int) bool {
 	return true
 }
 
-// equal is Value.Equal, counting what it compares.
+// equal is Value.Equal, counting what it compares; o is of the pattern.
 func (t *matcher) equal(v, o Value) bool {
 	t.count++
+	if o.kind == ValBytes || o.kind == ValText {
+		t.size += len(o.data)
+	}
 	if v.kind != ValNode || o.kind != ValNode {
 		return v.Equal(o)
 	}

@@ -30,13 +30,13 @@ func costOf(opcode uint8) opCost {
 	case OpNewList:
 		return opCost{base: 1, parts: "items", perParts: 16}
 	case OpMatch:
-		return opCost{base: 1, parts: "comparisons made, nested ones included", perParts: 16, bytes: "the pattern, when it is a constant of bytes or text", perBytes: 1024}
+		return opCost{base: 1, parts: "comparisons made, nested ones included", perParts: 16, bytes: "the bytes and texts of the pattern that were compared", perBytes: 1024}
 	case OpRequireCap:
 		return opCost{base: 100}
 	case OpEffect:
 		return opCost{base: 200, bytes: "request and response", perBytes: 512}
 	case OpAssert:
-		return opCost{base: 2, parts: "expressions of the contract, nested ones included", perParts: 8}
+		return opCost{base: 2, parts: "expressions of the contract, nested ones included, and members of their sets", perParts: 8}
 	case OpBlobPut, OpBlobGet, OpBlobChunkGet:
 		return opCost{base: 200, bytes: "request and response", perBytes: 512}
 	}

@@ -71,37 +71,37 @@ var exprNames = map[uint8]string{
 // (nil where there is none, as in a query). Errors wrap ErrExpr and name the
 // place, such as "args[1].lit".
 func CheckExpr(e *Expr, consts []Const) error {
-	if where, reason := checkExpr(e, consts, 1, ""); reason != "" {
+	if where, reason := checkExpr(e, consts, 1); reason != "" {
 		return fmt.Errorf("%w: %s%s", ErrExpr, where, reason)
 	}
 	return nil
 }
 
-func checkExpr(e *Expr, consts []Const, depth int, at string) (where, reason string) {
+func checkExpr(e *Expr, consts []Const, depth int) (where, reason string) {
 	if depth > MaxExprDepth {
-		return at, fmt.Sprintf("more than %d expressions inside one another", MaxExprDepth)
+		return "", fmt.Sprintf("more than %d expressions inside one another", MaxExprDepth)
 	}
 	s, ok := shapeOf(e.Op)
 	switch n := len(e.Args); {
 	case !ok:
-		return at, fmt.Sprintf("op %d is not known", e.Op)
+		return "", fmt.Sprintf("op %d is not known", e.Op)
 	case s.most == 0 && e.Args != nil:
-		return at, s.name + " takes no arguments"
+		return "", s.name + " takes no arguments"
 	case n < s.least || (s.most >= 0 && n > s.most):
-		return at, fmt.Sprintf("%s cannot take %d arguments", s.name, n)
+		return "", fmt.Sprintf("%s cannot take %d arguments", s.name, n)
 	case (e.Path != nil) != s.path:
-		return at, s.name + needs(s.path, "path")
+		return "", s.name + needs(s.path, "path")
 	case (e.Lit != nil) != (s.lit != 0):
-		return at, s.name + needs(s.lit != 0, "literal")
+		return "", s.name + needs(s.lit != 0, "literal")
 	case (e.Set != nil) != s.set:
-		return at, s.name + needs(s.set, "set")
+		return "", s.name + needs(s.set, "set")
 	}
-	if where, reason := checkLeaves(e, s, consts, at); reason != "" {
+	if where, reason := checkLeaves(e, s, consts); reason != "" {
 		return where, reason
 	}
 	for i := range e.Args {
-		if where, reason := checkExpr(&e.Args[i], consts, depth+1, fmt.Sprintf("%sargs[%d]: ", at, i)); reason != "" {
-			return where, reason
+		if where, reason := checkExpr(&e.Args[i], consts, depth+1); reason != "" {
+			return fmt.Sprintf("args[%d]: %s", i, where), reason
 		}
 	}
 	return "", ""
@@ -114,23 +114,23 @@ func needs(yes bool, what string) string {
 	return " takes no " + what
 }
 
-func checkLeaves(e *Expr, s exprShape, consts []Const, at string) (where, reason string) {
+func checkLeaves(e *Expr, s exprShape, consts []Const) (where, reason string) {
 	if e.Path != nil {
 		if err := e.Path.Check(); err != nil {
-			return at + "path: ", err.Error()
+			return "path: ", err.Error()
 		}
 	}
 	if e.Lit != nil {
 		if reason := checkLit(*e.Lit, s.lit, consts); reason != "" {
-			return at + "lit: ", reason
+			return "lit: ", reason
 		}
 		if v, _ := e.Lit.Scalar(consts); e.Op == ExprHasTool && v.kind != KindHash || e.Op == ExprHasStatus && v.kind != KindU64 {
-			return at + "lit: ", s.name + " takes a hash or a status"
+			return "lit: ", s.name + " takes a hash or a status"
 		}
 	}
 	for i, o := range e.Set {
 		if reason := checkLit(o, anyLit, consts); reason != "" {
-			return fmt.Sprintf("%sset[%d]: ", at, i), reason
+			return fmt.Sprintf("set[%d]: ", i), reason
 		}
 	}
 	return "", ""

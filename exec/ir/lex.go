@@ -68,7 +68,8 @@ type lexer struct {
 	src       string
 	pos       int
 	line      int
-	lineStart int
+	counted   int // up to here the characters of the line are counted
+	chars     int
 	open      int // brackets
 }
 
@@ -93,7 +94,10 @@ func lex(src string) ([]token, error) {
 }
 
 func (l *lexer) at(kind tokenKind, start int) token {
-	return token{kind: kind, text: l.src[start:l.pos], line: l.line, col: utf8.RuneCountInString(l.src[l.lineStart:start]) + 1}
+	// Tokens come in order: each character of a line, however long it is, is counted once.
+	l.chars += utf8.RuneCountInString(l.src[l.counted:start])
+	l.counted = start
+	return token{kind: kind, text: l.src[start:l.pos], line: l.line, col: l.chars + 1}
 }
 
 func (l *lexer) next() (token, error) {
@@ -108,7 +112,7 @@ func (l *lexer) next() (token, error) {
 		case c == '\n':
 			t := l.at(tokNewline, l.pos)
 			l.pos++
-			l.line, l.lineStart = l.line+1, l.pos
+			l.line, l.counted, l.chars = l.line+1, l.pos, 0
 			if l.open == 0 {
 				return t, nil
 			}
