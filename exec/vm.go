@@ -50,8 +50,9 @@ const sliceOps = 1 << 14
 // canonical error object; any other error means that the run did not finish.
 func (m *machine) run(ctx context.Context, entry int, args []arg) (_ Value, err error) {
 	m.push()
+	made := &filler{m: m, nodes: make(map[int]Value)} // a node that is given several times is made once
 	for i, a := range args {
-		if m.top.regs[i], err = m.node(a); err != nil {
+		if m.top.regs[i], err = made.operand(a); err != nil {
 			return Value{}, err
 		}
 	}

@@ -3,7 +3,6 @@ package exec
 import (
 	"context"
 
-	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -101,10 +100,7 @@ func (m *machine) blobOp(ctx context.Context, kind uint8, tool string, req any, 
 
 // node reads an operand that is a register or a node of the pool.
 func (m *machine) node(a arg) (Value, error) {
-	if a.kind == ir.OperandNodeRef {
-		return (&filler{m: m, nodes: make(map[int]Value)}).fill(a.n)
-	}
-	return m.value(a), nil
+	return (&filler{m: m, nodes: make(map[int]Value)}).operand(a)
 }
 
 // blobCID is the cid of a hash or of a record with the cid as its field 1.

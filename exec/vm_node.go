@@ -29,6 +29,14 @@ type filler struct {
 	parts int // fields and items made
 }
 
+// operand makes a node of the pool, or reads any other operand.
+func (f *filler) operand(a arg) (Value, error) {
+	if a.kind == ir.OperandNodeRef {
+		return f.fill(a.n)
+	}
+	return f.m.value(a), nil
+}
+
 // fill makes the pool's node i with its registers read from the frame.
 func (f *filler) fill(i int) (Value, error) {
 	if v, ok := f.nodes[i]; ok {
@@ -37,11 +45,7 @@ func (f *filler) fill(i int) (Value, error) {
 	t := &f.m.prog.nodes[i]
 	vals := make([]Value, len(t.args))
 	for j, a := range t.args {
-		if a.kind != ir.OperandNodeRef {
-			vals[j] = f.m.value(a)
-			continue
-		}
-		v, err := f.fill(a.n)
+		v, err := f.operand(a)
 		if err != nil {
 			return Value{}, err
 		}

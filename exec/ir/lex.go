@@ -65,12 +65,12 @@ func (t token) String() string {
 
 // lexer splits a text into tokens. Inside brackets newlines do not count.
 type lexer struct {
-	src       string
-	pos       int
-	line      int
-	counted   int // up to here the characters of the line are counted
-	chars     int
-	open      int // brackets
+	src     string
+	pos     int
+	line    int
+	counted int // up to here the characters of the line are counted
+	chars   int
+	open    int // brackets
 }
 
 const maxSource = 64 << 20 // bytes of assembler text

@@ -77,6 +77,7 @@ type validator struct {
 	raw []byte
 
 	types     map[object.Hash]*TypeDef
+	fields    map[*TypeDef]typeFields // of the types that nodes have
 	symbols   map[object.Hash]*SymbolSig
 	contracts map[object.Hash]bool
 	tools     map[object.Hash]bool

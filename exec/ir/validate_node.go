@@ -125,20 +125,60 @@ func (v *validator) nodeType(where string, n *Node) {
 		v.report(where, "a record's type %s is no record type of the table", n.TypeID.Short())
 		return
 	}
-	seen := 0
+	fields := v.fieldsOf(t)
+	required := 0
+	for _, id := range slices.Sorted(maps.Keys(n.Fields)) {
+		f := fields.byID[id]
+		if f == nil {
+			v.report(where, "its type has no field %d", id)
+			continue
+		}
+		if f.Required {
+			required++
+		}
+		v.fits(-1, fmt.Sprintf("%s.fields[%d]", where, id), n.Fields[id], f.FieldTypeID)
+	}
+	if required < fields.required {
+		v.missing(where, n, t)
+	}
+}
+
+// missing reports the required fields that a record does not have.
+func (v *validator) missing(where string, n *Node, t *TypeDef) {
 	for _, f := range t.Fields {
-		o, ok := n.Fields[f.FieldID]
-		switch {
-		case ok:
-			seen++
-			v.fits(-1, fmt.Sprintf("%s.fields[%d]", where, f.FieldID), o, f.FieldTypeID)
-		case f.Required:
+		if len(v.findings) >= maxFindings {
+			return
+		}
+		if _, ok := n.Fields[f.FieldID]; f.Required && !ok {
 			v.report(where, "the required field %d is missing", f.FieldID)
 		}
 	}
-	if seen < len(n.Fields) {
-		v.report(where, "it has fields that its type does not have")
+}
+
+// typeFields are the fields of a record type, looked up: many nodes may be of a type of
+// many fields.
+type typeFields struct {
+	byID     map[uint32]*FieldDef
+	required int
+}
+
+func (v *validator) fieldsOf(t *TypeDef) typeFields {
+	if fields, known := v.fields[t]; known {
+		return fields
 	}
+	fields := typeFields{byID: make(map[uint32]*FieldDef, len(t.Fields))}
+	for i := range t.Fields {
+		f := &t.Fields[i]
+		if fields.byID[f.FieldID] == nil && f.Required {
+			fields.required++
+		}
+		fields.byID[f.FieldID] = f
+	}
+	if v.fields == nil {
+		v.fields = make(map[*TypeDef]typeFields)
+	}
+	v.fields[t] = fields
+	return fields
 }
 
 func (v *validator) listType(where string, n *Node) {

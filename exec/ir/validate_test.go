@@ -394,3 +394,28 @@ func BenchmarkValidate(b *testing.B) {
 		}
 	}
 }
+
+// TestManyNodesOfALargeType: a node costs what it holds, not what its type could hold; as
+// many as the nodes times the fields would be half a billion here.
+func TestManyNodesOfALargeType(t *testing.T) {
+	const n = 22_000
+	b := NewBuilder(object.AgentID{Scheme: object.Ed25519})
+	def := TypeDef{Kind: TypeRecord, Fields: make([]FieldDef, n)}
+	for i := range def.Fields {
+		def.Fields[i] = FieldDef{FieldID: uint32(i), FieldTypeID: TypeAny, Required: i == n-1}
+	}
+	id := b.Type(def)
+	for i := range n {
+		b.Node(Node{TypeID: id, Kind: NodeRecord, Fields: map[uint32]Operand{n - 1: U64Operand(uint64(i))}})
+	}
+	if _, err := b.Build(); err != nil {
+		t.Fatal(err)
+	}
+	for range n {
+		b.Node(Node{TypeID: id, Kind: NodeRecord, Fields: map[uint32]Operand{}})
+	}
+	raw, err := b.Build()
+	if _, findings, _ := Validate(raw); !errors.Is(err, ErrInvalid) || len(findings) != maxFindings || !strings.Contains(findings[0].Reason, "required field 21999") {
+		t.Errorf("%v, %d findings", err, len(findings))
+	}
+}

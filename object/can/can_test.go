@@ -224,6 +224,41 @@ func TestWithout(t *testing.T) {
 	}
 }
 
+// TestWithoutMany cuts any number of fields out of structs around the sizes at which
+// their count takes one byte less, inside other structs and lists, too.
+func TestWithoutMany(t *testing.T) {
+	fields := func(n, cut int) can.Value {
+		v := can.Value{Tag: can.TagMap}
+		for i := cut; i < n; i++ {
+			v.Pairs = append(v.Pairs, can.Pair{Key: can.Value{Tag: can.TagUint, Uint: uint64(i)}, Value: can.Value{Tag: can.TagUint, Uint: uint64(i)}})
+		}
+		return v
+	}
+	wrap := func(v can.Value) []byte {
+		inside := can.Value{Tag: can.TagMap, Pairs: []can.Pair{{Key: can.Value{Tag: can.TagUint, Uint: 5}, Value: can.Value{Tag: can.TagList, List: []can.Value{v, v}}}}}
+		raw, err := inside.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	for _, n := range []int{0, 1, 126, 127, 128, 129, 260} {
+		for _, cut := range []int{0, 1, 2, 100, 260} {
+			mask := can.Mask{}
+			for i := range cut {
+				mask[uint64(i)] = nil
+			}
+			got, err := can.Without(wrap(fields(n, 0)), can.Mask{5: mask})
+			if cut == 0 {
+				got, err = can.Without(wrap(fields(n, 0)), can.Mask{77: nil})
+			}
+			if want := wrap(fields(n, cut)); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%d of %d fields cut: % x, %v", cut, n, got, err)
+			}
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte{8, 1, 3, 1, 6, 1, 'x'})
 	f.Add([]byte{7, 2, 4, 5, 5, 1, 0})

@@ -29,7 +29,9 @@ func without(r *Reader, dst []byte, mask Mask) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := make([]byte, 0, len(r.buf)-r.off)
+	start := len(dst)
+	dst = appendMap(dst, n) // of all fields; recount corrects it
+	head := len(dst)
 	kept := 0
 	var prev []byte
 	for range n {
@@ -46,20 +48,32 @@ func without(r *Reader, dst []byte, mask Mask) ([]byte, error) {
 			continue
 		}
 		kept++
-		body = append(body, key...)
+		dst = append(dst, key...)
 		if named {
-			body, err = without(r, body, inner)
+			dst, err = without(r, dst, inner)
 		} else {
 			var v []byte
 			v, err = r.Skip()
-			body = append(body, v...)
+			dst = append(dst, v...)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
 	r.Leave()
-	return append(appendMap(dst, kept), body...), nil
+	return recount(dst, start, head, kept), nil
+}
+
+// recount writes n as the number of fields of the map whose header is dst[start:head]. It
+// is not more than what stands there.
+func recount(dst []byte, start, head, n int) []byte {
+	var room [11]byte
+	header := appendMap(room[:0], n)
+	end := start + copy(dst[start:head], header)
+	if end == head {
+		return dst
+	}
+	return append(dst[:end], dst[head:]...)
 }
 
 func withoutEach(r *Reader, dst []byte, mask Mask) ([]byte, error) {
