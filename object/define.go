@@ -39,6 +39,10 @@ type Rule struct {
 	IDField uint64   // the field that carries the object's own id
 	Signer  uint64   // the field that names the signing agent
 	Sig     uint64   // the field with the Signature over the id
+
+	// Of an object that a second agent may sign, too: who that is, and the optional field
+	// with their Signature over the same id.
+	Cosigner, Cosig uint64
 }
 
 // Define describes the protocol struct T, a Go struct with can tags.

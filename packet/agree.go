@@ -46,7 +46,7 @@ func (a *CodebookAgreement) Other(self object.AgentID) (object.AgentID, error) {
 }
 
 // AgreementRule leaves the id and both signatures out of the id.
-var AgreementRule = object.Rule{Mask: can.Mask{1: nil, 6: nil, 7: nil}, IDField: 1, Signer: 3, Sig: 6}
+var AgreementRule = object.Rule{Mask: can.Mask{1: nil, 6: nil, 7: nil}, IDField: 1, Signer: 3, Sig: 6, Cosigner: 4, Cosig: 7}
 
 // Structs describes the structs of this package.
 var Structs = []object.Struct{
@@ -128,17 +128,12 @@ func OpenAgreement(raw []byte, cb *Codebook, now object.Time) (*CodebookAgreemen
 }
 
 func openAgreement(raw []byte, cb *Codebook, now object.Time) (*CodebookAgreement, error) {
-	a, id, err := object.Open[CodebookAgreement](raw, AgreementRule)
+	a, _, err := object.Open[CodebookAgreement](raw, AgreementRule)
 	if err != nil {
 		return nil, fmt.Errorf("agreement: %w", err)
 	}
-	if err := sign.VerifyID(a.Proposer, id, a.ProposerSig); err != nil {
+	if err := sign.VerifyOwn(AgreementRule, raw); err != nil {
 		return nil, fmt.Errorf("agreement: %w", err)
-	}
-	if a.Accepted() {
-		if err := sign.VerifyID(a.Accepter, id, *a.AccepterSig); err != nil {
-			return nil, fmt.Errorf("agreement: %w", err)
-		}
 	}
 	if now >= a.ExpiresAt {
 		return nil, fmt.Errorf("the agreement expired at %s", a.ExpiresAt)

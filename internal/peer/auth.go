@@ -8,8 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
@@ -31,6 +31,8 @@ const (
 const (
 	maxSkew   = 5 * time.Minute // how far a signed request's time may be from ours
 	maxNonces = 1 << 18         // remembered within twice that time
+
+	nonceFolder = "nonces" // of the repository
 )
 
 // ErrUnauthorized means that a request is not signed, or not by who it says, or
@@ -130,7 +132,7 @@ func (s *Server) caller(r *http.Request) (object.AgentID, caps.Chain, error) {
 	if err != nil {
 		return agent, nil, fmt.Errorf("%w: %w", ErrUnauthorized, err)
 	}
-	if err := s.nonces.use(agent, [16]byte(nonce), time.Now()); err != nil {
+	if err := s.nonces.use(filepath.Join(s.Node.Dir, nonceFolder), agent, [16]byte(nonce), object.Time(at), now); err != nil {
 		return agent, nil, err
 	}
 	if err := s.charge(r, agent); err != nil {
@@ -145,32 +147,4 @@ func (s *Server) caller(r *http.Request) (object.AgentID, caps.Chain, error) {
 		return agent, nil, fmt.Errorf("%w: capability: %w", ErrUnauthorized, err)
 	}
 	return agent, chain, nil
-}
-
-// nonces remembers those of signed requests for as long as their time is good, in two
-// generations.
-type nonces struct {
-	mu         sync.Mutex
-	young, old map[[32]byte]struct{}
-	since      time.Time // when young was begun
-}
-
-// use refuses a nonce that was used.
-func (n *nonces) use(agent object.AgentID, nonce [16]byte, now time.Time) error {
-	key := sha256.Sum256(append(agent.Key[:], nonce[:]...))
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if now.Sub(n.since) > 2*maxSkew {
-		n.young, n.old, n.since = map[[32]byte]struct{}{}, n.young, now
-	}
-	_, young := n.young[key]
-	_, old := n.old[key]
-	switch {
-	case young || old:
-		return ErrReplayed
-	case len(n.young) >= maxNonces:
-		return errCrowded
-	}
-	n.young[key] = struct{}{}
-	return nil
 }

@@ -54,6 +54,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if s.tasks, err = s.newQueue(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
+	defer s.nonces.close()
 	go s.forget(ctx, forgetEvery)
 	h := &http.Server{
 		Handler: s.proving(s.limited(s.routes())), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 128 << 10,

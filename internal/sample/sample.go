@@ -57,6 +57,7 @@ func identify(s object.Struct, v reflect.Value) error {
 		}
 	}
 	set(s.Rule.Signer, Key.Agent())
+	set(s.Rule.Cosigner, Key.Agent())
 	if s.Rule.Mask == nil {
 		return nil
 	}
@@ -70,6 +71,7 @@ func identify(s object.Struct, v reflect.Value) error {
 		return err
 	}
 	set(s.Rule.Sig, sig)
+	set(s.Rule.Cosig, sig)
 	return nil
 }
 

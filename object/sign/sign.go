@@ -102,7 +102,7 @@ func VerifyID(agent object.AgentID, id object.Hash, sig object.Signature) error 
 }
 
 // VerifyOwn checks the signature of a canonical object that names its signer, by
-// its type's rule. A type that names no signer or has no signature has none to
+// its type's rule, and that of its second signer, if there is one. A type that names no signer or has no signature has none to
 // check. Whether the signer is trusted is for the caller to say.
 func VerifyOwn(rule object.Rule, raw []byte) error {
 	if rule.Sig == 0 || rule.Signer == 0 {
@@ -112,12 +112,23 @@ func VerifyOwn(rule object.Rule, raw []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := verifyField(raw, id, rule.Signer, rule.Sig); err != nil || rule.Cosig == 0 {
+		return err
+	}
+	if second, err := can.Field(raw, rule.Cosig); err != nil || second == nil {
+		return err
+	}
+	return verifyField(raw, id, rule.Cosigner, rule.Cosig)
+}
+
+// verifyField checks the signature in a field, by the agent in another one.
+func verifyField(raw []byte, id object.Hash, agent, signature uint64) error {
 	var sig object.Signature
-	if err := field(raw, rule.Sig, &sig); err != nil {
+	if err := field(raw, signature, &sig); err != nil {
 		return err
 	}
 	var signer object.AgentID
-	if err := field(raw, rule.Signer, &signer); err != nil {
+	if err := field(raw, agent, &signer); err != nil {
 		return err
 	}
 	return VerifyID(signer, id, sig)

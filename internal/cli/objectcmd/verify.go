@@ -86,13 +86,20 @@ func verifySignature(s object.Struct, raw []byte, keys *cmdutil.Keys) error {
 	if err := fieldInto(raw, s.Rule.Signer, &signer); err != nil {
 		return invalid(s.Name, err)
 	}
-	if err := sign.VerifyID(signer, id, sig); err != nil {
+	if err := sign.VerifyOwn(s.Rule, raw); err != nil {
 		return clierr.New(clierr.Invalid, "%s: %w", describe(s, id), err).On(id.String())
 	}
-	if !keys.Trusts(signer) {
+	if !keys.Trusts(signer) && !cosigned(s, raw, keys) {
 		return untrusted(s, id, signer.String(), signer.KeyHex())
 	}
 	return nil
+}
+
+// cosigned says whether somebody trusted has signed an object as the second one.
+func cosigned(s object.Struct, raw []byte, keys *cmdutil.Keys) bool {
+	var second object.AgentID
+	var sig object.Signature
+	return s.Rule.Cosig != 0 && fieldInto(raw, s.Rule.Cosig, &sig) == nil && fieldInto(raw, s.Rule.Cosigner, &second) == nil && keys.Trusts(second)
 }
 
 // verifyByKeyID serves the objects that name no signer: any trusted key that the
