@@ -57,6 +57,9 @@ type ExportOptions struct {
 	MaxPayload int        // bytes; 0: DefaultMaxPayload
 	Redact     *Redaction // nil: nothing is redacted
 	Workers    int        // goroutines; 0: one a processor. No byte depends on it
+	// Progress, which may be nil, is told how many episodes there are, and of each that was
+	// written.
+	Progress store.Progress
 	// Open makes a file, which is closed when it is whole.
 	Open func(name string) (io.WriteCloser, error)
 }
@@ -92,6 +95,11 @@ func Export(ctx context.Context, src Source, manifest object.Hash, o ExportOptio
 		return nil, fmt.Errorf("%s: %w", manifest.Short(), ErrUnsorted)
 	}
 	var files []File
+	for part := range x.weights {
+		if o.Progress != nil {
+			o.Progress.Total(int64(counts[part]))
+		}
+	}
 	for part := range x.weights {
 		list, err := x.part(ctx, manifest, part, counts[part])
 		if err != nil {
@@ -154,6 +162,9 @@ func (x *exporter) part(ctx context.Context, manifest object.Hash, part int, row
 			}
 		}
 		n++
+		if x.o.Progress != nil {
+			x.o.Progress.Add(1)
+		}
 		return w.write(r)
 	}
 	err = ordered(ctx, workersOr(x.o.Workers), produce, x.row, write)

@@ -12,6 +12,8 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store"
 )
 
 // Selection is what a definition selects.
@@ -34,6 +36,9 @@ type Clause struct {
 // Options change how a build is done, never its result.
 type Options struct {
 	Workers int // goroutines that evaluate; 0: one a processor
+	// Progress, which may be nil, is told how many episodes the corpora have, and of those
+	// that were looked at. It is told again when a corpus has to be read a second time.
+	Progress store.Progress
 }
 
 // Select evaluates a definition (spec/datasets.md#selection). When the predicate is
@@ -49,7 +54,7 @@ func SelectWith(ctx context.Context, src Source, d *DatasetDef, o Options) (*Sel
 	if err := can.Check(d); err != nil {
 		return nil, fmt.Errorf("dataset definition: %w", err)
 	}
-	run := &selecting{src: src, def: d, clauses: clausesOf(&d.Query.Predicate), workers: workersOr(o.Workers)}
+	run := &selecting{src: src, def: d, clauses: clausesOf(&d.Query.Predicate), workers: workersOr(o.Workers), progress: o.Progress}
 	if run.reads(readsSignals) && d.SignalRoots != nil {
 		var err error
 		if run.visible, err = signalSet(ctx, src, d.SignalRoots); err != nil {
@@ -66,13 +71,14 @@ func SelectWith(ctx context.Context, src Source, d *DatasetDef, o Options) (*Sel
 
 // selecting evaluates one definition.
 type selecting struct {
-	src     Source
-	def     *DatasetDef
-	clauses []ir.Expr
-	workers int
-	visible *idSet        // the pinned signals; nil: all
-	envs    sync.Pool     // of *episodeEnv, so that what is read ahead reuses memory
-	cut     atomic.Uint64 // no candidate of a higher rank is wanted
+	src      Source
+	def      *DatasetDef
+	clauses  []ir.Expr
+	workers  int
+	progress store.Progress // nil: nobody asks
+	visible  *idSet         // the pinned signals; nil: all
+	envs     sync.Pool      // of *episodeEnv, so that what is read ahead reuses memory
+	cut      atomic.Uint64  // no candidate of a higher rank is wanted
 }
 
 // clausesOf splits a predicate where it is an AND.
@@ -104,11 +110,33 @@ func (s *selecting) once(ctx context.Context, loose bool) (*Selection, error) {
 			return in.run(ctx, func(b batch) error { return b.pieces(pieceSize, emit) })
 		}
 	}
-	err := ordered(ctx, s.workers, produce, s.evaluate, c.add)
+	add, err := s.counting(ctx, roots, c.add)
+	if err != nil {
+		return nil, err
+	}
+	err = ordered(ctx, s.workers, produce, s.evaluate, add)
 	if err != nil && !isStop(err) {
 		return nil, err
 	}
 	return c.finish(s.clauses), nil
+}
+
+// counting is add that also tells how far the selection is.
+func (s *selecting) counting(ctx context.Context, roots []object.Hash, add func(*verdict) error) (func(*verdict) error, error) {
+	if s.progress == nil {
+		return add, nil
+	}
+	for _, root := range roots {
+		tree, err := merkle.OpenList(s.src.Nodes(ctx), root)
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", root.Short(), err)
+		}
+		s.progress.Total(int64(tree.Len()))
+	}
+	return func(v *verdict) error {
+		s.progress.Add(int64(len(v.ids)))
+		return add(v)
+	}, nil
 }
 
 // collecting gathers verdicts in streaming order.

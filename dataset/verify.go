@@ -29,10 +29,15 @@ func (e *MismatchError) Unwrap() error { return ErrMismatch }
 // DatasetRef says of the result. The error wraps ErrMismatch, or is that of Select
 // when the dataset cannot be rebuilt here. The receipt is the ledger's to verify.
 func Verify(ctx context.Context, src Source, d *DatasetDef, ref *DatasetRef) (*Selection, error) {
+	return VerifyWith(ctx, src, d, ref, Options{})
+}
+
+// VerifyWith is Verify with options.
+func VerifyWith(ctx context.Context, src Source, d *DatasetDef, ref *DatasetRef, o Options) (*Selection, error) {
 	if ref.DatasetDefID != d.DatasetDefID {
 		return nil, &MismatchError{"definition", ref.DatasetDefID.String(), d.DatasetDefID.String()}
 	}
-	sel, err := Select(ctx, src, d)
+	sel, err := SelectWith(ctx, src, d, o)
 	if err != nil {
 		return nil, err
 	}

@@ -218,6 +218,20 @@ func TestProgressOnATerminal(t *testing.T) {
 			t.Errorf("no progress of %s: %q", verb, screen)
 		}
 	}
+	must(t, dir, "-q", "tool", "add", "lines", "--retry-safe", "--unconfined", "--process", "wc", "-l")
+	must(t, dir, "-q", "cap", "issue", "--to", "self", "--scope", "tool.call:lines,calls=9", "--ttl", "1h")
+	must(t, dir, "-q", "call", "lines", "--in", "big", "--timeout", "1m")
+	corpus := must(t, dir, "-q", "corpus", "snapshot")
+	if err := os.WriteFile(filepath.Join(dir, "def.yaml"), []byte("corpus: [\""+corpus+"\"]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	manifest := must(t, dir, "-q", "dataset", "build", "def.yaml")
+	for _, args := range [][]string{{"build", "def.yaml"}, {"verify", manifest}, {"export", manifest, "-o", "data/"}} {
+		shown := "dataset " + args[0]
+		if screen := onTerminal(t, dir, 24, nil, append([]string{"dataset"}, args...)...); !strings.Contains(screen, shown) || !strings.Contains(screen, "/s") {
+			t.Errorf("no progress of %s: %q", shown, screen)
+		}
+	}
 	if quiet := onTerminal(t, dir, 24, nil, "-q", "blob", "put", "big"); strings.Contains(quiet, "/s") {
 		t.Errorf("-q, and yet progress: %q", quiet)
 	}

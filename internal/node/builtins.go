@@ -95,7 +95,7 @@ func (n *Node) runDataset(ctx context.Context, call exec.Call) (exec.Response, e
 	if err != nil {
 		return failed(err), nil
 	}
-	built, err := dataset.Build(ctx, n.Store, n.Source(), def)
+	built, err := dataset.BuildWith(ctx, n.Store, n.Source(), def, dataset.Options{Progress: progressOf(ctx)})
 	if err != nil {
 		return failed(err), nil
 	}

@@ -131,7 +131,7 @@ func (n *Node) export(ctx context.Context, e *DatasetExport) ([]ExportedFile, er
 	if err != nil {
 		return nil, err
 	}
-	o := dataset.ExportOptions{Format: e.Format, Shards: e.Shards, SignalRoots: def.SignalRoots, Redact: e.Redact, Open: e.Open}
+	o := dataset.ExportOptions{Format: e.Format, Shards: e.Shards, SignalRoots: def.SignalRoots, Redact: e.Redact, Open: e.Open, Progress: progressOf(ctx)}
 	if e.Payloads {
 		o.Payload = dataset.StorePayload(n.Store)
 	}

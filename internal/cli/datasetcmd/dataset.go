@@ -59,7 +59,9 @@ func runBuild(ctx context.Context, f *cmdutil.Factory, o *buildOptions) error {
 	if err != nil {
 		return err
 	}
-	b, err := n.BuildDataset(ctx, data, given)
+	bar := f.IO.Count("dataset build", 0)
+	b, err := n.BuildDataset(node.WithProgress(ctx, bar), data, given)
+	bar.Stop()
 	if err != nil {
 		return runcmd.Refusal(err, n.Self().KeyHex(), "mythos.dataset.build")
 	}

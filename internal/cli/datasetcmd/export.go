@@ -17,6 +17,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/runcmd"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/object"
 )
 
 type exportOptions struct {
@@ -115,7 +116,7 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 	}
 	out := &outputs{folder: o.folder(), name: o.Out, std: f.IO.Out}
 	e.Open = out.open
-	files, receipt, err := n.ExportDataset(ctx, e)
+	files, receipt, err := exportWatched(ctx, f, n, e, out)
 	if err = errors.Join(err, out.finish(err == nil)); errors.Is(err, node.ErrUnredacted) {
 		return clierr.New(clierr.Refused, "%w", err).On(o.Name).With("leave out --redact: the rules of the policy are applied without it")
 	}
@@ -127,6 +128,17 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 		return nil
 	}
 	return f.Emit(exported{files, receipt}, func() { printFiles(f, files) })
+}
+
+// exportWatched exports, and shows how far it is unless the episodes themselves go to
+// the terminal.
+func exportWatched(ctx context.Context, f *cmdutil.Factory, n *node.Node, e node.DatasetExport, out *outputs) ([]node.ExportedFile, object.Hash, error) {
+	if !out.folder && out.toStd() && f.IO.OutTTY {
+		return n.ExportDataset(ctx, e)
+	}
+	bar := f.IO.Count("dataset export", 0)
+	defer bar.Stop()
+	return n.ExportDataset(node.WithProgress(ctx, bar), e)
 }
 
 func printFiles(f *cmdutil.Factory, files []node.ExportedFile) {

@@ -28,7 +28,9 @@ func runVerify(ctx context.Context, f *cmdutil.Factory, name string) error {
 	if err != nil {
 		return err
 	}
-	sel, err := dataset.Verify(ctx, b.node.Source(), b.def, b.ref)
+	bar := f.IO.Count("dataset verify", 0)
+	sel, err := dataset.VerifyWith(ctx, b.node.Source(), b.def, b.ref, dataset.Options{Progress: bar})
+	bar.Stop()
 	if errors.Is(err, dataset.ErrMismatch) {
 		return clierr.New(clierr.Invalid, "%w", err).On(name).With("mythos dataset show --explain " + name)
 	}
