@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -200,10 +201,16 @@ func verify(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close()
 	if _, _, err := fill(ctx, l, 0, o.entries); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	if err := db.Close(); err != nil { // what the writer holds, and tidies up, is not verify's
 		return err
 	}
+	if _, db, err = open(dir, key); err != nil {
+		return err
+	}
+	defer db.Close()
 	private := ed25519.NewKeyFromSeed(make([]byte, 32))
 	message := make([]byte, 32)
 	sig := ed25519.Sign(private, message)
