@@ -282,8 +282,7 @@ func (d *disassembler) op(op Op) {
 // finish appends what the text has no words for, and makes sure that the text
 // gives the bundle again.
 func (d *disassembler) finish(raw []byte) ([]byte, error) {
-	text := d.out.String()
-	a, err := parseAsm(text)
+	a, err := parseAsm(d.out.String())
 	if err != nil {
 		return nil, fmt.Errorf("disassemble: %w", err)
 	}
@@ -305,7 +304,7 @@ func (d *disassembler) finish(raw []byte) ([]byte, error) {
 		if pair, err = x.pair.Value.Append(pair); err != nil {
 			return nil, err
 		}
-		text += fmt.Sprintf(".extra %q x\"%x\"\n", pathString(x.path), pair)
+		d.line(".extra %q x\"%x\"", pathString(x.path), pair)
 	}
-	return []byte(text), nil
+	return []byte(d.out.String()), nil
 }
