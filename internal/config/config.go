@@ -26,6 +26,8 @@ type Config struct {
 	PeerRate  float64
 	PeerBytes string // a size: 64KiB, 10MiB
 	PeerTasks int
+	// PeerCap: `mythos serve` demands capabilities of those who are trusted for packets, too.
+	PeerCap bool
 	// Redact is a file of redaction rules, relative to the .mythos folder: without them no
 	// dataset leaves. RequireCap keeps the owner from building and exporting datasets
 	// without a capability that was issued for it.
@@ -45,6 +47,7 @@ var Defaults = map[string]any{
 	"peer_rate":   50.0,
 	"peer_bytes":  "0",
 	"peer_tasks":  16,
+	"peer_cap":    false,
 	"redact":      "",
 	"require_cap": false,
 }
@@ -82,6 +85,7 @@ func Load(dir string) (*Config, error) {
 		PeerRate:   v.GetFloat64("peer_rate"),
 		PeerBytes:  v.GetString("peer_bytes"),
 		PeerTasks:  v.GetInt("peer_tasks"),
+		PeerCap:    v.GetBool("peer_cap"),
 		Redact:     v.GetString("redact"),
 		RequireCap: v.GetBool("require_cap"),
 	}, nil

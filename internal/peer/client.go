@@ -90,8 +90,8 @@ func (c *Client) do(r *http.Request) (*http.Response, error) {
 // noRedirects: a signature is for one path of one peer.
 func noRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// peer is the agent that requests are signed for: what it gets nobody else can use.
-func (c *Client) peer(ctx context.Context) (object.AgentID, error) {
+// Peer is the agent that requests are signed for: what it gets nobody else can use.
+func (c *Client) Peer(ctx context.Context) (object.AgentID, error) {
 	c.once.Do(func() {
 		if c.Key != nil {
 			c.to = *c.Key
@@ -105,7 +105,7 @@ func (c *Client) peer(ctx context.Context) (object.AgentID, error) {
 // signed makes a signed request. A body that is not nil is sent, unless stream is,
 // and covered by the signature.
 func (c *Client) signed(ctx context.Context, method, path string, chain caps.Chain, body []byte, stream io.Reader) (*http.Response, error) {
-	to, err := c.peer(ctx)
+	to, err := c.Peer(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -1,13 +1,13 @@
 package peer
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/packet"
@@ -15,13 +15,19 @@ import (
 
 // codebooks takes a proposal of a codebook, or an agreement about one, and answers with
 // the offer as it now stands here. What authorises the request is the signature in it,
-// by an agent that is trusted for packets; a proposal is signed at once only where
-// AcceptCodebooks says so.
+// by an agent that is trusted for packets, and, where RequireCap says so, a capability; a
+// proposal is signed at once only where AcceptCodebooks says so.
 func (s *Server) codebooks(w http.ResponseWriter, r *http.Request) {
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, packet.MaxOffer))
 	if err != nil {
 		s.refuse(w, r, http.StatusRequestEntityTooLarge, err)
 		return
+	}
+	if s.RequireCap {
+		if err := s.chargeOffer(r, raw); err != nil {
+			s.refuse(w, r, statusOf(err), err)
+			return
+		}
 	}
 	out, a, err := s.Node.OfferFrom(r.Context(), raw, s.AcceptCodebooks)
 	if err != nil {
@@ -33,15 +39,32 @@ func (s *Server) codebooks(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(out)
 }
 
+// chargeOffer charges the bytes of an offer to the blob.write capability that a signed
+// request shows.
+func (s *Server) chargeOffer(r *http.Request, raw []byte) error {
+	if r.Header.Get(headerDigest) != digestOf(raw) {
+		return fmt.Errorf("%w: a codebook needs a signed request that shows a blob.write capability for %s", ErrUnauthorized, MediaObjects)
+	}
+	wr, err := s.pusher(r)
+	if err != nil {
+		return err
+	}
+	use := wr.use
+	use.Media = MediaObjects
+	if err := s.Node.Verifier.Authorize(wr.chain, wr.agent, use, s.Node.Now()); err != nil {
+		return err
+	}
+	return s.Node.Quotas.Spend(r.Context(), wr.chain, []caps.Amount{{Of: caps.Bytes, N: uint64(len(raw))}})
+}
+
 // Offer proposes a codebook to the peer, or asks again what became of a proposal, and
-// keeps the answer when both sides have signed it.
-func (c *Client) Offer(ctx context.Context, offer []byte) (*node.Agreement, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL+"/v1/codebooks", bytes.NewReader(offer))
+// keeps the answer when both sides have signed it. The capability is shown if there is one.
+func (c *Client) Offer(ctx context.Context, offer []byte, chain caps.Chain) (*node.Agreement, error) {
+	res, err := c.signed(ctx, http.MethodPost, "/v1/codebooks", chain, offer, nil)
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("Content-Type", "application/mythos-can")
-	raw, err := c.read(r, packet.MaxOffer)
+	raw, err := readAll(res, packet.MaxOffer)
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +127,10 @@ func (c *Client) read(r *http.Request, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return readAll(res, limit)
+}
+
+func readAll(res *http.Response, limit int64) ([]byte, error) {
 	defer res.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
 	if err == nil && int64(len(raw)) > limit {

@@ -35,6 +35,10 @@ type Server struct {
 	// proposals wait for `mythos codebook accept`.
 	AcceptCodebooks bool
 
+	// RequireCap demands capabilities of those who are trusted for packets, too: compute.spawn
+	// for each submission, blob.write for each codebook.
+	RequireCap bool
+
 	// Beside says that another server works on the repository: what waits or runs there
 	// is left to it. Otherwise this one takes up what the last server left.
 	Beside bool

@@ -27,11 +27,18 @@ func (s *Server) packets(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, receiveStatus(err), err)
 		return
 	}
+	giveBack := func(context.Context) error { return nil }
+	if s.RequireCap {
+		if giveBack, err = s.Node.ChargeTask(r.Context(), got); err != nil {
+			s.refuse(w, r, statusOf(err), err)
+			return
+		}
+	}
 	t := node.Task{ID: got.Packet.ID(), State: node.TaskQueued, Author: got.Author.KeyHex(), Submitted: s.Node.Now()}
 	ctx := context.WithoutCancel(r.Context())
 	if err = s.Node.AddTask(ctx, t, raw); err == nil {
 		if err = s.tasks.add(t); err != nil {
-			err = errors.Join(err, s.Node.EndTask(ctx, t, node.TaskFailed, nil, err))
+			err = errors.Join(err, s.Node.EndTask(ctx, t, node.TaskFailed, nil, err), giveBack(ctx))
 		}
 	}
 	switch {

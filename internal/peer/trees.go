@@ -139,6 +139,16 @@ func (s *Server) writer(r *http.Request) (*writing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errBadParts, err)
 	}
+	wr, err := s.pusher(r)
+	if err != nil {
+		return nil, err
+	}
+	wr.root = root
+	return wr, nil
+}
+
+// pusher checks that a request shows a blob.write capability of who asks.
+func (s *Server) pusher(r *http.Request) (*writing, error) {
 	agent, chain, err := s.caller(r)
 	if err != nil {
 		return nil, err
@@ -157,7 +167,7 @@ func (s *Server) writer(r *http.Request) (*writing, error) {
 	if !ok {
 		return nil, &caps.DeniedError{Check: "kind", Reason: "pushing takes a blob.write capability"}
 	}
-	return &writing{root, agent, chain, caps.Use{Kind: caps.KindBlobWrite, Namespace: write.Namespace}}, nil
+	return &writing{agent: agent, chain: chain, use: caps.Use{Kind: caps.KindBlobWrite, Namespace: write.Namespace}}, nil
 }
 
 // allows asks for one part.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
@@ -92,6 +93,7 @@ func trainSamples(ctx context.Context, f *cmdutil.Factory, n *node.Node, files [
 
 type proposeOptions struct {
 	Codebook, To, Peer, Out string
+	Cap                     string
 	TTL                     cmdutil.Duration
 }
 
@@ -111,6 +113,7 @@ func newPropose(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringVar(&o.To, "to", "", "the agent: a public key, or a name of trust.yaml (required)")
 	c.Flags().StringVar(&o.Peer, "peer", "", "where the agent serves: a URL or a name of `mythos peer ls`")
 	c.Flags().StringVarP(&o.Out, "output", "o", "", "the offer, as a file")
+	c.Flags().StringVar(&o.Cap, "cap", "", "a blob.write capability to show, where the peer demands one: a file or an id")
 	c.Flags().Var(&o.TTL, "ttl", "how long the agreement is good, such as 30d")
 	return c
 }
@@ -143,7 +146,7 @@ func runPropose(ctx context.Context, f *cmdutil.Factory, o *proposeOptions) erro
 	if o.Peer == "" {
 		err = f.Write(o.Out, offer)
 	} else {
-		stands, err = propose(ctx, f, o.Peer, offer)
+		stands, err = propose(ctx, f, o, offer)
 	}
 	if err != nil {
 		return err
@@ -151,17 +154,23 @@ func runPropose(ctx context.Context, f *cmdutil.Factory, o *proposeOptions) erro
 	return emitAgreement(f, n, stands)
 }
 
-func propose(ctx context.Context, f *cmdutil.Factory, to string, offer []byte) (*node.Agreement, error) {
-	cl, err := client(ctx, f, to)
+func propose(ctx context.Context, f *cmdutil.Factory, o *proposeOptions, offer []byte) (*node.Agreement, error) {
+	cl, err := client(ctx, f, o.Peer)
 	if err != nil {
 		return nil, err
 	}
-	a, err := cl.Offer(ctx, offer)
+	var chain caps.Chain
+	if o.Cap != "" {
+		if chain, err = shownCap(ctx, f, o.Cap, "blob.write:NAMESPACE"); err != nil {
+			return nil, err
+		}
+	}
+	a, err := cl.Offer(ctx, offer, chain)
 	if err != nil {
 		return nil, peerError(err)
 	}
 	if !a.Accepted() {
-		f.IO.Notef("%s keeps the proposal: it is accepted there with `mythos codebook accept %s`, then propose again", to, a.AgreementID.Short())
+		f.IO.Notef("%s keeps the proposal: it is accepted there with `mythos codebook accept %s`, then propose again", o.Peer, a.AgreementID.Short())
 	}
 	return a, nil
 }

@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
@@ -26,6 +28,7 @@ type serveOptions struct {
 	TLS             bool
 	Cert, Key       string
 	LogFormat       string
+	RequireCap      bool
 	Limits          limitFlags
 }
 
@@ -47,6 +50,7 @@ func NewServe(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringVar(&o.Cert, "tls-cert", "", "TLS with this certificate: a PEM file, intermediates behind it")
 	c.Flags().StringVar(&o.Key, "tls-key", "", "the certificate's private key: a PEM file")
 	c.Flags().StringVar(&o.LogFormat, "log-format", "text", "text or json")
+	c.Flags().BoolVar(&o.RequireCap, "require-cap", false, "demand a capability for each submission (compute.spawn) and codebook (blob.write), too (peer_cap)")
 	o.Limits.add(c.Flags())
 	c.Flags().BoolVar(&o.AcceptCodebooks, "accept-codebooks", false, "accept every codebook that an agent trusted for packets proposes")
 	return f.Returns(c, serveResults)
@@ -68,7 +72,7 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	if err != nil {
 		return err
 	}
-	s := &peer.Server{Node: n, Log: slog.New(handler), AcceptCodebooks: o.AcceptCodebooks}
+	s := &peer.Server{Node: n, Log: slog.New(handler), AcceptCodebooks: o.AcceptCodebooks, RequireCap: o.RequireCap || n.Config.PeerCap}
 	limits, err := o.Limits.over(n.Config)
 	if err != nil {
 		return err
@@ -204,6 +208,16 @@ func runSubmit(ctx context.Context, f *cmdutil.Factory, o *submitOptions) error 
 	if opts.Codebook, err = cl.CodebookWith(ctx); err != nil {
 		return peerError(err)
 	}
+	if !carriesRun(opts.Caps) {
+		run, err := cl.Node.RunCap(ctx, raw, func() (object.AgentID, error) { return cl.Peer(ctx) })
+		if err != nil {
+			return peerError(err)
+		}
+		if run != nil {
+			f.IO.Notef("capability %s travels along", run[0].ID.Short())
+			opts.Caps = append(opts.Caps, run)
+		}
+	}
 	if o.NoWait {
 		return leave(ctx, f, cl, o.Peer, raw, opts)
 	}
@@ -212,6 +226,11 @@ func runSubmit(ctx context.Context, f *cmdutil.Factory, o *submitOptions) error 
 		return peerError(err)
 	}
 	return answered(f, answer, got, o.Out)
+}
+
+// carriesRun says whether a compute.spawn capability is among the chains.
+func carriesRun(chains []caps.Chain) bool {
+	return slices.ContainsFunc(chains, func(c caps.Chain) bool { return c[0].Cap.Scope.Kind == caps.KindComputeSpawn })
 }
 
 // answered prints what a peer answered, after all checks.

@@ -1,0 +1,72 @@
+package node
+
+import (
+	"context"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/object"
+)
+
+// runUse is what running the task of a submission takes, as a worker of the pool of this
+// repository would.
+func runUse(bundle []byte) (caps.Use, error) {
+	b, err := object.Decode[ir.Bundle](bundle)
+	if err != nil {
+		return caps.Use{}, err
+	}
+	if len(b.Tasks.Tasks) == 0 {
+		return caps.Use{}, exec.ErrNoTask
+	}
+	budget := b.Tasks.Tasks[0].Budget
+	return caps.Use{Kind: caps.KindComputeSpawn, Pool: LocalPool, Workers: 1, CPUus: budget.CPUus, IO: uint64(budget.IOCount)}, nil
+}
+
+// ChargeTask charges the running of a submission to a compute.spawn capability that
+// travels with it and is its author's. Without one that covers the task's budget the
+// error wraps caps.ErrDenied or caps.ErrQuota.
+func (n *Node) ChargeTask(ctx context.Context, got *Received) (refund func(context.Context) error, err error) {
+	use, err := runUse(got.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	err = &caps.DeniedError{Check: "active", Reason: "the packet carries no compute.spawn capability of its author, see `mythos cap issue --to " +
+		got.Author.KeyHex() + " --scope compute.spawn:local,workers=100,io=1000` where it is to run"}
+	for _, chain := range got.Caps {
+		if chain[0].Cap.Scope.Kind != caps.KindComputeSpawn || !chain[0].Cap.Subject.Same(got.Author) {
+			continue
+		}
+		if err = n.Verifier.Authorize(chain, got.Author, use, n.now()); err != nil {
+			continue
+		}
+		if err = n.Quotas.Charge(ctx, chain, use); err == nil {
+			return func(ctx context.Context) error { return n.Quotas.Refund(ctx, chain, use) }, nil
+		}
+	}
+	return nil, err
+}
+
+// RunCap is the compute.spawn capability held here that a peer has issued and that covers
+// running the bundle there; nil: there is none.
+func (n *Node) RunCap(ctx context.Context, bundle []byte, by func() (object.AgentID, error)) (caps.Chain, error) {
+	held, err := n.Held(ctx, caps.KindComputeSpawn)
+	if err != nil || len(held) == 0 {
+		return nil, err
+	}
+	use, err := runUse(bundle)
+	if err != nil {
+		return nil, err
+	}
+	peer, err := by()
+	if err != nil {
+		return nil, err
+	}
+	theirs := caps.Verifier{Trusted: func(a object.AgentID, _ uint8) bool { return a.Same(peer) }, Revoked: n.Verifier.Revoked}
+	for _, chain := range held {
+		if theirs.Authorize(chain, n.Self(), use, n.now()) == nil {
+			return chain, nil
+		}
+	}
+	return nil, nil
+}
