@@ -11,8 +11,9 @@ check: ## everything that CI checks (under fifteen minutes)
 	.ci/run
 
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
-vet-platforms: ## the platforms that releases are made for all compile (minutes; Windows, without flock, is none of them)
+vet-platforms: ## the platforms that releases are made for all compile, and the command for Windows, too (minutes)
 	@for p in $(PLATFORMS); do echo "== $$p"; CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go vet ./... || exit 1; done
+	@echo "== windows/amd64, ./cmd/mythos"; CGO_ENABLED=0 GOOS=windows GOARCH=amd64 go build -o /dev/null ./cmd/mythos
 
 generate: ## manual pages, completions, JSON Schemas, the table of exit codes
 	go generate ./...

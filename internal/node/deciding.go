@@ -8,8 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/mythos-project/mythos/internal/flock"
 	"github.com/mythos-project/mythos/ledger"
 )
 
@@ -39,12 +38,12 @@ func (n *Node) deciding(ctx context.Context, what string, ring uint8) (release f
 	timeout := time.NewTimer(n.Config.Busy)
 	defer timeout.Stop()
 	for {
-		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return func() { file.Close() }, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+		free, err := flock.TryExclusive(file)
+		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", file.Name(), err), file.Close())
+		}
+		if free {
+			return func() { file.Close() }, nil
 		}
 		select {
 		case <-ctx.Done():

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/mythos-project/mythos/internal/flock"
 )
 
 // ErrBusy means that another process holds the database.
@@ -64,10 +64,10 @@ func (l *lock) acquire(ctx context.Context, wait time.Duration) error {
 		l.sign()
 		return nil
 	}
-	if err := unix.Flock(int(l.waiters.Fd()), unix.LOCK_SH); err != nil {
+	if err := flock.Shared(l.waiters); err != nil {
 		return err
 	}
-	defer unix.Flock(int(l.waiters.Fd()), unix.LOCK_UN) //nolint:errcheck // closing drops it too
+	defer flock.Unlock(l.waiters) //nolint:errcheck // closing drops it too
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
 	for crowded || !l.try() {
@@ -85,7 +85,8 @@ func (l *lock) acquire(ctx context.Context, wait time.Duration) error {
 }
 
 func (l *lock) try() bool {
-	return unix.Flock(int(l.holder.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil
+	ok, err := flock.TryExclusive(l.holder)
+	return ok && err == nil
 }
 
 // sign leaves our process id for those who wait. It overwrites in place, so that
@@ -107,14 +108,14 @@ func (l *lock) pid() int {
 	return pid
 }
 
-func (l *lock) release() error { return unix.Flock(int(l.holder.Fd()), unix.LOCK_UN) }
+func (l *lock) release() error { return flock.Unlock(l.holder) }
 
 // wanted reports whether another process waits.
 func (l *lock) wanted() bool {
-	if unix.Flock(int(l.waiters.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+	if free, err := flock.TryExclusive(l.waiters); !free || err != nil {
 		return true
 	}
-	unix.Flock(int(l.waiters.Fd()), unix.LOCK_UN) //nolint:errcheck // closing drops it too
+	flock.Unlock(l.waiters) //nolint:errcheck // closing drops it too
 	return false
 }
 

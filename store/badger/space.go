@@ -7,7 +7,6 @@ import (
 	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
-	"golang.org/x/sys/unix"
 )
 
 // reserve is the free space, in bytes, that stays untouched. Badger writes through
@@ -18,12 +17,12 @@ const reserve = 8 << 20
 // room refuses a transaction of this many bytes when the disk could not take it:
 // it is written to a log, and to a table when the database is given up.
 func (d *DB) room(size int64) error {
-	var st unix.Statfs_t
-	if err := unix.Statfs(d.dir, &st); err != nil {
+	free, err := freeSpace(d.dir)
+	if err != nil {
 		return fmt.Errorf("free space of %s: %w", d.dir, err)
 	}
 	lsm, vlog := d.lsmBytes.Add(size), size
-	if free := int64(st.Bavail) * int64(st.Bsize); free < reserve+min(lsm, 2*memTable)+2*vlog {
+	if free < reserve+min(lsm, 2*memTable)+2*vlog {
 		d.lsmBytes.Add(-size)
 		return fmt.Errorf("%s has %d bytes left: %w", d.dir, free, syscall.ENOSPC)
 	}

@@ -6,9 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/mythos-project/mythos/internal/flock"
 )
 
 const (
@@ -44,7 +45,7 @@ func lockSession(dir string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+	err = flock.Exclusive(f)
 	if err == nil {
 		// Only a name that is still there protects anything.
 		_, err = os.Stat(f.Name())
@@ -99,7 +100,7 @@ func (d *Dir) others(self *session, live func(start time.Time), dead func(dir st
 
 func probe(dir string, live func(time.Time), dead func(string) error) error {
 	f, err := os.Open(filepath.Join(dir, lockName))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		// Ended meanwhile, or about to begin: then it sees that it is gone and
 		// begins again. With anything in it, it is no session of ours.
 		_ = os.Remove(dir)
@@ -109,12 +110,12 @@ func probe(dir string, live func(time.Time), dead func(string) error) error {
 		return err
 	}
 	defer f.Close()
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err == nil {
-		return dead(dir)
-	}
-	if !errors.Is(err, unix.EWOULDBLOCK) {
+	ended, err := flock.TryExclusive(f)
+	if err != nil {
 		return err
+	}
+	if ended {
+		return dead(dir)
 	}
 	st, err := f.Stat()
 	if err != nil {

@@ -10,8 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/mythos-project/mythos/internal/flock"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -30,10 +29,11 @@ func (d *Dir) Sweep(context.Context) (store.ChunkSweep, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = store.ErrCollecting
-		}
+	free, err := flock.TryExclusive(lock)
+	if err == nil && !free {
+		err = store.ErrCollecting
+	}
+	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	w, err := d.sweep(lock)

@@ -11,8 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/mythos-project/mythos/internal/flock"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -91,10 +90,11 @@ func listen(dir string, kv store.KV) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = ErrServed
-		}
+	free, err := flock.TryExclusive(lock)
+	if err == nil && !free {
+		err = ErrServed
+	}
+	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	s := &Server{rpc: rpc.NewServer(), lock: lock, path: filepath.Join(dir, name), conns: map[*net.UnixConn]bool{}}
@@ -169,7 +169,7 @@ func (s *Server) Close() error {
 	err := s.l.Close()
 	s.wg.Wait()
 	// Unlocking, and not only closing: a child that has just been forked has it open, too.
-	return errors.Join(err, os.Remove(s.path), unix.Flock(int(s.lock.Fd()), unix.LOCK_UN), s.lock.Close())
+	return errors.Join(err, os.Remove(s.path), flock.Unlock(s.lock), s.lock.Close())
 }
 
 // ours reports the process at the other end, an error when it is not of our user.
