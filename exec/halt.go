@@ -3,6 +3,7 @@ package exec
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/ledger"
@@ -56,6 +57,14 @@ func (c HaltCode) String() string {
 
 // ErrBudget means that a task's budget is exhausted.
 var ErrBudget = errors.New("budget exhausted")
+
+// reason is the code as the reason of a refusal: it wraps ErrBudget for a budget.
+func (c HaltCode) reason() error {
+	if c <= HaltSpawn {
+		return fmt.Errorf("%w%s", ErrBudget, strings.TrimPrefix(c.String(), ErrBudget.Error()))
+	}
+	return errors.New(c.String())
+}
 
 // HaltError is a task that was halted: its result is a canonical error object.
 type HaltError struct {

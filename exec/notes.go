@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 )
@@ -24,6 +25,18 @@ func usedOf(notes *string) (tokens, gpuMs uint64) {
 	}
 	first, _, _ := strings.Cut(*notes, "\n")
 	if n, err := fmt.Sscanf(first, usedLine, &tokens, &gpuMs); n != 2 || err != nil {
+		return 0, 0
+	}
+	return tokens, gpuMs
+}
+
+// Reported is, for runners, what a tool says that it used (spec/tools.md#use): the last
+// line of said, when it is "used tokens=N gpu_ms=N" and nothing else; else nothing.
+func Reported(said []byte) (tokens, gpuMs uint64) {
+	said = bytes.TrimRight(said, "\r\n")
+	line := string(said[bytes.LastIndexByte(said, '\n')+1:])
+	tokens, gpuMs = usedOf(&line)
+	if line != fmt.Sprintf(usedLine, tokens, gpuMs) {
 		return 0, 0
 	}
 	return tokens, gpuMs

@@ -101,7 +101,7 @@ func (m *machine) perform(ctx context.Context, kind uint8, e Effect) (Outcome, e
 		e.Timeout = time.Duration(min(left, object.Time(1<<62/time.Microsecond))) * time.Microsecond
 	}
 	if code != 0 {
-		err := m.world.refuse(ctx, e, StatusBudget, fmt.Errorf("%w: %s", ErrBudget, code))
+		err := m.world.refuse(ctx, e, StatusBudget, code.reason())
 		if haltCode(err) == 0 {
 			return Outcome{}, m.failed(err)
 		}

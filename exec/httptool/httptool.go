@@ -139,6 +139,7 @@ func (r *Runner) send(p *prepared, call exec.Call) (res exec.Response, after tim
 // response is what the server answered, without secrets.
 func (p *prepared) response(answer *http.Response, body []byte) exec.Response {
 	res := exec.Response{Status: uint16(answer.StatusCode), Body: body}
+	res.Tokens, res.GPUms = exec.Reported([]byte("used " + answer.Header.Get(HeaderUsed)))
 	if answer.StatusCode >= 300 {
 		res.Notes = "HTTP " + p.cleanText(answer.Status)
 	}
@@ -150,6 +151,9 @@ func (p *prepared) response(answer *http.Response, body []byte) exec.Response {
 	}
 	return res
 }
+
+// HeaderUsed is the header of a response that says what the tool used: "tokens=N gpu_ms=N".
+const HeaderUsed = "Mythos-Used"
 
 // maxRedirects is how many redirects are followed.
 const maxRedirects = 10

@@ -42,6 +42,10 @@ func newSite(t testing.TB) *site {
 		fmt.Fprint(w, "partial")
 	})
 	mux.HandleFunc("/noise", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "quiet") })
+	mux.HandleFunc("/used/{said}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(httptool.HeaderUsed, r.PathValue("said"))
+		fmt.Fprint(w, "done")
+	})
 	mux.HandleFunc("/show/", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s %s key=%q fence=%s auth=%q type=%s", r.Method, r.RequestURI, r.Header.Get("Idempotency-Key"),
 			r.Header.Get("Mythos-Fence"), r.Header.Get("X-Auth"), r.Header.Get("Content-Type"))

@@ -147,6 +147,9 @@ func (p *peer) call(ctx context.Context, call exec.Call) (exec.Response, error) 
 	return p.response(result, call.Limits.MaxResponse)
 }
 
+// metaUsed is the key in a result's _meta of what the tool used: "tokens=N gpu_ms=N".
+const metaUsed = "mythos/used"
+
 // response is what the tool answered.
 func (p *peer) response(result *mcp.CallToolResult, limit int64) (exec.Response, error) {
 	body, err := bodyOf(result)
@@ -155,9 +158,12 @@ func (p *peer) response(result *mcp.CallToolResult, limit int64) (exec.Response,
 	}
 	body = p.clean(body)
 	res := exec.Response{Status: exec.StatusOK, Body: body}
+	if used, ok := result.Meta[metaUsed].(string); ok {
+		res.Tokens, res.GPUms = exec.Reported([]byte("used " + used))
+	}
 	switch {
 	case int64(len(body)) > limit:
-		return exec.Response{Status: exec.StatusResponseTooBig, Notes: fmt.Sprintf("response exceeds %d bytes", limit)}, nil
+		res.Body, res.Status, res.Notes = nil, exec.StatusResponseTooBig, fmt.Sprintf("response exceeds %d bytes", limit)
 	case result.NeedsInput():
 		res.Status, res.Notes = exec.StatusFailed, "the tool asks for input, which nobody here can give"
 	case result.IsError:

@@ -73,6 +73,9 @@ func newServer(args []string, r *http.Request) *mcp.Server {
 		fmt.Fprint(os.Stderr, strings.Repeat("a line that nobody reads\n", 2))
 		return say("quiet")
 	})
+	add("used", func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		return &mcp.CallToolResult{Meta: mcp.Meta{"mythos/used": args[1]}, Content: []mcp.Content{&mcp.TextContent{Text: "done"}}}, nil
+	})
 	add("parts", func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "a"}, &mcp.TextContent{Text: "b"}}}, nil
 	})

@@ -12,7 +12,8 @@
 // The working directory is fresh, empty and removed afterwards. When the program
 // ends, or takes too long, or answers too much, its whole process group is
 // killed. Exit code 0 is status 200, any other 500, a response beyond the limit
-// 502 and the timeout 504.
+// 502 and the timeout 504. A last line "used tokens=N gpu_ms=N" on standard error says
+// what the program used.
 //
 // A binary whose bytes are no longer those that were registered is refused
 // ([exec.ErrPinned]). A binary is hashed again only when its size, modification
@@ -119,7 +120,9 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 	if ctx.Err() != nil {
 		return exec.Response{}, fmt.Errorf("%s was stopped: %w", ref.Argv[0], ctx.Err())
 	}
-	return p.response(err, limited.Err() != nil)
+	res, err := p.response(err, limited.Err() != nil)
+	res.Tokens, res.GPUms = exec.Reported(p.stderr.Bytes)
+	return res, err
 }
 
 // run is one started program and its two outputs.

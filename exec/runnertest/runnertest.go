@@ -65,6 +65,7 @@ func Run(t *testing.T, s Suite) {
 	t.Run("Cancelled", s.cancelled)
 	t.Run("ExitCode", s.exitCode)
 	t.Run("Stderr", s.stderr)
+	t.Run("Used", s.used)
 	t.Run("WrongKind", s.wrongKind)
 	t.Run("Concurrent", s.concurrent)
 }
@@ -140,6 +141,16 @@ func (s Suite) stderr(t *testing.T) {
 	res, err := s.Runner.Run(t.Context(), call)
 	if err != nil || res.Status != exec.StatusOK || string(res.Body) != "quiet" || len(res.Notes) > 0 {
 		t.Errorf("status %d, body %q, notes %q, %v", res.Status, res.Body, res.Notes, err)
+	}
+}
+
+// used: what a tool reports is in the response, and nothing else is taken for it.
+func (s Suite) used(t *testing.T) {
+	for said, want := range map[string]uint64{"tokens=12 gpu_ms=3": 12, "tokens=12 gpu_ms=3 more": 0, "tokens=-1 gpu_ms=3": 0} {
+		res, err := s.Runner.Run(t.Context(), Call(s.Module("used", said), s.request("")))
+		if err != nil || string(res.Body) != "done" || res.Tokens != want || res.GPUms != want/4 {
+			t.Errorf("%q: %d tokens, %d ms, %d %q, %v", said, res.Tokens, res.GPUms, res.Status, res.Body, err)
+		}
 	}
 }
 

@@ -14,7 +14,8 @@
 //
 // Exit code 0 is status 200; any other, and a trap, 500; a response beyond the
 // limit 502; the timeout 504. Memory beyond the limit cannot be had: the module
-// sees its allocation fail.
+// sees its allocation fail. A last line "used tokens=N gpu_ms=N" on standard error says
+// what the module used.
 //
 // Every call has an instance of its own. A module is compiled once per process
 // and memory limit; compiled code is kept in a directory for the next process.
@@ -112,5 +113,7 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 	if ctx.Err() != nil {
 		return exec.Response{}, fmt.Errorf("module %s was stopped: %w", ref.ModuleHash.Short(), ctx.Err())
 	}
-	return in.response(err, limited.Err() != nil), nil
+	res := in.response(err, limited.Err() != nil)
+	res.Tokens, res.GPUms = exec.Reported(in.stderr.Bytes)
+	return res, nil
 }

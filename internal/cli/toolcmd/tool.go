@@ -42,6 +42,7 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 			"{/ptr} in the path or query of --http stands for the scalar at that JSON pointer of the request. The last word of a\n" +
 			"header may name a secret, env:NAME or file:/path: it is looked up at the call and kept nowhere. The key goes along as\n" +
 			"Idempotency-Key.\n" +
+			"A last line used tokens=N gpu_ms=N on standard error (of HTTP: a header Mythos-Used: tokens=N gpu_ms=N) says what a call used.\n" +
 			"An attempt whose outcome nobody knows is repeated with --retry-safe. With --probe the other tool is asked first: it gets\n" +
 			"the request, MYTHOS_IDEMPOTENCY_KEY and MYTHOS_FENCE, and answers {\"happened\":true,\"response\":\"...\"} or\n" +
 			"{\"happened\":false}. With neither, an operator decides (mythos ledger resolve).",

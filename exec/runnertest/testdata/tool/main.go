@@ -41,6 +41,10 @@ func main() {
 			fmt.Fprintln(os.Stderr, "a line that nobody reads, over and over again, until the limit")
 		}
 		fmt.Print("quiet")
+	case "used": // reports what it used
+		fmt.Fprintln(os.Stderr, "working")
+		fmt.Fprintln(os.Stderr, "used "+os.Args[2])
+		fmt.Print("done")
 	case "count": // leaves one byte in the file named by argument 2 for each invocation
 		f, err := os.OpenFile(os.Args[2], os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		if err != nil {
