@@ -32,7 +32,7 @@ func Confinable() error {
 	if abi < leastABI {
 		return fmt.Errorf("%w: Landlock version %d, needed %d (Linux 6.7)", ErrConfinement, abi, leastABI)
 	}
-	return nil
+	return filterable()
 }
 
 // newRuleset makes a ruleset that allows no file and no TCP. It is a descriptor

@@ -20,8 +20,8 @@
 // time, inode or change time differ from when it was last hashed.
 //
 // A registration is either "unconfined" or confined by Landlock to the paths
-// that it names, without TCP; where the kernel cannot do that, it is refused
-// ([ErrConfinement]).
+// that it names, without any socket (seccomp); where the kernel cannot do that, it is
+// refused ([ErrConfinement]).
 package process
 
 import (

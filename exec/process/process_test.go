@@ -2,6 +2,7 @@ package process_test
 
 import (
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -135,6 +136,22 @@ func landlock(t *testing.T, runner *process.Runner, tool string) {
 	res, err = runner.Run(t.Context(), confined(secret))
 	if err != nil || res.Status != exec.StatusFailed || !strings.Contains(res.Notes, "permission denied") {
 		t.Errorf("another path: status %d, %q, %v", res.Status, res.Notes, err)
+	}
+	listener, err := net.Listen("unix", filepath.Join(dir, "socket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	for _, to := range [][]string{{"udp", "127.0.0.1:9"}, {"tcp", "127.0.0.1:9"}, {"udp6", "[::1]:9"}, {"unix", listener.Addr().String()}, {"unixgram", "@nobody"}} {
+		ref := module(t, tool, "dial", to[0], to[1])
+		ref.Confinement, ref.Read, ref.Write = exec.ConfineLandlock, []string{}, []string{dir}
+		res, err := runner.Run(t.Context(), runnertest.Call(ref, nil))
+		if err != nil || res.Status != exec.StatusFailed || !strings.Contains(res.Notes, "socket: permission denied") {
+			t.Errorf("a connection to %v: status %d, %q, %v", to, res.Status, res.Notes, err)
+		}
+	}
+	if res, err := runner.Run(t.Context(), runnertest.Call(module(t, tool, "dial", "unix", listener.Addr().String()), nil)); err != nil || res.Status != exec.StatusOK {
+		t.Errorf("unconfined: status %d, %q, %v", res.Status, res.Notes, err)
 	}
 	// The confinement is the program's own: this process still reads everything.
 	if _, err := os.ReadFile(secret); err != nil {

@@ -47,7 +47,7 @@ func start(cmd *osexec.Cmd, ref exec.ModuleRef, dir string) error {
 }
 
 // confine restricts the calling thread for good to the paths of the
-// registration, the program and the working directory.
+// registration, the program and the working directory, without sockets.
 func confine(ref exec.ModuleRef, dir string) error {
 	rules, err := newRuleset()
 	if err != nil {
@@ -71,5 +71,5 @@ func confine(ref exec.ModuleRef, dir string) error {
 	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(rules), 0, 0); errno != 0 {
 		return fmt.Errorf("%w: restrict: %w", ErrConfinement, errno)
 	}
-	return nil
+	return denySockets()
 }

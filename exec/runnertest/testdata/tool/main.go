@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand"
+	"net"
 	"os"
 	"strconv"
 	"time"
@@ -41,6 +42,11 @@ func main() {
 			fmt.Fprintln(os.Stderr, "a line that nobody reads, over and over again, until the limit")
 		}
 		fmt.Print("quiet")
+	case "dial": // network and address
+		if _, err := net.Dial(os.Args[2], os.Args[3]); err != nil {
+			fmt.Fprint(os.Stderr, err)
+			os.Exit(7)
+		}
 	case "used": // reports what it used
 		fmt.Fprintln(os.Stderr, "working")
 		fmt.Fprintln(os.Stderr, "used "+os.Args[2])
