@@ -41,6 +41,15 @@ type PackOptions struct {
 
 // Pack signs a bundle as a packet.
 func (n *Node) Pack(raw []byte, o PackOptions) ([]byte, error) {
+	sealed, err := n.seal(raw, o)
+	if err != nil {
+		return nil, err
+	}
+	return n.packSealed(sealed, o)
+}
+
+// seal makes the bundle that a packet holds.
+func (n *Node) seal(raw []byte, o PackOptions) ([]byte, error) {
 	if len(o.Caps) > 0 {
 		var err error
 		if raw, err = withCaps(raw, o.Caps); err != nil {
@@ -61,6 +70,10 @@ func (n *Node) Pack(raw []byte, o PackOptions) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal bundle: %w", err)
 	}
+	return sealed, nil
+}
+
+func (n *Node) packSealed(sealed []byte, o PackOptions) ([]byte, error) {
 	opts := packet.Options{Signers: append([]sign.Signer{n.Key}, o.With...), Codebook: o.Codebook}
 	if o.Zstd || o.Codebook != nil {
 		opts.Codec = packet.CodecZstd
@@ -227,6 +240,9 @@ type Answer struct {
 	EpisodeID  *object.Hash     `can:"8,episode_id"`
 	Halted     *string          `can:"9,halted"` // why the task was halted, for people
 }
+
+// ErrAnswer means that an answer is not one to what was asked.
+var ErrAnswer = errors.New("the answer does not fit")
 
 // Check compares the result with its hash and checks the receipts.
 func (a Answer) Check() error {

@@ -154,7 +154,7 @@ func (n *Node) Tasks(ctx context.Context, fn func(Task) error) error {
 }
 
 // Forget removes what is over: tasks that ended a day ago, and the nonces of packets
-// that have expired and would be refused for that.
+// that have expired and would be refused for that, and what was left with peers a month ago.
 func (n *Node) Forget(ctx context.Context) error {
 	put, now := map[string][]byte{}, n.now()
 	err := n.Tasks(ctx, func(t Task) error {
@@ -169,6 +169,15 @@ func (n *Node) Forget(ctx context.Context) error {
 	err = n.DB.Scan(ctx, seenKeys, seenKeys+"\xff", func(key string, until []byte) error {
 		if len(until) == 8 && object.Time(binary.BigEndian.Uint64(until)) < now {
 			put[key] = nil
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = n.Sent(ctx, func(sent Sent) error {
+		if sent.At.Add(KeepSent) < now {
+			put[sentKeys+sent.Packet.String()] = nil
 		}
 		return nil
 	})
@@ -190,23 +199,4 @@ func (n *Node) Forget(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-const sentKeys = "w/sent/" // a task that was left with a peer, and with which
-
-// SetSent remembers that a task was left with a peer: a name, or a URL.
-func (n *Node) SetSent(ctx context.Context, id object.Hash, peer string) error {
-	_, err := n.DB.Update(ctx, nil, map[string][]byte{sentKeys + id.String(): []byte(peer)})
-	return err
-}
-
-// Sent calls fn for each task that was left with a peer, ascending by id.
-func (n *Node) Sent(ctx context.Context, fn func(id object.Hash, peer string) error) error {
-	return n.DB.Scan(ctx, sentKeys, sentKeys+"\xff", func(key string, peer []byte) error {
-		id, err := object.ParseHash(key[len(sentKeys):])
-		if err != nil {
-			return err
-		}
-		return fn(id, string(peer))
-	})
 }

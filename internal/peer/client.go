@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 )
@@ -143,30 +142,27 @@ func (c *Client) Get(ctx context.Context, path string, chain caps.Chain) (*http.
 }
 
 // Submit sends a packet and returns the answer: its bytes, and what it says after
-// all checks, among them that it answers this packet with its first task. When the
-// connection is lost on the way, the answer is asked for again, see [Client.TaskAnswer].
-func (c *Client) Submit(ctx context.Context, pkt []byte) ([]byte, *node.Received, error) {
-	raw, got, err := c.submit(ctx, pkt)
+// all checks, among them that it answers what was asked. When the connection is lost on
+// the way, the answer is asked for again, see [Client.TaskAnswer].
+func (c *Client) Submit(ctx context.Context, pkt []byte, asked node.Asked) ([]byte, *node.Received, error) {
+	raw, got, err := c.submit(ctx, pkt, asked)
 	if lost(ctx, err) && !unsent(err) {
-		again, late, failed := c.TaskAnswer(ctx, object.Sum(pkt))
+		again, late, failed := c.TaskAnswer(ctx, asked)
 		var refused *StatusError
 		if !errors.As(failed, &refused) || refused.Status != http.StatusNotFound {
 			raw, got, err = again, late, failed
 		} // else the peer never got the packet
 	}
-	if err == nil {
-		err = c.sameBundle(ctx, pkt, got.Answer)
-	}
 	return raw, got, err
 }
 
-func (c *Client) submit(ctx context.Context, pkt []byte) ([]byte, *node.Received, error) {
+func (c *Client) submit(ctx context.Context, pkt []byte, asked node.Asked) ([]byte, *node.Received, error) {
 	res, err := c.post(ctx, pkt, "")
 	if err != nil {
 		return nil, nil, err
 	}
 	defer res.Body.Close()
-	return c.openAnswer(ctx, res.Body, object.Sum(pkt))
+	return c.openAnswer(ctx, res.Body, asked)
 }
 
 // lost reports whether a connection failed, and not the peer or its answer.
@@ -179,30 +175,6 @@ func lost(ctx context.Context, err error) bool {
 func unsent(err error) bool {
 	var dial *net.OpError
 	return errors.As(err, &dial) && dial.Op == "dial"
-}
-
-// sameBundle compares an answer with what was sent; of a packet that is encrypted to
-// the peer alone, its id must do, which the answer names.
-func (c *Client) sameBundle(ctx context.Context, pkt []byte, a *node.Answer) error {
-	own, err := c.Node.Open(ctx, pkt)
-	if err != nil {
-		return nil //nolint:nilerr // it is not encrypted to us
-	}
-	id, err := ir.BundleID(own.Bundle)
-	if err != nil {
-		return err
-	}
-	if a.BundleID != id {
-		return fmt.Errorf("the peer answers with bundle %s, sent was %s", a.BundleID.Short(), id.Short())
-	}
-	b, err := object.Decode[ir.Bundle](own.Bundle)
-	if err != nil {
-		return err
-	}
-	if len(b.Tasks.Tasks) == 0 || b.Tasks.Tasks[0].TaskID != a.TaskID {
-		return fmt.Errorf("the peer answers with task %s, which is not the bundle's first", a.TaskID.Short())
-	}
-	return nil
 }
 
 // SubmitTask sends a packet and returns at once: the task's id is that of the packet.
@@ -264,10 +236,10 @@ const patience = time.Minute
 
 // TaskAnswer waits for the answer to a task that we submitted, over lost connections and
 // restarts of the peer; for a minute at most while it cannot be reached.
-func (c *Client) TaskAnswer(ctx context.Context, id object.Hash) ([]byte, *node.Received, error) {
+func (c *Client) TaskAnswer(ctx context.Context, asked node.Asked) ([]byte, *node.Received, error) {
 	for reached := time.Now(); ; {
 		began := time.Now()
-		raw, got, err := c.taskAnswer(ctx, id)
+		raw, got, err := c.taskAnswer(ctx, asked)
 		var refused *StatusError
 		stopping := errors.As(err, &refused) && refused.Status == http.StatusServiceUnavailable
 		if !stopping && !lost(ctx, err) {
@@ -287,16 +259,16 @@ func (c *Client) TaskAnswer(ctx context.Context, id object.Hash) ([]byte, *node.
 	}
 }
 
-func (c *Client) taskAnswer(ctx context.Context, id object.Hash) ([]byte, *node.Received, error) {
-	res, err := c.Get(ctx, "/v1/tasks/"+id.String()+"/result", nil)
+func (c *Client) taskAnswer(ctx context.Context, asked node.Asked) ([]byte, *node.Received, error) {
+	res, err := c.Get(ctx, "/v1/tasks/"+asked.Packet.String()+"/result", nil)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer res.Body.Close()
-	return c.openAnswer(ctx, res.Body, id)
+	return c.openAnswer(ctx, res.Body, asked)
 }
 
-func (c *Client) openAnswer(ctx context.Context, body io.Reader, id object.Hash) ([]byte, *node.Received, error) {
+func (c *Client) openAnswer(ctx context.Context, body io.Reader, asked node.Asked) ([]byte, *node.Received, error) {
 	raw, err := io.ReadAll(io.LimitReader(body, 2*maxPacket))
 	if err != nil {
 		return nil, nil, err
@@ -305,8 +277,8 @@ func (c *Client) openAnswer(ctx context.Context, body io.Reader, id object.Hash)
 	if err != nil {
 		return raw, nil, fmt.Errorf("answer: %w", err)
 	}
-	if got.Answer == nil || got.Answer.PacketID != id {
-		return raw, got, errors.New("the peer answered another packet")
+	if err := c.Node.CheckAnswer(got, asked); err != nil {
+		return raw, got, err
 	}
 	if c.Key != nil && !got.Author.Same(*c.Key) {
 		return raw, got, fmt.Errorf("%w: the answer is by %s", ErrIdentity, got.Author)

@@ -60,16 +60,18 @@ func TestCancel(t *testing.T) {
 	defer server.Close()
 	self := n.Self()
 	cl := &Client{Node: mine, URL: server.URL, Key: &self}
+	asked := map[object.Hash]node.Asked{}
 	submit := func(program string) object.Hash {
 		t.Helper()
 		bundle, err := ir.Assemble([]byte(program))
 		if err != nil {
 			t.Fatal(err)
 		}
-		pkt, err := mine.Pack(bundle, node.PackOptions{Guard: true})
+		pkt, of, err := mine.PackTask(bundle, node.PackOptions{Guard: true})
 		if err != nil {
 			t.Fatal(err)
 		}
+		asked[of.Packet] = of
 		task, err := cl.SubmitTask(ctx, pkt)
 		if err != nil {
 			t.Fatal(err)
@@ -104,7 +106,7 @@ func TestCancel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, got, err := cl.TaskAnswer(ctx, id); err != nil || got.Answer.Halted == nil || !strings.Contains(*got.Answer.Halted, "cancelled") {
+		if _, got, err := cl.TaskAnswer(ctx, asked[id]); err != nil || got.Answer.Halted == nil || !strings.Contains(*got.Answer.Halted, "cancelled") {
 			t.Errorf("answer %d: %+v, %v", i, got, err)
 		}
 		ended(id, node.TaskCancelled)
@@ -114,7 +116,7 @@ func TestCancel(t *testing.T) {
 	if task, err := cl.Cancel(ctx, quick); err != nil || task.State != node.TaskDone {
 		t.Errorf("a task that has ended: %+v, %v", task, err)
 	}
-	if _, got, err := cl.TaskAnswer(ctx, quick); err != nil || got.Answer.Halted != nil {
+	if _, got, err := cl.TaskAnswer(ctx, asked[quick]); err != nil || got.Answer.Halted != nil {
 		t.Errorf("its answer: %+v, %v", got, err)
 	}
 }
@@ -288,11 +290,11 @@ func TestAnswersAreNotLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pkt, err := n.Pack(bundle, node.PackOptions{Guard: true})
+	pkt, asking, err := n.PackTask(bundle, node.PackOptions{Guard: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, got, err := (&Client{Node: n, URL: server.URL}).Submit(ctx, pkt)
+	_, got, err := (&Client{Node: n, URL: server.URL}).Submit(ctx, pkt, asking)
 	if err != nil || got.Answer == nil || got.Answer.Halted != nil {
 		t.Fatal(err)
 	}

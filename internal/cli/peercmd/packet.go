@@ -129,15 +129,29 @@ func (o *packOptions) codebook(ctx context.Context, f *cmdutil.Factory, n *node.
 	return nil, nil
 }
 
-func pack(ctx context.Context, f *cmdutil.Factory, raw []byte, o node.PackOptions) ([]byte, error) {
-	if _, findings, err := ir.Validate(raw); err != nil {
-		return nil, clierr.New(clierr.Invalid, "bundle: %w (%d findings)", err, len(findings))
+// packTask is pack for a submission.
+func packTask(ctx context.Context, f *cmdutil.Factory, raw []byte, o node.PackOptions) ([]byte, node.Asked, error) {
+	n, err := packable(ctx, f, raw)
+	if err != nil {
+		return nil, node.Asked{}, err
 	}
-	n, err := f.Node(ctx)
+	return n.PackTask(raw, o)
+}
+
+func pack(ctx context.Context, f *cmdutil.Factory, raw []byte, o node.PackOptions) ([]byte, error) {
+	n, err := packable(ctx, f, raw)
 	if err != nil {
 		return nil, err
 	}
 	return n.Pack(raw, o)
+}
+
+// packable opens the repository for a bundle that is valid.
+func packable(ctx context.Context, f *cmdutil.Factory, raw []byte) (*node.Node, error) {
+	if _, findings, err := ir.Validate(raw); err != nil {
+		return nil, clierr.New(clierr.Invalid, "bundle: %w (%d findings)", err, len(findings))
+	}
+	return f.Node(ctx)
 }
 
 func newSign(f *cmdutil.Factory) *cobra.Command {

@@ -43,6 +43,7 @@ type pushed struct {
 type sentLine struct {
 	Task object.Hash `json:"task"`
 	Peer string      `json:"peer"`
+	At   object.Time `json:"at"`
 }
 
 // taskLine is how a task is getting on.

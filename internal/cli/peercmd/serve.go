@@ -257,15 +257,15 @@ func answered(f *cmdutil.Factory, answer []byte, got *node.Received, out string)
 // submit packs and sends a bundle. A peer that no longer knows the codebook gets it with
 // the baseline: a packet is refused for its codebook before anything comes of it.
 func submit(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string, raw []byte, o node.PackOptions) ([]byte, *node.Received, error) {
-	pkt, err := pack(ctx, f, raw, o)
+	pkt, asked, err := packTask(ctx, f, raw, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	id := object.Sum(pkt)
-	if err := cl.Node.SetSent(ctx, id, to); err != nil {
+	id := asked.Packet
+	if err := cl.Node.SetSent(ctx, asked, to); err != nil {
 		return nil, nil, err
 	}
-	answer, got, err := cl.Submit(ctx, pkt)
+	answer, got, err := cl.Submit(ctx, pkt, asked)
 	if err != nil && ctx.Err() != nil {
 		f.IO.Notef("if %s has it, the answer is kept for a day: mythos task result %s", cl, id.Short())
 	}

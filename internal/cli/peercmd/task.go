@@ -11,16 +11,15 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
-	"github.com/mythos-project/mythos/object"
 )
 
 // leave submits a bundle and prints the task's id.
 func leave(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string, raw []byte, o node.PackOptions) error {
-	pkt, err := pack(ctx, f, raw, o)
+	pkt, asked, err := packTask(ctx, f, raw, o)
 	if err != nil {
 		return err
 	}
-	if err := cl.Node.SetSent(ctx, object.Sum(pkt), to); err != nil {
+	if err := cl.Node.SetSent(ctx, asked, to); err != nil {
 		return err
 	}
 	t, err := cl.SubmitTask(ctx, pkt)
@@ -44,8 +43,8 @@ func newTaskLs(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return n.Sent(c.Context(), func(id object.Hash, to string) error {
-				return f.Emit(sentLine{id, to}, func() { f.IO.Printf("%s\t%s\n", f.IO.Hash(id.String()), to) })
+			return n.Sent(c.Context(), func(s node.Sent) error {
+				return f.Emit(sentLine{s.Packet, s.Peer, s.At}, func() { f.IO.Printf("%s\t%s\n", f.IO.Hash(s.Packet.String()), s.Peer) })
 			})
 		},
 	}
@@ -55,11 +54,11 @@ func newTaskStatus(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "status TASK", Short: "Ask the peer how a task is getting on: queued, running, done, failed or cancelled", Example: "  mythos task status 3f9c01", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			cl, id, err := sentTo(c.Context(), f, args[0])
+			cl, sent, err := sentTo(c.Context(), f, args[0])
 			if err != nil {
 				return err
 			}
-			t, err := cl.Task(c.Context(), id)
+			t, err := cl.Task(c.Context(), sent.Packet)
 			if err != nil {
 				return peerError(err)
 			}
@@ -73,11 +72,11 @@ func newTaskResult(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use: "result TASK [-o FILE]", Short: "Wait for a task, verify the signed answer, print the result", Example: "  mythos task result 3f9c01", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			cl, id, err := sentTo(c.Context(), f, args[0])
+			cl, sent, err := sentTo(c.Context(), f, args[0])
 			if err != nil {
 				return err
 			}
-			answer, got, err := cl.TaskAnswer(c.Context(), id)
+			answer, got, err := cl.TaskAnswer(c.Context(), sent.Asked)
 			if err != nil {
 				return peerError(err)
 			}
@@ -99,7 +98,7 @@ func newTaskCancel(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runTaskCancel(ctx context.Context, f *cmdutil.Factory, text string) error {
-	cl, id, err := sentTo(ctx, f, text)
+	cl, sent, err := sentTo(ctx, f, text)
 	var hint *clierr.Error
 	if errors.As(err, &hint) && hint.Code == clierr.NotFound {
 		if local, err := cancelLocal(ctx, f, text); local {
@@ -109,6 +108,7 @@ func runTaskCancel(ctx context.Context, f *cmdutil.Factory, text string) error {
 	if err != nil {
 		return err
 	}
+	id := sent.Packet
 	t, err := cl.Cancel(ctx, id)
 	if err != nil {
 		return peerError(err)
@@ -116,7 +116,7 @@ func runTaskCancel(ctx context.Context, f *cmdutil.Factory, text string) error {
 	if t.State == node.TaskDone || t.State == node.TaskFailed {
 		return clierr.New(clierr.Failed, "task %s has ended before: %s", id.Short(), t.State).With("mythos task result " + id.Short())
 	}
-	_, got, err := cl.TaskAnswer(ctx, id)
+	_, got, err := cl.TaskAnswer(ctx, sent.Asked)
 	if err != nil {
 		return peerError(err)
 	}
@@ -159,29 +159,28 @@ func cancelLocal(ctx context.Context, f *cmdutil.Factory, text string) (local bo
 	return true, f.Emit(cancelLine{t.ID, node.TaskCancelled, 0, n.Self().KeyHex()}, func() { f.IO.Printf("%s\n", node.TaskCancelled) })
 }
 
-// sentTo finds the peer that has a task.
-func sentTo(ctx context.Context, f *cmdutil.Factory, text string) (*peer.Client, object.Hash, error) {
+// sentTo finds the peer that has a task, and what it was asked.
+func sentTo(ctx context.Context, f *cmdutil.Factory, text string) (*peer.Client, node.Sent, error) {
 	n, err := f.Node(ctx)
 	if err != nil {
-		return nil, object.Hash{}, err
+		return nil, node.Sent{}, err
 	}
-	var found []object.Hash
-	var to string
-	err = n.Sent(ctx, func(id object.Hash, peer string) error {
-		if len(text) >= 6 && strings.HasPrefix(id.String(), strings.ToLower(text)) {
-			found, to = append(found, id), peer
+	var found []node.Sent
+	err = n.Sent(ctx, func(s node.Sent) error {
+		if len(text) >= 6 && strings.HasPrefix(s.Packet.String(), strings.ToLower(text)) {
+			found = append(found, s)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, object.Hash{}, err
+		return nil, node.Sent{}, err
 	}
 	switch len(found) {
 	case 0:
-		return nil, object.Hash{}, clierr.New(clierr.NotFound, "no task %s was left with a peer", text).With("see `mythos task ls`")
+		return nil, node.Sent{}, clierr.New(clierr.NotFound, "no task %s was left with a peer", text).With("see `mythos task ls`")
 	case 1:
-		cl, err := client(ctx, f, to)
+		cl, err := client(ctx, f, found[0].Peer)
 		return cl, found[0], err
 	}
-	return nil, object.Hash{}, clierr.Usagef("%d tasks begin with %s", len(found), text)
+	return nil, node.Sent{}, clierr.Usagef("%d tasks begin with %s", len(found), text)
 }

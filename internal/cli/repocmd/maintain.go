@@ -23,6 +23,9 @@ func NewGC(f *cmdutil.Factory) *cobra.Command {
 			}
 			bar := f.IO.Count("gc", 0)
 			rep, err := n.GC(c.Context(), dry, bar)
+			if err == nil && !dry {
+				err = n.Forget(c.Context())
+			}
 			bar.Stop()
 			if err != nil {
 				return err

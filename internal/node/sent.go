@@ -1,0 +1,101 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Asked is what a submission asked for: an answer must name all of it.
+type Asked struct {
+	Packet object.Hash `json:"packet"`
+	Bundle object.Hash `json:"bundle"`
+	Task   object.Hash `json:"task"` // the bundle's first
+}
+
+// Sent is a submission that was left with a peer.
+type Sent struct {
+	Asked
+	Peer string      `json:"peer"` // a name, or a URL
+	At   object.Time `json:"at"`   // microseconds
+}
+
+// KeepSent is how long it is remembered what was left with a peer.
+const KeepSent = 30 * 24 * time.Hour
+
+const sentKeys = "w/sent/" // Sent as JSON
+
+// PackTask is Pack for a submission, and says what its answer must name.
+func (n *Node) PackTask(raw []byte, o PackOptions) ([]byte, Asked, error) {
+	sealed, err := n.seal(raw, o)
+	if err != nil {
+		return nil, Asked{}, err
+	}
+	var asked Asked
+	if asked.Bundle, err = ir.BundleID(sealed); err != nil {
+		return nil, asked, err
+	}
+	b, err := object.Decode[ir.Bundle](sealed)
+	if err != nil {
+		return nil, asked, err
+	}
+	if len(b.Tasks.Tasks) == 0 {
+		return nil, asked, exec.ErrNoTask
+	}
+	asked.Task = b.Tasks.Tasks[0].TaskID
+	pkt, err := n.packSealed(sealed, o)
+	asked.Packet = object.Sum(pkt)
+	return pkt, asked, err
+}
+
+// CheckAnswer checks that a packet answers what was asked, and that each receipt is by the
+// agent that answers, or by one that is trusted for ledgers.
+func (n *Node) CheckAnswer(got *Received, asked Asked) error {
+	a := got.Answer
+	switch {
+	case a == nil || a.PacketID != asked.Packet:
+		return fmt.Errorf("%w: the peer answered another packet", ErrAnswer)
+	case a.BundleID != asked.Bundle:
+		return fmt.Errorf("%w: the peer answers with bundle %s, sent was %s", ErrAnswer, a.BundleID.Short(), asked.Bundle.Short())
+	case a.TaskID != asked.Task:
+		return fmt.Errorf("%w: the peer answers with task %s, asked was %s", ErrAnswer, a.TaskID.Short(), asked.Task.Short())
+	}
+	for _, raw := range a.Receipts {
+		r, id, err := ledger.OpenReceipt(raw)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrAnswer, err)
+		}
+		if !r.Signer.Same(got.Author) && !n.Trust.Trusted(r.Signer, keyfile.ForLedger, n.now()) {
+			return fmt.Errorf("%w: receipt %s is by %s, who neither answers nor is trusted for ledgers", ErrAnswer, id.Short(), r.Signer)
+		}
+	}
+	return nil
+}
+
+// SetSent remembers that a task is left with a peer.
+func (n *Node) SetSent(ctx context.Context, asked Asked, peer string) error {
+	raw, err := json.Marshal(Sent{asked, peer, n.now()})
+	if err != nil {
+		return err
+	}
+	_, err = n.DB.Update(ctx, nil, map[string][]byte{sentKeys + asked.Packet.String(): raw})
+	return err
+}
+
+// Sent calls fn for each task that was left with a peer, ascending by the packet's id.
+func (n *Node) Sent(ctx context.Context, fn func(Sent) error) error {
+	return n.DB.Scan(ctx, sentKeys, sentKeys+"\xff", func(key string, raw []byte) error {
+		var s Sent
+		if err := json.Unmarshal(raw, &s); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		return fn(s)
+	})
+}

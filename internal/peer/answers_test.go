@@ -1,0 +1,103 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+// TestAnswersFit: an answer must name the packet, the bundle and the task that were sent,
+// and its receipts must be by who answers, or by somebody who is trusted for ledgers.
+func TestAnswersFit(t *testing.T) {
+	ctx := context.Background()
+	n := taskNode(t, new(atomic.Int64))
+	bundle, err := ir.Assemble([]byte(hello))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkt, asked, err := n.PackTask(bundle, node.PackOptions{Guard: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	question, err := n.Open(ctx, pkt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.CheckAnswer(question, asked); !errors.Is(err, node.ErrAnswer) {
+		t.Errorf("the question itself: %v", err)
+	}
+	raw, _, err := n.Serve(ctx, question)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := n.Open(ctx, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.CheckAnswer(got, asked); err != nil {
+		t.Fatal(err)
+	}
+	other := object.SumText("another")
+	for what, change := range map[string]func(*node.Asked){
+		"packet": func(a *node.Asked) { a.Packet = other }, "bundle": func(a *node.Asked) { a.Bundle = other }, "task": func(a *node.Asked) { a.Task = other },
+	} {
+		changed := asked
+		change(&changed)
+		if err := n.CheckAnswer(got, changed); !errors.Is(err, node.ErrAnswer) {
+			t.Errorf("another %s: %v", what, err)
+		}
+	}
+	stranger := sign.FromSeed([32]byte{7}, "stranger")
+	_, receipt, err := ledger.NewReceipt(stranger, ledger.Receipt{ToolID: other, RequestHash: other, ResponseHash: other, TimeObserved: n.Now(), Status: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.Answer.Receipts = append(got.Answer.Receipts, receipt)
+	if err := n.CheckAnswer(got, asked); !errors.Is(err, node.ErrAnswer) {
+		t.Errorf("a stranger's receipt: %v", err)
+	}
+	if err := n.Trust.Add(keyfile.Entry{Name: "stranger", Key: stranger.Agent().KeyHex(), For: []string{keyfile.ForLedger}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.CheckAnswer(got, asked); err != nil {
+		t.Errorf("a receipt by somebody who is trusted for ledgers: %v", err)
+	}
+}
+
+// TestSentIsForgotten: what was left with a peer is remembered for a month.
+func TestSentIsForgotten(t *testing.T) {
+	ctx := context.Background()
+	var later atomic.Int64
+	n := taskNode(t, &later)
+	asked := node.Asked{Packet: object.SumText("packet"), Bundle: object.SumText("bundle"), Task: object.SumText("task")}
+	if err := n.SetSent(ctx, asked, "far"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		after time.Duration
+		want  int
+	}{{0, 1}, {node.KeepSent - time.Minute, 1}, {node.KeepSent + time.Minute, 0}} {
+		later.Store(int64(c.after))
+		if err := n.Forget(ctx); err != nil {
+			t.Fatal(err)
+		}
+		count := 0
+		if err := n.Sent(ctx, func(s node.Sent) error {
+			if count++; s.Asked != asked || s.Peer != "far" {
+				t.Errorf("%+v", s)
+			}
+			return nil
+		}); err != nil || count != c.want {
+			t.Errorf("after %v: %d are left, expected %d, %v", c.after, count, c.want, err)
+		}
+	}
+}
