@@ -105,6 +105,9 @@ func digestOf(body []byte) string {
 
 // caller checks a signed request and returns who asks, with the capability shown.
 func (s *Server) caller(r *http.Request) (object.AgentID, caps.Chain, error) {
+	if known, ok := r.Context().Value(askerKey{}).(asker); ok {
+		return known.agent, known.chain, nil
+	}
 	now := s.Node.Now()
 	agent, err := object.ParseKey(r.Header.Get(headerAgent))
 	if err != nil {

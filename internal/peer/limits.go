@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -98,10 +97,7 @@ func (a *allowance) asks(who string) error {
 // limited bounds what one peer, and all of them together, may ask for.
 func (s *Server) limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.RemoteAddr)
-		if err != nil {
-			host = r.RemoteAddr
-		}
+		host := hostOf(r.RemoteAddr)
 		a := s.peers.named(host)
 		if err := a.asks(host); err != nil {
 			s.later(w, r, http.StatusTooManyRequests, time.Second, err)

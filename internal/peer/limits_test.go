@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -171,5 +172,71 @@ func TestTasksOfOnePeer(t *testing.T) {
 	}
 	if err := q.add(node.Task{ID: object.Sum([]byte("other")), Author: "two"}); err != nil {
 		t.Errorf("of another agent: %v", err)
+	}
+}
+
+// TestConnectionsOfOneAddress: connections of one address do not take all there are, and
+// count no more once they are closed.
+func TestConnectionsOfOneAddress(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &sharedListener{Listener: inner, of: map[string]int{}}
+	accepted := make(chan net.Conn, 2*maxConns)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				close(accepted)
+				return
+			}
+			accepted <- c
+		}
+	}()
+	dial := func() net.Conn {
+		t.Helper()
+		c, err := net.Dial("tcp", inner.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	var first net.Conn
+	for range maxConns {
+		dial()
+		if first = <-accepted; first == nil {
+			t.Fatal("not accepted")
+		}
+	}
+	if _, err := dial().Read(make([]byte, 1)); err == nil {
+		t.Error("one more is answered")
+	}
+	for range 2 { // closing twice counts once
+		_ = first.Close()
+	}
+	dial()
+	<-accepted
+	if _, err := dial().Read(make([]byte, 1)); err == nil {
+		t.Error("one more after another was closed is answered")
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, more := <-accepted; more {
+		t.Error("one too many was accepted")
+	}
+}
+
+// TestHostOf: what counts as one address.
+func TestHostOf(t *testing.T) {
+	for in, want := range map[string]string{
+		"192.0.2.1:80": "192.0.2.1", "[::ffff:192.0.2.1]:80": "192.0.2.1", "[2001:db8::1]:80": "2001:db8::/64",
+		"[2001:db8::ffff:1]:81": "2001:db8::/64", "[fe80::1%eth0]:80": "fe80::/64", "@": "@",
+	} {
+		if got := hostOf(in); got != want {
+			t.Errorf("%s: %s, expected %s", in, got, want)
+		}
 	}
 }

@@ -54,6 +54,7 @@ type Server struct {
 // for 30 seconds at most.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.metrics, s.streams = newMeasures(), make(chan struct{}, maxStreams)
+	l = &sharedListener{Listener: l, of: map[string]int{}}
 	var err error
 	if s.tasks, err = s.newQueue(context.WithoutCancel(ctx)); err != nil {
 		return err
@@ -112,10 +113,10 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("DELETE /v1/tasks/{id}", s.taskCancel)
 	mux.HandleFunc("GET /v1/tasks/{id}/result", s.taskResult)
 	mux.HandleFunc("GET /v1/trees/{hash}", s.treeRead)
-	mux.HandleFunc("POST /v1/trees/{hash}", s.treeParts)
-	mux.HandleFunc("POST /v1/trees/{hash}/missing", s.treeMissing)
+	mux.HandleFunc("POST /v1/trees/{hash}", s.provenFirst(s.treeParts))
+	mux.HandleFunc("POST /v1/trees/{hash}/missing", s.provenFirst(s.treeMissing))
 	mux.HandleFunc("PUT /v1/trees/{hash}", s.treeWrite)
-	mux.HandleFunc("GET /v1/blobs/{cid}", s.blob)
+	mux.HandleFunc("GET /v1/blobs/{cid}", oneRange(s.blob))
 	mux.HandleFunc("POST /v1/codebooks", s.codebooks)
 	mux.HandleFunc("GET /v1/identity", s.identity)
 	mux.HandleFunc("GET /metrics", s.writeMetrics)
