@@ -24,7 +24,7 @@ reproducible: ## two builds from two folders, the second with an empty cache: th
 sbom: ## the bill of materials of the binary, sbom.cdx.json
 	scripts/sbom.sh sbom.cdx.json
 
-GORELEASER ?= go run github.com/goreleaser/goreleaser/v2@v2.18.2
+GORELEASER ?= go run github.com/goreleaser/goreleaser/v2@v2.14.3
 release-check: ## .goreleaser.yaml is valid, and a dry run makes archives and packages in dist/ (needs a network, minutes)
 	$(GORELEASER) check
 	$(GORELEASER) release --snapshot --clean --skip=sbom

@@ -22,15 +22,24 @@ func TestReleaseNamesWhatIsThere(t *testing.T) {
 	}
 	var c struct {
 		Version int
-		Builds  []struct{ Main string }
-		Nfpms   []struct{ Contents []file }
-		Sboms   []struct{ Cmd string }
+		Builds  []struct {
+			Main    string
+			Ldflags []string
+		}
+		Nfpms []struct{ Contents []file }
+		Sboms []struct{ Cmd string }
 	}
 	if err := yaml.Unmarshal(data, &c); err != nil {
 		t.Fatal(err)
 	}
 	if c.Version != 2 || len(c.Builds) != 1 || len(c.Nfpms) != 1 || len(c.Nfpms[0].Contents) < 5 {
 		t.Fatalf("%+v", c)
+	}
+	for _, name := range []string{"version", "commit"} {
+		flag := "-X github.com/mythos-project/mythos/internal/cli/repocmd." + name + "="
+		if !strings.Contains(strings.Join(c.Builds[0].Ldflags, "\n"), flag) {
+			t.Errorf("a release does not set %s: no ldflag %s", name, flag)
+		}
 	}
 	paths := []string{c.Builds[0].Main, "scripts/sbom.sh"}
 	for _, f := range c.Nfpms[0].Contents {

@@ -9,25 +9,40 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 )
 
+// What the linker sets in a release (.goreleaser.yaml). Elsewhere both are empty, and what
+// the go command recorded counts.
+var version, commit string
+
 // NewVersion is `mythos version`.
 func NewVersion(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(&cobra.Command{
 		Use: "version", Short: "Print version, commit and Go version", Example: "  mythos version --json", Args: cmdutil.Args(0, 0),
 		RunE: func(*cobra.Command, []string) error {
-			version, commit := "(devel)", ""
-			if info, ok := debug.ReadBuildInfo(); ok {
-				if info.Main.Version != "" {
-					version = info.Main.Version
+			v := versionOf(debug.ReadBuildInfo())
+			return f.Emit(v, func() {
+				text := "mythos " + v.Version + " (protocol " + v.Protocol + ")"
+				if v.Commit != "" {
+					text += " " + v.Commit
 				}
-				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" {
-						commit = s.Value
-					}
-				}
-			}
-			return f.Emit(versions{version, "0.2", commit, runtime.Version()}, func() {
-				f.IO.Printf("mythos %s (protocol 0.2) %s %s\n", version, commit, runtime.Version())
+				f.IO.Printf("%s %s\n", text, v.Go)
 			})
 		},
 	}, versionResults)
+}
+
+// versionOf is what a binary says of itself.
+func versionOf(info *debug.BuildInfo, ok bool) versions {
+	v := versions{version, "0.2", commit, runtime.Version()}
+	if ok && v.Version == "" {
+		v.Version = info.Main.Version
+	}
+	if v.Version == "" {
+		v.Version = "(devel)"
+	}
+	for i := 0; ok && v.Commit == "" && i < len(info.Settings); i++ {
+		if s := info.Settings[i]; s.Key == "vcs.revision" {
+			v.Commit = s.Value
+		}
+	}
+	return v
 }
