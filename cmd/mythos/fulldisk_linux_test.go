@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -42,4 +43,24 @@ func TestFullDisk(t *testing.T) {
 	writeFile(t, small, 3, 5<<20)
 	mustRun(t, dir, "blob", "put", small)
 	mustRun(t, dir, "fsck")
+}
+
+// A result that cannot be written is no success, whichever command it is of.
+func TestFullOutput(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("HOME", t.TempDir())
+	mustRun(t, dir, "init")
+	for _, args := range [][]string{{"version"}, {"version", "--json"}, {"status"}, {"key", "ls"}, {"help"}, {"completion", "bash"}} {
+		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		if err != nil {
+			t.Skip(err)
+		}
+		cmd := command(dir, args...)
+		var errOut strings.Builder
+		cmd.Stdout, cmd.Stderr = full, &errOut
+		if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(errOut.String(), "no space left on device") {
+			t.Errorf("%v: %v, %q", args, err, errOut.String())
+		}
+		full.Close()
+	}
 }

@@ -46,6 +46,9 @@ func Main() int {
 		e = classify(cerr)
 	}
 	f.IO.EndPage() // when the database is free again
+	if lost := f.IO.Lost(); e == nil && lost != nil {
+		e = classify(lost)
+	}
 	if e == nil {
 		return clierr.OK
 	}

@@ -53,6 +53,7 @@ func newRoot(f *cmdutil.Factory) *cobra.Command {
 			return nil
 		},
 	}
+	root.SetOut(f.IO.Out)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return clierr.Usagef("%s: %w", c.CommandPath(), err).With("see `" + c.CommandPath() + " --help`")
 	})

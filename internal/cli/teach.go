@@ -3,12 +3,17 @@ package cli
 import (
 	"context"
 	"errors"
+	osexec "os/exec"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
 )
@@ -30,14 +35,23 @@ var hints = []struct {
 	{exec.ErrNoTool, "`mythos tool ls` lists the tools"},
 	{store.ErrAmbiguous, "give more digits"},
 	{store.ErrCorrupt, "`mythos fsck` lists what is damaged, `mythos fsck --repair` fetches it from peers"},
+	{node.ErrNoPeer, "`mythos peer ls` lists the peers, `mythos peer add NAME URL` makes one known"},
+	{node.ErrNoAgent, "`mythos trust ls` lists the names, `mythos trust add KEY --name NAME` gives one"},
+	{keyfile.ErrUnknownName, "`mythos trust ls` lists the names"},
+	{osexec.ErrNotFound, "name a program that is there, by a path or as your shell finds it"},
+	{ir.ErrInvalid, "`mythos asm FILE` makes a bundle from text, `mythos disasm` shows one"},
 	{store.ErrNotFound, "a name is a whole hash, a unique prefix of 6 or more digits, or a @ref; `mythos log` and the verbs `ls` list them"},
 }
 
+// hintFor finds the hint for an error that has none.
 func hintFor(err error) string {
 	for _, h := range hints {
 		if errors.Is(err, h.err) {
 			return h.hint
 		}
+	}
+	if refused := (*can.Error)(nil); errors.As(err, &refused) {
+		return "canonical bytes are expected: `mythos encode --struct NAME` makes them from JSON or YAML, `mythos decode` shows them"
 	}
 	return ""
 }

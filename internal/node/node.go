@@ -208,5 +208,8 @@ func (n *Node) AgentNamed(text string) (object.AgentID, error) {
 	if e, ok := n.Trust.ByName(text); ok {
 		return e.Agent()
 	}
-	return object.AgentID{}, fmt.Errorf("agent %q: %w: neither a public key of 64 hex digits nor a name in trust.yaml", text, store.ErrNotFound)
+	return object.AgentID{}, fmt.Errorf("agent %q: %w: neither a public key of 64 hex digits nor a name in trust.yaml", text, ErrNoAgent)
 }
+
+// ErrNoAgent means that nobody is known by that name; it wraps store.ErrNotFound.
+var ErrNoAgent = fmt.Errorf("%w", store.ErrNotFound)

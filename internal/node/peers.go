@@ -28,6 +28,9 @@ func (n *Node) SetPeer(ctx context.Context, p Peer) error {
 	return err
 }
 
+// ErrNoPeer means that no peer has that name; it wraps store.ErrNotFound.
+var ErrNoPeer = fmt.Errorf("%w", store.ErrNotFound)
+
 // RemovePeer forgets a peer. The error wraps store.ErrNotFound.
 func (n *Node) RemovePeer(ctx context.Context, name string) error {
 	if _, err := n.Peer(ctx, name); err != nil {
@@ -41,7 +44,7 @@ func (n *Node) RemovePeer(ctx context.Context, name string) error {
 func (n *Node) Peer(ctx context.Context, name string) (Peer, error) {
 	value, found, err := n.DB.Get(ctx, peerKeys+name)
 	if err == nil && !found {
-		err = fmt.Errorf("peer %q: %w", name, store.ErrNotFound)
+		err = fmt.Errorf("peer %q: %w", name, ErrNoPeer)
 	}
 	if err != nil {
 		return Peer{}, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"golang.org/x/term"
 )
@@ -21,12 +22,14 @@ type Streams struct {
 	Quiet    bool // no notes on Err
 	Verbose  bool // more notes on Err
 	outWidth int
+	result   *result // under Out
 	pager    *pager
 }
 
 // System returns the process's own streams. NO_COLOR and TERM=dumb turn colour off.
 func System() *Streams {
-	s := &Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+	s := &Streams{In: os.Stdin, Err: os.Stderr, result: &result{w: os.Stdout}}
+	s.Out = s.result
 	s.OutTTY = term.IsTerminal(int(os.Stdout.Fd()))
 	s.ErrTTY = term.IsTerminal(int(os.Stderr.Fd()))
 	s.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
@@ -44,7 +47,33 @@ func (s *Streams) Width() int {
 	return 80
 }
 
-// Printf writes a part of the result to Out.
+// result is standard output. It remembers the first error of writing there, so that a
+// result which a full disk did not take is no success, whoever wrote it.
+type result struct {
+	w    io.Writer
+	once sync.Once
+	err  error
+}
+
+// Write implements io.Writer.
+func (r *result) Write(data []byte) (int, error) {
+	n, err := r.w.Write(data)
+	if err != nil {
+		r.once.Do(func() { r.err = err })
+	}
+	return n, err
+}
+
+// Lost is why a part of the result could not be written; nil: all of it was. Ask when
+// nobody writes any more.
+func (s *Streams) Lost() error {
+	if s.result == nil {
+		return nil
+	}
+	return s.result.err
+}
+
+// Printf writes a part of the result to Out. Main asks Lost whether that failed.
 func (s *Streams) Printf(format string, args ...any) { fmt.Fprintf(s.Out, format, args...) }
 
 // Notef writes a note to Err, unless the streams are quiet.

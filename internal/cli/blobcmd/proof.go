@@ -46,6 +46,10 @@ func runProve(ctx context.Context, f *cmdutil.Factory, o *proveOptions) error {
 	if err != nil {
 		return err
 	}
+	if ref, err := n.Store.BlobRef(ctx, cid); err == nil && ref.Chunks == 0 {
+		return clierr.New(clierr.NotFound, "%s has no chunks: a blob of %d bytes is in one piece", cid.Short(), ref.Size).On(cid.String()).
+			With("its cid is the SHA-256 of its bytes: compare it with `mythos hash FILE`")
+	}
 	proof, err := n.Store.ProveChunk(ctx, cid, o.Chunk)
 	if err != nil {
 		return fmt.Errorf("prove chunk %d of %s: %w", o.Chunk, cid.Short(), err)

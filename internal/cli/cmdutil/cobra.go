@@ -38,7 +38,8 @@ func Args(least, most int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		switch {
 		case len(args) < least:
-			return clierr.Usagef("%s needs %s", c.CommandPath(), c.Use).With("see `" + c.CommandPath() + " --help`")
+			_, wants, _ := strings.Cut(c.Use, " ")
+			return clierr.Usagef("%s needs %s", c.CommandPath(), wants).With("see `" + c.CommandPath() + " --help`")
 		case most >= 0 && len(args) > most:
 			return clierr.Usagef("%s: unexpected argument %q", c.CommandPath(), args[most]).With("see `" + c.CommandPath() + " --help`")
 		}

@@ -65,7 +65,7 @@ func (o *trustOptions) entry() (e keyfile.Entry, err error) {
 
 func runTrustAdd(f *cmdutil.Factory, o *trustOptions) error {
 	if o.Name == "" {
-		return clierr.Usagef("--name is required")
+		return clierr.Usagef("--name is required").With("a name of your choice for the key: --name ci")
 	}
 	entry, err := o.entry()
 	if err != nil {

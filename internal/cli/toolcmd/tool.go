@@ -2,6 +2,7 @@
 package toolcmd
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"time"
@@ -122,6 +123,10 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 	if o.WasmFile != "" {
 		if o.Wasm, err = f.Read(o.WasmFile); err != nil {
 			return err
+		}
+		if !bytes.HasPrefix(o.Wasm, []byte("\x00asm\x01\x00\x00\x00")) {
+			return clierr.New(clierr.Invalid, "%s is no WebAssembly module: it does not begin with \\0asm and version 1", o.WasmFile).On(o.WasmFile).
+				With("`mythos tool build` makes one from Go sources")
 		}
 	}
 	if o.ID != "" {
