@@ -28,7 +28,7 @@ type appendOptions struct {
 	In             string
 	Events         string
 	Expect         int64
-	Key            string
+	Key            cmdutil.Key
 	Caps           []string
 }
 
@@ -56,7 +56,7 @@ func newAppend(f *cmdutil.Factory) *cobra.Command {
 	flags.StringVar(&o.In, "in", "", "the event's data; - is standard input")
 	flags.StringVar(&o.Events, "events", "", "events as JSON lines; - is standard input")
 	flags.Int64Var(&o.Expect, "expect", -1, "the number of events that the cell must have; negative: any")
-	flags.StringVar(&o.Key, "key", "", "idempotency key")
+	flags.Var(&o.Key, "key", "idempotency key")
 	flags.StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
 	return c
 }

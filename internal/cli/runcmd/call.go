@@ -16,7 +16,7 @@ import (
 
 type callOptions struct {
 	Tool     string
-	Key      string
+	Key      cmdutil.Key
 	Caps     []string
 	In       string
 	Batch    string
@@ -49,7 +49,7 @@ func NewCall(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&o.Key, "key", "", "idempotency key; without one every call happens")
+	flags.Var(&o.Key, "key", "idempotency key; without one every call happens")
 	flags.StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
 	flags.StringVar(&o.In, "in", "", "the request; empty by default, - is standard input")
 	flags.StringVar(&o.Batch, "batch", "", "many calls, described by JSON lines in this file; - is standard input")
@@ -128,7 +128,7 @@ func runCall(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 	}
 	f.IO.Debugf("receipt %s, replayed %t", called.ReceiptID, called.Replayed)
 	if f.JSON {
-		if err := f.Emit(lineOf(o.Key, called), nil); err != nil {
+		if err := f.Emit(lineOf(string(o.Key), called), nil); err != nil {
 			return err
 		}
 	} else if _, err := f.IO.Out.Write(called.Body); err != nil {

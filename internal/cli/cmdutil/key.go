@@ -1,0 +1,22 @@
+package cmdutil
+
+import "errors"
+
+// Key is an idempotency key as a flag. Given empty, it is refused: most often it is a
+// variable that is not set, and without its key an effect would happen again and again.
+type Key string
+
+// Set implements pflag.Value.
+func (k *Key) Set(text string) error {
+	if text == "" {
+		return errors.New("the key is empty, is its variable set? Leave --key out for a call that may happen again")
+	}
+	*k = Key(text)
+	return nil
+}
+
+// String implements pflag.Value.
+func (k *Key) String() string { return string(*k) }
+
+// Type implements pflag.Value.
+func (k *Key) Type() string { return "string" }
