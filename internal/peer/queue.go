@@ -12,6 +12,9 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
+// errEnded is why a task has no answer that had begun when its server ended.
+var errEnded = errors.New("the server ended while the task ran; submit the bundle again")
+
 // errFull means that no more tasks are taken for now.
 var errFull = errors.New("the queue of tasks is full")
 
@@ -77,7 +80,7 @@ func (s *Server) newQueue(ctx context.Context) (*queue, error) {
 func (q *queue) takeUp(ctx context.Context, t node.Task) {
 	var err error
 	if t.State == node.TaskRunning {
-		err = q.s.Node.EndTask(ctx, t, node.TaskFailed, nil, errors.New("the server ended while the task ran; submit the bundle again"))
+		err = q.s.Node.EndTask(ctx, t, node.TaskFailed, nil, errEnded)
 	} else {
 		err = q.add(t)
 	}
@@ -201,6 +204,9 @@ func (q *queue) one(j *job) {
 		return
 	}
 	answer, err := q.answer(j)
+	if err != nil && q.ctx.Err() != nil && !errors.Is(err, node.ErrCancelled) {
+		err = errEnded
+	}
 	state := node.TaskDone
 	switch {
 	case errors.Is(err, node.ErrCancelled):
