@@ -76,6 +76,8 @@ func TestScreens(t *testing.T) {
 	must(t, dir, "-q", "call", "lines", "--key", "monday", "--in", "notes.txt")
 	_, _ = run(dir, "-q", "call", "lines", "--key", "monday", "--in", "other.txt") // diverges
 	cid := must(t, dir, "-q", "blob", "put", "notes.txt")
+	must(t, dir, "-q", "ref", "set", "docs/notes", cid)
+	must(t, dir, "-q", "peer", "add", "build", "http://127.0.0.1:7480", "--key", "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c")
 	receipt := strings.Fields(must(t, dir, "-q", "receipt", "ls", "--tool", "lines"))[0]
 	for _, screen := range []struct {
 		name string
@@ -92,6 +94,13 @@ func TestScreens(t *testing.T) {
 		{"key-ls", []string{"key", "ls"}},
 		{"trust-ls", []string{"trust", "ls"}},
 		{"blob-stat", []string{"blob", "stat", cid}},
+		{"ref-ls", []string{"ref", "ls"}},
+		{"peer-ls", []string{"peer", "ls"}},
+		{"model-ls", []string{"model", "ls"}},
+		{"ledger-verify", []string{"ledger", "verify"}},
+		{"show-blob", []string{"show", cid}},
+		{"why-receipt", []string{"why", receipt}},
+		{"typo", []string{"recept", "ls"}},
 		{"show-receipt", []string{"show", receipt}},
 		{"show-cap", []string{"show", held}},
 		{"show-tool", []string{"show", tool}},

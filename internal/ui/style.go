@@ -104,7 +104,7 @@ type Cell struct {
 
 // Table writes rows under a header. On a terminal columns are aligned and the
 // last one is cut to the width; piped, cells are separated by tabs and the
-// header is left out.
+// header is left out. Without rows a person is told on Err that there are none.
 func (s *Streams) Table(header []string, rows [][]Cell) {
 	if !s.OutTTY {
 		for _, row := range rows {
@@ -114,6 +114,10 @@ func (s *Streams) Table(header []string, rows [][]Cell) {
 			}
 			s.Printf("%s\n", strings.Join(texts, "\t"))
 		}
+		return
+	}
+	if len(rows) == 0 {
+		s.Notef("%s", s.PaintErr(Dim, "nothing to list"))
 		return
 	}
 	head := make([]Cell, len(header))

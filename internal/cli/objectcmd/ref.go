@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -24,9 +25,16 @@ func newRefLs(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return n.Refs(c.Context(), strings.TrimPrefix(strings.Join(args, ""), "@"), func(r node.Named) error {
-				return f.Emit(r, func() { f.IO.Printf("@%s\t%s\t%s\n", r.Ref, f.IO.Hash(r.Target.String()), orGone(r.Kind)) })
+			var rows [][]ui.Cell
+			err = n.Refs(c.Context(), strings.TrimPrefix(strings.Join(args, ""), "@"), func(r node.Named) error {
+				return f.Emit(r, func() {
+					rows = append(rows, []ui.Cell{{Text: f.IO.Hashes("@" + r.Ref), Meaning: ui.Name}, {Text: f.IO.Hash(r.Target.String())}, {Text: orGone(r.Kind)}})
+				})
 			})
+			if err == nil && !f.JSON {
+				f.IO.Table([]string{"ref", "target", "kind"}, rows)
+			}
+			return err
 		},
 	}
 }

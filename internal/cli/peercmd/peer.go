@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/ui"
 )
 
 // NewPeer is `mythos peer`.
@@ -62,13 +63,20 @@ func newPeerLs(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return n.Peers(c.Context(), func(p node.Peer) error {
+			var rows [][]ui.Cell
+			err = n.Peers(c.Context(), func(p node.Peer) error {
 				line := peerLine{Name: p.Name, URL: p.URL}
 				if p.Key != nil {
 					line.Key = p.Key.KeyHex()
 				}
-				return f.Emit(line, func() { f.IO.Printf("%s\t%s\t%s\n", p.Name, p.URL, f.IO.Hash(line.Key)) })
+				return f.Emit(line, func() {
+					rows = append(rows, []ui.Cell{{Text: p.Name, Meaning: ui.Name}, {Text: p.URL}, {Text: f.IO.Hash(line.Key)}})
+				})
 			})
+			if err == nil && !f.JSON {
+				f.IO.Table([]string{"name", "url", "key"}, rows)
+			}
+			return err
 		},
 	}
 }
