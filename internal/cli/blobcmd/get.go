@@ -70,6 +70,9 @@ func runGet(ctx context.Context, f *cmdutil.Factory, o *getOptions) error {
 		if o.Range != "" {
 			return b.ReadRange(ctx, off, length, w)
 		}
+		if f.IO.OutTTY && (o.Out == "" || o.Out == "-") {
+			return b.Copy(ctx, w) // a bar would stand among the bytes
+		}
 		bar := f.IO.Bytes("get", int64(b.Ref().Size))
 		defer bar.Stop()
 		return b.Copy(ctx, &counted{w, bar.Add})

@@ -3,6 +3,7 @@ package conformcmd
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"strings"
@@ -35,6 +36,10 @@ func New(f *cmdutil.Factory) *cobra.Command {
 
 func run(ctx context.Context, f *cmdutil.Factory, name string, fsys fs.FS) error {
 	rep, err := conform.Run(ctx, fsys)
+	var pe *fs.PathError
+	if errors.As(err, &pe) && pe.Path == "." {
+		err = &fs.PathError{Op: pe.Op, Path: name, Err: pe.Err}
+	}
 	if err != nil {
 		return cmdutil.FileError(name, err)
 	}

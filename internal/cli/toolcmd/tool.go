@@ -4,6 +4,7 @@ package toolcmd
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -138,6 +139,9 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 	}
 	o.ToolSpec.Timeout = time.Duration(o.Timeout)
 	t, err := n.AddTool(ctx, o.ToolSpec)
+	if errors.Is(err, object.ErrInvalid) { // what was typed, not what came from elsewhere
+		return clierr.Usagef("%w", err)
+	}
 	if err != nil {
 		return err
 	}
