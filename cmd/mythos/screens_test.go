@@ -79,6 +79,7 @@ func TestScreens(t *testing.T) {
 	must(t, dir, "-q", "ref", "set", "docs/notes", cid)
 	must(t, dir, "-q", "peer", "add", "build", "http://127.0.0.1:7480", "--key", "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c")
 	receipt := strings.Fields(must(t, dir, "-q", "receipt", "ls", "--tool", "lines"))[0]
+	must(t, dir, "-q", "corpus", "snapshot", "--ref", "corpus/all")
 	for _, screen := range []struct {
 		name string
 		args []string
@@ -96,6 +97,9 @@ func TestScreens(t *testing.T) {
 		{"blob-stat", []string{"blob", "stat", cid}},
 		{"ref-ls", []string{"ref", "ls"}},
 		{"peer-ls", []string{"peer", "ls"}},
+		{"episode-ls", []string{"episode", "ls"}},
+		{"corpus-ls", []string{"corpus", "ls"}},
+		{"dataset-ls", []string{"dataset", "ls"}},
 		{"model-ls", []string{"model", "ls"}},
 		{"ledger-verify", []string{"ledger", "verify"}},
 		{"show-blob", []string{"show", cid}},

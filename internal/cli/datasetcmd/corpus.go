@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -194,10 +195,20 @@ func lists(ctx context.Context, f *cmdutil.Factory, media ...string) error {
 	if err != nil {
 		return err
 	}
+	l := &listing{f: f, n: n, header: []string{"root", "episodes", "refs"}}
+	defer l.end()
+	names, err := l.names(ctx)
+	if err != nil {
+		return err
+	}
 	return n.Store.Blobs(ctx, func(ref object.BlobRef) error {
 		if !slices.Contains(media, ref.Media) {
 			return nil
 		}
-		return f.Emit(listLine{ref.CID}, func() { f.IO.Printf("%s\n", ref.CID) })
+		return f.Emit(listLine{ref.CID}, func() {
+			l.add(ref.CID, func() []ui.Cell {
+				return []ui.Cell{{Text: l.length(ctx, ref.CID)}, {Text: names[ref.CID], Meaning: ui.Name}}
+			})
+		})
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/cli/runcmd"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -116,12 +117,22 @@ func runLs(ctx context.Context, f *cmdutil.Factory) error {
 	if err != nil {
 		return err
 	}
+	l := &listing{f: f, n: n, header: []string{"manifest", "episodes", "refs"}}
+	defer l.end()
+	names, err := l.names(ctx)
+	if err != nil {
+		return err
+	}
 	return n.Store.Refs(ctx, func(name string, _ object.Hash) error {
 		text, ok := strings.CutPrefix(name, node.DatasetRefs)
 		manifest, err := object.ParseHash(text)
 		if !ok || err != nil {
 			return nil //nolint:nilerr // a ref of another kind
 		}
-		return f.Emit(listLine{manifest}, func() { f.IO.Printf("%s\n", manifest) })
+		return f.Emit(listLine{manifest}, func() {
+			l.add(manifest, func() []ui.Cell {
+				return []ui.Cell{{Text: l.length(ctx, manifest)}, {Text: names[manifest], Meaning: ui.Name}}
+			})
+		})
 	})
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -21,11 +22,13 @@ func newEpisodeLs(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			l := &listing{f: f, n: n, header: []string{"episode", "time", "what"}}
+			defer l.end()
 			return n.Episodes(c.Context(), func(e *object.EpisodeRef, raw []byte) error {
 				if f.JSON {
 					return f.EmitObject(dataset.KindEpisode, raw)
 				}
-				f.IO.Printf("%s\n", e.EpisodeID)
+				l.add(e.EpisodeID, func() []ui.Cell { return l.episodeCells(c.Context(), e) })
 				return nil
 			})
 		},
