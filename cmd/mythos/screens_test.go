@@ -49,12 +49,14 @@ var (
 	hexRun    = regexp.MustCompile(`\b[0-9a-f]{10,64}\b|[0-9a-f]{10,}`)
 	timeStamp = regexp.MustCompile(`\d{4}-\d\d-\d\d([ T])\d\d:\d\d(:\d\d)?(\.\d{6})?`)
 	lasting   = regexp.MustCompile(`another \d+[a-z]+[0-9a-z]*`)
+	scores    = regexp.MustCompile(`is \d{5,7} \(`) // of a model, which learns from the Go toolchain's files
 	escapes   = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 )
 
 func normalized(screen, dir string) string {
 	screen = strings.ReplaceAll(screen, dir, "DIR")
 	screen = timeStamp.ReplaceAllStringFunc(screen, func(s string) string { return "2026-01-02" + s[10:11] + "03:04:05.000000"[:len(s)-11] })
+	screen = scores.ReplaceAllString(screen, "is 950000 (")
 	screen = lasting.ReplaceAllString(screen, "another 1h")
 	return hexRun.ReplaceAllStringFunc(screen, func(s string) string { return strings.Repeat("f", len(s)) })
 }
@@ -80,10 +82,7 @@ func TestScreens(t *testing.T) {
 	must(t, dir, "-q", "peer", "add", "build", "http://127.0.0.1:7480", "--key", "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c")
 	receipt := strings.Fields(must(t, dir, "-q", "receipt", "ls", "--tool", "lines"))[0]
 	must(t, dir, "-q", "corpus", "snapshot", "--ref", "corpus/all")
-	for _, screen := range []struct {
-		name string
-		args []string
-	}{
+	capture(t, dir, []screen{
 		{"status", []string{"status"}},
 		{"log", []string{"log"}},
 		{"tool-ls", []string{"tool", "ls"}},
@@ -115,7 +114,40 @@ func TestScreens(t *testing.T) {
 		// What leaves entries in the ledger comes last.
 		{"refused", []string{"call", "words", "--in", "notes.txt"}},
 		{"conflict", []string{"call", "lines", "--key", "monday", "--in", "other.txt"}},
-	} {
+	})
+}
+
+// TestLearningScreens captures what people see of models and rings.
+func TestLearningScreens(t *testing.T) {
+	dir := lab(t)
+	must(t, dir, "-q", "train", "@recipe", "@train", "--ref", "m")
+	evaluation := must(t, dir, "-q", "eval", "@m", "@suite")
+	must(t, dir, "-q", "attest", "@m", "--policy", "@policy0")
+	capture(t, dir, []screen{{"refused-promotion", []string{"promote", "@m", "--ring", "0", "--policy", "@policy0"}}})
+	must(t, dir, "-q", "attest", evaluation)
+	capture(t, dir, []screen{
+		{"promote-dry-run", []string{"promote", "@m", "--ring", "0", "--policy", "@policy0", "--dry-run"}},
+		{"policy-show", []string{"policy", "show", "@policy0"}},
+	})
+	must(t, dir, "-q", "promote", "@m", "--ring", "0", "--policy", "@policy0")
+	capture(t, dir, []screen{
+		{"models-ls", []string{"model", "ls"}},
+		{"model-log", []string{"model", "log"}},
+		{"ring-freeze", []string{"ring", "freeze", "--ring", "0", "--reason", "an incident"}},
+		{"frozen", []string{"promote", "@m", "--ring", "0", "--policy", "@policy0"}},
+	})
+}
+
+// screen is a command whose output is captured under a name.
+type screen struct {
+	name string
+	args []string
+}
+
+// capture compares screens with their captures, with colour and without.
+func capture(t *testing.T, dir string, screens []screen) {
+	t.Helper()
+	for _, screen := range screens {
 		name, args := screen.name, screen.args
 		t.Run(name, func(t *testing.T) {
 			plain := normalized(onTerminal(t, dir, 50, []string{"NO_COLOR=1", "PAGER=cat"}, args...), dir)

@@ -86,7 +86,7 @@ func runPromote(ctx context.Context, f *cmdutil.Factory, o *promoteOptions) erro
 		if !c.Holds {
 			mark = f.IO.PaintErr(ui.Bad, "fails")
 		}
-		f.IO.Notef("%d %-9s %s  %s", i+1, c.Name, mark, c.Why)
+		f.IO.Notef("%d %-9s %s  %s", i+1, c.Name, mark, f.IO.Hashes(c.Why))
 	}
 	if o.DryRun {
 		c, bad := model.Failed(conditions)
