@@ -236,7 +236,7 @@ func TestRidingIsCharge(t *testing.T) {
 	q := NewQuotas(charged)
 	for i := range 3 {
 		want := q.Charge(ctx, leaf, call(t))
-		ride, err := NewQuotas(ridden).Riding(leaf, call(t))
+		_, ride, err := NewQuotas(ridden).Riding(leaf, call(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -260,7 +260,7 @@ func TestRidingIsCharge(t *testing.T) {
 		}
 	}
 	free := rootCap(t, "tool.call:"+hexA)
-	ride, err := q.Riding(free, call(t))
+	_, ride, err := q.Riding(free, call(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,12 +12,16 @@ import (
 // The function reads the counters through get (nil: there is no such key) and returns
 // the records to be written (nil: nothing is limited), or the error that Charge gives.
 // It may be called several times; only what it put last, and then was written, counts.
-func (q *Quotas) Riding(chain Chain, use Use) (func(get func(key string) ([]byte, error)) (map[string][]byte, error), error) {
+// keys are those of the counters.
+func (q *Quotas) Riding(chain Chain, use Use) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error) {
 	c := &charge{ctx: context.Background(), chain: chain}
 	if err := q.itemize(c, use.Cost()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return c.ride, nil
+	for _, l := range c.lines {
+		keys = append(keys, l.key)
+	}
+	return keys, c.ride, nil
 }
 
 func (c *charge) ride(get func(key string) ([]byte, error)) (map[string][]byte, error) {

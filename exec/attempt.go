@@ -106,13 +106,17 @@ func (a *attempt) charging(s ledger.State) []ledger.Rider {
 		return nil
 	}
 	rides := make([]charger, len(a.allowed))
+	var reads []string
 	for i, chain := range a.allowed {
-		var err error
-		if rides[i], err = a.gate.Quotas.Riding(chain, a.use); err != nil {
+		keys, ride, err := a.gate.Quotas.Riding(chain, a.use)
+		if rides[i] = ride; i == 0 {
+			reads = keys // the others are charged where this one is used up
+		}
+		if err != nil {
 			rides[i] = func(func(string) ([]byte, error)) (map[string][]byte, error) { return nil, err }
 		}
 	}
-	return []ledger.Rider{{Size: chargeSize, Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
+	return []ledger.Rider{{Size: chargeSize, Reads: reads, Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
 		return a.chargeOne(rides, get)
 	}}}
 }

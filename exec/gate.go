@@ -39,7 +39,7 @@ type Verifier interface {
 // Quotas counts uses of authority; *caps.Quotas is one.
 type Quotas interface {
 	Charge(ctx context.Context, chain caps.Chain, use caps.Use) error
-	Riding(chain caps.Chain, use caps.Use) (func(get func(key string) ([]byte, error)) (map[string][]byte, error), error)
+	Riding(chain caps.Chain, use caps.Use) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error)
 	Return(ctx context.Context, chain caps.Chain, cost []caps.Amount) error
 }
 

@@ -73,6 +73,8 @@ type appending struct {
 	leaves [][]byte
 	absent map[string]int // key to index in leaves
 	riders []Rider
+	known  map[string][]byte // what was read ahead for them
+	since  uint64            // batches of the log that had ended before that
 	ctx    context.Context
 
 	ok   bool
@@ -106,6 +108,10 @@ type log struct {
 	// The log's end as the leader knows it; every update checks it.
 	loaded bool
 	edge   frontier
+
+	batches uint64    // that ended
+	recent  []written // by riders, in the last of them
+	floor   uint64    // what was read before that many had ended does not count
 }
 
 const (
@@ -117,6 +123,9 @@ const (
 // append returns whether a was granted. Once it is queued, ctx is looked at only
 // until a batch takes it: what is being written is waited for.
 func (l *log) append(ctx context.Context, a *appending) (bool, error) {
+	if err := l.readAhead(ctx, a); err != nil {
+		return false, err
+	}
 	a.ctx, a.done, a.lead = ctx, make(chan struct{}), make(chan struct{})
 	l.mu.Lock()
 	l.queue = append(l.queue, a)
@@ -234,6 +243,11 @@ func (l *log) run(ctx context.Context, batch []*appending) {
 		if err == nil && !ok && races >= maxRaces {
 			err = errors.New("ledger: the log is being written by too many others")
 		}
+		if ok {
+			l.wrote(with)
+		} else {
+			l.lost()
+		}
 		if ok || err != nil {
 			for _, a := range batch {
 				a.finish(ok, err)
@@ -250,10 +264,10 @@ func (l *log) run(ctx context.Context, batch []*appending) {
 // board collects what rides with a batch, and finishes the appendings whose riders
 // refuse; one that could not be granted anyway is told that.
 func (l *log) board(ctx context.Context, batch []*appending) ([]*appending, *rides) {
-	with := newRides(l.kv)
+	with := l.newRides()
 	var rest []*appending
 	for _, a := range batch {
-		if err := with.take(ctx, a.riders); err != nil {
+		if err := with.take(ctx, a); err != nil {
 			for _, a := range l.grantable(ctx, []*appending{a}) {
 				a.finish(false, err)
 			}

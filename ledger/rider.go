@@ -13,20 +13,25 @@ type Rider struct {
 	// applied, Ride is called anew. It must not keep what it put before.
 	Ride func(get func(key string) ([]byte, error)) (put map[string][]byte, err error)
 	Size int // of what Ride puts, about, in bytes; 64 KiB at most
+
+	// Reads are keys that Ride will read, as far as they are known: they are read ahead,
+	// beside the reads of other effects. Others are read while those wait.
+	Reads []string
 }
 
 // rides are the riders' part of one update.
 type rides struct {
-	kv         KV
+	log        *log
 	check, put map[string][]byte
+	read       map[string]bool // by riders
 }
 
-func newRides(kv KV) *rides {
-	return &rides{kv: kv, check: map[string][]byte{}, put: map[string][]byte{}}
+func (l *log) newRides() *rides {
+	return &rides{log: l, check: map[string][]byte{}, put: map[string][]byte{}, read: map[string]bool{}}
 }
 
 // take lets the riders of one appending write, all of them or none.
-func (r *rides) take(ctx context.Context, riders []Rider) error {
+func (r *rides) take(ctx context.Context, a *appending) error {
 	mine := map[string][]byte{}
 	get := func(key string) ([]byte, error) {
 		for _, seen := range []map[string][]byte{mine, r.put, r.check} {
@@ -34,17 +39,17 @@ func (r *rides) take(ctx context.Context, riders []Rider) error {
 				return value, nil
 			}
 		}
-		value, found, err := r.kv.Get(ctx, key)
-		if err != nil {
-			return nil, err
+		value, known := r.log.lookUp(a, key)
+		if !known {
+			var err error
+			if value, err = getOrNil(ctx, r.log.kv, key); err != nil {
+				return nil, err
+			}
 		}
-		if found && value == nil {
-			value = []byte{}
-		}
-		r.check[key] = value
+		r.check[key], r.read[key] = value, true
 		return value, nil
 	}
-	for _, rider := range riders {
+	for _, rider := range a.riders {
 		put, err := rider.Ride(get)
 		if err != nil {
 			return err

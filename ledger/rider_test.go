@@ -17,7 +17,7 @@ var errSpent = errors.New("spent")
 
 // spend is a rider that takes one of most from a counter.
 func spend(most int) ledger.Rider {
-	return ledger.Rider{Size: 16, Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
+	return ledger.Rider{Size: 16, Reads: []string{"x/spent"}, Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
 		raw, err := get("x/spent")
 		if err != nil {
 			return nil, err

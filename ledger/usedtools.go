@@ -23,7 +23,7 @@ func (l *Ledger) noteTool(tool object.Hash) []Rider {
 		return nil
 	}
 	key := toolKey(tool)
-	return []Rider{{Size: len(key), Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
+	return []Rider{{Size: len(key), Reads: []string{key}, Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
 		if value, err := get(key); err != nil || value != nil {
 			return nil, err
 		}

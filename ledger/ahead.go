@@ -1,0 +1,96 @@
+package ledger
+
+import "context"
+
+// An effect's history is a shard of its own: who works on it reads, decides and signs
+// beside all others, and meets them only at the end of the log. What its riders read is
+// read ahead, too, so that whoever leads a batch reads nothing for others, and a read
+// that takes long holds up nobody else.
+//
+// A value that was read ahead may have been written since, by an earlier batch of this
+// log; what riders wrote in the last batches is kept for that. Should somebody else have
+// written it, the update's check fails, and the values are read anew.
+
+// written is what riders wrote, of what riders read, in one batch.
+type written struct {
+	batch uint64
+	put   map[string][]byte
+}
+
+const maxWritten = 64 // batches
+
+// readAhead reads what the riders of a say that they will read.
+func (l *log) readAhead(ctx context.Context, a *appending) error {
+	n := 0
+	for _, r := range a.riders {
+		n += len(r.Reads)
+	}
+	if n == 0 {
+		return nil
+	}
+	l.mu.Lock()
+	a.since = l.batches
+	l.mu.Unlock()
+	a.known = make(map[string][]byte, n)
+	for _, r := range a.riders {
+		for _, key := range r.Reads {
+			value, err := getOrNil(ctx, l.kv, key)
+			if err != nil {
+				return err
+			}
+			a.known[key] = value
+		}
+	}
+	return nil
+}
+
+// lookUp is what is known of a key that a read ahead; the leader calls it.
+func (l *log) lookUp(a *appending, key string) (value []byte, known bool) {
+	if value, known = a.known[key]; !known || a.since < l.floor {
+		return nil, false
+	}
+	for i := len(l.recent) - 1; i >= 0 && l.recent[i].batch > a.since; i-- {
+		if newer, ok := l.recent[i].put[key]; ok {
+			return newer, true
+		}
+	}
+	return value, true
+}
+
+// wrote notes a batch that was applied.
+func (l *log) wrote(with *rides) {
+	put := map[string][]byte{}
+	for key := range with.read {
+		if value, ok := with.put[key]; ok {
+			put[key] = value
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.batches++
+	if l.recent = append(l.recent, written{l.batches, put}); len(l.recent) > maxWritten {
+		l.floor = l.recent[0].batch
+		l.recent = l.recent[1:]
+	}
+}
+
+// lost notes that a batch was not applied as it was: somebody else writes, or the store
+// failed. Nothing that was read before counts.
+func (l *log) lost() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.batches++
+	l.recent, l.floor = nil, l.batches
+}
+
+// getOrNil is a key's value; nil: there is no such key.
+func getOrNil(ctx context.Context, kv KV, key string) ([]byte, error) {
+	value, found, err := kv.Get(ctx, key)
+	if err != nil || !found {
+		return nil, err
+	}
+	if value == nil {
+		value = []byte{}
+	}
+	return value, nil
+}
