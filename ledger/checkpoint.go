@@ -52,15 +52,12 @@ func noteKeyHash(agent object.AgentID) uint32 {
 // Checkpoint returns a signed statement of the log's size and root in the C2SP
 // checkpoint format. Kept elsewhere, it shows any later rewriting.
 func (l *Ledger) Checkpoint(ctx context.Context) ([]byte, error) {
-	size, err := l.Size(ctx)
-	if err != nil {
-		return nil, err
-	}
-	root, err := tlog.TreeHash(int64(size), hashReader(ctx, l.kv))
+	edge, _, err := loadFrontier(ctx, l.kv)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	text := fmt.Sprintf("%s\n%d\n%s\n", Origin(l.self.agent), size, base64.StdEncoding.EncodeToString(root[:]))
+	root := edge.root()
+	text := fmt.Sprintf("%s\n%d\n%s\n", Origin(l.self.agent), edge.size, base64.StdEncoding.EncodeToString(root[:]))
 	return note.Sign(&note.Note{Text: text}, noteSigner{l.self.signer})
 }
 
@@ -117,7 +114,7 @@ func (l *Ledger) CheckConsistent(ctx context.Context, old Checkpoint) error {
 	if size < old.Size {
 		return fmt.Errorf("%w: it covers %d entries, the log has %d: its tail was cut off", ErrCheckpoint, old.Size, size)
 	}
-	root, err := tlog.TreeHash(int64(old.Size), hashReader(ctx, l.kv))
+	root, err := tlog.TreeHash(int64(old.Size), newHashReader(ctx, l.kv))
 	if err != nil {
 		return err
 	}

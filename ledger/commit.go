@@ -87,7 +87,7 @@ func (l *Ledger) Commit(ctx context.Context, d Decision, receiptRaw []byte, ride
 			}
 			entries = []Entry{{Kind: EntryReceipt, Raw: receiptRaw, Receipt: r}, {Kind: EntryCommit, Raw: raw, Commit: &c}}
 		}
-		ok, err := l.extend(ctx, s, v, c.ToolID, now, fresh, riders, slices.Clip(entries)...)
+		ok, err := l.extend(ctx, &s, v, c.ToolID, now, fresh, riders, slices.Clip(entries)...)
 		if err != nil || ok {
 			return errors.Join(err, v.Err)
 		}
@@ -106,7 +106,7 @@ func (l *Ledger) Record(ctx context.Context, receiptRaw []byte, riders ...Rider)
 }
 
 func (l *Ledger) record(ctx context.Context, r *Receipt, raw []byte, riders []Rider) error {
-	a := &appending{leaves: [][]byte{leaf(EntryReceipt, raw)}, absent: map[string]int{byReceipt + r.ReceiptID.String(): 0}, riders: riders}
+	a := &appending{leaves: [][]byte{leaf(EntryReceipt, raw)}, postings: []posting{{key: receiptKey(r.ReceiptID), to: 1}}, riders: riders}
 	_, err := l.log.append(ctx, a)
 	return err
 }

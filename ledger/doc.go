@@ -11,18 +11,20 @@
 // The state machine is pure ([Decide]); a [Ledger] applies it over a key-value
 // store, and [Audit] applies it to what is stored. Keys:
 //
-//	l/e/<seq>           an entry of the log: kind byte and canonical bytes
-//	l/i/<idem id>/<n>   the seq of the n-th entry of an effect's history
-//	l/r/<receipt id>    the seq of a receipt
-//	l/t/<index>         a stored hash of the log (sumdb/tlog numbering)
+//	l/e/<seq>           a segment: entries of the log from seq on, each with its length
+//	l/i/<idem id>       the places of the entries of an effect's history
+//	l/r/<receipt id>    the place of a receipt
+//	l/t/<level>/<n>     a tile: hashes of the log, of every eighth level, without the lowest
 //	l/u/<tool id>       a tool that effects with keys were registered for
-//	l/u                 there once that list is whole
-//	l/n                 the number of entries
+//	l/n                 the end of the log: the number of entries, and what their hashes are
 //	l/w/<key id>        the last checkpoint of another agent's log that a [Witness] cosigned
 //
-// A history is appended to by claiming its next slot l/i/<idem id>/<n>, which must
-// be absent; the entry, its slot, its hashes in the log and the log's new size go
-// into one durable update. Callers that append at the same time share one.
+// An entry is its kind byte and its canonical bytes. A place is the number of an entry
+// and its number in its segment.
+//
+// A history is appended to by replacing its index, which must be what was read; the
+// entries, the indexes, the tiles and the new end of the log go into one durable
+// update. Callers that append at the same time share one.
 //
 // Ours beside the papers: the register's fence (see [EffectRegister]), the
 // [Resolution], the log with its checkpoints, and the [EvidenceBundle].

@@ -40,11 +40,11 @@ type EvidenceEntry struct {
 // the effect, the leaf first. Entries that the checkpoint does not cover are left
 // out; a checkpoint that does not cover the receipt is refused with ErrCheckpoint.
 func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]byte, checkpoint []byte) ([]byte, error) {
-	seq, err := l.ReceiptSeq(ctx, id)
+	at, err := l.receiptPlace(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := l.receiptAt(ctx, id, seq)
+	raw, err := l.receiptAt(ctx, id, at)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]b
 	if err != nil {
 		return nil, err
 	}
-	history := []Entry{{Seq: seq, Kind: EntryReceipt, Raw: raw, Receipt: r}}
+	history := []Entry{{Seq: at.seq, Kind: EntryReceipt, Raw: raw, Receipt: r}}
 	if len(r.IdempotencyKey) > 0 {
 		s, err := l.Read(ctx, IdemID(r.ToolID, r.IdempotencyKey))
 		if err != nil {
@@ -64,7 +64,7 @@ func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]b
 	}
 	b := EvidenceBundle{Receipt: raw, Entries: []EvidenceEntry{}, Caps: append([][]byte{}, chain...),
 		Log: l.self.agent, Agents: append([]object.AgentID{}, l.Known...)}
-	c, text, err := l.covering(ctx, checkpoint, seq)
+	c, text, err := l.covering(ctx, checkpoint, at.seq)
 	if err != nil {
 		return nil, err
 	}

@@ -14,13 +14,13 @@ var errFound = errors.New("found enough")
 // FindReceipts returns at most limit ids of receipts that begin with the hex digits of
 // prefix, ascending. It costs a scan of those.
 func (l *Ledger) FindReceipts(ctx context.Context, prefix string, limit int) ([]object.Hash, error) {
-	return l.find(ctx, byReceipt, prefix, limit)
+	return l.find(ctx, receiptKeys, prefix, limit)
 }
 
 // FindEffects returns at most limit ids of effects that begin with the hex digits of
-// prefix, ascending. It costs a scan of their histories' keys.
+// prefix, ascending. It costs a scan of those.
 func (l *Ledger) FindEffects(ctx context.Context, prefix string, limit int) ([]object.Hash, error) {
-	return l.find(ctx, indexKeys, prefix, limit)
+	return l.find(ctx, historyKeys, prefix, limit)
 }
 
 func (l *Ledger) find(ctx context.Context, space, prefix string, limit int) (found []object.Hash, err error) {
@@ -28,15 +28,9 @@ func (l *Ledger) find(ctx context.Context, space, prefix string, limit int) (fou
 		return nil, nil
 	}
 	err = l.kv.Scan(ctx, space+prefix, afterKeys(space+prefix), func(key string, _ []byte) error {
-		if len(key) < len(space)+64 {
-			return fmt.Errorf("%w: key %q", ErrEntry, key)
-		}
-		id, err := object.ParseHash(key[len(space) : len(space)+64])
+		id, err := object.ParseHash(key[len(space):])
 		if err != nil {
 			return fmt.Errorf("%w: key %q", ErrEntry, key)
-		}
-		if n := len(found); n > 0 && found[n-1] == id {
-			return nil // another slot of the same history
 		}
 		if len(found) == limit {
 			return errFound

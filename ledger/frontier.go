@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math/bits"
 
@@ -10,14 +11,14 @@ import (
 
 // frontier is the right edge of the log's Merkle tree: the roots of the complete
 // subtrees that its leaves fall into, one for each bit set in the size. It is all
-// that appending needs to know, 64 hashes at most.
+// that appending needs to know, 62 hashes at most, and kept beside the size.
 type frontier struct {
 	size  uint64
 	roots [64]tlog.Hash // roots[i] has 2^i leaves; valid where bit i of size is set
 }
 
-// add appends a leaf and returns the hashes to be stored, from the leaf's own up;
-// they are those of tlog.StoredHashes, at most 1 + log₂ size.
+// add appends a leaf and returns the roots of the subtrees that it completes, from the
+// leaf's own hash up: at most 1 + log₂ size, two on average.
 func (f *frontier) add(leafHash tlog.Hash) []tlog.Hash {
 	level := bits.TrailingZeros64(^f.size)
 	added := make([]tlog.Hash, 1, 1+level)
@@ -47,46 +48,49 @@ func (f *frontier) root() tlog.Hash {
 	return h
 }
 
-// loadFrontier reads the right edge of the stored log.
-func loadFrontier(ctx context.Context, kv KV) (frontier, error) {
-	size, err := logSize(ctx, kv)
-	if err != nil {
-		return frontier{}, err
-	}
-	f := frontier{size: size}
-	for i := range 63 {
-		if size>>i&1 == 0 {
-			continue
+// append encodes the frontier: the size, then the roots, the smallest subtree first.
+func (f *frontier) append(value []byte) []byte {
+	value = binary.BigEndian.AppendUint64(value, f.size)
+	for i := range f.roots {
+		if f.size>>i&1 != 0 {
+			value = append(value, f.roots[i][:]...)
 		}
-		if f.roots[i], err = storedHash(ctx, kv, tlog.StoredHashIndex(i, int64(size>>i)-1)); err != nil {
-			return frontier{}, err
+	}
+	return value
+}
+
+// parseFrontier is the reverse.
+func parseFrontier(value []byte) (f frontier, err error) {
+	if len(value) < 8 {
+		return f, fmt.Errorf("%w: %d bytes where the end of the log should be", ErrEntry, len(value))
+	}
+	f.size, value = binary.BigEndian.Uint64(value), value[8:]
+	if f.size > 0 && len(value) == 0 {
+		return f, fmt.Errorf("%w: an earlier build began this ledger and laid it out differently; export what is needed with that build, and begin a new repository", ErrEntry)
+	}
+	if f.size == 0 || f.size > maxEntries || len(value) != bits.OnesCount64(f.size)*tlog.HashSize {
+		return f, fmt.Errorf("%w: the end of a log of %d entries in %d bytes", ErrEntry, f.size, 8+len(value))
+	}
+	for i := range f.roots {
+		if f.size>>i&1 != 0 {
+			f.roots[i], value = tlog.Hash(value), value[tlog.HashSize:]
 		}
 	}
 	return f, nil
 }
 
-func storedHash(ctx context.Context, kv KV, index int64) (h tlog.Hash, err error) {
-	value, found, err := kv.Get(ctx, hashKey(index))
-	if err != nil {
-		return h, err
+// loadFrontier reads the right edge of the stored log, and how it is stored; an empty
+// log's is nil.
+func loadFrontier(ctx context.Context, kv KV) (frontier, []byte, error) {
+	value, found, err := kv.Get(ctx, endKey)
+	if err != nil || !found {
+		return frontier{}, nil, err
 	}
-	if !found || len(value) != tlog.HashSize {
-		return h, fmt.Errorf("%w: hash %d of the log is missing", ErrEntry, index)
-	}
-	return tlog.Hash(value), nil
+	f, err := parseFrontier(value)
+	return f, value, err
 }
 
-// hashReader reads the stored hashes of the log.
-func hashReader(ctx context.Context, kv KV) tlog.HashReader {
-	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
-		out := make([]tlog.Hash, len(indexes))
-		for i, index := range indexes {
-			h, err := storedHash(ctx, kv, index)
-			if err != nil {
-				return nil, err
-			}
-			out[i] = h
-		}
-		return out, nil
-	})
+func logSize(ctx context.Context, kv KV) (uint64, error) {
+	f, _, err := loadFrontier(ctx, kv)
+	return f.size, err
 }

@@ -102,7 +102,7 @@ func (l *Ledger) RegisterWith(ctx context.Context, tool object.Hash, key []byte,
 		case v.Reason == 0:
 			return d, v.Err
 		default:
-			if ok, err := l.extend(ctx, s, v, tool, now, true, nil); err != nil || ok {
+			if ok, err := l.extend(ctx, &s, v, tool, now, true, nil); err != nil || ok {
 				return d, errors.Join(err, v.Err)
 			}
 		}
@@ -132,7 +132,7 @@ func (l *Ledger) begin(ctx context.Context, s State, d *Decision, p Policy, now 
 	if with != nil {
 		riders = append(riders, with(s)...)
 	}
-	ok, err := l.extend(ctx, s, Verdict{}, d.Tool, now, true, riders, e)
+	ok, err := l.extend(ctx, &s, Verdict{}, d.Tool, now, true, riders, e)
 	if err != nil || !ok {
 		l.Release(*d)
 		return false, err
@@ -176,14 +176,11 @@ func (l *Ledger) started(d Decision) (State, bool) {
 	return a.state, ok && a.fence == d.Fence && len(a.state.History) > 0
 }
 
-func historyKey(idem object.Hash, n int) string {
-	return indexKeys + idem.String() + "/" + hex16(uint64(n))[8:]
-}
-
 // extend appends entries to a history, and the mark that the verdict calls for, if
 // nobody else appended since s was read. With fresh, receipts among them are taken
-// to be new: one that the log has already gives false.
-func (l *Ledger) extend(ctx context.Context, s State, v Verdict, tool object.Hash, now object.Time, fresh bool, riders []Rider, entries ...Entry) (bool, error) {
+// to be new: one that the log has already gives false. Of s, only where the history is
+// stored changes.
+func (l *Ledger) extend(ctx context.Context, s *State, v Verdict, tool object.Hash, now object.Time, fresh bool, riders []Rider, entries ...Entry) (bool, error) {
 	if v.Reason != 0 {
 		m := DivergenceMark{IdemID: s.IdemID, ToolID: tool, Reason: v.Reason, Evidence: v.Evidence, TimeObserved: now}
 		raw, err := l.self.sealEntry(DivergenceRule, &m, &m.Signature)
@@ -192,27 +189,27 @@ func (l *Ledger) extend(ctx context.Context, s State, v Verdict, tool object.Has
 		}
 		entries = append(entries, Entry{Kind: EntryDivergence, Raw: raw, Mark: &m})
 	}
-	a := &appending{absent: map[string]int{}, riders: riders}
+	a := &appending{riders: riders, postings: []posting{{key: historyKey(s.IdemID), to: len(entries), before: s.places}}}
 	for i, e := range entries {
 		a.leaves = append(a.leaves, leaf(e.Kind, e.Raw))
-		a.absent[historyKey(s.IdemID, len(s.History)+i)] = i
 		if e.Receipt == nil {
 			continue
 		}
-		key := byReceipt + e.Receipt.ReceiptID.String()
+		p := posting{key: receiptKey(e.Receipt.ReceiptID), from: i, to: i + 1}
 		found := false
 		if !fresh {
 			var err error
-			if _, found, err = l.kv.Get(ctx, key); err != nil {
+			if _, found, err = l.kv.Get(ctx, p.key); err != nil {
 				return false, err
 			}
 		}
 		if !found {
-			a.absent[key] = i
+			a.postings = append(a.postings, p)
 		}
 	}
 	ok, err := l.log.append(ctx, a)
 	if ok && err == nil {
+		s.places = a.postings[0].after
 		for _, e := range entries {
 			l.memo.add(leafDigest(e.Kind, e.Raw))
 		}

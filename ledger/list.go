@@ -37,50 +37,60 @@ func (l *Ledger) selects(f Filter, e Entry) bool {
 	return sig.KeyID != nil && *sig.KeyID == l.keys.id(*f.Agent)
 }
 
+// selected is selects with the state of the entry's effect.
+func (l *Ledger) selected(ctx context.Context, f Filter, e Entry) (bool, error) {
+	if !l.selects(f, e) || f.State == StatusNone {
+		return l.selects(f, e), nil
+	}
+	idem, ok := e.IdemID()
+	if !ok {
+		return false, nil
+	}
+	s, err := l.Read(ctx, idem)
+	return err == nil && s.At(l.now()) == f.State, err
+}
+
 // Log calls fn for the selected entries in the order in which they were written;
 // their signatures are not checked. It costs a read of the log from f.From on, and
 // with f.State a read of the effect's history for each entry that is otherwise
 // selected. A resolution, which names no tool, is selected by f.Tool never.
 func (l *Ledger) Log(ctx context.Context, f Filter, fn func(Entry) error) error {
-	return l.kv.Scan(ctx, entryKey(f.From), afterKeys(entryKeys), func(key string, data []byte) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		seq, err := seqOfKey(key)
-		if err != nil {
-			return err
-		}
-		e, err := parseEntry(seq, bytes.Clone(data))
-		if err != nil || !l.selects(f, e) {
-			return err
-		}
-		if f.State != StatusNone {
-			idem, ok := e.IdemID()
-			if !ok {
-				return nil
+	return scanSegments(ctx, l.kv, f.From, afterKeys(segmentKeys), func(s segment) error {
+		for i, data := range s.leaves {
+			seq := s.first + uint64(i)
+			if seq < f.From {
+				continue
 			}
-			s, err := l.Read(ctx, idem)
-			if err != nil || s.At(l.now()) != f.State {
+			e, err := parseEntry(seq, bytes.Clone(data))
+			if err != nil {
+				return err
+			}
+			if ok, err := l.selected(ctx, f, e); err != nil {
+				return err
+			} else if !ok {
+				continue
+			}
+			if err := fn(e); err != nil {
 				return err
 			}
 		}
-		return fn(e)
+		return nil
 	})
 }
 
 // Receipts calls fn with the id and the canonical bytes of every receipt,
 // ascending by id.
 func (l *Ledger) Receipts(ctx context.Context, fn func(id object.Hash, raw []byte) error) error {
-	return l.kv.Scan(ctx, byReceipt, afterKeys(byReceipt), func(key string, value []byte) error {
-		id, err := object.ParseHash(key[len(byReceipt):])
+	return l.kv.Scan(ctx, receiptKeys, afterKeys(receiptKeys), func(key string, value []byte) error {
+		id, err := object.ParseHash(key[len(receiptKeys):])
 		if err != nil {
 			return fmt.Errorf("%w: key %q", ErrEntry, key)
 		}
-		seq, err := parseSeq(value)
+		p, err := placeOf(value)
 		if err != nil {
 			return err
 		}
-		raw, err := l.receiptAt(ctx, id, seq)
+		raw, err := l.receiptAt(ctx, id, p)
 		if err != nil {
 			return err
 		}
@@ -90,7 +100,7 @@ func (l *Ledger) Receipts(ctx context.Context, fn func(id object.Hash, raw []byt
 
 // Effects calls fn with the state of every effect that has a history, ascending by id.
 func (l *Ledger) Effects(ctx context.Context, fn func(State) error) error {
-	return l.effects(ctx, func(idem object.Hash, _ []uint64) error {
+	return l.effects(ctx, func(idem object.Hash, _ []byte) error {
 		s, err := l.Read(ctx, idem)
 		if err != nil {
 			return err
@@ -99,42 +109,17 @@ func (l *Ledger) Effects(ctx context.Context, fn func(State) error) error {
 	})
 }
 
-// effects calls fn with the seqs of every history, ascending by effect.
-func (l *Ledger) effects(ctx context.Context, fn func(idem object.Hash, seqs []uint64) error) error {
-	var last object.Hash
-	var seqs []uint64
-	flush := func() error {
-		if len(seqs) == 0 {
-			return nil
-		}
-		return fn(last, seqs)
-	}
-	err := l.kv.Scan(ctx, indexKeys, afterKeys(indexKeys), func(key string, value []byte) error {
+// effects calls fn with the index of every history, ascending by effect; it is valid
+// until fn returns.
+func (l *Ledger) effects(ctx context.Context, fn func(idem object.Hash, index []byte) error) error {
+	return l.kv.Scan(ctx, historyKeys, afterKeys(historyKeys), func(key string, value []byte) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if len(key) < len(indexKeys)+64 {
-			return fmt.Errorf("%w: key %q", ErrEntry, key)
-		}
-		idem, err := object.ParseHash(key[len(indexKeys) : len(indexKeys)+64])
+		idem, err := object.ParseHash(key[len(historyKeys):])
 		if err != nil {
 			return fmt.Errorf("%w: key %q", ErrEntry, key)
 		}
-		if idem != last {
-			if err := flush(); err != nil {
-				return err
-			}
-			last, seqs = idem, nil
-		}
-		if key != historyKey(idem, len(seqs)) {
-			return fmt.Errorf("history of effect %s: %w: slot %d is missing", idem.Short(), ErrEntry, len(seqs))
-		}
-		seq, err := parseSeq(value)
-		seqs = append(seqs, seq)
-		return err
+		return fn(idem, value)
 	})
-	if err != nil {
-		return err
-	}
-	return flush()
 }

@@ -1,15 +1,15 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/mythos-project/mythos/object"
 )
 
 // KV is what the ledger needs of a key-value store. Update applies put, durably,
@@ -22,65 +22,39 @@ type KV interface {
 }
 
 const (
-	sizeKey   = "l/n"
-	entryKeys = "l/e/"
-	indexKeys = "l/i/"
-	byReceipt = "l/r/"
-	hashKeys  = "l/t/"
+	endKey      = "l/n"
+	historyKeys = "l/i/"
+	receiptKeys = "l/r/"
+
+	maxEntries = 1 << 62
 )
 
-func entryKey(seq uint64) string { return entryKeys + hex16(seq) }
-func hashKey(index int64) string { return hashKeys + hex16(uint64(index)) }
-func seqValue(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
-func afterKeys(p string) string  { return p + "\xff" }
+func historyKey(idem object.Hash) string { return historyKeys + idem.String() }
+func receiptKey(id object.Hash) string   { return receiptKeys + id.String() }
+func afterKeys(p string) string          { return p + "\xff" }
 
-// hex16 is n as 16 hex digits, so that keys sort like numbers.
-func hex16(n uint64) string {
-	const digits = "0123456789abcdef"
-	var b [16]byte
-	for i := range b {
-		b[i] = digits[n>>(60-4*i)&15]
-	}
-	return string(b[:])
-}
-
-func parseSeq(value []byte) (uint64, error) {
-	if len(value) != 8 {
-		return 0, fmt.Errorf("%w: %d bytes where a sequence number should be", ErrEntry, len(value))
-	}
-	return binary.BigEndian.Uint64(value), nil
-}
-
-func seqOfKey(key string) (uint64, error) {
-	seq, err := strconv.ParseUint(key[len(entryKeys):], 16, 64)
-	if err != nil || entryKey(seq) != key {
-		return 0, fmt.Errorf("%w: key %q", ErrEntry, key)
-	}
-	return seq, nil
-}
-
-func logSize(ctx context.Context, kv KV) (uint64, error) {
-	value, found, err := kv.Get(ctx, sizeKey)
-	if err != nil || !found {
-		return 0, err
-	}
-	return parseSeq(value)
-}
-
-// appending is a wish to append leaves. It is granted when every key in absent is
-// absent; then each such key is set to the seq of the leaf it maps to.
+// appending is a wish to append leaves. It is granted when nobody else has added to
+// what it adds to.
 type appending struct {
-	leaves [][]byte
-	absent map[string]int // key to index in leaves
-	riders []Rider
-	known  map[string][]byte // what was read ahead for them
-	since  uint64            // batches of the log that had ended before that
-	ctx    context.Context
+	leaves   [][]byte
+	postings []posting
+	riders   []Rider
+	known    map[string][]byte // what was read ahead for them
+	since    uint64            // batches of the log that had ended before that
+	ctx      context.Context
 
 	ok   bool
 	err  error
 	done chan struct{} // closed when ok and err say what became of it
 	lead chan struct{} // closed when its caller is to lead the next batch
+}
+
+// posting adds the places of some of the leaves, [from, to) of those that are appended
+// together, to what an index has under a key.
+type posting struct {
+	key           string
+	from, to      int
+	before, after []byte // nil: it is not there; after is set when the appending is granted
 }
 
 func (a *appending) finish(ok bool, err error) {
@@ -186,9 +160,9 @@ func (l *log) take() []*appending {
 	size := 0
 	for _, a := range l.queue {
 		free := len(batch) < maxTogether
-		for key := range a.absent {
-			free = free && !taken[key]
-			taken[key] = true
+		for _, p := range a.postings {
+			free = free && !taken[p.key]
+			taken[p.key] = true
 		}
 		for _, data := range a.leaves {
 			size += len(data)
@@ -211,15 +185,15 @@ func (l *log) take() []*appending {
 func (l *log) refuse(batch []*appending) {
 	granted := map[string]bool{}
 	for _, a := range batch {
-		for key := range a.absent {
-			granted[key] = granted[key] || a.ok
+		for _, p := range a.postings {
+			granted[p.key] = granted[p.key] || a.ok
 		}
 	}
 	var rest []*appending
 	for _, a := range l.queue {
 		late := false
-		for key := range a.absent {
-			late = late || granted[key]
+		for _, p := range a.postings {
+			late = late || granted[p.key]
 		}
 		if late {
 			a.finish(false, nil)
@@ -290,18 +264,12 @@ func withdraw(batch []*appending) []*appending {
 	return rest
 }
 
-// grantable finishes the appendings one of whose keys is there already.
+// grantable finishes the appendings one of whose keys has another value by now.
 func (l *log) grantable(ctx context.Context, batch []*appending) []*appending {
 	var rest []*appending
 	for _, a := range batch {
-		taken := false
-		var err error
-		for key := range a.absent {
-			if _, taken, err = l.kv.Get(ctx, key); taken || err != nil {
-				break
-			}
-		}
-		if taken || err != nil {
+		late, err := l.late(ctx, a)
+		if late || err != nil {
 			a.finish(false, err)
 			continue
 		}
@@ -310,11 +278,21 @@ func (l *log) grantable(ctx context.Context, batch []*appending) []*appending {
 	return rest
 }
 
+func (l *log) late(ctx context.Context, a *appending) (bool, error) {
+	for _, p := range a.postings {
+		value, err := getOrNil(ctx, l.kv, p.key)
+		if err != nil || !bytes.Equal(value, p.before) {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
 // apply writes a batch in one update of the store. False means that the log's end
 // or one of the keys was not as expected.
 func (l *log) apply(ctx context.Context, batch []*appending, with *rides) (bool, error) {
 	if !l.loaded {
-		edge, err := loadFrontier(ctx, l.kv)
+		edge, _, err := loadFrontier(ctx, l.kv)
 		if err != nil {
 			return false, err
 		}
@@ -322,25 +300,33 @@ func (l *log) apply(ctx context.Context, batch []*appending, with *rides) (bool,
 	}
 	edge := l.edge
 	check, put := with.check, with.put
-	if check[sizeKey] = nil; edge.size > 0 {
-		check[sizeKey] = seqValue(edge.size)
-	} else {
-		put[toolsMark] = []byte{}
+	if check[endKey] = nil; edge.size > 0 {
+		check[endKey] = edge.append(nil)
 	}
+	segments := segmentWriter{put: put, next: edge.size}
+	tiles := tileWriter{ctx, l.kv, put}
+	var places []place
 	for _, a := range batch {
-		for key, i := range a.absent {
-			check[key] = nil
-			put[key] = seqValue(edge.size + uint64(i))
-		}
+		places = places[:0]
 		for _, data := range a.leaves {
-			put[entryKey(edge.size)] = data
-			at := tlog.StoredHashCount(int64(edge.size))
-			for i, h := range edge.add(tlog.RecordHash(data)) {
-				put[hashKey(at+int64(i))] = append(make([]byte, 0, tlog.HashSize), h[:]...)
+			places = append(places, segments.add(data))
+			if err := tiles.add(edge.size+1, edge.add(tlog.RecordHash(data))); err != nil {
+				return false, err
 			}
 		}
+		for i := range a.postings {
+			p := &a.postings[i]
+			check[p.key] = p.before
+			p.after = make([]byte, len(p.before), len(p.before)+(p.to-p.from)*placeSize)
+			copy(p.after, p.before)
+			for _, at := range places[p.from:p.to] {
+				p.after = at.append(p.after)
+			}
+			put[p.key] = p.after
+		}
 	}
-	put[sizeKey] = seqValue(edge.size)
+	segments.flush()
+	put[endKey] = edge.append(nil)
 	ok, err := l.kv.Update(ctx, check, put)
 	if l.loaded = ok && err == nil; l.loaded {
 		l.edge = edge

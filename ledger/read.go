@@ -8,16 +8,23 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Entry returns the entry at seq, decoded; its signature is not checked.
+// Entry returns the entry at seq, decoded; its signature is not checked. It costs a read
+// of the 256 entries that it is among.
 func (l *Ledger) Entry(ctx context.Context, seq uint64) (Entry, error) {
-	data, found, err := l.kv.Get(ctx, entryKey(seq))
+	data, err := leafNumber(ctx, l.kv, seq)
 	if err != nil {
 		return Entry{}, err
 	}
-	if !found {
-		return Entry{}, fmt.Errorf("entry %d: %w: missing", seq, ErrEntry)
-	}
 	return parseEntry(seq, data)
+}
+
+// entry returns the entry at a place.
+func (l *Ledger) entry(ctx context.Context, p place) (Entry, error) {
+	data, err := leafAt(ctx, l.kv, p)
+	if err != nil {
+		return Entry{}, err
+	}
+	return parseEntry(p.seq, data)
 }
 
 // Size is the number of entries of the log.
@@ -29,11 +36,11 @@ func (l *Ledger) Size(ctx context.Context) (uint64, error) { return logSize(ctx,
 // same, such a commit makes the state StatusUnverifiable. A resolution by somebody
 // who is no operator is Unverified, too, and counts for nothing.
 func (l *Ledger) Read(ctx context.Context, idem object.Hash) (State, error) {
-	seqs, err := l.sequences(ctx, idem)
-	if err != nil {
-		return State{}, err
+	index, err := getOrNil(ctx, l.kv, historyKey(idem))
+	if err != nil || index == nil {
+		return State{IdemID: idem}, err
 	}
-	history, err := l.history(ctx, idem, seqs)
+	history, err := l.history(ctx, idem, index)
 	if err != nil {
 		return State{}, err
 	}
@@ -44,55 +51,26 @@ func (l *Ledger) Read(ctx context.Context, idem object.Hash) (State, error) {
 			return State{}, err
 		}
 	}
-	return Fold(idem, history), nil
+	s := Fold(idem, history)
+	s.places = index
+	return s, nil
 }
 
-// sequences are the places in the log of an effect's entries. Asking for them one by
-// one costs less than a scan, as most histories are short and most effects new. One
-// more is asked for, so that a history with a gap is not taken for its beginning.
-func (l *Ledger) sequences(ctx context.Context, idem object.Hash) ([]uint64, error) {
-	var seqs []uint64
-	for {
-		seq, found, err := l.sequence(ctx, idem, len(seqs))
-		if err != nil {
-			return nil, err
-		}
-		if found {
-			seqs = append(seqs, seq)
-			continue
-		}
-		if _, beyond, err := l.sequence(ctx, idem, len(seqs)+1); err != nil || !beyond {
-			return seqs, err
-		}
-		// Somebody may have appended both in the meantime.
-		if _, found, err = l.sequence(ctx, idem, len(seqs)); err != nil {
-			return nil, err
-		}
-		if !found {
-			return nil, fmt.Errorf("history of effect %s: %w: number %d is missing", idem.Short(), ErrEntry, len(seqs))
-		}
+// history reads the entries of an effect, given its index; their signatures are not
+// checked.
+func (l *Ledger) history(ctx context.Context, idem object.Hash, index []byte) ([]Entry, error) {
+	places, err := parsePlaces(index)
+	if err != nil {
+		return nil, fmt.Errorf("history of effect %s: %w", idem.Short(), err)
 	}
-}
-
-// sequence is the place of entry number n of an effect.
-func (l *Ledger) sequence(ctx context.Context, idem object.Hash, n int) (seq uint64, found bool, err error) {
-	value, found, err := l.kv.Get(ctx, historyKey(idem, n))
-	if err == nil && found {
-		seq, err = parseSeq(value)
-	}
-	return seq, found, err
-}
-
-// history reads the entries of an effect; their signatures are not checked.
-func (l *Ledger) history(ctx context.Context, idem object.Hash, seqs []uint64) ([]Entry, error) {
-	history := make([]Entry, len(seqs))
-	for i, seq := range seqs {
-		e, err := l.Entry(ctx, seq)
+	history := make([]Entry, len(places))
+	for i, p := range places {
+		e, err := l.entry(ctx, p)
 		if err != nil {
 			return nil, err
 		}
 		if got, ok := e.IdemID(); !ok || got != idem {
-			return nil, fmt.Errorf("entry %d: %w: it is not of effect %s", seq, ErrEntry, idem.Short())
+			return nil, fmt.Errorf("entry %d: %w: it is not of effect %s", p.seq, ErrEntry, idem.Short())
 		}
 		l.doubt(&e)
 		history[i] = e
@@ -126,32 +104,37 @@ func (l *Ledger) check(e *Entry, known []object.AgentID) error {
 
 // ReceiptSeq is the place of a receipt in the log. The error wraps ErrNotFound.
 func (l *Ledger) ReceiptSeq(ctx context.Context, id object.Hash) (uint64, error) {
-	value, found, err := l.kv.Get(ctx, byReceipt+id.String())
+	p, err := l.receiptPlace(ctx, id)
+	return p.seq, err
+}
+
+func (l *Ledger) receiptPlace(ctx context.Context, id object.Hash) (place, error) {
+	value, found, err := l.kv.Get(ctx, receiptKey(id))
 	if err != nil {
-		return 0, err
+		return place{}, err
 	}
 	if !found {
-		return 0, fmt.Errorf("receipt %s: %w", id, ErrNotFound)
+		return place{}, fmt.Errorf("receipt %s: %w", id, ErrNotFound)
 	}
-	return parseSeq(value)
+	return placeOf(value)
 }
 
 // Receipt returns the canonical bytes of a receipt. The error wraps ErrNotFound.
 func (l *Ledger) Receipt(ctx context.Context, id object.Hash) ([]byte, error) {
-	seq, err := l.ReceiptSeq(ctx, id)
+	p, err := l.receiptPlace(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return l.receiptAt(ctx, id, seq)
+	return l.receiptAt(ctx, id, p)
 }
 
-func (l *Ledger) receiptAt(ctx context.Context, id object.Hash, seq uint64) ([]byte, error) {
-	e, err := l.Entry(ctx, seq)
+func (l *Ledger) receiptAt(ctx context.Context, id object.Hash, p place) ([]byte, error) {
+	e, err := l.entry(ctx, p)
 	if err != nil {
 		return nil, err
 	}
 	if got, err := ReceiptRule.ID(e.Raw); err != nil || got != id || e.Receipt == nil {
-		return nil, fmt.Errorf("entry %d: %w: it is not receipt %s", seq, ErrEntry, id.Short())
+		return nil, fmt.Errorf("entry %d: %w: it is not receipt %s", p.seq, ErrEntry, id.Short())
 	}
 	return e.Raw, nil
 }

@@ -31,7 +31,7 @@ func (l *Ledger) MarkDivergent(ctx context.Context, tool, idem object.Hash, reas
 		if v := Decide(s, Event{Mark: m}, now, Policy{}); !v.Append {
 			return v.Err
 		}
-		if ok, err := l.extend(ctx, s, Verdict{Reason: reason, Evidence: evidence}, tool, now, true, nil); err != nil || ok {
+		if ok, err := l.extend(ctx, &s, Verdict{Reason: reason, Evidence: evidence}, tool, now, true, nil); err != nil || ok {
 			return err
 		}
 	}
@@ -68,7 +68,7 @@ func (l *Ledger) Resolve(ctx context.Context, idem object.Hash, decision uint8, 
 			return err
 		}
 		e := Entry{Kind: EntryResolution, Raw: raw, Resolution: &r}
-		if ok, err := l.extend(ctx, s, Verdict{}, object.Hash{}, r.TimeObserved, true, nil, e); err != nil || ok {
+		if ok, err := l.extend(ctx, &s, Verdict{}, object.Hash{}, r.TimeObserved, true, nil, e); err != nil || ok {
 			return err
 		}
 	}

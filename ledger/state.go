@@ -54,6 +54,8 @@ type State struct {
 	Decision     *Resolution     // the latest
 	Fence        uint64          // the number of registers
 	Unverifiable bool            // a commit's signer is not known here
+
+	places []byte // the history's index as it is stored; nil: there is none
 }
 
 // At says where the effect stands at a point in time.

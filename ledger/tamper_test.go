@@ -1,9 +1,11 @@
 package ledger_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,58 +13,81 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-func entryKey(seq int) string { return fmt.Sprintf("l/e/%016x", seq) }
-
-// kindAt finds an entry of a kind in the middle of the log.
-func (w *world) kindAt(kind byte) int {
-	for seq := 30; ; seq++ {
-		if w.get(entryKey(seq))[0] == kind {
-			return seq
-		}
-	}
-}
-
-func slot(n int) string {
-	return fmt.Sprintf("l/i/%s/%08x", ledger.IdemID(tool, []byte("key-3")), n)
-}
-
 // TestVerifyFindsTampering changes a stored ledger in one way each. Everything
 // stays decodable: only what Verify recomputes can tell.
 func TestVerifyFindsTampering(t *testing.T) {
-	swap := func(w *world, a, b string) map[string][]byte {
-		return map[string][]byte{a: w.get(b), b: w.get(a)}
-	}
 	flip := func(v []byte, i int) []byte { v[i] ^= 1; return v }
+	// edit changes the last byte of an entry of a kind in the middle of the log.
+	edit := func(w *world, kind byte) map[string][]byte {
+		leaves, seq := w.leaves(), 30
+		for leaves[seq][0] != kind {
+			seq++
+		}
+		return putOf(w.edited(seq, flip(leaves[seq], len(leaves[seq])-1)))
+	}
+	index := func(w *world, change func([]byte) []byte) map[string][]byte {
+		return putOf(historyKey("key-3"), change(w.get(historyKey("key-3"))))
+	}
+	end := func(w *world, size int) map[string][]byte {
+		return putOf("l/n", endOf(w.hashesOf(w.leaves()), size))
+	}
+	last := func(w *world) storedSegment { s := w.segments(); return s[len(s)-1] }
 	for name, hurt := range map[string]func(w *world) map[string][]byte{
-		"edited register":   func(w *world) map[string][]byte { return edit(w, ledger.EntryRegister, flip) },
-		"edited commit":     func(w *world) map[string][]byte { return edit(w, ledger.EntryCommit, flip) },
-		"edited receipt":    func(w *world) map[string][]byte { return edit(w, ledger.EntryReceipt, flip) },
-		"dropped entry":     func(*world) map[string][]byte { return map[string][]byte{entryKey(5): nil} },
-		"dropped last":      func(*world) map[string][]byte { return map[string][]byte{entryKey(121): nil} },
-		"emptied entry":     func(*world) map[string][]byte { return map[string][]byte{entryKey(5): {}} },
-		"reordered entries": func(w *world) map[string][]byte { return swap(w, entryKey(3), entryKey(40)) },
-		"reordered history": func(w *world) map[string][]byte { return swap(w, slot(0), slot(1)) },
-		"cut tail":          func(*world) map[string][]byte { return map[string][]byte{"l/n": {0, 0, 0, 0, 0, 0, 0, 20}} },
-		"longer size":       func(*world) map[string][]byte { return map[string][]byte{"l/n": {0, 0, 0, 0, 0, 0, 1, 0}} },
-		"no size":           func(*world) map[string][]byte { return map[string][]byte{"l/n": nil} },
-		"short size":        func(*world) map[string][]byte { return map[string][]byte{"l/n": {1}} },
-		"appended entry":    func(w *world) map[string][]byte { return map[string][]byte{entryKey(122): w.get(entryKey(1))} },
-		"edited hash": func(w *world) map[string][]byte {
-			key := fmt.Sprintf("l/t/%016x", 17)
-			return map[string][]byte{key: flip(w.get(key), 0)}
+		"edited register":   func(w *world) map[string][]byte { return edit(w, ledger.EntryRegister) },
+		"edited commit":     func(w *world) map[string][]byte { return edit(w, ledger.EntryCommit) },
+		"edited receipt":    func(w *world) map[string][]byte { return edit(w, ledger.EntryReceipt) },
+		"dropped entry":     func(w *world) map[string][]byte { return putOf(w.edited(5, nil)) },
+		"dropped segment":   func(w *world) map[string][]byte { return putOf(segmentKey(w.segments()[1].first), nil) },
+		"dropped last":      func(w *world) map[string][]byte { return putOf(w.edited(121, nil)) },
+		"emptied entry":     func(w *world) map[string][]byte { return putOf(w.edited(5, []byte{})) },
+		"emptied segment":   func(w *world) map[string][]byte { return putOf(segmentKey(0), []byte{}) },
+		"cut segment":       func(w *world) map[string][]byte { v := w.get(segmentKey(0)); return putOf(segmentKey(0), v[:len(v)-1]) },
+		"reordered entries": func(w *world) map[string][]byte { return w.swapped(3, 40) },
+		"reordered history": func(w *world) map[string][]byte {
+			return index(w, func(v []byte) []byte { return append(append(bytes.Clone(v[9:18]), v[:9]...), v[18:]...) })
 		},
-		"dropped hash":      func(*world) map[string][]byte { return map[string][]byte{fmt.Sprintf("l/t/%016x", 17): nil} },
-		"shortened history": func(*world) map[string][]byte { return map[string][]byte{slot(2): nil} },
-		"beheaded history":  func(*world) map[string][]byte { return map[string][]byte{slot(0): nil} },
-		"forgotten effect":  func(*world) map[string][]byte { return map[string][]byte{slot(0): nil, slot(1): nil, slot(2): nil} },
-		"foreign entry":     func(w *world) map[string][]byte { return map[string][]byte{slot(3): w.get(otherSlot())} },
-		"repeated entry":    func(w *world) map[string][]byte { return map[string][]byte{slot(3): w.get(slot(2))} },
-		"forgotten receipt": func(w *world) map[string][]byte { return map[string][]byte{"l/r/" + anyReceipt(w): nil} },
-		"misplaced receipt": func(w *world) map[string][]byte {
-			return map[string][]byte{"l/r/" + anyReceipt(w): {0, 0, 0, 0, 0, 0, 0, 2}}
+		"cut tail": func(w *world) map[string][]byte { return end(w, 20) },
+		"longer size": func(*world) map[string][]byte {
+			return putOf("l/n", append([]byte{0, 0, 0, 0, 0, 0, 1, 0}, make([]byte, 32)...))
 		},
-		"invented receipt":   func(w *world) map[string][]byte { return map[string][]byte{"l/r/" + tool.String(): w.get(slot(1))} },
-		"receipt of too few": func(w *world) map[string][]byte { return map[string][]byte{"l/r/" + anyReceipt(w): {1}} },
+		"no size":      func(*world) map[string][]byte { return putOf("l/n", nil) },
+		"size of zero": func(*world) map[string][]byte { return putOf("l/n", make([]byte, 8)) },
+		"short size":   func(*world) map[string][]byte { return putOf("l/n", []byte{1}) },
+		"edited end":   func(w *world) map[string][]byte { return putOf("l/n", flip(w.get("l/n"), 20)) },
+		"appended entry": func(w *world) map[string][]byte {
+			return putOf(segmentKey(122), storedSegment{leaves: w.leaves()[1:2]}.encode())
+		},
+		"longer segment": func(w *world) map[string][]byte {
+			s := last(w)
+			s.leaves = append(s.leaves, w.leaves()[1])
+			return putOf(segmentKey(s.first), s.encode())
+		},
+		"repeated segment": func(w *world) map[string][]byte {
+			list := w.segments()
+			s := list[slices.IndexFunc(list, func(s storedSegment) bool { return len(s.leaves) > 1 })]
+			return putOf(segmentKey(s.first+1), storedSegment{leaves: s.leaves[1:]}.encode())
+		},
+		"shortened history": func(w *world) map[string][]byte { return index(w, func(v []byte) []byte { return v[:18] }) },
+		"beheaded history":  func(w *world) map[string][]byte { return index(w, func(v []byte) []byte { return v[9:] }) },
+		"forgotten effect":  func(*world) map[string][]byte { return putOf(historyKey("key-3"), nil) },
+		"foreign entry": func(w *world) map[string][]byte {
+			return index(w, func(v []byte) []byte { return append(v, w.get(historyKey("key-4"))[18:]...) })
+		},
+		"repeated entry": func(w *world) map[string][]byte {
+			return index(w, func(v []byte) []byte { return append(v, v[18:]...) })
+		},
+		"misplaced entry": func(w *world) map[string][]byte { return index(w, func(v []byte) []byte { return flip(v, 8) }) },
+		"impossible place": func(w *world) map[string][]byte {
+			return index(w, func(v []byte) []byte { return append(v[:18], place(2, 3)...) })
+		},
+		"half a place":      func(w *world) map[string][]byte { return index(w, func(v []byte) []byte { return v[:14] }) },
+		"empty index":       func(w *world) map[string][]byte { return putOf(historyKey("key-3"), []byte{}) },
+		"forgotten receipt": func(w *world) map[string][]byte { return putOf("l/r/"+anyReceipt(w), nil) },
+		"misplaced receipt": func(w *world) map[string][]byte { return putOf("l/r/"+anyReceipt(w), place(2, 0)) },
+		"invented receipt": func(w *world) map[string][]byte {
+			return putOf("l/r/"+tool.String(), w.get(historyKey("key-3"))[9:18])
+		},
+		"receipt of too few": func(w *world) map[string][]byte { return putOf("l/r/"+anyReceipt(w), []byte{1}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := context.Background()
@@ -91,16 +116,6 @@ func TestVerifyFindsTampering(t *testing.T) {
 			}
 		})
 	}
-}
-
-func edit(w *world, kind byte, change func([]byte, int) []byte) map[string][]byte {
-	key := entryKey(w.kindAt(kind))
-	v := w.get(key)
-	return map[string][]byte{key: change(v, len(v)-1)}
-}
-
-func otherSlot() string {
-	return fmt.Sprintf("l/i/%s/%08x", ledger.IdemID(tool, []byte("key-4")), 2)
 }
 
 func anyReceipt(w *world) string {

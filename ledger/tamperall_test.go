@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
-
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/store/memory"
@@ -91,21 +88,20 @@ func TestEveryEntryIsGuarded(t *testing.T) {
 		t.Fatal("the untouched log is found wrong")
 	}
 	kinds := map[byte]bool{}
-	for seq := range int(kept.Size) {
-		data := w.get(entryKey(seq))
+	for seq, data := range w.leaves() {
 		kinds[data[0]] = true
 		for i := 0; i < len(data); i += 1 + len(data)/9 + seq%3 { // other places in each
 			changed := bytes.Clone(data)
 			changed[i] ^= 1 << (i % 8)
-			if !w.copyOf(map[string][]byte{entryKey(seq): changed}).found(kept) {
+			if !w.copyOf(putOf(w.edited(seq, changed))).found(kept) {
 				t.Errorf("entry %d: byte %d was edited", seq, i)
 			}
 		}
-		if !w.copyOf(map[string][]byte{entryKey(seq): nil}).found(kept) {
+		if !w.copyOf(putOf(w.edited(seq, nil))).found(kept) {
 			t.Errorf("entry %d was dropped", seq)
 		}
 		for other := range seq {
-			if !w.copyOf(map[string][]byte{entryKey(seq): w.get(entryKey(other)), entryKey(other): data}).found(kept) {
+			if !w.copyOf(w.swapped(seq, other)).found(kept) {
 				t.Errorf("entries %d and %d were swapped", seq, other)
 			}
 		}
@@ -120,12 +116,8 @@ func TestEveryEntryIsGuarded(t *testing.T) {
 // cuts off each tail. A checkpoint that was kept tells.
 func TestRebuiltLogs(t *testing.T) {
 	w, kept := smallLog(t)
-	n := int(kept.Size)
-	leaves := make([][]byte, n)
-	for seq := range leaves {
-		leaves[seq] = w.get(entryKey(seq))
-	}
-	if !bytes.Equal(w.rebuilt(leaves).get("l/t/0000000000000005"), w.get("l/t/0000000000000005")) || w.rebuilt(leaves).found(kept) {
+	n, leaves := int(kept.Size), w.leaves()
+	if !bytes.Equal(w.rebuilt(leaves).get("l/n"), w.get("l/n")) || w.rebuilt(leaves).found(kept) {
 		t.Fatal("the log is not rebuilt as it was")
 	}
 	for seq := range n {
@@ -151,39 +143,25 @@ func TestRebuiltLogs(t *testing.T) {
 func (w *world) rebuilt(leaves [][]byte) *world {
 	w.t.Helper()
 	put := map[string][]byte{}
-	slots := map[string]int{}
-	var hashes []tlog.Hash
-	reader := tlog.HashReaderFunc(func(indexes []int64) (out []tlog.Hash, _ error) {
-		for _, i := range indexes {
-			out = append(out, hashes[i])
-		}
-		return out, nil
-	})
 	for seq, data := range leaves {
-		seqBytes := []byte(fmt.Sprintf("\x00\x00\x00\x00\x00\x00\x00%c", seq))
-		put[entryKey(seq)] = data
-		added, err := tlog.StoredHashes(int64(seq), data, reader)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		hashes = append(hashes, added...)
+		put[segmentKey(seq)] = storedSegment{leaves: [][]byte{data}}.encode()
 		e, err := ledger.ParseEntry(data[0], data[1:])
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		if e.Receipt != nil {
-			put["l/r/"+e.Receipt.ReceiptID.String()] = seqBytes
+			put["l/r/"+e.Receipt.ReceiptID.String()] = place(seq, 0)
+		}
+		if e.Register != nil {
+			put["l/u/"+e.Register.ToolID.String()] = []byte{}
 		}
 		if idem, ok := e.IdemID(); ok {
-			put[fmt.Sprintf("l/i/%s/%08x", idem, slots[idem.String()])] = seqBytes
-			slots[idem.String()]++
+			key := "l/i/" + idem.String()
+			put[key] = append(put[key], place(seq, 0)...)
 		}
 	}
-	for i, h := range hashes {
-		put[fmt.Sprintf("l/t/%016x", i)] = h[:]
-	}
 	if len(leaves) > 0 {
-		put["l/n"] = []byte(fmt.Sprintf("\x00\x00\x00\x00\x00\x00\x00%c", len(leaves)))
+		put["l/n"] = endOf(w.hashesOf(leaves), len(leaves))
 	}
 	c := &world{w.t, memory.New(), w.now}
 	c.put(put)

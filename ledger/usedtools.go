@@ -8,12 +8,7 @@ import (
 )
 
 // The tools that effects with keys were registered for: what a key alone may mean.
-// The mark says that the list is whole; a log that was begun by an older version has
-// none until somebody asks for it.
-const (
-	toolKeys  = "l/u/"
-	toolsMark = "l/u"
-)
+const toolKeys = "l/u/"
 
 func toolKey(tool object.Hash) string { return toolKeys + tool.String() }
 
@@ -33,24 +28,16 @@ func (l *Ledger) noteTool(tool object.Hash) []Rider {
 
 // FindKey returns the effects that were registered under an idempotency key, one for
 // each tool that it was used with, ascending by tool. It costs one look for each tool
-// that the log has registers of; once, for a log that an older version began, a read
-// of the whole log.
+// that the log has registers of.
 func (l *Ledger) FindKey(ctx context.Context, key []byte) ([]object.Hash, error) {
-	_, whole, err := l.kv.Get(ctx, toolsMark)
-	if err == nil && !whole {
-		err = l.listTools(ctx)
-	}
-	if err != nil {
-		return nil, err
-	}
 	var found []object.Hash
-	err = l.kv.Scan(ctx, toolKeys, afterKeys(toolKeys), func(k string, _ []byte) error {
+	err := l.kv.Scan(ctx, toolKeys, afterKeys(toolKeys), func(k string, _ []byte) error {
 		tool, err := object.ParseHash(k[len(toolKeys):])
 		if err != nil {
 			return fmt.Errorf("%w: key %q", ErrEntry, k)
 		}
 		idem := IdemID(tool, key)
-		_, there, err := l.kv.Get(ctx, historyKey(idem, 0))
+		_, there, err := l.kv.Get(ctx, historyKey(idem))
 		if there {
 			found = append(found, idem)
 		}
@@ -59,23 +46,9 @@ func (l *Ledger) FindKey(ctx context.Context, key []byte) ([]object.Hash, error)
 	return found, err
 }
 
-// listTools makes the list of a log that has none. Who registers meanwhile adds to it.
-func (l *Ledger) listTools(ctx context.Context) error {
-	put := map[string][]byte{toolsMark: {}}
-	err := l.Log(ctx, Filter{Kind: EntryRegister}, func(e Entry) error {
-		put[toolKey(e.Register.ToolID)] = []byte{}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	_, err = l.kv.Update(ctx, nil, put)
-	return err
-}
-
 // toolListed checks that a register's tool is in the list, once each.
 func (v *verifier) toolListed(ctx context.Context, e Entry) error {
-	if !v.toolsWhole || e.Register == nil {
+	if e.Register == nil {
 		return nil
 	}
 	tool := e.Register.ToolID

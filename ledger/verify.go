@@ -34,19 +34,18 @@ const verifyPage = 2048
 // a page of entries at a time, and stops at the first thing that is wrong, which
 // the error names. What is appended meanwhile is left to the next time.
 func (l *Ledger) Verify(ctx context.Context) (Report, error) {
-	size, err := l.Size(ctx)
+	end, stored, err := loadFrontier(ctx, l.kv)
 	if err != nil {
 		return Report{}, err
 	}
-	_, whole, err := l.kv.Get(ctx, toolsMark)
-	if err != nil {
-		return Report{}, err
-	}
-	v := &verifier{l: l, size: size, toolsWhole: whole, keys: newKeyring(append([]object.AgentID{l.self.agent}, l.Known...)...)}
-	for v.edge.size < size {
+	v := &verifier{l: l, size: end.size, keys: newKeyring(append([]object.AgentID{l.self.agent}, l.Known...)...), tiles: newHashReader(ctx, l.kv)}
+	for v.edge.size < v.size {
 		if err := v.page(ctx); err != nil {
 			return v.report(), err
 		}
+	}
+	if v.size > 0 && !bytes.Equal(v.edge.append(nil), stored) {
+		return v.report(), fmt.Errorf("%w: the end of the log is not what its %d entries give", ErrEntry, v.size)
 	}
 	if err := v.tail(ctx); err != nil {
 		return v.report(), err
@@ -60,13 +59,12 @@ func (l *Ledger) Verify(ctx context.Context) (Report, error) {
 
 // verifier is one run of Verify.
 type verifier struct {
-	l    *Ledger
-	size uint64
-	keys *keyring
-	edge frontier // of what was verified
-
-	toolsWhole bool     // the list of tools is
-	tools      sync.Map // whose place in it was looked at, by id
+	l     *Ledger
+	size  uint64
+	keys  *keyring
+	edge  frontier    // of what was verified
+	tiles *hashReader // what is stored of it
+	tools sync.Map    // whose place in the list of tools was looked at, by id
 
 	receipts, keyed, held       atomic.Uint64 // distinct receipts; entries that must be, and are, in histories
 	effects, divergent, pending atomic.Uint64
@@ -106,7 +104,11 @@ func parallel(ctx context.Context, n int, fn func(ctx context.Context, i int) er
 func (v *verifier) page(ctx context.Context) error {
 	first := v.edge.size
 	end := min(first+verifyPage, v.size)
-	leaves, err := scanValues(ctx, v.l.kv, entryKey, first, end)
+	leaves, places := make([][]byte, 0, end-first), make([]place, 0, end-first)
+	err := readLeaves(ctx, v.l.kv, first, end, func(p place, leaf []byte) error {
+		leaves, places = append(leaves, bytes.Clone(leaf)), append(places, p)
+		return nil
+	})
 	if err != nil {
 		return err
 	}
@@ -117,35 +119,19 @@ func (v *verifier) page(ctx context.Context) error {
 		if entries[i], err = parseEntry(first+uint64(i), leaves[i]); err != nil {
 			return err
 		}
-		return v.named(ctx, entries[i])
+		return v.named(ctx, entries[i], places[i])
 	})
 	if err != nil {
 		return err
 	}
-	if err := v.hashes(ctx, first, end, hashes); err != nil {
+	if err := v.grow(hashes); err != nil {
 		return err
 	}
 	return parallel(ctx, len(entries), func(_ context.Context, i int) error { return v.unnamed(entries[i]) })
 }
 
-// scanValues reads the values of the consecutive keys of [first, end).
-func scanValues(ctx context.Context, kv KV, key func(uint64) string, first, end uint64) ([][]byte, error) {
-	values := make([][]byte, 0, end-first)
-	err := kv.Scan(ctx, key(first), key(end), func(k string, value []byte) error {
-		if want := key(first + uint64(len(values))); k != want {
-			return fmt.Errorf("%w: %s is missing", ErrEntry, want)
-		}
-		values = append(values, bytes.Clone(value))
-		return nil
-	})
-	if err == nil && uint64(len(values)) != end-first {
-		err = fmt.Errorf("%w: %s is missing", ErrEntry, key(first+uint64(len(values))))
-	}
-	return values, err
-}
-
 // named verifies an entry that names its signer, and a receipt's place in the index.
-func (v *verifier) named(ctx context.Context, e Entry) error {
+func (v *verifier) named(ctx context.Context, e Entry, at place) error {
 	_, _, signer := e.signature()
 	if signer == nil {
 		return nil
@@ -160,17 +146,17 @@ func (v *verifier) named(ctx context.Context, e Entry) error {
 	if e.Receipt == nil {
 		return nil
 	}
-	seq, err := v.l.ReceiptSeq(ctx, e.Receipt.ReceiptID)
+	p, err := v.l.receiptPlace(ctx, e.Receipt.ReceiptID)
 	if err != nil {
 		return fmt.Errorf("entry %d: %w: index: %w", e.Seq, ErrEntry, err)
 	}
-	if seq == e.Seq {
+	if p == at {
 		v.receipts.Add(1)
 		return nil
 	}
-	raw, err := v.l.receiptAt(ctx, e.Receipt.ReceiptID, seq)
-	if err == nil && (seq > e.Seq || !bytes.Equal(raw, e.Raw)) {
-		err = fmt.Errorf("entry %d: %w: the index has its receipt at %d", e.Seq, ErrEntry, seq)
+	raw, err := v.l.receiptAt(ctx, e.Receipt.ReceiptID, p)
+	if err == nil && (p.seq >= e.Seq || !bytes.Equal(raw, e.Raw)) {
+		err = fmt.Errorf("entry %d: %w: the index has its receipt at %d", e.Seq, ErrEntry, p.seq)
 	}
 	return err
 }
@@ -192,19 +178,21 @@ func (v *verifier) unnamed(e Entry) error {
 	return nil // its history tells whose it can be
 }
 
-// hashes compares the stored hashes of [first, end) with what the leaves give.
-func (v *verifier) hashes(ctx context.Context, first, end uint64, leaves []tlog.Hash) error {
-	from, to := tlog.StoredHashCount(int64(first)), tlog.StoredHashCount(int64(end))
-	stored, err := scanValues(ctx, v.l.kv, func(i uint64) string { return hashKey(int64(i)) }, uint64(from), uint64(to))
-	if err != nil {
-		return err
-	}
-	for i, leaf := range leaves {
-		for _, h := range v.edge.add(leaf) {
-			if len(stored) == 0 || !bytes.Equal(stored[0], h[:]) {
-				return fmt.Errorf("entry %d: %w: it is not what was logged", first+uint64(i), ErrEntry)
+// grow adds leaves to what was verified, and compares what they complete with the
+// tiles.
+func (v *verifier) grow(leaves []tlog.Hash) error {
+	for _, leaf := range leaves {
+		seq := v.edge.size
+		completed := v.edge.add(leaf)
+		for height := tileHeight; height < len(completed); height += tileHeight {
+			n := v.edge.size>>height - 1
+			tile, err := v.tiles.tile(height/tileHeight, n/tileWidth)
+			if err != nil {
+				return err
 			}
-			stored = stored[1:]
+			if at := n % tileWidth; at >= uint64(len(tile)) || tile[at] != completed[height] {
+				return fmt.Errorf("entry %d: %w: it is not what was logged", seq, ErrEntry)
+			}
 		}
 	}
 	return nil
@@ -213,10 +201,12 @@ func (v *verifier) hashes(ctx context.Context, first, end uint64, leaves []tlog.
 // tail checks that nothing stands behind the end of the log.
 func (v *verifier) tail(ctx context.Context) error {
 	next := v.size
-	err := v.l.kv.Scan(ctx, entryKey(v.size), afterKeys(entryKeys), func(key string, _ []byte) error {
-		seq, err := seqOfKey(key)
-		next = seq + 1
-		return err
+	err := scanSegments(ctx, v.l.kv, v.size, afterKeys(segmentKeys), func(s segment) error {
+		if s.first < v.size {
+			return fmt.Errorf("%w: the log says %d entries, entry %d is there", ErrEntry, v.size, v.size)
+		}
+		next = s.end()
+		return nil
 	})
 	if err != nil {
 		return err

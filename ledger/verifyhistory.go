@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,9 +13,9 @@ import (
 // receiptIndex checks that the index holds no receipts but those of the log.
 func (v *verifier) receiptIndex(ctx context.Context) error {
 	var indexed uint64
-	err := v.l.kv.Scan(ctx, byReceipt, afterKeys(byReceipt), func(_ string, value []byte) error {
-		seq, err := parseSeq(value)
-		if seq < v.size {
+	err := v.l.kv.Scan(ctx, receiptKeys, afterKeys(receiptKeys), func(_ string, value []byte) error {
+		p, err := placeOf(value)
+		if p.seq < v.size {
 			indexed++
 		}
 		return err
@@ -25,30 +26,24 @@ func (v *verifier) receiptIndex(ctx context.Context) error {
 	return err
 }
 
-// effectSlots is one effect with the places of its entries.
-type effectSlots struct {
-	idem object.Hash
-	seqs []uint64
+// indexed is one effect with the index of its history.
+type indexed struct {
+	idem  object.Hash
+	index []byte
 }
 
 // histories audits each effect's history and checks that together they hold every
 // entry of the log that belongs to an effect.
 func (v *verifier) histories(ctx context.Context) error {
 	now := v.l.now()
-	var batch []effectSlots
+	var batch []indexed
 	flush := func() error {
 		err := parallel(ctx, len(batch), func(ctx context.Context, i int) error { return v.effect(ctx, batch[i], now) })
 		batch = batch[:0]
 		return err
 	}
-	err := v.l.effects(ctx, func(idem object.Hash, seqs []uint64) error {
-		for len(seqs) > 0 && seqs[len(seqs)-1] >= v.size { // appended since
-			seqs = seqs[:len(seqs)-1]
-		}
-		if len(seqs) == 0 {
-			return nil
-		}
-		if batch = append(batch, effectSlots{idem, seqs}); len(batch) < verifyPage {
+	err := v.l.effects(ctx, func(idem object.Hash, index []byte) error {
+		if batch = append(batch, indexed{idem, bytes.Clone(index)}); len(batch) < verifyPage {
 			return nil
 		}
 		return flush()
@@ -62,10 +57,16 @@ func (v *verifier) histories(ctx context.Context) error {
 	return err
 }
 
-func (v *verifier) effect(ctx context.Context, x effectSlots, now object.Time) error {
-	history, err := v.l.history(ctx, x.idem, x.seqs)
+func (v *verifier) effect(ctx context.Context, x indexed, now object.Time) error {
+	history, err := v.l.history(ctx, x.idem, x.index)
 	if err != nil {
 		return err
+	}
+	for len(history) > 0 && history[len(history)-1].Seq >= v.size { // appended since
+		history = history[:len(history)-1]
+	}
+	if len(history) == 0 {
+		return nil
 	}
 	if err := v.attribute(history); err != nil {
 		return err

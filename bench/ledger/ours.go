@@ -147,8 +147,10 @@ func onLedger(ctx context.Context, o options, dir string, s sign.Signer, callers
 
 var lease = ledger.Policy{Lease: time.Minute}
 
+// register is one entry; nobody is going to commit the effect.
 func register(ctx context.Context, l *ledger.Ledger, key string) error {
-	_, err := l.Register(ctx, tool, []byte(key), tool, lease)
+	d, err := l.Register(ctx, tool, []byte(key), tool, lease)
+	l.Release(d)
 	return err
 }
 

@@ -117,6 +117,26 @@ func TestVerifyIsTheStandardOne(t *testing.T) {
 	}
 }
 
+// TestSignsAsTheStandardDoes compares signatures with those of crypto/ed25519, which
+// follow from key and message alone.
+func TestSignsAsTheStandardDoes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for n := range 600 {
+		var seed [32]byte
+		message := make([]byte, n)
+		for i := range seed {
+			seed[i] = byte(rng.Uint32())
+		}
+		for i := range message {
+			message[i] = byte(rng.Uint32())
+		}
+		got, err := sign.FromSeed(seed, "").Sign(message)
+		if err != nil || !bytes.Equal(got[:], ed25519.Sign(ed25519.NewKeyFromSeed(seed[:]), message)) {
+			t.Fatalf("seed %x, message %x: %x, %v", seed, message, got, err)
+		}
+	}
+}
+
 // TestVerifyRandomly flips bits of good signatures, keys and messages.
 func TestVerifyRandomly(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -132,6 +152,21 @@ func TestVerifyRandomly(t *testing.T) {
 		}
 		alike(t, all[:32], all[96:], all[32:96])
 	}
+}
+
+func BenchmarkSign(b *testing.B) {
+	private, message := ed25519.NewKeyFromSeed(make([]byte, 32)), make([]byte, 32)
+	key := sign.FromSeed([32]byte{}, "")
+	b.Run("standard", func(b *testing.B) {
+		for b.Loop() {
+			ed25519.Sign(private, message)
+		}
+	})
+	b.Run("Key", func(b *testing.B) {
+		for b.Loop() {
+			_, _ = key.Sign(message)
+		}
+	})
 }
 
 func BenchmarkVerify(b *testing.B) {

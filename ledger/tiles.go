@@ -1,0 +1,137 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// The hashes of the log are stored in tiles of 8 levels, as in C2SP tlog-tiles: tile n
+// of level k has the roots of the complete subtrees of 256^k leaves from number 256·n
+// on, at most 256 of them. Those between the levels follow from these, and those of
+// level 0 from the entries themselves, which is why only the levels above it are
+// stored. One more hash is stored for 256 entries.
+const (
+	tileKeys   = "l/t/"
+	tileHeight = 8
+	tileWidth  = 1 << tileHeight
+)
+
+func tileKey(level int, n uint64) string {
+	return tileKeys + string(rune('0'+level)) + "/" + hex16(n)
+}
+
+// tileWriter adds to the tiles what appended leaves complete.
+type tileWriter struct {
+	ctx context.Context
+	kv  KV
+	put map[string][]byte
+}
+
+// add stores the roots that frontier.add gave for the leaf that made the log so large.
+func (w tileWriter) add(size uint64, completed []tlog.Hash) error {
+	for height := tileHeight; height < len(completed); height += tileHeight {
+		n := size>>height - 1
+		key := tileKey(height/tileHeight, n/tileWidth)
+		value, ok := w.put[key]
+		if !ok {
+			var err error
+			if value, err = getOrNil(w.ctx, w.kv, key); err != nil {
+				return err
+			}
+		}
+		if uint64(len(value)) != n%tileWidth*tlog.HashSize {
+			return fmt.Errorf("%w: tile %s has %d bytes", ErrEntry, key, len(value))
+		}
+		w.put[key] = append(value[:len(value):len(value)], completed[height][:]...)
+	}
+	return nil
+}
+
+// hashReader computes hashes of the log from its tiles and entries. Each is read once.
+type hashReader struct {
+	ctx   context.Context
+	kv    KV
+	tiles map[string][]tlog.Hash
+}
+
+func newHashReader(ctx context.Context, kv KV) *hashReader {
+	return &hashReader{ctx, kv, map[string][]tlog.Hash{}}
+}
+
+// ReadHashes implements tlog.HashReader. A hash costs a read of one tile, and below
+// level 8 of 256 entries.
+func (r *hashReader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	out := make([]tlog.Hash, len(indexes))
+	for i, index := range indexes {
+		height, n := tlog.SplitStoredHashIndex(index)
+		level, within := height/tileHeight, height%tileHeight
+		from := uint64(n) << within
+		tile, err := r.tile(level, from/tileWidth)
+		if err != nil {
+			return nil, err
+		}
+		from %= tileWidth
+		end := from + 1<<within
+		if end > uint64(len(tile)) {
+			return nil, fmt.Errorf("%w: hash %d of the log is missing", ErrEntry, index)
+		}
+		out[i] = subtreeRoot(tile[from:end])
+	}
+	return out, nil
+}
+
+func (r *hashReader) tile(level int, n uint64) ([]tlog.Hash, error) {
+	key := tileKey(level, n)
+	if tile, ok := r.tiles[key]; ok {
+		return tile, nil
+	}
+	tile, err := r.readTile(level, n)
+	if err != nil {
+		return nil, err
+	}
+	r.tiles[key] = tile
+	return tile, nil
+}
+
+func (r *hashReader) readTile(level int, n uint64) ([]tlog.Hash, error) {
+	if level > 0 {
+		value, err := getOrNil(r.ctx, r.kv, tileKey(level, n))
+		if err != nil {
+			return nil, err
+		}
+		return hashesOf(value)
+	}
+	size, err := logSize(r.ctx, r.kv)
+	if err != nil {
+		return nil, err
+	}
+	first := min(n*tileWidth, size)
+	tile := make([]tlog.Hash, 0, tileWidth)
+	err = readLeaves(r.ctx, r.kv, first, min(first+tileWidth, size), func(_ place, leaf []byte) error {
+		tile = append(tile, tlog.RecordHash(leaf))
+		return nil
+	})
+	return tile, err
+}
+
+func hashesOf(value []byte) ([]tlog.Hash, error) {
+	if len(value)%tlog.HashSize != 0 || len(value) > tileWidth*tlog.HashSize {
+		return nil, fmt.Errorf("%w: a tile of %d bytes", ErrEntry, len(value))
+	}
+	tile := make([]tlog.Hash, len(value)/tlog.HashSize)
+	for i := range tile {
+		tile[i] = tlog.Hash(value[i*tlog.HashSize:])
+	}
+	return tile, nil
+}
+
+// subtreeRoot is the root of a complete subtree over 2^k hashes.
+func subtreeRoot(hashes []tlog.Hash) tlog.Hash {
+	if len(hashes) == 1 {
+		return hashes[0]
+	}
+	half := len(hashes) / 2
+	return tlog.NodeHash(subtreeRoot(hashes[:half]), subtreeRoot(hashes[half:]))
+}
