@@ -107,8 +107,10 @@ func rates(ctx context.Context, o options) error {
 	ratio("unsigned entries of 64 callers, of raw group commit", unsigned64, group64, 1)
 	ratio("unsigned entries of 64 callers, times PostgreSQL", unsigned64, postgres64, 1)
 	ratio("unsigned entries of 64 callers, times SQLite in batches", unsigned64, sqliteBatch, 1)
-	ratio("signatures in pairs of 64 callers, of Ed25519 signing", pairs64, signAll, 3)
-	ratioOf(cpu, "three signatures, of a pair of 64 callers, by processor time", signAll, pairs64, 3)
+	ratio("signatures in pairs of 64 callers, of crypto/ed25519's", pairs64, signAll, 3)
+	ratio("signatures in pairs of 64 callers, of object/sign's", pairs64, ownSignAll, 3)
+	ratioOf(cpu, "three signatures (crypto/ed25519), of a pair, by processor time", signAll, pairs64, 3)
+	ratioOf(cpu, "three signatures (object/sign), of a pair, by processor time", ownSignAll, pairs64, 3)
 	ratio("a pair of 1 caller, in raw syncs (2 are needed)", raw1, pairs1, 1)
 	return nil
 }

@@ -25,7 +25,8 @@ import (
 const (
 	raw1       = "raw append and sync, 1 caller"
 	group64    = "raw group commit, 64 callers"
-	signAll    = "Ed25519 signing, all processors"
+	signAll    = "crypto/ed25519 signing, all processors"
+	ownSignAll = "object/sign signing, all processors"
 	unsigned64 = "ledger, unsigned entries, 64 callers"
 	pairs1     = "ledger, signed pairs, 1 caller"
 	pairs64    = "ledger, signed pairs, 64 callers"
@@ -35,7 +36,8 @@ func ours() []row {
 	return []row{
 		{raw1, func(ctx context.Context, o options, dir string) (figure, error) { return raw(ctx, o, dir, 1) }},
 		{group64, func(ctx context.Context, o options, dir string) (figure, error) { return raw(ctx, o, dir, 64) }},
-		{signAll, signing},
+		{signAll, func(_ context.Context, o options, _ string) (figure, error) { return signing(o, standard.Sign) }},
+		{ownSignAll, func(_ context.Context, o options, _ string) (figure, error) { return signing(o, key.Sign) }},
 		{unsigned64, func(ctx context.Context, o options, dir string) (figure, error) {
 			return onLedger(ctx, o, dir, unsigned{key}, 64, register)
 		}},
@@ -112,15 +114,23 @@ func raw(_ context.Context, o options, dir string, callers int) (figure, error) 
 	return rate, err
 }
 
-func signing(_ context.Context, o options, _ string) (figure, error) {
-	private := ed25519.NewKeyFromSeed(make([]byte, 32))
+func signing(o options, sign func([]byte) ([64]byte, error)) (figure, error) {
 	message := make([]byte, 32)
-	return timed(o.seconds, runtime.GOMAXPROCS(0), func(int64) error { ed25519.Sign(private, message); return nil })
+	return timed(o.seconds, runtime.GOMAXPROCS(0), func(int64) error { _, err := sign(message); return err })
+}
+
+// standardKey is an Ed25519 key of the standard library.
+type standardKey struct{ ed25519.PrivateKey }
+
+func (k standardKey) Sign(message []byte) ([64]byte, error) {
+	return [64]byte(ed25519.Sign(k.PrivateKey, message)), nil
 }
 
 var (
 	key  = sign.FromSeed([32]byte{1}, "bench")
 	tool = object.SumText("tool:bench")
+
+	standard = standardKey{ed25519.NewKeyFromSeed(make([]byte, 32))}
 )
 
 // unsigned is a signer that signs nothing: what is left is the ledger's own cost.
@@ -213,18 +223,17 @@ func verify(ctx context.Context, o options) error {
 		return err
 	}
 	defer db.Close()
-	private := ed25519.NewKeyFromSeed(make([]byte, 32))
 	message := make([]byte, 32)
-	sig := ed25519.Sign(private, message)
-	standard := func() (figure, error) {
+	sig := ed25519.Sign(standard.PrivateKey, message)
+	verifying := func() (figure, error) {
 		return timed(o.seconds, runtime.GOMAXPROCS(0), func(int64) error {
-			if !ed25519.Verify(private.Public().(ed25519.PublicKey), message, sig) {
+			if !ed25519.Verify(standard.Public().(ed25519.PublicKey), message, sig) {
 				return fmt.Errorf("it does not verify")
 			}
 			return nil
 		})
 	}
-	before, err := standard()
+	before, err := verifying()
 	if err != nil {
 		return err
 	}
@@ -236,7 +245,7 @@ func verify(ctx context.Context, o options) error {
 		return err
 	}
 	took, used := time.Since(begin), processorTime()-cpu
-	after, err := standard()
+	after, err := verifying()
 	if err != nil {
 		return err
 	}
@@ -266,29 +275,26 @@ func watchHeap() func() uint64 {
 	return func() uint64 { close(stop); return <-done }
 }
 
-// growth measures the cost of an entry in a ledger that grows tenfold again and again.
+// growth measures the cost of an entry in a ledger that grows tenfold again and again:
+// all of it from one size to the next, with what the store tidies up in between.
 func growth(ctx context.Context, o options) error {
 	l, db, err := open(filepath.Join(o.dir, "growth"), key)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	const window = 9_000 // entries that are measured at each size
 	have := 0
 	var first time.Duration
 	for size := 10_000; size <= o.entries; size *= 10 {
-		if _, _, err := fill(ctx, l, have, size); err != nil {
-			return err
-		}
-		cpu, wall, err := fill(ctx, l, size, size+window)
+		cpu, wall, err := fill(ctx, l, have, size)
 		if err != nil {
 			return err
 		}
-		have = size + window
 		if first == 0 {
 			first = cpu
 		}
-		fmt.Printf("growth: at %9d entries %v of processors and %v an entry; %.2f times the first\n", size, cpu, wall, float64(cpu)/float64(first))
+		fmt.Printf("growth: from %8d to %8d entries %v of processors and %v an entry; %.2f times the first\n", have, size, cpu, wall, float64(cpu)/float64(first))
+		have = size
 	}
 	return nil
 }
