@@ -17,7 +17,7 @@
 //
 // The kernel drops both locks when a process dies, however it dies.
 //
-// Updates are durable when they return. One goroutine gathers those that arrive
+// Updates are durable when they return. One at a time gathers those that have arrived
 // together, evaluates their conditions in order, and writes them as one record, with
 // one sync, to a journal: a file of its own, which was written once with zeros, so that
 // a sync is nothing but a write of data. What a journal holds lies over Badger, in
@@ -93,10 +93,12 @@ type DB struct {
 
 	pages sync.Pool // of *pageOf, for scans
 
-	crowded  bool // of commitLoop: the journal is long, and Badger not open for writing
-	updates  chan *update
-	stopped  chan struct{} // closed by Close
-	finished chan struct{} // closed when no update will be taken any more
+	queueMu    sync.Mutex
+	quiet      sync.Cond // signalled when committing ends
+	queue      []*update
+	committing bool // somebody is; without that the queue is empty
+	refusing   bool // Close was called
+	crowded    bool // of who is committing: the journal is long, and Badger not open for writing
 }
 
 // Open prepares the database in dir, which is made when it is not there. The
@@ -106,10 +108,8 @@ func Open(dir string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
-	d := &DB{dir: dir, opts: o.filled(), lock: l, updates: make(chan *update, maxBatch),
-		stopped: make(chan struct{}), finished: make(chan struct{})}
-	d.free.L = &d.mu
-	go d.commitLoop()
+	d := &DB{dir: dir, opts: o.filled(), lock: l}
+	d.free.L, d.quiet.L = &d.mu, &d.queueMu
 	return d, nil
 }
 
@@ -131,8 +131,7 @@ func (d *DB) Close() error {
 	}
 	d.closed = true
 	d.mu.Unlock()
-	close(d.stopped)
-	<-d.finished
+	d.refuse()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for d.users > 0 || d.opening {

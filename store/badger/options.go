@@ -26,7 +26,7 @@ func badgerOptions(dir string, log badger.Logger) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithLogger(log).
 		WithMetricsEnabled(false).
-		// One sync a transaction, and commitLoop makes one transaction of many
+		// One sync a transaction, and one transaction is made of many
 		// updates. Without it, DB.Sync would miss a log that was full and
 		// changed for the next one between the transaction and the call.
 		WithSyncWrites(true).
@@ -34,7 +34,7 @@ func badgerOptions(dir string, log badger.Logger) badger.Options {
 		// file, and a child process that has just been forked still has that open.
 		WithBypassLockGuard(true).
 		WithNumVersionsToKeep(1).
-		WithDetectConflicts(false). // commitLoop is the only writer
+		WithDetectConflicts(false). // there is one writer at a time
 		WithCompression(options.None).
 		WithMemTableSize(memTable).
 		WithNumMemtables(2).

@@ -14,7 +14,7 @@ import (
 const maxLeft = 256 << 10
 
 // session is the database while this process holds it: Badger, and what the journals
-// hold that Badger does not have yet. Only commitLoop writes, and flush moves a layer
+// hold that Badger does not have yet. Only who commits writes, and flush moves a layer
 // that nobody changes any more.
 type session struct {
 	dir      string

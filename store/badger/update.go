@@ -27,7 +27,7 @@ const (
 	withdrawn
 )
 
-// update is one Update on its way through commitLoop.
+// update is one Update on its way.
 type update struct {
 	check, put map[string][]byte
 	size       int64 // of what it puts
@@ -61,69 +61,78 @@ func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (bool, er
 	return d.submit(ctx, u)
 }
 
-// submit has an update committed.
+// submit has an update committed. Whoever finds nobody committing does it, without a
+// switch to another goroutine; those who come meanwhile are committed together, in the
+// background.
 func (d *DB) submit(ctx context.Context, u *update) (bool, error) {
-	select {
-	case <-d.stopped:
-		return false, ErrClosed
-	default:
+	if err := ctx.Err(); err != nil {
+		return false, err
 	}
-	select {
-	case d.updates <- u:
-	case <-ctx.Done():
-		return false, ctx.Err()
-	case <-d.finished:
+	d.queueMu.Lock()
+	if d.refusing {
+		d.queueMu.Unlock()
 		return false, ErrClosed
+	}
+	d.queue = append(d.queue, u)
+	lead := !d.committing
+	d.committing = true
+	d.queueMu.Unlock()
+	if lead {
+		d.commit(d.take())
+		if d.more() {
+			go d.commitQueue()
+		}
 	}
 	select {
 	case <-u.done:
-		return u.ok, u.err
 	case <-ctx.Done():
 		if u.state.CompareAndSwap(queued, withdrawn) {
 			return false, ctx.Err()
 		}
-	case <-d.finished:
-		if u.state.CompareAndSwap(queued, withdrawn) {
-			return false, ErrClosed
-		}
+		<-u.done
 	}
-	<-u.done
 	return u.ok, u.err
 }
 
-// commitLoop is the only writer.
-func (d *DB) commitLoop() {
-	defer close(d.finished)
+// commitQueue commits until nobody waits.
+func (d *DB) commitQueue() {
 	for {
-		select {
-		case u := <-d.updates:
-			d.commit(d.gather(u))
-		case <-d.stopped:
-			for {
-				select {
-				case u := <-d.updates:
-					d.commit(d.gather(u))
-				default:
-					return
-				}
-			}
+		d.commit(d.take())
+		if !d.more() {
+			return
 		}
 	}
 }
 
-// gather takes what has arrived, without waiting for more: while one batch is
-// synced the next one gathers by itself.
-func (d *DB) gather(first *update) []*update {
-	batch := []*update{first}
-	for len(batch) < maxBatch {
-		select {
-		case u := <-d.updates:
-			batch = append(batch, u)
-		default:
-			return batch
-		}
-	}
+// take removes what has come together from the queue.
+func (d *DB) take() []*update {
+	d.queueMu.Lock()
+	defer d.queueMu.Unlock()
+	n := min(len(d.queue), maxBatch)
+	batch := d.queue[:n:n]
+	d.queue = d.queue[n:]
 	return batch
+}
+
+// more says whether updates wait; when there are none, nobody commits any more.
+func (d *DB) more() bool {
+	d.queueMu.Lock()
+	defer d.queueMu.Unlock()
+	if d.committing = len(d.queue) > 0; !d.committing {
+		d.queue = nil
+		d.quiet.Broadcast()
+	}
+	return d.committing
+}
+
+// refuse takes no more updates and waits for those that it has.
+func (d *DB) refuse() {
+	d.queueMu.Lock()
+	defer d.queueMu.Unlock()
+	d.refusing = true
+	for d.committing {
+		d.quiet.Wait()
+	}
 }
 
 // commit runs a batch and answers each of its updates. Whether the database can
