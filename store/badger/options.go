@@ -41,6 +41,8 @@ func badgerOptions(dir string, log badger.Logger) badger.Options {
 		WithNumCompactors(2).
 		WithValueLogFileSize(64 << 20).
 		WithValueThreshold(largeValue).
+		// Fewer levels: what is written seldom moves more than twice.
+		WithBaseLevelSize(128 << 20).
 		WithBlockCacheSize(0).
 		WithIndexCacheSize(0)
 }

@@ -2,6 +2,7 @@ package badger
 
 import (
 	"bytes"
+	"sync"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/tidwall/btree"
@@ -19,10 +20,44 @@ func (l *layer) add(key string, value []byte) {
 	l.bytes += putSize(key, value)
 }
 
+// missing are keys that Badger was asked for in vain. What is to be put if it is absent
+// is looked for twice, to decide and to commit, and in Badger the answer that there is
+// nothing takes a look into every level. What is put lies in a layer from then on; missing
+// is emptied whenever Badger is written to.
+type missing struct {
+	mu   sync.Mutex
+	keys map[string]struct{}
+}
+
+const maxMissing = 1 << 13 // keys
+
+func (m *missing) has(key string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, has := m.keys[key]
+	return has
+}
+
+func (m *missing) add(key string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.keys == nil || len(m.keys) >= maxMissing {
+		m.keys = map[string]struct{}{}
+	}
+	m.keys[key] = struct{}{}
+}
+
+func (m *missing) clear() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.keys)
+}
+
 // view is the database as of one moment: two layers over a transaction. The session's
 // mu is held, for reading, while it is used.
 type view struct {
 	young, old *layer
+	missing    *missing
 	txn        *badger.Txn
 }
 
@@ -34,7 +69,14 @@ func (v view) get(key string) ([]byte, bool, error) {
 	if found {
 		return bytes.Clone(value), value != nil, nil
 	}
-	return get(v.txn, key)
+	if v.missing.has(key) {
+		return nil, false, nil
+	}
+	value, found, err := get(v.txn, key)
+	if err == nil && !found {
+		v.missing.add(key)
+	}
+	return value, found, err
 }
 
 // overlaid is what the layers say about [from, to), ascending, deleted keys included.

@@ -25,6 +25,7 @@ type session struct {
 
 	mu         sync.RWMutex // held to change young and old, or what is in young
 	young, old *layer
+	missing    missing
 
 	// Of the two journals one is that of young, by turns; both of one session are
 	// replayed by the next, in the order of their generations.
@@ -41,7 +42,7 @@ func (s *session) view(fn func(view) error) error {
 	defer s.mu.RUnlock()
 	txn := s.db.NewTransaction(false)
 	defer txn.Discard()
-	return fn(view{s.young, s.old, txn})
+	return fn(view{s.young, s.old, &s.missing, txn})
 }
 
 // load reads the journals.
@@ -120,6 +121,7 @@ func (s *session) move() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.old = &layer{}
+	s.missing.clear()
 	return nil
 }
 

@@ -283,7 +283,11 @@ func (d *DB) transact(s *session, u *update) error {
 			return fmt.Errorf("%s: %w", key, err)
 		}
 	}
-	return errors.Join(txn.Commit(), s.faults.err())
+	err := txn.Commit()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.missing.clear()
+	return errors.Join(err, s.faults.err())
 }
 
 // fits reports whether a transaction may have this many keys and bytes.
