@@ -40,7 +40,11 @@ func (l *Ledger) Read(ctx context.Context, idem object.Hash) (State, error) {
 	if err != nil || index == nil {
 		return State{IdemID: idem}, err
 	}
-	history, err := l.history(ctx, idem, index)
+	places, err := parsePlaces(index)
+	if err != nil {
+		return State{}, fmt.Errorf("history of effect %s: %w", idem.Short(), err)
+	}
+	history, err := l.history(ctx, idem, places, nil)
 	if err != nil {
 		return State{}, err
 	}
@@ -56,18 +60,21 @@ func (l *Ledger) Read(ctx context.Context, idem object.Hash) (State, error) {
 	return s, nil
 }
 
-// history reads the entries of an effect, given its index; their signatures are not
-// checked.
-func (l *Ledger) history(ctx context.Context, idem object.Hash, index []byte) ([]Entry, error) {
-	places, err := parsePlaces(index)
-	if err != nil {
-		return nil, fmt.Errorf("history of effect %s: %w", idem.Short(), err)
-	}
+// history reads the entries of an effect, those that known does not have; their
+// signatures are not checked.
+func (l *Ledger) history(ctx context.Context, idem object.Hash, places []place, known func(place) (Entry, bool)) ([]Entry, error) {
 	history := make([]Entry, len(places))
 	for i, p := range places {
-		e, err := l.entry(ctx, p)
-		if err != nil {
-			return nil, err
+		var e Entry
+		ok := false
+		if known != nil {
+			e, ok = known(p)
+		}
+		if !ok {
+			var err error
+			if e, err = l.entry(ctx, p); err != nil {
+				return nil, err
+			}
 		}
 		if got, ok := e.IdemID(); !ok || got != idem {
 			return nil, fmt.Errorf("entry %d: %w: it is not of effect %s", p.seq, ErrEntry, idem.Short())

@@ -203,3 +203,40 @@ func TestUnknownSigners(t *testing.T) {
 		t.Fatalf("%v %v", s.At(w.now), err)
 	}
 }
+
+// TestVerifyReachesBack has an effect that ends long after it began: further back than
+// Verify holds entries in memory.
+func TestVerifyReachesBack(t *testing.T) {
+	ctx := t.Context()
+	w := newWorld(t)
+	l := w.ledger(testKey)
+	d, err := l.Register(ctx, tool, []byte("early"), object.SumText("q"), minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5000 {
+		if err := l.Record(ctx, receipt(t, testKey, "", "q", fmt.Sprint(i), 200)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if rep, err := l.Verify(ctx); err != nil || rep.Effects != 1 || rep.Pending != 1 {
+		t.Fatalf("%+v %v", rep, err)
+	}
+	if err := l.Commit(ctx, d, receipt(t, testKey, "early", "q", "r", 200)); err != nil {
+		t.Fatal(err)
+	}
+	if rep, err := l.Verify(ctx); err != nil || rep.Effects != 1 || rep.Pending != 0 || rep.Entries != 5003 {
+		t.Fatalf("%+v %v", rep, err)
+	}
+	index := w.get(historyKey("early"))
+	for name, put := range map[string]map[string][]byte{
+		"misplaced": putOf(historyKey("early"), append(place(1, 0), index[9:]...)),
+		"beheaded":  putOf(historyKey("early"), index[9:]),
+		"cut":       putOf(historyKey("early"), index[:9]),
+		"invented":  putOf(historyKey("other"), index),
+	} {
+		if _, err := w.copyOf(put).ledger(testKey).Verify(ctx); !errors.Is(err, ledger.ErrEntry) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -29,16 +29,17 @@ type Report struct {
 const verifyPage = 2048
 
 // Verify reads the whole ledger and recomputes everything: the log's hashes and
-// root from the leaves, each signature once, on all processors, the index of
-// receipts, and each effect's history by the state machine ([Audit]). It holds
-// a page of entries at a time, and stops at the first thing that is wrong, which
+// root from the leaves, each signature once, on all processors, the indexes of
+// receipts and effects, and each effect's history by the state machine ([Audit]). It
+// holds two pages of entries at a time, and stops at the first thing that is wrong, which
 // the error names. What is appended meanwhile is left to the next time.
 func (l *Ledger) Verify(ctx context.Context) (Report, error) {
 	end, stored, err := loadFrontier(ctx, l.kv)
 	if err != nil {
 		return Report{}, err
 	}
-	v := &verifier{l: l, size: end.size, keys: newKeyring(append([]object.AgentID{l.self.agent}, l.Known...)...), tiles: newHashReader(ctx, l.kv)}
+	v := &verifier{l: l, size: end.size, now: l.now(),
+		keys: newKeyring(append([]object.AgentID{l.self.agent}, l.Known...)...), tiles: newHashReader(ctx, l.kv)}
 	for v.edge.size < v.size {
 		if err := v.page(ctx); err != nil {
 			return v.report(), err
@@ -53,18 +54,20 @@ func (l *Ledger) Verify(ctx context.Context) (Report, error) {
 	if err := v.receiptIndex(ctx); err != nil {
 		return v.report(), err
 	}
-	err = v.histories(ctx)
+	err = v.historyIndex(ctx)
 	return v.report(), err
 }
 
 // verifier is one run of Verify.
 type verifier struct {
-	l     *Ledger
-	size  uint64
-	keys  *keyring
-	edge  frontier    // of what was verified
-	tiles *hashReader // what is stored of it
-	tools sync.Map    // whose place in the list of tools was looked at, by id
+	l      *Ledger
+	size   uint64
+	now    object.Time
+	keys   *keyring
+	edge   frontier    // of what was verified
+	tiles  *hashReader // what is stored of it
+	recent window
+	tools  sync.Map // whose place in the list of tools was looked at, by id
 
 	receipts, keyed, held       atomic.Uint64 // distinct receipts; entries that must be, and are, in histories
 	effects, divergent, pending atomic.Uint64
@@ -100,7 +103,7 @@ func parallel(ctx context.Context, n int, fn func(ctx context.Context, i int) er
 }
 
 // page verifies the next entries: first those that name their signer, then, with
-// all agents of the page known, the commits and marks.
+// all agents of the page known, the commits and marks, and the histories that end here.
 func (v *verifier) page(ctx context.Context) error {
 	first := v.edge.size
 	end := min(first+verifyPage, v.size)
@@ -127,7 +130,12 @@ func (v *verifier) page(ctx context.Context) error {
 	if err := v.grow(hashes); err != nil {
 		return err
 	}
-	return parallel(ctx, len(entries), func(_ context.Context, i int) error { return v.unnamed(entries[i]) })
+	err = parallel(ctx, len(entries), func(_ context.Context, i int) error { return v.unnamed(entries[i]) })
+	if err != nil {
+		return err
+	}
+	v.recent.slide(entries, places)
+	return v.histories(ctx, entries)
 }
 
 // named verifies an entry that names its signer, and a receipt's place in the index.

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,52 +25,78 @@ func (v *verifier) receiptIndex(ctx context.Context) error {
 	return err
 }
 
-// indexed is one effect with the index of its history.
-type indexed struct {
-	idem  object.Hash
-	index []byte
+// window holds the entries of the last two pages: most effects end soon after they
+// begin, and are then audited without reading anything again.
+type window struct{ old, young map[uint64]placed }
+
+// placed is an entry and where it is.
+type placed struct {
+	Entry
+	at place
 }
 
-// histories audits each effect's history and checks that together they hold every
-// entry of the log that belongs to an effect.
-func (v *verifier) histories(ctx context.Context) error {
-	now := v.l.now()
-	var batch []indexed
-	flush := func() error {
-		err := parallel(ctx, len(batch), func(ctx context.Context, i int) error { return v.effect(ctx, batch[i], now) })
-		batch = batch[:0]
-		return err
+// slide adds a page.
+func (w *window) slide(entries []Entry, places []place) {
+	w.old, w.young = w.young, make(map[uint64]placed, len(entries))
+	for i, e := range entries {
+		w.young[e.Seq] = placed{e, places[i]}
 	}
-	err := v.l.effects(ctx, func(idem object.Hash, index []byte) error {
-		if batch = append(batch, indexed{idem, bytes.Clone(index)}); len(batch) < verifyPage {
-			return nil
+}
+
+func (w *window) entry(p place) (Entry, bool) {
+	e, ok := w.young[p.seq]
+	if !ok {
+		e, ok = w.old[p.seq]
+	}
+	return e.Entry, ok && e.at == p
+}
+
+// histories audits the effects whose last entry is in a page.
+func (v *verifier) histories(ctx context.Context, page []Entry) error {
+	last := map[object.Hash]uint64{}
+	var effects []object.Hash
+	for _, e := range page {
+		idem, keyed := e.IdemID()
+		if !keyed || e.Receipt != nil { // receipts of refused attempts stand beside the histories
+			continue
 		}
-		return flush()
+		if _, seen := last[idem]; !seen {
+			effects = append(effects, idem)
+		}
+		last[idem] = e.Seq
+	}
+	return parallel(ctx, len(effects), func(ctx context.Context, i int) error {
+		return v.effect(ctx, effects[i], last[effects[i]])
 	})
-	if err == nil {
-		err = flush()
-	}
-	if err == nil && v.held.Load() != v.keyed.Load() {
-		err = fmt.Errorf("%w: the log has %d entries of effects with keys, the histories hold %d", ErrEntry, v.keyed.Load(), v.held.Load())
-	}
-	return err
 }
 
-func (v *verifier) effect(ctx context.Context, x indexed, now object.Time) error {
-	history, err := v.l.history(ctx, x.idem, x.index)
+// effect audits an effect if the entry at seq is its last one.
+func (v *verifier) effect(ctx context.Context, idem object.Hash, seq uint64) error {
+	index, err := getOrNil(ctx, v.l.kv, historyKey(idem))
 	if err != nil {
 		return err
 	}
-	for len(history) > 0 && history[len(history)-1].Seq >= v.size { // appended since
-		history = history[:len(history)-1]
+	places, err := parsePlaces(index)
+	if err != nil {
+		return fmt.Errorf("history of effect %s: %w", idem.Short(), err)
 	}
-	if len(history) == 0 {
-		return nil
+	for len(places) > 0 && places[len(places)-1].seq >= v.size { // appended since
+		places = places[:len(places)-1]
+	}
+	if len(places) == 0 || places[len(places)-1].seq < seq {
+		return fmt.Errorf("entry %d: %w: it is not in the history of effect %s", seq, ErrEntry, idem.Short())
+	}
+	if places[len(places)-1].seq > seq {
+		return nil // it goes on in another page
+	}
+	history, err := v.l.history(ctx, idem, places, v.recent.entry)
+	if err != nil {
+		return err
 	}
 	if err := v.attribute(history); err != nil {
 		return err
 	}
-	if err := Audit(x.idem, history); err != nil {
+	if err := Audit(idem, history); err != nil {
 		return err
 	}
 	for _, e := range history {
@@ -80,7 +105,7 @@ func (v *verifier) effect(ctx context.Context, x indexed, now object.Time) error
 		}
 	}
 	v.effects.Add(1)
-	switch Fold(x.idem, history).At(now) {
+	switch Fold(idem, history).At(v.now) {
 	case StatusDivergent:
 		v.divergent.Add(1)
 	case StatusPending, StatusUnknown:
@@ -88,6 +113,29 @@ func (v *verifier) effect(ctx context.Context, x indexed, now object.Time) error
 	default:
 	}
 	return nil
+}
+
+// historyIndex checks that the histories hold every entry of the log that belongs to an
+// effect, and that there are no others.
+func (v *verifier) historyIndex(ctx context.Context) error {
+	if v.held.Load() != v.keyed.Load() {
+		return fmt.Errorf("%w: the log has %d entries of effects with keys, the histories hold %d", ErrEntry, v.keyed.Load(), v.held.Load())
+	}
+	var indexed uint64
+	err := v.l.effects(ctx, func(idem object.Hash, index []byte) error {
+		places, err := parsePlaces(index)
+		if err != nil {
+			return fmt.Errorf("history of effect %s: %w", idem.Short(), err)
+		}
+		if places[0].seq < v.size {
+			indexed++
+		}
+		return nil
+	})
+	if err == nil && indexed != v.effects.Load() {
+		err = fmt.Errorf("%w: the log has %d effects, the index %d", ErrEntry, v.effects.Load(), indexed)
+	}
+	return err
 }
 
 // attribute finds the signers of commits and marks among the agents of their
@@ -101,14 +149,18 @@ func (v *verifier) attribute(history []Entry) error {
 		if signer != nil {
 			continue
 		}
+		among := known
 		if sig.KeyID != nil {
-			_, verified := v.keys.agent(*sig.KeyID)
+			agent, verified := v.keys.agent(*sig.KeyID)
 			named := slices.ContainsFunc(known, func(a object.AgentID) bool { return v.keys.id(a) == *sig.KeyID })
-			if verified && (named || e.Mark != nil) {
+			if verified && named {
 				continue
 			}
+			if verified && e.Mark != nil { // anybody may find a conflict
+				among = append(slices.Clip(known), agent)
+			}
 		}
-		err := e.verify(v.keys, known)
+		err := e.verify(v.keys, among)
 		if errors.Is(err, ErrUnverifiable) {
 			e.Unverified = true
 			v.unverifiable.Add(1)
