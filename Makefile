@@ -42,11 +42,11 @@ duckdb: ## read exported datasets with DuckDB and Arrow, and measure beside Duck
 	cd bench/datasets && go test -mod=mod -bench . -benchtime 3x .
 
 BENCHDIR ?= /var/tmp/mythos-bench
-bench-ledger: ## the ledger beside raw syncs, Ed25519, SQLite and PostgreSQL (a minute; see bench/ledger.md)
+bench-ledger: ## the ledger beside raw syncs, Ed25519, SQLite and PostgreSQL (two minutes; see bench/ledger.md)
 	go run ./bench/ledger -dir $(BENCHDIR)
 
 ENTRIES ?= 10000000
-bench-ledger-growth: ## cost of an entry from 10^4 to 10^7 entries, and verifying them (an hour, 15 GB; ENTRIES=1000000 takes minutes)
+bench-ledger-growth: ## cost of an entry from 10^4 to 10^7 entries, and verifying them (a quarter of an hour, 10 GB; ENTRIES=1000000 takes two minutes)
 	go run ./bench/ledger -dir $(BENCHDIR) -rows growth -entries $(ENTRIES)
 	go run ./bench/ledger -dir $(BENCHDIR) -rows verify -entries 1000000
 

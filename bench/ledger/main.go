@@ -107,10 +107,12 @@ func rates(ctx context.Context, o options) error {
 	ratio("unsigned entries of 64 callers, of raw group commit", unsigned64, group64, 1)
 	ratio("unsigned entries of 64 callers, times PostgreSQL", unsigned64, postgres64, 1)
 	ratio("unsigned entries of 64 callers, times SQLite in batches", unsigned64, sqliteBatch, 1)
-	ratio("signatures in pairs of 64 callers, of crypto/ed25519's", pairs64, signAll, 3)
-	ratio("signatures in pairs of 64 callers, of object/sign's", pairs64, ownSignAll, 3)
-	ratioOf(cpu, "three signatures (crypto/ed25519), of a pair, by processor time", signAll, pairs64, 3)
-	ratioOf(cpu, "three signatures (object/sign), of a pair, by processor time", ownSignAll, pairs64, 3)
+	for _, x := range []struct{ callers, pairs string }{{"64", pairs64}, {"512", pairs512}} {
+		ratio("signatures in pairs of "+x.callers+" callers, of crypto/ed25519's", x.pairs, signAll, 3)
+		ratio("signatures in pairs of "+x.callers+" callers, of object/sign's", x.pairs, ownSignAll, 3)
+		ratioOf(cpu, "three signatures, of a pair of "+x.callers+", by processor time", signAll, x.pairs, 3)
+		ratioOf(cpu, "the same, by object/sign", ownSignAll, x.pairs, 3)
+	}
 	ratio("a pair of 1 caller, in raw syncs (2 are needed)", raw1, pairs1, 1)
 	return nil
 }

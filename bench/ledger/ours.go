@@ -30,6 +30,7 @@ const (
 	unsigned64 = "ledger, unsigned entries, 64 callers"
 	pairs1     = "ledger, signed pairs, 1 caller"
 	pairs64    = "ledger, signed pairs, 64 callers"
+	pairs512   = "ledger, signed pairs, 512 callers"
 )
 
 func ours() []row {
@@ -46,6 +47,9 @@ func ours() []row {
 		}},
 		{pairs64, func(ctx context.Context, o options, dir string) (figure, error) {
 			return onLedger(ctx, o, dir, key, 64, pair)
+		}},
+		{pairs512, func(ctx context.Context, o options, dir string) (figure, error) {
+			return onLedger(ctx, o, dir, key, 512, pair)
 		}},
 	}
 }
