@@ -177,8 +177,11 @@ func scanSegments(ctx context.Context, kv KV, first uint64, to string, fn func(s
 func readLeaves(ctx context.Context, kv KV, first, end uint64, fn func(p place, leaf []byte) error) error {
 	next, reached := first, uint64(0) // reached: where the last segment ended
 	err := scanSegments(ctx, kv, first, segmentKey(end), func(s segment) error {
-		if s.first > next || s.first < reached {
+		if s.first > next {
 			return fmt.Errorf("entry %d: %w: missing", next, ErrEntry)
+		}
+		if s.first < reached {
+			return fmt.Errorf("entry %d: %w: it is stored twice", s.first, ErrEntry)
 		}
 		reached = s.end()
 		for _, leaf := range s.leaves[next-s.first : min(end, reached)-s.first] {

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/bits"
 	"strconv"
+	"strings"
+	"testing"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -134,4 +137,18 @@ func (w *world) hashesOf(leaves [][]byte) (hashes []tlog.Hash) {
 		hashes = append(hashes, added...)
 	}
 	return hashes
+}
+
+// TestEarlierLayout: a ledger that was laid out otherwise is refused, not misread.
+func TestEarlierLayout(t *testing.T) {
+	w := newWorld(t)
+	w.put(map[string][]byte{"l/n": {0, 0, 0, 0, 0, 0, 0, 3}})
+	l := w.ledger(testKey)
+	_, err := l.Register(t.Context(), tool, []byte("k"), tool, minute)
+	if !errors.Is(err, ledger.ErrEntry) || !strings.Contains(err.Error(), "earlier build") {
+		t.Errorf("%v", err)
+	}
+	if _, err := l.Verify(t.Context()); !errors.Is(err, ledger.ErrEntry) {
+		t.Errorf("%v", err)
+	}
 }
