@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 
@@ -92,6 +93,8 @@ const (
 	maxTogether = 512     // appendings in one update
 	maxBytes    = 3 << 20 // of leaves and riders in one update, unless one alone has more
 	maxRaces    = 1000    // updates lost in a row to other processes
+
+	maxLetGo = 300 * time.Microsecond // between callers who are let go
 )
 
 // append returns whether a was granted. Once it is queued, ctx is looked at only
@@ -224,8 +227,9 @@ func (l *log) run(ctx context.Context, batch []*appending) {
 		}
 		if ok || err != nil {
 			for _, a := range batch {
-				a.finish(ok, err)
+				a.ok, a.err = ok, err
 			}
+			letGo(batch)
 			return
 		}
 		batch = l.grantable(ctx, batch)
@@ -233,6 +237,35 @@ func (l *log) run(ctx context.Context, batch []*appending) {
 			time.Sleep(time.Duration(min(races, 50)) * 20 * time.Microsecond) // let the others finish
 		}
 	}
+}
+
+// letGo tells callers what became of their appendings, which hold it: as many at a time
+// as can run. Were they all made ready at once, who leads the next batch, and who comes
+// back from its sync, would have to queue behind them, and the processors would have
+// nothing to do later, when all wait for that. When the processors are busy with other
+// things, nobody is kept waiting.
+func letGo(batch []*appending) {
+	together := runtime.GOMAXPROCS(0)
+	if len(batch) <= together {
+		for _, a := range batch {
+			close(a.done)
+		}
+		return
+	}
+	go func() {
+		for len(batch) > 0 {
+			n := min(together, len(batch))
+			for _, a := range batch[:n] {
+				close(a.done)
+			}
+			batch = batch[n:]
+			begin := time.Now()
+			runtime.Gosched() // behind whoever is ready
+			if time.Since(begin) > maxLetGo {
+				together = len(batch)
+			}
+		}
+	}()
 }
 
 // board collects what rides with a batch, and finishes the appendings whose riders
