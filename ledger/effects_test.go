@@ -191,6 +191,8 @@ func TestListing(t *testing.T) {
 	}{
 		"all":       {ledger.Filter{}, 17},
 		"from":      {ledger.Filter{From: 14}, 3},
+		"to":        {ledger.Filter{To: 14}, 14},
+		"between":   {ledger.Filter{From: 4, To: 14}, 10},
 		"kind":      {ledger.Filter{Kind: ledger.EntryCommit}, 5},
 		"tool":      {ledger.Filter{Tool: other}, 1},
 		"agent":     {ledger.Filter{Agent: &bob}, 1},

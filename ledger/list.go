@@ -17,6 +17,7 @@ type Filter struct {
 	Since object.Time
 	Until object.Time // exclusive
 	From  uint64      // first seq
+	To    uint64      // seq that is not looked at any more; 0: there is none
 }
 
 func (l *Ledger) selects(f Filter, e Entry) bool {
@@ -51,14 +52,18 @@ func (l *Ledger) selected(ctx context.Context, f Filter, e Entry) (bool, error) 
 }
 
 // Log calls fn for the selected entries in the order in which they were written;
-// their signatures are not checked. It costs a read of the log from f.From on, and
+// their signatures are not checked. It costs a read of the log from f.From to f.To, and
 // with f.State a read of the effect's history for each entry that is otherwise
 // selected. A resolution, which names no tool, is selected by f.Tool never.
 func (l *Ledger) Log(ctx context.Context, f Filter, fn func(Entry) error) error {
-	return scanSegments(ctx, l.kv, f.From, afterKeys(segmentKeys), func(s segment) error {
+	to := afterKeys(segmentKeys)
+	if f.To > 0 {
+		to = segmentKey(f.To)
+	}
+	return scanSegments(ctx, l.kv, f.From, to, func(s segment) error {
 		for i, data := range s.leaves {
 			seq := s.first + uint64(i)
-			if seq < f.From {
+			if seq < f.From || (f.To > 0 && seq >= f.To) {
 				continue
 			}
 			e, err := parseEntry(seq, bytes.Clone(data))

@@ -19,8 +19,8 @@ func (l *Ledger) Entry(ctx context.Context, seq uint64) (Entry, error) {
 }
 
 // entry returns the entry at a place.
-func (l *Ledger) entry(ctx context.Context, p place) (Entry, error) {
-	data, err := leafAt(ctx, l.kv, p)
+func (r *leafReader) entry(ctx context.Context, p place) (Entry, error) {
+	data, err := r.leaf(ctx, p)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -63,6 +63,7 @@ func (l *Ledger) Read(ctx context.Context, idem object.Hash) (State, error) {
 // history reads the entries of an effect, those that known does not have; their
 // signatures are not checked.
 func (l *Ledger) history(ctx context.Context, idem object.Hash, places []place, known func(place) (Entry, bool)) ([]Entry, error) {
+	r := leafReader{kv: l.kv}
 	history := make([]Entry, len(places))
 	for i, p := range places {
 		var e Entry
@@ -72,7 +73,7 @@ func (l *Ledger) history(ctx context.Context, idem object.Hash, places []place, 
 		}
 		if !ok {
 			var err error
-			if e, err = l.entry(ctx, p); err != nil {
+			if e, err = r.entry(ctx, p); err != nil {
 				return nil, err
 			}
 		}
@@ -136,7 +137,8 @@ func (l *Ledger) Receipt(ctx context.Context, id object.Hash) ([]byte, error) {
 }
 
 func (l *Ledger) receiptAt(ctx context.Context, id object.Hash, p place) ([]byte, error) {
-	e, err := l.entry(ctx, p)
+	r := leafReader{kv: l.kv}
+	e, err := r.entry(ctx, p)
 	if err != nil {
 		return nil, err
 	}

@@ -141,17 +141,27 @@ func placeOf(value []byte) (place, error) {
 	return places[0], nil
 }
 
-// leafAt reads one leaf.
-func leafAt(ctx context.Context, kv KV, p place) ([]byte, error) {
-	value, found, err := kv.Get(ctx, segmentKey(p.seq-uint64(p.at)))
-	if err != nil {
-		return nil, err
+// leafReader reads leaves by place, a segment that the next one is in as well only once:
+// a receipt and its commit stand side by side.
+type leafReader struct {
+	kv    KV
+	key   string
+	value []byte
+}
+
+func (r *leafReader) leaf(ctx context.Context, p place) ([]byte, error) {
+	if key := segmentKey(p.seq - uint64(p.at)); key != r.key {
+		value, err := getOrNil(ctx, r.kv, key)
+		if err != nil {
+			return nil, err
+		}
+		r.key, r.value = key, value
 	}
-	var leaf []byte
-	for i := 0; found && i <= int(p.at); i++ {
-		leaf, value, found = cutLeaf(value)
+	leaf, rest, ok := cutLeaf(r.value)
+	for i := 0; ok && i < int(p.at); i++ {
+		leaf, rest, ok = cutLeaf(rest)
 	}
-	if !found {
+	if !ok {
 		return nil, fmt.Errorf("entry %d: %w: missing", p.seq, ErrEntry)
 	}
 	return leaf, nil

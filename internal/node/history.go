@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"iter"
 
 	"github.com/mythos-project/mythos/caps"
@@ -83,24 +82,16 @@ type history struct {
 	scopes map[object.Hash]string // of capabilities
 }
 
-var errPageEnd = errors.New("end of the page")
-
 // page reads the selected entries from from to end. late reports whether any of the
 // entries is not older than what is asked for.
 func (h *history) page(ctx context.Context, from, end uint64) (list []ledger.Entry, late bool, err error) {
-	err = h.n.Ledger.Log(ctx, ledger.Filter{From: from}, func(e ledger.Entry) error {
-		if e.Seq >= end {
-			return errPageEnd
-		}
+	err = h.n.Ledger.Log(ctx, ledger.Filter{From: from, To: end}, func(e ledger.Entry) error {
 		late = late || e.Time() >= h.o.Since
 		if h.selects(e) {
 			list = append(list, e)
 		}
 		return nil
 	})
-	if errors.Is(err, errPageEnd) {
-		err = nil
-	}
 	return list, late, err
 }
 
