@@ -344,7 +344,7 @@ func (l *log) apply(ctx context.Context, batch []*appending, with *rides) (bool,
 		for _, data := range a.leaves {
 			places = append(places, segments.add(data))
 			if err := tiles.add(edge.size+1, edge.add(tlog.RecordHash(data))); err != nil {
-				return false, err
+				return false, l.unlessMoved(ctx, err)
 			}
 		}
 		for i := range a.postings {
@@ -365,4 +365,18 @@ func (l *log) apply(ctx context.Context, batch []*appending, with *rides) (bool,
 		l.edge = edge
 	}
 	return l.loaded, err
+}
+
+// unlessMoved is err, which is why the log's end does not fit what is stored, or nil when
+// another process has moved the end since we knew it.
+func (l *log) unlessMoved(ctx context.Context, err error) error {
+	l.loaded = false
+	var known []byte
+	if l.edge.size > 0 {
+		known = l.edge.append(nil)
+	}
+	if end, failed := getOrNil(ctx, l.kv, endKey); failed != nil || bytes.Equal(end, known) {
+		return err
+	}
+	return nil
 }

@@ -139,3 +139,34 @@ func TestTilesAreGuarded(t *testing.T) {
 		}
 	}
 }
+
+// TestTilesOfSeveralWriters has one of several processes fill the page that another one, which has
+// not looked since, is about to fill.
+func TestTilesOfTwoWriters(t *testing.T) {
+	kv := memory.New()
+	first, second := &log{kv: kv}, &log{kv: kv}
+	add := func(l *log, n int) {
+		t.Helper()
+		a := &appending{}
+		for range n {
+			a.leaves = append(a.leaves, []byte("leaf"))
+		}
+		if ok, err := l.append(t.Context(), a); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	empty, _, err := loadFrontier(t.Context(), kv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	third := &log{kv: kv, edge: empty, loaded: true}
+	add(first, 255)
+	add(second, 2)
+	add(first, 1)
+	add(first, 254)
+	add(second, 1)
+	add(third, 256)
+	if edge, _, err := loadFrontier(t.Context(), kv); err != nil || edge.size != 769 {
+		t.Fatal(edge.size, err)
+	}
+}

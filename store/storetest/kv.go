@@ -48,7 +48,7 @@ func expect(t testing.TB, kv store.KV, key string, want []byte) {
 	t.Helper()
 	got, found, err := kv.Get(context.Background(), key)
 	if err != nil || found != (want != nil) || !bytes.Equal(got, want) {
-		t.Fatalf("%s: %q, %v, %v; expected %q", key, got, found, err, want)
+		t.Fatalf("%s: %.99q, %v, %v; expected %.99q", key, got, found, err, want)
 	}
 }
 
