@@ -178,6 +178,13 @@ func (d *DB) use(ctx context.Context, write bool) (s *session, done func(), err 
 	return d.session, d.done, nil
 }
 
+// isOpen says whether using the database takes no waiting for another process.
+func (d *DB) isOpen() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.session != nil && !d.yielding
+}
+
 // hold keeps the session, which the caller uses, open until done is called.
 func (d *DB) hold() (done func()) {
 	d.mu.Lock()

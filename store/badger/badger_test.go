@@ -123,6 +123,38 @@ func TestBusyNamesTheHolder(t *testing.T) {
 	}
 }
 
+// TestCancelledWhileWaiting: who waits for another process to give the database up, in
+// order to write to it, still hears that the update is not wanted any more.
+func TestCancelledWhileWaiting(t *testing.T) {
+	dir := t.TempDir()
+	a := openDir(t, dir, badger.Options{Idle: time.Minute, Hold: time.Minute})
+	b := openDir(t, dir, badger.Options{Wait: 2 * time.Second})
+	set(t, a, "a", "1")
+	var holding sync.WaitGroup
+	stop := make(chan struct{})
+	holding.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if _, _, err := a.Get(t.Context(), "a"); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	ok, err := b.Update(ctx, nil, map[string][]byte{"a": []byte("2")})
+	close(stop)
+	holding.Wait()
+	if ok || !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("%v, %v", ok, err)
+	}
+	has(t, a, "a", "1")
+}
+
 func TestTooLargeAndCancelled(t *testing.T) {
 	db := openDir(t, t.TempDir(), badger.Options{})
 	put := map[string][]byte{}

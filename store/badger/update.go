@@ -63,7 +63,8 @@ func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (bool, er
 
 // submit has an update committed. Whoever finds nobody committing does it, without a
 // switch to another goroutine; those who come meanwhile are committed together, in the
-// background.
+// background. So is everything as long as the database has to be opened first, which may
+// take as long as another process has it: the caller goes on hearing ctx.
 func (d *DB) submit(ctx context.Context, u *update) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -77,7 +78,11 @@ func (d *DB) submit(ctx context.Context, u *update) (bool, error) {
 	lead := !d.committing
 	d.committing = true
 	d.queueMu.Unlock()
-	if lead {
+	switch {
+	case !lead:
+	case !d.isOpen():
+		go d.commitQueue()
+	default:
 		d.commit(d.take())
 		if d.more() {
 			go d.commitQueue()
