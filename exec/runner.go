@@ -5,15 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/object"
 )
 
-// Runner invokes tools of one kind. Run returns an error only when it cannot say
-// what the tool did (it was not started, the machine failed, ctx was cancelled by
-// the caller): the effect then has an unknown outcome. A tool that fails, answers
+// Runner invokes tools of one kind. Run returns an error that wraps ErrNotStarted when
+// it is certain that the tool did nothing, and any other error only when it cannot say
+// what the tool did (the machine failed, ctx was cancelled by the caller): the effect
+// then has an unknown outcome. A tool that fails, answers
 // too much or takes too long is a Response with a status of its own. Runners are
 // safe for concurrent use.
 type Runner interface {
@@ -34,7 +37,25 @@ type Call struct {
 	Caps []caps.Chain
 	// RetrySafe is the tool's policy: an attempt with unknown outcome may be repeated.
 	RetrySafe bool
+	// Alive is the lock that this attempt holds while it runs; nil: there is none. A
+	// runner that starts processes lets all of them inherit it, so that the lock is held
+	// until the last of them has ended, whatever becomes of this one.
+	Alive *os.File
+	// Stdout and Stderr are given what a process writes, as it comes; nil: nobody listens.
+	// What they do with it changes neither the response nor the receipt.
+	Stdout, Stderr io.Writer
 }
+
+// ErrNotStarted means that an attempt certainly did nothing: no byte of the request
+// left and no code of the tool ran. The effect's key stays free and nothing is charged.
+var ErrNotStarted = errors.New("the tool did not start")
+
+// NotStarted wraps the error of a runner that is certain that nothing happened.
+func NotStarted(err error) error { return &notStartedError{err} }
+
+type notStartedError struct{ error }
+
+func (e *notStartedError) Unwrap() []error { return []error{ErrNotStarted, e.error} }
 
 // ErrRequest means that a tool cannot take a request; a Preparer's error that wraps it
 // refuses the effect with status 400.
