@@ -30,7 +30,7 @@ type attempt struct {
 // admit finds the tool and checks the request and the authority. With an error comes the status of the refusal, or 0 when it is none.
 func (a *attempt) admit(ctx context.Context) (uint16, error) {
 	var err error
-	if a.target, err = a.gate.resolve(ctx, a.effect.Tool, a.effect.Defaults); err != nil {
+	if a.target, err = a.gate.resolve(ctx, a.effect.Tool, a.gate.Defaults.replace(a.effect.Defaults)); err != nil {
 		if errors.Is(err, ErrNoTool) {
 			return StatusNotFound, err
 		}

@@ -98,7 +98,7 @@ func (g *Gate) resolve(ctx context.Context, id object.Hash, defaults Limits) (ta
 // Use says which authority a request to a tool needs: what a capability has to
 // cover. The error wraps ErrNoTool when there is no such tool.
 func (g *Gate) Use(ctx context.Context, tool object.Hash, request []byte) (caps.Use, error) {
-	t, err := g.resolve(ctx, tool, DefaultLimits())
+	t, err := g.resolve(ctx, tool, g.Defaults)
 	if err != nil {
 		return caps.Use{}, err
 	}

@@ -77,6 +77,9 @@ type Gate struct {
 	Runners   map[uint8]Runner // by kind of implementation: KindWasm, ...
 	Lease     time.Duration    // how long an attempt holds its key beyond the tool's timeout; 0: DefaultLease
 	Capture   bool             // keep requests, too, under their hash
+	// Defaults replace those of [DefaultLimits] that are set here. The registration of a
+	// tool, and [Effect.Defaults], replace them in turn.
+	Defaults Limits
 
 	builtins map[object.Hash]builtin
 	flights  flights

@@ -152,7 +152,7 @@ func (n *Node) executor() error {
 		Tools: n.Tools,
 		Runners: map[uint8]exec.Runner{exec.KindWasm: w, exec.KindProcess: programs, exec.KindHTTP: web,
 			exec.KindMCP: &mcptool.Runner{Process: programs, HTTP: web}},
-		Lease: n.Config.Lease, Capture: n.Config.Capture,
+		Lease: n.Config.Lease, Capture: n.Config.Capture, Defaults: exec.Limits{Timeout: n.Config.Timeout},
 	}
 	exec.AddBlobTools(n.Gate, n.Store)
 	n.Exec = &exec.Executor{Gate: n.Gate, Store: n.Store, KV: n.DB}
