@@ -41,6 +41,10 @@ func TestNetworkTrustChanges(t *testing.T) {
 	}
 	submits(4)
 	config := filepath.Join(far.dir, ".mythos", "config.yaml")
+	if err := os.WriteFile(config, []byte("peer_rate: slow\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { return strings.Contains(far.log.String(), "peer_rate") }, far.log)
 	if err := os.WriteFile(config, []byte("peer_rate: 0.001\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ var rooms = []struct {
 	{"tools/...", nil},
 	{"spec", nil},
 	{"spec/...", []string{"*"}},
-	{"internal/config", nil},
+	{"internal/config", []string{"caps"}},
 	{"internal/ui", nil},
 	{"internal/arch", nil},
 	{"internal/recall", nil},

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/ledger"
@@ -37,7 +38,7 @@ var codes = []struct {
 		ir.ErrInvalid, store.ErrCorrupt, merkle.ErrProof, merkle.ErrNode, sign.ErrSignature, object.ErrID, object.ErrInvalid, keyfile.ErrFormat, keyfile.ErrKeyType, keyfile.ErrTrust, caps.ErrText, ledger.ErrEntry,
 		ledger.ErrCheckpoint, exec.ErrPinned}},
 	{clierr.NotFound, []error{store.ErrNotFound, keyfile.ErrUnknownName, model.ErrNotFound, ledger.ErrNotFound, exec.ErrNoTool, exec.ErrNoRun, exec.ErrNoTask, merkle.ErrIndex, fs.ErrNotExist, osexec.ErrNotFound}},
-	{clierr.Usage, []error{store.ErrChunkSize, store.ErrRange, store.ErrAmbiguous, store.ErrRefName, exec.ErrToolName, keyfile.ErrName}},
+	{clierr.Usage, []error{store.ErrChunkSize, store.ErrRange, store.ErrAmbiguous, store.ErrRefName, exec.ErrToolName, keyfile.ErrName, config.ErrSetting}},
 	{clierr.Refused, []error{exec.ErrRefused}},
 	{clierr.Busy, []error{context.DeadlineExceeded}},
 }
@@ -52,6 +53,8 @@ func hintOf(err error) string {
 		return "set " + cmdutil.EnvPassphrase + " or " + cmdutil.EnvPassphraseFile + ", or run it on a terminal"
 	case errors.Is(err, node.ErrReservedRef):
 		return "promotions move the refs of rings, builds make those of datasets; take another name"
+	case errors.Is(err, config.ErrSetting):
+		return "docs/settings.md lists the settings and their values"
 	case errors.Is(err, store.ErrChanged):
 		return "see where it points now: `mythos ref ls`"
 	case errors.Is(err, caps.ErrPolicy):

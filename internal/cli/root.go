@@ -13,6 +13,10 @@ import (
 // through a pager.
 var paged = map[string]bool{"ls": true, "log": true, "show": true, "status": true, "why": true, "diff": true, "ids": true, "disasm": true}
 
+// lenient are the commands that run whatever the settings are: help and what installs and
+// identifies the program.
+var lenient = map[string]bool{"mythos": true, "help": true, "version": true, "completion": true, cobra.ShellCompRequestCmd: true, cobra.ShellCompNoDescRequestCmd: true}
+
 // NewRoot builds the whole command tree.
 func NewRoot(f *cmdutil.Factory) *cobra.Command {
 	root := newRoot(f)
@@ -44,13 +48,16 @@ func newRoot(f *cmdutil.Factory) *cobra.Command {
 			if !noPager && !f.JSON && paged[c.Name()] {
 				f.IO.Page(f.Cancel)
 			}
-			if dir == "" {
+			if dir != "" {
+				if err := os.Chdir(dir); err != nil {
+					return cmdutil.FileError(dir, err)
+				}
+			}
+			if lenient[c.Name()] {
 				return nil
 			}
-			if err := os.Chdir(dir); err != nil {
-				return cmdutil.FileError(dir, err)
-			}
-			return nil
+			_, err := f.Settings()
+			return err
 		},
 	}
 	root.SetOut(f.IO.Out)

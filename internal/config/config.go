@@ -1,108 +1,98 @@
 // Package config reads the settings of mythos: flags over MYTHOS_* variables over
 // .mythos/config.yaml over the user's config. It is the only importer of viper.
+//
+// A setting decides what is protected, so nothing is guessed: a name that is not known, a
+// value of another type, a value out of range, a name that is there twice and a variable
+// MYTHOS_* that means nothing are refused with their place.
 package config
 
 import (
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"reflect"
 	"time"
 
 	"github.com/spf13/viper"
 )
 
-// Config is what can be set.
+// Config is what can be set. The tags of a field are its definition: its name in
+// config.yaml (the variable is MYTHOS_ and the name in capitals), the value that it has when
+// nobody sets it, the rule that a value must meet (a key of rules), and its words in
+// docs/settings.md.
 type Config struct {
-	Lease   time.Duration // how long an effect's owner may take before others can take over
-	Timeout time.Duration // limit of one tool call, where the tool sets none
-	Busy    time.Duration // how long to wait for a database that another process holds
-	Capture bool          // keep the request bytes of effects, for datasets and replay
-	Listen  string        // address of `mythos serve`
-	// What `mythos serve` lets one peer do: requests and bytes a second (0 bytes: no limit),
-	// and tasks that wait or run.
-	PeerRate  float64
-	PeerBytes string // a size: 64KiB, 10MiB
-	PeerTasks int
-	// PeerCap: `mythos serve` demands capabilities of those who are trusted for packets, too.
-	PeerCap bool
-	// Redact is a file of redaction rules, relative to the .mythos folder: without them no
-	// dataset leaves. RequireCap keeps the owner from building and exporting datasets
-	// without a capability that was issued for it.
-	Redact     string
-	RequireCap bool
-	Key        string // MYTHOS_KEY: a seed in hex or a path, for CI
-}
+	Lease   time.Duration `name:"lease" default:"1m" rule:"positive" help:"how long the owner of an effect has before others can take over"`
+	Timeout time.Duration `name:"timeout" default:"5m" rule:"positive" help:"limit of one tool call, where the tool sets none"`
+	Busy    time.Duration `name:"busy" default:"10s" help:"how long to wait for a database that another process holds"`
+	Capture bool          `name:"capture" default:"false" help:"keep the request bytes of effects, for datasets and replay"`
+	Listen  string        `name:"listen" default:"127.0.0.1:7480" rule:"address" help:"address of mythos serve"`
 
-// Defaults holds the values of settings that nobody set.
-var Defaults = map[string]any{
-	"lease":       "1m",
-	"timeout":     "5m",
-	"busy":        "10s",
-	"capture":     false,
-	"listen":      "127.0.0.1:7480",
-	"key":         "",
-	"peer_rate":   50.0,
-	"peer_bytes":  "0",
-	"peer_tasks":  16,
-	"peer_cap":    false,
-	"redact":      "",
-	"require_cap": false,
+	PeerRate  float64 `name:"peer_rate" default:"50" rule:"rate" help:"requests a second that one peer may make of mythos serve; bursts of ten times as many pass"`
+	PeerBytes string  `name:"peer_bytes" default:"0" rule:"bytes" help:"bytes a second that one peer may send, and take, such as 10MiB; 0 is no limit, and 64KiB the least"`
+	PeerTasks int     `name:"peer_tasks" default:"16" rule:"count" help:"tasks of one agent that may wait or run"`
+	PeerCap   bool    `name:"peer_cap" default:"false" help:"mythos serve demands capabilities of those who are trusted for packets, too"`
+
+	Redact     string `name:"redact" default:"" help:"a file of redaction rules, relative to the .mythos folder; without them no dataset leaves"`
+	RequireCap bool   `name:"require_cap" default:"false" help:"the owner, too, needs a capability to build and export datasets and to write to cells"`
+
+	Key string `name:"key" default:"" secret:"yes" help:"the identity instead of the repository's own: a seed of 64 hex digits, or the path of a key file; for CI, as MYTHOS_KEY"`
+
+	// Notes say which files could not be looked for, and were taken for none.
+	Notes []string
 }
 
 // File is the name of the settings file inside a repository.
 const File = "config.yaml"
 
-// Load reads the settings for the repository at dir (its .mythos folder), or
-// without a repository when dir is empty.
+// ErrSetting means that a setting, or the file that it stands in, is not understood.
+var ErrSetting = errors.New("settings")
+
+// Load reads the settings for the repository at dir (its .mythos folder), or without a
+// repository when dir is empty. What is not understood wraps ErrSetting and names the file
+// and the line, or the variable; a value of a secret setting is in no error.
 func Load(dir string) (*Config, error) {
 	v := viper.New()
-	for key, value := range Defaults {
-		v.SetDefault(key, value)
+	for _, s := range settings {
+		value, err := s.parse(s.Default)
+		if err != nil {
+			return nil, err
+		}
+		v.SetDefault(s.Name, value)
 	}
-	v.SetEnvPrefix("MYTHOS")
-	v.SetEnvKeyReplacer(strings.NewReplacer(".", "_", "-", "_"))
-	v.AutomaticEnv()
+	c := &Config{}
 	if user, err := os.UserConfigDir(); err == nil {
-		if err := merge(v, filepath.Join(user, "mythos", File)); err != nil {
+		if err := c.merge(v, filepath.Join(user, "mythos", File), true); err != nil {
 			return nil, err
 		}
 	}
 	if dir != "" {
-		if err := merge(v, filepath.Join(dir, File)); err != nil {
+		if err := c.merge(v, filepath.Join(dir, File), false); err != nil {
 			return nil, err
 		}
 	}
-	return &Config{
-		Lease:      v.GetDuration("lease"),
-		Timeout:    v.GetDuration("timeout"),
-		Busy:       v.GetDuration("busy"),
-		Capture:    v.GetBool("capture"),
-		Listen:     v.GetString("listen"),
-		Key:        v.GetString("key"),
-		PeerRate:   v.GetFloat64("peer_rate"),
-		PeerBytes:  v.GetString("peer_bytes"),
-		PeerTasks:  v.GetInt("peer_tasks"),
-		PeerCap:    v.GetBool("peer_cap"),
-		Redact:     v.GetString("redact"),
-		RequireCap: v.GetBool("require_cap"),
-	}, nil
+	variables, err := environment(os.Environ())
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range variables {
+		v.Set(name, value)
+	}
+	for _, s := range settings {
+		reflect.ValueOf(c).Elem().Field(s.field).Set(reflect.ValueOf(v.Get(s.Name)))
+	}
+	return c, nil
 }
 
-func merge(v *viper.Viper, path string) error {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+// merge adds the settings of a file. The user's own may be out of reach, as it is to
+// accounts without a home: it is none then, and the notes say so.
+func (c *Config) merge(v *viper.Viper, path string, user bool) error {
+	values, err := readFile(path)
+	if user && outOfReach(err) {
+		c.Notes = append(c.Notes, "no settings of the user: "+err.Error())
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("config: %w", err)
+		return err
 	}
-	defer f.Close()
-	v.SetConfigType("yaml")
-	if err := v.MergeConfig(f); err != nil {
-		return fmt.Errorf("config %s: %w", path, err)
-	}
-	return nil
+	return v.MergeConfigMap(values)
 }

@@ -1,6 +1,6 @@
 // Package docgen makes the files that follow from the live command tree: manual
 // pages, completion scripts, a JSON Schema for each command that writes JSON, and
-// the table of exit codes, and a picture of the packages. They are checked in; a test compares them with what
+// the tables of exit codes and of settings, and a picture of the packages. They are checked in; a test compares them with what
 // Generate makes, and `make generate` writes them.
 package docgen
 
@@ -64,7 +64,7 @@ func fileName(c *cobra.Command) string { return strings.ReplaceAll(c.CommandPath
 // Generate makes every file, by its path from the module's root.
 func (t *Tree) Generate() (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, part := range []func(map[string][]byte) error{t.man, t.completions, t.schemas, t.exitCodes, t.architecture} {
+	for _, part := range []func(map[string][]byte) error{t.man, t.completions, t.schemas, t.exitCodes, t.settings, t.architecture} {
 		if err := part(files); err != nil {
 			return nil, err
 		}

@@ -17,21 +17,28 @@ const (
 
 // exitCodes writes the one table of codes into its page, between two marks.
 func (t *Tree) exitCodes(files map[string][]byte) error {
-	page, err := os.ReadFile(filepath.Join(t.source, exitCodesFile))
-	if err != nil {
-		return fmt.Errorf("exit codes: %w", err)
-	}
-	before, rest, ok := strings.Cut(string(page), tableStart)
-	_, after, found := strings.Cut(rest, tableEnd)
-	if !ok || !found {
-		return fmt.Errorf("%s lacks the marks %q and %q", exitCodesFile, tableStart, tableEnd)
-	}
 	var b strings.Builder
-	b.WriteString(before + tableStart + "| code | kind | meaning |\n|---|---|---|\n")
+	b.WriteString("| code | kind | meaning |\n|---|---|---|\n")
 	for _, c := range clierr.Codes {
 		fmt.Fprintf(&b, "| %d | %s | %s |\n", c.Code, c.Kind, c.Meaning)
 	}
-	b.WriteString(tableEnd + after)
-	files[exitCodesFile] = []byte(b.String())
+	return t.table(files, exitCodesFile, tableStart, b.String())
+}
+
+// table puts a generated table into its page, behind the mark start.
+func (t *Tree) table(files map[string][]byte, name, start, text string) error {
+	page, there := files[name]
+	if !there {
+		var err error
+		if page, err = os.ReadFile(filepath.Join(t.source, name)); err != nil {
+			return fmt.Errorf("generated table: %w", err)
+		}
+	}
+	before, rest, ok := strings.Cut(string(page), start)
+	_, after, found := strings.Cut(rest, tableEnd)
+	if !ok || !found {
+		return fmt.Errorf("%s lacks the marks %q and %q", name, start, tableEnd)
+	}
+	files[name] = []byte(before + start + text + tableEnd + after)
 	return nil
 }

@@ -20,15 +20,6 @@ const (
 	trustFile = "trust.yaml"
 )
 
-const configText = `# Settings of this repository; MYTHOS_* variables and flags come before them.
-#
-# lease: 1m        # how long an effect's owner has before others can take over
-# timeout: 5m      # limit of one tool call, where the tool sets none
-# busy: 10s        # how long to wait for a database that another process holds
-# capture: false   # keep the request bytes of effects, for datasets and replay
-# listen: 127.0.0.1:7480
-`
-
 // Init makes a repository in dir with a fresh identity that goes by hint, and
 // returns the identity. A repository that is there already is left as it is.
 // The settings file is written last: what is without one is no repository.
@@ -62,7 +53,7 @@ func Init(dir, hint string) (agent object.AgentID, fresh bool, err error) {
 	if err := trust.Save(filepath.Join(root, trustFile)); err != nil {
 		return object.AgentID{}, false, fmt.Errorf("init: %w", err)
 	}
-	if err := atomicfile.Write(filepath.Join(root, config.File), 0o600, []byte(configText)); err != nil {
+	if err := atomicfile.Write(filepath.Join(root, config.File), 0o600, []byte(config.Template())); err != nil {
 		return object.AgentID{}, false, fmt.Errorf("init: %w", err)
 	}
 	return key.Agent(), true, nil

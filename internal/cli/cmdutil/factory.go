@@ -36,7 +36,8 @@ type Factory struct {
 	CodeOf func(error) int    // the exit code of an error
 	Cancel context.CancelFunc // ends the command early, without an error
 
-	node *node.Node
+	node     *node.Node
+	settings *config.Config
 
 	outputs   map[*cobra.Command]Output
 	unmatched []string
@@ -56,6 +57,28 @@ func (f *Factory) RepoDir() (string, error) {
 	return dir, err
 }
 
+// Settings reads the settings of the repository, or of no repository where there is none,
+// once. A command that ignores a setting which somebody meant to protect with would be
+// worse than one that stops.
+func (f *Factory) Settings() (*config.Config, error) {
+	if f.settings != nil {
+		return f.settings, nil
+	}
+	dir, err := node.Find(f.Repo)
+	if err != nil {
+		dir = "" // what needs a repository says so itself
+	}
+	c, err := config.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range c.Notes {
+		f.IO.Debugf("%s", note)
+	}
+	f.settings = c
+	return c, nil
+}
+
 // Node opens the repository, once.
 func (f *Factory) Node(ctx context.Context) (*node.Node, error) {
 	if f.node != nil {
@@ -65,7 +88,7 @@ func (f *Factory) Node(ctx context.Context) (*node.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := config.Load(dir)
+	cfg, err := f.Settings()
 	if err != nil {
 		return nil, err
 	}

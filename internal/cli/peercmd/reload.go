@@ -33,12 +33,8 @@ func (l *limitFlags) add(set *pflag.FlagSet) {
 	set.IntVar(&l.Tasks, "tasks", 16, "tasks of one agent that may wait or run (peer_tasks)")
 }
 
-const (
-	leastBytes = 64 << 10  // a second; with less, a peer would be taken for stalled
-	mostRate   = 1_000_000 // requests a second
-)
-
-// over is the limits as they are set: a flag, or else the setting.
+// over is the limits as they are set: a flag, or else the setting. A flag must meet the
+// rules of its setting.
 func (l *limitFlags) over(c *config.Config) (peer.Limits, error) {
 	rate, text, tasks := c.PeerRate, c.PeerBytes, c.PeerTasks
 	if l.set.Changed("rate") {
@@ -50,15 +46,16 @@ func (l *limitFlags) over(c *config.Config) (peer.Limits, error) {
 	if l.set.Changed("tasks") {
 		tasks = l.Tasks
 	}
-	bytes, err := caps.ParseSize(text)
-	switch {
-	case err != nil:
-		return peer.Limits{}, clierr.Usagef("bytes a second: %w", err)
-	case !(rate > 0 && rate <= mostRate), tasks <= 0, //nolint:staticcheck // a NaN, too
-		bytes > 0 && bytes < leastBytes:
-		return peer.Limits{}, clierr.Usagef("a peer may make up to a million requests a second, have 1 task or more, and move 64KiB a second or more; set are %v, %d and %s", rate, tasks, text)
+	for _, flag := range []struct {
+		name, setting string
+		value         any
+	}{{"rate", "peer_rate", rate}, {"bytes", "peer_bytes", text}, {"tasks", "peer_tasks", tasks}} {
+		if err := config.Check(flag.setting, flag.value); err != nil {
+			return peer.Limits{}, clierr.Usagef("--%s %v: %w", flag.name, flag.value, err)
+		}
 	}
-	return peer.Limits{Rate: rate, Bytes: bytes, Tasks: tasks}, nil
+	bytes, err := caps.ParseSize(text)
+	return peer.Limits{Rate: rate, Bytes: bytes, Tasks: tasks}, err
 }
 
 // reloader takes over changes of trust.yaml and config.yaml while a server runs.

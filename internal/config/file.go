@@ -1,0 +1,165 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const maxFile = 1 << 20 // bytes
+
+// outOfReach tells whether a file is not there as far as this account can tell.
+func outOfReach(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// readFile reads the settings of a file; of one that is not there, none.
+func readFile(path string) (map[string]any, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("%w: %s has more than %d bytes", ErrSetting, path, maxFile)
+	}
+	return parseFile(path, data)
+}
+
+// parseFile reads the one mapping of names and values that a file is.
+func parseFile(path string, data []byte) (map[string]any, error) {
+	var doc yaml.Node
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	if err := d.Decode(&doc); errors.Is(err, io.EOF) {
+		return nil, nil // nothing, or comments alone
+	} else if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrSetting, path, err)
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: %s: more than one YAML document", ErrSetting, path)
+	}
+	root := doc.Content[0]
+	if root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null" {
+		return nil, nil
+	}
+	if root.Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("%w: %s, line %d: expected lines such as `lease: 1m`", ErrSetting, path, root.Line)
+	}
+	values := map[string]any{}
+	for i := 0; i < len(root.Content); i += 2 {
+		key, value := root.Content[i], root.Content[i+1]
+		at := fmt.Sprintf("%s, line %d", path, key.Line)
+		s, parsed, err := parseEntry(at, key, value)
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := values[s.Name]; twice {
+			return nil, fmt.Errorf("%w: %s: %s is set twice", ErrSetting, at, s.Name)
+		}
+		values[s.Name] = parsed
+	}
+	return values, nil
+}
+
+func parseEntry(at string, key, value *yaml.Node) (*Setting, any, error) {
+	if key.Kind != yaml.ScalarNode {
+		return nil, nil, fmt.Errorf("%w: %s: a name is expected before the colon", ErrSetting, at)
+	}
+	s, known := lookup(key.Value)
+	if !known {
+		return nil, nil, fmt.Errorf("%w: %s: %s", ErrSetting, at, unknown(key.Value, names()))
+	}
+	if value.Kind != yaml.ScalarNode {
+		return nil, nil, fmt.Errorf("%w: %s: %s is a list, a map or an alias (expected: %s)", ErrSetting, at, s.Name, s.Type)
+	}
+	if err := s.checkTag(value); err != nil {
+		return nil, nil, s.wrong(at, s.Name, value.Value, err)
+	}
+	parsed, err := s.parse(value.Value)
+	if err != nil {
+		return nil, nil, s.wrong(at, s.Name, value.Value, err)
+	}
+	return s, parsed, nil
+}
+
+// checkTag refuses a scalar that YAML takes for another type than the setting has.
+func (s *Setting) checkTag(value *yaml.Node) error {
+	tag := value.ShortTag()
+	switch {
+	case tag == "!!null":
+		return errors.New("has no value: leave the line out, or give one")
+	case s.kind == boolType && tag != "!!bool":
+		if tag == "!!str" && (value.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle)) != 0 {
+			return errors.New("is a text in quotes: leave them out")
+		}
+		return errors.New("is neither true nor false")
+	case s.kind == numberType && tag != "!!float" && tag != "!!int", s.kind == countType && tag != "!!int":
+		return errors.New("is no number")
+	case s.kind == durationType && tag != "!!str" && tag != "!!int" && tag != "!!float": // numbers are told of their unit
+		return errors.New("is no duration")
+	case s.kind == stringType && tag != "!!str" && tag != "!!int": // digits are a text, too: a size, a seed
+		return errors.New("is no text")
+	}
+	return nil
+}
+
+func names() []string {
+	list := make([]string, len(settings))
+	for i := range settings {
+		list[i] = settings[i].Name
+	}
+	return list
+}
+
+// unknown says that a name is not known, and which one may have been meant.
+func unknown(name string, all []string) string {
+	flat := func(s string) string {
+		return strings.ToLower(strings.NewReplacer("-", "", "_", "", ".", "").Replace(s))
+	}
+	best, least := "", min(4, len(name)/2+1) // of more typing errors nobody recognises a name
+	for _, n := range all {
+		if d := distance(flat(name), flat(n)); d < least {
+			best, least = n, d
+		}
+	}
+	if best != "" {
+		return fmt.Sprintf("%q is no setting; did you mean %s?", name, best)
+	}
+	slices.Sort(all)
+	return fmt.Sprintf("%q is no setting; there are %s", name, strings.Join(all, ", "))
+}
+
+// distance is how many characters must be put in, taken out or replaced to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			next := diagonal
+			if a[i] != b[j] {
+				next = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], next
+		}
+	}
+	return row[len(b)]
+}
