@@ -122,8 +122,8 @@ func (e *trustEntry) parse() (t Entry, err error) {
 	return t, nil
 }
 
-// Save writes the trust file, whole or not at all. Comments in an older one are
-// lost.
+// Save writes the trust file, whole or not at all, as [atomicfile.Output] does. Comments in an
+// older one are lost.
 func (t *Trust) Save(path string) error {
 	file := trustFile{Agents: []trustEntry{}}
 	for i := range t.entries {
@@ -135,7 +135,10 @@ func (t *Trust) Save(path string) error {
 	if err := errors.Join(enc.Encode(&file), enc.Close()); err != nil {
 		return fmt.Errorf("trust file: %w", err)
 	}
-	return atomicfile.Write(path, 0o644, out.Bytes())
+	return atomicfile.WriteOutput(path, func(w io.Writer) error {
+		_, err := w.Write(out.Bytes())
+		return err
+	})
 }
 
 func (e *Entry) file() trustEntry {

@@ -3,13 +3,9 @@ package blobcmd
 import (
 	"context"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mythos-project/mythos/internal/atomicfile"
-	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/store"
 )
@@ -66,7 +62,7 @@ func runGet(ctx context.Context, f *cmdutil.Factory, o *getOptions) error {
 		return err
 	}
 	defer b.Close()
-	return toFile(f, o.Out, func(w io.Writer) error {
+	return f.WriteWith(o.Out, func(w io.Writer) error {
 		if o.Range != "" {
 			return b.ReadRange(ctx, off, length, w)
 		}
@@ -77,18 +73,6 @@ func runGet(ctx context.Context, f *cmdutil.Factory, o *getOptions) error {
 		defer bar.Stop()
 		return b.Copy(ctx, &counted{w, bar.Add})
 	})
-}
-
-// toFile calls write with standard output, or with a file that appears only when
-// all of it is written.
-func toFile(f *cmdutil.Factory, name string, write func(io.Writer) error) error {
-	if name == "" || name == "-" {
-		return write(f.IO.Out)
-	}
-	if st, err := os.Stat(filepath.Dir(name)); err != nil || !st.IsDir() {
-		return clierr.New(clierr.NotFound, "no folder %s", filepath.Dir(name)).On(name)
-	}
-	return atomicfile.WriteFrom(name, 0o644, write)
 }
 
 type counted struct {

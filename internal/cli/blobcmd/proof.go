@@ -58,7 +58,7 @@ func runProve(ctx context.Context, f *cmdutil.Factory, o *proveOptions) error {
 	if err != nil {
 		return err
 	}
-	return toFile(f, o.Out, func(w io.Writer) error {
+	return f.WriteWith(o.Out, func(w io.Writer) error {
 		_, err := w.Write(raw)
 		return err
 	})

@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -182,12 +183,23 @@ func FileError(name string, err error) error {
 	return clierr.New(clierr.Failed, "%w", err).On(name)
 }
 
-// Write writes a result to a file, whole or not at all, or to standard output for
-// "" and "-".
+// Write writes a result to the output that a person named, as WriteWith does.
 func (f *Factory) Write(name string, data []byte) error {
-	if name == "" || name == "-" {
-		_, err := f.IO.Out.Write(data)
+	return f.WriteWith(name, func(w io.Writer) error {
+		_, err := w.Write(data)
 		return err
+	})
+}
+
+// WriteWith writes what write produces to standard output for "" and "-", and else to an
+// output: a regular file, whole or not at all, or the device or the pipe that is there
+// (atomicfile.Output).
+func (f *Factory) WriteWith(name string, write func(io.Writer) error) error {
+	if name == "" || name == "-" {
+		return write(f.IO.Out)
 	}
-	return atomicfile.Write(name, 0o644, data)
+	if st, err := os.Stat(filepath.Dir(name)); err != nil || !st.IsDir() {
+		return clierr.New(clierr.NotFound, "no folder %s", FileName(filepath.Dir(name))).On(name)
+	}
+	return atomicfile.WriteOutput(name, write)
 }

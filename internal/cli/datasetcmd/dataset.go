@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/dataset"
-	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/cli/runcmd"
 	"github.com/mythos-project/mythos/internal/node"
@@ -71,7 +70,7 @@ func runBuild(ctx context.Context, f *cmdutil.Factory, o *buildOptions) error {
 	}
 	f.IO.Notef("%d of %d episodes (%d matched)", b.Ref.Count, b.Seen, b.Kept)
 	if o.Out != "" {
-		if err := atomicfile.Write(o.Out, 0o644, b.Raw); err != nil {
+		if err := f.Write(o.Out, b.Raw); err != nil {
 			return err
 		}
 	}

@@ -154,8 +154,7 @@ type outputs struct {
 	folder bool
 	name   string
 	std    io.Writer
-	temps  []*os.File
-	finals []string
+	list   []*atomicfile.Output
 }
 
 func (o *outputs) toStd() bool { return o.name == "" || o.name == "-" }
@@ -166,45 +165,34 @@ func (o *outputs) open(name string) (io.WriteCloser, error) {
 	}
 	final := o.name
 	if o.folder {
-		if err := os.MkdirAll(o.name, 0o755); err != nil {
+		if err := os.MkdirAll(o.name, 0o777); err != nil { // less the umask
 			return nil, err
 		}
 		final = filepath.Join(o.name, name)
 	}
-	temp, err := os.CreateTemp(filepath.Dir(final), ".export-*")
+	out, err := atomicfile.Create(final)
 	if err != nil {
 		return nil, err
 	}
-	o.temps, o.finals = append(o.temps, temp), append(o.finals, final)
-	return synced{temp}, nil
+	o.list = append(o.list, out)
+	return unclosed{out}, nil
 }
 
-// finish gives the files their names, or removes them.
+// finish gives the files their names, or gives them up.
 func (o *outputs) finish(good bool) error {
 	var errs []error
-	for i, temp := range o.temps {
-		if !good {
-			temp.Close() //nolint:errcheck // it may be closed, and is removed
-			errs = append(errs, os.Remove(temp.Name()))
-			continue
+	for _, out := range o.list {
+		if good {
+			errs = append(errs, out.Commit())
+		} else {
+			errs = append(errs, out.Abort())
 		}
-		errs = append(errs, os.Rename(temp.Name(), o.finals[i]))
-	}
-	if good && len(o.finals) > 0 {
-		errs = append(errs, atomicfile.SyncDir(filepath.Dir(o.finals[0])))
 	}
 	return errors.Join(errs...)
 }
 
-// synced is a file that is durable when it is closed.
-type synced struct{ *os.File }
-
-// Close implements io.Closer.
-func (s synced) Close() error {
-	return errors.Join(s.Chmod(0o644), s.Sync(), s.File.Close())
-}
-
+// unclosed is what finish ends.
 type unclosed struct{ io.Writer }
 
-// Close leaves the stream open.
+// Close leaves it open.
 func (unclosed) Close() error { return nil }

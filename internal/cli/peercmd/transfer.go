@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/peer"
@@ -144,15 +143,10 @@ func runFetch(ctx context.Context, f *cmdutil.Factory, o *fetchOptions) error {
 		return err
 	}
 	var got peer.Moved
-	write := func(w io.Writer) (err error) {
+	err = f.WriteWith(o.Out, func(w io.Writer) (err error) {
 		got, err = cl.Fetch(ctx, cid, uint64(off), uint64(length), chain, w)
 		return err
-	}
-	if o.Out == "" || o.Out == "-" {
-		err = write(f.IO.Out)
-	} else {
-		err = atomicfile.WriteFrom(o.Out, 0o644, write)
-	}
+	})
 	if err != nil {
 		return peerError(err)
 	}

@@ -39,10 +39,6 @@ func runBuild(ctx context.Context, f *cmdutil.Factory, name, out string) error {
 	if err != nil {
 		return clierr.New(clierr.NotFound, "no shipped tool %q", name).With("one of: " + strings.Join(tools.Names(), ", "))
 	}
-	abs, err := filepath.Abs(out)
-	if err != nil {
-		return err
-	}
 	dir, err := os.MkdirTemp("", "mythos-build-")
 	if err != nil {
 		return err
@@ -60,10 +56,18 @@ func runBuild(ctx context.Context, f *cmdutil.Factory, name, out string) error {
 			return err
 		}
 	}
-	cmd := exec.CommandContext(ctx, "go", tools.BuildArgs(abs)...)
+	made := filepath.Join(dir, "module.wasm")
+	cmd := exec.CommandContext(ctx, "go", tools.BuildArgs(made)...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), tools.BuildEnv()...)
 	if msg, err := cmd.CombinedOutput(); err != nil {
 		return clierr.New(clierr.Tool, "go build: %w: %s", err, msg).With("the shipped tools are built with Go; see https://go.dev/dl")
+	}
+	module, err := os.ReadFile(made)
+	if err == nil {
+		err = f.Write(out, module)
+	}
+	if err != nil || out == "-" {
+		return err
 	}
 	f.IO.Notef("built %s", out)
 	return f.Emit(built{out}, func() { fmt.Fprintln(f.IO.Out, out) })
