@@ -7,6 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -51,4 +52,34 @@ func (n *Node) Whole(ctx context.Context, root object.Hash, verified func(Key) b
 		}
 		return ctx.Err()
 	})
+}
+
+// ChunksOf is the range of whole chunks that the range of a capability touches, in bytes.
+// aligned says that the two are the same, or that the blob is not here.
+func (n *Node) ChunksOf(ctx context.Context, read *caps.BlobRead) (start, length uint64, aligned bool) {
+	b, err := n.Store.OpenBlob(ctx, read.CID, store.OpenOptions{})
+	if err != nil {
+		return 0, 0, true
+	}
+	size := b.Ref().Size
+	step := size
+	if b.Ref().Chunks > 0 {
+		tree, err := merkle.OpenChunks(n.Store.Nodes(ctx), read.CID)
+		if err != nil {
+			return 0, 0, true
+		}
+		step = uint64(tree.ChunkSize())
+	}
+	from, to := uint64(0), size
+	if read.RangeStart != nil {
+		from = *read.RangeStart
+	}
+	if read.RangeLen != nil && from < size {
+		to = from + min(*read.RangeLen, size-from)
+	}
+	if from >= to {
+		return 0, 0, true
+	}
+	start, end := from/step*step, min((to+step-1)/step*step, size)
+	return start, end - start, start == from && end == to
 }

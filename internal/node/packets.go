@@ -227,6 +227,13 @@ func (n *Node) seen(ctx context.Context, key object.Hash, until object.Time) (bo
 	return n.DB.Update(ctx, map[string][]byte{k: nil}, map[string][]byte{k: binary.BigEndian.AppendUint64(nil, uint64(until))})
 }
 
+// TakeNonce notes the nonce of a request that an agent signed, until its time is over; it
+// is fresh when no server of this repository noted it before.
+func (n *Node) TakeNonce(ctx context.Context, agent object.AgentID, nonce [16]byte, until object.Time) (fresh bool, err error) {
+	k := nonceKeys + object.Sum(append(agent.Key[:], nonce[:]...)).String()
+	return n.DB.Update(ctx, map[string][]byte{k: nil}, map[string][]byte{k: binary.BigEndian.AppendUint64(nil, uint64(until))})
+}
+
 // Answer is what an executor says about a submitted task (spec/wire.md#answers).
 // It travels in the extension mythos.answer of a bundle that, run, gives the result.
 type Answer struct {

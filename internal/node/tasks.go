@@ -43,7 +43,8 @@ const (
 	taskInputs = "w/taskp/" // the packet, until the task ended
 	taskOutput = "w/taska/" // the answer
 	cancelKeys = "w/taskx/" // that it is to end
-	seenKeys   = "w/seen/"  // when the nonce expires
+	seenKeys   = "w/seen/"  // when the nonce of a packet expires
+	nonceKeys  = "w/nonce/" // when the nonce of a signed request does
 )
 
 // AddTask keeps a task that was accepted, with its packet. A task that is there
@@ -153,8 +154,8 @@ func (n *Node) Tasks(ctx context.Context, fn func(Task) error) error {
 	})
 }
 
-// Forget removes what is over: tasks that ended a day ago, and the nonces of packets
-// that have expired and would be refused for that, and what was left with peers a month ago.
+// Forget removes what is over: tasks that ended a day ago, the nonces of packets
+// and requests that have expired and would be refused for that, and what was left with peers a month ago.
 func (n *Node) Forget(ctx context.Context) error {
 	put, now := map[string][]byte{}, n.now()
 	err := n.Tasks(ctx, func(t Task) error {
@@ -166,14 +167,16 @@ func (n *Node) Forget(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = n.DB.Scan(ctx, seenKeys, seenKeys+"\xff", func(key string, until []byte) error {
-		if len(until) == 8 && object.Time(binary.BigEndian.Uint64(until)) < now {
-			put[key] = nil
+	for _, space := range []string{seenKeys, nonceKeys} {
+		err = n.DB.Scan(ctx, space, space+"\xff", func(key string, until []byte) error {
+			if len(until) == 8 && object.Time(binary.BigEndian.Uint64(until)) < now {
+				put[key] = nil
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	err = n.Sent(ctx, func(sent Sent) error {
 		if sent.At.Add(KeepSent) < now {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -29,10 +28,8 @@ const (
 )
 
 const (
-	maxSkew   = 5 * time.Minute // how far a signed request's time may be from ours
-	maxNonces = 1 << 18         // remembered within twice that time
-
-	nonceFolder = "nonces" // of the repository
+	maxSkew    = 5 * time.Minute         // how far a signed request's time may be from ours
+	keepNonces = 2*maxSkew + time.Minute // a request from the future is good for that long
 )
 
 // ErrUnauthorized means that a request is not signed, or not by who it says, or
@@ -42,7 +39,7 @@ var ErrUnauthorized = errors.New("request is not signed by its agent")
 // ErrReplayed means that a signed request was seen before.
 var ErrReplayed = errors.New("signed request was seen before")
 
-// errCrowded means that more requests came than a peer may make, or than we can remember.
+// errCrowded means that more requests came than a peer may make.
 var errCrowded = errors.New("too many requests")
 
 // signedText is everything about a request that counts: nobody can show its
@@ -103,51 +100,75 @@ func digestOf(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// caller checks a signed request and returns who asks, with the capability shown.
-func (s *Server) caller(r *http.Request) (object.AgentID, caps.Chain, error) {
-	if known, ok := r.Context().Value(askerKey{}).(asker); ok {
-		return known.agent, known.chain, nil
-	}
+// asker is who made a request, once that was proved, with the capability that it shows.
+type asker struct {
+	agent object.AgentID
+	chain caps.Chain // nil: none is shown
+}
+
+// caller checks a signed request and returns who asks. may says whether the asker may do
+// what the request is for; only then is its nonce remembered, so that strangers make
+// nothing grow here.
+func (s *Server) caller(r *http.Request, may func(asker) error) (asker, error) {
 	now := s.Node.Now()
-	agent, err := object.ParseKey(r.Header.Get(headerAgent))
-	if err != nil {
-		return agent, nil, fmt.Errorf("%w: %w", ErrUnauthorized, err)
+	by, err := s.proved(r, now)
+	if err == nil {
+		err = may(by)
+	}
+	if err == nil {
+		err = s.once(r, by.agent, now)
+	}
+	if err == nil {
+		err = s.charge(r, by.agent)
+	}
+	return by, err
+}
+
+// proved checks the signature of a request, and all that it covers but the nonce.
+func (s *Server) proved(r *http.Request, now object.Time) (by asker, err error) {
+	if by.agent, err = object.ParseKey(r.Header.Get(headerAgent)); err != nil {
+		return by, fmt.Errorf("%w: %w", ErrUnauthorized, err)
 	}
 	if r.Header.Get(headerTo) != s.Node.Self().KeyHex() {
-		return agent, nil, fmt.Errorf("%w: it is meant for another agent", ErrUnauthorized)
+		return by, fmt.Errorf("%w: it is meant for another agent", ErrUnauthorized)
 	}
-	at, err := strconv.ParseInt(r.Header.Get(headerTime), 10, 64)
-	if err != nil || object.Time(at) < now.Add(-maxSkew) || object.Time(at) > now.Add(maxSkew) {
-		return agent, nil, fmt.Errorf("%w: its time is too far from ours", ErrUnauthorized)
+	us, err := strconv.ParseInt(r.Header.Get(headerTime), 10, 64)
+	if err != nil {
+		return by, fmt.Errorf("%w: malformed time", ErrUnauthorized)
+	}
+	if at := object.Time(us); at < now.Add(-maxSkew) || at > now.Add(maxSkew) {
+		return by, fmt.Errorf("%w: its time is %s, here it is %s: more than %s apart", ErrUnauthorized, at, now, maxSkew)
 	}
 	raw, err := hex.DecodeString(r.Header.Get(headerSig))
 	if err != nil || len(raw) != 64 {
-		return agent, nil, fmt.Errorf("%w: malformed signature", ErrUnauthorized)
-	}
-	nonce, err := hex.DecodeString(r.Header.Get(headerNonce))
-	if err != nil || len(nonce) != 16 {
-		return agent, nil, fmt.Errorf("%w: malformed nonce", ErrUnauthorized)
+		return by, fmt.Errorf("%w: malformed signature", ErrUnauthorized)
 	}
 	signed, err := signedText(r, r.TLS)
 	if err == nil {
-		err = sign.Verify(agent, signed, [64]byte(raw))
+		err = sign.Verify(by.agent, signed, [64]byte(raw))
 	}
 	if err != nil {
-		return agent, nil, fmt.Errorf("%w: %w", ErrUnauthorized, err)
-	}
-	if err := s.nonces.use(filepath.Join(s.Node.Dir, nonceFolder), agent, [16]byte(nonce), object.Time(at), now); err != nil {
-		return agent, nil, err
-	}
-	if err := s.charge(r, agent); err != nil {
-		return agent, nil, err
+		return by, fmt.Errorf("%w: %w", ErrUnauthorized, err)
 	}
 	text := r.Header.Get(headerCap)
 	if text == "" {
-		return agent, nil, nil
+		return by, nil
 	}
-	chain, err := caps.ImportText(text)
-	if err != nil {
-		return agent, nil, fmt.Errorf("%w: capability: %w", ErrUnauthorized, err)
+	if by.chain, err = caps.ImportText(text); err != nil {
+		return by, fmt.Errorf("%w: capability: %w", ErrUnauthorized, err)
 	}
-	return agent, chain, nil
+	return by, nil
+}
+
+// once takes the nonce of a request, which works once at all servers of the repository.
+func (s *Server) once(r *http.Request, agent object.AgentID, now object.Time) error {
+	nonce, err := hex.DecodeString(r.Header.Get(headerNonce))
+	if err != nil || len(nonce) != 16 {
+		return fmt.Errorf("%w: malformed nonce", ErrUnauthorized)
+	}
+	fresh, err := s.Node.TakeNonce(r.Context(), agent, [16]byte(nonce), now.Add(keepNonces))
+	if err == nil && !fresh {
+		err = ErrReplayed
+	}
+	return err
 }

@@ -1,199 +1,128 @@
 package peer
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
+	"math"
 	"net/http"
 	"strconv"
-	"time"
+	"strings"
 
-	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/internal/node"
-	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/object/can"
-	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
 )
 
-// span is a range of a blob's bytes; length 0 is to the end.
-type span struct{ offset, length uint64 }
+// Names of the queries about a blob.
+const (
+	queryProof  = "proof"
+	queryOffset = "offset"
+	queryLength = "length"
+)
 
-func (sp span) query() string { return fmt.Sprintf("?proof&offset=%d&length=%d", sp.offset, sp.length) }
+// ToEnd is the length of a range that goes to the end of the blob.
+const ToEnd uint64 = math.MaxUint64
 
-func parseSpan(r *http.Request) (sp span, err error) {
+// span is a range of a blob's bytes.
+type span struct{ offset, length uint64 } // length ToEnd: to the end
+
+// query asks for the span with proofs.
+func (sp span) query() string {
+	q := "?" + queryProof + "&" + queryOffset + "=" + strconv.FormatUint(sp.offset, 10)
+	if sp.length == ToEnd {
+		return q
+	}
+	return q + "&" + queryLength + "=" + strconv.FormatUint(sp.length, 10)
+}
+
+// within is the span as [from, to) of a blob of that many bytes.
+func (sp span) within(size uint64) (from, to uint64, err error) {
+	if sp.length == ToEnd {
+		sp.length = size - min(size, sp.offset)
+	}
+	if sp.offset > size || sp.length > size-sp.offset {
+		return 0, 0, fmt.Errorf("%w: %d bytes from %d of %d", store.ErrRange, sp.length, sp.offset, size)
+	}
+	return sp.offset, sp.offset + sp.length, nil
+}
+
+// parseSpan reads the queries of a request for proofs.
+func parseSpan(r *http.Request) (span, error) {
 	q := r.URL.Query()
-	for name, to := range map[string]*uint64{"offset": &sp.offset, "length": &sp.length} {
-		if text := q.Get(name); text != "" {
-			if *to, err = strconv.ParseUint(text, 10, 63); err != nil {
-				return sp, fmt.Errorf("%w: the query %q is not a number of bytes", errBadParts, name)
-			}
+	if q.Get(queryProof) != "" {
+		return span{}, fmt.Errorf("%w: the query %q takes no value", errMalformed, queryProof)
+	}
+	sp := span{0, ToEnd}
+	for name, to := range map[string]*uint64{queryOffset: &sp.offset, queryLength: &sp.length} {
+		if !q.Has(name) {
+			continue
 		}
+		n, ok := digits(q.Get(name))
+		if !ok {
+			return span{}, fmt.Errorf("%w: the query %q is not a number of bytes", errMalformed, name)
+		}
+		*to = n
 	}
 	return sp, nil
+}
+
+// digits reads a number of bytes that is written in digits alone and below 2^63.
+func digits(text string) (uint64, bool) {
+	if text == "" || strings.Trim(text, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(text, 10, 63)
+	return n, err == nil
+}
+
+// parseRange reads one range of RFC 9110 section 14.1.2 as [from, to) of size bytes, which
+// is empty where it cannot be satisfied; false: it is none, or more than one.
+func parseRange(text string, size uint64) (from, to uint64, ok bool) {
+	first, last, found := strings.Cut(text, "-")
+	if !found {
+		return 0, 0, false
+	}
+	if first == "" {
+		n, ok := digits(last)
+		return size - min(n, size), size, ok
+	}
+	if from, ok = digits(first); !ok {
+		return 0, 0, false
+	}
+	if last == "" {
+		return min(from, size), size, true
+	}
+	to, ok = digits(last)
+	if !ok || to < from {
+		return 0, 0, false
+	}
+	return min(from, size), min(to+1, size), true
 }
 
 // blob answers GET /v1/blobs/CID: the bytes of a blob, as HTTP knows ranges and caches;
 // or, with the query proof, the chunks of a range with the proof of each.
 func (s *Server) blob(w http.ResponseWriter, r *http.Request) {
-	cid, err := object.ParseHash(r.PathValue("cid"))
-	if err != nil {
-		s.refuse(w, r, http.StatusBadRequest, err)
-		return
-	}
-	sp, err := parseSpan(r)
-	if err != nil {
-		s.refuse(w, r, http.StatusBadRequest, err)
-		return
-	}
-	agent, chain, err := s.caller(r)
-	if err == nil {
-		use := caps.Use{Kind: caps.KindBlobRead, CID: cid, Offset: sp.offset, Length: sp.length}
-		err = s.Node.Verifier.Authorize(chain, agent, use, s.Node.Now())
-	}
-	if err == nil {
-		err = s.Node.Sendable(r.Context(), cid)
-	}
-	var b *store.Blob
-	if err == nil {
-		b, err = s.Node.Store.OpenBlob(r.Context(), cid, store.OpenOptions{})
+	cid, err := pathHash(r, "cid")
+	sp, proofs := span{}, r.URL.Query().Has(queryProof)
+	switch {
+	case err != nil:
+	case proofs:
+		sp, err = parseSpan(r)
+	case r.URL.RawQuery != "":
+		err = fmt.Errorf("%w: the queries %q and %q go with %q; without it a range is the header Range", errMalformed, queryOffset, queryLength, queryProof)
 	}
 	if err != nil {
 		s.refuse(w, r, statusOf(err), err)
 		return
 	}
-	if r.URL.Query().Has("proof") {
-		s.proven(w, r, b, sp)
+	rd, err := s.reading(w, r, cid)
+	if err != nil {
+		s.refuse(w, r, statusOf(err), err)
 		return
 	}
-	w.Header().Set("Etag", `"`+cid.String()+`"`)
-	w.Header().Set("Cache-Control", "private, immutable, max-age=31536000")
-	w.Header().Set("Content-Type", "application/octet-stream")
-	content := &content{ctx: r.Context(), b: b, step: int64(b.Ref().Size)}
-	if b.Ref().Chunks > 0 {
-		tree, err := merkle.OpenChunks(s.Node.Store.Nodes(r.Context()), cid)
-		if err != nil {
-			s.refuse(w, r, statusOf(err), err)
-			return
-		}
-		content.step = int64(tree.ChunkSize())
+	switch {
+	case !proofs:
+		rd.stored()
+	case r.Method == http.MethodHead:
+		s.refuse(w, r, http.StatusBadRequest, fmt.Errorf("%w: proofs are not answered to HEAD", errMalformed))
+	default:
+		rd.proven(sp)
 	}
-	http.ServeContent(writerOf{w, &steadyWriter{w, http.NewResponseController(w)}}, r, "", time.Time{}, content)
-}
-
-// writerOf is a response whose bytes go through another writer.
-type writerOf struct {
-	http.ResponseWriter
-	to io.Writer
-}
-
-func (w writerOf) Write(p []byte) (int, error) { return w.to.Write(p) }
-
-// content is the stored bytes of a blob, from any place on; it holds one chunk.
-type content struct {
-	ctx   context.Context
-	b     *store.Blob
-	step  int64 // bytes of a chunk
-	at    int64
-	index int64
-	chunk []byte // number index; nil: none yet
-}
-
-// Seek implements io.Seeker.
-func (c *content) Seek(offset int64, whence int) (int64, error) {
-	switch whence {
-	case io.SeekCurrent:
-		offset += c.at
-	case io.SeekEnd:
-		offset += int64(c.b.Ref().Size)
-	}
-	if offset < 0 {
-		return 0, errors.New("seek before the start")
-	}
-	c.at = offset
-	return offset, nil
-}
-
-// Read implements io.Reader.
-func (c *content) Read(p []byte) (n int, err error) {
-	if c.at >= int64(c.b.Ref().Size) {
-		return 0, io.EOF
-	}
-	if index := c.at / c.step; c.chunk == nil || index != c.index {
-		if c.chunk, err = c.b.Chunk(c.ctx, uint64(index)); err != nil {
-			return 0, err
-		}
-		c.index = index
-	}
-	if n = copy(p, c.chunk[min(c.at-c.index*c.step, int64(len(c.chunk))):]); n == 0 {
-		return 0, io.ErrUnexpectedEOF
-	}
-	c.at += int64(n)
-	return n, nil
-}
-
-// proven sends the chunks that a range touches, each after its proof. A blob that is
-// one byte string proves itself.
-func (s *Server) proven(w http.ResponseWriter, r *http.Request, b *store.Blob, sp span) {
-	ref := b.Ref()
-	out := s.stream(w)
-	count := 0
-	send := func(p node.Part) error {
-		count++
-		s.metrics.sent.Add(float64(len(p.Data)))
-		return writeFrame(out, p)
-	}
-	err := func() error {
-		if ref.Chunks == 0 {
-			data, err := s.Node.Store.Bytes(r.Context(), ref.CID)
-			if err != nil {
-				return err
-			}
-			return send(node.Part{Kind: "bytes", ID: ref.CID, Data: data})
-		}
-		tree, err := merkle.OpenChunks(s.Node.Store.Nodes(r.Context()), ref.CID)
-		if err != nil {
-			return err
-		}
-		first, last, err := chunksOf(tree, sp)
-		if err != nil {
-			return err
-		}
-		for i := first; i <= last; i++ {
-			proof, err := tree.ProveChunk(i)
-			if err != nil {
-				return err
-			}
-			raw, err := can.Marshal(proof)
-			if err != nil {
-				return err
-			}
-			chunk, err := b.Chunk(r.Context(), i)
-			if err != nil {
-				return err
-			}
-			if err := send(node.Part{Kind: frameProof, ID: ref.CID, Data: raw}); err != nil {
-				return err
-			}
-			if err := send(node.Part{Kind: "bytes", ID: object.Sum(chunk), Data: chunk}); err != nil {
-				return err
-			}
-		}
-		return nil
-	}()
-	s.closeStream(w, r, out, ref.CID, count, err)
-}
-
-// chunksOf are the first and the last chunk that a range touches.
-func chunksOf(tree *merkle.Tree, sp span) (first, last uint64, err error) {
-	size, step := tree.Size(), uint64(tree.ChunkSize())
-	if sp.offset >= size || sp.length > size-sp.offset {
-		return 0, 0, fmt.Errorf("%w: the blob has %d bytes", errBadParts, size)
-	}
-	end := size
-	if sp.length > 0 {
-		end = sp.offset + sp.length
-	}
-	return sp.offset / step, (end - 1) / step, nil
 }

@@ -145,7 +145,7 @@ func readFrames(in io.Reader, fn func(p node.Part, done func()) error) error {
 			return err
 		}
 		if p.Kind == frameEnd {
-			return nil
+			return ended(r)
 		}
 		done := func() {
 			if cap(*buf) <= believed {
@@ -156,6 +156,17 @@ func readFrames(in io.Reader, fn func(p node.Part, done func()) error) error {
 			return err
 		}
 	}
+}
+
+// ended checks that nothing follows the frame that closes a stream.
+func ended(r *bufio.Reader) error {
+	switch _, err := r.ReadByte(); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("%w: bytes follow the end of the stream", errBadParts)
 }
 
 // itemFrame is an item as a part: its data is the size, u64 big-endian.

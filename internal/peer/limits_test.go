@@ -27,7 +27,7 @@ func limitedServer(t *testing.T, l Limits) (*Server, *httptest.Server) {
 	s.SetLimits(l)
 	server := httptest.NewServer(s.limited(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get(headerAgent) != "" {
-			if _, _, err := s.caller(r); err != nil {
+			if _, err := s.caller(r, func(asker) error { return nil }); err != nil {
 				s.refuse(w, r, statusOf(err), err)
 				return
 			}

@@ -44,7 +44,6 @@ type Server struct {
 	Beside bool
 
 	metrics *measures
-	nonces  nonces
 	peers   peers
 	tasks   *queue
 	streams chan struct{}
@@ -59,7 +58,6 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if s.tasks, err = s.newQueue(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	defer s.nonces.close()
 	go s.forget(ctx, forgetEvery)
 	h := &http.Server{
 		Handler: s.proving(s.limited(s.routes())), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 128 << 10,
@@ -106,22 +104,31 @@ func (s *Server) forget(ctx context.Context, every time.Duration) {
 	}
 }
 
-func (s *Server) routes() *http.ServeMux {
+// routes is what a server answers.
+func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/packets", s.packets)
-	mux.HandleFunc("GET /v1/tasks/{id}", s.taskStatus)
-	mux.HandleFunc("DELETE /v1/tasks/{id}", s.taskCancel)
-	mux.HandleFunc("GET /v1/tasks/{id}/result", s.taskResult)
-	mux.HandleFunc("GET /v1/trees/{hash}", s.treeRead)
-	mux.HandleFunc("POST /v1/trees/{hash}", s.provenFirst(s.treeParts))
-	mux.HandleFunc("POST /v1/trees/{hash}/missing", s.provenFirst(s.treeMissing))
-	mux.HandleFunc("PUT /v1/trees/{hash}", s.treeWrite)
-	mux.HandleFunc("GET /v1/blobs/{cid}", oneRange(s.blob))
-	mux.HandleFunc("POST /v1/codebooks", s.codebooks)
-	mux.HandleFunc("GET /v1/identity", s.identity)
-	mux.HandleFunc("GET /metrics", s.writeMetrics)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
-	return mux
+	for _, rt := range s.table() {
+		s.handle(mux, rt)
+	}
+	return s.strictly(mux)
+}
+
+func (s *Server) table() []route {
+	return []route{
+		{pattern: "POST /v1/packets", body: true, serve: s.packets},
+		{pattern: "GET /v1/tasks/{id}", serve: s.taskStatus},
+		{pattern: "DELETE /v1/tasks/{id}", serve: s.taskCancel},
+		{pattern: "GET /v1/tasks/{id}/result", serve: s.taskResult},
+		{pattern: "GET /v1/trees/{hash}", serve: s.treeRead},
+		{pattern: "POST /v1/trees/{hash}", body: true, serve: s.treeParts},
+		{pattern: "POST /v1/trees/{hash}/missing", body: true, serve: s.treeMissing},
+		{pattern: "PUT /v1/trees/{hash}", body: true, query: []string{queryBytes}, serve: s.treeWrite},
+		{pattern: "GET /v1/blobs/{cid}", head: true, query: []string{queryProof, queryOffset, queryLength}, serve: s.blob},
+		{pattern: "POST /v1/codebooks", body: true, serve: s.codebooks},
+		{pattern: "GET /v1/identity", serve: s.identity},
+		{pattern: "GET /metrics", serve: s.writeMetrics},
+		{pattern: "GET /healthz", head: true, serve: func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }},
+	}
 }
 
 func (s *Server) identity(w http.ResponseWriter, r *http.Request) {

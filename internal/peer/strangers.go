@@ -1,58 +1,14 @@
 package peer
 
 import (
-	"context"
 	"errors"
 	"net"
-	"net/http"
 	"net/netip"
-	"strings"
 	"sync"
-
-	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/object"
 )
 
 // What strangers can make a server do is bounded here: before a request has proved who
 // asks, nothing large is read for it.
-
-// asker is who made a request, once that was proved.
-type asker struct {
-	agent object.AgentID
-	chain caps.Chain
-}
-
-type askerKey struct{}
-
-// provenFirst lets a request with a body through once it has proved who asks, and shows a
-// capability that is theirs and holds: bodies are large, and strangers many.
-func (s *Server) provenFirst(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		agent, chain, err := s.caller(r)
-		if err == nil && len(chain) == 0 {
-			err = &caps.DeniedError{Check: "active", Reason: "no capability is shown"}
-		}
-		if err == nil {
-			err = s.Node.Verifier.Verify(chain, agent, s.Node.Now())
-		}
-		if err != nil {
-			s.refuse(w, r, statusOf(err), err)
-			return
-		}
-		next(w, r.WithContext(context.WithValue(r.Context(), askerKey{}, asker{agent, chain})))
-	}
-}
-
-// oneRange serves the whole of what is asked for in several ranges, as RFC 9110 section
-// 14.2 allows: each of them would cost a chunk, read and hashed.
-func oneRange(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.Header.Get("Range"), ",") {
-			r.Header.Del("Range")
-		}
-		next(w, r)
-	}
-}
 
 // hostOf is what counts as one address: an IPv6 network of 64 bits is one site's.
 func hostOf(remote string) string {

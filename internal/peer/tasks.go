@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
 )
 
 // packets takes a submission through the six steps of receiving and has its first task
@@ -95,18 +96,18 @@ func (s *Server) awaited(w http.ResponseWriter, r *http.Request, id object.Hash)
 // ownTask is the task that a signed request of its author, or of whoever runs this
 // repository, names.
 func (s *Server) ownTask(r *http.Request) (node.Task, error) {
-	id, err := object.ParseHash(r.PathValue("id"))
-	if err != nil {
-		return node.Task{}, fmt.Errorf("%w: %w", errBadParts, err)
-	}
-	agent, _, err := s.caller(r)
+	id, err := pathHash(r, "id")
 	if err != nil {
 		return node.Task{}, err
 	}
-	t, err := s.Node.Task(r.Context(), id)
-	if err == nil && t.Author != agent.KeyHex() && !agent.Same(s.Node.Self()) {
-		err = fmt.Errorf("%w: task %s is another agent's", ErrUnauthorized, id.Short())
-	}
+	var t node.Task
+	_, err = s.caller(r, func(by asker) (err error) {
+		t, err = s.Node.Task(r.Context(), id)
+		if err == nil && t.Author != by.agent.KeyHex() && !by.agent.Same(s.Node.Self()) {
+			err = fmt.Errorf("task %s: %w", id.Short(), store.ErrNotFound) // as one that is not here: who asks learns nothing
+		}
+		return err
+	})
 	return t, err
 }
 

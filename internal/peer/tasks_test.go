@@ -91,7 +91,7 @@ func TestCancel(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}
-	if _, err := (&Client{Node: other, URL: server.URL, Key: &self}).Cancel(ctx, waits); statusIn(err) != http.StatusForbidden {
+	if _, err := (&Client{Node: other, URL: server.URL, Key: &self}).Cancel(ctx, waits); statusIn(err) != http.StatusNotFound {
 		t.Errorf("another agent cancels: %v", err)
 	}
 	for i, id := range append([]object.Hash{waits}, running...) {
@@ -303,4 +303,15 @@ func TestAnswersAreNotLost(t *testing.T) {
 	if asked[http.MethodPost] != 1 || asked[http.MethodGet] < 3 {
 		t.Errorf("requests: %v", asked)
 	}
+}
+
+// beside opens the repository of n a second time, as another process would.
+func beside(t *testing.T, n *node.Node) *node.Node {
+	t.Helper()
+	other, err := node.Open(context.Background(), n.Dir, node.Options{Config: &config.Config{Lease: time.Minute, Busy: time.Minute}, Now: n.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = other.Close() })
+	return other
 }

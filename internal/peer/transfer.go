@@ -374,7 +374,7 @@ func (c *Client) missing(ctx context.Context, root object.Hash, chain caps.Chain
 }
 
 // Fetch writes a range of a blob's stored bytes: only the chunks that it touches move,
-// each with the proof that it stands there. Length 0 is to the end. Moved counts
+// each with the proof that it stands there. The length may be [ToEnd]. Moved counts
 // proofs, too.
 func (c *Client) Fetch(ctx context.Context, cid object.Hash, offset, length uint64, chain caps.Chain, w io.Writer) (Moved, error) {
 	sp := span{offset, length}
@@ -390,7 +390,7 @@ func (c *Client) Fetch(ctx context.Context, cid object.Hash, offset, length uint
 		got.Bytes += int64(len(p.Data))
 		return f.part(p)
 	})
-	if err == nil && !f.whole {
+	if err == nil && !f.whole && length > 0 {
 		err = errors.New("the peer sent less than the range")
 	}
 	if err != nil {
@@ -413,7 +413,7 @@ type fetch struct {
 
 func (f *fetch) part(p node.Part) error {
 	switch {
-	case f.whole:
+	case f.whole || f.span.length == 0:
 		return errors.New("the peer sent more than the range")
 	case p.Kind == frameProof && f.proof == nil:
 		return f.prove(p.Data)
@@ -430,15 +430,12 @@ func (f *fetch) only(data []byte) error {
 	if object.Sum(data) != f.cid {
 		return fmt.Errorf("%w: the bytes are not the blob's", merkle.ErrProof)
 	}
-	size := uint64(len(data))
-	if f.span.offset > size || f.span.length > size-f.span.offset {
-		return fmt.Errorf("%w: the blob has %d bytes", errBadParts, size)
-	}
-	if f.span.length == 0 {
-		f.span.length = size - f.span.offset
+	from, to, err := f.span.within(uint64(len(data)))
+	if err != nil {
+		return err
 	}
 	f.whole = true
-	_, err := f.out.Write(data[f.span.offset : f.span.offset+f.span.length])
+	_, err = f.out.Write(data[from:to])
 	return err
 }
 
@@ -462,11 +459,16 @@ func (f *fetch) prove(raw []byte) error {
 		return err
 	}
 	f.tree = tree
-	f.next, f.last, err = chunksOf(tree, f.span)
-	if err == nil && f.span.length == 0 {
-		f.span.length = tree.Size() - f.span.offset
+	from, to, err := f.span.within(tree.Size())
+	if err != nil {
+		return err
 	}
-	return err
+	if from == to {
+		return errors.New("the peer sent more than the range")
+	}
+	step := uint64(tree.ChunkSize())
+	f.span, f.next, f.last = span{from, to - from}, from/step, (to-1)/step
+	return nil
 }
 
 // chunk is the one that the proof before it is about.

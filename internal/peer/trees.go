@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,62 +25,40 @@ const (
 
 // treeRead answers GET /v1/trees/HASH: what there is.
 func (s *Server) treeRead(w http.ResponseWriter, r *http.Request) {
-	root, _, ok := s.reader(w, r)
-	if !ok {
-		return
+	root, err := pathHash(r, "hash")
+	var rd *reading
+	if err == nil {
+		rd, err = s.reading(w, r, root)
 	}
-	if err := s.Node.Sendable(r.Context(), root); err != nil {
-		s.refuse(w, r, statusOf(err), err)
-		return
-	}
-	out := s.stream(w)
-	count := 0
-	err := s.Node.Items(r.Context(), root, func(it node.Item) error {
-		count++
-		return writeFrame(out, itemFrame(it))
-	})
-	s.closeStream(w, r, out, root, count, err)
-}
-
-// treeParts answers POST /v1/trees/HASH: the parts that are asked for. Others than
-// those of the tree, which the capability is for, are not given.
-func (s *Server) treeParts(w http.ResponseWriter, r *http.Request) {
-	body, ok := s.body(w, r, keySize*maxParts)
-	if !ok {
-		return
-	}
-	root, _, ok := s.reader(w, r)
-	if !ok {
-		return
-	}
-	wanted, err := decodeKeys(body)
 	if err != nil {
 		s.refuse(w, r, statusOf(err), err)
 		return
 	}
-	out := s.stream(w)
-	count := 0
-	err = s.Node.Send(r.Context(), root, func(k node.Key) bool { return wanted[k] }, func(p node.Part) error {
-		count++
-		s.metrics.sent.Add(float64(len(p.Data)))
-		return writeFrame(out, p)
-	})
-	s.closeStream(w, r, out, root, count, err)
+	rd.items()
 }
 
-// closeStream ends an answer; one that nothing was written to yet becomes a refusal.
-func (s *Server) closeStream(w http.ResponseWriter, r *http.Request, out *bufio.Writer, root object.Hash, count int, err error) {
+// treeParts answers POST /v1/trees/HASH: the parts that are asked for. Others than
+// those of the tree, which the capability is for, are not given. The list is read once the
+// request has proved who asks: it is large, and strangers are many.
+func (s *Server) treeParts(w http.ResponseWriter, r *http.Request) {
+	root, err := pathHash(r, "hash")
+	var rd *reading
 	if err == nil {
-		err = writeEnd(out, root)
+		rd, err = s.reading(w, r, root)
 	}
-	s.Log.Info("sent", "path", r.URL.Path, "agent", r.Header.Get(headerAgent)[:12], "parts", count, "error", err)
-	switch {
-	case err == nil:
-	case count == 0:
+	var list []byte
+	if err == nil {
+		list, err = signedBody(w, r, keySize*maxParts)
+	}
+	var wanted map[node.Key]bool
+	if err == nil {
+		wanted, err = decodeKeys(list)
+	}
+	if err != nil {
 		s.refuse(w, r, statusOf(err), err)
-	default:
-		panic(http.ErrAbortHandler) // the other side must not take it for whole
+		return
 	}
+	rd.some(wanted)
 }
 
 // statusOf says what kind of refusal an error is.
@@ -95,7 +72,9 @@ func statusOf(err error) int {
 		return http.StatusNotFound
 	case errors.Is(err, errTooMuch):
 		return http.StatusRequestEntityTooLarge
-	case errors.Is(err, errBadParts):
+	case errors.Is(err, store.ErrRange):
+		return http.StatusRequestedRangeNotSatisfiable
+	case errors.Is(err, errBadParts), errors.Is(err, errMalformed):
 		return http.StatusBadRequest
 	}
 	return http.StatusInternalServerError
@@ -105,24 +84,6 @@ var (
 	errTooMuch  = errors.New("more than was announced, or more than is taken")
 	errBadParts = errors.New("the parts do not hold")
 )
-
-// reader checks that a request may read the tree that its path names.
-func (s *Server) reader(w http.ResponseWriter, r *http.Request) (root object.Hash, agent object.AgentID, ok bool) {
-	root, err := object.ParseHash(r.PathValue("hash"))
-	if err != nil {
-		s.refuse(w, r, http.StatusBadRequest, err)
-		return root, agent, false
-	}
-	agent, chain, err := s.caller(r)
-	if err == nil {
-		err = s.Node.Verifier.Authorize(chain, agent, caps.Use{Kind: caps.KindBlobRead, CID: root}, s.Node.Now())
-	}
-	if err != nil {
-		s.refuse(w, r, statusOf(err), err)
-		return root, agent, false
-	}
-	return root, agent, true
-}
 
 // writing is the authority under which a peer pushes.
 type writing struct {
@@ -135,9 +96,9 @@ type writing struct {
 // writer checks that a request may push under the capability that it shows: of what
 // media types, each part is asked.
 func (s *Server) writer(r *http.Request) (*writing, error) {
-	root, err := object.ParseHash(r.PathValue("hash"))
+	root, err := pathHash(r, "hash")
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errBadParts, err)
+		return nil, err
 	}
 	wr, err := s.pusher(r)
 	if err != nil {
@@ -149,25 +110,19 @@ func (s *Server) writer(r *http.Request) (*writing, error) {
 
 // pusher checks that a request shows a blob.write capability of who asks.
 func (s *Server) pusher(r *http.Request) (*writing, error) {
-	agent, chain, err := s.caller(r)
-	if err != nil {
-		return nil, err
-	}
-	if len(chain) == 0 {
-		return nil, &caps.DeniedError{Check: "active", Reason: "no capability is shown"}
-	}
-	if err := s.Node.Verifier.Verify(chain, agent, s.Node.Now()); err != nil {
-		return nil, err
-	}
-	scope, err := chain[0].Cap.Scope.Decode()
+	var scope caps.Scope
+	by, err := s.caller(r, func(by asker) (err error) {
+		scope, err = s.shown(by, caps.KindBlobWrite)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	write, ok := scope.(*caps.BlobWrite)
 	if !ok {
-		return nil, &caps.DeniedError{Check: "kind", Reason: "pushing takes a blob.write capability"}
+		return nil, &caps.DeniedError{Check: caps.CheckScope, Reason: "pushing takes a blob.write capability"}
 	}
-	return &writing{agent: agent, chain: chain, use: caps.Use{Kind: caps.KindBlobWrite, Namespace: write.Namespace}}, nil
+	return &writing{agent: by.agent, chain: by.chain, use: caps.Use{Kind: caps.KindBlobWrite, Namespace: write.Namespace}}, nil
 }
 
 // allows asks for one part.
@@ -313,16 +268,14 @@ func signedList(r *http.Request, p node.Part) (map[node.Key]bool, error) {
 	return decodeKeys(p.Data)
 }
 
-// body reads a small body, and checks that it is the one that was signed.
-func (s *Server) body(w http.ResponseWriter, r *http.Request, most int64) ([]byte, bool) {
+// signedBody reads a body, and checks that it is the one that was signed.
+func signedBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if err != nil {
-		s.refuse(w, r, http.StatusRequestEntityTooLarge, err)
-		return nil, false
+		return nil, fmt.Errorf("%w: %w", errTooMuch, err)
 	}
 	if r.Header.Get(headerDigest) != digestOf(raw) {
-		s.refuse(w, r, http.StatusForbidden, fmt.Errorf("%w: the body is not the one that was signed", ErrUnauthorized))
-		return nil, false
+		return nil, fmt.Errorf("%w: the body is not the one that was signed", ErrUnauthorized)
 	}
-	return raw, true
+	return raw, nil
 }

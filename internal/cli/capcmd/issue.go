@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
 )
 
 type draftOptions struct {
@@ -90,7 +91,21 @@ func runIssue(ctx context.Context, f *cmdutil.Factory, o *draftOptions) error {
 	if err != nil {
 		return err
 	}
+	noteChunks(ctx, f, n, link.Cap.Scope)
 	return emit(f, link)
+}
+
+// noteChunks says which range a peer needs to fetch the bytes with their proofs, where a
+// blob.read range ends inside a chunk of a blob that is here.
+func noteChunks(ctx context.Context, f *cmdutil.Factory, n *node.Node, s caps.CapScope) {
+	scope, err := s.Decode()
+	read, ok := scope.(*caps.BlobRead)
+	if err != nil || !ok || (read.RangeStart == nil && read.RangeLen == nil) {
+		return
+	}
+	if start, length, aligned := n.ChunksOf(ctx, read); !aligned {
+		f.IO.Notef("the range ends inside a chunk: `mythos fetch` takes whole chunks with their proofs, which %s@%d+%d would cover", read.CID.Short(), start, length)
+	}
 }
 
 func newAttenuate(f *cmdutil.Factory) *cobra.Command {
@@ -124,5 +139,6 @@ func runAttenuate(ctx context.Context, f *cmdutil.Factory, name string, o *draft
 	if err != nil {
 		return err
 	}
+	noteChunks(ctx, f, n, link.Cap.Scope)
 	return emit(f, link)
 }

@@ -153,6 +153,8 @@ func peerError(err error) error {
 		return err
 	case se.Status == 403:
 		return clierr.New(clierr.Refused, "%w", err)
+	case se.Status == http.StatusRequestedRangeNotSatisfiable:
+		return clierr.New(clierr.Usage, "%w", err)
 	case se.Status == 404:
 		return clierr.New(clierr.NotFound, "%w", err)
 	case se.Status == 409:

@@ -130,6 +130,10 @@ func runFetch(ctx context.Context, f *cmdutil.Factory, o *fetchOptions) error {
 	if err != nil {
 		return err
 	}
+	n := uint64(length)
+	if o.Range == "" {
+		n = peer.ToEnd
+	}
 	cid, err := object.ParseHash(o.CID)
 	if err != nil {
 		return clierr.Usagef("%w: a peer's blob is named by its whole cid", err)
@@ -144,7 +148,7 @@ func runFetch(ctx context.Context, f *cmdutil.Factory, o *fetchOptions) error {
 	}
 	var got peer.Moved
 	err = f.WriteWith(o.Out, func(w io.Writer) (err error) {
-		got, err = cl.Fetch(ctx, cid, uint64(off), uint64(length), chain, w)
+		got, err = cl.Fetch(ctx, cid, uint64(off), n, chain, w)
 		return err
 	})
 	if err != nil {

@@ -1,0 +1,119 @@
+package peer
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// errMalformed means that a request can be read in more than one way, or says something
+// that its route does not know.
+var errMalformed = errors.New("malformed request")
+
+// singleHeaders are those of which a request has one at most: two readers of the same
+// request must not find two values.
+var singleHeaders = []string{
+	headerAgent, headerTo, headerTime, headerNonce, headerDigest, headerCap, headerSig,
+	"Range", "If-Range", "Content-Type", "Content-Encoding", "Prefer",
+}
+
+// route is what one path takes.
+type route struct {
+	pattern string   // for http.ServeMux
+	query   []string // the parameters that it knows, each at most once
+	body    bool     // it has one
+	head    bool     // HEAD is answered, too
+	serve   http.HandlerFunc
+}
+
+// strictly refuses requests whose path has a second spelling.
+func (s *Server) strictly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := plainRequest(r); err != nil {
+			s.refuse(w, r, http.StatusBadRequest, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// plainRequest checks what holds for every route: a path without escapes and detours, and
+// no header twice.
+func plainRequest(r *http.Request) error {
+	p := r.URL.Path
+	if r.URL.Opaque != "" || r.URL.EscapedPath() != p || path.Clean(p) != p {
+		return fmt.Errorf("%w: the path is not in its plain form", errMalformed)
+	}
+	for _, name := range singleHeaders {
+		if len(r.Header.Values(name)) > 1 {
+			return fmt.Errorf("%w: the header %s is there twice", errMalformed, name)
+		}
+	}
+	if len(r.Trailer) > 0 {
+		return fmt.Errorf("%w: headers after the body are not taken", errMalformed)
+	}
+	return nil
+}
+
+// handle adds a route to a mux.
+func (s *Server) handle(mux *http.ServeMux, rt route) {
+	mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead && !rt.head {
+			w.Header().Set("Allow", http.MethodGet)
+			s.refuse(w, r, http.StatusMethodNotAllowed, fmt.Errorf("%w: HEAD is answered for blobs only", errMalformed))
+			return
+		}
+		if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+			s.refuse(w, r, http.StatusUnsupportedMediaType, fmt.Errorf("%w: a body with Content-Encoding %q is not taken", errMalformed, encoding))
+			return
+		}
+		if r.ContentLength != 0 && !rt.body {
+			s.refuse(w, r, http.StatusBadRequest, fmt.Errorf("%w: %s takes no body here", errMalformed, r.Method))
+			return
+		}
+		if err := rt.checkQuery(r.URL.RawQuery); err != nil {
+			s.refuse(w, r, http.StatusBadRequest, err)
+			return
+		}
+		rt.serve(w, r)
+	})
+}
+
+// checkQuery takes the parameters that the route knows, once each and without escapes.
+func (rt route) checkQuery(raw string) error {
+	if strings.ContainsAny(raw, "%+;") {
+		return fmt.Errorf("%w: the query has escapes", errMalformed)
+	}
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return fmt.Errorf("%w: query: %w", errMalformed, err)
+	}
+	for name, all := range values {
+		switch {
+		case !slices.Contains(rt.query, name):
+			return fmt.Errorf("%w: the query %q is not known here", errMalformed, name)
+		case len(all) > 1:
+			return fmt.Errorf("%w: the query %q is there twice", errMalformed, name)
+		}
+	}
+	return nil
+}
+
+// pathHash is the hash that a path names: 64 lower-case hex digits, and no other spelling.
+func pathHash(r *http.Request, name string) (object.Hash, error) {
+	text := r.PathValue(name)
+	h, err := object.ParseHash(text)
+	if err == nil && h.String() != text {
+		err = errors.New("64 lower-case hex digits are expected")
+	}
+	if err != nil {
+		return object.Hash{}, fmt.Errorf("%w: %w", errMalformed, err)
+	}
+	return h, nil
+}

@@ -1,0 +1,329 @@
+package peer
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store"
+)
+
+// reading is what a request may read: it is made by the authorisation, and stored bytes
+// leave this server through it alone. Each of its methods authorises what it is about to
+// send, from the first byte to the last, and sends that.
+type reading struct {
+	s    *Server
+	r    *http.Request
+	w    http.ResponseWriter
+	by   asker
+	root object.Hash
+
+	parts int   // that were sent
+	bytes int64 // of their data
+}
+
+// reading checks that a request is signed, and that it shows a capability to read
+// something of root. What exactly may be read is asked when it is about to be sent.
+func (s *Server) reading(w http.ResponseWriter, r *http.Request, root object.Hash) (*reading, error) {
+	by, err := s.caller(r, func(by asker) error {
+		scope, err := s.shown(by, caps.KindBlobRead)
+		if err != nil {
+			return err
+		}
+		if read, ok := scope.(*caps.BlobRead); !ok || read.CID != root {
+			return &caps.DeniedError{Check: caps.CheckScope, Reason: "the capability is for another object than " + root.Short()}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &reading{s: s, r: r, w: w, by: by, root: root}, nil
+}
+
+// shown is the scope of the capability that a request shows, of the kind that is asked
+// for. The capability is the asker's own and holds now.
+func (s *Server) shown(by asker, kind uint8) (caps.Scope, error) {
+	if len(by.chain) == 0 {
+		return nil, &caps.DeniedError{Check: "active", Reason: "no capability is shown"}
+	}
+	if err := s.Node.Verifier.Verify(by.chain, by.agent, s.Node.Now()); err != nil {
+		return nil, err
+	}
+	scope, err := by.chain[0].Cap.Scope.Decode()
+	if err != nil {
+		return nil, err
+	}
+	if scope.Kind() != kind {
+		return nil, &caps.DeniedError{Check: caps.CheckScope, Reason: fmt.Sprintf("this takes a %s capability, shown is one for %s", caps.KindName(kind), caps.KindName(scope.Kind()))}
+	}
+	return scope, nil
+}
+
+// may authorises the bytes [from, to) of the root, which has size bytes.
+func (rd *reading) may(from, to uint64) error {
+	if from == to {
+		return nil // nothing is sent
+	}
+	return rd.authorize(caps.Use{Kind: caps.KindBlobRead, CID: rd.root, Offset: from, Length: to - from})
+}
+
+// mayAll authorises the root and everything below it.
+func (rd *reading) mayAll() error {
+	return rd.authorize(caps.Use{Kind: caps.KindBlobRead, CID: rd.root})
+}
+
+func (rd *reading) authorize(use caps.Use) error {
+	return rd.s.Node.Verifier.Authorize(rd.by.chain, rd.by.agent, use, rd.s.Node.Now())
+}
+
+// items sends what is below the root: the kind, id and size of each part.
+func (rd *reading) items() {
+	out, err := rd.begin(rd.mayAll())
+	if err == nil {
+		err = rd.s.Node.Items(rd.r.Context(), rd.root, func(it node.Item) error { return rd.frame(out, itemFrame(it), 0) })
+	}
+	rd.end(out, err)
+}
+
+// some sends those parts below the root that are wanted.
+func (rd *reading) some(wanted map[node.Key]bool) {
+	out, err := rd.begin(rd.mayAll())
+	if err == nil {
+		err = rd.s.Node.Send(rd.r.Context(), rd.root, func(k node.Key) bool { return wanted[k] }, func(p node.Part) error { return rd.frame(out, p, len(p.Data)) })
+	}
+	rd.end(out, err)
+}
+
+// begin starts a stream of frames, if may is nil and the root may leave.
+func (rd *reading) begin(may error) (*bufio.Writer, error) {
+	if may == nil {
+		may = rd.s.Node.Sendable(rd.r.Context(), rd.root)
+	}
+	return rd.s.stream(rd.w), may
+}
+
+// frame sends one frame, which has that many bytes of what is stored.
+func (rd *reading) frame(out *bufio.Writer, p node.Part, stored int) error {
+	rd.sent(stored)
+	return writeFrame(out, p)
+}
+
+// sent counts a part.
+func (rd *reading) sent(stored int) {
+	rd.parts++
+	rd.bytes += int64(stored)
+	rd.s.metrics.sent.Add(float64(stored))
+}
+
+// end closes a stream of frames. One that nothing was written to becomes a refusal.
+func (rd *reading) end(out *bufio.Writer, err error) {
+	if err == nil {
+		err = writeEnd(out, rd.root)
+	}
+	rd.close(err, rd.parts > 0)
+}
+
+// close logs who read what under which capability. An answer that failed after it had
+// begun is broken off: the other side must not take it for whole.
+func (rd *reading) close(err error, begun bool) {
+	attrs := []any{"path", rd.r.URL.Path, "agent", rd.by.agent.KeyHex()[:12], "name", rd.s.Node.AgentName(rd.by.agent),
+		"capability", rd.by.chain[0].ID.Short(), "parts", rd.parts, "bytes", rd.bytes}
+	switch {
+	case err == nil:
+		rd.s.Log.Info("sent", attrs...)
+	case !begun:
+		rd.s.refuse(rd.w, rd.r, statusOf(err), err)
+	default:
+		rd.s.Log.Log(rd.r.Context(), slog.LevelWarn, "broken off", append(attrs, "error", err)...)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// open opens the root as a blob, with its tree; nil: it is one byte string.
+func (rd *reading) open(ctx context.Context) (*store.Blob, *merkle.Tree, error) {
+	if err := rd.s.Node.Sendable(ctx, rd.root); err != nil {
+		return nil, nil, err
+	}
+	b, err := rd.s.Node.Store.OpenBlob(ctx, rd.root, store.OpenOptions{})
+	if err != nil || b.Ref().Chunks == 0 {
+		return b, nil, err
+	}
+	tree, err := merkle.OpenChunks(rd.s.Node.Store.Nodes(ctx), rd.root)
+	return b, tree, err
+}
+
+// stored sends the bytes of a blob as they are stored: all of them, or the range that the
+// request asks for as HTTP does.
+func (rd *reading) stored() {
+	ctx := rd.r.Context()
+	b, tree, err := rd.open(ctx)
+	if err != nil {
+		rd.close(err, false)
+		return
+	}
+	size := b.Ref().Size
+	want := httpRange(rd.r.Header, `"`+rd.root.String()+`"`, size)
+	if err := rd.may(want.from, want.to); err != nil {
+		rd.close(err, false)
+		return
+	}
+	step := max(size, 1)
+	if tree != nil {
+		step = uint64(tree.ChunkSize())
+	}
+	begun := false
+	err = func() error {
+		for at := want.from; at < want.to && rd.r.Method != http.MethodHead; {
+			chunk, err := b.Chunk(ctx, at/step) // before the header: what is damaged is refused
+			if err != nil {
+				return err
+			}
+			if at%step >= uint64(len(chunk)) {
+				return fmt.Errorf("blob %s: %w: shorter than its reference says", rd.root.Short(), store.ErrCorrupt)
+			}
+			if !begun {
+				want.writeHeader(rd.w, rd.root)
+				begun = true
+			}
+			piece := chunk[at%step : min(uint64(len(chunk)), want.to-at/step*step)]
+			if _, err := (&steadyWriter{rd.w, http.NewResponseController(rd.w)}).Write(piece); err != nil {
+				return err
+			}
+			at += uint64(len(piece))
+			rd.sent(len(piece))
+		}
+		return nil
+	}()
+	if err == nil && !begun {
+		want.writeHeader(rd.w, rd.root)
+	}
+	rd.close(err, begun)
+}
+
+// proven sends the chunks that a range touches, each after its proof. A blob that is one
+// byte string proves itself. Whole chunks leave: the capability must cover them.
+func (rd *reading) proven(sp span) {
+	b, tree, err := rd.open(rd.r.Context())
+	if err != nil {
+		rd.close(err, false)
+		return
+	}
+	from, to, err := sp.within(b.Ref().Size)
+	if err != nil {
+		rd.close(err, false)
+		return
+	}
+	out := rd.s.stream(rd.w)
+	if from < to {
+		err = rd.chunks(out, b, tree, from, to)
+	}
+	rd.end(out, err)
+}
+
+func (rd *reading) chunks(out *bufio.Writer, b *store.Blob, tree *merkle.Tree, from, to uint64) error {
+	size, step := b.Ref().Size, max(b.Ref().Size, 1)
+	if tree != nil {
+		step = uint64(tree.ChunkSize())
+	}
+	first, last := from/step, (to-1)/step
+	if err := rd.may(first*step, min((last+1)*step, size)); err != nil {
+		return fmt.Errorf("a proof takes whole chunks, here bytes %d up to %d: %w", first*step, min((last+1)*step, size), err)
+	}
+	for i := first; i <= last; i++ {
+		if err := rd.chunk(out, b, tree, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (rd *reading) chunk(out *bufio.Writer, b *store.Blob, tree *merkle.Tree, i uint64) error {
+	data, err := b.Chunk(rd.r.Context(), i)
+	if err != nil {
+		return err
+	}
+	if tree != nil {
+		proof, err := tree.ProveChunk(i)
+		if err != nil {
+			return err
+		}
+		raw, err := can.Marshal(proof)
+		if err != nil {
+			return err
+		}
+		if err := rd.frame(out, node.Part{Kind: frameProof, ID: rd.root, Data: raw}, len(raw)); err != nil {
+			return err
+		}
+	}
+	return rd.frame(out, node.Part{Kind: "bytes", ID: object.Sum(data), Data: data}, len(data))
+}
+
+// answer is what HTTP's conditions and ranges make of a request for size bytes.
+type answer struct {
+	status   int
+	from, to uint64 // the bytes that are sent
+	size     uint64
+}
+
+func (a answer) writeHeader(w http.ResponseWriter, cid object.Hash) {
+	h := w.Header()
+	h.Set("Etag", `"`+cid.String()+`"`)
+	h.Set("Cache-Control", "private, immutable, max-age=31536000")
+	h.Set("Accept-Ranges", "bytes")
+	switch a.status {
+	case http.StatusRequestedRangeNotSatisfiable:
+		h.Set("Content-Range", fmt.Sprintf("bytes */%d", a.size))
+	case http.StatusPartialContent:
+		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", a.from, a.to-1, a.size))
+		fallthrough
+	case http.StatusOK:
+		h.Set("Content-Type", "application/octet-stream")
+		h.Set("Content-Length", fmt.Sprint(a.to-a.from))
+	}
+	w.WriteHeader(a.status)
+}
+
+// httpRange decides which bytes a request gets (RFC 9110 sections 13 and 14). What the
+// bytes are never changes, so that their ETag is all there is to compare.
+func httpRange(h http.Header, etag string, size uint64) answer {
+	whole := answer{http.StatusOK, 0, size, size}
+	if match := h.Values("If-Match"); len(match) > 0 && !listsTag(match, etag) {
+		return answer{http.StatusPreconditionFailed, 0, 0, size}
+	}
+	if listsTag(h.Values("If-None-Match"), etag) {
+		return answer{http.StatusNotModified, 0, 0, size}
+	}
+	text, ok := strings.CutPrefix(h.Get("Range"), "bytes=")
+	if again := h.Get("If-Range"); !ok || (again != "" && again != etag) {
+		return whole
+	}
+	from, to, ok := parseRange(strings.TrimSpace(text), size)
+	switch {
+	case !ok:
+		return whole // several ranges, or none that RFC 9110 knows
+	case from >= to:
+		return answer{http.StatusRequestedRangeNotSatisfiable, 0, 0, size}
+	}
+	return answer{http.StatusPartialContent, from, to, size}
+}
+
+// listsTag reports whether one of a header's entity tags is the tag, or any.
+func listsTag(values []string, etag string) bool {
+	for _, v := range values {
+		for _, tag := range strings.Split(v, ",") {
+			if tag = strings.TrimSpace(tag); tag == "*" || strings.TrimPrefix(tag, "W/") == etag {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,431 @@
+package peer
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store"
+)
+
+// lone is a server for tests whose handlers are called directly.
+func lone(t *testing.T) (*Server, http.Handler) {
+	t.Helper()
+	s := &Server{Node: taskNode(t, new(atomic.Int64)), Log: slog.New(slog.DiscardHandler), metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
+	s.SetLimits(Limits{Rate: 100_000})
+	var err error
+	if s.tasks, err = s.newQueue(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.tasks.stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, s.routes()
+}
+
+// issue issues a capability by the server's own agent.
+func (s *Server) issue(t *testing.T, to object.AgentID, scope caps.Scope) caps.Chain {
+	t.Helper()
+	sc, err := caps.NewScope(scope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, err := caps.Issue(s.Node.Key, caps.Draft{Subject: to, Scope: sc, NotBefore: s.Node.Now(), ExpiresAt: s.Node.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return caps.Chain{link}
+}
+
+// signedAsk calls a handler with a signed request.
+func (s *Server) signedAsk(t *testing.T, h http.Handler, key *sign.Key, chain caps.Chain, method, target string, headers http.Header, body []byte) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(context.Background(), method, target, bytes.NewReader(body))
+	for name, values := range headers {
+		r.Header[name] = values
+	}
+	covered := body
+	if len(body) == 0 {
+		covered = nil
+	}
+	if err := signRequest(r, key, s.Node.Self(), nil, chain, covered, s.Node.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	func() {
+		defer func() {
+			if v := recover(); v != nil && v != http.ErrAbortHandler { //nolint:errorlint // as net/http compares it
+				panic(v)
+			}
+		}()
+		h.ServeHTTP(w, r)
+	}()
+	return w
+}
+
+// TestNothingBeyondTheCapability asks every route that answers with stored bytes, under
+// capabilities that are narrower than the object, with every combination of queries and
+// headers: no byte that a capability does not cover leaves, and what one covers does.
+func TestNothingBeyondTheCapability(t *testing.T) {
+	s, h := lone(t)
+	key := sign.FromSeed([32]byte{1}, "one")
+	const step = 256 << 10
+	const size = 3*step + 100
+	data := make([]byte, size)
+	rng := rand.NewChaCha8([32]byte{3})
+	_, _ = rng.Read(data)
+	blob, err := s.Node.Store.PutBlob(t.Context(), bytes.NewReader(data), store.PutOptions{ChunkSize: step, Media: "text/plain", Codec: object.CodecRaw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	small, err := s.Node.Store.PutBlob(t.Context(), bytes.NewReader(data[:900]), store.PutOptions{Media: "text/plain", Codec: object.CodecRaw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range []struct {
+		ref  object.BlobRef
+		data []byte
+	}{{blob, data}, {small, data[:900]}} {
+		for _, sc := range []struct{ from, to uint64 }{{0, 16}, {100, 900}, {step, 2 * step}, {step + 1, 3 * step}, {3 * step, size}, {0, 0}, {size, size + 9}} {
+			length := sc.to - sc.from
+			chain := s.issue(t, key.Agent(), &caps.BlobRead{CID: b.ref.CID, RangeStart: &sc.from, RangeLen: &length})
+			for _, a := range asks(b.ref.CID) {
+				got := s.signedAsk(t, h, key, chain, a.method, a.target, a.header, a.body).Body.Bytes()
+				if what := outside(got, b.data, int(sc.from), int(sc.to)); what != "" {
+					t.Fatalf("%s %s, %v, under [%d, %d): %s", a.method, a.target, a.header, sc.from, sc.to, what)
+				}
+			}
+		}
+	}
+}
+
+// ask is one way to ask for stored bytes.
+type ask struct {
+	method, target string
+	header         http.Header
+	body           []byte
+}
+
+// asks are all the ways: every combination of queries with the headers that change which
+// bytes are sent.
+func asks(cid object.Hash) (all []ask) {
+	list := encodeKeys([]node.Key{{Rank: 0, ID: cid}, {Rank: 1, ID: cid}})
+	for i, target := range targets(cid) {
+		for j, hd := range conditions(cid) {
+			if i > 2 && j > 2 {
+				break // the door lets no query through beside which these count
+			}
+			all = append(all, ask{http.MethodGet, target, hd, nil})
+			if i < 3 {
+				all = append(all, ask{http.MethodHead, target, hd, nil}, ask{http.MethodPost, target, hd, list}, ask{http.MethodOptions, target, hd, nil})
+			}
+		}
+	}
+	return all
+}
+
+// targets are the paths that answer with stored bytes, with every combination of queries.
+func targets(cid object.Hash) []string {
+	all := []string{"/v1/trees/" + cid.String(), "/v1/trees/" + cid.String() + "/missing", "/v1/blobs/" + cid.String()}
+	for _, proof := range []string{"", "proof&", "proof=0&", "proof&proof&"} {
+		for _, offset := range []string{"", "offset=0&", "offset=16&", "offset=262144&", "offset=0&offset=262144&", "offset=+0&"} {
+			for _, length := range []string{"", "length=0", "length=16", "length=262144", "length=16&length=9999", "length=-1", "length=18446744073709551615"} {
+				all = append(all, "/v1/blobs/"+cid.String()+"?"+proof+offset+length)
+			}
+		}
+	}
+	return all
+}
+
+// conditions are headers that change which bytes are sent.
+func conditions(cid object.Hash) []http.Header {
+	etag := `"` + cid.String() + `"`
+	return []http.Header{
+		{}, {"Range": {"bytes=0-15"}}, {"Range": {"bytes=-16"}}, {"Range": {"bytes=0-"}}, {"Range": {"bytes=0-15,0-99999"}}, {"Range": {"bytes=0-15", "bytes=0-"}},
+		{"Range": {"bytes=0-15"}, "If-Range": {`"other"`}}, {"Range": {"bytes=0-15"}, "If-Range": {etag}}, {"Range": {"bytes=15-0"}}, {"Range": {"lines=0-15"}},
+		{"Range": {"bytes=0-15"}, "If-None-Match": {etag}}, {"If-Match": {`"other"`}}, {"If-Modified-Since": {"Mon, 02 Jan 2006 15:04:05 GMT"}},
+		{"Range": {"bytes=262144-524287"}}, {"Range": {"bytes=99999-"}}, {"Range": {"bytes=18446744073709551615-"}},
+	}
+}
+
+// outside reports bytes of data beyond [from, to) in an answer: sixteen of them in a row,
+// next to the borders and here and there.
+func outside(answer, data []byte, from, to int) string {
+	const n = 16
+	places := []int{0, from - n, to, to + 1, len(data) - n}
+	for at := 0; at < len(data); at += 30_011 {
+		places = append(places, at)
+	}
+	for _, at := range places {
+		if at < 0 || at+n > len(data) || at+n > from && at < to {
+			continue
+		}
+		if bytes.Contains(answer, data[at:at+n]) {
+			return fmt.Sprintf("the answer, of %d bytes, holds byte %d", len(answer), at)
+		}
+	}
+	return ""
+}
+
+// TestExactlyTheCapability: what a narrow capability covers is sent, no more and no less.
+func TestExactlyTheCapability(t *testing.T) {
+	s, h := lone(t)
+	key := sign.FromSeed([32]byte{1}, "one")
+	const step = 256 << 10
+	data := make([]byte, 3*step)
+	rng := rand.NewChaCha8([32]byte{4})
+	_, _ = rng.Read(data)
+	ref, err := s.Node.Store.PutBlob(t.Context(), bytes.NewReader(data), store.PutOptions{ChunkSize: step, Media: "text/plain", Codec: object.CodecRaw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	etag := `"` + ref.CID.String() + `"`
+	under := func(from, length uint64) caps.Chain {
+		return s.issue(t, key.Agent(), &caps.BlobRead{CID: ref.CID, RangeStart: &from, RangeLen: &length})
+	}
+	all := uint64(len(data))
+	for _, c := range []struct {
+		chain  caps.Chain
+		query  string
+		header http.Header
+		status int
+		want   []byte
+	}{
+		{under(0, 16), "", http.Header{"Range": {"bytes=0-15"}}, 206, data[:16]},
+		{under(16, 4), "", http.Header{"Range": {"bytes=16-19"}, "If-Range": {etag}}, 206, data[16:20]},
+		{under(16, 4), "", http.Header{"Range": {"bytes=16-20"}}, 403, nil},
+		{under(0, 16), "", nil, 403, nil},
+		{under(0, all), "", nil, 200, data},
+		{under(all-4, 4), "", http.Header{"Range": {"bytes=-4"}}, 206, data[all-4:]},
+		{under(0, 1), "", http.Header{"Range": {"bytes=999999-"}}, 416, nil},
+		{under(0, 16), "", http.Header{"If-None-Match": {etag}}, 304, nil},
+		{under(0, 16), "", http.Header{"If-Match": {`"x"`}}, 412, nil},
+		{under(0, step-1), "?proof&offset=0&length=16", nil, 403, nil}, // the proof would show the whole chunk
+		{under(0, step), "?proof&offset=0&length=16", nil, 200, data[:step]},
+		{under(0, step), "?proof&offset=262140&length=7", nil, 403, nil},
+		{under(0, step), "?proof&offset=786432&length=0", nil, 200, nil},
+		{under(0, step), "?proof&offset=786433&length=0", nil, 416, nil},
+		{under(0, step), "?offset=0&length=16", nil, 400, nil},
+	} {
+		w := s.signedAsk(t, h, key, c.chain, http.MethodGet, "/v1/blobs/"+ref.CID.String()+c.query, c.header, nil)
+		if w.Code != c.status || (c.want != nil && !bytes.Contains(w.Body.Bytes(), c.want)) || (c.want != nil && c.query == "" && w.Body.Len() != len(c.want)) {
+			t.Errorf("%s, %v: %d with %d bytes, expected %d with %d", c.query, c.header, w.Code, w.Body.Len(), c.status, len(c.want))
+		}
+	}
+	head := s.signedAsk(t, h, key, under(0, 16), http.MethodHead, "/v1/blobs/"+ref.CID.String(), http.Header{"Range": {"bytes=0-15"}}, nil)
+	if head.Code != 206 || head.Header().Get("Content-Length") != "16" || head.Body.Len() != 0 {
+		t.Errorf("HEAD: %d, %v", head.Code, head.Header())
+	}
+}
+
+// TestOneWayToRead: stored bytes leave a server through a reading, and through nothing else.
+func TestOneWayToRead(t *testing.T) {
+	reads := []string{"OpenBlob", "OpenRef", "Bytes", "ReadBytes", "Chunk", "ReadRange", "Copy", "Send", "Items", "Object", "FindObject", "Nodes"}
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, e := range entries {
+		if name := e.Name(); strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
+			file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range file.Decls {
+				fn, ok := d.(*ast.FuncDecl)
+				if !ok || fn.Recv == nil {
+					continue
+				}
+				ast.Inspect(fn.Body, func(n ast.Node) bool {
+					sel, ok := n.(*ast.SelectorExpr)
+					if !ok || !slices.Contains(reads, sel.Sel.Name) || !ofServer(sel.X) {
+						return true
+					}
+					if found++; name != "reading.go" {
+						t.Errorf("%s: %s reads what is stored beside a reading", name, fn.Name.Name)
+					}
+					return true
+				})
+			}
+		}
+	}
+	if found < 4 {
+		t.Errorf("%d places that read were found: is this test looking at the right thing?", found)
+	}
+}
+
+// ofServer reports whether an expression is the node of a server, or its store.
+func ofServer(x ast.Expr) bool {
+	for {
+		sel, ok := x.(*ast.SelectorExpr)
+		if !ok {
+			return false
+		}
+		if root, ok := sel.X.(*ast.Ident); ok && (root.Name == "s" || root.Name == "rd") {
+			return true
+		}
+		x = sel.X
+	}
+}
+
+// TestTheDoor: a request that can be read in two ways, or that says what its route does
+// not know, is refused before anything else is asked of it.
+func TestTheDoor(t *testing.T) {
+	s, h := lone(t)
+	key := sign.FromSeed([32]byte{1}, "one")
+	ref, err := s.Node.Store.PutBlob(t.Context(), strings.NewReader("text"), store.PutOptions{Media: "text/plain", Codec: object.CodecRaw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := s.issue(t, key.Agent(), &caps.BlobRead{CID: ref.CID})
+	id := ref.CID.String()
+	for _, c := range []struct {
+		method, target string
+		header         http.Header
+		body           string
+		status         int
+	}{
+		{"GET", "/v1/blobs/" + id, nil, "", 200},
+		{"GET", "/v1/blobs/" + strings.ToUpper(id), nil, "", 400},
+		{"GET", "/v1/blobs/sha256:" + id, nil, "", 400},
+		{"GET", "/v1/blobs/%" + fmt.Sprintf("%x", id[0]) + id[1:], nil, "", 400},
+		{"GET", "/v1/blobs/" + id + "/", nil, "", 400},
+		{"GET", "/v1//blobs/" + id, nil, "", 400},
+		{"GET", "/v1/./blobs/" + id, nil, "", 400},
+		{"GET", "/V1/blobs/" + id, nil, "", 404},
+		{"GET", "/v1/blobs/" + id + "?other=1", nil, "", 400},
+		{"GET", "/v1/blobs/" + id + "?proof&offset=0&offset=1", nil, "", 400},
+		{"GET", "/v1/blobs/" + id + "?proof&%6fffset=0", nil, "", 400},
+		{"GET", "/v1/blobs/" + id + "?proof;offset=0", nil, "", 400},
+		{"GET", "/v1/blobs/" + id, http.Header{"Content-Encoding": {"gzip"}}, "", 415},
+		{"GET", "/v1/blobs/" + id, http.Header{"Range": {"bytes=0-0", "bytes=1-1"}}, "", 400},
+		{"GET", "/v1/blobs/" + id, nil, "a body", 400},
+		{"HEAD", "/v1/blobs/" + id, nil, "", 200},
+		{"HEAD", "/v1/blobs/" + id + "?proof", nil, "", 400},
+		{"HEAD", "/v1/trees/" + id, nil, "", 405},
+		{"HEAD", "/v1/tasks/" + id, nil, "", 405},
+		{"OPTIONS", "/v1/blobs/" + id, nil, "", 405},
+		{"GET", "/v1/trees/" + id, nil, "", 200},
+		{"GET", "/v1/trees/" + id + "?bytes=1", nil, "", 400},
+		{"POST", "/v1/trees/" + id, nil, string(encodeKeys([]node.Key{{Rank: 1, ID: ref.CID}})) + "x", 400},
+		{"GET", "/v1/identity?a=b", nil, "", 400},
+	} {
+		if w := s.signedAsk(t, h, key, chain, c.method, c.target, c.header, []byte(c.body)); w.Code != c.status {
+			t.Errorf("%s %s, %v: %d, expected %d: %s", c.method, c.target, c.header, w.Code, c.status, strings.TrimSpace(w.Body.String()))
+		}
+	}
+	for _, name := range []string{headerAgent, headerTo, headerTime, headerNonce, headerDigest, headerCap, headerSig} {
+		r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/blobs/"+id, nil)
+		if err := signRequest(r, key, s.Node.Self(), nil, chain, nil, s.Node.Now()); err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Add(name, r.Header.Get(name))
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); name == headerDigest && w.Code != http.StatusOK && w.Code != http.StatusBadRequest || name != headerDigest && w.Code != http.StatusBadRequest {
+			t.Errorf("%s twice: %d", name, w.Code)
+		}
+	}
+	if err := readFrames(io.MultiReader(frames(t, true), strings.NewReader("more")), func(node.Part, func()) error { return nil }); err == nil {
+		t.Error("bytes after the end of a stream were taken")
+	}
+}
+
+// frames is a stream with one part.
+func frames(t *testing.T, end bool) io.Reader {
+	t.Helper()
+	var out bytes.Buffer
+	if err := writeFrame(&out, node.Part{Kind: "bytes", ID: object.Sum([]byte("x")), Data: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	if end {
+		if err := writeFrame(&out, node.Part{Kind: frameEnd, ID: object.Sum(nil), Data: []byte{}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &out
+}
+
+// TestNoncesOfSeveralServers: a signed request works once, at whichever server on the
+// repository, also at the one that comes after a restart.
+func TestNoncesOfSeveralServers(t *testing.T) {
+	s, first := lone(t)
+	key := sign.FromSeed([32]byte{1}, "one")
+	ref, err := s.Node.Store.PutBlob(t.Context(), strings.NewReader("text"), store.PutOptions{Media: "text/plain", Codec: object.CodecRaw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, err := s.Node.ServeLocal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop.Close()
+	other := beside(t, s.Node)
+	next := &Server{Node: other, Log: s.Log, metrics: newMeasures(), streams: make(chan struct{}, maxStreams), Beside: true}
+	second := next.routes()
+	chain := s.issue(t, key.Agent(), &caps.BlobRead{CID: ref.CID})
+	for round := range 4 {
+		r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/blobs/"+ref.CID.String(), nil)
+		if err := signRequest(r, key, s.Node.Self(), nil, chain, nil, s.Node.Now()); err != nil {
+			t.Fatal(err)
+		}
+		handlers := []http.Handler{first, second, first, second}
+		codes := make(chan int, len(handlers))
+		for i := range handlers {
+			h := handlers[(i+round)%len(handlers)]
+			again := r.Clone(context.Background())
+			go func() {
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, again)
+				codes <- w.Code
+			}()
+		}
+		taken := 0
+		for range handlers {
+			if code := <-codes; code == http.StatusOK {
+				taken++
+			} else if code != http.StatusForbidden {
+				t.Errorf("status %d", code)
+			}
+		}
+		if taken != 1 {
+			t.Errorf("round %d: the request was answered %d times", round, taken)
+		}
+	}
+}
+
+// TestStrangersLeaveNothing: a request that is refused leaves no nonce behind.
+func TestStrangersLeaveNothing(t *testing.T) {
+	s, h := lone(t)
+	stranger := sign.FromSeed([32]byte{9}, "stranger")
+	id := object.SumText("x")
+	for _, target := range []string{"/v1/blobs/", "/v1/trees/", "/v1/tasks/"} {
+		if w := s.signedAsk(t, h, stranger, nil, http.MethodGet, target+id.String(), nil, nil); w.Code != 403 && w.Code != 404 {
+			t.Errorf("%s: %d", target, w.Code)
+		}
+	}
+	err := s.Node.DB.Scan(t.Context(), "w/nonce/", "w/nonce/\xff", func(key string, _ []byte) error { return fmt.Errorf("%s is kept", key) })
+	if err != nil {
+		t.Error(err)
+	}
+}
