@@ -21,6 +21,9 @@ type Verifier struct {
 	// MaxAge is how old an agent's revocation list may be where one is required;
 	// 0 sets no limit. A nil MaxAge sets none at all.
 	MaxAge func(issuer object.AgentID) time.Duration
+	// Unlisted verifies without revocation lists, also what requires them: for chains
+	// in evidence, where there are none. Revoked and MaxAge are then not used.
+	Unlisted bool
 
 	cache cache
 }

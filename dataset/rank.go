@@ -9,8 +9,11 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// rank is the key by which HASH_N orders ids: the first 8 bytes of
-// SHA-256(seed || id), big-endian. Seed and id are the raw 32 bytes.
+// Rank is the number by which HASH_N orders ids under a seed, the lowest first: the
+// first 8 bytes of SHA-256(seed || id), big-endian, where seed and id are the raw 32
+// bytes (spec/datasets.md#selection).
+func Rank(seed, id object.Hash) uint64 { return rank(&seed, &id) }
+
 func rank(seed, id *object.Hash) uint64 {
 	var buf [64]byte
 	copy(buf[:32], seed.Sum[:])

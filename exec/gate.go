@@ -179,7 +179,7 @@ func (g *Gate) Do(ctx context.Context, e Effect) (Outcome, error) {
 // and returns the *RefusedError that wraps reason.
 func (g *Gate) Refuse(ctx context.Context, e Effect, status uint16, reason error) error {
 	refused := &RefusedError{Tool: e.Tool, Status: status, Err: reason}
-	r := g.receipt(e, object.Sum(e.Request), Response{Status: status, Notes: "refused: " + reason.Error()}, object.Sum(nil), nil)
+	r := g.receipt(e, object.Sum(e.Request), Response{Status: status, Notes: ledger.RefusedNotes + reason.Error()}, object.Sum(nil), nil)
 	id, raw, err := g.Ledger.NewReceipt(r)
 	if err == nil {
 		err = g.Ledger.Record(ctx, raw)

@@ -91,6 +91,34 @@ func OpenCheckpoint(data []byte, agents ...object.AgentID) (Checkpoint, error) {
 	return Checkpoint{}, fmt.Errorf("%w: no known agent signed it", ErrCheckpoint)
 }
 
+// openSealed opens a checkpoint of log that has no other signatures than those of the
+// log and cosignatures of known agents, each of which verifies.
+func openSealed(data []byte, log object.AgentID, known []object.AgentID) (Checkpoint, error) {
+	c, err := OpenCheckpoint(data, log)
+	if err != nil {
+		return c, err
+	}
+	list := []note.Verifier{noteVerifier{log}}
+	for i, a := range known {
+		if !named(a, known[:i]...) {
+			list = append(list, cosignVerifier{a})
+		}
+	}
+	n, err := note.Open(data, note.VerifierList(list...))
+	if err != nil {
+		return c, fmt.Errorf("%w: %w", ErrCheckpoint, err)
+	}
+	if len(n.UnverifiedSigs) > 0 {
+		return c, fmt.Errorf("%w: nothing here verifies its signature by %s", ErrCheckpoint, n.UnverifiedSigs[0].Name)
+	}
+	for _, sig := range n.Sigs { // trailing bits of base64 would be a second spelling
+		if _, err := base64.StdEncoding.Strict().DecodeString(sig.Base64); err != nil {
+			return c, fmt.Errorf("%w: %w", ErrCheckpoint, err)
+		}
+	}
+	return c, nil
+}
+
 func parseCheckpoint(text string) (Checkpoint, error) {
 	lines := strings.Split(text, "\n")
 	if len(lines) < 4 {

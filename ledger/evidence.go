@@ -2,8 +2,9 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -20,8 +21,11 @@ type EvidenceBundle struct {
 	Caps       [][]byte         `can:"3,caps"`       // the capability chain, leaf first; opaque here
 	Checkpoint string           `can:"4,checkpoint"` // signed note
 	Log        object.AgentID   `can:"5,log"`        // who signed the checkpoint
-	Agents     []object.AgentID `can:"6,agents"`     // whose keys commits and marks may name beside those in the entries
+	Agents     []object.AgentID `can:"6,agents"`     // the keys of commits, marks and cosignatures whose signers no other entry names
 	Signature  object.Signature `can:"7,signature"`  // of Log over the id: it seals what nothing else in the bundle covers
+
+	// Operators are the agents beside Log whose resolutions count in this log.
+	Operators []object.AgentID `can:"8,operators,optional"`
 }
 
 // EvidenceRule is how bundles are identified and signed.
@@ -37,9 +41,12 @@ type EvidenceEntry struct {
 
 // ExportEvidence gathers the evidence for a receipt under a checkpoint of this log,
 // or under a fresh one with nil; chain holds the canonical capabilities that allowed
-// the effect, the leaf first. Entries that the checkpoint does not cover are left
-// out; a checkpoint that does not cover the receipt is refused with ErrCheckpoint.
-func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]byte, checkpoint []byte) ([]byte, error) {
+// the effect, the leaf first. Witnesses are the agents whose cosignatures the
+// checkpoint may have, besides those that the ledger knows. Entries that the
+// checkpoint does not cover are left out. What the bundle would not show as intact
+// is refused: with ErrCheckpoint a checkpoint that does not cover the receipt or has
+// a signature of somebody unknown, with ErrEntry a receipt without its commit.
+func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]byte, checkpoint []byte, witnesses ...object.AgentID) ([]byte, error) {
 	at, err := l.receiptPlace(ctx, id)
 	if err != nil {
 		return nil, err
@@ -63,12 +70,13 @@ func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]b
 		}
 	}
 	b := EvidenceBundle{Receipt: raw, Entries: []EvidenceEntry{}, Caps: append([][]byte{}, chain...),
-		Log: l.self.agent, Agents: append([]object.AgentID{}, l.Known...)}
+		Log: l.self.agent, Operators: l.deciders(history)}
 	c, text, err := l.covering(ctx, checkpoint, at.seq)
 	if err != nil {
 		return nil, err
 	}
 	b.Checkpoint = string(text)
+	b.Agents = needed(history, b.Checkpoint, append(slices.Clone(l.Known), witnesses...))
 	for _, e := range history {
 		if e.Seq >= c.Size {
 			break
@@ -79,7 +87,48 @@ func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]b
 		}
 		b.Entries = append(b.Entries, EvidenceEntry{e.Seq, e.Kind, e.Raw, proof})
 	}
-	return l.self.sealEntry(EvidenceRule, &b, &b.Signature)
+	bundle, err := l.self.sealEntry(EvidenceRule, &b, &b.Signature)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := openEvidence(bundle); err != nil {
+		return nil, fmt.Errorf("export evidence: %w", err)
+	}
+	return bundle, nil
+}
+
+// deciders are the operators whose resolutions of a history count, without our own agent.
+func (l *Ledger) deciders(history []Entry) []object.AgentID {
+	var list []object.AgentID
+	for _, e := range history {
+		if e.Resolution == nil || e.Unverified || named(e.Resolution.Signer, l.self.agent) || named(e.Resolution.Signer, list...) {
+			continue
+		}
+		list = append(list, e.Resolution.Signer)
+	}
+	return list
+}
+
+// needed are those of the known agents that a history's commits and marks, or the
+// cosignatures of a checkpoint, may be signed by: whose keys a bundle has to name.
+func needed(history []Entry, checkpoint string, known []object.AgentID) []object.AgentID {
+	list := []object.AgentID{}
+	for _, a := range known {
+		id := a.KeyID()
+		signs := slices.ContainsFunc(history, func(e Entry) bool {
+			_, sig, signer := e.signature()
+			return signer == nil && (sig.KeyID == nil || *sig.KeyID == id)
+		})
+		if (signs || strings.Contains(checkpoint, "\u2014 "+WitnessName(a)+" ")) && !named(a, list...) {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// named reports whether an agent is one of a list.
+func named(agent object.AgentID, list ...object.AgentID) bool {
+	return slices.ContainsFunc(list, agent.Same)
 }
 
 // covering opens a checkpoint of this log, or makes one, that must cover an entry.
@@ -108,7 +157,7 @@ type Evidence struct {
 	Log           Checkpoint
 	Note          []byte // that checkpoint as signed, with its cosignatures; see [Witnesses]
 	Caps          [][]byte
-	Unverifiable  int  // entries that name no key of the bundle
+	Refused       bool // the effect was refused: nothing was registered or committed
 	SignerTrusted bool // the receipt's signer
 	LogTrusted    bool // who signed the checkpoint
 }
@@ -118,7 +167,8 @@ func (e *Evidence) Trusted() bool { return e.SignerTrusted && e.LogTrusted }
 
 // VerifyEvidence checks a bundle without any other source: the receipt, each
 // entry's signature and its place in the signed log, the history by the state
-// machine. The error is the first verdict: the bytes are not intact. Who is trusted
+// machine, and that it has a commit of a receipt with a key. Whatever the bundle
+// holds and nothing in it verifies, is an error. The error is the first verdict: the bytes are not intact. Who is trusted
 // is the second one, in the Evidence; every trusted function given must agree, and
 // a nil one trusts nobody. Without any, the caller judges Receipt.Signer alone, and
 // the log must therefore be signed by that very agent.
@@ -155,27 +205,20 @@ func openEvidence(raw []byte) (*Evidence, object.AgentID, error) {
 		return nil, b.Log, err
 	}
 	ev := &Evidence{Raw: b.Receipt, Receipt: r, ReceiptID: id, Caps: b.Caps, Note: []byte(b.Checkpoint)}
-	if ev.Log, err = OpenCheckpoint([]byte(b.Checkpoint), b.Log); err != nil {
+	known := append([]object.AgentID{b.Log}, b.Agents...)
+	if ev.Log, err = openSealed([]byte(b.Checkpoint), b.Log, known); err != nil {
 		return nil, b.Log, err
 	}
-	history, err := ev.entries(b)
+	history, err := ev.entries(b, known)
 	if err != nil {
 		return nil, b.Log, err
 	}
-	if len(history) > 1 {
-		idem := IdemID(r.ToolID, r.IdempotencyKey)
-		if err := Audit(idem, history); err != nil {
-			return nil, b.Log, err
-		}
-		ev.State = Fold(idem, history)
-	}
-	return ev, b.Log, nil
+	return ev, b.Log, ev.history(history)
 }
 
 // entries verifies the bundle's entries, one of which must be its receipt.
-func (ev *Evidence) entries(b *EvidenceBundle) ([]Entry, error) {
+func (ev *Evidence) entries(b *EvidenceBundle, known []object.AgentID) ([]Entry, error) {
 	keys := newKeyring()
-	known := append([]object.AgentID{b.Log}, b.Agents...)
 	history := make([]Entry, 0, len(b.Entries))
 	found := false
 	for _, x := range b.Entries {
@@ -187,11 +230,11 @@ func (ev *Evidence) entries(b *EvidenceBundle) ([]Entry, error) {
 			return nil, err
 		}
 		known = append(known, signers(e)...)
-		if err := e.verify(keys, known); errors.Is(err, ErrUnverifiable) {
-			e.Unverified = true
-			ev.Unverifiable++
-		} else if err != nil {
+		if err := e.verify(keys, known); err != nil {
 			return nil, err
+		}
+		if e.Resolution != nil { // a stranger's stays in the history and decides nothing
+			e.Unverified = !named(e.Resolution.Signer, b.Log) && !named(e.Resolution.Signer, b.Operators...)
 		}
 		found = found || (e.Receipt != nil && string(x.Raw) == string(b.Receipt))
 		history = append(history, e)
@@ -200,4 +243,27 @@ func (ev *Evidence) entries(b *EvidenceBundle) ([]Entry, error) {
 		return nil, fmt.Errorf("%w: receipt %s is not among the entries", ErrEntry, ev.ReceiptID.Short())
 	}
 	return history, nil
+}
+
+// history judges the entries: those of a receipt with a key are the history of its
+// effect, with the commit that names it. A receipt without a key, or of a refused
+// attempt, stands alone.
+func (ev *Evidence) history(entries []Entry) error {
+	ev.Refused = ev.Receipt.refusal()
+	keyed := len(ev.Receipt.IdempotencyKey) > 0
+	if alone := len(entries) == 1; !keyed || ev.Refused && alone {
+		if !alone {
+			return fmt.Errorf("%w: receipt %s has no key, and the evidence %d entries", ErrEntry, ev.ReceiptID.Short(), len(entries))
+		}
+		return nil
+	}
+	idem := IdemID(ev.Receipt.ToolID, ev.Receipt.IdempotencyKey)
+	if err := Audit(idem, entries); err != nil {
+		return err
+	}
+	if ev.State = Fold(idem, entries); !ev.State.recorded(ev.ReceiptID) {
+		return fmt.Errorf("%w: no commit among the entries names receipt %s, which has a key", ErrEntry, ev.ReceiptID.Short())
+	}
+	ev.Refused = false
+	return nil
 }

@@ -96,7 +96,7 @@ func TestEvidenceOfADivergence(t *testing.T) {
 			t.Fatal(err)
 		}
 		ev, err := ledger.VerifyEvidence(bundle, nil)
-		if err != nil || ev.State.At(w.now) != want || ev.Unverifiable != 0 {
+		if err != nil || ev.State.At(w.now) != want {
 			t.Fatalf("%v, expected %s: %v", ev, want, err)
 		}
 		if want == ledger.StatusDivergent {
@@ -113,7 +113,7 @@ func TestEvidenceWithoutAKey(t *testing.T) {
 	ctx := context.Background()
 	l := newWorld(t).ledger(testKey)
 	fill(t, l, 2)
-	for _, raw := range [][]byte{receipt(t, testKey, "", "q", "r", 200), receipt(t, testKey, "key-1", "q", "no", 403)} {
+	for _, raw := range [][]byte{receipt(t, testKey, "", "q", "r", 200), refusal(t, "key-1", 403, nil)} {
 		if err := l.Record(ctx, raw); err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +122,7 @@ func TestEvidenceWithoutAKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		ev, err := ledger.VerifyEvidence(bundle, nil)
-		if err != nil || ev.ReceiptID != receiptID(t, raw) || len(ev.State.History) != 0 {
+		if err != nil || ev.ReceiptID != receiptID(t, raw) || len(ev.State.History) != 0 || ev.Refused != (ev.Receipt.Status == 403) {
 			t.Errorf("%+v %v", ev, err)
 		}
 	}
@@ -173,20 +173,29 @@ func TestInToto(t *testing.T) {
 	}
 	// What a trusted agent signs must still be the statement of the receipt inside.
 	for name, change := range map[string]func(*ledger.Statement){
-		"subject":   func(s *ledger.Statement) { s.Subject[0].Digest["sha256"] = tool.String() },
-		"id":        func(s *ledger.Statement) { s.Predicate.ReceiptID = tool.String() },
-		"predicate": func(s *ledger.Statement) { s.PredicateType += "x" },
-		"evidence":  func(s *ledger.Statement) { s.Predicate.Evidence = nil },
-		"receipt":   func(s *ledger.Statement) { s.Predicate.Receipt = json.RawMessage(`{"status":500}`) },
+		"subject":                    func(s *ledger.Statement) { s.Subject[0].Digest["sha256"] = tool.String() },
+		"id":                         func(s *ledger.Statement) { s.Predicate.ReceiptID = tool.String() },
+		"predicate":                  func(s *ledger.Statement) { s.PredicateType += "x" },
+		"evidence":                   func(s *ledger.Statement) { s.Predicate.Evidence = nil },
+		"receipt":                    func(s *ledger.Statement) { s.Predicate.Receipt = json.RawMessage(`{"status":500}`) },
+		"a member that nobody knows": nil, "a member twice": nil,
 	} {
 		var s ledger.Statement
 		if err := json.Unmarshal(e.Payload, &s); err != nil {
 			t.Fatal(err)
 		}
-		change(&s)
+		if change != nil {
+			change(&s)
+		}
 		payload, err := json.Marshal(s)
 		if err != nil {
 			t.Fatal(err)
+		}
+		switch name {
+		case "a member that nobody knows":
+			payload = bytes.Replace(payload, []byte(`{"_type"`), []byte(`{"approved":true,"_type"`), 1)
+		case "a member twice":
+			payload = bytes.Replace(payload, []byte(`{"_type"`), []byte(`{"predicateType":"other","_type"`), 1)
 		}
 		sig, err := testKey.Sign(fmt.Appendf(nil, "DSSEv1 %d %s %d %s", len(e.PayloadType), e.PayloadType, len(payload), payload))
 		if err != nil {

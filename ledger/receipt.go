@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -60,4 +61,19 @@ func OpenReceipt(raw []byte) (*Receipt, object.Hash, error) {
 		return nil, object.Hash{}, fmt.Errorf("receipt %s: %w", id.Short(), err)
 	}
 	return r, id, nil
+}
+
+// RefusedNotes begins the notes of a receipt of an effect that was refused.
+const RefusedNotes = "refused: "
+
+// noResponse is the response hash of an effect that was refused.
+var noResponse = object.Sum(nil)
+
+// refusal reports whether a receipt says that its effect was refused before anything
+// was registered (spec/effects.md#receipts): a status from 400 to 499, notes that say
+// so, no response, and no evidence. A receipt of a tool that ran always names the
+// capability that was charged, so that it cannot pass for a refusal.
+func (r *Receipt) refusal() bool {
+	return r.Status >= 400 && r.Status < 500 && r.Notes != nil && strings.HasPrefix(*r.Notes, RefusedNotes) &&
+		len(r.Evidence) == 0 && r.ResponseHash == noResponse
 }

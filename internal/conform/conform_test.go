@@ -1,6 +1,7 @@
 package conform
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/packet"
 )
 
 // The public pack lies beside the checkout where it is at hand; the digests that
@@ -94,5 +96,16 @@ func TestNoPack(t *testing.T) {
 		if _, err := Run(context.Background(), pack); !errors.Is(err, ErrPack) {
 			t.Errorf("%v", err)
 		}
+	}
+}
+
+// TestBaselineInTheText: the page names the codebook that the code computes.
+func TestBaselineInTheText(t *testing.T) {
+	page, err := os.ReadFile("../../spec/wire.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(page, []byte("Its id is\n"+packet.BaselineID.String())) {
+		t.Errorf("spec/wire.md does not name %s", packet.BaselineID)
 	}
 }

@@ -253,16 +253,16 @@ func datasetOf(in json.RawMessage) (any, error) {
 	return datasetOut{def.DatasetDefID, append([]object.Hash{}, sel.IDs...), manifest.CID, len(sel.Warnings)}, nil
 }
 
-// evidence is a dataset.Source in memory.
-type evidence struct {
+// given is a dataset.Source in memory.
+type given struct {
 	nodes    keptNodes
 	episodes map[object.Hash][]byte
 	receipts map[object.Hash]*ledger.Receipt
 	signals  map[object.Hash][][]byte // by episode
 }
 
-func (v datasetIn) source() (*evidence, error) {
-	e := &evidence{keptNodes{}, map[object.Hash][]byte{}, map[object.Hash]*ledger.Receipt{}, map[object.Hash][][]byte{}}
+func (v datasetIn) source() (*given, error) {
+	e := &given{keptNodes{}, map[object.Hash][]byte{}, map[object.Hash]*ledger.Receipt{}, map[object.Hash][][]byte{}}
 	for _, ids := range append(slices.Clone(v.Corpora), v.SignalLogs...) {
 		if _, err := list(e.nodes, ids); err != nil {
 			return nil, err
@@ -286,7 +286,7 @@ func (v datasetIn) source() (*evidence, error) {
 }
 
 // addSignals keeps the signals whose id and signature verify, ascending by id.
-func (e *evidence) addSignals(raws []hexBytes) error {
+func (e *given) addSignals(raws []hexBytes) error {
 	type identified struct {
 		id  object.Hash
 		raw []byte
@@ -311,9 +311,9 @@ func (e *evidence) addSignals(raws []hexBytes) error {
 	return nil
 }
 
-func (e *evidence) Nodes(context.Context) merkle.NodeReader { return e.nodes }
+func (e *given) Nodes(context.Context) merkle.NodeReader { return e.nodes }
 
-func (e *evidence) Episode(_ context.Context, id object.Hash) ([]byte, error) {
+func (e *given) Episode(_ context.Context, id object.Hash) ([]byte, error) {
 	raw, ok := e.episodes[id]
 	if !ok {
 		return nil, fmt.Errorf("episode %s: %w", id.Short(), errNoEvidence)
@@ -321,7 +321,7 @@ func (e *evidence) Episode(_ context.Context, id object.Hash) ([]byte, error) {
 	return raw, nil
 }
 
-func (e *evidence) Receipt(_ context.Context, id object.Hash) (*ledger.Receipt, error) {
+func (e *given) Receipt(_ context.Context, id object.Hash) (*ledger.Receipt, error) {
 	r, ok := e.receipts[id]
 	if !ok {
 		return nil, fmt.Errorf("receipt %s: %w", id.Short(), errNoEvidence)
@@ -329,7 +329,7 @@ func (e *evidence) Receipt(_ context.Context, id object.Hash) (*ledger.Receipt, 
 	return r, nil
 }
 
-func (e *evidence) Signals(_ context.Context, episode object.Hash) ([][]byte, error) {
+func (e *given) Signals(_ context.Context, episode object.Hash) ([][]byte, error) {
 	return e.signals[episode], nil
 }
 

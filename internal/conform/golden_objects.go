@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -137,14 +137,13 @@ func idOf(in json.RawMessage) (any, error) {
 	case v.Object != nil:
 		return objectID(*v.Object)
 	case v.Sampling != nil:
-		sum := object.Sum(append(bytes.Clone(v.Sampling.Seed.Sum[:]), v.Sampling.ID.Sum[:]...))
-		return map[string]uint64{"rank": binary.BigEndian.Uint64(sum.Sum[:])}, nil
+		return map[string]uint64{"rank": dataset.Rank(v.Sampling.Seed, v.Sampling.ID)}, nil
 	}
 	return nil, errors.New("the input asks for nothing")
 }
 
-// objectID identifies a struct by its rule. The definitions of a program carry no
-// id of their own; their tables compute it.
+// objectID identifies a struct by its rule, over the bytes as they are: a field that
+// this version does not know is part of the id.
 func objectID(v structIn) (any, error) {
 	s, ok := catalog.Lookup(v.Struct)
 	if !ok {
@@ -154,30 +153,8 @@ func objectID(v structIn) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var id object.Hash
-	switch s.Name {
-	case "TypeDef":
-		id, err = definition(raw, ir.TypeID)
-	case "ContractDef":
-		id, err = definition(raw, ir.ContractID)
-	case "ToolDef":
-		id, err = definition(raw, ir.ToolID)
-	case "SymbolSig":
-		id, err = definition(raw, ir.SymbolID)
-	case "TaskDef":
-		id, err = definition(raw, ir.TaskID)
-	default:
-		id, err = s.Rule.ID(raw)
-	}
+	id, err := s.Rule.ID(raw)
 	return idOut{id}, err
-}
-
-func definition[T any](raw []byte, id func(T) (object.Hash, error)) (object.Hash, error) {
-	var v T
-	if err := can.UnmarshalUnchecked(raw, &v); err != nil {
-		return object.Hash{}, err
-	}
-	return id(v)
 }
 
 // listIn is a list whose value number i, from 0, is SHA-256(u64be(i)).

@@ -30,6 +30,7 @@ var reasons = []struct {
 	{ledger.ErrBusy, "busy"}, {ledger.ErrUnknownOutcome, "unknown outcome"}, {ledger.ErrAbandoned, "abandoned"},
 	{ledger.ErrNotRegistered, "not registered"}, {ledger.ErrNotResolvable, "not resolvable"}, {ledger.ErrNotOperator, "not an operator"},
 	{ledger.ErrCheckpoint, "checkpoint"}, {ledger.ErrEnvelope, "envelope"},
+	{ledger.ErrUnverifiable, "unverifiable"},
 	// programs, proofs, ids, texts
 	{ir.ErrInvalid, "invalid bundle"}, {ir.ErrExpr, "expression"}, {merkle.ErrProof, "proof"}, {merkle.ErrNode, "node"}, {merkle.ErrIndex, "index"},
 	{object.ErrID, "id"}, {sign.ErrSignature, "signature"}, {caps.ErrText, "capability text"},

@@ -149,6 +149,10 @@ func (t *Trust) AgentsFor(domain string, now object.Time) []object.AgentID {
 	return t.agents(func(e *Entry) bool { return e.covers(domain, now) })
 }
 
+// Everyone returns all agents that the file names, whatever they are trusted for and
+// whether or not they still are: whose keys can be named when a signature is looked at.
+func (t *Trust) Everyone() []object.AgentID { return t.agents(func(*Entry) bool { return true }) }
+
 func (t *Trust) agents(match func(e *Entry) bool) []object.AgentID {
 	var agents []object.AgentID
 	for _, e := range t.all() {

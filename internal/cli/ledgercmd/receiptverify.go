@@ -4,15 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -158,14 +157,9 @@ func openFinding(data []byte, keys *cmdutil.Keys) (*finding, error) {
 }
 
 func openEvidence(data []byte) (*finding, error) {
-	ev, err := ledger.VerifyEvidence(data, nil) // the bytes alone: trust is judged by report
+	ev, err := evidence.Open(data) // trust is judged by report
 	if err != nil {
 		return nil, err
-	}
-	if len(ev.Caps) > 0 {
-		if err := capsIntact(ev); err != nil {
-			return nil, err
-		}
 	}
 	return &finding{raw: ev.Raw, receipt: ev.Receipt, id: ev.ReceiptID, log: &ev.Log, note: ev.Note,
 		signers: []signer{{What: "signer", agent: ev.Receipt.Signer}, {What: "log", agent: ev.Log.Signer}}}, nil
@@ -253,31 +247,6 @@ func (v *finding) witnessed(witnesses []object.AgentID) error {
 	}
 	if err := cosignedBy(v.note, v.log.Signer, witnesses); err != nil {
 		return clierr.New(clierr.Invalid, "%w", err).On(v.id.String())
-	}
-	return nil
-}
-
-// capsIntact checks that the capability chain of an evidence file is whole and the
-// one that the receipt names.
-func capsIntact(ev *ledger.Evidence) error {
-	chain, err := caps.OpenChain(ev.Caps...)
-	if err != nil {
-		return err
-	}
-	if len(ev.Receipt.Evidence) == 0 || chain[0].ID != ev.Receipt.Evidence[0] {
-		return errors.New("the capability is not the one that the receipt names")
-	}
-	root := chain[len(chain)-1].Cap.Issuer
-	v := caps.Verifier{
-		Trusted: func(a object.AgentID, _ uint8) bool { return a.Same(root) },
-		Revoked: func(object.AgentID) (*caps.RevocationList, error) { return nil, nil },
-	}
-	if err := v.Verify(chain, ev.Receipt.Signer, ev.Receipt.TimeObserved); err != nil {
-		var d *caps.DeniedError
-		if errors.As(err, &d) && d.Check == caps.CheckRevocation {
-			return nil // offline, revocation is not looked at
-		}
-		return err
 	}
 	return nil
 }

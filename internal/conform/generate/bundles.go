@@ -1,0 +1,311 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+// paper is a log that was never in a store: whatever its entries are, alice's key
+// vouches for them.
+type paper struct {
+	entries []ledger.EvidenceEntry
+	hashes  []tlog.Hash // as tlog stores them
+}
+
+func written(entries ...ledger.EvidenceEntry) *paper {
+	p := &paper{}
+	for i, e := range entries {
+		e.Seq = uint64(i)
+		p.entries = append(p.entries, e)
+		p.hashes = append(p.hashes, must(tlog.StoredHashes(int64(i), append([]byte{e.Kind}, e.Raw...), p))...)
+	}
+	return p
+}
+
+// ReadHashes makes p a tlog.HashReader.
+func (p *paper) ReadHashes(at []int64) ([]tlog.Hash, error) {
+	list := make([]tlog.Hash, len(at))
+	for i, n := range at {
+		list[i] = p.hashes[n]
+	}
+	return list, nil
+}
+
+// logNote signs notes as the log of an agent.
+type logNote struct{ sign.Signer }
+
+func (n logNote) Name() string                    { return ledger.Origin(n.Agent()) }
+func (n logNote) Sign(msg []byte) ([]byte, error) { sig, err := n.Signer.Sign(msg); return sig[:], err }
+func (n logNote) KeyHash() uint32 {
+	key := n.Agent().Key
+	sum := sha256.Sum256(append([]byte(n.Name()+"\n\x01"), key[:]...))
+	return binary.BigEndian.Uint32(sum[:])
+}
+
+// bundle is the evidence of a receipt; change makes it another one before it is sealed.
+func (p *paper) bundle(raw []byte, change func(*ledger.EvidenceBundle)) string {
+	size := int64(len(p.entries))
+	root := must(tlog.TreeHash(size, p))
+	text := fmt.Sprintf("%s\n%d\n%s\n", ledger.Origin(alice.Agent()), size, base64.StdEncoding.EncodeToString(root[:]))
+	b := ledger.EvidenceBundle{Receipt: raw, Entries: []ledger.EvidenceEntry{}, Caps: [][]byte{}, Log: alice.Agent(), Agents: []object.AgentID{},
+		Checkpoint: string(must(note.Sign(&note.Note{Text: text}, logNote{alice})))}
+	for _, e := range p.entries {
+		e.Inclusion = []object.Hash{}
+		for _, h := range must(tlog.ProveRecord(size, int64(e.Seq), p)) {
+			e.Inclusion = append(e.Inclusion, object.HashOf(h))
+		}
+		b.Entries = append(b.Entries, e)
+	}
+	if change != nil {
+		change(&b)
+	}
+	b.Signature = must(sign.ID(alice, must(ledger.EvidenceRule.IDOf(&b))))
+	return hexOf(must(can.Marshal(&b)))
+}
+
+// how is how an entry is signed.
+type how func(id object.Hash) object.Signature
+
+func by(s sign.Signer) how {
+	return func(id object.Hash) object.Signature { return must(sign.ID(s, id)) }
+}
+
+// unnamed signs without a key id.
+func unnamed(s sign.Signer) how {
+	return func(id object.Hash) object.Signature {
+		sig := by(s)(id)
+		sig.KeyID = nil
+		return sig
+	}
+}
+
+// garbage is 64 bytes of 07, with a key id or without.
+func garbage(of *object.Hash) how {
+	return func(object.Hash) object.Signature {
+		return object.Signature{Alg: object.Ed25519, KeyID: of, Sig: [64]byte(slices.Repeat([]byte{7}, 64))}
+	}
+}
+
+func entry[T any](kind uint8, rule object.Rule, v *T, sig *object.Signature, h how) ledger.EvidenceEntry {
+	*sig = h(must(rule.IDOf(v)))
+	return ledger.EvidenceEntry{Kind: kind, Raw: must(can.Marshal(v))}
+}
+
+var bundleKey = []byte("deploy-1")
+
+func registered(owner sign.Signer, at int64, fence uint64, h how) ledger.EvidenceEntry {
+	r := ledger.EffectRegister{IdemID: ledger.IdemID(tool, bundleKey), ToolID: tool, RequestHash: object.SumText("question"), IdempotencyKey: bundleKey,
+		Owner: owner.Agent(), LeaseExpiresAt: object.Time(start + at + minute), TimeObserved: object.Time(start + at), Fence: &fence}
+	return entry(ledger.EntryRegister, ledger.RegisterRule, &r, &r.Signature, h)
+}
+
+func receipted(raw []byte) ledger.EvidenceEntry {
+	return ledger.EvidenceEntry{Kind: ledger.EntryReceipt, Raw: raw}
+}
+
+func committed(raw []byte, h how) ledger.EvidenceEntry {
+	r := must(object.Decode[ledger.Receipt](raw))
+	c := ledger.EffectCommit{IdemID: ledger.IdemID(tool, bundleKey), ToolID: tool, RequestHash: r.RequestHash, ResponseHash: r.ResponseHash, ReceiptID: r.ReceiptID,
+		Status: r.Status, TimeObserved: r.TimeObserved}
+	return entry(ledger.EntryCommit, ledger.CommitRule, &c, &c.Signature, h)
+}
+
+func marked(h how, evidence ...object.Hash) ledger.EvidenceEntry {
+	slices.SortFunc(evidence, object.Hash.Compare)
+	m := ledger.DivergenceMark{IdemID: ledger.IdemID(tool, bundleKey), ToolID: tool, Reason: ledger.ResponseHashConflict, Evidence: evidence, TimeObserved: object.Time(start)}
+	return entry(ledger.EntryDivergence, ledger.DivergenceRule, &m, &m.Signature, h)
+}
+
+func resolved(as sign.Signer, decision uint8, h how, evidence ...object.Hash) ledger.EvidenceEntry {
+	r := ledger.Resolution{IdemID: ledger.IdemID(tool, bundleKey), Decision: decision, Evidence: append([]object.Hash{}, evidence...), Signer: as.Agent(), TimeObserved: object.Time(start + 2*minute)}
+	return entry(ledger.EntryResolution, ledger.ResolutionRule, &r, &r.Signature, h)
+}
+
+func bundles() *set {
+	s := &set{name: "evidence", class: "evidence", about: "bundles of evidence, sealed by the log's own key: those that are intact, and each way in which one is not"}
+	soundBundles(s)
+	unprovenBundles(s)
+	loneReceipts(s)
+	changedBundles(s)
+	bundlesWithCaps(s)
+	return s
+}
+
+func soundBundles(s *set) {
+	good := by(alice)
+	_, raw := receipt(alice, string(bundleKey), "question", "answer", 200)
+	other, late := receipt(bob, string(bundleKey), "question", "another answer", 200)
+	_, keyless := receipt(alice, "", "question", "answer", 200)
+	sum := object.SumText
+	show := func(name string, p *paper, of []byte, change func(*ledger.EvidenceBundle)) {
+		s.add(name, fields{"bytes": p.bundle(of, change)})
+	}
+	once := []ledger.EvidenceEntry{registered(alice, 0, 1, good), receipted(raw), committed(raw, good)}
+	show("committed", written(once...), raw, nil)
+	show("without a key", written(receipted(keyless)), keyless, nil)
+	show("key ids left out", written(registered(alice, 0, 1, unnamed(alice)), receipted(raw), committed(raw, unnamed(alice))), raw, nil)
+	show("taken over", written(registered(bob, 0, 1, by(bob)), registered(alice, minute, 2, good), receipted(raw), committed(raw, good)), raw, nil)
+	diverged := append(slices.Clone(once), receipted(late), committed(late, by(bob)), marked(good, sum("answer"), sum("another answer")))
+	show("divergent", written(diverged...), raw, nil)
+	show("divergent, the other receipt", written(diverged...), late, nil)
+	accepted := append(slices.Clone(diverged), resolved(carol, ledger.ResolveAccept, by(carol), other))
+	show("settled by an operator whom the log names", written(accepted...), raw, func(b *ledger.EvidenceBundle) { b.Operators = []object.AgentID{carol.Agent()} })
+	show("settled by a stranger: it stays divergent", written(accepted...), raw, nil)
+	show("marked by an agent whom the log names", written(append(slices.Clone(once), receipted(late), committed(late, by(bob)), marked(by(carol), sum("answer"), sum("another answer")))...), raw,
+		func(b *ledger.EvidenceBundle) { b.Agents = []object.AgentID{carol.Agent()} })
+	show("of an entry amid others", written(receipted(keyless), receipted(late)), keyless, func(b *ledger.EvidenceBundle) { b.Entries = b.Entries[:1] })
+	cosigned := func(b *ledger.EvidenceBundle) {
+		b.Checkpoint = string(must(ledger.Cosign(carol, alice.Agent(), []byte(b.Checkpoint), nil, nil, object.Time(start))))
+	}
+	show("cosigned by an agent whom the log names", written(once...), raw, func(b *ledger.EvidenceBundle) { cosigned(b); b.Agents = []object.AgentID{carol.Agent()} })
+	show("cosigned by somebody unknown", written(once...), raw, cosigned)
+	bundle := unhexed(written(once...).bundle(raw, nil))
+	envelope := string(must(ledger.ToInToto(bob, bundle)))
+	inToto := func(name, text string) {
+		s.add(name, fields{"in_toto": text, "envelope_key": bob.Agent().KeyHex()})
+	}
+	inToto("in-toto", envelope)
+	inToto("in-toto, the keyid of nobody", strings.Replace(envelope, bob.Agent().KeyID().String(), sum("nobody").String(), 1))
+	inToto("in-toto, signed by another", string(must(ledger.ToInToto(alice, bundle))))
+	inToto("in-toto, another payload type", strings.Replace(envelope, "in-toto+json", "in-toto", 1))
+	inToto("in-toto, the statement of another response", restated(envelope, sum("answer").String(), sum("no answer").String()))
+}
+
+// restated replaces a text in the statement of an envelope, which bob signs again.
+func restated(envelope, old, text string) string {
+	var e ledger.Envelope
+	must(0, json.Unmarshal([]byte(envelope), &e))
+	return string(must(ledger.SealStatement(bob, []byte(strings.Replace(string(e.Payload), old, text, 1)))))
+}
+
+// unprovenBundles have an entry that nobody whom the bundle names has signed.
+func unprovenBundles(s *set) {
+	good, nobody, own := by(alice), object.SumText("nobody"), alice.Agent().KeyID()
+	_, raw := receipt(alice, string(bundleKey), "question", "answer", 200)
+	_, late := receipt(alice, string(bundleKey), "question", "another answer", 200)
+	conflict := []object.Hash{object.SumText("answer"), object.SumText("another answer")}
+	for _, c := range []struct {
+		what string
+		how  how
+	}{
+		{"garbage in nobody's name", garbage(&nobody)}, {"garbage in the owner's name", garbage(&own)}, {"garbage without a key id", garbage(nil)},
+		{"by a stranger", by(carol)}, {"by a stranger, without a key id", unnamed(carol)},
+	} {
+		s.addf(fields{"bytes": written(registered(alice, 0, 1, c.how), receipted(raw), committed(raw, good)).bundle(raw, nil)}, "register, %s", c.what)
+		s.addf(fields{"bytes": written(registered(alice, 0, 1, good), receipted(raw), committed(raw, c.how)).bundle(raw, nil)}, "commit, %s", c.what)
+		diverged := []ledger.EvidenceEntry{registered(alice, 0, 1, good), receipted(raw), committed(raw, good), receipted(late), committed(late, good)}
+		s.addf(fields{"bytes": written(append(slices.Clone(diverged), marked(c.how, conflict...))...).bundle(raw, nil)}, "mark, %s", c.what)
+		s.addf(fields{"bytes": written(append(slices.Clone(diverged), marked(good, conflict...), resolved(alice, ledger.ResolveAbandon, c.how))...).bundle(raw, nil)}, "resolution, %s", c.what)
+	}
+}
+
+// loneReceipts are bundles of a receipt with a key and nothing else: only that of a
+// refusal is intact.
+func loneReceipts(s *set) {
+	lone := func(name string, change func(*ledger.Receipt)) {
+		notes := "refused: no capability is active"
+		r := ledger.Receipt{ToolID: tool, RequestHash: object.SumText("question"), ResponseHash: object.Sum(nil), IdempotencyKey: bundleKey, TimeObserved: object.Time(start),
+			Status: 403, Notes: &notes}
+		change(&r)
+		_, raw, err := ledger.NewReceipt(alice, r)
+		s.add(name, fields{"bytes": written(receipted(must(raw, err))).bundle(raw, nil)})
+	}
+	status := func(n uint16) func(*ledger.Receipt) { return func(r *ledger.Receipt) { r.Status = n } }
+	lone("a refusal, 403", status(403))
+	lone("a refusal, 429", status(429))
+	lone("a refusal with status 200", status(200))
+	lone("a refusal with status 399", status(399))
+	lone("a refusal with status 500", status(500))
+	lone("a refusal without notes", func(r *ledger.Receipt) { r.Notes = nil })
+	other := "it was refused: yes"
+	lone("a refusal with other notes", func(r *ledger.Receipt) { r.Notes = &other })
+	lone("a refusal with a response", func(r *ledger.Receipt) { r.ResponseHash = object.SumText("answer") })
+	lone("a refusal under a capability", func(r *ledger.Receipt) { r.Evidence = []object.Hash{tool} })
+	lone("a success without its commit", func(r *ledger.Receipt) {
+		r.Status, r.Notes, r.ResponseHash = 200, nil, object.SumText("answer")
+	})
+}
+
+func changedBundles(s *set) {
+	good := by(alice)
+	_, raw := receipt(alice, string(bundleKey), "question", "answer", 200)
+	_, late := receipt(alice, string(bundleKey), "question", "another answer", 200)
+	_, stranger := receipt(bob, "", "question", "answer", 200)
+	p := written(registered(alice, 0, 1, good), receipted(raw), committed(raw, good))
+	for _, c := range []struct {
+		name   string
+		change func(*ledger.EvidenceBundle)
+	}{
+		{"no register", func(b *ledger.EvidenceBundle) { b.Entries = b.Entries[1:] }},
+		{"no commit", func(b *ledger.EvidenceBundle) { b.Entries = b.Entries[:2] }},
+		{"no entries", func(b *ledger.EvidenceBundle) { b.Entries = b.Entries[:0] }},
+		{"reordered", func(b *ledger.EvidenceBundle) { slices.Reverse(b.Entries) }},
+		{"an entry in another place", func(b *ledger.EvidenceBundle) { b.Entries[0].Seq++ }},
+		{"an entry of another kind", func(b *ledger.EvidenceBundle) { b.Entries[0].Kind = ledger.EntryCommit }},
+		{"an entry of an unknown kind", func(b *ledger.EvidenceBundle) { b.Entries[0].Kind = 9 }},
+		{"no proof", func(b *ledger.EvidenceBundle) { b.Entries[1].Inclusion = []object.Hash{} }},
+		{"another receipt", func(b *ledger.EvidenceBundle) { b.Receipt = stranger }},
+		{"no receipt", func(b *ledger.EvidenceBundle) { b.Receipt = []byte{} }},
+		{"another log", func(b *ledger.EvidenceBundle) { b.Log = bob.Agent() }},
+		{"no checkpoint", func(b *ledger.EvidenceBundle) { b.Checkpoint = "" }},
+	} {
+		s.add(c.name, fields{"bytes": p.bundle(raw, c.change)})
+	}
+	show := func(name string, entries ...ledger.EvidenceEntry) {
+		s.add(name, fields{"bytes": written(entries...).bundle(raw, nil)})
+	}
+	show("a register after the commit", registered(alice, 0, 1, good), receipted(raw), committed(raw, good), registered(bob, minute, 2, by(bob)))
+	show("a conflict that is not marked", registered(alice, 0, 1, good), receipted(raw), committed(raw, good), receipted(late), committed(late, good))
+	show("a commit that is not of its receipt", registered(alice, 0, 1, good), receipted(raw), committed(late, good))
+	show("a fence that skips a number", registered(alice, 0, 2, good), receipted(raw), committed(raw, good))
+	sealed := unhexed(p.bundle(raw, nil))
+	changed := slices.Clone(sealed)
+	changed[len(changed)-1] ^= 1
+	s.add("the seal changed", fields{"bytes": hexOf(changed)})
+	s.add("an unknown field that is not sealed", fields{"bytes": hexOf(withField(sealed, 900, can.AppendUint(nil, 1)))})
+	s.add("a bundle cut off", fields{"bytes": hexOf(sealed[:len(sealed)-1])})
+}
+
+// bundlesWithCaps hold a capability chain, which must be that of the receipt.
+func bundlesWithCaps(s *set) {
+	chain := issue(bob, alice, calls(tool, 5), nil)
+	show := func(name string, signer sign.Signer, of *caps.Link, at int64, chain caps.Chain) {
+		r := ledger.Receipt{ToolID: tool, RequestHash: object.SumText("question"), ResponseHash: object.SumText("answer"), TimeObserved: object.Time(start + at), Status: 200}
+		if of != nil {
+			r.Evidence = []object.Hash{of.ID}
+		}
+		_, raw, err := ledger.NewReceipt(signer, r)
+		s.add(name, fields{"bytes": written(receipted(must(raw, err))).bundle(raw, func(b *ledger.EvidenceBundle) { b.Caps = chain.Raws() })})
+	}
+	show("under a capability", alice, &chain[0], 0, chain)
+	show("under a capability that is not shown", alice, &chain[0], 0, nil)
+	show("a capability that the receipt does not name", alice, nil, 0, chain)
+	show("another capability", alice, &chain[0], 0, issue(bob, alice, calls(tool, 6), nil))
+	show("a capability that had expired", alice, &chain[0], 60*minute, chain)
+	show("a capability of another", bob, &chain[0], 0, chain)
+	elsewhere := issue(bob, alice, calls(object.SumText("tool:other"), 5), nil)
+	show("a capability for another tool", alice, &elsewhere[0], 0, elsewhere)
+	listed := issue(bob, alice, calls(tool, 5), func(d *caps.Draft) { d.Revocable = true })
+	show("a capability that asks for a revocation list", alice, &listed[0], 0, listed)
+	child := attenuate(alice, chain, alice, func(d *caps.Draft) { d.Scope = scope(calls(tool, 1)) })
+	show("under a chain of two", alice, &child[0], 0, child)
+	show("a chain without its root", alice, &child[0], 0, child[:1])
+	forged := slices.Clone(chain)
+	forged[0].Raw = slices.Clone(forged[0].Raw)
+	forged[0].Raw[len(forged[0].Raw)-1] ^= 1
+	show("a capability with a changed signature", alice, &chain[0], 0, forged)
+}

@@ -1,0 +1,165 @@
+package conform
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/internal/evidence"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+// signatureIn is a signature over an id, and whose it is said to be.
+type signatureIn struct {
+	Signer    string          `json:"signer_key"`
+	ID        object.Hash     `json:"id"`
+	Signature json.RawMessage `json:"signature"` // the JSON view of a Signature
+}
+
+func signatureOf(in json.RawMessage) (any, error) {
+	var v signatureIn
+	if err := decodeInput(in, &v); err != nil {
+		return nil, err
+	}
+	agent, err := object.ParseKey(v.Signer)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := viewOf("Signature", v.Signature)
+	if err != nil {
+		return nil, err
+	}
+	sig, err := object.Decode[object.Signature](raw)
+	if err != nil {
+		return refused(err)
+	}
+	if err := sign.VerifyID(agent, v.ID, *sig); err != nil {
+		return refused(err)
+	}
+	return map[string]bool{"valid": true}, nil
+}
+
+// evidenceOf opens a bundle of evidence, or the in-toto form of one.
+func evidenceOf(in json.RawMessage) (any, error) {
+	var v struct {
+		Bytes    *hexBytes `json:"bytes,omitempty"`
+		InToto   string    `json:"in_toto,omitempty"` // a DSSE envelope
+		Envelope string    `json:"envelope_key,omitempty"`
+	}
+	if err := decodeInput(in, &v); err != nil {
+		return nil, err
+	}
+	if v.Bytes == nil {
+		agent, err := object.ParseKey(v.Envelope)
+		if err != nil {
+			return nil, err
+		}
+		s, _, err := ledger.OpenInToto([]byte(v.InToto), agent)
+		if err != nil {
+			return evidenceRefused(err)
+		}
+		return shown(s.Predicate.Evidence)
+	}
+	return shown(*v.Bytes)
+}
+
+// evidenceOut is what a bundle that is intact shows.
+type evidenceOut struct {
+	Receipt object.Hash `json:"receipt_id"`
+	Signer  string      `json:"signer_key"`
+	Log     string      `json:"log_key"`
+	Size    uint64      `json:"log_size"`
+	Status  string      `json:"status"` // of the effect: committed, divergent, ...; "none" without a key
+	Refused bool        `json:"refusal"`
+}
+
+func shown(raw []byte) (any, error) {
+	ev, err := evidence.Open(raw)
+	if err != nil {
+		return evidenceRefused(err)
+	}
+	return evidenceOut{ev.ReceiptID, ev.Receipt.Signer.KeyHex(), ev.Log.Signer.KeyHex(), ev.Log.Size,
+		ev.State.At(ev.Receipt.TimeObserved).String(), ev.Refused}, nil
+}
+
+// evidenceRefused names what makes a bundle not intact. A history that the state
+// machine does not allow is named as that, not by what the machine would have said.
+func evidenceRefused(err error) (any, error) {
+	var coded *can.Error
+	switch {
+	case errors.As(err, &coded):
+	case errors.Is(err, ledger.ErrEntry):
+		return refusal{Refused: "entry"}, nil
+	case errors.Is(err, evidence.ErrChain):
+		return refusal{Refused: "chain"}, nil
+	}
+	return refused(err)
+}
+
+// logIn is a checkpoint of a log, and what it is to show. At most one of Inclusion,
+// Older and Witness is set.
+type logIn struct {
+	Log        string       `json:"log_key"`
+	Checkpoint string       `json:"checkpoint"`
+	Inclusion  *inclusionIn `json:"inclusion,omitempty"`
+	Older      *olderIn     `json:"older,omitempty"`
+	Witness    string       `json:"witness_key,omitempty"` // who must have cosigned it
+}
+
+type inclusionIn struct {
+	Seq   uint64        `json:"seq"`
+	Kind  uint8         `json:"kind"`
+	Raw   hexBytes      `json:"raw"`
+	Proof []object.Hash `json:"proof"`
+}
+
+type olderIn struct {
+	Checkpoint string        `json:"checkpoint"`
+	Proof      []object.Hash `json:"proof"`
+}
+
+func logOf(in json.RawMessage) (any, error) {
+	var v logIn
+	if err := decodeInput(in, &v); err != nil {
+		return nil, err
+	}
+	log, err := object.ParseKey(v.Log)
+	if err != nil {
+		return nil, err
+	}
+	c, err := ledger.OpenCheckpoint([]byte(v.Checkpoint), log)
+	if err != nil {
+		return refused(err)
+	}
+	if err := v.show(c, log); err != nil {
+		return refused(err)
+	}
+	return map[string]any{"size": c.Size, "root": object.HashOf(c.Root)}, nil
+}
+
+func (v logIn) show(c ledger.Checkpoint, log object.AgentID) error {
+	switch {
+	case v.Inclusion != nil:
+		return ledger.CheckInclusion(c, v.Inclusion.Seq, v.Inclusion.Kind, v.Inclusion.Raw, v.Inclusion.Proof)
+	case v.Older != nil:
+		older, err := ledger.OpenCheckpoint([]byte(v.Older.Checkpoint), log)
+		if err != nil {
+			return err
+		}
+		return ledger.CheckConsistency(older, c, v.Older.Proof)
+	case v.Witness != "":
+		witness, err := object.ParseKey(v.Witness)
+		if err != nil {
+			return err
+		}
+		found, err := ledger.Witnesses([]byte(v.Checkpoint), log, witness)
+		if err == nil && len(found) == 0 {
+			err = fmt.Errorf("%w: the witness has not cosigned it", ledger.ErrCheckpoint)
+		}
+		return err
+	}
+	return nil
+}

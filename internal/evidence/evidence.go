@@ -1,0 +1,59 @@
+// Package evidence opens bundles of evidence whole: the ledger's part and the
+// capability chain, which the ledger does not read (spec/evidence.md#evidence-bundles).
+package evidence
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Open checks that a bundle is intact. Whom it shows as signers, and whether they are
+// trusted, is for the caller to judge. Errors are those of [ledger.VerifyEvidence],
+// those of [caps.OpenChain], a *caps.DeniedError, and ErrChain.
+func Open(raw []byte) (*ledger.Evidence, error) {
+	ev, err := ledger.VerifyEvidence(raw, nil)
+	if err != nil {
+		return nil, err
+	}
+	if len(ev.Caps) == 0 {
+		return ev, nil
+	}
+	if err := authority(ev); err != nil {
+		return nil, fmt.Errorf("evidence: its capabilities: %w", err)
+	}
+	return ev, nil
+}
+
+// ErrChain means that the capabilities of a bundle are not those of its receipt.
+var ErrChain = errors.New("not the authority of this receipt")
+
+// authority checks that the chain is whole and is the one that the receipt names. The
+// root issuer is taken as it is, and no revocation list is asked for: a bundle holds
+// neither trust nor lists.
+func authority(ev *ledger.Evidence) error {
+	chain, err := caps.OpenChain(ev.Caps...)
+	if err != nil {
+		return err
+	}
+	r := ev.Receipt
+	if len(r.Evidence) == 0 || chain[0].ID != r.Evidence[0] {
+		return fmt.Errorf("%w: it names another capability than %s", ErrChain, chain[0].ID.Short())
+	}
+	root := chain[len(chain)-1].Cap.Issuer
+	v := caps.Verifier{Trusted: func(a object.AgentID, _ uint8) bool { return a.Same(root) }, Unlisted: true}
+	if err := v.Verify(chain, r.Signer, r.TimeObserved); err != nil {
+		return err
+	}
+	scope, err := chain[0].Cap.Scope.Decode()
+	if err != nil {
+		return err
+	}
+	if call, ok := scope.(*caps.ToolCall); ok && call.ToolID != r.ToolID {
+		return fmt.Errorf("%w: capability %s is for tool %s, the receipt is of tool %s", ErrChain, chain[0].ID.Short(), call.ToolID.Short(), r.ToolID.Short())
+	}
+	return nil
+}
