@@ -2,12 +2,12 @@ package exec
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/strictjson"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -19,8 +19,8 @@ import (
 // fencing number of the attempt in doubt.
 //
 // An answer with happened true settles the effect: it is committed with that
-// response. With happened false it runs again. Any other answer, and a failing
-// probe, leave the outcome unknown.
+// response. With happened false it runs again. Any other answer, one with a member that is
+// misspelt or there twice, and a failing probe, leave the outcome unknown.
 type Probed struct {
 	Happened *bool  `json:"happened"`
 	Status   uint16 `json:"status,omitempty"`   // of the effect, when it happened; 200 by default
@@ -50,7 +50,7 @@ func parseProbed(out Outcome) (p Probed, err error) {
 	if out.Status != StatusOK {
 		return p, fmt.Errorf("%w: status %d", ErrProbe, out.Status)
 	}
-	if err := json.Unmarshal(out.Body, &p); err != nil {
+	if err := strictjson.Unmarshal(out.Body, &p); err != nil {
 		return p, fmt.Errorf("%w: %w", ErrProbe, err)
 	}
 	switch {

@@ -4,7 +4,6 @@ package cellcmd
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"unicode/utf8"
 
@@ -48,6 +47,9 @@ func newAppend(f *cmdutil.Factory) *cobra.Command {
 			if (len(args) == 2) == (o.Events != "") || (o.Events != "" && (o.In != "" || o.Type != 0)) {
 				return clierr.Usagef("either EVENTKEY with --type and --in, or --events")
 			}
+			if c.Flags().Changed("expect") && o.Expect < 0 {
+				return clierr.Usagef("--expect %d: no cell has so many events; leave it out for any number", o.Expect)
+			}
 			return runAppend(c.Context(), f, o)
 		},
 	}
@@ -55,16 +57,17 @@ func newAppend(f *cmdutil.Factory) *cobra.Command {
 	flags.Uint32Var(&o.Type, "type", 0, "the event's type")
 	flags.StringVar(&o.In, "in", "", "the event's data; - is standard input")
 	flags.StringVar(&o.Events, "events", "", "events as JSON lines; - is standard input")
-	flags.Int64Var(&o.Expect, "expect", -1, "the number of events that the cell must have; negative: any")
+	flags.Int64Var(&o.Expect, "expect", -1, "the number of events that the cell must have; any by default")
 	flags.Var(&o.Key, "key", "idempotency key")
 	flags.StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
 	return c
 }
 
+// eventLine is one event; who leaves the key out means an event without one, by saying so.
 type eventLine struct {
-	Type uint32 `json:"type"`
-	Key  string `json:"event_key"`
-	Data string `json:"data"`
+	Type uint32  `json:"type"`
+	Key  *string `json:"event_key"`
+	Data string  `json:"data"`
 }
 
 func (o *appendOptions) events(f *cmdutil.Factory) ([]exec.CellEvent, error) {
@@ -83,12 +86,11 @@ func (o *appendOptions) events(f *cmdutil.Factory) ([]exec.CellEvent, error) {
 	}
 	defer closeFile()
 	var list []exec.CellEvent
-	err = cmdutil.Lines(r, func(num int, text string) error {
-		var l eventLine
-		if err := json.Unmarshal([]byte(text), &l); err != nil {
-			return clierr.New(clierr.Failed, "%s, line %d: %w", o.Events, num, err)
+	err = cmdutil.EachLine(o.Events, r, func(num int, l eventLine) error {
+		if l.Key == nil {
+			return cmdutil.LineError(o.Events, num, errors.New("the member \"event_key\" is missing; an event without a key has \"event_key\":\"\""))
 		}
-		list = append(list, exec.CellEvent{Type: l.Type, Key: []byte(l.Key), Data: []byte(l.Data)})
+		list = append(list, exec.CellEvent{Type: l.Type, Key: []byte(*l.Key), Data: []byte(l.Data)})
 		return nil
 	})
 	return list, err

@@ -1,9 +1,7 @@
 package cmdutil
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -79,23 +77,6 @@ func (d *Duration) Set(text string) error {
 
 // Type implements pflag.Value.
 func (d *Duration) Type() string { return "duration" }
-
-// Lines calls fn with each line of r that is not blank, and its number from 1.
-// A line has at most 1 MiB.
-func Lines(r io.Reader, fn func(n int, line string) error) error {
-	sc := bufio.NewScanner(r)
-	sc.Buffer(make([]byte, 0, 64<<10), 1<<20)
-	for n := 1; sc.Scan(); n++ {
-		line := strings.TrimSpace(sc.Text())
-		if line == "" {
-			continue
-		}
-		if err := fn(n, line); err != nil {
-			return err
-		}
-	}
-	return sc.Err()
-}
 
 // Time reads the value of a flag: RFC 3339, a date, or a time ago such as 90m or 7d.
 // An empty text is the zero time.

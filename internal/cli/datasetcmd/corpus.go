@@ -89,19 +89,15 @@ func snapshot(ctx context.Context, f *cmdutil.Factory, n *node.Node, media strin
 
 func (o *snapshotOptions) ids(ctx context.Context, f *cmdutil.Factory, n *node.Node) (ids []object.Hash, err error) {
 	if o.From != "" {
-		r, done, err := f.Open(o.From)
-		if err != nil {
-			return nil, err
-		}
-		defer done()
-		return ids, cmdutil.Lines(r, func(num int, line string) error {
+		err = f.Lines(o.From, func(num int, line string) error {
 			id, err := object.ParseHash(line)
 			if err != nil {
-				return clierr.New(clierr.Failed, "%s, line %d: %w", o.From, num, err)
+				return cmdutil.LineError(o.From, num, err)
 			}
 			ids = append(ids, id)
 			return nil
 		})
+		return ids, err
 	}
 	var tool object.Hash
 	if o.Tool != "" {

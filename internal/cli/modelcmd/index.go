@@ -2,7 +2,7 @@ package modelcmd
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -140,18 +140,22 @@ func runIndexSearch(ctx context.Context, f *cmdutil.Factory, o *searchOptions) e
 		return err
 	}
 	defer done()
-	return cmdutil.Lines(r, func(num int, line string) error {
-		var in struct{ Text string }
-		if err := json.Unmarshal([]byte(line), &in); err != nil {
-			return clierr.New(clierr.Failed, "%s, line %d: %w", o.Batch, num, err)
+	return cmdutil.EachLine(o.Batch, r, func(num int, in queryLine) error {
+		if in.Text == nil {
+			return cmdutil.LineError(o.Batch, num, errors.New("the member \"text\" is missing"))
 		}
-		list, err := s.Search(ctx, in.Text, o.Limit)
+		list, err := s.Search(ctx, *in.Text, o.Limit)
 		if err != nil {
 			return err
 		}
 		answer, share := vote(list, o.Vote)
 		return f.Emit(voted{answer, share, list}, func() { f.IO.Printf("%d\t%s\n", len(list), answer) })
 	})
+}
+
+// queryLine is one search of a batch.
+type queryLine struct {
+	Text *string `json:"text"`
 }
 
 // print writes what one search found.

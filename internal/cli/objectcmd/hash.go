@@ -104,10 +104,10 @@ func hashOne(f *cmdutil.Factory, o *hashOptions, s object.Struct, name string) (
 
 func hashList(r io.Reader, name string) (object.Hash, error) {
 	list := merkle.NewListBuilder(merkle.Discard)
-	err := cmdutil.Lines(r, func(n int, line string) error {
+	err := cmdutil.LinesOf(name, r, func(n int, line string) error {
 		h, err := object.ParseHash(line)
 		if err != nil {
-			return clierr.New(clierr.Failed, "%s, line %d: %w", name, n, err).On(name)
+			return cmdutil.LineError(name, n, err)
 		}
 		return list.Add(h)
 	})

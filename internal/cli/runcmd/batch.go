@@ -2,7 +2,6 @@ package runcmd
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"math"
 	"os"
@@ -13,11 +12,37 @@ import (
 	"github.com/mythos-project/mythos/internal/node"
 )
 
-// batchLine describes one call of a batch.
+// batchLine describes one call of a batch. It has a key, or says that it has none: without
+// its key an effect would happen again with every run.
 type batchLine struct {
-	Key     string  `json:"key"`
-	File    string  `json:"file"`    // the request is this file's content,
-	Request *string `json:"request"` // or this text
+	Key     *string `json:"key"`
+	Keyless bool    `json:"keyless"`
+	File    *string `json:"file"`    // the request is this file's content,
+	Request *string `json:"request"` // or this text; nothing by default
+}
+
+// check says what a line lacks or has too much of.
+func (l *batchLine) check() error {
+	switch {
+	case l.Key == nil && !l.Keyless:
+		return errors.New(`the member "key" is missing; a call that may happen again with every run says "keyless":true`)
+	case l.Key != nil && l.Keyless:
+		return errors.New(`it has "key" and "keyless"`)
+	case l.Key != nil && *l.Key == "":
+		return errors.New(`the key is empty; a call that may happen again with every run says "keyless":true and has no "key"`)
+	case l.File != nil && l.Request != nil:
+		return errors.New(`it has "file" and "request"`)
+	case l.File != nil && *l.File == "":
+		return errors.New("the file's name is empty")
+	}
+	return nil
+}
+
+func (l *batchLine) key() string {
+	if l.Key == nil {
+		return ""
+	}
+	return *l.Key
 }
 
 // pending is one call of a batch on its way; done is closed when line is set.
@@ -34,6 +59,9 @@ type pending struct {
 func runBatch(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 	if o.Key != "" || o.In != "" || o.Parallel < 1 || o.Parallel > 256 {
 		return clierr.Usagef("--batch takes keys and requests from its lines, and --parallel 1 to 256")
+	}
+	if err := checkBatch(f, o.Batch); err != nil {
+		return err
 	}
 	n, s, err := prepare(ctx, f, o)
 	if err != nil {
@@ -56,7 +84,7 @@ func runBatch(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 	readErr := make(chan error, 1)
 	go func() {
 		defer close(b.order)
-		readErr <- cmdutil.Lines(r, func(num int, text string) error { return b.begin(ctx, reading.Done(), num, text) })
+		readErr <- cmdutil.EachLine(o.Batch, r, func(num int, in batchLine) error { return b.begin(ctx, reading.Done(), num, in) })
 	}()
 	err = b.report()
 	stop() // where the outcomes cannot be written, nothing more is begun, and what was begun ends
@@ -68,6 +96,25 @@ func runBatch(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 		return rerr
 	}
 	return err
+}
+
+// checkBatch reads a batch to its end before anything of it runs, where that can be done: a
+// pipe is read once, and ends at its first wrong line.
+func checkBatch(f *cmdutil.Factory, name string) error {
+	if st, err := os.Stat(name); name == "-" || err != nil || !st.Mode().IsRegular() {
+		return nil
+	}
+	r, done, err := f.Open(name)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return cmdutil.EachLine(name, r, func(num int, in batchLine) error {
+		if err := in.check(); err != nil {
+			return cmdutil.LineError(name, num, err)
+		}
+		return nil
+	})
 }
 
 // What the heap of a batch is kept to: the garbage may be half of what is in use and,
@@ -105,11 +152,11 @@ type batch struct {
 }
 
 // begin begins the call of a line when there is room for it.
-func (b *batch) begin(ctx context.Context, stopped <-chan struct{}, num int, text string) error {
-	p := &pending{done: make(chan struct{})}
-	if err := json.Unmarshal([]byte(text), &p.in); err != nil {
-		return clierr.New(clierr.Failed, "%s, line %d: %w", b.o.Batch, num, err)
+func (b *batch) begin(ctx context.Context, stopped <-chan struct{}, num int, in batchLine) error {
+	if err := in.check(); err != nil {
+		return cmdutil.LineError(b.o.Batch, num, err)
 	}
+	p := &pending{in: in, done: make(chan struct{})}
 	select {
 	case b.slots <- struct{}{}:
 	case <-stopped:
@@ -125,22 +172,22 @@ func (b *batch) begin(ctx context.Context, stopped <-chan struct{}, num int, tex
 }
 
 func callOne(ctx context.Context, n *node.Node, s node.CallSpec, in batchLine) (callLine, error) {
-	s.Key = []byte(in.Key)
+	s.Key = []byte(in.key())
 	switch {
 	case in.Request != nil:
 		s.Request = []byte(*in.Request)
-	case in.File != "":
-		data, err := os.ReadFile(in.File)
+	case in.File != nil:
+		data, err := os.ReadFile(*in.File)
 		if err != nil {
-			return callLine{Key: in.Key}, cmdutil.FileError(in.File, err)
+			return callLine{Key: in.key()}, cmdutil.FileError(*in.File, err)
 		}
 		s.Request = data
 	}
 	called, err := n.Call(ctx, s)
 	if err != nil {
-		return callLine{Key: in.Key}, Refusal(err, n.Self().KeyHex(), s.Tool.Name)
+		return callLine{Key: in.key()}, Refusal(err, n.Self().KeyHex(), s.Tool.Name)
 	}
-	return lineOf(in.Key, called), nil
+	return lineOf(in.key(), called), nil
 }
 
 // report writes the outcomes and gives the first error of a call, after all ran.

@@ -34,7 +34,8 @@ func NewCall(f *cmdutil.Factory) *cobra.Command {
 		Use: "call TOOL [--key K] [--cap CAP]... [--in FILE|-] [--timeout D]", Short: "Run one tool as an effect; the response goes to standard output",
 		Long: "With a key the effect happens at most once, whatever is retried, restarted or run in parallel: the next call with\n" +
 			"the key gets the recorded response. Without --cap, a held capability that covers the call is taken.\n" +
-			"--batch reads JSON lines {\"key\":...,\"file\":...} or {\"key\":...,\"request\":...} and writes one line a call, in order.\n" +
+			"--batch reads JSON lines {\"key\":...,\"file\":...} or {\"key\":...,\"request\":...} and writes one line a call, in order; a line\n" +
+			"without a key says \"keyless\":true. A line that has anything else is refused (2), in a file before anything runs.\n" +
 			"--redact keeps an episode of its own in which the rules (those of `dataset export --redact`) have replaced parts of requests\n" +
 			"and responses by keyed hashes; its provenance names the episode, the rules and the key. The request is kept nowhere else,\n" +
 			"unless it is longer than 8 KiB, and the run cannot be replayed; the response stays here, for those who repeat the call.",
