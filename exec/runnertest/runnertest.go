@@ -8,7 +8,6 @@ import (
 	"os"
 	osexec "os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -41,10 +40,9 @@ func (s Suite) request(text string) []byte {
 // Build compiles the suite's test tool for a platform and returns its path.
 func Build(tb testing.TB, goos, goarch string) string {
 	tb.Helper()
-	_, self, _, _ := runtime.Caller(0)
 	out := filepath.Join(tb.TempDir(), "tool")
-	cmd := osexec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, ".")
-	cmd.Dir = filepath.Join(filepath.Dir(self), "testdata", "tool")
+	cmd := osexec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out,
+		"github.com/mythos-project/mythos/exec/runnertest/testdata/tool")
 	cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		tb.Fatalf("build the test tool: %v\n%s", err, text)
