@@ -128,15 +128,9 @@ func OpenAgreement(raw []byte, cb *Codebook, now object.Time) (*CodebookAgreemen
 }
 
 func openAgreement(raw []byte, cb *Codebook, now object.Time) (*CodebookAgreement, error) {
-	a, _, err := object.Open[CodebookAgreement](raw, AgreementRule)
+	a, err := signedAgreement(raw, now)
 	if err != nil {
-		return nil, fmt.Errorf("agreement: %w", err)
-	}
-	if err := sign.VerifyOwn(AgreementRule, raw); err != nil {
-		return nil, fmt.Errorf("agreement: %w", err)
-	}
-	if now >= a.ExpiresAt {
-		return nil, fmt.Errorf("the agreement expired at %s", a.ExpiresAt)
+		return nil, err
 	}
 	if err := can.Check(cb); err != nil {
 		return nil, err
@@ -151,15 +145,53 @@ func openAgreement(raw []byte, cb *Codebook, now object.Time) (*CodebookAgreemen
 	return a, nil
 }
 
-// OpenOffer reads an offer from anyone: the codebook is sound, and the agreement
-// passes [OpenAgreement]. Errors wrap [ErrCodebook].
-func OpenOffer(raw []byte, now object.Time) (*CodebookOffer, *CodebookAgreement, *Codebook, error) {
+// signedAgreement checks the signatures of an agreement and its expiry.
+func signedAgreement(raw []byte, now object.Time) (*CodebookAgreement, error) {
+	a, _, err := object.Open[CodebookAgreement](raw, AgreementRule)
+	if err != nil {
+		return nil, fmt.Errorf("agreement: %w", err)
+	}
+	if err := sign.VerifyOwn(AgreementRule, raw); err != nil {
+		return nil, fmt.Errorf("agreement: %w", err)
+	}
+	if now >= a.ExpiresAt {
+		return nil, fmt.Errorf("the agreement expired at %s", a.ExpiresAt)
+	}
+	return a, nil
+}
+
+// OfferedBy reads the agreement of an offer from anyone and checks its signatures and that
+// it has not expired. Nothing is known of the codebook then: whoever trusts none of the two
+// agents need not look at it. Errors wrap [ErrCodebook].
+func OfferedBy(raw []byte, now object.Time) (*CodebookAgreement, error) {
+	o, err := decodeOffer(raw)
+	if err != nil {
+		return nil, err
+	}
+	a, err := signedAgreement(o.Agreement, now)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCodebook, err)
+	}
+	return a, nil
+}
+
+func decodeOffer(raw []byte) (*CodebookOffer, error) {
 	if len(raw) > MaxOffer {
-		return nil, nil, nil, fmt.Errorf("%w: an offer of %d bytes, at most %d are read", ErrCodebook, len(raw), MaxOffer)
+		return nil, fmt.Errorf("%w: an offer of %d bytes, at most %d are read", ErrCodebook, len(raw), MaxOffer)
 	}
 	o, err := object.Decode[CodebookOffer](raw)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("%w: offer: %w", ErrCodebook, err)
+		return nil, fmt.Errorf("%w: offer: %w", ErrCodebook, err)
+	}
+	return o, nil
+}
+
+// OpenOffer reads an offer from anyone: the codebook is sound, and the agreement
+// passes [OpenAgreement]. Errors wrap [ErrCodebook].
+func OpenOffer(raw []byte, now object.Time) (*CodebookOffer, *CodebookAgreement, *Codebook, error) {
+	o, err := decodeOffer(raw)
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	cb, err := OpenCodebook(o.Codebook)
 	if err != nil {

@@ -32,12 +32,14 @@
 // in this order; each has its own error:
 //
 //  1. framing             [ErrFraming]
-//  2. codebook            [ErrCodebook]
-//  3. decrypt, decompress [ErrDecode]
-//  4. signatures, trust   [ErrSignature], [ErrUntrusted]
+//  2. signatures, trust   [ErrSignature], [ErrUntrusted]
+//  3. codebook            [ErrCodebook]
+//  4. decrypt, decompress [ErrDecode]
 //  5. the bundle itself   [ErrPayload]
 //  6. replay guard        [ErrReplay], [ErrExpired], [ErrGuard]
 //
+// Signatures and trust come before anything is decoded, so that a stranger's packet
+// costs no more than its own bytes.
 // The guard comes last, so that only a packet that is accepted uses up its nonce.
 // It belongs to submission: a receiver that only reads or verifies needs none.
 //

@@ -271,8 +271,9 @@ func TestSteps(t *testing.T) {
 		{"signer twice", pack(t, Options{Signers: []sign.Signer{alice, alice}}, payload), ErrFraming},
 		{"unknown codebook", pack(t, Options{Codebook: &Codebook{Entries: []CodebookEntry{}}}, payload), ErrCodebook},
 		{"encrypted to another", pack(t, Options{Encrypt: []age.Recipient{recipient}}, payload), ErrDecode},
-		{"not encrypted", edit(func(raw []byte) []byte { raw[7] = 1; return raw }), ErrDecode},
-		{"not compressed", edit(func(raw []byte) []byte { raw[8] = 2; return raw }), ErrDecode},
+		{"not encrypted", resigned(t, edit(func(raw []byte) []byte { raw[7] = 1; return raw })), ErrDecode},
+		{"not compressed", resigned(t, edit(func(raw []byte) []byte { raw[8] = 2; return raw })), ErrDecode},
+		{"not encrypted, badly signed", edit(func(raw []byte) []byte { raw[7] = 1; return raw }), ErrSignature},
 		{"signature", edit(func(raw []byte) []byte { raw[len(raw)-1] ^= 1; return raw }), ErrSignature},
 		{"one bad of two", func() []byte {
 			raw := pack(t, Options{Signers: []sign.Signer{alice, eve}}, payload)
@@ -299,6 +300,44 @@ func TestSteps(t *testing.T) {
 	}
 }
 
+// resigned makes alice's signature of a changed packet good again.
+func resigned(t *testing.T, raw []byte) []byte {
+	t.Helper()
+	sig, err := alice.Sign(raw[:headerSize+int(binary.BigEndian.Uint32(raw[42:]))])
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(raw[len(raw)-len(sig):], sig[:])
+	return raw
+}
+
+// TestStrangersAreNotDecoded: of a packet that nobody who is trusted has signed, nothing is
+// decoded, whatever it holds.
+func TestStrangersAreNotDecoded(t *testing.T) {
+	recipient, err := Recipient(alice.Agent())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, o := range map[string]Options{
+		"plain": {}, "compressed": {Codec: CodecZstd}, "encrypted": {Encrypt: []age.Recipient{recipient}}, "with a codebook": {Codebook: &Codebook{Entries: []CodebookEntry{}}},
+	} {
+		o.Signers = []sign.Signer{eve}
+		for _, spoil := range []bool{false, true} {
+			raw, want := pack(t, o, bundle(t, 1, "hello")), ErrUntrusted
+			if spoil {
+				raw[len(raw)-1] ^= 1
+				want = ErrSignature
+			}
+			r := receiver(t)
+			r.Verified = func(context.Context, *Packet) error { t.Errorf("%s: it counts as verified", name); return nil }
+			r.Validate = func([]byte) error { t.Errorf("%s: it was decoded", name); return nil }
+			if _, err := r.Receive(context.Background(), raw); !errors.Is(err, want) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
 // TestStepsOrder gives a packet every set of defects, one for each step at most: the
 // error is that of the first step that has one, and a packet without any is received.
 func TestStepsOrder(t *testing.T) {
@@ -311,18 +350,18 @@ func TestStepsOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	errs := []error{ErrFraming, ErrCodebook, ErrDecode, ErrSignature, ErrUntrusted, ErrPayload, ErrExpired}
+	errs := []error{ErrFraming, ErrSignature, ErrUntrusted, ErrCodebook, ErrDecode, ErrPayload, ErrExpired}
 	for set := range 1 << len(errs) {
 		has := func(i int) bool { return set>>i&1 == 1 }
 		o, payload := Options{Codec: CodecZstd, Signers: []sign.Signer{alice}}, good
-		if has(1) {
+		if has(2) {
+			o.Signers = []sign.Signer{eve}
+		}
+		if has(3) {
 			o.Codebook = &Codebook{Entries: []CodebookEntry{}}
 		}
-		if has(2) {
-			o.Encrypt = []age.Recipient{recipient}
-		}
 		if has(4) {
-			o.Signers = []sign.Signer{eve}
+			o.Encrypt = []age.Recipient{recipient}
 		}
 		if has(6) {
 			payload = expired
@@ -331,7 +370,7 @@ func TestStepsOrder(t *testing.T) {
 			payload = []byte{0}
 		}
 		raw := pack(t, o, payload)
-		if has(3) {
+		if has(1) {
 			raw[len(raw)-1] ^= 1
 		}
 		if has(0) {

@@ -17,6 +17,11 @@ type Receiver struct {
 	Identities []age.Identity            // to decrypt with
 	Trusted    func(object.AgentID) bool // whose packets are taken
 
+	// Verified is called once the signatures hold and a signer is trusted, before anything of
+	// the packet is decoded: the place to find Codebooks and Identities, and to wait until
+	// there is memory for it. An error ends the packet's way. It may be nil.
+	Verified func(ctx context.Context, p *Packet) error
+
 	// Sealed leaves encrypted payloads alone, as one who has no key must: nothing
 	// about the bundle is known then, and Seen must be nil.
 	Sealed bool
@@ -49,9 +54,20 @@ func (r *Receiver) Receive(ctx context.Context, raw []byte) (*Received, error) {
 	return r.Take(ctx, p)
 }
 
-// Take is Receive for a packet whose framing was read before, by [Read].
+// Take is Receive for a packet whose framing was read before, by [Read]. Signatures and
+// trust come first: they are over the bytes as they are framed, and until they hold
+// nothing is decrypted, decompressed or decoded.
 func (r *Receiver) Take(ctx context.Context, p *Packet) (*Received, error) {
-	cb, err := r.codebook(p.Header.Codebook)
+	signers, err := p.Verify(r.Trusted)
+	if err != nil {
+		return nil, err
+	}
+	if r.Verified != nil {
+		if err := r.Verified(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	cb, err := r.codebook(p)
 	if err != nil {
 		return nil, err
 	}
@@ -61,13 +77,6 @@ func (r *Receiver) Take(ctx context.Context, p *Packet) (*Received, error) {
 		if payload, err = p.Decode(cb, r.Identities, r.Limits); err != nil {
 			return nil, err
 		}
-	}
-	signers, err := p.Verify(r.Trusted)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.negotiated(p); err != nil {
-		return nil, err
 	}
 	if r.Validate != nil && !sealed {
 		if err := r.Validate(payload); err != nil {
@@ -83,29 +92,25 @@ func (r *Receiver) Take(ctx context.Context, p *Packet) (*Received, error) {
 	return got, nil
 }
 
-func (r *Receiver) codebook(id object.Hash) (*Codebook, error) {
-	if r.Codebooks != nil {
-		return r.Codebooks.Find(id)
-	}
-	if id != BaselineID {
-		return nil, fmt.Errorf("%w: %s: %w", ErrCodebook, id.Short(), errUnknown)
-	}
-	return nil, nil
-}
-
-// negotiated checks that one who signed the packet agreed on its codebook; that
-// can only be told once the signatures are verified.
-func (r *Receiver) negotiated(p *Packet) error {
+// codebook is the packet's: the baseline, or one that who signed the packet agreed on.
+func (r *Receiver) codebook(p *Packet) (*Codebook, error) {
 	id := p.Header.Codebook
-	if id == BaselineID {
-		return nil
+	if r.Codebooks == nil {
+		if id != BaselineID {
+			return nil, fmt.Errorf("%w: %s: %w", ErrCodebook, id.Short(), errUnknown)
+		}
+		return nil, nil
+	}
+	cb, err := r.Codebooks.Find(id)
+	if err != nil || id == BaselineID {
+		return cb, err
 	}
 	for _, e := range p.Signatures {
 		if r.Codebooks.Good(id, e.Signer, r.now()) {
-			return nil
+			return cb, nil
 		}
 	}
-	return fmt.Errorf("%w: %s: there is no agreement in force with who signed the packet", ErrCodebook, id.Short())
+	return nil, fmt.Errorf("%w: %s: there is no agreement in force with who signed the packet", ErrCodebook, id.Short())
 }
 
 func (r *Receiver) now() object.Time {

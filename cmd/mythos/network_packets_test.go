@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"io"
 	"net/http"
 	"os"
@@ -131,7 +132,13 @@ func defects(t *testing.T, stranger *sign.Key) []defect {
 		{"huge length", edit(func(raw []byte) { copy(raw[42:], "\xff\xff\xff\xff") }), "malformed framing: a payload of 4294967295 bytes", 5},
 		{"codebook", func(d *draft) { d.Codebook = &packet.Codebook{Entries: []packet.CodebookEntry{}} }, "codebook is neither", 5},
 		{"encrypted to another", func(d *draft) { d.Encrypt = []age.Recipient{recipient} }, "cannot be decoded", 5},
-		{"not compressed", func(d *draft) { d.Codec, d.edit = packet.CodecCAN, func(raw []byte) { raw[8] = packet.CodecZstd } }, "cannot be decoded", 5},
+		{"not compressed", func(d *draft) {
+			d.Codec, d.edit = packet.CodecCAN, func(raw []byte) {
+				raw[8] = packet.CodecZstd
+				resign(t, raw, d.Signers[0])
+			}
+		}, "cannot be decoded", 5},
+		{"not compressed, and not signed as it is", func(d *draft) { d.Codec, d.edit = packet.CodecCAN, func(raw []byte) { raw[8] = packet.CodecZstd } }, "signature does not verify", 5},
 		{"bomb", func(d *draft) { d.payload = append([]byte{5, 0x80, 0x80, 0x80, 0x10}, make([]byte, 32<<20)...) }, "cannot be decoded", 5},
 		{"signature", edit(func(raw []byte) { raw[len(raw)-1] ^= 1 }), "signature does not verify", 5},
 		{"one bad of two", func(d *draft) {
@@ -142,6 +149,16 @@ func defects(t *testing.T, stranger *sign.Key) []defect {
 		{"carried capabilities", func(d *draft) { d.carries = map[string][]byte{"mythos.caps": {7, 1, 0}} }, "bundle is refused: carried capabilit", 5},
 		{"an answer that is none", func(d *draft) { d.carries = map[string][]byte{"mythos.answer": {8, 0}} }, "bundle is refused: answer", 5},
 	}
+}
+
+// resign makes the last signature of a packet good again.
+func resign(t *testing.T, raw []byte, by sign.Signer) {
+	t.Helper()
+	sig, err := by.Sign(raw[:46+int(binary.BigEndian.Uint32(raw[42:]))])
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(raw[len(raw)-len(sig):], sig[:])
 }
 
 // TestNetworkSameSteps gives each defect to a file, a pipe and the network: all

@@ -217,7 +217,7 @@ func (n *Node) accept(a *Agreement, cb *packet.Codebook) (*Agreement, error) {
 // OfferFrom is TakeOffer for an offer that arrived over a network: the other side must
 // be trusted for packets (packet.ErrUntrusted), and what was withdrawn here stays so.
 func (n *Node) OfferFrom(ctx context.Context, raw []byte, accept bool) ([]byte, *Agreement, error) {
-	_, a, _, err := packet.OpenOffer(raw, n.now())
+	a, err := packet.OfferedBy(raw, n.now()) // before the codebook is looked at
 	if err != nil {
 		return nil, nil, err
 	}

@@ -57,6 +57,7 @@ type Node struct {
 	keys   map[string]*sign.Key
 
 	codebooks codebookMemory
+	decodes   chan struct{} // holds one for each packet that is being decoded
 }
 
 // Options are what a repository is opened with.
@@ -70,7 +71,7 @@ type Options struct {
 
 // Open opens the repository at dir, a .mythos folder.
 func Open(ctx context.Context, dir string, o Options) (*Node, error) {
-	n := &Node{Dir: dir, Config: o.Config, now: o.Now, debugf: o.Debugf, pass: o.Passphrase}
+	n := &Node{Dir: dir, Config: o.Config, now: o.Now, debugf: o.Debugf, pass: o.Passphrase, decodes: make(chan struct{}, maxDecoding)}
 	if n.debugf == nil {
 		n.debugf = func(string, ...any) {}
 	}

@@ -124,8 +124,8 @@ type Received struct {
 // IsPacket reports whether data looks like a packet rather than a bundle.
 func (n *Node) IsPacket(data []byte) bool { return len(data) > 4 && string(data[:4]) == "MYTH" }
 
-// Open receives a packet from a file or a pipe: framing, codebook, payload,
-// signatures, bundle, in this order, each with its own error. No replay guard is
+// Open receives a packet from a file or a pipe: framing, signatures, codebook, payload,
+// bundle, in this order, each with its own error. No replay guard is
 // asked for.
 func (n *Node) Open(ctx context.Context, raw []byte) (*Received, error) {
 	return n.receive(ctx, raw, nil)
@@ -142,22 +142,18 @@ func (n *Node) receive(ctx context.Context, raw []byte, seen packet.Seen) (*Rece
 	if err != nil {
 		return nil, err
 	}
-	known, err := n.codebooks.registry(ctx, n, p.Header.Codebook)
-	if err != nil {
-		return nil, err
-	}
-	var ids []age.Identity
-	if p.Header.Encrypted() { // making one costs more than verifying the packet
-		id, err := packet.Identity(n.Key.Seed())
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
 	out := &Received{Packet: p}
-	r := packet.Receiver{
-		Identities: ids, Trusted: n.trustsPacket, Seen: seen, Now: n.now, Codebooks: known,
+	r := &packet.Receiver{
+		Trusted: n.trustsPacket, Seen: seen, Now: n.now,
 		Validate: out.open, // all of it before the guard, whose nonce is used up then
+	}
+	release := func() {}
+	defer func() { release() }()
+	r.Verified = func(ctx context.Context, p *packet.Packet) (err error) {
+		if release, err = n.decoding(ctx); err == nil {
+			err = n.openers(ctx, r, p)
+		}
+		return err
 	}
 	got, err := r.Take(ctx, p)
 	if err != nil {
@@ -165,6 +161,32 @@ func (n *Node) receive(ctx context.Context, raw []byte, seen packet.Seen) (*Rece
 	}
 	out.Signers = got.Signers
 	return out, nil
+}
+
+// maxDecoding is how many packets are decoded at a time: each may take several times
+// packet.Limits.MaxPlain of memory.
+const maxDecoding = 2
+
+// decoding waits until a packet may be decoded.
+func (n *Node) decoding(ctx context.Context) (release func(), err error) {
+	select {
+	case n.decodes <- struct{}{}:
+		return func() { <-n.decodes }, nil
+	case <-ctx.Done():
+		return func() {}, context.Cause(ctx)
+	}
+}
+
+// openers gives a receiver what it needs to decode a packet that is verified.
+func (n *Node) openers(ctx context.Context, r *packet.Receiver, p *packet.Packet) (err error) {
+	if r.Codebooks, err = n.codebooks.registry(ctx, n, p.Header.Codebook); err != nil || !p.Header.Encrypted() {
+		return err
+	}
+	id, err := packet.Identity(n.Key.Seed()) // making one costs more than verifying the packet
+	if err == nil {
+		r.Identities = []age.Identity{id}
+	}
+	return err
 }
 
 // open checks the bundle and what it carries.

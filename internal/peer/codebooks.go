@@ -18,11 +18,12 @@ import (
 // by an agent that is trusted for packets, and, where RequireCap says so, a capability; a
 // proposal is signed at once only where AcceptCodebooks says so.
 func (s *Server) codebooks(w http.ResponseWriter, r *http.Request) {
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, packet.MaxOffer))
+	raw, release, err := s.unproven(w, r, packet.MaxOffer)
 	if err != nil {
-		s.refuse(w, r, http.StatusRequestEntityTooLarge, err)
+		s.refuseBody(w, r, err)
 		return
 	}
+	defer release()
 	if s.RequireCap {
 		if err := s.chargeOffer(r, raw); err != nil {
 			s.refuse(w, r, statusOf(err), err)

@@ -45,6 +45,7 @@ type Server struct {
 
 	metrics *measures
 	peers   peers
+	intake  intake
 	tasks   *queue
 	streams chan struct{}
 }

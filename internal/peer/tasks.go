@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -18,11 +17,12 @@ import (
 // run. It answers with the signed packet; or at once with the task, where the request
 // prefers that.
 func (s *Server) packets(w http.ResponseWriter, r *http.Request) {
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPacket))
+	raw, release, err := s.unproven(w, r, maxPacket)
 	if err != nil {
-		s.refuse(w, r, http.StatusRequestEntityTooLarge, err)
+		s.refuseBody(w, r, err)
 		return
 	}
+	defer release()
 	got, err := s.Node.Accept(r.Context(), raw)
 	if err != nil {
 		s.refuse(w, r, receiveStatus(err), err)
@@ -56,7 +56,17 @@ func (s *Server) packets(w http.ResponseWriter, r *http.Request) {
 		answerJSON(w, http.StatusAccepted, t)
 		return
 	}
+	release()
 	s.awaited(w, r, t.ID)
+}
+
+// refuseBody refuses a request whose body was not read to its end.
+func (s *Server) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, errNoRoom) {
+		s.later(w, r, http.StatusServiceUnavailable, 5*time.Second, err)
+		return
+	}
+	s.refuse(w, r, statusOf(err), err)
 }
 
 // awaited answers with a task's result when it has one.

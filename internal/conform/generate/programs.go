@@ -52,6 +52,7 @@ func packets() *set {
 	show("codec 2", pack(packet.Options{Codec: packet.CodecZstd}), nil)
 	show("signed by two", pack(packet.Options{Signers: []sign.Signer{alice, bob}}), nil)
 	show("signed by a stranger", pack(packet.Options{Signers: []sign.Signer{bob}}), nil)
+	show("not compressed, by a stranger", resignBy(bob, notCompressed(pack(packet.Options{Signers: []sign.Signer{bob}}))), nil)
 	show("expired", plain, fields{"at_us": start + minute})
 	show("expires too far away", must(packet.Pack(packet.Options{Signers: []sign.Signer{alice}}, sealed(hello, start+25*60*minute))), nil)
 	guard := must(packet.GuardOf(payload))
@@ -70,15 +71,20 @@ func hostile(show func(string, []byte, fields), plain []byte) {
 	set := func(at int, b byte) func([]byte) []byte {
 		return func(raw []byte) []byte { raw[at] = b; return raw }
 	}
+	signed := func(id string, f func([]byte) []byte) { // and signed by alice as it then is
+		show(id, resign(f(slices.Clone(plain))), nil)
+	}
 	change("magic", set(0, 'm'))
 	change("version 3", set(5, 3))
 	change("an unknown flag", set(7, 2))
-	change("the flag of encryption, not encrypted", set(7, 1))
+	signed("the flag of encryption, not encrypted", set(7, 1))
 	change("codec 0", set(8, 0))
 	change("codec 3", set(8, 3))
-	change("codec 2, not compressed", set(8, 2))
+	signed("codec 2, not compressed", set(8, 2))
+	change("codec 2, neither compressed nor signed", set(8, 2))
 	change("codebook algorithm 2", set(9, 2))
-	change("an unknown codebook", set(10, 0))
+	signed("an unknown codebook", set(10, 0))
+	change("an unknown codebook, not signed", set(10, 0))
 	change("payload length beyond the end", set(42, 0xff))
 	change("payload length 0", func(raw []byte) []byte { binary.BigEndian.PutUint32(raw[42:], 0); return raw })
 	change("a changed payload byte", func(raw []byte) []byte { raw[60] ^= 1; return raw })
@@ -88,6 +94,20 @@ func hostile(show func(string, []byte, fields), plain []byte) {
 		change(fmt.Sprintf("cut to %d bytes", n), func(raw []byte) []byte { return raw[:n] })
 	}
 	change("cut by one byte", func(raw []byte) []byte { return raw[:len(raw)-1] })
+}
+
+// resign makes alice's signature, the last one of the packet, good again.
+func resign(raw []byte) []byte { return resignBy(alice, raw) }
+
+func resignBy(key *sign.Key, raw []byte) []byte {
+	sig := must(key.Sign(raw[:46+int(binary.BigEndian.Uint32(raw[42:]))]))
+	copy(raw[len(raw)-len(sig):], sig[:])
+	return raw
+}
+
+func notCompressed(raw []byte) []byte {
+	raw[8] = packet.CodecZstd
+	return raw
 }
 
 // codebooks have a negotiated codebook, and encryption to the receiver.

@@ -1,0 +1,81 @@
+package peer
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+)
+
+// What anybody may send before it is known who it is from is held in memory within these
+// bounds, in bytes. Other requests prove who asks before their body is read.
+const (
+	maxUnproven       = 64 << 20 // of all addresses
+	maxUnprovenOfHost = 24 << 20 // of one
+	firstPiece        = 64 << 10 // what a body is given room for at first
+)
+
+// errNoRoom means that too much is being read that nobody has answered for yet.
+var errNoRoom = errors.New("too much is being received")
+
+// intake counts the bytes of bodies that were read and not yet believed.
+type intake struct {
+	mu   sync.Mutex
+	used int
+	of   map[string]int // of an address
+}
+
+// take counts n bytes more; false: they have to wait.
+func (i *intake) take(host string, n int) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.used+n > maxUnproven || i.of[host]+n > maxUnprovenOfHost {
+		return false
+	}
+	if i.of == nil {
+		i.of = map[string]int{}
+	}
+	i.used += n
+	i.of[host] += n
+	return true
+}
+
+func (i *intake) giveBack(host string, n int) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.used -= n
+	if i.of[host] -= n; i.of[host] <= 0 {
+		delete(i.of, host)
+	}
+}
+
+// unproven reads a body of at most most bytes from whoever sends it. What it takes of
+// memory grows with what arrives, not with what is announced, and counts until release is
+// called, which may be done twice. Errors wrap errTooMuch or errNoRoom.
+func (s *Server) unproven(w http.ResponseWriter, r *http.Request, most int) (raw []byte, release func(), err error) {
+	host, held := hostOf(r.RemoteAddr), 0
+	release = sync.OnceFunc(func() { s.intake.giveBack(host, held) })
+	defer func() {
+		if err != nil {
+			release()
+		}
+	}()
+	body := http.MaxBytesReader(w, r.Body, int64(most))
+	var buf bytes.Buffer
+	for room := firstPiece; ; room = min(2*room, most+2*bytes.MinRead) {
+		if !s.intake.take(host, room-held) {
+			return nil, release, fmt.Errorf("%w: try again in a few seconds", errNoRoom)
+		}
+		held = room
+		buf.Grow(room - buf.Len())
+		_, err := io.CopyN(&buf, body, int64(room-buf.Len()-bytes.MinRead))
+		if errors.Is(err, io.EOF) {
+			return buf.Bytes(), release, nil
+		}
+		if err != nil {
+			return nil, release, fmt.Errorf("%w: %w", errTooMuch, err)
+		}
+	}
+}
