@@ -1,5 +1,5 @@
 # Targets for people. CI calls .ci/run and nothing else.
-.PHONY: build test check generate reproducible sbom fuzz duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch release-check network
+.PHONY: build test check generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch release-check network
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -37,6 +37,9 @@ fuzz: ## run each fuzz target for FUZZTIME (20 s each by default)
 	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 	  done; \
 	done
+
+edges: ## inputs that real programs write and that are easy to get wrong, each against the binary (part of the tests; a minute)
+	go test -count=1 -run TestEdges ./cmd/mythos
 
 duckdb: ## read exported datasets with DuckDB and Arrow, and measure beside DuckDB (needs cgo; a minute)
 	cd bench/datasets && go test -mod=mod -bench . -benchtime 3x .

@@ -1,6 +1,9 @@
 package dataset
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/mythos-project/mythos/exec/ir"
@@ -32,4 +35,38 @@ func ImportForm(e *object.EpisodeRef) string {
 		return ""
 	}
 	return strings.TrimPrefix(p.Transform, TransformImport)
+}
+
+// ImportTrace is the trace of an imported episode, in JSON (spec/datasets.md#import). It
+// says what the receipts have no field for.
+type ImportTrace struct {
+	Form    string          `json:"form"`
+	Source  object.Hash     `json:"source_hash"` // of the record's bytes
+	Model   string          `json:"model,omitempty"`
+	Input   object.Hash     `json:"input_hash"`
+	Output  object.Hash     `json:"output_hash"`
+	Status  uint16          `json:"status"`
+	Details json.RawMessage `json:"details,omitempty"` // of the answer: an object
+	Calls   []ImportCall    `json:"calls"`             // in the order of the receipts, of which the last is the answer's
+}
+
+// ImportCall is a call in the trace of an imported episode.
+type ImportCall struct {
+	Tool     string          `json:"tool"`
+	Request  object.Hash     `json:"request_hash"`
+	Response object.Hash     `json:"response_hash"`
+	Status   uint16          `json:"status"`
+	Time     object.Time     `json:"time_observed"`
+	Details  json.RawMessage `json:"details,omitempty"` // an object
+}
+
+// JSON is the trace's bytes. Details stand in it as they are.
+func (t *ImportTrace) JSON() ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(t); err != nil {
+		return nil, fmt.Errorf("trace of an import: %w", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
 }

@@ -3,158 +3,108 @@ package ingest
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/mythos-project/mythos/object"
 )
 
 // chat reads JSON lines of {"messages": [{"role", "content", ...}]}: calls of tools as
-// tool_calls answered by messages of the role tool, or as content parts tool_use answered
-// by tool_result. The last message of the assistant is the answer; what comes before it
-// was asked.
+// tool_calls answered by messages of the role tool, or as parts of a content, answered by
+// parts (see parts.go). The last message of the assistant is the answer; what comes before
+// it was asked.
 type chat struct{}
 
 // Name implements Reader.
 func (chat) Name() string { return "chat" }
 
 // Code implements Reader.
-func (chat) Code() object.Hash { return object.SumText("mythos.import.chat/1") }
+func (chat) Code() object.Hash { return object.SumText("mythos.import.chat/2") }
 
 // Read implements Reader.
-func (chat) Read(r io.Reader, fn func(*Record) error, bad func(*RecordError) error) error {
-	return records(r, parseChat, fn, bad)
-}
+func (chat) Read(r io.Reader, h Handler) error { return records(r, h, parseChat) }
 
-type chatLine struct {
-	Messages  []json.RawMessage `json:"messages"`
-	Model     string            `json:"model"`
-	Created   json.RawMessage   `json:"created"`
-	CreatedAt json.RawMessage   `json:"created_at"`
-	Timestamp json.RawMessage   `json:"timestamp"`
-}
+// chatMembers are the members of a line that have a place of their own. All others are
+// kept in the details as they are.
+var chatMembers = map[string]string{"messages": "", "tools": "", "functions": "", "model": "model", "created": "", "created_at": "", "timestamp": "",
+	"usage": "usage", "finish_reason": "finish_reason", "stop_reason": "finish_reason", "conversation": "conversation", "conversation_id": "conversation", "session_id": "conversation"}
 
-type chatMessage struct {
-	Role       string          `json:"role"`
-	Content    json.RawMessage `json:"content"`
-	ToolCallID string          `json:"tool_call_id"`
-	ToolCalls  []struct {
-		ID       string `json:"id"`
-		Function struct {
-			Name      string          `json:"name"`
-			Arguments json.RawMessage `json:"arguments"`
-		} `json:"function"`
-	} `json:"tool_calls"`
-}
-
-// chatPart is an element of a content that is a list.
-type chatPart struct {
-	Type      string          `json:"type"`
-	Text      string          `json:"text"`
-	ID        string          `json:"id"`
-	Name      string          `json:"name"`
-	Input     json.RawMessage `json:"input"`
-	ToolUseID string          `json:"tool_use_id"`
-	Content   json.RawMessage `json:"content"`
-	IsError   bool            `json:"is_error"`
-}
-
-func parseChat(line []byte) (*Record, error) {
-	var l chatLine
-	if err := json.Unmarshal(line, &l); err != nil {
+func parseChat(line []byte, h Handler) (*Record, error) {
+	l, err := fieldsOf(line)
+	if err != nil {
 		return nil, err
 	}
-	rec := &Record{Status: statusOK, Model: l.Model}
-	var err error
-	if rec.Time, err = firstTime(l.Created, l.CreatedAt, l.Timestamp); err != nil {
+	rec := &Record{Status: statusOK}
+	if rec.Model, err = optionalText(l.get("model")); err != nil {
 		return nil, err
 	}
-	answer, t := -1, toolTable{}
-	for i, raw := range l.Messages {
-		var m chatMessage
-		if err := json.Unmarshal(raw, &m); err != nil {
-			return nil, err
+	if rec.Time, err = firstTime(l.get("created"), l.get("created_at"), l.get("timestamp")); err != nil {
+		return nil, err
+	}
+	if l.get("messages") == nil {
+		return nil, errors.New("it has no messages")
+	}
+	messages, err := listOf(l.get("messages"))
+	if err != nil {
+		return nil, err
+	}
+	answer, t := -1, &callTable{lost: h.Lost}
+	var last *message
+	for i, raw := range messages {
+		m, err := readMessage(raw)
+		if err != nil {
+			return nil, messageError(i, err)
 		}
-		if m.Role == "" {
-			return nil, errors.New("a message has no role")
+		if err := t.message(m); err != nil {
+			return nil, messageError(i, err)
 		}
-		text := t.message(&m)
-		if m.Role == "assistant" {
-			answer, rec.Output = i, text
+		if m.role == "assistant" || m.role == "model" {
+			answer, last = i, m
 		}
 	}
 	if answer < 0 {
 		return nil, errors.New("no message is the assistant's")
 	}
-	rec.Calls = t.calls
-	rec.Input, err = json.Marshal(map[string]any{"messages": append([]json.RawMessage{}, l.Messages[:answer]...)})
-	return rec, err
+	if err := t.settle(); err != nil {
+		return nil, err
+	}
+	rec.Calls, rec.Output = t.calls, last.text
+	rec.Input = chatInput(l, messages[:answer])
+	rec.Details = chatDetails(l, messages, answer, last)
+	return rec, nil
 }
 
-// toolTable gathers calls, and finds them by their ids when they are answered.
-type toolTable struct {
-	calls []Call
-	open  map[string]int
+func messageError(i int, err error) error { return fmt.Errorf("message %d: %w", i+1, err) }
+
+// chatInput is what was asked: the messages, and the tools that were offered.
+func chatInput(l fields, messages []json.RawMessage) []byte {
+	input := fields{{"messages", jsonList(messages)}}
+	input.add("tools", l.get("tools"))
+	input.add("functions", l.get("functions"))
+	return compact(input.json())
 }
 
-func (t *toolTable) call(id, name string, request []byte) {
-	if t.open == nil {
-		t.open = map[string]int{}
-	}
-	t.open[id] = len(t.calls)
-	t.calls = append(t.calls, Call{Tool: name, Request: request, Status: statusNothing})
-}
-
-func (t *toolTable) answer(id string, response []byte, failed bool) {
-	i, ok := t.open[id]
-	if !ok {
-		return // an answer to nothing that is in the record
-	}
-	delete(t.open, id)
-	t.calls[i].Response, t.calls[i].Status = response, statusOK
-	if failed {
-		t.calls[i].Status = statusFailed
-	}
-}
-
-// message takes the calls and answers out of a message, and gives its text.
-func (t *toolTable) message(m *chatMessage) []byte {
-	for _, c := range m.ToolCalls {
-		t.call(c.ID, c.Function.Name, plain(c.Function.Arguments))
-	}
-	text := plain(m.Content)
-	if m.Role == "tool" {
-		t.answer(m.ToolCallID, text, false)
-	}
-	var parts []chatPart
-	if len(m.Content) == 0 || m.Content[0] != '[' || json.Unmarshal(m.Content, &parts) != nil {
-		return text
-	}
-	text = nil
-	for _, p := range parts {
-		switch p.Type {
-		case "tool_use":
-			t.call(p.ID, p.Name, compact(p.Input))
-		case "tool_result":
-			t.answer(p.ToolUseID, partsText(p.Content), p.IsError)
-		case "text":
-			text = append(text, p.Text...)
+// chatDetails are what else the line tells. The answer stands there as it is unless it is
+// a role and a text only; so do the messages after it.
+func chatDetails(l fields, messages []json.RawMessage, answer int, last *message) Details {
+	var d, rest fields
+	for _, m := range l {
+		place, known := chatMembers[m.name]
+		switch {
+		case !known:
+			rest.add(m.name, compact(m.value))
+		case place != "" && !d.has(place) && kindOf(m.value) != 'n':
+			d.add(place, compact(m.value))
+		case place != "":
+			rest.add(m.name, compact(m.value))
 		}
 	}
-	return text
-}
-
-// partsText is the text of a content: a string, or the texts of its parts.
-func partsText(raw json.RawMessage) []byte {
-	var parts []chatPart
-	if len(raw) == 0 || raw[0] != '[' || json.Unmarshal(raw, &parts) != nil {
-		return plain(raw)
+	if !last.bare() {
+		d.add("message", compact(messages[answer]))
 	}
-	var text []byte
-	for _, p := range parts {
-		if p.Type != "text" {
-			return compact(raw)
-		}
-		text = append(text, p.Text...)
+	if answer+1 < len(messages) {
+		d.add("after", compact(jsonList(messages[answer+1:])))
 	}
-	return text
+	d.add("rest", rest.json())
+	return Details(d.json())
 }

@@ -3,10 +3,11 @@ package ingest
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
@@ -26,53 +27,151 @@ type Importer struct {
 	Time   object.Time // of records that have none
 	// Bad decides about records that cannot be understood; nil: the first ends the import.
 	Bad func(*RecordError) error
+	// Strict ends the import where something is lost.
+	Strict bool
 }
 
-// Imported is what an import kept.
+// Imported is what an import kept, and what it did not.
 type Imported struct {
 	Episodes []object.Hash // in the order of the records
-	Calls    int
+	Calls    int           // of tools, and of models before the one that answered
 	Signals  int
+	Bad      int    // records that were left out
+	Lost     []Loss // what was not understood, in the order of its first place
+	Passed   []Loss // what does not belong to the form
 }
+
+// Loss counts what was not taken, by kind and reason.
+type Loss struct {
+	What  string `json:"what"`          // in the plural, such as "spans"
+	Why   string `json:"why,omitempty"` // empty: it does not belong to the form
+	Count int    `json:"count"`
+}
+
+// String is the loss in words.
+func (l Loss) String() string {
+	if l.Why == "" {
+		return fmt.Sprintf("%d %s", l.Count, l.What)
+	}
+	return fmt.Sprintf("%d %s: %s", l.Count, l.What, l.Why)
+}
+
+// ErrNothing means that nothing was understood.
+var ErrNothing = errors.New("nothing in it was understood")
+
+// ErrLost means that something was not understood, which Strict does not allow.
+var ErrLost = errors.New("something in it was not understood")
 
 // groupSize is how many records are made durable together.
 const groupSize = 1024
 
 // Import reads all records and keeps an episode of each, durably. What was kept before an
-// error stays, and is found again by the next import.
+// error stays, and is found again by the next import. The error wraps ErrNothing where
+// there is no episode, ErrRecord, ErrLost or ErrEncoding.
 func (im *Importer) Import(ctx context.Context, form Reader, r io.Reader) (*Imported, error) {
-	out := &Imported{}
-	var group []*Record
-	flush := func() error {
-		ids, err := im.keep(ctx, form, group)
-		if err != nil {
-			return err
+	in := &intake{im: im, ctx: ctx, form: form, out: &Imported{}}
+	err := form.Read(r, in)
+	if err = errors.Join(err, in.flush()); err != nil {
+		return in.out, err
+	}
+	if len(in.out.Episodes) == 0 {
+		return in.out, in.nothing()
+	}
+	return in.out, nil
+}
+
+// intake is an import under way: the Handler of its form.
+type intake struct {
+	im    *Importer
+	ctx   context.Context
+	form  Reader
+	out   *Imported
+	group []*Record
+	size  int // bytes in group
+}
+
+// Record implements Handler.
+func (in *intake) Record(rec *Record) error {
+	in.group, in.size = append(in.group, rec), in.size+len(rec.Source)
+	if len(in.group) < groupSize && in.size < MaxRecord {
+		return in.ctx.Err()
+	}
+	return in.flush()
+}
+
+// Bad implements Handler.
+func (in *intake) Bad(e *RecordError) error {
+	in.out.Bad++
+	if in.im.Bad == nil {
+		return e
+	}
+	return in.im.Bad(e)
+}
+
+// Lost implements Handler.
+func (in *intake) Lost(what, why string) error {
+	in.out.Lost = AddLosses(in.out.Lost, []Loss{{what, why, 1}})
+	if in.im.Strict {
+		return fmt.Errorf("%w: %s: %s", ErrLost, what, why)
+	}
+	return nil
+}
+
+// Passed implements Handler.
+func (in *intake) Passed(what string) {
+	in.out.Passed = AddLosses(in.out.Passed, []Loss{{what, "", 1}})
+}
+
+// maxLosses bounds the kinds of losses that are told apart.
+const maxLosses = 1000
+
+// AddLosses adds counts to a list: those of one kind and reason are one.
+func AddLosses(list, more []Loss) []Loss {
+	for _, l := range more {
+		i := slices.IndexFunc(list, func(have Loss) bool { return have.What == l.What && have.Why == l.Why })
+		switch {
+		case i >= 0:
+			list[i].Count += l.Count
+		case len(list) < maxLosses:
+			list = append(list, l)
+		default:
+			list[maxLosses-1] = Loss{"things", "of more kinds than are told apart", list[maxLosses-1].Count + l.Count}
 		}
-		for _, rec := range group {
-			out.Calls += len(rec.Calls)
-			out.Signals += len(rec.Signals)
-		}
-		out.Episodes = append(out.Episodes, ids...)
-		group = group[:0]
+	}
+	return list
+}
+
+// nothing says what there was instead.
+func (in *intake) nothing() error {
+	list := slices.Concat(in.out.Lost, in.out.Passed)
+	if in.out.Bad > 0 {
+		list = append(list, Loss{"records", "not understood", in.out.Bad})
+	}
+	if len(list) == 0 {
+		return fmt.Errorf("%w: it has no records of the form %s", ErrNothing, in.form.Name())
+	}
+	var texts []string
+	for _, l := range list {
+		texts = append(texts, l.String())
+	}
+	return fmt.Errorf("%w as %s: %s", ErrNothing, in.form.Name(), strings.Join(texts, "; "))
+}
+
+func (in *intake) flush() error {
+	if len(in.group) == 0 {
 		return nil
 	}
-	size := 0
-	add := func(rec *Record) error {
-		group, size = append(group, rec), size+len(rec.Source)
-		if len(group) < groupSize && size < MaxRecord {
-			return ctx.Err()
-		}
-		size = 0
-		return flush()
+	ids, err := in.im.keep(in.ctx, in.form, in.group)
+	if err != nil {
+		return err
 	}
-	bad := im.Bad
-	if bad == nil {
-		bad = func(e *RecordError) error { return e }
+	for _, rec := range in.group {
+		in.out.Calls += len(rec.Calls)
+		in.out.Signals += len(rec.Signals)
 	}
-	if err := form.Read(r, add, bad); err != nil {
-		return out, errors.Join(err, flush())
-	}
-	return out, flush()
+	in.out.Episodes = append(in.out.Episodes, ids...)
+	in.group, in.size = nil, 0
+	return nil
 }
 
 // kept is a record on its way into the store.
@@ -123,54 +222,52 @@ func (im *Importer) keep(ctx context.Context, form Reader, group []*Record) ([]o
 	return ids, dataset.PutSignals(ctx, im.Store, signals...)
 }
 
-// traceCall is a call in the trace of an imported episode.
-type traceCall struct {
-	Tool     string      `json:"tool"`
-	Request  object.Hash `json:"request_hash"`
-	Response object.Hash `json:"response_hash"`
-	Status   uint16      `json:"status"`
-	Time     object.Time `json:"time_observed"`
-}
-
-// trace is the trace of an imported episode, in JSON.
-type trace struct {
-	Form   string      `json:"form"`
-	Source object.Hash `json:"source_hash"` // of the record's bytes
-	Model  string      `json:"model,omitempty"`
-	Input  object.Hash `json:"input_hash"`
-	Output object.Hash `json:"output_hash"`
-	Status uint16      `json:"status"`
-	Calls  []traceCall `json:"calls"`
-}
-
 // receipts keeps the payloads of a record and signs what was read.
 func (im *Importer) receipts(ctx context.Context, form Reader, k *kept) error {
 	rec := k.rec
 	if rec.Time == 0 {
 		rec.Time = im.Time
 	}
-	t := trace{Form: form.Name(), Source: object.Sum(rec.Source), Model: rec.Model, Status: rec.Status, Calls: []traceCall{}}
+	if rec.Answered == 0 {
+		rec.Answered = rec.Time
+	}
+	t := dataset.ImportTrace{Form: form.Name(), Source: object.Sum(rec.Source), Model: rec.Model, Status: rec.Status, Calls: []dataset.ImportCall{}, Details: rec.Details}
 	for _, c := range rec.Calls {
 		at := c.Time
 		if at == 0 {
 			at = rec.Time
 		}
-		r, err := im.receipt(ctx, k, ledger.Receipt{ToolID: ToolID(c.Tool), Status: c.Status, TimeObserved: at}, c.Request, c.Response, t.Source, form)
+		r, err := im.receipt(ctx, k, ledger.Receipt{ToolID: ToolID(c.Tool), Status: c.Status, TimeObserved: at, Notes: note(form, c.Note)}, c.Request, c.Response, t.Source)
 		if err != nil {
 			return err
 		}
-		t.Calls = append(t.Calls, traceCall{c.Tool, r.RequestHash, r.ResponseHash, c.Status, at})
+		t.Calls = append(t.Calls, dataset.ImportCall{Tool: c.Tool, Request: r.RequestHash, Response: r.ResponseHash, Status: c.Status, Time: at, Details: c.Details})
 	}
-	r, err := im.receipt(ctx, k, ledger.Receipt{ToolID: ToolImport, Status: rec.Status, TimeObserved: rec.Time}, rec.Input, rec.Output, t.Source, form)
+	r, err := im.receipt(ctx, k, ledger.Receipt{ToolID: ToolImport, Status: rec.Status, TimeObserved: rec.Answered, Notes: note(form, rec.Note)}, rec.Input, rec.Output, t.Source)
 	if err != nil {
 		return err
 	}
 	t.Input, t.Output = r.RequestHash, r.ResponseHash
-	k.trace, err = json.Marshal(t)
+	k.trace, err = t.JSON()
 	return err
 }
 
-func (im *Importer) receipt(ctx context.Context, k *kept, r ledger.Receipt, request, response []byte, source object.Hash, form Reader) (*ledger.Receipt, error) {
+// maxNote bounds what a note says of a failure, in bytes.
+const maxNote = 2000
+
+// note says where a receipt comes from, and what the record tells of a failure.
+func note(form Reader, more string) *string {
+	text := "imported from " + form.Name() + ": nobody who saw it signed it"
+	if len(more) > maxNote {
+		more = strings.ToValidUTF8(more[:maxNote], "") + "..."
+	}
+	if more != "" {
+		text += "; " + more
+	}
+	return &text
+}
+
+func (im *Importer) receipt(ctx context.Context, k *kept, r ledger.Receipt, request, response []byte, source object.Hash) (*ledger.Receipt, error) {
 	var err error
 	if r.RequestHash, err = im.Store.PutBytes(ctx, request); err != nil {
 		return nil, err
@@ -178,8 +275,7 @@ func (im *Importer) receipt(ctx context.Context, k *kept, r ledger.Receipt, requ
 	if r.ResponseHash, err = im.Store.PutBytes(ctx, response); err != nil {
 		return nil, err
 	}
-	note := "imported from " + form.Name() + ": nobody who saw it signed it"
-	r.Evidence, r.Notes = []object.Hash{source}, &note
+	r.Evidence = []object.Hash{source}
 	id, raw, err := ledger.NewReceipt(im.Signer, r)
 	if err != nil {
 		return nil, err

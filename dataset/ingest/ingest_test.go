@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/ledger"
@@ -17,14 +18,58 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-func read(t *testing.T, form Reader, text string) []*Record {
+// hearer is a Handler that keeps what it hears.
+type hearer struct {
+	list   []*Record
+	bad    []*RecordError
+	lost   []Loss
+	passed []Loss
+	strict bool // the first bad record ends the reading
+}
+
+func (h *hearer) Record(r *Record) error { h.list = append(h.list, r); return nil }
+
+func (h *hearer) Bad(e *RecordError) error {
+	h.bad = append(h.bad, e)
+	if h.strict {
+		return e
+	}
+	return nil
+}
+
+func (h *hearer) Lost(what, why string) error {
+	h.lost = AddLosses(h.lost, []Loss{{what, why, 1}})
+	return nil
+}
+
+func (h *hearer) Passed(what string) { h.passed = AddLosses(h.passed, []Loss{{what, "", 1}}) }
+
+// hear reads a text, bad records included.
+func hear(t *testing.T, form Reader, text string) *hearer {
 	t.Helper()
-	var list []*Record
-	err := form.Read(strings.NewReader(text), func(r *Record) error { list = append(list, r); return nil }, func(e *RecordError) error { return e })
-	if err != nil {
+	h := &hearer{}
+	if err := form.Read(strings.NewReader(text), h); err != nil {
 		t.Fatal(err)
 	}
-	return list
+	return h
+}
+
+func read(t *testing.T, form Reader, text string) []*Record {
+	t.Helper()
+	h := hear(t, form, text)
+	if len(h.bad) > 0 {
+		t.Fatal(h.bad[0])
+	}
+	return h.list
+}
+
+// refused reads a text whose first record must be refused for a reason.
+func refused(t *testing.T, form Reader, text, reason string) {
+	t.Helper()
+	err := form.Read(strings.NewReader(text), &hearer{strict: true})
+	if !errors.Is(err, ErrRecord) || !strings.Contains(err.Error(), reason) {
+		t.Errorf("%s: %v; expected: %s", text, err, reason)
+	}
 }
 
 // show is a record in one line.
@@ -64,10 +109,7 @@ func TestChat(t *testing.T) {
 		"[]": "line 1", "{\"messages\":[]}": "assistant", "{}\n{": "line 1", `{"messages":[{"content":"x"}]}`: "role",
 		`{"messages":[{"role":"assistant"}],"created":"soon"}`: "no time",
 	} {
-		err := chat{}.Read(strings.NewReader(text), func(*Record) error { return nil }, func(e *RecordError) error { return e })
-		if !errors.Is(err, ErrRecord) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", text, err)
-		}
+		refused(t, chat{}, text, want)
 	}
 }
 
@@ -81,15 +123,9 @@ const spans = `{"resourceSpans":[{"scopeSpans":[{"spans":[
 
 func TestOTel(t *testing.T) {
 	list := read(t, otel{}, spans)
-	checkShown(t, list, `1767225600000000 ["how long?"] -> [7] (200); wc {"f":"5"} -> 7 (500)`, `3 old -> way (200)`)
-	if list[0].Model != "m" {
-		t.Errorf("model %q", list[0].Model)
-	}
+	checkShown(t, list, `1767225600000000  -> [7] (200); chat m ["how long?"] ->  (204); wc {"f":5} -> 7 (500)`, `3 old -> way (200)`)
 	for _, text := range []string{"{", `{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":[{"key":"gen_ai.system"}]}]}]}]}`} {
-		err := otel{}.Read(strings.NewReader(text), func(*Record) error { return nil }, func(e *RecordError) error { return e })
-		if !errors.Is(err, ErrRecord) {
-			t.Errorf("%s: %v", text, err)
-		}
+		refused(t, otel{}, text, "line 1")
 	}
 }
 
@@ -234,15 +270,31 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, form := range []Reader{chat{}, otel{}, mcp{}, m} {
-			err := form.Read(strings.NewReader(text), func(r *Record) error {
-				if len(r.Source) == 0 {
-					t.Errorf("%s: a record without a source", form.Name())
-				}
-				return nil
-			}, func(*RecordError) error { return nil })
-			if err != nil && len(text) < MaxRecord && form.Name() != "otel" {
+			h := &hearer{}
+			if err := form.Read(strings.NewReader(text), h); err != nil && !errors.Is(err, ErrEncoding) {
 				t.Errorf("%s: %v", form.Name(), err)
+			}
+			for _, r := range h.list {
+				checkRecord(t, form, r)
 			}
 		}
 	})
+}
+
+// checkRecord checks what holds for every record: it has a source, its details are JSON
+// objects, and nothing in it was replaced on the way.
+func checkRecord(t *testing.T, form Reader, r *Record) {
+	t.Helper()
+	if len(r.Source) == 0 {
+		t.Errorf("%s: a record without a source", form.Name())
+	}
+	calls := append([]Call{{Tool: "answer", Request: r.Input, Response: r.Output, Details: r.Details}}, r.Calls...)
+	for _, c := range calls {
+		if c.Details != nil && (checkJSON(c.Details) != nil || kindOf(c.Details) != '{') {
+			t.Errorf("%s: %s has details that are no object: %s", form.Name(), c.Tool, c.Details)
+		}
+		if !utf8.Valid(c.Request) || !utf8.Valid(c.Response) {
+			t.Errorf("%s: %s: bytes that are no UTF-8 came out of JSON", form.Name(), c.Tool)
+		}
+	}
 }

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/mythos-project/mythos/dataset"
-	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -31,8 +31,14 @@ import (
 //	  response: /result
 //	  status: /code
 //	  time: /at
+//	  id: /id
+//	  error: /error           # a reason: the call failed where it is there
+//	usage: /usage             # these four are kept as they are
+//	finish_reason: /stop
+//	conversation: /session
+//	error: /error             # a reason: the answer failed where it is there
 //	signals:
-//	  - {type: reward, value: /score}
+//	  - {type: reward, value: /score, scale: 1000}   # 0.8 becomes 800
 type Mapping struct {
 	Form    string          `yaml:"name"`
 	Input   pointer         `yaml:"input"`
@@ -40,6 +46,10 @@ type Mapping struct {
 	Time    pointer         `yaml:"time"`
 	Status  pointer         `yaml:"status"`
 	Model   pointer         `yaml:"model"`
+	Usage   pointer         `yaml:"usage"`
+	Finish  pointer         `yaml:"finish_reason"`
+	Talk    pointer         `yaml:"conversation"`
+	Error   pointer         `yaml:"error"`
 	Calls   *callMapping    `yaml:"calls"`
 	Signals []signalMapping `yaml:"signals"`
 
@@ -53,11 +63,14 @@ type callMapping struct {
 	Response pointer `yaml:"response"`
 	Status   pointer `yaml:"status"`
 	Time     pointer `yaml:"time"`
+	ID       pointer `yaml:"id"`
+	Error    pointer `yaml:"error"`
 }
 
 type signalMapping struct {
 	Type  string  `yaml:"type"`
 	Value pointer `yaml:"value"`
+	Scale int64   `yaml:"scale"` // what the value is multiplied by; 0: 1
 }
 
 // pointer is a JSON pointer (RFC 6901).
@@ -69,37 +82,93 @@ func (p *pointer) UnmarshalYAML(n *yaml.Node) error {
 		return fmt.Errorf("line %d: %q is no JSON pointer, such as /prompt", n.Line, n.Value)
 	}
 	for step := range strings.SplitSeq(n.Value[1:], "/") {
-		*p = append(*p, strings.NewReplacer("~1", "/", "~0", "~").Replace(step))
+		name := strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+		if strings.Contains(strings.NewReplacer("~1", "", "~0", "").Replace(step), "~") {
+			return fmt.Errorf("line %d: %q is no JSON pointer: a tilde is written ~0", n.Line, n.Value)
+		}
+		*p = append(*p, name)
 	}
 	return nil
 }
 
+// arrayIndex is an index of a JSON pointer: no sign, no leading zero.
+var arrayIndex = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})$`)
+
 // at is the value that the pointer leads to; nil where nothing is.
-func (p pointer) at(raw json.RawMessage) json.RawMessage {
+func (p pointer) at(raw json.RawMessage) (json.RawMessage, error) {
 	if p == nil {
-		return nil
+		return nil, nil
 	}
 	for _, step := range p {
-		raw = bytes.TrimSpace(raw)
-		switch {
-		case len(raw) > 0 && raw[0] == '{':
-			var members map[string]json.RawMessage
-			if json.Unmarshal(raw, &members) != nil {
-				return nil
+		switch kindOf(raw) {
+		case '{':
+			f, err := fieldsOf(raw)
+			if err != nil {
+				return nil, err
 			}
-			raw = members[step]
-		case len(raw) > 0 && raw[0] == '[':
-			var items []json.RawMessage
+			raw = f.get(step)
+		case '[':
+			items, err := listOf(raw)
+			if err != nil {
+				return nil, err
+			}
 			i, err := strconv.Atoi(step)
-			if err != nil || json.Unmarshal(raw, &items) != nil || i < 0 || i >= len(items) {
-				return nil
+			if !arrayIndex.MatchString(step) || err != nil || i >= len(items) {
+				return nil, nil
 			}
 			raw = items[i]
 		default:
-			return nil
+			return nil, nil
 		}
 	}
+	if kindOf(raw) == 'n' {
+		return nil, nil
+	}
+	return raw, nil
+}
+
+// reading reads values by pointers, and keeps the first error.
+type reading struct {
+	line json.RawMessage
+	err  error
+}
+
+func (r *reading) raw(p pointer) json.RawMessage {
+	raw, err := p.at(r.line)
+	r.keep(err)
 	return raw
+}
+
+// value is the text, or the compact JSON, that the pointer leads to.
+func (r *reading) value(p pointer) []byte {
+	text, err := plain(r.raw(p))
+	r.keep(err)
+	return text
+}
+
+// outcome is a status, and the reason of a failure.
+func (r *reading) outcome(status, reason pointer) (code uint16, note string) {
+	code, err := statusOf(r.raw(status))
+	r.keep(err)
+	if text := r.value(reason); len(text) > 0 {
+		note = "error: " + string(text)
+		if r.raw(status) == nil {
+			code = statusFailed
+		}
+	}
+	return code, note
+}
+
+func (r *reading) time(p pointer) object.Time {
+	t, err := timeOf(r.raw(p))
+	r.keep(err)
+	return t
+}
+
+func (r *reading) keep(err error) {
+	if r.err == nil {
+		r.err = err
+	}
 }
 
 // ParseMapping reads a mapping in YAML.
@@ -128,6 +197,9 @@ func ParseMapping(data []byte) (*Mapping, error) {
 		if _, err := dataset.ParseSignalType(s.Type); err != nil || s.Value == nil {
 			return nil, errors.Join(errors.New("mapping: signals need a type and a value"), err)
 		}
+		if s.Scale < 0 {
+			return nil, fmt.Errorf("mapping: signal %s: scale %d: a factor from 1 on is expected", s.Type, s.Scale)
+		}
 	}
 	return m, nil
 }
@@ -139,25 +211,32 @@ func (m *Mapping) Name() string { return m.Form }
 func (m *Mapping) Code() object.Hash { return m.code }
 
 // Read implements Reader.
-func (m *Mapping) Read(r io.Reader, fn func(*Record) error, bad func(*RecordError) error) error {
-	return records(r, m.parse, fn, bad)
+func (m *Mapping) Read(r io.Reader, h Handler) error {
+	return records(r, h, func(line []byte, _ Handler) (*Record, error) { return m.parse(line) })
 }
 
 func (m *Mapping) parse(line []byte) (*Record, error) {
-	if !json.Valid(line) {
-		return nil, errors.New("it is no JSON")
-	}
-	rec := &Record{Input: plain(m.Input.at(line)), Output: plain(m.Output.at(line)), Model: string(plain(m.Model.at(line)))}
-	if rec.Input == nil && rec.Output == nil {
+	r := &reading{line: line}
+	rec := &Record{Input: r.value(m.Input), Output: r.value(m.Output), Model: string(r.value(m.Model)), Time: r.time(m.Time)}
+	rec.Status, rec.Note = r.outcome(m.Status, m.Error)
+	if r.err == nil && rec.Input == nil && rec.Output == nil {
 		return nil, errors.New("neither input nor output is there")
 	}
+	var d fields
+	d.addText("model", rec.Model)
+	for _, kept := range []struct {
+		name string
+		at   pointer
+	}{{"usage", m.Usage}, {"finish_reason", m.Finish}, {"conversation", m.Talk}} {
+		if raw := r.raw(kept.at); raw != nil {
+			d.add(kept.name, compact(raw))
+		}
+	}
+	rec.Details = Details(d.json())
+	if r.err != nil {
+		return nil, r.err
+	}
 	var err error
-	if rec.Status, err = statusOf(m.Status.at(line)); err != nil {
-		return nil, err
-	}
-	if rec.Time, err = timeOf(m.Time.at(line)); err != nil {
-		return nil, err
-	}
 	if rec.Calls, err = m.Calls.parse(line); err != nil {
 		return nil, err
 	}
@@ -169,83 +248,52 @@ func (c *callMapping) parse(line []byte) (calls []Call, err error) {
 	if c == nil {
 		return nil, nil
 	}
-	var items []json.RawMessage
-	if raw := c.Each.at(line); len(raw) > 0 && string(raw) != "null" {
-		if err := json.Unmarshal(raw, &items); err != nil {
-			return nil, fmt.Errorf("calls: %w", err)
-		}
+	raw, err := c.Each.at(line)
+	if err != nil || raw == nil {
+		return nil, err
+	}
+	items, err := listOf(raw)
+	if err != nil {
+		return nil, fmt.Errorf("calls: %w", err)
 	}
 	for i, item := range items {
-		call := Call{Tool: string(plain(c.Tool.at(item))), Request: plain(c.Request.at(item)), Response: plain(c.Response.at(item))}
-		if call.Tool == "" {
-			return nil, fmt.Errorf("call %d names no tool", i+1)
+		r := &reading{line: item}
+		call := Call{Tool: string(r.value(c.Tool)), Request: r.value(c.Request), Response: r.value(c.Response), Time: r.time(c.Time)}
+		call.Status, call.Note = r.outcome(c.Status, c.Error)
+		var d fields
+		if id := r.raw(c.ID); id != nil {
+			d.add("id", compact(id))
 		}
-		if call.Status, err = statusOf(c.Status.at(item)); err != nil {
-			return nil, fmt.Errorf("call %d: %w", i+1, err)
+		call.Details = Details(d.json())
+		if r.err == nil && call.Tool == "" {
+			r.err = errors.New("it names no tool")
 		}
-		if call.Time, err = timeOf(c.Time.at(item)); err != nil {
-			return nil, fmt.Errorf("call %d: %w", i+1, err)
+		if r.err != nil {
+			return nil, fmt.Errorf("call %d: %w", i+1, r.err)
 		}
 		calls = append(calls, call)
 	}
 	return calls, nil
 }
 
-// statusOf reads an HTTP-like number, or true and false.
-func statusOf(raw json.RawMessage) (uint16, error) {
-	switch text := string(plain(raw)); text {
-	case "", "true", "ok", "OK", "success":
-		return statusOK, nil
-	case "false", "error", "ERROR", "failed":
-		return statusFailed, nil
-	default:
-		n, err := strconv.ParseUint(text, 10, 16)
-		if err != nil {
-			return 0, fmt.Errorf("status %s is no number", raw)
-		}
-		return uint16(n), nil
-	}
-}
-
 func (m *Mapping) signals(line []byte) (list []Signal, err error) {
 	for _, s := range m.Signals {
-		raw := s.Value.at(line)
-		if len(raw) == 0 || string(raw) == "null" {
+		raw, err := s.Value.at(line)
+		if err != nil {
+			return nil, err
+		}
+		if raw == nil {
 			continue
 		}
 		t, err := dataset.ParseSignalType(s.Type)
 		if err != nil {
 			return nil, err
 		}
-		v, err := scalarOf(raw)
+		v, err := scalarOf(raw, max(s.Scale, 1))
 		if err != nil {
 			return nil, fmt.Errorf("signal %s: %w", s.Type, err)
 		}
 		list = append(list, Signal{t, v})
 	}
 	return list, nil
-}
-
-// scalarOf reads a value that the protocol has: it knows no fractions.
-func scalarOf(raw json.RawMessage) (v ir.Scalar, err error) {
-	switch text := string(raw); {
-	case text == "true":
-		return ir.U64Scalar(1), nil
-	case text == "false":
-		return ir.U64Scalar(0), nil
-	case raw[0] == '"':
-		return ir.TextScalar(string(plain(raw))), nil
-	case raw[0] == '-':
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return v, fmt.Errorf("%s is no whole number, which a signal's value is", text)
-		}
-		return ir.I64Scalar(n), nil
-	default:
-		n, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			return v, fmt.Errorf("%s is no whole number, which a signal's value is", text)
-		}
-		return ir.U64Scalar(n), nil
-	}
 }

@@ -1,61 +1,35 @@
 package ingest
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
-	"maps"
-	"slices"
 
 	"github.com/mythos-project/mythos/object"
 )
 
-// mcp reads JSON lines of JSON-RPC messages of the Model Context Protocol, as they are or
-// as the member message, msg or data of an object that may have a timestamp. Every request
-// tools/call with its response is an episode with that one call.
+// mcp reads JSON lines of JSON-RPC messages of the Model Context Protocol, or batches of
+// them, as they are or as the member message, msg or data of an object that may have a
+// timestamp and a direction. Every request tools/call with its response is an episode
+// with that one call.
 type mcp struct{}
 
 // Name implements Reader.
 func (mcp) Name() string { return "mcp" }
 
 // Code implements Reader.
-func (mcp) Code() object.Hash { return object.SumText("mythos.import.mcp/1") }
-
-type mcpLine struct {
-	mcpMessage
-	Message   json.RawMessage `json:"message"`
-	Msg       json.RawMessage `json:"msg"`
-	Data      json.RawMessage `json:"data"`
-	Timestamp json.RawMessage `json:"timestamp"`
-	Time      json.RawMessage `json:"time"`
-	TS        json.RawMessage `json:"ts"`
-}
-
-type mcpMessage struct {
-	JSONRPC string          `json:"jsonrpc"`
-	ID      json.RawMessage `json:"id"`
-	Method  string          `json:"method"`
-	Params  json.RawMessage `json:"params"`
-	Result  json.RawMessage `json:"result"`
-	Error   json.RawMessage `json:"error"`
-}
-
-// mcpCall is a call that waits for its response.
-type mcpCall struct {
-	number int // calls before it
-	source []byte
-	call   Call
-}
+func (mcp) Code() object.Hash { return object.SumText("mythos.import.mcp/2") }
 
 // Read implements Reader.
-func (mcp) Read(r io.Reader, fn func(*Record) error, bad func(*RecordError) error) error {
-	s := &mcpSession{waiting: map[string]*mcpCall{}, fn: fn}
+func (mcp) Read(r io.Reader, h Handler) error {
+	s := &mcpSession{h: h}
+	s.begin()
 	err := eachLine(r, func(where string, line []byte) error {
-		reason, err := s.line(line)
-		if reason != "" {
-			err = bad(&RecordError{where, reason})
+		if err := checkJSON(line); err != nil {
+			return h.Bad(&RecordError{where, err.Error()})
 		}
-		return err
+		return s.line(where, line)
 	})
 	if err != nil {
 		return err
@@ -63,99 +37,182 @@ func (mcp) Read(r io.Reader, fn func(*Record) error, bad func(*RecordError) erro
 	return s.rest()
 }
 
-// mcpSession follows the messages of one session.
-type mcpSession struct {
-	waiting map[string]*mcpCall // by the request's id
-	calls   int
-	fn      func(*Record) error
+// mcpMessage is one JSON-RPC message.
+type mcpMessage struct {
+	fields
+	id     string // canonical; empty: a notification
+	method string // empty: a response
+	side   side   // who sent it
+	time   object.Time
+	source []byte
 }
 
-func (s *mcpSession) line(line []byte) (reason string, err error) {
-	var l mcpLine
-	if err := json.Unmarshal(line, &l); err != nil {
-		return err.Error(), nil
+// side is a side of a connection.
+type side uint8
+
+const (
+	unknown side = iota
+	client
+	server
+)
+
+// other is who receives what a side sends.
+func (s side) other() side {
+	switch s {
+	case client:
+		return server
+	case server:
+		return client
 	}
-	m := l.mcpMessage
-	for _, inner := range []json.RawMessage{l.Message, l.Msg, l.Data} {
-		inner = json.RawMessage(plain(inner)) // some logs hold the message as a text
-		if m.JSONRPC == "" && len(inner) > 0 && json.Unmarshal(inner, &m) != nil {
-			m = mcpMessage{} // an object of another kind
-		}
-	}
-	at, err := firstTime(l.Timestamp, l.Time, l.TS)
-	switch {
-	case err != nil:
-		return err.Error(), nil
-	case m.JSONRPC == "":
-		return "it is no JSON-RPC message", nil
-	case m.Method == "initialize":
-		return "", s.rest()
-	case m.Method == "tools/call":
-		return s.request(line, &m, at)
-	case m.Method == "" && len(m.ID) > 0:
-		return "", s.response(&m)
-	}
-	return "", nil
+	return unknown
 }
 
-func (s *mcpSession) request(line []byte, m *mcpMessage, at object.Time) (reason string, err error) {
-	var params struct {
-		Name      string          `json:"name"`
-		Arguments json.RawMessage `json:"arguments"`
-	}
-	if err := json.Unmarshal(m.Params, &params); err != nil {
-		return "tools/call: " + err.Error(), nil
-	}
-	if params.Name == "" {
-		return "tools/call names no tool", nil
-	}
-	if old := s.waiting[string(m.ID)]; old != nil { // the id is used again: it was never answered
-		if err := s.emit(old); err != nil {
-			return "", err
-		}
-	}
-	s.calls++
-	s.waiting[string(m.ID)] = &mcpCall{s.calls, line, Call{Tool: params.Name, Request: compact(params.Arguments), Status: statusNothing, Time: at}}
-	return "", nil
-}
+// sides are the words by which logs tell who sent a message. A log that says out and in
+// is taken to be the client's.
+var sides = map[string]side{"client": client, "out": client, "outgoing": client, "sent": client, "send": client, "c2s": client, "client_to_server": client, "client->server": client,
+	"client-to-server": client, "to_server": client, "server": server, "in": server, "incoming": server, "received": server, "recv": server, "receive": server, "s2c": server,
+	"server_to_client": server, "server->client": server, "server-to-client": server, "from_server": server}
 
-func (s *mcpSession) response(m *mcpMessage) error {
-	c := s.waiting[string(m.ID)]
-	if c == nil {
-		return nil // a response to another method
-	}
-	delete(s.waiting, string(m.ID))
-	var result struct {
-		Content json.RawMessage `json:"content"`
-		IsError bool            `json:"isError"`
-	}
-	c.call.Status = statusOK
-	if len(m.Error) > 0 {
-		c.call.Response, c.call.Status = compact(m.Error), statusFailed
-	} else if json.Unmarshal(m.Result, &result) == nil && len(result.Content) > 0 {
-		c.call.Response = partsText(result.Content)
-	} else {
-		c.call.Response = compact(m.Result)
-	}
-	if result.IsError {
-		c.call.Status = statusFailed
-	}
-	c.source = bytes.Join([][]byte{c.source, c.call.Response}, []byte{'\n'})
-	return s.emit(c)
-}
+// methodSides are the requests that one side alone sends.
+var methodSides = map[string]side{"initialize": client, "tools/call": client, "tools/list": client, "resources/list": client, "resources/read": client,
+	"resources/templates/list": client, "resources/subscribe": client, "resources/unsubscribe": client, "prompts/list": client, "prompts/get": client,
+	"completion/complete": client, "logging/setLevel": client,
+	"roots/list": server, "sampling/createMessage": server, "elicitation/create": server}
 
-func (s *mcpSession) emit(c *mcpCall) error {
-	return s.fn(&Record{Source: c.source, Time: c.call.Time, Input: c.call.Request, Output: c.call.Response, Status: c.call.Status, Calls: []Call{c.call}})
-}
-
-// rest gives the calls that were never answered.
-func (s *mcpSession) rest() error {
-	left := slices.SortedFunc(maps.Values(s.waiting), func(a, b *mcpCall) int { return a.number - b.number })
-	clear(s.waiting)
-	for _, c := range left {
-		if err := s.emit(c); err != nil {
+// line reads a line: a message, a batch, or an object around one of them.
+func (s *mcpSession) line(where string, line []byte) error {
+	inner, from, at, err := unwrap(line)
+	if err != nil {
+		return s.h.Bad(&RecordError{where, err.Error()})
+	}
+	if kindOf(inner) != '[' {
+		return s.read(where, line, inner, from, at)
+	}
+	batch, err := listOf(inner)
+	if err != nil || len(batch) == 0 {
+		return s.h.Bad(&RecordError{where, "it is an empty batch"})
+	}
+	for i, raw := range batch {
+		if err := s.read(fmt.Sprintf("%s, message %d of the batch", where, i+1), compact(raw), raw, from, at); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// unwrap finds the message in what a log wrote around it.
+func unwrap(line []byte) (inner json.RawMessage, from side, at object.Time, err error) {
+	if kindOf(line) == '[' {
+		return line, unknown, 0, nil
+	}
+	l, err := fieldsOf(line)
+	if err != nil {
+		return nil, unknown, 0, err
+	}
+	if l.has("jsonrpc") {
+		at, err = firstTime(l.get("timestamp"), l.get("time"), l.get("ts"))
+		return line, unknown, at, err
+	}
+	for _, name := range []string{"direction", "dir", "from", "sender", "side", "type"} {
+		word, err := optionalText(l.get(name))
+		if err == nil && sides[word] != unknown {
+			from = sides[word]
+			break
+		}
+	}
+	if at, err = firstTime(l.get("timestamp"), l.get("time"), l.get("ts")); err != nil {
+		return nil, from, 0, err
+	}
+	for _, name := range []string{"message", "msg", "data"} {
+		raw := l.get(name)
+		if kindOf(raw) == '"' { // some logs hold the message as a text
+			text, err := textOf(raw)
+			if err != nil {
+				return nil, from, at, err
+			}
+			if raw = json.RawMessage(text); checkJSON(raw) != nil {
+				continue
+			}
+		}
+		if isMessage(raw) {
+			return raw, from, at, nil
+		}
+	}
+	return nil, from, at, errors.New("it is no JSON-RPC message, and has none as message, msg or data")
+}
+
+// isMessage reports whether JSON is a message or a batch.
+func isMessage(raw json.RawMessage) bool {
+	if kindOf(raw) == '[' {
+		list, err := listOf(raw)
+		return err == nil && len(list) > 0 && isMessage(list[0])
+	}
+	if kindOf(raw) != '{' {
+		return false
+	}
+	f, err := fieldsOf(raw)
+	return err == nil && f.get("jsonrpc") != nil
+}
+
+// read takes one message.
+func (s *mcpSession) read(where string, source []byte, raw json.RawMessage, from side, at object.Time) error {
+	m, err := readMCP(raw)
+	if err != nil {
+		return s.h.Bad(&RecordError{where, err.Error()})
+	}
+	m.time, m.source = at, source
+	m.side = s.sender(from, m.method)
+	reason, err := s.message(m)
+	if err != nil || reason == "" {
+		return err
+	}
+	return s.h.Bad(&RecordError{where, reason})
+}
+
+// sender tells who sent a message. A log of the server says in and out the other way
+// round; the first request that only one side sends shows it.
+func (s *mcpSession) sender(from side, method string) side {
+	if known := methodSides[method]; known != unknown {
+		if from != unknown {
+			s.turned = from != known
+		}
+		return known
+	}
+	if s.turned {
+		return from.other()
+	}
+	return from
+}
+
+func readMCP(raw json.RawMessage) (*mcpMessage, error) {
+	f, err := fieldsOf(raw)
+	if err != nil {
+		return nil, err
+	}
+	m := &mcpMessage{fields: f}
+	if f.get("jsonrpc") == nil {
+		return nil, errors.New("it is no JSON-RPC message: it has no member jsonrpc")
+	}
+	if m.method, err = optionalText(f.get("method")); err != nil {
+		return nil, err
+	}
+	m.id, err = mcpID(f.get("id"))
+	return m, err
+}
+
+// mcpID is an id as a key: 1 and 1.0 are the same number, 1 and "1" are not the same id.
+func mcpID(raw json.RawMessage) (string, error) {
+	switch {
+	case raw == nil:
+		return "", nil
+	case kindOf(raw) == '"':
+		text, err := textOf(raw)
+		return `"` + text, err
+	case isNumber(raw):
+		if n, ok := wholeOf(string(raw)); ok {
+			return n.String(), nil
+		}
+		return string(raw), nil
+	}
+	return "", fmt.Errorf("the id %s is neither a number nor a text", describe(raw))
 }

@@ -1,358 +1,295 @@
 package ingest
 
 import (
-	"bytes"
-	"cmp"
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/mythos-project/mythos/object"
 )
 
-// otel reads OpenTelemetry traces in OTLP JSON: one document, or one a line, as the
-// collector's file exporter writes them. The spans of a trace that follow the semantic
-// conventions for generative AI make an episode: spans execute_tool are its calls, the
-// first span of another operation has what was asked, the last one the answer. Content is
-// taken from gen_ai.input.messages and gen_ai.output.messages, from gen_ai.prompt and
-// gen_ai.completion, or from the span's events. It holds the spans of generative AI.
+// otel reads OpenTelemetry traces and logs in OTLP JSON: one document, or one a line, as
+// the collector's file exporter writes them; a line may also be what stands inside one
+// (a ResourceSpans, a ScopeSpans, a span). The spans of a trace that follow a convention
+// for generative AI make an episode: each call of a tool and each call of a model is a
+// receipt, in the order in which they began; the model call that ended last is the
+// answer. It holds the spans of generative AI.
 type otel struct{}
 
 // Name implements Reader.
 func (otel) Name() string { return "otel" }
 
 // Code implements Reader.
-func (otel) Code() object.Hash { return object.SumText("mythos.import.otel/1") }
+func (otel) Code() object.Hash { return object.SumText("mythos.import.otel/2") }
 
 // maxSpans bounds the spans that are held, in bytes.
 const maxSpans = 2 << 30
 
-type otlpDocument struct {
-	ResourceSpans []struct {
-		ScopeSpans []struct {
-			Spans []json.RawMessage `json:"spans"`
-		} `json:"scopeSpans"`
-	} `json:"resourceSpans"`
-}
-
-type otlpSpan struct {
-	TraceID    string          `json:"traceId"`
-	SpanID     string          `json:"spanId"`
-	Name       string          `json:"name"`
-	Start      json.RawMessage `json:"startTimeUnixNano"`
-	End        json.RawMessage `json:"endTimeUnixNano"`
-	Attributes otlpAttributes  `json:"attributes"`
-	Events     []otlpEvent     `json:"events"`
-	Status     struct {
-		Code json.RawMessage `json:"code"`
-	} `json:"status"`
-}
-
-type otlpEvent struct {
-	Name       string         `json:"name"`
-	Attributes otlpAttributes `json:"attributes"`
-}
-
-type otlpAttributes []struct {
-	Key   string                     `json:"key"`
-	Value map[string]json.RawMessage `json:"value"`
-}
-
-// get is an attribute as text; structured values are JSON.
-func (a otlpAttributes) get(key string) (string, bool) {
-	for _, kv := range a {
-		if kv.Key == key {
-			return otlpText(kv.Value), true
-		}
-	}
-	return "", false
-}
-
-func otlpText(value map[string]json.RawMessage) string {
-	for kind, raw := range value {
-		if kind == "arrayValue" || kind == "kvlistValue" {
-			tree, err := json.Marshal(otlpTree(value))
-			if err != nil {
-				return string(raw)
-			}
-			return string(tree)
-		}
-		return string(plain(raw))
-	}
-	return ""
-}
-
-// otlpTree is an AnyValue as plain JSON.
-func otlpTree(value map[string]json.RawMessage) any {
-	for kind, raw := range value {
-		switch kind {
-		case "arrayValue":
-			var list struct {
-				Values []map[string]json.RawMessage `json:"values"`
-			}
-			if json.Unmarshal(raw, &list) != nil {
-				return raw
-			}
-			out := make([]any, len(list.Values))
-			for i, v := range list.Values {
-				out[i] = otlpTree(v)
-			}
-			return out
-		case "kvlistValue":
-			var list struct {
-				Values otlpAttributes `json:"values"`
-			}
-			if json.Unmarshal(raw, &list) != nil {
-				return raw
-			}
-			out := map[string]any{}
-			for _, kv := range list.Values {
-				out[kv.Key] = otlpTree(kv.Value)
-			}
-			return out
-		}
-		return raw
-	}
-	return nil
-}
-
-// genSpan is a span with its bytes.
-type genSpan struct {
-	otlpSpan
-	raw   []byte
-	start object.Time
-	end   object.Time
-}
-
-func (s *genSpan) operation() string {
-	op, _ := s.Attributes.get("gen_ai.operation.name")
-	if op == "" {
-		if _, ok := s.Attributes.get("gen_ai.tool.name"); ok {
-			return "execute_tool"
-		}
-	}
-	return op
-}
-
-func (s *genSpan) failed() bool {
-	_, failed := s.Attributes.get("error.type")
-	code := strings.Trim(string(s.Status.Code), `"`)
-	return failed || code == "2" || code == "STATUS_CODE_ERROR"
-}
-
-func (s *genSpan) status() uint16 {
-	if s.failed() {
-		return statusFailed
-	}
-	return statusOK
-}
-
 // Read implements Reader.
-func (otel) Read(r io.Reader, fn func(*Record) error, bad func(*RecordError) error) error {
-	traces, held := map[string][]*genSpan{}, 0
-	dec := json.NewDecoder(&limited{r: r})
-	for n := 1; ; n++ {
-		var doc otlpDocument
+func (otel) Read(r io.Reader, h Handler) error {
+	c := &collection{h: h, spans: map[spanKey]*genSpan{}, logs: map[string]bool{}, parents: map[spanKey]string{}}
+	if err := eachDocument(r, h, c.document); err != nil {
+		return err
+	}
+	return c.records()
+}
+
+// lineCounter knows on which line each byte of a stream stands.
+type lineCounter struct {
+	r     io.Reader
+	read  int64
+	lines []int64 // positions of line ends that are not yet passed
+	line  int     // of position at
+}
+
+// Read implements io.Reader. It bounds what is read.
+func (l *lineCounter) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	for i, b := range p[:n] {
+		if b == '\n' {
+			l.lines = append(l.lines, l.read+int64(i))
+		}
+	}
+	if l.read += int64(n); l.read > 4*maxSpans {
+		return n, fmt.Errorf("more than %d bytes", int64(4*maxSpans))
+	}
+	return n, err
+}
+
+// at is the line of a position, from 1. Positions ascend from call to call.
+func (l *lineCounter) at(position int64) int {
+	for len(l.lines) > 0 && l.lines[0] < position {
+		l.lines, l.line = l.lines[1:], l.line+1
+	}
+	return l.line + 1
+}
+
+// eachDocument calls fn for every JSON value of a stream. After one that is none it goes
+// on with the next line, if the handler allows it.
+func eachDocument(r io.Reader, h Handler, fn func(where string, doc json.RawMessage) error) error {
+	lines := &lineCounter{r: r}
+	text, err := textReader(lines)
+	if err != nil {
+		return err
+	}
+	begin := lines.read - int64(text.Buffered())
+	for dec := json.NewDecoder(text); ; {
+		var doc json.RawMessage
 		err := dec.Decode(&doc)
 		if errors.Is(err, io.EOF) {
-			break
+			return nil
+		}
+		end := begin + dec.InputOffset()
+		where := fmt.Sprintf("line %d", lines.at(max(end-int64(len(doc)), 0)))
+		if err == nil {
+			err = checkJSON(doc)
+		} else {
+			where = fmt.Sprintf("line %d", lines.at(end)+skippedBlanks(lines, end))
+			var syntax *json.SyntaxError
+			if !errors.As(err, &syntax) && !errors.Is(err, io.ErrUnexpectedEOF) {
+				return fmt.Errorf("%s: %w", where, err)
+			}
+			rest := bufio.NewReader(io.MultiReader(dec.Buffered(), text))
+			skipped, readErr := skipLine(rest)
+			if readErr != nil && !errors.Is(readErr, io.EOF) {
+				return readErr
+			}
+			text, begin = rest, end+skipped
+			dec = json.NewDecoder(text)
+			err = fmt.Errorf("it is not JSON: %w", err)
+		}
+		if err == nil {
+			err = fn(where, doc)
+		} else {
+			err = h.Bad(&RecordError{where, err.Error()})
 		}
 		if err != nil {
-			return &RecordError{fmt.Sprintf("document %d", n), err.Error()}
-		}
-		for _, raw := range doc.spans() {
-			s, err := parseSpan(raw)
-			if err != nil {
-				if err := bad(&RecordError{fmt.Sprintf("document %d", n), err.Error()}); err != nil {
-					return err
-				}
-				continue
-			}
-			if s == nil {
-				continue
-			}
-			if held += len(raw); held > maxSpans {
-				return fmt.Errorf("more than %d bytes of spans: import fewer files at a time", maxSpans)
-			}
-			traces[s.TraceID] = append(traces[s.TraceID], s)
+			return err
 		}
 	}
-	ids := make([]string, 0, len(traces))
-	for id := range traces {
-		ids = append(ids, id)
+}
+
+// skippedBlanks is 1 when a line ends right at a position: what follows stands on the next.
+func skippedBlanks(l *lineCounter, at int64) int {
+	if len(l.lines) > 0 && l.lines[0] == at {
+		return 1
 	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		if err := fn(traceRecord(traces[id])); err != nil {
+	return 0
+}
+
+// skipLine passes blanks and then all up to the end of the line that is not empty.
+func skipLine(r *bufio.Reader) (n int64, err error) {
+	seen := false
+	for {
+		b, err := r.ReadByte()
+		if err != nil {
+			return n, err
+		}
+		n++
+		if b == '\n' && seen {
+			return n, nil
+		}
+		seen = seen || b != '\n' && b != ' ' && b != '\r' && b != '\t'
+	}
+}
+
+// collection gathers spans of generative AI, each once, and the logs that belong to them.
+type collection struct {
+	h     Handler
+	spans map[spanKey]*genSpan
+	order []spanKey // in the order of the file
+	logs  map[string]bool
+	held  int // bytes
+	// parents are those of spans that are not of generative AI: an agent may be around one
+	// that is around a model call.
+	parents map[spanKey]string
+}
+
+// spanKey is how a span is known.
+type spanKey struct{ trace, span string }
+
+// The members that lead from a document to its spans and logs, from the outside in.
+var (
+	spanLevels = [][]string{{"resourceSpans", "resource_spans"}, {"scopeSpans", "scope_spans", "instrumentationLibrarySpans", "instrumentation_library_spans"}, {"spans"}}
+	logLevels  = [][]string{{"resourceLogs", "resource_logs"}, {"scopeLogs", "scope_logs"}, {"logRecords", "log_records"}}
+)
+
+// document takes the spans and logs of a document, whatever level it begins at.
+func (c *collection) document(where string, doc json.RawMessage) error {
+	if kindOf(doc) == '[' {
+		list, err := listOf(doc)
+		if err != nil {
+			return c.h.Bad(&RecordError{where, err.Error()})
+		}
+		for _, item := range list {
+			if err := c.document(where, item); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	f, err := fieldsOf(doc)
+	if err != nil {
+		return c.h.Bad(&RecordError{where, err.Error()})
+	}
+	found := false
+	for i := range spanLevels {
+		for _, kind := range []struct {
+			levels [][]string
+			take   func(string, json.RawMessage) error
+		}{{spanLevels, c.span}, {logLevels, c.log}} {
+			if f.get(kind.levels[i]...) == nil {
+				continue
+			}
+			found = true
+			if err := c.descend(where, doc, kind.levels[i:], kind.take); err != nil {
+				return err
+			}
+		}
+	}
+	switch {
+	case found:
+		return nil
+	case f.get("traceId", "trace_id") != nil && f.get("startTimeUnixNano", "start_time_unix_nano") != nil:
+		return c.span(where, doc)
+	case f.has("resourceMetrics") || f.has("scopeMetrics"):
+		c.h.Passed("documents of metrics")
+		return nil
+	}
+	return c.h.Lost("documents", "they have no resourceSpans, no resourceLogs, and nothing of what stands in these")
+}
+
+// descend calls take for what stands below the levels.
+func (c *collection) descend(where string, raw json.RawMessage, levels [][]string, take func(string, json.RawMessage) error) error {
+	if len(levels) == 0 {
+		return take(where, raw)
+	}
+	f, err := fieldsOf(raw)
+	if err != nil {
+		return c.h.Bad(&RecordError{where, err.Error()})
+	}
+	inner := f.get(levels[0]...)
+	if inner == nil {
+		return nil
+	}
+	list, err := listOf(inner)
+	if err != nil {
+		return c.h.Bad(&RecordError{where, levels[0][0] + ": " + err.Error()})
+	}
+	for _, item := range list {
+		if err := c.descend(where, item, levels[1:], take); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// limited bounds what a document may take: maxSpans.
-type limited struct {
-	r io.Reader
-	n int64
-}
-
-func (l *limited) Read(p []byte) (int, error) {
-	n, err := l.r.Read(p)
-	if l.n += int64(n); l.n > 4*maxSpans {
-		return n, fmt.Errorf("more than %d bytes", int64(4*maxSpans))
-	}
-	return n, err
-}
-
-func (d *otlpDocument) spans() (list []json.RawMessage) {
-	for _, r := range d.ResourceSpans {
-		for _, s := range r.ScopeSpans {
-			list = append(list, s.Spans...)
-		}
-	}
-	return list
-}
-
-// parseSpan gives nil for a span that is not about generative AI.
-func parseSpan(raw json.RawMessage) (*genSpan, error) {
-	s := &genSpan{raw: compact(raw)}
-	err := json.Unmarshal(raw, &s.otlpSpan)
+// span takes a span. One that was sent again, the same, counts once.
+func (c *collection) span(where string, raw json.RawMessage) error {
+	s, err := parseSpan(raw)
 	if err != nil {
-		return nil, err
+		return c.h.Bad(&RecordError{where, err.Error()})
 	}
-	if !slices.ContainsFunc(s.Attributes, func(kv struct {
-		Key   string                     `json:"key"`
-		Value map[string]json.RawMessage `json:"value"`
-	}) bool {
-		return strings.HasPrefix(kv.Key, "gen_ai.")
-	}) {
-		return nil, nil
-	}
-	if s.TraceID == "" {
-		return nil, errors.New("a span has no traceId")
-	}
-	if s.start, err = nanos(s.Start); err != nil {
-		return nil, err
-	}
-	s.end, err = nanos(s.End)
-	return s, err
-}
-
-// nanos reads nanoseconds since 1970, a number or a text.
-func nanos(raw json.RawMessage) (object.Time, error) {
-	text := strings.Trim(string(raw), `"`)
-	if text == "" || text == "null" {
-		return 0, nil
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("%s is no time in nanoseconds", raw)
-	}
-	return object.Time(n / 1000), nil
-}
-
-// traceRecord makes an episode of the spans of a trace.
-func traceRecord(spans []*genSpan) *Record {
-	slices.SortFunc(spans, func(a, b *genSpan) int {
-		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.SpanID, b.SpanID), bytes.Compare(a.raw, b.raw))
-	})
-	rec := &Record{Status: statusOK, Time: spans[0].start}
-	sources := make([][]byte, len(spans))
-	var last *genSpan
-	for i, s := range spans {
-		sources[i] = s.raw
-		if s.operation() == "execute_tool" {
-			rec.Calls = append(rec.Calls, s.call())
-			continue
-		}
-		if rec.Input == nil {
-			rec.Input = s.content("gen_ai.input.messages", "gen_ai.prompt", "gen_ai.content.prompt", "gen_ai.user.message")
-		}
-		if rec.Model == "" {
-			rec.Model, _ = s.Attributes.get("gen_ai.request.model")
-		}
-		if last == nil || s.end >= last.end {
-			if out := s.content("gen_ai.output.messages", "gen_ai.completion", "gen_ai.content.completion", "gen_ai.choice"); out != nil {
-				rec.Output, last = out, s
-			}
-		}
-		if s.failed() {
-			rec.Status = statusFailed
-		}
-	}
-	if last != nil {
-		rec.Status = last.status()
-	}
-	rec.Source = bytes.Join(sources, []byte{'\n'})
-	return rec
-}
-
-func (s *genSpan) call() Call {
-	name, ok := s.Attributes.get("gen_ai.tool.name")
-	if !ok {
-		name = strings.TrimPrefix(s.Name, "execute_tool ")
-	}
-	c := Call{Tool: name, Status: s.status(), Time: s.start}
-	c.Request = s.content("gen_ai.tool.call.arguments", "gen_ai.tool.arguments", "input.value")
-	c.Response = s.content("gen_ai.tool.call.result", "gen_ai.tool.message", "output.value")
-	return c
-}
-
-// content is the first of some attributes that the span or one of its events has; an event
-// of that name counts with all that it has.
-func (s *genSpan) content(keys ...string) []byte {
-	for _, key := range keys {
-		if text, ok := s.Attributes.get(key); ok {
-			return []byte(text)
-		}
-		for _, e := range s.Events {
-			if text, ok := e.Attributes.get(key); ok {
-				return []byte(text)
-			}
-			if e.Name == key {
-				return e.content()
-			}
-		}
-	}
-	return s.numbered(keys)
-}
-
-// content is what an event says.
-func (e *otlpEvent) content() []byte {
-	for _, key := range []string{"content", "gen_ai.event.content", "gen_ai.prompt", "gen_ai.completion", "message"} {
-		if text, ok := e.Attributes.get(key); ok {
-			return []byte(text)
-		}
-	}
-	all := map[string]any{}
-	for _, kv := range e.Attributes {
-		all[kv.Key] = otlpTree(kv.Value)
-	}
-	raw, err := json.Marshal(all)
-	if err != nil || len(all) == 0 {
+	key := spanKey{s.trace, s.id}
+	if s.kind == notGen {
+		c.h.Passed("spans that are not of generative AI")
+		c.parents[key] = s.parent
 		return nil
 	}
-	return raw
+	if old := c.spans[key]; old != nil && old.raw != nil {
+		if old.canonical() == s.canonical() {
+			c.h.Passed("spans that were sent again")
+			return nil
+		}
+		return c.h.Bad(&RecordError{where, fmt.Sprintf("the span %s of the trace %s is here twice, and not the same", s.id, s.trace)})
+	}
+	if c.held += len(s.raw); c.held > maxSpans {
+		return fmt.Errorf("more than %d bytes of spans: import fewer files at a time", maxSpans)
+	}
+	if old := c.spans[key]; old != nil { // logs came first
+		s.events, s.logged = append(s.events, old.events...), old.logged
+	} else {
+		c.order = append(c.order, key)
+	}
+	c.spans[key] = s
+	return nil
 }
 
-// numbered reads gen_ai.prompt.0.content and what follows, of older conventions.
-func (s *genSpan) numbered(keys []string) []byte {
-	for _, key := range keys {
-		var texts []string
-		for i := 0; ; i++ {
-			text, ok := s.Attributes.get(fmt.Sprintf("%s.%d.content", key, i))
-			if !ok {
-				break
-			}
-			texts = append(texts, text)
-		}
-		if len(texts) > 0 {
-			return []byte(strings.Join(texts, "\n"))
-		}
+// log takes a log record of generative AI: an event of the span that it names. The same
+// record, sent again, counts once.
+func (c *collection) log(where string, raw json.RawMessage) error {
+	l, err := parseLog(raw)
+	if err != nil {
+		return c.h.Bad(&RecordError{where, err.Error()})
 	}
+	if l == nil {
+		c.h.Passed("log records that are not of generative AI")
+		return nil
+	}
+	text := string(compact(raw))
+	if c.logs[text] {
+		c.h.Passed("log records that were sent again")
+		return nil
+	}
+	c.logs[text] = true
+	if c.held += 2 * len(text); c.held > maxSpans {
+		return fmt.Errorf("more than %d bytes of log records: import fewer files at a time", maxSpans)
+	}
+	if l.key.trace == "" {
+		if l.event.name != eventDetails {
+			return c.h.Lost("log records "+l.event.name, "they have no traceId, so that their model call is not known")
+		}
+		l.key = spanKey{"", fmt.Sprintf("log %d", len(c.order))}
+	}
+	s := c.spans[l.key]
+	if s == nil {
+		s = &genSpan{trace: l.key.trace, id: l.key.span, start: l.event.time, end: l.event.time, kind: modelCall}
+		c.spans[l.key] = s
+		c.order = append(c.order, l.key)
+	}
+	s.events = append(s.events, l.event)
+	s.logged = append(s.logged, []byte(text))
 	return nil
 }

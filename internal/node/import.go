@@ -17,12 +17,12 @@ type importRequest struct {
 	From string      `json:"from"`
 }
 
-// ImportEpisodes keeps foreign evidence, marked as such, and records that it came in. bad
-// decides about records that cannot be understood; nil: the first ends the import. It
-// returns the corpus of what it kept.
-func (n *Node) ImportEpisodes(ctx context.Context, form ingest.Reader, from string, r io.Reader, at object.Time, bad func(*ingest.RecordError) error) (*ingest.Imported, object.Hash, error) {
-	im := &ingest.Importer{Store: n.Store, Signer: n.Key, Time: at, Bad: bad}
-	got, err := im.Import(ctx, form, r)
+// ImportEpisodes keeps foreign evidence, marked as such, and records that it came in.
+// opt says how; its store and signer are the node's. It returns the corpus of what
+// it kept.
+func (n *Node) ImportEpisodes(ctx context.Context, form ingest.Reader, from string, r io.Reader, opt ingest.Importer) (*ingest.Imported, object.Hash, error) {
+	opt.Store, opt.Signer = n.Store, n.Key
+	got, err := opt.Import(ctx, form, r)
 	if err != nil {
 		return got, object.Hash{}, err
 	}

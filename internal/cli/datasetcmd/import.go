@@ -2,8 +2,8 @@ package datasetcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/dataset/ingest"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -20,6 +21,7 @@ type importOptions struct {
 	Mapping string
 	Time    string
 	Skip    bool
+	Strict  bool
 	Ref     string
 }
 
@@ -27,12 +29,13 @@ func newEpisodeImport(f *cmdutil.Factory) *cobra.Command {
 	o := &importOptions{}
 	c := &cobra.Command{
 		Use: "import (--form chat|otel|mcp | --map MAPPING) FILE|-...", Short: "Take in evidence that others recorded; prints the corpus of it",
-		Long: "chat is JSON lines of {\"messages\": [...]}, otel OTLP JSON with spans of generative AI, mcp JSON lines of JSON-RPC\n" +
-			"messages. A mapping (YAML) says by JSON pointers where things stand in any other JSON lines:\n\n" +
+		Long: "chat is JSON lines of {\"messages\": [...]}, otel OTLP JSON with spans or logs of generative AI, mcp JSON lines of\n" +
+			"JSON-RPC messages. A mapping (YAML) says by JSON pointers where things stand in any other JSON lines:\n\n" +
 			"  input: /prompt\n  output: /completion\n  time: /created\n  calls: {each: /steps, tool: /name, request: /args, response: /result}\n" +
 			"  signals: [{type: reward, value: /score}]\n\n" +
 			"Nobody who saw it happen signed it. A definition tells it by `imported`: `not imported` leaves it out. The tools in it\n" +
-			"are has_tool(\"imported:NAME\"). Importing the same again adds nothing.",
+			"are has_tool(\"NAME\"). Importing the same again adds nothing. It ends with what was taken, what was not understood\n" +
+			"and why. A file of which nothing was understood is an error; with --strict, so is one with any loss.",
 		Example: "  mythos episode import --form chat chats.jsonl --ref corpus/chats", Args: cmdutil.Args(1, 1000),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Files = args
@@ -42,8 +45,9 @@ func newEpisodeImport(f *cmdutil.Factory) *cobra.Command {
 	flags := c.Flags()
 	flags.StringVar(&o.Form, "form", "", "chat, otel or mcp")
 	flags.StringVar(&o.Mapping, "map", "", "a mapping file")
-	flags.StringVar(&o.Time, "time", "", "time of records that have none, RFC 3339; 1970 by default, so that importing again gives the same")
+	flags.StringVar(&o.Time, "time", "", "time of records that have none, such as 2026-01-31T12:00:00Z; 1970 by default, so that importing again gives the same")
 	flags.BoolVar(&o.Skip, "skip-bad", false, "leave out records that cannot be understood, and name them")
+	flags.BoolVar(&o.Strict, "strict", false, "fail where anything that belongs to the form is not understood")
 	flags.StringVar(&o.Ref, "ref", "", "also point this ref to the corpus")
 	return c
 }
@@ -71,40 +75,101 @@ func runImport(ctx context.Context, f *cmdutil.Factory, o *importOptions) error 
 	if err != nil {
 		return err
 	}
-	var at object.Time
-	if o.Time != "" {
-		t, err := time.Parse(time.RFC3339Nano, o.Time)
-		if err != nil {
-			return clierr.Usagef("--time: %w", err)
-		}
-		at = object.Time(t.UnixMicro())
+	at, err := f.Time("--time", o.Time)
+	if err != nil {
+		return err
 	}
 	n, err := f.Node(ctx)
 	if err != nil {
 		return err
 	}
-	var ids []object.Hash
-	calls, signals, skipped := 0, 0, 0
+	total := &importTotal{}
 	for _, name := range o.Files {
-		var bad func(*ingest.RecordError) error
-		if o.Skip {
-			bad = func(e *ingest.RecordError) error {
-				skipped++
-				f.IO.Notef("%s, %v", name, e)
-				return nil
-			}
+		got, err := o.file(ctx, f, n, form, at, name)
+		if got != nil {
+			total.add(got)
 		}
-		r, done, err := f.Open(name)
+		if o.Skip && errors.Is(err, ingest.ErrNothing) {
+			f.IO.Notef("%s: %v", name, err)
+			err = nil
+		}
 		if err != nil {
+			total.notes(f)
+			return o.explained(name, err)
+		}
+	}
+	total.notes(f)
+	if len(total.ids) == 0 {
+		return clierr.New(clierr.Failed, "%w", ingest.ErrNothing)
+	}
+	return total.finish(ctx, f, n, o.Ref)
+}
+
+// file imports one file.
+func (o *importOptions) file(ctx context.Context, f *cmdutil.Factory, n *node.Node, form ingest.Reader, at object.Time, name string) (*ingest.Imported, error) {
+	r, done, err := f.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	im := ingest.Importer{Time: at, Strict: o.Strict}
+	if o.Skip {
+		im.Bad = func(e *ingest.RecordError) error {
+			f.IO.Notef("%s, %v", name, e)
+			return nil
+		}
+	}
+	got, _, err := n.ImportEpisodes(ctx, form, name, r, im)
+	return got, err
+}
+
+// explained says what to do about a file that cannot be imported.
+func (o *importOptions) explained(name string, err error) error {
+	switch {
+	case errors.Is(err, ingest.ErrNothing):
+		return clierr.New(clierr.Failed, "%s: %w", name, err).On(name).With("mythos episode import --help    # the forms, and what each reads")
+	case errors.Is(err, ingest.ErrLost):
+		return clierr.New(clierr.Failed, "%s: %w", name, err).On(name).With("leave out --strict: what is not understood is then counted")
+	case errors.Is(err, ingest.ErrRecord):
+		return clierr.New(clierr.Failed, "%s, %w", name, err).On(name).With("--skip-bad leaves out records that cannot be understood, and names them")
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// importTotal is what all files gave.
+type importTotal struct {
+	ids            []object.Hash
+	calls, signals int
+	bad            int
+	lost, passed   []ingest.Loss
+}
+
+func (t *importTotal) add(got *ingest.Imported) {
+	t.ids, t.calls, t.signals, t.bad = append(t.ids, got.Episodes...), t.calls+got.Calls, t.signals+got.Signals, t.bad+got.Bad
+	t.lost, t.passed = ingest.AddLosses(t.lost, got.Lost), ingest.AddLosses(t.passed, got.Passed)
+}
+
+// notes says what was taken, and what not and why.
+func (t *importTotal) notes(f *cmdutil.Factory) {
+	f.IO.Notef("%d episodes, %d calls, %d signals, %d records left out", len(t.ids), t.calls, t.signals, t.bad)
+	for _, l := range t.lost {
+		f.IO.Notef("not understood: %s", l)
+	}
+	for _, l := range t.passed {
+		f.IO.Notef("passed over: %s", l)
+	}
+}
+
+func (t *importTotal) finish(ctx context.Context, f *cmdutil.Factory, n *node.Node, name string) error {
+	ref, count, err := dataset.Snapshot(ctx, n.Store, dataset.MediaCorpus, t.ids)
+	if err != nil {
+		return err
+	}
+	if name != "" {
+		if err := n.PointRef(ctx, name, ref.CID, nil); err != nil {
 			return err
 		}
-		got, _, err := n.ImportEpisodes(ctx, form, name, r, at, bad)
-		done()
-		if err != nil {
-			return fmt.Errorf("%s, %w", name, err)
-		}
-		ids, calls, signals = append(ids, got.Episodes...), calls+got.Calls, signals+got.Signals
 	}
-	f.IO.Notef("%d episodes, %d calls, %d signals, %d records left out", len(ids), calls, signals, skipped)
-	return snapshot(ctx, f, n, dataset.MediaCorpus, ids, o.Ref)
+	f.IO.Notef("%d ids", count)
+	return f.Emit(importDone{ref.CID, count, t.calls, t.signals, t.bad, t.lost, t.passed}, func() { f.IO.Printf("%s\n", ref.CID) })
 }

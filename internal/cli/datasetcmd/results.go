@@ -2,6 +2,7 @@ package datasetcmd
 
 import (
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/ingest"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
@@ -56,6 +57,17 @@ type snapshotted struct {
 	Count uint64      `json:"count"`
 }
 
+// importDone is the corpus of an import, and what was not taken.
+type importDone struct {
+	Root    object.Hash   `json:"root"`
+	Count   uint64        `json:"count"` // episodes
+	Calls   int           `json:"calls"`
+	Signals int           `json:"signals"`
+	LeftOut int           `json:"left_out"`         // records
+	Lost    []ingest.Loss `json:"lost,omitempty"`   // what was not understood
+	Passed  []ingest.Loss `json:"passed,omitempty"` // what does not belong to the form
+}
+
 // listLine is a corpus or a manifest that is here.
 type listLine struct {
 	Root object.Hash `json:"root"`
@@ -72,7 +84,7 @@ var datasetResults = cmdutil.Results{
 }
 
 var (
-	episodeResults = cmdutil.Results{"ls": cmdutil.JSONLines(object.EpisodeRef{}), "show": cmdutil.Document(object.EpisodeRef{}), "import": cmdutil.Document(snapshotted{}), "redact": cmdutil.Document(snapshotted{})}
+	episodeResults = cmdutil.Results{"ls": cmdutil.JSONLines(object.EpisodeRef{}), "show": cmdutil.Document(object.EpisodeRef{}), "import": cmdutil.Document(importDone{}), "redact": cmdutil.Document(snapshotted{})}
 	signalResults  = cmdutil.Results{"add": cmdutil.Document(signalAdded{}), "ls": cmdutil.JSONLines(dataset.Signal{})}
 	scoreResults   = cmdutil.Results{"": cmdutil.Document(scored{})}
 	corpusResults  = cmdutil.Results{"snapshot": cmdutil.Document(snapshotted{}), "signals": cmdutil.Document(snapshotted{}), "ls": cmdutil.JSONLines(listLine{})}

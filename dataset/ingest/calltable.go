@@ -1,0 +1,138 @@
+package ingest
+
+import "fmt"
+
+// callTable gathers calls, and finds them when they are answered.
+type callTable struct {
+	calls   []Call
+	names   []string // ids of calls, empty for none
+	open    []int    // calls that wait for an answer, in order
+	answers []chatAnswer
+	lost    func(what, why string) error
+}
+
+// message takes the calls and answers out of a message. Answers without an id are put
+// with their calls when all answers of a turn are known.
+func (t *callTable) message(m *message) error {
+	if len(m.calls) > 0 || len(m.answers) == 0 {
+		if err := t.settle(); err != nil {
+			return err
+		}
+	}
+	for _, c := range m.calls {
+		var d fields
+		d.addText("id", c.id)
+		t.open = append(t.open, len(t.calls))
+		t.names = append(t.names, c.id)
+		t.calls = append(t.calls, Call{Tool: c.name, Request: c.request, Status: statusNothing, Details: Details(d.json()), Note: noteUnanswered})
+	}
+	for _, a := range m.answers {
+		if a.id == "" {
+			t.answers = append(t.answers, a)
+			continue
+		}
+		if err := t.byID(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const noteUnanswered = "no answer was recorded"
+
+// byID puts an answer with the one call that has its id.
+func (t *callTable) byID(a chatAnswer) error {
+	found := -1
+	for _, i := range t.open {
+		if t.names[i] != a.id {
+			continue
+		}
+		if found >= 0 {
+			return fmt.Errorf("an answer to the call %q, of which there are two", a.id)
+		}
+		found = i
+	}
+	switch {
+	case found >= 0 && a.name != "" && a.name != t.calls[found].Tool:
+		return fmt.Errorf("the answer to the call %q is of the tool %q, the call of %q", a.id, a.name, t.calls[found].Tool)
+	case found >= 0:
+		t.answer(found, a)
+		return nil
+	}
+	for _, id := range t.names {
+		if id == a.id {
+			return fmt.Errorf("the call %q is answered twice", a.id)
+		}
+	}
+	return t.lost("answers of tools", "their calls are not in the record")
+}
+
+// settle puts the answers of a turn that have no id with the open calls: those that name
+// a tool with its calls, then the others with what is left, in order. Where there are
+// more calls than answers it is not known which of them was answered.
+func (t *callTable) settle() error {
+	answers := t.answers
+	t.answers = nil
+	var nameless []chatAnswer
+	for len(answers) > 0 {
+		name := answers[0].name
+		var these, rest []chatAnswer
+		for _, a := range answers {
+			if a.name == name {
+				these = append(these, a)
+			} else {
+				rest = append(rest, a)
+			}
+		}
+		if answers = rest; name == "" {
+			nameless = these
+			continue
+		}
+		if err := t.inOrder(these, "of the tool "+name, func(i int) bool { return t.calls[i].Tool == name }); err != nil {
+			return err
+		}
+	}
+	return t.inOrder(nameless, "without a name", func(int) bool { return true })
+}
+
+// inOrder puts answers with the open calls that match.
+func (t *callTable) inOrder(answers []chatAnswer, which string, match func(i int) bool) error {
+	var calls []int
+	for _, i := range t.open {
+		if match(i) {
+			calls = append(calls, i)
+		}
+	}
+	switch {
+	case len(answers) == 0:
+		return nil
+	case len(calls) == 0:
+		for range answers {
+			if err := t.lost("answers of tools", "their calls are not in the record"); err != nil {
+				return err
+			}
+		}
+		return nil
+	case len(calls) != len(answers):
+		return fmt.Errorf("%d answers %s and %d open calls, without ids: which answer belongs to which call is not known", len(answers), which, len(calls))
+	}
+	for n, a := range answers {
+		t.answer(calls[n], a)
+	}
+	return nil
+}
+
+// answer closes a call.
+func (t *callTable) answer(i int, a chatAnswer) {
+	c := &t.calls[i]
+	c.Response, c.Status, c.Note = a.response, statusOK, ""
+	if a.failed {
+		c.Status, c.Note = statusFailed, "error: the tool's answer says so"
+	}
+	for n, open := range t.open {
+		if open == i {
+			t.open = append(t.open[:n:n], t.open[n+1:]...)
+			return
+		}
+	}
+}

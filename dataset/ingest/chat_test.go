@@ -1,0 +1,223 @@
+package ingest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// turn writes a chat with calls of tools and what answers them.
+func turn(calls, answers string) string {
+	return `{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"","tool_calls":[` + calls + `]},` + answers + `,{"role":"assistant","content":"a"}]}`
+}
+
+const twoCalls = `{"function":{"name":"sum","arguments":"{\"n\":1}"}},{"function":{"name":"max","arguments":"{\"n\":2}"}}`
+
+func TestAnswersOfTools(t *testing.T) {
+	named := `{"role":"tool","name":"max","content":"two"},{"role":"tool","name":"sum","content":"one"}`
+	for answers, want := range map[string]string{
+		named: "sum one 200, max two 200",
+		`{"role":"tool","content":"one"},{"role":"tool","content":"two"}`:                 "sum one 200, max two 200",
+		`{"role":"tool","name":"max","content":"two"},{"role":"tool","content":"one"}`:    "sum one 200, max two 200",
+		`{"role":"tool","name":"max","content":[{"type":"text","text":"tw"},"o"]}`:        "sum  204, max two 200",
+		`{"role":"tool","name":"max","content":{"n":9007199254740993}}`:                   `sum  204, max {"n":9007199254740993} 200`,
+		`{"role":"tool","name":"max","content":"no","is_error":true}`:                     "sum  204, max no 500",
+		`{"role":"user","content":[{"type":"tool_result","name":"max","content":"two"}]}`: "sum  204, max two 200",
+	} {
+		if got := answered(read(t, chat{}, turn(twoCalls, answers))[0]); got != want {
+			t.Errorf("%s: %s, expected %s", answers, got, want)
+		}
+	}
+	same := strings.ReplaceAll(twoCalls, "max", "sum")
+	refused(t, chat{}, turn(twoCalls, `{"role":"tool","content":"one"}`), "not known")
+	refused(t, chat{}, turn(same, `{"role":"tool","name":"sum","content":"one"}`), "not known")
+	refused(t, chat{}, turn(twoCalls, `{"role":"tool","content":"1"},{"role":"tool","content":"2"},{"role":"tool","content":"3"}`), "not known")
+	if got := answered(read(t, chat{}, turn(same, `{"role":"tool","name":"sum","content":"1"},{"role":"tool","name":"sum","content":"2"}`))[0]); got != "sum 1 200, sum 2 200" {
+		t.Errorf("two calls of one tool: %s", got)
+	}
+	ids := `{"id":"x","function":{"name":"sum","arguments":{}}},{"id":"y","function":{"name":"max","arguments":{}}}`
+	refused(t, chat{}, turn(ids, `{"role":"tool","tool_call_id":"x","name":"max","content":"?"}`), "of the tool")
+	refused(t, chat{}, turn(ids, `{"role":"tool","tool_call_id":"x","content":"1"},{"role":"tool","tool_call_id":"x","content":"2"}`), "answered twice")
+	refused(t, chat{}, turn(strings.ReplaceAll(ids, `"y"`, `"x"`), `{"role":"tool","tool_call_id":"x","content":"1"}`), "there are two")
+	h := hear(t, chat{}, turn(ids, `{"role":"tool","tool_call_id":"z","content":"1"}`))
+	if len(h.list) != 1 || len(h.lost) != 1 || h.lost[0].Count != 1 {
+		t.Errorf("an answer to nothing: %+v", h)
+	}
+}
+
+func answered(r *Record) string {
+	var list []string
+	for _, c := range r.Calls {
+		list = append(list, fmt.Sprintf("%s %s %d", c.Tool, c.Response, c.Status))
+	}
+	return strings.Join(list, ", ")
+}
+
+// TestParts reads the parts of a content by every published name.
+func TestParts(t *testing.T) {
+	for content, want := range map[string]string{
+		`[{"type":"output_text","text":"four"}]`: "four", `[{"type":"refusal","refusal":"no"}]`: "no", `[{"text":"ge"},{"text":"mini"}]`: "gemini",
+		`[{"type":"text","text":{"value":"v","annotations":[]}}]`: "v", `[{"type":"thinking","thinking":"hm"},{"type":"text","text":"done"}]`: "done",
+		`[{"type":"text","content":"conv"}]`: "conv", `[{"type":"text","text":"see"},{"type":"image","n": 1.0}]`: `[{"type":"text","text":"see"},{"type":"image","n":1.0}]`,
+		`[{"type":"image_url","image_url":{"url":"u"}}]`: `[{"type":"image_url","image_url":{"url":"u"}}]`, `{"type":"text","text":"one"}`: "one", `"<&>\u2028"`: "<&>\u2028",
+	} {
+		list := read(t, chat{}, `{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":`+content+`}]}`)
+		if got := string(list[0].Output); got != want {
+			t.Errorf("%s is %q, expected %q", content, got, want)
+		}
+	}
+	for part, want := range map[string]string{
+		`{"type":"tool_use","id":"1","name":"f","input":{"n":1e2}}`: `f {"n":1e2}`, `{"type":"tool-call","toolCallId":"1","toolName":"f","input":{}}`: `f {}`,
+		`{"functionCall":{"name":"f","args":{}}}`: `f {}`, `{"type":"tool_call","id":"1","name":"f","arguments":{}}`: `f {}`, `{"type":"function_call","call_id":"1","name":"f","arguments":"{}"}`: `f {}`,
+	} {
+		r := read(t, chat{}, `{"messages":[{"role":"assistant","content":[`+part+`]}]}`)[0]
+		if len(r.Calls) != 1 || r.Calls[0].Tool+" "+string(r.Calls[0].Request) != want || r.Calls[0].Status != statusNothing {
+			t.Errorf("%s: %+v", part, r.Calls)
+		}
+	}
+}
+
+func TestTextThatIsNone(t *testing.T) {
+	line := `{"messages":[{"role":"user","content":"drink?"},{"role":"assistant","content":"caf` + "\xe9" + `"}]}`
+	refused(t, chat{}, "\n"+line, "line 2")
+	refused(t, chat{}, line, "not UTF-8")
+	refused(t, chat{}, `{"messages":[{"role":"assistant","content":"\ud83d"}]}`, "surrogate")
+	refused(t, chat{}, `{"messages":[{"role":"assistant","content":"\udc00\ud800"}]}`, "surrogate")
+	refused(t, chat{}, `{"messages":[],"messages":[]}`, "twice")
+	refused(t, chat{}, `{"Messages":[{"role":"assistant","content":"x"}]}`, "no messages")
+	if r := read(t, chat{}, `{"messages":[{"role":"assistant","content":"\ud83d\ude00"}]}`)[0]; string(r.Output) != "😀" {
+		t.Errorf("a pair is %q", r.Output)
+	}
+	if h := hear(t, chat{}, line+"\n"+chats); len(h.list) != 2 || len(h.bad) != 1 {
+		t.Errorf("%d records, bad: %v", len(h.list), h.bad)
+	}
+}
+
+func TestBeginnings(t *testing.T) {
+	for head, name := range map[string]string{"\xff\xfe{\x00": "UTF-16", "\xfe\xff\x00{": "UTF-16", "{\x00\"\x00": "UTF-16", "\x00{": "UTF-16", "\x1f\x8b\x08": "gzip", "\x28\xb5\x2f\xfd": "zstd",
+		"BZh9": "bzip2", "PK\x03\x04": "ZIP", "PAR1": "Parquet", "\xff\xfe\x00\x00": "UTF-32"} {
+		for _, form := range []Reader{chat{}, otel{}, mcp{}} {
+			if err := form.Read(strings.NewReader(head), &hearer{}); err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s, %q: %v", form.Name(), head, err)
+			}
+		}
+	}
+	mark := string(byteOrderMark)
+	if n := len(read(t, chat{}, mark+chats+mark+chats)); n != 4 {
+		t.Errorf("%d chats after byte order marks", n)
+	}
+	if n := len(read(t, otel{}, mark+spans)); n != 2 {
+		t.Errorf("%d traces after a byte order mark", n)
+	}
+}
+
+// TestChatLosesNothing puts the messages of chats together again from what was read:
+// what was asked, the answer, and what came after it.
+func TestChatLosesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		line := drawChat(t)
+		h := &hearer{}
+		if err := (chat{}).Read(strings.NewReader(line), h); err != nil || len(h.list) != 1 || len(h.bad)+len(h.lost) > 0 {
+			t.Fatalf("%s: %v, %+v", line, err, h)
+		}
+		if got, want := exactJSON(t, rebuilt(t, h.list[0])), exactJSON(t, []byte(line)); !reflect.DeepEqual(got, want) {
+			t.Fatalf("%s\nbecame %s", line, rebuilt(t, h.list[0]))
+		}
+	})
+}
+
+// rebuilt writes the line of a chat from a record.
+func rebuilt(t *rapid.T, r *Record) []byte {
+	in, err := fieldsOf(r.Input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages, err := listOf(in.get("messages"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := fields{}
+	if r.Details != nil {
+		if d, err = fieldsOf(r.Details); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answer := d.get("message")
+	if answer == nil {
+		answer = fields{{"role", jsonText("assistant")}, {"content", jsonText(string(r.Output))}}.json()
+	}
+	messages = append(messages, answer)
+	if after := d.get("after"); after != nil {
+		more, err := listOf(after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		messages = append(messages, more...)
+	}
+	out := fields{{"messages", jsonList(messages)}}
+	out.add("tools", in.get("tools"))
+	for _, name := range []string{"model", "usage"} {
+		out.add(name, d.get(name))
+	}
+	if rest := d.get("rest"); rest != nil {
+		more, err := fieldsOf(rest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, more...)
+	}
+	return out.json()
+}
+
+// exactJSON is JSON with the digits of its numbers.
+func exactJSON(t *rapid.T, data []byte) (v any) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	if err := dec.Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// drawChat writes a chat of any shape that is claimed.
+func drawChat(t *rapid.T) string {
+	text := rapid.Custom(func(t *rapid.T) string {
+		return string(jsonText(rapid.SampledFrom([]string{"", "hi", "<&> \u2028", "caf\u00e9 \U0001f600", "a\nb\x00", `{"n":1.0}`}).Draw(t, "text")))
+	})
+	number := rapid.SampledFrom([]string{"1.0", "9007199254740993", "1e2", "-0", "18446744073709551616"})
+	content := rapid.Custom(func(t *rapid.T) string {
+		switch rapid.IntRange(0, 3).Draw(t, "content") {
+		case 0:
+			return `[{"type":"text","text":` + text.Draw(t, "part") + `},{"type":"image_url","image_url":{"url":"u","n":` + number.Draw(t, "n") + `}}]`
+		case 1:
+			return `[{"type":"input_text","text":` + text.Draw(t, "part") + `}]`
+		}
+		return text.Draw(t, "content")
+	})
+	var messages []string
+	for i := range rapid.IntRange(0, 4).Draw(t, "turns") {
+		messages = append(messages, `{"role":"user","content":`+content.Draw(t, "user")+`}`)
+		if rapid.Bool().Draw(t, "call") {
+			id := fmt.Sprintf(`"call %d"`, i)
+			messages = append(messages, `{"role":"assistant","content":null,"tool_calls":[{"id":`+id+`,"type":"function","function":{"name":"f","arguments":"{\"n\":`+number.Draw(t, "n")+`}"}}]}`,
+				`{"role":"tool","tool_call_id":`+id+`,"content":`+content.Draw(t, "tool")+`}`)
+		}
+	}
+	answer := rapid.SampledFrom([]string{`{"role":"assistant","content":%s}`, `{"content":%s,"role":"assistant","refusal":null}`, `{"role":"assistant","name":"n","content":[{"type":"output_text","text":%s}]}`}).Draw(t, "answer")
+	messages = append(messages, fmt.Sprintf(answer, text.Draw(t, "text")))
+	if rapid.Bool().Draw(t, "after") {
+		messages = append(messages, `{"role":"user","content":`+content.Draw(t, "thanks")+`}`)
+	}
+	line := `{"messages":[` + strings.Join(messages, ",") + `]`
+	for _, more := range []string{`,"tools":[{"type":"function","function":{"name":"f","parameters":{"n":1.0}}}]`, `,"model":"m"`, `,"usage":{"total_tokens":9007199254740993}`, `,"id":"x","temperature":0.10`} {
+		if rapid.Bool().Draw(t, "member") {
+			line += more
+		}
+	}
+	return line + "}"
+}

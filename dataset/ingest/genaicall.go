@@ -1,0 +1,278 @@
+package ingest
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// call makes a receipt's worth of a span: of a tool, or of a model.
+func (s *genSpan) call() Call {
+	if s.kind == toolCall {
+		return s.toolCall()
+	}
+	return s.modelCall()
+}
+
+func (s *genSpan) toolCall() Call {
+	t := take(s)
+	name := t.first(toolNames...)
+	if name == "" {
+		name = strings.TrimPrefix(s.name, "execute_tool ")
+	}
+	id := t.first(toolIDs...)
+	request, asked := t.text(toolRequest...)
+	response, answered := t.text(toolResponse...)
+	c := Call{Tool: name, Request: request, Response: response, Status: s.status(), Time: s.start, Note: s.reason()}
+	var d fields
+	d.addText("id", id)
+	c.Details = s.details(d, t)
+	if !asked && !answered && c.Note == "" {
+		c.Note = "neither its arguments nor its result were recorded"
+	}
+	return c
+}
+
+func (s *genSpan) modelCall() Call {
+	t := take(s)
+	request := t.request()
+	response, finish := t.response()
+	c := Call{Tool: strings.TrimSpace(s.operation() + " " + s.model()), Request: request, Response: response, Status: s.status(), Time: s.start, Note: s.reason()}
+	if len(response) == 0 && !s.failed {
+		c.Status = statusNothing
+	}
+	var d fields
+	d.addText("model", t.first(modelNames...))
+	d.addText("response_model", t.first(responseModels...))
+	d.add("usage", t.usage())
+	if reasons := t.value(finishPlaces...); reasons != nil {
+		finish = reasons
+	}
+	d.add("finish_reasons", finish)
+	d.addText("response_id", t.first(responseIDs...))
+	d.addText("conversation", t.first(conversations...))
+	c.Details = s.details(d, t)
+	return c
+}
+
+// operation is what a call of a model is named by.
+func (s *genSpan) operation() string {
+	if op, ok := s.attrs.text("gen_ai.operation.name"); ok && op != "" {
+		return op
+	}
+	if kind, ok := s.attrs.text("llm.request.type"); ok && kind == "completion" {
+		return "text_completion"
+	}
+	return "chat"
+}
+
+func (s *genSpan) model() string {
+	model, ok := s.attrs.text(modelNames...)
+	if !ok {
+		model, _ = s.attrs.text(responseModels...)
+	}
+	for _, e := range s.events {
+		if model == "" {
+			model, _ = e.attrs.text(modelNames...)
+		}
+	}
+	return model
+}
+
+func (s *genSpan) status() uint16 {
+	if s.failed {
+		return statusFailed
+	}
+	return statusOK
+}
+
+// reason is why a span failed.
+func (s *genSpan) reason() string {
+	if !s.failed {
+		return ""
+	}
+	var parts []string
+	add := func(text string) {
+		if text != "" && !slices.Contains(parts, text) {
+			parts = append(parts, text)
+		}
+	}
+	kind, _ := s.attrs.text("error.type")
+	add(kind)
+	for _, e := range s.events {
+		if e.name == "exception" || e.name == "gen_ai.client.operation.exception" {
+			kind, _ := e.attrs.text("exception.type")
+			add(kind)
+			text, _ := e.attrs.text("exception.message")
+			add(text)
+		}
+	}
+	add(s.message)
+	if len(parts) == 0 {
+		return "error: no reason was recorded"
+	}
+	return "error: " + strings.Join(parts, ": ")
+}
+
+// details adds what else a span has: its attributes and events that nothing was taken
+// from, as they are.
+func (s *genSpan) details(d fields, t *taken) Details {
+	var rest fields
+	for _, m := range s.attrs {
+		if !t.attrs[m.name] {
+			rest.add(m.name, compact(m.value))
+		}
+	}
+	d.add("attributes", rest.json())
+	var events []json.RawMessage
+	for i, e := range s.events {
+		if !t.events[i] {
+			f := fields{{"name", jsonText(e.name)}}
+			f.add("attributes", fields(e.attrs).json())
+			events = append(events, f.json())
+		}
+	}
+	if events != nil {
+		d.add("events", jsonList(events))
+	}
+	d.addText("span", s.name)
+	d.addText("trace_id", s.trace)
+	d.addText("span_id", s.id)
+	d.addText("parent_span_id", s.parent)
+	d.addText("start_time_unix_nano", s.startNano)
+	d.addText("end_time_unix_nano", s.endRaw)
+	return Details(d.json())
+}
+
+// usage gathers what counts tokens, under the names without their prefix.
+func (t *taken) usage() json.RawMessage {
+	var f fields
+	add := func(name string, value json.RawMessage) bool {
+		for _, prefix := range usagePrefixes {
+			if short, ok := strings.CutPrefix(name, prefix); ok && !f.has(short) {
+				f.add(short, value)
+				return true
+			}
+		}
+		return false
+	}
+	for _, m := range t.s.attrs {
+		if add(m.name, m.value) {
+			t.attrs[m.name] = true
+		}
+	}
+	for _, e := range t.s.events {
+		if e.name == eventDetails {
+			for _, m := range e.attrs {
+				add(m.name, m.value)
+			}
+		}
+	}
+	return f.json()
+}
+
+// request is what was asked: the text of the one attribute that has it, or JSON with the
+// members system_instructions, messages and tools, where there is more.
+func (t *taken) request() []byte {
+	text, ok := t.text("gen_ai.input.messages")
+	if !ok {
+		text, ok = t.listed(numberedRequests, "user")
+	}
+	if !ok {
+		text, ok = messagesText(t.eventMessages(messageEvents), "user")
+	}
+	if !ok {
+		text, ok = t.text(append(slices.Clone(requestPlaces), anyInput...)...)
+	}
+	system, tools := t.value(systemPlaces...), t.value(definitionPlaces...)
+	if tools == nil {
+		tools = t.numberedTools()
+	}
+	if system == nil && tools == nil {
+		return text
+	}
+	var f fields
+	f.add("system_instructions", system)
+	if ok {
+		f.add("messages", asJSON(text))
+	}
+	f.add("tools", tools)
+	return f.json()
+}
+
+// listed is the messages of numbered attributes.
+func (t *taken) listed(places []numberedPlace, role string) ([]byte, bool) {
+	return messagesText(t.numberedMessages(places), role)
+}
+
+// messagesText writes messages as a JSON list. A single one that is only a text, of the
+// role that is meant anyway, is that text.
+func messagesText(list []json.RawMessage, role string) ([]byte, bool) {
+	if len(list) == 0 {
+		return nil, false
+	}
+	if len(list) > 1 {
+		return compact(jsonList(list)), true
+	}
+	f, err := fieldsOf(list[0])
+	if err != nil || kindOf(f.get("content")) != '"' {
+		return compact(jsonList(list)), true
+	}
+	for _, m := range f {
+		text, err := plain(m.value)
+		switch {
+		case m.name == "content", m.name == "finish_reason":
+		case m.name == "role" && err == nil && string(text) == role:
+		default:
+			return compact(jsonList(list)), true
+		}
+	}
+	text, err := plain(f.get("content"))
+	return text, err == nil
+}
+
+// response is the answer, and why it ended where the answer says so itself.
+func (t *taken) response() (response []byte, finish json.RawMessage) {
+	if text, ok := t.text("gen_ai.output.messages"); ok {
+		return text, finishOf(text)
+	}
+	for _, list := range [][]json.RawMessage{t.numberedMessages(numberedResponses), t.eventMessages(answerEvents)} {
+		if text, ok := messagesText(list, "assistant"); ok {
+			return text, finishOf(jsonList(list))
+		}
+	}
+	if calls := t.value(sdkCallPlaces...); calls != nil {
+		f := fields{{"role", jsonText("assistant")}}
+		if text, ok := t.text("ai.response.text"); ok {
+			f.addText("content", string(text))
+		}
+		f.add("tool_calls", calls)
+		return compact(jsonList([]json.RawMessage{f.json()})), nil
+	}
+	text, _ := t.text(append(slices.Clone(responsePlaces), anyOutput...)...)
+	return text, nil
+}
+
+// finishOf is the finish reasons of messages; nil where there are none.
+func finishOf(text []byte) json.RawMessage {
+	if kindOf(text) != '[' || checkJSON(text) != nil {
+		return nil
+	}
+	list, err := listOf(text)
+	if err != nil {
+		return nil
+	}
+	var reasons []json.RawMessage
+	for _, item := range list {
+		if kindOf(item) != '{' {
+			continue
+		}
+		if f, err := fieldsOf(item); err == nil && f.get("finish_reason") != nil {
+			reasons = append(reasons, compact(f.get("finish_reason")))
+		}
+	}
+	if reasons == nil {
+		return nil
+	}
+	return jsonList(reasons)
+}

@@ -1,0 +1,267 @@
+package ingest
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Conventions without a list of messages number attributes, as gen_ai.prompt.0.content and
+// llm.input_messages.0.message.content do, or write an event for each message. Both become
+// a JSON list of messages with the members role, content, tool_calls, as chats have them.
+
+// numberedPlace is a family of numbered attributes: PREFIX.N.INNER.MEMBER.
+type numberedPlace struct{ prefix, inner string }
+
+var (
+	numberedRequests  = []numberedPlace{{"gen_ai.prompt.", ""}, {"llm.input_messages.", "message."}, {"llm.prompts.", "prompt."}, {"llm.prompts.", ""}}
+	numberedResponses = []numberedPlace{{"gen_ai.completion.", ""}, {"llm.output_messages.", "message."}, {"llm.choices.", "completion."}, {"llm.completions.", ""}}
+	numberedTools     = []numberedPlace{{"llm.tools.", "tool."}, {"llm.request.functions.", ""}}
+)
+
+// tree is what numbered attributes spell: a value, or what stands below each step.
+type tree struct {
+	value json.RawMessage
+	below map[string]*tree
+	order []string // of below: numbers by number, other names as they came
+}
+
+func (n *tree) put(path []string, value json.RawMessage) {
+	for _, step := range path {
+		if n.below == nil {
+			n.below = map[string]*tree{}
+		}
+		next := n.below[step]
+		if next == nil {
+			next = &tree{}
+			n.below[step] = next
+			n.order = append(n.order, step)
+		}
+		n = next
+	}
+	n.value = value
+}
+
+func (n *tree) get(step string) *tree {
+	if n == nil {
+		return nil
+	}
+	return n.below[step]
+}
+
+// numbers are what stands below the steps that are numbers, ascending; all reports that
+// every step is one.
+func (n *tree) numbers() (list []*tree, all bool) {
+	if n == nil {
+		return nil, false
+	}
+	type numbered struct {
+		number int
+		at     *tree
+	}
+	var found []numbered
+	for _, step := range n.order {
+		if i, err := strconv.Atoi(step); err == nil && i >= 0 {
+			found = append(found, numbered{i, n.below[step]})
+		}
+	}
+	slices.SortFunc(found, func(a, b numbered) int { return cmp.Compare(a.number, b.number) })
+	for _, f := range found {
+		list = append(list, f.at)
+	}
+	return list, len(found) == len(n.order)
+}
+
+// json is all of a tree as JSON.
+func (n *tree) json() json.RawMessage {
+	if n.value != nil && n.below == nil {
+		return n.value
+	}
+	if list, all := n.numbers(); all && len(list) > 0 {
+		values := make([]json.RawMessage, len(list))
+		for i, at := range list {
+			values[i] = at.json()
+		}
+		return jsonList(values)
+	}
+	var f fields
+	f.add("value", n.value)
+	for _, step := range n.order {
+		f.add(step, n.below[step].json())
+	}
+	return f.json()
+}
+
+// numbered gathers the attributes of a place. Empty: there are none.
+func (t *taken) numbered(p numberedPlace) []*tree {
+	root := &tree{}
+	for _, m := range t.s.attrs {
+		rest, ok := strings.CutPrefix(m.name, p.prefix)
+		number, member, deep := strings.Cut(rest, ".")
+		if _, err := strconv.ParseUint(number, 10, 31); !ok || !deep || err != nil {
+			continue
+		}
+		if member, ok = strings.CutPrefix(member, p.inner); !ok {
+			continue
+		}
+		t.attrs[m.name] = true
+		root.put(append([]string{number}, strings.Split(member, ".")...), m.value)
+	}
+	list, _ := root.numbers()
+	return list
+}
+
+// numberedMessages are the messages of the first place that has any.
+func (t *taken) numberedMessages(places []numberedPlace) []json.RawMessage {
+	for _, p := range places {
+		var list []json.RawMessage
+		for _, at := range t.numbered(p) {
+			list = append(list, at.message())
+		}
+		if len(list) > 0 {
+			return list
+		}
+	}
+	return nil
+}
+
+// message writes what stands below one number as a message.
+func (n *tree) message() json.RawMessage {
+	var f fields
+	for _, step := range n.order {
+		at := n.below[step]
+		switch step {
+		case "tool_calls":
+			f.add(step, at.toolCalls())
+		case "contents":
+			f.add("content", at.contents())
+		case "text": // of a completion
+			f.add("content", at.json())
+		default:
+			f.add(step, at.json())
+		}
+	}
+	return f.json()
+}
+
+// toolCalls writes calls as chats have them: id, and a function with name and arguments.
+func (n *tree) toolCalls() json.RawMessage {
+	list, _ := n.numbers()
+	if len(list) == 0 {
+		return n.json()
+	}
+	calls := make([]json.RawMessage, len(list))
+	for i, at := range list {
+		if inner := at.get("tool_call"); inner != nil {
+			at = inner
+		}
+		var call, function fields
+		from := at
+		if inner := at.get("function"); inner != nil {
+			from = inner
+		}
+		for _, step := range at.order {
+			if step != "function" && step != "name" && step != "arguments" {
+				call.add(step, at.below[step].json())
+			}
+		}
+		for _, step := range []string{"name", "arguments"} {
+			if inner := from.get(step); inner != nil {
+				function.add(step, inner.json())
+			}
+		}
+		call.add("function", function.json())
+		calls[i] = call.json()
+	}
+	return jsonList(calls)
+}
+
+// contents writes the parts of a content: message_content.type, .text and the like.
+func (n *tree) contents() json.RawMessage {
+	list, _ := n.numbers()
+	parts := make([]json.RawMessage, len(list))
+	for i, at := range list {
+		if inner := at.get("message_content"); inner != nil {
+			at = inner
+		}
+		parts[i] = at.json()
+	}
+	return jsonList(parts)
+}
+
+// tools are the definitions of tools that numbered attributes have.
+func (t *taken) numberedTools() json.RawMessage {
+	for _, p := range numberedTools {
+		var list []json.RawMessage
+		for _, at := range t.numbered(p) {
+			if schema := at.get("json_schema"); schema != nil {
+				if text, err := plain(schema.json()); err == nil {
+					list = append(list, asJSON(text))
+					continue
+				}
+			}
+			list = append(list, at.json())
+		}
+		if len(list) > 0 {
+			return jsonList(list)
+		}
+	}
+	return nil
+}
+
+// messageEvents are the events that are messages that were asked, with the role of each;
+// answerEvents are the answers.
+var (
+	messageEvents = map[string]string{"gen_ai.system.message": "system", "gen_ai.user.message": "user", "gen_ai.assistant.message": "assistant", "gen_ai.tool.message": "tool"}
+	answerEvents  = map[string]string{"gen_ai.choice": "assistant"}
+)
+
+// eventMessages are the messages of the span's events of these names, in their order.
+func (t *taken) eventMessages(roles map[string]string) (list []json.RawMessage) {
+	for i, e := range t.s.events {
+		if role, ok := roles[e.name]; ok {
+			t.events[i] = true
+			list = append(list, e.message(role))
+		}
+	}
+	return list
+}
+
+// eventNames are the attributes of an event that say nothing of the message.
+var eventNames = map[string]bool{"event.name": true, "gen_ai.system": true, "gen_ai.provider.name": true, "index": true}
+
+// message writes an event as a message. Its members stand in the attributes, in the text
+// of gen_ai.event.content, or, of an answer, in the member message.
+func (e *genEvent) message(role string) json.RawMessage {
+	all := fields{}
+	for _, m := range e.attrs {
+		value := m.value
+		if text, err := plain(value); err == nil && kindOf(value) == '"' && m.name != "content" {
+			value = asJSON(text)
+		}
+		if (m.name == "gen_ai.event.content" || m.name == "message") && kindOf(value) == '{' {
+			if inner, err := fieldsOf(value); err == nil {
+				for _, x := range inner {
+					if !all.has(x.name) {
+						all = append(all, x)
+					}
+				}
+				continue
+			}
+		}
+		name := m.name
+		if name == "gen_ai.event.content" || name == "message" {
+			name = "content"
+		}
+		if !eventNames[name] && !all.has(name) {
+			all = append(all, member{name, value})
+		}
+	}
+	out := fields{}
+	if !all.has("role") {
+		out.addText("role", role)
+	}
+	return append(out, all...).json()
+}

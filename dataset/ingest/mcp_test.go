@@ -1,0 +1,78 @@
+package ingest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// call and its kind write lines of a transcript.
+func call(id, tool string) string {
+	return `{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"` + tool + `","arguments":{}}}`
+}
+
+func result(id, text string) string {
+	return `{"jsonrpc":"2.0","id":` + id + `,"result":{"content":[{"type":"text","text":"` + text + `"}]}}`
+}
+
+const rootsAsked, rootsTold = `{"jsonrpc":"2.0","id":1,"method":"roots/list"}`, `{"jsonrpc":"2.0","id":1,"result":{"roots":[]}}`
+
+func wrapped(direction, message string) string {
+	return `{"direction":"` + direction + `","message":` + message + `}`
+}
+
+func TestMCPDirections(t *testing.T) {
+	fails := `{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"no roots"}}`
+	for name, lines := range map[string][]string{
+		"shape":          {call("1", "a"), rootsAsked, rootsTold, result("1", "A")},
+		"other order":    {call("1", "a"), rootsAsked, result("1", "A"), rootsTold},
+		"server first":   {rootsAsked, call("1", "a"), rootsTold, result("1", "A")},
+		"direction":      {wrapped("out", call("1", "a")), wrapped("in", rootsAsked), wrapped("out", fails), wrapped("in", result("1", "A"))},
+		"server's words": {wrapped("in", call("1", "a")), wrapped("out", rootsAsked), wrapped("in", fails), wrapped("out", result("1", "A"))},
+		"same number":    {call("1", "a"), result("1.0", "A")},
+		"batches":        {"[" + call("1", "a") + "," + rootsAsked + "]", "[" + rootsTold + "," + result("1", "A") + "]"},
+	} {
+		h := hear(t, mcp{}, strings.Join(lines, "\n"))
+		if len(h.list) != 1 || len(h.bad)+len(h.lost) > 0 || string(h.list[0].Output) != "A" || h.list[0].Status != statusOK {
+			t.Errorf("%s: %+v", name, h)
+		}
+	}
+	// Nothing tells whose failure this is.
+	h := hear(t, mcp{}, strings.Join([]string{call("1", "a"), rootsAsked, fails}, "\n"))
+	if len(h.bad) != 1 || len(h.list) != 1 || h.list[0].Status != statusNothing {
+		t.Errorf("a failure of either: %+v", h)
+	}
+	// A response to two requests of one id is of neither.
+	h = hear(t, mcp{}, strings.Join([]string{call("1", "a"), call("1", "b"), result("1", "?")}, "\n"))
+	if len(h.bad) != 2 || len(h.list) != 0 {
+		t.Errorf("two calls of one id: %+v", h)
+	}
+	h = hear(t, mcp{}, call("1", "a")+"\n"+result(`"1"`, "A"))
+	if len(h.list) != 1 || h.list[0].Status != statusNothing || len(h.lost) != 1 {
+		t.Errorf("1 and \"1\" are one id: %+v", h)
+	}
+}
+
+func TestMCPResults(t *testing.T) {
+	for body, want := range map[string]string{
+		`"result":{"content":[{"type":"text","text":"ready"}]},"error":null`:                           "ready 200",
+		`"result":null,"error":{"code":-32000,"message":"gone"}`:                                       `{"code":-32000,"message":"gone"} 500 error -32000: gone`,
+		`"result":{"content":[],"structuredContent":{"n":9007199254740993}}`:                           `{"n":9007199254740993} 200`,
+		`"result":{"content":[{"type":"text","text":"7"}],"structuredContent":{"n":7}}`:                "7 200",
+		`"result":{"content":[{"type":"image","data":"AA==","mimeType":"image/png"}],"isError":false}`: `[{"type":"image","data":"AA==","mimeType":"image/png"}] 200`,
+		`"result":{"content":[{"type":"text","text":"bad"}],"isError":true}`:                           "bad 500 error: the tool's answer says so",
+	} {
+		r := read(t, mcp{}, call("1", "a")+"\n"+`{"jsonrpc":"2.0","id":1,`+body+`}`)[0]
+		if got := strings.TrimSpace(fmt.Sprintf("%s %d %s", r.Output, r.Status, r.Note)); got != want {
+			t.Errorf("%s is %s, expected %s", body, got, want)
+		}
+	}
+	r := read(t, mcp{}, call("1", "a")+"\n"+`{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"7"}],"structuredContent":{"n":7.0}}}`)[0]
+	if !strings.Contains(string(r.Calls[0].Details), `"structuredContent":{"n":7.0}`) {
+		t.Errorf("the structured content is lost: %s", r.Calls[0].Details)
+	}
+	for line, reason := range map[string]string{`[]`: "empty batch", `{"jsonrpc":"2.0"}`: "neither", `{"a":1}`: "no JSON-RPC", `{"jsonrpc":"2.0","id":{},"method":"x"}`: "neither a number",
+		call("1", ""): "names no tool", `[1]`: "JSON object"} {
+		refused(t, mcp{}, line, reason)
+	}
+}

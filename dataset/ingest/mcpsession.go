@@ -1,0 +1,277 @@
+package ingest
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+)
+
+// mcpSession follows the messages of one session. Ids are those of one direction: the
+// client's request 1 and the server's are two requests.
+type mcpSession struct {
+	h     Handler
+	open  map[side]map[string]*mcpRequest // by sender and id
+	calls int
+	// turned: the transcript's words for who sent a message mean the other side.
+	turned bool
+}
+
+// mcpRequest is a request that waits for its response.
+type mcpRequest struct {
+	method string
+	number int // calls before it
+	call   Call
+	source []byte
+	twice  bool // another request has the same id, so that a response is of either
+}
+
+func (s *mcpSession) begin() {
+	s.open = map[side]map[string]*mcpRequest{client: {}, server: {}}
+}
+
+// message takes a message. reason says why it cannot be understood.
+func (s *mcpSession) message(m *mcpMessage) (reason string, err error) {
+	switch {
+	case m.method == "" && m.id != "":
+		return s.response(m)
+	case m.method == "" && m.get("error") != nil:
+		return "", s.h.Lost("JSON-RPC errors", "they have no id, so that their request is not known")
+	case m.method == "":
+		return "it is neither a request nor a response: it has no method and no id", nil
+	case m.id == "":
+		return "", s.notification(m)
+	case m.method == "initialize":
+		if err := s.rest(); err != nil {
+			return "", err
+		}
+	}
+	return s.request(m)
+}
+
+func (s *mcpSession) notification(m *mcpMessage) error {
+	s.h.Passed("notifications")
+	params, err := fieldsOf(m.get("params"))
+	if m.method != "notifications/cancelled" || err != nil {
+		return nil //nolint:nilerr // a notification of another kind
+	}
+	id, err := mcpID(params.get("requestId"))
+	if r := s.open[client][id]; err == nil && r != nil && !r.twice && m.side != server {
+		r.call.Note = "the call was cancelled"
+		if why, err := optionalText(params.get("reason")); err == nil && why != "" {
+			r.call.Note += ": " + why
+		}
+	}
+	return nil
+}
+
+func (s *mcpSession) request(m *mcpMessage) (reason string, err error) {
+	from := m.side
+	if from == unknown { // such as ping: the responses to it tell nothing
+		s.h.Passed("requests of another kind")
+		from = client
+		if s.open[client][m.id] != nil {
+			from = server
+		}
+	}
+	if old := s.open[from][m.id]; old != nil {
+		old.twice = true
+		return "the id " + describe(m.get("id")) + " is used again while the request before it waits: a response would be of either", nil
+	}
+	r := &mcpRequest{method: m.method, source: m.source}
+	if m.method == "tools/call" {
+		if reason := r.readCall(m); reason != "" {
+			return reason, nil
+		}
+		s.calls++
+		r.number = s.calls
+	} else if m.side != unknown {
+		s.h.Passed("requests of another kind")
+	}
+	s.open[from][m.id] = r
+	return "", nil
+}
+
+// readCall reads the parameters of tools/call.
+func (r *mcpRequest) readCall(m *mcpMessage) (reason string) {
+	params, err := fieldsOf(m.get("params"))
+	if err != nil {
+		return "tools/call, params: " + err.Error()
+	}
+	name, err := optionalText(params.get("name"))
+	if err != nil {
+		return "tools/call, name: " + err.Error()
+	}
+	if name == "" {
+		return "tools/call names no tool"
+	}
+	var d fields
+	d.add("id", compact(m.get("id")))
+	for _, p := range params {
+		if p.name != "name" && p.name != "arguments" {
+			d.add(p.name, compact(p.value))
+		}
+	}
+	var request []byte
+	if raw := params.get("arguments"); raw != nil {
+		request = compact(raw)
+	}
+	r.call = Call{Tool: name, Request: request, Status: statusNothing, Time: m.time, Details: Details(d.json()), Note: noteUnanswered}
+	return ""
+}
+
+// response finds the request that a response is to.
+func (s *mcpSession) response(m *mcpMessage) (reason string, err error) {
+	result, failure := m.get("result"), m.get("error")
+	if result != nil && failure != nil {
+		return "it has a result and an error", nil
+	}
+	asked, reason := s.asker(m)
+	if reason != "" {
+		return reason, nil
+	}
+	r := s.open[asked][m.id]
+	if r == nil {
+		return "", s.h.Lost("responses", "their requests are not in the transcript")
+	}
+	delete(s.open[asked], m.id)
+	switch {
+	case r.twice:
+		return "two requests have the id " + describe(m.get("id")) + ": the response is of either", nil
+	case r.method != "tools/call":
+		return "", nil
+	case result == nil && failure == nil:
+		return "it has neither a result nor an error", nil
+	}
+	if failure != nil {
+		r.call.Response, r.call.Status, r.call.Note = compact(failure), statusFailed, failureNote(failure)
+	} else if err := r.answered(result); err != nil {
+		return "result: " + err.Error(), nil
+	}
+	r.source = bytes.Join([][]byte{r.source, m.source}, []byte{'\n'})
+	return "", s.emit(r)
+}
+
+// asker tells who asked what this answers, where both sides have a request with its id:
+// by who sent it, else by what a result to each would look like.
+func (s *mcpSession) asker(m *mcpMessage) (side, string) {
+	ours, theirs := s.open[client][m.id], s.open[server][m.id]
+	switch {
+	case theirs == nil:
+		return client, ""
+	case ours == nil:
+		return server, ""
+	case m.side != unknown:
+		return m.side.other(), ""
+	}
+	isOurs, isTheirs := answers(ours.method, m.get("result")), answers(theirs.method, m.get("result"))
+	switch {
+	case isOurs && !isTheirs:
+		return client, ""
+	case isTheirs && !isOurs:
+		return server, ""
+	}
+	return unknown, "client and server both wait for a response with the id " + describe(m.get("id")) + ", and nothing tells whose this is: a direction beside the message would"
+}
+
+// answers reports whether a result has the shape of an answer to the method.
+func answers(method string, result json.RawMessage) bool {
+	if kindOf(result) != '{' {
+		return false
+	}
+	f, err := fieldsOf(result)
+	if err != nil {
+		return false
+	}
+	sampled := f.has("role") && f.has("model")
+	switch method {
+	case "tools/call":
+		return !sampled && (kindOf(f.get("content")) == '[' || f.has("structuredContent") || f.has("toolResult"))
+	case "roots/list":
+		return f.has("roots")
+	case "sampling/createMessage":
+		return sampled
+	case "elicitation/create":
+		return f.has("action")
+	}
+	return true // what it looks like is not known
+}
+
+// failureNote is the reason of a JSON-RPC error.
+func failureNote(failure json.RawMessage) string {
+	f, err := fieldsOf(failure)
+	if err != nil {
+		return "error: " + describe(failure)
+	}
+	message, err := optionalText(f.get("message"))
+	if err != nil || message == "" {
+		return "error " + describe(f.get("code"))
+	}
+	return "error " + describe(f.get("code")) + ": " + message
+}
+
+// answered takes a result. The texts of its content are the response; else the structured
+// content, else the content as JSON. The result stands in the details where it has more.
+func (r *mcpRequest) answered(result json.RawMessage) error {
+	c := &r.call
+	c.Status, c.Note = statusOK, ""
+	if kindOf(result) != '{' {
+		c.Response = compact(result)
+		return nil
+	}
+	f, err := fieldsOf(result)
+	if err != nil {
+		return err
+	}
+	content, structured := f.get("content"), f.get("structuredContent", "toolResult")
+	c.Response, err = partsText(content)
+	switch {
+	case err != nil:
+		return err
+	case content == nil && structured == nil:
+		c.Response = compact(result)
+	case len(c.Response) == 0 && structured != nil, string(c.Response) == "[]" && structured != nil:
+		c.Response = compact(structured)
+	}
+	more := slices.ContainsFunc(f, func(m member) bool { return m.name != "content" && m.name != "isError" })
+	if more {
+		d, err := fieldsOf(c.Details)
+		if err != nil {
+			return err
+		}
+		d.add("result", compact(result))
+		c.Details = Details(d.json())
+	}
+	if string(f.get("isError")) == "true" {
+		c.Status, c.Note = statusFailed, "error: the tool's answer says so"
+	}
+	return nil
+}
+
+func (s *mcpSession) emit(r *mcpRequest) error {
+	c := r.call
+	return s.h.Record(&Record{Source: r.source, Time: c.Time, Input: c.Request, Output: c.Response, Status: c.Status, Note: c.Note, Calls: []Call{c}})
+}
+
+// rest gives the calls that were never answered, and begins another session.
+func (s *mcpSession) rest() error {
+	var left []*mcpRequest
+	for _, r := range s.open[client] {
+		if r.method == "tools/call" {
+			left = append(left, r)
+		}
+	}
+	slices.SortFunc(left, func(a, b *mcpRequest) int { return a.number - b.number })
+	s.begin()
+	for _, r := range left {
+		if r.twice {
+			if err := s.h.Lost("calls", "another call has the same id"); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := s.emit(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+package ingest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// message is one message of a chat.
+type message struct {
+	fields
+	role    string
+	text    []byte // of the texts in it, or its content as JSON; nil for none
+	calls   []chatCall
+	answers []chatAnswer
+}
+
+// chatCall is a call of a tool that a message makes.
+type chatCall struct {
+	id, name string
+	request  []byte
+}
+
+// chatAnswer is the answer to a call. id and name are empty where it has none.
+type chatAnswer struct {
+	id, name string
+	response []byte
+	failed   bool
+}
+
+// readMessage reads a message and what calls and answers are in it.
+func readMessage(raw json.RawMessage) (*message, error) {
+	f, err := fieldsOf(raw)
+	if err != nil {
+		return nil, err
+	}
+	m := &message{fields: f}
+	if m.role, err = optionalText(f.get("role")); err != nil {
+		return nil, err
+	}
+	if m.role == "" {
+		return nil, errors.New("it has no role")
+	}
+	if err := m.toolCalls(); err != nil {
+		return nil, err
+	}
+	if err := m.content(); err != nil {
+		return nil, err
+	}
+	if m.role != "tool" && m.role != "function" || len(m.answers) > 0 {
+		return m, nil
+	}
+	a := chatAnswer{response: m.text}
+	if a.id, err = optionalText(f.get("tool_call_id")); err != nil {
+		return nil, err
+	}
+	if a.name, err = optionalText(f.get("tool_name", "name")); err != nil {
+		return nil, err
+	}
+	status, err := optionalText(f.get("status"))
+	a.failed = string(f.get("is_error", "isError")) == "true" || status == "error"
+	m.answers = append(m.answers, a)
+	return m, err
+}
+
+// bare reports that a message is a role and a text, and nothing else.
+func (m *message) bare() bool {
+	return len(m.fields) == 2 && m.role == "assistant" && kindOf(m.get("content")) == '"'
+}
+
+// toolCalls reads the members tool_calls and function_call.
+func (m *message) toolCalls() error {
+	var list []json.RawMessage
+	if raw := m.get("tool_calls"); raw != nil {
+		var err error
+		if list, err = listOf(raw); err != nil {
+			return fmt.Errorf("tool_calls: %w", err)
+		}
+	}
+	if raw := m.get("function_call"); raw != nil {
+		list = append(list, raw)
+	}
+	for _, raw := range list {
+		c, err := readCall(raw)
+		if err != nil {
+			return fmt.Errorf("tool_calls: %w", err)
+		}
+		m.calls = append(m.calls, c)
+	}
+	return nil
+}
+
+// readCall reads {"id", "function": {"name", "arguments"}}, or the same without function.
+func readCall(raw json.RawMessage) (c chatCall, err error) {
+	f, err := fieldsOf(raw)
+	if err != nil {
+		return c, err
+	}
+	if c.id, err = optionalText(f.get("id")); err != nil {
+		return c, err
+	}
+	for _, inner := range []string{"function", "custom"} {
+		if raw := f.get(inner); raw != nil {
+			if f, err = fieldsOf(raw); err != nil {
+				return c, err
+			}
+			break
+		}
+	}
+	return c, c.named(f.get("name"), f.get("arguments", "args", "input"))
+}
+
+// named fills in the name and the arguments.
+func (c *chatCall) named(name, arguments json.RawMessage) (err error) {
+	if c.name, err = optionalText(name); err != nil {
+		return err
+	}
+	if c.name == "" {
+		return errors.New("a call names no tool")
+	}
+	c.request, err = plain(arguments)
+	return err
+}
+
+// content reads the member content, and what stands for it.
+func (m *message) content() error {
+	raw := m.get("content")
+	if raw == nil {
+		raw = m.get("parts") // of generate_content
+	}
+	switch kindOf(raw) {
+	case '[':
+		list, err := listOf(raw)
+		if err != nil {
+			return err
+		}
+		return m.parts(raw, list)
+	case '{':
+		return m.parts(raw, []json.RawMessage{raw})
+	}
+	text, err := plain(raw)
+	if err != nil {
+		return err
+	}
+	if m.text = text; len(text) == 0 && m.get("refusal") != nil {
+		m.text, err = plain(m.get("refusal"))
+	}
+	return err
+}
+
+// parts reads a content that is a list. A part that is no text, call, answer or thought
+// makes the whole content the text, as JSON.
+func (m *message) parts(raw json.RawMessage, list []json.RawMessage) error {
+	foreign := false
+	for _, item := range list {
+		p, err := readPart(item)
+		if err != nil {
+			return err
+		}
+		switch {
+		case p.call != nil:
+			m.calls = append(m.calls, *p.call)
+		case p.answer != nil:
+			m.answers = append(m.answers, *p.answer)
+		case p.isText:
+			m.text = append(m.text, p.text...)
+		case !p.thought:
+			foreign = true
+		}
+	}
+	if foreign {
+		m.text = compact(raw)
+	}
+	return nil
+}

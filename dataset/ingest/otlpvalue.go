@@ -1,0 +1,231 @@
+package ingest
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// attributes are those of a span, an event or a log record: names with OTLP's AnyValue.
+type attributes []member
+
+// parseAttributes reads [{"key", "value"}, ...]. Values stay AnyValues.
+func parseAttributes(raw json.RawMessage) (attributes, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	list, err := listOf(raw)
+	if err != nil {
+		return nil, fmt.Errorf("attributes: %w", err)
+	}
+	var out attributes
+	seen := map[string]int{}
+	for _, item := range list {
+		f, err := fieldsOf(item)
+		if err != nil {
+			return nil, fmt.Errorf("attributes: %w", err)
+		}
+		key, err := optionalText(f.get("key"))
+		if err != nil {
+			return nil, fmt.Errorf("attributes: %w", err)
+		}
+		value, err := anyJSON(f.get("value"), 1)
+		if err != nil {
+			return nil, fmt.Errorf("attribute %s: %w", key, err)
+		}
+		if at, twice := seen[key]; twice {
+			if string(out[at].value) != string(value) {
+				return nil, fmt.Errorf("the attribute %s stands twice, with two values", key)
+			}
+			continue
+		}
+		seen[key] = len(out)
+		out = append(out, member{key, value})
+	}
+	return out, nil
+}
+
+// value is an attribute as plain JSON; nil where it is missing.
+func (a attributes) value(names ...string) json.RawMessage { return fields(a).get(names...) }
+
+// text is an attribute as a text: a text as it is, anything else as JSON. ok is false
+// where it is missing. Values were checked when they were read.
+func (a attributes) text(names ...string) (string, bool) {
+	raw := a.value(names...)
+	if raw == nil {
+		return "", false
+	}
+	text, err := optionalText(raw)
+	return text, err == nil
+}
+
+// maxAnyDepth bounds how deep values stand inside one another.
+const maxAnyDepth = 100
+
+// anyJSON is an AnyValue as plain JSON: texts and numbers with the digits that stood
+// there, bytes as base64, as OTLP writes them. A value of no kind is null.
+func anyJSON(raw json.RawMessage, depth int) (json.RawMessage, error) {
+	if raw == nil {
+		return json.RawMessage("null"), nil
+	}
+	if depth > maxAnyDepth {
+		return nil, errors.New("values stand too deep inside one another")
+	}
+	f, err := fieldsOf(raw)
+	if err != nil {
+		return nil, err
+	}
+	if len(f) == 0 {
+		return json.RawMessage("null"), nil
+	}
+	if len(f) > 1 {
+		return nil, errors.New("a value is of several kinds")
+	}
+	value := f[0].value
+	switch f[0].name {
+	case "stringValue", "string_value":
+		text, err := textOf(value)
+		if err != nil {
+			return nil, err
+		}
+		return jsonText(text), nil // whatever was escaped
+	case "boolValue", "bool_value":
+		if k := kindOf(value); k != 't' && k != 'f' {
+			return nil, fmt.Errorf("%s is no boolean", describe(value))
+		}
+		return value, nil
+	case "intValue", "int_value":
+		return anyInt(value)
+	case "doubleValue", "double_value":
+		return anyDouble(value)
+	case "bytesValue", "bytes_value":
+		text, err := textOf(value)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := fromBase64(text); !ok {
+			return nil, errors.New("bytes are written in base64")
+		}
+		return value, nil
+	case "arrayValue", "array_value":
+		return anyList(value, depth)
+	case "kvlistValue", "kvlist_value":
+		return anyMap(value, depth)
+	}
+	return nil, fmt.Errorf("a value of the kind %q is not known", f[0].name)
+}
+
+// anyInt reads an int64, which OTLP writes as a number or as a text.
+func anyInt(raw json.RawMessage) (json.RawMessage, error) {
+	text, err := optionalText(raw)
+	if err != nil {
+		return nil, err
+	}
+	n, ok := wholeOf(text)
+	if !ok || !n.IsInt64() {
+		return nil, fmt.Errorf("%s is no whole number of 64 bits", describe(raw))
+	}
+	return json.RawMessage(n.String()), nil
+}
+
+// anyDouble reads a double with its digits. What JSON has no number for stays a text.
+func anyDouble(raw json.RawMessage) (json.RawMessage, error) {
+	if isNumber(raw) {
+		return raw, nil
+	}
+	text, err := textOf(raw)
+	if err != nil {
+		return nil, err
+	}
+	if json.Valid([]byte(text)) && isNumber(json.RawMessage(text)) {
+		return json.RawMessage(text), nil
+	}
+	if text == "NaN" || text == "Infinity" || text == "-Infinity" {
+		return raw, nil
+	}
+	return nil, fmt.Errorf("%s is no number", describe(raw))
+}
+
+func anyList(raw json.RawMessage, depth int) (json.RawMessage, error) {
+	f, err := fieldsOf(raw)
+	if err != nil {
+		return nil, err
+	}
+	var values []json.RawMessage
+	if inner := f.get("values"); inner != nil {
+		if values, err = listOf(inner); err != nil {
+			return nil, err
+		}
+	}
+	for i, v := range values {
+		if values[i], err = anyJSON(v, depth+1); err != nil {
+			return nil, err
+		}
+	}
+	return jsonList(values), nil
+}
+
+func anyMap(raw json.RawMessage, depth int) (json.RawMessage, error) {
+	f, err := fieldsOf(raw)
+	if err != nil {
+		return nil, err
+	}
+	var values []json.RawMessage
+	if inner := f.get("values"); inner != nil {
+		if values, err = listOf(inner); err != nil {
+			return nil, err
+		}
+	}
+	var out fields
+	for _, v := range values {
+		kv, err := fieldsOf(v)
+		if err != nil {
+			return nil, err
+		}
+		key, err := optionalText(kv.get("key"))
+		if err != nil {
+			return nil, err
+		}
+		if out.has(key) {
+			return nil, fmt.Errorf("the member %q stands twice", key)
+		}
+		value, err := anyJSON(kv.get("value"), depth+1)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, member{key, value})
+	}
+	if out == nil {
+		return json.RawMessage("{}"), nil
+	}
+	return out.json(), nil
+}
+
+// otlpID is an id of size bytes in lower-case hex, in which letters of any case are the
+// same. Some exporters write base64, which its length tells. An id of another form stays
+// as it is; one of zeros is none.
+func otlpID(raw json.RawMessage, size int) (string, error) {
+	text, err := optionalText(raw)
+	if err != nil {
+		return "", err
+	}
+	if data, ok := fromBase64(text); ok && len(data) == size && len(text) < 2*size {
+		text = hex.EncodeToString(data)
+	}
+	if strings.Trim(text, "0") == "" {
+		return "", nil
+	}
+	if _, err := hex.DecodeString(text + strings.Repeat("0", len(text)%2)); err == nil {
+		return strings.ToLower(text), nil
+	}
+	return text, nil
+}
+
+func fromBase64(text string) ([]byte, bool) {
+	bare := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(text, "="))
+	data, err := base64.RawStdEncoding.DecodeString(bare)
+	return data, err == nil
+}
