@@ -3,6 +3,7 @@ package caps
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -13,13 +14,15 @@ const (
 	opIn     = "in"
 	opPrefix = "prefix"
 	opMax    = "max"
+	opMin    = "min"
+	opClosed = "closed"
 )
 
 // cutConstraint splits a constraint's key into operation and JSON pointer.
 func cutConstraint(key string) (op, pointer string, err error) {
 	op, pointer, found := strings.Cut(key, ":")
-	if !found || !slices.Contains([]string{opEq, opIn, opPrefix, opMax}, op) {
-		return "", "", fmt.Errorf("constraint %q is not known (eq, in, prefix and max are)", key)
+	if !found || !slices.Contains([]string{opEq, opIn, opPrefix, opMax, opMin, opClosed}, op) {
+		return "", "", fmt.Errorf("constraint %q is not known (eq, in, prefix, max, min and closed are)", key)
 	}
 	return op, pointer, checkPointer(pointer)
 }
@@ -28,13 +31,38 @@ func cutConstraint(key string) (op, pointer string, err error) {
 // key or the value is malformed. Verification does not need it: they deny.
 func checkConstraints(constraints map[string]string) error {
 	for _, key := range slices.Sorted(maps.Keys(constraints)) {
-		op, _, err := cutConstraint(key)
-		if err != nil {
+		if err := checkConstraint(key, constraints); err != nil {
 			return err
 		}
-		if op == opMax && !isInteger(constraints[key]) {
-			return fmt.Errorf("constraint %q: %q is not an integer", key, constraints[key])
-		}
+	}
+	return nil
+}
+
+func checkConstraint(key string, constraints map[string]string) error {
+	op, pointer, err := cutConstraint(key)
+	if err != nil {
+		return err
+	}
+	value := constraints[key]
+	least, bounded := constraints[opMin+":"+pointer]
+	switch {
+	case (op == opMax || op == opMin) && !isInteger(value):
+		return fmt.Errorf("constraint %q: %q is not an integer", key, value)
+	case op == opMax && !bounded && value[0] == '-':
+		return fmt.Errorf("constraint %s=%s holds for nothing: without min:%s the least is 0", key, value, pointer)
+	case op == opMax && bounded && isInteger(least) && compareIntegers(least, value) > 0:
+		return fmt.Errorf("constraint %s=%s holds for nothing: min:%s is %s", key, value, pointer, least)
+	case op == opClosed && pointer == "/":
+		return fmt.Errorf("constraint %q is about the member with the empty name; the request as a whole is %q", key, opClosed+":")
+	case op == opEq:
+		_, err = parseLiteral(value)
+	case op == opIn:
+		_, err = parseLiterals(value)
+	case op == opClosed:
+		_, err = parseNames(value)
+	}
+	if err != nil {
+		return fmt.Errorf("constraint %q: %w", key, err)
 	}
 	return nil
 }
@@ -49,6 +77,9 @@ func meets(request []byte, constraints map[string]string) error {
 		return fmt.Errorf("the scope constrains the request, which is not plain JSON: %w", err)
 	}
 	for _, key := range slices.Sorted(maps.Keys(constraints)) {
+		if err := checkConstraint(key, constraints); err != nil {
+			return err
+		}
 		op, pointer, err := cutConstraint(key)
 		if err != nil {
 			return err
@@ -57,7 +88,9 @@ func meets(request []byte, constraints map[string]string) error {
 		if !found {
 			return fmt.Errorf("constraint %q: the request has no such member", key)
 		}
-		if want := constraints[key]; !holds(op, at, want) {
+		want := constraints[key]
+		_, bounded := constraints[opMin+":"+pointer]
+		if !holds(op, at, want) || (op == opMax && !bounded && at.scalar[0] == '-') {
 			return fmt.Errorf("constraint %s=%s does not hold", key, want)
 		}
 	}
@@ -65,16 +98,40 @@ func meets(request []byte, constraints map[string]string) error {
 }
 
 func holds(op string, at *jsonValue, want string) bool {
-	text, scalar := at.text()
 	switch op {
 	case opEq:
-		return scalar && text == want
+		l, err := parseLiteral(want)
+		return err == nil && l.is(at)
 	case opIn:
-		return scalar && slices.Contains(strings.Split(want, "|"), text)
+		list, err := parseLiterals(want)
+		return err == nil && slices.ContainsFunc(list, func(l literal) bool { return l.is(at) })
 	case opPrefix:
-		return at.kind == jsonString && strings.HasPrefix(text, want)
+		return at.kind == jsonString && strings.HasPrefix(at.scalar, want) && !(strings.Contains(want, "/") && leadsAside(at.scalar))
 	case opMax:
-		return at.kind == jsonNumber && scalar && isInteger(want) && compareIntegers(text, want) <= 0
+		return at.kind == jsonNumber && isInteger(at.scalar) && isInteger(want) && compareIntegers(at.scalar, want) <= 0
+	case opMin:
+		return at.kind == jsonNumber && isInteger(at.scalar) && isInteger(want) && compareIntegers(at.scalar, want) >= 0
+	case opClosed:
+		names, err := parseNames(want)
+		return err == nil && at.kind == jsonObject && !slices.ContainsFunc(slices.Collect(maps.Keys(at.members)), func(name string) bool { return !slices.Contains(names, name) })
+	}
+	return false
+}
+
+// leadsAside tells whether a path or an address has a segment "." or "..", as it is or in
+// percent encoding, once or twice: what it leads to need not have its prefix.
+func leadsAside(text string) bool {
+	for range 3 {
+		for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == '/' || r == '\\' }) {
+			if part == "." || part == ".." {
+				return true
+			}
+		}
+		plain, err := url.PathUnescape(text)
+		if err != nil || plain == text {
+			return false
+		}
+		text = plain
 	}
 	return false
 }
@@ -90,8 +147,25 @@ func constraintsWithin(child, parent map[string]string) error {
 		if have != parent[key] && !narrower(key, have, parent[key]) {
 			return fmt.Errorf("constraint %s=%s is not narrower than its parent's %s", key, have, parent[key])
 		}
+		if pointer, found := strings.CutPrefix(key, opMax+":"); found {
+			if err := leastWithin(pointer, child, parent); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+// leastWithin keeps a child from a min below 0 where its parent has a max alone, whose least
+// is 0.
+func leastWithin(pointer string, child, parent map[string]string) error {
+	key := opMin + ":" + pointer
+	_, bounded := parent[key]
+	least, ok := child[key]
+	if bounded || !ok || (isInteger(least) && least[0] != '-') {
+		return nil
+	}
+	return fmt.Errorf("constraint %s=%s is not within its parent's max:%s, whose least is 0", key, least, pointer)
 }
 
 func narrower(key, child, parent string) bool {
@@ -102,13 +176,27 @@ func narrower(key, child, parent string) bool {
 	switch op {
 	case opMax:
 		return isInteger(child) && isInteger(parent) && compareIntegers(child, parent) <= 0
+	case opMin:
+		return isInteger(child) && isInteger(parent) && compareIntegers(child, parent) >= 0
 	case opPrefix:
 		return strings.HasPrefix(child, parent)
+	case opEq:
+		c, cerr := parseLiteral(child)
+		p, perr := parseLiteral(parent)
+		return cerr == nil && perr == nil && c == p
 	case opIn:
-		allowed := strings.Split(parent, "|")
-		return !slices.ContainsFunc(strings.Split(child, "|"), func(v string) bool { return !slices.Contains(allowed, v) })
+		return subset(child, parent, parseLiterals)
+	case opClosed:
+		return subset(child, parent, parseNames)
 	}
 	return false
+}
+
+// subset tells whether all values of one list are among those of another.
+func subset[T comparable](child, parent string, parse func(string) ([]T, error)) bool {
+	some, cerr := parse(child)
+	all, perr := parse(parent)
+	return cerr == nil && perr == nil && !slices.ContainsFunc(some, func(v T) bool { return !slices.Contains(all, v) })
 }
 
 func constraintsText(constraints map[string]string) string {
@@ -128,25 +216,39 @@ func constraintsWords(constraints map[string]string) string {
 	}
 	parts := make([]string, 0, len(constraints))
 	for _, key := range slices.Sorted(maps.Keys(constraints)) {
-		parts = append(parts, constraintWords(key, constraints[key]))
+		parts = append(parts, constraintWords(key, constraints))
 	}
 	return ", where the request has " + strings.Join(parts, " and ")
 }
 
-func constraintWords(key, value string) string {
+func constraintWords(key string, constraints map[string]string) string {
+	value := constraints[key]
 	op, pointer, err := cutConstraint(key)
+	if err == nil {
+		err = checkConstraint(key, constraints)
+	}
 	if err != nil {
-		return fmt.Sprintf("%q=%q (not known here: denies everything)", key, value)
+		return fmt.Sprintf("%q=%q (not understood here: denies everything)", key, value)
 	}
 	switch op {
 	case opEq:
-		return fmt.Sprintf("%q at %q", value, pointer)
+		l, _ := parseLiteral(value) // checked above, as the lists below
+		return fmt.Sprintf("%s at %q", l, pointer)
 	case opIn:
-		return fmt.Sprintf("one of %q at %q", strings.Split(value, "|"), pointer)
+		list, _ := parseLiterals(value)
+		return fmt.Sprintf("one of %s at %q", list, pointer)
 	case opPrefix:
 		return fmt.Sprintf("a text beginning with %q at %q", value, pointer)
+	case opMin:
+		return fmt.Sprintf("at least %s at %q", value, pointer)
+	case opClosed:
+		names, _ := parseNames(value)
+		return fmt.Sprintf("no members but %q at %q", names, pointer)
 	}
-	return fmt.Sprintf("at most %s at %q", printableOr(value), pointer)
+	if _, bounded := constraints[opMin+":"+pointer]; bounded {
+		return fmt.Sprintf("at most %s at %q", value, pointer)
+	}
+	return fmt.Sprintf("0 to %s at %q", value, pointer)
 }
 
 // printableOr quotes a text that a terminal could trip over.

@@ -48,9 +48,8 @@ func TestConstraints(t *testing.T) {
 		{"prefix:/a", "", `{"a":""}`, yes},
 		{"max:/a", "5", `{"a":5}`, yes},
 		{"max:/a", "5", `{"a":6}`, no},
-		{"max:/a", "5", `{"a":-6}`, yes},
 		{"max:/a", "-5", `{"a":-4}`, no},
-		{"max:/a", "-5", `{"a":-50}`, yes},
+		{"max:/a", "-5", `{"a":-50}`, no},
 		{"max:/a", "10", `{"a":9}`, yes},
 		{"max:/a", "5", `{"a":"5"}`, no},
 		{"max:/a", "5", `{"a":4.5}`, no},
@@ -58,7 +57,61 @@ func TestConstraints(t *testing.T) {
 		{"max:/a", "18446744073709551616", `{"a":18446744073709551616}`, yes},
 		{"max:/a", "18446744073709551615", `{"a":18446744073709551616}`, no},
 		{"max:/a", "x", `{"a":1}`, no},
-		{"min:/a", "1", `{"a":1}`, no},
+		{"max:/a", "5", `{"a":5}`, yes},
+		{"max:/a", "5", `{"a":-1}`, no},
+		{"max:/a", "5", `{"a":-1000000}`, no},
+		{"min:/a", "1", `{"a":1}`, yes},
+		{"min:/a", "1", `{"a":0}`, no},
+		{"min:/a", "-5", `{"a":-5}`, yes},
+		{"min:/a", "-5", `{"a":-6}`, no},
+		{"min:/a", "1", `{"a":"1"}`, no},
+		{"min:/a", "1", `{"a":1e9}`, no},
+		{"eq:/a", "false", `{"a":false}`, yes},
+		{"eq:/a", "false", `{"a":"false"}`, no},
+		{"eq:/a", "false", `{"a":0}`, no},
+		{"eq:/a", `"false"`, `{"a":"false"}`, yes},
+		{"eq:/a", `"false"`, `{"a":false}`, no},
+		{"eq:/a", "null", `{"a":"null"}`, no},
+		{"eq:/a", "7", `{"a":"7"}`, no},
+		{"eq:/a", `"7"`, `{"a":"7"}`, yes},
+		{"eq:/a", "1e3", `{"a":1e3}`, no},
+		{"eq:/a", "1e3", `{"a":"1e3"}`, no},
+		{"eq:/a", `"1e3"`, `{"a":"1e3"}`, yes},
+		{"eq:/a", "-0", `{"a":-0}`, no},
+		{"eq:/a", "-0", `{"a":0}`, no},
+		{"eq:/a", "007", `{"a":"007"}`, yes},
+		{"eq:/a", "2026-01-02", `{"a":"2026-01-02"}`, yes},
+		{"eq:/a", `"x`, `{"a":"\"x"}`, no},
+		{"eq:/a", "x", `{"a":"x","b":"\ud800"}`, no},
+		{"in:/a", "true|x", `{"a":"true"}`, no},
+		{"in:/a", `"a|b"|c`, `{"a":"a|b"}`, yes},
+		{"in:/a", `"a|b"|c`, `{"a":"c"}`, yes},
+		{"in:/a", `"a|b"|c`, `{"a":"b"}`, no},
+		{"in:/a", `"a"b|c`, `{"a":"c"}`, no},
+		{"prefix:/a", "/srv/", `{"a":"/srv/../etc/passwd"}`, no},
+		{"prefix:/a", "/srv/", `{"a":"/srv/x/.."}`, no},
+		{"prefix:/a", "/srv/", `{"a":"/srv/%2e%2E/x"}`, no},
+		{"prefix:/a", "/srv/", `{"a":"/srv/%252e./x"}`, no},
+		{"prefix:/a", "/srv/", `{"a":"/srv/..\\x"}`, no},
+		{"prefix:/a", "/srv/", `{"a":"/srv/..x/a..b/100%"}`, yes},
+		{"prefix:/a", "v", `{"a":"v.. / .."}`, yes},
+		{"closed:", "a|b", `{"a":1,"b":2}`, yes},
+		{"closed:", "a|b", `{"a":1}`, yes},
+		{"closed:", "a|b", `{"a":1,"c":2}`, no},
+		{"closed:", "a|b", `[]`, no},
+		{"closed:", "", `{}`, yes},
+		{"closed:", "", `{"":1}`, no},
+		{"closed:", `"a|b"|`, `{"a|b":1,"":2}`, yes},
+		{"closed:/o", "a", `{"o":{"a":1},"p":2}`, yes},
+		{"closed:/o", "a", `{"o":{"A":1}}`, no},
+		{"closed:/", "a", `{"":{"a":1}}`, no},
+		{"eq:/a", "x", `{"a":"x","A":"y"}`, no},
+		{"eq:/a", "x", `{"a":"x","b":{"k":1,"\u212a":2}}`, no},
+		{"eq:/a", "x", `{"a":"x","\u00e9":1,"e\u0301":2}`, no},
+		{"eq:/a", "x", `{"a":"x","\u00c9":1,"e\u0301":2}`, no},
+		{"eq:/a", "x", `{"a":"x","s":1,"\u017f":2}`, no},
+		{"eq:/a", "x", `{"a":"x","a\u0000":"y"}`, no},
+		{"eq:/a", "x", `{"a":"x","b":[{"c":1},{"C":1}]}`, yes},
 		{"eq", "1", `1`, no},
 		{"eq:a", "1", `{"a":1}`, no},
 		{"eq:/a~", "1", `{"a~":1}`, no},
@@ -76,6 +129,14 @@ func TestConstraints(t *testing.T) {
 		err := meets([]byte(c.request), map[string]string{c.key: c.value})
 		if (err == nil) != c.want {
 			t.Errorf("%s=%s on %.60s: %v", c.key, c.value, c.request, err)
+		}
+	}
+	for _, c := range []struct {
+		request string
+		want    bool
+	}{{`{"n":-5}`, yes}, {`{"n":-6}`, no}, {`{"n":3}`, yes}, {`{"n":4}`, no}} {
+		if err := meets([]byte(c.request), map[string]string{"max:/n": "3", "min:/n": "-5"}); (err == nil) != c.want {
+			t.Errorf("-5 to 3: %s: %v", c.request, err)
 		}
 	}
 	all := map[string]string{"eq:/a": "x", "max:/n": "3"}
@@ -107,5 +168,46 @@ func TestUnknownConstraintDenies(t *testing.T) {
 	wantDenied(t, verifier().Verify(Chain{without, parent}, bob.Agent(), t0), CheckScope, 0)
 	if _, err := Issue(owner, Draft{Subject: alice.Agent(), Scope: scopeOf(t, scope), NotBefore: t0, ExpiresAt: hours(1)}); err == nil {
 		t.Error("a capability that denies everything is issued")
+	}
+}
+
+// TestLeastOfAChild: a max alone has the least 0, and no child moves it below.
+func TestLeastOfAChild(t *testing.T) {
+	for _, c := range []struct {
+		child, parent map[string]string
+		within        bool
+	}{
+		{map[string]string{"max:/a": "5", "min:/a": "-9"}, map[string]string{"max:/a": "5"}, false},
+		{map[string]string{"max:/a": "5", "min:/a": "0"}, map[string]string{"max:/a": "5"}, true},
+		{map[string]string{"max:/a": "5", "min:/a": "-3"}, map[string]string{"max:/a": "5", "min:/a": "-9"}, true},
+		{map[string]string{"max:/a": "5", "min:/a": "-10"}, map[string]string{"max:/a": "5", "min:/a": "-9"}, false},
+		{map[string]string{"max:/a": "5"}, map[string]string{"max:/a": "5", "min:/a": "2"}, false},
+		{map[string]string{"closed:": "a"}, map[string]string{"closed:": "a|b"}, true},
+		{map[string]string{"closed:": "a|c"}, map[string]string{"closed:": "a|b"}, false},
+		{map[string]string{"eq:/a": `"x"`}, map[string]string{"eq:/a": "x"}, true},
+		{map[string]string{"eq:/a": `"1"`}, map[string]string{"eq:/a": "1"}, false},
+	} {
+		if err := constraintsWithin(c.child, c.parent); (err == nil) != c.within {
+			t.Errorf("%v within %v: %v", c.child, c.parent, err)
+		}
+	}
+}
+
+// TestConstraintsThatNothingMeets are refused when they are issued.
+func TestConstraintsThatNothingMeets(t *testing.T) {
+	for _, text := range []string{"eq:/a=1e3", "eq:/a=-0", "eq:/a=1.0", `eq:/a="x`, `in:/a="a"b`, "max:/a=-1", "max:/a=1,min:/a=2", "max:/a=x", "min:/a=1.5", "closed:/=a", "less:/a=1", "eq:a=1"} {
+		if _, err := ParseScope("tool.call:"+hexA+","+text, nil); err == nil {
+			t.Errorf("%s is taken", text)
+		}
+	}
+	for _, text := range []string{"eq:/a=x", `eq:/a="1e3"`, "max:/a=-1,min:/a=-2", "closed:=a|b", "closed:=", "min:/a=3"} {
+		s, err := ParseScope("tool.call:"+hexA+","+text, nil)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if again, err := ParseScope(s.String(), nil); err != nil || again.String() != s.String() {
+			t.Errorf("%s prints as %s: %v", text, s, err)
+		}
 	}
 }

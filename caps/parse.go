@@ -27,7 +27,8 @@ func (s CapScope) String() string {
 //	blob.write:NAMESPACE,max=SIZE[,media=T|T]      max=none; without media: */*
 //	blob.pin:CID,ttl=D                      ttl=ever
 //	blob.delete:CID
-//	tool.call:TOOL[,calls=N][,eq:/ptr=V][,in:/ptr=V|V][,prefix:/ptr=V][,max:/ptr=N]
+//	tool.call:TOOL[,calls=N][,eq:/ptr=V][,in:/ptr=V|V][,prefix:/ptr=V]
+//	          [,max:/ptr=N][,min:/ptr=N][,closed:/ptr=NAME|NAME]
 //	train.run:RECIPE[,jobs=N][,tokens=N][,gpu=D | ,gpu_ms=N]
 //	eval.run:SUITE[,runs=N]
 //	deploy.promote:RING,policy=P

@@ -86,27 +86,38 @@ func refMeets(request []byte, constraints map[string]string) bool {
 		raw, there := doc["a"]
 		var text string
 		isText := strings.HasPrefix(string(raw), `"`) && json.Unmarshal(raw, &text) == nil
-		if !isText {
-			text = string(raw)
-		}
 		n, isNumber := new(big.Int).SetString(string(raw), 10)
-		most, _ := new(big.Int).SetString(want, 10)
+		bound, _ := new(big.Int).SetString(want, 10)
+		_, bounded := constraints["min:/a"]
 		holds := false
 		switch key {
 		case "eq:/a":
-			holds = text == want
+			holds = string(raw) == refLiteral(want)
 		case "in:/a":
-			holds = strings.Contains("|"+want+"|", "|"+text+"|")
+			for _, value := range strings.Split(want, "|") {
+				holds = holds || string(raw) == refLiteral(value)
+			}
 		case "prefix:/a":
 			holds = isText && strings.HasPrefix(text, want)
 		case "max:/a":
-			holds = isNumber && most != nil && n.Cmp(most) <= 0
+			holds = isNumber && bound != nil && n.Cmp(bound) <= 0 && (bounded || n.Sign() >= 0)
+		case "min:/a":
+			holds = isNumber && bound != nil && n.Cmp(bound) >= 0
 		}
 		if !there || !holds {
 			return false
 		}
 	}
 	return true
+}
+
+// refLiteral is the JSON that the value of a constraint stands for.
+func refLiteral(value string) string {
+	if _, number := new(big.Int).SetString(value, 10); number || value == "true" || value == "null" || strings.HasPrefix(value, `"`) {
+		return value
+	}
+	text, _ := json.Marshal(value)
+	return string(text)
 }
 
 func drawScope(t *rapid.T, kind uint8) Scope {
@@ -151,10 +162,10 @@ func drawScope(t *rapid.T, kind uint8) Scope {
 
 func drawConstraints(t *rapid.T) map[string]string {
 	values := map[string][]string{
-		"eq:/a": {"x", "1"}, "in:/a": {"x", "x|xy", "1|2", "x|1"}, "prefix:/a": {"", "x", "xy"}, "max:/a": {"-1", "0", "2", "10"},
+		"eq:/a": {"x", "1"}, "in:/a": {"x", "x|xy", "1|2", "x|1"}, "prefix:/a": {"", "x", "xy"}, "max:/a": {"0", "2", "10"}, "min:/a": {"-1", "0"},
 	}
 	c := map[string]string{}
-	for _, key := range []string{"eq:/a", "in:/a", "prefix:/a", "max:/a"} {
+	for _, key := range []string{"eq:/a", "in:/a", "prefix:/a", "max:/a", "min:/a"} {
 		if rapid.IntRange(0, 3).Draw(t, key) == 0 {
 			c[key] = rapid.SampledFrom(values[key]).Draw(t, "value")
 		}
@@ -382,8 +393,8 @@ func TestNarrowingIsAccepted(t *testing.T) {
 // pair of two constraints and every request.
 func TestConstraintsOnlyNarrow(t *testing.T) {
 	values := map[string][]string{
-		"eq:/a": {"x", "1", ""}, "in:/a": {"x", "x|xy", "1|2", "x|1", "xy", "", "-1|"}, "prefix:/a": {"", "x", "xy", "y"},
-		"max:/a": {"-2", "-1", "0", "1", "2", "10", "x"}, "min:/a": {"0"},
+		"eq:/a": {"x", "1", `"1"`, "true", ""}, "in:/a": {"x", "x|xy", "1|2", "x|1", "xy", "", "-1|", `"1"|true`}, "prefix:/a": {"", "x", "xy", "y"},
+		"max:/a": {"-2", "-1", "0", "1", "2", "10", "x"}, "min:/a": {"0", "-2", "-1", "1"},
 	}
 	var all []map[string]string
 	for key, list := range values {
@@ -396,7 +407,7 @@ func TestConstraintsOnlyNarrow(t *testing.T) {
 			}
 		}
 	}
-	requests := []string{`{}`, `{"a":"x"}`, `{"a":"xy"}`, `{"a":"y"}`, `{"a":""}`, `{"a":"1"}`, `{"a":1}`, `{"a":2}`, `{"a":-1}`, `{"a":-2}`, `{"a":0}`, `{"a":10}`, `{"a":11}`, `{"a":null}`}
+	requests := []string{`{}`, `{"a":"x"}`, `{"a":"xy"}`, `{"a":"y"}`, `{"a":""}`, `{"a":"1"}`, `{"a":1}`, `{"a":2}`, `{"a":-1}`, `{"a":-2}`, `{"a":0}`, `{"a":10}`, `{"a":11}`, `{"a":null}`, `{"a":true}`, `{"a":"true"}`}
 	met := 0
 	for _, child := range all {
 		for _, request := range requests {

@@ -7,7 +7,11 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/mythos-project/mythos/internal/strictjson"
 )
 
 const (
@@ -26,9 +30,9 @@ const (
 	jsonObject
 )
 
-// jsonValue is a parsed JSON value. Object keys are unique: which of two equal
-// keys counts differs between parsers, so a request could mean one thing here
-// and another to the tool.
+// jsonValue is a parsed JSON value. Object keys are unique, whatever their letter case and
+// their normal form: which of two like keys counts differs between parsers, so a request
+// could mean one thing here and another to the tool.
 type jsonValue struct {
 	kind    jsonKind
 	scalar  string // string, number as written, "true", "false", "null"
@@ -40,11 +44,8 @@ func parseJSON(data []byte) (*jsonValue, error) {
 	if len(data) > maxRequest {
 		return nil, fmt.Errorf("%d bytes, constraints are checked on at most %d", len(data), maxRequest)
 	}
-	if !utf8.Valid(data) {
-		return nil, errors.New("it is not UTF-8")
-	}
-	if !json.Valid(data) {
-		return nil, errors.New("it is not one JSON value")
+	if err := strictjson.Check(data); err != nil {
+		return nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -90,6 +91,7 @@ func readArray(d *json.Decoder, depth int) (*jsonValue, error) {
 
 func readObject(d *json.Decoder, depth int) (*jsonValue, error) {
 	v := &jsonValue{kind: jsonObject, members: map[string]*jsonValue{}}
+	like := map[string]string{}
 	for d.More() {
 		tok, err := d.Token()
 		if err != nil {
@@ -99,9 +101,13 @@ func readObject(d *json.Decoder, depth int) (*jsonValue, error) {
 		if !ok {
 			return nil, errors.New("an object's key is not a string")
 		}
-		if _, twice := v.members[key]; twice {
-			return nil, fmt.Errorf("the key %q appears twice in one object", key)
+		if other, twice := like[fold(key)]; twice {
+			return nil, fmt.Errorf("the keys %q and %q of one object are the same to some", other, key)
 		}
+		if strings.ContainsRune(key, 0) {
+			return nil, fmt.Errorf("the key %q has a NUL character, where it ends for some", key)
+		}
+		like[fold(key)] = key
 		if v.members[key], err = readJSON(d, depth); err != nil {
 			return nil, err
 		}
@@ -110,15 +116,16 @@ func readObject(d *json.Decoder, depth int) (*jsonValue, error) {
 	return v, err
 }
 
-// text is the text of a scalar; a number has one only as a plain integer.
-func (v *jsonValue) text() (string, bool) {
-	switch v.kind {
-	case jsonArray, jsonObject:
-		return "", false
-	case jsonNumber:
-		return v.scalar, isInteger(v.scalar)
-	}
-	return v.scalar, true
+// fold is the same for keys that differ in letter case or in normal form alone.
+func fold(key string) string {
+	folded := strings.Map(func(r rune) rune {
+		least := r
+		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+			least = min(least, next)
+		}
+		return least
+	}, norm.NFC.String(key))
+	return norm.NFC.String(folded)
 }
 
 // checkPointer refuses what is no JSON pointer (RFC 6901 section 3).

@@ -91,7 +91,7 @@ func TestExplain(t *testing.T) {
 	})
 	text := Explain(chain, hours(1))
 	for _, want := range []string{
-		`may call tool abababababab, at most 5 calls in all`, `beginning with "/data/" at "/path"`, `at most 3 at "/n"`,
+		`may call tool abababababab, at most 5 calls in all`, `beginning with "/data/" at "/path"`, `0 to 3 at "/n"`,
 		"Until 2023-11-15T00:13:20.000000Z, for another 1h.", "It may not be handed on.", "revocation list of alice",
 		"issued by owner", "handed on by alice",
 	} {

@@ -31,7 +31,7 @@ var rooms = []struct {
 	{"internal/strictjson", nil},
 	{"store", []string{"object/...", "object", "internal/atomicfile"}},
 	{"store/...", []string{"object", "object/...", "store", "store/...", "internal/atomicfile", "internal/flock"}},
-	{"caps", []string{"object", "object/..."}},
+	{"caps", []string{"object", "object/...", "internal/strictjson"}},
 	{"internal/keyfile", []string{"object", "object/...", "internal/atomicfile", "caps"}},
 	{"ledger", []string{"object", "object/..."}},
 	{"packet", []string{"object", "object/..."}},

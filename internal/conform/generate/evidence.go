@@ -317,11 +317,33 @@ func constraintVectors(s *set) {
 	for _, request := range []string{
 		`{"env":"prod","count":10,"path":"/srv/x","mode":"a"}`, `{"env":"prod","count":11,"path":"/srv/x","mode":"a"}`,
 		`{"env":"dev","count":1,"path":"/srv/x","mode":"a"}`, `{"env":"prod","count":1,"path":"/etc/x","mode":"a"}`,
-		`{"env":"prod","count":1,"path":"/srv/x","mode":"c"}`, `{"count":1,"path":"/srv/x","mode":"a"}`, `not JSON`, `{"env":"prod","env":"dev","count":1,"path":"/srv/x","mode":"a"}`,
+		`{"env":"prod","count":1,"path":"/srv/x","mode":"c"}`, `{"count":1,"path":"/srv/x","mode":"a"}`, `{"env":"prod","count":1,"path":"/srv/../x","mode":"a"}`, `not JSON`, `{"env":"prod","env":"dev","count":1,"path":"/srv/x","mode":"a"}`,
 	} {
 		s.add("constraints on "+request, fields{"chain": hexes(chain), "holder_key": bob.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start,
 			"use": fields{"kind": caps.KindToolCall, "tool_id": tool, "request": hexOf([]byte(request))}})
 	}
+	strictConstraintVectors(s)
+}
+
+// strictConstraintVectors are requests that parsers of other languages read in another way.
+func strictConstraintVectors(s *set) {
+	chain := issue(alice, bob, &caps.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: map[string]string{
+		"eq:/force": "false", "eq:/id": `"7"`, "max:/amount": "10", "closed:": "amount|force|id|low", "min:/low": "-5", "max:/low": "-2"}}, nil)
+	for _, request := range []string{
+		`{"force":false,"id":"7","amount":10,"low":-5}`, `{"force":"false","id":"7","amount":10,"low":-5}`, `{"force":false,"id":7,"amount":10,"low":-5}`,
+		`{"force":false,"id":"7","amount":-1,"low":-5}`, `{"force":false,"id":"7","amount":1e1,"low":-5}`, `{"force":false,"id":"7","amount":-0,"low":-5}`,
+		`{"force":false,"id":"7","amount":10,"low":-6}`, `{"force":false,"id":"7","amount":10,"low":-1}`, `{"force":false,"id":"7","amount":10,"low":-5,"to":"x"}`,
+		`{"force":false,"id":"7","amount":10,"Amount":1000,"low":-5}`, `{"force":false,"id":"7","amount":10,"low":-5,"\u0061mount":1}`,
+		`{"force":false,"id":"7","amount":10000000000000000000000,"low":-5}`, `{"force":false,"id":"\ud800","amount":10,"low":-5}`,
+	} {
+		s.add("strict constraints on "+request, fields{"chain": hexes(chain), "holder_key": bob.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start,
+			"use": fields{"kind": caps.KindToolCall, "tool_id": tool, "request": hexOf([]byte(request))}})
+	}
+	parent := issue(alice, bob, &caps.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: map[string]string{"max:/amount": "10"}}, nil)
+	wider := forge(bob, parent, carol, func(c *caps.Capability) {
+		c.Scope = scope(&caps.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: map[string]string{"max:/amount": "10", "min:/amount": "-100"}})
+	})
+	s.add("a child with a min below the least of its parent", fields{"chain": hexes(wider), "holder_key": carol.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start})
 }
 
 // revocationVectors have lists that revoke the root, are old, or are missing.

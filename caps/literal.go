@@ -1,0 +1,123 @@
+package caps
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mythos-project/mythos/internal/strictjson"
+)
+
+// literal is a value that eq and in compare with: its kind and its text.
+type literal struct {
+	kind jsonKind
+	text string
+}
+
+// parseLiteral reads the value of a constraint. true, false and null are themselves, digits
+// are an integer, a text in quotes is the JSON string, and any other text is a string. A number
+// that is no plain integer is refused: to some it is the same as another one.
+func parseLiteral(text string) (literal, error) {
+	switch {
+	case text == "true" || text == "false":
+		return literal{jsonBool, text}, nil
+	case text == "null":
+		return literal{jsonNull, text}, nil
+	case isInteger(text):
+		return literal{jsonNumber, text}, nil
+	case strings.HasPrefix(text, `"`):
+		var s string
+		if err := strictjson.Unmarshal([]byte(text), &s); err != nil {
+			return literal{}, fmt.Errorf("%s is no JSON string: %w", text, err)
+		}
+		return literal{jsonString, s}, nil
+	case json.Valid([]byte(text)) && text[0] != '[' && text[0] != '{' && strings.TrimSpace(text) == text:
+		return literal{}, fmt.Errorf("%s is no plain integer; as a text it stands in quotes", text)
+	}
+	return literal{jsonString, text}, nil
+}
+
+// is tells whether a value of a request is the literal: of the same kind, and with the same
+// text. A number that is no plain integer is none.
+func (l literal) is(v *jsonValue) bool {
+	return v.kind == l.kind && v.scalar == l.text && (v.kind != jsonNumber || isInteger(v.scalar))
+}
+
+// String is the literal as JSON.
+func (l literal) String() string {
+	if l.kind == jsonString {
+		return fmt.Sprintf("%q", l.text)
+	}
+	return l.text
+}
+
+// parseLiterals reads values that | separates. One in quotes may hold a |.
+func parseLiterals(text string) ([]literal, error) {
+	parts, err := splitValues(text)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]literal, len(parts))
+	for i, part := range parts {
+		if list[i], err = parseLiteral(part); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// parseNames reads names of members that | separates; an empty text is no name. A name in
+// quotes is the JSON string, any other is itself.
+func parseNames(text string) ([]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	parts, err := splitValues(text)
+	if err != nil {
+		return nil, err
+	}
+	for i, part := range parts {
+		if strings.HasPrefix(part, `"`) {
+			l, err := parseLiteral(part)
+			if err != nil {
+				return nil, err
+			}
+			parts[i] = l.text
+		}
+	}
+	return parts, nil
+}
+
+// splitValues splits at each | that is not in quotes.
+func splitValues(text string) (parts []string, err error) {
+	for {
+		end := 0
+		if strings.HasPrefix(text, `"`) {
+			if end, err = quoted(text); err != nil {
+				return nil, err
+			}
+			if end < len(text) && text[end] != '|' {
+				return nil, fmt.Errorf("%q: something follows the quotes", text)
+			}
+		}
+		next := strings.IndexByte(text[end:], '|')
+		if next < 0 {
+			return append(parts, text), nil
+		}
+		parts, text = append(parts, text[:end+next]), text[end+next+1:]
+	}
+}
+
+// quoted is where the JSON string ends that text begins with.
+func quoted(text string) (int, error) {
+	for i := 1; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1, nil
+		}
+	}
+	return 0, errors.New("a quotation mark is missing")
+}
