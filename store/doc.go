@@ -50,8 +50,20 @@ var (
 	ErrTooLarge   = errors.New("too large")
 	ErrRange      = errors.New("range is beyond the end of the blob")
 	ErrKey        = errors.New("no key opens this blob")
+	ErrReadOnly   = errors.New("read-only")
 	ErrCollecting = errors.New("another garbage collection is running")
 )
+
+// ErrDamaged means that a backend has lost or damaged something of its own: the files of
+// a database, not a byte string that can be put again. It wraps ErrCorrupt.
+var ErrDamaged error = damaged{}
+
+type damaged struct{}
+
+func (damaged) Error() string { return "the database is damaged" }
+
+// Unwrap gives ErrCorrupt.
+func (damaged) Unwrap() error { return ErrCorrupt }
 
 // AmbiguousError lists what an abbreviated hash could mean. It wraps ErrAmbiguous.
 type AmbiguousError struct {

@@ -38,7 +38,7 @@ func (s *Store) Fsck(ctx context.Context, report func(Finding)) (Checked, error)
 func (s *Store) FsckObjects(ctx context.Context, report func(Finding), object func(Object) error, looked func(int64)) (Checked, error) {
 	f := &checker{s: s, report: report, object: object, looked: looked}
 	for _, step := range []func(context.Context) error{
-		f.bytes, f.packed, f.files, f.nodes, f.objects, f.index, f.blobs, f.refs, f.pins,
+		f.database, f.bytes, f.packed, f.files, f.nodes, f.objects, f.index, f.blobs, f.refs, f.pins,
 	} {
 		if err := step(ctx); err != nil {
 			return f.done, fmt.Errorf("fsck: %w", err)
@@ -81,6 +81,14 @@ func (f *checker) each(ctx context.Context, space, kind string, check func(h obj
 		}
 		return f.found(ctx, kind, h, err)
 	})
+}
+
+// database has the KV check what nobody asks for.
+func (f *checker) database(ctx context.Context) error {
+	if v, ok := f.s.kv.(Verifier); ok {
+		return v.Verify(ctx)
+	}
+	return nil
 }
 
 func (f *checker) bytes(ctx context.Context) error {

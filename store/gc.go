@@ -61,6 +61,12 @@ func (s *Store) GC(ctx context.Context, o GCOptions) (rep GCReport, err error) {
 	if o.Grace == 0 {
 		o.Grace = DefaultGrace
 	}
+	// A scan that does not see everything would take the rest for garbage.
+	if v, ok := s.kv.(Verifier); ok {
+		if err := v.Verify(ctx); err != nil {
+			return rep, fmt.Errorf("gc: %w", err)
+		}
+	}
 	sweep, err := s.chunks.Sweep(ctx)
 	if err != nil {
 		return rep, fmt.Errorf("gc: %w", err)

@@ -78,6 +78,12 @@ type Reclaimer interface {
 	Reclaim(ctx context.Context) error
 }
 
+// Verifier is what a KV may offer besides: reading everything that it keeps, whether or
+// not anybody asks for it, and checking it. The error wraps ErrCorrupt.
+type Verifier interface {
+	Verify(ctx context.Context) error
+}
+
 // SmallChunk is the largest chunk, in bytes, that goes into the KV instead of
 // the chunk backend.
 const SmallChunk = 64 << 10

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
-	"github.com/mythos-project/mythos/store/badger"
 )
 
 const (
@@ -27,6 +25,9 @@ func Init(dir, hint string) (agent object.AgentID, fresh bool, err error) {
 	root := filepath.Join(dir, Folder)
 	if isRepository(root) {
 		agent, err := keyfile.Public(KeyDir(root), selfKey)
+		if err == nil {
+			_, err = databaseID(root)
+		}
 		return agent, false, err
 	}
 	for _, d := range []string{root, filepath.Join(root, "keys"), filepath.Join(root, "db"), filepath.Join(root, "chunks")} {
@@ -34,7 +35,7 @@ func Init(dir, hint string) (agent object.AgentID, fresh bool, err error) {
 			return object.AgentID{}, false, fmt.Errorf("init: %w", err)
 		}
 	}
-	if err := makeDatabase(filepath.Join(root, "db")); err != nil {
+	if err := errors.Join(makeDatabase(root), ignoreAll(root)); err != nil {
 		return object.AgentID{}, false, fmt.Errorf("init: %w", err)
 	}
 	key, err := keyfile.Load(filepath.Join(root, "keys"), selfKey, nil)
@@ -59,14 +60,9 @@ func Init(dir, hint string) (agent object.AgentID, fresh bool, err error) {
 	return key.Agent(), true, nil
 }
 
-// makeDatabase makes an empty database, so that the first command need not.
-func makeDatabase(dir string) error {
-	db, err := badger.Open(dir, badger.Options{})
-	if err != nil {
-		return err
-	}
-	_, err = db.Update(context.Background(), nil, nil)
-	return errors.Join(err, db.Close())
+// ignoreAll keeps the folder, and the keys in it, out of a surrounding git repository.
+func ignoreAll(root string) error {
+	return atomicfile.Write(filepath.Join(root, ".gitignore"), 0o600, []byte("*\n"))
 }
 
 // TrustedAgents returns the agents of a repository's trust.yaml, without opening

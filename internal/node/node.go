@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -78,7 +79,7 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 	if err := n.identity(); err != nil {
 		return nil, err
 	}
-	db, err := badger.Open(filepath.Join(dir, "db"), badger.Options{Wait: o.Config.Busy})
+	db, err := openDatabase(dir, o.Config)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
@@ -110,14 +111,28 @@ func (n *Node) identity() (err error) {
 	} else {
 		n.Key, err = keyfile.Load(filepath.Join(n.Dir, "keys"), selfKey, n.pass)
 	}
+	if errors.Is(err, fs.ErrNotExist) && n.Config.Key == "" {
+		return fmt.Errorf("%w: keys/%s.key, which signs here, is missing", ErrDamaged, selfKey)
+	}
 	if err != nil {
 		return fmt.Errorf("identity: %w", err)
+	}
+	if err := mustExist(filepath.Join(n.Dir, trustFile)); err != nil {
+		return err
 	}
 	if n.Trust, err = keyfile.LoadTrust(filepath.Join(n.Dir, trustFile)); err != nil {
 		return fmt.Errorf("trust: %w", err)
 	}
 	if n.former, err = n.ownAgents(); err != nil {
 		return fmt.Errorf("keys: %w", err)
+	}
+	return nil
+}
+
+// mustExist refuses a repository without a file that every one has.
+func mustExist(path string) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %s is missing", ErrDamaged, path)
 	}
 	return nil
 }

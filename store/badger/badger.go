@@ -14,6 +14,7 @@
 //	waiters.lock   held shared by everybody who waits: a holder that cannot get it
 //	               exclusively knows that somebody waits
 //	compact        a mark that the next one to open should tidy up when it closes
+//	seal           what else the folder must hold (seal.go)
 //
 // The kernel drops both locks when a process dies, however it dies.
 //
@@ -36,18 +37,26 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/dgraph-io/badger/v4"
-
 	"github.com/mythos-project/mythos/store"
 )
 
-var _ store.KV = (*DB)(nil)
+var (
+	_ store.KV       = (*DB)(nil)
+	_ store.Verifier = (*DB)(nil)
+)
 
 // Options tune a DB; the zero value is right.
 type Options struct {
 	Wait time.Duration // how long to wait for another process; 0: 10 s
 	Idle time.Duration // idle time after which the database is given up; 0: 50 ms
 	Hold time.Duration // longest use while another process waits; 0: 300 ms
+
+	// Existing says that the folder was made before: one without a database is damage
+	// then, and not a new one. Without it a database is made in a folder that has no file
+	// of one.
+	Existing bool
+	// ID, if not zero, is what the database must be called ([DB.ID]).
+	ID [16]byte
 
 	// Layer is how many bytes of updates lie in a journal before they are moved to
 	// Badger; 0: 4 MiB. While one journal is moved, the next one fills.
@@ -96,15 +105,16 @@ type DB struct {
 	queueMu    sync.Mutex
 	quiet      sync.Cond // signalled when committing ends
 	queue      []*update
-	committing bool // somebody is; without that the queue is empty
-	refusing   bool // Close was called
-	crowded    bool // of who is committing: the journal is long, and Badger not open for writing
+	committing bool        // somebody is; without that the queue is empty
+	refusing   bool        // Close was called
+	compact    atomic.Bool // the next one to write to Badger has it merge its tables
+	crowded    bool        // of who is committing: the journal is long, and Badger not open for writing
 }
 
 // Open prepares the database in dir, which is made when it is not there. The
 // database itself is opened by the first operation.
 func Open(dir string, o Options) (*DB, error) {
-	l, err := newLock(dir)
+	l, err := newLock(dir, !o.Existing)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
@@ -224,39 +234,17 @@ func (d *DB) openLocked(ctx context.Context, write bool) (*session, error) {
 	}
 	s, err := d.start(write)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", d.dir, err), d.lock.release())
+		return nil, errors.Join(openError(d.dir, err), d.lock.release())
 	}
 	return s, nil
 }
 
-// start opens Badger and the journals; we hold the lock.
-func (d *DB) start(write bool) (*session, error) {
-	s := &session{dir: d.dir}
-	if !write {
-		// A new folder, and what a killed process left, wants a writer.
-		f := &faults{}
-		if db, err := badger.Open(badgerOptions(d.dir, f).WithReadOnly(true)); err == nil {
-			s.db, s.faults, s.readOnly = db, f, true
-		}
+// openError names the folder, unless the error names a file of it.
+func openError(dir string, err error) error {
+	if errors.Is(err, store.ErrDamaged) {
+		return err
 	}
-	if s.db == nil {
-		s.faults = &faults{}
-		o := badgerOptions(d.dir, s.faults)
-		tidy, err := d.lock.takeMark()
-		if err == nil {
-			err = removeEmpty(d.dir)
-		}
-		if err == nil {
-			s.db, err = badger.Open(o.WithCompactL0OnClose(tidy))
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if err := s.load(); err != nil {
-		return nil, errors.Join(err, s.close())
-	}
-	return s, nil
+	return fmt.Errorf("open %s: %w", dir, err)
 }
 
 // done ends one use and arranges for the database to be given up.
@@ -309,7 +297,7 @@ func (d *DB) giveUp() error {
 	s := d.session
 	d.session = nil
 	var err error
-	if s.readOnly && s.left() > min(maxLeft, d.opts.Layer) && s.broken == nil {
+	if s.readOnly && !s.frozen && s.left() > min(maxLeft, d.opts.Layer) && s.broken == nil {
 		s.wait = true
 		if err = s.close(); err == nil {
 			s, err = d.start(toWrite)
@@ -320,7 +308,7 @@ func (d *DB) giveUp() error {
 	}
 	err = s.finish()
 	if !s.readOnly {
-		err = errors.Join(err, mark(s.db, d.lock))
+		err = errors.Join(err, d.mark(s.db))
 	}
 	return errors.Join(err, s.close(), d.lock.release())
 }

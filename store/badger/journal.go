@@ -28,7 +28,7 @@ import (
 type journal struct {
 	path       string
 	file       *os.File // nil: there is none yet
-	generation uint64   // 0: it has no records
+	generation uint64   // 0: what it holds is not needed
 	tag        [tagSize]byte
 	end        int64 // where the next record goes
 	size       int64 // of the file
@@ -45,25 +45,37 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+// expectation is what the seal says about a journal.
+type expectation struct {
+	generation uint64 // 0: nothing that it may hold is needed
+	tag        [tagSize]byte
+	end        int64  // updates were acknowledged up to here; it may go further
+	newest     uint64 // generation that was begun last in either journal
+}
+
 // openJournal reads what a journal holds: replay is called with the content of each
 // record in order, which is its own to keep. A record at the end that was not written
-// wholly was not acknowledged either, and is left out.
-func openJournal(path string, replay func(content []byte) error) (*journal, error) {
+// wholly was not acknowledged either, and is left out. A journal that does not hold what
+// is expected wraps store.ErrDamaged.
+func openJournal(path string, flag int, want expectation, replay func(content []byte) error) (*journal, error) {
 	j := &journal{path: path}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	f, err := os.OpenFile(path, flag, 0)
 	if errors.Is(err, fs.ErrNotExist) {
+		if want.generation > 0 {
+			return nil, fmt.Errorf("%w: %s: the journal is missing, and updates that were acknowledged with it", store.ErrDamaged, path)
+		}
 		return j, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := j.read(f, replay); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+	if err := j.read(f, want, replay); err != nil {
+		return nil, errors.Join(inFile(path, err), f.Close())
 	}
 	return j, nil
 }
 
-func (j *journal) read(f *os.File, replay func([]byte) error) error {
+func (j *journal) read(f *os.File, want expectation, replay func([]byte) error) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -73,16 +85,15 @@ func (j *journal) read(f *os.File, replay func([]byte) error) error {
 		return err
 	}
 	j.file, j.size, j.end = f, info.Size(), headerSize
-	if len(data) < headerSize || allZero(data[:headerSize]) {
-		return nil // it was being made when the process ended
+	whole := j.header(data)
+	if want.generation == 0 {
+		return j.notNewer(data, want.newest)
 	}
-	head := data[:headerSize]
-	if string(head[:8]) != journalMagic || binary.BigEndian.Uint32(head[24:]) != crc32.Checksum(head[:24], castagnoli) {
-		return fmt.Errorf("%w: the journal's header is damaged", store.ErrCorrupt)
+	if !whole {
+		return fmt.Errorf("%w: the journal's header is damaged", store.ErrDamaged)
 	}
-	j.generation, j.tag = binary.BigEndian.Uint64(head[8:]), [tagSize]byte(head[16:24])
-	if j.generation == 0 {
-		return nil
+	if j.generation != want.generation || j.tag != want.tag {
+		return fmt.Errorf("%w: the journal is of another moment of the database: it is generation %d, expected is %d", store.ErrDamaged, j.generation, want.generation)
 	}
 	for {
 		content := j.record(data, j.end)
@@ -94,7 +105,34 @@ func (j *journal) read(f *os.File, replay func([]byte) error) error {
 		}
 		j.end += recordHead + int64(len(content))
 	}
+	if j.end < want.end {
+		return fmt.Errorf("%w: the record at byte %d of the journal is damaged or missing: updates were acknowledged up to byte %d", store.ErrDamaged, j.end, want.end)
+	}
 	return j.nothingFollows(data)
+}
+
+// header reads the header, and reports whether there is a whole one.
+func (j *journal) header(data []byte) bool {
+	if len(data) < headerSize {
+		return false
+	}
+	head := data[:headerSize]
+	if string(head[:8]) != journalMagic || binary.BigEndian.Uint32(head[24:]) != crc32.Checksum(head[:24], castagnoli) || !allZero(head[28:]) {
+		return false
+	}
+	j.generation, j.tag = binary.BigEndian.Uint64(head[8:]), [tagSize]byte(head[16:24])
+	return true
+}
+
+// notNewer refuses a journal that goes on where the seal ends: then the seal is older
+// than the journal. The next generation may have been begun, with nothing in it, when
+// the process ended.
+func (j *journal) notNewer(data []byte, newest uint64) error {
+	if j.generation > newest+1 || (j.generation == newest+1 && j.record(data, headerSize) != nil) {
+		return fmt.Errorf("%w: the journal is of a later moment than the rest of the database: it is generation %d, the newest known is %d", store.ErrDamaged, j.generation, newest)
+	}
+	j.generation = 0
+	return nil
 }
 
 // record is the content of the record at offset, nil when there is no whole one.
@@ -123,7 +161,7 @@ func (j *journal) nothingFollows(data []byte) error {
 			return nil
 		}
 		if at := from + int64(i) - 8; at > j.end && j.record(data, at) != nil {
-			return fmt.Errorf("%w: the record at byte %d of the journal is damaged", store.ErrCorrupt, j.end)
+			return fmt.Errorf("%w: the record at byte %d of the journal is damaged", store.ErrDamaged, j.end)
 		}
 		from += int64(i) + 1
 	}
@@ -139,7 +177,7 @@ func (j *journal) checksum(offset int64, content []byte) uint32 {
 
 func allZero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
 
-// begin empties the journal and makes it that of a generation; 0 leaves it empty.
+// begin empties the journal and makes it that of a generation.
 func (j *journal) begin(generation uint64) error {
 	if err := j.reserve(0); err != nil {
 		return err
@@ -262,12 +300,12 @@ func putSize(key string, value []byte) int64 { return 8 + int64(len(key)+len(val
 func eachPut(content []byte, fn func(key string, value []byte)) error {
 	for len(content) > 0 {
 		if len(content) < 8 {
-			return fmt.Errorf("%w: a record of the journal ends early", store.ErrCorrupt)
+			return fmt.Errorf("%w: a record of the journal ends early", store.ErrDamaged)
 		}
 		k, v := int64(binary.BigEndian.Uint32(content)), int64(binary.BigEndian.Uint32(content[4:]))
 		n := max(v-1, 0)
 		if content = content[8:]; k+n > int64(len(content)) {
-			return fmt.Errorf("%w: a record of the journal ends early", store.ErrCorrupt)
+			return fmt.Errorf("%w: a record of the journal ends early", store.ErrDamaged)
 		}
 		var value []byte
 		if v > 0 {

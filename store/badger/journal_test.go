@@ -157,10 +157,35 @@ func short(t *testing.T, keys ...string) (dir string) {
 }
 
 // TestTornTail cuts a journal's last record short at every byte, as a crash in the
-// middle of a write does: the records before it are there, and the next one is not
-// hurt by what is left of it.
+// middle of a write does, before the seal's note has heard of the record: the records
+// before it are there, and the next one is not hurt by what is left of it. Where the note
+// says that the record was acknowledged, its loss is named.
 func TestTornTail(t *testing.T) {
-	dir := short(t, "a", "b", "c")
+	dir := short(t, "a", "b")
+	seal := filepath.Join(dir, "seal")
+	before, err := os.ReadFile(seal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	third := openDir(t, dir, badger.Options{})
+	set(t, third, "c", "x")
+	closeDB(t, third)
+	after, err := os.ReadFile(seal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tearTail(t, dir, func(acknowledged bool) {
+		note := before
+		if acknowledged {
+			note = after
+		}
+		if err := os.WriteFile(seal, note, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func tearTail(t *testing.T, dir string, rewind func(acknowledged bool)) {
 	path, whole := journal(t, dir)
 	end := len(bytes.TrimRight(whole, "\x00"))
 	third := bytes.LastIndex(whole[:end], whole[16:24]) - 8
@@ -169,7 +194,14 @@ func TestTornTail(t *testing.T) {
 		if err := os.WriteFile(path, torn, 0o600); err != nil {
 			t.Fatal(err)
 		}
+		rewind(true)
 		db := openDir(t, dir, badger.Options{})
+		if _, _, err := db.Get(t.Context(), "b"); !errors.Is(err, store.ErrCorrupt) {
+			t.Fatalf("cut at %d, and nobody noticed: %v", cut, err)
+		}
+		closeDB(t, db)
+		rewind(false)
+		db = openDir(t, dir, badger.Options{})
 		has(t, db, "b", "x")
 		if _, found, err := db.Get(t.Context(), "c"); err != nil || found {
 			t.Fatalf("cut at %d: %v %v", cut, found, err)

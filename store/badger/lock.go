@@ -11,9 +11,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/mythos-project/mythos/internal/flock"
+	"github.com/mythos-project/mythos/store"
 )
 
 // ErrBusy means that another process holds the database.
@@ -40,20 +42,42 @@ type lock struct {
 	waiters *os.File
 }
 
-func newLock(dir string) (*lock, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+// newLock opens the lock files, and makes the folder first if it may.
+func newLock(dir string, mayMake bool) (*lock, error) {
+	if mayMake {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+	} else if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s is missing", store.ErrDamaged, dir)
 	}
 	l := &lock{dir: dir}
 	var err error
-	if l.holder, err = os.OpenFile(filepath.Join(dir, "holder.lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+	if l.holder, err = openLock(filepath.Join(dir, "holder.lock")); err != nil {
 		return nil, err
 	}
-	if l.waiters, err = os.OpenFile(filepath.Join(dir, "waiters.lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+	if l.waiters, err = openLock(filepath.Join(dir, "waiters.lock")); err != nil {
 		l.holder.Close()
 		return nil, err
 	}
 	return l, nil
+}
+
+// openLock opens a lock file, for reading alone where nothing can be written: locks do
+// not need more. Where there is none then, nobody can have the database open for writing.
+func openLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if !unwritable(err) {
+		return f, err
+	}
+	f, rerr := os.Open(path)
+	if errors.Is(rerr, fs.ErrNotExist) && errors.Is(err, syscall.EROFS) {
+		return os.Open(os.DevNull)
+	}
+	if rerr != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // acquire takes the holder's lock, waiting for at most wait. Who finds others

@@ -3,8 +3,6 @@ package badger
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/dgraph-io/badger/v4"
@@ -20,8 +18,12 @@ const (
 	// tidyTables is how many tables of small sessions pile up before one of them
 	// merges them: Badger's own compactors seldom get to run in a short session.
 	tidyTables = 8
+	compactors = 2 // goroutines that merge tables
 )
 
+// badgerOptions has Badger check every block and value that it reads. It does not merge
+// tables by itself: that reads them in ways that take damage for the end of a table, so
+// that all are checked before (start).
 func badgerOptions(dir string, log badger.Logger) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithLogger(log).
@@ -38,7 +40,9 @@ func badgerOptions(dir string, log badger.Logger) badger.Options {
 		WithCompression(options.None).
 		WithMemTableSize(memTable).
 		WithNumMemtables(2).
-		WithNumCompactors(2).
+		WithNumCompactors(0).
+		WithChecksumVerificationMode(options.OnBlockRead).
+		WithVerifyValueChecksum(true).
 		WithValueLogFileSize(64 << 20).
 		WithValueThreshold(largeValue).
 		// Fewer levels: what is written seldom moves more than twice.
@@ -48,36 +52,17 @@ func badgerOptions(dir string, log badger.Logger) badger.Options {
 }
 
 // mark asks the next session to tidy up, when there is enough to tidy.
-func mark(db *badger.DB, l *lock) error {
-	if levels := db.Levels(); len(levels) > 0 && levels[0].NumTables >= tidyTables {
-		return l.setMark()
+func (d *DB) mark(db *badger.DB) error {
+	if crowdedTables(db) {
+		return d.lock.setMark()
 	}
 	return nil
 }
 
-// removeEmpty removes logs that a process had made, and not yet given a size, when
-// it was killed: Badger 4.9 refuses to open with one.
-func removeEmpty(dir string) error {
-	list, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range list {
-		if ext := filepath.Ext(e.Name()); ext != ".vlog" && ext != ".mem" {
-			continue
-		}
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		if info.Size() > 0 {
-			continue
-		}
-		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
-			return err
-		}
-	}
-	return nil
+// crowdedTables reports whether so many tables have piled up that they should be merged.
+func crowdedTables(db *badger.DB) bool {
+	levels := db.Levels()
+	return len(levels) > 0 && levels[0].NumTables >= tidyTables
 }
 
 // faults is a badger.Logger that remembers errors: Badger only logs that the sync

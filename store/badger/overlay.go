@@ -58,6 +58,7 @@ func (m *missing) clear() {
 type view struct {
 	young, old *layer
 	missing    *missing
+	tables     tables
 	txn        *badger.Txn
 }
 
@@ -71,6 +72,9 @@ func (v view) get(key string) ([]byte, bool, error) {
 	}
 	if v.missing.has(key) {
 		return nil, false, nil
+	}
+	if err := v.tables.key([]byte(key)); err != nil {
+		return nil, false, err
 	}
 	value, found, err := get(v.txn, key)
 	if err == nil && !found {

@@ -30,10 +30,11 @@ func get(txn *badger.Txn, key string) ([]byte, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	value, err := item.ValueCopy(nil)
-	if value == nil {
-		value = []byte{}
+	framed, err := item.ValueCopy(nil)
+	if err != nil {
+		return nil, false, err
 	}
+	value, err := unframe([]byte(key), framed)
 	return value, err == nil, err
 }
 
@@ -92,6 +93,13 @@ func (d *DB) page(ctx context.Context, from, to string, p *pageOf) (more bool, e
 			return err
 		}
 		p.name()
+		last := p.to
+		if p.ended {
+			last = []byte(p.pairs[len(p.pairs)-1].key)
+		}
+		if err := v.tables.span([]byte(from), last); err != nil {
+			return err
+		}
 		more = p.more || (end != to && !p.ended)
 		return nil
 	})
@@ -109,6 +117,9 @@ func (p *pageOf) merge(txn *badger.Txn, from string, over []pair) error {
 		key := it.Item().Key()
 		if bytes.Compare(key, p.to) >= 0 {
 			break
+		}
+		if key[0] == hidden {
+			continue
 		}
 		for len(over) > 0 && over[0].key < string(key) && !p.ended {
 			p.addPut(over[0])
@@ -156,7 +167,11 @@ func (p *pageOf) add(item *badger.Item) error {
 	if p.full() {
 		return nil
 	}
-	return item.Value(func(value []byte) error {
+	return item.Value(func(framed []byte) error {
+		value, err := unframe(item.Key(), framed)
+		if err != nil {
+			return err
+		}
 		p.keys = append(p.keys, item.Key()...)
 		p.keep(value)
 		return nil

@@ -3,10 +3,14 @@ package badger
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"github.com/mythos-project/mythos/store"
 )
 
 // maxLeft is how many bytes may be left in the journal for the next session, which has
@@ -19,67 +23,96 @@ const maxLeft = 256 << 10
 type session struct {
 	dir      string
 	db       *badger.DB
+	tables   tables  // Badger's files as we read them
 	readOnly bool    // Badger is open for reading
+	merges   bool    // Badger merges tables in the background
+	frozen   bool    // nothing in the folder can be written
 	wait     bool    // to be closed when close returns
 	faults   *faults // what Badger reported
+	values   string  // the temporary folder that stands for Badger's value folder, or empty
 
+	merging    sync.RWMutex // held to unmap tables
 	mu         sync.RWMutex // held to change young and old, or what is in young
 	young, old *layer
 	missing    missing
 
-	// Of the two journals one is that of young, by turns; both of one session are
-	// replayed by the next, in the order of their generations.
+	// The seal says which generations of journals are needed. The newest one is that of
+	// young, the one before it that of old; they alternate between the two files.
+	seal     *sealFile
 	journals [2]*journal
-	current  int
 	moving   <-chan error // says whether old has been moved; nil: it is not on its way
 	failed   error        // of the last move
 	broken   error        // the journal could not be written: what it holds must be read again
 }
 
-// view calls fn with the database as it is now.
-func (s *session) view(fn func(view) error) error {
+// view calls fn with the database as it is now. Badger panics over some kinds of damage;
+// then the error says so.
+func (s *session) view(fn func(view) error) (err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a file that was cut while it is mapped
 	txn := s.db.NewTransaction(false)
 	defer txn.Discard()
-	return fn(view{s.young, s.old, &s.missing, txn})
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%s: %w: reading it failed with %v", s.dir, store.ErrDamaged, r)
+		}
+	}()
+	return fn(view{s.young, s.old, &s.missing, s.tables, txn})
 }
 
-// load reads the journals.
+// load reads the journals, as far as Badger does not have what they hold.
 func (s *session) load() error {
 	s.young, s.old = &layer{}, &layer{}
-	layers := [2]*layer{{}, {}}
+	newest := s.seal.begun
 	for i, name := range []string{"journal.0", "journal.1"} {
+		want, into := expectation{newest: newest}, s.young
+		generation := newest
+		if newest&1 != uint64(i) {
+			generation, into = newest-1, s.old
+		}
+		if newest > 0 && generation > s.seal.moved {
+			want.generation, want.tag, want.end = generation, s.seal.tags[i], s.seal.acknowledged(generation)
+		}
 		var err error
-		s.journals[i], err = openJournal(filepath.Join(s.dir, name), func(content []byte) error {
-			return eachPut(content, layers[i].add)
+		s.journals[i], err = openJournal(filepath.Join(s.dir, name), s.flag(), want, func(content []byte) error {
+			return eachPut(content, into.add)
 		})
 		if err != nil {
 			return err
 		}
 	}
-	if s.journals[1].generation > s.journals[0].generation {
-		s.current = 1
-	}
-	s.young, s.old = layers[s.current], layers[1-s.current]
 	return nil
 }
+
+// flag is how files of the folder are opened.
+func (s *session) flag() int {
+	if s.frozen {
+		return os.O_RDONLY
+	}
+	return os.O_RDWR
+}
+
+// current is the journal of the newest generation.
+func (s *session) current() *journal { return s.journals[s.seal.begun&1] }
 
 // append makes the puts of a record durable, and then visible.
 func (s *session) append(record []byte) error {
 	if s.broken != nil {
 		return s.broken
 	}
-	j := s.journals[s.current]
+	if s.seal.begun <= s.seal.movedNow() {
+		if err := s.begin(); err != nil {
+			return err
+		}
+	}
+	j := s.current()
 	if err := j.reserve(len(record)); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	var err error
-	if j.generation == 0 {
-		err = j.begin(s.journals[1-s.current].generation + 1)
-	}
+	err := j.append(record)
 	if err == nil {
-		err = j.append(record)
+		err = s.seal.acknowledge(j.end)
 	}
 	if err != nil {
 		s.broken = fmt.Errorf("journal: %w", err)
@@ -90,33 +123,43 @@ func (s *session) append(record []byte) error {
 	return eachPut(record[recordHead:], s.young.add)
 }
 
-// rotate makes the young layer the old one and begins the next journal. The caller
-// has seen to it that there is no old one, and calls move.
-func (s *session) rotate() error {
-	next := 1 - s.current
-	j := s.journals[next]
+// begin begins the next generation, in the journal that is free. First the journal is
+// made durable and then the seal, so that the seal never asks for what is not there.
+func (s *session) begin() error {
+	ended := s.current().end
+	generation := s.seal.begun + 1
+	j := s.journals[generation&1]
 	if err := j.reserve(0); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	if err := j.begin(s.journals[s.current].generation + 1); err != nil {
+	err := j.begin(generation)
+	if err == nil {
+		err = s.seal.change(func(c *seal) {
+			c.begun, c.ended, c.tags[generation&1] = generation, uint64(ended), j.tag
+		}, uint64(headerSize))
+	}
+	if err != nil {
 		s.broken = fmt.Errorf("journal: %w", err)
-		return s.broken
+	}
+	return s.broken
+}
+
+// rotate makes the young layer the old one and begins the next journal. The caller
+// has seen to it that there is no old one, and calls move.
+func (s *session) rotate() error {
+	if err := s.begin(); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.current, s.young, s.old = next, &layer{}, s.young
+	s.young, s.old = &layer{}, s.young
 	return nil
 }
 
-// move writes the old layer to Badger, which syncs it, and empties its journal.
+// move writes the old layer to Badger, which syncs it; its journal is free then.
 func (s *session) move() error {
-	if err := s.write(s.old); err != nil {
+	if err := s.write(s.old, s.seal.begun-1); err != nil {
 		return err
-	}
-	if j := s.journals[1-s.current]; j.generation > 0 {
-		if err := j.begin(0); err != nil {
-			return fmt.Errorf("journal: %w", err)
-		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,32 +169,22 @@ func (s *session) move() error {
 }
 
 // write puts a layer into Badger, in as many transactions as it takes: read again
-// from its journal after a crash, it changes nothing.
-func (s *session) write(l *layer) error {
-	txn := s.db.NewTransaction(true)
-	defer func() { txn.Discard() }()
+// from its journal after a crash, it changes nothing. Then its generation counts as moved.
+func (s *session) write(l *layer, generation uint64) error {
+	t := s.transaction()
+	defer func() { t.txn.Discard() }()
 	var failed error
 	l.puts.Scan(func(key string, value []byte) bool {
-		failed = setIn(txn, key, value)
-		if errors.Is(failed, badger.ErrTxnTooBig) {
-			if failed = txn.Commit(); failed == nil {
-				txn = s.db.NewTransaction(true)
-				failed = setIn(txn, key, value)
-			}
-		}
+		failed = t.set(key, value)
 		return failed == nil
 	})
-	if failed != nil {
-		return failed
+	if failed == nil {
+		failed = t.commit()
 	}
-	return errors.Join(txn.Commit(), s.faults.err())
-}
-
-func setIn(txn *badger.Txn, key string, value []byte) error {
-	if value == nil {
-		return txn.Delete([]byte(key))
+	if err := errors.Join(failed, s.faults.err()); err != nil {
+		return err
 	}
-	return txn.Set([]byte(key), value)
+	return s.seal.change(func(c *seal) { c.moved, c.txns = generation, t.number }, s.seal.endNow())
 }
 
 // settle waits for the layer that is being moved.
@@ -162,7 +195,7 @@ func (s *session) settle() {
 	}
 }
 
-// drain moves everything to Badger, which is open for writing.
+// drain moves everything to Badger, which is open for writing. Nobody appends meanwhile.
 func (s *session) drain() error {
 	if s.broken != nil {
 		return s.broken
@@ -176,11 +209,14 @@ func (s *session) drain() error {
 	if s.young.puts.Len() == 0 {
 		return nil
 	}
-	if err := s.rotate(); err != nil {
-		return err
+	if s.failed = s.write(s.young, s.seal.begun); s.failed != nil {
+		return s.failed
 	}
-	s.failed = s.move()
-	return s.failed
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.young = &layer{}
+	s.missing.clear()
+	return nil
 }
 
 // finish drains what is about to be closed, and gives the journals' space back.
@@ -194,6 +230,24 @@ func (s *session) finish() error {
 	return errors.Join(s.journals[0].shrink(), s.journals[1].shrink())
 }
 
+// forgetTables unmaps the tables, all of which were checked, before Badger merges them:
+// it cuts those that it deletes.
+func (s *session) forgetTables() {
+	s.merging.Lock()
+	defer s.merging.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tables.close()
+	s.tables = nil
+}
+
+// checkTables checks every block of every table.
+func (s *session) checkTables() error {
+	s.merging.RLock()
+	defer s.merging.RUnlock()
+	return s.tables.all()
+}
+
 // left is how many bytes the next session would have to replay.
 func (s *session) left() int64 { return s.young.bytes + s.old.bytes }
 
@@ -205,11 +259,41 @@ func (s *session) close() error {
 			err = errors.Join(err, j.close())
 		}
 	}
+	s.tables.close()
 	if s.readOnly && !s.wait {
 		// Badger syncs the folder even so, for which nobody needs to wait: what only
 		// reads has the files open, and others may change them.
-		go s.db.Close() //nolint:errcheck // nothing was written
+		go s.closeReader()
+		return errors.Join(err, s.seal.close())
+	}
+	if s.readOnly {
+		s.closeReader()
+	} else if s.db != nil {
+		err = errors.Join(err, s.closeWriter())
+	}
+	return errors.Join(err, s.seal.close())
+}
+
+// closeReader closes Badger, which has written nothing.
+func (s *session) closeReader() {
+	_ = s.db.Close()
+	if s.values != "" {
+		_ = os.RemoveAll(s.values)
+	}
+}
+
+// closeWriter closes Badger, and takes down in the seal what files it has left. Without
+// that the next session takes the folder for one whose process was killed.
+func (s *session) closeWriter() error {
+	if err := errors.Join(s.db.Close(), s.faults.err()); err != nil {
 		return err
 	}
-	return errors.Join(err, s.db.Close())
+	files, err := takeInventory(s.dir)
+	if err == nil {
+		err = s.seal.change(func(c *seal) { c.clean, c.files = true, files }, s.seal.endNow())
+	}
+	if err != nil {
+		return err
+	}
+	return forgetCopies(s.dir)
 }

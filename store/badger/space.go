@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
@@ -40,7 +42,18 @@ func (d *DB) Reclaim(ctx context.Context) error {
 		return err
 	}
 	defer done()
+	if s.frozen {
+		return errFrozen(s.dir)
+	}
+	// Merging takes what it cannot read for absent.
+	if err := s.checkTables(); err != nil {
+		return err
+	}
+	s.forgetTables()
 	db := s.db
+	if err := s.seal.change(func(c *seal) { c.files = withoutValues(c.files) }, s.seal.endNow()); err != nil {
+		return err
+	}
 	if err := db.Flatten(2); err != nil {
 		return fmt.Errorf("merge tables: %w", err)
 	}
@@ -53,4 +66,9 @@ func (d *DB) Reclaim(ctx context.Context) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// withoutValues leaves out the value logs, which may be cleaned away from now on.
+func withoutValues(files []dbFile) []dbFile {
+	return slices.DeleteFunc(slices.Clone(files), func(f dbFile) bool { return filepath.Ext(f.name) == valueExt })
 }

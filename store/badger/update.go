@@ -214,6 +214,9 @@ func (d *DB) durably(s *session, held []*update, size int64) error {
 	if size == 0 {
 		return nil
 	}
+	if s.frozen {
+		return errFrozen(s.dir)
+	}
 	if s.failed != nil && s.young.bytes > 2*d.opts.Layer {
 		return s.failed // to Badger, and there is no end to it
 	}
@@ -249,7 +252,11 @@ func (d *DB) relieve(s *session) {
 	done := d.hold()
 	go func() {
 		defer done()
-		moved <- s.move()
+		err := s.move()
+		if err == nil && crowdedTables(s.db) && d.compact.CompareAndSwap(false, !s.merges) {
+			d.retire() // who opens it next checks the tables, and has them merged
+		}
+		moved <- err
 	}()
 }
 
@@ -257,6 +264,10 @@ func (d *DB) relieve(s *session) {
 // Badger itself.
 func (d *DB) direct(s *session, u *update) {
 	if !u.state.CompareAndSwap(queued, taken) {
+		return
+	}
+	if s.frozen {
+		u.answer(false, errFrozen(s.dir))
 		return
 	}
 	holds, err := false, s.drain()
@@ -281,14 +292,17 @@ func (d *DB) transact(s *session, u *update) error {
 	if err := d.room(size); err != nil {
 		return err
 	}
-	txn := s.db.NewTransaction(true)
-	defer txn.Discard()
+	t := s.transaction()
+	defer t.txn.Discard()
 	for key, value := range u.put {
-		if err := setIn(txn, key, value); err != nil {
+		if err := setIn(t.txn, key, value); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
 	}
-	err := txn.Commit()
+	err := t.commit()
+	if err == nil {
+		err = s.seal.acknowledgeTxns(t.number)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.missing.clear()
@@ -297,19 +311,19 @@ func (d *DB) transact(s *session, u *update) error {
 
 // fits reports whether a transaction may have this many keys and bytes.
 func fits(db *badger.DB, count, size int64) bool {
-	return count < db.MaxBatchCount() && size < db.MaxBatchSize()
+	return count+1 < db.MaxBatchCount() && size < db.MaxBatchSize()
 }
 
 // cost is an upper bound of what Badger counts for the update.
 func (u *update) cost() (count, size int64) {
 	for key, value := range u.put {
-		n := len(value)
+		n := len(value) + frameSize
 		if n >= largeValue {
 			n = 0 // a pointer to the value log
 		}
 		size += int64(len(key) + n + 64)
 	}
-	return int64(len(u.put)), size
+	return int64(len(u.put)), size + 128 // the marker
 }
 
 // holds checks the conditions against what earlier updates put, and then the database.

@@ -116,3 +116,11 @@ func (c *client) reclaim(ctx context.Context) error {
 	}
 	return a.Failure.err()
 }
+
+func (c *client) verify(ctx context.Context) error {
+	var a answer
+	if err := c.call(ctx, "Verify", nothing{}, &a); err != nil {
+		return err
+	}
+	return a.Failure.err()
+}

@@ -14,6 +14,7 @@ import (
 var (
 	_ store.KV        = (*DB)(nil)
 	_ store.Reclaimer = (*DB)(nil)
+	_ store.Verifier  = (*DB)(nil)
 )
 
 // Options tune a DB.
@@ -201,6 +202,16 @@ func (d *DB) Reclaim(ctx context.Context) error {
 	return d.use(func(c *client) error { return c.reclaim(ctx) }, func() error {
 		if r, ok := d.own.(store.Reclaimer); ok {
 			return r.Reclaim(ctx)
+		}
+		return nil
+	})
+}
+
+// Verify implements store.Verifier.
+func (d *DB) Verify(ctx context.Context) error {
+	return d.use(func(c *client) error { return c.verify(ctx) }, func() error {
+		if v, ok := d.own.(store.Verifier); ok {
+			return v.Verify(ctx)
 		}
 		return nil
 	})

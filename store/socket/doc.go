@@ -23,7 +23,7 @@ import (
 
 // service is the name of what is served. A server of another version has another
 // one, and is left alone.
-const service = "mythos-kv-1"
+const service = "mythos-kv-2"
 
 // What callers decide on.
 var (
@@ -44,7 +44,7 @@ func (lostError) Error() string {
 func (lostError) Unwrap() error { return badger.ErrBusy }
 
 // kept are the errors that keep their identity over the socket.
-var kept = []error{store.ErrTooLarge, badger.ErrBusy, syscall.ENOSPC}
+var kept = []error{store.ErrTooLarge, badger.ErrBusy, syscall.ENOSPC, store.ErrDamaged, store.ErrCorrupt, store.ErrReadOnly}
 
 // remote is an error of the server's database.
 type remote struct {

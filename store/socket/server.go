@@ -71,6 +71,14 @@ func (m methods) Reclaim(_ nothing, a *answer) error {
 	return nil
 }
 
+// Verify is store.Verifier.
+func (m methods) Verify(_ nothing, a *answer) error {
+	if v, ok := m.kv.(store.Verifier); ok {
+		a.Failure = failed(v.Verify(context.Background()))
+	}
+	return nil
+}
+
 // Server answers the processes of this user.
 type Server struct {
 	rpc  *rpc.Server

@@ -1,0 +1,4 @@
+package badger
+
+// CopySparse is for tests.
+var CopySparse = copySparse

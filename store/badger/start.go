@@ -1,0 +1,213 @@
+package badger
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/mythos-project/mythos/store"
+)
+
+// start opens Badger and the journals; we hold the lock. Before that the folder is
+// compared with its seal: Badger itself takes a lost MANIFEST for a new folder, and
+// deletes the tables that it does not find there.
+func (d *DB) start(write bool) (*session, error) {
+	s, err := d.unseal()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.check(); err != nil {
+		return nil, errors.Join(err, s.seal.close())
+	}
+	switch {
+	case s.frozen && !s.seal.clean:
+		err = fmt.Errorf("%w: the process that wrote last was killed, and what it left must be put in order first: run a command where the folder can be written", store.ErrReadOnly)
+	case s.frozen || (!write && s.seal.clean):
+		err = s.openToRead()
+	default:
+		err = d.openToWrite(s)
+	}
+	if err != nil {
+		s.tables.close()
+		return nil, errors.Join(err, s.seal.close())
+	}
+	s.tables.locate(s.db.Tables())
+	if err := s.load(); err != nil {
+		return nil, errors.Join(err, s.abandon())
+	}
+	return s, nil
+}
+
+// unseal reads the seal, or makes one in a new folder.
+func (d *DB) unseal() (*session, error) {
+	s := &session{dir: d.dir, faults: &faults{}}
+	var err error
+	s.seal, err = readSeal(d.dir, os.O_RDWR)
+	if unwritable(err) {
+		s.frozen = true
+		s.seal, err = readSeal(d.dir, os.O_RDONLY)
+	}
+	if noSeal(err) {
+		s.seal, err = d.newSeal()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if d.opts.ID != ([idSize]byte{}) && d.opts.ID != s.seal.id {
+		return nil, errors.Join(corrupt(d.dir, sealName, "this is the database of another repository"), s.seal.close())
+	}
+	return s, nil
+}
+
+// unwritable reports whether a file could not be opened because nothing may be written.
+func unwritable(err error) bool {
+	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
+}
+
+// errFrozen is the answer to updates there.
+func errFrozen(dir string) error {
+	return fmt.Errorf("%s is %w: its files cannot be written by this user", dir, store.ErrReadOnly)
+}
+
+// newSeal begins a database where there is none.
+func (d *DB) newSeal() (*sealFile, error) {
+	found, err := present(d.dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"journal.0", "journal.1"} {
+		if st, err := os.Stat(filepath.Join(d.dir, name)); err == nil {
+			found[name] = st.Size()
+		}
+	}
+	if len(found) > 0 {
+		return nil, corrupt(d.dir, sealName, "it is missing, so that nobody can tell whether the database is whole")
+	}
+	if d.opts.Existing {
+		return nil, fmt.Errorf("%w: %s is empty: the database is gone", store.ErrDamaged, d.dir)
+	}
+	return makeSeal(d.dir)
+}
+
+// check compares the folder with the seal and maps the tables.
+func (s *session) check() error {
+	if err := s.seal.checkFiles(s.dir); err != nil {
+		return err
+	}
+	names, err := s.seal.tables(s.dir)
+	if err != nil {
+		return err
+	}
+	s.tables, err = openTables(s.dir, names)
+	return err
+}
+
+// openToRead opens Badger for reading, which takes a tenth of the time and makes no files.
+func (s *session) openToRead() (err error) {
+	o := badgerOptions(s.dir, s.faults).WithReadOnly(true)
+	if s.frozen {
+		if s.values, err = valueFolder(s.dir); err != nil {
+			return err
+		}
+		o = o.WithValueDir(s.values)
+	}
+	s.readOnly = true
+	s.db, err = openBadger(o, s.faults)
+	if err != nil && s.values != "" {
+		err = errors.Join(err, os.RemoveAll(s.values))
+	}
+	return err
+}
+
+// valueFolder makes a folder elsewhere that stands for Badger's value folder, in which
+// Badger writes even if it is opened for reading.
+func valueFolder(dir string) (string, error) {
+	to, err := os.MkdirTemp("", "mythos-values-")
+	if err != nil {
+		return "", err
+	}
+	logs, err := filepath.Glob(filepath.Join(dir, "*"+valueExt))
+	for _, log := range logs {
+		abs, aerr := filepath.Abs(log)
+		err = errors.Join(err, aerr, os.Symlink(abs, filepath.Join(to, filepath.Base(log))))
+	}
+	if err != nil {
+		return "", errors.Join(err, os.RemoveAll(to))
+	}
+	return to, nil
+}
+
+// openToWrite opens Badger for writing. The seal says so first, durably: from then on
+// files come and go.
+func (d *DB) openToWrite(s *session) error {
+	tidy, err := d.lock.takeMark()
+	if err != nil {
+		return err
+	}
+	o := badgerOptions(s.dir, s.faults)
+	if tidy = d.compact.Swap(false) || tidy; tidy {
+		if err := s.tables.all(); err != nil {
+			return err
+		}
+		s.forgetTables()
+		o, s.merges = o.WithNumCompactors(compactors).WithCompactL0OnClose(true), true
+	}
+	killed := !s.seal.clean && s.seal.epoch > 0
+	if killed {
+		err = s.rescue()
+	} else {
+		err = s.seal.change(func(c *seal) { c.clean, c.epoch, c.txns = false, c.epoch+1, 0 }, s.seal.endNow())
+	}
+	if err != nil {
+		return err
+	}
+	if s.db, err = openBadger(o, s.faults); err != nil {
+		return err
+	}
+	if killed {
+		if err := s.checkMarkers(); err != nil {
+			return errors.Join(err, s.db.Close())
+		}
+	}
+	return nil
+}
+
+// abandon closes what was opened without writing anything down.
+func (s *session) abandon() error {
+	s.tables.close()
+	err := s.db.Close()
+	for _, j := range s.journals {
+		if j != nil {
+			err = errors.Join(err, j.close())
+		}
+	}
+	if s.values != "" {
+		err = errors.Join(err, os.RemoveAll(s.values))
+	}
+	return errors.Join(err, s.seal.close())
+}
+
+// openBadger opens Badger, which panics over some kinds of damage, and over others goes
+// on without a table and only logs it.
+func openBadger(o badger.Options, f *faults) (db *badger.DB, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			db, err = nil, fmt.Errorf("%w: opening it failed with %v", store.ErrDamaged, r)
+		}
+	}()
+	db, err = badger.Open(o)
+	switch {
+	case errors.Is(err, syscall.ENOSPC) || unwritable(err):
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", store.ErrDamaged, err)
+	case f.err() != nil:
+		return nil, errors.Join(fmt.Errorf("%w: %w", store.ErrDamaged, f.err()), db.Close())
+	}
+	return db, nil
+}

@@ -1,0 +1,109 @@
+package badger
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/mythos-project/mythos/store"
+)
+
+// hidden begins the keys that are ours alone, below all others.
+const hidden = 0
+
+// transaction writes to Badger, in as many transactions as it takes. Each carries a
+// marker, a key of its number with the epoch as its value. After a process was killed the
+// markers prove that Badger has every transaction which it acknowledged: it takes a
+// damaged log for one that ends early.
+type transaction struct {
+	db     *badger.DB
+	txn    *badger.Txn
+	epoch  uint64
+	number uint64 // of txn
+}
+
+// transaction begins one.
+func (s *session) transaction() *transaction {
+	s.seal.mu.Lock()
+	t := &transaction{db: s.db, epoch: s.seal.epoch, number: s.seal.txns}
+	s.seal.mu.Unlock()
+	t.next()
+	return t
+}
+
+// next begins the next part.
+func (t *transaction) next() {
+	t.number++
+	t.txn = t.db.NewTransaction(true)
+}
+
+// set puts a value, or deletes where it is nil.
+func (t *transaction) set(key string, value []byte) error {
+	err := setIn(t.txn, key, value)
+	if !errors.Is(err, badger.ErrTxnTooBig) {
+		return err
+	}
+	if err := t.commit(); err != nil {
+		return err
+	}
+	t.next()
+	return setIn(t.txn, key, value)
+}
+
+// commit commits the part, durably.
+func (t *transaction) commit() error {
+	if err := setIn(t.txn, markerKey(t.number), binary.BigEndian.AppendUint64(nil, t.epoch)); err != nil {
+		return err
+	}
+	return t.txn.Commit()
+}
+
+func markerKey(n uint64) string {
+	return string(binary.BigEndian.AppendUint64([]byte{hidden, 't', '/'}, n))
+}
+
+// checkMarkers looks for the marker of every transaction that was acknowledged before the
+// process was killed.
+func (s *session) checkMarkers() error {
+	txn := s.db.NewTransaction(false)
+	defer txn.Discard()
+	for n := uint64(1); n <= s.seal.txns; n++ {
+		value, found, err := get(txn, markerKey(n))
+		if err != nil {
+			return err
+		}
+		if !found || binary.BigEndian.Uint64(value) != s.seal.epoch {
+			return fmt.Errorf("%s: %w: transaction %d of %d is lost: a log of the process that was killed is damaged or missing; what was there is kept in %s",
+				s.dir, store.ErrDamaged, n, s.seal.txns, asideName)
+		}
+	}
+	return nil
+}
+
+const frameSize = 4 // bytes of the checksum behind a value
+
+// setIn puts a value with a checksum of key and value, so that a value which Badger gives
+// for another key is found out; nil deletes.
+func setIn(txn *badger.Txn, key string, value []byte) error {
+	if value == nil {
+		return txn.Delete([]byte(key))
+	}
+	framed := append(make([]byte, 0, len(value)+frameSize), value...)
+	return txn.Set([]byte(key), binary.BigEndian.AppendUint32(framed, frameSum([]byte(key), value)))
+}
+
+// unframe checks and takes off the checksum.
+func unframe(key, framed []byte) ([]byte, error) {
+	n := len(framed) - frameSize
+	if n < 0 || binary.BigEndian.Uint32(framed[n:]) != frameSum(key, framed[:n]) {
+		return nil, fmt.Errorf("record %q: %w: its checksum is wrong", key, store.ErrDamaged)
+	}
+	return framed[:n:n], nil
+}
+
+func frameSum(key, value []byte) uint32 {
+	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, value)
+}

@@ -1,0 +1,31 @@
+package badger
+
+import (
+	"context"
+	"encoding/hex"
+)
+
+// Verify implements store.Verifier: it checks every block of every table, and reads every
+// record with its checksum. It costs a read of the whole database.
+func (d *DB) Verify(ctx context.Context) error {
+	s, done, err := d.use(ctx, toRead)
+	if err != nil {
+		return err
+	}
+	err = s.checkTables()
+	done()
+	if err != nil {
+		return err
+	}
+	return d.Scan(ctx, "\x01", "\xff\xff", func(string, []byte) error { return ctx.Err() })
+}
+
+// ID is the name of the database, 32 hex digits, drawn when it was made.
+func (d *DB) ID(ctx context.Context) (string, error) {
+	s, done, err := d.use(ctx, toRead)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	return hex.EncodeToString(s.seal.id[:]), nil
+}
