@@ -54,9 +54,11 @@ type ModuleRef struct {
 	// Headers of an http tool. The last word of a value, "env:NAME" or "file:/path",
 	// is a secret (see [HeaderSecret]) that is looked up at the call and appears in no
 	// trace, receipt or log.
-	Headers map[string]string `can:"11,headers,optional"`
-	Hosts   []string          `can:"12,hosts,optional"` // http: hosts that a redirect may lead to, besides the URL's
-	Tool    string            `can:"13,tool,omitzero"`  // mcp: the tool's name at its server
+	Headers       map[string]string `can:"11,headers,optional"`
+	Hosts         []string          `can:"12,hosts,optional"`          // http: hosts that a redirect may lead to, besides the URL's
+	Tool          string            `can:"13,tool,omitzero"`           // mcp: the tool's name at its server
+	Definition    *object.Hash      `can:"20,definition"`              // mcp: of what the server says of the tool (spec/tools.md#definition)
+	RedirectPaths []string          `can:"21,redirect_paths,optional"` // http: paths of the URL's own host to which secrets go along in a redirect
 }
 
 // ModuleLimits are the bounds that are part of a tool's identity. Zero is none.
@@ -91,6 +93,12 @@ func (l *ModuleLimits) limits() Limits {
 
 // Check holds each kind to the fields that it needs.
 func (m ModuleRef) Check() error {
+	if m.Definition != nil && m.Kind != KindMCP {
+		return errors.New("only a tool of an mcp server has a definition")
+	}
+	if len(m.RedirectPaths) > 0 && m.URL == "" {
+		return errors.New("redirect paths belong to a tool with a URL")
+	}
 	switch m.Kind {
 	case KindWasm:
 		return m.checkWasm()

@@ -26,6 +26,26 @@ func HeaderSecret(value string) (text, secret string, ok bool) {
 	return text, secret, ok
 }
 
+// Credential reports a header that looks as if its value let its bearer in somewhere.
+// Such a header goes to the URL's own origin alone.
+func Credential(name, value string) bool {
+	name = strings.ToLower(name)
+	for _, word := range []string{"auth", "cookie", "key", "token", "secret", "password", "credential", "session", "signature"} {
+		if strings.Contains(name, word) && name != "idempotency-key" {
+			return true
+		}
+	}
+	scheme, _, more := strings.Cut(strings.ToLower(value), " ")
+	return more && (scheme == "bearer" || scheme == "basic" || scheme == "token")
+}
+
+// LiteralSecret reports a header that looks as if its value were a secret itself, instead
+// of the name of one.
+func LiteralSecret(name, value string) bool {
+	_, _, named := HeaderSecret(value)
+	return !named && value != "" && Credential(name, value)
+}
+
 // checkHTTP refuses a URL whose host a request could choose, and secrets that would
 // cross a network in the clear.
 func (m ModuleRef) checkHTTP() error {
@@ -44,6 +64,11 @@ func (m ModuleRef) checkHTTP() error {
 			return fmt.Errorf("host %q: a name or an address, with a port where it is not the usual one, is expected", h)
 		}
 	}
+	for _, p := range m.RedirectPaths {
+		if v, err := url.Parse(p); err != nil || !strings.HasPrefix(p, "/") || v.Host != "" || v.RawQuery != "" || v.Fragment != "" {
+			return fmt.Errorf("redirect path %q: a path that begins with a slash is expected", p)
+		}
+	}
 	return CheckHeaders(u, m.Headers)
 }
 
@@ -55,10 +80,21 @@ func CheckURL(template string) (*url.URL, error) {
 		return nil, fmt.Errorf("URL: %w", err)
 	}
 	inPath := fixed == template || (u.Host != "" && strings.Count(fixed, "/") > 2)
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.Fragment != "" || !inPath {
-		return nil, fmt.Errorf("URL %q: http or https with a fixed host and no password is expected", template)
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || strings.Contains(template, "#") || !inPath {
+		return nil, fmt.Errorf("URL %q: http or https with a fixed host, no password and no fragment is expected", template)
 	}
-	return u, nil
+	return u, checkBraces(template)
+}
+
+// checkBraces refuses a template whose braces do not each hold a JSON pointer.
+func checkBraces(template string) error {
+	for _, part := range strings.Split(template, "{")[1:] {
+		pointer, _, closed := strings.Cut(part, "}")
+		if !closed || !strings.HasPrefix(strings.TrimPrefix(pointer, "+"), "/") {
+			return fmt.Errorf("URL template %q: {/name}, or {+/name} for a value with slashes, is expected", template)
+		}
+	}
+	return nil
 }
 
 // CheckHeaders refuses malformed headers, and secrets that would go to another
@@ -80,5 +116,5 @@ func CheckHeaders(u *url.URL, headers map[string]string) error {
 
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
+	return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") || (ip != nil && ip.IsLoopback())
 }

@@ -1,39 +1,63 @@
 package httptool
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
 
 	"github.com/mythos-project/mythos/exec"
 )
 
-// Client is an HTTP client for one call of another kind of tool that has a URL: it
-// adds the registration's headers, with their secrets, to what goes to the URL's host,
-// keeps to the allowed hosts, and repeats nothing. clean takes secrets out of what is
-// to be kept.
-func (r *Runner) Client(ref exec.ModuleRef) (client *http.Client, clean func([]byte) []byte, err error) {
-	probe, err := http.NewRequest(http.MethodGet, ref.URL, http.NoBody)
-	if err != nil {
-		return nil, nil, err
-	}
-	p := newPrepared(probe, ref)
-	if err := p.headers(ref.Headers, r.lookup); err != nil {
-		return nil, nil, err
-	}
-	return &http.Client{Transport: &headed{r.once, p}, CheckRedirect: p.redirect}, p.clean, nil
-}
-
-// headed adds headers to requests for the host of its prepared one.
-type headed struct {
-	next http.RoundTripper
+// Client asks the URL of another kind of tool that has one, for one call: it adds the
+// registration's headers, with their secrets, to what goes to the URL's origin, keeps to
+// the allowed hosts, and repeats nothing.
+type Client struct {
+	http *http.Client
 	*prepared
 }
 
-func (h *headed) RoundTrip(req *http.Request) (*http.Response, error) {
-	if own := h.request.URL; req.URL.Host == own.Host && req.URL.Scheme == own.Scheme {
-		req = req.Clone(req.Context())
-		for name, values := range h.request.Header {
-			req.Header[name] = values
-		}
+// Client is the client of a call.
+func (r *Runner) Client(call exec.Call) (Client, error) {
+	ref := call.Module
+	probe, err := http.NewRequest(http.MethodPost, ref.URL, http.NoBody)
+	if err != nil {
+		return Client{}, err
 	}
-	return h.next.RoundTrip(req)
+	p := newPrepared(probe, call)
+	if err := p.headers(ref.Headers, r.lookup); err != nil {
+		return Client{}, err
+	}
+	return Client{&http.Client{Transport: r.once, CheckRedirect: p.redirect}, p}, nil
+}
+
+// Do sends a request to the URL. An error names no secret.
+func (c Client) Do(req *http.Request) (*http.Response, error) {
+	for name, values := range c.request.Header {
+		req.Header[name] = values
+	}
+	if host := c.request.Host; host != "" {
+		req.Host = host
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.Hide(err)
+	}
+	return res, nil
+}
+
+// Clean takes secrets out of what is kept.
+func (c Client) Clean(data []byte) []byte { return c.mask.Clean(data) }
+
+// Hide is err, or an error without its text where that names a secret.
+func (c Client) Hide(err error) error { return c.hide(err) }
+
+// Sent watches the requests of a context: sent reports whether a byte of one of them may
+// have left, which is so from when there is a connection to write it to.
+func Sent(ctx context.Context) (watched context.Context, sent func() bool) {
+	var connected atomic.Bool
+	watched = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	})
+	return watched, connected.Load
 }

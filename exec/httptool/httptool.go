@@ -28,6 +28,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
@@ -73,8 +74,11 @@ func (r *Runner) Prepare(ctx context.Context, call exec.Call) error {
 func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error) {
 	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
 	defer cancel()
+	limited, sent := Sent(limited)
 	res, err := r.attempts(limited, call)
 	switch {
+	case err != nil && !sent():
+		return exec.Response{}, exec.NotStarted(err)
 	case ctx.Err() != nil:
 		return exec.Response{}, fmt.Errorf("%s was not waited for: %w", call.Name, ctx.Err())
 	case limited.Err() != nil:
@@ -86,7 +90,11 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 // tries is how often a request of a retry-safe tool is sent.
 const tries = 3
 
-// attempts sends the request, again only where the policy allows it.
+// maxWait is the longest wait for which a server is asked again.
+const maxWait = 30 * time.Second
+
+// attempts sends the request, again only where the policy allows it. A server that asks
+// for a longer wait than is left has answered.
 func (r *Runner) attempts(ctx context.Context, call exec.Call) (exec.Response, error) {
 	for try := 1; ; try++ {
 		p, err := r.build(ctx, call)
@@ -97,8 +105,13 @@ func (r *Runner) attempts(ctx context.Context, call exec.Call) (exec.Response, e
 		if !call.RetrySafe || try == tries || (err == nil && !passing(res.Status)) {
 			return res, err
 		}
+		wait := max(after, time.Duration(try)*100*time.Millisecond)
+		if deadline, ok := ctx.Deadline(); err == nil && (wait > maxWait || (ok && time.Until(deadline) < wait)) {
+			res.Notes += fmt.Sprintf(": the server asks to wait %v", after.Round(time.Second))
+			return res, nil
+		}
 		select {
-		case <-time.After(max(after, time.Duration(try)*100*time.Millisecond)):
+		case <-time.After(wait):
 		case <-ctx.Done():
 			return res, err
 		}
@@ -125,7 +138,7 @@ func (r *Runner) send(p *prepared, call exec.Call) (res exec.Response, after tim
 		return res, 0, fmt.Errorf("http tool: %w", p.hide(err))
 	}
 	defer answer.Body.Close()
-	after = retryAfter(answer)
+	after = retryAfter(answer, time.Now())
 	body := exec.Head{Limit: call.Limits.MaxResponse, Full: func() {}}
 	if _, err := io.Copy(&body, answer.Body); err != nil && !body.Over {
 		return res, after, fmt.Errorf("http tool: read the response: %w", p.hide(err))
@@ -141,50 +154,28 @@ func (p *prepared) response(answer *http.Response, body []byte) exec.Response {
 	res := exec.Response{Status: uint16(answer.StatusCode), Body: body}
 	res.Tokens, res.GPUms = exec.Reported([]byte("used " + answer.Header.Get(HeaderUsed)))
 	if answer.StatusCode >= 300 {
-		res.Notes = "HTTP " + p.cleanText(answer.Status)
+		res.Notes = "HTTP " + p.mask.CleanText(answer.Status)
 	}
 	if p.refused != "" {
-		res.Notes += ": redirect to " + p.cleanText(p.refused) + ", which the registration does not allow"
+		res.Notes += ": " + p.mask.CleanText(p.refused)
 	}
-	if clean := p.clean(body); !bytes.Equal(clean, body) {
+	if p.withheld {
+		res.Notes += " (a redirect was followed without the secrets)"
+	}
+	if clean := p.mask.Clean(body); !bytes.Equal(clean, body) {
 		res.Body, res.Notes = clean, res.Notes+" (a secret was taken out of the response)"
 	}
+	res.Notes = strings.TrimSpace(res.Notes)
 	return res
 }
 
 // HeaderUsed is the header of a response that says what the tool used: "tokens=N gpu_ms=N".
 const HeaderUsed = "Mythos-Used"
 
-// maxRedirects is how many redirects are followed.
-const maxRedirects = 10
-
-// redirect follows inside the allowed hosts; secrets stay with the first host.
-func (p *prepared) redirect(req *http.Request, via []*http.Request) error {
-	first := via[0].URL
-	_, allowed := p.hosts[req.URL.Host]
-	downgrade := first.Scheme == "https" && req.URL.Scheme != "https"
-	if !allowed || downgrade || (req.URL.Scheme != "http" && req.URL.Scheme != "https") {
-		p.refused = req.URL.Scheme + "://" + req.URL.Host
-		return http.ErrUseLastResponse
-	}
-	if len(via) > maxRedirects {
-		p.refused = req.URL.Host + " again and again"
-		return http.ErrUseLastResponse
-	}
-	if req.URL.Host != first.Host || req.URL.Scheme != first.Scheme {
-		for name := range p.secretHeaders {
-			req.Header.Del(name)
-		}
-	}
-	return nil
-}
-
-// errHidden stands for an error whose text would give a secret away.
-var errHidden = errors.New("the error's text names a secret")
-
+// hide is err, or its text without the secrets in it.
 func (p *prepared) hide(err error) error {
-	if p.cleanText(err.Error()) != err.Error() {
-		return errHidden
+	if clean := p.mask.CleanText(err.Error()); clean != err.Error() {
+		return errors.New(clean)
 	}
 	return err
 }

@@ -124,7 +124,7 @@ func TestRequest(t *testing.T) {
 	}{
 		{"/show/x", nil, func(c *exec.Call) { c.Key, c.Fence = []byte("4fd1c2"), 3 }, `POST /show/x key="4fd1c2" fence=3 auth="" type=application/json`},
 		{"/show/x", get, nil, `GET /show/x key="" fence= auth="" type=`},
-		{"/show/{/id}?n={/n/0}&b={/n/1}&id={/id}", get, nil, `GET /show/a%2Fb%20c?n=1&b=true&id=a%2Fb+c key="" fence= auth="" type=`},
+		{"/show/{+/id}?n={/n/0}&b={/n/1}&id={/id}", get, nil, `GET /show/a/b%20c?n=1&b=true&id=a%2Fb+c key="" fence= auth="" type=`},
 		{"/show/x", nil, func(c *exec.Call) { c.Key = []byte{0, 0xff} }, `POST /show/x key="hex:00ff" fence=0 auth="" type=application/json`},
 		{"/show/x", nil, func(c *exec.Call) { c.Key = []byte("hex:00ff") }, `POST /show/x key="hex:6865783a30306666" fence=0 auth="" type=application/json`},
 		{"/show/x", func(m *exec.ModuleRef) {
@@ -254,13 +254,18 @@ func TestCheck(t *testing.T) {
 		{URL: "https://example.org/", Headers: map[string]string{"a b": "c"}},
 		{URL: "https://example.org/", Headers: map[string]string{"a": "c\nd: e"}},
 		{URL: "https://example.org/", Headers: map[string]string{"Idempotency-Key": "c"}},
-		{URL: "http://example.org/", Headers: map[string]string{"a": "env:X"}},
+		{URL: "http://example.org/", Headers: map[string]string{"a": "env:X"}}, {URL: "https://example.org/{/x}#f"}, {URL: "https://example.org/{x}"},
+		{URL: "https://example.org/{/x"}, {URL: "https://example.org/", RedirectPaths: []string{"x"}}, {URL: "https://example.org/", RedirectPaths: []string{"//x/y"}},
 	}
 	for _, m := range bad {
 		m.Kind, m.Confinement = exec.KindHTTP, exec.ConfineRemote
 		if err := m.Check(); err == nil {
 			t.Errorf("%+v is taken", m)
 		}
+	}
+	m := exec.ModuleRef{Kind: exec.KindHTTP, Confinement: exec.ConfineRemote, URL: "http://LOCALHOST:1/{+/x}", Headers: map[string]string{"a": "env:X"}}
+	if err := m.Check(); err != nil {
+		t.Error(err)
 	}
 }
 

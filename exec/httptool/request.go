@@ -7,22 +7,24 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/secret"
 	"github.com/mythos-project/mythos/object"
 )
 
 // prepared is one request that is ready to be sent.
 type prepared struct {
 	request       *http.Request
-	hosts         map[string]struct{} // that a redirect may lead to
-	secretHeaders map[string]struct{}
-	secrets       [][]byte // values that must not be kept
-	refused       string   // where a redirect led to that was not followed
+	hosts         []place  // that a redirect may lead to, beside the URL's own
+	paths         []string // of the URL's own host, to which secrets go along
+	retrySafe     bool
+	secretHeaders map[string]struct{} // headers that stay with the URL's origin
+	mask          *secret.Mask        // what must not be kept
+	refused       string              // a redirect that was not followed, and why
+	withheld      bool                // a redirect was followed without the secrets
 }
 
 // build fills the URL and the headers.
@@ -47,7 +49,7 @@ func (r *Runner) build(ctx context.Context, call exec.Call) (*prepared, error) {
 	if err != nil {
 		return nil, fmt.Errorf("http tool: %w", err)
 	}
-	p := newPrepared(req, ref)
+	p := newPrepared(req, call)
 	req.Header.Set("User-Agent", "mythos")
 	if len(body) > 0 {
 		req.Header.Set("Content-Type", mediaOf(body))
@@ -59,10 +61,10 @@ func (r *Runner) build(ctx context.Context, call exec.Call) (*prepared, error) {
 	return p, p.headers(ref.Headers, r.lookup)
 }
 
-func newPrepared(req *http.Request, ref exec.ModuleRef) *prepared {
-	p := &prepared{request: req, hosts: map[string]struct{}{req.URL.Host: {}}, secretHeaders: map[string]struct{}{}}
-	for _, h := range ref.Hosts {
-		p.hosts[h] = struct{}{}
+func newPrepared(req *http.Request, call exec.Call) *prepared {
+	p := &prepared{request: req, paths: call.Module.RedirectPaths, retrySafe: call.RetrySafe, secretHeaders: map[string]struct{}{}}
+	for _, h := range call.Module.Hosts {
+		p.hosts = append(p.hosts, allowedPlace(h))
 	}
 	return p
 }
@@ -92,81 +94,4 @@ func HeaderKey(key []byte) string {
 		return hexKey + hex.EncodeToString(key)
 	}
 	return hashKey + object.Sum(key).String()
-}
-
-// fill puts scalars of the request into the URL. What is left of "?" is escaped as a
-// part of a path, what is right of it as a part of a query.
-func fill(template string, request []byte) (string, error) {
-	var doc any
-	var out strings.Builder
-	for rest, parsed := template, false; ; parsed = true {
-		before, after, found := strings.Cut(rest, "{")
-		out.WriteString(before)
-		if !found {
-			return out.String(), nil
-		}
-		pointer, next, closed := strings.Cut(after, "}")
-		if !closed {
-			return "", fmt.Errorf("URL template %q: a brace is not closed", template)
-		}
-		if !parsed {
-			dec := json.NewDecoder(bytes.NewReader(request))
-			dec.UseNumber()
-			if err := dec.Decode(&doc); err != nil {
-				return "", fmt.Errorf("%w: the URL needs %s of it and it is no JSON: %w", exec.ErrRequest, pointer, err)
-			}
-		}
-		text, err := scalarAt(doc, pointer)
-		if err != nil {
-			return "", fmt.Errorf("%w: the URL needs %s of it: %w", exec.ErrRequest, pointer, err)
-		}
-		if strings.Contains(out.String(), "?") {
-			out.WriteString(url.QueryEscape(text))
-		} else if text == "." || text == ".." || text == "" {
-			return "", fmt.Errorf("%w: %s is %q, which is no part of a path", exec.ErrRequest, pointer, text)
-		} else {
-			out.WriteString(url.PathEscape(text))
-		}
-		rest = next
-	}
-}
-
-// scalarAt is the text of the scalar at a JSON pointer (RFC 6901).
-func scalarAt(doc any, pointer string) (string, error) {
-	at := doc
-	for step := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
-		switch v := at.(type) {
-		case map[string]any:
-			at = v[step]
-		case []any:
-			i, err := strconv.Atoi(step)
-			if err != nil || i < 0 || i >= len(v) {
-				return "", fmt.Errorf("there is no item %q", step)
-			}
-			at = v[i]
-		default:
-			return "", fmt.Errorf("there is nothing at %q", step)
-		}
-	}
-	switch v := at.(type) {
-	case string:
-		return v, nil
-	case json.Number:
-		return v.String(), nil
-	case bool:
-		return strconv.FormatBool(v), nil
-	}
-	return "", fmt.Errorf("it is not a text, a number or a truth value")
-}
-
-// maxWait bounds what a server may ask to wait before another attempt.
-const maxWait = 30 * time.Second
-
-func retryAfter(res *http.Response) time.Duration {
-	seconds, err := strconv.ParseUint(res.Header.Get("Retry-After"), 10, 16)
-	if err != nil {
-		return 0
-	}
-	return min(time.Duration(seconds)*time.Second, maxWait)
 }

@@ -1,7 +1,6 @@
 package httptool
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/secret"
 )
 
 // Lookup finds a secret by its name, "env:NAME" or "file:/path".
@@ -45,41 +45,29 @@ func System(name string) (string, error) {
 
 // headers sets the registration's headers, with their secrets.
 func (p *prepared) headers(named map[string]string, lookup Lookup) error {
+	var secrets [][]byte
 	for name, value := range named {
-		if prefix, secret, ok := exec.HeaderSecret(value); ok {
-			found, err := lookup(secret)
+		own := http.CanonicalHeaderKey(name)
+		if exec.Credential(name, value) {
+			p.secretHeaders[own] = struct{}{}
+		}
+		if prefix, named, ok := exec.HeaderSecret(value); ok {
+			found, err := lookup(named)
 			if err != nil {
 				return err
 			}
 			if found == "" || len(found) > maxSecret || strings.ContainsFunc(found, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-				return fmt.Errorf("%w %s: it is empty, too long or not of printable characters", ErrSecret, secret)
+				return fmt.Errorf("%w %s: it is empty, too long or not of printable characters", ErrSecret, named)
 			}
-			p.secrets = append(p.secrets, []byte(found))
-			p.secretHeaders[http.CanonicalHeaderKey(name)] = struct{}{}
+			secrets = append(secrets, []byte(found))
+			p.secretHeaders[own] = struct{}{}
 			value = prefix + found
 		}
 		p.request.Header.Set(name, value)
-		if http.CanonicalHeaderKey(name) == "Host" {
+		if own == "Host" {
 			p.request.Host = value
 		}
 	}
+	p.mask = secret.New(secrets...)
 	return nil
 }
-
-var withheld = []byte("[secret]")
-
-// leastSecret is the length from which a secret is looked for in a response; a
-// shorter one would be found by chance.
-const leastSecret = 6
-
-// clean takes secrets out of what is kept.
-func (p *prepared) clean(data []byte) []byte {
-	for _, s := range p.secrets {
-		if len(s) >= leastSecret && bytes.Contains(data, s) {
-			data = bytes.ReplaceAll(data, s, withheld)
-		}
-	}
-	return data
-}
-
-func (p *prepared) cleanText(text string) string { return string(p.clean([]byte(text))) }

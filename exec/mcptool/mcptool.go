@@ -1,19 +1,22 @@
-// Package mcptool runs tools of servers that speak the Model Context Protocol, through
-// the official Go SDK (spec/tools.md#mcp).
+// Package mcptool runs tools of servers that speak the Model Context Protocol
+// (spec/tools.md#mcp), in the version 2026-07-28 or an older one.
 //
 // A server is either a program of this machine, spoken to over its standard input and
 // output and started, pinned and confined like a process tool, or an endpoint of the
-// streamable HTTP transport, with the headers, secrets and hosts of an http tool. Each
-// call has a session of its own: nothing of one reaches another.
+// streamable HTTP transport, with the headers, secrets and hosts of an http tool. A
+// server that is started, and the version that is agreed on with one, are kept for
+// further calls until the Runner is closed. A server that did not answer a call in time,
+// or more than it may, is not used again.
 //
 // The request is the JSON object of the tool's arguments; an empty one is {}. The
-// response is the text, when the tool's content is one text; else the structured
-// content, when that is all; else the JSON object {"content": [...],
-// "structuredContent": ...}. The call's metadata carry mythos/idempotencyKey (as the
+// response has the bytes that the server sent: the text, when the result is one text and
+// nothing else; the structured content, when it is that and nothing else; in all other
+// cases the whole result. The call's metadata carry mythos/idempotencyKey (as the
 // Idempotency-Key of http tools) and mythos/fence.
 //
 // A result that says isError, and a JSON-RPC error, are status 500; a response beyond
-// the limit 502 and the timeout 504. Nothing is ever sent twice.
+// the limit 502 and the timeout 504. Nothing is sent twice. Whatever fails before the
+// call was written is an error that wraps exec.ErrNotStarted.
 package mcptool
 
 import (
@@ -22,20 +25,27 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime/debug"
-
-	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
-	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"net/http"
+	"strconv"
+	"sync"
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/httptool"
 	"github.com/mythos-project/mythos/exec/process"
+	"github.com/mythos-project/mythos/internal/rawjson"
 )
 
-// Runner runs mcp tools. It is safe for concurrent use.
+// Runner runs mcp tools. It is safe for concurrent use. Close it after use.
 type Runner struct {
 	Process *process.Runner  // starts servers that are programs
 	HTTP    *httptool.Runner // asks those that are endpoints
+	// Debugf is told what may help to find out why a server behaves oddly; nil: nobody is.
+	Debugf func(format string, args ...any)
+
+	mu      sync.Mutex
+	pool    map[string]*slot
+	closed  bool
+	closing sync.WaitGroup
 }
 
 var (
@@ -55,10 +65,11 @@ func (r *Runner) Prepare(_ context.Context, call exec.Call) error {
 	if call.Module.URL == "" {
 		return r.Process.Check(call)
 	}
-	_, _, err := r.HTTP.Client(call.Module)
+	_, err := r.HTTP.Client(call)
 	return err
 }
 
+// arguments is the request as it is sent: on one line, else as it is.
 func arguments(request []byte) (json.RawMessage, error) {
 	text := bytes.TrimSpace(request)
 	if len(text) == 0 {
@@ -67,136 +78,136 @@ func arguments(request []byte) (json.RawMessage, error) {
 	if text[0] != '{' || !json.Valid(text) {
 		return nil, fmt.Errorf("%w: an mcp tool takes one JSON object", exec.ErrRequest)
 	}
-	return text, nil
+	if _, err := rawjson.Plain(text); err != nil { // servers differ in what they make of it
+		return nil, fmt.Errorf("%w: the arguments of an mcp tool: %w", exec.ErrRequest, err)
+	}
+	var line bytes.Buffer
+	if err := json.Compact(&line, text); err != nil {
+		return nil, fmt.Errorf("%w: %w", exec.ErrRequest, err)
+	}
+	return line.Bytes(), nil
 }
 
-// Run opens a session, calls the tool and ends the session.
+// overhead is room for what a message has besides the response. Text in JSON takes up to
+// six times its length.
+const (
+	overhead   = 1 << 20
+	jsonFactor = 6
+)
+
+func (r *Runner) exchange(ctx context.Context, call exec.Call, tail *exec.Tail) (*exchange, error) {
+	x := &exchange{limit: jsonFactor*call.Limits.MaxResponse + overhead, stderr: exec.Stderr(ctx, tail)}
+	if call.Stderr != nil {
+		x.stderr = exec.Stderr(exec.WithStderr(ctx, call.Stderr), x.stderr)
+	}
+	if call.Module.URL == "" {
+		return x, nil
+	}
+	client, err := r.HTTP.Client(call)
+	x.web = &webExchange{client: client}
+	return x, err
+}
+
+// Run calls the tool at its server, which it starts or reaches when no call did so before.
 func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error) {
 	if err := r.Prepare(ctx, call); err != nil {
-		return exec.Response{}, err
+		return exec.Response{}, exec.NotStarted(err)
 	}
 	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
 	defer cancel()
-	p, err := r.open(limited, call)
+	tail := &exec.Tail{Limit: int(call.Limits.MaxStderr)}
+	x, err := r.exchange(ctx, call, tail)
 	if err != nil {
-		return exec.Response{}, err
+		return exec.Response{}, exec.NotStarted(err)
 	}
-	res, err := p.call(limited, call)
-	stopped := limited.Err() != nil
-	p.close(cancel)
+	a, err := r.attempt(limited, call, x)
+	var tooLong *tooLongError
+	var status *statusError
 	switch {
+	case err == nil:
+		return x.clean(a.response(call, tail)), nil
+	case errors.Is(err, exec.ErrNotStarted):
+		return exec.Response{}, err
 	case ctx.Err() != nil:
 		return exec.Response{}, fmt.Errorf("%s was not waited for: %w", call.Name, ctx.Err())
-	case p.bound.exceeded():
+	case errors.As(err, &tooLong):
 		return exec.Response{Status: exec.StatusResponseTooBig, Notes: fmt.Sprintf("response exceeds %d bytes", call.Limits.MaxResponse)}, nil
-	case stopped:
-		return exec.Response{Status: exec.StatusTimeout, Notes: p.stderr.Note("took too long")}, nil
-	case err != nil:
-		return exec.Response{}, p.hide(err)
+	case limited.Err() != nil:
+		return exec.Response{Status: exec.StatusTimeout, Notes: tail.Note("took too long")}, nil
+	case errors.As(err, &status) && status.status >= 400 && status.status < 500:
+		return x.clean(bounded(exec.Response{Status: exec.StatusFailed, Body: status.body, Notes: "HTTP " + status.text}, call)), nil
 	}
-	return res, nil
+	return exec.Response{}, fmt.Errorf("mcp tool %s: %w", call.Module.Tool, err)
 }
 
-// peer is a server that was reached.
-type peer struct {
-	transport mcp.Transport
-	bound     *bound
-	stderr    exec.Tail
-	clean     func([]byte) []byte
-	close     func(cancel context.CancelFunc) // ends the server; cancel kills it
-}
-
-var self = &mcp.Implementation{Name: "mythos", Version: version()}
-
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "devel"
-}
-
-func (p *peer) call(ctx context.Context, call exec.Call) (exec.Response, error) {
-	client := mcp.NewClient(self, &mcp.ClientOptions{Capabilities: &mcp.ClientCapabilities{}})
-	session, err := client.Connect(ctx, p.transport, nil)
-	if err != nil {
-		return exec.Response{}, fmt.Errorf("mcp server: %w", err)
-	}
-	defer func() {
-		if ctx.Err() != nil {
-			go session.Close() // it waits for the answer that we no longer wait for
-			return
+// attempt finds the server and calls the tool. A server that has been kept, and turns out
+// to have gone before anything was sent to it, is started again.
+func (r *Runner) attempt(ctx context.Context, call exec.Call, x *exchange) (answer, error) {
+	for {
+		l, fresh, err := r.acquire(ctx, call, x)
+		if err != nil {
+			return answer{}, exec.NotStarted(err)
 		}
-		session.Close()
-	}()
+		d, err := l.define(ctx, call, x)
+		sent := err == nil
+		var a answer
+		if sent {
+			a, err = l.call(ctx, call, x, d)
+			var unsent *unsentError
+			sent = err == nil || !(errors.As(err, &unsent) || errors.Is(err, errSession))
+		}
+		r.note(l)
+		gone := l.link.down() || errors.Is(err, errSession)
+		r.release(call, l, err != nil && !errors.Is(err, exec.ErrPinned))
+		if err == nil || sent {
+			return a, err
+		}
+		if fresh || !gone || ctx.Err() != nil {
+			return answer{}, exec.NotStarted(err)
+		}
+	}
+}
+
+// call sends the tools/call.
+func (s *session) call(ctx context.Context, call exec.Call, x *exchange, d Definition) (answer, error) {
 	args, err := arguments(call.Request)
 	if err != nil {
-		return exec.Response{}, err
+		return answer{}, &unsentError{err}
 	}
-	params := &mcp.CallToolParams{Name: call.Module.Tool, Arguments: args}
+	own := []rawjson.Member{item("name", rawjson.AppendText(nil, call.Module.Tool)), item("arguments", args)}
+	var about []rawjson.Member
 	if len(call.Key) > 0 {
-		params.Meta = mcp.Meta{"mythos/idempotencyKey": httptool.HeaderKey(call.Key), "mythos/fence": call.Fence}
+		about = append(about, item("mythos/idempotencyKey", rawjson.AppendText(nil, httptool.HeaderKey(call.Key))),
+			item("mythos/fence", strconv.AppendUint(nil, call.Fence, 10)))
 	}
-	result, err := session.CallTool(ctx, params)
-	var said *jsonrpc.Error
-	if errors.As(err, &said) && ctx.Err() == nil {
-		return exec.Response{Status: exec.StatusFailed, Notes: string(p.clean(fmt.Appendf(nil, "mcp error %d: %s", said.Code, said.Message)))}, nil
+	if x.web != nil {
+		x.web.headers = http.Header{"Mcp-Name": {headerText(call.Module.Tool)}}
+		d.headers(x.web.headers, args)
+		defer func() { x.web.headers = nil }()
 	}
-	if err != nil {
-		return exec.Response{}, fmt.Errorf("mcp tool %s: %w", call.Module.Tool, err)
-	}
-	return p.response(result, call.Limits.MaxResponse)
+	return s.link.ask(ctx, x, callTool, params(s.version, own, about...))
 }
 
-// metaUsed is the key in a result's _meta of what the tool used: "tokens=N gpu_ms=N".
-const metaUsed = "mythos/used"
-
-// response is what the tool answered.
-func (p *peer) response(result *mcp.CallToolResult, limit int64) (exec.Response, error) {
-	body, err := bodyOf(result)
-	if err != nil {
-		return exec.Response{}, fmt.Errorf("mcp result: %w", err)
+// note tells of a server that writes other things than messages to its standard output.
+func (r *Runner) note(l *lease) {
+	p, ok := l.link.(*program)
+	if !ok || r.Debugf == nil {
+		return
 	}
-	body = p.clean(body)
-	res := exec.Response{Status: exec.StatusOK, Body: body}
-	if used, ok := result.Meta[metaUsed].(string); ok {
-		res.Tokens, res.GPUms = exec.Reported([]byte("used " + used))
+	if n, first := p.noise(); n > 0 {
+		r.Debugf("mcp server %s wrote %d lines to standard output that are no messages; they begin with: %s", p.cmd.Path, n, first)
 	}
-	switch {
-	case int64(len(body)) > limit:
-		res.Body, res.Status, res.Notes = nil, exec.StatusResponseTooBig, fmt.Sprintf("response exceeds %d bytes", limit)
-	case result.NeedsInput():
-		res.Status, res.Notes = exec.StatusFailed, "the tool asks for input, which nobody here can give"
-	case result.IsError:
-		res.Status, res.Notes = exec.StatusFailed, p.stderr.Note("the tool reports an error")
-	}
-	return res, nil
 }
 
-func bodyOf(result *mcp.CallToolResult) ([]byte, error) {
-	if len(result.Content) == 1 {
-		if text, ok := result.Content[0].(*mcp.TextContent); ok {
-			return []byte(text.Text), nil
-		}
+// clean takes the secrets of an endpoint out of what is kept.
+func (x *exchange) clean(res exec.Response) exec.Response {
+	if x.web == nil {
+		return res
 	}
-	if len(result.Content) == 0 && result.StructuredContent != nil {
-		return json.Marshal(result.StructuredContent)
+	clean := x.web.client.Clean(res.Body)
+	if !bytes.Equal(clean, res.Body) {
+		res.Body, res.Notes = clean, res.Notes+" (a secret was taken out of the response)"
 	}
-	content := result.Content
-	if content == nil {
-		content = []mcp.Content{}
-	}
-	return json.Marshal(struct {
-		Content    []mcp.Content `json:"content"`
-		Structured any           `json:"structuredContent,omitempty"`
-	}{content, result.StructuredContent})
-}
-
-// errHidden stands for an error whose text would give a secret away.
-var errHidden = errors.New("mcp: the error's text names a secret")
-
-func (p *peer) hide(err error) error {
-	if text := []byte(err.Error()); !bytes.Equal(p.clean(text), text) {
-		return errHidden
-	}
-	return err
+	res.Notes = string(x.web.client.Clean([]byte(res.Notes)))
+	return res
 }

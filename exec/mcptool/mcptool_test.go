@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if len(os.Args) > 1 && os.Args[1] == rawArg {
+		os.Exit(serveRaw(os.Args[2], os.Args[3:]))
+	}
 	os.Exit(m.Run())
 }
 
@@ -76,9 +79,6 @@ func newServer(args []string, r *http.Request) *mcp.Server {
 	add("used", func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return &mcp.CallToolResult{Meta: mcp.Meta{"mythos/used": args[1]}, Content: []mcp.Content{&mcp.TextContent{Text: "done"}}}, nil
 	})
-	add("parts", func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "a"}, &mcp.TextContent{Text: "b"}}}, nil
-	})
 	add("data", func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return &mcp.CallToolResult{Content: []mcp.Content{}, StructuredContent: map[string]any{"n": 1}}, nil
 	})
@@ -95,7 +95,13 @@ func newServer(args []string, r *http.Request) *mcp.Server {
 func newRunner(t testing.TB) *mcptool.Runner {
 	web := httptool.New(nil, func(string) (string, error) { return secret, nil })
 	t.Cleanup(web.Close)
-	return &mcptool.Runner{Process: &process.Runner{Dir: t.TempDir()}, HTTP: web}
+	r := &mcptool.Runner{Process: &process.Runner{Dir: t.TempDir()}, HTTP: web, Debugf: t.Logf}
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
 }
 
 func stdio(t testing.TB) func(args ...string) exec.ModuleRef {
@@ -141,6 +147,9 @@ func TestStdio(t *testing.T) {
 	runnertest.Run(t, runnertest.Suite{Runner: runner, Module: module, JSON: true, Remote: true})
 	t.Run("Answers", func(t *testing.T) { answers(t, runner, module, "") })
 	t.Run("Pinned", func(t *testing.T) { pinned(t, runner, module("echo")) })
+	if err := runner.Close(); err != nil {
+		t.Fatal(err)
+	}
 	left, err := os.ReadDir(runner.Process.Dir)
 	if err != nil || len(left) > 0 {
 		t.Errorf("working directories left behind: %v, %v", left, err)
@@ -159,10 +168,9 @@ func answers(t *testing.T, runner *mcptool.Runner, module func(...string) exec.M
 		status uint16
 		want   string
 	}{
-		{"parts", 200, `{"content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}`},
 		{"data", 200, `{"n":1}`},
 		{"meta", 200, strings.TrimSpace("k1 7 ") + " " + auth},
-		{"nosuch", 500, ""},
+		{"nosuch", 500, `{"code":-32602,"message":"unknown tool \"nosuch\""}`},
 	}
 	for _, tt := range tests {
 		call := runnertest.Call(module(tt.tool), nil)
@@ -172,7 +180,7 @@ func answers(t *testing.T, runner *mcptool.Runner, module func(...string) exec.M
 			t.Errorf("%s: %d %q %q, %v", tt.tool, res.Status, res.Body, res.Notes, err)
 		}
 	}
-	for _, request := range []string{"[]", "{", `"text"`, "{} {}"} {
+	for _, request := range []string{"[]", "{", `"text"`, "{} {}", `{"a":1,"a":2}`, `{"a":"\ud800"}`, "{\"a\":\"\xff\"}"} {
 		if err := runner.Prepare(t.Context(), runnertest.Call(module("echo"), []byte(request))); !errors.Is(err, exec.ErrRequest) {
 			t.Errorf("%s: %v", request, err)
 		}
@@ -199,8 +207,8 @@ func pinned(t *testing.T, runner *mcptool.Runner, module exec.ModuleRef) {
 // response.
 func TestNobody(t *testing.T) {
 	for _, m := range []exec.ModuleRef{program(t, "/bin/true"), {Kind: exec.KindMCP, URL: "http://127.0.0.1:1/", Tool: "x", Confinement: exec.ConfineRemote}} {
-		if res, err := newRunner(t).Run(t.Context(), runnertest.Call(checked(t, m), nil)); err == nil {
-			t.Errorf("%v: status %d", m.Argv, res.Status)
+		if res, err := newRunner(t).Run(t.Context(), runnertest.Call(checked(t, m), nil)); !errors.Is(err, exec.ErrNotStarted) {
+			t.Errorf("%v: status %d, %v", m.Argv, res.Status, err)
 		}
 	}
 }

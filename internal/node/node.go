@@ -44,6 +44,7 @@ type Node struct {
 	Tools       *exec.Tools
 	Gate        *exec.Gate
 	Exec        *exec.Executor
+	mcp         *mcptool.Runner
 
 	own    *badger.DB
 	now    func() object.Time
@@ -162,12 +163,14 @@ func (n *Node) executor() error {
 	n.close = append(n.close, func() error { return w.Close(context.Background()) })
 	programs, web := &process.Runner{}, httptool.New(nil, nil)
 	n.close = append(n.close, func() error { web.Close(); return nil })
+	n.mcp = &mcptool.Runner{Process: programs, HTTP: web, Debugf: n.debugf}
+	n.close = append(n.close, n.mcp.Close)
 	n.Tools = exec.NewTools(n.DB)
 	n.Gate = &exec.Gate{
 		Signer: n.Key, Now: n.now, Verifier: n.Verifier, Quotas: n.Quotas, Ledger: n.Ledger, Responses: n.Store,
 		Tools: n.Tools,
 		Runners: map[uint8]exec.Runner{exec.KindWasm: w, exec.KindProcess: programs, exec.KindHTTP: web,
-			exec.KindMCP: &mcptool.Runner{Process: programs, HTTP: web}},
+			exec.KindMCP: n.mcp},
 		Lease: n.Config.Lease, Capture: n.Config.Capture, Defaults: exec.Limits{Timeout: n.Config.Timeout},
 	}
 	exec.AddBlobTools(n.Gate, n.Store)

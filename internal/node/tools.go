@@ -26,6 +26,7 @@ type ToolSpec struct {
 	Method     string   // of HTTP; empty is POST
 	Headers    map[string]string
 	Hosts      []string // that a redirect may lead to, beside the URL's
+	Redirects  []string // paths of the URL's own host to which secrets go along
 	MCP        []string // an MCP server: program and arguments, or one URL
 	MCPTool    string   // the tool's name at that server; empty: Name
 	Unconfined bool     // a process that runs with our own rights
@@ -58,7 +59,7 @@ func (n *Node) AddTool(ctx context.Context, s ToolSpec) (exec.Tool, error) {
 		t.Module, err = processModule(s)
 	case s.HTTP != "":
 		t.Module = exec.ModuleRef{Kind: exec.KindHTTP, URL: s.HTTP, Method: s.Method, Headers: s.Headers, Hosts: s.Hosts,
-			Confinement: exec.ConfineRemote}
+			RedirectPaths: s.Redirects, Confinement: exec.ConfineRemote}
 	case len(s.MCP) > 0:
 		t.Module, err = mcpModule(s)
 	default:
@@ -85,7 +86,7 @@ func mcpModule(s ToolSpec) (m exec.ModuleRef, err error) {
 		if len(s.MCP) > 1 {
 			return m, fmt.Errorf("an MCP server at %s takes no arguments", u)
 		}
-		m = exec.ModuleRef{URL: u, Headers: s.Headers, Hosts: s.Hosts, Confinement: exec.ConfineRemote}
+		m = exec.ModuleRef{URL: u, Headers: s.Headers, Hosts: s.Hosts, RedirectPaths: s.Redirects, Confinement: exec.ConfineRemote}
 	} else {
 		s.Process = s.MCP
 		m, err = processModule(s)

@@ -41,9 +41,9 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 		Long: "The id pins the implementation: another binary, other arguments or another sandbox are another tool.\n" +
 			"Everything after --process or --mcp is the command; --mcp takes a URL instead, too. A process is confined to the system's folders and the paths that\n" +
 			"--read and --write name, without network; --unconfined lets it run with your rights.\n" +
-			"{/ptr} in the path or query of --http stands for the scalar at that JSON pointer of the request. The last word of a\n" +
-			"header may name a secret, env:NAME or file:/path: it is looked up at the call and kept nowhere. The key goes along as\n" +
-			"Idempotency-Key.\n" +
+			"{/ptr} in the path or query of --http stands for the scalar at that JSON pointer of the request; {+/ptr} may have\n" +
+			"slashes. The last word of a header may name a secret, env:NAME or file:/path: it is looked up at the call and kept\n" +
+			"nowhere. The key goes along as Idempotency-Key.\n" +
 			"A last line used tokens=N gpu_ms=N on standard error (of HTTP: a header Mythos-Used: tokens=N gpu_ms=N) says what a call used.\n" +
 			"An attempt whose outcome nobody knows is repeated with --retry-safe. With --probe the other tool is asked first: it gets\n" +
 			"the request, MYTHOS_IDEMPOTENCY_KEY and MYTHOS_FENCE, and answers {\"happened\":true,\"response\":\"...\"} or\n" +
@@ -71,6 +71,7 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	flags.StringVar(&o.Method, "method", "", "of --http: GET, HEAD, POST (by default), PUT, PATCH or DELETE")
 	flags.StringArrayVar(&o.Header, "header", nil, "of --http and --mcp: 'Name: value'; may be repeated")
 	flags.StringArrayVar(&o.Hosts, "host", nil, "of --http and --mcp: a host that a redirect may lead to; may be repeated")
+	flags.StringArrayVar(&o.Redirects, "redirect-path", nil, "of --http and --mcp: a path of the URL's own host to which secrets go along in a redirect; may be repeated")
 	flags.BoolVar(&o.RetrySafe, "retry-safe", false, "an attempt with unknown outcome may be repeated")
 	flags.StringVar(&o.Probe, "probe", "", "another tool that knows, of an attempt with unknown outcome, whether it happened")
 	flags.BoolVar(&o.Cacheable, "cacheable", false, "the response depends on the request alone")
@@ -94,8 +95,8 @@ func (o *addOptions) implementation() error {
 	if named != 1 || o.IsProcess != (len(o.Process) > 0) || o.IsMCP != (len(o.MCP) > 0) {
 		return clierr.Usagef("name one implementation: --process CMD..., --wasm FILE, --http URL, --mcp CMD... or --mcp URL")
 	}
-	if (o.HTTP == "" && o.Method != "") || (o.HTTP == "" && !o.IsMCP && len(o.Header)+len(o.Hosts) > 0) || (!o.IsMCP && o.MCPTool != "") {
-		return clierr.Usagef("--method, --header and --host belong to --http; --mcp-tool, --header and --host to --mcp")
+	if (o.HTTP == "" && o.Method != "") || (o.HTTP == "" && !o.IsMCP && len(o.Header)+len(o.Hosts)+len(o.Redirects) > 0) || (!o.IsMCP && o.MCPTool != "") {
+		return clierr.Usagef("--method, --header, --host and --redirect-path belong to --http; --mcp-tool, --header, --host and --redirect-path to --mcp")
 	}
 	if len(o.Header) > 0 {
 		o.Headers = make(map[string]string, len(o.Header))
@@ -138,6 +139,11 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 		o.ToolSpec.ID = &id
 	}
 	o.ToolSpec.Timeout = time.Duration(o.Timeout)
+	for name, value := range o.Headers {
+		if exec.LiteralSecret(name, value) {
+			f.IO.Notef("header %s holds its value as text, which everybody sees who may read the registration; if it is a secret, name it instead: '%s: env:NAME' or file:/path", name, name)
+		}
+	}
 	t, err := n.AddTool(ctx, o.ToolSpec)
 	if errors.Is(err, object.ErrInvalid) { // what was typed, not what came from elsewhere
 		return clierr.Usagef("%w", err)

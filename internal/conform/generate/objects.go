@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/internal/sample"
 	"github.com/mythos-project/mythos/object"
@@ -36,9 +37,28 @@ func structs() *set {
 			s.add(st.Name+"/minimal", fields{"struct": st.Name, "value": view(st, minimal)})
 		}
 	}
+	addModules(s)
 	extended := must(sample.Object(structNamed("BlobRef"), sample.Options{Minimal: true}))
 	s.add("BlobRef/unknown field", fields{"struct": "BlobRef", "value": view(structNamed("BlobRef"), withField(extended, 900, can.AppendBool(nil, true)))})
 	return s
+}
+
+// addModules adds the kinds of ModuleRef that the sample has not.
+func addModules(s *set) {
+	pin := object.SumText(`{"name":"search"}`)
+	hash := object.SumText("a server's binary")
+	for _, one := range []struct {
+		id string
+		m  exec.ModuleRef
+	}{
+		{"http", exec.ModuleRef{Kind: exec.KindHTTP, URL: "https://example.org/items/{/id}", Method: "PUT", Confinement: exec.ConfineRemote,
+			Headers: map[string]string{"Authorization": "Bearer env:TOKEN"}, Hosts: []string{"cdn.example.org"}, RedirectPaths: []string{"/v2/items"}}},
+		{"mcp over HTTP", exec.ModuleRef{Kind: exec.KindMCP, URL: "https://example.org/mcp", Tool: "search", Confinement: exec.ConfineRemote, Definition: &pin}},
+		{"mcp over stdio", exec.ModuleRef{Kind: exec.KindMCP, ModuleHash: &hash, Argv: []string{"/usr/bin/server"}, Tool: "search",
+			Confinement: exec.ConfineNone, Definition: &pin}},
+	} {
+		s.add("ModuleRef/"+one.id, fields{"struct": "ModuleRef", "value": view(structNamed("ModuleRef"), must(can.Marshal(&one.m)))})
+	}
 }
 
 // withField adds a field to a struct's bytes.

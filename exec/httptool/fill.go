@@ -1,0 +1,163 @@
+package httptool
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/rawjson"
+)
+
+// fill puts scalars of the request into the URL. What is left of "?" is escaped as a
+// part of a path, what is right of it as a part of a query. No value changes the shape
+// of the URL: the path keeps the template's segments, and none becomes "." or "..",
+// not even for a server that decodes it twice. {+/ptr} takes several segments.
+func fill(template string, request []byte) (string, error) {
+	if !strings.Contains(template, "{") {
+		return template, nil
+	}
+	doc, err := readJSON(request)
+	if err != nil {
+		return "", fmt.Errorf("%w: the URL needs parts of it: %w", exec.ErrRequest, err)
+	}
+	path, query, asked := strings.Cut(template, "?")
+	path, err = expand(path, doc, segmentText)
+	if err == nil {
+		err = checkSegments(template, path)
+	}
+	if err == nil && asked {
+		query, err = expand(query, doc, func(text string, _ bool) (string, error) { return url.QueryEscape(text), nil })
+		path += "?" + query
+	}
+	return path, err
+}
+
+// readJSON reads a request in the one way that there is to read it.
+func readJSON(request []byte) (doc any, err error) {
+	if _, err := rawjson.Plain(request); err != nil {
+		return nil, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(request))
+	dec.UseNumber()
+	return doc, dec.Decode(&doc)
+}
+
+// expand replaces the braces of a part of a template. many says that the value may have
+// several segments.
+func expand(template string, doc any, escape func(text string, many bool) (string, error)) (string, error) {
+	var out strings.Builder
+	for rest := template; ; {
+		before, after, found := strings.Cut(rest, "{")
+		out.WriteString(before)
+		if !found {
+			return out.String(), nil
+		}
+		pointer, next, closed := strings.Cut(after, "}")
+		if !closed {
+			return "", fmt.Errorf("URL template %q: a brace is not closed", template)
+		}
+		name, many := strings.CutPrefix(pointer, "+")
+		text, err := scalarAt(doc, name)
+		if err == nil {
+			text, err = escape(text, many)
+		}
+		if err != nil {
+			return "", fmt.Errorf("%w: the URL needs %s of it: %w", exec.ErrRequest, name, err)
+		}
+		out.WriteString(text)
+		rest = next
+	}
+}
+
+var (
+	errSegment = errors.New("it is empty, . or .. where a part of a path is needed")
+	errSlash   = errors.New("it has a slash, a backslash, a percent sign or a control character; the registration allows slashes with {+/name}")
+)
+
+// segmentText is a value as a part of a path.
+func segmentText(text string, many bool) (string, error) {
+	odd := func(r rune) bool { return r == '\\' || r == '%' || unicode.IsControl(r) }
+	if strings.ContainsFunc(text, odd) || (!many && strings.Contains(text, "/")) {
+		return "", errSlash
+	}
+	parts := strings.Split(text, "/")
+	for i, p := range parts {
+		if p == "" || dots(p) {
+			return "", errSegment
+		}
+		parts[i] = url.PathEscape(p)
+	}
+	return strings.Join(parts, "/"), nil
+}
+
+// checkSegments refuses a filled path of which a segment leads elsewhere: the value of one
+// brace may be harmless where it stands beside another one.
+func checkSegments(template, path string) error {
+	fixed, _, _ := strings.Cut(template, "{")
+	own := strings.Count(fixed, "/")
+	for i, segment := range strings.Split(path, "/") {
+		if i < own {
+			continue // what the registration wrote
+		}
+		for range 3 { // as it is, decoded, and decoded again
+			if dots(segment) {
+				return fmt.Errorf("%w: its values make a part of the path that is %q", exec.ErrRequest, segment)
+			}
+			decoded, err := url.PathUnescape(segment)
+			if err != nil {
+				break
+			}
+			segment = decoded
+		}
+	}
+	return nil
+}
+
+// dots reports a segment that stands for a folder, also with the parameters after ";"
+// that some servers cut off.
+func dots(segment string) bool {
+	name, _, _ := strings.Cut(segment, ";")
+	return name == "." || name == ".."
+}
+
+var arrayIndex = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})$`)
+
+// scalarAt is the text of the scalar at a JSON pointer (RFC 6901).
+func scalarAt(doc any, pointer string) (string, error) {
+	at := doc
+	for step := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+		switch v := at.(type) {
+		case map[string]any:
+			value, ok := v[step]
+			if !ok {
+				return "", fmt.Errorf("there is nothing at %q", step)
+			}
+			at = value
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || !arrayIndex.MatchString(step) || i >= len(v) {
+				return "", fmt.Errorf("there is no item %q", step)
+			}
+			at = v[i]
+		default:
+			return "", fmt.Errorf("there is nothing at %q", step)
+		}
+	}
+	switch v := at.(type) {
+	case string:
+		return v, nil
+	case json.Number:
+		return v.String(), nil
+	case bool:
+		return strconv.FormatBool(v), nil
+	}
+	return "", fmt.Errorf("it is not a text, a number or a truth value")
+}

@@ -1,0 +1,216 @@
+package mcptool
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/rawjson"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Definition is what a server says of one of its tools.
+type Definition struct {
+	Name string
+	// Text is the plain form (see [rawjson.Plain]) of the object of the members that say what the
+	// tool means: name, title, description, inputSchema, outputSchema and annotations, as
+	// far as they are there.
+	Text []byte
+
+	input json.RawMessage // inputSchema
+}
+
+// Hash is what ModuleRef.Definition pins.
+func (d Definition) Hash() object.Hash { return object.Sum(d.Text) }
+
+// defining are the members of a tool that are pinned, in the order of the plain form.
+var defining = []string{"annotations", "description", "inputSchema", "name", "outputSchema", "title"}
+
+func readDefinition(raw json.RawMessage) (Definition, error) {
+	list, err := rawjson.Members(raw)
+	if err != nil {
+		return Definition{}, err
+	}
+	var own []rawjson.Member
+	for _, name := range defining {
+		if value := rawjson.Find(list, name); value != nil {
+			own = append(own, item(name, value))
+		}
+	}
+	name, ok := rawjson.Text(rawjson.Find(list, "name"))
+	if !ok || name == "" {
+		return Definition{}, errors.New("a tool has no name")
+	}
+	text, err := rawjson.Plain(meta("", own...))
+	if err != nil {
+		return Definition{}, fmt.Errorf("tool %q: %w", name, err)
+	}
+	return Definition{name, text, rawjson.Find(list, "inputSchema")}, nil
+}
+
+const (
+	freshTime = 5 * time.Second // how long a list counts; a change that the server tells of ends that at once
+	maxPages  = 1000
+)
+
+// catalogue is a server's tools, as it listed them last.
+type catalogue struct {
+	mu     sync.Mutex
+	tools  []Definition
+	listed time.Time // zero: not yet, or no longer true
+}
+
+// changed makes the next one who wants to know ask again.
+func (c *catalogue) changed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.listed = time.Time{}
+}
+
+// list is the server's tools, as they were not longer than freshTime ago.
+func (s *session) list(ctx context.Context, x *exchange) ([]Definition, error) {
+	s.tools.mu.Lock()
+	if !s.tools.listed.IsZero() && time.Since(s.tools.listed) < freshTime {
+		defer s.tools.mu.Unlock()
+		return s.tools.tools, nil
+	}
+	start := time.Now()
+	s.tools.listed = start // a change that the server tells of from now on is not lost
+	s.tools.mu.Unlock()
+	tools, err := s.pages(ctx, x)
+	s.tools.mu.Lock()
+	defer s.tools.mu.Unlock()
+	if err != nil {
+		s.tools.listed = time.Time{}
+		return nil, err
+	}
+	s.tools.tools = tools
+	return tools, nil
+}
+
+func (s *session) pages(ctx context.Context, x *exchange) ([]Definition, error) {
+	var tools []Definition
+	var cursor json.RawMessage
+	for range maxPages {
+		var own []rawjson.Member
+		if cursor != nil {
+			own = append(own, item("cursor", cursor))
+		}
+		a, err := s.link.ask(ctx, x, listTools, params(s.version, own))
+		if err != nil {
+			return nil, err
+		}
+		if a.err != nil {
+			return nil, readError(a.err)
+		}
+		page, next, err := readPage(a.result)
+		if err != nil {
+			return nil, err
+		}
+		tools = append(tools, page...)
+		if cursor = next; cursor == nil {
+			return tools, nil
+		}
+	}
+	return nil, fmt.Errorf("the list of tools has more than %d pages", maxPages)
+}
+
+func readPage(result json.RawMessage) (tools []Definition, next json.RawMessage, err error) {
+	list, err := rawjson.Members(result)
+	if err != nil {
+		return nil, nil, err
+	}
+	var raw []json.RawMessage
+	if err := json.Unmarshal(rawjson.Find(list, "tools"), &raw); err != nil {
+		return nil, nil, errors.New("there is no list of tools")
+	}
+	for _, one := range raw {
+		d, err := readDefinition(one)
+		if err != nil {
+			return nil, nil, err
+		}
+		tools = append(tools, d)
+	}
+	if next = rawjson.Find(list, "nextCursor"); string(next) == `""` {
+		next = nil
+	}
+	return tools, next, nil
+}
+
+// NoToolError means that a server has no tool of a name.
+type NoToolError struct {
+	Name string
+	Has  []string // the names that it has
+}
+
+func (e *NoToolError) Error() string {
+	if len(e.Has) == 0 {
+		return fmt.Sprintf("the mcp server has no tool %q: it has none", e.Name)
+	}
+	return fmt.Sprintf("the mcp server has no tool %q: it has %s", e.Name, strings.Join(e.Has, ", "))
+}
+
+// Unwrap gives exec.ErrNoTool.
+func (e *NoToolError) Unwrap() error { return exec.ErrNoTool }
+
+// pick finds a tool in a list.
+func pick(tools []Definition, name string) (Definition, error) {
+	var found []Definition
+	var names []string
+	for _, d := range tools {
+		names = append(names, d.Name)
+		if d.Name == name {
+			found = append(found, d)
+		}
+	}
+	switch len(found) {
+	case 0:
+		slices.Sort(names)
+		return Definition{}, &NoToolError{name, names}
+	case 1:
+		return found[0], nil
+	}
+	return Definition{}, fmt.Errorf("the mcp server lists %d tools named %q", len(found), name)
+}
+
+// DriftError means that a server describes a tool otherwise than when it was registered.
+type DriftError struct {
+	Tool      string
+	Want, Got object.Hash
+	Now       []byte // the plain form of the tool's definition, as the server gives it now
+}
+
+func (e *DriftError) Error() string {
+	return fmt.Sprintf("tool %s: its mcp server describes it otherwise than when it was registered: the definition has hash %s, registered was %s",
+		e.Tool, e.Got.Short(), e.Want.Short())
+}
+
+// Unwrap gives exec.ErrPinned.
+func (e *DriftError) Unwrap() error { return exec.ErrPinned }
+
+// define finds the definition of a call's tool, where it is pinned, and holds it to
+// what was registered. Without a pin it is the zero Definition.
+func (s *session) define(ctx context.Context, call exec.Call, x *exchange) (Definition, error) {
+	want := call.Module.Definition
+	if want == nil {
+		return Definition{}, nil
+	}
+	tools, err := s.list(ctx, x)
+	if err != nil {
+		return Definition{}, fmt.Errorf("mcp server: its list of tools: %w", err)
+	}
+	d, err := pick(tools, call.Module.Tool)
+	if err != nil {
+		return d, err
+	}
+	if got := d.Hash(); got != *want {
+		return d, &DriftError{call.Module.Tool, *want, got, d.Text}
+	}
+	return d, nil
+}

@@ -1,0 +1,55 @@
+package mcptool
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+)
+
+// lines reads lines of any length and keeps no more of one than a limit.
+type lines struct{ r *bufio.Reader }
+
+func newLines(r io.Reader) *lines { return &lines{bufio.NewReaderSize(r, 64<<10)} }
+
+const headOf = 4 << 10 // bytes that are kept of a line that is too long
+
+// next is the next line, without its end. Of one of more than limit bytes over is true
+// and line is its beginning. With an error comes what was read before it.
+func (l *lines) next(limit int64) (line []byte, over bool, err error) {
+	for {
+		part, err := l.r.ReadSlice('\n')
+		if !over {
+			line = append(line, part...)
+		}
+		if int64(len(line)) > limit {
+			over, line = true, bytes.Clone(line[:min(len(line), headOf)])
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return bytes.TrimRight(line, "\r\n"), over, err
+		}
+	}
+}
+
+// numberIn finds the number of the request in the beginning of an answer; 0: it is not there.
+func numberIn(head []byte) int64 {
+	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(head, byteOrderMark)))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return 0
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return 0
+		}
+		var value json.RawMessage
+		if dec.Decode(&value) != nil {
+			return 0
+		}
+		if name == "id" {
+			return message{id: value}.number()
+		}
+	}
+	return 0
+}

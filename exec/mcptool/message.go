@@ -1,0 +1,134 @@
+package mcptool
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/mythos-project/mythos/internal/rawjson"
+)
+
+// message is one JSON-RPC message of a server. Values are as the server wrote them.
+type message struct {
+	id     json.RawMessage // nil: it has none, or null
+	method string          // of a request and a notification; empty in an answer
+	result json.RawMessage
+	err    json.RawMessage
+}
+
+// answer is what a server says to a request: one of the two.
+type answer struct{ result, err json.RawMessage }
+
+// byteOrderMark may stand before the first message of a server.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// parse reads the messages in a line of a server's output, or in the body of an
+// endpoint's answer: one, or a batch. It returns nothing for what is no JSON-RPC.
+func parse(line []byte) []message {
+	line = bytes.TrimSpace(bytes.TrimPrefix(line, byteOrderMark))
+	if len(line) == 0 {
+		return nil
+	}
+	if line[0] != '[' {
+		if m, ok := parseOne(line); ok {
+			return []message{m}
+		}
+		return nil
+	}
+	var batch []json.RawMessage
+	if json.Unmarshal(line, &batch) != nil {
+		return nil
+	}
+	var list []message
+	for _, raw := range batch {
+		m, ok := parseOne(raw)
+		if !ok {
+			return nil
+		}
+		list = append(list, m)
+	}
+	return list
+}
+
+func parseOne(raw []byte) (message, bool) {
+	list, err := rawjson.Members(raw)
+	if err != nil {
+		return message{}, false
+	}
+	if version, ok := rawjson.Text(rawjson.Find(list, "jsonrpc")); !ok || version != "2.0" {
+		return message{}, false
+	}
+	m := message{id: rawjson.Find(list, "id"), result: rawjson.Find(list, "result"), err: rawjson.Find(list, "error")}
+	if raw := rawjson.Find(list, "method"); raw != nil {
+		method, ok := rawjson.Text(raw)
+		return message{id: m.id, method: method}, ok
+	}
+	return m, (m.result != nil) != (m.err != nil)
+}
+
+// number is the number of our request that an answer is about; 0: none that we know.
+func (m message) number() int64 {
+	text := string(m.id)
+	if s, ok := rawjson.Text(m.id); ok {
+		text = s // some servers make a text of a number
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 {
+		return 0
+	}
+	return n
+}
+
+// request is the bytes of a request, one line; number 0 makes a notification.
+func request(number int64, method string, params []byte) []byte {
+	line := []byte(`{"jsonrpc":"2.0"`)
+	if number > 0 {
+		line = fmt.Appendf(line, `,"id":%d`, number)
+	}
+	line = rawjson.AppendText(append(line, `,"method":`...), method)
+	if params != nil {
+		line = append(append(line, `,"params":`...), params...)
+	}
+	return append(line, "}\n"...)
+}
+
+// reply answers what a server asks: we are there, and can nothing else.
+func reply(m message) []byte {
+	if m.method == "ping" {
+		return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"result":{}}`+"\n", m.id)
+	}
+	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"Method not found"}}`+"\n", m.id)
+}
+
+// rpcError is a JSON-RPC error, for people.
+type rpcError struct {
+	code int64
+	text string
+}
+
+func (e *rpcError) Error() string { return fmt.Sprintf("mcp error %d: %s", e.code, e.text) }
+
+const codeUnsupported = -32022 // the server does not speak the version that was asked for
+
+func readError(raw json.RawMessage) *rpcError {
+	e := &rpcError{text: "without a message"}
+	list, err := rawjson.Members(raw)
+	if err != nil {
+		return e
+	}
+	e.code, _ = strconv.ParseInt(string(rawjson.Find(list, "code")), 10, 64)
+	if text, ok := rawjson.Text(rawjson.Find(list, "message")); ok {
+		e.text = text
+	}
+	return e
+}
+
+// visible is foreign text on one line, for an error: what is not printable is escaped.
+func visible(text []byte) string {
+	text = bytes.TrimSpace(text)
+	quoted := strconv.Quote(strings.ToValidUTF8(string(text), "\uFFFD"))
+	quoted = strings.ReplaceAll(quoted[1:len(quoted)-1], `\n`, " | ")
+	return strings.ReplaceAll(strings.ReplaceAll(quoted, `\"`, `"`), `\\`, `\`)
+}

@@ -1,0 +1,350 @@
+package mcptool
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	osexec "os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/process"
+)
+
+const (
+	graceful  = 2 * time.Second // how long a server whose input has ended may take to end
+	afterEnd  = time.Second     // how long the rest of the output of an ended server is read
+	replyTime = 5 * time.Second // how long an answer to a server's own request may take to be written
+)
+
+// program is a server that is a program of this machine.
+type program struct {
+	cmd  *osexec.Cmd
+	in   *os.File // the server's standard input
+	out  *os.File // and output
+	kill context.CancelFunc
+	dir  string
+
+	writing chan struct{} // holds one token: who has it writes
+	replies chan struct{} // bounds the answers to the server's own requests that are under way
+	requests
+	stderr spread
+	banner banner
+	onList func()        // the server says that its tools changed
+	ended  chan struct{} // closed when the server is no more
+}
+
+var _ link = (*program)(nil)
+
+// startProgram starts the server of a registration. It runs until stop.
+func (r *Runner) startProgram(call exec.Call, onList func()) (*program, error) {
+	dir, err := os.MkdirTemp(r.Process.Dir, "mythos-mcp-")
+	if err != nil {
+		return nil, fmt.Errorf("working directory: %w", err)
+	}
+	// The server outlives the call that it is started for: it gets nothing of that call.
+	call.Key, call.Fence, call.Alive, call.Stdout, call.Stderr = nil, 0, nil, nil, nil
+	life, kill := context.WithCancel(context.Background())
+	p := &program{kill: kill, dir: dir, onList: onList, ended: make(chan struct{}),
+		writing: make(chan struct{}, 1), replies: make(chan struct{}, 16)}
+	p.cmd = r.Process.Command(life, call, dir)
+	p.cmd.Stderr = &p.stderr
+	if err := p.start(call.Module); err != nil {
+		kill()
+		return nil, errors.Join(fmt.Errorf("start %s: %w", call.Module.Argv[0], err), os.RemoveAll(dir))
+	}
+	go p.run()
+	return p, nil
+}
+
+// start starts the program with a pipe at either end. They are files: waiting for the
+// program then closes neither, so that all of its output is read.
+func (p *program) start(ref exec.ModuleRef) error {
+	theirIn, in, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer theirIn.Close()
+	out, theirOut, err := os.Pipe()
+	if err != nil {
+		return errors.Join(err, in.Close())
+	}
+	defer theirOut.Close()
+	p.in, p.out = in, out
+	p.cmd.Stdin, p.cmd.Stdout = theirIn, theirOut
+	if err := process.Start(p.cmd, ref, p.dir); err != nil {
+		return errors.Join(err, in.Close(), out.Close())
+	}
+	return nil
+}
+
+// run reads what the server says until its end, and cleans up.
+func (p *program) run() {
+	reaped := make(chan struct{})
+	go func() {
+		_ = process.Wait(p.cmd) // how it ended is in its state
+		_ = p.out.SetReadDeadline(time.Now().Add(afterEnd))
+		close(reaped)
+	}()
+	p.read()
+	_ = p.in.Close() // it may be closed already
+	timer := time.AfterFunc(graceful, p.kill)
+	<-reaped
+	timer.Stop()
+	p.kill()
+	_ = p.out.Close()
+	_ = os.RemoveAll(p.dir) // what the server left behind there
+	close(p.ended)
+	p.fail(p.why())
+}
+
+// read hands out the server's messages.
+func (p *program) read() {
+	lines := newLines(p.out)
+	for {
+		line, over, err := lines.next(p.lineLimit())
+		if over {
+			p.tooLong(line)
+		} else if list := parse(line); list != nil {
+			for _, m := range list {
+				p.take(m)
+			}
+		} else if len(bytes.TrimSpace(line)) > 0 {
+			p.banner.add(line)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// take handles one message of the server.
+func (p *program) take(m message) {
+	switch {
+	case m.method == listChanged && p.onList != nil:
+		p.onList()
+	case m.method != "" && m.id != nil:
+		select {
+		case p.replies <- struct{}{}:
+			go p.answer(m)
+		default: // it asks faster than it reads
+		}
+	case m.method == "":
+		p.answered(m)
+	}
+}
+
+func (p *program) answer(m message) {
+	defer func() { <-p.replies }()
+	ctx, cancel := context.WithTimeout(context.Background(), replyTime)
+	defer cancel()
+	_, _ = p.write(ctx, reply(m)) // a server that does not read has its own trouble
+}
+
+// write writes one line. n is how many bytes of it left.
+func (p *program) write(ctx context.Context, line []byte) (n int, err error) {
+	select {
+	case p.writing <- struct{}{}:
+	case <-p.ended:
+		return 0, p.why()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	defer func() { <-p.writing }()
+	defer context.AfterFunc(ctx, func() { _ = p.in.SetWriteDeadline(time.Unix(1, 0)) })()
+	for n < len(line) && err == nil {
+		_ = p.in.SetWriteDeadline(time.Time{}) // the end of an earlier writer may have set it
+		if err = ctx.Err(); err != nil {
+			break
+		}
+		var wrote int
+		wrote, err = p.in.Write(line[n:])
+		n += wrote
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = ctx.Err()
+		}
+	}
+	if 0 < n && n < len(line) {
+		_ = p.in.Close() // the rest of a line cannot follow any more
+	}
+	return n, err
+}
+
+// ask implements link.
+func (p *program) ask(ctx context.Context, x *exchange, method string, params []byte) (answer, error) {
+	w, number := p.enter(method, x.limit)
+	defer p.leave(number)
+	if x.stderr != nil {
+		defer p.stderr.tell(x.stderr)()
+	}
+	n, err := p.write(ctx, request(number, method, params))
+	if err != nil {
+		if ctx.Err() == nil {
+			select { // why it does not read is what people want to know
+			case <-p.ended:
+				err = p.why()
+			case <-time.After(graceful):
+			}
+		}
+		if n == 0 {
+			err = &unsentError{err}
+		}
+		return answer{}, err
+	}
+	select {
+	case a := <-w.got:
+		return a.answer, a.err
+	case <-ctx.Done():
+		if method == callTool {
+			p.giveUp(number)
+		}
+		return answer{}, ctx.Err()
+	}
+}
+
+// giveUp tells the server that nobody waits for an answer any more.
+func (p *program) giveUp(number int64) {
+	ctx, cancel := context.WithTimeout(context.Background(), replyTime/10)
+	defer cancel()
+	_, _ = p.write(ctx, request(0, "notifications/cancelled", fmt.Appendf(nil, `{"requestId":%d,"reason":"nobody waits for it"}`, number)))
+}
+
+// tell implements link.
+func (p *program) tell(ctx context.Context, _ *exchange, method string, params []byte) error {
+	_, err := p.write(ctx, request(0, method, params))
+	return err
+}
+
+// agree implements link: messages over pipes say the version themselves.
+func (p *program) agree(string) {}
+
+// down implements link.
+func (p *program) down() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// close implements link. now kills the server instead of letting it end.
+func (p *program) close(now bool) {
+	_ = p.in.Close()
+	if now {
+		p.kill()
+	}
+	timer := time.AfterFunc(graceful, p.kill)
+	defer timer.Stop()
+	<-p.ended
+}
+
+// why is an error that says what the server left behind: how it ended, when it has,
+// and what it wrote.
+func (p *program) why() error {
+	said := "it has not answered"
+	if p.down() && p.cmd.ProcessState != nil {
+		said = "it ended with " + p.cmd.ProcessState.String()
+	}
+	if text := p.stderr.last(); text != "" {
+		said += "; standard error: " + text
+	}
+	if text := p.banner.text(); text != "" {
+		said += "; on standard output, which is for the protocol only, it wrote: " + text
+	}
+	return &endedError{server: p.cmd.Path, said: said, ended: p.down()}
+}
+
+// noise is how many lines of the server's output were no messages, and the first of them.
+func (p *program) noise() (lines int, first string) { return p.banner.count() }
+
+// endedError is a server that is no more, or does not answer.
+type endedError struct {
+	server, said string
+	ended        bool
+}
+
+func (e *endedError) Error() string { return "mcp server " + e.server + ": " + e.said }
+
+// banner keeps the first bytes of lines that are no messages.
+type banner struct {
+	mu    sync.Mutex
+	lines int
+	first []byte
+}
+
+const maxBanner = 256
+
+func (b *banner) add(line []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lines++
+	if room := maxBanner - len(b.first); room > 0 {
+		b.first = append(append(b.first, line[:min(len(line), room)]...), '\n')
+	}
+}
+
+func (b *banner) text() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return visible(b.first)
+}
+
+func (b *banner) count() (int, string) {
+	text := b.text()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lines, text
+}
+
+// spread is a server's standard error: its end is kept, and the calls that are under way
+// hear it.
+type spread struct {
+	mu    sync.Mutex
+	tail  exec.Tail
+	calls map[*hearing]struct{}
+}
+
+type hearing struct {
+	to interface{ Write([]byte) (int, error) }
+}
+
+const maxTail = 1 << 10
+
+// Write never fails.
+func (s *spread) Write(data []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tail.Limit = maxTail
+	_, _ = s.tail.Write(data)
+	for h := range s.calls {
+		_, _ = h.to.Write(data)
+	}
+	return len(data), nil
+}
+
+// tell lets a call hear what the server writes from now on. The function ends that.
+func (s *spread) tell(to interface{ Write([]byte) (int, error) }) func() {
+	h := &hearing{to}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.calls == nil {
+		s.calls = make(map[*hearing]struct{})
+	}
+	s.calls[h] = struct{}{}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.calls, h)
+	}
+}
+
+func (s *spread) last() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.TrimSpace(visible(s.tail.Bytes))
+}

@@ -1,0 +1,145 @@
+package mcptool
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// link is a way to one server.
+type link interface {
+	// ask sends a request and waits for its answer. An error that wraps errUnsent says
+	// that no byte of the request left.
+	ask(ctx context.Context, x *exchange, method string, params []byte) (answer, error)
+	// tell sends a notification.
+	tell(ctx context.Context, x *exchange, method string, params []byte) error
+	// agree is told the version that was agreed on.
+	agree(version string)
+	// down reports that nothing can be asked any more.
+	down() bool
+	// close ends the link; now does not wait for the server to end by itself.
+	close(now bool)
+}
+
+// exchange is what one attempt brings along.
+type exchange struct {
+	limit  int64 // bytes that one message of the server may have
+	stderr io.Writer
+	web    *webExchange // of an endpoint
+}
+
+// unsentError is the error of a request of which no byte left.
+type unsentError struct{ err error }
+
+func (e *unsentError) Error() string { return e.err.Error() }
+func (e *unsentError) Unwrap() error { return e.err }
+
+// tooLongError is a message of the server beyond the limit.
+type tooLongError struct{ limit int64 }
+
+func (e *tooLongError) Error() string {
+	return fmt.Sprintf("the server sends a message of more than %d bytes", e.limit)
+}
+
+// requests are those that wait for an answer.
+type requests struct {
+	mu      sync.Mutex
+	last    int64
+	waiting map[int64]*waiter
+	failed  error
+}
+
+type waiter struct {
+	method string
+	limit  int64
+	got    chan outcome // takes one
+}
+
+type outcome struct {
+	answer
+	err error
+}
+
+// enter gives a request its number.
+func (r *requests) enter(method string, limit int64) (*waiter, int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last++
+	w := &waiter{method, limit, make(chan outcome, 1)}
+	if r.failed != nil {
+		w.got <- outcome{err: r.failed}
+	}
+	if r.waiting == nil {
+		r.waiting = make(map[int64]*waiter)
+	}
+	r.waiting[r.last] = w
+	return w, r.last
+}
+
+func (r *requests) leave(number int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.waiting, number)
+}
+
+// give hands an outcome to the one who waits for it, once. r.mu is held.
+func (r *requests) give(number int64, o outcome) {
+	if w := r.waiting[number]; w != nil {
+		delete(r.waiting, number)
+		w.got <- o
+	}
+}
+
+// answered hands an answer to its request. An error that names no request is for the
+// only one that waits, if there is only one.
+func (r *requests) answered(m message) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	number := m.number()
+	if m.id == nil && m.err != nil && len(r.waiting) == 1 {
+		for only, w := range r.waiting {
+			number = only
+			if w.method == discover {
+				r.give(number, outcome{err: errNoName})
+			}
+		}
+	}
+	r.give(number, outcome{answer: answer{m.result, m.err}})
+}
+
+// fail ends all requests, and those to come.
+func (r *requests) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed = err
+	for number := range r.waiting {
+		r.give(number, outcome{err: err})
+	}
+}
+
+// lineLimit is the longest line that somebody waits for.
+func (r *requests) lineLimit() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	limit := int64(overhead)
+	for _, w := range r.waiting {
+		limit = max(limit, w.limit)
+	}
+	return limit
+}
+
+// tooLong ends the request whose answer is too long. head is the beginning of the line.
+// Where it does not say which request that is, all that wait have lost their answer.
+func (r *requests) tooLong(head []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	number := numberIn(head)
+	for n, w := range r.waiting {
+		if n == number || (number == 0 && len(r.waiting) == 1) {
+			r.give(n, outcome{err: &tooLongError{w.limit}})
+		} else if number == 0 {
+			r.give(n, outcome{err: fmt.Errorf("mcp server: an answer that is too long does not say whose it is")})
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package mcptool
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/rawjson"
+)
+
+// metaUsed is the key in a result's _meta of what the tool used: "tokens=N gpu_ms=N".
+const metaUsed = "mythos/used"
+
+// result is what a tools/call was answered.
+type result struct {
+	raw        json.RawMessage // as the server sent it
+	members    []rawjson.Member
+	content    []json.RawMessage
+	structured json.RawMessage
+	failed     bool
+	broken     error // it is not what a result is
+	odd        bool  // it has what we do not know: the whole of it is the response
+}
+
+func readResult(raw json.RawMessage) result {
+	r := result{raw: raw}
+	if r.members, r.broken = rawjson.Members(raw); r.broken != nil {
+		r.odd, r.failed = true, true
+		return r
+	}
+	for _, m := range r.members {
+		switch m.Name {
+		case "content":
+			r.odd = json.Unmarshal(m.Raw, &r.content) != nil || r.odd
+		case "structuredContent":
+			r.structured = rawjson.Find(r.members, m.Name)
+		case "isError":
+			r.failed = string(m.Raw) != "false" && string(m.Raw) != "null"
+			r.odd = r.odd || (r.failed && string(m.Raw) != "true")
+		case "resultType":
+			r.odd = r.odd || (string(m.Raw) != `"complete"` && string(m.Raw) != "null")
+		case "_meta":
+			r.odd = r.odd || !knownMeta(m.Raw)
+		default:
+			r.odd = r.odd || string(m.Raw) != "null"
+		}
+	}
+	return r
+}
+
+// knownMeta reports that a result's _meta says nothing about the answer.
+func knownMeta(raw json.RawMessage) bool {
+	if string(raw) == "null" {
+		return true
+	}
+	list, err := rawjson.Members(raw)
+	for _, m := range list {
+		if m.Name != metaUsed && m.Name != metaServer {
+			return false
+		}
+	}
+	return err == nil
+}
+
+// body is the response: the text, when the result is one text and nothing else; the
+// structured content, when it is that and nothing else; else the whole result. All of it
+// is as the server sent it.
+func (r result) body() []byte {
+	switch {
+	case r.odd:
+	case r.structured == nil && len(r.content) == 1:
+		if text, ok := plainText(r.content[0]); ok {
+			return []byte(text)
+		}
+	case r.structured != nil && len(r.content) == 0:
+		return r.structured
+	}
+	return r.raw
+}
+
+// plainText is a content of nothing but a text.
+func plainText(content json.RawMessage) (string, bool) {
+	list, err := rawjson.Members(content)
+	if err != nil {
+		return "", false
+	}
+	for _, m := range list {
+		if m.Name != "type" && m.Name != "text" && string(m.Raw) != "null" {
+			return "", false
+		}
+	}
+	if kind, ok := rawjson.Text(rawjson.Find(list, "type")); !ok || kind != "text" {
+		return "", false
+	}
+	return rawjson.Text(rawjson.Find(list, "text"))
+}
+
+// firstText is the first text among the contents, for a receipt's notes.
+func (r result) firstText() string {
+	for _, c := range r.content {
+		list, err := rawjson.Members(c)
+		if err != nil {
+			continue
+		}
+		if text, ok := rawjson.Text(rawjson.Find(list, "text")); ok && text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// used is what the tool says that it used.
+func (r result) used() (tokens, gpuMs uint64) {
+	list, err := rawjson.Members(rawjson.Find(r.members, "_meta"))
+	if err != nil {
+		return 0, 0
+	}
+	text, ok := rawjson.Text(rawjson.Find(list, metaUsed))
+	if !ok {
+		return 0, 0
+	}
+	return exec.Reported([]byte("used " + text))
+}
+
+// response is the outcome of a call that was answered.
+func (a answer) response(call exec.Call, stderr *exec.Tail) exec.Response {
+	if a.err != nil {
+		return bounded(exec.Response{Status: exec.StatusFailed, Body: a.err, Notes: visible([]byte(readError(a.err).Error()))}, call)
+	}
+	r := readResult(a.result)
+	res := exec.Response{Status: exec.StatusOK, Body: r.body()}
+	res.Tokens, res.GPUms = r.used()
+	kind, _ := rawjson.Text(rawjson.Find(r.members, "resultType"))
+	switch {
+	case kind == "input_required":
+		res.Status, res.Notes = exec.StatusFailed, "the tool asks for input, which nobody here can give"
+	case r.broken != nil:
+		res.Status, res.Notes = exec.StatusFailed, "the result of the tool: "+r.broken.Error()
+	case r.failed:
+		res.Status, res.Notes = exec.StatusFailed, "the tool reports an error"
+		if text := r.firstText(); text != "" {
+			res.Notes += ": " + text
+		} else {
+			res.Notes = stderr.Note(res.Notes)
+		}
+	}
+	return bounded(res, call)
+}
+
+func bounded(res exec.Response, call exec.Call) exec.Response {
+	if limit := call.Limits.MaxResponse; int64(len(res.Body)) > limit {
+		res.Body, res.Status, res.Notes = nil, exec.StatusResponseTooBig, fmt.Sprintf("response exceeds %d bytes", limit)
+	}
+	return res
+}

@@ -1,0 +1,137 @@
+package mcptool
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/mythos-project/mythos/internal/rawjson"
+)
+
+// Methods, and what they carry.
+const (
+	discover    = "server/discover"
+	initialize  = "initialize"
+	callTool    = "tools/call"
+	listTools   = "tools/list"
+	listChanged = "notifications/tools/list_changed"
+
+	modern = "2026-07-28" // the version that has no initialize
+	older  = "2025-11-25" // what initialize asks for
+
+	metaVersion      = "io.modelcontextprotocol/protocolVersion"
+	metaClient       = "io.modelcontextprotocol/clientInfo"
+	metaCapabilities = "io.modelcontextprotocol/clientCapabilities"
+	metaServer       = "io.modelcontextprotocol/serverInfo"
+)
+
+// olderVersions are those that a server may answer initialize with.
+var olderVersions = []string{older, "2025-06-18", "2025-03-26", "2024-11-05"}
+
+// probeTime is how long a server may take to answer the probe for the newest version. One
+// that says nothing is an older one: it is started again and asked initialize.
+const probeTime = 3 * time.Second
+
+// session is a link whose protocol version is agreed on.
+type session struct {
+	link    link
+	version string
+	tools   catalogue
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "devel"
+}
+
+func clientInfo() []byte {
+	return append(rawjson.AppendText([]byte(`{"name":"mythos","version":`), version()), '}')
+}
+
+func item(name string, raw []byte) rawjson.Member { return rawjson.Member{Name: name, Raw: raw} }
+
+// meta is the _meta of a request: own members, and from the version without initialize on
+// who asks and in which version.
+func meta(protocol string, own ...rawjson.Member) []byte {
+	if protocol == modern {
+		own = append(own, item(metaVersion, rawjson.AppendText(nil, protocol)), item(metaClient, clientInfo()),
+			item(metaCapabilities, []byte("{}")))
+	}
+	if len(own) == 0 {
+		return nil
+	}
+	out := []byte{'{'}
+	for i, m := range own {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(rawjson.AppendText(out, m.Name), ':'), m.Raw...)
+	}
+	return append(out, '}')
+}
+
+// params are the parameters of a request: own members, and _meta.
+func params(protocol string, own []rawjson.Member, ownMeta ...rawjson.Member) []byte {
+	if m := meta(protocol, ownMeta...); m != nil {
+		own = append(own, item("_meta", m))
+	}
+	return meta("", own...)
+}
+
+var (
+	errNoName = errors.New("mcp server: it answers the probe with an error that names no request")
+	errSilent = errors.New("mcp server: it does not answer the probe")
+	errOlder  = errors.New("mcp server: it has no newer version of the protocol")
+)
+
+// probe asks for the newest version. errOlder says that initialize may follow on the same
+// link; after any other error nobody knows in which state the server is.
+func probe(ctx context.Context, l link, x *exchange) error {
+	limited, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	a, err := l.ask(limited, x, discover, params(modern, nil))
+	if err != nil {
+		if ctx.Err() == nil && limited.Err() != nil {
+			return errSilent
+		}
+		return err
+	}
+	list, err := rawjson.Members(a.result)
+	if err != nil { // an error, or nothing that we understand
+		return errOlder
+	}
+	var versions []string
+	if json.Unmarshal(rawjson.Find(list, "supportedVersions"), &versions) != nil || !slices.Contains(versions, modern) {
+		return errOlder
+	}
+	l.agree(modern)
+	return nil
+}
+
+// greet agrees on a version of before the newest one.
+func greet(ctx context.Context, l link, x *exchange) (string, error) {
+	a, err := l.ask(ctx, x, initialize, params("", []rawjson.Member{item("protocolVersion", rawjson.AppendText(nil, older)),
+		item("capabilities", []byte("{}")), item("clientInfo", clientInfo())}))
+	if err != nil {
+		return "", err
+	}
+	if a.err != nil {
+		return "", fmt.Errorf("mcp server: it refuses initialize: %w", readError(a.err))
+	}
+	list, err := rawjson.Members(a.result)
+	if err != nil {
+		return "", fmt.Errorf("mcp server: its answer to initialize: %w", err)
+	}
+	agreed, ok := rawjson.Text(rawjson.Find(list, "protocolVersion"))
+	if !ok || !slices.Contains(olderVersions, agreed) {
+		return "", fmt.Errorf("mcp server: it speaks version %s of the protocol, known here are %q and %s", rawjson.Find(list, "protocolVersion"), olderVersions, modern)
+	}
+	l.agree(agreed)
+	return agreed, l.tell(ctx, x, "notifications/initialized", nil)
+}
