@@ -32,6 +32,10 @@ type Keeper struct {
 	staged []Part // blobs and objects
 	size   int    // of their data, in bytes
 
+	by      *Pusher // whom everything is charged to; nil: to nobody
+	arrived []Item  // byte strings and nodes that are not charged yet
+	unpaid  int     // of their data, in bytes
+
 	mu  sync.Mutex
 	err error
 }
@@ -45,12 +49,23 @@ type arrival struct {
 const (
 	maxStaged      = 4096    // blobs and objects that wait
 	maxStagedBytes = 4 << 20 // of their data
+
+	maxUncharged      = 16 << 20 // bytes of a push that are not charged yet
+	maxUnchargedParts = 4096
 )
 
 // Keeper starts storing parts. Flush must end it.
 func (n *Node) Keeper(ctx context.Context) *Keeper {
 	k := &Keeper{ctx: ctx, n: n, in: n.Store.NewIntake(true)}
 	k.start()
+	return k
+}
+
+// Keeper starts storing what the agent pushes. It goes on when whoever sends is gone: what has
+// arrived is kept, charged and noted. Flush must end it.
+func (p *Pusher) Keeper(ctx context.Context) *Keeper {
+	k := p.n.Keeper(context.WithoutCancel(ctx))
+	k.by = p
 	return k
 }
 
@@ -97,7 +112,17 @@ func (k *Keeper) Add(p Part, done func()) error {
 	}
 	if p.Key().Rank == 0 {
 		k.work <- arrival{p, done}
-		return nil
+		if k.by == nil {
+			return nil
+		}
+		k.arrived = append(k.arrived, Item{p.Kind, p.ID, uint64(len(p.Data))})
+		k.unpaid += len(p.Data)
+		if k.unpaid < maxUncharged && len(k.arrived) < maxUnchargedParts {
+			return nil
+		}
+		k.pay()
+		k.start()
+		return k.failed()
 	}
 	k.staged = append(k.staged, p)
 	if k.size += len(p.Data); len(k.staged) < maxStaged && k.size < maxStagedBytes {
@@ -119,13 +144,32 @@ func (k *Keeper) Flush() error {
 // only byte strings and nodes are kept, for a later try, even when that is because whoever
 // sent them, or waits for them, is gone.
 func (k *Keeper) settle() {
-	close(k.work)
-	k.wg.Wait()
-	k.fail(k.in.Sync(context.WithoutCancel(k.ctx)))
+	k.pay()
+	if k.by != nil && k.failed() == nil {
+		k.fail(k.by.pay(k.ctx, uint64(k.size)))
+	}
 	if k.failed() == nil {
 		k.fail(k.show(k.staged))
 	}
+	if k.by != nil && k.failed() == nil { // a reference that was not shown counts as not brought
+		shown := make([]Item, len(k.staged))
+		for i, p := range k.staged {
+			shown[i] = Item{Kind: p.Kind, ID: p.ID} // paid already
+		}
+		k.fail(k.by.take(k.ctx, shown))
+	}
 	k.staged, k.size = nil, 0
+}
+
+// pay makes byte strings and nodes durable, and charges those that an agent pushed.
+func (k *Keeper) pay() {
+	close(k.work)
+	k.wg.Wait()
+	k.fail(k.in.Sync(context.WithoutCancel(k.ctx)))
+	if k.by != nil && k.failed() == nil {
+		k.fail(k.by.take(k.ctx, k.arrived))
+	}
+	k.arrived, k.unpaid = nil, 0
 }
 
 // show makes blobs and then objects visible.
@@ -143,6 +187,11 @@ func (k *Keeper) show(parts []Part) error {
 		}
 		if ref.CID != p.ID {
 			return fmt.Errorf("blob %s: %w", p.ID.Short(), object.ErrID)
+		}
+		if k.by != nil { // else a reference would tell which bytes others have brought
+			if err := k.by.ownsBlob(k.ctx, *ref); err != nil {
+				return err
+			}
 		}
 		refs = append(refs, *ref)
 	}

@@ -187,6 +187,9 @@ func (n *Node) Forget(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := n.forgetBrought(ctx, put); err != nil {
+		return err
+	}
 	const most = 10_000 // keys in one update
 	for len(put) > 0 {
 		some := map[string][]byte{}

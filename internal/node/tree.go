@@ -81,8 +81,12 @@ func (n *Node) Send(ctx context.Context, root object.Hash, wanted func(Key) bool
 }
 
 func (n *Node) walk(ctx context.Context, root object.Hash, rules *dataset.Redaction, emit func(Item, func() ([]byte, error)) error) error {
-	w := &walker{ctx: ctx, n: n, visit: emit, done: map[object.Hash]bool{}, blobs: map[object.Hash]bool{}, rules: rules}
-	return w.any(root)
+	return n.walker(ctx, rules, emit).any(root)
+}
+
+func (n *Node) walker(ctx context.Context, rules *dataset.Redaction, emit func(Item, func() ([]byte, error)) error) *walker {
+	return &walker{ctx: ctx, n: n, visit: emit, done: map[object.Hash]bool{}, blobs: map[object.Hash]bool{}, rules: rules,
+		mine: func(Key) (bool, error) { return true, nil }}
 }
 
 type walker struct {
@@ -93,6 +97,10 @@ type walker struct {
 	blobs map[object.Hash]bool
 	rules *dataset.Redaction // not nil: episodes have been redacted under them
 	buf   []byte             // the last chunk that was read
+
+	// mine says which parts count as here. It is asked where a walk goes on without a part
+	// that is not here; of the others visit can tell.
+	mine func(Key) (bool, error)
 }
 
 // emit visits a part whose data is at hand.
@@ -109,7 +117,11 @@ func (w *walker) once(id object.Hash) bool {
 }
 
 func (w *walker) any(id object.Hash) error {
-	if ref, err := w.n.Store.BlobRef(w.ctx, id); err == nil {
+	mine, err := w.mine(Key{1, id})
+	if err != nil {
+		return err
+	}
+	if ref, err := w.n.Store.BlobRef(w.ctx, id); mine && err == nil {
 		return w.blob(ref)
 	}
 	if _, err := merkle.OpenList(w.n.Store.Nodes(w.ctx), id); err == nil {
@@ -176,7 +188,11 @@ func (w *walker) episode(raw []byte) error {
 		if err != nil {
 			return err
 		}
-		if w.once(id) {
+		mine, err := w.mine(Key{2, id})
+		if err != nil {
+			return err
+		}
+		if mine && w.once(id) {
 			if err := w.emit(Part{dataset.KindSignal, id, g}); err != nil {
 				return err
 			}
@@ -212,8 +228,8 @@ func (w *walker) receipt(id object.Hash) error {
 
 // capability emits the chain of a capability that is here; other evidence is passed over.
 func (w *walker) capability(id object.Hash) error {
-	if !w.once(id) {
-		return nil
+	if mine, err := w.mine(Key{2, id}); err != nil || !mine || !w.once(id) {
+		return err
 	}
 	o, err := w.n.Store.Object(w.ctx, id)
 	if errors.Is(err, store.ErrNotFound) || (err == nil && o.Kind != kindCapability) {
@@ -239,6 +255,9 @@ func (w *walker) capability(id object.Hash) error {
 func (w *walker) bytes(h object.Hash, optional bool) error {
 	if w.done[h] {
 		return nil
+	}
+	if mine, err := w.mine(Key{0, h}); err != nil || (optional && !mine) {
+		return err
 	}
 	data, err := w.n.Store.Bytes(w.ctx, h)
 	if optional && errors.Is(err, store.ErrNotFound) {

@@ -51,6 +51,13 @@ func (e visitError) Error() string { return e.err.Error() }
 
 // Raw implements model.Resolver.
 func (r *recorder) Raw(ctx context.Context, kind string, id object.Hash) ([]byte, error) {
+	mine, err := r.w.mine(keyOf(kind, id))
+	if err == nil && !mine {
+		err = fmt.Errorf("%s %s: %w", kind, id.Short(), store.ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
 	raw, err := r.Local.Raw(ctx, kind, id)
 	if err != nil {
 		return nil, err
@@ -59,6 +66,17 @@ func (r *recorder) Raw(ctx context.Context, kind string, id object.Hash) ([]byte
 		return nil, visitError{err}
 	}
 	return raw, nil
+}
+
+// keyOf names the part that the model's packages know under a kind.
+func keyOf(kind string, id object.Hash) Key {
+	switch kind {
+	case "BlobRef":
+		return Key{1, id}
+	case model.KindBytes, model.KindNode:
+		return Key{0, id}
+	}
+	return Key{2, id}
 }
 
 func (r *recorder) visit(kind string, id object.Hash, raw []byte) error {
@@ -75,10 +93,14 @@ func (r *recorder) visit(kind string, id object.Hash, raw []byte) error {
 		kind = partBytes
 	case model.KindNode:
 		kind = partNode
+		mine, err := r.w.mine(Key{1, id})
+		if err != nil {
+			return err
+		}
 		ref, err := r.w.n.Store.BlobRef(r.w.ctx, id)
-		if err == nil {
+		if mine && err == nil {
 			r.lists[id] = ref
-		} else if !errors.Is(err, store.ErrNotFound) {
+		} else if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 	}

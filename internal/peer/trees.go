@@ -1,12 +1,12 @@
 package peer
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/node"
@@ -68,7 +68,7 @@ func statusOf(err error) int {
 		return http.StatusTooManyRequests
 	case errors.Is(err, ErrUnauthorized), errors.Is(err, ErrReplayed), errors.Is(err, caps.ErrDenied), errors.Is(err, caps.ErrQuota):
 		return http.StatusForbidden
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, node.ErrNotBrought):
 		return http.StatusNotFound
 	case errors.Is(err, errTooMuch):
 		return http.StatusRequestEntityTooLarge
@@ -91,6 +91,7 @@ type writing struct {
 	agent object.AgentID
 	chain caps.Chain
 	use   caps.Use
+	by    *node.Pusher
 }
 
 // writer checks that a request may push under the capability that it shows: of what
@@ -122,7 +123,8 @@ func (s *Server) pusher(r *http.Request) (*writing, error) {
 	if !ok {
 		return nil, &caps.DeniedError{Check: caps.CheckScope, Reason: "pushing takes a blob.write capability"}
 	}
-	return &writing{agent: by.agent, chain: by.chain, use: caps.Use{Kind: caps.KindBlobWrite, Namespace: write.Namespace}}, nil
+	use := caps.Use{Kind: caps.KindBlobWrite, Namespace: write.Namespace}
+	return &writing{agent: by.agent, chain: by.chain, use: use, by: s.Node.Pusher(by.agent, by.chain, use)}, nil
 }
 
 // allows asks for one part.
@@ -143,16 +145,17 @@ func (wr *writing) allows(s *Server, p node.Part) error {
 	return s.Node.Verifier.Authorize(wr.chain, wr.agent, use, s.Node.Now())
 }
 
-// treeMissing answers POST /v1/trees/HASH/missing: the names, of those told, of what
-// is not here.
+// treeMissing answers POST /v1/trees/HASH/missing: the names, of those told, of what this
+// agent has not brought. What others have brought is not told of.
 func (s *Server) treeMissing(w http.ResponseWriter, r *http.Request) {
-	if _, err := s.writer(r); err != nil {
+	wr, err := s.writer(r)
+	if err != nil {
 		s.refuse(w, r, statusOf(err), err)
 		return
 	}
 	var missing []node.Key
 	count := 0
-	err := readFrames(s.steady(w, r), func(p node.Part, done func()) error {
+	err = readFrames(s.steady(w, r), func(p node.Part, done func()) error {
 		defer done()
 		if count++; count > maxParts {
 			return fmt.Errorf("%w: %d parts", errTooMuch, maxParts)
@@ -161,7 +164,7 @@ func (s *Server) treeMissing(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return fmt.Errorf("%w: %w", errBadParts, err)
 		}
-		have, err := s.Node.Has(r.Context(), it, false)
+		have, err := wr.by.Has(r.Context(), it)
 		if err == nil && !have {
 			missing = append(missing, it.Key())
 		}
@@ -192,8 +195,8 @@ type Pushed struct {
 }
 
 // treeWrite answers PUT /v1/trees/HASH: it keeps parts, each checked as it comes, and
-// says so when nothing below HASH is missing. What was announced is charged to the
-// capability, and what did not come is given back.
+// says so when this agent has brought everything below HASH. What arrives is charged to the
+// capability, so that a push that is cut off costs no more than that.
 func (s *Server) treeWrite(w http.ResponseWriter, r *http.Request) {
 	got, err := s.receiveTree(w, r)
 	if err != nil {
@@ -210,22 +213,15 @@ func (s *Server) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, er
 	if err != nil {
 		return got, err
 	}
-	announced, err := strconv.ParseUint(r.URL.Query().Get(queryBytes), 10, 63)
-	if err != nil {
+	announced, ok := digits(r.URL.Query().Get(queryBytes))
+	if !ok {
 		return got, fmt.Errorf("%w: the query %q is not a number of bytes", errBadParts, queryBytes)
 	}
-	ctx := r.Context()
-	cost := []caps.Amount{{Of: caps.Bytes, N: announced}}
-	if err := s.Node.Quotas.Spend(ctx, wr.chain, cost); err != nil {
+	ctx := context.WithoutCancel(r.Context()) // what has arrived is charged and kept, whoever is gone
+	if err := wr.by.Room(ctx, announced); err != nil {
 		return got, err
 	}
-	defer func() {
-		cost[0].N = announced - uint64(got.Bytes)
-		if rest := s.Node.Quotas.Return(ctx, wr.chain, cost); rest != nil {
-			s.Log.Error("give back quota", "capability", wr.chain[0].ID.Short(), "error", rest)
-		}
-	}()
-	keep := s.Node.Keeper(ctx)
+	keep := wr.by.Keeper(ctx)
 	var listed map[node.Key]bool // true: not yet here
 	err = readFrames(s.steady(w, r), func(p node.Part, done func()) error {
 		if listed == nil {
@@ -248,14 +244,17 @@ func (s *Server) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, er
 		return keep.Add(p, done)
 	})
 	if err = errors.Join(err, keep.Flush()); err == nil {
-		err = s.Node.Whole(ctx, wr.root, func(k node.Key) bool { awaited, known := listed[k]; return known && !awaited })
+		err = wr.by.Whole(ctx, wr.root, func(p node.Part) error { return wr.allows(s, p) })
 	}
+	if err == nil {
+		got.Ref = "pushed/" + wr.root.String()[:16]
+		err = s.Node.Store.SetRef(ctx, got.Ref, wr.root, nil)
+	}
+	attrs := []any{"root", wr.root.Short(), "agent", wr.agent.KeyHex()[:12], "name", s.Node.AgentName(wr.agent), "capability", wr.chain[0].ID.Short(), "parts", got.Parts, "bytes", got.Bytes}
 	if err != nil {
-		return got, err
+		attrs = append(attrs, "error", err)
 	}
-	got.Ref = "pushed/" + wr.root.String()[:16]
-	err = s.Node.Store.SetRef(ctx, got.Ref, wr.root, nil)
-	s.Log.Info("received", "root", wr.root.Short(), "agent", wr.agent.KeyHex()[:12], "parts", got.Parts, "bytes", got.Bytes, "error", err)
+	s.Log.Info("received", attrs...)
 	return got, err
 }
 

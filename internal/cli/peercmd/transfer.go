@@ -64,9 +64,10 @@ func runPull(ctx context.Context, f *cmdutil.Factory, from string, objects []str
 func NewPush(f *cmdutil.Factory) *cobra.Command {
 	var with string
 	c := &cobra.Command{
-		Use: "push PEER OBJECT... --cap CAP", Short: "Send what a peer does not have of an object and of everything below it",
+		Use: "push PEER OBJECT... --cap CAP", Short: "Send an object and everything below it to a peer, as far as it is not there from us",
 		Long: "The capability, blob.write, says how many bytes and which media types the peer takes; objects count as\n" +
-			"application/mythos. Only what is not there moves, and what has arrived is kept there.",
+			"application/mythos. Only what this agent has not brought there in the last days moves, whatever others have stored, and what\n" +
+			"has arrived is kept there and paid for once.",
 		Example: "  mythos push http://127.0.0.1:7480 @model --cap cap.txt", Args: cmdutil.Args(2, -1),
 		RunE: func(c *cobra.Command, args []string) error { return runPush(c.Context(), f, args[0], args[1:], with) },
 	}

@@ -1,0 +1,271 @@
+package peer
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store"
+)
+
+// pushed is the answer to a push of parts for a root.
+func (s *Server) pushed(t *testing.T, h http.Handler, key *sign.Key, chain caps.Chain, root object.Hash, parts ...node.Part) (int, string) {
+	t.Helper()
+	var body bytes.Buffer
+	w := bufio.NewWriter(&body)
+	keys, size := []node.Key{}, 0
+	for _, p := range parts {
+		keys = append(keys, p.Key())
+		size += len(p.Data)
+	}
+	list := encodeKeys(keys)
+	if err := writeFrame(w, node.Part{Kind: frameIDs, ID: root, Data: list}); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range parts {
+		if err := writeFrame(w, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := writeEnd(w, root); err != nil {
+		t.Fatal(err)
+	}
+	return s.pushRaw(t, h, key, chain, root, uint64(size), list, &body)
+}
+
+func (s *Server) pushRaw(t *testing.T, h http.Handler, key *sign.Key, chain caps.Chain, root object.Hash, size uint64, list []byte, body io.Reader) (int, string) {
+	t.Helper()
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodPut, "/v1/trees/"+root.String()+"?bytes="+strconv.FormatUint(size, 10), body)
+	if err := signRequest(r, key, s.Node.Self(), nil, chain, list, s.Node.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Code, strings.TrimSpace(w.Body.String())
+}
+
+// list is the tree of a list of hashes, as parts.
+func list(t *testing.T, values ...object.Hash) (object.Hash, []node.Part) {
+	t.Helper()
+	nodes := collected{}
+	b := merkle.NewListBuilder(&nodes)
+	for _, v := range values {
+		if err := b.Add(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := b.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root.CID, nodes.parts
+}
+
+type collected struct{ parts []node.Part }
+
+// PutNode implements merkle.NodeWriter.
+func (c *collected) PutNode(cid object.Hash, raw []byte) error {
+	c.parts = append(c.parts, node.Part{Kind: "node", ID: cid, Data: bytes.Clone(raw)})
+	return nil
+}
+
+// TestPushesTellNothing: a pusher gets the same answer about what others have stored as
+// about what nobody has, in every way to ask, and no ref keeps what it did not bring.
+func TestPushesTellNothing(t *testing.T) {
+	s, h := lone(t)
+	key := sign.FromSeed([32]byte{1}, "one")
+	chain := s.issue(t, key.Agent(), &caps.BlobWrite{Namespace: "x", MaxSize: 10 << 20, MediaAllow: []string{"*/*"}})
+	data := make([]byte, 600_000)
+	rng := rand.NewChaCha8([32]byte{5})
+	_, _ = rng.Read(data)
+	payroll, err := s.Node.Store.PutBlob(t.Context(), bytes.NewReader(data), store.PutOptions{ChunkSize: 256 << 10, Media: "text/x-payroll", Codec: object.CodecRaw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	note, err := s.Node.Store.PutBlob(t.Context(), strings.NewReader("a short secret"), store.PutOptions{Media: "text/x-note", Codec: object.CodecRaw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := s.Node.IssueCap(t.Context(), caps.Draft{Subject: s.Node.Self(), Scope: chain[0].Cap.Scope, NotBefore: s.Node.Now(), ExpiresAt: s.Node.Now() + 1e9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	absent := func(ref object.BlobRef) object.BlobRef { ref.CID = object.SumText("nobody has it"); return ref }
+	refPart := func(ref object.BlobRef) node.Part {
+		ref.Media = "text/plain"
+		raw, err := can.Marshal(&ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return node.Part{Kind: "blob", ID: ref.CID, Data: raw}
+	}
+	same := func(what string, root, other object.Hash, parts, others []node.Part) {
+		t.Helper()
+		code, text := s.pushed(t, h, key, chain, root, parts...)
+		code2, text2 := s.pushed(t, h, key, chain, other, others...)
+		if code/100 == 2 || code != code2 || strings.ReplaceAll(text, root.Short(), "") != strings.ReplaceAll(text2, other.Short(), "") {
+			t.Errorf("%s: there %d %q, not there %d %q", what, code, text, code2, text2)
+		}
+	}
+	for _, ref := range []object.BlobRef{payroll, note} {
+		gone := absent(ref)
+		same("an empty push", ref.CID, gone.CID, nil, nil)
+		same("a push of its reference alone", ref.CID, gone.CID, []node.Part{refPart(ref)}, []node.Part{refPart(gone)})
+		if now, err := s.Node.Store.BlobRef(t.Context(), ref.CID); err != nil || now.Media != ref.Media {
+			t.Errorf("the reference is now %+v, %v", now, err)
+		}
+	}
+	there, partsThere := list(t, secret.ID)
+	gone, partsGone := list(t, object.SumText("no such object"))
+	same("a list that names it", there, gone, partsThere, partsGone)
+	for kind, ids := range map[string][2]object.Hash{"bytes": {note.CID, object.SumText("x")}, "node": {payroll.CID, object.SumText("x")}, "blob": {payroll.CID, object.SumText("x")}, "Capability": {secret.ID, object.SumText("x")}} {
+		answers := [2]int{}
+		for i, id := range ids {
+			var body bytes.Buffer
+			w := bufio.NewWriter(&body)
+			if err := writeFrame(w, itemFrame(node.Item{Kind: kind, ID: id})); err != nil {
+				t.Fatal(err)
+			}
+			if err := writeEnd(w, id); err != nil {
+				t.Fatal(err)
+			}
+			answers[i] = s.signedAsk(t, h, key, chain, http.MethodPost, "/v1/trees/"+payroll.CID.String()+"/missing", nil, body.Bytes()).Body.Len()
+		}
+		if answers != [2]int{keySize, keySize} {
+			t.Errorf("missing %s: %d bytes for what is there, %d for what is not", kind, answers[0], answers[1])
+		}
+	}
+	err = s.Node.Store.Refs(t.Context(), func(name string, _ object.Hash) error {
+		if strings.HasPrefix(name, "pushed/") {
+			t.Errorf("@%s is there", name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestPushedIsPaidOnce: a push that is cut off costs what arrived, the next one the rest; a
+// third one, and one whose bytes are under another capability, nothing.
+func TestPushedIsPaidOnce(t *testing.T) {
+	s, h := lone(t)
+	var busy sync.WaitGroup
+	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		busy.Add(1)
+		defer busy.Done()
+		h.ServeHTTP(w, r)
+	}))
+	defer far.Close()
+	near := taskNode(t, new(atomic.Int64))
+	self := s.Node.Self()
+	const size, most = 40 << 20, 100 << 20
+	data := make([]byte, size)
+	rng := rand.NewChaCha8([32]byte{6})
+	_, _ = rng.Read(data)
+	ref, err := near.Store.PutBlob(t.Context(), bytes.NewReader(data), store.PutOptions{ChunkSize: 1 << 20, Media: "text/plain", Codec: object.CodecRaw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := &caps.BlobWrite{Namespace: "ci", MaxSize: most, MediaAllow: []string{"text/plain"}}
+	chain := s.issue(t, near.Self(), write)
+	used := func(of caps.Chain) uint64 {
+		t.Helper()
+		u, err := s.Node.Quotas.Used(t.Context(), of[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u[caps.Bytes]
+	}
+	cut := &Client{Node: near, URL: far.URL, Key: &self, HTTP: &http.Client{Transport: cutting{after: 25 << 20}}}
+	if _, err := cut.Push(t.Context(), ref.CID, chain, nil); err == nil {
+		t.Fatal("the push was not cut off")
+	}
+	far.CloseClientConnections()
+	busy.Wait()
+	first := used(chain)
+	if first == 0 || first > 25<<20 {
+		t.Errorf("%d bytes are charged for a push that was cut off after %d", first, 25<<20)
+	}
+	cl := &Client{Node: near, URL: far.URL, Key: &self}
+	got, err := cl.Push(t.Context(), ref.CID, chain, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if total := used(chain); total != first+uint64(got.Bytes) || total < size || total > size+1<<16 {
+		t.Errorf("%d bytes are charged, %d of them before; the blob has %d", total, first, size)
+	}
+	before := used(chain)
+	if again, err := cl.Push(t.Context(), ref.CID, chain, nil); err != nil || again.Parts != 0 || used(chain) != before {
+		t.Errorf("again: %+v, %v, %d bytes charged", again, err, used(chain))
+	}
+	other := s.issue(t, near.Self(), &caps.BlobWrite{Namespace: "ci", MaxSize: most, MediaAllow: []string{"image/png"}})
+	if _, err := cl.Push(t.Context(), ref.CID, other, nil); statusIn(err) != http.StatusForbidden {
+		t.Errorf("under a capability for another media type, with nothing to send: %v", err)
+	}
+	small := s.issue(t, near.Self(), &caps.BlobWrite{Namespace: "ci", MaxSize: 10, MediaAllow: []string{"*/*"}})
+	if _, err := cl.Push(t.Context(), ref.CID, small, nil); err != nil {
+		t.Errorf("what was brought and paid for before: %v", err)
+	}
+	third := taskNode(t, new(atomic.Int64))
+	if _, err := third.Store.PutBlob(t.Context(), bytes.NewReader(data), store.PutOptions{ChunkSize: 1 << 20, Media: "text/plain", Codec: object.CodecRaw}); err != nil {
+		t.Fatal(err)
+	}
+	theirs := s.issue(t, third.Self(), write)
+	if got, err := (&Client{Node: third, URL: far.URL, Key: &self}).Push(t.Context(), ref.CID, theirs, nil); err != nil || got.Bytes < size || used(theirs) != uint64(got.Bytes) {
+		t.Errorf("another agent brings it, too: %+v, %v, %d bytes charged", got, err, used(theirs))
+	}
+}
+
+// cutting breaks the connection off in a body.
+type cutting struct{ after int64 }
+
+func (c cutting) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodPut {
+		r.Body = io.NopCloser(io.MultiReader(io.LimitReader(r.Body, c.after), failing{}))
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+// TestPushBeyondWhatIsLeft: more than a capability has left is refused before it is read,
+// and of two pushes at the same time no more is kept than it allows.
+func TestPushBeyondWhatIsLeft(t *testing.T) {
+	s, h := lone(t)
+	key := sign.FromSeed([32]byte{1}, "one")
+	chain := s.issue(t, key.Agent(), &caps.BlobWrite{Namespace: "x", MaxSize: 1000, MediaAllow: []string{"*/*"}})
+	part := func(text string) []node.Part {
+		ref := object.BlobRef{CID: object.Sum([]byte(text)), Size: uint64(len(text)), Media: "text/plain", Codec: object.CodecRaw}
+		raw, err := can.Marshal(&ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []node.Part{{Kind: "bytes", ID: ref.CID, Data: []byte(text)}, {Kind: "blob", ID: ref.CID, Data: raw}}
+	}
+	text := strings.Repeat("a", 600)
+	if code, why := s.pushed(t, h, key, chain, object.Sum([]byte(text)), part(text)...); code != http.StatusOK {
+		t.Fatalf("%d %s", code, why)
+	}
+	other := strings.Repeat("b", 600)
+	if code, _ := s.pushRaw(t, h, key, chain, object.Sum([]byte(other)), 600, encodeKeys(nil), failing{}); code != http.StatusForbidden {
+		t.Errorf("more than is left: %d", code)
+	}
+}
