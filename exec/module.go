@@ -54,11 +54,29 @@ type ModuleRef struct {
 	// Headers of an http tool. The last word of a value, "env:NAME" or "file:/path",
 	// is a secret (see [HeaderSecret]) that is looked up at the call and appears in no
 	// trace, receipt or log.
-	Headers       map[string]string `can:"11,headers,optional"`
-	Hosts         []string          `can:"12,hosts,optional"`          // http: hosts that a redirect may lead to, besides the URL's
-	Tool          string            `can:"13,tool,omitzero"`           // mcp: the tool's name at its server
-	Definition    *object.Hash      `can:"20,definition"`              // mcp: of what the server says of the tool (spec/tools.md#definition)
-	RedirectPaths []string          `can:"21,redirect_paths,optional"` // http: paths of the URL's own host to which secrets go along in a redirect
+	Headers map[string]string `can:"11,headers,optional"`
+	Hosts   []string          `can:"12,hosts,optional"` // http: hosts that a redirect may lead to, besides the URL's
+	Tool    string            `can:"13,tool,omitzero"`  // mcp: the tool's name at its server
+	// Files are further files of a program that are held to their hashes: its interpreter,
+	// scripts that its arguments name. Ascending by path, each once.
+	Files []PinnedFile `can:"14,files,optional"`
+	// Interpreter is what a script is run by: the absolute path of a program in Files, and
+	// arguments that come before the script's own path.
+	Interpreter []string `can:"15,interpreter,optional"`
+	// Dir is where a program runs: empty a fresh folder that is removed afterwards, "." the
+	// caller's, else an absolute path. What runs for a peer has no caller: "." is a fresh
+	// folder there.
+	Dir           string       `can:"16,dir,omitzero"`
+	Caller        []string     `can:"17,caller,optional"`         // names of variables that are passed on where the program runs for a caller of this machine
+	Definition    *object.Hash `can:"20,definition"`              // mcp: of what the server says of the tool (spec/tools.md#definition)
+	RedirectPaths []string     `can:"21,redirect_paths,optional"` // http: paths of the URL's own host to which secrets go along in a redirect
+}
+
+// PinnedFile is a file of a program. A path is followed through links; the hash is of
+// the file that it leads to.
+type PinnedFile struct {
+	Path string      `can:"1,path"` // absolute
+	Hash object.Hash `can:"2,hash"` // of the file's bytes
 }
 
 // ModuleLimits are the bounds that are part of a tool's identity. Zero is none.
@@ -123,6 +141,9 @@ func (m ModuleRef) checkProcess() error {
 	if m.ModuleHash == nil || len(m.Argv) == 0 || !filepath.IsAbs(m.Argv[0]) {
 		return errors.New("a program has its binary's hash and an argument list that starts with an absolute path")
 	}
+	if err := m.checkFiles(); err != nil {
+		return err
+	}
 	switch m.Confinement {
 	case ConfineNone:
 		if len(m.Read)+len(m.Write) > 0 {
@@ -140,6 +161,34 @@ func (m ModuleRef) checkProcess() error {
 		return nil
 	}
 	return fmt.Errorf("a program is confined %q or %q, not %q", ConfineLandlock, ConfineNone, m.Confinement)
+}
+
+// checkFiles holds what else is pinned, and where a program runs, to its form.
+func (m ModuleRef) checkFiles() error {
+	for i, f := range m.Files {
+		if !filepath.IsAbs(f.Path) || i > 0 && f.Path <= m.Files[i-1].Path {
+			return fmt.Errorf("pinned file %q: absolute paths in ascending order, each once, are expected", f.Path)
+		}
+	}
+	if len(m.Interpreter) > 0 {
+		if _, ok := m.Pinned(m.Interpreter[0]); !ok {
+			return fmt.Errorf("interpreter %q is not one of the pinned files", m.Interpreter[0])
+		}
+	}
+	if m.Dir != "" && m.Dir != "." && !filepath.IsAbs(m.Dir) {
+		return fmt.Errorf("folder %q: an absolute path or \".\" is expected", m.Dir)
+	}
+	return nil
+}
+
+// Pinned is the hash that Files has for a path.
+func (m ModuleRef) Pinned(path string) (h object.Hash, ok bool) {
+	for _, f := range m.Files {
+		if f.Path == path {
+			return f.Hash, true
+		}
+	}
+	return h, false
 }
 
 // checkMCP holds a server that is started here to the rules of a process, and one

@@ -147,7 +147,7 @@ var ErrPinned = errors.New("the tool's implementation has changed")
 // PinnedError says which implementation changed.
 type PinnedError struct {
 	Tool      object.Hash
-	Path      string // of a binary; empty for a module
+	Path      string // of a binary or another pinned file; empty for a module
 	Want, Got object.Hash
 }
 

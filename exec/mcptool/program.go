@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	osexec "os/exec"
 	"strings"
 	"sync"
 	"time"
@@ -23,11 +22,12 @@ const (
 
 // program is a server that is a program of this machine.
 type program struct {
-	cmd  *osexec.Cmd
+	cmd  *process.Cmd
 	in   *os.File // the server's standard input
 	out  *os.File // and output
 	kill context.CancelFunc
 	dir  string
+	path string // of the program
 
 	writing chan struct{} // holds one token: who has it writes
 	replies chan struct{} // bounds the answers to the server's own requests that are under way
@@ -35,6 +35,7 @@ type program struct {
 	stderr spread
 	banner banner
 	onList func()        // the server says that its tools changed
+	exit   error         // how the server ended; set before ended is closed
 	ended  chan struct{} // closed when the server is no more
 }
 
@@ -49,7 +50,7 @@ func (r *Runner) startProgram(call exec.Call, onList func()) (*program, error) {
 	// The server outlives the call that it is started for: it gets nothing of that call.
 	call.Key, call.Fence, call.Alive, call.Stdout, call.Stderr = nil, 0, nil, nil, nil
 	life, kill := context.WithCancel(context.Background())
-	p := &program{kill: kill, dir: dir, onList: onList, ended: make(chan struct{}),
+	p := &program{kill: kill, dir: dir, path: call.Module.Argv[0], onList: onList, ended: make(chan struct{}),
 		writing: make(chan struct{}, 1), replies: make(chan struct{}, 16)}
 	p.cmd = r.Process.Command(life, call, dir)
 	p.cmd.Stderr = &p.stderr
@@ -86,7 +87,7 @@ func (p *program) start(ref exec.ModuleRef) error {
 func (p *program) run() {
 	reaped := make(chan struct{})
 	go func() {
-		_ = process.Wait(p.cmd) // how it ended is in its state
+		p.exit = process.Wait(p.cmd)
 		_ = p.out.SetReadDeadline(time.Now().Add(afterEnd))
 		close(reaped)
 	}()
@@ -247,8 +248,12 @@ func (p *program) close(now bool) {
 // and what it wrote.
 func (p *program) why() error {
 	said := "it has not answered"
-	if p.down() && p.cmd.ProcessState != nil {
-		said = "it ended with " + p.cmd.ProcessState.String()
+	switch {
+	case !p.down():
+	case p.exit == nil:
+		said = "it ended with exit status 0"
+	default:
+		said = "it ended with " + p.exit.Error()
 	}
 	if text := p.stderr.last(); text != "" {
 		said += "; standard error: " + text
@@ -256,7 +261,7 @@ func (p *program) why() error {
 	if text := p.banner.text(); text != "" {
 		said += "; on standard output, which is for the protocol only, it wrote: " + text
 	}
-	return &endedError{server: p.cmd.Path, said: said, ended: p.down()}
+	return &endedError{server: p.path, said: said, ended: p.down()}
 }
 
 // noise is how many lines of the server's output were no messages, and the first of them.

@@ -4,14 +4,17 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/object"
 )
 
-// pins remembers the hashes of binaries by what the file system says of them.
+// pins remembers the hashes of files by what the file system says of them, so that a
+// large program is not hashed at every call.
 type pins struct {
 	mu    sync.Mutex
 	known map[string]pinned
@@ -22,30 +25,75 @@ type pinned struct {
 	hash  object.Hash
 }
 
-// check refuses the binary at path unless it has the hash want.
-func (p *pins) check(tool object.Hash, path string, want object.Hash) error {
-	stamp, err := stampOf(path)
+// maxPins is how many files are remembered.
+const maxPins = 1024
+
+// settled is how long a file must not have changed before its stamp stands for its bytes:
+// a change within one tick of the file system's clock leaves the stamp as it was.
+const settled = 2 * time.Second
+
+// open opens the file at path and refuses it unless it has the hash want. watched, when
+// it is there, is told of the file before it is hashed, so that it sees every later change.
+func (p *pins) open(tool object.Hash, path string, want object.Hash, watched *watch) (*os.File, error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	if err = watched.content(f); err == nil {
+		err = p.check(tool, f, path, want)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// check refuses an open file unless it has the hash want.
+func (p *pins) check(tool object.Hash, f *os.File, path string, want object.Hash) error {
+	got, err := p.hash(f, path)
+	if err == nil && got != want {
+		err = &exec.PinnedError{Tool: tool, Path: path, Want: want, Got: got}
+	}
+	return err
+}
+
+func (p *pins) hash(f *os.File, path string) (object.Hash, error) {
+	st, err := f.Stat()
+	if err != nil {
+		return object.Hash{}, err
+	}
+	if !st.Mode().IsRegular() {
+		return object.Hash{}, fmt.Errorf("%s is no regular file: only such can be pinned", path)
+	}
+	stamp := stampOf(st)
 	p.mu.Lock()
 	have, ok := p.known[path]
 	p.mu.Unlock()
-	if !ok || have.stamp != stamp {
-		if have.hash, err = HashFile(path); err != nil {
-			return err
-		}
-		p.mu.Lock()
-		if p.known == nil {
-			p.known = make(map[string]pinned)
-		}
-		p.known[path] = pinned{stamp, have.hash}
-		p.mu.Unlock()
+	if ok && have.stamp == stamp {
+		return have.hash, nil
 	}
-	if have.hash != want {
-		return &exec.PinnedError{Tool: tool, Path: path, Want: want, Got: have.hash}
+	if have.hash, err = hashOf(f); err != nil {
+		return object.Hash{}, fmt.Errorf("hash %s: %w", path, err)
 	}
-	return nil
+	after, err := f.Stat()
+	if err == nil && stampOf(after) == stamp && time.Since(changed(st)) > settled {
+		p.remember(path, pinned{stamp, have.hash})
+	}
+	return have.hash, err
+}
+
+func (p *pins) remember(path string, known pinned) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.known == nil || len(p.known) >= maxPins {
+		p.known = make(map[string]pinned)
+	}
+	p.known[path] = known
+}
+
+func stampOf(st fs.FileInfo) string {
+	return fmt.Sprint(st.Size(), st.ModTime().UnixNano(), changed(st).UnixNano(), identity(st))
 }
 
 // HashFile is the hash of a file's bytes, for a ModuleRef's module_hash. The
@@ -56,9 +104,13 @@ func HashFile(path string) (object.Hash, error) {
 		return object.Hash{}, fmt.Errorf("hash the binary: %w", err)
 	}
 	defer f.Close()
+	return hashOf(f)
+}
+
+func hashOf(f *os.File) (object.Hash, error) {
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return object.Hash{}, fmt.Errorf("hash %s: %w", path, err)
+	if _, err := io.Copy(h, io.NewSectionReader(f, 0, 1<<62)); err != nil {
+		return object.Hash{}, err
 	}
 	return object.HashOf([32]byte(h.Sum(nil))), nil
 }

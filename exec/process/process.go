@@ -1,49 +1,55 @@
 // Package process runs tools that are programs of this machine (spec/tools.md#registration).
 //
-// The program is started from an absolute path with its arguments, without a
-// shell. The request is its standard input, its standard output the response.
-// Standard error is kept apart: its last bytes become the receipt's notes when
-// the program fails. The environment holds the variables that the registration
-// names, and:
+// The program is started without a shell. The request is its standard input, its
+// standard output the response. Standard error is kept apart: its last bytes become the
+// receipt's notes. The environment holds the variables that the registration names, and:
 //
 //	MYTHOS_IDEMPOTENCY_KEY  the effect's key in hex, when it has one
 //	MYTHOS_FENCE            a decimal number that rises with every attempt at the same key
 //
-// The working directory is fresh, empty and removed afterwards. When the program
-// ends, or takes too long, or answers too much, its whole process group is
-// killed. Exit code 0 is status 200, any other 500, a response beyond the limit
-// 502 and the timeout 504. A last line "used tokens=N gpu_ms=N" on standard error says
-// what the program used.
+// A program runs in a fresh, empty folder that is removed afterwards, or where its
+// registration says: an unconfined one in the folder of whoever calls it. What runs for
+// a peer has no caller, and gets the fresh folder.
 //
-// A binary whose bytes are no longer those that were registered is refused
-// ([exec.ErrPinned]). A binary is hashed again only when its size, modification
-// time, inode or change time differ from when it was last hashed.
+// When the program ends, or takes too long, or answers too much, everything that it
+// started is killed, also what left its process group or its session, and also when this
+// process is killed itself ([supervise]). A caller who gives up lets the program know by
+// SIGINT, and has it killed a little later. Exit code 0 is status 200, any other 500, a
+// response beyond the limit 502 and the timeout 504. A last line "used tokens=N gpu_ms=N"
+// on standard error says what the program used.
 //
-// A registration is either "unconfined" or confined by Landlock to the paths
-// that it names, without any socket (seccomp); where the kernel cannot do that, it is
+// What was hashed is what runs. The program is executed by the descriptor through which
+// it was hashed; a change of the file meanwhile is noticed. A file whose bytes are no
+// longer those that were registered is refused ([exec.ErrPinned]).
+//
+// A registration is either "unconfined" or confined to the paths that it names, without
+// sockets, signals, or anything else that acts on what is outside
+// (spec/tools.md#confinement-of-a-process); where the kernel cannot do that, it is
 // refused ([ErrConfinement]).
 package process
 
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
-	osexec "os/exec"
-	"strconv"
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/supervise"
 )
 
 // ErrConfinement means that this machine cannot confine a program as its
 // registration says.
-var ErrConfinement = errors.New("this kernel cannot confine the tool as registered")
+var ErrConfinement = supervise.ErrConfinement
 
-// afterKill is how long Run waits for the pipes of a killed group to close.
-const afterKill = 2 * time.Second
+const (
+	afterKill = 2 * time.Second // how long Wait waits for a killed program's pipes to close
+	grace     = 3 * time.Second // how long a program that was interrupted may take to end
+)
 
 // Runner runs process tools. The zero Runner is ready to use. It is safe for
 // concurrent use.
@@ -52,14 +58,26 @@ type Runner struct {
 	Dir string
 	// Lookup finds the variables that a registration names; nil is os.LookupEnv.
 	Lookup func(name string) (string, bool)
+	// Peers says that tools run for peers, not for whoever started this process: in fresh
+	// folders, and without the variables of a caller.
+	Peers bool
 
 	pins pins
+	pool supervise.Pool
 }
 
 var (
 	_ exec.Runner   = (*Runner)(nil)
 	_ exec.Preparer = (*Runner)(nil)
 )
+
+// Confinable reports whether this machine can run tools registered as "landlock": nil,
+// or an error that wraps ErrConfinement.
+func Confinable() error { return supervise.Confinable() }
+
+// Lacking says in words what a confined program can do on this machine, because its
+// kernel is too old to forbid it.
+func Lacking() []string { return supervise.Lacking() }
 
 // Prepare refuses a binary that changed and a confinement that cannot be had.
 func (r *Runner) Prepare(_ context.Context, call exec.Call) error {
@@ -70,110 +88,117 @@ func (r *Runner) Prepare(_ context.Context, call exec.Call) error {
 	return r.Check(call)
 }
 
-// Check refuses a binary that changed and a confinement that cannot be had, of any
-// tool that is a program.
+// Check refuses files that changed and a confinement that cannot be had, of any tool
+// that is a program. A file that is not there is no refusal: the program does not start.
 func (r *Runner) Check(call exec.Call) error {
 	if call.Module.Confinement != exec.ConfineNone {
 		if err := Confinable(); err != nil {
 			return err
 		}
 	}
-	return r.pins.check(call.Tool, call.Module.Argv[0], *call.Module.ModuleHash)
+	r.pool.Warm()
+	for _, f := range append([]exec.PinnedFile{{Path: call.Module.Argv[0], Hash: *call.Module.ModuleHash}}, call.Module.Files...) {
+		file, err := r.pins.open(call.Tool, f.Path, f.Hash, nil)
+		var changed *exec.PinnedError
+		if errors.As(err, &changed) {
+			return err
+		}
+		if err == nil {
+			file.Close()
+		}
+	}
+	return nil
 }
-
-// Command is the program of a registration in the working directory dir, in a
-// process group of its own that is killed when ctx ends. It has no streams yet. It is
-// for [Start] and [Wait].
-func (r *Runner) Command(ctx context.Context, call exec.Call, dir string) *osexec.Cmd {
-	cmd := osexec.CommandContext(ctx, call.Module.Argv[0], call.Module.Argv[1:]...)
-	cmd.Dir, cmd.Env = dir, r.environment(call)
-	cmd.WaitDelay = afterKill
-	ownGroup(cmd)
-	cmd.Cancel = func() error { killGroup(cmd.Process.Pid); return cmd.Process.Kill() }
-	return cmd
-}
-
-// Start starts a command, confined as its registration says.
-func Start(cmd *osexec.Cmd, ref exec.ModuleRef, dir string) error { return start(cmd, ref, dir) }
-
-// Wait waits for the program to end and kills what it left behind in its group.
-func Wait(cmd *osexec.Cmd) error { return wait(cmd) }
 
 // Run starts the program and waits for it.
 func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error) {
 	ref := call.Module
 	if err := r.Prepare(ctx, call); err != nil {
-		return exec.Response{}, err
+		return exec.Response{}, exec.NotStarted(err)
 	}
 	dir, err := os.MkdirTemp(r.Dir, "mythos-tool-")
 	if err != nil {
-		return exec.Response{}, fmt.Errorf("working directory: %w", err)
+		return exec.Response{}, exec.NotStarted(fmt.Errorf("working directory: %w", err))
 	}
 	defer os.RemoveAll(dir)
 	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
 	defer cancel()
-	p := r.prepare(limited, cancel, call, dir)
-	if err := start(p.cmd, ref, dir); err != nil {
-		return exec.Response{}, fmt.Errorf("start %s: %w", ref.Argv[0], err)
+	p := r.prepare(limited, call, dir)
+	if err := Start(p.cmd, ref, dir); err != nil {
+		return exec.Response{}, exec.NotStarted(fmt.Errorf("start %s: %w", ref.Argv[0], err))
 	}
-	err = wait(p.cmd)
+	err = Wait(p.cmd)
 	if ctx.Err() != nil {
 		return exec.Response{}, fmt.Errorf("%s was stopped: %w", ref.Argv[0], ctx.Err())
 	}
-	res, err := p.response(err, limited.Err() != nil)
+	res, err := p.response(err, limited.Err() != nil, call)
 	res.Tokens, res.GPUms = exec.Reported(p.stderr.Bytes)
 	return res, err
 }
 
 // run is one started program and its two outputs.
 type run struct {
-	cmd    *osexec.Cmd
+	cmd    *Cmd
 	stdout exec.Head
 	stderr exec.Tail
+	hide   func(string) string
 }
 
-func (r *Runner) prepare(ctx context.Context, stop context.CancelFunc, call exec.Call, dir string) *run {
+func (r *Runner) prepare(ctx context.Context, call exec.Call, dir string) *run {
 	p := &run{
 		cmd:    r.Command(ctx, call, dir),
-		stdout: exec.Head{Limit: call.Limits.MaxResponse, Full: stop},
+		stdout: exec.Head{Limit: call.Limits.MaxResponse},
 		stderr: exec.Tail{Limit: int(call.Limits.MaxStderr)},
+		hide:   r.hiding(call.Module),
 	}
-	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = bytes.NewReader(call.Request), &p.stdout, exec.Stderr(ctx, &p.stderr)
+	p.stdout.Full = p.cmd.Kill
+	p.cmd.Grace, p.cmd.Deadline = grace, call.Limits.Timeout+grace
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = bytes.NewReader(call.Request), also(&p.stdout, call.Stdout), also(exec.Stderr(ctx, &p.stderr), call.Stderr)
 	return p
 }
 
-// environment is what the registration names and what the effect adds.
-func (r *Runner) environment(call exec.Call) []string {
-	lookup := r.Lookup
-	if lookup == nil {
-		lookup = os.LookupEnv
+// also writes to w, too, whatever becomes of that.
+func also(kept, w io.Writer) io.Writer {
+	if w == nil {
+		return kept
 	}
-	env := []string{"MYTHOS_FENCE=" + strconv.FormatUint(call.Fence, 10)}
-	if len(call.Key) > 0 {
-		env = append(env, "MYTHOS_IDEMPOTENCY_KEY="+hex.EncodeToString(call.Key))
-	}
-	for _, name := range call.Module.Env {
-		if v, ok := lookup(name); ok {
-			env = append(env, name+"="+v)
-		}
-	}
-	return env
+	return io.MultiWriter(kept, unfailing{w})
+}
+
+type unfailing struct{ w io.Writer }
+
+func (u unfailing) Write(p []byte) (int, error) {
+	_, _ = u.w.Write(p) // who watches must not stop a tool
+	return len(p), nil
 }
 
 // response judges how the program ended.
-func (p *run) response(err error, stopped bool) (exec.Response, error) {
+func (p *run) response(err error, stopped bool, call exec.Call) (exec.Response, error) {
+	note := func(reason string) string {
+		return p.hide(p.stderr.Note(reason)) + advice(call.Module, string(p.stderr.Bytes))
+	}
+	var exit *ExitError
 	switch {
+	case errors.Is(err, exec.ErrPinned):
+		return exec.Response{}, err
 	case p.stdout.Over:
 		return exec.Response{Status: exec.StatusResponseTooBig, Notes: fmt.Sprintf("response exceeds %d bytes", p.stdout.Limit)}, nil
 	case stopped:
-		return exec.Response{Status: exec.StatusTimeout, Notes: p.stderr.Note("took too long")}, nil
-	}
-	var exit *osexec.ExitError
-	switch {
-	case err == nil, errors.Is(err, osexec.ErrWaitDelay) && p.cmd.ProcessState.Success():
+		return exec.Response{Status: exec.StatusTimeout, Notes: note("took too long")}, nil
+	case err == nil:
 		return exec.Response{Body: p.stdout.Bytes, Status: exec.StatusOK}, nil
-	case errors.As(err, &exit), errors.Is(err, osexec.ErrWaitDelay):
-		return exec.Response{Body: p.stdout.Bytes, Status: exec.StatusFailed, Notes: p.stderr.Note(p.cmd.ProcessState.String())}, nil
+	case errors.As(err, &exit):
+		return exec.Response{Body: p.stdout.Bytes, Status: exec.StatusFailed, Notes: note(exit.Error())}, nil
 	}
-	return exec.Response{}, fmt.Errorf("wait for %s: %w", p.cmd.Path, err)
+	return exec.Response{}, fmt.Errorf("wait for %s: %w", call.Module.Argv[0], err)
+}
+
+// ExitError is how a program ended that did not succeed.
+type ExitError struct{ State string } // "exit status 3", "signal: killed"
+
+func (e *ExitError) Error() string { return e.State }
+
+// missing reports whether a program's file is not there, or not for us.
+func missing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mythos-project/mythos/internal/supervise"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/ui"
@@ -24,6 +25,10 @@ import (
 // Main runs the command line on the process's arguments and returns the exit
 // code.
 func Main() int {
+	if err := supervise.CloseOnExec(); err != nil { // before anything is started: pager, tools, servers, go build
+		fmt.Fprintln(os.Stderr, "mythos: keep inherited descriptors from children:", err)
+		return clierr.Failed
+	}
 	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	f := cmdutil.New()

@@ -1,0 +1,43 @@
+package process
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/mythos-project/mythos/exec"
+)
+
+// Cmd is a program of a registration: about to be started, or running. The streams are
+// set before it is started.
+type Cmd struct {
+	Stdin          io.Reader     // nil: nothing
+	Stdout, Stderr io.Writer     // nil: nobody reads it
+	Grace          time.Duration // how long it may go on after SIGINT when the context is cancelled; 0: it is killed at once
+	Deadline       time.Duration // when its supervisor ends it even if we do not; 0: never
+
+	runner *Runner
+	ctx    context.Context //nolint:containedctx // it is the command's, as of os/exec
+	call   exec.Call
+	dir    string // the fresh folder
+	command
+}
+
+// Command is the program of a registration, with dir as its fresh folder. It is killed
+// with everything that it started when ctx ends, or when Kill is called. It is for
+// [Start] and [Wait].
+func (r *Runner) Command(ctx context.Context, call exec.Call, dir string) *Cmd {
+	return &Cmd{runner: r, ctx: ctx, call: call, dir: dir}
+}
+
+// Start starts a command, confined as its registration says. An error means that no code
+// of the program has run.
+func Start(cmd *Cmd, ref exec.ModuleRef, dir string) error {
+	cmd.call.Module, cmd.dir = ref, dir
+	return cmd.start()
+}
+
+// Wait waits for the program, and everything that it started, to end. Errors: an
+// *ExitError when it did not succeed; one that wraps exec.ErrPinned when a file of it
+// changed meanwhile; another when nobody knows how it ended.
+func Wait(cmd *Cmd) error { return cmd.wait() }

@@ -1,0 +1,210 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/supervise"
+)
+
+// command is what a Cmd needs on this system.
+type command struct {
+	theirs  []*os.File // ends of pipes that are the program's, to close when it has them
+	ours    []*os.File // those that we read from
+	copies  sync.WaitGroup
+	stdin   *os.File // of StdinPipe and StdoutPipe: the program's ends
+	stdout  *os.File
+	feed    func() // writes the standard input
+	loaded  *loaded
+	process *supervise.Process
+	unwatch func() bool
+
+	mu     sync.Mutex
+	killed *time.Timer // abandons a program that outlives its death
+}
+
+// StdinPipe is a pipe to the program's standard input. Closing it is its end.
+func (c *Cmd) StdinPipe() (io.WriteCloser, error) {
+	r, w, err := os.Pipe()
+	if err == nil {
+		c.stdin = r
+		c.theirs = append(c.theirs, r)
+	}
+	return w, err
+}
+
+// StdoutPipe is a pipe from the program's standard output. Wait closes it when the
+// program has ended.
+func (c *Cmd) StdoutPipe() (io.ReadCloser, error) {
+	r, w, err := os.Pipe()
+	if err == nil {
+		c.stdout = w
+		c.theirs, c.ours = append(c.theirs, w), append(c.ours, r)
+	}
+	return r, err
+}
+
+func (c *Cmd) start() (err error) {
+	defer func() {
+		for _, f := range c.theirs {
+			f.Close()
+		}
+		if err != nil {
+			c.end()
+		}
+	}()
+	if c.loaded, err = c.runner.load(c.call); err != nil {
+		return err
+	}
+	dir, err := c.runner.dirOf(c.call.Module, c.dir)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return fmt.Errorf("the folder to run in: %w", err)
+	}
+	s := supervise.Spec{
+		Program: c.loaded.program, Path: c.loaded.path, Argv: c.loaded.argv, Files: c.loaded.files,
+		Env: c.runner.environment(c.call, c.dir), Dir: dir, Alive: c.call.Alive, Deadline: c.Deadline,
+		Confine: c.call.Module.Confinement == exec.ConfineLandlock,
+		Read:    append(c.loaded.reads, c.call.Module.Read...), Write: append([]string{c.dir}, c.call.Module.Write...),
+	}
+	if s.Stdin, s.Stdout, s.Stderr, err = c.streams(); err != nil {
+		return err
+	}
+	if errors.Is(c.ctx.Err(), context.Canceled) { // a timeout is the program's, however late it starts
+		return c.ctx.Err()
+	}
+	if c.process, err = c.runner.pool.Start(s); err != nil {
+		return err
+	}
+	if c.loaded.watch.disturbed() != nil {
+		c.Kill() // Wait says why
+	}
+	if c.feed != nil {
+		c.copies.Go(c.feed)
+	}
+	c.unwatch = context.AfterFunc(c.ctx, c.stopped)
+	return nil
+}
+
+// streams are the program's three descriptors. A file is handed on as it is, as os/exec
+// does it: the program then has it, and the caller closes its own.
+func (c *Cmd) streams() (in, out, stderr *os.File, err error) {
+	if file, ok := c.Stdin.(*os.File); ok && c.stdin == nil {
+		c.stdin = file
+	}
+	if in = c.stdin; in == nil && c.Stdin != nil {
+		w, err := c.StdinPipe()
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		in = c.stdin
+		c.feed = func() {
+			_, _ = io.Copy(w, c.Stdin) // a program need not read its input
+			_ = w.Close()
+		}
+	}
+	if out = c.stdout; out == nil {
+		if out, err = c.drain(c.Stdout); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	if stderr, err = c.drain(c.Stderr); err != nil || in != nil {
+		return in, out, stderr, err
+	}
+	if in, err = os.Open(os.DevNull); err == nil {
+		c.theirs = append(c.theirs, in)
+	}
+	return in, out, stderr, err
+}
+
+// drain copies what the program writes to w.
+func (c *Cmd) drain(w io.Writer) (*os.File, error) {
+	if w == nil {
+		null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+		c.theirs = append(c.theirs, null)
+		return null, err
+	}
+	if file, ok := w.(*os.File); ok {
+		return file, nil
+	}
+	r, end, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	c.theirs, c.ours = append(c.theirs, end), append(c.ours, r)
+	c.copies.Go(func() {
+		_, _ = io.Copy(w, r) // who reads says itself when it has enough
+		_ = r.Close()
+	})
+	return end, nil
+}
+
+// stopped ends a program whose context has ended.
+func (c *Cmd) stopped() {
+	if c.Grace == 0 || !errors.Is(c.ctx.Err(), context.Canceled) {
+		c.Kill()
+		return
+	}
+	c.process.Signal(syscall.SIGINT)
+	time.AfterFunc(c.Grace, c.Kill)
+}
+
+// Kill kills the program and everything that it started.
+func (c *Cmd) Kill() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.process == nil || c.killed != nil {
+		return
+	}
+	c.process.Kill()
+	c.killed = time.AfterFunc(2*afterKill+time.Second, c.process.Abandon)
+}
+
+func (c *Cmd) wait() error {
+	status, err := c.process.Wait()
+	c.unwatch()
+	c.mu.Lock()
+	if c.killed != nil {
+		c.killed.Stop()
+	}
+	c.mu.Unlock()
+	slow := time.AfterFunc(afterKill, func() { // what runs as another user may hold the pipes
+		for _, f := range c.ours {
+			f.Close()
+		}
+	})
+	c.copies.Wait()
+	slow.Stop()
+	changed := c.loaded.watch.disturbed()
+	c.end()
+	switch {
+	case changed != nil:
+		return changed
+	case err != nil && !errors.Is(err, supervise.ErrLeft):
+		return err
+	case status.Signaled():
+		return &ExitError{"signal: " + status.Signal().String()}
+	case status.ExitStatus() != 0:
+		return &ExitError{fmt.Sprintf("exit status %d", status.ExitStatus())}
+	}
+	return nil
+}
+
+// end closes what the command still has open.
+func (c *Cmd) end() {
+	for _, f := range c.ours {
+		f.Close()
+	}
+	if c.loaded != nil {
+		c.loaded.close()
+	}
+}

@@ -1,0 +1,90 @@
+//go:build !linux
+
+package process
+
+import (
+	"errors"
+	"io"
+	"os"
+	osexec "os/exec"
+
+	"github.com/mythos-project/mythos/exec"
+)
+
+// command is what a Cmd needs on a system without supervisors: the program leads a group
+// of its own, which is killed with it.
+type command struct {
+	cmd *osexec.Cmd
+	// The program's ends of the pipes, until it has them.
+	stdin, stdout *os.File
+}
+
+// StdinPipe is a pipe to the program's standard input. Closing it is its end.
+func (c *Cmd) StdinPipe() (w io.WriteCloser, err error) {
+	c.stdin, w, err = os.Pipe()
+	return w, err
+}
+
+// StdoutPipe is a pipe from the program's standard output.
+func (c *Cmd) StdoutPipe() (io.ReadCloser, error) {
+	r, w, err := os.Pipe()
+	c.stdout = w
+	return r, err
+}
+
+func (c *Cmd) start() error {
+	ref := c.call.Module
+	if ref.Confinement != exec.ConfineNone {
+		return ErrConfinement
+	}
+	for _, f := range append([]exec.PinnedFile{{Path: ref.Argv[0], Hash: *ref.ModuleHash}}, ref.Files...) {
+		file, err := c.runner.pins.open(c.call.Tool, f.Path, f.Hash, nil)
+		if err != nil {
+			return err
+		}
+		file.Close()
+	}
+	dir, err := c.runner.dirOf(ref, c.dir)
+	if err != nil {
+		return err
+	}
+	cmd := osexec.CommandContext(c.ctx, ref.Argv[0], ref.Argv[1:]...)
+	cmd.Dir, cmd.Env, cmd.WaitDelay = dir, c.runner.environment(c.call, c.dir), afterKill
+	if cmd.Stdin = c.Stdin; c.stdin != nil {
+		cmd.Stdin = c.stdin
+	}
+	if cmd.Stdout = c.Stdout; c.stdout != nil {
+		cmd.Stdout = c.stdout
+	}
+	cmd.Stderr = c.Stderr
+	ownGroup(cmd)
+	cmd.Cancel = func() error { killGroup(cmd.Process.Pid); return cmd.Process.Kill() }
+	c.cmd = cmd
+	err = cmd.Start()
+	for _, f := range []*os.File{c.stdin, c.stdout} {
+		if f != nil {
+			f.Close()
+		}
+	}
+	return err
+}
+
+// Kill kills the program and its group.
+func (c *Cmd) Kill() {
+	if c.cmd != nil && c.cmd.Process != nil {
+		_ = c.cmd.Cancel() // it may have ended
+	}
+}
+
+func (c *Cmd) wait() error {
+	err := c.cmd.Wait()
+	killGroup(c.cmd.Process.Pid)
+	var exit *osexec.ExitError
+	switch {
+	case errors.Is(err, osexec.ErrWaitDelay) && c.cmd.ProcessState.Success():
+		return nil
+	case errors.As(err, &exit), errors.Is(err, osexec.ErrWaitDelay):
+		return &ExitError{c.cmd.ProcessState.String()}
+	}
+	return err
+}

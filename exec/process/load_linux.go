@@ -1,0 +1,163 @@
+package process
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/supervise"
+	"github.com/mythos-project/mythos/object"
+)
+
+// loaded is a program whose files were checked.
+type loaded struct {
+	program *os.File
+	path    string // of the program
+	argv    []string
+	files   []*os.File // further descriptors of the program
+	reads   []string   // what it must be able to read
+	watch   *watch
+}
+
+// maxScript is how long a script may be of which the program gets a copy in memory.
+const maxScript = 1 << 20
+
+// load opens and checks all that is pinned. The program is executed by the descriptor.
+// A shell script that does not ask where it is is read from a sealed copy of what was
+// hashed; any other file is read from its path, which is watched meanwhile.
+func (r *Runner) load(call exec.Call) (l *loaded, err error) {
+	ref := call.Module
+	l = &loaded{argv: ref.Argv, path: ref.Argv[0], watch: newWatch()}
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
+	interpreter := ref.Interpreter
+	if len(interpreter) == 0 {
+		if interpreter, err = Interpreter(ref.Argv[0]); err != nil {
+			return l, err
+		}
+	}
+	if len(interpreter) > 0 {
+		l.argv, l.path = append(append([]string{}, interpreter...), ref.Argv...), interpreter[0]
+	}
+	if err = r.loadProgram(l, call); err != nil {
+		return l, err
+	}
+	if len(interpreter) > 0 {
+		if err = r.loadFile(l, call.Tool, exec.PinnedFile{Path: ref.Argv[0], Hash: *ref.ModuleHash}); err != nil {
+			return l, err
+		}
+	}
+	for _, f := range ref.Files {
+		if f.Path != l.path {
+			if err = r.loadFile(l, call.Tool, f); err != nil {
+				return l, err
+			}
+		}
+	}
+	return l, nil
+}
+
+// loadProgram opens what is executed. The interpreter of a script need not be pinned: it
+// may have been missing when the script was registered.
+func (r *Runner) loadProgram(l *loaded, call exec.Call) (err error) {
+	want, pinned := call.Module.Pinned(l.path)
+	if l.path == call.Module.Argv[0] {
+		want, pinned = *call.Module.ModuleHash, true
+	}
+	if pinned {
+		l.program, err = r.pins.open(call.Tool, l.path, want, l.watch)
+	} else {
+		l.program, err = os.Open(l.path)
+	}
+	if err != nil {
+		return err
+	}
+	if err := runnable(l.program); err != nil {
+		return fmt.Errorf("%s: %w", l.path, err)
+	}
+	return nil
+}
+
+// loadFile opens and checks one of the files that the program reads. The first one in the
+// arguments of a shell is the script that it runs.
+func (r *Runner) loadFile(l *loaded, tool object.Hash, f exec.PinnedFile) error {
+	file, err := r.pins.open(tool, f.Path, f.Hash, nil)
+	if err != nil {
+		return err
+	}
+	l.reads = append(l.reads, f.Path)
+	if i := slices.Index(l.argv, f.Path); i > 0 && shell(l.path) && len(l.files) == 0 {
+		if data, ok := script(file, f.Hash); ok {
+			return errors.Join(l.inMemory(i, data), file.Close())
+		}
+	}
+	// It is watched, then hashed once more: now every later change is noticed.
+	if err = l.watch.content(file); err == nil {
+		err = l.watch.place(f.Path, file)
+	}
+	if err == nil {
+		err = r.pins.check(tool, file, f.Path, f.Hash)
+	}
+	if err != nil {
+		file.Close()
+	}
+	return err
+}
+
+// script is the content of a shell script with the hash want, if a copy of it does what
+// it does.
+func script(f *os.File, want object.Hash) ([]byte, bool) {
+	data, err := io.ReadAll(io.NewSectionReader(f, 0, maxScript+1))
+	return data, err == nil && len(data) <= maxScript && placeless(data) && object.Sum(data) == want
+}
+
+// inMemory lets the program read data instead of its argument i.
+func (l *loaded) inMemory(i int, data []byte) error {
+	copied, err := sealed(data)
+	if err != nil {
+		return err
+	}
+	l.argv = append([]string{}, l.argv...)
+	l.argv[i] = "/proc/self/fd/" + strconv.Itoa(supervise.FirstFile+len(l.files))
+	l.files = append(l.files, copied)
+	return nil
+}
+
+// sealed is a file in memory that nobody can change.
+func sealed(data []byte) (*os.File, error) {
+	fd, err := unix.MemfdCreate("script", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), "script")
+	_, err = io.Copy(f, bytes.NewReader(data))
+	if err == nil {
+		_, err = unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// close closes what was opened. It may be called again.
+func (l *loaded) close() {
+	if l.program != nil {
+		_ = l.program.Close() // it was read only
+	}
+	for _, f := range l.files {
+		_ = f.Close()
+	}
+	l.watch.close()
+}

@@ -1,0 +1,139 @@
+package process
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// lineMax is how much of a script's first line the kernel reads.
+const lineMax = 256
+
+// maxNesting is how many scripts may be each other's interpreters, as the kernel has it.
+const maxNesting = 4
+
+// errNotProgram means that a file is neither a program nor a script.
+var errNotProgram = errors.New("exec format error: it is neither a program of this machine nor a script that begins with #!")
+
+// Interpreter is what runs the script at path: the program, with arguments that come
+// before the script's own path. It is empty when the file is no script. Where the first
+// line says `env NAME`, NAME is looked up now.
+func Interpreter(path string) ([]string, error) {
+	var chain []string
+	for range maxNesting {
+		line, err := firstLine(path)
+		if err != nil || line == nil {
+			return chain, err
+		}
+		own, err := parseLine(path, line)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := os.Stat(own[0]); err != nil {
+			return nil, fmt.Errorf("the interpreter of %s: %w", path, err)
+		}
+		chain = append(own, chain...)
+		if path = own[0]; len(own) > 0 {
+			continue
+		}
+	}
+	return nil, fmt.Errorf("%s: interpreters are nested too deep", path)
+}
+
+// firstLine is what follows "#!" in the first line of a script; nil: it is none.
+func firstLine(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	head := make([]byte, lineMax)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	line, script := bytes.CutPrefix(head[:n], []byte("#!"))
+	if !script {
+		return nil, nil
+	}
+	line, _, _ = bytes.Cut(line, []byte("\n"))
+	return append([]byte{}, line...), nil
+}
+
+// parseLine reads an interpreter line as the kernel does: a path, and at most one
+// argument with all that follows.
+func parseLine(path string, line []byte) ([]string, error) {
+	if bytes.HasSuffix(line, []byte("\r")) {
+		return nil, fmt.Errorf("the first line of %s ends in CR LF: no interpreter has that name; write it with LF alone", path)
+	}
+	interpreter, arg, _ := strings.Cut(strings.Trim(string(line), " \t"), " ")
+	interpreter, more, tab := strings.Cut(interpreter, "\t")
+	if tab {
+		arg = more + " " + arg
+	}
+	arg = strings.Trim(arg, " \t")
+	if !filepath.IsAbs(interpreter) {
+		return nil, fmt.Errorf("the interpreter of %s is %q: an absolute path is expected", path, interpreter)
+	}
+	if filepath.Base(interpreter) == "env" && arg != "" {
+		return throughEnv(path, interpreter, arg)
+	}
+	if arg == "" {
+		return []string{interpreter}, nil
+	}
+	return []string{interpreter, arg}, nil
+}
+
+// throughEnv finds the program that env would find. What it does not understand, env does.
+func throughEnv(path, env, arg string) ([]string, error) {
+	words := []string{arg}
+	if split, ok := strings.CutPrefix(arg, "-S"); ok {
+		words = strings.Fields(split)
+	}
+	if len(words) == 0 || strings.HasPrefix(words[0], "-") || strings.ContainsAny(arg, "='\"\\$") {
+		return []string{env, arg}, nil
+	}
+	program, err := osexec.LookPath(words[0])
+	if err != nil {
+		return nil, fmt.Errorf("the interpreter of %s: %w", path, err)
+	}
+	if program, err = filepath.Abs(program); err != nil {
+		return nil, err
+	}
+	return append([]string{program}, words[1:]...), nil
+}
+
+// shells read a script from any path, and do not look for anything beside it.
+var shells = []string{"sh", "dash", "bash", "ash", "ksh", "mksh", "zsh"}
+
+func shell(program string) bool { return slices.Contains(shells, filepath.Base(program)) }
+
+// ownPlace are the words by which a shell script finds out where it is.
+var ownPlace = [][]byte{
+	[]byte("$0"), []byte("${0"), []byte("BASH_SOURCE"), []byte("BASH_ARGV"), []byte("ZSH_ARGZERO"), []byte("ZSH_SCRIPT"),
+	[]byte("(%)"), []byte("(%N)"), []byte("functrace"), []byte("funcfiletrace"), []byte("$_"), []byte("${_"), []byte(".sh.file"),
+}
+
+// placeless reports whether a shell script does not ask where it is.
+func placeless(script []byte) bool {
+	return !slices.ContainsFunc(ownPlace, func(w []byte) bool { return bytes.Contains(script, w) })
+}
+
+// runnable refuses a file that the kernel would not run.
+func runnable(f *os.File) error {
+	head := make([]byte, 4)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if n < 4 || !bytes.Equal(head, []byte("\x7fELF")) {
+		return errNotProgram
+	}
+	return nil
+}
