@@ -71,6 +71,9 @@ type Checkpoint struct {
 
 // OpenCheckpoint parses a checkpoint that one of the agents must have signed.
 func OpenCheckpoint(data []byte, agents ...object.AgentID) (Checkpoint, error) {
+	if what := notANote(data); what != "" {
+		return Checkpoint{}, fmt.Errorf("%w: %s", ErrCheckpoint, what)
+	}
 	for _, agent := range agents {
 		n, err := note.Open(data, note.VerifierList(noteVerifier{agent}))
 		if err != nil {
@@ -89,6 +92,22 @@ func OpenCheckpoint(data []byte, agents ...object.AgentID) (Checkpoint, error) {
 		return c, err
 	}
 	return Checkpoint{}, fmt.Errorf("%w: no known agent signed it", ErrCheckpoint)
+}
+
+// notANote says what is wrong with the form of a signed note that was changed on its way;
+// empty: nothing that can be seen.
+func notANote(data []byte) string {
+	switch {
+	case bytes.Contains(data, []byte("\r\n")):
+		return "its lines end in CRLF, and signed lines end in LF"
+	case len(data) == 0 || data[len(data)-1] != '\n':
+		return "its last line has no end"
+	case bytes.HasSuffix(data, []byte("\n\n")):
+		return "blank lines follow its signatures"
+	case !bytes.Contains(data, []byte("\n\n\u2014 ")):
+		return "it is no signed note: no signature follows a blank line"
+	}
+	return ""
 }
 
 // openSealed opens a checkpoint of log that has no other signatures than those of the

@@ -27,8 +27,8 @@ func (b *Blob) decryptedAt(ctx context.Context) (io.ReaderAt, int64, error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		r, n, err := age.DecryptReaderAt(at, size, ids...)
-		return r, n, keyError(err)
+		r, n, err := age.DecryptReaderAt(at, size, ids.list...)
+		return r, n, ids.also(keyError(err))
 	case object.EncryptAESGCM:
 		g, err := b.gcm()
 		if err != nil {
@@ -51,7 +51,7 @@ func (b *Blob) decrypted(ctx context.Context) (r io.Reader, stop func(), err err
 		}
 		return io.NewSectionReader(at, 0, size), cancel, nil
 	}
-	var ids []age.Identity
+	var ids *identities
 	if b.ref.Encryption != nil {
 		if ids, err = b.identities(); err != nil {
 			cancel()
@@ -64,9 +64,9 @@ func (b *Blob) decrypted(ctx context.Context) (r io.Reader, stop func(), err err
 	if b.ref.Encryption == nil {
 		return pr, stop, nil
 	}
-	if r, err = age.Decrypt(pr, ids...); err != nil {
+	if r, err = age.Decrypt(pr, ids.list...); err != nil {
 		stop()
-		return nil, nil, keyError(err)
+		return nil, nil, ids.also(keyError(err))
 	}
 	return r, stop, nil
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"filippo.io/age"
-	"filippo.io/age/agessh"
 
 	"github.com/mythos-project/mythos/object"
 )
@@ -16,16 +15,23 @@ import (
 // EncryptOptions say to whom, or under which key, a blob is encrypted: either
 // Recipients or Key.
 type EncryptOptions struct {
-	Recipients []string // scheme 1: age (age1...) or SSH Ed25519 public keys
-	Key        []byte   // scheme 2: 32 bytes for AES-256-GCM
-	KeyHandle  string   // scheme 2: the name by which a reader finds the key
-	Nonce      []byte   // scheme 2: 12 bytes, never used twice with a key; nil: random
-	PlainHash  bool     // record the hash of the plain bytes in the reference
+	// Recipients, scheme 1, are age (age1...) or SSH public keys. A text can be a whole list of
+	// recipients: one a line, blank lines and those that begin with # left out.
+	Recipients []string
+	Key        []byte // scheme 2: 32 bytes for AES-256-GCM
+	KeyHandle  string // scheme 2: the name by which a reader finds the key
+	Nonce      []byte // scheme 2: 12 bytes, never used twice with a key; nil: random
+	PlainHash  bool   // record the hash of the plain bytes in the reference
 }
 
 // OpenOptions say how an encrypted blob is decrypted.
 type OpenOptions struct {
-	Identities []string                            // texts of age identity files or SSH private keys
+	// Identities are texts of age identity files or SSH private keys. One that cannot be used does
+	// not keep the others from being tried.
+	Identities []string
+	// Passphrase is asked for when an identity that opens the blob is protected by one; nil: there
+	// is none.
+	Passphrase func() ([]byte, error)
 	Key        func(handle string) ([]byte, error) // the key of that name; nil: there are none
 }
 
@@ -38,11 +44,11 @@ func (e *EncryptOptions) open(chunkSize uint32) (sealer, *object.EncryptRef, err
 	if len(e.Key) > 0 {
 		return e.openKey(chunkSize)
 	}
-	to, err := parseRecipients(e.Recipients)
+	to, names, err := parseRecipients(e.Recipients)
 	if err != nil {
 		return nil, nil, err
 	}
-	ref := &object.EncryptRef{Scheme: object.EncryptAge, KeyHandle: strings.Join(e.Recipients, " "), Nonce: []byte{}}
+	ref := &object.EncryptRef{Scheme: object.EncryptAge, KeyHandle: strings.Join(names, " "), Nonce: []byte{}}
 	return func(w io.Writer) (io.WriteCloser, error) { return age.Encrypt(w, to...) }, ref, nil
 }
 
@@ -67,56 +73,6 @@ func (e *EncryptOptions) openKey(chunkSize uint32) (sealer, *object.EncryptRef, 
 	ref := &object.EncryptRef{Scheme: object.EncryptAESGCM, KeyHandle: e.KeyHandle, Nonce: nonce, AAD: []byte(gcmLabel)}
 	g := &gcm{aead, nonce, []byte(gcmLabel), int(chunkSize)}
 	return func(w io.Writer) (io.WriteCloser, error) { return newGCMWriter(g, w), nil }, ref, nil
-}
-
-func parseRecipients(texts []string) ([]age.Recipient, error) {
-	var list []age.Recipient
-	for _, text := range texts {
-		var r age.Recipient
-		var err error
-		if strings.HasPrefix(text, "ssh-") {
-			r, err = agessh.ParseRecipient(text)
-		} else {
-			r, err = age.ParseX25519Recipient(text)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("recipient %q: %w", text, err)
-		}
-		list = append(list, r)
-	}
-	return list, nil
-}
-
-func parseIdentities(texts []string) ([]age.Identity, error) {
-	var list []age.Identity
-	for _, text := range texts {
-		if strings.Contains(text, "PRIVATE KEY") {
-			id, err := agessh.ParseIdentity([]byte(text))
-			if err != nil {
-				return nil, fmt.Errorf("identity: %w", err)
-			}
-			list = append(list, id)
-			continue
-		}
-		ids, err := age.ParseIdentities(strings.NewReader(text))
-		if err != nil {
-			return nil, fmt.Errorf("identity: %w", err)
-		}
-		list = append(list, ids...)
-	}
-	return list, nil
-}
-
-// identities returns the keys for an age blob; the error wraps ErrKey.
-func (b *Blob) identities() ([]age.Identity, error) {
-	ids, err := parseIdentities(b.open.Identities)
-	if err != nil {
-		return nil, err
-	}
-	if len(ids) == 0 {
-		return nil, fmt.Errorf("%w: it is encrypted to %s, and no identity was given", ErrKey, b.ref.Encryption.KeyHandle)
-	}
-	return ids, nil
 }
 
 // gcm returns the cipher of a scheme 2 blob; the error wraps ErrKey.

@@ -78,7 +78,7 @@ var only = map[string][]string{
 	"github.com/rogpeppe/go-internal":         {"cmd/mythos", "internal/cli"},
 	"github.com/klauspost/compress/zstd":      {"store", "packet"},
 	"filippo.io/age":                          {"store", "packet", "internal/keyfile", "internal/node"},
-	"golang.org/x/crypto/ssh":                 {"internal/keyfile"},
+	"golang.org/x/crypto/ssh":                 {"internal/keyfile", "store"},
 	"go.yaml.in/yaml/v3":                      {"internal", "object", "dataset", "model", "exec", "caps"},
 	"github.com/fxamacker/cbor/v2":            {"object", "bench"},
 	"golang.org/x/sys/unix":                   {"store", "internal", "exec"},

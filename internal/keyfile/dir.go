@@ -1,6 +1,7 @@
 package keyfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -150,7 +151,21 @@ func readPrivate(path string) ([]byte, error) {
 		clear(data)
 		return nil, bare(err)
 	}
-	return data, nil
+	return asText(data), nil
+}
+
+// asText takes what editors and secret stores add out of a text, in its place: a byte order
+// mark, and the CR of CRLF. A secret leaves no copy behind.
+func asText(data []byte) []byte {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	kept := data[:0]
+	for i, c := range data {
+		if c != '\r' || i+1 == len(data) || data[i+1] != '\n' {
+			kept = append(kept, c)
+		}
+	}
+	clear(data[len(kept):])
+	return kept
 }
 
 // bare drops the path from an error: where a secret was mistaken for a path, the

@@ -255,7 +255,7 @@ func TestFromEnv(t *testing.T) {
 		}
 		noSecret(t, fmt.Sprintf("%v %+v %#v", err, err, err))
 	}
-	if err := os.WriteFile(filepath.Join(dir, "text"), []byte(seed), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "text"), []byte(seed[:63]), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := FromEnv(filepath.Join(dir, "text")); !errors.Is(err, ErrFormat) {
@@ -314,4 +314,44 @@ func FuzzDecode(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestLineEnds: what editors, mail and secret stores do to the ends of lines does not make
+// another key of a key, nor none.
+func TestLineEnds(t *testing.T) {
+	const seed = "3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29"
+	key, err := FromEnv(seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := Encode(key, Protection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{"a line end": seed + "\n", "CRLF": seed + "\r\n", "spaces": "  " + seed + "\t", "a mark": "\ufeff" + seed} {
+		if got, err := FromEnv(value); err != nil || !got.Agent().Same(key.Agent()) {
+			t.Errorf("a value with %s: %v", name, err)
+		}
+	}
+	windows := strings.ReplaceAll(string(file), "\n", "\r\n")
+	for name, text := range map[string]string{"plain": string(file), "CRLF": windows, "a mark": "\ufeff" + windows, "no last line end": strings.TrimSuffix(string(file), "\n"),
+		"digits": seed, "digits and a line end": seed + "\n", "digits and CRLF": seed + "\r\n"} {
+		path := filepath.Join(t.TempDir(), "k")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := FromEnv(path + "\n")
+		if err != nil || !got.Agent().Same(key.Agent()) {
+			t.Errorf("a file with %s: %v", name, err)
+		}
+	}
+	for _, text := range []string{seed + " " + seed, seed[:63], seed + "0", strings.Replace(seed, "3b", "\n3b\n6", 1)} {
+		path := filepath.Join(t.TempDir(), "k")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := FromEnv(path); err == nil || strings.Contains(err.Error(), seed[10:40]) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
 }

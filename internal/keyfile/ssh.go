@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/crypto/ssh"
 
@@ -64,8 +65,9 @@ func unlockSSH(pem []byte, pass Passphrase) (any, error) {
 	return parsed, err
 }
 
-// ReadFile reads a key from a file of its own: this package's form or OpenSSH's,
-// whose agent has no hint. Errors do not name the path.
+// ReadFile reads a key from a file of its own: this package's form, OpenSSH's, or the 64
+// hex digits of a seed, as secret stores mount them. Keys of the latter two have no hint.
+// Errors do not name the path.
 func ReadFile(path string, pass Passphrase) (*sign.Key, error) {
 	data, err := readPrivate(path)
 	if err != nil {
@@ -78,16 +80,20 @@ func ReadFile(path string, pass Passphrase) (*sign.Key, error) {
 	if bytes.HasPrefix(data, []byte("-----BEGIN")) {
 		return ImportSSH(data, pass, "")
 	}
-	return nil, fmt.Errorf("%w: neither this program's nor OpenSSH's", ErrFormat)
+	if key, err := fromSeedHex(bytes.TrimSpace(data), ""); err == nil {
+		return key, nil
+	}
+	return nil, fmt.Errorf("%w: neither this program's, nor OpenSSH's, nor the 64 hex digits of a seed", ErrFormat)
 }
 
 // FromEnv reads the value of MYTHOS_KEY: a seed of 64 hex digits, or the path of
-// a file for ReadFile that is not encrypted. The value is in no error: it may be
-// a mistyped seed.
+// a file for ReadFile that is not encrypted. White space at its ends, which secret stores
+// add, is left out. The value is in no error: it may be a mistyped seed.
 func FromEnv(value string) (*sign.Key, error) { return FromEnvWith(value, nil) }
 
 // FromEnvWith is FromEnv with a passphrase for encrypted files.
 func FromEnvWith(value string, pass Passphrase) (*sign.Key, error) {
+	value = strings.TrimSpace(strings.TrimPrefix(value, "\ufeff"))
 	digits := []byte(value)
 	defer clear(digits)
 	if key, err := fromSeedHex(digits, ""); err == nil {

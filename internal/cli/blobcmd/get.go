@@ -49,7 +49,7 @@ func runGet(ctx context.Context, f *cmdutil.Factory, o *getOptions) error {
 	if err != nil {
 		return err
 	}
-	open := store.OpenOptions{Key: n.FindBlobKey}
+	open := store.OpenOptions{Key: n.FindBlobKey, Passphrase: f.Passphrase()}
 	for _, file := range o.Identities {
 		id, err := f.Read(file)
 		if err != nil {

@@ -63,7 +63,7 @@ func newPut(f *cmdutil.Factory) *cobra.Command {
 	flags.Var(&o.ChunkSize, "chunk-size", "bytes a chunk, 256KiB to 16MiB")
 	flags.StringVar(&o.Media, "media", "", "media type; guessed from the name by default")
 	flags.StringVar(&o.Codec, "codec", "raw", "raw, zstd (seekable, readable by zstd -d) or auto")
-	flags.StringArrayVar(&o.Recipients, "encrypt", nil, "age or SSH Ed25519 recipient (may be repeated), or aes:NAME: a key of this repository")
+	flags.StringArrayVar(&o.Recipients, "encrypt", nil, "age or SSH recipients, one a line (may be repeated), or aes:NAME: a key of this repository")
 	flags.BoolVar(&o.PlainHash, "plain-hash", false, "with --encrypt: record the hash of the plain bytes")
 	flags.BoolVar(&o.NoSync, "no-sync", false, "do not wait until the bytes are on the disk")
 	flags.StringArrayVar(&o.Parents, "parent", nil, "provenance: the blob that this one was made from; may be repeated")
@@ -230,7 +230,7 @@ func encryption(n *node.Node, o *putOptions) (*store.EncryptOptions, error) {
 		}
 		return nil, nil
 	}
-	name, named := strings.CutPrefix(o.Recipients[0], aesPrefix)
+	name, named := strings.CutPrefix(strings.TrimSpace(o.Recipients[0]), aesPrefix)
 	if !named {
 		return &store.EncryptOptions{Recipients: o.Recipients, PlainHash: o.PlainHash}, nil
 	}

@@ -146,6 +146,25 @@ func (f *Factory) Read(name string) ([]byte, error) {
 	return data, nil
 }
 
+// ReadText reads a whole file of lines, or standard input for "-" and "", as it was before
+// mail, editors or another system changed the ends of its lines: without a byte order mark,
+// with LF for CRLF, and with exactly one line end at the end. Signed text is verified after
+// that. UTF-16 is refused by name.
+func (f *Factory) ReadText(name string) ([]byte, error) {
+	data, err := f.Read(name)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return nil, clierr.New(clierr.Invalid, "%s is UTF-16", FileName(name)).On(name).With("save it as UTF-8")
+	}
+	data = bytes.ReplaceAll(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), []byte("\r\n"), []byte("\n"))
+	if data = bytes.Trim(data, "\r\n"); len(data) > 0 {
+		data = append(data, '\n')
+	}
+	return data, nil
+}
+
 // Open opens a file for reading, or standard input for "-" and "".
 func (f *Factory) Open(name string) (io.Reader, func(), error) {
 	if name == "-" || name == "" {

@@ -79,7 +79,7 @@ func firstLine(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	line, _, _ := bytes.Cut(data, []byte("\n"))
+	line, _, _ := bytes.Cut(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), []byte("\n"))
 	line = bytes.TrimSuffix(line, []byte("\r"))
 	if len(line) == 0 || len(line) > maxPassphrase {
 		return nil, fmt.Errorf("the first line of %s is not 1 to %d bytes", name, maxPassphrase)

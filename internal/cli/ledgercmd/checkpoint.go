@@ -48,7 +48,7 @@ func witnessRequest(ctx context.Context, f *cmdutil.Factory, n *node.Node, since
 	if size, err := strconv.ParseUint(since, 10, 62); err == nil {
 		return n.Ledger.WitnessRequest(ctx, size)
 	}
-	data, err := f.Read(since)
+	data, err := f.ReadText(since)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func runCosign(ctx context.Context, f *cmdutil.Factory, name, of, out string) er
 	if err != nil {
 		return err
 	}
-	request, err := f.Read(name)
+	request, err := f.ReadText(name)
 	if err != nil {
 		return err
 	}

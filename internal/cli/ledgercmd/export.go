@@ -59,7 +59,7 @@ func runExport(ctx context.Context, f *cmdutil.Factory, name string, o *exportOp
 	}
 	var u under
 	if o.Checkpoint != "" {
-		if u.checkpoint, err = f.Read(o.Checkpoint); err != nil {
+		if u.checkpoint, err = f.ReadText(o.Checkpoint); err != nil {
 			return err
 		}
 	}

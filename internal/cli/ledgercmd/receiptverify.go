@@ -176,7 +176,7 @@ func (v *finding) known(keys *cmdutil.Keys) []object.AgentID {
 
 // proved checks a tlog-proof of the receipt.
 func (v *finding) proved(f *cmdutil.Factory, name string, keys *cmdutil.Keys) error {
-	text, err := f.Read(name)
+	text, err := f.ReadText(name)
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (v *finding) proved(f *cmdutil.Factory, name string, keys *cmdutil.Keys) er
 // included checks that the receipt is in the log of a checkpoint that was kept
 // elsewhere.
 func (v *finding) included(ctx context.Context, f *cmdutil.Factory, name string, keys *cmdutil.Keys) error {
-	text, err := f.Read(name)
+	text, err := f.ReadText(name)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func runVerify(ctx context.Context, f *cmdutil.Factory, o *verifyOptions) error 
 		return clierr.New(clierr.Invalid, "%w", err).With("compare with a checkpoint kept elsewhere, and restore from a backup")
 	}
 	if o.Checkpoint != "" {
-		data, err := f.Read(o.Checkpoint)
+		data, err := f.ReadText(o.Checkpoint)
 		if err != nil {
 			return err
 		}

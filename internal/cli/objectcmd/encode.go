@@ -44,7 +44,7 @@ func runEncode(f *cmdutil.Factory, o *encodeOptions) error {
 	if err != nil {
 		return err
 	}
-	data, err := f.Read(o.File)
+	data, err := f.ReadText(o.File)
 	if err != nil {
 		return err
 	}

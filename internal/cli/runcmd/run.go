@@ -161,7 +161,7 @@ func NewAsm(f *cmdutil.Factory) *cobra.Command {
 		Use: "asm FILE|- [-o BUNDLE]", Short: "Assemble a program to a canonical bundle", Example: "  mythos asm examples/ir/hello.mir -o hello.bundle",
 		Args: cmdutil.Args(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			text, err := f.Read(args[0])
+			text, err := f.ReadText(args[0])
 			if err != nil {
 				return err
 			}
