@@ -24,6 +24,18 @@ func (q *Quotas) Riding(chain Chain, use Use) (keys []string, ride func(get func
 	return keys, c.ride, nil
 }
 
+// Returning is Return as a rider, like Riding.
+func (q *Quotas) Returning(chain Chain, cost []Amount) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error) {
+	c := &charge{ctx: context.Background(), chain: chain, back: true}
+	if err := q.itemize(c, cost); err != nil {
+		return nil, nil, err
+	}
+	for _, l := range c.lines {
+		keys = append(keys, l.key)
+	}
+	return keys, c.ride, nil
+}
+
 func (c *charge) ride(get func(key string) ([]byte, error)) (map[string][]byte, error) {
 	counters := map[string]*counter{}
 	for _, l := range c.lines {

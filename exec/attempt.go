@@ -23,8 +23,10 @@ type attempt struct {
 	allowed     []caps.Chain // those that cover the use; the leaf comes first in each
 	chain       caps.Chain   // the one of them that is charged
 	charged     bool         // by this attempt
-	paid        bool         // an attempt of our own that this one goes on with was charged
+	paid        bool         // an attempt of our own that this one resumes was charged
 	about       *doubt       // this is a probe's call
+	again       bool         // a recorded failure is tried again
+	patience    patience     // for other attempts at the same key
 }
 
 // admit finds the tool and checks the request and the authority. With an error comes the status of the refusal, or 0 when it is none.
@@ -100,9 +102,12 @@ func (a *attempt) charge(ctx context.Context) (uint16, error) {
 // charging is charge for an effect with a key, as a rider of its register. Where our
 // own attempt at the same request broke off, that was charged, and this goes on with it.
 func (a *attempt) charging(s ledger.State) []ledger.Rider {
+	if err := a.admitAgain(); err != nil {
+		return []ledger.Rider{{Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) { return nil, err }}}
+	}
 	a.chain, a.charged = a.allowed[0], false
 	r := s.Register
-	if a.paid || (r != nil && r.Owner.Same(a.gate.Signer.Agent()) && r.RequestHash == a.requestHash) {
+	if a.paid || (r != nil && s.Commit == nil && r.Owner.Same(a.gate.Signer.Agent()) && r.RequestHash == a.requestHash) {
 		return nil
 	}
 	rides := make([]charger, len(a.allowed))
@@ -142,19 +147,30 @@ func (a *attempt) chargeOne(rides []charger, get func(string) ([]byte, error)) (
 	return nil, quota
 }
 
-// keyed registers, and replays or invokes as the ledger decides.
+// keyed registers, and replays or invokes as the ledger decides. While somebody else is
+// at the effect, it waits.
 func (a *attempt) keyed(ctx context.Context) (Outcome, error) {
-	d, out, settled, err := a.register(ctx)
-	if err != nil || settled {
+	for {
+		d, out, settled, err := a.register(ctx)
+		var busy *ledger.BusyError
+		if errors.As(err, &busy) {
+			out, settled, err = a.await(ctx, busy)
+			if err == nil && !settled {
+				continue
+			}
+		}
+		switch {
+		case err != nil || settled:
+		case d.Action == ledger.Replay:
+			out, err = a.gate.replay(ctx, d)
+		default:
+			if out, err = a.invoke(ctx, &d); err != nil {
+				a.gate.Ledger.Release(d) // this attempt is over, whatever became of it
+			}
+		}
+		out.Waited = a.patience.spent
 		return out, err
 	}
-	if d.Action == ledger.Replay {
-		return a.gate.replay(ctx, d)
-	}
-	if out, err = a.invoke(ctx, &d); err != nil {
-		a.gate.Ledger.Release(d) // this attempt is over, whatever became of it
-	}
-	return out, err
 }
 
 // unused returns what was charged of tokens and GPU time and, as the tool reports,
@@ -177,7 +193,8 @@ func (a *attempt) unused(ctx context.Context, res Response) error {
 }
 
 func (a *attempt) timeout() time.Duration {
-	return time.Duration(lower(int64(a.target.limits.Timeout), int64(a.effect.Timeout)))
+	limit := lower(int64(a.target.limits.Timeout), int64(a.effect.Timeout))
+	return time.Duration(lower(limit, int64(a.effect.Manner.Timeout)))
 }
 
 func (a *attempt) call(fence uint64) Call {
@@ -190,10 +207,10 @@ func (a *attempt) call(fence uint64) Call {
 	c := Call{
 		Tool: a.effect.Tool, Name: a.target.name, Module: a.target.module,
 		Request: a.effect.Request, Key: key, Fence: fence, Limits: limits,
-		RetrySafe: a.target.retrySafe,
+		RetrySafe: a.target.retrySafe, Stdout: a.effect.Manner.Stdout, Stderr: a.effect.Manner.Stderr,
 	}
 	if _, builtin := a.gate.builtins[c.Tool]; builtin {
-		c.Caps = a.effect.Caps
+		c.Caps, c.Wait = a.effect.Caps, a.effect.Manner.Wait
 	}
 	return c
 }
@@ -201,53 +218,74 @@ func (a *attempt) call(fence uint64) Call {
 // invoke runs the tool and makes its outcome durable: d is nil without a key.
 // Once the tool has answered, nothing that the caller does stops the commit.
 func (a *attempt) invoke(ctx context.Context, d *ledger.Decision) (Outcome, error) {
-	var fence uint64
+	call := a.call(0)
 	if d != nil {
-		fence = d.Fence
+		call = a.call(d.Fence)
+		call.Alive = d.Alive
+		defer a.renewing(*d)()
 	}
-	res, err := a.target.runner.Run(ctx, a.call(fence))
-	if err != nil {
+	res, err := a.target.runner.Run(ctx, call)
+	ctx, caller := context.WithoutCancel(ctx), ctx
+	switch {
+	case errors.Is(err, ErrNotStarted) && caller.Err() == nil:
+		return a.notStarted(ctx, d, err)
+	case err != nil:
 		return Outcome{}, fmt.Errorf("tool %s: %w", a.target.name, err)
 	}
 	if int64(len(res.Body)) > a.target.limits.MaxResponse {
 		res = Response{Status: StatusResponseTooBig, Notes: "response exceeds the tool's limit", Tokens: res.Tokens, GPUms: res.GPUms}
 	}
-	return a.settle(context.WithoutCancel(ctx), d, res)
+	if a.target.permanent(res) {
+		res.Status = StatusPermanent
+	}
+	if d != nil && res.Status == StatusTimeout && !a.target.retrySafe {
+		return a.stopped(ctx, *d, res)
+	}
+	return a.settle(ctx, d, res)
 }
 
 // settle keeps the response, signs the receipt and commits or records it.
 func (a *attempt) settle(ctx context.Context, d *ledger.Decision, res Response) (Outcome, error) {
+	out, raw, riders, err := a.receipted(ctx, res)
+	if err != nil {
+		return Outcome{}, err
+	}
+	switch {
+	case res.Undone:
+		err = a.giveBack(ctx, d, raw, riders)
+	case d != nil:
+		d.Response = out.Body
+		err = a.gate.Ledger.Commit(ctx, *d, raw, riders...)
+	default:
+		err = a.gate.Ledger.Record(ctx, raw, riders...)
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	return out, a.unused(ctx, res)
+}
+
+// receipted signs the receipt of a response. Its riders keep the response.
+func (a *attempt) receipted(ctx context.Context, res Response) (out Outcome, raw []byte, riders []ledger.Rider, err error) {
 	if res.Body == nil {
 		res.Body = []byte{}
 	}
 	responseHash, put, err := a.gate.Responses.BytesUpdate(ctx, res.Body)
 	if err != nil {
-		return Outcome{}, fmt.Errorf("keep the response: %w", err)
+		return Outcome{}, nil, nil, fmt.Errorf("keep the response: %w", err)
 	}
-	var riders []ledger.Rider
 	if put != nil {
 		riders = []ledger.Rider{{Size: len(res.Body) + 256,
 			Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) { return put, nil }}}
 	}
 	id, raw, err := a.gate.Ledger.NewReceipt(a.gate.receipt(a.effect, a.requestHash, res, responseHash, a.evidence(res)))
 	if err != nil {
-		return Outcome{}, fmt.Errorf("receipt: %w", err)
-	}
-	if d != nil {
-		err = a.gate.Ledger.Commit(ctx, *d, raw, riders...)
-	} else {
-		err = a.gate.Ledger.Record(ctx, raw, riders...)
-	}
-	if err != nil {
-		return Outcome{}, err
-	}
-	if err := a.unused(ctx, res); err != nil {
-		return Outcome{}, err
+		return Outcome{}, nil, nil, fmt.Errorf("receipt: %w", err)
 	}
 	return Outcome{
 		Body: res.Body, Status: res.Status, RequestHash: a.requestHash, ResponseHash: responseHash,
 		ReceiptID: id, ReceiptRaw: raw, Tokens: res.Tokens, GPUms: res.GPUms,
-	}, nil
+	}, raw, riders, nil
 }
 
 // evidence is, in this order: the capability, the ModuleRef (implementation and
@@ -265,7 +303,10 @@ func (g *Gate) replay(ctx context.Context, d ledger.Decision) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, fmt.Errorf("committed receipt: %w", err)
 	}
-	body, err := g.Responses.Bytes(ctx, r.ResponseHash)
+	body := d.Response
+	if body == nil {
+		body, err = g.Responses.Bytes(ctx, r.ResponseHash)
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return Outcome{}, fmt.Errorf("%w: receipt %s: %w", ErrNoResponse, id.Short(), err)
 	}

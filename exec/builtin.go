@@ -60,8 +60,10 @@ type target struct {
 	limits    Limits
 	retrySafe bool
 	probe     *object.Hash
-	use       func(request []byte) (caps.Use, error)
-	evidence  []object.Hash
+	// permanentExits are exit statuses of failures that trying again does not mend.
+	permanentExits []uint64
+	use            func(request []byte) (caps.Use, error)
+	evidence       []object.Hash
 }
 
 // resolve finds a tool by its id; a registered one has the defaults where it names no limit. The error wraps ErrNoTool when there is none.
@@ -87,7 +89,7 @@ func (g *Gate) resolve(ctx context.Context, id object.Hash, defaults Limits) (ta
 	}
 	return target{
 		name: tool.Name, module: tool.Module, runner: runner, limits: tool.limits(defaults), retrySafe: tool.Policy.RetrySafe,
-		probe: tool.Policy.Probe,
+		probe: tool.Policy.Probe, permanentExits: tool.Policy.Permanent,
 		use: func(request []byte) (caps.Use, error) {
 			return caps.Use{Kind: caps.KindToolCall, Tool: id, Request: request}, nil
 		},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
@@ -68,7 +69,8 @@ func TestPowerFailsAtEveryUpdate(t *testing.T) {
 			if _, err := do(); (err == nil) != (at == 2) || (err != nil && !errors.Is(err, errPower)) {
 				t.Fatal(err)
 			}
-			e.on(&brittle{DB: e.db, left: -1}) // the process is started anew
+			e.on(&brittle{DB: e.db, left: -1}) // the process is started anew, when the lease has run out
+			e.pass(time.Hour)
 			out, err := do()
 			if err != nil || string(out.Body) != "got hello" || out.Replayed != (at == 2) {
 				t.Fatalf("%+v, %v", out, err)

@@ -43,6 +43,11 @@ type RunOptions struct {
 	OnEffect func(e Effect, out Outcome)
 	// NoRecord leaves out the run record: such a run cannot be replayed.
 	NoRecord bool
+	// Manner is how the effects of the run are made.
+	Manner Manner
+	// NoReplays leaves nothing of a run all of whose effects had happened before: neither
+	// record nor episode.
+	NoReplays bool
 	// NoMemo runs a pure task even when what it gives is known (spec/evidence.md#memos).
 	NoMemo bool
 }
@@ -90,10 +95,13 @@ func (x *Executor) Run(ctx context.Context, raw []byte, taskID object.Hash, o Ru
 			return res, err
 		}
 	}
-	m := p.machine(&liveWorld{gate: x.Gate, held: o.Caps, onContract: o.OnContract, onEffect: o.OnEffect})
+	m := p.machine(&liveWorld{gate: x.Gate, held: o.Caps, onContract: o.OnContract, onEffect: o.OnEffect, manner: o.Manner})
 	res, err := m.finish(ctx, p)
 	if err != nil {
 		return nil, err
+	}
+	if o.NoReplays && res.Replayed > 0 && res.Replayed == len(res.Effects) {
+		return res, nil
 	}
 	if err := x.keep(ctx, raw, p, m, res, o); err != nil || memo == "" {
 		return res, err

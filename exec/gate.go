@@ -1,9 +1,11 @@
 package exec
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
@@ -13,12 +15,13 @@ import (
 )
 
 // Ledger is what the gate needs of the receipt ledger; *ledger.Ledger is one. It may
-// be a [Resolver], too.
+// be a [Resolver], an [Awaiter] and a [Renewer], too.
 type Ledger interface {
 	Receipts
 	RegisterWith(ctx context.Context, tool object.Hash, key []byte, requestHash object.Hash, p ledger.Policy,
 		with func(ledger.State) []ledger.Rider) (ledger.Decision, error)
 	Commit(ctx context.Context, d ledger.Decision, receiptRaw []byte, riders ...ledger.Rider) error
+	Withdraw(ctx context.Context, d ledger.Decision, decision uint8, receiptRaw []byte, riders ...ledger.Rider) error
 	Release(d ledger.Decision)
 	Read(ctx context.Context, idem object.Hash) (ledger.State, error)
 }
@@ -41,6 +44,7 @@ type Quotas interface {
 	Charge(ctx context.Context, chain caps.Chain, use caps.Use) error
 	Riding(chain caps.Chain, use caps.Use) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error)
 	Return(ctx context.Context, chain caps.Chain, cost []caps.Amount) error
+	Returning(chain caps.Chain, cost []caps.Amount) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error)
 }
 
 // Responses keeps byte strings under their hash; *store.Store is one.
@@ -60,10 +64,11 @@ type Responses interface {
 // small, see store.SmallChunk) with the commit.
 // An effect with a key is invoked at most once, whoever asks for it and however
 // often: a committed one is replayed, after its capability was checked, without
-// being charged. An attempt of our own that did not end is gone on with, where the
-// tool is safe to repeat, and not charged again. Tokens and GPU time that were
-// charged beforehand and not used are returned. Where nobody knows how an attempt
-// ended and the tool's policy names a probe, that is asked first ([Probed]). An
+// being charged. While somebody else is at it, the gate waits for the outcome. An
+// unfinished attempt of our own is resumed if the tool is safe to repeat, and not charged
+// again. Tokens and GPU time that were charged beforehand and not used are returned, and
+// everything that was charged for an attempt that did not start. Where nobody knows how an
+// attempt ended and the tool's policy names a probe, that is asked first ([Probed]). An
 // effect that is refused leaves a signed receipt that says why.
 // All fields are set before the first Do. Do is safe for concurrent use.
 type Gate struct {
@@ -75,11 +80,15 @@ type Gate struct {
 	Responses Responses
 	Tools     *Tools
 	Runners   map[uint8]Runner // by kind of implementation: KindWasm, ...
-	Lease     time.Duration    // how long an attempt holds its key beyond the tool's timeout; 0: DefaultLease
+	Lease     time.Duration    // how long an attempt holds its key without a sign of life; 0: DefaultLease
 	Capture   bool             // keep requests, too, under their hash
 	// Defaults replace those of [DefaultLimits] that are set here. The registration of a
 	// tool, and [Effect.Defaults], replace them in turn.
 	Defaults Limits
+	Wait     time.Duration // for another attempt at the same key; 0: not at all; WaitForever: while it lives
+	// Waiting is told once of each attempt that is waited for; nil: nobody listens. It must
+	// not block for long.
+	Waiting func(ledger.BusyError)
 
 	builtins map[object.Hash]builtin
 	flights  flights
@@ -95,10 +104,28 @@ type Effect struct {
 	Key     []byte        // idempotency key; empty is none
 	Caps    []caps.Chain  // the authority that is active; the first that covers the use is charged
 	Timeout time.Duration // of the task; 0: only the tool's
+	Manner  Manner
 	// Defaults are instead of [DefaultLimits], where they are set: for effects whose
 	// tools are given far more than usual. What a registration names still counts.
 	Defaults Limits
 }
+
+// Manner is how an effect is made, beside what it is.
+type Manner struct {
+	// Wait is how long to wait for another attempt at the same key: 0 as long as the Gate
+	// says, NoWait not at all, WaitForever while it lives.
+	Wait    time.Duration
+	Retries int           // how often an attempt that failed, or did not start, is made again
+	Timeout time.Duration // of each attempt; 0: only the tool's
+	// Stdout and Stderr are given what a program writes, as it comes; nil: nobody listens.
+	Stdout, Stderr io.Writer
+}
+
+// How long to wait, beside durations.
+const (
+	NoWait      time.Duration = -1
+	WaitForever time.Duration = 1<<63 - 1
+)
 
 // Outcome is what became of an effect.
 type Outcome struct {
@@ -108,8 +135,9 @@ type Outcome struct {
 	ResponseHash object.Hash
 	ReceiptID    object.Hash
 	ReceiptRaw   []byte
-	Replayed     bool   // it had been done before; nothing was invoked
-	Tokens       uint64 // as the tool reported them, when it was invoked
+	Replayed     bool          // it had been done before; nothing was invoked
+	Waited       time.Duration // for another attempt at it
+	Tokens       uint64        // as the tool reported them, when it was invoked
 	GPUms        uint64
 }
 
@@ -140,18 +168,51 @@ var ErrRequestTooLarge = errors.New("request exceeds the tool's limit")
 var ErrNoResponse = errors.New("the committed response is not in this store")
 
 // Do lets one effect happen, or finds it done, or refuses it. Errors: a
-// *RefusedError; those of the ledger (ledger.ErrBusy, ErrIdempotencyConflict,
-// ErrDivergent, ErrNonDeterministic, ErrUnknownOutcome); a runner's, after which
-// the outcome is unknown. A tool that fails is no error: see Outcome.Status.
+// *RefusedError; a *NotStartedError; those of the ledger (ledger.ErrBusy,
+// ErrIdempotencyConflict, ErrDivergent, ErrNonDeterministic, ErrUnknownOutcome); a
+// runner's, after which the outcome is unknown. A tool that fails is no error: see
+// Outcome.Status.
 func (g *Gate) Do(ctx context.Context, e Effect) (Outcome, error) {
+	for retries := 0; ; retries++ {
+		out, err := g.once(ctx, e, retries > 0)
+		failed := errors.Is(err, ErrNotStarted) || (err == nil && ledger.Retryable(out.Status))
+		if !failed || retries >= e.Manner.Retries {
+			return out, err
+		}
+		if out.Replayed { // it failed before: nothing is gained by a pause
+			continue
+		}
+		if perr := pause(ctx, retries); perr != nil {
+			return out, errors.Join(err, perr)
+		}
+	}
+}
+
+const (
+	firstPause = time.Second // before the first repetition; each pause after it is twice as long
+	maxPause   = time.Minute
+)
+
+func pause(ctx context.Context, retries int) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(min(firstPause<<min(retries, 10), maxPause)):
+		return nil
+	}
+}
+
+// once is Do without repetitions; again says that a recorded failure is tried again.
+func (g *Gate) once(ctx context.Context, e Effect, again bool) (Outcome, error) {
+	a := &attempt{gate: g, effect: e, requestHash: object.Sum(e.Request), again: again}
+	a.patience = newPatience(cmp.Or(e.Manner.Wait, g.Wait))
 	if len(e.Key) > 0 {
-		leave, err := g.flights.enter(ctx, ledger.IdemID(e.Tool, e.Key))
+		leave, err := a.enter(ctx)
 		if err != nil {
 			return Outcome{}, err
 		}
 		defer leave()
 	}
-	a := &attempt{gate: g, effect: e, requestHash: object.Sum(e.Request)}
 	if status, err := a.admit(ctx); err != nil {
 		if status == 0 {
 			return Outcome{}, err

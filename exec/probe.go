@@ -34,7 +34,7 @@ var ErrProbe = errors.New("the probe could not tell")
 // Resolver is an optional ability of a Ledger that lets an effect run again once a
 // probe has found that it did not happen. Without it such an outcome stays unknown.
 type Resolver interface {
-	Resolve(ctx context.Context, idem object.Hash, decision uint8, evidence []object.Hash, notes string) error
+	Resolve(ctx context.Context, idem object.Hash, decision uint8, about uint64, evidence []object.Hash, notes string) error
 }
 
 var _ Resolver = (*ledger.Ledger)(nil)
@@ -103,27 +103,35 @@ func (a *attempt) settleDoubt(ctx context.Context, d ledger.Decision, in *ledger
 		if !ok {
 			return Outcome{}, false, in
 		}
-		err := resolver.Resolve(ctx, d.IdemID, ledger.ResolveRetry, []object.Hash{probed.ReceiptID}, "the probe found that it did not happen")
-		if errors.Is(err, ledger.ErrNotResolvable) { // somebody else went on with it meanwhile
-			err = nil
-		}
-		return Outcome{}, false, err
+		err := resolver.Resolve(ctx, d.IdemID, ledger.ResolveRetry, in.Fence, []object.Hash{probed.ReceiptID}, "the probe found that it did not happen")
+		return Outcome{}, false, unlessMoved(err)
 	}
 	body := answer.Body
 	if body == nil {
 		body = []byte(answer.Response)
 	}
+	d.About = in.Fence
 	out, err = a.settle(ctx, &d, Response{
 		Body: body, Status: answer.Status, Evidence: []object.Hash{probed.ReceiptID},
 		Notes: fmt.Sprintf("found by the probe, of attempt %d", in.Fence),
 	})
-	return out, true, err
+	return out, err == nil, unlessMoved(err)
+}
+
+// unlessMoved is err, or nil when somebody else has gone on with the effect while the probe
+// was asked: its answer is about an attempt that is not the latest any more, and counts for
+// nothing. The ledger is asked again then.
+func unlessMoved(err error) error {
+	if errors.Is(err, ledger.ErrNotResolvable) || errors.Is(err, ledger.ErrAttempt) {
+		return nil
+	}
+	return err
 }
 
 // register asks the ledger, and the probe when the ledger does not know. done says
 // that the probe has settled the effect, with out as its outcome.
 func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome, done bool, err error) {
-	policy := ledger.Policy{Retry: ledger.Block, Lease: a.lease()}
+	policy := ledger.Policy{Retry: ledger.Block, Lease: a.leased(), Again: a.again}
 	switch {
 	case a.target.retrySafe:
 		policy.Retry = ledger.Retry
@@ -135,7 +143,11 @@ func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome,
 		if err == nil {
 			return d, Outcome{}, false, nil
 		}
-		if a.charged = false; errors.Is(err, caps.ErrQuota) {
+		var expired errExpired
+		switch a.charged = false; {
+		case errors.As(err, &expired):
+			return d, Outcome{}, false, a.gate.Refuse(ctx, a.effect, StatusDenied, err)
+		case errors.Is(err, caps.ErrQuota):
 			return d, Outcome{}, false, a.gate.Refuse(ctx, a.effect, StatusQuota, err)
 		}
 		var unknown *ledger.UnknownOutcomeError
@@ -150,10 +162,11 @@ func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome,
 	return d, Outcome{}, false, ErrContended
 }
 
-// lease outlives the tool's timeout, so that nobody takes over from a live attempt.
-func (a *attempt) lease() time.Duration {
-	if a.gate.Lease > 0 {
-		return a.timeout() + a.gate.Lease
+// leased is how long the attempt holds its key without a sign of life. A lease that cannot
+// be renewed outlives the tool's timeout, so that nobody takes over from a live attempt.
+func (a *attempt) leased() time.Duration {
+	if _, renewed := a.gate.Ledger.(Renewer); renewed {
+		return a.gate.lease()
 	}
-	return a.timeout() + DefaultLease
+	return a.timeout() + a.gate.lease()
 }

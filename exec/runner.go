@@ -35,6 +35,9 @@ type Call struct {
 	// Caps are the capabilities that were active where the effect was asked for. Only
 	// a built-in tool is given them, for the effects that it causes in turn.
 	Caps []caps.Chain
+	// Wait is how long these effects wait for other attempts ([Manner]). Only a built-in
+	// tool is given it.
+	Wait time.Duration
 	// RetrySafe is the tool's policy: an attempt with unknown outcome may be repeated.
 	RetrySafe bool
 	// Alive is the lock that this attempt holds while it runs; nil: there is none. A
@@ -69,6 +72,10 @@ type Response struct {
 	GPUms    uint64        // GPU milliseconds that the tool reports
 	Evidence []object.Hash // hashes that the receipt shall carry besides the gate's own
 	Notes    string        // for people, into the receipt: an excerpt of stderr
+	Exit     int           // exit status of a program that ended by itself; 0 also where there is none
+	// Undone: the tool looked and certainly changed nothing. The answer is this caller's
+	// alone: the key stays free, and nothing is charged.
+	Undone bool
 }
 
 // The statuses that runners and the gate give by themselves.
@@ -81,8 +88,10 @@ const (
 	StatusConflict       uint16 = 409 // of a cell: it has not the number of events that were expected
 	StatusRequestTooBig  uint16 = 413 // refused: the request exceeds the tool's policy
 	StatusQuota          uint16 = 429 // refused: a capability's quota is used up
+	StatusPermanent      uint16 = 422 // the tool failed, and says that trying again is of no use
 	StatusFailed         uint16 = 500 // the tool failed (exit code other than 0)
 	StatusResponseTooBig uint16 = 502 // the tool answered more than its policy allows
+	StatusNotStarted     uint16 = 503 // the tool did not start: nothing happened
 	StatusTimeout        uint16 = 504 // the tool took longer than its policy allows
 )
 

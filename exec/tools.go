@@ -29,10 +29,11 @@ type Tool struct {
 
 // Policy is this repository's own choice for a tool; it is no part of its id.
 type Policy struct {
-	RetrySafe bool          `can:"1,retry_safe"` // an attempt with unknown outcome may be repeated
-	Cacheable bool          `can:"2,cacheable"`  // the response depends on the request alone: CompileCall makes a key of it
-	Limits    *ModuleLimits `can:"3,limits"`     // lower the registration's limits
-	Probe     *object.Hash  `can:"4,probe"`      // the tool that knows whether an attempt with unknown outcome happened; not asked of a retry-safe one
+	RetrySafe bool          `can:"1,retry_safe"`               // an attempt with unknown outcome may be repeated
+	Cacheable bool          `can:"2,cacheable"`                // the response depends on the request alone: CompileCall makes a key of it
+	Limits    *ModuleLimits `can:"3,limits"`                   // lower the registration's limits
+	Probe     *object.Hash  `can:"4,probe"`                    // the tool that knows whether an attempt with unknown outcome happened; not asked of a retry-safe one
+	Permanent []uint64      `can:"5,permanent_exits,optional"` // exit statuses, 1 to 255, of failures that trying again does not mend
 }
 
 // ErrNoTool means that no tool is registered under an id or a name.
@@ -47,6 +48,11 @@ var toolName = regexp.MustCompile(`^[a-z][a-z0-9._-]{0,63}$`)
 func (t Tool) Check() error {
 	if !toolName.MatchString(t.Name) || strings.HasPrefix(t.Name, "mythos.") {
 		return fmt.Errorf("%q: %w", t.Name, ErrToolName)
+	}
+	for _, exit := range t.Policy.Permanent {
+		if exit < 1 || exit > 255 {
+			return fmt.Errorf("%d is not an exit status of a failure: 1 to 255", exit)
+		}
 	}
 	if t.Policy.Probe != nil && *t.Policy.Probe == t.ID {
 		return errors.New("a tool is not its own probe")

@@ -109,6 +109,9 @@ func (m *machine) perform(ctx context.Context, kind uint8, e Effect) (Outcome, e
 		return Outcome{}, m.halt(code, err)
 	}
 	out, err := m.world.do(ctx, e)
+	if m.meter.deadline != 0 { // a task's time is its own: what others took does not count
+		m.meter.deadline = m.meter.deadline.Add(out.Waited)
+	}
 	if err != nil {
 		if code := haltCode(err); code != 0 {
 			m.happened(kind, e, out, code, err)
@@ -205,6 +208,7 @@ type liveWorld struct {
 	held       []caps.Chain
 	onContract func(context.Context, ContractCheck) error
 	onEffect   func(Effect, Outcome)
+	manner     Manner
 }
 
 func (w *liveWorld) now() object.Time { return w.gate.Now() }
@@ -240,6 +244,7 @@ func names(chain caps.Chain, id object.Hash, exact bool) bool {
 }
 
 func (w *liveWorld) do(ctx context.Context, e Effect) (Outcome, error) {
+	e.Manner = w.manner
 	out, err := w.gate.Do(ctx, e)
 	if err == nil && w.onEffect != nil {
 		w.onEffect(e, out)

@@ -9,7 +9,9 @@ import (
 
 // Audit checks that a history is one that the state machine allows, oldest entry
 // first: each entry is decided again at the time it carries. A takeover is taken
-// to have been allowed by the tool's policy, which the history does not hold.
+// to have been allowed by the tool's policy, and a register that names an attempt as
+// ended, or a decision that is about one, to have known that nobody was at it: the
+// history does not hold either.
 // Signatures are not checked. It costs one fold of the history.
 func Audit(idem object.Hash, history []Entry) error {
 	s := State{IdemID: idem, History: make([]Entry, 0, len(history))}
@@ -34,9 +36,7 @@ func auditEntry(s State, history []Entry, i int) error {
 	case e.Register != nil:
 		return auditRegister(s, e.Register)
 	case e.Receipt != nil:
-		if i+1 == len(history) || history[i+1].Commit == nil {
-			return fmt.Errorf("a receipt without its commit")
-		}
+		return auditReceipt(history, i)
 	case e.Commit != nil:
 		return auditCommit(s, history, i)
 	case e.Mark != nil:
@@ -44,13 +44,37 @@ func auditEntry(s State, history []Entry, i int) error {
 			return fmt.Errorf("the history was marked already")
 		}
 	case e.Resolution != nil && !e.Unverified:
+		if e.Resolution.About != nil {
+			s.Presence = Gone
+		}
 		return decideResolution(s, *e.Resolution, e.Resolution.TimeObserved).Err
 	}
 	return nil
 }
 
+// auditReceipt checks that the receipt of an attempt stands before what it is the
+// receipt of: its commit, or its owner's word that it has no outcome.
+func auditReceipt(history []Entry, i int) error {
+	if i+1 < len(history) {
+		if history[i+1].Commit != nil {
+			return nil
+		}
+		r := history[i+1].Resolution
+		if r != nil && r.ByOwner() && slices.Contains(r.Evidence, history[i].Receipt.ReceiptID) {
+			return nil
+		}
+	}
+	return fmt.Errorf("a receipt without its commit")
+}
+
 func auditRegister(s State, r *EffectRegister) error {
-	ev := Event{Attempt: &Attempt{Owner: r.Owner, RequestHash: r.RequestHash}}
+	if r.Ended != nil && (s.Register == nil || *r.Ended != s.Fence) {
+		return fmt.Errorf("it says that attempt %d had ended, the one before it is %d", *r.Ended, s.Fence)
+	}
+	if r.Ended != nil {
+		s.Presence = Gone
+	}
+	ev := Event{Attempt: &Attempt{Owner: r.Owner, Instance: r.Instance, RequestHash: r.RequestHash, Again: true}}
 	v := Decide(s, ev, r.TimeObserved, Policy{Retry: Retry})
 	switch {
 	case v.Action == Replay:
@@ -59,8 +83,8 @@ func auditRegister(s State, r *EffectRegister) error {
 		return v.Err
 	case r.Fence != nil && *r.Fence != s.Fence+1:
 		return fmt.Errorf("its fence is %d, expected %d", *r.Fence, s.Fence+1)
-	case s.Register != nil && r.LeaseExpiresAt <= s.Register.LeaseExpiresAt:
-		return fmt.Errorf("a takeover without a later lease")
+	case r.LeaseExpiresAt <= r.TimeObserved:
+		return fmt.Errorf("its lease is over when it begins")
 	}
 	return nil
 }

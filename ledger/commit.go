@@ -51,10 +51,13 @@ func (l *Ledger) openReceipt(raw []byte) (*Receipt, error) {
 // ErrIdempotencyConflict. Committing the same receipt again does nothing. The
 // receipt of an effect without a key is recorded.
 //
-// d need not come from this Ledger: Tool and Key suffice, for a late commit. Riders
-// share the update of what is appended.
+// d need not come from this Ledger: Tool and Key suffice, for a late commit. With About,
+// only an attempt that is still the latest, without an outcome and not under way, is
+// ended; otherwise the error wraps ErrAttempt. Response, where it is set, is left for
+// those who wait. Riders share the update of what is appended.
 func (l *Ledger) Commit(ctx context.Context, d Decision, receiptRaw []byte, riders ...Rider) error {
-	defer l.Release(d)
+	settled := false
+	defer func() { l.leave(d, settled) }()
 	r, err := l.openReceipt(receiptRaw)
 	if err != nil {
 		return err
@@ -70,14 +73,19 @@ func (l *Ledger) Commit(ctx context.Context, d Decision, receiptRaw []byte, ride
 		ReceiptID: r.ReceiptID, Status: r.Status, TimeObserved: now}
 	var entries []Entry
 	s, fresh := l.started(d)
+	riders = append(l.unrenew(d.IdemID), riders...)
 	for {
 		if !fresh {
 			if s, err = l.Read(ctx, d.IdemID); err != nil {
 				return err
 			}
 		}
+		if d.About != 0 && (d.About != s.Fence || s.Commit != nil || s.Presence == Held) {
+			return &AttemptError{d.IdemID, d.About, s.Fence}
+		}
 		v := Decide(s, Event{Commit: &c}, now, Policy{})
 		if !v.Append {
+			settled = v.Err == nil
 			return v.Err
 		}
 		if entries == nil {
@@ -89,6 +97,9 @@ func (l *Ledger) Commit(ctx context.Context, d Decision, receiptRaw []byte, ride
 		}
 		ok, err := l.extend(ctx, &s, v, c.ToolID, now, fresh, riders, slices.Clip(entries)...)
 		if err != nil || ok {
+			if settled = err == nil; settled && v.Err == nil {
+				l.leaveFor(d, s, entries)
+			}
 			return errors.Join(err, v.Err)
 		}
 		fresh = false

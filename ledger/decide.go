@@ -21,7 +21,8 @@ const (
 // Policy is a tool's policy, as far as the ledger is concerned.
 type Policy struct {
 	Retry RetryMode
-	Lease time.Duration // how long the owner has before others can take over; more than 0
+	Lease time.Duration // how long the owner is believed to be alive without a sign of it; more than 0
+	Again bool          // try a recorded failure again
 }
 
 // Event is what comes to an effect: exactly one of the fields is set.
@@ -35,8 +36,10 @@ type Event struct {
 // Attempt is somebody's wish to run an effect.
 type Attempt struct {
 	Owner       object.AgentID
+	Instance    []byte // of the process; nil: none
 	RequestHash object.Hash
 	Keyless     bool // the effect has no key
+	Again       bool // a recorded failure that is not permanent is tried again
 }
 
 // Action is what a verdict asks for.
@@ -97,14 +100,16 @@ func decideAttempt(s State, a Attempt, now object.Time, p Policy) Verdict {
 	case StatusAbandoned:
 		return refuse(s, ErrAbandoned)
 	case StatusCommitted:
-		return Verdict{Action: Replay}
+		if !a.Again || !Retryable(s.Commit.Status) {
+			return Verdict{Action: Replay}
+		}
 	case StatusPending: // our own unfinished attempt may be resumed, if the tool is safe to repeat
-		if p.Retry != Retry || !s.Register.Owner.Same(a.Owner) {
-			return Verdict{Action: Refuse, Err: &BusyError{s.IdemID, s.Register.Owner, s.Register.LeaseExpiresAt}}
+		if p.Retry != Retry || !s.ownedBy(a) {
+			return Verdict{Action: Refuse, Err: s.busy()}
 		}
 	case StatusUnknown:
 		if p.Retry != Retry {
-			return Verdict{Action: Refuse, Err: &UnknownOutcomeError{s.IdemID, s.Register.Owner, s.Register.LeaseExpiresAt, s.Fence, p.Retry == Probe}}
+			return Verdict{Action: Refuse, Err: s.unknown(p.Retry == Probe)}
 		}
 	case StatusNone, StatusReleased:
 	}
@@ -115,14 +120,14 @@ func decideAttempt(s State, a Attempt, now object.Time, p Policy) Verdict {
 // it. Only the very commit that is there already is left out.
 func decideCommit(s State, c EffectCommit) Verdict {
 	switch {
-	case s.Request == nil:
+	case s.Fence == 0:
 		return refuse(s, ErrNotRegistered)
 	case s.recorded(c.ReceiptID):
 		return Verdict{Action: Replay, Err: s.standing()}
 	}
 	var v Verdict
 	switch {
-	case *s.Request != c.RequestHash:
+	case s.Request != nil && *s.Request != c.RequestHash:
 		v = conflict(s, RequestHashConflict, *s.Request, c.RequestHash)
 	case s.Commit == nil:
 		return Verdict{Action: Record, Append: true, Err: s.standing()}
@@ -151,16 +156,44 @@ func (s State) standing() error {
 	return fmt.Errorf("effect %s: %w", s.IdemID.Short(), err)
 }
 
+// decideResolution lets operators decide on what nobody is at: an unknown outcome, a
+// divergence, a recorded failure. Whoever made an attempt may say that it ended without
+// an outcome. A decision that names an attempt holds for that one alone.
 func decideResolution(s State, r Resolution, now object.Time) Verdict {
+	if r.About != nil && *r.About != s.Fence {
+		return Verdict{Action: Refuse, Err: &AttemptError{s.IdemID, *r.About, s.Fence}}
+	}
 	status := s.At(now)
-	accept := r.Decision == ResolveAccept
+	allowed := false
 	switch {
-	case status == StatusAbandoned && !accept,
-		status != StatusAbandoned && status != StatusUnknown && status != StatusDivergent,
-		accept && s.accepted(r.Evidence) == nil:
+	case r.ByOwner():
+		allowed = s.owns(&r)
+	case r.Decision == ResolveAccept:
+		allowed = (status == StatusUnknown || status == StatusDivergent || status == StatusAbandoned) && s.accepted(r.Evidence) != nil
+	case status == StatusCommitted:
+		allowed = r.Decision == ResolveRetry && r.About != nil && Failed(s.Commit.Status)
+	default:
+		allowed = status == StatusUnknown || status == StatusDivergent
+	}
+	if !allowed {
 		return Verdict{Action: Refuse, Err: fmt.Errorf("effect %s is %s: %w", s.IdemID.Short(), status, ErrNotResolvable)}
 	}
 	return Verdict{Action: Record, Append: true}
+}
+
+func (s State) busy() *BusyError {
+	return &BusyError{s.IdemID, s.Register.Owner, s.Register.TimeObserved, s.leaseEnd(), s.Fence}
+}
+
+func (s State) unknown(probe bool) *UnknownOutcomeError {
+	how := LeaseRanOut
+	switch {
+	case s.Stopped != nil:
+		how = WasStopped
+	case s.Presence == Gone:
+		how = ProcessEnded
+	}
+	return &UnknownOutcomeError{s.IdemID, s.Register.Owner, s.leaseEnd(), s.Fence, probe, how}
 }
 
 func refuse(s State, err error) Verdict {

@@ -241,7 +241,7 @@ func TestAudit(t *testing.T) {
 	lied[1].Commit = commitOf("q", "a", "r1", 500)
 	for name, h := range map[string][]ledger.Entry{
 		"a live lease taken over":         history(reg, register(bob, leaseEnd-1, 2*leaseEnd)),
-		"a takeover with a shorter lease": history(reg, register(bob, leaseEnd, leaseEnd)),
+		"a lease that is over at once":    history(reg, register(bob, leaseEnd, leaseEnd)),
 		"a register after the commit":     history(reg, one, register(bob, leaseEnd, 2*leaseEnd)),
 		"a register after a mark":         history(reg, mark(1, "q", "x"), register(alice, 1, 2*leaseEnd)),
 		"a gap in the fences":             history(fenced(1, reg), fenced(3, register(bob, leaseEnd, 2*leaseEnd))),

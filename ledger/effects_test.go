@@ -13,23 +13,41 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
+// TestOwnLeaseAfterARestart: another process of the same agent is another owner, unless it
+// knows that the first one has ended, or the first one did not say which process it was.
 func TestOwnLeaseAfterARestart(t *testing.T) {
 	ctx := context.Background()
-	w := newWorld(t)
-	if _, err := w.ledger(testKey).Register(ctx, tool, []byte("k"), object.SumText("q"), minute); err != nil {
-		t.Fatal(err)
-	}
-	restarted := w.ledger(testKey)
-	if _, err := restarted.Register(ctx, tool, []byte("k"), object.SumText("q"), minute); !errors.Is(err, ledger.ErrBusy) {
-		t.Errorf("a tool that is not safe to repeat: %v", err)
-	}
-	d, err := restarted.Register(ctx, tool, []byte("k"), object.SumText("q"), again)
-	if err != nil || d.Fence != 2 {
-		t.Fatalf("a tool that is: %+v %v", d, err)
-	}
-	s, err := restarted.Read(ctx, d.IdemID)
-	if err != nil || s.History[0].Register.LeaseExpiresAt >= s.History[1].Register.LeaseExpiresAt || *s.History[1].Register.Fence != 2 {
-		t.Errorf("%+v %v", s.History, err)
+	for name, c := range map[string]struct {
+		instance bool // the first process has one
+		holders  ledger.Holders
+		policy   ledger.Policy
+		want     error
+	}{
+		"nobody can tell":                        {true, nil, again, ledger.ErrBusy},
+		"it runs":                                {true, presence(ledger.Held), again, ledger.ErrBusy},
+		"it has ended":                           {true, presence(ledger.Gone), again, nil},
+		"it has ended, not safe to repeat":       {true, presence(ledger.Gone), minute, ledger.ErrUnknownOutcome},
+		"an old register":                        {false, nil, again, nil},
+		"an old register, not safe to repeat":    {false, nil, minute, ledger.ErrBusy},
+		"an old register, its process has ended": {false, presence(ledger.Gone), minute, ledger.ErrUnknownOutcome},
+	} {
+		w := newWorld(t)
+		first := w.ledger(testKey)
+		if !c.instance {
+			first.Instance = nil
+		}
+		if _, err := first.Register(ctx, tool, []byte("k"), object.SumText("q"), minute); err != nil {
+			t.Fatal(err)
+		}
+		restarted := w.ledger(testKey)
+		restarted.Holders = c.holders
+		d, err := restarted.Register(ctx, tool, []byte("k"), object.SumText("q"), c.policy)
+		if !errors.Is(err, c.want) || (c.want == nil && d.Fence != 2) {
+			t.Errorf("%s: %+v %v", name, d, err)
+		}
+		if _, err := restarted.Verify(ctx); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -58,7 +76,7 @@ func TestProbe(t *testing.T) {
 			if err := l.Record(ctx, probed); err != nil {
 				t.Fatal(err)
 			}
-			err = l.Resolve(ctx, d.IdemID, ledger.ResolveRetry, []object.Hash{receiptID(t, probed)}, "")
+			err = l.Resolve(ctx, d.IdemID, ledger.ResolveRetry, latest(l, d.IdemID), []object.Hash{receiptID(t, probed)}, "")
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -103,7 +121,7 @@ func TestResolutions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := a.Resolve(ctx, d.IdemID, decision, nil, ""); !errors.Is(err, ledger.ErrNotResolvable) {
+		if err := a.Resolve(ctx, d.IdemID, decision, latest(a, d.IdemID), nil, ""); !errors.Is(err, ledger.ErrNotResolvable) {
 			t.Errorf("a live lease is resolved: %v", err)
 		}
 		w.now = w.now.Add(time.Hour)
@@ -122,14 +140,14 @@ func TestResolutions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := a.Resolve(ctx, d.IdemID, decision, []object.Hash{receiptID(t, second)}, "asked the bank"); err != nil {
+		if err := a.Resolve(ctx, d.IdemID, decision, latest(a, d.IdemID), []object.Hash{receiptID(t, second)}, "asked the bank"); err != nil {
 			t.Fatal(err)
 		}
 		s, err := b.Read(ctx, d.IdemID)
 		if err != nil || s.At(w.now) != want || len(s.History) != len(before.History)+1 || *s.Decision.Notes != "asked the bank" {
 			t.Errorf("decision %d: %s, %v", decision, s.At(w.now), err)
 		}
-		if err := a.Resolve(ctx, d.IdemID, ledger.ResolveRetry, nil, ""); !errors.Is(err, ledger.ErrNotResolvable) {
+		if err := a.Resolve(ctx, d.IdemID, ledger.ResolveRetry, latest(a, d.IdemID), nil, ""); !errors.Is(err, ledger.ErrNotResolvable) {
 			t.Errorf("resolved twice: %v", err)
 		}
 		if r, err := a.Register(ctx, tool, []byte("k"), object.SumText("q"), minute); want == ledger.StatusCommitted &&
@@ -155,16 +173,16 @@ func TestOperators(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.now = w.now.Add(time.Hour)
-	if err := careful(w.ledger(testKey)).Resolve(ctx, d.IdemID, ledger.ResolveRetry, nil, ""); !errors.Is(err, ledger.ErrNotOperator) {
+	if err := careful(w.ledger(testKey)).Resolve(ctx, d.IdemID, ledger.ResolveRetry, latest(careful(w.ledger(testKey)), d.IdemID), nil, ""); !errors.Is(err, ledger.ErrNotOperator) {
 		t.Error(err)
 	}
-	if err := w.ledger(testKey).Resolve(ctx, d.IdemID, ledger.ResolveRetry, nil, ""); err != nil { // one who does not ask
+	if err := w.ledger(testKey).Resolve(ctx, d.IdemID, ledger.ResolveRetry, latest(w.ledger(testKey), d.IdemID), nil, ""); err != nil { // one who does not ask
 		t.Fatal(err)
 	}
 	if _, err := careful(w.ledger(otherKey)).Register(ctx, tool, []byte("k"), object.SumText("q"), minute); !errors.Is(err, ledger.ErrUnknownOutcome) {
 		t.Errorf("a resolution by nobody counts: %v", err)
 	}
-	if err := careful(w.ledger(thirdKey)).Resolve(ctx, d.IdemID, ledger.ResolveRetry, nil, ""); err != nil {
+	if err := careful(w.ledger(thirdKey)).Resolve(ctx, d.IdemID, ledger.ResolveRetry, latest(careful(w.ledger(thirdKey)), d.IdemID), nil, ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := careful(w.ledger(otherKey)).Register(ctx, tool, []byte("k"), object.SumText("q"), minute); err != nil {
@@ -249,7 +267,7 @@ func TestSignaturesNameTheirKey(t *testing.T) {
 	if err := l.MarkDivergent(ctx, tool, ledger.IdemID(tool, []byte("key-0")), ledger.MultipleCommits, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Resolve(ctx, ledger.IdemID(tool, []byte("key-0")), ledger.ResolveAbandon, nil, ""); err != nil {
+	if err := l.Resolve(ctx, ledger.IdemID(tool, []byte("key-0")), ledger.ResolveAbandon, latest(l, ledger.IdemID(tool, []byte("key-0"))), nil, ""); err != nil {
 		t.Fatal(err)
 	}
 	want := testKey.Agent().KeyID()
@@ -336,7 +354,7 @@ func TestRefusals(t *testing.T) {
 	if err := l.MarkDivergent(ctx, tool, d.IdemID, 9, nil); !errors.Is(err, object.ErrInvalid) {
 		t.Error(err)
 	}
-	if err := l.Resolve(ctx, d.IdemID, 9, nil, ""); !errors.Is(err, object.ErrInvalid) {
+	if err := l.Resolve(ctx, d.IdemID, 9, latest(l, d.IdemID), nil, ""); !errors.Is(err, object.ErrInvalid) {
 		t.Error(err)
 	}
 	cancelled, cancel := context.WithCancel(ctx)

@@ -19,10 +19,12 @@ func IdemID(tool object.Hash, key []byte) object.Hash {
 // EffectRegister says that its owner is about to invoke a tool, and until when
 // nobody else may.
 //
-// Deviation: field 9, fence, is ours and optional, and part of the register's id
-// like any field. It numbers the registers of one effect from 1 without gaps and
-// reaches the tool, which can thereby tell a late first owner from the one that
-// took over. A register without it (the public vectors) counts like any other.
+// Deviation: fields 9 to 11 are ours and optional, and part of the register's id
+// like any field. The fence numbers the registers of one effect from 1 without gaps
+// and reaches the tool, which can thereby tell a late first owner from the one that
+// took over. The instance tells the processes of one owner apart. A register without
+// them (the public vectors) counts like any other; one without an instance belongs to
+// every process of its owner.
 type EffectRegister struct {
 	IdemID         object.Hash      `can:"1,idem_id"`
 	ToolID         object.Hash      `can:"2,tool_id"`
@@ -32,11 +34,20 @@ type EffectRegister struct {
 	LeaseExpiresAt object.Time      `can:"6,lease_expires_at"` // live while now < this
 	TimeObserved   object.Time      `can:"7,time_observed"`
 	Signature      object.Signature `can:"8,signature"`
-	Fence          *uint64          `can:"9,fence"` // ours: rises with each register of the effect, from 1
+	Fence          *uint64          `can:"9,fence"`              // ours: rises with each register of the effect, from 1
+	Instance       []byte           `can:"10,instance,optional"` // ours: 16 random bytes of the process that made the attempt
+	Ended          *uint64          `can:"11,ended"`             // ours: the attempt before, whose process had ended though its lease lived
 }
 
-// Check refuses an id that is not that of tool and key.
+// InstanceSize is the length of a register's instance in bytes.
+const InstanceSize = 16
+
+// Check refuses an id that is not that of tool and key, and an instance of another
+// length than InstanceSize.
 func (r EffectRegister) Check() error {
+	if r.Instance != nil && len(r.Instance) != InstanceSize {
+		return fmt.Errorf("instance has %d bytes, expected %d", len(r.Instance), InstanceSize)
+	}
 	if want := IdemID(r.ToolID, r.IdempotencyKey); r.IdemID != want {
 		return fmt.Errorf("idem_id is %s, tool and key give %s", r.IdemID, want)
 	}
@@ -90,28 +101,38 @@ const (
 	ResolveRetry   uint8 = 1 // the effect did not happen: its request may run again
 	ResolveAbandon uint8 = 2 // it shall never run again
 	ResolveAccept  uint8 = 3 // one recorded commit, whose receipt is in the evidence, is the outcome
+	ResolveRelease uint8 = 4 // by its owner: the attempt did not start, the key is free
+	ResolveStop    uint8 = 5 // by its owner: the attempt was stopped, its outcome is unknown
 )
 
-// Resolution is an operator's signed decision on an effect with unknown outcome
-// or a divergent one (ours). It is appended like any other entry; what it decides
-// on stays in the history.
+// Resolution is a signed decision on one attempt (ours): an operator's on an effect
+// with unknown outcome, a recorded failure or a divergent history, or the owner's own
+// word that its attempt ended without an outcome. It is appended like any other entry;
+// what it decides on stays in the history.
 type Resolution struct {
 	IdemID       object.Hash      `can:"1,idem_id"`
-	Decision     uint8            `can:"2,decision"` // ResolveRetry, ResolveAbandon or ResolveAccept
+	Decision     uint8            `can:"2,decision"` // ResolveRetry, ResolveAbandon, ResolveAccept, ResolveRelease or ResolveStop
 	Evidence     []object.Hash    `can:"3,evidence"`
 	Notes        *string          `can:"4,notes"`
 	Signer       object.AgentID   `can:"5,signer"`
 	TimeObserved object.Time      `can:"6,time_observed"`
 	Signature    object.Signature `can:"7,signature"`
+	About        *uint64          `can:"8,about"` // fence of the latest attempt when it was decided; ResolveRelease and ResolveStop need it
 }
 
-// Check refuses unknown decisions.
+// Check refuses unknown decisions, and an owner's decision that names no attempt.
 func (r Resolution) Check() error {
-	if r.Decision < ResolveRetry || r.Decision > ResolveAccept {
+	if r.Decision < ResolveRetry || r.Decision > ResolveStop {
 		return fmt.Errorf("decision %d is not known", r.Decision)
+	}
+	if r.ByOwner() && r.About == nil {
+		return fmt.Errorf("decision %d names no attempt", r.Decision)
 	}
 	return nil
 }
+
+// ByOwner reports whether the decision is the attempt's owner's, not an operator's.
+func (r Resolution) ByOwner() bool { return r.Decision == ResolveRelease || r.Decision == ResolveStop }
 
 // The rules of the ledger's entries: the id, which is what is signed, leaves out
 // the signature.

@@ -13,7 +13,8 @@ var (
 	ErrIdempotencyConflict = errors.New("key was used with another request (IdempotencyConflict)")
 	ErrNonDeterministic    = errors.New("same request gave another response (NonDeterministicEffect)")
 	ErrDivergent           = errors.New("history is divergent")
-	ErrUnknownOutcome      = errors.New("lease ran out without a commit: the effect may or may not have happened")
+	ErrUnknownOutcome      = errors.New("the effect may or may not have happened")
+	ErrStopped             = errors.New("was stopped before it answered")
 	ErrAbandoned           = errors.New("was abandoned by an operator's decision")
 	ErrNotRegistered       = errors.New("was not registered")
 )
@@ -25,41 +26,62 @@ var (
 	ErrUnverifiable  = errors.New("entry names no key that is known here")
 	ErrNotResolvable = errors.New("there is nothing to resolve that way")
 	ErrNotOperator   = errors.New("is not an operator of this ledger")
+	ErrAttempt       = errors.New("is not the latest attempt")
 	ErrTooLarge      = errors.New("receipt is larger than a ledger entry may be")
 )
 
-// BusyError says who holds the lease and until when.
+// BusyError says who is at an effect, and since when.
 type BusyError struct {
 	IdemID object.Hash
 	Owner  object.AgentID
-	Until  object.Time
+	Since  object.Time // of the register; 0: the attempt is not registered yet
+	Until  object.Time // when the lease ends, unless it is renewed
+	Fence  uint64      // of the attempt; 0: it is not registered yet
 }
 
 func (e *BusyError) Error() string {
-	return fmt.Sprintf("effect %s: %v by %s until %s", e.IdemID.Short(), ErrBusy, e.Owner, e.Until)
+	if e.Fence == 0 {
+		return fmt.Sprintf("effect %s: %v by another process, which is about to begin", e.IdemID.Short(), ErrBusy)
+	}
+	return fmt.Sprintf("effect %s: %v by %s, attempt %d, since %s", e.IdemID.Short(), ErrBusy, e.Owner, e.Fence, e.Since)
 }
 
 // Unwrap gives ErrBusy.
 func (e *BusyError) Unwrap() error { return ErrBusy }
 
-// UnknownOutcomeError says whose attempt ended without a commit. With Probe, the
+// How an attempt ended of which nobody knows what it did.
+const (
+	LeaseRanOut  = iota // nobody heard of it until its lease ended
+	ProcessEnded        // the process that made it has ended
+	WasStopped          // it was stopped before it answered
+)
+
+// UnknownOutcomeError says whose attempt ended without an outcome. With Probe, the
 // tool's policy is to ask the outside system: the caller runs the probe tool, and
 // then either commits the receipt of what it found, or resolves the effect with
 // ResolveRetry and the probe's receipt as evidence (spec/ledger.md#register).
 type UnknownOutcomeError struct {
 	IdemID object.Hash
 	Owner  object.AgentID
-	Until  object.Time // when the lease ended
+	Until  object.Time // when the lease ends, or ended
 	Fence  uint64      // of the attempt
 	Probe  bool
+	How    int // LeaseRanOut, ProcessEnded or WasStopped
 }
 
 func (e *UnknownOutcomeError) Error() string {
-	return fmt.Sprintf("effect %s, attempt %d by %s until %s: %v", e.IdemID.Short(), e.Fence, e.Owner, e.Until, ErrUnknownOutcome)
+	how := [...]string{LeaseRanOut: "was not heard of until its lease ended at " + e.Until.String(),
+		ProcessEnded: "ended without an outcome", WasStopped: "was stopped before it answered"}[e.How]
+	return fmt.Sprintf("effect %s, attempt %d by %s %s: %v", e.IdemID.Short(), e.Fence, e.Owner, how, ErrUnknownOutcome)
 }
 
-// Unwrap gives ErrUnknownOutcome.
-func (e *UnknownOutcomeError) Unwrap() error { return ErrUnknownOutcome }
+// Unwrap gives ErrUnknownOutcome and, for an attempt that was stopped, ErrStopped.
+func (e *UnknownOutcomeError) Unwrap() []error {
+	if e.How == WasStopped {
+		return []error{ErrUnknownOutcome, ErrStopped}
+	}
+	return []error{ErrUnknownOutcome}
+}
 
 // ConflictError says which hashes contradict one another.
 type ConflictError struct {
@@ -82,3 +104,17 @@ func (e *ConflictError) Unwrap() error {
 	}
 	return ErrDivergent
 }
+
+// AttemptError is a decision about an attempt that is not the latest one any more.
+type AttemptError struct {
+	IdemID object.Hash
+	About  uint64 // the attempt that was decided on
+	Latest uint64 // 0: there is none
+}
+
+func (e *AttemptError) Error() string {
+	return fmt.Sprintf("effect %s: attempt %d %v, that is %d", e.IdemID.Short(), e.About, ErrAttempt, e.Latest)
+}
+
+// Unwrap gives ErrAttempt.
+func (e *AttemptError) Unwrap() error { return ErrAttempt }

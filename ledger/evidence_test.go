@@ -100,7 +100,7 @@ func TestEvidenceOfADivergence(t *testing.T) {
 			t.Fatalf("%v, expected %s: %v", ev, want, err)
 		}
 		if want == ledger.StatusDivergent {
-			if err := a.Resolve(ctx, d.IdemID, ledger.ResolveAccept, []object.Hash{receiptID(t, raw)}, "the other request was a mistake"); err != nil {
+			if err := a.Resolve(ctx, d.IdemID, ledger.ResolveAccept, latest(a, d.IdemID), []object.Hash{receiptID(t, raw)}, "the other request was a mistake"); err != nil {
 				t.Fatal(err)
 			}
 		}

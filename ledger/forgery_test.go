@@ -43,7 +43,7 @@ func TestForgedEntries(t *testing.T) {
 		case "divergence", "resolution":
 			err = l.MarkDivergent(ctx, tool, d.IdemID, ledger.MultipleCommits, nil)
 			if kind == "resolution" {
-				err = errors.Join(err, l.Resolve(ctx, d.IdemID, ledger.ResolveRetry, nil, ""))
+				err = errors.Join(err, l.Resolve(ctx, d.IdemID, ledger.ResolveRetry, latest(l, d.IdemID), nil, ""))
 			}
 		}
 		if err != nil {

@@ -34,7 +34,7 @@ func FuzzEntries(f *testing.F) {
 	if err := l.MarkDivergent(f.Context(), tool, idem, ledger.MultipleCommits, nil); err != nil {
 		f.Fatal(err)
 	}
-	if err := l.Resolve(f.Context(), idem, ledger.ResolveAbandon, nil, "no"); err != nil {
+	if err := l.Resolve(f.Context(), idem, ledger.ResolveAbandon, 1, nil, "no"); err != nil {
 		f.Fatal(err)
 	}
 	signed := map[object.Hash]bool{} // a signature's key id is outside the id

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -111,3 +112,29 @@ func fillInOrder(t testing.TB, l *ledger.Ledger, n int) {
 		}
 	}
 }
+
+// latest is the fencing number of an effect's latest attempt, as l reads it.
+func latest(l *ledger.Ledger, idem object.Hash) uint64 {
+	s, err := l.Read(context.Background(), idem)
+	if err != nil {
+		panic(err)
+	}
+	return s.Fence
+}
+
+// presence are Holders that know the same of every attempt; their locks can be had unless
+// somebody is at it.
+type presence ledger.Presence
+
+func (p presence) Look(object.Hash) (ledger.Presence, error)          { return ledger.Presence(p), nil }
+func (p presence) Await(context.Context, object.Hash) ([]byte, error) { return nil, nil }
+func (p presence) Hold(object.Hash) (ledger.Hold, error) {
+	if ledger.Presence(p) == ledger.Held {
+		return nil, nil
+	}
+	return p, nil
+}
+func (presence) File() *os.File     { return nil }
+func (presence) Awaited() bool      { return false }
+func (presence) Leave([]byte) error { return nil }
+func (presence) Drop(bool)          {}

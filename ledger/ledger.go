@@ -2,9 +2,12 @@ package ledger
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
+	"time"
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -22,27 +25,40 @@ type Ledger struct {
 	keys *keyring
 	memo memo
 
+	// Instance tells this process from others of the same agent: InstanceSize random bytes,
+	// or nil, which makes its attempts those of all of them. Holders knows which attempts
+	// are under way; nil: leases alone tell. Set both before first use.
+	Instance []byte
+	Holders  Holders
+
 	// Known are agents whose marks and commits can be verified though no entry
 	// names them. Operator says whose resolutions count; nil: everybody's who can
 	// write to the store. Set both before first use.
 	Known    []object.AgentID
 	Operator func(object.AgentID) bool
 
+	renewals sync.Map // effects, by id, whose lease this Ledger renewed
+
 	noted  sync.Map // tools, by id, that the log has registers of
 	mu     sync.Mutex
 	active map[object.Hash]attempt
+	silent map[object.Hash]vital // what was watched for a whole lease without a sign of life
 }
 
 // attempt is an effect that this Ledger has registered and not yet committed.
 type attempt struct {
 	fence uint64
+	hold  Hold  // nil: there are no Holders
 	state State // as the register left it; without a history until then
 }
 
 // Open returns the ledger in kv.
 func Open(kv KV, signer sign.Signer, now func() object.Time) *Ledger {
 	self := newExecutor(signer)
-	return &Ledger{kv: kv, self: self, now: now, log: &log{kv: kv}, keys: newKeyring(self.agent), active: map[object.Hash]attempt{}}
+	instance := make([]byte, InstanceSize)
+	_, _ = rand.Read(instance) // it never fails
+	return &Ledger{kv: kv, self: self, now: now, log: &log{kv: kv}, keys: newKeyring(self.agent), Instance: instance,
+		active: map[object.Hash]attempt{}, silent: map[object.Hash]vital{}}
 }
 
 // Decision is the answer to Register.
@@ -53,13 +69,16 @@ type Decision struct {
 	Key         []byte
 	RequestHash object.Hash
 	Fence       uint64        // number of this register; a tool can tell a late owner by it. 0: the effect has no key
+	Alive       *os.File      // the lock of the attempt, for the tool's processes to inherit; nil: there is none
+	About       uint64        // for Commit: only this attempt may be ended; 0: whichever it is
+	Response    []byte        // for Commit: the response, for those who wait; nil: they read it from the store
 	Receipt     []byte        // on Replay: the committed receipt
 	Commit      *EffectCommit // on Replay
 }
 
 // Register asks to run the effect of tool with this key and request. With Invoke,
-// the register is durable and the tool may be invoked until the lease ends; Commit
-// or Release must follow. With Replay, the effect was committed before. An effect
+// the register is durable and the tool may be invoked, for as long as the lease lives or
+// is renewed; Commit, Withdraw or Release must follow. With Replay, the effect was committed before. An effect
 // without a key is never deduplicated: the answer is Invoke and nothing is
 // written. Errors are those of the state machine: ErrBusy, ErrIdempotencyConflict,
 // ErrDivergent, ErrUnknownOutcome, ErrAbandoned, ErrUnverifiable. After any other
@@ -77,8 +96,8 @@ func (l *Ledger) RegisterWith(ctx context.Context, tool object.Hash, key []byte,
 	if p.Lease <= 0 && len(key) > 0 {
 		return d, fmt.Errorf("ledger: a lease of %v", p.Lease)
 	}
-	ev := Event{Attempt: &Attempt{Owner: l.self.agent, RequestHash: requestHash, Keyless: len(key) == 0}}
-	for {
+	ev := Event{Attempt: &Attempt{Owner: l.self.agent, Instance: l.Instance, RequestHash: requestHash, Keyless: len(key) == 0, Again: p.Again}}
+	for taken := 0; ; {
 		s := State{IdemID: d.IdemID}
 		if !ev.Attempt.Keyless {
 			var err error
@@ -96,7 +115,13 @@ func (l *Ledger) RegisterWith(ctx context.Context, tool object.Hash, key []byte,
 		case v.Action == Invoke && !v.Append:
 			return d, nil
 		case v.Action == Invoke:
-			if ok, err := l.begin(ctx, s, &d, p, now, with); err != nil || ok {
+			ok, err := l.begin(ctx, s, &d, p, now, with)
+			if errors.Is(err, errTaken) && taken < maxTaken { // its register will be there in a moment
+				taken++
+				time.Sleep(takenPause)
+				continue
+			}
+			if err != nil || ok {
 				return d, err
 			}
 		case v.Reason == 0:
@@ -109,18 +134,27 @@ func (l *Ledger) RegisterWith(ctx context.Context, tool object.Hash, key []byte,
 	}
 }
 
+// errTaken means that somebody else has an effect's lock, and no register to show yet.
+var errTaken = errors.New("the lock of the effect is taken")
+
+const (
+	maxTaken   = 25                   // looks at the history of an effect whose lock is taken
+	takenPause = 2 * time.Millisecond // between two of them
+)
+
 // begin registers an attempt; false means that the history has changed.
 func (l *Ledger) begin(ctx context.Context, s State, d *Decision, p Policy, now object.Time, with func(State) []Rider) (bool, error) {
 	d.Fence = s.Fence + 1
 	r := EffectRegister{
 		IdemID: d.IdemID, ToolID: d.Tool, RequestHash: d.RequestHash, IdempotencyKey: d.Key, Owner: l.self.agent,
-		LeaseExpiresAt: now.Add(p.Lease), TimeObserved: now, Fence: &d.Fence,
+		LeaseExpiresAt: now.Add(p.Lease), TimeObserved: now, Fence: &d.Fence, Instance: l.Instance,
 	}
-	if s.Register != nil { // a takeover has a later lease
-		r.LeaseExpiresAt = max(r.LeaseExpiresAt, s.Register.LeaseExpiresAt+1)
+	if s.Presence == Gone && now < s.Register.LeaseExpiresAt {
+		before := s.Fence
+		r.Ended = &before
 	}
-	if !l.activate(d.IdemID, d.Fence) {
-		return false, &BusyError{d.IdemID, l.self.agent, r.LeaseExpiresAt}
+	if err := l.activate(d); err != nil {
+		return false, err
 	}
 	raw, err := l.self.sealEntry(RegisterRule, &r, &r.Signature)
 	if err != nil {
@@ -134,38 +168,82 @@ func (l *Ledger) begin(ctx context.Context, s State, d *Decision, p Policy, now 
 	}
 	ok, err := l.extend(ctx, &s, Verdict{}, d.Tool, now, true, riders, e)
 	if err != nil || !ok {
-		l.Release(*d)
+		l.leave(*d, l.idle(ctx, d.IdemID))
 		return false, err
 	}
 	l.noted.Store(d.Tool, true)
 	s.add(e) // s is ours alone: Read made it
+	s.Presence, s.Renewed = Unseen, 0
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.active[d.IdemID] = attempt{d.Fence, s}
+	a := l.active[d.IdemID]
+	a.state = s
+	l.active[d.IdemID] = a
 	return true, nil
 }
 
-// activate notes that this process is about to run an effect; false means that it
-// does already. Another process is told apart by the lease alone.
-func (l *Ledger) activate(idem object.Hash, fence uint64) bool {
+// activate takes the effect's lock and notes that this process is about to run it. The
+// error wraps ErrBusy and errTaken when somebody is about to run it already.
+func (l *Ledger) activate(d *Decision) error {
+	taken := fmt.Errorf("%w: %w", errTaken, &BusyError{IdemID: d.IdemID, Owner: l.self.agent})
+	l.mu.Lock()
+	if _, running := l.active[d.IdemID]; running {
+		l.mu.Unlock()
+		return taken
+	}
+	l.active[d.IdemID] = attempt{fence: d.Fence}
+	l.mu.Unlock()
+	if l.Holders == nil {
+		return nil
+	}
+	hold, err := l.Holders.Hold(d.IdemID)
+	if err == nil && hold == nil {
+		err = taken
+	}
+	if err != nil {
+		l.leave(*d, false)
+		return err
+	}
+	d.Alive = hold.File()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, running := l.active[idem]; running {
-		return false
-	}
-	l.active[idem] = attempt{fence: fence}
-	return true
+	l.active[d.IdemID] = attempt{fence: d.Fence, hold: hold}
+	return nil
 }
 
-// Release ends an attempt that will not be committed: the tool could not be
-// invoked, or nobody knows what it did. The register stays, and its lease runs.
-// Releasing an attempt that is over is harmless.
-func (l *Ledger) Release(d Decision) {
+// Release ends an attempt that will not be committed: nobody knows what it did. The
+// register stays, and its outcome is unknown as soon as all processes of the attempt have
+// ended. Releasing an attempt that is over is harmless.
+func (l *Ledger) Release(d Decision) { l.leave(d, false) }
+
+// leave ends an attempt of this process. Settled: the effect has an outcome.
+func (l *Ledger) leave(d Decision, settled bool) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.active[d.IdemID].fence == d.Fence {
+	a, ok := l.active[d.IdemID]
+	if ok = ok && a.fence == d.Fence; ok {
 		delete(l.active, d.IdemID)
 	}
+	l.mu.Unlock()
+	if ok && a.hold != nil {
+		a.hold.Drop(settled)
+	}
+}
+
+// idle reports whether an effect certainly has no attempt without an outcome, so that its
+// lock need not tell of one.
+func (l *Ledger) idle(ctx context.Context, idem object.Hash) bool {
+	s, err := l.Read(context.WithoutCancel(ctx), idem)
+	return err == nil && !s.open()
+}
+
+// holdOf is the lock of an attempt of this process; nil: it has none.
+func (l *Ledger) holdOf(d Decision) Hold {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a, ok := l.active[d.IdemID]; ok && a.fence == d.Fence {
+		return a.hold
+	}
+	return nil
 }
 
 // started is the state that d's register left behind, if this Ledger made it.

@@ -91,7 +91,7 @@ func TestExpiredLeases(t *testing.T) {
 	if err != nil || s.Mark == nil || s.Mark.Reason != ledger.ResponseHashConflict {
 		t.Fatalf("%+v %v", s.Mark, err)
 	}
-	if err := a.Resolve(ctx, d.IdemID, ledger.ResolveRetry, nil, "the outside system has neither"); err != nil {
+	if err := a.Resolve(ctx, d.IdemID, ledger.ResolveRetry, latest(a, d.IdemID), nil, "the outside system has neither"); err != nil {
 		t.Fatal(err)
 	}
 	if d3, err := b.Register(ctx, tool, []byte("k"), object.SumText("q"), minute); err != nil || d3.Fence != 3 {

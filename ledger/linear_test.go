@@ -95,8 +95,8 @@ func (s effectState) register(c call, a answer) (effectState, string) {
 		return s, "busy"
 	case st == "unknown" && !c.Retry:
 		return s, st
-	case a.Fence != s.fence+1 || a.Until <= s.until:
-		return s, "a rising fence and a later lease"
+	case a.Fence != s.fence+1 || a.Until <= a.At:
+		return s, "a rising fence and a lease that lives"
 	}
 	s.request, s.owner, s.fence, s.until = c.Request, c.Client, a.Fence, a.Until
 	return s, "invoke"

@@ -184,7 +184,7 @@ func (m *machine) resolve(rt *rapid.T) {
 			evidence = []object.Hash{e.Commit.ReceiptID}
 		}
 	}
-	if n.ledger.Resolve(context.Background(), id, decision, evidence, "") != nil {
+	if n.ledger.Resolve(context.Background(), id, decision, latest(n.ledger, id), evidence, "") != nil {
 		return
 	}
 	x.marked, x.done = false, decision == ledger.ResolveAccept

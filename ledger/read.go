@@ -57,7 +57,7 @@ func (l *Ledger) Read(ctx context.Context, idem object.Hash) (State, error) {
 	}
 	s := Fold(idem, history)
 	s.places = index
-	return s, nil
+	return s, l.present(ctx, &s)
 }
 
 // history reads the entries of an effect, those that known does not have; their
@@ -86,9 +86,9 @@ func (l *Ledger) history(ctx context.Context, idem object.Hash, places []place, 
 	return history, nil
 }
 
-// doubt marks a resolution by somebody who is no operator.
+// doubt marks an operator's decision by somebody who is none.
 func (l *Ledger) doubt(e *Entry) {
-	if e.Resolution != nil && l.Operator != nil {
+	if e.Resolution != nil && !e.Resolution.ByOwner() && l.Operator != nil {
 		e.Unverified = !l.Operator(e.Resolution.Signer)
 	}
 }

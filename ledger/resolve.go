@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/mythos-project/mythos/object"
 )
@@ -37,30 +38,42 @@ func (l *Ledger) MarkDivergent(ctx context.Context, tool, idem object.Hash, reas
 	}
 }
 
+// maxSkew is how far apart clocks may be: a lease that begins later than that cannot be
+// judged by the clock here.
+const maxSkew = 5 * time.Minute
+
 // Resolve appends an operator's signed decision (ResolveRetry, ResolveAbandon or
-// ResolveAccept) on an effect whose outcome is unknown or whose history is
-// divergent. ResolveAccept names in its evidence the receipt of one recorded
-// commit, which is replayed from then on; it also revives an abandoned effect. The
-// key keeps standing for its first request, or for that of the accepted commit.
-// Errors: ErrNotResolvable, ErrNotOperator.
-func (l *Ledger) Resolve(ctx context.Context, idem object.Hash, decision uint8, evidence []object.Hash, notes string) error {
+// ResolveAccept) on the attempt with the fencing number about: one that ended with an
+// unknown outcome, or failed (ResolveRetry only), or left a divergent history.
+// ResolveAccept names in its evidence the receipt of one recorded commit, which is replayed
+// from then on; it also revives an abandoned effect. The key keeps standing for its first
+// request, or for that of the accepted commit. Errors: ErrNotResolvable, ErrNotOperator, and
+// ErrAttempt when about is not the latest attempt any more.
+func (l *Ledger) Resolve(ctx context.Context, idem object.Hash, decision uint8, about uint64, evidence []object.Hash, notes string) error {
 	if l.Operator != nil && !l.Operator(l.self.agent) {
 		return fmt.Errorf("%s: %w", l.self.agent, ErrNotOperator)
 	}
-	r := Resolution{IdemID: idem, Decision: decision, Evidence: append([]object.Hash{}, evidence...), Signer: l.self.agent}
+	r := Resolution{IdemID: idem, Decision: decision, About: &about, Evidence: append([]object.Hash{}, evidence...), Signer: l.self.agent}
 	if notes != "" {
 		r.Notes = &notes
 	}
 	if err := r.Check(); err != nil {
 		return fmt.Errorf("resolution: %w: %w", object.ErrInvalid, err)
 	}
+	if r.ByOwner() {
+		return fmt.Errorf("decision %d is no operator's: %w", decision, ErrNotResolvable)
+	}
 	for {
 		s, err := l.Read(ctx, idem)
 		if err != nil {
 			return err
 		}
-		r.TimeObserved, r.Signature = l.now(), object.Signature{}
-		if v := Decide(s, Event{Resolution: &r}, r.TimeObserved, Policy{}); !v.Append {
+		now := l.now()
+		if s.open() && s.Presence == Unseen && s.Register.TimeObserved > now.Add(maxSkew) {
+			s.Presence = Gone // by a clock that was ahead: its lease says nothing
+		}
+		r.TimeObserved, r.Signature = now, object.Signature{}
+		if v := Decide(s, Event{Resolution: &r}, now, Policy{}); !v.Append {
 			return v.Err
 		}
 		raw, err := l.self.sealEntry(ResolutionRule, &r, &r.Signature)
@@ -68,7 +81,7 @@ func (l *Ledger) Resolve(ctx context.Context, idem object.Hash, decision uint8, 
 			return err
 		}
 		e := Entry{Kind: EntryResolution, Raw: raw, Resolution: &r}
-		if ok, err := l.extend(ctx, &s, Verdict{}, object.Hash{}, r.TimeObserved, true, nil, e); err != nil || ok {
+		if ok, err := l.extend(ctx, &s, Verdict{}, object.Hash{}, now, true, nil, e); err != nil || ok {
 			return err
 		}
 	}

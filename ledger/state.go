@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -13,12 +14,12 @@ type Status uint8
 // The states of an effect.
 const (
 	StatusNone         Status = iota // never registered
-	StatusPending                    // registered, the lease lives
-	StatusUnknown                    // registered, the lease ran out without a commit
+	StatusPending                    // registered, and the attempt is under way
+	StatusUnknown                    // registered, and the attempt ended without an outcome
 	StatusCommitted                  // it ended; replayed from now on
 	StatusDivergent                  // its history contradicts itself
 	StatusAbandoned                  // an operator decided that it shall not run again
-	StatusReleased                   // an operator decided that it may run again
+	StatusReleased                   // it may run again: an operator said so, or it did not start
 	StatusUnverifiable               // its history has a commit by a key that nobody here knows
 )
 
@@ -53,9 +54,18 @@ type State struct {
 	Mark         *DivergenceMark // the first that no resolution has settled
 	Decision     *Resolution     // the latest
 	Fence        uint64          // the number of registers
+	Stopped      *Resolution     // the owner's word that the latest attempt was stopped
 	Unverifiable bool            // a commit's signer is not known here
 
-	places []byte // the history's index as it is stored; nil: there is none
+	// Presence and Renewed are no part of the history: what is known of the latest
+	// attempt, while it has no outcome. [Ledger.Read] sets them.
+	Presence Presence
+	Renewed  object.Time // until when its lease was renewed; 0: never
+
+	firm          bool          // the key stands for its request, whatever becomes of the latest attempt
+	failed        *EffectCommit // the failure that the latest attempt was made after
+	failedReceipt []byte
+	places        []byte // the history's index as it is stored; nil: there is none
 }
 
 // At says where the effect stands at a point in time.
@@ -69,15 +79,41 @@ func (s State) At(now object.Time) Status {
 		return StatusDivergent
 	case s.Commit != nil:
 		return StatusCommitted
-	case s.Register == nil && s.Request != nil:
+	case s.Register == nil && s.Fence > 0:
 		return StatusReleased
 	case s.Register == nil:
 		return StatusNone
-	case now < s.Register.LeaseExpiresAt:
+	case s.Stopped != nil, s.Presence == Gone:
+		return StatusUnknown
+	case s.Presence == Held, now < s.leaseEnd():
 		return StatusPending
 	}
 	return StatusUnknown
 }
+
+// leaseEnd is when the lease of the latest attempt ends.
+func (s State) leaseEnd() object.Time { return max(s.Register.LeaseExpiresAt, s.Renewed) }
+
+// open reports whether the latest attempt has neither an outcome nor a decision about it.
+func (s State) open() bool {
+	return s.Register != nil && s.Commit == nil && s.Mark == nil && s.Stopped == nil && !s.abandoned() && !s.Unverifiable
+}
+
+// ownedBy reports whether the latest attempt was made by the process that asks now.
+func (s State) ownedBy(a Attempt) bool {
+	r := s.Register
+	return r.Owner.Same(a.Owner) && (r.Instance == nil || bytes.Equal(r.Instance, a.Instance))
+}
+
+// Failed reports whether a status is that of a tool that failed.
+func Failed(status uint16) bool { return status >= 300 }
+
+// StatusPermanent is the status of a failure that trying again does not mend.
+const StatusPermanent uint16 = 422
+
+// Retryable reports whether an effect that ended with this status may be tried again
+// under its key.
+func Retryable(status uint16) bool { return Failed(status) && status != StatusPermanent }
 
 func (s State) abandoned() bool {
 	return s.Decision != nil && s.Decision.Decision == ResolveAbandon
@@ -98,16 +134,10 @@ func (s *State) add(e Entry) {
 	s.History = append(s.History, e)
 	switch {
 	case e.Register != nil:
-		s.Fence++
-		s.Register = e.Register
-		if s.Request == nil {
-			s.Request = &e.Register.RequestHash
-		}
+		s.register(e.Register)
 	case e.Commit != nil:
 		s.Unverifiable = s.Unverifiable || e.Unverified
-		if s.Commit == nil && s.Request != nil && e.Commit.RequestHash == *s.Request {
-			s.Commit, s.Receipt = e.Commit, s.receiptOf(e.Commit)
-		}
+		s.commit(e.Commit)
 	case e.Mark != nil:
 		if s.Mark == nil {
 			s.Mark = e.Mark
@@ -117,11 +147,61 @@ func (s *State) add(e Entry) {
 	}
 }
 
+func (s *State) register(r *EffectRegister) {
+	s.firm = s.firm || s.Register != nil
+	if s.Commit != nil { // a failure is tried again: it counts until there is another outcome
+		s.failed, s.failedReceipt = s.Commit, s.Receipt
+		s.Commit, s.Receipt = nil, nil
+	}
+	s.Fence++
+	s.Register, s.Stopped = r, nil
+	if s.Request == nil {
+		s.Request = &r.RequestHash
+	}
+}
+
+func (s *State) commit(c *EffectCommit) {
+	s.firm = true
+	if s.Request == nil && s.Fence > 0 { // its attempt was released: it happened after all
+		s.Request = &c.RequestHash
+	}
+	if s.Commit == nil && s.Request != nil && c.RequestHash == *s.Request {
+		s.Commit, s.Receipt = c, s.receiptOf(c)
+	}
+}
+
+// release takes back an attempt that did not start: what was before it counts again.
+func (s *State) release() {
+	s.Register = nil
+	if s.failed != nil {
+		s.Commit, s.Receipt = s.failed, s.failedReceipt
+	} else if !s.firm {
+		s.Request = nil
+	}
+}
+
+// owns reports whether the signer of r is the owner of the latest attempt, which r is
+// about and which has no outcome.
+func (s *State) owns(r *Resolution) bool {
+	return s.open() && r.About != nil && *r.About == s.Fence && s.Register.Owner.Same(r.Signer)
+}
+
 func (s *State) resolve(r *Resolution) {
-	s.Decision = r
+	if r.ByOwner() {
+		switch {
+		case !s.owns(r):
+		case r.Decision == ResolveRelease:
+			s.release()
+		default:
+			s.Stopped, s.firm = r, true
+		}
+		return
+	}
+	s.Decision, s.firm = r, true
 	switch r.Decision {
 	case ResolveRetry: // what was before counts no longer, but the key still stands for its request
 		s.Register, s.Commit, s.Receipt, s.Mark = nil, nil, nil, nil
+		s.Stopped, s.failed, s.failedReceipt = nil, nil, nil
 	case ResolveAccept:
 		if c := s.accepted(r.Evidence); c != nil {
 			s.Commit, s.Receipt, s.Request, s.Mark = c, s.receiptOf(c), &c.RequestHash, nil

@@ -30,7 +30,7 @@ func smallLog(t *testing.T) (*world, ledger.Checkpoint) {
 	}
 	l.Release(d)
 	w.now += 1 << 40
-	if err := l.Resolve(ctx, d.IdemID, ledger.ResolveRetry, nil, "it did not happen"); err != nil {
+	if err := l.Resolve(ctx, d.IdemID, ledger.ResolveRetry, latest(l, d.IdemID), nil, "it did not happen"); err != nil {
 		t.Fatal(err)
 	}
 	for _, key := range []string{"lost", "key-4"} {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -66,13 +67,23 @@ type scriptIn struct {
 type stepIn struct {
 	As       string      `json:"as"`
 	At       int64       `json:"at_us"`
+	Instance hexBytes    `json:"instance,omitempty"` // of the process; none: it writes none
+	Gone     bool        `json:"gone,omitempty"`     // the process knows that whoever made the latest attempt has ended
 	Register *registerIn `json:"register,omitempty"`
 	Commit   *commitIn   `json:"commit,omitempty"`
+	Withdraw *withdrawIn `json:"withdraw,omitempty"`
 	Resolve  *resolveIn  `json:"resolve,omitempty"`
 }
 
 type registerIn struct {
 	Request object.Hash `json:"request_hash"`
+	Again   bool        `json:"again,omitempty"` // a recorded failure is tried again
+}
+
+// withdrawIn ends the attempt that a register step began, without an outcome.
+type withdrawIn struct {
+	Step     int   `json:"step"`
+	Decision uint8 `json:"decision"` // 4 it did not start, 5 it was stopped
 }
 
 // commitIn ends the attempt that a register step began.
@@ -85,6 +96,7 @@ type commitIn struct {
 
 type resolveIn struct {
 	Decision uint8         `json:"decision"`
+	About    uint64        `json:"about"` // the attempt that it is about
 	Evidence []object.Hash `json:"evidence"`
 }
 
@@ -137,8 +149,21 @@ func ledgerOf(in json.RawMessage) (any, error) {
 // ledger opens the ledger as an agent that remembers nothing: each step is by a
 // process of its own.
 func (s *script) ledger(name string) *ledger.Ledger {
-	return ledger.Open(s.db, GoldenKey(name), func() object.Time { return s.now })
+	l := ledger.Open(s.db, GoldenKey(name), func() object.Time { return s.now })
+	l.Instance = nil
+	return l
 }
+
+// gone are Holders that know that all who made attempts have ended.
+type gone struct{}
+
+func (gone) Hold(object.Hash) (ledger.Hold, error)              { return gone{}, nil }
+func (gone) Look(object.Hash) (ledger.Presence, error)          { return ledger.Gone, nil }
+func (gone) Await(context.Context, object.Hash) ([]byte, error) { return nil, nil }
+func (gone) File() *os.File                                     { return nil }
+func (gone) Awaited() bool                                      { return false }
+func (gone) Leave([]byte) error                                 { return nil }
+func (gone) Drop(bool)                                          {}
 
 func (s *script) policy() (ledger.Policy, error) {
 	p := ledger.Policy{Lease: time.Duration(s.in.Lease) * time.Microsecond}
@@ -157,14 +182,23 @@ func (s *script) policy() (ledger.Policy, error) {
 func (s *script) step(step stepIn) (any, error) {
 	s.now = object.Time(step.At)
 	l := s.ledger(step.As)
+	if step.Instance != nil {
+		l.Instance = step.Instance
+	}
+	if step.Gone {
+		l.Holders = gone{}
+	}
 	s.decisions = append(s.decisions, ledger.Decision{})
 	switch {
 	case step.Register != nil:
-		return s.register(l, step.Register.Request)
+		return s.register(l, *step.Register)
 	case step.Commit != nil:
 		return s.commit(l, *step.Commit)
+	case step.Withdraw != nil:
+		return s.withdraw(l, *step.Withdraw)
 	case step.Resolve != nil:
-		if err := l.Resolve(s.ctx, ledger.IdemID(s.in.Tool, s.in.Key), step.Resolve.Decision, step.Resolve.Evidence, ""); err != nil {
+		r := step.Resolve
+		if err := l.Resolve(s.ctx, ledger.IdemID(s.in.Tool, s.in.Key), r.Decision, r.About, r.Evidence, ""); err != nil {
 			return refused(err)
 		}
 		return stepOut{Action: "recorded"}, nil
@@ -172,12 +206,13 @@ func (s *script) step(step stepIn) (any, error) {
 	return nil, errors.New("it does nothing")
 }
 
-func (s *script) register(l *ledger.Ledger, request object.Hash) (any, error) {
+func (s *script) register(l *ledger.Ledger, in registerIn) (any, error) {
 	p, err := s.policy()
 	if err != nil {
 		return nil, err
 	}
-	d, err := l.Register(s.ctx, s.in.Tool, s.in.Key, request, p)
+	p.Again = in.Again
+	d, err := l.Register(s.ctx, s.in.Tool, s.in.Key, in.Request, p)
 	s.decisions[len(s.decisions)-1] = d
 	switch {
 	case err != nil:
@@ -203,6 +238,26 @@ func (s *script) commit(l *ledger.Ledger, c commitIn) (any, error) {
 		return nil, err
 	}
 	if err := l.Commit(s.ctx, d, raw); err != nil {
+		return refused(err)
+	}
+	return stepOut{Action: "recorded", Receipt: &id}, nil
+}
+
+func (s *script) withdraw(l *ledger.Ledger, in withdrawIn) (any, error) {
+	if in.Step < 0 || in.Step >= len(s.decisions) {
+		return nil, fmt.Errorf("there is no step %d", in.Step)
+	}
+	status := uint16(503)
+	if in.Decision == ledger.ResolveStop {
+		status = 504
+	}
+	d := s.decisions[in.Step]
+	id, raw, err := l.NewReceipt(ledger.Receipt{ToolID: s.in.Tool, IdempotencyKey: s.in.Key, RequestHash: d.RequestHash,
+		ResponseHash: object.Sum(nil), Status: status, TimeObserved: s.now})
+	if err != nil {
+		return nil, err
+	}
+	if err := l.Withdraw(s.ctx, d, in.Decision, raw); err != nil {
 		return refused(err)
 	}
 	return stepOut{Action: "recorded", Receipt: &id}, nil

@@ -28,7 +28,7 @@ var reasons = []struct {
 	// the ledger (spec/ledger.md)
 	{ledger.ErrIdempotencyConflict, "IdempotencyConflict"}, {ledger.ErrNonDeterministic, "NonDeterministicEffect"}, {ledger.ErrDivergent, "divergent"},
 	{ledger.ErrBusy, "busy"}, {ledger.ErrUnknownOutcome, "unknown outcome"}, {ledger.ErrAbandoned, "abandoned"},
-	{ledger.ErrNotRegistered, "not registered"}, {ledger.ErrNotResolvable, "not resolvable"}, {ledger.ErrNotOperator, "not an operator"},
+	{ledger.ErrNotRegistered, "not registered"}, {ledger.ErrNotResolvable, "not resolvable"}, {ledger.ErrNotOperator, "not an operator"}, {ledger.ErrAttempt, "not the latest attempt"},
 	{ledger.ErrCheckpoint, "checkpoint"}, {ledger.ErrEnvelope, "envelope"},
 	{ledger.ErrUnverifiable, "unverifiable"},
 	// programs, proofs, ids, texts

@@ -22,5 +22,8 @@ func Shared(f *os.File) error {
 // TryExclusive is Exclusive without waiting; false: another open file holds it.
 func TryExclusive(f *os.File) (bool, error) { return lock(f, true, false) }
 
+// TryShared is Shared without waiting; false: another open file holds it exclusively.
+func TryShared(f *os.File) (bool, error) { return lock(f, false, false) }
+
 // Unlock frees the lock.
 func Unlock(f *os.File) error { return unlock(f) }

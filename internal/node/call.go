@@ -20,11 +20,11 @@ import (
 type CallSpec struct {
 	Tool    exec.Tool
 	Request []byte
-	Key     []byte       // idempotency key; empty: none
-	Caps    []caps.Chain // the authority; nil: what is held and covers the call
-	Held    []caps.Chain // with nil Caps: look among these instead of all that is held
-	Trace   bool         // keep a trace and an episode, unless the call is replayed
-	Timeout time.Duration
+	Key     []byte             // idempotency key; empty: none
+	Caps    []caps.Chain       // the authority; nil: what is held and covers the call
+	Held    []caps.Chain       // with nil Caps: look among these instead of all that is held
+	Trace   bool               // keep a trace and an episode, unless the call is replayed
+	Manner  exec.Manner        // how the call is made: waiting, repetitions, its time, its streams
 	Redact  *dataset.Redaction // keep a redacted episode, too, and no record of the run
 }
 
@@ -36,8 +36,9 @@ type Called struct {
 	Status       uint16
 	ReceiptID    object.Hash
 	Replayed     bool
-	Cap          object.Hash  // the leaf that was offered; zero: none
-	Redacted     *object.Hash // the redacted episode
+	Recorded     *ledger.Receipt // on a replay: the receipt of the call that was made
+	Cap          object.Hash     // the leaf that was offered; zero: none
+	Redacted     *object.Hash    // the redacted episode
 }
 
 // Call runs one tool through the gate, as a compiled bundle. Refusals and
@@ -70,21 +71,34 @@ func (n *Node) Call(ctx context.Context, s CallSpec) (*Called, error) {
 	for _, c := range chains {
 		spec.Caps = append(spec.Caps, c[0].ID)
 	}
-	if s.Timeout > 0 {
-		us := uint64(s.Timeout.Microseconds())
-		spec.Budget.DeadlineUs = &us
-	}
-	res, redacted, err := n.redacting(ctx, s.Redact, exec.RunOptions{Caps: chains, NoRecord: s.Redact != nil}, func(o exec.RunOptions) (*exec.Result, error) {
+	// A call that turns out to have been made by another while this one waited for it is no
+	// new evidence either.
+	o := exec.RunOptions{Caps: chains, NoRecord: s.Redact != nil, NoReplays: s.Trace && len(s.Key) > 0, Manner: s.Manner}
+	var recorded *ledger.Receipt
+	o.OnEffect = func(_ exec.Effect, out exec.Outcome) { recorded = recordedBy(out) }
+	res, redacted, err := n.redacting(ctx, s.Redact, o, func(o exec.RunOptions) (*exec.Result, error) {
 		return n.Exec.Call(ctx, spec, o)
 	})
 	if err != nil {
 		return nil, err
 	}
-	called := &Called{Result: res, Redacted: redacted}
+	called := &Called{Result: res, Redacted: redacted, Recorded: recorded}
 	if len(s.Caps) > 0 {
 		called.Cap = s.Caps[0][0].ID
 	}
 	return called, called.ended()
+}
+
+// recordedBy is the receipt of an effect that had happened before; nil: it happened now.
+func recordedBy(out exec.Outcome) *ledger.Receipt {
+	if !out.Replayed {
+		return nil
+	}
+	r, err := object.Decode[ledger.Receipt](out.ReceiptRaw)
+	if err != nil {
+		return nil // the gate has opened it already
+	}
+	return r
 }
 
 // HeldFor returns what is held here that may cover calls of a tool, for

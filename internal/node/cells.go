@@ -149,7 +149,7 @@ func (n *Node) tryAppend(ctx context.Context, cell, note string, q *exec.CellApp
 	}
 	if q.Expect != nil && *q.Expect != size {
 		body, err := can.Marshal(&exec.CellAppended{First: size})
-		return true, exec.Response{Body: body, Status: exec.StatusConflict, Notes: fmt.Sprintf("the cell has %d events, expected were %d", size, *q.Expect)}, err
+		return true, exec.Response{Body: body, Status: exec.StatusConflict, Undone: true, Notes: fmt.Sprintf("the cell has %d events, expected were %d", size, *q.Expect)}, err
 	}
 	body, err := can.Marshal(&exec.CellAppended{First: size, Count: uint64(len(q.Events))})
 	if err != nil {

@@ -18,7 +18,8 @@ type RunSpec struct {
 	NoMemo bool               // as of [exec.RunOptions]
 	Redact *dataset.Redaction // keep a redacted episode, too
 
-	OnEffect func(exec.Effect, exec.Outcome) // as of [exec.RunOptions]; not with Redact
+	OnEffect func(exec.Effect, exec.Outcome) // as of [exec.RunOptions]
+	Manner   exec.Manner                     // of all its effects
 }
 
 // Ran is how a run ended.
@@ -32,7 +33,7 @@ type Ran struct {
 // is attested.
 func (n *Node) Run(ctx context.Context, s RunSpec) (*Ran, error) {
 	var ran Ran
-	o := exec.RunOptions{Caps: s.Caps, NoMemo: s.NoMemo, OnEffect: s.OnEffect, OnContract: func(ctx context.Context, c exec.ContractCheck) error {
+	o := exec.RunOptions{Caps: s.Caps, NoMemo: s.NoMemo, OnEffect: s.OnEffect, Manner: s.Manner, OnContract: func(ctx context.Context, c exec.ContractCheck) error {
 		id, err := n.attestContract(ctx, c)
 		ran.Attested = append(ran.Attested, id)
 		return err

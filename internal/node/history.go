@@ -135,6 +135,8 @@ func (h *history) tell(ctx context.Context, e ledger.Entry) (Happening, bool, er
 		return h.attempt(ctx, t, e.Register)
 	case e.Mark != nil:
 		t.Kind, t.What = "divergence", "the same key with another "+markWords[e.Mark.Reason]
+	case e.Resolution != nil && e.Resolution.ByOwner(): // its receipt tells
+		return t, false, nil
 	case e.Resolution != nil:
 		t.Kind, t.What = "decision", decisionWords[e.Resolution.Decision]
 		if e.Resolution.Notes != nil {

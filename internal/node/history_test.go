@@ -115,7 +115,7 @@ func TestSummaryIsTheWholeTruth(t *testing.T) {
 				t.Errorf("%s is %s, expected %s", e.IdemID, e.At(n.Now()), want[e.IdemID])
 			}
 			if i == 0 {
-				if err := n.Ledger.Resolve(ctx, e.IdemID, ledger.ResolveAbandon, nil, "test"); err != nil {
+				if err := n.Ledger.Resolve(ctx, e.IdemID, ledger.ResolveAbandon, e.Fence, nil, "test"); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -18,6 +18,7 @@ import (
 	"github.com/mythos-project/mythos/exec/wasm"
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/internal/running"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -37,6 +38,7 @@ type Node struct {
 	DB          *socket.DB // of the process that serves the repository, or our own
 	Store       *store.Store
 	Ledger      *ledger.Ledger
+	Running     *running.Dir // the attempts that are under way on this machine
 	Verifier    *caps.Verifier
 	Quotas      *caps.Quotas
 	Revocations *caps.Revocations
@@ -69,6 +71,8 @@ type Options struct {
 	Debugf func(format string, args ...any)
 	// Passphrase opens encrypted keys; nil: there is none.
 	Passphrase keyfile.Passphrase
+	// Waiting is told of attempts that this process waits for; nil: nobody listens.
+	Waiting func(ledger.BusyError)
 }
 
 // Open opens the repository at dir, a .mythos folder.
@@ -95,6 +99,8 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 	n.Ledger = ledger.Open(n.DB, n.Key, n.now)
 	n.Ledger.Known = append(n.Trust.AgentsFor(keyfile.ForLedger, n.now()), n.former...)
 	n.Ledger.Operator = n.operates
+	n.Running = running.New(filepath.Join(dir, "running"))
+	n.Ledger.Holders = n.Running
 	n.Revocations = caps.NewRevocations(n.DB)
 	n.Verifier = &caps.Verifier{Trusted: n.trustsIssuer, Revoked: n.Revocations.Lookup(ctx), MaxAge: n.Trust.MaxAge}
 	n.Policies = caps.NewPolicies(n.DB, n.trustsPolicy)
@@ -102,6 +108,7 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 	if err := n.executor(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
+	n.Gate.Waiting = o.Waiting
 	return n, nil
 }
 
@@ -171,7 +178,7 @@ func (n *Node) executor() error {
 		Tools: n.Tools,
 		Runners: map[uint8]exec.Runner{exec.KindWasm: w, exec.KindProcess: programs, exec.KindHTTP: web,
 			exec.KindMCP: n.mcp},
-		Lease: n.Config.Lease, Capture: n.Config.Capture, Defaults: exec.Limits{Timeout: n.Config.Timeout},
+		Lease: n.Config.Lease, Capture: n.Config.Capture, Defaults: exec.Limits{Timeout: n.Config.Timeout}, Wait: exec.WaitForever,
 	}
 	exec.AddBlobTools(n.Gate, n.Store)
 	n.Exec = &exec.Executor{Gate: n.Gate, Store: n.Store, KV: n.DB}

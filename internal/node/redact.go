@@ -76,7 +76,12 @@ func (n *Node) redacting(ctx context.Context, rules *dataset.Redaction, o exec.R
 		return res, nil, err
 	}
 	held := requests{bytes: map[object.Hash][]byte{}}
-	o.OnEffect = held.hold
+	also := o.OnEffect
+	o.OnEffect = func(e exec.Effect, out exec.Outcome) {
+		if held.hold(e, out); also != nil {
+			also(e, out)
+		}
+	}
 	res, err := run(o)
 	if err != nil || res.EpisodeID == nil {
 		return res, nil, err

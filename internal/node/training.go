@@ -261,7 +261,7 @@ func (c *innerCall) run(ctx context.Context, code object.Hash, request []byte) (
 	if err != nil {
 		return nil, err
 	}
-	e := exec.Effect{Tool: code, Request: request, Caps: []caps.Chain{chain},
+	e := exec.Effect{Tool: code, Request: request, Caps: []caps.Chain{chain}, Manner: exec.Manner{Wait: c.outer.Wait},
 		Defaults: exec.Limits{Timeout: maxTraining, MaxRequest: model.MaxToolRequest, MaxResponse: store.MaxBytes, MaxMemory: 2 << 30}}
 	if len(c.outer.Key) > 0 {
 		sum := object.Sum(request)

@@ -35,7 +35,12 @@ func init() {
 			r.Limits = map[caps.Resource]uint64{caps.Calls: uint64(o.Variant)}
 		}
 	})
-	rule(func(r *ledger.EffectRegister, _ Options) { r.IdemID = ledger.IdemID(r.ToolID, r.IdempotencyKey) })
+	rule(func(r *ledger.EffectRegister, _ Options) {
+		r.IdemID = ledger.IdemID(r.ToolID, r.IdempotencyKey)
+		if r.Instance != nil {
+			r.Instance = []byte("an instance of it")[:ledger.InstanceSize]
+		}
+	})
 	rule(func(n *merkle.Node, o Options) {
 		*n = merkle.Node{Version: 1, Kind: merkle.KindListLeaf, Payload: must(can.Marshal(&merkle.ListLeaf{Values: []object.Hash{object.SumText(fmt.Sprint(o.Variant))}}))}
 	})
@@ -83,7 +88,11 @@ func programRules() {
 			panic(err)
 		}
 	})
-	rule(func(p *exec.Policy, _ Options) { p.RetrySafe = false })
+	rule(func(p *exec.Policy, _ Options) {
+		if p.RetrySafe = false; p.Permanent != nil {
+			p.Permanent = []uint64{2, 3}
+		}
+	})
 	rule(func(t *exec.Tool, _ Options) {
 		t.Given = false
 		t.ID = must(ir.ToolID(must(t.Def())))

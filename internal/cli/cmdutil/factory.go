@@ -24,6 +24,7 @@ import (
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -93,12 +94,17 @@ func (f *Factory) Node(ctx context.Context) (*node.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := node.Open(ctx, dir, node.Options{Config: cfg, Now: f.Now, Debugf: f.IO.Debugf, Passphrase: f.Passphrase()})
+	n, err := node.Open(ctx, dir, node.Options{Config: cfg, Now: f.Now, Debugf: f.IO.Debugf, Passphrase: f.Passphrase(), Waiting: f.waiting})
 	if err != nil {
 		return nil, err
 	}
 	f.node = n
 	return n, nil
+}
+
+// waiting says for whom the command waits.
+func (f *Factory) waiting(busy ledger.BusyError) {
+	f.IO.Notef("waiting for attempt %d by %s, which has run since %s", busy.Fence, busy.Owner.Hint, busy.Since)
 }
 
 // Close closes what was opened.

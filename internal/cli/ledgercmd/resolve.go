@@ -1,6 +1,7 @@
 package ledgercmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -20,15 +21,17 @@ var decisionNames = []string{ledger.ResolveRetry: "retry", ledger.ResolveAbandon
 type resolveOptions struct {
 	Tool, Decision, Note string
 	Evidence             []string
+	Attempt              uint64
 }
 
 func newResolve(f *cmdutil.Factory) *cobra.Command {
 	o := &resolveOptions{}
 	c := &cobra.Command{
-		Use:   "resolve KEY|IDEM_ID --decision retry|abandon|accept [--evidence HASH]... [--note TEXT]",
-		Short: "Decide, signed, what becomes of an effect with unknown outcome or a divergent history",
-		Long: "The decision is appended; nothing is deleted. retry: it did not happen, and its request may run again. abandon: it\n" +
-			"shall not run again. accept: one of the recorded outcomes holds, that of the receipt in --evidence, and is replayed.",
+		Use:   "resolve KEY|IDEM_ID --decision retry|abandon|accept [--attempt N] [--evidence HASH]... [--note TEXT]",
+		Short: "Decide, signed, what becomes of an effect with unknown outcome, a failure or a divergent history",
+		Long: "The decision is appended; nothing is deleted. retry: it did not happen or failed, and its request may run again.\n" +
+			"abandon: it shall not run again. accept: one of the recorded outcomes holds, that of the receipt in --evidence, and is\n" +
+			"replayed. A decision is about one attempt, by default the latest; --attempt N refuses to decide about a later one (6).",
 		Example: "  mythos ledger resolve my-key --tool deploy --decision accept --evidence 3f9c01 --note 'the first one is live'",
 		Args:    cmdutil.Args(1, 1),
 		RunE:    func(c *cobra.Command, args []string) error { return runResolve(c.Context(), f, args[0], o) },
@@ -36,6 +39,7 @@ func newResolve(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringVar(&o.Tool, "tool", "", "the tool that the key belongs to")
 	c.Flags().StringVar(&o.Decision, "decision", "", "retry, abandon or accept")
 	c.Flags().StringArrayVar(&o.Evidence, "evidence", nil, "what the decision rests on: an object's hash; for accept the receipt that holds; may be repeated")
+	c.Flags().Uint64Var(&o.Attempt, "attempt", 0, "the attempt that is decided on, as mythos ledger show numbers them; the latest by default")
 	c.Flags().StringVar(&o.Note, "note", "", "why, for those who read the ledger")
 	return c
 }
@@ -64,8 +68,15 @@ func runResolve(ctx context.Context, f *cmdutil.Factory, name string, o *resolve
 		}
 		evidence = append(evidence, h)
 	}
-	err = n.Ledger.Resolve(ctx, idem, uint8(decision), evidence, o.Note)
+	s, err := n.Ledger.Read(ctx, idem)
+	if err != nil {
+		return err
+	}
+	about := cmp.Or(o.Attempt, s.Fence)
+	err = n.Ledger.Resolve(ctx, idem, uint8(decision), about, evidence, o.Note)
 	switch {
+	case err == nil:
+		f.IO.Notef("decided about attempt %d", about)
 	case errors.Is(err, ledger.ErrNotOperator):
 		return clierr.New(clierr.Refused, "%w", err).On(idem.String())
 	case errors.Is(err, ledger.ErrNotResolvable):

@@ -125,7 +125,11 @@ func meaning(state string) ui.Meaning {
 func summary(ctx context.Context, n *node.Node, e ledger.Entry) string {
 	switch {
 	case e.Register != nil:
-		return fmt.Sprintf("%s by %s, lease until %s", n.ToolName(ctx, e.Register.ToolID), e.Register.Owner.Hint, e.Register.LeaseExpiresAt)
+		text := fmt.Sprintf("%s by %s, lease until %s", n.ToolName(ctx, e.Register.ToolID), e.Register.Owner.Hint, e.Register.LeaseExpiresAt)
+		if e.Register.Fence != nil {
+			text = fmt.Sprintf("attempt %d: %s", *e.Register.Fence, text)
+		}
+		return text
 	case e.Commit != nil:
 		return fmt.Sprintf("status %d, receipt %s", e.Commit.Status, e.Commit.ReceiptID.Short())
 	case e.Receipt != nil:
@@ -134,7 +138,15 @@ func summary(ctx context.Context, n *node.Node, e ledger.Entry) string {
 		reasons := map[uint8]string{1: "another request", 2: "another response", 3: "another commit"}
 		return "same key, " + reasons[e.Mark.Reason]
 	}
-	text := fmt.Sprintf("%s by %s", decisionNames[e.Resolution.Decision], e.Resolution.Signer)
+	r := e.Resolution
+	if r.ByOwner() {
+		how := map[uint8]string{ledger.ResolveRelease: "did not start: the key is free", ledger.ResolveStop: "was stopped: its outcome is unknown"}[r.Decision]
+		return fmt.Sprintf("attempt %d %s", *r.About, how)
+	}
+	text := fmt.Sprintf("%s by %s", decisionNames[r.Decision], r.Signer)
+	if r.About != nil {
+		text = fmt.Sprintf("attempt %d: %s", *r.About, text)
+	}
 	if e.Unverified {
 		text += ", who is no operator here"
 	}

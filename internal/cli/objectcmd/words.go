@@ -111,7 +111,7 @@ func (s speaker) receipt(r *ledger.Receipt) []string {
 }
 
 func (s speaker) register(r *ledger.EffectRegister) []string {
-	return []string{fmt.Sprintf("%s announced at %s that %s will run under the key %q; until %s nobody else may.",
+	return []string{fmt.Sprintf("%s announced at %s that %s will run under the key %q; without a sign of life it is given up at %s.",
 		s.who(r.Owner), at(r.TimeObserved), s.toolName(r.ToolID), r.IdempotencyKey, at(r.LeaseExpiresAt))}
 }
 
@@ -126,6 +126,10 @@ func (s speaker) mark(m *ledger.DivergenceMark) []string {
 
 func (s speaker) resolution(r *ledger.Resolution) []string {
 	what := map[uint8]string{ledger.ResolveRetry: "may run again", ledger.ResolveAbandon: "shall never run again", ledger.ResolveAccept: "has one of its recorded outcomes"}[r.Decision]
+	if r.ByOwner() {
+		what = map[uint8]string{ledger.ResolveRelease: "did not start: its key is free", ledger.ResolveStop: "was stopped: nobody knows what it did"}[r.Decision]
+		return []string{fmt.Sprintf("%s noted at %s that attempt %d at effect %s %s.", s.who(r.Signer), at(r.TimeObserved), *r.About, r.IdemID.Short(), what)}
+	}
 	lines := []string{fmt.Sprintf("%s decided at %s that effect %s %s.", s.who(r.Signer), at(r.TimeObserved), r.IdemID.Short(), what)}
 	if r.Notes != nil {
 		lines = append(lines, "Because: "+*r.Notes)

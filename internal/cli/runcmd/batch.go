@@ -228,9 +228,8 @@ func (p *pending) outcome(tool string, code func(error) int) error {
 		p.line.Error, p.line.ErrorCode = p.err.Error(), code(p.err)
 		return p.err
 	case p.line.Status >= 300:
-		err := clierr.New(clierr.Tool, "tool %s: status %d", tool, p.line.Status).On(p.line.Receipt.String()).
-			With("mythos receipt show " + p.line.Receipt.Short())
-		p.line.Error, p.line.ErrorCode = err.Error(), err.Code
+		err := failure(tool, p.line.Status, p.line.Receipt, p.line.Replayed)
+		p.line.Error, p.line.ErrorCode = err.Error(), code(err)
 		return err
 	}
 	return nil

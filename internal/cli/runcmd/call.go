@@ -3,14 +3,18 @@
 package runcmd
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -25,15 +29,18 @@ type callOptions struct {
 	Timeout  cmdutil.Duration
 	Parallel int
 	Redact   string
+	Retry    int
+	waitOptions
 }
 
 // NewCall is `mythos call`.
 func NewCall(f *cmdutil.Factory) *cobra.Command {
 	o := &callOptions{}
 	c := &cobra.Command{
-		Use: "call TOOL [--key K] [--cap CAP]... [--in FILE|-] [--timeout D]", Short: "Run one tool as an effect; the response goes to standard output",
+		Use: "call TOOL [--key K] [--cap CAP]... [--in FILE|-] [--timeout D] [--wait D|--no-wait] [--retry N]", Short: "Run one tool as an effect; the response goes to standard output",
 		Long: "With a key the effect happens at most once, whatever is retried, restarted or run in parallel: the next call with\n" +
-			"the key gets the recorded response. Without --cap, a held capability that covers the call is taken.\n" +
+			"the key gets the recorded response, and one that comes while the tool runs waits for it. Without --cap, a held\n" +
+			"capability that covers the call is taken. A failure is recorded, too; --retry makes a failed attempt again.\n" +
 			"--batch reads JSON lines {\"key\":...,\"file\":...} or {\"key\":...,\"request\":...} and writes one line a call, in order; a line\n" +
 			"without a key says \"keyless\":true. A line that has anything else is refused (2), in a file before anything runs.\n" +
 			"--redact keeps an episode of its own in which the rules (those of `dataset export --redact`) have replaced parts of requests\n" +
@@ -58,7 +65,9 @@ func NewCall(f *cmdutil.Factory) *cobra.Command {
 	flags.BoolVar(&o.Capture, "capture", false, "keep the request's bytes, for datasets and replay")
 	flags.BoolVar(&o.Trace, "trace", true, "keep a trace and an episode")
 	flags.StringVar(&o.Redact, "redact", "", redactUsage)
-	flags.Var(&o.Timeout, "timeout", "longest time of the call")
+	flags.Var(&o.Timeout, "timeout", "longest time of the tool")
+	flags.IntVar(&o.Retry, "retry", 0, "make an attempt that failed again, so many times, after 1 s, 2 s, 4 s ...; each is charged")
+	o.waitOptions.flags(flags)
 	return f.Returns(c, callResults)
 }
 
@@ -68,7 +77,13 @@ func prepare(ctx context.Context, f *cmdutil.Factory, o *callOptions) (*node.Nod
 	if err != nil {
 		return nil, node.CallSpec{}, err
 	}
-	s := node.CallSpec{Trace: o.Trace, Timeout: time.Duration(o.Timeout)}
+	if o.Retry < 0 {
+		return nil, node.CallSpec{}, clierr.Usagef("--retry is a number of zero or more")
+	}
+	s := node.CallSpec{Trace: o.Trace, Manner: exec.Manner{Timeout: time.Duration(o.Timeout), Retries: o.Retry}}
+	if s.Manner.Wait, err = o.duration(); err != nil {
+		return nil, s, err
+	}
 	if s.Tool, err = n.FindTool(ctx, o.Tool); err != nil {
 		return nil, s, err
 	}
@@ -121,12 +136,13 @@ func runCall(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 	if err != nil {
 		return Refusal(err, n.Self().KeyHex(), o.Tool)
 	}
-	if !called.Cap.IsZero() && len(o.Caps) == 0 {
+	if !called.Cap.IsZero() && len(o.Caps) == 0 && !called.Replayed {
 		f.IO.Notef("under capability %s", called.Cap.Short())
 	}
 	if called.Redacted != nil {
 		f.IO.Notef("redacted episode %s", called.Redacted)
 	}
+	noteReplay(f, n, called)
 	f.IO.Debugf("receipt %s, replayed %t", called.ReceiptID, called.Replayed)
 	if f.JSON {
 		if err := f.Emit(lineOf(string(o.Key), called), nil); err != nil {
@@ -135,9 +151,30 @@ func runCall(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 	} else if _, err := f.IO.Out.Write(called.Body); err != nil {
 		return err
 	}
-	if called.Status >= 300 {
-		return clierr.New(clierr.Tool, "tool %s: status %d", o.Tool, called.Status).On(called.ReceiptID.String()).
-			With("mythos receipt show " + called.ReceiptID.Short())
+	return failure(o.Tool, called.Status, called.ReceiptID, called.Replayed)
+}
+
+// noteReplay says that the answer is a recorded one: whose, and since when.
+func noteReplay(f *cmdutil.Factory, n *node.Node, c *node.Called) {
+	if r := c.Recorded; r != nil {
+		f.IO.Notef("not run again: recorded at %s by %s, receipt %s", r.TimeObserved, cmp.Or(n.AgentName(r.Signer), r.Signer.String()), c.ReceiptID.Short())
 	}
-	return nil
+}
+
+// failure is the error of a tool that failed; nil: it did not.
+func failure(tool string, status uint16, receipt object.Hash, replayed bool) error {
+	if status < 300 {
+		return nil
+	}
+	what, hint := fmt.Sprintf("status %d", status), "mythos receipt show "+receipt.Short()
+	switch {
+	case status == exec.StatusTimeout:
+		what += ": it took too long and was stopped"
+	case status == exec.StatusPermanent:
+		what += ": it says that trying again is of no use"
+	}
+	if replayed && ledger.Retryable(status) {
+		what, hint = what+", as recorded", "to try again under the same key: --retry 1; "+hint
+	}
+	return clierr.New(clierr.Tool, "tool %s: %s", tool, what).On(receipt.String()).With(hint)
 }

@@ -21,6 +21,7 @@ type runOptions struct {
 
 	NoMemo bool
 	Redact string
+	waitOptions
 }
 
 // NewRun is `mythos run`.
@@ -42,6 +43,7 @@ func NewRun(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "a capability that the bundle may activate; may be repeated")
 	c.Flags().BoolVar(&o.NoMemo, "no-memo", false, "run a task without effects again, although its result is known")
 	c.Flags().StringVar(&o.Redact, "redact", "", redactUsage)
+	o.waitOptions.flags(c.Flags())
 	return f.Returns(c, runResults)
 }
 
@@ -72,6 +74,9 @@ func runRun(ctx context.Context, f *cmdutil.Factory, o *runOptions) error {
 		}
 	}
 	s := node.RunSpec{Bundle: raw, Task: task, Caps: list, NoMemo: o.NoMemo}
+	if s.Manner.Wait, err = o.duration(); err != nil {
+		return err
+	}
 	if s.Redact, err = redaction(f, n, o.Redact); err != nil {
 		return err
 	}

@@ -1,0 +1,180 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Awaiter is an optional ability of a Ledger: to wait until nobody else is at an effect.
+// Without it, a busy effect is an error at once.
+type Awaiter interface {
+	Await(ctx context.Context, idem, requestHash object.Hash) (*ledger.Awaited, error)
+}
+
+// Renewer is an optional ability of a Ledger: to prolong the lease of an attempt while its
+// tool runs. Without it, a lease is as long as the tool's timeout and the Gate's Lease.
+type Renewer interface {
+	Renew(ctx context.Context, d ledger.Decision, p ledger.Policy) (bool, error)
+}
+
+var (
+	_ Awaiter = (*ledger.Ledger)(nil)
+	_ Renewer = (*ledger.Ledger)(nil)
+)
+
+// patience is how long an attempt waits for others, in all.
+type patience struct {
+	most  time.Duration // NoWait: not at all
+	spent time.Duration
+	told  uint64 // the fencing number of the attempt that was told of last
+}
+
+func newPatience(most time.Duration) patience {
+	if most == 0 {
+		most = NoWait
+	}
+	return patience{most: most}
+}
+
+// limit is ctx for one more wait; false: there is no time left.
+func (p *patience) limit(ctx context.Context) (context.Context, context.CancelFunc, bool) {
+	switch {
+	case p.most == WaitForever:
+		ctx, cancel := context.WithCancel(ctx)
+		return ctx, cancel, true
+	case p.spent >= p.most:
+		return ctx, func() {}, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.most-p.spent)
+	return ctx, cancel, true
+}
+
+// over is busy with how long was waited for it.
+func (p *patience) over(busy *ledger.BusyError) error {
+	if p.spent == 0 {
+		return busy
+	}
+	return fmt.Errorf("waited %s: %w", p.spent.Round(time.Millisecond), busy)
+}
+
+// await waits until nobody else is at the effect. done: the other attempt left its
+// outcome, which is out. The error is busy when there is no time left to wait.
+func (a *attempt) await(ctx context.Context, busy *ledger.BusyError) (out Outcome, done bool, err error) {
+	w, able := a.gate.Ledger.(Awaiter)
+	limited, cancel, patient := a.patience.limit(ctx)
+	defer cancel()
+	if !able || !patient {
+		return Outcome{}, false, a.patience.over(busy)
+	}
+	if a.gate.Waiting != nil && busy.Fence != 0 && busy.Fence != a.patience.told {
+		a.patience.told = busy.Fence
+		a.gate.Waiting(*busy)
+	}
+	begin := time.Now()
+	left, err := w.Await(limited, busy.IdemID, a.requestHash)
+	a.patience.spent += max(time.Since(begin), 1)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return Outcome{}, false, ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
+		return Outcome{}, false, a.patience.over(busy)
+	case err != nil || left == nil:
+		return Outcome{}, false, err
+	}
+	if a.again && ledger.Retryable(left.Decision.Commit.Status) {
+		return Outcome{}, false, nil
+	}
+	d := left.Decision
+	d.Response = left.Body
+	out, err = a.gate.replay(ctx, d)
+	return out, err == nil, err
+}
+
+// errExpired is a refusal that comes after waiting: what covered the effect before does
+// not any more.
+type errExpired struct{ error }
+
+func (e errExpired) Unwrap() error { return e.error }
+
+// admitAgain checks the authority anew when the attempt has waited: it may have ended.
+func (a *attempt) admitAgain() error {
+	if a.patience.spent == 0 {
+		return nil
+	}
+	allowed, err := a.authorize()
+	if err != nil {
+		return errExpired{err}
+	}
+	a.allowed = allowed
+	return nil
+}
+
+// enter waits until no other attempt at the key is under way in this process.
+func (a *attempt) enter(ctx context.Context) (leave func(), err error) {
+	idem := ledger.IdemID(a.effect.Tool, a.effect.Key)
+	if leave := a.gate.flights.tryEnter(idem); leave != nil {
+		return leave, nil
+	}
+	if a.effect.Manner.Wait == 0 && a.gate.Wait == 0 { // nothing was said: they are our own, and wait for one another
+		return a.gate.flights.enter(ctx, idem)
+	}
+	busy := &ledger.BusyError{IdemID: idem, Owner: a.gate.Signer.Agent()}
+	limited, cancel, patient := a.patience.limit(ctx)
+	defer cancel()
+	if !patient {
+		return nil, busy
+	}
+	begin := time.Now()
+	leave, err = a.gate.flights.enter(limited, idem)
+	a.patience.spent += max(time.Since(begin), 1)
+	if err != nil && ctx.Err() == nil {
+		return nil, a.patience.over(busy)
+	}
+	return leave, err
+}
+
+// renewing renews the lease of an attempt until stop is called, which waits for a renewal
+// that is under way. A tool that ends within a third of the lease costs nothing.
+func (a *attempt) renewing(d ledger.Decision) (stop func()) {
+	r, ok := a.gate.Ledger.(Renewer)
+	if !ok {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	every := a.gate.lease() / 3
+	var mu sync.Mutex
+	var timer *time.Timer
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(every, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if ctx.Err() != nil {
+			return
+		}
+		// What fails now may work the next time; until then the lease lives on.
+		if ok, err := r.Renew(ctx, d, ledger.Policy{Lease: a.gate.lease()}); ok || err != nil {
+			timer.Reset(every)
+		}
+	})
+	return func() {
+		cancel()
+		timer.Stop()
+		mu.Lock()
+		defer mu.Unlock()
+	}
+}
+
+// lease is how long an attempt is believed to be alive without a sign of it.
+func (g *Gate) lease() time.Duration {
+	if g.Lease > 0 {
+		return g.Lease
+	}
+	return DefaultLease
+}

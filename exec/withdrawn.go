@@ -1,0 +1,110 @@
+package exec
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+// NotStartedError is an attempt that certainly did nothing. Its key is free, and nothing
+// was charged.
+type NotStartedError struct {
+	Tool      string
+	ReceiptID object.Hash // of the attempt
+	Err       error       // a runner's: why
+}
+
+func (e *NotStartedError) Error() string {
+	return fmt.Sprintf("tool %s: %v: %v", e.Tool, ErrNotStarted, e.Err)
+}
+
+// Unwrap gives ErrNotStarted and the reason.
+func (e *NotStartedError) Unwrap() []error { return []error{ErrNotStarted, e.Err} }
+
+// StoppedError is an attempt that took too long and was stopped. Nobody knows what it did.
+type StoppedError struct {
+	Tool      string
+	IdemID    object.Hash
+	After     time.Duration
+	ReceiptID object.Hash // of the attempt
+}
+
+func (e *StoppedError) Error() string {
+	return fmt.Sprintf("tool %s: stopped after %s: %v", e.Tool, e.After, ledger.ErrUnknownOutcome)
+}
+
+// Unwrap gives ledger.ErrStopped and ledger.ErrUnknownOutcome.
+func (e *StoppedError) Unwrap() []error { return []error{ledger.ErrStopped, ledger.ErrUnknownOutcome} }
+
+// notStarted ends an attempt that certainly did nothing: its key is free and what was
+// charged is given back, in the update that says so.
+func (a *attempt) notStarted(ctx context.Context, d *ledger.Decision, why error) (Outcome, error) {
+	out, raw, riders, err := a.receipted(ctx, Response{Status: StatusNotStarted, Notes: "did not start: " + why.Error()})
+	if err != nil {
+		return Outcome{}, errors.Join(why, err)
+	}
+	if err := a.giveBack(ctx, d, raw, riders); err != nil {
+		return Outcome{}, errors.Join(why, fmt.Errorf("record that it did not start: %w", err))
+	}
+	return Outcome{}, &NotStartedError{a.target.name, out.ReceiptID, why}
+}
+
+// giveBack records an attempt that did nothing, with what was charged for it.
+func (a *attempt) giveBack(ctx context.Context, d *ledger.Decision, receipt []byte, riders []ledger.Rider) error {
+	cost := a.use.Cost()
+	if a.charged {
+		keys, ride, err := a.gate.Quotas.Returning(a.chain, cost)
+		if err != nil {
+			return fmt.Errorf("give back %s: %w", a.chain[0].ID.Short(), err)
+		}
+		riders = append(riders, ledger.Rider{Size: chargeSize, Reads: keys, Ride: ride})
+	}
+	if d == nil {
+		return a.gate.Ledger.Record(ctx, receipt, riders...)
+	}
+	err := a.gate.Ledger.Withdraw(ctx, *d, ledger.ResolveRelease, receipt, riders...)
+	if errors.Is(err, ledger.ErrAttempt) || errors.Is(err, ledger.ErrNotResolvable) { // its lease had run out: the key is another's
+		if err = nil; a.charged {
+			err = a.gate.Quotas.Return(ctx, a.chain, cost)
+		}
+	}
+	return err
+}
+
+// stopped ends an attempt whose tool took too long: what it did is not known.
+func (a *attempt) stopped(ctx context.Context, d ledger.Decision, res Response) (Outcome, error) {
+	out, raw, riders, err := a.receipted(ctx, res)
+	if err == nil {
+		err = a.gate.Ledger.Withdraw(ctx, d, ledger.ResolveStop, raw, riders...)
+		if errors.Is(err, ledger.ErrAttempt) || errors.Is(err, ledger.ErrNotResolvable) {
+			err = nil
+		}
+	}
+	return Outcome{}, errors.Join(&StoppedError{a.target.name, d.IdemID, a.timeout(), out.ReceiptID}, err)
+}
+
+// permanent reports whether a tool that failed says that trying again is of no use: by an
+// exit status that its policy names, or by "permanent": true in an answer that is a JSON
+// object (spec/effects.md#failures).
+func (t *target) permanent(res Response) bool {
+	if res.Status != StatusFailed {
+		return false
+	}
+	if res.Exit > 0 && slices.Contains(t.permanentExits, uint64(res.Exit)) {
+		return true
+	}
+	if !bytes.HasPrefix(bytes.TrimLeft(res.Body, " \t\r\n"), []byte("{")) {
+		return false
+	}
+	var answer struct {
+		Permanent bool `json:"permanent"`
+	}
+	return json.Unmarshal(res.Body, &answer) == nil && answer.Permanent
+}

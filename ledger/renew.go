@@ -1,0 +1,82 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// Renewals stand beside the log and are not signed: they are what a lease needs and
+// nobody later asks for (spec/ledger.md#renewals). One record for each effect whose
+// attempt ran for longer than a part of its lease, removed with its outcome.
+const renewalKeys = "l/b/"
+
+func renewalKey(idem object.Hash) string { return renewalKeys + idem.String() }
+
+// renewal is the value under a renewal key.
+type renewal struct {
+	Fence uint64      `can:"1,fence"` // of the attempt
+	Until object.Time `can:"2,until"` // when its lease ends
+}
+
+// Renew prolongs the lease of an attempt of this Ledger. It costs one durable update. An
+// attempt that is not the latest any more, or is over, is not renewed: false.
+func (l *Ledger) Renew(ctx context.Context, d Decision, p Policy) (bool, error) {
+	if _, ours := l.started(d); !ours {
+		return false, nil
+	}
+	key := renewalKey(d.IdemID)
+	for {
+		before, err := getOrNil(ctx, l.kv, key)
+		if err != nil {
+			return false, err
+		}
+		if before != nil {
+			if r, err := object.Decode[renewal](before); err == nil && r.Fence > d.Fence {
+				return false, nil
+			}
+		}
+		raw, err := can.Marshal(&renewal{d.Fence, l.now().Add(p.Lease)})
+		if err != nil {
+			return false, err
+		}
+		ok, err := l.kv.Update(ctx, map[string][]byte{key: before}, map[string][]byte{key: raw})
+		if err != nil {
+			return false, err
+		}
+		if ok || bytes.Equal(before, raw) {
+			l.renewals.Store(d.IdemID, true)
+			return true, nil
+		}
+	}
+}
+
+// renewedUntil is until when the lease of the latest attempt was renewed; 0: it was not.
+func (l *Ledger) renewedUntil(ctx context.Context, s State) (object.Time, error) {
+	raw, err := getOrNil(ctx, l.kv, renewalKey(s.IdemID))
+	if err != nil || raw == nil {
+		return 0, err
+	}
+	r, err := object.Decode[renewal](raw)
+	if err != nil {
+		return 0, fmt.Errorf("renewal of effect %s: %w: %w", s.IdemID.Short(), ErrEntry, err)
+	}
+	if r.Fence != s.Fence {
+		return 0, nil
+	}
+	return r.Until, nil
+}
+
+// unrenew removes the renewal of an attempt with the entry that ends it.
+func (l *Ledger) unrenew(idem object.Hash) []Rider {
+	if _, renewed := l.renewals.LoadAndDelete(idem); !renewed {
+		return nil
+	}
+	key := renewalKey(idem)
+	return []Rider{{Size: len(key), Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) {
+		return map[string][]byte{key: nil}, nil
+	}}}
+}
