@@ -8,29 +8,37 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mythos-project/mythos/internal/supervise"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/supervise"
 	"github.com/mythos-project/mythos/internal/ui"
 )
 
 // Main runs the command line on the process's arguments and returns the exit
 // code.
-func Main() int {
+func Main() (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			code = internalError(os.Stderr, r, debug.Stack())
+		}
+	}()
 	if err := supervise.CloseOnExec(); err != nil { // before anything is started: pager, tools, servers, go build
 		fmt.Fprintln(os.Stderr, "mythos: keep inherited descriptors from children:", err)
 		return clierr.Failed
 	}
 	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(interrupted, stop) // a second signal ends the process at once
 	f := cmdutil.New()
 	ctx, cancel := context.WithCancel(interrupted)
 	f.Cancel = cancel
@@ -59,6 +67,12 @@ func Main() int {
 	}
 	report(f, e)
 	return e.Code
+}
+
+// internalError reports a panic: a fault of this program and not of who called it.
+func internalError(w io.Writer, what any, stack []byte) int {
+	fmt.Fprintf(w, "mythos: internal error: %v\n  hint: this is a fault of mythos; report it with what follows\n%s", what, stack)
+	return clierr.Failed
 }
 
 // ErrorDocument is what --json writes to standard error when a command fails.

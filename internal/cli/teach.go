@@ -38,6 +38,7 @@ var hints = []struct {
 	{store.ErrAmbiguous, "give more digits"},
 	{store.ErrDamaged, "restore the whole .mythos folder from one backup; where that is lost, `mythos init --new-database` begins anew: effects may happen a second time then"},
 	{node.ErrDamaged, "restore the whole .mythos folder from one backup; where only the database is lost, `mythos init --new-database` begins anew"},
+	{node.ErrForeign, "if you trust it, name it: --repo DIR or MYTHOS_DIR; or add its folder to safe_directories in your own settings"},
 	{store.ErrReadOnly, "commands that only read work; for the others run as its owner, where the folder can be written"},
 	{store.ErrCorrupt, "`mythos fsck` lists what is damaged, `mythos fsck --repair` fetches it from peers"},
 	{node.ErrNoPeer, "`mythos peer ls` lists the peers, `mythos peer add NAME URL` makes one known"},

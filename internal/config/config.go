@@ -35,6 +35,8 @@ type Config struct {
 	Redact     string `name:"redact" default:"" help:"a file of redaction rules, relative to the .mythos folder; without them no dataset leaves"`
 	RequireCap bool   `name:"require_cap" default:"false" help:"the owner, too, needs a capability to build and export datasets and to write to cells"`
 
+	SafeDirectories string `name:"safe_directories" default:"" help:"folders whose repository is used though somebody else owns it, separated by colons; heeded in the user's settings and as a variable only"`
+
 	Key string `name:"key" default:"" secret:"yes" help:"the identity instead of the repository's own: a seed of 64 hex digits, or the path of a key file; for CI, as MYTHOS_KEY"`
 
 	// Notes say which files could not be looked for, and were taken for none.

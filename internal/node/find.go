@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/mythos-project/mythos/internal/config"
 )
@@ -18,9 +19,15 @@ const Folder = ".mythos"
 // ErrNoRepository means that there is no repository here or above.
 var ErrNoRepository = errors.New("no mythos repository here or in any folder above")
 
-// Find returns the .mythos folder of the repository that repo names (the folder
-// itself or the one that holds it), or with an empty repo the first one found
-// walking up from the working directory.
+// ErrForeign means that a repository was found which is not the caller's own. Its tools
+// run as the caller, so that it is used only where the caller names it.
+var ErrForeign = errors.New("this repository is not yours")
+
+// Find returns the .mythos folder of the repository that repo names (the folder itself or
+// the one that holds it), or with an empty repo the first one found walking up from the
+// working directory. The walk stops where another file system begins. A repository that
+// somebody else owns, or can write to, wraps ErrForeign unless repo or the setting
+// safe_directories of the user names it.
 func Find(repo string) (string, error) {
 	if repo != "" {
 		for _, dir := range []string{repo, filepath.Join(repo, Folder)} {
@@ -36,11 +43,14 @@ func Find(repo string) (string, error) {
 	}
 	for {
 		if found := filepath.Join(dir, Folder); isRepository(found) {
-			return found, nil
+			return found, checkOwner(found)
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
 			return "", ErrNoRepository
+		}
+		if border(dir, parent) {
+			return "", fmt.Errorf("%w (the file system ends at %s)", ErrNoRepository, dir)
 		}
 		dir = parent
 	}
@@ -49,4 +59,37 @@ func Find(repo string) (string, error) {
 func isRepository(dir string) bool {
 	st, err := os.Stat(filepath.Join(dir, config.File))
 	return err == nil && st.Mode().IsRegular()
+}
+
+// border reports whether a folder and its parent lie on different file systems.
+func border(dir, parent string) bool {
+	a, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	b, err := os.Stat(parent)
+	return err == nil && device(a) != device(b)
+}
+
+// checkOwner refuses a repository that is not the caller's own.
+func checkOwner(found string) error {
+	for _, path := range []string{found, filepath.Join(found, config.File)} {
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		why := foreign(info)
+		if why == "" {
+			continue
+		}
+		user, err := config.Load("")
+		if err != nil {
+			return err
+		}
+		if slices.Contains(filepath.SplitList(user.SafeDirectories), filepath.Dir(found)) {
+			return nil
+		}
+		return fmt.Errorf("%w: %s: %s", ErrForeign, path, why)
+	}
+	return nil
 }

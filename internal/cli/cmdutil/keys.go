@@ -31,6 +31,10 @@ func (f *Factory) TrustedKeys(trust []string) (*Keys, error) {
 		k.Agents, k.ids = append(k.Agents, agent), append(k.ids, id)
 	}
 	dir, err := node.Find(f.Repo)
+	if errors.Is(err, node.ErrForeign) {
+		f.IO.Notef("its trust is not used: %v", err)
+		return k, nil
+	}
 	if errors.Is(err, node.ErrNoRepository) {
 		return k, nil
 	}
