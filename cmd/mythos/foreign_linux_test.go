@@ -62,6 +62,32 @@ func TestRepositoryBeyondFileSystem(t *testing.T) {
 	accepted(t, below, nil, "--repo", dir, "tool", "ls")
 }
 
+// TestRootGivesBack: what root makes in somebody's repository belongs to its owner.
+func TestRootGivesBack(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can lock others out")
+	}
+	dir := t.TempDir()
+	mustRun(t, dir, "init", "-q")
+	give(t, dir, 54321)
+	accepted(t, dir, nil, "--repo", dir, "tool", "add", "-q", "who", "--unconfined", "--process", "id", "-un")
+	accepted(t, dir, nil, "--repo", dir, "key", "gen", "second")
+	accepted(t, dir, nil, "--repo", dir, "blob", "put", "-q", "/proc/self/exe")
+	err := filepath.WalkDir(filepath.Join(dir, ".mythos"), func(path string, _ os.DirEntry, err error) error {
+		var st unix.Stat_t
+		if err := errors.Join(err, unix.Lstat(path, &st)); err != nil {
+			return err
+		}
+		if st.Uid != 54321 || st.Gid != 54321 {
+			t.Errorf("%s belongs to %d:%d", path, st.Uid, st.Gid)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func give(t *testing.T, dir string, uid int) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {

@@ -3,9 +3,11 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"syscall"
 )
@@ -30,6 +32,41 @@ func foreign(info fs.FileInfo) string {
 		return fmt.Sprintf("others can write to it (mode %04o)", info.Mode().Perm())
 	}
 	return ""
+}
+
+// GiveBack gives what root has made in somebody's repository to its owner, who could not
+// open it any more otherwise. It does nothing for others, and in a repository of root.
+func GiveBack(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil || os.Geteuid() != 0 {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || owner.Uid == 0 {
+		return nil
+	}
+	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // a temporary file of somebody
+		}
+		if err != nil {
+			return err
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); !ok || st.Uid != 0 {
+			return nil
+		}
+		if err := os.Lchown(path, int(owner.Uid), int(owner.Gid)); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
 }
 
 // device is the file system that a file lies on.

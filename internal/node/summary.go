@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
 )
 
 // Summary is where the ledger stands.
@@ -62,7 +63,11 @@ func (n *Node) Summarize(ctx context.Context) (*Summary, error) {
 		return nil, err
 	}
 	if s.Problem == "" && fresh.Entries >= old.Entries+summarySaved {
-		return s, n.saveSeen(ctx, fresh, s.Open, raw)
+		err := n.saveSeen(ctx, fresh, s.Open, raw)
+		if errors.Is(err, store.ErrReadOnly) {
+			err = nil // the next one reads as much again
+		}
+		return s, err
 	}
 	return s, nil
 }

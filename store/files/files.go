@@ -34,6 +34,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -56,10 +57,27 @@ type Dir struct{ root string }
 
 // Open uses the folder root, which is made when it is not there.
 func Open(root string) (*Dir, error) {
-	if err := os.MkdirAll(filepath.Join(root, temporary), 0o700); err != nil {
+	err := os.MkdirAll(filepath.Join(root, temporary), 0o700)
+	if unwritable(err) {
+		_, err = os.Stat(root) // what is there can be read all the same
+	}
+	if err != nil {
 		return nil, fmt.Errorf("open chunk folder: %w", err)
 	}
 	return &Dir{root: root}, nil
+}
+
+// unwritable reports whether nothing may be written.
+func unwritable(err error) bool {
+	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
+}
+
+// wrapReadOnly gives an error the name that callers know where nothing may be written.
+func wrapReadOnly(err error) error {
+	if unwritable(err) {
+		return fmt.Errorf("%w: %w", store.ErrReadOnly, err)
+	}
+	return err
 }
 
 func (d *Dir) path(h object.Hash) string {
@@ -146,7 +164,10 @@ func (d *Dir) HasChunk(_ context.Context, h object.Hash) (bool, error) {
 
 // Doubt implements store.Chunks.
 func (d *Dir) Doubt(_ context.Context, h object.Hash) error {
-	return ignoreMissing(os.Chmod(d.path(h), doubted))
+	if err := os.Chmod(d.path(h), doubted); !unwritable(err) {
+		return ignoreMissing(err)
+	}
+	return nil // nobody can put it here anyway
 }
 
 // ScanChunks implements store.Chunks, ascending by hash. Files that are not named

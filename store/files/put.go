@@ -33,7 +33,7 @@ var (
 func (d *Dir) Begin(_ context.Context, durable bool) (store.ChunkPut, error) {
 	s, err := d.begin(putKind)
 	if err != nil {
-		return nil, fmt.Errorf("begin put: %w", err)
+		return nil, fmt.Errorf("begin put: %w", wrapReadOnly(err))
 	}
 	return &Put{d: d, durable: durable, s: s, g: atomicfile.NewGroup(s.dir, durable), recent: map[object.Hash]bool{}}, nil
 }

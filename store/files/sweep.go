@@ -27,7 +27,7 @@ type Sweep struct {
 func (d *Dir) Sweep(context.Context) (store.ChunkSweep, error) {
 	lock, err := os.OpenFile(filepath.Join(d.root, "sweep.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, wrapReadOnly(err)
 	}
 	free, err := flock.TryExclusive(lock)
 	if err == nil && !free {

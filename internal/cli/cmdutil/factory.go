@@ -39,6 +39,7 @@ type Factory struct {
 	Cancel context.CancelFunc // ends the command early, without an error
 
 	node     *node.Node
+	dir      string // the repository that was found; empty: none was
 	settings *config.Config
 
 	outputs   map[*cobra.Command]Output
@@ -55,6 +56,9 @@ func (f *Factory) RepoDir() (string, error) {
 	dir, err := node.Find(f.Repo)
 	if errors.Is(err, node.ErrNoRepository) {
 		return "", clierr.New(clierr.NotFound, "%w", err).With("run `mythos init`, or name one with -C DIR, --repo DIR or MYTHOS_DIR")
+	}
+	if err == nil {
+		f.dir = dir
 	}
 	return dir, err
 }
@@ -109,10 +113,14 @@ func (f *Factory) waiting(busy ledger.BusyError) {
 
 // Close closes what was opened.
 func (f *Factory) Close() error {
-	if f.node == nil {
-		return nil
+	var err error
+	if f.node != nil {
+		err = f.node.Close()
 	}
-	return f.node.Close()
+	if f.dir != "" {
+		err = errors.Join(err, node.GiveBack(f.dir))
+	}
+	return err
 }
 
 // Emit writes v as one JSON document (a line) with --json, and calls plain
