@@ -134,9 +134,9 @@ func (r *Receiver) guard(ctx context.Context, p *Packet, payload []byte) (*Guard
 	case !p.SignedBy(g.Author):
 		return nil, fmt.Errorf("%w: its author %s has not signed the packet", ErrGuard, g.Author)
 	case now >= g.Expires:
-		return nil, fmt.Errorf("%w: at %s", ErrExpired, g.Expires)
+		return nil, fmt.Errorf("%w: at %s, and now it is %s", ErrExpired, g.Expires, now)
 	case g.Expires > now.Add(valid):
-		return nil, fmt.Errorf("%w: it expires at %s, more than %s from now", ErrGuard, g.Expires, valid)
+		return nil, fmt.Errorf("%w: it expires at %s, and now it is %s: more than %s away", ErrGuard, g.Expires, now, valid)
 	}
 	fresh, err := r.Seen(ctx, g.Key(), g.Expires)
 	if err != nil {

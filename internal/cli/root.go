@@ -29,6 +29,7 @@ func newRoot(f *cmdutil.Factory) *cobra.Command {
 	var dir string
 	var plain, noPager bool
 	f.CodeOf = func(err error) int { return classify(err).Code }
+	f.Explain = explain
 	root := &cobra.Command{
 		Use:           "mythos",
 		Short:         "Make what agents and pipelines do provable",

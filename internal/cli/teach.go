@@ -64,6 +64,15 @@ func hintFor(err error) string {
 	return ""
 }
 
+// explain is what is told of an error to somebody who is not at this terminal.
+func explain(err error) (kind, hint string) {
+	e := classify(err)
+	if e.Hint == "" {
+		e.Hint = hintFor(e)
+	}
+	return e.Kind(), e.Hint
+}
+
 // teach adds to an error that says nothing about it what to do next: to an effect that
 // was refused the line that would allow it, to a capability that was denied what
 // its check suggests.

@@ -22,6 +22,9 @@ const (
 	TaskCancelled = "cancelled" // its answer says so
 )
 
+// ErrClaimed means that another server has a task, or that it has ended.
+var ErrClaimed = errors.New("another server has the task, or it has ended")
+
 // ErrCancelled is why a task ended that was cancelled.
 var ErrCancelled = errors.New("cancelled by who submitted it, or by who runs the server")
 
@@ -33,6 +36,10 @@ type Task struct {
 	Submitted object.Time `json:"submitted"`       // microseconds
 	Ended     object.Time `json:"ended,omitempty"` // 0: not yet
 	Error     string      `json:"error,omitempty"` // why it failed
+	Kind      string      `json:"kind,omitempty"`  // of the error: the name of an exit code
+	Hint      string      `json:"hint,omitempty"`  // what to do about it
+
+	Server string `json:"server,omitempty"` // the Instance that has it, or had it last
 }
 
 // KeepTasks is how long a task that ended, and its answer, are kept.
@@ -43,42 +50,108 @@ const (
 	taskInputs = "w/taskp/" // the packet, until the task ended
 	taskOutput = "w/taska/" // the answer
 	cancelKeys = "w/taskx/" // that it is to end
+	openKeys   = "w/tasko/" // the Instance that has it, until the task ended
 	seenKeys   = "w/seen/"  // when the nonce of a packet expires
 	nonceKeys  = "w/nonce/" // when the nonce of a signed request does
 )
 
-// AddTask keeps a task that was accepted, with its packet. A task that is there
-// already stays as it is.
+// AddTask keeps a task that the server t.Server has accepted, with its packet. A task that is
+// there already stays as it is.
 func (n *Node) AddTask(ctx context.Context, t Task, packet []byte) error {
-	return n.putTask(ctx, t, map[string][]byte{taskKeys + t.ID.String(): nil}, map[string][]byte{taskInputs + t.ID.String(): packet})
-}
-
-// StartTask notes that a task runs; one that was cancelled does not: ErrCancelled.
-func (n *Node) StartTask(ctx context.Context, t Task) error {
-	t.State = TaskRunning
 	raw, err := json.Marshal(t)
 	if err != nil {
 		return err
 	}
-	ok, err := n.DB.Update(ctx, map[string][]byte{cancelKeys + t.ID.String(): nil}, map[string][]byte{taskKeys + t.ID.String(): raw})
-	if err == nil && !ok {
-		err = ErrCancelled
-	}
+	id := t.ID.String()
+	_, err = n.DB.Update(ctx, map[string][]byte{taskKeys + id: nil},
+		map[string][]byte{taskKeys + id: raw, taskInputs + id: packet, openKeys + id: []byte(t.Server)})
 	return err
 }
 
-// EndTask keeps how a task ended: done, failed or cancelled, with the answer if there is
-// one, and why there is no result.
-func (n *Node) EndTask(ctx context.Context, t Task, state string, answer []byte, why error) error {
-	t.State, t.Ended = state, n.now()
-	put := map[string][]byte{taskInputs + t.ID.String(): nil, cancelKeys + t.ID.String(): nil}
-	if why != nil {
-		t.Error = why.Error()
+// ClaimTask notes that a server begins a task that waits, and returns it as it then is. Of
+// several servers that claim it one gets it; the error of the others wraps ErrClaimed.
+// cancelled says that it is to end at once.
+func (n *Node) ClaimTask(ctx context.Context, id object.Hash, server string) (t Task, cancelled bool, err error) {
+	t, err = n.changeTask(ctx, id, func(t *Task) (map[string][]byte, error) {
+		if t.State != TaskQueued {
+			return nil, fmt.Errorf("task %s: %w", id.Short(), ErrClaimed)
+		}
+		t.State, t.Server = TaskRunning, server
+		return map[string][]byte{openKeys + id.String(): []byte(server)}, nil
+	})
+	if err == nil {
+		_, cancelled, err = n.DB.Get(ctx, cancelKeys+id.String())
 	}
-	if answer != nil {
-		put[taskOutput+t.ID.String()] = answer
+	return t, cancelled, err
+}
+
+// Failure is why a task has no answer.
+type Failure struct {
+	Err  error
+	Kind string // the name of an exit code; empty: not known
+	Hint string // what to do about it; may be empty
+}
+
+// EndTask keeps how a task ended that the server has: done, failed or cancelled, with the
+// answer if there is one, and why there is no result. The error wraps ErrClaimed when
+// another server has the task by now, or it has ended.
+func (n *Node) EndTask(ctx context.Context, id object.Hash, server, state string, answer []byte, why Failure) error {
+	_, err := n.changeTask(ctx, id, func(t *Task) (map[string][]byte, error) {
+		if t.Ended != 0 || t.Server != server {
+			return nil, fmt.Errorf("task %s: %w", id.Short(), ErrClaimed)
+		}
+		t.State, t.Ended, t.Kind, t.Hint = state, n.now(), why.Kind, why.Hint
+		if why.Err != nil {
+			t.Error = why.Err.Error()
+		}
+		put := map[string][]byte{taskInputs + id.String(): nil, cancelKeys + id.String(): nil, openKeys + id.String(): nil}
+		if answer != nil {
+			put[taskOutput+id.String()] = answer
+		}
+		return put, nil
+	})
+	return err
+}
+
+// changeTask replaces a task by what change makes of it, and writes what change returns in
+// the same update. It is called again when somebody else was faster.
+func (n *Node) changeTask(ctx context.Context, id object.Hash, change func(*Task) (map[string][]byte, error)) (t Task, err error) {
+	key := taskKeys + id.String()
+	for {
+		was, found, err := n.DB.Get(ctx, key)
+		if err == nil && !found {
+			err = fmt.Errorf("task %s: %w", id.Short(), store.ErrNotFound)
+		}
+		if err != nil {
+			return t, err
+		}
+		t = Task{}
+		if err := json.Unmarshal(was, &t); err != nil {
+			return t, err
+		}
+		put, err := change(&t)
+		if err != nil {
+			return t, err
+		}
+		if put[key], err = json.Marshal(t); err != nil {
+			return t, err
+		}
+		if ok, err := n.DB.Update(ctx, map[string][]byte{key: was}, put); err != nil || ok {
+			return t, err
+		}
 	}
-	return n.putTask(ctx, t, nil, put)
+}
+
+// OpenTasks calls fn for each task that has not ended, with the server that has it,
+// ascending by id.
+func (n *Node) OpenTasks(ctx context.Context, fn func(id object.Hash, server string) error) error {
+	return n.DB.Scan(ctx, openKeys, openKeys+"\xff", func(key string, server []byte) error {
+		id, err := object.ParseHash(key[len(openKeys):])
+		if err != nil {
+			return err
+		}
+		return fn(id, string(server))
+	})
 }
 
 // CancelTask notes that a task is to end, and returns it as it is: the server that has it
@@ -101,16 +174,6 @@ func (n *Node) Cancelled(ctx context.Context, fn func(id object.Hash) error) err
 		}
 		return fn(id)
 	})
-}
-
-func (n *Node) putTask(ctx context.Context, t Task, check, put map[string][]byte) error {
-	raw, err := json.Marshal(t)
-	if err != nil {
-		return err
-	}
-	put[taskKeys+t.ID.String()] = raw
-	_, err = n.DB.Update(ctx, check, put)
-	return err
 }
 
 // Task is a task by its id. The error wraps store.ErrNotFound.

@@ -51,14 +51,6 @@ func (c *Client) String() string {
 	return c.URL
 }
 
-// StatusError is a refusal by the peer.
-type StatusError struct {
-	Status  int
-	Message string
-}
-
-func (e *StatusError) Error() string { return fmt.Sprintf("peer answers %d: %s", e.Status, e.Message) }
-
 // ErrIdentity means that another agent answers than the one that is expected.
 var ErrIdentity = errors.New("another agent answers there")
 
@@ -75,7 +67,7 @@ func (c *Client) do(r *http.Request) (*http.Response, error) {
 	if res.StatusCode/100 != 2 {
 		defer res.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(res.Body, 4096))
-		return nil, &StatusError{res.StatusCode, strings.TrimSpace(string(text))}
+		return nil, refusal(res, strings.TrimSpace(string(text)), c.Node.Now())
 	}
 	if c.Key != nil {
 		if err := proven(res, *c.Key); err != nil {

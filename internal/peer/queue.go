@@ -13,18 +13,23 @@ import (
 )
 
 // errEnded is why a task has no answer that had begun when its server ended.
-var errEnded = errors.New("the server ended while the task ran; submit the bundle again")
+var errEnded = errors.New("the server ended while the task ran: what the task had begun may have happened, and nobody waits for it any more")
+
+// hintEnded is what to do then.
+const hintEnded = "submit the bundle again: effects that have a receipt are not done again, and one whose outcome nobody knows is named then"
 
 // errFull means that no more tasks are taken for now.
 var errFull = errors.New("the queue of tasks is full")
 
 // queue runs submitted tasks, a few at a time, whether or not anybody waits for them.
-// What it has accepted is in the repository: tasks that had not begun when a server
-// ended are run by the next one. One that had begun is not, as it may have acted: it
-// counts as failed, and submitting the bundle again goes on, since effects with a key
-// are not done twice.
+// What it has accepted is in the repository, with the server that has it. Servers beside one
+// another leave each other's tasks alone; those of one that is gone are taken over: what had
+// not begun is run, by the one that claims it. What had begun is not, as it may have acted:
+// it counts as failed, and submitting the bundle again goes on, since effects with a key are
+// not done twice.
 type queue struct {
 	s   *Server
+	me  *node.Instance
 	ctx context.Context // of the tasks; ends when their time is over
 	end context.CancelFunc
 	wg  sync.WaitGroup
@@ -47,45 +52,70 @@ type job struct {
 	done chan struct{} // closed when there is nothing more to wait for
 }
 
-// newQueue takes up what a server before this one left, unless another one still runs.
+// newQueue takes up what servers before this one left.
 func (s *Server) newQueue(ctx context.Context) (*queue, error) {
-	q := &queue{s: s, of: map[string]int{}, jobs: map[object.Hash]*job{}}
+	me, err := s.Node.NewInstance()
+	if err != nil {
+		return nil, err
+	}
+	q := &queue{s: s, me: me, of: map[string]int{}, jobs: map[object.Hash]*job{}}
 	q.wake = sync.NewCond(&q.mu)
 	q.ctx, q.end = context.WithCancel(ctx)
 	if err := s.Node.Forget(ctx); err != nil {
-		return nil, err
-	}
-	var left []node.Task
-	err := s.Node.Tasks(ctx, func(t node.Task) error {
-		if t.Ended == 0 && !s.Beside {
-			left = append(left, t)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, me.Close())
 	}
 	for range maxTasks {
 		q.wg.Go(q.run)
 	}
+	if err := q.takeOver(ctx); err != nil {
+		return nil, errors.Join(err, q.stop(ctx))
+	}
 	q.watching.Go(q.watch)
+	return q, nil
+}
+
+// takeOver takes what servers that are gone have left, the oldest first.
+func (q *queue) takeOver(ctx context.Context) error {
+	alive := map[string]bool{q.me.ID: true}
+	var left []node.Task
+	err := q.s.Node.OpenTasks(ctx, func(id object.Hash, server string) error {
+		lives, known := alive[server]
+		if !known {
+			var err error
+			if lives, err = q.s.Node.InstanceAlive(server); err != nil {
+				return err
+			}
+			alive[server] = lives
+		}
+		if lives || q.ended(id) != nil {
+			return nil
+		}
+		t, err := q.s.Node.Task(ctx, id)
+		if err == nil {
+			left = append(left, t)
+		}
+		return err
+	})
 	slices.SortStableFunc(left, func(a, b node.Task) int { return int(min(max(a.Submitted-b.Submitted, -1), 1)) })
 	for _, t := range left {
 		q.takeUp(ctx, t)
 	}
-	return q, nil
+	return err
 }
 
 // takeUp goes on with a task that was left.
 func (q *queue) takeUp(ctx context.Context, t node.Task) {
 	var err error
-	if t.State == node.TaskRunning {
-		err = q.s.Node.EndTask(ctx, t, node.TaskFailed, nil, errEnded)
-	} else {
+	switch {
+	case t.Ended != 0: // since
+	case t.State == node.TaskRunning:
+		err = q.s.Node.EndTask(ctx, t.ID, t.Server, node.TaskFailed, nil, node.Failure{Err: errEnded, Kind: kindFailed, Hint: hintEnded})
+		q.s.Log.Warn("a server ended while a task ran", "task", t.ID.Short())
+	default:
 		err = q.add(t)
 	}
-	if err != nil {
-		q.s.Log.Error("task of before", "task", t.ID.Short(), "error", err)
+	if err != nil && !errors.Is(err, errFull) && !errors.Is(err, node.ErrClaimed) { // else there is another time, or another server
+		q.s.Log.Error("task of another server", "task", t.ID.Short(), "error", err)
 	}
 }
 
@@ -101,6 +131,9 @@ func (q *queue) add(t node.Task) error {
 		return fmt.Errorf("%w: %d tasks of the same agent wait or run", errFull, q.of[t.Author])
 	case len(q.waiting) >= maxQueued:
 		return errFull
+	}
+	if q.jobs[t.ID] != nil {
+		return nil
 	}
 	j := &job{Task: t, done: make(chan struct{})}
 	j.ctx, j.stop = context.WithCancelCause(q.ctx)
@@ -137,23 +170,33 @@ func (q *queue) cancel(id object.Hash) {
 	}
 }
 
-// lookForCancelled is how often the queue looks for tasks that were cancelled by a
-// command on this repository, or at a server beside this one.
-const lookForCancelled = 500 * time.Millisecond
+// lookAround is how often the queue looks for tasks that were cancelled by a command on
+// this repository, or at a server beside this one, and for those of servers that are gone.
+const lookAround = 500 * time.Millisecond
 
-// watch cancels what was noted as cancelled, until the time of the tasks is over.
+// watch looks around until the time of the tasks is over.
 func (q *queue) watch() {
-	ticker := time.NewTicker(lookForCancelled)
+	ticker := time.NewTicker(lookAround)
 	defer ticker.Stop()
 	for q.ctx.Err() == nil {
-		if err := q.s.Node.Cancelled(q.ctx, func(id object.Hash) error { q.cancel(id); return nil }); err != nil && q.ctx.Err() == nil {
-			q.s.Log.Error("looking for cancelled tasks", "error", err)
+		err := q.s.Node.Cancelled(q.ctx, func(id object.Hash) error { q.cancel(id); return nil })
+		if err == nil && !q.stopping() {
+			err = q.takeOver(q.ctx)
+		}
+		if err != nil && q.ctx.Err() == nil {
+			q.s.Log.Error("looking for tasks that were cancelled or left", "error", err)
 		}
 		select {
 		case <-q.ctx.Done():
 		case <-ticker.C:
 		}
 	}
+}
+
+func (q *queue) stopping() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed
 }
 
 func (q *queue) run() {
@@ -194,18 +237,24 @@ func (q *queue) leave(j *job) {
 	j.stop(nil)
 }
 
-// one runs a task, and keeps its answer.
+// one runs a task, if this server gets it, and keeps its answer.
 func (q *queue) one(j *job) {
 	n, ctx := q.s.Node, context.WithoutCancel(q.ctx)
-	if err := n.StartTask(ctx, j.Task); errors.Is(err, node.ErrCancelled) {
-		j.stop(node.ErrCancelled)
-	} else if err != nil {
+	_, cancelled, err := n.ClaimTask(ctx, j.ID, q.me.ID)
+	if errors.Is(err, node.ErrClaimed) {
+		return
+	}
+	if err != nil {
 		q.s.Log.Error("task", "task", j.ID.Short(), "error", err)
 		return
 	}
+	if cancelled {
+		j.stop(node.ErrCancelled)
+	}
 	answer, err := q.answer(j)
+	why := q.s.failure(err)
 	if err != nil && q.ctx.Err() != nil && !errors.Is(err, node.ErrCancelled) {
-		err = errEnded
+		why = node.Failure{Err: errEnded, Kind: kindFailed, Hint: hintEnded}
 	}
 	state := node.TaskDone
 	switch {
@@ -215,8 +264,12 @@ func (q *queue) one(j *job) {
 		state = node.TaskFailed
 	}
 	q.s.metrics.tasksDone.Add(1)
-	q.s.Log.Info("task", "task", j.ID.Short(), "author", j.Author[:min(12, len(j.Author))], "state", state, "error", err)
-	if err := n.EndTask(ctx, j.Task, state, answer, err); err != nil {
+	attrs := []any{"task", j.ID.Short(), "author", j.Author[:min(12, len(j.Author))], "state", state}
+	if why.Err != nil {
+		attrs = append(attrs, "error", why.Err)
+	}
+	q.s.Log.Info("task", attrs...)
+	if err := n.EndTask(ctx, j.ID, q.me.ID, state, answer, why); err != nil {
 		q.s.Log.Error("task", "task", j.ID.Short(), "error", err)
 	}
 }
@@ -262,5 +315,5 @@ func (q *queue) stop(ctx context.Context) error {
 	}
 	q.end()
 	q.watching.Wait()
-	return nil
+	return q.me.Close()
 }

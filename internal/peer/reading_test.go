@@ -381,7 +381,7 @@ func TestNoncesOfSeveralServers(t *testing.T) {
 	}
 	defer stop.Close()
 	other := beside(t, s.Node)
-	next := &Server{Node: other, Log: s.Log, metrics: newMeasures(), streams: make(chan struct{}, maxStreams), Beside: true}
+	next := &Server{Node: other, Log: s.Log, metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
 	second := next.routes()
 	chain := s.issue(t, key.Agent(), &caps.BlobRead{CID: ref.CID})
 	for round := range 4 {

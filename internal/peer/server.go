@@ -39,9 +39,9 @@ type Server struct {
 	// for each submission, blob.write for each codebook.
 	RequireCap bool
 
-	// Beside says that another server works on the repository: what waits or runs there
-	// is left to it. Otherwise this one takes up what the last server left.
-	Beside bool
+	// Explain gives an error the name of its exit code and says what to do about it, as the
+	// command line here would. Nil: nothing is said.
+	Explain func(error) (kind, hint string)
 
 	metrics *measures
 	peers   peers
@@ -140,15 +140,6 @@ func (s *Server) identity(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = w.Write(raw)
-}
-
-func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, err error) {
-	s.metrics.refused(status)
-	if status == http.StatusTooManyRequests && w.Header().Get("Retry-After") == "" {
-		w.Header().Set("Retry-After", "1")
-	}
-	s.Log.Warn("refused", "path", r.URL.Path, "from", r.RemoteAddr, "status", status, "error", err)
-	http.Error(w, err.Error(), status)
 }
 
 // later refuses for now.

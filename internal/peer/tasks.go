@@ -35,11 +35,11 @@ func (s *Server) packets(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	t := node.Task{ID: got.Packet.ID(), State: node.TaskQueued, Author: got.Author.KeyHex(), Submitted: s.Node.Now()}
+	t := node.Task{ID: got.Packet.ID(), State: node.TaskQueued, Author: got.Author.KeyHex(), Submitted: s.Node.Now(), Server: s.tasks.me.ID}
 	ctx := context.WithoutCancel(r.Context())
 	if err = s.Node.AddTask(ctx, t, raw); err == nil {
 		if err = s.tasks.add(t); err != nil {
-			err = errors.Join(err, s.Node.EndTask(ctx, t, node.TaskFailed, nil, err), giveBack(ctx))
+			err = errors.Join(err, s.Node.EndTask(ctx, t.ID, t.Server, node.TaskFailed, nil, s.failure(err)), giveBack(ctx))
 		}
 	}
 	switch {
@@ -72,24 +72,20 @@ func (s *Server) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 // awaited answers with a task's result when it has one.
 func (s *Server) awaited(w http.ResponseWriter, r *http.Request, id object.Hash) {
 	rc := http.NewResponseController(w)
-	if ended := s.tasks.ended(id); ended != nil {
-		_ = rc.SetReadDeadline(time.Time{})
-		_ = rc.SetWriteDeadline(time.Time{})
-		select {
-		case <-ended:
-		case <-r.Context().Done():
-			return // the task goes on
-		}
+	_ = rc.SetReadDeadline(time.Time{})
+	_ = rc.SetWriteDeadline(time.Time{})
+	t, err := s.wait(r.Context(), id)
+	if r.Context().Err() != nil {
+		return // the task goes on
 	}
 	_ = rc.SetWriteDeadline(time.Now().Add(maxStall))
-	t, err := s.Node.Task(r.Context(), id)
 	if err != nil {
 		s.refuse(w, r, statusOf(err), err)
 		return
 	}
 	switch t.State {
 	case node.TaskFailed:
-		s.refuse(w, r, http.StatusInternalServerError, errors.New(t.Error))
+		s.refuse(w, r, http.StatusInternalServerError, &taskError{t})
 	case node.TaskDone, node.TaskCancelled:
 		answer, err := s.Node.TaskAnswer(r.Context(), id)
 		if err != nil {
@@ -99,7 +95,34 @@ func (s *Server) awaited(w http.ResponseWriter, r *http.Request, id object.Hash)
 		w.Header().Set("Content-Type", "application/mythos-x")
 		_, _ = w.Write(answer)
 	default:
-		s.later(w, r, http.StatusServiceUnavailable, 5*time.Second, errors.New("the server is stopping; the task is kept"))
+		s.later(w, r, http.StatusServiceUnavailable, 5*time.Second, errors.New("the task has not ended yet; it is kept"))
+	}
+}
+
+// longPoll is how long a server waits for the end of a task that another one has.
+const longPoll = 20 * time.Second
+
+// wait returns a task when it has ended, or when nobody here can tell when it will.
+func (s *Server) wait(ctx context.Context, id object.Hash) (t node.Task, err error) {
+	if ended := s.tasks.ended(id); ended != nil {
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			return t, ctx.Err()
+		}
+	}
+	ticker := time.NewTicker(lookAround)
+	defer ticker.Stop()
+	for until := time.Now().Add(longPoll); ; {
+		t, err = s.Node.Task(ctx, id)
+		if err != nil || t.Ended != 0 || s.tasks.stopping() || time.Now().After(until) {
+			return t, err
+		}
+		select { // another server has it, or this one is about to take it over
+		case <-ticker.C:
+		case <-ctx.Done():
+			return t, ctx.Err()
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,6 +20,8 @@ import (
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 )
+
+var discard = slog.New(slog.DiscardHandler)
 
 // endless is a program that would run for hours.
 const endless = ".task #\"sym:main\" () budget { cpu 100000000000000, io 10, writes 10 }\nagain: jmp @again\n"
@@ -175,8 +178,9 @@ func keep(t *testing.T, n *node.Node, state string) node.Task {
 		t.Fatal(err)
 	}
 	task := node.Task{ID: got.Packet.ID(), State: node.TaskQueued, Author: got.Author.KeyHex(), Submitted: n.Now()}
+	task.Server = "gone"
 	if err = n.AddTask(ctx, task, raw); err == nil && state == node.TaskRunning {
-		err = n.StartTask(ctx, task)
+		_, _, err = n.ClaimTask(ctx, task.ID, task.Server)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -185,37 +189,154 @@ func keep(t *testing.T, n *node.Node, state string) node.Task {
 }
 
 // TestTasksThatWereLeft: a server runs what waited when the last one ended, and counts
-// what ran as failed; beside another server it leaves both alone.
+// what ran as failed; while the other one lives it leaves both alone.
 func TestTasksThatWereLeft(t *testing.T) {
 	ctx := context.Background()
-	for _, beside := range []bool{true, false} {
-		n := taskNode(t, new(atomic.Int64))
-		want := map[object.Hash]string{keep(t, n, node.TaskQueued).ID: node.TaskDone, keep(t, n, node.TaskRunning).ID: node.TaskFailed}
-		if beside {
-			for id := range want {
-				task, err := n.Task(ctx, id)
-				if err != nil {
-					t.Fatal(err)
-				}
-				want[id] = task.State
-			}
-		}
-		s := &Server{Node: n, Log: slog.New(slog.DiscardHandler), Beside: beside, metrics: newMeasures()}
-		q, err := s.newQueue(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for id, state := range want {
-			if ended := q.ended(id); ended != nil {
-				<-ended
-			}
-			if task, err := n.Task(ctx, id); err != nil || task.State != state {
-				t.Errorf("beside another server: %v: task is %s, expected %s, %v", beside, task.State, state, err)
-			}
-		}
+	n := taskNode(t, new(atomic.Int64))
+	other, err := n.NewInstance()
+	if err != nil {
+		t.Fatal(err)
+	}
+	waits, runs := keep(t, n, node.TaskQueued), keep(t, n, node.TaskQueued)
+	give(t, n, waits.ID, other.ID)
+	if _, _, err := n.ClaimTask(ctx, runs.ID, other.ID); err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{Node: n, Log: slog.New(slog.DiscardHandler), metrics: newMeasures()}
+	q, err := s.newQueue(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
 		if err := q.stop(ctx); err != nil {
 			t.Error(err)
 		}
+	}()
+	states := func() [2]string {
+		var got [2]string
+		for i, id := range []object.Hash{waits.ID, runs.ID} {
+			task, err := n.Task(ctx, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[i] = task.State
+		}
+		return got
+	}
+	if err := q.takeOver(ctx); err != nil || states() != [2]string{node.TaskQueued, node.TaskRunning} {
+		t.Errorf("while the other server lives: %v, %v", states(), err)
+	}
+	if err := other.Close(); err != nil { // as the system does when a process ends
+		t.Fatal(err)
+	}
+	for until := time.Now().Add(time.Minute); states() != [2]string{node.TaskDone, node.TaskFailed}; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("after the other server ended: %v", states())
+		}
+	}
+	if task, err := n.Task(ctx, runs.ID); err != nil || !strings.Contains(task.Error, "may have happened") || task.Kind != "failed" || task.Hint == "" {
+		t.Errorf("%+v, %v", task, err)
+	}
+	left := 0
+	if err := n.OpenTasks(ctx, func(object.Hash, string) error { left++; return nil }); err != nil || left != 0 {
+		t.Errorf("%d tasks are still open, %v", left, err)
+	}
+}
+
+// give notes that a server has a task that waits.
+func give(t *testing.T, n *node.Node, id object.Hash, server string) {
+	t.Helper()
+	if _, err := n.DB.Update(context.Background(), nil, map[string][]byte{"w/tasko/" + id.String(): []byte(server)}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOneServerClaims: of many servers that find tasks that were left, one runs each.
+func TestOneServerClaims(t *testing.T) {
+	ctx := context.Background()
+	n := taskNode(t, new(atomic.Int64))
+	var ids []object.Hash
+	for range 20 {
+		ids = append(ids, keep(t, n, node.TaskQueued).ID)
+	}
+	got := map[object.Hash]int{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for _, id := range ids {
+				_, _, err := n.ClaimTask(ctx, id, string(rune('a'+i)))
+				if err == nil {
+					mu.Lock()
+					got[id]++
+					mu.Unlock()
+				} else if !errors.Is(err, node.ErrClaimed) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, id := range ids {
+		if got[id] != 1 {
+			t.Errorf("task %s was claimed %d times", id.Short(), got[id])
+		}
+		task, err := n.Task(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := n.EndTask(ctx, id, "another", node.TaskDone, nil, node.Failure{}); !errors.Is(err, node.ErrClaimed) {
+			t.Errorf("another server ends it: %v", err)
+		}
+		if err := n.EndTask(ctx, id, task.Server, node.TaskDone, nil, node.Failure{}); err != nil {
+			t.Error(err)
+		}
+		if err := n.EndTask(ctx, id, task.Server, node.TaskFailed, nil, node.Failure{}); !errors.Is(err, node.ErrClaimed) {
+			t.Errorf("it ends twice: %v", err)
+		}
+	}
+}
+
+// TestInstances: a server is alive until it ends, and what it leaves is removed.
+func TestInstances(t *testing.T) {
+	n := taskNode(t, new(atomic.Int64))
+	one, err := n.NewInstance()
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := n.NewInstance()
+	if err != nil {
+		t.Fatal(err)
+	}
+	alive := func(id string, want bool) {
+		t.Helper()
+		if got, err := n.InstanceAlive(id); got != want || err != nil {
+			t.Errorf("%q is alive: %v, %v", id, got, err)
+		}
+	}
+	alive(one.ID, true)
+	alive(two.ID, true)
+	for _, id := range []string{"", "..", "../keys/self.key", "gone"} {
+		alive(id, false)
+	}
+	if err := one.Close(); err != nil {
+		t.Error(err)
+	}
+	alive(one.ID, false)
+	file := filepath.Join(n.Dir, "serving", "left")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	three, err := n.NewInstance()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what a server left is there: %v", err)
+	}
+	alive(two.ID, true)
+	if err := errors.Join(two.Close(), three.Close()); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -226,7 +347,7 @@ func TestForgettingWhileItServes(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	task := keep(t, n, node.TaskQueued)
-	if err := n.EndTask(ctx, task, node.TaskDone, []byte("answer"), nil); err != nil {
+	if err := n.EndTask(ctx, task.ID, task.Server, node.TaskDone, []byte("answer"), node.Failure{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := n.Forget(ctx); err != nil {

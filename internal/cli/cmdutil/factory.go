@@ -35,8 +35,9 @@ type Factory struct {
 	JSON bool
 	Now  func() object.Time
 
-	CodeOf func(error) int    // the exit code of an error
-	Cancel context.CancelFunc // ends the command early, without an error
+	CodeOf  func(error) int                 // the exit code of an error
+	Explain func(error) (kind, hint string) // the exit code's name, and what to do next
+	Cancel  context.CancelFunc              // ends the command early, without an error
 
 	node     *node.Node
 	dir      string // the repository that was found; empty: none was

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/object"
 )
 
 // NewPeer is `mythos peer`.
@@ -23,7 +24,7 @@ func newPeerAdd(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use: "add NAME URL [--key KEY]", Short: "Remember where a peer serves, and who answers there",
 		Long: "KEY is the agent that must answer: a public key, or a name of trust.yaml. Without it the peer is asked now, and whoever\n" +
-			"answers is expected from then on; requests are signed for that agent alone.",
+			"answers is expected from then on, and shown: compare it with `mythos key export` over there. Requests are signed for that agent alone.",
 		Example: "  mythos peer add build http://127.0.0.1:7480", Args: cmdutil.Args(2, 2),
 		RunE: func(c *cobra.Command, args []string) error { return runPeerAdd(c.Context(), f, args[0], args[1], key) },
 	}
@@ -46,13 +47,22 @@ func runPeerAdd(ctx context.Context, f *cmdutil.Factory, name, url, key string) 
 			return err
 		}
 		p.Key = &agent
+		f.IO.Notef("%s must be %s", name, whoIs(n, agent))
 	} else if agent, err := peer.To(n, p).Agent(ctx); err != nil {
 		f.IO.Notef("%s does not answer now: who answers first will be believed to be it (%v)", url, err)
 	} else {
 		p.Key = &agent
-		f.IO.Notef("%s is %s", name, n.AgentName(agent))
+		f.IO.Notef("pinned on first use: %s is %s; compare with `mythos key export` over there", name, whoIs(n, agent))
 	}
 	return n.SetPeer(ctx, p)
+}
+
+// whoIs names an agent by its whole key, and by its name in trust.yaml where it has one.
+func whoIs(n *node.Node, agent object.AgentID) string {
+	if name := n.AgentName(agent); name != "" {
+		return name + ", key " + agent.KeyHex()
+	}
+	return "key " + agent.KeyHex()
 }
 
 func newPeerLs(f *cmdutil.Factory) *cobra.Command {
@@ -65,16 +75,16 @@ func newPeerLs(f *cmdutil.Factory) *cobra.Command {
 			}
 			var rows [][]ui.Cell
 			err = n.Peers(c.Context(), func(p node.Peer) error {
-				line := peerLine{Name: p.Name, URL: p.URL}
-				if p.Key != nil {
-					line.Key = p.Key.KeyHex()
+				line, agent := peerLine{Name: p.Name, URL: p.URL}, ""
+				if p.Key != nil { // whole: people compare it with what another machine shows
+					line.Key, agent = p.Key.KeyHex(), n.AgentName(*p.Key)
 				}
 				return f.Emit(line, func() {
-					rows = append(rows, []ui.Cell{{Text: p.Name, Meaning: ui.Name}, {Text: p.URL}, {Text: f.IO.Hash(line.Key)}})
+					rows = append(rows, []ui.Cell{{Text: p.Name, Meaning: ui.Name}, {Text: p.URL}, {Text: line.Key}, {Text: agent}})
 				})
 			})
 			if err == nil && !f.JSON {
-				f.IO.Table([]string{"name", "url", "key"}, rows)
+				f.IO.Table([]string{"name", "url", "key", "agent"}, rows)
 			}
 			return err
 		},

@@ -72,7 +72,7 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	if err != nil {
 		return err
 	}
-	s := &peer.Server{Node: n, Log: slog.New(handler), AcceptCodebooks: o.AcceptCodebooks, RequireCap: o.RequireCap || n.Config.PeerCap}
+	s := &peer.Server{Node: n, Log: slog.New(handler), AcceptCodebooks: o.AcceptCodebooks, RequireCap: o.RequireCap || n.Config.PeerCap, Explain: f.Explain}
 	limits, err := o.Limits.over(n.Config)
 	if err != nil {
 		return err
@@ -92,12 +92,11 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	if err != nil {
 		return clierr.New(clierr.Failed, "listen: %w", err).With("choose another address with --listen")
 	}
-	local, beside, err := serveLocal(f, n)
+	local, err := serveLocal(f, n)
 	if err != nil {
 		return err
 	}
 	defer local()
-	s.Beside = beside
 	go (&reloader{n, s, &o.Limits}).run(ctx)
 	f.IO.Notef("%s serves on %s://%s", n.Self(), scheme, l.Addr())
 	return s.Serve(ctx, l)
@@ -127,46 +126,20 @@ func (o *serveOptions) tls(n *node.Node) (*tls.Config, error) {
 
 // serveLocal lets the other commands on this repository work through this process,
 // unless they do so through another server, beside this one.
-func serveLocal(f *cmdutil.Factory, n *node.Node) (stop func(), beside bool, err error) {
+func serveLocal(f *cmdutil.Factory, n *node.Node) (stop func(), err error) {
 	s, err := n.ServeLocal()
 	if errors.Is(err, socket.ErrServed) || errors.Is(err, errors.ErrUnsupported) {
 		f.IO.Notef("commands on this repository do not work through this process: %v", err)
-		return func() {}, errors.Is(err, socket.ErrServed), nil
+		return func() {}, nil
 	}
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	return func() {
 		if err := s.Close(); err != nil {
 			f.IO.Notef("local socket: %v", err)
 		}
-	}, false, nil
-}
-
-// peerError gives a peer's refusal its exit code.
-func peerError(err error) error {
-	var se *peer.StatusError
-	switch {
-	case errors.Is(err, peer.ErrIdentity):
-		return clierr.New(clierr.Refused, "%w", err)
-	case !errors.As(err, &se):
-		return err
-	case se.Status == 403:
-		return clierr.New(clierr.Refused, "%w", err)
-	case se.Status == http.StatusRequestedRangeNotSatisfiable:
-		return clierr.New(clierr.Usage, "%w", err)
-	case se.Status == 404:
-		return clierr.New(clierr.NotFound, "%w", err)
-	case se.Status == 409:
-		return clierr.New(clierr.Refused, "%w", err).With("submit again: every submission carries a fresh replay guard")
-	case se.Status == http.StatusNotAcceptable:
-		return clierr.New(clierr.Invalid, "%w", err).With("see `mythos codebook ls`")
-	case se.Status == http.StatusTooManyRequests, se.Status == http.StatusServiceUnavailable:
-		return clierr.New(clierr.Busy, "%w", err).With("try again in a few seconds")
-	case se.Status == 400:
-		return clierr.New(clierr.Invalid, "%w", err)
-	}
-	return err
+	}, nil
 }
 
 type submitOptions struct {
@@ -251,7 +224,7 @@ func answered(f *cmdutil.Factory, answer []byte, got *node.Received, out string)
 	err = f.Emit(submitted{a.PacketID, a.BundleID, a.TaskID, a.ResultHash,
 		len(a.Receipts), a.EpisodeID, a.Halted, got.Author.KeyHex()}, func() { f.IO.Printf("%s\n", view) })
 	if err == nil && a.Halted != nil {
-		err = clierr.New(clierr.Refused, "the task was halted: %s", *a.Halted)
+		err = clierr.New(haltedCode(a), "the task was halted: %s", *a.Halted)
 	}
 	return err
 }

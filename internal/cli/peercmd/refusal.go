@@ -1,0 +1,81 @@
+package peercmd
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peer"
+)
+
+// peerError gives a peer's refusal the exit code that it stands for over there.
+func peerError(err error) error {
+	var se *peer.StatusError
+	switch {
+	case errors.Is(err, peer.ErrIdentity):
+		return clierr.New(clierr.Refused, "%w", err)
+	case !errors.As(err, &se):
+		return err
+	}
+	return clierr.New(refusalCode(se), "%w", err).With(refusalHint(se))
+}
+
+// refusalCode is the exit code of a refusal: the one that the peer names, or else that of
+// its status.
+func refusalCode(se *peer.StatusError) int {
+	for _, c := range clierr.Codes {
+		if c.Kind == se.Kind && c.Code != clierr.OK {
+			return c.Code
+		}
+	}
+	switch se.Status {
+	case http.StatusForbidden, http.StatusConflict:
+		return clierr.Refused
+	case http.StatusNotFound:
+		return clierr.NotFound
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return clierr.Busy
+	case http.StatusRequestedRangeNotSatisfiable:
+		return clierr.Usage
+	case http.StatusBadRequest, http.StatusNotAcceptable:
+		return clierr.Invalid
+	}
+	return clierr.Failed
+}
+
+// haltedCode is the exit code of a task that was halted over there: the one that the same
+// task has here.
+func haltedCode(a *node.Answer) int {
+	v, err := exec.ParseValue(a.Result)
+	if err != nil || v.TypeID() != exec.TypeError {
+		return clierr.Refused // it was cancelled
+	}
+	switch code := exec.HaltCode(v.Field(1).Uint()); {
+	case code <= exec.HaltSpawn, code >= exec.HaltCapability && code <= exec.HaltRefused:
+		return clierr.Refused
+	case code == exec.HaltConflict, code == exec.HaltDivergent:
+		return clierr.Conflict
+	}
+	return clierr.Failed
+}
+
+// refusalHint is what to do about a refusal. What the peer says is about its side.
+func refusalHint(se *peer.StatusError) string {
+	switch {
+	case se.Apart() != 0:
+		return "set the clock that is wrong: signed requests and submissions are good for a few minutes"
+	case se.Status == http.StatusNotAcceptable:
+		return "see `mythos codebook ls`"
+	case se.Hint != "":
+		return "over there: " + se.Hint
+	case se.Status == http.StatusConflict:
+		return "submit again: every submission carries a fresh replay guard"
+	case se.Status == http.StatusTooManyRequests, se.Status == http.StatusServiceUnavailable:
+		return "try again in a few seconds"
+	case refusalCode(se) == clierr.Busy:
+		return "it runs over there: submit again when it is done; the answer will be the same"
+	}
+	return ""
+}

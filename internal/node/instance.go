@@ -1,0 +1,106 @@
+package node
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mythos-project/mythos/internal/flock"
+)
+
+// servingFolder, of the repository, holds a locked file for each server that runs on it.
+const servingFolder = "serving"
+
+// Instance is a running server of the repository. The system frees its lock when the process
+// ends, however it ends: whoever can take the lock knows that the server is gone.
+type Instance struct {
+	ID string // random
+
+	file string
+	f    *os.File
+}
+
+// NewInstance makes this process known as a server of the repository until Close. What
+// servers that are gone have left is removed.
+func (n *Node) NewInstance() (*Instance, error) {
+	dir := filepath.Join(n.Dir, servingFolder)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	for _, e := range left {
+		if _, err := n.InstanceAlive(e.Name()); err != nil {
+			return nil, err
+		}
+	}
+	const tries = 10 // another server that starts may take a new file for one that was left
+	for range tries {
+		if i, err := newInstance(dir); err != nil || i != nil {
+			return i, err
+		}
+	}
+	return nil, fmt.Errorf("server: no lock can be had in %s", dir)
+}
+
+// newInstance makes a file and locks it before it has its name; nil: somebody was faster.
+func newInstance(dir string) (*Instance, error) {
+	id := strings.ToLower(rand.Text())
+	i := &Instance{ID: id, file: filepath.Join(dir, id)}
+	f, err := os.OpenFile(i.file+".new", os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	i.f = f
+	locked, err := flock.TryExclusive(f)
+	if err == nil && locked {
+		err = os.Rename(i.file+".new", i.file)
+	}
+	if err == nil && locked {
+		return i, nil
+	}
+	_ = f.Close()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	return nil, nil
+}
+
+// Close says that the server has ended.
+func (i *Instance) Close() error { return errors.Join(os.Remove(i.file), i.f.Close()) }
+
+// instanceDigits are those of the files' names.
+const instanceDigits = "abcdefghijklmnopqrstuvwxyz0123456789."
+
+// InstanceAlive reports whether the server with the id still runs. A file that one which
+// is gone has left is removed.
+func (n *Node) InstanceAlive(id string) (bool, error) {
+	if strings.Trim(id, instanceDigits) != "" || strings.HasPrefix(id, ".") || id == "" {
+		return false, nil
+	}
+	name := filepath.Join(n.Dir, servingFolder, id)
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("server %s: %w", id, err)
+	}
+	defer f.Close()
+	free, err := flock.TryExclusive(f)
+	if err != nil {
+		return false, fmt.Errorf("server %s: %w", id, err)
+	}
+	if free {
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, fmt.Errorf("server %s: %w", id, err)
+		}
+	}
+	return !free, nil
+}

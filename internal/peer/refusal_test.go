@@ -1,0 +1,83 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+// TestRefusalsKeepTheirKind: what a server's own command line would say of an error is told
+// to the peer: the kind, and what to do, on one line without anything for a terminal.
+func TestRefusalsKeepTheirKind(t *testing.T) {
+	n := taskNode(t, new(atomic.Int64))
+	s := &Server{Node: n, Log: discard, metrics: newMeasures()}
+	s.Explain = func(err error) (string, string) {
+		if errors.Is(err, ledger.ErrBusy) {
+			return kindBusy, "wait\n\x1b[2Jfor it" + strings.Repeat(" and wait", 200)
+		}
+		return kindFailed, ""
+	}
+	for _, c := range []struct {
+		err    error
+		status int
+		kind   string
+	}{
+		{&ledger.BusyError{}, 500, kindBusy}, {errors.New("something"), 500, kindFailed}, {errors.New("something"), 403, kindRefused}, {errors.New("something"), 429, kindBusy},
+		{errors.New("something"), 404, kindNotFound}, {errors.New("something"), 416, kindUsage},
+		{&taskError{node.Task{Error: "as it was kept", Kind: "conflict"}}, 500, "conflict"},
+	} {
+		w := httptest.NewRecorder()
+		s.refuse(w, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/x", nil), c.status, c.err)
+		got := refusal(w.Result(), w.Body.String(), n.Now())
+		if got.Kind != c.kind || got.Status != c.status || got.Apart() != 0 || len(got.Hint) > maxHint+3 || strings.ContainsAny(got.Hint, "\n\x1b") {
+			t.Errorf("%v: %+v, expected kind %s", c.err, got, c.kind)
+		}
+		if c.kind == kindBusy && c.status == 500 && !strings.HasPrefix(got.Hint, "wait") {
+			t.Errorf("hint %q", got.Hint)
+		}
+	}
+}
+
+// TestClocksThatDiffer: who is refused because the two clocks differ hears of both.
+func TestClocksThatDiffer(t *testing.T) {
+	ctx := context.Background()
+	for _, ahead := range []time.Duration{time.Hour, -time.Hour} {
+		var later atomic.Int64
+		far, near := taskNode(t, &later), taskNode(t, new(atomic.Int64))
+		trust(t, far, near, "near")
+		later.Store(int64(ahead))
+		s := &Server{Node: far, Log: discard, metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
+		server := httptest.NewServer(s.routes())
+		self := far.Self()
+		cl := &Client{Node: near, URL: server.URL, Key: &self}
+		says := fmt.Sprintf("the clocks are %s apart", time.Hour)
+		if _, err := cl.Task(ctx, object.SumText("task")); err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "59m59s", "1h0m0s"), says) || !strings.Contains(err.Error(), "more than 5m0s apart") {
+			t.Errorf("a signed request: %v", err)
+		}
+		if ahead > 0 { // a submission from an hour ahead is good
+			bundle, err := ir.Assemble([]byte(hello))
+			if err != nil {
+				t.Fatal(err)
+			}
+			pkt, _, err := near.PackTask(bundle, node.PackOptions{Guard: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = cl.SubmitTask(ctx, pkt); err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "59m59s", "1h0m0s"), says) {
+				t.Errorf("a submission: %v", err)
+			}
+		}
+		server.Close()
+	}
+}
