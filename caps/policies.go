@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/mythos-project/mythos/object"
 )
 
 const policyKey = "ip/current"
@@ -20,12 +18,13 @@ var ErrPolicySigner = fmt.Errorf("%w: its signer is not trusted for issuance pol
 // Policies keeps the issuance policy in force, under ip/current.
 type Policies struct {
 	kv KV
-	// trusted tells whose policies count.
-	trusted func(object.AgentID) bool
+	// trusted tells whether a policy counts, by its issuer.
+	trusted func(*IssuancePolicy) bool
 }
 
-// NewPolicies keeps the policy in kv; trusted tells whose policies count.
-func NewPolicies(kv KV, trusted func(object.AgentID) bool) *Policies {
+// NewPolicies keeps the policy in kv; trusted tells of a policy, which verifies, whether
+// its issuer counts.
+func NewPolicies(kv KV, trusted func(*IssuancePolicy) bool) *Policies {
 	return &Policies{kv: kv, trusted: trusted}
 }
 
@@ -49,7 +48,7 @@ func (p *Policies) open(raw []byte) (*IssuancePolicy, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !p.trusted(policy.Issuer) {
+	if !p.trusted(policy) {
 		return nil, fmt.Errorf("issuance policy %s of %s: %w", policy.PolicyID.Short(), who(policy.Issuer), ErrPolicySigner)
 	}
 	return policy, nil

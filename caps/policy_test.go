@@ -220,7 +220,7 @@ func TestPolicyForgeries(t *testing.T) {
 func TestPolicies(t *testing.T) {
 	ctx := t.Context()
 	trusted := map[object.AgentID]bool{owner.Agent().Bare(): true}
-	ps := NewPolicies(newMemKV(), func(a object.AgentID) bool { return trusted[a.Bare()] })
+	ps := NewPolicies(newMemKV(), func(p *IssuancePolicy) bool { return trusted[p.Issuer.Bare()] })
 	if p, _, err := ps.Current(ctx); p != nil || err != nil {
 		t.Fatal(p, err)
 	}

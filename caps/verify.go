@@ -67,7 +67,7 @@ func (v *Verifier) verify(chain Chain, holder object.AgentID, now object.Time) (
 	if err != nil {
 		return nil, err
 	}
-	if d := v.trusts(p.links); d != nil {
+	if d := p.links.rootTrusted(v.Trusted); d != nil {
 		return nil, d
 	}
 	if d := p.links.validAt(now); d != nil {
@@ -76,20 +76,26 @@ func (v *Verifier) verify(chain Chain, holder object.AgentID, now object.Time) (
 	if d := v.unrevoked(p.links, now); d != nil {
 		return nil, d
 	}
-	if subject := p.links[0].Cap.Subject; !subject.Same(holder) {
-		return nil, p.links.deny(0, CheckHolder, fmt.Sprintf("it is for %s, not for %s", who(subject), who(holder)),
-			"have it attenuated to "+holder.KeyHex())
-	}
-	return p, nil
+	return p, p.heldBy(holder)
 }
 
-func (v *Verifier) trusts(chain Chain) *DeniedError {
-	root := len(chain) - 1
-	issuer, kind := chain[root].Cap.Issuer, chain[root].Cap.Scope.Kind
-	if v.Trusted != nil && v.Trusted(issuer, kind) {
+// heldBy checks the subject of the leaf.
+func (p *proven) heldBy(holder object.AgentID) error {
+	if subject := p.links[0].Cap.Subject; !subject.Same(holder) {
+		return p.links.deny(0, CheckHolder, fmt.Sprintf("it is for %s, not for %s", who(subject), who(holder)),
+			"have it attenuated to "+holder.KeyHex())
+	}
+	return nil
+}
+
+// rootTrusted checks that the root's issuer is trusted for its kind.
+func (c Chain) rootTrusted(trusted func(object.AgentID, uint8) bool) *DeniedError {
+	root := len(c) - 1
+	issuer, kind := c[root].Cap.Issuer, c[root].Cap.Scope.Kind
+	if trusted != nil && trusted(issuer, kind) {
 		return nil
 	}
-	return chain.deny(root, CheckTrust, fmt.Sprintf("%s is not trusted to issue %s", who(issuer), KindName(kind)),
+	return c.deny(root, CheckTrust, fmt.Sprintf("%s is not trusted to issue %s", who(issuer), KindName(kind)),
 		fmt.Sprintf("if you do trust key %s for %q, say so in trust.yaml", issuer.KeyHex(), Domain(kind)))
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -27,6 +28,26 @@ var ToolImport = ir.BuiltinTool("episode.import")
 // ImportedTool is the id of a tool that imported evidence calls by a name:
 // SHA-256("tool:imported:" + name). No executor has such a tool.
 func ImportedTool(name string) object.Hash { return object.SumText("tool:" + importedPrefix + name) }
+
+// The notes of the receipts of imported evidence: between the two stands the form, and
+// after them what the record tells of a failure.
+const (
+	importNote    = "imported from "
+	importNoteEnd = ": nobody who saw it signed it"
+)
+
+// ImportNote is what the receipts of evidence that was imported from a form say.
+func ImportNote(form string) string { return importNote + form + importNoteEnd }
+
+// Imported reports whether a receipt is of imported evidence: whoever imported it says
+// what a record said, and its only evidence is the hash of that record, which is not
+// kept. No capability allowed it.
+func Imported(r *ledger.Receipt) bool {
+	if r.Notes == nil || len(r.Evidence) != 1 {
+		return false
+	}
+	return strings.HasPrefix(*r.Notes, importNote) && strings.Contains(*r.Notes, importNoteEnd)
+}
 
 // ImportForm is the form from which an episode was imported; empty for one that was not.
 func ImportForm(e *object.EpisodeRef) string {

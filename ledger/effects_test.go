@@ -165,7 +165,7 @@ func TestOperators(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
 	careful := func(l *ledger.Ledger) *ledger.Ledger {
-		l.Operator = func(a object.AgentID) bool { return a.Same(thirdKey.Agent()) }
+		l.Operator = func(a object.AgentID, _ ledger.Moment) bool { return a.Same(thirdKey.Agent()) }
 		return l
 	}
 	d, err := w.ledger(testKey).Register(ctx, tool, []byte("k"), object.SumText("q"), minute)

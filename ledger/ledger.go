@@ -32,10 +32,10 @@ type Ledger struct {
 	Holders  Holders
 
 	// Known are agents whose marks and commits can be verified though no entry
-	// names them. Operator says whose resolutions count; nil: everybody's who can
-	// write to the store. Set both before first use.
+	// names them. Operator says whose resolutions count, given when and where they were
+	// made; nil: everybody's who can write to the store. Set both before first use.
 	Known    []object.AgentID
-	Operator func(object.AgentID) bool
+	Operator func(object.AgentID, Moment) bool
 
 	renewals sync.Map // effects, by id, whose lease this Ledger renewed
 
@@ -43,6 +43,14 @@ type Ledger struct {
 	mu     sync.Mutex
 	active map[object.Hash]attempt
 	silent map[object.Hash]vital // what was watched for a whole lease without a sign of life
+}
+
+// Moment is when something was signed, and where it stands: its signer gives the time,
+// the ledger the place.
+type Moment struct {
+	Time   object.Time
+	Seq    uint64 // of its entry in the ledger here
+	Placed bool   // it has an entry
 }
 
 // attempt is an effect that this Ledger has registered and not yet committed.

@@ -89,7 +89,7 @@ func (l *Ledger) history(ctx context.Context, idem object.Hash, places []place, 
 // doubt marks an operator's decision by somebody who is none.
 func (l *Ledger) doubt(e *Entry) {
 	if e.Resolution != nil && !e.Resolution.ByOwner() && l.Operator != nil {
-		e.Unverified = !l.Operator(e.Resolution.Signer)
+		e.Unverified = !l.Operator(e.Resolution.Signer, Moment{e.Resolution.TimeObserved, e.Seq, true})
 	}
 }
 

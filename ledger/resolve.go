@@ -50,7 +50,7 @@ const maxSkew = 5 * time.Minute
 // request, or for that of the accepted commit. Errors: ErrNotResolvable, ErrNotOperator, and
 // ErrAttempt when about is not the latest attempt any more.
 func (l *Ledger) Resolve(ctx context.Context, idem object.Hash, decision uint8, about uint64, evidence []object.Hash, notes string) error {
-	if l.Operator != nil && !l.Operator(l.self.agent) {
+	if l.Operator != nil && !l.Operator(l.self.agent, Moment{Time: l.now()}) {
 		return fmt.Errorf("%s: %w", l.self.agent, ErrNotOperator)
 	}
 	r := Resolution{IdemID: idem, Decision: decision, About: &about, Evidence: append([]object.Hash{}, evidence...), Signer: l.self.agent}

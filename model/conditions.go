@@ -109,7 +109,7 @@ func (j *judge) passed(suite object.Hash) (evidence []object.Hash, problem strin
 		if about, _ := j.about(v); v.ClaimType != ClaimEvalPass || about != suite {
 			continue
 		}
-		if !v.Passes() && trusts(j.e.Trust.Attest, v.Signer) {
+		if !v.Passes() && trusts(j.e.Trust.Attest, v.Signer, When{Time: v.TimeObserved}) {
 			return nil, fmt.Sprintf("suite %s: %s says that the model fails (%d)", suite.Short(), v.Signer, v.Result)
 		}
 		report, ok := j.reportIn(v, suite)

@@ -2,14 +2,25 @@ package model
 
 import "github.com/mythos-project/mythos/object"
 
-// Trust says whom this repository trusts for what. A nil function trusts nobody.
+// Trust says whom this repository trusts for what, and when. A nil function trusts
+// nobody.
 type Trust struct {
-	Receipt func(object.AgentID) bool // to execute and to sign receipts
-	Attest  func(object.AgentID) bool // to object: their adverse verdicts count under every policy
-	Policy  func(object.AgentID) bool // to sign policies
+	Receipt TrustedAt // to execute and to sign receipts
+	Attest  TrustedAt // to object: their adverse verdicts count under every policy
+	Policy  TrustedAt // to sign policies
 }
 
-func trusts(fn func(object.AgentID) bool, a object.AgentID) bool { return fn != nil && fn(a) }
+// TrustedAt says whether an agent was trusted when it signed something.
+type TrustedAt func(agent object.AgentID, at When) bool
+
+// When is when something was signed, as its signer says, and which receipt, if any, has
+// its place in the ledger: its own, or that of the decision that it stands for.
+type When struct {
+	Time    object.Time
+	Receipt object.Hash // zero: none
+}
+
+func trusts(fn TrustedAt, a object.AgentID, at When) bool { return fn != nil && fn(a, at) }
 
 // Effect is a receipt and the response that it is about, as they are kept.
 type Effect struct {

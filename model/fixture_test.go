@@ -23,8 +23,8 @@ var (
 	stranger = key("stranger")
 )
 
-func only(keys ...*sign.Key) func(object.AgentID) bool {
-	return func(a object.AgentID) bool {
+func only(keys ...*sign.Key) TrustedAt {
+	return func(a object.AgentID, _ When) bool {
 		for _, k := range keys {
 			if k.Agent().Same(a) {
 				return true

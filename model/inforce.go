@@ -3,6 +3,8 @@ package model
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
@@ -76,7 +78,7 @@ func (r *Registry) SetPolicy(ctx context.Context, q PolicyRequest) (*PolicyState
 	if err != nil {
 		return nil, err
 	}
-	if !trusts(r.Trust.Policy, p.Signer) {
+	if !trusts(r.Trust.Policy, p.Signer, When{Time: p.TimeObserved}) {
 		return nil, fmt.Errorf("%w: it is signed by %s, who is not trusted for policies", ErrPolicy, p.Signer)
 	}
 	have, err := r.inForce(ctx, p.Ring)
@@ -98,22 +100,53 @@ func (r *Registry) SetPolicy(ctx context.Context, q PolicyRequest) (*PolicyState
 
 // replacePolicy puts a policy into force after the one that has been, if any.
 func (r *Registry) replacePolicy(ctx context.Context, p *PolicyDef, have *object.Hash) (*PolicyState, error) {
-	if have != nil {
-		old, _, err := r.loadPolicy(ctx, *have)
-		if err != nil {
-			return nil, fmt.Errorf("the policy in force: %w", err)
-		}
-		if old.TimeObserved >= p.TimeObserved {
-			return nil, fmt.Errorf("%w: it is of %s, the one in force of %s", ErrPolicy, p.TimeObserved, old.TimeObserved)
-		}
+	if err := r.supersedes(ctx, p); err != nil {
+		return nil, err
+	}
+	next, err := r.nextPolicy(ctx, p.Ring)
+	if err != nil {
+		return nil, err
 	}
 	id := pointTo(&p.PolicyID)
-	ok, err := r.KV.Update(ctx, map[string][]byte{policyKey(p.Ring): pointTo(have)},
-		map[string][]byte{policyKey(p.Ring): id, fmt.Sprintf("%s%016x", policyLogPrefix(p.Ring), uint64(p.TimeObserved)): id})
+	ok, err := r.KV.Update(ctx, map[string][]byte{policyKey(p.Ring): pointTo(have)}, map[string][]byte{policyKey(p.Ring): id, next: id})
 	if err == nil && !ok {
 		err = &ConflictError{Ring: p.Ring, What: "the policy in force"}
 	}
 	return &PolicyState{p.Ring, p.PolicyID, have}, err
+}
+
+// supersedes checks that a policy is newer than those that were in force, so that no old
+// one comes back. A date more than MaxSkew ahead of the clock says nothing: such a
+// policy is not taken, and one that is in force already holds nobody up.
+func (r *Registry) supersedes(ctx context.Context, p *PolicyDef) error {
+	limit := r.Now().Add(MaxSkew)
+	if p.TimeObserved > limit {
+		return fmt.Errorf("%w: it is of %s, more than %s ahead of the clock: sign it again when the clock is right", ErrPolicy, p.TimeObserved, MaxSkew)
+	}
+	return r.PolicyLog(ctx, p.Ring, func(old *PolicyDef) error {
+		switch {
+		case old.PolicyID == p.PolicyID:
+			return fmt.Errorf("%w: it was in force before: sign it again", ErrPolicy)
+		case old.TimeObserved <= limit && old.TimeObserved >= p.TimeObserved:
+			return fmt.Errorf("%w: it is of %s, one that is or was in force of %s", ErrPolicy, p.TimeObserved, old.TimeObserved)
+		}
+		return nil
+	})
+}
+
+// nextPolicy is the key of the next entry of a ring's policy log: they are numbered in
+// the order in which policies came into force, whatever their dates are.
+func (r *Registry) nextPolicy(ctx context.Context, ring uint8) (string, error) {
+	prefix, last := policyLogPrefix(ring), uint64(0)
+	err := r.KV.Scan(ctx, prefix, prefix+"\xff", func(key string, _ []byte) error {
+		n, err := strconv.ParseUint(strings.TrimPrefix(key, prefix), 16, 64)
+		last = max(last, n)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("policies of ring %d: %w", ring, err)
+	}
+	return fmt.Sprintf("%s%016x", prefix, last+1), nil
 }
 
 func policyLogPrefix(ring uint8) string { return fmt.Sprintf("m/policies/%03d/", ring) }

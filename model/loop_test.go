@@ -39,8 +39,8 @@ var (
 	stranger = key("stranger")
 )
 
-func only(keys ...*sign.Key) func(object.AgentID) bool {
-	return func(a object.AgentID) bool {
+func only(keys ...*sign.Key) model.TrustedAt {
+	return func(a object.AgentID, _ model.When) bool {
 		return slices.ContainsFunc(keys, func(k *sign.Key) bool { return k.Agent().Same(a) })
 	}
 }
@@ -518,7 +518,7 @@ func (h *house) whyOptions() model.WhyOptions {
 
 // fullOptions verify what is not shown, too.
 func (h *house) fullOptions() model.WhyOptions {
-	return model.WhyOptions{Trust: h.registry.Trust, Caps: &caps.Verifier{Trusted: func(a object.AgentID, _ uint8) bool { return only(admin)(a) }}}
+	return model.WhyOptions{Trust: h.registry.Trust, Caps: &caps.Verifier{Trusted: func(a object.AgentID, _ uint8) bool { return only(admin)(a, model.When{}) }}}
 }
 
 // TestLoop is the whole way from files to a promoted model and back.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -53,12 +54,15 @@ type WhyOptions struct {
 	// field rules, signature. nil: such objects do not hold.
 	Check func(kind string, id object.Hash, raw []byte) error
 	// Blob looks at a blob instead of the walk, which reads all of it; an error ends the walk.
-	Blob     func(object.BlobRef) error
-	Caps     *caps.Verifier // judges the chains of receipts, each at the time of its receipt; nil: nobody issues anything
-	Width    int            // children of one kind that are shown, default 3; the others are counted
-	Sample   bool           // do not verify those others: only what is shown
-	MaxDepth int            // default 32
-	MaxNodes int            // that are verified, default 200000
+	Blob func(object.BlobRef) error
+	Caps *caps.Verifier // judges the chains of receipts; nil: nobody issues anything
+	// Then says what counted when a receipt, given with its id, was signed; nil: what
+	// Caps trusts now.
+	Then     func(id object.Hash, r *ledger.Receipt) caps.Past
+	Width    int  // children of one kind that are shown, default 3; the others are counted
+	Sample   bool // do not verify those others: only what is shown
+	MaxDepth int  // default 32
+	MaxNodes int  // that are verified, default 200000
 }
 
 // Node is one object on the way and the link that leads to it.
@@ -68,6 +72,7 @@ type Node struct {
 	Label    string      `json:"label"`
 	Verified bool        `json:"verified"`          // the object and its link hold
 	Problem  string      `json:"problem,omitempty"` // why not
+	Notes    []string    `json:"notes,omitempty"`   // what has changed since, and does not matter: a later revocation
 	Seen     bool        `json:"seen,omitempty"`    // it was shown before, with its children
 	Children []*Node     `json:"children,omitempty"`
 	More     int         `json:"more,omitempty"`    // children that are not shown

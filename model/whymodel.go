@@ -47,12 +47,12 @@ func (w *walker) attestation(n *Node, raw []byte, depth int) {
 		verdict = fmt.Sprintf("no (%d)", a.Result)
 	}
 	n.Label = fmt.Sprintf("%s by %s: %s", ClaimName(a.ClaimType), who(a.Signer), verdict)
-	if !trusts(w.o.Trust.Attest, a.Signer) {
+	if !trusts(w.o.Trust.Attest, a.Signer, When{Time: a.TimeObserved}) {
 		n.Label += ", whom nobody here trusts to attest"
 	}
 	if depth == 1 { // the walk starts here: what it is about, and whether it counts for anything
 		w.named(n, a.SubjectHash, depth)
-		if !trusts(w.o.Trust.Attest, a.Signer) {
+		if !trusts(w.o.Trust.Attest, a.Signer, When{Time: a.TimeObserved}) {
 			n.fail("%s is not trusted to attest", a.Signer)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -47,8 +48,12 @@ func (w *walker) receipt(n *Node, raw []byte, depth int) {
 	if r.Status != 200 {
 		n.Label += fmt.Sprintf(", status %d", r.Status)
 	}
-	if !trusts(w.o.Trust.Receipt, r.Signer) {
+	if !trusts(w.o.Trust.Receipt, r.Signer, receiptWhen(r, id)) {
 		n.fail("%s is not trusted for receipts", r.Signer)
+	}
+	if dataset.Imported(r) && !w.isCapability(r.Evidence[0]) {
+		w.imported(n, r)
+		return
 	}
 	use := caps.Use{Kind: caps.KindToolCall, Tool: r.ToolID}
 	switch r.ToolID {
@@ -64,6 +69,29 @@ func (w *walker) receipt(n *Node, raw []byte, depth int) {
 	}
 	w.authority(n, r, use, depth)
 	w.inner(n, r, depth)
+}
+
+// receiptWhen is when a receipt was signed. The time of an imported one is what its
+// record says, and no time of a signature: it counts as signed at the beginning.
+func receiptWhen(r *ledger.Receipt, id object.Hash) When {
+	if dataset.Imported(r) {
+		return When{Receipt: id}
+	}
+	return When{r.TimeObserved, id}
+}
+
+// imported shows evidence that came in from elsewhere as that: no capability allowed
+// it, and nobody who saw it signed it.
+func (w *walker) imported(n *Node, r *ledger.Receipt) {
+	n.Label += ": " + *r.Notes
+	w.kept(n, "request", r.RequestHash)
+	w.kept(n, "response", r.ResponseHash)
+	n.leaf("Record", r.Evidence[0], "the imported record %s, not kept", r.Evidence[0].Short())
+}
+
+func (w *walker) isCapability(id object.Hash) bool {
+	kind, err := w.res.Kind(w.ctx, id)
+	return err == nil && kind == "Capability"
 }
 
 // tool is the name of a tool, or its short id.
@@ -189,9 +217,13 @@ func (w *walker) authority(n *Node, r *ledger.Receipt, use caps.Use, depth int) 
 	switch {
 	case len(r.Evidence) > 0:
 		id := w.under(r)
+		w.past = append(w.past, w.o.then(n.ID, r))
 		if c := w.add(n, "Capability", id, depth); FirstProblem(c) == nil {
-			c.check(w.judge(id, r, use))
+			notes, err := w.judge(id, r, use)
+			c.Notes = merged(c.Notes, notes)
+			c.check(err)
 		}
+		w.past = w.past[:len(w.past)-1]
 	case r.Status >= 400: // a refused effect had no authority, and says so
 	case slices.Contains(ownDoing, r.ToolID):
 		n.leaf("AgentID", r.Signer.KeyID(), "done by %s under its own key", who(r.Signer))
@@ -209,7 +241,7 @@ var ownDoing = []object.Hash{ir.BuiltinTool("cap.issue"), ir.BuiltinTool("cap.po
 // is here, the first, which the gate makes the capability.
 func (w *walker) under(r *ledger.Receipt) object.Hash {
 	for _, h := range r.Evidence {
-		if kind, err := w.res.Kind(w.ctx, h); err == nil && kind == "Capability" {
+		if w.isCapability(h) {
 			return h
 		}
 	}
@@ -217,24 +249,26 @@ func (w *walker) under(r *ledger.Receipt) object.Hash {
 }
 
 // judge verifies a chain as it was when the receipt was signed, and that it covered
-// the use. The use of a tool is judged where the request is still here.
-func (w *walker) judge(id object.Hash, r *ledger.Receipt, use caps.Use) error {
+// the use; the notes say what has changed since. The use of a tool is judged where the
+// request is still here.
+func (w *walker) judge(id object.Hash, r *ledger.Receipt, use caps.Use) ([]string, error) {
+	past := w.past[len(w.past)-1]
 	chain, err := w.chain(id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if use.Kind == caps.KindToolCall {
 		request, err := w.raw(KindBytes, r.RequestHash)
 		leaf, _ := chain.Leaf()
 		if err != nil || leaf.Cap.Scope.Kind != caps.KindToolCall {
-			return w.o.Caps.Verify(chain, r.Signer, r.TimeObserved)
+			return w.o.Caps.Then(chain, r.Signer, nil, past)
 		}
 		if object.Sum(request) != r.RequestHash {
-			return fmt.Errorf("the request: %w", object.ErrID)
+			return nil, fmt.Errorf("the request: %w", object.ErrID)
 		}
 		use.Request = request
 	}
-	return w.o.Caps.Authorize(chain, r.Signer, use, r.TimeObserved)
+	return w.o.Caps.Then(chain, r.Signer, &use, past)
 }
 
 // chain loads a capability and its parents.
@@ -255,6 +289,35 @@ func (w *walker) chain(id object.Hash) (caps.Chain, error) {
 		raws, next = append(raws, raw), link.Cap.AttenuationParent
 	}
 	return caps.OpenChain(raws...)
+}
+
+// trustsRoot tells whether an issuer was trusted when the receipt above was signed, or
+// is trusted now where the walk starts from a capability.
+func (w *walker) trustsRoot(issuer object.AgentID, kind uint8) bool {
+	trusted := w.o.Caps.Trusted
+	if len(w.past) > 0 {
+		trusted = w.past[len(w.past)-1].Trusted
+	}
+	return trusted != nil && trusted(issuer, kind)
+}
+
+// then is what counted when a receipt was signed; without [WhyOptions.Then] that is
+// what counts now, and nothing that is revoked.
+func (o *WhyOptions) then(id object.Hash, r *ledger.Receipt) caps.Past {
+	if o.Then == nil {
+		return caps.Past{At: r.TimeObserved, Trusted: o.Caps.Trusted}
+	}
+	return o.Then(id, r)
+}
+
+// merged are the notes of both lists, each once.
+func merged(have, more []string) []string {
+	for _, note := range more {
+		if !slices.Contains(have, note) {
+			have = append(have, note)
+		}
+	}
+	return have
 }
 
 var wholeHash = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[0-9a-f]{64}`) })
@@ -286,7 +349,7 @@ func (w *walker) capability(n *Node, raw []byte, depth int) {
 		return
 	}
 	issuer := n.leaf("AgentID", c.Issuer.KeyID(), "root issuer %s, key %s", who(c.Issuer), c.Issuer.KeyHex()[:12])
-	if w.o.Caps.Trusted == nil || !w.o.Caps.Trusted(c.Issuer, c.Scope.Kind) {
+	if !w.trustsRoot(c.Issuer, c.Scope.Kind) {
 		issuer.fail("%s is not trusted to issue %s", c.Issuer, caps.KindName(c.Scope.Kind))
 	}
 }

@@ -71,6 +71,11 @@ func (n *Node) lines(list []Line, width int, head, tail string) []Line {
 			list = append(list, Line{MarkBroken, below, part})
 		}
 	}
+	for _, note := range n.Notes {
+		for _, part := range wrap("note: "+OneLine(note), room) {
+			list = append(list, Line{MarkNone, below, part})
+		}
+	}
 	for i, c := range n.Children {
 		if i == len(n.Children)-1 && n.More == 0 {
 			list = c.lines(list, width, tail+"└─ ", tail+"   ")

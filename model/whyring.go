@@ -140,10 +140,15 @@ func (w *walker) policy(n *Node, raw []byte, depth int) {
 	}
 	n.Label = fmt.Sprintf("policy %s for ring %d by %s: %s, %s, quorum %d of %d", policyName(p, id), p.Ring, who(p.Signer),
 		count(len(p.Suites), "suite"), count(len(p.Thresholds), "threshold"), p.Quorum, len(p.Verifiers))
-	if !trusts(w.o.Trust.Policy, p.Signer) {
+	decisions := w.related(id, aboutDecision)
+	at := When{Time: p.TimeObserved}
+	if len(decisions) > 0 {
+		at.Receipt = decisions[0]
+	}
+	if !trusts(w.o.Trust.Policy, p.Signer, at) {
 		n.fail("%s is not trusted for policies", p.Signer)
 	}
-	if len(w.related(id, aboutDecision)) > 0 {
+	if len(decisions) > 0 {
 		w.decision(n, depth, func(response []byte) bool {
 			s, err := object.Decode[PolicyState](response)
 			return err == nil && s.PolicyID == id && s.RingID == p.Ring

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -22,6 +23,8 @@ type walker struct {
 	seen  map[string]*Node
 	nodes int
 	err   error // the walk cannot go on
+
+	past []caps.Past // of the receipts that are being judged, the innermost last
 
 	hiding int            // above 0: what is visited is not shown
 	hidden map[*Node]bool // was visited and is not shown yet
@@ -85,7 +88,7 @@ func (w *walker) visit(kind string, id object.Hash, depth int) *Node {
 			w.show(old)
 			return old
 		}
-		n.Label, n.Verified, n.Problem, n.Seen = old.Label, old.Verified, old.Problem, true
+		n.Label, n.Verified, n.Problem, n.Notes, n.Seen = old.Label, old.Verified, old.Problem, old.Notes, true
 		return n
 	}
 	if w.nodes++; w.nodes > w.o.MaxNodes || depth > w.o.MaxDepth {
@@ -280,7 +283,7 @@ func (w *walker) receipts(id object.Hash, kind string) []object.Hash {
 	all := w.related(id, kind)
 	var trusted []object.Hash
 	for _, h := range all {
-		if r, err := decoded[ledger.Receipt](w, "Receipt", h); err == nil && trusts(w.o.Trust.Receipt, r.Signer) {
+		if r, err := decoded[ledger.Receipt](w, "Receipt", h); err == nil && trusts(w.o.Trust.Receipt, r.Signer, receiptWhen(r, h)) {
 			trusted = append(trusted, h)
 		}
 	}

@@ -257,7 +257,7 @@ const maxNote = 2000
 
 // note says where a receipt comes from, and what the record tells of a failure.
 func note(form Reader, more string) *string {
-	text := "imported from " + form.Name() + ": nobody who saw it signed it"
+	text := dataset.ImportNote(form.Name())
 	if len(more) > maxNote {
 		more = strings.ToValidUTF8(more[:maxNote], "") + "..."
 	}

@@ -34,7 +34,7 @@ var rooms = []struct {
 	{"store", []string{"object/...", "object", "internal/atomicfile"}},
 	{"store/...", []string{"object", "object/...", "store", "store/...", "internal/atomicfile", "internal/flock"}},
 	{"caps", []string{"object", "object/...", "internal/strictjson"}},
-	{"internal/keyfile", []string{"object", "object/...", "internal/atomicfile", "caps"}},
+	{"internal/keyfile", []string{"object", "object/...", "internal/atomicfile", "caps", "ledger"}},
 	{"ledger", []string{"object", "object/..."}},
 	{"packet", []string{"object", "object/..."}},
 	{"exec/ir", []string{"object", "object/..."}},

@@ -27,6 +27,14 @@
 //	    from: 2026-01-01T00:00:00Z  # optional; trusted from then on
 //	    until: 2030-01-01T00:00:00Z # optional; trusted before then
 //	    max_age: 24h                # optional; oldest revocation list taken from it
+//	    ended: 2027-03-01T00:00:00Z # optional; when the trust was taken away
+//	    entries: 4711               # optional; entries of the ledger when the end was decided
+//	    past:                       # optional; what it was trusted for earlier
+//	      - {for: [deploy], ended: 2026-06-01T00:00:00Z, entries: 17}
+//
+// An empty list of domains names an agent and trusts it for nothing. An agent whose
+// trust was taken away keeps its entry: history goes on saying who it was, and what
+// it signed before still counts (see [Trust.Held]).
 //
 // The domains are those of scopes (blob, tool, train, eval, deploy, compute,
 // cell: may issue root capabilities of that kind) and packet, ledger, attest and

@@ -25,9 +25,9 @@ type Rotation struct {
 
 // Rotate replaces the key NAME in the folder dir by a new one, protected as p
 // says. The old key and its trust, if the trust file at trustPath names it, are
-// kept under another name; it is trusted until the given time. What was cut off
+// kept under another name; it is trusted until the given end. What was cut off
 // before its end is finished by calling Rotate again.
-func Rotate(dir, trustPath, name string, pass Passphrase, p Protection, now, until object.Time) (Rotation, error) {
+func Rotate(dir, trustPath, name string, pass Passphrase, p Protection, until End) (Rotation, error) {
 	old, err := Load(dir, name, pass) // whoever cannot use a key shall not replace it
 	if err != nil {
 		return Rotation{}, err
@@ -41,7 +41,7 @@ func Rotate(dir, trustPath, name string, pass Passphrase, p Protection, now, unt
 	if r.OldName, err = keepOld(dir, name); err != nil {
 		return Rotation{}, err
 	}
-	if r.Until, err = rotateTrust(trustPath, name, &r, now, until); err != nil {
+	if r.Until, err = rotateTrust(trustPath, name, &r, until); err != nil {
 		return Rotation{}, err
 	}
 	if err := os.Rename(keyPath(dir, name+nextSuffix), keyPath(dir, name)); err != nil {
@@ -86,7 +86,7 @@ func keepOld(dir, name string) (string, error) {
 }
 
 // rotateTrust changes the trust file, once.
-func rotateTrust(path, name string, r *Rotation, now, until object.Time) (object.Time, error) {
+func rotateTrust(path, name string, r *Rotation, until End) (object.Time, error) {
 	t, err := LoadTrust(path)
 	if err != nil {
 		return 0, err
@@ -99,7 +99,7 @@ func rotateTrust(path, name string, r *Rotation, now, until object.Time) (object
 	if !named {
 		return 0, nil
 	}
-	if err := t.Rotate(old.Name, r.OldName, r.New, now, until); err != nil {
+	if err := t.Rotate(old.Name, r.OldName, r.New, until); err != nil {
 		return 0, err
 	}
 	e, _ := t.ByAgent(r.Old)

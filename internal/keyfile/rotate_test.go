@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -32,7 +33,7 @@ func rotated(t *testing.T) (dir, trustPath string) {
 
 func TestRotate(t *testing.T) {
 	dir, trustPath := rotated(t)
-	r, err := Rotate(dir, trustPath, "own", nil, Protection{}, now, now.Add(time.Hour))
+	r, err := Rotate(dir, trustPath, "own", nil, Protection{}, End{At: now.Add(time.Hour)})
 	if err != nil || r.OldName != "own.1" || r.Until != now.Add(time.Hour) || r.Old.Same(r.New) || r.New.Hint != "me" {
 		t.Fatalf("%+v, %v", r, err)
 	}
@@ -51,7 +52,7 @@ func TestRotate(t *testing.T) {
 		want  bool
 	}{
 		{r.Old, now - 1, true}, {r.Old, now, true}, {r.Old, now.Add(time.Hour) - 1, true}, {r.Old, now.Add(time.Hour), false},
-		{r.New, now - 1, false}, {r.New, now, true}, {r.New, now.Add(1000 * time.Hour), true},
+		{r.New, now - 1, true}, {r.New, now, true}, {r.New, now.Add(1000 * time.Hour), true},
 	} {
 		if got := trust.Trusted(c.agent, "tool", c.at); got != c.want {
 			t.Errorf("%s at %s: trusted %v", c.agent, c.at, got)
@@ -61,7 +62,7 @@ func TestRotate(t *testing.T) {
 		t.Errorf("max_age of the new key is %s", age)
 	}
 	// A second rotation takes the next name, and never lengthens an overlap.
-	again, err := Rotate(dir, trustPath, "own", nil, Protection{}, now+9, now+10)
+	again, err := Rotate(dir, trustPath, "own", nil, Protection{}, End{At: now + 10})
 	if err != nil || again.OldName != "own.2" || !again.Old.Same(r.New) {
 		t.Fatalf("%+v, %v", again, err)
 	}
@@ -85,12 +86,12 @@ func TestRotateAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			if step == "trust" {
-				if _, err := rotateTrust(trustPath, "own", &Rotation{Old: testKey("").Agent(), New: next.Agent(), OldName: name}, now, now+5); err != nil {
+				if _, err := rotateTrust(trustPath, "own", &Rotation{Old: testKey("").Agent(), New: next.Agent(), OldName: name}, End{At: now + 5}); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
-		r, err := Rotate(dir, trustPath, "own", nil, Protection{}, now, now+5)
+		r, err := Rotate(dir, trustPath, "own", nil, Protection{}, End{At: now + 5})
 		if err != nil || !r.New.Same(next.Agent()) || r.OldName != "own.1" || r.Until != now+5 {
 			t.Fatalf("after %s: %+v, %v", step, r, err)
 		}
@@ -105,13 +106,13 @@ func TestRotateAgain(t *testing.T) {
 
 func TestRotateRefuses(t *testing.T) {
 	dir, trustPath := rotated(t)
-	if _, err := Rotate(dir, trustPath, "nobody", nil, Protection{}, now, now+1); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Rotate(dir, trustPath, "nobody", nil, Protection{}, End{At: now + 1}); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 	if err := os.WriteFile(trustPath, []byte("agents: 5"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Rotate(dir, trustPath, "own", nil, Protection{}, now, now+1); !errors.Is(err, ErrTrust) {
+	if _, err := Rotate(dir, trustPath, "own", nil, Protection{}, End{At: now + 1}); !errors.Is(err, ErrTrust) {
 		t.Error(err)
 	}
 	if key, err := Load(dir, "own", nil); err != nil || !key.Agent().Same(testKey("").Agent()) {
@@ -158,7 +159,7 @@ func TestTrustWithout(t *testing.T) {
 	if err := trust.Add(Entry{Name: "a", Key: testKey("").Agent().KeyHex(), For: []string{"*"}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := trust.Without("a", "tool"); err != nil {
+	if err := trust.Without("a", "tool", End{At: now}); err != nil {
 		t.Fatal(err)
 	}
 	for _, d := range Domains() {
@@ -166,15 +167,18 @@ func TestTrustWithout(t *testing.T) {
 			t.Errorf("%s: trusted %v", d, got)
 		}
 	}
-	if err := trust.Without("b", "tool"); !errors.Is(err, ErrUnknownName) {
+	if err := trust.Without("b", "tool", End{At: now}); !errors.Is(err, ErrUnknownName) {
 		t.Error(err)
 	}
 	one := &Trust{}
 	if err := one.Add(Entry{Name: "a", Key: testKey("").Agent().KeyHex(), For: []string{"tool"}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := one.Without("a", "tool"); !errors.Is(err, ErrTrust) {
-		t.Error("an entry for nothing is kept", err)
+	if err := one.Without("a", "tool", End{At: now}); err != nil || one.Trusted(testKey("").Agent(), "tool", now) {
+		t.Error("it is still trusted", err)
+	}
+	if !one.Held(testKey("").Agent(), "tool", ledger.Moment{Time: now - 1}, now+1, nil) || one.Held(testKey("").Agent(), "tool", ledger.Moment{Time: now}, now+1, nil) {
+		t.Error("what it issued before does not count, or what it issued after does")
 	}
 	if err := one.Add(Entry{Name: "b", Key: agentOf("b").KeyHex(), For: []string{"tool"}, From: 9, Until: 9}); !errors.Is(err, ErrTrust) {
 		t.Error("an empty window is taken", err)

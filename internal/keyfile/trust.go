@@ -45,10 +45,15 @@ var ErrUnknownName = errors.New("no trusted agent of that name")
 type Entry struct {
 	Name   string        // 1 to 64 letters, digits, dots, dashes, underscores
 	Key    string        // public key, 64 hex digits
-	For    []string      // some of Domains
+	For    []string      // some of Domains; none: the agent is known by its name, and trusted for nothing
 	From   object.Time   // trusted from then on; 0: from the beginning
 	Until  object.Time   // trusted before then; 0: without end
 	MaxAge time.Duration // of its revocation lists; 0: any
+
+	// Ended is when the trust was taken away; the zero time: it was not. Its Entries
+	// are those of the ledger when an end was decided, that of Until as well.
+	Ended End
+	Past  []Grant // what it was trusted for earlier
 }
 
 // Agent is the agent that the entry is about; its hint is the name.
@@ -112,8 +117,8 @@ func (t *Trust) Trusted(agent object.AgentID, domain string, now object.Time) bo
 	return ok && domain != "" && e.covers(domain, now)
 }
 
-// In tells whether now lies in the window of the entry's trust.
-func (e *Entry) In(now object.Time) bool { return now >= e.From && (e.Until == 0 || now < e.Until) }
+// In tells whether now lies in the window of the entry's trust, which was not taken away.
+func (e *Entry) In(now object.Time) bool { return now >= e.From && !e.Over(now) }
 
 // Names tells whether the entry names the domain itself, not by "*".
 func (e *Entry) Names(domain string) bool { return slices.Contains(e.For, domain) }
@@ -141,7 +146,14 @@ func (t *Trust) MaxAge(agent object.AgentID) time.Duration {
 
 // Agents returns the agents that are trusted for anything now, by name.
 func (t *Trust) Agents(now object.Time) []object.AgentID {
-	return t.agents(func(e *Entry) bool { return e.In(now) })
+	return t.agents(func(e *Entry) bool { return len(e.For) > 0 && e.In(now) })
+}
+
+// EverFor returns the agents that are or were trusted for a domain, by name.
+func (t *Trust) EverFor(domain string) []object.AgentID {
+	return t.agents(func(e *Entry) bool {
+		return e.Names(domain) || e.Names(ForAll) || slices.ContainsFunc(e.Past, func(g Grant) bool { return g.names(domain) })
+	})
 }
 
 // AgentsFor returns the agents that are trusted for a domain now, by name.
@@ -181,17 +193,14 @@ func (t *Trust) Add(e Entry) error {
 	if same, there := t.ByAgent(agent); there {
 		return fmt.Errorf("%w: key %s is there already, as %q", ErrTrust, e.Key, same.Name)
 	}
-	all := Domains()
-	e.For = slices.Clone(e.For)
-	slices.SortFunc(e.For, func(a, b string) int { return slices.Index(all, a) - slices.Index(all, b) })
-	e.For = slices.Compact(e.For)
+	e.For = ordered(e.For)
 	t.entries = append(t.entries, e)
 	return nil
 }
 
 // Without takes a domain out of an entry that has it by "*" or by name: it then
-// names what is left. An entry that nothing is left of is an error.
-func (t *Trust) Without(name, domain string) error {
+// names what is left, and what it issued of the domain before still counts.
+func (t *Trust) Without(name, domain string, end End) error {
 	i := slices.IndexFunc(t.entries, func(e Entry) bool { return e.Name == name })
 	if i < 0 {
 		return fmt.Errorf("%w: %q", ErrUnknownName, name)
@@ -201,6 +210,7 @@ func (t *Trust) Without(name, domain string) error {
 		e.For = slices.DeleteFunc(Domains(), func(d string) bool { return d == ForAll })
 	}
 	e.For = slices.DeleteFunc(slices.Clone(e.For), func(d string) bool { return d == domain })
+	e.Past = append(slices.Clone(e.Past), Grant{[]string{domain}, end})
 	if err := e.check(); err != nil {
 		return err
 	}
@@ -208,9 +218,11 @@ func (t *Trust) Without(name, domain string) error {
 	return nil
 }
 
-// Rotate gives the name to a new key, for the same domains from now on. The old
-// one is called oldName and trusted until then, unless it ended before.
-func (t *Trust) Rotate(name, oldName string, key object.AgentID, now, until object.Time) error {
+// Rotate gives the name to a new key, for the same domains. The old one is called
+// oldName and trusted until the given end, unless it ended before. The new key has no
+// first moment: it did not exist before, and a clock that is put right later must not
+// lock its owner out.
+func (t *Trust) Rotate(name, oldName string, key object.AgentID, until End) error {
 	i := slices.IndexFunc(t.entries, func(e Entry) bool { return e.Name == name })
 	if i < 0 {
 		return fmt.Errorf("%w: %q", ErrUnknownName, name)
@@ -219,10 +231,13 @@ func (t *Trust) Rotate(name, oldName string, key object.AgentID, now, until obje
 		return fmt.Errorf("%w: the name %q is taken", ErrTrust, oldName)
 	}
 	old := t.entries[i]
-	next := Entry{Name: name, Key: key.KeyHex(), For: old.For, From: now, MaxAge: old.MaxAge}
-	old.Name = oldName
-	if old.Until == 0 || old.Until > until {
-		old.Until = until
+	next := Entry{Name: name, Key: key.KeyHex(), For: old.For, MaxAge: old.MaxAge}
+	old.Name, old.Ended.Entries = oldName, until.Entries
+	if old.Until == 0 || old.Until > until.At {
+		old.Until = until.At
+	}
+	if old.From >= old.Until { // it began with a clock that was ahead
+		old.From = 0
 	}
 	if err := old.check(); err != nil {
 		return err
@@ -231,8 +246,8 @@ func (t *Trust) Rotate(name, oldName string, key object.AgentID, now, until obje
 	return t.Add(next)
 }
 
-// Remove takes an agent out: ErrUnknownName when it is not there.
-func (t *Trust) Remove(name string) error {
+// Forget takes an agent out, with its name and all that it signed: ErrUnknownName when it is not there.
+func (t *Trust) Forget(name string) error {
 	before := len(t.entries)
 	t.entries = slices.DeleteFunc(t.entries, func(e Entry) bool { return e.Name == name })
 	if len(t.entries) == before {
@@ -245,10 +260,11 @@ func (e *Entry) check() error {
 	if !validName().MatchString(e.Name) {
 		return fmt.Errorf("%w: the name %q is not 1 to 64 letters, digits, dots, dashes and underscores", ErrTrust, e.Name)
 	}
-	if len(e.For) == 0 {
-		return fmt.Errorf("%w: %s is trusted for nothing; name some of %s", ErrTrust, e.Name, strings.Join(Domains(), ", "))
+	named := e.For
+	for _, g := range e.Past {
+		named = append(slices.Clone(named), g.For...)
 	}
-	for _, d := range e.For {
+	for _, d := range named {
 		if !slices.Contains(Domains(), d) {
 			return fmt.Errorf("%w: %s: domain %q is not known (%s are)", ErrTrust, e.Name, d, strings.Join(Domains(), ", "))
 		}

@@ -108,10 +108,10 @@ func TestTrustFileRoundTrip(t *testing.T) {
 	if e := again.Entries(); !reflect.DeepEqual(e[0].For, []string{"blob", "*"}) || !reflect.DeepEqual(e[1].For, []string{"cell", "packet", "attest"}) {
 		t.Errorf("%+v", e)
 	}
-	if err := again.Remove("digits"); err != nil || len(again.Entries()) != 1 {
+	if err := again.Forget("digits"); err != nil || len(again.Entries()) != 1 {
 		t.Error(err)
 	}
-	if err := again.Remove("digits"); !errors.Is(err, ErrUnknownName) {
+	if err := again.Forget("digits"); !errors.Is(err, ErrUnknownName) {
 		t.Error(err)
 	}
 	if err := (&Trust{}).Save(path); err != nil {
@@ -129,7 +129,7 @@ func TestTrustFileRefusals(t *testing.T) {
 		"unknown top":       {trustText(ci) + "trusted: []\n", "line 5"},
 		"repeated field":    {trustText(ci + "\nname: ci2"), "line 5"},
 		"unknown domain":    {trustText(ci, strings.Replace(other, "blob", "blobs", 1)), "line 5"},
-		"no domain":         {trustText(strings.Replace(ci, "[tool, eval]", "[]", 1)), "line 2"},
+		"no domain":         {trustText(strings.Replace(ci, "\nfor: [tool, eval]", "", 1)), "line 2"},
 		"no key":            {trustText("name: x\nfor: [blob]"), "line 2"},
 		"short key":         {trustText(strings.Replace(ci, "key: ", "key: 0", 1)), "line 2"},
 		"same name":         {trustText(ci, strings.Replace(other, "other", "ci", 1)), "line 5"},

@@ -29,6 +29,16 @@ type trustEntry struct {
 	From   string   `yaml:"from,omitempty"`
 	Until  string   `yaml:"until,omitempty"`
 	MaxAge string   `yaml:"max_age,omitempty"`
+	Ended  string   `yaml:"ended,omitempty"`
+
+	Entries *uint64      `yaml:"entries,omitempty"`
+	Past    []trustGrant `yaml:"past,omitempty"`
+}
+
+type trustGrant struct {
+	For     []string `yaml:"for,flow"`
+	Ended   string   `yaml:"ended"`
+	Entries *uint64  `yaml:"entries,omitempty"`
 }
 
 // LoadTrust reads and validates a trust file. A file that is not there trusts
@@ -97,6 +107,9 @@ func entryLines(data []byte) func(i int) int {
 }
 
 func (e *trustEntry) parse() (t Entry, err error) {
+	if e.For == nil {
+		return Entry{}, fmt.Errorf("%w: %q: for is missing; an empty list trusts the agent for nothing", ErrTrust, e.Name)
+	}
 	t = Entry{Name: e.Name, Key: e.Key, For: e.For}
 	if e.From != "" {
 		if t.From, err = object.ParseTime(e.From); err != nil {
@@ -111,6 +124,19 @@ func (e *trustEntry) parse() (t Entry, err error) {
 			return Entry{}, fmt.Errorf("%w: %q: until must be after 1970", ErrTrust, e.Name)
 		}
 	}
+	t.Ended.Entries = e.Entries
+	if e.Ended != "" {
+		if t.Ended.At, err = endOf(e.Name, e.Ended); err != nil {
+			return Entry{}, err
+		}
+	}
+	for _, g := range e.Past {
+		at, err := endOf(e.Name, g.Ended)
+		if err != nil {
+			return Entry{}, err
+		}
+		t.Past = append(t.Past, Grant{g.For, End{at, g.Entries}})
+	}
 	if e.MaxAge != "" {
 		if t.MaxAge, err = caps.ParseDuration(e.MaxAge); err != nil {
 			return Entry{}, fmt.Errorf("%w: %q: max_age: %w", ErrTrust, e.Name, err)
@@ -120,6 +146,18 @@ func (e *trustEntry) parse() (t Entry, err error) {
 		}
 	}
 	return t, nil
+}
+
+// endOf reads when trust ended.
+func endOf(name, text string) (object.Time, error) {
+	at, err := object.ParseTime(text)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %q: ended: %w", ErrTrust, name, err)
+	}
+	if at == 0 {
+		return 0, fmt.Errorf("%w: %q: ended must be another time than the beginning of 1970", ErrTrust, name)
+	}
+	return at, nil
 }
 
 // Save writes the trust file, whole or not at all, as [atomicfile.Output] does. Comments in an
@@ -148,6 +186,13 @@ func (e *Entry) file() trustEntry {
 	}
 	if e.Until != 0 {
 		f.Until = e.Until.String()
+	}
+	f.Entries = e.Ended.Entries
+	if e.Ended.At != 0 {
+		f.Ended = e.Ended.At.String()
+	}
+	for _, g := range e.Past {
+		f.Past = append(f.Past, trustGrant{g.For, g.At.String(), g.Entries})
 	}
 	if e.MaxAge != 0 {
 		f.MaxAge = caps.FormatDuration(e.MaxAge)

@@ -232,6 +232,9 @@ func (n *Node) Revoke(ctx context.Context, issuer object.AgentID, ids ...object.
 	if err != nil {
 		return nil, nil, err
 	}
+	if _, err := n.Store.PutBytes(ctx, raw); err != nil { // each list stays: its place says what was revoked when
+		return nil, nil, err
+	}
 	return list, raw, n.record(ctx, effectRevoke, raw, list.ListID)
 }
 

@@ -1,11 +1,13 @@
 package node
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
@@ -14,15 +16,20 @@ import (
 // trust file says counts, for the repository's own identity, too; one that the
 // file does not name (MYTHOS_KEY) is its own first authority.
 func (n *Node) trustsIssuer(issuer object.AgentID, kind uint8) bool {
-	if _, named := n.Trust.ByAgent(issuer); named {
+	if e, named := n.Trust.ByAgent(issuer); named {
+		if issuer.Same(n.Self()) && e.From > n.now() {
+			return n.Trust.TrustedIssuer(issuer, kind, e.From) // our own key needs no first moment: the clock was ahead when it was made
+		}
 		return n.Trust.TrustedIssuer(issuer, kind, n.now())
 	}
 	return issuer.Same(n.Self())
 }
 
-// trustsPolicy says whose issuance policies count here.
-func (n *Node) trustsPolicy(signer object.AgentID) bool {
-	return signer.Same(n.Self()) || n.Trust.Trusted(signer, keyfile.ForPolicy, n.now())
+// trustsPolicy says whose issuance policies count here: of those who were trusted for
+// them when they signed.
+func (n *Node) trustsPolicy(ctx context.Context, p *caps.IssuancePolicy) bool {
+	m := ledger.Moment{Time: p.TimeObserved}
+	return p.Issuer.Same(n.Self()) || n.Trust.Held(p.Issuer, keyfile.ForPolicy, m, n.now(), n.later(ctx, p.Issuer, m))
 }
 
 // issuer is the key that issues capabilities of a kind here: the one in the key
@@ -43,18 +50,19 @@ func IssuerKey(dir string, trust *keyfile.Trust, domain string, now object.Time)
 	if err != nil {
 		return "", err
 	}
-	var name string
-	var newest keyfile.Entry
-	for _, k := range keys {
-		e, ok := trust.ByAgent(k.Agent)
-		if k.Err != nil || !ok || !e.Names(domain) || !e.In(now) {
+	for _, e := range slices.Backward(trust.Entries()) { // what was added last is the newest, whatever its dates say
+		if !e.Names(domain) || !e.In(now) {
 			continue
 		}
-		if name == "" || e.From > newest.From {
-			name, newest = k.Name, e
+		agent, err := e.Agent()
+		if err != nil {
+			return "", err
+		}
+		if i := slices.IndexFunc(keys, func(k keyfile.KeyEntry) bool { return k.Err == nil && k.Agent.Same(agent) }); i >= 0 {
+			return keys[i].Name, nil
 		}
 	}
-	return name, nil
+	return "", nil
 }
 
 // KeyNamed loads a key of the repository, once. The error wraps fs.ErrNotExist when there

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"slices"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
@@ -19,14 +18,14 @@ import (
 
 // Models is the registry of recipes, models, suites, policies and rings here.
 func (n *Node) Models() *model.Registry {
-	trusts := func(domain string) func(object.AgentID) bool {
-		return func(a object.AgentID) bool {
-			return slices.ContainsFunc(n.former, a.Same) || n.Trust.Trusted(a, domain, n.now())
-		}
+	ctx := context.Background()
+	trusts := func(domain string) model.TrustedAt {
+		return func(a object.AgentID, at model.When) bool { return n.Counted(ctx, a, domain, n.moment(ctx, at)) }
 	}
+	receipt := func(a object.AgentID, at model.When) bool { return n.receiptCounted(ctx, a, n.moment(ctx, at)) }
 	return &model.Registry{
 		KV: n.DB, Store: n.Store, Receipts: receipts{n.Source()}, Responses: n.Store, Pins: n.Store, Now: n.now,
-		Trust: model.Trust{Receipt: trusts(keyfile.ForLedger), Attest: trusts(keyfile.ForAttest), Policy: trusts("deploy")},
+		Trust: model.Trust{Receipt: receipt, Attest: trusts(keyfile.ForAttest), Policy: trusts("deploy")},
 	}
 }
 

@@ -62,6 +62,9 @@ type Node struct {
 
 	codebooks codebookMemory
 	decodes   chan struct{} // holds one for each packet that is being decoded
+
+	pastMu sync.Mutex     // guards past
+	past   *historyMemory // nil: nothing was read yet
 }
 
 // Options are what a repository is opened with.
@@ -97,13 +100,13 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 	}
 	n.Store = store.New(n.DB, chunks)
 	n.Ledger = ledger.Open(n.DB, n.Key, n.now)
-	n.Ledger.Known = append(n.Trust.AgentsFor(keyfile.ForLedger, n.now()), n.former...)
-	n.Ledger.Operator = n.operates
+	n.Ledger.Known = append(n.Trust.EverFor(keyfile.ForLedger), n.former...)
+	n.Ledger.Operator = func(a object.AgentID, m ledger.Moment) bool { return n.operates(ctx, a, m) }
 	n.Running = running.New(filepath.Join(dir, "running"))
 	n.Ledger.Holders = n.Running
 	n.Revocations = caps.NewRevocations(n.DB)
 	n.Verifier = &caps.Verifier{Trusted: n.trustsIssuer, Revoked: n.Revocations.Lookup(ctx), MaxAge: n.Trust.MaxAge}
-	n.Policies = caps.NewPolicies(n.DB, n.trustsPolicy)
+	n.Policies = caps.NewPolicies(n.DB, func(p *caps.IssuancePolicy) bool { return n.trustsPolicy(ctx, p) })
 	n.Quotas = caps.NewQuotas(n.DB)
 	if err := n.executor(); err != nil {
 		return nil, errors.Join(err, n.Close())
@@ -218,23 +221,38 @@ func (n *Node) Now() object.Time { return n.now() }
 func (n *Node) Self() object.AgentID { return n.Key.Agent() }
 
 // operates says whose decisions count in this ledger: our own, and those of agents
-// that are trusted as operators now.
-func (n *Node) operates(agent object.AgentID) bool {
-	return agent.Same(n.Self()) || n.Trust.Trusted(agent, keyfile.ForOperator, n.now())
+// that were trusted as operators when they decided.
+func (n *Node) operates(ctx context.Context, agent object.AgentID, m ledger.Moment) bool {
+	return agent.Same(n.Self()) || n.Trust.Held(agent, keyfile.ForOperator, m, n.now(), n.later(ctx, agent, m))
 }
 
-// AgentNamed finds an agent by public key, by its name in trust.yaml, or "self".
+// AgentNamed finds an agent by public key, by its name in trust.yaml, by the name of its
+// key in the key folder, or "self".
 func (n *Node) AgentNamed(text string) (object.AgentID, error) {
-	if text == "self" {
+	if text == selfKey {
 		return n.Self(), nil
 	}
+	return AgentIn(n.Dir, n.Trust, text)
+}
+
+// AgentIn is AgentNamed for a repository that is not open. A name that trust.yaml has
+// for one key and the key folder for another is refused.
+func AgentIn(dir string, trust *keyfile.Trust, text string) (object.AgentID, error) {
 	if a, err := object.ParseKey(text); err == nil {
 		return a, nil
 	}
-	if e, ok := n.Trust.ByName(text); ok {
+	e, named := trust.ByName(text)
+	kept, err := keyfile.Public(KeyDir(dir), text)
+	switch {
+	case named && err == nil && kept.KeyHex() != e.Key:
+		return object.AgentID{}, fmt.Errorf("agent %q: %w: it is %s in trust.yaml, and the key %s in the key folder; give the public key", text, ErrNoAgent, e.Key, kept.KeyHex())
+	case named:
 		return e.Agent()
+	case err == nil:
+		kept.Hint = text
+		return kept, nil
 	}
-	return object.AgentID{}, fmt.Errorf("agent %q: %w: neither a public key of 64 hex digits nor a name in trust.yaml", text, ErrNoAgent)
+	return object.AgentID{}, fmt.Errorf("agent %q: %w: neither a public key of 64 hex digits, nor a name in trust.yaml, nor a key of this repository", text, ErrNoAgent)
 }
 
 // ErrNoAgent means that nobody is known by that name; it wraps store.ErrNotFound.

@@ -145,10 +145,9 @@ func (n *Node) trustStatus(ctx context.Context, s *Status) error {
 	now := n.now()
 	for _, e := range n.Trust.Entries() {
 		switch {
+		case e.Over(now) || len(e.For) == 0: // its entry stays: what it signed before counts, and history names it
 		case e.Until == 0 || now.Add(expiringSoon) < e.Until:
 			s.Trusted++
-		case now >= e.Until:
-			s.attend("mythos trust rm "+e.Name, "%s is trusted no longer, since %s", e.Name, e.Until)
 		default:
 			s.Trusted++
 			s.attend("mythos trust ls", "%s is trusted only until %s", e.Name, e.Until)

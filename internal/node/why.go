@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -40,7 +42,7 @@ func (n *Node) resolver() *model.Local {
 }
 
 func (n *Node) whyOptions(ctx context.Context, o WhyOptions) model.WhyOptions {
-	return model.WhyOptions{Trust: n.Models().Trust, Caps: n.Verifier, Width: o.Width, Sample: o.Sample,
+	return model.WhyOptions{Trust: n.Models().Trust, Caps: n.Verifier, Then: func(id object.Hash, r *ledger.Receipt) caps.Past { return n.then(ctx, id, r) }, Width: o.Width, Sample: o.Sample,
 		ToolName: func(id object.Hash) string { return n.ToolName(ctx, id) },
 		Check: func(kind string, id object.Hash, raw []byte) error {
 			return checkObject(store.Object{ID: id, Kind: kind, Raw: raw})

@@ -1,6 +1,7 @@
 package keycmd
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -30,9 +31,9 @@ func newGen(f *cmdutil.Factory) *cobra.Command {
 			"deploy, compute, cell) here: trust.yaml names it for them, and no longer the repository's identity.",
 		Example: "  mythos key gen ci\n  mythos key gen deployer --issues deploy --passphrase",
 		Args:    cmdutil.Args(1, 1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			o.Name = args[0]
-			return runGen(f, o)
+			return runGen(c.Context(), f, o)
 		},
 	}
 	c.Flags().StringSliceVar(&o.Issues, "issues", nil, "domains of the capabilities that it issues")
@@ -40,7 +41,7 @@ func newGen(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
-func runGen(f *cmdutil.Factory, o *genOptions) error {
+func runGen(ctx context.Context, f *cmdutil.Factory, o *genOptions) error {
 	if err := checkDomains(o.Issues); err != nil {
 		return err
 	}
@@ -55,12 +56,13 @@ func runGen(f *cmdutil.Factory, o *genOptions) error {
 	if err != nil {
 		return err
 	}
-	return node.EditTrust(dir, func(t *keyfile.Trust) error { return appoint(f, dir, t, key, o) })
+	end := keyfile.End{At: f.Now(), Entries: entriesHere(ctx, f)}
+	return node.EditTrust(dir, func(t *keyfile.Trust) error { return appoint(f, dir, t, key, o, end) })
 }
 
 // appoint names the key for the domains, and the identity no longer.
-func appoint(f *cmdutil.Factory, dir string, t *keyfile.Trust, key *sign.Key, o *genOptions) error {
-	entry := keyfile.Entry{Name: o.Name, Key: key.Agent().KeyHex(), For: o.Issues, From: f.Now()}
+func appoint(f *cmdutil.Factory, dir string, t *keyfile.Trust, key *sign.Key, o *genOptions, end keyfile.End) error {
+	entry := keyfile.Entry{Name: o.Name, Key: key.Agent().KeyHex(), For: o.Issues}
 	if err := t.Add(entry); err != nil {
 		return err
 	}
@@ -76,10 +78,10 @@ func appoint(f *cmdutil.Factory, dir string, t *keyfile.Trust, key *sign.Key, o 
 		if !e.Names(d) && !e.Names(keyfile.ForAll) {
 			continue
 		}
-		if err := t.Without(e.Name, d); err != nil {
+		if err := t.Without(e.Name, d, end); err != nil {
 			return err
 		}
-		f.IO.Notef("%s issues %s from now on; what %s issued of it no longer counts", o.Name, d, e.Name)
+		f.IO.Notef("%s issues %s from now on; what %s issued of it allows nothing more, and what was done under it before still counts", o.Name, d, e.Name)
 		e, _ = t.ByAgent(self)
 	}
 	return nil

@@ -22,6 +22,7 @@ type trustLine struct {
 	From   *object.Time `json:"from,omitempty"`
 	Until  *object.Time `json:"until,omitempty"`
 	MaxAge string       `json:"max_age,omitempty"`
+	Ended  *object.Time `json:"ended,omitempty"` // when the trust was taken away
 }
 
 // rotation is a key that was replaced.

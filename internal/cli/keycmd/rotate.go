@@ -1,6 +1,7 @@
 package keycmd
 
 import (
+	"context"
 	"path/filepath"
 	"time"
 
@@ -25,17 +26,18 @@ func newRotate(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use: "rotate [NAME] [--overlap D] [--passphrase]", Short: "Replace a key by a new one; prints the new public key",
 		Long: "The old key stays in the folder as NAME.1 (or the next free number), and trust.yaml trusts it for what it was trusted\n" +
-			"for until the overlap ends, the new one from now on. Have what the old one issued issued again until then; after it,\n" +
-			"capabilities of the old key no longer count. Without NAME it is the repository's identity: capabilities that it holds\n" +
-			"are its old key's and have to be issued to the new one.",
+			"for until the overlap ends. What it signed before then goes on counting: receipts, what was done under its\n" +
+			"capabilities, promotions. What it signs after that does not, and its capabilities allow nothing any more: have them\n" +
+			"issued again until then. Without NAME it is the repository's identity: capabilities that it holds are its old key's\n" +
+			"and have to be issued to the new one.",
 		Example: "  mythos key rotate --overlap 7d",
 		Args:    cmdutil.Args(0, 1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			o.Name = node.SelfKey
 			if len(args) > 0 {
 				o.Name = args[0]
 			}
-			return runRotate(f, o)
+			return runRotate(c.Context(), f, o)
 		},
 	}
 	c.Flags().Var(&o.Overlap, "overlap", "how long the old key is still trusted")
@@ -43,7 +45,7 @@ func newRotate(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
-func runRotate(f *cmdutil.Factory, o *rotateOptions) error {
+func runRotate(ctx context.Context, f *cmdutil.Factory, o *rotateOptions) error {
 	if o.Overlap < 0 {
 		return clierr.Usagef("--overlap must not be negative")
 	}
@@ -57,8 +59,8 @@ func runRotate(f *cmdutil.Factory, o *rotateOptions) error {
 	}
 	defer clear(p.Passphrase)
 	// An overlap of nothing still has a first moment: a window is never empty.
-	until := f.Now().Add(max(time.Duration(o.Overlap), time.Microsecond))
-	r, err := keyfile.Rotate(node.KeyDir(dir), filepath.Join(dir, node.TrustFile), o.Name, f.Passphrase(), p, f.Now(), until)
+	until := keyfile.End{At: f.Now().Add(max(time.Duration(o.Overlap), time.Microsecond)), Entries: entriesHere(ctx, f)}
+	r, err := keyfile.Rotate(node.KeyDir(dir), filepath.Join(dir, node.TrustFile), o.Name, f.Passphrase(), p, until)
 	if err != nil {
 		return err
 	}

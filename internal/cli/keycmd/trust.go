@@ -1,6 +1,8 @@
 package keycmd
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -30,25 +32,42 @@ type trustOptions struct {
 func newTrustAdd(f *cmdutil.Factory) *cobra.Command {
 	o := &trustOptions{}
 	c := &cobra.Command{
-		Use: "add KEY --name NAME --for DOMAIN,... [--from T] [--until T] [--max-age D]", Short: "Trust a public key",
-		Example: "  mythos trust add 8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c --name ci --for packet,tool",
+		Use: "add KEY [--name NAME] [--for DOMAIN,...] [--from T] [--until T] [--max-age D]", Short: "Give a public key a name, and trust it for something",
+		Long: "KEY is 64 hex digits, the name of a key of this repository, or a name of trust.yaml. Without --for the agent is known\n" +
+			"by its name and trusted for nothing: it may do what capabilities allow it. For a domain of capabilities (blob, tool,\n" +
+			"train, eval, deploy, compute, cell) it may issue any of them, to anybody, itself included. packet: its packets are\n" +
+			"taken; ledger: its receipts count; attest: its verdicts count; policy: its issuance policies; operator: it settles\n" +
+			"effects. What an agent is trusted for already stays: `mythos trust rm` takes it away.",
+		Example: "  mythos trust add 8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c --name ci --for packet",
 		Args:    cmdutil.Args(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.Key = args[0]
 			return runTrustAdd(f, o)
 		},
 	}
-	c.Flags().StringVar(&o.Name, "name", "", "what the agent is called here (required)")
-	c.Flags().StringSliceVar(&o.Domains, "for", []string{"packet"}, "what for: "+strings.Join(keyfile.Domains(), ", "))
+	c.Flags().StringVar(&o.Name, "name", "", "what the agent is called here; that of KEY where KEY is a name")
+	c.Flags().StringSliceVar(&o.Domains, "for", nil, "what for: "+strings.Join(keyfile.Domains(), ", ")+"; nothing by default")
 	c.Flags().StringVar(&o.From, "from", "", "trusted from then on, RFC 3339")
 	c.Flags().StringVar(&o.Until, "until", "", "trusted before then, RFC 3339")
 	c.Flags().Var(&o.MaxAge, "max-age", "oldest revocation list that is taken from it")
 	return c
 }
 
-// entry makes an entry of the options.
-func (o *trustOptions) entry() (e keyfile.Entry, err error) {
-	e = keyfile.Entry{Name: o.Name, Key: o.Key, For: o.Domains, MaxAge: time.Duration(o.MaxAge)}
+// entry makes an entry of the options, for the agent that KEY names.
+func (o *trustOptions) entry(dir string, t *keyfile.Trust) (e keyfile.Entry, err error) {
+	agent, err := node.AgentIn(dir, t, o.Key)
+	if err != nil {
+		return e, clierr.Usagef("KEY %s: %w", o.Key, err)
+	}
+	e = keyfile.Entry{Name: o.Name, Key: agent.KeyHex(), For: o.Domains, MaxAge: time.Duration(o.MaxAge)}
+	if known, ok := t.ByAgent(agent); e.Name == "" && ok {
+		e.Name = known.Name
+	} else if _, err := object.ParseKey(o.Key); e.Name == "" && err != nil {
+		e.Name = o.Key
+	}
+	if e.Name == "" {
+		return e, clierr.Usagef("--name is required").With("a name of your choice for the key: --name ci")
+	}
 	for _, t := range []struct {
 		flag, text string
 		to         *object.Time
@@ -64,31 +83,74 @@ func (o *trustOptions) entry() (e keyfile.Entry, err error) {
 }
 
 func runTrustAdd(f *cmdutil.Factory, o *trustOptions) error {
-	if o.Name == "" {
-		return clierr.Usagef("--name is required").With("a name of your choice for the key: --name ci")
-	}
-	entry, err := o.entry()
-	if err != nil {
-		return err
-	}
 	dir, err := f.RepoDir()
 	if err != nil {
 		return err
 	}
-	return node.EditTrust(dir, func(t *keyfile.Trust) error {
-		if e, ok := t.ByName(o.Name); ok {
-			if e.Key != o.Key {
-				return clierr.New(clierr.Conflict, "%q is trusted already, with another key", o.Name).With("mythos trust rm " + o.Name)
-			}
-			if err := t.Remove(o.Name); err != nil {
-				return err
-			}
+	var entry keyfile.Entry
+	err = node.EditTrust(dir, func(t *keyfile.Trust) (err error) {
+		if entry, err = o.entry(dir, t); err != nil {
+			return err
 		}
-		if err := t.Add(entry); err != nil {
-			return clierr.Usagef("trust %s: %w", o.Name, err)
-		}
-		return nil
+		return grant(t, &entry, f.Now())
 	})
+	if err == nil {
+		tellTrust(f, entry)
+	}
+	return err
+}
+
+// grant adds the entry, or adds to the one that is there, which entry then is.
+func grant(t *keyfile.Trust, entry *keyfile.Entry, now object.Time) error {
+	agent, err := entry.Agent()
+	if err != nil {
+		return clierr.Usagef("trust %s: %w", entry.Name, err)
+	}
+	known, same := t.ByAgent(agent)
+	named, taken := t.ByName(entry.Name)
+	switch {
+	case same && known.Name != entry.Name:
+		return clierr.New(clierr.Conflict, "this key is %q in trust.yaml", known.Name).With("use that name, or have its entry forgotten: mythos trust rm --forget " + known.Name)
+	case taken && !same && !named.Over(now):
+		return clierr.New(clierr.Conflict, "%q is trusted already, with another key", entry.Name).With("mythos trust rm " + entry.Name)
+	case same:
+		err = t.Extend(*entry, now)
+	default:
+		err = t.Replacing(*entry, now)
+	}
+	if errors.Is(err, keyfile.ErrTakesAway) {
+		return clierr.New(clierr.Conflict, "trust %s: %w", entry.Name, err).With("mythos trust rm " + entry.Name + " takes its trust away; after that it can be added anew")
+	}
+	if err != nil {
+		return clierr.Usagef("trust %s: %w", entry.Name, err)
+	}
+	*entry, _ = t.ByAgent(agent)
+	return nil
+}
+
+// tellTrust says in words what the agent may do from now on.
+func tellTrust(f *cmdutil.Factory, e keyfile.Entry) {
+	var issues, other []string
+	for _, d := range e.For {
+		switch d {
+		case keyfile.ForAll:
+			issues = append(issues, "every kind")
+			other = append(other, d)
+		case keyfile.ForPacket, keyfile.ForLedger, keyfile.ForAttest, keyfile.ForPolicy, keyfile.ForOperator:
+			other = append(other, d)
+		default:
+			issues = append(issues, d)
+		}
+	}
+	if len(e.For) == 0 {
+		f.IO.Notef("%s is known by that name and trusted for nothing: it may do what capabilities allow it (mythos cap issue --to %s ...)", e.Name, e.Name)
+	}
+	if len(issues) > 0 {
+		f.IO.Notef("%s may now issue capabilities (%s) that count here, to anybody, itself included", e.Name, strings.Join(issues, ", "))
+	}
+	if len(other) > 0 {
+		f.IO.Notef("%s is trusted for: %s", e.Name, strings.Join(other, ", "))
+	}
 }
 
 func newTrustLs(f *cmdutil.Factory) *cobra.Command {
@@ -111,7 +173,7 @@ func newTrustLs(f *cmdutil.Factory) *cobra.Command {
 					}
 					continue
 				}
-				rows = append(rows, []ui.Cell{{Text: e.Name, Meaning: ui.Name}, {Text: e.Key}, {Text: strings.Join(e.For, ",")}, {Text: window(&e)}})
+				rows = append(rows, []ui.Cell{{Text: e.Name, Meaning: ui.Name}, {Text: e.Key}, {Text: domains(&e)}, {Text: window(&e)}})
 			}
 			if !f.JSON {
 				f.IO.Table([]string{"name", "key", "for", "when"}, rows)
@@ -129,6 +191,9 @@ func trustView(e *keyfile.Entry) trustLine {
 	if e.Until != 0 {
 		v.Until = &e.Until
 	}
+	if e.Ended.At != 0 {
+		v.Ended = &e.Ended.At
+	}
 	if e.MaxAge != 0 {
 		v.MaxAge = caps.FormatDuration(e.MaxAge)
 	}
@@ -144,20 +209,74 @@ func window(e *keyfile.Entry) string {
 	if e.Until != 0 {
 		parts = append(parts, "until "+e.Until.Std().Format(minutes))
 	}
+	if e.Ended.At != 0 {
+		parts = append(parts, "ended "+e.Ended.At.Std().Format(minutes))
+	}
 	return strings.Join(parts, " ")
+}
+
+// domains are those of an entry, for people.
+func domains(e *keyfile.Entry) string {
+	if len(e.For) == 0 {
+		return "nothing"
+	}
+	return strings.Join(e.For, ",")
 }
 
 const minutes = "2006-01-02 15:04Z"
 
+type trustRmOptions struct {
+	Name   string
+	Forget bool
+}
+
 func newTrustRm(f *cmdutil.Factory) *cobra.Command {
-	return &cobra.Command{
-		Use: "rm NAME", Short: "Trust no longer", Example: "  mythos trust rm ci", Args: cmdutil.Args(1, 1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			dir, err := f.RepoDir()
-			if err != nil {
-				return err
-			}
-			return node.EditTrust(dir, func(t *keyfile.Trust) error { return t.Remove(args[0]) })
+	o := &trustRmOptions{}
+	c := &cobra.Command{
+		Use: "rm NAME [--forget]", Short: "Trust no longer",
+		Long: "The trust ends now. The name stays: history goes on saying who it was, and what the agent signed before still counts.\n" +
+			"Capabilities that it holds stay valid: `mythos agent revoke NAME` ends those, too. --forget takes the entry out of\n" +
+			"trust.yaml; nothing that the agent signed counts after that.",
+		Example: "  mythos trust rm ci", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Name = args[0]
+			return runTrustRm(c.Context(), f, o)
 		},
 	}
+	c.Flags().BoolVar(&o.Forget, "forget", false, "take the name out, too")
+	return c
+}
+
+func runTrustRm(ctx context.Context, f *cmdutil.Factory, o *trustRmOptions) error {
+	dir, err := f.RepoDir()
+	if err != nil {
+		return err
+	}
+	end := keyfile.End{At: f.Now(), Entries: entriesHere(ctx, f)}
+	return node.EditTrust(dir, func(t *keyfile.Trust) error {
+		if o.Forget {
+			return t.Forget(o.Name)
+		}
+		e, known := t.ByName(o.Name)
+		if known && e.Name == node.SelfKey {
+			if self, err := keyfile.Public(node.KeyDir(dir), node.SelfKey); err == nil && self.KeyHex() == e.Key {
+				return clierr.New(clierr.Refused, "%s is this repository's own identity", o.Name).With("mythos key rotate replaces its key")
+			}
+		}
+		return t.End(o.Name, end)
+	})
+}
+
+// entriesHere is how many entries the ledger has; nil when it cannot be asked now, which
+// must not keep trust from ending.
+func entriesHere(ctx context.Context, f *cmdutil.Factory) *uint64 {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return nil
+	}
+	size, err := n.Ledger.Size(ctx)
+	if err != nil {
+		return nil
+	}
+	return &size
 }

@@ -77,11 +77,11 @@ func runReceiptVerify(ctx context.Context, f *cmdutil.Factory, name string, o *r
 	if err := v.witnessed(witnesses); err != nil {
 		return err
 	}
-	return v.report(f, keys)
+	return v.report(ctx, f, keys)
 }
 
 // report prints the two verdicts; the second one decides.
-func (v *finding) report(f *cmdutil.Factory, keys *cmdutil.Keys) error {
+func (v *finding) report(ctx context.Context, f *cmdutil.Factory, keys *cmdutil.Keys) error {
 	out := verdict{Intact: true, Receipt: v.id, Status: v.receipt.Status, Signers: v.signers}
 	if v.log != nil {
 		out.LogSize = &v.log.Size
@@ -89,6 +89,13 @@ func (v *finding) report(f *cmdutil.Factory, keys *cmdutil.Keys) error {
 	for i := range v.signers {
 		s := &v.signers[i]
 		s.Key, s.Trusted = s.agent.KeyHex(), keys.Trusts(s.agent)
+		if s.Trusted {
+			continue
+		}
+		var err error
+		if s.Trusted, s.Under, err = v.counted(ctx, f, s.agent); err != nil {
+			return err
+		}
 	}
 	i := slices.IndexFunc(v.signers, func(s signer) bool { return !s.Trusted })
 	out.Trusted, out.OK = i < 0, i < 0
@@ -100,12 +107,29 @@ func (v *finding) report(f *cmdutil.Factory, keys *cmdutil.Keys) error {
 		On(v.id.String()).With("if you trust that key: --trust " + s.Key)
 }
 
+// counted tells whether the repository that we are in, if any, trusted an agent when the
+// receipt was signed, and under what.
+func (v *finding) counted(ctx context.Context, f *cmdutil.Factory, agent object.AgentID) (bool, string, error) {
+	if _, err := node.Find(f.Repo); err != nil {
+		return false, "", nil
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	counted, under := n.SignedUnder(ctx, agent, v.id, v.receipt)
+	return counted, under, nil
+}
+
 func (v verdict) print(f *cmdutil.Factory) {
 	f.IO.Printf("intact: receipt %s, status %d\n", v.Receipt, v.Status)
 	for _, s := range v.Signers {
 		word := "trusted"
 		if !s.Trusted {
 			word = "not trusted"
+		}
+		if s.Under != "" {
+			word += ", " + s.Under
 		}
 		f.IO.Printf("%s: %s %s\n", word, s.What, s.agent)
 	}

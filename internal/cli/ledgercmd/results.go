@@ -22,6 +22,7 @@ type signer struct {
 	What    string `json:"what"` // signer (of the receipt), log or envelope
 	Key     string `json:"key"`  // public key, hex
 	Trusted bool   `json:"trusted"`
+	Under   string `json:"under,omitempty"` // under what, where it is not trusted for what is signed now
 
 	agent object.AgentID
 }

@@ -1,0 +1,75 @@
+package caps
+
+import (
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// Past is what counted at an earlier moment: when something was done that is judged now.
+type Past struct {
+	At object.Time // of what was done
+	// Trusted tells whether an agent might issue roots for a kind of scope then. Nil
+	// trusts nobody.
+	Trusted func(issuer object.AgentID, kind uint8) bool
+	// Later tells whether a capability that a list names was revoked only after that
+	// moment. Nil: none was.
+	Later func(id object.Hash, list *RevocationList) bool
+}
+
+// Then judges a chain as it was at an earlier moment (spec/capabilities.md#verification):
+// by the trust and the time of then, and without what was revoked later. With a use,
+// the chain must have allowed it. The notes say what has changed since. Whether a
+// revocation list was fresh enough then is not asked: only the newest one is kept.
+func (v *Verifier) Then(chain Chain, holder object.AgentID, use *Use, past Past) (notes []string, err error) {
+	p, err := v.cache.prove(chain)
+	if err != nil {
+		return nil, err
+	}
+	if d := p.links.rootTrusted(past.Trusted); d != nil {
+		return nil, d
+	}
+	if d := p.links.validAt(past.At); d != nil {
+		return nil, d
+	}
+	if notes, err = v.revokedSince(p.links, past); err != nil {
+		return nil, err
+	}
+	if err := p.heldBy(holder); err != nil {
+		return nil, err
+	}
+	if use == nil {
+		return notes, nil
+	}
+	return notes, p.authorize(*use)
+}
+
+// revokedSince refuses what was revoked at that moment, and notes what was later.
+func (v *Verifier) revokedSince(chain Chain, past Past) (notes []string, err error) {
+	if v.Revoked == nil {
+		if d := v.noneRequired(chain); d != nil {
+			return nil, d
+		}
+		return nil, nil
+	}
+	var lists [MaxDepth]*RevocationList
+	for i := len(chain) - 1; i >= 0; i-- {
+		if lists[i], err = v.listOf(chain, i, &lists); err != nil || lists[i] == nil && chain[i].Cap.Revocable() {
+			return nil, chain.deny(i, CheckRevocation, "it requires a revocation check and its issuer's list is missing",
+				"fetch the newest revocation list of "+who(chain[i].Cap.Issuer)).because(err)
+		}
+		for j := i; j < len(chain); j++ {
+			if lists[j] == nil || !lists[j].Has(chain[i].ID) {
+				continue
+			}
+			if past.Later == nil || !past.Later(chain[i].ID, lists[j]) {
+				return nil, chain.deny(i, CheckRevocation, fmt.Sprintf("%s revoked it (list %d of %s)",
+					who(lists[j].Issuer), lists[j].Sequence, lists[j].TimeObserved), "")
+			}
+			notes = append(notes, fmt.Sprintf("%s revoked capability %s later (list %d of %s)", who(lists[j].Issuer), chain[i].ID.Short(),
+				lists[j].Sequence, lists[j].TimeObserved))
+			break
+		}
+	}
+	return notes, nil
+}
