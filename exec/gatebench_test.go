@@ -46,9 +46,7 @@ func newDisk(b *testing.B) *disk {
 		b.Fatal(err)
 	}
 	d := &disk{env: e, db: db, ref: exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &h, Argv: []string{}, Confinement: exec.ConfineWASI}}
-	if d.runner, err = wasm.New(e.store, ""); err != nil {
-		b.Fatal(err)
-	}
+	d.runner = wasm.New(e.store, wasm.Cache{})
 	b.Cleanup(func() { _ = d.runner.Close(b.Context()) })
 	e.gate.Runners[exec.KindWasm] = d.runner
 	tool, err := e.gate.Tools.Add(b.Context(), exec.Tool{Name: "noop", Module: d.ref})

@@ -157,10 +157,7 @@ func TestWasmBehindTheGate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	runner, err := wasm.New(e.store, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	runner := wasm.New(e.store, wasm.Cache{})
 	defer runner.Close(t.Context())
 	e.gate.Runners[exec.KindWasm] = runner
 	ref := exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &h, Argv: []string{"echo"}, Confinement: exec.ConfineWASI}

@@ -209,10 +209,7 @@ func TestModules(t *testing.T) {
 	ngrams := join(`{"op":"train","params":{"order":"3","max_text":"1024"}}`, jsonLines(data))
 	requests := map[string][]byte{"textstat": data[0], "scorer": data[0], "linear": train, "ngram": ngrams}
 	shelf := modules{}
-	runner, err := wasm.New(shelf, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	runner := wasm.New(shelf, wasm.Cache{})
 	defer runner.Close(context.Background())
 	for _, name := range tools.Names() {
 		code, err := os.ReadFile(build(t, name, tools.BuildEnv()))
@@ -341,10 +338,7 @@ func BenchmarkTextstatModule(b *testing.B) {
 		b.Fatal(err)
 	}
 	h := object.Sum(code)
-	runner, err := wasm.New(modules{h: code}, "")
-	if err != nil {
-		b.Fatal(err)
-	}
+	runner := wasm.New(modules{h: code}, wasm.Cache{})
 	defer runner.Close(context.Background())
 	request := bytes.Repeat([]byte("func main() { println(1) }\n"), 600)
 	call := exec.Call{Name: "textstat", Module: exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &h, Confinement: exec.ConfineWASI}, Request: request, Limits: exec.DefaultLimits()}

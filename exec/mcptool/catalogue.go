@@ -179,21 +179,6 @@ func pick(tools []Definition, name string) (Definition, error) {
 	return Definition{}, fmt.Errorf("the mcp server lists %d tools named %q", len(found), name)
 }
 
-// DriftError means that a server describes a tool otherwise than when it was registered.
-type DriftError struct {
-	Tool      string
-	Want, Got object.Hash
-	Now       []byte // the plain form of the tool's definition, as the server gives it now
-}
-
-func (e *DriftError) Error() string {
-	return fmt.Sprintf("tool %s: its mcp server describes it otherwise than when it was registered: the definition has hash %s, registered was %s",
-		e.Tool, e.Got.Short(), e.Want.Short())
-}
-
-// Unwrap gives exec.ErrPinned.
-func (e *DriftError) Unwrap() error { return exec.ErrPinned }
-
 // define finds the definition of a call's tool, where it is pinned, and holds it to
 // what was registered. Without a pin it is the zero Definition.
 func (s *session) define(ctx context.Context, call exec.Call, x *exchange) (Definition, error) {
@@ -210,7 +195,7 @@ func (s *session) define(ctx context.Context, call exec.Call, x *exchange) (Defi
 		return d, err
 	}
 	if got := d.Hash(); got != *want {
-		return d, &DriftError{call.Module.Tool, *want, got, d.Text}
+		return d, &DriftError{Tool: call.Module.Tool, Want: *want, Got: got, Now: d.Text}
 	}
 	return d, nil
 }

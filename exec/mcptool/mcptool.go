@@ -33,6 +33,7 @@ import (
 	"github.com/mythos-project/mythos/exec/httptool"
 	"github.com/mythos-project/mythos/exec/process"
 	"github.com/mythos-project/mythos/internal/rawjson"
+	"github.com/mythos-project/mythos/object"
 )
 
 // Runner runs mcp tools. It is safe for concurrent use. Close it after use.
@@ -41,6 +42,9 @@ type Runner struct {
 	HTTP    *httptool.Runner // asks those that are endpoints
 	// Debugf is told what may help to find out why a server behaves oddly; nil: nobody is.
 	Debugf func(format string, args ...any)
+	// Definitions finds the text of a definition that was pinned, to say what changed;
+	// nil: nobody knows.
+	Definitions func(ctx context.Context, h object.Hash) ([]byte, error)
 
 	mu      sync.Mutex
 	pool    map[string]*slot
@@ -149,6 +153,7 @@ func (r *Runner) attempt(ctx context.Context, call exec.Call, x *exchange) (answ
 			return answer{}, exec.NotStarted(err)
 		}
 		d, err := l.define(ctx, call, x)
+		r.explain(ctx, err)
 		sent := err == nil
 		var a answer
 		if sent {

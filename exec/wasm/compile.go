@@ -22,11 +22,20 @@ func pagesOf(bytes int64) uint32 { return uint32(min(max(bytes/pageSize, 1), max
 type compiled struct {
 	mu     sync.Mutex
 	module wazero.CompiledModule // nil until compiled
+	starts bool                  // it runs code while it is instantiated
+	bad    error                 // why it cannot be a tool; wraps ErrModule
+}
+
+// runtime is what one module is compiled and run by.
+type runtime struct {
+	wazero.Runtime
+	cache  wazero.CompilationCache
+	sealed bool // the cache needs no seal
 }
 
 // module returns the compiled module of the call's tool and the runtime that it
 // belongs to.
-func (r *Runner) module(ctx context.Context, call exec.Call) (wazero.Runtime, wazero.CompiledModule, error) {
+func (r *Runner) module(ctx context.Context, call exec.Call) (*runtime, *compiled, error) {
 	if call.Module.Kind != exec.KindWasm {
 		return nil, nil, fmt.Errorf("wasm runner: the tool is of kind %s", exec.KindName(call.Module.Kind))
 	}
@@ -38,22 +47,32 @@ func (r *Runner) module(ctx context.Context, call exec.Call) (wazero.Runtime, wa
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.module != nil {
-		return rt, c.module, nil
+		return rt, c, nil
 	}
 	code, err := r.modules.Bytes(ctx, key.hash)
 	if err != nil {
 		return nil, nil, fmt.Errorf("wasm module %s: %w", key.hash.Short(), err)
 	}
-	if c.module, err = rt.CompileModule(ctx, code); err != nil {
-		return nil, nil, fmt.Errorf("compile wasm module %s: %w", key.hash.Short(), err)
-	}
-	return rt, c.module, nil
+	return rt, c, r.compile(ctx, rt, c, key, code)
 }
 
-func (r *Runner) slot(ctx context.Context, key compiledKey) (wazero.Runtime, *compiled, error) {
+// compile compiles a module; c.mu is held.
+func (r *Runner) compile(ctx context.Context, rt *runtime, c *compiled, key compiledKey, code []byte) (err error) {
+	if c.module, err = rt.CompileModule(ctx, code); err != nil {
+		return fmt.Errorf("compile wasm module %s: %w", key.hash.Short(), err)
+	}
+	c.starts, c.bad = startsItself(code), runnable(ctx, rt, c.module)
+	if !rt.sealed {
+		r.cache.seal(key)
+		rt.sealed = true
+	}
+	return nil
+}
+
+func (r *Runner) slot(ctx context.Context, key compiledKey) (*runtime, *compiled, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	rt, err := r.runtime(ctx, key.pages)
+	rt, err := r.runtime(ctx, key)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -65,18 +84,20 @@ func (r *Runner) slot(ctx context.Context, key compiledKey) (wazero.Runtime, *co
 	return rt, c, nil
 }
 
-// runtime returns the runtime with the memory limit; r.mu is held.
-func (r *Runner) runtime(ctx context.Context, pages uint32) (wazero.Runtime, error) {
-	if rt := r.runtimes[pages]; rt != nil {
+// runtime returns the runtime of a module and memory limit; r.mu is held.
+func (r *Runner) runtime(ctx context.Context, key compiledKey) (*runtime, error) {
+	if rt := r.runtimes[key]; rt != nil {
 		return rt, nil
 	}
-	rt := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
+	rt := &runtime{}
+	rt.cache, rt.sealed = r.cache.open(key)
+	rt.Runtime = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
 		WithCloseOnContextDone(true).
-		WithMemoryLimitPages(pages).
-		WithCompilationCache(r.cache))
+		WithMemoryLimitPages(key.pages).
+		WithCompilationCache(rt.cache))
 	if _, err := wasi_snapshot_preview1.Instantiate(ctx, rt); err != nil {
 		return nil, fmt.Errorf("WASI: %w", err)
 	}
-	r.runtimes[pages] = rt
+	r.runtimes[key] = rt
 	return rt, nil
 }

@@ -24,11 +24,7 @@ func Example() {
 		"\x0a\x04\x01\x02\x00\x0b") // its code: end
 	hash := object.Sum(code)
 	ctx := context.Background()
-	runner, err := wasm.New(modules{hash: code}, "")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	runner := wasm.New(modules{hash: code}, wasm.Cache{})
 	defer runner.Close(ctx)
 	res, err := runner.Run(ctx, exec.Call{Module: exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &hash}, Limits: exec.DefaultLimits()})
 	fmt.Printf("%q %d %v\n", res.Body, res.Status, err)

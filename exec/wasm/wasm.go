@@ -18,7 +18,8 @@
 // what the module used.
 //
 // Every call has an instance of its own. A module is compiled once per process
-// and memory limit; compiled code is kept in a directory for the next process.
+// and memory limit; compiled code is kept for the next process ([Cache]). What cannot be
+// compiled, linked or given its memory did not start; what traps once its code runs failed.
 package wasm
 
 import (
@@ -26,8 +27,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-
-	"github.com/tetratelabs/wazero"
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/object"
@@ -42,10 +41,10 @@ type Modules interface {
 // Runner runs wasm tools. Make one with New. It is safe for concurrent use.
 type Runner struct {
 	modules Modules
-	cache   wazero.CompilationCache
+	cache   Cache
 
 	mu       sync.Mutex
-	runtimes map[uint32]wazero.Runtime // by memory limit in pages
+	runtimes map[compiledKey]*runtime
 	compiled map[compiledKey]*compiled
 }
 
@@ -59,22 +58,15 @@ type compiledKey struct {
 	pages uint32
 }
 
-// New returns a Runner that finds modules in modules and keeps compiled code
-// under cacheDir; an empty cacheDir keeps it in memory only. Close it after use.
-func New(modules Modules, cacheDir string) (*Runner, error) {
-	cache := wazero.NewCompilationCache()
-	if cacheDir != "" {
-		var err error
-		if cache, err = wazero.NewCompilationCacheWithDir(cacheDir); err != nil {
-			return nil, fmt.Errorf("wasm cache: %w", err)
-		}
-	}
+// New returns a Runner that finds modules in modules and keeps compiled code in a cache.
+// Close it after use.
+func New(modules Modules, cache Cache) *Runner {
 	return &Runner{
 		modules:  modules,
 		cache:    cache,
-		runtimes: make(map[uint32]wazero.Runtime),
+		runtimes: make(map[compiledKey]*runtime),
 		compiled: make(map[compiledKey]*compiled),
-	}, nil
+	}
 }
 
 // Close frees all compiled code. No Run may be under way.
@@ -83,31 +75,41 @@ func (r *Runner) Close(ctx context.Context) error {
 	defer r.mu.Unlock()
 	var errs []error
 	for _, rt := range r.runtimes {
-		errs = append(errs, rt.Close(ctx))
+		errs = append(errs, rt.Close(ctx), rt.cache.Close(ctx))
 	}
 	clear(r.runtimes)
 	clear(r.compiled)
-	return errors.Join(append(errs, r.cache.Close(ctx))...)
+	return errors.Join(errs...)
 }
 
-// Prepare finds and compiles the tool's module.
+// Prepare finds and compiles the tool's module, and refuses one that would run nothing.
 func (r *Runner) Prepare(ctx context.Context, call exec.Call) error {
-	_, _, err := r.module(ctx, call)
-	return err
+	_, c, err := r.module(ctx, call)
+	if err != nil {
+		return err
+	}
+	return c.bad
 }
 
 // Run makes an instance of the tool's module and lets it run to its end.
 func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error) {
 	ref := call.Module
-	rt, module, err := r.module(ctx, call)
+	rt, c, err := r.module(ctx, call)
+	if err == nil {
+		err = c.bad
+	}
 	if err != nil {
-		return exec.Response{}, err
+		return exec.Response{}, exec.NotStarted(err)
 	}
 	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
 	defer cancel()
 	in := newInstance(call, cancel)
-	mod, err := rt.InstantiateModule(limited, module, in.config(ctx, ref.Argv))
-	if mod != nil {
+	mod, err := rt.InstantiateModule(limited, c.module, in.config(ctx, call))
+	if err != nil && !c.starts {
+		return exec.Response{}, exec.NotStarted(fmt.Errorf("module %s: %w", ref.ModuleHash.Short(), err))
+	}
+	if err == nil {
+		_, err = mod.ExportedFunction(entry).Call(limited)
 		_ = mod.Close(ctx) // its memory only; what it did is in err
 	}
 	if ctx.Err() != nil {

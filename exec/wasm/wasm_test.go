@@ -44,10 +44,7 @@ func TestRunner(t *testing.T) {
 		return exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &tool, Argv: args, Confinement: exec.ConfineWASI}
 	}
 	open := func(t *testing.T) *wasm.Runner {
-		runner, err := wasm.New(modules, cache)
-		if err != nil {
-			t.Fatal(err)
-		}
+		runner := wasm.New(modules, wasm.Cache{Dir: cache, Key: []byte("a key"), Debugf: t.Logf})
 		t.Cleanup(func() {
 			if err := runner.Close(context.Background()); err != nil {
 				t.Error(err)
@@ -99,10 +96,7 @@ func TestRunner(t *testing.T) {
 func BenchmarkEcho(b *testing.B) {
 	modules := shelf{}
 	tool := modules.put(b, runnertest.Build(b, "wasip1", "wasm"))
-	runner, err := wasm.New(modules, "")
-	if err != nil {
-		b.Fatal(err)
-	}
+	runner := wasm.New(modules, wasm.Cache{})
 	defer runner.Close(context.Background())
 	call := runnertest.Call(exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &tool, Argv: []string{"echo"}, Confinement: exec.ConfineWASI}, []byte("hello"))
 	if _, err := runner.Run(b.Context(), call); err != nil { // compiles

@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/mcptool"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/keyfile"
@@ -34,6 +35,7 @@ var hints = []struct {
 	{ledger.ErrAbandoned, "somebody decided that it shall not run: use another key, or see `mythos ledger show KEY --tool TOOL`"},
 	{ledger.ErrBusy, "it is being run now: without --no-wait, or with a longer --wait, the call waits and gets its answer"},
 	{badger.ErrBusy, "wait for the other process, or longer: MYTHOS_BUSY=1m; a running `mythos serve` lets all work at once"},
+	{mcptool.ErrDrift, "see what changed; `mythos tool add` registers the tool as the server describes it now, under another id, which needs capabilities of its own"},
 	{exec.ErrPinned, "the file has changed since it was registered: `mythos tool add` registers what it is now, as another tool"},
 	{exec.ErrNoTool, "`mythos tool ls` lists the tools"},
 	{store.ErrAmbiguous, "give more digits"},

@@ -47,6 +47,7 @@ type Node struct {
 	Gate        *exec.Gate
 	Exec        *exec.Executor
 	mcp         *mcptool.Runner
+	wasm        *wasm.Runner
 
 	own    *badger.DB
 	now    func() object.Time
@@ -162,18 +163,12 @@ func (n *Node) ReloadTrust() error {
 
 // executor wires the gate: runners, built-in effects, the VM.
 func (n *Node) executor() error {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = n.Dir
-	}
-	w, err := wasm.New(n.Store, filepath.Join(cache, "mythos", "wasm"))
-	if err != nil {
-		return fmt.Errorf("wasm runner: %w", err)
-	}
+	w := wasm.New(n.Store, n.wasmCache())
+	n.wasm = w
 	n.close = append(n.close, func() error { return w.Close(context.Background()) })
 	programs, web := &process.Runner{}, httptool.New(nil, nil)
 	n.close = append(n.close, func() error { web.Close(); return nil })
-	n.mcp = &mcptool.Runner{Process: programs, HTTP: web, Debugf: n.debugf}
+	n.mcp = &mcptool.Runner{Process: programs, HTTP: web, Debugf: n.debugf, Definitions: n.Store.Bytes}
 	n.close = append(n.close, n.mcp.Close)
 	n.Tools = exec.NewTools(n.DB)
 	n.Gate = &exec.Gate{
@@ -187,6 +182,28 @@ func (n *Node) executor() error {
 	n.Exec = &exec.Executor{Gate: n.Gate, Store: n.Store, KV: n.DB}
 	n.builtins()
 	return nil
+}
+
+// wasmCache is where this user keeps compiled modules. Its key is a signature that only
+// our own key can make. Where there is no home there is no cache, and none is made.
+func (n *Node) wasmCache() wasm.Cache {
+	base, err := os.UserCacheDir()
+	if err == nil {
+		var home os.FileInfo
+		if home, err = os.Stat(filepath.Dir(base)); err == nil && !home.IsDir() {
+			err = fmt.Errorf("%s is no folder", filepath.Dir(base))
+		}
+	}
+	if err != nil {
+		n.debugf("wasm cache: %v: compiled modules are not kept", err)
+		return wasm.Cache{}
+	}
+	seal, err := n.Key.Sign([]byte("mythos wasm cache"))
+	if err != nil {
+		n.debugf("wasm cache: %v: compiled modules are not kept", err)
+		return wasm.Cache{}
+	}
+	return wasm.Cache{Dir: filepath.Join(base, "mythos", "wasm", n.Self().KeyHex()[:16]), Key: seal[:], Debugf: n.debugf}
 }
 
 // lingering is how long a serving process keeps an idle database open.

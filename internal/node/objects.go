@@ -52,6 +52,9 @@ func (n *Node) runRoots(ctx context.Context, keep func(object.Hash)) error {
 		if t.Module.ModuleHash != nil {
 			keep(*t.Module.ModuleHash)
 		}
+		if t.Module.Definition != nil {
+			keep(*t.Module.Definition)
+		}
 		return nil
 	})
 }

@@ -29,6 +29,7 @@ type ToolSpec struct {
 	Redirects  []string // paths of the URL's own host to which secrets go along
 	MCP        []string // an MCP server: program and arguments, or one URL
 	MCPTool    string   // the tool's name at that server; empty: Name
+	NoCheck    bool     // do not ask the MCP server whether it has the tool: nothing is pinned of what it says
 	Unconfined bool     // a process that runs with our own rights
 	Read       []string // paths that a confined process may read
 	Write      []string // and write
@@ -61,7 +62,9 @@ func (n *Node) AddTool(ctx context.Context, s ToolSpec) (exec.Tool, error) {
 		t.Module = exec.ModuleRef{Kind: exec.KindHTTP, URL: s.HTTP, Method: s.Method, Headers: s.Headers, Hosts: s.Hosts,
 			RedirectPaths: s.Redirects, Confinement: exec.ConfineRemote}
 	case len(s.MCP) > 0:
-		t.Module, err = mcpModule(s)
+		if t.Module, err = mcpModule(s); err == nil && !s.NoCheck {
+			err = n.define(ctx, &t.Module, s.Timeout)
+		}
 	default:
 		t.Module, err = n.wasmModule(ctx, s)
 	}
@@ -75,6 +78,9 @@ func (n *Node) AddTool(ctx context.Context, s ToolSpec) (exec.Tool, error) {
 }
 
 func (n *Node) wasmModule(ctx context.Context, s ToolSpec) (exec.ModuleRef, error) {
+	if err := n.wasm.Check(ctx, s.Wasm); err != nil {
+		return exec.ModuleRef{}, err
+	}
 	h, err := n.Store.PutBytes(ctx, s.Wasm)
 	return exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &h, Confinement: exec.ConfineWASI}, err
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/exec/wasm"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
@@ -45,6 +47,8 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 			"slashes. The last word of a header may name a secret, env:NAME or file:/path: it is looked up at the call and kept\n" +
 			"nowhere. The key goes along as Idempotency-Key.\n" +
 			"A last line used tokens=N gpu_ms=N on standard error (of HTTP: a header Mythos-Used: tokens=N gpu_ms=N) says what a call used.\n" +
+			"The server of --mcp is asked whether it has the tool. What it says of it (description, schemas, annotations) is part of\n" +
+			"the id: a server that says something else later is not called.\n" +
 			"An attempt whose outcome nobody knows is repeated with --retry-safe. With --probe the other tool is asked first: it gets\n" +
 			"the request, MYTHOS_IDEMPOTENCY_KEY and MYTHOS_FENCE, and answers {\"happened\":true,\"response\":\"...\"} or\n" +
 			"{\"happened\":false}. With neither, an operator decides (mythos ledger resolve).",
@@ -68,6 +72,7 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	flags.StringVar(&o.HTTP, "http", "", "the URL of an endpoint")
 	flags.BoolVar(&o.IsMCP, "mcp", false, "the rest of the line is an MCP server: a command, or the URL of one")
 	flags.StringVar(&o.MCPTool, "mcp-tool", "", "of --mcp: the tool's name at its server; NAME by default")
+	flags.BoolVar(&o.NoCheck, "no-check", false, "of --mcp: do not ask the server whether it has the tool; its description and schemas are not pinned then")
 	flags.StringVar(&o.Method, "method", "", "of --http: GET, HEAD, POST (by default), PUT, PATCH or DELETE")
 	flags.StringArrayVar(&o.Header, "header", nil, "of --http and --mcp: 'Name: value'; may be repeated")
 	flags.StringArrayVar(&o.Hosts, "host", nil, "of --http and --mcp: a host that a redirect may lead to; may be repeated")
@@ -95,8 +100,8 @@ func (o *addOptions) implementation() error {
 	if named != 1 || o.IsProcess != (len(o.Process) > 0) || o.IsMCP != (len(o.MCP) > 0) {
 		return clierr.Usagef("name one implementation: --process CMD..., --wasm FILE, --http URL, --mcp CMD... or --mcp URL")
 	}
-	if (o.HTTP == "" && o.Method != "") || (o.HTTP == "" && !o.IsMCP && len(o.Header)+len(o.Hosts)+len(o.Redirects) > 0) || (!o.IsMCP && o.MCPTool != "") {
-		return clierr.Usagef("--method, --header, --host and --redirect-path belong to --http; --mcp-tool, --header, --host and --redirect-path to --mcp")
+	if (o.HTTP == "" && o.Method != "") || (o.HTTP == "" && !o.IsMCP && len(o.Header)+len(o.Hosts)+len(o.Redirects) > 0) || (!o.IsMCP && (o.MCPTool != "" || o.NoCheck)) {
+		return clierr.Usagef("--method, --header, --host and --redirect-path belong to --http; --mcp-tool, --no-check, --header, --host and --redirect-path to --mcp")
 	}
 	if len(o.Header) > 0 {
 		o.Headers = make(map[string]string, len(o.Header))
@@ -148,10 +153,25 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 	if errors.Is(err, object.ErrInvalid) { // what was typed, not what came from elsewhere
 		return clierr.Usagef("%w", err)
 	}
-	if err != nil {
+	if err := addFailed(err, o); err != nil {
 		return err
 	}
 	return f.Emit(toolView(t), func() { f.IO.Printf("%s\n", t.ID) })
+}
+
+// addFailed adds to an error what helps.
+func addFailed(err error, o *addOptions) error {
+	var server *node.ServerError
+	var none *mcptool.NoToolError
+	switch {
+	case errors.As(err, &server):
+		return clierr.New(clierr.Tool, "%w", err).On(o.Name).With("see that the server runs by itself; --no-check registers the tool without asking it")
+	case errors.As(err, &none):
+		return clierr.New(clierr.NotFound, "%w", err).On(o.Name).With("--mcp-tool names a tool of the server that is to have another name here")
+	case errors.Is(err, wasm.ErrModule):
+		return clierr.New(clierr.Invalid, "%w", err).On(o.WasmFile).With("build it as a command: `mythos tool build`, or GOOS=wasip1 GOARCH=wasm go build")
+	}
+	return err
 }
 
 type view struct {
@@ -162,6 +182,7 @@ type view struct {
 	Argv      []string     `json:"argv,omitempty"`
 	URL       string       `json:"url,omitempty"`
 	MCPTool   string       `json:"mcp_tool,omitempty"`
+	Defined   *object.Hash `json:"definition,omitempty"`
 	Confined  string       `json:"confinement"`
 	RetrySafe bool         `json:"retry_safe"`
 	Cacheable bool         `json:"cacheable"`
@@ -169,7 +190,7 @@ type view struct {
 }
 
 func toolView(t exec.Tool) view {
-	return view{t.Name, t.ID, exec.KindName(t.Module.Kind), t.Module.ModuleHash, t.Module.Argv, t.Module.URL, t.Module.Tool, t.Module.Confinement, t.Policy.RetrySafe, t.Policy.Cacheable, t.Policy.Probe}
+	return view{t.Name, t.ID, exec.KindName(t.Module.Kind), t.Module.ModuleHash, t.Module.Argv, t.Module.URL, t.Module.Tool, t.Module.Definition, t.Module.Confinement, t.Policy.RetrySafe, t.Policy.Cacheable, t.Policy.Probe}
 }
 
 func newLs(f *cmdutil.Factory) *cobra.Command {

@@ -1,0 +1,127 @@
+package wasm
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/tetratelabs/wazero"
+
+	"github.com/mythos-project/mythos/internal/atomicfile"
+)
+
+// Cache is where compiled code is kept for the next process. Compiled code is machine
+// code: whoever can change it decides what a module does, whatever the module's hash
+// says. So each folder of it carries a seal, an HMAC over its files under Key; one
+// without a seal that holds is removed, and its module compiled again.
+//
+//	Dir/HASH-PAGES/        what wazero keeps of a module under a limit of memory
+//	Dir/HASH-PAGES.seal    the HMAC-SHA-256 of its files' names and bytes
+//
+// A cache that cannot be had is none: modules are compiled once per process.
+type Cache struct {
+	Dir string // empty: in memory only
+	Key []byte // known to this user alone; empty: in memory only
+	// Debugf is told why there is no cache, or why one was not trusted; nil: nobody is.
+	Debugf func(format string, args ...any)
+}
+
+func (c Cache) debugf(format string, args ...any) {
+	if c.Debugf != nil {
+		c.Debugf(format, args...)
+	}
+}
+
+func (c Cache) folder(key compiledKey) string {
+	return filepath.Join(c.Dir, fmt.Sprintf("%x-%d", key.hash.Sum[:], key.pages))
+}
+
+const sealExt = ".seal"
+
+// open is the cache for one module. sealed says that its folder was sealed.
+func (c Cache) open(key compiledKey) (cache wazero.CompilationCache, sealed bool) {
+	if c.Dir == "" || len(c.Key) == 0 {
+		return wazero.NewCompilationCache(), true
+	}
+	dir := c.folder(key)
+	sealed, err := c.holds(dir)
+	if err == nil && !sealed {
+		if _, exists := os.Lstat(dir); exists == nil {
+			c.debugf("wasm cache: %s has no seal that holds: module %s is compiled again", dir, key.hash.Short())
+		}
+		err = os.RemoveAll(dir)
+	}
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err == nil {
+		if cache, err = wazero.NewCompilationCacheWithDir(dir); err == nil {
+			return cache, sealed
+		}
+	}
+	c.debugf("wasm cache: %v: nothing is kept for the next process", err)
+	return wazero.NewCompilationCache(), true
+}
+
+// seal signs what was just compiled.
+func (c Cache) seal(key compiledKey) {
+	dir := c.folder(key)
+	sum, err := c.sum(dir)
+	if err == nil {
+		err = atomicfile.Write(dir+sealExt, 0o600, sum)
+	}
+	if err != nil {
+		c.debugf("wasm cache: %v: the module is compiled again next time", err)
+	}
+}
+
+// holds reports whether a folder is as it was sealed.
+func (c Cache) holds(dir string) (bool, error) {
+	want, err := os.ReadFile(dir + sealExt)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	got, err := c.sum(dir)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoFile) {
+		return false, nil
+	}
+	return err == nil && subtle.ConstantTimeCompare(got, want) == 1, err
+}
+
+var errNoFile = errors.New("there is something else than a file")
+
+// sum is the HMAC over a folder: its name and, ascending, the name, length and bytes of each file.
+func (c Cache) sum(dir string) ([]byte, error) {
+	mac := hmac.New(sha256.New, c.Key)
+	field := func(b []byte) {
+		_ = binary.Write(mac, binary.BigEndian, uint64(len(b))) // a hash takes everything
+		_, _ = mac.Write(b)
+	}
+	field([]byte(filepath.Base(dir)))
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if !d.Type().IsRegular() {
+			return fmt.Errorf("%s: %w", path, errNoFile)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		field([]byte(name))
+		field(data)
+		return err
+	})
+	return mac.Sum(nil), err
+}
