@@ -13,26 +13,40 @@ import (
 // DecompileQuery writes a predicate that ir.CheckExpr accepts as query text. ParseQuery
 // gives back a predicate that selects the same, and the very same one when e came from
 // ParseQuery.
-func DecompileQuery(e *ir.Expr) string { return string(appendExpr(nil, e, true)) }
+func DecompileQuery(e *ir.Expr) string {
+	return string(decompiler{short: !asksForFailures(e, true)}.expr(nil, e, true))
+}
+
+// decompiler writes predicates. short: status == 200 means what it is compiled to, which
+// it does not where the query asks for failures.
+type decompiler struct{ short bool }
 
 var opTexts = map[uint8]string{ir.ExprEQ: "==", ir.ExprNE: "!=", ir.ExprLT: "<", ir.ExprLE: "<=", ir.ExprGT: ">", ir.ExprGE: ">=",
 	ir.ExprAnd: " and ", ir.ExprOr: " or "}
 
-func appendExpr(dst []byte, e *ir.Expr, top bool) []byte {
+func (d decompiler) expr(dst []byte, e *ir.Expr, top bool) []byte {
 	switch e.Op {
 	case ir.ExprTrue:
 		return append(dst, "true"...)
 	case ir.ExprFalse:
 		return append(dst, "false"...)
 	case ir.ExprAnd, ir.ExprOr:
-		return appendJoined(dst, e, top)
+		if list := meantStatuses(e); list != nil && d.short {
+			return appendStatuses(dst, list)
+		}
+		if tools := anyTool(e); tools != "" {
+			return append(dst, tools...)
+		}
+		return d.joined(dst, e, top)
 	case ir.ExprNot:
-		dst = appendExpr(append(dst, "not ("...), &e.Args[0], true)
+		dst = d.expr(append(dst, "not ("...), &e.Args[0], true)
 		return append(dst, ')')
 	case ir.ExprHasTool:
 		return fmt.Appendf(dst, "has_tool(%q)", e.Lit.Hash)
 	case ir.ExprHasStatus:
-		return fmt.Appendf(dst, "status == %s", plainUint(*e.Lit.U64))
+		return fmt.Appendf(dst, "has_status(%s)", plainUint(*e.Lit.U64))
+	case ir.ExprFailed:
+		return append(dst, "failed"...)
 	}
 	text, k := pathText(*e.Path), pathKind(*e.Path)
 	if e.Op != ir.ExprInSet {
@@ -48,9 +62,35 @@ func appendExpr(dst []byte, e *ir.Expr, top bool) []byte {
 	return append(dst, ']')
 }
 
-func appendJoined(dst []byte, e *ir.Expr, top bool) []byte {
+// anyTool is has_tool("A", "B") of an OR of tools; empty for anything else.
+func anyTool(e *ir.Expr) string {
+	if e.Op != ir.ExprOr || len(e.Args) < 2 {
+		return ""
+	}
+	texts := make([]string, len(e.Args))
+	for i, a := range e.Args {
+		if a.Op != ir.ExprHasTool || a.Lit.Hash == nil {
+			return ""
+		}
+		texts[i] = strconv.Quote(a.Lit.Hash.String())
+	}
+	return "has_tool(" + strings.Join(texts, ", ") + ")"
+}
+
+func appendStatuses(dst []byte, list []uint64) []byte {
+	if len(list) == 1 {
+		return fmt.Appendf(dst, "status == %s", plainUint(list[0]))
+	}
+	texts := make([]string, len(list))
+	for i, s := range list {
+		texts[i] = plainUint(s)
+	}
+	return fmt.Appendf(dst, "status in [%s]", strings.Join(texts, ", "))
+}
+
+func (d decompiler) joined(dst []byte, e *ir.Expr, top bool) []byte {
 	if len(e.Args) == 1 {
-		return appendExpr(dst, &e.Args[0], top)
+		return d.expr(dst, &e.Args[0], top)
 	}
 	if !top {
 		dst = append(dst, '(')
@@ -59,7 +99,7 @@ func appendJoined(dst []byte, e *ir.Expr, top bool) []byte {
 		if i > 0 {
 			dst = append(dst, opTexts[e.Op]...)
 		}
-		dst = appendExpr(dst, &e.Args[i], false)
+		dst = d.expr(dst, &e.Args[i], false)
 	}
 	if !top {
 		dst = append(dst, ')')

@@ -204,6 +204,11 @@ func (e *episodeEnv) HasStatus(status uint64) (bool, error) {
 	return e.anyReceipt(func(r *ledger.Receipt) bool { return uint64(r.Status) == status })
 }
 
+// Failed implements ir.Env.
+func (e *episodeEnv) Failed() (bool, error) {
+	return e.anyReceipt(func(r *ledger.Receipt) bool { return r.Status >= ir.FailedFrom })
+}
+
 // anyReceipt loads all receipts first: one that is missing is an error even when an
 // earlier one decides.
 func (e *episodeEnv) anyReceipt(is func(*ledger.Receipt) bool) (bool, error) {

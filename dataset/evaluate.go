@@ -116,7 +116,7 @@ func readsOf(e *ir.Expr) (r reads) {
 		r |= readsOf(&e.Args[i])
 	}
 	switch {
-	case e.Op == ir.ExprHasTool || e.Op == ir.ExprHasStatus:
+	case e.Op == ir.ExprHasTool || e.Op == ir.ExprHasStatus || e.Op == ir.ExprFailed:
 		r |= readsReceipts | readsEpisode
 	case e.Path != nil && e.Path.Root == ir.RootSignal:
 		r |= readsSignals

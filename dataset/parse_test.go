@@ -35,7 +35,7 @@ signals: ["@all"]
 		len(d.SignalRoots) != 1 || d.CorpusRoots[0] != object.SumText("corpus") || fmt.Sprint(d.Stratify.KeyPath.Segments) != "[3]" {
 		t.Errorf("%+v", d)
 	}
-	if got := DecompileQuery(&d.Query.Predicate); got != `has_tool("`+object.SumText("tool:wc").String()+`") and (signal.reward >= u64("1") or signal.reward >= i64("1"))` {
+	if got := DecompileQuery(&d.Query.Predicate); got != `has_tool("`+object.SumText("tool:wc").String()+`", "`+ImportedTool("wc").String()+`") and (signal.reward >= u64("1") or signal.reward >= i64("1"))` {
 		t.Errorf("query %s", got)
 	}
 	view, err := object.ToJSON(Structs[1].Type(), raw)
@@ -54,9 +54,9 @@ func TestParseDefForms(t *testing.T) {
 	for name, c := range map[string]struct{ text, query string }{
 		"no query": {`corpus: ["@all"]`, "true"},
 		"JSON":     {`{"corpus": ["@all"], "query": "status == 200"}`, "status == 200"},
-		"AST":      {`{"corpus": ["@all"], "query": {"op": 22, "args": [{"op": 41, "lit": {"kind": 4, "u64": 200}}]}}`, "not (status == 200)"},
+		"AST":      {`{"corpus": ["@all"], "query": {"op": 22, "args": [{"op": 41, "lit": {"kind": 4, "u64": 200}}]}}`, "not (has_status(200))"},
 		"names": {"corpus: [\"@all\"]\nquery:\n  op: and\n  args:\n    - {op: HAS_STATUS, lit: {kind: 4, u64: 5}}\n    - {op: IN_SET, path: {root: 1, segments: [5]}, set: [{kind: 5, i64: -1}]}\n",
-			`status == 5 and episode.time_observed in ["1969-12-31T23:59:59.999999Z"]`},
+			`has_status(5) and episode.time_observed in ["1969-12-31T23:59:59.999999Z"]`},
 	} {
 		d, _, err := ParseDef([]byte(c.text), testNames)
 		if err != nil {

@@ -17,7 +17,7 @@ import (
 // opNames are the names that the AST form takes for ops besides their numbers.
 var opNames = map[string]uint8{"TRUE": ir.ExprTrue, "FALSE": ir.ExprFalse, "EQ": ir.ExprEQ, "NE": ir.ExprNE, "LT": ir.ExprLT, "LE": ir.ExprLE,
 	"GT": ir.ExprGT, "GE": ir.ExprGE, "AND": ir.ExprAnd, "OR": ir.ExprOr, "NOT": ir.ExprNot, "IN_SET": ir.ExprInSet,
-	"HAS_TOOL": ir.ExprHasTool, "HAS_STATUS": ir.ExprHasStatus}
+	"HAS_TOOL": ir.ExprHasTool, "HAS_STATUS": ir.ExprHasStatus, "FAILED": ir.ExprFailed}
 
 // parseAST reads a predicate in the JSON view of an Expr, in YAML or JSON.
 func parseAST(n *yaml.Node) (ir.Expr, error) {

@@ -23,6 +23,9 @@ func (e *QueryError) Error() string {
 	return fmt.Sprintf("query, line %d, column %d: %s", e.Line, e.Column, e.Reason)
 }
 
+// ErrNoTool means that there is no tool of a name here.
+var ErrNoTool = errors.New("there is no such tool")
+
 // MaxQuery is the longest query text in bytes.
 const MaxQuery = 64 << 10
 
@@ -30,9 +33,12 @@ const MaxQuery = 64 << 10
 // syntax is that of expr-lang: comparisons, in, and, or, not, parentheses. The names:
 //
 //	true, false
-//	status                     of a receipt: status == 200, status in [200, 204]
-//	has_tool("name or hash")   a receipt is of this tool; "imported:name" is the tool of that
-//	                           name in imported evidence
+//	status                     of the receipts: status == 200, status in [200, 204]: some receipt
+//	                           has it and, unless the query asks for failures, none failed
+//	has_status(200)            some receipt has it, whatever the others have
+//	failed                     some receipt has a status from 400 on
+//	has_tool("name or hash")   a receipt is of this tool, of ours or in imported evidence;
+//	                           "imported:name" is the latter only; of several, any will do
 //	imported                   the episode was imported: nobody who saw it signed it
 //	episode.FIELD.FIELD        a field of EpisodeRef
 //	signal.reward, .label, .constraint   the value of a signal of that type
@@ -48,7 +54,8 @@ const MaxQuery = 64 << 10
 // text or a field of bytes (in hex) is compared by hash, and so only for equality;
 // PATH.digest is that hash. u64(5), i64(-5) and hash("...") say the kind of a value.
 //
-// tool finds tools by name; it may be nil. Errors are *QueryError.
+// tool finds tools by name; it may be nil. Where its error wraps ErrNoTool, the name can
+// only be that of a tool in imported evidence. Errors are *QueryError.
 func ParseQuery(text string, tool func(name string) (object.Hash, error)) (ir.Expr, error) {
 	if len(text) > MaxQuery {
 		return ir.Expr{}, &QueryError{1, 1, "longer than 64 KiB"}
@@ -62,6 +69,7 @@ func ParseQuery(text string, tool func(name string) (object.Hash, error)) (ir.Ex
 	if err != nil {
 		return ir.Expr{}, err
 	}
+	e = settle(e)
 	if err := ir.CheckExpr(&e, nil); err != nil {
 		return ir.Expr{}, &QueryError{1, 1, err.Error()}
 	}
@@ -109,15 +117,18 @@ func (c *compiler) expr(n ast.Node) (ir.Expr, error) {
 			return ir.Expr{Op: ir.ExprNot, Args: []ir.Expr{inner}}, err
 		}
 	case *ast.IdentifierNode:
-		if n.Value == "imported" {
+		switch n.Value {
+		case "imported":
 			return hasTool(ToolImport), nil
+		case "failed":
+			return ir.Expr{Op: ir.ExprFailed}, nil
 		}
 	case *ast.BinaryNode:
 		return c.binary(n)
 	case *ast.CallNode:
 		return c.call(n)
 	case *ast.BuiltinNode:
-		return ir.Expr{}, c.fail(n, "%s() cannot stand in a query; the only function is has_tool(\"name\")", n.Name)
+		return ir.Expr{}, c.fail(n, "%s() cannot stand in a query; the functions are has_tool(\"name\") and has_status(200)", n.Name)
 	}
 	return ir.Expr{}, c.fail(n, "a condition is expected here, such as status == 200")
 }
@@ -134,11 +145,17 @@ func (c *compiler) binary(n *ast.BinaryNode) (ir.Expr, error) {
 	case "or", "||":
 		return c.joined(n, ir.ExprOr)
 	case "in":
+		if inner, ok := n.Left.(*ast.UnaryNode); ok && (inner.Operator == "not" || inner.Operator == "!") {
+			return c.negated(n, inner)
+		}
 		return c.in(n)
 	}
 	op, ok := comparisons[n.Operator]
 	if !ok {
 		return ir.Expr{}, c.fail(n, "operator %q is not supported", n.Operator)
+	}
+	if inner, ok := n.Left.(*ast.UnaryNode); ok && (inner.Operator == "not" || inner.Operator == "!") {
+		return c.negated(n, inner)
 	}
 	left, right := n.Left, n.Right
 	if isValue(left) && !isValue(right) { // 200 == status
@@ -152,6 +169,15 @@ func (c *compiler) binary(n *ast.BinaryNode) (ir.Expr, error) {
 		return ir.Expr{}, err
 	}
 	return c.compare(f, op, right)
+}
+
+// negated compiles `not status == 500`, which the parser reads as (not status) == 500.
+// Nothing that is compared can be negated, so that it means not (status == 500).
+func (c *compiler) negated(n *ast.BinaryNode, not *ast.UnaryNode) (ir.Expr, error) {
+	inner := *n
+	inner.Left = not.Node
+	e, err := c.binary(&inner)
+	return ir.Expr{Op: ir.ExprNot, Args: []ir.Expr{e}}, err
 }
 
 func (c *compiler) joined(n *ast.BinaryNode, op uint8) (ir.Expr, error) {
@@ -197,16 +223,32 @@ func isValue(n ast.Node) bool {
 
 func (c *compiler) call(n *ast.CallNode) (ir.Expr, error) {
 	name, ok := n.Callee.(*ast.IdentifierNode)
+	if ok && name.Value == "has_status" && len(n.Arguments) == 1 {
+		number, err := c.statusNumber(n.Arguments[0])
+		return hasStatus(number), err
+	}
 	if !ok || name.Value != "has_tool" {
-		return ir.Expr{}, c.fail(n.Callee, "the only function is has_tool(\"name\")")
+		return ir.Expr{}, c.fail(n.Callee, "the functions are has_tool(\"name\") and has_status(200)")
 	}
-	if len(n.Arguments) != 1 {
-		return ir.Expr{}, c.fail(n, "has_tool takes one text")
+	if len(n.Arguments) == 0 {
+		return ir.Expr{}, c.fail(n, "has_tool takes a text")
 	}
-	arg, ok := n.Arguments[0].(*ast.StringNode)
-	if !ok {
-		return ir.Expr{}, c.fail(n.Arguments[0], "has_tool takes one text")
+	each := make([]ir.Expr, len(n.Arguments))
+	for i, a := range n.Arguments {
+		arg, ok := a.(*ast.StringNode)
+		if !ok {
+			return ir.Expr{}, c.fail(a, "has_tool takes a text")
+		}
+		var err error
+		if each[i], err = c.hasTool(arg); err != nil {
+			return ir.Expr{}, err
+		}
 	}
+	return join(ir.ExprOr, each...), nil
+}
+
+// hasTool compiles one argument of has_tool.
+func (c *compiler) hasTool(arg *ast.StringNode) (ir.Expr, error) {
 	h, err := object.ParseHash(arg.Value)
 	if err == nil {
 		return hasTool(h), nil
@@ -214,13 +256,23 @@ func (c *compiler) call(n *ast.CallNode) (ir.Expr, error) {
 	if name, ok := strings.CutPrefix(arg.Value, importedPrefix); ok {
 		return hasTool(ImportedTool(name)), nil
 	}
+	return c.named(arg)
+}
+
+// named compiles has_tool("name"): the tool of that name here, or in imported evidence.
+// Where there is none here, evidence of that name can only be imported.
+func (c *compiler) named(arg *ast.StringNode) (ir.Expr, error) {
 	if c.tool == nil {
 		return ir.Expr{}, c.fail(arg, "tool %q: names of tools are not known here; give the hash", arg.Value)
 	}
-	if h, err = c.tool(arg.Value); err != nil {
+	h, err := c.tool(arg.Value)
+	if errors.Is(err, ErrNoTool) {
+		return hasTool(ImportedTool(arg.Value)), nil
+	}
+	if err != nil {
 		return ir.Expr{}, c.fail(arg, "tool %q: %v", arg.Value, err)
 	}
-	return hasTool(h), nil
+	return join(ir.ExprOr, hasTool(h), hasTool(ImportedTool(arg.Value))), nil
 }
 
 func hasTool(h object.Hash) ir.Expr {

@@ -41,8 +41,10 @@ func TestQueriesSelect(t *testing.T) {
 	hash, ctx1 := object.SumText("x").String(), object.SumText("c1").String()
 	for query, want := range map[string][]int{
 		`true`: {0, 1, 2, 3, 4}, `false`: {}, `not true`: {}, `true and false or true`: {0, 1, 2, 3, 4},
-		`status == 200`: {0, 1}, `200 == status`: {0, 1}, `status != 200`: {2, 3, 4}, `status in [500, 404]`: {1, 2}, `status in [200, 300)`: {0, 1}, `status in []`: {},
-		`status in [300, 200)`: {}, `not (status in [200, 300))`: {2, 3, 4}, `status == 200 and status == 500`: {1}, `status not in [200]`: {2, 3, 4},
+		`status == 200`: {0}, `200 == status`: {0}, `status != 200`: {1, 2, 3, 4}, `status in [500, 404]`: {1, 2}, `status in [200, 300)`: {0},
+		`has_status(200)`: {0, 1}, `failed`: {1, 2}, `not failed`: {0, 3, 4}, `status in [200, 500]`: {0, 1, 2}, `status == 200 or failed`: {0, 1, 2}, `status == 200 and not status == 404`: {0},
+		`not status == 500`: {0, 3, 4}, `not status == 500 and has_tool("wc")`: {0}, `not signal.reward >= 1`: {2, 3, 4}, `not status in [200, 500]`: {3, 4}, `!status == 200`: {1, 2, 3, 4}, `status in []`: {},
+		`status in [300, 200)`: {}, `not (status in [200, 300))`: {1, 2, 3, 4}, `status == 200 and status == 500`: {1}, `status not in [200]`: {1, 2, 3, 4},
 		`has_tool("wc")`: {0, 1}, `has_tool("` + object.SumText("tool:grep").String() + `")`: {1, 2}, `has_tool("wc") or has_tool("grep")`: {0, 1, 2},
 		`episode.trace_ref.trace_blob.size == 10`: {1}, `episode.trace_ref.trace_blob.size != 10`: {0, 2, 3, 4}, `episode.trace_ref.trace_blob.size >= 20`: {2, 3, 4},
 		`20 < episode.trace_ref.trace_blob.size`: {3, 4}, `episode.trace_ref.trace_blob.size <= 20`: {0, 1, 2}, `episode.trace_ref.trace_blob.size in [10, 40]`: {1, 4},
@@ -123,7 +125,7 @@ func TestQueryRefusals(t *testing.T) {
 
 // drawExpr gives any predicate that ir.CheckExpr accepts.
 func drawExpr(t *rapid.T, depth int) ir.Expr {
-	ops := []uint8{ir.ExprTrue, ir.ExprFalse, ir.ExprHasTool, ir.ExprHasStatus, ir.ExprInSet, ir.ExprEQ, ir.ExprNE, ir.ExprLT, ir.ExprLE, ir.ExprGT, ir.ExprGE}
+	ops := []uint8{ir.ExprTrue, ir.ExprFalse, ir.ExprHasTool, ir.ExprHasStatus, ir.ExprFailed, ir.ExprInSet, ir.ExprEQ, ir.ExprNE, ir.ExprLT, ir.ExprLE, ir.ExprGT, ir.ExprGE}
 	if depth > 0 {
 		ops = append(ops, ir.ExprAnd, ir.ExprOr, ir.ExprNot)
 	}

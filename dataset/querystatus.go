@@ -1,6 +1,8 @@
 package dataset
 
 import (
+	"slices"
+
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/mythos-project/mythos/exec/ir"
@@ -27,10 +29,77 @@ func (c *compiler) status(n ast.Node, op uint8, value ast.Node) (ir.Expr, error)
 	if err != nil {
 		return ir.Expr{}, err
 	}
+	e := meant(hasStatus(number))
 	if op == ir.ExprNE {
-		return ir.Expr{Op: ir.ExprNot, Args: []ir.Expr{hasStatus(number)}}, nil
+		return ir.Expr{Op: ir.ExprNot, Args: []ir.Expr{e}}, nil
 	}
-	return hasStatus(number), nil
+	return e, nil
+}
+
+// exprMeant is an op of the compiler's own around what status == 200 means: a HAS_STATUS,
+// or an OR of them. settle takes it away.
+const exprMeant uint8 = 255
+
+func meant(e ir.Expr) ir.Expr { return ir.Expr{Op: exprMeant, Args: []ir.Expr{e}} }
+
+// settle gives status == 200 its meaning: some receipt has the status, and none failed,
+// unless the query asks for failures somewhere. Who asks for 200 does not mean an episode
+// in which a call failed besides.
+func settle(e ir.Expr) ir.Expr { return settled(e, asksForFailures(&e, true)) }
+
+func settled(e ir.Expr, failures bool) ir.Expr {
+	args := make([]ir.Expr, len(e.Args))
+	for i, a := range e.Args {
+		args[i] = settled(a, failures)
+	}
+	switch e.Op {
+	case ir.ExprAnd, ir.ExprOr:
+		if failures {
+			return join(e.Op, args...)
+		}
+		return ir.Expr{Op: e.Op, Args: args} // without joining: what was one comparison stays one
+	case ir.ExprNot:
+		return ir.Expr{Op: e.Op, Args: args}
+	case exprMeant:
+		if failures || args[0].Op == ir.ExprFalse || asksForFailures(&args[0], true) {
+			return args[0]
+		}
+		return ir.Expr{Op: ir.ExprAnd, Args: []ir.Expr{args[0], {Op: ir.ExprNot, Args: []ir.Expr{{Op: ir.ExprFailed}}}}}
+	}
+	return e
+}
+
+// meantStatuses are the statuses of a predicate that status == 200 or status in [...]
+// compiles to; nil for any other.
+func meantStatuses(e *ir.Expr) (list []uint64) {
+	if e.Op != ir.ExprAnd || len(e.Args) != 2 || e.Args[1].Op != ir.ExprNot || e.Args[1].Args[0].Op != ir.ExprFailed {
+		return nil
+	}
+	each := e.Args[:1]
+	if e.Args[0].Op == ir.ExprOr && len(e.Args[0].Args) > 1 {
+		each = e.Args[0].Args
+	}
+	for _, a := range each {
+		if a.Op != ir.ExprHasStatus || a.Lit.U64 == nil || *a.Lit.U64 >= ir.FailedFrom {
+			return nil
+		}
+		list = append(list, *a.Lit.U64)
+	}
+	return list
+}
+
+// asksForFailures reports whether a predicate names failures, or a status of one, other
+// than to exclude them. positive is false inside an odd number of NOTs.
+func asksForFailures(e *ir.Expr, positive bool) bool {
+	switch e.Op {
+	case ir.ExprFailed:
+		return positive
+	case ir.ExprHasStatus:
+		return positive && *e.Lit.U64 >= ir.FailedFrom
+	case ir.ExprNot:
+		positive = !positive
+	}
+	return slices.ContainsFunc(e.Args, func(a ir.Expr) bool { return asksForFailures(&a, positive) })
 }
 
 func (c *compiler) statusNumber(n ast.Node) (uint64, error) {
@@ -74,5 +143,5 @@ func (c *compiler) statusIn(list *ast.ArrayNode) (ir.Expr, error) {
 	for i, number := range numbers {
 		each[i] = hasStatus(number)
 	}
-	return join(ir.ExprOr, each...), nil
+	return meant(join(ir.ExprOr, each...)), nil
 }

@@ -81,9 +81,9 @@ type selecting struct {
 	cut      atomic.Uint64  // no candidate of a higher rank is wanted
 }
 
-// clausesOf splits a predicate where it is an AND.
+// clausesOf splits a predicate where it is an AND; status == 200 is one clause.
 func clausesOf(e *ir.Expr) []ir.Expr {
-	if e.Op == ir.ExprAnd {
+	if e.Op == ir.ExprAnd && meantStatuses(e) == nil {
 		return e.Args
 	}
 	return []ir.Expr{*e}

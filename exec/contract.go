@@ -89,6 +89,15 @@ func (e contractEnv) HasStatus(status uint64) (bool, error) {
 	return false, nil
 }
 
+func (e contractEnv) Failed() (bool, error) {
+	for _, r := range e.m.log {
+		if r.Status >= ir.FailedFrom {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // scalarOf is a value as expressions compare it; none for null and nodes. What it is
 // compared with has at most ir.MaxInline bytes: one byte more decides every comparison.
 func scalarOf(v Value) ir.Scalar {

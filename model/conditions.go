@@ -92,6 +92,9 @@ func (j *judge) evaluated() Condition {
 	var problems []string
 	for _, suite := range j.policy.Suites {
 		used, problem := j.passed(suite)
+		if def, ok := j.suites[suite]; ok && def.Empty() {
+			problem = fmt.Sprintf("suite %s: %v", suite.Short(), ErrNoTests)
+		}
 		evidence = append(evidence, used...)
 		if problem != "" {
 			problems = append(problems, problem)

@@ -38,8 +38,13 @@ func (j *judge) metrics() Condition {
 				warnings = append(warnings, problem)
 			}
 		}
-		if suites == 0 && t.Critical {
-			problems = append(problems, fmt.Sprintf("metric %s: no required suite declares it", t.Metric))
+		if suites == 0 {
+			problem := fmt.Sprintf("metric %s: no required suite declares it", t.Metric)
+			if t.Critical {
+				problems = append(problems, problem)
+			} else {
+				warnings = append(warnings, problem)
+			}
 		}
 	}
 	slices.Sort(problems)

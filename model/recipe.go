@@ -3,9 +3,11 @@ package model
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/merkle"
 )
 
 // FromScratch is the base_model of a recipe that starts from no model: the hash
@@ -71,11 +73,30 @@ func (s EvalSuiteDef) Check() error {
 	return checkParams(s.Params)
 }
 
+// ErrNoTests means that a suite measures on no episode.
+var ErrNoTests = errors.New("its tests hold no episode: check the dataset's query")
+
+// noEpisodes is the manifest of a dataset without episodes.
+var noEpisodes = sync.OnceValues(func() (merkle.Root, error) { return merkle.ListRoot(nil) })
+
+// Empty reports that the suite measures on no episode. Such a suite can be read, and no
+// model passes it.
+func (s EvalSuiteDef) Empty() bool {
+	root, err := noEpisodes()
+	return err == nil && s.TestsManifest.CID == root.CID
+}
+
 // EvalSuiteID computes the id of a new suite.
 func EvalSuiteID(s EvalSuiteDef) (object.Hash, error) { return SuiteRule.IDOf(&s) }
 
-// NewSuite fills in the id and encodes.
-func NewSuite(s EvalSuiteDef) (object.Hash, []byte, error) { return seal(SuiteRule, &s, &s.SuiteID) }
+// NewSuite fills in the id and encodes. The error wraps ErrNoTests for a suite without
+// episodes.
+func NewSuite(s EvalSuiteDef) (object.Hash, []byte, error) {
+	if s.Empty() {
+		return object.Hash{}, nil, fmt.Errorf("suite: %w", ErrNoTests)
+	}
+	return seal(SuiteRule, &s, &s.SuiteID)
+}
 
 // seal computes the id of v, stores it through id, which points into v, checks
 // v's field rules and encodes.

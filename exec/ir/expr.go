@@ -25,7 +25,12 @@ type Env interface {
 	HasTool(tool object.Hash) (bool, error)
 	// HasStatus reports whether a receipt of the episode has the status.
 	HasStatus(status uint64) (bool, error)
+	// Failed reports whether a receipt of the episode has a status of FailedFrom or more.
+	Failed() (bool, error)
 }
+
+// FailedFrom is the first status of a call that failed.
+const FailedFrom = 400
 
 // ErrExpr means that an expression is malformed.
 var ErrExpr = errors.New("malformed expression")
@@ -42,7 +47,7 @@ const anyLit = bitConst | bitU64 | bitI64 | bitHash
 
 func shapeOf(op uint8) (exprShape, bool) {
 	switch op {
-	case ExprTrue, ExprFalse:
+	case ExprTrue, ExprFalse, ExprFailed:
 		return exprShape{name: exprNames[op]}, true
 	case ExprEQ, ExprNE, ExprLT, ExprLE, ExprGT, ExprGE:
 		return exprShape{name: exprNames[op], path: true, lit: anyLit}, true
@@ -63,7 +68,7 @@ func shapeOf(op uint8) (exprShape, bool) {
 // exprNames are the ops in the assembler's text.
 var exprNames = map[uint8]string{
 	ExprTrue: "true", ExprFalse: "false", ExprEQ: "eq", ExprNE: "ne", ExprLT: "lt", ExprLE: "le", ExprGT: "gt", ExprGE: "ge",
-	ExprAnd: "and", ExprOr: "or", ExprNot: "not", ExprInSet: "in", ExprHasTool: "has_tool", ExprHasStatus: "has_status",
+	ExprAnd: "and", ExprOr: "or", ExprNot: "not", ExprInSet: "in", ExprHasTool: "has_tool", ExprHasStatus: "has_status", ExprFailed: "failed",
 }
 
 // CheckExpr checks the shape of an expression: known ops, for each exactly the
@@ -188,6 +193,8 @@ func evalExpr(e *Expr, env Env, depth int) (bool, error) {
 		return !v, err
 	case ExprHasTool, ExprHasStatus:
 		return evalHas(e, env)
+	case ExprFailed:
+		return env.Failed()
 	case ExprNE:
 		v, err := evalAny(e, env, ExprEQ)
 		return !v, err

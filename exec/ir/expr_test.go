@@ -13,6 +13,7 @@ type world struct {
 	values map[string][]Scalar
 	consts []Const
 	broken error
+	failed bool // a receipt has failed
 }
 
 func (w world) Lookup(root uint8, segments []uint32) ([]Scalar, error) {
@@ -24,6 +25,8 @@ func (w world) Const(i uint32) (Scalar, bool) { return ConstRef(i).Scalar(w.cons
 func (w world) HasTool(h object.Hash) (bool, error) {
 	return h == object.SumText("tool:echo"), w.broken
 }
+
+func (w world) Failed() (bool, error) { return w.failed, w.broken }
 
 func (w world) HasStatus(n uint64) (bool, error) { return n == 200, w.broken }
 
@@ -112,6 +115,7 @@ func TestCheckExpr(t *testing.T) {
 		"in with register": {Op: ExprInSet, Path: path, Set: []Operand{reg}},
 		"has_tool number":  {Op: ExprHasTool, Lit: &lit},
 		"has_tool path":    {Op: ExprHasTool, Lit: &hash, Path: path},
+		"failed with lit":  {Op: ExprFailed, Lit: &lit},
 		"has_status hash":  {Op: ExprHasStatus, Lit: &hash},
 		"inside":           {Op: ExprAnd, Args: []Expr{yes, {Op: ExprNot}}},
 		"too deep":         deep,

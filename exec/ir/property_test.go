@@ -246,7 +246,7 @@ func (d *draw) tools() {
 }
 
 func (d *draw) expr(depth int) Expr {
-	ops := []uint8{ExprTrue, ExprFalse, ExprEQ, ExprNE, ExprLT, ExprLE, ExprGT, ExprGE, ExprInSet, ExprHasTool, ExprHasStatus}
+	ops := []uint8{ExprTrue, ExprFalse, ExprEQ, ExprNE, ExprLT, ExprLE, ExprGT, ExprGE, ExprInSet, ExprHasTool, ExprHasStatus, ExprFailed}
 	if depth > 0 {
 		ops = append(ops, ExprAnd, ExprOr, ExprNot)
 	}
@@ -255,7 +255,7 @@ func (d *draw) expr(depth int) Expr {
 		e.Path = &Path{Root: uint8(1 + d.n("root", 1)), Segments: rapid.SliceOfN(rapid.Uint32(), 1, MaxPath).Draw(d.T, "path")}
 	}
 	switch e.Op {
-	case ExprTrue, ExprFalse:
+	case ExprTrue, ExprFalse, ExprFailed:
 	case ExprAnd, ExprOr:
 		for range 1 + d.n("args", 2) {
 			e.Args = append(e.Args, d.expr(depth-1))

@@ -238,4 +238,5 @@ const (
 	ExprInSet     uint8 = 30
 	ExprHasTool   uint8 = 40
 	ExprHasStatus uint8 = 41
+	ExprFailed    uint8 = 42 // ours: a receipt has a status of FailedFrom or more
 )

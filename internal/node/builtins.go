@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store"
 )
 
 // Names of the built-in effects that the node adds; their ids are
@@ -117,6 +119,7 @@ func failed(err error) exec.Response {
 
 // BuiltDataset is a dataset as `dataset build` reports it.
 type BuiltDataset struct {
+	ID       object.Hash // of Ref
 	Ref      dataset.DatasetRef
 	Raw      []byte // canonical DatasetRef
 	Seen     uint64
@@ -127,7 +130,16 @@ type BuiltDataset struct {
 // BuildDataset keeps a definition and builds it, as an effect with a receipt. given is
 // the authority for it; nil: what is held, or the owner's own.
 func (n *Node) BuildDataset(ctx context.Context, data []byte, given []caps.Chain) (*BuiltDataset, error) {
-	def, raw, err := dataset.ParseDef(data, n.datasetNames(ctx))
+	names, missing := n.datasetNames(ctx), []string(nil)
+	tool := names.Tool
+	names.Tool = func(name string) (object.Hash, error) {
+		id, err := tool(name)
+		if errors.Is(err, dataset.ErrNoTool) {
+			missing = append(missing, fmt.Sprintf("no tool %q is registered here: has_tool finds it in imported evidence only", name))
+		}
+		return id, err
+	}
+	def, raw, err := dataset.ParseDef(data, names)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +158,7 @@ func (n *Node) BuildDataset(ctx context.Context, data []byte, given []caps.Chain
 	if err != nil {
 		return nil, fmt.Errorf("dataset.build: %w", err)
 	}
-	b := &BuiltDataset{Seen: built.Seen, Kept: built.Kept, Warnings: built.Warnings, Ref: dataset.DatasetRef{
+	b := &BuiltDataset{Seen: built.Seen, Kept: built.Kept, Warnings: append(missing, built.Warnings...), Ref: dataset.DatasetRef{
 		DatasetDefID: def.DatasetDefID, Manifest: built.Manifest, Count: built.Count, BuildReceiptID: called.ReceiptID}}
 	if b.Raw, err = can.Marshal(&b.Ref); err != nil {
 		return nil, err
@@ -155,14 +167,43 @@ func (n *Node) BuildDataset(ctx context.Context, data []byte, given []caps.Chain
 	if err := n.putObject(ctx, kindDatasetRef, id, b.Raw); err != nil {
 		return nil, err
 	}
-	return b, n.Store.SetRef(ctx, DatasetRefName(built.Manifest.CID), id, nil)
+	b.ID = id
+	first, err := n.firstDataset(ctx, b)
+	if first != nil && *first != def.DatasetDefID {
+		b.Warnings = append(b.Warnings, fmt.Sprintf("the definition %s gave the same episodes before: the manifest names that dataset; --ref names this one", first.Short()))
+	}
+	return b, err
+}
+
+// firstDataset makes a manifest name the dataset, unless it names one already: what a name
+// stands for does not change because another definition selects the same episodes. It
+// returns the definition that the manifest named before; nil for none.
+func (n *Node) firstDataset(ctx context.Context, b *BuiltDataset) (*object.Hash, error) {
+	err := n.Store.SetRef(ctx, DatasetRefName(b.Ref.Manifest.CID), b.ID, new(object.Hash))
+	if !errors.Is(err, store.ErrChanged) {
+		return nil, err
+	}
+	first, _, err := n.DatasetRef(ctx, b.Ref.Manifest.CID)
+	if errors.Is(err, store.ErrNotFound) { // the ref is left of what was collected
+		return nil, n.Store.SetRef(ctx, DatasetRefName(b.Ref.Manifest.CID), b.ID, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &first.DatasetDefID, nil
 }
 
 // datasetNames resolves what the text of a definition names.
 func (n *Node) datasetNames(ctx context.Context) dataset.Names {
 	return dataset.Names{
-		Tool: func(name string) (object.Hash, error) { return n.ToolID(ctx, name) },
-		Hash: func(text string) (object.Hash, error) { return n.Resolve(ctx, text) },
+		Tool: func(name string) (object.Hash, error) {
+			id, err := n.ToolID(ctx, name)
+			if errors.Is(err, exec.ErrNoTool) {
+				err = fmt.Errorf("%w: %w", dataset.ErrNoTool, err)
+			}
+			return id, err
+		},
+		Hash: func(text string) (object.Hash, error) { return n.List(ctx, text) },
 	}
 }
 
@@ -173,11 +214,16 @@ const DatasetRefs = "dataset/"
 // how it came about.
 func DatasetRefName(manifest object.Hash) string { return DatasetRefs + manifest.String() }
 
-// DatasetRef returns how the dataset with this manifest came about here.
-func (n *Node) DatasetRef(ctx context.Context, manifest object.Hash) (*dataset.DatasetRef, []byte, error) {
-	id, err := n.Store.Ref(ctx, DatasetRefName(manifest))
-	if err != nil {
-		return nil, nil, fmt.Errorf("no dataset with manifest %s was built here: %w", manifest.Short(), err)
+// DatasetRef returns how a dataset came about. id is that of its DatasetRef, or its
+// manifest: then it is the first dataset here that has this manifest.
+func (n *Node) DatasetRef(ctx context.Context, id object.Hash) (*dataset.DatasetRef, []byte, error) {
+	if is, err := n.isDatasetRef(ctx, id); err != nil {
+		return nil, nil, err
+	} else if !is {
+		manifest := id
+		if id, err = n.Store.Ref(ctx, DatasetRefName(manifest)); err != nil {
+			return nil, nil, fmt.Errorf("no dataset with manifest %s was built here: %w", manifest.Short(), err)
+		}
 	}
 	raw, err := n.load(ctx, kindDatasetRef, id)
 	if err != nil {
@@ -185,6 +231,37 @@ func (n *Node) DatasetRef(ctx context.Context, manifest object.Hash) (*dataset.D
 	}
 	ref, err := object.Decode[dataset.DatasetRef](raw)
 	return ref, raw, err
+}
+
+// isDatasetRef reports whether an object that is here is a DatasetRef.
+func (n *Node) isDatasetRef(ctx context.Context, id object.Hash) (bool, error) {
+	o, err := n.Store.Object(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && o.Kind == kindDatasetRef, err
+}
+
+// List is the list of episodes that a text names: a corpus, or a dataset.
+func (n *Node) List(ctx context.Context, text string) (object.Hash, error) {
+	id, err := n.Resolve(ctx, text)
+	if err != nil {
+		return id, err
+	}
+	return n.Manifest(ctx, id)
+}
+
+// Manifest is the list of a dataset that is named by its DatasetRef, and any other id as
+// it is: a manifest, a corpus.
+func (n *Node) Manifest(ctx context.Context, id object.Hash) (object.Hash, error) {
+	if is, err := n.isDatasetRef(ctx, id); err != nil || !is {
+		return id, err
+	}
+	ref, _, err := n.DatasetRef(ctx, id)
+	if err != nil {
+		return id, err
+	}
+	return ref.Manifest.CID, nil
 }
 
 // DatasetDef returns a definition that is here.

@@ -23,7 +23,7 @@ var ErrUnredacted = fmt.Errorf("%w: the setting redact lets nothing leave withou
 
 // DatasetExport says what leaves, and how.
 type DatasetExport struct {
-	Manifest object.Hash
+	Dataset  object.Hash // its DatasetRef, or its manifest
 	Format   dataset.Format
 	Split    string // as dataset.ParseSplit reads it; empty: one part
 	Shards   int
@@ -39,6 +39,7 @@ type DatasetExport struct {
 // constraints of a capability can speak of its members, as eq:/redaction=ID does.
 type exportRequest struct {
 	Manifest     object.Hash `json:"manifest"`
+	Definition   object.Hash `json:"dataset_def_id"`
 	Format       string      `json:"format"`
 	Split        string      `json:"split"`
 	Shards       int         `json:"shards"`
@@ -66,7 +67,11 @@ func (n *Node) ExportDataset(ctx context.Context, e DatasetExport) ([]ExportedFi
 			return nil, object.Hash{}, err
 		}
 	}
-	q := exportRequest{Manifest: e.Manifest, Format: e.Format.String(), Split: e.Split, Shards: max(e.Shards, 1), Payloads: e.Payloads, Card: e.Card}
+	ref, _, err := n.DatasetRef(ctx, e.Dataset)
+	if err != nil {
+		return nil, object.Hash{}, err
+	}
+	q := exportRequest{Manifest: ref.Manifest.CID, Definition: ref.DatasetDefID, Format: e.Format.String(), Split: e.Split, Shards: max(e.Shards, 1), Payloads: e.Payloads, Card: e.Card}
 	if e.Redact != nil {
 		q.Redaction, q.RedactionKey = e.Redact.ID().String(), e.Redact.KeyID()
 	}
@@ -79,7 +84,7 @@ func (n *Node) ExportDataset(ctx context.Context, e DatasetExport) ([]ExportedFi
 		return nil, object.Hash{}, err
 	}
 	var cause error // of a failure, which the effect's response has as text only
-	ctx = context.WithValue(ctx, exportKey{}, &exporting{e, &cause})
+	ctx = context.WithValue(ctx, exportKey{}, &exporting{e, ref, &cause})
 	called, err := n.builtinCall(ctx, effectExport, request, nil, chains)
 	if err != nil {
 		return nil, object.Hash{}, orCause(err, cause)
@@ -99,6 +104,7 @@ func orCause(err, cause error) error {
 // exporting is an export under way: where the files go does not stand in the request.
 type exporting struct {
 	DatasetExport
+	ref   *dataset.DatasetRef
 	cause *error
 }
 
@@ -110,24 +116,20 @@ func (n *Node) runExport(ctx context.Context, call exec.Call) (exec.Response, er
 	if !ok {
 		return failed(errors.New("an export goes to files of the machine that asks for it: use dataset export there")), nil
 	}
-	files, err := n.export(ctx, &e.DatasetExport)
+	files, err := n.export(ctx, e)
 	if err != nil {
 		*e.cause = err
 		return failed(err), nil
 	}
 	body, err := json.Marshal(files)
-	return exec.Response{Body: body, Status: exec.StatusOK, Evidence: []object.Hash{e.Manifest}}, err
+	return exec.Response{Body: body, Status: exec.StatusOK, Evidence: []object.Hash{e.ref.Manifest.CID}}, err
 }
 
-func (n *Node) export(ctx context.Context, e *DatasetExport) ([]ExportedFile, error) {
+func (n *Node) export(ctx context.Context, e *exporting) ([]ExportedFile, error) {
 	if err := n.mayLeave(e.Redact); err != nil {
 		return nil, err
 	}
-	ref, _, err := n.DatasetRef(ctx, e.Manifest)
-	if err != nil {
-		return nil, err
-	}
-	def, err := n.DatasetDef(ctx, ref.DatasetDefID)
+	def, err := n.DatasetDef(ctx, e.ref.DatasetDefID)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +142,7 @@ func (n *Node) export(ctx context.Context, e *DatasetExport) ([]ExportedFile, er
 			return nil, err
 		}
 	}
-	files, err := dataset.Export(ctx, n.Source(), e.Manifest, o)
+	files, err := dataset.Export(ctx, n.Source(), e.ref.Manifest.CID, o)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +153,7 @@ func (n *Node) export(ctx context.Context, e *DatasetExport) ([]ExportedFile, er
 	if !e.Card {
 		return out, nil
 	}
-	text, err := dataset.Card{Def: def, Ref: ref, Files: files, Redaction: e.Redact}.Markdown()
+	text, err := dataset.Card{Def: def, Ref: e.ref, Files: files, Redaction: e.Redact}.Markdown()
 	if err != nil {
 		return nil, err
 	}

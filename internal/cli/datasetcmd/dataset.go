@@ -41,7 +41,7 @@ func newBuild(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	c.Flags().StringVarP(&o.Out, "output", "o", "", "write the canonical DatasetRef to this file")
-	c.Flags().StringVar(&o.Ref, "ref", "", "also point this ref to the manifest")
+	c.Flags().StringVar(&o.Ref, "ref", "", "also point this ref to the dataset: its manifest, definition and receipt")
 	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
 	return c
 }
@@ -75,7 +75,7 @@ func runBuild(ctx context.Context, f *cmdutil.Factory, o *buildOptions) error {
 		}
 	}
 	if o.Ref != "" {
-		if err := n.PointRef(ctx, o.Ref, b.Ref.Manifest.CID, nil); err != nil {
+		if err := n.PointRef(ctx, o.Ref, b.ID, nil); err != nil {
 			return err
 		}
 	}
@@ -86,11 +86,11 @@ func newIDs(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "ids MANIFEST", Short: "Print the selected episode ids, one a line, ascending", Example: "  mythos dataset ids @train", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			root, err := f.Resolve(c.Context(), args[0])
+			n, err := f.Node(c.Context())
 			if err != nil {
 				return err
 			}
-			n, err := f.Node(c.Context())
+			root, err := n.List(c.Context(), args[0])
 			if err != nil {
 				return err
 			}

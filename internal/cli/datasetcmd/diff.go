@@ -28,9 +28,12 @@ func runDiff(ctx context.Context, f *cmdutil.Factory, names []string) error {
 	if err != nil {
 		return err
 	}
-	var roots [2]object.Hash
+	var ids, roots [2]object.Hash
 	for i, name := range names {
-		if roots[i], err = f.Resolve(ctx, name); err != nil {
+		if ids[i], err = f.Resolve(ctx, name); err != nil {
+			return err
+		}
+		if roots[i], err = n.Manifest(ctx, ids[i]); err != nil {
 			return err
 		}
 	}
@@ -42,7 +45,7 @@ func runDiff(ctx context.Context, f *cmdutil.Factory, names []string) error {
 	if err != nil {
 		return err
 	}
-	why, err := reasons(ctx, f, n, roots, changes)
+	why, err := reasons(ctx, f, n, ids, changes)
 	if err != nil {
 		return err
 	}

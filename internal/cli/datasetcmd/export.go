@@ -3,15 +3,12 @@ package datasetcmd
 import (
 	"context"
 	"errors"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/dataset"
-	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/cli/runcmd"
@@ -99,7 +96,7 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 	if err != nil {
 		return err
 	}
-	if e.Manifest, err = f.Resolve(ctx, o.Name); err != nil {
+	if e.Dataset, err = f.Resolve(ctx, o.Name); err != nil {
 		return err
 	}
 	if e.Caps, err = f.Chains(ctx, o.Caps); err != nil {
@@ -148,51 +145,3 @@ func printFiles(f *cmdutil.Factory, files []node.ExportedFile) {
 	}
 	f.IO.Table([]string{"sha256", "size", "file"}, rows)
 }
-
-// outputs are the files of an export. They get their names when all are whole.
-type outputs struct {
-	folder bool
-	name   string
-	std    io.Writer
-	list   []*atomicfile.Output
-}
-
-func (o *outputs) toStd() bool { return o.name == "" || o.name == "-" }
-
-func (o *outputs) open(name string) (io.WriteCloser, error) {
-	if !o.folder && o.toStd() {
-		return unclosed{o.std}, nil
-	}
-	final := o.name
-	if o.folder {
-		if err := os.MkdirAll(o.name, 0o777); err != nil { // less the umask
-			return nil, err
-		}
-		final = filepath.Join(o.name, name)
-	}
-	out, err := atomicfile.Create(final)
-	if err != nil {
-		return nil, err
-	}
-	o.list = append(o.list, out)
-	return unclosed{out}, nil
-}
-
-// finish gives the files their names, or gives them up.
-func (o *outputs) finish(good bool) error {
-	var errs []error
-	for _, out := range o.list {
-		if good {
-			errs = append(errs, out.Commit())
-		} else {
-			errs = append(errs, out.Abort())
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// unclosed is what finish ends.
-type unclosed struct{ io.Writer }
-
-// Close leaves it open.
-func (unclosed) Close() error { return nil }

@@ -130,7 +130,7 @@ func episodesOf(ctx context.Context, f *cmdutil.Factory, n *node.Node, corpus st
 		})
 		return ids, err
 	}
-	root, err := f.Resolve(ctx, corpus)
+	root, err := n.List(ctx, corpus)
 	if err != nil {
 		return nil, err
 	}

@@ -43,10 +43,12 @@ func (l *listing) names(ctx context.Context) (map[object.Hash]string, error) {
 		return names, nil
 	}
 	return names, l.n.Store.Refs(ctx, func(name string, h object.Hash) error {
-		if !strings.HasPrefix(name, node.DatasetRefs) {
-			names[h] = strings.TrimSpace(names[h] + " @" + name)
+		if strings.HasPrefix(name, node.DatasetRefs) {
+			return nil
 		}
-		return nil
+		h, err := l.n.Manifest(ctx, h)
+		names[h] = strings.TrimSpace(names[h] + " @" + name)
+		return err
 	})
 }
 

@@ -50,8 +50,11 @@ func runRecipeCheck(ctx context.Context, f *cmdutil.Factory, args []string, s no
 	if err != nil {
 		return err
 	}
-	for i, id := range []*object.Hash{&s.Recipe, &s.Train, &s.HeldOut} {
-		if *id, err = f.Resolve(ctx, args[i]); err != nil {
+	if s.Recipe, err = f.Resolve(ctx, args[0]); err != nil {
+		return err
+	}
+	for i, list := range []*object.Hash{&s.Train, &s.HeldOut} {
+		if *list, err = n.List(ctx, args[i+1]); err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ func names(ctx context.Context, f *cmdutil.Factory, n *node.Node) model.Names {
 		},
 		Agent: n.AgentNamed,
 		Manifest: func(name string) (object.BlobRef, error) {
-			cid, err := f.Resolve(ctx, name)
+			cid, err := n.List(ctx, name)
 			if err != nil {
 				return object.BlobRef{}, err
 			}

@@ -54,7 +54,7 @@ func newIndexUpdate(f *cmdutil.Factory) *cobra.Command {
 // listOf is the list that an argument names, or that of all episodes.
 func listOf(ctx context.Context, f *cmdutil.Factory, n *node.Node, args []string) (object.Hash, error) {
 	if len(args) > 0 {
-		return f.Resolve(ctx, args[0])
+		return n.List(ctx, args[0])
 	}
 	ref, _, err := dataset.SnapshotEpisodes(ctx, n.Store)
 	return ref.CID, err

@@ -175,7 +175,7 @@ func datasets() *set {
 	def("a corpus in another order, with a warning", [][]object.Hash{reversed}, "true", nil)
 	def("no corpus", [][]object.Hash{}, "true", nil)
 	def("an empty corpus", [][]object.Hash{{}}, "true", nil)
-	for _, query := range []string{`status == 200`, `status != 200`, `has_tool("wc")`, `not has_tool("wc") and status in [500, 600)`, `signal.reward >= 1`,
+	for _, query := range []string{`status == 200`, `has_status(200)`, `failed`, `status != 200`, `has_tool("wc")`, `not has_tool("wc") and status in [500, 600)`, `signal.reward >= 1`,
 		`signal.reward < 1 or signal.label == "good"`, `episode.time_observed < 2026-09-21T14:13:26Z`, `signal.reward >= 0 and signal.reward < 2`} {
 		def(query, one, query, nil)
 	}

@@ -1,0 +1,191 @@
+package datasetcmd
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	"github.com/mythos-project/mythos/internal/atomicfile"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/node"
+)
+
+// outputs are the files of an export. They get their names when all are whole.
+type outputs struct {
+	folder bool
+	name   string
+	std    io.Writer
+	file   *atomicfile.Output // of one file
+	temp   string             // the folder in which the files are written; empty: none yet
+	fresh  bool               // the folder is not there yet
+	names  []string           // of the files in temp
+}
+
+func (o *outputs) toStd() bool { return o.name == "" || o.name == "-" }
+
+// open makes a file of the export.
+func (o *outputs) open(name string) (io.WriteCloser, error) {
+	if !o.folder && o.toStd() {
+		return unclosed{o.std}, nil
+	}
+	if !o.folder {
+		var err error
+		o.file, err = atomicfile.Create(o.name)
+		return unclosed{o.file}, err
+	}
+	if err := o.prepare(); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(o.temp, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666) // less the umask
+	if err != nil {
+		return nil, err
+	}
+	o.names = append(o.names, name)
+	return synced{f}, nil
+}
+
+// prepare makes the folder in which the files are written: beside the target where that
+// is not there yet, so that one rename makes it, else inside it.
+func (o *outputs) prepare() (err error) {
+	if o.temp != "" {
+		return nil
+	}
+	o.name = filepath.Clean(o.name)
+	where := o.name
+	if _, err := os.Stat(o.name); errors.Is(err, fs.ErrNotExist) {
+		o.fresh, where = true, filepath.Dir(o.name)
+		if err := os.MkdirAll(where, 0o777); err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err
+	}
+	if o.temp, err = os.MkdirTemp(where, ".export-*"); err != nil {
+		return err
+	}
+	if !o.fresh {
+		return nil
+	}
+	return openAs(o.temp)
+}
+
+// openAs gives a folder the permissions that a new one has; MkdirTemp's is private.
+func openAs(temp string) error {
+	probe := filepath.Join(temp, ".mode")
+	if err := os.Mkdir(probe, 0o777); err != nil {
+		return err
+	}
+	st, err := os.Stat(probe)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Remove(probe), os.Chmod(temp, st.Mode().Perm()))
+}
+
+// finish gives the files their names and takes away what an export before left there, or
+// gives them up.
+func (o *outputs) finish(good bool) error {
+	switch {
+	case o.file != nil && good:
+		return o.file.Commit()
+	case o.file != nil:
+		return o.file.Abort()
+	case o.temp == "":
+		return nil
+	case !good:
+		return o.giveUp()
+	}
+	if err := errors.Join(atomicfile.SyncDir(o.temp), o.checkCard()); err != nil {
+		return errors.Join(err, o.giveUp())
+	}
+	if o.fresh {
+		return errors.Join(os.Rename(o.temp, o.name), atomicfile.SyncDir(filepath.Dir(o.name)))
+	}
+	if err := o.removeOld(); err != nil {
+		return errors.Join(err, o.giveUp())
+	}
+	for _, name := range o.names {
+		if err := os.Rename(filepath.Join(o.temp, name), filepath.Join(o.name, name)); err != nil {
+			return err
+		}
+	}
+	return errors.Join(os.Remove(o.temp), atomicfile.SyncDir(o.name))
+}
+
+func (o *outputs) giveUp() error { return os.RemoveAll(o.temp) }
+
+// exportName is the name of a file that an export into a folder writes.
+var exportName = regexp.MustCompile(`-\d{5}-of-\d{5}\.(jsonl|parquet)$`)
+
+// removeOld takes away the files of an export before: rows that the new one leaves out,
+// splits otherwise or redacts must not lie beside it.
+func (o *outputs) removeOld() error {
+	entries, err := os.ReadDir(o.name)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := e.Name()
+		ours := exportName.MatchString(name)
+		if name == node.CardName {
+			if ours, err = isCard(filepath.Join(o.name, name)); err != nil {
+				return err
+			}
+		}
+		if !ours || e.IsDir() {
+			continue
+		}
+		if err := os.Remove(filepath.Join(o.name, name)); err != nil {
+			return err
+		}
+	}
+	return atomicfile.SyncDir(o.name)
+}
+
+// checkCard refuses to replace a README that is no card of ours.
+func (o *outputs) checkCard() error {
+	if o.fresh || !slices.Contains(o.names, node.CardName) {
+		return nil
+	}
+	name := filepath.Join(o.name, node.CardName)
+	ours, err := isCard(name)
+	if err != nil || ours {
+		return err
+	}
+	if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return clierr.New(clierr.Conflict, "%w", fmt.Errorf("%s is there and is no dataset card: move it away, or leave out --card", name)).On(name)
+}
+
+// isCard reports whether a file is a dataset card of ours.
+func isCard(name string) (bool, error) {
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	head, err := io.ReadAll(io.LimitReader(f, 1<<20))
+	return bytes.HasPrefix(head, []byte("---\nconfigs:\n")) && bytes.Contains(head, []byte("\nmythos:\n")), err
+}
+
+// synced is a file that is durable when it is closed.
+type synced struct{ *os.File }
+
+// Close implements io.Closer.
+func (s synced) Close() error { return errors.Join(s.Sync(), s.File.Close()) }
+
+// unclosed is what finish ends.
+type unclosed struct{ io.Writer }
+
+// Close leaves it open.
+func (unclosed) Close() error { return nil }
