@@ -39,8 +39,13 @@ type Amount struct {
 	N  uint64
 }
 
-// String is such as "5 calls".
-func (a Amount) String() string { return fmt.Sprintf("%d %s", a.N, a.Of) }
+// String is such as "5 calls" or "1 call".
+func (a Amount) String() string {
+	if one, plural := strings.CutSuffix(string(a.Of), "s"); plural && a.N == 1 && !strings.Contains(one, "_") {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", a.N, a.Of)
+}
 
 // limits32 and limit64 append a maximum unless it means no limit.
 func limit32(to []Amount, of Resource, n uint32) []Amount {

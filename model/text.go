@@ -190,7 +190,7 @@ type thresholdText struct {
 func ParsePolicy(text []byte, names Names) (PolicyDef, error) {
 	var t struct {
 		Name       string          `yaml:"name"`
-		Ring       whole           `yaml:"ring"`
+		Ring       *whole          `yaml:"ring"`
 		Suites     []string        `yaml:"suites"`
 		Thresholds []thresholdText `yaml:"thresholds"`
 		Quorum     whole           `yaml:"quorum"`
@@ -202,10 +202,13 @@ func ParsePolicy(text []byte, names Names) (PolicyDef, error) {
 	if err := decodeText(text, &t); err != nil {
 		return PolicyDef{}, fmt.Errorf("policy: %w", err)
 	}
-	if t.Ring < 0 || t.Ring > 255 || t.Quorum < 0 || t.Quorum > maxPolicyList {
-		return PolicyDef{}, fmt.Errorf("policy: ring %d or quorum %d is out of range", t.Ring, t.Quorum)
+	if t.Ring == nil {
+		return PolicyDef{}, errors.New("policy: ring is missing: say for which ring it is, such as ring: 0")
 	}
-	p := PolicyDef{Ring: uint8(t.Ring), Quorum: uint16(t.Quorum), Thresholds: []Threshold{}}
+	if *t.Ring < 0 || *t.Ring > 255 || t.Quorum < 0 || t.Quorum > maxPolicyList {
+		return PolicyDef{}, fmt.Errorf("policy: ring %d or quorum %d is out of range", *t.Ring, t.Quorum)
+	}
+	p := PolicyDef{Ring: uint8(*t.Ring), Quorum: uint16(t.Quorum), Thresholds: []Threshold{}}
 	if t.Name != "" {
 		p.Name = &t.Name
 	}

@@ -55,6 +55,7 @@ func TestParsePolicy(t *testing.T) {
 	for old, bad := range map[string]string{
 		"quorum: 1":              "quorum: 3",
 		"name: nightly\nring: 1": "ring: 0.5",
+		"ring: 1\n":              "",
 		"ring: 1":                "ring: 256",
 		"suites: [held-out]":     "suites: []",
 		"[held-out]":             "[no-such]",

@@ -14,9 +14,11 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/cli/ledgercmd"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/ledger"
 )
 
 // argSorts says what the words of usage lines stand for. A command is completed by its
@@ -41,15 +43,28 @@ var flagSorts = map[string][]string{
 	"expect": {node.AnyRef, node.AnyObject}, "parent": {node.AnyRef, node.AnyBlob}, "root": {node.AnyRef, node.AnyBlob}, "key": {node.AnyKey},
 }
 
-// flagWords are flags with a fixed set of values.
+// flagWords are flags with a fixed set of values, by their names, or by the path of their
+// command and their name where commands differ.
 var flagWords = map[string]func() []string{
-	"struct":   catalog.Names,
-	"decision": func() []string { return []string{"retry", "abandon"} },
-	"codec":    func() []string { return []string{"raw", "zstd", "auto"} },
-	"for":      keyfile.Domains,
-	"type":     func() []string { return []string{"reward", "label", "constraint"} },
-	"state":    func() []string { return []string{"receipt", "register", "commit", "divergence", "resolution"} },
+	"struct":                catalog.Names,
+	"decision":              ledgercmd.Decisions,
+	"codec":                 words("raw", "zstd", "auto"),
+	"for":                   keyfile.Domains,
+	"signal add type":       words("reward", "label", "constraint"),
+	"state":                 func() []string { return ledger.StatusNames()[1:] },
+	"kind":                  ledgercmd.Kinds,
+	"receipt export format": ledgercmd.Formats,
+	"dataset export format": words(dataset.JSONL.String(), dataset.Parquet.String()),
+	"episode import form":   words("chat", "otel", "mcp"),
+	"log-format":            words("text", "json"),
 }
+
+func words(list ...string) func() []string {
+	return func() []string { return slices.Clone(list) }
+}
+
+// numbers are the types of flags whose values nobody completes.
+var numbers = []string{"int", "int64", "uint8", "uint32", "uint64", "float64"}
 
 // completionTime is how long a shell waits for us at most.
 const completionTime = time.Second
@@ -68,7 +83,7 @@ func complete(f *cmdutil.Factory, root *cobra.Command) {
 		for _, sub := range cmd.Commands() {
 			walk(sub)
 		}
-		cmd.LocalNonPersistentFlags().VisitAll(func(flag *pflag.Flag) { c.flag(cmd, flag.Name) })
+		cmd.LocalNonPersistentFlags().VisitAll(func(flag *pflag.Flag) { c.flag(cmd, flag) })
 		if cmd.HasSubCommands() || cmd.ValidArgsFunction != nil || cmd.ValidArgs != nil {
 			return
 		}
@@ -80,15 +95,20 @@ func complete(f *cmdutil.Factory, root *cobra.Command) {
 	walk(root)
 }
 
-func (c *completer) flag(cmd *cobra.Command, name string) {
-	if _, ok := cmd.GetFlagCompletionFunc(name); ok {
+func (c *completer) flag(cmd *cobra.Command, flag *pflag.Flag) {
+	name := flag.Name
+	if _, ok := cmd.GetFlagCompletionFunc(name); ok || slices.Contains(numbers, flag.Value.Type()) {
 		return
+	}
+	values := flagWords[strings.TrimPrefix(cmd.CommandPath(), c.root.Name()+" ")+" "+name]
+	if values == nil {
+		values = flagWords[name]
 	}
 	var fn cobra.CompletionFunc
 	switch {
-	case flagWords[name] != nil:
+	case values != nil:
 		fn = func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-			return slices.DeleteFunc(flagWords[name](), func(w string) bool { return !strings.HasPrefix(w, prefix) }), cobra.ShellCompDirectiveNoFileComp
+			return slices.DeleteFunc(values(), func(w string) bool { return !strings.HasPrefix(w, prefix) }), cobra.ShellCompDirectiveNoFileComp
 		}
 	case name == "scope":
 		fn = c.scope

@@ -113,7 +113,7 @@ func runStat(ctx context.Context, f *cmdutil.Factory, name string) error {
 
 type pinOptions struct {
 	CID    string
-	TTL    cmdutil.Duration
+	TTL    cmdutil.Span
 	Reason string
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
-	"github.com/mythos-project/mythos/object"
 )
 
 // New is `mythos cap`.
@@ -20,26 +19,14 @@ func New(f *cmdutil.Factory) *cobra.Command {
 }
 
 // emit says what was made.
-func emit(f *cmdutil.Factory, link caps.Link) error {
-	f.IO.Notef("%s", caps.Explain(caps.Chain{link}, f.Now()))
-	return f.Emit(describe(link), func() { f.IO.Printf("%s\n", link.ID) })
-}
-
-type view struct {
-	ID        object.Hash  `json:"cap_id"`
-	Scope     string       `json:"scope"`
-	Issuer    string       `json:"issuer"`
-	Subject   string       `json:"subject"`
-	NotBefore object.Time  `json:"not_before"`
-	ExpiresAt object.Time  `json:"expires_at"`
-	Delegable bool         `json:"delegable"`
-	Revocable bool         `json:"revocable"`
-	Parent    *object.Hash `json:"parent,omitempty"`
-}
-
-func describe(l caps.Link) view {
-	return view{l.ID, l.Cap.Scope.String(), l.Cap.Issuer.String(), l.Cap.Subject.String(), l.Cap.NotBefore, l.Cap.ExpiresAt,
-		l.Cap.Delegable, l.Cap.Revocable(), l.Cap.AttenuationParent}
+func emit(ctx context.Context, f *cmdutil.Factory, link caps.Link) error {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	ch := caps.Chain{link}
+	f.IO.Notef("%s", named(ctx, n, ch, caps.Explain(ch, f.Now())))
+	return f.Emit(describe(ctx, n, link), func() { f.IO.Printf("%s\n", link.ID) })
 }
 
 // chain loads the chain that the argument names.

@@ -2,6 +2,7 @@ package capcmd
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,8 +15,8 @@ import (
 
 type draftOptions struct {
 	To        string
-	Scope     string
-	TTL       cmdutil.Duration
+	Scopes    []string
+	TTL       cmdutil.Span
 	Delegable bool
 	Revocable bool
 	root      bool // valid from now on; otherwise from when the parent is
@@ -23,13 +24,14 @@ type draftOptions struct {
 
 func (o *draftOptions) flags(c *cobra.Command) {
 	c.Flags().StringVar(&o.To, "to", "self", "who may use it: a public key, a name of trust.yaml, or self")
-	c.Flags().StringVar(&o.Scope, "scope", "", "what it allows, such as tool.call:NAME,calls=10")
+	c.Flags().StringArrayVar(&o.Scopes, "scope", nil, "what it allows, such as tool.call:NAME,calls=10; may be repeated: one capability each")
 	c.Flags().Var(&o.TTL, "ttl", "how long it is valid, such as 1h or 30d")
 	c.Flags().BoolVar(&o.Delegable, "delegable", false, "its holder may hand on a part of it")
 	c.Flags().BoolVar(&o.Revocable, "revocable", false, "it counts only while a revocation list says that it does")
 }
 
-func (o *draftOptions) draft(ctx context.Context, f *cmdutil.Factory, ttl time.Duration) (caps.Draft, error) {
+// draft is what is to be issued under one scope; empty: that of the parent.
+func (o *draftOptions) draft(ctx context.Context, f *cmdutil.Factory, scope string, ttl time.Duration) (caps.Draft, error) {
 	n, err := f.Node(ctx)
 	if err != nil {
 		return caps.Draft{}, err
@@ -42,9 +44,9 @@ func (o *draftOptions) draft(ctx context.Context, f *cmdutil.Factory, ttl time.D
 	if d.Subject, err = n.AgentNamed(o.To); err != nil {
 		return d, err
 	}
-	if o.Scope != "" {
-		if d.Scope, err = n.ScopeOf(ctx, o.Scope); err != nil {
-			return d, clierr.Usagef("--scope %s: %w", o.Scope, err)
+	if scope != "" {
+		if d.Scope, err = n.ScopeOf(ctx, scope); err != nil {
+			return d, clierr.Usagef("--scope %s: %w", scope, err)
 		}
 	}
 	if o.TTL > 0 {
@@ -61,7 +63,7 @@ const defaultTTL = time.Hour
 func newIssue(f *cmdutil.Factory) *cobra.Command {
 	o := &draftOptions{root: true}
 	c := &cobra.Command{
-		Use: "issue --to AGENT --scope SCOPE [--ttl D] [--delegable] [--revocable]", Short: "Issue a capability; prints its id",
+		Use: "issue --to AGENT --scope SCOPE [--ttl D] [--delegable] [--revocable]", Short: "Issue a capability for each scope; prints their ids",
 		Long: "Scopes: blob.read:CID[@OFF+LEN]  blob.write:NAMESPACE,max=SIZE,media=T|T  blob.pin:CID,ttl=D  blob.delete:CID\n" +
 			"  tool.call:TOOL[,calls=N][,eq:/ptr=V][,prefix:/ptr=V][,in:/ptr=V|V][,max:/ptr=N][,min:/ptr=N][,closed:/ptr=NAME|NAME]\n" +
 			"  train.run:RECIPE[,jobs=N][,tokens=N]\n" +
@@ -76,24 +78,33 @@ func newIssue(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
+// runIssue issues one capability for each scope. All scopes are read before the first one is
+// issued.
 func runIssue(ctx context.Context, f *cmdutil.Factory, o *draftOptions) error {
-	if o.Scope == "" {
-		return clierr.Usagef("--scope is required")
-	}
-	d, err := o.draft(ctx, f, defaultTTL)
-	if err != nil {
-		return err
+	if len(o.Scopes) == 0 || slices.Contains(o.Scopes, "") {
+		return clierr.Usagef("--scope is required, and says what the capability allows")
 	}
 	n, err := f.Node(ctx)
 	if err != nil {
 		return err
 	}
-	link, err := n.IssueCap(ctx, d)
-	if err != nil {
-		return err
+	drafts := make([]caps.Draft, len(o.Scopes))
+	for i, scope := range o.Scopes {
+		if drafts[i], err = o.draft(ctx, f, scope, defaultTTL); err != nil {
+			return err
+		}
 	}
-	noteChunks(ctx, f, n, link.Cap.Scope)
-	return emit(f, link)
+	for _, d := range drafts {
+		link, err := n.IssueCap(ctx, d)
+		if err != nil {
+			return err
+		}
+		noteChunks(ctx, f, n, link.Cap.Scope)
+		if err := emit(ctx, f, link); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // noteChunks says which range a peer needs to fetch the bytes with their proofs, where a
@@ -123,10 +134,20 @@ func newAttenuate(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
+// runAttenuate makes one capability for each scope, or one with that of the parent.
 func runAttenuate(ctx context.Context, f *cmdutil.Factory, name string, o *draftOptions) error {
-	d, err := o.draft(ctx, f, 0)
-	if err != nil {
-		return err
+	scopes := o.Scopes
+	if len(scopes) == 0 {
+		scopes = []string{""}
+	} else if slices.Contains(scopes, "") {
+		return clierr.Usagef("--scope is empty: leave it out for the scope of the capability itself")
+	}
+	drafts := make([]caps.Draft, len(scopes))
+	for i, scope := range scopes {
+		var err error
+		if drafts[i], err = o.draft(ctx, f, scope, 0); err != nil {
+			return err
+		}
 	}
 	parent, err := f.Resolve(ctx, name)
 	if err != nil {
@@ -136,10 +157,15 @@ func runAttenuate(ctx context.Context, f *cmdutil.Factory, name string, o *draft
 	if err != nil {
 		return err
 	}
-	link, err := n.AttenuateCap(ctx, parent, d)
-	if err != nil {
-		return err
+	for _, d := range drafts {
+		link, err := n.AttenuateCap(ctx, parent, d)
+		if err != nil {
+			return err
+		}
+		noteChunks(ctx, f, n, link.Cap.Scope)
+		if err := emit(ctx, f, link); err != nil {
+			return err
+		}
 	}
-	noteChunks(ctx, f, n, link.Cap.Scope)
-	return emit(f, link)
+	return nil
 }

@@ -20,10 +20,10 @@ type policyLine struct {
 }
 
 var results = cmdutil.Results{
-	"issue":       cmdutil.Document(view{}),
-	"attenuate":   cmdutil.Document(view{}),
-	"show":        cmdutil.Document([]view{}),
-	"ls":          cmdutil.JSONLines(view{}),
+	"issue":       cmdutil.JSONLines(view{}),
+	"attenuate":   cmdutil.JSONLines(view{}),
+	"show":        cmdutil.Document(shown{}),
+	"ls":          cmdutil.JSONLines(standing{}),
 	"verify":      cmdutil.Document(verdict{}),
 	"revoke":      cmdutil.Nothing(),
 	"revocations": cmdutil.JSONLines(listView{}),

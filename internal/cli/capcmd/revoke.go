@@ -61,7 +61,7 @@ func runRevoke(ctx context.Context, f *cmdutil.Factory, o *revokeOptions) error 
 		if err != nil {
 			return err
 		}
-		f.IO.Notef("revocation list %d holds %d capabilities", list.Sequence, len(list.Revoked))
+		f.IO.Notef("revocation list %d holds %s", list.Sequence, cmdutil.Count(len(list.Revoked), "capability", "capabilities"))
 		if o.Out != "" {
 			return f.Write(o.Out, raw)
 		}
@@ -97,7 +97,7 @@ func (o *revokeOptions) revoked(ctx context.Context, f *cmdutil.Factory, n *node
 
 type listView struct {
 	ID       object.Hash   `json:"list_id"`
-	Issuer   string        `json:"issuer"`
+	Issuer   cmdutil.Party `json:"issuer"`
 	Sequence uint64        `json:"sequence"`
 	Revoked  []object.Hash `json:"revoked"`
 	Observed object.Time   `json:"time_observed"`
@@ -135,7 +135,7 @@ func runRevocations(ctx context.Context, f *cmdutil.Factory) error {
 		if v.Stale {
 			state = ui.Cell{Text: "stale", Meaning: ui.Bad}
 		}
-		rows = append(rows, []ui.Cell{{Text: v.Issuer, Meaning: ui.Name}, {Text: strconv.FormatUint(v.Sequence, 10)}, {Text: strconv.Itoa(len(v.Revoked))},
+		rows = append(rows, []ui.Cell{{Text: l.Issuer.String(), Meaning: ui.Name}, {Text: strconv.FormatUint(v.Sequence, 10)}, {Text: strconv.Itoa(len(v.Revoked))},
 			{Text: v.Observed.Std().Format("2006-01-02 15:04Z")}, state})
 	}
 	if !f.JSON {
@@ -145,7 +145,7 @@ func runRevocations(ctx context.Context, f *cmdutil.Factory) error {
 }
 
 func viewOf(n *node.Node, l *caps.RevocationList) listView {
-	v := listView{ID: l.ListID, Issuer: l.Issuer.String(), Sequence: l.Sequence, Revoked: l.Revoked, Observed: l.TimeObserved}
+	v := listView{ID: l.ListID, Issuer: cmdutil.PartyOf(l.Issuer), Sequence: l.Sequence, Revoked: l.Revoked, Observed: l.TimeObserved}
 	if age := n.Trust.MaxAge(l.Issuer); age > 0 {
 		v.MaxAge = caps.FormatDuration(age)
 		v.Stale = time.Duration(n.Now()-l.TimeObserved)*time.Microsecond > age

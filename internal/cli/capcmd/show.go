@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,30 +28,32 @@ func runShow(ctx context.Context, f *cmdutil.Factory, name string) error {
 	if err != nil {
 		return err
 	}
-	if f.JSON {
-		views := make([]view, len(ch))
-		for i, l := range ch {
-			views[i] = describe(l)
-		}
-		return f.Emit(views, nil)
-	}
-	left, err := n.Quotas.Left(ctx, ch)
+	s, err := stand(ctx, n, ch[0], f.Now())
 	if err != nil {
 		return err
 	}
-	text := caps.Explain(ch, f.Now())
-	if len(left) > 0 {
-		parts := []string{}
-		for _, of := range slices.Sorted(maps.Keys(left)) {
-			parts = append(parts, caps.Amount{Of: of, N: left[of]}.String())
+	if f.JSON {
+		whole := shown{standing: s, Chain: []view{}}
+		for _, l := range ch {
+			whole.Chain = append(whole.Chain, describe(ctx, n, l))
 		}
-		text += "Left: " + strings.Join(parts, ", ") + ".\n"
+		return f.Emit(whole, nil)
 	}
-	if err := n.Verifier.Verify(ch, ch[0].Cap.Subject, f.Now()); err != nil {
-		text += "It does not count now: " + err.Error() + ".\n"
+	text := caps.Explain(ch, f.Now())
+	if len(s.Left) > 0 {
+		text += "Left: " + left(s.Left) + ".\n"
+	}
+	if s.State != stateValid {
+		text += "It does not count now: " + s.Reason + ".\n"
 	}
 	f.IO.Printf("%s", named(ctx, n, ch, text))
 	return nil
+}
+
+// shown is a capability with its chain, the leaf first.
+type shown struct {
+	standing
+	Chain []view `json:"chain"`
 }
 
 // named puts a tool's name before its id.
@@ -75,31 +75,55 @@ func named(ctx context.Context, n *node.Node, ch caps.Chain, text string) string
 }
 
 func newLs(f *cmdutil.Factory) *cobra.Command {
-	return &cobra.Command{
-		Use: "ls", Short: "List the capabilities that are here", Example: "  mythos cap ls --json", Args: cmdutil.Args(0, 0),
-		RunE: func(c *cobra.Command, _ []string) error {
-			n, err := f.Node(c.Context())
-			if err != nil {
-				return err
-			}
-			var rows [][]ui.Cell
-			err = n.Caps(c.Context(), func(l caps.Link) error {
-				if f.JSON {
-					return f.Emit(describe(l), nil)
-				}
-				when := ui.Cell{Text: l.Cap.ExpiresAt.Std().Format("2006-01-02 15:04Z")}
-				if l.Cap.ExpiresAt <= f.Now() {
-					when.Meaning = ui.Dim
-				}
-				rows = append(rows, []ui.Cell{{Text: f.IO.Hash(l.ID.String()), Meaning: ui.Name}, when, {Text: l.Cap.Subject.Hint}, {Text: l.Cap.Scope.String()}})
-				return nil
-			})
-			if err == nil && !f.JSON {
-				f.IO.Table([]string{"cap", "expires", "subject", "scope"}, rows)
-			}
-			return err
-		},
+	var all bool
+	c := &cobra.Command{
+		Use: "ls [--all]", Short: "List the capabilities that can be used now, with what is left of them",
+		Long: "With --all also those that expired, were revoked or are used up. Piped, the fields are separated by tabs: cap, state,\n" +
+			"what is left, end, subject, scope.",
+		Example: "  mythos cap ls --all --json", Args: cmdutil.Args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error { return runLs(c.Context(), f, all) },
 	}
+	c.Flags().BoolVarP(&all, "all", "a", false, "those that no longer count, too")
+	return c
+}
+
+func runLs(ctx context.Context, f *cmdutil.Factory, all bool) error {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	var rows [][]ui.Cell
+	hidden := 0
+	err = n.Caps(ctx, func(l caps.Link) error {
+		s, err := stand(ctx, n, l, f.Now())
+		if err != nil {
+			return err
+		}
+		if s.State != stateValid && !all {
+			hidden++
+			return nil
+		}
+		if f.JSON {
+			return f.Emit(s, nil)
+		}
+		meaning := ui.Good
+		if s.State != stateValid {
+			meaning = ui.Dim
+		}
+		rows = append(rows, []ui.Cell{{Text: f.IO.Hash(s.ID.String()), Meaning: ui.Name}, {Text: s.State, Meaning: meaning}, {Text: left(s.Left)},
+			{Text: s.ExpiresAt.Std().Format("2006-01-02 15:04Z")}, {Text: s.Subject.Name}, {Text: s.scopeText()}})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if !f.JSON {
+		f.IO.Table([]string{"cap", "state", "left", "expires", "subject", "scope"}, rows)
+	}
+	if hidden > 0 {
+		f.IO.Notef("not listed: %s that cannot be used now; --all lists them", cmdutil.Count(hidden, "capability", "capabilities"))
+	}
+	return nil
 }
 
 func newVerify(f *cmdutil.Factory) *cobra.Command {

@@ -50,7 +50,7 @@ func runImport(ctx context.Context, f *cmdutil.Factory, name string) error {
 		if err != nil {
 			return err
 		}
-		f.IO.Notef("revocation list %d of %s holds %d capabilities", list.Sequence, list.Issuer, len(list.Revoked))
+		f.IO.Notef("revocation list %d of %s holds %s", list.Sequence, list.Issuer, cmdutil.Count(len(list.Revoked), "capability", "capabilities"))
 		return f.Emit(viewOf(n, list), func() { f.IO.Printf("%s\n", list.ListID) })
 	}
 	ch, err := caps.Import(data)
@@ -61,5 +61,5 @@ func runImport(ctx context.Context, f *cmdutil.Factory, name string) error {
 		return err
 	}
 	f.IO.Notef("%s", caps.Explain(ch, f.Now()))
-	return f.Emit(describe(ch[0]), func() { f.IO.Printf("%s\n", ch[0].ID) })
+	return f.Emit(describe(ctx, n, ch[0]), func() { f.IO.Printf("%s\n", ch[0].ID) })
 }

@@ -33,6 +33,18 @@ func Unknown(c *cobra.Command, word string) error {
 	return clierr.Usagef("unknown command %q for %q", word, c.CommandPath()).With(hint)
 }
 
+// Required refuses to run c unless each of the flags was given, with a value: a flag that
+// decides what is changed has no default that somebody could mean by accident.
+func Required(c *cobra.Command, names ...string) error {
+	for _, name := range names {
+		flag := c.Flags().Lookup(name)
+		if flag == nil || !flag.Changed || flag.Value.String() == "" {
+			return clierr.Usagef("%s: --%s is required", c.CommandPath(), name).With("see `" + c.CommandPath() + " --help`")
+		}
+	}
+	return nil
+}
+
 // Args checks the number of arguments: at least least, at most most (-1: any).
 func Args(least, most int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {

@@ -6,8 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mythos-project/mythos/internal/cli/clierr"
-	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/caps"
 )
 
 // Size is a flag value of bytes: 4096, 64KiB, 4MiB, 1GiB (or K, M, G for the same).
@@ -46,7 +45,7 @@ func (s *Size) Set(text string) error {
 // Type implements pflag.Value.
 func (s *Size) Type() string { return "size" }
 
-// Duration is a flag value of time: what time.ParseDuration takes, and days ("30d").
+// Duration is a flag value of time: 90s, 1h30m, 1d12h, 0.5s.
 type Duration time.Duration
 
 // String implements pflag.Value.
@@ -59,17 +58,12 @@ func (d *Duration) String() string {
 
 // Set implements pflag.Value.
 func (d *Duration) Set(text string) error {
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 16)
-		if err != nil {
-			return fmt.Errorf("%q is no duration such as 90s, 1h or 30d", text)
-		}
-		*d = Duration(time.Duration(n) * 24 * time.Hour)
-		return nil
+	v, err := caps.ParseDuration(text) // the grammar of scopes and settings
+	if err != nil {
+		v, err = time.ParseDuration(text) // and fractions
 	}
-	v, err := time.ParseDuration(text)
 	if err != nil || v < 0 {
-		return fmt.Errorf("%q is no duration such as 90s, 1h or 30d", text)
+		return fmt.Errorf("%q is no duration such as 90s, 1h30m or 30d", text)
 	}
 	*d = Duration(v)
 	return nil
@@ -78,19 +72,23 @@ func (d *Duration) Set(text string) error {
 // Type implements pflag.Value.
 func (d *Duration) Type() string { return "duration" }
 
-// Time reads the value of a flag: RFC 3339, a date, or a time ago such as 90m or 7d.
-// An empty text is the zero time.
-func (f *Factory) Time(flag, text string) (object.Time, error) {
-	if text == "" {
-		return 0, nil
+// Span is a Duration that is more than nothing: of what lasts no time at all, nobody could
+// tell whether none or without end is meant.
+type Span time.Duration
+
+// String implements pflag.Value.
+func (s *Span) String() string { return (*Duration)(s).String() }
+
+// Set implements pflag.Value.
+func (s *Span) Set(text string) error {
+	if err := (*Duration)(s).Set(text); err != nil {
+		return err
 	}
-	var ago Duration
-	if err := ago.Set(text); err == nil {
-		return f.Now().Add(-time.Duration(ago)), nil
+	if *s == 0 {
+		return fmt.Errorf("%q is no time at all: give more, or leave the flag out", text)
 	}
-	t, err := object.ParseTime(text)
-	if err != nil {
-		return 0, clierr.Usagef("%s: %w, nor a time ago such as 90m or 7d", flag, err)
-	}
-	return t, nil
+	return nil
 }
+
+// Type implements pflag.Value.
+func (s *Span) Type() string { return "duration" }

@@ -19,7 +19,7 @@ type importOptions struct {
 	Files   []string
 	Form    string
 	Mapping string
-	Time    string
+	Time    cmdutil.When
 	Skip    bool
 	Strict  bool
 	Ref     string
@@ -45,7 +45,7 @@ func newEpisodeImport(f *cmdutil.Factory) *cobra.Command {
 	flags := c.Flags()
 	flags.StringVar(&o.Form, "form", "", "chat, otel or mcp")
 	flags.StringVar(&o.Mapping, "map", "", "a mapping file")
-	flags.StringVar(&o.Time, "time", "", "time of records that have none, such as 2026-01-31T12:00:00Z; 1970 by default, so that importing again gives the same")
+	flags.Var(&o.Time, "time", "time of records that have none, such as 2026-01-31T12:00:00Z; 1970 by default, so that importing again gives the same")
 	flags.BoolVar(&o.Skip, "skip-bad", false, "leave out records that cannot be understood, and name them")
 	flags.BoolVar(&o.Strict, "strict", false, "fail where anything that belongs to the form is not understood")
 	flags.StringVar(&o.Ref, "ref", "", "also point this ref to the corpus")

@@ -25,8 +25,8 @@ func NewTrust(f *cmdutil.Factory) *cobra.Command {
 type trustOptions struct {
 	Name, Key   string
 	Domains     []string
-	From, Until string
-	MaxAge      cmdutil.Duration
+	From, Until cmdutil.When
+	MaxAge      cmdutil.Span
 }
 
 func newTrustAdd(f *cmdutil.Factory) *cobra.Command {
@@ -47,14 +47,14 @@ func newTrustAdd(f *cmdutil.Factory) *cobra.Command {
 	}
 	c.Flags().StringVar(&o.Name, "name", "", "what the agent is called here; that of KEY where KEY is a name")
 	c.Flags().StringSliceVar(&o.Domains, "for", nil, "what for: "+strings.Join(keyfile.Domains(), ", ")+"; nothing by default")
-	c.Flags().StringVar(&o.From, "from", "", "trusted from then on, RFC 3339")
-	c.Flags().StringVar(&o.Until, "until", "", "trusted before then, RFC 3339")
+	c.Flags().Var(&o.From, "from", "trusted from then on: RFC 3339, a date, or seconds since 1970")
+	c.Flags().Var(&o.Until, "until", "trusted before then")
 	c.Flags().Var(&o.MaxAge, "max-age", "oldest revocation list that is taken from it")
 	return c
 }
 
 // entry makes an entry of the options, for the agent that KEY names.
-func (o *trustOptions) entry(dir string, t *keyfile.Trust) (e keyfile.Entry, err error) {
+func (o *trustOptions) entry(f *cmdutil.Factory, dir string, t *keyfile.Trust) (e keyfile.Entry, err error) {
 	agent, err := node.AgentIn(dir, t, o.Key)
 	if err != nil {
 		return e, clierr.Usagef("KEY %s: %w", o.Key, err)
@@ -69,14 +69,15 @@ func (o *trustOptions) entry(dir string, t *keyfile.Trust) (e keyfile.Entry, err
 		return e, clierr.Usagef("--name is required").With("a name of your choice for the key: --name ci")
 	}
 	for _, t := range []struct {
-		flag, text string
-		to         *object.Time
+		flag string
+		text cmdutil.When
+		to   *object.Time
 	}{{"--from", o.From, &e.From}, {"--until", o.Until, &e.Until}} {
-		if t.text == "" {
-			continue
+		if *t.to, err = f.Moment(t.flag, t.text); err != nil {
+			return e, err
 		}
-		if *t.to, err = object.ParseTime(t.text); err != nil {
-			return e, clierr.Usagef("%s: %w", t.flag, err)
+		if t.text != "" && *t.to <= 0 {
+			return e, clierr.Usagef("%s %s: a time after 1970 is expected", t.flag, t.text)
 		}
 	}
 	return e, nil
@@ -89,7 +90,7 @@ func runTrustAdd(f *cmdutil.Factory, o *trustOptions) error {
 	}
 	var entry keyfile.Entry
 	err = node.EditTrust(dir, func(t *keyfile.Trust) (err error) {
-		if entry, err = o.entry(dir, t); err != nil {
+		if entry, err = o.entry(f, dir, t); err != nil {
 			return err
 		}
 		return grant(t, &entry, f.Now())

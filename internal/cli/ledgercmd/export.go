@@ -3,6 +3,9 @@ package ledgercmd
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -42,12 +45,17 @@ func newReceiptExport(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
+// formats are the values of --format.
+var formats = map[string]func(context.Context, *node.Node, object.Hash, under) ([]byte, error){
+	"evidence": exported, "in-toto": inToto, "tlog-proof": tlogProof, "receipt": canonical}
+
+// Formats are the names of the forms in which a receipt is exported.
+func Formats() []string { return slices.Sorted(maps.Keys(formats)) }
+
 func runExport(ctx context.Context, f *cmdutil.Factory, name string, o *exportOptions) error {
-	formats := map[string]func(context.Context, *node.Node, object.Hash, under) ([]byte, error){
-		"evidence": exported, "in-toto": inToto, "tlog-proof": tlogProof, "receipt": canonical}
 	format, ok := formats[o.Format]
 	if !ok {
-		return clierr.Usagef("--format %s: expected evidence, in-toto, tlog-proof or receipt", o.Format)
+		return clierr.Usagef("--format %s: expected one of %s", o.Format, strings.Join(Formats(), ", "))
 	}
 	id, err := f.Resolve(ctx, name)
 	if err != nil {

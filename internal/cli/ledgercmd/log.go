@@ -13,11 +13,11 @@ import (
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/ledger"
-	"github.com/mythos-project/mythos/object"
 )
 
 type logOptions struct {
-	Since, Until, Tool, State, Kind, Agent string
+	Since, Until             cmdutil.When
+	Tool, State, Kind, Agent string
 }
 
 func newLog(f *cmdutil.Factory) *cobra.Command {
@@ -29,8 +29,8 @@ func newLog(f *cmdutil.Factory) *cobra.Command {
 		Example: "  mythos ledger log --tool wc --state committed", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runLog(c.Context(), f, o) },
 	}
-	c.Flags().StringVar(&o.Since, "since", "", "from this time on (RFC 3339 or a date)")
-	c.Flags().StringVar(&o.Until, "until", "", "before this time")
+	c.Flags().Var(&o.Since, "since", "from this time on: "+cmdutil.TimeHelp)
+	c.Flags().Var(&o.Until, "until", "before this time")
 	c.Flags().StringVar(&o.Tool, "tool", "", "only entries about this tool")
 	c.Flags().StringVar(&o.State, "state", "", "only entries of effects that are in this state now")
 	c.Flags().StringVar(&o.Kind, "kind", "", "only entries of this kind: "+strings.Join(kindNames[1:], ", "))
@@ -42,11 +42,11 @@ func newLog(f *cmdutil.Factory) *cobra.Command {
 var kindNames = []string{ledger.EntryReceipt: "receipt", ledger.EntryRegister: "register", ledger.EntryCommit: "commit",
 	ledger.EntryDivergence: "divergence", ledger.EntryResolution: "resolution"}
 
-func (o *logOptions) filter(ctx context.Context, n *node.Node) (f ledger.Filter, err error) {
-	if f.Since, err = timeOf("since", o.Since); err != nil {
-		return f, err
-	}
-	if f.Until, err = timeOf("until", o.Until); err != nil {
+// Kinds are the values of --kind.
+func Kinds() []string { return slices.Clone(kindNames[1:]) }
+
+func (o *logOptions) filter(ctx context.Context, fac *cmdutil.Factory, n *node.Node) (f ledger.Filter, err error) {
+	if f.Since, f.Until, err = fac.Times(o.Since, o.Until); err != nil {
 		return f, err
 	}
 	if o.Tool != "" {
@@ -72,17 +72,6 @@ func (o *logOptions) filter(ctx context.Context, n *node.Node) (f ledger.Filter,
 	return f, err
 }
 
-func timeOf(flag, text string) (object.Time, error) {
-	if text == "" {
-		return 0, nil
-	}
-	at, err := object.ParseTime(text)
-	if err != nil {
-		return 0, clierr.Usagef("--%s: %w", flag, err)
-	}
-	return at, nil
-}
-
 // stateOf reads the state of an effect; an empty text is none.
 func stateOf(text string) (ledger.Status, error) {
 	if text == "" {
@@ -103,7 +92,7 @@ func runLog(ctx context.Context, f *cmdutil.Factory, o *logOptions) error {
 	if err != nil {
 		return err
 	}
-	filter, err := o.filter(ctx, n)
+	filter, err := o.filter(ctx, f, n)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func newReceiptLs(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			filter, err := o.filter(c.Context(), n)
+			filter, err := o.filter(c.Context(), f, n)
 			if err != nil {
 				return err
 			}
@@ -45,8 +45,8 @@ func newReceiptLs(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&o.Tool, "tool", "", "only this tool")
-	c.Flags().StringVar(&o.Since, "since", "", "from this time on (RFC 3339 or a date)")
-	c.Flags().StringVar(&o.Until, "until", "", "before this time")
+	c.Flags().Var(&o.Since, "since", "from this time on: "+cmdutil.TimeHelp)
+	c.Flags().Var(&o.Until, "until", "before this time")
 	c.Flags().StringVar(&o.State, "state", "", "only receipts of effects that are in this state now")
 	c.Flags().StringVar(&o.Agent, "agent", "", "only receipts that this agent signed")
 	return c

@@ -18,6 +18,9 @@ import (
 // decisionNames are the decisions of resolutions, by their number.
 var decisionNames = []string{ledger.ResolveRetry: "retry", ledger.ResolveAbandon: "abandon", ledger.ResolveAccept: "accept"}
 
+// Decisions are the values of --decision.
+func Decisions() []string { return slices.Clone(decisionNames[1:]) }
+
 type resolveOptions struct {
 	Tool, Decision, Note string
 	Evidence             []string

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/model"
@@ -47,6 +48,9 @@ func newPolicyLs(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runPolicyLs(ctx context.Context, f *cmdutil.Factory, ring int) error {
+	if ring > 255 {
+		return clierr.Usagef("--ring %d: the ring is 0 to 255", ring)
+	}
 	n, err := f.Node(ctx)
 	if err != nil {
 		return err
@@ -55,7 +59,7 @@ func runPolicyLs(ctx context.Context, f *cmdutil.Factory, ring int) error {
 	var list []*model.PolicyDef
 	keep := func(p *model.PolicyDef) error { list = append(list, p); return nil }
 	if ring >= 0 {
-		err = reg.PolicyLog(ctx, uint8(min(ring, 255)), keep)
+		err = reg.PolicyLog(ctx, uint8(ring), keep)
 		slices.Reverse(list)
 	} else {
 		err = reg.Policies(ctx, keep)

@@ -29,11 +29,14 @@ func NewPromote(f *cmdutil.Factory) *cobra.Command {
 		Use: "promote MODEL --ring N --policy P [--dry-run]", Short: "Put a model into a ring, when all six conditions hold",
 		Example: "  mythos promote @model --ring 0 --policy @policy --dry-run", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := cmdutil.Required(c, "ring", "policy"); err != nil {
+				return err
+			}
 			o.Model = args[0]
 			return runPromote(c.Context(), f, o)
 		},
 	}
-	c.Flags().Uint8Var(&o.Ring, "ring", 0, "the ring, 0 to 255")
+	c.Flags().Uint8Var(&o.Ring, "ring", 0, "the ring, 0 to 255 (required)")
 	c.Flags().StringVar(&o.Policy, "policy", "", "the policy (required)")
 	c.Flags().StringVar(&o.After, "after", "", "only if the ring's newest record is this one (or none); the one that it has now by default")
 	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
@@ -42,9 +45,6 @@ func NewPromote(f *cmdutil.Factory) *cobra.Command {
 }
 
 func (o *promoteOptions) request(ctx context.Context, f *cmdutil.Factory) (q model.PromoteRequest, err error) {
-	if o.Policy == "" {
-		return q, clierr.Usagef("--policy is required")
-	}
 	q.RingID = o.Ring
 	if q.ModelID, err = f.Resolve(ctx, o.Model); err != nil {
 		return q, err
@@ -122,9 +122,14 @@ func NewRollback(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use: "rollback --ring N [--reason TEXT]", Short: "Put back the model that a ring had before", Example: "  mythos rollback --ring 0 --reason 'too slow'",
 		Args: cmdutil.Args(0, 0),
-		RunE: func(c *cobra.Command, _ []string) error { return runRollback(c.Context(), f, ring, reason, with) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := cmdutil.Required(c, "ring"); err != nil {
+				return err
+			}
+			return runRollback(c.Context(), f, ring, reason, with)
+		},
 	}
-	c.Flags().Uint8Var(&ring, "ring", 0, "the ring, 0 to 255")
+	c.Flags().Uint8Var(&ring, "ring", 0, "the ring, 0 to 255 (required)")
 	c.Flags().StringVar(&reason, "reason", "", "why, for those who read the record")
 	c.Flags().StringArrayVar(&with, "cap", nil, "the capability to use; may be repeated")
 	return f.Returns(c, rollbackResults)
@@ -166,6 +171,9 @@ func NewRing(f *cmdutil.Factory) *cobra.Command {
 		c := &cobra.Command{
 			Use: name + " --ring N --reason TEXT", Short: short, Example: "  mythos ring " + name + " --ring 0 --reason incident", Args: cmdutil.Args(0, 0),
 			RunE: func(c *cobra.Command, _ []string) error {
+				if err := cmdutil.Required(c, "ring", "reason"); err != nil {
+					return err
+				}
 				n, err := f.Node(c.Context())
 				if err != nil {
 					return err
@@ -177,8 +185,8 @@ func NewRing(f *cmdutil.Factory) *cobra.Command {
 				return f.Emit(held{h.HoldID, h.Frozen}, func() { f.IO.Printf("%s\n", h.HoldID) })
 			},
 		}
-		c.Flags().Uint8Var(&ring, "ring", 0, "the ring, 0 to 255")
-		c.Flags().StringVar(&reason, "reason", "", "why")
+		c.Flags().Uint8Var(&ring, "ring", 0, "the ring, 0 to 255 (required)")
+		c.Flags().StringVar(&reason, "reason", "", "why, for those who read the record (required)")
 		return c
 	}
 	return f.Returns(cmdutil.Noun("ring", "The rings that models are promoted into",

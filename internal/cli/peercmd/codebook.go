@@ -94,11 +94,11 @@ func trainSamples(ctx context.Context, f *cmdutil.Factory, n *node.Node, files [
 type proposeOptions struct {
 	Codebook, To, Peer, Out string
 	Cap                     string
-	TTL                     cmdutil.Duration
+	TTL                     cmdutil.Span
 }
 
 func newPropose(f *cmdutil.Factory) *cobra.Command {
-	o := &proposeOptions{TTL: cmdutil.Duration(30 * 24 * time.Hour)}
+	o := &proposeOptions{TTL: cmdutil.Span(30 * 24 * time.Hour)}
 	c := &cobra.Command{
 		Use: "propose CODEBOOK --to AGENT (--peer PEER | -o FILE)", Short: "Sign a proposal of a codebook to a peer; prints the agreement's id",
 		Long: "With --peer the proposal goes to a peer that serves; when it accepts at once, or has accepted before, the agreement is in\n" +

@@ -17,8 +17,8 @@ type logOptions struct {
 	Count      int
 	Tool       string
 	Agent      string
-	Since      string
-	Until      string
+	Since      cmdutil.When
+	Until      cmdutil.When
 	OnlyFailed bool
 }
 
@@ -39,8 +39,8 @@ func NewLog(f *cmdutil.Factory) *cobra.Command {
 	flags.IntVarP(&o.Count, "count", "n", 100, "at most this many; 0: all")
 	flags.StringVar(&o.Tool, "tool", "", "only this tool")
 	flags.StringVar(&o.Agent, "agent", "", "only what this agent signed: a public key, a name of trust.yaml, or self")
-	flags.StringVar(&o.Since, "since", "", "from this time on: RFC 3339, a date, or a time ago such as 90m or 7d")
-	flags.StringVar(&o.Until, "until", "", "before this time")
+	flags.Var(&o.Since, "since", "from this time on: "+cmdutil.TimeHelp)
+	flags.Var(&o.Until, "until", "before this time")
 	flags.BoolVar(&o.OnlyFailed, "failed", false, "only effects that did not succeed, and divergences")
 	return f.Returns(c, logResults)
 }
@@ -58,10 +58,7 @@ func (o *logOptions) history(ctx context.Context, f *cmdutil.Factory, n *node.No
 		}
 		h.Agent = &a
 	}
-	if h.Since, err = f.Time("--since", o.Since); err != nil {
-		return h, err
-	}
-	h.Until, err = f.Time("--until", o.Until)
+	h.Since, h.Until, err = f.Times(o.Since, o.Until)
 	return h, err
 }
 

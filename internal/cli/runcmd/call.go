@@ -26,7 +26,7 @@ type callOptions struct {
 	Batch    string
 	Capture  bool
 	Trace    bool
-	Timeout  cmdutil.Duration
+	Timeout  cmdutil.Span
 	Parallel int
 	Redact   string
 	Retry    int

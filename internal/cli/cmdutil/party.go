@@ -1,0 +1,12 @@
+package cmdutil
+
+import "github.com/mythos-project/mythos/object"
+
+// Party is an agent in a JSON document.
+type Party struct {
+	Name string `json:"name,omitempty"` // its hint: what it calls itself
+	Key  string `json:"key"`            // the public key, 64 hex digits
+}
+
+// PartyOf is the view of an agent.
+func PartyOf(a object.AgentID) Party { return Party{a.Hint, a.KeyHex()} }
