@@ -224,6 +224,11 @@ func (g *Gate) once(ctx context.Context, e Effect, again bool) (Outcome, error) 
 			return Outcome{}, fmt.Errorf("keep the request: %w", err)
 		}
 	}
+	free, err := a.reserve(ctx)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer free()
 	if len(e.Key) == 0 {
 		if status, err := a.charge(ctx); err != nil {
 			if status == 0 {

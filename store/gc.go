@@ -61,6 +61,7 @@ func (s *Store) GC(ctx context.Context, o GCOptions) (rep GCReport, err error) {
 	if o.Grace == 0 {
 		o.Grace = DefaultGrace
 	}
+	ctx = MakingRoom(ctx)
 	// A scan that does not see everything would take the rest for garbage.
 	if v, ok := s.kv.(Verifier); ok {
 		if err := v.Verify(ctx); err != nil {

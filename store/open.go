@@ -48,7 +48,7 @@ func (s *Store) RemoveBlob(ctx context.Context, cid object.Hash) error {
 	if !found {
 		return fmt.Errorf("blob %s: %w", cid, ErrNotFound)
 	}
-	_, err = s.kv.Update(ctx, nil, map[string][]byte{"b/" + cid.String(): nil, "p/" + cid.String(): nil})
+	_, err = s.kv.Update(MakingRoom(ctx), nil, map[string][]byte{"b/" + cid.String(): nil, "p/" + cid.String(): nil})
 	return err
 }
 

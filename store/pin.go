@@ -67,7 +67,7 @@ func (s *Store) Unpin(ctx context.Context, cid object.Hash) error {
 	} else if !found {
 		return fmt.Errorf("pin of %s: %w", cid, ErrNotFound)
 	}
-	_, err := s.kv.Update(ctx, nil, map[string][]byte{key: nil})
+	_, err := s.kv.Update(MakingRoom(ctx), nil, map[string][]byte{key: nil})
 	return err
 }
 

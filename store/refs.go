@@ -86,7 +86,7 @@ func (s *Store) RemoveRef(ctx context.Context, name string, old *object.Hash) er
 		if old != nil && h != *old {
 			return fmt.Errorf("ref %s %w", name, ErrChanged)
 		}
-		ok, err := s.kv.Update(ctx, map[string][]byte{key: h.Sum[:]}, map[string][]byte{key: nil})
+		ok, err := s.kv.Update(MakingRoom(ctx), map[string][]byte{key: h.Sum[:]}, map[string][]byte{key: nil})
 		if err != nil || ok {
 			return err
 		}

@@ -84,6 +84,30 @@ type Verifier interface {
 	Verify(ctx context.Context) error
 }
 
+// Reserver is what a KV may offer besides: making sure, before something is begun, that
+// updates of so many bytes will find room when it ends. free gives back what is not needed
+// any more. The error wraps syscall.ENOSPC.
+type Reserver interface {
+	Reserve(ctx context.Context, bytes int64) (free func(), err error)
+}
+
+// Reserve is the Reserver's, where the KV is one.
+func (s *Store) Reserve(ctx context.Context, bytes int64) (free func(), err error) {
+	if r, ok := s.kv.(Reserver); ok {
+		return r.Reserve(ctx, bytes)
+	}
+	return func() {}, nil
+}
+
+type roomKey struct{}
+
+// MakingRoom marks updates that free more than they take: a KV lets them use what it
+// keeps in reserve, so that something can be removed from a full disk.
+func MakingRoom(ctx context.Context) context.Context { return context.WithValue(ctx, roomKey{}, true) }
+
+// MakesRoom reports whether ctx is one of MakingRoom.
+func MakesRoom(ctx context.Context) bool { return ctx.Value(roomKey{}) != nil }
+
 // SmallChunk is the largest chunk, in bytes, that goes into the KV instead of
 // the chunk backend.
 const SmallChunk = 64 << 10

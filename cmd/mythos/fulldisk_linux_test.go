@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,5 +65,72 @@ func TestFullOutput(t *testing.T) {
 			t.Errorf("%v: %v, %q", args, err, errOut.String())
 		}
 		full.Close()
+	}
+}
+
+// smallDisk mounts a file system of so many MiB.
+func smallDisk(t *testing.T, mib int) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%dm", mib)); err != nil {
+		t.Skipf("mount: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// TestRoomCanBeMade: on a disk without a free byte blobs can be removed, and their room
+// given back.
+func TestRoomCanBeMade(t *testing.T) {
+	dir := smallDisk(t, 24)
+	mustRun(t, dir, "init", "-q")
+	if err := os.WriteFile(filepath.Join(dir, "big"), bytes.Repeat([]byte("0123456789abcdef"), 3<<16), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cid := issued(t, dir, "blob", "put", "-q", "big")
+	fill := filepath.Join(dir, "fill")
+	if err := os.WriteFile(fill, make([]byte, 24<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("the disk is not full: %v", err)
+	}
+	accepted(t, dir, nil, "blob", "rm", cid)
+	accepted(t, dir, nil, "gc")
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	if free := int64(st.Bavail) * int64(st.Bsize); free < 3<<20 {
+		t.Errorf("%d bytes are free after a blob of 3 MiB was removed", free)
+	}
+	accepted(t, dir, nil, "fsck")
+}
+
+// TestNothingRunsWithoutRoom: near a full disk an effect is refused before its tool runs;
+// whatever ran has an outcome that is known, and is replayed.
+func TestNothingRunsWithoutRoom(t *testing.T) {
+	dir, ran := smallDisk(t, 16), filepath.Join(t.TempDir(), "ran")
+	mustRun(t, dir, "init", "-q")
+	mustRun(t, dir, "tool", "add", "-q", "note", "--unconfined", "--process", "/bin/sh", "-c", "echo ran >> "+ran+"; head -c 40000 /dev/urandom")
+	mustRun(t, dir, "cap", "issue", "-q", "--scope", "tool.call:note,calls=999")
+	known := 0
+	for i := range 200 {
+		code, out := answer(t, dir, nil, "call", "-q", "note", "--key", fmt.Sprint("k", i))
+		if code != 0 {
+			if !strings.Contains(out, "nothing was run") {
+				t.Errorf("key k%d: exit code %d: %.300s", i, code, out)
+			}
+			break
+		}
+		known++
+	}
+	text, err := os.ReadFile(ran)
+	if lines := strings.Count(string(text), "\n"); err != nil || lines != known || known == 0 || known == 200 {
+		t.Errorf("the tool ran %d times, %d outcomes are known: %v", lines, known, err)
+	}
+	if _, out := answer(t, dir, nil, "status"); !strings.Contains(out, "0 unknown") {
+		t.Errorf("%s", out)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	osexec "os/exec"
+	"syscall"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
@@ -43,6 +44,7 @@ var hints = []struct {
 	{node.ErrDamaged, "restore the whole .mythos folder from one backup; where only the database is lost, `mythos init --new-database` begins anew"},
 	{node.ErrForeign, "if you trust it, name it: --repo DIR or MYTHOS_DIR; or add its folder to safe_directories in your own settings"},
 	{store.ErrReadOnly, "commands that only read work; for the others run as its owner, where the folder can be written"},
+	{syscall.ENOSPC, "free room on that disk; here: `mythos blob rm CID` and `mythos gc`, which work on a full disk, too"},
 	{fs.ErrPermission, "`ls -l` says whose the file is; what another user left in .mythos, such as root, its owner gets back with `sudo chown -R USER .mythos`"},
 	{store.ErrCorrupt, "`mythos fsck` lists what is damaged, `mythos fsck --repair` fetches it from peers"},
 	{node.ErrNoPeer, "`mythos peer ls` lists the peers, `mythos peer add NAME URL` makes one known"},

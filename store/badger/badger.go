@@ -43,6 +43,7 @@ import (
 var (
 	_ store.KV       = (*DB)(nil)
 	_ store.Verifier = (*DB)(nil)
+	_ store.Reserver = (*DB)(nil)
 )
 
 // Options tune a DB; the zero value is right.
@@ -93,6 +94,7 @@ type DB struct {
 	free     sync.Cond    // signalled when users falls to 0 or the state changes
 	session  *session     // nil while given up
 	lsmBytes atomic.Int64 // committed since it was opened
+	reserved atomic.Int64 // bytes of updates that were promised room
 	opening  bool
 	yielding bool // another process waits: no new users until it was given up
 	closed   bool
@@ -297,7 +299,7 @@ func (d *DB) giveUp() error {
 	s := d.session
 	d.session = nil
 	var err error
-	if s.readOnly && !s.frozen && s.left() > min(maxLeft, d.opts.Layer) && s.broken == nil {
+	if s.readOnly && !s.frozen && s.left() > min(maxLeft, d.opts.Layer) && s.broken == nil && !d.tight(s) {
 		s.wait = true
 		if err = s.close(); err == nil {
 			s, err = d.start(toWrite)
@@ -306,7 +308,11 @@ func (d *DB) giveUp() error {
 			return errors.Join(err, d.lock.release())
 		}
 	}
-	err = s.finish()
+	if !s.readOnly && d.tight(s) {
+		s.settle()
+	} else {
+		err = s.finish()
+	}
 	if !s.readOnly {
 		err = errors.Join(err, d.mark(s.db))
 	}

@@ -39,9 +39,12 @@ const (
 	tagSize       = 8
 	headerSize    = 64
 	recordHead    = 4 + 4 + tagSize
-	journalFirst  = 256 << 10 // bytes of a new file
+	journalFirst  = 512 << 10 // bytes of a new file
+	journalSpare  = 256 << 10 // bytes that only updates which make room may use
 	journalGrowth = 4 << 20   // bytes by which it grows at most, unless a record needs more
 )
+
+var journalNames = []string{"journal.0", "journal.1"}
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -179,7 +182,7 @@ func allZero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
 
 // begin empties the journal and makes it that of a generation.
 func (j *journal) begin(generation uint64) error {
-	if err := j.reserve(0); err != nil {
+	if err := j.reserve(0, true); err != nil {
 		return err
 	}
 	if _, err := rand.Read(j.tag[:]); err != nil {
@@ -235,18 +238,26 @@ func (j *journal) grow(to int64) error {
 func newRecord(size int64) []byte { return make([]byte, recordHead, recordHead+size) }
 
 // reserve makes room for a record of so many bytes. A full disk is found out here,
-// while nothing has been written.
-func (j *journal) reserve(n int) error {
+// while nothing has been written. Behind the record stays room for those that free some,
+// unless this is one of them.
+func (j *journal) reserve(n int, frees bool) error {
 	if j.file == nil {
 		if err := j.create(); err != nil {
 			return err
 		}
 	}
 	end := max(j.end, headerSize) + int64(n)
+	if !frees {
+		end += journalSpare
+	}
 	if end <= j.size {
 		return nil
 	}
-	return j.grow(max(end, j.size+min(j.size, journalGrowth)))
+	err := j.grow(max(end, j.size+min(j.size, journalGrowth)))
+	if end <= j.size {
+		return nil // it did not grow as far as it would have been good
+	}
+	return err
 }
 
 // append makes a record, begun with newRecord and reserved, durable. After an error

@@ -65,7 +65,7 @@ func (s *session) view(fn func(view) error) (err error) {
 func (s *session) load() error {
 	s.young, s.old = &layer{}, &layer{}
 	newest := s.seal.begun
-	for i, name := range []string{"journal.0", "journal.1"} {
+	for i, name := range journalNames {
 		want, into := expectation{newest: newest}, s.young
 		generation := newest
 		if newest&1 != uint64(i) {
@@ -97,7 +97,8 @@ func (s *session) flag() int {
 func (s *session) current() *journal { return s.journals[s.seal.begun&1] }
 
 // append makes the puts of a record durable, and then visible.
-func (s *session) append(record []byte) error {
+// frees says that the update makes room: it may use what is kept for that.
+func (s *session) append(record []byte, frees bool) error {
 	if s.broken != nil {
 		return s.broken
 	}
@@ -107,7 +108,7 @@ func (s *session) append(record []byte) error {
 		}
 	}
 	j := s.current()
-	if err := j.reserve(len(record)); err != nil {
+	if err := j.reserve(len(record), frees); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	err := j.append(record)
@@ -129,7 +130,7 @@ func (s *session) begin() error {
 	ended := s.current().end
 	generation := s.seal.begun + 1
 	j := s.journals[generation&1]
-	if err := j.reserve(0); err != nil {
+	if err := j.reserve(0, true); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	err := j.begin(generation)

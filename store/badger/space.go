@@ -16,24 +16,66 @@ import (
 // of the process (SIGBUS); so a full disk is found out before.
 const reserve = 8 << 20
 
+const (
+	// margin is how much more room Reserve wants than an update does: what was begun
+	// elsewhere, by other processes, needs some of it.
+	margin = 1 << 20
+	// opening is the free space that Badger needs to be opened for writing.
+	opening = 1 << 20
+)
+
 // room refuses a transaction of this many bytes when the disk could not take it:
 // it is written to a log, and to a table when the database is given up.
 func (d *DB) room(size int64) error {
+	if err := d.spare(d.lsmBytes.Add(size), size); err != nil {
+		d.lsmBytes.Add(-size)
+		return err
+	}
+	return nil
+}
+
+// spare says whether there is room for this many bytes in tables, and in logs.
+func (d *DB) spare(tables, logs int64) error {
 	free, err := freeSpace(d.dir)
 	if err != nil {
 		return fmt.Errorf("free space of %s: %w", d.dir, err)
 	}
-	lsm, vlog := d.lsmBytes.Add(size), size
-	if free < reserve+min(lsm, 2*memTable)+2*vlog {
-		d.lsmBytes.Add(-size)
+	if free < reserve+min(tables, 2*memTable)+2*logs {
 		return fmt.Errorf("%s has %d bytes left: %w", d.dir, free, syscall.ENOSPC)
 	}
 	return nil
 }
 
+// Reserve implements store.Reserver: it makes sure that updates of so many bytes find
+// room later. free gives back what was not used.
+func (d *DB) Reserve(_ context.Context, size int64) (free func(), err error) {
+	all := d.reserved.Add(size)
+	if err := d.spare(d.lsmBytes.Load()+all, all+margin); err != nil {
+		d.reserved.Add(-size)
+		return nil, err
+	}
+	return func() { d.reserved.Add(-size) }, nil
+}
+
+// tight reports whether there is too little room to write to Badger what the journals
+// hold. It stays there then.
+func (d *DB) tight(s *session) bool { return d.spare(s.left(), s.left()) != nil }
+
+// mayOpen refuses to open Badger for writing on a full disk.
+func (d *DB) mayOpen() error {
+	free, err := freeSpace(d.dir)
+	if err == nil && free < opening {
+		err = fmt.Errorf("%s has %d bytes left, and needs %d: %w", d.dir, free, opening, syscall.ENOSPC)
+	}
+	return err
+}
+
 // Reclaim merges the tables and frees the space of deleted values. It takes as
 // long as rewriting the database does.
 func (d *DB) Reclaim(ctx context.Context) error {
+	if d.spare(0, 0) != nil {
+		return nil // merging needs room itself; the next time will do
+	}
 	if _, err := d.submit(ctx, &update{drain: true, done: make(chan struct{})}); err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func (d *DB) newSeal() (*sealFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"journal.0", "journal.1"} {
+	for _, name := range journalNames {
 		if st, err := os.Stat(filepath.Join(d.dir, name)); err == nil {
 			found[name] = st.Size()
 		}
@@ -90,6 +90,12 @@ func (d *DB) newSeal() (*sealFile, error) {
 	}
 	if d.opts.Existing {
 		return nil, fmt.Errorf("%w: %s is empty: the database is gone", store.ErrDamaged, d.dir)
+	}
+	for _, name := range journalNames { // now, while there is room: removals on a full disk need them
+		j := &journal{path: filepath.Join(d.dir, name)}
+		if err := errors.Join(j.create(), j.close()); err != nil {
+			return nil, err
+		}
 	}
 	return makeSeal(d.dir)
 }
@@ -145,6 +151,9 @@ func valueFolder(dir string) (string, error) {
 // openToWrite opens Badger for writing. The seal says so first, durably: from then on
 // files come and go.
 func (d *DB) openToWrite(s *session) error {
+	if err := d.mayOpen(); err != nil {
+		return err
+	}
 	tidy, err := d.lock.takeMark()
 	if err != nil {
 		return err

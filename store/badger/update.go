@@ -31,6 +31,7 @@ const (
 type update struct {
 	check, put map[string][]byte
 	size       int64 // of what it puts
+	frees      bool  // it makes room, and may use what is kept for that
 	drain      bool  // everything that came before shall be in Badger
 	state      atomic.Int32
 	ok         bool
@@ -54,7 +55,7 @@ func (u *update) answer(ok bool, err error) {
 // update is being committed, ctx is no longer heard: the caller must learn
 // whether it happened.
 func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (bool, error) {
-	u := &update{check: check, put: put, done: make(chan struct{})}
+	u := &update{check: check, put: put, frees: store.MakesRoom(ctx), done: make(chan struct{})}
 	for key, value := range put {
 		u.size += putSize(key, value)
 	}
@@ -182,7 +183,7 @@ func (d *DB) journaled(s *session, batch []*update) int {
 	_ = s.view(func(v view) error {
 		for ; next < len(batch); next++ {
 			u := batch[next]
-			if u.large() || (len(held) > 0 && size+u.size > maxRecord) {
+			if u.large() || (len(held) > 0 && (size+u.size > maxRecord || u.frees != held[0].frees)) {
 				break
 			}
 			if !u.state.CompareAndSwap(queued, taken) {
@@ -220,7 +221,8 @@ func (d *DB) durably(s *session, held []*update, size int64) error {
 	if s.failed != nil && s.young.bytes > 2*d.opts.Layer {
 		return s.failed // to Badger, and there is no end to it
 	}
-	if err := d.room(size); err != nil {
+	frees := held[0].frees
+	if err := d.room(size); err != nil && !frees && d.reserved.Load() < size {
 		return err
 	}
 	record := newRecord(size)
@@ -229,13 +231,13 @@ func (d *DB) durably(s *session, held []*update, size int64) error {
 			record = appendPut(record, key, value)
 		}
 	}
-	return s.append(record)
+	return s.append(record, frees)
 }
 
 // relieve has the young layer moved to Badger, in the background, when it is large.
 func (d *DB) relieve(s *session) {
 	d.crowded = s.readOnly && s.young.bytes > d.opts.Layer // the next commit opens it for writing
-	if s.readOnly || s.young.bytes <= d.opts.Layer {
+	if s.readOnly || s.young.bytes <= d.opts.Layer || d.tight(s) {
 		return
 	}
 	s.settle()
@@ -270,7 +272,10 @@ func (d *DB) direct(s *session, u *update) {
 		u.answer(false, errFrozen(s.dir))
 		return
 	}
-	holds, err := false, s.drain()
+	holds, err := false, d.spare(s.left(), s.left())
+	if err == nil {
+		err = s.drain()
+	}
 	if err == nil {
 		err = s.view(func(v view) (err error) {
 			holds, err = u.holds(v, nil)

@@ -9,6 +9,7 @@ import (
 	"net/rpc"
 	"time"
 
+	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
 )
 
@@ -103,7 +104,7 @@ func (c *client) update(ctx context.Context, check, put map[string][]byte) (bool
 		return false, err
 	}
 	var a answer
-	if err := c.call(context.WithoutCancel(ctx), "Update", changes{pairs(check), pairs(put)}, &a); err != nil {
+	if err := c.call(context.WithoutCancel(ctx), "Update", changes{pairs(check), pairs(put), store.MakesRoom(ctx)}, &a); err != nil {
 		return false, err
 	}
 	return a.Yes, a.Failure.err()
@@ -120,6 +121,15 @@ func (c *client) reclaim(ctx context.Context) error {
 func (c *client) verify(ctx context.Context) error {
 	var a answer
 	if err := c.call(ctx, "Verify", nothing{}, &a); err != nil {
+		return err
+	}
+	return a.Failure.err()
+}
+
+// room asks whether there is room; it is not kept.
+func (c *client) room(ctx context.Context, bytes int64) error {
+	var a answer
+	if err := c.call(ctx, "Room", bytes, &a); err != nil {
 		return err
 	}
 	return a.Failure.err()

@@ -15,6 +15,7 @@ var (
 	_ store.KV        = (*DB)(nil)
 	_ store.Reclaimer = (*DB)(nil)
 	_ store.Verifier  = (*DB)(nil)
+	_ store.Reserver  = (*DB)(nil)
 )
 
 // Options tune a DB.
@@ -215,4 +216,19 @@ func (d *DB) Verify(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// Reserve implements store.Reserver. A server only says whether there is room.
+func (d *DB) Reserve(ctx context.Context, bytes int64) (free func(), err error) {
+	free = func() {}
+	err = d.use(func(c *client) error { return c.room(ctx, bytes) }, func() error {
+		r, ok := d.own.(store.Reserver)
+		if !ok {
+			return nil
+		}
+		var err error
+		free, err = r.Reserve(ctx, bytes)
+		return err
+	})
+	return free, err
 }

@@ -126,8 +126,11 @@ type (
 	nothing = struct{}
 	hello   = struct{ PID int }
 	span    = struct{ From, To string }
-	changes = struct{ Check, Put []pair }
-	answer  = struct {
+	changes = struct {
+		Check, Put []pair
+		Frees      bool // store.MakesRoom
+	}
+	answer = struct {
 		Value   []byte
 		Yes     bool // found, done, or more
 		Pairs   []pair

@@ -58,7 +58,11 @@ func (m methods) Page(s span, a *answer) error {
 
 // Update is store.KV.Update.
 func (m methods) Update(c changes, a *answer) error {
-	ok, err := m.kv.Update(context.Background(), mapOf(c.Check), mapOf(c.Put))
+	ctx := context.Background()
+	if c.Frees {
+		ctx = store.MakingRoom(ctx)
+	}
+	ok, err := m.kv.Update(ctx, mapOf(c.Check), mapOf(c.Put))
 	a.Yes, a.Failure = ok, failed(err)
 	return nil
 }
@@ -67,6 +71,18 @@ func (m methods) Update(c changes, a *answer) error {
 func (m methods) Reclaim(_ nothing, a *answer) error {
 	if r, ok := m.kv.(store.Reclaimer); ok {
 		a.Failure = failed(r.Reclaim(context.Background()))
+	}
+	return nil
+}
+
+// Room is store.Reserver, and gives the room back at once: a process that is killed could
+// not.
+func (m methods) Room(bytes int64, a *answer) error {
+	if r, ok := m.kv.(store.Reserver); ok {
+		free, err := r.Reserve(context.Background(), bytes)
+		if a.Failure = failed(err); err == nil {
+			free()
+		}
 	}
 	return nil
 }

@@ -1,0 +1,39 @@
+package exec
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/store"
+)
+
+// recordSize is about what an effect's entries in the ledger and the record of its run
+// take, in bytes.
+const recordSize = 64 << 10
+
+// Reserver is what Responses may offer besides: making sure that what is written when an
+// effect has happened finds room. *store.Store is one.
+type Reserver interface {
+	Reserve(ctx context.Context, bytes int64) (free func(), err error)
+}
+
+// reserve refuses an effect whose outcome could not be recorded, before anything has
+// happened. One that is committed already is only looked up, and needs no room.
+func (a *attempt) reserve(ctx context.Context) (free func(), err error) {
+	r, ok := a.gate.Responses.(Reserver)
+	if !ok {
+		return func() {}, nil
+	}
+	free, err = r.Reserve(ctx, min(a.target.limits.MaxResponse, store.SmallChunk)+recordSize)
+	if err == nil {
+		return free, nil
+	}
+	if len(a.effect.Key) > 0 {
+		s, rerr := a.gate.Ledger.Read(ctx, ledger.IdemID(a.effect.Tool, a.effect.Key))
+		if rerr == nil && s.At(a.gate.Now()) == ledger.StatusCommitted {
+			return func() {}, nil
+		}
+	}
+	return nil, fmt.Errorf("nothing was run, because its outcome could not be recorded: %w", err)
+}
