@@ -246,7 +246,7 @@ func (a *attempt) invoke(ctx context.Context, d *ledger.Decision) (Outcome, erro
 
 // settle keeps the response, signs the receipt and commits or records it.
 func (a *attempt) settle(ctx context.Context, d *ledger.Decision, res Response) (Outcome, error) {
-	out, raw, riders, err := a.receipted(ctx, res)
+	out, raw, riders, err := a.receipted(ctx, d, res)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -265,8 +265,9 @@ func (a *attempt) settle(ctx context.Context, d *ledger.Decision, res Response) 
 	return out, a.unused(ctx, res)
 }
 
-// receipted signs the receipt of a response. Its riders keep the response.
-func (a *attempt) receipted(ctx context.Context, res Response) (out Outcome, raw []byte, riders []ledger.Rider, err error) {
+// receipted signs the receipt of a response. Its riders keep the response. Attempts that
+// ended alike within a microsecond have receipts of their own.
+func (a *attempt) receipted(ctx context.Context, d *ledger.Decision, res Response) (out Outcome, raw []byte, riders []ledger.Rider, err error) {
 	if res.Body == nil {
 		res.Body = []byte{}
 	}
@@ -278,7 +279,12 @@ func (a *attempt) receipted(ctx context.Context, res Response) (out Outcome, raw
 		riders = []ledger.Rider{{Size: len(res.Body) + 256,
 			Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) { return put, nil }}}
 	}
-	id, raw, err := a.gate.Ledger.NewReceipt(a.gate.receipt(a.effect, a.requestHash, res, responseHash, a.evidence(res)))
+	r := a.gate.receipt(a.effect, a.requestHash, res, responseHash, a.evidence(res))
+	id, raw, err := a.gate.Ledger.NewReceipt(r)
+	for err == nil && d != nil && a.gate.Ledger.Recorded(*d, id) {
+		r.TimeObserved++
+		id, raw, err = a.gate.Ledger.NewReceipt(r)
+	}
 	if err != nil {
 		return Outcome{}, nil, nil, fmt.Errorf("receipt: %w", err)
 	}

@@ -22,6 +22,7 @@ type Ledger interface {
 		with func(ledger.State) []ledger.Rider) (ledger.Decision, error)
 	Commit(ctx context.Context, d ledger.Decision, receiptRaw []byte, riders ...ledger.Rider) error
 	Withdraw(ctx context.Context, d ledger.Decision, decision uint8, receiptRaw []byte, riders ...ledger.Rider) error
+	Recorded(d ledger.Decision, receipt object.Hash) bool
 	Release(d ledger.Decision)
 	Read(ctx context.Context, idem object.Hash) (ledger.State, error)
 }
@@ -86,6 +87,7 @@ type Gate struct {
 	// tool, and [Effect.Defaults], replace them in turn.
 	Defaults Limits
 	Wait     time.Duration // for another attempt at the same key; 0: not at all; WaitForever: while it lives
+	Pause    time.Duration // before a failed attempt is made again, and twice as long each time after; 0: a second
 	// Waiting is told once of each attempt that is waited for; nil: nobody listens. It must
 	// not block for long.
 	Waiting func(ledger.BusyError)
@@ -182,22 +184,19 @@ func (g *Gate) Do(ctx context.Context, e Effect) (Outcome, error) {
 		if out.Replayed { // it failed before: nothing is gained by a pause
 			continue
 		}
-		if perr := pause(ctx, retries); perr != nil {
+		if perr := g.pause(ctx, retries); perr != nil {
 			return out, errors.Join(err, perr)
 		}
 	}
 }
 
-const (
-	firstPause = time.Second // before the first repetition; each pause after it is twice as long
-	maxPause   = time.Minute
-)
+const maxPause = time.Minute // between two attempts
 
-func pause(ctx context.Context, retries int) error {
+func (g *Gate) pause(ctx context.Context, retries int) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(min(firstPause<<min(retries, 10), maxPause)):
+	case <-time.After(min(cmp.Or(g.Pause, time.Second)<<min(retries, 10), maxPause)):
 		return nil
 	}
 }

@@ -46,7 +46,7 @@ func (e *StoppedError) Unwrap() []error { return []error{ledger.ErrStopped, ledg
 // notStarted ends an attempt that certainly did nothing: its key is free and what was
 // charged is given back, in the update that says so.
 func (a *attempt) notStarted(ctx context.Context, d *ledger.Decision, why error) (Outcome, error) {
-	out, raw, riders, err := a.receipted(ctx, Response{Status: StatusNotStarted, Notes: "did not start: " + why.Error()})
+	out, raw, riders, err := a.receipted(ctx, d, Response{Status: StatusNotStarted, Notes: "did not start: " + why.Error()})
 	if err != nil {
 		return Outcome{}, errors.Join(why, err)
 	}
@@ -56,18 +56,19 @@ func (a *attempt) notStarted(ctx context.Context, d *ledger.Decision, why error)
 	return Outcome{}, &NotStartedError{a.target.name, out.ReceiptID, why}
 }
 
-// giveBack records an attempt that did nothing, with what was charged for it.
+// giveBack records an attempt that did nothing, and returns what was charged for it: with a
+// key in one update.
 func (a *attempt) giveBack(ctx context.Context, d *ledger.Decision, receipt []byte, riders []ledger.Rider) error {
 	cost := a.use.Cost()
+	if d == nil {
+		return errors.Join(a.gate.Ledger.Record(ctx, receipt, riders...), a.gate.Quotas.Return(ctx, a.chain, cost))
+	}
 	if a.charged {
 		keys, ride, err := a.gate.Quotas.Returning(a.chain, cost)
 		if err != nil {
 			return fmt.Errorf("give back %s: %w", a.chain[0].ID.Short(), err)
 		}
 		riders = append(riders, ledger.Rider{Size: chargeSize, Reads: keys, Ride: ride})
-	}
-	if d == nil {
-		return a.gate.Ledger.Record(ctx, receipt, riders...)
 	}
 	err := a.gate.Ledger.Withdraw(ctx, *d, ledger.ResolveRelease, receipt, riders...)
 	if errors.Is(err, ledger.ErrAttempt) || errors.Is(err, ledger.ErrNotResolvable) { // its lease had run out: the key is another's
@@ -80,7 +81,7 @@ func (a *attempt) giveBack(ctx context.Context, d *ledger.Decision, receipt []by
 
 // stopped ends an attempt whose tool took too long: what it did is not known.
 func (a *attempt) stopped(ctx context.Context, d ledger.Decision, res Response) (Outcome, error) {
-	out, raw, riders, err := a.receipted(ctx, res)
+	out, raw, riders, err := a.receipted(ctx, &d, res)
 	if err == nil {
 		err = a.gate.Ledger.Withdraw(ctx, d, ledger.ResolveStop, raw, riders...)
 		if errors.Is(err, ledger.ErrAttempt) || errors.Is(err, ledger.ErrNotResolvable) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -260,6 +261,13 @@ func (l *Ledger) started(d Decision) (State, bool) {
 	defer l.mu.Unlock()
 	a, ok := l.active[d.IdemID]
 	return a.state, ok && a.fence == d.Fence && len(a.state.History) > 0
+}
+
+// Recorded reports whether the history that an attempt of this Ledger was made after has
+// this receipt already: another attempt's.
+func (l *Ledger) Recorded(d Decision, receipt object.Hash) bool {
+	s, ours := l.started(d)
+	return ours && slices.ContainsFunc(s.History, func(e Entry) bool { return e.Receipt != nil && e.Receipt.ReceiptID == receipt })
 }
 
 // extend appends entries to a history, and the mark that the verdict calls for, if
