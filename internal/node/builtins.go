@@ -214,15 +214,20 @@ const DatasetRefs = "dataset/"
 // how it came about.
 func DatasetRefName(manifest object.Hash) string { return DatasetRefs + manifest.String() }
 
-// DatasetRef returns how a dataset came about. id is that of its DatasetRef, or its
-// manifest: then it is the first dataset here that has this manifest.
+// DatasetRef returns how a dataset came about, here or where it was pulled from. id is that
+// of its DatasetRef, or its manifest: then it is the first dataset here that has this
+// manifest.
 func (n *Node) DatasetRef(ctx context.Context, id object.Hash) (*dataset.DatasetRef, []byte, error) {
 	if is, err := n.isDatasetRef(ctx, id); err != nil {
 		return nil, nil, err
 	} else if !is {
 		manifest := id
-		if id, err = n.Store.Ref(ctx, DatasetRefName(manifest)); err != nil {
-			return nil, nil, fmt.Errorf("no dataset with manifest %s was built here: %w", manifest.Short(), err)
+		id, err = n.Store.Ref(ctx, DatasetRefName(manifest))
+		if errors.Is(err, store.ErrNotFound) {
+			id, err = n.datasetRefOf(ctx, manifest)
+		}
+		if err != nil {
+			return nil, nil, err
 		}
 	}
 	raw, err := n.load(ctx, kindDatasetRef, id)

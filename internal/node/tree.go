@@ -39,7 +39,7 @@ type Item struct {
 }
 
 // Items calls fn with every part below root, children of blobs before the blob: for a
-// list its nodes, episodes and signals; for an episode its trace, receipts, requests,
+// list its nodes, episodes and signals; for an episode its trace, outcome, receipts, requests,
 // responses, capabilities and signals; for a blob its chunks, which are not read; for
 // any other object what [Node.Why] finds that it rests on.
 func (n *Node) Items(ctx context.Context, root object.Hash, fn func(Item) error) error {
@@ -172,6 +172,9 @@ func (w *walker) episode(raw []byte) error {
 		return fmt.Errorf("episode %s: %w", e.EpisodeID.Short(), ErrUnredacted)
 	}
 	if err := w.blob(e.TraceRef.TraceBlob); err != nil {
+		return err
+	}
+	if err := w.bytes(e.OutcomeHash, true); err != nil { // its value; of a redacted episode nobody has it
 		return err
 	}
 	for _, id := range e.TraceRef.ReceiptIDs {

@@ -53,11 +53,27 @@ func runPull(ctx context.Context, f *cmdutil.Factory, from string, objects []str
 			return peerError(err)
 		}
 		f.IO.Notef("%d parts, %d bytes", got.Parts, got.Bytes)
+		if err := notePulled(ctx, f, root); err != nil {
+			return err
+		}
 		if err := f.Emit(pulled{root, got.Parts, got.Bytes}, func() { f.IO.Printf("%s\n", root) }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// notePulled makes the datasets that came known, and says so.
+func notePulled(ctx context.Context, f *cmdutil.Factory, root object.Hash) error {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	manifests, err := n.PulledDatasets(ctx, root)
+	for _, m := range manifests {
+		f.IO.Notef("dataset %s is here: `mythos dataset verify %s` selects it again from the evidence", m.Short(), m.Short())
+	}
+	return err
 }
 
 // NewPush is `mythos push`.
