@@ -116,37 +116,7 @@ func (p *Pusher) take(ctx context.Context, parts []Item) error {
 
 // charge charges a use in one update with notes.
 func (p *Pusher) charge(ctx context.Context, use caps.Use, notes map[string][]byte) error {
-	keys, ride, err := p.n.Quotas.Riding(p.chain, use)
-	if err != nil {
-		return err
-	}
-	const tries = 1000 // each failure is somebody else's charge
-	for range tries {
-		check := map[string][]byte{}
-		for _, key := range keys {
-			raw, found, err := p.n.DB.Get(ctx, key)
-			if err != nil {
-				return err
-			}
-			if check[key] = nil; found {
-				check[key] = raw
-			}
-		}
-		put, err := ride(func(key string) ([]byte, error) { return check[key], nil })
-		if err != nil {
-			return err
-		}
-		all := map[string][]byte{}
-		for _, m := range []map[string][]byte{notes, put} {
-			for key, value := range m {
-				all[key] = value
-			}
-		}
-		if ok, err := p.n.DB.Update(ctx, check, all); err != nil || ok {
-			return err
-		}
-	}
-	return fmt.Errorf("charge capability %s: %w", p.chain[0].ID.Short(), store.ErrChanged)
+	return p.n.chargeWith(ctx, p.chain, use, nil, notes)
 }
 
 // ownsBlob checks that the agent brought every part of a blob. The error wraps

@@ -23,11 +23,16 @@ func runUse(bundle []byte) (caps.Use, error) {
 	return caps.Use{Kind: caps.KindComputeSpawn, Pool: LocalPool, Workers: 1, CPUus: budget.CPUus, IO: uint64(budget.IOCount)}, nil
 }
 
-// ChargeTask charges the running of a submission to a compute.spawn capability that
-// travels with it and is its author's. Without one that covers the task's budget the
-// error wraps caps.ErrDenied or caps.ErrQuota.
-func (n *Node) ChargeTask(ctx context.Context, got *Received) (refund func(context.Context) error, err error) {
+// AddChargedTask is AddTask, and charges the running of the submission to a compute.spawn
+// capability that travels with it and is its author's, in the same update. refund gives
+// that back, when the task is not taken after all. Without a capability that covers the
+// task's budget the error wraps caps.ErrDenied or caps.ErrQuota.
+func (n *Node) AddChargedTask(ctx context.Context, t Task, packet []byte, got *Received) (refund func(context.Context) error, err error) {
 	use, err := runUse(got.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	check, put, err := newTask(t, packet)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +45,7 @@ func (n *Node) ChargeTask(ctx context.Context, got *Received) (refund func(conte
 		if err = n.Verifier.Authorize(chain, got.Author, use, n.now()); err != nil {
 			continue
 		}
-		if err = n.Quotas.Charge(ctx, chain, use); err == nil {
+		if err = n.chargeWith(ctx, chain, use, check, put); err == nil {
 			return func(ctx context.Context) error { return n.Quotas.Refund(ctx, chain, use) }, nil
 		}
 	}

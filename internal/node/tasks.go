@@ -58,14 +58,18 @@ const (
 // AddTask keeps a task that the server t.Server has accepted, with its packet. A task that is
 // there already stays as it is.
 func (n *Node) AddTask(ctx context.Context, t Task, packet []byte) error {
-	raw, err := json.Marshal(t)
-	if err != nil {
-		return err
+	check, put, err := newTask(t, packet)
+	if err == nil {
+		_, err = n.DB.Update(ctx, check, put)
 	}
-	id := t.ID.String()
-	_, err = n.DB.Update(ctx, map[string][]byte{taskKeys + id: nil},
-		map[string][]byte{taskKeys + id: raw, taskInputs + id: packet, openKeys + id: []byte(t.Server)})
 	return err
+}
+
+// newTask is the update that keeps a task which is not there yet.
+func newTask(t Task, packet []byte) (check, put map[string][]byte, err error) {
+	raw, err := json.Marshal(t)
+	id := t.ID.String()
+	return map[string][]byte{taskKeys + id: nil}, map[string][]byte{taskKeys + id: raw, taskInputs + id: packet, openKeys + id: []byte(t.Server)}, err
 }
 
 // ClaimTask notes that a server begins a task that waits, and returns it as it then is. Of

@@ -24,15 +24,16 @@ func (s *Server) codebooks(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer release()
+	giveBack := func(context.Context) error { return nil }
 	if s.RequireCap {
-		if err := s.chargeOffer(r, raw); err != nil {
+		if giveBack, err = s.chargeOffer(r, raw); err != nil {
 			s.refuse(w, r, statusOf(err), err)
 			return
 		}
 	}
 	out, a, err := s.Node.OfferFrom(r.Context(), raw, s.AcceptCodebooks)
 	if err != nil {
-		s.refuse(w, r, receiveStatus(err), err)
+		s.refuse(w, r, receiveStatus(err), errors.Join(err, giveBack(context.WithoutCancel(r.Context()))))
 		return
 	}
 	s.Log.Info("codebook", "codebook", a.CodebookID.Short(), "proposer", a.Proposer.KeyHex()[:12], "accepted", a.Accepted())
@@ -41,21 +42,22 @@ func (s *Server) codebooks(w http.ResponseWriter, r *http.Request) {
 }
 
 // chargeOffer charges the bytes of an offer to the blob.write capability that a signed
-// request shows.
-func (s *Server) chargeOffer(r *http.Request, raw []byte) error {
+// request shows. giveBack undoes that.
+func (s *Server) chargeOffer(r *http.Request, raw []byte) (giveBack func(context.Context) error, err error) {
 	if r.Header.Get(headerDigest) != digestOf(raw) {
-		return fmt.Errorf("%w: a codebook needs a signed request that shows a blob.write capability for %s", ErrUnauthorized, MediaObjects)
+		return nil, fmt.Errorf("%w: a codebook needs a signed request that shows a blob.write capability for %s", ErrUnauthorized, MediaObjects)
 	}
 	wr, err := s.pusher(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	use := wr.use
 	use.Media = MediaObjects
 	if err := s.Node.Verifier.Authorize(wr.chain, wr.agent, use, s.Node.Now()); err != nil {
-		return err
+		return nil, err
 	}
-	return s.Node.Quotas.Spend(r.Context(), wr.chain, []caps.Amount{{Of: caps.Bytes, N: uint64(len(raw))}})
+	cost := []caps.Amount{{Of: caps.Bytes, N: uint64(len(raw))}}
+	return func(ctx context.Context) error { return s.Node.Quotas.Return(ctx, wr.chain, cost) }, s.Node.Quotas.Spend(r.Context(), wr.chain, cost)
 }
 
 // Offer proposes a codebook to the peer, or asks again what became of a proposal, and

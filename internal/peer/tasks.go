@@ -28,26 +28,14 @@ func (s *Server) packets(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, receiveStatus(err), err)
 		return
 	}
-	giveBack := func(context.Context) error { return nil }
-	if s.RequireCap {
-		if giveBack, err = s.Node.ChargeTask(r.Context(), got); err != nil {
-			s.refuse(w, r, statusOf(err), err)
-			return
-		}
-	}
 	t := node.Task{ID: got.Packet.ID(), State: node.TaskQueued, Author: got.Author.KeyHex(), Submitted: s.Node.Now(), Server: s.tasks.me.ID}
-	ctx := context.WithoutCancel(r.Context())
-	if err = s.Node.AddTask(ctx, t, raw); err == nil {
-		if err = s.tasks.add(t); err != nil {
-			err = errors.Join(err, s.Node.EndTask(ctx, t.ID, t.Server, node.TaskFailed, nil, s.failure(err)), giveBack(ctx))
-		}
-	}
+	err = s.enqueue(context.WithoutCancel(r.Context()), t, raw, got)
 	switch {
 	case errors.Is(err, errFull):
 		s.later(w, r, http.StatusServiceUnavailable, 5*time.Second, err)
 		return
 	case err != nil:
-		s.refuse(w, r, http.StatusInternalServerError, err)
+		s.refuse(w, r, statusOf(err), err)
 		return
 	}
 	s.metrics.tasksQueue.Add(1)
@@ -58,6 +46,24 @@ func (s *Server) packets(w http.ResponseWriter, r *http.Request) {
 	}
 	release()
 	s.awaited(w, r, t.ID)
+}
+
+// enqueue keeps a task and puts it into the queue. One that the queue does not take costs
+// its author nothing.
+func (s *Server) enqueue(ctx context.Context, t node.Task, raw []byte, got *node.Received) (err error) {
+	giveBack := func(context.Context) error { return nil }
+	if s.RequireCap {
+		giveBack, err = s.Node.AddChargedTask(ctx, t, raw, got)
+	} else {
+		err = s.Node.AddTask(ctx, t, raw)
+	}
+	if err != nil {
+		return err
+	}
+	if err = s.tasks.add(t); err == nil {
+		return nil
+	}
+	return errors.Join(err, s.Node.EndTask(ctx, t.ID, t.Server, node.TaskFailed, nil, s.failure(err)), giveBack(ctx))
 }
 
 // refuseBody refuses a request whose body was not read to its end.

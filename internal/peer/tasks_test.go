@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/keyfile"
@@ -435,4 +437,57 @@ func beside(t *testing.T, n *node.Node) *node.Node {
 	}
 	t.Cleanup(func() { _ = other.Close() })
 	return other
+}
+
+// TestWhatIsNotTakenCostsNothing: a submission that is not taken, and a codebook that is
+// refused, cost their author nothing; one that is taken is charged with its task.
+func TestWhatIsNotTakenCostsNothing(t *testing.T) {
+	ctx := context.Background()
+	s, h := lone(t)
+	s.RequireCap = true
+	near := taskNode(t, new(atomic.Int64))
+	trust(t, s.Node, near, "near")
+	run := s.issue(t, near.Self(), &caps.ComputeSpawn{PoolID: node.LocalPool, MaxWorkers: 5, MaxCPUus: caps.NoLimit64, MaxIO: caps.NoLimit32})
+	used := func(chain caps.Chain, of caps.Resource) uint64 {
+		t.Helper()
+		u, err := s.Node.Quotas.Used(ctx, chain[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u[of]
+	}
+	submit := func(program string) int {
+		t.Helper()
+		bundle, err := ir.Assemble([]byte(program))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pkt, _, err := near.PackTask(bundle, node.PackOptions{Guard: true, Caps: []caps.Chain{run}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/packets", bytes.NewReader(pkt))
+		r.Header.Set("Prefer", "respond-async")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	s.SetLimits(Limits{Rate: 1000, Tasks: 1})
+	if code := submit(endless); code != http.StatusAccepted || used(run, caps.Workers) != 1 {
+		t.Errorf("status %d, %d workers are charged", code, used(run, caps.Workers))
+	}
+	if code := submit(hello); code != http.StatusServiceUnavailable || used(run, caps.Workers) != 1 {
+		t.Errorf("not taken: status %d, %d workers are charged", code, used(run, caps.Workers))
+	}
+	if err := s.Node.Cancelled(ctx, func(object.Hash) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Node.OpenTasks(ctx, func(id object.Hash, _ string) error { s.tasks.cancel(id); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	write := s.issue(t, near.Self(), &caps.BlobWrite{Namespace: "x", MaxSize: 1000, MediaAllow: []string{"*/*"}})
+	key := near.Key
+	if w := s.signedAsk(t, h, key, write, http.MethodPost, "/v1/codebooks", nil, []byte("no codebook")); w.Code/100 != 4 || used(write, caps.Bytes) != 0 {
+		t.Errorf("a codebook that is none: status %d, %d bytes are charged", w.Code, used(write, caps.Bytes))
+	}
 }

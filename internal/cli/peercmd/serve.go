@@ -40,6 +40,7 @@ func NewServe(f *cmdutil.Factory) *cobra.Command {
 		Long: "With --tls the certificate is one for the repository's own key, which a peer that knows the key (`mythos peer add`) checks\n" +
 			"without any authority. With --tls-cert and --tls-key it is yours, endorsed by that key; answers and requests are signed for their TLS session. Interrupted,\n" +
 			"the server takes no more requests, and lets those and the tasks that run end for up to 30 seconds; tasks that wait are kept.\n" +
+			"Several servers may work on one repository: each task is run by one, and those of a server that was killed are taken over.\n" +
 			"/healthz and, from this machine only, /metrics (Prometheus) tell how it is. Changes of trust.yaml and config.yaml count within a\n" +
 			"second, or at once on SIGHUP; a file that is wrong is named in the log, and what was read before stays.",
 		Example: "  mythos serve --listen 127.0.0.1:7480", Args: cmdutil.Args(0, 0),

@@ -1,0 +1,72 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/store"
+)
+
+// chargeWith charges a use to a chain in one update with what it permits: neither is there
+// without the other, whenever the process ends. Every key in check must have that value
+// (nil: is absent), or the error wraps store.ErrChanged and nothing is charged. Without a
+// quota that suffices it wraps caps.ErrQuota.
+func (n *Node) chargeWith(ctx context.Context, chain caps.Chain, use caps.Use, check, put map[string][]byte) error {
+	keys, ride, err := n.Quotas.Riding(chain, use)
+	if err != nil {
+		return err
+	}
+	const tries = 1000 // each failure is somebody else's charge
+	for range tries {
+		all, counters := maps.Clone(check), map[string][]byte{}
+		if all == nil {
+			all = map[string][]byte{}
+		}
+		for _, key := range keys {
+			raw, found, err := n.DB.Get(ctx, key)
+			if err != nil {
+				return err
+			}
+			if !found {
+				raw = nil
+			}
+			counters[key], all[key] = raw, raw
+		}
+		charged, err := ride(func(key string) ([]byte, error) { return counters[key], nil })
+		if err != nil {
+			return err
+		}
+		whole := maps.Clone(put)
+		if whole == nil {
+			whole = map[string][]byte{}
+		}
+		maps.Copy(whole, charged)
+		if len(whole) == 0 {
+			return nil // nothing is limited, and nothing goes with it
+		}
+		if ok, err := n.DB.Update(ctx, all, whole); err != nil || ok {
+			return err
+		}
+		changed, err := n.changed(ctx, check)
+		if err != nil {
+			return err
+		}
+		if changed {
+			break
+		}
+	}
+	return fmt.Errorf("charge capability %s: %w", chain[0].ID.Short(), store.ErrChanged)
+}
+
+// changed reports whether a key has another value than it should.
+func (n *Node) changed(ctx context.Context, check map[string][]byte) (bool, error) {
+	for key, want := range check {
+		have, found, err := n.DB.Get(ctx, key)
+		if err != nil || found != (want != nil) || string(have) != string(want) {
+			return true, err
+		}
+	}
+	return false, nil
+}
