@@ -13,6 +13,7 @@
 //	p/<cid>          a pin: the canonical Pin
 //	c/<hash>         a byte string of at most SmallChunk bytes
 //	i/<hash>         where a small byte string lies in a pack (pack.go)
+//	y/<key>          what a collection took away, for a while (trash.go)
 //	g/...            marks of garbage collections (loose.go)
 //
 // A blob is visible when its reference is. The reference is written, in one

@@ -18,7 +18,11 @@ type GCOptions struct {
 	Grace time.Duration
 	// Roots calls keep for every hash that records outside the store's own keys
 	// reach: byte strings, nodes, blobs. It is called twice. Objects are never collected.
-	Roots  func(ctx context.Context, keep func(object.Hash)) error
+	Roots func(ctx context.Context, keep func(object.Hash)) error
+	// Trash is how long what is collected can be brought back ([Store.RestoreTrash]);
+	// 0: not at all, negative: not at all, and what is in the trash goes, too. On a full
+	// disk it is as if it were negative.
+	Trash  time.Duration
 	DryRun bool // report only
 	// Progress, which may be nil, is told how many roots there are to follow, twice,
 	// and of each when it was followed.
@@ -42,6 +46,7 @@ type GCReport struct {
 	Waiting       uint64 // loose things that nothing reaches and whose grace has not passed
 	Wanted        uint64 // chunks that nothing reaches yet, but a running put may need
 	Kept          uint64 // hashes that are reachable
+	Trashed       bool   // what was freed lies in the trash
 }
 
 // GC frees chunks and nodes that no blob, pin, ref or root reaches. A blob is
@@ -85,6 +90,7 @@ type collector struct {
 	s       *Store
 	o       GCOptions
 	sweep   ChunkSweep
+	trash   bool // what is taken away can be brought back
 	kept    map[object.Hash]bool
 	rep     GCReport
 	keys    []doomed
@@ -113,6 +119,8 @@ func (c *collector) run(ctx context.Context) (err error) {
 			err = errors.Join(err, end)
 		}()
 	}
+	c.trash = c.trashes(ctx)
+	c.rep.Trashed = c.trash
 	if err := c.mark(ctx); err != nil {
 		return fmt.Errorf("mark: %w", err)
 	}
@@ -135,6 +143,9 @@ func (c *collector) run(ctx context.Context) (err error) {
 	}
 	if err := c.sweepFiles(ctx); err != nil {
 		return fmt.Errorf("sweep chunks: %w", err)
+	}
+	if err := c.emptyTrash(ctx); err != nil {
+		return err
 	}
 	if r, ok := c.s.kv.(Reclaimer); ok && !c.o.DryRun && c.rep.Nodes+c.rep.Chunks > 0 {
 		return r.Reclaim(ctx)

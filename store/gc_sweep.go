@@ -113,6 +113,9 @@ func (c *collector) sweepFiles(ctx context.Context) error {
 
 // remove deletes a chunk file, or says whether it would.
 func (c *collector) remove(ctx context.Context, h object.Hash) (bool, error) {
+	if t, ok := c.sweep.(TrashSweep); ok && c.trash {
+		return t.Discard(ctx, h, c.o.Now)
+	}
 	if !c.o.DryRun {
 		return c.sweep.Delete(ctx, h)
 	}
@@ -176,6 +179,18 @@ func (c *collector) flush(ctx context.Context) error {
 	return nil
 }
 
+// discard keeps in the trash what a key has.
+func (c *collector) discard(ctx context.Context, key string, put map[string][]byte) error {
+	if !c.trash {
+		return nil
+	}
+	value, found, err := c.s.kv.Get(ctx, key)
+	if err == nil && found {
+		put[trashSpace+key] = discarded(c.o.Now, value)
+	}
+	return err
+}
+
 func (c *collector) update(ctx context.Context, list []change) (bool, error) {
 	ok := true
 	if !c.o.DryRun {
@@ -184,6 +199,9 @@ func (c *collector) update(ctx context.Context, list []change) (bool, error) {
 			check[looseKey(ch.h)] = ch.from
 			if ch.key != "" {
 				put[ch.key] = nil
+				if err := c.discard(ctx, ch.key, put); err != nil {
+					return false, err
+				}
 			}
 			if ch.to == nil || !bytes.Equal(ch.from, ch.to) {
 				put[looseKey(ch.h)] = ch.to

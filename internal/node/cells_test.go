@@ -134,7 +134,7 @@ func TestCellOutlivesCollection(t *testing.T) {
 	appendCell(t, n, "c", "a=1", "b=2")
 	want := stateOf(t, n, exec.CellSnapshotRequest{CellID: node.CellID("c")})
 	for range 3 {
-		if _, err := n.GC(t.Context(), false, nil); err != nil {
+		if _, err := n.GC(t.Context(), false, -1, nil); err != nil {
 			t.Fatal(err)
 		}
 		c.pass(48 * time.Hour)

@@ -26,6 +26,8 @@ type Status struct {
 	Sound      bool              `json:"ledger_sound"` // the log was only added to since it was last looked at
 	Blobs      uint64            `json:"blobs"`
 	BlobBytes  uint64            `json:"blob_bytes"`
+	Trash      uint64            `json:"trash"` // collected things that can still be brought back
+	TrashBytes uint64            `json:"trash_bytes"`
 	Tools      uint64            `json:"tools"`
 	Caps       uint64            `json:"caps"`          // valid ones held by this agent
 	Expiring   uint64            `json:"caps_expiring"` // of them, those that expire within a day
@@ -111,6 +113,11 @@ func (n *Node) storeStatus(ctx context.Context, s *Status) error {
 	if err != nil {
 		return err
 	}
+	t, err := n.Store.Trash(ctx)
+	if err != nil {
+		return err
+	}
+	s.Trash, s.TrashBytes = t.Things, t.Bytes
 	if err := n.Tools.List(ctx, func(exec.Tool) error { s.Tools++; return nil }); err != nil {
 		return err
 	}
@@ -163,16 +170,21 @@ func (n *Node) trustStatus(ctx context.Context, s *Status) error {
 type GCReport struct {
 	store.GCReport
 	Memos uint64 // of pure tasks, that were too old
+	Trash store.Trash
 }
 
 // GC frees what nothing reaches: blobs, pins and refs keep their trees; receipts
 // keep requests and responses; objects keep whatever they mention; tools keep their
 // modules. Memos that are too old go, too.
-func (n *Node) GC(ctx context.Context, dry bool, progress store.Progress) (rep GCReport, err error) {
+// trash is how long what was collected can be brought back; negative: not at all.
+func (n *Node) GC(ctx context.Context, dry bool, trash time.Duration, progress store.Progress) (rep GCReport, err error) {
 	if rep.Memos, err = n.Exec.EvictMemos(ctx, dry); err != nil {
 		return rep, err
 	}
-	rep.GCReport, err = n.Store.GC(ctx, store.GCOptions{Now: n.now(), DryRun: dry, Roots: n.roots, Progress: progress})
+	rep.GCReport, err = n.Store.GC(ctx, store.GCOptions{Now: n.now(), DryRun: dry, Trash: trash, Roots: n.roots, Progress: progress})
+	if err == nil {
+		rep.Trash, err = n.Store.Trash(ctx)
+	}
 	return rep, err
 }
 

@@ -12,6 +12,7 @@
 //
 //	tmp/put-<n>/     the unfinished files of a running put, and its lock
 //	tmp/sweep-<n>/   the same of a garbage collection
+//	trash/<time>/    chunks that a collection took away at that time, in Unix seconds
 //	sweep.lock       held (flock) by the one collection that may run
 //
 // The process that runs a put holds an advisory lock (flock) on `lock` in that

@@ -62,25 +62,34 @@ func (d *Dir) sweep(lock *os.File) (*Sweep, error) {
 	return w, nil
 }
 
-// Delete implements store.ChunkSweep. A put may find the chunk between a look at
-// its time and its removal; so it is taken aside first, and put back when it
-// turns out to be wanted.
+// Delete implements store.ChunkSweep.
 func (w *Sweep) Delete(_ context.Context, h object.Hash) (bool, error) {
-	name, aside := w.d.path(h), filepath.Join(w.s.dir, h.String())
-	if wanted, err := w.wanted(name); err != nil || wanted {
+	aside, err := w.take(h)
+	if err != nil || aside == "" {
 		return false, err
 	}
+	return true, os.Remove(aside)
+}
+
+// take takes a chunk aside, and returns where it lies now; empty: it is wanted. A put may
+// find the chunk between a look at its time and its removal; so it is put back when it
+// turns out to be wanted.
+func (w *Sweep) take(h object.Hash) (string, error) {
+	name, aside := w.d.path(h), filepath.Join(w.s.dir, h.String())
+	if wanted, err := w.wanted(name); err != nil || wanted {
+		return "", err
+	}
 	if err := os.Rename(name, aside); err != nil {
-		return false, ignoreMissing(err)
+		return "", ignoreMissing(err)
 	}
 	wanted, err := w.wanted(aside)
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	if wanted {
-		return false, putBack(aside, name)
+		return "", putBack(aside, name)
 	}
-	return true, os.Remove(aside)
+	return aside, nil
 }
 
 // Wanted implements store.ChunkSweep.

@@ -23,9 +23,9 @@ func NewFsck(f *cmdutil.Factory) *cobra.Command {
 		Use:   "fsck [--repair]",
 		Short: "Check every hash, node, object, reference and ledger entry",
 		Long: "Reads everything and prints a line for each thing that is wrong; exit code 5 when anything is. What an object\n" +
-			"refers to and was never here is said, too, and is no error. With --repair, trees that are not whole are fetched\n" +
-			"from the configured peers, as far as capabilities held here let us read them. Putting the same files again\n" +
-			"repairs them as well.",
+			"refers to and was never here is said, too, and is no error. With --repair, what `mythos gc` took away in the last seven\n" +
+			"days is brought back, and trees that are not whole are fetched from the configured peers, as far as capabilities held\n" +
+			"here let us read them. Putting the same files again repairs them as well.",
 		Example: "  mythos fsck",
 		Args:    cmdutil.Args(0, 0),
 		RunE:    func(c *cobra.Command, _ []string) error { return runFsck(c.Context(), f, o) },
@@ -81,6 +81,9 @@ func repair(ctx context.Context, f *cmdutil.Factory, n *node.Node, found *findin
 	}
 	if len(found.list) == 0 {
 		return nil
+	}
+	if err := n.Store.RestoreTrash(ctx); err != nil {
+		return err
 	}
 	*found = findings{}
 	bar := f.IO.Bytes("repair", 0)

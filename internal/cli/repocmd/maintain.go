@@ -6,14 +6,18 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/store"
 )
 
 // NewGC is `mythos gc`.
 func NewGC(f *cmdutil.Factory) *cobra.Command {
-	var dry bool
+	var dry, now bool
 	c := &cobra.Command{
-		Use:     "gc [--dry-run]",
-		Short:   "Free what no blob, pin, ref, receipt, episode, dataset or model reaches",
+		Use:   "gc [--dry-run] [--now]",
+		Short: "Free what no blob, pin, ref, receipt, episode, dataset or model reaches",
+		Long: "Reads and checks the whole database first, and frees nothing when anything is damaged. What is freed lies in the\n" +
+			"trash for seven days, and `mythos fsck --repair` brings it back if it is missed. With --now, and on a full disk, it\n" +
+			"is deleted at once, and so is what is in the trash.",
 		Example: "  mythos gc --dry-run",
 		Args:    cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -22,7 +26,11 @@ func NewGC(f *cmdutil.Factory) *cobra.Command {
 				return err
 			}
 			bar := f.IO.Count("gc", 0)
-			rep, err := n.GC(c.Context(), dry, bar)
+			trash := store.DefaultTrash
+			if now {
+				trash = -1
+			}
+			rep, err := n.GC(c.Context(), dry, trash, bar)
 			if err == nil && !dry {
 				err = n.Forget(c.Context())
 			}
@@ -34,17 +42,21 @@ func NewGC(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&dry, "dry-run", false, "only say what would be freed")
+	c.Flags().BoolVar(&now, "now", false, "delete at once, and what is in the trash, too")
 	return f.Returns(c, gcResults)
 }
 
 // printGC says what a collection freed, or would, and what stays for how long.
 func printGC(f *cmdutil.Factory, rep node.GCReport, dry bool) error {
-	return f.Emit(freed{rep.Nodes, rep.Chunks, rep.Bytes, rep.Repacked, rep.Waiting, rep.Wanted, rep.Kept, rep.Memos, dry}, func() {
+	return f.Emit(freed{rep.Nodes, rep.Chunks, rep.Bytes, rep.Repacked, rep.Waiting, rep.Wanted, rep.Kept, rep.Memos, dry, rep.Trash.Things, rep.Trash.Bytes}, func() {
 		verb := "freed"
 		if dry {
 			verb = "would be freed"
 		}
 		f.IO.Printf("%d nodes, %d chunks, %s %s\n", rep.Nodes, rep.Chunks, ui.Size(rep.Bytes), verb)
+		if rep.Trash.Things > 0 {
+			f.IO.Printf("%d in the trash, %s, deleted seven days after they were freed, or by `mythos gc --now`\n", rep.Trash.Things, ui.Size(rep.Trash.Bytes))
+		}
 		if rep.Repacked > 0 {
 			f.IO.Printf("%d packs, mostly dead, rewritten\n", rep.Repacked)
 		}

@@ -34,6 +34,9 @@ type freed struct {
 	Kept     uint64 `json:"kept"`     // reachable
 	Memos    uint64 `json:"memos"`    // of tasks without effects, too old to be found
 	DryRun   bool   `json:"dry_run"`
+
+	Trash      uint64 `json:"trash"` // freed things that can still be brought back
+	TrashBytes uint64 `json:"trash_bytes"`
 }
 
 // versions says what this binary is.

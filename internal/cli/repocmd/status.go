@@ -63,6 +63,9 @@ func printStatus(f *cmdutil.Factory, s *node.Status) {
 	row("effects", "%d with a key: %s, %s, %s", s.Effects,
 		paintCount(f, s.Pending, "pending", ui.Warn), paintCount(f, s.Unknown, "unknown", ui.Bad), paintCount(f, s.Divergent, "divergent", ui.Bad))
 	row("blobs", "%d, %s", s.Blobs, ui.Size(s.BlobBytes))
+	if s.Trash > 0 {
+		row("trash", "%d, %s", s.Trash, ui.Size(s.TrashBytes))
+	}
 	row("tools", "%d", s.Tools)
 	row("caps", "%d held, %d expire within a day", s.Caps, s.Expiring)
 	row("trusted", "%d agents", s.Trusted)

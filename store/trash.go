@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// What a collection takes away lies in the trash for a while, in case that it should not
+// have been taken: chunks where the chunk backend keeps them, and keys under
+//
+//	y/<key>   the time in microseconds, u64, and the value
+const trashSpace = "y/"
+
+// DefaultTrash is how long a repository keeps what was collected.
+const DefaultTrash = 7 * 24 * time.Hour
+
+// TrashSweep is what a ChunkSweep may offer besides: Discard is Delete, and the chunk can
+// be brought back. Without it a chunk is deleted at once.
+type TrashSweep interface {
+	Discard(ctx context.Context, h object.Hash, now object.Time) (bool, error)
+}
+
+// ChunkTrash is what a Chunks may offer besides: the trash of its TrashSweep.
+type ChunkTrash interface {
+	ScanTrash(ctx context.Context, fn func(h object.Hash, size int64, since object.Time) error) error
+	RestoreTrash(ctx context.Context) error
+	// EmptyTrash deletes what was discarded before a point in time.
+	EmptyTrash(ctx context.Context, before object.Time) error
+}
+
+// Trash is what lies in the trash.
+type Trash struct {
+	Things uint64      // chunks and keys
+	Bytes  uint64      // of them
+	Oldest object.Time // when the first of them was collected; 0: there is none
+}
+
+// Trash counts what lies in the trash.
+func (s *Store) Trash(ctx context.Context) (t Trash, err error) {
+	count := func(size int64, since object.Time) {
+		t.Things++
+		t.Bytes += uint64(size)
+		if t.Oldest == 0 || since < t.Oldest {
+			t.Oldest = since
+		}
+	}
+	if c, ok := s.chunks.(ChunkTrash); ok {
+		err = c.ScanTrash(ctx, func(_ object.Hash, size int64, since object.Time) error {
+			count(size, since)
+			return nil
+		})
+	}
+	if err != nil {
+		return t, fmt.Errorf("trash: %w", err)
+	}
+	return t, s.trashedKeys(ctx, func(_ string, since object.Time, value []byte) error {
+		count(int64(len(value)), since)
+		return nil
+	})
+}
+
+// RestoreTrash brings back everything that is in the trash. What nothing reaches is
+// collected again, later.
+func (s *Store) RestoreTrash(ctx context.Context) error {
+	if c, ok := s.chunks.(ChunkTrash); ok {
+		if err := c.RestoreTrash(ctx); err != nil {
+			return fmt.Errorf("restore from the trash: %w", err)
+		}
+	}
+	return s.trashedKeys(ctx, func(key string, _ object.Time, value []byte) error {
+		check, put := map[string][]byte{}, map[string][]byte{trashSpace + key: nil}
+		_, found, err := s.kv.Get(ctx, key)
+		if err != nil {
+			return err
+		}
+		if !found {
+			check[key], put[key] = nil, append([]byte{}, value...)
+			if err := s.guarded(ctx, check, put); err != nil {
+				return err
+			}
+		}
+		_, err = s.kv.Update(ctx, check, put) // who was faster has written the same bytes
+		return err
+	})
+}
+
+// EmptyTrash deletes for good what was collected before a point in time.
+func (s *Store) EmptyTrash(ctx context.Context, before object.Time) error {
+	ctx = MakingRoom(ctx)
+	if c, ok := s.chunks.(ChunkTrash); ok {
+		if err := c.EmptyTrash(ctx, before); err != nil {
+			return fmt.Errorf("empty the trash: %w", err)
+		}
+	}
+	gone := map[string][]byte{}
+	flush := func() error {
+		if len(gone) == 0 {
+			return nil
+		}
+		_, err := s.kv.Update(ctx, nil, gone)
+		clear(gone)
+		return err
+	}
+	err := s.trashedKeys(ctx, func(key string, since object.Time, _ []byte) error {
+		if since < before {
+			gone[trashSpace+key] = nil
+		}
+		if len(gone) < maxChanges {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+func (s *Store) trashedKeys(ctx context.Context, fn func(key string, since object.Time, value []byte) error) error {
+	return s.kv.Scan(ctx, trashSpace, after(trashSpace), func(key string, value []byte) error {
+		if len(value) < 8 {
+			return fmt.Errorf("%s: %w", key, ErrCorrupt)
+		}
+		return fn(key[len(trashSpace):], object.Time(binary.BigEndian.Uint64(value)), value[8:])
+	})
+}
+
+// discarded is the value of a key in the trash.
+func discarded(now object.Time, value []byte) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, uint64(now)), value...)
+}
+
+// trashes reports whether what this collection takes away goes to the trash: not where
+// the caller wants none, and not on a disk that is full.
+func (c *collector) trashes(ctx context.Context) bool {
+	if c.o.Trash <= 0 || c.o.DryRun {
+		return false
+	}
+	r, ok := c.s.kv.(Reserver)
+	if !ok {
+		return true
+	}
+	free, err := r.Reserve(ctx, 0)
+	if err != nil {
+		return false
+	}
+	free()
+	return true
+}
+
+// emptyTrash deletes what has been in the trash for long enough; all of it where this
+// collection puts nothing there.
+func (c *collector) emptyTrash(ctx context.Context) error {
+	if c.o.DryRun || c.o.Trash == 0 {
+		return nil
+	}
+	before := c.o.Now.Add(-c.o.Trash)
+	if !c.trash {
+		before = c.o.Now.Add(1)
+	}
+	return c.s.EmptyTrash(ctx, before)
+}
