@@ -28,6 +28,11 @@ func (n *Node) Promote(ctx context.Context, q model.PromoteRequest, chains []cap
 	} else if rec != nil && rec.Action == model.ActionPromote && rec.ModelID == q.ModelID && rec.PolicyID == q.PolicyID {
 		return rec, nil
 	}
+	if done, err := n.Promoted(ctx, q); err != nil {
+		return nil, err
+	} else if done {
+		return n.deploy(ctx, effectPromote, &q, q.RingID, q.PolicyID, chains)
+	}
 	conditions, hold, err := n.Models().Check(ctx, q)
 	if err != nil {
 		return nil, err
@@ -40,6 +45,45 @@ func (n *Node) Promote(ctx context.Context, q model.PromoteRequest, chains []cap
 		return nil, &model.FrozenError{Hold: *hold}
 	}
 	return n.deploy(ctx, effectPromote, &q, q.RingID, q.PolicyID, chains)
+}
+
+// AskPromotion is the request to put a model into a ring after what is there now. Where the
+// newest record is this very promotion, it is the request that was answered with it: asking
+// again gives the same answer.
+func (n *Node) AskPromotion(ctx context.Context, m, policy object.Hash, ring uint8) (model.PromoteRequest, error) {
+	q := model.PromoteRequest{ModelID: m, PolicyID: policy, RingID: ring}
+	newest, err := n.Models().Newest(ctx, ring)
+	if err != nil || newest == nil {
+		return q, err
+	}
+	p, _, err := n.Models().Record(ctx, *newest)
+	if err != nil {
+		return q, err
+	}
+	if q.After = newest; n.isPromotion(p, q) {
+		q.After = p.Previous
+	}
+	return q, nil
+}
+
+// isPromotion reports whether a record is a promotion of ours as q asks, after whatever.
+func (n *Node) isPromotion(p *model.PromotionRecord, q model.PromoteRequest) bool {
+	return p.Action == model.ActionPromote && p.ModelID == q.ModelID && p.PolicyID == q.PolicyID && p.Signer.Same(n.Self())
+}
+
+// Promoted reports whether the newest record of the ring is what q asks for: somebody asked
+// the same before, and the answer to that is this one's, too.
+func (n *Node) Promoted(ctx context.Context, q model.PromoteRequest) (bool, error) {
+	newest, err := n.Models().Newest(ctx, q.RingID)
+	if err != nil || newest == nil {
+		return false, err
+	}
+	p, _, err := n.Models().Record(ctx, *newest)
+	if err != nil {
+		return false, err
+	}
+	sameBefore := (p.Previous == nil) == (q.After == nil) && (q.After == nil || *p.Previous == *q.After)
+	return sameBefore && n.isPromotion(p, q), nil
 }
 
 // Rollback restores what a ring had before, as an effect. A rollback that a crash cut

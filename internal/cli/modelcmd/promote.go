@@ -9,6 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/model"
 )
@@ -58,8 +59,7 @@ func (o *promoteOptions) request(ctx context.Context, f *cmdutil.Factory) (q mod
 		if err != nil {
 			return q, err
 		}
-		q.After, err = n.Models().Newest(ctx, o.Ring)
-		return q, err
+		return n.AskPromotion(ctx, q.ModelID, q.PolicyID, o.Ring)
 	case "none":
 		return q, nil
 	}
@@ -76,6 +76,14 @@ func runPromote(ctx context.Context, f *cmdutil.Factory, o *promoteOptions) erro
 	n, err := f.Node(ctx)
 	if err != nil {
 		return err
+	}
+	done, err := n.Promoted(ctx, q)
+	if err != nil {
+		return err
+	}
+	if done && !o.DryRun {
+		f.IO.Notef("not decided again: it is in ring %d already", o.Ring)
+		return o.promote(ctx, f, n, q)
 	}
 	conditions, _, err := n.Models().Check(ctx, q)
 	if err != nil {
@@ -95,6 +103,11 @@ func runPromote(ctx context.Context, f *cmdutil.Factory, o *promoteOptions) erro
 		}
 		return clierr.New(clierr.Refused, "condition %q does not hold: %s", c.Name, c.Why)
 	}
+	return o.promote(ctx, f, n, q)
+}
+
+// promote runs the promotion and prints its record.
+func (o *promoteOptions) promote(ctx context.Context, f *cmdutil.Factory, n *node.Node, q model.PromoteRequest) error {
 	list, err := f.Chains(ctx, o.Caps)
 	if err != nil {
 		return err
