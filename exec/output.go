@@ -50,11 +50,11 @@ func (t *Tail) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Note is a reason and what was kept, as valid UTF-8, for a Response's notes.
+// Note is a reason, which may be empty, and what was kept, as valid UTF-8, for a Response's notes.
 func (t *Tail) Note(reason string) string {
 	text := strings.TrimSpace(strings.ToValidUTF8(string(t.Bytes), "\uFFFD"))
-	if text == "" {
-		return reason
+	if text == "" || reason == "" {
+		return reason + text
 	}
 	return reason + ": " + text
 }

@@ -3,10 +3,10 @@ package exec
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -106,7 +106,8 @@ type KV interface {
 //	t/n/<name>           the canonical Hash of the tool that has the name
 //
 // A name that is registered again points to the new tool; the old one stays
-// registered under its id, pinned to the old implementation.
+// registered under its id, pinned to the old implementation. Several names may stand for
+// one tool: they share its policy.
 type Tools struct {
 	kv KV
 
@@ -137,9 +138,68 @@ const (
 // wanted to.
 var ErrContended = errors.New("record is being changed by others")
 
+// ErrPolicyOfOthers means that a registration would change the policy of a tool that
+// other names stand for, too.
+var ErrPolicyOfOthers = errors.New("the same implementation is registered with another policy")
+
+// PolicyError says which names a registration would change besides its own.
+type PolicyError struct {
+	Name   string
+	Others []string // ascending
+}
+
+func (e *PolicyError) Error() string {
+	return fmt.Sprintf("tool %s: %v, under the name %s", e.Name, ErrPolicyOfOthers, strings.Join(e.Others, ", "))
+}
+
+// Unwrap gives ErrPolicyOfOthers.
+func (e *PolicyError) Unwrap() error { return ErrPolicyOfOthers }
+
 // Add registers t under its name. With Given unset, ID is computed. Types that
-// are not set are ir.TypeBytes. It returns the tool as registered.
+// are not set are ir.TypeBytes. It returns the tool as registered. A tool that other
+// names stand for keeps its policy: another one is a *PolicyError.
 func (r *Tools) Add(ctx context.Context, t Tool) (Tool, error) {
+	t, _, err := r.add(ctx, t, false)
+	return t, err
+}
+
+// Replace registers t as Add does, also where that changes the policy of a tool that
+// other names stand for. It returns these names.
+func (r *Tools) Replace(ctx context.Context, t Tool) (_ Tool, others []string, err error) {
+	return r.add(ctx, t, true)
+}
+
+func (r *Tools) add(ctx context.Context, t Tool, replace bool) (_ Tool, changed []string, err error) {
+	if t, err = t.complete(); err != nil {
+		return Tool{}, nil, err
+	}
+	raw, err := can.Marshal(&t)
+	if err != nil {
+		return Tool{}, nil, err
+	}
+	id, err := can.Marshal(&t.ID)
+	if err != nil {
+		return Tool{}, nil, err
+	}
+	err = r.change(ctx, t.ID, func(have []byte, names []string) (map[string][]byte, error) {
+		changed = nil
+		if others := without(names, t.Name); len(others) > 0 {
+			if same, err := samePolicy(have, t); err != nil {
+				return nil, err
+			} else if !same {
+				changed = others
+			}
+		}
+		if len(changed) > 0 && !replace {
+			return nil, &PolicyError{t.Name, changed}
+		}
+		return map[string][]byte{toolByID + t.ID.String(): raw, toolByName + t.Name: id}, nil
+	})
+	return t, changed, err
+}
+
+// complete sets what a registration leaves out, and checks the rest.
+func (t Tool) complete() (Tool, error) {
 	if t.RequestType.IsZero() {
 		t.RequestType = ir.TypeBytes
 	}
@@ -156,36 +216,78 @@ func (r *Tools) Add(ctx context.Context, t Tool) (Tool, error) {
 	if err := can.Check(&t); err != nil {
 		return Tool{}, fmt.Errorf("tool %s: %w", t.Name, err)
 	}
-	raw, err := can.Marshal(&t)
-	if err != nil {
-		return Tool{}, err
-	}
-	id, err := can.Marshal(&t.ID)
-	if err != nil {
-		return Tool{}, err
-	}
-	return t, r.put(ctx, map[string][]byte{toolByID + t.ID.String(): raw, toolByName + t.Name: id})
+	return t, nil
 }
 
-// put sets keys whatever they were.
-func (r *Tools) put(ctx context.Context, put map[string][]byte) error {
+// samePolicy reports whether the registration have lets a tool run as t does. Of a given
+// id, which pins nothing, that includes the implementation.
+func samePolicy(have []byte, t Tool) (bool, error) {
+	if have == nil {
+		return true, nil
+	}
+	was, err := object.Decode[Tool](have)
+	if err != nil {
+		return false, fmt.Errorf("registration of tool %s: %w", t.ID.Short(), err)
+	}
+	was.Name = t.Name
+	a, err := can.Marshal(was)
+	if err != nil {
+		return false, err
+	}
+	b, err := can.Marshal(&t)
+	return bytes.Equal(a, b), err
+}
+
+func without(names []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == name })
+}
+
+// change sets keys that fn computes from the registration under an id and the names that
+// stand for it, all as of one moment.
+func (r *Tools) change(ctx context.Context, id object.Hash, fn func(have []byte, names []string) (map[string][]byte, error)) error {
 	for range casTries {
-		check := make(map[string][]byte, len(put))
+		have, err := r.value(ctx, toolByID+id.String())
+		if err != nil {
+			return err
+		}
+		entries, err := r.names(ctx)
+		if err != nil {
+			return err
+		}
+		check := map[string][]byte{toolByID + id.String(): have}
+		var names []string
+		for _, e := range entries {
+			if e.id == id {
+				names = append(names, e.name)
+				check[toolByName+e.name] = e.raw
+			}
+		}
+		put, err := fn(have, names)
+		if err != nil {
+			return err
+		}
 		for key := range put {
-			have, found, err := r.kv.Get(ctx, key)
-			if err != nil {
+			if _, ok := check[key]; ok {
+				continue
+			}
+			if check[key], err = r.value(ctx, key); err != nil {
 				return err
 			}
-			if !found {
-				have = nil
-			}
-			check[key] = have
 		}
 		if ok, err := r.kv.Update(ctx, check, put); ok || err != nil {
 			return err
 		}
 	}
 	return ErrContended
+}
+
+// value is what a key has; nil: nothing.
+func (r *Tools) value(ctx context.Context, key string) ([]byte, error) {
+	have, found, err := r.kv.Get(ctx, key)
+	if err != nil || !found {
+		return nil, err
+	}
+	return have, nil
 }
 
 // Get finds a tool by its id. The error wraps ErrNoTool.
@@ -254,32 +356,110 @@ func (r *Tools) named(ctx context.Context, name string, raw []byte) (Tool, error
 	return t, err
 }
 
-// List calls fn for every named tool, ascending by name.
-func (r *Tools) List(ctx context.Context, fn func(Tool) error) error {
-	type entry struct {
-		name string
-		raw  []byte
-	}
-	var all []entry // collected first: fn may call the registry
-	err := r.kv.Scan(ctx, toolByName, toolByName+"\xff", func(key string, value []byte) error {
-		all = append(all, entry{strings.TrimPrefix(key, toolByName), bytes.Clone(value)})
+// entry is the record of a name.
+type entry struct {
+	name string
+	raw  []byte
+	id   object.Hash // zero: the record is malformed
+}
+
+// names are all names, ascending.
+func (r *Tools) names(ctx context.Context) (all []entry, err error) {
+	err = r.kv.Scan(ctx, toolByName, toolByName+"\xff", func(key string, value []byte) error {
+		e := entry{name: strings.TrimPrefix(key, toolByName), raw: bytes.Clone(value)}
+		if can.Unmarshal(e.raw, &e.id) != nil {
+			e.id = object.Hash{}
+		}
+		all = append(all, e)
 		return nil
 	})
-	for i := 0; err == nil && i < len(all); i++ {
-		var t Tool
-		if t, err = r.named(ctx, all[i].name, all[i].raw); err == nil {
-			err = fn(t)
-		}
+	return all, err
+}
+
+// DanglingError lists names that stand for no tool.
+type DanglingError struct{ Names []string }
+
+func (e *DanglingError) Error() string {
+	return fmt.Sprintf("names of tools that are not registered: %s", strings.Join(e.Names, ", "))
+}
+
+// Unwrap gives ErrNoTool.
+func (e *DanglingError) Unwrap() error { return ErrNoTool }
+
+// SkipDangling takes a *DanglingError for no error, for those who want whatever names there are.
+func SkipDangling(err error) error {
+	var dangling *DanglingError
+	if errors.As(err, &dangling) {
+		return nil
 	}
 	return err
 }
 
-// Remove forgets a name and the tool that it points to. Receipts and ledger
-// entries stay. The error wraps ErrNoTool.
-func (r *Tools) Remove(ctx context.Context, name string) error {
-	t, err := r.Find(ctx, name)
+// List calls fn for every named tool, ascending by name. At the end it returns a
+// *DanglingError when there are names that stand for no tool.
+func (r *Tools) List(ctx context.Context, fn func(Tool) error) error {
+	all, err := r.names(ctx) // collected first: fn may call the registry
 	if err != nil {
 		return err
 	}
-	return r.put(ctx, map[string][]byte{toolByName + name: nil, toolByID + hex.EncodeToString(t.ID.Sum[:]): nil})
+	var dangling []string
+	for _, e := range all {
+		t, err := r.named(ctx, e.name, e.raw)
+		if errors.Is(err, ErrNoTool) {
+			dangling = append(dangling, e.name)
+			continue
+		}
+		if err == nil {
+			err = fn(t)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(dangling) > 0 {
+		return &DanglingError{dangling}
+	}
+	return nil
+}
+
+// Remove forgets a name, and with the last name of a tool its registration. It returns
+// the names that still stand for the tool. Receipts and ledger entries stay. The error
+// wraps ErrNoTool.
+func (r *Tools) Remove(ctx context.Context, name string) (others []string, err error) {
+	raw, found, err := r.kv.Get(ctx, toolByName+name)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, fmt.Errorf("%w: %s", ErrNoTool, name)
+	}
+	var id object.Hash
+	if err := can.Unmarshal(raw, &id); err != nil {
+		return nil, fmt.Errorf("name %s: %w", name, err)
+	}
+	err = r.change(ctx, id, func(have []byte, names []string) (map[string][]byte, error) {
+		if !slices.Contains(names, name) {
+			return nil, fmt.Errorf("%w: %s", ErrNoTool, name)
+		}
+		put := map[string][]byte{toolByName + name: nil}
+		if others = without(names, name); len(others) == 0 {
+			put[toolByID+id.String()] = nil
+			return put, nil
+		}
+		if have == nil {
+			return put, nil
+		}
+		// The registration says a name, too: one that is left. That it is written also tells
+		// whoever changes it at this moment.
+		t, err := object.Decode[Tool](have)
+		if err != nil {
+			return nil, fmt.Errorf("registration of tool %s: %w", id.Short(), err)
+		}
+		t.Name = others[0]
+		if put[toolByID+id.String()], err = can.Marshal(t); err != nil {
+			return nil, err
+		}
+		return put, nil
+	})
+	return others, err
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 
@@ -50,9 +51,14 @@ func TestRegistry(t *testing.T) {
 		}
 	}
 	// Policy is local; arguments are part of the implementation.
-	same, err := tools.Add(t.Context(), exec.Tool{Name: "same", Module: unconfined(t, self, "a"), Policy: exec.Policy{RetrySafe: true}})
-	if err != nil || same.ID != one.ID {
-		t.Errorf("another id for the same module: %v", err)
+	retry := exec.Tool{Name: "same", Module: unconfined(t, self, "a"), Policy: exec.Policy{RetrySafe: true}}
+	var others *exec.PolicyError
+	if _, err := tools.Add(t.Context(), retry); !errors.As(err, &others) || !slices.Equal(others.Others, []string{"one"}) {
+		t.Errorf("another policy for another name: %v", err)
+	}
+	same, changed, err := tools.Replace(t.Context(), retry)
+	if err != nil || same.ID != one.ID || !slices.Equal(changed, []string{"one"}) {
+		t.Errorf("another id for the same module: %v, %v", changed, err)
 	}
 	other, err := tools.Add(t.Context(), exec.Tool{Name: "one", Module: unconfined(t, self, "b")})
 	if err != nil || other.ID == one.ID {
@@ -69,11 +75,124 @@ func TestRegistry(t *testing.T) {
 	if err := tools.List(t.Context(), func(tool exec.Tool) error { names = append(names, tool.Name); return nil }); err != nil || fmt.Sprint(names) != "[echo one same]" {
 		t.Errorf("%v, %v", names, err)
 	}
-	if err := tools.Remove(t.Context(), "echo"); err != nil {
-		t.Error(err)
+	if others, err := tools.Remove(t.Context(), "echo"); err != nil || len(others) > 0 {
+		t.Errorf("%v, %v", others, err)
 	}
 	if _, err := tools.Find(t.Context(), "echo"); !errors.Is(err, exec.ErrNoTool) {
 		t.Errorf("%v", err)
+	}
+}
+
+// Several names may stand for one tool: none takes anything from the others.
+func TestAliases(t *testing.T) {
+	e := newEnv(t, 1)
+	tools := e.gate.Tools
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var id object.Hash
+	for _, name := range []string{"b", "a", "c"} {
+		tool, err := tools.Add(t.Context(), exec.Tool{Name: name, Module: unconfined(t, self)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id = tool.ID
+	}
+	probe := object.SumText("probe")
+	for _, policy := range []exec.Policy{{RetrySafe: true}, {Cacheable: true}, {Limits: &exec.ModuleLimits{TimeoutUs: 1}}, {Probe: &probe}} {
+		if _, err := tools.Add(t.Context(), exec.Tool{Name: "d", Module: unconfined(t, self), Policy: policy}); !errors.Is(err, exec.ErrPolicyOfOthers) {
+			t.Errorf("%+v: %v", policy, err)
+		}
+	}
+	for _, step := range []struct {
+		name string
+		left []string
+	}{{"c", []string{"a", "b"}}, {"a", []string{"b"}}, {"b", nil}} {
+		others, err := tools.Remove(t.Context(), step.name)
+		if err != nil || !slices.Equal(others, step.left) {
+			t.Errorf("without %s: %v, %v", step.name, others, err)
+		}
+		tool, err := tools.Get(t.Context(), id)
+		if len(step.left) > 0 && (err != nil || tool.Name != step.left[0]) || len(step.left) == 0 && !errors.Is(err, exec.ErrNoTool) {
+			t.Errorf("without %s: %q, %v", step.name, tool.Name, err)
+		}
+	}
+	if _, err := tools.Add(t.Context(), exec.Tool{Name: "b", Module: unconfined(t, self), Policy: exec.Policy{RetrySafe: true}}); err != nil {
+		t.Errorf("the policy of a tool without names: %v", err)
+	}
+	if _, err := tools.Add(t.Context(), exec.Tool{Name: "b", Module: unconfined(t, self)}); err != nil {
+		t.Errorf("a name's own policy: %v", err)
+	}
+}
+
+// Names that are added at once share one policy or are refused.
+func TestAliasesAtOnce(t *testing.T) {
+	e := newEnv(t, 1)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	module := unconfined(t, self)
+	var wg sync.WaitGroup
+	var added sync.Map
+	for i := range 8 {
+		wg.Go(func() {
+			tool := exec.Tool{Name: fmt.Sprintf("t%d", i), Module: module, Policy: exec.Policy{RetrySafe: i%2 == 0}}
+			if _, err := e.gate.Tools.Add(t.Context(), tool); err == nil {
+				added.Store(tool.Name, tool.Policy.RetrySafe)
+			}
+		})
+	}
+	wg.Wait()
+	seen := 0
+	added.Range(func(name, retrySafe any) bool {
+		seen++
+		if tool, err := e.gate.Tools.Find(t.Context(), name.(string)); err != nil || tool.Policy.RetrySafe != retrySafe.(bool) {
+			t.Errorf("%s was registered with retry_safe %v, and has %v, %v", name, retrySafe, tool.Policy.RetrySafe, err)
+		}
+		return true
+	})
+	if seen == 0 {
+		t.Error("none was registered")
+	}
+}
+
+// A name without a tool is told, and hides no other.
+func TestDanglingName(t *testing.T) {
+	e := newEnv(t, 1)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{"a", "b", "c"} {
+		if _, err := e.gate.Tools.Add(t.Context(), exec.Tool{Name: name, Module: unconfined(t, self, fmt.Sprint(i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := e.gate.Tools.Find(t.Context(), "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := "t/i/" + b.ID.String()
+	raw, _, err := e.db.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := e.db.Update(t.Context(), map[string][]byte{key: raw}, map[string][]byte{key: nil}); !ok || err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	err = e.gate.Tools.List(t.Context(), func(tool exec.Tool) error { names = append(names, tool.Name); return nil })
+	var dangling *exec.DanglingError
+	if !errors.As(err, &dangling) || !slices.Equal(dangling.Names, []string{"b"}) || !slices.Equal(names, []string{"a", "c"}) {
+		t.Errorf("%v, %v", names, err)
+	}
+	if _, err := e.gate.Tools.Remove(t.Context(), "b"); err != nil {
+		t.Error(err)
+	}
+	if err := e.gate.Tools.List(t.Context(), func(exec.Tool) error { return nil }); err != nil {
+		t.Error(err)
 	}
 }
 

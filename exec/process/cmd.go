@@ -11,8 +11,8 @@ import (
 // Cmd is a program of a registration: about to be started, or running. The streams are
 // set before it is started.
 type Cmd struct {
-	Stdin          io.Reader     // nil: nothing
-	Stdout, Stderr io.Writer     // nil: nobody reads it
+	Stdin          io.Reader     // nil: nothing; an *os.File is passed on as it is
+	Stdout, Stderr io.Writer     // nil: nobody reads it; an *os.File is passed on as it is
 	Grace          time.Duration // how long it may go on after SIGINT when the context is cancelled; 0: it is killed at once
 	Deadline       time.Duration // when its supervisor ends it even if we do not; 0: never
 

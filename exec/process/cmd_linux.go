@@ -19,8 +19,6 @@ type command struct {
 	theirs  []*os.File // ends of pipes that are the program's, to close when it has them
 	ours    []*os.File // those that we read from
 	copies  sync.WaitGroup
-	stdin   *os.File // of StdinPipe and StdoutPipe: the program's ends
-	stdout  *os.File
 	feed    func() // writes the standard input
 	loaded  *loaded
 	process *supervise.Process
@@ -28,27 +26,6 @@ type command struct {
 
 	mu     sync.Mutex
 	killed *time.Timer // abandons a program that outlives its death
-}
-
-// StdinPipe is a pipe to the program's standard input. Closing it is its end.
-func (c *Cmd) StdinPipe() (io.WriteCloser, error) {
-	r, w, err := os.Pipe()
-	if err == nil {
-		c.stdin = r
-		c.theirs = append(c.theirs, r)
-	}
-	return w, err
-}
-
-// StdoutPipe is a pipe from the program's standard output. Wait closes it when the
-// program has ended.
-func (c *Cmd) StdoutPipe() (io.ReadCloser, error) {
-	r, w, err := os.Pipe()
-	if err == nil {
-		c.stdout = w
-		c.theirs, c.ours = append(c.theirs, w), append(c.ours, r)
-	}
-	return r, err
 }
 
 func (c *Cmd) start() (err error) {
@@ -95,46 +72,49 @@ func (c *Cmd) start() (err error) {
 	return nil
 }
 
-// streams are the program's three descriptors. A file is handed on as it is, as os/exec
-// does it: the program then has it, and the caller closes its own.
+// streams are the program's three descriptors.
 func (c *Cmd) streams() (in, out, stderr *os.File, err error) {
-	if file, ok := c.Stdin.(*os.File); ok && c.stdin == nil {
-		c.stdin = file
+	if in, err = c.source(); err != nil {
+		return nil, nil, nil, err
 	}
-	if in = c.stdin; in == nil && c.Stdin != nil {
-		w, err := c.StdinPipe()
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		in = c.stdin
-		c.feed = func() {
-			_, _ = io.Copy(w, c.Stdin) // a program need not read its input
-			_ = w.Close()
-		}
+	if out, err = c.drain(c.Stdout); err != nil {
+		return nil, nil, nil, err
 	}
-	if out = c.stdout; out == nil {
-		if out, err = c.drain(c.Stdout); err != nil {
-			return nil, nil, nil, err
-		}
-	}
-	if stderr, err = c.drain(c.Stderr); err != nil || in != nil {
-		return in, out, stderr, err
-	}
-	if in, err = os.Open(os.DevNull); err == nil {
-		c.theirs = append(c.theirs, in)
-	}
+	stderr, err = c.drain(c.Stderr)
 	return in, out, stderr, err
+}
+
+// source is what the program reads.
+func (c *Cmd) source() (*os.File, error) {
+	if f, ok := c.Stdin.(*os.File); ok {
+		return f, nil
+	}
+	if c.Stdin == nil {
+		null, err := os.Open(os.DevNull)
+		c.theirs = append(c.theirs, null)
+		return null, err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	c.theirs = append(c.theirs, r)
+	c.feed = func() {
+		_, _ = io.Copy(w, c.Stdin) // a program need not read its input
+		_ = w.Close()
+	}
+	return r, nil
 }
 
 // drain copies what the program writes to w.
 func (c *Cmd) drain(w io.Writer) (*os.File, error) {
+	if f, ok := w.(*os.File); ok {
+		return f, nil
+	}
 	if w == nil {
 		null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 		c.theirs = append(c.theirs, null)
 		return null, err
-	}
-	if file, ok := w.(*os.File); ok {
-		return file, nil
 	}
 	r, end, err := os.Pipe()
 	if err != nil {
@@ -193,7 +173,7 @@ func (c *Cmd) wait() error {
 		return err
 	case status.Signaled():
 		return &ExitError{"signal: " + status.Signal().String()}
-	case status.ExitStatus() != 0:
+	case status != 0:
 		return &ExitError{fmt.Sprintf("exit status %d", status.ExitStatus())}
 	}
 	return nil
@@ -202,7 +182,7 @@ func (c *Cmd) wait() error {
 // end closes what the command still has open.
 func (c *Cmd) end() {
 	for _, f := range c.ours {
-		f.Close()
+		_ = f.Close() // who copies from it may have done so
 	}
 	if c.loaded != nil {
 		c.loaded.close()

@@ -4,8 +4,6 @@ package process
 
 import (
 	"errors"
-	"io"
-	"os"
 	osexec "os/exec"
 
 	"github.com/mythos-project/mythos/exec"
@@ -13,24 +11,7 @@ import (
 
 // command is what a Cmd needs on a system without supervisors: the program leads a group
 // of its own, which is killed with it.
-type command struct {
-	cmd *osexec.Cmd
-	// The program's ends of the pipes, until it has them.
-	stdin, stdout *os.File
-}
-
-// StdinPipe is a pipe to the program's standard input. Closing it is its end.
-func (c *Cmd) StdinPipe() (w io.WriteCloser, err error) {
-	c.stdin, w, err = os.Pipe()
-	return w, err
-}
-
-// StdoutPipe is a pipe from the program's standard output.
-func (c *Cmd) StdoutPipe() (io.ReadCloser, error) {
-	r, w, err := os.Pipe()
-	c.stdout = w
-	return r, err
-}
+type command struct{ cmd *osexec.Cmd }
 
 func (c *Cmd) start() error {
 	ref := c.call.Module
@@ -50,23 +31,11 @@ func (c *Cmd) start() error {
 	}
 	cmd := osexec.CommandContext(c.ctx, ref.Argv[0], ref.Argv[1:]...)
 	cmd.Dir, cmd.Env, cmd.WaitDelay = dir, c.runner.environment(c.call, c.dir), afterKill
-	if cmd.Stdin = c.Stdin; c.stdin != nil {
-		cmd.Stdin = c.stdin
-	}
-	if cmd.Stdout = c.Stdout; c.stdout != nil {
-		cmd.Stdout = c.stdout
-	}
-	cmd.Stderr = c.Stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
 	ownGroup(cmd)
 	cmd.Cancel = func() error { killGroup(cmd.Process.Pid); return cmd.Process.Kill() }
 	c.cmd = cmd
-	err = cmd.Start()
-	for _, f := range []*os.File{c.stdin, c.stdout} {
-		if f != nil {
-			f.Close()
-		}
-	}
-	return err
+	return cmd.Start()
 }
 
 // Kill kills the program and its group.

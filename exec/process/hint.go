@@ -27,19 +27,36 @@ func encodings(v string) []string {
 	return slices.Compact(forms)
 }
 
-// denied finds the path in what programs say when they may not open it.
-var denied = regexp.MustCompile(`(?m)(/[^\s:'",)\]]+)['"]?[^\n]*(?:[Pp]ermission denied|EACCES|\(EACCES\))|(?:[Pp]ermission denied|EACCES)[^\n]*?['" ](/[^\s:'",)\]]+)`)
+// denied finds where a line says that something may not be opened, and named the paths in it.
+var (
+	denied = regexp.MustCompile(`[Pp]ermission denied|EACCES`)
+	named  = regexp.MustCompile(`/[^\s:'",()\[\]]+`)
+)
+
+// deniedPath is the path that a program says it may not open: the last one before the
+// words, else the first one after them.
+func deniedPath(stderr string) string {
+	for line := range strings.Lines(stderr) {
+		at := denied.FindStringIndex(line)
+		if at == nil {
+			continue
+		}
+		if before := named.FindAllString(line[:at[0]], -1); len(before) > 0 && !strings.HasSuffix(strings.TrimSpace(line), ")") {
+			return filepath.Clean(before[len(before)-1])
+		}
+		if after := named.FindString(line[at[1]:]); after != "" {
+			return filepath.Clean(after)
+		}
+	}
+	return ""
+}
 
 // advice says which --read would let a confined program open what it could not.
 func advice(ref exec.ModuleRef, stderr string) string {
-	if ref.Confinement == exec.ConfineNone {
+	path := deniedPath(stderr)
+	if ref.Confinement == exec.ConfineNone || path == "" {
 		return ""
 	}
-	m := denied.FindStringSubmatch(stderr)
-	if m == nil {
-		return ""
-	}
-	path := filepath.Clean(m[1] + m[2])
 	for _, open := range slices.Concat(ref.Read, ref.Write) {
 		if path == open || strings.HasPrefix(path, strings.TrimSuffix(open, "/")+"/") {
 			return "\nit is confined, and may not write " + path + ": register it with --write " + filepath.Dir(path) + " if it may"

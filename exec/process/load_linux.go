@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -53,6 +52,7 @@ func (r *Runner) load(call exec.Call) (l *loaded, err error) {
 		return l, err
 	}
 	if len(interpreter) > 0 {
+		l.reads = append(l.reads, ref.Argv[0])
 		if err = r.loadFile(l, call.Tool, exec.PinnedFile{Path: ref.Argv[0], Hash: *ref.ModuleHash}); err != nil {
 			return l, err
 		}
@@ -88,16 +88,16 @@ func (r *Runner) loadProgram(l *loaded, call exec.Call) (err error) {
 	return nil
 }
 
-// loadFile opens and checks one of the files that the program reads. The first one in the
-// arguments of a shell is the script that it runs.
+// loadFile opens and checks one of the files that the program reads. The script that it
+// runs may be read also in confinement.
 func (r *Runner) loadFile(l *loaded, tool object.Hash, f exec.PinnedFile) error {
 	file, err := r.pins.open(tool, f.Path, f.Hash, nil)
 	if err != nil {
 		return err
 	}
-	l.reads = append(l.reads, f.Path)
-	if i := slices.Index(l.argv, f.Path); i > 0 && shell(l.path) && len(l.files) == 0 {
-		if data, ok := script(file, f.Hash); ok {
+	if i := scriptOf(l.path, l.argv); i > 0 && l.argv[i] == f.Path {
+		l.reads = append(l.reads, f.Path)
+		if data, ok := script(file, f.Hash); ok && shell(l.path) {
 			return errors.Join(l.inMemory(i, data), file.Close())
 		}
 	}

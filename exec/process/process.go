@@ -186,7 +186,7 @@ func (p *run) response(err error, stopped bool, call exec.Call) (exec.Response, 
 	case stopped:
 		return exec.Response{Status: exec.StatusTimeout, Notes: note("took too long")}, nil
 	case err == nil:
-		return exec.Response{Body: p.stdout.Bytes, Status: exec.StatusOK}, nil
+		return exec.Response{Body: p.stdout.Bytes, Status: exec.StatusOK, Notes: p.hide(p.stderr.Note(""))}, nil
 	case errors.As(err, &exit):
 		return exec.Response{Body: p.stdout.Bytes, Status: exec.StatusFailed, Notes: note(exit.Error())}, nil
 	}

@@ -112,6 +112,32 @@ func throughEnv(path, env, arg string) ([]string, error) {
 // shells read a script from any path, and do not look for anything beside it.
 var shells = []string{"sh", "dash", "bash", "ash", "ksh", "mksh", "zsh"}
 
+// interpreters run the file that their first argument names, as shells do.
+var interpreters = []string{"python", "node", "nodejs", "deno", "bun", "perl", "ruby", "php", "lua", "luajit", "tclsh", "Rscript", "guile", "julia"}
+
+// scriptOf is the index of the argument that names the script which an interpreter runs;
+// 0: there is none. Options come before it, of which none says that a later argument is
+// code.
+func scriptOf(program string, argv []string) int {
+	code := "c"                                                                                                // of the options, those that say so: -c CODE of a shell
+	if base := strings.TrimRight(filepath.Base(program), "0123456789."); slices.Contains(interpreters, base) { // python3.12
+		code = "ceEmpr"
+	} else if !shell(program) {
+		return 0
+	}
+	for i, arg := range argv {
+		switch {
+		case i == 0:
+		case !strings.HasPrefix(arg, "-"):
+			return i
+		case strings.HasPrefix(arg, "--"):
+		case strings.ContainsAny(arg, code):
+			return 0
+		}
+	}
+	return 0
+}
+
 func shell(program string) bool { return slices.Contains(shells, filepath.Base(program)) }
 
 // ownPlace are the words by which a shell script finds out where it is.

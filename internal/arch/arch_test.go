@@ -42,6 +42,8 @@ var rooms = []struct {
 	{"exec/...", []string{"object", "object/...", "exec", "exec/ir", "exec/runnertest", "exec/secret", "internal/atomicfile", "internal/rawjson"}},
 	{"exec/process", []string{"object", "exec", "internal/supervise"}},
 	{"exec/mcptool", []string{"object", "exec", "exec/process", "exec/httptool", "internal/rawjson"}},
+	{"exec/...", []string{"object", "object/...", "exec", "exec/ir", "exec/runnertest", "internal/atomicfile"}},
+	{"exec/process", []string{"object", "exec", "internal/supervise"}},
 	{"dataset", []string{"object", "object/...", "store", "ledger", "exec/ir"}},
 	{"dataset/...", []string{"object", "object/...", "store", "ledger", "exec/ir", "dataset"}},
 	{"model", []string{"object", "object/...", "store", "ledger", "caps", "exec/ir", "dataset", "internal/strictjson"}},

@@ -31,7 +31,7 @@ var codes = []struct {
 	errs []error
 }{
 	{clierr.Tool, []error{exec.ErrNotStarted, ledger.ErrStopped}},
-	{clierr.Conflict, []error{ledger.ErrAttempt, ledger.ErrIdempotencyConflict, ledger.ErrNonDeterministic, ledger.ErrDivergent, exec.ErrReplay, store.ErrChanged, model.ErrConflict, caps.ErrPolicyOld, caps.ErrRevocationOld, caps.ErrRevocationFork, keyfile.ErrExists}},
+	{clierr.Conflict, []error{ledger.ErrAttempt, ledger.ErrIdempotencyConflict, ledger.ErrNonDeterministic, ledger.ErrDivergent, exec.ErrReplay, exec.ErrPolicyOfOthers, store.ErrChanged, model.ErrConflict, caps.ErrPolicyOld, caps.ErrRevocationOld, caps.ErrRevocationFork, keyfile.ErrExists}},
 	{clierr.Busy, []error{ledger.ErrBusy, badger.ErrBusy}},
 	{clierr.Refused, []error{caps.ErrDenied, caps.ErrQuota, exec.ErrBudget, packet.ErrUntrusted, packet.ErrReplay, packet.ErrExpired,
 		packet.ErrGuard, store.ErrKey, keyfile.ErrPassphrase, keyfile.ErrNoPassphrase, keyfile.ErrMode, ledger.ErrUnknownOutcome, ledger.ErrAbandoned, model.ErrRefused, node.ErrReservedRef, node.ErrForeign}},
@@ -56,6 +56,8 @@ func hintOf(err error) string {
 		return "promotions move the refs of rings, builds make those of datasets; take another name"
 	case errors.Is(err, config.ErrSetting):
 		return "docs/settings.md lists the settings and their values"
+	case errors.Is(err, exec.ErrPolicyOfOthers):
+		return "register it with the same policy, or change it for all of these names with --replace"
 	case errors.Is(err, store.ErrChanged):
 		return "see where it points now: `mythos ref ls`"
 	case errors.Is(err, caps.ErrPolicy):

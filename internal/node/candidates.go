@@ -80,7 +80,7 @@ func (n *Node) candidates(ctx context.Context, sort, prefix string, add func(Can
 			return add(Candidate{r.RunID.Short(), "bundle " + r.BundleHash.Short()})
 		})
 	case AnyTool:
-		return n.Tools.List(ctx, func(t exec.Tool) error { return add(Candidate{t.Name, exec.KindName(t.Module.Kind)}) })
+		return exec.SkipDangling(n.Tools.List(ctx, func(t exec.Tool) error { return add(Candidate{t.Name, exec.KindName(t.Module.Kind)}) }))
 	case AnyPeer:
 		return n.Peers(ctx, func(p Peer) error { return add(Candidate{p.Name, p.URL}) })
 	case AnyAgent:

@@ -54,7 +54,8 @@ type Node struct {
 	debugf func(string, ...any)
 	close  []func() error
 
-	writers writers // of cells
+	programs *process.Runner
+	writers  writers // of cells
 
 	pass   keyfile.Passphrase
 	former []object.AgentID // whose keys are here, the identity's former ones included
@@ -149,6 +150,10 @@ func mustExist(path string) error {
 	return nil
 }
 
+// ForPeers lets tools run for peers from now on: not in the folder of this process, and
+// without the variables that only a caller of this machine passes on.
+func (n *Node) ForPeers() { n.programs.Peers = true }
+
 // ReloadTrust reads trust.yaml again. What is wrong with the file is returned, and those
 // who were trusted before still are. Keys that only verify what the ledger holds already
 // are those of when the repository was opened.
@@ -167,6 +172,7 @@ func (n *Node) executor() error {
 	n.wasm = w
 	n.close = append(n.close, func() error { return w.Close(context.Background()) })
 	programs, web := &process.Runner{}, httptool.New(nil, nil)
+	n.programs = programs
 	n.close = append(n.close, func() error { web.Close(); return nil })
 	n.mcp = &mcptool.Runner{Process: programs, HTTP: web, Debugf: n.debugf, Definitions: n.Store.Bytes}
 	n.close = append(n.close, n.mcp.Close)

@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -96,6 +97,9 @@ const KindReference = "reference"
 // refer to; report is told what is wrong, and looked, which may be nil, how many
 // things were looked at since it was last called. See store.Fsck for costs and errors.
 func (n *Node) Fsck(ctx context.Context, report func(store.Finding), looked func(int64)) (store.Checked, error) {
+	if err := n.checkToolNames(ctx, report); err != nil {
+		return store.Checked{}, err
+	}
 	seen := map[object.Hash]bool{}
 	return n.Store.FsckObjects(ctx, report, func(o store.Object) error {
 		if err := checkObject(o); err != nil {
@@ -103,6 +107,22 @@ func (n *Node) Fsck(ctx context.Context, report func(store.Finding), looked func
 		}
 		return n.checkReferences(ctx, o, seen, report)
 	}, looked)
+}
+
+// KindTool is the kind of a finding about a tool's name.
+const KindTool = "tool"
+
+// checkToolNames reports names that stand for no tool.
+func (n *Node) checkToolNames(ctx context.Context, report func(store.Finding)) error {
+	err := n.Tools.List(ctx, func(exec.Tool) error { return nil })
+	var dangling *exec.DanglingError
+	if !errors.As(err, &dangling) {
+		return err
+	}
+	for _, name := range dangling.Names {
+		report(store.Finding{Kind: KindTool, Name: name, Err: fmt.Errorf("%w: the name stands for none: mythos tool rm %s", exec.ErrNoTool, name)})
+	}
+	return nil
 }
 
 // checkObject checks fields, id and, where it names its signer, signature.

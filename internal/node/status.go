@@ -118,7 +118,7 @@ func (n *Node) storeStatus(ctx context.Context, s *Status) error {
 		return err
 	}
 	s.Trash, s.TrashBytes = t.Things, t.Bytes
-	if err := n.Tools.List(ctx, func(exec.Tool) error { s.Tools++; return nil }); err != nil {
+	if err := exec.SkipDangling(n.Tools.List(ctx, func(exec.Tool) error { s.Tools++; return nil })); err != nil {
 		return err
 	}
 	return n.Store.Refs(ctx, func(name string, h object.Hash) error {

@@ -4,16 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
-	osexec "os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/exec/process"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -33,16 +29,42 @@ type ToolSpec struct {
 	Unconfined bool     // a process that runs with our own rights
 	Read       []string // paths that a confined process may read
 	Write      []string // and write
-	Env        []string // names of variables that are passed on
+	Env        []string // names of variables that are passed on; +NAME: besides those of any caller
+	Dir        *string  // where a process runs: "." is the caller's folder, "" a fresh one; nil: "." when it is unconfined
+	NoPin      bool     // files that the arguments name may change
+	Runtimes   []string // of a confined process: what these runtimes need may be read (see Runtimes)
 	RetrySafe  bool
 	Cacheable  bool
 	Probe      string // the tool, by name or id, that knows whether an attempt with unknown outcome happened
 	Timeout    time.Duration
+	Replace    bool         // also where that changes the policy of other names
 	ID         *object.Hash // registered under a given id instead of the computed one
 }
 
+// Added is a tool that was registered.
+type Added struct {
+	Tool    exec.Tool
+	Changed []string // other names of the same implementation, whose policy was changed
+	Notes   []string // what a person should know of it
+}
+
 // AddTool registers a tool. The implementation's bytes are pinned by the tool's id.
-func (n *Node) AddTool(ctx context.Context, s ToolSpec) (exec.Tool, error) {
+func (n *Node) AddTool(ctx context.Context, s ToolSpec) (Added, error) {
+	a := Added{}
+	t, err := n.toolOf(ctx, s, &a.Notes)
+	if err != nil {
+		return a, err
+	}
+	if s.Replace {
+		a.Tool, a.Changed, err = n.Tools.Replace(ctx, t)
+	} else {
+		a.Tool, err = n.Tools.Add(ctx, t)
+	}
+	return a, err
+}
+
+// toolOf is the registration that s describes.
+func (n *Node) toolOf(ctx context.Context, s ToolSpec, notes *[]string) (exec.Tool, error) {
 	t := exec.Tool{Name: s.Name, Policy: exec.Policy{RetrySafe: s.RetrySafe, Cacheable: s.Cacheable}}
 	if s.ID != nil {
 		t.ID, t.Given = *s.ID, true
@@ -57,12 +79,12 @@ func (n *Node) AddTool(ctx context.Context, s ToolSpec) (exec.Tool, error) {
 	var err error
 	switch {
 	case len(s.Process) > 0:
-		t.Module, err = processModule(s)
+		t.Module, err = processModule(s, notes)
 	case s.HTTP != "":
 		t.Module = exec.ModuleRef{Kind: exec.KindHTTP, URL: s.HTTP, Method: s.Method, Headers: s.Headers, Hosts: s.Hosts,
 			RedirectPaths: s.Redirects, Confinement: exec.ConfineRemote}
 	case len(s.MCP) > 0:
-		if t.Module, err = mcpModule(s); err == nil && !s.NoCheck {
+		if t.Module, err = mcpModule(s, notes); err == nil && !s.NoCheck {
 			err = n.define(ctx, &t.Module, s.Timeout)
 		}
 	default:
@@ -74,7 +96,7 @@ func (n *Node) AddTool(ctx context.Context, s ToolSpec) (exec.Tool, error) {
 	if s.Timeout > 0 {
 		t.Module.Limits = &exec.ModuleLimits{TimeoutUs: uint64(s.Timeout.Microseconds())}
 	}
-	return n.Tools.Add(ctx, t)
+	return t, nil
 }
 
 func (n *Node) wasmModule(ctx context.Context, s ToolSpec) (exec.ModuleRef, error) {
@@ -87,7 +109,7 @@ func (n *Node) wasmModule(ctx context.Context, s ToolSpec) (exec.ModuleRef, erro
 
 // mcpModule is a tool of a server that is asked by HTTP, or that is started as a
 // process is.
-func mcpModule(s ToolSpec) (m exec.ModuleRef, err error) {
+func mcpModule(s ToolSpec, notes *[]string) (m exec.ModuleRef, err error) {
 	if u := s.MCP[0]; strings.HasPrefix(u, "http://") || strings.HasPrefix(u, "https://") {
 		if len(s.MCP) > 1 {
 			return m, fmt.Errorf("an MCP server at %s takes no arguments", u)
@@ -95,49 +117,10 @@ func mcpModule(s ToolSpec) (m exec.ModuleRef, err error) {
 		m = exec.ModuleRef{URL: u, Headers: s.Headers, Hosts: s.Hosts, RedirectPaths: s.Redirects, Confinement: exec.ConfineRemote}
 	} else {
 		s.Process = s.MCP
-		m, err = processModule(s)
+		m, err = processModule(s, notes)
 	}
 	m.Kind, m.Tool = exec.KindMCP, cmp.Or(s.MCPTool, s.Name)
 	return m, err
-}
-
-func processModule(s ToolSpec) (exec.ModuleRef, error) {
-	path, err := osexec.LookPath(s.Process[0])
-	if err != nil {
-		return exec.ModuleRef{}, err
-	}
-	if path, err = filepath.Abs(path); err != nil {
-		return exec.ModuleRef{}, err
-	}
-	if path, err = filepath.EvalSymlinks(path); err != nil {
-		return exec.ModuleRef{}, err
-	}
-	h, err := process.HashFile(path)
-	if err != nil {
-		return exec.ModuleRef{}, err
-	}
-	m := exec.ModuleRef{Kind: exec.KindProcess, ModuleHash: &h, Argv: append([]string{path}, s.Process[1:]...),
-		Confinement: exec.ConfineNone, Env: s.Env}
-	if s.Unconfined {
-		return m, nil
-	}
-	if err := process.Confinable(); err != nil {
-		return m, fmt.Errorf("this machine cannot confine a process (%w): register it with --unconfined if it may run with your rights", err)
-	}
-	m.Confinement, m.Write = exec.ConfineLandlock, s.Write
-	m.Read = append(systemPaths(), s.Read...)
-	return m, nil
-}
-
-// systemPaths is what nearly every program needs to start.
-func systemPaths() []string {
-	var paths []string
-	for _, p := range []string{"/bin", "/etc/ld.so.cache", "/lib", "/lib64", "/usr"} {
-		if _, err := os.Stat(p); err == nil {
-			paths = append(paths, p)
-		}
-	}
-	return paths
 }
 
 // FindTool finds a registered or built-in tool ("mythos.train") by name or id.

@@ -73,6 +73,7 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	if err != nil {
 		return err
 	}
+	n.ForPeers()
 	s := &peer.Server{Node: n, Log: slog.New(handler), AcceptCodebooks: o.AcceptCodebooks, RequireCap: o.RequireCap || n.Config.PeerCap, Explain: f.Explain}
 	limits, err := o.Limits.over(n.Config)
 	if err != nil {

@@ -132,7 +132,7 @@ func runCall(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 		}
 	}
 	s.Key = []byte(o.Key)
-	called, err := n.Call(ctx, s)
+	called, err := n.Call(exec.WithStderr(ctx, f.IO.Err), s)
 	if err != nil {
 		return Refusal(err, n.Self().KeyHex(), o.Tool)
 	}

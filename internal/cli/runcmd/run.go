@@ -80,7 +80,7 @@ func runRun(ctx context.Context, f *cmdutil.Factory, o *runOptions) error {
 	if s.Redact, err = redaction(f, n, o.Redact); err != nil {
 		return err
 	}
-	ran, err := n.Run(ctx, s)
+	ran, err := n.Run(exec.WithStderr(ctx, f.IO.Err), s)
 	if err != nil {
 		return err
 	}

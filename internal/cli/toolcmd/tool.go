@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,7 @@ type addOptions struct {
 	WasmFile  string
 	Header    []string
 	ID        string
+	In        string // the folder
 	Timeout   cmdutil.Duration
 }
 
@@ -42,7 +44,10 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 		Use: "add NAME [flags] --process CMD... | --wasm FILE | --http URL | --mcp CMD...", Short: "Register a tool; prints its id",
 		Long: "The id pins the implementation: another binary, other arguments or another sandbox are another tool.\n" +
 			"Everything after --process or --mcp is the command; --mcp takes a URL instead, too. A process is confined to the system's folders and the paths that\n" +
-			"--read and --write name, without network; --unconfined lets it run with your rights.\n" +
+			"--read and --write name, without network, in a fresh folder. With --unconfined it runs with your rights, in the folder where you\n" +
+			"call it, with PATH, HOME and the like; their names are part of the id. What runs for a peer always gets a fresh folder, and only\n" +
+			"the variables of --env. The program, the interpreter of a script, and files that the arguments name are pinned: once one changes,\n" +
+			"the tool is refused.\n" +
 			"{/ptr} in the path or query of --http stands for the scalar at that JSON pointer of the request; {+/ptr} may have\n" +
 			"slashes. The last word of a header may name a secret, env:NAME or file:/path: it is looked up at the call and kept\n" +
 			"nowhere. The key goes along as Idempotency-Key.\n" +
@@ -62,6 +67,9 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 				o.MCP = args[1:]
 			} else {
 				o.Process = args[1:]
+			}
+			if c.Flags().Changed("dir") {
+				o.Dir = &o.In
 			}
 			return runAdd(c.Context(), f, o)
 		},
@@ -83,7 +91,11 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	flags.BoolVar(&o.Unconfined, "unconfined", false, "let a process run with your own rights")
 	flags.StringArrayVar(&o.Read, "read", nil, "a path that a confined process may read; may be repeated")
 	flags.StringArrayVar(&o.Write, "write", nil, "a path that a confined process may write; may be repeated")
-	flags.StringArrayVar(&o.Env, "env", nil, "a variable that is passed on; may be repeated")
+	flags.StringArrayVar(&o.Env, "env", nil, "pass on these variables and no others; +NAME: besides the usual ones; may be repeated")
+	flags.StringVar(&o.In, "dir", "", "where a process runs: . is your folder at the call (of an unconfined one by default), '' a fresh one")
+	flags.BoolVar(&o.NoPin, "no-pin", false, "files that the arguments of a process name may change")
+	flags.StringArrayVar(&o.Runtimes, "runtime", nil, "let a confined process read what "+strings.Join(node.Runtimes(), ", ")+" need; may be repeated")
+	flags.BoolVar(&o.Replace, "replace", false, "change the policy of the same implementation under its other names, too")
 	flags.StringVar(&o.ID, "id", "", "register under this id instead of the computed one")
 	flags.Var(&o.Timeout, "timeout", "longest time of a call")
 	return c
@@ -120,6 +132,14 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 	if err := o.implementation(); err != nil {
 		return err
 	}
+	for _, r := range o.Runtimes {
+		if !slices.Contains(node.Runtimes(), r) {
+			return clierr.Usagef("--runtime %q: one of %s", r, strings.Join(node.Runtimes(), ", "))
+		}
+	}
+	if o.Unconfined && len(o.Runtimes) > 0 {
+		return clierr.Usagef("--runtime is for a confined process: with --unconfined it may read whatever you may")
+	}
 	if o.RetrySafe && o.Probe != "" {
 		return clierr.Usagef("--retry-safe or --probe: a tool that is safe to repeat needs no probe")
 	}
@@ -149,14 +169,20 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 			f.IO.Notef("header %s holds its value as text, which everybody sees who may read the registration; if it is a secret, name it instead: '%s: env:NAME' or file:/path", name, name)
 		}
 	}
-	t, err := n.AddTool(ctx, o.ToolSpec)
+	added, err := n.AddTool(ctx, o.ToolSpec)
 	if errors.Is(err, object.ErrInvalid) { // what was typed, not what came from elsewhere
 		return clierr.Usagef("%w", err)
 	}
 	if err := addFailed(err, o); err != nil {
 		return err
 	}
-	return f.Emit(toolView(t), func() { f.IO.Printf("%s\n", t.ID) })
+	for _, note := range added.Notes {
+		f.IO.Notef("%s: %s", o.Name, note)
+	}
+	if len(added.Changed) > 0 {
+		f.IO.Notef("the policy now also holds for %s", strings.Join(added.Changed, ", "))
+	}
+	return f.Emit(toolView(added.Tool), func() { f.IO.Printf("%s\n", added.Tool.ID) })
 }
 
 // addFailed adds to an error what helps.
@@ -210,8 +236,12 @@ func newLs(f *cmdutil.Factory) *cobra.Command {
 					{Text: t.Module.Confinement}, {Text: f.IO.Hash(t.ID.String()), Meaning: ui.Dim}})
 				return nil
 			})
-			if err == nil && !f.JSON {
+			var dangling *exec.DanglingError
+			if !f.JSON && (err == nil || errors.As(err, &dangling)) {
 				f.IO.Table([]string{"name", "kind", "confined", "id"}, rows)
+			}
+			if errors.As(err, &dangling) {
+				return clierr.New(clierr.Invalid, "%w", err).On(dangling.Names[0]).With("forget it: mythos tool rm " + dangling.Names[0])
 			}
 			return err
 		},
@@ -241,13 +271,17 @@ func newShow(f *cmdutil.Factory) *cobra.Command {
 
 func newRm(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "rm NAME", Short: "Forget a tool; receipts and ledger entries stay", Example: "  mythos tool rm wc", Args: cmdutil.Args(1, 1),
+		Use: "rm NAME", Short: "Forget a name, and with its last name the tool; receipts and ledger entries stay", Example: "  mythos tool rm wc", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			n, err := f.Node(c.Context())
 			if err != nil {
 				return err
 			}
-			return n.Tools.Remove(c.Context(), args[0])
+			others, err := n.Tools.Remove(c.Context(), args[0])
+			if err == nil && len(others) > 0 {
+				f.IO.Notef("the tool stays registered as %s", strings.Join(others, ", "))
+			}
+			return err
 		},
 	}
 }
