@@ -53,7 +53,13 @@ type ExportOptions struct {
 	SignalRoots []object.Hash // the definition's; nil: every signal
 	// Payload finds captured bytes by hash; nil, or found false: lines hold hashes only.
 	// What it gives is checked against the hash.
-	Payload    func(ctx context.Context, h object.Hash) (data []byte, found bool, err error)
+	Payload func(ctx context.Context, h object.Hash) (data []byte, found bool, err error)
+	// Trace finds the bytes of a trace by its cid, as Payload does; nil: lines do not have
+	// what traces of imported evidence tell.
+	Trace func(ctx context.Context, cid object.Hash) (data []byte, found bool, err error)
+	// Tool names a tool; empty for one that is not known. It may be nil.
+	Tool       func(ctx context.Context, id object.Hash) string
+	Rows       Rows       // what a row is
 	MaxPayload int        // bytes; 0: DefaultMaxPayload
 	Redact     *Redaction // nil: nothing is redacted
 	Workers    int        // goroutines; 0: one a processor. No byte depends on it
@@ -69,6 +75,7 @@ type File struct {
 	Name   string // such as "train-00000-of-00002.jsonl"
 	Part   string
 	Rows   uint64
+	Left   uint64 // episodes that give no such row
 	Bytes  int64
 	SHA256 object.Hash
 }
@@ -116,6 +123,8 @@ type exporter struct {
 	weights []uint64
 	visible *idSet
 	meta    map[string]string // what a Parquet file says of itself
+	// chosen is the better answer to what an episode was asked, of RowsPreference.
+	chosen map[object.Hash]object.Hash
 }
 
 func newExporter(ctx context.Context, src Source, o ExportOptions) (*exporter, error) {
@@ -130,6 +139,9 @@ func newExporter(ctx context.Context, src Source, o ExportOptions) (*exporter, e
 	}
 	if o.Shards < 0 || o.Shards > 99999 || o.Open == nil {
 		return nil, errors.New("export: 1 to 99999 shards and a way to open files are needed")
+	}
+	if o.Rows != RowsRaw && o.Format != JSONL {
+		return nil, fmt.Errorf("export: rows of the kind %s are written as JSON lines only", o.Rows)
 	}
 	x := &exporter{src: src, o: o}
 	for _, p := range o.Split {
@@ -146,6 +158,11 @@ func newExporter(ctx context.Context, src Source, o ExportOptions) (*exporter, e
 // part writes the files of one part: shard i of S holds the rows from i*rows/S on.
 func (x *exporter) part(ctx context.Context, manifest object.Hash, part int, rows uint64) (files []File, err error) {
 	shards, n := uint64(x.o.Shards), uint64(0)
+	if x.o.Rows == RowsPreference {
+		if err := x.findPairs(ctx, manifest, part); err != nil {
+			return nil, err
+		}
+	}
 	w := &shardWriter{x: x, part: x.o.Split[part].Name}
 	produce := func(ctx context.Context, emit func(object.Hash) error) error {
 		return ReadList(ctx, x.src.Nodes(ctx), manifest, func(id object.Hash) error {
@@ -177,6 +194,7 @@ func (x *exporter) part(ctx context.Context, manifest object.Hash, part int, row
 // row is an episode as a file holds it: a line of text, or columns.
 type row struct {
 	text    []byte
+	rows    uint64 // in text
 	columns *parquetRow
 	size    int // bytes of the payloads in columns
 }
@@ -186,11 +204,18 @@ func (x *exporter) row(ctx context.Context, id object.Hash) (r row, err error) {
 	if err != nil {
 		return r, fmt.Errorf("episode %s: %w", id.Short(), err)
 	}
-	if x.o.Format == Parquet {
-		return row{columns: newParquetRow(l), size: l.size()}, nil
+	switch {
+	case x.o.Rows == RowsPreference:
+		text, rows, err := x.preferenceRow(ctx, l)
+		return row{text: text, rows: rows}, err
+	case x.o.Rows != RowsRaw:
+		text, rows := trainingRows(x.o.Rows, l)
+		return row{text: text, rows: rows}, nil
+	case x.o.Format == Parquet:
+		return row{columns: newParquetRow(l), size: l.size(), rows: 1}, nil
 	}
 	text, err := marshalJSON(l)
-	return row{text: append(text, '\n')}, err
+	return row{text: append(text, '\n'), rows: 1}, err
 }
 
 // shardWriter writes one file after the other.
@@ -231,7 +256,10 @@ func (w *shardWriter) Write(data []byte) (int, error) {
 }
 
 func (w *shardWriter) write(r row) error {
-	w.files[len(w.files)-1].Rows++
+	f := &w.files[len(w.files)-1]
+	if f.Rows += r.rows; r.rows == 0 {
+		f.Left++
+	}
 	if w.table != nil {
 		return w.table.write(r.columns, r.size)
 	}

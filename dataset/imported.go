@@ -74,11 +74,24 @@ type ImportTrace struct {
 // ImportCall is a call in the trace of an imported episode.
 type ImportCall struct {
 	Tool     string          `json:"tool"`
+	Kind     string          `json:"kind,omitempty"` // KindModelCall for a call of a model; empty: of a tool
 	Request  object.Hash     `json:"request_hash"`
 	Response object.Hash     `json:"response_hash"`
 	Status   uint16          `json:"status"`
 	Time     object.Time     `json:"time_observed"`
 	Details  json.RawMessage `json:"details,omitempty"` // an object
+}
+
+// KindModelCall is the kind of a call of a model.
+const KindModelCall = "model"
+
+// OpenImportTrace reads a trace.
+func OpenImportTrace(data []byte) (*ImportTrace, error) {
+	t := &ImportTrace{}
+	if err := json.Unmarshal(data, t); err != nil {
+		return nil, fmt.Errorf("trace of an import: %w", err)
+	}
+	return t, nil
 }
 
 // JSON is the trace's bytes. Details stand in it as they are.

@@ -39,13 +39,20 @@ type Line struct {
 type ReceiptLine struct {
 	ReceiptID    object.Hash `json:"receipt_id"`
 	ToolID       object.Hash `json:"tool_id"`
+	Tool         string      `json:"tool,omitempty"` // its name, where it is known
 	Status       uint16      `json:"status"`
-	RequestHash  string      `json:"request_hash"` // hex; "hmac-sha256:" + hex when the payload was redacted
+	Notes        string      `json:"notes,omitempty"` // such as the reason of a failure
+	RequestHash  string      `json:"request_hash"`    // hex; "hmac-sha256:" + hex when the payload was redacted
 	ResponseHash string      `json:"response_hash"`
 	Time         object.Time `json:"time_observed"`
 	Signer       string      `json:"signer"`            // public key in hex
 	Request      *Payload    `json:"request,omitempty"` // where its bytes are here
 	Response     *Payload    `json:"response,omitempty"`
+	// Details are what an imported record tells of the call besides (spec/datasets.md#import):
+	// an object. They are left out where anything is redacted.
+	Details json.RawMessage `json:"details,omitempty"`
+
+	model bool // of a call of a model, in imported evidence
 }
 
 // Payload is captured bytes: text where they are UTF-8, else base64; neither when they
@@ -72,7 +79,7 @@ type SignalLine struct {
 func (l *Line) size() int {
 	n := len(l.Outcome)
 	for _, r := range l.Receipts {
-		n += r.Request.size() + r.Response.size()
+		n += r.Request.size() + r.Response.size() + len(r.Details)
 	}
 	return n
 }
@@ -115,17 +122,81 @@ func (x *exporter) line(ctx context.Context, id object.Hash) (*Line, error) {
 		}
 		l.Receipts = append(l.Receipts, rl)
 	}
+	if err := x.told(ctx, l); err != nil {
+		return nil, fmt.Errorf("trace: %w", err)
+	}
 	l.Signals, err = x.signals(ctx, id)
 	return l, err
 }
 
+// told adds what the trace of imported evidence tells of the receipts.
+func (x *exporter) told(ctx context.Context, l *Line) error {
+	last := len(l.Receipts) - 1
+	if l.Source == "" || last < 0 || x.o.Trace == nil {
+		return nil
+	}
+	data, found, err := x.o.Trace(ctx, l.TraceCID)
+	if err != nil || !found {
+		return err
+	}
+	t, err := OpenImportTrace(data)
+	if err != nil {
+		return err
+	}
+	if len(t.Calls) != last {
+		return fmt.Errorf("%s tells of %d calls, the episode of %d: %w", l.TraceCID.Short(), len(t.Calls), last, store.ErrCorrupt)
+	}
+	for i, c := range t.Calls {
+		r := &l.Receipts[i]
+		if r.ToolID != ImportedTool(c.Tool) {
+			return fmt.Errorf("%s names another tool than receipt %s: %w", l.TraceCID.Short(), r.ReceiptID.Short(), store.ErrCorrupt)
+		}
+		r.Tool, r.model = c.Tool, c.Kind == KindModelCall
+		if x.o.Redact == nil {
+			r.Details = c.Details
+		}
+	}
+	r := &l.Receipts[last]
+	r.model = l.Source != formMCP && r.Request.size()+r.Response.size() > 0
+	if x.o.Redact == nil {
+		r.Details = t.Details
+	}
+	return nil
+}
+
+// formMCP is the form whose records are calls of tools alone.
+const formMCP = "mcp"
+
 func (x *exporter) receipt(ctx context.Context, id object.Hash, r *ledger.Receipt) (l ReceiptLine, err error) {
-	l = ReceiptLine{ReceiptID: id, ToolID: r.ToolID, Status: r.Status, Time: r.TimeObserved, Signer: r.Signer.KeyHex()}
+	l = ReceiptLine{ReceiptID: id, ToolID: r.ToolID, Status: r.Status, Time: r.TimeObserved, Signer: r.Signer.KeyHex(), Notes: x.notes(r)}
+	if x.o.Tool != nil {
+		l.Tool = x.o.Tool(ctx, r.ToolID)
+	}
 	if l.Request, l.RequestHash, err = x.payload(ctx, "request", r.ToolID, r.RequestHash); err != nil {
 		return l, err
 	}
 	l.Response, l.ResponseHash, err = x.payload(ctx, "response", r.ToolID, r.ResponseHash)
 	return l, err
+}
+
+// notes are those of a receipt. What a rule finds in them is replaced as in the response,
+// whose failure they may quote.
+func (x *exporter) notes(r *ledger.Receipt) string {
+	if r.Notes == nil || x.o.Redact == nil {
+		return deref(r.Notes)
+	}
+	out, _, ok := x.o.Redact.Apply("response", r.ToolID, []byte(*r.Notes))
+	if !ok {
+		return "[withheld]"
+	}
+	return string(out)
+}
+
+func deref(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
 }
 
 // outcome puts the result into the line.

@@ -26,13 +26,16 @@ type parquetRow struct {
 type parquetReceipt struct {
 	ReceiptID    string          `parquet:"receipt_id,uncompressed"`
 	ToolID       string          `parquet:"tool_id,dict"`
+	Tool         *string         `parquet:"tool,optional,dict"`
 	Status       int32           `parquet:"status"`
+	Notes        *string         `parquet:"notes,optional,dict"`
 	RequestHash  string          `parquet:"request_hash,uncompressed"`
 	ResponseHash string          `parquet:"response_hash,uncompressed"`
 	Time         int64           `parquet:"time_observed,timestamp(microsecond)"`
 	Signer       string          `parquet:"signer,dict"`
 	Request      *parquetPayload `parquet:"request,optional"`
 	Response     *parquetPayload `parquet:"response,optional"`
+	Details      *string         `parquet:"details,optional"` // JSON
 }
 
 type parquetPayload struct {
@@ -58,8 +61,8 @@ func newParquetRow(l *Line) *parquetRow {
 		TraceCID: l.TraceCID.String(), Source: orNull(l.Source), Outcome: orNull(string(l.Outcome)), Withheld: orNull(l.Withheld),
 		Receipts: make([]parquetReceipt, len(l.Receipts)), Signals: make([]parquetSignal, len(l.Signals))}
 	for i, c := range l.Receipts {
-		r.Receipts[i] = parquetReceipt{c.ReceiptID.String(), c.ToolID.String(), int32(c.Status), c.RequestHash, c.ResponseHash, int64(c.Time), c.Signer,
-			newParquetPayload(c.Request), newParquetPayload(c.Response)}
+		r.Receipts[i] = parquetReceipt{c.ReceiptID.String(), c.ToolID.String(), orNull(c.Tool), int32(c.Status), orNull(c.Notes), c.RequestHash, c.ResponseHash, int64(c.Time), c.Signer,
+			newParquetPayload(c.Request), newParquetPayload(c.Response), orNull(string(c.Details))}
 	}
 	for i, s := range l.Signals {
 		r.Signals[i] = parquetSignal{s.SignalID.String(), s.Type, fmt.Sprint(s.Value), fitting(s.Value), s.Kind, s.Redacted, int64(s.Time), s.Signer}

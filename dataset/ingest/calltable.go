@@ -1,6 +1,10 @@
 package ingest
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/mythos-project/mythos/internal/jsontext"
+)
 
 // callTable gathers calls, and finds them when they are answered.
 type callTable struct {
@@ -20,11 +24,11 @@ func (t *callTable) message(m *message) error {
 		}
 	}
 	for _, c := range m.calls {
-		var d fields
-		d.addText("id", c.id)
+		var d jsontext.Fields
+		d.AddText("id", c.id)
 		t.open = append(t.open, len(t.calls))
 		t.names = append(t.names, c.id)
-		t.calls = append(t.calls, Call{Tool: c.name, Request: c.request, Status: statusNothing, Details: Details(d.json()), Note: noteUnanswered})
+		t.calls = append(t.calls, Call{Tool: c.name, Request: c.request, Status: statusNothing, Details: Details(d.JSON()), Note: noteUnanswered})
 	}
 	for _, a := range m.answers {
 		if a.id == "" {

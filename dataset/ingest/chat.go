@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -30,21 +31,21 @@ var chatMembers = map[string]string{"messages": "", "tools": "", "functions": ""
 	"usage": "usage", "finish_reason": "finish_reason", "stop_reason": "finish_reason", "conversation": "conversation", "conversation_id": "conversation", "session_id": "conversation"}
 
 func parseChat(line []byte, h Handler) (*Record, error) {
-	l, err := fieldsOf(line)
+	l, err := jsontext.FieldsOf(line)
 	if err != nil {
 		return nil, err
 	}
 	rec := &Record{Status: statusOK}
-	if rec.Model, err = optionalText(l.get("model")); err != nil {
+	if rec.Model, err = jsontext.PlainText(l.Get("model")); err != nil {
 		return nil, err
 	}
-	if rec.Time, err = firstTime(l.get("created"), l.get("created_at"), l.get("timestamp")); err != nil {
+	if rec.Time, err = firstTime(l.Get("created"), l.Get("created_at"), l.Get("timestamp")); err != nil {
 		return nil, err
 	}
-	if l.get("messages") == nil {
+	if l.Get("messages") == nil {
 		return nil, errors.New("it has no messages")
 	}
-	messages, err := listOf(l.get("messages"))
+	messages, err := jsontext.ListOf(l.Get("messages"))
 	if err != nil {
 		return nil, err
 	}
@@ -77,34 +78,34 @@ func parseChat(line []byte, h Handler) (*Record, error) {
 func messageError(i int, err error) error { return fmt.Errorf("message %d: %w", i+1, err) }
 
 // chatInput is what was asked: the messages, and the tools that were offered.
-func chatInput(l fields, messages []json.RawMessage) []byte {
-	input := fields{{"messages", jsonList(messages)}}
-	input.add("tools", l.get("tools"))
-	input.add("functions", l.get("functions"))
-	return compact(input.json())
+func chatInput(l jsontext.Fields, messages []json.RawMessage) []byte {
+	input := jsontext.Fields{{Name: "messages", Value: jsontext.List(messages)}}
+	input.Add("tools", l.Get("tools"))
+	input.Add("functions", l.Get("functions"))
+	return jsontext.Compact(input.JSON())
 }
 
 // chatDetails are what else the line tells. The answer stands there as it is unless it is
 // a role and a text only; so do the messages after it.
-func chatDetails(l fields, messages []json.RawMessage, answer int, last *message) Details {
-	var d, rest fields
+func chatDetails(l jsontext.Fields, messages []json.RawMessage, answer int, last *message) Details {
+	var d, rest jsontext.Fields
 	for _, m := range l {
-		place, known := chatMembers[m.name]
+		place, known := chatMembers[m.Name]
 		switch {
 		case !known:
-			rest.add(m.name, compact(m.value))
-		case place != "" && !d.has(place) && kindOf(m.value) != 'n':
-			d.add(place, compact(m.value))
+			rest.Add(m.Name, jsontext.Compact(m.Value))
+		case place != "" && !d.Has(place) && jsontext.Kind(m.Value) != 'n':
+			d.Add(place, jsontext.Compact(m.Value))
 		case place != "":
-			rest.add(m.name, compact(m.value))
+			rest.Add(m.Name, jsontext.Compact(m.Value))
 		}
 	}
 	if !last.bare() {
-		d.add("message", compact(messages[answer]))
+		d.Add("message", jsontext.Compact(messages[answer]))
 	}
 	if answer+1 < len(messages) {
-		d.add("after", compact(jsonList(messages[answer+1:])))
+		d.Add("after", jsontext.Compact(jsontext.List(messages[answer+1:])))
 	}
-	d.add("rest", rest.json())
-	return Details(d.json())
+	d.Add("rest", rest.JSON())
+	return Details(d.JSON())
 }

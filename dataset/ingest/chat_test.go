@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // turn writes a chat with calls of tools and what answers them.
@@ -133,45 +135,45 @@ func TestChatLosesNothing(t *testing.T) {
 
 // rebuilt writes the line of a chat from a record.
 func rebuilt(t *rapid.T, r *Record) []byte {
-	in, err := fieldsOf(r.Input)
+	in, err := jsontext.FieldsOf(r.Input)
 	if err != nil {
 		t.Fatal(err)
 	}
-	messages, err := listOf(in.get("messages"))
+	messages, err := jsontext.ListOf(in.Get("messages"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := fields{}
+	d := jsontext.Fields{}
 	if r.Details != nil {
-		if d, err = fieldsOf(r.Details); err != nil {
+		if d, err = jsontext.FieldsOf(r.Details); err != nil {
 			t.Fatal(err)
 		}
 	}
-	answer := d.get("message")
+	answer := d.Get("message")
 	if answer == nil {
-		answer = fields{{"role", jsonText("assistant")}, {"content", jsonText(string(r.Output))}}.json()
+		answer = jsontext.Fields{{Name: "role", Value: jsontext.Text("assistant")}, {Name: "content", Value: jsontext.Text(string(r.Output))}}.JSON()
 	}
 	messages = append(messages, answer)
-	if after := d.get("after"); after != nil {
-		more, err := listOf(after)
+	if after := d.Get("after"); after != nil {
+		more, err := jsontext.ListOf(after)
 		if err != nil {
 			t.Fatal(err)
 		}
 		messages = append(messages, more...)
 	}
-	out := fields{{"messages", jsonList(messages)}}
-	out.add("tools", in.get("tools"))
+	out := jsontext.Fields{{Name: "messages", Value: jsontext.List(messages)}}
+	out.Add("tools", in.Get("tools"))
 	for _, name := range []string{"model", "usage"} {
-		out.add(name, d.get(name))
+		out.Add(name, d.Get(name))
 	}
-	if rest := d.get("rest"); rest != nil {
-		more, err := fieldsOf(rest)
+	if rest := d.Get("rest"); rest != nil {
+		more, err := jsontext.FieldsOf(rest)
 		if err != nil {
 			t.Fatal(err)
 		}
 		out = append(out, more...)
 	}
-	return out.json()
+	return out.JSON()
 }
 
 // exactJSON is JSON with the digits of its numbers.
@@ -187,7 +189,7 @@ func exactJSON(t *rapid.T, data []byte) (v any) {
 // drawChat writes a chat of any shape that is claimed.
 func drawChat(t *rapid.T) string {
 	text := rapid.Custom(func(t *rapid.T) string {
-		return string(jsonText(rapid.SampledFrom([]string{"", "hi", "<&> \u2028", "caf\u00e9 \U0001f600", "a\nb\x00", `{"n":1.0}`}).Draw(t, "text")))
+		return string(jsontext.Text(rapid.SampledFrom([]string{"", "hi", "<&> \u2028", "caf\u00e9 \U0001f600", "a\nb\x00", `{"n":1.0}`}).Draw(t, "text")))
 	})
 	number := rapid.SampledFrom([]string{"1.0", "9007199254740993", "1e2", "-0", "18446744073709551616"})
 	content := rapid.Custom(func(t *rapid.T) string {

@@ -3,6 +3,8 @@ package ingest
 import (
 	"encoding/json"
 	"strings"
+
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // spanKind is what a span tells of.
@@ -63,7 +65,7 @@ func kindOfSpan(s *genSpan) spanKind {
 	}
 	for _, m := range s.attrs {
 		for _, prefix := range genPrefixes {
-			if strings.HasPrefix(m.name, prefix) {
+			if strings.HasPrefix(m.Name, prefix) {
 				return modelCall
 			}
 		}
@@ -99,7 +101,7 @@ var (
 	toolRequest  = append([]string{"gen_ai.tool.call.arguments", "gen_ai.tool.arguments", "ai.toolCall.args", "tool.parameters"}, anyInput...)
 	toolResponse = append([]string{"gen_ai.tool.call.result", "gen_ai.tool.message", "ai.toolCall.result"}, anyOutput...)
 
-	toolNames = []string{"gen_ai.tool.name", "ai.toolCall.name", "tool.name", "tool_call.function.name", "traceloop.entity.name"}
+	toolNames = []string{"gen_ai.tool.name", "ai.toolCall.name", "tool.name", "tool_call.function.name", "traceloop.entity.Name"}
 	toolIDs   = []string{"gen_ai.tool.call.id", "ai.toolCall.id", "tool_call.id", "tool.id"}
 
 	modelNames        = []string{"gen_ai.request.model", "llm.model_name", "llm.request.model", "ai.model.id"}
@@ -157,10 +159,10 @@ func (t *taken) value(names ...string) json.RawMessage {
 
 // asJSON is a text that is a JSON object or list as it is, and any other as a JSON string.
 func asJSON(text []byte) json.RawMessage {
-	if k := kindOf(text); (k == '{' || k == '[') && checkJSON(text) == nil {
-		return compact(text)
+	if k := jsontext.Kind(text); (k == '{' || k == '[') && jsontext.Check(text) == nil {
+		return jsontext.Compact(text)
 	}
-	return jsonText(string(text))
+	return jsontext.Text(string(text))
 }
 
 // first is the text of the first of some attributes of the span or its events.

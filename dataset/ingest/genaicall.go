@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // call makes a receipt's worth of a span: of a tool, or of a model.
@@ -24,8 +26,8 @@ func (s *genSpan) toolCall() Call {
 	request, asked := t.text(toolRequest...)
 	response, answered := t.text(toolResponse...)
 	c := Call{Tool: name, Request: request, Response: response, Status: s.status(), Time: s.start, Note: s.reason()}
-	var d fields
-	d.addText("id", id)
+	var d jsontext.Fields
+	d.AddText("id", id)
 	c.Details = s.details(d, t)
 	if !asked && !answered && c.Note == "" {
 		c.Note = "neither its arguments nor its result were recorded"
@@ -37,20 +39,20 @@ func (s *genSpan) modelCall() Call {
 	t := take(s)
 	request := t.request()
 	response, finish := t.response()
-	c := Call{Tool: strings.TrimSpace(s.operation() + " " + s.model()), Request: request, Response: response, Status: s.status(), Time: s.start, Note: s.reason()}
+	c := Call{Tool: strings.TrimSpace(s.operation() + " " + s.model()), Request: request, Response: response, Status: s.status(), Time: s.start, Note: s.reason(), Model: true}
 	if len(response) == 0 && !s.failed {
 		c.Status = statusNothing
 	}
-	var d fields
-	d.addText("model", t.first(modelNames...))
-	d.addText("response_model", t.first(responseModels...))
-	d.add("usage", t.usage())
+	var d jsontext.Fields
+	d.AddText("model", t.first(modelNames...))
+	d.AddText("response_model", t.first(responseModels...))
+	d.Add("usage", t.usage())
 	if reasons := t.value(finishPlaces...); reasons != nil {
 		finish = reasons
 	}
-	d.add("finish_reasons", finish)
-	d.addText("response_id", t.first(responseIDs...))
-	d.addText("conversation", t.first(conversations...))
+	d.Add("finish_reasons", finish)
+	d.AddText("response_id", t.first(responseIDs...))
+	d.AddText("conversation", t.first(conversations...))
 	c.Details = s.details(d, t)
 	return c
 }
@@ -116,59 +118,59 @@ func (s *genSpan) reason() string {
 
 // details adds what else a span has: its attributes and events that nothing was taken
 // from, as they are.
-func (s *genSpan) details(d fields, t *taken) Details {
-	var rest fields
+func (s *genSpan) details(d jsontext.Fields, t *taken) Details {
+	var rest jsontext.Fields
 	for _, m := range s.attrs {
-		if !t.attrs[m.name] {
-			rest.add(m.name, compact(m.value))
+		if !t.attrs[m.Name] {
+			rest.Add(m.Name, jsontext.Compact(m.Value))
 		}
 	}
-	d.add("attributes", rest.json())
+	d.Add("attributes", rest.JSON())
 	var events []json.RawMessage
 	for i, e := range s.events {
 		if !t.events[i] {
-			f := fields{{"name", jsonText(e.name)}}
-			f.add("attributes", fields(e.attrs).json())
-			events = append(events, f.json())
+			f := jsontext.Fields{{Name: "name", Value: jsontext.Text(e.name)}}
+			f.Add("attributes", jsontext.Fields(e.attrs).JSON())
+			events = append(events, f.JSON())
 		}
 	}
 	if events != nil {
-		d.add("events", jsonList(events))
+		d.Add("events", jsontext.List(events))
 	}
-	d.addText("span", s.name)
-	d.addText("trace_id", s.trace)
-	d.addText("span_id", s.id)
-	d.addText("parent_span_id", s.parent)
-	d.addText("start_time_unix_nano", s.startNano)
-	d.addText("end_time_unix_nano", s.endRaw)
-	return Details(d.json())
+	d.AddText("span", s.name)
+	d.AddText("trace_id", s.trace)
+	d.AddText("span_id", s.id)
+	d.AddText("parent_span_id", s.parent)
+	d.AddText("start_time_unix_nano", s.startNano)
+	d.AddText("end_time_unix_nano", s.endRaw)
+	return Details(d.JSON())
 }
 
 // usage gathers what counts tokens, under the names without their prefix.
 func (t *taken) usage() json.RawMessage {
-	var f fields
+	var f jsontext.Fields
 	add := func(name string, value json.RawMessage) bool {
 		for _, prefix := range usagePrefixes {
-			if short, ok := strings.CutPrefix(name, prefix); ok && !f.has(short) {
-				f.add(short, value)
+			if short, ok := strings.CutPrefix(name, prefix); ok && !f.Has(short) {
+				f.Add(short, value)
 				return true
 			}
 		}
 		return false
 	}
 	for _, m := range t.s.attrs {
-		if add(m.name, m.value) {
-			t.attrs[m.name] = true
+		if add(m.Name, m.Value) {
+			t.attrs[m.Name] = true
 		}
 	}
 	for _, e := range t.s.events {
 		if e.name == eventDetails {
 			for _, m := range e.attrs {
-				add(m.name, m.value)
+				add(m.Name, m.Value)
 			}
 		}
 	}
-	return f.json()
+	return f.JSON()
 }
 
 // request is what was asked: the text of the one attribute that has it, or JSON with the
@@ -191,13 +193,13 @@ func (t *taken) request() []byte {
 	if system == nil && tools == nil {
 		return text
 	}
-	var f fields
-	f.add("system_instructions", system)
+	var f jsontext.Fields
+	f.Add("system_instructions", system)
 	if ok {
-		f.add("messages", asJSON(text))
+		f.Add("messages", asJSON(text))
 	}
-	f.add("tools", tools)
-	return f.json()
+	f.Add("tools", tools)
+	return f.JSON()
 }
 
 // listed is the messages of numbered attributes.
@@ -212,22 +214,22 @@ func messagesText(list []json.RawMessage, role string) ([]byte, bool) {
 		return nil, false
 	}
 	if len(list) > 1 {
-		return compact(jsonList(list)), true
+		return jsontext.Compact(jsontext.List(list)), true
 	}
-	f, err := fieldsOf(list[0])
-	if err != nil || kindOf(f.get("content")) != '"' {
-		return compact(jsonList(list)), true
+	f, err := jsontext.FieldsOf(list[0])
+	if err != nil || jsontext.Kind(f.Get("content")) != '"' {
+		return jsontext.Compact(jsontext.List(list)), true
 	}
 	for _, m := range f {
-		text, err := plain(m.value)
+		text, err := jsontext.Plain(m.Value)
 		switch {
-		case m.name == "content", m.name == "finish_reason":
-		case m.name == "role" && err == nil && string(text) == role:
+		case m.Name == "content", m.Name == "finish_reason":
+		case m.Name == "role" && err == nil && string(text) == role:
 		default:
-			return compact(jsonList(list)), true
+			return jsontext.Compact(jsontext.List(list)), true
 		}
 	}
-	text, err := plain(f.get("content"))
+	text, err := jsontext.Plain(f.Get("content"))
 	return text, err == nil
 }
 
@@ -238,16 +240,16 @@ func (t *taken) response() (response []byte, finish json.RawMessage) {
 	}
 	for _, list := range [][]json.RawMessage{t.numberedMessages(numberedResponses), t.eventMessages(answerEvents)} {
 		if text, ok := messagesText(list, "assistant"); ok {
-			return text, finishOf(jsonList(list))
+			return text, finishOf(jsontext.List(list))
 		}
 	}
 	if calls := t.value(sdkCallPlaces...); calls != nil {
-		f := fields{{"role", jsonText("assistant")}}
+		f := jsontext.Fields{{Name: "role", Value: jsontext.Text("assistant")}}
 		if text, ok := t.text("ai.response.text"); ok {
-			f.addText("content", string(text))
+			f.AddText("content", string(text))
 		}
-		f.add("tool_calls", calls)
-		return compact(jsonList([]json.RawMessage{f.json()})), nil
+		f.Add("tool_calls", calls)
+		return jsontext.Compact(jsontext.List([]json.RawMessage{f.JSON()})), nil
 	}
 	text, _ := t.text(append(slices.Clone(responsePlaces), anyOutput...)...)
 	return text, nil
@@ -255,24 +257,24 @@ func (t *taken) response() (response []byte, finish json.RawMessage) {
 
 // finishOf is the finish reasons of messages; nil where there are none.
 func finishOf(text []byte) json.RawMessage {
-	if kindOf(text) != '[' || checkJSON(text) != nil {
+	if jsontext.Kind(text) != '[' || jsontext.Check(text) != nil {
 		return nil
 	}
-	list, err := listOf(text)
+	list, err := jsontext.ListOf(text)
 	if err != nil {
 		return nil
 	}
 	var reasons []json.RawMessage
 	for _, item := range list {
-		if kindOf(item) != '{' {
+		if jsontext.Kind(item) != '{' {
 			continue
 		}
-		if f, err := fieldsOf(item); err == nil && f.get("finish_reason") != nil {
-			reasons = append(reasons, compact(f.get("finish_reason")))
+		if f, err := jsontext.FieldsOf(item); err == nil && f.Get("finish_reason") != nil {
+			reasons = append(reasons, jsontext.Compact(f.Get("finish_reason")))
 		}
 	}
 	if reasons == nil {
 		return nil
 	}
-	return jsonList(reasons)
+	return jsontext.List(reasons)
 }

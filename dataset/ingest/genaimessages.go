@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // Conventions without a list of messages number attributes, as gen_ai.prompt.0.content and
@@ -44,7 +46,7 @@ func (n *tree) put(path []string, value json.RawMessage) {
 	n.value = value
 }
 
-func (n *tree) get(step string) *tree {
+func (n *tree) child(step string) *tree {
 	if n == nil {
 		return nil
 	}
@@ -74,31 +76,31 @@ func (n *tree) numbers() (list []*tree, all bool) {
 	return list, len(found) == len(n.order)
 }
 
-// json is all of a tree as JSON.
-func (n *tree) json() json.RawMessage {
+// spelled is all of a tree as JSON.
+func (n *tree) spelled() json.RawMessage {
 	if n.value != nil && n.below == nil {
 		return n.value
 	}
 	if list, all := n.numbers(); all && len(list) > 0 {
 		values := make([]json.RawMessage, len(list))
 		for i, at := range list {
-			values[i] = at.json()
+			values[i] = at.spelled()
 		}
-		return jsonList(values)
+		return jsontext.List(values)
 	}
-	var f fields
-	f.add("value", n.value)
+	var f jsontext.Fields
+	f.Add("value", n.value)
 	for _, step := range n.order {
-		f.add(step, n.below[step].json())
+		f.Add(step, n.below[step].spelled())
 	}
-	return f.json()
+	return f.JSON()
 }
 
 // numbered gathers the attributes of a place. Empty: there are none.
 func (t *taken) numbered(p numberedPlace) []*tree {
 	root := &tree{}
 	for _, m := range t.s.attrs {
-		rest, ok := strings.CutPrefix(m.name, p.prefix)
+		rest, ok := strings.CutPrefix(m.Name, p.prefix)
 		number, member, deep := strings.Cut(rest, ".")
 		if _, err := strconv.ParseUint(number, 10, 31); !ok || !deep || err != nil {
 			continue
@@ -106,8 +108,8 @@ func (t *taken) numbered(p numberedPlace) []*tree {
 		if member, ok = strings.CutPrefix(member, p.inner); !ok {
 			continue
 		}
-		t.attrs[m.name] = true
-		root.put(append([]string{number}, strings.Split(member, ".")...), m.value)
+		t.attrs[m.Name] = true
+		root.put(append([]string{number}, strings.Split(member, ".")...), m.Value)
 	}
 	list, _ := root.numbers()
 	return list
@@ -129,53 +131,53 @@ func (t *taken) numberedMessages(places []numberedPlace) []json.RawMessage {
 
 // message writes what stands below one number as a message.
 func (n *tree) message() json.RawMessage {
-	var f fields
+	var f jsontext.Fields
 	for _, step := range n.order {
 		at := n.below[step]
 		switch step {
 		case "tool_calls":
-			f.add(step, at.toolCalls())
+			f.Add(step, at.toolCalls())
 		case "contents":
-			f.add("content", at.contents())
+			f.Add("content", at.contents())
 		case "text": // of a completion
-			f.add("content", at.json())
+			f.Add("content", at.spelled())
 		default:
-			f.add(step, at.json())
+			f.Add(step, at.spelled())
 		}
 	}
-	return f.json()
+	return f.JSON()
 }
 
 // toolCalls writes calls as chats have them: id, and a function with name and arguments.
 func (n *tree) toolCalls() json.RawMessage {
 	list, _ := n.numbers()
 	if len(list) == 0 {
-		return n.json()
+		return n.spelled()
 	}
 	calls := make([]json.RawMessage, len(list))
 	for i, at := range list {
-		if inner := at.get("tool_call"); inner != nil {
+		if inner := at.child("tool_call"); inner != nil {
 			at = inner
 		}
-		var call, function fields
+		var call, function jsontext.Fields
 		from := at
-		if inner := at.get("function"); inner != nil {
+		if inner := at.child("function"); inner != nil {
 			from = inner
 		}
 		for _, step := range at.order {
 			if step != "function" && step != "name" && step != "arguments" {
-				call.add(step, at.below[step].json())
+				call.Add(step, at.below[step].spelled())
 			}
 		}
 		for _, step := range []string{"name", "arguments"} {
-			if inner := from.get(step); inner != nil {
-				function.add(step, inner.json())
+			if inner := from.child(step); inner != nil {
+				function.Add(step, inner.spelled())
 			}
 		}
-		call.add("function", function.json())
-		calls[i] = call.json()
+		call.Add("function", function.JSON())
+		calls[i] = call.JSON()
 	}
-	return jsonList(calls)
+	return jsontext.List(calls)
 }
 
 // contents writes the parts of a content: message_content.type, .text and the like.
@@ -183,12 +185,12 @@ func (n *tree) contents() json.RawMessage {
 	list, _ := n.numbers()
 	parts := make([]json.RawMessage, len(list))
 	for i, at := range list {
-		if inner := at.get("message_content"); inner != nil {
+		if inner := at.child("message_content"); inner != nil {
 			at = inner
 		}
-		parts[i] = at.json()
+		parts[i] = at.spelled()
 	}
-	return jsonList(parts)
+	return jsontext.List(parts)
 }
 
 // tools are the definitions of tools that numbered attributes have.
@@ -196,16 +198,16 @@ func (t *taken) numberedTools() json.RawMessage {
 	for _, p := range numberedTools {
 		var list []json.RawMessage
 		for _, at := range t.numbered(p) {
-			if schema := at.get("json_schema"); schema != nil {
-				if text, err := plain(schema.json()); err == nil {
+			if schema := at.child("json_schema"); schema != nil {
+				if text, err := jsontext.Plain(schema.spelled()); err == nil {
 					list = append(list, asJSON(text))
 					continue
 				}
 			}
-			list = append(list, at.json())
+			list = append(list, at.spelled())
 		}
 		if len(list) > 0 {
-			return jsonList(list)
+			return jsontext.List(list)
 		}
 	}
 	return nil
@@ -235,33 +237,33 @@ var eventNames = map[string]bool{"event.name": true, "gen_ai.system": true, "gen
 // message writes an event as a message. Its members stand in the attributes, in the text
 // of gen_ai.event.content, or, of an answer, in the member message.
 func (e *genEvent) message(role string) json.RawMessage {
-	all := fields{}
+	all := jsontext.Fields{}
 	for _, m := range e.attrs {
-		value := m.value
-		if text, err := plain(value); err == nil && kindOf(value) == '"' && m.name != "content" {
+		value := m.Value
+		if text, err := jsontext.Plain(value); err == nil && jsontext.Kind(value) == '"' && m.Name != "content" {
 			value = asJSON(text)
 		}
-		if (m.name == "gen_ai.event.content" || m.name == "message") && kindOf(value) == '{' {
-			if inner, err := fieldsOf(value); err == nil {
+		if (m.Name == "gen_ai.event.content" || m.Name == "message") && jsontext.Kind(value) == '{' {
+			if inner, err := jsontext.FieldsOf(value); err == nil {
 				for _, x := range inner {
-					if !all.has(x.name) {
+					if !all.Has(x.Name) {
 						all = append(all, x)
 					}
 				}
 				continue
 			}
 		}
-		name := m.name
+		name := m.Name
 		if name == "gen_ai.event.content" || name == "message" {
 			name = "content"
 		}
-		if !eventNames[name] && !all.has(name) {
-			all = append(all, member{name, value})
+		if !eventNames[name] && !all.Has(name) {
+			all = append(all, jsontext.Member{Name: name, Value: value})
 		}
 	}
-	out := fields{}
-	if !all.has("role") {
-		out.addText("role", role)
+	out := jsontext.Fields{}
+	if !all.Has("role") {
+		out.AddText("role", role)
 	}
-	return append(out, all...).json()
+	return append(out, all...).JSON()
 }

@@ -241,7 +241,11 @@ func (im *Importer) receipts(ctx context.Context, form Reader, k *kept) error {
 		if err != nil {
 			return err
 		}
-		t.Calls = append(t.Calls, dataset.ImportCall{Tool: c.Tool, Request: r.RequestHash, Response: r.ResponseHash, Status: c.Status, Time: at, Details: c.Details})
+		kind := ""
+		if c.Model {
+			kind = dataset.KindModelCall
+		}
+		t.Calls = append(t.Calls, dataset.ImportCall{Tool: c.Tool, Kind: kind, Request: r.RequestHash, Response: r.ResponseHash, Status: c.Status, Time: at, Details: c.Details})
 	}
 	r, err := im.receipt(ctx, k, ledger.Receipt{ToolID: ToolImport, Status: rec.Status, TimeObserved: rec.Answered, Notes: note(form, rec.Note)}, rec.Input, rec.Output, t.Source)
 	if err != nil {

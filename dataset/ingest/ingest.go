@@ -74,6 +74,7 @@ type Call struct {
 	Time     object.Time // 0: that of the record
 	Details  Details
 	Note     string // as of a Record
+	Model    bool   // a model was called, no tool
 }
 
 // Details are what else a record tells of a call, as a JSON object: the id of the call,

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -290,7 +291,7 @@ func checkRecord(t *testing.T, form Reader, r *Record) {
 	}
 	calls := append([]Call{{Tool: "answer", Request: r.Input, Response: r.Output, Details: r.Details}}, r.Calls...)
 	for _, c := range calls {
-		if c.Details != nil && (checkJSON(c.Details) != nil || kindOf(c.Details) != '{') {
+		if c.Details != nil && (jsontext.Check(c.Details) != nil || jsontext.Kind(c.Details) != '{') {
 			t.Errorf("%s: %s has details that are no object: %s", form.Name(), c.Tool, c.Details)
 		}
 		if !utf8.Valid(c.Request) || !utf8.Valid(c.Response) {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // ErrEncoding means that a file is not the UTF-8 text that JSON is.
@@ -80,7 +82,7 @@ func eachLine(r io.Reader, fn func(where string, line []byte) error) error {
 // records reads a record from every line.
 func records(r io.Reader, h Handler, parse func([]byte, Handler) (*Record, error)) error {
 	return eachLine(r, func(where string, line []byte) error {
-		err := checkJSON(line)
+		err := jsontext.Check(line)
 		var rec *Record
 		if err == nil {
 			rec, err = parse(line, h)

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -100,15 +101,15 @@ func (p pointer) at(raw json.RawMessage) (json.RawMessage, error) {
 		return nil, nil
 	}
 	for _, step := range p {
-		switch kindOf(raw) {
+		switch jsontext.Kind(raw) {
 		case '{':
-			f, err := fieldsOf(raw)
+			f, err := jsontext.FieldsOf(raw)
 			if err != nil {
 				return nil, err
 			}
-			raw = f.get(step)
+			raw = f.Get(step)
 		case '[':
-			items, err := listOf(raw)
+			items, err := jsontext.ListOf(raw)
 			if err != nil {
 				return nil, err
 			}
@@ -121,7 +122,7 @@ func (p pointer) at(raw json.RawMessage) (json.RawMessage, error) {
 			return nil, nil
 		}
 	}
-	if kindOf(raw) == 'n' {
+	if jsontext.Kind(raw) == 'n' {
 		return nil, nil
 	}
 	return raw, nil
@@ -141,7 +142,7 @@ func (r *reading) raw(p pointer) json.RawMessage {
 
 // value is the text, or the compact JSON, that the pointer leads to.
 func (r *reading) value(p pointer) []byte {
-	text, err := plain(r.raw(p))
+	text, err := jsontext.Plain(r.raw(p))
 	r.keep(err)
 	return text
 }
@@ -222,17 +223,17 @@ func (m *Mapping) parse(line []byte) (*Record, error) {
 	if r.err == nil && rec.Input == nil && rec.Output == nil {
 		return nil, errors.New("neither input nor output is there")
 	}
-	var d fields
-	d.addText("model", rec.Model)
+	var d jsontext.Fields
+	d.AddText("model", rec.Model)
 	for _, kept := range []struct {
 		name string
 		at   pointer
 	}{{"usage", m.Usage}, {"finish_reason", m.Finish}, {"conversation", m.Talk}} {
 		if raw := r.raw(kept.at); raw != nil {
-			d.add(kept.name, compact(raw))
+			d.Add(kept.name, jsontext.Compact(raw))
 		}
 	}
-	rec.Details = Details(d.json())
+	rec.Details = Details(d.JSON())
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -252,7 +253,7 @@ func (c *callMapping) parse(line []byte) (calls []Call, err error) {
 	if err != nil || raw == nil {
 		return nil, err
 	}
-	items, err := listOf(raw)
+	items, err := jsontext.ListOf(raw)
 	if err != nil {
 		return nil, fmt.Errorf("calls: %w", err)
 	}
@@ -260,11 +261,11 @@ func (c *callMapping) parse(line []byte) (calls []Call, err error) {
 		r := &reading{line: item}
 		call := Call{Tool: string(r.value(c.Tool)), Request: r.value(c.Request), Response: r.value(c.Response), Time: r.time(c.Time)}
 		call.Status, call.Note = r.outcome(c.Status, c.Error)
-		var d fields
+		var d jsontext.Fields
 		if id := r.raw(c.ID); id != nil {
-			d.add("id", compact(id))
+			d.Add("id", jsontext.Compact(id))
 		}
-		call.Details = Details(d.json())
+		call.Details = Details(d.JSON())
 		if r.err == nil && call.Tool == "" {
 			r.err = errors.New("it names no tool")
 		}

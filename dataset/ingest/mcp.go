@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -26,7 +27,7 @@ func (mcp) Read(r io.Reader, h Handler) error {
 	s := &mcpSession{h: h}
 	s.begin()
 	err := eachLine(r, func(where string, line []byte) error {
-		if err := checkJSON(line); err != nil {
+		if err := jsontext.Check(line); err != nil {
 			return h.Bad(&RecordError{where, err.Error()})
 		}
 		return s.line(where, line)
@@ -39,7 +40,7 @@ func (mcp) Read(r io.Reader, h Handler) error {
 
 // mcpMessage is one JSON-RPC message.
 type mcpMessage struct {
-	fields
+	jsontext.Fields
 	id     string // canonical; empty: a notification
 	method string // empty: a response
 	side   side   // who sent it
@@ -85,15 +86,15 @@ func (s *mcpSession) line(where string, line []byte) error {
 	if err != nil {
 		return s.h.Bad(&RecordError{where, err.Error()})
 	}
-	if kindOf(inner) != '[' {
+	if jsontext.Kind(inner) != '[' {
 		return s.read(where, line, inner, from, at)
 	}
-	batch, err := listOf(inner)
+	batch, err := jsontext.ListOf(inner)
 	if err != nil || len(batch) == 0 {
 		return s.h.Bad(&RecordError{where, "it is an empty batch"})
 	}
 	for i, raw := range batch {
-		if err := s.read(fmt.Sprintf("%s, message %d of the batch", where, i+1), compact(raw), raw, from, at); err != nil {
+		if err := s.read(fmt.Sprintf("%s, message %d of the batch", where, i+1), jsontext.Compact(raw), raw, from, at); err != nil {
 			return err
 		}
 	}
@@ -102,35 +103,35 @@ func (s *mcpSession) line(where string, line []byte) error {
 
 // unwrap finds the message in what a log wrote around it.
 func unwrap(line []byte) (inner json.RawMessage, from side, at object.Time, err error) {
-	if kindOf(line) == '[' {
+	if jsontext.Kind(line) == '[' {
 		return line, unknown, 0, nil
 	}
-	l, err := fieldsOf(line)
+	l, err := jsontext.FieldsOf(line)
 	if err != nil {
 		return nil, unknown, 0, err
 	}
-	if l.has("jsonrpc") {
-		at, err = firstTime(l.get("timestamp"), l.get("time"), l.get("ts"))
+	if l.Has("jsonrpc") {
+		at, err = firstTime(l.Get("timestamp"), l.Get("time"), l.Get("ts"))
 		return line, unknown, at, err
 	}
 	for _, name := range []string{"direction", "dir", "from", "sender", "side", "type"} {
-		word, err := optionalText(l.get(name))
+		word, err := jsontext.PlainText(l.Get(name))
 		if err == nil && sides[word] != unknown {
 			from = sides[word]
 			break
 		}
 	}
-	if at, err = firstTime(l.get("timestamp"), l.get("time"), l.get("ts")); err != nil {
+	if at, err = firstTime(l.Get("timestamp"), l.Get("time"), l.Get("ts")); err != nil {
 		return nil, from, 0, err
 	}
 	for _, name := range []string{"message", "msg", "data"} {
-		raw := l.get(name)
-		if kindOf(raw) == '"' { // some logs hold the message as a text
-			text, err := textOf(raw)
+		raw := l.Get(name)
+		if jsontext.Kind(raw) == '"' { // some logs hold the message as a text
+			text, err := jsontext.TextOf(raw)
 			if err != nil {
 				return nil, from, at, err
 			}
-			if raw = json.RawMessage(text); checkJSON(raw) != nil {
+			if raw = json.RawMessage(text); jsontext.Check(raw) != nil {
 				continue
 			}
 		}
@@ -143,15 +144,15 @@ func unwrap(line []byte) (inner json.RawMessage, from side, at object.Time, err 
 
 // isMessage reports whether JSON is a message or a batch.
 func isMessage(raw json.RawMessage) bool {
-	if kindOf(raw) == '[' {
-		list, err := listOf(raw)
+	if jsontext.Kind(raw) == '[' {
+		list, err := jsontext.ListOf(raw)
 		return err == nil && len(list) > 0 && isMessage(list[0])
 	}
-	if kindOf(raw) != '{' {
+	if jsontext.Kind(raw) != '{' {
 		return false
 	}
-	f, err := fieldsOf(raw)
-	return err == nil && f.get("jsonrpc") != nil
+	f, err := jsontext.FieldsOf(raw)
+	return err == nil && f.Get("jsonrpc") != nil
 }
 
 // read takes one message.
@@ -185,18 +186,18 @@ func (s *mcpSession) sender(from side, method string) side {
 }
 
 func readMCP(raw json.RawMessage) (*mcpMessage, error) {
-	f, err := fieldsOf(raw)
+	f, err := jsontext.FieldsOf(raw)
 	if err != nil {
 		return nil, err
 	}
-	m := &mcpMessage{fields: f}
-	if f.get("jsonrpc") == nil {
+	m := &mcpMessage{Fields: f}
+	if f.Get("jsonrpc") == nil {
 		return nil, errors.New("it is no JSON-RPC message: it has no member jsonrpc")
 	}
-	if m.method, err = optionalText(f.get("method")); err != nil {
+	if m.method, err = jsontext.PlainText(f.Get("method")); err != nil {
 		return nil, err
 	}
-	m.id, err = mcpID(f.get("id"))
+	m.id, err = mcpID(f.Get("id"))
 	return m, err
 }
 
@@ -205,14 +206,14 @@ func mcpID(raw json.RawMessage) (string, error) {
 	switch {
 	case raw == nil:
 		return "", nil
-	case kindOf(raw) == '"':
-		text, err := textOf(raw)
+	case jsontext.Kind(raw) == '"':
+		text, err := jsontext.TextOf(raw)
 		return `"` + text, err
-	case isNumber(raw):
+	case jsontext.IsNumber(raw):
 		if n, ok := wholeOf(string(raw)); ok {
 			return n.String(), nil
 		}
 		return string(raw), nil
 	}
-	return "", fmt.Errorf("the id %s is neither a number nor a text", describe(raw))
+	return "", fmt.Errorf("the id %s is neither a number nor a text", jsontext.Describe(raw))
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // mcpSession follows the messages of one session. Ids are those of one direction: the
@@ -34,7 +36,7 @@ func (s *mcpSession) message(m *mcpMessage) (reason string, err error) {
 	switch {
 	case m.method == "" && m.id != "":
 		return s.response(m)
-	case m.method == "" && m.get("error") != nil:
+	case m.method == "" && m.Get("error") != nil:
 		return "", s.h.Lost("JSON-RPC errors", "they have no id, so that their request is not known")
 	case m.method == "":
 		return "it is neither a request nor a response: it has no method and no id", nil
@@ -50,14 +52,14 @@ func (s *mcpSession) message(m *mcpMessage) (reason string, err error) {
 
 func (s *mcpSession) notification(m *mcpMessage) error {
 	s.h.Passed("notifications")
-	params, err := fieldsOf(m.get("params"))
+	params, err := jsontext.FieldsOf(m.Get("params"))
 	if m.method != "notifications/cancelled" || err != nil {
 		return nil //nolint:nilerr // a notification of another kind
 	}
-	id, err := mcpID(params.get("requestId"))
+	id, err := mcpID(params.Get("requestId"))
 	if r := s.open[client][id]; err == nil && r != nil && !r.twice && m.side != server {
 		r.call.Note = "the call was cancelled"
-		if why, err := optionalText(params.get("reason")); err == nil && why != "" {
+		if why, err := jsontext.PlainText(params.Get("reason")); err == nil && why != "" {
 			r.call.Note += ": " + why
 		}
 	}
@@ -75,7 +77,7 @@ func (s *mcpSession) request(m *mcpMessage) (reason string, err error) {
 	}
 	if old := s.open[from][m.id]; old != nil {
 		old.twice = true
-		return "the id " + describe(m.get("id")) + " is used again while the request before it waits: a response would be of either", nil
+		return "the id " + jsontext.Describe(m.Get("id")) + " is used again while the request before it waits: a response would be of either", nil
 	}
 	r := &mcpRequest{method: m.method, source: m.source}
 	if m.method == "tools/call" {
@@ -93,35 +95,35 @@ func (s *mcpSession) request(m *mcpMessage) (reason string, err error) {
 
 // readCall reads the parameters of tools/call.
 func (r *mcpRequest) readCall(m *mcpMessage) (reason string) {
-	params, err := fieldsOf(m.get("params"))
+	params, err := jsontext.FieldsOf(m.Get("params"))
 	if err != nil {
 		return "tools/call, params: " + err.Error()
 	}
-	name, err := optionalText(params.get("name"))
+	name, err := jsontext.PlainText(params.Get("name"))
 	if err != nil {
 		return "tools/call, name: " + err.Error()
 	}
 	if name == "" {
 		return "tools/call names no tool"
 	}
-	var d fields
-	d.add("id", compact(m.get("id")))
+	var d jsontext.Fields
+	d.Add("id", jsontext.Compact(m.Get("id")))
 	for _, p := range params {
-		if p.name != "name" && p.name != "arguments" {
-			d.add(p.name, compact(p.value))
+		if p.Name != "name" && p.Name != "arguments" {
+			d.Add(p.Name, jsontext.Compact(p.Value))
 		}
 	}
 	var request []byte
-	if raw := params.get("arguments"); raw != nil {
-		request = compact(raw)
+	if raw := params.Get("arguments"); raw != nil {
+		request = jsontext.Compact(raw)
 	}
-	r.call = Call{Tool: name, Request: request, Status: statusNothing, Time: m.time, Details: Details(d.json()), Note: noteUnanswered}
+	r.call = Call{Tool: name, Request: request, Status: statusNothing, Time: m.time, Details: Details(d.JSON()), Note: noteUnanswered}
 	return ""
 }
 
 // response finds the request that a response is to.
 func (s *mcpSession) response(m *mcpMessage) (reason string, err error) {
-	result, failure := m.get("result"), m.get("error")
+	result, failure := m.Get("result"), m.Get("error")
 	if result != nil && failure != nil {
 		return "it has a result and an error", nil
 	}
@@ -136,14 +138,14 @@ func (s *mcpSession) response(m *mcpMessage) (reason string, err error) {
 	delete(s.open[asked], m.id)
 	switch {
 	case r.twice:
-		return "two requests have the id " + describe(m.get("id")) + ": the response is of either", nil
+		return "two requests have the id " + jsontext.Describe(m.Get("id")) + ": the response is of either", nil
 	case r.method != "tools/call":
 		return "", nil
 	case result == nil && failure == nil:
 		return "it has neither a result nor an error", nil
 	}
 	if failure != nil {
-		r.call.Response, r.call.Status, r.call.Note = compact(failure), statusFailed, failureNote(failure)
+		r.call.Response, r.call.Status, r.call.Note = jsontext.Compact(failure), statusFailed, failureNote(failure)
 	} else if err := r.answered(result); err != nil {
 		return "result: " + err.Error(), nil
 	}
@@ -163,50 +165,50 @@ func (s *mcpSession) asker(m *mcpMessage) (side, string) {
 	case m.side != unknown:
 		return m.side.other(), ""
 	}
-	isOurs, isTheirs := answers(ours.method, m.get("result")), answers(theirs.method, m.get("result"))
+	isOurs, isTheirs := answers(ours.method, m.Get("result")), answers(theirs.method, m.Get("result"))
 	switch {
 	case isOurs && !isTheirs:
 		return client, ""
 	case isTheirs && !isOurs:
 		return server, ""
 	}
-	return unknown, "client and server both wait for a response with the id " + describe(m.get("id")) + ", and nothing tells whose this is: a direction beside the message would"
+	return unknown, "client and server both wait for a response with the id " + jsontext.Describe(m.Get("id")) + ", and nothing tells whose this is: a direction beside the message would"
 }
 
 // answers reports whether a result has the shape of an answer to the method.
 func answers(method string, result json.RawMessage) bool {
-	if kindOf(result) != '{' {
+	if jsontext.Kind(result) != '{' {
 		return false
 	}
-	f, err := fieldsOf(result)
+	f, err := jsontext.FieldsOf(result)
 	if err != nil {
 		return false
 	}
-	sampled := f.has("role") && f.has("model")
+	sampled := f.Has("role") && f.Has("model")
 	switch method {
 	case "tools/call":
-		return !sampled && (kindOf(f.get("content")) == '[' || f.has("structuredContent") || f.has("toolResult"))
+		return !sampled && (jsontext.Kind(f.Get("content")) == '[' || f.Has("structuredContent") || f.Has("toolResult"))
 	case "roots/list":
-		return f.has("roots")
+		return f.Has("roots")
 	case "sampling/createMessage":
 		return sampled
 	case "elicitation/create":
-		return f.has("action")
+		return f.Has("action")
 	}
 	return true // what it looks like is not known
 }
 
 // failureNote is the reason of a JSON-RPC error.
 func failureNote(failure json.RawMessage) string {
-	f, err := fieldsOf(failure)
+	f, err := jsontext.FieldsOf(failure)
 	if err != nil {
-		return "error: " + describe(failure)
+		return "error: " + jsontext.Describe(failure)
 	}
-	message, err := optionalText(f.get("message"))
+	message, err := jsontext.PlainText(f.Get("message"))
 	if err != nil || message == "" {
-		return "error " + describe(f.get("code"))
+		return "error " + jsontext.Describe(f.Get("code"))
 	}
-	return "error " + describe(f.get("code")) + ": " + message
+	return "error " + jsontext.Describe(f.Get("code")) + ": " + message
 }
 
 // answered takes a result. The texts of its content are the response; else the structured
@@ -214,34 +216,34 @@ func failureNote(failure json.RawMessage) string {
 func (r *mcpRequest) answered(result json.RawMessage) error {
 	c := &r.call
 	c.Status, c.Note = statusOK, ""
-	if kindOf(result) != '{' {
-		c.Response = compact(result)
+	if jsontext.Kind(result) != '{' {
+		c.Response = jsontext.Compact(result)
 		return nil
 	}
-	f, err := fieldsOf(result)
+	f, err := jsontext.FieldsOf(result)
 	if err != nil {
 		return err
 	}
-	content, structured := f.get("content"), f.get("structuredContent", "toolResult")
+	content, structured := f.Get("content"), f.Get("structuredContent", "toolResult")
 	c.Response, err = partsText(content)
 	switch {
 	case err != nil:
 		return err
 	case content == nil && structured == nil:
-		c.Response = compact(result)
+		c.Response = jsontext.Compact(result)
 	case len(c.Response) == 0 && structured != nil, string(c.Response) == "[]" && structured != nil:
-		c.Response = compact(structured)
+		c.Response = jsontext.Compact(structured)
 	}
-	more := slices.ContainsFunc(f, func(m member) bool { return m.name != "content" && m.name != "isError" })
+	more := slices.ContainsFunc(f, func(m jsontext.Member) bool { return m.Name != "content" && m.Name != "isError" })
 	if more {
-		d, err := fieldsOf(c.Details)
+		d, err := jsontext.FieldsOf(c.Details)
 		if err != nil {
 			return err
 		}
-		d.add("result", compact(result))
-		c.Details = Details(d.json())
+		d.Add("result", jsontext.Compact(result))
+		c.Details = Details(d.JSON())
 	}
-	if string(f.get("isError")) == "true" {
+	if string(f.Get("isError")) == "true" {
 		c.Status, c.Note = statusFailed, "error: the tool's answer says so"
 	}
 	return nil

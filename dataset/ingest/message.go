@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // message is one message of a chat.
 type message struct {
-	fields
+	jsontext.Fields
 	role    string
 	text    []byte // of the texts in it, or its content as JSON; nil for none
 	calls   []chatCall
@@ -30,12 +32,12 @@ type chatAnswer struct {
 
 // readMessage reads a message and what calls and answers are in it.
 func readMessage(raw json.RawMessage) (*message, error) {
-	f, err := fieldsOf(raw)
+	f, err := jsontext.FieldsOf(raw)
 	if err != nil {
 		return nil, err
 	}
-	m := &message{fields: f}
-	if m.role, err = optionalText(f.get("role")); err != nil {
+	m := &message{Fields: f}
+	if m.role, err = jsontext.PlainText(f.Get("role")); err != nil {
 		return nil, err
 	}
 	if m.role == "" {
@@ -51,33 +53,33 @@ func readMessage(raw json.RawMessage) (*message, error) {
 		return m, nil
 	}
 	a := chatAnswer{response: m.text}
-	if a.id, err = optionalText(f.get("tool_call_id")); err != nil {
+	if a.id, err = jsontext.PlainText(f.Get("tool_call_id")); err != nil {
 		return nil, err
 	}
-	if a.name, err = optionalText(f.get("tool_name", "name")); err != nil {
+	if a.name, err = jsontext.PlainText(f.Get("tool_name", "name")); err != nil {
 		return nil, err
 	}
-	status, err := optionalText(f.get("status"))
-	a.failed = string(f.get("is_error", "isError")) == "true" || status == "error"
+	status, err := jsontext.PlainText(f.Get("status"))
+	a.failed = string(f.Get("is_error", "isError")) == "true" || status == "error"
 	m.answers = append(m.answers, a)
 	return m, err
 }
 
 // bare reports that a message is a role and a text, and nothing else.
 func (m *message) bare() bool {
-	return len(m.fields) == 2 && m.role == "assistant" && kindOf(m.get("content")) == '"'
+	return len(m.Fields) == 2 && m.role == "assistant" && jsontext.Kind(m.Get("content")) == '"'
 }
 
 // toolCalls reads the members tool_calls and function_call.
 func (m *message) toolCalls() error {
 	var list []json.RawMessage
-	if raw := m.get("tool_calls"); raw != nil {
+	if raw := m.Get("tool_calls"); raw != nil {
 		var err error
-		if list, err = listOf(raw); err != nil {
+		if list, err = jsontext.ListOf(raw); err != nil {
 			return fmt.Errorf("tool_calls: %w", err)
 		}
 	}
-	if raw := m.get("function_call"); raw != nil {
+	if raw := m.Get("function_call"); raw != nil {
 		list = append(list, raw)
 	}
 	for _, raw := range list {
@@ -92,45 +94,45 @@ func (m *message) toolCalls() error {
 
 // readCall reads {"id", "function": {"name", "arguments"}}, or the same without function.
 func readCall(raw json.RawMessage) (c chatCall, err error) {
-	f, err := fieldsOf(raw)
+	f, err := jsontext.FieldsOf(raw)
 	if err != nil {
 		return c, err
 	}
-	if c.id, err = optionalText(f.get("id")); err != nil {
+	if c.id, err = jsontext.PlainText(f.Get("id")); err != nil {
 		return c, err
 	}
 	for _, inner := range []string{"function", "custom"} {
-		if raw := f.get(inner); raw != nil {
-			if f, err = fieldsOf(raw); err != nil {
+		if raw := f.Get(inner); raw != nil {
+			if f, err = jsontext.FieldsOf(raw); err != nil {
 				return c, err
 			}
 			break
 		}
 	}
-	return c, c.named(f.get("name"), f.get("arguments", "args", "input"))
+	return c, c.named(f.Get("name"), f.Get("arguments", "args", "input"))
 }
 
 // named fills in the name and the arguments.
 func (c *chatCall) named(name, arguments json.RawMessage) (err error) {
-	if c.name, err = optionalText(name); err != nil {
+	if c.name, err = jsontext.PlainText(name); err != nil {
 		return err
 	}
 	if c.name == "" {
 		return errors.New("a call names no tool")
 	}
-	c.request, err = plain(arguments)
+	c.request, err = jsontext.Plain(arguments)
 	return err
 }
 
 // content reads the member content, and what stands for it.
 func (m *message) content() error {
-	raw := m.get("content")
+	raw := m.Get("content")
 	if raw == nil {
-		raw = m.get("parts") // of generate_content
+		raw = m.Get("parts") // of generate_content
 	}
-	switch kindOf(raw) {
+	switch jsontext.Kind(raw) {
 	case '[':
-		list, err := listOf(raw)
+		list, err := jsontext.ListOf(raw)
 		if err != nil {
 			return err
 		}
@@ -138,12 +140,12 @@ func (m *message) content() error {
 	case '{':
 		return m.parts(raw, []json.RawMessage{raw})
 	}
-	text, err := plain(raw)
+	text, err := jsontext.Plain(raw)
 	if err != nil {
 		return err
 	}
-	if m.text = text; len(text) == 0 && m.get("refusal") != nil {
-		m.text, err = plain(m.get("refusal"))
+	if m.text = text; len(text) == 0 && m.Get("refusal") != nil {
+		m.text, err = jsontext.Plain(m.Get("refusal"))
 	}
 	return err
 }
@@ -169,7 +171,7 @@ func (m *message) parts(raw json.RawMessage, list []json.RawMessage) error {
 		}
 	}
 	if foreign {
-		m.text = compact(raw)
+		m.text = jsontext.Compact(raw)
 	}
 	return nil
 }

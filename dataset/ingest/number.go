@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // decimal is a decimal number, exactly: digits times ten to the power exp.
@@ -71,7 +72,7 @@ func wholeOf(text string) (*big.Int, bool) {
 
 // statusOf reads an HTTP-like number, or true and false.
 func statusOf(raw json.RawMessage) (uint16, error) {
-	text, err := optionalText(raw)
+	text, err := jsontext.PlainText(raw)
 	if err != nil {
 		return 0, fmt.Errorf("status: %w", err)
 	}
@@ -83,7 +84,7 @@ func statusOf(raw json.RawMessage) (uint16, error) {
 	}
 	n, ok := wholeOf(text)
 	if !ok || !n.IsUint64() || n.Uint64() > 1<<16-1 {
-		return 0, fmt.Errorf("status %s is no whole number from 0 to 65535", describe(raw))
+		return 0, fmt.Errorf("status %s is no whole number from 0 to 65535", jsontext.Describe(raw))
 	}
 	return uint16(n.Uint64()), nil
 }
@@ -91,27 +92,27 @@ func statusOf(raw json.RawMessage) (uint16, error) {
 // scalarOf reads a signal's value, times scale: a text, or a whole number, since the
 // protocol knows no fractions. true is 1 and false 0.
 func scalarOf(raw json.RawMessage, scale int64) (v ir.Scalar, err error) {
-	switch kindOf(raw) {
+	switch jsontext.Kind(raw) {
 	case 't':
 		return ir.U64Scalar(uint64(scale)), nil
 	case 'f':
 		return ir.U64Scalar(0), nil
 	case '"':
-		text, err := textOf(raw)
+		text, err := jsontext.TextOf(raw)
 		return ir.TextScalar(text), err
 	}
 	d, ok := parseDecimal(string(raw))
 	if !ok {
-		return v, fmt.Errorf("%s is no number and no text", describe(raw))
+		return v, fmt.Errorf("%s is no number and no text", jsontext.Describe(raw))
 	}
 	n, whole := d.times(big.NewInt(scale))
 	switch {
 	case !whole:
-		return v, fmt.Errorf("%s is no whole number, which a signal's value is: scale it in the mapping, such as with scale: 1000", describe(raw))
+		return v, fmt.Errorf("%s is no whole number, which a signal's value is: scale it in the mapping, such as with scale: 1000", jsontext.Describe(raw))
 	case n.IsUint64():
 		return ir.U64Scalar(n.Uint64()), nil
 	case n.IsInt64():
 		return ir.I64Scalar(n.Int64()), nil
 	}
-	return v, fmt.Errorf("%s does not fit in 64 bits", describe(raw))
+	return v, fmt.Errorf("%s does not fit in 64 bits", jsontext.Describe(raw))
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -84,7 +85,7 @@ func eachDocument(r io.Reader, h Handler, fn func(where string, doc json.RawMess
 		end := begin + dec.InputOffset()
 		where := fmt.Sprintf("line %d", lines.at(max(end-int64(len(doc)), 0)))
 		if err == nil {
-			err = checkJSON(doc)
+			err = jsontext.Check(doc)
 		} else {
 			where = fmt.Sprintf("line %d", lines.at(end)+skippedBlanks(lines, end))
 			var syntax *json.SyntaxError
@@ -158,8 +159,8 @@ var (
 
 // document takes the spans and logs of a document, whatever level it begins at.
 func (c *collection) document(where string, doc json.RawMessage) error {
-	if kindOf(doc) == '[' {
-		list, err := listOf(doc)
+	if jsontext.Kind(doc) == '[' {
+		list, err := jsontext.ListOf(doc)
 		if err != nil {
 			return c.h.Bad(&RecordError{where, err.Error()})
 		}
@@ -170,7 +171,7 @@ func (c *collection) document(where string, doc json.RawMessage) error {
 		}
 		return nil
 	}
-	f, err := fieldsOf(doc)
+	f, err := jsontext.FieldsOf(doc)
 	if err != nil {
 		return c.h.Bad(&RecordError{where, err.Error()})
 	}
@@ -180,7 +181,7 @@ func (c *collection) document(where string, doc json.RawMessage) error {
 			levels [][]string
 			take   func(string, json.RawMessage) error
 		}{{spanLevels, c.span}, {logLevels, c.log}} {
-			if f.get(kind.levels[i]...) == nil {
+			if f.Get(kind.levels[i]...) == nil {
 				continue
 			}
 			found = true
@@ -192,9 +193,9 @@ func (c *collection) document(where string, doc json.RawMessage) error {
 	switch {
 	case found:
 		return nil
-	case f.get("traceId", "trace_id") != nil && f.get("startTimeUnixNano", "start_time_unix_nano") != nil:
+	case f.Get("traceId", "trace_id") != nil && f.Get("startTimeUnixNano", "start_time_unix_nano") != nil:
 		return c.span(where, doc)
-	case f.has("resourceMetrics") || f.has("scopeMetrics"):
+	case f.Has("resourceMetrics") || f.Has("scopeMetrics"):
 		c.h.Passed("documents of metrics")
 		return nil
 	}
@@ -206,15 +207,15 @@ func (c *collection) descend(where string, raw json.RawMessage, levels [][]strin
 	if len(levels) == 0 {
 		return take(where, raw)
 	}
-	f, err := fieldsOf(raw)
+	f, err := jsontext.FieldsOf(raw)
 	if err != nil {
 		return c.h.Bad(&RecordError{where, err.Error()})
 	}
-	inner := f.get(levels[0]...)
+	inner := f.Get(levels[0]...)
 	if inner == nil {
 		return nil
 	}
-	list, err := listOf(inner)
+	list, err := jsontext.ListOf(inner)
 	if err != nil {
 		return c.h.Bad(&RecordError{where, levels[0][0] + ": " + err.Error()})
 	}
@@ -268,7 +269,7 @@ func (c *collection) log(where string, raw json.RawMessage) error {
 		c.h.Passed("log records that are not of generative AI")
 		return nil
 	}
-	text := string(compact(raw))
+	text := string(jsontext.Compact(raw))
 	if c.logs[text] {
 		c.h.Passed("log records that were sent again")
 		return nil

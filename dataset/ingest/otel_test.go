@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 const (
@@ -18,7 +20,7 @@ func span(n int, parent, name string, attributes ...string) string {
 	for i := 0; i+1 < len(attributes); i += 2 {
 		value := attributes[i+1]
 		if !strings.HasPrefix(value, "{\"") || strings.HasPrefix(value, `{"q`) {
-			value = `{"stringValue":` + string(jsonText(value)) + `}`
+			value = `{"stringValue":` + string(jsontext.Text(value)) + `}`
 		}
 		list = append(list, `{"key":"`+attributes[i]+`","value":`+value+`}`)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -35,13 +36,13 @@ type genEvent struct {
 // nanos reads nanoseconds since 1970, a number or a text. A time has microseconds: the
 // rest is cut, toward the past.
 func nanos(raw json.RawMessage) (object.Time, string, error) {
-	text, err := optionalText(raw)
+	text, err := jsontext.PlainText(raw)
 	if err != nil || text == "" {
 		return 0, "", err
 	}
 	n, ok := wholeOf(text)
 	if !ok || !n.IsInt64() {
-		return 0, "", fmt.Errorf("%s is no time in nanoseconds", describe(raw))
+		return 0, "", fmt.Errorf("%s is no time in nanoseconds", jsontext.Describe(raw))
 	}
 	us := n.Int64() / 1000
 	if n.Int64()%1000 < 0 {
@@ -52,18 +53,18 @@ func nanos(raw json.RawMessage) (object.Time, string, error) {
 
 // parseSpan reads a span and tells its kind.
 func parseSpan(raw json.RawMessage) (*genSpan, error) {
-	f, err := fieldsOf(raw)
+	f, err := jsontext.FieldsOf(raw)
 	if err != nil {
 		return nil, fmt.Errorf("a span: %w", err)
 	}
 	s := &genSpan{}
-	if s.attrs, err = parseAttributes(f.get("attributes")); err != nil {
+	if s.attrs, err = parseAttributes(f.Get("attributes")); err != nil {
 		return nil, err
 	}
-	if s.events, err = parseEvents(f.get("events")); err != nil {
+	if s.events, err = parseEvents(f.Get("events")); err != nil {
 		return nil, err
 	}
-	if s.name, err = optionalText(f.get("name")); err != nil {
+	if s.name, err = jsontext.PlainText(f.Get("name")); err != nil {
 		return nil, err
 	}
 	s.kind = kindOfSpan(s)
@@ -76,25 +77,25 @@ func parseSpan(raw json.RawMessage) (*genSpan, error) {
 	if s.trace == "" || s.id == "" {
 		return nil, errors.New("a span has no traceId, or no spanId")
 	}
-	if s.start, s.startNano, err = nanos(f.get("startTimeUnixNano", "start_time_unix_nano")); err != nil {
+	if s.start, s.startNano, err = nanos(f.Get("startTimeUnixNano", "start_time_unix_nano")); err != nil {
 		return nil, err
 	}
-	if s.end, s.endRaw, err = nanos(f.get("endTimeUnixNano", "end_time_unix_nano")); err != nil {
+	if s.end, s.endRaw, err = nanos(f.Get("endTimeUnixNano", "end_time_unix_nano")); err != nil {
 		return nil, err
 	}
-	s.raw = compact(raw)
-	return s, s.readStatus(f.get("status"))
+	s.raw = jsontext.Compact(raw)
+	return s, s.readStatus(f.Get("status"))
 }
 
 // ids reads the ids of a span, of its trace and of the span around it.
-func (s *genSpan) ids(f fields) (err error) {
-	if s.trace, err = otlpID(f.get("traceId", "trace_id"), 16); err != nil {
+func (s *genSpan) ids(f jsontext.Fields) (err error) {
+	if s.trace, err = otlpID(f.Get("traceId", "trace_id"), 16); err != nil {
 		return fmt.Errorf("traceId: %w", err)
 	}
-	if s.id, err = otlpID(f.get("spanId", "span_id"), 8); err != nil {
+	if s.id, err = otlpID(f.Get("spanId", "span_id"), 8); err != nil {
 		return fmt.Errorf("spanId: %w", err)
 	}
-	if s.parent, err = otlpID(f.get("parentSpanId", "parent_span_id"), 8); err != nil {
+	if s.parent, err = otlpID(f.Get("parentSpanId", "parent_span_id"), 8); err != nil {
 		return fmt.Errorf("parentSpanId: %w", err)
 	}
 	return nil
@@ -106,18 +107,18 @@ func (s *genSpan) readStatus(raw json.RawMessage) error {
 	if raw == nil {
 		return nil
 	}
-	f, err := fieldsOf(raw)
+	f, err := jsontext.FieldsOf(raw)
 	if err != nil {
 		return fmt.Errorf("status: %w", err)
 	}
-	code, err := optionalText(f.get("code"))
+	code, err := jsontext.PlainText(f.Get("code"))
 	if err != nil {
 		return fmt.Errorf("status: %w", err)
 	}
 	if n, ok := wholeOf(code); ok && n.Int64() == 2 || code == "STATUS_CODE_ERROR" {
 		s.failed = true
 	}
-	s.message, err = optionalText(f.get("message"))
+	s.message, err = jsontext.PlainText(f.Get("message"))
 	return err
 }
 
@@ -125,24 +126,24 @@ func parseEvents(raw json.RawMessage) ([]genEvent, error) {
 	if raw == nil {
 		return nil, nil
 	}
-	list, err := listOf(raw)
+	list, err := jsontext.ListOf(raw)
 	if err != nil {
 		return nil, fmt.Errorf("events: %w", err)
 	}
 	var out []genEvent
 	for _, item := range list {
-		f, err := fieldsOf(item)
+		f, err := jsontext.FieldsOf(item)
 		if err != nil {
 			return nil, fmt.Errorf("events: %w", err)
 		}
 		var e genEvent
-		if e.name, err = optionalText(f.get("name")); err != nil {
+		if e.name, err = jsontext.PlainText(f.Get("name")); err != nil {
 			return nil, fmt.Errorf("events: %w", err)
 		}
-		if e.time, _, err = nanos(f.get("timeUnixNano", "time_unix_nano")); err != nil {
+		if e.time, _, err = nanos(f.Get("timeUnixNano", "time_unix_nano")); err != nil {
 			return nil, err
 		}
-		if e.attrs, err = parseAttributes(f.get("attributes")); err != nil {
+		if e.attrs, err = parseAttributes(f.Get("attributes")); err != nil {
 			return nil, err
 		}
 		out = append(out, e)
@@ -161,15 +162,15 @@ const eventDetails = "gen_ai.client.inference.operation.details"
 
 // parseLog gives nil for a record that is not of generative AI.
 func parseLog(raw json.RawMessage) (*genLog, error) {
-	f, err := fieldsOf(raw)
+	f, err := jsontext.FieldsOf(raw)
 	if err != nil {
 		return nil, fmt.Errorf("a log record: %w", err)
 	}
 	l := &genLog{}
-	if l.event.attrs, err = parseAttributes(f.get("attributes")); err != nil {
+	if l.event.attrs, err = parseAttributes(f.Get("attributes")); err != nil {
 		return nil, err
 	}
-	if l.event.name, err = optionalText(f.get("eventName", "event_name")); err != nil {
+	if l.event.name, err = jsontext.PlainText(f.Get("eventName", "event_name")); err != nil {
 		return nil, err
 	}
 	if l.event.name == "" {
@@ -178,18 +179,18 @@ func parseLog(raw json.RawMessage) (*genLog, error) {
 	if !strings.HasPrefix(l.event.name, "gen_ai.") {
 		return nil, nil
 	}
-	if err := l.body(f.get("body")); err != nil {
+	if err := l.body(f.Get("body")); err != nil {
 		return nil, err
 	}
-	if l.key.trace, err = otlpID(f.get("traceId", "trace_id"), 16); err != nil {
+	if l.key.trace, err = otlpID(f.Get("traceId", "trace_id"), 16); err != nil {
 		return nil, fmt.Errorf("traceId: %w", err)
 	}
-	if l.key.span, err = otlpID(f.get("spanId", "span_id"), 8); err != nil {
+	if l.key.span, err = otlpID(f.Get("spanId", "span_id"), 8); err != nil {
 		return nil, fmt.Errorf("spanId: %w", err)
 	}
-	at := f.get("timeUnixNano", "time_unix_nano")
-	if text, err := optionalText(at); err != nil || text == "" || text == "0" {
-		at = f.get("observedTimeUnixNano", "observed_time_unix_nano")
+	at := f.Get("timeUnixNano", "time_unix_nano")
+	if text, err := jsontext.PlainText(at); err != nil || text == "" || text == "0" {
+		at = f.Get("observedTimeUnixNano", "observed_time_unix_nano")
 	}
 	l.event.time, _, err = nanos(at)
 	return l, err
@@ -205,18 +206,18 @@ func (l *genLog) body(raw json.RawMessage) error {
 	if err != nil {
 		return fmt.Errorf("body: %w", err)
 	}
-	if kindOf(value) != '{' {
-		if kindOf(value) != 'n' && !fields(l.event.attrs).has("content") {
-			l.event.attrs = append(l.event.attrs, member{"content", value})
+	if jsontext.Kind(value) != '{' {
+		if jsontext.Kind(value) != 'n' && !jsontext.Fields(l.event.attrs).Has("content") {
+			l.event.attrs = append(l.event.attrs, jsontext.Member{Name: "content", Value: value})
 		}
 		return nil
 	}
-	f, err := fieldsOf(value)
+	f, err := jsontext.FieldsOf(value)
 	if err != nil {
 		return err
 	}
 	for _, m := range f {
-		if !fields(l.event.attrs).has(m.name) {
+		if !jsontext.Fields(l.event.attrs).Has(m.Name) {
 			l.event.attrs = append(l.event.attrs, m)
 		}
 	}
@@ -237,8 +238,8 @@ func (s *genSpan) canonical() string {
 }
 
 func writeAttributes(b *strings.Builder, a attributes) {
-	sorted := slices.SortedFunc(slices.Values(a), func(x, y member) int { return strings.Compare(x.name, y.name) })
+	sorted := slices.SortedFunc(slices.Values(a), func(x, y jsontext.Member) int { return strings.Compare(x.Name, y.Name) })
 	for _, m := range sorted {
-		fmt.Fprintf(b, " %q=%s", m.name, compact(m.value))
+		fmt.Fprintf(b, " %q=%s", m.Name, jsontext.Compact(m.Value))
 	}
 }

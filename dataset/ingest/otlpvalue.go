@@ -7,49 +7,51 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // attributes are those of a span, an event or a log record: names with OTLP's AnyValue.
-type attributes []member
+type attributes []jsontext.Member
 
 // parseAttributes reads [{"key", "value"}, ...]. Values stay AnyValues.
 func parseAttributes(raw json.RawMessage) (attributes, error) {
 	if raw == nil {
 		return nil, nil
 	}
-	list, err := listOf(raw)
+	list, err := jsontext.ListOf(raw)
 	if err != nil {
 		return nil, fmt.Errorf("attributes: %w", err)
 	}
 	var out attributes
 	seen := map[string]int{}
 	for _, item := range list {
-		f, err := fieldsOf(item)
+		f, err := jsontext.FieldsOf(item)
 		if err != nil {
 			return nil, fmt.Errorf("attributes: %w", err)
 		}
-		key, err := optionalText(f.get("key"))
+		key, err := jsontext.PlainText(f.Get("key"))
 		if err != nil {
 			return nil, fmt.Errorf("attributes: %w", err)
 		}
-		value, err := anyJSON(f.get("value"), 1)
+		value, err := anyJSON(f.Get("value"), 1)
 		if err != nil {
 			return nil, fmt.Errorf("attribute %s: %w", key, err)
 		}
 		if at, twice := seen[key]; twice {
-			if string(out[at].value) != string(value) {
+			if string(out[at].Value) != string(value) {
 				return nil, fmt.Errorf("the attribute %s stands twice, with two values", key)
 			}
 			continue
 		}
 		seen[key] = len(out)
-		out = append(out, member{key, value})
+		out = append(out, jsontext.Member{Name: key, Value: value})
 	}
 	return out, nil
 }
 
 // value is an attribute as plain JSON; nil where it is missing.
-func (a attributes) value(names ...string) json.RawMessage { return fields(a).get(names...) }
+func (a attributes) value(names ...string) json.RawMessage { return jsontext.Fields(a).Get(names...) }
 
 // text is an attribute as a text: a text as it is, anything else as JSON. ok is false
 // where it is missing. Values were checked when they were read.
@@ -58,7 +60,7 @@ func (a attributes) text(names ...string) (string, bool) {
 	if raw == nil {
 		return "", false
 	}
-	text, err := optionalText(raw)
+	text, err := jsontext.PlainText(raw)
 	return text, err == nil
 }
 
@@ -74,7 +76,7 @@ func anyJSON(raw json.RawMessage, depth int) (json.RawMessage, error) {
 	if depth > maxAnyDepth {
 		return nil, errors.New("values stand too deep inside one another")
 	}
-	f, err := fieldsOf(raw)
+	f, err := jsontext.FieldsOf(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -84,17 +86,17 @@ func anyJSON(raw json.RawMessage, depth int) (json.RawMessage, error) {
 	if len(f) > 1 {
 		return nil, errors.New("a value is of several kinds")
 	}
-	value := f[0].value
-	switch f[0].name {
+	value := f[0].Value
+	switch f[0].Name {
 	case "stringValue", "string_value":
-		text, err := textOf(value)
+		text, err := jsontext.TextOf(value)
 		if err != nil {
 			return nil, err
 		}
-		return jsonText(text), nil // whatever was escaped
+		return jsontext.Text(text), nil // whatever was escaped
 	case "boolValue", "bool_value":
-		if k := kindOf(value); k != 't' && k != 'f' {
-			return nil, fmt.Errorf("%s is no boolean", describe(value))
+		if k := jsontext.Kind(value); k != 't' && k != 'f' {
+			return nil, fmt.Errorf("%s is no boolean", jsontext.Describe(value))
 		}
 		return value, nil
 	case "intValue", "int_value":
@@ -102,7 +104,7 @@ func anyJSON(raw json.RawMessage, depth int) (json.RawMessage, error) {
 	case "doubleValue", "double_value":
 		return anyDouble(value)
 	case "bytesValue", "bytes_value":
-		text, err := textOf(value)
+		text, err := jsontext.TextOf(value)
 		if err != nil {
 			return nil, err
 		}
@@ -115,48 +117,48 @@ func anyJSON(raw json.RawMessage, depth int) (json.RawMessage, error) {
 	case "kvlistValue", "kvlist_value":
 		return anyMap(value, depth)
 	}
-	return nil, fmt.Errorf("a value of the kind %q is not known", f[0].name)
+	return nil, fmt.Errorf("a value of the kind %q is not known", f[0].Name)
 }
 
 // anyInt reads an int64, which OTLP writes as a number or as a text.
 func anyInt(raw json.RawMessage) (json.RawMessage, error) {
-	text, err := optionalText(raw)
+	text, err := jsontext.PlainText(raw)
 	if err != nil {
 		return nil, err
 	}
 	n, ok := wholeOf(text)
 	if !ok || !n.IsInt64() {
-		return nil, fmt.Errorf("%s is no whole number of 64 bits", describe(raw))
+		return nil, fmt.Errorf("%s is no whole number of 64 bits", jsontext.Describe(raw))
 	}
 	return json.RawMessage(n.String()), nil
 }
 
 // anyDouble reads a double with its digits. What JSON has no number for stays a text.
 func anyDouble(raw json.RawMessage) (json.RawMessage, error) {
-	if isNumber(raw) {
+	if jsontext.IsNumber(raw) {
 		return raw, nil
 	}
-	text, err := textOf(raw)
+	text, err := jsontext.TextOf(raw)
 	if err != nil {
 		return nil, err
 	}
-	if json.Valid([]byte(text)) && isNumber(json.RawMessage(text)) {
+	if json.Valid([]byte(text)) && jsontext.IsNumber(json.RawMessage(text)) {
 		return json.RawMessage(text), nil
 	}
 	if text == "NaN" || text == "Infinity" || text == "-Infinity" {
 		return raw, nil
 	}
-	return nil, fmt.Errorf("%s is no number", describe(raw))
+	return nil, fmt.Errorf("%s is no number", jsontext.Describe(raw))
 }
 
 func anyList(raw json.RawMessage, depth int) (json.RawMessage, error) {
-	f, err := fieldsOf(raw)
+	f, err := jsontext.FieldsOf(raw)
 	if err != nil {
 		return nil, err
 	}
 	var values []json.RawMessage
-	if inner := f.get("values"); inner != nil {
-		if values, err = listOf(inner); err != nil {
+	if inner := f.Get("values"); inner != nil {
+		if values, err = jsontext.ListOf(inner); err != nil {
 			return nil, err
 		}
 	}
@@ -165,50 +167,50 @@ func anyList(raw json.RawMessage, depth int) (json.RawMessage, error) {
 			return nil, err
 		}
 	}
-	return jsonList(values), nil
+	return jsontext.List(values), nil
 }
 
 func anyMap(raw json.RawMessage, depth int) (json.RawMessage, error) {
-	f, err := fieldsOf(raw)
+	f, err := jsontext.FieldsOf(raw)
 	if err != nil {
 		return nil, err
 	}
 	var values []json.RawMessage
-	if inner := f.get("values"); inner != nil {
-		if values, err = listOf(inner); err != nil {
+	if inner := f.Get("values"); inner != nil {
+		if values, err = jsontext.ListOf(inner); err != nil {
 			return nil, err
 		}
 	}
-	var out fields
+	var out jsontext.Fields
 	for _, v := range values {
-		kv, err := fieldsOf(v)
+		kv, err := jsontext.FieldsOf(v)
 		if err != nil {
 			return nil, err
 		}
-		key, err := optionalText(kv.get("key"))
+		key, err := jsontext.PlainText(kv.Get("key"))
 		if err != nil {
 			return nil, err
 		}
-		if out.has(key) {
+		if out.Has(key) {
 			return nil, fmt.Errorf("the member %q stands twice", key)
 		}
-		value, err := anyJSON(kv.get("value"), depth+1)
+		value, err := anyJSON(kv.Get("value"), depth+1)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, member{key, value})
+		out = append(out, jsontext.Member{Name: key, Value: value})
 	}
 	if out == nil {
 		return json.RawMessage("{}"), nil
 	}
-	return out.json(), nil
+	return out.JSON(), nil
 }
 
 // otlpID is an id of size bytes in lower-case hex, in which letters of any case are the
 // same. Some exporters write base64, which its length tells. An id of another form stays
 // as it is; one of zeros is none.
 func otlpID(raw json.RawMessage, size int) (string, error) {
-	text, err := optionalText(raw)
+	text, err := jsontext.PlainText(raw)
 	if err != nil {
 		return "", err
 	}

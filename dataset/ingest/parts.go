@@ -3,6 +3,8 @@ package ingest
 import (
 	"encoding/json"
 	"strings"
+
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // part is one part of a content.
@@ -38,15 +40,15 @@ var (
 // readPart reads a part by its type. A part without one is told by its members, as
 // generate_content writes them.
 func readPart(raw json.RawMessage) (part, error) {
-	if kindOf(raw) == '"' {
-		text, err := textOf(raw)
+	if jsontext.Kind(raw) == '"' {
+		text, err := jsontext.TextOf(raw)
 		return part{isText: true, text: text}, err
 	}
-	f, err := fieldsOf(raw)
+	f, err := jsontext.FieldsOf(raw)
 	if err != nil {
 		return part{}, err
 	}
-	kind, err := optionalText(f.get("type"))
+	kind, err := jsontext.PlainText(f.Get("type"))
 	if err != nil {
 		return part{}, err
 	}
@@ -54,13 +56,13 @@ func readPart(raw json.RawMessage) (part, error) {
 		return untypedPart(f)
 	}
 	if name, ok := textParts[kind]; ok {
-		raw := f.get(name, "content")
-		if kindOf(raw) == '{' { // {"value", "annotations"}
-			if inner, err := fieldsOf(raw); err == nil && inner.get("value") != nil {
-				raw = inner.get("value")
+		raw := f.Get(name, "content")
+		if jsontext.Kind(raw) == '{' { // {"value", "annotations"}
+			if inner, err := jsontext.FieldsOf(raw); err == nil && inner.Get("value") != nil {
+				raw = inner.Get("value")
 			}
 		}
-		text, err := optionalText(raw)
+		text, err := jsontext.PlainText(raw)
 		return part{isText: true, text: text}, err
 	}
 	if places, ok := callParts[kind]; ok {
@@ -76,47 +78,47 @@ func readPart(raw json.RawMessage) (part, error) {
 	return part{thought: thoughtParts[kind]}, nil
 }
 
-func callPart(f fields, places [3][]string) (part, error) {
-	id, err := optionalText(f.get(places[0]...))
+func callPart(f jsontext.Fields, places [3][]string) (part, error) {
+	id, err := jsontext.PlainText(f.Get(places[0]...))
 	if err != nil {
 		return part{}, err
 	}
 	c := &chatCall{id: id}
-	return part{call: c}, c.named(f.get(places[1]...), f.get(places[2]...))
+	return part{call: c}, c.named(f.Get(places[1]...), f.Get(places[2]...))
 }
 
-func answerPart(f fields, places [3][]string) (part, error) {
-	a := &chatAnswer{failed: string(f.get("is_error", "isError")) == "true"}
+func answerPart(f jsontext.Fields, places [3][]string) (part, error) {
+	a := &chatAnswer{failed: string(f.Get("is_error", "isError")) == "true"}
 	var err error
-	if a.id, err = optionalText(f.get(places[0]...)); err != nil {
+	if a.id, err = jsontext.PlainText(f.Get(places[0]...)); err != nil {
 		return part{}, err
 	}
-	if a.name, err = optionalText(f.get(places[1]...)); err != nil {
+	if a.name, err = jsontext.PlainText(f.Get(places[1]...)); err != nil {
 		return part{}, err
 	}
-	a.response, err = partsText(f.get(places[2]...))
+	a.response, err = partsText(f.Get(places[2]...))
 	return part{answer: a}, err
 }
 
 // untypedPart reads {"text"}, {"functionCall"} and {"functionResponse"}.
-func untypedPart(f fields) (part, error) {
-	if raw := f.get("functionCall", "function_call"); raw != nil {
-		inner, err := fieldsOf(raw)
+func untypedPart(f jsontext.Fields) (part, error) {
+	if raw := f.Get("functionCall", "function_call"); raw != nil {
+		inner, err := jsontext.FieldsOf(raw)
 		if err != nil {
 			return part{}, err
 		}
 		return callPart(inner, [3][]string{{"id"}, {"name"}, {"args"}})
 	}
-	if raw := f.get("functionResponse", "function_response"); raw != nil {
-		inner, err := fieldsOf(raw)
+	if raw := f.Get("functionResponse", "function_response"); raw != nil {
+		inner, err := jsontext.FieldsOf(raw)
 		if err != nil {
 			return part{}, err
 		}
 		return answerPart(inner, [3][]string{{"id"}, {"name"}, {"response"}})
 	}
-	if raw := f.get("text"); kindOf(raw) == '"' {
-		text, err := textOf(raw)
-		thought := string(f.get("thought")) == "true"
+	if raw := f.Get("text"); jsontext.Kind(raw) == '"' {
+		text, err := jsontext.TextOf(raw)
+		thought := string(f.Get("thought")) == "true"
 		return part{isText: !thought, text: text, thought: thought}, err
 	}
 	return part{}, nil
@@ -125,21 +127,21 @@ func untypedPart(f fields) (part, error) {
 // partsText is the text of a content: a string, or the texts of its parts. A content with
 // other parts is compact JSON.
 func partsText(raw json.RawMessage) ([]byte, error) {
-	if kindOf(raw) != '[' {
-		return plain(raw)
+	if jsontext.Kind(raw) != '[' {
+		return jsontext.Plain(raw)
 	}
-	list, err := listOf(raw)
+	list, err := jsontext.ListOf(raw)
 	if err != nil {
 		return nil, err
 	}
 	var text []byte
 	for _, item := range list {
-		if k := kindOf(item); k != '{' && k != '"' {
-			return compact(raw), nil
+		if k := jsontext.Kind(item); k != '{' && k != '"' {
+			return jsontext.Compact(raw), nil
 		}
 		p, err := readPart(item)
 		if err != nil || !p.isText {
-			return compact(raw), err
+			return jsontext.Compact(raw), err
 		}
 		text = append(text, p.text...)
 	}

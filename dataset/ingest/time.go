@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -23,7 +24,7 @@ var errNoZone = errors.New("it has no zone, such as Z or +02:00, so that the tim
 // such. A text is RFC 3339; a blank for the T, an offset without a colon, and UTC for Z
 // are allowed. A time has microseconds: digits after them are cut, toward the past.
 func timeOf(raw json.RawMessage) (object.Time, error) {
-	text, err := optionalText(raw)
+	text, err := jsontext.PlainText(raw)
 	if err != nil {
 		return 0, err
 	}
@@ -50,7 +51,7 @@ func atTime(raw json.RawMessage, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s is no time: %w", describe(raw), err)
+	return fmt.Errorf("%s is no time: %w", jsontext.Describe(raw), err)
 }
 
 // unitTimes are the factors to microseconds by how large a number is; times up to the

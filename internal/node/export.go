@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -16,6 +17,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
 )
 
 // ErrUnredacted means that the policy here lets nothing leave unredacted.
@@ -27,6 +29,7 @@ type DatasetExport struct {
 	Format   dataset.Format
 	Split    string // as dataset.ParseSplit reads it; empty: one part
 	Shards   int
+	Rows     dataset.Rows
 	Payloads bool // the captured requests and responses, not only their hashes
 	Card     bool // README.md beside the files
 	// Redact is how payloads are redacted; nil: not at all, unless the policy says so.
@@ -41,6 +44,7 @@ type exportRequest struct {
 	Manifest     object.Hash `json:"manifest"`
 	Definition   object.Hash `json:"dataset_def_id"`
 	Format       string      `json:"format"`
+	Rows         string      `json:"rows"`
 	Split        string      `json:"split"`
 	Shards       int         `json:"shards"`
 	Payloads     bool        `json:"payloads"`
@@ -54,6 +58,7 @@ type ExportedFile struct {
 	Name   string      `json:"name"`
 	Part   string      `json:"part,omitempty"`
 	Rows   uint64      `json:"rows"`
+	Left   uint64      `json:"left_out,omitempty"` // episodes that give no such row
 	Bytes  int64       `json:"bytes"`
 	SHA256 object.Hash `json:"sha256"`
 }
@@ -71,7 +76,7 @@ func (n *Node) ExportDataset(ctx context.Context, e DatasetExport) ([]ExportedFi
 	if err != nil {
 		return nil, object.Hash{}, err
 	}
-	q := exportRequest{Manifest: ref.Manifest.CID, Definition: ref.DatasetDefID, Format: e.Format.String(), Split: e.Split, Shards: max(e.Shards, 1), Payloads: e.Payloads, Card: e.Card}
+	q := exportRequest{Manifest: ref.Manifest.CID, Definition: ref.DatasetDefID, Format: e.Format.String(), Rows: e.Rows.String(), Split: e.Split, Shards: max(e.Shards, 1), Payloads: e.Payloads, Card: e.Card}
 	if e.Redact != nil {
 		q.Redaction, q.RedactionKey = e.Redact.ID().String(), e.Redact.KeyID()
 	}
@@ -134,8 +139,10 @@ func (n *Node) export(ctx context.Context, e *exporting) ([]ExportedFile, error)
 		return nil, err
 	}
 	o := dataset.ExportOptions{Format: e.Format, Shards: e.Shards, SignalRoots: def.SignalRoots, Redact: e.Redact, Open: e.Open, Progress: progressOf(ctx)}
+	o.Rows, o.Tool = e.Rows, n.knownTool
 	if e.Payloads {
 		o.Payload = dataset.StorePayload(n.Store)
+		o.Trace = n.trace
 	}
 	if e.Split != "" {
 		if o.Split, err = dataset.ParseSplit(e.Split); err != nil {
@@ -158,6 +165,39 @@ func (n *Node) export(ctx context.Context, e *exporting) ([]ExportedFile, error)
 		return nil, err
 	}
 	return append(out, ExportedFile{Name: CardName, Bytes: int64(len(text)), SHA256: object.Sum(text)}), writeAll(e.Open, CardName, text)
+}
+
+// knownTool is the name of a tool that is known here; empty for others.
+func (n *Node) knownTool(ctx context.Context, id object.Hash) string {
+	if name := n.ToolName(ctx, id); name != id.Short() {
+		return name
+	}
+	return ""
+}
+
+// maxTrace bounds the trace of imported evidence that is read, in bytes.
+const maxTrace = 256 << 20
+
+// trace reads a trace that is here.
+func (n *Node) trace(ctx context.Context, cid object.Hash) ([]byte, bool, error) {
+	b, err := n.Store.OpenBlob(ctx, cid, store.OpenOptions{})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	defer b.Close() //nolint:errcheck // it was read
+	size, err := b.Size(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	if size > maxTrace {
+		return nil, false, fmt.Errorf("trace %s: longer than %d bytes", cid.Short(), maxTrace)
+	}
+	var data bytes.Buffer
+	err = b.Copy(ctx, &data)
+	return data.Bytes(), err == nil, err
 }
 
 // CardName is the file of a dataset card, which dataset loaders look for.

@@ -21,6 +21,7 @@ type exportOptions struct {
 	Name     string
 	Out      string
 	Format   string
+	Rows     string
 	Split    string
 	Shards   int
 	Payloads bool
@@ -32,13 +33,15 @@ type exportOptions struct {
 func newExport(f *cmdutil.Factory) *cobra.Command {
 	o := &exportOptions{}
 	c := &cobra.Command{
-		Use: "export MANIFEST [-o FILE|DIR] [--format jsonl|parquet] [--split train=0.9,test=0.1] [--shards N] [--redact RULES] [--card]", Short: "Write the episodes as JSON lines or Parquet",
-		Long: "One file, or with --split, --shards, --card or an -o that ends in a slash a folder. The files depend on the evidence\n" +
+		Use: "export DATASET [-o FILE|DIR] [--rows KIND] [--format jsonl|parquet] [--split train=0.9,test=0.1] [--shards N] [--redact RULES] [--card]", Short: "Write the episodes as JSON lines or Parquet",
+		Long: "KIND is raw (all evidence of an episode), messages ({messages, tools}: a conversation), prompt-completion (a call of a\n" +
+			"model) or preference ({prompt, chosen, rejected}: two answers to one prompt, of which rewards prefer the first).\n" +
+			"One file, or with --split, --shards, --card or an -o that ends in a slash a folder. The files depend on the evidence\n" +
 			"and the flags only. A split goes by the hash of each episode's id: parts of different datasets never share an episode.\n" +
 			"RULES is a YAML list of {pointer or regex, of, tool, label}: what they find is replaced by a hash under the repository's\n" +
 			"redaction key. The setting redact makes rules binding. The export is the effect mythos.dataset.export: it leaves a\n" +
 			"receipt and takes a capability, which the owner of the repository has unless the setting require_cap is on.",
-		Example: "  mythos dataset export @train -o train.jsonl\n  mythos dataset export @train -o data/ --format parquet --split train=0.9,test=0.1 --card", Args: cmdutil.Args(1, 1),
+		Example: "  mythos dataset export @train -o train.jsonl --rows messages\n  mythos dataset export @train -o data/ --format parquet --split train=0.9,test=0.1 --card", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name = args[0]
 			return runExport(c.Context(), f, o)
@@ -47,6 +50,7 @@ func newExport(f *cmdutil.Factory) *cobra.Command {
 	flags := c.Flags()
 	flags.StringVarP(&o.Out, "output", "o", "", "the file, or the folder; standard output by default")
 	flags.StringVar(&o.Format, "format", "", "jsonl or parquet; by default what the file's name ends in, else jsonl")
+	flags.StringVar(&o.Rows, "rows", "raw", "what a row is: raw, messages, prompt-completion or preference")
 	flags.StringVar(&o.Split, "split", "", "parts with weights, such as train=0.9,test=0.1")
 	flags.IntVar(&o.Shards, "shards", 0, "files a part")
 	flags.BoolVar(&o.Payloads, "payloads", true, "write captured requests and responses, not only their hashes")
@@ -92,6 +96,12 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 	if e.Format, err = o.format(); err != nil {
 		return err
 	}
+	if e.Rows, err = dataset.ParseRows(o.Rows); err != nil {
+		return clierr.Usagef("--rows: %w", err)
+	}
+	if e.Rows != dataset.RowsRaw && (e.Format != dataset.JSONL || !o.Payloads) {
+		return clierr.Usagef("--rows %s needs --format jsonl and --payloads", e.Rows)
+	}
 	n, err := f.Node(ctx)
 	if err != nil {
 		return err
@@ -120,11 +130,35 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 	if err != nil {
 		return runcmd.Refusal(err, n.Self().KeyHex(), "mythos.dataset.export")
 	}
+	noteLeft(f, e.Rows, files)
 	if !out.folder && out.toStd() {
-		f.IO.Notef("%d episodes, receipt %s", files[0].Rows, receipt.Short())
+		f.IO.Notef("%d %s, receipt %s", files[0].Rows, rowWord(e.Rows), receipt.Short())
 		return nil
 	}
 	return f.Emit(exported{files, receipt}, func() { printFiles(f, files) })
+}
+
+// rowWord is what is counted.
+func rowWord(rows dataset.Rows) string {
+	if rows == dataset.RowsRaw {
+		return "episodes"
+	}
+	return "rows"
+}
+
+// noteLeft says how many episodes give no row.
+func noteLeft(f *cmdutil.Factory, rows dataset.Rows, files []node.ExportedFile) {
+	var left uint64
+	for _, x := range files {
+		left += x.Left
+	}
+	switch {
+	case left == 0:
+	case rows == dataset.RowsPreference:
+		f.IO.Notef("%d episodes give no row of their own: nothing better was answered to the same prompt, or they have no reward", left)
+	default:
+		f.IO.Notef("%d episodes give no row: no answer is recorded, it failed, or it repeats the beginning of another", left)
+	}
 }
 
 // exportWatched exports, and shows how far it is unless the episodes themselves go to

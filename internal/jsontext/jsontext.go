@@ -1,4 +1,10 @@
-package ingest
+// Package jsontext reads and writes JSON without turning it into Go values: numbers keep
+// their digits, members keep their order, and what is passed on is the text that stood
+// there. A struct of encoding/json would fold the case of names, take the last of two
+// members with one name, and replace half a surrogate pair.
+//
+// All functions but [Check] take JSON that [Check] accepts.
+package jsontext
 
 import (
 	"bytes"
@@ -10,58 +16,53 @@ import (
 	"unicode/utf8"
 )
 
-// JSON is read here without turning it into Go values: numbers keep their digits,
-// members keep their order, and what is passed on is the text that stood there. A struct
-// of encoding/json would fold the case of names, take the last of two members with one
-// name, and replace half a surrogate pair.
-
-// member is one member of a JSON object.
-type member struct {
-	name  string
-	value json.RawMessage
+// Member is one member of a JSON object.
+type Member struct {
+	Name  string
+	Value json.RawMessage
 }
 
-// fields are the members of a JSON object in their order.
-type fields []member
+// Fields are the members of a JSON object in their order.
+type Fields []Member
 
-// get is the value of a member; nil where it is missing or null.
-func (f fields) get(names ...string) json.RawMessage {
+// Get is the value of a member; nil where it is missing or null.
+func (f Fields) Get(names ...string) json.RawMessage {
 	for _, name := range names {
 		for _, m := range f {
-			if m.name == name && string(m.value) != "null" {
-				return m.value
+			if m.Name == name && string(m.Value) != "null" {
+				return m.Value
 			}
 		}
 	}
 	return nil
 }
 
-// has reports whether there is such a member, null or not.
-func (f fields) has(name string) bool {
+// Has reports whether there is such a member, null or not.
+func (f Fields) Has(name string) bool {
 	for _, m := range f {
-		if m.name == name {
+		if m.Name == name {
 			return true
 		}
 	}
 	return false
 }
 
-// add appends a member; a nil value adds nothing.
-func (f *fields) add(name string, value json.RawMessage) {
+// Add appends a member; a nil value adds nothing.
+func (f *Fields) Add(name string, value json.RawMessage) {
 	if value != nil {
-		*f = append(*f, member{name, value})
+		*f = append(*f, Member{name, value})
 	}
 }
 
-// addText appends a text; an empty one adds nothing.
-func (f *fields) addText(name, text string) {
+// AddText appends a text; an empty one adds nothing.
+func (f *Fields) AddText(name, text string) {
 	if text != "" {
-		f.add(name, jsonText(text))
+		f.Add(name, Text(text))
 	}
 }
 
-// json is the object; nil when it has no members.
-func (f fields) json() json.RawMessage {
+// JSON is the object; nil when it has no members.
+func (f Fields) JSON() json.RawMessage {
 	if len(f) == 0 {
 		return nil
 	}
@@ -70,13 +71,13 @@ func (f fields) json() json.RawMessage {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = append(append(append(out, jsonText(m.name)...), ':'), m.value...)
+		out = append(append(append(out, Text(m.Name)...), ':'), m.Value...)
 	}
 	return append(out, '}')
 }
 
-// jsonList is a JSON list of values.
-func jsonList(values []json.RawMessage) json.RawMessage {
+// List is a JSON list of values.
+func List(values []json.RawMessage) json.RawMessage {
 	return append(append([]byte{'['}, bytes.Join(rawBytes(values), []byte{','})...), ']')
 }
 
@@ -88,9 +89,9 @@ func rawBytes(values []json.RawMessage) [][]byte {
 	return out
 }
 
-// jsonText is a text as a JSON string, in which only what must be is escaped. The text is
+// Text is a text as a JSON string, in which only what must be is escaped. The text is
 // valid UTF-8.
-func jsonText(text string) json.RawMessage {
+func Text(text string) json.RawMessage {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -100,8 +101,8 @@ func jsonText(text string) json.RawMessage {
 	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
 }
 
-// checkJSON reports why data is not one JSON value in UTF-8.
-func checkJSON(data []byte) error {
+// Check reports why data is not one JSON value in UTF-8.
+func Check(data []byte) error {
 	if !utf8.Valid(data) {
 		at := 0
 		for at < len(data) {
@@ -121,26 +122,26 @@ func checkJSON(data []byte) error {
 	return err
 }
 
-// fieldsOf splits an object that is valid JSON. Two members of one name are refused.
-func fieldsOf(raw json.RawMessage) (fields, error) {
-	if kindOf(raw) != '{' {
-		return nil, fmt.Errorf("%s stands where a JSON object is expected", describe(raw))
+// FieldsOf splits an object that is valid JSON. Two members of one name are refused.
+func FieldsOf(raw json.RawMessage) (Fields, error) {
+	if Kind(raw) != '{' {
+		return nil, fmt.Errorf("%s stands where a JSON object is expected", Describe(raw))
 	}
-	var out fields
+	var out Fields
 	seen := map[string]bool{}
 	for i := blank(raw, 1+bytes.IndexByte(raw, '{')); raw[i] != '}'; {
 		end := skipValue(raw, i)
-		name, err := textOf(raw[i:end])
+		name, err := TextOf(raw[i:end])
 		if err != nil {
 			return nil, err
 		}
 		if seen[name] {
-			return nil, fmt.Errorf("the member %q stands twice", name)
+			return nil, fmt.Errorf("the Member %q stands twice", name)
 		}
 		seen[name] = true
 		i = blank(raw, blank(raw, end)+1) // past the colon
 		end = skipValue(raw, i)
-		out = append(out, member{name, raw[i:end]})
+		out = append(out, Member{name, raw[i:end]})
 		if i = blank(raw, end); raw[i] == ',' {
 			i = blank(raw, i+1)
 		}
@@ -148,10 +149,10 @@ func fieldsOf(raw json.RawMessage) (fields, error) {
 	return out, nil
 }
 
-// listOf splits a list that is valid JSON.
-func listOf(raw json.RawMessage) ([]json.RawMessage, error) {
-	if kindOf(raw) != '[' {
-		return nil, fmt.Errorf("%s stands where a JSON list is expected", describe(raw))
+// ListOf splits a list that is valid JSON.
+func ListOf(raw json.RawMessage) ([]json.RawMessage, error) {
+	if Kind(raw) != '[' {
+		return nil, fmt.Errorf("%s stands where a JSON list is expected", Describe(raw))
 	}
 	var out []json.RawMessage
 	for i := blank(raw, 1+bytes.IndexByte(raw, '[')); raw[i] != ']'; {
@@ -164,11 +165,11 @@ func listOf(raw json.RawMessage) ([]json.RawMessage, error) {
 	return out, nil
 }
 
-// textOf is what a JSON string means. Half a surrogate pair is no text and is refused.
-func textOf(raw json.RawMessage) (string, error) {
+// TextOf is what a JSON string means. Half a surrogate pair is no text and is refused.
+func TextOf(raw json.RawMessage) (string, error) {
 	var text string
-	if kindOf(raw) != '"' || json.Unmarshal(raw, &text) != nil {
-		return "", fmt.Errorf("%s stands where a text is expected", describe(raw))
+	if Kind(raw) != '"' || json.Unmarshal(raw, &text) != nil {
+		return "", fmt.Errorf("%s stands where a text is expected", Describe(raw))
 	}
 	for i := 0; i < len(raw)-1; i++ {
 		if raw[i] != '\\' {
@@ -199,23 +200,23 @@ func hex4(raw []byte) rune {
 	return rune(n)
 }
 
-// kindOf is the first byte of a value, which tells its kind: {, [, ", t, f, n, or a digit
+// Kind is the first byte of a value, which tells its kind: {, [, ", t, f, n, or a digit
 // or minus; 0 for nothing.
-func kindOf(raw json.RawMessage) byte {
+func Kind(raw json.RawMessage) byte {
 	if i := blank(raw, 0); i < len(raw) {
 		return raw[i]
 	}
 	return 0
 }
 
-// isNumber reports whether a value is a JSON number.
-func isNumber(raw json.RawMessage) bool {
-	k := kindOf(raw)
+// IsNumber reports whether a value is a JSON number.
+func IsNumber(raw json.RawMessage) bool {
+	k := Kind(raw)
 	return k == '-' || k >= '0' && k <= '9'
 }
 
-// describe names a value in an error, at most 40 bytes of it.
-func describe(raw json.RawMessage) string {
+// Describe names a value in an error, at most 40 bytes of it.
+func Describe(raw json.RawMessage) string {
 	if len(raw) == 0 {
 		return "nothing"
 	}
@@ -274,8 +275,8 @@ func skipValue(raw []byte, i int) int {
 	return i
 }
 
-// compact is JSON without blanks, as it stands otherwise.
-func compact(raw json.RawMessage) []byte {
+// Compact is JSON without blanks, as it stands otherwise.
+func Compact(raw json.RawMessage) []byte {
 	var b bytes.Buffer
 	if json.Compact(&b, raw) != nil {
 		return raw
@@ -283,21 +284,21 @@ func compact(raw json.RawMessage) []byte {
 	return b.Bytes()
 }
 
-// plain is the text of a JSON string, and any other value as compact JSON; nil for null
+// Plain is the text of a JSON string, and any other value as compact JSON; nil for null
 // and for nothing.
-func plain(raw json.RawMessage) ([]byte, error) {
-	switch kindOf(raw) {
+func Plain(raw json.RawMessage) ([]byte, error) {
+	switch Kind(raw) {
 	case '"':
-		text, err := textOf(raw)
+		text, err := TextOf(raw)
 		return []byte(text), err
 	case 0, 'n':
 		return nil, nil
 	}
-	return compact(raw), nil
+	return Compact(raw), nil
 }
 
-// optionalText is plain as a text.
-func optionalText(raw json.RawMessage) (string, error) {
-	text, err := plain(raw)
+// PlainText is what Plain gives, as a text.
+func PlainText(raw json.RawMessage) (string, error) {
+	text, err := Plain(raw)
 	return string(text), err
 }

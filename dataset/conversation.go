@@ -1,0 +1,297 @@
+package dataset
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"github.com/mythos-project/mythos/internal/jsontext"
+)
+
+// turn is one call of a model, as a trainer reads it: what was asked, and the answer.
+// Messages of chats stand as they came; those of other forms are written as chats have
+// them.
+type turn struct {
+	asked  []json.RawMessage
+	answer []json.RawMessage
+	after  []json.RawMessage // messages after the answer
+	tools  jsontext.Fields   // the member tools, or functions; empty for none
+
+	texts           bool // both are texts, without messages
+	question, reply string
+}
+
+// turnsOf are the calls of models of an episode, in order, that were answered and whose
+// payloads are here. An episode of tools alone is one conversation of their calls.
+func turnsOf(l *Line) []*turn {
+	var list []*turn
+	for i := range l.Receipts {
+		if r := &l.Receipts[i]; r.model {
+			if t := modelTurn(l.Source, r); t != nil {
+				list = append(list, t)
+			}
+		}
+	}
+	if len(list) > 0 {
+		return list
+	}
+	if t := toolTurn(l); t != nil {
+		return []*turn{t}
+	}
+	return nil
+}
+
+// textOf is a payload's text; ok is false where it is withheld, not here, or no text.
+func (p *Payload) textOf() (text string, ok bool) {
+	if p == nil || p.Text == nil {
+		return "", false
+	}
+	return *p.Text, true
+}
+
+// modelTurn reads a call of a model; nil where it was not answered.
+func modelTurn(source string, r *ReceiptLine) *turn {
+	question, ok := r.Request.textOf()
+	reply, answered := r.Response.textOf()
+	details, err := jsontext.FieldsOf(orEmpty(r.Details))
+	if !ok || !answered || r.Status >= 400 || err != nil || reply == "" && details.Get("message") == nil {
+		return nil
+	}
+	t := &turn{question: question, reply: reply}
+	messages, plain := t.ask(question)
+	t.asked = messages
+	if answer := details.Get("message"); answer != nil {
+		t.answer = []json.RawMessage{answer}
+	} else if list := messagesIn(reply); list != nil && source != "chat" {
+		t.answer = list
+	} else {
+		t.answer, t.texts = []json.RawMessage{textMessage("assistant", reply)}, plain
+	}
+	if after := details.Get("after"); after != nil {
+		if list, err := jsontext.ListOf(after); err == nil {
+			t.after = list
+		}
+	}
+	return t
+}
+
+func orEmpty(raw json.RawMessage) json.RawMessage {
+	if len(raw) == 0 {
+		return json.RawMessage("{}")
+	}
+	return raw
+}
+
+// ask reads what was asked: {"messages", "tools", "system_instructions"}, a list of
+// messages, or a text, which is then the user's. plain reports the latter.
+func (t *turn) ask(question string) (messages []json.RawMessage, plain bool) {
+	if list := messagesIn(question); list != nil {
+		return list, false
+	}
+	raw := json.RawMessage(question)
+	if jsontext.Check(raw) != nil || jsontext.Kind(raw) != '{' {
+		return []json.RawMessage{textMessage("user", question)}, true
+	}
+	f, err := jsontext.FieldsOf(raw)
+	if err != nil || f.Get("messages") == nil {
+		return []json.RawMessage{textMessage("user", question)}, true
+	}
+	if system := f.Get("system_instructions"); system != nil {
+		text, err := jsontext.PlainText(system)
+		if err == nil {
+			messages = append(messages, textMessage("system", partTexts(text)))
+		}
+	}
+	if list := messagesIn(string(f.Get("messages"))); list != nil {
+		messages = append(messages, list...)
+	} else if text, err := jsontext.PlainText(f.Get("messages")); err == nil && text != "[]" {
+		messages = append(messages, textMessage("user", text))
+	}
+	t.tools.Add("tools", f.Get("tools"))
+	t.tools.Add("functions", f.Get("functions"))
+	return messages, false
+}
+
+// textMessage is a message that is a text.
+func textMessage(role, text string) json.RawMessage {
+	return jsontext.Fields{{Name: "role", Value: jsontext.Text(role)}, {Name: "content", Value: jsontext.Text(text)}}.JSON()
+}
+
+// messagesIn reads a JSON list of messages; nil for any other text.
+func messagesIn(text string) (messages []json.RawMessage) {
+	raw := json.RawMessage(text)
+	if jsontext.Kind(raw) != '[' || jsontext.Check(raw) != nil {
+		return nil
+	}
+	list, err := jsontext.ListOf(raw)
+	if err != nil {
+		return nil
+	}
+	for _, item := range list {
+		if jsontext.Kind(item) != '{' {
+			return nil
+		}
+		f, err := jsontext.FieldsOf(item)
+		if err != nil || jsontext.Kind(f.Get("role")) != '"' {
+			return nil
+		}
+		messages = append(messages, chatMessages(item, f)...)
+	}
+	return messages
+}
+
+// chatMessages writes a message of the conventions for generative AI, {"role", "parts"},
+// as chats have it; any other stays as it is, but for the reason why it ended.
+func chatMessages(raw json.RawMessage, f jsontext.Fields) []json.RawMessage {
+	parts, err := jsontext.ListOf(f.Get("parts"))
+	if err != nil {
+		if !f.Has("finish_reason") {
+			return []json.RawMessage{jsontext.Compact(raw)}
+		}
+		var out jsontext.Fields
+		for _, m := range f {
+			if m.Name != "finish_reason" {
+				out = append(out, m)
+			}
+		}
+		return []json.RawMessage{jsontext.Compact(out.JSON())}
+	}
+	m := &partMessage{role: f.Get("role")}
+	for _, p := range parts {
+		m.part(p)
+	}
+	return m.messages()
+}
+
+// partMessage gathers the parts of a message.
+type partMessage struct {
+	role      json.RawMessage
+	text      string
+	reasoning string
+	other     []json.RawMessage // parts that are no text; with them the content is a list
+	calls     []json.RawMessage
+	answers   []json.RawMessage // messages of the role tool
+}
+
+func (m *partMessage) part(raw json.RawMessage) {
+	f, err := jsontext.FieldsOf(raw)
+	if err != nil {
+		m.other = append(m.other, jsontext.Compact(raw))
+		return
+	}
+	kind, _ := jsontext.PlainText(f.Get("type"))
+	content, _ := jsontext.PlainText(f.Get("content", "text"))
+	id := f.Get("id")
+	switch kind {
+	case "text":
+		m.text += content
+	case "reasoning":
+		m.reasoning += content
+	case "tool_call":
+		arguments, _ := jsontext.PlainText(f.Get("arguments"))
+		m.calls = append(m.calls, toolCallOf(id, f.Get("name"), arguments))
+	case "tool_call_response":
+		answer, _ := jsontext.PlainText(f.Get("response", "result"))
+		m.answers = append(m.answers, toolAnswer(id, answer))
+	default:
+		m.other = append(m.other, jsontext.Compact(raw))
+	}
+}
+
+func (m *partMessage) messages() []json.RawMessage {
+	if m.answers != nil && m.text == "" && m.other == nil && m.calls == nil {
+		return m.answers
+	}
+	f := jsontext.Fields{{Name: "role", Value: m.role}}
+	switch {
+	case m.other != nil:
+		content := m.other
+		if m.text != "" {
+			text := jsontext.Fields{{Name: "type", Value: jsontext.Text("text")}, {Name: "text", Value: jsontext.Text(m.text)}}
+			content = append([]json.RawMessage{text.JSON()}, content...)
+		}
+		f.Add("content", jsontext.List(content))
+	default:
+		f.Add("content", jsontext.Text(m.text))
+	}
+	f.AddText("reasoning_content", m.reasoning)
+	if m.calls != nil {
+		f.Add("tool_calls", jsontext.List(m.calls))
+	}
+	return append([]json.RawMessage{f.JSON()}, m.answers...)
+}
+
+// partTexts are the texts of a JSON list of parts; any other text is itself.
+func partTexts(text string) string {
+	raw := json.RawMessage(text)
+	if jsontext.Kind(raw) != '[' || jsontext.Check(raw) != nil {
+		return text
+	}
+	list, err := jsontext.ListOf(raw)
+	if err != nil {
+		return text
+	}
+	m := &partMessage{}
+	for _, p := range list {
+		m.part(p)
+	}
+	if m.other != nil || m.calls != nil {
+		return text
+	}
+	return m.text
+}
+
+// toolCallOf is a call in a message of the assistant. id and name are JSON.
+func toolCallOf(id, name json.RawMessage, arguments string) json.RawMessage {
+	function := jsontext.Fields{}
+	function.Add("name", name)
+	function.Add("arguments", jsontext.Text(arguments))
+	var call jsontext.Fields
+	call.Add("id", id)
+	call.Add("type", jsontext.Text("function"))
+	call.Add("function", function.JSON())
+	return call.JSON()
+}
+
+// toolAnswer is a message of the role tool.
+func toolAnswer(id json.RawMessage, content string) json.RawMessage {
+	f := jsontext.Fields{{Name: "role", Value: jsontext.Text("tool")}}
+	f.Add("tool_call_id", id)
+	f.Add("content", jsontext.Text(content))
+	return f.JSON()
+}
+
+// toolTurn writes the calls of an episode without a model: the assistant calls the tools,
+// and the last one's answer is the completion. Nil where that one failed, or a payload is
+// not here.
+func toolTurn(l *Line) *turn {
+	calls := l.Receipts
+	if l.Source != "" && len(calls) > 1 { // the last receipt of an import says the same again
+		calls = calls[:len(calls)-1]
+	}
+	if len(calls) == 0 || calls[len(calls)-1].Status >= 400 {
+		return nil
+	}
+	t := &turn{texts: true}
+	var made, answers []json.RawMessage
+	for i := range calls {
+		r := &calls[i]
+		request, asked := r.Request.textOf()
+		response, answered := r.Response.textOf()
+		if !asked || !answered || r.Tool == "" {
+			return nil
+		}
+		if r.Status >= 400 && response == "" {
+			response = r.Notes
+		}
+		id := jsontext.Text("call_" + strconv.Itoa(i+1))
+		if f, err := jsontext.FieldsOf(orEmpty(r.Details)); err == nil && jsontext.Kind(f.Get("id")) == '"' {
+			id = f.Get("id")
+		}
+		made = append(made, toolCallOf(id, jsontext.Text(r.Tool), request))
+		answers = append(answers, toolAnswer(id, response))
+		t.question, t.reply = request, response
+	}
+	caller := jsontext.Fields{{Name: "role", Value: jsontext.Text("assistant")}, {Name: "content", Value: jsontext.Text("")}, {Name: "tool_calls", Value: jsontext.List(made)}}
+	t.asked, t.answer = []json.RawMessage{caller.JSON()}, answers
+	return t
+}
