@@ -55,6 +55,7 @@ func newSite(t testing.TB) *site {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
+	mux.HandleFunc("/vanish", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	mux.HandleFunc("/drop", func(_ http.ResponseWriter, _ *http.Request) {
 		s.asked.Add(1)
 		panic(http.ErrAbortHandler) // the connection ends without an answer
@@ -95,7 +96,10 @@ func newRunner(t testing.TB) *httptool.Runner {
 
 func TestRunner(t *testing.T) {
 	s := newSite(t)
-	runnertest.Run(t, runnertest.Suite{Runner: newRunner(t), Remote: true, Module: func(args ...string) exec.ModuleRef {
+	absent := func() exec.ModuleRef {
+		return exec.ModuleRef{Kind: exec.KindHTTP, URL: "http://127.0.0.1:1/", Confinement: exec.ConfineRemote}
+	}
+	runnertest.Run(t, runnertest.Suite{Runner: newRunner(t), Remote: true, Absent: absent, Vanishes: true, Module: func(args ...string) exec.ModuleRef {
 		return s.module(t, "/"+strings.Join(args, "/"), nil)
 	}})
 }

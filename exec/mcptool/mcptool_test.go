@@ -43,6 +43,9 @@ func TestMain(m *testing.M) {
 // over is closed when a test's server shall end.
 var over = make(chan struct{})
 
+// gone takes calls of tools that shall vanish.
+var gone = make(chan struct{})
+
 // newServer is a server whose tools behave like the tool of runnertest.
 func newServer(args []string, r *http.Request) *mcp.Server {
 	s := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
@@ -81,6 +84,14 @@ func newServer(args []string, r *http.Request) *mcp.Server {
 	})
 	add("data", func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return &mcp.CallToolResult{Content: []mcp.Content{}, StructuredContent: map[string]any{"n": 1}}, nil
+	})
+	add("vanish", func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		if r == nil {
+			os.Exit(9)
+		}
+		gone <- struct{}{}
+		<-over
+		return nil, context.Canceled
 	})
 	add("meta", func(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		auth := ""
@@ -132,6 +143,16 @@ func streamable(t testing.TB) func(args ...string) exec.ModuleRef {
 		return newServer(strings.Split(strings.Trim(r.URL.Path, "/"), "/"), r)
 	}, nil)
 	s := httptest.NewServer(handler)
+	go func() {
+		for {
+			select {
+			case <-gone:
+				s.CloseClientConnections()
+			case <-over:
+				return
+			}
+		}
+	}()
 	t.Cleanup(func() {
 		close(over)
 		s.Close()
@@ -144,7 +165,8 @@ func streamable(t testing.TB) func(args ...string) exec.ModuleRef {
 
 func TestStdio(t *testing.T) {
 	runner, module := newRunner(t), stdio(t)
-	runnertest.Run(t, runnertest.Suite{Runner: runner, Module: module, JSON: true, Remote: true})
+	runnertest.Run(t, runnertest.Suite{Runner: runner, Module: module, JSON: true, Remote: true, Vanishes: true,
+		Absent: func() exec.ModuleRef { return program(t, "/bin/false") }})
 	t.Run("Answers", func(t *testing.T) { answers(t, runner, module, "") })
 	t.Run("Pinned", func(t *testing.T) { pinned(t, runner, module("echo")) })
 	if err := runner.Close(); err != nil {
@@ -158,7 +180,10 @@ func TestStdio(t *testing.T) {
 
 func TestStreamable(t *testing.T) {
 	runner, module := newRunner(t), streamable(t)
-	runnertest.Run(t, runnertest.Suite{Runner: runner, Module: module, JSON: true, Remote: true})
+	runnertest.Run(t, runnertest.Suite{Runner: runner, Module: module, JSON: true, Remote: true, Vanishes: true,
+		Absent: func() exec.ModuleRef {
+			return exec.ModuleRef{Kind: exec.KindMCP, URL: "http://127.0.0.1:1/", Tool: "x", Confinement: exec.ConfineRemote}
+		}})
 	t.Run("Answers", func(t *testing.T) { answers(t, runner, module, "Bearer [secret]") })
 }
 

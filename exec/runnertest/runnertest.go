@@ -28,6 +28,14 @@ type Suite struct {
 	// Remote says that there is no standard error and no exit code: a tool that fails
 	// says in the receipt's notes that it did, not why.
 	Remote bool
+	// Absent is a tool that cannot start: its program or module is missing, or nobody listens; nil:
+	// there is none.
+	Absent func() exec.ModuleRef
+	// Vanishes says that the tool started with "vanish" goes away without an answer. A
+	// program and a module cannot: how they end is their answer.
+	Vanishes bool
+	// Stderr says that standard error is passed to Call.Stderr while the tool runs.
+	Stderr bool
 }
 
 // request is a request with this text.
@@ -67,6 +75,64 @@ func Run(t *testing.T, s Suite) {
 	t.Run("Used", s.used)
 	t.Run("WrongKind", s.wrongKind)
 	t.Run("Concurrent", s.concurrent)
+	t.Run("ExactBytes", s.exactBytes)
+	t.Run("NotStarted", s.notStarted)
+	t.Run("Unknown", s.unknown)
+	t.Run("PassedStderr", s.passedStderr)
+}
+
+// exactBytes: what the tool answers is kept as it is: every byte, every digit.
+func (s Suite) exactBytes(t *testing.T) {
+	request := []byte(`{"n":12345678901234567890,"f":1.50,"e":1E5,"z":-0,"s":"a<b\u00e9\/"}`)
+	if !s.JSON {
+		for c := range 256 {
+			request = append(request, byte(c))
+		}
+	}
+	res, err := s.Runner.Run(t.Context(), Call(s.Module("echo"), request))
+	if err != nil || res.Status != exec.StatusOK || !bytes.Equal(res.Body, request) {
+		t.Errorf("%d %q, %v", res.Status, res.Body, err)
+	}
+}
+
+// notStarted: where it is certain that nothing happened the runner says so, and it does not
+// say so of a tool that ran and failed, or ran and took too long.
+func (s Suite) notStarted(t *testing.T) {
+	if s.Absent == nil {
+		t.Skip("every tool of this kind starts")
+	}
+	for _, change := range []func(*exec.Call){func(*exec.Call) {}, func(c *exec.Call) { c.RetrySafe = true }, func(c *exec.Call) { c.Key, c.Fence = []byte("k"), 1 }} {
+		call := Call(s.Absent(), s.request("hello"))
+		change(&call)
+		if res, err := s.Runner.Run(t.Context(), call); !errors.Is(err, exec.ErrNotStarted) {
+			t.Errorf("status %d, %v", res.Status, err)
+		}
+	}
+	if res, err := s.Runner.Run(t.Context(), Call(s.Module("fail", "7"), nil)); err != nil || res.Status != exec.StatusFailed {
+		t.Errorf("a tool that failed: status %d, %v", res.Status, err)
+	}
+}
+
+// unknown: a tool that goes away without an answer leaves nobody knowing what it did.
+func (s Suite) unknown(t *testing.T) {
+	if !s.Vanishes {
+		t.Skip("a tool of this kind always answers")
+	}
+	if res, err := s.Runner.Run(t.Context(), Call(s.Module("vanish"), s.request("hello"))); err == nil || errors.Is(err, exec.ErrNotStarted) {
+		t.Errorf("status %d, %v", res.Status, err)
+	}
+}
+
+func (s Suite) passedStderr(t *testing.T) {
+	if !s.Stderr {
+		t.Skip("standard error is not passed on")
+	}
+	var heard bytes.Buffer
+	call := Call(s.Module("fail", "7"), nil)
+	call.Stderr = &heard
+	if _, err := s.Runner.Run(t.Context(), call); err != nil || heard.String() != "it went wrong" {
+		t.Errorf("%q, %v", heard.String(), err)
+	}
 }
 
 func (s Suite) echo(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/tetratelabs/wazero"
 
 	"github.com/mythos-project/mythos/internal/atomicfile"
+	"github.com/mythos-project/mythos/object"
 )
 
 // Cache is where compiled code is kept for the next process. Compiled code is machine
@@ -21,8 +22,8 @@ import (
 // says. So each folder of it carries a seal, an HMAC over its files under Key; one
 // without a seal that holds is removed, and its module compiled again.
 //
-//	Dir/HASH-PAGES/        what wazero keeps of a module under a limit of memory
-//	Dir/HASH-PAGES.seal    the HMAC-SHA-256 of its files' names and bytes
+//	Dir/HASH/        what wazero keeps of a module
+//	Dir/HASH.seal    the HMAC-SHA-256 of its files' names and bytes
 //
 // A cache that cannot be had is none: modules are compiled once per process.
 type Cache struct {
@@ -38,22 +39,20 @@ func (c Cache) debugf(format string, args ...any) {
 	}
 }
 
-func (c Cache) folder(key compiledKey) string {
-	return filepath.Join(c.Dir, fmt.Sprintf("%x-%d", key.hash.Sum[:], key.pages))
-}
+func (c Cache) folder(module object.Hash) string { return filepath.Join(c.Dir, module.String()) }
 
 const sealExt = ".seal"
 
 // open is the cache for one module. sealed says that its folder was sealed.
-func (c Cache) open(key compiledKey) (cache wazero.CompilationCache, sealed bool) {
+func (c Cache) open(module object.Hash) (cache wazero.CompilationCache, sealed bool) {
 	if c.Dir == "" || len(c.Key) == 0 {
 		return wazero.NewCompilationCache(), true
 	}
-	dir := c.folder(key)
+	dir := c.folder(module)
 	sealed, err := c.holds(dir)
 	if err == nil && !sealed {
 		if _, exists := os.Lstat(dir); exists == nil {
-			c.debugf("wasm cache: %s has no seal that holds: module %s is compiled again", dir, key.hash.Short())
+			c.debugf("wasm cache: %s has no seal that holds: module %s is compiled again", dir, module.Short())
 		}
 		err = os.RemoveAll(dir)
 	}
@@ -70,8 +69,11 @@ func (c Cache) open(key compiledKey) (cache wazero.CompilationCache, sealed bool
 }
 
 // seal signs what was just compiled.
-func (c Cache) seal(key compiledKey) {
-	dir := c.folder(key)
+func (c Cache) seal(module object.Hash) {
+	if c.Dir == "" || len(c.Key) == 0 {
+		return
+	}
+	dir := c.folder(module)
 	sum, err := c.sum(dir)
 	if err == nil {
 		err = atomicfile.Write(dir+sealExt, 0o600, sum)

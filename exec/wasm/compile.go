@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/object"
 )
 
 const (
@@ -26,16 +28,15 @@ type compiled struct {
 	bad    error                 // why it cannot be a tool; wraps ErrModule
 }
 
-// runtime is what one module is compiled and run by.
-type runtime struct {
-	wazero.Runtime
-	cache  wazero.CompilationCache
-	sealed bool // the cache needs no seal
+// kept is a module's compiled code, which its runtimes share.
+type kept struct {
+	wazero.CompilationCache
+	sealed bool // as it was found; what is compiled next needs no seal
 }
 
 // module returns the compiled module of the call's tool and the runtime that it
 // belongs to.
-func (r *Runner) module(ctx context.Context, call exec.Call) (*runtime, *compiled, error) {
+func (r *Runner) module(ctx context.Context, call exec.Call) (wazero.Runtime, *compiled, error) {
 	if call.Module.Kind != exec.KindWasm {
 		return nil, nil, fmt.Errorf("wasm runner: the tool is of kind %s", exec.KindName(call.Module.Kind))
 	}
@@ -57,19 +58,27 @@ func (r *Runner) module(ctx context.Context, call exec.Call) (*runtime, *compile
 }
 
 // compile compiles a module; c.mu is held.
-func (r *Runner) compile(ctx context.Context, rt *runtime, c *compiled, key compiledKey, code []byte) (err error) {
+func (r *Runner) compile(ctx context.Context, rt wazero.Runtime, c *compiled, key compiledKey, code []byte) (err error) {
 	if c.module, err = rt.CompileModule(ctx, code); err != nil {
 		return fmt.Errorf("compile wasm module %s: %w", key.hash.Short(), err)
 	}
 	c.starts, c.bad = startsItself(code), runnable(ctx, rt, c.module)
-	if !rt.sealed {
-		r.cache.seal(key)
-		rt.sealed = true
-	}
+	r.keep(key.hash)
 	return nil
 }
 
-func (r *Runner) slot(ctx context.Context, key compiledKey) (*runtime, *compiled, error) {
+// keep seals what was compiled, unless it was found compiled.
+func (r *Runner) keep(module object.Hash) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := r.caches[module]
+	if !k.sealed {
+		r.cache.seal(module)
+	}
+	k.sealed = false // under another limit of memory there may be more of it
+}
+
+func (r *Runner) slot(ctx context.Context, key compiledKey) (wazero.Runtime, *compiled, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	rt, err := r.runtime(ctx, key)
@@ -85,18 +94,22 @@ func (r *Runner) slot(ctx context.Context, key compiledKey) (*runtime, *compiled
 }
 
 // runtime returns the runtime of a module and memory limit; r.mu is held.
-func (r *Runner) runtime(ctx context.Context, key compiledKey) (*runtime, error) {
+func (r *Runner) runtime(ctx context.Context, key compiledKey) (wazero.Runtime, error) {
 	if rt := r.runtimes[key]; rt != nil {
 		return rt, nil
 	}
-	rt := &runtime{}
-	rt.cache, rt.sealed = r.cache.open(key)
-	rt.Runtime = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
+	k := r.caches[key.hash]
+	if k == nil {
+		k = &kept{}
+		k.CompilationCache, k.sealed = r.cache.open(key.hash)
+		r.caches[key.hash] = k
+	}
+	rt := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
 		WithCloseOnContextDone(true).
 		WithMemoryLimitPages(key.pages).
-		WithCompilationCache(rt.cache))
+		WithCompilationCache(k.CompilationCache))
 	if _, err := wasi_snapshot_preview1.Instantiate(ctx, rt); err != nil {
-		return nil, fmt.Errorf("WASI: %w", err)
+		return nil, errors.Join(fmt.Errorf("WASI: %w", err), rt.Close(ctx))
 	}
 	r.runtimes[key] = rt
 	return rt, nil

@@ -28,6 +28,8 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/tetratelabs/wazero"
+
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/object"
 )
@@ -44,7 +46,8 @@ type Runner struct {
 	cache   Cache
 
 	mu       sync.Mutex
-	runtimes map[compiledKey]*runtime
+	caches   map[object.Hash]*kept
+	runtimes map[compiledKey]wazero.Runtime
 	compiled map[compiledKey]*compiled
 }
 
@@ -64,7 +67,8 @@ func New(modules Modules, cache Cache) *Runner {
 	return &Runner{
 		modules:  modules,
 		cache:    cache,
-		runtimes: make(map[compiledKey]*runtime),
+		caches:   make(map[object.Hash]*kept),
+		runtimes: make(map[compiledKey]wazero.Runtime),
 		compiled: make(map[compiledKey]*compiled),
 	}
 }
@@ -75,8 +79,12 @@ func (r *Runner) Close(ctx context.Context) error {
 	defer r.mu.Unlock()
 	var errs []error
 	for _, rt := range r.runtimes {
-		errs = append(errs, rt.Close(ctx), rt.cache.Close(ctx))
+		errs = append(errs, rt.Close(ctx))
 	}
+	for _, k := range r.caches {
+		errs = append(errs, k.Close(ctx))
+	}
+	clear(r.caches)
 	clear(r.runtimes)
 	clear(r.compiled)
 	return errors.Join(errs...)

@@ -53,7 +53,10 @@ func TestRunner(t *testing.T) {
 		return runner
 	}
 	runner := open(t)
-	runnertest.Run(t, runnertest.Suite{Runner: runner, Module: module})
+	runnertest.Run(t, runnertest.Suite{Runner: runner, Module: module, Stderr: true, Absent: func() exec.ModuleRef {
+		missing := object.SumText("no module")
+		return exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &missing, Confinement: exec.ConfineWASI}
+	}})
 
 	t.Run("Sandbox", func(t *testing.T) {
 		first, err := runner.Run(t.Context(), runnertest.Call(module("world"), nil))
