@@ -61,9 +61,12 @@ const (
 
 // catalogue is a server's tools, as it listed them last.
 type catalogue struct {
-	mu     sync.Mutex
-	tools  []Definition
-	listed time.Time // zero: not yet, or no longer true
+	token chan struct{} // who holds it lists; the others wait for the list
+
+	mu      sync.Mutex
+	tools   []Definition
+	listed  time.Time // when the listing began; zero: not yet, or no longer true
+	changes int       // how often the server has told of a change
 }
 
 // changed makes the next one who wants to know ask again.
@@ -71,27 +74,40 @@ func (c *catalogue) changed() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.listed = time.Time{}
+	c.changes++
+}
+
+func (c *catalogue) fresh() ([]Definition, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tools, !c.listed.IsZero() && time.Since(c.listed) < freshTime
 }
 
 // list is the server's tools, as they were not longer than freshTime ago.
 func (s *session) list(ctx context.Context, x *exchange) ([]Definition, error) {
-	s.tools.mu.Lock()
-	if !s.tools.listed.IsZero() && time.Since(s.tools.listed) < freshTime {
-		defer s.tools.mu.Unlock()
-		return s.tools.tools, nil
+	c := &s.tools
+	if tools, ok := c.fresh(); ok {
+		return tools, nil
 	}
-	start := time.Now()
-	s.tools.listed = start // a change that the server tells of from now on is not lost
-	s.tools.mu.Unlock()
+	select {
+	case c.token <- struct{}{}:
+		defer func() { <-c.token }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if tools, ok := c.fresh(); ok { // somebody else has listed them meanwhile
+		return tools, nil
+	}
+	c.mu.Lock()
+	start, changes := time.Now(), c.changes
+	c.mu.Unlock()
 	tools, err := s.pages(ctx, x)
-	s.tools.mu.Lock()
-	defer s.tools.mu.Unlock()
-	if err != nil {
-		s.tools.listed = time.Time{}
-		return nil, err
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil && c.changes == changes {
+		c.tools, c.listed = tools, start
 	}
-	s.tools.tools = tools
-	return tools, nil
+	return tools, err
 }
 
 func (s *session) pages(ctx context.Context, x *exchange) ([]Definition, error) {

@@ -163,7 +163,7 @@ func (r *Runner) attempt(ctx context.Context, call exec.Call, x *exchange) (answ
 		}
 		r.note(l)
 		gone := l.link.down() || errors.Is(err, errSession)
-		r.release(call, l, err != nil && !errors.Is(err, exec.ErrPinned))
+		r.release(call, l, err != nil && !errors.Is(err, exec.ErrPinned) && !errors.Is(err, exec.ErrNoTool))
 		if err == nil || sent {
 			return a, err
 		}

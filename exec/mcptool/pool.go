@@ -174,7 +174,7 @@ func (r *Runner) Close() error {
 // open starts or reaches a call's server and agrees on a version with it. initial is
 // whether the server is known to be an older one, and is set when it turns out to be.
 func (r *Runner) open(ctx context.Context, call exec.Call, x *exchange, initial *bool) (*session, error) {
-	s := &session{}
+	s := &session{tools: catalogue{token: make(chan struct{}, 1)}}
 	connect := func() (err error) {
 		if call.Module.URL != "" {
 			s.link = newEndpoint(call.Module.URL)

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,7 +28,10 @@ const rawArg = "serve-raw"
 type asked struct {
 	ID     json.RawMessage
 	Method string
-	Params struct{ Name string }
+	Params struct {
+		Name      string
+		Arguments json.RawMessage
+	}
 }
 
 // serveRaw is a server over standard input and output. It answers tools/call with args[0],
@@ -73,6 +77,10 @@ func serveRaw(mode string, args []string) int {
 			}
 			say(m.ID, `"result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"s","version":"1"}}`)
 		case "tools/list":
+			if mode == "changes" {
+				say(m.ID, `"result":{"tools":[`+args[1]+`]}`)
+				continue
+			}
 			say(m.ID, `"result":{"tools":[`+strings.Join(args[1:], ",")+`]}`)
 		case "tools/call":
 			serveCall(mode, args, m, say)
@@ -97,6 +105,12 @@ func serveCall(mode string, args []string, m asked, say func(json.RawMessage, st
 	case "latin1":
 		say(m.ID, `"result":`+strings.ReplaceAll(args[0], "é", "\xe9"))
 		return
+	case "mirror":
+		say(m.ID, `"result":{"structuredContent":`+string(m.Params.Arguments)+`}`)
+		return
+	case "changes":
+		args[1] = args[2]
+		fmt.Println(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`)
 	case "quoted":
 		say(json.RawMessage(`"`+string(m.ID)+`"`), `"result":`+args[0])
 		return
@@ -352,6 +366,48 @@ func TestDefinition(t *testing.T) {
 	}
 }
 
+// TestManyAtOnce: calls that share a server get their own answers, and one list of its tools.
+func TestManyAtOnce(t *testing.T) {
+	runner := newRunner(t)
+	tool := `{"name":"t","inputSchema":{"type":"object"}}`
+	list, err := runner.List(t.Context(), runnertest.Call(raw(t, "mirror", "", tool), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pin := list[0].Hash()
+	module := raw(t, "mirror", "", tool)
+	module.Definition = &pin
+	var wg sync.WaitGroup
+	for i := range 64 {
+		wg.Go(func() {
+			want := fmt.Sprintf(`{"n":%d}`, i)
+			res, err := runner.Run(t.Context(), runnertest.Call(module, []byte(want)))
+			if err != nil || string(res.Body) != want {
+				t.Errorf("%s: %d %q, %v", want, res.Status, res.Body, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestChange: a server that tells of a change is asked for its list again.
+func TestChange(t *testing.T) {
+	runner := newRunner(t)
+	module := raw(t, "changes", fine, `{"name":"t","description":"before"}`, `{"name":"t","description":"after"}`)
+	list, err := runner.List(t.Context(), runnertest.Call(module, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pin := list[0].Hash()
+	module.Definition = &pin
+	if _, err := runner.Run(t.Context(), runnertest.Call(module, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := runner.Run(t.Context(), runnertest.Call(module, nil)); !errors.Is(err, mcptool.ErrDrift) {
+		t.Error(err)
+	}
+}
+
 // TestStderr: what the server writes to standard error while it works is passed on, and kept
 // for a failure that says nothing.
 func TestStderr(t *testing.T) {
@@ -361,5 +417,16 @@ func TestStderr(t *testing.T) {
 	res, err := newRunner(t).Run(t.Context(), call)
 	if err != nil || !strings.Contains(res.Notes, "it went wrong") || !strings.Contains(heard.String(), "it went wrong") {
 		t.Errorf("%q, %q, %v", res.Notes, heard.String(), err)
+	}
+}
+
+// BenchmarkKept is a call over a connection that is kept.
+func BenchmarkKept(b *testing.B) {
+	runner := newRunner(b)
+	call := runnertest.Call(raw(b, "mirror", ""), []byte(`{"n":1}`))
+	for b.Loop() {
+		if _, err := runner.Run(b.Context(), call); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
