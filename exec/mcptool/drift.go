@@ -25,9 +25,9 @@ type DriftError struct {
 
 func (e *DriftError) Error() string {
 	if len(e.Changed) == 0 {
-		return fmt.Sprintf("%v: the definition of %s has hash %s, registered was %s", ErrDrift, e.Tool, e.Got.Short(), e.Want.Short())
+		return fmt.Sprintf("%v (%s): the definition has hash %s, registered was %s", ErrDrift, e.Tool, e.Got.Short(), e.Want.Short())
 	}
-	return fmt.Sprintf("%v: of %s %s", ErrDrift, e.Tool, strings.Join(e.Changed, "; "))
+	return fmt.Sprintf("%v (%s): %s", ErrDrift, e.Tool, strings.Join(e.Changed, "; "))
 }
 
 // Unwrap gives ErrDrift and exec.ErrPinned.

@@ -2,13 +2,22 @@ package mcptool
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/mythos-project/mythos/exec"
 )
 
+// ErrNoList means that a server came up and does not list its tools.
+var ErrNoList = errors.New("the mcp server does not list its tools")
+
+// listTime is how long a server that came up may take to list its tools.
+const listTime = 5 * time.Second
+
 // List asks a call's server for its tools, within the call's timeout. The call's own tool
-// is not looked at.
+// is not looked at. The error wraps ErrNoList when the server came up and does not know
+// the question, or does not answer it.
 func (r *Runner) List(ctx context.Context, call exec.Call) ([]Definition, error) {
 	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
 	defer cancel()
@@ -24,13 +33,21 @@ func (r *Runner) List(ctx context.Context, call exec.Call) ([]Definition, error)
 	if err != nil {
 		return nil, err
 	}
-	tools, err := l.list(limited, x)
+	short, cancel := context.WithTimeout(limited, listTime)
+	defer cancel()
+	tools, err := l.list(short, x)
 	r.note(l)
 	r.release(call, l, err != nil)
-	if err != nil {
-		return nil, fmt.Errorf("mcp server: its list of tools: %w", err)
+	var refused *rpcError
+	switch {
+	case err == nil:
+		return tools, nil
+	case errors.As(err, &refused) && refused.code == codeNoMethod:
+		return nil, fmt.Errorf("%w: %w", ErrNoList, err)
+	case limited.Err() == nil && short.Err() != nil:
+		return nil, fmt.Errorf("%w: it does not answer within %v", ErrNoList, listTime)
 	}
-	return tools, nil
+	return nil, fmt.Errorf("mcp server: its list of tools: %w", err)
 }
 
 // Pick finds a tool by its name at the server. The error is a *NoToolError when it is not there.

@@ -110,7 +110,7 @@ type rpcError struct {
 
 func (e *rpcError) Error() string { return fmt.Sprintf("mcp error %d: %s", e.code, e.text) }
 
-const codeUnsupported = -32022 // the server does not speak the version that was asked for
+const codeNoMethod = -32601 // the server does not know the method
 
 func readError(raw json.RawMessage) *rpcError {
 	e := &rpcError{text: "without a message"}

@@ -30,6 +30,7 @@ var codes = []struct {
 	code int
 	errs []error
 }{
+	{clierr.Invalid, []error{exec.ErrPinned}}, // also where it is why a tool did not start
 	{clierr.Tool, []error{exec.ErrNotStarted, ledger.ErrStopped}},
 	{clierr.Conflict, []error{ledger.ErrAttempt, ledger.ErrIdempotencyConflict, ledger.ErrNonDeterministic, ledger.ErrDivergent, exec.ErrReplay, exec.ErrPolicyOfOthers, store.ErrChanged, model.ErrConflict, caps.ErrPolicyOld, caps.ErrRevocationOld, caps.ErrRevocationFork, keyfile.ErrExists}},
 	{clierr.Busy, []error{ledger.ErrBusy, badger.ErrBusy}},
@@ -37,7 +38,7 @@ var codes = []struct {
 		packet.ErrGuard, store.ErrKey, keyfile.ErrPassphrase, keyfile.ErrNoPassphrase, keyfile.ErrMode, ledger.ErrUnknownOutcome, ledger.ErrAbandoned, model.ErrRefused, node.ErrReservedRef, node.ErrForeign}},
 	{clierr.Invalid, []error{packet.ErrFraming, packet.ErrCodebook, packet.ErrDecode, packet.ErrSignature, packet.ErrPayload,
 		ir.ErrInvalid, store.ErrCorrupt, merkle.ErrProof, merkle.ErrNode, sign.ErrSignature, object.ErrID, object.ErrInvalid, keyfile.ErrFormat, keyfile.ErrKeyType, keyfile.ErrTrust, caps.ErrText, ledger.ErrEntry,
-		ledger.ErrCheckpoint, exec.ErrPinned}},
+		ledger.ErrCheckpoint}},
 	{clierr.NotFound, []error{store.ErrNotFound, keyfile.ErrUnknownName, model.ErrNotFound, ledger.ErrNotFound, exec.ErrNoTool, exec.ErrNoRun, exec.ErrNoTask, merkle.ErrIndex, fs.ErrNotExist, osexec.ErrNotFound}},
 	{clierr.Usage, []error{store.ErrChunkSize, store.ErrRange, store.ErrAmbiguous, store.ErrRefName, exec.ErrToolName, keyfile.ErrName, config.ErrSetting}},
 	{clierr.Refused, []error{exec.ErrRefused}},

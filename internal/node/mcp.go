@@ -3,6 +3,7 @@ package node
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -33,12 +34,16 @@ func (n *Node) ListMCP(ctx context.Context, m exec.ModuleRef, timeout time.Durat
 	return tools, nil
 }
 
-// define pins what an mcp server says of a tool, and keeps the text of it.
+// define pins what an mcp server says of a tool, and keeps the text of it. Of a server that
+// does not list its tools nothing is pinned.
 func (n *Node) define(ctx context.Context, m *exec.ModuleRef, timeout time.Duration) error {
 	if err := m.Check(); err != nil {
 		return err
 	}
 	tools, err := n.ListMCP(ctx, *m, timeout)
+	if errors.Is(err, mcptool.ErrNoList) {
+		return nil // there is nothing to hold the server to
+	}
 	if err != nil {
 		return err
 	}

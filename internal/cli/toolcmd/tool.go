@@ -179,6 +179,9 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 	for _, note := range added.Notes {
 		f.IO.Notef("%s: %s", o.Name, note)
 	}
+	if o.IsMCP && !o.NoCheck && added.Tool.Module.Definition == nil {
+		f.IO.Notef("the server does not list its tools: whether it has %s is not known, and nothing of what it says of it is pinned", added.Tool.Module.Tool)
+	}
 	if len(added.Changed) > 0 {
 		f.IO.Notef("the policy now also holds for %s", strings.Join(added.Changed, ", "))
 	}
