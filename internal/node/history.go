@@ -18,14 +18,21 @@ type Happening struct {
 	Tool       string       `json:"tool,omitempty"` // its name
 	ToolID     *object.Hash `json:"tool_id,omitempty"`
 	Key        string       `json:"idempotency_key,omitempty"`
-	Status     uint16       `json:"status,omitempty"`     // of an effect; 200 is success
-	By         string       `json:"by,omitempty"`         // the name of who signed it, where one is known
-	ByKey      string       `json:"by_key,omitempty"`     // and the public key
-	Capability *object.Hash `json:"capability,omitempty"` // under which it was allowed
-	Scope      string       `json:"scope,omitempty"`      // what that capability allows
+	KeyHex     string       `json:"idempotency_key_hex,omitempty"` // of a key that is no text
+	Status     uint16       `json:"status,omitempty"`              // of an effect; 200 is success
+	By         string       `json:"by,omitempty"`                  // the name of who signed it, where one is known
+	ByKey      string       `json:"by_key,omitempty"`              // and the public key
+	Capability *object.Hash `json:"capability,omitempty"`          // under which it was allowed
+	Scope      string       `json:"scope,omitempty"`               // what that capability allows
 	Receipt    *object.Hash `json:"receipt,omitempty"`
 	IdemID     *object.Hash `json:"idem_id,omitempty"`
 	State      string       `json:"state,omitempty"` // of an attempt: pending or unknown
+
+	// Decision is what an operator decided: retry, abandon or accept. Note is the operator's.
+	Decision string `json:"decision,omitempty"`
+	Note     string `json:"note,omitempty"`
+	// Differs is what was not the same under one key: request, response or outcome.
+	Differs string `json:"differs,omitempty"`
 }
 
 // HistoryOptions select what History tells; zero fields select everything.
@@ -115,6 +122,8 @@ func (h *history) signedBy(e ledger.Entry, agent object.AgentID) bool {
 		return e.Register.Owner.Same(agent)
 	case e.Resolution != nil:
 		return e.Resolution.Signer.Same(agent)
+	case e.Mark != nil && e.Mark.Signature.KeyID != nil:
+		return agent.KeyID() == *e.Mark.Signature.KeyID
 	}
 	return false
 }
@@ -134,15 +143,20 @@ func (h *history) tell(ctx context.Context, e ledger.Entry) (Happening, bool, er
 	case e.Register != nil:
 		return h.attempt(ctx, t, e.Register)
 	case e.Mark != nil:
-		t.Kind, t.What = "divergence", "the same key with another "+markWords[e.Mark.Reason]
+		t.Kind, t.Differs = "divergence", markWords[e.Mark.Reason]
+		t.What = "the same key with another " + t.Differs
+		h.markedBy(&t, e.Mark.Signature)
+		return t, true, h.about(ctx, &t, e.Mark.IdemID)
 	case e.Resolution != nil && e.Resolution.ByOwner(): // its receipt tells
 		return t, false, nil
 	case e.Resolution != nil:
-		t.Kind, t.What = "decision", decisionWords[e.Resolution.Decision]
+		t.Kind, t.Decision, t.What = "decision", decisionNames[e.Resolution.Decision], decisionWords[e.Resolution.Decision]
 		if e.Resolution.Notes != nil {
-			t.What += ": " + *e.Resolution.Notes
+			t.Note = *e.Resolution.Notes
+			t.What += ": " + t.Note
 		}
 		h.signer(&t, e.Resolution.Signer)
+		return t, true, h.about(ctx, &t, e.Resolution.IdemID)
 	}
 	return t, true, nil
 }
@@ -152,8 +166,48 @@ var (
 	decisionWords = map[uint8]string{ledger.ResolveRetry: "may run again", ledger.ResolveAbandon: "shall not run again", ledger.ResolveAccept: "one outcome is accepted"}
 )
 
+var decisionNames = map[uint8]string{ledger.ResolveRetry: "retry", ledger.ResolveAbandon: "abandon", ledger.ResolveAccept: "accept"}
+
+// about adds which tool and which key an effect has: the entry itself names its id alone.
+func (h *history) about(ctx context.Context, t *Happening, idem object.Hash) error {
+	s, err := h.n.Ledger.Read(ctx, idem)
+	if err != nil {
+		return err
+	}
+	for _, e := range s.History {
+		if r := e.Register; r != nil {
+			tool := r.ToolID
+			t.ToolID, t.Tool = &tool, h.n.ToolName(ctx, tool)
+			t.Key, t.KeyHex = ledger.KeyText(r.IdempotencyKey), ledger.KeyHex(r.IdempotencyKey)
+			return nil
+		}
+	}
+	return nil
+}
+
+// markedBy adds who signed a divergence, as whom the other request came: the mark names the
+// key by its id.
+func (h *history) markedBy(t *Happening, s object.Signature) {
+	if s.KeyID == nil {
+		return
+	}
+	known := append([]object.AgentID{h.n.Self()}, h.n.former...)
+	for _, e := range h.n.Trust.Entries() {
+		if a, err := e.Agent(); err == nil {
+			known = append(known, a)
+		}
+	}
+	for _, a := range known {
+		if a.KeyID() == *s.KeyID {
+			h.signer(t, a)
+			return
+		}
+	}
+}
+
 func (h *history) effect(ctx context.Context, t Happening, r *ledger.Receipt) Happening {
-	t.Kind, t.Status, t.Key = "effect", r.Status, string(r.IdempotencyKey)
+	t.Kind, t.Status = "effect", r.Status
+	t.Key, t.KeyHex = ledger.KeyText(r.IdempotencyKey), ledger.KeyHex(r.IdempotencyKey)
 	id := r.ReceiptID
 	t.Receipt = &id
 	t.What = "called " + t.Tool
@@ -184,7 +238,8 @@ func (h *history) attempt(ctx context.Context, t Happening, r *ledger.EffectRegi
 	if at != ledger.StatusPending && at != ledger.StatusUnknown {
 		return t, false, nil
 	}
-	t.Kind, t.State, t.Key = "attempt", at.String(), string(r.IdempotencyKey)
+	t.Kind, t.State = "attempt", at.String()
+	t.Key, t.KeyHex = ledger.KeyText(r.IdempotencyKey), ledger.KeyHex(r.IdempotencyKey)
 	t.What = "began " + t.Tool + ", outcome " + at.String()
 	h.signer(&t, r.Owner)
 	return t, true, nil

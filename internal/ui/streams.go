@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"strings"
 	"sync"
 
 	"golang.org/x/term"
@@ -76,16 +78,50 @@ func (s *Streams) Lost() error {
 // Printf writes a part of the result to Out. Main asks Lost whether that failed.
 func (s *Streams) Printf(format string, args ...any) { fmt.Fprintf(s.Out, format, args...) }
 
-// Notef writes a note to Err, unless the streams are quiet.
+// Notef writes a note to Err, unless the streams are quiet. Errors and texts in it may come
+// from strangers: their control characters are quoted.
 func (s *Streams) Notef(format string, args ...any) {
 	if !s.Quiet {
-		fmt.Fprintf(s.Err, format+"\n", args...)
+		fmt.Fprintf(s.Err, format+"\n", s.harmless(args)...)
 	}
 }
 
-// Debugf writes a note to Err when the streams are verbose.
+// Debugf writes a note to Err when the streams are verbose, as Notef does.
 func (s *Streams) Debugf(format string, args ...any) {
 	if s.Verbose {
-		fmt.Fprintf(s.Err, format+"\n", args...)
+		fmt.Fprintf(s.Err, format+"\n", s.harmless(args)...)
 	}
+}
+
+// harmless are arguments that cannot move the cursor, forge a line or colour what follows. A
+// text that was painted here keeps its colours.
+func (s *Streams) harmless(args []any) []any {
+	out := make([]any, len(args))
+	for i, arg := range args {
+		switch v := arg.(type) {
+		case error:
+			out[i] = Clean(v.Error())
+		case string:
+			out[i] = cleanPainted(v)
+		default:
+			out[i] = arg
+		}
+	}
+	return out
+}
+
+var painted = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("\x1b\\[[0-9;]*m") })
+
+// cleanPainted is CleanLines beside sequences that set colours.
+func cleanPainted(text string) string {
+	if !strings.Contains(text, "\x1b") {
+		return CleanLines(text)
+	}
+	var b strings.Builder
+	from := 0
+	for _, at := range painted().FindAllStringIndex(text, -1) {
+		b.WriteString(CleanLines(text[from:at[0]]) + text[at[0]:at[1]])
+		from = at[1]
+	}
+	return b.String() + CleanLines(text[from:])
 }

@@ -2,6 +2,7 @@ package blobcmd
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -58,6 +59,12 @@ func runGet(ctx context.Context, f *cmdutil.Factory, o *getOptions) error {
 		open.Identities = append(open.Identities, string(id))
 	}
 	b, err := n.Store.OpenBlob(ctx, cid, open)
+	if errors.Is(err, store.ErrNotFound) && o.Range == "" {
+		// What is kept without a record of its own: a request, a response.
+		if data, plain := n.Store.Bytes(ctx, cid); plain == nil {
+			return f.Write(o.Out, data)
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -112,6 +112,9 @@ func (f *Factory) waiting(busy ledger.BusyError) {
 	f.IO.Notef("waiting for attempt %d by %s, which has run since %s", busy.Fence, busy.Owner.Hint, busy.Since)
 }
 
+// Opened is the repository if Node opened it already, else nil.
+func (f *Factory) Opened() *node.Node { return f.node }
+
 // Close closes what was opened.
 func (f *Factory) Close() error {
 	var err error

@@ -1,7 +1,9 @@
 package ledgercmd
 
 import (
+	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -41,7 +43,26 @@ func runCheckpoint(ctx context.Context, f *cmdutil.Factory, since string) error 
 	if err != nil {
 		return err
 	}
-	return f.Write("", text)
+	if !f.JSON {
+		return f.Write("", text)
+	}
+	c, err := checkpointIn(text, n)
+	if err != nil {
+		return err
+	}
+	return f.Emit(checkpointView{c.Origin, c.Size, hex.EncodeToString(c.Root[:]), string(text)}, nil)
+}
+
+// checkpointIn finds the checkpoint in a text that may be a witness request, where it stands
+// behind the first blank line.
+func checkpointIn(text []byte, n *node.Node) (ledger.Checkpoint, error) {
+	c, err := ledger.OpenCheckpoint(text, n.Self())
+	if err != nil {
+		if _, rest, found := bytes.Cut(text, []byte("\n\n")); found {
+			return ledger.OpenCheckpoint(rest, n.Self())
+		}
+	}
+	return c, err
 }
 
 func witnessRequest(ctx context.Context, f *cmdutil.Factory, n *node.Node, since string) ([]byte, error) {

@@ -7,8 +7,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
 )
 
 // NewReceipt is `mythos receipt`.
@@ -32,12 +34,12 @@ func newReceiptLs(f *cmdutil.Factory) *cobra.Command {
 			}
 			t := &table{f: f, header: []string{"receipt", "status", "time", "tool", "key"}}
 			err = n.Ledger.Log(c.Context(), filter, func(e ledger.Entry) error {
-				if f.JSON {
-					return f.EmitObject("Receipt", e.Raw)
-				}
 				r := e.Receipt
+				if f.JSON {
+					return f.Emit(rowOf(c.Context(), n, r), nil)
+				}
 				t.add(ui.Cell{Text: f.IO.Hash(r.ReceiptID.String()), Meaning: ui.Name}, ui.Cell{Text: fmt.Sprint(r.Status), Meaning: statusMeaning(r.Status)},
-					ui.Cell{Text: r.TimeObserved.String(), Meaning: ui.Dim}, ui.Cell{Text: n.ToolName(c.Context(), r.ToolID)}, ui.Cell{Text: string(r.IdempotencyKey)})
+					ui.Cell{Text: r.TimeObserved.String(), Meaning: ui.Dim}, ui.Cell{Text: n.ToolName(c.Context(), r.ToolID)}, ui.Cell{Text: ledger.KeyText(r.IdempotencyKey)})
 				return nil
 			})
 			t.flush()
@@ -50,6 +52,27 @@ func newReceiptLs(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringVar(&o.State, "state", "", "only receipts of effects that are in this state now")
 	c.Flags().StringVar(&o.Agent, "agent", "", "only receipts that this agent signed")
 	return c
+}
+
+// receiptRow is a receipt of a list; `mythos receipt show ID --json` is the whole one.
+type receiptRow struct {
+	Receipt  object.Hash   `json:"receipt_id"`
+	Time     object.Time   `json:"time_observed"`
+	Tool     string        `json:"tool"` // its name here, else the beginning of its id
+	ToolID   object.Hash   `json:"tool_id"`
+	Key      string        `json:"idempotency_key,omitempty"`
+	KeyHex   string        `json:"idempotency_key_hex,omitempty"` // of a key that is no text
+	Status   uint16        `json:"status"`
+	By       cmdutil.Party `json:"by"` // who signed it; its name is the one that it has here
+	Request  object.Hash   `json:"request_hash"`
+	Response object.Hash   `json:"response_hash"`
+	Notes    *string       `json:"notes,omitempty"`
+	Evidence []object.Hash `json:"evidence,omitempty"`
+}
+
+func rowOf(ctx context.Context, n *node.Node, r *ledger.Receipt) receiptRow {
+	return receiptRow{r.ReceiptID, r.TimeObserved, n.ToolName(ctx, r.ToolID), r.ToolID, ledger.KeyText(r.IdempotencyKey), ledger.KeyHex(r.IdempotencyKey), r.Status,
+		cmdutil.Party{Name: n.AgentName(r.Signer), Key: r.Signer.KeyHex()}, r.RequestHash, r.ResponseHash, r.Notes, r.Evidence}
 }
 
 func statusMeaning(status uint16) ui.Meaning {
@@ -70,17 +93,4 @@ func receiptOf(ctx context.Context, f *cmdutil.Factory, name string) ([]byte, er
 		return nil, err
 	}
 	return n.Source().ReceiptBytes(ctx, id)
-}
-
-func newReceiptShow(f *cmdutil.Factory) *cobra.Command {
-	return &cobra.Command{
-		Use: "show ID", Short: "Print a receipt", Example: "  mythos receipt show 3f9c01", Args: cmdutil.Args(1, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			raw, err := receiptOf(c.Context(), f, args[0])
-			if err != nil {
-				return err
-			}
-			return f.EmitObject("Receipt", raw)
-		},
-	}
 }

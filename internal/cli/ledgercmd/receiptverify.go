@@ -99,7 +99,9 @@ func (v *finding) report(ctx context.Context, f *cmdutil.Factory, keys *cmdutil.
 	}
 	i := slices.IndexFunc(v.signers, func(s signer) bool { return !s.Trusted })
 	out.Trusted, out.OK = i < 0, i < 0
-	if err := f.Emit(out, func() { out.print(f) }); err != nil || out.OK {
+	if err := f.Emit(out, func() {
+		out.print(f, receiptWords(ctx, f.Opened(), v.receipt))
+	}); err != nil || out.OK {
 		return err
 	}
 	s := v.signers[i]
@@ -121,8 +123,9 @@ func (v *finding) counted(ctx context.Context, f *cmdutil.Factory, agent object.
 	return counted, under, nil
 }
 
-func (v verdict) print(f *cmdutil.Factory) {
+func (v verdict) print(f *cmdutil.Factory, says []word) {
 	f.IO.Printf("intact: receipt %s, status %d\n", v.Receipt, v.Status)
+	printWords(f, says)
 	for _, s := range v.Signers {
 		word := "trusted"
 		if !s.Trusted {

@@ -27,17 +27,25 @@ type signer struct {
 	agent object.AgentID
 }
 
+// checkpointView is a checkpoint, or a request to a witness, with what it says.
+type checkpointView struct {
+	Origin string `json:"origin"`
+	Size   uint64 `json:"size"` // entries
+	Root   string `json:"root"` // of the log, hex
+	Text   string `json:"text"` // signed: what is published
+}
+
 var ledgerResults = cmdutil.Results{
 	"show":       cmdutil.Document(stateView{}),
 	"log":        cmdutil.JSONLines(entryView{}),
 	"verify":     cmdutil.Document(ledger.Report{}),
-	"checkpoint": cmdutil.Bytes(),
+	"checkpoint": cmdutil.Document(checkpointView{}),
 	"cosign":     cmdutil.Bytes(),
 	"resolve":    cmdutil.Nothing(),
 }
 
 var receiptResults = cmdutil.Results{
-	"ls":     cmdutil.JSONLines(ledger.Receipt{}),
+	"ls":     cmdutil.JSONLines(receiptRow{}),
 	"show":   cmdutil.Document(ledger.Receipt{}),
 	"verify": cmdutil.Document(verdict{}),
 	"export": cmdutil.Bytes(),

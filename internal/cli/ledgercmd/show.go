@@ -38,6 +38,9 @@ func effect(ctx context.Context, n *node.Node, name, tool string) (object.Hash, 
 		return h, nil
 	}
 	found, err := n.Ledger.FindKey(ctx, []byte(name))
+	if key, ok := ledger.ParseKeyHex(name); ok && err == nil && len(found) == 0 {
+		found, err = n.Ledger.FindKey(ctx, key)
+	}
 	switch {
 	case err != nil:
 		return object.Hash{}, err
@@ -100,13 +103,13 @@ func runShow(ctx context.Context, f *cmdutil.Factory, name, tool string) error {
 		}
 		v.History = append(v.History, ev)
 		if e.Register != nil {
-			v.Tool, v.Key = n.ToolName(ctx, e.Register.ToolID), string(e.Register.IdempotencyKey)
+			v.Tool, v.Key = n.ToolName(ctx, e.Register.ToolID), ledger.KeyText(e.Register.IdempotencyKey)
 		}
 	}
 	return f.Emit(v, func() {
-		f.IO.Printf("effect %s\ntool   %s\nkey    %s\nstate  %s\n", idem, v.Tool, v.Key, f.IO.Paint(meaning(v.State), v.State))
+		f.IO.Printf("effect %s\ntool   %s\nkey    %s\nstate  %s\n", idem, ui.Clean(v.Tool), ui.Clean(v.Key), f.IO.Paint(meaning(v.State), v.State))
 		for _, e := range s.History {
-			f.IO.Printf("  %6d  %s  %-10s  %s\n", e.Seq, e.Time(), e.KindName(), summary(ctx, n, e))
+			f.IO.Printf("  %6d  %s  %-10s  %s\n", e.Seq, e.Time(), e.KindName(), ui.Clean(summary(ctx, n, e)))
 		}
 	})
 }

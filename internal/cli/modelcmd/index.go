@@ -149,7 +149,7 @@ func runIndexSearch(ctx context.Context, f *cmdutil.Factory, o *searchOptions) e
 			return err
 		}
 		answer, share := vote(list, o.Vote)
-		return f.Emit(voted{answer, share, list}, func() { f.IO.Printf("%d\t%s\n", len(list), answer) })
+		return f.Emit(voted{answer, share, list}, func() { f.IO.Printf("%d\t%s\n", len(list), ui.Clean(answer)) })
 	})
 }
 
@@ -162,7 +162,7 @@ type queryLine struct {
 func (o *searchOptions) print(f *cmdutil.Factory, list []node.Recalled) error {
 	if o.Vote != "" {
 		answer, share := vote(list, o.Vote)
-		return f.Emit(voted{answer, share, list}, func() { f.IO.Printf("%s\n", answer) })
+		return f.Emit(voted{answer, share, list}, func() { f.IO.Printf("%s\n", ui.Clean(answer)) })
 	}
 	var rows [][]ui.Cell
 	for _, r := range list {

@@ -115,7 +115,7 @@ func newPolicyShow(f *cmdutil.Factory) *cobra.Command {
 			if f.JSON {
 				return f.EmitObject("PolicyDef", o.Raw)
 			}
-			f.IO.Printf("%s\n", strings.Join(policyWords(p), "\n"))
+			f.IO.Printf("%s\n", ui.CleanLines(strings.Join(policyWords(p), "\n")))
 			return nil
 		},
 	}

@@ -73,7 +73,7 @@ func printHash(f *cmdutil.Factory, o *hashOptions, h object.Hash, name string) {
 		f.IO.Printf("%s\n", h)
 		return
 	}
-	f.IO.Printf("%s  %s\n", h, name)
+	f.IO.Printf("%s  %s\n", h, cmdutil.FileName(name))
 }
 
 func hashOne(f *cmdutil.Factory, o *hashOptions, s object.Struct, name string) (object.Hash, error) {

@@ -56,11 +56,17 @@ func runFsck(ctx context.Context, f *cmdutil.Factory, o *fsckOptions) error {
 	if err != nil {
 		return clierr.New(clierr.Invalid, "ledger: %w", err)
 	}
-	f.IO.Notef("checked %d chunks, %d nodes, %d objects, %d blobs, %d ledger entries", done.Chunks, done.Nodes, done.Objects, done.Blobs, rep.Entries)
+	if f.JSON {
+		if err := f.Emit(checked{found.wrong == 0, uint64(found.wrong), done.Chunks, done.Nodes, done.Objects, done.Blobs, rep.Entries}, nil); err != nil {
+			return err
+		}
+	}
+	f.IO.Notef("checked %s, %s, %s, %s, %s", cmdutil.Count(done.Chunks, "chunk", "chunks"), cmdutil.Count(done.Nodes, "node", "nodes"),
+		cmdutil.Count(done.Objects, "object", "objects"), cmdutil.Count(done.Blobs, "blob", "blobs"), cmdutil.Count(rep.Entries, "ledger entry", "ledger entries"))
 	if found.wrong == 0 {
 		return nil
 	}
-	e := clierr.New(clierr.Invalid, "%d things are wrong", found.wrong)
+	e := clierr.New(clierr.Invalid, "%s wrong", cmdutil.Count(found.wrong, "thing is", "things are"))
 	if o.Repair {
 		return e.With("put the same files again, or import a blob.read capability of a peer that has them: `mythos cap import`")
 	}

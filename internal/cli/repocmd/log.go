@@ -29,8 +29,8 @@ func NewLog(f *cmdutil.Factory) *cobra.Command {
 		Use:   "log [-n N] [--tool T] [--agent A] [--since T] [--until T]",
 		Short: "Say what happened here, newest first: by whom, under which capability",
 		Long: "Effects, attempts without an outcome, divergences and operators' decisions, as the ledger tells them. It reads the\n" +
-			"ledger from its end, as far as it is needed. Piped, the fields are separated by tabs: time, kind, status, tool, key,\n" +
-			"who, capability, receipt. `mythos ledger log` lists the entries themselves.",
+			"ledger from its end, as far as it is needed. Piped, the fields are separated by tabs: time, kind, outcome (a status, a\n" +
+			"state, what differs, a decision), tool, key, who, capability, receipt. `mythos ledger log` lists the entries themselves.",
 		Example: "  mythos log -n 20\n  mythos log --tool deploy --json",
 		Args:    cmdutil.Args(0, 0),
 		RunE:    func(c *cobra.Command, _ []string) error { return runLog(c.Context(), f, o) },
@@ -100,7 +100,7 @@ func printHappening(f *cmdutil.Factory, h node.Happening) {
 		who = h.ByKey[:12]
 	}
 	if !f.IO.OutTTY {
-		f.IO.Printf("%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", h.Time, h.Kind, h.Status, ui.Clean(h.Tool), ui.Clean(h.Key), ui.Clean(who), hashText(h.Capability), hashText(h.Receipt))
+		f.IO.Printf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", h.Time, h.Kind, outcome(h), ui.Clean(h.Tool), ui.Clean(h.Key), ui.Clean(who), hashText(h.Capability), hashText(h.Receipt))
 		return
 	}
 	mark, what := happeningMark(h)
@@ -120,6 +120,20 @@ func printHappening(f *cmdutil.Factory, h node.Happening) {
 	}
 }
 
+// outcome is the third field of a line: the status of an effect, the state of an attempt,
+// what differs in a divergence, and the decision of an operator.
+func outcome(h node.Happening) string {
+	switch h.Kind {
+	case "attempt":
+		return h.State
+	case "divergence":
+		return h.Differs
+	case "decision":
+		return h.Decision
+	}
+	return fmt.Sprint(h.Status)
+}
+
 // subject is what the line is about.
 func subject(h node.Happening) string {
 	text := h.Tool
@@ -127,7 +141,14 @@ func subject(h node.Happening) string {
 		text += "  key " + h.Key
 	}
 	if h.Kind == "divergence" || h.Kind == "decision" {
-		text = h.What + "  " + text
+		what := h.What
+		if h.Kind == "divergence" {
+			what = "another " + h.Differs
+		}
+		text += "  " + what
+		if h.Kind == "decision" {
+			text = h.Decision + "  " + text
+		}
 		if h.IdemID != nil && h.Tool == "" {
 			text += "effect " + h.IdemID.Short()
 		}

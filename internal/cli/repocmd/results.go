@@ -23,6 +23,17 @@ type finding struct {
 	Error string      `json:"error"`
 }
 
+// checked is what fsck looked at: the last line of its result.
+type checked struct {
+	OK      bool   `json:"ok"`
+	Wrong   uint64 `json:"wrong"` // findings, without what may never have been here
+	Chunks  uint64 `json:"chunks"`
+	Nodes   uint64 `json:"nodes"`
+	Objects uint64 `json:"objects"`
+	Blobs   uint64 `json:"blobs"`
+	Entries uint64 `json:"ledger_entries"`
+}
+
 // freed is what a garbage collection freed, or with --dry-run would free.
 type freed struct {
 	Nodes    uint64 `json:"nodes"`
@@ -49,7 +60,7 @@ type versions struct {
 
 var (
 	initResults    = cmdutil.Results{"": cmdutil.Document(initialized{})}
-	fsckResults    = cmdutil.Results{"": cmdutil.JSONLines(finding{})}
+	fsckResults    = cmdutil.Results{"": cmdutil.JSONLines(finding{}, checked{})}
 	gcResults      = cmdutil.Results{"": cmdutil.Document(freed{})}
 	statusResults  = cmdutil.Results{"": cmdutil.Document(node.Status{})}
 	logResults     = cmdutil.Results{"": cmdutil.JSONLines(node.Happening{})}

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/ui"
 )
 
 // batchLine describes one call of a batch. It has a key, or says that it has none: without
@@ -214,7 +215,7 @@ func (b *batch) report() error {
 			invoked++
 		}
 		if err := b.f.Emit(p.line, func() {
-			b.f.IO.Printf("%s\t%d\t%t\t%s\n", p.line.Receipt, p.line.Status, p.line.Replayed, p.line.Key)
+			b.f.IO.Printf("%s\t%d\t%t\t%s\n", p.line.Receipt, p.line.Status, p.line.Replayed, ui.Clean(p.line.Key))
 		}); err != nil {
 			return err
 		}

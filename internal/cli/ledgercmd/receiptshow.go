@@ -1,0 +1,191 @@
+package ledgercmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+type receiptShowOptions struct {
+	Request, Response bool
+	Out               string
+}
+
+func newReceiptShow(f *cmdutil.Factory) *cobra.Command {
+	o := &receiptShowOptions{}
+	c := &cobra.Command{
+		Use: "show ID [--request|--response] [-o FILE]", Short: "Say what a tool was asked and answered, by whom, under what",
+		Long: "--response and --request write the bytes themselves, where they are kept: responses are, and requests with --capture.\n" +
+			"--json is the receipt as it was signed.",
+		Example: "  mythos receipt show 3f9c01\n  mythos receipt show 3f9c01 --response > answer", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error { return runReceiptShow(c.Context(), f, args[0], o) },
+	}
+	c.Flags().BoolVar(&o.Request, "request", false, "only the bytes that the tool was asked with")
+	c.Flags().BoolVar(&o.Response, "response", false, "only the bytes that it answered")
+	c.Flags().StringVarP(&o.Out, "output", "o", "", "write them to this file; standard output by default")
+	c.MarkFlagsMutuallyExclusive("request", "response")
+	return c
+}
+
+func runReceiptShow(ctx context.Context, f *cmdutil.Factory, name string, o *receiptShowOptions) error {
+	if o.Out != "" && !o.Request && !o.Response {
+		return clierr.Usagef("-o goes with --request or --response")
+	}
+	raw, err := receiptOf(ctx, f, name)
+	if err != nil {
+		return err
+	}
+	r, _, err := ledger.OpenReceipt(raw)
+	if err != nil {
+		return clierr.New(clierr.Invalid, "receipt %s: %w", name, err).On(name)
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case o.Request:
+		return writePayload(ctx, f, n, "request", r.RequestHash, o.Out)
+	case o.Response:
+		return writePayload(ctx, f, n, "response", r.ResponseHash, o.Out)
+	case f.JSON:
+		return f.EmitObject("Receipt", raw)
+	}
+	f.IO.Printf("Receipt %s\n", r.ReceiptID)
+	printWords(f, receiptWords(ctx, n, r))
+	return nil
+}
+
+// writePayload writes what a tool was asked or answered, byte for byte.
+func writePayload(ctx context.Context, f *cmdutil.Factory, n *node.Node, what string, h object.Hash, out string) error {
+	data, err := n.Store.Bytes(ctx, h)
+	if errors.Is(err, store.ErrNotFound) {
+		return clierr.New(clierr.NotFound, "the %s %s is not kept here", what, h.Short()).On(h.String()).With("`mythos call --capture` keeps requests, too")
+	}
+	if err != nil {
+		return err
+	}
+	return f.Write(out, data)
+}
+
+// word is a line of an explanation: what it is about, and what there is to say.
+type word struct{ about, text string }
+
+func printWords(f *cmdutil.Factory, words []word) {
+	for _, w := range words {
+		for i, line := range strings.Split(w.text, "\n") {
+			about := w.about
+			if i > 0 {
+				about = ""
+			}
+			f.IO.Printf("  %s%s\n", f.IO.Paint(ui.Dim, fmt.Sprintf("%-10s", about)), ui.Clean(line))
+		}
+	}
+}
+
+// receiptWords say what a receipt says. n is nil where there is no repository: then names
+// are those that agents give themselves, in quotes, and payloads are not known.
+func receiptWords(ctx context.Context, n *node.Node, r *ledger.Receipt) []word {
+	tool, by := r.ToolID.Short(), strconv.Quote(r.Signer.Hint)
+	if n != nil {
+		if name := n.ToolName(ctx, r.ToolID); name != tool {
+			tool = name + " (" + tool + ")"
+		}
+		by = n.AgentName(r.Signer)
+	}
+	if by == "" || by == `""` {
+		by = "somebody without a name here"
+	}
+	key := "none: every such call happens anew"
+	if len(r.IdempotencyKey) > 0 {
+		key = ledger.KeyText(r.IdempotencyKey)
+	}
+	outcome := "succeeded"
+	if r.Status >= 300 {
+		outcome = "did not succeed"
+	}
+	words := []word{{"tool", tool}, {"by", by + " (" + r.Signer.KeyHex()[:12] + ")"}}
+	if under := underWords(ctx, n, r); under != "" {
+		words = append(words, word{"under", under})
+	}
+	words = append(words, word{"when", r.TimeObserved.String()}, word{"key", key}, word{"status", fmt.Sprintf("%d, %s", r.Status, outcome)},
+		word{"asked", payloadWords(ctx, n, r.RequestHash)}, word{"answered", payloadWords(ctx, n, r.ResponseHash)})
+	if r.Notes != nil {
+		words = append(words, word{"note", lastLines(*r.Notes)})
+	}
+	return words
+}
+
+// underWords name the capability, which is the first of a receipt's evidence.
+func underWords(ctx context.Context, n *node.Node, r *ledger.Receipt) string {
+	if n == nil || len(r.Evidence) == 0 {
+		return ""
+	}
+	o, err := n.Store.Object(ctx, r.Evidence[0])
+	if err != nil || o.Kind != "Capability" {
+		return ""
+	}
+	link, err := caps.Open(o.Raw)
+	if err != nil {
+		return ""
+	}
+	text := link.Cap.Scope.String()
+	if call, err := link.Cap.Scope.Decode(); err == nil {
+		if c, ok := call.(*caps.ToolCall); ok {
+			text = strings.Replace(text, c.ToolID.String(), n.ToolName(ctx, c.ToolID), 1)
+		}
+	}
+	return "capability " + link.ID.Short() + ": " + text
+}
+
+const (
+	shownBytes = 240 // of a payload
+	shownLines = 5   // of a note
+)
+
+// payloadWords say how long a payload is and how it begins.
+func payloadWords(ctx context.Context, n *node.Node, h object.Hash) string {
+	if h == object.SumText("") {
+		return "nothing"
+	}
+	if n == nil {
+		return h.Short() + ", not in the evidence"
+	}
+	data, err := n.Store.Bytes(ctx, h)
+	if err != nil {
+		return h.Short() + ", not kept here"
+	}
+	size := h.Short() + ", " + ui.Size(uint64(len(data)))
+	text := strings.TrimRight(string(data[:min(len(data), shownBytes)]), "\n")
+	if len(data) > shownBytes {
+		text = strings.ToValidUTF8(text, "") + "..."
+	}
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }) {
+		return size + " of bytes"
+	}
+	return size + "\n" + text
+}
+
+// lastLines are the last lines of a note: what a tool said at its end.
+func lastLines(note string) string {
+	lines := strings.Split(strings.TrimRight(note, "\n"), "\n")
+	if len(lines) > shownLines {
+		lines = append([]string{"..."}, lines[len(lines)-shownLines:]...)
+	}
+	return strings.Join(lines, "\n")
+}
