@@ -95,7 +95,7 @@ func (c Chain) step(i int) string {
 }
 
 func upper(s string) string {
-	if rest, ok := strings.CutPrefix(s, "agent "); ok {
+	if rest, ok := strings.CutPrefix(s, "agent "); ok && !strings.HasPrefix(rest, "(") { // not an agent of that name
 		return "Agent " + rest
 	}
 	return s

@@ -157,5 +157,8 @@ func (x *Executor) Call(ctx context.Context, s CallSpec, o RunOptions) (*Result,
 	if err != nil {
 		return nil, err
 	}
+	if o.Refusing == nil && s.RequestBlob == nil {
+		o.Refusing = &Effect{Tool: s.Tool.ID, Request: s.Request, Key: s.key()}
+	}
 	return x.Run(ctx, raw, task, o)
 }

@@ -41,6 +41,9 @@ type RunOptions struct {
 	OnContract func(ctx context.Context, c ContractCheck) error
 	// OnEffect is told of every effect that was let through, with its request.
 	OnEffect func(e Effect, out Outcome)
+	// Refusing is the effect that the task is for: where a REQUIRE_CAP is refused, the
+	// receipt is of it. Nil: of ToolRequireCap.
+	Refusing *Effect
 	// NoRecord leaves out the run record: such a run cannot be replayed.
 	NoRecord bool
 	// Manner is how the effects of the run are made.
@@ -95,7 +98,7 @@ func (x *Executor) Run(ctx context.Context, raw []byte, taskID object.Hash, o Ru
 			return res, err
 		}
 	}
-	m := p.machine(&liveWorld{gate: x.Gate, held: o.Caps, onContract: o.OnContract, onEffect: o.OnEffect, manner: o.Manner})
+	m := p.machine(&liveWorld{gate: x.Gate, held: o.Caps, onContract: o.OnContract, onEffect: o.OnEffect, manner: o.Manner, refusing: o.Refusing})
 	res, err := m.finish(ctx, p)
 	if err != nil {
 		return nil, err

@@ -209,14 +209,17 @@ type liveWorld struct {
 	onContract func(context.Context, ContractCheck) error
 	onEffect   func(Effect, Outcome)
 	manner     Manner
+	refusing   *Effect // what a REQUIRE_CAP is for; nil: the program does not say
 }
 
 func (w *liveWorld) now() object.Time { return w.gate.Now() }
 
 // activate finds the held chain whose leaf is id or, failing that, one that was
 // derived from it: so one bundle can name a capability that several executors
-// hold an attenuation of, each its own.
-func (w *liveWorld) activate(_ context.Context, id object.Hash) (caps.Chain, error) {
+// hold an attenuation of, each its own. A refusal leaves its receipt, as that of any
+// effect does: of the call that the capability was for or, in other programs, of
+// ToolRequireCap.
+func (w *liveWorld) activate(ctx context.Context, id object.Hash) (caps.Chain, error) {
 	var failed error = &caps.DeniedError{Check: "held", Cap: id, Reason: "it is not among the task's capabilities"}
 	for _, exact := range []bool{true, false} {
 		for _, chain := range w.held {
@@ -230,8 +233,16 @@ func (w *liveWorld) activate(_ context.Context, id object.Hash) (caps.Chain, err
 			failed = err
 		}
 	}
-	return nil, failed
+	e := Effect{Tool: ToolRequireCap, Request: id.Sum[:]}
+	if w.refusing != nil {
+		e = *w.refusing
+	}
+	return nil, w.gate.Refuse(ctx, e, StatusDenied, failed)
 }
+
+// ToolRequireCap is the tool of the receipts of capabilities that a program required and
+// could not use. Its request is the 32 bytes of the capability's id.
+var ToolRequireCap = ir.BuiltinTool("cap.require")
 
 // names reports whether id is the chain's leaf or, unless exact, one above it.
 func names(chain caps.Chain, id object.Hash, exact bool) bool {

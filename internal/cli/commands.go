@@ -42,6 +42,7 @@ var commands = []struct {
 	{"blob", blobcmd.New},
 	{"key", keycmd.NewKey},
 	{"trust", keycmd.NewTrust},
+	{"agent", keycmd.NewAgent},
 	{"cap", capcmd.New},
 	{"tool", toolcmd.New},
 	{"cell", cellcmd.New},

@@ -104,7 +104,7 @@ func teach(ctx context.Context, f *cmdutil.Factory, e *clierr.Error) {
 	if _, builtin := n.Gate.BuiltinName(refused.Tool); builtin && denied.Help != "" {
 		return // blobs have scopes of their own, which the check knows best
 	}
-	e.Hint = "mythos cap issue --to " + n.Self().KeyHex() + " --scope tool.call:" + n.ToolName(ctx, refused.Tool) + ",calls=1 --ttl 1h"
+	e.Hint = cmdutil.AllowHint(n, e, n.ToolName(ctx, refused.Tool))
 	if e.Object == "" {
 		e.Object = refused.ReceiptID.String()
 	}

@@ -20,6 +20,7 @@ const (
 	effectIssue    = "cap.issue"
 	effectPolicy   = "cap.policy"
 	effectRevoke   = "cap.revoke"
+	effectRequire  = "cap.require" // a refusal only
 	effectImport   = "episode.import"
 	effectRedact   = "episode.redact" // recorded with a receipt
 	effectDataset  = "dataset.build"
@@ -50,7 +51,7 @@ const kindDatasetRef = "DatasetRef"
 
 // recorded are the effects that nobody calls: the repository's key does them, and
 // they leave receipts.
-var recorded = []string{effectIssue, effectPolicy, effectRevoke, effectImport}
+var recorded = []string{effectIssue, effectPolicy, effectRevoke, effectRequire, effectImport}
 
 // builtins registers the built-in effects. All are safe to repeat: they store by
 // content, and rings change by compare-and-set.

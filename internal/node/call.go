@@ -73,7 +73,8 @@ func (n *Node) Call(ctx context.Context, s CallSpec) (*Called, error) {
 	}
 	// A call that turns out to have been made by another while this one waited for it is no
 	// new evidence either.
-	o := exec.RunOptions{Caps: chains, NoRecord: s.Redact != nil, NoReplays: s.Trace && len(s.Key) > 0, Manner: s.Manner}
+	o := exec.RunOptions{Caps: chains, NoRecord: s.Redact != nil, NoReplays: s.Trace && len(s.Key) > 0, Manner: s.Manner,
+		Refusing: &exec.Effect{Tool: s.Tool.ID, Request: s.Request, Key: s.Key}}
 	var recorded *ledger.Receipt
 	o.OnEffect = func(_ exec.Effect, out exec.Outcome) { recorded = recordedBy(out) }
 	res, redacted, err := n.redacting(ctx, s.Redact, o, func(o exec.RunOptions) (*exec.Result, error) {

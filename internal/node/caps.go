@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
@@ -128,7 +129,27 @@ func (n *Node) issue(ctx context.Context, d caps.Draft) (caps.Link, error) {
 	if err != nil {
 		return caps.Link{}, err
 	}
+	if !n.trustsIssuer(key.Agent(), d.Scope.Kind) {
+		return caps.Link{}, n.Gate.Refuse(ctx, exec.Effect{Tool: exec.BuiltinID(effectIssue), Request: link.Raw}, exec.StatusDenied,
+			&caps.DeniedError{Check: caps.CheckTrust, Reason: fmt.Sprintf("%s is not trusted to issue %s here", key.Agent(), caps.KindName(d.Scope.Kind)),
+				Help: "ask somebody who is: " + n.issuerNames(d.Scope.Kind)})
+	}
 	return link, n.issued(ctx, key, link)
+}
+
+// MayIssue tells whether what this agent issues of a kind counts here.
+func (n *Node) MayIssue(kind uint8) bool {
+	key, err := n.issuer(kind)
+	return err == nil && n.trustsIssuer(key.Agent(), kind)
+}
+
+// issuerNames are the names of those who may issue capabilities of a kind here.
+func (n *Node) issuerNames(kind uint8) string {
+	var names []string
+	for _, a := range n.Trust.AgentsFor(caps.Domain(kind), n.now()) {
+		names = append(names, a.Hint)
+	}
+	return strings.Join(names, ", ")
 }
 
 // permit refuses what the issuance policy does not allow. Without a policy

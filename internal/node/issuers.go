@@ -14,7 +14,8 @@ import (
 
 // trustsIssuer says whether an agent may issue capabilities of this kind. What the
 // trust file says counts, for the repository's own identity, too; one that the
-// file does not name (MYTHOS_KEY) is its own first authority.
+// file does not name (MYTHOS_KEY) is its own first authority, unless it is a key that the
+// repository keeps for somebody else: an agent is no authority for having a key.
 func (n *Node) trustsIssuer(issuer object.AgentID, kind uint8) bool {
 	if e, named := n.Trust.ByAgent(issuer); named {
 		if issuer.Same(n.Self()) && e.From > n.now() {
@@ -22,7 +23,7 @@ func (n *Node) trustsIssuer(issuer object.AgentID, kind uint8) bool {
 		}
 		return n.Trust.TrustedIssuer(issuer, kind, n.now())
 	}
-	return issuer.Same(n.Self())
+	return issuer.Same(n.Self()) && !n.guest
 }
 
 // trustsPolicy says whose issuance policies count here: of those who were trusted for
@@ -34,8 +35,12 @@ func (n *Node) trustsPolicy(ctx context.Context, p *caps.IssuancePolicy) bool {
 
 // issuer is the key that issues capabilities of a kind here: the one in the key
 // folder that the trust file names for the kind's domain, the newest of several;
-// else the repository's identity.
+// else the repository's identity. Who acts with another key (MYTHOS_KEY) issues with that
+// one alone.
 func (n *Node) issuer(kind uint8) (sign.Signer, error) {
+	if n.Config.Key != "" {
+		return n.Key, nil
+	}
 	name, err := IssuerKey(n.Dir, n.Trust, caps.Domain(kind), n.now())
 	if err != nil || name == "" || name == selfKey {
 		return n.Key, err
@@ -88,6 +93,9 @@ func (n *Node) KeyNamed(name string) (*sign.Key, error) {
 func (n *Node) SignerOf(agent object.AgentID) (sign.Signer, error) {
 	if agent.Same(n.Self()) {
 		return n.Key, nil
+	}
+	if n.Config.Key != "" { // who acts with another key signs with that one alone
+		return nil, fmt.Errorf("key of %s: %w", agent, ErrNoKey)
 	}
 	keys, err := keyfile.List(KeyDir(n.Dir))
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -58,6 +59,7 @@ type Node struct {
 	writers  writers // of cells
 
 	pass   keyfile.Passphrase
+	guest  bool             // our key is one that the repository keeps beside its identity
 	former []object.AgentID // whose keys are here, the identity's former ones included
 	keyMu  sync.Mutex       // guards keys
 	keys   map[string]*sign.Key
@@ -139,6 +141,8 @@ func (n *Node) identity() (err error) {
 	if n.former, err = n.ownAgents(); err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
+	own, err := keyfile.Public(KeyDir(n.Dir), selfKey)
+	n.guest = slices.ContainsFunc(n.former[1:], n.Self().Same) && (err != nil || !own.Same(n.Self()))
 	return nil
 }
 

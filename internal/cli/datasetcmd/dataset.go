@@ -63,7 +63,7 @@ func runBuild(ctx context.Context, f *cmdutil.Factory, o *buildOptions) error {
 	b, err := n.BuildDataset(node.WithProgress(ctx, bar), data, given)
 	bar.Stop()
 	if err != nil {
-		return runcmd.Refusal(err, n.Self().KeyHex(), "mythos.dataset.build")
+		return runcmd.Refusal(n, err, "mythos.dataset.build")
 	}
 	for _, w := range b.Warnings {
 		f.IO.Notef("warning: %s", w)

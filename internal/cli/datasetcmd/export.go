@@ -128,7 +128,7 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 		return clierr.New(clierr.Refused, "%w", err).On(o.Name).With("leave out --redact: the rules of the policy are applied without it")
 	}
 	if err != nil {
-		return runcmd.Refusal(err, n.Self().KeyHex(), "mythos.dataset.export")
+		return runcmd.Refusal(n, err, "mythos.dataset.export")
 	}
 	noteLeft(f, e.Rows, files)
 	if !out.folder && out.toStd() {

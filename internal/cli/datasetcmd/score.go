@@ -63,7 +63,7 @@ func runScore(ctx context.Context, f *cmdutil.Factory, o *scoreOptions) error {
 	defer bar.Stop()
 	s := &scoring{n: n, tool: tool, chains: chains, add: bar.Add}
 	if err := s.all(ctx, ids, o.Parallel); err != nil {
-		return runcmd.Refusal(err, n.Self().KeyHex(), o.Tool)
+		return runcmd.Refusal(n, err, o.Tool)
 	}
 	f.IO.Notef("%d episodes: %d scored, %d replayed, %d signals", len(ids), s.invoked, s.replayed, len(s.signals))
 	if err := dataset.PutSignals(ctx, n.Store, s.signals...); err != nil {

@@ -44,6 +44,17 @@ var keyResults = cmdutil.Results{
 	"protect": cmdutil.Nothing(),
 }
 
+// agentRevoked is an agent that was ended.
+type agentRevoked struct {
+	Name     string        `json:"name,omitempty"`
+	Key      string        `json:"key"`      // the public key, 64 hex digits
+	Held     []object.Hash `json:"held"`     // capabilities that it held, revoked now
+	Issued   []object.Hash `json:"issued"`   // capabilities that it issued, revoked now
+	Standing []object.Hash `json:"standing"` // capabilities that it holds and only others can revoke
+}
+
+var agentResults = cmdutil.Results{"revoke": cmdutil.Document(agentRevoked{})}
+
 var trustResults = cmdutil.Results{
 	"add": cmdutil.Nothing(),
 	"ls":  cmdutil.JSONLines(trustLine{}),

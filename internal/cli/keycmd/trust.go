@@ -3,6 +3,7 @@ package keycmd
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,7 +97,7 @@ func runTrustAdd(f *cmdutil.Factory, o *trustOptions) error {
 		return grant(t, &entry, f.Now())
 	})
 	if err == nil {
-		tellTrust(f, entry)
+		tellTrust(f, dir, entry)
 	}
 	return err
 }
@@ -130,7 +131,7 @@ func grant(t *keyfile.Trust, entry *keyfile.Entry, now object.Time) error {
 }
 
 // tellTrust says in words what the agent may do from now on.
-func tellTrust(f *cmdutil.Factory, e keyfile.Entry) {
+func tellTrust(f *cmdutil.Factory, dir string, e keyfile.Entry) {
 	var issues, other []string
 	for _, d := range e.For {
 		switch d {
@@ -148,6 +149,9 @@ func tellTrust(f *cmdutil.Factory, e keyfile.Entry) {
 	}
 	if len(issues) > 0 {
 		f.IO.Notef("%s may now issue capabilities (%s) that count here, to anybody, itself included", e.Name, strings.Join(issues, ", "))
+		if agent, err := e.Agent(); err == nil && keptHere(dir, agent) && e.Name != node.SelfKey {
+			f.IO.Notef("its key is kept here: `mythos cap issue` signs such capabilities with it from now on")
+		}
 	}
 	if len(other) > 0 {
 		f.IO.Notef("%s is trusted for: %s", e.Name, strings.Join(other, ", "))
@@ -225,6 +229,12 @@ func domains(e *keyfile.Entry) string {
 }
 
 const minutes = "2006-01-02 15:04Z"
+
+// keptHere tells whether an agent's key is in the key folder.
+func keptHere(dir string, agent object.AgentID) bool {
+	keys, err := keyfile.List(node.KeyDir(dir))
+	return err == nil && slices.ContainsFunc(keys, func(k keyfile.KeyEntry) bool { return k.Err == nil && k.Agent.Same(agent) })
+}
 
 type trustRmOptions struct {
 	Name   string

@@ -188,7 +188,7 @@ func callOne(ctx context.Context, n *node.Node, s node.CallSpec, in batchLine) (
 	}
 	called, err := n.Call(ctx, s)
 	if err != nil {
-		return callLine{Key: in.key()}, Refusal(err, n.Self().KeyHex(), s.Tool.Name)
+		return callLine{Key: in.key()}, Refusal(n, err, s.Tool.Name)
 	}
 	return lineOf(in.key(), called), nil
 }

@@ -134,7 +134,7 @@ func runCall(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 	s.Key = []byte(o.Key)
 	called, err := n.Call(exec.WithStderr(ctx, f.IO.Err), s)
 	if err != nil {
-		return Refusal(err, n.Self().KeyHex(), o.Tool)
+		return Refusal(n, err, o.Tool)
 	}
 	if !called.Cap.IsZero() && len(o.Caps) == 0 && !called.Replayed {
 		f.IO.Notef("under capability %s", called.Cap.Short())

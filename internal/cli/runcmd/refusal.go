@@ -5,15 +5,14 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/node"
 )
 
-// Refusal adds to a refused call the command that would allow it.
-func Refusal(err error, self, tool string) error {
-	switch {
-	case errors.Is(err, caps.ErrQuota):
-		return clierr.New(clierr.Refused, "%w", err).With("mythos cap issue --to " + self + " --scope tool.call:" + tool + ",calls=1 --ttl 1h")
-	case errors.Is(err, caps.ErrDenied):
-		return clierr.New(clierr.Refused, "%w", err).With("mythos cap issue --to " + self + " --scope tool.call:" + tool + ",calls=1 --ttl 1h")
+// Refusal adds to a refused call what would allow it.
+func Refusal(n *node.Node, err error, tool string) error {
+	if errors.Is(err, caps.ErrDenied) { // a quota that is used up, too
+		return clierr.New(clierr.Refused, "%w", err).With(cmdutil.AllowHint(n, err, tool))
 	}
 	return err
 }
