@@ -65,7 +65,7 @@ func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]b
 		if err != nil {
 			return nil, err
 		}
-		if s.recorded(id) { // the receipt of a refused attempt stands beside the history
+		if s.recorded(id) || s.withdrawn(id) { // the receipt of a refused attempt stands beside the history
 			history = s.History
 		}
 	}
@@ -233,7 +233,7 @@ func (ev *Evidence) entries(b *EvidenceBundle, known []object.AgentID) ([]Entry,
 		if err := e.verify(keys, known); err != nil {
 			return nil, err
 		}
-		if e.Resolution != nil { // a stranger's stays in the history and decides nothing
+		if e.Resolution != nil && !e.Resolution.ByOwner() { // a stranger's stays in the history and decides nothing
 			e.Unverified = !named(e.Resolution.Signer, b.Log) && !named(e.Resolution.Signer, b.Operators...)
 		}
 		found = found || (e.Receipt != nil && string(x.Raw) == string(b.Receipt))
@@ -246,7 +246,7 @@ func (ev *Evidence) entries(b *EvidenceBundle, known []object.AgentID) ([]Entry,
 }
 
 // history judges the entries: those of a receipt with a key are the history of its
-// effect, with the commit that names it. A receipt without a key, or of a refused
+// effect, with the commit or the owner's withdrawal that names it. A receipt without a key, or of a refused
 // attempt, stands alone.
 func (ev *Evidence) history(entries []Entry) error {
 	ev.Refused = ev.Receipt.refusal()
@@ -261,8 +261,8 @@ func (ev *Evidence) history(entries []Entry) error {
 	if err := Audit(idem, entries); err != nil {
 		return err
 	}
-	if ev.State = Fold(idem, entries); !ev.State.recorded(ev.ReceiptID) {
-		return fmt.Errorf("%w: no commit among the entries names receipt %s, which has a key", ErrEntry, ev.ReceiptID.Short())
+	if ev.State = Fold(idem, entries); !ev.State.recorded(ev.ReceiptID) && !ev.State.withdrawn(ev.ReceiptID) {
+		return fmt.Errorf("%w: no commit and no withdrawal among the entries names receipt %s, which has a key", ErrEntry, ev.ReceiptID.Short())
 	}
 	ev.Refused = false
 	return nil

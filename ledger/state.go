@@ -240,3 +240,11 @@ func (s *State) receiptOf(c *EffectCommit) []byte {
 func (s *State) recorded(receipt object.Hash) bool {
 	return slices.ContainsFunc(s.History, func(e Entry) bool { return e.Commit != nil && e.Commit.ReceiptID == receipt })
 }
+
+// withdrawn reports whether an attempt's owner has said, with this very receipt, that the
+// attempt has no outcome.
+func (s *State) withdrawn(receipt object.Hash) bool {
+	return slices.ContainsFunc(s.History, func(e Entry) bool {
+		return e.Resolution != nil && e.Resolution.ByOwner() && slices.Contains(e.Resolution.Evidence, receipt)
+	})
+}

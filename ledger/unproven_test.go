@@ -264,6 +264,33 @@ func TestEvidenceWithoutACommit(t *testing.T) {
 	}
 }
 
+// TestEvidenceOfAWithdrawal: the receipt of an attempt that did not start has no commit,
+// but its owner's word.
+func TestEvidenceOfAWithdrawal(t *testing.T) {
+	ctx := t.Context()
+	l := newWorld(t).ledger(testKey)
+	d, err := l.Register(ctx, tool, []byte("k"), object.SumText("q"), minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := receipt(t, testKey, "k", "q", "not started", 500)
+	if err := l.Withdraw(ctx, d, ledger.ResolveRelease, raw); err != nil {
+		t.Fatal(err)
+	}
+	bundle, err := l.ExportEvidence(ctx, receiptID(t, raw), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ev, err := ledger.VerifyEvidence(bundle, nil); err != nil || ev.Refused || ev.State.At(0) != ledger.StatusReleased {
+		t.Errorf("%+v %v", ev, err)
+	}
+	p := &paper{t: t}
+	p.add(ledger.EntryReceipt, raw)
+	if _, err := ledger.VerifyEvidence(p.bundle(raw, nil), nil); err == nil {
+		t.Error("it is intact without the withdrawal")
+	}
+}
+
 // TestEvidenceUnderAnUnknownSignature: what nobody in the bundle can verify on its
 // checkpoint makes it not intact.
 func TestEvidenceUnderAnUnknownSignature(t *testing.T) {
