@@ -197,3 +197,13 @@ func (q *Quotas) metered(raw []byte) (metered, error) {
 	q.bytes += len(raw)
 	return m, nil
 }
+
+// Limits are the maxima that the scope of a link puts on resources; none for a resource
+// that is not limited.
+func Limits(l Link) ([]Amount, error) {
+	scope, err := l.Cap.Scope.Decode()
+	if err != nil {
+		return nil, err
+	}
+	return scope.limits(), nil
+}

@@ -101,12 +101,16 @@ func (n *Node) Fsck(ctx context.Context, report func(store.Finding), looked func
 		return store.Checked{}, err
 	}
 	seen := map[object.Hash]bool{}
-	return n.Store.FsckObjects(ctx, report, func(o store.Object) error {
+	done, err := n.Store.FsckObjects(ctx, report, func(o store.Object) error {
 		if err := checkObject(o); err != nil {
 			return err
 		}
 		return n.checkReferences(ctx, o, seen, report)
 	}, looked)
+	if err != nil {
+		return done, err
+	}
+	return done, n.RecountQuotas(ctx, func(id object.Hash, err error) { report(store.Finding{Kind: KindQuota, ID: id, Err: err}) })
 }
 
 // KindTool is the kind of a finding about a tool's name.

@@ -2,6 +2,7 @@ package ledgercmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -55,6 +56,13 @@ func runVerify(ctx context.Context, f *cmdutil.Factory, o *verifyOptions) error 
 		if err := consistent(ctx, f, n, data, witnesses); err != nil {
 			return clierr.New(clierr.Invalid, "%s: %w", o.Checkpoint, err).On(o.Checkpoint)
 		}
+	}
+	var lost error
+	if err := n.RecountQuotas(ctx, func(_ object.Hash, err error) { lost = errors.Join(lost, err) }); err != nil {
+		return err
+	}
+	if lost != nil {
+		return clierr.New(clierr.Invalid, "%w", lost).With("revoke the capability and issue another one, or restore from a backup")
 	}
 	return f.Emit(rep, func() {
 		f.IO.Printf("ok: %d entries, %d effects, %d divergent, %d pending\n", rep.Entries, rep.Effects, rep.Divergent, rep.Pending)
