@@ -211,10 +211,17 @@ func TestRegistryRefuses(t *testing.T) {
 		"no confinement":  func(t *exec.Tool) { t.Module.Confinement = "" },
 		"confined and un": func(t *exec.Tool) { t.Module.Read = []string{"/usr"} },
 		"relative read":   func(t *exec.Tool) { t.Module.Confinement, t.Module.Read = exec.ConfineLandlock, []string{"usr"} },
-		"kind":            func(t *exec.Tool) { t.Module.Kind = 9 },
-		"built-in kind":   func(t *exec.Tool) { t.Module.Kind = exec.KindBuiltin },
-		"limits":          func(t *exec.Tool) { t.Policy.Limits = &exec.ModuleLimits{MaxMemory: 1 << 50} },
-		"wasm with env":   func(t *exec.Tool) { t.Module.Kind, t.Module.Env = exec.KindWasm, []string{"HOME"} },
+		"relative folder": func(t *exec.Tool) { t.Module.Dir = "src" },
+		"relative pin":    func(t *exec.Tool) { t.Module.Files = []exec.PinnedFile{{Path: "s.sh"}} },
+		"pins in disorder": func(t *exec.Tool) {
+			t.Module.Files = []exec.PinnedFile{{Path: "/b"}, {Path: "/a"}}
+		},
+		"a pin twice":         func(t *exec.Tool) { t.Module.Files = []exec.PinnedFile{{Path: "/a"}, {Path: "/a"}} },
+		"interpreter at will": func(t *exec.Tool) { t.Module.Interpreter = []string{"/bin/sh"} },
+		"kind":                func(t *exec.Tool) { t.Module.Kind = 9 },
+		"built-in kind":       func(t *exec.Tool) { t.Module.Kind = exec.KindBuiltin },
+		"limits":              func(t *exec.Tool) { t.Policy.Limits = &exec.ModuleLimits{MaxMemory: 1 << 50} },
+		"wasm with env":       func(t *exec.Tool) { t.Module.Kind, t.Module.Env = exec.KindWasm, []string{"HOME"} },
 	} {
 		tool := exec.Tool{Name: "good", Module: good}
 		change(&tool)

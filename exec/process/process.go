@@ -96,7 +96,6 @@ func (r *Runner) Check(call exec.Call) error {
 			return err
 		}
 	}
-	r.pool.Warm()
 	for _, f := range append([]exec.PinnedFile{{Path: call.Module.Argv[0], Hash: *call.Module.ModuleHash}}, call.Module.Files...) {
 		file, err := r.pins.open(call.Tool, f.Path, f.Hash, nil)
 		var changed *exec.PinnedError

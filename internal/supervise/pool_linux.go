@@ -21,33 +21,14 @@ const maxIdle = 4
 // Pool starts supervisors and keeps those whose program has ended. The zero Pool is ready
 // to use. It is safe for concurrent use.
 type Pool struct {
-	mu      sync.Mutex
-	idle    []*remote
-	warming bool
+	mu   sync.Mutex
+	idle []*remote
 }
 
 // remote is a supervisor as the process that started it sees it.
 type remote struct {
 	conn *net.UnixConn
 	cmd  *osexec.Cmd
-}
-
-// Warm starts a supervisor for the next program in the background, if none waits.
-func (p *Pool) Warm() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.warming || len(p.idle) > 0 {
-		return
-	}
-	p.warming = true
-	go func() {
-		r, err := newRemote()
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.warming = false; err == nil { // else the next program finds out why
-			p.idle = append(p.idle, r)
-		}
-	}()
 }
 
 // waiting takes a supervisor that waits; nil: none does.

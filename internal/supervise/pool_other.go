@@ -15,6 +15,3 @@ func Lacking() []string { return nil }
 
 // Pool does nothing here: there are no supervisors on this system.
 type Pool struct{}
-
-// Warm does nothing.
-func (*Pool) Warm() {}

@@ -54,6 +54,11 @@ func addModules(s *set) {
 		{"http", exec.ModuleRef{Kind: exec.KindHTTP, URL: "https://example.org/items/{/id}", Method: "PUT", Confinement: exec.ConfineRemote,
 			Headers: map[string]string{"Authorization": "Bearer env:TOKEN"}, Hosts: []string{"cdn.example.org"}, RedirectPaths: []string{"/v2/items"}}},
 		{"mcp over HTTP", exec.ModuleRef{Kind: exec.KindMCP, URL: "https://example.org/mcp", Tool: "search", Confinement: exec.ConfineRemote, Definition: &pin}},
+		{"confined script", exec.ModuleRef{Kind: exec.KindProcess, ModuleHash: &hash, Argv: []string{"/srv/report.py", "--format=json", "/srv/rates.csv"},
+			Interpreter: []string{"/usr/bin/python3", "-u"}, Files: []exec.PinnedFile{{Path: "/srv/rates.csv", Hash: pin}, {Path: "/usr/bin/python3", Hash: hash}},
+			Confinement: exec.ConfineLandlock, Env: []string{"REGION"}, Read: []string{"/lib", "/usr"}, Write: []string{"/srv/out"}}},
+		{"where it is called", exec.ModuleRef{Kind: exec.KindProcess, ModuleHash: &hash, Argv: []string{"/srv/deploy"}, Confinement: exec.ConfineNone,
+			Dir: ".", Env: []string{"DEPLOY_TOKEN"}, Caller: []string{"HOME", "PATH"}}},
 		{"mcp over stdio", exec.ModuleRef{Kind: exec.KindMCP, ModuleHash: &hash, Argv: []string{"/usr/bin/server"}, Tool: "search",
 			Confinement: exec.ConfineNone, Definition: &pin}},
 	} {
