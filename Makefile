@@ -1,5 +1,5 @@
 # Targets for people. CI calls .ci/run and nothing else.
-.PHONY: build test check generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch release-check network
+.PHONY: build test check generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch release-check network once
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -62,6 +62,9 @@ bench: ## all benchmarks (about five minutes)
 KILLS ?= 200
 crash: ## kill -9 at random points over 200 puts; nothing acknowledged is lost (about a minute)
 	MYTHOS_KILLS=$(KILLS) go test -count=1 -v -run TestKilledPuts ./cmd/mythos
+
+once: ## 100 processes of three identities on one key, 300 deaths, clocks that are apart (about 20 minutes)
+	MYTHOS_ONCE=100 MYTHOS_ONCE_ROUNDS=300 go test -count=1 -v -timeout 1h -run 'TestOneKey|TestClocks|TestWaiterLeaves|TestTwiceAtOnce|TestKilled(Call|Batch)' ./cmd/mythos
 
 network: ## peers that lie, cuts, and links that lose, delay and go dark (about a minute; the links need Linux, root and iproute2)
 	MYTHOS_NETWORK=1 go test -count=1 -v -run 'TestNetwork' ./cmd/mythos

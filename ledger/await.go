@@ -19,7 +19,7 @@ type vital struct {
 // present finds out what is known of the latest attempt, when it has no outcome. It costs
 // a look at a lock, and a read where that does not tell.
 func (l *Ledger) present(ctx context.Context, s *State) (err error) {
-	if !s.open() {
+	if !s.Open() {
 		return nil
 	}
 	if l.Holders != nil {
@@ -83,7 +83,7 @@ func (l *Ledger) watch(ctx context.Context, idem object.Hash) error {
 	since := time.Now() // of the process's own clock, which nobody sets
 	for {
 		s, err := l.Read(ctx, idem)
-		if err != nil || !s.open() || s.At(l.now()) != StatusPending || s.Presence == Held {
+		if err != nil || !s.Open() || s.At(l.now()) != StatusPending || s.Presence == Held {
 			return err
 		}
 		lease := s.Register.LeaseExpiresAt.Std().Sub(s.Register.TimeObserved.Std())

@@ -17,6 +17,7 @@
 //	l/t/<level>/<n>     a tile: hashes of the log, of every eighth level, without the lowest
 //	l/u/<tool id>       a tool that effects with keys were registered for
 //	l/n                 the end of the log: the number of entries, and what their hashes are
+//	l/b/<idem id>       until when the lease of an attempt was renewed, and its fence; not signed
 //	l/w/<key id>        the last checkpoint of another agent's log that a [Witness] cosigned
 //
 // An entry is its kind byte and its canonical bytes. A place is the number of an entry

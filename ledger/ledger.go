@@ -242,7 +242,7 @@ func (l *Ledger) leave(d Decision, settled bool) {
 // lock need not tell of one.
 func (l *Ledger) idle(ctx context.Context, idem object.Hash) bool {
 	s, err := l.Read(context.WithoutCancel(ctx), idem)
-	return err == nil && !s.open()
+	return err == nil && !s.Open()
 }
 
 // holdOf is the lock of an attempt of this process; nil: it has none.

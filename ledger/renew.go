@@ -80,3 +80,33 @@ func (l *Ledger) unrenew(idem object.Hash) []Rider {
 		return map[string][]byte{key: nil}, nil
 	}}}
 }
+
+// SweepRenewals removes the renewals of attempts that have an outcome: those whose process
+// did not live to remove them.
+func (l *Ledger) SweepRenewals(ctx context.Context) error {
+	var keys []string
+	err := l.kv.Scan(ctx, renewalKeys, afterKeys(renewalKeys), func(key string, _ []byte) error {
+		keys = append(keys, key)
+		return ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		idem, err := object.ParseHash(key[len(renewalKeys):])
+		if err != nil {
+			return fmt.Errorf("%w: key %q", ErrEntry, key)
+		}
+		s, err := l.Read(ctx, idem)
+		if err != nil {
+			return err
+		}
+		if s.Open() {
+			continue
+		}
+		if _, err := l.kv.Update(ctx, nil, map[string][]byte{key: nil}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

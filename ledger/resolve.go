@@ -69,7 +69,7 @@ func (l *Ledger) Resolve(ctx context.Context, idem object.Hash, decision uint8, 
 			return err
 		}
 		now := l.now()
-		if s.open() && s.Presence == Unseen && s.Register.TimeObserved > now.Add(maxSkew) {
+		if s.Open() && s.Presence == Unseen && s.Register.TimeObserved > now.Add(maxSkew) {
 			s.Presence = Gone // by a clock that was ahead: its lease says nothing
 		}
 		r.TimeObserved, r.Signature = now, object.Signature{}

@@ -94,8 +94,8 @@ func (s State) At(now object.Time) Status {
 // leaseEnd is when the lease of the latest attempt ends.
 func (s State) leaseEnd() object.Time { return max(s.Register.LeaseExpiresAt, s.Renewed) }
 
-// open reports whether the latest attempt has neither an outcome nor a decision about it.
-func (s State) open() bool {
+// Open reports whether the latest attempt has neither an outcome nor a decision about it.
+func (s State) Open() bool {
 	return s.Register != nil && s.Commit == nil && s.Mark == nil && s.Stopped == nil && !s.abandoned() && !s.Unverifiable
 }
 
@@ -183,7 +183,7 @@ func (s *State) release() {
 // owns reports whether the signer of r is the owner of the latest attempt, which r is
 // about and which has no outcome.
 func (s *State) owns(r *Resolution) bool {
-	return s.open() && r.About != nil && *r.About == s.Fence && s.Register.Owner.Same(r.Signer)
+	return s.Open() && r.About != nil && *r.About == s.Fence && s.Register.Owner.Same(r.Signer)
 }
 
 func (s *State) resolve(r *Resolution) {

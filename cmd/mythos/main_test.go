@@ -8,12 +8,27 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mythos-project/mythos/object"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(cleaning{m}, map[string]func(){"mythos": func() { os.Exit(checkedMain()) }})
+}
+
+// clockVar sets the clock of a process of these tests apart from the machine's.
+const clockVar = "MYTHOS_TEST_CLOCK"
+
+// testClock is the clock that clockVar asks for; nil: the machine's.
+func testClock() func() object.Time {
+	apart, err := time.ParseDuration(os.Getenv(clockVar))
+	if err != nil {
+		return nil
+	}
+	return func() object.Time { return object.TimeOf(time.Now().Add(apart)) }
 }
 
 // cleaning removes what tests share, after all of them.

@@ -306,3 +306,65 @@ func TestWaiterLeaves(t *testing.T) {
 		t.Errorf("%d calls", n)
 	}
 }
+
+// TestClocks: what runs is known to run, and what has ended to have ended, by commands
+// whose clocks are apart by an hour or a day.
+func TestClocks(t *testing.T) {
+	for _, apart := range []string{"-24h", "-1h", "1h", "24h"} {
+		t.Run(apart, func(t *testing.T) {
+			dir := repository(t)
+			noting(t, dir)
+			early := startAt(t, dir, "-25h", "cap", "issue", "--scope", "tool.call:note", "--ttl", "60d")
+			if code := early.end(); code != 0 {
+				t.Fatal(early.err.String())
+			}
+			block(t, dir, true)
+			begin := func(key, clock string) *started {
+				n, deadline := calls(t, dir), time.Now().Add(time.Minute)
+				s := startAt(t, dir, clock, "call", "note", "--key", key, "--in", "in")
+				for calls(t, dir) == n {
+					if time.Now().After(deadline) {
+						t.Fatalf("it does not run: %s", s.err.String())
+					}
+					time.Sleep(2 * time.Millisecond)
+				}
+				return s
+			}
+			first := begin("k", "0s")
+			other := startAt(t, dir, apart, "ledger", "resolve", "k", "--tool", "note", "--decision", "retry")
+			if code := other.end(); code != 4 || !strings.Contains(other.err.String(), "is pending") {
+				t.Errorf("a decision while it runs: exit code %d, %s", code, other.err.String())
+			}
+			waiter := startAt(t, dir, apart, "call", "note", "--key", "k", "--in", "in", "--wait", "5m")
+			block(t, dir, false)
+			for _, s := range []*started{first, waiter} {
+				if code := s.end(); code != 0 || s.out.String() != "hello" {
+					t.Errorf("exit code %d, %q: %s", code, s.out.String(), s.err.String())
+				}
+			}
+			block(t, dir, true)
+			killed := begin("dead", apart)
+			_ = killed.Process.Signal(syscall.SIGKILL)
+			killed.end()
+			block(t, dir, false)
+			if _, errOut, code := outcome(t, command(dir, "call", "note", "--key", "dead", "--in", "in")); code != 4 {
+				t.Errorf("after its death: exit code %d, %s", code, errOut)
+			}
+			mustRun(t, dir, "ledger", "resolve", "dead", "--tool", "note", "--decision", "retry", "--attempt", "1")
+			mustRun(t, dir, "call", "note", "--key", "dead", "--in", "in")
+			if n := calls(t, dir); n != 3 {
+				t.Errorf("%d calls, expected were 3", n)
+			}
+			noOverlaps(t, dir)
+		})
+	}
+}
+
+// startAt is start by a clock that is apart from the machine's.
+func startAt(t *testing.T, dir, apart string, args ...string) *started {
+	t.Helper()
+	t.Setenv(clockVar, apart)
+	s := start(t, dir, args...)
+	os.Unsetenv(clockVar)
+	return s
+}

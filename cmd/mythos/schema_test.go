@@ -32,10 +32,10 @@ const (
 func checkedMain() int {
 	dir := os.Getenv(schemasVar)
 	if dir == "" || !slices.Contains(os.Args[1:], "--json") {
-		return cli.Main()
+		return cli.MainAt(testClock())
 	}
 	out, errOut := tee(&os.Stdout), tee(&os.Stderr)
-	code := cli.Main()
+	code := cli.MainAt(testClock())
 	if err := validateRun(dir, os.Args[1:], code, out(), errOut()); err != nil {
 		fmt.Fprintln(os.Stderr, "SCHEMA:", err)
 		return 99

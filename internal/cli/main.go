@@ -22,11 +22,15 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/supervise"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/object"
 )
 
 // Main runs the command line on the process's arguments and returns the exit
 // code.
-func Main() (code int) {
+func Main() int { return MainAt(nil) }
+
+// MainAt is Main by another clock than the machine's; nil: that one.
+func MainAt(now func() object.Time) (code int) {
 	defer func() {
 		if r := recover(); r != nil {
 			code = internalError(os.Stderr, r, debug.Stack())
@@ -40,6 +44,9 @@ func Main() (code int) {
 	defer stop()
 	context.AfterFunc(interrupted, stop) // a second signal ends the process at once
 	f := cmdutil.New()
+	if now != nil {
+		f.Now = now
+	}
 	ctx, cancel := context.WithCancel(interrupted)
 	f.Cancel = cancel
 	defer f.Cancel()

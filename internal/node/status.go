@@ -181,6 +181,11 @@ func (n *Node) GC(ctx context.Context, dry bool, trash time.Duration, progress s
 	if rep.Memos, err = n.Exec.EvictMemos(ctx, dry); err != nil {
 		return rep, err
 	}
+	if !dry {
+		if err = n.sweepRunning(ctx); err != nil {
+			return rep, err
+		}
+	}
 	rep.GCReport, err = n.Store.GC(ctx, store.GCOptions{Now: n.now(), DryRun: dry, Trash: trash, Roots: n.roots, Progress: progress})
 	if err == nil {
 		rep.Trash, err = n.Store.Trash(ctx)

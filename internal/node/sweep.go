@@ -1,0 +1,24 @@
+package node
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// sweepRunning removes the locks of attempts that ended, and the renewals of their leases,
+// where the effect has an outcome since: those of attempts that were killed.
+func (n *Node) sweepRunning(ctx context.Context) error {
+	open := func(idem object.Hash) (bool, error) {
+		s, err := n.Ledger.Read(ctx, idem)
+		return err == nil && s.Open(), err
+	}
+	if _, err := n.Running.Sweep(ctx, open); err != nil {
+		return fmt.Errorf("locks of attempts: %w", err)
+	}
+	if err := n.Ledger.SweepRenewals(ctx); err != nil {
+		return fmt.Errorf("renewals of leases: %w", err)
+	}
+	return nil
+}
