@@ -134,7 +134,7 @@ func TestLearningScreens(t *testing.T) {
 		{"models-ls", []string{"model", "ls"}},
 		{"model-log", []string{"model", "log"}},
 		{"ring-freeze", []string{"ring", "freeze", "--ring", "0", "--reason", "an incident"}},
-		{"frozen", []string{"promote", "@m", "--ring", "0", "--policy", "@policy0"}},
+		{"frozen", []string{"promote", "@m", "--ring", "0", "--policy", "@policy0", "--dry-run"}},
 	})
 }
 
