@@ -49,39 +49,59 @@ func (n *Node) NewInstance() (*Instance, error) {
 	return nil, fmt.Errorf("server: no lock can be had in %s", dir)
 }
 
-// newInstance makes a file and locks it before it has its name; nil: somebody was faster.
+// newInstance makes a file and locks it; nil: somebody took it for one that was left.
 func newInstance(dir string) (*Instance, error) {
 	id := strings.ToLower(rand.Text())
 	i := &Instance{ID: id, file: filepath.Join(dir, id)}
-	f, err := os.OpenFile(i.file+".new", os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(i.file, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	i.f = f
 	locked, err := flock.TryExclusive(f)
-	if err == nil && locked {
-		err = os.Rename(i.file+".new", i.file)
-	}
-	if err == nil && locked {
+	if err == nil && locked && i.named() {
 		return i, nil
 	}
-	_ = f.Close()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	return nil, nil
 }
 
+// named reports whether the locked file is still the one of its name.
+func (i *Instance) named() bool {
+	mine, err := i.f.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(i.file)
+	return err == nil && os.SameFile(mine, there)
+}
+
 // Close says that the server has ended.
-func (i *Instance) Close() error { return errors.Join(os.Remove(i.file), i.f.Close()) }
+func (i *Instance) Close() error { return removeLocked(i.f, i.file) }
+
+// removeLocked removes a locked file and closes it: while it is locked, so that nobody takes
+// the name for a server that lives; or afterwards, where a system does not remove open files.
+func removeLocked(f *os.File, name string) error {
+	gone := os.Remove(name)
+	err := f.Close()
+	if gone != nil {
+		gone = os.Remove(name)
+	}
+	if errors.Is(gone, fs.ErrNotExist) {
+		gone = nil
+	}
+	return errors.Join(gone, err)
+}
 
 // instanceDigits are those of the files' names.
-const instanceDigits = "abcdefghijklmnopqrstuvwxyz0123456789."
+const instanceDigits = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 // InstanceAlive reports whether the server with the id still runs. A file that one which
 // is gone has left is removed.
 func (n *Node) InstanceAlive(id string) (bool, error) {
-	if strings.Trim(id, instanceDigits) != "" || strings.HasPrefix(id, ".") || id == "" {
+	if strings.Trim(id, instanceDigits) != "" || id == "" {
 		return false, nil
 	}
 	name := filepath.Join(n.Dir, servingFolder, id)
@@ -92,15 +112,15 @@ func (n *Node) InstanceAlive(id string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("server %s: %w", id, err)
 	}
-	defer f.Close()
 	free, err := flock.TryExclusive(f)
-	if err != nil {
+	if err != nil || !free {
+		if err = errors.Join(err, f.Close()); err != nil {
+			err = fmt.Errorf("server %s: %w", id, err)
+		}
+		return true, err
+	}
+	if err := removeLocked(f, name); err != nil {
 		return false, fmt.Errorf("server %s: %w", id, err)
 	}
-	if free {
-		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return false, fmt.Errorf("server %s: %w", id, err)
-		}
-	}
-	return !free, nil
+	return false, nil
 }

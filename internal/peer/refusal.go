@@ -48,6 +48,8 @@ func (s *Server) failure(err error) node.Failure {
 	switch {
 	case errors.As(err, &kept):
 		f.Kind, f.Hint = kept.t.Kind, kept.t.Hint
+	case errors.Is(err, ErrUnauthorized), errors.Is(err, ErrReplayed):
+		f.Kind = kindRefused // whatever is wrong with the request's signature
 	case err != nil && s.Explain != nil:
 		f.Kind, f.Hint = s.Explain(err)
 	}

@@ -34,7 +34,7 @@ func TestRefusalsKeepTheirKind(t *testing.T) {
 		kind   string
 	}{
 		{&ledger.BusyError{}, 500, kindBusy}, {errors.New("something"), 500, kindFailed}, {errors.New("something"), 403, kindRefused}, {errors.New("something"), 429, kindBusy},
-		{errors.New("something"), 404, kindNotFound}, {errors.New("something"), 416, kindUsage},
+		{fmt.Errorf("%w: %w", ErrUnauthorized, ledger.ErrBusy), 403, kindRefused}, {errors.New("something"), 404, kindNotFound}, {errors.New("something"), 416, kindUsage},
 		{&taskError{node.Task{Error: "as it was kept", Kind: "conflict"}}, 500, "conflict"},
 	} {
 		w := httptest.NewRecorder()
