@@ -179,17 +179,20 @@ func (x *exporter) receipt(ctx context.Context, id object.Hash, r *ledger.Receip
 	return l, err
 }
 
-// notes are those of a receipt. What a rule finds in them is replaced as in the response,
-// whose failure they may quote.
+// notes are those of a receipt. What a rule finds in them is replaced as in the request and
+// in the response, which they may quote.
 func (x *exporter) notes(r *ledger.Receipt) string {
 	if r.Notes == nil || x.o.Redact == nil {
 		return deref(r.Notes)
 	}
-	out, _, ok := x.o.Redact.Apply("response", r.ToolID, []byte(*r.Notes))
-	if !ok {
-		return "[withheld]"
+	text := []byte(*r.Notes)
+	for _, of := range []string{"request", "response"} {
+		var ok bool
+		if text, _, ok = x.o.Redact.Apply(of, r.ToolID, text); !ok {
+			return "[withheld]"
+		}
 	}
-	return string(out)
+	return string(text)
 }
 
 func deref(text *string) string {

@@ -93,7 +93,8 @@ var only = map[string][]string{
 	"github.com/klauspost/compress/s2":        {},
 	"github.com/klauspost/compress/gzip":      {},
 	"github.com/klauspost/compress/snappy":    {},
-	"github.com/modelcontextprotocol/go-sdk":  {"exec/mcptool"},
+	"go.opentelemetry.io/proto/otlp":          {"dataset/ingest"},
+	"github.com/modelcontextprotocol/go-sdk":  {"exec/mcptool", "dataset/ingest"},
 }
 
 func TestImportsPointDown(t *testing.T) {

@@ -1,0 +1,178 @@
+package ingest
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+	"pgregory.net/rapid"
+
+	"github.com/mythos-project/mythos/internal/jsontext"
+)
+
+// The messages of OTLP's own protobuf definition, written by protobuf's JSON writer, are
+// read here with the same values.
+
+func drawAny(t *rapid.T, depth int) *commonpb.AnyValue {
+	kinds := 5
+	if depth > 0 {
+		kinds = 7
+	}
+	switch rapid.IntRange(0, kinds-1).Draw(t, "kind") {
+	case 0:
+		return &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: rapid.String().Draw(t, "text")}}
+	case 1:
+		return &commonpb.AnyValue{Value: &commonpb.AnyValue_BoolValue{BoolValue: rapid.Bool().Draw(t, "bool")}}
+	case 2:
+		return &commonpb.AnyValue{Value: &commonpb.AnyValue_IntValue{IntValue: rapid.Int64().Draw(t, "int")}}
+	case 3:
+		f := rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 1e21, -0.0, 5e-324})).Draw(t, "double")
+		return &commonpb.AnyValue{Value: &commonpb.AnyValue_DoubleValue{DoubleValue: f}}
+	case 4:
+		return &commonpb.AnyValue{Value: &commonpb.AnyValue_BytesValue{BytesValue: rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")}}
+	case 5:
+		list := &commonpb.ArrayValue{}
+		for range rapid.IntRange(0, 3).Draw(t, "items") {
+			list.Values = append(list.Values, drawAny(t, depth-1))
+		}
+		return &commonpb.AnyValue{Value: &commonpb.AnyValue_ArrayValue{ArrayValue: list}}
+	}
+	return &commonpb.AnyValue{Value: &commonpb.AnyValue_KvlistValue{KvlistValue: &commonpb.KeyValueList{Values: drawAttributes(t, depth-1)}}}
+}
+
+func drawAttributes(t *rapid.T, depth int) (list []*commonpb.KeyValue) {
+	for _, key := range rapid.SliceOfNDistinct(rapid.String(), 0, 3, rapid.ID).Draw(t, "keys") {
+		list = append(list, &commonpb.KeyValue{Key: key, Value: drawAny(t, depth)})
+	}
+	return list
+}
+
+// plainValue is what a value means: as decoded JSON, with the digits of numbers.
+func plainValue(v *commonpb.AnyValue) any {
+	switch x := v.GetValue().(type) {
+	case *commonpb.AnyValue_StringValue:
+		return x.StringValue
+	case *commonpb.AnyValue_BoolValue:
+		return x.BoolValue
+	case *commonpb.AnyValue_IntValue:
+		return json.Number(strconv.FormatInt(x.IntValue, 10))
+	case *commonpb.AnyValue_DoubleValue:
+		return x.DoubleValue
+	case *commonpb.AnyValue_BytesValue:
+		return base64.StdEncoding.EncodeToString(x.BytesValue)
+	case *commonpb.AnyValue_ArrayValue:
+		out := make([]any, len(x.ArrayValue.Values))
+		for i, item := range x.ArrayValue.Values {
+			out[i] = plainValue(item)
+		}
+		return out
+	case *commonpb.AnyValue_KvlistValue:
+		out := map[string]any{}
+		for _, kv := range x.KvlistValue.Values {
+			out[kv.Key] = plainValue(kv.Value)
+		}
+		return out
+	}
+	return nil
+}
+
+// sameValue compares, doubles by their value.
+func sameValue(got, want any) bool {
+	switch w := want.(type) {
+	case float64:
+		n, isNumber := got.(json.Number)
+		if isNumber {
+			f, err := n.Float64()
+			return err == nil && math.Float64bits(f) == math.Float64bits(w)
+		}
+		return got == map[bool]string{true: "NaN"}[math.IsNaN(w)] || got == strings.TrimPrefix(strings.Replace(fmt.Sprint(w), "Inf", "Infinity", 1), "+")
+	case []any:
+		g, ok := got.([]any)
+		if !ok || len(g) != len(w) {
+			return false
+		}
+		for i := range w {
+			if !sameValue(g[i], w[i]) {
+				return false
+			}
+		}
+		return true
+	case map[string]any:
+		g, ok := got.(map[string]any)
+		if !ok || len(g) != len(w) {
+			return false
+		}
+		for k := range w {
+			if !sameValue(g[k], w[k]) {
+				return false
+			}
+		}
+		return true
+	}
+	return reflect.DeepEqual(got, want)
+}
+
+func TestAnyValuesLikeProtobuf(t *testing.T) {
+	for name, o := range map[string]protojson.MarshalOptions{"members": {}, "names of the definition": {UseProtoNames: true}} {
+		t.Run(name, rapid.MakeCheck(func(t *rapid.T) {
+			v := drawAny(t, 3)
+			raw, err := o.Marshal(v)
+			if err != nil {
+				t.Skip(err) // a text that is no UTF-8
+			}
+			got, err := anyJSON(raw, 1)
+			if err != nil {
+				t.Fatalf("%s: %v", raw, err)
+			}
+			if jsontext.Check(got) != nil || !sameValue(exactJSON(t, got), plainValue(v)) {
+				t.Fatalf("%s is %s, expected %v", raw, got, plainValue(v))
+			}
+		}))
+	}
+}
+
+// TestSpansLikeProtobuf reads whole documents, whose ids protobuf writes in base64.
+func TestSpansLikeProtobuf(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		id := rapid.SliceOfN(rapid.ByteRange(1, 255), 16, 16).Draw(t, "trace")
+		start := rapid.Uint64Range(1, 1<<62).Draw(t, "start")
+		question := rapid.StringN(1, -1, -1).Draw(t, "question")
+		failed := rapid.Bool().Draw(t, "failed")
+		s := &tracepb.Span{TraceId: id, SpanId: id[:8], Name: "chat m", StartTimeUnixNano: start, EndTimeUnixNano: start + 1,
+			Attributes: append(drawAttributes(t, 1), &commonpb.KeyValue{Key: "gen_ai.operation.name", Value: textValue("chat")}, &commonpb.KeyValue{Key: "gen_ai.input.messages", Value: textValue(question)})}
+		if failed {
+			s.Status = &tracepb.Status{Code: tracepb.Status_STATUS_CODE_ERROR, Message: "m"}
+		}
+		doc := &tracepb.TracesData{ResourceSpans: []*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{{Spans: []*tracepb.Span{s}}}}}}
+		raw, err := protojson.Marshal(doc)
+		if err != nil {
+			t.Skip(err)
+		}
+		h := &hearer{}
+		if err := (otel{}).Read(strings.NewReader(string(raw)), h); err != nil || len(h.list) != 1 {
+			t.Fatalf("%s: %v, %+v", raw, err, h)
+		}
+		r := h.list[0]
+		d, err := jsontext.FieldsOf(r.Details)
+		if err != nil {
+			t.Fatal(err)
+		}
+		trace, err := jsontext.PlainText(d.Get("trace_id"))
+		if err != nil || trace != hex.EncodeToString(id) || int64(r.Time) != int64(start/1000) || string(r.Input) != question || (r.Status == statusFailed) != failed {
+			t.Fatalf("%s: trace %s, time %d, asked %q, status %d: %v", raw, trace, r.Time, r.Input, r.Status, err)
+		}
+	})
+}
+
+func textValue(text string) *commonpb.AnyValue {
+	return &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: text}}
+}
