@@ -1,5 +1,5 @@
 # Targets for people. CI calls .ci/run and nothing else.
-.PHONY: build test check generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch release-check network once
+.PHONY: attack build test check generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch release-check network once
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -58,6 +58,11 @@ bench-batch: ## memory of a batch of 10,000 effects beside one of 1,000 (minutes
 
 bench: ## all benchmarks (about five minutes)
 	go test -run '^$$' -bench . -benchmem ./...
+
+ROUNDS ?= 6
+attack: ## each damage to each file of a database and of a repository, ROUNDS times (6: about ten minutes); damage is named or does no harm
+	ATTACK_ROUNDS=$(ROUNDS) go test ./store/badger -run 'TestDamage|TestMoments|TestGone' -timeout 60m
+	ATTACK_ROUNDS=$(ROUNDS) go test ./cmd/mythos -run TestDamagedRepository -timeout 60m
 
 KILLS ?= 200
 crash: ## kill -9 at random points over 200 puts; nothing acknowledged is lost (about a minute)

@@ -19,9 +19,9 @@ import (
 )
 
 // rounds is how often TestDamage tries each harm on each file, at other places each time:
-// MYTHOS_ATTACK. Without it each harm meets every third file.
+// ATTACK_ROUNDS. Without it each harm meets every third file.
 func rounds() (n int, short bool) {
-	n, err := strconv.Atoi(os.Getenv("MYTHOS_ATTACK"))
+	n, err := strconv.Atoi(os.Getenv("ATTACK_ROUNDS"))
 	if err != nil {
 		return 1, true
 	}
