@@ -19,11 +19,12 @@ type Status struct {
 	Key        string            `json:"public_key"` // 64 hex digits
 	KeyID      object.Hash       `json:"key_id"`
 	Entries    uint64            `json:"ledger_entries"`
-	Effects    uint64            `json:"effects"`      // with a key
-	Pending    uint64            `json:"pending"`      // running now
-	Unknown    uint64            `json:"unknown"`      // the lease ran out without an outcome
-	Divergent  uint64            `json:"divergent"`    // the history contradicts itself
-	Sound      bool              `json:"ledger_sound"` // the log was only added to since it was last looked at
+	Effects    uint64            `json:"effects"`        // with a key
+	Pending    uint64            `json:"pending"`        // running now
+	Unknown    uint64            `json:"unknown"`        // the lease ran out without an outcome
+	Divergent  uint64            `json:"divergent"`      // the history contradicts itself
+	Sound      bool              `json:"ledger_sound"`   // the log was only added to since it was last looked at
+	Checked    uint64            `json:"ledger_checked"` // entries of which that was proven; `mythos ledger verify` recomputes all
 	Blobs      uint64            `json:"blobs"`
 	BlobBytes  uint64            `json:"blob_bytes"`
 	Trash      uint64            `json:"trash"` // collected things that can still be brought back
@@ -69,6 +70,7 @@ func (n *Node) ledgerStatus(ctx context.Context, s *Status) error {
 		return err
 	}
 	s.Entries, s.Effects, s.Sound = sum.Entries, sum.Effects, sum.Problem == ""
+	s.Checked = sum.Checked
 	if !s.Sound {
 		s.attend("mythos ledger verify --checkpoint FILE", "%s", sum.Problem)
 	}

@@ -19,6 +19,7 @@ type Summary struct {
 	Entries uint64
 	Effects uint64         // with a key
 	Open    []ledger.State // neither committed nor settled, ascending by id
+	Checked uint64         // entries that were proven to be as they were when last looked at
 	Problem string         // the log is not an extension of what was seen before
 }
 
@@ -46,7 +47,7 @@ func (n *Node) Summarize(ctx context.Context) (*Summary, error) {
 		return nil, err
 	}
 	s := &Summary{}
-	if err := n.extends(ctx, old); err != nil {
+	if s.Checked, err = n.extends(ctx, old); err != nil {
 		s.Problem = err.Error()
 		old, raw = seen{}, nil
 	}
@@ -83,19 +84,20 @@ func (n *Node) loadSeen(ctx context.Context) (s seen, raw []byte, err error) {
 	return s, raw, nil
 }
 
-// extends proves that the log begins with what was seen.
-func (n *Node) extends(ctx context.Context, old seen) error {
+// extends proves that the log begins with what was seen, and returns how many entries that
+// are; 0: nothing was proven.
+func (n *Node) extends(ctx context.Context, old seen) (uint64, error) {
 	if len(old.Checkpoint) == 0 {
-		return nil
+		return 0, nil
 	}
 	c, err := ledger.OpenCheckpoint(old.Checkpoint, n.Self())
 	if err != nil {
-		return nil //nolint:nilerr // signed by a key that was ours: nothing follows from it
+		return 0, nil //nolint:nilerr // signed by a key that was ours: nothing follows from it
 	}
 	if err := n.Ledger.CheckConsistent(ctx, c); err != nil {
-		return fmt.Errorf("the ledger is not an extension of the %d entries seen before: %w", c.Size, err)
+		return 0, fmt.Errorf("the ledger is not an extension of the %d entries seen before: %w", c.Size, err)
 	}
-	return nil
+	return c.Size, nil
 }
 
 // fold reads the entries that s does not cover yet.

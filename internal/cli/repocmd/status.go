@@ -55,11 +55,7 @@ func printStatus(f *cmdutil.Factory, s *node.Status) {
 	row("agent", "%s", f.IO.Paint(ui.Strong, s.Name))
 	row("key", "%s", s.Key)
 	row("key id", "%s", s.KeyID)
-	sound := f.IO.Paint(ui.Good, "sound")
-	if !s.Sound {
-		sound = f.IO.Paint(ui.Bad, "REWRITTEN")
-	}
-	row("ledger", "%d entries, %s", s.Entries, sound)
+	row("ledger", "%d entries, %s", s.Entries, soundness(f, s))
 	row("effects", "%d with a key: %s, %s, %s", s.Effects,
 		paintCount(f, s.Pending, "pending", ui.Warn), paintCount(f, s.Unknown, "unknown", ui.Bad), paintCount(f, s.Divergent, "divergent", ui.Bad))
 	row("blobs", "%d, %s", s.Blobs, ui.Size(s.BlobBytes))
@@ -76,6 +72,19 @@ func printStatus(f *cmdutil.Factory, s *node.Status) {
 	for _, a := range s.Attention {
 		f.IO.Printf("\n%s %s\n    %s\n", f.IO.Paint(ui.Warn, "!"), ui.Clean(a.What), f.IO.Paint(ui.Name, a.Do))
 	}
+}
+
+// soundness says of the ledger only what was checked.
+func soundness(f *cmdutil.Factory, s *node.Status) string {
+	switch {
+	case !s.Sound:
+		return f.IO.Paint(ui.Bad, "REWRITTEN")
+	case s.Checked == 0:
+		return f.IO.Paint(ui.Dim, "not verified")
+	case s.Checked < s.Entries:
+		return f.IO.Paint(ui.Good, fmt.Sprintf("the first %d sound", s.Checked))
+	}
+	return f.IO.Paint(ui.Good, "sound")
 }
 
 func cmp(text, otherwise string) string {
