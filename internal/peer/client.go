@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -216,6 +217,9 @@ func (c *Client) readTask(res *http.Response, id object.Hash, t *node.Task) erro
 	defer res.Body.Close()
 	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(t); err != nil {
 		return fmt.Errorf("task %s: %w", id.Short(), err)
+	}
+	if !slices.Contains([]string{node.TaskQueued, node.TaskRunning, node.TaskDone, node.TaskFailed, node.TaskCancelled}, t.State) {
+		return fmt.Errorf("task %s: the peer gives the state %q, which is none", id.Short(), t.State)
 	}
 	if t.ID != id {
 		return fmt.Errorf("the peer speaks of task %s, asked was %s", t.ID.Short(), id.Short())

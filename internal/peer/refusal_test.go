@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
 )
 
 // TestRefusalsKeepTheirKind: what a server's own command line would say of an error is told
@@ -79,5 +80,36 @@ func TestClocksThatDiffer(t *testing.T) {
 			}
 		}
 		server.Close()
+	}
+}
+
+// TestForeignTextIsChecked: what a peer says of a task or a push is one of the things that it
+// can say, and nothing for a terminal.
+func TestForeignTextIsChecked(t *testing.T) {
+	ctx := context.Background()
+	n := taskNode(t, new(atomic.Int64))
+	self, id := n.Self(), object.SumText("task")
+	answer := ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "missing") {
+			return
+		}
+		_, _ = fmt.Fprint(w, answer)
+	}))
+	defer server.Close()
+	cl := &Client{Node: n, URL: server.URL, Key: &self}
+	for _, state := range []string{"", "done\\u001b[2J", "gone"} {
+		answer = fmt.Sprintf(`{"task":%q,"state":"%s"}`, id, state)
+		if _, err := cl.Task(ctx, id); err == nil {
+			t.Errorf("state %q was taken", state)
+		}
+	}
+	ref, err := n.Store.PutBlob(ctx, strings.NewReader("text"), store.PutOptions{Media: "text/plain", Codec: object.CodecRaw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer = `{"parts":0,"bytes":0,"ref":"pushed/\u001b[2J"}`
+	if _, err := cl.Push(ctx, ref.CID, nil, nil); err == nil {
+		t.Error("a ref that cannot be was taken")
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store"
 )
 
 // Moved counts what a transfer moved.
@@ -332,7 +333,13 @@ func (c *Client) Push(ctx context.Context, root object.Hash, chain caps.Chain, p
 		return done, fmt.Errorf("push %s: %w", root.Short(), err)
 	}
 	defer res.Body.Close()
-	return done, json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&done)
+	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&done); err != nil {
+		return done, fmt.Errorf("push %s: %w", root.Short(), err)
+	}
+	if err := store.CheckRefName(done.Ref); err != nil {
+		return done, fmt.Errorf("push %s: the peer's answer: %w", root.Short(), err)
+	}
+	return done, nil
 }
 
 // missing asks which parts of a tree the peer does not have, and adds up their sizes.

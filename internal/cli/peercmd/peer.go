@@ -49,7 +49,7 @@ func runPeerAdd(ctx context.Context, f *cmdutil.Factory, name, url, key string) 
 		p.Key = &agent
 		f.IO.Notef("%s must be %s", name, whoIs(n, agent))
 	} else if agent, err := peer.To(n, p).Agent(ctx); err != nil {
-		f.IO.Notef("%s does not answer now: who answers first will be believed to be it (%v)", url, err)
+		f.IO.Notef("%s does not answer now: who answers first will be believed to be it (%s)", url, ui.CleanLines(err.Error()))
 	} else {
 		p.Key = &agent
 		f.IO.Notef("pinned on first use: %s is %s; compare with `mythos key export` over there", name, whoIs(n, agent))

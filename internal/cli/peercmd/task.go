@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/ui"
 )
 
 // leave submits a bundle and prints the task's id.
@@ -61,6 +62,12 @@ func newTaskStatus(f *cmdutil.Factory) *cobra.Command {
 			t, err := cl.Task(c.Context(), sent.Packet)
 			if err != nil {
 				return peerError(err)
+			}
+			if t.Error != "" {
+				f.IO.Notef("%s", ui.CleanLines(t.Error))
+			}
+			if t.Hint != "" {
+				f.IO.Notef("over there: %s", ui.CleanLines(t.Hint))
 			}
 			return f.Emit(taskLine{t.ID, t.State, t.Submitted, t.Error}, func() { f.IO.Printf("%s\n", t.State) })
 		},

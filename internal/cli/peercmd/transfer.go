@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -46,7 +47,7 @@ func runPull(ctx context.Context, f *cmdutil.Factory, from string, objects []str
 		}
 		bar := f.IO.Bytes("pull", 0)
 		got, err := peer.Pull(ctx, peers, root, chain, bar, func(c *peer.Client, err error) {
-			f.IO.Notef("%s is left out: %v", c, err)
+			f.IO.Notef("%s is left out: %s", c, ui.CleanLines(err.Error()))
 		})
 		bar.Stop()
 		if err != nil {
