@@ -108,7 +108,7 @@ func TestInterruptedTraining(t *testing.T) {
 	if err := s.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	if code := s.end(); code != 1 || !strings.Contains(s.err.String(), "the same command goes on") {
+	if code := s.end(); code != 130 || !strings.Contains(s.err.String(), "the same command goes on") {
 		t.Errorf("exit code %d: %s", code, s.err.String())
 	}
 	pid, err := os.ReadFile(child)

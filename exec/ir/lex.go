@@ -233,10 +233,14 @@ func (l *lexer) quoted(kind tokenKind, start, from int) (token, error) {
 	return t, nil
 }
 
-// hash reads #hex, or #"label" for the hash of a label's bytes.
+// hash reads #hex, or #"label" for the hash of a label's bytes. A label that is itself an id
+// is refused: nobody means its hash.
 func (l *lexer) hash(start int) (token, error) {
 	if strings.HasPrefix(l.src[l.pos:], `"`) {
 		t, err := l.quoted(tokHash, start, l.pos)
+		if _, id := object.ParseHash(t.text); err == nil && id == nil {
+			return t, t.fail("#\"...\" is the hash of a label, and this label is 64 hex digits: an id stands without quotation marks, #%s...", t.text[:12])
+		}
 		t.hash = object.SumText(t.text)
 		return t, err
 	}

@@ -40,9 +40,7 @@ func MainAt(now func() object.Time) (code int) {
 		fmt.Fprintln(os.Stderr, "mythos: keep inherited descriptors from children:", err)
 		return clierr.Failed
 	}
-	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(interrupted, stop) // a second signal ends the process at once
+	interrupted, caught := untilSignal()
 	f := cmdutil.New()
 	if now != nil {
 		f.Now = now
@@ -72,8 +70,39 @@ func MainAt(now func() object.Time) (code int) {
 	if e == nil {
 		return clierr.OK
 	}
+	if interrupted.Err() != nil {
+		e = stopped(e, <-caught)
+	}
 	report(f, e)
 	return e.Code
+}
+
+// untilSignal is a context that ends at the first interrupt or SIGTERM, which caught then
+// holds. A second one ends the process at once.
+func untilSignal() (ctx context.Context, caught <-chan os.Signal) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals, first := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		s := <-signals
+		signal.Stop(signals)
+		first <- s
+		cancel()
+	}()
+	return ctx, first
+}
+
+// stopped gives the error of a command that a signal stopped the exit code that shells have
+// for it. What became of an effect is still said.
+func stopped(e *clierr.Error, s os.Signal) *clierr.Error {
+	code := clierr.Interrupted
+	if s == syscall.SIGTERM {
+		code = clierr.Terminated
+	}
+	if e.Error() == context.Canceled.Error() { // nothing more is known
+		return &clierr.Error{Code: code, Err: errors.New("interrupted"), Object: e.Object}
+	}
+	return &clierr.Error{Code: code, Err: e.Err, Object: e.Object, Hint: e.Hint}
 }
 
 // internalError reports a panic: a fault of this program and not of who called it.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/cli/repocmd"
 )
 
 // paged are the verbs whose output is for reading: on a terminal a long one goes
@@ -27,7 +28,7 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 // newRoot builds the root alone.
 func newRoot(f *cmdutil.Factory) *cobra.Command {
 	var dir string
-	var plain, noPager bool
+	var plain, noPager, version bool
 	f.CodeOf = func(err error) int { return classify(err).Code }
 	f.Explain = explain
 	root := &cobra.Command{
@@ -38,6 +39,9 @@ func newRoot(f *cmdutil.Factory) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return cmdutil.Unknown(c, args[0])
+			}
+			if version {
+				return repocmd.NewVersion(f).RunE(c, nil)
 			}
 			return c.Help()
 		},
@@ -65,6 +69,7 @@ func newRoot(f *cmdutil.Factory) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return clierr.Usagef("%s: %w", c.CommandPath(), err).With("see `" + c.CommandPath() + " --help`")
 	})
+	root.Flags().BoolVar(&version, "version", false, "print the version, as `mythos version` does")
 	flags := root.PersistentFlags()
 	flags.StringVarP(&dir, "directory", "C", "", "run as if started in this directory")
 	flags.StringVar(&f.Repo, "repo", os.Getenv("MYTHOS_DIR"), "the repository, instead of walking up")

@@ -21,6 +21,13 @@ const (
 	Tool     = 8
 )
 
+// The exit codes of commands that a signal stopped are those that shells give: 128 and the
+// signal's number.
+const (
+	Interrupted = 130 // Ctrl-C
+	Terminated  = 143 // SIGTERM
+)
+
 // Codes lists every exit code with its meaning, for help texts and docs.
 var Codes = []struct {
 	Code    int
@@ -63,6 +70,12 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Kind is the name of the error's exit code.
 func (e *Error) Kind() string {
+	switch e.Code {
+	case Interrupted:
+		return "interrupted"
+	case Terminated:
+		return "terminated"
+	}
 	for _, c := range Codes {
 		if c.Code == e.Code {
 			return c.Kind
