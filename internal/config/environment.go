@@ -25,7 +25,8 @@ var Variables = []struct{ Name, Help string }{
 
 // testVariables are variables of the tests and benchmarks of this project, whose commands
 // inherit them, beside all that begin with MYTHOS_TEST_ or MYTHOS_BENCH_.
-var testVariables = []string{"MYTHOS_CTVP", "MYTHOS_BATCH", "MYTHOS_KILLS", "MYTHOS_NETWORK", "MYTHOS_BADGER_TEST_DIR", "MYTHOS_STORE_TEST_DIR", "MYTHOS_SOCKET_TEST_PROBE"}
+var testVariables = []string{"MYTHOS_CTVP", "MYTHOS_BATCH", "MYTHOS_KILLS", "MYTHOS_NETWORK", "MYTHOS_BADGER_TEST_DIR", "MYTHOS_STORE_TEST_DIR", "MYTHOS_SOCKET_TEST_PROBE",
+	"MYTHOS_ONCE", "MYTHOS_ONCE_ROUNDS", "MYTHOS_ATTACK"}
 
 // service matches what Kubernetes sets in every container beside a service whose name
 // begins with "mythos".
