@@ -8,6 +8,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -35,7 +36,7 @@ type Config struct {
 	Redact     string `name:"redact" default:"" help:"a file of redaction rules, relative to the .mythos folder; without them no dataset leaves"`
 	RequireCap bool   `name:"require_cap" default:"false" help:"the owner, too, needs a capability to build and export datasets and to write to cells"`
 
-	SafeDirectories string `name:"safe_directories" default:"" help:"folders whose repository is used though somebody else owns it, separated by colons; heeded in the user's settings and as a variable only"`
+	SafeDirectories string `name:"safe_directories" default:"" of:"user" help:"folders whose repository is used though somebody else owns it, separated by colons; heeded in the user's settings and as a variable only"`
 
 	Key string `name:"key" default:"" secret:"yes" help:"the identity instead of the repository's own: a seed of 64 hex digits, or the path of a key file; for CI, as MYTHOS_KEY"`
 
@@ -95,6 +96,11 @@ func (c *Config) merge(v *viper.Viper, path string, user bool) error {
 	}
 	if err != nil {
 		return err
+	}
+	for name := range values {
+		if s, known := lookup(name); known && s.User && !user {
+			return fmt.Errorf("%w: %s: %s is heeded in the user's own settings alone", ErrSetting, path, name)
+		}
 	}
 	return v.MergeConfigMap(values)
 }

@@ -19,6 +19,7 @@ type Setting struct {
 	Default string // as it is written; empty: none
 	Help    string
 	Secret  bool // its value is shown nowhere
+	User    bool // no repository sets it: the user's own file and the environment do
 
 	field int // of Config
 	kind  reflect.Type
@@ -40,7 +41,7 @@ var settings = func() (list []Setting) {
 			continue
 		}
 		list = append(list, Setting{Name: tag.Get("name"), Type: words[t.Field(i).Type], Default: tag.Get("default"), Help: tag.Get("help"),
-			Secret: tag.Get("secret") != "", field: i, kind: t.Field(i).Type, rule: tag.Get("rule")})
+			Secret: tag.Get("secret") != "", User: tag.Get("of") == "user", field: i, kind: t.Field(i).Type, rule: tag.Get("rule")})
 	}
 	return list
 }()

@@ -11,7 +11,7 @@ func Template() string {
 	var b strings.Builder
 	b.WriteString("# Settings of this repository; flags and MYTHOS_* variables come before them.\n#\n")
 	for _, s := range settings {
-		if s.Secret {
+		if s.Secret || s.User {
 			continue
 		}
 		line := s.Name + ": " + s.Default
