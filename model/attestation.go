@@ -47,14 +47,21 @@ func ClaimName(claim uint8) string {
 	return fmt.Sprintf("claim %d", claim)
 }
 
-// Check refuses unknown claim types and too much evidence. An EvalPass, EvalMetric
-// or QuorumSignoff without evidence says nothing and is refused, too.
+// Check refuses too much evidence. A claim that this version does not know, and one
+// without evidence, are well formed: they have an id and a signature, can be kept and
+// shown, and count for nothing (see [Attestation.Grounds]).
 func (a Attestation) Check() error {
-	if a.ClaimType < ClaimContractPass || a.ClaimType > ClaimQuorumSignoff {
-		return fmt.Errorf("claim type %d is not known (1 to 4)", a.ClaimType)
-	}
 	if len(a.Evidence) > maxEvidence {
 		return fmt.Errorf("%d hashes of evidence, at most %d", len(a.Evidence), maxEvidence)
+	}
+	return nil
+}
+
+// Grounds says why an attestation can count for nothing, whoever signed it: its claim is
+// not known, or it is an EvalPass, EvalMetric or QuorumSignoff without evidence.
+func (a *Attestation) Grounds() error {
+	if a.ClaimType < ClaimContractPass || a.ClaimType > ClaimQuorumSignoff {
+		return fmt.Errorf("claim type %d is not known (1 to 4)", a.ClaimType)
 	}
 	if a.ClaimType != ClaimContractPass && len(a.Evidence) == 0 {
 		return fmt.Errorf("a %s needs evidence", ClaimName(a.ClaimType))
@@ -69,8 +76,11 @@ func (a *Attestation) Passes() bool { return a.Result == ResultPass }
 func (a *Attestation) Names(h object.Hash) bool { return slices.Contains(a.Evidence, h) }
 
 // NewAttestation fills in signer, id and signature and returns the id and the
-// canonical bytes.
+// canonical bytes. What could count for nothing is not signed: object.ErrInvalid.
 func NewAttestation(s sign.Signer, a Attestation) (object.Hash, []byte, error) {
+	if err := a.Grounds(); err != nil {
+		return object.Hash{}, nil, fmt.Errorf("attestation: %w: %w", object.ErrInvalid, err)
+	}
 	a.Signer = s.Agent()
 	return sealSigned(s, AttestationRule, &a, &a.AttestationID, &a.Signature)
 }

@@ -164,6 +164,10 @@ func (j *judge) openAttestations() {
 			continue
 		}
 		v := verdict{o.ID, o.Attestation}
+		if err := v.Grounds(); err != nil {
+			j.refuse("attestation", fmt.Errorf("%s counts for nothing: %w", v.id.Short(), err))
+			continue
+		}
 		about, ok := j.about(v)
 		if v.SubjectHash != j.e.Model.ID || !ok {
 			continue

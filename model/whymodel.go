@@ -47,6 +47,9 @@ func (w *walker) attestation(n *Node, raw []byte, depth int) {
 		verdict = fmt.Sprintf("no (%d)", a.Result)
 	}
 	n.Label = fmt.Sprintf("%s by %s: %s", ClaimName(a.ClaimType), who(a.Signer), verdict)
+	if err := a.Grounds(); err != nil {
+		n.Label += ", which counts for nothing: " + err.Error()
+	}
 	if !trusts(w.o.Trust.Attest, a.Signer, When{Time: a.TimeObserved}) {
 		n.Label += ", whom nobody here trusts to attest"
 	}

@@ -125,6 +125,8 @@ func supports(a *Attestation, p *PromotionRecord, policy *PolicyDef) error {
 		return fmt.Errorf("it is about %s, not about model %s", a.SubjectHash.Short(), p.ModelID.Short())
 	case a.ClaimType == ClaimQuorumSignoff && !a.Names(p.PolicyID):
 		return fmt.Errorf("it does not sign off policy %s", p.PolicyID.Short())
+	case a.Grounds() != nil:
+		return fmt.Errorf("it counts for nothing: %w", a.Grounds())
 	case !a.Passes():
 		return fmt.Errorf("it says no (%d)", a.Result)
 	case policy != nil && !slices.ContainsFunc(policy.Verifiers, a.Signer.Same):

@@ -1,7 +1,9 @@
 package object
 
 import (
+	"bytes"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -20,6 +22,16 @@ func FromJSON(t *can.Type, data []byte) ([]byte, error) {
 		return nil, err
 	}
 	return fromView(t, n)
+}
+
+// FromText is FromJSON for a text that may also be YAML: what begins as JSON's objects,
+// lists and strings do, or is JSON as a whole, is JSON, and anything else YAML.
+func FromText(t *can.Type, data []byte) ([]byte, error) {
+	start := bytes.TrimSpace(data)
+	if len(start) > 0 && bytes.IndexByte([]byte(`{["`), start[0]) >= 0 || json.Valid(data) {
+		return FromJSON(t, data) // an error is better told as one about JSON
+	}
+	return FromYAML(t, data)
 }
 
 func fromView(t *can.Type, n viewNode) ([]byte, error) {
@@ -173,6 +185,11 @@ func encodeScalar(t *can.Type, n viewNode) ([]byte, error) {
 	if n.kind != '0' && n.kind != 's' {
 		return nil, errors.New("expected an integer")
 	}
+	if t.Go != timeGo {
+		if err := plainNumber(n.text); err != nil {
+			return nil, err
+		}
+	}
 	if t.Kind == can.KindUint {
 		u, err := strconv.ParseUint(n.text, 10, t.Go.Bits())
 		if err != nil {
@@ -234,6 +251,9 @@ func untypedNode(n viewNode) (can.Value, error) {
 }
 
 func untypedNumber(s string) (can.Value, error) {
+	if err := plainNumber(s); err != nil {
+		return can.Value{}, err
+	}
 	if strings.HasPrefix(s, "-") {
 		i, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
@@ -250,6 +270,11 @@ func untypedNumber(s string) (can.Value, error) {
 
 // untypedSpecial reads {"$i":..}, {"$u":..}, {"$b":..} and {"$m":..}.
 func untypedSpecial(m viewMember) (can.Value, error) {
+	if m.name == "$i" || m.name == "$u" {
+		if err := plainNumber(m.value.text); err != nil {
+			return can.Value{}, err
+		}
+	}
 	switch m.name {
 	case "$i":
 		i, err := strconv.ParseInt(m.value.text, 10, 64)

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // viewNode is parsed JSON or YAML with its member order, its numbers as written
@@ -36,6 +39,9 @@ func (n viewNode) member(name string) (viewNode, bool) {
 const maxViewDepth = 200
 
 func parseJSON(data []byte) (viewNode, error) {
+	if err := wholeText(data); err != nil {
+		return viewNode{}, fmt.Errorf("JSON, %w", err)
+	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	n, err := readJSON(dec, 0)
@@ -110,11 +116,74 @@ func readJSONObject(dec *json.Decoder, depth int) (viewNode, error) {
 	return n, err
 }
 
-// appendJSONString appends s as a JSON string without HTML escaping.
+// appendJSONString appends s as a JSON string without HTML escaping. What YAML does not
+// take as it is, or takes for a line end, is escaped: the view is YAML, too.
 func appendJSONString(dst []byte, s string) []byte {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(s) // a string always encodes, and a Builder takes all
-	return append(dst, strings.TrimSuffix(b.String(), "\n")...)
+	for _, r := range strings.TrimSuffix(b.String(), "\n") {
+		if r >= 0x7f && r <= 0x9f || r == 0xfffe || r == 0xffff || r == 0xfeff {
+			dst = fmt.Appendf(dst, `\u%04x`, r)
+		} else {
+			dst = utf8.AppendRune(dst, r)
+		}
+	}
+	return dst
+}
+
+// wholeText refuses text that encoding/json would replace: bytes that are not UTF-8, and
+// escapes of half a surrogate pair.
+func wholeText(data []byte) error {
+	if !utf8.Valid(data) {
+		return errors.New("it is not UTF-8")
+	}
+	text := false
+	for i := 0; i < len(data); i++ {
+		switch {
+		case data[i] == '"':
+			text = !text
+		case text && data[i] == '\\':
+			half, n := surrogate(data[i:])
+			if half {
+				return fmt.Errorf("byte %d: \\u%s is half a surrogate pair", i, data[i+2:i+6])
+			}
+			i += n - 1
+		}
+	}
+	return nil
+}
+
+// surrogate looks at an escape of a JSON string, and says whether it is a surrogate
+// without its other half, and how many bytes it has.
+func surrogate(esc []byte) (half bool, n int) {
+	unit, ok := escaped(esc)
+	switch {
+	case !ok:
+		return false, min(len(esc), 2) // another escape; the parser judges it
+	case !utf16.IsSurrogate(unit):
+		return false, 6
+	}
+	low, ok := escaped(esc[6:])
+	return !ok || utf16.DecodeRune(unit, low) == utf8.RuneError, 12
+}
+
+// escaped reads an escape of the form \uXXXX.
+func escaped(esc []byte) (rune, bool) {
+	if len(esc) < 6 || esc[0] != '\\' || esc[1] != 'u' {
+		return 0, false
+	}
+	unit, err := strconv.ParseUint(string(esc[2:6]), 16, 16)
+	return rune(unit), err == nil
+}
+
+// plainNumber refuses integers that are written in another way than the view writes
+// them: 007, -0, +5.
+func plainNumber(s string) error {
+	digits := strings.TrimPrefix(s, "-")
+	if digits == "" || strings.Trim(digits, "0123456789") != "" || digits[0] == '0' && s != "0" {
+		return fmt.Errorf("%q is no integer as the view writes one (no leading zeros, no sign of 0, no fraction)", s)
+	}
+	return nil
 }

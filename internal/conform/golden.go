@@ -34,6 +34,7 @@ type Golden struct {
 // an input. An input that is refused is an answer, too: see refusal.
 var classes = map[string]func(in json.RawMessage) (any, error){
 	"structs":      structOf,
+	"views":        viewText,
 	"ids":          idOf,
 	"lists":        listOf,
 	"blobs":        blobOf,

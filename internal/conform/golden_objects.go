@@ -86,6 +86,21 @@ func sameView(t *can.Type, raw, view []byte) error {
 	return nil
 }
 
+// viewText reads a text of the untyped view.
+func viewText(in json.RawMessage) (any, error) {
+	var v struct {
+		Text string `json:"text"`
+	}
+	if err := decodeInput(in, &v); err != nil {
+		return nil, err
+	}
+	raw, err := object.FromText(nil, []byte(v.Text))
+	if err != nil {
+		return refusal{Refused: "view"}, nil
+	}
+	return map[string]hexBytes{"bytes": raw}, nil
+}
+
 // idIn asks for one id. Exactly one member is set.
 type idIn struct {
 	Bytes    *hexBytes `json:"bytes,omitempty"`     // the hash of bytes

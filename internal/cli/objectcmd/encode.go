@@ -1,7 +1,6 @@
 package objectcmd
 
 import (
-	"bytes"
 	"encoding/hex"
 	"fmt"
 
@@ -10,7 +9,6 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/object/can"
 )
 
 type encodeOptions struct {
@@ -48,7 +46,7 @@ func runEncode(f *cmdutil.Factory, o *encodeOptions) error {
 	if err != nil {
 		return err
 	}
-	raw, err := fromText(s.Type(), data)
+	raw, err := object.FromText(s.Type(), data)
 	if err != nil {
 		return clierr.New(clierr.Failed, "encode %s: %w", displayName([]string{o.File}), err)
 	}
@@ -58,14 +56,6 @@ func runEncode(f *cmdutil.Factory, o *encodeOptions) error {
 		}
 	}
 	return writeBytes(f, raw, o.Hex)
-}
-
-// fromText reads JSON, or YAML where it is not JSON.
-func fromText(t *can.Type, data []byte) ([]byte, error) {
-	if start := bytes.TrimSpace(data); len(start) > 0 && (start[0] == '{' || start[0] == '[') {
-		return object.FromJSON(t, data) // an error is better told as one about JSON
-	}
-	return object.FromYAML(t, data)
 }
 
 func writeBytes(f *cmdutil.Factory, raw []byte, asHex bool) error {

@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/internal/sample"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/object/sign"
 )
 
 // view is the JSON view of an object.
@@ -38,6 +41,15 @@ func structs() *set {
 		}
 	}
 	addModules(s)
+	for id, change := range map[string]func(*model.Attestation){"of an unknown claim": func(a *model.Attestation) { a.ClaimType = 9 },
+		"without evidence": func(a *model.Attestation) { a.ClaimType, a.Evidence = model.ClaimEvalPass, nil }} {
+		a := model.Attestation{SubjectHash: object.SumText("model"), ClaimType: model.ClaimEvalPass, Evidence: []object.Hash{object.SumText("suite")}, Signer: alice.Agent(), TimeObserved: object.Time(start)}
+		change(&a)
+		a.AttestationID = must(model.AttestationRule.IDOf(&a))
+		a.Signature = must(sign.ID(alice, a.AttestationID))
+		s.add("Attestation/"+id, fields{"struct": "Attestation", "value": view(structNamed("Attestation"), must(can.Marshal(&a)))})
+	}
+	slices.SortStableFunc(s.cases, func(a, b input) int { return strings.Compare(a.id, b.id) })
 	extended := must(sample.Object(structNamed("BlobRef"), sample.Options{Minimal: true}))
 	s.add("BlobRef/unknown field", fields{"struct": "BlobRef", "value": view(structNamed("BlobRef"), withField(extended, 900, can.AppendBool(nil, true)))})
 	return s
@@ -186,6 +198,53 @@ func proofs() *set {
 	flipped[len(flipped)-1] ^= 1
 	s.add("one bit of a node", at(root.CID, 3, flipped, value(3)))
 	chunkProofs(s)
+	deepProofs(s)
+	return s
+}
+
+// deepProofs are of several nodes: the last values of trees whose last nodes are small.
+func deepProofs(s *set) {
+	for _, c := range []struct {
+		count uint64
+		what  string
+	}{{1025, "two nodes"}, {1<<20 + 1, "two nodes, a leaf promoted to the root"}, {1<<20 + 1025, "three nodes"}} {
+		n := nodes{}
+		l := merkle.NewListBuilder(n)
+		for i := range c.count {
+			must(0, l.Add(value(i)))
+		}
+		root := must(l.Finish())
+		last := c.count - 1
+		proof := must(must(merkle.OpenList(n, root.CID)).ProveValue(last))
+		show := func(why string, index uint64, change func(p *merkle.ListProof), v object.Hash) {
+			p := *proof
+			p.Nodes = slices.Clone(proof.Nodes)
+			if change != nil {
+				change(&p)
+			}
+			s.addf(fields{"root": root.CID, "index": index, "proof": hexOf(must(can.Marshal(&p))), "value": v}, "%s: %s", c.what, why)
+		}
+		show("it holds", last, nil, value(last))
+		show("another value", last, nil, value(0))
+		show("the index before", last-1, func(p *merkle.ListProof) { p.Index-- }, value(last-1))
+		show("the nodes in reverse", last, func(p *merkle.ListProof) { slices.Reverse(p.Nodes) }, value(last))
+		show("without the first node", last, func(p *merkle.ListProof) { p.Nodes = p.Nodes[1:] }, value(last))
+		show("without the last node", last, func(p *merkle.ListProof) { p.Nodes = p.Nodes[:len(p.Nodes)-1] }, value(last))
+		show("a node twice", last, func(p *merkle.ListProof) { p.Nodes = append(p.Nodes, p.Nodes[len(p.Nodes)-1]) }, value(last))
+	}
+}
+
+// views are texts of the JSON view, and of YAML, without a struct.
+func views() *set {
+	s := &set{name: "views", class: "views", about: "texts of the untyped view, JSON or YAML: their canonical bytes, or that they are refused"}
+	for _, text := range []string{
+		`"text"`, `""`, `5`, `0`, `-5`, `18446744073709551615`, `-9223372036854775808`, `true`, `false`, `null`, `[]`, `{}`, `{"$b":"00ff"}`, `{"$i":"5"}`, `{"$u":"5"}`,
+		`{"$m":[[1,2],["a",{"$b":""}]]}`, `{"b":1,"a":[null]}`, `"\u0085"`, `"\u007f\ufffe\uffff\ufeff"`, `"\ud83d\ude00"`, "a: 1\nb: [x, 'y']\n", "plain words", "- 1\n- -2\n",
+		`-0`, `007`, `-01`, `+5`, `1.0`, `1e3`, `18446744073709551616`, `-9223372036854775809`, `{"$i":"007"}`, `{"$u":"-0"}`, `{"$b":"0"}`, `{"$b":5}`, `{"$x":1}`, `{"$m":[[1]]}`,
+		`{"$m":[[1,2],[1,3]]}`, `{"a":1,"a":2}`, `"\ud800"`, `"\udc00x"`, `["\ud800\ud800"]`, `[1,]`, `{"a":1} 2`, "a: &x 1\nb: *x\n", "a: 1\na: 2\n", "a: 1.5\n", "1: 2\n---\n3\n", ``,
+	} {
+		s.addf(fields{"text": text}, "%q", text)
+	}
 	return s
 }
 
