@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/mcptool"
@@ -57,4 +60,49 @@ func (n *Node) define(ctx context.Context, m *exec.ModuleRef, timeout time.Durat
 	}
 	m.Definition = &h
 	return nil
+}
+
+// ServerTools is how to register every tool of an mcp server: one ToolSpec each, in the
+// order of their names. A tool is called s.Name, a dot, and its name at the server in small
+// letters, with _ for what a name here cannot have. Two tools that would get one name are
+// an error.
+func (n *Node) ServerTools(ctx context.Context, s ToolSpec) ([]ToolSpec, error) {
+	s.MCPTool = s.Name
+	m, err := mcpModule(s)
+	if err == nil {
+		err = m.Check()
+	}
+	if err != nil {
+		return nil, err
+	}
+	tools, err := n.ListMCP(ctx, m, s.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(tools, func(a, b mcptool.Definition) int { return strings.Compare(a.Name, b.Name) })
+	var specs []ToolSpec
+	from := make(map[string]string)
+	for _, d := range tools {
+		one := s
+		one.Name, one.MCPTool = s.Name+"."+localName(d.Name), d.Name
+		if other, taken := from[one.Name]; taken {
+			return nil, fmt.Errorf("tools %q and %q of the server would both be %s here: register them one by one with --mcp-tool", other, d.Name, one.Name)
+		}
+		from[one.Name] = d.Name
+		specs = append(specs, one)
+	}
+	if len(specs) == 0 {
+		return nil, &mcptool.NoToolError{Name: s.Name}
+	}
+	return specs, nil
+}
+
+// localName is a tool's name at its server as a part of a name here.
+func localName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r = unicode.ToLower(r); (r >= 'a' && r <= 'z') || (r >= '0' && r <= '9') || r == '-' || r == '_' || r == '.' {
+			return r
+		}
+		return '_'
+	}, name)
 }

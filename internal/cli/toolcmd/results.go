@@ -11,9 +11,10 @@ type built struct {
 }
 
 var results = cmdutil.Results{
-	"add":   cmdutil.Document(view{}),
-	"ls":    cmdutil.JSONLines(view{}),
-	"show":  cmdutil.Document(exec.Tool{}),
-	"rm":    cmdutil.Nothing(),
-	"build": cmdutil.Document(built{}),
+	"add":        cmdutil.Document(view{}),
+	"ls":         cmdutil.JSONLines(view{}),
+	"show":       cmdutil.Document(exec.Tool{}),
+	"definition": cmdutil.Bytes(),
+	"rm":         cmdutil.Nothing(),
+	"build":      cmdutil.Document(built{}),
 }

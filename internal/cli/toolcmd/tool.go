@@ -24,7 +24,7 @@ import (
 
 // New is `mythos tool`.
 func New(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("tool", "What effects are made of: commands, WebAssembly modules, HTTP endpoints, MCP servers' tools", newAdd(f), newLs(f), newShow(f), newRm(f), newBuild(f)), results)
+	return f.Returns(cmdutil.Noun("tool", "What effects are made of: commands, WebAssembly modules, HTTP endpoints, MCP servers' tools", newAdd(f), newLs(f), newShow(f), newDefinition(f), newRm(f), newBuild(f)), results)
 }
 
 type addOptions struct {

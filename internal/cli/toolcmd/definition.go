@@ -1,0 +1,36 @@
+package toolcmd
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+)
+
+func newDefinition(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "definition TOOL", Short: "Print what an MCP server said of its tool when the tool was registered",
+		Long: "One JSON object with the members that are pinned: name, title, description, schemas and annotations, as far as the server gave them.\n" +
+			"The tool's id holds the hash of that object's bytes, without the line end.",
+		Example: "  mythos tool definition search | jq .inputSchema", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			n, err := f.Node(c.Context())
+			if err != nil {
+				return err
+			}
+			t, err := n.Tools.Find(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if t.Module.Definition == nil {
+				return clierr.New(clierr.NotFound, "tool %s has no definition: it is no tool of an MCP server, or was registered without asking the server", t.Name).On(t.Name)
+			}
+			text, err := n.Store.Bytes(c.Context(), *t.Module.Definition)
+			if err != nil {
+				return err
+			}
+			_, err = f.IO.Out.Write(append(text, '\n'))
+			return err
+		},
+	}
+}
