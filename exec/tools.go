@@ -44,6 +44,14 @@ var ErrToolName = errors.New("not a tool name: a to z, 0 to 9, dot, dash and und
 
 var toolName = regexp.MustCompile(`^[a-z][a-z0-9._-]{0,63}$`)
 
+// CheckToolName refuses what cannot be the name of a registered tool. The error wraps ErrToolName.
+func CheckToolName(name string) error {
+	if !toolName.MatchString(name) || strings.HasPrefix(name, "mythos.") {
+		return fmt.Errorf("%q: %w", name, ErrToolName)
+	}
+	return nil
+}
+
 // Check refuses a malformed name and an id that is not that of the definition.
 func (t Tool) Check() error {
 	if !toolName.MatchString(t.Name) || strings.HasPrefix(t.Name, "mythos.") {

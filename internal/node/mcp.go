@@ -68,7 +68,8 @@ func (n *Node) define(ctx context.Context, m *exec.ModuleRef, timeout time.Durat
 // an error.
 func (n *Node) ServerTools(ctx context.Context, s ToolSpec) ([]ToolSpec, error) {
 	s.MCPTool = s.Name
-	m, err := mcpModule(s)
+	var notes []string // of the registrations, which say them again
+	m, err := mcpModule(s, &notes)
 	if err == nil {
 		err = m.Check()
 	}

@@ -11,7 +11,7 @@ type built struct {
 }
 
 var results = cmdutil.Results{
-	"add":        cmdutil.Document(view{}),
+	"add":        cmdutil.JSONLines(view{}),
 	"ls":         cmdutil.JSONLines(view{}),
 	"show":       cmdutil.Document(exec.Tool{}),
 	"definition": cmdutil.Bytes(),

@@ -35,6 +35,7 @@ type addOptions struct {
 	Header    []string
 	ID        string
 	In        string // the folder
+	All       bool
 	Timeout   cmdutil.Duration
 }
 
@@ -59,7 +60,8 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 			"{\"happened\":false}. With neither, an operator decides (mythos ledger resolve).",
 		Example: "  mythos tool add lines --retry-safe --unconfined --process wc -l\n" +
 			"  mythos tool add hook --header 'Authorization: Bearer env:HOOK_TOKEN' --http 'https://example.org/hooks/{/name}'\n" +
-			"  mythos tool add search --mcp https://example.org/mcp",
+			"  mythos tool add search --mcp https://example.org/mcp\n" +
+			"  mythos tool add files --mcp-all --mcp mcp-server-filesystem /srv/files",
 		Args: cmdutil.Args(1, -1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name = args[0]
@@ -80,6 +82,7 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	flags.StringVar(&o.HTTP, "http", "", "the URL of an endpoint")
 	flags.BoolVar(&o.IsMCP, "mcp", false, "the rest of the line is an MCP server: a command, or the URL of one")
 	flags.StringVar(&o.MCPTool, "mcp-tool", "", "of --mcp: the tool's name at its server; NAME by default")
+	flags.BoolVar(&o.All, "mcp-all", false, "of --mcp: register every tool of the server, as NAME.TOOL; prints an id and a name a line")
 	flags.BoolVar(&o.NoCheck, "no-check", false, "of --mcp: do not ask the server whether it has the tool; its description and schemas are not pinned then")
 	flags.StringVar(&o.Method, "method", "", "of --http: GET, HEAD, POST (by default), PUT, PATCH or DELETE")
 	flags.StringArrayVar(&o.Header, "header", nil, "of --http and --mcp: 'Name: value'; may be repeated")
@@ -112,8 +115,8 @@ func (o *addOptions) implementation() error {
 	if named != 1 || o.IsProcess != (len(o.Process) > 0) || o.IsMCP != (len(o.MCP) > 0) {
 		return clierr.Usagef("name one implementation: --process CMD..., --wasm FILE, --http URL, --mcp CMD... or --mcp URL")
 	}
-	if (o.HTTP == "" && o.Method != "") || (o.HTTP == "" && !o.IsMCP && len(o.Header)+len(o.Hosts)+len(o.Redirects) > 0) || (!o.IsMCP && (o.MCPTool != "" || o.NoCheck)) {
-		return clierr.Usagef("--method, --header, --host and --redirect-path belong to --http; --mcp-tool, --no-check, --header, --host and --redirect-path to --mcp")
+	if (o.HTTP == "" && o.Method != "") || (o.HTTP == "" && !o.IsMCP && len(o.Header)+len(o.Hosts)+len(o.Redirects) > 0) || (!o.IsMCP && (o.MCPTool != "" || o.NoCheck || o.All)) {
+		return clierr.Usagef("--method, --header, --host and --redirect-path belong to --http; --mcp-tool, --mcp-all, --no-check, --header, --host and --redirect-path to --mcp")
 	}
 	if len(o.Header) > 0 {
 		o.Headers = make(map[string]string, len(o.Header))
@@ -168,6 +171,9 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 		if exec.LiteralSecret(name, value) {
 			f.IO.Notef("header %s holds its value as text, which everybody sees who may read the registration; if it is a secret, name it instead: '%s: env:NAME' or file:/path", name, name)
 		}
+	}
+	if o.All {
+		return addAll(ctx, f, n, o)
 	}
 	added, err := n.AddTool(ctx, o.ToolSpec)
 	if errors.Is(err, object.ErrInvalid) { // what was typed, not what came from elsewhere
