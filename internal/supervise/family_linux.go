@@ -18,12 +18,12 @@ const patience = 2 * time.Second
 func endFamily() bool {
 	deadline := time.Now().Add(patience)
 	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 5*time.Millisecond) {
-		killAll()
 		for waitAny(unix.WNOHANG) {
 		}
-		if none() {
+		if none() { // as most programs leave nothing behind
 			return true
 		}
+		killAll()
 		if time.Now().After(deadline) {
 			return false
 		}
