@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,16 +31,13 @@ func init() {
 }
 
 func supervise() int {
+	runtime.LockOSThread() // programs end with the thread that started them (PR_SET_PDEATHSIG): it is this one, and stays
 	if unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != nil || CloseOnExec() != nil || os.Chdir("/") != nil {
 		return 1
 	}
-	s := &supervisor{orders: make(chan order), forks: make(chan func())}
+	s := &supervisor{programs: make(chan order)}
 	go s.listen()
-	go s.forkThread()
-	for o := range s.orders {
-		if o.kind != msgRun {
-			continue // for a program that has ended
-		}
+	for o := range s.programs {
 		if !s.run(o) {
 			break
 		}
@@ -49,40 +47,53 @@ func supervise() int {
 
 // supervisor runs one program at a time.
 type supervisor struct {
-	orders chan order
-	forks  chan func() // for the thread that starts unconfined programs
+	programs chan order
+	pid      atomic.Int64 // of the program that runs; 0: none does
+	gone     atomic.Bool  // who started us has ended
 }
 
-// order is a message to the supervisor.
+// order is a program to run, with its descriptors.
 type order struct {
-	kind   byte
-	signal unix.Signal
-	plan   plan
-	fds    []int
+	plan plan
+	fds  []int
 }
 
-// listen reads messages until the other side has ended.
+// listen reads messages until the other side has ended. Signals and deaths do not wait
+// for the thread that waits for the program.
 func (s *supervisor) listen() {
-	defer close(s.orders)
+	defer close(s.programs)
+	defer s.kill()
+	defer s.gone.Store(true)
 	for {
 		kind, fds, err := receive()
 		if err != nil {
 			return
 		}
-		o := order{kind: kind, fds: fds}
 		switch kind {
+		case msgKill:
+			s.kill()
 		case msgSignal:
 			var b [1]byte
 			if readFull(b[:]) != nil {
 				return
 			}
-			o.signal = unix.Signal(b[0])
+			if pid := s.pid.Load(); pid != 0 {
+				_ = unix.Kill(-int(pid), unix.Signal(b[0])) // a group that has ended needs no signal
+			}
 		case msgRun:
-			if o.plan, err = readPlan(); err != nil {
+			p, err := readPlan()
+			if err != nil {
 				return
 			}
+			s.programs <- order{p, fds}
 		}
-		s.orders <- o
+	}
+}
+
+// kill kills the program that runs, if one does, and its family.
+func (s *supervisor) kill() {
+	if s.pid.Load() != 0 {
+		killAll()
 	}
 }
 
@@ -181,7 +192,7 @@ func (s *supervisor) run(o order) bool {
 		}
 	}()
 	release := make(chan struct{})
-	pid, err := s.start(p, fds[:4+p.files], release)
+	pid, err := start(p, fds[:4+p.files], release)
 	defer close(release)
 	for _, fd := range fds[:4+p.files] {
 		unix.Close(fd)
@@ -190,51 +201,24 @@ func (s *supervisor) run(o order) bool {
 		answer(msgFailed, err.Error())
 		return true
 	}
+	s.pid.Store(int64(pid))
+	if s.gone.Load() {
+		killAll() // nobody else may do it any more
+	}
 	answer(msgBegan, strconv.Itoa(pid))
-	status, clean, here := s.watch(pid, p.deadline)
-	switch {
-	case clean && here:
-		answer(msgEnded, strconv.Itoa(int(status)))
-		return true
-	case !clean:
+	if p.deadline > 0 {
+		defer time.AfterFunc(p.deadline, s.kill).Stop()
+	}
+	status := waitFor(pid)
+	s.pid.Store(0)
+	if !endFamily() {
 		answer(msgLeft, strconv.Itoa(int(status)))
 		for waitAny(0) { // the lock is held as long as one of them lives
 		}
+		return false
 	}
-	return false
-}
-
-// watch waits for the program to end and ends its family. clean says that none is left,
-// here that the other side still is.
-func (s *supervisor) watch(pid int, deadline time.Duration) (status unix.WaitStatus, clean, here bool) {
-	ended := make(chan unix.WaitStatus, 1)
-	go func() { ended <- waitFor(pid) }()
-	var late <-chan time.Time
-	if deadline > 0 {
-		timer := time.NewTimer(deadline)
-		defer timer.Stop()
-		late = timer.C
-	}
-	here = true
-	orders := s.orders
-	for {
-		select {
-		case status = <-ended:
-			return status, endFamily(), here
-		case <-late:
-			killAll()
-		case o, ok := <-orders:
-			switch {
-			case !ok:
-				here, orders = false, nil
-				killAll()
-			case o.kind == msgKill:
-				killAll()
-			case o.kind == msgSignal:
-				_ = unix.Kill(-pid, o.signal) // a group that has ended needs no signal
-			}
-		}
-	}
+	answer(msgEnded, strconv.Itoa(int(status)))
+	return !s.gone.Load()
 }
 
 // waitFor waits for the program, and reaps what it left to us meanwhile.
@@ -249,24 +233,13 @@ func waitFor(pid int) unix.WaitStatus {
 	}
 }
 
-// forkThread is the thread that starts unconfined programs. They end with it
-// (PR_SET_PDEATHSIG), so that it must live as long as the supervisor does.
-func (s *supervisor) forkThread() {
-	runtime.LockOSThread()
-	for fork := range s.forks {
-		fork()
-	}
-}
-
 // start starts the program. A Landlock domain belongs to a thread and what it starts: a
 // confined program is started by a thread of its own, which stays until release.
-func (s *supervisor) start(p plan, fds []int, release chan struct{}) (pid int, err error) {
-	done := make(chan struct{})
+func start(p plan, fds []int, release chan struct{}) (pid int, err error) {
 	if !p.confine {
-		s.forks <- func() { pid, err = fork(p, fds); close(done) }
-		<-done
-		return pid, err
+		return fork(p, fds)
 	}
+	done := make(chan struct{})
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 		var listener int
