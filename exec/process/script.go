@@ -38,10 +38,7 @@ func Interpreter(path string) ([]string, error) {
 		if _, err := os.Stat(own[0]); err != nil {
 			return nil, fmt.Errorf("the interpreter of %s: %w", path, err)
 		}
-		chain = append(own, chain...)
-		if path = own[0]; len(own) > 0 {
-			continue
-		}
+		chain, path = append(own, chain...), own[0] // which may be a script, too
 	}
 	return nil, fmt.Errorf("%s: interpreters are nested too deep", path)
 }
