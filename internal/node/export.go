@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
@@ -139,7 +140,7 @@ func (n *Node) export(ctx context.Context, e *exporting) ([]ExportedFile, error)
 		return nil, err
 	}
 	o := dataset.ExportOptions{Format: e.Format, Shards: e.Shards, SignalRoots: def.SignalRoots, Redact: e.Redact, Open: e.Open, Progress: progressOf(ctx)}
-	o.Rows, o.Tool = e.Rows, n.knownTool
+	o.Rows, o.Tool = e.Rows, n.knownTools()
 	if e.Payloads {
 		o.Payload = dataset.StorePayload(n.Store)
 		o.Trace = n.trace
@@ -167,12 +168,21 @@ func (n *Node) export(ctx context.Context, e *exporting) ([]ExportedFile, error)
 	return append(out, ExportedFile{Name: CardName, Bytes: int64(len(text)), SHA256: object.Sum(text)}), writeAll(e.Open, CardName, text)
 }
 
-// knownTool is the name of a tool that is known here; empty for others.
-func (n *Node) knownTool(ctx context.Context, id object.Hash) string {
-	if name := n.ToolName(ctx, id); name != id.Short() {
+// knownTools names tools that are known here; empty for others. It looks each up once,
+// since most receipts are of few tools.
+func (n *Node) knownTools() func(ctx context.Context, id object.Hash) string {
+	var names sync.Map // of text by hash
+	return func(ctx context.Context, id object.Hash) string {
+		if name, ok := names.Load(id); ok {
+			return name.(string)
+		}
+		name := n.ToolName(ctx, id)
+		if name == id.Short() {
+			name = ""
+		}
+		names.Store(id, name)
 		return name
 	}
-	return ""
 }
 
 // maxTrace bounds the trace of imported evidence that is read, in bytes.
