@@ -187,13 +187,22 @@ func (p *run) response(err error, stopped bool, call exec.Call) (exec.Response, 
 	case err == nil:
 		return exec.Response{Body: p.stdout.Bytes, Status: exec.StatusOK, Notes: p.hide(p.stderr.Note(""))}, nil
 	case errors.As(err, &exit):
-		return exec.Response{Body: p.stdout.Bytes, Status: exec.StatusFailed, Notes: note(exit.Error())}, nil
+		return exec.Response{Body: p.stdout.Bytes, Status: exec.StatusFailed, Notes: note(exit.Error()), Exit: exit.Status()}, nil
 	}
 	return exec.Response{}, fmt.Errorf("wait for %s: %w", call.Module.Argv[0], err)
 }
 
 // ExitError is how a program ended that did not succeed.
 type ExitError struct{ State string } // "exit status 3", "signal: killed"
+
+// Status is the exit status of a program that ended by itself; 0: it did not.
+func (e *ExitError) Status() int {
+	var n int
+	if _, err := fmt.Sscanf(e.State, "exit status %d", &n); err != nil {
+		return 0
+	}
+	return n
+}
 
 func (e *ExitError) Error() string { return e.State }
 

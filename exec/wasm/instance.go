@@ -73,7 +73,9 @@ func (in *instance) response(err error, stopped bool) exec.Response {
 	case err == nil, errors.As(err, &exit) && exit.ExitCode() == 0:
 		return exec.Response{Body: in.stdout.Bytes, Status: exec.StatusOK}
 	case exit != nil:
-		return in.failed(fmt.Sprintf("exit status %d", exit.ExitCode()))
+		res := in.failed(fmt.Sprintf("exit status %d", exit.ExitCode()))
+		res.Exit = int(min(exit.ExitCode(), 255))
+		return res
 	}
 	reason, _, _ := strings.Cut(err.Error(), "\n") // a trap; its stack trace follows
 	return in.failed(reason)

@@ -35,10 +35,12 @@ type ToolSpec struct {
 	Runtimes   []string // of a confined process: what these runtimes need may be read (see Runtimes)
 	RetrySafe  bool
 	Cacheable  bool
-	Probe      string // the tool, by name or id, that knows whether an attempt with unknown outcome happened
-	Timeout    time.Duration
-	Replace    bool         // also where that changes the policy of other names
-	ID         *object.Hash // registered under a given id instead of the computed one
+	// PermanentExits are exit statuses, 1 to 255, of failures that trying again does not mend.
+	PermanentExits []uint
+	Probe          string // the tool, by name or id, that knows whether an attempt with unknown outcome happened
+	Timeout        time.Duration
+	Replace        bool         // also where that changes the policy of other names
+	ID             *object.Hash // registered under a given id instead of the computed one
 }
 
 // Added is a tool that was registered.
@@ -66,6 +68,9 @@ func (n *Node) AddTool(ctx context.Context, s ToolSpec) (Added, error) {
 // toolOf is the registration that s describes.
 func (n *Node) toolOf(ctx context.Context, s ToolSpec, notes *[]string) (exec.Tool, error) {
 	t := exec.Tool{Name: s.Name, Policy: exec.Policy{RetrySafe: s.RetrySafe, Cacheable: s.Cacheable}}
+	for _, exit := range s.PermanentExits {
+		t.Policy.Permanent = append(t.Policy.Permanent, uint64(exit))
+	}
 	if s.ID != nil {
 		t.ID, t.Given = *s.ID, true
 	}

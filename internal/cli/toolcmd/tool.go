@@ -90,6 +90,7 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	flags.StringArrayVar(&o.Redirects, "redirect-path", nil, "of --http and --mcp: a path of the URL's own host to which secrets go along in a redirect; may be repeated")
 	flags.BoolVar(&o.RetrySafe, "retry-safe", false, "an attempt with unknown outcome may be repeated")
 	flags.StringVar(&o.Probe, "probe", "", "another tool that knows, of an attempt with unknown outcome, whether it happened")
+	flags.UintSliceVar(&o.PermanentExits, "permanent-exit", nil, "exit statuses of failures that trying again does not mend, as 2,3; --retry leaves them alone")
 	flags.BoolVar(&o.Cacheable, "cacheable", false, "the response depends on the request alone")
 	flags.BoolVar(&o.Unconfined, "unconfined", false, "let a process run with your own rights")
 	flags.StringArrayVar(&o.Read, "read", nil, "a path that a confined process may read; may be repeated")
