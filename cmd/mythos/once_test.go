@@ -159,10 +159,10 @@ func oneAnswer(t *testing.T, all []*onceCall) {
 }
 
 // TestOneKey: many processes of three identities call a tool under one key at once, and
-// under a second one. Each key runs once and all are given its answer. MYTHOS_ONCE says
+// under a second one. Each key runs once and all are given its answer. MYTHOS_TEST_ONCE says
 // how many.
 func TestOneKey(t *testing.T) {
-	n := onceSize("MYTHOS_ONCE", 9)
+	n := onceSize("MYTHOS_TEST_ONCE", 9)
 	for i, c := range []struct{ safe, served bool }{{true, false}, {false, false}, {true, true}, {false, true}} {
 		t.Run(fmt.Sprintf("retry-safe=%t served=%t", c.safe, c.served), func(t *testing.T) {
 			dir := repository(t)
@@ -214,9 +214,9 @@ func logDelays(t *testing.T, all []*onceCall) {
 
 // TestOneKeyDeaths kills the caller, the tool, or both at a random moment of a run, and
 // has others call at once. The key is never said to be run by somebody who is dead; a tool
-// that is safe to repeat runs again, any other never. MYTHOS_ONCE_ROUNDS says how often.
+// that is safe to repeat runs again, any other never. MYTHOS_TEST_ROUNDS says how often.
 func TestOneKeyDeaths(t *testing.T) {
-	rounds := onceSize("MYTHOS_ONCE_ROUNDS", 3)
+	rounds := onceSize("MYTHOS_TEST_ROUNDS", 3)
 	for _, safe := range []bool{true, false} {
 		t.Run(fmt.Sprintf("retry-safe=%t", safe), func(t *testing.T) {
 			dir := repository(t)
