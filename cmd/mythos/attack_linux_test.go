@@ -61,7 +61,9 @@ var wounds = []struct {
 	{"remove", nil},
 	{"empty", func([]byte, *rand.Rand) []byte { return []byte{} }},
 	{"cut", func(data []byte, rng *rand.Rand) []byte { return data[:rng.IntN(len(data)+1)] }},
-	{"prolong", func(data []byte, rng *rand.Rand) []byte { return append(data, bytes.Repeat([]byte{0xff}, 1+rng.IntN(40))...) }},
+	{"prolong", func(data []byte, rng *rand.Rand) []byte {
+		return append(data, bytes.Repeat([]byte{0xff}, 1+rng.IntN(40))...)
+	}},
 	{"flip", func(data []byte, rng *rand.Rand) []byte {
 		if end := len(bytes.TrimRight(data, "\x00")); end > 0 {
 			data[rng.IntN(end)] ^= 1 << rng.IntN(8)
