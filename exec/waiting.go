@@ -32,7 +32,7 @@ var (
 type patience struct {
 	most  time.Duration // NoWait: not at all
 	spent time.Duration
-	told  uint64 // the fencing number of the attempt that was told of last
+	told  map[uint64]bool // the attempts, by fencing number, that were told of
 }
 
 func newPatience(most time.Duration) patience {
@@ -72,8 +72,11 @@ func (a *attempt) await(ctx context.Context, busy *ledger.BusyError) (out Outcom
 	if !able || !patient {
 		return Outcome{}, false, a.patience.over(busy)
 	}
-	if a.gate.Waiting != nil && busy.Fence != 0 && busy.Fence != a.patience.told {
-		a.patience.told = busy.Fence
+	if a.gate.Waiting != nil && !a.patience.told[busy.Fence] {
+		if a.patience.told == nil {
+			a.patience.told = map[uint64]bool{}
+		}
+		a.patience.told[busy.Fence] = true
 		a.gate.Waiting(*busy)
 	}
 	begin := time.Now()

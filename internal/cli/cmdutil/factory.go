@@ -109,6 +109,10 @@ func (f *Factory) Node(ctx context.Context) (*node.Node, error) {
 
 // waiting says for whom the command waits.
 func (f *Factory) waiting(busy ledger.BusyError) {
+	if busy.Fence == 0 {
+		f.IO.Notef("waiting for another process, which is about to begin")
+		return
+	}
 	f.IO.Notef("waiting for attempt %d by %s, which has run since %s", busy.Fence, busy.Owner.Hint, busy.Since)
 }
 
