@@ -7,7 +7,10 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store/memory"
 )
 
 // assemble makes a bundle of a text, which must be right.
@@ -35,7 +38,9 @@ func runPure(t testing.TB, raw []byte) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &liveWorld{gate: &Gate{Now: func() object.Time { return 1 }}}
+	key := sign.FromSeed([32]byte{1}, "alice")
+	now := func() object.Time { return 1 }
+	w := &liveWorld{gate: &Gate{Now: now, Signer: key, Ledger: ledger.Open(memory.New(), key, now)}} // for receipts of refusals
 	return p.machine(w).finish(t.Context(), p)
 }
 

@@ -39,6 +39,8 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 	if args[1] == "weights" {
 		h, err = weightsOf(ctx, n, id)
 	} else {
+		id, err = n.Manifest(ctx, id)
+		ts.Check(err)
 		h, err = requestOf(ctx, n, id)
 	}
 	ts.Check(err)

@@ -58,12 +58,16 @@ func (l *loop) write(name, text string) error {
 	return os.WriteFile(filepath.Join(l.dir, name), []byte(text), 0o600)
 }
 
-// batch writes files as the lines of a batch of calls.
-func (l *loop) batch(name string, files []file) error {
+// callLine and searchLine are the lines of a batch of calls, and of searches.
+func callLine(f file) map[string]string   { return map[string]string{"key": f.path, "request": f.text} }
+func searchLine(f file) map[string]string { return map[string]string{"text": f.text} }
+
+// batch writes files as the lines of a batch.
+func (l *loop) batch(name string, line func(file) map[string]string, files []file) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	for _, f := range files {
-		if err := enc.Encode(map[string]string{"key": f.path, "request": f.text, "text": f.text}); err != nil {
+		if err := enc.Encode(line(f)); err != nil {
 			return err
 		}
 	}
@@ -73,11 +77,11 @@ func (l *loop) batch(name string, files []file) error {
 // prepare makes the repository, its tools, the held-out files, the suites and the
 // policies. Ring 1 demands what ring 0 demands, and the stronger suite.
 func (l *loop) prepare(ctx context.Context) error {
-	if err := l.batch("held.jsonl", l.data.held); err != nil {
+	if err := l.batch("held.jsonl", searchLine, l.data.held); err != nil {
 		return err
 	}
 	half := l.data.held[:len(l.data.held)/2]
-	if err := l.batch("half.jsonl", half); err != nil {
+	if err := l.batch("half.jsonl", callLine, half); err != nil {
 		return err
 	}
 	bin := filepath.Join(l.dir, "bin")
@@ -177,7 +181,7 @@ func (l *loop) episodes(ctx context.Context, name, calls string) error {
 // day lets each layer learn from the files of a day, and measures them all.
 func (l *loop) day(ctx context.Context, day int) error {
 	name := fmt.Sprintf("day%d", day)
-	if err := l.batch(name+".jsonl", l.data.days[day-1]); err != nil {
+	if err := l.batch(name+".jsonl", callLine, l.data.days[day-1]); err != nil {
 		return err
 	}
 	if err := l.evidence(ctx, name); err != nil {

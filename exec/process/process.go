@@ -34,7 +34,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"time"
 
@@ -205,8 +204,3 @@ func (e *ExitError) Status() int {
 }
 
 func (e *ExitError) Error() string { return e.State }
-
-// missing reports whether a program's file is not there, or not for us.
-func missing(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
-}

@@ -19,7 +19,7 @@ const lineMax = 256
 const maxNesting = 4
 
 // errNotProgram means that a file is neither a program nor a script.
-var errNotProgram = errors.New("exec format error: it is neither a program of this machine nor a script that begins with #!")
+var errNotProgram = errors.New("exec format error: it is neither a program of this machine nor a script with an interpreter in its first line (#! and a path)")
 
 // Interpreter is what runs the script at path: the program, with arguments that come
 // before the script's own path. It is empty when the file is no script. Where the first

@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Headers of a refusal (spec/wire.md#refusals); its body is the message.
+// Headers of a refusal (spec/wire.md#peers); its body is the message.
 const (
 	headerKind = "Mythos-Kind" // the name of the exit code that the refusal stands for
 	headerHint = "Mythos-Hint" // what to do about it over there

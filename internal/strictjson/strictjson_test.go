@@ -12,15 +12,14 @@ type inner struct {
 }
 
 type outer struct {
-	Key   *string           `json:"key"`
-	Count int               `json:"count,omitempty"`
-	In    inner             `json:"in"`
-	List  []inner           `json:"list"`
-	Map   map[string]inner  `json:"map"`
-	Raw   json.RawMessage   `json:"raw"`
-	Any   any               `json:"any"`
-	Plain string            // no tag: its own name
-	skip  map[string]string //nolint:unused // it shows that it is no member
+	Key   *string          `json:"key"`
+	Count int              `json:"count,omitempty"`
+	In    inner            `json:"in"`
+	List  []inner          `json:"list"`
+	Map   map[string]inner `json:"map"`
+	Raw   json.RawMessage  `json:"raw"`
+	Any   any              `json:"any"`
+	Plain string           // no tag: its own name
 }
 
 func TestUnmarshal(t *testing.T) {
