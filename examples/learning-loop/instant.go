@@ -32,7 +32,7 @@ func (l *loop) instant(ctx context.Context, day string) (p point, err error) {
 // recall asks the index about the held-out files: the label that the nearest episodes
 // agree on is its answer.
 func (l *loop) recall(ctx context.Context) (float64, error) {
-	out, err := l.mythos(ctx, "index", "search", "memory", "--batch", "held.jsonl", "--vote", "pkg", "--json")
+	out, err := l.mythos(ctx, "index", "search", "memory", "--batch", "searches.jsonl", "--vote", "pkg", "--json")
 	if err != nil {
 		return 0, err
 	}

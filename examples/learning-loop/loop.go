@@ -77,7 +77,10 @@ func (l *loop) batch(name string, line func(file) map[string]string, files []fil
 // prepare makes the repository, its tools, the held-out files, the suites and the
 // policies. Ring 1 demands what ring 0 demands, and the stronger suite.
 func (l *loop) prepare(ctx context.Context) error {
-	if err := l.batch("held.jsonl", searchLine, l.data.held); err != nil {
+	if err := l.batch("held.jsonl", callLine, l.data.held); err != nil {
+		return err
+	}
+	if err := l.batch("searches.jsonl", searchLine, l.data.held); err != nil {
 		return err
 	}
 	half := l.data.held[:len(l.data.held)/2]
