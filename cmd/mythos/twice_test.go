@@ -41,7 +41,7 @@ func TestTwiceAtOnce(t *testing.T) {
 	mustRun(t, dir, "-q", "attest", "@m", "--policy", "@policy0")
 	twice("promote @m --ring 0 --policy @policy0")
 	twice("promote @m --ring 0 --policy @policy0") // and a while later
-	both("index update memory @corpus/train") // one that begins after the other has ended is an update of its own
+	both("index update memory @corpus/train")      // one that begins after the other has ended is an update of its own
 	twice("score scorer")
 	twice("corpus snapshot --tool count")
 	if out := mustRun(t, dir, "status"); strings.Contains(out, "!") {
