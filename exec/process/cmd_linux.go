@@ -59,7 +59,10 @@ func (c *Cmd) start() (err error) {
 	if errors.Is(c.ctx.Err(), context.Canceled) { // a timeout is the program's, however late it starts
 		return c.ctx.Err()
 	}
-	if c.process, err = c.runner.pool.Start(s); err != nil {
+	c.mu.Lock() // who reads the output may want to kill the program before it is known here
+	c.process, err = c.runner.pool.Start(s)
+	c.mu.Unlock()
+	if err != nil {
 		return err
 	}
 	if c.loaded.watch.disturbed() != nil {

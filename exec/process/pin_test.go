@@ -70,6 +70,9 @@ var swaps = map[string]func(dir, path string, turn int) error{
 // Whoever may write where a program is exchanges it to and fro: no success is ever of
 // the other bytes.
 func TestSwapped(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it swaps files for seconds; the whole run has it")
+	}
 	const sh = "/bin/sh"
 	kinds := map[string]struct {
 		good, evil func(path string) // make the two
