@@ -303,3 +303,16 @@ func proofOf(in json.RawMessage) (any, error) {
 	}
 	return map[string]bool{"holds": true}, nil
 }
+
+// viewOf encodes the JSON view of a struct.
+func viewOf(name string, view json.RawMessage) ([]byte, error) {
+	s, err := structNamed(name)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := object.FromJSON(s.Type(), view)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return raw, can.Validate(raw)
+}
