@@ -48,11 +48,11 @@ func (p *prepared) memoKey() (string, error) {
 	return memoByKey + object.Sum(raw).String(), nil
 }
 
-// pure reports whether no op that can be reached from entry asks for a capability or
-// causes an effect; with attest, none that attests either. What such a task gives
-// depends on its bundle and arguments alone.
+// pure reports whether every op that can be reached from entry is pure; with attest, also
+// where attestations are emitted. What such a task gives depends on its bundle and
+// arguments alone. An op that the table of opcodes does not know is impure.
 func (p *program) pure(entry int, attest bool) bool {
-	seen := make([]bool, len(p.code)+1)
+	seen := make([]bool, len(p.code))
 	todo := []int{entry}
 	for len(todo) > 0 {
 		pc := todo[len(todo)-1]
@@ -62,34 +62,20 @@ func (p *program) pure(entry int, attest bool) bool {
 		}
 		seen[pc] = true
 		in := &p.code[pc]
-		switch in.op {
-		case ir.OpRequireCap, ir.OpEffect, ir.OpBlobPut, ir.OpBlobGet, ir.OpBlobChunkGet:
+		oc, known := ir.OpcodeOf(in.op)
+		if !known || !oc.IsPure(attest) {
 			return false
-		case ir.OpAssert:
-			if attest {
-				return false
+		}
+		if oc.Flow == ir.Next {
+			todo = append(todo, pc+1)
+		}
+		if oc.Flow != ir.Stop {
+			for _, at := range oc.Targets() {
+				todo = append(todo, in.args[at].n)
 			}
 		}
-		todo = append(todo, in.successors(pc)...)
 	}
 	return true
-}
-
-// successors are the ops that may come after the one at pc.
-func (in *instr) successors(pc int) []int {
-	switch in.op {
-	case ir.OpHalt, ir.OpRet:
-		return nil
-	case ir.OpJmp:
-		return []int{in.args[0].n}
-	case ir.OpJz:
-		return []int{pc + 1, in.args[1].n}
-	case ir.OpMatch:
-		return []int{pc + 1, in.args[2].n}
-	case ir.OpCall:
-		return []int{pc + 1, in.args[0].n}
-	}
-	return []int{pc + 1}
 }
 
 // recall is what a pure task gave before, or nil. A memo that is too old, or with

@@ -108,7 +108,7 @@ func (d *disassembler) choose(raw []byte) error {
 
 // eachRole calls f for the operands of a valid op.
 func (d *disassembler) eachRole(op Op, f func(Role, Operand)) {
-	oc, ok := opcodeOf(op.Opcode)
+	oc, ok := OpcodeOf(op.Opcode)
 	if !ok {
 		return
 	}

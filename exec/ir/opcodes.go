@@ -106,41 +106,65 @@ var operandNames = [...]string{
 	OperandU64: "U64", OperandI64: "I64", OperandHash: "Hash",
 }
 
-// Opcode describes one opcode: its assembler name and its operands in order.
+// Purity says whether what an op gives depends on its operands alone. An opcode that
+// says nothing is impure: what a task with it gave is never taken for what it gives.
+type Purity uint8
+
+// The degrees of purity.
+const (
+	Impure Purity = iota // asks for a capability, causes an effect or reads the store
+	Attest               // pure where the task emits no attestations
+	Pure
+)
+
+// Flow says where control goes after an op.
+type Flow uint8
+
+// The flows. A target is an operand of RoleLabel or RoleSymbol.
+const (
+	Next Flow = iota // to the op below, or to a target
+	Jump             // to a target
+	Stop             // back to the caller, or nowhere
+)
+
+// Opcode describes one opcode: its assembler name, its operands in order, whether it is
+// pure and what comes after it.
 type Opcode struct {
 	Code     uint8
 	Name     string // lower case, as the assembler has it
 	Params   []Role // those that every op of the code has
 	Optional Role   // one more operand that may follow; 0 for none
 	Rest     Role   // RoleArg, before the last of Params, or RoleItem, after them; 0 for none
+	Purity   Purity
+	Flow     Flow
 }
 
 var opcodes = []Opcode{
-	{OpNop, "nop", nil, 0, 0},
-	{OpHalt, "halt", nil, 0, 0},
-	{OpJmp, "jmp", []Role{RoleLabel}, 0, 0},
-	{OpJz, "jz", []Role{RoleReg, RoleLabel}, 0, 0},
-	{OpCall, "call", []Role{RoleSymbol, RoleArgc, RoleOut}, 0, RoleArg},
-	{OpRet, "ret", []Role{RoleReg}, 0, 0},
-	{OpConst, "const", []Role{RoleOut, RoleScalar}, 0, 0},
-	{OpMake, "make", []Role{RoleOut, RoleShape}, 0, 0},
-	{OpGet, "get", []Role{RoleOut, RoleReg, RoleField}, 0, 0},
-	{OpSet, "set", []Role{RoleOut, RoleReg, RoleField, RoleValue}, 0, 0},
-	{OpNewList, "list", []Role{RoleOut}, 0, RoleItem},
-	{OpMatch, "match", []Role{RoleReg, RolePattern, RoleLabel}, 0, 0},
-	{OpRequireCap, "require_cap", []Role{RoleCap}, 0, 0},
-	{OpEffect, "effect", []Role{RoleTool, RoleValue, RoleOut, RoleOut}, RoleKey, 0},
-	{OpAssert, "assert", []Role{RoleContract, RoleReg}, RoleOut, 0},
-	{OpBlobPut, "blob_put", []Role{RoleValue, RoleNode, RoleOut, RoleOut}, 0, 0},
-	{OpBlobGet, "blob_get", []Role{RoleBlob, RoleNode, RoleOut, RoleOut}, 0, 0},
-	{OpBlobChunkGet, "blob_chunk_get", []Role{RoleBlob, RoleIndex, RoleOut, RoleOut}, 0, 0},
+	{OpNop, "nop", nil, 0, 0, Pure, Next},
+	{OpHalt, "halt", nil, 0, 0, Pure, Stop},
+	{OpJmp, "jmp", []Role{RoleLabel}, 0, 0, Pure, Jump},
+	{OpJz, "jz", []Role{RoleReg, RoleLabel}, 0, 0, Pure, Next},
+	{OpCall, "call", []Role{RoleSymbol, RoleArgc, RoleOut}, 0, RoleArg, Pure, Next},
+	{OpRet, "ret", []Role{RoleReg}, 0, 0, Pure, Stop},
+	{OpConst, "const", []Role{RoleOut, RoleScalar}, 0, 0, Pure, Next},
+	{OpMake, "make", []Role{RoleOut, RoleShape}, 0, 0, Pure, Next},
+	{OpGet, "get", []Role{RoleOut, RoleReg, RoleField}, 0, 0, Pure, Next},
+	{OpSet, "set", []Role{RoleOut, RoleReg, RoleField, RoleValue}, 0, 0, Pure, Next},
+	{OpNewList, "list", []Role{RoleOut}, 0, RoleItem, Pure, Next},
+	{OpMatch, "match", []Role{RoleReg, RolePattern, RoleLabel}, 0, 0, Pure, Next},
+	{OpRequireCap, "require_cap", []Role{RoleCap}, 0, 0, Impure, Next},
+	{OpEffect, "effect", []Role{RoleTool, RoleValue, RoleOut, RoleOut}, RoleKey, 0, Impure, Next},
+	{OpAssert, "assert", []Role{RoleContract, RoleReg}, RoleOut, 0, Attest, Next},
+	{OpBlobPut, "blob_put", []Role{RoleValue, RoleNode, RoleOut, RoleOut}, 0, 0, Impure, Next},
+	{OpBlobGet, "blob_get", []Role{RoleBlob, RoleNode, RoleOut, RoleOut}, 0, 0, Impure, Next},
+	{OpBlobChunkGet, "blob_chunk_get", []Role{RoleBlob, RoleIndex, RoleOut, RoleOut}, 0, 0, Impure, Next},
 }
 
 // Opcodes returns the descriptions of all 18 opcodes, ascending by code.
 func Opcodes() []Opcode { return append([]Opcode(nil), opcodes...) }
 
-// opcodeOf finds the description of a code.
-func opcodeOf(code uint8) (*Opcode, bool) {
+// OpcodeOf finds the description of a code.
+func OpcodeOf(code uint8) (*Opcode, bool) {
 	for i := range opcodes {
 		if opcodes[i].Code == code {
 			return &opcodes[i], true
@@ -160,10 +184,26 @@ func opcodeNamed(name string) (*Opcode, bool) {
 
 // OpName is the assembler name of an opcode.
 func OpName(code uint8) string {
-	if oc, ok := opcodeOf(code); ok {
+	if oc, ok := OpcodeOf(code); ok {
 		return oc.Name
 	}
 	return fmt.Sprintf("opcode %#02x", code)
+}
+
+// IsPure reports whether an op of the code is pure in a task that does, or does not, emit
+// attestations.
+func (oc *Opcode) IsPure(attest bool) bool {
+	return oc.Purity == Pure || oc.Purity == Attest && !attest
+}
+
+// Targets gives the positions of the operands that control may go to.
+func (oc *Opcode) Targets() (at []int) {
+	for i, r := range oc.Params {
+		if r == RoleLabel || r == RoleSymbol {
+			at = append(at, i)
+		}
+	}
+	return at
 }
 
 // Roles gives the role of each operand of op, or an error when op has too few

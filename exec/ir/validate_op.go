@@ -17,7 +17,7 @@ func (v *validator) ops() {
 }
 
 func (v *validator) op(i int, op Op) {
-	oc, ok := opcodeOf(op.Opcode)
+	oc, ok := OpcodeOf(op.Opcode)
 	if !ok {
 		v.add(i, at("ops", i), fmt.Sprintf("opcode %#02x is not known", op.Opcode))
 		return

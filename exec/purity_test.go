@@ -1,0 +1,49 @@
+package exec
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/mythos-project/mythos/exec/ir"
+)
+
+// TestPurityOfEveryOpcode: a task of one op is pure only where its opcode is listed here; a
+// code that is none never is.
+func TestPurityOfEveryOpcode(t *testing.T) {
+	pure := []uint8{ir.OpNop, ir.OpHalt, ir.OpJmp, ir.OpJz, ir.OpCall, ir.OpRet, ir.OpConst, ir.OpMake, ir.OpGet, ir.OpSet, ir.OpNewList, ir.OpMatch}
+	for code := range 256 {
+		p := &program{code: []instr{{op: uint8(code), args: make([]arg, 4)}}}
+		want := slices.Contains(pure, uint8(code))
+		if got := p.pure(0, true); got != want {
+			t.Errorf("%s: pure with attestations: %t", ir.OpName(uint8(code)), got)
+		}
+		if got := p.pure(0, false); got != (want || code == int(ir.OpAssert)) {
+			t.Errorf("%s: pure: %t", ir.OpName(uint8(code)), got)
+		}
+	}
+}
+
+// TestOpsThatAreReached: an effect behind an op makes a task impure where control can
+// come to it, and only there.
+func TestOpsThatAreReached(t *testing.T) {
+	to := func(at int) []arg { // a target at each place that an opcode could have one
+		args := make([]arg, 4)
+		for i := range args {
+			args[i].n = at
+		}
+		return args
+	}
+	for _, oc := range ir.Opcodes() {
+		if !oc.IsPure(false) {
+			continue
+		}
+		below := &program{code: []instr{{op: oc.Code, args: to(0)}, {op: ir.OpEffect}}}
+		if falls := !slices.Contains([]uint8{ir.OpHalt, ir.OpRet, ir.OpJmp}, oc.Code); below.pure(0, false) == falls {
+			t.Errorf("%s: the op below is reached: %t", oc.Name, !falls)
+		}
+		target := &program{code: []instr{{op: oc.Code, args: to(2)}, {op: ir.OpHalt}, {op: ir.OpEffect}}}
+		if goes := slices.Contains([]uint8{ir.OpJmp, ir.OpJz, ir.OpMatch, ir.OpCall}, oc.Code); target.pure(0, false) == goes {
+			t.Errorf("%s: its target is reached: %t", oc.Name, !goes)
+		}
+	}
+}
