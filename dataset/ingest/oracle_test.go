@@ -1,0 +1,455 @@
+package ingest
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/big"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	sdkrpc "github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/mythos-project/mythos/internal/jsontext"
+)
+
+// Each target below gives the same bytes to a reader of this package and to one that
+// others wrote, and compares the values.
+
+// otherReader decodes JSON with encoding/json and the digits of its numbers.
+func otherReader(data []byte) (v any, err error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	if err = dec.Decode(&v); err == nil {
+		if _, more := dec.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("more than one value")
+		}
+	}
+	return v, err
+}
+
+// same compares JSON with a decoded value.
+func same(t *testing.T, what string, raw json.RawMessage, want any) {
+	t.Helper()
+	var got any
+	if raw != nil {
+		var err error
+		if got, err = otherReader(raw); err != nil {
+			t.Fatalf("%s: %s: %v", what, raw, err)
+		}
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("%s is %#v, another reader says %#v", what, got, want)
+	}
+}
+
+// fields takes an object apart that this package wrote.
+func fields(t *testing.T, raw json.RawMessage) jsontext.Fields {
+	t.Helper()
+	if len(raw) == 0 {
+		return nil
+	}
+	f, err := jsontext.FieldsOf(raw)
+	if err != nil {
+		t.Fatalf("%s: %v", raw, err)
+	}
+	return f
+}
+
+// FuzzChatLikeEncodingJSON puts a chat together again from what was read of it, and finds
+// its calls and answers with a reader of its own.
+func FuzzChatLikeEncodingJSON(f *testing.F) {
+	for line := range strings.Lines(chats) {
+		f.Add(line)
+	}
+	f.Add(turn(twoCalls, `{"role":"tool","content":"one"},{"role":"tool","content":"two"}`))
+	f.Add(`{"messages":[{"role":"user","content":[{"type":"image_url","n":1.0}]},{"role":"assistant","content":"a"},{"role":"user","content":null}],"model":"m","usage":{"n":9007199254740993},"id":1e400}`)
+	f.Add(`{"messages":[{"role":"developer","content":"d"},{"role":"assistant","tool_calls":[{"id":"x","function":{"name":"f","arguments":"{}"}},{"id":"y","function":{"name":"g","arguments":""}}]},{"role":"tool","tool_call_id":"y","content":"2"},{"role":"tool","tool_call_id":"x","content":"1"},{"role":"assistant","content":"a","refusal":null}]}`)
+	f.Fuzz(func(t *testing.T, line string) {
+		h := &hearer{}
+		if err := (chat{}).Read(strings.NewReader(line), h); err != nil || len(h.list) != 1 || len(h.bad) > 0 {
+			return
+		}
+		decoded, err := otherReader(h.list[0].Source)
+		want, ok := decoded.(map[string]any)
+		if err != nil || !ok {
+			t.Fatalf("%q was read, which is no JSON object: %v", line, err)
+		}
+		r := h.list[0]
+		in, d := fields(t, r.Input), fields(t, r.Details)
+		messages, err := jsontext.ListOf(in.Get("messages"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer := d.Get("message")
+		if answer == nil {
+			answer = jsontext.Fields{{Name: "role", Value: jsontext.Text("assistant")}, {Name: "content", Value: jsontext.Text(string(r.Output))}}.JSON()
+		}
+		messages = append(messages, answer)
+		if after := d.Get("after"); after != nil {
+			more, err := jsontext.ListOf(after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			messages = append(messages, more...)
+		}
+		same(t, "messages", jsontext.List(messages), want["messages"])
+		same(t, "tools", in.Get("tools"), want["tools"])
+		rest := fields(t, d.Get("rest"))
+		for name, value := range want {
+			if _, known := chatMembers[name]; !known && value != nil {
+				same(t, name, rest.Get(name), value)
+			}
+		}
+		sameCalls(t, r.Calls, want["messages"])
+	})
+}
+
+// sameCalls compares calls whose ids are plain with those that are found in the messages.
+func sameCalls(t *testing.T, calls []Call, messages any) {
+	t.Helper()
+	type called struct{ name, arguments, answer string }
+	var order []string
+	found := map[string]*called{}
+	list, _ := messages.([]any)
+	for _, item := range list {
+		m, _ := item.(map[string]any)
+		if _, text := m["content"].(string); !text && m["content"] != nil || m["function_call"] != nil || m["parts"] != nil {
+			return // calls may stand in parts
+		}
+		made, _ := m["tool_calls"].([]any)
+		for _, item := range made {
+			c, _ := item.(map[string]any)
+			function, _ := c["function"].(map[string]any)
+			id, _ := c["id"].(string)
+			name, _ := function["name"].(string)
+			arguments, ok := function["arguments"].(string)
+			if id == "" || found[id] != nil || !ok || c["custom"] != nil {
+				return
+			}
+			order, found[id] = append(order, id), &called{name: name, arguments: arguments}
+		}
+		if m["role"] == "tool" {
+			id, _ := m["tool_call_id"].(string)
+			text, _ := m["content"].(string)
+			if found[id] == nil {
+				return
+			}
+			found[id].answer = text
+		} else if m["role"] == "function" {
+			return
+		}
+	}
+	if len(calls) != len(order) {
+		t.Fatalf("%d calls, another reader finds %d", len(calls), len(order))
+	}
+	for i, c := range calls {
+		if w := found[order[i]]; c.Tool != w.name || string(c.Request) != w.arguments || string(c.Response) != w.answer {
+			t.Fatalf("call %s is %s(%s) -> %q, another reader says %+v", order[i], c.Tool, c.Request, c.Response, w)
+		}
+	}
+}
+
+// FuzzSpansLikeProtobuf reads a document with OTLP's own definition.
+func FuzzSpansLikeProtobuf(f *testing.F) {
+	f.Add(document(chatSpan(1, "one", "1"), chatSpan(2, "two", "2")))
+	f.Add(document(withEvents(span(1, "", "chat", "gen_ai.system", "x", "n", `{"arrayValue":{"values":[{"doubleValue":1e21},{"intValue":"9007199254740993"},{"bytesValue":"AA=="}]}}`), "gen_ai.choice", `{"key":"message","value":{"kvlistValue":{"values":[{"key":"content","value":{"stringValue":"Seven."}}]}}}`)))
+	f.Add(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"S/kvNXezTaajzpKdDg5HNg==","spanId":"APBnqgupArc=","startTimeUnixNano":1e3,"attributes":[{"key":"ai.operationId","value":{"stringValue":"ai.toolCall"}}],"status":{"code":"STATUS_CODE_ERROR","message":"m"}}]}]}]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var doc tracepb.TracesData
+		if jsontext.Check([]byte(text)) != nil || (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal([]byte(text), &doc) != nil {
+			return
+		}
+		h := &hearer{}
+		c := &collection{h: h, spans: map[spanKey]*genSpan{}, logs: map[string]bool{}, parents: map[spanKey]string{}}
+		if err := c.document("line 1", json.RawMessage(text)); err != nil {
+			t.Fatal(err)
+		}
+		if len(h.bad) > 0 {
+			return // what is refused is refused by name; what is taken must be the same
+		}
+		seen := map[spanKey]bool{}
+		for _, rs := range doc.ResourceSpans {
+			for _, ss := range rs.ScopeSpans {
+				for _, want := range ss.Spans {
+					key := spanKey{protoID(want.TraceId, 16), protoID(want.SpanId, 8)}
+					got := c.spans[key]
+					if got == nil || seen[key] {
+						continue
+					}
+					seen[key] = true
+					sameSpan(t, got, want)
+				}
+			}
+		}
+		if len(seen) != len(c.spans) && len(c.spans) > 0 && !strings.ContainsAny(text, `\=`) {
+			t.Fatalf("%d spans were taken, of which protobuf knows %d: %s", len(c.spans), len(seen), text)
+		}
+	})
+}
+
+// protoID is an id that protobuf took for base64, although it may have been hex.
+func protoID(id []byte, size int) string {
+	text := base64.StdEncoding.EncodeToString(id)
+	raw, err := otlpID(jsontext.Text(text), size)
+	if err != nil {
+		return text
+	}
+	return raw
+}
+
+func sameSpan(t *testing.T, got *genSpan, want *tracepb.Span) {
+	t.Helper()
+	if got.name != want.Name || int64(got.start) != int64(want.StartTimeUnixNano/1000) || int64(got.end) != int64(want.EndTimeUnixNano/1000) || got.message != want.GetStatus().GetMessage() {
+		t.Fatalf("span %+v, protobuf says %v", got, want)
+	}
+	if want.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR && !got.failed {
+		t.Fatalf("span %v failed", want)
+	}
+	for _, kv := range want.Attributes {
+		raw := got.attrs.value(kv.Key)
+		if raw == nil {
+			if plainValue(kv.Value) != nil {
+				t.Fatalf("the attribute %s is lost: %v", kv.Key, kv.Value)
+			}
+			continue
+		}
+		value, err := otherReader(raw)
+		if err != nil || !sameValue(value, plainValue(kv.Value)) {
+			t.Fatalf("the attribute %s is %s, protobuf says %v", kv.Key, raw, kv.Value)
+		}
+	}
+	if len(got.events) != len(want.Events) {
+		t.Fatalf("%d events, protobuf says %d", len(got.events), len(want.Events))
+	}
+	for i, e := range want.Events {
+		if got.events[i].name != e.Name || int64(got.events[i].time) != int64(e.TimeUnixNano/1000) || len(got.events[i].attrs) > len(e.Attributes) {
+			t.Fatalf("event %+v, protobuf says %v", got.events[i], e)
+		}
+	}
+}
+
+// FuzzTranscriptLikeTheSDK reads transcripts with the official SDK's types.
+func FuzzTranscriptLikeTheSDK(f *testing.F) {
+	f.Add(call("1", "a") + "\n" + result("1", "A"))
+	f.Add(call(`"x"`, "a") + "\n" + call("2", "b") + "\n" + `{"jsonrpc":"2.0","id":2,"error":{"code":-32000,"message":"gone"}}` + "\n" + `{"jsonrpc":"2.0","id":"x","result":{"content":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"isError":true,"structuredContent":{"n":9007199254740993}}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		h := &hearer{}
+		if err := (mcp{}).Read(strings.NewReader(text), h); err != nil || len(h.bad)+len(h.lost) > 0 {
+			return
+		}
+		asked, told := map[string]*sdk.CallToolParamsRaw{}, map[string]*sdkrpc.Response{}
+		calls := 0
+		for line := range strings.Lines(text) {
+			m, err := sdkrpc.DecodeMessage([]byte(strings.TrimSpace(line)))
+			if err != nil {
+				return
+			}
+			switch m := m.(type) {
+			case *sdkrpc.Request:
+				if m.Method != "tools/call" {
+					return // ids of two directions may be the same
+				}
+				p := &sdk.CallToolParamsRaw{}
+				if json.Unmarshal(m.Params, p) != nil || asked[idText(m.ID)] != nil {
+					return
+				}
+				asked[idText(m.ID)] = p
+				calls++
+			case *sdkrpc.Response:
+				told[idText(m.ID)] = m
+			}
+		}
+		if calls != len(h.list) {
+			t.Fatalf("%d calls, the SDK finds %d: %s", len(h.list), calls, text)
+		}
+		for _, r := range h.list {
+			sameCall(t, r.Calls[0], asked, told)
+		}
+	})
+}
+
+// idText is an id as a key: the SDK has numbers as int64.
+func idText(id sdkrpc.ID) string {
+	raw, err := json.Marshal(id.Raw())
+	if err != nil {
+		return ""
+	}
+	return string(raw)
+}
+
+func sameCall(t *testing.T, c Call, asked map[string]*sdk.CallToolParamsRaw, told map[string]*sdkrpc.Response) {
+	t.Helper()
+	id := string(fields(t, c.Details).Get("id"))
+	if v, err := otherReader([]byte(id)); err == nil {
+		if n, ok := v.(json.Number); ok {
+			whole, _ := wholeOf(n.String())
+			if id = n.String(); whole != nil && whole.IsInt64() {
+				id = whole.String()
+			}
+		} else if text, err := json.Marshal(v); err == nil {
+			id = string(text)
+		}
+	}
+	p := asked[id]
+	if p == nil {
+		return // an id that the SDK cannot hold
+	}
+	if c.Tool != p.Name {
+		t.Fatalf("call %s is of %q, the SDK says %q", id, c.Tool, p.Name)
+	}
+	if len(p.Arguments) > 0 && jsontext.Kind(p.Arguments) == '{' {
+		want, err := otherReader(p.Arguments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, "arguments", c.Request, want)
+	}
+	answer := told[id]
+	if answer == nil {
+		if c.Status != statusNothing {
+			t.Fatalf("call %s has the status %d without an answer", id, c.Status)
+		}
+		return
+	}
+	var res sdk.CallToolResult
+	if answer.Error != nil || json.Unmarshal(answer.Result, &res) != nil {
+		return
+	}
+	var text strings.Builder
+	for _, part := range res.Content {
+		p, ok := part.(*sdk.TextContent)
+		if !ok {
+			return
+		}
+		text.WriteString(p.Text)
+	}
+	if text.Len() > 0 && string(c.Response) != text.String() || (c.Status == statusFailed) != res.IsError {
+		t.Fatalf("call %s answered %q with %d, the SDK says %q, failed: %v", id, c.Response, c.Status, text.String(), res.IsError)
+	}
+}
+
+// FuzzMappingLikeEncodingJSON follows the pointers of a mapping through decoded values.
+func FuzzMappingLikeEncodingJSON(f *testing.F) {
+	f.Add(`{"q":["why"],"a/b":{"x": [1.0]},"at":1767225600.25,"ok":false,"steps":[{"n":"wc","i":"a","o":7}],"score":-3,"tag":"bad"}`)
+	f.Add(`{"q":"text","a/b":"\ud83d\ude00"}`)
+	f.Add(`{"q":[[1,{"a":2}]],"steps":[]}`)
+	m, err := ParseMapping([]byte(mapping))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		h := &hearer{}
+		if err := m.Read(strings.NewReader(line), h); err != nil || len(h.list) != 1 {
+			return
+		}
+		v, err := otherReader(h.list[0].Source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := h.list[0]
+		sameText(t, r.Input, follow(v, "q", "0"))
+		sameText(t, r.Output, follow(v, "a/b"))
+		steps, _ := follow(v, "steps").([]any)
+		if len(steps) != len(r.Calls) {
+			t.Fatalf("%d calls, another reader finds %d", len(r.Calls), len(steps))
+		}
+		for i, s := range steps {
+			sameText(t, r.Calls[i].Request, follow(s, "i"))
+			sameText(t, r.Calls[i].Response, follow(s, "o"))
+		}
+	})
+}
+
+// follow goes down objects and lists.
+func follow(v any, steps ...string) any {
+	for _, s := range steps {
+		switch at := v.(type) {
+		case map[string]any:
+			v = at[s]
+		case []any:
+			i, err := strconv.Atoi(s)
+			if err != nil || i >= len(at) {
+				return nil
+			}
+			v = at[i]
+		default:
+			return nil
+		}
+	}
+	return v
+}
+
+// sameText compares a payload with a decoded value: a text is itself, all else JSON.
+func sameText(t *testing.T, got []byte, want any) {
+	t.Helper()
+	if text, ok := want.(string); ok {
+		if string(got) != text {
+			t.Fatalf("%q, another reader says %q", got, text)
+		}
+		return
+	}
+	same(t, "a value", got, want)
+}
+
+// FuzzTimesLikeTheLibrary reads texts with package time, and numbers as fractions.
+func FuzzTimesLikeTheLibrary(f *testing.F) {
+	for _, seed := range []string{`"2024-01-02T03:04:05Z"`, `"1969-12-31T23:59:59.75-08:00"`, `1704164645.25`, `1.704164645e9`, `"-1.5"`, `"2016-12-31T23:59:60Z"`, `1e11`, `-1e14`, `"0000-01-01T00:00:00Z"`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		raw := json.RawMessage(text)
+		if jsontext.Check(raw) != nil || jsontext.Kind(raw) != '"' && !jsontext.IsNumber(raw) {
+			return
+		}
+		got, err := timeOf(raw)
+		plain, wrong := jsontext.PlainText(raw)
+		if wrong != nil {
+			return
+		}
+		if want, other := time.Parse(time.RFC3339Nano, plain); other == nil && !strings.Contains(plain, ",") {
+			if err != nil || int64(got) != want.Unix()*1e6+int64(want.Nanosecond()/1000) {
+				t.Fatalf("%s is %d (%v), package time says %d", text, got, err, want.UnixMicro())
+			}
+			return
+		}
+		if err != nil || !jsontext.IsNumber(raw) {
+			return
+		}
+		n, ok := new(big.Rat).SetString(strings.TrimSpace(plain))
+		if !ok {
+			t.Fatalf("%s is %d, and no number", text, got)
+		}
+		sameInstant(t, text, int64(got), n)
+	})
+}
+
+// sameInstant checks that a time is one of the four that a number can mean, the largest
+// unit that leaves it before the year 5139.
+func sameInstant(t *testing.T, text string, got int64, n *big.Rat) {
+	t.Helper()
+	size := new(big.Rat).Abs(n)
+	unit := big.NewRat(1e6, 1)
+	for _, u := range []struct {
+		above int64
+		unit  *big.Rat
+	}{{1e11, big.NewRat(1000, 1)}, {1e14, big.NewRat(1, 1)}, {1e17, big.NewRat(1, 1000)}} {
+		// A number just above a bound counts from its next whole one on.
+		if size.Cmp(new(big.Rat).SetInt64(u.above+1)) >= 0 {
+			unit = u.unit
+		}
+	}
+	us := new(big.Rat).Mul(n, unit)
+	floor := new(big.Int).Div(us.Num(), us.Denom())
+	if floor.Cmp(big.NewInt(got)) != 0 {
+		t.Fatalf("%s is %d, expected %s", text, got, floor)
+	}
+}
