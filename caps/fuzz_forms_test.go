@@ -1,0 +1,92 @@
+package caps
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// FuzzImportText: a chain that is taken from text or file is written as the same file.
+func FuzzImportText(f *testing.F) {
+	chain := extend(f, alice, rootCap(f, "eval.run:"+hexA), Draft{Subject: bob.Agent(), Revocable: true})
+	text, err := ExportText(chain)
+	if err != nil {
+		f.Fatal(err)
+	}
+	file, err := ExportFile(chain)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text, file)
+	f.Fuzz(func(t *testing.T, text string, file []byte) {
+		if c, err := ImportText(text); err == nil {
+			if _, err := ExportText(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c, err := ImportFile(file)
+		if err != nil {
+			return
+		}
+		if again, err := ExportFile(c); err != nil || !bytes.Equal(again, file) {
+			t.Fatalf("another file: %v", err)
+		}
+	})
+}
+
+// FuzzParsePolicyRules: rules that are read hold their own checks; none panics.
+func FuzzParsePolicyRules(f *testing.F) {
+	f.Add([]byte("rules:\n  - name: ci\n    to: [ci]\n    scope: tool.call\n    ttl: 1h\n    limits: {calls: 100}\n    delegable: true\n"))
+	f.Add([]byte("rules:\n  - {name: a, scope: \"*\", ttl: 1h}\n  - {name: a, scope: tool.call, ttl: 1h}\n"))
+	f.Add([]byte("rules: [{name: a, scope: tool.call, ttl: 1h, limits: {calls: 1.5}}]\n"))
+	f.Add([]byte("rules:\n"))
+	names := Names{
+		Agent: func(string) (object.AgentID, error) { return bob.Agent(), nil },
+		Thing: func(kind, name string) (object.Hash, error) { return object.SumText(kind + name), nil },
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		rules, err := ParsePolicyRules(data, names)
+		if err != nil {
+			return
+		}
+		for _, r := range rules {
+			if err := r.check(); err != nil || r.Words() == "" {
+				t.Fatalf("%+v: %v", r, err)
+			}
+		}
+	})
+}
+
+// FuzzUnits: sizes and durations are written as they were read.
+func FuzzUnits(f *testing.F) {
+	for _, s := range []string{"1h30m", "1d", "0s", "16MiB", "1KiB2", "18446744073709551615", "1.5h", "-1s", "1H"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if d, err := ParseDuration(text); err == nil {
+			if d < 0 || d%time.Microsecond != 0 {
+				t.Fatalf("%q is %d", text, d)
+			}
+			if again, err := ParseDuration(FormatDuration(d)); err != nil || again != d {
+				t.Fatalf("%q is written %q: %v", text, FormatDuration(d), err)
+			}
+		}
+		_, _ = ParseSize(text)
+	})
+}
+
+// FuzzSignedLists: revocation lists and issuance policies that are taken are signed and have
+// the id of their bytes.
+func FuzzSignedLists(f *testing.F) {
+	f.Add([]byte{0xa0})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if l, id, err := OpenRevocationList(raw); err == nil {
+			t.Fatalf("a forged list %s of %s", id, l.Issuer)
+		}
+		if p, err := OpenIssuancePolicy(raw); err == nil {
+			t.Fatalf("a forged policy %+v", p)
+		}
+	})
+}

@@ -1,0 +1,97 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// FuzzSeekTable: whatever stands at the end of a compressed blob, the frames of its table
+// lie in it, one after the other.
+func FuzzSeekTable(f *testing.F) {
+	enc, err := zstd.NewWriter(nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	frame := enc.EncodeAll(bytes.Repeat([]byte("abc"), 99), nil)
+	table := binary.LittleEndian.AppendUint32(bytes.Clone(frame), skippableMagic)
+	table = binary.LittleEndian.AppendUint32(table, 8+seekFooter)
+	table = binary.LittleEndian.AppendUint32(table, uint32(len(frame)))
+	table = binary.LittleEndian.AppendUint32(table, 297)
+	table = binary.LittleEndian.AppendUint32(table, 1)
+	table = binary.LittleEndian.AppendUint32(append(table, 0), seekableMagic)
+	f.Add(table)
+	f.Add(frame)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		frames, err := seekTable(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			return
+		}
+		var sum int64
+		for _, fr := range frames {
+			if fr.packed < 0 || fr.plain < 0 {
+				t.Fatalf("%+v", fr)
+			}
+			sum += fr.packed
+		}
+		if sum > int64(len(data)) {
+			t.Fatalf("frames of %d bytes in %d", sum, len(data))
+		}
+	})
+}
+
+// FuzzUnpack: a compressed stream takes no more memory than its bound, and does not panic.
+func FuzzUnpack(f *testing.F) {
+	enc, err := zstd.NewWriter(nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(enc.EncodeAll(bytes.Repeat([]byte("abc"), 999), nil))
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		_ = unpack(&cutWriter{w: io.Discard, left: 1 << 20}, bytes.NewReader(data))
+	})
+}
+
+// FuzzRecipients: each line that is taken names one recipient.
+func FuzzRecipients(f *testing.F) {
+	f.Add("# a comment\nage1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj\n")
+	f.Add("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN me@host")
+	f.Add("age1 age1")
+	f.Fuzz(func(t *testing.T, text string) {
+		list, names, err := parseRecipients([]string{text})
+		if err == nil && (len(list) == 0 || len(list) != len(names)) {
+			t.Fatalf("%d recipients of %d lines", len(list), len(names))
+		}
+	})
+}
+
+// FuzzIdentities: an identity file is read or refused, and no error repeats a secret.
+func FuzzIdentities(f *testing.F) {
+	f.Add("AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX\n")
+	f.Add("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU=\n-----END OPENSSH PRIVATE KEY-----\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		ids := &identities{}
+		if err := ids.add(text, nil); err == nil && len(ids.list) == 0 {
+			t.Fatal("nothing was read, and no error")
+		}
+	})
+}
+
+// FuzzValues: what a record of the database says of where bytes lie is bounded, or refused.
+func FuzzValues(f *testing.F) {
+	f.Add(spot{off: 7, n: 9}.encode())
+	f.Add(newMark(markLoose, 12345))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		if p, err := parseSpot(value); err == nil {
+			if !bytes.Equal(p.encode(), value) || p.n > SmallChunk {
+				t.Fatalf("%+v of %x", p, value)
+			}
+		}
+		if at, ok := seen(value); ok && !bytes.Equal(newMark(markLoose, at), value) {
+			t.Fatalf("%d of %x", at, value)
+		}
+	})
+}
