@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/cli/conformcmd"
 	"github.com/mythos-project/mythos/internal/cli/datasetcmd"
+	"github.com/mythos-project/mythos/internal/cli/help"
 	"github.com/mythos-project/mythos/internal/cli/keycmd"
 	"github.com/mythos-project/mythos/internal/cli/ledgercmd"
 	"github.com/mythos-project/mythos/internal/cli/modelcmd"
@@ -23,72 +24,79 @@ import (
 // commands are the commands of the root. A start makes the one that it is asked for: all
 // of them, with their flags, are a fifth of the time that a short command takes.
 var commands = []struct {
-	name string
-	make func(*cmdutil.Factory) *cobra.Command
+	name  string
+	group string // of the overview; within it, the order of the rows is that of use
+	make  func(*cmdutil.Factory) *cobra.Command
 }{
-	{"init", repocmd.NewInit},
-	{"status", repocmd.NewStatus},
-	{"log", repocmd.NewLog},
-	{"fsck", repocmd.NewFsck},
-	{"gc", repocmd.NewGC},
-	{"version", repocmd.NewVersion},
-	{"encode", objectcmd.NewEncode},
-	{"decode", objectcmd.NewDecode},
-	{"hash", objectcmd.NewHash},
-	{"verify", objectcmd.NewVerify},
-	{"object", objectcmd.NewObject},
-	{"ref", objectcmd.NewRef},
-	{"show", objectcmd.NewShow},
-	{"blob", blobcmd.New},
-	{"key", keycmd.NewKey},
-	{"trust", keycmd.NewTrust},
-	{"agent", keycmd.NewAgent},
-	{"cap", capcmd.New},
-	{"tool", toolcmd.New},
-	{"cell", cellcmd.New},
-	{"call", runcmd.NewCall},
-	{"run", runcmd.NewRun},
-	{"replay", runcmd.NewReplay},
-	{"asm", runcmd.NewAsm},
-	{"disasm", runcmd.NewDisasm},
-	{"ledger", ledgercmd.NewLedger},
-	{"receipt", ledgercmd.NewReceipt},
-	{"episode", datasetcmd.NewEpisode},
-	{"signal", datasetcmd.NewSignal},
-	{"score", datasetcmd.NewScore},
-	{"corpus", datasetcmd.NewCorpus},
-	{"dataset", datasetcmd.NewDataset},
-	{"recipe", modelcmd.NewRecipe},
-	{"suite", modelcmd.NewSuite},
-	{"policy", modelcmd.NewPolicy},
-	{"train", modelcmd.NewTrain},
-	{"eval", modelcmd.NewEval},
-	{"attest", modelcmd.NewAttest},
-	{"promote", modelcmd.NewPromote},
-	{"rollback", modelcmd.NewRollback},
-	{"ring", modelcmd.NewRing},
-	{"model", modelcmd.NewModel},
-	{"index", modelcmd.NewIndex},
-	{"why", modelcmd.NewWhy},
-	{"quickstart", quickstart.New},
-	{"conformance", conformcmd.New},
-	{"completion", newCompletion},
-	{"packet", peercmd.NewPacket},
-	{"serve", peercmd.NewServe},
-	{"submit", peercmd.NewSubmit},
-	{"pull", peercmd.NewPull},
-	{"push", peercmd.NewPush},
-	{"fetch", peercmd.NewFetch},
-	{"task", peercmd.NewTask},
-	{"peer", peercmd.NewPeer},
-	{"codebook", peercmd.NewCodebook},
+	{"quickstart", help.Start, quickstart.New},
+	{"init", help.Start, repocmd.NewInit},
+	{"tool", help.Start, toolcmd.New},
+	{"cap", help.Start, capcmd.New},
+	{"call", help.Start, runcmd.NewCall},
+	{"status", help.Start, repocmd.NewStatus},
+	{"log", help.Start, repocmd.NewLog},
+	{"receipt", help.Start, ledgercmd.NewReceipt},
+	{"why", help.Start, modelcmd.NewWhy},
+	{"run", help.Effects, runcmd.NewRun},
+	{"replay", help.Effects, runcmd.NewReplay},
+	{"ledger", help.Effects, ledgercmd.NewLedger},
+	{"cell", help.Effects, cellcmd.New},
+	{"asm", help.Effects, runcmd.NewAsm},
+	{"disasm", help.Effects, runcmd.NewDisasm},
+	{"key", help.Authority, keycmd.NewKey},
+	{"trust", help.Authority, keycmd.NewTrust},
+	{"agent", help.Authority, keycmd.NewAgent},
+	{"blob", help.Data, blobcmd.New},
+	{"episode", help.Data, datasetcmd.NewEpisode},
+	{"signal", help.Data, datasetcmd.NewSignal},
+	{"score", help.Data, datasetcmd.NewScore},
+	{"corpus", help.Data, datasetcmd.NewCorpus},
+	{"dataset", help.Data, datasetcmd.NewDataset},
+	{"index", help.Data, modelcmd.NewIndex},
+	{"show", help.Data, objectcmd.NewShow},
+	{"verify", help.Data, objectcmd.NewVerify},
+	{"recipe", help.Models, modelcmd.NewRecipe},
+	{"suite", help.Models, modelcmd.NewSuite},
+	{"train", help.Models, modelcmd.NewTrain},
+	{"eval", help.Models, modelcmd.NewEval},
+	{"attest", help.Models, modelcmd.NewAttest},
+	{"policy", help.Models, modelcmd.NewPolicy},
+	{"promote", help.Models, modelcmd.NewPromote},
+	{"rollback", help.Models, modelcmd.NewRollback},
+	{"ring", help.Models, modelcmd.NewRing},
+	{"model", help.Models, modelcmd.NewModel},
+	{"peer", help.Peers, peercmd.NewPeer},
+	{"serve", help.Peers, peercmd.NewServe},
+	{"push", help.Peers, peercmd.NewPush},
+	{"pull", help.Peers, peercmd.NewPull},
+	{"fetch", help.Peers, peercmd.NewFetch},
+	{"submit", help.Peers, peercmd.NewSubmit},
+	{"task", help.Peers, peercmd.NewTask},
+	{"packet", help.Peers, peercmd.NewPacket},
+	{"codebook", help.Peers, peercmd.NewCodebook},
+	{"object", help.Plumbing, objectcmd.NewObject},
+	{"ref", help.Plumbing, objectcmd.NewRef},
+	{"encode", help.Plumbing, objectcmd.NewEncode},
+	{"decode", help.Plumbing, objectcmd.NewDecode},
+	{"hash", help.Plumbing, objectcmd.NewHash},
+	{"fsck", help.Plumbing, repocmd.NewFsck},
+	{"gc", help.Plumbing, repocmd.NewGC},
+	{"conformance", help.Plumbing, conformcmd.New},
+	{"completion", help.Plumbing, newCompletion},
+	{"version", help.Plumbing, repocmd.NewVersion},
 }
 
 // addAll gives the root all its commands.
 func addAll(f *cmdutil.Factory, root *cobra.Command) {
 	for _, c := range commands {
-		root.AddCommand(c.make(f))
+		add(root, c.make(f), c.group)
 	}
+}
+
+// add gives the root a command of a group.
+func add(root, c *cobra.Command, group string) {
+	c.GroupID = group
+	root.AddCommand(c)
 }
 
 // addAsked gives the root the one command that the arguments name, or all when they name
@@ -100,9 +108,10 @@ func addAsked(f *cmdutil.Factory, root *cobra.Command, args []string) {
 	}
 	asked, _, err := root.Find(args)
 	root.ResetCommands()
+	help.Install(f, root)
 	for _, c := range commands {
 		if err == nil && asked.Name() == c.name {
-			root.AddCommand(c.make(f))
+			add(root, c.make(f), c.group)
 			return
 		}
 	}

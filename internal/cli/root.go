@@ -7,12 +7,13 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/cli/help"
 	"github.com/mythos-project/mythos/internal/cli/repocmd"
 )
 
 // paged are the verbs whose output is for reading: on a terminal a long one goes
 // through a pager.
-var paged = map[string]bool{"ls": true, "log": true, "show": true, "status": true, "why": true, "diff": true, "ids": true, "disasm": true}
+var paged = map[string]bool{"ls": true, "log": true, "show": true, "status": true, "why": true, "diff": true, "ids": true, "disasm": true, "help": true}
 
 // lenient are the commands that run whatever the settings are: help and what installs and
 // identifies the program.
@@ -21,6 +22,7 @@ var lenient = map[string]bool{"mythos": true, "help": true, "version": true, "co
 // NewRoot builds the whole command tree.
 func NewRoot(f *cmdutil.Factory) *cobra.Command {
 	root := newRoot(f)
+	help.Install(f, root)
 	addAll(f, root)
 	return root
 }
@@ -80,6 +82,5 @@ func newRoot(f *cmdutil.Factory) *cobra.Command {
 	flags.BoolVar(&plain, "no-color", false, "no colour")
 	flags.BoolVar(&noPager, "no-pager", false, "no pager for long output on a terminal")
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetUsageTemplate(root.UsageTemplate() + "\n" + clierr.Table())
 	return root
 }

@@ -65,7 +65,8 @@ func newIssue(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use: "issue --to AGENT --scope SCOPE [--ttl D] [--delegable] [--revocable]", Short: "Issue a capability for each scope; prints their ids",
 		Long: "Scopes: blob.read:CID[@OFF+LEN]  blob.write:NAMESPACE,max=SIZE,media=T|T  blob.pin:CID,ttl=D  blob.delete:CID\n" +
-			"  tool.call:TOOL[,calls=N][,eq:/ptr=V][,prefix:/ptr=V][,in:/ptr=V|V][,max:/ptr=N][,min:/ptr=N][,closed:/ptr=NAME|NAME]\n" +
+			"  tool.call:TOOL[,calls=N][,eq:/ptr=V][,prefix:/ptr=V][,in:/ptr=V|V]\n" +
+			"    [,max:/ptr=N][,min:/ptr=N][,closed:/ptr=NAME|NAME]\n" +
 			"  train.run:RECIPE[,jobs=N][,tokens=N]\n" +
 			"  eval.run:SUITE[,runs=N]  deploy.promote:RING,policy=P  compute.spawn:POOL[,workers=N][,cpu=D][,io=N]\n" +
 			"  cell.read:CELL[,prefix=TEXT]  cell.write:CELL[,events=N][,types=N|N]\n" +

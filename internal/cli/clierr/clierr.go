@@ -45,13 +45,13 @@ var Codes = []struct {
 	{Tool, "tool", "the tool itself failed"},
 }
 
-// Table is the table of exit codes as every help text ends with it.
+// Table is the table of exit codes as help shows it.
 func Table() string {
 	var b strings.Builder
-	b.WriteString("Exit codes:\n")
 	for _, c := range Codes {
-		fmt.Fprintf(&b, "  %d %-10s %s\n", c.Code, c.Kind, c.Meaning)
+		fmt.Fprintf(&b, "  %-3d %-10s %s\n", c.Code, c.Kind, c.Meaning)
 	}
+	fmt.Fprintf(&b, "  %d interrupted by Ctrl-C; %d by SIGTERM\n", Interrupted, Terminated)
 	return b.String()
 }
 

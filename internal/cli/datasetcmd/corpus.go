@@ -142,7 +142,7 @@ func partOf(text string) (func(object.Hash) bool, error) {
 func newSignals(f *cmdutil.Factory) *cobra.Command {
 	var name string
 	c := &cobra.Command{
-		Use: "signals CORPUS [--ref NAME]", Short: "Fix the signals of a corpus's episodes; prints the root for a definition's signals",
+		Use: "signals CORPUS [--ref NAME]", Short: "Fix the signals of a corpus's episodes; prints their root",
 		Example: "  mythos corpus signals @corpus/all --ref signals/all", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runSignals(c.Context(), f, args[0], name) },
 	}

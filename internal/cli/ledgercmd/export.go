@@ -30,7 +30,7 @@ type under struct {
 func newReceiptExport(f *cmdutil.Factory) *cobra.Command {
 	o := &exportOptions{}
 	c := &cobra.Command{
-		Use: "export ID [--format F] [--checkpoint FILE [--witness KEY]...] [-o FILE]", Short: "Write one file with all the evidence for a receipt, to be verified anywhere",
+		Use: "export ID [--format F] [--checkpoint FILE [--witness KEY]...] [-o FILE]", Short: "Write one file of evidence for receipts, to be verified anywhere",
 		Long: "Formats: evidence, the receipt with its ledger entries, capabilities, inclusion proofs and a checkpoint; in-toto, an\n" +
 			"in-toto statement about the response, in a DSSE envelope, with that evidence inside; tlog-proof, only the C2SP proof\n" +
 			"that the receipt is in the log; receipt, only its canonical bytes. Evidence holds nothing that it does not verify itself: the\n" +

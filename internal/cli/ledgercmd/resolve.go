@@ -31,7 +31,7 @@ func newResolve(f *cmdutil.Factory) *cobra.Command {
 	o := &resolveOptions{}
 	c := &cobra.Command{
 		Use:   "resolve KEY|IDEM_ID --decision retry|abandon|accept [--attempt N] [--evidence HASH]... [--note TEXT]",
-		Short: "Decide, signed, what becomes of an effect with unknown outcome, a failure or a divergent history",
+		Short: "Decide, signed, about an unknown outcome, a failure or a divergence",
 		Long: "The decision is appended; nothing is deleted. retry: it did not happen or failed, and its request may run again.\n" +
 			"abandon: it shall not run again. accept: one of the recorded outcomes holds, that of the receipt in --evidence, and is\n" +
 			"replayed. A decision is about one attempt, by default the latest; --attempt N refuses to decide about a later one (6).",

@@ -23,7 +23,7 @@ type verifyOptions struct {
 func newVerify(f *cmdutil.Factory) *cobra.Command {
 	o := &verifyOptions{}
 	c := &cobra.Command{
-		Use: "verify [--checkpoint FILE [--witness KEY]...]", Short: "Recompute the whole ledger; with a kept checkpoint, also that nothing before it changed",
+		Use: "verify [--checkpoint FILE [--witness KEY]...]", Short: "Recompute the whole ledger, and that it extends a kept checkpoint",
 		Example: "  mythos ledger verify --checkpoint checkpoint.txt", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runVerify(c.Context(), f, o) },
 	}

@@ -71,7 +71,7 @@ func runModelLs(ctx context.Context, f *cmdutil.Factory) error {
 func newModelShow(f *cmdutil.Factory) *cobra.Command {
 	d := &drawing{}
 	c := &cobra.Command{
-		Use: "show MODEL [--svg]", Short: "Show a model's lineage: what it was trained from, how it was measured, where it went",
+		Use: "show MODEL [--svg]", Short: "Show what a model was trained from, how it was measured, where it went",
 		Long: "Dataset, recipe, training, evaluations, attestations and promotions, and the same of its ancestors. `mythos why` verifies\n" +
 			"all that it rests on; `mythos object get` gives the model's own bytes.",
 		Example: "  mythos model show @ring0", Args: cmdutil.Args(1, 1),

@@ -60,7 +60,7 @@ type whyOptions struct {
 func NewWhy(f *cmdutil.Factory) *cobra.Command {
 	o := &whyOptions{}
 	c := &cobra.Command{
-		Use: "why OBJECT", Short: "Show what a ring, model, dataset, episode or receipt rests on, verifying every link",
+		Use: "why OBJECT", Short: "Show what something rests on, verifying every link",
 		Long: "OBJECT is a ring (@ring0), any object, a run, or the file of a packet.\n" +
 			"Walks down to the capabilities and chunks, offline: every hash and signature, every capability as it was when it was\n" +
 			"used. Of many objects of one kind the first few are shown and the others verified all the same; one that does not\n" +

@@ -178,7 +178,7 @@ func propose(ctx context.Context, f *cmdutil.Factory, o *proposeOptions, offer [
 func newAccept(f *cmdutil.Factory) *cobra.Command {
 	var out string
 	c := &cobra.Command{
-		Use: "accept OFFER|AGREEMENT [-o FILE]", Short: "Sign a proposal of a codebook, or take the acceptance of one's own; prints the agreement's id",
+		Use: "accept OFFER|AGREEMENT [-o FILE]", Short: "Sign a proposal of a codebook, or take its acceptance",
 		Long: "OFFER is a file (- for standard input) that the other side wrote; AGREEMENT is the id of a proposal that is kept here,\n" +
 			"see `mythos codebook ls`. -o writes the offer with both signatures, which the proposer takes with the same command.",
 		Example: "  mythos codebook accept offer.bin -o accepted.bin", Args: cmdutil.Args(1, 1),
@@ -346,7 +346,7 @@ func runCodebookShow(ctx context.Context, f *cmdutil.Factory, name string) error
 
 func newCodebookRm(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "rm AGREEMENT", Short: "Withdraw a proposal or an agreement: packets with its codebook are refused from then on",
+		Use: "rm AGREEMENT", Short: "Withdraw a proposal or an agreement: its packets are refused then",
 		Example: "  mythos codebook rm 3f9c01", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			n, err := f.Node(c.Context())

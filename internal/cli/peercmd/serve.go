@@ -36,7 +36,7 @@ type serveOptions struct {
 func NewServe(f *cmdutil.Factory) *cobra.Command {
 	o := &serveOptions{}
 	c := &cobra.Command{
-		Use: "serve [--listen ADDR] [--tls]", Short: "Take packets from trusted agents, run them and answer; serve objects to who may read them",
+		Use: "serve [--listen ADDR] [--tls]", Short: "Run trusted agents' packets, and serve objects",
 		Long: "With --tls the certificate is one for the repository's own key, which a peer that knows the key (`mythos peer add`) checks\n" +
 			"without any authority. With --tls-cert and --tls-key it is yours, endorsed by that key; answers and requests are signed for their TLS session. Interrupted,\n" +
 			"the server takes no more requests, and lets those and the tasks that run end for up to 30 seconds; tasks that wait are kept.\n" +
@@ -155,7 +155,7 @@ type submitOptions struct {
 func NewSubmit(f *cmdutil.Factory) *cobra.Command {
 	o := &submitOptions{}
 	c := &cobra.Command{
-		Use: "submit PEER BUNDLE [--cap CAP]... [-o FILE]", Short: "Send a bundle as a signed packet, wait, verify the signed answer, print the result",
+		Use: "submit PEER BUNDLE [--cap CAP]... [-o FILE]", Short: "Send a program to a peer and print its result, verified",
 		Example: "  mythos submit http://127.0.0.1:7480 hello.bundle", Args: cmdutil.Args(2, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Peer, o.Bundle = args[0], args[1]

@@ -53,7 +53,7 @@ func newTaskLs(f *cmdutil.Factory) *cobra.Command {
 
 func newTaskStatus(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "status TASK", Short: "Ask the peer how a task is getting on: queued, running, done, failed or cancelled", Example: "  mythos task status 3f9c01", Args: cmdutil.Args(1, 1),
+		Use: "status TASK", Short: "Ask how a task is: queued, running, done, failed or cancelled", Example: "  mythos task status 3f9c01", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			cl, sent, err := sentTo(c.Context(), f, args[0])
 			if err != nil {
@@ -96,7 +96,7 @@ func newTaskResult(f *cmdutil.Factory) *cobra.Command {
 
 func newTaskCancel(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "cancel TASK", Short: "End a task: at once while it waits, through its context while it runs",
+		Use: "cancel TASK", Short: "End a task that waits or runs",
 		Long: "Only who submitted a task can cancel it, and, on the repository where it waits or runs, whoever works there. Effects that have\n" +
 			"happened are not undone: their receipts are in the signed answer, which says that the task was cancelled and is verified here.",
 		Example: "  mythos task cancel 3f9c01", Args: cmdutil.Args(1, 1),

@@ -19,7 +19,7 @@ import (
 func NewPull(f *cmdutil.Factory) *cobra.Command {
 	var with string
 	c := &cobra.Command{
-		Use: "pull PEER OBJECT... --cap CAP", Short: "Fetch what is missing below an object from peers; every part is checked on arrival",
+		Use: "pull PEER OBJECT... --cap CAP", Short: "Fetch what is missing of an object, every part checked",
 		Long: "With an object comes what it rests on: the chunks of a blob, the episodes of a dataset, the weights of a model and the evidence\n" +
 			"that `mythos why` asks for. Only what is not here moves, and what has arrived is kept: a pull that was cut off goes on where it\n" +
 			"ended. PEER may be several, with commas between them: they share the work, and one that fails or sends what does not hold is\n" +
@@ -81,7 +81,7 @@ func notePulled(ctx context.Context, f *cmdutil.Factory, root object.Hash) error
 func NewPush(f *cmdutil.Factory) *cobra.Command {
 	var with string
 	c := &cobra.Command{
-		Use: "push PEER OBJECT... --cap CAP", Short: "Send an object and everything below it to a peer, as far as it is not there from us",
+		Use: "push PEER OBJECT... --cap CAP", Short: "Send an object and everything below it to a peer",
 		Long: "The capability, blob.write, says how many bytes and which media types the peer takes; objects count as\n" +
 			"application/mythos. Only what this agent has not brought there in the last days moves, whatever others have stored, and what\n" +
 			"has arrived is kept there and paid for once.",
@@ -128,7 +128,7 @@ type fetchOptions struct {
 func NewFetch(f *cmdutil.Factory) *cobra.Command {
 	o := &fetchOptions{}
 	c := &cobra.Command{
-		Use: "fetch PEER CID [--range OFF:LEN] --cap CAP [-o FILE]", Short: "Write a range of a peer's blob, checked by its proof; nothing else moves",
+		Use: "fetch PEER CID [--range OFF:LEN] --cap CAP [-o FILE]", Short: "Write a range of a peer's blob, checked by its proof",
 		Long: "Chunks that the range touches move, each with the proof that it stands at its place. Nothing is kept here. The bytes are\n" +
 			"those that are stored: of a compressed or encrypted blob, pull all of it instead.",
 		Example: "  mythos fetch http://127.0.0.1:7480 3f9c... --range 0:100 --cap cap.txt", Args: cmdutil.Args(2, 2),

@@ -17,7 +17,7 @@ func NewInit(f *cmdutil.Factory) *cobra.Command {
 	var anew bool
 	c := &cobra.Command{
 		Use:   "init [DIR] [--new-database]",
-		Short: "Make a repository with a fresh identity; prints the agent's key id",
+		Short: "Make a repository with an identity of its own",
 		Long: "Makes DIR/.mythos with an Ed25519 identity, which is the repository's first authority. A repository that is\n" +
 			"there already stays as it is. With --new-database, one whose database is lost gets an empty one: its keys and its\n" +
 			"trust stay, and what is left of the old database is kept beside it. Effects that it knew can run a second time.",

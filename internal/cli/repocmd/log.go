@@ -27,7 +27,7 @@ func NewLog(f *cmdutil.Factory) *cobra.Command {
 	o := &logOptions{}
 	c := &cobra.Command{
 		Use:   "log [-n N] [--tool T] [--agent A] [--since T] [--until T]",
-		Short: "Say what happened here, newest first: by whom, under which capability",
+		Short: "Say what happened here, newest first, and by whom",
 		Long: "Effects, attempts without an outcome, divergences and operators' decisions, as the ledger tells them. It reads the\n" +
 			"ledger from its end, as far as it is needed. Piped, the fields are separated by tabs: time, kind, outcome (a status, a\n" +
 			"state, what differs, a decision), tool, key, who, capability, receipt. `mythos ledger log` lists the entries themselves.",

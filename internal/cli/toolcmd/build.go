@@ -19,7 +19,7 @@ import (
 func newBuild(f *cmdutil.Factory) *cobra.Command {
 	var out string
 	c := &cobra.Command{
-		Use: "build NAME [-o FILE]", Short: "Build one of the shipped tools to a WebAssembly module, with the Go that is installed",
+		Use: "build NAME [-o FILE]", Short: "Build one of the shipped tools to a wasm module, with the Go installed here",
 		Long:    "The sources of " + strings.Join(tools.Names(), ", ") + " are part of this binary. The same toolchain gives the same bytes.",
 		Example: "  mythos tool build textstat -o textstat.wasm",
 		Args:    cmdutil.Args(1, 1),

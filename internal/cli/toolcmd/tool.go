@@ -24,7 +24,7 @@ import (
 
 // New is `mythos tool`.
 func New(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("tool", "What effects are made of: commands, WebAssembly modules, HTTP endpoints, MCP servers' tools", newAdd(f), newLs(f), newShow(f), newDefinition(f), newRm(f), newBuild(f)), results)
+	return f.Returns(cmdutil.Noun("tool", "What can be called: commands, wasm modules, endpoints, MCP tools", newAdd(f), newLs(f), newShow(f), newDefinition(f), newRm(f), newBuild(f)), results)
 }
 
 type addOptions struct {
@@ -281,7 +281,7 @@ func newShow(f *cmdutil.Factory) *cobra.Command {
 
 func newRm(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "rm NAME", Short: "Forget a name, and with its last name the tool; receipts and ledger entries stay", Example: "  mythos tool rm wc", Args: cmdutil.Args(1, 1),
+		Use: "rm NAME", Short: "Forget a name, and with its last name the tool; receipts stay", Example: "  mythos tool rm wc", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			n, err := f.Node(c.Context())
 			if err != nil {

@@ -1,0 +1,139 @@
+package help
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// wrap breaks text into lines of at most Columns; each but the first begins with indent.
+// A word that is longer than a line has a line of its own.
+func wrap(first, indent, text string) []string {
+	var lines []string
+	line, empty := first, true
+	for word := range strings.FieldsSeq(text) {
+		if !empty && utf8.RuneCountInString(line+" "+word) > Columns {
+			lines = append(lines, line)
+			line, empty = indent, true
+		}
+		if !empty {
+			line += " "
+		}
+		line, empty = line+word, false
+	}
+	return append(lines, line)
+}
+
+// broken lays a command line out, behind a label: a line that is too long ends in a backslash,
+// between two words of the shell.
+func broken(label, command string) []string {
+	const goesOn = ` \`
+	var lines []string
+	line, empty := label, true
+	for _, word := range shellWords(command) {
+		if !empty && utf8.RuneCountInString(line+" "+word+goesOn) > Columns {
+			lines = append(lines, line+goesOn)
+			line, empty = strings.Repeat(" ", len(label)+2), true
+		}
+		if !empty {
+			line += " "
+		}
+		line, empty = line+word, false
+	}
+	return append(lines, line)
+}
+
+// shellWords splits a command line at the spaces that no quotation marks or parentheses hold
+// together.
+func shellWords(command string) []string {
+	var words []string
+	var quote rune
+	depth, start := 0, 0
+	for i, r := range command {
+		switch {
+		case quote != 0:
+			if r == quote {
+				quote = 0
+			}
+		case r == '\'' || r == '"':
+			quote = r
+		case r == '(':
+			depth++
+		case r == ')':
+			depth--
+		case r == ' ' && depth == 0:
+			words, start = append(words, command[start:i]), i+1
+		}
+	}
+	return append(words, command[start:])
+}
+
+// paragraphs are the parts of a long description: lines that begin with a space stand as
+// they are, the others flow.
+func paragraphs(text string) []string {
+	var parts []string
+	flowing := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		switch {
+		case strings.TrimSpace(line) == "":
+			flowing = false
+			continue
+		case strings.HasPrefix(line, " "):
+			flowing = false
+			parts = append(parts, line)
+			continue
+		case flowing:
+			parts[len(parts)-1] += " " + line
+		default:
+			parts = append(parts, line)
+		}
+		flowing = true
+	}
+	return parts
+}
+
+// flow lays a paragraph out.
+func flow(paragraph string) []string {
+	if strings.HasPrefix(paragraph, " ") {
+		indent := paragraph[:len(paragraph)-len(strings.TrimLeft(paragraph, " "))]
+		if utf8.RuneCountInString(paragraph) <= Columns {
+			return []string{paragraph}
+		}
+		return wrap(indent, indent+"  ", paragraph)
+	}
+	return wrap("", "", paragraph)
+}
+
+// whole lays a long description out.
+func whole(text string) []string {
+	var lines []string
+	for _, p := range paragraphs(text) {
+		lines = append(lines, flow(p)...)
+	}
+	return lines
+}
+
+// beginning is as much of a long description as fits into rows: whole paragraphs, and of the
+// first that does not fit its first sentences.
+func beginning(text string, rows int) []string {
+	var lines []string
+	for _, p := range paragraphs(text) {
+		if next := flow(p); len(lines)+len(next) <= rows {
+			lines = append(lines, next...)
+			continue
+		}
+		if strings.HasPrefix(p, " ") {
+			return lines
+		}
+		for end := len(p); end > 0; {
+			end = strings.LastIndex(p[:end], ". ")
+			if end < 0 {
+				return lines
+			}
+			if next := flow(p[:end+1]); len(lines)+len(next) <= rows {
+				return append(lines, next...)
+			}
+		}
+	}
+	return lines
+}
