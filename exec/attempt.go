@@ -210,7 +210,7 @@ func (a *attempt) call(fence uint64) Call {
 		RetrySafe: a.target.retrySafe, Stdout: a.effect.Manner.Stdout, Stderr: a.effect.Manner.Stderr,
 	}
 	if _, builtin := a.gate.builtins[c.Tool]; builtin {
-		c.Caps, c.Wait = a.effect.Caps, a.effect.Manner.Wait
+		c.Caps, c.Inner, c.Local = a.effect.Caps, a.effect.Manner.inner(), a.effect.Manner.Local
 	}
 	return c
 }
@@ -290,7 +290,7 @@ func (a *attempt) receipted(ctx context.Context, d *ledger.Decision, res Respons
 	}
 	return Outcome{
 		Body: res.Body, Status: res.Status, RequestHash: a.requestHash, ResponseHash: responseHash,
-		ReceiptID: id, ReceiptRaw: raw, Tokens: res.Tokens, GPUms: res.GPUms,
+		ReceiptID: id, ReceiptRaw: raw, Tokens: res.Tokens, GPUms: res.GPUms, Cause: res.Cause,
 	}, raw, riders, nil
 }
 

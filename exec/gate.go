@@ -121,7 +121,15 @@ type Manner struct {
 	Timeout time.Duration // of each attempt; 0: only the tool's
 	// Stdout and Stderr are given what a program writes, as it comes; nil: nobody listens.
 	Stdout, Stderr io.Writer
+	Depth          int // spawns that this effect is inside of
+	// Local is what a caller in this process hands to a built-in tool beside the request,
+	// such as where files go. The tool says of which type it is. What is done never follows
+	// from it: that stands in the request.
+	Local any
 }
+
+// inner is how effects are made that a built-in tool causes in turn.
+func (m Manner) inner() Manner { return Manner{Wait: m.Wait, Stderr: m.Stderr, Depth: m.Depth} }
 
 // How long to wait, beside durations.
 const (
@@ -141,6 +149,7 @@ type Outcome struct {
 	Waited       time.Duration // for another attempt at it
 	Tokens       uint64        // as the tool reported them, when it was invoked
 	GPUms        uint64
+	Cause        error // of a failure of a built-in tool that was invoked, where its status and text say less
 }
 
 // RefusedError is an effect that the gate did not let through. It wraps the

@@ -35,9 +35,10 @@ type Call struct {
 	// Caps are the capabilities that were active where the effect was asked for. Only
 	// a built-in tool is given them, for the effects that it causes in turn.
 	Caps []caps.Chain
-	// Wait is how long these effects wait for other attempts ([Manner]). Only a built-in
-	// tool is given it.
-	Wait time.Duration
+	// Inner is how these effects are made, and Local what the caller in this process handed
+	// over ([Manner]). Only a built-in tool is given them.
+	Inner Manner
+	Local any
 	// RetrySafe is the tool's policy: an attempt with unknown outcome may be repeated.
 	RetrySafe bool
 	// Alive is the lock that this attempt holds while it runs; nil: there is none. A
@@ -76,6 +77,9 @@ type Response struct {
 	// Undone: the tool looked and certainly changed nothing. The answer is this caller's
 	// alone: the key stays free, and nothing is charged.
 	Undone bool
+	// Cause is why a built-in tool failed, for a caller in this process: an error can be
+	// told apart, a status and a text cannot. No receipt has it.
+	Cause error
 }
 
 // The statuses that runners and the gate give by themselves.

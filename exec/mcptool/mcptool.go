@@ -100,10 +100,7 @@ const (
 )
 
 func (r *Runner) exchange(ctx context.Context, call exec.Call, tail *exec.Tail) (*exchange, error) {
-	x := &exchange{limit: jsonFactor*call.Limits.MaxResponse + overhead, stderr: exec.Stderr(ctx, tail)}
-	if call.Stderr != nil {
-		x.stderr = exec.Stderr(exec.WithStderr(ctx, call.Stderr), x.stderr)
-	}
+	x := &exchange{limit: jsonFactor*call.Limits.MaxResponse + overhead, stderr: exec.Also(tail, call.Stderr)}
 	if call.Module.URL == "" {
 		return x, nil
 	}

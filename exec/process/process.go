@@ -33,7 +33,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -151,23 +150,8 @@ func (r *Runner) prepare(ctx context.Context, call exec.Call, dir string) *run {
 	}
 	p.stdout.Full = p.cmd.Kill
 	p.cmd.Grace, p.cmd.Deadline = grace, call.Limits.Timeout+grace
-	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = bytes.NewReader(call.Request), also(&p.stdout, call.Stdout), also(exec.Stderr(ctx, &p.stderr), call.Stderr)
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = bytes.NewReader(call.Request), exec.Also(&p.stdout, call.Stdout), exec.Also(&p.stderr, call.Stderr)
 	return p
-}
-
-// also writes to w, too, whatever becomes of that.
-func also(kept, w io.Writer) io.Writer {
-	if w == nil {
-		return kept
-	}
-	return io.MultiWriter(kept, unfailing{w})
-}
-
-type unfailing struct{ w io.Writer }
-
-func (u unfailing) Write(p []byte) (int, error) {
-	_, _ = u.w.Write(p) // who watches must not stop a tool
-	return len(p), nil
 }
 
 // response judges how the program ended.

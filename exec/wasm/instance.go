@@ -34,17 +34,13 @@ func newInstance(call exec.Call, stop context.CancelFunc) *instance {
 
 // config is the sandbox that the package documentation describes.
 func (in *instance) config(ctx context.Context, call exec.Call) wazero.ModuleConfig {
-	stderr := exec.Stderr(ctx, &in.stderr)
-	if call.Stderr != nil {
-		stderr = exec.Stderr(exec.WithStderr(ctx, call.Stderr), stderr)
-	}
 	return wazero.NewModuleConfig().
 		WithName("").         // anonymous: many instances side by side
 		WithStartFunctions(). // none: what fails here has run nothing
 		WithArgs(append([]string{"tool"}, call.Module.Argv...)...).
 		WithStdin(bytes.NewReader(in.request)).
 		WithStdout(&in.stdout).
-		WithStderr(stderr).
+		WithStderr(exec.Also(&in.stderr, call.Stderr)).
 		WithWalltime(func() (int64, int32) { return 0, 0 }, sys.ClockResolution(tick)).
 		WithNanotime(in.nanotime, sys.ClockResolution(tick)).
 		WithNanosleep(in.sleep).

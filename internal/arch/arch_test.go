@@ -98,8 +98,15 @@ var only = map[string][]string{
 }
 
 func TestImportsPointDown(t *testing.T) {
+	if seen := eachFile(t, func(file, pkg string, test bool) { checkFile(t, file, pkg, test) }); seen < 20 {
+		t.Fatalf("only %d Go files found", seen)
+	}
+}
+
+// eachFile visits every Go file of the module and returns how many there are.
+func eachFile(t *testing.T, visit func(file, pkg string, test bool)) (seen int) {
+	t.Helper()
 	root := "../.."
-	seen := 0
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -115,23 +122,19 @@ func TestImportsPointDown(t *testing.T) {
 			return err
 		}
 		seen++
-		checkFile(t, file, filepath.ToSlash(rel))
+		visit(file, path.Dir(filepath.ToSlash(rel)), strings.HasSuffix(rel, "_test.go"))
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if seen < 20 {
-		t.Fatalf("only %d Go files found", seen)
-	}
+	return seen
 }
 
-func checkFile(t *testing.T, file, rel string) {
-	pkg := path.Dir(rel)
-	test := strings.HasSuffix(rel, "_test.go")
+func checkFile(t *testing.T, file, pkg string, test bool) {
 	allowed, ruled := rule(pkg)
 	if !ruled {
-		t.Errorf("%s: package %s has no rule in internal/arch", rel, pkg)
+		t.Errorf("%s: package %s has no rule in internal/arch", file, pkg)
 		return
 	}
 	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
@@ -146,12 +149,12 @@ func checkFile(t *testing.T, file, rel string) {
 		}
 		if inner, ok := strings.CutPrefix(imp, module); ok {
 			if !test && inner != pkg && !matches(allowed, inner) {
-				t.Errorf("%s: %s may not import %s", rel, pkg, inner)
+				t.Errorf("%s: %s may not import %s", file, pkg, inner)
 			}
 			continue
 		}
 		if keeper, ok := keepers(imp); ok && !test && !slices.ContainsFunc(keeper, func(k string) bool { return within(pkg, k) }) {
-			t.Errorf("%s: %s may only be imported by %v", rel, imp, keeper)
+			t.Errorf("%s: %s may only be imported by %v", file, imp, keeper)
 		}
 	}
 }

@@ -98,7 +98,7 @@ func (n *Node) runDataset(ctx context.Context, call exec.Call) (exec.Response, e
 	if err != nil {
 		return failed(err), nil
 	}
-	built, err := dataset.BuildWith(ctx, n.Store, n.Source(), def, dataset.Options{Progress: progressOf(ctx)})
+	built, err := dataset.BuildWith(ctx, n.Store, n.Source(), def, dataset.Options{Progress: progressOf(call)})
 	if err != nil {
 		return failed(err), nil
 	}
@@ -113,9 +113,16 @@ func (n *Node) runDataset(ctx context.Context, call exec.Call) (exec.Response, e
 	return exec.Response{Body: raw, Status: exec.StatusOK, Evidence: []object.Hash{def.DatasetDefID, built.Manifest.CID}}, nil
 }
 
+// progressOf is who the caller in this process wants told how far a built-in effect is; nil
+// for nobody.
+func progressOf(call exec.Call) store.Progress {
+	p, _ := call.Local.(store.Progress)
+	return p
+}
+
 // failed is the response of an effect that did not come about; the reason is the body.
 func failed(err error) exec.Response {
-	return exec.Response{Body: []byte(err.Error()), Status: exec.StatusFailed, Notes: err.Error()}
+	return exec.Response{Body: []byte(err.Error()), Status: exec.StatusFailed, Notes: err.Error(), Cause: err}
 }
 
 // BuiltDataset is a dataset as `dataset build` reports it.
@@ -129,8 +136,8 @@ type BuiltDataset struct {
 }
 
 // BuildDataset keeps a definition and builds it, as an effect with a receipt. given is
-// the authority for it; nil: what is held, or the owner's own.
-func (n *Node) BuildDataset(ctx context.Context, data []byte, given []caps.Chain) (*BuiltDataset, error) {
+// the authority for it; nil: what is held, or the owner's own. p is told how far it is.
+func (n *Node) BuildDataset(ctx context.Context, data []byte, given []caps.Chain, p store.Progress) (*BuiltDataset, error) {
 	names, missing := n.datasetNames(ctx), []string(nil)
 	tool := names.Tool
 	names.Tool = func(name string) (object.Hash, error) {
@@ -151,7 +158,7 @@ func (n *Node) BuildDataset(ctx context.Context, data []byte, given []caps.Chain
 	if err != nil {
 		return nil, err
 	}
-	called, err := n.builtinCall(ctx, effectDataset, raw, nil, chains)
+	called, err := n.builtinCall(ctx, effectDataset, CallSpec{Request: raw, Caps: chains, Manner: exec.Manner{Local: p}})
 	if err != nil {
 		return nil, err
 	}

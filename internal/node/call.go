@@ -39,6 +39,7 @@ type Called struct {
 	Recorded     *ledger.Receipt // on a replay: the receipt of the call that was made
 	Cap          object.Hash     // the leaf that was offered; zero: none
 	Redacted     *object.Hash    // the redacted episode
+	Cause        error           // of a failure of a built-in tool, as of [exec.Outcome]
 }
 
 // Call runs one tool through the gate, as a compiled bundle. Refusals and
@@ -76,14 +77,15 @@ func (n *Node) Call(ctx context.Context, s CallSpec) (*Called, error) {
 	o := exec.RunOptions{Caps: chains, NoRecord: s.Redact != nil, NoReplays: s.Trace && len(s.Key) > 0, Manner: s.Manner,
 		Refusing: &exec.Effect{Tool: s.Tool.ID, Request: s.Request, Key: s.Key}}
 	var recorded *ledger.Receipt
-	o.OnEffect = func(_ exec.Effect, out exec.Outcome) { recorded = recordedBy(out) }
+	var cause error
+	o.OnEffect = func(_ exec.Effect, out exec.Outcome) { recorded, cause = recordedBy(out), out.Cause }
 	res, redacted, err := n.redacting(ctx, s.Redact, o, func(o exec.RunOptions) (*exec.Result, error) {
 		return n.Exec.Call(ctx, spec, o)
 	})
 	if err != nil {
 		return nil, err
 	}
-	called := &Called{Result: res, Redacted: redacted, Recorded: recorded}
+	called := &Called{Result: res, Redacted: redacted, Recorded: recorded, Cause: cause}
 	if len(s.Caps) > 0 {
 		called.Cap = s.Caps[0][0].ID
 	}
@@ -178,11 +180,15 @@ func (c *Called) ended() error {
 }
 
 // builtinCall runs one of the built-in effects as the owner or under held
-// capabilities.
-func (n *Node) builtinCall(ctx context.Context, name string, request, key []byte, chains []caps.Chain) (*Called, error) {
-	called, err := n.Call(ctx, CallSpec{Tool: exec.BuiltinTool(name), Request: request, Key: key, Caps: chains})
+// capabilities. The error of one that failed wraps its cause, where it failed now.
+func (n *Node) builtinCall(ctx context.Context, name string, s CallSpec) (*Called, error) {
+	s.Tool = exec.BuiltinTool(name)
+	called, err := n.Call(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if called.Cause != nil {
+		return called, fmt.Errorf("%s: status %d: %w", name, called.Status, called.Cause)
 	}
 	if called.Status >= 300 {
 		return called, fmt.Errorf("%s: status %d: %s", name, called.Status, called.Body)

@@ -60,7 +60,7 @@ func (n *Node) ask(ctx context.Context, effect string, request any, chains []cap
 	if err != nil {
 		return nil, err
 	}
-	return n.learn(ctx, effect, raw, key, chains, use)
+	return n.learn(ctx, effect, CallSpec{Request: raw, Key: key, Caps: chains}, use)
 }
 
 // askAsOwner is ask under a capability that the owner gives themselves.

@@ -17,6 +17,7 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/atomicfile"
+	"github.com/mythos-project/mythos/internal/strictjson"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -37,6 +38,8 @@ type DatasetExport struct {
 	Redact *dataset.Redaction
 	Caps   []caps.Chain // the authority; nil: what is held, or the owner's own
 	Open   func(name string) (io.WriteCloser, error)
+	// Progress is told how far the export is; nil: nobody asks.
+	Progress store.Progress
 }
 
 // exportRequest is the request of the effect dataset.export: JSON, so that the
@@ -89,68 +92,96 @@ func (n *Node) ExportDataset(ctx context.Context, e DatasetExport) ([]ExportedFi
 	if err != nil {
 		return nil, object.Hash{}, err
 	}
-	var cause error // of a failure, which the effect's response has as text only
-	ctx = context.WithValue(ctx, exportKey{}, &exporting{e, ref, &cause})
-	called, err := n.builtinCall(ctx, effectExport, request, nil, chains)
+	called, err := n.builtinCall(ctx, effectExport, CallSpec{Request: request, Caps: chains, Manner: exec.Manner{Local: &destination{ref, e.Open, e.Redact, e.Progress}}})
+	if called != nil && called.Cause != nil {
+		return nil, object.Hash{}, called.Cause
+	}
 	if err != nil {
-		return nil, object.Hash{}, orCause(err, cause)
+		return nil, object.Hash{}, err
 	}
 	var files []ExportedFile
 	return files, called.ReceiptID, json.Unmarshal(called.Body, &files)
 }
 
-// orCause is the cause where it is known: it can be told apart, a response cannot.
-func orCause(err, cause error) error {
-	if cause != nil {
-		return cause
-	}
-	return err
+// destination is what the request of an export names by its hash or cannot name: where the
+// files go, how the dataset came about, the redaction rules and their key.
+type destination struct {
+	ref      *dataset.DatasetRef
+	open     func(name string) (io.WriteCloser, error)
+	redact   *dataset.Redaction
+	progress store.Progress
 }
-
-// exporting is an export under way: where the files go does not stand in the request.
-type exporting struct {
-	DatasetExport
-	ref   *dataset.DatasetRef
-	cause *error
-}
-
-type exportKey struct{}
 
 // runExport is the built-in effect dataset.export. It runs only for ExportDataset here.
 func (n *Node) runExport(ctx context.Context, call exec.Call) (exec.Response, error) {
-	e, ok := ctx.Value(exportKey{}).(*exporting)
+	to, ok := call.Local.(*destination)
 	if !ok {
 		return failed(errors.New("an export goes to files of the machine that asks for it: use dataset export there")), nil
 	}
-	files, err := n.export(ctx, e)
+	q, err := openExport(call.Request, to)
 	if err != nil {
-		*e.cause = err
+		return failed(err), nil
+	}
+	files, err := n.export(ctx, q, to)
+	if err != nil {
 		return failed(err), nil
 	}
 	body, err := json.Marshal(files)
-	return exec.Response{Body: body, Status: exec.StatusOK, Evidence: []object.Hash{e.ref.Manifest.CID}}, err
+	return exec.Response{Body: body, Status: exec.StatusOK, Evidence: []object.Hash{q.Manifest}}, err
 }
 
-func (n *Node) export(ctx context.Context, e *exporting) ([]ExportedFile, error) {
-	if err := n.mayLeave(e.Redact); err != nil {
-		return nil, err
+// openExport reads a request, whose dataset and redaction are those that are at hand.
+func openExport(request []byte, to *destination) (*exportRequest, error) {
+	q := &exportRequest{}
+	if err := strictjson.Unmarshal(request, q); err != nil {
+		return nil, fmt.Errorf("dataset.export: %w", err)
 	}
-	def, err := n.DatasetDef(ctx, e.ref.DatasetDefID)
-	if err != nil {
-		return nil, err
+	rules, key := "", ""
+	if r := to.redact; r != nil {
+		rules, key = r.ID().String(), r.KeyID()
 	}
-	o := dataset.ExportOptions{Format: e.Format, Shards: e.Shards, SignalRoots: def.SignalRoots, Redact: e.Redact, Open: e.Open, Progress: progressOf(ctx)}
-	o.Rows, o.Tool = e.Rows, n.knownTools()
-	if e.Payloads {
+	if q.Redaction != rules || q.RedactionKey != key {
+		return nil, errors.New("dataset.export: the request names other redaction rules than those that are applied")
+	}
+	if q.Manifest != to.ref.Manifest.CID || q.Definition != to.ref.DatasetDefID {
+		return nil, errors.New("dataset.export: the request names another dataset than the one that is exported")
+	}
+	return q, nil
+}
+
+// exportOptions is a request as package dataset takes it.
+func (n *Node) exportOptions(q *exportRequest, to *destination) (o dataset.ExportOptions, err error) {
+	o = dataset.ExportOptions{Shards: q.Shards, Redact: to.redact, Open: to.open, Progress: to.progress, Tool: n.knownTools()}
+	if o.Format, err = dataset.ParseFormat(q.Format); err != nil {
+		return o, err
+	}
+	if o.Rows, err = dataset.ParseRows(q.Rows); err != nil {
+		return o, err
+	}
+	if q.Payloads {
 		o.Payload = dataset.StorePayload(n.Store)
 		o.Trace = n.trace
 	}
-	if e.Split != "" {
-		if o.Split, err = dataset.ParseSplit(e.Split); err != nil {
-			return nil, err
-		}
+	if q.Split != "" {
+		o.Split, err = dataset.ParseSplit(q.Split)
 	}
-	files, err := dataset.Export(ctx, n.Source(), e.ref.Manifest.CID, o)
+	return o, err
+}
+
+func (n *Node) export(ctx context.Context, q *exportRequest, to *destination) ([]ExportedFile, error) {
+	if err := n.mayLeave(to.redact); err != nil {
+		return nil, err
+	}
+	def, err := n.DatasetDef(ctx, q.Definition)
+	if err != nil {
+		return nil, err
+	}
+	o, err := n.exportOptions(q, to)
+	if err != nil {
+		return nil, err
+	}
+	o.SignalRoots = def.SignalRoots
+	files, err := dataset.Export(ctx, n.Source(), q.Manifest, o)
 	if err != nil {
 		return nil, err
 	}
@@ -158,14 +189,14 @@ func (n *Node) export(ctx context.Context, e *exporting) ([]ExportedFile, error)
 	for _, f := range files {
 		out = append(out, ExportedFile(f))
 	}
-	if !e.Card {
+	if !q.Card {
 		return out, nil
 	}
-	text, err := dataset.Card{Def: def, Ref: e.ref, Files: files, Redaction: e.Redact}.Markdown()
+	text, err := dataset.Card{Def: def, Ref: to.ref, Files: files, Redaction: to.redact}.Markdown()
 	if err != nil {
 		return nil, err
 	}
-	return append(out, ExportedFile{Name: CardName, Bytes: int64(len(text)), SHA256: object.Sum(text)}), writeAll(e.Open, CardName, text)
+	return append(out, ExportedFile{Name: CardName, Bytes: int64(len(text)), SHA256: object.Sum(text)}), writeAll(to.open, CardName, text)
 }
 
 // knownTools names tools that are known here; empty for others. It looks each up once,

@@ -52,15 +52,12 @@ func openSpawn(request []byte) (*exec.SpawnRequest, error) {
 	return q, nil
 }
 
-type spawnDepth struct{}
-
 func (n *Node) runSpawn(ctx context.Context, c exec.Call) (exec.Response, error) {
 	q, err := openSpawn(c.Request)
 	if err != nil {
 		return exec.Response{}, err
 	}
-	depth, _ := ctx.Value(spawnDepth{}).(int)
-	if depth >= maxSpawnDepth {
+	if c.Inner.Depth >= maxSpawnDepth {
 		return exec.Response{Status: exec.StatusBadRequest, Notes: fmt.Sprintf("more than %d spawns inside one another", maxSpawnDepth)}, nil
 	}
 	if q.PoolID != LocalPool {
@@ -76,7 +73,9 @@ func (n *Node) runSpawn(ctx context.Context, c exec.Call) (exec.Response, error)
 	if err := fits(q, raw); err != nil {
 		return exec.Response{Status: exec.StatusBadRequest, Notes: err.Error()}, nil
 	}
-	results, err := n.workers(context.WithValue(ctx, spawnDepth{}, depth+1), q, raw, c.Caps)
+	manner := c.Inner
+	manner.Depth++
+	results, err := n.workers(ctx, q, RunSpec{Bundle: raw, Caps: c.Caps, Manner: manner})
 	if err != nil {
 		return exec.Response{}, err
 	}
@@ -129,7 +128,7 @@ func fits(q *exec.SpawnRequest, raw []byte) error {
 }
 
 // workers runs the tasks. The first error stops those that have not begun.
-func (n *Node) workers(ctx context.Context, q *exec.SpawnRequest, raw []byte, held []caps.Chain) ([]*exec.Result, error) {
+func (n *Node) workers(ctx context.Context, q *exec.SpawnRequest, each RunSpec) ([]*exec.Result, error) {
 	results, errs := make([]*exec.Result, len(q.Tasks)), make([]error, len(q.Tasks))
 	slots := make(chan struct{}, spawnsAtOnce)
 	ctx, stop := context.WithCancel(ctx)
@@ -142,8 +141,9 @@ func (n *Node) workers(ctx context.Context, q *exec.SpawnRequest, raw []byte, he
 			if errs[i] = ctx.Err(); errs[i] != nil {
 				return
 			}
-			var ran *Ran
-			if ran, errs[i] = n.Run(ctx, RunSpec{Bundle: raw, Task: task, Caps: held}); errs[i] != nil {
+			s, ran := each, (*Ran)(nil)
+			s.Task = task
+			if ran, errs[i] = n.Run(ctx, s); errs[i] != nil {
 				stop()
 				return
 			}

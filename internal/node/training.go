@@ -35,6 +35,7 @@ type TrainSpec struct {
 	MaxGPUms  *uint64 // milliseconds; nil: what the capability allows in all
 	Attempt   Attempt
 	Caps      []caps.Chain // nil: what is held and covers it
+	Manner    exec.Manner  // how the effect, and the tool's within it, are made
 }
 
 // Attempt says which of several equal jobs is meant. The zero Attempt is the first
@@ -69,7 +70,7 @@ func (n *Node) Train(ctx context.Context, s TrainSpec) (*model.TrainResult, *Cal
 	}
 	use.Tokens, use.GPUms = j.MaxTokens, j.MaxGPUms
 	key := object.Sum(raw)
-	called, err := n.learn(ctx, effectTrain, raw, key.Sum[:], s.Caps, use)
+	called, err := n.learn(ctx, effectTrain, CallSpec{Request: raw, Key: key.Sum[:], Caps: s.Caps, Manner: s.Manner}, use)
 	if err != nil {
 		return nil, called, err
 	}
@@ -107,7 +108,7 @@ func budget(s TrainSpec) (tokens, gpuMs uint64, err error) {
 }
 
 // Eval measures a model with a suite as an eval effect and notes the result.
-func (n *Node) Eval(ctx context.Context, m, suite object.Hash, at Attempt, chains []caps.Chain) (*model.EvalResult, *Called, error) {
+func (n *Node) Eval(ctx context.Context, m, suite object.Hash, at Attempt, chains []caps.Chain, manner exec.Manner) (*model.EvalResult, *Called, error) {
 	def, err := n.loadSuite(ctx, suite)
 	if err != nil {
 		return nil, nil, err
@@ -121,7 +122,7 @@ func (n *Node) Eval(ctx context.Context, m, suite object.Hash, at Attempt, chain
 		return nil, nil, err
 	}
 	key := object.Sum(raw)
-	called, err := n.learn(ctx, effectEval, raw, key.Sum[:], chains, caps.Use{Kind: caps.KindEvalRun, Suite: suite, Runs: 1})
+	called, err := n.learn(ctx, effectEval, CallSpec{Request: raw, Key: key.Sum[:], Caps: chains, Manner: manner}, caps.Use{Kind: caps.KindEvalRun, Suite: suite, Runs: 1})
 	if err != nil {
 		return nil, called, err
 	}
@@ -186,14 +187,15 @@ func (n *Node) attempt(ctx context.Context, effect string, code object.Hash, at 
 
 // learn runs one of the learning effects. Its error wraps that of package model which
 // the effect's status stands for.
-func (n *Node) learn(ctx context.Context, name string, raw, key []byte, chains []caps.Chain, use caps.Use) (*Called, error) {
-	if chains == nil {
+func (n *Node) learn(ctx context.Context, name string, s CallSpec, use caps.Use) (*Called, error) {
+	if s.Caps == nil {
 		var err error
-		if chains, err = n.Covering(ctx, use); err != nil {
+		if s.Caps, err = n.Covering(ctx, use); err != nil {
 			return nil, err
 		}
 	}
-	called, err := n.Call(ctx, CallSpec{Tool: exec.BuiltinTool(name), Request: raw, Key: key, Caps: orNone(chains)})
+	s.Tool, s.Caps = exec.BuiltinTool(name), orNone(s.Caps)
+	called, err := n.Call(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -261,7 +263,7 @@ func (c *innerCall) run(ctx context.Context, code object.Hash, request []byte) (
 	if err != nil {
 		return nil, err
 	}
-	e := exec.Effect{Tool: code, Request: request, Caps: []caps.Chain{chain}, Manner: exec.Manner{Wait: c.outer.Wait},
+	e := exec.Effect{Tool: code, Request: request, Caps: []caps.Chain{chain}, Manner: c.outer.Inner,
 		Defaults: exec.Limits{Timeout: maxTraining, MaxRequest: model.MaxToolRequest, MaxResponse: store.MaxBytes, MaxMemory: 2 << 30}}
 	if len(c.outer.Key) > 0 {
 		sum := object.Sum(request)

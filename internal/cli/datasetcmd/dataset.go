@@ -60,7 +60,7 @@ func runBuild(ctx context.Context, f *cmdutil.Factory, o *buildOptions) error {
 		return err
 	}
 	bar := f.IO.Count("dataset build", 0)
-	b, err := n.BuildDataset(node.WithProgress(ctx, bar), data, given)
+	b, err := n.BuildDataset(ctx, data, given, bar)
 	bar.Stop()
 	if err != nil {
 		return runcmd.Refusal(n, err, "mythos.dataset.build")

@@ -169,7 +169,8 @@ func exportWatched(ctx context.Context, f *cmdutil.Factory, n *node.Node, e node
 	}
 	bar := f.IO.Count("dataset export", 0)
 	defer bar.Stop()
-	return n.ExportDataset(node.WithProgress(ctx, bar), e)
+	e.Progress = bar
+	return n.ExportDataset(ctx, e)
 }
 
 func printFiles(f *cmdutil.Factory, files []node.ExportedFile) {

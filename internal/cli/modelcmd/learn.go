@@ -93,8 +93,9 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, o *trainOptions, spec nod
 	if spec.Caps, err = f.Chains(ctx, o.Caps); err != nil {
 		return err
 	}
-	watched, done := watch(ctx, f, "train")
-	res, called, err := n.Train(watched, spec)
+	var done func()
+	spec.Manner, done = watch(f, "train")
+	res, called, err := n.Train(ctx, spec)
 	done()
 	if err != nil {
 		return jobError(err, n.Self().KeyHex(), "train.run:"+spec.Recipe.String()+",jobs=1")
@@ -161,8 +162,8 @@ func runEval(ctx context.Context, f *cmdutil.Factory, args []string, o *jobOptio
 	if err != nil {
 		return err
 	}
-	watched, done := watch(ctx, f, "eval")
-	res, called, err := n.Eval(watched, m, suite, o.Attempt, list)
+	manner, done := watch(f, "eval")
+	res, called, err := n.Eval(ctx, m, suite, o.Attempt, list, manner)
 	done()
 	if err != nil {
 		return jobError(err, n.Self().KeyHex(), "eval.run:"+suite.String()+",runs=1")

@@ -1,7 +1,6 @@
 package modelcmd
 
 import (
-	"context"
 	"strings"
 	"time"
 
@@ -13,9 +12,9 @@ import (
 
 // watch shows the progress that tools report on standard error while they run: a bar
 // on a terminal, elsewhere a note, at most one a second.
-func watch(ctx context.Context, f *cmdutil.Factory, what string) (watched context.Context, done func()) {
+func watch(f *cmdutil.Factory, what string) (m exec.Manner, done func()) {
 	w := &watcher{io: f.IO, what: what}
-	return exec.WithStderr(ctx, w), w.stop
+	return exec.Manner{Stderr: w}, w.stop
 }
 
 type watcher struct {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"runtime/debug"
 
-	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
@@ -65,7 +64,6 @@ func runBatch(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 	if err := checkBatch(f, o.Batch); err != nil {
 		return err
 	}
-	ctx = exec.WithStderr(ctx, f.IO.Err)
 	n, s, err := prepare(ctx, f, o)
 	if err != nil {
 		return err

@@ -80,7 +80,7 @@ func prepare(ctx context.Context, f *cmdutil.Factory, o *callOptions) (*node.Nod
 	if o.Retry < 0 {
 		return nil, node.CallSpec{}, clierr.Usagef("--retry is a number of zero or more")
 	}
-	s := node.CallSpec{Trace: o.Trace, Manner: exec.Manner{Timeout: time.Duration(o.Timeout), Retries: o.Retry}}
+	s := node.CallSpec{Trace: o.Trace, Manner: exec.Manner{Timeout: time.Duration(o.Timeout), Retries: o.Retry, Stderr: f.IO.Err}}
 	if s.Manner.Wait, err = o.duration(); err != nil {
 		return nil, s, err
 	}
@@ -132,7 +132,7 @@ func runCall(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 		}
 	}
 	s.Key = []byte(o.Key)
-	called, err := n.Call(exec.WithStderr(ctx, f.IO.Err), s)
+	called, err := n.Call(ctx, s)
 	if err != nil {
 		return Refusal(n, err, o.Tool)
 	}

@@ -73,14 +73,14 @@ func runRun(ctx context.Context, f *cmdutil.Factory, o *runOptions) error {
 			return clierr.Usagef("--task: %w", err)
 		}
 	}
-	s := node.RunSpec{Bundle: raw, Task: task, Caps: list, NoMemo: o.NoMemo}
+	s := node.RunSpec{Bundle: raw, Task: task, Caps: list, NoMemo: o.NoMemo, Manner: exec.Manner{Stderr: f.IO.Err}}
 	if s.Manner.Wait, err = o.duration(); err != nil {
 		return err
 	}
 	if s.Redact, err = redaction(f, n, o.Redact); err != nil {
 		return err
 	}
-	ran, err := n.Run(exec.WithStderr(ctx, f.IO.Err), s)
+	ran, err := n.Run(ctx, s)
 	if err != nil {
 		return err
 	}
