@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/lipgloss"
 	"github.com/mattn/go-runewidth"
@@ -188,7 +189,7 @@ func (s *Streams) Fit(m Meaning, text string, used int) string {
 // control characters, among them escape sequences, are quoted.
 func Clean(text string) string {
 	odd := func(r rune) bool { return !unicode.IsPrint(r) }
-	if !strings.ContainsFunc(text, odd) {
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, odd) { // a terminal in Latin-1 takes the byte 9B for CSI
 		return text
 	}
 	quoted := strconv.Quote(text)

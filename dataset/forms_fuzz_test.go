@@ -1,0 +1,51 @@
+package dataset
+
+import (
+	"bytes"
+	"testing"
+)
+
+// FuzzParseRedaction: rules that are read redact any payload without panic, and the same way
+// twice.
+func FuzzParseRedaction(f *testing.F) {
+	f.Add([]byte("- {of: request, pointer: /a/b, label: x}\n- {regex: 's[a-z]+'}\n"), []byte(`{"a":{"b":"secret"}}`))
+	f.Add([]byte("- {pointer: /a}\n---\n- {pointer: /b}\n"), []byte(`{"a":1}`))
+	f.Add([]byte("- {Pointer: /a}\n"), []byte(`[1,"a"]`))
+	key := bytes.Repeat([]byte("k"), MinRedactKey)
+	f.Fuzz(func(t *testing.T, rules, payload []byte) {
+		r, err := ParseRedaction(rules, key)
+		if err != nil {
+			return
+		}
+		again, err := ParseRedaction(rules, key)
+		if err != nil || again.ID() != r.ID() {
+			t.Fatal("other rules the second time")
+		}
+		_, _ = parseJSON(payload)
+	})
+}
+
+// FuzzForms: splits, paths, signals and traces that are read are whole.
+func FuzzForms(f *testing.F) {
+	for _, s := range []string{"train=8,test=2", "a=1,a=2", "a=0", "a.b[0]", "a..b", `{"form":"chat","calls":[]}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if parts, err := ParseSplit(string(data)); err == nil {
+			names := map[string]bool{}
+			for _, p := range parts {
+				if names[p.Name] {
+					t.Fatalf("%q names %q twice", data, p.Name)
+				}
+				names[p.Name] = true
+			}
+		}
+		_, _ = ParsePath(string(data))
+		if _, id, err := OpenSignal(data); err == nil {
+			t.Fatalf("nobody signed %s", id)
+		}
+		if tr, err := OpenImportTrace(data); err == nil {
+			_, _ = tr.JSON()
+		}
+	})
+}

@@ -1,0 +1,24 @@
+package ingest
+
+import (
+	"strings"
+	"testing"
+)
+
+// FuzzMapping: any mapping reads any line, into records that are whole.
+func FuzzMapping(f *testing.F) {
+	f.Add([]byte(mapping), `{"q":["why"],"a/b":"because","score":2}`)
+	f.Add([]byte("input: /a\noutput: /b\n---\ninput: /c\n"), `{"a":1,"b":2}`)
+	f.Add([]byte("input: \"\"\noutput: /~1\ncalls: {each: /c, tool: /t}\n"), `{"c":[{"t":"x"}]}`)
+	f.Fuzz(func(t *testing.T, text []byte, line string) {
+		m, err := ParseMapping(text)
+		if err != nil {
+			return
+		}
+		h := &hearer{}
+		_ = m.Read(strings.NewReader(line), h)
+		for _, r := range h.list {
+			checkRecord(t, m, r)
+		}
+	})
+}

@@ -1,0 +1,74 @@
+package ledger
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// FuzzWitnessRequest: a request that is taken apart has bounded parts that are in it.
+func FuzzWitnessRequest(f *testing.F) {
+	f.Add([]byte("old 7\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\norigin\n9\nx\n"))
+	f.Add([]byte("old 0\n\n"))
+	f.Add([]byte("old 07\n\nx"))
+	f.Add([]byte("origin\n9\nx\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		_, proof, checkpoint, err := parseWitnessRequest(text)
+		if err == nil && (len(proof) > 64 || !bytes.HasSuffix(text, checkpoint)) {
+			t.Fatalf("%d hashes and %q of %q", len(proof), checkpoint, text)
+		}
+	})
+}
+
+// FuzzStoredIndexes: what the database holds of the log's edge and of places is written as it
+// was read, or refused.
+func FuzzStoredIndexes(f *testing.F) {
+	f.Add((&frontier{size: 0}).append(nil))
+	f.Add(append((&frontier{size: 1}).append(nil), make([]byte, 32)...))
+	f.Add(place{256, 0}.append(nil))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		if edge, err := parseFrontier(value); err == nil {
+			if !bytes.Equal(edge.append(nil), value) {
+				t.Fatalf("%x", value)
+			}
+			edge.root()
+		}
+		list, err := parsePlaces(value)
+		if err != nil {
+			return
+		}
+		var again []byte
+		for _, p := range list {
+			again = p.append(again)
+		}
+		if !bytes.Equal(again, value) {
+			t.Fatalf("%x became %x", value, again)
+		}
+	})
+}
+
+// FuzzLeft: what is left for those who wait is answered only when it was signed.
+func FuzzLeft(f *testing.F) {
+	f.Add([]byte{0xa0})
+	l := &Ledger{}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if a := l.openLeft(data, object.SumText("effect"), object.SumText("request")); a != nil {
+			t.Fatalf("%+v", a)
+		}
+	})
+}
+
+// FuzzStatement: an envelope that nobody signed has no statement.
+func FuzzStatement(f *testing.F) {
+	f.Add([]byte(`{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[{"keyid":"x","sig":"AA=="}]}`))
+	f.Add([]byte(`{"payloadType":"application/vnd.in-toto+json","PayloadType":"x","payload":"e30=","signatures":[]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if _, _, err := OpenStatement(data, object.AgentID{Key: [32]byte{1}}); err == nil {
+			t.Fatal("nobody signed it")
+		}
+		if _, _, err := OpenInToto(data, object.AgentID{Key: [32]byte{1}}); err == nil {
+			t.Fatal("nobody signed it")
+		}
+	})
+}
