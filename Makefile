@@ -74,5 +74,5 @@ once: ## 100 processes of three identities on one key, 300 deaths, clocks that a
 network: ## peers that lie, cuts, and links that lose, delay and go dark (about a minute; the links need Linux, root and iproute2)
 	MYTHOS_NETWORK=1 go test -count=1 -v -run 'TestNetwork' ./cmd/mythos
 
-quickstart: ## the whole loop on the Go toolchain's sources (under two minutes)
-	go run ./cmd/mythos quickstart
+quickstart: build ## the whole loop on the Go toolchain's sources (under two minutes)
+	./mythos quickstart --full

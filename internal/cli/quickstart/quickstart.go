@@ -1,15 +1,17 @@
+// Package quickstart shows what mythos does on real files: it plays a shell script that is
+// part of the binary, and a person sees every command of it.
 package quickstart
 
 import (
 	"context"
+	_ "embed"
+	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,148 +20,172 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 )
 
+//go:embed tour.sh
+var tour string
+
+//go:embed full.sh
+var full string
+
 type options struct {
-	Dir   string
-	At    string
-	Files int
+	At     string
+	Print  bool
+	Full   bool
+	Source string
+	Files  int
 }
 
 // New is `mythos quickstart`.
 func New(f *cmdutil.Factory) *cobra.Command {
 	o := &options{}
 	c := &cobra.Command{
-		Use: "quickstart [--dir DIR] [--at FOLDER]", Short: "Run the whole loop on real files, step by step",
-		Long: "Two executors with identities of their own: blobs and proofs, capabilities, signed packets, 600 keyed effects, refusals,\n" +
-			"episodes, a dataset that rebuilds elsewhere, training, promotion, rollback. Every command that it shows works when pasted.\n" +
-			"What it made is kept. Interrupted or killed, it goes on when it is given the same --at again: no effect happens twice.",
-		Example: "  mythos quickstart", Args: cmdutil.Args(0, 0),
+		Use: "quickstart [--at FOLDER] [--full [--dir DIR]]", Short: "Show what mythos does, step by step, in a folder of its own",
+		Long: "Shows each command and runs it: a deploy that happens once, an agent with a capability, evidence for somebody else, a\n" +
+			"large file and a proof, a dataset. It takes a few seconds and needs sh, and neither Go nor a network. Each line after \"$ \" can be pasted into a shell.\n" +
+			"--full goes further, on files of Go's own: two repositories, packets, 600 effects, training, promotion, rollback. It needs Go and\n" +
+			"a minute; interrupted, it goes on when it is given the same --at again. All that is made is in one folder, which is named at the end.",
+		Example: "  mythos quickstart\n  mythos quickstart --print | less", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return run(c.Context(), f, o) },
 	}
-	c.Flags().StringVar(&o.Dir, "dir", "", "the directory to work on; the Go toolchain's own sources by default")
-	c.Flags().StringVar(&o.At, "at", "", "the folder to work in; a new temporary one by default")
-	c.Flags().IntVar(&o.Files, "files", 600, "how many files to call a tool on, 20 to 5000")
+	c.Flags().StringVar(&o.At, "at", "", "the folder to work in, made if need be; a new one among the temporary files by default")
+	c.Flags().BoolVar(&o.Print, "print", false, "print the script, a program for sh, and run nothing")
+	c.Flags().BoolVar(&o.Full, "full", false, "the whole loop, from effects to a model in service")
+	c.Flags().StringVar(&o.Source, "dir", "", "with --full: a directory with Go sources and tests; the Go toolchain's own by default")
+	c.Flags().IntVar(&o.Files, "files", 600, "with --full: how many files to call a tool on, 60 to 5000")
 	return f.Returns(c, results)
 }
 
 func run(ctx context.Context, f *cmdutil.Factory, o *options) error {
-	if o.Files < 20 || o.Files > 5000 {
-		return clierr.Usagef("--files is 20 to 5000")
+	steps, err := o.steps(ctx)
+	if err != nil {
+		return err
+	}
+	if o.Print {
+		for _, s := range steps {
+			f.IO.Printf("%s\n", s.text+s.command)
+		}
+		return nil
+	}
+	dir, err := o.folder()
+	if err != nil {
+		return err
+	}
+	kept := fmt.Sprintf("everything is in %s; to remove it: rm -r %s", dir, word(dir))
+	path, err := pathTo(dir)
+	if err != nil {
+		return err
+	}
+	if path != "" {
+		steps = append(script{{command: path}}, steps...)
 	}
 	started := time.Now()
-	src, err := source(ctx, o.Dir)
-	if err != nil {
-		return err
+	if err := play(ctx, f, dir, steps); err != nil {
+		return failure(ctx, err, dir, kept)
 	}
-	t, err := prepare(f, o.At)
-	if err != nil {
-		return err
+	f.IO.Printf("\n%d commands in %.1f s. What they made is in %s\nTo remove it: rm -r %s\n", steps.commands(), time.Since(started).Seconds(), dir, word(dir))
+	if !o.Full {
+		f.IO.Printf("Next: mythos quickstart --full, or the tutorials in docs/tutorials\n")
 	}
-	l := &loop{tour: t, src: src, files: o.Files}
-	t.say("The input is %s. Everything is kept in %s.", src, t.dir)
-	t.say("To paste a command, first: cd %s && export PATH=\"$PWD:$PATH\"", t.dir)
-	for _, part := range []func(context.Context) error{l.identities, l.blobs, l.capabilities, l.packets, l.effects, l.refusals, l.datasets, l.models} {
-		if err := part(ctx); err != nil {
-			return t.failure(err)
-		}
-	}
-	t.part("✓", "done")
-	t.fact("%d commands in %.1f s; everything is kept in %s", t.step, time.Since(started).Seconds(), t.dir)
 	return nil
 }
 
-// source finds the directory to work on.
-func source(ctx context.Context, dir string) (string, error) {
-	if dir == "" {
-		out, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
-		if err != nil {
-			return "", clierr.New(clierr.NotFound, "no Go toolchain: %w", err).With("name another directory of text files with --dir")
+// steps is the script that was asked for, with what it needs to know before it starts.
+func (o *options) steps(ctx context.Context) (script, error) {
+	if !o.Full {
+		if o.Source != "" || o.Files != 600 {
+			return nil, clierr.Usagef("--dir and --files are for --full")
 		}
-		dir = filepath.Join(strings.TrimSpace(string(out)), "src")
+		return parse(tour), nil
 	}
-	abs, err := filepath.Abs(dir)
+	if o.Files < 60 || o.Files > 5000 {
+		return nil, clierr.Usagef("--files is 60 to 5000")
+	}
+	src, err := source(ctx, o.Source)
+	if err != nil {
+		return nil, err
+	}
+	given := fmt.Sprintf("SRC=%s FILES=%d", word(src), o.Files)
+	return append(script{{command: given}}, parse(full)...), nil
+}
+
+// folder makes the folder to work in. Only the whole loop can go on where it was left.
+func (o *options) folder() (string, error) {
+	if o.At == "" {
+		dir, err := os.MkdirTemp("", "mythos-quickstart-")
+		if err != nil {
+			return "", clierr.New(clierr.Failed, "%w", err).With("name a folder that can be written with --at, or with TMPDIR")
+		}
+		return dir, nil
+	}
+	if err := os.MkdirAll(o.At, 0o755); err != nil {
+		return "", err
+	}
+	dir, err := filepath.Abs(o.At)
 	if err != nil {
 		return "", err
 	}
-	if st, err := os.Stat(abs); err != nil || !st.IsDir() {
-		return "", clierr.New(clierr.NotFound, "%s is no directory", abs).On(abs)
+	entries, err := os.ReadDir(dir)
+	if err == nil && len(entries) > 0 && !o.Full {
+		return "", clierr.New(clierr.Failed, "%s is not empty", dir).On(dir).With("name a new folder with --at, or none")
 	}
-	return filepath.EvalSymlinks(abs)
+	return dir, err
 }
 
-// prepare makes the folder and puts this binary into it, so that pasted commands
-// find it.
-func prepare(f *cmdutil.Factory, at string) (*tour, error) {
-	var err error
-	if at == "" {
-		at, err = os.MkdirTemp("", "mythos-quickstart-")
-	} else {
-		err = os.MkdirAll(at, 0o755)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if at, err = filepath.Abs(at); err != nil {
-		return nil, err
-	}
+// pathTo is the command that lets a shell find this binary as mythos, empty where it does
+// already.
+func pathTo(dir string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return nil, err
-	}
-	bin := filepath.Join(at, "mythos")
-	if err := copyFile(self, bin); err != nil {
-		return nil, fmt.Errorf("copy %s: %w", self, err)
-	}
-	return &tour{f: f, dir: at, bin: bin}, nil
-}
-
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	tmp := to + ".new"
-	out, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(out, in); err != nil {
-		out.Close()
-		return err
-	}
-	if err := out.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp, to)
-}
-
-// freeAddr is a loopback address that nobody listens on.
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
 		return "", err
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	if found, err := exec.LookPath("mythos"); err == nil && same(found, self) {
+		return "", nil
+	}
+	if filepath.Base(self) == "mythos" {
+		return "PATH=" + word(filepath.Dir(self)) + ":$PATH", nil
+	}
+	bin := filepath.Join(dir, "bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return "", err
+	}
+	if err := os.Symlink(self, filepath.Join(bin, "mythos")); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", err
+	}
+	return "PATH=" + word(bin) + ":$PATH", nil
 }
 
-func waitFor(ctx context.Context, addr string) error {
-	var err error
-	for range 200 {
-		var res *http.Response
-		req, rerr := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/healthz", nil)
-		if rerr != nil {
-			return rerr
+func same(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}
+
+// play runs a script in dir, on the terminal of this process.
+func play(ctx context.Context, f *cmdutil.Factory, dir string, steps script) error {
+	cmd := exec.CommandContext(ctx, "sh", "-c", steps.playable(f.IO))
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, os.Stdout, os.Stderr
+	for _, kv := range os.Environ() {
+		if !strings.HasPrefix(kv, "MYTHOS_") || strings.HasPrefix(kv, "MYTHOS_THEME=") {
+			cmd.Env = append(cmd.Env, kv)
 		}
-		if res, err = http.DefaultClient.Do(req); err == nil {
-			res.Body.Close()
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(25 * time.Millisecond):
-		}
+	}
+	cmd.Env = append(cmd.Env, "MYTHOS_PAGER=cat")
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	return cmd.Run()
+}
+
+// failure says what to do with what was made until a command failed.
+func failure(ctx context.Context, err error, dir, kept string) error {
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return clierr.New(clierr.Failed, "%w", ctx.Err()).On(dir).With(kept)
+	case errors.Is(err, exec.ErrNotFound):
+		return clierr.New(clierr.NotFound, "%w", err).On(dir).With("the quickstart is a script for sh: see `mythos quickstart --print`")
+	case errors.As(err, &exit):
+		return clierr.New(clierr.Failed, "the last command that is shown ended with exit code %d", exit.ExitCode()).On(dir).With(kept)
 	}
 	return err
 }
