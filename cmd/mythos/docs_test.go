@@ -3,48 +3,95 @@ package main
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
-// TestDocumentationRuns executes every command block of README.md and docs/, a page in
-// one shell and one fresh folder, and compares output where it is shown
+// TestDocumentationRuns executes every command block of every page, a page in one shell
+// and one fresh folder, and compares output where it is shown
 // (CONTRIBUTING.md#documentation-that-runs).
 func TestDocumentationRuns(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
 	}
 	bin := mythosOnPath(t)
-	pages, err := filepath.Glob("../../docs/*.md")
+	ran := map[string]int{}
+	for _, page := range pages(t) {
+		text, err := os.ReadFile(filepath.Join("../..", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps, err := parseDoc(string(text))
+		if err != nil {
+			t.Fatalf("%s: %v", page, err)
+		}
+		for _, s := range steps {
+			if s.leftOut {
+				namesWhatIsThere(t, page, s)
+			}
+		}
+		steps = slices.DeleteFunc(steps, func(s docStep) bool { return s.leftOut })
+		if ran[filepath.Dir(page)] += len(steps); len(steps) > 0 {
+			t.Run(page, func(t *testing.T) {
+				t.Parallel()
+				runDoc(t, bin, steps)
+			})
+		}
+	}
+	for dir, least := range map[string]int{".": 2, "docs": 15, "docs/tutorials": 25} {
+		if ran[dir] < least {
+			t.Errorf("only %d blocks in the pages of %s", ran[dir], dir)
+		}
+	}
+}
+
+// pages are all pages of the repository.
+func pages(t *testing.T) (list []string) {
+	t.Helper()
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && path != "../.." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "dist") {
+			return fs.SkipDir
+		}
+		if err == nil && strings.HasSuffix(path, ".md") {
+			list = append(list, strings.TrimPrefix(path, "../../"))
+		}
+		return err
+	})
+	if err != nil || len(list) < 30 {
+		t.Fatalf("%d pages: %v", len(list), err)
+	}
+	return list
+}
+
+var (
+	target = regexp.MustCompile(`(?m)^make ([a-z-]+)`)
+	folder = regexp.MustCompile(`(?:^| )(\./[a-z]+[a-z/-]*|[a-z]+/[a-z/]+\.sh)`)
+)
+
+// namesWhatIsThere checks what can be checked of a block that is not run: targets of make,
+// folders and scripts.
+func namesWhatIsThere(t *testing.T, page string, s docStep) {
+	t.Helper()
+	makefile, err := os.ReadFile("../../Makefile")
 	if err != nil {
 		t.Fatal(err)
 	}
-	tutorials, err := filepath.Glob("../../docs/tutorials/*.md")
-	if err != nil {
-		t.Fatal(err)
+	for _, found := range target.FindAllStringSubmatch(s.commands, -1) {
+		if !strings.Contains(string(makefile), "\n"+found[1]+":") {
+			t.Errorf("%s:%d: no target %s", page, s.line, found[1])
+		}
 	}
-	pages = append(append(pages, tutorials...), "../../README.md")
-	if len(pages) < 10 {
-		t.Fatalf("only %d pages", len(pages))
-	}
-	for _, page := range pages {
-		t.Run(strings.TrimPrefix(page, "../../"), func(t *testing.T) {
-			t.Parallel()
-			text, err := os.ReadFile(page)
-			if err != nil {
-				t.Fatal(err)
-			}
-			steps, err := parseDoc(string(text))
-			if err != nil {
-				t.Fatal(err)
-			}
-			runDoc(t, bin, steps)
-		})
+	for _, found := range folder.FindAllStringSubmatch(s.commands, -1) {
+		if !exists(filepath.Join("../..", found[1])) {
+			t.Errorf("%s:%d: no %s", page, s.line, found[1])
+		}
 	}
 }
 
@@ -67,19 +114,29 @@ type docStep struct {
 	line     int // of the page
 	commands string
 	shown    *string
+	leftOut  bool // the page says why
 }
 
+// Lines that say, to whoever reads the page, why the next block, or all of the page, is not run.
+var (
+	leftOut    = regexp.MustCompile(`^\*Not run by the tests: .{5,}\.\*$`)
+	allLeftOut = regexp.MustCompile(`^\*Not run by the tests, all of this page: .{5,}\.\*$`)
+	commands   = regexp.MustCompile(`^(\$ )?(mythos|go|make|git|curl|apt-get) [a-z]`)
+)
+
 // parseDoc finds the blocks of a page: fences of sh, shown or hidden in a comment
-// "<!-- run"; those after a comment "<!-- skip: why -->" are left out. A fence
-// "output" shows what the block before it prints.
+// "<!-- run". A fence "output" shows what the block before it prints. No other fence may hold
+// commands.
 func parseDoc(text string) (steps []docStep, err error) {
 	var block []string
-	kind, start, skip := "", 0, false
+	kind, start, skip, all := "", 0, false, false
 	for i, line := range strings.Split(text, "\n") {
 		trimmed := strings.TrimSpace(line)
 		switch {
-		case kind == "" && strings.HasPrefix(trimmed, "<!-- skip: "):
+		case kind == "" && leftOut.MatchString(trimmed):
 			skip = true
+		case kind == "" && allLeftOut.MatchString(trimmed):
+			all = true
 		case kind == "" && trimmed == "<!-- run":
 			kind, start, block = "hidden", i+1, nil
 		case kind == "" && strings.HasPrefix(trimmed, "```"):
@@ -91,15 +148,16 @@ func parseDoc(text string) (steps []docStep, err error) {
 				return nil, fmt.Errorf("line %d: output of nothing", start)
 			case kind == "fence output":
 				steps[len(steps)-1].shown = &body
-			case (kind == "fence sh" && !skip) || kind == "hidden":
-				steps = append(steps, docStep{line: start, commands: body})
+			case kind == "fence sh" || kind == "hidden":
+				steps = append(steps, docStep{line: start, commands: body, leftOut: kind != "hidden" && (skip || all)})
+			case slices.ContainsFunc(block, func(line string) bool { return commands.MatchString(line) }):
+				return nil, fmt.Errorf("line %d: commands that nobody runs: call the fence sh, or say why above it: *Not run by the tests: WHY.*", start)
 			}
-			if kind == "fence sh" {
-				skip = false
-			}
-			kind = ""
+			kind, skip = "", skip && kind == "hidden"
 		case kind != "":
 			block = append(block, line)
+		case trimmed != "":
+			skip = false
 		}
 	}
 	if kind != "" {
@@ -168,11 +226,19 @@ func TestDocumentationCanFail(t *testing.T) {
 	if !matches("a … b\n…\nend", "a 1 b\nx\ny\nend\n") || matches("a … b", "a 1 c\n") || matches("a", "a\nb\n") || matches("a\nb", "a\n") {
 		t.Error("matches")
 	}
-	steps, err := parseDoc("```sh\ntrue\n```\n<!-- skip: no -->\n```sh\nfalse\n```\n```sh\necho 1\n```\n```output\n1\n```\n<!-- run\necho hidden\n-->\n")
-	if err != nil || len(steps) != 3 || steps[1].shown == nil || *steps[1].shown != "1" || steps[2].commands != "echo hidden" {
+	const reason = "*Not run by the tests: it would take a day.*\n\n"
+	steps, err := parseDoc("```sh\ntrue\n```\n" + reason + "```sh\nfalse\n```\n```sh\necho 1\n```\n```output\n1\n```\n<!-- run\necho hidden\n-->\n" + reason + "Text.\n\n```sh\ntrue\n```\n")
+	left := ""
+	for _, s := range steps {
+		left += map[bool]string{true: "-", false: "+"}[s.leftOut]
+	}
+	if err != nil || left != "+-+++" || steps[2].shown == nil || *steps[2].shown != "1" || steps[3].commands != "echo hidden" {
+		t.Errorf("%s %v %v", left, steps, err)
+	}
+	if steps, err := parseDoc("*Not run by the tests, all of this page: it measures.*\n\nText.\n```sh\ntrue\n```\n"); err != nil || len(steps) != 1 || !steps[0].leftOut {
 		t.Errorf("%v %v", steps, err)
 	}
-	for _, bad := range []string{"```sh\ntrue\n", "```output\n1\n```\n"} {
+	for _, bad := range []string{"```sh\ntrue\n", "```output\n1\n```\n", "```text\nmythos status\n```\n", "```\n$ mythos status\n```\n"} {
 		if _, err := parseDoc(bad); err == nil {
 			t.Errorf("%q passed", bad)
 		}
