@@ -21,14 +21,14 @@ type BlobRead struct {
 // BlobWrite allows storing blobs under a namespace.
 type BlobWrite struct {
 	Namespace  string   `can:"1,namespace"`
-	MaxSize    uint64   `can:"2,max_size"`    // stored bytes in all; NoLimit64: no limit
+	MaxSize    uint64   `can:"2,max_size"`    // stored bytes in all; 2^64-1: no limit
 	MediaAllow []string `can:"3,media_allow"` // media types or patterns; empty: none
 }
 
 // BlobPin allows keeping a blob for a time.
 type BlobPin struct {
 	CID   object.Hash `can:"1,cid"`
-	TTLus uint64      `can:"2,ttl_us"` // microseconds, the longest pin; NoLimit64: for ever
+	TTLus uint64      `can:"2,ttl_us"` // microseconds, the longest pin; 2^64-1: for ever
 }
 
 // BlobDelete allows deleting a blob.

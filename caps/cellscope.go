@@ -22,7 +22,7 @@ type CellRead struct {
 // CellWrite allows appending events to a cell.
 type CellWrite struct {
 	CellID         object.Hash `can:"1,cell_id"`
-	MaxEvents      uint32      `can:"2,max_events"`                // NoLimit32: no limit
+	MaxEvents      uint32      `can:"2,max_events"`                // 2^32-1: no limit
 	EventTypeAllow []uint32    `can:"3,event_type_allow,optional"` // absent: any type; empty: none
 }
 

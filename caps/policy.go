@@ -28,7 +28,7 @@ const KindAny uint8 = 0
 type IssuancePolicy struct {
 	PolicyID     object.Hash      `can:"1,policy_id"`
 	Issuer       object.AgentID   `can:"2,issuer"`   // who signs the policy
-	Rules        []IssuanceRule   `can:"3,rules"`    // at most MaxPolicyRules
+	Rules        []IssuanceRule   `can:"3,rules"`    // at most 1024
 	Sequence     uint64           `can:"4,sequence"` // rises by every policy
 	TimeObserved object.Time      `can:"5,time_observed"`
 	Signature    object.Signature `can:"6,signature"`
@@ -38,10 +38,10 @@ type IssuancePolicy struct {
 type IssuanceRule struct {
 	Name      string              `can:"1,name"`              // 1 to 64 bytes, unique in the policy
 	Subjects  []object.AgentID    `can:"2,subjects,optional"` // who may get it; absent: anyone
-	Kind      uint8               `can:"3,kind"`              // KindBlobRead to KindCellWrite, or KindAny
+	Kind      uint8               `can:"3,kind"`              // 1 to 11, or 0 for any
 	Within    *CapScope           `can:"4,within"`            // what the scope must be a subset of; absent: any of the kind
 	MaxTTLus  uint64              `can:"5,max_ttl_us"`        // longest time from the issuance to the end, microseconds
-	Limits    map[Resource]uint64 `can:"6,limits,optional"`   // largest maximum of each resource; absent: as large as Within says
+	Limits    map[Resource]uint64 `can:"6,limits,optional"`   // largest maximum of each resource; absent: as large as within says
 	Delegable bool                `can:"7,delegable"`         // it may be delegable
 	Revocable bool                `can:"8,revocable"`         // it must require revocation checks
 }

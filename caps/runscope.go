@@ -10,22 +10,22 @@ import (
 // ToolCall allows calling a tool, with requests that meet all constraints.
 type ToolCall struct {
 	ToolID      object.Hash       `can:"1,tool_id"`
-	MaxCalls    uint32            `can:"2,max_calls"`            // NoLimit32: no limit
-	Constraints map[string]string `can:"3,constraints,optional"` // see the package's section on constraints
+	MaxCalls    uint32            `can:"2,max_calls"`            // 2^32-1: no limit
+	Constraints map[string]string `can:"3,constraints,optional"` // on the request
 }
 
 // TrainRun allows training by a recipe.
 type TrainRun struct {
 	RecipeID  object.Hash `can:"1,recipe_id"`
-	MaxJobs   uint32      `can:"2,max_jobs"`   // NoLimit32: no limit
-	MaxTokens uint64      `can:"3,max_tokens"` // NoLimit64: no limit
+	MaxJobs   uint32      `can:"2,max_jobs"`   // 2^32-1: no limit
+	MaxTokens uint64      `can:"3,max_tokens"` // 2^64-1: no limit
 	MaxGPUms  *uint64     `can:"4,max_gpu_ms"` // milliseconds; absent: no limit
 }
 
 // EvalRun allows running an evaluation suite.
 type EvalRun struct {
 	SuiteID object.Hash `can:"1,suite_id"`
-	MaxRuns uint32      `can:"2,max_runs"` // NoLimit32: no limit
+	MaxRuns uint32      `can:"2,max_runs"` // 2^32-1: no limit
 }
 
 // DeployPromote allows promoting models to a ring under a policy.
@@ -37,9 +37,9 @@ type DeployPromote struct {
 // ComputeSpawn allows starting workers in a pool.
 type ComputeSpawn struct {
 	PoolID     object.Hash `can:"1,pool_id"`
-	MaxWorkers uint32      `can:"2,max_workers"` // NoLimit32: no limit
-	MaxCPUus   uint64      `can:"3,max_cpu_us"`  // microseconds; NoLimit64: no limit
-	MaxIO      uint32      `can:"4,max_io"`      // operations; NoLimit32: no limit
+	MaxWorkers uint32      `can:"2,max_workers"` // 2^32-1: no limit
+	MaxCPUus   uint64      `can:"3,max_cpu_us"`  // microseconds; 2^64-1: no limit
+	MaxIO      uint32      `can:"4,max_io"`      // operations; 2^32-1: no limit
 }
 
 // Kind is KindToolCall.

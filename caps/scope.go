@@ -35,7 +35,7 @@ const (
 // CapScope is what a capability allows: a kind and the canonical bytes of the
 // struct of that kind.
 type CapScope struct {
-	Kind    uint8  `can:"1,kind"` // KindBlobRead to KindCellWrite
+	Kind    uint8  `can:"1,kind"` // 1 to 11
 	Payload []byte `can:"2,payload"`
 }
 

@@ -8,6 +8,15 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
+// BuildAnswer is the response of the effect dataset.build (spec/datasets.md#manifest).
+type BuildAnswer struct {
+	Manifest object.BlobRef `can:"1,manifest"`
+	Count    uint64         `can:"2,count"` // episodes in the manifest
+	Seen     uint64         `can:"3,seen"`  // in the corpora
+	Kept     uint64         `can:"4,kept"`  // by the predicate
+	Warnings []string       `can:"5,warnings"`
+}
+
 // Built is a built dataset: what was selected, and its manifest.
 type Built struct {
 	Selection

@@ -16,8 +16,8 @@ type DatasetDef struct {
 	Query        QueryDef      `can:"3,query"`
 	Sampling     SamplingDef   `can:"4,sampling"`
 	Stratify     *StratifyDef  `can:"5,stratify"`
-	// SignalRoots, ours, pins the signal log: only signals that one of these lists
-	// names are seen. Absent: every signal that is here. Empty: none.
+	// only signals that one of these lists names are seen; absent: every signal that is
+	// here; empty: none
 	SignalRoots []object.Hash `can:"6,signal_roots,optional"`
 }
 
@@ -40,7 +40,7 @@ const (
 // SamplingDef bounds how many episodes are taken, and which.
 type SamplingDef struct {
 	Mode uint8       `can:"1,mode"`
-	N    *uint64     `can:"2,n"` // of SampleFirstN and SampleHashN
+	N    *uint64     `can:"2,n"` // of modes 2 and 3
 	Seed object.Hash `can:"3,seed"`
 }
 
@@ -93,6 +93,7 @@ var Structs = []object.Struct{
 	object.Define[SamplingDef]("SamplingDef", object.Rule{}),
 	object.Define[StratifyDef]("StratifyDef", object.Rule{}),
 	object.Define[DatasetRef]("DatasetRef", object.Rule{}),
+	object.Define[BuildAnswer]("DatasetBuilt", object.Rule{}),
 }
 
 // NewDef fills in the ids of a definition and returns it with its canonical bytes.

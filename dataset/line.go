@@ -312,12 +312,15 @@ func (x *exporter) signal(raw []byte) (SignalLine, error) {
 	if err := can.Unmarshal(raw, &s); err != nil {
 		return SignalLine{}, err
 	}
-	v, err := s.Value()
+	v, known, err := s.Value()
 	if err != nil {
 		return SignalLine{}, err
 	}
-	l := SignalLine{SignalID: s.SignalID, Type: SignalTypeName(s.SignalType), Value: jsonValue(v), Kind: ValueKindName(s.ValueKind),
-		Time: s.TimeObserved, Signer: s.Signer.KeyHex()}
+	l := SignalLine{SignalID: s.SignalID, Type: SignalTypeName(s.SignalType), Kind: ValueKindName(s.ValueKind), Time: s.TimeObserved, Signer: s.Signer.KeyHex()}
+	if !known { // nobody can say what in it is to be redacted
+		return l, nil
+	}
+	l.Value = jsonValue(v)
 	if x.o.Redact != nil && v.Kind() == ir.KindText {
 		out, changed, ok := x.o.Redact.Apply("signal", object.Hash{}, []byte(v.Data()))
 		if l.Redacted = changed; !ok {

@@ -61,8 +61,7 @@ func (s *seenSignal) at(segments []uint32) (ir.Scalar, bool, error) {
 	case len(segments) > 1 && segments[1] != 0 && segments[1] != uint32(s.Type):
 		return ir.Scalar{}, false, nil
 	case len(segments) < 3:
-		v, err := ir.ParseScalar(s.ValueKind, s.Value)
-		return v, err == nil, err
+		return knownScalar(s.ValueKind, s.Value)
 	case len(segments) == 3 && segments[2] == segHash:
 		return hashThere(s.Value)
 	}

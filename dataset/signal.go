@@ -36,28 +36,33 @@ func ParseSignalType(name string) (uint8, error) {
 type Signal struct {
 	SignalID     object.Hash      `can:"1,signal_id"`
 	EpisodeID    object.Hash      `can:"2,episode_id"`
-	SignalType   uint8            `can:"3,signal_type"` // Reward, Label or Constraint
-	ValueKind    uint8            `can:"4,value_kind"`  // ir.KindI64 to ir.KindHash
+	SignalType   uint8            `can:"3,signal_type"` // 1 reward, 2 label, 3 constraint
+	ValueKind    uint8            `can:"4,value_kind"`  // 1 i64, 2 u64, 3 bytes, 4 text, 5 hash
 	ValueBytes   []byte           `can:"5,value_bytes"` // canonical encoding of the value
 	Signer       object.AgentID   `can:"6,signer"`
 	TimeObserved object.Time      `can:"7,time_observed"`
 	Signature    object.Signature `can:"8,signature"`
 }
 
-// Check refuses unknown types and values that are not of their kind.
+// Check refuses a value that is not of its kind. A type or a kind that this version does
+// not know is kept, so that every version selects the same episodes.
 func (s Signal) Check() error {
-	if s.SignalType < Reward || s.SignalType > Constraint {
-		return fmt.Errorf("signal type %d is not known", s.SignalType)
-	}
-	if s.ValueKind < ir.KindI64 || s.ValueKind > ir.KindHash {
-		return fmt.Errorf("value kind %d is not known", s.ValueKind)
-	}
-	_, err := ir.ParseScalar(s.ValueKind, s.ValueBytes)
+	_, _, err := s.Value()
 	return err
 }
 
-// Value decodes the signal's value.
-func (s Signal) Value() (ir.Scalar, error) { return ir.ParseScalar(s.ValueKind, s.ValueBytes) }
+// Value decodes the signal's value; false when its kind is not known.
+func (s Signal) Value() (v ir.Scalar, known bool, err error) {
+	return knownScalar(s.ValueKind, s.ValueBytes)
+}
+
+func knownScalar(kind uint8, raw []byte) (v ir.Scalar, known bool, err error) {
+	if _, known = valueKinds[kind]; !known {
+		return v, false, nil
+	}
+	v, err = ir.ParseScalar(kind, raw)
+	return v, err == nil, err
+}
 
 // SignalRule is how signals are identified and signed.
 var SignalRule = object.Rule{Mask: can.Mask{1: nil, 8: nil}, IDField: 1, Signer: 6, Sig: 8}
@@ -69,8 +74,8 @@ func NewSignal(s sign.Signer, episode object.Hash, kind uint8, value ir.Scalar, 
 		return object.Hash{}, nil, fmt.Errorf("signal: %w", err)
 	}
 	g := Signal{EpisodeID: episode, SignalType: kind, ValueKind: value.Kind(), ValueBytes: raw, Signer: s.Agent(), TimeObserved: now}
-	if err := g.Check(); err != nil {
-		return object.Hash{}, nil, fmt.Errorf("signal: %w", err)
+	if _, known := signalTypes[kind]; !known {
+		return object.Hash{}, nil, fmt.Errorf("%w: signal type %d is not known", object.ErrInvalid, kind)
 	}
 	if g.SignalID, err = SignalRule.IDOf(&g); err != nil {
 		return object.Hash{}, nil, fmt.Errorf("signal: %w", err)

@@ -27,7 +27,7 @@ const (
 type BlobPutRequest struct {
 	Namespace string `can:"1,namespace"`
 	Media     string `can:"2,media"`
-	Codec     uint8  `can:"3,codec"` // object.CodecRaw or CodecZstd
+	Codec     uint8  `can:"3,codec"` // 0 raw, 1 zstd
 	Data      []byte `can:"4,data"`
 }
 

@@ -128,6 +128,8 @@ var Structs = []object.Struct{
 	object.Define[Spawned]("Spawned", object.Rule{}),
 	object.Define[ModuleRef]("ModuleRef", ModuleRule),
 	object.Define[ModuleLimits]("ModuleLimits", object.Rule{}),
+	object.Define[PinnedFile]("PinnedFile", object.Rule{}),
+	object.Define[Answer]("Answer", object.Rule{}),
 	object.Define[Tool]("Tool", object.Rule{}),
 	object.Define[Policy]("ToolPolicy", object.Rule{}),
 	object.Define[Trace]("Trace", object.Rule{}),

@@ -51,7 +51,7 @@ type RunOptions struct {
 	// NoReplays leaves nothing of a run all of whose effects had happened before: neither
 	// record nor episode.
 	NoReplays bool
-	// NoMemo runs a pure task even when what it gives is known (spec/evidence.md#memos).
+	// NoMemo runs a pure task even when what it gives is known (spec/storage.md#memos).
 	NoMemo bool
 }
 

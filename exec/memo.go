@@ -22,7 +22,7 @@ const MemoTTL = 30 * 24 * time.Hour
 const memoByKey = "e/m/1/"
 
 // Memo leads from a pure task to the run that it is not run again for
-// (spec/evidence.md#memos).
+// (spec/storage.md#memos).
 type Memo struct {
 	RunID    object.Hash      `can:"1,run_id"`
 	Time     object.Time      `can:"2,time_observed"` // of that run

@@ -41,31 +41,29 @@ const (
 // The hash of its canonical bytes is the tool's ToolDef.module, so that a tool's
 // id pins its implementation and its confinement.
 type ModuleRef struct {
-	Kind        uint8         `can:"1,kind"`                 // KindWasm to KindMCP
+	Kind        uint8         `can:"1,kind"`                 // 1 wasm, 2 process, 3 http, 4 mcp
 	ModuleHash  *object.Hash  `can:"2,module_hash"`          // of the module's or binary's bytes: wasm, process
 	Argv        []string      `can:"3,argv,optional"`        // process, and mcp over stdio: absolute program path, arguments
 	URL         string        `can:"4,url,omitzero"`         // http, and mcp over HTTP
 	Limits      *ModuleLimits `can:"5,limits"`               // instead of the default ones; a local policy may lower them
-	Confinement string        `can:"6,confinement,omitzero"` // one of the Confine constants
+	Confinement string        `can:"6,confinement,omitzero"` // "wasi", "landlock", "unconfined" or "remote"
 	Env         []string      `can:"7,env,optional"`         // names of environment variables that are passed on
 	Read        []string      `can:"8,read,optional"`        // landlock: absolute paths that may be read and executed
 	Write       []string      `can:"9,write,optional"`       // landlock: absolute paths that may be written
 	Method      string        `can:"10,method,omitzero"`     // http
-	// Headers of an http tool. The last word of a value, "env:NAME" or "file:/path",
-	// is a secret (see [HeaderSecret]) that is looked up at the call and appears in no
-	// trace, receipt or log.
+	// of an http tool; the last word of a value, "env:NAME" or "file:/path", is a secret that
+	// is looked up at the call and appears in no trace, receipt or log
 	Headers map[string]string `can:"11,headers,optional"`
 	Hosts   []string          `can:"12,hosts,optional"` // http: hosts that a redirect may lead to, besides the URL's
 	Tool    string            `can:"13,tool,omitzero"`  // mcp: the tool's name at its server
-	// Files are further files of a program that are held to their hashes: its interpreter,
-	// scripts that its arguments name. Ascending by path, each once.
+	// further files of a program that are held to their hashes: its interpreter, scripts
+	// that its arguments name; ascending by path, each once
 	Files []PinnedFile `can:"14,files,optional"`
-	// Interpreter is what a script is run by: the absolute path of a program in Files, and
-	// arguments that come before the script's own path.
+	// what a script is run by: the absolute path of a program in files, and arguments that
+	// come before the script's own path
 	Interpreter []string `can:"15,interpreter,optional"`
-	// Dir is where a program runs: empty a fresh folder that is removed afterwards, "." the
-	// caller's, else an absolute path. What runs for a peer has no caller: "." is a fresh
-	// folder there.
+	// where a program runs: absent a fresh folder that is removed afterwards, "." the
+	// caller's, else an absolute path; for a peer "." is a fresh folder
 	Dir           string       `can:"16,dir,omitzero"`
 	Caller        []string     `can:"17,caller,optional"`         // names of variables that are passed on where the program runs for a caller of this machine
 	Definition    *object.Hash `can:"20,definition"`              // mcp: of what the server says of the tool (spec/tools.md#definition)

@@ -30,7 +30,7 @@ type Tool struct {
 // Policy is this repository's own choice for a tool; it is no part of its id.
 type Policy struct {
 	RetrySafe bool          `can:"1,retry_safe"`               // an attempt with unknown outcome may be repeated
-	Cacheable bool          `can:"2,cacheable"`                // the response depends on the request alone: CompileCall makes a key of it
+	Cacheable bool          `can:"2,cacheable"`                // the response depends on the request alone: calls may be given a key of it
 	Limits    *ModuleLimits `can:"3,limits"`                   // lower the registration's limits
 	Probe     *object.Hash  `can:"4,probe"`                    // the tool that knows whether an attempt with unknown outcome happened; not asked of a retry-safe one
 	Permanent []uint64      `can:"5,permanent_exits,optional"` // exit statuses, 1 to 255, of failures that trying again does not mend

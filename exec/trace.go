@@ -32,11 +32,11 @@ const (
 // TraceEvent is one event of a trace.
 type TraceEvent struct {
 	Op       uint32       `can:"1,op"`            // index of the op
-	Kind     uint8        `can:"2,kind"`          // EventEffect to EventHalt
+	Kind     uint8        `can:"2,kind"`          // 1 effect, 2 blob put, 3 blob get, 4 blob chunk get, 5 assert, 6 halt
 	Subject  object.Hash  `can:"3,subject"`       // the tool, the contract, or of a halt the error object
 	Request  *object.Hash `can:"4,request_hash"`  // of an effect
 	Response *object.Hash `can:"5,response_hash"` // of an effect that was let through
-	Status   uint16       `can:"6,status"`        // of the effect; of an assert or a halt its HaltCode
+	Status   uint16       `can:"6,status"`        // of the effect; of an assert or a halt its code
 	CPUus    uint64       `can:"7,cpu_us"`        // spent so far
 }
 

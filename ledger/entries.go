@@ -34,9 +34,9 @@ type EffectRegister struct {
 	LeaseExpiresAt object.Time      `can:"6,lease_expires_at"` // live while now < this
 	TimeObserved   object.Time      `can:"7,time_observed"`
 	Signature      object.Signature `can:"8,signature"`
-	Fence          *uint64          `can:"9,fence"`              // ours: rises with each register of the effect, from 1
-	Instance       []byte           `can:"10,instance,optional"` // ours: 16 random bytes of the process that made the attempt
-	Ended          *uint64          `can:"11,ended"`             // ours: the attempt before, whose process had ended though its lease lived
+	Fence          *uint64          `can:"9,fence"`              // rises with each register of the effect, from 1
+	Instance       []byte           `can:"10,instance,optional"` // 16 random bytes of the process that made the attempt
+	Ended          *uint64          `can:"11,ended"`             // the attempt before, whose process had ended though its lease lived
 }
 
 // InstanceSize is the length of a register's instance in bytes.
@@ -77,7 +77,7 @@ const (
 type DivergenceMark struct {
 	IdemID       object.Hash      `can:"1,idem_id"`
 	ToolID       object.Hash      `can:"2,tool_id"`
-	Reason       uint8            `can:"3,reason"`   // RequestHashConflict, ResponseHashConflict or MultipleCommits
+	Reason       uint8            `can:"3,reason"`   // 1 RequestHashConflict, 2 ResponseHashConflict, 3 MultipleCommits
 	Evidence     []object.Hash    `can:"4,evidence"` // the conflicting hashes, ascending
 	TimeObserved object.Time      `can:"5,time_observed"`
 	Signature    object.Signature `can:"6,signature"`
@@ -111,13 +111,13 @@ const (
 // what it decides on stays in the history.
 type Resolution struct {
 	IdemID       object.Hash      `can:"1,idem_id"`
-	Decision     uint8            `can:"2,decision"` // ResolveRetry, ResolveAbandon, ResolveAccept, ResolveRelease or ResolveStop
+	Decision     uint8            `can:"2,decision"` // 1 retry, 2 abandon, 3 accept, 4 release, 5 stop
 	Evidence     []object.Hash    `can:"3,evidence"`
 	Notes        *string          `can:"4,notes"`
 	Signer       object.AgentID   `can:"5,signer"`
 	TimeObserved object.Time      `can:"6,time_observed"`
 	Signature    object.Signature `can:"7,signature"`
-	About        *uint64          `can:"8,about"` // fence of the latest attempt when it was decided; ResolveRelease and ResolveStop need it
+	About        *uint64          `can:"8,about"` // fence of the latest attempt when it was decided; decisions 4 and 5 need it
 }
 
 // Check refuses unknown decisions, and an owner's decision that names no attempt.

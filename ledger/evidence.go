@@ -22,9 +22,9 @@ type EvidenceBundle struct {
 	Checkpoint string           `can:"4,checkpoint"` // signed note
 	Log        object.AgentID   `can:"5,log"`        // who signed the checkpoint
 	Agents     []object.AgentID `can:"6,agents"`     // the keys of commits, marks and cosignatures whose signers no other entry names
-	Signature  object.Signature `can:"7,signature"`  // of Log over the id: it seals what nothing else in the bundle covers
+	Signature  object.Signature `can:"7,signature"`  // by log, over the bundle's id
 
-	// Operators are the agents beside Log whose resolutions count in this log.
+	// the agents beside log whose resolutions count in this log
 	Operators []object.AgentID `can:"8,operators,optional"`
 }
 
@@ -34,7 +34,7 @@ var EvidenceRule = object.Rule{Mask: can.Mask{7: nil}, Signer: 5, Sig: 7}
 // EvidenceEntry is one entry of the log with its inclusion proof.
 type EvidenceEntry struct {
 	Seq       uint64        `can:"1,seq"`       // its place in the log
-	Kind      uint8         `can:"2,kind"`      // EntryReceipt to EntryResolution
+	Kind      uint8         `can:"2,kind"`      // 1 receipt, 2 register, 3 commit, 4 divergence, 5 resolution
 	Raw       []byte        `can:"3,raw"`       // canonical bytes
 	Inclusion []object.Hash `can:"4,inclusion"` // RFC 6962 §2.1.1, in the checkpoint's log
 }

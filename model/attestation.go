@@ -27,7 +27,7 @@ type Attestation struct {
 	AttestationID object.Hash      `can:"1,attestation_id"`
 	SubjectHash   object.Hash      `can:"2,subject_hash"`
 	ClaimType     uint8            `can:"3,claim_type"`
-	Result        uint16           `can:"4,result"` // ResultPass, or a code of the verifier's own
+	Result        uint16           `can:"4,result"` // 0 yes; else no, a code of the verifier's own
 	Evidence      []object.Hash    `can:"5,evidence,optional"`
 	Signer        object.AgentID   `can:"6,signer"`
 	TimeObserved  object.Time      `can:"7,time_observed"`

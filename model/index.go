@@ -44,7 +44,7 @@ type IndexState struct {
 	Count    uint64       `can:"5,count"`    // episodes
 	Previous *object.Hash `can:"6,previous"` // the state before this one
 	Restore  *object.Hash `can:"7,restore"`  // the state that a rollback goes back to; absent: there is none
-	Action   uint8        `can:"8,action"`   // ActionPromote: updated; ActionRollback
+	Action   uint8        `can:"8,action"`   // 1 updated, 2 rolled back
 }
 
 // IndexRule leaves a state's own id out of it.

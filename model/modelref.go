@@ -54,7 +54,7 @@ type ModelConfig struct {
 type EvalReport struct {
 	ModelID   object.Hash      `can:"1,model_id"`
 	SuiteID   object.Hash      `can:"2,suite_id"`
-	Metrics   map[string]int64 `can:"3,metrics"`    // see the package comment for units
+	Metrics   map[string]int64 `can:"3,metrics"`    // whole numbers, by name
 	ReceiptID object.Hash      `can:"4,receipt_id"` // of the evaluation
 }
 

@@ -39,8 +39,8 @@ type PolicyDef struct {
 	Signer       object.AgentID   `can:"10,signer"`
 	TimeObserved object.Time      `can:"11,time_observed"`
 	Signature    object.Signature `can:"12,signature"`
-	// KeepModels is how many models that left the ring stay pinned, so that rollbacks
-	// find them: those that the next rollbacks would restore, at least 1. Absent: all.
+	// how many models that left the ring stay pinned for rollbacks: those that the next
+	// rollbacks would restore, at least 1; absent: all
 	KeepModels *uint16 `can:"13,keep_models"`
 }
 
@@ -49,14 +49,13 @@ type PolicyDef struct {
 type Threshold struct {
 	Metric    string `can:"1,metric"`
 	Direction uint8  `can:"2,direction"`
-	// Limit is the least value where higher is better, the largest where lower is.
+	// the least value where higher is better, the largest where lower is
 	Limit *int64 `can:"3,limit"`
-	// LargestRegression is by how much the value may be worse than that of the
-	// model now in the ring, at least 0.
+	// by how much the value may be worse than that of the model now in the ring, at least 0
 	LargestRegression *int64 `can:"4,largest_regression"`
-	// LeastImprovement is by how much it must be better than that, at least 0.
+	// by how much it must be better than that, at least 0
 	LeastImprovement *int64 `can:"5,least_improvement"`
-	// Critical thresholds stop a promotion; the others are reported.
+	// whether the threshold stops a promotion; else it is reported
 	Critical bool `can:"6,critical"`
 }
 

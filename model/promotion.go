@@ -26,11 +26,11 @@ type PromotionRecord struct {
 	TimeObserved     object.Time      `can:"7,time_observed"`
 	Signature        object.Signature `can:"8,signature"`
 
-	Action   uint8         `can:"9,action,omitzero"`    // absent: ActionPromote
+	Action   uint8         `can:"9,action,omitzero"`    // 1 or absent: promotion, 2 rollback
 	Previous *object.Hash  `can:"10,previous"`          // the record before this one in the ring's history
 	Replaces *object.Hash  `can:"11,replaces"`          // the model that was in the ring
 	Restore  *object.Hash  `can:"12,restore"`           // the record that a rollback goes back to
-	Fallback *object.Hash  `can:"13,fallback"`          // without Restore: the model that a rollback puts into the ring
+	Fallback *object.Hash  `can:"13,fallback"`          // without restore: the model that a rollback puts into the ring
 	Evidence []object.Hash `can:"14,evidence,optional"` // receipts and reports that the decision was made on, ascending
 	Reason   *string       `can:"15,reason"`            // of a rollback
 	Sequence uint64        `can:"16,sequence,omitzero"` // number in the ring's history, from 1

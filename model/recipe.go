@@ -23,7 +23,7 @@ const (
 // which parameters.
 type RecipeDef struct {
 	RecipeID      object.Hash       `can:"1,recipe_id"`
-	BaseModel     object.Hash       `can:"2,base_model"`      // FromScratch: none
+	BaseModel     object.Hash       `can:"2,base_model"`      // SHA-256 of nothing: none
 	TrainCodeHash object.Hash       `can:"3,train_code_hash"` // of the module's bytes, or what else names the code
 	Hyperparams   map[string]string `can:"4,hyperparams"`     // "label" is what to predict; the rest goes to the code as it is
 }

@@ -15,7 +15,7 @@ const Ed25519 uint8 = 1
 // AgentID names an agent by its public key. The hint is part of the canonical
 // bytes but not of who the agent is: compare with Same, or by KeyID.
 type AgentID struct {
-	Scheme uint8    `can:"1,scheme"` // Ed25519
+	Scheme uint8    `can:"1,scheme"` // 1 Ed25519
 	Key    [32]byte `can:"2,key"`
 	Hint   string   `can:"3,hint,omitzero"` // a name for people
 }
@@ -69,7 +69,7 @@ func ParseKey(s string) (AgentID, error) {
 
 // Signature is a signature over the 32 raw bytes of an object's id.
 type Signature struct {
-	Alg   uint8    `can:"1,alg"` // Ed25519
+	Alg   uint8    `can:"1,alg"` // 1 Ed25519
 	KeyID *Hash    `can:"2,key_id"`
 	Sig   [64]byte `can:"3,sig_bytes"`
 }

@@ -20,7 +20,7 @@ const (
 
 // EncryptRef says how a blob's stored bytes are encrypted.
 type EncryptRef struct {
-	Scheme    uint8  `can:"1,scheme"` // EncryptAge, EncryptAESGCM or EncryptKMS
+	Scheme    uint8  `can:"1,scheme"` // 1 age, 2 AES-256-GCM, 3 a key management service
 	KeyHandle string `can:"2,key_handle"`
 	Nonce     []byte `can:"3,nonce"`
 	AAD       []byte `can:"4,aad,optional"`
@@ -41,7 +41,7 @@ type BlobRef struct {
 	CID        Hash           `can:"1,cid"`
 	Size       uint64         `can:"2,size"` // bytes as stored, after codec and encryption
 	Media      string         `can:"3,media"`
-	Codec      uint8          `can:"4,codec"`  // CodecRaw to CodecParquet
+	Codec      uint8          `can:"4,codec"`  // 0 raw, 1 zstd, 2 gzip, 3 JPEG, 4 PNG, 5 JSON as CBOR, 6 Parquet
 	Chunks     uint32         `can:"5,chunks"` // 0: stored unchunked
 	Encryption *EncryptRef    `can:"6,encryption"`
 	Provenance *ProvenanceRef `can:"7,provenance"`

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// SHA256 is the only hash algorithm of MYTHOS v0.2.
+// 1 SHA-256 is the only hash algorithm of MYTHOS v0.2.
 const SHA256 uint8 = 1
 
 // Hash names bytes by their digest. It is comparable; the zero Hash is no hash
 // at all and never valid inside an object.
 type Hash struct {
-	Alg uint8    `can:"1,alg"`   // SHA256
+	Alg uint8    `can:"1,alg"`   // 1 SHA-256
 	Sum [32]byte `can:"2,bytes"` // the digest
 }
 

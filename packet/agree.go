@@ -56,6 +56,9 @@ var Structs = []object.Struct{
 	object.Define[Codebook]("Codebook", object.Rule{}),
 	object.Define[CodebookAgreement]("CodebookAgreement", AgreementRule),
 	object.Define[CodebookOffer]("CodebookOffer", object.Rule{}),
+	object.Define[CodebookTraining]("CodebookTraining", object.Rule{}),
+	object.Define[TrainedCodebook]("TrainedCodebook", object.Rule{}),
+	object.Define[Frame]("Frame", object.Rule{}),
 }
 
 // Propose makes the proposal of a codebook to a peer, good until expires.

@@ -19,7 +19,7 @@ const (
 // CodebookEntry gives a codeword to a value; exactly one of the values is present.
 type CodebookEntry struct {
 	Codeword   uint16       `can:"1,codeword"`
-	Kind       uint8        `can:"2,kind"` // EntryOpcode to EntryEnumTag
+	Kind       uint8        `can:"2,kind"` // 1 opcode, 2 small integer, 3 field number, 4 enumeration tag
 	ValueU64   *uint64      `can:"3,value_u64"`
 	ValueBytes []byte       `can:"4,value_bytes,optional"`
 	ValueHash  *object.Hash `can:"5,value_hash"`

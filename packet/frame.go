@@ -68,7 +68,7 @@ func (l Limits) maxSigBlock() int { return 16 + l.MaxSignatures*maxEntry }
 // SigBlockEntry is one signature over a packet.
 type SigBlockEntry struct {
 	Signer object.AgentID `can:"1,signer"`
-	SigAlg uint8          `can:"2,sig_alg"` // object.Ed25519
+	SigAlg uint8          `can:"2,sig_alg"` // 1 Ed25519
 	Sig    [64]byte       `can:"3,sig_bytes"`
 }
 

@@ -27,6 +27,14 @@ func opaque(r object.Rule) object.Rule {
 // so may tools without a module; those ids are judged by [Validate].
 var Structs = []object.Struct{
 	object.Define[Bundle]("IRBundle", BundleRule),
+	object.Define[ConstPool]("ConstPool", object.Rule{}),
+	object.Define[NodePool]("NodePool", object.Rule{}),
+	object.Define[TypeTable]("TypeTable", object.Rule{}),
+	object.Define[SymbolTable]("SymbolTable", object.Rule{}),
+	object.Define[ContractTable]("ContractTable", object.Rule{}),
+	object.Define[ToolTable]("ToolTable", object.Rule{}),
+	object.Define[OpList]("OpList", object.Rule{}),
+	object.Define[TaskList]("TaskList", object.Rule{}),
 	object.Define[Const]("Const", object.Rule{}),
 	object.Define[Node]("Node", object.Rule{}),
 	object.Define[TypeDef]("TypeDef", TypeRule),

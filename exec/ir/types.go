@@ -72,11 +72,11 @@ const (
 
 // Const is one constant; exactly the field of its kind is present.
 type Const struct {
-	Kind  uint8        `can:"1,kind"` // KindI64 to KindHash
+	Kind  uint8        `can:"1,kind"` // 1 i64, 2 u64, 3 bytes, 4 text, 5 hash
 	I64   *int64       `can:"2,i64"`
 	U64   *uint64      `can:"3,u64"`
-	Bytes []byte       `can:"4,bytes,optional"` // at most MaxInline bytes
-	Text  *string      `can:"5,text"`           // at most MaxInline bytes
+	Bytes []byte       `can:"4,bytes,optional"` // at most 8192 bytes
+	Text  *string      `can:"5,text"`           // at most 8192 bytes
 	Hash  *object.Hash `can:"6,hash"`
 }
 
@@ -90,7 +90,7 @@ const (
 // make it a template: MAKE and MATCH fill them from the running frame.
 type Node struct {
 	TypeID object.Hash        `can:"1,type_id"`
-	Kind   uint8              `can:"2,kind"`            // NodeRecord or NodeList
+	Kind   uint8              `can:"2,kind"`            // 1 record, 2 list
 	Fields map[uint32]Operand `can:"3,fields,optional"` // of a record, by field id
 	Items  []Operand          `can:"4,items,optional"`  // of a list
 }
@@ -105,7 +105,7 @@ const (
 // positions of its tags.
 type TypeDef struct {
 	TypeID   object.Hash `can:"1,type_id"`
-	Kind     uint8       `can:"2,kind"` // TypeRecord or TypeEnum
+	Kind     uint8       `can:"2,kind"` // 1 record, 2 enumeration
 	Name     *string     `can:"3,name"`
 	Fields   []FieldDef  `can:"4,fields,optional"`    // of a record, each id once
 	EnumTags []string    `can:"5,enum_tags,optional"` // of an enum
@@ -126,7 +126,7 @@ type SymbolSig struct {
 	Name         *string       `can:"2,name"`
 	ArgTypeIDs   []object.Hash `can:"3,arg_type_ids"`
 	ReturnTypeID object.Hash   `can:"4,return_type_id"`
-	Entry        *uint32       `can:"5,entry"` // op index; ours. Absent: op 0
+	Entry        *uint32       `can:"5,entry"` // op index; absent: op 0
 }
 
 // ContractDef is what ASSERT evaluates over a record of arguments.
@@ -178,7 +178,7 @@ type Operand struct {
 
 // TaskDef is one run of a symbol with arguments and a budget.
 type TaskDef struct {
-	TaskID          object.Hash `can:"1,task_id"` // by TaskRule, or an opaque label of the sender
+	TaskID          object.Hash `can:"1,task_id"` // by its definition, or an opaque label of the sender
 	EntrySymbol     object.Hash `can:"2,entry_symbol"`
 	Args            []Operand   `can:"3,args"` // r0, r1, ...; no registers
 	Budget          Budget      `can:"4,budget"`
@@ -193,7 +193,7 @@ type Budget struct {
 	IOCount     uint32  `can:"3,io_count"`     // effects and blob ops
 	StateWrites uint32  `can:"4,state_writes"` // effects and blob ops that write state
 	DeadlineUs  *uint64 `can:"5,deadline_us"`  // wall-clock microseconds from the start; absent: no bound
-	MaxDepth    *uint16 `can:"6,max_depth"`    // frames above the task's own; absent: DefaultMaxDepth
+	MaxDepth    *uint16 `can:"6,max_depth"`    // frames above the task's own; absent: 64
 	MaxSpawn    *uint16 `can:"7,max_spawn"`    // workers; absent: none
 }
 
@@ -208,7 +208,7 @@ const (
 
 // Path names a field by its field numbers, from a root downwards.
 type Path struct {
-	Root     uint8    `can:"1,root"` // RootEpisode or RootSignal
+	Root     uint8    `can:"1,root"` // 1 episode, 2 signal
 	Segments []uint32 `can:"2,segments"`
 }
 

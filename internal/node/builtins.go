@@ -82,17 +82,8 @@ func (n *Node) Source() *dataset.StoreSource {
 	return &dataset.StoreSource{Store: n.Store, Ledger: n.Ledger}
 }
 
-// datasetBuilt is the response of dataset.build.
-type datasetBuilt struct {
-	Manifest object.BlobRef `can:"1,manifest"`
-	Count    uint64         `can:"2,count"` // episodes in the manifest
-	Seen     uint64         `can:"3,seen"`  // in the corpora
-	Kept     uint64         `can:"4,kept"`  // by the predicate
-	Warnings []string       `can:"5,warnings"`
-}
-
 // runDataset is the built-in effect dataset.build: the request is a canonical
-// DatasetDef, the response a canonical datasetBuilt.
+// DatasetDef, the response a canonical dataset.BuildAnswer.
 func (n *Node) runDataset(ctx context.Context, call exec.Call) (exec.Response, error) {
 	def, err := dataset.OpenDef(call.Request)
 	if err != nil {
@@ -106,7 +97,7 @@ func (n *Node) runDataset(ctx context.Context, call exec.Call) (exec.Response, e
 	if warnings == nil {
 		warnings = []string{}
 	}
-	raw, err := can.Marshal(&datasetBuilt{built.Manifest, uint64(len(built.IDs)), built.Seen, built.Kept, warnings})
+	raw, err := can.Marshal(&dataset.BuildAnswer{Manifest: built.Manifest, Count: uint64(len(built.IDs)), Seen: built.Seen, Kept: built.Kept, Warnings: warnings})
 	if err != nil {
 		return exec.Response{}, err
 	}
@@ -162,7 +153,7 @@ func (n *Node) BuildDataset(ctx context.Context, data []byte, given []caps.Chain
 	if err != nil {
 		return nil, err
 	}
-	built, err := object.Decode[datasetBuilt](called.Body)
+	built, err := object.Decode[dataset.BuildAnswer](called.Body)
 	if err != nil {
 		return nil, fmt.Errorf("dataset.build: %w", err)
 	}

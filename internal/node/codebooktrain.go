@@ -9,27 +9,11 @@ import (
 	"github.com/mythos-project/mythos/packet"
 )
 
-// codebookTraining is the request of the effect codebook.train (spec/wire.md#training).
-type codebookTraining struct {
-	Samples []object.Hash `can:"1,samples"` // bundles, at most 4096; the order says which are only measured
-	Size    uint32        `can:"2,size"`    // of the dictionary, in bytes
-}
-
-// TrainedCodebook is the response of the effect codebook.train: a codebook that is kept
-// here, and what it was measured to save.
-type TrainedCodebook struct {
-	Codebook object.Hash `can:"1,codebook_id"`
-	Measured uint64      `can:"2,measured"` // samples that took no part in the training
-	Plain    uint64      `can:"3,plain"`    // their bytes, not compressed
-	Baseline uint64      `can:"4,baseline"` // compressed with the baseline
-	Trained  uint64      `can:"5,trained"`  // compressed with the codebook
-}
-
 // trainBuiltin registers codebook.train.
 func (n *Node) trainBuiltin() {
 	n.Gate.Builtin(effectCodebook, exec.Builtin{
 		Use: toolUse(effectCodebook), RetrySafe: true, Writes: true,
-		Run: job(func(ctx context.Context, _ exec.Call, q *codebookTraining) (exec.Response, error) {
+		Run: job(func(ctx context.Context, _ exec.Call, q *packet.CodebookTraining) (exec.Response, error) {
 			t, err := n.trainCodebook(ctx, q)
 			if err != nil {
 				return exec.Response{}, err
@@ -39,7 +23,7 @@ func (n *Node) trainBuiltin() {
 	})
 }
 
-func (n *Node) trainCodebook(ctx context.Context, q *codebookTraining) (*TrainedCodebook, error) {
+func (n *Node) trainCodebook(ctx context.Context, q *packet.CodebookTraining) (*packet.TrainedCodebook, error) {
 	if len(q.Samples) > maxTrainSamples {
 		return nil, fmt.Errorf("%w: %d samples, at most %d", packet.ErrTraining, len(q.Samples), maxTrainSamples)
 	}
@@ -63,14 +47,14 @@ func (n *Node) trainCodebook(ctx context.Context, q *codebookTraining) (*Trained
 		return nil, fmt.Errorf("%w: it saves nothing: %d bytes with it, %d with the baseline, over %d packets", packet.ErrTraining, s.Trained, s.Baseline, s.Samples)
 	}
 	id, err := n.PutCodebook(ctx, cb)
-	return &TrainedCodebook{id, uint64(s.Samples), uint64(s.Plain), uint64(s.Baseline), uint64(s.Trained)}, err
+	return &packet.TrainedCodebook{id, uint64(s.Samples), uint64(s.Plain), uint64(s.Baseline), uint64(s.Trained)}, err
 }
 
 // TrainCodebook makes a codebook of bundles as an effect, and keeps it. The same bundles
 // in the same order give the same codebook again. It changes no packet until a peer
 // agrees to it. The error is a *LearningError where the samples make no useful codebook.
-func (n *Node) TrainCodebook(ctx context.Context, samples [][]byte, size int) (*TrainedCodebook, error) {
-	q := codebookTraining{Samples: []object.Hash{}, Size: uint32(size)}
+func (n *Node) TrainCodebook(ctx context.Context, samples [][]byte, size int) (*packet.TrainedCodebook, error) {
+	q := packet.CodebookTraining{Samples: []object.Hash{}, Size: uint32(size)}
 	for _, raw := range samples {
 		id, err := n.Store.PutBytes(ctx, raw)
 		if err != nil {
@@ -82,7 +66,7 @@ func (n *Node) TrainCodebook(ctx context.Context, samples [][]byte, size int) (*
 	if err != nil {
 		return nil, err
 	}
-	t, err := object.Decode[TrainedCodebook](called.Body)
+	t, err := object.Decode[packet.TrainedCodebook](called.Body)
 	if err != nil {
 		return nil, err
 	}

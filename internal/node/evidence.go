@@ -123,11 +123,13 @@ func (n *Node) Sample(ctx context.Context, id object.Hash) (*Sample, error) {
 		if err != nil {
 			return nil, err
 		}
-		v, err := ir.ParseScalar(g.ValueKind, g.ValueBytes)
+		v, known, err := g.Value()
 		if err != nil {
 			return nil, err
 		}
-		s.Signals = append(s.Signals, sampleSignal(g.SignalType, v))
+		if known {
+			s.Signals = append(s.Signals, sampleSignal(g.SignalType, v))
+		}
 	}
 	return s, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/packet"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -103,7 +104,7 @@ func (n *Node) noteCodebook(ctx context.Context, r *ledger.Receipt) error {
 	if err != nil {
 		return err
 	}
-	t, err := object.Decode[TrainedCodebook](body)
+	t, err := object.Decode[packet.TrainedCodebook](body)
 	if err != nil {
 		return err
 	}

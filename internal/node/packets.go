@@ -14,7 +14,6 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/keyfile"
-	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -24,7 +23,7 @@ import (
 // Extensions of a bundle's Meta that are ours.
 const (
 	extensionCaps   = "mythos.caps"   // the file form of capability chains, one after the other in a CAN list
-	extensionAnswer = "mythos.answer" // canonical Answer
+	extensionAnswer = "mythos.answer" // canonical exec.Answer
 )
 
 // PackOptions say how a bundle becomes a packet.
@@ -117,7 +116,7 @@ type Received struct {
 	Bundle  []byte // canonical bytes
 	Author  object.AgentID
 	Caps    []caps.Chain // what travelled with it, not yet authorized
-	Answer  *Answer      // when it answers a submission
+	Answer  *exec.Answer // when it answers a submission
 	Signers []object.AgentID
 }
 
@@ -200,7 +199,7 @@ func (r *Received) open(payload []byte) error {
 		return err
 	}
 	if a, ok := b.Meta.Extensions[extensionAnswer]; ok {
-		if r.Answer, err = object.Decode[Answer](a); err != nil {
+		if r.Answer, err = object.Decode[exec.Answer](a); err != nil {
 			return fmt.Errorf("answer: %w", err)
 		}
 	}
@@ -256,39 +255,6 @@ func (n *Node) TakeNonce(ctx context.Context, agent object.AgentID, nonce [16]by
 	return n.DB.Update(ctx, map[string][]byte{k: nil}, map[string][]byte{k: binary.BigEndian.AppendUint64(nil, uint64(until))})
 }
 
-// Answer is what an executor says about a submitted task (spec/wire.md#answers).
-// It travels in the extension mythos.answer of a bundle that, run, gives the result.
-type Answer struct {
-	PacketID   object.Hash      `can:"1,packet_id"` // of the submission
-	BundleID   object.Hash      `can:"2,bundle_id"`
-	TaskID     object.Hash      `can:"3,task_id"`
-	ResultHash object.Hash      `can:"4,result_hash"`
-	Result     []byte           `can:"5,result"`   // canonical encoding of the value
-	Receipts   [][]byte         `can:"6,receipts"` // canonical receipts, in order
-	TraceRef   *object.TraceRef `can:"7,trace_ref"`
-	EpisodeID  *object.Hash     `can:"8,episode_id"`
-	Halted     *string          `can:"9,halted"` // why the task was halted, for people
-}
-
-// ErrAnswer means that an answer is not one to what was asked.
-var ErrAnswer = errors.New("the answer does not fit")
-
-// Check compares the result with its hash and checks the receipts.
-func (a Answer) Check() error {
-	if got := object.Sum(a.Result); got != a.ResultHash {
-		return fmt.Errorf("the result hashes to %s, not %s", got.Short(), a.ResultHash.Short())
-	}
-	for _, raw := range a.Receipts {
-		if _, _, err := ledger.OpenReceipt(raw); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Structs describes the structs of this package.
-var Structs = []object.Struct{object.Define[Answer]("Answer", object.Rule{})}
-
 // Serve runs the first task of an accepted packet and returns the signed answer. Where
 // ctx ends with [ErrCancelled] before the task does, there is an answer that says so,
 // with that error.
@@ -315,7 +281,7 @@ func (n *Node) Serve(ctx context.Context, got *Received) ([]byte, *exec.Result, 
 		return nil, nil, err
 	}
 	res := ran.Result
-	a := &Answer{PacketID: got.Packet.ID(), BundleID: res.BundleID, TaskID: res.TaskID, ResultHash: res.ResultHash,
+	a := &exec.Answer{PacketID: got.Packet.ID(), BundleID: res.BundleID, TaskID: res.TaskID, ResultHash: res.ResultHash,
 		Result: res.Value.Encode(), Receipts: [][]byte{}, TraceRef: res.TraceRef, EpisodeID: res.EpisodeID}
 	if res.Halt != nil {
 		text := res.Halt.Error()
@@ -333,7 +299,7 @@ func (n *Node) Serve(ctx context.Context, got *Received) ([]byte, *exec.Result, 
 }
 
 // packAnswer signs an answer.
-func (n *Node) packAnswer(ctx context.Context, got *Received, a *Answer) ([]byte, error) {
+func (n *Node) packAnswer(ctx context.Context, got *Received, a *exec.Answer) ([]byte, error) {
 	raw, err := n.answerBundle(a)
 	if err != nil {
 		return nil, err
@@ -359,7 +325,7 @@ func (n *Node) cancelledAnswer(ctx context.Context, got *Received, receipts [][]
 		return nil, err
 	}
 	null, why := exec.Value{}.Encode(), ErrCancelled.Error()
-	a := &Answer{PacketID: got.Packet.ID(), BundleID: id, ResultHash: object.Sum(null), Result: null, Receipts: receipts, Halted: &why}
+	a := &exec.Answer{PacketID: got.Packet.ID(), BundleID: id, ResultHash: object.Sum(null), Result: null, Receipts: receipts, Halted: &why}
 	if len(b.Tasks.Tasks) > 0 {
 		a.TaskID = b.Tasks.Tasks[0].TaskID
 	}
@@ -368,7 +334,7 @@ func (n *Node) cancelledAnswer(ctx context.Context, got *Received, receipts [][]
 
 // answerBundle makes the program that returns the result, or its hash where it is
 // too large to be inline.
-func (n *Node) answerBundle(a *Answer) ([]byte, error) {
+func (n *Node) answerBundle(a *exec.Answer) ([]byte, error) {
 	b := ir.NewBuilder(n.Self())
 	raw, err := can.Marshal(a)
 	if err != nil {

@@ -61,19 +61,19 @@ func (n *Node) CheckAnswer(got *Received, asked Asked) error {
 	a := got.Answer
 	switch {
 	case a == nil || a.PacketID != asked.Packet:
-		return fmt.Errorf("%w: the peer answered another packet", ErrAnswer)
+		return fmt.Errorf("%w: the peer answered another packet", exec.ErrAnswer)
 	case a.BundleID != asked.Bundle:
-		return fmt.Errorf("%w: the peer answers with bundle %s, sent was %s", ErrAnswer, a.BundleID.Short(), asked.Bundle.Short())
+		return fmt.Errorf("%w: the peer answers with bundle %s, sent was %s", exec.ErrAnswer, a.BundleID.Short(), asked.Bundle.Short())
 	case a.TaskID != asked.Task:
-		return fmt.Errorf("%w: the peer answers with task %s, asked was %s", ErrAnswer, a.TaskID.Short(), asked.Task.Short())
+		return fmt.Errorf("%w: the peer answers with task %s, asked was %s", exec.ErrAnswer, a.TaskID.Short(), asked.Task.Short())
 	}
 	for _, raw := range a.Receipts {
 		r, id, err := ledger.OpenReceipt(raw)
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrAnswer, err)
+			return fmt.Errorf("%w: %w", exec.ErrAnswer, err)
 		}
 		if !r.Signer.Same(got.Author) && !n.Trust.Trusted(r.Signer, keyfile.ForLedger, n.now()) {
-			return fmt.Errorf("%w: receipt %s is by %s, who neither answers nor is trusted for ledgers", ErrAnswer, id.Short(), r.Signer)
+			return fmt.Errorf("%w: receipt %s is by %s, who neither answers nor is trusted for ledgers", exec.ErrAnswer, id.Short(), r.Signer)
 		}
 	}
 	return nil

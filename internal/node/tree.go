@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/packet"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -23,13 +24,8 @@ const (
 	partBlob  = "blob"  // a BlobRef; its parts come before it
 )
 
-// Part is one piece of a tree that travels between peers. It proves itself: its id
-// is computed from its data.
-type Part struct {
-	Kind string      `can:"1,kind"` // partNode, partBytes, partBlob, or the name of an object's struct
-	ID   object.Hash `can:"2,id"`
-	Data []byte      `can:"3,data"`
-}
+// Part is one piece of a tree that travels between peers.
+type Part packet.Frame
 
 // Item is a part that travels between peers, before its data is looked at.
 type Item struct {

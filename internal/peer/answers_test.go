@@ -32,7 +32,7 @@ func TestAnswersFit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.CheckAnswer(question, asked); !errors.Is(err, node.ErrAnswer) {
+	if err := n.CheckAnswer(question, asked); !errors.Is(err, exec.ErrAnswer) {
 		t.Errorf("the question itself: %v", err)
 	}
 	raw, _, err := n.Serve(ctx, question)
@@ -52,7 +52,7 @@ func TestAnswersFit(t *testing.T) {
 	} {
 		changed := asked
 		change(&changed)
-		if err := n.CheckAnswer(got, changed); !errors.Is(err, node.ErrAnswer) {
+		if err := n.CheckAnswer(got, changed); !errors.Is(err, exec.ErrAnswer) {
 			t.Errorf("another %s: %v", what, err)
 		}
 	}
@@ -62,7 +62,7 @@ func TestAnswersFit(t *testing.T) {
 		t.Fatal(err)
 	}
 	got.Answer.Receipts = append(got.Answer.Receipts, receipt)
-	if err := n.CheckAnswer(got, asked); !errors.Is(err, node.ErrAnswer) {
+	if err := n.CheckAnswer(got, asked); !errors.Is(err, exec.ErrAnswer) {
 		t.Errorf("a stranger's receipt: %v", err)
 	}
 	if err := n.Trust.Add(keyfile.Entry{Name: "stranger", Key: stranger.Agent().KeyHex(), For: []string{keyfile.ForLedger}}); err != nil {

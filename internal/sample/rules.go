@@ -50,6 +50,10 @@ func init() {
 	rule(func(s *dataset.Signal, o Options) {
 		s.ValueKind, s.ValueBytes = ir.KindI64, must(ir.I64Scalar(int64(o.Variant)-3).Encode())
 	})
+	rule(func(f *packet.Frame, o Options) {
+		f.Kind, f.Data = "bytes", fmt.Appendf(nil, "bytes %d", o.Variant)
+		f.ID = object.Sum(f.Data)
+	})
 	programRules()
 	learningRules()
 }
@@ -97,6 +101,14 @@ func programRules() {
 		t.Given = false
 		t.ID = must(ir.ToolID(must(t.Def())))
 	})
+	rule(func(a *exec.Answer, o Options) {
+		a.Result = can.AppendUint(nil, uint64(o.Variant))
+		a.ResultHash = object.Sum(a.Result)
+		_, raw, err := ledger.NewReceipt(Key, ledger.Receipt{ToolID: object.SumText("tool:sample"), RequestHash: object.SumText("request"),
+			ResponseHash: object.SumText("response"), TimeObserved: 1_790_000_000_000_000, Status: 200})
+		a.Receipts = [][]byte{must(raw, err)}
+	})
+	rule(func(f *exec.PinnedFile, _ Options) { f.Path = "/srv/rates.csv" })
 	rule(func(m *exec.ModuleRef, o Options) {
 		hash := object.SumText(fmt.Sprint("module ", o.Variant))
 		*m = exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &hash, Confinement: exec.ConfineWASI, Limits: m.Limits}

@@ -97,3 +97,39 @@ func TestMarkers(t *testing.T) {
 		}
 	}
 }
+
+// TestTablesAreOfTheProtocol: the comments that become tables speak of fields and values,
+// not of this implementation's identifiers.
+func TestTablesAreOfTheProtocol(t *testing.T) {
+	ours := regexp.MustCompile(`\b[A-Z][a-z0-9]+[A-Z]\w*|\b[a-z]+\.[A-Z]\w*|\[[A-Z]\w*\]|\bpackage\b`)
+	known := map[string]bool{}
+	for _, name := range catalog.Names() {
+		known[name] = true
+	}
+	for _, name := range []string{"RequestHashConflict", "ResponseHashConflict", "MultipleCommits", "EvalPass", "EvalMetric", "QuorumSignoff", "KiB"} {
+		known[name] = true
+	}
+	rows := 0
+	for name, page := range pages(t) {
+		for _, block := range marked.FindAllStringSubmatch(page, -1) {
+			if block[2] == "" {
+				continue
+			}
+			for _, row := range strings.Split(block[0], "\n") {
+				cells := strings.Split(row, " | ")
+				if len(cells) < 4 || strings.HasPrefix(row, "| | field") {
+					continue
+				}
+				rows++
+				for _, word := range ours.FindAllString(cells[3], -1) {
+					if !known[word] {
+						t.Errorf("%s: the fields of %s: %q is a name of this implementation: %s", name, block[2], word, row)
+					}
+				}
+			}
+		}
+	}
+	if rows < 400 {
+		t.Errorf("only %d rows were seen", rows)
+	}
+}

@@ -87,11 +87,15 @@ func newSignalLs(f *cmdutil.Factory) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				v, err := ir.ParseScalar(s.ValueKind, s.ValueBytes)
+				v, known, err := s.Value()
 				if err != nil {
 					return err
 				}
-				rows = append(rows, []ui.Cell{{Text: f.IO.Hash(sid.String()), Meaning: ui.Name}, {Text: fmt.Sprint(s.SignalType)}, {Text: v.String()}, {Text: s.Signer.Hint}})
+				value := v.String()
+				if !known {
+					value = fmt.Sprintf("%x (value kind %d is not known)", s.ValueBytes, s.ValueKind)
+				}
+				rows = append(rows, []ui.Cell{{Text: f.IO.Hash(sid.String()), Meaning: ui.Name}, {Text: fmt.Sprint(s.SignalType)}, {Text: value}, {Text: s.Signer.Hint}})
 			}
 			if !f.JSON {
 				f.IO.Table([]string{"signal", "type", "value", "by"}, rows)

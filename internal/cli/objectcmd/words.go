@@ -11,7 +11,6 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/ledger"
@@ -187,11 +186,14 @@ func (s speaker) episode(e *object.EpisodeRef) []string {
 }
 
 func (s speaker) signal(g *dataset.Signal) []string {
-	value := "a value that cannot be read"
-	if v, err := ir.ParseScalar(g.ValueKind, g.ValueBytes); err == nil {
+	value, kind := "a value that cannot be read", dataset.SignalTypeName(g.SignalType)
+	if v, known, err := g.Value(); err == nil && known {
 		value = v.String()
 	}
-	return []string{fmt.Sprintf("%s gave episode %s the %s %s, at %s.", s.who(g.Signer), g.EpisodeID.Short(), dataset.SignalTypeName(g.SignalType), value, at(g.TimeObserved))}
+	if kind == "" {
+		kind = fmt.Sprintf("signal of type %d,", g.SignalType)
+	}
+	return []string{fmt.Sprintf("%s gave episode %s the %s %s, at %s.", s.who(g.Signer), g.EpisodeID.Short(), kind, value, at(g.TimeObserved))}
 }
 
 func (s speaker) run(r *exec.RunRecord) []string {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
 )
 
@@ -47,7 +46,7 @@ func refusalCode(se *peer.StatusError) int {
 
 // haltedCode is the exit code of a task that was halted over there: the one that the same
 // task has here.
-func haltedCode(a *node.Answer) int {
+func haltedCode(a *exec.Answer) int {
 	v, err := exec.ParseValue(a.Result)
 	if err != nil || v.TypeID() != exec.TypeError {
 		return clierr.Refused // it was cancelled

@@ -8,7 +8,6 @@ import (
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/object"
 )
@@ -47,11 +46,11 @@ func TestRefusalCodes(t *testing.T) {
 func TestHaltedCodes(t *testing.T) {
 	for code, want := range map[exec.HaltCode]int{exec.HaltCPU: clierr.Refused, exec.HaltSpawn: clierr.Refused, exec.HaltQuota: clierr.Refused,
 		exec.HaltConflict: clierr.Conflict, exec.HaltDivergent: clierr.Conflict, exec.HaltEnsures: clierr.Failed, exec.HaltOperand: clierr.Failed} {
-		if got := haltedCode(&node.Answer{Result: (&exec.HaltError{Code: code}).Value().Encode()}); got != want {
+		if got := haltedCode(&exec.Answer{Result: (&exec.HaltError{Code: code}).Value().Encode()}); got != want {
 			t.Errorf("%s: exit code %d, expected %d", code, got, want)
 		}
 	}
-	if got := haltedCode(&node.Answer{Result: exec.Value{}.Encode()}); got != clierr.Refused {
+	if got := haltedCode(&exec.Answer{Result: exec.Value{}.Encode()}); got != clierr.Refused {
 		t.Errorf("cancelled: exit code %d", got)
 	}
 }

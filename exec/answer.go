@@ -1,0 +1,39 @@
+package exec
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Answer is what an executor says about a submitted task (spec/wire.md#answers).
+// It travels in the extension mythos.answer of a bundle that, run, gives the result.
+type Answer struct {
+	PacketID   object.Hash      `can:"1,packet_id"` // of the submission
+	BundleID   object.Hash      `can:"2,bundle_id"`
+	TaskID     object.Hash      `can:"3,task_id"`
+	ResultHash object.Hash      `can:"4,result_hash"`
+	Result     []byte           `can:"5,result"`   // canonical encoding of the value
+	Receipts   [][]byte         `can:"6,receipts"` // canonical receipts, in order
+	TraceRef   *object.TraceRef `can:"7,trace_ref"`
+	EpisodeID  *object.Hash     `can:"8,episode_id"`
+	Halted     *string          `can:"9,halted"` // why the task was halted, for people
+}
+
+// ErrAnswer means that an answer is not one to what was asked.
+var ErrAnswer = errors.New("the answer does not fit")
+
+// Check compares the result with its hash and checks the receipts.
+func (a Answer) Check() error {
+	if got := object.Sum(a.Result); got != a.ResultHash {
+		return fmt.Errorf("the result hashes to %s, not %s", got.Short(), a.ResultHash.Short())
+	}
+	for _, raw := range a.Receipts {
+		if _, _, err := ledger.OpenReceipt(raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
