@@ -47,7 +47,7 @@ func (n *Node) trainCodebook(ctx context.Context, q *packet.CodebookTraining) (*
 		return nil, fmt.Errorf("%w: it saves nothing: %d bytes with it, %d with the baseline, over %d packets", packet.ErrTraining, s.Trained, s.Baseline, s.Samples)
 	}
 	id, err := n.PutCodebook(ctx, cb)
-	return &packet.TrainedCodebook{id, uint64(s.Samples), uint64(s.Plain), uint64(s.Baseline), uint64(s.Trained)}, err
+	return &packet.TrainedCodebook{Codebook: id, Measured: uint64(s.Samples), Plain: uint64(s.Plain), Baseline: uint64(s.Baseline), Trained: uint64(s.Trained)}, err
 }
 
 // TrainCodebook makes a codebook of bundles as an effect, and keeps it. The same bundles
