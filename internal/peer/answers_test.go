@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/keyfile"
-	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
