@@ -1,9 +1,12 @@
 package conform
 
 import (
+	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/ledger"
@@ -42,15 +45,19 @@ func signatureOf(in json.RawMessage) (any, error) {
 	return map[string]bool{"valid": true}, nil
 }
 
-// evidenceOf opens a bundle of evidence, or the in-toto form of one.
+// evidenceOf opens a bundle of evidence, the in-toto form of one, or a file of many.
 func evidenceOf(in json.RawMessage) (any, error) {
 	var v struct {
+		File     *string   `json:"file,omitempty"` // of many: a line for each
 		Bytes    *hexBytes `json:"bytes,omitempty"`
 		InToto   string    `json:"in_toto,omitempty"` // a DSSE envelope
 		Envelope string    `json:"envelope_key,omitempty"`
 	}
 	if err := decodeInput(in, &v); err != nil {
 		return nil, err
+	}
+	if v.File != nil {
+		return linesShown(*v.File)
 	}
 	if v.Bytes == nil {
 		agent, err := object.ParseKey(v.Envelope)
@@ -76,8 +83,25 @@ type evidenceOut struct {
 	Refused bool        `json:"refusal"`
 }
 
-func shown(raw []byte) (any, error) {
-	ev, err := evidence.Open(raw)
+// linesShown is what each line of a file shows, or why it is refused.
+func linesShown(text string) (any, error) {
+	list := []any{}
+	err := evidence.EachLine(bufio.NewReader(strings.NewReader(text)), func(_ int, line []byte, wrong error) error {
+		l, err := evidence.ParseLine(line)
+		if err = cmp.Or(wrong, err); err != nil {
+			list = append(list, refusal{Refused: "line"})
+			return nil
+		}
+		out, err := show(l.Open())
+		list = append(list, out)
+		return err
+	})
+	return map[string]any{"lines": list}, err
+}
+
+func shown(raw []byte) (any, error) { return show(evidence.Open(raw)) }
+
+func show(ev *ledger.Evidence, err error) (any, error) {
 	if err != nil {
 		return evidenceRefused(err)
 	}

@@ -158,6 +158,11 @@ func (f *Factory) Read(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer done()
+	return f.ReadFrom(name, r)
+}
+
+// ReadFrom reads all of a file that is open.
+func (f *Factory) ReadFrom(name string, r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxInput+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)

@@ -10,3 +10,11 @@ type Party struct {
 
 // PartyOf is the view of an agent.
 func PartyOf(a object.AgentID) Party { return Party{a.Hint, a.KeyHex()} }
+
+// Short is the agent for people: its name, or else the beginning of its key.
+func (p Party) Short() string {
+	if p.Name != "" {
+		return p.Name
+	}
+	return p.Key[:min(len(p.Key), 12)]
+}

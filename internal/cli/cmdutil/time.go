@@ -119,3 +119,11 @@ func (f *Factory) Times(since, until When) (from, to object.Time, err error) {
 	}
 	return from, to, nil
 }
+
+// ShowTime is a point in time as lists show it: to the second on a terminal, whole elsewhere.
+func (f *Factory) ShowTime(t object.Time) string {
+	if f.IO.OutTTY {
+		return t.Std().Format("2006-01-02 15:04:05Z")
+	}
+	return t.String()
+}

@@ -3,6 +3,8 @@ package ledgercmd
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -11,12 +13,14 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
 
 type exportOptions struct {
+	selection
 	Format, Checkpoint, Out string
 	Witnesses               []string
 }
@@ -30,18 +34,24 @@ type under struct {
 func newReceiptExport(f *cmdutil.Factory) *cobra.Command {
 	o := &exportOptions{}
 	c := &cobra.Command{
-		Use: "export ID [--format F] [--checkpoint FILE [--witness KEY]...] [-o FILE]", Short: "Write one file of evidence for receipts, to be verified anywhere",
-		Long: "Formats: evidence, the receipt with its ledger entries, capabilities, inclusion proofs and a checkpoint; in-toto, an\n" +
+		Use:   "export [ID]... [--tool T] [--agent A] [--cap CAP] [--since T] [--until T] [--format F] [-o FILE]",
+		Short: "Write one file of evidence for receipts, to be verified anywhere",
+		Long: "Of one ID the file is its evidence alone. Of several, or of those that the flags select, it has a line of JSON for each\n" +
+			"receipt, all proven under one checkpoint. `mythos receipt verify FILE` checks either, without any repository.\n" +
+			"Formats: evidence, the receipt with its ledger entries, capabilities, inclusion proofs and a checkpoint; in-toto, an\n" +
 			"in-toto statement about the response, in a DSSE envelope, with that evidence inside; tlog-proof, only the C2SP proof\n" +
-			"that the receipt is in the log; receipt, only its canonical bytes. Evidence holds nothing that it does not verify itself: the\n" +
-			"key of each witness that cosigned --checkpoint is in trust.yaml or given with --witness.",
-		Example: "  mythos receipt export 3f9c01 -o evidence.bin\n  mythos receipt export 3f9c01 --format in-toto -o evidence.intoto.json", Args: cmdutil.Args(1, 1),
-		RunE: func(c *cobra.Command, args []string) error { return runExport(c.Context(), f, args[0], o) },
+			"that the receipt is in the log; receipt, only its canonical bytes. The last two are of one ID. Evidence holds nothing that\n" +
+			"it does not verify itself: the key of each witness that cosigned --checkpoint is in trust.yaml or given with --witness.",
+		Example: "  mythos receipt export 3f9c01 -o evidence.bin\n" +
+			"  mythos receipt export --tool deploy --since yesterday -o audit.jsonl\n" +
+			"  mythos receipt export 3f9c01 --format in-toto -o evidence.intoto.json", Args: cmdutil.Args(0, -1),
+		RunE: func(c *cobra.Command, args []string) error { return runExport(c.Context(), f, args, o) },
 	}
-	c.Flags().StringVar(&o.Format, "format", "evidence", "evidence, in-toto, tlog-proof or receipt")
-	c.Flags().StringVar(&o.Checkpoint, "checkpoint", "", "prove it under this checkpoint (one that others keep, or witnesses cosigned) instead of a fresh one")
-	c.Flags().StringArrayVar(&o.Witnesses, "witness", nil, "the public key of a witness that cosigned --checkpoint; may be repeated")
 	c.Flags().StringVarP(&o.Out, "output", "o", "", "the file; standard output by default")
+	o.flags(c.Flags())
+	c.Flags().StringVar(&o.Format, "format", "evidence", "evidence, in-toto, tlog-proof or receipt")
+	c.Flags().StringVar(&o.Checkpoint, "checkpoint", "", "prove under this checkpoint; one that others keep, or witnesses cosigned, instead of a fresh one")
+	c.Flags().StringArrayVar(&o.Witnesses, "witness", nil, "the public key of a witness that cosigned --checkpoint; may be repeated")
 	return c
 }
 
@@ -49,40 +59,119 @@ func newReceiptExport(f *cmdutil.Factory) *cobra.Command {
 var formats = map[string]func(context.Context, *node.Node, object.Hash, under) ([]byte, error){
 	"evidence": exported, "in-toto": inToto, "tlog-proof": tlogProof, "receipt": canonical}
 
+// lineFormats are those that a file of many receipts can have, a line each.
+var lineFormats = map[string]func(context.Context, *node.Node, object.Hash, under) ([]byte, error){
+	"evidence": evidenceLine, "in-toto": inToto}
+
 // Formats are the names of the forms in which a receipt is exported.
 func Formats() []string { return slices.Sorted(maps.Keys(formats)) }
 
-func runExport(ctx context.Context, f *cmdutil.Factory, name string, o *exportOptions) error {
+func runExport(ctx context.Context, f *cmdutil.Factory, names []string, o *exportOptions) error {
+	many := len(names) > 1 || o.given()
 	format, ok := formats[o.Format]
-	if !ok {
+	switch {
+	case !ok:
 		return clierr.Usagef("--format %s: expected one of %s", o.Format, strings.Join(Formats(), ", "))
+	case len(names) == 0 && !many:
+		return clierr.Usagef("which receipts? Give ids, or select them").With("mythos receipt export --since yesterday -o FILE")
+	case len(names) > 0 && o.given():
+		return clierr.Usagef("either ids or flags that select receipts, not both")
 	}
-	id, err := f.Resolve(ctx, name)
-	if err != nil {
-		return err
+	if many {
+		if format, ok = lineFormats[o.Format]; !ok {
+			return clierr.Usagef("--format %s is of one receipt; of several: %s", o.Format, strings.Join(slices.Sorted(maps.Keys(lineFormats)), ", "))
+		}
 	}
 	n, err := f.Node(ctx)
 	if err != nil {
 		return err
 	}
-	var u under
-	if o.Checkpoint != "" {
-		if u.checkpoint, err = f.ReadText(o.Checkpoint); err != nil {
-			return err
-		}
-	}
-	if u.witnesses, err = publicKeys("witness", o.Witnesses); err != nil {
-		return err
-	}
-	out, err := format(ctx, n, id, u)
-	if errors.Is(err, ledger.ErrCheckpoint) && u.checkpoint != nil {
-		return clierr.New(clierr.Invalid, "%s: %w", o.Checkpoint, err).On(o.Checkpoint).
-			With("the key of a witness that cosigned it: --witness KEY")
-	}
+	u, err := o.under(ctx, f, n, many)
 	if err != nil {
 		return err
 	}
-	return f.Write(o.Out, out)
+	each, err := o.receipts(ctx, f, n, names)
+	if err != nil {
+		return err
+	}
+	written := 0
+	err = f.WriteWith(o.Out, func(w io.Writer) error {
+		err := each(func(id object.Hash) error {
+			text, err := format(ctx, n, id, u)
+			if err != nil {
+				return fmt.Errorf("receipt %s: %w", id.Short(), err)
+			}
+			written++
+			_, err = w.Write(text)
+			return err
+		})
+		if err == nil && written == 0 {
+			return clierr.New(clierr.NotFound, "no receipt is selected").With("`mythos receipt ls` takes the same flags")
+		}
+		return err
+	})
+	if errors.Is(err, ledger.ErrCheckpoint) && o.Checkpoint != "" {
+		return clierr.New(clierr.Invalid, "%s: %w", o.Checkpoint, err).On(o.Checkpoint).
+			With("it must cover every receipt; the key of a witness that cosigned it: --witness KEY")
+	}
+	if err == nil && many {
+		f.IO.Notef("%s", cmdutil.Count(written, "receipt", "receipts"))
+	}
+	return err
+}
+
+// under reads what receipts are proven under: of many, all under the same checkpoint.
+func (o *exportOptions) under(ctx context.Context, f *cmdutil.Factory, n *node.Node, many bool) (u under, err error) {
+	switch {
+	case o.Checkpoint != "":
+		u.checkpoint, err = f.ReadText(o.Checkpoint)
+	case many:
+		u.checkpoint, err = n.Ledger.Checkpoint(ctx)
+	}
+	if err != nil {
+		return u, err
+	}
+	u.witnesses, err = publicKeys("witness", o.Witnesses)
+	return u, err
+}
+
+// receipts gives what calls a function with the id of each receipt: of the named ones, or of
+// those that the flags select, the oldest first.
+func (o *exportOptions) receipts(ctx context.Context, f *cmdutil.Factory, n *node.Node, names []string) (func(func(object.Hash) error) error, error) {
+	if len(names) == 0 {
+		selected, err := o.selected(ctx, f, n)
+		return func(fn func(object.Hash) error) error {
+			return selected(func(r *ledger.Receipt) error { return fn(r.ReceiptID) })
+		}, err
+	}
+	ids := make([]object.Hash, 0, len(names))
+	for _, name := range names {
+		id, err := f.Resolve(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(ids, id) {
+			return nil, clierr.Usagef("receipt %s is named twice", id.Short())
+		}
+		ids = append(ids, id)
+	}
+	return func(fn func(object.Hash) error) error {
+		for _, id := range ids {
+			if err := fn(id); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
+}
+
+// evidenceLine is a receipt's line in a file of many (spec/evidence.md#evidence-files).
+func evidenceLine(ctx context.Context, n *node.Node, id object.Hash, u under) ([]byte, error) {
+	bundle, err := exported(ctx, n, id, u)
+	if err != nil {
+		return nil, err
+	}
+	return evidence.AppendLine(nil, evidence.Line{ReceiptID: id, Evidence: bundle})
 }
 
 func canonical(ctx context.Context, n *node.Node, id object.Hash, _ under) ([]byte, error) {

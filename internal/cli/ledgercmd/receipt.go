@@ -20,38 +20,37 @@ func NewReceipt(f *cmdutil.Factory) *cobra.Command {
 }
 
 func newReceiptLs(f *cmdutil.Factory) *cobra.Command {
-	o := &logOptions{Kind: "receipt"}
+	o := &selection{}
 	c := &cobra.Command{
-		Use: "ls [--tool T] [--state S] [--agent A] [--since T] [--until T]", Short: "List receipts, oldest first", Example: "  mythos receipt ls --tool wc", Args: cmdutil.Args(0, 0),
-		RunE: func(c *cobra.Command, _ []string) error {
-			n, err := f.Node(c.Context())
-			if err != nil {
-				return err
-			}
-			filter, err := o.filter(c.Context(), f, n)
-			if err != nil {
-				return err
-			}
-			t := &table{f: f, header: []string{"receipt", "status", "time", "tool", "key"}}
-			err = n.Ledger.Log(c.Context(), filter, func(e ledger.Entry) error {
-				r := e.Receipt
-				if f.JSON {
-					return f.Emit(rowOf(c.Context(), n, r), nil)
-				}
-				t.add(ui.Cell{Text: f.IO.Hash(r.ReceiptID.String()), Meaning: ui.Name}, ui.Cell{Text: fmt.Sprint(r.Status), Meaning: statusMeaning(r.Status)},
-					ui.Cell{Text: r.TimeObserved.String(), Meaning: ui.Dim}, ui.Cell{Text: n.ToolName(c.Context(), r.ToolID)}, ui.Cell{Text: ledger.KeyText(r.IdempotencyKey)})
-				return nil
-			})
-			t.flush()
-			return err
-		},
+		Use: "ls [--tool T] [--agent A] [--cap CAP] [--since T] [--until T] [--state S]", Short: "List receipts, oldest first",
+		Example: "  mythos receipt ls --tool wc --since yesterday", Args: cmdutil.Args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error { return runReceiptLs(c.Context(), f, o) },
 	}
-	c.Flags().StringVar(&o.Tool, "tool", "", "only this tool")
-	c.Flags().Var(&o.Since, "since", "from this time on: "+cmdutil.TimeHelp)
-	c.Flags().Var(&o.Until, "until", "before this time")
-	c.Flags().StringVar(&o.State, "state", "", "only receipts of effects that are in this state now")
-	c.Flags().StringVar(&o.Agent, "agent", "", "only receipts that this agent signed")
+	o.flags(c.Flags())
 	return c
+}
+
+func runReceiptLs(ctx context.Context, f *cmdutil.Factory, o *selection) error {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	selected, err := o.selected(ctx, f, n)
+	if err != nil {
+		return err
+	}
+	t := &table{f: f, header: []string{"receipt", "status", "time", "tool", "key", "by"}}
+	err = selected(func(r *ledger.Receipt) error {
+		row := rowOf(ctx, n, r)
+		if f.JSON {
+			return f.Emit(row, nil)
+		}
+		t.add(ui.Cell{Text: f.IO.Hash(r.ReceiptID.String()), Meaning: ui.Name}, ui.Cell{Text: fmt.Sprint(r.Status), Meaning: statusMeaning(r.Status)},
+			ui.Cell{Text: f.ShowTime(r.TimeObserved), Meaning: ui.Dim}, ui.Cell{Text: row.Tool}, ui.Cell{Text: row.Key}, ui.Cell{Text: row.By.Short()})
+		return nil
+	})
+	t.flush()
+	return err
 }
 
 // receiptRow is a receipt of a list; `mythos receipt show ID --json` is the whole one.

@@ -1,6 +1,7 @@
 package ledgercmd
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -27,10 +28,11 @@ func newReceiptVerify(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use: "verify ID|FILE [--trust KEY]... [--checkpoint FILE] [--proof FILE] [--witness KEY]...", Short: "Check a receipt, or an evidence file without any repository",
 		Long: "Two verdicts: the bytes are intact (else 5), and whoever signed them (the receipt, the log, the envelope) is trusted\n" +
-			"(else 4). FILE is what `mythos receipt export` wrote: evidence, an in-toto envelope, or a receipt, then with its\n" +
-			"tlog-proof in --proof. --checkpoint asks in addition that the receipt is in the log of that checkpoint, which was\n" +
-			"kept elsewhere: of evidence that was exported under it (`receipt export --checkpoint`), or of a receipt in the\n" +
-			"repository here. --witness asks for witnesses' cosignatures on the checkpoint.",
+			"(else 4). FILE is what `mythos receipt export` wrote: evidence of one receipt or of many, an in-toto envelope or a line for\n" +
+			"each, or a receipt, then with its tlog-proof in --proof. Of many receipts each has its verdicts, and the worst decides the\n" +
+			"exit code. --checkpoint asks in addition that the receipts are in the log of that checkpoint, which was kept elsewhere: of\n" +
+			"evidence that was exported under it (`receipt export --checkpoint`), or of a receipt in the repository here. --witness\n" +
+			"asks for witnesses' cosignatures on the checkpoint.",
 		Args: cmdutil.Args(1, 1), Example: "  mythos receipt verify evidence.bin --trust 8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c",
 		RunE: func(c *cobra.Command, args []string) error { return runReceiptVerify(c.Context(), f, args[0], o) },
 	}
@@ -51,38 +53,66 @@ type finding struct {
 	note    []byte             // that checkpoint, signed
 }
 
-func runReceiptVerify(ctx context.Context, f *cmdutil.Factory, name string, o *receiptVerifyOptions) error {
-	keys, err := f.TrustedKeys(o.Trust)
-	if err != nil {
-		return err
-	}
-	witnesses, err := publicKeys("witness", o.Witnesses)
-	if err != nil {
-		return err
-	}
-	v, err := intact(ctx, f, name, keys)
-	if err != nil {
-		return err
-	}
-	if o.Proof != "" {
-		if err := v.proved(f, o.Proof, keys); err != nil {
-			return err
-		}
-	}
-	if o.Checkpoint != "" {
-		if err := v.included(ctx, f, o.Checkpoint, keys); err != nil {
-			return err
-		}
-	}
-	if err := v.witnessed(witnesses); err != nil {
-		return err
-	}
-	return v.report(ctx, f, keys)
+// demands are what is asked of each receipt, besides that it is intact.
+type demands struct {
+	keys       *cmdutil.Keys
+	witnesses  []object.AgentID
+	checkpoint []byte // kept elsewhere; nil: none
+	name       string // of its file
 }
 
-// report prints the two verdicts; the second one decides.
-func (v *finding) report(ctx context.Context, f *cmdutil.Factory, keys *cmdutil.Keys) error {
-	out := verdict{Intact: true, Receipt: v.id, Status: v.receipt.Status, Signers: v.signers}
+func runReceiptVerify(ctx context.Context, f *cmdutil.Factory, name string, o *receiptVerifyOptions) (err error) {
+	d := &demands{name: o.Checkpoint}
+	if d.keys, err = f.TrustedKeys(o.Trust); err != nil {
+		return err
+	}
+	if d.witnesses, err = publicKeys("witness", o.Witnesses); err != nil {
+		return err
+	}
+	if o.Checkpoint != "" {
+		if d.checkpoint, err = f.ReadText(o.Checkpoint); err != nil {
+			return err
+		}
+	}
+	data, lines, done, err := presented(ctx, f, name)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if lines != nil {
+		if o.Proof != "" {
+			return clierr.Usagef("--proof is of one receipt, and %s has a line for each of many", name)
+		}
+		return d.many(ctx, f, name, lines)
+	}
+	v, err := openFinding(data, d.keys)
+	if err != nil {
+		return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
+	}
+	if o.Proof != "" {
+		if err := v.proved(f, o.Proof, d.keys); err != nil {
+			return err
+		}
+	}
+	if err := d.met(ctx, f, v); err != nil {
+		return err
+	}
+	return v.report(ctx, f, d.keys)
+}
+
+// met checks what is asked of a receipt that is intact.
+func (d *demands) met(ctx context.Context, f *cmdutil.Factory, v *finding) error {
+	if d.checkpoint != nil {
+		if err := v.included(ctx, f, d); err != nil {
+			return err
+		}
+	}
+	return v.witnessed(d.witnesses)
+}
+
+// judged gives the two verdicts of a receipt that is intact.
+func (v *finding) judged(ctx context.Context, f *cmdutil.Factory, keys *cmdutil.Keys) (verdict, error) {
+	out := verdict{Intact: true, Receipt: &v.id, Status: v.receipt.Status, Signers: v.signers}
 	if v.log != nil {
 		out.LogSize = &v.log.Size
 	}
@@ -94,17 +124,31 @@ func (v *finding) report(ctx context.Context, f *cmdutil.Factory, keys *cmdutil.
 		}
 		var err error
 		if s.Trusted, s.Under, err = v.counted(ctx, f, s.agent); err != nil {
-			return err
+			return out, err
 		}
 	}
-	i := slices.IndexFunc(v.signers, func(s signer) bool { return !s.Trusted })
-	out.Trusted, out.OK = i < 0, i < 0
+	out.Trusted = !slices.ContainsFunc(v.signers, func(s signer) bool { return !s.Trusted })
+	out.OK = out.Trusted
+	return out, nil
+}
+
+// report prints the two verdicts; the second one decides.
+func (v *finding) report(ctx context.Context, f *cmdutil.Factory, keys *cmdutil.Keys) error {
+	out, err := v.judged(ctx, f, keys)
+	if err != nil {
+		return err
+	}
 	if err := f.Emit(out, func() {
 		out.print(f, receiptWords(ctx, f.Opened(), v.receipt))
 	}); err != nil || out.OK {
 		return err
 	}
-	s := v.signers[i]
+	return v.untrusted()
+}
+
+// untrusted is the error of a receipt that is intact, and of whose signers one is not trusted.
+func (v *finding) untrusted() error {
+	s := v.signers[slices.IndexFunc(v.signers, func(s signer) bool { return !s.Trusted })]
 	return clierr.New(clierr.Refused, "receipt %s is intact, but nobody here trusts its %s %s", v.id.Short(), s.What, s.agent).
 		On(v.id.String()).With("if you trust that key: --trust " + s.Key)
 }
@@ -124,7 +168,7 @@ func (v *finding) counted(ctx context.Context, f *cmdutil.Factory, agent object.
 }
 
 func (v verdict) print(f *cmdutil.Factory, says []word) {
-	f.IO.Printf("intact: receipt %s, status %d\n", v.Receipt, v.Status)
+	f.IO.Printf("intact: receipt %s\n", v.Receipt)
 	printWords(f, says)
 	for _, s := range v.Signers {
 		word := "trusted"
@@ -141,22 +185,26 @@ func (v verdict) print(f *cmdutil.Factory, says []word) {
 	}
 }
 
-// intact gives the first verdict.
-func intact(ctx context.Context, f *cmdutil.Factory, name string, keys *cmdutil.Keys) (*finding, error) {
-	data, err := f.Read(name)
+// presented gives what is to be verified: the bytes of one receipt, or the lines of many.
+func presented(ctx context.Context, f *cmdutil.Factory, name string) (data []byte, lines *bufio.Reader, done func(), err error) {
+	r, done, err := f.Open(name)
 	if e, ok := clierr.As(err); ok && e.Code == clierr.NotFound {
-		if data, err = receiptOf(ctx, f, name); err != nil {
-			return nil, err
-		}
+		data, err = receiptOf(ctx, f, name)
+		return data, nil, func() {}, err
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
-	v, err := openFinding(data, keys)
+	in := bufio.NewReader(r)
+	many, in, err := evidence.Many(in)
+	if err == nil && !many {
+		data, err = f.ReadFrom(name, in)
+		in = nil
+	}
 	if err != nil {
-		return nil, clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
+		done()
 	}
-	return v, nil
+	return data, in, done, err
 }
 
 func openFinding(data []byte, keys *cmdutil.Keys) (*finding, error) {
@@ -166,6 +214,11 @@ func openFinding(data []byte, keys *cmdutil.Keys) (*finding, error) {
 	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
 		return openEvidence(data)
 	}
+	return openEnvelope(data, keys)
+}
+
+// openEnvelope opens an in-toto statement in its envelope, with the evidence inside.
+func openEnvelope(data []byte, keys *cmdutil.Keys) (*finding, error) {
 	var envelope ledger.Envelope
 	var s ledger.Statement
 	if err := json.Unmarshal(data, &envelope); err != nil {
@@ -184,7 +237,11 @@ func openFinding(data []byte, keys *cmdutil.Keys) (*finding, error) {
 }
 
 func openEvidence(data []byte) (*finding, error) {
-	ev, err := evidence.Open(data) // trust is judged by report
+	return findingOf(evidence.Open(data))
+}
+
+// findingOf is evidence that is intact; trust is judged later.
+func findingOf(ev *ledger.Evidence, err error) (*finding, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -218,12 +275,9 @@ func (v *finding) proved(f *cmdutil.Factory, name string, keys *cmdutil.Keys) er
 
 // included checks that the receipt is in the log of a checkpoint that was kept
 // elsewhere.
-func (v *finding) included(ctx context.Context, f *cmdutil.Factory, name string, keys *cmdutil.Keys) error {
-	text, err := f.ReadText(name)
-	if err != nil {
-		return err
-	}
-	c, err := ledger.OpenCheckpoint(text, v.known(keys)...)
+func (v *finding) included(ctx context.Context, f *cmdutil.Factory, d *demands) error {
+	name, text := d.name, d.checkpoint
+	c, err := ledger.OpenCheckpoint(text, v.known(d.keys)...)
 	if err != nil {
 		return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
 	}

@@ -8,13 +8,26 @@ import (
 
 // verdict is what `receipt verify` finds: two verdicts apart.
 type verdict struct {
-	OK      bool        `json:"ok"`
-	Intact  bool        `json:"intact"`  // the bytes are what was signed
-	Trusted bool        `json:"trusted"` // the caller trusts all who signed
-	Receipt object.Hash `json:"receipt"`
-	Status  uint16      `json:"status"`
-	Signers []signer    `json:"signers"`
-	LogSize *uint64     `json:"log_size,omitempty"` // entries that the checkpoint covers
+	OK      bool         `json:"ok"`
+	Intact  bool         `json:"intact"`            // the bytes are what was signed
+	Trusted bool         `json:"trusted"`           // the caller trusts all who signed
+	Line    int          `json:"line,omitempty"`    // of a file of many, from 1
+	Receipt *object.Hash `json:"receipt,omitempty"` // absent where not even that is known
+	Status  uint16       `json:"status,omitempty"`
+	Signers []signer     `json:"signers"`
+	LogSize *uint64      `json:"log_size,omitempty"` // entries that the checkpoint covers
+	Error   string       `json:"error,omitempty"`    // why it is not intact
+}
+
+// tally sums up what `receipt verify` found of a file of many: the last line.
+type tally struct {
+	OK       bool         `json:"ok"`
+	Receipts int          `json:"receipts"`
+	Good     int          `json:"intact_and_trusted"`
+	Distrust int          `json:"intact_not_trusted"`
+	Broken   int          `json:"not_intact"`
+	First    *object.Time `json:"first,omitempty"` // the earliest time of an intact receipt
+	Last     *object.Time `json:"last,omitempty"`
 }
 
 // signer is somebody who signed some of it.
@@ -47,6 +60,6 @@ var ledgerResults = cmdutil.Results{
 var receiptResults = cmdutil.Results{
 	"ls":     cmdutil.JSONLines(receiptRow{}),
 	"show":   cmdutil.Document(ledger.Receipt{}),
-	"verify": cmdutil.Document(verdict{}),
+	"verify": cmdutil.JSONLines(verdict{}, tally{}),
 	"export": cmdutil.Bytes(),
 }

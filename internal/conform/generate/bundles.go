@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/mythos-project/mythos/caps"
+	filed "github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -142,6 +143,7 @@ func bundles() *set {
 	loneReceipts(s)
 	changedBundles(s)
 	bundlesWithCaps(s)
+	files(s)
 	return s
 }
 
@@ -308,4 +310,30 @@ func bundlesWithCaps(s *set) {
 	forged[0].Raw = slices.Clone(forged[0].Raw)
 	forged[0].Raw[len(forged[0].Raw)-1] ^= 1
 	show("a capability with a changed signature", alice, &chain[0], 0, forged)
+}
+
+// files are evidence files of many receipts: each line has an answer of its own.
+func files(s *set) {
+	good := by(alice)
+	id, raw := receipt(alice, string(bundleKey), "question", "answer", 200)
+	single, keyless := receipt(alice, "", "question", "answer", 200)
+	line := func(id object.Hash, hexed string) string {
+		return string(must(filed.AppendLine(nil, filed.Line{ReceiptID: id, Evidence: unhexed(hexed)})))
+	}
+	first := line(id, written(registered(alice, 0, 1, good), receipted(raw), committed(raw, good)).bundle(raw, nil))
+	second := line(single, written(receipted(keyless)).bundle(keyless, nil))
+	for _, f := range []struct{ name, text string }{
+		{"two", first + second},
+		{"no line end at the end", first + strings.TrimSuffix(second, "\n")},
+		{"CRLF", strings.ReplaceAll(first+second, "\n", "\r\n")},
+		{"an empty line", first + "\n" + second},
+		{"the evidence of another receipt", line(single, written(registered(alice, 0, 1, good), receipted(raw), committed(raw, good)).bundle(raw, nil)) + second},
+		{"a bundle that is cut off", line(id, written(receipted(raw)).bundle(raw, nil)[:400]) + second},
+		{"another member", strings.Replace(first, "{", `{"note":"",`, 1) + second},
+		{"base64 without padding", strings.Replace(first, "=\"}", "\"}", 1) + second},
+		{"a hash in capitals", strings.Replace(first, id.String(), strings.ToUpper(id.String()), 1) + second},
+		{"nothing", ""},
+	} {
+		s.add("file: "+f.name, fields{"file": f.text})
+	}
 }

@@ -1,0 +1,133 @@
+package ledgercmd
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/evidence"
+	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/object"
+)
+
+// many verifies a file with a line for each receipt, one line after another. Each has its
+// verdicts; the worst decides.
+func (d *demands) many(ctx context.Context, f *cmdutil.Factory, name string, lines *bufio.Reader) error {
+	var sum tally
+	var broken, distrusted error // the first of each
+	err := evidence.EachLine(lines, func(n int, line []byte, wrong error) error {
+		v, id, err := d.line(ctx, f, line, wrong)
+		sum.Receipts++
+		if e, ok := clierr.As(err); err != nil && (!ok || e.Code == clierr.Invalid) {
+			sum.Broken++
+			if broken == nil {
+				broken = fmt.Errorf("line %d: %w", n, err)
+			}
+			out := verdict{Line: n, Receipt: id, Signers: []signer{}, Error: err.Error()}
+			return f.Emit(out, func() { out.printBroken(f) })
+		}
+		if err != nil {
+			return err
+		}
+		out, err := v.judged(ctx, f, d.keys)
+		if err != nil {
+			return err
+		}
+		out.Line = n
+		sum.add(v, out)
+		if !out.OK && distrusted == nil {
+			distrusted = v.untrusted()
+		}
+		return f.Emit(out, func() { v.printShort(ctx, f, out) })
+	})
+	if err != nil {
+		return err
+	}
+	if sum.Receipts == 0 {
+		return clierr.New(clierr.Invalid, "%s: there is no receipt in it", name).On(name)
+	}
+	sum.OK = sum.Good == sum.Receipts
+	if err := f.Emit(sum, func() { sum.print(f) }); err != nil {
+		return err
+	}
+	if broken != nil {
+		return clierr.New(clierr.Invalid, "%s: %d of %s not intact: the first is %w", name, sum.Broken, cmdutil.Count(sum.Receipts, "receipt is", "receipts are"), broken).On(name)
+	}
+	return distrusted
+}
+
+// line opens a line, and checks what is asked of it. id is what the line says, if it says it.
+func (d *demands) line(ctx context.Context, f *cmdutil.Factory, line []byte, wrong error) (v *finding, id *object.Hash, err error) {
+	if wrong != nil {
+		return nil, nil, wrong
+	}
+	if l, lerr := evidence.ParseLine(line); lerr == nil {
+		id = &l.ReceiptID
+		v, err = findingOf(l.Open())
+	} else if v, err = openEnvelope(line, d.keys); err != nil {
+		return nil, nil, lineError(line, lerr, err)
+	} else {
+		id = &v.id
+	}
+	if err == nil {
+		err = d.met(ctx, f, v)
+	}
+	return v, id, err
+}
+
+func (t *tally) add(v *finding, out verdict) {
+	if out.OK {
+		t.Good++
+	} else {
+		t.Distrust++
+	}
+	at := v.receipt.TimeObserved
+	if t.First == nil || at < *t.First {
+		t.First = &at
+	}
+	if t.Last == nil || at > *t.Last {
+		t.Last = &at
+	}
+}
+
+// printShort says in two lines what a receipt says, and what is thought of it.
+func (v *finding) printShort(ctx context.Context, f *cmdutil.Factory, out verdict) {
+	mark, word := ui.Good, "ok"
+	if !out.OK {
+		mark, word = ui.Warn, "not trusted"
+	}
+	said := map[string]string{}
+	for _, w := range receiptWords(ctx, f.Opened(), v.receipt) {
+		said[w.about] = w.text
+	}
+	f.IO.Printf("%s  %s  tool %s: %s\n", f.IO.Paint(mark, fmt.Sprintf("%-11s", word)), f.IO.Paint(ui.Dim, f.ShowTime(v.receipt.TimeObserved)),
+		ui.Clean(said["tool"]), said["status"])
+	f.IO.Printf("             receipt %s  by %s  key %s\n", v.id.Short(), ui.Clean(said["by"]), ui.Clean(said["key"]))
+}
+
+func (v verdict) printBroken(f *cmdutil.Factory) {
+	about := fmt.Sprintf("line %d", v.Line)
+	if v.Receipt != nil {
+		about += ", receipt " + v.Receipt.Short()
+	}
+	f.IO.Printf("%s  %s\n             %s\n", f.IO.Paint(ui.Bad, "NOT INTACT "), about, ui.Clean(f.IO.Brief(v.Error)))
+}
+
+func (t *tally) print(f *cmdutil.Factory) {
+	f.IO.Printf("%s: %d intact and trusted, %d intact but not trusted, %d not intact\n",
+		cmdutil.Count(t.Receipts, "receipt", "receipts"), t.Good, t.Distrust, t.Broken)
+	if t.First != nil {
+		f.IO.Printf("from %s to %s\n", f.ShowTime(*t.First), f.ShowTime(*t.Last))
+	}
+}
+
+// lineError says why a line is neither evidence nor an envelope: by what it looks like.
+func lineError(line []byte, asEvidence, asEnvelope error) error {
+	if bytes.Contains(line[:min(len(line), 256)], []byte(`"payload`)) {
+		return asEnvelope
+	}
+	return asEvidence
+}

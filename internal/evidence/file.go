@@ -1,0 +1,130 @@
+package evidence
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/mythos-project/mythos/internal/strictjson"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Line is a receipt of an evidence file of many (spec/evidence.md#evidence-files).
+type Line struct {
+	ReceiptID object.Hash
+	Evidence  []byte // the canonical EvidenceBundle
+}
+
+// lineJSON is how a line is written: the two members that the in-toto predicate has, too.
+type lineJSON struct {
+	ReceiptID *string `json:"receiptId"`
+	Evidence  *string `json:"evidence"` // base64
+}
+
+// ErrLine means that a line of an evidence file is no line of one.
+var ErrLine = errors.New("no line of an evidence file")
+
+// MaxLine bounds a line of a file of many, in bytes.
+const MaxLine = 16 << 20
+
+// AppendLine writes a line.
+func AppendLine(dst []byte, l Line) ([]byte, error) {
+	id, bundle := l.ReceiptID.String(), base64.StdEncoding.EncodeToString(l.Evidence)
+	text, err := json.Marshal(lineJSON{&id, &bundle})
+	return append(append(dst, text...), '\n'), err
+}
+
+// ParseLine reads a line. The bundle in it is opened by [Line.Open]; the receipt's id is what
+// the line says, also of a bundle that is damaged.
+func ParseLine(text []byte) (l Line, err error) {
+	var v lineJSON
+	if err := strictjson.Unmarshal(text, &v); err != nil {
+		return l, fmt.Errorf("%w: %w", ErrLine, err)
+	}
+	if v.ReceiptID == nil || v.Evidence == nil {
+		return l, fmt.Errorf("%w: it lacks receiptId or evidence", ErrLine)
+	}
+	if l.ReceiptID, err = object.ParseHash(*v.ReceiptID); err != nil || l.ReceiptID.String() != *v.ReceiptID {
+		return l, fmt.Errorf("%w: receiptId is no hash of 64 lower-case hex digits", ErrLine)
+	}
+	l.Evidence, err = base64.StdEncoding.DecodeString(*v.Evidence)
+	if err != nil || base64.StdEncoding.EncodeToString(l.Evidence) != *v.Evidence { // the decoder skips line ends and spare bits
+		return l, fmt.Errorf("%w: evidence is no base64 (RFC 4648, section 4)", ErrLine)
+	}
+	return l, nil
+}
+
+// Open checks that the line's bundle is intact, and that it is of the receipt that the line
+// names.
+func (l Line) Open() (*ledger.Evidence, error) {
+	ev, err := Open(l.Evidence)
+	if err != nil {
+		return nil, err
+	}
+	if ev.ReceiptID != l.ReceiptID {
+		return nil, fmt.Errorf("%w: it is the evidence of receipt %s, and says %s", ledger.ErrEntry, ev.ReceiptID.Short(), l.ReceiptID.Short())
+	}
+	return ev, nil
+}
+
+// Many tells whether what r holds is a file of many, with a line for each receipt: of evidence,
+// or of in-toto envelopes. It gives the reader back from which all of it is read. A first line
+// that is damaged does not hide the lines behind it.
+func Many(r *bufio.Reader) (bool, *bufio.Reader, error) {
+	first, tooLong, err := nextLine(r)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, nil, err
+	}
+	if tooLong {
+		return false, nil, fmt.Errorf("%w: the first is longer than %d MiB", ErrLine, MaxLine>>20)
+	}
+	next, _ := r.Peek(1)
+	var v lineJSON
+	many := json.Unmarshal(first, &v) == nil && v.ReceiptID != nil ||
+		string(next) == "{" && utf8.Valid(first) && !bytes.ContainsFunc(bytes.TrimSpace(first), unicode.IsControl)
+	return many, bufio.NewReader(io.MultiReader(bytes.NewReader(first), r)), nil
+}
+
+// EachLine calls fn with each line of a file of many, from 1, without its line end. A line
+// that is too long is given as none, with an error; fn decides whether to go on.
+func EachLine(r *bufio.Reader, fn func(n int, line []byte, err error) error) error {
+	for n := 1; ; n++ {
+		line, tooLong, err := nextLine(r)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if errors.Is(err, io.EOF) && len(line) == 0 && !tooLong {
+			return nil
+		}
+		var wrong error
+		if tooLong {
+			line, wrong = nil, fmt.Errorf("%w: it is longer than %d MiB", ErrLine, MaxLine>>20)
+		}
+		if err := fn(n, bytes.TrimRight(line, "\r\n"), wrong); err != nil {
+			return err
+		}
+		if err != nil { // the last line has no line end
+			return nil
+		}
+	}
+}
+
+// nextLine reads to the next line end, and keeps at most MaxLine of it.
+func nextLine(r *bufio.Reader) (line []byte, tooLong bool, err error) {
+	for {
+		part, err := r.ReadSlice('\n')
+		if tooLong = tooLong || len(line)+len(part) > MaxLine; !tooLong {
+			line = append(line, part...)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, tooLong, err
+		}
+	}
+}
