@@ -1,5 +1,5 @@
 # Targets for people. CI calls .ci/run and nothing else.
-.PHONY: attack build test check generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch release-check network once
+.PHONY: attack build test check generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch release-check network once tutorials
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -73,6 +73,9 @@ once: ## 100 processes of three identities on one key, 300 deaths, clocks that a
 
 network: ## peers that lie, cuts, and links that lose, delay and go dark (about a minute; the links need Linux, root and iproute2)
 	MYTHOS_NETWORK=1 go test -count=1 -v -run 'TestNetwork' ./cmd/mythos
+
+tutorials: ## the tutorials and the quickstart pasted into a machine with nothing but busybox and the binary (half a minute; Linux, root, busybox-static)
+	scripts/tutorials.sh
 
 quickstart: build ## the whole loop on the Go toolchain's sources (under two minutes)
 	./mythos quickstart --full
