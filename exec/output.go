@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 )
@@ -34,11 +35,13 @@ func (h *Head) Write(p []byte) (int, error) {
 type Tail struct {
 	Limit int
 	Bytes []byte
+	cut   bool // something was written before
 }
 
 // Write keeps the end of what was written so far.
 func (t *Tail) Write(p []byte) (int, error) {
 	n := len(p)
+	t.cut = t.cut || len(t.Bytes)+n > t.Limit
 	if n >= t.Limit {
 		t.Bytes = append(t.Bytes[:0], p[n-t.Limit:]...)
 		return n, nil
@@ -50,9 +53,24 @@ func (t *Tail) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+// Whole is what was kept, without a line, or else a word, of which the beginning was not:
+// half of a secret would not be recognized.
+func (t *Tail) Whole() []byte {
+	if !t.cut {
+		return t.Bytes
+	}
+	if i := bytes.IndexByte(t.Bytes, '\n'); i >= 0 {
+		return t.Bytes[i+1:]
+	}
+	if i := bytes.IndexByte(t.Bytes, ' '); i >= 0 {
+		return t.Bytes[i+1:]
+	}
+	return nil
+}
+
 // Note is a reason, which may be empty, and what was kept, as valid UTF-8, for a Response's notes.
 func (t *Tail) Note(reason string) string {
-	text := strings.TrimSpace(strings.ToValidUTF8(string(t.Bytes), "\uFFFD"))
+	text := strings.TrimSpace(strings.ToValidUTF8(string(t.Whole()), "\uFFFD"))
 	if text == "" || reason == "" {
 		return reason + text
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 
@@ -91,6 +92,12 @@ func (e *endpoint) agreed() string {
 	defer e.mu.Unlock()
 	return e.version
 }
+
+// changed implements link: what answers at a URL is not pinned.
+func (e *endpoint) changed() error { return nil }
+
+// hold implements link: nothing of an endpoint runs here.
+func (e *endpoint) hold(*os.File) (drop func(), err error) { return func() {}, nil }
 
 // post sends one message.
 func (e *endpoint) post(ctx context.Context, x *exchange, method string, line []byte) (*http.Response, error) {

@@ -102,6 +102,7 @@ const (
 func (r *Runner) exchange(ctx context.Context, call exec.Call, tail *exec.Tail) (*exchange, error) {
 	x := &exchange{limit: jsonFactor*call.Limits.MaxResponse + overhead, stderr: exec.Also(tail, call.Stderr)}
 	if call.Module.URL == "" {
+		x.hide = r.Process.Hiding(call.Module)
 		return x, nil
 	}
 	client, err := r.HTTP.Client(call)
@@ -134,7 +135,7 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 	case errors.As(err, &tooLong):
 		return exec.Response{Status: exec.StatusResponseTooBig, Notes: fmt.Sprintf("response exceeds %d bytes", call.Limits.MaxResponse)}, nil
 	case limited.Err() != nil:
-		return exec.Response{Status: exec.StatusTimeout, Notes: tail.Note("took too long")}, nil
+		return x.clean(exec.Response{Status: exec.StatusTimeout, Notes: tail.Note("took too long")}), nil
 	case errors.As(err, &status) && status.status >= 400 && status.status < 500:
 		return x.clean(bounded(exec.Response{Status: exec.StatusFailed, Body: status.body, Notes: "HTTP " + status.text}, call)), nil
 	}
@@ -154,13 +155,11 @@ func (r *Runner) attempt(ctx context.Context, call exec.Call, x *exchange) (answ
 		sent := err == nil
 		var a answer
 		if sent {
-			a, err = l.call(ctx, call, x, d)
-			var unsent *unsentError
-			sent = err == nil || !(errors.As(err, &unsent) || errors.Is(err, errSession))
+			a, sent, err = l.held(ctx, call, x, d)
 		}
 		r.note(l)
 		gone := l.link.down() || errors.Is(err, errSession)
-		r.release(call, l, err != nil && !errors.Is(err, exec.ErrPinned) && !errors.Is(err, exec.ErrNoTool))
+		r.release(call, l, err != nil && (sent || !errors.Is(err, exec.ErrPinned) && !errors.Is(err, exec.ErrNoTool)))
 		if err == nil || sent {
 			return a, err
 		}
@@ -168,6 +167,25 @@ func (r *Runner) attempt(ctx context.Context, call exec.Call, x *exchange) (answ
 			return answer{}, exec.NotStarted(err)
 		}
 	}
+}
+
+// held is call while the server holds the lock of the attempt. sent reports that bytes of it
+// may have left: then, without an answer, the lock stays with the server until that ends.
+func (s *session) held(ctx context.Context, call exec.Call, x *exchange, d Definition) (a answer, sent bool, err error) {
+	drop, err := s.link.hold(call.Alive)
+	if err != nil {
+		return a, false, err
+	}
+	a, err = s.call(ctx, call, x, d)
+	var unsent *unsentError
+	sent = err == nil || !(errors.As(err, &unsent) || errors.Is(err, errSession))
+	if err == nil || !sent {
+		drop()
+	}
+	if err == nil {
+		err = s.link.changed()
+	}
+	return a, sent, err
 }
 
 // call sends the tools/call.
@@ -201,9 +219,11 @@ func (r *Runner) note(l *lease) {
 	}
 }
 
-// clean takes the secrets of an endpoint out of what is kept.
+// clean takes the secrets out of what is kept: of an endpoint's answer, and of what a program
+// says beside its response.
 func (x *exchange) clean(res exec.Response) exec.Response {
 	if x.web == nil {
+		res.Notes = x.hide(res.Notes)
 		return res
 	}
 	clean := x.web.client.Clean(res.Body)

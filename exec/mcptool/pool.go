@@ -96,7 +96,7 @@ func (r *Runner) share(s *slot) *lease {
 	if l == nil {
 		return nil
 	}
-	if l.retired || l.link.down() {
+	if l.retired || l.link.down() || l.link.changed() != nil {
 		r.retire(s, false)
 		return nil
 	}

@@ -27,7 +27,8 @@ type program struct {
 	out  *os.File // and output
 	kill context.CancelFunc
 	dir  string
-	path string // of the program
+	path string              // of the program
+	hide func(string) string // takes secrets out of what is kept
 
 	writing chan struct{} // holds one token: who has it writes
 	replies chan struct{} // bounds the answers to the server's own requests that are under way
@@ -47,10 +48,11 @@ func (r *Runner) startProgram(call exec.Call, onList func()) (*program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("working directory: %w", err)
 	}
-	// The server outlives the call that it is started for: it gets nothing of that call.
+	// The server outlives the call that it is started for: it gets nothing of that call. The
+	// lock of each call's attempt it is given for the time of that call (hold).
 	call.Key, call.Fence, call.Alive, call.Stdout, call.Stderr = nil, 0, nil, nil, nil
 	life, kill := context.WithCancel(context.Background())
-	p := &program{kill: kill, dir: dir, path: call.Module.Argv[0], onList: onList, ended: make(chan struct{}),
+	p := &program{kill: kill, dir: dir, path: call.Module.Argv[0], hide: r.Process.Hiding(call.Module), onList: onList, ended: make(chan struct{}),
 		writing: make(chan struct{}, 1), replies: make(chan struct{}, 16)}
 	p.cmd = r.Process.Command(life, call, dir)
 	p.cmd.Stderr = &p.stderr
@@ -223,6 +225,13 @@ func (p *program) tell(ctx context.Context, _ *exchange, method string, params [
 // agree implements link: messages over pipes say the version themselves.
 func (p *program) agree(string) {}
 
+// changed reports that a file of the server is no longer the one that was started.
+func (p *program) changed() error { return p.cmd.Disturbed() }
+
+// hold lets the server hold the lock of an attempt: where the caller is killed, the attempt
+// goes on as long as the server does.
+func (p *program) hold(lock *os.File) (drop func(), err error) { return p.cmd.Hold(lock) }
+
 // down implements link.
 func (p *program) down() bool {
 	select {
@@ -255,17 +264,20 @@ func (p *program) why() error {
 	default:
 		said = "it ended with " + p.exit.Error()
 	}
-	if text := p.stderr.last(); text != "" {
+	if text := p.hide(p.stderr.last()); text != "" {
 		said += "; standard error: " + text
 	}
-	if text := p.banner.text(); text != "" {
+	if text := p.hide(p.banner.text()); text != "" {
 		said += "; on standard output, which is for the protocol only, it wrote: " + text
 	}
 	return &endedError{server: p.path, said: said, ended: p.down()}
 }
 
 // noise is how many lines of the server's output were no messages, and the first of them.
-func (p *program) noise() (lines int, first string) { return p.banner.count() }
+func (p *program) noise() (lines int, first string) {
+	lines, first = p.banner.count()
+	return lines, p.hide(first)
+}
 
 // endedError is a server that is no more, or does not answer.
 type endedError struct {
@@ -351,5 +363,5 @@ func (s *spread) tell(to interface{ Write([]byte) (int, error) }) func() {
 func (s *spread) last() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return strings.TrimSpace(visible(s.tail.Bytes))
+	return strings.TrimSpace(visible(s.tail.Whole()))
 }

@@ -114,6 +114,11 @@ func serveCall(mode string, args []string, m asked, say func(json.RawMessage, st
 	case "quoted":
 		say(json.RawMessage(`"`+string(m.ID)+`"`), `"result":`+args[0])
 		return
+	case "waits": // for the other end of a pipe
+		fmt.Fprintln(os.Stderr, "SECRET is "+os.Getenv("MCP_TEST_SECRET"))
+		if _, err := os.ReadFile(args[1]); err != nil {
+			os.Exit(5)
+		}
 	case "talks":
 		fmt.Fprintln(os.Stderr, "it went wrong")
 		time.Sleep(50 * time.Millisecond) // standard error is another pipe

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 )
 
@@ -16,6 +17,11 @@ type link interface {
 	tell(ctx context.Context, x *exchange, method string, params []byte) error
 	// agree is told the version that was agreed on.
 	agree(version string)
+	// changed reports that what answers is not what was registered any more: an error that
+	// wraps exec.ErrPinned.
+	changed() error
+	// hold lets the server hold the lock of an attempt, nil where there is none, until drop.
+	hold(lock *os.File) (drop func(), err error)
 	// down reports that nothing can be asked any more.
 	down() bool
 	// close ends the link; now does not wait for the server to end by itself.
@@ -26,7 +32,8 @@ type link interface {
 type exchange struct {
 	limit  int64 // bytes that one message of the server may have
 	stderr io.Writer
-	web    *webExchange // of an endpoint
+	web    *webExchange        // of an endpoint
+	hide   func(string) string // of a program: takes secrets out of what is kept
 }
 
 // unsentError is the error of a request of which no byte left.

@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"io"
+	"os"
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
@@ -35,6 +36,20 @@ func (r *Runner) Command(ctx context.Context, call exec.Call, dir string) *Cmd {
 func Start(cmd *Cmd, ref exec.ModuleRef, dir string) error {
 	cmd.call.Module, cmd.dir = ref, dir
 	return cmd.start()
+}
+
+// Disturbed reports that a file of the running program changed since it was checked: an
+// error that wraps exec.ErrPinned.
+func (c *Cmd) Disturbed() error { return c.disturbed() }
+
+// Hold lets a running program hold the lock of an attempt that it works for, as Alive does
+// for one that runs for a single call: the lock outlives the caller, until the program and
+// its family have ended. drop ends that before. A nil lock is none.
+func (c *Cmd) Hold(lock *os.File) (drop func(), err error) {
+	if lock == nil {
+		return func() {}, nil
+	}
+	return c.hold(lock)
 }
 
 // Wait waits for the program, and everything that it started, to end. Errors: an

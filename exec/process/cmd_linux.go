@@ -182,6 +182,10 @@ func (c *Cmd) wait() error {
 	return nil
 }
 
+func (c *Cmd) disturbed() error { return c.loaded.watch.disturbed() }
+
+func (c *Cmd) hold(lock *os.File) (drop func(), err error) { return c.process.Hold(lock) }
+
 // end closes what the command still has open.
 func (c *Cmd) end() {
 	for _, f := range c.ours {

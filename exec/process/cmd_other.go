@@ -4,6 +4,7 @@ package process
 
 import (
 	"errors"
+	"os"
 	osexec "os/exec"
 
 	"github.com/mythos-project/mythos/exec"
@@ -57,3 +58,9 @@ func (c *Cmd) wait() error {
 	}
 	return err
 }
+
+// disturbed sees nothing on this system.
+func (c *Cmd) disturbed() error { return nil }
+
+// hold does nothing: a program that runs here cannot be given a lock.
+func (c *Cmd) hold(*os.File) (drop func(), err error) { return func() {}, nil }

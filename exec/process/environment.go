@@ -5,9 +5,9 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/secret"
 )
 
 // CallerEnv names the variables that an unconfined tool gets of whoever calls it, where
@@ -60,22 +60,22 @@ func (r *Runner) lookup(name string) (string, bool) {
 	return os.LookupEnv(name)
 }
 
-// leastSecret is how long the value of a variable is, at least, that is taken out of
-// notes: shorter ones are part of ordinary words.
-const leastSecret = 6
-
-// hiding replaces the values of the variables that a registration names by their names.
-// Those that any caller has, such as PATH, are no secrets.
-func (r *Runner) hiding(ref exec.ModuleRef) func(string) string {
-	var pairs []string
+// Hiding takes out of a text that is kept the values of the variables that a registration
+// names, however they are written, and puts their names there. Those that any caller has,
+// such as PATH, are no secrets.
+func (r *Runner) Hiding(ref exec.ModuleRef) func(string) string {
+	var masks []*secret.Mask
 	for _, name := range ref.Env {
-		if v, ok := r.lookup(name); ok && len(v) >= leastSecret && !slices.Contains(CallerEnv, name) {
-			for _, form := range encodings(v) {
-				pairs = append(pairs, form, "["+name+"]")
-			}
+		if v, ok := r.lookup(name); ok && !slices.Contains(CallerEnv, name) {
+			masks = append(masks, secret.Named("["+name+"]", []byte(v)))
 		}
 	}
-	return strings.NewReplacer(pairs...).Replace
+	return func(text string) string {
+		for _, m := range masks {
+			text = m.CleanText(text)
+		}
+		return text
+	}
 }
 
 // dirOf is where a call runs: the fresh folder, or what the registration names.

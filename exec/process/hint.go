@@ -1,10 +1,6 @@
 package process
 
 import (
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
-	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -12,20 +8,6 @@ import (
 
 	"github.com/mythos-project/mythos/exec"
 )
-
-// encodings are the forms in which a secret may show: as it is, and as programs write it
-// into URLs, headers and JSON.
-func encodings(v string) []string {
-	forms := []string{
-		v, url.QueryEscape(v), url.PathEscape(v), base64.StdEncoding.EncodeToString([]byte(v)),
-		base64.URLEncoding.EncodeToString([]byte(v)), base64.RawStdEncoding.EncodeToString([]byte(v)), hex.EncodeToString([]byte(v)),
-	}
-	if quoted, err := json.Marshal(v); err == nil {
-		forms = append(forms, string(quoted[1:len(quoted)-1]))
-	}
-	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) }) // the longer first: one may begin with another
-	return slices.Compact(forms)
-}
 
 // denied finds where a line says that something may not be opened, and named the paths in it.
 var (

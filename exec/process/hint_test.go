@@ -1,6 +1,11 @@
 package process
 
 import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"html"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -45,10 +50,22 @@ func TestHiding(t *testing.T) {
 	r := &Runner{Lookup: func(name string) (string, bool) {
 		return map[string]string{"TOKEN": secret, "PATH": "/usr/bin"}[name], true
 	}}
-	hide := r.hiding(exec.ModuleRef{Env: []string{"TOKEN", "PATH"}})
-	for _, form := range encodings(secret) {
+	hide := r.Hiding(exec.ModuleRef{Env: []string{"TOKEN", "PATH"}})
+	quoted, err := json.Marshal(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, form := range []string{
+		secret, url.QueryEscape(secret), url.PathEscape(url.PathEscape(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))), html.EscapeString(secret), string(quoted[1 : len(quoted)-1]),
+	} {
 		if got := hide("x " + form + " y"); got != "x [TOKEN] y" {
 			t.Errorf("%s: %s", form, got)
+		}
+	}
+	for i := range 4 { // wherever in a longer text
+		text := base64.StdEncoding.EncodeToString([]byte("user:"[:i] + secret + "; and more"))
+		if got := hide(text); !strings.Contains(got, "[TOKEN]") || strings.Contains(got, text[6:14]) {
+			t.Errorf("%s: %s", text, got)
 		}
 	}
 	if got := hide("in /usr/bin"); got != "in /usr/bin" {

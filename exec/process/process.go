@@ -146,7 +146,7 @@ func (r *Runner) prepare(ctx context.Context, call exec.Call, dir string) *run {
 		cmd:    r.Command(ctx, call, dir),
 		stdout: exec.Head{Limit: call.Limits.MaxResponse},
 		stderr: exec.Tail{Limit: int(call.Limits.MaxStderr)},
-		hide:   r.hiding(call.Module),
+		hide:   r.Hiding(call.Module),
 	}
 	p.stdout.Full = p.cmd.Kill
 	p.cmd.Grace, p.cmd.Deadline = grace, call.Limits.Timeout+grace
@@ -157,7 +157,7 @@ func (r *Runner) prepare(ctx context.Context, call exec.Call, dir string) *run {
 // response judges how the program ended.
 func (p *run) response(err error, stopped bool, call exec.Call) (exec.Response, error) {
 	note := func(reason string) string {
-		return p.hide(p.stderr.Note(reason)) + advice(call.Module, string(p.stderr.Bytes))
+		return p.hide(p.stderr.Note(reason) + advice(call.Module, string(p.stderr.Bytes)))
 	}
 	var exit *ExitError
 	switch {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,12 +17,18 @@ import (
 )
 
 // watch notices when a file that was hashed changes while it is used. The kernel queues
-// every write to it, and every change of the names that lead to it (inotify(7)). Where
-// the kernel has no watch left, and on file systems that others change over a network,
-// stamps are compared instead. A nil watch notices nothing.
+// every write to it, and every change of the names that lead to it (inotify(7)). It does not
+// queue writes through a mapping in memory: so nobody may have the file open for writing
+// when the watch begins, nor when it ends, and whoever had meanwhile has closed it, which is
+// queued. On file systems that others change over a network, stamps are compared, too. A nil
+// watch notices nothing.
 type watch struct {
-	fd    int // -1: there is none
 	files []watched
+
+	mu     sync.Mutex
+	fd     int   // of inotify; -1: there is nothing to watch yet
+	seen   error // what was found to have changed
+	closed bool
 }
 
 type watched struct {
@@ -29,13 +37,10 @@ type watched struct {
 	stamp string
 }
 
-func newWatch() *watch {
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		fd = -1
-	}
-	return &watch{fd: fd}
-}
+// inotify makes a queue of the kernel's; tests make it fail.
+var inotify = unix.InotifyInit1
+
+func newWatch() *watch { return &watch{fd: -1} }
 
 const (
 	bytesChange = unix.IN_MODIFY | unix.IN_CLOSE_WRITE
@@ -51,19 +56,53 @@ func (w *watch) content(f *os.File) error {
 	if err != nil {
 		return err
 	}
-	w.add("/proc/self/fd/"+strconv.Itoa(int(f.Fd())), bytesChange)
+	if err := w.add(descriptor(f), f.Name(), bytesChange); err != nil {
+		return err
+	}
+	for try := 0; written(f); try++ { // a process that is being forked has what its parent had open, for a moment
+		if try == writerTries {
+			return fmt.Errorf("%s is open for writing: nobody can say which bytes would run; close it there first", f.Name())
+		}
+		time.Sleep(writerPause)
+	}
 	w.files = append(w.files, watched{file: f, stamp: fmt.Sprint(st.Size(), st.ModTime().UnixNano())})
 	return nil
 }
 
-func (w *watch) add(path string, mask uint32) {
+const (
+	writerTries = 200
+	writerPause = 10 * time.Millisecond
+)
+
+// written reports whether somebody has a file open for writing, as far as the kernel tells
+// us: of files of other users it does not.
+func written(f *os.File) bool {
+	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK) // not granted where there are writers
+	if err == nil {
+		_, err = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK)
+	}
+	return errors.Is(err, unix.EAGAIN)
+}
+
+func descriptor(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }
+
+// add watches what is at a path; what names it for people. What cannot be watched must not
+// run: nobody would notice that it changed.
+func (w *watch) add(path, what string, mask uint32) (err error) {
 	if w.fd < 0 {
-		return
+		if w.fd, err = inotify(unix.IN_CLOEXEC | unix.IN_NONBLOCK); err != nil {
+			w.fd = -1
+			return unwatched(what, "fs.inotify.max_user_instances", err)
+		}
 	}
 	if _, err := unix.InotifyAddWatch(w.fd, path, mask|unix.IN_MASK_ADD); err != nil {
-		unix.Close(w.fd)
-		w.fd = -1
+		return unwatched(what, "fs.inotify.max_user_watches", err)
 	}
+	return nil
+}
+
+func unwatched(what, limit string, err error) error {
+	return fmt.Errorf("%s cannot be watched while it is used (inotify: %w): raise %s with sysctl, or put the file where only root can write, such as /usr/local/bin", what, err, limit)
 }
 
 // place watches that path goes on leading to the file f, which was opened by it.
@@ -74,7 +113,9 @@ func (w *watch) place(path string, f *os.File) error {
 	if err := w.names(path); err != nil {
 		return err
 	}
-	w.add("/proc/self/fd/"+strconv.Itoa(int(f.Fd())), placeChange)
+	if err := w.add(descriptor(f), path, placeChange); err != nil {
+		return err
+	}
 	st, err := f.Stat()
 	if err != nil {
 		return err
@@ -109,7 +150,9 @@ func (w *watch) names(path string) error {
 			if links++; links > maxLinks {
 				return fmt.Errorf("%s: too many links", path)
 			}
-			w.add(at, placeChange|unix.IN_DONT_FOLLOW)
+			if err := w.add(at, at, placeChange|unix.IN_DONT_FOLLOW); err != nil {
+				return err
+			}
 			to, err := os.Readlink(at)
 			if err != nil {
 				return err
@@ -119,14 +162,26 @@ func (w *watch) names(path string) error {
 			}
 			rest = append(strings.Split(strings.Trim(filepath.Clean(to), "/"), "/"), rest...)
 		case len(rest) > 0:
-			w.add(at, unix.IN_MOVE_SELF|unix.IN_DELETE_SELF)
+			if err := w.add(at, at, unix.IN_MOVE_SELF|unix.IN_DELETE_SELF); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// disturbed reports what changed since the files were checked; nil: nothing did.
+// disturbed reports what changed since the files were checked; nil: nothing did. What was
+// found once stays. It is safe for concurrent use.
 func (w *watch) disturbed() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.seen == nil && !w.closed {
+		w.seen = w.look()
+	}
+	return w.seen
+}
+
+func (w *watch) look() error {
 	for _, f := range w.files {
 		if err := f.changed(); err != nil {
 			return err
@@ -136,8 +191,8 @@ func (w *watch) disturbed() error {
 		return nil
 	}
 	buf := make([]byte, 4096)
-	n, err := unix.Read(w.fd, buf)
-	if errors.Is(err, unix.EAGAIN) || n <= 0 {
+	n, err := unix.Read(w.fd, buf) // after the files: who had one open for writing has closed it now
+	if errors.Is(err, unix.EAGAIN) || n == 0 {
 		return nil
 	}
 	return fmt.Errorf("%w while it was used: nobody can say which bytes ran", exec.ErrPinned)
@@ -154,7 +209,7 @@ func (w watched) changed() error {
 	} else if now, err := os.Stat(w.path); err != nil || identity(now) != identity(st) {
 		stamp = ""
 	}
-	if stamp != w.stamp {
+	if stamp != w.stamp || written(w.file) {
 		return fmt.Errorf("%w while it was used: %s: nobody can say which bytes ran", exec.ErrPinned, w.file.Name())
 	}
 	return nil
@@ -162,6 +217,9 @@ func (w watched) changed() error {
 
 // close closes the watch and the files that it watches. It may be called again.
 func (w *watch) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
 	if w.fd >= 0 {
 		unix.Close(w.fd)
 		w.fd = -1
@@ -177,7 +235,7 @@ var systemFolders = []string{"/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/", "/n
 
 // system reports whether a file is one of the system's, which nobody but root can write.
 func system(f *os.File) bool {
-	path, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(int(f.Fd())))
+	path, err := os.Readlink(descriptor(f))
 	if err != nil {
 		return false
 	}

@@ -20,7 +20,10 @@ const Least = 6
 const Mark = "[secret]"
 
 // Mask finds secrets. The zero Mask finds none. It is safe for concurrent use.
-type Mask struct{ patterns []pattern }
+type Mask struct {
+	patterns []pattern
+	mark     string // stands where one was
+}
 
 // pattern is a text that gives a secret away.
 type pattern struct {
@@ -33,7 +36,12 @@ type pattern struct {
 // New is a Mask for secrets. One that is itself "user:password" in base64, as of Basic
 // authentication, also stands for what it encodes, and for the password.
 func New(secrets ...[]byte) *Mask {
-	m := &Mask{}
+	return Named(Mark, secrets...)
+}
+
+// Named is New with another mark.
+func Named(mark string, secrets ...[]byte) *Mask {
+	m := &Mask{mark: mark}
 	for _, s := range secrets {
 		m.add(s)
 		if decoded, err := base64.StdEncoding.DecodeString(string(s)); err == nil {
@@ -71,13 +79,13 @@ func inside(s []byte, shift int) []byte {
 	return []byte(text[from:to])
 }
 
-// Clean is data with Mark for every secret. It is data itself when there is none.
+// Clean is data with the mark for every secret. It is data itself when there is none.
 func (m *Mask) Clean(data []byte) []byte {
 	if m == nil {
 		return data
 	}
 	for _, p := range m.patterns {
-		data = p.clean(data)
+		data = p.clean(data, m.mark)
 	}
 	return data
 }
@@ -85,7 +93,7 @@ func (m *Mask) Clean(data []byte) []byte {
 // CleanText is Clean for text.
 func (m *Mask) CleanText(text string) string { return string(m.Clean([]byte(text))) }
 
-func (p pattern) clean(data []byte) []byte {
+func (p pattern) clean(data []byte, mark string) []byte {
 	var out []byte
 	kept := 0 // data[:kept] is in out, or was taken out
 	for at := 0; at < len(data); at++ {
@@ -100,7 +108,7 @@ func (p pattern) clean(data []byte) []byte {
 		if p.around {
 			from, to = widen(data, from, to, kept)
 		}
-		out = append(append(out, data[kept:from]...), Mark...)
+		out = append(append(out, data[kept:from]...), mark...)
 		kept, at = to, to-1
 	}
 	if kept == 0 {

@@ -41,7 +41,7 @@ var rooms = []struct {
 	{"exec/ir", []string{"object", "object/..."}},
 	{"exec", []string{"object", "object/...", "exec/ir", "caps", "ledger", "store", "internal/strictjson"}},
 	{"exec/...", []string{"object", "object/...", "exec", "exec/ir", "exec/runnertest", "exec/secret", "internal/atomicfile", "internal/rawjson"}},
-	{"exec/process", []string{"object", "exec", "internal/supervise"}},
+	{"exec/process", []string{"object", "exec", "exec/secret", "internal/supervise"}},
 	{"exec/mcptool", []string{"object", "exec", "exec/process", "exec/httptool", "internal/rawjson"}},
 	{"dataset", []string{"object", "object/...", "store", "ledger", "exec/ir", "internal/jsontext"}},
 	{"dataset/...", []string{"object", "object/...", "store", "ledger", "exec/ir", "dataset", "internal/jsontext"}},

@@ -12,7 +12,7 @@
 // If the supervisor is killed, the kernel kills the program.
 //
 // A supervisor holds the lock of an attempt ([Spec.Alive]) until the last of the family
-// has ended. One whose program has ended takes the next one: [Pool] keeps them.
+// has ended; further ones it is given while the program runs ([Process.Hold]). One whose program has ended takes the next one: [Pool] keeps them.
 //
 // A program is executed by a descriptor, which was checked before, never by its path.
 // It gets the descriptors 0, 1 and 2, those in [Spec.Files], and no other. With

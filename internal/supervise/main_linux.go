@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -35,7 +36,7 @@ func supervise() int {
 	if unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != nil || CloseOnExec() != nil || os.Chdir("/") != nil {
 		return 1
 	}
-	s := &supervisor{programs: make(chan order)}
+	s := &supervisor{programs: make(chan order), locks: make(map[uint32]int)}
 	go s.listen()
 	for o := range s.programs {
 		if !s.run(o) {
@@ -50,6 +51,10 @@ type supervisor struct {
 	programs chan order
 	pid      atomic.Int64 // of the program that runs; 0: none does
 	gone     atomic.Bool  // who started us has ended
+
+	mu     sync.Mutex
+	family bool           // a program was begun, and some of its family may live
+	locks  map[uint32]int // descriptors of the locks that are held for attempts, by number
 }
 
 // order is a program to run, with its descriptors.
@@ -80,6 +85,16 @@ func (s *supervisor) listen() {
 			if pid := s.pid.Load(); pid != 0 {
 				_ = unix.Kill(-int(pid), unix.Signal(b[0])) // a group that has ended needs no signal
 			}
+		case msgHold, msgDrop:
+			var b [4]byte
+			if readFull(b[:]) != nil {
+				return
+			}
+			if number := binary.BigEndian.Uint32(b[:]); kind == msgHold && len(fds) == 1 {
+				s.hold(number, fds[0])
+			} else {
+				s.drop(number)
+			}
 		case msgRun:
 			p, err := readPlan()
 			if err != nil {
@@ -88,6 +103,43 @@ func (s *supervisor) listen() {
 			s.programs <- order{p, fds}
 		}
 	}
+}
+
+// hold keeps the descriptor of a lock open, which holds the lock, while there is a family.
+func (s *supervisor) hold(number uint32, fd int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.family {
+		s.locks[number] = fd
+	} else {
+		unix.Close(fd)
+	}
+}
+
+func (s *supervisor) drop(number uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if fd, held := s.locks[number]; held {
+		unix.Close(fd)
+		delete(s.locks, number)
+	}
+}
+
+// begin and end say when there is a family. At its end all locks are free.
+func (s *supervisor) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.family = true
+}
+
+func (s *supervisor) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.family = false
+	for _, fd := range s.locks {
+		unix.Close(fd)
+	}
+	clear(s.locks)
 }
 
 // kill kills the program that runs, if one does, and its family.
@@ -201,6 +253,7 @@ func (s *supervisor) run(o order) bool {
 		answer(msgFailed, err.Error())
 		return true
 	}
+	s.begin()
 	s.pid.Store(int64(pid))
 	if s.gone.Load() {
 		killAll() // nobody else may do it any more
@@ -217,6 +270,7 @@ func (s *supervisor) run(o order) bool {
 		}
 		return false
 	}
+	s.end()
 	answer(msgEnded, strconv.Itoa(int(status)))
 	return !s.gone.Load()
 }

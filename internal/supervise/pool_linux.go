@@ -110,6 +110,7 @@ type Process struct {
 
 	mu    sync.Mutex // held while a message is written
 	ended bool
+	locks uint32 // how many were given to hold
 }
 
 // Start starts a program. An error means that no code of it has run.
@@ -212,6 +213,25 @@ func (p *Process) Signal(sig syscall.Signal) { p.tell(msgSignal, byte(sig)) }
 
 // Kill kills the program and its family. [Process.Wait] returns when they are gone.
 func (p *Process) Kill() { p.tell(msgKill) }
+
+// Hold gives the supervisor a lock to hold until the family has ended, or drop is called.
+func (p *Process) Hold(lock *os.File) (drop func(), err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return nil, fmt.Errorf("the program has ended: %w", os.ErrProcessDone)
+	}
+	p.locks++
+	number := binary.BigEndian.AppendUint32(nil, p.locks)
+	// The descriptor comes with the first byte, and with nothing that follows it.
+	if _, _, err := p.remote.conn.WriteMsgUnix([]byte{msgHold}, unix.UnixRights(int(lock.Fd())), nil); err != nil {
+		return nil, fmt.Errorf("supervisor: %w", err)
+	}
+	if _, err := p.remote.conn.Write(number); err != nil {
+		return nil, fmt.Errorf("supervisor: %w", err)
+	}
+	return func() { p.tell(append([]byte{msgDrop}, number...)...) }, nil
+}
 
 func (p *Process) tell(message ...byte) {
 	p.mu.Lock()

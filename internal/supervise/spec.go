@@ -33,6 +33,8 @@ const (
 	msgRun    = 'R'
 	msgSignal = 'S' // one more byte: the signal, for the program's group
 	msgKill   = 'K' // the family
+	msgHold   = 'H' // a number of 4 bytes; carries a lock to hold until the family has ended
+	msgDrop   = 'D' // the number of a lock that need not be held any more
 )
 
 // Answers are one byte, a length of 4 bytes and a text; of msgEnded it is the wait
