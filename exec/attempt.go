@@ -26,6 +26,7 @@ type attempt struct {
 	paid        bool         // an attempt of our own that this one resumes was charged
 	about       *doubt       // this is a probe's call
 	again       bool         // a recorded failure is tried again
+	anew        bool         // one that nobody waited for
 	patience    patience     // for other attempts at the same key
 }
 
@@ -38,6 +39,7 @@ func (a *attempt) admit(ctx context.Context) (uint16, error) {
 		}
 		return 0, err
 	}
+	a.target.retrySafe = a.target.retrySafe || a.effect.Manner.RetrySafe
 	if n, limit := int64(len(a.effect.Request)), a.target.limits.MaxRequest; n > limit {
 		return StatusRequestTooBig, fmt.Errorf("%w: %d bytes, at most %d", ErrRequestTooLarge, n, limit)
 	}

@@ -119,6 +119,12 @@ type Manner struct {
 	Wait    time.Duration
 	Retries int           // how often an attempt that failed, or did not start, is made again
 	Timeout time.Duration // of each attempt; 0: only the tool's
+	// Anew makes an effect that failed before again. The failure of an attempt that was
+	// waited for is the answer.
+	Anew bool
+	// RetrySafe says what the tool's policy need not say: that an attempt with unknown
+	// outcome may be repeated.
+	RetrySafe bool
 	// Stdout and Stderr are given what a program writes, as it comes; nil: nobody listens.
 	Stdout, Stderr io.Writer
 	Depth          int // spawns that this effect is inside of
@@ -213,6 +219,7 @@ func (g *Gate) pause(ctx context.Context, retries int) error {
 // once is Do without repetitions; again says that a recorded failure is tried again.
 func (g *Gate) once(ctx context.Context, e Effect, again bool) (Outcome, error) {
 	a := &attempt{gate: g, effect: e, requestHash: object.Sum(e.Request), again: again}
+	a.anew = e.Manner.Anew && !again
 	a.patience = newPatience(cmp.Or(e.Manner.Wait, g.Wait))
 	if len(e.Key) > 0 {
 		leave, err := a.enter(ctx)

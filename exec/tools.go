@@ -165,7 +165,8 @@ func (e *PolicyError) Unwrap() error { return ErrPolicyOfOthers }
 
 // Add registers t under its name. With Given unset, ID is computed. Types that
 // are not set are ir.TypeBytes. It returns the tool as registered. A tool that other
-// names stand for keeps its policy: another one is a *PolicyError.
+// names stand for keeps its policy: another one is a *PolicyError. Where it is
+// registered so already, nothing is written.
 func (r *Tools) Add(ctx context.Context, t Tool) (Tool, error) {
 	t, _, err := r.add(ctx, t, false)
 	return t, err
@@ -178,7 +179,7 @@ func (r *Tools) Replace(ctx context.Context, t Tool) (_ Tool, others []string, e
 }
 
 func (r *Tools) add(ctx context.Context, t Tool, replace bool) (_ Tool, changed []string, err error) {
-	if t, err = t.complete(); err != nil {
+	if t, err = t.Complete(); err != nil {
 		return Tool{}, nil, err
 	}
 	raw, err := can.Marshal(&t)
@@ -201,13 +202,16 @@ func (r *Tools) add(ctx context.Context, t Tool, replace bool) (_ Tool, changed 
 		if len(changed) > 0 && !replace {
 			return nil, &PolicyError{t.Name, changed}
 		}
+		if bytes.Equal(have, raw) && slices.Contains(names, t.Name) {
+			return nil, nil // it is registered so
+		}
 		return map[string][]byte{toolByID + t.ID.String(): raw, toolByName + t.Name: id}, nil
 	})
 	return t, changed, err
 }
 
-// complete sets what a registration leaves out, and checks the rest.
-func (t Tool) complete() (Tool, error) {
+// Complete sets what a registration leaves out, the id and the types, and checks the rest.
+func (t Tool) Complete() (Tool, error) {
 	if t.RequestType.IsZero() {
 		t.RequestType = ir.TypeBytes
 	}
@@ -273,6 +277,9 @@ func (r *Tools) change(ctx context.Context, id object.Hash, fn func(have []byte,
 		put, err := fn(have, names)
 		if err != nil {
 			return err
+		}
+		if put == nil {
+			return nil
 		}
 		for key := range put {
 			if _, ok := check[key]; ok {

@@ -55,6 +55,9 @@ type WhyOptions struct {
 	Check func(kind string, id object.Hash, raw []byte) error
 	// Blob looks at a blob instead of the walk, which reads all of it; an error ends the walk.
 	Blob func(object.BlobRef) error
+	// Use is what a request to a built-in tool needs; false: what a call of the tool does.
+	// Nil: always that.
+	Use  func(tool object.Hash, request []byte) (caps.Use, bool)
 	Caps *caps.Verifier // judges the chains of receipts; nil: nobody issues anything
 	// Then says what counted when a receipt, given with its id, was signed; nil: what
 	// Caps trusts now.

@@ -267,6 +267,11 @@ func (w *walker) judge(id object.Hash, r *ledger.Receipt, use caps.Use) ([]strin
 			return nil, fmt.Errorf("the request: %w", object.ErrID)
 		}
 		use.Request = request
+		if w.o.Use != nil {
+			if needs, ok := w.o.Use(r.ToolID, request); ok {
+				use = needs
+			}
+		}
 	}
 	return w.o.Caps.Then(chain, r.Signer, &use, past)
 }

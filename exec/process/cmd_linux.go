@@ -175,9 +175,9 @@ func (c *Cmd) wait() error {
 	case err != nil && !errors.Is(err, supervise.ErrLeft):
 		return err
 	case status.Signaled():
-		return &ExitError{"signal: " + status.Signal().String()}
+		return &ExitError{"signal: " + status.Signal().String(), status.Signal()}
 	case status != 0:
-		return &ExitError{fmt.Sprintf("exit status %d", status.ExitStatus())}
+		return &ExitError{State: fmt.Sprintf("exit status %d", status.ExitStatus())}
 	}
 	return nil
 }

@@ -39,6 +39,9 @@ func (c *Cmd) start() error {
 	return cmd.Start()
 }
 
+// runnable leaves it to the system to say whether it runs a file.
+func runnable(*os.File) error { return nil }
+
 // Kill kills the program and its group.
 func (c *Cmd) Kill() {
 	if c.cmd != nil && c.cmd.Process != nil {
@@ -54,7 +57,7 @@ func (c *Cmd) wait() error {
 	case errors.Is(err, osexec.ErrWaitDelay) && c.cmd.ProcessState.Success():
 		return nil
 	case errors.As(err, &exit), errors.Is(err, osexec.ErrWaitDelay):
-		return &ExitError{c.cmd.ProcessState.String()}
+		return &ExitError{c.cmd.ProcessState.String(), signalOf(c.cmd.ProcessState)}
 	}
 	return err
 }

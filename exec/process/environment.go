@@ -18,6 +18,9 @@ var CallerEnv = []string{
 	"XDG_CACHE_HOME", "XDG_CONFIG_DIRS", "XDG_CONFIG_HOME", "XDG_DATA_DIRS", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME",
 }
 
+// AttemptEnv names the variables that say which attempt a program is.
+var AttemptEnv = []string{"MYTHOS_FENCE", "MYTHOS_IDEMPOTENCY_KEY"}
+
 // confinedPath is where a confined program finds others, unless its registration names PATH.
 const confinedPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

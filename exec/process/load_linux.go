@@ -151,6 +151,19 @@ func sealed(data []byte) (*os.File, error) {
 	return f, nil
 }
 
+// runnable refuses a file that the kernel would not run.
+func runnable(f *os.File) error {
+	head := make([]byte, 4)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if n < 4 || !bytes.Equal(head, []byte("\x7fELF")) {
+		return errNotProgram
+	}
+	return nil
+}
+
 // close closes what was opened. It may be called again.
 func (l *loaded) close() {
 	if l.program != nil {

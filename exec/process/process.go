@@ -34,6 +34,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
@@ -176,7 +177,10 @@ func (p *run) response(err error, stopped bool, call exec.Call) (exec.Response, 
 }
 
 // ExitError is how a program ended that did not succeed.
-type ExitError struct{ State string } // "exit status 3", "signal: killed"
+type ExitError struct {
+	State  string         // "exit status 3", "signal: killed"
+	Signal syscall.Signal // that ended it; 0: none did
+}
 
 // Status is the exit status of a program that ended by itself; 0: it did not.
 func (e *ExitError) Status() int {
@@ -185,6 +189,15 @@ func (e *ExitError) Status() int {
 		return 0
 	}
 	return n
+}
+
+// Code is the exit status as a shell has it: 128 and the signal's number of a program that
+// a signal ended.
+func (e *ExitError) Code() int {
+	if n := e.Status(); n != 0 {
+		return n
+	}
+	return 128 + int(e.Signal)
 }
 
 func (e *ExitError) Error() string { return e.State }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
@@ -135,6 +136,64 @@ func scriptOf(program string, argv []string) int {
 	return 0
 }
 
+// wrappers start the program that one of their arguments names.
+var wrappers = []string{"env", "nice", "ionice", "nohup", "setsid", "stdbuf", "time", "timeout", "sudo", "doas", "chrt", "taskset"}
+
+// Runs finds what a command runs besides its program: what a wrapper such as env starts,
+// and the script of an interpreter. It returns absolute paths by the index of the argument.
+func Runs(argv []string) map[int]string {
+	found := map[int]string{}
+	for at := 0; ; {
+		if i := scriptOf(argv[at], argv[at:]); i > 0 {
+			if path, err := filepath.Abs(argv[at+i]); err == nil {
+				found[at+i] = path
+			}
+			return found
+		}
+		if !slices.Contains(wrappers, filepath.Base(argv[at])) {
+			return found
+		}
+		next := at
+		for i := at + 1; i < len(argv) && next == at; i++ {
+			if strings.HasPrefix(argv[i], "-") || strings.Contains(argv[i], "=") {
+				continue
+			}
+			path, err := osexec.LookPath(argv[i])
+			if err != nil {
+				continue
+			}
+			if path, err = filepath.Abs(path); err == nil {
+				found[i], next = path, i
+			}
+		}
+		if next == at {
+			return found
+		}
+		at = next
+	}
+}
+
+// Startable refuses a program that cannot be started: no file, none that may be executed,
+// neither a program nor a script, a script without its interpreter.
+func Startable(path string) error {
+	interpreter, err := Interpreter(path)
+	if err != nil || len(interpreter) > 0 {
+		return err
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: a program is read, to know that it is the same", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := runnable(f); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
 func shell(program string) bool { return slices.Contains(shells, filepath.Base(program)) }
 
 // ownPlace are the words by which a shell script finds out where it is.
@@ -146,17 +205,4 @@ var ownPlace = [][]byte{
 // placeless reports whether a shell script does not ask where it is.
 func placeless(script []byte) bool {
 	return !slices.ContainsFunc(ownPlace, func(w []byte) bool { return bytes.Contains(script, w) })
-}
-
-// runnable refuses a file that the kernel would not run.
-func runnable(f *os.File) error {
-	head := make([]byte, 4)
-	n, err := f.ReadAt(head, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if n < 4 || !bytes.Equal(head, []byte("\x7fELF")) {
-		return errNotProgram
-	}
-	return nil
 }

@@ -30,6 +30,7 @@ var commands = []struct {
 }{
 	{"quickstart", help.Start, quickstart.New},
 	{"init", help.Start, repocmd.NewInit},
+	{"once", help.Start, runcmd.NewOnce},
 	{"tool", help.Start, toolcmd.New},
 	{"cap", help.Start, capcmd.New},
 	{"call", help.Start, runcmd.NewCall},

@@ -73,8 +73,23 @@ func MainAt(now func() object.Time) (code int) {
 	if interrupted.Err() != nil {
 		e = stopped(e, <-caught)
 	}
+	e = exitStatus(f, e)
 	report(f, e)
-	return e.Code
+	return e.Status()
+}
+
+// exitStatus gives an error the exit status of the program that failed only where the
+// command ends with that. Any other error of such a command has a status that no program is
+// expected to have, unless a signal stopped it.
+func exitStatus(f *cmdutil.Factory, e *clierr.Error) *clierr.Error {
+	out := *e
+	switch {
+	case !f.CommandStatus:
+		out.Exit = 0
+	case e.Exit == 0 && e.Code != clierr.Interrupted && e.Code != clierr.Terminated:
+		out.Exit = clierr.OwnError
+	}
+	return &out
 }
 
 // untilSignal is a context that ends at the first interrupt or SIGTERM, which caught then
@@ -128,7 +143,7 @@ type ErrorBody struct {
 // report prints an error: for people two lines, with --json one document.
 func report(f *cmdutil.Factory, e *clierr.Error) {
 	if f.JSON {
-		doc := ErrorDocument{ErrorBody{e.Code, e.Kind(), e.Error(), e.Object, e.Hint}}
+		doc := ErrorDocument{ErrorBody{e.Status(), e.Kind(), e.Error(), e.Object, e.Hint}}
 		enc := json.NewEncoder(f.IO.Err)
 		enc.SetEscapeHTML(false)
 		_ = enc.Encode(doc) // strings and integers always encode

@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/recording"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
@@ -37,6 +38,7 @@ const (
 	effectState  = "cell.snapshot"
 	effectEvery  = "cell.policy"
 	effectSpawn  = "compute.spawn"
+	effectOnce   = "once"
 
 	effectCodebook  = "codebook.train"
 	effectPolicySet = "policy.set"
@@ -75,6 +77,7 @@ func (n *Node) builtins() {
 	n.keepBuiltins()
 	n.cellBuiltins()
 	n.spawnBuiltin()
+	n.Gate.Builtin(effectOnce, (&recording.Runner{Programs: n.programs, Tools: n.Tools, Blobs: n.Store}).Builtin())
 }
 
 // Source is where datasets find evidence in this repository.

@@ -57,7 +57,7 @@ func (n *Node) Call(ctx context.Context, s CallSpec) (*Called, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.Trace = state.Commit == nil
+		s.Trace = state.Commit == nil || (s.Manner.Anew || s.Manner.Retries > 0) && ledger.Retryable(state.Commit.Status)
 	}
 	spec := exec.CallSpec{Tool: s.Tool, Request: s.Request, Key: s.Key, Author: n.Self(), EmitTrace: s.Trace}
 	chains := s.Caps

@@ -13,9 +13,9 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// processModule is a program of this machine. It pins the program, the interpreter of a
-// script, and the files that the arguments name.
-func processModule(s ToolSpec, notes *[]string) (m exec.ModuleRef, err error) {
+// ProcessModule is a program of this machine. It pins the program, the interpreter of a
+// script, and the files that the arguments name. notes is given what a person should know.
+func ProcessModule(s ToolSpec, notes *[]string) (m exec.ModuleRef, err error) {
 	path, err := osexec.LookPath(s.Process[0])
 	if err != nil {
 		return m, err
@@ -38,8 +38,18 @@ func processModule(s ToolSpec, notes *[]string) (m exec.ModuleRef, err error) {
 			return m, err
 		}
 	}
-	for _, arg := range s.Process[1:] {
-		if !s.NoPin {
+	runs := process.Runs(s.Process)
+	for i, arg := range s.Process[1:] {
+		if path, ok := runs[i+1]; ok && s.PinRuns {
+			pinned, err := p.pin(path)
+			if err != nil {
+				return m, err
+			}
+			if pinned {
+				arg = path
+			}
+		}
+		if !s.NoPin && !s.PinRuns {
 			var named string
 			if arg, named, err = p.argument(arg); err != nil {
 				return m, err

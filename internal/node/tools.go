@@ -32,6 +32,7 @@ type ToolSpec struct {
 	Env        []string // names of variables that are passed on; +NAME: besides those of any caller
 	Dir        *string  // where a process runs: "." is the caller's folder, "" a fresh one; nil: "." when it is unconfined
 	NoPin      bool     // files that the arguments name may change
+	PinRuns    bool     // all but those that it runs: a script, and what a wrapper such as env starts
 	Runtimes   []string // of a confined process: what these runtimes need may be read (see Runtimes)
 	RetrySafe  bool
 	Cacheable  bool
@@ -84,7 +85,7 @@ func (n *Node) toolOf(ctx context.Context, s ToolSpec, notes *[]string) (exec.To
 	var err error
 	switch {
 	case len(s.Process) > 0:
-		t.Module, err = processModule(s, notes)
+		t.Module, err = ProcessModule(s, notes)
 	case s.HTTP != "":
 		t.Module = exec.ModuleRef{Kind: exec.KindHTTP, URL: s.HTTP, Method: s.Method, Headers: s.Headers, Hosts: s.Hosts,
 			RedirectPaths: s.Redirects, Confinement: exec.ConfineRemote}
@@ -122,7 +123,7 @@ func mcpModule(s ToolSpec, notes *[]string) (m exec.ModuleRef, err error) {
 		m = exec.ModuleRef{URL: u, Headers: s.Headers, Hosts: s.Hosts, RedirectPaths: s.Redirects, Confinement: exec.ConfineRemote}
 	} else {
 		s.Process = s.MCP
-		m, err = processModule(s, notes)
+		m, err = ProcessModule(s, notes)
 	}
 	m.Kind, m.Tool = exec.KindMCP, cmp.Or(s.MCPTool, s.Name)
 	return m, err

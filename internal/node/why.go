@@ -43,6 +43,10 @@ func (n *Node) resolver() *model.Local {
 
 func (n *Node) whyOptions(ctx context.Context, o WhyOptions) model.WhyOptions {
 	return model.WhyOptions{Trust: n.Models().Trust, Caps: n.Verifier, Then: func(id object.Hash, r *ledger.Receipt) caps.Past { return n.then(ctx, id, r) }, Width: o.Width, Sample: o.Sample,
+		Use: func(tool object.Hash, request []byte) (caps.Use, bool) {
+			use, err := n.Gate.Use(ctx, tool, request)
+			return use, err == nil
+		},
 		ToolName: func(id object.Hash) string { return n.ToolName(ctx, id) },
 		Check: func(kind string, id object.Hash, raw []byte) error {
 			return checkObject(store.Object{ID: id, Kind: kind, Raw: raw})

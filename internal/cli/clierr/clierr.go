@@ -28,6 +28,10 @@ const (
 	Terminated  = 143 // SIGTERM
 )
 
+// OwnError is the exit status of a command that ends with that of the program which it runs,
+// where the error is another: as of env and docker.
+const OwnError = 125
+
 // Codes lists every exit code with its meaning, for help texts and docs.
 var Codes = []struct {
 	Code    int
@@ -58,12 +62,21 @@ func Table() string {
 // Error is an error with everything that the command line prints of it.
 type Error struct {
 	Code   int    // exit code
+	Exit   int    // exit status of this process, where it is that of a program which it ran; 0: Code
 	Object string // what the check was about; may be empty
 	Hint   string // what to do next; may be empty
 	Err    error
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
+
+// Status is what the process ends with.
+func (e *Error) Status() int {
+	if e.Exit != 0 {
+		return e.Exit
+	}
+	return e.Code
+}
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }

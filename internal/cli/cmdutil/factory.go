@@ -39,6 +39,9 @@ type Factory struct {
 	Explain func(error) (kind, hint string) // the exit code's name, and what to do next
 	Cancel  context.CancelFunc              // ends the command early, without an error
 
+	// CommandStatus lets the process end with the exit status of the program that it runs.
+	CommandStatus bool
+
 	node     *node.Node
 	dir      string // the repository that was found; empty: none was
 	settings *config.Config

@@ -6,6 +6,7 @@ import (
 
 var (
 	callResults   = cmdutil.Results{"": cmdutil.JSONLines(callLine{})}
+	onceResults   = cmdutil.Results{"": cmdutil.Document(onceLine{})}
 	runResults    = cmdutil.Results{"": cmdutil.Document(resultView{})}
 	replayResults = cmdutil.Results{"": cmdutil.Document(resultView{})}
 	asmResults    = cmdutil.Results{"": cmdutil.Bytes()}

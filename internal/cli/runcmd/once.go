@@ -1,0 +1,165 @@
+package runcmd
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/once"
+	"github.com/mythos-project/mythos/internal/recording"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+type onceOptions struct {
+	Key       string
+	Argv      []string
+	In        string
+	RetrySafe bool
+	Timeout   cmdutil.Span
+	waitOptions
+}
+
+// NewOnce is `mythos once`.
+func NewOnce(f *cmdutil.Factory) *cobra.Command {
+	o := &onceOptions{}
+	c := &cobra.Command{
+		Use: "once KEY [--in FILE|-] [--retry-safe] [--timeout D] [--exit-status] -- CMD [ARG]...", Short: "Run a command once for a key, whoever calls it and however often",
+		Long: "The first call runs the command, with your environment and in your folder, and records how it ended and what it wrote. The next\n" +
+			"one with the key writes the same to the same streams, and runs nothing. One that comes while the command runs waits for it. A run\n" +
+			"that failed is run again by the next call; one that succeeded never is. If mythos or the machine dies meanwhile, nobody knows\n" +
+			"whether the command did its work: that is exit code 4, until somebody decides (mythos ledger resolve), or you give --retry-safe.\n" +
+			"A key stands for one command and one input. The program, and a script that it runs, are pinned: what is in them is part of the\n" +
+			"command. Values of variables are not recorded, but output is. What the command leaves running is ended with it.\n" +
+			"A command that fails is exit code 8; with --exit-status it is the command's own, and everything else is 125.",
+		Example: "  mythos once \"deploy-$GITHUB_SHA\" -- ./deploy.sh production",
+		Args: func(c *cobra.Command, args []string) error {
+			switch at := c.ArgsLenAtDash(); {
+			case at < 0:
+				return clierr.Usagef("the command comes after --: mythos once KEY -- CMD [ARG]...").With("see `mythos once --help`")
+			case at != 1:
+				return clierr.Usagef("one key is expected before --, not %d", at).With("see `mythos once --help`")
+			case len(args) < 2 || args[1] == "":
+				return clierr.Usagef("no command comes after --").With("see `mythos once --help`")
+			case args[0] == "":
+				return clierr.Usagef("the key is empty, is its variable set?")
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Key, o.Argv = args[0], args[1:]
+			return runOnce(c.Context(), f, o)
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&o.In, "in", "", "what the command reads; nothing by default, - is standard input")
+	flags.BoolVar(&o.RetrySafe, "retry-safe", false, "run it again where nobody knows how a run ended")
+	flags.Var(&o.Timeout, "timeout", "longest time of the command; 30 days by default")
+	flags.BoolVar(&f.CommandStatus, "exit-status", false, "end with the command's own exit status, and with 125 for any other error")
+	o.waitOptions.flags(flags)
+	return f.Returns(c, onceResults)
+}
+
+// onceLine is what a run was, in JSON.
+type onceLine struct {
+	Key      string      `json:"key"`
+	Command  string      `json:"command"` // the name that it is registered under
+	Status   uint16      `json:"status"`
+	Exit     uint64      `json:"exit"` // exit status of the command; 128 and the signal's number where a signal ended it
+	Receipt  object.Hash `json:"receipt"`
+	Replayed bool        `json:"replayed"`
+	Stdout   written     `json:"stdout"`
+	Stderr   written     `json:"stderr"`
+}
+
+// written is what a command wrote.
+type written struct {
+	Bytes uint64       `json:"bytes"`
+	Text  *string      `json:"text,omitempty"` // where it is text, and short
+	Hex   string       `json:"hex,omitempty"`  // where it is short, and no text
+	Blob  *object.Hash `json:"blob,omitempty"` // where it is long
+}
+
+func viewOf(w exec.Written) written {
+	v := written{Bytes: w.Size, Blob: w.Blob}
+	switch text := string(w.Head); {
+	case w.Blob != nil:
+	case utf8.ValidString(text):
+		v.Text = &text
+	default:
+		v.Hex = hex.EncodeToString(w.Head)
+	}
+	return v
+}
+
+func runOnce(ctx context.Context, f *cmdutil.Factory, o *onceOptions) error {
+	if time.Duration(o.Timeout) > recording.MaxTime {
+		return clierr.Usagef("--timeout is at most %d days", recording.MaxTime/(24*time.Hour))
+	}
+	s := once.Spec{Key: []byte(o.Key), Argv: o.Argv, Manner: exec.Manner{Timeout: time.Duration(o.Timeout), RetrySafe: o.RetrySafe, Stdout: f.IO.Out, Stderr: f.IO.Err}}
+	var err error
+	if s.Manner.Wait, err = o.duration(); err != nil {
+		return err
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	if o.In != "" {
+		if s.Input, err = f.Read(o.In); err != nil {
+			return err
+		}
+	}
+	if f.JSON {
+		s.Manner.Stdout = nil
+	}
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a reader who has seen enough does not end a run
+	ran, err := once.Run(ctx, n, s)
+	switch {
+	case errors.Is(err, once.ErrCommand):
+		return clierr.New(clierr.NotFound, "%w", err).On(o.Argv[0]).With("nothing was run or recorded")
+	case errors.Is(err, ledger.ErrUnknownOutcome):
+		return clierr.New(clierr.Refused, "%w", err).On(o.Key).With("find out whether it did its work, then: mythos ledger resolve KEY --tool mythos.once --decision retry (or abandon); a command that may run twice: --retry-safe")
+	case errors.Is(err, ledger.ErrIdempotencyConflict):
+		return clierr.New(clierr.Conflict, "%w", err).On(o.Key).With("a key stands for one command and one input: another run needs another key; `mythos ledger show KEY --tool mythos.once` shows what there was")
+	case err != nil:
+		return Refusal(n, err, ran.Command.Name)
+	}
+	if f.JSON {
+		l := onceLine{ledger.KeyText(s.Key), ran.Command.Name, ran.Status, ran.Output.Exit, ran.ReceiptID, ran.Replayed, viewOf(ran.Output.Stdout), viewOf(ran.Output.Stderr)}
+		if err := f.Emit(l, nil); err != nil {
+			return err
+		}
+	} else if ran.Replayed {
+		if err := ran.Copy(ctx, n.Store, f.IO.Out, f.IO.Err); err != nil {
+			return err
+		}
+	}
+	noteReplay(f, n, ran.Called)
+	f.IO.Debugf("receipt %s, replayed %t", ran.ReceiptID, ran.Replayed)
+	return onceFailure(ran, o.Argv[0])
+}
+
+// onceFailure is the error of a command that failed; nil: it did not.
+func onceFailure(r *once.Ran, name string) error {
+	if r.Status < 300 {
+		return nil
+	}
+	e := clierr.New(clierr.Tool, "%s: exit status %d", name, r.Output.Exit).On(r.ReceiptID.String())
+	if r.Status == exec.StatusTimeout {
+		e = clierr.New(clierr.Tool, "%s took too long and was stopped", name).On(r.ReceiptID.String())
+	} else {
+		e.Exit = int(r.Output.Exit)
+	}
+	return e.With("the same call runs it again; this run: mythos receipt show " + r.ReceiptID.Short())
+}

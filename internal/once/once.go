@@ -1,0 +1,228 @@
+// Package once runs a command once for a key: it registers the command, gives whoever may
+// issue capabilities here one for exactly that, and calls mythos.once (internal/recording).
+package once
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	osexec "os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/process"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/recording"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store"
+)
+
+// ErrCommand means that a command cannot be started: it is not there, or is no program.
+var ErrCommand = errors.New("not a command that can be run")
+
+// Spec is what to run.
+type Spec struct {
+	Key    []byte
+	Argv   []string
+	Input  []byte
+	Manner exec.Manner
+}
+
+// Ran is how it ended.
+type Ran struct {
+	*node.Called
+	Command exec.Tool
+	Output  exec.OnceOutput
+}
+
+// ttl is how long a capability that is issued to the owner is valid.
+const ttl = 30 * 24 * time.Hour
+
+// Run runs a command unless it ran with success under this key before. A failed run is run
+// again. Errors: one that wraps ErrCommand; a *ConflictError; those of [node.Node.Call].
+// The command in the result is set as soon as it is known, also with an error.
+func Run(ctx context.Context, n *node.Node, s Spec) (*Ran, error) {
+	r := &Ran{}
+	tool, err := command(s.Argv)
+	if err != nil {
+		return r, err
+	}
+	r.Command = tool
+	request, err := can.Marshal(&exec.OnceRequest{Command: r.Command.ID, Input: notNil(s.Input)})
+	if err != nil {
+		return r, err
+	}
+	if err := other(ctx, n, s.Key, request, r.Command); err != nil {
+		return r, err
+	}
+	if _, err := n.Tools.Add(ctx, tool); err != nil {
+		return r, err
+	}
+	s.Manner.Anew = true
+	call := node.CallSpec{Tool: exec.BuiltinTool("once"), Key: s.Key, Request: request, Trace: true, Manner: s.Manner}
+	held, err := n.Covering(ctx, caps.Use{Kind: caps.KindToolCall, Tool: r.Command.ID, Request: s.Input})
+	if err == nil && len(held) == 0 {
+		err = issue(ctx, n, r.Command.ID)
+	}
+	if err != nil {
+		return r, err
+	}
+	r.Called, err = n.Call(ctx, call)
+	if errors.Is(err, caps.ErrQuota) && n.MayIssue(caps.KindToolCall) {
+		if err = issue(ctx, n, r.Command.ID); err == nil {
+			r.Called, err = n.Call(ctx, call)
+		}
+	}
+	if err != nil {
+		return r, err
+	}
+	out, err := object.Decode[exec.OnceOutput](r.Body)
+	if err != nil {
+		return r, fmt.Errorf("the recorded output: %w", err)
+	}
+	r.Output = *out
+	return r, nil
+}
+
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// issue gives the identity here a capability for calls of a command, where it may issue
+// any: others are refused by the gate, which says what they lack.
+func issue(ctx context.Context, n *node.Node, tool object.Hash) error {
+	if !n.MayIssue(caps.KindToolCall) {
+		return nil
+	}
+	scope, err := caps.NewScope(&caps.ToolCall{ToolID: tool, MaxCalls: caps.NoLimit32})
+	if err == nil {
+		_, err = n.IssueCap(ctx, caps.Draft{Subject: n.Self(), Scope: scope, NotBefore: n.Now(), ExpiresAt: n.Now().Add(ttl)})
+	}
+	return err
+}
+
+// command is the registration of a command: what it runs is pinned, nothing else.
+func command(argv []string) (exec.Tool, error) {
+	path, err := osexec.LookPath(argv[0])
+	if err == nil {
+		err = process.Startable(path)
+	}
+	var notes []string
+	var module exec.ModuleRef
+	if err == nil {
+		module, err = node.ProcessModule(node.ToolSpec{Process: argv, Unconfined: true, PinRuns: true}, &notes)
+	}
+	if err != nil {
+		return exec.Tool{}, fmt.Errorf("%w: %w", ErrCommand, why(argv[0], err))
+	}
+	id, err := module.Hash()
+	if err != nil {
+		return exec.Tool{}, err
+	}
+	return exec.Tool{Name: name(module, id), Module: module}.Complete()
+}
+
+// why names the command where the system's error does not.
+func why(name string, err error) error {
+	var of *osexec.Error
+	if errors.As(err, &of) && errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%s: %w: it may not be executed (chmod +x)", name, of.Err)
+	}
+	return err
+}
+
+var notInName = regexp.MustCompile(`[^a-z0-9._-]+`)
+
+// name is what people find the command by: its script's or program's name, and part of
+// its hash.
+func name(m exec.ModuleRef, id object.Hash) string {
+	what := m.Argv[0]
+	for i := range process.Runs(m.Argv) {
+		what = m.Argv[max(i, 0)]
+	}
+	base := notInName.ReplaceAllString(strings.ToLower(filepath.Base(what)), "-")
+	return "once." + base[:min(len(base), 40)] + "-" + id.Short()[:8]
+}
+
+// ConflictError is a key that stands for another command, or for another input.
+type ConflictError struct {
+	Key     []byte
+	Command *exec.Tool      // that it stands for; nil: that is not known here
+	Input   bool            // it is the same command, with another input
+	Receipt *ledger.Receipt // of how that ended; nil: it has not
+	mine    []string        // the arguments of the command that was asked for
+}
+
+func (e *ConflictError) Error() string {
+	what := "another command, or another input"
+	switch {
+	case e.Input:
+		what = "another input of this command"
+	case e.Command != nil && slices.Equal(e.Command.Module.Argv, e.mine):
+		what = "what this command was before its files, or its program, changed"
+	case e.Command != nil:
+		what = "another command: " + strings.Join(e.Command.Module.Argv, " ")
+	}
+	if e.Receipt != nil {
+		what += ", which ended at " + e.Receipt.TimeObserved.String()
+	}
+	return fmt.Sprintf("key %q stands for %s", ledger.KeyText(e.Key), what)
+}
+
+// Unwrap gives ledger.ErrIdempotencyConflict.
+func (e *ConflictError) Unwrap() error { return ledger.ErrIdempotencyConflict }
+
+// other refuses a key that stands for something else, before the ledger does, which would
+// keep the contradiction for good: most often it is a mistake.
+func other(ctx context.Context, n *node.Node, key, request []byte, mine exec.Tool) error {
+	s, err := n.Ledger.Read(ctx, ledger.IdemID(exec.ToolOnce, key))
+	if err != nil || s.Request == nil || *s.Request == object.Sum(request) {
+		return err
+	}
+	e := &ConflictError{Key: key, mine: mine.Module.Argv}
+	if s.Receipt != nil {
+		if e.Receipt, err = object.Decode[ledger.Receipt](s.Receipt); err != nil {
+			return err
+		}
+		e.Command, e.Input, err = ran(ctx, n, e.Receipt, mine)
+	}
+	return errors.Join(e, err)
+}
+
+// ran is the command that a receipt names. same says that it is mine.
+func ran(ctx context.Context, n *node.Node, r *ledger.Receipt, mine exec.Tool) (tool *exec.Tool, same bool, err error) {
+	for _, h := range r.Evidence {
+		if h == mine.ID {
+			return nil, true, nil
+		}
+	}
+	for _, h := range r.Evidence {
+		t, err := n.Tools.Get(ctx, h)
+		if err == nil {
+			return &t, false, nil
+		}
+		if !errors.Is(err, exec.ErrNoTool) {
+			return nil, false, err
+		}
+	}
+	return nil, false, nil
+}
+
+// Copy writes what the command wrote, to where it wrote it. The error says what is not
+// here, or what cannot be written.
+func (r *Ran) Copy(ctx context.Context, from *store.Store, stdout, stderr writer) error {
+	return errors.Join(recording.Copy(ctx, from, r.Output.Stdout, stdout), recording.Copy(ctx, from, r.Output.Stderr, stderr))
+}
+
+type writer interface{ Write(p []byte) (int, error) }

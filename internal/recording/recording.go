@@ -1,0 +1,191 @@
+// Package recording runs a program as somebody at a terminal would, and records what it
+// writes: the built-in effect mythos.once (spec/tools.md#once).
+//
+// The program runs in the folder and with all variables of whoever started this process.
+// The record has their names, not the variables' values. Both of its streams are kept; what
+// is longer than [MaxHead] becomes a blob while the program runs.
+package recording
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/process"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store"
+)
+
+// Limits of one run.
+const (
+	MaxTime = 30 * 24 * time.Hour
+	MaxHead = 256 << 10 // bytes of a stream that are kept in the response itself
+)
+
+// grace is how long a program that was interrupted may take to end. Whoever does not want
+// to wait for it interrupts a second time, which ends this process, and the program with it.
+const grace = 10 * time.Minute
+
+// Tools finds registered tools; *exec.Tools is one.
+type Tools interface {
+	Get(ctx context.Context, id object.Hash) (exec.Tool, error)
+}
+
+// Blobs keeps what is long; *store.Store is one.
+type Blobs interface {
+	PutBlob(ctx context.Context, r io.Reader, o store.PutOptions) (object.BlobRef, error)
+}
+
+// Runner is the built-in effect. All fields are set. It is safe for concurrent use.
+type Runner struct {
+	Programs *process.Runner
+	Tools    Tools
+	Blobs    Blobs
+}
+
+// Builtin is the effect as the gate takes it.
+func (r *Runner) Builtin() exec.Builtin {
+	return exec.Builtin{Use: use, Run: r.run, Limits: exec.Limits{Timeout: MaxTime, MaxRequest: 64<<20 + 1<<10}}
+}
+
+// use is the authority that a call of the program itself needs.
+func use(request []byte) (caps.Use, error) {
+	q, err := object.Decode[exec.OnceRequest](request)
+	if err != nil {
+		return caps.Use{}, err
+	}
+	return caps.Use{Kind: caps.KindToolCall, Tool: q.Command, Request: q.Input}, nil
+}
+
+func (r *Runner) run(ctx context.Context, call exec.Call) (exec.Response, error) {
+	q, err := object.Decode[exec.OnceRequest](call.Request)
+	if err != nil {
+		return exec.Response{}, exec.NotStarted(err)
+	}
+	tool, err := r.Tools.Get(ctx, q.Command)
+	switch {
+	case err != nil:
+		return exec.Response{}, exec.NotStarted(err)
+	case tool.Module.Kind != exec.KindProcess:
+		return exec.Response{}, exec.NotStarted(fmt.Errorf("tool %s is no program", tool.Name))
+	case r.Programs.Peers:
+		return exec.Response{}, exec.NotStarted(errors.New("it runs a program for whoever is at this machine, and not for a peer"))
+	}
+	call.Tool, call.Name, call.Module, call.Request = tool.ID, tool.Name, tool.Module, q.Input
+	call.Module.Env, call.Module.Caller = nil, variables()
+	return r.record(ctx, call)
+}
+
+// variables are the names of our own, but for those that each attempt has of its own.
+func variables() (names []string) {
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		if name != "" && !slices.Contains(process.AttemptEnv, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// record runs a program and waits for it.
+func (r *Runner) record(ctx context.Context, call exec.Call) (exec.Response, error) {
+	if err := r.Programs.Prepare(ctx, call); err != nil {
+		return exec.Response{}, exec.NotStarted(err)
+	}
+	fresh, err := os.MkdirTemp(r.Programs.Dir, "mythos-tool-")
+	if err != nil {
+		return exec.Response{}, exec.NotStarted(fmt.Errorf("working directory: %w", err))
+	}
+	defer os.RemoveAll(fresh)
+	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
+	defer cancel()
+	tail := &exec.Tail{Limit: int(call.Limits.MaxStderr)}
+	stdout, stderr := newStream(ctx, r.Blobs, call.Stdout), newStream(ctx, r.Blobs, io.MultiWriter(tail, quiet{call.Stderr}))
+	cmd := r.Programs.Command(limited, call, fresh)
+	cmd.Grace, cmd.Deadline = grace, call.Limits.Timeout+grace
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(call.Request), stdout, stderr
+	if err := process.Start(cmd, call.Module, fresh); err != nil {
+		return exec.Response{}, exec.NotStarted(fmt.Errorf("start %s: %w", call.Module.Argv[0], err))
+	}
+	ended := process.Wait(cmd)
+	out := exec.OnceOutput{Stdout: stdout.end(), Stderr: stderr.end(), Dir: text(call.Module.Dir), Env: texts(call.Module.Caller)}
+	if dir, err := os.Getwd(); err == nil && call.Module.Dir == "." {
+		out.Dir = text(dir)
+	}
+	res, err := judge(ctx, limited, ended, tail, &out)
+	if err != nil {
+		return res, err
+	}
+	if res.Evidence, err = evidence(call, out); err == nil {
+		res.Body, err = can.Marshal(&out)
+	}
+	return res, err
+}
+
+// judge says how a program ended. One that was interrupted and ended of itself has said so
+// by its exit status; of one that died of it nobody knows what it did.
+func judge(ctx, limited context.Context, ended error, tail *exec.Tail, out *exec.OnceOutput) (res exec.Response, err error) {
+	res.Tokens, res.GPUms = exec.Reported(tail.Bytes)
+	var exit *process.ExitError
+	exited := errors.As(ended, &exit)
+	if exited {
+		out.Exit = uint64(exit.Code())
+	}
+	switch {
+	case ended != nil && !exited:
+		return res, fmt.Errorf("wait for the program: %w", ended)
+	case ctx.Err() != nil && exited && exit.Status() == 0: // a signal ended it
+		return res, fmt.Errorf("it was stopped: %w", ctx.Err())
+	case ctx.Err() == nil && limited.Err() != nil:
+		res.Status, res.Notes = exec.StatusTimeout, tail.Note("took too long")
+	case exited:
+		res.Status, res.Notes, res.Exit = exec.StatusFailed, tail.Note(exit.Error()), exit.Status()
+	default:
+		res.Status, res.Notes = exec.StatusOK, tail.Note("")
+	}
+	return res, nil
+}
+
+// evidence names what ran, and the blobs with what it wrote.
+func evidence(call exec.Call, out exec.OnceOutput) ([]object.Hash, error) {
+	module, err := call.Module.Hash()
+	if err != nil {
+		return nil, err
+	}
+	list := []object.Hash{call.Tool, module, *call.Module.ModuleHash}
+	for _, w := range []exec.Written{out.Stdout, out.Stderr} {
+		if w.Blob != nil {
+			list = append(list, *w.Blob)
+		}
+	}
+	return list, nil
+}
+
+// text is a name as it can be recorded; a name that is no text is left out.
+func text(name string) string {
+	if !utf8.ValidString(name) {
+		return ""
+	}
+	return name
+}
+
+func texts(names []string) []string {
+	list := []string{}
+	for _, name := range names {
+		if text(name) != "" {
+			list = append(list, name)
+		}
+	}
+	return list
+}
