@@ -105,7 +105,7 @@ func TestBaselineInTheText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Contains(page, []byte("Its id is\n"+packet.BaselineID.String())) {
+	if !bytes.Contains(page, []byte("Its id is "+packet.BaselineID.String())) {
 		t.Errorf("spec/wire.md does not name %s", packet.BaselineID)
 	}
 }
