@@ -16,20 +16,20 @@ var ErrQuota = fmt.Errorf("%w: quota used up", ErrDenied)
 
 // The checks that a DeniedError names, in the order in which they are made.
 const (
-	CheckChain      = "chain"      // 1 to 16 links
-	CheckForm       = "form"       // canonical bytes, field rules
+	CheckChain      = "chain"      // 1 to 16 links [cap-48]
+	CheckForm       = "form"       // canonical bytes, field rules [cap-49]
 	CheckID         = "id"         // the id is that of the bytes
-	CheckParent     = "parent"     // each link names the next
-	CheckSignature  = "signature"  // by the issuer, over the id
-	CheckDelegation = "delegation" // the issuer could derive it
-	CheckWindow     = "window"     // the window lies in the parent's
-	CheckScope      = "scope"      // the scope is a subset; it covers the use
-	CheckRevocable  = "revocable"  // revocation_required is not dropped
-	CheckTrust      = "trust"      // the root's issuer
-	CheckTime       = "time"       // now lies in the window
-	CheckRevocation = "revocation" // the revocation lists
-	CheckHolder     = "holder"     // the subject
-	CheckQuota      = "quota"      // enough left
+	CheckParent     = "parent"     // each link names the next [cap-39]
+	CheckSignature  = "signature"  // by the issuer, over the id [cap-50]
+	CheckDelegation = "delegation" // the issuer could derive it [cap-41]
+	CheckWindow     = "window"     // the window lies in the parent's [cap-43]
+	CheckScope      = "scope"      // the scope is a subset; it covers the use [cap-44]
+	CheckRevocable  = "revocable"  // revocation_required is not dropped [cap-45]
+	CheckTrust      = "trust"      // the root's issuer [cap-52]
+	CheckTime       = "time"       // now lies in the window [cap-53]
+	CheckRevocation = "revocation" // the revocation lists [cap-54]
+	CheckHolder     = "holder"     // the subject [cap-55]
+	CheckQuota      = "quota"      // enough left [cap-57]
 )
 
 // DeniedError is a refusal: the first link that fails, and which check.

@@ -49,7 +49,7 @@ type IssuanceRule struct {
 // PolicyRule is how issuance policies are identified and signed.
 var PolicyRule = object.Rule{Mask: can.Mask{1: nil, 6: nil}, IDField: 1, Signer: 2, Sig: 6}
 
-// Check refuses policies whose rules are malformed or share a name.
+// Check refuses policies whose rules are malformed or share a name [field-12].
 func (p IssuancePolicy) Check() error {
 	if len(p.Rules) > MaxPolicyRules {
 		return fmt.Errorf("%d rules are more than %d", len(p.Rules), MaxPolicyRules)

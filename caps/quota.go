@@ -70,7 +70,7 @@ type line struct {
 // Charge takes the cost of a use from the leaf and from every ancestor at once,
 // or from none of them; it returns when that is durable. When a limit does not
 // suffice the error is a *DeniedError that wraps ErrQuota and names the first such
-// link from the root. The chain must have been authorized.
+// link from the root. The chain must have been authorized [cap-67].
 func (q *Quotas) Charge(ctx context.Context, chain Chain, use Use) error {
 	return q.Spend(ctx, chain, use.Cost())
 }

@@ -29,7 +29,7 @@ type RevocationList struct {
 // RevocationRule is how revocation lists are identified and signed.
 var RevocationRule = object.Rule{Mask: can.Mask{1: nil, 6: nil}, IDField: 1, Signer: 2, Sig: 6}
 
-// Check refuses lists that are not strictly ascending.
+// Check refuses lists that are not strictly ascending [field-13].
 func (l RevocationList) Check() error {
 	for i := 1; i < len(l.Revoked); i++ {
 		if l.Revoked[i-1].Compare(l.Revoked[i]) >= 0 {

@@ -151,7 +151,7 @@ func (s CapScope) plain() bool {
 	return err == nil && string(again.Payload) == string(s.Payload)
 }
 
-// Check decodes the payload.
+// Check decodes the payload [field-11].
 func (s CapScope) Check() error {
 	_, err := s.Decode()
 	return err

@@ -21,7 +21,7 @@ type DatasetDef struct {
 	SignalRoots []object.Hash `can:"6,signal_roots,optional"`
 }
 
-// Check refuses malformed predicates.
+// Check refuses malformed predicates [field-26].
 func (d DatasetDef) Check() error { return ir.CheckExpr(&d.Query.Predicate, nil) }
 
 // QueryDef is a predicate with an id.
@@ -44,7 +44,7 @@ type SamplingDef struct {
 	Seed object.Hash `can:"3,seed"`
 }
 
-// Check refuses unknown modes and a missing n.
+// Check refuses unknown modes and a missing n [field-27].
 func (s SamplingDef) Check() error {
 	switch {
 	case s.Mode < SampleAll || s.Mode > SampleHashN:
@@ -63,7 +63,7 @@ type StratifyDef struct {
 	Seed       object.Hash `can:"3,seed"`
 }
 
-// Check refuses keys over signals, of which an episode may have many.
+// Check refuses keys over signals, of which an episode may have many [field-28].
 func (s StratifyDef) Check() error {
 	if s.KeyPath.Root != ir.RootEpisode {
 		return errors.New("strata over signal paths are refused")

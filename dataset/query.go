@@ -189,7 +189,7 @@ func (c *compiler) joined(n *ast.BinaryNode, op uint8) (ir.Expr, error) {
 	return join(op, left, right), err
 }
 
-// join makes one AND or OR of several: a and (b and c) is one AND of three.
+// join makes one AND or OR of several: a and (b and c) is one AND of three [ds-28].
 func join(op uint8, list ...ir.Expr) ir.Expr {
 	e := ir.Expr{Op: op}
 	for _, a := range list {

@@ -44,7 +44,7 @@ func meant(e ir.Expr) ir.Expr { return ir.Expr{Op: exprMeant, Args: []ir.Expr{e}
 
 // settle gives status == 200 its meaning: some receipt has the status, and none failed,
 // unless the query asks for failures somewhere. Who asks for 200 does not mean an episode
-// in which a call failed besides.
+// in which a call failed besides [ds-39].
 func settle(e ir.Expr) ir.Expr { return settled(e, asksForFailures(&e, true)) }
 
 func settled(e ir.Expr, failures bool) ir.Expr {
@@ -113,7 +113,7 @@ func (c *compiler) statusNumber(n ast.Node) (uint64, error) {
 	return *o.U64, nil
 }
 
-// statusIn is an OR of statuses; a range stands for each that is in it.
+// statusIn is an OR of statuses; a range stands for each that is in it [ds-37].
 func (c *compiler) statusIn(list *ast.ArrayNode) (ir.Expr, error) {
 	var numbers []uint64
 	for _, item := range list.Nodes {

@@ -18,7 +18,7 @@ type choice struct {
 }
 
 // compare compiles FIELD op VALUE. What may be read in several ways becomes an OR of
-// them, or an AND of NEs, each exact for values of its kind.
+// them, or an AND of NEs, each exact for values of its kind [ds-30].
 func (c *compiler) compare(f field, op uint8, value ast.Node) (ir.Expr, error) {
 	choices, err := c.choices(value, f.kind)
 	if err != nil {
@@ -45,7 +45,7 @@ func (c *compiler) compare(f field, op uint8, value ast.Node) (ir.Expr, error) {
 	return join(ir.ExprOr, list...), nil
 }
 
-// in compiles FIELD in [a, b] and FIELD in [from, to).
+// in compiles FIELD in [a, b] and FIELD in [from, to) [ds-34].
 func (c *compiler) in(n *ast.BinaryNode) (ir.Expr, error) {
 	list, ok := n.Right.(*ast.ArrayNode)
 	if !ok {
@@ -87,7 +87,7 @@ func (c *compiler) in(n *ast.BinaryNode) (ir.Expr, error) {
 }
 
 // between compiles a half-open range. Of signals there may be several, and two
-// comparisons would each pick their own.
+// comparisons would each pick their own [ds-35].
 func (c *compiler) between(f field, list *ast.ArrayNode) (ir.Expr, error) {
 	if f.path.Root == ir.RootSignal {
 		return ir.Expr{}, c.fail(list, "signals have no ranges: an episode may have several, and each comparison picks its own")

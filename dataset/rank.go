@@ -11,7 +11,7 @@ import (
 
 // Rank is the number by which HASH_N orders ids under a seed, the lowest first: the
 // first 8 bytes of SHA-256(seed || id), big-endian, where seed and id are the raw 32
-// bytes (spec/datasets.md#selection).
+// bytes (spec/datasets.md#selection) [ds-13].
 func Rank(seed, id object.Hash) uint64 { return rank(&seed, &id) }
 
 func rank(seed, id *object.Hash) uint64 {

@@ -45,7 +45,7 @@ type Signal struct {
 }
 
 // Check refuses a value that is not of its kind. A type or a kind that this version does
-// not know is kept, so that every version selects the same episodes.
+// not know is kept, so that every version selects the same episodes [field-29].
 func (s Signal) Check() error {
 	_, _, err := s.Value()
 	return err

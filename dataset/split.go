@@ -23,7 +23,7 @@ var splitSeed = object.SumText("mythos.dataset.split")
 // every dataset that is split alike and never leaks from one part into another
 // (spec/datasets.md#splits): with r = U64be(SHA-256(SHA-256("mythos.dataset.split") ||
 // id)[:8]) and W the sum of all weights, it is the first part whose weights, added up
-// to it, exceed floor(r*W / 2^64). W is below 2^64.
+// to it, exceed floor(r*W / 2^64). W is below 2^64 [ds-47].
 func Part(id object.Hash, weights []uint64) int {
 	var total uint64
 	for _, w := range weights {

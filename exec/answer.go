@@ -25,7 +25,7 @@ type Answer struct {
 // ErrAnswer means that an answer is not one to what was asked.
 var ErrAnswer = errors.New("the answer does not fit")
 
-// Check compares the result with its hash and checks the receipts.
+// Check compares the result with its hash and checks the receipts [field-20].
 func (a Answer) Check() error {
 	if got := object.Sum(a.Result); got != a.ResultHash {
 		return fmt.Errorf("the result hashes to %s, not %s", got.Short(), a.ResultHash.Short())

@@ -94,7 +94,7 @@ func (e *HaltError) Unwrap() []error {
 
 // TypeError is the type of canonical error objects: records {1 code u64, 2 op
 // u64, 3 reason text}. The reason is fixed for each code, so that all executors
-// give the same object.
+// give the same object [ir-42].
 var TypeError = object.SumText("type:mythos.error")
 
 // Value is the canonical error object.

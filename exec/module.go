@@ -87,7 +87,7 @@ type ModuleLimits struct {
 
 const maxLimit = 1 << 40 // keeps every limit far from overflow
 
-// Check refuses limits beyond 2^40 (a terabyte, or twelve days).
+// Check refuses limits beyond 2^40 (a terabyte, or twelve days) [field-41].
 func (l ModuleLimits) Check() error {
 	if max(l.TimeoutUs, l.MaxRequest, l.MaxResponse, l.MaxMemory) > maxLimit {
 		return errors.New("a limit exceeds 2^40")
@@ -107,7 +107,7 @@ func (l *ModuleLimits) limits() Limits {
 	}
 }
 
-// Check holds each kind to the fields that it needs.
+// Check holds each kind to the fields that it needs [field-40].
 func (m ModuleRef) Check() error {
 	if m.Definition != nil && m.Kind != KindMCP {
 		return errors.New("only a tool of an mcp server has a definition")

@@ -7,7 +7,7 @@ import (
 
 // DecodeRequest reads the request of a built-in tool: a canonical struct or, as a program
 // makes it of what it has, a record with the struct's fields by their numbers
-// (spec/capabilities.md#effects).
+// (spec/capabilities.md#effects) [cap-112].
 func DecodeRequest[T any](request []byte) (*T, error) {
 	if v, err := ParseValue(request); err == nil && v.kind == ValNode && v.node.shape == shapeRecord {
 		request = appendPlain(nil, v)

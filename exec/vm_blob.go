@@ -9,7 +9,7 @@ import (
 
 // TypeBlobRef is the type of what BLOB_PUT gives: a record of the BlobRef's
 // fields by its own numbers: {1 cid, 2 size u64, 3 media text, 4 codec u64,
-// 5 chunks u64}. BLOB_GET and BLOB_CHUNK_GET take it, or the cid alone.
+// 5 chunks u64}. BLOB_GET and BLOB_CHUNK_GET take it, or the cid alone [ir-39].
 var TypeBlobRef = object.SumText("type:mythos.BlobRef")
 
 // blobPut is BLOB_PUT: source, meta, out, receipt.

@@ -14,7 +14,7 @@ import (
 // TypeReceipt is the type of what an effect leaves in its receipt register: a
 // record of those fields of the Receipt that are the same on every executor, by
 // the Receipt's own numbers: {2 tool_id, 3 request_hash, 4 response_hash,
-// 5 idempotency_key bytes, 8 status u64}. Receipt ids are in Result.Receipts.
+// 5 idempotency_key bytes, 8 status u64}. Receipt ids are in Result.Receipts [ir-40].
 var TypeReceipt = object.SumText("type:mythos.Receipt")
 
 // requireCap is REQUIRE_CAP.
@@ -60,7 +60,7 @@ func (m *machine) effect(ctx context.Context, a []arg) error {
 }
 
 // requestBytes are a value's bytes as a tool gets them: bytes as they are, text
-// as UTF-8, anything else in its canonical encoding.
+// as UTF-8, anything else in its canonical encoding [ir-43].
 func requestBytes(v Value) []byte {
 	if v.kind == ValBytes || v.kind == ValText {
 		return v.data
@@ -191,7 +191,7 @@ func (m *machine) receipts() []object.Hash {
 }
 
 // TypeContractPass is the type of what ASSERT leaves in its register: a record
-// {1 contract_id, 2 hash of the arguments}.
+// {1 contract_id, 2 hash of the arguments} [ir-41].
 var TypeContractPass = object.SumText("type:mythos.ContractPass")
 
 // ContractCheck is a contract that held, for a ContractPass attestation.

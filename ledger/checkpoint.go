@@ -22,7 +22,7 @@ import (
 // it says.
 var ErrCheckpoint = errors.New("checkpoint does not hold")
 
-// Origin names the log of the ledger that agent signs.
+// Origin names the log of the ledger that agent signs [led-60].
 func Origin(agent object.AgentID) string { return "mythos.ledger/" + agent.KeyID().String()[:16] }
 
 // noteSigner signs notes (sumdb/note) with an agent's key.

@@ -90,28 +90,28 @@ func decideAttempt(s State, a Attempt, now object.Time, p Policy) Verdict {
 	}
 	status := s.At(now)
 	if s.Request != nil && *s.Request != a.RequestHash && status != StatusUnverifiable {
-		return conflict(s, RequestHashConflict, *s.Request, a.RequestHash)
+		return conflict(s, RequestHashConflict, *s.Request, a.RequestHash) // [led-9]
 	}
 	switch status {
 	case StatusUnverifiable:
 		return refuse(s, ErrUnverifiable)
-	case StatusDivergent:
+	case StatusDivergent: // [led-10]
 		return refuse(s, ErrDivergent)
 	case StatusAbandoned:
 		return refuse(s, ErrAbandoned)
-	case StatusCommitted:
+	case StatusCommitted: // [led-11]
 		if !a.Again || !Retryable(s.Commit.Status) {
 			return Verdict{Action: Replay}
 		}
-	case StatusPending: // our own unfinished attempt may be resumed, if the tool is safe to repeat
+	case StatusPending: // our own unfinished attempt may be resumed, if the tool is safe to repeat [led-12] [led-13]
 		if p.Retry != Retry || !s.ownedBy(a) {
 			return Verdict{Action: Refuse, Err: s.busy()}
 		}
-	case StatusUnknown:
+	case StatusUnknown: // [led-14]
 		if p.Retry != Retry {
 			return Verdict{Action: Refuse, Err: s.unknown(p.Retry == Probe)}
 		}
-	case StatusNone, StatusReleased:
+	case StatusNone, StatusReleased: // [led-15]
 	}
 	return Verdict{Action: Invoke, Append: true}
 }
@@ -122,17 +122,17 @@ func decideCommit(s State, c EffectCommit) Verdict {
 	switch {
 	case s.Fence == 0:
 		return refuse(s, ErrNotRegistered)
-	case s.recorded(c.ReceiptID):
+	case s.recorded(c.ReceiptID): // [led-37]
 		return Verdict{Action: Replay, Err: s.standing()}
 	}
 	var v Verdict
 	switch {
 	case s.Request != nil && *s.Request != c.RequestHash:
-		v = conflict(s, RequestHashConflict, *s.Request, c.RequestHash)
+		v = conflict(s, RequestHashConflict, *s.Request, c.RequestHash) // [led-38]
 	case s.Commit == nil:
 		return Verdict{Action: Record, Append: true, Err: s.standing()}
 	case s.Commit.ResponseHash != c.ResponseHash:
-		v = conflict(s, ResponseHashConflict, s.Commit.ResponseHash, c.ResponseHash)
+		v = conflict(s, ResponseHashConflict, s.Commit.ResponseHash, c.ResponseHash) // [led-39]
 	default:
 		v = conflict(s, MultipleCommits, s.Commit.ReceiptID, c.ReceiptID)
 	}

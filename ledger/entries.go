@@ -43,7 +43,7 @@ type EffectRegister struct {
 const InstanceSize = 16
 
 // Check refuses an id that is not that of tool and key, and an instance of another
-// length than InstanceSize.
+// length than InstanceSize [field-14].
 func (r EffectRegister) Check() error {
 	if r.Instance != nil && len(r.Instance) != InstanceSize {
 		return fmt.Errorf("instance has %d bytes, expected %d", len(r.Instance), InstanceSize)
@@ -83,7 +83,7 @@ type DivergenceMark struct {
 	Signature    object.Signature `can:"6,signature"`
 }
 
-// Check refuses unknown reasons and evidence that is not ascending.
+// Check refuses unknown reasons and evidence that is not ascending [field-15].
 func (m DivergenceMark) Check() error {
 	if m.Reason < RequestHashConflict || m.Reason > MultipleCommits {
 		return fmt.Errorf("reason %d is not known", m.Reason)
@@ -120,7 +120,7 @@ type Resolution struct {
 	About        *uint64          `can:"8,about"` // fence of the latest attempt when it was decided; decisions 4 and 5 need it
 }
 
-// Check refuses unknown decisions, and an owner's decision that names no attempt.
+// Check refuses unknown decisions, and an owner's decision that names no attempt [field-16].
 func (r Resolution) Check() error {
 	if r.Decision < ResolveRetry || r.Decision > ResolveStop {
 		return fmt.Errorf("decision %d is not known", r.Decision)

@@ -23,7 +23,7 @@ const (
 	StatusUnverifiable               // its history has a commit by a key that nobody here knows
 )
 
-var statusNames = [...]string{"none", "pending", "unknown", "committed", "divergent", "abandoned", "released", "unverifiable"}
+var statusNames = [...]string{"none", "pending", "unknown", "committed", "divergent", "abandoned", "released", "unverifiable"} // [led-57]
 
 func (s Status) String() string {
 	if int(s) >= len(statusNames) {

@@ -49,7 +49,7 @@ func ClaimName(claim uint8) string {
 
 // Check refuses too much evidence. A claim that this version does not know, and one
 // without evidence, are well formed: they have an id and a signature, can be kept and
-// shown, and count for nothing (see [Attestation.Grounds]).
+// shown, and count for nothing (see [Attestation.Grounds]) [field-34].
 func (a Attestation) Check() error {
 	if len(a.Evidence) > maxEvidence {
 		return fmt.Errorf("%d hashes of evidence, at most %d", len(a.Evidence), maxEvidence)

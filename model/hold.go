@@ -28,7 +28,7 @@ type HoldRequest struct {
 
 const maxReason = 4 << 10 // bytes
 
-// Check bounds the reason.
+// Check bounds the reason [field-38].
 func (q HoldRequest) Check() error {
 	if len(q.Reason) > maxReason {
 		return fmt.Errorf("a reason of %d bytes, at most %d", len(q.Reason), maxReason)

@@ -50,7 +50,7 @@ type IndexState struct {
 // IndexRule leaves a state's own id out of it.
 var IndexRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
 
-// Check checks the name.
+// Check checks the name [field-39].
 func (u IndexUpdate) Check() error { return checkIndexName(u.Name) }
 
 // Check checks the name.

@@ -27,7 +27,7 @@ type ModelRef struct {
 // ModelRule leaves a model's own id out of it.
 var ModelRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
 
-// Check refuses a model that is its own parent.
+// Check refuses a model that is its own parent [field-33].
 func (m ModelRef) Check() error {
 	if m.ParentModelID != nil && *m.ParentModelID == m.ModelID {
 		return fmt.Errorf("model %s names itself as its parent", m.ModelID.Short())
@@ -58,7 +58,7 @@ type EvalReport struct {
 	ReceiptID object.Hash      `can:"4,receipt_id"` // of the evaluation
 }
 
-// Check checks the names of the metrics.
+// Check checks the names of the metrics [field-32].
 func (r EvalReport) Check() error { return checkMetrics(r.Metrics) }
 
 func checkMetrics(metrics map[string]int64) error {

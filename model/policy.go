@@ -64,7 +64,7 @@ var PolicyRule = object.Rule{Mask: can.Mask{1: nil, 2: nil, 12: nil}, IDField: 1
 
 const maxPolicyList = 256 // suites, thresholds or verifiers of one policy
 
-// Check refuses a threshold that demands nothing or the impossible.
+// Check refuses a threshold that demands nothing or the impossible [field-36].
 func (t Threshold) Check() error {
 	if err := checkMetric(t.Metric); err != nil {
 		return err
@@ -84,7 +84,7 @@ func (t Threshold) Check() error {
 }
 
 // Check refuses policies that nothing could meet, that anything would meet, or
-// that can be read in two ways.
+// that can be read in two ways [field-35].
 func (p PolicyDef) Check() error {
 	switch {
 	case len(p.Suites) == 0:

@@ -39,7 +39,7 @@ type PromotionRecord struct {
 // PromotionRule is how records are identified and signed.
 var PromotionRule = object.Rule{Mask: can.Mask{1: nil, 8: nil}, IDField: 1, Signer: 6, Sig: 8}
 
-// Check refuses unknown actions and oversized lists.
+// Check refuses unknown actions and oversized lists [field-37].
 func (p PromotionRecord) Check() error {
 	if p.Action > ActionRollback {
 		return fmt.Errorf("action %d is not known (1 promote, 2 rollback)", p.Action)

@@ -31,7 +31,7 @@ type RecipeDef struct {
 // RecipeRule leaves a recipe's own id out of it.
 var RecipeRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
 
-// Check bounds the parameters.
+// Check bounds the parameters [field-30].
 func (r RecipeDef) Check() error { return checkParams(r.Hyperparams) }
 
 // NewRecipe fills in the id and encodes.
@@ -55,7 +55,7 @@ type EvalSuiteDef struct {
 // SuiteRule leaves a suite's own id out of it.
 var SuiteRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
 
-// Check wants at least one metric and no name twice.
+// Check wants at least one metric and no name twice [field-31].
 func (s EvalSuiteDef) Check() error {
 	if len(s.Metrics) == 0 || len(s.Metrics) > maxParams {
 		return fmt.Errorf("a suite has 1 to %d metrics, not %d", maxParams, len(s.Metrics))

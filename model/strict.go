@@ -10,7 +10,7 @@ import (
 // StricterOrEqual reports whether a is at least as strict as b: whatever passes a
 // passes b, for every model and every set of attestations. When it is not, reason
 // names the first demand of b that a lacks. Rings, names, signers and thresholds
-// that are not critical do not matter (spec/learning.md#strictness).
+// that are not critical do not matter (spec/learning.md#strictness) [learn-45].
 func StricterOrEqual(a, b *PolicyDef) (ok bool, reason string) {
 	for _, check := range []func(a, b *PolicyDef) string{
 		weakerVerifiers, weakerQuorum, weakerAge, weakerSuites, weakerThresholds, weakerRollback, weakerKeep,

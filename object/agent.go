@@ -47,7 +47,7 @@ func (a AgentID) String() string {
 	return a.KeyHex()
 }
 
-// Check refuses any scheme but Ed25519.
+// Check refuses any scheme but Ed25519 [field-8].
 func (a AgentID) Check() error {
 	if a.Scheme != Ed25519 {
 		return fmt.Errorf("agent scheme %d is not known (1 is Ed25519)", a.Scheme)
@@ -74,7 +74,7 @@ type Signature struct {
 	Sig   [64]byte `can:"3,sig_bytes"`
 }
 
-// Check refuses any algorithm but Ed25519.
+// Check refuses any algorithm but Ed25519 [field-9].
 func (s Signature) Check() error {
 	if s.Alg != Ed25519 {
 		return fmt.Errorf("signature algorithm %d is not known (1 is Ed25519)", s.Alg)

@@ -51,7 +51,7 @@ func Define[T any](name string, rule Rule) Struct {
 }
 
 // ID computes the id of an object from its canonical bytes: the hash of them
-// without the fields of the mask (spec/objects.md#ids).
+// without the fields of the mask (spec/objects.md#ids) [obj-6].
 func (r Rule) ID(raw []byte) (Hash, error) {
 	if r.Mask == nil {
 		return Sum(raw), nil
@@ -95,7 +95,7 @@ func Open[T any](raw []byte, rule Rule) (*T, Hash, error) {
 }
 
 // CheckID computes the id of a canonical object and compares it with the one it
-// carries, where the type carries one.
+// carries, where the type carries one [obj-7].
 func (r Rule) CheckID(raw []byte) (Hash, error) {
 	id, err := r.ID(raw)
 	if err != nil || r.IDField == 0 {

@@ -37,7 +37,7 @@ func (h Hash) String() string { return hex.EncodeToString(h.Sum[:]) }
 // Short returns the first 12 hex digits, for people.
 func (h Hash) Short() string { return h.String()[:12] }
 
-// Check refuses any algorithm but SHA-256.
+// Check refuses any algorithm but SHA-256 [field-7].
 func (h Hash) Check() error {
 	if h.Alg != SHA256 {
 		return fmt.Errorf("hash algorithm %d is not known (1 is SHA-256)", h.Alg)

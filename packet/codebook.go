@@ -26,7 +26,7 @@ type CodebookEntry struct {
 	ValueText  *string      `can:"6,value_text"`
 }
 
-// Check refuses unknown kinds and more or less than one value.
+// Check refuses unknown kinds and more or less than one value [field-18].
 func (e CodebookEntry) Check() error {
 	if e.Kind < EntryOpcode || e.Kind > EntryEnumTag {
 		return fmt.Errorf("entry kind %d is not known", e.Kind)
@@ -67,7 +67,7 @@ type Codebook struct {
 	coders *coders // kept between packets; nil: made anew for each
 }
 
-// Check refuses entries out of order and dictionaries that are too large.
+// Check refuses entries out of order and dictionaries that are too large [field-19].
 func (c Codebook) Check() error {
 	for i := 1; i < len(c.Entries); i++ {
 		if c.Entries[i].Codeword <= c.Entries[i-1].Codeword {

@@ -20,7 +20,7 @@ type Encrypted struct {
 	Ciphertext []byte            `can:"2,ciphertext"`
 }
 
-// Check refuses any scheme but age: there is no other way to encrypt to a peer.
+// Check refuses any scheme but age: there is no other way to encrypt to a peer [field-17].
 func (e Encrypted) Check() error {
 	if e.Encrypt.Scheme != object.EncryptAge {
 		return fmt.Errorf("encryption scheme %d, a packet takes only %d (age)", e.Encrypt.Scheme, object.EncryptAge)

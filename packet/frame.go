@@ -72,7 +72,7 @@ type SigBlockEntry struct {
 	Sig    [64]byte       `can:"3,sig_bytes"`
 }
 
-// Check refuses any algorithm but Ed25519.
+// Check refuses any algorithm but Ed25519 [field-9].
 func (e SigBlockEntry) Check() error {
 	if e.SigAlg != object.Ed25519 {
 		return fmt.Errorf("signature algorithm %d is not known (1 is Ed25519)", e.SigAlg)

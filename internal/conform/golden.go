@@ -23,11 +23,13 @@ type GoldenSet struct {
 	Vectors []Golden `json:"vectors"`
 }
 
-// Golden is one golden vector. Out is a function of In, which the class names.
+// Golden is one golden vector. Out is a function of In, which the class names; Rule is
+// the rule of the specification that it is about, such as "can-17".
 type Golden struct {
-	ID  string          `json:"id"`
-	In  json.RawMessage `json:"in"`
-	Out json.RawMessage `json:"out"`
+	ID   string          `json:"id"`
+	Rule string          `json:"rule,omitempty"`
+	In   json.RawMessage `json:"in"`
+	Out  json.RawMessage `json:"out"`
 }
 
 // classes are the functions that vectors state: what this implementation makes of

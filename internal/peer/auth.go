@@ -44,7 +44,7 @@ var errCrowded = errors.New("too many requests")
 
 // signedText is everything about a request that counts: nobody can show its
 // signature for another path, query, body, capability or peer, nor, over TLS, in another
-// session.
+// session [wire-63].
 func signedText(r *http.Request, session *tls.ConnectionState) ([]byte, error) {
 	chain := sha256.Sum256([]byte(r.Header.Get(headerCap)))
 	text := "mythos-http-2\n" + r.Method + "\n" + r.URL.RequestURI() + "\n"

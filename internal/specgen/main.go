@@ -6,7 +6,8 @@
 //	<!-- costs -->             the cost table of MYTHOS-IR
 //	<!-- ids -->               what each id leaves out, and where id and signature stand
 //
-// Everything from such a line to the line "<!-- end -->" is replaced.
+// Everything from such a line to the line "<!-- end -->" is replaced. A rule without a
+// number, such as [can-1], gets the next one of its page.
 package main
 
 import (
@@ -48,6 +49,9 @@ func run(root, dir string) error {
 		text, err := rewrite(root, old)
 		if err != nil {
 			return fmt.Errorf("%s: %w", page, err)
+		}
+		if prefix := prefixes[strings.TrimSuffix(filepath.Base(page), ".md")]; prefix != "" {
+			text = []byte(numberRules(prefix, string(text)))
 		}
 		if bytes.Equal(old, text) {
 			continue

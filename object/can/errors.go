@@ -8,19 +8,19 @@ import (
 // The reasons for which input is refused (spec/can.md#refusals). An [*Error]
 // wraps exactly one of them.
 var (
-	ErrTruncated = errors.New("input ends inside a value")
-	ErrTrailing  = errors.New("bytes after the value")
-	ErrVarint    = errors.New("integer is over-long or exceeds 64 bits")
-	ErrTag       = errors.New("unknown tag")
-	ErrUTF8      = errors.New("text is not valid UTF-8")
-	ErrOrder     = errors.New("map keys are not in ascending order of their encoding")
-	ErrDuplicate = errors.New("map key appears twice")
-	ErrLength    = errors.New("length or count exceeds what is left of the input")
-	ErrDepth     = errors.New("more than 64 containers inside one another")
-	ErrType      = errors.New("value has the wrong type")
-	ErrRange     = errors.New("value is out of range")
-	ErrMissing   = errors.New("required field is missing")
-	ErrInvalid   = errors.New("invalid field")
+	ErrTruncated = errors.New("input ends inside a value")                             // [can-17]
+	ErrTrailing  = errors.New("bytes after the value")                                 // [can-18]
+	ErrVarint    = errors.New("integer is over-long or exceeds 64 bits")               // [can-19]
+	ErrTag       = errors.New("unknown tag")                                           // [can-20]
+	ErrUTF8      = errors.New("text is not valid UTF-8")                               // [can-21]
+	ErrOrder     = errors.New("map keys are not in ascending order of their encoding") // [can-22]
+	ErrDuplicate = errors.New("map key appears twice")                                 // [can-23]
+	ErrLength    = errors.New("length or count exceeds what is left of the input")     // [can-24]
+	ErrDepth     = errors.New("more than 64 containers inside one another")            // [can-25]
+	ErrType      = errors.New("value has the wrong type")                              // [can-26]
+	ErrRange     = errors.New("value is out of range")                                 // [can-27]
+	ErrMissing   = errors.New("required field is missing")                             // [can-28]
+	ErrInvalid   = errors.New("invalid field")                                         // [can-29]
 )
 
 // Error is a refusal of encoded input: what was wrong, and where.

@@ -31,7 +31,7 @@ type Node struct {
 	Payload []byte `can:"3,payload"` // canonical bytes of the struct of that kind
 }
 
-// Check parses the payload as what the kind says.
+// Check parses the payload as what the kind says [field-10].
 func (n Node) Check() error {
 	_, err := n.open()
 	return err

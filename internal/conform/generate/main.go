@@ -77,10 +77,14 @@ func (s *set) write(dir string) error {
 		if err != nil {
 			return err
 		}
+		rule := ruleOf(s.class, c.id, out)
+		if rule == "" {
+			return fmt.Errorf("%s is about no rule", c.id)
+		}
 		if i > 0 {
 			b.WriteString(",\n")
 		}
-		fmt.Fprintf(&b, "{\"id\":%s,\"in\":%s,\"out\":%s}", id, in, out)
+		fmt.Fprintf(&b, "{\"id\":%s,\"rule\":%q,\"in\":%s,\"out\":%s}", id, rule, in, out)
 	}
 	b.WriteString("\n]}\n")
 	return os.WriteFile(filepath.Join(dir, s.name+".json"), b.Bytes(), 0o644)

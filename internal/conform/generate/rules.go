@@ -1,0 +1,77 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// cite says which rule of spec/ the vectors are about whose id has a text in it.
+type cite struct{ in, rule string }
+
+// cites are tried in order; "" is every vector of the class that nothing else is said of.
+var cites = map[string][]cite{
+	"structs":    {{"Attestation/", "field-63"}, {"unknown field", "can-14"}, {"", "can-12"}},
+	"views":      {{"$", "obj-27"}, {"\\u", "obj-29"}, {"", "obj-27"}},
+	"ids":        {{"opaque", "obj-10"}, {"hash of", "obj-2"}, {"key", "obj-4"}, {"effect", "led-4"}, {"context", "ev-25"}, {"sampling", "ds-13"}, {"unknown field", "obj-6"}, {"", "obj-6"}},
+	"lists":      {{"1048577", "merkle-2"}, {"", "merkle-1"}},
+	"blobs":      {{"8192 bytes", "merkle-10"}, {"", "merkle-11"}},
+	"proofs":     {{"promoted", "merkle-2"}, {"hunk", "merkle-13"}, {"", "merkle-14"}},
+	"receipts":   {{"", "led-3"}},
+	"signatures": {{"key id", "obj-13"}, {"cofactor", "obj-11"}, {"point", "obj-12"}, {"", "obj-11"}},
+	"logs":       {{"cosigned", "led-63"}, {"begin with", "led-62"}, {"consistency", "led-62"}, {"older", "led-62"}, {"checkpoint of", "led-60"}, {"log", "led-60"}, {"", "led-61"}},
+	"evidence": {{"file:", "ev-30"}, {"in-toto", "ev-20"}, {"refusal", "ev-10"}, {"settled", "ev-12"}, {"cosigned", "ev-5"}, {"heckpoint", "ev-5"}, {"seal", "ev-4"}, {"capabilit", "ev-11"},
+		{"chain", "ev-11"}, {"no proof", "ev-6"}, {"place", "ev-6"}, {"commit, ", "ev-7"}, {"register, ", "ev-7"}, {"mark, ", "ev-7"}, {"resolution, ", "ev-7"}, {"", "ev-9"}},
+	"ledger": {{"redundant", "led-37"}, {"idempotency conflict", "led-9"}, {"response conflict", "led-39"}, {"multiple commits", "led-40"}, {"another answer", "led-39"}, {"same answer", "led-40"},
+		{"takeover", "led-14"}, {"own lease", "led-13"}, {"instance", "led-6"}, {"live lease is not", "led-46"}, {"live lease", "led-12"}, {"not the latest", "led-44"}, {"abandoned", "led-47"},
+		{"unknown outcome", "led-21"}, {"process has ended", "led-20"}, {"did not start", "led-49"}, {"stopped", "led-50"}, {"for good", "led-17"}, {"success is not", "led-18"},
+		{"divergence", "led-43"}, {"failure", "led-17"}, {"failed", "led-11"}, {"", "led-8"}},
+	"datasets": {{"mode 3", "ds-13"}, {"mode 2", "ds-13"}, {"seed", "ds-13"}, {"strata", "ds-12"}, {"corp", "ds-10"}, {"unknown type", "ds-9"}, {"unknown kind", "ds-9"}, {"pinned", "ds-22"}, {"signal", "ds-19"},
+		{"status", "ds-21"}, {"has_tool", "ds-21"}, {"failed", "ds-21"}, {"", "ds-11"}},
+	"capabilities": {{"min below", "cap-38"}, {"constraints", "cap-25"}, {"fresh", "cap-74"}, {"too old", "cap-74"}, {"revo", "cap-73"}, {"blob.read", "cap-8"}, {"blob.write", "cap-9"}, {"blob.pin", "cap-10"},
+		{"blob.delete", "cap-11"}, {"train.run", "cap-13"}, {"eval.run", "cap-14"}, {"deploy.promote", "cap-15"}, {"compute.spawn", "cap-16"}, {"cell.read", "cap-17"}, {"cell.write", "cap-18"}, {"child", "cap-40"}, {"", "cap-47"}},
+	"packets": {{"codebook", "wire-32"}, {"encrypted", "wire-14"}, {"", "wire-11"}},
+	"programs": {{"constant", "ir-20"}, {"record", "ir-22"}, {"loop exceeds", "ir-67"}, {"loop", "ir-60"}, {"halt", "ir-15"}, {"without RET", "ir-32"}, {"GET", "ir-22"}, {"recursion", "ir-61"}, {"contract", "ir-58"},
+		{"without the capability", "ir-72"}, {"io budget", "ir-46"}, {"BLOB_PUT", "ir-44"}, {"", "ir-19"}},
+	"must-reject": {{"query", "ds-25"}, {"program", "ir-77"}, {"capability text", "cap-117"}, {"bundle", "ir-1"}, {"packet", "wire-17"}, {"", "can-15"}},
+}
+
+// reasons are the rules that refuse: they come before those of cites.
+var reasons = map[string]string{
+	"truncated": "can-17", "trailing bytes": "can-18", "integer": "can-19", "tag": "can-20", "UTF-8": "can-21", "order": "can-22", "duplicate key": "can-23", "length": "can-24",
+	"depth": "can-25", "type": "can-26", "range": "can-27", "missing field": "can-28", "field rule": "can-29", "id": "obj-7", "signature": "obj-14", "view": "obj-30",
+	"node": "merkle-15", "proof": "merkle-16", "index": "merkle-17", "checkpoint": "led-60", "entry": "ev-9", "unverifiable": "ev-7", "envelope": "ev-20",
+	"packet signature": "wire-18", "untrusted": "wire-19", "codebook": "wire-20", "payload": "wire-21", "bundle": "wire-22", "guard": "wire-23", "expired": "wire-24", "replay": "wire-25",
+}
+
+// checks are the refusals of a capability (spec/capabilities.md#verification).
+var checks = map[string]string{"chain": "cap-48", "form": "cap-49", "id": "cap-49", "parent": "cap-39", "signature": "cap-50", "delegation": "cap-41", "window": "cap-43", "revocable": "cap-45",
+	"trust": "cap-52", "time": "cap-53", "revocation": "cap-54", "holder": "cap-55", "quota": "cap-57"}
+
+// fieldRules are the field rules of structs (spec/fields.md#checked-on-decoding).
+var fieldRules = map[string]string{"Hash": "field-7", "AgentID": "field-8", "Signature": "field-9", "SigBlockEntry": "field-9", "MerkleNode": "field-10", "CapScope": "field-11", "IssuancePolicy": "field-12",
+	"RevocationList": "field-13", "EffectRegister": "field-14", "DivergenceMark": "field-15", "Resolution": "field-16", "EncryptedPayload": "field-17", "CodebookEntry": "field-18", "Codebook": "field-19",
+	"Answer": "field-20", "Const": "field-21", "Operand": "field-22", "Node": "field-23", "TypeDef": "field-24", "Path": "field-25", "DatasetDef": "field-26", "SamplingDef": "field-27", "StratifyDef": "field-28",
+	"Signal": "field-29", "RecipeDef": "field-30", "EvalSuiteDef": "field-31", "EvalReport": "field-32", "ModelRef": "field-33", "Attestation": "field-34", "PolicyDef": "field-35", "PolicyThreshold": "field-36",
+	"PromotionRecord": "field-37", "HoldRequest": "field-38", "IndexUpdate": "field-39", "IndexState": "field-39", "ModuleRef": "field-40", "ModuleLimits": "field-41"}
+
+// ruleOf is the rule that a vector is about.
+func ruleOf(class, id string, out json.RawMessage) string {
+	var v struct{ Refused string }
+	if json.Unmarshal(out, &v) == nil && v.Refused != "" {
+		name, _, _ := strings.Cut(id, ",")
+		switch {
+		case class == "capabilities" && checks[v.Refused] != "":
+			return checks[v.Refused]
+		case v.Refused == "field rule" && fieldRules[name] != "":
+			return fieldRules[name]
+		case reasons[v.Refused] != "":
+			return reasons[v.Refused]
+		}
+	}
+	for _, c := range cites[class] {
+		if strings.Contains(id, c.in) {
+			return c.rule
+		}
+	}
+	return ""
+}
