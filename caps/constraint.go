@@ -1,11 +1,14 @@
 package caps
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // The operations of constraints.
@@ -24,7 +27,8 @@ func cutConstraint(key string) (op, pointer string, err error) {
 	if !found || !slices.Contains([]string{opEq, opIn, opPrefix, opMax, opMin, opClosed}, op) {
 		return "", "", fmt.Errorf("constraint %q is not known (eq, in, prefix, max, min and closed are)", key)
 	}
-	return op, pointer, checkPointer(pointer)
+	_, err = jsontext.ParsePointer(pointer)
+	return op, pointer, err
 }
 
 // checkConstraints refuses constraints that no request could meet, because the
@@ -72,8 +76,7 @@ func meets(request []byte, constraints map[string]string) error {
 	if len(constraints) == 0 {
 		return nil
 	}
-	doc, err := parseJSON(request)
-	if err != nil {
+	if err := checkRequest(request); err != nil {
 		return fmt.Errorf("the scope constrains the request, which is not plain JSON: %w", err)
 	}
 	for _, key := range slices.Sorted(maps.Keys(constraints)) {
@@ -84,20 +87,31 @@ func meets(request []byte, constraints map[string]string) error {
 		if err != nil {
 			return err
 		}
-		at, found := doc.at(pointer)
-		if !found {
+		at, err := valueAt(request, pointer)
+		if err != nil {
+			return fmt.Errorf("constraint %q: %w", key, err)
+		}
+		if at == nil {
 			return fmt.Errorf("constraint %q: the request has no such member", key)
 		}
 		want := constraints[key]
 		_, bounded := constraints[opMin+":"+pointer]
-		if !holds(op, at, want) || (op == opMax && !bounded && at.scalar[0] == '-') {
+		if !holds(op, at, want) || (op == opMax && !bounded && at[0] == '-') {
 			return fmt.Errorf("constraint %s=%s does not hold", key, want)
 		}
 	}
 	return nil
 }
 
-func holds(op string, at *jsonValue, want string) bool {
+func valueAt(request []byte, pointer string) (json.RawMessage, error) {
+	p, err := jsontext.ParsePointer(pointer)
+	if err != nil {
+		return nil, err
+	}
+	return p.In(request)
+}
+
+func holds(op string, at json.RawMessage, want string) bool {
 	switch op {
 	case opEq:
 		l, err := parseLiteral(want)
@@ -106,14 +120,15 @@ func holds(op string, at *jsonValue, want string) bool {
 		list, err := parseLiterals(want)
 		return err == nil && slices.ContainsFunc(list, func(l literal) bool { return l.is(at) })
 	case opPrefix:
-		return at.kind == jsonString && strings.HasPrefix(at.scalar, want) && !(strings.Contains(want, "/") && leadsAside(at.scalar))
+		return jsontext.Kind(at) == '"' && strings.HasPrefix(scalar(at), want) && !(strings.Contains(want, "/") && leadsAside(scalar(at)))
 	case opMax:
-		return at.kind == jsonNumber && isInteger(at.scalar) && isInteger(want) && compareIntegers(at.scalar, want) <= 0
+		return isInteger(string(at)) && isInteger(want) && compareIntegers(string(at), want) <= 0
 	case opMin:
-		return at.kind == jsonNumber && isInteger(at.scalar) && isInteger(want) && compareIntegers(at.scalar, want) >= 0
+		return isInteger(string(at)) && isInteger(want) && compareIntegers(string(at), want) >= 0
 	case opClosed:
 		names, err := parseNames(want)
-		return err == nil && at.kind == jsonObject && !slices.ContainsFunc(slices.Collect(maps.Keys(at.members)), func(name string) bool { return !slices.Contains(names, name) })
+		members, notObject := jsontext.FieldsOf(at)
+		return err == nil && notObject == nil && !slices.ContainsFunc(members, func(m jsontext.Member) bool { return !slices.Contains(names, m.Name) })
 	}
 	return false
 }

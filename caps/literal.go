@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/mythos-project/mythos/internal/strictjson"
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // literal is a value that eq and in compare with: its kind and its text.
 type literal struct {
-	kind jsonKind
+	kind byte // as jsontext.Kind tells it, 0 for a number
 	text string
 }
 
@@ -21,32 +21,35 @@ type literal struct {
 func parseLiteral(text string) (literal, error) {
 	switch {
 	case text == "true" || text == "false":
-		return literal{jsonBool, text}, nil
+		return literal{text[0], text}, nil
 	case text == "null":
-		return literal{jsonNull, text}, nil
+		return literal{'n', text}, nil
 	case isInteger(text):
-		return literal{jsonNumber, text}, nil
+		return literal{0, text}, nil
 	case strings.HasPrefix(text, `"`):
 		var s string
-		if err := strictjson.Unmarshal([]byte(text), &s); err != nil {
+		if err := jsontext.Unmarshal([]byte(text), &s); err != nil {
 			return literal{}, fmt.Errorf("%s is no JSON string: %w", text, err)
 		}
-		return literal{jsonString, s}, nil
+		return literal{'"', s}, nil
 	case json.Valid([]byte(text)) && text[0] != '[' && text[0] != '{' && strings.TrimSpace(text) == text:
 		return literal{}, fmt.Errorf("%s is no plain integer; as a text it stands in quotes", text)
 	}
-	return literal{jsonString, text}, nil
+	return literal{'"', text}, nil
 }
 
 // is tells whether a value of a request is the literal: of the same kind, and with the same
 // text. A number that is no plain integer is none.
-func (l literal) is(v *jsonValue) bool {
-	return v.kind == l.kind && v.scalar == l.text && (v.kind != jsonNumber || isInteger(v.scalar))
+func (l literal) is(at json.RawMessage) bool {
+	if jsontext.IsNumber(at) {
+		return l.kind == 0 && string(at) == l.text && isInteger(l.text)
+	}
+	return jsontext.Kind(at) == l.kind && scalar(at) == l.text
 }
 
 // String is the literal as JSON.
 func (l literal) String() string {
-	if l.kind == jsonString {
+	if l.kind == '"' {
 		return fmt.Sprintf("%q", l.text)
 	}
 	return l.text

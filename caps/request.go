@@ -1,17 +1,14 @@
 package caps
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 
-	"github.com/mythos-project/mythos/internal/strictjson"
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 const (
@@ -19,101 +16,64 @@ const (
 	maxJSONDepth = 64      // objects and arrays inside one another
 )
 
-type jsonKind uint8
-
-const (
-	jsonNull jsonKind = iota
-	jsonBool
-	jsonNumber
-	jsonString
-	jsonArray
-	jsonObject
-)
-
-// jsonValue is a parsed JSON value. Object keys are unique, whatever their letter case and
-// their normal form: which of two like keys counts differs between parsers, so a request
-// could mean one thing here and another to the tool.
-type jsonValue struct {
-	kind    jsonKind
-	scalar  string // string, number as written, "true", "false", "null"
-	items   []*jsonValue
-	members map[string]*jsonValue
-}
-
-func parseJSON(data []byte) (*jsonValue, error) {
+// checkRequest refuses what different programs read differently. Names of members are
+// unique, whatever their letter case and their normal form: which of two like names counts
+// differs between parsers, so a request could mean one thing here and another to the tool.
+func checkRequest(data []byte) error {
 	if len(data) > maxRequest {
-		return nil, fmt.Errorf("%d bytes, constraints are checked on at most %d", len(data), maxRequest)
+		return fmt.Errorf("%d bytes, constraints are checked on at most %d", len(data), maxRequest)
 	}
-	if err := strictjson.Check(data); err != nil {
-		return nil, err
+	if err := jsontext.Check(data); err != nil {
+		return err
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	return readJSON(d, 0)
+	return checkNames(data, 0)
 }
 
-func readJSON(d *json.Decoder, depth int) (*jsonValue, error) {
-	tok, err := d.Token()
+func checkNames(raw json.RawMessage, depth int) error {
+	kind := jsontext.Kind(raw)
+	if kind != '{' && kind != '[' {
+		return nil
+	}
+	if depth == maxJSONDepth {
+		return fmt.Errorf("more than %d objects and arrays inside one another", maxJSONDepth)
+	}
+	if kind == '[' {
+		items, err := jsontext.ListOf(raw)
+		for i := 0; i < len(items) && err == nil; i++ {
+			err = checkNames(items[i], depth+1)
+		}
+		return err
+	}
+	members, err := jsontext.FieldsOf(raw)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	switch t := tok.(type) {
-	case string:
-		return &jsonValue{kind: jsonString, scalar: t}, nil
-	case json.Number:
-		return &jsonValue{kind: jsonNumber, scalar: t.String()}, nil
-	case bool:
-		return &jsonValue{kind: jsonBool, scalar: strconv.FormatBool(t)}, nil
-	case json.Delim:
-		if depth == maxJSONDepth {
-			return nil, fmt.Errorf("more than %d objects and arrays inside one another", maxJSONDepth)
-		}
-		if t == '[' {
-			return readArray(d, depth+1)
-		}
-		return readObject(d, depth+1)
-	}
-	return &jsonValue{kind: jsonNull, scalar: "null"}, nil
-}
-
-func readArray(d *json.Decoder, depth int) (*jsonValue, error) {
-	v := &jsonValue{kind: jsonArray}
-	for d.More() {
-		item, err := readJSON(d, depth)
-		if err != nil {
-			return nil, err
-		}
-		v.items = append(v.items, item)
-	}
-	_, err := d.Token()
-	return v, err
-}
-
-func readObject(d *json.Decoder, depth int) (*jsonValue, error) {
-	v := &jsonValue{kind: jsonObject, members: map[string]*jsonValue{}}
 	like := map[string]string{}
-	for d.More() {
-		tok, err := d.Token()
-		if err != nil {
-			return nil, err
+	for _, m := range members {
+		if other, twice := like[fold(m.Name)]; twice {
+			return fmt.Errorf("the keys %q and %q of one object are the same to some", other, m.Name)
 		}
-		key, ok := tok.(string)
-		if !ok {
-			return nil, errors.New("an object's key is not a string")
+		if strings.ContainsRune(m.Name, 0) {
+			return fmt.Errorf("the key %q has a NUL character, where it ends for some", m.Name)
 		}
-		if other, twice := like[fold(key)]; twice {
-			return nil, fmt.Errorf("the keys %q and %q of one object are the same to some", other, key)
-		}
-		if strings.ContainsRune(key, 0) {
-			return nil, fmt.Errorf("the key %q has a NUL character, where it ends for some", key)
-		}
-		like[fold(key)] = key
-		if v.members[key], err = readJSON(d, depth); err != nil {
-			return nil, err
+		like[fold(m.Name)] = m.Name
+		if err := checkNames(m.Value, depth+1); err != nil {
+			return err
 		}
 	}
-	_, err := d.Token()
-	return v, err
+	return nil
+}
+
+// scalar is the text of a string, and any other value as it is written.
+func scalar(at json.RawMessage) string {
+	if jsontext.Kind(at) != '"' {
+		return string(at)
+	}
+	text, err := jsontext.TextOf(at)
+	if err != nil {
+		return "" // the request was checked
+	}
+	return text
 }
 
 // fold is the same for keys that differ in letter case or in normal form alone.
@@ -126,53 +86,6 @@ func fold(key string) string {
 		return least
 	}, norm.NFC.String(key))
 	return norm.NFC.String(folded)
-}
-
-// checkPointer refuses what is no JSON pointer (RFC 6901 section 3).
-func checkPointer(p string) error {
-	if p != "" && p[0] != '/' {
-		return fmt.Errorf("JSON pointer %q does not begin with a slash", p)
-	}
-	for i := range len(p) {
-		if p[i] == '~' && (i+1 == len(p) || (p[i+1] != '0' && p[i+1] != '1')) {
-			return fmt.Errorf("JSON pointer %q has a ~ that is neither ~0 nor ~1", p)
-		}
-	}
-	return nil
-}
-
-var unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
-
-// at finds the value that a valid JSON pointer names (RFC 6901 section 4).
-func (v *jsonValue) at(pointer string) (*jsonValue, bool) {
-	if pointer == "" {
-		return v, true
-	}
-	for _, token := range strings.Split(pointer[1:], "/") {
-		var ok bool
-		switch v.kind {
-		case jsonObject:
-			v, ok = v.members[unescapePointer.Replace(token)]
-		case jsonArray:
-			v, ok = v.item(token)
-		}
-		if !ok {
-			return nil, false
-		}
-	}
-	return v, true
-}
-
-// item finds an array's item; indexes have no sign and no leading zero.
-func (v *jsonValue) item(token string) (*jsonValue, bool) {
-	if !isInteger(token) || token[0] == '-' {
-		return nil, false
-	}
-	i, err := strconv.ParseUint(token, 10, 31)
-	if err != nil || i >= uint64(len(v.items)) {
-		return nil, false
-	}
-	return v.items[i], true
 }
 
 // isInteger tells whether s is an integer in its one plain form: no sign but a

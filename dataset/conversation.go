@@ -57,7 +57,11 @@ func modelTurn(source string, r *ReceiptLine) *turn {
 		return nil
 	}
 	t := &turn{question: question, reply: reply}
-	messages, plain := t.ask(question)
+	read := messagesIn
+	if source == "chat" {
+		read = chatsIn // which stand as they came
+	}
+	messages, plain := t.ask(question, read)
 	t.asked = messages
 	if answer := details.Get("message"); answer != nil {
 		t.answer = []json.RawMessage{answer}
@@ -83,8 +87,8 @@ func orEmpty(raw json.RawMessage) json.RawMessage {
 
 // ask reads what was asked: {"messages", "tools", "system_instructions"}, a list of
 // messages, or a text, which is then the user's. plain reports the latter.
-func (t *turn) ask(question string) (messages []json.RawMessage, plain bool) {
-	if list := messagesIn(question); list != nil {
+func (t *turn) ask(question string, read func(string) []json.RawMessage) (messages []json.RawMessage, plain bool) {
+	if list := read(question); list != nil {
 		return list, false
 	}
 	raw := json.RawMessage(question)
@@ -101,7 +105,7 @@ func (t *turn) ask(question string) (messages []json.RawMessage, plain bool) {
 			messages = append(messages, textMessage("system", partTexts(text)))
 		}
 	}
-	if list := messagesIn(string(f.Get("messages"))); list != nil {
+	if list := read(string(f.Get("messages"))); list != nil {
 		messages = append(messages, list...)
 	} else if text, err := jsontext.PlainText(f.Get("messages")); err == nil && text != "[]" {
 		messages = append(messages, textMessage("user", text))
@@ -116,8 +120,8 @@ func textMessage(role, text string) json.RawMessage {
 	return jsontext.Fields{{Name: "role", Value: jsontext.Text(role)}, {Name: "content", Value: jsontext.Text(text)}}.JSON()
 }
 
-// messagesIn reads a JSON list of messages; nil for any other text.
-func messagesIn(text string) (messages []json.RawMessage) {
+// chatsIn reads a JSON list of messages; nil for any other text.
+func chatsIn(text string) []json.RawMessage {
 	raw := json.RawMessage(text)
 	if jsontext.Kind(raw) != '[' || jsontext.Check(raw) != nil {
 		return nil
@@ -127,22 +131,32 @@ func messagesIn(text string) (messages []json.RawMessage) {
 		return nil
 	}
 	for _, item := range list {
-		if jsontext.Kind(item) != '{' {
+		if f, err := jsontext.FieldsOf(item); err != nil || jsontext.Kind(f.Get("role")) != '"' {
 			return nil
 		}
-		f, err := jsontext.FieldsOf(item)
-		if err != nil || jsontext.Kind(f.Get("role")) != '"' {
-			return nil
+	}
+	return list
+}
+
+// messagesIn reads a JSON list of messages of other forms, and writes them as chats have
+// them.
+func messagesIn(text string) (messages []json.RawMessage) {
+	for _, item := range chatsIn(text) {
+		if f, err := jsontext.FieldsOf(item); err == nil {
+			messages = append(messages, chatMessages(item, f)...)
 		}
-		messages = append(messages, chatMessages(item, f)...)
 	}
 	return messages
 }
 
-// chatMessages writes a message of the conventions for generative AI, {"role", "parts"},
-// as chats have it; any other stays as it is, but for the reason why it ended.
+// chatMessages writes a message of the conventions for generative AI, {"role", "parts"}, or
+// one with calls or answers among the parts of its content, as chats have it; any other
+// stays as it is, but for the reason why it ended.
 func chatMessages(raw json.RawMessage, f jsontext.Fields) []json.RawMessage {
 	parts, err := jsontext.ListOf(f.Get("parts"))
+	if err != nil {
+		parts, err = partsWithCalls(f.Get("content"))
+	}
 	if err != nil {
 		if !f.Has("finish_reason") {
 			return []json.RawMessage{jsontext.Compact(raw)}
@@ -160,84 +174,6 @@ func chatMessages(raw json.RawMessage, f jsontext.Fields) []json.RawMessage {
 		m.part(p)
 	}
 	return m.messages()
-}
-
-// partMessage gathers the parts of a message.
-type partMessage struct {
-	role      json.RawMessage
-	text      string
-	reasoning string
-	other     []json.RawMessage // parts that are no text; with them the content is a list
-	calls     []json.RawMessage
-	answers   []json.RawMessage // messages of the role tool
-}
-
-func (m *partMessage) part(raw json.RawMessage) {
-	f, err := jsontext.FieldsOf(raw)
-	if err != nil {
-		m.other = append(m.other, jsontext.Compact(raw))
-		return
-	}
-	kind, _ := jsontext.PlainText(f.Get("type"))
-	content, _ := jsontext.PlainText(f.Get("content", "text"))
-	id := f.Get("id")
-	switch kind {
-	case "text":
-		m.text += content
-	case "reasoning":
-		m.reasoning += content
-	case "tool_call":
-		arguments, _ := jsontext.PlainText(f.Get("arguments"))
-		m.calls = append(m.calls, toolCallOf(id, f.Get("name"), arguments))
-	case "tool_call_response":
-		answer, _ := jsontext.PlainText(f.Get("response", "result"))
-		m.answers = append(m.answers, toolAnswer(id, answer))
-	default:
-		m.other = append(m.other, jsontext.Compact(raw))
-	}
-}
-
-func (m *partMessage) messages() []json.RawMessage {
-	if m.answers != nil && m.text == "" && m.other == nil && m.calls == nil {
-		return m.answers
-	}
-	f := jsontext.Fields{{Name: "role", Value: m.role}}
-	switch {
-	case m.other != nil:
-		content := m.other
-		if m.text != "" {
-			text := jsontext.Fields{{Name: "type", Value: jsontext.Text("text")}, {Name: "text", Value: jsontext.Text(m.text)}}
-			content = append([]json.RawMessage{text.JSON()}, content...)
-		}
-		f.Add("content", jsontext.List(content))
-	default:
-		f.Add("content", jsontext.Text(m.text))
-	}
-	f.AddText("reasoning_content", m.reasoning)
-	if m.calls != nil {
-		f.Add("tool_calls", jsontext.List(m.calls))
-	}
-	return append([]json.RawMessage{f.JSON()}, m.answers...)
-}
-
-// partTexts are the texts of a JSON list of parts; any other text is itself.
-func partTexts(text string) string {
-	raw := json.RawMessage(text)
-	if jsontext.Kind(raw) != '[' || jsontext.Check(raw) != nil {
-		return text
-	}
-	list, err := jsontext.ListOf(raw)
-	if err != nil {
-		return text
-	}
-	m := &partMessage{}
-	for _, p := range list {
-		m.part(p)
-	}
-	if m.other != nil || m.calls != nil {
-		return text
-	}
-	return m.text
 }
 
 // toolCallOf is a call in a message of the assistant. id and name are JSON.
@@ -261,8 +197,8 @@ func toolAnswer(id json.RawMessage, content string) json.RawMessage {
 }
 
 // toolTurn writes the calls of an episode without a model: the assistant calls the tools,
-// and the last one's answer is the completion. Nil where that one failed, or a payload is
-// not here.
+// and the last one's answer is the completion. Nil where that one failed, a payload is not
+// here, or an import knows of no answer.
 func toolTurn(l *Line) *turn {
 	calls := l.Receipts
 	if l.Source != "" && len(calls) > 1 { // the last receipt of an import says the same again
@@ -277,7 +213,8 @@ func toolTurn(l *Line) *turn {
 		r := &calls[i]
 		request, asked := r.Request.textOf()
 		response, answered := r.Response.textOf()
-		if !asked || !answered || r.Tool == "" {
+		unanswered := l.Source != "" && r.Status == 204 && response == "" // nobody knows what it answered
+		if !asked || !answered || unanswered || r.Tool == "" {
 			return nil
 		}
 		if r.Status >= 400 && response == "" {

@@ -153,6 +153,31 @@ func TestRedactedExport(t *testing.T) {
 	}
 }
 
+// TestNoEscapeHides searches JSON for what its strings mean, in lines of it, too. JSON that
+// one reader takes for this and another one for that does not leave.
+func TestNoEscapeHides(t *testing.T) {
+	red, err := NewRedaction([]RedactRule{{Regex: "secret"}}, []byte("0123456789abcdef"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	label := red.replacement("redacted", "secret")
+	for payload, want := range map[string]string{
+		`{"b":1.0,"a":"\u0073ecret"}`:                      `{"a":"` + label + `","b":1.0}`,
+		"{\"a\":\"\\u0073ecret\"}\r\n{\"n\": 1}\nsecret":   `{"a":"` + label + "\"}\r\n{\"n\": 1}\n" + label,
+		`[{"\u0073ecret":[9007199254740993,"<&>\u2028"]}]`: `[{"` + label + `":[9007199254740993,"<&>\u2028"]}]`,
+	} {
+		out, changed, ok := red.Apply("request", object.Hash{}, []byte(payload))
+		if !ok || !changed || string(out) != want {
+			t.Errorf("%s\nbecame %s, expected %s", payload, out, want)
+		}
+	}
+	for _, payload := range []string{`{"a":"\u0073ecret","a":"x"}`, `{"a":"\ud800"}`, "{}\n" + `{"a":{"b":"\u0073ecret","b":1}}`, `{"\u0073ecret":1,"secre\u0074":2}`} {
+		if out, _, ok := red.Apply("request", object.Hash{}, []byte(payload)); ok {
+			t.Errorf("%s leaves as %s", payload, out)
+		}
+	}
+}
+
 func TestRedaction(t *testing.T) {
 	key := []byte("0123456789abcdef")
 	wc, other := object.SumText("tool:wc"), object.SumText("tool:other")

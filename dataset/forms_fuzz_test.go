@@ -3,6 +3,8 @@ package dataset
 import (
 	"bytes"
 	"testing"
+
+	"github.com/mythos-project/mythos/object"
 )
 
 // FuzzParseRedaction: rules that are read redact any payload without panic, and the same way
@@ -21,7 +23,14 @@ func FuzzParseRedaction(f *testing.F) {
 		if err != nil || again.ID() != r.ID() {
 			t.Fatal("other rules the second time")
 		}
-		_, _ = parseJSON(payload)
+		out, changed, ok := r.Apply("request", object.Hash{}, payload)
+		twice, changedAgain, okAgain := again.Apply("request", object.Hash{}, payload)
+		if !bytes.Equal(out, twice) || changed != changedAgain || ok != okAgain {
+			t.Fatalf("%q becomes %q, then %q", payload, out, twice)
+		}
+		if ok && !changed && !bytes.Equal(out, payload) {
+			t.Fatalf("%q becomes %q, which is not told", payload, out)
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -45,7 +47,7 @@ type RedactRule struct {
 
 type redactRule struct {
 	RedactRule
-	path []string
+	path jsontext.Pointer
 	re   *regexp.Regexp
 }
 
@@ -111,13 +113,9 @@ func (rule RedactRule) compile() (c redactRule, err error) {
 	case rule.Regex != "":
 		c.re, err = regexp.Compile(rule.Regex)
 		return c, err
-	case !strings.HasPrefix(rule.Pointer, "/"):
-		return c, fmt.Errorf("pointer %q does not begin with a slash", rule.Pointer)
 	}
-	for step := range strings.SplitSeq(rule.Pointer[1:], "/") {
-		c.path = append(c.path, strings.NewReplacer("~1", "/", "~0", "~").Replace(step))
-	}
-	return c, nil
+	c.path, err = jsontext.ParsePointer(rule.Pointer)
+	return c, err
 }
 
 // ID is the hash of the rules, without the key: which rules a file was made with.
@@ -182,31 +180,36 @@ func (rule redactRule) covers(of string, tool object.Hash) bool {
 }
 
 // regex gives the payload with matches replaced, or nil when there are none. What is
-// not text cannot be searched. In JSON, strings are searched as what they mean too, so
-// that an escape hides nothing.
+// not text cannot be searched. In JSON and in lines of JSON, strings are searched as what
+// they mean too, so that an escape hides nothing. JSON that is not read alike by all is
+// withheld: what one reader passes over may be what is to be hidden.
 func (r *Redaction) regex(rule redactRule, payload []byte) ([]byte, bool) {
 	if !utf8.Valid(payload) {
 		return nil, false
 	}
 	hit := false
 	out := []byte(r.search(rule, string(payload), &hit))
-	if tree, err := parseJSON(out); err == nil {
-		inside, ok := false, true
-		tree = r.strings(rule, tree, &inside, &ok)
-		if !ok {
+	lines := [][]byte{out}
+	if !json.Valid(out) {
+		lines = bytes.SplitAfter(out, []byte{'\n'})
+	}
+	for i, line := range lines {
+		if !json.Valid(line) {
+			continue
+		}
+		inside, err := r.within(rule, line)
+		if err != nil {
 			return nil, false
 		}
-		if inside {
+		if inside != nil {
 			hit = true
-			if out, err = marshalJSON(tree); err != nil {
-				return nil, false
-			}
+			lines[i] = append(inside, line[len(bytes.TrimRight(line, "\r\n")):]...)
 		}
 	}
 	if !hit {
 		return nil, true
 	}
-	return out, true
+	return bytes.Join(lines, nil), true
 }
 
 func (r *Redaction) search(rule redactRule, text string, hit *bool) string {

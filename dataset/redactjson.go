@@ -4,97 +4,128 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
+	"slices"
 	"strconv"
+	"strings"
+
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // pointer gives the payload with what the rule points at replaced, or nil when nothing
-// is there. The payload must be one JSON value; it is written anew, compact, members
-// sorted by name.
+// is there. The payload must be one JSON value that all read alike; it is written anew,
+// compact, members sorted by name.
 func (r *Redaction) pointer(rule redactRule, payload []byte) ([]byte, bool) {
-	tree, err := parseJSON(payload)
-	if err != nil {
+	if jsontext.Check(payload) != nil {
 		return nil, false
 	}
 	hit := false
-	tree = r.replace(tree, rule.path, rule.Label, &hit)
-	if !hit {
-		return nil, true
+	out, err := r.replace(payload, rule.path, rule.Label, &hit)
+	if err != nil || !hit {
+		return nil, err == nil
 	}
-	out, err := marshalJSON(tree)
-	return out, err == nil
+	return out, true
 }
 
-func parseJSON(payload []byte) (tree any, err error) {
-	dec := json.NewDecoder(bytes.NewReader(payload))
-	dec.UseNumber()
-	if err := dec.Decode(&tree); err != nil {
-		return nil, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more than one JSON value")
-	}
-	return tree, nil
-}
-
-// marshalJSON is json.Marshal without escaping for HTML.
-func marshalJSON(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
-
-func (r *Redaction) replace(at any, path []string, label string, hit *bool) any {
+// replace replaces what stands at the path, of which a step may be "*".
+func (r *Redaction) replace(at json.RawMessage, path []string, label string, hit *bool) (json.RawMessage, error) {
 	if len(path) == 0 {
 		*hit = true
-		text, ok := at.(string)
-		if !ok {
-			raw, err := marshalJSON(at)
-			if err != nil {
-				raw = nil // what was parsed encodes
-			}
-			text = string(raw)
+		text, err := rewrite(at, keep)
+		if err == nil && jsontext.Kind(at) == '"' {
+			var plain string
+			plain, err = jsontext.TextOf(at)
+			text = []byte(plain)
 		}
-		return r.replacement(label, text)
+		return jsontext.Text(r.replacement(label, string(text))), err
 	}
-	switch v := at.(type) {
-	case map[string]any:
-		for name, member := range v {
-			if path[0] == "*" || path[0] == name {
-				v[name] = r.replace(member, path[1:], label, hit)
-			}
+	inner := func(step string, value json.RawMessage) (json.RawMessage, error) {
+		if path[0] == "*" || path[0] == step {
+			return r.replace(value, path[1:], label, hit)
 		}
-	case []any:
-		for i, item := range v {
-			if path[0] == "*" || path[0] == strconv.Itoa(i) {
-				v[i] = r.replace(item, path[1:], label, hit)
-			}
-		}
+		return rewrite(value, keep)
 	}
-	return at
+	switch jsontext.Kind(at) {
+	case '{':
+		return eachMember(at, inner)
+	case '[':
+		return eachItem(at, inner)
+	}
+	return rewrite(at, keep)
 }
 
-// strings searches every string and member name of a JSON value. ok becomes false when
-// two members would have the same name.
-func (r *Redaction) strings(rule redactRule, at any, hit, ok *bool) any {
-	switch v := at.(type) {
-	case string:
-		return r.search(rule, v, hit)
-	case []any:
-		for i := range v {
-			v[i] = r.strings(rule, v[i], hit, ok)
-		}
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for name, member := range v {
-			out[r.search(rule, name, hit)] = r.strings(rule, member, hit, ok)
-		}
-		*ok = *ok && len(out) == len(v)
-		return out
+// within searches every string and member name of a JSON value, and gives it with what is
+// found replaced, or nil when nothing is.
+func (r *Redaction) within(rule redactRule, value []byte) ([]byte, error) {
+	if err := jsontext.Check(value); err != nil {
+		return nil, err
 	}
-	return at
+	hit := false
+	out, err := rewrite(value, func(text string) string { return r.search(rule, text, &hit) })
+	if !hit {
+		return nil, err
+	}
+	return out, err
+}
+
+func keep(text string) string { return text }
+
+// rewrite writes a JSON value anew, compact, members sorted by name, with every string and
+// every name as change gives it. Numbers keep their digits.
+func rewrite(at json.RawMessage, change func(string) string) (json.RawMessage, error) {
+	switch jsontext.Kind(at) {
+	case '{':
+		renamed := func(_ string, value json.RawMessage) (json.RawMessage, error) { return rewrite(value, change) }
+		f, err := jsontext.FieldsOf(at)
+		if err != nil {
+			return nil, err
+		}
+		for i := range f {
+			f[i].Name = change(f[i].Name)
+		}
+		return written(f, renamed)
+	case '[':
+		return eachItem(at, func(_ string, value json.RawMessage) (json.RawMessage, error) { return rewrite(value, change) })
+	case '"':
+		text, err := jsontext.TextOf(at)
+		return jsontext.Text(change(text)), err
+	}
+	return bytes.TrimSpace(at), nil
+}
+
+func eachMember(at json.RawMessage, fn func(step string, value json.RawMessage) (json.RawMessage, error)) (json.RawMessage, error) {
+	f, err := jsontext.FieldsOf(at)
+	if err != nil {
+		return nil, err
+	}
+	return written(f, fn)
+}
+
+var errSameName = errors.New("two members have the same name once they are redacted")
+
+// written writes an object, its members sorted. Two that have the same name after a change
+// are an error.
+func written(f jsontext.Fields, fn func(step string, value json.RawMessage) (json.RawMessage, error)) (json.RawMessage, error) {
+	if len(f) == 0 {
+		return json.RawMessage("{}"), nil
+	}
+	slices.SortFunc(f, func(a, b jsontext.Member) int { return strings.Compare(a.Name, b.Name) })
+	for i := range f {
+		if i > 0 && f[i].Name == f[i-1].Name {
+			return nil, errSameName
+		}
+		value, err := fn(f[i].Name, f[i].Value)
+		if err != nil {
+			return nil, err
+		}
+		f[i].Value = value
+	}
+	return f.JSON(), nil
+}
+
+func eachItem(at json.RawMessage, fn func(step string, value json.RawMessage) (json.RawMessage, error)) (json.RawMessage, error) {
+	items, err := jsontext.ListOf(at)
+	for i := 0; i < len(items) && err == nil; i++ {
+		items[i], err = fn(strconv.Itoa(i), items[i])
+	}
+	return jsontext.List(items), err
 }

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 var (
@@ -90,8 +92,10 @@ func CheckURL(template string) (*url.URL, error) {
 func checkBraces(template string) error {
 	for _, part := range strings.Split(template, "{")[1:] {
 		pointer, _, closed := strings.Cut(part, "}")
-		if !closed || !strings.HasPrefix(strings.TrimPrefix(pointer, "+"), "/") {
+		if name := strings.TrimPrefix(pointer, "+"); !closed || !strings.HasPrefix(name, "/") {
 			return fmt.Errorf("URL template %q: {/name}, or {+/name} for a value with slashes, is expected", template)
+		} else if _, err := jsontext.ParsePointer(name); err != nil {
+			return fmt.Errorf("URL template %q: %w", template, err)
 		}
 	}
 	return nil

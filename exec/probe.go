@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/internal/strictjson"
+	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -50,7 +50,7 @@ func parseProbed(out Outcome) (p Probed, err error) {
 	if out.Status != StatusOK {
 		return p, fmt.Errorf("%w: status %d", ErrProbe, out.Status)
 	}
-	if err := strictjson.Unmarshal(out.Body, &p); err != nil {
+	if err := jsontext.Unmarshal(out.Body, &p); err != nil {
 		return p, fmt.Errorf("%w: %w", ErrProbe, err)
 	}
 	switch {

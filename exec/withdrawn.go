@@ -1,14 +1,13 @@
 package exec
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -101,11 +100,6 @@ func (t *target) permanent(res Response) bool {
 	if res.Exit > 0 && slices.Contains(t.permanentExits, uint64(res.Exit)) {
 		return true
 	}
-	if !bytes.HasPrefix(bytes.TrimLeft(res.Body, " \t\r\n"), []byte("{")) {
-		return false
-	}
-	var answer struct {
-		Permanent bool `json:"permanent"`
-	}
-	return json.Unmarshal(res.Body, &answer) == nil && answer.Permanent
+	answer, err := jsontext.FieldsOf(res.Body)
+	return err == nil && string(answer.Get("permanent")) == "true"
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
@@ -21,6 +22,9 @@ func SealStatement(s sign.Signer, statement []byte) ([]byte, error) {
 // returns the statement, as JSON, and that agent. Errors wrap ErrEnvelope.
 func OpenStatement(data []byte, agents ...object.AgentID) ([]byte, object.AgentID, error) {
 	var e Envelope
+	if err := jsontext.Check(data); err != nil {
+		return nil, object.AgentID{}, fmt.Errorf("%w: %w", ErrEnvelope, err)
+	}
 	if err := json.Unmarshal(data, &e); err != nil {
 		return nil, object.AgentID{}, fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
@@ -30,6 +34,9 @@ func OpenStatement(data []byte, agents ...object.AgentID) ([]byte, object.AgentI
 	signer, ok := signerOf(e, agents)
 	if !ok {
 		return nil, signer, fmt.Errorf("%w: no known agent signed it", ErrEnvelope)
+	}
+	if err := jsontext.Check(e.Payload); err != nil {
+		return nil, signer, fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
 	return e.Payload, signer, nil
 }

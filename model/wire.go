@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/mythos-project/mythos/internal/strictjson"
+	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -171,7 +171,7 @@ func parseLine(body []byte, v any) (rest []byte, err error) {
 	if len(line) > maxResponseLine {
 		return nil, fmt.Errorf("%w: the first line exceeds %d bytes", ErrTool, maxResponseLine)
 	}
-	if err := strictjson.Unmarshal(line, v); err != nil {
+	if err := jsontext.Unmarshal(line, v); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTool, err)
 	}
 	return rest, nil

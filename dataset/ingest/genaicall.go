@@ -248,11 +248,38 @@ func (t *taken) response() (response []byte, finish json.RawMessage) {
 		if text, ok := t.text("ai.response.text"); ok {
 			f.AddText("content", string(text))
 		}
-		f.Add("tool_calls", calls)
+		f.Add("tool_calls", sdkCalls(calls))
 		return jsontext.Compact(jsontext.List([]json.RawMessage{f.JSON()})), nil
 	}
 	text, _ := t.text(append(slices.Clone(responsePlaces), anyOutput...)...)
 	return text, nil
+}
+
+// sdkCalls writes calls of the AI SDK, {toolCallId, toolName, args or input}, as chats have
+// them. What else stands there stays as it is.
+func sdkCalls(raw json.RawMessage) json.RawMessage {
+	list, err := jsontext.ListOf(raw)
+	if err != nil {
+		return raw
+	}
+	for i, item := range list {
+		f, err := jsontext.FieldsOf(item)
+		if err != nil || !f.Has("toolName") {
+			continue
+		}
+		arguments, err := jsontext.PlainText(f.Get("args", "input"))
+		if err != nil {
+			continue
+		}
+		var call, function jsontext.Fields
+		call.Add("id", f.Get("toolCallId"))
+		call.AddText("type", "function")
+		function.Add("name", f.Get("toolName"))
+		function.Add("arguments", jsontext.Text(arguments))
+		call.Add("function", function.JSON())
+		list[i] = call.JSON()
+	}
+	return jsontext.List(list)
 }
 
 // finishOf is the finish reasons of messages; nil where there are none.

@@ -148,7 +148,7 @@ func (n *tree) message() json.RawMessage {
 	return f.JSON()
 }
 
-// toolCalls writes calls as chats have them: id, and a function with name and arguments.
+// toolCalls writes calls as chats have them: id, type, and a function with name and arguments.
 func (n *tree) toolCalls() json.RawMessage {
 	list, _ := n.numbers()
 	if len(list) == 0 {
@@ -173,6 +173,9 @@ func (n *tree) toolCalls() json.RawMessage {
 			if inner := from.child(step); inner != nil {
 				function.Add(step, inner.spelled())
 			}
+		}
+		if !call.Has("type") {
+			call.AddText("type", "function")
 		}
 		call.Add("function", function.JSON())
 		calls[i] = call.JSON()
@@ -234,36 +237,46 @@ func (t *taken) eventMessages(roles map[string]string) (list []json.RawMessage) 
 // eventNames are the attributes of an event that say nothing of the message.
 var eventNames = map[string]bool{"event.name": true, "gen_ai.system": true, "gen_ai.provider.name": true, "index": true}
 
+// bodies are the names of what a body stands in: its members are the message's.
+var bodies = map[string]bool{"gen_ai.event.content": true, "message": true}
+
 // message writes an event as a message. Its members stand in the attributes, in the text
-// of gen_ai.event.content, or, of an answer, in the member message.
+// of gen_ai.event.content, or, of an answer, in the member message of either.
 func (e *genEvent) message(role string) json.RawMessage {
-	all := jsontext.Fields{}
+	var all jsontext.Fields
 	for _, m := range e.attrs {
-		value := m.Value
-		if text, err := jsontext.Plain(value); err == nil && jsontext.Kind(value) == '"' && m.Name != "content" {
-			value = asJSON(text)
-		}
-		if (m.Name == "gen_ai.event.content" || m.Name == "message") && jsontext.Kind(value) == '{' {
-			if inner, err := jsontext.FieldsOf(value); err == nil {
-				for _, x := range inner {
-					if !all.Has(x.Name) {
-						all = append(all, x)
-					}
-				}
-				continue
-			}
-		}
-		name := m.Name
-		if name == "gen_ai.event.content" || name == "message" {
-			name = "content"
-		}
-		if !eventNames[name] && !all.Has(name) {
-			all = append(all, jsontext.Member{Name: name, Value: value})
-		}
+		spread(&all, m.Name, m.Value)
 	}
 	out := jsontext.Fields{}
 	if !all.Has("role") {
 		out.AddText("role", role)
 	}
-	return append(out, all...).JSON()
+	for _, m := range all {
+		if m.Name == "id" && e.name == "gen_ai.tool.message" { // of the call
+			m.Name = "tool_call_id"
+		}
+		out = append(out, m)
+	}
+	return out.JSON()
+}
+
+// spread adds a member, or the members of a body. The first of a name counts.
+func spread(all *jsontext.Fields, name string, value json.RawMessage) {
+	if text, err := jsontext.Plain(value); err == nil && jsontext.Kind(value) == '"' && name != "content" {
+		value = asJSON(text)
+	}
+	if bodies[name] && jsontext.Kind(value) == '{' {
+		if inner, err := jsontext.FieldsOf(value); err == nil {
+			for _, m := range inner {
+				spread(all, m.Name, m.Value)
+			}
+			return
+		}
+	}
+	if bodies[name] {
+		name = "content"
+	}
+	if !eventNames[name] && !all.Has(name) {
+		*all = append(*all, jsontext.Member{Name: name, Value: value})
+	}
 }

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -74,58 +72,32 @@ type signalMapping struct {
 	Scale int64   `yaml:"scale"` // what the value is multiplied by; 0: 1
 }
 
-// pointer is a JSON pointer (RFC 6901).
-type pointer []string
+// pointer is a JSON pointer; nil: the mapping has none.
+type pointer struct{ jsontext.Pointer }
 
 // UnmarshalYAML implements yaml.Unmarshaler.
-func (p *pointer) UnmarshalYAML(n *yaml.Node) error {
+func (p *pointer) UnmarshalYAML(n *yaml.Node) (err error) {
 	if !strings.HasPrefix(n.Value, "/") {
 		return fmt.Errorf("line %d: %q is no JSON pointer, such as /prompt", n.Line, n.Value)
 	}
-	for step := range strings.SplitSeq(n.Value[1:], "/") {
-		name := strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
-		if strings.Contains(strings.NewReplacer("~1", "", "~0", "").Replace(step), "~") {
-			return fmt.Errorf("line %d: %q is no JSON pointer: a tilde is written ~0", n.Line, n.Value)
-		}
-		*p = append(*p, name)
+	if p.Pointer, err = jsontext.ParsePointer(n.Value); err != nil {
+		return fmt.Errorf("line %d: %w", n.Line, err)
 	}
 	return nil
 }
 
-// arrayIndex is an index of a JSON pointer: no sign, no leading zero.
-var arrayIndex = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})$`)
+func (p pointer) missing() bool { return p.Pointer == nil }
 
-// at is the value that the pointer leads to; nil where nothing is.
+// at is the value that the pointer leads to; nil where nothing is, or null.
 func (p pointer) at(raw json.RawMessage) (json.RawMessage, error) {
-	if p == nil {
+	if p.missing() {
 		return nil, nil
 	}
-	for _, step := range p {
-		switch jsontext.Kind(raw) {
-		case '{':
-			f, err := jsontext.FieldsOf(raw)
-			if err != nil {
-				return nil, err
-			}
-			raw = f.Get(step)
-		case '[':
-			items, err := jsontext.ListOf(raw)
-			if err != nil {
-				return nil, err
-			}
-			i, err := strconv.Atoi(step)
-			if !arrayIndex.MatchString(step) || err != nil || i >= len(items) {
-				return nil, nil
-			}
-			raw = items[i]
-		default:
-			return nil, nil
-		}
-	}
+	raw, err := p.In(raw)
 	if jsontext.Kind(raw) == 'n' {
-		return nil, nil
+		return nil, err
 	}
-	return raw, nil
+	return raw, err
 }
 
 // reading reads values by pointers, and keeps the first error.
@@ -180,7 +152,7 @@ func ParseMapping(data []byte) (*Mapping, error) {
 	if err := dec.Decode(m); err != nil {
 		return nil, fmt.Errorf("mapping: %w", err)
 	}
-	if m.Input == nil || m.Output == nil {
+	if m.Input.missing() || m.Output.missing() {
 		return nil, errors.New("mapping: input and output are expected")
 	}
 	if m.Form == "" {
@@ -191,11 +163,11 @@ func ParseMapping(data []byte) (*Mapping, error) {
 			return nil, fmt.Errorf("mapping: name %q: letters, digits, - and _ are expected", m.Form)
 		}
 	}
-	if m.Calls != nil && (m.Calls.Each == nil || m.Calls.Tool == nil) {
+	if m.Calls != nil && (m.Calls.Each.missing() || m.Calls.Tool.missing()) {
 		return nil, errors.New("mapping: calls need each and tool")
 	}
 	for _, s := range m.Signals {
-		if _, err := dataset.ParseSignalType(s.Type); err != nil || s.Value == nil {
+		if _, err := dataset.ParseSignalType(s.Type); err != nil || s.Value.missing() {
 			return nil, errors.Join(errors.New("mapping: signals need a type and a value"), err)
 		}
 		if s.Scale < 0 {

@@ -169,7 +169,7 @@ func FuzzSpansLikeProtobuf(f *testing.F) {
 			return
 		}
 		h := &hearer{}
-		c := &collection{h: h, spans: map[spanKey]*genSpan{}, logs: map[string]bool{}, parents: map[spanKey]string{}}
+		c := &collection{h: h, spans: map[spanKey]*genSpan{}, logs: map[string]int{}, parents: map[spanKey]string{}}
 		if err := c.document("line 1", json.RawMessage(text)); err != nil {
 			t.Fatal(err)
 		}

@@ -30,7 +30,7 @@ const maxSpans = 2 << 30
 
 // Read implements Reader.
 func (otel) Read(r io.Reader, h Handler) error {
-	c := &collection{h: h, spans: map[spanKey]*genSpan{}, logs: map[string]bool{}, parents: map[spanKey]string{}}
+	c := &collection{h: h, spans: map[spanKey]*genSpan{}, logs: map[string]int{}, parents: map[spanKey]string{}}
 	if err := eachDocument(r, h, c.document); err != nil {
 		return err
 	}
@@ -140,9 +140,10 @@ func skipLine(r *bufio.Reader) (n int64, err error) {
 type collection struct {
 	h     Handler
 	spans map[spanKey]*genSpan
-	order []spanKey // in the order of the file
-	logs  map[string]bool
-	held  int // bytes
+	order []spanKey      // in the order of the file
+	logs  map[string]int // how often a record stands in one list of them at most
+	batch map[string]int // how often in this list
+	held  int            // bytes
 	// parents are those of spans that are not of generative AI: an agent may be around one
 	// that is around a model call.
 	parents map[spanKey]string
@@ -219,6 +220,9 @@ func (c *collection) descend(where string, raw json.RawMessage, levels [][]strin
 	if err != nil {
 		return c.h.Bad(&RecordError{where, levels[0][0] + ": " + err.Error()})
 	}
+	if len(levels) == 1 {
+		c.batch = map[string]int{}
+	}
 	for _, item := range list {
 		if err := c.descend(where, item, levels[1:], take); err != nil {
 			return err
@@ -259,7 +263,8 @@ func (c *collection) span(where string, raw json.RawMessage) error {
 }
 
 // log takes a log record of generative AI: an event of the span that it names. The same
-// record, sent again, counts once.
+// record, sent again, counts once. Within one list nothing is sent again: two equal records
+// there are two, such as a user who says the same twice in a millisecond's history.
 func (c *collection) log(where string, raw json.RawMessage) error {
 	l, err := parseLog(raw)
 	if err != nil {
@@ -270,11 +275,11 @@ func (c *collection) log(where string, raw json.RawMessage) error {
 		return nil
 	}
 	text := string(jsontext.Compact(raw))
-	if c.logs[text] {
+	if c.batch[text]++; c.batch[text] <= c.logs[text] {
 		c.h.Passed("log records that were sent again")
 		return nil
 	}
-	c.logs[text] = true
+	c.logs[text] = c.batch[text]
 	if c.held += 2 * len(text); c.held > maxSpans {
 		return fmt.Errorf("more than %d bytes of log records: import fewer files at a time", maxSpans)
 	}

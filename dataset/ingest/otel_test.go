@@ -109,7 +109,7 @@ func TestConventions(t *testing.T) {
 			"llm.input_messages.0.message.tool_calls.0.tool_call.id", "c1", "llm.input_messages.0.message.tool_calls.0.tool_call.function.name", "count", "llm.input_messages.0.message.tool_calls.0.tool_call.function.arguments", "{}",
 			"llm.input_messages.1.message.role", "tool", "llm.input_messages.1.message.tool_call_id", "c1", "llm.input_messages.1.message.contents.0.message_content.type", "text",
 			"llm.input_messages.1.message.contents.0.message_content.text", "7", "llm.output_messages.0.message.content", "Seven.")),
-			`[{"role":"assistant","tool_calls":[{"id":"c1","function":{"name":"count","arguments":"{}"}}]},{"role":"tool","tool_call_id":"c1","content":[{"type":"text","text":"7"}]}] -> Seven. (200)`},
+			`[{"role":"assistant","tool_calls":[{"id":"c1","type":"function","function":{"name":"count","arguments":"{}"}}]},{"role":"tool","tool_call_id":"c1","content":[{"type":"text","text":"7"}]}] -> Seven. (200)`},
 		"attributes of events": {document(withEvents(span(1, "", "chat", "gen_ai.system", "x"), "gen_ai.content.prompt", `{"key":"gen_ai.prompt","value":{"stringValue":"How many?"}}`,
 			"gen_ai.content.completion", `{"key":"gen_ai.completion","value":{"stringValue":"Seven."}}`)), "How many? -> Seven. (200)"},
 		"message events": {document(withEvents(span(1, "", "chat", "gen_ai.system", "x"), "gen_ai.system.message", `{"key":"content","value":{"stringValue":"You count."}}`,

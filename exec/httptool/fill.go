@@ -1,18 +1,14 @@
 package httptool
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
-	"strconv"
 	"strings"
 	"unicode"
 
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/internal/rawjson"
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // fill puts scalars of the request into the URL. What is left of "?" is escaped as a
@@ -23,35 +19,24 @@ func fill(template string, request []byte) (string, error) {
 	if !strings.Contains(template, "{") {
 		return template, nil
 	}
-	doc, err := readJSON(request)
-	if err != nil {
+	if err := jsontext.Check(request); err != nil {
 		return "", fmt.Errorf("%w: the URL needs parts of it: %w", exec.ErrRequest, err)
 	}
 	path, query, asked := strings.Cut(template, "?")
-	path, err = expand(path, doc, segmentText)
+	path, err := expand(path, request, segmentText)
 	if err == nil {
 		err = checkSegments(template, path)
 	}
 	if err == nil && asked {
-		query, err = expand(query, doc, func(text string, _ bool) (string, error) { return url.QueryEscape(text), nil })
+		query, err = expand(query, request, func(text string, _ bool) (string, error) { return url.QueryEscape(text), nil })
 		path += "?" + query
 	}
 	return path, err
 }
 
-// readJSON reads a request in the one way that there is to read it.
-func readJSON(request []byte) (doc any, err error) {
-	if _, err := rawjson.Plain(request); err != nil {
-		return nil, err
-	}
-	dec := json.NewDecoder(bytes.NewReader(request))
-	dec.UseNumber()
-	return doc, dec.Decode(&doc)
-}
-
 // expand replaces the braces of a part of a template. many says that the value may have
 // several segments.
-func expand(template string, doc any, escape func(text string, many bool) (string, error)) (string, error) {
+func expand(template string, request []byte, escape func(text string, many bool) (string, error)) (string, error) {
 	var out strings.Builder
 	for rest := template; ; {
 		before, after, found := strings.Cut(rest, "{")
@@ -64,7 +49,7 @@ func expand(template string, doc any, escape func(text string, many bool) (strin
 			return "", fmt.Errorf("URL template %q: a brace is not closed", template)
 		}
 		name, many := strings.CutPrefix(pointer, "+")
-		text, err := scalarAt(doc, name)
+		text, err := scalarAt(request, name)
 		if err == nil {
 			text, err = escape(text, many)
 		}
@@ -127,37 +112,22 @@ func dots(segment string) bool {
 	return name == "." || name == ".."
 }
 
-var arrayIndex = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})$`)
-
-// scalarAt is the text of the scalar at a JSON pointer (RFC 6901).
-func scalarAt(doc any, pointer string) (string, error) {
-	at := doc
-	for step := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
-		switch v := at.(type) {
-		case map[string]any:
-			value, ok := v[step]
-			if !ok {
-				return "", fmt.Errorf("there is nothing at %q", step)
-			}
-			at = value
-		case []any:
-			i, err := strconv.Atoi(step)
-			if err != nil || !arrayIndex.MatchString(step) || i >= len(v) {
-				return "", fmt.Errorf("there is no item %q", step)
-			}
-			at = v[i]
-		default:
-			return "", fmt.Errorf("there is nothing at %q", step)
-		}
+// scalarAt is the text of the scalar at a JSON pointer.
+func scalarAt(request []byte, pointer string) (string, error) {
+	p, err := jsontext.ParsePointer(pointer)
+	if err != nil {
+		return "", err
 	}
-	switch v := at.(type) {
-	case string:
-		return v, nil
-	case json.Number:
-		return v.String(), nil
-	case bool:
-		return strconv.FormatBool(v), nil
+	at, err := p.In(request)
+	switch {
+	case err != nil:
+		return "", err
+	case at == nil:
+		return "", errors.New("nothing is there")
 	}
-	return "", fmt.Errorf("it is not a text, a number or a truth value")
+	switch jsontext.Kind(at) {
+	case '{', '[', 'n':
+		return "", errors.New("it is not a text, a number or a truth value")
+	}
+	return jsontext.PlainText(at)
 }

@@ -11,14 +11,14 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/internal/rawjson"
+	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 )
 
 // Definition is what a server says of one of its tools.
 type Definition struct {
 	Name string
-	// Text is the plain form (see [rawjson.Plain]) of the object of the members that say what the
+	// Text is the canonical form (see [jsontext.Canonical]) of the object of the members that say what the
 	// tool means: name, title, description, inputSchema, outputSchema and annotations, as
 	// far as they are there.
 	Text []byte
@@ -33,25 +33,25 @@ func (d Definition) Hash() object.Hash { return object.Sum(d.Text) }
 var defining = []string{"annotations", "description", "inputSchema", "name", "outputSchema", "title"}
 
 func readDefinition(raw json.RawMessage) (Definition, error) {
-	list, err := rawjson.Members(raw)
+	list, err := jsontext.FieldsOf(raw)
 	if err != nil {
 		return Definition{}, err
 	}
-	var own []rawjson.Member
+	var own jsontext.Fields
 	for _, name := range defining {
-		if value := rawjson.Find(list, name); value != nil {
+		if value := list.Get(name); value != nil {
 			own = append(own, item(name, value))
 		}
 	}
-	name, ok := rawjson.Text(rawjson.Find(list, "name"))
+	name, ok := textOf(list.Get("name"))
 	if !ok || name == "" {
 		return Definition{}, errors.New("a tool has no name")
 	}
-	text, err := rawjson.Plain(meta("", own...))
+	text, err := jsontext.Canonical(meta("", own...))
 	if err != nil {
 		return Definition{}, fmt.Errorf("tool %q: %w", name, err)
 	}
-	return Definition{name, text, rawjson.Find(list, "inputSchema")}, nil
+	return Definition{name, text, list.Get("inputSchema")}, nil
 }
 
 const (
@@ -114,7 +114,7 @@ func (s *session) pages(ctx context.Context, x *exchange) ([]Definition, error) 
 	var tools []Definition
 	var cursor json.RawMessage
 	for range maxPages {
-		var own []rawjson.Member
+		var own jsontext.Fields
 		if cursor != nil {
 			own = append(own, item("cursor", cursor))
 		}
@@ -138,12 +138,12 @@ func (s *session) pages(ctx context.Context, x *exchange) ([]Definition, error) 
 }
 
 func readPage(result json.RawMessage) (tools []Definition, next json.RawMessage, err error) {
-	list, err := rawjson.Members(result)
+	list, err := jsontext.FieldsOf(result)
 	if err != nil {
 		return nil, nil, err
 	}
-	var raw []json.RawMessage
-	if err := json.Unmarshal(rawjson.Find(list, "tools"), &raw); err != nil {
+	raw, err := jsontext.ListOf(list.Get("tools"))
+	if err != nil {
 		return nil, nil, errors.New("there is no list of tools")
 	}
 	for _, one := range raw {
@@ -153,7 +153,7 @@ func readPage(result json.RawMessage) (tools []Definition, next json.RawMessage,
 		}
 		tools = append(tools, d)
 	}
-	if next = rawjson.Find(list, "nextCursor"); string(next) == `""` {
+	if next = list.Get("nextCursor"); string(next) == `""` {
 		next = nil
 	}
 	return tools, next, nil

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/internal/rawjson"
+	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -46,11 +46,11 @@ func (r *Runner) explain(ctx context.Context, err error) {
 
 // difference is a line for each member of two definitions that is not the same.
 func difference(was, is []byte) []string {
-	before, _ := rawjson.Members(was) // an unreadable one has no members
-	after, _ := rawjson.Members(is)
+	before, _ := jsontext.FieldsOf(was) // an unreadable one has no members
+	after, _ := jsontext.FieldsOf(is)
 	var lines []string
 	for _, name := range defining {
-		old, now := rawjson.Find(before, name), rawjson.Find(after, name)
+		old, now := before.Get(name), after.Get(name)
 		if string(old) != string(now) {
 			lines = append(lines, fmt.Sprintf("%s was %s, is %s", name, excerpt(old, now), excerpt(now, old)))
 		}

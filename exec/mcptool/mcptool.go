@@ -32,7 +32,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/httptool"
 	"github.com/mythos-project/mythos/exec/process"
-	"github.com/mythos-project/mythos/internal/rawjson"
+	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -82,7 +82,7 @@ func arguments(request []byte) (json.RawMessage, error) {
 	if text[0] != '{' || !json.Valid(text) {
 		return nil, fmt.Errorf("%w: an mcp tool takes one JSON object", exec.ErrRequest)
 	}
-	if _, err := rawjson.Plain(text); err != nil { // servers differ in what they make of it
+	if err := jsontext.Check(text); err != nil { // servers differ in what they make of it
 		return nil, fmt.Errorf("%w: the arguments of an mcp tool: %w", exec.ErrRequest, err)
 	}
 	var line bytes.Buffer
@@ -194,10 +194,10 @@ func (s *session) call(ctx context.Context, call exec.Call, x *exchange, d Defin
 	if err != nil {
 		return answer{}, &unsentError{err}
 	}
-	own := []rawjson.Member{item("name", rawjson.AppendText(nil, call.Module.Tool)), item("arguments", args)}
-	var about []rawjson.Member
+	own := jsontext.Fields{item("name", jsontext.Text(call.Module.Tool)), item("arguments", args)}
+	var about jsontext.Fields
 	if len(call.Key) > 0 {
-		about = append(about, item("mythos/idempotencyKey", rawjson.AppendText(nil, httptool.HeaderKey(call.Key))),
+		about = append(about, item("mythos/idempotencyKey", jsontext.Text(httptool.HeaderKey(call.Key))),
 			item("mythos/fence", strconv.AppendUint(nil, call.Fence, 10)))
 	}
 	if x.web != nil {

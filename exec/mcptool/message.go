@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mythos-project/mythos/internal/rawjson"
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // message is one JSON-RPC message of a server. Values are as the server wrote them.
@@ -53,25 +53,34 @@ func parse(line []byte) []message {
 }
 
 func parseOne(raw []byte) (message, bool) {
-	list, err := rawjson.Members(raw)
+	if !json.Valid(raw) {
+		return message{}, false
+	}
+	list, err := jsontext.FieldsOf(raw)
 	if err != nil {
 		return message{}, false
 	}
-	if version, ok := rawjson.Text(rawjson.Find(list, "jsonrpc")); !ok || version != "2.0" {
+	if version, ok := textOf(list.Get("jsonrpc")); !ok || version != "2.0" {
 		return message{}, false
 	}
-	m := message{id: rawjson.Find(list, "id"), result: rawjson.Find(list, "result"), err: rawjson.Find(list, "error")}
-	if raw := rawjson.Find(list, "method"); raw != nil {
-		method, ok := rawjson.Text(raw)
+	m := message{id: list.Get("id"), result: list.Get("result"), err: list.Get("error")}
+	if raw := list.Get("method"); raw != nil {
+		method, ok := textOf(raw)
 		return message{id: m.id, method: method}, ok
 	}
 	return m, (m.result != nil) != (m.err != nil)
 }
 
+// textOf is a text of Unicode; what a server makes of another value is not known.
+func textOf(raw json.RawMessage) (string, bool) {
+	text, err := jsontext.TextOf(raw)
+	return text, err == nil
+}
+
 // number is the number of our request that an answer is about; 0: none that we know.
 func (m message) number() int64 {
 	text := string(m.id)
-	if s, ok := rawjson.Text(m.id); ok {
+	if s, ok := textOf(m.id); ok {
 		text = s // some servers make a text of a number
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
@@ -87,7 +96,7 @@ func request(number int64, method string, params []byte) []byte {
 	if number > 0 {
 		line = fmt.Appendf(line, `,"id":%d`, number)
 	}
-	line = rawjson.AppendText(append(line, `,"method":`...), method)
+	line = append(append(line, `,"method":`...), jsontext.Text(method)...)
 	if params != nil {
 		line = append(append(line, `,"params":`...), params...)
 	}
@@ -114,12 +123,12 @@ const codeNoMethod = -32601 // the server does not know the method
 
 func readError(raw json.RawMessage) *rpcError {
 	e := &rpcError{text: "without a message"}
-	list, err := rawjson.Members(raw)
+	list, err := jsontext.FieldsOf(raw)
 	if err != nil {
 		return e
 	}
-	e.code, _ = strconv.ParseInt(string(rawjson.Find(list, "code")), 10, 64)
-	if text, ok := rawjson.Text(rawjson.Find(list, "message")); ok {
+	e.code, _ = strconv.ParseInt(string(list.Get("code")), 10, 64)
+	if text, ok := textOf(list.Get("message")); ok {
 		e.text = text
 	}
 	return e

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strconv"
 
-	"github.com/mythos-project/mythos/internal/rawjson"
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // headers adds the headers that a tool's input schema asks for: a property with
@@ -26,29 +26,29 @@ var (
 const safeWhole = 1<<53 - 1
 
 func paramHeaders(h http.Header, schema, args json.RawMessage) {
-	list, err := rawjson.Members(schema)
+	list, err := jsontext.FieldsOf(schema)
 	if err != nil {
 		return
 	}
-	given, err := rawjson.Members(args)
+	given, err := jsontext.FieldsOf(args)
 	if err != nil {
 		return
 	}
-	properties, err := rawjson.Members(rawjson.Find(list, "properties"))
+	properties, err := jsontext.FieldsOf(list.Get("properties"))
 	if err != nil {
 		return
 	}
 	for _, p := range properties {
-		value := rawjson.Find(given, p.Name)
+		value := given.Get(p.Name)
 		if value == nil {
 			continue
 		}
-		paramHeaders(h, p.Raw, value)
-		own, err := rawjson.Members(p.Raw)
+		paramHeaders(h, p.Value, value)
+		own, err := jsontext.FieldsOf(p.Value)
 		if err != nil {
 			continue
 		}
-		name, ok := rawjson.Text(rawjson.Find(own, "x-mcp-header"))
+		name, ok := textOf(own.Get("x-mcp-header"))
 		if text, primitive := primitiveText(value); ok && primitive && fieldName.MatchString(name) {
 			h[http.CanonicalHeaderKey("Mcp-Param-"+name)] = []string{headerText(text)}
 		}
@@ -57,7 +57,7 @@ func paramHeaders(h http.Header, schema, args json.RawMessage) {
 
 // primitiveText is a text, a whole number or a truth value as text.
 func primitiveText(value json.RawMessage) (string, bool) {
-	if text, ok := rawjson.Text(value); ok {
+	if text, ok := textOf(value); ok {
 		return text, true
 	}
 	text := string(value)

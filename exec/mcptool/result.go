@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/internal/rawjson"
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // metaUsed is the key in a result's _meta of what the tool used: "tokens=N gpu_ms=N".
@@ -14,7 +14,7 @@ const metaUsed = "mythos/used"
 // result is what a tools/call was answered.
 type result struct {
 	raw        json.RawMessage // as the server sent it
-	members    []rawjson.Member
+	members    jsontext.Fields
 	content    []json.RawMessage
 	structured json.RawMessage
 	failed     bool
@@ -24,25 +24,25 @@ type result struct {
 
 func readResult(raw json.RawMessage) result {
 	r := result{raw: raw}
-	if r.members, r.broken = rawjson.Members(raw); r.broken != nil {
+	if r.members, r.broken = jsontext.FieldsOf(raw); r.broken != nil {
 		r.odd, r.failed = true, true
 		return r
 	}
 	for _, m := range r.members {
 		switch m.Name {
 		case "content":
-			r.odd = json.Unmarshal(m.Raw, &r.content) != nil || r.odd
+			r.odd = json.Unmarshal(m.Value, &r.content) != nil || r.odd
 		case "structuredContent":
-			r.structured = rawjson.Find(r.members, m.Name)
+			r.structured = r.members.Get(m.Name)
 		case "isError":
-			r.failed = string(m.Raw) != "false" && string(m.Raw) != "null"
-			r.odd = r.odd || (r.failed && string(m.Raw) != "true")
+			r.failed = string(m.Value) != "false" && string(m.Value) != "null"
+			r.odd = r.odd || (r.failed && string(m.Value) != "true")
 		case "resultType":
-			r.odd = r.odd || (string(m.Raw) != `"complete"` && string(m.Raw) != "null")
+			r.odd = r.odd || (string(m.Value) != `"complete"` && string(m.Value) != "null")
 		case "_meta":
-			r.odd = r.odd || !knownMeta(m.Raw)
+			r.odd = r.odd || !knownMeta(m.Value)
 		default:
-			r.odd = r.odd || string(m.Raw) != "null"
+			r.odd = r.odd || string(m.Value) != "null"
 		}
 	}
 	return r
@@ -53,7 +53,7 @@ func knownMeta(raw json.RawMessage) bool {
 	if string(raw) == "null" {
 		return true
 	}
-	list, err := rawjson.Members(raw)
+	list, err := jsontext.FieldsOf(raw)
 	for _, m := range list {
 		if m.Name != metaUsed && m.Name != metaServer {
 			return false
@@ -80,29 +80,29 @@ func (r result) body() []byte {
 
 // plainText is a content of nothing but a text.
 func plainText(content json.RawMessage) (string, bool) {
-	list, err := rawjson.Members(content)
+	list, err := jsontext.FieldsOf(content)
 	if err != nil {
 		return "", false
 	}
 	for _, m := range list {
-		if m.Name != "type" && m.Name != "text" && string(m.Raw) != "null" {
+		if m.Name != "type" && m.Name != "text" && string(m.Value) != "null" {
 			return "", false
 		}
 	}
-	if kind, ok := rawjson.Text(rawjson.Find(list, "type")); !ok || kind != "text" {
+	if kind, ok := textOf(list.Get("type")); !ok || kind != "text" {
 		return "", false
 	}
-	return rawjson.Text(rawjson.Find(list, "text"))
+	return textOf(list.Get("text"))
 }
 
 // firstText is the first text among the contents, for a receipt's notes.
 func (r result) firstText() string {
 	for _, c := range r.content {
-		list, err := rawjson.Members(c)
+		list, err := jsontext.FieldsOf(c)
 		if err != nil {
 			continue
 		}
-		if text, ok := rawjson.Text(rawjson.Find(list, "text")); ok && text != "" {
+		if text, ok := textOf(list.Get("text")); ok && text != "" {
 			return text
 		}
 	}
@@ -111,11 +111,11 @@ func (r result) firstText() string {
 
 // used is what the tool says that it used.
 func (r result) used() (tokens, gpuMs uint64) {
-	list, err := rawjson.Members(rawjson.Find(r.members, "_meta"))
+	list, err := jsontext.FieldsOf(r.members.Get("_meta"))
 	if err != nil {
 		return 0, 0
 	}
-	text, ok := rawjson.Text(rawjson.Find(list, metaUsed))
+	text, ok := textOf(list.Get(metaUsed))
 	if !ok {
 		return 0, 0
 	}
@@ -130,7 +130,7 @@ func (a answer) response(call exec.Call, stderr *exec.Tail) exec.Response {
 	r := readResult(a.result)
 	res := exec.Response{Status: exec.StatusOK, Body: r.body()}
 	res.Tokens, res.GPUms = r.used()
-	kind, _ := rawjson.Text(rawjson.Find(r.members, "resultType"))
+	kind, _ := textOf(r.members.Get("resultType"))
 	switch {
 	case kind == "input_required":
 		res.Status, res.Notes = exec.StatusFailed, "the tool asks for input, which nobody here can give"

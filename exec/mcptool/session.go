@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mythos-project/mythos/internal/rawjson"
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // Methods, and what they carry.
@@ -51,33 +51,23 @@ func version() string {
 }
 
 func clientInfo() []byte {
-	return append(rawjson.AppendText([]byte(`{"name":"mythos","version":`), version()), '}')
+	return jsontext.Fields{item("name", jsontext.Text("mythos")), item("version", jsontext.Text(version()))}.JSON()
 }
 
-func item(name string, raw []byte) rawjson.Member { return rawjson.Member{Name: name, Raw: raw} }
+func item(name string, raw []byte) jsontext.Member { return jsontext.Member{Name: name, Value: raw} }
 
 // meta is the _meta of a request: own members, and from the version without initialize on
 // who asks and in which version.
-func meta(protocol string, own ...rawjson.Member) []byte {
+func meta(protocol string, own ...jsontext.Member) []byte {
 	if protocol == modern {
-		own = append(own, item(metaVersion, rawjson.AppendText(nil, protocol)), item(metaClient, clientInfo()),
+		own = append(own, item(metaVersion, jsontext.Text(protocol)), item(metaClient, clientInfo()),
 			item(metaCapabilities, []byte("{}")))
 	}
-	if len(own) == 0 {
-		return nil
-	}
-	out := []byte{'{'}
-	for i, m := range own {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(append(rawjson.AppendText(out, m.Name), ':'), m.Raw...)
-	}
-	return append(out, '}')
+	return jsontext.Fields(own).JSON()
 }
 
 // params are the parameters of a request: own members, and _meta.
-func params(protocol string, own []rawjson.Member, ownMeta ...rawjson.Member) []byte {
+func params(protocol string, own jsontext.Fields, ownMeta ...jsontext.Member) []byte {
 	if m := meta(protocol, ownMeta...); m != nil {
 		own = append(own, item("_meta", m))
 	}
@@ -102,12 +92,12 @@ func probe(ctx context.Context, l link, x *exchange) error {
 		}
 		return err
 	}
-	list, err := rawjson.Members(a.result)
+	list, err := jsontext.FieldsOf(a.result)
 	if err != nil { // an error, or nothing that we understand
 		return errOlder
 	}
 	var versions []string
-	if json.Unmarshal(rawjson.Find(list, "supportedVersions"), &versions) != nil || !slices.Contains(versions, modern) {
+	if json.Unmarshal(list.Get("supportedVersions"), &versions) != nil || !slices.Contains(versions, modern) {
 		return errOlder
 	}
 	l.agree(modern)
@@ -116,7 +106,7 @@ func probe(ctx context.Context, l link, x *exchange) error {
 
 // greet agrees on a version of before the newest one.
 func greet(ctx context.Context, l link, x *exchange) (string, error) {
-	a, err := l.ask(ctx, x, initialize, params("", []rawjson.Member{item("protocolVersion", rawjson.AppendText(nil, older)),
+	a, err := l.ask(ctx, x, initialize, params("", jsontext.Fields{item("protocolVersion", jsontext.Text(older)),
 		item("capabilities", []byte("{}")), item("clientInfo", clientInfo())}))
 	if err != nil {
 		return "", err
@@ -124,13 +114,13 @@ func greet(ctx context.Context, l link, x *exchange) (string, error) {
 	if a.err != nil {
 		return "", fmt.Errorf("mcp server: it refuses initialize: %w", readError(a.err))
 	}
-	list, err := rawjson.Members(a.result)
+	list, err := jsontext.FieldsOf(a.result)
 	if err != nil {
 		return "", fmt.Errorf("mcp server: its answer to initialize: %w", err)
 	}
-	agreed, ok := rawjson.Text(rawjson.Find(list, "protocolVersion"))
+	agreed, ok := textOf(list.Get("protocolVersion"))
 	if !ok || !slices.Contains(olderVersions, agreed) {
-		return "", fmt.Errorf("mcp server: it speaks version %s of the protocol, known here are %q and %s", rawjson.Find(list, "protocolVersion"), olderVersions, modern)
+		return "", fmt.Errorf("mcp server: it speaks version %s of the protocol, known here are %q and %s", list.Get("protocolVersion"), olderVersions, modern)
 	}
 	l.agree(agreed)
 	return agreed, l.tell(ctx, x, "notifications/initialized", nil)

@@ -11,7 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/mythos-project/mythos/internal/strictjson"
+	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -45,7 +45,7 @@ func AppendLine(dst []byte, l Line) ([]byte, error) {
 // the line says, also of a bundle that is damaged.
 func ParseLine(text []byte) (l Line, err error) {
 	var v lineJSON
-	if err := strictjson.Unmarshal(text, &v); err != nil {
+	if err := jsontext.Unmarshal(text, &v); err != nil {
 		return l, fmt.Errorf("%w: %w", ErrLine, err)
 	}
 	if v.ReceiptID == nil || v.Evidence == nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/atomicfile"
-	"github.com/mythos-project/mythos/internal/strictjson"
+	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -133,7 +133,7 @@ func (n *Node) runExport(ctx context.Context, call exec.Call) (exec.Response, er
 // openExport reads a request, whose dataset and redaction are those that are at hand.
 func openExport(request []byte, to *destination) (*exportRequest, error) {
 	q := &exportRequest{}
-	if err := strictjson.Unmarshal(request, q); err != nil {
+	if err := jsontext.Unmarshal(request, q); err != nil {
 		return nil, fmt.Errorf("dataset.export: %w", err)
 	}
 	rules, key := "", ""

@@ -5,7 +5,7 @@ import (
 	"io"
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
-	"github.com/mythos-project/mythos/internal/strictjson"
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // Lines calls fn with each line of a file that is not blank, or of standard input for "-",
@@ -22,14 +22,14 @@ func (f *Factory) Lines(name string, fn func(n int, line string) error) error {
 
 // LinesOf is Lines of what is open already.
 func LinesOf(name string, r io.Reader, fn func(n int, line string) error) error {
-	return lineError(name, strictjson.Lines(r, fn))
+	return lineError(name, jsontext.Lines(r, fn))
 }
 
 // EachLine calls fn with each line of a file, one JSON object a line, without members that T
 // does not know, without repeated ones and without null. Wrong lines are usage errors that name
 // file and line.
 func EachLine[T any](name string, r io.Reader, fn func(n int, v T) error) error {
-	return lineError(name, strictjson.Each(r, fn))
+	return lineError(name, jsontext.Each(r, fn))
 }
 
 // LineError is the error of line n of a file, for Lines and EachLine: a usage error.
@@ -38,7 +38,7 @@ func LineError(name string, n int, err error) error {
 }
 
 func lineError(name string, err error) error {
-	if errors.Is(err, strictjson.ErrLine) {
+	if errors.Is(err, jsontext.ErrLine) {
 		return clierr.Usagef("%s, %w", FileName(name), err).On(name)
 	}
 	return err

@@ -1,4 +1,4 @@
-package strictjson
+package jsontext
 
 import (
 	"bufio"
@@ -8,6 +8,9 @@ import (
 	"io"
 	"unicode/utf8"
 )
+
+// byteOrderMark begins the UTF-8 files of some tools. It is no part of the text.
+var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // MaxLine is the length of a line at most, in bytes.
 const MaxLine = 1 << 20
@@ -26,7 +29,7 @@ func Lines(r io.Reader, fn func(n int, line string) error) error {
 			return fmt.Errorf("%w %d: %w", ErrLine, n, err)
 		}
 		if n == 1 {
-			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
+			line = bytes.TrimPrefix(line, byteOrderMark)
 		}
 		if wrong := notText(line); wrong != nil {
 			return fmt.Errorf("%w %d: %w", ErrLine, n, wrong)

@@ -1,4 +1,4 @@
-package strictjson
+package jsontext
 
 import (
 	"encoding/json"
@@ -54,7 +54,7 @@ func TestUnmarshal(t *testing.T) {
 		`{"key":"\uD83Dx"}`:                    "surrogate",
 		"{\"key\":\"\xff\"}":                   "UTF-8",
 		"\xef\xbb\xbf{}":                       "byte order mark",
-		`{"any":` + strings.Repeat("[", 300) + strings.Repeat("]", 300) + `}`: "inside one another",
+		`{"any":` + strings.Repeat("[", 600) + strings.Repeat("]", 600) + `}`: "inside one another",
 		``:  "unexpected end",
 		`{`: "unexpected end",
 	} {
