@@ -17,6 +17,7 @@ import (
 // what has happened under a key does not happen again. ATTACK_ROUNDS is how often each
 // damage is tried; without it a sixth of them is.
 func TestDamagedRepository(t *testing.T) {
+	t.Parallel()
 	rounds, err := strconv.Atoi(os.Getenv("ATTACK_ROUNDS"))
 	short := err != nil
 	if short {

@@ -90,6 +90,7 @@ func calls(t *testing.T, dir string) int {
 // started are gone, nothing is half done, and the same command goes on under a
 // capability for one job.
 func TestInterruptedTraining(t *testing.T) {
+	t.Parallel()
 	dir := lab(t)
 	slowTool(t, dir)
 	allow(t, dir, 1)
@@ -138,6 +139,7 @@ func TestInterruptedTraining(t *testing.T) {
 // and so on until it succeeds: the tool's call is committed once, and after that never
 // made again.
 func TestKilledTraining(t *testing.T) {
+	t.Parallel()
 	dir := lab(t)
 	slowTool(t, dir)
 	allow(t, dir, 1) // a kill costs nothing: the charge comes with the register
@@ -208,6 +210,7 @@ func ring(t *testing.T, dir string) (model, record string) {
 // TestTwoPromotionsAtOnce starts two at the same time from the same record: one wins,
 // the other says who was first.
 func TestTwoPromotionsAtOnce(t *testing.T) {
+	t.Parallel()
 	dir := lab(t)
 	models := []string{standing(t, dir, "one", 1), standing(t, dir, "two", 2), standing(t, dir, "three", 3)}
 	for round := range 4 {
@@ -242,6 +245,7 @@ func TestTwoPromotionsAtOnce(t *testing.T) {
 // and the same command finishes what was begun. A rollback then brings the old model
 // back, and is killed in the same way.
 func TestKilledPromotion(t *testing.T) {
+	t.Parallel()
 	dir := lab(t)
 	first, second := standing(t, dir, "one", 1), standing(t, dir, "two", 2)
 	must(t, dir, "promote", first, "--ring", "0", "--policy", "@policy0")
@@ -292,6 +296,7 @@ func (d *dying) killAtEveryWrite(from, to string, kill, back []string) {
 // writes: whatever has taken effect has a receipt when somebody looks, and the same
 // command finishes.
 func TestKilledDecisions(t *testing.T) {
+	t.Parallel()
 	dir := lab(t)
 	must(t, dir, "promote", standing(t, dir, "one", 1), "--ring", "0", "--policy", "@policy0")
 	d := serveDying(t, dir)

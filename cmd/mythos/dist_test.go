@@ -54,6 +54,7 @@ func TestReleaseNamesWhatIsThere(t *testing.T) {
 
 // TestActions runs the steps of the GitHub actions as a job would, retries included.
 func TestActions(t *testing.T) {
+	t.Parallel()
 	bin, dir := mythosOnPath(t), t.TempDir()
 	action := func(name string, env ...string) (string, error) {
 		script, err := filepath.Abs("../../.github/actions/" + name + "/run.sh")

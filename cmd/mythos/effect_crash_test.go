@@ -65,6 +65,7 @@ func killAfter(t *testing.T, dir string, s *started, n int) {
 // that is safe to repeat once more, and then never again; of any other it says
 // at once that nobody knows what became of it, and does not call it.
 func TestKilledCall(t *testing.T) {
+	t.Parallel()
 	for _, safe := range []bool{true, false} {
 		t.Run(fmt.Sprintf("retry-safe=%t", safe), func(t *testing.T) {
 			dir := repository(t)
@@ -91,6 +92,7 @@ func TestKilledCall(t *testing.T) {
 // in the end each effect of a tool that may be repeated is done; of any other no key was
 // called twice, and only those that were under way when a process died are in doubt.
 func TestKilledBatch(t *testing.T) {
+	t.Parallel()
 	const effects, parallel, killed = 48, 6, 3
 	for _, safe := range []bool{true, false} {
 		t.Run(fmt.Sprintf("retry-safe=%t", safe), func(t *testing.T) {
@@ -184,6 +186,7 @@ func checkCalls(t *testing.T, dir string, keys, atMost int) {
 // TestBatchMemory: what a batch needs in memory does not grow with its length, but for the
 // database's tables in memory (64 MiB). `make bench-batch` runs 10,000 effects.
 func TestBatchMemory(t *testing.T) {
+	t.Parallel()
 	if _, err := osexec.LookPath("head"); err != nil {
 		t.Skip("no head here")
 	}

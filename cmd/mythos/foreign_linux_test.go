@@ -14,6 +14,7 @@ import (
 // TestForeignRepository: a repository that somebody else has put into a folder above is
 // not used unasked: its tools would run as the caller.
 func TestForeignRepository(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("giving files to somebody else needs root")
 	}
@@ -41,6 +42,7 @@ func TestForeignRepository(t *testing.T) {
 
 // TestRepositoryBeyondFileSystem: the walk up ends where another file system begins.
 func TestRepositoryBeyondFileSystem(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	mustRun(t, dir, "init", "-q")
 	below := filepath.Join(dir, "mount")
@@ -64,6 +66,7 @@ func TestRepositoryBeyondFileSystem(t *testing.T) {
 
 // TestRootGivesBack: what root makes in somebody's repository belongs to its owner.
 func TestRootGivesBack(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can lock others out")
 	}

@@ -86,6 +86,7 @@ func smallDisk(t *testing.T, mib int) string {
 // TestRoomCanBeMade: on a disk without a free byte blobs can be removed, and their room
 // given back.
 func TestRoomCanBeMade(t *testing.T) {
+	t.Parallel()
 	dir := smallDisk(t, 24)
 	mustRun(t, dir, "init", "-q")
 	if err := os.WriteFile(filepath.Join(dir, "big"), bytes.Repeat([]byte("0123456789abcdef"), 3<<16), 0o600); err != nil {
@@ -111,6 +112,7 @@ func TestRoomCanBeMade(t *testing.T) {
 // TestNothingRunsWithoutRoom: near a full disk an effect is refused before its tool runs;
 // whatever ran has an outcome that is known, and is replayed.
 func TestNothingRunsWithoutRoom(t *testing.T) {
+	t.Parallel()
 	dir, ran := smallDisk(t, 16), filepath.Join(t.TempDir(), "ran")
 	mustRun(t, dir, "init", "-q")
 	mustRun(t, dir, "tool", "add", "-q", "note", "--unconfined", "--process", "/bin/sh", "-c", "echo ran >> "+ran+"; head -c 40000 /dev/urandom")

@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -36,6 +37,9 @@ type cleaning struct{ *testing.M }
 
 // Run implements testscript.TestingM.
 func (c cleaning) Run() int {
+	if signal.Ignored(os.Interrupt) { // as of a job in the background: what tests start would ignore it, too
+		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	}
 	defer func() { _ = os.RemoveAll(learned.dir) }()
 	return c.M.Run()
 }

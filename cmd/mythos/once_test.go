@@ -270,6 +270,7 @@ func deathRound(t *testing.T, dir, key string, who int, safe bool) {
 // TestWaiterLeaves: interrupting who waits harms neither the run nor others who wait; who
 // does not want to wait is told at once.
 func TestWaiterLeaves(t *testing.T) {
+	t.Parallel()
 	dir := repository(t)
 	noting(t, dir)
 	block(t, dir, true)

@@ -99,6 +99,7 @@ func (d *dialogue) end() (screen string, code int) {
 // TestPassphraseOnATerminal makes a protected key by answering on a terminal, and opens it:
 // nothing that is typed shows, and a wrong or a mistyped passphrase is refused.
 func TestPassphraseOnATerminal(t *testing.T) {
+	t.Parallel()
 	const phrase, other = "correct horse battery", "incorrect horse"
 	dir := t.TempDir()
 	must(t, dir, "-q", "init")

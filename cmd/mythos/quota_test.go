@@ -15,6 +15,7 @@ import (
 // server. Every call that was answered was charged to its capability and to the root;
 // not one more than the root allows was answered, and not one fewer.
 func TestQuotaManyProcesses(t *testing.T) {
+	t.Parallel()
 	for _, served := range []bool{false, true} {
 		t.Run(fmt.Sprintf("served=%v", served), func(t *testing.T) {
 			dir := repository(t)

@@ -12,6 +12,7 @@ import (
 // TestReadOnlyRepository: what only reads works where nothing can be written, as on a disc
 // that an auditor was given; what writes says why it cannot, and runs nothing.
 func TestReadOnlyRepository(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "in"), []byte("x\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 // back; the receipts know better. What broke off, failed, was refused or did not start is
 // counted as it was charged.
 func TestQuotasAreRecounted(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	mustRun(t, dir, "init", "-q")
 	mustRun(t, dir, "tool", "add", "-q", "lines", "--unconfined", "--process", "/bin/sh", "-c", "wc -l")

@@ -64,6 +64,7 @@ func normalized(screen, dir string) string {
 // TestScreens compares what people see on a terminal of 80 columns with the captures in
 // testdata/screens, with colour and without. UPDATE_SCREENS=1 writes them anew.
 func TestScreens(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for name, text := range map[string]string{"notes.txt": "one\ntwo\n", "other.txt": "one\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -119,6 +120,7 @@ func TestScreens(t *testing.T) {
 
 // TestLearningScreens captures what people see of models and rings.
 func TestLearningScreens(t *testing.T) {
+	t.Parallel()
 	dir := lab(t)
 	must(t, dir, "-q", "train", "@recipe", "@train", "--ref", "m")
 	evaluation := must(t, dir, "-q", "eval", "@m", "@suite")
@@ -204,6 +206,7 @@ func fits(t *testing.T, name, screen string) {
 
 // TestPager checks when a pager is used, and when not.
 func TestPager(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	must(t, dir, "-q", "init", "--name", "alice")
 	must(t, dir, "-q", "tool", "add", "lines", "--retry-safe", "--unconfined", "--process", "wc", "-l")
@@ -249,6 +252,7 @@ func TestPager(t *testing.T) {
 // TestProgressOnATerminal checks that a transfer shows how far it is, with its rate,
 // and leaves nothing of it behind.
 func TestProgressOnATerminal(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	must(t, dir, "-q", "init")
 	if err := os.WriteFile(filepath.Join(dir, "big"), bytes.Repeat([]byte("0123456789abcdef"), 4<<20), 0o600); err != nil {

@@ -15,6 +15,7 @@ import (
 // the identity and for passphrases in everything that they print, and in everything
 // that they write but the key files.
 func TestSecretsNeverShow(t *testing.T) {
+	t.Parallel()
 	dir := repository(t)
 	data, err := os.ReadFile(filepath.Join(dir, ".mythos", "keys", "self.key"))
 	if err != nil {

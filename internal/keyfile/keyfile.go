@@ -20,11 +20,12 @@ const (
 	magic   = "mythos-key-1"
 	maxFile = 64 << 10 // bytes of a key file
 
-	// scrypt work, log₂ N: what is written by default (about a second), and the
-	// most that a file may demand of a reader.
-	defaultWork = 18
-	maxWork     = 20
+	maxWork = 20 // scrypt work, log₂ N: the most that a file may demand of a reader
 )
+
+// DefaultWork is the scrypt work, log₂ N, of what is written: about a second. Tests of what
+// else a passphrase does lower it.
+var DefaultWork = 18
 
 // The errors that callers decide on.
 var (
@@ -43,7 +44,7 @@ type Passphrase func() ([]byte, error)
 // Protection is how a key is kept: encrypted when Passphrase is not empty.
 type Protection struct {
 	Passphrase []byte
-	Work       int // scrypt work, log₂ N, 1 to 20; 0: 18, about a second
+	Work       int // scrypt work, log₂ N, 1 to 20; 0: DefaultWork
 }
 
 // Info is what a key file says of its key without a passphrase. Nothing vouches
@@ -87,7 +88,7 @@ func encrypt(out io.Writer, secret []byte, p Protection) error {
 	if err != nil {
 		return err
 	}
-	work := defaultWork
+	work := DefaultWork
 	if p.Work != 0 {
 		work = p.Work
 	}

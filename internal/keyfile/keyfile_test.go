@@ -8,13 +8,16 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 
+	"filippo.io/age/armor"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mythos-project/mythos/object"
@@ -353,5 +356,18 @@ func TestLineEnds(t *testing.T) {
 		if _, err := FromEnv(path); err == nil || strings.Contains(err.Error(), seed[10:40]) {
 			t.Errorf("%q: %v", text, err)
 		}
+	}
+}
+
+// TestDefaultWork reads the scrypt work from what is written where nobody asks for another.
+func TestDefaultWork(t *testing.T) {
+	file, err := Encode(testKey(""), Protection{Passphrase: []byte("open sesame")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, armored, _ := strings.Cut(string(file), "-----BEGIN")
+	text, err := io.ReadAll(armor.NewReader(strings.NewReader("-----BEGIN" + armored)))
+	if err != nil || !regexp.MustCompile(`(?m)^-> scrypt \S+ 18$`).Match(text) {
+		t.Errorf("%v: %q", err, text)
 	}
 }
