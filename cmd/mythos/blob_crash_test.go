@@ -19,8 +19,6 @@ import (
 func repository(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	t.Setenv("HOME", dir)
-	t.Setenv("XDG_CACHE_HOME", filepath.Join(dir, ".cache"))
 	mustRun(t, dir, "init")
 	return dir
 }

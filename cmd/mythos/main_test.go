@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"flag"
+	"fmt"
 	"os"
+	osexec "os/exec"
 	"os/signal"
 	"path/filepath"
 	"regexp"
@@ -32,7 +35,7 @@ func testClock() func() object.Time {
 	return func() object.Time { return object.TimeOf(time.Now().Add(apart)) }
 }
 
-// cleaning removes what tests share, after all of them.
+// cleaning gives the tests a home of their own, and removes what they share after all of them.
 type cleaning struct{ *testing.M }
 
 // Run implements testscript.TestingM.
@@ -40,8 +43,28 @@ func (c cleaning) Run() int {
 	if signal.Ignored(os.Interrupt) { // as of a job in the background: what tests start would ignore it, too
 		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	}
-	defer func() { _ = os.RemoveAll(learned.dir) }()
+	home, err := ownHome()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = errors.Join(os.RemoveAll(learned.dir), os.RemoveAll(home)) }()
 	return c.M.Run()
+}
+
+// ownHome makes a folder the home of this process and of those that it starts. The go
+// command keeps its caches.
+func ownHome() (string, error) {
+	for _, name := range []string{"GOENV", "GOCACHE", "GOPATH", "GOMODCACHE"} {
+		if value, err := osexec.Command("go", "env", name).Output(); err == nil {
+			os.Setenv(name, strings.TrimSpace(string(value)))
+		}
+	}
+	home, err := os.MkdirTemp("", "mythos-home-")
+	os.Setenv("HOME", home)
+	os.Setenv("XDG_CACHE_HOME", filepath.Join(home, ".cache"))
+	os.Unsetenv("XDG_CONFIG_HOME")
+	return home, err
 }
 
 // TestScripts runs every script in testdata/script, each in an empty folder.

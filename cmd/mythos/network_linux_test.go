@@ -196,13 +196,11 @@ func overLink(t *testing.T, c conditions) {
 
 // TestNetworkLossy works over a link that loses, delays, doubles and disorders packets.
 func TestNetworkLossy(t *testing.T) {
-	t.Parallel()
 	overLink(t, conditions{loss: 0.01, twice: 0.01, delay: 2 * time.Millisecond, jitter: time.Millisecond, transfers: 2 << 20})
 }
 
 // TestNetworkDark works over a link that loses everything for a second, in the middle.
 func TestNetworkDark(t *testing.T) {
-	t.Parallel()
 	overLink(t, conditions{delay: time.Millisecond, transfers: 2 << 20, bytes: 1 << 20, dark: func(l *link) {
 		l.down.Store(true)
 		time.Sleep(time.Second)

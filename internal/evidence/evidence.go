@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -52,8 +53,17 @@ func authority(ev *ledger.Evidence) error {
 	if err != nil {
 		return err
 	}
-	if call, ok := scope.(*caps.ToolCall); ok && call.ToolID != r.ToolID {
-		return fmt.Errorf("%w: capability %s is for tool %s, the receipt is of tool %s", ErrChain, chain[0].ID.Short(), call.ToolID.Short(), r.ToolID.Short())
+	if call, ok := scope.(*caps.ToolCall); ok && call.ToolID != charged(r) {
+		return fmt.Errorf("%w: capability %s is for tool %s, the receipt is of tool %s", ErrChain, chain[0].ID.Short(), call.ToolID.Short(), charged(r).Short())
 	}
 	return nil
+}
+
+// charged is the tool that a receipt's capability has to be for: of mythos.once the program
+// that it ran.
+func charged(r *ledger.Receipt) object.Hash {
+	if r.ToolID == ir.BuiltinTool("once") && len(r.Evidence) > 1 {
+		return r.Evidence[1]
+	}
+	return r.ToolID
 }

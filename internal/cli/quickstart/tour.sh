@@ -4,34 +4,31 @@
 mythos init -q --name shop shop && cd shop
 # A deploy that must not happen twice for the same release.
 echo 'echo "deployed to $1" | tee -a deployed.log' > deploy.sh
-mythos tool add -q deploy --unconfined --process sh deploy.sh web
-# Nothing happens without a capability, not even for the owner: one deploy.
-mythos cap issue -q --to self --scope tool.call:deploy,calls=1 --ttl 10m
-mythos call -q deploy --key release-7
-# Again: the recorded answer comes back, and nothing happens.
-mythos call deploy --key release-7
+mythos once release-7 -- sh deploy.sh web
+# Again: the recorded output is shown, and nothing happens.
+mythos once release-7 -- sh deploy.sh web
 wc -l < deployed.log
 
 ## 2. An agent that may do this and nothing else
 
-# The agent has a key of its own. It gets twenty calls of one tool, for an
-# hour.
+# The agent has a key of its own. It gets twenty calls of one tool.
 mythos tool add -q words --retry-safe --unconfined --process wc -w
 mythos key gen bot
 mythos trust add -q bot
 mythos cap issue -q --to bot --scope tool.call:words,calls=20 --ttl 1h
 AGENT_KEY=$PWD/.mythos/keys/bot.key
-printf '{"key":"%s","request":"to be or not"}\n' one two three > calls
-MYTHOS_KEY=$AGENT_KEY mythos call -q words --batch calls --capture > answers
-# The deploy is not for the agent. It is refused, and the refusal is recorded.
-MYTHOS_KEY=$AGENT_KEY mythos call -q deploy --key release-8 || echo "exit $?"
+echo 'to be or not' > line
+MYTHOS_KEY=$AGENT_KEY mythos call -q words --key line-1 --in line --capture
+# Nothing else is for the agent. It is refused, and the refusal is recorded.
+mythos tool add -q refund --unconfined --process echo refunded
+MYTHOS_KEY=$AGENT_KEY mythos call -q refund --key order-9 || echo "exit $?"
 # Who did what: the newest first.
 mythos log
 
 ## 3. Evidence for somebody who was not there
 
 # One file: the receipt, the capability, and the proof that the ledger has it.
-RECEIPT=$(mythos receipt ls --tool deploy | grep release-7 | cut -f1)
+RECEIPT=$(mythos receipt ls | grep release-7 | cut -f1)
 mythos receipt export $RECEIPT -o ../deploy.evidence
 OUR_KEY=$(mythos key export)
 # Outside of the repository, offline. Who trusts our key can rely on it,
@@ -53,7 +50,7 @@ mythos blob verify --root $FILE --chunk 3 --proof chunk.proof chunk
 
 ## 5. A dataset from what just happened
 
-# Each call of the agent is an episode. A definition selects some of them.
+# Each call is an episode. A definition selects some of them.
 mythos corpus snapshot -q --ref corpus/all
 printf 'corpus: ["@corpus/all"]\nquery: has_tool("words")\n' > words.yaml
 mythos dataset build words.yaml --ref words
