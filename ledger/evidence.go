@@ -249,7 +249,7 @@ func (ev *Evidence) entries(b *EvidenceBundle, known []object.AgentID) ([]Entry,
 // effect, with the commit or the owner's withdrawal that names it. A receipt without a key, or of a refused
 // attempt, stands alone.
 func (ev *Evidence) history(entries []Entry) error {
-	ev.Refused = ev.Receipt.refusal()
+	ev.Refused = ev.Receipt.Refusal()
 	keyed := len(ev.Receipt.IdempotencyKey) > 0
 	if alone := len(entries) == 1; !keyed || ev.Refused && alone {
 		if !alone {

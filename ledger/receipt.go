@@ -69,11 +69,11 @@ const RefusedNotes = "refused: "
 // noResponse is the response hash of an effect that was refused.
 var noResponse = object.Sum(nil)
 
-// refusal reports whether a receipt says that its effect was refused before anything
+// Refusal reports whether a receipt says that its effect was refused before anything
 // was registered (spec/effects.md#receipts): a status from 400 to 499, notes that say
 // so, no response, and no evidence. A receipt of a tool that ran always names the
 // capability that was charged, so that it cannot pass for a refusal.
-func (r *Receipt) refusal() bool {
+func (r *Receipt) Refusal() bool {
 	return r.Status >= 400 && r.Status < 500 && r.Notes != nil && strings.HasPrefix(*r.Notes, RefusedNotes) &&
 		len(r.Evidence) == 0 && r.ResponseHash == noResponse
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/ledgercmd"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/overview"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/ledger"
 )
@@ -56,6 +57,7 @@ var flagWords = map[string]func() []string{
 	"receipt export format": ledgercmd.Formats,
 	"dataset export format": words(dataset.JSONL.String(), dataset.Parquet.String()),
 	"episode import form":   words("chat", "otel", "mcp"),
+	"log status":            overview.Outcomes,
 	"log-format":            words("text", "json"),
 }
 

@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"fmt"
 	"os"
+	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +30,21 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 	return root
 }
 
+// together are the flags that cobra says were given together and may not be.
+var together = regexp.MustCompile(`\[([^\]]*)\] were all set`)
+
+// exclusive refuses flags that exclude each other, as wrong usage and in words of ours.
+func exclusive(c *cobra.Command) error {
+	err := c.ValidateFlagGroups()
+	if err == nil {
+		return nil
+	}
+	if names := together.FindStringSubmatch(err.Error()); names != nil {
+		err = fmt.Errorf("--%s exclude each other", strings.Join(strings.Fields(names[1]), " and --"))
+	}
+	return clierr.Usagef("%s: %w", c.CommandPath(), err).With("see `" + c.CommandPath() + " --help`")
+}
+
 // newRoot builds the root alone.
 func newRoot(f *cmdutil.Factory) *cobra.Command {
 	var dir string
@@ -49,6 +67,9 @@ func newRoot(f *cmdutil.Factory) *cobra.Command {
 		},
 		Args: cobra.ArbitraryArgs,
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			if err := exclusive(c); err != nil {
+				return err
+			}
 			if plain {
 				f.IO.Color = false
 			}

@@ -28,11 +28,29 @@ type Happening struct {
 	IdemID     *object.Hash `json:"idem_id,omitempty"`
 	State      string       `json:"state,omitempty"` // of an attempt: pending or unknown
 
-	// Decision is what an operator decided: retry, abandon or accept. Note is the operator's.
+	ByKeyID *object.Hash `json:"by_key_id,omitempty"` // of who signed it, where the key itself is not known
+
+	// Decision is what an operator decided: retry, abandon or accept.
 	Decision string `json:"decision,omitempty"`
-	Note     string `json:"note,omitempty"`
+	// Note is the operator's, or of an effect that did not succeed the receipt's: why.
+	Note string `json:"note,omitempty"`
+	// Refused says of an effect that it was refused before anything ran.
+	Refused bool `json:"refused,omitempty"`
 	// Differs is what was not the same under one key: request, response or outcome.
 	Differs string `json:"differs,omitempty"`
+}
+
+// Who is who signed it, for people: a name, or else the beginning of a key or of its id.
+func (h Happening) Who() string {
+	switch {
+	case h.By != "":
+		return h.By
+	case h.ByKey != "":
+		return "key " + h.ByKey[:12]
+	case h.ByKeyID != nil:
+		return "key id " + h.ByKeyID.Short()
+	}
+	return "nobody"
 }
 
 // HistoryOptions select what History tells; zero fields select everything.
@@ -203,6 +221,7 @@ func (h *history) markedBy(t *Happening, s object.Signature) {
 			return
 		}
 	}
+	t.ByKeyID = s.KeyID
 }
 
 func (h *history) effect(ctx context.Context, t Happening, r *ledger.Receipt) Happening {
@@ -211,6 +230,12 @@ func (h *history) effect(ctx context.Context, t Happening, r *ledger.Receipt) Ha
 	id := r.ReceiptID
 	t.Receipt = &id
 	t.What = "called " + t.Tool
+	if t.Refused = r.Refusal(); t.Refused {
+		t.What = "was refused " + t.Tool
+	}
+	if r.Status >= 300 && r.Notes != nil {
+		t.Note = *r.Notes
+	}
 	h.signer(&t, r.Signer)
 	if t.IdemID != nil {
 		h.ended[*t.IdemID] = true

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/overview"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -188,7 +189,7 @@ func BenchmarkMillion(b *testing.B) {
 	b.Logf("%d entries; first status %v", s.Entries, time.Since(start))
 	b.Run("status", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := n.Status(b.Context()); err != nil {
+			if _, err := overview.StatusOf(b.Context(), n); err != nil {
 				b.Fatal(err)
 			}
 		}

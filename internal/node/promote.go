@@ -120,8 +120,8 @@ func (n *Node) deploy(ctx context.Context, name string, request any, ring uint8,
 // RingRef is the ref that names the model now in a ring.
 func RingRef(ring uint8) string { return fmt.Sprintf("ring%d", ring) }
 
-// ringOf is the reverse of RingRef.
-func ringOf(ref string) (uint8, bool) {
+// RingOf is the reverse of RingRef.
+func RingOf(ref string) (uint8, bool) {
 	digits, ok := strings.CutPrefix(ref, "ring")
 	ring, err := strconv.ParseUint(digits, 10, 8)
 	return uint8(ring), ok && err == nil && RingRef(uint8(ring)) == ref

@@ -17,7 +17,7 @@ var ErrReservedRef = errors.New("the repository keeps this ref itself")
 // promotions move, and of datasets, which builds point to, with an error that wraps
 // ErrReservedRef; store.ErrRefName is for what is no name at all.
 func CheckRef(name string) error {
-	if _, ring := ringOf(name); ring || strings.HasPrefix(name, DatasetRefs) {
+	if _, ring := RingOf(name); ring || strings.HasPrefix(name, DatasetRefs) {
 		return fmt.Errorf("ref %s: %w", name, ErrReservedRef)
 	}
 	return store.CheckRefName(name)

@@ -21,7 +21,7 @@ func (n *Node) Resolve(ctx context.Context, text string) (object.Hash, error) {
 		return h, nil
 	}
 	if name, ok := strings.CutPrefix(text, "@"); ok {
-		if ring, ok := ringOf(name); ok { // the ring itself knows best: a ref may lag behind after a crash
+		if ring, ok := RingOf(name); ok { // the ring itself knows best: a ref may lag behind after a crash
 			if state, err := n.Models().State(ctx, ring); err == nil {
 				return state.ModelID, nil
 			}

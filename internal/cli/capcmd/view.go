@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/overview"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -28,24 +29,8 @@ type view struct {
 }
 
 func describe(ctx context.Context, n *node.Node, l caps.Link) view {
-	return view{ID: l.ID, Scope: l.Cap.Scope.String(), Tool: toolOf(ctx, n, l.Cap.Scope), Issuer: cmdutil.PartyOf(l.Cap.Issuer), Subject: cmdutil.PartyOf(l.Cap.Subject),
+	return view{ID: l.ID, Scope: l.Cap.Scope.String(), Tool: overview.ToolOf(ctx, n, l.Cap.Scope), Issuer: cmdutil.PartyOf(l.Cap.Issuer), Subject: cmdutil.PartyOf(l.Cap.Subject),
 		NotBefore: l.Cap.NotBefore, ExpiresAt: l.Cap.ExpiresAt, Delegable: l.Cap.Delegable, Revocable: l.Cap.Revocable(), Parent: l.Cap.AttenuationParent}
-}
-
-// toolOf is the name of the tool that a scope is about; empty: none, or it has no name here.
-func toolOf(ctx context.Context, n *node.Node, s caps.CapScope) string {
-	scope, err := s.Decode()
-	if err != nil {
-		return ""
-	}
-	call, ok := scope.(*caps.ToolCall)
-	if !ok {
-		return ""
-	}
-	if name := n.ToolName(ctx, call.ToolID); name != call.ToolID.Short() {
-		return name
-	}
-	return ""
 }
 
 // The states of capabilities.
@@ -119,10 +104,4 @@ func left(u caps.Usage) string {
 }
 
 // scopeText is the scope with the name of its tool, which can be given back.
-func (v *view) scopeText() string {
-	rest, found := strings.CutPrefix(v.Scope, "tool.call:")
-	if v.Tool == "" || !found || len(rest) < 64 {
-		return v.Scope
-	}
-	return "tool.call:" + v.Tool + rest[64:]
-}
+func (v *view) scopeText() string { return overview.Named(v.Scope, v.Tool) }

@@ -10,7 +10,7 @@ import (
 )
 
 // TimeHelp is how a time is written, for the help of flags that Factory.Time reads.
-const TimeHelp = "RFC 3339, a date, today, yesterday, 90m or 7d ago, or seconds since 1970"
+const TimeHelp = "yesterday, 2h or 7d (ago), a date, RFC 3339, or seconds since 1970"
 
 // When is a point in time as a flag, read by Factory.Time. Given empty, it is refused: most
 // often it is a variable that is not set.

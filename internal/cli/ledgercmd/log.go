@@ -29,7 +29,7 @@ func newLog(f *cmdutil.Factory) *cobra.Command {
 		Example: "  mythos ledger log --tool wc --state committed", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runLog(c.Context(), f, o) },
 	}
-	c.Flags().Var(&o.Since, "since", "from this time on: "+cmdutil.TimeHelp)
+	c.Flags().Var(&o.Since, "since", "from this time on; "+cmdutil.TimeHelp)
 	c.Flags().Var(&o.Until, "until", "before this time")
 	c.Flags().StringVar(&o.Tool, "tool", "", "only entries about this tool")
 	c.Flags().StringVar(&o.State, "state", "", "only entries of effects that are in this state now")

@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/overview"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -144,13 +145,7 @@ func underWords(ctx context.Context, n *node.Node, r *ledger.Receipt) string {
 	if err != nil {
 		return ""
 	}
-	text := link.Cap.Scope.String()
-	if call, err := link.Cap.Scope.Decode(); err == nil {
-		if c, ok := call.(*caps.ToolCall); ok {
-			text = strings.Replace(text, c.ToolID.String(), n.ToolName(ctx, c.ToolID), 1)
-		}
-	}
-	return "capability " + link.ID.Short() + ": " + text
+	return "capability " + link.ID.Short() + ": " + overview.ScopeText(ctx, n, link.Cap.Scope)
 }
 
 const (

@@ -3,12 +3,15 @@ package repocmd
 import (
 	"context"
 	"fmt"
+	"iter"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/overview"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 )
@@ -17,49 +20,74 @@ type logOptions struct {
 	Count      int
 	Tool       string
 	Agent      string
+	Cap        string
+	Status     string
 	Since      cmdutil.When
 	Until      cmdutil.When
 	OnlyFailed bool
+	Summary    bool
 }
 
 // NewLog is `mythos log`.
 func NewLog(f *cmdutil.Factory) *cobra.Command {
 	o := &logOptions{}
 	c := &cobra.Command{
-		Use:   "log [-n N] [--tool T] [--agent A] [--since T] [--until T]",
+		Use:   "log [-n N|--summary] [--tool T] [--agent A] [--cap CAP] [--status S] [--since T] [--until T]",
 		Short: "Say what happened here, newest first, and by whom",
 		Long: "Effects, attempts without an outcome, divergences and operators' decisions, as the ledger tells them. It reads the\n" +
 			"ledger from its end, as far as it is needed. Piped, the fields are separated by tabs: time, kind, outcome (a status, a\n" +
-			"state, what differs, a decision), tool, key, who, capability, receipt. `mythos ledger log` lists the entries themselves.",
-		Example: "  mythos log -n 20\n  mythos log --tool deploy --json",
+			"state, what differs, a decision), tool, key, who, capability, receipt; with --summary: tool, who, outcome, count, first,\n" +
+			"last. `mythos ledger log` lists the entries themselves.",
+		Example: "  mythos log --status failed --since yesterday\n  mythos log --tool deploy --summary",
 		Args:    cmdutil.Args(0, 0),
 		RunE:    func(c *cobra.Command, _ []string) error { return runLog(c.Context(), f, o) },
 	}
 	flags := c.Flags()
 	flags.IntVarP(&o.Count, "count", "n", 100, "at most this many; 0: all")
+	flags.BoolVar(&o.Summary, "summary", false, "count instead, by tool, agent and outcome")
 	flags.StringVar(&o.Tool, "tool", "", "only this tool")
-	flags.StringVar(&o.Agent, "agent", "", "only what this agent signed: a public key, a name of trust.yaml, or self")
-	flags.Var(&o.Since, "since", "from this time on: "+cmdutil.TimeHelp)
+	flags.StringVar(&o.Agent, "agent", "", "only what this agent signed; a public key, a name of trust.yaml, or self")
+	flags.StringVar(&o.Cap, "cap", "", "only under this capability, or one that was made from it")
+	flags.StringVar(&o.Status, "status", "", "only this outcome; "+strings.Join(overview.Outcomes(), ", ")+", or a status such as 403")
+	flags.Var(&o.Since, "since", "from this time on; "+cmdutil.TimeHelp)
 	flags.Var(&o.Until, "until", "before this time")
-	flags.BoolVar(&o.OnlyFailed, "failed", false, "only effects that did not succeed, and divergences")
+	flags.BoolVar(&o.OnlyFailed, "failed", false, "only what did not succeed; failed, refused, pending, unknown and divergent")
+	c.MarkFlagsMutuallyExclusive("summary", "count")
+	c.MarkFlagsMutuallyExclusive("status", "failed")
 	return f.Returns(c, logResults)
 }
 
-func (o *logOptions) history(ctx context.Context, f *cmdutil.Factory, n *node.Node) (h node.HistoryOptions, err error) {
+// history gives the happenings that the flags select.
+func (o *logOptions) history(ctx context.Context, f *cmdutil.Factory, n *node.Node) (iter.Seq2[node.Happening, error], error) {
+	var h node.HistoryOptions
+	s := overview.Selection{Outcome: o.Status, NotOK: o.OnlyFailed}
+	var err error
 	if o.Tool != "" {
 		if h.Tool, err = n.ToolID(ctx, o.Tool); err != nil {
-			return h, err
+			return nil, err
 		}
 	}
 	if o.Agent != "" {
 		a, err := n.AgentNamed(o.Agent)
 		if err != nil {
-			return h, err
+			return nil, err
 		}
 		h.Agent = &a
 	}
-	h.Since, h.Until, err = f.Times(o.Since, o.Until)
-	return h, err
+	if o.Cap != "" {
+		if s.Cap, err = f.Resolve(ctx, o.Cap); err != nil {
+			return nil, err
+		}
+	}
+	if o.Status != "" {
+		if err := overview.CheckOutcome(o.Status); err != nil {
+			return nil, clierr.Usagef("--status %w", err)
+		}
+	}
+	if h.Since, h.Until, err = f.Times(o.Since, o.Until); err != nil {
+		return nil, err
+	}
+	return s.Select(ctx, n, n.History(ctx, h)), nil
 }
 
 func runLog(ctx context.Context, f *cmdutil.Factory, o *logOptions) error {
@@ -70,20 +98,20 @@ func runLog(ctx context.Context, f *cmdutil.Factory, o *logOptions) error {
 	if err != nil {
 		return err
 	}
-	h, err := o.history(ctx, f, n)
+	history, err := o.history(ctx, f, n)
 	if err != nil {
 		return err
 	}
+	if o.Summary {
+		return printSummary(f, history)
+	}
 	told := 0
-	for happening, err := range n.History(ctx, h) {
+	for happening, err := range history {
 		if err != nil {
 			return err
 		}
-		if o.OnlyFailed && happening.Kind == "effect" && happening.Status < 300 {
-			continue
-		}
 		if told == o.Count && o.Count > 0 {
-			f.IO.Notef("there is more: -n 0 shows everything")
+			f.IO.Notef("there is more: -n 0 shows everything, --summary counts it")
 			return nil
 		}
 		told++
@@ -94,30 +122,70 @@ func runLog(ctx context.Context, f *cmdutil.Factory, o *logOptions) error {
 	return nil
 }
 
-func printHappening(f *cmdutil.Factory, h node.Happening) {
-	who := h.By
-	if who == "" && len(h.ByKey) >= 12 {
-		who = h.ByKey[:12]
+func printSummary(f *cmdutil.Factory, history iter.Seq2[node.Happening, error]) error {
+	rows, err := overview.Summarize(history)
+	if err != nil {
+		return err
 	}
+	var table [][]ui.Cell
+	for _, r := range rows {
+		if f.JSON {
+			if err := f.Emit(r, nil); err != nil {
+				return err
+			}
+			continue
+		}
+		who := node.Happening{By: r.By, ByKey: r.ByKey}.Who()
+		table = append(table, []ui.Cell{{Text: r.Tool, Meaning: ui.Strong}, {Text: who}, {Text: r.Outcome, Meaning: meaning(r.Outcome)}, {Text: fmt.Sprint(r.Count)},
+			{Text: f.ShowTime(r.First), Meaning: ui.Dim}, {Text: f.ShowTime(r.Last), Meaning: ui.Dim}})
+	}
+	if len(table) > 0 {
+		f.IO.Table([]string{"tool", "by", "outcome", "count", "first", "last"}, table)
+	}
+	return nil
+}
+
+// meaning is how an outcome looks.
+func meaning(outcome string) ui.Meaning {
+	switch outcome {
+	case overview.OK:
+		return ui.Good
+	case overview.Decided:
+		return ui.Name
+	case overview.Failed, overview.Diverged:
+		return ui.Bad
+	}
+	return ui.Warn
+}
+
+func printHappening(f *cmdutil.Factory, h node.Happening) {
+	who := h.Who()
 	if !f.IO.OutTTY {
 		f.IO.Printf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", h.Time, h.Kind, outcome(h), ui.Clean(h.Tool), ui.Clean(h.Key), ui.Clean(who), hashText(h.Capability), hashText(h.Receipt))
 		return
 	}
-	mark, what := happeningMark(h)
-	f.IO.Printf("%s  %s  %s\n", f.IO.Paint(ui.Dim, h.Time.Std().Format("2006-01-02 15:04:05Z")), f.IO.Paint(mark, fmt.Sprintf("%-10s", what)), f.IO.Fit(ui.Strong, subject(h), 34))
-	detail := ""
-	if who != "" {
-		detail = "by " + who
+	what := overview.Outcome(h)
+	if h.Kind == "effect" {
+		what += fmt.Sprintf(" %d", h.Status)
 	}
+	f.IO.Printf("%s  %s  %s\n", f.IO.Paint(ui.Dim, f.ShowTime(h.Time)), f.IO.Paint(meaning(overview.Outcome(h)), fmt.Sprintf("%-11s", what)), f.IO.Fit(ui.Strong, subject(h), 35))
+	detail := "by " + who
 	if h.Capability != nil {
-		detail += "  under " + h.Capability.Short() + " " + h.Scope
+		detail += "  under " + h.Capability.Short() + " " + overview.Named(h.Scope, h.Tool)
 	}
 	if h.Receipt != nil {
 		detail = "receipt " + h.Receipt.Short() + "  " + detail
 	}
-	if detail != "" {
-		f.IO.Printf("    %s\n", f.IO.Fit(ui.Dim, f.IO.Hashes(detail), 4))
+	f.IO.Printf("    %s\n", f.IO.Fit(ui.Dim, f.IO.Hashes(detail), 4))
+	if h.Kind == "effect" && h.Note != "" {
+		f.IO.Printf("    %s\n", f.IO.Fit(ui.Dim, f.IO.Hashes(lastLine(h.Note)), 4))
 	}
+}
+
+// lastLine is the last line of a note: what a tool said at its end.
+func lastLine(note string) string {
+	note = strings.TrimRight(note, "\n")
+	return note[strings.LastIndex(note, "\n")+1:]
 }
 
 // outcome is the third field of a line: the status of an effect, the state of an attempt,
@@ -154,20 +222,6 @@ func subject(h node.Happening) string {
 		}
 	}
 	return text
-}
-
-func happeningMark(h node.Happening) (ui.Meaning, string) {
-	switch {
-	case h.Kind == "attempt":
-		return ui.Warn, h.State
-	case h.Kind == "divergence":
-		return ui.Bad, "diverged"
-	case h.Kind == "decision":
-		return ui.Name, "decided"
-	case h.Status < 300:
-		return ui.Good, fmt.Sprintf("ok %d", h.Status)
-	}
-	return ui.Bad, fmt.Sprintf("failed %d", h.Status)
 }
 
 func hashText(h *object.Hash) string {

@@ -3,6 +3,7 @@ package repocmd
 import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/overview"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -62,7 +63,7 @@ var (
 	initResults    = cmdutil.Results{"": cmdutil.Document(initialized{})}
 	fsckResults    = cmdutil.Results{"": cmdutil.JSONLines(finding{}, checked{})}
 	gcResults      = cmdutil.Results{"": cmdutil.Document(freed{})}
-	statusResults  = cmdutil.Results{"": cmdutil.Document(node.Status{})}
-	logResults     = cmdutil.Results{"": cmdutil.JSONLines(node.Happening{})}
+	statusResults  = cmdutil.Results{"": cmdutil.Document(overview.Status{})}
+	logResults     = cmdutil.Results{"": cmdutil.JSONLines(node.Happening{}, overview.Row{})}
 	versionResults = cmdutil.Results{"": cmdutil.Document(versions{})}
 )

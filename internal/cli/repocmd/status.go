@@ -9,28 +9,32 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/overview"
 	"github.com/mythos-project/mythos/internal/ui"
 )
 
 // NewStatus is `mythos status`.
 func NewStatus(f *cmdutil.Factory) *cobra.Command {
-	var accept bool
+	var accept, check bool
 	c := &cobra.Command{
-		Use:   "status [--accept-ledger]",
+		Use:   "status [--check] [--accept-ledger]",
 		Short: "Say who we are, what is here and what needs attention",
-		Long: "Of the ledger it reads what came since it was last asked, and proves with the log's hashes that what was there\n" +
-			"then was only added to. `mythos ledger verify` recomputes everything.",
-		Example: "  mythos status --json",
+		Long: "What needs attention comes last, the most urgent first: what the ledger says may not be relied on (critical), an effect\n" +
+			"that waits for a decision (warning), what failed or was refused since yesterday and what ran out or soon will (notice).\n" +
+			"Of the ledger it reads what came since it was last asked, and proves with the log's hashes that what was there then was\n" +
+			"only added to. `mythos ledger verify` recomputes everything.",
+		Example: "  mythos status\n  mythos status --check > /dev/null || echo look",
 		Args:    cmdutil.Args(0, 0),
-		RunE:    func(c *cobra.Command, _ []string) error { return runStatus(c.Context(), f, accept) },
+		RunE:    func(c *cobra.Command, _ []string) error { return runStatus(c.Context(), f, accept, check) },
 	}
+	c.Flags().BoolVar(&check, "check", false, "end with exit code 1 when anything needs attention")
 	c.Flags().BoolVar(&accept, "accept-ledger", false, "after a restore: forget what the ledger was, and take it as it is")
 	return f.Returns(c, statusResults)
 }
 
-func runStatus(ctx context.Context, f *cmdutil.Factory, accept bool) error {
+func runStatus(ctx context.Context, f *cmdutil.Factory, accept, check bool) error {
 	n, err := f.Node(ctx)
 	if err != nil {
 		return err
@@ -40,22 +44,26 @@ func runStatus(ctx context.Context, f *cmdutil.Factory, accept bool) error {
 			return err
 		}
 	}
-	s, err := n.Status(ctx)
+	s, err := overview.StatusOf(ctx, n)
 	if err != nil {
 		return err
 	}
-	return f.Emit(s, func() { printStatus(f, s) })
+	if err := f.Emit(s, func() { printStatus(f, s) }); err != nil || !check || len(s.Attention) == 0 {
+		return err
+	}
+	worst := s.Attention[0]
+	return clierr.New(clierr.Failed, "%s: the most urgent is %s: %s", cmdutil.Count(len(s.Attention), "thing needs attention", "things need attention"), worst.Urgency, worst.What).With(worst.Do)
 }
 
-func printStatus(f *cmdutil.Factory, s *node.Status) {
+func printStatus(f *cmdutil.Factory, s *overview.Status) {
 	row := func(name, format string, args ...any) {
 		f.IO.Printf("%s %s\n", f.IO.Paint(ui.Dim, fmt.Sprintf("%-11s", name)), fmt.Sprintf(format, args...))
 	}
 	row("repository", "%s", s.Repository)
 	row("agent", "%s", f.IO.Paint(ui.Strong, s.Name))
 	row("key", "%s", s.Key)
-	row("key id", "%s", s.KeyID)
-	row("ledger", "%d entries, %s", s.Entries, soundness(f, s))
+	row("key id", "%s", f.IO.Hash(s.KeyID.String()))
+	row("ledger", "%s, %s", cmdutil.Count(s.Entries, "entry", "entries"), soundness(f, s))
 	row("effects", "%d with a key: %s, %s, %s", s.Effects,
 		paintCount(f, s.Pending, "pending", ui.Warn), paintCount(f, s.Unknown, "unknown", ui.Bad), paintCount(f, s.Divergent, "divergent", ui.Bad))
 	row("blobs", "%d, %s", s.Blobs, ui.Size(s.BlobBytes))
@@ -63,19 +71,28 @@ func printStatus(f *cmdutil.Factory, s *node.Status) {
 		row("trash", "%d, %s", s.Trash, ui.Size(s.TrashBytes))
 	}
 	row("tools", "%d", s.Tools)
-	row("caps", "%d held, %d expire within a day", s.Caps, s.Expiring)
-	row("trusted", "%d agents", s.Trusted)
+	row("caps", "%d held, %s within a day", s.Caps, cmdutil.Count(s.Expiring, "expires", "expire"))
+	row("trusted", "%s", cmdutil.Count(s.Trusted, "agent", "agents"))
 	row("peers", "%s", cmp(strings.Join(s.Peers, ", "), "none"))
 	for _, ring := range slices.Sorted(maps.Keys(s.Rings)) {
 		row(ring, "%s", s.Rings[ring])
 	}
 	for _, a := range s.Attention {
-		f.IO.Printf("\n%s %s\n    %s\n", f.IO.Paint(ui.Warn, "!"), ui.Clean(a.What), f.IO.Paint(ui.Name, a.Do))
+		meaning := ui.Warn
+		if a.Urgency == overview.Critical {
+			meaning = ui.Bad
+		}
+		f.IO.Printf("\n%s ", f.IO.Paint(meaning, a.Urgency))
+		f.IO.Wrap("", ui.Clean(f.IO.Brief(a.What)))
+		if a.Advice != "" {
+			f.IO.Wrap("    ", ui.Clean(a.Advice))
+		}
+		f.IO.Printf("    %s\n", f.IO.Paint(ui.Name, a.Do))
 	}
 }
 
 // soundness says of the ledger only what was checked.
-func soundness(f *cmdutil.Factory, s *node.Status) string {
+func soundness(f *cmdutil.Factory, s *overview.Status) string {
 	switch {
 	case !s.Sound:
 		return f.IO.Paint(ui.Bad, "REWRITTEN")

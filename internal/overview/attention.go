@@ -1,0 +1,243 @@
+package overview
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+// How urgent something is.
+const (
+	Critical = "critical" // what the ledger says may not be relied on
+	Warning  = "warning"  // an effect waits for a person's decision
+	Notice   = "notice"   // something failed, was refused, ran out or will
+)
+
+var urgencies = []string{Critical, Warning, Notice}
+
+// Attention is something that a person should look at.
+type Attention struct {
+	Urgency string `json:"urgency"` // critical, warning or notice
+	What    string `json:"what"`
+	Advice  string `json:"advice,omitempty"` // what to consider
+	Do      string `json:"do"`               // a command that helps
+}
+
+func (g *gatherer) attend(urgency, do, advice, format string, args ...any) {
+	g.list = append(g.list, Attention{urgency, fmt.Sprintf(format, args...), advice, do})
+}
+
+// byUrgency is what needs attention, the most urgent first.
+func (g *gatherer) byUrgency() []Attention {
+	slices.SortStableFunc(g.list, func(a, b Attention) int {
+		return slices.Index(urgencies, a.Urgency) - slices.Index(urgencies, b.Urgency)
+	})
+	return append([]Attention{}, g.list...)
+}
+
+func (g *gatherer) ledger(ctx context.Context) error {
+	sum, err := g.n.Summarize(ctx)
+	if err != nil {
+		return err
+	}
+	s := g.s
+	s.Entries, s.Effects, s.Sound = sum.Entries, sum.Effects, sum.Problem == ""
+	s.Checked = sum.Checked
+	if !s.Sound {
+		g.attend(Critical, "mythos ledger verify --checkpoint FILE", "was a backup restored, or another copy put here? Compare it with a checkpoint that is kept elsewhere", "%s", sum.Problem)
+	}
+	for _, e := range sum.Open {
+		if err := g.open(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxNamed is how many things of a sort are named one by one.
+const maxNamed = 10
+
+// open counts an effect that is not settled, and says what to do about it.
+func (g *gatherer) open(ctx context.Context, e ledger.State) error {
+	s, id := g.s, e.IdemID.Short()
+	name, key, tool := "effect "+id, "", object.Hash{}
+	if len(e.History) > 0 && e.History[0].Register != nil {
+		r := e.History[0].Register
+		tool, key = r.ToolID, ledger.KeyText(r.IdempotencyKey)
+		name = fmt.Sprintf("%s with key %q", g.n.ToolName(ctx, tool), key)
+	}
+	named := s.Unknown+s.Divergent < maxNamed
+	switch e.At(g.n.Now()) {
+	case ledger.StatusPending:
+		s.Pending++
+	case ledger.StatusUnknown:
+		if s.Unknown++; named {
+			advice, do, err := g.unknown(ctx, tool, id)
+			if err != nil {
+				return err
+			}
+			g.attend(Warning, do, advice, "%s: nobody knows whether it happened", name)
+		}
+	case ledger.StatusDivergent:
+		if s.Divergent++; named {
+			advice, do := divergent(e, id)
+			g.attend(Warning, do, advice, "%s: its history contradicts itself", name)
+		}
+	case ledger.StatusUnverifiable:
+		if s.Unknown++; named {
+			g.attend(Critical, "mythos trust add KEY --name NAME --for ledger", "find out whose key it is before you trust it", "%s: it was committed by a key that nobody here knows", name)
+		}
+	}
+	return nil
+}
+
+// unknown advises about an attempt without an outcome: by what is known of its tool.
+func (g *gatherer) unknown(ctx context.Context, tool object.Hash, id string) (advice, do string, err error) {
+	if tool.IsZero() {
+		return "look at what is recorded", "mythos ledger show " + id, nil
+	}
+	t, err := g.n.Tools.Get(ctx, tool)
+	switch {
+	case exec.SkipDangling(err) != nil:
+		return "", "", err
+	case err == nil && t.Policy.RetrySafe:
+		return "the tool is safe to repeat: the next call with that key and request runs it again", "mythos ledger show " + id, nil
+	case err == nil && t.Policy.Probe != nil:
+		return "the tool has a probe: the next call with that key asks it first", "mythos ledger show " + id, nil
+	}
+	return "find out. If it did not happen, let it run again; if it did: --decision abandon", "mythos ledger resolve " + id + " --decision retry", nil
+}
+
+// divergent advises about a history that contradicts itself. Where one outcome is recorded
+// and the rest are other requests, it is that one that holds.
+func divergent(e ledger.State, id string) (advice, do string) {
+	outcomes := map[object.Hash]bool{}
+	for _, entry := range e.History {
+		if c := entry.Commit; c != nil && !entry.Unverified {
+			outcomes[c.ReceiptID] = true
+		}
+	}
+	if len(outcomes) == 1 {
+		for receipt := range outcomes {
+			return "the key was used for another request. If the recorded outcome holds, accept it; the other needs a key of its own",
+				"mythos ledger resolve " + id + " --decision accept --evidence " + receipt.Short()
+		}
+	}
+	return "look at the outcomes, then accept the one that holds, or abandon them all: mythos ledger resolve", "mythos ledger show " + id
+}
+
+const (
+	recently  = 24 * time.Hour
+	maxLooked = 20_000 // happenings of that time
+)
+
+// trouble are the calls of a tool that failed, or that were refused, in the last day.
+type trouble struct {
+	tool, outcome string
+	count         uint64
+	last          object.Time
+	by            string
+}
+
+// recent finds what failed and what was refused lately, unless it was made good since.
+func (g *gatherer) recent(ctx context.Context) error {
+	found, good, looked := map[[2]string]*trouble{}, map[object.Hash]bool{}, 0
+	for h, err := range g.n.History(ctx, node.HistoryOptions{Since: g.n.Now().Add(-recently)}) {
+		if err != nil {
+			return err
+		}
+		if looked++; looked > maxLooked {
+			break
+		}
+		outcome := Outcome(h)
+		if h.IdemID != nil && (outcome == OK || outcome == Decided) {
+			good[*h.IdemID] = true
+		}
+		if (outcome != Failed && outcome != Refused) || (h.IdemID != nil && good[*h.IdemID]) {
+			continue
+		}
+		t := found[[2]string{h.Tool, outcome}]
+		if t == nil {
+			t = &trouble{tool: h.Tool, outcome: outcome, last: h.Time, by: h.Who()}
+			found[[2]string{h.Tool, outcome}] = t
+		}
+		t.count++
+	}
+	list := slices.SortedFunc(maps.Values(found), func(a, b *trouble) int {
+		if a.count != b.count {
+			return int(min(b.count, maxLooked)) - int(min(a.count, maxLooked))
+		}
+		return strings.Compare(a.tool+a.outcome, b.tool+b.outcome)
+	})
+	for _, t := range list[:min(len(list), maxNamed)] {
+		verb, advice := "failed", "the log says why, and by whom"
+		if t.outcome == Refused {
+			verb, advice = "refused", "an agent without a capability, or with one that is used up or was revoked"
+		}
+		calls := fmt.Sprintf("%d calls of %s were", t.count, t.tool)
+		if t.count == 1 {
+			calls = "1 call of " + t.tool + " was"
+		}
+		if t.outcome == Failed {
+			calls = strings.TrimSuffix(strings.TrimSuffix(calls, " were"), " was")
+		}
+		g.attend(Notice, "mythos log --tool "+t.tool+" --status "+t.outcome+" --since 1d", advice, "%s %s since yesterday, the last by %s", calls, verb, t.by)
+	}
+	return nil
+}
+
+// caps counts the capabilities that this agent holds, and names those that end soon or are
+// used up.
+func (g *gatherer) caps(ctx context.Context) error {
+	n, s, now := g.n, g.s, g.n.Now()
+	used := 0
+	return n.Caps(ctx, func(l caps.Link) error {
+		if !l.Cap.Subject.Same(n.Self()) || now >= l.Cap.ExpiresAt {
+			return nil
+		}
+		s.Caps++
+		scope := ScopeText(ctx, n, l.Cap.Scope)
+		again := "mythos cap issue --to self --scope " + scope + " --ttl 30d"
+		if spent, err := g.spent(ctx, l); err != nil || spent {
+			if used++; spent && used <= maxNamed && long(l) {
+				g.attend(Notice, again, "issue another, if more is meant to be done", "capability %s (%s) is used up", l.ID.Short(), scope)
+			}
+			return err
+		}
+		if left := l.Cap.ExpiresAt.Std().Sub(now.Std()); left < expiringSoon {
+			s.Expiring++
+			if long(l) && s.Expiring <= maxNamed {
+				g.attend(Notice, again, "issue another in time", "capability %s (%s) expires in %s", l.ID.Short(), scope, left.Round(time.Minute))
+			}
+		}
+		return nil
+	})
+}
+
+// long tells of a capability whether it is meant to last: one for minutes or hours is meant
+// to end.
+func long(l caps.Link) bool { return l.Cap.ExpiresAt >= l.Cap.NotBefore.Add(2*expiringSoon) }
+
+// spent reports whether nothing is left of a capability.
+func (g *gatherer) spent(ctx context.Context, l caps.Link) (bool, error) {
+	chain, err := g.n.Chain(ctx, l.ID)
+	if err != nil {
+		return false, ctx.Err() // its parent is not here: it counts for nothing
+	}
+	left, err := g.n.Quotas.Left(ctx, chain)
+	for _, amount := range left {
+		if amount == 0 {
+			return true, err
+		}
+	}
+	return false, err
+}

@@ -1,0 +1,103 @@
+package overview
+
+import (
+	"context"
+	"time"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Status is what `mythos status` tells.
+type Status struct {
+	Repository string            `json:"repository"` // its .mythos folder
+	Name       string            `json:"name"`       // of the agent that signs here
+	Key        string            `json:"public_key"` // 64 hex digits
+	KeyID      object.Hash       `json:"key_id"`
+	Entries    uint64            `json:"ledger_entries"`
+	Effects    uint64            `json:"effects"`        // with a key
+	Pending    uint64            `json:"pending"`        // running now
+	Unknown    uint64            `json:"unknown"`        // the lease ran out without an outcome
+	Divergent  uint64            `json:"divergent"`      // the history contradicts itself
+	Sound      bool              `json:"ledger_sound"`   // the log was only added to since it was last looked at
+	Checked    uint64            `json:"ledger_checked"` // entries of which that was proven; `mythos ledger verify` recomputes all
+	Blobs      uint64            `json:"blobs"`
+	BlobBytes  uint64            `json:"blob_bytes"`
+	Trash      uint64            `json:"trash"` // collected things that can still be brought back
+	TrashBytes uint64            `json:"trash_bytes"`
+	Tools      uint64            `json:"tools"`
+	Caps       uint64            `json:"caps"`          // valid ones held by this agent
+	Expiring   uint64            `json:"caps_expiring"` // of them, those that expire within a day
+	Trusted    uint64            `json:"trusted_agents"`
+	Peers      []string          `json:"peers"`           // their names
+	Rings      map[string]string `json:"rings,omitempty"` // what the ring refs point to
+	Attention  []Attention       `json:"attention"`       // what a person should look at, the worst first
+}
+
+// expiringSoon is when an expiry needs attention.
+const expiringSoon = 24 * time.Hour
+
+// StatusOf gathers the state of the repository. Of the ledger it reads what came since
+// it was last asked ([node.Node.Summarize]), and what happened in the last day.
+func StatusOf(ctx context.Context, n *node.Node) (*Status, error) {
+	g := &gatherer{n: n, s: &Status{Repository: n.Dir, Name: n.Self().Hint, Key: n.Self().KeyHex(), KeyID: n.Self().KeyID(), Rings: map[string]string{}, Peers: []string{}}}
+	for _, part := range []func(context.Context) error{g.ledger, g.recent, g.store, g.caps, g.trust} {
+		if err := part(ctx); err != nil {
+			return nil, err
+		}
+	}
+	g.s.Attention = g.byUrgency()
+	return g.s, nil
+}
+
+// gatherer gathers a status.
+type gatherer struct {
+	n    *node.Node
+	s    *Status
+	list []Attention
+}
+
+func (g *gatherer) store(ctx context.Context) error {
+	n, s := g.n, g.s
+	err := n.Store.Blobs(ctx, func(r object.BlobRef) error {
+		s.Blobs++
+		s.BlobBytes += r.Size
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	t, err := n.Store.Trash(ctx)
+	if err != nil {
+		return err
+	}
+	s.Trash, s.TrashBytes = t.Things, t.Bytes
+	if err := exec.SkipDangling(n.Tools.List(ctx, func(exec.Tool) error { s.Tools++; return nil })); err != nil {
+		return err
+	}
+	return n.Store.Refs(ctx, func(name string, h object.Hash) error {
+		if _, ring := node.RingOf(name); ring {
+			s.Rings["@"+name] = h.String()
+		}
+		return nil
+	})
+}
+
+func (g *gatherer) trust(ctx context.Context) error {
+	n, s, now := g.n, g.s, g.n.Now()
+	for _, e := range n.Trust.Entries() {
+		switch {
+		case e.Over(now) || len(e.For) == 0: // its entry stays: what it signed before counts, and history names it
+		case e.Until == 0 || now.Add(expiringSoon) < e.Until:
+			s.Trusted++
+		default:
+			s.Trusted++
+			g.attend(Notice, "mythos trust ls", "`mythos trust add` prolongs it", "%s is trusted only until %s", e.Name, e.Until)
+		}
+	}
+	return n.Peers(ctx, func(p node.Peer) error {
+		s.Peers = append(s.Peers, p.Name)
+		return nil
+	})
+}
