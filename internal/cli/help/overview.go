@@ -21,7 +21,7 @@ var groups = []struct{ id, title string }{
 	{Start, "Start here"},
 	{Effects, "Effects"},
 	{Authority, "Authority"},
-	{Data, "Evidence, data"},
+	{Data, "Data"},
 	{Models, "Models"},
 	{Peers, "Peers"},
 	{Plumbing, "Plumbing"},
@@ -47,7 +47,7 @@ func overview(root *cobra.Command) []string {
 		for _, e := range of(root, g.id) {
 			names = append(names, e.name)
 		}
-		const column = 18
+		const column = 13
 		lines = append(lines, wrap("  "+g.title+strings.Repeat(" ", column-2-len(g.title)), strings.Repeat(" ", column), strings.Join(names, " "))...)
 	}
 	head := []string{root.Short + ". Usage: mythos COMMAND [ARG]...", ""}
