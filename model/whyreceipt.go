@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
 )
 
@@ -180,8 +181,11 @@ func (w *walker) deployReceipt(n *Node, r *ledger.Receipt) caps.Use {
 	}
 	use.Ring, use.Policy = p.RingID, p.PolicyID
 	request, err := w.raw(KindBytes, r.RequestHash)
-	if err != nil {
-		return use // it was not captured: the record says what was done
+	if err != nil { // it was not captured: the record says what was done
+		if r.ToolID == RollbackTool {
+			use.Policy = w.rollbackPolicy(r, p)
+		}
+		return use
 	}
 	if object.Sum(request) != r.RequestHash {
 		n.fail("its request %s: %v", r.RequestHash.Short(), object.ErrID)
@@ -195,6 +199,33 @@ func (w *walker) deployReceipt(n *Node, r *ledger.Receipt) caps.Use {
 		use.Policy = q.PolicyID
 	}
 	return use
+}
+
+// rollbackPolicy is the policy that a rollback was asked under. Its record has that of what
+// it restored. The capability names another one where that came into force since; the hash
+// of the request says whether it was that one.
+func (w *walker) rollbackPolicy(r *ledger.Receipt, p *PromotionRecord) object.Hash {
+	if p.Previous == nil || len(r.Evidence) == 0 {
+		return p.PolicyID
+	}
+	chain, err := w.chain(w.under(r))
+	if err != nil {
+		return p.PolicyID
+	}
+	leaf, _ := chain.Leaf()
+	scope, err := leaf.Cap.Scope.Decode()
+	deploy, ok := scope.(*caps.DeployPromote)
+	if err != nil || !ok {
+		return p.PolicyID
+	}
+	q := RollbackRequest{RingID: p.RingID, PolicyID: deploy.PolicyID, Record: *p.Previous}
+	if p.Reason != nil {
+		q.Reason = *p.Reason
+	}
+	if raw, err := can.Marshal(&q); err != nil || object.Sum(raw) != r.RequestHash {
+		return p.PolicyID
+	}
+	return deploy.PolicyID
 }
 
 // inner hangs the calls of tools that an effect was made of below it: what its receipt
