@@ -88,6 +88,7 @@ type crash struct {
 // No acknowledged blob is lost, and none is damaged, whenever `blob put` is killed
 // (kill -9), alone or beside another put, a collection or a server that is killed too.
 func TestKilledPuts(t *testing.T) {
+	t.Parallel()
 	c := &crash{t: t, dir: repository(t), acked: map[string][]byte{}}
 	first := writeFile(t, filepath.Join(c.dir, "first"), 1<<21, 3<<20)
 	start := time.Now()

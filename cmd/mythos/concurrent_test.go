@@ -72,7 +72,7 @@ func serve(t *testing.T, dir string) *exec.Cmd {
 			t.Errorf("serve: %v\n%s", err, log.String())
 		}
 	})
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		if _, err := os.Stat(filepath.Join(dir, ".mythos", "serve.sock")); err == nil {
 			return cmd
 		}

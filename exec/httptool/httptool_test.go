@@ -26,17 +26,24 @@ type site struct {
 	*httptest.Server
 	other *httptest.Server // another host, which redirects may lead to or not
 	asked atomic.Int64
+	spins chan struct{} // gets one when /spin was asked
 }
 
 func newSite(t testing.TB) *site {
-	s := &site{}
+	s := &site{spins: make(chan struct{}, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
 	mux.HandleFunc("/big/{n}", func(w http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(r.PathValue("n"))
 		_, _ = w.Write(make([]byte, n))
 	})
-	mux.HandleFunc("/spin", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	mux.HandleFunc("/spin", func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case s.spins <- struct{}{}:
+		default:
+		}
+		<-r.Context().Done()
+	})
 	mux.HandleFunc("/fail/{n}", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
 		fmt.Fprint(w, "partial")

@@ -139,7 +139,14 @@ func TestNotStarted(t *testing.T) {
 	}
 	s := newSite(t)
 	for _, path := range []string{"/drop", "/spin"} {
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			select {
+			case <-s.spins: // it was asked
+			case <-ctx.Done():
+			}
+			cancel()
+		}()
 		_, err := newRunner(t).Run(ctx, runnertest.Call(s.module(t, path, nil), nil))
 		cancel()
 		if err == nil || errors.Is(err, exec.ErrNotStarted) {
