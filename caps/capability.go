@@ -152,7 +152,7 @@ func (c Chain) Raws() [][]byte {
 // signature and trusts nobody.
 func OpenChain(raws ...[]byte) (Chain, error) {
 	if len(raws) == 0 || len(raws) > MaxDepth {
-		return nil, fmt.Errorf("a chain has 1 to %d capabilities, not %d", MaxDepth, len(raws))
+		return nil, &DeniedError{Check: CheckChain, Reason: fmt.Sprintf("a chain has 1 to %d capabilities, not %d", MaxDepth, len(raws)), Help: "present the whole chain up to the root"}
 	}
 	chain := make(Chain, len(raws))
 	for i, raw := range raws {

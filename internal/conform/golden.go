@@ -50,6 +50,17 @@ var classes = map[string]func(in json.RawMessage) (any, error){
 	"capabilities": capabilityOf,
 	"packets":      packetOf,
 	"programs":     programOf,
+	"queries":      queryOf,
+	"splits":       splitOf,
+	"quotas":       quotaOf,
+	"issuance":     issuanceOf,
+	"strictness":   strictnessOf,
+	"promotions":   promotionOf,
+	"exports":      exportOf,
+	"redaction":    redactionOf,
+	"imports":      importOf,
+	"requests":     requestOf,
+	"frames":       framesOf,
 	"must-reject":  parsed,
 }
 

@@ -200,6 +200,11 @@ func parsed(in json.RawMessage) (any, error) {
 	if err == nil {
 		return map[string]bool{"accepted": true}, nil
 	}
+	return syntaxRefused(err)
+}
+
+// syntaxRefused is refused, and says where a text is at fault.
+func syntaxRefused(err error) (any, error) {
 	var query *dataset.QueryError
 	if errors.As(err, &query) {
 		return map[string]any{"refused": "query", "line": query.Line, "column": query.Column}, nil

@@ -63,7 +63,7 @@ func TestGoldenVectors(t *testing.T) {
 			t.Errorf("%s: %s", r.ID, r.Error)
 		}
 	}
-	if len(rep.Results) < 500 || len(rep.Classes()) != len(classes) {
+	if len(rep.Results) < 1500 || len(rep.Classes()) != len(classes) {
 		t.Errorf("%d vectors in %d classes", len(rep.Results), len(rep.Classes()))
 	}
 }

@@ -126,38 +126,45 @@ func (s *Server) caller(r *http.Request, may func(asker) error) (asker, error) {
 
 // proved checks the signature of a request, and all that it covers but the nonce.
 func (s *Server) proved(r *http.Request, now object.Time) (by asker, err error) {
-	if by.agent, err = object.ParseKey(r.Header.Get(headerAgent)); err != nil {
-		return by, fmt.Errorf("%w: %w", ErrUnauthorized, err)
+	by.agent, by.chain, err = Proved(r, s.Node.Self(), now)
+	return by, err
+}
+
+// Proved says who asks in a signed request to an agent, and which capability is shown; the
+// nonce is not looked at. Errors wrap ErrUnauthorized.
+func Proved(r *http.Request, to object.AgentID, now object.Time) (agent object.AgentID, chain caps.Chain, err error) {
+	if agent, err = object.ParseKey(r.Header.Get(headerAgent)); err != nil {
+		return agent, nil, fmt.Errorf("%w: %w", ErrUnauthorized, err)
 	}
-	if r.Header.Get(headerTo) != s.Node.Self().KeyHex() {
-		return by, fmt.Errorf("%w: it is meant for another agent", ErrUnauthorized)
+	if r.Header.Get(headerTo) != to.KeyHex() {
+		return agent, nil, fmt.Errorf("%w: it is meant for another agent", ErrUnauthorized)
 	}
 	us, err := strconv.ParseInt(r.Header.Get(headerTime), 10, 64)
 	if err != nil {
-		return by, fmt.Errorf("%w: malformed time", ErrUnauthorized)
+		return agent, nil, fmt.Errorf("%w: malformed time", ErrUnauthorized)
 	}
 	if at := object.Time(us); at < now.Add(-maxSkew) || at > now.Add(maxSkew) {
-		return by, fmt.Errorf("%w: its time is %s, here it is %s: more than %s apart", ErrUnauthorized, at, now, maxSkew)
+		return agent, nil, fmt.Errorf("%w: its time is %s, here it is %s: more than %s apart", ErrUnauthorized, at, now, maxSkew)
 	}
 	raw, err := hex.DecodeString(r.Header.Get(headerSig))
 	if err != nil || len(raw) != 64 {
-		return by, fmt.Errorf("%w: malformed signature", ErrUnauthorized)
+		return agent, nil, fmt.Errorf("%w: malformed signature", ErrUnauthorized)
 	}
 	signed, err := signedText(r, r.TLS)
 	if err == nil {
-		err = sign.Verify(by.agent, signed, [64]byte(raw))
+		err = sign.Verify(agent, signed, [64]byte(raw))
 	}
 	if err != nil {
-		return by, fmt.Errorf("%w: %w", ErrUnauthorized, err)
+		return agent, nil, fmt.Errorf("%w: %w", ErrUnauthorized, err)
 	}
 	text := r.Header.Get(headerCap)
 	if text == "" {
-		return by, nil
+		return agent, nil, nil
 	}
-	if by.chain, err = caps.ImportText(text); err != nil {
-		return by, fmt.Errorf("%w: capability: %w", ErrUnauthorized, err)
+	if chain, err = caps.ImportText(text); err != nil {
+		return agent, nil, fmt.Errorf("%w: capability: %w", ErrUnauthorized, err)
 	}
-	return by, nil
+	return agent, chain, nil
 }
 
 // once takes the nonce of a request, which works once at all servers of the repository.

@@ -96,6 +96,7 @@ func capabilities() *set {
 	constraintVectors(s)
 	revocationVectors(s)
 	scopeVectors(s)
+	chainVectors(s)
 	return s
 }
 

@@ -35,7 +35,8 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: generate DIR")
 		os.Exit(2)
 	}
-	sets := []*set{structs(), views(), ids(), lists(), blobs(), proofs(), receipts(), signatures(), ledgers(), logs(), bundles(), datasets(), capabilities(), packets(), programs(), refusals()}
+	sets := []*set{structs(), views(), ids(), lists(), blobs(), proofs(), receipts(), signatures(), ledgers(), logs(), bundles(), datasets(), capabilities(), packets(), programs(), refusals(),
+		queries(), splits(), quotas(), issuances(), strictnesses(), promotions(), exports(), redactions(), imports(), requests(), frames()}
 	for _, s := range sets {
 		if err := s.write(os.Args[1]); err != nil {
 			fmt.Fprintf(os.Stderr, "generate %s: %v\n", s.name, err)

@@ -201,6 +201,8 @@ func refusals() *set {
 		s.addf(fields{"parser": "can", "bytes": strings.ReplaceAll(c.data, " ", ""), "why": c.why}, "can %s", strings.ReplaceAll(c.data, " ", ""))
 	}
 	structRefusals(s)
+	formRefusals(s)
+	fieldRefusals(s)
 	for _, c := range []struct{ query, why string }{
 		{"", "no query"}, {"nonsense == 1", "a name that is not known"}, {"status ==", "half an expression"}, {"status == \"x\"", "a number compared with a text"},
 		{"status == 1.5", "there are no floats"}, {"now() > 5", "a function that depends on the clock"}, {"status == 200 and\n nonsense", "the fault is in line 2"},

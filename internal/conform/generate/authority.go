@@ -1,0 +1,189 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+// quotas charge capabilities.
+func quotas() *set {
+	s := &set{name: "quotas", class: "quotas", about: "charges to capability chains and refunds, one after the other, and what was charged to each link at the end"}
+	use := fields{"kind": caps.KindToolCall, "tool_id": tool}
+	charge := func(chain int, use fields) fields { return fields{"chain": chain, "charge": use} }
+	refund := func(chain int, use fields) fields { return fields{"chain": chain, "refund": use} }
+	add := func(id string, chains []caps.Chain, steps ...fields) {
+		list := [][]string{}
+		for _, c := range chains {
+			list = append(list, hexes(c))
+		}
+		s.add(id, fields{"chains": list, "steps": steps})
+	}
+	two := issue(alice, bob, calls(tool, 2), nil)
+	add("calls: two are charged, the third is refused", []caps.Chain{two}, charge(0, use), charge(0, use), charge(0, use))
+	add("calls: a refund makes room", []caps.Chain{two}, charge(0, use), charge(0, use), refund(0, use), charge(0, use), charge(0, use))
+	free := issue(alice, bob, calls(tool, caps.NoLimit32), nil)
+	add("no limit: nothing is counted", []caps.Chain{free}, charge(0, use), charge(0, use))
+	child := attenuate(bob, two, carol, func(d *caps.Draft) { d.Scope = scope(calls(tool, 1)) })
+	other := attenuate(bob, two, alice, func(d *caps.Draft) { d.Scope = scope(calls(tool, 2)) })
+	add("ancestors: a child has less", []caps.Chain{child}, charge(0, use), charge(0, use))
+	add("ancestors: two children share what their parent has", []caps.Chain{child, other}, charge(1, use), charge(0, use), charge(1, use))
+	add("ancestors: the first link from the root is named", []caps.Chain{child, other}, charge(1, use), charge(1, use), charge(0, use))
+	write := issue(alice, bob, &caps.BlobWrite{Namespace: "logs", MaxSize: 100, MediaAllow: []string{"*/*"}}, nil)
+	bytes := func(n int) fields {
+		return fields{"kind": caps.KindBlobWrite, "namespace": "logs", "media": "text/plain", "size": n}
+	}
+	add("bytes: the total counts", []caps.Chain{write}, charge(0, bytes(60)), charge(0, bytes(41)), charge(0, bytes(40)), charge(0, bytes(1)))
+	recipe := object.SumText("recipe")
+	train := issue(alice, bob, &caps.TrainRun{RecipeID: recipe, MaxJobs: 5, MaxTokens: 100, MaxGPUms: number(10)}, nil)
+	job := func(tokens, gpu int) fields {
+		return fields{"kind": caps.KindTrainRun, "recipe_id": recipe, "jobs": 1, "tokens": tokens, "gpu_ms": gpu}
+	}
+	add("several resources: all or none", []caps.Chain{train}, charge(0, job(90, 1)), charge(0, job(20, 1)), charge(0, job(5, 10)), charge(0, job(10, 9)))
+	cell := object.SumText("cell:c")
+	events := issue(alice, bob, &caps.CellWrite{CellID: cell, MaxEvents: 3}, nil)
+	append2 := fields{"kind": caps.KindCellWrite, "cell_id": cell, "events": 2, "event_types": []int{1, 1}}
+	add("events: the number of events is charged", []caps.Chain{events}, charge(0, append2), charge(0, append2))
+	pool := object.SumText("pool:local")
+	spawn := issue(alice, bob, &caps.ComputeSpawn{PoolID: pool, MaxWorkers: 4, MaxCPUus: 1000, MaxIO: 3}, nil)
+	add("workers, cpu_us and io", []caps.Chain{spawn}, charge(0, fields{"kind": caps.KindComputeSpawn, "pool_id": pool, "workers": 2, "cpu_us": 600, "io_count": 1}),
+		charge(0, fields{"kind": caps.KindComputeSpawn, "pool_id": pool, "workers": 2, "cpu_us": 401, "io_count": 1}))
+	return s
+}
+
+// issuances judge drafts under signed policies.
+func issuances() *set {
+	s := &set{name: "issuance", class: "issuance", about: "issuance policies, and capabilities that they allow and do not allow"}
+	within := scope(calls(tool, 10))
+	rules := []caps.IssuanceRule{
+		{Name: "calls", Kind: caps.KindToolCall, Subjects: []object.AgentID{bob.Agent()}, Within: &within, MaxTTLus: uint64(60 * minute), Limits: map[caps.Resource]uint64{caps.Calls: 5}},
+		{Name: "handed on", Kind: caps.KindToolCall, MaxTTLus: uint64(minute), Delegable: true, Revocable: true},
+		{Name: "anything, briefly", Kind: caps.KindAny, MaxTTLus: 1000},
+	}
+	_, raw, err := caps.NewIssuancePolicy(alice, nil, rules, object.Time(start))
+	policy := must(raw, err)
+	show := func(id string, policy []byte, change func(fields, *caps.CapScope)) {
+		sc := scope(calls(tool, 5))
+		in := fields{"policy": hexOf(policy), "at_us": start, "subject_key": bob.Agent().KeyHex(), "not_before_us": start, "expires_at_us": start + 60*minute}
+		if change != nil {
+			change(in, &sc)
+		}
+		in["scope"] = view(structNamed("CapScope"), must(can.Marshal(&sc)))
+		s.add(id, in)
+	}
+	set := func(name string, value any) func(fields, *caps.CapScope) {
+		return func(in fields, _ *caps.CapScope) { in[name] = value }
+	}
+	show("allowed", policy, nil)
+	show("subject: another", policy, set("subject_key", carol.Agent().KeyHex()))
+	show("within: another tool", policy, func(_ fields, sc *caps.CapScope) { *sc = scope(calls(object.SumText("tool:other"), 5)) })
+	show("limits: a call more", policy, func(_ fields, sc *caps.CapScope) { *sc = scope(calls(tool, 6)) })
+	show("limits: no maximum", policy, func(_ fields, sc *caps.CapScope) { *sc = scope(calls(tool, caps.NoLimit32)) })
+	show("ttl: a microsecond more", policy, set("expires_at_us", start+60*minute+1))
+	show("ttl: from now on, where it begins later", policy, func(in fields, _ *caps.CapScope) { in["not_before_us"] = start + 1 })
+	show("ttl: from its beginning, where it began before", policy, func(in fields, _ *caps.CapScope) { in["not_before_us"] = start - 1 })
+	show("delegable, and no rule has it", policy, set("delegable", true))
+	handed := func(revocable bool) func(fields, *caps.CapScope) {
+		return func(in fields, _ *caps.CapScope) {
+			in["subject_key"], in["expires_at_us"], in["delegable"], in["revocable"] = carol.Agent().KeyHex(), start+minute, true, revocable
+		}
+	}
+	show("delegable, by the second rule", policy, handed(true))
+	show("delegable, without revocation checks", policy, handed(false))
+	show("kind: one that no rule names", policy, func(in fields, sc *caps.CapScope) { *sc = scope(&caps.BlobDelete{CID: tool}) })
+	show("kind: any, by the last rule", policy, func(in fields, sc *caps.CapScope) {
+		*sc = scope(&caps.BlobDelete{CID: tool})
+		in["expires_at_us"] = start + 1000
+	})
+	_, none, err := caps.NewIssuancePolicy(alice, nil, nil, object.Time(start))
+	show("kind: a policy without rules", must(none, err), nil)
+	changed := slices.Clone(policy)
+	changed[len(changed)-1] ^= 1
+	show("a changed signature", changed, nil)
+	show("an unknown field", resealed(policy, func(p *can.Value) {
+		p.Pairs = append(p.Pairs, can.Pair{Key: can.Value{Tag: can.TagUint, Uint: 900}, Value: can.Value{Tag: can.TagTrue}})
+	}), nil)
+	return s
+}
+
+// resealed changes an issuance policy, which alice signs again.
+func resealed(raw []byte, change func(*can.Value)) []byte {
+	v := must(can.Parse(raw))
+	change(&v)
+	raw = must(v.Append(nil))
+	id := must(caps.PolicyRule.ID(raw))
+	signature := must(sign.ID(alice, id))
+	raw = replaceField(raw, 1, must(can.Parse(must(can.Marshal(&id)))))
+	return replaceField(raw, 6, must(can.Parse(must(can.Marshal(&signature)))))
+}
+
+// strictnesses compare policies that differ in one thing.
+func strictnesses() *set {
+	s := &set{name: "strictness", class: "strictness", about: "whether policy a is at least as strict as policy b; each differs in one thing from a common one"}
+	base := func(change func(*model.PolicyDef)) json.RawMessage {
+		p := model.PolicyDef{Suites: []object.Hash{object.SumText("suite")}, Verifiers: []object.AgentID{alice.Agent(), bob.Agent()}, Quorum: 1, RollbackRule: model.RollbackPrevious,
+			MaxAgeUs: number(1000), KeepModels: new(uint16), Signer: alice.Agent(), TimeObserved: object.Time(start),
+			Thresholds: []model.Threshold{{Metric: "accuracy", Direction: model.HigherIsBetter, Limit: signed(900), LargestRegression: signed(10), Critical: true}}}
+		*p.KeepModels = 3
+		change(&p)
+		p.PolicyID = must(model.PolicyID(p))
+		p.Signature = must(sign.ID(alice, p.PolicyID))
+		return view(structNamed("PolicyDef"), must(can.Marshal(&p)))
+	}
+	same := base(func(*model.PolicyDef) {})
+	for _, c := range []struct {
+		id     string
+		change func(*model.PolicyDef)
+	}{
+		{"the same", func(*model.PolicyDef) {}},
+		{"a verifier less", func(p *model.PolicyDef) { p.Verifiers = p.Verifiers[:1] }},
+		{"a verifier more", func(p *model.PolicyDef) { p.Verifiers = append(p.Verifiers, carol.Agent()) }},
+		{"a larger quorum", func(p *model.PolicyDef) { p.Quorum = 2 }},
+		{"a shorter age", func(p *model.PolicyDef) { p.MaxAgeUs = number(999) }},
+		{"a longer age", func(p *model.PolicyDef) { p.MaxAgeUs = number(1001) }},
+		{"any age", func(p *model.PolicyDef) { p.MaxAgeUs = nil }},
+		{"another suite besides", func(p *model.PolicyDef) { p.Suites = append(p.Suites, object.SumText("another")) }},
+		{"another suite instead", func(p *model.PolicyDef) { p.Suites = []object.Hash{object.SumText("another")} }},
+		{"a higher limit", func(p *model.PolicyDef) { p.Thresholds[0].Limit = signed(901) }},
+		{"a lower limit", func(p *model.PolicyDef) { p.Thresholds[0].Limit = signed(899) }},
+		{"no limit", func(p *model.PolicyDef) { p.Thresholds[0].Limit = nil }},
+		{"a smaller regression", func(p *model.PolicyDef) { p.Thresholds[0].LargestRegression = signed(9) }},
+		{"a larger regression", func(p *model.PolicyDef) { p.Thresholds[0].LargestRegression = signed(11) }},
+		{"no regression", func(p *model.PolicyDef) { p.Thresholds[0].LargestRegression = nil }},
+		{"an improvement instead of the regression", func(p *model.PolicyDef) {
+			p.Thresholds[0].LargestRegression, p.Thresholds[0].LeastImprovement = nil, signed(0)
+		}},
+		{"an improvement besides", func(p *model.PolicyDef) { p.Thresholds[0].LeastImprovement = signed(1) }},
+		{"the other direction", func(p *model.PolicyDef) { p.Thresholds[0].Direction = model.LowerIsBetter }},
+		{"not critical", func(p *model.PolicyDef) { p.Thresholds[0].Critical = false }},
+		{"another metric besides, not critical", func(p *model.PolicyDef) {
+			p.Thresholds = append(p.Thresholds, model.Threshold{Metric: "loss", Direction: model.LowerIsBetter, Limit: signed(1)})
+		}},
+		{"another metric besides", func(p *model.PolicyDef) {
+			p.Thresholds = append(p.Thresholds, model.Threshold{Metric: "loss", Direction: model.LowerIsBetter, Limit: signed(1), Critical: true})
+		}},
+		{"the rollback's model is required", func(p *model.PolicyDef) { p.RollbackRule = model.RollbackRequired }},
+		{"keeps a model more", func(p *model.PolicyDef) { *p.KeepModels = 4 }},
+		{"keeps a model less", func(p *model.PolicyDef) { *p.KeepModels = 2 }},
+		{"keeps all", func(p *model.PolicyDef) { p.KeepModels = nil }},
+		{"another name, ring, time", func(p *model.PolicyDef) { p.Ring, p.TimeObserved = 9, 1 }},
+	} {
+		other := base(c.change)
+		s.add("a has "+c.id, fields{"a": other, "b": same})
+		s.add("b has "+c.id, fields{"a": same, "b": other})
+	}
+	zero := base(func(p *model.PolicyDef) { p.Thresholds[0].LargestRegression = signed(0) })
+	improve := base(func(p *model.PolicyDef) {
+		p.Thresholds[0].LargestRegression, p.Thresholds[0].LeastImprovement = nil, signed(0)
+	})
+	s.add("a regression of 0 for an improvement of 0", fields{"a": zero, "b": improve})
+	s.add("an improvement of 0 for a regression of 0", fields{"a": improve, "b": zero})
+	return s
+}
+
+func signed(n int64) *int64 { return &n }

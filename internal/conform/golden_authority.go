@@ -1,0 +1,155 @@
+package conform
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/memory"
+)
+
+// quotaIn is what is charged to capabilities, one step after the other.
+type quotaIn struct {
+	Chains [][]hexBytes `json:"chains"` // leaf first
+	Steps  []quotaStep  `json:"steps"`
+}
+
+type quotaStep struct {
+	Chain  int    `json:"chain"`            // number of the chain, from 0
+	Charge *useIn `json:"charge,omitempty"` // before an effect
+	Refund *useIn `json:"refund,omitempty"` // of a charge whose effect did not run
+}
+
+type quotaOut struct {
+	Steps []any        `json:"steps"` // "done", or refused
+	Used  []caps.Usage `json:"used"`  // of each link of each chain, in their order
+}
+
+func quotaOf(in json.RawMessage) (any, error) {
+	var v quotaIn
+	if err := decodeInput(in, &v); err != nil {
+		return nil, err
+	}
+	ctx, quotas := context.Background(), caps.NewQuotas(memory.New())
+	var chains []caps.Chain
+	for _, raws := range v.Chains {
+		chain, err := caps.OpenChain(plainBytes(raws)...)
+		if err != nil {
+			return nil, err
+		}
+		chains = append(chains, chain)
+	}
+	out := quotaOut{Steps: []any{}, Used: []caps.Usage{}}
+	for i, s := range v.Steps {
+		if s.Chain < 0 || s.Chain >= len(chains) || (s.Charge == nil) == (s.Refund == nil) {
+			return nil, fmt.Errorf("step %d charges or refunds a chain", i)
+		}
+		var err error
+		if s.Charge != nil {
+			err = quotas.Charge(ctx, chains[s.Chain], s.Charge.use())
+		} else {
+			err = quotas.Refund(ctx, chains[s.Chain], s.Refund.use())
+		}
+		var step any = "done"
+		if err != nil {
+			if step, err = refused(err); err != nil {
+				return nil, err
+			}
+		}
+		out.Steps = append(out.Steps, step)
+	}
+	for _, chain := range chains {
+		for _, link := range chain {
+			used, err := quotas.Used(ctx, link.ID)
+			if err != nil {
+				return nil, err
+			}
+			out.Used = append(out.Used, used)
+		}
+	}
+	return out, nil
+}
+
+func plainBytes(list []hexBytes) [][]byte {
+	out := make([][]byte, len(list))
+	for i, raw := range list {
+		out[i] = raw
+	}
+	return out
+}
+
+// issuanceIn is a policy, and a capability that is to be issued under it.
+type issuanceIn struct {
+	Policy    hexBytes        `json:"policy"`
+	At        int64           `json:"at_us"`
+	Subject   string          `json:"subject_key"`
+	Scope     json.RawMessage `json:"scope"` // the JSON view of a CapScope
+	NotBefore int64           `json:"not_before_us"`
+	ExpiresAt int64           `json:"expires_at_us"`
+	Delegable bool            `json:"delegable,omitempty"`
+	Revocable bool            `json:"revocable,omitempty"`
+}
+
+func issuanceOf(in json.RawMessage) (any, error) {
+	var v issuanceIn
+	if err := decodeInput(in, &v); err != nil {
+		return nil, err
+	}
+	policy, err := caps.OpenIssuancePolicy(v.Policy)
+	if err != nil {
+		if out, err := refused(err); err == nil {
+			return out, nil
+		}
+		return refusal{Refused: "unknown field"}, nil
+	}
+	subject, err := object.ParseKey(v.Subject)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := viewOf("CapScope", v.Scope)
+	if err != nil {
+		return nil, err
+	}
+	scope, err := object.Decode[caps.CapScope](raw)
+	if err != nil {
+		return nil, err
+	}
+	rule, err := policy.Permit(caps.Draft{Subject: subject, Scope: *scope, NotBefore: object.Time(v.NotBefore), ExpiresAt: object.Time(v.ExpiresAt),
+		Delegable: v.Delegable, Revocable: v.Revocable}, object.Time(v.At))
+	var no *caps.PolicyError
+	if errors.As(err, &no) {
+		rules := []string{} // that are about the kind
+		for _, r := range no.Rules {
+			rules = append(rules, r.Rule)
+		}
+		return map[string]any{"refused": "issuance policy", "rules": rules}, nil
+	}
+	return map[string]string{"rule": rule}, err
+}
+
+// strictnessOf compares two policies, given as their JSON views.
+func strictnessOf(in json.RawMessage) (any, error) {
+	var v struct {
+		A json.RawMessage `json:"a"`
+		B json.RawMessage `json:"b"`
+	}
+	if err := decodeInput(in, &v); err != nil {
+		return nil, err
+	}
+	var both [2]*model.PolicyDef
+	for i, view := range []json.RawMessage{v.A, v.B} {
+		raw, err := viewOf("PolicyDef", view)
+		if err != nil {
+			return nil, err
+		}
+		if both[i], err = object.Decode[model.PolicyDef](raw); err != nil {
+			return nil, err
+		}
+	}
+	ok, _ := model.StricterOrEqual(both[0], both[1])
+	return map[string]bool{"at_least_as_strict": ok}, nil
+}

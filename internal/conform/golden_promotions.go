@@ -1,0 +1,123 @@
+package conform
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+)
+
+// promotionIn is all that a promotion is decided on. Agents are public keys.
+type promotionIn struct {
+	At           int64       `json:"at_us"`
+	Ring         uint8       `json:"ring"`
+	Executors    []string    `json:"trusted_for_receipts"`
+	Attesters    []string    `json:"trusted_to_attest"`
+	PolicyMakers []string    `json:"trusted_for_policies"`
+	Model        modelIn     `json:"model"`
+	Current      *modelIn    `json:"current,omitempty"` // the model in the ring
+	Parent       *modelIn    `json:"parent,omitempty"`
+	Below        string      `json:"below,omitempty"`        // id of the model in the ring below
+	InForce      string      `json:"policy_in_force"`        // its id
+	Policy       hexBytes    `json:"policy"`                 // of the promotion
+	BelowPolicy  hexBytes    `json:"policy_below,omitempty"` // in force in the ring below
+	Trainings    []effectRaw `json:"trainings"`
+	Evaluations  []effectRaw `json:"evaluations"`
+	Reports      []hexBytes  `json:"reports"`
+	Attestations []hexBytes  `json:"attestations"`
+	Suites       []hexBytes  `json:"suites"`
+}
+
+// modelIn is a model, and which of its blobs were read whole.
+type modelIn struct {
+	Raw      hexBytes `json:"raw"`
+	Complete []string `json:"complete"` // of weights and config
+}
+
+type effectRaw struct {
+	Receipt  hexBytes `json:"receipt"`
+	Response hexBytes `json:"response"`
+}
+
+// promotionOf looks at the six conditions.
+func promotionOf(in json.RawMessage) (any, error) {
+	var v promotionIn
+	if err := decodeInput(in, &v); err != nil {
+		return nil, err
+	}
+	e, err := v.evidence()
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]bool{}
+	for _, c := range model.Evaluate(e) {
+		out[c.Name] = c.Holds
+	}
+	return out, nil
+}
+
+func trustedKeys(keys []string) model.TrustedAt {
+	return func(agent object.AgentID, _ model.When) bool { return slices.Contains(keys, agent.KeyHex()) }
+}
+
+func (v promotionIn) evidence() (*model.Evidence, error) {
+	e := &model.Evidence{Now: object.Time(v.At), Ring: v.Ring, Policy: v.Policy, Reports: plainBytes(v.Reports), Attestations: plainBytes(v.Attestations), Suites: plainBytes(v.Suites),
+		Trust: model.Trust{Receipt: trustedKeys(v.Executors), Attest: trustedKeys(v.Attesters), Policy: trustedKeys(v.PolicyMakers)}}
+	var err error
+	if e.PolicyID, err = model.PolicyRule.ID(v.Policy); err != nil {
+		return nil, err
+	}
+	if v.BelowPolicy != nil {
+		e.BelowPolicy = v.BelowPolicy
+	}
+	for _, x := range v.Trainings {
+		e.Trainings = append(e.Trainings, model.Effect{Receipt: x.Receipt, Response: x.Response})
+	}
+	for _, x := range v.Evaluations {
+		e.Evaluations = append(e.Evaluations, model.Effect{Receipt: x.Receipt, Response: x.Response})
+	}
+	for _, h := range []struct {
+		text string
+		to   **object.Hash
+	}{{v.InForce, &e.RingPolicy}, {v.Below, &e.Below}} {
+		if h.text == "" {
+			continue
+		}
+		id, err := object.ParseHash(h.text)
+		if err != nil {
+			return nil, err
+		}
+		*h.to = &id
+	}
+	state, err := v.Model.state()
+	if err != nil {
+		return nil, err
+	}
+	e.Model = *state
+	if e.Current, err = v.Current.state(); err != nil {
+		return nil, err
+	}
+	e.Parent, err = v.Parent.state()
+	return e, err
+}
+
+// state is the model with its blobs; nil of none.
+func (m *modelIn) state() (*model.ModelState, error) {
+	if m == nil {
+		return nil, nil
+	}
+	ref, id, err := object.Open[model.ModelRef](m.Raw, model.ModelRule)
+	if err != nil {
+		return nil, err
+	}
+	s := &model.ModelState{ID: id, Raw: m.Raw}
+	for role, cid := range map[string]object.Hash{"weights": ref.Weights.CID, "config": ref.Config.CID} {
+		b := model.BlobState{Role: role, CID: cid}
+		if !slices.Contains(m.Complete, role) {
+			b.Problem = "it is not whole"
+		}
+		s.Blobs = append(s.Blobs, b)
+	}
+	return s, nil
+}

@@ -1,0 +1,80 @@
+package conform
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// queryIn is the text of a query, and the names that tools have where it is compiled.
+type queryIn struct {
+	Text  string   `json:"text"`
+	Tools []string `json:"tools,omitempty"` // each has the id SHA-256("tool:" + name)
+}
+
+type queryOut struct {
+	Predicate json.RawMessage `json:"predicate"` // the JSON view of an Expr
+	ID        object.Hash     `json:"query_id"`
+}
+
+// queryOf compiles a query.
+func queryOf(in json.RawMessage) (any, error) {
+	var v queryIn
+	if err := decodeInput(in, &v); err != nil {
+		return nil, err
+	}
+	predicate, err := dataset.ParseQuery(v.Text, func(name string) (object.Hash, error) {
+		if !slices.Contains(v.Tools, name) {
+			return object.Hash{}, dataset.ErrNoTool
+		}
+		return object.SumText("tool:" + name), nil
+	})
+	if err != nil {
+		return syntaxRefused(err)
+	}
+	def, _, err := dataset.NewDef(dataset.DatasetDef{CorpusRoots: []object.Hash{}, Query: dataset.QueryDef{Predicate: predicate},
+		Sampling: dataset.SamplingDef{Mode: dataset.SampleAll, Seed: object.Sum(nil)}})
+	if err != nil {
+		return nil, err
+	}
+	raw, err := can.Marshal(&predicate)
+	if err != nil {
+		return nil, err
+	}
+	s, err := structNamed("Expr")
+	if err != nil {
+		return nil, err
+	}
+	view, err := object.ToJSON(s.Type(), raw)
+	return queryOut{view, def.Query.QueryID}, err
+}
+
+// splitIn is a split, and the ids that fall into its parts.
+type splitIn struct {
+	Split string        `json:"split"`
+	IDs   []object.Hash `json:"ids"`
+}
+
+// splitOf says which part each id is in.
+func splitOf(in json.RawMessage) (any, error) {
+	var v splitIn
+	if err := decodeInput(in, &v); err != nil {
+		return nil, err
+	}
+	split, err := dataset.ParseSplit(v.Split)
+	if err != nil {
+		return refusal{Refused: "split"}, nil
+	}
+	weights := make([]uint64, len(split))
+	for i, part := range split {
+		weights[i] = part.Weight
+	}
+	parts := []string{}
+	for _, id := range v.IDs {
+		parts = append(parts, split[dataset.Part(id, weights)].Name)
+	}
+	return map[string][]string{"parts": parts}, nil
+}
