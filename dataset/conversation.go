@@ -24,14 +24,16 @@ type turn struct {
 // payloads are here. An episode of tools alone is one conversation of their calls.
 func turnsOf(l *Line) []*turn {
 	var list []*turn
+	ofModels := false
 	for i := range l.Receipts {
 		if r := &l.Receipts[i]; r.model {
+			ofModels = true
 			if t := modelTurn(l.Source, r); t != nil {
-				list = append(list, t)
+				list = append(list, t.choices()...)
 			}
 		}
 	}
-	if len(list) > 0 {
+	if ofModels {
 		return list
 	}
 	if t := toolTurn(l); t != nil {
@@ -53,7 +55,7 @@ func modelTurn(source string, r *ReceiptLine) *turn {
 	question, ok := r.Request.textOf()
 	reply, answered := r.Response.textOf()
 	details, err := jsontext.FieldsOf(orEmpty(r.Details))
-	if !ok || !answered || r.Status >= 400 || err != nil || reply == "" && details.Get("message") == nil {
+	if !ok || !answered || r.Status >= 400 || unanswered(source, r) || err != nil || reply == "" && details.Get("message") == nil {
 		return nil
 	}
 	t := &turn{question: question, reply: reply}
@@ -76,6 +78,28 @@ func modelTurn(source string, r *ReceiptLine) *turn {
 		}
 	}
 	return t
+}
+
+// unanswered reports that a record that was imported has no answer: nobody knows it.
+func unanswered(source string, r *ReceiptLine) bool { return source != "" && r.Status == 204 }
+
+// choices is a turn for each answer: several messages of the assistant are those that the
+// model gave to choose from, and no conversation.
+func (t *turn) choices() []*turn {
+	if len(t.answer) < 2 || t.after != nil {
+		return []*turn{t}
+	}
+	var list []*turn
+	for _, answer := range t.answer {
+		f, err := jsontext.FieldsOf(answer)
+		if role, noText := jsontext.PlainText(f.Get("role")); err != nil || noText != nil || role != "assistant" {
+			return []*turn{t}
+		}
+		one := *t
+		one.answer = []json.RawMessage{answer}
+		list = append(list, &one)
+	}
+	return list
 }
 
 func orEmpty(raw json.RawMessage) json.RawMessage {
@@ -213,8 +237,7 @@ func toolTurn(l *Line) *turn {
 		r := &calls[i]
 		request, asked := r.Request.textOf()
 		response, answered := r.Response.textOf()
-		unanswered := l.Source != "" && r.Status == 204 && response == "" // nobody knows what it answered
-		if !asked || !answered || unanswered || r.Tool == "" {
+		if !asked || !answered || unanswered(l.Source, r) || r.Tool == "" {
 			return nil
 		}
 		if r.Status >= 400 && response == "" {

@@ -70,6 +70,9 @@ func parseChat(line []byte, h Handler) (*Record, error) {
 		return nil, err
 	}
 	rec.Calls, rec.Output = t.calls, last.text
+	if last.saysNothing() {
+		rec.Status, rec.Note = statusNothing, noteUnanswered
+	}
 	rec.Input = chatInput(l, messages[:answer])
 	rec.Details = chatDetails(l, messages, answer, last)
 	return rec, nil

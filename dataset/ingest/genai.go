@@ -94,6 +94,8 @@ func sdkKind(id string) spanKind {
 var (
 	requestPlaces  = []string{"gen_ai.input.messages", "ai.prompt.messages", "gen_ai.prompt", "gen_ai.content.prompt", "ai.prompt"}
 	responsePlaces = []string{"gen_ai.output.messages", "gen_ai.completion", "gen_ai.content.completion", "ai.response.text"}
+	// Those of them that are messages in JSON, and nothing else.
+	messageTexts = []string{"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "ai.prompt.messages", "ai.response.toolCalls"}
 	// Of spans whose kind is known only.
 	anyInput  = []string{"traceloop.entity.input", "input.value"}
 	anyOutput = []string{"traceloop.entity.output", "output.value"}

@@ -81,6 +81,29 @@ func (s *genSpan) model() string {
 	return model
 }
 
+// cutOff names a place of messages whose text begins as JSON and is none.
+func (s *genSpan) cutOff() string {
+	if s.kind == toolCall {
+		return ""
+	}
+	for _, name := range messageTexts {
+		for _, attrs := range append([]attributes{s.attrs}, eventAttributes(s.events)...) {
+			text, ok := attrs.text(name)
+			if k := jsontext.Kind(json.RawMessage(text)); ok && (k == '[' || k == '{') && !json.Valid([]byte(text)) {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+func eventAttributes(events []genEvent) (list []attributes) {
+	for _, e := range events {
+		list = append(list, e.attrs)
+	}
+	return list
+}
+
 func (s *genSpan) status() uint16 {
 	if s.failed {
 		return statusFailed

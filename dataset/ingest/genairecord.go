@@ -121,6 +121,9 @@ func (c *collection) taken(s *genSpan, n nesting) (Call, bool, error) {
 		return Call{}, false, nil
 	}
 	call := s.call()
+	if cut := s.cutOff(); cut != "" {
+		return Call{}, false, c.h.Lost("calls of models", cut+" is no JSON, as if a limit for attributes had cut it off")
+	}
 	switch {
 	case len(call.Request) > 0 || len(call.Response) > 0 || s.failed:
 		return call, true, nil

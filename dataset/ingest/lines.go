@@ -3,6 +3,7 @@ package ingest
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -79,6 +80,21 @@ func eachLine(r io.Reader, fn func(where string, line []byte) error) error {
 	return sc.Err()
 }
 
+// otherLayout says what to do with a file that is JSON, and not one record a line.
+func otherLayout(line []byte) string {
+	dec := json.NewDecoder(bytes.NewReader(line))
+	err := dec.Decode(new(json.RawMessage))
+	switch {
+	case err == nil && line[0] == '[' && !dec.More():
+		return ": a record a line is expected, this is a list of them: jq -c '.[]' FILE"
+	case bytes.IndexByte(line, '\r') >= 0:
+		return ": its lines end in CR alone: tr '\\r' '\\n'"
+	case err == nil && dec.More(), errors.Is(err, io.ErrUnexpectedEOF):
+		return ": a record a line is expected, which jq -c . FILE writes (jq -c '.[]' FILE of a list)"
+	}
+	return ""
+}
+
 // records reads a record from every line.
 func records(r io.Reader, h Handler, parse func([]byte, Handler) (*Record, error)) error {
 	return eachLine(r, func(where string, line []byte) error {
@@ -91,7 +107,7 @@ func records(r io.Reader, h Handler, parse func([]byte, Handler) (*Record, error
 			return fmt.Errorf("%s: %w", where, err)
 		}
 		if err != nil {
-			return h.Bad(&RecordError{where, err.Error()})
+			return h.Bad(&RecordError{where, err.Error() + otherLayout(line)})
 		}
 		rec.Source = line
 		return h.Record(rec)

@@ -243,8 +243,16 @@ func (r *mcpRequest) answered(result json.RawMessage) error {
 		d.Add("result", jsontext.Compact(result))
 		c.Details = Details(d.JSON())
 	}
-	if string(f.Get("isError")) == "true" {
+	if failed := f.Get("isError"); failed != nil && string(failed) != "false" {
 		c.Status, c.Note = statusFailed, "error: the tool's answer says so"
+	}
+	switch kind, err := jsontext.PlainText(f.Get("resultType")); {
+	case err != nil:
+		return err
+	case kind == "input_required":
+		c.Status, c.Note = statusNothing, "the tool asked for input: this is no answer"
+	case content == nil && structured == nil && f.Get("task") != nil:
+		c.Status, c.Note = statusNothing, "the server made a task of the call: its result is not in this response"
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ type message struct {
 	jsontext.Fields
 	role    string
 	text    []byte // of the texts in it, or its content as JSON; nil for none
+	said    bool   // it has a text, if an empty one
 	calls   []chatCall
 	answers []chatAnswer
 }
@@ -68,6 +69,11 @@ func readMessage(raw json.RawMessage) (*message, error) {
 // bare reports that a message is a role and a text, and nothing else.
 func (m *message) bare() bool {
 	return len(m.Fields) == 2 && m.role == "assistant" && jsontext.Kind(m.Get("content")) == '"'
+}
+
+// saysNothing reports that a message has neither content nor a call: not even an empty text.
+func (m *message) saysNothing() bool {
+	return !m.said && len(m.text) == 0 && len(m.calls) == 0
 }
 
 // toolCalls reads the members tool_calls and function_call.
@@ -144,8 +150,14 @@ func (m *message) content() error {
 	if err != nil {
 		return err
 	}
-	if m.text = text; len(text) == 0 && m.Get("refusal") != nil {
+	m.said = raw != nil
+	if m.text = text; len(text) > 0 {
+		return nil
+	}
+	if m.Get("refusal") != nil {
 		m.text, err = jsontext.Plain(m.Get("refusal"))
+	} else if audio, noObject := jsontext.FieldsOf(m.Get("audio")); noObject == nil {
+		m.text, err = jsontext.Plain(audio.Get("transcript")) // what was said instead
 	}
 	return err
 }
@@ -165,6 +177,7 @@ func (m *message) parts(raw json.RawMessage, list []json.RawMessage) error {
 		case p.answer != nil:
 			m.answers = append(m.answers, *p.answer)
 		case p.isText:
+			m.said = true
 			m.text = append(m.text, p.text...)
 		case !p.thought:
 			foreign = true

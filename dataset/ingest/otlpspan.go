@@ -34,21 +34,17 @@ type genEvent struct {
 }
 
 // nanos reads nanoseconds since 1970, a number or a text. A time has microseconds: the
-// rest is cut, toward the past.
+// rest is cut.
 func nanos(raw json.RawMessage) (object.Time, string, error) {
 	text, err := jsontext.PlainText(raw)
 	if err != nil || text == "" {
 		return 0, "", err
 	}
 	n, ok := wholeOf(text)
-	if !ok || !n.IsInt64() {
+	if !ok || !n.IsInt64() || n.Sign() < 0 {
 		return 0, "", fmt.Errorf("%s is no time in nanoseconds", jsontext.Describe(raw))
 	}
-	us := n.Int64() / 1000
-	if n.Int64()%1000 < 0 {
-		us--
-	}
-	return object.Time(us), text, nil
+	return object.Time(n.Int64() / 1000), text, nil
 }
 
 // parseSpan reads a span and tells its kind.
@@ -101,6 +97,9 @@ func (s *genSpan) ids(f jsontext.Fields) (err error) {
 	return nil
 }
 
+// statusCodes are OTLP's, by number and name, and whether each is a failure.
+var statusCodes = map[string]bool{"": false, "0": false, "1": false, "2": true, "UNSET": false, "OK": false, "ERROR": true}
+
 // readStatus reads whether a span failed, and why.
 func (s *genSpan) readStatus(raw json.RawMessage) error {
 	_, s.failed = s.attrs.text("error.type")
@@ -115,9 +114,14 @@ func (s *genSpan) readStatus(raw json.RawMessage) error {
 	if err != nil {
 		return fmt.Errorf("status: %w", err)
 	}
-	if n, ok := wholeOf(code); ok && n.Int64() == 2 || code == "STATUS_CODE_ERROR" {
-		s.failed = true
+	failed, ok := statusCodes[strings.TrimPrefix(strings.ToUpper(code), "STATUS_CODE_")]
+	if n, whole := wholeOf(code); whole {
+		failed, ok = statusCodes[n.String()]
 	}
+	if !ok {
+		return fmt.Errorf("status: the code %s is not known", jsontext.Describe(f.Get("code")))
+	}
+	s.failed = s.failed || failed
 	s.message, err = jsontext.PlainText(f.Get("message"))
 	return err
 }

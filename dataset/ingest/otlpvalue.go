@@ -214,16 +214,29 @@ func otlpID(raw json.RawMessage, size int) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if bare := strings.ReplaceAll(strings.TrimPrefix(strings.TrimPrefix(text, "0x"), "0X"), "-", ""); len(bare) == 2*size && isHex(bare) {
+		return noZeros(strings.ToLower(bare)), nil // 0x in front, or dashes as in a UUID
+	}
 	if data, ok := fromBase64(text); ok && len(data) == size && len(text) < 2*size {
 		text = hex.EncodeToString(data)
 	}
-	if strings.Trim(text, "0") == "" {
-		return "", nil
+	if isHex(text) {
+		text = strings.ToLower(text)
 	}
-	if _, err := hex.DecodeString(text + strings.Repeat("0", len(text)%2)); err == nil {
-		return strings.ToLower(text), nil
+	return noZeros(text), nil
+}
+
+func isHex(text string) bool {
+	_, err := hex.DecodeString(text + strings.Repeat("0", len(text)%2))
+	return err == nil
+}
+
+// noZeros is an id; one of zeros is none.
+func noZeros(id string) string {
+	if strings.Trim(id, "0") == "" {
+		return ""
 	}
-	return text, nil
+	return id
 }
 
 func fromBase64(text string) ([]byte, bool) {

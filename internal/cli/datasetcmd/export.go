@@ -34,8 +34,9 @@ func newExport(f *cmdutil.Factory) *cobra.Command {
 	o := &exportOptions{}
 	c := &cobra.Command{
 		Use: "export DATASET [-o FILE|DIR] [--rows KIND] [--format jsonl|parquet] [--split train=0.9,test=0.1] [--shards N] [--redact RULES] [--card]", Short: "Write the episodes as JSON lines or Parquet",
-		Long: "KIND is raw (all evidence of an episode), messages ({messages, tools}: a conversation), prompt-completion (a call of a\n" +
-			"model) or preference ({prompt, chosen, rejected}: two answers to one prompt, of which rewards prefer the first).\n" +
+		Long: "KIND says what a line holds: raw, all evidence of an episode; messages, a conversation {messages, tools};\n" +
+			"prompt-completion, a call of a model {prompt, completion, tools}; preference, two answers to one prompt {prompt, chosen,\n" +
+			"rejected}, of which rewards prefer the first. Calls that failed or have no recorded answer give no row but a raw one.\n" +
 			"One file, or with --split, --shards, --card or an -o that ends in a slash a folder. The files depend on the evidence\n" +
 			"and the flags only. A split goes by the hash of each episode's id: parts of different datasets never share an episode.\n" +
 			"RULES is a YAML list of {pointer or regex, of, tool, label}: what they find is replaced by a hash under the repository's\n" +
