@@ -81,8 +81,8 @@ func lookIn(t *testing.T, path, name string) string {
 	return ""
 }
 
-// afterwards matches what the quickstart says after all commands.
-var afterwards = regexp.MustCompile(`^(\d+ commands in |To remove it: |Next: )`)
+// around matches what the quickstart says before and after all commands.
+var around = regexp.MustCompile(`^(# All of this happens in |\d+ commands in |To remove it: |Next: )`)
 
 // quickstartOutput is what the commands printed, without what differs from run to run. Calls of a
 // batch are in no order, so that the lines are sorted.
@@ -93,7 +93,7 @@ func quickstartOutput(text, script, dir string) []string {
 	}
 	var lines []string
 	for line := range strings.SplitSeq(normalized(text, dir), "\n") {
-		if !ours[line] && !strings.HasPrefix(line, "$ ") && !afterwards.MatchString(line) {
+		if !ours[line] && !strings.HasPrefix(line, "$ ") && !around.MatchString(line) {
 			lines = append(lines, line)
 		}
 	}

@@ -65,6 +65,9 @@ func run(ctx context.Context, f *cmdutil.Factory, o *options) error {
 		}
 		return nil
 	}
+	if _, err := exec.LookPath("sh"); err != nil {
+		return clierr.New(clierr.NotFound, "%w", err).With("the quickstart is a script for sh: see `mythos quickstart --print`")
+	}
 	dir, err := o.folder()
 	if err != nil {
 		return err
@@ -77,9 +80,13 @@ func run(ctx context.Context, f *cmdutil.Factory, o *options) error {
 	if path != "" {
 		steps = append(script{{command: path}}, steps...)
 	}
+	steps = append(script{{text: "# All of this happens in " + dir}}, steps...)
 	started := time.Now()
 	if err := play(ctx, f, dir, steps); err != nil {
-		return failure(ctx, err, dir, kept)
+		if ctx.Err() != nil {
+			f.IO.Notef("%s", kept)
+		}
+		return failure(err, dir, kept)
 	}
 	f.IO.Printf("\n%d commands in %.1f s. What they made is in %s\nTo remove it: rm -r %s\n", steps.commands(), time.Since(started).Seconds(), dir, word(dir))
 	if !o.Full {
@@ -177,15 +184,10 @@ func play(ctx context.Context, f *cmdutil.Factory, dir string, steps script) err
 }
 
 // failure says what to do with what was made until a command failed.
-func failure(ctx context.Context, err error, dir, kept string) error {
+func failure(err error, dir, kept string) error {
 	var exit *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		return clierr.New(clierr.Failed, "%w", ctx.Err()).On(dir).With(kept)
-	case errors.Is(err, exec.ErrNotFound):
-		return clierr.New(clierr.NotFound, "%w", err).On(dir).With("the quickstart is a script for sh: see `mythos quickstart --print`")
-	case errors.As(err, &exit):
-		return clierr.New(clierr.Failed, "the last command that is shown ended with exit code %d", exit.ExitCode()).On(dir).With(kept)
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("the last command that is shown ended with exit code %d", exit.ExitCode())
 	}
-	return err
+	return clierr.New(clierr.Failed, "%w", err).On(dir).With(kept)
 }
