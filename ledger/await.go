@@ -59,12 +59,15 @@ const watchPause = time.Second
 // answer than ErrBusy: until nobody is at it any more. Where the attempt left its outcome,
 // that is returned, verified; nil says nothing: ask again. Where no lock tells, it looks
 // every second, and takes an attempt that gives no sign of life for the length of its
-// lease for one that ended. Errors: ctx's, and those of reading.
+// lease for one that ended. Errors: ErrInside; ctx's, and those of reading.
 func (l *Ledger) Await(ctx context.Context, idem, requestHash object.Hash) (*Awaited, error) {
 	if l.Holders != nil {
 		p, err := l.Holders.Look(idem)
 		if err != nil {
 			return nil, err
+		}
+		if in, able := l.Holders.(Insider); able && p == Held && in.Inside(idem) {
+			return nil, fmt.Errorf("effect %s: %w", idem.Short(), ErrInside)
 		}
 		if p == Held {
 			data, err := l.Holders.Await(ctx, idem)

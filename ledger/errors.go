@@ -10,6 +10,7 @@ import (
 // Why an effect may not run. Callers decide on them with errors.Is.
 var (
 	ErrBusy                = errors.New("lease is held")
+	ErrInside              = errors.New("its own attempt asks for it: waiting for that would never end")
 	ErrIdempotencyConflict = errors.New("key was used with another request (IdempotencyConflict)")
 	ErrNonDeterministic    = errors.New("same request gave another response (NonDeterministicEffect)")
 	ErrDivergent           = errors.New("history is divergent")

@@ -31,6 +31,10 @@ type Holders interface {
 	Await(ctx context.Context, idem object.Hash) ([]byte, error)
 }
 
+// Insider is an optional ability of Holders: to know whether this process belongs to the
+// attempt that has an effect's lock. Without it, such a process waits for itself.
+type Insider interface{ Inside(idem object.Hash) bool }
+
 // Hold is a lock that is held.
 type Hold interface {
 	// File is the lock as an open file, for the processes of the attempt to inherit.

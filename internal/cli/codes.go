@@ -32,7 +32,7 @@ var codes = []struct {
 }{
 	{clierr.Invalid, []error{exec.ErrPinned}}, // also where it is why a tool did not start
 	{clierr.Tool, []error{exec.ErrNotStarted, ledger.ErrStopped}},
-	{clierr.Conflict, []error{ledger.ErrAttempt, ledger.ErrIdempotencyConflict, ledger.ErrNonDeterministic, ledger.ErrDivergent, exec.ErrReplay, exec.ErrPolicyOfOthers, store.ErrChanged, model.ErrConflict, caps.ErrPolicyOld, caps.ErrRevocationOld, caps.ErrRevocationFork, keyfile.ErrExists}},
+	{clierr.Conflict, []error{ledger.ErrAttempt, ledger.ErrInside, ledger.ErrIdempotencyConflict, ledger.ErrNonDeterministic, ledger.ErrDivergent, exec.ErrReplay, exec.ErrPolicyOfOthers, store.ErrChanged, model.ErrConflict, caps.ErrPolicyOld, caps.ErrRevocationOld, caps.ErrRevocationFork, keyfile.ErrExists}},
 	{clierr.Busy, []error{ledger.ErrBusy, badger.ErrBusy}},
 	{clierr.Refused, []error{caps.ErrDenied, caps.ErrQuota, exec.ErrBudget, packet.ErrUntrusted, packet.ErrReplay, packet.ErrExpired,
 		packet.ErrGuard, store.ErrKey, keyfile.ErrPassphrase, keyfile.ErrNoPassphrase, keyfile.ErrMode, ledger.ErrUnknownOutcome, ledger.ErrAbandoned, model.ErrRefused, node.ErrReservedRef, node.ErrForeign}},

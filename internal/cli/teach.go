@@ -28,6 +28,7 @@ var hints = []struct {
 	hint string
 }{
 	{ledger.ErrIdempotencyConflict, "a key stands for one request: ask again with that request, or use another key; `mythos log` shows what happened"},
+	{ledger.ErrInside, "what a tool runs calls the tool again, under the same key: give the inner call a key of its own"},
 	{ledger.ErrDivergent, "`mythos ledger show KEY --tool TOOL` shows its history, `mythos ledger resolve KEY --tool TOOL --decision abandon` settles it"},
 	{ledger.ErrNonDeterministic, "the same effect answered differently: `mythos ledger show KEY --tool TOOL` shows its history"},
 	{mcptool.ErrDrift, "see what changed; `mythos tool add` registers the tool as the server describes it now, under another id, which needs capabilities of its own"},

@@ -20,9 +20,6 @@ const (
 	decidesHold   = "hold"
 )
 
-// decidingPoll is how often a process looks whether another one has decided.
-const decidingPoll = 5 * time.Millisecond
-
 // deciding waits until no other process decides the same about a ring, and keeps it from
 // doing so until release. The lock ends with the process: who has it knows that a
 // decision without a receipt was cut short. The error wraps ledger.ErrBusy.
@@ -35,22 +32,24 @@ func (n *Node) deciding(ctx context.Context, what string, ring uint8) (release f
 	if err != nil {
 		return nil, err
 	}
+	locked := make(chan error, 1) // the kernel wakes who waits for it
+	go func() { locked <- flock.Exclusive(file) }()
 	timeout := time.NewTimer(n.Config.Busy)
 	defer timeout.Stop()
-	for {
-		free, err := flock.TryExclusive(file)
+	select {
+	case err := <-locked:
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", file.Name(), err), file.Close())
 		}
-		if free {
-			return func() { file.Close() }, nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), file.Close())
-		case <-timeout.C:
-			return nil, errors.Join(fmt.Errorf("another process decides about the %s of ring %d: %w", what, ring, ledger.ErrBusy), file.Close())
-		case <-time.After(decidingPoll):
-		}
+		return func() { file.Close() }, nil
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-timeout.C:
+		err = fmt.Errorf("another process decides about the %s of ring %d: %w", what, ring, ledger.ErrBusy)
 	}
+	go func() { // whoever does not wait any more gives the lock back once it comes
+		<-locked
+		file.Close()
+	}()
+	return nil, err
 }

@@ -86,11 +86,15 @@ func (r *Runner) run(ctx context.Context, call exec.Call) (exec.Response, error)
 	return r.record(ctx, call)
 }
 
-// variables are the names of our own, but for those that each attempt has of its own.
+// secret are variables that are for us alone: the key that signs, and what opens it.
+var secret = []string{"MYTHOS_KEY", "MYTHOS_KEY_PASSPHRASE", "MYTHOS_KEY_PASSPHRASE_FILE"}
+
+// variables are the names of our own, but for what is secret, and for those that each
+// attempt has of its own.
 func variables() (names []string) {
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
-		if name != "" && !slices.Contains(process.AttemptEnv, name) {
+		if name != "" && !slices.Contains(process.AttemptEnv, name) && !slices.Contains(secret, name) {
 			names = append(names, name)
 		}
 	}

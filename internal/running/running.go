@@ -33,7 +33,10 @@ type Dir struct {
 	watches map[object.Hash]*watch
 }
 
-var _ ledger.Holders = (*Dir)(nil)
+var (
+	_ ledger.Holders = (*Dir)(nil)
+	_ ledger.Insider = (*Dir)(nil)
+)
 
 // New returns the locks in a folder, which is made when it is needed.
 func New(path string) *Dir { return &Dir{path: path, watches: map[object.Hash]*watch{}} }

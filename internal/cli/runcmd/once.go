@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"regexp"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -35,7 +36,7 @@ func NewOnce(f *cmdutil.Factory) *cobra.Command {
 	o := &onceOptions{}
 	c := &cobra.Command{
 		Use: "once KEY [--in FILE|-] [--retry-safe] [--timeout D] [--exit-status] -- CMD [ARG]...", Short: "Run a command once for a key, whoever calls it and however often",
-		Long: "The first call runs the command, with your environment and in your folder, and records how it ended and what it wrote. The next\n" +
+		Long: "The first call runs the command, with your environment, but for the key that signs here, and in your folder, and records how it ended and what it wrote. The next\n" +
 			"one with the key writes the same to the same streams, and runs nothing. One that comes while the command runs waits for it. A run\n" +
 			"that failed is run again by the next call; one that succeeded never is. If mythos or the machine dies meanwhile, nobody knows\n" +
 			"whether the command did its work: that is exit code 4, until somebody decides (mythos ledger resolve), or you give --retry-safe.\n" +
@@ -129,9 +130,11 @@ func runOnce(ctx context.Context, f *cmdutil.Factory, o *onceOptions) error {
 	case errors.Is(err, once.ErrCommand):
 		return clierr.New(clierr.NotFound, "%w", err).On(o.Argv[0]).With("nothing was run or recorded")
 	case errors.Is(err, ledger.ErrUnknownOutcome):
-		return clierr.New(clierr.Refused, "%w", err).On(o.Key).With("find out whether it did its work, then: mythos ledger resolve KEY --tool mythos.once --decision retry (or abandon); a command that may run twice: --retry-safe")
+		return clierr.New(f.CodeOf(err), "%w", err).On(o.Key).With("find out whether it did its work, then: mythos ledger resolve " + shown(o.Key) + " --tool mythos.once --decision retry (or abandon); a command that may run twice: --retry-safe")
 	case errors.Is(err, ledger.ErrIdempotencyConflict):
-		return clierr.New(clierr.Conflict, "%w", err).On(o.Key).With("a key stands for one command and one input: another run needs another key; `mythos ledger show KEY --tool mythos.once` shows what there was")
+		return clierr.New(clierr.Conflict, "%w", err).On(o.Key).With("a key stands for one command and one input: another run needs another key; `mythos ledger show " + shown(o.Key) + " --tool mythos.once` shows what there was")
+	case err != nil && ctx.Err() != nil:
+		return clierr.New(clierr.Failed, "%w", err).On(o.Key).With("if it had begun, nobody knows whether it did its work: the next call says so, and what to do")
 	case err != nil:
 		return Refusal(n, err, ran.Command.Name)
 	}
@@ -149,6 +152,16 @@ func runOnce(ctx context.Context, f *cmdutil.Factory, o *onceOptions) error {
 	f.IO.Debugf("receipt %s, replayed %t", ran.ReceiptID, ran.Replayed)
 	return onceFailure(ran, o.Argv[0])
 }
+
+// shown is a key as it can be pasted into a shell.
+func shown(key string) string {
+	if plainKey.MatchString(key) {
+		return key
+	}
+	return "KEY"
+}
+
+var plainKey = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$`)
 
 // onceFailure is the error of a command that failed; nil: it did not.
 func onceFailure(r *once.Ran, name string) error {
