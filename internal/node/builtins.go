@@ -152,7 +152,11 @@ func (n *Node) BuildDataset(ctx context.Context, data []byte, given []caps.Chain
 	if err != nil {
 		return nil, err
 	}
-	called, err := n.builtinCall(ctx, effectDataset, CallSpec{Request: raw, Caps: chains, Manner: exec.Manner{Local: p}})
+	key, err := n.nextKey(ctx, effectDataset, raw)
+	if err != nil {
+		return nil, err
+	}
+	called, err := n.builtinCall(ctx, effectDataset, CallSpec{Request: raw, Key: key, Caps: chains, Manner: exec.Manner{Local: p}})
 	if err != nil {
 		return nil, err
 	}
