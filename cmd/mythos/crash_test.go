@@ -91,7 +91,7 @@ func calls(t *testing.T, dir string) int {
 // capability for one job.
 func TestInterruptedTraining(t *testing.T) {
 	t.Parallel()
-	dir := lab(t)
+	dir := lab(t, learnedLittle)
 	slowTool(t, dir)
 	allow(t, dir, 1)
 	block := filepath.Join(dir, "block")
@@ -140,7 +140,7 @@ func TestInterruptedTraining(t *testing.T) {
 // made again.
 func TestKilledTraining(t *testing.T) {
 	t.Parallel()
-	dir := lab(t)
+	dir := lab(t, learnedLittle)
 	slowTool(t, dir)
 	allow(t, dir, 1) // a kill costs nothing: the charge comes with the register
 	d := serveDying(t, dir)
@@ -211,7 +211,7 @@ func ring(t *testing.T, dir string) (model, record string) {
 // the other says who was first.
 func TestTwoPromotionsAtOnce(t *testing.T) {
 	t.Parallel()
-	dir := lab(t)
+	dir := lab(t, learnedLittle)
 	models := []string{standing(t, dir, "one", 1), standing(t, dir, "two", 2), standing(t, dir, "three", 3)}
 	for round := range 4 {
 		in, after := ring(t, dir)
@@ -246,7 +246,7 @@ func TestTwoPromotionsAtOnce(t *testing.T) {
 // back, and is killed in the same way.
 func TestKilledPromotion(t *testing.T) {
 	t.Parallel()
-	dir := lab(t)
+	dir := lab(t, learnedLittle)
 	first, second := standing(t, dir, "one", 1), standing(t, dir, "two", 2)
 	must(t, dir, "promote", first, "--ring", "0", "--policy", "@policy0")
 	d := serveDying(t, dir)
@@ -297,7 +297,7 @@ func (d *dying) killAtEveryWrite(from, to string, kill, back []string) {
 // command finishes.
 func TestKilledDecisions(t *testing.T) {
 	t.Parallel()
-	dir := lab(t)
+	dir := lab(t, learnedLittle)
 	must(t, dir, "promote", standing(t, dir, "one", 1), "--ring", "0", "--policy", "@policy0")
 	d := serveDying(t, dir)
 	decide := func(n int, args ...string) (killed bool) {

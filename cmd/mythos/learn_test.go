@@ -20,20 +20,34 @@ import (
 // tool linear, @recipe, @suite, policies of ring 0 and 1 in force (@policy0,
 // @policy1), and capabilities for all of it. Ids differ from run to run; which files are in
 // which dataset, and what a model learns from them, does not.
-var learned struct {
-	once sync.Once
-	dir  string // with repo/, and the tools that it names
-	err  error
+type learned struct {
+	name     string
+	packages []string // of the toolchain, whose files are the evidence
+	once     sync.Once
+	err      error
 }
 
-func learnedRepo() (string, error) {
-	learned.once.Do(func() {
-		if learned.dir, learned.err = os.MkdirTemp("", "mythos-learned-"); learned.err == nil {
-			learned.err = makeLearned(learned.dir)
+var (
+	learnedMuch   = &learned{name: "much", packages: []string{"sort", "strings", "sync", "path", "bufio"}}
+	learnedLittle = &learned{name: "little", packages: []string{"path", "bufio"}} // for tests that verify it again and again
+)
+
+var learnedDir string // removed after all tests
+
+// learnedTools makes the folder with the tools that these repositories name, and with them.
+var learnedTools = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "mythos-learned-")
+	if err != nil {
+		return "", err
+	}
+	learnedDir = dir
+	for _, name := range []string{"linear", "scorer"} {
+		if msg, err := osexec.Command("go", "build", "-o", filepath.Join(dir, name), "../../tools/"+name).CombinedOutput(); err != nil {
+			return dir, fmt.Errorf("build %s: %w: %s", name, err, msg)
 		}
-	})
-	return learned.dir, learned.err
-}
+	}
+	return dir, nil
+})
 
 // run runs mythos in dir as a process of its own, and returns its standard output.
 func run(dir string, args ...string) (string, error) {
@@ -53,17 +67,12 @@ func run(dir string, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-func makeLearned(dir string) error {
-	for _, name := range []string{"linear", "scorer"} {
-		if msg, err := osexec.Command("go", "build", "-o", filepath.Join(dir, name), "../../tools/"+name).CombinedOutput(); err != nil {
-			return fmt.Errorf("build %s: %w: %s", name, err, msg)
-		}
-	}
-	repo := filepath.Join(dir, "repo")
+func (l *learned) make(dir string) error {
+	repo := filepath.Join(dir, l.name)
 	if err := os.Mkdir(repo, 0o755); err != nil {
 		return err
 	}
-	calls, err := batchOfGoFiles()
+	calls, err := batchOfGoFiles(l.packages)
 	if err != nil {
 		return err
 	}
@@ -104,14 +113,14 @@ func makeLearned(dir string) error {
 	return nil
 }
 
-// batchOfGoFiles describes a call for each of some of the toolchain's own files.
-func batchOfGoFiles() (string, error) {
+// batchOfGoFiles describes a call for each file of some of the toolchain's packages.
+func batchOfGoFiles(packages []string) (string, error) {
 	var b strings.Builder
 	root, err := osexec.Command("go", "env", "GOROOT").Output() // runtime.GOROOT is empty in builds without paths
 	if err != nil {
 		return "", fmt.Errorf("go env GOROOT: %w", err)
 	}
-	for _, dir := range []string{"sort", "strings", "sync", "path", "bufio"} {
+	for _, dir := range packages {
 		paths, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(root)), "src", dir, "*.go"))
 		if err != nil {
 			return "", err
@@ -131,13 +140,16 @@ func batchOfGoFiles() (string, error) {
 	return b.String(), nil
 }
 
-// copyLearned puts a copy of the repository into dir.
-func copyLearned(dir string) error {
-	from, err := learnedRepo()
+// copyTo puts a copy of the repository into dir.
+func (l *learned) copyTo(dir string) error {
+	from, err := learnedTools()
 	if err != nil {
 		return err
 	}
-	msg, err := osexec.Command("cp", "-a", filepath.Join(from, "repo")+"/.", dir).CombinedOutput()
+	if l.once.Do(func() { l.err = l.make(from) }); l.err != nil {
+		return l.err
+	}
+	msg, err := osexec.Command("cp", "-a", filepath.Join(from, l.name)+"/.", dir).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("cp: %w: %s", err, msg)
 	}
@@ -151,14 +163,14 @@ func learnedCmd(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	dir := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(dir, 0o755))
-	ts.Check(copyLearned(dir))
+	ts.Check(learnedMuch.copyTo(dir))
 }
 
-// lab is a copy of the repository for one test, and ids by name.
-func lab(t *testing.T) string {
+// lab is a copy of a repository for one test.
+func lab(t *testing.T, l *learned) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := copyLearned(dir); err != nil {
+	if err := l.copyTo(dir); err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -48,7 +48,7 @@ func (c cleaning) Run() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer func() { _ = errors.Join(os.RemoveAll(learned.dir), os.RemoveAll(home)) }()
+	defer func() { _ = errors.Join(os.RemoveAll(learnedDir), os.RemoveAll(home)) }()
 	return c.M.Run()
 }
 

@@ -121,7 +121,7 @@ func TestScreens(t *testing.T) {
 // TestLearningScreens captures what people see of models and rings.
 func TestLearningScreens(t *testing.T) {
 	t.Parallel()
-	dir := lab(t)
+	dir := lab(t, learnedMuch)
 	must(t, dir, "-q", "train", "@recipe", "@train", "--ref", "m")
 	evaluation := must(t, dir, "-q", "eval", "@m", "@suite")
 	must(t, dir, "-q", "attest", "@m", "--policy", "@policy0")

@@ -9,7 +9,7 @@ import (
 // TestTwiceAtOnce starts each command that makes effects of effects twice at once: both
 // succeed with the same result, and no history contradicts itself.
 func TestTwiceAtOnce(t *testing.T) {
-	dir := lab(t)
+	dir := lab(t, learnedLittle)
 	t.Setenv("MYTHOS_BUSY", "5m")
 	both := func(line string) [2]string {
 		t.Helper()
