@@ -167,7 +167,7 @@ func parseDoc(text string) (steps []docStep, err error) {
 }
 
 func runDoc(t *testing.T, bin string, steps []docStep) {
-	dir, out := t.TempDir(), t.TempDir()
+	dir, out, temporary := t.TempDir(), t.TempDir(), t.TempDir()
 	var script strings.Builder
 	script.WriteString("set -e\n")
 	for i, s := range steps {
@@ -177,7 +177,7 @@ func runDoc(t *testing.T, bin string, steps []docStep) {
 	defer cancel()
 	cmd := osexec.CommandContext(ctx, "bash", "-c", script.String())
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + dir, "XDG_CACHE_HOME=" + filepath.Join(dir, ".cache"), "LC_ALL=C", "GITHUB_SHA=4f1c2d3e", "TESTSCRIPT_COMMAND=mythos"}
+	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + dir, "XDG_CACHE_HOME=" + filepath.Join(dir, ".cache"), "TMPDIR=" + temporary, "LC_ALL=C", "GITHUB_SHA=4f1c2d3e", "TESTSCRIPT_COMMAND=mythos"}
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
 	for i, s := range steps {
