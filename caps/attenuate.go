@@ -3,10 +3,8 @@ package caps
 import (
 	"errors"
 	"fmt"
-	"runtime"
-	"sync"
-	"sync/atomic"
 
+	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
@@ -71,18 +69,7 @@ func (p *proven) read(i int, l Link) *DeniedError {
 // work of verifying a chain. One goroutine takes several, as each has to grow its
 // stack.
 func signatures(links Chain) (errs [MaxDepth]error) {
-	var next atomic.Int32
-	check := func() {
-		for i := int(next.Add(1)) - 1; i < len(links); i = int(next.Add(1)) - 1 {
-			errs[i] = sign.VerifyID(links[i].Cap.Issuer, links[i].ID, links[i].Cap.Signature)
-		}
-	}
-	var wg sync.WaitGroup
-	for range min(len(links), runtime.GOMAXPROCS(0)) - 1 {
-		wg.Go(check)
-	}
-	check()
-	wg.Wait()
+	par.Do(len(links), 0, func(i int) { errs[i] = sign.VerifyID(links[i].Cap.Issuer, links[i].ID, links[i].Cap.Signature) })
 	return errs
 }
 

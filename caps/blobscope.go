@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -169,7 +170,7 @@ func (s *BlobWrite) covers(u *Use) error {
 func (s *BlobWrite) text() string {
 	t := escape(s.Namespace, "")
 	if s.MaxSize != NoLimit64 {
-		t += ",max=" + FormatSize(s.MaxSize)
+		t += ",max=" + units.FormatSize(s.MaxSize)
 	} else {
 		t += ",max=none"
 	}
@@ -186,7 +187,7 @@ func (s *BlobWrite) text() string {
 func (s *BlobWrite) words() string {
 	w := fmt.Sprintf("store blobs in namespace %q", s.Namespace)
 	if s.MaxSize != NoLimit64 {
-		w += ", " + FormatSize(s.MaxSize) + " in all"
+		w += ", " + units.FormatSize(s.MaxSize) + " in all"
 	}
 	switch {
 	case len(s.MediaAllow) == 0:
@@ -212,7 +213,7 @@ func (s *BlobPin) term() string {
 	if s.TTLus == NoLimit64 {
 		return "ever"
 	}
-	return formatMicros(s.TTLus)
+	return units.FormatMicros(s.TTLus)
 }
 
 func (s *BlobPin) covers(u *Use) error {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -76,10 +77,10 @@ func span(a, b object.Time) string {
 	us := uint64(b) - uint64(a)
 	for _, u := range []time.Duration{24 * time.Hour, time.Hour, time.Minute, time.Second} {
 		if whole := uint64(u / time.Microsecond); us >= 10*whole {
-			return formatMicros(us - us%whole)
+			return units.FormatMicros(us - us%whole)
 		}
 	}
-	return formatMicros(us)
+	return units.FormatMicros(us)
 }
 
 func (c Chain) step(i int) string {

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"github.com/mythos-project/mythos/internal/units"
 	"strconv"
 	"strings"
 )
@@ -15,11 +16,11 @@ func parseBlobRead(p *params) Scope {
 		start, length, hasLength := strings.Cut(cid[at+1:], "+")
 		cid = cid[:at]
 		if start != "" {
-			n := p.parsed(start, ParseSize)
+			n := p.parsed(start, units.ParseSize)
 			s.RangeStart = &n
 		}
 		if hasLength {
-			n := p.parsed(length, ParseSize)
+			n := p.parsed(length, units.ParseSize)
 			s.RangeLen = &n
 		}
 	}
@@ -36,7 +37,7 @@ func parseBlobWrite(p *params) Scope {
 	case !ok:
 		p.fail(errors.New("blob.write needs max=SIZE, or max=none"))
 	case size != "none":
-		s.MaxSize = p.parsed(size, ParseSize)
+		s.MaxSize = p.parsed(size, units.ParseSize)
 	}
 	if media, ok := p.take("media"); ok {
 		s.MediaAllow = splitPlain(media, '|')
@@ -55,7 +56,7 @@ func parseBlobPin(p *params) Scope {
 	case !ok:
 		p.fail(errors.New("blob.pin needs ttl=DURATION, or ttl=ever"))
 	case ttl != "ever":
-		s.TTLus = p.parsed(ttl, parseMicros)
+		s.TTLus = p.parsed(ttl, units.ParseMicros)
 	}
 	return s
 }
@@ -96,7 +97,7 @@ func parseTrainRun(p *params) Scope {
 		MaxTokens: p.number("tokens", 64),
 	}
 	if text, ok := p.take("gpu"); ok {
-		us := p.parsed(text, parseMicros)
+		us := p.parsed(text, units.ParseMicros)
 		if us%1000 != 0 {
 			p.fail(fmt.Errorf("gpu=%s is not a whole number of milliseconds", text))
 		}
@@ -136,7 +137,7 @@ func parseComputeSpawn(p *params) Scope {
 		MaxIO:      uint32(p.number("io", 32)),
 	}
 	if text, ok := p.take("cpu"); ok {
-		s.MaxCPUus = p.parsed(text, parseMicros)
+		s.MaxCPUus = p.parsed(text, units.ParseMicros)
 	}
 	return s
 }

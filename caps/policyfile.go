@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -89,7 +90,7 @@ func parseRule(n *yaml.Node, names Names) (r IssuanceRule, err error) {
 	if f.TTL == "" {
 		return r, fmt.Errorf("rule %q needs ttl, such as 1h", f.Name)
 	}
-	if r.MaxTTLus, err = parseMicros(f.TTL); err != nil {
+	if r.MaxTTLus, err = units.ParseMicros(f.TTL); err != nil {
 		return r, fmt.Errorf("rule %q: ttl: %w", f.Name, err)
 	}
 	if err := r.parseScope(f.Scope, names); err != nil {
@@ -164,7 +165,7 @@ func (r *IssuanceRule) Words() string {
 		what = r.Within.String()
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s may get %s for up to %s", printableOr(r.Name), to, what, formatMicros(r.MaxTTLus))
+	fmt.Fprintf(&b, "%s: %s may get %s for up to %s", printableOr(r.Name), to, what, units.FormatMicros(r.MaxTTLus))
 	for _, of := range resources {
 		if n, there := r.Limits[of]; there {
 			fmt.Fprintf(&b, ", at most %s", Amount{of, n})

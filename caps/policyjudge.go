@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -76,7 +77,7 @@ func (r *IssuanceRule) permits(d *Draft, now object.Time) error {
 		}
 	}
 	if ttl := uint64(max(0, d.ExpiresAt-min(now, d.NotBefore))); ttl > r.MaxTTLus {
-		return fmt.Errorf("it lasts %s, at most %s are allowed", formatMicros(ttl), formatMicros(r.MaxTTLus))
+		return fmt.Errorf("it lasts %s, at most %s are allowed", units.FormatMicros(ttl), units.FormatMicros(r.MaxTTLus))
 	}
 	if d.Delegable && !r.Delegable {
 		return fmt.Errorf("it is delegable, the rule's may not be")

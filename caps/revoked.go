@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -84,7 +85,7 @@ func (v *Verifier) usable(chain Chain, i int, list *RevocationList, now object.T
 	}
 	if oldest := now.Add(-most); list.TimeObserved < oldest {
 		return chain.deny(i, CheckRevocation, fmt.Sprintf("its issuer's revocation list is of %s, older than %s",
-			list.TimeObserved, FormatDuration(most)), help)
+			list.TimeObserved, units.FormatDuration(most)), help)
 	}
 	return nil
 }

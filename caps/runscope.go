@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -144,7 +145,7 @@ func fields(limits []Amount) string {
 		case GPUms:
 			fmt.Fprintf(&b, ",gpu_ms=%d", a.N)
 		case CPUus:
-			b.WriteString(",cpu=" + formatMicros(a.N))
+			b.WriteString(",cpu=" + units.FormatMicros(a.N))
 		default:
 			fmt.Fprintf(&b, ",%s=%d", a.Of, a.N)
 		}
@@ -161,9 +162,9 @@ func atMost(limits []Amount) string {
 	for i, a := range limits {
 		switch a.Of {
 		case GPUms:
-			parts[i] = formatMillis(a.N) + " of GPU time"
+			parts[i] = units.FormatMillis(a.N) + " of GPU time"
 		case CPUus:
-			parts[i] = formatMicros(a.N) + " of CPU time"
+			parts[i] = units.FormatMicros(a.N) + " of CPU time"
 		default:
 			parts[i] = a.String()
 		}

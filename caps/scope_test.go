@@ -319,25 +319,3 @@ func mustMarshal(t testing.TB, v any) []byte {
 	}
 	return raw
 }
-
-func TestUnits(t *testing.T) {
-	for text, want := range map[string]uint64{"0": 0, "7": 7, "7B": 7, "10MiB": 10 << 20, "1K": 1024, "1kB": 1000, "2TiB": 2 << 40, "3GB": 3e9} {
-		if got, err := ParseSize(text); err != nil || got != want {
-			t.Errorf("size %s: %d, %v", text, got, err)
-		}
-	}
-	for text, want := range map[string]time.Duration{"1h": time.Hour, "30d": 720 * time.Hour, "1h30m": 90 * time.Minute, "5ms": 5 * time.Millisecond, "7us": 7 * time.Microsecond, "0s": 0} {
-		got, err := ParseDuration(text)
-		if err != nil || got != want {
-			t.Errorf("duration %s: %s, %v", text, got, err)
-		}
-		if again, err := ParseDuration(FormatDuration(got)); err != nil || again != got {
-			t.Errorf("duration %s prints as %s", text, FormatDuration(got))
-		}
-	}
-	for _, text := range []string{"", "h", "1", "1x", "1h3", "-1h", "106751992d", "1.5h", "1 h"} {
-		if d, err := ParseDuration(text); err == nil {
-			t.Errorf("%q was read as %s", text, d)
-		}
-	}
-}

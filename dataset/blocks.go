@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 )
@@ -42,7 +43,7 @@ func blocks(ctx context.Context, nodes merkle.NodeReader, root object.Hash, work
 		})
 		return ids, err
 	}
-	if err := ordered(ctx, workers, produce, read, fn); err != nil {
+	if err := par.Ordered(ctx, workers, produce, read, fn); err != nil {
 		return fmt.Errorf("list %s: %w", root.Short(), err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"hash"
 	"io"
 
+	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -186,7 +187,7 @@ func (x *exporter) part(ctx context.Context, manifest object.Hash, part int, row
 		}
 		return w.write(r)
 	}
-	err = ordered(ctx, workersOr(x.o.Workers), produce, x.row, write)
+	err = par.Ordered(ctx, par.Limit(x.o.Workers), produce, x.row, write)
 	for err == nil && w.next < shards {
 		err = w.open()
 	}

@@ -1,8 +1,8 @@
 package dataset
 
 import (
-	"bytes"
 	"cmp"
+	"container/heap"
 	"crypto/sha256"
 	"encoding/binary"
 
@@ -32,15 +32,15 @@ func (a *ranked) compare(b *ranked) int {
 	if a.rank != b.rank {
 		return cmp.Compare(a.rank, b.rank)
 	}
-	return bytes.Compare(a.id.Sum[:], b.id.Sum[:])
+	return a.id.Compare(b.id)
 }
 
-// smallest keeps the n smallest of what is offered, ties by id ascending, in a
-// max-heap: the largest kept is at the top. Which ids it keeps does not depend on
-// the order of the offers. An offer costs one comparison, and log n where it is kept.
+// smallest keeps the n smallest of what is offered, ties by id ascending. Which ids it
+// keeps does not depend on the order of the offers. An offer costs one comparison, and
+// log n where it is kept.
 type smallest struct {
 	n    uint64
-	kept []ranked
+	kept largestFirst
 }
 
 // full reports whether another id is kept only by driving one out.
@@ -49,44 +49,28 @@ func (s *smallest) full() bool { return uint64(len(s.kept)) >= s.n }
 func (s *smallest) offer(r ranked) {
 	switch {
 	case !s.full():
-		s.kept = append(s.kept, r)
-		s.up(len(s.kept) - 1)
+		heap.Push(&s.kept, r)
 	case s.n > 0 && r.compare(&s.kept[0]) < 0:
 		s.kept[0] = r
-		s.down()
+		heap.Fix(&s.kept, 0)
 	}
 }
 
-func (s *smallest) up(i int) {
-	r := s.kept[i]
-	for i > 0 {
-		parent := (i - 1) / 2
-		if s.kept[parent].compare(&r) >= 0 {
-			break
-		}
-		s.kept[i] = s.kept[parent]
-		i = parent
-	}
-	s.kept[i] = r
-}
+// largestFirst is a heap.Interface with the largest at the top.
+type largestFirst []ranked
 
-func (s *smallest) down() {
-	r, i := s.kept[0], 0
-	for {
-		child := 2*i + 1
-		if child >= len(s.kept) {
-			break
-		}
-		if right := child + 1; right < len(s.kept) && s.kept[right].compare(&s.kept[child]) > 0 {
-			child = right
-		}
-		if r.compare(&s.kept[child]) >= 0 {
-			break
-		}
-		s.kept[i] = s.kept[child]
-		i = child
-	}
-	s.kept[i] = r
+func (h largestFirst) Len() int           { return len(h) }
+func (h largestFirst) Less(i, j int) bool { return h[i].compare(&h[j]) > 0 }
+func (h largestFirst) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+
+// Push implements heap.Interface.
+func (h *largestFirst) Push(x any) { *h = append(*h, x.(ranked)) }
+
+// Pop implements heap.Interface.
+func (h *largestFirst) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
 }
 
 func (s *smallest) appendIDs(dst []object.Hash) []object.Hash {

@@ -6,9 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -80,19 +79,17 @@ type redactedTrace struct {
 	Receipts []object.Hash `json:"receipts"` // that its receipts were made of
 }
 
+const sharing = 64 // callers of the store, who share its syncs
+
 func (r *Redactor) group(ctx context.Context, ids []object.Hash) ([]object.Hash, error) {
 	list := make([]redacted, len(ids))
-	g, inner := errgroup.WithContext(ctx)
-	g.SetLimit(64) // callers of the store share a sync
-	for i, id := range ids {
-		g.Go(func() error {
-			if err := r.one(inner, id, &list[i]); err != nil {
-				return fmt.Errorf("episode %s: %w", id.Short(), err)
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
+	err := par.Each(ctx, len(ids), sharing, func(ctx context.Context, i int) error {
+		if err := r.one(ctx, ids[i], &list[i]); err != nil {
+			return fmt.Errorf("episode %s: %w", ids[i].Short(), err)
+		}
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	batch := r.Store.NewBatch(false)

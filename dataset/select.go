@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -54,7 +55,7 @@ func SelectWith(ctx context.Context, src Source, d *DatasetDef, o Options) (*Sel
 	if err := can.Check(d); err != nil {
 		return nil, fmt.Errorf("dataset definition: %w", err)
 	}
-	run := &selecting{src: src, def: d, clauses: clausesOf(&d.Query.Predicate), workers: workersOr(o.Workers), progress: o.Progress}
+	run := &selecting{src: src, def: d, clauses: clausesOf(&d.Query.Predicate), workers: par.Limit(o.Workers), progress: o.Progress}
 	if run.reads(readsSignals) && d.SignalRoots != nil {
 		var err error
 		if run.visible, err = signalSet(ctx, src, d.SignalRoots); err != nil {
@@ -114,7 +115,7 @@ func (s *selecting) once(ctx context.Context, loose bool) (*Selection, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = ordered(ctx, s.workers, produce, s.evaluate, add)
+	err = par.Ordered(ctx, s.workers, produce, s.evaluate, add)
 	if err != nil && !isStop(err) {
 		return nil, err
 	}

@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
 	"golang.org/x/mod/sumdb/tlog"
-	"golang.org/x/sync/errgroup"
 
+	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -79,29 +78,6 @@ func (v *verifier) report() Report {
 		Pending: v.pending.Load(), Unverifiable: v.unverifiable.Load(), Root: v.edge.root()}
 }
 
-// parallel calls fn(0..n-1) on all processors.
-func parallel(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
-	g, ctx := errgroup.WithContext(ctx)
-	var next atomic.Int64
-	for range min(n, runtime.GOMAXPROCS(0)) {
-		g.Go(func() error {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return nil
-				}
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				if err := fn(ctx, i); err != nil {
-					return err
-				}
-			}
-		})
-	}
-	return g.Wait()
-}
-
 // page verifies the next entries: first those that name their signer, then, with
 // all agents of the page known, the commits and marks, and the histories that end here.
 func (v *verifier) page(ctx context.Context) error {
@@ -117,7 +93,7 @@ func (v *verifier) page(ctx context.Context) error {
 	}
 	entries := make([]Entry, len(leaves))
 	hashes := make([]tlog.Hash, len(leaves))
-	err = parallel(ctx, len(leaves), func(ctx context.Context, i int) (err error) {
+	err = par.Each(ctx, len(leaves), 0, func(ctx context.Context, i int) (err error) {
 		hashes[i] = tlog.RecordHash(leaves[i])
 		if entries[i], err = parseEntry(first+uint64(i), leaves[i]); err != nil {
 			return err
@@ -130,7 +106,7 @@ func (v *verifier) page(ctx context.Context) error {
 	if err := v.grow(hashes); err != nil {
 		return err
 	}
-	err = parallel(ctx, len(entries), func(_ context.Context, i int) error { return v.unnamed(entries[i]) })
+	err = par.Each(ctx, len(entries), 0, func(_ context.Context, i int) error { return v.unnamed(entries[i]) })
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -65,7 +66,7 @@ func (v *verifier) histories(ctx context.Context, page []Entry) error {
 		}
 		last[idem] = e.Seq
 	}
-	return parallel(ctx, len(effects), func(ctx context.Context, i int) error {
+	return par.Each(ctx, len(effects), 0, func(ctx context.Context, i int) error {
 		return v.effect(ctx, effects[i], last[effects[i]])
 	})
 }

@@ -1,9 +1,7 @@
 package model
 
 import (
-	"runtime"
-	"sync"
-
+	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -17,15 +15,6 @@ type OpenedAttestation struct {
 // or error is of the i-th attestation; one that does not verify spoils no other.
 func OpenAttestations(raws [][]byte) ([]OpenedAttestation, []error) {
 	opened, errs := make([]OpenedAttestation, len(raws)), make([]error, len(raws))
-	workers := min(runtime.GOMAXPROCS(0), (len(raws)+7)/8)
-	var wg sync.WaitGroup
-	for w := range workers {
-		wg.Go(func() {
-			for i := w; i < len(raws); i += workers {
-				opened[i].Attestation, opened[i].ID, errs[i] = OpenAttestation(raws[i])
-			}
-		})
-	}
-	wg.Wait()
+	par.Do(len(raws), 0, func(i int) { opened[i].Attestation, opened[i].ID, errs[i] = OpenAttestation(raws[i]) })
 	return opened, errs
 }

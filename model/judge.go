@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -129,22 +130,10 @@ func (j *judge) openReport(raw []byte) (*EvalReport, object.Hash, error) {
 	if !ok {
 		return nil, id, fmt.Errorf("report %s: no verified evaluation has receipt %s", id.Short(), r.ReceiptID.Short())
 	}
-	if res.job.ModelID != r.ModelID || res.job.SuiteID != r.SuiteID || !sameMetrics(res.metrics, r.Metrics) {
+	if res.job.ModelID != r.ModelID || res.job.SuiteID != r.SuiteID || !maps.Equal(res.metrics, r.Metrics) {
 		return nil, id, fmt.Errorf("report %s: it is not what the evaluation with receipt %s gave", id.Short(), r.ReceiptID.Short())
 	}
 	return r, id, nil
-}
-
-func sameMetrics(a, b map[string]int64) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for name, value := range a {
-		if v, ok := b[name]; !ok || v != value {
-			return false
-		}
-	}
-	return true
 }
 
 // topic is what later attestations of the same signer take the place of.

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -138,11 +139,9 @@ func (r *Registry) lineEvaluations(ctx context.Context, l *Lineage) error {
 		}
 		return err
 	})
-	slices.SortStableFunc(l.Evaluations, func(a, b LineageEvaluation) int { return compareTimes(a.Time, b.Time) })
+	slices.SortStableFunc(l.Evaluations, func(a, b LineageEvaluation) int { return cmp.Compare(a.Time, b.Time) })
 	return err
 }
-
-func compareTimes(a, b object.Time) int { return int(min(max(a-b, -1), 1)) }
 
 func (r *Registry) lineAttestations(ctx context.Context, l *Lineage) error {
 	ids, err := r.About(ctx, l.Model, aboutAttestation)
@@ -156,7 +155,7 @@ func (r *Registry) lineAttestations(ctx context.Context, l *Lineage) error {
 		}
 		l.Attestations = append(l.Attestations, LineageAttestation{id, ClaimName(a.ClaimType), a.Result, who(a.Signer), a.TimeObserved})
 	}
-	slices.SortStableFunc(l.Attestations, func(a, b LineageAttestation) int { return compareTimes(a.Time, b.Time) })
+	slices.SortStableFunc(l.Attestations, func(a, b LineageAttestation) int { return cmp.Compare(a.Time, b.Time) })
 	return nil
 }
 
@@ -172,7 +171,7 @@ func (r *Registry) linePromotions(ctx context.Context, l *Lineage) error {
 			return nil
 		})
 	})
-	slices.SortStableFunc(l.Promotions, func(a, b LineagePromotion) int { return compareTimes(a.Time, b.Time) })
+	slices.SortStableFunc(l.Promotions, func(a, b LineagePromotion) int { return cmp.Compare(a.Time, b.Time) })
 	return err
 }
 

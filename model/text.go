@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"github.com/mythos-project/mythos/internal/units"
 	"io"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -271,7 +271,7 @@ func (p *PolicyDef) rules(rollback, maxAge string) error {
 	if maxAge == "" {
 		return nil
 	}
-	d, err := time.ParseDuration(maxAge)
+	d, err := units.ParseSpan(maxAge)
 	if err != nil || d <= 0 {
 		return fmt.Errorf("max_age is %q, expected a duration such as 24h", maxAge)
 	}

@@ -3,6 +3,7 @@ package model
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -54,7 +55,7 @@ func (r *Registry) Vouch(ctx context.Context, s sign.Signer, receipt object.Hash
 			return nil, fmt.Errorf("run the evaluation again: %w", err)
 		}
 		notes = "the receipt verifies, and running the evaluation again gave the same metrics"
-		if !sameMetrics(again.Metrics, res.metrics) {
+		if !maps.Equal(again.Metrics, res.metrics) {
 			v.Result, notes = ResultNotRepeated, "running the evaluation again gave other metrics"
 		}
 	}

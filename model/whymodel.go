@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -80,7 +81,7 @@ func (w *walker) report(n *Node, raw []byte, depth int) {
 	rec, effect, err := w.opened(r.ReceiptID)
 	if err == nil {
 		res, _, err := OpenEvalResult(effect.Response)
-		if rec.ToolID != EvalTool || err != nil || res.Job.ModelID != r.ModelID || res.Job.SuiteID != r.SuiteID || !sameMetrics(res.Metrics, r.Metrics) {
+		if rec.ToolID != EvalTool || err != nil || res.Job.ModelID != r.ModelID || res.Job.SuiteID != r.SuiteID || !maps.Equal(res.Metrics, r.Metrics) {
 			n.fail("it is not what the evaluation with receipt %s gave", r.ReceiptID.Short())
 		}
 	}

@@ -10,9 +10,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -188,13 +187,12 @@ type kept struct {
 // so that nothing names what is not there.
 func (im *Importer) keep(ctx context.Context, form Reader, group []*Record) ([]object.Hash, error) {
 	list := make([]*kept, len(group))
-	g, inner := errgroup.WithContext(ctx)
-	g.SetLimit(256) // callers of the store share a sync
-	for i, rec := range group {
-		list[i] = &kept{rec: rec}
-		g.Go(func() error { return im.receipts(inner, form, list[i]) })
-	}
-	if err := g.Wait(); err != nil {
+	const sharing = 256 // callers of the store share a sync
+	err := par.Each(ctx, len(group), sharing, func(ctx context.Context, i int) error {
+		list[i] = &kept{rec: group[i]}
+		return im.receipts(ctx, form, list[i])
+	})
+	if err != nil {
 		return nil, err
 	}
 	batch := im.Store.NewBatch(false)

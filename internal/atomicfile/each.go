@@ -2,7 +2,8 @@ package atomicfile
 
 import (
 	"context"
-	"sync"
+
+	"github.com/mythos-project/mythos/internal/par"
 )
 
 // syncers is how many files are synced at a time: the file system merges what
@@ -13,25 +14,18 @@ const syncers = 16
 // It calls fn for the rest even then, so that nothing is left half done, unless
 // ctx ends.
 func each[T any](ctx context.Context, list []T, fn func(T) error) error {
-	var wg sync.WaitGroup
-	var once sync.Once
-	var first error
-	slots := make(chan struct{}, syncers)
-	for _, v := range list {
-		if err := ctx.Err(); err != nil {
-			once.Do(func() { first = err })
-			break
+	errs := make([]error, len(list))
+	par.Do(len(list), syncers, func(i int) {
+		if errs[i] = ctx.Err(); errs[i] == nil {
+			errs[i] = fn(list[i])
 		}
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			if err := fn(v); err != nil {
-				once.Do(func() { first = err })
-			}
-		})
+	})
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
 	}
-	wg.Wait()
-	return first
+	return nil
 }
 
 func keys(set map[string]bool) []string {

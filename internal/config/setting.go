@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/units"
 )
 
 // Setting is one setting: a field of Config with a name.
@@ -98,7 +98,7 @@ func parseDuration(text string) (time.Duration, error) {
 	if _, err := strconv.ParseFloat(text, 64); err == nil {
 		return 0, fmt.Errorf("has no unit: write %ss for seconds, or another duration such as 1h30m or 7d", strings.TrimPrefix(text, "-"))
 	}
-	return caps.ParseDuration(text)
+	return units.ParseDuration(text)
 }
 
 func parseBool(text string) (bool, error) {
@@ -153,7 +153,7 @@ var rules = map[string]func(value any) error{
 		return nil
 	},
 	"bytes": func(v any) error {
-		n, err := caps.ParseSize(v.(string))
+		n, err := units.ParseSize(v.(string))
 		if err == nil && n > 0 && n < leastBytes {
 			err = fmt.Errorf("is less than 64KiB; 0 is no limit")
 		}

@@ -8,11 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"runtime"
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/mythos-project/mythos/internal/par"
 )
 
 // GoldenSet is one file of golden vectors (spec/vectors/README.md): every vector of
@@ -104,19 +103,16 @@ func runGolden(ctx context.Context, fsys fs.FS, files []string) (Report, error) 
 		}
 	}
 	rep.Results = make([]Result, len(tasks))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, t := range tasks {
-		g.Go(func() error {
-			r := Result{ID: t.class + "/" + t.ID, Pass: true}
-			if err := t.check(t.class); err != nil {
-				r.Pass, r.Error = false, err.Error()
-			}
-			rep.Results[i] = r
-			return ctx.Err()
-		})
-	}
-	return rep, g.Wait()
+	err := par.Each(ctx, len(tasks), 0, func(ctx context.Context, i int) error {
+		t := tasks[i]
+		r := Result{ID: t.class + "/" + t.ID, Pass: true}
+		if err := t.check(t.class); err != nil {
+			r.Pass, r.Error = false, err.Error()
+		}
+		rep.Results[i] = r
+		return ctx.Err()
+	})
+	return rep, err
 }
 
 func readSet(fsys fs.FS, name string) (GoldenSet, error) {

@@ -10,8 +10,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/atomicfile"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -138,7 +138,7 @@ func (e *trustEntry) parse() (t Entry, err error) {
 		t.Past = append(t.Past, Grant{g.For, End{at, g.Entries}})
 	}
 	if e.MaxAge != "" {
-		if t.MaxAge, err = caps.ParseDuration(e.MaxAge); err != nil {
+		if t.MaxAge, err = units.ParseDuration(e.MaxAge); err != nil {
 			return Entry{}, fmt.Errorf("%w: %q: max_age: %w", ErrTrust, e.Name, err)
 		}
 		if t.MaxAge == 0 {
@@ -195,7 +195,7 @@ func (e *Entry) file() trustEntry {
 		f.Past = append(f.Past, trustGrant{g.For, g.At.String(), g.Entries})
 	}
 	if e.MaxAge != 0 {
-		f.MaxAge = caps.FormatDuration(e.MaxAge)
+		f.MaxAge = units.FormatDuration(e.MaxAge)
 	}
 	return f
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,7 +95,7 @@ func (n *Node) Held(ctx context.Context, kind uint8) ([]caps.Chain, error) {
 		held = append(held, chain)
 	}
 	slices.SortStableFunc(held, func(a, b caps.Chain) int {
-		return int(min(max(a[0].Cap.ExpiresAt-b[0].Cap.ExpiresAt, -1), 1))
+		return cmp.Compare(a[0].Cap.ExpiresAt, b[0].Cap.ExpiresAt)
 	})
 	return held, nil
 }

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
-	"sync/atomic"
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -206,16 +206,7 @@ func (k *Keeper) show(parts []Part) error {
 // keepObjects verifies objects, on all processors, and stores those that hold together.
 func (n *Node) keepObjects(ctx context.Context, parts []Part) error {
 	errs := make([]error, len(parts))
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(parts)) {
-		wg.Go(func() {
-			for i := next.Add(1) - 1; int(i) < len(parts); i = next.Add(1) - 1 {
-				errs[i] = checkPart(parts[i])
-			}
-		})
-	}
-	wg.Wait()
+	par.Do(len(parts), 0, func(i int) { errs[i] = checkPart(parts[i]) })
 	var plain []store.Object
 	var signals [][]byte
 	for i, p := range parts {

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
@@ -129,34 +129,17 @@ func fits(q *exec.SpawnRequest, raw []byte) error {
 
 // workers runs the tasks. The first error stops those that have not begun.
 func (n *Node) workers(ctx context.Context, q *exec.SpawnRequest, each RunSpec) ([]*exec.Result, error) {
-	results, errs := make([]*exec.Result, len(q.Tasks)), make([]error, len(q.Tasks))
-	slots := make(chan struct{}, spawnsAtOnce)
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	var wg sync.WaitGroup
-	for i, task := range q.Tasks {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			if errs[i] = ctx.Err(); errs[i] != nil {
-				return
-			}
-			s, ran := each, (*Ran)(nil)
-			s.Task = task
-			if ran, errs[i] = n.Run(ctx, s); errs[i] != nil {
-				stop()
-				return
-			}
+	results := make([]*exec.Result, len(q.Tasks))
+	err := par.Each(ctx, len(q.Tasks), spawnsAtOnce, func(ctx context.Context, i int) error {
+		s := each
+		s.Task = q.Tasks[i]
+		ran, err := n.Run(ctx, s)
+		if err == nil {
 			results[i] = ran.Result
-		})
-	}
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil && !errors.Is(err, context.Canceled) {
-			return nil, err
 		}
-	}
-	return results, errors.Join(errs...)
+		return err
+	})
+	return results, err
 }
 
 func answer(q *exec.SpawnRequest, results []*exec.Result) (exec.Response, error) {

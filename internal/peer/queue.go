@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,7 +97,7 @@ func (q *queue) takeOver(ctx context.Context) error {
 		}
 		return err
 	})
-	slices.SortStableFunc(left, func(a, b node.Task) int { return int(min(max(a.Submitted-b.Submitted, -1), 1)) })
+	slices.SortStableFunc(left, func(a, b node.Task) int { return cmp.Compare(a.Submitted, b.Submitted) })
 	for _, t := range left {
 		q.takeUp(ctx, t)
 	}

@@ -1,10 +1,9 @@
 package sign
 
 import (
-	"runtime"
-	"sync"
-	"sync/atomic"
+	"context"
 
+	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -20,30 +19,7 @@ type Claim struct {
 // It is a set of single verifications, so that it accepts what they accept: the
 // equation of batch verification has another answer for some signatures.
 func VerifyAll(claims []Claim) error {
-	workers := min(len(claims), runtime.GOMAXPROCS(0))
-	if workers < 2 {
-		for _, c := range claims {
-			if err := Verify(c.Agent, c.Message, c.Sig); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	errs := make([]error, len(claims))
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for range workers {
-		group.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(claims)); i = next.Add(1) - 1 {
-				errs[i] = Verify(claims[i].Agent, claims[i].Message, claims[i].Sig)
-			}
-		})
-	}
-	group.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return par.Each(context.Background(), len(claims), 0, func(_ context.Context, i int) error {
+		return Verify(claims[i].Agent, claims[i].Message, claims[i].Sig)
+	})
 }

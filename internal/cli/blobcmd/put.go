@@ -9,18 +9,16 @@ import (
 	"mime"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
@@ -124,29 +122,18 @@ type putter struct {
 	opts  store.PutOptions
 	media string
 
-	large  sync.RWMutex // held for writing by the one large file
-	failed atomic.Bool
+	large sync.RWMutex // held for writing by the one large file
 }
 
 // all returns a line for each file, in their order.
 func (p *putter) all(ctx context.Context, names []string) ([]putLine, error) {
 	lines := make([]putLine, len(names))
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, name := range names {
-		g.Go(func() error {
-			if p.failed.Load() {
-				return nil
-			}
-			ref, err := p.one(ctx, name)
-			if err != nil {
-				p.failed.Store(true)
-			}
-			lines[i] = putLine{ref.CID, ref.Size, ref.Chunks, name}
-			return err
-		})
-	}
-	return lines, g.Wait()
+	err := par.Each(ctx, len(names), 0, func(_ context.Context, i int) error { // files under way are put to their end
+		ref, err := p.one(ctx, names[i])
+		lines[i] = putLine{ref.CID, ref.Size, ref.Chunks, names[i]}
+		return err
+	})
+	return lines, err
 }
 
 func (p *putter) one(ctx context.Context, name string) (object.BlobRef, error) {

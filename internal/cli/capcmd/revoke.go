@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -147,7 +148,7 @@ func runRevocations(ctx context.Context, f *cmdutil.Factory) error {
 func viewOf(n *node.Node, l *caps.RevocationList) listView {
 	v := listView{ID: l.ListID, Issuer: cmdutil.PartyOf(l.Issuer), Sequence: l.Sequence, Revoked: l.Revoked, Observed: l.TimeObserved}
 	if age := n.Trust.MaxAge(l.Issuer); age > 0 {
-		v.MaxAge = caps.FormatDuration(age)
+		v.MaxAge = units.FormatDuration(age)
 		v.Stale = time.Duration(n.Now()-l.TimeObserved)*time.Microsecond > age
 	}
 	return v

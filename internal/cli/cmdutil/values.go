@@ -2,44 +2,28 @@ package cmdutil
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
+	"math"
 	"time"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/units"
 )
 
-// Size is a flag value of bytes: 4096, 64KiB, 4MiB, 1GiB (or K, M, G for the same).
+// Size is a flag value of bytes, below 2^63: 4096, 64KiB, 5MB.
 type Size uint64
 
 // String implements pflag.Value.
-func (s *Size) String() string {
-	n := uint64(*s)
-	for _, u := range []struct {
-		name string
-		of   uint64
-	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
-		if n >= u.of && n%u.of == 0 {
-			return fmt.Sprintf("%d%s", n/u.of, u.name)
-		}
-	}
-	return strconv.FormatUint(n, 10)
-}
+func (s *Size) String() string { return units.FormatSize(uint64(*s)) }
 
 // Set implements pflag.Value.
 func (s *Size) Set(text string) error {
-	digits := strings.TrimRight(text, "KMGiB")
-	n, err := strconv.ParseUint(digits, 10, 63)
-	if err != nil {
-		return fmt.Errorf("%q is no size: expected bytes, or a number with KiB, MiB or GiB", text)
+	n, err := units.ParseSize(text)
+	if err == nil && n > math.MaxInt64 {
+		err = fmt.Errorf("%q is too large", text)
 	}
-	shift := map[string]int{"": 0, "B": 0, "K": 10, "KiB": 10, "M": 20, "MiB": 20, "G": 30, "GiB": 30}
-	by, ok := shift[text[len(digits):]]
-	if !ok || n > 1<<(63-by)-1 {
-		return fmt.Errorf("%q is no size: expected bytes, or a number with KiB, MiB or GiB", text)
+	if err == nil {
+		*s = Size(n)
 	}
-	*s = Size(n << by)
-	return nil
+	return err
 }
 
 // Type implements pflag.Value.
@@ -58,7 +42,7 @@ func (d *Duration) String() string {
 
 // Set implements pflag.Value.
 func (d *Duration) Set(text string) error {
-	v, err := caps.ParseDuration(text) // the grammar of scopes and settings
+	v, err := units.ParseDuration(text) // the grammar of scopes and settings
 	if err != nil {
 		v, err = time.ParseDuration(text) // and fractions
 	}

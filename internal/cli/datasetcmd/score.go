@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/cli/runcmd"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -88,17 +89,10 @@ type scoring struct {
 }
 
 func (s *scoring) all(ctx context.Context, ids []object.Hash, parallel int) error {
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, parallel)
-	for _, id := range ids {
-		slots <- struct{}{}
-		wg.Go(func() {
-			s.one(ctx, id)
-			s.add(1)
-			<-slots
-		})
-	}
-	wg.Wait()
+	par.Do(len(ids), parallel, func(i int) {
+		s.one(ctx, ids[i])
+		s.add(1)
+	})
 	return s.err
 }
 

@@ -9,12 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -200,7 +200,7 @@ func trustView(e *keyfile.Entry) trustLine {
 		v.Ended = &e.Ended.At
 	}
 	if e.MaxAge != 0 {
-		v.MaxAge = caps.FormatDuration(e.MaxAge)
+		v.MaxAge = units.FormatDuration(e.MaxAge)
 	}
 	return v
 }

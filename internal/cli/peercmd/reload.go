@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/units"
 )
 
 // limitFlags are the limits that were given as flags; they win over the settings.
@@ -54,7 +54,7 @@ func (l *limitFlags) over(c *config.Config) (peer.Limits, error) {
 			return peer.Limits{}, clierr.Usagef("--%s %v: %w", flag.name, flag.value, err)
 		}
 	}
-	bytes, err := caps.ParseSize(text)
+	bytes, err := units.ParseSize(text)
 	return peer.Limits{Rate: rate, Bytes: bytes, Tasks: tasks}, err
 }
 

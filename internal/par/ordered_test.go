@@ -1,4 +1,4 @@
-package dataset
+package par
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 )
 
 var errTest = errors.New("it failed")
+
+var errStop = errors.New("stop")
 
 // numbers emits 0 to n-1 and then fails, if it is to.
 func numbers(n int, failure error) func(context.Context, func(int) error) error {
@@ -27,7 +29,7 @@ func TestOrdered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, workers := range []int{1, 2, 7} {
 			next := 0
-			err := ordered(t.Context(), workers, numbers(50, nil), func(_ context.Context, i int) (int, error) {
+			err := Ordered(t.Context(), workers, numbers(50, nil), func(_ context.Context, i int) (int, error) {
 				time.Sleep(time.Duration(50-i) * time.Millisecond)
 				return i * i, nil
 			}, func(sq int) error {
@@ -50,7 +52,7 @@ func TestOrderedEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		run := func(ctx context.Context, produced error, workFails, consumeFails int) (int, error) {
 			n := 0
-			err := ordered(ctx, 3, numbers(20, produced), func(_ context.Context, i int) (int, error) {
+			err := Ordered(ctx, 3, numbers(20, produced), func(_ context.Context, i int) (int, error) {
 				if i >= workFails {
 					return 0, errTest
 				}

@@ -1,4 +1,7 @@
-package caps
+// Package units reads and writes sizes and time spans as people write them: in scopes,
+// settings, policies and flags alike. A number of bytes is 4096, 64KiB or 5MB, a time span
+// 90s, 1h30m or 30d.
+package units
 
 import (
 	"fmt"
@@ -74,7 +77,7 @@ func FormatSize(n uint64) string {
 // ParseDuration reads a time span of whole units: "90s", "1h30m", "30d". The
 // units are d, h, m, s, ms and us.
 func ParseDuration(text string) (time.Duration, error) {
-	us, err := parseMicros(text)
+	us, err := ParseMicros(text)
 	if err != nil {
 		return 0, err
 	}
@@ -84,7 +87,21 @@ func ParseDuration(text string) (time.Duration, error) {
 	return time.Duration(us) * time.Microsecond, nil
 }
 
-func parseMicros(text string) (total uint64, err error) {
+// ParseSpan is ParseDuration for flags and policies, which may have fractions, too: "0.5s"
+// and whatever else [time.ParseDuration] reads, but no time below zero.
+func ParseSpan(text string) (time.Duration, error) {
+	d, err := ParseDuration(text)
+	if err == nil {
+		return d, nil
+	}
+	if d, gerr := time.ParseDuration(text); gerr == nil && d >= 0 {
+		return d, nil
+	}
+	return 0, err
+}
+
+// ParseMicros is ParseDuration in microseconds.
+func ParseMicros(text string) (total uint64, err error) {
 	rest := text
 	for ok := true; ok; ok = rest != "" {
 		var n, part uint64
@@ -116,8 +133,8 @@ func termMicros(n uint64, name, text string) (uint64, error) {
 	return 0, fmt.Errorf("%q is no duration: unit %q is not known (d, h, m, s, ms, us are)", text, name)
 }
 
-// formatMicros writes microseconds in the fewest whole units.
-func formatMicros(us uint64) string {
+// FormatMicros writes microseconds in the fewest whole units.
+func FormatMicros(us uint64) string {
 	var b strings.Builder
 	for _, u := range terms {
 		if n := us / u.n; n > 0 {
@@ -131,19 +148,19 @@ func formatMicros(us uint64) string {
 	return b.String()
 }
 
-// formatMillis writes milliseconds in the fewest whole units, "1h30m".
-func formatMillis(ms uint64) string {
+// FormatMillis writes milliseconds in the fewest whole units, "1h30m".
+func FormatMillis(ms uint64) string {
 	if ms > math.MaxUint64/1000 {
 		return strconv.FormatUint(ms, 10) + "ms"
 	}
-	return formatMicros(ms * 1000)
+	return FormatMicros(ms * 1000)
 }
 
 // FormatDuration writes a time span in the fewest whole units, rounded down to
 // microseconds; it is the reverse of ParseDuration.
 func FormatDuration(d time.Duration) string {
 	if d < 0 {
-		return "-" + formatMicros(uint64(-(d / time.Microsecond)))
+		return "-" + FormatMicros(uint64(-(d / time.Microsecond)))
 	}
-	return formatMicros(uint64(d / time.Microsecond))
+	return FormatMicros(uint64(d / time.Microsecond))
 }

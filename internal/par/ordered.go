@@ -1,8 +1,7 @@
-package dataset
+package par
 
 import (
 	"context"
-	"runtime"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -15,12 +14,12 @@ type job[In, Out any] struct {
 	done chan struct{}
 }
 
-// ordered runs work on every item that produce emits, on several goroutines, and
+// Ordered runs work on every item that produce emits, on several goroutines, and
 // gives the results to consume in the order in which the items were emitted. At most
 // workers+2 items are under way. It ends at the first error in that order: what work
 // on a later item does, a failure included, is never seen before everything earlier
 // was consumed. consume runs on the calling goroutine.
-func ordered[In, Out any](ctx context.Context, workers int, produce func(ctx context.Context, emit func(In) error) error,
+func Ordered[In, Out any](ctx context.Context, workers int, produce func(ctx context.Context, emit func(In) error) error,
 	work func(context.Context, In) (Out, error), consume func(Out) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	todo := make(chan *job[In, Out])
@@ -83,12 +82,4 @@ func drain[In, Out any](ctx context.Context, order <-chan *job[In, Out], consume
 		}
 	}
 	return ctx.Err()
-}
-
-// workersOr is n, or as many as there are processors.
-func workersOr(n int) int {
-	if n > 0 {
-		return n
-	}
-	return runtime.GOMAXPROCS(0)
 }
