@@ -7,6 +7,7 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/object/sign"
@@ -19,11 +20,11 @@ func BenchmarkWhy(b *testing.B) {
 	m := h.trained()
 	h.evaluated(m)
 	h.promoted(m, 0)
-	local := &model.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}
-	for name, o := range map[string]model.WhyOptions{"all": h.fullOptions(), "sample": h.whyOptions()} {
+	local := &why.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}
+	for name, o := range map[string]why.Options{"all": h.fullOptions(), "sample": h.whyOptions()} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				if n, err := model.Why(b.Context(), local, model.Start{Ring: new(uint8)}, o); err != nil || model.FirstProblem(n) != nil {
+				if n, err := why.Explain(b.Context(), local, why.Start{Ring: new(uint8)}, o); err != nil || why.FirstProblem(n) != nil {
 					b.Fatal(err)
 				}
 			}

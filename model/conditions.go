@@ -100,7 +100,7 @@ func (j *judge) evaluated() Condition {
 			problems = append(problems, problem)
 		}
 	}
-	c := condition("evaluated", fmt.Sprintf("%s passed, as verifiers attest", count(len(j.policy.Suites), "required suite")), evidence, problems...)
+	c := condition("evaluated", fmt.Sprintf("%s passed, as verifiers attest", Count(len(j.policy.Suites), "required suite")), evidence, problems...)
 	c.Warnings = j.refused
 	return c
 }
@@ -112,7 +112,7 @@ func (j *judge) passed(suite object.Hash) (evidence []object.Hash, problem strin
 		if about, _ := j.about(v); v.ClaimType != ClaimEvalPass || about != suite {
 			continue
 		}
-		if !v.Passes() && trusts(j.e.Trust.Attest, v.Signer, When{Time: v.TimeObserved}) {
+		if !v.Passes() && Trusts(j.e.Trust.Attest, v.Signer, When{Time: v.TimeObserved}) {
 			return nil, fmt.Sprintf("suite %s: %s says that the model fails (%d)", suite.Short(), v.Signer, v.Result)
 		}
 		report, ok := j.reportIn(v, suite)
@@ -161,7 +161,7 @@ func (j *judge) quorum() Condition {
 	c := condition("quorum", fmt.Sprintf("%d of %d verifiers signed off: %s", len(names), len(j.policy.Verifiers), strings.Join(names, ", ")), evidence)
 	if len(names) < int(j.policy.Quorum) {
 		c.Holds = false
-		c.Why = fmt.Sprintf("%s needed, %d signed off", count(int(j.policy.Quorum), "sign-off"), len(names))
+		c.Why = fmt.Sprintf("%s needed, %d signed off", Count(int(j.policy.Quorum), "sign-off"), len(names))
 		if reasons != nil {
 			c.Why += " (" + strings.Join(reasons, "; ") + ")"
 		}
@@ -169,7 +169,7 @@ func (j *judge) quorum() Condition {
 	return c
 }
 
-func count(n int, what string) string {
+func Count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}

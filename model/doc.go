@@ -21,8 +21,8 @@
 //	ring       the policy is in force and as strict as that below, the model comes from
 //	           the ring below, and what a rollback would restore is here
 //
-// [Registry.Promote] then writes record and pointer in one durable step. [Why] walks from
-// a ring, or from any object, down to capabilities and chunks and verifies every link.
+// [Registry.Promote] then writes record and pointer in one durable step. Package why walks
+// from a ring, or from any object, down to capabilities and chunks and verifies every link.
 //
 // Metrics are whole numbers; a name that ends in _micro counts millionths. Nothing here
 // reads a clock or a random source: time comes in with the Registry.

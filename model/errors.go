@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
 )
 
 var (
@@ -77,4 +79,9 @@ func shortOr(h *object.Hash, otherwise string) string {
 		return otherwise
 	}
 	return h.Short()
+}
+
+// NotHere reports whether an error means that something is not in this repository.
+func NotHere(err error) bool {
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, ledger.ErrNotFound) || errors.Is(err, ErrNotFound)
 }

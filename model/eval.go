@@ -13,11 +13,11 @@ import (
 // the response of the eval effect. What is predicted is up to the suite, never to
 // the model. Errors wrap store.ErrNotFound or ErrTool.
 func Eval(ctx context.Context, env Env, job EvalJob) ([]byte, *EvalResult, error) {
-	suite, err := load(ctx, env.Store, job.SuiteID, "EvalSuiteDef", SuiteRule, object.Open[EvalSuiteDef])
+	suite, err := Load(ctx, env.Store, job.SuiteID, "EvalSuiteDef", SuiteRule, object.Open[EvalSuiteDef])
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := load(ctx, env.Store, job.ModelID, "ModelRef", ModelRule, object.Open[ModelRef])
+	m, err := Load(ctx, env.Store, job.ModelID, "ModelRef", ModelRule, object.Open[ModelRef])
 	if err != nil {
 		return nil, nil, err
 	}

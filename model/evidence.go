@@ -20,7 +20,8 @@ type When struct {
 	Receipt object.Hash // zero: none
 }
 
-func trusts(fn TrustedAt, a object.AgentID, at When) bool { return fn != nil && fn(a, at) }
+// Trusts asks fn whether an agent counted then; nil trusts nobody.
+func Trusts(fn TrustedAt, a object.AgentID, at When) bool { return fn != nil && fn(a, at) }
 
 // Effect is a receipt and the response that it is about, as they are kept.
 type Effect struct {

@@ -221,14 +221,14 @@ func verifyBlob(ctx context.Context, s Blobs, ref object.BlobRef) error {
 func (r *Registry) gatherAbout(ctx context.Context, g *gathered, models []object.Hash) error {
 	for i, model := range models {
 		kinds := map[string]func(object.Hash) error{
-			aboutEvaluation: func(id object.Hash) error { return r.addEffect(ctx, &g.Evaluations, id) },
+			AboutEvaluation: func(id object.Hash) error { return r.addEffect(ctx, &g.Evaluations, id) },
 		}
 		if i == 0 {
-			kinds[aboutTraining] = func(id object.Hash) error { return r.addEffect(ctx, &g.Trainings, id) }
-			kinds[aboutReport] = func(id object.Hash) error { return r.addRaw(ctx, &g.Reports, id) }
-			kinds[aboutAttestation] = func(id object.Hash) error { return r.addRaw(ctx, &g.Attestations, id) }
+			kinds[AboutTraining] = func(id object.Hash) error { return r.addEffect(ctx, &g.Trainings, id) }
+			kinds[AboutReport] = func(id object.Hash) error { return r.addRaw(ctx, &g.Reports, id) }
+			kinds[AboutAttestation] = func(id object.Hash) error { return r.addRaw(ctx, &g.Attestations, id) }
 		}
-		for _, kind := range []string{aboutTraining, aboutEvaluation, aboutReport, aboutAttestation} {
+		for _, kind := range []string{AboutTraining, AboutEvaluation, AboutReport, AboutAttestation} {
 			add := kinds[kind]
 			if add == nil {
 				continue
@@ -249,7 +249,7 @@ func (r *Registry) gatherAbout(ctx context.Context, g *gathered, models []object
 
 // addEffect leaves out an effect that is not here whole: it proves nothing.
 func (r *Registry) addEffect(ctx context.Context, to *[]Effect, id object.Hash) error {
-	effect, err := r.effect(ctx, id)
+	effect, err := r.EffectOf(ctx, id)
 	if err != nil {
 		return ctx.Err()
 	}

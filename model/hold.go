@@ -65,15 +65,15 @@ func OpenHold(raw []byte) (*RingHold, object.Hash, error) {
 
 // Hold returns the newest freeze or thaw of a ring; nil when there is none.
 func (r *Registry) Hold(ctx context.Context, ring uint8) (*RingHold, error) {
-	id, err := r.holdID(ctx, ring)
+	id, err := r.HoldID(ctx, ring)
 	if err != nil || id == nil {
 		return nil, err
 	}
 	return r.loadHold(ctx, *id)
 }
 
-// holdID is the id of a ring's newest hold; nil when there is none.
-func (r *Registry) holdID(ctx context.Context, ring uint8) (*object.Hash, error) {
+// HoldID is the id of a ring's newest hold; nil when there is none.
+func (r *Registry) HoldID(ctx context.Context, ring uint8) (*object.Hash, error) {
 	id, err := r.pointer(ctx, holdKey(ring))
 	if err != nil {
 		return nil, fmt.Errorf("hold of ring %d: %w", ring, err)

@@ -97,7 +97,7 @@ func (r *Registry) Index(ctx context.Context, name string) (*IndexState, error) 
 
 // IndexState returns a state of an index's history.
 func (r *Registry) IndexState(ctx context.Context, id object.Hash) (*IndexState, error) {
-	return load(ctx, r.Store, id, "IndexState", IndexRule, object.Open[IndexState])
+	return Load(ctx, r.Store, id, "IndexState", IndexRule, object.Open[IndexState])
 }
 
 // Indexes calls fn with the state of every index, ascending by name.

@@ -30,7 +30,7 @@ type PolicyState struct {
 
 // Policy returns the id of the policy in force in a ring. The error wraps ErrNotFound.
 func (r *Registry) Policy(ctx context.Context, ring uint8) (object.Hash, error) {
-	id, err := r.inForce(ctx, ring)
+	id, err := r.PolicyID(ctx, ring)
 	if err == nil && id == nil {
 		err = fmt.Errorf("policy of ring %d: %w", ring, ErrNotFound)
 	}
@@ -41,7 +41,7 @@ func (r *Registry) Policy(ctx context.Context, ring uint8) (object.Hash, error) 
 }
 
 // inForce is the id of the policy in force in a ring; nil when there is none.
-func (r *Registry) inForce(ctx context.Context, ring uint8) (*object.Hash, error) {
+func (r *Registry) PolicyID(ctx context.Context, ring uint8) (*object.Hash, error) {
 	id, err := r.pointer(ctx, policyKey(ring))
 	if err != nil {
 		return nil, fmt.Errorf("policy of ring %d: %w", ring, err)
@@ -78,10 +78,10 @@ func (r *Registry) SetPolicy(ctx context.Context, q PolicyRequest) (*PolicyState
 	if err != nil {
 		return nil, err
 	}
-	if !trusts(r.Trust.Policy, p.Signer, When{Time: p.TimeObserved}) {
+	if !Trusts(r.Trust.Policy, p.Signer, When{Time: p.TimeObserved}) {
 		return nil, fmt.Errorf("%w: it is signed by %s, who is not trusted for policies", ErrPolicy, p.Signer)
 	}
-	have, err := r.inForce(ctx, p.Ring)
+	have, err := r.PolicyID(ctx, p.Ring)
 	if err != nil {
 		return nil, err
 	}

@@ -74,7 +74,7 @@ func (r *Registry) ExportInToto(ctx context.Context, s sign.Signer, id object.Ha
 		return nil, err
 	}
 	list := [][]byte{first}
-	about, err := r.About(ctx, id, aboutAttestation)
+	about, err := r.About(ctx, id, AboutAttestation)
 	if err != nil {
 		return nil, err
 	}

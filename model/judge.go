@@ -79,7 +79,7 @@ func (j *judge) openPolicy() {
 		j.policyErr = err
 	case id != j.e.PolicyID:
 		j.policyErr = fmt.Errorf("the policy's id is %s, not %s", id.Short(), j.e.PolicyID.Short())
-	case !trusts(j.e.Trust.Policy, p.Signer, When{Time: p.TimeObserved}):
+	case !Trusts(j.e.Trust.Policy, p.Signer, When{Time: p.TimeObserved}):
 		j.policyErr = fmt.Errorf("policy %s is signed by %s, who is not trusted for policies", id.Short(), p.Signer)
 	default:
 		j.policy = p
@@ -98,7 +98,7 @@ func (j *judge) openReceipt(effect Effect, tool object.Hash) (*ledger.Receipt, o
 		return nil, id, fmt.Errorf("receipt %s has status %d", id.Short(), r.Status)
 	case r.ResponseHash != object.Sum(effect.Response):
 		return nil, id, fmt.Errorf("receipt %s: %w: of the response", id.Short(), object.ErrID)
-	case !trusts(j.e.Trust.Receipt, r.Signer, When{r.TimeObserved, id}):
+	case !Trusts(j.e.Trust.Receipt, r.Signer, When{r.TimeObserved, id}):
 		return nil, id, fmt.Errorf("receipt %s is signed by %s, who is not trusted for receipts", id.Short(), r.Signer)
 	}
 	return r, id, nil

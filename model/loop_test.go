@@ -20,6 +20,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -504,23 +505,23 @@ func (h *house) inRing(ring uint8) object.Hash {
 	return s.ModelID
 }
 
-func (h *house) why(start model.Start) *model.Node {
+func (h *house) why(start why.Start) *why.Node {
 	h.t.Helper()
-	local := &model.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}
-	n, err := model.Why(h.t.Context(), local, start, h.whyOptions())
+	local := &why.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}
+	n, err := why.Explain(h.t.Context(), local, start, h.whyOptions())
 	h.ok(err)
 	return n
 }
 
-func (h *house) whyOptions() model.WhyOptions {
+func (h *house) whyOptions() why.Options {
 	o := h.fullOptions()
 	o.Sample = true
 	return o
 }
 
 // fullOptions verify what is not shown, too.
-func (h *house) fullOptions() model.WhyOptions {
-	return model.WhyOptions{Trust: h.registry.Trust, Caps: &caps.Verifier{Trusted: func(a object.AgentID, _ uint8) bool { return only(admin)(a, model.When{}) }}}
+func (h *house) fullOptions() why.Options {
+	return why.Options{Trust: h.registry.Trust, Caps: &caps.Verifier{Trusted: func(a object.AgentID, _ uint8) bool { return only(admin)(a, model.When{}) }}}
 }
 
 // TestLoop is the whole way from files to a promoted model and back.

@@ -50,15 +50,15 @@ type Registry struct {
 	Now       func() object.Time
 }
 
-const maxIndexed = 4096 // objects of one kind about one model that are looked at
+const MaxIndexed = 4096 // objects of one kind about one model that are looked at
 
 // Kinds of the index of what is known of a model, beside those of objects.
 const (
-	aboutTraining    = "train"
-	aboutEvaluation  = "eval"
-	aboutReport      = "EvalReport"
-	aboutAttestation = "Attestation"
-	aboutDecision    = "deploy" // of a PromotionRecord, RingHold, PolicyDef or IndexState: receipts of the effect
+	AboutTraining    = "train"
+	AboutEvaluation  = "eval"
+	AboutReport      = "EvalReport"
+	AboutAttestation = "Attestation"
+	AboutDecision    = "deploy" // of a PromotionRecord, RingHold, PolicyDef or IndexState: receipts of the effect
 )
 
 func aboutKey(model object.Hash, kind string) string {
@@ -94,12 +94,12 @@ func open(kind string, raw []byte) (id object.Hash, about *object.Hash, err erro
 		_, id, err = object.Open[EvalSuiteDef](raw, SuiteRule)
 	case "PolicyDef":
 		_, id, err = OpenPolicy(raw)
-	case aboutReport:
+	case AboutReport:
 		var r *EvalReport
 		if r, id, err = OpenReport(raw); err == nil {
 			about = &r.ModelID
 		}
-	case aboutAttestation:
+	case AboutAttestation:
 		var a *Attestation
 		if a, id, err = OpenAttestation(raw); err == nil {
 			about = &a.SubjectHash
@@ -116,7 +116,7 @@ func open(kind string, raw []byte) (id object.Hash, about *object.Hash, err erro
 // Kind reports whether Add takes objects of this kind.
 func Kind(name string) bool {
 	switch name {
-	case "RecipeDef", "ModelRef", "EvalSuiteDef", "PolicyDef", aboutReport, aboutAttestation:
+	case "RecipeDef", "ModelRef", "EvalSuiteDef", "PolicyDef", AboutReport, AboutAttestation:
 		return true
 	}
 	return false
@@ -133,7 +133,7 @@ func (r *Registry) index(ctx context.Context, model object.Hash, kind string, id
 // and Responses. It returns the model (of a train, eval, promote or rollback effect) or
 // the hold, policy or state. Receipts of other tools are refused ([Learning]).
 func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (about object.Hash, err error) {
-	effect, err := r.effect(ctx, receipt)
+	effect, err := r.EffectOf(ctx, receipt)
 	if err != nil {
 		return object.Hash{}, err
 	}
@@ -147,37 +147,37 @@ func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (about ob
 		if err != nil {
 			return object.Hash{}, err
 		}
-		return res.Model.ModelID, r.index(ctx, res.Model.ModelID, aboutTraining, receipt)
+		return res.Model.ModelID, r.index(ctx, res.Model.ModelID, AboutTraining, receipt)
 	case EvalTool:
 		res, _, err := OpenEvalResult(effect.Response)
 		if err != nil {
 			return object.Hash{}, err
 		}
-		return res.Job.ModelID, r.index(ctx, res.Job.ModelID, aboutEvaluation, receipt)
+		return res.Job.ModelID, r.index(ctx, res.Job.ModelID, AboutEvaluation, receipt)
 	case PromoteTool, RollbackTool:
 		p, id, err := OpenPromotion(effect.Response)
 		if err != nil {
 			return object.Hash{}, err
 		}
-		return p.ModelID, r.index(ctx, id, aboutDecision, receipt)
+		return p.ModelID, r.index(ctx, id, AboutDecision, receipt)
 	case IndexUpdateTool, IndexRollbackTool:
 		_, id, err := OpenIndexState(effect.Response)
 		if err != nil {
 			return object.Hash{}, err
 		}
-		return id, r.index(ctx, id, aboutDecision, receipt)
+		return id, r.index(ctx, id, AboutDecision, receipt)
 	case FreezeTool, ThawTool:
 		_, id, err := OpenHold(effect.Response)
 		if err != nil {
 			return object.Hash{}, err
 		}
-		return id, r.index(ctx, id, aboutDecision, receipt)
+		return id, r.index(ctx, id, AboutDecision, receipt)
 	case PolicyTool:
 		s, err := object.Decode[PolicyState](effect.Response)
 		if err != nil {
 			return object.Hash{}, err
 		}
-		return s.PolicyID, r.index(ctx, s.PolicyID, aboutDecision, receipt)
+		return s.PolicyID, r.index(ctx, s.PolicyID, AboutDecision, receipt)
 	}
 	return object.Hash{}, fmt.Errorf("receipt %s is of no effect of learning", receipt.Short())
 }
@@ -192,7 +192,7 @@ func Learning(tool object.Hash) bool {
 }
 
 // effect loads a receipt and its response.
-func (r *Registry) effect(ctx context.Context, receipt object.Hash) (Effect, error) {
+func (r *Registry) EffectOf(ctx context.Context, receipt object.Hash) (Effect, error) {
 	raw, err := r.Receipts.Receipt(ctx, receipt)
 	if errors.Is(err, ledger.ErrNotFound) {
 		var o store.Object // one of another executor's ledger
@@ -223,8 +223,8 @@ func (r *Registry) About(ctx context.Context, model object.Hash, kind string) ([
 	prefix := aboutKey(model, kind)
 	var list []object.Hash
 	err := r.KV.Scan(ctx, prefix, prefix+"\xff", func(key string, _ []byte) error {
-		if len(list) == maxIndexed {
-			return fmt.Errorf("model %s: more than %d objects of kind %s", model.Short(), maxIndexed, kind)
+		if len(list) == MaxIndexed {
+			return fmt.Errorf("model %s: more than %d objects of kind %s", model.Short(), MaxIndexed, kind)
 		}
 		id, err := object.ParseHash(strings.TrimPrefix(key, prefix))
 		list = append(list, id)
@@ -236,13 +236,13 @@ func (r *Registry) About(ctx context.Context, model object.Hash, kind string) ([
 // Decisions lists the receipts of the effects that decided a promotion or rollback, a
 // hold, a policy's coming into force or an index's state, by its id.
 func (r *Registry) Decisions(ctx context.Context, id object.Hash) ([]object.Hash, error) {
-	return r.About(ctx, id, aboutDecision)
+	return r.About(ctx, id, AboutDecision)
 }
 
 // Decided notes the receipt of the effect that made or decided on the object with an id,
 // for objects that AddEffect knows nothing of.
 func (r *Registry) Decided(ctx context.Context, id, receipt object.Hash) error {
-	return r.index(ctx, id, aboutDecision, receipt)
+	return r.index(ctx, id, AboutDecision, receipt)
 }
 
 // Models calls fn for every model, ascending by id.

@@ -39,9 +39,9 @@ func (r *Registry) letGo(ctx context.Context, ring uint8) error {
 		return err
 	}
 	for id := range left {
-		m, err := load(ctx, r.Store, id, "ModelRef", ModelRule, object.Open[ModelRef])
+		m, err := Load(ctx, r.Store, id, "ModelRef", ModelRule, object.Open[ModelRef])
 		if err != nil {
-			if notHere(err) {
+			if NotHere(err) {
 				continue
 			}
 			return err
@@ -110,9 +110,9 @@ func (r *Registry) keptBy(ctx context.Context, s *RingState, left, kept map[obje
 	}
 	for id := range models {
 		delete(left, id)
-		m, err := load(ctx, r.Store, id, "ModelRef", ModelRule, object.Open[ModelRef])
+		m, err := Load(ctx, r.Store, id, "ModelRef", ModelRule, object.Open[ModelRef])
 		if err != nil {
-			if notHere(err) {
+			if NotHere(err) {
 				continue
 			}
 			return err

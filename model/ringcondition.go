@@ -73,7 +73,7 @@ func (j *judge) asStrict() (below object.Hash, problem string) {
 		return id, fmt.Sprintf("the policy of ring %d: %v", j.e.Ring-1, err)
 	case p.Ring != j.e.Ring-1:
 		return id, fmt.Sprintf("policy %s is for ring %d, not %d", id.Short(), p.Ring, j.e.Ring-1)
-	case !trusts(j.e.Trust.Policy, p.Signer, When{Time: p.TimeObserved}):
+	case !Trusts(j.e.Trust.Policy, p.Signer, When{Time: p.TimeObserved}):
 		return id, fmt.Sprintf("policy %s is signed by %s, who is not trusted for policies", id.Short(), p.Signer)
 	}
 	if ok, reason := StricterOrEqual(j.policy, p); !ok {

@@ -10,8 +10,10 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/internal/show"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -75,11 +77,11 @@ func (d *disk) HasChunk(ctx context.Context, h object.Hash) (bool, error) {
 }
 
 // on is what the house's rooms find on a disk.
-func (h *house) on(kv store.KV, chunks store.Chunks) *model.Local {
+func (h *house) on(kv store.KV, chunks store.Chunks) *why.Local {
 	s := store.New(kv, chunks)
 	r := *h.registry
 	r.KV, r.Store, r.Responses, r.Pins, r.Receipts = kv, s, s, s, ledger.Open(kv, executor, h.now)
-	return &model.Local{Registry: &r, BlobRef: s.BlobRef, Nodes: func(ctx context.Context) merkle.NodeReader { return s.Nodes(ctx) }}
+	return &why.Local{Registry: &r, BlobRef: s.BlobRef, Nodes: func(ctx context.Context) merkle.NodeReader { return s.Nodes(ctx) }}
 }
 
 // link is a link of a tree that why draws: the way to it from where a walk starts, as
@@ -89,22 +91,22 @@ type link struct {
 	name, way string
 	kept      string // the kind of what is tampered with, where it is not the node's own
 	optional  bool   // that it is not here is no broken link
-	start     model.Start
+	start     why.Start
 }
 
 var signedBy = map[string]object.Rule{"PromotionRecord": model.PromotionRule, "PolicyDef": model.PolicyRule, "Receipt": ledger.ReceiptRule, "Capability": caps.Rule,
 	"Attestation": model.AttestationRule, "RingHold": model.HoldRule, "Signal": dataset.SignalRule}
 
 // find follows a way down a tree. What was shown before is followed where it was.
-func find(root *model.Node, way string) *model.Node {
+func find(root *why.Node, way string) *why.Node {
 	n := root
 	for step := range strings.SplitSeq(way, "/") {
 		if step == "" {
 			continue
 		}
 		kind, label, _ := strings.Cut(step, ":")
-		var next *model.Node
-		walk(root, func(c *model.Node) {
+		var next *why.Node
+		walk(root, func(c *why.Node) {
 			if n.Seen && !c.Seen && c.Kind == n.Kind && c.ID == n.ID {
 				n = c
 			}
@@ -136,7 +138,7 @@ func decidedHouse(t *testing.T) (*house, object.Hash) {
 }
 
 func links(h *house, index object.Hash) []link {
-	ring, atIndex := model.Start{Ring: new(uint8)}, model.Start{ID: index}
+	ring, atIndex := why.Start{Ring: new(uint8)}, why.Start{ID: index}
 	const record, trained, pass = "PromotionRecord", "PromotionRecord/ModelRef/Receipt", "PromotionRecord/Attestation:EvalPass"
 	const episode = trained + "/Manifest/EpisodeRef"
 	list := []link{
@@ -152,17 +154,17 @@ func links(h *house, index object.Hash) []link {
 		{name: "hold → its receipt", way: "RingHold/Receipt"},
 		{name: "hold → its capability", way: "RingHold/Receipt/Capability"},
 		{name: "record → model", way: record + "/ModelRef"},
-		{name: "model → weights", way: record + "/ModelRef/BlobRef:weights", kept: model.KindNode},
-		{name: "weights → chunk", way: record + "/ModelRef/BlobRef:weights/Chunk", kept: model.KindBytes},
-		{name: "model → config", way: record + "/ModelRef/BlobRef:config", kept: model.KindBytes},
+		{name: "model → weights", way: record + "/ModelRef/BlobRef:weights", kept: why.KindNode},
+		{name: "weights → chunk", way: record + "/ModelRef/BlobRef:weights/Chunk", kept: why.KindBytes},
+		{name: "model → config", way: record + "/ModelRef/BlobRef:config", kept: why.KindBytes},
 		{name: "model → training", way: trained},
 		{name: "training → its response", way: trained, kept: "response"},
 		{name: "training → its capability", way: trained + "/Capability"},
 		{name: "training → recipe", way: trained + "/RecipeDef"},
-		{name: "training → manifest", way: trained + "/Manifest", kept: model.KindNode},
+		{name: "training → manifest", way: trained + "/Manifest", kept: why.KindNode},
 		{name: "manifest → definition", way: trained + "/Manifest/DatasetDef"},
 		{name: "manifest → episode", way: episode},
-		{name: "episode → trace", way: episode + "/BlobRef", kept: model.KindBytes},
+		{name: "episode → trace", way: episode + "/BlobRef", kept: why.KindBytes},
 		{name: "episode → receipt", way: episode + "/Receipt"},
 		{name: "episode → signal", way: episode + "/Signal"},
 		{name: "receipt → request", way: episode + "/Receipt/Bytes:request", optional: true},
@@ -172,7 +174,7 @@ func links(h *house, index object.Hash) []link {
 		{name: "record → metric", way: record + "/Attestation:EvalMetric"},
 		{name: "record → pass", way: pass},
 		{name: "pass → suite", way: pass + "/EvalSuiteDef"},
-		{name: "suite → manifest", way: pass + "/EvalSuiteDef/Manifest", kept: model.KindNode},
+		{name: "suite → manifest", way: pass + "/EvalSuiteDef/Manifest", kept: why.KindNode},
 		{name: "pass → report", way: pass + "/EvalReport"},
 		{name: "report → evaluation", way: pass + "/EvalReport/Receipt"},
 		{name: "evaluation → its response", way: pass + "/EvalReport/Receipt", kept: "response"},
@@ -182,9 +184,9 @@ func links(h *house, index object.Hash) []link {
 		list[i].start = ring
 	}
 	return append(list,
-		link{name: "definition → corpus", way: "Corpus", kept: model.KindNode, start: model.Start{ID: h.def.DatasetDefID}},
+		link{name: "definition → corpus", way: "Corpus", kept: why.KindNode, start: why.Start{ID: h.def.DatasetDefID}},
 		link{name: "index", start: atIndex},
-		link{name: "index → manifest", way: "Manifest", kept: model.KindNode, start: atIndex},
+		link{name: "index → manifest", way: "Manifest", kept: why.KindNode, start: atIndex},
 		link{name: "index → its receipt", way: "Receipt", start: atIndex})
 }
 
@@ -196,11 +198,11 @@ func TestEveryLink(t *testing.T) {
 	whole := h.on(h.db, h.db)
 	tried := map[string]int{}
 	for _, l := range links(h, index) {
-		tree, err := model.Why(t.Context(), whole, l.start, h.whyOptions())
+		tree, err := why.Explain(t.Context(), whole, l.start, h.whyOptions())
 		h.ok(err)
 		n := find(tree, l.way)
-		if n == nil || model.FirstProblem(tree) != nil {
-			t.Fatalf("%s: no %q in\n%s", l.name, l.way, tree.Text())
+		if n == nil || why.FirstProblem(tree) != nil {
+			t.Fatalf("%s: no %q in\n%s", l.name, l.way, show.Text(tree))
 		}
 		kind, id := n.Kind, n.ID
 		switch l.kept {
@@ -210,7 +212,7 @@ func TestEveryLink(t *testing.T) {
 			h.ok(err)
 			r, _, err := ledger.OpenReceipt(raw)
 			h.ok(err)
-			kind, id = model.KindBytes, r.ResponseHash
+			kind, id = why.KindBytes, r.ResponseHash
 		default:
 			kind = l.kept
 		}
@@ -221,12 +223,12 @@ func TestEveryLink(t *testing.T) {
 				continue
 			}
 			d := &disk{KV: h.db, Chunks: h.db, id: id, was: raw, now: now}
-			tree, err := model.Why(t.Context(), h.on(d, d), l.start, h.whyOptions())
+			tree, err := why.Explain(t.Context(), h.on(d, d), l.start, h.whyOptions())
 			if now == nil && errors.Is(err, model.ErrNotFound) && l.way == "" {
 				continue // where the walk starts is gone
 			}
 			h.ok(err)
-			path := model.FirstProblem(tree)
+			path := why.FirstProblem(tree)
 			if path == nil {
 				t.Errorf("%s, %s: nothing is broken", l.name, how)
 				continue

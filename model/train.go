@@ -49,7 +49,7 @@ var ErrBudget = errors.New("training exceeds its budget")
 // are the response of the train effect. The same job gives the same model where the
 // code is deterministic. Errors wrap store.ErrNotFound, ErrTool or ErrBudget.
 func Train(ctx context.Context, env Env, job TrainJob) ([]byte, *TrainResult, error) {
-	recipe, err := load(ctx, env.Store, job.RecipeID, "RecipeDef", RecipeRule, object.Open[RecipeDef])
+	recipe, err := Load(ctx, env.Store, job.RecipeID, "RecipeDef", RecipeRule, object.Open[RecipeDef])
 	if err != nil {
 		return nil, nil, err
 	}
@@ -89,7 +89,7 @@ func (env Env) base(ctx context.Context, recipe *RecipeDef) ([]byte, *object.Has
 	if recipe.BaseModel == FromScratch {
 		return nil, nil, nil
 	}
-	m, err := load(ctx, env.Store, recipe.BaseModel, "ModelRef", ModelRule, object.Open[ModelRef])
+	m, err := Load(ctx, env.Store, recipe.BaseModel, "ModelRef", ModelRule, object.Open[ModelRef])
 	if err != nil {
 		return nil, nil, fmt.Errorf("base model: %w", err)
 	}
@@ -128,8 +128,8 @@ func (env Env) keep(ctx context.Context, m *ModelRef, media string, weights []by
 	return env.Store.PutObjects(ctx, store.Object{ID: id, Kind: "ModelRef", Raw: modelRaw})
 }
 
-// load finds an object and opens it; it must be of the kind.
-func load[T any](ctx context.Context, s Objects, id object.Hash, kind string, rule object.Rule,
+// Load finds an object and opens it; it must be of the kind.
+func Load[T any](ctx context.Context, s Objects, id object.Hash, kind string, rule object.Rule,
 	open func([]byte, object.Rule) (*T, object.Hash, error)) (*T, error) {
 	o, err := s.Object(ctx, id)
 	if err != nil {

@@ -29,7 +29,7 @@ type Vouched struct {
 // and issues, signed by s, an EvalMetric and an EvalPass about it.
 func (r *Registry) Vouch(ctx context.Context, s sign.Signer, receipt object.Hash,
 	rerun func(ctx context.Context, job EvalJob) (*EvalResult, error)) (*Vouched, error) {
-	effect, err := r.effect(ctx, receipt)
+	effect, err := r.EffectOf(ctx, receipt)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (r *Registry) Vouch(ctx context.Context, s sign.Signer, receipt object.Hash
 		return nil, err
 	}
 	res := j.results[receipt]
-	suite, err := load(ctx, r.Store, res.job.SuiteID, "EvalSuiteDef", SuiteRule, object.Open[EvalSuiteDef])
+	suite, err := Load(ctx, r.Store, res.job.SuiteID, "EvalSuiteDef", SuiteRule, object.Open[EvalSuiteDef])
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (r *Registry) issue(ctx context.Context, s sign.Signer, v *Vouched, res res
 	if err != nil {
 		return err
 	}
-	if v.Report, err = r.Add(ctx, aboutReport, raw); err != nil {
+	if v.Report, err = r.Add(ctx, AboutReport, raw); err != nil {
 		return err
 	}
 	a := Attestation{SubjectHash: res.job.ModelID, ClaimType: ClaimEvalMetric, Evidence: []object.Hash{v.Report}, TimeObserved: r.Now(), Notes: &notes}
@@ -90,7 +90,7 @@ func (r *Registry) Attest(ctx context.Context, s sign.Signer, a Attestation) (ob
 	if err != nil {
 		return object.Hash{}, err
 	}
-	return r.Add(ctx, aboutAttestation, raw)
+	return r.Add(ctx, AboutAttestation, raw)
 }
 
 // SignOff signs and keeps a QuorumSignoff: the signer agrees that the model moves

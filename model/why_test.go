@@ -8,14 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	osexec "os/exec"
 	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
+	osexec "os/exec"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/show"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
@@ -24,7 +26,7 @@ import (
 // tampering is a Resolver that remembers what was asked for and may give other
 // bytes for one of these objects.
 type tampering struct {
-	model.Resolver
+	why.Resolver
 	asked  []string
 	target string
 	change func([]byte) ([]byte, error)
@@ -55,7 +57,7 @@ func promotedHouse(t *testing.T) (*house, object.Hash) {
 	return h, n
 }
 
-func walk(n *model.Node, fn func(*model.Node)) {
+func walk(n *why.Node, fn func(*why.Node)) {
 	fn(n)
 	for _, c := range n.Children {
 		walk(c, fn)
@@ -64,12 +66,12 @@ func walk(n *model.Node, fn func(*model.Node)) {
 
 func TestWhy(t *testing.T) {
 	h, m := promotedHouse(t)
-	n := h.why(model.Start{Ring: new(uint8)})
-	if path := model.FirstProblem(n); path != nil {
-		t.Fatalf("%s", n.Text())
+	n := h.why(why.Start{Ring: new(uint8)})
+	if path := why.FirstProblem(n); path != nil {
+		t.Fatalf("%s", show.Text(n))
 	}
 	kinds := map[string]int{}
-	walk(n, func(n *model.Node) {
+	walk(n, func(n *why.Node) {
 		kinds[n.Kind]++
 		if !n.Verified {
 			t.Errorf("%s %s is neither verified nor broken", n.Kind, n.Label)
@@ -81,33 +83,33 @@ func TestWhy(t *testing.T) {
 			t.Errorf("no %s on the way", kind)
 		}
 	}
-	if text := n.Text(); strings.Contains(text, model.MarkBroken) || !strings.Contains(text, "root issuer admin") || !strings.Contains(text, m.Short()) {
+	if text := show.Text(n); strings.Contains(text, show.MarkBroken) || !strings.Contains(text, "root issuer admin") || !strings.Contains(text, m.Short()) {
 		t.Errorf("%s", text)
 	}
 	raw, err := n.JSON()
-	var back model.Node
-	if err != nil || json.Unmarshal(raw, &back) != nil || back.Text() != n.Text() {
+	var back why.Node
+	if err != nil || json.Unmarshal(raw, &back) != nil || show.Text(&back) != show.Text(n) {
 		t.Errorf("JSON: %v", err)
 	}
-	checkDOT(t, n.DOT())
+	checkDOT(t, show.DOT(n))
 	checkSVG(t, n)
-	for _, line := range strings.Split(n.Text(), "\n") {
+	for _, line := range strings.Split(show.Text(n), "\n") {
 		if utf8.RuneCountInString(line) > 80 {
 			t.Errorf("more than 80 columns: %q", line)
 		}
 	}
-	for _, start := range []model.Start{{ID: m}, {ID: h.policies[0]}, {ID: h.suite}, {ID: h.def.DatasetDefID}, {ID: n.ID}} {
-		if n := h.why(start); model.FirstProblem(n) != nil || n.ID != start.ID {
-			t.Errorf("%s", n.Text())
+	for _, start := range []why.Start{{ID: m}, {ID: h.policies[0]}, {ID: h.suite}, {ID: h.def.DatasetDefID}, {ID: n.ID}} {
+		if n := h.why(start); why.FirstProblem(n) != nil || n.ID != start.ID {
+			t.Errorf("%s", show.Text(n))
 		}
 	}
 }
 
 // checkSVG reads the picture as XML: every node that is drawn is there.
-func checkSVG(t *testing.T, root *model.Node) {
+func checkSVG(t *testing.T, root *why.Node) {
 	t.Helper()
 	boxes, nodes := 0, 0
-	dec := xml.NewDecoder(strings.NewReader(root.SVG()))
+	dec := xml.NewDecoder(strings.NewReader(show.SVG(root)))
 	for {
 		tok, err := dec.Token()
 		if errors.Is(err, io.EOF) {
@@ -120,7 +122,7 @@ func checkSVG(t *testing.T, root *model.Node) {
 			boxes++
 		}
 	}
-	walk(root, func(*model.Node) { nodes++ })
+	walk(root, func(*why.Node) { nodes++ })
 	if boxes != nodes {
 		t.Errorf("%d boxes for %d nodes", boxes, nodes)
 	}
@@ -130,12 +132,12 @@ func checkSVG(t *testing.T, root *model.Node) {
 // from what is shown: it is shown, and named.
 func TestWhyVerifiesWhatIsNotShown(t *testing.T) {
 	h, _ := promotedHouse(t)
-	local := &model.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}
+	local := &why.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}
 	r := &tampering{Resolver: local}
-	n, err := model.Why(t.Context(), r, model.Start{Ring: new(uint8)}, h.fullOptions())
+	n, err := why.Explain(t.Context(), r, why.Start{Ring: new(uint8)}, h.fullOptions())
 	h.ok(err)
 	shown := map[string]bool{}
-	walk(n, func(n *model.Node) { shown[n.Kind+" "+n.ID.String()] = true })
+	walk(n, func(n *why.Node) { shown[n.Kind+" "+n.ID.String()] = true })
 	tried := 0
 	for _, name := range slices.Backward(r.asked) {
 		if kind, _, _ := strings.Cut(name, " "); shown[name] || (kind != "Signal" && kind != "EpisodeRef" && kind != "Receipt") || tried == 6 {
@@ -143,13 +145,13 @@ func TestWhyVerifiesWhatIsNotShown(t *testing.T) {
 		}
 		tried++
 		bad := &tampering{Resolver: local, target: name, change: func(b []byte) ([]byte, error) { b[len(b)-1] ^= 1; return b, nil }}
-		n, err := model.Why(t.Context(), bad, model.Start{Ring: new(uint8)}, h.fullOptions())
+		n, err := why.Explain(t.Context(), bad, why.Start{Ring: new(uint8)}, h.fullOptions())
 		h.ok(err)
-		path := model.FirstProblem(n)
+		path := why.FirstProblem(n)
 		if path == nil || path[len(path)-1].Kind+" "+path[len(path)-1].ID.String() != name {
-			t.Errorf("%s: %s", name, n.Text())
+			t.Errorf("%s: %s", name, show.Text(n))
 		}
-		if n, err = model.Why(t.Context(), bad, model.Start{Ring: new(uint8)}, h.whyOptions()); err != nil || model.FirstProblem(n) != nil {
+		if n, err = why.Explain(t.Context(), bad, why.Start{Ring: new(uint8)}, h.whyOptions()); err != nil || why.FirstProblem(n) != nil {
 			t.Errorf("%s: a sample sees what it does not show: %v", name, err)
 		}
 	}
@@ -178,9 +180,9 @@ func checkDOT(t *testing.T, dot string) {
 // walk reads, or takes it away: each time the walk names a link that does not hold.
 func TestWhyNamesWhatDoesNotHold(t *testing.T) {
 	h, _ := promotedHouse(t)
-	local := &model.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}
+	local := &why.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}
 	honest := &tampering{Resolver: local}
-	if n, err := model.Why(t.Context(), honest, model.Start{Ring: new(uint8)}, h.whyOptions()); err != nil || model.FirstProblem(n) != nil {
+	if n, err := why.Explain(t.Context(), honest, why.Start{Ring: new(uint8)}, h.whyOptions()); err != nil || why.FirstProblem(n) != nil {
 		t.Fatal(err)
 	}
 	if len(honest.asked) < 30 {
@@ -195,7 +197,7 @@ func TestWhyNamesWhatDoesNotHold(t *testing.T) {
 	}
 	requests := map[string]bool{} // a request or a response that is not kept is no broken link
 	for _, name := range honest.asked {
-		requests[name] = strings.HasPrefix(name, model.KindBytes)
+		requests[name] = strings.HasPrefix(name, why.KindBytes)
 	}
 	for how, change := range changes {
 		for _, target := range honest.asked {
@@ -203,16 +205,16 @@ func TestWhyNamesWhatDoesNotHold(t *testing.T) {
 				continue
 			}
 			r := &tampering{Resolver: local, target: target, change: change}
-			n, err := model.Why(t.Context(), r, model.Start{Ring: new(uint8)}, h.whyOptions())
+			n, err := why.Explain(t.Context(), r, why.Start{Ring: new(uint8)}, h.whyOptions())
 			if err != nil {
 				t.Fatalf("%s, %s: %v", target, how, err)
 			}
-			path := model.FirstProblem(n)
+			path := why.FirstProblem(n)
 			if path == nil {
 				t.Errorf("%s, %s: nothing is broken", target, how)
 				continue
 			}
-			if last := path[len(path)-1]; last.Problem == "" || !strings.Contains(n.Text(), model.MarkBroken) {
+			if last := path[len(path)-1]; last.Problem == "" || !strings.Contains(show.Text(n), show.MarkBroken) {
 				t.Errorf("%s, %s: %+v", target, how, last)
 			}
 		}
@@ -222,42 +224,42 @@ func TestWhyNamesWhatDoesNotHold(t *testing.T) {
 // TestWhyTrustsNobody: without trust the walk names whom it does not trust.
 func TestWhyTrustsNobody(t *testing.T) {
 	h, _ := promotedHouse(t)
-	local := &model.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}
-	for name, o := range map[string]model.WhyOptions{
+	local := &why.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}
+	for name, o := range map[string]why.Options{
 		"not trusted for policies": {Trust: model.Trust{Receipt: only(executor)}, Caps: h.whyOptions().Caps},
 		"not trusted for receipts": {Trust: model.Trust{Policy: only(admin)}, Caps: h.whyOptions().Caps},
 		"is not trusted to issue":  {Trust: h.registry.Trust, Caps: &caps.Verifier{}},
 	} {
-		n, err := model.Why(t.Context(), local, model.Start{Ring: new(uint8)}, o)
+		n, err := why.Explain(t.Context(), local, why.Start{Ring: new(uint8)}, o)
 		h.ok(err)
-		path := model.FirstProblem(n)
+		path := why.FirstProblem(n)
 		if path == nil || !strings.Contains(path[len(path)-1].Problem, name) {
-			t.Errorf("%s: %s", name, n.Text())
+			t.Errorf("%s: %s", name, show.Text(n))
 		}
 	}
 }
 
 func TestWhyIsBounded(t *testing.T) {
 	h, _ := promotedHouse(t)
-	local := &model.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}
+	local := &why.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}
 	o := h.whyOptions()
 	o.MaxNodes, o.Width = 8, 1
-	n, err := model.Why(t.Context(), local, model.Start{Ring: new(uint8)}, o)
+	n, err := why.Explain(t.Context(), local, why.Start{Ring: new(uint8)}, o)
 	h.ok(err)
 	all := 0
-	walk(n, func(*model.Node) { all++ })
-	if all > 40 || !strings.Contains(n.Text(), "more") {
+	walk(n, func(*why.Node) { all++ })
+	if all > 40 || !strings.Contains(show.Text(n), "more") {
 		t.Errorf("%d nodes", all)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := model.Why(ctx, local, model.Start{Ring: new(uint8)}, o); !errors.Is(err, context.Canceled) {
+	if _, err := why.Explain(ctx, local, why.Start{Ring: new(uint8)}, o); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	if _, err := model.Why(t.Context(), local, model.Start{ID: object.SumText("nothing")}, o); !errors.Is(err, model.ErrNotFound) {
+	if _, err := why.Explain(t.Context(), local, why.Start{ID: object.SumText("nothing")}, o); !errors.Is(err, model.ErrNotFound) {
 		t.Errorf("%v", err)
 	}
-	if _, err := model.Why(t.Context(), local, model.Start{Ring: ptr[uint8](9)}, o); !errors.Is(err, model.ErrNotFound) {
+	if _, err := why.Explain(t.Context(), local, why.Start{Ring: ptr[uint8](9)}, o); !errors.Is(err, model.ErrNotFound) {
 		t.Errorf("%v", err)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/dataset"
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -17,7 +17,7 @@ func (w *walker) grounds(kind string, id object.Hash) error {
 	r := &recorder{Local: w.n.resolver(), w: w, lists: map[object.Hash]object.BlobRef{}}
 	o := w.n.whyOptions(w.ctx, WhyOptions{Width: 1})
 	o.MaxNodes, o.MaxDepth, o.Blob = maxGrounds, maxGrounds, r.blob
-	_, err := model.Why(w.ctx, r, model.Start{ID: id, Kind: kind}, o)
+	_, err := why.Explain(w.ctx, r, why.Start{ID: id, Kind: kind}, o)
 	var visit visitError
 	if errors.As(err, &visit) {
 		err = visit.err
@@ -37,12 +37,12 @@ const maxGrounds = 1 << 30
 
 // recorder is a Resolver that visits what is asked of it.
 type recorder struct {
-	*model.Local
+	*why.Local
 	w     *walker
 	lists map[object.Hash]object.BlobRef // of manifests and corpora, whose nodes are visited
 }
 
-var _ model.Resolver = (*recorder)(nil)
+var _ why.Resolver = (*recorder)(nil)
 
 // visitError is why a visit failed. The walk must not judge what it wraps.
 type visitError struct{ err error }
@@ -73,7 +73,7 @@ func keyOf(kind string, id object.Hash) Key {
 	switch kind {
 	case "BlobRef":
 		return Key{1, id}
-	case model.KindBytes, model.KindNode:
+	case why.KindBytes, why.KindNode:
 		return Key{0, id}
 	}
 	return Key{2, id}
@@ -89,9 +89,9 @@ func (r *recorder) visit(kind string, id object.Hash, raw []byte) error {
 		return r.w.blob(*ref)
 	case dataset.KindEpisode:
 		return r.w.object(id)
-	case model.KindBytes:
+	case why.KindBytes:
 		kind = partBytes
-	case model.KindNode:
+	case why.KindNode:
 		kind = partNode
 		mine, err := r.w.mine(Key{1, id})
 		if err != nil {

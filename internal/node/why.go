@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/ledger"
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -22,7 +22,7 @@ type WhyOptions struct {
 // Why walks from a start down to what it rests on, verifying every link. A dataset that
 // was built here is walked from how it came about, and a run from its record; of a ring,
 // the decisions that a crash cut short are finished first.
-func (n *Node) Why(ctx context.Context, start model.Start, o WhyOptions) (*model.Node, error) {
+func (n *Node) Why(ctx context.Context, start why.Start, o WhyOptions) (*why.Node, error) {
 	if start.Ring != nil {
 		if err := n.settle(ctx, *start.Ring); err != nil {
 			return nil, err
@@ -34,15 +34,15 @@ func (n *Node) Why(ctx context.Context, start model.Start, o WhyOptions) (*model
 	} else if !errors.Is(err, exec.ErrNoRun) && err != nil {
 		return nil, err
 	}
-	return model.Why(ctx, n.resolver(), start, n.whyOptions(ctx, o))
+	return why.Explain(ctx, n.resolver(), start, n.whyOptions(ctx, o))
 }
 
-func (n *Node) resolver() *model.Local {
-	return &model.Local{Registry: n.Models(), Nodes: n.Store.Nodes, BlobRef: n.Store.BlobRef}
+func (n *Node) resolver() *why.Local {
+	return &why.Local{Registry: n.Models(), Nodes: n.Store.Nodes, BlobRef: n.Store.BlobRef}
 }
 
-func (n *Node) whyOptions(ctx context.Context, o WhyOptions) model.WhyOptions {
-	return model.WhyOptions{Trust: n.Models().Trust, Caps: n.Verifier, Then: func(id object.Hash, r *ledger.Receipt) caps.Past { return n.then(ctx, id, r) }, Width: o.Width, Sample: o.Sample,
+func (n *Node) whyOptions(ctx context.Context, o WhyOptions) why.Options {
+	return why.Options{Trust: n.Models().Trust, Caps: n.Verifier, Then: func(id object.Hash, r *ledger.Receipt) caps.Past { return n.then(ctx, id, r) }, Width: o.Width, Sample: o.Sample,
 		Use: func(tool object.Hash, request []byte) (caps.Use, bool) {
 			use, err := n.Gate.Use(ctx, tool, request)
 			return use, err == nil
@@ -54,9 +54,9 @@ func (n *Node) whyOptions(ctx context.Context, o WhyOptions) model.WhyOptions {
 }
 
 // below walks from each start and hangs what is found below root.
-func (n *Node) below(ctx context.Context, root *model.Node, res model.Resolver, starts []model.Start, o WhyOptions) (*model.Node, error) {
+func (n *Node) below(ctx context.Context, root *why.Node, res why.Resolver, starts []why.Start, o WhyOptions) (*why.Node, error) {
 	for _, s := range starts {
-		child, err := model.Why(ctx, res, s, n.whyOptions(ctx, o))
+		child, err := why.Explain(ctx, res, s, n.whyOptions(ctx, o))
 		if err != nil {
 			return nil, err
 		}
@@ -67,14 +67,14 @@ func (n *Node) below(ctx context.Context, root *model.Node, res model.Resolver, 
 
 // whyRun walks from a run: its program, its result, and its episode or, where it left
 // none, its receipts.
-func (n *Node) whyRun(ctx context.Context, rec *exec.RunRecord, o WhyOptions) (*model.Node, error) {
-	root := &model.Node{Kind: "RunRecord", ID: rec.RunID, Label: fmt.Sprintf("run %s of task %s, %s", rec.RunID.Short(), rec.TaskID.Short(), rec.Time), Verified: true}
-	if _, err := n.below(ctx, root, n.resolver(), []model.Start{{ID: rec.BundleHash, Kind: model.KindBytes}, {ID: rec.ResultHash, Kind: model.KindBytes}}, o); err != nil {
+func (n *Node) whyRun(ctx context.Context, rec *exec.RunRecord, o WhyOptions) (*why.Node, error) {
+	root := &why.Node{Kind: "RunRecord", ID: rec.RunID, Label: fmt.Sprintf("run %s of task %s, %s", rec.RunID.Short(), rec.TaskID.Short(), rec.Time), Verified: true}
+	if _, err := n.below(ctx, root, n.resolver(), []why.Start{{ID: rec.BundleHash, Kind: why.KindBytes}, {ID: rec.ResultHash, Kind: why.KindBytes}}, o); err != nil {
 		return nil, err
 	}
 	root.Children[0].Label, root.Children[1].Label = "program "+root.Children[0].Label, "result "+root.Children[1].Label
 	if rec.EpisodeID != nil {
-		return n.below(ctx, root, n.resolver(), []model.Start{{ID: *rec.EpisodeID, Kind: "EpisodeRef"}}, o)
+		return n.below(ctx, root, n.resolver(), []why.Start{{ID: *rec.EpisodeID, Kind: "EpisodeRef"}}, o)
 	}
 	raw, err := n.Store.Bytes(ctx, rec.Effects)
 	if err != nil {
@@ -85,10 +85,10 @@ func (n *Node) whyRun(ctx context.Context, rec *exec.RunRecord, o WhyOptions) (*
 	if err != nil {
 		return nil, fmt.Errorf("effects of run %s: %w", rec.RunID.Short(), err)
 	}
-	var starts []model.Start
+	var starts []why.Start
 	for _, e := range effects.Effects {
 		if e.ReceiptID != nil {
-			starts = append(starts, model.Start{ID: *e.ReceiptID, Kind: "Receipt"})
+			starts = append(starts, why.Start{ID: *e.ReceiptID, Kind: "Receipt"})
 		}
 	}
 	return n.below(ctx, root, n.resolver(), starts, o)

@@ -6,13 +6,13 @@ import (
 
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
 )
 
 // carried is a Resolver that finds what travelled in a packet, too.
 type carried struct {
-	model.Resolver
+	why.Resolver
 	kinds map[object.Hash]string
 	raws  map[object.Hash][]byte
 }
@@ -40,8 +40,8 @@ func (c *carried) Kind(ctx context.Context, id object.Hash) (string, error) {
 // WhyPacket walks from a packet down to what it rests on: whose signatures it has, its
 // program, the capabilities that travel with it, and the receipts of an answer. What
 // travels in it need not be here.
-func (n *Node) WhyPacket(ctx context.Context, raw []byte, o WhyOptions) (*model.Node, error) {
-	root := &model.Node{Kind: "Packet", ID: object.Sum(raw), Label: fmt.Sprintf("packet of %d bytes", len(raw)), Verified: true}
+func (n *Node) WhyPacket(ctx context.Context, raw []byte, o WhyOptions) (*why.Node, error) {
+	root := &why.Node{Kind: "Packet", ID: object.Sum(raw), Label: fmt.Sprintf("packet of %d bytes", len(raw)), Verified: true}
 	got, err := n.Open(ctx, raw)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -51,7 +51,7 @@ func (n *Node) WhyPacket(ctx context.Context, raw []byte, o WhyOptions) (*model.
 		return root, nil
 	}
 	for _, a := range got.Signers {
-		root.Children = append(root.Children, &model.Node{Kind: "AgentID", ID: a.KeyID(), Label: "signed by " + n.shortName(a) + ", trusted for packets", Verified: true})
+		root.Children = append(root.Children, &why.Node{Kind: "AgentID", ID: a.KeyID(), Label: "signed by " + n.shortName(a) + ", trusted for packets", Verified: true})
 	}
 	program, err := n.bundleNode(got)
 	if err != nil {
@@ -63,12 +63,12 @@ func (n *Node) WhyPacket(ctx context.Context, raw []byte, o WhyOptions) (*model.
 }
 
 // bundleNode is the program of a packet, which was validated when it was opened.
-func (n *Node) bundleNode(got *Received) (*model.Node, error) {
+func (n *Node) bundleNode(got *Received) (*why.Node, error) {
 	id, err := ir.BundleID(got.Bundle)
 	if err != nil {
 		return nil, err
 	}
-	c := &model.Node{Kind: "IRBundle", ID: id, Label: fmt.Sprintf("program %s by %s, valid", id.Short(), n.shortName(got.Author)), Verified: true}
+	c := &why.Node{Kind: "IRBundle", ID: id, Label: fmt.Sprintf("program %s by %s, valid", id.Short(), n.shortName(got.Author)), Verified: true}
 	if a := got.Answer; a != nil {
 		c.Label = fmt.Sprintf("answer of %s to packet %s: result %s", n.shortName(got.Author), a.PacketID.Short(), a.ResultHash.Short())
 	}
@@ -76,22 +76,22 @@ func (n *Node) bundleNode(got *Received) (*model.Node, error) {
 }
 
 // starts takes in what travelled with a packet, and lists what to walk from.
-func (c *carried) starts(got *Received) (list []model.Start) {
+func (c *carried) starts(got *Received) (list []why.Start) {
 	for _, chain := range got.Caps {
 		for _, link := range chain {
 			c.add(kindCapability, link.ID, link.Raw)
 		}
-		list = append(list, model.Start{ID: chain[0].ID, Kind: kindCapability})
+		list = append(list, why.Start{ID: chain[0].ID, Kind: kindCapability})
 	}
 	if got.Answer == nil {
 		return list
 	}
-	c.add(model.KindBytes, got.Answer.ResultHash, got.Answer.Result)
-	list = append(list, model.Start{ID: got.Answer.ResultHash, Kind: model.KindBytes})
+	c.add(why.KindBytes, got.Answer.ResultHash, got.Answer.Result)
+	list = append(list, why.Start{ID: got.Answer.ResultHash, Kind: why.KindBytes})
 	for _, raw := range got.Answer.Receipts {
 		if id, err := ledger.ReceiptRule.ID(raw); err == nil { // Answer.Check opened each
 			c.add("Receipt", id, raw)
-			list = append(list, model.Start{ID: id, Kind: "Receipt"})
+			list = append(list, why.Start{ID: id, Kind: "Receipt"})
 		}
 	}
 	return list

@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -130,7 +131,7 @@ func emitStatement(f *cmdutil.Factory, s *model.Statement, a *model.Attestation,
 	what := "model"
 	if a != nil {
 		line.Kind, line.Claim, line.By, line.Result = "Attestation", model.ClaimName(a.ClaimType), a.Signer.KeyHex(), &a.Result
-		what = line.Claim + " by " + model.OneLine(a.Signer.String())
+		what = line.Claim + " by " + why.OneLine(a.Signer.String())
 	}
 	return f.Emit(line, func() { f.IO.Printf("ok  %s  %s\n", line.ID, what) })
 }

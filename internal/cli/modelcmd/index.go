@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -171,7 +172,7 @@ func (o *searchOptions) print(f *cmdutil.Factory, list []node.Recalled) error {
 				return err
 			}
 		}
-		rows = append(rows, []ui.Cell{{Text: f.IO.Hash(r.Episode.String()), Meaning: ui.Name}, {Text: fmt.Sprint(r.Score), Meaning: ui.Dim}, {Text: model.OneLine(r.Excerpt)}})
+		rows = append(rows, []ui.Cell{{Text: f.IO.Hash(r.Episode.String()), Meaning: ui.Name}, {Text: fmt.Sprint(r.Score), Meaning: ui.Dim}, {Text: why.OneLine(r.Excerpt)}})
 	}
 	if !f.JSON {
 		f.IO.Table([]string{"episode", "score", "excerpt"}, rows)

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -40,7 +41,7 @@ func runModelLs(ctx context.Context, f *cmdutil.Factory) error {
 	}
 	var rows [][]ui.Cell
 	for _, id := range ids {
-		l, err := n.Models().Lineage(ctx, id)
+		l, err := why.LineageOf(ctx, n.Models(), id)
 		if err != nil {
 			return err
 		}
@@ -91,20 +92,20 @@ func runModelShow(ctx context.Context, f *cmdutil.Factory, name string, d *drawi
 		return err
 	}
 	if f.JSON && !d.SVG && !d.DOT {
-		l, err := n.Models().Lineage(ctx, id)
+		l, err := why.LineageOf(ctx, n.Models(), id)
 		if err != nil {
 			return err
 		}
 		return f.Emit(l, nil)
 	}
-	tree, err := n.Models().LineageTree(ctx, id, func(id object.Hash) string { return n.ToolName(ctx, id) })
+	tree, err := why.LineageTree(ctx, n.Models(), id, func(id object.Hash) string { return n.ToolName(ctx, id) })
 	if err != nil {
 		return err
 	}
 	if err := d.draw(f, tree); err != nil {
 		return err
 	}
-	if path := model.FirstProblem(tree); path != nil {
+	if path := why.FirstProblem(tree); path != nil {
 		return clierr.New(clierr.NotFound, "%s: %s", path[len(path)-1].Label, path[len(path)-1].Problem)
 	}
 	return nil

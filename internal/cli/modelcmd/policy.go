@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/why"
 )
 
 func newPolicySet(f *cmdutil.Factory) *cobra.Command {
@@ -73,7 +74,7 @@ func runPolicyLs(ctx context.Context, f *cmdutil.Factory, ring int) error {
 		inForce := err == nil && now == p.PolicyID
 		name, mark := "", ""
 		if p.Name != nil {
-			name = model.OneLine(*p.Name)
+			name = why.OneLine(*p.Name)
 		}
 		if inForce {
 			mark = "in force"
@@ -125,7 +126,7 @@ func newPolicyShow(f *cmdutil.Factory) *cobra.Command {
 func policyWords(p *model.PolicyDef) []string {
 	lines := []string{fmt.Sprintf("policy %s for ring %d, signed by %s at %s", p.PolicyID.Short(), p.Ring, p.Signer, p.TimeObserved)}
 	if p.Name != nil {
-		lines[0] += fmt.Sprintf(" (%s)", model.OneLine(*p.Name))
+		lines[0] += fmt.Sprintf(" (%s)", why.OneLine(*p.Name))
 	}
 	for _, s := range p.Suites {
 		lines = append(lines, "  an EvalPass and the metrics of suite "+s.String())

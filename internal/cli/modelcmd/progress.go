@@ -8,6 +8,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/why"
 )
 
 // watch shows the progress that tools report on standard error while they run: a bar
@@ -47,7 +48,7 @@ func (w *watcher) Write(p []byte) (int, error) {
 func (w *watcher) line(text string) {
 	p, ok := model.ParseProgress(text)
 	if !ok {
-		w.io.Debugf("%s: %s", w.what, strings.TrimSpace(model.OneLine(text)))
+		w.io.Debugf("%s: %s", w.what, strings.TrimSpace(why.OneLine(text)))
 		return
 	}
 	if w.io.ErrTTY && !w.io.Quiet {
@@ -62,7 +63,7 @@ func (w *watcher) line(text string) {
 		return
 	}
 	w.last = time.Now()
-	w.io.Notef("%s %d/%d %s", w.what, p.Done, p.Total, model.OneLine(p.Note))
+	w.io.Notef("%s %d/%d %s", w.what, p.Done, p.Total, why.OneLine(p.Note))
 }
 
 func (w *watcher) stop() {

@@ -4,6 +4,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -159,6 +160,6 @@ var (
 	promoteResults  = cmdutil.Results{"": cmdutil.Document(promoted{}, []model.Condition{})}
 	rollbackResults = cmdutil.Results{"": cmdutil.Document(promoted{})}
 	ringResults     = cmdutil.Results{"freeze": cmdutil.Document(held{}), "thaw": cmdutil.Document(held{})}
-	modelResults    = cmdutil.Results{"ls": cmdutil.JSONLines(modelLine{}), "show": cmdutil.Document(model.Lineage{}), "log": cmdutil.JSONLines(logLine{}), "export": cmdutil.Bytes(), "verify": cmdutil.JSONLines(verified{})}
-	whyResults      = cmdutil.Results{"": cmdutil.Document(model.Node{})}
+	modelResults    = cmdutil.Results{"ls": cmdutil.JSONLines(modelLine{}), "show": cmdutil.Document(why.Lineage{}), "log": cmdutil.JSONLines(logLine{}), "export": cmdutil.Bytes(), "verify": cmdutil.JSONLines(verified{})}
+	whyResults      = cmdutil.Results{"": cmdutil.Document(why.Node{})}
 )

@@ -12,8 +12,9 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/show"
 	"github.com/mythos-project/mythos/internal/ui"
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/why"
 )
 
 // drawing says how a tree is drawn.
@@ -25,23 +26,23 @@ func (d *drawing) flags(c *cobra.Command) {
 }
 
 // draw writes a tree as text, JSON, SVG or Graphviz.
-func (d drawing) draw(f *cmdutil.Factory, tree *model.Node) error {
+func (d drawing) draw(f *cmdutil.Factory, tree *why.Node) error {
 	switch {
 	case d.SVG && d.DOT, f.JSON && (d.SVG || d.DOT):
 		return clierr.Usagef("--json, --svg and --dot exclude each other")
 	case d.SVG:
-		f.IO.Printf("%s", tree.SVG())
+		f.IO.Printf("%s", show.SVG(tree))
 	case d.DOT:
-		f.IO.Printf("%s", tree.DOT())
+		f.IO.Printf("%s", show.DOT(tree))
 	case f.JSON:
 		return f.Emit(tree, nil)
 	default:
-		for _, l := range tree.Lines(f.IO.Width()) {
+		for _, l := range show.Lines(tree, f.IO.Width()) {
 			meaning, label := ui.Good, ui.Plain
 			switch l.Mark {
-			case model.MarkBroken:
+			case show.MarkBroken:
 				meaning, label = ui.Bad, ui.Bad
-			case model.MarkAbove, model.MarkNone:
+			case show.MarkAbove, show.MarkNone:
 				meaning, label = ui.Dim, ui.Dim
 			}
 			f.IO.Printf("%s\n", strings.TrimRight(f.IO.Paint(meaning, l.Mark)+" "+f.IO.Paint(ui.Dim, l.Branch)+f.IO.Paint(label, l.Label), " "))
@@ -100,13 +101,13 @@ func runWhy(ctx context.Context, f *cmdutil.Factory, o *whyOptions) error {
 }
 
 // walk walks from what the object names: a ring, an object or the file of a packet.
-func walk(ctx context.Context, f *cmdutil.Factory, n *node.Node, o *whyOptions) (*model.Node, error) {
+func walk(ctx context.Context, f *cmdutil.Factory, n *node.Node, o *whyOptions) (*why.Node, error) {
 	if ring, ok := ringNamed(o.Object); ok {
-		return n.Why(ctx, model.Start{Ring: &ring}, o.WhyOptions)
+		return n.Why(ctx, why.Start{Ring: &ring}, o.WhyOptions)
 	}
 	id, err := f.Resolve(ctx, o.Object)
 	if err == nil {
-		return n.Why(ctx, model.Start{ID: id}, o.WhyOptions)
+		return n.Why(ctx, why.Start{ID: id}, o.WhyOptions)
 	}
 	if st, serr := os.Stat(o.Object); serr != nil || !st.Mode().IsRegular() {
 		return nil, err
@@ -122,8 +123,8 @@ func walk(ctx context.Context, f *cmdutil.Factory, n *node.Node, o *whyOptions) 
 }
 
 // broken is the error that names the first link of a tree that does not hold.
-func broken(tree *model.Node) error {
-	path := model.FirstProblem(tree)
+func broken(tree *why.Node) error {
+	path := why.FirstProblem(tree)
 	if path == nil {
 		return nil
 	}

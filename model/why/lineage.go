@@ -1,4 +1,4 @@
-package model
+package why
 
 import (
 	"cmp"
@@ -9,11 +9,12 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 )
 
 // Lineage is where a model comes from and what became of it, from the objects that are
-// here. Each was verified when it was read; whom to trust is for [Why] and [Evaluate].
+// here. Each was verified when it was read; whom to trust is for [Explain] and [model.Evaluate].
 type Lineage struct {
 	Model        object.Hash          `json:"model"`
 	Weights      object.BlobRef       `json:"-"`
@@ -72,18 +73,18 @@ type LineagePromotion struct {
 	Time      object.Time `json:"time"`
 }
 
-// Lineage gathers the lineage of a model. The error wraps store.ErrNotFound when it is
+// LineageOf gathers the lineage of a model. The error wraps store.ErrNotFound when it is
 // not here.
-func (r *Registry) Lineage(ctx context.Context, id object.Hash) (*Lineage, error) {
-	m, err := load(ctx, r.Store, id, "ModelRef", ModelRule, object.Open[ModelRef])
+func LineageOf(ctx context.Context, r *model.Registry, id object.Hash) (*Lineage, error) {
+	m, err := model.Load(ctx, r.Store, id, "ModelRef", model.ModelRule, object.Open[model.ModelRef])
 	if err != nil {
 		return nil, err
 	}
 	l := &Lineage{Model: id, Weights: m.Weights, WeightsCID: m.Weights.CID, WeightsBytes: m.Weights.Size, Code: m.CodeHash, Parent: m.ParentModelID,
 		Children: []object.Hash{}, Rings: []int{}, Trainings: []LineageTraining{}, Evaluations: []LineageEvaluation{},
 		Attestations: []LineageAttestation{}, Promotions: []LineagePromotion{}}
-	for _, step := range []func(context.Context, *Lineage) error{r.lineTrainings, r.lineEvaluations, r.lineAttestations, r.linePromotions, r.lineChildren} {
-		if err := step(ctx, l); err != nil {
+	for _, step := range []func(context.Context, *model.Registry, *Lineage) error{lineTrainings, lineEvaluations, lineAttestations, linePromotions, lineChildren} {
+		if err := step(ctx, r, l); err != nil {
 			return nil, err
 		}
 	}
@@ -91,13 +92,13 @@ func (r *Registry) Lineage(ctx context.Context, id object.Hash) (*Lineage, error
 }
 
 // effects calls fn with the effects of a kind about a model that are here whole.
-func (r *Registry) effects(ctx context.Context, model object.Hash, kind string, fn func(*ledger.Receipt, []byte) error) error {
+func effects(ctx context.Context, r *model.Registry, model object.Hash, kind string, fn func(*ledger.Receipt, []byte) error) error {
 	ids, err := r.About(ctx, model, kind)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		effect, err := r.effect(ctx, id)
+		effect, err := r.EffectOf(ctx, id)
 		if err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -115,15 +116,15 @@ func (r *Registry) effects(ctx context.Context, model object.Hash, kind string, 
 	return nil
 }
 
-func (r *Registry) lineTrainings(ctx context.Context, l *Lineage) error {
-	return r.effects(ctx, l.Model, aboutTraining, func(rec *ledger.Receipt, response []byte) error {
-		res, _, _, err := OpenTrainResult(response)
+func lineTrainings(ctx context.Context, r *model.Registry, l *Lineage) error {
+	return effects(ctx, r, l.Model, model.AboutTraining, func(rec *ledger.Receipt, response []byte) error {
+		res, _, _, err := model.OpenTrainResult(response)
 		if err != nil {
 			return err
 		}
 		t := LineageTraining{Receipt: rec.ReceiptID, Recipe: res.Job.RecipeID, Dataset: res.Job.Manifest, Examples: res.Examples, Tokens: res.Tokens,
 			GPUms: res.GPUms, Metrics: res.Metrics, By: who(rec.Signer), Time: rec.TimeObserved}
-		if recipe, err := load(ctx, r.Store, t.Recipe, "RecipeDef", RecipeRule, object.Open[RecipeDef]); err == nil {
+		if recipe, err := model.Load(ctx, r.Store, t.Recipe, "RecipeDef", model.RecipeRule, object.Open[model.RecipeDef]); err == nil {
 			t.Label = recipe.Hyperparams["label"]
 		}
 		l.Trainings = append(l.Trainings, t)
@@ -131,9 +132,9 @@ func (r *Registry) lineTrainings(ctx context.Context, l *Lineage) error {
 	})
 }
 
-func (r *Registry) lineEvaluations(ctx context.Context, l *Lineage) error {
-	err := r.effects(ctx, l.Model, aboutEvaluation, func(rec *ledger.Receipt, response []byte) error {
-		res, _, err := OpenEvalResult(response)
+func lineEvaluations(ctx context.Context, r *model.Registry, l *Lineage) error {
+	err := effects(ctx, r, l.Model, model.AboutEvaluation, func(rec *ledger.Receipt, response []byte) error {
+		res, _, err := model.OpenEvalResult(response)
 		if err == nil {
 			l.Evaluations = append(l.Evaluations, LineageEvaluation{rec.ReceiptID, res.Job.SuiteID, res.Examples, res.Metrics, who(rec.Signer), rec.TimeObserved})
 		}
@@ -143,28 +144,30 @@ func (r *Registry) lineEvaluations(ctx context.Context, l *Lineage) error {
 	return err
 }
 
-func (r *Registry) lineAttestations(ctx context.Context, l *Lineage) error {
-	ids, err := r.About(ctx, l.Model, aboutAttestation)
+func lineAttestations(ctx context.Context, r *model.Registry, l *Lineage) error {
+	ids, err := r.About(ctx, l.Model, model.AboutAttestation)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		a, err := load(ctx, r.Store, id, aboutAttestation, AttestationRule, func(raw []byte, _ object.Rule) (*Attestation, object.Hash, error) { return OpenAttestation(raw) })
+		a, err := model.Load(ctx, r.Store, id, model.AboutAttestation, model.AttestationRule, func(raw []byte, _ object.Rule) (*model.Attestation, object.Hash, error) {
+			return model.OpenAttestation(raw)
+		})
 		if err != nil {
 			return err
 		}
-		l.Attestations = append(l.Attestations, LineageAttestation{id, ClaimName(a.ClaimType), a.Result, who(a.Signer), a.TimeObserved})
+		l.Attestations = append(l.Attestations, LineageAttestation{id, model.ClaimName(a.ClaimType), a.Result, who(a.Signer), a.TimeObserved})
 	}
 	slices.SortStableFunc(l.Attestations, func(a, b LineageAttestation) int { return cmp.Compare(a.Time, b.Time) })
 	return nil
 }
 
-func (r *Registry) linePromotions(ctx context.Context, l *Lineage) error {
-	err := r.Rings(ctx, func(s *RingState) error {
+func linePromotions(ctx context.Context, r *model.Registry, l *Lineage) error {
+	err := r.Rings(ctx, func(s *model.RingState) error {
 		if s.ModelID == l.Model {
 			l.Rings = append(l.Rings, int(s.RingID))
 		}
-		return r.Log(ctx, s.RingID, func(id object.Hash, p *PromotionRecord) error {
+		return r.Log(ctx, s.RingID, func(id object.Hash, p *model.PromotionRecord) error {
 			if p.ModelID == l.Model {
 				l.Promotions = append(l.Promotions, LineagePromotion{id, p.RingID, p.ActionName(), p.PolicyID, who(p.Signer), p.TimeObserved})
 			}
@@ -175,8 +178,8 @@ func (r *Registry) linePromotions(ctx context.Context, l *Lineage) error {
 	return err
 }
 
-func (r *Registry) lineChildren(ctx context.Context, l *Lineage) error {
-	return r.Models(ctx, func(id object.Hash, m *ModelRef) error {
+func lineChildren(ctx context.Context, r *model.Registry, l *Lineage) error {
+	return r.Models(ctx, func(id object.Hash, m *model.ModelRef) error {
 		if m.ParentModelID != nil && *m.ParentModelID == l.Model {
 			l.Children = append(l.Children, id)
 		}
@@ -188,11 +191,11 @@ const maxAncestors = 256 // of a lineage tree
 
 // LineageTree is a model's lineage as a tree to draw: dataset and recipe, training,
 // evaluations, attestations, promotions, and then the same of its ancestors.
-func (r *Registry) LineageTree(ctx context.Context, id object.Hash, toolName func(object.Hash) string) (*Node, error) {
+func LineageTree(ctx context.Context, r *model.Registry, id object.Hash, toolName func(object.Hash) string) (*Node, error) {
 	var root, below *Node
 	for depth := 0; depth < maxAncestors; depth++ {
-		l, err := r.Lineage(ctx, id)
-		if err != nil && root != nil && notHere(err) {
+		l, err := LineageOf(ctx, r, id)
+		if err != nil && root != nil && model.NotHere(err) {
 			below.leaf("ModelRef", id, "parent: model %s", id.Short()).fail("it is not here")
 			return root, nil
 		}
@@ -218,7 +221,7 @@ func (r *Registry) LineageTree(ctx context.Context, id object.Hash, toolName fun
 func (l *Lineage) node(toolName func(object.Hash) string) *Node {
 	n := &Node{Kind: "ModelRef", ID: l.Model, Verified: true, Label: fmt.Sprintf("model %s%s", l.Model.Short(), l.where())}
 	for _, t := range l.Trainings {
-		c := n.leaf("Receipt", t.Receipt, "trained by %s, %s: %s%s", OneLine(t.By), minute(t.Time), count(int(t.Examples), "example"), metricsText(t.Metrics))
+		c := n.leaf("Receipt", t.Receipt, "trained by %s, %s: %s%s", OneLine(t.By), minute(t.Time), model.Count(int(t.Examples), "example"), metricsText(t.Metrics))
 		label := "recipe " + t.Recipe.Short()
 		if t.Label != "" {
 			label += " for " + t.Label
@@ -231,10 +234,10 @@ func (l *Lineage) node(toolName func(object.Hash) string) *Node {
 	}
 	for _, a := range l.Attestations {
 		verdict := "yes"
-		if a.Result != ResultPass {
+		if a.Result != model.ResultPass {
 			verdict = fmt.Sprintf("no (%d)", a.Result)
 		}
-		n.leaf(aboutAttestation, a.Attestation, "%s by %s, %s: %s", a.Claim, OneLine(a.By), minute(a.Time), verdict)
+		n.leaf(model.AboutAttestation, a.Attestation, "%s by %s, %s: %s", a.Claim, OneLine(a.By), minute(a.Time), verdict)
 	}
 	for _, p := range l.Promotions {
 		n.leaf("PromotionRecord", p.Promotion, "%s into ring %d by %s, %s, policy %s", p.Action, p.Ring, OneLine(p.By), minute(p.Time), p.Policy.Short())

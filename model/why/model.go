@@ -1,4 +1,4 @@
-package model
+package why
 
 import (
 	"fmt"
@@ -6,24 +6,25 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 )
 
 func (w *walker) model(n *Node, raw []byte, depth int) {
-	m, id, err := object.Open[ModelRef](raw, ModelRule)
+	m, id, err := object.Open[model.ModelRef](raw, model.ModelRule)
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
 	n.Label = fmt.Sprintf("model %s", id.Short())
 	w.blob(n, "weights", m.Weights)
 	w.blob(n, "config", m.Config)
-	trainings := w.receipts(id, aboutTraining)
+	trainings := w.receipts(id, model.AboutTraining)
 	if len(trainings) == 0 {
 		n.leaf("Receipt", object.Hash{}, "its training").fail("no receipt of a training that gave this model is here")
 	}
 	w.some(n, "Receipt", trainings, depth, func(c *Node) {
-		if r, effect, err := w.opened(c.ID); err == nil && r.ToolID == TrainTool {
-			if res, _, _, err := OpenTrainResult(effect.Response); err == nil && res.Model.ModelID != id {
+		if r, effect, err := w.opened(c.ID); err == nil && r.ToolID == model.TrainTool {
+			if res, _, _, err := model.OpenTrainResult(effect.Response); err == nil && res.Model.ModelID != id {
 				c.fail("it is of a training that gave another model, %s", res.Model.ModelID.Short())
 			}
 		} else if err == nil {
@@ -34,12 +35,12 @@ func (w *walker) model(n *Node, raw []byte, depth int) {
 		w.add(n, "ModelRef", *m.ParentModelID, depth)
 	}
 	if depth == 1 { // the walk starts here: what is said about it, too
-		w.some(n, aboutAttestation, w.related(id, aboutAttestation), depth, nil)
+		w.some(n, model.AboutAttestation, w.related(id, model.AboutAttestation), depth, nil)
 	}
 }
 
 func (w *walker) attestation(n *Node, raw []byte, depth int) {
-	a, id, err := OpenAttestation(raw)
+	a, id, err := model.OpenAttestation(raw)
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
@@ -47,16 +48,16 @@ func (w *walker) attestation(n *Node, raw []byte, depth int) {
 	if !a.Passes() {
 		verdict = fmt.Sprintf("no (%d)", a.Result)
 	}
-	n.Label = fmt.Sprintf("%s by %s: %s", ClaimName(a.ClaimType), who(a.Signer), verdict)
+	n.Label = fmt.Sprintf("%s by %s: %s", model.ClaimName(a.ClaimType), who(a.Signer), verdict)
 	if err := a.Grounds(); err != nil {
 		n.Label += ", which counts for nothing: " + err.Error()
 	}
-	if !trusts(w.o.Trust.Attest, a.Signer, When{Time: a.TimeObserved}) {
+	if !model.Trusts(w.o.Trust.Attest, a.Signer, model.When{Time: a.TimeObserved}) {
 		n.Label += ", whom nobody here trusts to attest"
 	}
 	if depth == 1 { // the walk starts here: what it is about, and whether it counts for anything
 		w.named(n, a.SubjectHash, depth)
-		if !trusts(w.o.Trust.Attest, a.Signer, When{Time: a.TimeObserved}) {
+		if !model.Trusts(w.o.Trust.Attest, a.Signer, model.When{Time: a.TimeObserved}) {
 			n.fail("%s is not trusted to attest", a.Signer)
 		}
 	}
@@ -73,15 +74,15 @@ func (w *walker) named(n *Node, id object.Hash, depth int) {
 }
 
 func (w *walker) report(n *Node, raw []byte, depth int) {
-	r, id, err := OpenReport(raw)
+	r, id, err := model.OpenReport(raw)
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
 	n.Label = "report:" + metricsText(r.Metrics)
 	rec, effect, err := w.opened(r.ReceiptID)
 	if err == nil {
-		res, _, err := OpenEvalResult(effect.Response)
-		if rec.ToolID != EvalTool || err != nil || res.Job.ModelID != r.ModelID || res.Job.SuiteID != r.SuiteID || !maps.Equal(res.Metrics, r.Metrics) {
+		res, _, err := model.OpenEvalResult(effect.Response)
+		if rec.ToolID != model.EvalTool || err != nil || res.Job.ModelID != r.ModelID || res.Job.SuiteID != r.SuiteID || !maps.Equal(res.Metrics, r.Metrics) {
 			n.fail("it is not what the evaluation with receipt %s gave", r.ReceiptID.Short())
 		}
 	}
@@ -103,7 +104,7 @@ func metricsText(metrics map[string]int64) string {
 }
 
 func (w *walker) suite(n *Node, raw []byte, depth int) {
-	s, id, err := object.Open[EvalSuiteDef](raw, SuiteRule)
+	s, id, err := object.Open[model.EvalSuiteDef](raw, model.SuiteRule)
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
@@ -113,7 +114,7 @@ func (w *walker) suite(n *Node, raw []byte, depth int) {
 }
 
 func (w *walker) recipe(n *Node, raw []byte, depth int) {
-	r, id, err := object.Open[RecipeDef](raw, RecipeRule)
+	r, id, err := object.Open[model.RecipeDef](raw, model.RecipeRule)
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
@@ -122,7 +123,7 @@ func (w *walker) recipe(n *Node, raw []byte, depth int) {
 		n.Label += " for " + label
 	}
 	w.code(n, r.TrainCodeHash, depth)
-	if r.BaseModel != FromScratch {
+	if r.BaseModel != model.FromScratch {
 		w.add(n, "ModelRef", r.BaseModel, depth)
 	}
 }

@@ -1,4 +1,10 @@
-package model
+// Package why walks from a ring, a model, a dataset or a receipt down to what it rests on,
+// and verifies every link on the way. [Explain] gives the tree, package internal/show draws
+// it; [LineageOf] gathers where a model comes from and what became of it.
+//
+// Nothing is believed because it is in the store: objects are held to their ids, signatures
+// are checked, and whom to trust is an argument ([Options]).
+package why
 
 import (
 	"context"
@@ -6,6 +12,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -34,7 +41,7 @@ type Resolver interface {
 
 // Standing is where a ring stands, and what it stands under.
 type Standing struct {
-	RingState
+	model.RingState
 	Policy *object.Hash // in force now; nil: none
 	Hold   *object.Hash // the newest freeze or thaw; nil: none
 }
@@ -46,9 +53,9 @@ type Start struct {
 	Kind string      // of the object; "": as the Resolver says
 }
 
-// WhyOptions say whom to believe and how far to go. Zero bounds are the default ones.
-type WhyOptions struct {
-	Trust    Trust
+// Options say whom to believe and how far to go. Zero bounds are the default ones.
+type Options struct {
+	Trust    model.Trust
 	ToolName func(object.Hash) string // what people call a tool; nil: its id
 	// Check verifies an object of a kind that rests on nothing which is followed: id,
 	// field rules, signature. nil: such objects do not hold.
@@ -82,13 +89,13 @@ type Node struct {
 	Checked  bool        `json:"checked,omitempty"` // those were verified, too
 }
 
-// Why walks from a ring or an object down to the capabilities and the chunks that it
+// Explain walks from a ring or an object down to the capabilities and the chunks that it
 // rests on, and verifies every link on the way: ring → promotion → model →
 // attestations, reports, receipts → dataset → corpus → episode → receipts →
 // capability → root issuer. Of many objects of one kind the first few are shown, and
 // the others verified all the same: one that does not hold is shown, too. A link that does not hold is a Problem in the tree and
 // no error ([FirstProblem] finds it); an error means that the walk itself failed.
-func Why(ctx context.Context, res Resolver, start Start, o WhyOptions) (*Node, error) {
+func Explain(ctx context.Context, res Resolver, start Start, o Options) (*Node, error) {
 	if o.Width <= 0 {
 		o.Width = 3
 	}
@@ -116,7 +123,7 @@ func Why(ctx context.Context, res Resolver, start Start, o WhyOptions) (*Node, e
 			return nil, err
 		}
 		if kind == "" {
-			return nil, fmt.Errorf("%s: %w", start.ID, ErrNotFound)
+			return nil, fmt.Errorf("%s: %w", start.ID, model.ErrNotFound)
 		}
 	}
 	root := w.visit(kind, start.ID, 0)

@@ -1,12 +1,13 @@
-package model
+// Package show draws for people what other packages hold: a tree of provenance as text, as a
+// Graphviz graph and as a picture.
+package show
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/model/why"
 )
 
 // Marks of a line.
@@ -26,9 +27,9 @@ func (l Line) String() string {
 }
 
 // Text is the tree, drawn 80 columns wide.
-func (n *Node) Text() string {
+func Text(n *why.Node) string {
 	var b strings.Builder
-	for _, l := range n.Lines(80) {
+	for _, l := range Lines(n, 80) {
 		b.WriteString(l.String() + "\n")
 	}
 	return b.String()
@@ -38,9 +39,9 @@ const leastLabel = 24 // columns of a label, however deep it is
 
 // Lines draws a tree: a node is a line, or several where its label does not fit into
 // width columns. A link that does not hold has its problem below it.
-func (n *Node) Lines(width int) []Line { return n.lines(nil, width, "", "") }
+func Lines(n *why.Node, width int) []Line { return lines(n, nil, width, "", "") }
 
-func (n *Node) lines(list []Line, width int, head, tail string) []Line {
+func lines(n *why.Node, list []Line, width int, head, tail string) []Line {
 	mark := MarkHolds
 	switch {
 	case n.Problem != "":
@@ -48,7 +49,7 @@ func (n *Node) lines(list []Line, width int, head, tail string) []Line {
 	case n.Seen:
 		mark = MarkAbove
 	}
-	label := OneLine(n.Label)
+	label := why.OneLine(n.Label)
 	if !strings.Contains(label, " ") { // an object that was not opened has its id only
 		label = n.Kind + " " + label
 	}
@@ -67,20 +68,20 @@ func (n *Node) lines(list []Line, width int, head, tail string) []Line {
 		}
 	}
 	if n.Problem != "" {
-		for _, part := range wrap("! "+OneLine(n.Problem), room) {
+		for _, part := range wrap("! "+why.OneLine(n.Problem), room) {
 			list = append(list, Line{MarkBroken, below, part})
 		}
 	}
 	for _, note := range n.Notes {
-		for _, part := range wrap("note: "+OneLine(note), room) {
+		for _, part := range wrap("note: "+why.OneLine(note), room) {
 			list = append(list, Line{MarkNone, below, part})
 		}
 	}
 	for i, c := range n.Children {
 		if i == len(n.Children)-1 && n.More == 0 {
-			list = c.lines(list, width, tail+"└─ ", tail+"   ")
+			list = lines(c, list, width, tail+"└─ ", tail+"   ")
 		} else {
-			list = c.lines(list, width, tail+"├─ ", tail+"│  ")
+			list = lines(c, list, width, tail+"├─ ", tail+"│  ")
 		}
 	}
 	if n.More > 0 {
@@ -112,22 +113,9 @@ func wrap(text string, width int) []string {
 	}
 }
 
-// OneLine keeps text that others wrote from drawing on the terminal.
-func OneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
-
-// JSON is the tree as one document.
-func (n *Node) JSON() ([]byte, error) { return json.MarshalIndent(n, "", "  ") }
-
 // DOT is the tree as a Graphviz graph. Objects that come up more than once are one
 // node with several arrows.
-func (n *Node) DOT() string {
+func DOT(n *why.Node) string {
 	d := &dot{ids: map[string]string{}, arrows: map[string]bool{}}
 	d.b.WriteString("digraph why {\n  rankdir=LR;\n  node [shape=box, style=rounded, fontname=\"Helvetica\"];\n")
 	d.add(n)
@@ -142,7 +130,7 @@ type dot struct {
 }
 
 // add writes a node and what hangs below it; it returns the node's name.
-func (d *dot) add(n *Node) string {
+func (d *dot) add(n *why.Node) string {
 	key := n.Kind + n.ID.String()
 	if n.ID.IsZero() {
 		key = fmt.Sprintf("%s %d", n.Kind, len(d.ids)) // nothing that could come up again
@@ -151,9 +139,9 @@ func (d *dot) add(n *Node) string {
 	if !known {
 		name = fmt.Sprintf("n%d", len(d.ids))
 		d.ids[key] = name
-		label, color := n.Kind+"\n"+OneLine(n.Label), "black"
+		label, color := n.Kind+"\n"+why.OneLine(n.Label), "black"
 		if n.Problem != "" {
-			label, color = label+"\n"+OneLine(n.Problem), "red"
+			label, color = label+"\n"+why.OneLine(n.Problem), "red"
 		}
 		fmt.Fprintf(&d.b, "  %s [label=%s, color=%s];\n", name, dotQuote(label), color)
 	}
@@ -177,12 +165,4 @@ func (d *dot) add(n *Node) string {
 // dotQuote makes a quoted string of Graphviz, whose only escapes are \" \\ and \n.
 func dotQuote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
-}
-
-// who is an agent in few words: the name it goes by, or the start of its key.
-func who(a object.AgentID) string {
-	if a.Hint == "" {
-		return a.KeyHex()[:16]
-	}
-	return OneLine(a.Hint)
 }

@@ -1,4 +1,4 @@
-package model
+package why
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -19,7 +20,7 @@ import (
 type walker struct {
 	ctx   context.Context
 	res   Resolver
-	o     WhyOptions
+	o     Options
 	seen  map[string]*Node
 	nodes int
 	err   error // the walk cannot go on
@@ -33,7 +34,7 @@ type walker struct {
 // expander fills in a node from the object's bytes.
 type expander func(w *walker, n *Node, raw []byte, depth int)
 
-// Follows reports whether [Why] goes on from objects of a kind to what they rest on.
+// Follows reports whether [Explain] goes on from objects of a kind to what they rest on.
 func Follows(kind string) bool { return expanderOf(kind) != nil }
 
 func expanderOf(kind string) expander {
@@ -44,9 +45,9 @@ func expanderOf(kind string) expander {
 		return (*walker).policy
 	case "ModelRef":
 		return (*walker).model
-	case aboutAttestation:
+	case model.AboutAttestation:
 		return (*walker).attestation
-	case aboutReport:
+	case model.AboutReport:
 		return (*walker).report
 	case "EvalSuiteDef":
 		return (*walker).suite
@@ -116,7 +117,7 @@ func (w *walker) visit(kind string, id object.Hash, depth int) *Node {
 // made hangs the receipts of the effects that made an object below it, where they are
 // here; they name it.
 func (w *walker) made(n *Node, depth int) {
-	w.some(n, "Receipt", w.receipts(n.ID, aboutDecision), depth, func(c *Node) {
+	w.some(n, "Receipt", w.receipts(n.ID, model.AboutDecision), depth, func(c *Node) {
 		if r, _, err := w.opened(c.ID); err == nil && !slices.Contains(r.Evidence, n.ID) {
 			c.fail("it does not name %s %s", n.Kind, n.ID.Short())
 		}
@@ -154,7 +155,7 @@ func (w *walker) raw(kind string, id object.Hash) ([]byte, error) {
 	if err == nil {
 		return raw, nil
 	}
-	if notHere(err) {
+	if model.NotHere(err) {
 		return nil, errNotHere
 	}
 	if !damaged(err) {
@@ -179,10 +180,6 @@ func damaged(err error) bool {
 }
 
 var errNotHere = errors.New("it is not here")
-
-func notHere(err error) bool {
-	return errors.Is(err, store.ErrNotFound) || errors.Is(err, ledger.ErrNotFound) || errors.Is(err, ErrNotFound)
-}
 
 // fail notes the first thing that is wrong with a node.
 func (n *Node) fail(format string, args ...any) {
@@ -283,7 +280,7 @@ func (w *walker) receipts(id object.Hash, kind string) []object.Hash {
 	all := w.related(id, kind)
 	var trusted []object.Hash
 	for _, h := range all {
-		if r, err := decoded[ledger.Receipt](w, "Receipt", h); err == nil && trusts(w.o.Trust.Receipt, r.Signer, receiptWhen(r, h)) {
+		if r, err := decoded[ledger.Receipt](w, "Receipt", h); err == nil && model.Trusts(w.o.Trust.Receipt, r.Signer, receiptWhen(r, h)) {
 			trusted = append(trusted, h)
 		}
 	}

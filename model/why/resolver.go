@@ -1,4 +1,4 @@
-package model
+package why
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -15,7 +16,7 @@ import (
 
 // Local is the Resolver over a registry and what it stands on.
 type Local struct {
-	Registry *Registry
+	Registry *model.Registry
 	Nodes    func(ctx context.Context) merkle.NodeReader // *store.Store has it
 	// BlobRef finds the reference of a blob, with an error that wraps store.ErrNotFound;
 	// *store.Store has it. Without it, walks do not start at blobs.
@@ -41,7 +42,7 @@ func (l *Local) Raw(ctx context.Context, kind string, id object.Hash) ([]byte, e
 		}
 	case "PromotionRecord":
 		_, raw, err := l.Registry.Record(ctx, id)
-		if !errors.Is(err, ErrNotFound) {
+		if !errors.Is(err, model.ErrNotFound) {
 			return raw, err
 		}
 	}
@@ -80,7 +81,7 @@ func (l *Local) Kind(ctx context.Context, id object.Hash) (string, error) {
 		if err == nil {
 			return kind, nil
 		}
-		if !notHere(err) {
+		if !model.NotHere(err) {
 			return "", err
 		}
 	}
@@ -95,7 +96,7 @@ func (l *Local) Related(ctx context.Context, id object.Hash, kind string) ([]obj
 	prefix := "s/" + id.String() + "/" // the index of package dataset
 	var list []object.Hash
 	err := l.Registry.KV.Scan(ctx, prefix, prefix+"\xff", func(key string, _ []byte) error {
-		if len(list) == maxIndexed {
+		if len(list) == model.MaxIndexed {
 			return nil
 		}
 		h, err := object.ParseHash(strings.TrimPrefix(key, prefix))
@@ -112,9 +113,9 @@ func (l *Local) Ring(ctx context.Context, ring uint8) (*Standing, error) {
 		return nil, err
 	}
 	s := &Standing{RingState: *state}
-	if s.Hold, err = l.Registry.holdID(ctx, ring); err != nil {
+	if s.Hold, err = l.Registry.HoldID(ctx, ring); err != nil {
 		return nil, err
 	}
-	s.Policy, err = l.Registry.inForce(ctx, ring)
+	s.Policy, err = l.Registry.PolicyID(ctx, ring)
 	return s, err
 }

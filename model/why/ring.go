@@ -1,10 +1,11 @@
-package model
+package why
 
 import (
 	"bytes"
 	"fmt"
 	"slices"
 
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -21,7 +22,7 @@ func (w *walker) ring(ring uint8) (*Node, error) {
 	n := &Node{Kind: KindRing, ID: state.PromotionID, Verified: true,
 		Label: fmt.Sprintf("ring %d: model %s, record %d", ring, state.ModelID.Short(), state.Sequence)}
 	c := w.add(n, "PromotionRecord", state.PromotionID, 1)
-	p, err := decoded[PromotionRecord](w, "PromotionRecord", state.PromotionID)
+	p, err := decoded[model.PromotionRecord](w, "PromotionRecord", state.PromotionID)
 	if err == nil && (p.ModelID != state.ModelID || p.RingID != ring || p.Sequence != state.Sequence) {
 		c.fail("the record is about model %s in ring %d, number %d", p.ModelID.Short(), p.RingID, p.Sequence)
 	}
@@ -30,7 +31,7 @@ func (w *walker) ring(ring uint8) (*Node, error) {
 	}
 	if state.Hold != nil {
 		c := w.add(n, "RingHold", *state.Hold, 1)
-		if h, err := decoded[RingHold](w, "RingHold", *state.Hold); err == nil && h.RingID != ring {
+		if h, err := decoded[model.RingHold](w, "RingHold", *state.Hold); err == nil && h.RingID != ring {
 			c.fail("it is a hold of ring %d", h.RingID)
 		}
 	}
@@ -40,16 +41,16 @@ func (w *walker) ring(ring uint8) (*Node, error) {
 // policyOf hangs a policy that is or was in force in a ring below n.
 func (w *walker) policyOf(n *Node, id object.Hash, ring uint8, depth int) {
 	c := w.add(n, "PolicyDef", id, depth)
-	if def, err := decoded[PolicyDef](w, "PolicyDef", id); err == nil && def.Ring != ring {
+	if def, err := decoded[model.PolicyDef](w, "PolicyDef", id); err == nil && def.Ring != ring {
 		c.fail("the policy is for ring %d, not %d", def.Ring, ring)
 	}
-	if !c.Seen && c.Problem == "" && len(w.related(id, aboutDecision)) == 0 {
+	if !c.Seen && c.Problem == "" && len(w.related(id, model.AboutDecision)) == 0 {
 		c.undecided()
 	}
 }
 
 func (w *walker) promotion(n *Node, raw []byte, depth int) {
-	p, id, err := OpenPromotion(raw)
+	p, id, err := model.OpenPromotion(raw)
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
@@ -60,9 +61,9 @@ func (w *walker) promotion(n *Node, raw []byte, depth int) {
 	w.policyOf(n, p.PolicyID, p.RingID, depth)
 	w.add(n, "ModelRef", p.ModelID, depth)
 	w.attestations(n, p, depth)
-	tool := PromoteTool
-	if p.Action == ActionRollback {
-		tool = RollbackTool
+	tool := model.PromoteTool
+	if p.Action == model.ActionRollback {
+		tool = model.RollbackTool
 	}
 	w.decision(n, depth, sameBytes(raw), tool)
 	if p.Restore != nil {
@@ -74,35 +75,35 @@ func (w *walker) promotion(n *Node, raw []byte, depth int) {
 
 // attestations hangs those of a promotion below it, of each claim the first few, and
 // checks that they are what its policy demands.
-func (w *walker) attestations(n *Node, p *PromotionRecord, depth int) {
-	policy, err := decoded[PolicyDef](w, "PolicyDef", p.PolicyID)
+func (w *walker) attestations(n *Node, p *model.PromotionRecord, depth int) {
+	policy, err := decoded[model.PolicyDef](w, "PolicyDef", p.PolicyID)
 	if err != nil {
 		policy = nil // that is a broken link of its own
 	}
 	shown, passed, signed := map[uint8]int{}, map[object.Hash]bool{}, map[string]bool{}
 	for _, id := range p.EvalAttestations {
-		a, err := decoded[Attestation](w, aboutAttestation, id)
+		a, err := decoded[model.Attestation](w, model.AboutAttestation, id)
 		if err != nil {
-			a = &Attestation{}
+			a = &model.Attestation{}
 		}
 		shown[a.ClaimType]++
 		w.nth(n, shown[a.ClaimType]-1, w.o.Width, func() *Node {
-			c := w.visit(aboutAttestation, id, depth)
+			c := w.visit(model.AboutAttestation, id, depth)
 			if err == nil {
 				c.check(supports(a, p, policy))
 			}
 			return c
 		})
 		switch a.ClaimType {
-		case ClaimEvalPass:
+		case model.ClaimEvalPass:
 			for _, h := range a.Evidence {
 				passed[h] = true
 			}
-		case ClaimQuorumSignoff:
+		case model.ClaimQuorumSignoff:
 			signed[a.Signer.KeyHex()] = true
 		}
 	}
-	if policy == nil || p.Action == ActionRollback && len(p.EvalAttestations) == 0 {
+	if policy == nil || p.Action == model.ActionRollback && len(p.EvalAttestations) == 0 {
 		return // to a model that no promotion brought into the ring
 	}
 	if slices.ContainsFunc(n.Children, func(c *Node) bool { return FirstProblem(c) != nil }) {
@@ -119,11 +120,11 @@ func (w *walker) attestations(n *Node, p *PromotionRecord, depth int) {
 }
 
 // supports checks that an attestation is one that a promotion may rest on.
-func supports(a *Attestation, p *PromotionRecord, policy *PolicyDef) error {
+func supports(a *model.Attestation, p *model.PromotionRecord, policy *model.PolicyDef) error {
 	switch {
 	case a.SubjectHash != p.ModelID:
 		return fmt.Errorf("it is about %s, not about model %s", a.SubjectHash.Short(), p.ModelID.Short())
-	case a.ClaimType == ClaimQuorumSignoff && !a.Names(p.PolicyID):
+	case a.ClaimType == model.ClaimQuorumSignoff && !a.Names(p.PolicyID):
 		return fmt.Errorf("it does not sign off policy %s", p.PolicyID.Short())
 	case a.Grounds() != nil:
 		return fmt.Errorf("it counts for nothing: %w", a.Grounds())
@@ -136,30 +137,30 @@ func supports(a *Attestation, p *PromotionRecord, policy *PolicyDef) error {
 }
 
 func (w *walker) policy(n *Node, raw []byte, depth int) {
-	p, id, err := OpenPolicy(raw)
+	p, id, err := model.OpenPolicy(raw)
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
 	n.Label = fmt.Sprintf("policy %s for ring %d by %s: %s, %s, quorum %d of %d", policyName(p, id), p.Ring, who(p.Signer),
-		count(len(p.Suites), "suite"), count(len(p.Thresholds), "threshold"), p.Quorum, len(p.Verifiers))
-	decisions := w.related(id, aboutDecision)
-	at := When{Time: p.TimeObserved}
+		model.Count(len(p.Suites), "suite"), model.Count(len(p.Thresholds), "threshold"), p.Quorum, len(p.Verifiers))
+	decisions := w.related(id, model.AboutDecision)
+	at := model.When{Time: p.TimeObserved}
 	if len(decisions) > 0 {
 		at.Receipt = decisions[0]
 	}
-	if !trusts(w.o.Trust.Policy, p.Signer, at) {
+	if !model.Trusts(w.o.Trust.Policy, p.Signer, at) {
 		n.fail("%s is not trusted for policies", p.Signer)
 	}
 	if len(decisions) > 0 {
 		w.decision(n, depth, func(response []byte) bool {
-			s, err := object.Decode[PolicyState](response)
+			s, err := object.Decode[model.PolicyState](response)
 			return err == nil && s.PolicyID == id && s.RingID == p.Ring
-		}, PolicyTool)
+		}, model.PolicyTool)
 	}
 }
 
 // policyName is what people call a policy.
-func policyName(p *PolicyDef, id object.Hash) string {
+func policyName(p *model.PolicyDef, id object.Hash) string {
 	if p.Name != nil {
 		return fmt.Sprintf("%q", *p.Name)
 	}
@@ -167,14 +168,14 @@ func policyName(p *PolicyDef, id object.Hash) string {
 }
 
 func (w *walker) indexState(n *Node, raw []byte, depth int) {
-	s, id, err := OpenIndexState(raw)
+	s, id, err := model.OpenIndexState(raw)
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
-	n.Label = fmt.Sprintf("index %s, state %d: %s", s.Name, s.Sequence, count(int(s.Count), "episode"))
+	n.Label = fmt.Sprintf("index %s, state %d: %s", s.Name, s.Sequence, model.Count(int(s.Count), "episode"))
 	w.manifest(n, s.Manifest, nil, depth)
-	if len(w.related(id, aboutDecision)) > 0 {
-		w.decision(n, depth, sameBytes(raw), IndexUpdateTool, IndexRollbackTool)
+	if len(w.related(id, model.AboutDecision)) > 0 {
+		w.decision(n, depth, sameBytes(raw), model.IndexUpdateTool, model.IndexRollbackTool)
 	}
 	if s.Restore != nil {
 		n.leaf("IndexState", *s.Restore, "a rollback goes back to state %s", s.Restore.Short())
@@ -185,7 +186,7 @@ func (w *walker) indexState(n *Node, raw []byte, depth int) {
 // put a policy into force, below it: by whose decision, under which capability. It must
 // be of one of the tools, and its response what made says.
 func (w *walker) decision(n *Node, depth int, made func(response []byte) bool, tools ...object.Hash) {
-	receipts := w.receipts(n.ID, aboutDecision)
+	receipts := w.receipts(n.ID, model.AboutDecision)
 	if len(receipts) == 0 {
 		n.undecided()
 	}
@@ -212,13 +213,13 @@ func sameBytes(want []byte) func([]byte) bool {
 }
 
 func (w *walker) ringHold(n *Node, raw []byte, depth int) {
-	h, id, err := OpenHold(raw)
+	h, id, err := model.OpenHold(raw)
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
-	verb, tool := "thawed", ThawTool
+	verb, tool := "thawed", model.ThawTool
 	if h.Frozen {
-		verb, tool = "frozen", FreezeTool
+		verb, tool = "frozen", model.FreezeTool
 	}
 	n.Label = fmt.Sprintf("ring %d %s by %s, %s: %s", h.RingID, verb, who(h.Signer), minute(h.TimeObserved), h.Reason)
 	w.decision(n, depth, sameBytes(raw), tool)

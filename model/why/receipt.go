@@ -1,4 +1,4 @@
-package model
+package why
 
 import (
 	"errors"
@@ -12,32 +12,33 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
 )
 
 // opened loads a receipt and its response and checks both.
-func (w *walker) opened(id object.Hash) (*ledger.Receipt, Effect, error) {
+func (w *walker) opened(id object.Hash) (*ledger.Receipt, model.Effect, error) {
 	raw, err := w.raw("Receipt", id)
 	if err != nil {
-		return nil, Effect{}, err
+		return nil, model.Effect{}, err
 	}
 	r, got, err := ledger.OpenReceipt(raw)
 	if err == nil {
 		err = sameID(got, id)
 	}
 	if err != nil {
-		return nil, Effect{}, err
+		return nil, model.Effect{}, err
 	}
 	body, err := w.raw(KindBytes, r.ResponseHash)
 	if err != nil {
-		return r, Effect{}, fmt.Errorf("its response %s: %w", r.ResponseHash.Short(), err)
+		return r, model.Effect{}, fmt.Errorf("its response %s: %w", r.ResponseHash.Short(), err)
 	}
 	if object.Sum(body) != r.ResponseHash {
-		return r, Effect{}, fmt.Errorf("its response: %w", object.ErrID)
+		return r, model.Effect{}, fmt.Errorf("its response: %w", object.ErrID)
 	}
-	return r, Effect{raw, body}, nil
+	return r, model.Effect{Receipt: raw, Response: body}, nil
 }
 
 func (w *walker) receipt(n *Node, raw []byte, depth int) {
@@ -49,7 +50,7 @@ func (w *walker) receipt(n *Node, raw []byte, depth int) {
 	if r.Status != 200 {
 		n.Label += fmt.Sprintf(", status %d", r.Status)
 	}
-	if !trusts(w.o.Trust.Receipt, r.Signer, receiptWhen(r, id)) {
+	if !model.Trusts(w.o.Trust.Receipt, r.Signer, receiptWhen(r, id)) {
 		n.fail("%s is not trusted for receipts", r.Signer)
 	}
 	if dataset.Imported(r) && !w.isCapability(r.Evidence[0]) {
@@ -58,11 +59,11 @@ func (w *walker) receipt(n *Node, raw []byte, depth int) {
 	}
 	use := caps.Use{Kind: caps.KindToolCall, Tool: r.ToolID}
 	switch r.ToolID {
-	case TrainTool:
+	case model.TrainTool:
 		use = w.trainReceipt(n, r, depth)
-	case EvalTool:
+	case model.EvalTool:
 		use = w.evalReceipt(n, r, depth)
-	case PromoteTool, RollbackTool:
+	case model.PromoteTool, model.RollbackTool:
 		use = w.deployReceipt(n, r)
 	default:
 		w.kept(n, "request", r.RequestHash)
@@ -74,11 +75,11 @@ func (w *walker) receipt(n *Node, raw []byte, depth int) {
 
 // receiptWhen is when a receipt was signed. The time of an imported one is what its
 // record says, and no time of a signature: it counts as signed at the beginning.
-func receiptWhen(r *ledger.Receipt, id object.Hash) When {
+func receiptWhen(r *ledger.Receipt, id object.Hash) model.When {
 	if dataset.Imported(r) {
-		return When{Receipt: id}
+		return model.When{Receipt: id}
 	}
-	return When{r.TimeObserved, id}
+	return model.When{Time: r.TimeObserved, Receipt: id}
 }
 
 // imported shows evidence that came in from elsewhere as that: no capability allowed
@@ -122,7 +123,7 @@ func (w *walker) kept(n *Node, what string, h object.Hash) {
 	case object.Sum(body) != h:
 		n.leaf(KindBytes, h, "%s %s", what, h.Short()).fail("its bytes have another hash")
 	default:
-		n.leaf(KindBytes, h, "%s %s, %s", what, h.Short(), count(len(body), "byte"))
+		n.leaf(KindBytes, h, "%s %s, %s", what, h.Short(), model.Count(len(body), "byte"))
 	}
 }
 
@@ -132,7 +133,7 @@ func (w *walker) trainReceipt(n *Node, r *ledger.Receipt, depth int) caps.Use {
 	if !n.check(err) {
 		return use
 	}
-	res, request, _, err := OpenTrainResult(effect.Response)
+	res, request, _, err := model.OpenTrainResult(effect.Response)
 	if !n.check(err) {
 		return use
 	}
@@ -140,7 +141,7 @@ func (w *walker) trainReceipt(n *Node, r *ledger.Receipt, depth int) caps.Use {
 		n.fail("its response is of another job")
 	}
 	use.Recipe, use.Tokens, use.GPUms = res.Job.RecipeID, res.Job.MaxTokens, res.Job.MaxGPUms
-	n.Label += fmt.Sprintf(": %s", count(int(res.Examples), "example"))
+	n.Label += fmt.Sprintf(": %s", model.Count(int(res.Examples), "example"))
 	w.add(n, "RecipeDef", res.Job.RecipeID, depth)
 	w.manifest(n, res.Job.Manifest, &res.Job.DatasetDef, depth)
 	if res.Job.BuildReceipt != nil {
@@ -155,7 +156,7 @@ func (w *walker) evalReceipt(n *Node, r *ledger.Receipt, depth int) caps.Use {
 	if !n.check(err) {
 		return use
 	}
-	res, request, err := OpenEvalResult(effect.Response)
+	res, request, err := model.OpenEvalResult(effect.Response)
 	if !n.check(err) {
 		return use
 	}
@@ -163,7 +164,7 @@ func (w *walker) evalReceipt(n *Node, r *ledger.Receipt, depth int) caps.Use {
 		n.fail("its response is of another job")
 	}
 	use.Suite = res.Job.SuiteID
-	n.Label += fmt.Sprintf(": %s", count(int(res.Examples), "example"))
+	n.Label += fmt.Sprintf(": %s", model.Count(int(res.Examples), "example"))
 	w.add(n, "EvalSuiteDef", res.Job.SuiteID, depth)
 	return use
 }
@@ -175,7 +176,7 @@ func (w *walker) deployReceipt(n *Node, r *ledger.Receipt) caps.Use {
 	if !n.check(err) {
 		return use
 	}
-	p, _, err := OpenPromotion(effect.Response)
+	p, _, err := model.OpenPromotion(effect.Response)
 	if !n.check(err) {
 		return use
 	}
@@ -191,11 +192,11 @@ func (w *walker) deployReceipt(n *Node, r *ledger.Receipt) caps.Use {
 		n.fail("its request %s: %v", r.RequestHash.Short(), object.ErrID)
 		return use
 	}
-	if r.ToolID == PromoteTool {
-		if q, err := object.Decode[PromoteRequest](request); err == nil {
+	if r.ToolID == model.PromoteTool {
+		if q, err := object.Decode[model.PromoteRequest](request); err == nil {
 			use.Policy = q.PolicyID
 		}
-	} else if q, err := object.Decode[RollbackRequest](request); err == nil {
+	} else if q, err := object.Decode[model.RollbackRequest](request); err == nil {
 		use.Policy = q.PolicyID
 	}
 	return use
@@ -231,7 +232,7 @@ func (w *walker) rollbackPolicy(r *ledger.Receipt, p *PromotionRecord) object.Ha
 // inner hangs the calls of tools that an effect was made of below it: what its receipt
 // names beside its capability.
 func (w *walker) inner(n *Node, r *ledger.Receipt, depth int) {
-	if r.ToolID != TrainTool && r.ToolID != EvalTool || len(r.Evidence) == 0 {
+	if r.ToolID != model.TrainTool && r.ToolID != model.EvalTool || len(r.Evidence) == 0 {
 		return
 	}
 	under := w.under(r)
@@ -339,7 +340,7 @@ func (w *walker) trustsRoot(issuer object.AgentID, kind uint8) bool {
 
 // then is what counted when a receipt was signed; without [WhyOptions.Then] that is
 // what counts now, and nothing that is revoked.
-func (o *WhyOptions) then(id object.Hash, r *ledger.Receipt) caps.Past {
+func (o *Options) then(id object.Hash, r *ledger.Receipt) caps.Past {
 	if o.Then == nil {
 		return caps.Past{At: r.TimeObserved, Trusted: o.Caps.Trusted}
 	}

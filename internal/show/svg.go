@@ -1,9 +1,11 @@
-package model
+package show
 
 import (
 	"encoding/xml"
 	"fmt"
 	"strings"
+
+	"github.com/mythos-project/mythos/model/why"
 )
 
 // The picture's measures, in pixels.
@@ -18,7 +20,7 @@ const (
 
 // SVG is the tree as a picture that stands by itself: a layer is a column, what a node
 // rests on is to its right. Whole labels and ids are shown by pointing at a node.
-func (n *Node) SVG() string {
+func SVG(n *why.Node) string {
 	s := &picture{}
 	s.place(n, 0)
 	width, height := 2*svgMargin+s.layers*svgColumn+svgBox, 2*svgMargin+s.rows*svgRow-(svgRow-svgHeight)
@@ -41,7 +43,7 @@ type picture struct {
 
 // place draws a node and what is to its right, and returns the middle of its left and
 // right edges' height.
-func (s *picture) place(n *Node, layer int) (y int) {
+func (s *picture) place(n *why.Node, layer int) (y int) {
 	s.layers = max(s.layers, layer)
 	var ends []int
 	for _, c := range n.Children {
@@ -75,7 +77,7 @@ func (s *picture) row() int {
 	return y
 }
 
-func (s *picture) box(n *Node, layer, y int) {
+func (s *picture) box(n *why.Node, layer, y int) {
 	class, title := "", n.Label
 	if n.Seen {
 		class = ` class="s"`
@@ -88,11 +90,11 @@ func (s *picture) box(n *Node, layer, y int) {
 	}
 	x := svgMargin + layer*svgColumn
 	fmt.Fprintf(&s.boxes, "<g%s><title>%s</title><rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"6\"/><text class=\"k\" x=\"%d\" y=\"%d\">%s</text><text x=\"%d\" y=\"%d\">%s</text></g>\n",
-		class, escaped(title), x, y-svgHeight/2, svgBox, svgHeight, x+10, y-6, escaped(n.Kind), x+10, y+11, escaped(cut(OneLine(n.Label), svgChars)))
+		class, escaped(title), x, y-svgHeight/2, svgBox, svgHeight, x+10, y-6, escaped(n.Kind), x+10, y+11, escaped(cut(why.OneLine(n.Label), svgChars)))
 }
 
 // more draws that there is more.
-func (s *picture) more(n *Node, layer int) int {
+func (s *picture) more(n *why.Node, layer int) int {
 	y := s.row()
 	text := fmt.Sprintf("and %d more", n.More)
 	if n.Checked {

@@ -1,0 +1,21 @@
+package why_test
+
+import (
+	"fmt"
+
+	"github.com/mythos-project/mythos/model/why"
+)
+
+// A tree is searched for the first link that does not hold.
+func ExampleFirstProblem() {
+	ring := &why.Node{Kind: "RingState", Label: "ring 0", Verified: true, Children: []*why.Node{
+		{Kind: "PromotionRecord", Label: "promotion", Verified: true},
+		{Kind: "ModelRef", Label: "model", Problem: "its weights are not here"},
+	}}
+	for _, n := range why.FirstProblem(ring) {
+		fmt.Println(n.Kind, n.Problem)
+	}
+	// Output:
+	// RingState
+	// ModelRef its weights are not here
+}
