@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -65,15 +66,15 @@ func FuzzUnits(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if d, err := ParseDuration(text); err == nil {
+		if d, err := units.ParseDuration(text); err == nil {
 			if d < 0 || d%time.Microsecond != 0 {
 				t.Fatalf("%q is %d", text, d)
 			}
-			if again, err := ParseDuration(FormatDuration(d)); err != nil || again != d {
-				t.Fatalf("%q is written %q: %v", text, FormatDuration(d), err)
+			if again, err := units.ParseDuration(units.FormatDuration(d)); err != nil || again != d {
+				t.Fatalf("%q is written %q: %v", text, units.FormatDuration(d), err)
 			}
 		}
-		_, _ = ParseSize(text)
+		_, _ = units.ParseSize(text)
 	})
 }
 

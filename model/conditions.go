@@ -169,6 +169,7 @@ func (j *judge) quorum() Condition {
 	return c
 }
 
+// Count is a number of things in words.
 func Count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what

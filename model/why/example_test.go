@@ -13,9 +13,9 @@ func ExampleFirstProblem() {
 		{Kind: "ModelRef", Label: "model", Problem: "its weights are not here"},
 	}}
 	for _, n := range why.FirstProblem(ring) {
-		fmt.Println(n.Kind, n.Problem)
+		fmt.Printf("%s: %q\n", n.Kind, n.Problem)
 	}
 	// Output:
-	// RingState
-	// ModelRef its weights are not here
+	// RingState: ""
+	// ModelRef: "its weights are not here"
 }
