@@ -8,11 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	osexec "os/exec"
 	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
-	osexec "os/exec"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/show"
