@@ -112,3 +112,8 @@ func (g *Gate) Use(ctx context.Context, tool object.Hash, request []byte) (caps.
 func BuiltinTool(name string) Tool {
 	return Tool{Name: name, ID: BuiltinID(name), RequestType: ir.TypeBytes, ResponseType: ir.TypeBytes, Given: true}
 }
+
+// Failed is the response of a built-in tool of an effect that did not come about; the reason is the body.
+func Failed(err error) Response {
+	return Response{Body: []byte(err.Error()), Status: StatusFailed, Notes: err.Error(), Cause: err}
+}

@@ -39,6 +39,7 @@ var rooms = []struct {
 	{"exec/ir", []string{"object", "object/..."}},
 	{"exec", []string{"object", "object/...", "exec/ir", "caps", "ledger", "store"}},
 	{"exec/...", []string{"object", "object/...", "exec", "exec/ir", "exec/runnertest", "exec/secret"}},
+	{"exec/cell", []string{"object", "object/...", "exec", "caps", "ledger", "store"}},
 	{"exec/process", []string{"object", "exec", "exec/secret", "internal/supervise"}},
 	{"exec/mcptool", []string{"object", "exec", "exec/process", "exec/httptool"}},
 	{"dataset", []string{"object", "object/...", "store", "ledger", "exec/ir"}},

@@ -33,10 +33,6 @@ const (
 
 	effectPin    = "blob.pin"
 	effectDelete = "blob.delete"
-	effectAppend = "cell.append"
-	effectRead   = "cell.read"
-	effectState  = "cell.snapshot"
-	effectEvery  = "cell.policy"
 	effectSpawn  = "compute.spawn"
 	effectOnce   = "once"
 
@@ -75,7 +71,7 @@ func (n *Node) builtins() {
 	n.trainBuiltin()
 	n.indexBuiltins()
 	n.keepBuiltins()
-	n.cellBuiltins()
+	n.Cells.Register(n.Gate)
 	n.spawnBuiltin()
 	n.Gate.Builtin(effectOnce, (&recording.Runner{Programs: n.programs, Tools: n.Tools, Blobs: n.Store}).Builtin())
 }
@@ -90,11 +86,11 @@ func (n *Node) Source() *dataset.StoreSource {
 func (n *Node) runDataset(ctx context.Context, call exec.Call) (exec.Response, error) {
 	def, err := dataset.OpenDef(call.Request)
 	if err != nil {
-		return failed(err), nil
+		return exec.Failed(err), nil
 	}
 	built, err := dataset.BuildWith(ctx, n.Store, n.Source(), def, dataset.Options{Progress: progressOf(call)})
 	if err != nil {
-		return failed(err), nil
+		return exec.Failed(err), nil
 	}
 	warnings := built.Warnings
 	if warnings == nil {
@@ -112,11 +108,6 @@ func (n *Node) runDataset(ctx context.Context, call exec.Call) (exec.Response, e
 func progressOf(call exec.Call) store.Progress {
 	p, _ := call.Local.(store.Progress)
 	return p
-}
-
-// failed is the response of an effect that did not come about; the reason is the body.
-func failed(err error) exec.Response {
-	return exec.Response{Body: []byte(err.Error()), Status: exec.StatusFailed, Notes: err.Error(), Cause: err}
 }
 
 // BuiltDataset is a dataset as `dataset build` reports it.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/cell"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -13,27 +14,27 @@ import (
 // AppendCell appends events to a cell, as an effect; with a key once. A cell that has
 // not the number of events that the request expects is a Called with [exec.StatusConflict].
 func (n *Node) AppendCell(ctx context.Context, q *exec.CellAppendRequest, key []byte, given []caps.Chain) (*exec.CellAppended, *Called, error) {
-	return cellEffect[exec.CellAppended](ctx, n, CallSpec{Tool: exec.BuiltinTool(effectAppend), Key: key, Caps: given}, q,
+	return cellEffect[exec.CellAppended](ctx, n, CallSpec{Tool: exec.BuiltinTool(cell.Append), Key: key, Caps: given}, q,
 		&caps.CellWrite{CellID: q.CellID, MaxEvents: caps.NoLimit32})
 }
 
 // ReadCell reads events of a cell, as an effect.
 func (n *Node) ReadCell(ctx context.Context, q *exec.CellReadRequest, given []caps.Chain) (*exec.CellEvents, error) {
-	page, _, err := cellEffect[exec.CellEvents](ctx, n, CallSpec{Tool: exec.BuiltinTool(effectRead), Caps: given}, q,
+	page, _, err := cellEffect[exec.CellEvents](ctx, n, CallSpec{Tool: exec.BuiltinTool(cell.Read), Caps: given}, q,
 		&caps.CellRead{CellID: q.CellID})
 	return page, err
 }
 
 // SnapshotCell reads the state of a cell, as an effect.
 func (n *Node) SnapshotCell(ctx context.Context, q *exec.CellSnapshotRequest, given []caps.Chain) (*exec.CellSnapshot, error) {
-	page, _, err := cellEffect[exec.CellSnapshot](ctx, n, CallSpec{Tool: exec.BuiltinTool(effectState), Caps: given}, q,
+	page, _, err := cellEffect[exec.CellSnapshot](ctx, n, CallSpec{Tool: exec.BuiltinTool(cell.Snapshot), Caps: given}, q,
 		&caps.CellRead{CellID: q.CellID})
 	return page, err
 }
 
 // SetCellPolicy says when snapshots of a cell are kept, as an effect.
 func (n *Node) SetCellPolicy(ctx context.Context, id object.Hash, every uint64, given []caps.Chain) error {
-	_, _, err := cellEffect[object.Hash](ctx, n, CallSpec{Tool: exec.BuiltinTool(effectEvery), Caps: given},
+	_, _, err := cellEffect[object.Hash](ctx, n, CallSpec{Tool: exec.BuiltinTool(cell.Policy), Caps: given},
 		&exec.CellPolicyRequest{CellID: id, Every: every}, &caps.CellWrite{CellID: id, MaxEvents: caps.NoLimit32})
 	return err
 }

@@ -12,14 +12,15 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/cell"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 )
 
-func appendCell(t *testing.T, n *node.Node, cell string, events ...string) *exec.CellAppended {
+func appendCell(t *testing.T, n *node.Node, name string, events ...string) *exec.CellAppended {
 	t.Helper()
-	q := &exec.CellAppendRequest{CellID: node.CellID(cell)}
+	q := &exec.CellAppendRequest{CellID: cell.ID(name)}
 	for _, e := range events {
 		key, data, _ := strings.Cut(e, "=")
 		q.Events = append(q.Events, exec.CellEvent{Key: []byte(key), Data: []byte(data)})
@@ -52,10 +53,10 @@ func stateOf(t *testing.T, n *node.Node, q exec.CellSnapshotRequest) (list []str
 // TestCellState: the state is that of the events, with and without a kept snapshot, at
 // any number, and page by page.
 func TestCellState(t *testing.T) {
-	for _, every := range []uint64{0, 1, 7, node.DefaultSnapshotEvery} {
+	for _, every := range []uint64{0, 1, 7, cell.DefaultSnapshotEvery} {
 		t.Run(fmt.Sprint(every), func(t *testing.T) {
 			n := open(t, t.TempDir(), clockAt())
-			id := node.CellID("c")
+			id := cell.ID("c")
 			if err := n.SetCellPolicy(t.Context(), id, every, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -90,13 +91,13 @@ func TestCellState(t *testing.T) {
 func checkKept(t *testing.T, n *node.Node, every, events uint64) {
 	t.Helper()
 	seen := 0
-	err := n.Cells(t.Context(), func(c node.CellInfo) error {
+	err := n.Cells.Each(t.Context(), func(c cell.Info) error {
 		seen++
 		want := uint64(0)
 		if every > 0 {
 			want = events / every * every
 		}
-		if c.ID != node.CellID("c") || c.Events != events || c.Every != every || c.Snapshot != want {
+		if c.ID != cell.ID("c") || c.Events != events || c.Every != every || c.Snapshot != want {
 			t.Errorf("%+v, a snapshot at %d is expected", c, want)
 		}
 		return nil
@@ -117,7 +118,7 @@ func TestCellPages(t *testing.T) {
 		appendCell(t, n, "c", events...)
 	}
 	appendCell(t, n, "other", "0000=y")
-	got := stateOf(t, n, exec.CellSnapshotRequest{CellID: node.CellID("c")})
+	got := stateOf(t, n, exec.CellSnapshotRequest{CellID: cell.ID("c")})
 	if len(got) != 2100 || !slices.IsSorted(got) || got[2099] != "2099=x@2099" {
 		t.Errorf("%d keys, the last %s", len(got), got[len(got)-1])
 	}
@@ -128,18 +129,18 @@ func TestCellPages(t *testing.T) {
 func TestCellOutlivesCollection(t *testing.T) {
 	c := clockAt()
 	n := open(t, t.TempDir(), c)
-	if err := n.SetCellPolicy(t.Context(), node.CellID("c"), 2, nil); err != nil {
+	if err := n.SetCellPolicy(t.Context(), cell.ID("c"), 2, nil); err != nil {
 		t.Fatal(err)
 	}
 	appendCell(t, n, "c", "a=1", "b=2")
-	want := stateOf(t, n, exec.CellSnapshotRequest{CellID: node.CellID("c")})
+	want := stateOf(t, n, exec.CellSnapshotRequest{CellID: cell.ID("c")})
 	for range 3 {
 		if _, err := n.GC(t.Context(), false, -1, nil); err != nil {
 			t.Fatal(err)
 		}
 		c.pass(48 * time.Hour)
 	}
-	if got := stateOf(t, n, exec.CellSnapshotRequest{CellID: node.CellID("c")}); !slices.Equal(got, want) {
+	if got := stateOf(t, n, exec.CellSnapshotRequest{CellID: cell.ID("c")}); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
@@ -149,7 +150,7 @@ func TestCellOutlivesCollection(t *testing.T) {
 func TestCellExpect(t *testing.T) {
 	n := open(t, t.TempDir(), clockAt())
 	read := func(ctx context.Context) (at uint64, err error) {
-		page, err := n.SnapshotCell(ctx, &exec.CellSnapshotRequest{CellID: node.CellID("c")}, nil)
+		page, err := n.SnapshotCell(ctx, &exec.CellSnapshotRequest{CellID: cell.ID("c")}, nil)
 		if err != nil {
 			return 0, err
 		}
@@ -164,7 +165,7 @@ func TestCellExpect(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				a, called, err := n.AppendCell(t.Context(), &exec.CellAppendRequest{CellID: node.CellID("c"), Expect: &at,
+				a, called, err := n.AppendCell(t.Context(), &exec.CellAppendRequest{CellID: cell.ID("c"), Expect: &at,
 					Events: []exec.CellEvent{{Key: []byte("count"), Data: fmt.Appendf(nil, "%d", at)}}}, nil, nil)
 				switch {
 				case err != nil:
@@ -180,7 +181,7 @@ func TestCellExpect(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	page, err := n.ReadCell(t.Context(), &exec.CellReadRequest{CellID: node.CellID("c")}, nil)
+	page, err := n.ReadCell(t.Context(), &exec.CellReadRequest{CellID: cell.ID("c")}, nil)
 	if err != nil || len(page.Events) != 20 {
 		t.Fatalf("%d events, %v", len(page.Events), err)
 	}
@@ -217,7 +218,7 @@ effect tool:append, r3, r4, r5
 make r6, &all
 effect tool:read, r6, r7, r8
 ret r7`, exec.BuiltinID("cell.append"), exec.BuiltinID("cell.read"), hex.EncodeToString([]byte("answer")), hex.EncodeToString([]byte("42")),
-		node.CellID("c"), node.CellID("c"), write[0].ID, read[0].ID)
+		cell.ID("c"), cell.ID("c"), write[0].ID, read[0].ID)
 	raw, err := ir.Assemble([]byte(text))
 	if err != nil {
 		t.Fatal(err)

@@ -116,15 +116,15 @@ type destination struct {
 func (n *Node) runExport(ctx context.Context, call exec.Call) (exec.Response, error) {
 	to, ok := call.Local.(*destination)
 	if !ok {
-		return failed(errors.New("an export goes to files of the machine that asks for it: use dataset export there")), nil
+		return exec.Failed(errors.New("an export goes to files of the machine that asks for it: use dataset export there")), nil
 	}
 	q, err := openExport(call.Request, to)
 	if err != nil {
-		return failed(err), nil
+		return exec.Failed(err), nil
 	}
 	files, err := n.export(ctx, q, to)
 	if err != nil {
-		return failed(err), nil
+		return exec.Failed(err), nil
 	}
 	body, err := json.Marshal(files)
 	return exec.Response{Body: body, Status: exec.StatusOK, Evidence: []object.Hash{q.Manifest}}, err

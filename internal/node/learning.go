@@ -124,7 +124,7 @@ func job[T any](run func(context.Context, exec.Call, *T) (exec.Response, error))
 	return func(ctx context.Context, call exec.Call) (exec.Response, error) {
 		v, err := object.Decode[T](call.Request)
 		if err != nil {
-			return failed(err), nil
+			return exec.Failed(err), nil
 		}
 		res, err := run(ctx, call, v)
 		if err == nil {
@@ -135,7 +135,7 @@ func job[T any](run func(context.Context, exec.Call, *T) (exec.Response, error))
 		}
 		for _, o := range outcomes {
 			if errors.Is(err, o.err) {
-				res := failed(err)
+				res := exec.Failed(err)
 				res.Status = o.status
 				return res, nil
 			}

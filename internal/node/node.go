@@ -13,6 +13,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/cell"
 	"github.com/mythos-project/mythos/exec/httptool"
 	"github.com/mythos-project/mythos/exec/mcptool"
 	"github.com/mythos-project/mythos/exec/process"
@@ -47,6 +48,7 @@ type Node struct {
 	Tools       *exec.Tools
 	Gate        *exec.Gate
 	Exec        *exec.Executor
+	Cells       *cell.Cells
 	mcp         *mcptool.Runner
 	wasm        *wasm.Runner
 
@@ -56,7 +58,6 @@ type Node struct {
 	close  []func() error
 
 	programs *process.Runner
-	writers  writers // of cells
 
 	pass   keyfile.Passphrase
 	guest  bool             // our key is one that the repository keeps beside its identity
@@ -190,6 +191,7 @@ func (n *Node) executor() error {
 	}
 	exec.AddBlobTools(n.Gate, n.Store)
 	n.Exec = &exec.Executor{Gate: n.Gate, Store: n.Store, KV: n.DB}
+	n.Cells = &cell.Cells{KV: n.DB, Store: n.Store, Debugf: n.debugf}
 	n.builtins()
 	return nil
 }

@@ -46,7 +46,7 @@ func (n *Node) runRoots(ctx context.Context, keep func(object.Hash)) error {
 	if err := n.indexRoots(ctx, keep); err != nil {
 		return fmt.Errorf("indexes: %w", err)
 	}
-	if err := n.cellRoots(ctx, keep); err != nil {
+	if err := n.Cells.Roots(ctx, keep); err != nil {
 		return fmt.Errorf("cells: %w", err)
 	}
 	return n.Tools.List(ctx, func(t exec.Tool) error {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/cell"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
@@ -101,7 +102,7 @@ func runAppend(ctx context.Context, f *cmdutil.Factory, o *appendOptions) error 
 	if err != nil {
 		return err
 	}
-	q := &exec.CellAppendRequest{CellID: node.CellID(o.Cell)}
+	q := &exec.CellAppendRequest{CellID: cell.ID(o.Cell)}
 	if q.Events, err = o.events(f); err != nil {
 		return err
 	}
@@ -173,7 +174,7 @@ func runRead(ctx context.Context, f *cmdutil.Factory, o *readOptions, one bool) 
 	if err != nil {
 		return err
 	}
-	q := &exec.CellSnapshotRequest{CellID: node.CellID(o.Cell), KeyPrefix: prefix(o.Prefix)}
+	q := &exec.CellSnapshotRequest{CellID: cell.ID(o.Cell), KeyPrefix: prefix(o.Prefix)}
 	if o.At >= 0 {
 		at := uint64(o.At)
 		q.At = &at
@@ -204,7 +205,7 @@ func runRead(ctx context.Context, f *cmdutil.Factory, o *readOptions, one bool) 
 // printOne prints the data of the key that is the prefix, which is the first with it.
 func printOne(f *cmdutil.Factory, o *readOptions, page *exec.CellSnapshot) error {
 	if len(page.Events) == 0 || string(page.Events[0].Key) != o.Prefix {
-		return clierr.New(clierr.NotFound, "cell %s has no event with the key %q", o.Cell, o.Prefix).On(node.CellID(o.Cell).String())
+		return clierr.New(clierr.NotFound, "cell %s has no event with the key %q", o.Cell, o.Prefix).On(cell.ID(o.Cell).String())
 	}
 	if f.JSON {
 		return emit(f, page.Numbers[0], &page.Events[0])
@@ -234,7 +235,7 @@ func runReplay(ctx context.Context, f *cmdutil.Factory, o *readOptions) error {
 	if err != nil {
 		return err
 	}
-	q := &exec.CellReadRequest{CellID: node.CellID(o.Cell), KeyPrefix: prefix(o.Prefix), From: o.From}
+	q := &exec.CellReadRequest{CellID: cell.ID(o.Cell), KeyPrefix: prefix(o.Prefix), From: o.From}
 	for {
 		page, err := n.ReadCell(ctx, q, given)
 		if err != nil {
@@ -282,7 +283,7 @@ func newPolicy(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			err = n.SetCellPolicy(c.Context(), node.CellID(args[0]), every, given)
+			err = n.SetCellPolicy(c.Context(), cell.ID(args[0]), every, given)
 			return refusal(err, n, "cell.write:"+args[0])
 		},
 	}
@@ -299,7 +300,7 @@ func newLs(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return n.Cells(c.Context(), func(i node.CellInfo) error {
+			return n.Cells.Each(c.Context(), func(i cell.Info) error {
 				return f.Emit(i, func() { f.IO.Printf("%s\t%d\t%d\n", i.ID, i.Events, i.Snapshot) })
 			})
 		},

@@ -1,8 +1,8 @@
 package cellcmd
 
 import (
+	"github.com/mythos-project/mythos/exec/cell"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -29,5 +29,5 @@ var results = cmdutil.Results{
 	"read":   cmdutil.JSONLines(event{}),
 	"replay": cmdutil.JSONLines(event{}),
 	"policy": cmdutil.Nothing(),
-	"ls":     cmdutil.JSONLines(node.CellInfo{}),
+	"ls":     cmdutil.JSONLines(cell.Info{}),
 }

@@ -1,4 +1,7 @@
-package node
+// Package cell holds cells: append-only logs of events by key, which effects append to and
+// read (spec/effects.md#cells). A cell begins with its first event. Its state is of each key
+// the newest event; snapshots of it are kept from time to time, and only save work.
+package cell
 
 import (
 	"bytes"
@@ -16,29 +19,52 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
+// Names of the built-in effects on cells.
+const (
+	Append   = "cell.append"
+	Read     = "cell.read"
+	Snapshot = "cell.snapshot"
+	Policy   = "cell.policy"
+)
+
+// Bytes keeps snapshots; *store.Store does.
+type Bytes interface {
+	PutBytes(ctx context.Context, data []byte) (object.Hash, error)
+	Bytes(ctx context.Context, h object.Hash) ([]byte, error)
+}
+
+// Cells are the cells of a repository. Its fields are set before the first use.
+type Cells struct {
+	KV     exec.KV
+	Store  Bytes
+	Debugf func(format string, args ...any) // told why a snapshot was not kept
+
+	writing writers
+}
+
 // The bounds of cells.
 const (
-	maxCellEvents = 1024    // in one append, and in one answer
-	maxCellScan   = 16384   // events that one cell.read looks at
-	maxCellAnswer = 4 << 20 // bytes of keys and data in one answer
-	maxCellKey    = 1 << 10 // bytes of a key
+	maxEvents = 1024    // in one append, and in one answer
+	maxScan   = 16384   // events that one cell.read looks at
+	maxAnswer = 4 << 20 // bytes of keys and data in one answer
+	maxKey    = 1 << 10 // bytes of a key
 )
 
 // Keys of a cell, after "cell/" and its id.
 const (
-	cellPrefix = "cell/"
-	cellSize   = "/n"  // the number of events
-	cellEvents = "/e/" // and a number of 16 hex digits: an event
-	cellOnce   = "/k/" // and an idempotency id: what a keyed append answered
-	cellEvery  = "/p"  // the snapshot policy
-	cellState  = "/s"  // the newest snapshot
+	prefix    = "cell/"
+	sizeKey   = "/n"  // the number of events
+	eventKeys = "/e/" // and a number of 16 hex digits: an event
+	onceKeys  = "/k/" // and an idempotency id: what a keyed append answered
+	everyKey  = "/p"  // the snapshot policy
+	stateKey  = "/s"  // the newest snapshot
 )
 
-// cellName begins the keys of a cell.
-func cellName(id object.Hash) string { return cellPrefix + id.String() }
+// keysOf begins the keys of a cell.
+func keysOf(id object.Hash) string { return prefix + id.String() }
 
 func eventKey(cell string, number uint64) string {
-	return fmt.Sprintf("%s%s%016x", cell, cellEvents, number)
+	return fmt.Sprintf("%s%s%016x", cell, eventKeys, number)
 }
 
 // writers let one append to a cell be under way in this process; those of others are
@@ -47,36 +73,36 @@ type writers [64]sync.Mutex
 
 func (w *writers) of(cell object.Hash) *sync.Mutex { return &w[cell.Sum[0]%byte(len(w))] }
 
-// cellBuiltins registers what can be done with cells. A cell is an append-only log of
+// Register adds what can be done with cells. A cell is an append-only log of
 // events; it begins with its first event.
-func (n *Node) cellBuiltins() {
-	n.Gate.Builtin(effectAppend, exec.Builtin{Use: useAppend, Run: n.runAppend, RetrySafe: true, Writes: true})
-	n.Gate.Builtin(effectRead, exec.Builtin{
-		Use: cellUse(func(q *exec.CellReadRequest) caps.Use {
+func (c *Cells) Register(g *exec.Gate) {
+	g.Builtin(Append, exec.Builtin{Use: useAppend, Run: c.runAppend, RetrySafe: true, Writes: true})
+	g.Builtin(Read, exec.Builtin{
+		Use: use(func(q *exec.CellReadRequest) caps.Use {
 			return caps.Use{Kind: caps.KindCellRead, Cell: q.CellID, Key: q.KeyPrefix}
 		}),
-		Run: n.runCellRead, RetrySafe: true,
+		Run: c.runRead, RetrySafe: true,
 	})
-	n.Gate.Builtin(effectState, exec.Builtin{
-		Use: cellUse(func(q *exec.CellSnapshotRequest) caps.Use {
+	g.Builtin(Snapshot, exec.Builtin{
+		Use: use(func(q *exec.CellSnapshotRequest) caps.Use {
 			return caps.Use{Kind: caps.KindCellRead, Cell: q.CellID, Key: q.KeyPrefix}
 		}),
-		Run: n.runCellState, RetrySafe: true,
+		Run: c.runState, RetrySafe: true,
 	})
-	n.Gate.Builtin(effectEvery, exec.Builtin{
-		Use: cellUse(func(q *exec.CellPolicyRequest) caps.Use { return caps.Use{Kind: caps.KindCellWrite, Cell: q.CellID} }),
-		Run: n.runCellPolicy, RetrySafe: true, Writes: true,
+	g.Builtin(Policy, exec.Builtin{
+		Use: use(func(q *exec.CellPolicyRequest) caps.Use { return caps.Use{Kind: caps.KindCellWrite, Cell: q.CellID} }),
+		Run: c.runPolicy, RetrySafe: true, Writes: true,
 	})
 }
 
-// cellUse says what a request needs, in either of the two shapes that it may have.
-func cellUse[T any](use func(*T) caps.Use) func([]byte) (caps.Use, error) {
+// use says what a request needs, in either of the two shapes that it may have.
+func use[T any](of func(*T) caps.Use) func([]byte) (caps.Use, error) {
 	return func(request []byte) (caps.Use, error) {
 		q, err := exec.DecodeRequest[T](request)
 		if err != nil {
 			return caps.Use{}, err
 		}
-		return use(q), nil
+		return of(q), nil
 	}
 }
 
@@ -97,12 +123,12 @@ func openAppend(request []byte) (*exec.CellAppendRequest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(q.Events) == 0 || len(q.Events) > maxCellEvents {
-		return nil, fmt.Errorf("%d events are not 1 to %d", len(q.Events), maxCellEvents)
+	if len(q.Events) == 0 || len(q.Events) > maxEvents {
+		return nil, fmt.Errorf("%d events are not 1 to %d", len(q.Events), maxEvents)
 	}
 	for i := range q.Events {
-		if len(q.Events[i].Key) > maxCellKey {
-			return nil, fmt.Errorf("event %d: a key of %d bytes is longer than %d", i, len(q.Events[i].Key), maxCellKey)
+		if len(q.Events[i].Key) > maxKey {
+			return nil, fmt.Errorf("event %d: a key of %d bytes is longer than %d", i, len(q.Events[i].Key), maxKey)
 		}
 	}
 	return q, nil
@@ -110,25 +136,25 @@ func openAppend(request []byte) (*exec.CellAppendRequest, error) {
 
 // runAppend writes the events and their number in one step. With a key, it also
 // notes where they went, so that a repetition finds them.
-func (n *Node) runAppend(ctx context.Context, c exec.Call) (exec.Response, error) {
-	q, err := openAppend(c.Request)
+func (c *Cells) runAppend(ctx context.Context, call exec.Call) (exec.Response, error) {
+	q, err := openAppend(call.Request)
 	if err != nil {
 		return exec.Response{}, err
 	}
-	one := n.writers.of(q.CellID)
+	one := c.writing.of(q.CellID)
 	one.Lock()
 	defer one.Unlock()
-	cell := cellName(q.CellID)
+	cell := keysOf(q.CellID)
 	var note string
-	if len(c.Key) > 0 {
-		idem := ledger.IdemID(c.Tool, c.Key)
-		note = cell + cellOnce + hex.EncodeToString(idem.Sum[:])
-		if raw, found, err := n.DB.Get(ctx, note); err != nil || found {
+	if len(call.Key) > 0 {
+		idem := ledger.IdemID(call.Tool, call.Key)
+		note = cell + onceKeys + hex.EncodeToString(idem.Sum[:])
+		if raw, found, err := c.KV.Get(ctx, note); err != nil || found {
 			return exec.Response{Body: raw, Status: exec.StatusOK}, err
 		}
 	}
 	for {
-		ok, res, err := n.tryAppend(ctx, cell, note, q)
+		ok, res, err := c.tryAppend(ctx, cell, note, q)
 		if err != nil || !ok {
 			if err != nil || ctx.Err() != nil {
 				return res, errors.Join(err, ctx.Err())
@@ -136,14 +162,14 @@ func (n *Node) runAppend(ctx context.Context, c exec.Call) (exec.Response, error
 			continue // another process wrote meanwhile
 		}
 		if res.Status == exec.StatusOK {
-			n.keepSnapshot(ctx, q.CellID)
+			c.keepSnapshot(ctx, q.CellID)
 		}
 		return res, nil
 	}
 }
 
-func (n *Node) tryAppend(ctx context.Context, cell, note string, q *exec.CellAppendRequest) (bool, exec.Response, error) {
-	size, sizeRaw, err := n.cellSize(ctx, cell)
+func (c *Cells) tryAppend(ctx context.Context, cell, note string, q *exec.CellAppendRequest) (bool, exec.Response, error) {
+	size, sizeRaw, err := c.size(ctx, cell)
 	if err != nil {
 		return false, exec.Response{}, err
 	}
@@ -155,7 +181,7 @@ func (n *Node) tryAppend(ctx context.Context, cell, note string, q *exec.CellApp
 	if err != nil {
 		return false, exec.Response{}, err
 	}
-	check, put := map[string][]byte{cell + cellSize: sizeRaw}, map[string][]byte{}
+	check, put := map[string][]byte{cell + sizeKey: sizeRaw}, map[string][]byte{}
 	if note != "" {
 		check[note], put[note] = nil, body
 	}
@@ -164,16 +190,16 @@ func (n *Node) tryAppend(ctx context.Context, cell, note string, q *exec.CellApp
 			return false, exec.Response{}, err
 		}
 	}
-	if put[cell+cellSize], err = can.Marshal(&exec.CellAppended{Count: size + uint64(len(q.Events))}); err != nil {
+	if put[cell+sizeKey], err = can.Marshal(&exec.CellAppended{Count: size + uint64(len(q.Events))}); err != nil {
 		return false, exec.Response{}, err
 	}
-	ok, err := n.DB.Update(ctx, check, put)
+	ok, err := c.KV.Update(ctx, check, put)
 	return ok, exec.Response{Body: body, Status: exec.StatusOK}, err
 }
 
-// cellSize is the number of events of a cell and the record that says so.
-func (n *Node) cellSize(ctx context.Context, cell string) (uint64, []byte, error) {
-	raw, found, err := n.DB.Get(ctx, cell+cellSize)
+// sizeKey is the number of events of a cell and the record that says so.
+func (c *Cells) size(ctx context.Context, cell string) (uint64, []byte, error) {
+	raw, found, err := c.KV.Get(ctx, cell+sizeKey)
 	if err != nil || !found {
 		return 0, nil, err
 	}
@@ -188,9 +214,9 @@ var errEnoughEvents = errors.New("enough events")
 
 // events calls fn for the events from one number to another. The error says which is
 // missing.
-func (n *Node) events(ctx context.Context, cell string, from, to uint64, fn func(number uint64, e *exec.CellEvent) error) error {
+func (c *Cells) events(ctx context.Context, cell string, from, to uint64, fn func(number uint64, e *exec.CellEvent) error) error {
 	at := from
-	err := n.DB.Scan(ctx, eventKey(cell, from), eventKey(cell, to), func(key string, raw []byte) error {
+	err := c.KV.Scan(ctx, eventKey(cell, from), eventKey(cell, to), func(key string, raw []byte) error {
 		if key != eventKey(cell, at) {
 			return fmt.Errorf("event %d of %s is missing", at, cell)
 		}
@@ -210,22 +236,22 @@ func (n *Node) events(ctx context.Context, cell string, from, to uint64, fn func
 	return err
 }
 
-func (n *Node) runCellRead(ctx context.Context, c exec.Call) (exec.Response, error) {
-	q, err := exec.DecodeRequest[exec.CellReadRequest](c.Request)
+func (c *Cells) runRead(ctx context.Context, call exec.Call) (exec.Response, error) {
+	q, err := exec.DecodeRequest[exec.CellReadRequest](call.Request)
 	if err != nil {
 		return exec.Response{}, err
 	}
-	cell := cellName(q.CellID)
-	size, _, err := n.cellSize(ctx, cell)
+	cell := keysOf(q.CellID)
+	size, _, err := c.size(ctx, cell)
 	if err != nil {
 		return exec.Response{}, err
 	}
 	res := exec.CellEvents{Events: []exec.CellEvent{}, Numbers: []uint64{}}
 	at, total := q.From, 0
 	if at < size {
-		err = n.events(ctx, cell, at, min(size, at+min(maxCellScan, size-at)), func(number uint64, e *exec.CellEvent) error {
+		err = c.events(ctx, cell, at, min(size, at+min(maxScan, size-at)), func(number uint64, e *exec.CellEvent) error {
 			if bytes.HasPrefix(e.Key, q.KeyPrefix) {
-				if len(res.Events) == maxCellEvents || total >= maxCellAnswer {
+				if len(res.Events) == maxEvents || total >= maxAnswer {
 					return errEnoughEvents
 				}
 				res.Events, res.Numbers = append(res.Events, *e), append(res.Numbers, number)
@@ -245,27 +271,27 @@ func (n *Node) runCellRead(ctx context.Context, c exec.Call) (exec.Response, err
 	return exec.Response{Body: body, Status: exec.StatusOK}, err
 }
 
-// CellID is the id of a cell by name, or by 64 hex digits.
-func CellID(name string) object.Hash {
+// ID is the id of a cell by name, or by 64 hex digits.
+func ID(name string) object.Hash {
 	if h, err := object.ParseHash(name); err == nil {
 		return h
 	}
 	return object.SumText("cell:" + name)
 }
 
-// CellInfo is what is known of a cell.
-type CellInfo struct {
+// Info is what is known of a cell.
+type Info struct {
 	ID       object.Hash `json:"cell_id"`
 	Events   uint64      `json:"events"`
 	Every    uint64      `json:"snapshot_every"` // events between two snapshots that are kept; 0: none is
 	Snapshot uint64      `json:"snapshot_at"`    // events that the newest kept one is made of; 0: there is none
 }
 
-// Cells calls fn for every cell, ascending by id.
-func (n *Node) Cells(ctx context.Context, fn func(CellInfo) error) error {
-	for from := cellPrefix; ; {
+// Each calls fn for every cell, ascending by id.
+func (c *Cells) Each(ctx context.Context, fn func(Info) error) error {
+	for from := prefix; ; {
 		var next string
-		err := n.DB.Scan(ctx, from, cellPrefix+"~", func(key string, _ []byte) error {
+		err := c.KV.Scan(ctx, from, prefix+"~", func(key string, _ []byte) error {
 			next = key
 			return errEnoughEvents
 		})
@@ -275,31 +301,31 @@ func (n *Node) Cells(ctx context.Context, fn func(CellInfo) error) error {
 		if next == "" {
 			return nil
 		}
-		name, _, _ := strings.Cut(strings.TrimPrefix(next, cellPrefix), "/")
+		name, _, _ := strings.Cut(strings.TrimPrefix(next, prefix), "/")
 		id, err := object.ParseHash(name)
 		if err != nil {
 			return fmt.Errorf("cell %q: %w", name, err)
 		}
-		info, err := n.cellInfo(ctx, id)
+		info, err := c.info(ctx, id)
 		if err != nil {
 			return err
 		}
 		if err := fn(info); err != nil {
 			return err
 		}
-		from = cellName(id) + "~"
+		from = keysOf(id) + "~"
 	}
 }
 
-func (n *Node) cellInfo(ctx context.Context, id object.Hash) (info CellInfo, err error) {
+func (c *Cells) info(ctx context.Context, id object.Hash) (info Info, err error) {
 	info.ID = id
-	if info.Events, _, err = n.cellSize(ctx, cellName(id)); err != nil {
+	if info.Events, _, err = c.size(ctx, keysOf(id)); err != nil {
 		return info, err
 	}
-	if info.Every, err = n.cellEvery(ctx, id); err != nil {
+	if info.Every, err = c.every(ctx, id); err != nil {
 		return info, err
 	}
-	s, err := n.cellSnapshot(ctx, id)
+	s, err := c.snapshot(ctx, id)
 	info.Snapshot = s.At
 	return info, err
 }

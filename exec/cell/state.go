@@ -1,4 +1,4 @@
-package node
+package cell
 
 import (
 	"bytes"
@@ -17,8 +17,8 @@ import (
 const (
 	// DefaultSnapshotEvery is the snapshot policy of a cell that has none of its own.
 	DefaultSnapshotEvery = 1024
-	// maxCellState is how many bytes of keys and data the state of a cell may have.
-	maxCellState = store.MaxBytes / 2
+	// maxState is how many bytes of keys and data the state of a cell may have.
+	maxState = store.MaxBytes / 2
 )
 
 // keptSnapshot is the newest snapshot of a cell; its bytes, a canonical CellSnapshot, are in the
@@ -40,14 +40,14 @@ type numbered struct {
 	event  exec.CellEvent
 }
 
-var errState = fmt.Errorf("the newest events of all keys together have more than %d bytes", maxCellState)
+var errState = fmt.Errorf("the newest events of all keys together have more than %d bytes", maxState)
 
 func (s *state) add(number uint64, e *exec.CellEvent) error {
 	key := string(e.Key)
 	if old, ok := s.newest[key]; ok {
 		s.size -= len(key) + len(old.event.Data)
 	}
-	if s.size += len(key) + len(e.Data); s.size > maxCellState {
+	if s.size += len(key) + len(e.Data); s.size > maxState {
 		return errState
 	}
 	s.newest[key] = numbered{number, *e}
@@ -65,9 +65,9 @@ func (s *state) whole() *exec.CellSnapshot {
 	return out
 }
 
-// cellSnapshot is the newest kept one; at 0 there is none.
-func (n *Node) cellSnapshot(ctx context.Context, id object.Hash) (keptSnapshot, error) {
-	raw, found, err := n.DB.Get(ctx, cellName(id)+cellState)
+// snapshot is the newest kept one; at 0 there is none.
+func (c *Cells) snapshot(ctx context.Context, id object.Hash) (keptSnapshot, error) {
+	raw, found, err := c.KV.Get(ctx, keysOf(id)+stateKey)
 	if err != nil || !found {
 		return keptSnapshot{}, err
 	}
@@ -78,9 +78,9 @@ func (n *Node) cellSnapshot(ctx context.Context, id object.Hash) (keptSnapshot, 
 	return *s, nil
 }
 
-// cellEvery is a cell's snapshot policy.
-func (n *Node) cellEvery(ctx context.Context, id object.Hash) (uint64, error) {
-	raw, found, err := n.DB.Get(ctx, cellName(id)+cellEvery)
+// everyKey is a cell's snapshot policy.
+func (c *Cells) every(ctx context.Context, id object.Hash) (uint64, error) {
+	raw, found, err := c.KV.Get(ctx, keysOf(id)+everyKey)
 	if err != nil || !found {
 		return DefaultSnapshotEvery, err
 	}
@@ -91,25 +91,25 @@ func (n *Node) cellEvery(ctx context.Context, id object.Hash) (uint64, error) {
 	return p.Every, nil
 }
 
-// cellStateAt is a cell's state after so many events: the newest kept snapshot that is not
+// stateAt is a cell's state after so many events: the newest kept snapshot that is not
 // later, and the events since.
-func (n *Node) cellStateAt(ctx context.Context, id object.Hash, at uint64) (*state, error) {
+func (c *Cells) stateAt(ctx context.Context, id object.Hash, at uint64) (*state, error) {
 	s := &state{newest: map[string]numbered{}}
-	kept, err := n.cellSnapshot(ctx, id)
+	kept, err := c.snapshot(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if kept.At > 0 && kept.At <= at {
-		if err := n.fromSnapshot(ctx, kept, s); err != nil && !errors.Is(err, store.ErrNotFound) {
+		if err := c.fromSnapshot(ctx, kept, s); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return nil, fmt.Errorf("snapshot of cell %s: %w", id.Short(), err)
 		}
 	}
-	err = n.events(ctx, cellName(id), s.at, at, s.add)
+	err = c.events(ctx, keysOf(id), s.at, at, s.add)
 	return s, err
 }
 
-func (n *Node) fromSnapshot(ctx context.Context, kept keptSnapshot, s *state) error {
-	raw, err := n.Store.Bytes(ctx, kept.Hash)
+func (c *Cells) fromSnapshot(ctx context.Context, kept keptSnapshot, s *state) error {
+	raw, err := c.Store.Bytes(ctx, kept.Hash)
 	if err != nil {
 		return err
 	}
@@ -131,18 +131,18 @@ func (n *Node) fromSnapshot(ctx context.Context, kept keptSnapshot, s *state) er
 
 // keepSnapshot keeps the state when the policy says so. It only saves work, so that what
 // was appended stays appended whatever becomes of it.
-func (n *Node) keepSnapshot(ctx context.Context, id object.Hash) {
-	if err := n.tryKeepSnapshot(ctx, id); err != nil {
-		n.debugf("snapshot of cell %s: %v", id.Short(), err)
+func (c *Cells) keepSnapshot(ctx context.Context, id object.Hash) {
+	if err := c.trySnapshot(ctx, id); err != nil {
+		c.Debugf("snapshot of cell %s: %v", id.Short(), err)
 	}
 }
 
-func (n *Node) tryKeepSnapshot(ctx context.Context, id object.Hash) error {
-	info, err := n.cellInfo(ctx, id)
+func (c *Cells) trySnapshot(ctx context.Context, id object.Hash) error {
+	info, err := c.info(ctx, id)
 	if err != nil || info.Every == 0 || info.Events < info.Snapshot+info.Every {
 		return err
 	}
-	s, err := n.cellStateAt(ctx, id, info.Events)
+	s, err := c.stateAt(ctx, id, info.Events)
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (n *Node) tryKeepSnapshot(ctx context.Context, id object.Hash) error {
 	if err != nil {
 		return err
 	}
-	h, err := n.Store.PutBytes(ctx, raw)
+	h, err := c.Store.PutBytes(ctx, raw)
 	if err != nil {
 		return err
 	}
@@ -158,17 +158,17 @@ func (n *Node) tryKeepSnapshot(ctx context.Context, id object.Hash) error {
 	if err != nil {
 		return err
 	}
-	_, err = n.DB.Update(ctx, nil, map[string][]byte{cellName(id) + cellState: record})
+	_, err = c.KV.Update(ctx, nil, map[string][]byte{keysOf(id) + stateKey: record})
 	return err
 }
 
-// runCellState is the built-in effect cell.snapshot.
-func (n *Node) runCellState(ctx context.Context, c exec.Call) (exec.Response, error) {
-	q, err := exec.DecodeRequest[exec.CellSnapshotRequest](c.Request)
+// runState is the built-in effect cell.snapshot.
+func (c *Cells) runState(ctx context.Context, call exec.Call) (exec.Response, error) {
+	q, err := exec.DecodeRequest[exec.CellSnapshotRequest](call.Request)
 	if err != nil {
 		return exec.Response{}, err
 	}
-	size, _, err := n.cellSize(ctx, cellName(q.CellID))
+	size, _, err := c.size(ctx, keysOf(q.CellID))
 	if err != nil {
 		return exec.Response{}, err
 	}
@@ -176,9 +176,9 @@ func (n *Node) runCellState(ctx context.Context, c exec.Call) (exec.Response, er
 	if q.At != nil {
 		at = min(at, *q.At)
 	}
-	s, err := n.cellStateAt(ctx, q.CellID, at)
+	s, err := c.stateAt(ctx, q.CellID, at)
 	if errors.Is(err, errState) {
-		return failed(err), nil
+		return exec.Failed(err), nil
 	}
 	if err != nil {
 		return exec.Response{}, err
@@ -196,7 +196,7 @@ func (s *state) page(q *exec.CellSnapshotRequest) *exec.CellSnapshot {
 		if !bytes.HasPrefix(e.Key, q.KeyPrefix) || (q.After != nil && bytes.Compare(e.Key, q.After) <= 0) {
 			continue
 		}
-		if len(out.Events) == maxCellEvents || total >= maxCellAnswer {
+		if len(out.Events) == maxEvents || total >= maxAnswer {
 			out.Next = out.Events[len(out.Events)-1].Key
 			return out
 		}
@@ -206,9 +206,9 @@ func (s *state) page(q *exec.CellSnapshotRequest) *exec.CellSnapshot {
 	return out
 }
 
-// runCellPolicy is the built-in effect cell.policy.
-func (n *Node) runCellPolicy(ctx context.Context, c exec.Call) (exec.Response, error) {
-	q, err := exec.DecodeRequest[exec.CellPolicyRequest](c.Request)
+// runPolicy is the built-in effect cell.policy.
+func (c *Cells) runPolicy(ctx context.Context, call exec.Call) (exec.Response, error) {
+	q, err := exec.DecodeRequest[exec.CellPolicyRequest](call.Request)
 	if err != nil {
 		return exec.Response{}, err
 	}
@@ -216,14 +216,14 @@ func (n *Node) runCellPolicy(ctx context.Context, c exec.Call) (exec.Response, e
 	if err != nil {
 		return exec.Response{}, err
 	}
-	_, err = n.DB.Update(ctx, nil, map[string][]byte{cellName(q.CellID) + cellEvery: raw})
+	_, err = c.KV.Update(ctx, nil, map[string][]byte{keysOf(q.CellID) + everyKey: raw})
 	return exec.Response{Status: exec.StatusOK}, err
 }
 
-// cellRoots are the snapshots that are kept.
-func (n *Node) cellRoots(ctx context.Context, keep func(object.Hash)) error {
-	return n.Cells(ctx, func(c CellInfo) error {
-		s, err := n.cellSnapshot(ctx, c.ID)
+// Roots tells keep the snapshots that are kept.
+func (c *Cells) Roots(ctx context.Context, keep func(object.Hash)) error {
+	return c.Each(ctx, func(i Info) error {
+		s, err := c.snapshot(ctx, i.ID)
 		if s.At > 0 {
 			keep(s.Hash)
 		}
