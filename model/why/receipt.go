@@ -183,7 +183,7 @@ func (w *walker) deployReceipt(n *Node, r *ledger.Receipt) caps.Use {
 	use.Ring, use.Policy = p.RingID, p.PolicyID
 	request, err := w.raw(KindBytes, r.RequestHash)
 	if err != nil { // it was not captured: the record says what was done
-		if r.ToolID == RollbackTool {
+		if r.ToolID == model.RollbackTool {
 			use.Policy = w.rollbackPolicy(r, p)
 		}
 		return use
@@ -205,7 +205,7 @@ func (w *walker) deployReceipt(n *Node, r *ledger.Receipt) caps.Use {
 // rollbackPolicy is the policy that a rollback was asked under. Its record has that of what
 // it restored. The capability names another one where that came into force since; the hash
 // of the request says whether it was that one.
-func (w *walker) rollbackPolicy(r *ledger.Receipt, p *PromotionRecord) object.Hash {
+func (w *walker) rollbackPolicy(r *ledger.Receipt, p *model.PromotionRecord) object.Hash {
 	if p.Previous == nil || len(r.Evidence) == 0 {
 		return p.PolicyID
 	}
@@ -219,7 +219,7 @@ func (w *walker) rollbackPolicy(r *ledger.Receipt, p *PromotionRecord) object.Ha
 	if err != nil || !ok {
 		return p.PolicyID
 	}
-	q := RollbackRequest{RingID: p.RingID, PolicyID: deploy.PolicyID, Record: *p.Previous}
+	q := model.RollbackRequest{RingID: p.RingID, PolicyID: deploy.PolicyID, Record: *p.Previous}
 	if p.Reason != nil {
 		q.Reason = *p.Reason
 	}
