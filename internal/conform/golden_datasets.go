@@ -49,6 +49,9 @@ func datasetOf(in json.RawMessage) (any, error) {
 		return nil, err
 	}
 	sel, err := dataset.Select(context.Background(), src, def)
+	if errors.Is(err, object.ErrInvalid) {
+		return refused(err)
+	}
 	if err != nil {
 		return nil, err
 	}

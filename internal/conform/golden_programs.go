@@ -1,6 +1,7 @@
 package conform
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -100,7 +101,10 @@ func (v packetIn) equip(r *packet.Receiver) error {
 		return err
 	}
 	r.Codebooks = packet.NewRegistry(key.Agent())
-	return r.Codebooks.Add(&cb, *v.Proposal, object.Time(v.At))
+	if r.Codebooks.Add(&cb, *v.Proposal, object.Time(v.At)) != nil {
+		r.Codebooks = nil // one that does not hold is as none
+	}
+	return nil
 }
 
 // programIn is a program text, what its one task is called with, and the key and
@@ -168,7 +172,7 @@ func (v programIn) executor() (*exec.Executor, []caps.Chain, error) {
 		Quotas: caps.NewQuotas(db), Ledger: ledger.Open(db, key, now), Responses: s, Tools: exec.NewTools(db), Runners: map[uint8]exec.Runner{}}
 	exec.AddBlobTools(gate, s)
 	for _, b := range v.Blobs {
-		if _, err := s.PutBytes(context.Background(), b); err != nil {
+		if _, err := s.PutBlob(context.Background(), bytes.NewReader(b), store.PutOptions{}); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -63,6 +63,7 @@ func datasets() *set {
 	def("pinned signals", one, "signal.reward >= 1", func(d *dataset.DatasetDef) {
 		d.SignalRoots = []object.Hash{must(merkle.ListRoot(w.signalLog)).CID}
 	})
+	selectionVectors(s, w)
 	return s
 }
 

@@ -135,5 +135,6 @@ func ledgers() *set {
 		resolve("carol", 3, 1, 1), register("bob", 4, "q"))
 	add("a failure, released by an operator", "block", register("alice", 0, "q"), commit("alice", 1, 0, "a", 500), resolve("carol", 2, 1, 1), register("bob", 3, "q"))
 	add("a success is not released", "block", register("alice", 0, "q"), commit("alice", 1, 0, "a", 200), resolve("carol", 2, 1, 1), again(register("bob", 3, "q")))
+	operatorVectors(s)
 	return s
 }

@@ -62,6 +62,7 @@ func packets() *set {
 	show("no bundle", must(packet.Pack(packet.Options{Signers: []sign.Signer{alice}}, can.AppendNull(nil))), nil)
 	hostile(show, plain)
 	codebooks(show, pack)
+	signatureBlocks(show, plain)
 	return s
 }
 
@@ -117,6 +118,9 @@ func codebooks(show func(string, []byte, fields), pack func(packet.Options) []by
 	agreement := must(packet.Accept(bob, must(packet.Propose(alice, cb, bob.Agent(), object.Time(start+minute))), cb, object.Time(start)))
 	raw := pack(packet.Options{Codec: packet.CodecZstd, Codebook: cb})
 	show("a negotiated codebook", raw, fields{"receiver": "bob", "codebook": hexOf(book), "agreement": hexOf(agreement)})
+	proposed := must(packet.Propose(alice, cb, bob.Agent(), object.Time(start+minute)))
+	show("a codebook that was proposed only", raw, fields{"receiver": "bob", "codebook": hexOf(book), "agreement": hexOf(proposed)})
+	show("a codebook whose agreement has expired", raw, fields{"receiver": "bob", "codebook": hexOf(book), "agreement": hexOf(agreement), "at_us": start + minute})
 	show("a codebook that was never agreed on", raw, fields{"receiver": "bob"})
 	show("another agent's codebook", raw, fields{"receiver": "carol"})
 	secret := must(hex.DecodeString(strings.TrimSpace(encrypted)))
@@ -163,6 +167,7 @@ func programs() *set {
 		"require_cap #" + write[0].ID.String() + "\nblob_put $data, &meta, r1, r2\nret r1\n"
 	add("BLOB_PUT", put, fields{"caps": []string{hexOf(write[0].Raw)}})
 	add("BLOB_PUT without the capability", put, nil)
+	vmVectors(add)
 	add("BLOB_PUT beyond its io budget", strings.Replace(put, "io 1", "io 0", 1), fields{"caps": []string{hexOf(write[0].Raw)}})
 	return s
 }

@@ -21,16 +21,16 @@ var cites = map[string][]cite{
 	"logs":       {{"cosigned", "led-63"}, {"begin with", "led-62"}, {"consistency", "led-62"}, {"older", "led-62"}, {"checkpoint of", "led-60"}, {"log", "led-60"}, {"", "led-61"}},
 	"evidence": {{"file:", "ev-30"}, {"in-toto", "ev-20"}, {"refusal", "ev-10"}, {"settled", "ev-12"}, {"cosigned", "ev-5"}, {"heckpoint", "ev-5"}, {"seal", "ev-4"}, {"capabilit", "ev-11"},
 		{"chain", "ev-11"}, {"no proof", "ev-6"}, {"place", "ev-6"}, {"commit, ", "ev-7"}, {"register, ", "ev-7"}, {"mark, ", "ev-7"}, {"resolution, ", "ev-7"}, {"", "ev-9"}},
-	"ledger": {{"redundant", "led-37"}, {"idempotency conflict", "led-9"}, {"response conflict", "led-39"}, {"multiple commits", "led-40"}, {"another answer", "led-39"}, {"same answer", "led-40"},
+	"ledger": {{"accepted", "led-48"}, {"keeps its request", "led-51"}, {"comes late", "led-55"}, {"of another request", "led-38"}, {"second attempt", "led-44"}, {"unknown decision", "field-48"}, {"on nothing", "led-46"}, {"redundant", "led-37"}, {"idempotency conflict", "led-9"}, {"response conflict", "led-39"}, {"multiple commits", "led-40"}, {"another answer", "led-39"}, {"same answer", "led-40"},
 		{"takeover", "led-14"}, {"own lease", "led-13"}, {"instance", "led-6"}, {"live lease is not", "led-46"}, {"live lease", "led-12"}, {"not the latest", "led-44"}, {"abandoned", "led-47"},
 		{"unknown outcome", "led-21"}, {"process has ended", "led-20"}, {"did not start", "led-49"}, {"stopped", "led-50"}, {"for good", "led-17"}, {"success is not", "led-18"},
 		{"divergence", "led-43"}, {"failure", "led-17"}, {"failed", "led-11"}, {"", "led-8"}},
-	"datasets": {{"mode 3", "ds-13"}, {"mode 2", "ds-13"}, {"seed", "ds-13"}, {"strata", "ds-12"}, {"corp", "ds-10"}, {"unknown type", "ds-9"}, {"unknown kind", "ds-9"}, {"pinned", "ds-22"}, {"signal", "ds-19"},
+	"datasets": {{"unknown type", "ds-9"}, {"unknown kind", "ds-9"}, {"bad signature", "ds-8"}, {"ALL with", "ds-6"}, {"not ascending", "ds-1"}, {"[9]", "ds-20"}, {"in [", "ds-19"}, {"digest", "ds-18"}, {"signer", "ds-18"}, {"media", "ds-18"}, {"mode 3", "ds-13"}, {"mode 2", "ds-13"}, {"seed", "ds-13"}, {"strata", "ds-12"}, {"corp", "ds-10"}, {"unknown type", "ds-9"}, {"unknown kind", "ds-9"}, {"pinned", "ds-22"}, {"signal", "ds-19"},
 		{"status", "ds-21"}, {"has_tool", "ds-21"}, {"failed", "ds-21"}, {"", "ds-11"}},
 	"capabilities": {{"min below", "cap-38"}, {"16 links", "cap-39"}, {"range", "cap-20"}, {"media", "cap-21"}, {"constraints of a child", "cap-37"}, {"re-issue", "cap-41"}, {"constraints", "cap-25"}, {"fresh", "cap-74"}, {"too old", "cap-74"}, {"revo", "cap-73"}, {"blob.read", "cap-8"}, {"blob.write", "cap-9"}, {"blob.pin", "cap-10"},
 		{"blob.delete", "cap-11"}, {"train.run", "cap-13"}, {"eval.run", "cap-14"}, {"deploy.promote", "cap-15"}, {"compute.spawn", "cap-16"}, {"cell.read", "cap-17"}, {"cell.write", "cap-18"}, {"child", "cap-40"}, {"", "cap-47"}},
-	"packets": {{"codebook", "wire-32"}, {"encrypted", "wire-14"}, {"", "wire-11"}},
-	"programs": {{"constant", "ir-20"}, {"record", "ir-22"}, {"loop exceeds", "ir-67"}, {"loop", "ir-60"}, {"halt", "ir-15"}, {"without RET", "ir-32"}, {"GET", "ir-22"}, {"recursion", "ir-61"}, {"contract", "ir-58"},
+	"packets": {{"no signature", "wire-13"}, {"17 signatures", "wire-12"}, {"16 signatures", "wire-12"}, {"hint", "wire-12"}, {"microseconds", "wire-23"}, {"codebook", "wire-32"}, {"encrypted", "wire-14"}, {"", "wire-11"}},
+	"programs": {{"MATCH", "ir-25"}, {"CALL", "ir-18"}, {"LIST of", "ir-24"}, {"JZ", "ir-17"}, {"of a list", "ir-23"}, {"halted with 10", "ir-68"}, {"halted with 11", "ir-69"}, {"halted with 2", "ir-72"}, {"halted with", "ir-67"}, {"of a contract is false", "ir-74"}, {"EFFECT", "ir-43"}, {"BLOB_GET", "ir-30"}, {"constant", "ir-20"}, {"record", "ir-22"}, {"loop exceeds", "ir-67"}, {"loop", "ir-60"}, {"halt", "ir-15"}, {"without RET", "ir-32"}, {"GET", "ir-22"}, {"recursion", "ir-61"}, {"contract", "ir-58"},
 		{"without the capability", "ir-72"}, {"io budget", "ir-46"}, {"BLOB_PUT", "ir-44"}, {"", "ir-19"}},
 	"queries":    {{"refused", "ds-25"}, {"in [", "ds-34"}, {"status", "ds-36"}, {"has_tool", "ds-38"}, {"label", "ds-31"}, {"signal", "ds-30"}, {"episode", "ds-29"}, {" and ", "ds-28"}, {" or ", "ds-28"}, {"not ", "ds-28"}, {"", "ds-27"}},
 	"splits":     {{"0.0", "ds-48"}, {"", "ds-47"}},
@@ -77,7 +77,7 @@ func ruleOf(class, id string, out json.RawMessage) string {
 			return checks[v.Refused]
 		case v.Refused == "field rule" && fieldRules[name] != "":
 			return fieldRules[name]
-		case reasons[v.Refused] != "":
+		case reasons[v.Refused] != "" && class != "datasets":
 			return reasons[v.Refused]
 		}
 	}
