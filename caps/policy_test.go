@@ -154,10 +154,13 @@ func TestPolicyFileErrors(t *testing.T) {
 		"rules:\n  - {name: a, scope: fly, ttl: 1h}":                                                 `kind "fly" is not known`,
 		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, to: [nobody]}":                             "nobody is called nobody",
 		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, limits: {speed: 1}}":                       `resource "speed" is not known`,
-		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, tll: 2h}":                                  "field tll not found",
+		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, tll: 2h}":                                  `"tll" is not known`,
 		"rules:\n  - {name: a, scope: tool.call, ttl: 0s}":                                           "max_ttl_us 0",
 		"rules:\n  - {name: '', scope: tool.call, ttl: 1h}":                                          "a name has 1 to 64",
-		"ruels: []":            "field ruels not found",
+		"ruels: []": `"ruels" is not known`,
+		"rules: [{name: a, scope: tool.call, ttl: 1h, limits: }]":             "limits has no value",
+		"rules: [{name: a, scope: tool.call, ttl: 1h, limits: {calls: 1.9}}]": `calls is "1.9"`,
+		"rules: [{name: a, scope: tool.call, ttl: 1h, to: }]":                 "to has no value",
 		"rules: []\n---\na: 1": "more than one",
 	} {
 		if _, err := ParsePolicyRules([]byte(text), names()); err == nil || !strings.Contains(err.Error(), want) {

@@ -1,15 +1,14 @@
 package caps
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mythos-project/mythos/internal/strictyaml"
 	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
@@ -44,7 +43,7 @@ type Names struct {
 //	    delegable: true           # optional; it may be delegable
 //	    revocable: true           # optional; it must be revocable
 //
-// Unknown fields are refused. Errors name the line of the rule.
+// Fields that are unknown, repeated or without a value are refused. Errors name the line of the rule.
 func ParsePolicyRules(data []byte, names Names) ([]IssuanceRule, error) {
 	if len(data) > MaxPolicySize {
 		return nil, fmt.Errorf("issuance rules: larger than %d bytes", MaxPolicySize)
@@ -52,19 +51,14 @@ func ParsePolicyRules(data []byte, names Names) ([]IssuanceRule, error) {
 	var file struct {
 		Rules []yaml.Node `yaml:"rules"`
 	}
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(true)
-	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+	if err := strictyaml.Unmarshal(data, &file); err != nil && !errors.Is(err, strictyaml.ErrEmpty) {
 		return nil, fmt.Errorf("issuance rules: %w", err)
-	}
-	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("issuance rules: more than one YAML document")
 	}
 	rules := make([]IssuanceRule, len(file.Rules))
 	for i := range file.Rules {
 		r, err := parseRule(&file.Rules[i], names)
 		if err != nil {
-			return nil, fmt.Errorf("issuance rules: line %d: %w", file.Rules[i].Line, err)
+			return nil, fmt.Errorf("issuance rules: %w", err)
 		}
 		if slices.ContainsFunc(rules[:i], func(o IssuanceRule) bool { return o.Name == r.Name }) {
 			return nil, fmt.Errorf("issuance rules: line %d: two rules are called %q", file.Rules[i].Line, r.Name)
@@ -75,17 +69,15 @@ func ParsePolicyRules(data []byte, names Names) ([]IssuanceRule, error) {
 }
 
 func parseRule(n *yaml.Node, names Names) (r IssuanceRule, err error) {
-	// A node decodes without the check for unknown fields: write it out again.
-	text, err := yaml.Marshal(n)
-	if err != nil {
-		return r, err
-	}
 	var f ruleFile
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(&f); err != nil {
-		return r, errors.New(withoutLines(err))
+	if err := strictyaml.Decode(n, &f); err != nil {
+		return r, err // which names the line
 	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("line %d: %w", n.Line, err)
+		}
+	}()
 	r = IssuanceRule{Name: f.Name, Limits: f.Limits, Delegable: f.Delegable, Revocable: f.Revocable}
 	if f.TTL == "" {
 		return r, fmt.Errorf("rule %q needs ttl, such as 1h", f.Name)
@@ -128,23 +120,6 @@ func (r *IssuanceRule) parseScope(text string, names Names) error {
 	}
 	r.Kind, r.Within = scope.Kind, &scope
 	return nil
-}
-
-// withoutLines is a YAML error without its line numbers, which are those of the
-// rule alone.
-func withoutLines(err error) string {
-	var t *yaml.TypeError
-	if !errors.As(err, &t) {
-		return err.Error()
-	}
-	var parts []string
-	for _, e := range t.Errors {
-		if _, rest, found := strings.Cut(e, ": "); found && strings.HasPrefix(e, "line ") {
-			e = rest
-		}
-		parts = append(parts, strings.ReplaceAll(e, " in type caps.ruleFile", ""))
-	}
-	return strings.Join(parts, "; ")
 }
 
 // Words says in plain English what the rule allows.

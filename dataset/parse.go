@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/strictyaml"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -95,16 +95,8 @@ func isDefView(data []byte) bool {
 
 func parseDefText(data []byte, names Names) (DatasetDef, error) {
 	var t defText
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(&t); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = errors.New("it is empty")
-		}
+	if err := strictyaml.Unmarshal(data, &t); err != nil {
 		return DatasetDef{}, err
-	}
-	if err := dec.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
-		return DatasetDef{}, errors.New("one YAML document is expected")
 	}
 	t.source = data
 	return t.def(names)

@@ -8,16 +8,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
-	"strings"
 	"unicode/utf8"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/internal/strictyaml"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -60,9 +57,7 @@ var ErrRedaction = errors.New("redaction rules")
 // ParseRedaction reads rules as a YAML or JSON list.
 func ParseRedaction(data, key []byte) (*Redaction, error) {
 	var rules []RedactRule
-	dec := yaml.NewDecoder(strings.NewReader(string(data)))
-	dec.KnownFields(true)
-	if err := dec.Decode(&rules); err != nil && !errors.Is(err, io.EOF) {
+	if err := strictyaml.Unmarshal(data, &rules); err != nil && !errors.Is(err, strictyaml.ErrEmpty) {
 		return nil, fmt.Errorf("%w: %w", ErrRedaction, err)
 	}
 	return NewRedaction(rules, key)

@@ -1,14 +1,13 @@
 package model
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"github.com/mythos-project/mythos/internal/units"
-	"io"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mythos-project/mythos/internal/strictyaml"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -52,15 +51,7 @@ func decodeText(text []byte, v any) error {
 	if len(text) > maxDefinition {
 		return fmt.Errorf("a definition of %d bytes is larger than %d", len(text), maxDefinition)
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	dec.KnownFields(true)
-	if err := dec.Decode(v); err != nil {
-		return err
-	}
-	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the definition")
-	}
-	return nil
+	return strictyaml.Unmarshal(text, v)
 }
 
 // ParseRecipe reads a recipe in YAML or JSON (spec/learning.md#recipe-text):

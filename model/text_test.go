@@ -69,7 +69,8 @@ func TestParsePolicy(t *testing.T) {
 		"900000":                 "0.9",
 		"5000":                   "-1",
 
-		"at_least": "better: lower, at_least",
+		"at_least":                 "better: lower, at_least",
+		"largest_regression: 5000": "largest_regression: ",
 	} {
 		if p, err := model.ParsePolicy([]byte(strings.Replace(policyText, old, bad, 1)), names); err == nil {
 			t.Errorf("%s for %s: %+v", bad, old, p)

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/internal/strictyaml"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -147,9 +147,7 @@ func (r *reading) keep(err error) {
 // ParseMapping reads a mapping in YAML.
 func ParseMapping(data []byte) (*Mapping, error) {
 	m := &Mapping{code: object.Sum(data)}
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(m); err != nil {
+	if err := strictyaml.Unmarshal(data, m); err != nil {
 		return nil, fmt.Errorf("mapping: %w", err)
 	}
 	if m.Input.missing() || m.Output.missing() {

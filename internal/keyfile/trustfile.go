@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/mythos-project/mythos/internal/atomicfile"
+	"github.com/mythos-project/mythos/internal/strictyaml"
 	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
@@ -63,47 +64,33 @@ func LoadTrust(path string) (*Trust, error) {
 	return t, nil
 }
 
-// ParseTrust reads and validates the content of a trust file. Unknown and
-// repeated fields and a second document are refused.
+// ParseTrust reads and validates the content of a trust file. Fields that are unknown,
+// repeated or without a value, and a second document are refused.
 func ParseTrust(data []byte) (*Trust, error) {
 	if len(data) > maxTrustFile {
 		return nil, fmt.Errorf("%w: larger than %d bytes", ErrTrust, maxTrustFile)
 	}
-	var file trustFile
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(true)
-	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+	var file struct {
+		Agents []yaml.Node `yaml:"agents"`
+	}
+	if err := strictyaml.Unmarshal(data, &file); err != nil && !errors.Is(err, strictyaml.ErrEmpty) {
 		return nil, fmt.Errorf("%w: %w", ErrTrust, err)
 	}
-	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: more than one YAML document", ErrTrust)
-	}
-	lines := entryLines(data)
 	t := &Trust{}
-	for i, e := range file.Agents {
+	for i := range file.Agents {
+		var e trustEntry
+		if err := strictyaml.Decode(&file.Agents[i], &e); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrTrust, err)
+		}
 		entry, err := e.parse()
 		if err == nil {
 			err = t.Add(entry)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", lines(i), err)
+			return nil, fmt.Errorf("line %d: %w", file.Agents[i].Line, err)
 		}
 	}
 	return t, nil
-}
-
-// entryLines finds on which line each agent begins.
-func entryLines(data []byte) func(i int) int {
-	var file struct {
-		Agents []yaml.Node `yaml:"agents"`
-	}
-	err := yaml.Unmarshal(data, &file)
-	return func(i int) int {
-		if err != nil || i >= len(file.Agents) {
-			return 0
-		}
-		return file.Agents[i].Line
-	}
 }
 
 func (e *trustEntry) parse() (t Entry, err error) {
