@@ -1,5 +1,5 @@
 # Targets for people. CI calls .ci/run and nothing else.
-.PHONY: attack build test check generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch release-check network once tutorials
+.PHONY: attack build test check generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters release-check network once tutorials
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -58,6 +58,9 @@ bench-batch: ## memory of a batch of 10,000 effects beside one of 1,000 (minutes
 
 bench: ## all benchmarks (about five minutes)
 	go test -run '^$$' -bench . -benchmem ./...
+
+bench-waiters: build ## how soon 100 processes that wait for an effect have its answer, beside a bare lock (half a minute)
+	go run ./bench/waiters -mythos ./mythos -n 100
 
 ROUNDS ?= 6
 attack: ## each damage to each file of a database and of a repository, ROUNDS times (6: about ten minutes); damage is named or does no harm
