@@ -23,6 +23,9 @@ type Builtin struct {
 	RetrySafe bool
 	// Limits are instead of the default ones where they are set.
 	Limits Limits
+	// KeepOut refuses another request under a key without a mark: the history of the key
+	// stays what it is.
+	KeepOut bool
 }
 
 type builtin struct {
@@ -62,6 +65,7 @@ type target struct {
 	probe     *object.Hash
 	// permanentExits are exit statuses of failures that trying again does not mend.
 	permanentExits []uint64
+	keepOut        bool
 	use            func(request []byte) (caps.Use, error)
 	evidence       []object.Hash
 }
@@ -71,7 +75,7 @@ func (g *Gate) resolve(ctx context.Context, id object.Hash, defaults Limits) (ta
 	if b, ok := g.builtins[id]; ok {
 		return target{
 			name: b.name, runner: runFunc(b.Run), limits: DefaultLimits().replace(b.Limits),
-			retrySafe: b.RetrySafe, use: b.Use,
+			retrySafe: b.RetrySafe, keepOut: b.KeepOut, use: b.Use,
 		}, nil
 	}
 	reg, err := g.Tools.get(ctx, id)

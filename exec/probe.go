@@ -131,7 +131,7 @@ func unlessMoved(err error) error {
 // register asks the ledger, and the probe when the ledger does not know. done says
 // that the probe has settled the effect, with out as its outcome.
 func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome, done bool, err error) {
-	policy := ledger.Policy{Retry: ledger.Block, Lease: a.leased(), Again: a.again || a.anew && a.patience.spent == 0}
+	policy := ledger.Policy{Retry: ledger.Block, Lease: a.leased(), Again: a.again || a.anew && a.patience.spent == 0, KeepOut: a.target.keepOut}
 	switch {
 	case a.target.retrySafe:
 		policy.Retry = ledger.Retry

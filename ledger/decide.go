@@ -23,6 +23,8 @@ type Policy struct {
 	Retry RetryMode
 	Lease time.Duration // how long the owner is believed to be alive without a sign of it; more than 0
 	Again bool          // try a recorded failure again
+	// KeepOut refuses another request under a key without a mark in the history.
+	KeepOut bool
 }
 
 // Event is what comes to an effect: exactly one of the fields is set.
@@ -90,7 +92,11 @@ func decideAttempt(s State, a Attempt, now object.Time, p Policy) Verdict {
 	}
 	status := s.At(now)
 	if s.Request != nil && *s.Request != a.RequestHash && status != StatusUnverifiable {
-		return conflict(s, RequestHashConflict, *s.Request, a.RequestHash) // [led-9]
+		v := conflict(s, RequestHashConflict, *s.Request, a.RequestHash) // [led-9]
+		if p.KeepOut {
+			v.Reason, v.Evidence = 0, nil
+		}
+		return v
 	}
 	switch status {
 	case StatusUnverifiable:

@@ -19,7 +19,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/mythos-project/mythos/internal/flock"
 )
 
 const floorVar = "WAITERS_FLOOR" // names the file that a process of the floor locks
@@ -206,7 +206,7 @@ func floor(n int) error {
 	}
 	defer os.Remove(file.Name())
 	defer file.Close()
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX); err != nil {
+	if err := flock.Exclusive(file); err != nil {
 		return err
 	}
 	self, err := os.Executable()
@@ -223,7 +223,7 @@ func floor(n int) error {
 		return err
 	}
 	since := time.Now()
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_UN); err != nil {
+	if err := flock.Unlock(file); err != nil {
 		return err
 	}
 	done.Wait()
@@ -232,12 +232,12 @@ func floor(n int) error {
 }
 
 func floorWaiter(name string) {
-	file, err := os.Open(name)
+	file, err := os.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Fprintln(os.Stderr, "waiting")
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_SH); err != nil {
+	if err := flock.Shared(file); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println("answer")

@@ -43,6 +43,9 @@ type Ran struct {
 	Output  exec.OnceOutput
 }
 
+// maxRequest is the length of a request that a bundle can take in.
+const maxRequest = 16 << 20
+
 // ttl is how long a capability that is issued to the owner is valid.
 const ttl = 30 * 24 * time.Hour
 
@@ -59,6 +62,9 @@ func Run(ctx context.Context, n *node.Node, s Spec) (*Ran, error) {
 	request, err := can.Marshal(&exec.OnceRequest{Command: r.Command.ID, Input: notNil(s.Input)})
 	if err != nil {
 		return r, err
+	}
+	if len(request) > maxRequest {
+		return r, fmt.Errorf("%w: the input has %d bytes, at most %d are allowed", exec.ErrRequestTooLarge, len(s.Input), maxRequest-len(request)+len(s.Input))
 	}
 	if err := other(ctx, n, s.Key, request, r.Command); err != nil {
 		return r, err

@@ -55,7 +55,7 @@ type Runner struct {
 
 // Builtin is the effect as the gate takes it.
 func (r *Runner) Builtin() exec.Builtin {
-	return exec.Builtin{Use: use, Run: r.run, Limits: exec.Limits{Timeout: MaxTime, MaxRequest: 64<<20 + 1<<10}}
+	return exec.Builtin{Use: use, Run: r.run, Limits: exec.Limits{Timeout: MaxTime}, KeepOut: true}
 }
 
 // use is the authority that a call of the program itself needs.

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/once"
@@ -54,6 +55,8 @@ func NewOnce(f *cmdutil.Factory) *cobra.Command {
 				return clierr.Usagef("no command comes after --").With("see `mythos once --help`")
 			case args[0] == "":
 				return clierr.Usagef("the key is empty, is its variable set?")
+			case len(args[0]) > ir.MaxInline:
+				return clierr.Usagef("the key has %d bytes, at most %d are allowed", len(args[0]), ir.MaxInline)
 			}
 			return nil
 		},
@@ -129,6 +132,8 @@ func runOnce(ctx context.Context, f *cmdutil.Factory, o *onceOptions) error {
 	switch {
 	case errors.Is(err, once.ErrCommand):
 		return clierr.New(clierr.NotFound, "%w", err).On(o.Argv[0]).With("nothing was run or recorded")
+	case errors.Is(err, exec.ErrRequestTooLarge):
+		return clierr.New(clierr.Refused, "%w", err).With("let the command read a long file itself, by an argument")
 	case errors.Is(err, ledger.ErrUnknownOutcome):
 		return clierr.New(f.CodeOf(err), "%w", err).On(o.Key).With("find out whether it did its work, then: mythos ledger resolve " + shown(o.Key) + " --tool mythos.once --decision retry (or abandon); a command that may run twice: --retry-safe")
 	case errors.Is(err, ledger.ErrIdempotencyConflict):
