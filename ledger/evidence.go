@@ -261,7 +261,9 @@ func (ev *Evidence) history(entries []Entry) error {
 	if err := Audit(idem, entries); err != nil {
 		return err
 	}
-	if ev.State = Fold(idem, entries); !ev.State.recorded(ev.ReceiptID) && !ev.State.withdrawn(ev.ReceiptID) {
+	ev.State = Fold(idem, entries)
+	withdrawn := ev.Receipt.Status >= 400 && ev.State.withdrawn(ev.ReceiptID) // what succeeded is not taken back
+	if !ev.State.recorded(ev.ReceiptID) && !withdrawn {
 		return fmt.Errorf("%w: no commit and no withdrawal among the entries names receipt %s, which has a key", ErrEntry, ev.ReceiptID.Short())
 	}
 	ev.Refused = false

@@ -62,6 +62,30 @@ func TestWithdraw(t *testing.T) {
 	}
 }
 
+// TestWithdrawnSuccess: a success that its owner released, instead of committing it, is no
+// evidence; what did not start is.
+func TestWithdrawnSuccess(t *testing.T) {
+	for status, intact := range map[uint16]bool{200: false, 399: false, 503: true} {
+		l := newWorld(t).ledger(testKey)
+		d, err := l.Register(t.Context(), tool, []byte("k"), object.SumText("q"), minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw := receipt(t, testKey, "k", "q", "", status)
+		r, _, err := ledger.OpenReceipt(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Withdraw(t.Context(), d, ledger.ResolveRelease, raw); err != nil {
+			t.Fatal(err)
+		}
+		// What is exported is verified as a stranger verifies it.
+		if _, err := l.ExportEvidence(t.Context(), r.ReceiptID, nil, nil); (err == nil) != intact || (err != nil && !errors.Is(err, ledger.ErrEntry)) {
+			t.Errorf("status %d: %v", status, err)
+		}
+	}
+}
+
 // TestWithdrawLate: who was taken over from frees nothing.
 func TestWithdrawLate(t *testing.T) {
 	ctx := context.Background()
