@@ -16,6 +16,7 @@ var ErrQuota = fmt.Errorf("%w: quota used up", ErrDenied)
 
 // The checks that a DeniedError names, in the order in which they are made.
 const (
+	CheckActive     = "active"     // no capability was shown, or is held
 	CheckChain      = "chain"      // 1 to 16 links [cap-48]
 	CheckForm       = "form"       // canonical bytes, field rules [cap-49]
 	CheckID         = "id"         // the id is that of the bytes

@@ -68,7 +68,7 @@ func (a *attempt) admit(ctx context.Context) (uint16, error) {
 // is why the last active one does not.
 func (a *attempt) authorize() ([]caps.Chain, error) {
 	var allowed []caps.Chain
-	var denied error = &caps.DeniedError{Check: "active", Reason: "no capability is active"}
+	var denied error = &caps.DeniedError{Check: caps.CheckActive, Reason: "no capability is active"}
 	now, holder := a.gate.Now(), a.gate.Signer.Agent()
 	for _, chain := range a.effect.Caps {
 		if err := a.gate.Verifier.Authorize(chain, holder, a.use, now); err != nil {

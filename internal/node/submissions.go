@@ -36,7 +36,7 @@ func (n *Node) AddChargedTask(ctx context.Context, t Task, packet []byte, got *R
 	if err != nil {
 		return nil, err
 	}
-	err = &caps.DeniedError{Check: "active", Reason: "the packet carries no compute.spawn capability of its author, see `mythos cap issue --to " +
+	err = &caps.DeniedError{Check: caps.CheckActive, Reason: "the packet carries no compute.spawn capability of its author, see `mythos cap issue --to " +
 		got.Author.KeyHex() + " --scope compute.spawn:local,workers=100,io=1000` where it is to run"}
 	for _, chain := range got.Caps {
 		if chain[0].Cap.Scope.Kind != caps.KindComputeSpawn || !chain[0].Cap.Subject.Same(got.Author) {

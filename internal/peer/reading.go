@@ -53,7 +53,7 @@ func (s *Server) reading(w http.ResponseWriter, r *http.Request, root object.Has
 // for. The capability is the asker's own and holds now.
 func (s *Server) shown(by asker, kind uint8) (caps.Scope, error) {
 	if len(by.chain) == 0 {
-		return nil, &caps.DeniedError{Check: "active", Reason: "no capability is shown"}
+		return nil, &caps.DeniedError{Check: caps.CheckActive, Reason: "no capability is shown"}
 	}
 	if err := s.Node.Verifier.Verify(by.chain, by.agent, s.Node.Now()); err != nil {
 		return nil, err

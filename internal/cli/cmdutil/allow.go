@@ -27,7 +27,7 @@ func AllowHint(n *node.Node, err error, tool string) string {
 	if name := n.AgentName(n.Self()); name != "" {
 		to = name
 	}
-	line := "mythos cap issue --to " + n.Self().KeyHex() + " --scope tool.call:" + tool + ",calls=1 --ttl 1h"
+	line := "mythos cap issue --to self --scope tool.call:" + tool + ",calls=1 --ttl 1h"
 	if n.MayIssue(caps.KindToolCall) {
 		return line
 	}

@@ -264,7 +264,7 @@ func runTrustRm(ctx context.Context, f *cmdutil.Factory, o *trustRmOptions) erro
 		return err
 	}
 	end := keyfile.End{At: f.Now(), Entries: entriesHere(ctx, f)}
-	return node.EditTrust(dir, func(t *keyfile.Trust) error {
+	err = node.EditTrust(dir, func(t *keyfile.Trust) error {
 		if o.Forget {
 			return t.Forget(o.Name)
 		}
@@ -276,6 +276,10 @@ func runTrustRm(ctx context.Context, f *cmdutil.Factory, o *trustRmOptions) erro
 		}
 		return t.End(o.Name, end)
 	})
+	if err == nil && !o.Forget {
+		f.IO.Notef("capabilities that %s holds stay valid; this ends them: mythos agent revoke %s", o.Name, o.Name)
+	}
+	return err
 }
 
 // entriesHere is how many entries the ledger has; nil when it cannot be asked now, which

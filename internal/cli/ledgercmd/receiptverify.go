@@ -168,7 +168,7 @@ func (v *finding) counted(ctx context.Context, f *cmdutil.Factory, agent object.
 }
 
 func (v verdict) print(f *cmdutil.Factory, says []word) {
-	f.IO.Printf("intact: receipt %s\n", v.Receipt)
+	f.IO.Printf("intact: receipt %s, status %d\n", v.Receipt, v.Status)
 	printWords(f, says)
 	for _, s := range v.Signers {
 		word := "trusted"

@@ -65,7 +65,7 @@ func runVerify(ctx context.Context, f *cmdutil.Factory, o *verifyOptions) error 
 		return clierr.New(clierr.Invalid, "%w", lost).With("revoke the capability and issue another one, or restore from a backup")
 	}
 	return f.Emit(rep, func() {
-		f.IO.Printf("ok: %d entries, %d effects, %d divergent, %d pending\n", rep.Entries, rep.Effects, rep.Divergent, rep.Pending)
+		f.IO.Printf("ok: %s, %s, %d divergent, %d pending\n", cmdutil.Count(rep.Entries, "entry", "entries"), cmdutil.Count(rep.Effects, "effect", "effects"), rep.Divergent, rep.Pending)
 	})
 }
 

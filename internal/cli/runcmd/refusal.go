@@ -2,17 +2,47 @@ package runcmd
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/ledger"
 )
 
-// Refusal adds to a refused call what would allow it.
+// said is an error of a call in the words of who called: the tool by its name, and nothing of
+// the program that the call was made into.
+type said struct {
+	text string
+	err  error
+}
+
+func (s *said) Error() string { return s.text }
+
+// Unwrap gives the error itself.
+func (s *said) Unwrap() error { return s.err }
+
+// Refusal says why a call of a tool was not let through, and adds what would allow it. Other
+// errors stay as they are.
 func Refusal(n *node.Node, err error, tool string) error {
-	if errors.Is(err, caps.ErrDenied) { // a quota that is used up, too
+	var denied *caps.DeniedError
+	var conflict *ledger.ConflictError
+	switch {
+	case errors.As(err, &denied):
+		return clierr.New(clierr.Refused, "%w", &said{refusalText(n, denied, tool), err}).With(cmdutil.AllowHint(n, err, tool))
+	case errors.Is(err, caps.ErrDenied): // a quota that is used up, too
 		return clierr.New(clierr.Refused, "%w", err).With(cmdutil.AllowHint(n, err, tool))
+	case errors.As(err, &conflict) && errors.Is(conflict, ledger.ErrIdempotencyConflict):
+		return &said{fmt.Sprintf("conflict: the key of this call of %s stands for another request (effect %s)", tool, conflict.IdemID.Short()), err}
 	}
 	return err
+}
+
+func refusalText(n *node.Node, denied *caps.DeniedError, tool string) string {
+	who := node.Happening{By: n.AgentName(n.Self()), ByKey: n.Self().KeyHex()}.Who()
+	if denied.Check == caps.CheckActive {
+		return fmt.Sprintf("refused: %s holds no capability for tool %s", who, tool)
+	}
+	return fmt.Sprintf("refused: %s may not call tool %s: %v", who, tool, denied)
 }
