@@ -123,7 +123,11 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 	defer cancel()
 	p := r.prepare(limited, call, dir)
 	if err := Start(p.cmd, ref, dir); err != nil {
-		return exec.Response{}, exec.NotStarted(fmt.Errorf("start %s: %w", ref.Argv[0], err))
+		err = fmt.Errorf("start %s: %w", ref.Argv[0], err)
+		if errors.Is(err, supervise.ErrUnknown) {
+			return exec.Response{}, err
+		}
+		return exec.Response{}, exec.NotStarted(err)
 	}
 	err = Wait(p.cmd)
 	if ctx.Err() != nil {

@@ -113,7 +113,7 @@ type Process struct {
 	locks uint32 // how many were given to hold
 }
 
-// Start starts a program. An error means that no code of it has run.
+// Start starts a program. An error other than ErrUnknown means that no code of it has run.
 func (p *Pool) Start(s Spec) (*Process, error) {
 	r, err := p.take(s)
 	if err != nil {
@@ -122,7 +122,7 @@ func (p *Pool) Start(s Spec) (*Process, error) {
 	kind, text, err := r.hear()
 	if err != nil {
 		r.leave()
-		return nil, fmt.Errorf("the supervisor ended before it started the program: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrUnknown, err)
 	}
 	if kind == msgFailed {
 		p.put(r)

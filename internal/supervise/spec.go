@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// ErrUnknown: the supervisor was killed, or ended, before it said whether the program started.
+// A program can kill it as the first thing that it does.
+var ErrUnknown = errors.New("the supervisor ended before it said whether the program started")
+
 // Spec is a program to run.
 type Spec struct {
 	Program *os.File   // what is executed
