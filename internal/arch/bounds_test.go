@@ -1,0 +1,143 @@
+package arch
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"slices"
+	"testing"
+)
+
+// bound is how large a thing may be, without tests and generated code. What is larger
+// today stands in but, with the size that it may not grow beyond.
+type bound struct {
+	of   string
+	most int
+	but  map[string]int
+}
+
+// The lists may only shrink: a thing that has come within its bound is taken off.
+var (
+	packageLines = bound{"lines", 2500, map[string]int{
+		"caps":                      4500,
+		"dataset":                   6500,
+		"dataset/ingest":            4100,
+		"exec":                      6000,
+		"exec/ir":                   4700,
+		"internal/conform":          3000,
+		"internal/conform/generate": 3300,
+		"internal/node":             9500,
+		"internal/peer":             4100,
+		"ledger":                    5200,
+		"model":                     4900,
+		"store":                     4400,
+		"store/badger":              3500,
+	}}
+	fileLines = bound{"lines", 450, map[string]int{
+		"exec/tools.go":             490,
+		"internal/peer/transfer.go": 520,
+	}}
+	functionLines = bound{"lines", 80, map[string]int{
+		"internal/conform/generate.ledgers": 85,
+	}}
+	typeMethods = bound{"methods", 40, map[string]int{
+		"exec/ir.assembler":    45,
+		"internal/node.Node":   290,
+		"internal/peer.Server": 45,
+		"ledger.Ledger":        62,
+		"model.Registry":       70,
+		"model/why.walker":     58,
+		"store.Store":          70,
+	}}
+)
+
+// TestBounds: a package, a file, a function and a type stay as large as a reader can hold.
+func TestBounds(t *testing.T) {
+	packages, files, functions, methods := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
+	eachFile(t, func(file, pkg string, test bool) {
+		if test {
+			return
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set := token.NewFileSet()
+		f, err := parser.ParseFile(set, file, text, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ast.IsGenerated(f) {
+			return
+		}
+		lines := bytes.Count(text, []byte("\n"))
+		packages[pkg] += lines
+		files[file[len("../../"):]] = lines
+		for _, d := range f.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			name := pkg + "." + fn.Name.Name
+			if recv := receiver(fn); recv != "" {
+				name = pkg + "." + recv + "." + fn.Name.Name
+				if functions[name] == 0 { // a method that each system has one of is one
+					methods[pkg+"."+recv]++
+				}
+			}
+			functions[name] = max(functions[name], set.Position(fn.End()).Line-set.Position(fn.Pos()).Line+1)
+		}
+	})
+	if len(packages) < 40 || len(methods) < 100 {
+		t.Fatalf("only %d packages and %d types with methods found", len(packages), len(methods))
+	}
+	packageLines.check(t, packages)
+	fileLines.check(t, files)
+	functionLines.check(t, functions)
+	typeMethods.check(t, methods)
+}
+
+func (b bound) check(t *testing.T, sizes map[string]int) {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(sizes)) {
+		ceiling, excepted := b.but[name]
+		switch size := sizes[name]; {
+		case !excepted && size > b.most:
+			t.Errorf("%s has %d %s, and %d are the most: part it", name, size, b.of, b.most)
+		case excepted && size > ceiling:
+			t.Errorf("%s has grown to %d %s: it is too large already, and may have %d until it is parted", name, size, b.of, ceiling)
+		case excepted && size <= b.most:
+			t.Errorf("%s has only %d %s: take it off the list of exceptions", name, size, b.of)
+		}
+	}
+	for name := range b.but {
+		if _, there := sizes[name]; !there {
+			t.Errorf("%s is gone: take it off the list of exceptions", name)
+		}
+	}
+}
+
+// receiver is the name of a method's type; empty: it is a function.
+func receiver(fn *ast.FuncDecl) string {
+	if fn.Recv == nil || len(fn.Recv.List) == 0 {
+		return ""
+	}
+	recv := fn.Recv.List[0].Type
+	if star, ok := recv.(*ast.StarExpr); ok {
+		recv = star.X
+	}
+	switch generic := recv.(type) {
+	case *ast.IndexExpr:
+		recv = generic.X
+	case *ast.IndexListExpr:
+		recv = generic.X
+	}
+	id, ok := recv.(*ast.Ident)
+	if !ok {
+		return ""
+	}
+	return id.Name
+}
