@@ -130,7 +130,7 @@ func (s said) event() json.RawMessage {
 	if calls != nil {
 		f.Add("tool_calls", jsontext.List(calls))
 	}
-	if f == nil || len(f) == 0 {
+	if len(f) == 0 {
 		return json.RawMessage("{}")
 	}
 	return f.JSON()

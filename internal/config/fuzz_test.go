@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 )
@@ -51,7 +50,7 @@ func FuzzEnvironment(f *testing.F) {
 		}
 		for set := range values {
 			if s, _ := lookup(set); s.Variable() != prefix+name {
-				t.Fatal(fmt.Sprintf("%s sets %s", name, set))
+				t.Fatalf("%s sets %s", name, set)
 			}
 		}
 	})
