@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/mythos-project/mythos/store/kv"
 )
 
-const policyKey = "ip/current"
+const policyKey = kv.IssuePolicy + "current"
 
 // ErrPolicyOld means that the policy in force has the same or a larger sequence.
 var ErrPolicyOld = errors.New("a newer issuance policy is in force")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // KV is what quotas and revocation lists need of a key-value store.
@@ -19,7 +20,7 @@ type KV interface {
 	Update(ctx context.Context, check, put map[string][]byte) (ok bool, err error)
 }
 
-const quotaPrefix = "q/"
+const quotaPrefix = kv.Usage
 
 // Usage is how much of each resource was charged to a capability.
 type Usage map[Resource]uint64

@@ -9,11 +9,12 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // RevocationPrefix is where revocation lists are kept: before their issuer's public
 // key in hex.
-const RevocationPrefix = "v/"
+const RevocationPrefix = kv.Revocations
 
 // ErrRevocationOld means that a newer revocation list of the same issuer is kept.
 var ErrRevocationOld = errors.New("a newer revocation list is kept")

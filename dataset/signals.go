@@ -9,13 +9,14 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // The index of signals by episode: the key s/<episode>/<signal> with the signal's
 // canonical bytes. An entry is written after its signature was verified, so that a build
 // need not verify it again; an entry without bytes stands for the store's object, which
 // is verified whenever it is read.
-const signalKeys = "s/"
+const signalKeys = kv.Signals
 
 func signalKey(episode, signal object.Hash) string {
 	return signalKeys + episode.String() + "/" + signal.String()
@@ -41,7 +42,7 @@ func parseSignalKey(key string) (episode, signal object.Hash, err error) {
 func (s *StoreSource) Signals(ctx context.Context, episode object.Hash) ([][]byte, error) {
 	prefix := signalKeys + episode.String() + "/"
 	var list [][]byte
-	err := s.Store.KV().Scan(ctx, prefix, prefix+"\xff", func(key string, value []byte) error {
+	err := s.Store.KV().Scan(ctx, prefix, kv.End(prefix), func(key string, value []byte) error {
 		_, id, err := parseSignalKey(key)
 		if err != nil {
 			return err
@@ -112,7 +113,7 @@ func (s *StoreSource) SignalsOf(ctx context.Context, ids []object.Hash) ([][][]b
 	}
 	others, at := 0, 0
 	found := gathered{lists: make([][][]byte, len(ids)), one: make([][]byte, len(ids))}
-	to := signalKeys + ids[len(ids)-1].String() + "/\xff"
+	to := kv.End(signalKeys + ids[len(ids)-1].String() + "/")
 	err := s.Store.KV().Scan(ctx, signalKeys+ids[0].String(), to, func(key string, value []byte) error {
 		episode, id, err := parseSignalKey(key)
 		if err != nil {
@@ -204,7 +205,7 @@ func IndexSignals(ctx context.Context, s *store.Store) (n int, err error) {
 func SnapshotSignals(ctx context.Context, s *store.Store, keep func(*Signal) bool) (object.BlobRef, uint64, error) {
 	var ids []object.Hash
 	src := &StoreSource{Store: s}
-	err := s.KV().Scan(ctx, signalKeys, signalKeys+"\xff", func(key string, value []byte) error {
+	err := s.KV().Scan(ctx, signalKeys, kv.End(signalKeys), func(key string, value []byte) error {
 		_, id, err := parseSignalKey(key)
 		if err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // TraceMedia is the media type of a trace's blob.
@@ -148,8 +149,8 @@ var Structs = []object.Struct{
 }
 
 const (
-	runByID      = "e/r/"
-	runByEpisode = "e/e/"
+	runByID      = kv.Runs
+	runByEpisode = kv.RunsOfEpisodes
 )
 
 func (x *Executor) keepRecord(ctx context.Context, raw []byte, m *machine, res *Result, now object.Time) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // MemoTTL is how long the result of a pure task is found again; [Executor.EvictMemos]
@@ -19,7 +20,7 @@ const MemoTTL = 30 * 24 * time.Hour
 
 // memoByKey begins the keys of memos. Its number changes with the meaning or the
 // costs of any op, so that no result of an older machine is found.
-const memoByKey = "e/m/1/"
+const memoByKey = kv.Memos + "1/"
 
 // Memo leads from a pure task to the run that it is not run again for
 // (spec/storage.md#memos).
@@ -161,7 +162,7 @@ const evictGroup = 1024
 // older machines, and returns how many; dry only counts them.
 func (x *Executor) EvictMemos(ctx context.Context, dry bool) (uint64, error) {
 	now, gone := x.Gate.Now(), []string(nil)
-	err := x.KV.Scan(ctx, "e/m/", "e/m/\xff", func(key string, raw []byte) error {
+	err := x.KV.Scan(ctx, kv.Memos, kv.End(kv.Memos), func(key string, raw []byte) error {
 		memo, err := object.Decode[Memo](raw)
 		if err != nil || memo.expired(now) || !strings.HasPrefix(key, memoByKey) {
 			gone = append(gone, key)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // ErrReplay means that a run, executed again over its recorded responses, did
@@ -68,7 +69,7 @@ func (x *Executor) Runs(ctx context.Context, fn func(*RunRecord) error) error {
 
 // RunsFrom is Runs for those whose ids begin with the hex digits of prefix.
 func (x *Executor) RunsFrom(ctx context.Context, prefix string, fn func(*RunRecord) error) error {
-	return x.KV.Scan(ctx, runByID+prefix, runByID+prefix+"\xff", func(_ string, raw []byte) error {
+	return x.KV.Scan(ctx, runByID+prefix, kv.End(runByID+prefix), func(_ string, raw []byte) error {
 		rec, _, err := object.Open[RunRecord](raw, RunRule)
 		if err != nil {
 			return fmt.Errorf("run record: %w", err)

@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Tool is a registration (spec/tools.md#registration): a name of this repository
@@ -102,11 +103,7 @@ func (t Tool) limits(defaults Limits) Limits {
 }
 
 // KV is what the registry and the run records need of a key-value store.
-type KV interface {
-	Get(ctx context.Context, key string) (value []byte, found bool, err error)
-	Scan(ctx context.Context, from, to string, fn func(key string, value []byte) error) error
-	Update(ctx context.Context, check, put map[string][]byte) (ok bool, err error)
-}
+type KV = kv.KV
 
 // Tools is the registry of tools, kept in a key-value store:
 //
@@ -137,8 +134,8 @@ const maxRegistered = 256
 func NewTools(kv KV) *Tools { return &Tools{kv: kv} }
 
 const (
-	toolByID   = "t/i/"
-	toolByName = "t/n/"
+	toolByID   = kv.ToolsByID
+	toolByName = kv.ToolsByName
 	casTries   = 16
 )
 
@@ -380,7 +377,7 @@ type entry struct {
 
 // names are all names, ascending.
 func (r *Tools) names(ctx context.Context) (all []entry, err error) {
-	err = r.kv.Scan(ctx, toolByName, toolByName+"\xff", func(key string, value []byte) error {
+	err = r.kv.Scan(ctx, toolByName, kv.End(toolByName), func(key string, value []byte) error {
 		e := entry{name: strings.TrimPrefix(key, toolByName), raw: bytes.Clone(value)}
 		if can.Unmarshal(e.raw, &e.id) != nil {
 			e.id = object.Hash{}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 var errFound = errors.New("found enough")
@@ -27,7 +28,7 @@ func (l *Ledger) find(ctx context.Context, space, prefix string, limit int) (fou
 	if strings.Trim(prefix, "0123456789abcdef") != "" || len(prefix) > 64 || limit < 1 {
 		return nil, nil
 	}
-	err = l.kv.Scan(ctx, space+prefix, afterKeys(space+prefix), func(key string, _ []byte) error {
+	err = l.kv.Scan(ctx, space+prefix, kv.End(space+prefix), func(key string, _ []byte) error {
 		id, err := object.ParseHash(key[len(space):])
 		if err != nil {
 			return fmt.Errorf("%w: key %q", ErrEntry, key)

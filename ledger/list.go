@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Filter selects entries of the log; zero fields select everything.
@@ -56,7 +57,7 @@ func (l *Ledger) selected(ctx context.Context, f Filter, e Entry) (bool, error) 
 // with f.State a read of the effect's history for each entry that is otherwise
 // selected. A resolution, which names no tool, is selected by f.Tool never.
 func (l *Ledger) Log(ctx context.Context, f Filter, fn func(Entry) error) error {
-	to := afterKeys(segmentKeys)
+	to := kv.End(segmentKeys)
 	if f.To > 0 {
 		to = segmentKey(f.To)
 	}
@@ -86,7 +87,7 @@ func (l *Ledger) Log(ctx context.Context, f Filter, fn func(Entry) error) error 
 // Receipts calls fn with the id and the canonical bytes of every receipt,
 // ascending by id.
 func (l *Ledger) Receipts(ctx context.Context, fn func(id object.Hash, raw []byte) error) error {
-	return l.kv.Scan(ctx, receiptKeys, afterKeys(receiptKeys), func(key string, value []byte) error {
+	return l.kv.Scan(ctx, receiptKeys, kv.End(receiptKeys), func(key string, value []byte) error {
 		id, err := object.ParseHash(key[len(receiptKeys):])
 		if err != nil {
 			return fmt.Errorf("%w: key %q", ErrEntry, key)
@@ -117,7 +118,7 @@ func (l *Ledger) Effects(ctx context.Context, fn func(State) error) error {
 // effects calls fn with the index of every history, ascending by effect; it is valid
 // until fn returns.
 func (l *Ledger) effects(ctx context.Context, fn func(idem object.Hash, index []byte) error) error {
-	return l.kv.Scan(ctx, historyKeys, afterKeys(historyKeys), func(key string, value []byte) error {
+	return l.kv.Scan(ctx, historyKeys, kv.End(historyKeys), func(key string, value []byte) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -11,28 +11,24 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // KV is what the ledger needs of a key-value store. Update applies put, durably,
 // if every key in check has exactly that value (nil: is absent), and reports
 // whether it did. Scan is ascending over [from, to).
-type KV interface {
-	Get(ctx context.Context, key string) (value []byte, found bool, err error)
-	Scan(ctx context.Context, from, to string, fn func(key string, value []byte) error) error
-	Update(ctx context.Context, check, put map[string][]byte) (ok bool, err error)
-}
+type KV = kv.KV
 
 const (
-	endKey      = "l/n"
-	historyKeys = "l/i/"
-	receiptKeys = "l/r/"
+	endKey      = kv.LedgerEnd
+	historyKeys = kv.LedgerHistories
+	receiptKeys = kv.LedgerReceipts
 
 	maxEntries = 1 << 62
 )
 
 func historyKey(idem object.Hash) string { return historyKeys + idem.String() }
 func receiptKey(id object.Hash) string   { return receiptKeys + id.String() }
-func afterKeys(p string) string          { return p + "\xff" }
 
 // appending is a wish to append leaves. It is granted when nobody else has added to
 // what it adds to.

@@ -7,12 +7,13 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Renewals stand beside the log and are not signed: they are what a lease needs and
 // nobody later asks for (spec/ledger.md#renewals). One record for each effect whose
 // attempt ran for longer than a part of its lease, removed with its outcome.
-const renewalKeys = "l/b/"
+const renewalKeys = kv.LedgerRenewals
 
 func renewalKey(idem object.Hash) string { return renewalKeys + idem.String() }
 
@@ -85,7 +86,7 @@ func (l *Ledger) unrenew(idem object.Hash) []Rider {
 // did not live to remove them.
 func (l *Ledger) SweepRenewals(ctx context.Context) error {
 	var keys []string
-	err := l.kv.Scan(ctx, renewalKeys, afterKeys(renewalKeys), func(key string, _ []byte) error {
+	err := l.kv.Scan(ctx, renewalKeys, kv.End(renewalKeys), func(key string, _ []byte) error {
 		keys = append(keys, key)
 		return ctx.Err()
 	})

@@ -6,13 +6,15 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Entries are stored in segments: consecutive leaves of one update under one key, so
 // that many callers who append together cost few keys. A segment does not reach over a
 // multiple of tileWidth, whereby the segments of any 256 leaves are found by one scan.
 const (
-	segmentKeys  = "l/e/"
+	segmentKeys  = kv.LedgerSegments
 	segmentBytes = 16 << 10 // of leaves in one segment, unless one alone has more
 	leafHead     = 4        // bytes before each leaf of a segment: its length
 )

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // The hashes of the log are stored in tiles of 8 levels, as in C2SP tlog-tiles: tile n
@@ -13,7 +15,7 @@ import (
 // level 0 from the entries themselves, which is why only the levels above it are
 // stored. One more hash is stored for 256 entries.
 const (
-	tileKeys   = "l/t/"
+	tileKeys   = kv.LedgerTiles
 	tileHeight = 8
 	tileWidth  = 1 << tileHeight
 )

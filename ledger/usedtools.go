@@ -5,10 +5,11 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // The tools that effects with keys were registered for: what a key alone may mean.
-const toolKeys = "l/u/"
+const toolKeys = kv.LedgerTools
 
 func toolKey(tool object.Hash) string { return toolKeys + tool.String() }
 
@@ -31,7 +32,7 @@ func (l *Ledger) noteTool(tool object.Hash) []Rider {
 // that the log has registers of.
 func (l *Ledger) FindKey(ctx context.Context, key []byte) ([]object.Hash, error) {
 	var found []object.Hash
-	err := l.kv.Scan(ctx, toolKeys, afterKeys(toolKeys), func(k string, _ []byte) error {
+	err := l.kv.Scan(ctx, toolKeys, kv.End(toolKeys), func(k string, _ []byte) error {
 		tool, err := object.ParseHash(k[len(toolKeys):])
 		if err != nil {
 			return fmt.Errorf("%w: key %q", ErrEntry, k)

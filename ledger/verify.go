@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Report is what Verify found; it found everything in order when its error is nil.
@@ -185,7 +186,7 @@ func (v *verifier) grow(leaves []tlog.Hash) error {
 // tail checks that nothing stands behind the end of the log.
 func (v *verifier) tail(ctx context.Context) error {
 	next := v.size
-	err := scanSegments(ctx, v.l.kv, v.size, afterKeys(segmentKeys), func(s segment) error {
+	err := scanSegments(ctx, v.l.kv, v.size, kv.End(segmentKeys), func(s segment) error {
 		if s.first < v.size {
 			return fmt.Errorf("%w: the log says %d entries, entry %d is there", ErrEntry, v.size, v.size)
 		}

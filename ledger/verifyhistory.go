@@ -8,12 +8,13 @@ import (
 
 	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // receiptIndex checks that the index holds no receipts but those of the log.
 func (v *verifier) receiptIndex(ctx context.Context) error {
 	var indexed uint64
-	err := v.l.kv.Scan(ctx, receiptKeys, afterKeys(receiptKeys), func(_ string, value []byte) error {
+	err := v.l.kv.Scan(ctx, receiptKeys, kv.End(receiptKeys), func(_ string, value []byte) error {
 		p, err := placeOf(value)
 		if p.seq < v.size {
 			indexed++

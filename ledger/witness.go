@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Witness cosigns the checkpoints of other agents' logs, of each log only what
@@ -22,7 +23,7 @@ type Witness struct {
 	now    func() object.Time
 }
 
-const witnessed = "l/w/"
+const witnessed = kv.Witnessed
 
 // NewWitness returns the witness that signs as signer and remembers in kv.
 func NewWitness(kv KV, signer sign.Signer, now func() object.Time) *Witness {

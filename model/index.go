@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // The effects of retrieval indexes.
@@ -80,7 +81,7 @@ func OpenIndexState(raw []byte) (*IndexState, object.Hash, error) {
 	return s, id, nil
 }
 
-const indexPrefix = "m/index/"
+const indexPrefix = kv.Indexes
 
 // Index returns the state of a retrieval index. The error wraps ErrNotFound when there
 // is none of that name.
@@ -103,7 +104,7 @@ func (r *Registry) IndexState(ctx context.Context, id object.Hash) (*IndexState,
 // Indexes calls fn with the state of every index, ascending by name.
 func (r *Registry) Indexes(ctx context.Context, fn func(*IndexState) error) error {
 	var names []string
-	err := r.KV.Scan(ctx, indexPrefix, indexPrefix+"\xff", func(key string, _ []byte) error {
+	err := r.KV.Scan(ctx, indexPrefix, kv.End(indexPrefix), func(key string, _ []byte) error {
 		names = append(names, strings.TrimPrefix(key, indexPrefix))
 		return nil
 	})

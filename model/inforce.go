@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // PolicyTool is the effect that puts a policy into force: PolicyRequest → PolicyState.
@@ -138,7 +139,7 @@ func (r *Registry) supersedes(ctx context.Context, p *PolicyDef) error {
 // the order in which policies came into force, whatever their dates are.
 func (r *Registry) nextPolicy(ctx context.Context, ring uint8) (string, error) {
 	prefix, last := policyLogPrefix(ring), uint64(0)
-	err := r.KV.Scan(ctx, prefix, prefix+"\xff", func(key string, _ []byte) error {
+	err := r.KV.Scan(ctx, prefix, kv.End(prefix), func(key string, _ []byte) error {
 		n, err := strconv.ParseUint(strings.TrimPrefix(key, prefix), 16, 64)
 		last = max(last, n)
 		return err
@@ -149,12 +150,12 @@ func (r *Registry) nextPolicy(ctx context.Context, ring uint8) (string, error) {
 	return fmt.Sprintf("%s%016x", prefix, last+1), nil
 }
 
-func policyLogPrefix(ring uint8) string { return fmt.Sprintf("m/policies/%03d/", ring) }
+func policyLogPrefix(ring uint8) string { return fmt.Sprintf(kv.RingPolicyLog+"%03d/", ring) }
 
 // policyLog lists the policies that were put into force in a ring, the oldest first.
 func (r *Registry) policyLog(ctx context.Context, ring uint8) (ids []object.Hash, err error) {
 	prefix := policyLogPrefix(ring)
-	err = r.KV.Scan(ctx, prefix, prefix+"\xff", func(_ string, value []byte) error {
+	err = r.KV.Scan(ctx, prefix, kv.End(prefix), func(_ string, value []byte) error {
 		id, err := pointed(value)
 		if err != nil {
 			return fmt.Errorf("policies of ring %d: %w", ring, err)

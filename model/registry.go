@@ -9,16 +9,13 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // KV is what the registry needs of a key-value store. Update applies put, durably,
 // if every key in check has exactly that value (nil: is absent), and reports
 // whether it did.
-type KV interface {
-	Get(ctx context.Context, key string) (value []byte, found bool, err error)
-	Scan(ctx context.Context, from, to string, fn func(key string, value []byte) error) error
-	Update(ctx context.Context, check, put map[string][]byte) (ok bool, err error)
-}
+type KV = kv.KV
 
 // Receipts finds receipts; *ledger.Ledger is one.
 type Receipts interface {
@@ -62,7 +59,7 @@ const (
 )
 
 func aboutKey(model object.Hash, kind string) string {
-	return "m/of/" + model.String() + "/" + kind + "/"
+	return kv.AboutModels + model.String() + "/" + kind + "/"
 }
 
 // Add verifies an object and keeps it under its id. Kinds are the names of the
@@ -222,7 +219,7 @@ func (r *Registry) EffectOf(ctx context.Context, receipt object.Hash) (Effect, e
 func (r *Registry) About(ctx context.Context, model object.Hash, kind string) ([]object.Hash, error) {
 	prefix := aboutKey(model, kind)
 	var list []object.Hash
-	err := r.KV.Scan(ctx, prefix, prefix+"\xff", func(key string, _ []byte) error {
+	err := r.KV.Scan(ctx, prefix, kv.End(prefix), func(key string, _ []byte) error {
 		if len(list) == MaxIndexed {
 			return fmt.Errorf("model %s: more than %d objects of kind %s", model.Short(), MaxIndexed, kind)
 		}

@@ -9,16 +9,17 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
-func ringKey(ring uint8) string   { return fmt.Sprintf("m/ring/%03d", ring) }
-func holdKey(ring uint8) string   { return fmt.Sprintf("m/hold/%03d", ring) }
-func policyKey(ring uint8) string { return fmt.Sprintf("m/policy/%03d", ring) }
-func logPrefix(ring uint8) string { return fmt.Sprintf("m/log/%03d/", ring) }
+func ringKey(ring uint8) string   { return fmt.Sprintf(kv.Rings+"%03d", ring) }
+func holdKey(ring uint8) string   { return fmt.Sprintf(kv.RingHolds+"%03d", ring) }
+func policyKey(ring uint8) string { return fmt.Sprintf(kv.RingPolicies+"%03d", ring) }
+func logPrefix(ring uint8) string { return fmt.Sprintf(kv.RingLog+"%03d/", ring) }
 func logKey(ring uint8, seq uint64) string {
 	return fmt.Sprintf("%s%016x", logPrefix(ring), seq)
 }
-func recordKey(id object.Hash) string { return "m/id/" + id.String() }
+func recordKey(id object.Hash) string { return kv.Promotions + id.String() }
 
 // State is where a ring's pointer stands. The error wraps ErrNotFound when the ring
 // is empty.
@@ -43,7 +44,7 @@ func (r *Registry) State(ctx context.Context, ring uint8) (*RingState, error) {
 // Rings calls fn for every ring that has a model, ascending.
 func (r *Registry) Rings(ctx context.Context, fn func(*RingState) error) error {
 	var states []*RingState
-	err := r.KV.Scan(ctx, "m/ring/", "m/ring/\xff", func(key string, value []byte) error {
+	err := r.KV.Scan(ctx, kv.Rings, kv.End(kv.Rings), func(key string, value []byte) error {
 		s, err := object.Decode[RingState](value)
 		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)
@@ -85,7 +86,7 @@ func (r *Registry) Record(ctx context.Context, id object.Hash) (*PromotionRecord
 func (r *Registry) Log(ctx context.Context, ring uint8, fn func(object.Hash, *PromotionRecord) error) error {
 	var raws [][]byte
 	prefix := logPrefix(ring)
-	err := r.KV.Scan(ctx, prefix, prefix+"\xff", func(_ string, value []byte) error {
+	err := r.KV.Scan(ctx, prefix, kv.End(prefix), func(_ string, value []byte) error {
 		raws = append(raws, bytes.Clone(value))
 		return nil
 	})

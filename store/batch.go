@@ -10,6 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Batch puts many blobs that become durable together: with one sync where they
@@ -114,7 +115,7 @@ func (b *Batch) write(ctx context.Context, r io.Reader, head []byte, o PutOption
 // small makes a blob of at most SmallChunk bytes.
 func small(data []byte, chunkSize uint32) (*staged, error) {
 	h := object.Sum(data)
-	put := map[string][]byte{"c/" + h.String(): data}
+	put := map[string][]byte{kv.Bytes + h.String(): data}
 	if len(data) <= merkle.MaxUnchunked {
 		return &staged{object.BlobRef{CID: h, Size: uint64(len(data))}, put}, nil
 	}
@@ -139,7 +140,7 @@ func newStaged(root merkle.Root, put map[string][]byte) (*staged, error) {
 type nodeMap map[string][]byte
 
 func (m nodeMap) PutNode(cid object.Hash, data []byte) error {
-	m["n/"+cid.String()] = bytes.Clone(data)
+	m[kv.Nodes+cid.String()] = bytes.Clone(data)
 	return nil
 }
 

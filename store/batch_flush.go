@@ -1,6 +1,10 @@
 package store
 
-import "context"
+import (
+	"context"
+
+	"github.com/mythos-project/mythos/store/kv"
+)
 
 // stage takes a blob, and packs the blobs so far when they have become many, in
 // the background.
@@ -15,9 +19,9 @@ func (b *Batch) stage(ctx context.Context, it *staged) error {
 	for key, v := range it.put {
 		b.size += perKey
 		switch key[:2] {
-		case "c/":
+		case kv.Bytes:
 			it.put[key] = b.slab.add(key, v)
-		case "n/":
+		case kv.Nodes:
 			b.nodes += len(v)
 		}
 	}

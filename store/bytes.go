@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // PutBytes keeps data of at most MaxBytes under its hash, durably. Nothing refers
@@ -48,13 +49,13 @@ func (s *Store) smallUpdate(ctx context.Context, h object.Hash, data []byte) (ma
 		return nil, err
 	}
 	if fresh {
-		if have, found, err := s.kv.Get(ctx, "c/"+h.String()); err != nil || (found && bytes.Equal(have, data)) {
+		if have, found, err := s.kv.Get(ctx, kv.Bytes+h.String()); err != nil || (found && bytes.Equal(have, data)) {
 			return nil, err
 		}
 	}
-	put := map[string][]byte{"c/" + h.String(): notNil(data), looseKey(h): {}}
+	put := map[string][]byte{kv.Bytes + h.String(): notNil(data), looseKey(h): {}}
 	if _, packed, err := s.findPacked(ctx, h); err != nil || packed {
-		put["i/"+h.String()] = nil // its pack may be damaged, and it need not be there twice
+		put[kv.Packed+h.String()] = nil // its pack may be damaged, and it need not be there twice
 	}
 	return put, nil
 }
@@ -82,7 +83,7 @@ func (s *Store) ReadBytes(ctx context.Context, h object.Hash, size uint32, buf [
 // Bytes returns the byte string with hash h, verified. Errors wrap ErrNotFound
 // or ErrCorrupt.
 func (s *Store) Bytes(ctx context.Context, h object.Hash) ([]byte, error) {
-	data, found, err := s.kv.Get(ctx, "c/"+h.String())
+	data, found, err := s.kv.Get(ctx, kv.Bytes+h.String())
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +119,7 @@ func (s *Store) outside(ctx context.Context, h object.Hash) ([]byte, error) {
 
 // HasBytes reports whether a byte string is here, without reading it.
 func (s *Store) HasBytes(ctx context.Context, h object.Hash) (bool, error) {
-	if _, found, err := s.kv.Get(ctx, "c/"+h.String()); err != nil || found {
+	if _, found, err := s.kv.Get(ctx, kv.Bytes+h.String()); err != nil || found {
 		return found, err
 	}
 	p, found, err := s.findPacked(ctx, h)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // commit writes the keys of blobs whose large chunks are durable: small chunks,
@@ -32,7 +33,7 @@ func (s *Store) commitNew(ctx context.Context, items []*staged) (bool, error) {
 			return false, err
 		}
 		maps.Copy(put, it.put)
-		key := "b/" + it.ref.CID.String()
+		key := kv.Blobs + it.ref.CID.String()
 		check[key], put[key] = nil, raw
 	}
 	return s.kv.Update(ctx, check, put)
@@ -73,7 +74,7 @@ func (s *Store) commitChecked(ctx context.Context, items []*staged) error {
 
 // missing adds to an update what of a blob is not here, or not as it shall be.
 func (s *Store) missing(ctx context.Context, it *staged, check, put map[string][]byte) error {
-	key := "b/" + it.ref.CID.String()
+	key := kv.Blobs + it.ref.CID.String()
 	old, found, err := s.kv.Get(ctx, key)
 	if err != nil {
 		return err
@@ -114,10 +115,10 @@ func (s *Store) missing(ctx context.Context, it *staged, check, put map[string][
 // otherSpace is the other key under which a small byte string can be.
 func otherSpace(key string) string {
 	switch key[:2] {
-	case "i/":
-		return "c/" + key[2:]
-	case "c/":
-		return "i/" + key[2:]
+	case kv.Packed:
+		return kv.Bytes + key[2:]
+	case kv.Bytes:
+		return kv.Packed + key[2:]
 	}
 	return ""
 }
@@ -126,14 +127,14 @@ func otherSpace(key string) string {
 // of a small byte string, anywhere.
 func (s *Store) hasPart(ctx context.Context, key string, data []byte) (bool, error) {
 	have, found, err := s.kv.Get(ctx, key)
-	if err != nil || key[:2] == "n/" || (key[:2] == "c/" && found) {
+	if err != nil || key[:2] == kv.Nodes || (key[:2] == kv.Bytes && found) {
 		return err == nil && found && bytes.Equal(have, data), err
 	}
 	h, err := parseKeyHash(key, key[:2])
 	if err != nil {
 		return false, err
 	}
-	if key[:2] == "i/" { // data says where it shall be
+	if key[:2] == kv.Packed { // data says where it shall be
 		_, err = s.Bytes(ctx, h)
 	} else if have, err = s.outside(ctx, h); err == nil && !bytes.Equal(have, data) {
 		err = ErrCorrupt

@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Finding is one thing that Fsck found wrong.
@@ -72,7 +73,7 @@ func (f *checker) found(ctx context.Context, kind string, id object.Hash, err er
 
 // each calls check for every key of a space and reports what it returns.
 func (f *checker) each(ctx context.Context, space, kind string, check func(h object.Hash, value []byte) error) error {
-	return f.s.kv.Scan(ctx, space, after(space), func(key string, value []byte) error {
+	return f.s.kv.Scan(ctx, space, kv.End(space), func(key string, value []byte) error {
 		h, err := parseKeyHash(key, space)
 		if err == nil {
 			err = check(h, value)
@@ -92,14 +93,14 @@ func (f *checker) database(ctx context.Context) error {
 }
 
 func (f *checker) bytes(ctx context.Context) error {
-	return f.each(ctx, "c/", "bytes", func(h object.Hash, data []byte) error {
+	return f.each(ctx, kv.Bytes, "bytes", func(h object.Hash, data []byte) error {
 		f.done.Chunks++
 		return verify("bytes", data, h)
 	})
 }
 
 func (f *checker) packed(ctx context.Context) error {
-	return f.each(ctx, "i/", "bytes", func(h object.Hash, _ []byte) error {
+	return f.each(ctx, kv.Packed, "bytes", func(h object.Hash, _ []byte) error {
 		f.done.Chunks++
 		data, err := f.s.outside(ctx, h)
 		if err != nil {
@@ -125,7 +126,7 @@ func (f *checker) files(ctx context.Context) error {
 }
 
 func (f *checker) nodes(ctx context.Context) error {
-	return f.each(ctx, "n/", "node", func(h object.Hash, raw []byte) error {
+	return f.each(ctx, kv.Nodes, "node", func(h object.Hash, raw []byte) error {
 		f.done.Nodes++
 		if err := verify("node", raw, h); err != nil {
 			return err
@@ -136,7 +137,7 @@ func (f *checker) nodes(ctx context.Context) error {
 }
 
 func (f *checker) objects(ctx context.Context) error {
-	return f.each(ctx, "o/", "object", func(h object.Hash, _ []byte) error {
+	return f.each(ctx, kv.Objects, "object", func(h object.Hash, _ []byte) error {
 		f.done.Objects++
 		o, err := f.s.Object(ctx, h)
 		if err == nil {
@@ -148,7 +149,7 @@ func (f *checker) objects(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		key := "k/" + o.Kind + "/" + h.String()
+		key := kv.Kinds + o.Kind + "/" + h.String()
 		_, found, err := f.s.kv.Get(ctx, key)
 		if err == nil && !found {
 			err = fmt.Errorf("%w in the index of kind %s", ErrNotFound, o.Kind)
@@ -159,11 +160,11 @@ func (f *checker) objects(ctx context.Context) error {
 
 // index checks that what the index names is here.
 func (f *checker) index(ctx context.Context) error {
-	return f.s.kv.Scan(ctx, "k/", after("k/"), func(key string, copied []byte) error {
+	return f.s.kv.Scan(ctx, kv.Kinds, kv.End(kv.Kinds), func(key string, copied []byte) error {
 		h, err := parseKeyHash(key, key[:strings.LastIndexByte(key, '/')+1])
 		if err == nil {
 			var o Object
-			if o, err = f.s.Object(ctx, h); err == nil && "k/"+o.Kind+"/"+h.String() != key {
+			if o, err = f.s.Object(ctx, h); err == nil && kv.Kinds+o.Kind+"/"+h.String() != key {
 				err = fmt.Errorf("%w: the index has it as %q", ErrCorrupt, key)
 			} else if err == nil && len(copied) > 0 && !bytes.Equal(copied, o.Raw) {
 				err = fmt.Errorf("%w: the index of kind %s has other bytes", ErrCorrupt, o.Kind)
@@ -174,7 +175,7 @@ func (f *checker) index(ctx context.Context) error {
 }
 
 func (f *checker) blobs(ctx context.Context) error {
-	return f.each(ctx, "b/", "blob", func(cid object.Hash, _ []byte) error {
+	return f.each(ctx, kv.Blobs, "blob", func(cid object.Hash, _ []byte) error {
 		f.done.Blobs++
 		b, err := f.s.OpenBlob(ctx, cid, OpenOptions{})
 		if err != nil {
@@ -188,7 +189,7 @@ func (f *checker) blobs(ctx context.Context) error {
 }
 
 func (f *checker) refs(ctx context.Context) error {
-	return f.s.kv.Scan(ctx, "r/", after("r/"), func(key string, value []byte) error {
+	return f.s.kv.Scan(ctx, kv.Refs, kv.End(kv.Refs), func(key string, value []byte) error {
 		f.done.Refs++
 		h, err := digest(value)
 		if err == nil {
@@ -202,7 +203,7 @@ func (f *checker) refs(ctx context.Context) error {
 }
 
 func (f *checker) pins(ctx context.Context) error {
-	return f.each(ctx, "p/", "pin", func(h object.Hash, raw []byte) error {
+	return f.each(ctx, kv.Pins, "pin", func(h object.Hash, raw []byte) error {
 		f.done.Pins++
 		if p, err := object.Decode[Pin](raw); err != nil || p.CID != h {
 			return errors.Join(ErrCorrupt, err)
@@ -213,7 +214,7 @@ func (f *checker) pins(ctx context.Context) error {
 
 // known reports whether anything of this hash is here; the error wraps ErrNotFound.
 func (s *Store) known(ctx context.Context, h object.Hash) error {
-	for _, space := range []string{"o/", "b/", "n/"} {
+	for _, space := range []string{kv.Objects, kv.Blobs, kv.Nodes} {
 		if _, found, err := s.kv.Get(ctx, space+h.String()); err != nil || found {
 			return err
 		}

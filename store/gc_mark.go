@@ -7,6 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // mark adds everything reachable to kept. What is there already is not walked again.
@@ -50,7 +51,7 @@ func (c *collector) mark(ctx context.Context) error {
 // tree marks a hash and, where it is a tree's root, everything below it. A node
 // that is missing or damaged ends the collection: what lies below it is unknown.
 func (c *collector) tree(ctx context.Context, h object.Hash) error {
-	_, found, err := c.s.kv.Get(ctx, "n/"+h.String())
+	_, found, err := c.s.kv.Get(ctx, kv.Nodes+h.String())
 	if err != nil {
 		return err
 	}

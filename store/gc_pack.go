@@ -7,6 +7,7 @@ import (
 	"maps"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // packs finds the packs that something still lies in, and how much.
@@ -27,7 +28,7 @@ func (c *collector) entries(ctx context.Context, fn func(key string, p spot, raw
 			gone[d.key] = !c.kept[d.h]
 		}
 	}
-	return c.s.kv.Scan(ctx, "i/", after("i/"), func(key string, raw []byte) error {
+	return c.s.kv.Scan(ctx, kv.Packed, kv.End(kv.Packed), func(key string, raw []byte) error {
 		p, err := parseSpot(raw)
 		if err != nil || gone[key] {
 			return err
@@ -104,7 +105,7 @@ func (r *repacker) add(ctx context.Context, key string, p spot, raw []byte) erro
 	if r.c.o.DryRun {
 		return nil
 	}
-	h, err := parseKeyHash(key, "i/")
+	h, err := parseKeyHash(key, kv.Packed)
 	if err != nil {
 		return err
 	}

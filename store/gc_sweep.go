@@ -5,12 +5,13 @@ import (
 	"context"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // condemn finds what is not reachable, and leaves marks.
 func (c *collector) condemn(ctx context.Context) error {
-	for _, space := range []string{"n/", "c/", "i/"} {
-		err := c.s.kv.Scan(ctx, space, after(space), func(key string, value []byte) error {
+	for _, space := range []string{kv.Nodes, kv.Bytes, kv.Packed} {
+		err := c.s.kv.Scan(ctx, space, kv.End(space), func(key string, value []byte) error {
 			h, err := parseKeyHash(key, space)
 			if err != nil || c.kept[h] {
 				return err

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Intake takes byte strings and Merkle nodes that come one by one from elsewhere, and
@@ -47,7 +48,7 @@ func (in *Intake) PutBytes(ctx context.Context, h object.Hash, data []byte) erro
 	if err != nil || put == nil {
 		return err
 	}
-	put["c/"+h.String()] = bytes.Clone(notNil(data))
+	put[kv.Bytes+h.String()] = bytes.Clone(notNil(data))
 	return in.add(ctx, put, len(data))
 }
 
@@ -57,7 +58,7 @@ func (in *Intake) PutNode(ctx context.Context, cid object.Hash, raw []byte) erro
 	if err := verify("node", raw, cid); err != nil {
 		return err
 	}
-	return in.add(ctx, map[string][]byte{"n/" + cid.String(): bytes.Clone(raw), looseKey(cid): {}}, len(raw))
+	return in.add(ctx, map[string][]byte{kv.Nodes + cid.String(): bytes.Clone(raw), looseKey(cid): {}}, len(raw))
 }
 
 // large takes a byte string that goes to the chunk backend; h is its hash.

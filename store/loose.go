@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Marks under g/ are how puts and garbage collections, of any process, agree on
@@ -22,17 +23,17 @@ import (
 // so either the collection sees the mark change, or the writer writes the key
 // after its deletion. Writers check that g/gc is absent, and only then need not
 // look at single marks.
-const collecting = "g/gc"
+const collecting = kv.Marks + "gc"
 
 const (
 	markLoose byte = 'L'
 	markDead  byte = 'D'
 )
 
-func looseKey(h object.Hash) string { return "g/" + h.String() }
+func looseKey(h object.Hash) string { return kv.Marks + h.String() }
 
 // markOf is the mark of a key of space "c/", "i/" or "n/".
-func markOf(key string) string { return "g/" + key[2:] }
+func markOf(key string) string { return kv.Marks + key[2:] }
 
 // isLoose reports whether h is loose and not yet seen unreachable.
 func (s *Store) isLoose(ctx context.Context, h object.Hash) (bool, error) {
@@ -57,7 +58,7 @@ func seen(mark []byte) (object.Time, bool) {
 func (s *Store) guarded(ctx context.Context, check, put map[string][]byte) error {
 	var keys []string
 	for key, value := range put {
-		if value != nil && (key[:2] == "c/" || key[:2] == "n/" || key[:2] == "i/") {
+		if value != nil && (key[:2] == kv.Bytes || key[:2] == kv.Nodes || key[:2] == kv.Packed) {
 			keys = append(keys, key)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 type nodeReader struct {
@@ -19,7 +20,7 @@ func (s *Store) Nodes(ctx context.Context) merkle.NodeReader { return nodeReader
 
 // Node implements merkle.NodeReader.
 func (r nodeReader) Node(cid object.Hash) ([]byte, error) {
-	raw, found, err := r.s.kv.Get(r.ctx, "n/"+cid.String())
+	raw, found, err := r.s.kv.Get(r.ctx, kv.Nodes+cid.String())
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +49,7 @@ const maxPending = 2 << 20 // bytes held before they are written
 // PutNode implements merkle.NodeWriter. A node is useless without its root, so
 // that writing nodes early hurts nobody.
 func (w *NodeWriter) PutNode(cid object.Hash, data []byte) error {
-	w.pending["n/"+cid.String()] = bytes.Clone(data)
+	w.pending[kv.Nodes+cid.String()] = bytes.Clone(data)
 	if w.size += len(data); w.size < maxPending {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Object is a canonical object under its id. Whoever puts one has verified it.
@@ -22,11 +23,11 @@ func (s *Store) PutObjects(ctx context.Context, objs ...Object) error {
 	put, size := map[string][]byte{}, 0
 	for i, o := range objs {
 		id := o.ID.String()
-		if _, found, err := s.kv.Get(ctx, "o/"+id); err != nil {
+		if _, found, err := s.kv.Get(ctx, kv.Objects+id); err != nil {
 			return err
 		} else if !found {
-			put["o/"+id] = append(append([]byte(o.Kind), 0), o.Raw...)
-			put["k/"+o.Kind+"/"+id] = indexed(o.Raw)
+			put[kv.Objects+id] = append(append([]byte(o.Kind), 0), o.Raw...)
+			put[kv.Kinds+o.Kind+"/"+id] = indexed(o.Raw)
 			size += 2*len(o.Raw) + 256
 		}
 		last := i == len(objs)-1
@@ -43,7 +44,7 @@ func (s *Store) PutObjects(ctx context.Context, objs ...Object) error {
 
 // Object returns the object with this id. The error wraps ErrNotFound.
 func (s *Store) Object(ctx context.Context, id object.Hash) (Object, error) {
-	value, found, err := s.kv.Get(ctx, "o/"+id.String())
+	value, found, err := s.kv.Get(ctx, kv.Objects+id.String())
 	if err != nil {
 		return Object{}, err
 	}
@@ -70,8 +71,8 @@ func indexed(raw []byte) []byte {
 
 // Objects calls fn for every object of a kind, ascending by id. fn may use the store.
 func (s *Store) Objects(ctx context.Context, kind string, fn func(Object) error) error {
-	prefix := "k/" + kind + "/"
-	return s.objects(ctx, kind, prefix, after(prefix), func(o Object) error {
+	prefix := kv.Kinds + kind + "/"
+	return s.objects(ctx, kind, prefix, kv.End(prefix), func(o Object) error {
 		o.Raw = bytes.Clone(o.Raw)
 		return fn(o)
 	})
@@ -80,12 +81,12 @@ func (s *Store) Objects(ctx context.Context, kind string, fn func(Object) error)
 // ObjectsBetween is Objects for the ids from first to last, both included. The object's
 // bytes are valid during fn only.
 func (s *Store) ObjectsBetween(ctx context.Context, kind string, first, last object.Hash, fn func(Object) error) error {
-	prefix := "k/" + kind + "/"
+	prefix := kv.Kinds + kind + "/"
 	return s.objects(ctx, kind, prefix+first.String(), prefix+last.String()+"\x00", fn)
 }
 
 func (s *Store) objects(ctx context.Context, kind, from, to string, fn func(Object) error) error {
-	prefix := "k/" + kind + "/"
+	prefix := kv.Kinds + kind + "/"
 	return s.kv.Scan(ctx, from, to, func(key string, raw []byte) error {
 		id, err := parseKeyHash(key, prefix)
 		if err != nil {
@@ -105,11 +106,11 @@ func (s *Store) objects(ctx context.Context, kind, from, to string, fn func(Obje
 // Prefixed calls fn with the ids of objects of a kind whose hex digits begin with
 // prefix, ascending, until fn returns an error. With the empty kind it lists blobs.
 func (s *Store) Prefixed(ctx context.Context, kind, prefix string, fn func(object.Hash) error) error {
-	space := "k/" + kind + "/"
+	space := kv.Kinds + kind + "/"
 	if kind == "" {
-		space = "b/"
+		space = kv.Blobs
 	}
-	return s.kv.Scan(ctx, space+prefix, after(space+prefix), func(key string, _ []byte) error {
+	return s.kv.Scan(ctx, space+prefix, kv.End(space+prefix), func(key string, _ []byte) error {
 		id, err := parseKeyHash(key, space)
 		if err != nil {
 			return fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)

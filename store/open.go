@@ -9,11 +9,12 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // BlobRef returns the reference of a blob that is here. The error wraps ErrNotFound.
 func (s *Store) BlobRef(ctx context.Context, cid object.Hash) (object.BlobRef, error) {
-	raw, found, err := s.kv.Get(ctx, "b/"+cid.String())
+	raw, found, err := s.kv.Get(ctx, kv.Blobs+cid.String())
 	if err != nil {
 		return object.BlobRef{}, err
 	}
@@ -29,7 +30,7 @@ func (s *Store) BlobRef(ctx context.Context, cid object.Hash) (object.BlobRef, e
 
 // Blobs calls fn for the reference of every blob, ascending by cid.
 func (s *Store) Blobs(ctx context.Context, fn func(object.BlobRef) error) error {
-	return s.kv.Scan(ctx, "b/", after("b/"), func(key string, raw []byte) error {
+	return s.kv.Scan(ctx, kv.Blobs, kv.End(kv.Blobs), func(key string, raw []byte) error {
 		ref, err := object.Decode[object.BlobRef](raw)
 		if err != nil {
 			return fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)
@@ -41,14 +42,14 @@ func (s *Store) Blobs(ctx context.Context, fn func(object.BlobRef) error) error 
 // RemoveBlob forgets a blob and its pin. Its chunks and nodes stay until GC finds
 // that nothing else uses them. The error wraps ErrNotFound.
 func (s *Store) RemoveBlob(ctx context.Context, cid object.Hash) error {
-	_, found, err := s.kv.Get(ctx, "b/"+cid.String())
+	_, found, err := s.kv.Get(ctx, kv.Blobs+cid.String())
 	if err != nil {
 		return err
 	}
 	if !found {
 		return fmt.Errorf("blob %s: %w", cid, ErrNotFound)
 	}
-	_, err = s.kv.Update(MakingRoom(ctx), nil, map[string][]byte{"b/" + cid.String(): nil, "p/" + cid.String(): nil})
+	_, err = s.kv.Update(MakingRoom(ctx), nil, map[string][]byte{kv.Blobs + cid.String(): nil, kv.Pins + cid.String(): nil})
 	return err
 }
 

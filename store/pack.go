@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // A pack is a chunk of the chunk backend that holds many small byte strings, one
@@ -55,7 +56,7 @@ type ChunkRanger interface {
 
 // findPacked returns where a byte string lies.
 func (s *Store) findPacked(ctx context.Context, h object.Hash) (spot, bool, error) {
-	raw, found, err := s.kv.Get(ctx, "i/"+h.String())
+	raw, found, err := s.kv.Get(ctx, kv.Packed+h.String())
 	if err != nil || !found {
 		return spot{}, false, err
 	}
@@ -138,7 +139,7 @@ func (it *staged) repoint(pack object.Hash, spots map[string]spot) {
 		if p, ok := spots[key]; ok {
 			p.pack = pack
 			delete(it.put, key)
-			it.put["i/"+key[2:]] = p.encode()
+			it.put[kv.Packed+key[2:]] = p.encode()
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Pin keeps a blob, an object or a Merkle tree from garbage collection.
@@ -24,7 +25,7 @@ func (s *Store) Pin(ctx context.Context, cid object.Hash, until object.Time, rea
 	if err != nil {
 		return err
 	}
-	_, err = s.kv.Update(ctx, nil, map[string][]byte{"p/" + cid.String(): raw})
+	_, err = s.kv.Update(ctx, nil, map[string][]byte{kv.Pins + cid.String(): raw})
 	return err
 }
 
@@ -35,7 +36,7 @@ func (s *Store) ExtendPin(ctx context.Context, cid object.Hash, until object.Tim
 	if err != nil {
 		return err
 	}
-	key := "p/" + cid.String()
+	key := kv.Pins + cid.String()
 	for {
 		kept, found, err := s.kv.Get(ctx, key)
 		if err != nil {
@@ -61,7 +62,7 @@ func (s *Store) ExtendPin(ctx context.Context, cid object.Hash, until object.Tim
 
 // Unpin takes the pin away. The error wraps ErrNotFound.
 func (s *Store) Unpin(ctx context.Context, cid object.Hash) error {
-	key := "p/" + cid.String()
+	key := kv.Pins + cid.String()
 	if _, found, err := s.kv.Get(ctx, key); err != nil {
 		return err
 	} else if !found {
@@ -73,7 +74,7 @@ func (s *Store) Unpin(ctx context.Context, cid object.Hash) error {
 
 // Pins calls fn for every pin, ascending by cid, those that ran out included.
 func (s *Store) Pins(ctx context.Context, fn func(Pin) error) error {
-	return s.kv.Scan(ctx, "p/", after("p/"), func(key string, raw []byte) error {
+	return s.kv.Scan(ctx, kv.Pins, kv.End(kv.Pins), func(key string, raw []byte) error {
 		p, err := object.Decode[Pin](raw)
 		if err != nil {
 			return fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // pipeline cuts one blob into chunks: a reader fills buffers, workers hash and
@@ -100,7 +101,7 @@ func (p *pipeline) put(ctx context.Context, c hashed) error {
 // goes to the KV with the nodes.
 func (p *pipeline) collect(dag *merkle.ChunkBuilder, c hashed) error {
 	if len(c.data) <= SmallChunk {
-		p.nodes.pending["c/"+c.hash.String()] = bytes.Clone(c.data)
+		p.nodes.pending[kv.Bytes+c.hash.String()] = bytes.Clone(c.data)
 	}
 	return dag.Add(merkle.Chunk{Hash: c.hash, Len: uint32(len(c.data))})
 }

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // SetRef points the ref name to h. With old it does so only if the ref points
@@ -19,7 +20,7 @@ func (s *Store) SetRef(ctx context.Context, name string, h object.Hash, old *obj
 	if err := CheckRefName(name); err != nil {
 		return err
 	}
-	key := "r/" + name
+	key := kv.Refs + name
 	for {
 		have, found, err := s.kv.Get(ctx, key)
 		if err != nil {
@@ -53,7 +54,7 @@ func CheckRefName(name string) error {
 
 // Ref returns what a ref points to. The error wraps ErrNotFound.
 func (s *Store) Ref(ctx context.Context, name string) (object.Hash, error) {
-	value, found, err := s.kv.Get(ctx, "r/"+name)
+	value, found, err := s.kv.Get(ctx, kv.Refs+name)
 	if err != nil {
 		return object.Hash{}, err
 	}
@@ -65,19 +66,19 @@ func (s *Store) Ref(ctx context.Context, name string) (object.Hash, error) {
 
 // Refs calls fn for every ref, ascending by name.
 func (s *Store) Refs(ctx context.Context, fn func(name string, h object.Hash) error) error {
-	return s.kv.Scan(ctx, "r/", after("r/"), func(key string, value []byte) error {
+	return s.kv.Scan(ctx, kv.Refs, kv.End(kv.Refs), func(key string, value []byte) error {
 		h, err := digest(value)
 		if err != nil {
 			return err
 		}
-		return fn(strings.TrimPrefix(key, "r/"), h)
+		return fn(strings.TrimPrefix(key, kv.Refs), h)
 	})
 }
 
 // RemoveRef removes a ref. With old it does so only if the ref points there now; else the
 // error wraps ErrChanged. The error wraps ErrNotFound when there is none.
 func (s *Store) RemoveRef(ctx context.Context, name string, old *object.Hash) error {
-	key := "r/" + name
+	key := kv.Refs + name
 	for {
 		h, err := s.Ref(ctx, name)
 		if err != nil {

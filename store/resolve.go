@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // MinPrefix is the number of hex digits that an abbreviated hash must have.
@@ -21,7 +22,7 @@ func (s *Store) Resolve(ctx context.Context, prefix string) (object.Hash, error)
 		return object.Hash{}, fmt.Errorf("%q: %w: a hash, a prefix of at least %d hex digits or a @ref is expected", prefix, ErrNotFound, MinPrefix)
 	}
 	var matches []object.Hash
-	for _, space := range []string{"o/", "b/", "n/", "c/", "i/"} {
+	for _, space := range []string{kv.Objects, kv.Blobs, kv.Nodes, kv.Bytes, kv.Packed} {
 		found, err := s.withPrefix(ctx, space, prefix)
 		if err != nil {
 			return object.Hash{}, err
@@ -44,7 +45,7 @@ var errPage = errors.New("page is full")
 
 // withPrefix returns the first few hashes of a space of keys.
 func (s *Store) withPrefix(ctx context.Context, space, prefix string) (found []object.Hash, err error) {
-	err = s.kv.Scan(ctx, space+prefix, after(space+prefix), func(key string, _ []byte) error {
+	err = s.kv.Scan(ctx, space+prefix, kv.End(space+prefix), func(key string, _ []byte) error {
 		h, err := parseKeyHash(key, space)
 		if err != nil {
 			return err

@@ -7,19 +7,11 @@ import (
 	"sync"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // KV is an ordered key-value store shared by all rooms.
-type KV interface {
-	// Get returns the value of key, the caller's own copy.
-	Get(ctx context.Context, key string) (value []byte, found bool, err error)
-	// Scan calls fn for the keys in [from, to), ascending; value is valid during fn only.
-	Scan(ctx context.Context, from, to string, fn func(key string, value []byte) error) error
-	// Update applies all of put (a nil value deletes) if every key in check has
-	// exactly that value (nil: is absent), and reports whether it did. What it did
-	// is durable when it returns. Concurrent callers share a sync.
-	Update(ctx context.Context, check, put map[string][]byte) (ok bool, err error)
-}
+type KV = kv.KV
 
 // Chunks keeps the large byte strings by hash. It need not check hashes.
 type Chunks interface {
@@ -151,8 +143,6 @@ func (s *Store) releaseAll(free <-chan []byte) {
 		}
 	}
 }
-
-func after(prefix string) string { return prefix + "\xff" }
 
 // parseKeyHash reads the hash at the end of a key.
 func parseKeyHash(key, prefix string) (object.Hash, error) {

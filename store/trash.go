@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // What a collection takes away lies in the trash for a while, in case that it should not
 // have been taken: chunks where the chunk backend keeps them, and keys under
 //
 //	y/<key>   the time in microseconds, u64, and the value
-const trashSpace = "y/"
+const trashSpace = kv.Trash
 
 // DefaultTrash is how long a repository keeps what was collected.
 const DefaultTrash = 7 * 24 * time.Hour
@@ -121,7 +122,7 @@ func (s *Store) EmptyTrash(ctx context.Context, before object.Time) error {
 }
 
 func (s *Store) trashedKeys(ctx context.Context, fn func(key string, since object.Time, value []byte) error) error {
-	return s.kv.Scan(ctx, trashSpace, after(trashSpace), func(key string, value []byte) error {
+	return s.kv.Scan(ctx, trashSpace, kv.End(trashSpace), func(key string, value []byte) error {
 		if len(value) < 8 {
 			return fmt.Errorf("%s: %w", key, ErrCorrupt)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Names of the built-in effects on cells.
@@ -52,7 +53,7 @@ const (
 
 // Keys of a cell, after "cell/" and its id.
 const (
-	prefix    = "cell/"
+	prefix    = kv.Cells
 	sizeKey   = "/n"  // the number of events
 	eventKeys = "/e/" // and a number of 16 hex digits: an event
 	onceKeys  = "/k/" // and an idempotency id: what a keyed append answered

@@ -15,16 +15,17 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/packet"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Where proposals and agreements are kept. An accepted one is also an object, and so
 // is its codebook; the codebook of a proposal from elsewhere is kept only as long as
 // the proposal, because objects stay for ever.
 const (
-	agreementKeys    = "w/codebook/agreement/" // CODEBOOK/AGREEMENT: canonical CodebookAgreement
-	offeredKeys      = "w/codebook/offered/"   // AGREEMENT: canonical Codebook of a proposal
-	withdrawnKeys    = "w/codebook/withdrawn/" // AGREEMENT: expiry; it is not taken from a network again
-	codebooksChanged = "w/codebook/changed"    // another value after each change
+	agreementKeys    = kv.Agreements         // CODEBOOK/AGREEMENT: canonical CodebookAgreement
+	offeredKeys      = kv.OfferedCodebooks   // AGREEMENT: canonical Codebook of a proposal
+	withdrawnKeys    = kv.WithdrawnCodebooks // AGREEMENT: expiry; it is not taken from a network again
+	codebooksChanged = kv.CodebooksChanged   // another value after each change
 )
 
 // kindAgreement is the kind of an agreement as an object.
@@ -60,7 +61,7 @@ func (n *Node) agreements(ctx context.Context, codebook object.Hash, fn func(Agr
 }
 
 func (n *Node) scanAgreements(ctx context.Context, prefix string, fn func(Agreement) error) error {
-	return n.DB.Scan(ctx, prefix, prefix+"\xff", func(key string, raw []byte) error {
+	return n.DB.Scan(ctx, prefix, kv.End(prefix), func(key string, raw []byte) error {
 		raw = bytes.Clone(raw)
 		a, err := object.Decode[packet.CodebookAgreement](raw)
 		if err != nil {
@@ -284,7 +285,7 @@ func (n *Node) makeRoom(ctx context.Context, a *Agreement) (put map[string][]byt
 		return nil, fmt.Errorf("%w: %d agreements and proposals are kept here, %d of them open proposals of %s; at most %d and %d are",
 			packet.ErrCodebook, kept, proposals, a.Proposer, maxAgreements, maxProposals)
 	}
-	err = n.DB.Scan(ctx, withdrawnKeys, withdrawnKeys+"\xff", func(key string, until []byte) error {
+	err = n.DB.Scan(ctx, withdrawnKeys, kv.End(withdrawnKeys), func(key string, until []byte) error {
 		if len(until) != 8 || n.now() >= object.Time(binary.BigEndian.Uint64(until)) {
 			put[key] = nil
 		}

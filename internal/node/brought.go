@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // ErrNotBrought means that a tree has a part that the agent which pushes it sent neither now
@@ -19,7 +20,7 @@ var ErrNotBrought = errors.New("the push is not whole: not every part was sent, 
 
 // broughtKeys, the number of the span, the agent's key and the part's name note that an
 // agent brought a part.
-const broughtKeys = "w/brought/"
+const broughtKeys = kv.Brought
 
 // broughtSpan is how long it is remembered at least that an agent brought a part; twice
 // that at most. Later the agent sends it again, and is charged again.

@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 const kindCapability = "Capability"
@@ -264,7 +265,7 @@ func (n *Node) Revoke(ctx context.Context, issuer object.AgentID, ids ...object.
 // here, by issuer.
 func (n *Node) RevocationLists(ctx context.Context) ([]*caps.RevocationList, error) {
 	var issuers []object.AgentID
-	err := n.DB.Scan(ctx, caps.RevocationPrefix, caps.RevocationPrefix+"~", func(key string, _ []byte) error {
+	err := n.DB.Scan(ctx, caps.RevocationPrefix, kv.End(caps.RevocationPrefix), func(key string, _ []byte) error {
 		agent, err := object.ParseKey(strings.TrimPrefix(key, caps.RevocationPrefix))
 		issuers = append(issuers, agent)
 		return err

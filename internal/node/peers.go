@@ -7,9 +7,10 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
-const peerKeys = "w/peer/"
+const peerKeys = kv.Peers
 
 // Peer is another repository that serves, as it is remembered here.
 type Peer struct {
@@ -67,7 +68,7 @@ func parsePeer(name, value string) (Peer, error) {
 
 // Peers calls fn for each peer, ascending by name.
 func (n *Node) Peers(ctx context.Context, fn func(Peer) error) error {
-	return n.DB.Scan(ctx, peerKeys, peerKeys+"\xff", func(key string, value []byte) error {
+	return n.DB.Scan(ctx, peerKeys, kv.End(peerKeys), func(key string, value []byte) error {
 		p, err := parsePeer(strings.TrimPrefix(key, peerKeys), string(value))
 		if err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Asked is what a submission asked for: an answer must name all of it.
@@ -30,7 +31,7 @@ type Sent struct {
 // KeepSent is how long it is remembered what was left with a peer.
 const KeepSent = 30 * 24 * time.Hour
 
-const sentKeys = "w/sent/" // Sent as JSON
+const sentKeys = kv.SentPackets // Sent as JSON
 
 // PackTask is Pack for a submission, and says what its answer must name.
 func (n *Node) PackTask(raw []byte, o PackOptions) ([]byte, Asked, error) {
@@ -91,7 +92,7 @@ func (n *Node) SetSent(ctx context.Context, asked Asked, peer string) error {
 
 // Sent calls fn for each task that was left with a peer, ascending by the packet's id.
 func (n *Node) Sent(ctx context.Context, fn func(Sent) error) error {
-	return n.DB.Scan(ctx, sentKeys, sentKeys+"\xff", func(key string, raw []byte) error {
+	return n.DB.Scan(ctx, sentKeys, kv.End(sentKeys), func(key string, raw []byte) error {
 		var s Sent
 		if err := json.Unmarshal(raw, &s); err != nil {
 			return fmt.Errorf("%s: %w", key, err)

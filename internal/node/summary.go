@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Summary is where the ledger stands.
@@ -25,7 +26,7 @@ type Summary struct {
 
 // summaryKey keeps what was learned of the ledger, so that a million entries are
 // read once and not again.
-const summaryKey = "w/summary"
+const summaryKey = kv.Summary
 
 // summarySaved is how many new entries make it worth a write.
 const summarySaved = 256

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // States of a submitted task.
@@ -46,13 +47,13 @@ type Task struct {
 const KeepTasks = 24 * time.Hour
 
 const (
-	taskKeys   = "w/task/"  // the Task as JSON
-	taskInputs = "w/taskp/" // the packet, until the task ended
-	taskOutput = "w/taska/" // the answer
-	cancelKeys = "w/taskx/" // that it is to end
-	openKeys   = "w/tasko/" // the Instance that has it, until the task ended
-	seenKeys   = "w/seen/"  // when the nonce of a packet expires
-	nonceKeys  = "w/nonce/" // when the nonce of a signed request does
+	taskKeys   = kv.Tasks        // the Task as JSON
+	taskInputs = kv.TaskPackets  // the packet, until the task ended
+	taskOutput = kv.TaskAnswers  // the answer
+	cancelKeys = kv.TaskCancels  // that it is to end
+	openKeys   = kv.OpenTasks    // the Instance that has it, until the task ended
+	seenKeys   = kv.SeenPackets  // when the nonce of a packet expires
+	nonceKeys  = kv.SeenRequests // when the nonce of a signed request does
 )
 
 // AddTask keeps a task that the server t.Server has accepted, with its packet. A task that is
@@ -149,7 +150,7 @@ func (n *Node) changeTask(ctx context.Context, id object.Hash, change func(*Task
 // OpenTasks calls fn for each task that has not ended, with the server that has it,
 // ascending by id.
 func (n *Node) OpenTasks(ctx context.Context, fn func(id object.Hash, server string) error) error {
-	return n.DB.Scan(ctx, openKeys, openKeys+"\xff", func(key string, server []byte) error {
+	return n.DB.Scan(ctx, openKeys, kv.End(openKeys), func(key string, server []byte) error {
 		id, err := object.ParseHash(key[len(openKeys):])
 		if err != nil {
 			return err
@@ -171,7 +172,7 @@ func (n *Node) CancelTask(ctx context.Context, id object.Hash) (Task, error) {
 
 // Cancelled calls fn for each task that was cancelled and has not ended, ascending by id.
 func (n *Node) Cancelled(ctx context.Context, fn func(id object.Hash) error) error {
-	return n.DB.Scan(ctx, cancelKeys, cancelKeys+"\xff", func(key string, _ []byte) error {
+	return n.DB.Scan(ctx, cancelKeys, kv.End(cancelKeys), func(key string, _ []byte) error {
 		id, err := object.ParseHash(key[len(cancelKeys):])
 		if err != nil {
 			return err
@@ -212,7 +213,7 @@ func (n *Node) taskBytes(ctx context.Context, space string, id object.Hash) ([]b
 
 // Tasks calls fn for each task that is kept, ascending by id.
 func (n *Node) Tasks(ctx context.Context, fn func(Task) error) error {
-	return n.DB.Scan(ctx, taskKeys, taskKeys+"\xff", func(_ string, raw []byte) error {
+	return n.DB.Scan(ctx, taskKeys, kv.End(taskKeys), func(_ string, raw []byte) error {
 		var t Task
 		if err := json.Unmarshal(raw, &t); err != nil {
 			return err
@@ -235,7 +236,7 @@ func (n *Node) Forget(ctx context.Context) error {
 		return err
 	}
 	for _, space := range []string{seenKeys, nonceKeys} {
-		err = n.DB.Scan(ctx, space, space+"\xff", func(key string, until []byte) error {
+		err = n.DB.Scan(ctx, space, kv.End(space), func(key string, until []byte) error {
 			if len(until) == 8 && object.Time(binary.BigEndian.Uint64(until)) < now {
 				put[key] = nil
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Local is the Resolver over a registry and what it stands on.
@@ -93,9 +94,9 @@ func (l *Local) Related(ctx context.Context, id object.Hash, kind string) ([]obj
 	if kind != "Signal" {
 		return l.Registry.About(ctx, id, kind)
 	}
-	prefix := "s/" + id.String() + "/" // the index of package dataset
+	prefix := kv.Signals + id.String() + "/" // the index of package dataset
 	var list []object.Hash
-	err := l.Registry.KV.Scan(ctx, prefix, prefix+"\xff", func(key string, _ []byte) error {
+	err := l.Registry.KV.Scan(ctx, prefix, kv.End(prefix), func(key string, _ []byte) error {
 		if len(list) == model.MaxIndexed {
 			return nil
 		}

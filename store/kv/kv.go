@@ -1,0 +1,30 @@
+// Package kv says what a repository's key-value store is: the interface [KV], and the table
+// [Spaces] of the key spaces in it. Nobody else writes a prefix down.
+//
+// Keys are text. A space is all keys with one prefix; it ends before [End] of the prefix, as
+// no key has the byte 0xff.
+package kv
+
+import "context"
+
+// KV is a key-value store whose updates compare and set. It is safe for concurrent use.
+type KV interface {
+	// Get returns the value of key, the caller's own copy.
+	Get(ctx context.Context, key string) (value []byte, found bool, err error)
+	// Scan calls fn for the keys in [from, to), ascending; value is valid during fn only.
+	Scan(ctx context.Context, from, to string, fn func(key string, value []byte) error) error
+	// Update applies all of put (a nil value deletes) if every key in check has
+	// exactly that value (nil: is absent), and reports whether it did. What it did
+	// is durable when it returns. Concurrent callers share a sync.
+	Update(ctx context.Context, check, put map[string][]byte) (ok bool, err error)
+}
+
+// End is behind the last key with a prefix.
+func End(prefix string) string { return prefix + "\xff" }
+
+// Scan calls fn for the keys with a prefix, ascending.
+func Scan(ctx context.Context, db interface {
+	Scan(ctx context.Context, from, to string, fn func(key string, value []byte) error) error
+}, prefix string, fn func(key string, value []byte) error) error {
+	return db.Scan(ctx, prefix, End(prefix), fn)
+}
