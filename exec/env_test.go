@@ -8,7 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -90,7 +90,7 @@ func (e *env) toolCap(name, more string) caps.Chain {
 // assemble makes a bundle of a text, which must be right.
 func (e *env) assemble(text string) []byte {
 	e.t.Helper()
-	raw, err := ir.Assemble([]byte(text))
+	raw, err := asm.Assemble([]byte(text))
 	if err != nil {
 		e.t.Fatalf("%v\n%s", err, text)
 	}

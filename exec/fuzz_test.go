@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -180,7 +181,7 @@ func (e *env) check(ctx context.Context, raw []byte, held []caps.Chain) {
 
 func assembleText(t testing.TB, text string) []byte {
 	t.Helper()
-	raw, err := ir.Assemble([]byte(text))
+	raw, err := asm.Assemble([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

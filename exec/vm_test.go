@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -16,7 +17,7 @@ import (
 // assemble makes a bundle of a text, which must be right.
 func assemble(t testing.TB, text string) []byte {
 	t.Helper()
-	raw, err := ir.Assemble([]byte(text))
+	raw, err := asm.Assemble([]byte(text))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -36,7 +37,7 @@ func trustAlice(a object.AgentID) bool { return a.Same(alice.Agent()) }
 // bundle is a valid program of alice's with a guard.
 func bundle(t testing.TB, nonce byte, text string) []byte {
 	t.Helper()
-	raw, err := ir.Assemble([]byte(fmt.Sprintf(".const a text %q\n.task #\"sym:main\" () budget { cpu 10, io 0, writes 0 }\nconst r0, $a\nret r0\n", text)))
+	raw, err := asm.Assemble([]byte(fmt.Sprintf(".const a text %q\n.task #\"sym:main\" () budget { cpu 10, io 0, writes 0 }\nconst r0, $a\nret r0\n", text)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -431,7 +432,7 @@ func TestGuard(t *testing.T) {
 	if err := receive(third); !errors.Is(err, ErrGuard) {
 		t.Errorf("good for too long: %v", err)
 	}
-	plain, err := ir.Assemble([]byte("ret r0"))
+	plain, err := asm.Assemble([]byte("ret r0"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"go.starlark.net/syntax"
 
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -24,7 +24,7 @@ func perIteration(b *testing.B) {
 
 // BenchmarkMythos runs the three ops of an iteration until the budget ends.
 func BenchmarkMythos(b *testing.B) {
-	raw, err := ir.Assemble([]byte(".symbol main () -> any entry @main\n.task sym:main () budget { cpu 3000000, io 0, writes 0 }\nmain: const r0, 1\njz r0, @end\njmp @main\nend: ret r0"))
+	raw, err := asm.Assemble([]byte(".symbol main () -> any entry @main\n.task sym:main () budget { cpu 3000000, io 0, writes 0 }\nmain: const r0, 1\njz r0, @end\njmp @main\nend: ret r0"))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -18,7 +18,7 @@ type Builder struct {
 
 // NewBuilder starts an empty bundle of an author.
 func NewBuilder(author object.AgentID) *Builder {
-	b := &Builder{b: emptyBundle(), consts: make(map[Scalar]uint32), tools: make(map[object.Hash]bool)}
+	b := &Builder{b: Empty(), consts: make(map[Scalar]uint32), tools: make(map[object.Hash]bool)}
 	b.b.Meta.Author = author
 	return b
 }
@@ -155,7 +155,7 @@ func (b *Builder) Build() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if raw, err = setArtifactID(raw); err != nil {
+	if raw, err = SetArtifactID(raw); err != nil {
 		return nil, err
 	}
 	_, _, err = Validate(raw)
@@ -165,3 +165,19 @@ func (b *Builder) Build() ([]byte, error) {
 // EntryMain is the entry symbol of programs that need only one; no table holds
 // it, so that it starts at op 0.
 var EntryMain = object.SumText("sym:main")
+
+// Empty is a bundle with every section, all of them empty, and nobody as its author.
+func Empty() Bundle {
+	return Bundle{
+		Meta: object.Meta{
+			Spec: SpecName, Version: Version, Author: object.AgentID{Scheme: object.Ed25519},
+			ArtifactID: object.Hash{Alg: object.SHA256}, Signatures: []object.Signature{},
+		},
+		ConstPool: ConstPool{[]Const{}}, NodePool: NodePool{[]Node{}}, Types: TypeTable{[]TypeDef{}},
+		Symbols: SymbolTable{[]SymbolSig{}}, Contracts: ContractTable{[]ContractDef{}}, Tools: ToolTable{[]ToolDef{}},
+		Ops: OpList{[]Op{}}, Tasks: TaskList{[]TaskDef{}},
+	}
+}
+
+// SpecName is the Meta.spec of the bundles that this package makes.
+const SpecName = "mythos"

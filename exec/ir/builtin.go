@@ -35,7 +35,17 @@ func BuiltinType(name string) (object.Hash, bool) {
 	return object.Hash{}, false
 }
 
-func builtinName(id object.Hash) (string, bool) {
+// BuiltinNames are the names of the built-in types.
+func BuiltinNames() []string {
+	names := make([]string, len(builtins))
+	for i, b := range builtins {
+		names[i] = b.Name
+	}
+	return names
+}
+
+// BuiltinName is the name of a built-in type.
+func BuiltinName(id object.Hash) (string, bool) {
 	for _, b := range builtins {
 		if b.ID == id {
 			return b.Name, true

@@ -1,5 +1,5 @@
-// Package ir is MYTHOS-IR: the bundle that carries a program, its validator, its
-// expressions, and its assembler text (spec/ir.md).
+// Package ir is MYTHOS-IR: the bundle that carries a program, its validator, and its
+// expressions (spec/ir.md). Its text is package asm's.
 //
 // # Bundle
 //

@@ -4,11 +4,12 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/ir/asm"
 )
 
 // A program is written as text and travels as canonical bytes.
 func Example() {
-	raw, err := ir.Assemble([]byte(`
+	raw, err := asm.Assemble([]byte(`
 .const greeting text "hello"
 .task #"sym:main" () budget { cpu 100, io 0, writes 0 }
 	const r0, $greeting
@@ -26,7 +27,7 @@ func Example() {
 	for _, op := range bundle.Ops.Ops {
 		fmt.Println(ir.OpName(op.Opcode), len(op.Operands))
 	}
-	_, err = ir.Assemble([]byte("\tconst r0, $missing"))
+	_, err = asm.Assemble([]byte("\tconst r0, $missing"))
 	fmt.Println(err)
 	// Output:
 	// const 2

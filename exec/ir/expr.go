@@ -16,7 +16,7 @@ const (
 // Env is what an expression is evaluated over. Its errors end the evaluation: a
 // receipt that cannot be loaded is an error, not FALSE.
 type Env interface {
-	// Lookup gives the values at a path: none when it is missing, several when
+	// Lookup gives the values at a Path: none when it is missing, several when
 	// the root is existential (one for each signal that has it).
 	Lookup(root uint8, segments []uint32) ([]Scalar, error)
 	// Const gives a constant of the pool that the expression refers to.
@@ -35,40 +35,51 @@ const FailedFrom = 400
 // ErrExpr means that an expression is malformed.
 var ErrExpr = errors.New("malformed expression")
 
-// exprShape says which fields an op has.
-type exprShape struct {
-	name        string
-	least, most int // arguments; most < 0: any number
-	path, set   bool
-	lit         uint8 // mask of operand kinds; 0: no literal
+// ExprShape says which fields of an [Expr] an op has, and its name in a text.
+type ExprShape struct {
+	Name        string
+	Least, Most int // arguments; Most < 0: any number
+	Path, Set   bool
+	Lit         uint8 // mask of operand kinds; 0: no literal
 }
 
 const anyLit = bitConst | bitU64 | bitI64 | bitHash
 
-func shapeOf(op uint8) (exprShape, bool) {
+// ShapeOf is the shape of an op, if there is such an op.
+func ShapeOf(op uint8) (ExprShape, bool) {
 	switch op {
 	case ExprTrue, ExprFalse, ExprFailed:
-		return exprShape{name: exprNames[op]}, true
+		return ExprShape{Name: exprNames[op]}, true
 	case ExprEQ, ExprNE, ExprLT, ExprLE, ExprGT, ExprGE:
-		return exprShape{name: exprNames[op], path: true, lit: anyLit}, true
+		return ExprShape{Name: exprNames[op], Path: true, Lit: anyLit}, true
 	case ExprAnd, ExprOr:
-		return exprShape{name: exprNames[op], least: 1, most: -1}, true
+		return ExprShape{Name: exprNames[op], Least: 1, Most: -1}, true
 	case ExprNot:
-		return exprShape{name: exprNames[op], least: 1, most: 1}, true
+		return ExprShape{Name: exprNames[op], Least: 1, Most: 1}, true
 	case ExprInSet:
-		return exprShape{name: exprNames[op], path: true, set: true}, true
+		return ExprShape{Name: exprNames[op], Path: true, Set: true}, true
 	case ExprHasTool:
-		return exprShape{name: exprNames[op], lit: bitHash | bitConst}, true
+		return ExprShape{Name: exprNames[op], Lit: bitHash | bitConst}, true
 	case ExprHasStatus:
-		return exprShape{name: exprNames[op], lit: bitU64 | bitConst}, true
+		return ExprShape{Name: exprNames[op], Lit: bitU64 | bitConst}, true
 	}
-	return exprShape{}, false
+	return ExprShape{}, false
 }
 
 // exprNames are the ops in the assembler's text.
 var exprNames = map[uint8]string{
 	ExprTrue: "true", ExprFalse: "false", ExprEQ: "eq", ExprNE: "ne", ExprLT: "lt", ExprLE: "le", ExprGT: "gt", ExprGE: "ge",
 	ExprAnd: "and", ExprOr: "or", ExprNot: "not", ExprInSet: "in", ExprHasTool: "has_tool", ExprHasStatus: "has_status", ExprFailed: "failed",
+}
+
+// ExprNamed finds an op by its name in a text.
+func ExprNamed(name string) (uint8, bool) {
+	for op, n := range exprNames {
+		if n == name {
+			return op, true
+		}
+	}
+	return 0, false
 }
 
 // CheckExpr checks the shape of an expression: known ops, for each exactly the
@@ -86,20 +97,20 @@ func checkExpr(e *Expr, consts []Const, depth int) (where, reason string) {
 	if depth > MaxExprDepth {
 		return "", fmt.Sprintf("more than %d expressions inside one another", MaxExprDepth)
 	}
-	s, ok := shapeOf(e.Op)
+	s, ok := ShapeOf(e.Op)
 	switch n := len(e.Args); {
 	case !ok:
 		return "", fmt.Sprintf("op %d is not known", e.Op)
-	case s.most == 0 && e.Args != nil:
-		return "", s.name + " takes no arguments"
-	case n < s.least || (s.most >= 0 && n > s.most):
-		return "", fmt.Sprintf("%s cannot take %d arguments", s.name, n)
-	case (e.Path != nil) != s.path:
-		return "", s.name + needs(s.path, "path")
-	case (e.Lit != nil) != (s.lit != 0):
-		return "", s.name + needs(s.lit != 0, "literal")
-	case (e.Set != nil) != s.set:
-		return "", s.name + needs(s.set, "set")
+	case s.Most == 0 && e.Args != nil:
+		return "", s.Name + " takes no arguments"
+	case n < s.Least || (s.Most >= 0 && n > s.Most):
+		return "", fmt.Sprintf("%s cannot take %d arguments", s.Name, n)
+	case (e.Path != nil) != s.Path:
+		return "", s.Name + needs(s.Path, "path")
+	case (e.Lit != nil) != (s.Lit != 0):
+		return "", s.Name + needs(s.Lit != 0, "literal")
+	case (e.Set != nil) != s.Set:
+		return "", s.Name + needs(s.Set, "set")
 	}
 	if where, reason := checkLeaves(e, s, consts); reason != "" {
 		return where, reason
@@ -119,18 +130,18 @@ func needs(yes bool, what string) string {
 	return " takes no " + what
 }
 
-func checkLeaves(e *Expr, s exprShape, consts []Const) (where, reason string) {
+func checkLeaves(e *Expr, s ExprShape, consts []Const) (where, reason string) {
 	if e.Path != nil {
 		if err := e.Path.Check(); err != nil {
 			return "path: ", err.Error()
 		}
 	}
 	if e.Lit != nil {
-		if reason := checkLit(*e.Lit, s.lit, consts); reason != "" {
+		if reason := checkLit(*e.Lit, s.Lit, consts); reason != "" {
 			return "lit: ", reason
 		}
 		if v, _ := e.Lit.Scalar(consts); e.Op == ExprHasTool && v.kind != KindHash || e.Op == ExprHasStatus && v.kind != KindU64 {
-			return "lit: ", s.name + " takes a hash or a status"
+			return "lit: ", s.Name + " takes a hash or a status"
 		}
 	}
 	for i, o := range e.Set {

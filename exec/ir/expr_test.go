@@ -1,26 +1,33 @@
-package ir
+package ir_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/object"
 )
 
 // world is an Env over fixed values.
 type world struct {
-	values map[string][]Scalar
-	consts []Const
+	values map[string][]ir.Scalar
+	consts []ir.Const
 	broken error
 	failed bool // a receipt has failed
 }
 
-func (w world) Lookup(root uint8, segments []uint32) ([]Scalar, error) {
-	return w.values[pathText(Path{root, segments})], w.broken
+func (w world) Lookup(root uint8, segments []uint32) ([]ir.Scalar, error) {
+	name := map[uint8]string{ir.RootEpisode: "episode", ir.RootSignal: "signal"}[root]
+	for _, s := range segments {
+		name += fmt.Sprintf(".%d", s)
+	}
+	return w.values[name], w.broken
 }
 
-func (w world) Const(i uint32) (Scalar, bool) { return ConstRef(i).Scalar(w.consts) }
+func (w world) Const(i uint32) (ir.Scalar, bool) { return ir.ConstRef(i).Scalar(w.consts) }
 
 func (w world) HasTool(h object.Hash) (bool, error) {
 	return h == object.SumText("tool:echo"), w.broken
@@ -31,27 +38,27 @@ func (w world) Failed() (bool, error) { return w.failed, w.broken }
 func (w world) HasStatus(n uint64) (bool, error) { return n == 200, w.broken }
 
 // parseExpr reads an expression; its constants are $big (text "z") and $neg.
-func parseExpr(t *testing.T, text string) (*Expr, []Const) {
+func parseExpr(t *testing.T, text string) (*ir.Expr, []ir.Const) {
 	t.Helper()
-	a, err := parseAsm(".const big text \"z\"\n.const neg i64 -1\n.const echo hash #\"tool:echo\"\n.contract c { requires " + text + " ensures true }")
+	raw, err := asm.Assemble([]byte(".const big text \"z\"\n.const neg i64 -1\n.const echo hash #\"tool:echo\"\n.contract c { requires " + text + " ensures true }"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &a.b.Contracts.Contracts[0].Requires
-	if err := CheckExpr(e, a.b.ConstPool.Consts); err != nil {
+	b, _, err := ir.Validate(raw)
+	if err != nil {
 		t.Fatal(text, err)
 	}
-	return e, a.b.ConstPool.Consts
+	return &b.Contracts.Contracts[0].Requires, b.ConstPool.Consts
 }
 
 func TestEvalExpr(t *testing.T) {
-	w := world{values: map[string][]Scalar{
-		"episode.1": {U64Scalar(5)},
-		"episode.2": {I64Scalar(-5)},
-		"episode.3": {TextScalar("abc")},
-		"episode.4": {HashScalar(object.SumText("h"))},
-		"episode.5": {BoolScalar(true)},
-		"signal.1":  {U64Scalar(1), U64Scalar(9)},
+	w := world{values: map[string][]ir.Scalar{
+		"episode.1": {ir.U64Scalar(5)},
+		"episode.2": {ir.I64Scalar(-5)},
+		"episode.3": {ir.TextScalar("abc")},
+		"episode.4": {ir.HashScalar(object.SumText("h"))},
+		"episode.5": {ir.BoolScalar(true)},
+		"signal.1":  {ir.U64Scalar(1), ir.U64Scalar(9)},
 	}}
 	for text, want := range map[string]bool{
 		"true": true, "false": false,
@@ -70,7 +77,7 @@ func TestEvalExpr(t *testing.T) {
 	} {
 		e, consts := parseExpr(t, text)
 		w.consts = consts
-		if got, err := EvalExpr(e, w); err != nil || got != want {
+		if got, err := ir.EvalExpr(e, w); err != nil || got != want {
 			t.Errorf("%s: %v, %v", text, got, err)
 		}
 	}
@@ -78,105 +85,105 @@ func TestEvalExpr(t *testing.T) {
 	for text, fails := range map[string]bool{"has_tool($echo)": true, "not(eq(signal.1, 1))": true, "and(false, has_status(1))": false, "or(true, has_status(1))": false, "and(true, has_status(1))": true} {
 		e, consts := parseExpr(t, text)
 		w.consts = consts
-		if _, err := EvalExpr(e, w); errors.Is(err, w.broken) != fails {
+		if _, err := ir.EvalExpr(e, w); errors.Is(err, w.broken) != fails {
 			t.Errorf("%s with a broken world: %v", text, err)
 		}
 	}
 }
 
 func TestCheckExpr(t *testing.T) {
-	yes := Expr{Op: ExprTrue}
-	lit, reg, node := U64Operand(1), Reg(1), NodeRef(0)
-	hash, ref := HashOperand(object.SumText("x")), ConstRef(0)
-	path := &Path{Root: RootEpisode, Segments: []uint32{1}}
+	yes := ir.Expr{Op: ir.ExprTrue}
+	lit, reg, node := ir.U64Operand(1), ir.Reg(1), ir.NodeRef(0)
+	hash, ref := ir.HashOperand(object.SumText("x")), ir.ConstRef(0)
+	path := &ir.Path{Root: ir.RootEpisode, Segments: []uint32{1}}
 	deep := yes
-	for range MaxExprDepth {
-		deep = Expr{Op: ExprNot, Args: []Expr{deep}}
+	for range ir.MaxExprDepth {
+		deep = ir.Expr{Op: ir.ExprNot, Args: []ir.Expr{deep}}
 	}
-	for name, e := range map[string]Expr{
+	for name, e := range map[string]ir.Expr{
 		"op":               {Op: 3},
-		"true with args":   {Op: ExprTrue, Args: []Expr{}},
-		"true with lit":    {Op: ExprTrue, Lit: &lit},
-		"not of nothing":   {Op: ExprNot},
-		"not of two":       {Op: ExprNot, Args: []Expr{yes, yes}},
-		"and of nothing":   {Op: ExprAnd, Args: []Expr{}},
-		"and with path":    {Op: ExprAnd, Args: []Expr{yes}, Path: path},
-		"eq without path":  {Op: ExprEQ, Lit: &lit},
-		"eq without lit":   {Op: ExprEQ, Path: path},
-		"eq with set":      {Op: ExprEQ, Path: path, Lit: &lit, Set: []Operand{}},
-		"eq register":      {Op: ExprEQ, Path: path, Lit: &reg},
-		"eq node":          {Op: ExprEQ, Path: path, Lit: &node},
-		"eq lost const":    {Op: ExprEQ, Path: path, Lit: &ref},
-		"eq root":          {Op: ExprEQ, Path: &Path{Root: 3, Segments: []uint32{1}}, Lit: &lit},
-		"eq empty path":    {Op: ExprEQ, Path: &Path{Root: 1}, Lit: &lit},
-		"eq long path":     {Op: ExprEQ, Path: &Path{Root: 1, Segments: make([]uint32, MaxPath+1)}, Lit: &lit},
-		"in without set":   {Op: ExprInSet, Path: path},
-		"in with lit":      {Op: ExprInSet, Path: path, Set: []Operand{}, Lit: &lit},
-		"in with register": {Op: ExprInSet, Path: path, Set: []Operand{reg}},
-		"has_tool number":  {Op: ExprHasTool, Lit: &lit},
-		"has_tool path":    {Op: ExprHasTool, Lit: &hash, Path: path},
-		"failed with lit":  {Op: ExprFailed, Lit: &lit},
-		"has_status hash":  {Op: ExprHasStatus, Lit: &hash},
-		"inside":           {Op: ExprAnd, Args: []Expr{yes, {Op: ExprNot}}},
+		"true with args":   {Op: ir.ExprTrue, Args: []ir.Expr{}},
+		"true with lit":    {Op: ir.ExprTrue, Lit: &lit},
+		"not of nothing":   {Op: ir.ExprNot},
+		"not of two":       {Op: ir.ExprNot, Args: []ir.Expr{yes, yes}},
+		"and of nothing":   {Op: ir.ExprAnd, Args: []ir.Expr{}},
+		"and with path":    {Op: ir.ExprAnd, Args: []ir.Expr{yes}, Path: path},
+		"eq without path":  {Op: ir.ExprEQ, Lit: &lit},
+		"eq without lit":   {Op: ir.ExprEQ, Path: path},
+		"eq with set":      {Op: ir.ExprEQ, Path: path, Lit: &lit, Set: []ir.Operand{}},
+		"eq register":      {Op: ir.ExprEQ, Path: path, Lit: &reg},
+		"eq node":          {Op: ir.ExprEQ, Path: path, Lit: &node},
+		"eq lost const":    {Op: ir.ExprEQ, Path: path, Lit: &ref},
+		"eq root":          {Op: ir.ExprEQ, Path: &ir.Path{Root: 3, Segments: []uint32{1}}, Lit: &lit},
+		"eq empty path":    {Op: ir.ExprEQ, Path: &ir.Path{Root: 1}, Lit: &lit},
+		"eq long path":     {Op: ir.ExprEQ, Path: &ir.Path{Root: 1, Segments: make([]uint32, ir.MaxPath+1)}, Lit: &lit},
+		"in without set":   {Op: ir.ExprInSet, Path: path},
+		"in with lit":      {Op: ir.ExprInSet, Path: path, Set: []ir.Operand{}, Lit: &lit},
+		"in with register": {Op: ir.ExprInSet, Path: path, Set: []ir.Operand{reg}},
+		"has_tool number":  {Op: ir.ExprHasTool, Lit: &lit},
+		"has_tool path":    {Op: ir.ExprHasTool, Lit: &hash, Path: path},
+		"failed with lit":  {Op: ir.ExprFailed, Lit: &lit},
+		"has_status hash":  {Op: ir.ExprHasStatus, Lit: &hash},
+		"inside":           {Op: ir.ExprAnd, Args: []ir.Expr{yes, {Op: ir.ExprNot}}},
 		"too deep":         deep,
 	} {
-		if err := CheckExpr(&e, nil); !errors.Is(err, ErrExpr) {
+		if err := ir.CheckExpr(&e, nil); !errors.Is(err, ir.ErrExpr) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	e := Expr{Op: ExprAnd, Args: []Expr{yes, {Op: ExprEQ, Path: path, Lit: &reg}}}
-	if err := CheckExpr(&e, nil); err == nil || !strings.Contains(err.Error(), "args[1]: lit") {
+	e := ir.Expr{Op: ir.ExprAnd, Args: []ir.Expr{yes, {Op: ir.ExprEQ, Path: path, Lit: &reg}}}
+	if err := ir.CheckExpr(&e, nil); err == nil || !strings.Contains(err.Error(), "args[1]: lit") {
 		t.Errorf("the place is missing: %v", err)
 	}
-	if err := CheckExpr(&deep.Args[0], nil); err != nil {
+	if err := ir.CheckExpr(&deep.Args[0], nil); err != nil {
 		t.Error(err)
 	}
-	if _, err := EvalExpr(&deep, world{}); !errors.Is(err, ErrExpr) {
+	if _, err := ir.EvalExpr(&deep, world{}); !errors.Is(err, ir.ErrExpr) {
 		t.Errorf("too deep: %v", err)
 	}
 }
 
 func TestScalar(t *testing.T) {
-	for _, s := range []Scalar{I64Scalar(-3), U64Scalar(1 << 63), BytesScalar([]byte{1, 0}), BytesScalar(nil), TextScalar("é"), HashScalar(object.SumText("x")), BoolScalar(true), BoolScalar(false)} {
+	for _, s := range []ir.Scalar{ir.I64Scalar(-3), ir.U64Scalar(1 << 63), ir.BytesScalar([]byte{1, 0}), ir.BytesScalar(nil), ir.TextScalar("é"), ir.HashScalar(object.SumText("x")), ir.BoolScalar(true), ir.BoolScalar(false)} {
 		raw, err := s.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if back, err := ParseScalar(s.Kind(), raw); err != nil || back != s {
+		if back, err := ir.ParseScalar(s.Kind(), raw); err != nil || back != s {
 			t.Errorf("%v: %v, %v", s, back, err)
 		}
-		if _, err := ParseScalar(s.Kind(), append(raw, 0)); err == nil {
+		if _, err := ir.ParseScalar(s.Kind(), append(raw, 0)); err == nil {
 			t.Errorf("%v: trailing bytes pass", s)
 		}
-		if _, err := ParseScalar(s.Kind()%KindBool+1, raw); err == nil {
+		if _, err := ir.ParseScalar(s.Kind()%ir.KindBool+1, raw); err == nil {
 			t.Errorf("%v: another kind passes", s)
 		}
 	}
-	if _, err := (Scalar{}).Encode(); err == nil {
+	if _, err := (ir.Scalar{}).Encode(); err == nil {
 		t.Error("the zero scalar has an encoding")
 	}
-	if _, ok := U64Scalar(1).Compare(I64Scalar(1)); ok {
+	if _, ok := ir.U64Scalar(1).Compare(ir.I64Scalar(1)); ok {
 		t.Error("different kinds have an order")
 	}
-	if o, ok := I64Scalar(-1).Compare(I64Scalar(1)); !ok || o >= 0 {
+	if o, ok := ir.I64Scalar(-1).Compare(ir.I64Scalar(1)); !ok || o >= 0 {
 		t.Error("signed numbers are compared as unsigned ones")
 	}
 }
 
 func TestCost(t *testing.T) {
-	for _, oc := range Opcodes() {
-		if Cost(oc.Code) == 0 || !strings.Contains(CostMarkdown(), strings.ToUpper(oc.Name)) {
+	for _, oc := range ir.Opcodes() {
+		if ir.Cost(oc.Code) == 0 || !strings.Contains(ir.CostMarkdown(), strings.ToUpper(oc.Name)) {
 			t.Errorf("%s has no cost", oc.Name)
 		}
 	}
-	if Cost(0) != 0 || CostExtra(0, 1e6, 1e6) != 0 {
+	if ir.Cost(0) != 0 || ir.CostExtra(0, 1e6, 1e6) != 0 {
 		t.Error("an unknown opcode has a cost")
 	}
-	if got := CostExtra(OpMatch, 33, 2049); got != 4 {
+	if got := ir.CostExtra(ir.OpMatch, 33, 2049); got != 4 {
 		t.Errorf("match: %d", got)
 	}
 	max := ^uint64(0)
-	if got := CostExtra(OpMatch, max, max); got < max/16 {
+	if got := ir.CostExtra(ir.OpMatch, max, max); got < max/16 {
 		t.Errorf("overflow: %d", got)
 	}
 }

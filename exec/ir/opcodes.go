@@ -173,7 +173,8 @@ func OpcodeOf(code uint8) (*Opcode, bool) {
 	return nil, false
 }
 
-func opcodeNamed(name string) (*Opcode, bool) {
+// OpcodeNamed finds an opcode by its name.
+func OpcodeNamed(name string) (*Opcode, bool) {
 	for i := range opcodes {
 		if opcodes[i].Name == name {
 			return &opcodes[i], true

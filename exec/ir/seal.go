@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -52,7 +53,7 @@ func Seal(raw []byte, s sign.Signer, guard *Guard) ([]byte, error) {
 	if raw, err = editMeta(raw, fields); err != nil {
 		return nil, err
 	}
-	if raw, err = setArtifactID(raw); err != nil {
+	if raw, err = SetArtifactID(raw); err != nil {
 		return nil, err
 	}
 	return Countersign(raw, s)
@@ -89,6 +90,48 @@ func metaOf(raw []byte) (*object.Meta, error) {
 		return nil, fmt.Errorf("%w: meta: %w", ErrInvalid, err)
 	}
 	return meta, nil
+}
+
+// editMeta changes fields of a bundle's Meta in its encoded bytes, so that what
+// this version does not know is kept. A nil value removes the field.
+func editMeta(raw []byte, fields map[uint64][]byte) ([]byte, error) {
+	v, err := can.Parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(v.Pairs, func(p can.Pair) bool { return p.Key.Tag == can.TagUint && p.Key.Uint == 1 })
+	if i < 0 || v.Pairs[i].Value.Tag != can.TagMap {
+		return nil, fmt.Errorf("%w: it has no meta", ErrInvalid)
+	}
+	meta := &v.Pairs[i].Value
+	meta.Pairs = slices.DeleteFunc(meta.Pairs, func(p can.Pair) bool {
+		_, edited := fields[p.Key.Uint]
+		return edited && p.Key.Tag == can.TagUint
+	})
+	for num, field := range fields {
+		if field == nil {
+			continue
+		}
+		value, err := can.Parse(field)
+		if err != nil {
+			return nil, err
+		}
+		meta.Pairs = append(meta.Pairs, can.Pair{Key: can.Value{Tag: can.TagUint, Uint: num}, Value: value})
+	}
+	return v.Append(nil)
+}
+
+// SetArtifactID writes the bundle's id into its Meta.
+func SetArtifactID(raw []byte) ([]byte, error) {
+	id, err := BundleID(raw)
+	if err != nil {
+		return nil, err
+	}
+	field, err := can.Marshal(object.Hash(id))
+	if err != nil {
+		return nil, err
+	}
+	return editMeta(raw, map[uint64][]byte{5: field})
 }
 
 // ErrUnsigned means that a bundle carries no signature of its author.

@@ -204,7 +204,7 @@ func (v *validator) typeTable() {
 
 // knownType reports a type that is neither in the table nor built in.
 func (v *validator) knownType(where string, id object.Hash) {
-	if _, builtin := builtinName(id); !builtin && v.types[id] == nil {
+	if _, builtin := BuiltinName(id); !builtin && v.types[id] == nil {
 		v.report(where, "the type %s is neither in the table nor built in", id.Short())
 	}
 }

@@ -43,8 +43,8 @@ func (v *validator) nodePool() {
 	}
 }
 
-// operands gives a node's operands in a fixed order, each with its place.
-func operands(n *Node) (out []Operand, where []string) {
+// Operands gives a node's operands in a fixed order, each with its place.
+func Operands(n *Node) (out []Operand, where []string) {
 	for _, id := range slices.Sorted(maps.Keys(n.Fields)) {
 		out, where = append(out, n.Fields[id]), append(where, fmt.Sprintf("fields[%d]", id))
 	}
@@ -66,7 +66,7 @@ func (v *validator) walkNode(i, depth int) {
 		return
 	}
 	g.state[i], g.depth[i] = nodeOpen, 1
-	list, where := operands(&v.b.NodePool.Nodes[i])
+	list, where := Operands(&v.b.NodePool.Nodes[i])
 	for j, o := range list {
 		place := at("nodes", i) + "." + where[j]
 		g.parts[i]++
@@ -185,7 +185,7 @@ func (v *validator) listType(where string, n *Node) {
 	if n.TypeID == TypeList {
 		return
 	}
-	if _, ok := builtinName(n.TypeID); !ok && v.types[n.TypeID] == nil {
+	if _, ok := BuiltinName(n.TypeID); !ok && v.types[n.TypeID] == nil {
 		v.report(where, "a list's type %s is neither in the table nor built in", n.TypeID.Short())
 		return
 	}

@@ -37,6 +37,7 @@ var rooms = []struct {
 	{"ledger", []string{"object", "object/..."}},
 	{"packet", []string{"object", "object/..."}},
 	{"exec/ir", []string{"object", "object/..."}},
+	{"exec/ir/asm", []string{"object", "object/...", "exec/ir"}},
 	{"exec", []string{"object", "object/...", "exec/ir", "caps", "ledger", "store"}},
 	{"exec/...", []string{"object", "object/...", "exec", "exec/ir", "exec/runnertest", "exec/secret"}},
 	{"exec/cell", []string{"object", "object/...", "exec", "caps", "ledger", "store"}},

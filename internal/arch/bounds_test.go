@@ -26,7 +26,6 @@ var (
 		"dataset":                   6500,
 		"dataset/ingest":            4100,
 		"exec":                      6000,
-		"exec/ir":                   4700,
 		"internal/conform":          3000,
 		"internal/conform/generate": 3300,
 		"internal/node":             9500,
@@ -44,13 +43,13 @@ var (
 		"internal/conform/generate.ledgers": 85,
 	}}
 	typeMethods = bound{"methods", 40, map[string]int{
-		"exec/ir.assembler":    45,
-		"internal/node.Node":   290,
-		"internal/peer.Server": 45,
-		"ledger.Ledger":        62,
-		"model.Registry":       70,
-		"model/why.walker":     58,
-		"store.Store":          70,
+		"exec/ir/asm.assembler": 45,
+		"internal/node.Node":    290,
+		"internal/peer.Server":  45,
+		"ledger.Ledger":         62,
+		"model.Registry":        70,
+		"model/why.walker":      58,
+		"store.Store":           70,
 	}}
 )
 

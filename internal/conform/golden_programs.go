@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -134,7 +135,7 @@ func programOf(in json.RawMessage) (any, error) {
 	if err := decodeInput(in, &v); err != nil {
 		return nil, err
 	}
-	raw, err := ir.Assemble([]byte(v.Text))
+	raw, err := asm.Assemble([]byte(v.Text))
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +214,7 @@ func syntaxRefused(err error) (any, error) {
 	if errors.As(err, &query) {
 		return map[string]any{"refused": "query", "line": query.Line, "column": query.Column}, nil
 	}
-	var syntax *ir.SyntaxError
+	var syntax *asm.SyntaxError
 	if errors.As(err, &syntax) {
 		return map[string]any{"refused": "program", "line": syntax.Line, "column": syntax.Col}, nil
 	}
@@ -240,7 +241,7 @@ func (v parsedIn) parse() (err error) {
 	case "query":
 		_, err = dataset.ParseQuery(v.Text, func(name string) (object.Hash, error) { return object.SumText("tool:" + name), nil })
 	case "program":
-		_, err = ir.Assemble([]byte(v.Text))
+		_, err = asm.Assemble([]byte(v.Text))
 	default:
 		s, unknown := structNamed(v.Parser)
 		if unknown != nil {

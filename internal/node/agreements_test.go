@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
@@ -51,7 +51,7 @@ func book(t *testing.T, seed int) *packet.Codebook {
 	t.Helper()
 	var samples [][]byte
 	for i := range 10 {
-		raw, err := ir.Assemble(fmt.Appendf(nil, ".const a text \"codebook %d of many, sample %d\"\n.task #\"sym:main\" () budget { cpu 10, io 0, writes 0 }\nconst r0, $a\nret r0\n", seed, i))
+		raw, err := asm.Assemble(fmt.Appendf(nil, ".const a text \"codebook %d of many, sample %d\"\n.task #\"sym:main\" () budget { cpu 10, io 0, writes 0 }\nconst r0, $a\nret r0\n", seed, i))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/cell"
-	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 )
@@ -219,7 +219,7 @@ make r6, &all
 effect tool:read, r6, r7, r8
 ret r7`, exec.BuiltinID("cell.append"), exec.BuiltinID("cell.read"), hex.EncodeToString([]byte("answer")), hex.EncodeToString([]byte("42")),
 		cell.ID("c"), cell.ID("c"), write[0].ID, read[0].ID)
-	raw, err := ir.Assemble([]byte(text))
+	raw, err := asm.Assemble([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

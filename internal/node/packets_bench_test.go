@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/node"
 )
 
@@ -15,7 +15,7 @@ func BenchmarkOpen(b *testing.B) {
 	n := newAgreeing(b)
 	var packets [][]byte
 	for i := range 64 {
-		raw, err := ir.Assemble(fmt.Appendf(nil, ".const a text \"hello %d\"\n.task #\"sym:main\" () budget { cpu 10, io 0, writes 0 }\nconst r0, $a\nret r0\n", i))
+		raw, err := asm.Assemble(fmt.Appendf(nil, ".const a text \"hello %d\"\n.task #\"sym:main\" () budget { cpu 10, io 0, writes 0 }\nconst r0, $a\nret r0\n", i))
 		if err != nil {
 			b.Fatal(err)
 		}

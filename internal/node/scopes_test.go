@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
@@ -66,7 +67,7 @@ ret r0`
 
 func spawnBundle(t testing.TB, n *node.Node) (cid, task object.Hash) {
 	t.Helper()
-	raw, err := ir.Assemble([]byte(spawnText))
+	raw, err := asm.Assemble([]byte(spawnText))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,7 +354,7 @@ func TestSpawnedAct(t *testing.T) {
 	n := open(t, t.TempDir(), clockAt())
 	cid := putBlob(t, n, "seven")
 	read := issue(t, n, "blob.read:"+cid.String())
-	raw, err := ir.Assemble(fmt.Appendf(nil, `.symbol main () -> any entry @main
+	raw, err := asm.Assemble(fmt.Appendf(nil, `.symbol main () -> any entry @main
 .task sym:main () budget { cpu 100000, io 1, writes 0 }
 main: require_cap #%s
 const r0, #%s

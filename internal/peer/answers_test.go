@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/ledger"
@@ -21,7 +21,7 @@ import (
 func TestAnswersFit(t *testing.T) {
 	ctx := context.Background()
 	n := taskNode(t, new(atomic.Int64))
-	bundle, err := ir.Assemble([]byte(hello))
+	bundle, err := asm.Assemble([]byte(hello))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -67,7 +67,7 @@ func TestClocksThatDiffer(t *testing.T) {
 			t.Errorf("a signed request: %v", err)
 		}
 		if ahead > 0 { // a submission from an hour ahead is good
-			bundle, err := ir.Assemble([]byte(hello))
+			bundle, err := asm.Assemble([]byte(hello))
 			if err != nil {
 				t.Fatal(err)
 			}

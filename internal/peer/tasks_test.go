@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/node"
@@ -68,7 +68,7 @@ func TestCancel(t *testing.T) {
 	asked := map[object.Hash]node.Asked{}
 	submit := func(program string) object.Hash {
 		t.Helper()
-		bundle, err := ir.Assemble([]byte(program))
+		bundle, err := asm.Assemble([]byte(program))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +167,7 @@ func taskNode(t *testing.T, later *atomic.Int64) *node.Node {
 func keep(t *testing.T, n *node.Node, state string) node.Task {
 	t.Helper()
 	ctx := context.Background()
-	bundle, err := ir.Assemble([]byte(hello))
+	bundle, err := asm.Assemble([]byte(hello))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -409,7 +409,7 @@ func TestAnswersAreNotLost(t *testing.T) {
 	}))
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	defer server.Close()
-	bundle, err := ir.Assemble([]byte(hello))
+	bundle, err := asm.Assemble([]byte(hello))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -458,7 +458,7 @@ func TestWhatIsNotTakenCostsNothing(t *testing.T) {
 	}
 	submit := func(program string) int {
 		t.Helper()
-		bundle, err := ir.Assemble([]byte(program))
+		bundle, err := asm.Assemble([]byte(program))
 		if err != nil {
 			t.Fatal(err)
 		}

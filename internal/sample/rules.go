@@ -8,6 +8,7 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -87,7 +88,7 @@ func programRules() {
 		*e = ir.Expr{Op: ir.ExprNot, Args: []ir.Expr{less}}
 	})
 	rule(func(b *ir.Bundle, o Options) {
-		raw := must(ir.Assemble(fmt.Appendf(nil, ".const a text %q\n.task #\"sym:main\" () budget { cpu 10, io 0, writes 0 }\nconst r0, $a\nret r0\n", fmt.Sprint("hello ", o.Variant))))
+		raw := must(asm.Assemble(fmt.Appendf(nil, ".const a text %q\n.task #\"sym:main\" () budget { cpu 10, io 0, writes 0 }\nconst r0, $a\nret r0\n", fmt.Sprint("hello ", o.Variant))))
 		if err := can.Unmarshal(must(ir.Seal(raw, Key, nil)), b); err != nil {
 			panic(err)
 		}

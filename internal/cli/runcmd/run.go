@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
@@ -170,7 +170,7 @@ func NewAsm(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			raw, err := ir.Assemble(text)
+			raw, err := asm.Assemble(text)
 			if err != nil {
 				return clierr.New(clierr.Failed, "%s: %w", args[0], err).On(args[0])
 			}
@@ -190,7 +190,7 @@ func NewDisasm(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			text, err := ir.Disassemble(raw)
+			text, err := asm.Disassemble(raw)
 			if err != nil {
 				return clierr.New(clierr.Invalid, "%s: %w", args[0], err).On(args[0])
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/internal/sample"
 	"github.com/mythos-project/mythos/object"
@@ -24,7 +25,7 @@ const hello = ".const a text \"hello\"\n.task #\"sym:main\" () budget { cpu 10, 
 
 // sealed is alice's program with a replay guard.
 func sealed(text string, expires int64) []byte {
-	raw := must(ir.Assemble([]byte(text)))
+	raw := must(asm.Assemble([]byte(text)))
 	return must(ir.Seal(raw, alice, &ir.Guard{Nonce: [16]byte{1, 2, 3}, Expires: object.Time(expires)}))
 }
 
@@ -57,7 +58,7 @@ func packets() *set {
 	show("expires too far away", must(packet.Pack(packet.Options{Signers: []sign.Signer{alice}}, sealed(hello, start+25*60*minute))), nil)
 	guard := must(packet.GuardOf(payload))
 	show("received before", plain, fields{"seen": []object.Hash{guard.Key()}})
-	unguarded := must(ir.Seal(must(ir.Assemble([]byte(hello))), alice, nil))
+	unguarded := must(ir.Seal(must(asm.Assemble([]byte(hello))), alice, nil))
 	show("no guard", must(packet.Pack(packet.Options{Signers: []sign.Signer{alice}}, unguarded)), nil)
 	show("no bundle", must(packet.Pack(packet.Options{Signers: []sign.Signer{alice}}, can.AppendNull(nil))), nil)
 	hostile(show, plain)
@@ -237,7 +238,7 @@ func binaryRefusals(s *set) {
 	refuse := func(parser, why string, data []byte) {
 		s.addf(fields{"parser": parser, "bytes": hexOf(data), "why": why}, "%s, %s", parser, why)
 	}
-	bundle := must(ir.Assemble([]byte(hello)))
+	bundle := must(asm.Assemble([]byte(hello)))
 	change := func(f func(b *ir.Bundle)) []byte {
 		b := must(object.Decode[ir.Bundle](bundle))
 		f(b)

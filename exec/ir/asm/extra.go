@@ -1,4 +1,4 @@
-package ir
+package asm
 
 import (
 	"bytes"
@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
 
@@ -162,45 +161,4 @@ func diffMap(out []extra, path []step, have, want can.Value) ([]extra, error) {
 
 func sameKey(a, b can.Value) bool {
 	return a.Tag == b.Tag && a.Uint == b.Uint && bytes.Equal(a.Bytes, b.Bytes)
-}
-
-// editMeta changes fields of a bundle's Meta in its encoded bytes, so that what
-// this version does not know is kept. A nil value removes the field.
-func editMeta(raw []byte, fields map[uint64][]byte) ([]byte, error) {
-	v, err := can.Parse(raw)
-	if err != nil {
-		return nil, err
-	}
-	meta := find(&v, []step{{n: 1}})
-	if meta == nil || meta.Tag != can.TagMap {
-		return nil, fmt.Errorf("%w: it has no meta", ErrInvalid)
-	}
-	meta.Pairs = slices.DeleteFunc(meta.Pairs, func(p can.Pair) bool {
-		_, edited := fields[p.Key.Uint]
-		return edited && p.Key.Tag == can.TagUint
-	})
-	for num, field := range fields {
-		if field == nil {
-			continue
-		}
-		value, err := can.Parse(field)
-		if err != nil {
-			return nil, err
-		}
-		meta.Pairs = append(meta.Pairs, can.Pair{Key: can.Value{Tag: can.TagUint, Uint: num}, Value: value})
-	}
-	return v.Append(nil)
-}
-
-// setArtifactID writes the bundle's id into its Meta.
-func setArtifactID(raw []byte) ([]byte, error) {
-	id, err := BundleID(raw)
-	if err != nil {
-		return nil, err
-	}
-	field, err := can.Marshal(object.Hash(id))
-	if err != nil {
-		return nil, err
-	}
-	return editMeta(raw, map[uint64][]byte{5: field})
 }

@@ -1,19 +1,20 @@
-package ir
+package asm
 
 import (
 	"strconv"
 	"strings"
 
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 )
 
 // op reads an op whose name was taken.
 func (a *assembler) op(t token) error {
-	oc, ok := opcodeNamed(t.text)
+	oc, ok := ir.OpcodeNamed(t.text)
 	if !ok {
 		return t.fail("there is no op %q", t.text)
 	}
-	op := Op{Opcode: oc.Code, Operands: []Operand{}}
+	op := ir.Op{Opcode: oc.Code, Operands: []ir.Operand{}}
 	for k := a.peek().kind; k != tokNewline && k != tokEOF; k = a.peek().kind {
 		if len(op.Operands) > 0 {
 			if err := a.expect(","); err != nil {
@@ -33,17 +34,17 @@ func (a *assembler) op(t token) error {
 
 // operandOrArgs reads one operand, or a call's arguments in parentheses with
 // their count before them.
-func (a *assembler) operandOrArgs() ([]Operand, error) {
+func (a *assembler) operandOrArgs() ([]ir.Operand, error) {
 	if a.peek().text != "(" || a.peek().kind != tokPunct {
 		o, err := a.operand()
-		return []Operand{o}, err
+		return []ir.Operand{o}, err
 	}
 	args, err := a.operandList("(", ")")
-	return append([]Operand{U64Operand(uint64(len(args)))}, args...), err
+	return append([]ir.Operand{ir.U64Operand(uint64(len(args)))}, args...), err
 }
 
-func (a *assembler) operandList(open, end string) ([]Operand, error) {
-	list := []Operand{}
+func (a *assembler) operandList(open, end string) ([]ir.Operand, error) {
+	list := []ir.Operand{}
 	err := a.list(open, end, func() error {
 		o, err := a.operand()
 		list = append(list, o)
@@ -53,44 +54,44 @@ func (a *assembler) operandList(open, end string) ([]Operand, error) {
 }
 
 // operand reads a register, $const, &node, @label, number, signed number or hash.
-func (a *assembler) operand() (Operand, error) {
+func (a *assembler) operand() (ir.Operand, error) {
 	t := a.peek()
 	switch t.kind {
 	case tokNumber:
 		a.take()
 		n, err := t.number(64)
-		return U64Operand(n), err
+		return ir.U64Operand(n), err
 	case tokSigned:
 		a.take()
 		n, err := t.signed()
-		return I64Operand(n), err
+		return ir.I64Operand(n), err
 	case tokConst:
 		a.take()
 		n := new(uint32)
 		a.position(a.consts, t, func(i int) { *n = uint32(i) })
-		return Operand{Kind: OperandConstRef, ConstRef: n}, nil
+		return ir.Operand{Kind: ir.OperandConstRef, ConstRef: n}, nil
 	case tokNode:
 		a.take()
 		n := new(uint32)
 		a.position(a.nodes, t, func(i int) { *n = uint32(i) })
-		return Operand{Kind: OperandNodeRef, NodeRef: n}, nil
+		return ir.Operand{Kind: ir.OperandNodeRef, NodeRef: n}, nil
 	case tokLabel:
 		a.take()
 		n := new(uint64)
 		a.position(a.labels, t, func(i int) { *n = uint64(i) })
-		return Operand{Kind: OperandU64, U64: n}, nil
+		return ir.Operand{Kind: ir.OperandU64, U64: n}, nil
 	case tokWord:
 		if n, ok := register(t.text); ok {
 			a.take()
-			return Reg(n), nil
+			return ir.Reg(n), nil
 		}
 	}
 	r, err := a.ref()
 	if err != nil {
-		return Operand{}, t.fail("expected an operand, found %s", t)
+		return ir.Operand{}, t.fail("expected an operand, found %s", t)
 	}
 	h, err := a.hashRef(r)
-	return Operand{Kind: OperandHash, Hash: h}, err
+	return ir.Operand{Kind: ir.OperandHash, Hash: h}, err
 }
 
 // hashRef gives a hash that is known in phaseHash; inside a contract, whose id
@@ -136,7 +137,7 @@ func (a *assembler) constant() error {
 		return err
 	}
 	i := len(a.b.ConstPool.Consts)
-	a.at[at("consts", i)] = t
+	a.at[part("consts", i)] = t
 	if err := a.define(a.consts, t, i); err != nil {
 		return err
 	}
@@ -145,10 +146,10 @@ func (a *assembler) constant() error {
 	return err
 }
 
-func (a *assembler) constValue() (Const, error) {
+func (a *assembler) constValue() (ir.Const, error) {
 	kind, err := a.want(tokWord)
 	if err != nil {
-		return Const{}, err
+		return ir.Const{}, err
 	}
 	switch kind.text {
 	case "i64":
@@ -157,25 +158,25 @@ func (a *assembler) constValue() (Const, error) {
 		if t.kind != tokNumber && t.kind != tokSigned {
 			err = t.fail("expected a number, found %s", t)
 		}
-		return Const{Kind: KindI64, I64: &n}, err
+		return ir.Const{Kind: ir.KindI64, I64: &n}, err
 	case "u64":
 		n, err := a.number(64)
-		return Const{Kind: KindU64, U64: &n}, err
+		return ir.Const{Kind: ir.KindU64, U64: &n}, err
 	case "bytes":
 		b, err := a.want(tokBytes)
-		return Const{Kind: KindBytes, Bytes: []byte(b.text)}, err
+		return ir.Const{Kind: ir.KindBytes, Bytes: []byte(b.text)}, err
 	case "text":
 		s, err := a.want(tokString)
-		return Const{Kind: KindText, Text: &s.text}, err
+		return ir.Const{Kind: ir.KindText, Text: &s.text}, err
 	case "hash":
 		r, err := a.ref()
 		if err != nil {
-			return Const{}, err
+			return ir.Const{}, err
 		}
 		h, err := a.hashRef(r)
-		return Const{Kind: KindHash, Hash: h}, err
+		return ir.Const{Kind: ir.KindHash, Hash: h}, err
 	}
-	return Const{}, kind.fail("a constant is i64, u64, bytes, text or hash, not %q", kind.text)
+	return ir.Const{}, kind.fail("a constant is i64, u64, bytes, text or hash, not %q", kind.text)
 }
 
 // node reads: NAME TYPE { 1: OPERAND, ... } or NAME TYPE [ OPERAND, ... ].
@@ -185,7 +186,7 @@ func (a *assembler) node() error {
 		return err
 	}
 	i := len(a.b.NodePool.Nodes)
-	a.at[at("nodes", i)] = t
+	a.at[part("nodes", i)] = t
 	if err := a.define(a.nodes, t, i); err != nil {
 		return err
 	}
@@ -193,9 +194,9 @@ func (a *assembler) node() error {
 	if err != nil {
 		return err
 	}
-	n := Node{Kind: NodeRecord}
+	n := ir.Node{Kind: ir.NodeRecord}
 	if a.peek().text == "[" {
-		n.Kind = NodeList
+		n.Kind = ir.NodeList
 		n.Items, err = a.operandList("[", "]")
 	} else {
 		n.Fields, err = a.nodeFields()
@@ -208,8 +209,8 @@ func (a *assembler) node() error {
 	return err
 }
 
-func (a *assembler) nodeFields() (map[uint32]Operand, error) {
-	fields := map[uint32]Operand{}
+func (a *assembler) nodeFields() (map[uint32]ir.Operand, error) {
+	fields := map[uint32]ir.Operand{}
 	err := a.list("{", "}", func() error {
 		t := a.peek()
 		id, err := a.number(32)

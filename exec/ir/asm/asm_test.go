@@ -1,4 +1,4 @@
-package ir
+package asm
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -39,16 +40,16 @@ func TestPackBundle(t *testing.T) {
 	if err := can.Validate(raw); err != nil {
 		t.Fatalf("the constant is broken: %v", err)
 	}
-	if _, _, err := Validate(raw); !errors.Is(err, can.ErrType) {
+	if _, _, err := ir.Validate(raw); !errors.Is(err, can.ErrType) {
 		t.Errorf("a text in a constant's field 4: %v", err)
 	}
 	// With the text in field 5 it is a valid program.
 	fixed := bytes.Replace(raw, []byte{3, 4, 6, 5, 'h'}, []byte{3, 5, 6, 5, 'h'}, 1)
-	b, findings, err := Validate(fixed)
+	b, findings, err := ir.Validate(fixed)
 	if err != nil {
 		t.Fatal(err, findings)
 	}
-	if task := b.Tasks.Tasks[0]; b.Entry(task.EntrySymbol) != 0 || task.EntrySymbol != EntryMain {
+	if task := b.Tasks.Tasks[0]; b.Entry(task.EntrySymbol) != 0 || task.EntrySymbol != ir.EntryMain {
 		t.Errorf("entry %v", task.EntrySymbol)
 	}
 	roundTrip(t, fixed)
@@ -71,7 +72,7 @@ func roundTrip(t *testing.T, raw []byte) {
 }
 
 func TestExamples(t *testing.T) {
-	files, err := filepath.Glob("../../examples/ir/*.mir")
+	files, err := filepath.Glob("../../../examples/ir/*.mir")
 	if err != nil || len(files) < 6 {
 		t.Fatalf("%d examples, %v", len(files), err)
 	}
@@ -85,11 +86,11 @@ func TestExamples(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b, _, err := Validate(raw)
+			b, _, err := ir.Validate(raw)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if id, err := BundleID(raw); err != nil || id != b.Meta.ArtifactID || len(b.Tasks.Tasks) == 0 {
+			if id, err := ir.BundleID(raw); err != nil || id != b.Meta.ArtifactID || len(b.Tasks.Tasks) == 0 {
 				t.Errorf("artifact id %s, bundle %s, %d tasks, %v", b.Meta.ArtifactID, id, len(b.Tasks.Tasks), err)
 			}
 			roundTrip(t, raw)
@@ -179,7 +180,7 @@ func TestAssembleEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, _, err := Validate(raw)
+	b, _, err := ir.Validate(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +193,7 @@ func TestAssembleEverything(t *testing.T) {
 	}
 	roundTrip(t, raw)
 	key := sign.FromSeed([32]byte{1}, "")
-	sealed, err := Seal(raw, key, &Guard{Expires: 5})
+	sealed, err := ir.Seal(raw, key, &ir.Guard{Expires: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,14 +258,14 @@ func TestUnknownFields(t *testing.T) {
 			t.Fatal(p, err)
 		}
 		if strings.HasPrefix(p, "6/") { // a contract's id covers the field
-			if _, _, err := Validate(grown); err == nil {
+			if _, _, err := ir.Validate(grown); err == nil {
 				t.Error("a contract changed under its id")
 			}
 			continue
 		}
 		roundTrip(t, grown)
-		old, _ := BundleID(raw)
-		if id, err := BundleID(grown); err != nil || id == old {
+		old, _ := ir.BundleID(raw)
+		if id, err := ir.BundleID(grown); err != nil || id == old {
 			t.Errorf("%s: the field takes no part in the id", p)
 		}
 	}
@@ -280,14 +281,14 @@ func TestSeal(t *testing.T) {
 		t.Fatal(err)
 	}
 	author, other := sign.FromSeed([32]byte{1}, "author"), sign.FromSeed([32]byte{2}, "")
-	if err := VerifySignatures(raw, nil); !errors.Is(err, ErrUnsigned) {
+	if err := ir.VerifySignatures(raw, nil); !errors.Is(err, ir.ErrUnsigned) {
 		t.Errorf("unsigned: %v", err)
 	}
-	sealed, err := Seal(raw, author, &Guard{Nonce: [16]byte{9}, Expires: 77})
+	sealed, err := ir.Seal(raw, author, &ir.Guard{Nonce: [16]byte{9}, Expires: 77})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := VerifySignatures(sealed, nil); err != nil {
+	if err := ir.VerifySignatures(sealed, nil); err != nil {
 		t.Error(err)
 	}
 	if extras, err := findExtras(raw, sealed); err == nil || len(extras) > 0 {
@@ -296,23 +297,23 @@ func TestSeal(t *testing.T) {
 	if field, _ := can.Field(sealed, 1); !bytes.Contains(field, []byte{3, 50, 6, 1, 'a'}) {
 		t.Error("an unknown field was lost")
 	}
-	both, err := Countersign(sealed, other)
+	both, err := ir.Countersign(sealed, other)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := VerifySignatures(both, nil); !errors.Is(err, sign.ErrNoSigner) {
+	if err := ir.VerifySignatures(both, nil); !errors.Is(err, sign.ErrNoSigner) {
 		t.Errorf("a signature by a stranger: %v", err)
 	}
 	find := func(id object.Hash) (object.AgentID, bool) { return other.Agent(), id == other.Agent().KeyID() }
-	if err := VerifySignatures(both, find); err != nil {
+	if err := ir.VerifySignatures(both, find); err != nil {
 		t.Error(err)
 	}
-	a, _ := BundleID(sealed)
-	if b, err := BundleID(both); err != nil || a != b {
+	a, _ := ir.BundleID(sealed)
+	if b, err := ir.BundleID(both); err != nil || a != b {
 		t.Error("a signature changed the id")
 	}
 	both[len(both)-1] ^= 1 // the last byte of the tasks section
-	if err := VerifySignatures(both, find); err == nil {
+	if err := ir.VerifySignatures(both, find); err == nil {
 		t.Error("a changed bundle verifies")
 	}
 }
@@ -320,32 +321,32 @@ func TestSeal(t *testing.T) {
 func TestBuilder(t *testing.T) {
 	build := func(request int) ([]byte, object.Hash, error) {
 		module, name := object.SumText("m"), "echo"
-		b := NewBuilder(sign.FromSeed([32]byte{1}, "").Agent())
-		tool := b.Tool(ToolDef{Name: &name, RequestTypeID: TypeBytes, ResponseTypeID: TypeBytes, Module: &module})
-		blob := b.OpaqueTool(BuiltinTool("blob.put"), "blob.put")
-		typ := b.Type(TypeDef{Kind: TypeRecord, Fields: []FieldDef{{FieldID: 1, FieldTypeID: TypeBytes, Required: true}}})
-		con := b.Contract(ContractDef{Requires: Expr{Op: ExprTrue}, Ensures: Expr{Op: ExprTrue}})
-		req := b.Const(BytesScalar(make([]byte, request)))
-		node := b.Node(Node{TypeID: typ, Kind: NodeRecord, Fields: map[uint32]Operand{1: req}})
-		b.Op(OpRequireCap, HashOperand(object.SumText("cap")))
-		entry := uint32(b.Op(OpEffect, HashOperand(tool), req, Reg(1), Reg(2), b.Const(TextScalar("key"))))
-		b.Op(OpEffect, b.Const(HashScalar(blob)), b.Const(BytesScalar(make([]byte, request))), Reg(1), Reg(2))
-		b.Op(OpMake, Reg(3), node)
-		b.Op(OpAssert, HashOperand(con), Reg(3))
-		b.Op(OpSet, Reg(3), Reg(3), U64Operand(1), b.Const(I64Scalar(-1)))
-		b.Op(OpConst, Reg(4), b.Const(U64Scalar(1)))
-		b.Op(OpRet, Reg(1))
-		sym := b.Symbol(SymbolSig{ModuleID: object.SumText("module:main"), ArgTypeIDs: []object.Hash{}, ReturnTypeID: TypeBytes, Entry: &entry})
-		task := b.Task(TaskDef{EntrySymbol: sym, Budget: Budget{CPUus: 1000, IOCount: 1}})
+		b := ir.NewBuilder(sign.FromSeed([32]byte{1}, "").Agent())
+		tool := b.Tool(ir.ToolDef{Name: &name, RequestTypeID: ir.TypeBytes, ResponseTypeID: ir.TypeBytes, Module: &module})
+		blob := b.OpaqueTool(ir.BuiltinTool("blob.put"), "blob.put")
+		typ := b.Type(ir.TypeDef{Kind: ir.TypeRecord, Fields: []ir.FieldDef{{FieldID: 1, FieldTypeID: ir.TypeBytes, Required: true}}})
+		con := b.Contract(ir.ContractDef{Requires: ir.Expr{Op: ir.ExprTrue}, Ensures: ir.Expr{Op: ir.ExprTrue}})
+		req := b.Const(ir.BytesScalar(make([]byte, request)))
+		node := b.Node(ir.Node{TypeID: typ, Kind: ir.NodeRecord, Fields: map[uint32]ir.Operand{1: req}})
+		b.Op(ir.OpRequireCap, ir.HashOperand(object.SumText("cap")))
+		entry := uint32(b.Op(ir.OpEffect, ir.HashOperand(tool), req, ir.Reg(1), ir.Reg(2), b.Const(ir.TextScalar("key"))))
+		b.Op(ir.OpEffect, b.Const(ir.HashScalar(blob)), b.Const(ir.BytesScalar(make([]byte, request))), ir.Reg(1), ir.Reg(2))
+		b.Op(ir.OpMake, ir.Reg(3), node)
+		b.Op(ir.OpAssert, ir.HashOperand(con), ir.Reg(3))
+		b.Op(ir.OpSet, ir.Reg(3), ir.Reg(3), ir.U64Operand(1), b.Const(ir.I64Scalar(-1)))
+		b.Op(ir.OpConst, ir.Reg(4), b.Const(ir.U64Scalar(1)))
+		b.Op(ir.OpRet, ir.Reg(1))
+		sym := b.Symbol(ir.SymbolSig{ModuleID: object.SumText("module:main"), ArgTypeIDs: []object.Hash{}, ReturnTypeID: ir.TypeBytes, Entry: &entry})
+		task := b.Task(ir.TaskDef{EntrySymbol: sym, Budget: ir.Budget{CPUus: 1000, IOCount: 1}})
 		raw, err := b.Build()
 		return raw, task, err
 	}
-	raw, id, err := build(MaxInline)
+	raw, id, err := build(ir.MaxInline)
 	if err != nil {
 		t.Fatal(err)
 	}
 	roundTrip(t, raw)
-	b, _, err := Validate(raw)
+	b, _, err := ir.Validate(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,15 +357,15 @@ func TestBuilder(t *testing.T) {
 	if len(b.ConstPool.Consts) != 5 {
 		t.Errorf("%d constants: equal ones are not shared", len(b.ConstPool.Consts))
 	}
-	if b.Tool(BuiltinTool("blob.put")) == nil || b.Type(b.Types.Types[0].TypeID) == nil || b.Contract(b.Contracts.Contracts[0].ContractID) == nil || b.Task(object.Hash{}) != nil {
+	if b.Tool(ir.BuiltinTool("blob.put")) == nil || b.Type(b.Types.Types[0].TypeID) == nil || b.Contract(b.Contracts.Contracts[0].ContractID) == nil || b.Task(object.Hash{}) != nil {
 		t.Error("a part is not found by its id")
 	}
-	if _, _, err := build(MaxInline + 1); !errors.Is(err, ErrInvalid) {
+	if _, _, err := build(ir.MaxInline + 1); !errors.Is(err, ir.ErrInvalid) {
 		t.Errorf("a request that is too long: %v", err)
 	}
-	bad := NewBuilder(b.Meta.Author)
-	bad.Const(BoolScalar(true))
-	if _, err := bad.Build(); !errors.Is(err, ErrInvalid) {
+	bad := ir.NewBuilder(b.Meta.Author)
+	bad.Const(ir.BoolScalar(true))
+	if _, err := bad.Build(); !errors.Is(err, ir.ErrInvalid) {
 		t.Errorf("a bool in the pool: %v", err)
 	}
 }

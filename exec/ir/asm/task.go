@@ -1,21 +1,22 @@
-package ir
+package asm
 
 import (
 	"strconv"
 	"strings"
 
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 )
 
 // task reads: ENTRY (OPERAND, ...) budget { cpu N, io N, ... } [trace] [attest] [id #hash].
 func (a *assembler) task(t token) error {
 	i := len(a.b.Tasks.Tasks)
-	a.at[at("tasks", i)] = t
+	a.at[part("tasks", i)] = t
 	entry, err := a.ref()
 	if err != nil {
 		return err
 	}
-	task := TaskDef{}
+	task := ir.TaskDef{}
 	if task.Args, err = a.operandList("(", ")"); err != nil {
 		return err
 	}
@@ -45,11 +46,11 @@ func (a *assembler) finishTask(i int, entry ref, explicit *object.Hash) (err err
 		task.TaskID = *explicit
 		return nil
 	}
-	task.TaskID, err = TaskID(*task)
+	task.TaskID, err = ir.TaskID(*task)
 	return err
 }
 
-func (a *assembler) budgetItem(b *Budget) error {
+func (a *assembler) budgetItem(b *ir.Budget) error {
 	t, err := a.want(tokWord)
 	if err != nil {
 		return err
@@ -94,8 +95,8 @@ func (a *assembler) contract() error {
 		return err
 	}
 	i := len(a.b.Contracts.Contracts)
-	a.at[at("contracts", i)] = t
-	c := ContractDef{}
+	a.at[part("contracts", i)] = t
+	c := ir.ContractDef{}
 	if c.Name, err = a.title(t); err != nil {
 		return err
 	}
@@ -116,15 +117,15 @@ func (a *assembler) contract() error {
 			c.ContractID = *explicit
 			return *explicit, nil
 		}
-		c.ContractID, err = ContractID(*c)
+		c.ContractID, err = ir.ContractID(*c)
 		return c.ContractID, err
 	})
 }
 
-func (a *assembler) contractBody(c *ContractDef) (err error) {
+func (a *assembler) contractBody(c *ir.ContractDef) (err error) {
 	for _, part := range []struct {
 		word string
-		e    *Expr
+		e    *ir.Expr
 	}{{"{", nil}, {"requires", &c.Requires}, {"ensures", &c.Ensures}} {
 		if err := a.expect(part.word); err != nil {
 			return err
@@ -147,45 +148,36 @@ func (a *assembler) contractBody(c *ContractDef) (err error) {
 
 // expr reads true, false, or an op with its arguments in parentheses:
 // and(E, ...), eq(episode.1.2, 5), in(signal.3, [1, 2]), has_tool(tool:x).
-func (a *assembler) expr(depth int) (Expr, error) {
+func (a *assembler) expr(depth int) (ir.Expr, error) {
 	t, err := a.want(tokWord)
 	if err != nil {
-		return Expr{}, err
+		return ir.Expr{}, err
 	}
-	op, ok := exprNamed(t.text)
-	if !ok || depth > MaxExprDepth {
-		return Expr{}, t.fail("there is no expression %q, or it is more than %d deep", t.text, MaxExprDepth)
+	op, ok := ir.ExprNamed(t.text)
+	if !ok || depth > ir.MaxExprDepth {
+		return ir.Expr{}, t.fail("there is no expression %q, or it is more than %d deep", t.text, ir.MaxExprDepth)
 	}
-	e := Expr{Op: op}
-	s, _ := shapeOf(op)
+	e := ir.Expr{Op: op}
+	s, _ := ir.ShapeOf(op)
 	switch {
-	case s.most != 0:
-		e.Args = []Expr{}
+	case s.Most != 0:
+		e.Args = []ir.Expr{}
 		err = a.list("(", ")", func() error {
 			arg, err := a.expr(depth + 1)
 			e.Args = append(e.Args, arg)
 			return err
 		})
-	case s.path || s.lit != 0:
+	case s.Path || s.Lit != 0:
 		err = a.comparison(&e, s)
 	}
 	return e, err
 }
 
-func exprNamed(name string) (uint8, bool) {
-	for op, n := range exprNames {
-		if n == name {
-			return op, true
-		}
-	}
-	return 0, false
-}
-
-func (a *assembler) comparison(e *Expr, s exprShape) (err error) {
+func (a *assembler) comparison(e *ir.Expr, s ir.ExprShape) (err error) {
 	if err := a.expect("("); err != nil {
 		return err
 	}
-	if s.path {
+	if s.Path {
 		if e.Path, err = a.path(); err != nil {
 			return err
 		}
@@ -193,10 +185,10 @@ func (a *assembler) comparison(e *Expr, s exprShape) (err error) {
 			return err
 		}
 	}
-	if s.set {
+	if s.Set {
 		e.Set, err = a.operandList("[", "]")
 	} else {
-		var lit Operand
+		var lit ir.Operand
 		lit, err = a.operand()
 		e.Lit = &lit
 	}
@@ -207,18 +199,18 @@ func (a *assembler) comparison(e *Expr, s exprShape) (err error) {
 }
 
 // path reads episode.1.2 or signal.3.
-func (a *assembler) path() (*Path, error) {
+func (a *assembler) path() (*ir.Path, error) {
 	t, err := a.want(tokWord)
 	if err != nil {
 		return nil, err
 	}
 	parts := strings.Split(t.text, ".")
-	p := &Path{Segments: []uint32{}}
+	p := &ir.Path{Segments: []uint32{}}
 	switch parts[0] {
 	case "episode":
-		p.Root = RootEpisode
+		p.Root = ir.RootEpisode
 	case "signal":
-		p.Root = RootSignal
+		p.Root = ir.RootSignal
 	default:
 		return nil, t.fail("a path starts with episode or signal, not %q", parts[0])
 	}

@@ -1,4 +1,4 @@
-package ir
+package asm
 
 import (
 	"math"
@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -13,7 +14,7 @@ import (
 // draw makes valid bundles with everything in them that is unusual and allowed.
 type draw struct {
 	*rapid.T
-	b Bundle
+	b ir.Bundle
 
 	records, enums []object.Hash
 	symbols        []object.Hash
@@ -74,7 +75,7 @@ func (d *draw) bytes(most int) []byte {
 
 func (d *draw) meta() {
 	m := &d.b.Meta
-	m.Spec = rapid.OneOf(rapid.Just(SpecName), rapid.String()).Draw(d.T, "spec")
+	m.Spec = rapid.OneOf(rapid.Just(ir.SpecName), rapid.String()).Draw(d.T, "spec")
 	m.CreatedAt = optional(d, func() object.Time { return object.Time(d.signed()) })
 	m.Author.Key = d.hash().Sum
 	m.Author.Hint = rapid.OneOf(rapid.Just(""), rapid.String()).Draw(d.T, "hint")
@@ -92,23 +93,23 @@ func (d *draw) meta() {
 
 func (d *draw) consts() {
 	for range d.n("consts", 5) {
-		c := Const{Kind: uint8(1 + d.n("kind", 4))}
+		c := ir.Const{Kind: uint8(1 + d.n("kind", 4))}
 		switch c.Kind {
-		case KindI64:
+		case ir.KindI64:
 			v := d.signed()
 			c.I64 = &v
-		case KindU64:
+		case ir.KindU64:
 			v := d.u64()
 			c.U64 = &v
-		case KindBytes:
+		case ir.KindBytes:
 			c.Bytes = d.bytes(40)
 			if d.bool("huge") {
-				c.Bytes = make([]byte, MaxInline)
+				c.Bytes = make([]byte, ir.MaxInline)
 			}
-		case KindText:
+		case ir.KindText:
 			v := rapid.OneOf(rapid.SampledFrom(oddNames), rapid.String()).Draw(d.T, "text")
 			c.Text = &v
-		case KindHash:
+		case ir.KindHash:
 			v := d.hash()
 			c.Hash = &v
 		}
@@ -118,28 +119,28 @@ func (d *draw) consts() {
 
 // typeID is one that fields, symbols and tools may name.
 func (d *draw) typeID() object.Hash {
-	all := append([]object.Hash{TypeAny, TypeNull, TypeBool, TypeU64, TypeI64, TypeBytes, TypeText, TypeHash, TypeList}, append(d.records, d.enums...)...)
+	all := append([]object.Hash{ir.TypeAny, ir.TypeNull, ir.TypeBool, ir.TypeU64, ir.TypeI64, ir.TypeBytes, ir.TypeText, ir.TypeHash, ir.TypeList}, append(d.records, d.enums...)...)
 	return rapid.SampledFrom(all).Draw(d.T, "type")
 }
 
 func (d *draw) types() {
 	for range d.n("types", 4) {
-		t := TypeDef{Kind: TypeRecord, Name: d.name("type name"), Fields: []FieldDef{}}
+		t := ir.TypeDef{Kind: ir.TypeRecord, Name: d.name("type name"), Fields: []ir.FieldDef{}}
 		if d.bool("enum") {
-			t = TypeDef{Kind: TypeEnum, Name: t.Name, EnumTags: rapid.SliceOfNDistinct(rapid.OneOf(rapid.SampledFrom(oddNames), rapid.String()), 0, 4, rapid.ID).Draw(d.T, "tags")}
+			t = ir.TypeDef{Kind: ir.TypeEnum, Name: t.Name, EnumTags: rapid.SliceOfNDistinct(rapid.OneOf(rapid.SampledFrom(oddNames), rapid.String()), 0, 4, rapid.ID).Draw(d.T, "tags")}
 			if t.EnumTags == nil {
 				t.EnumTags = []string{}
 			}
 		} else {
 			for _, id := range rapid.SliceOfNDistinct(rapid.Uint32(), 0, 4, rapid.ID).Draw(d.T, "ids") {
 				// Records are checked against these: any is what every operand fits.
-				t.Fields = append(t.Fields, FieldDef{FieldID: id, Name: d.name("field name"), FieldTypeID: TypeAny})
+				t.Fields = append(t.Fields, ir.FieldDef{FieldID: id, Name: d.name("field name"), FieldTypeID: ir.TypeAny})
 			}
 			if n := len(t.Fields); n > 0 && d.bool("other type") {
 				t.Fields[n-1].FieldTypeID = d.typeID()
 			}
 		}
-		id, err := TypeID(t)
+		id, err := ir.TypeID(t)
 		if err != nil {
 			d.Fatal(err)
 		}
@@ -147,7 +148,7 @@ func (d *draw) types() {
 		if contains(d.records, id) || contains(d.enums, id) {
 			continue
 		}
-		if t.Kind == TypeEnum {
+		if t.Kind == ir.TypeEnum {
 			d.enums = append(d.enums, id)
 		} else {
 			d.records = append(d.records, id)
@@ -167,18 +168,18 @@ func contains(list []object.Hash, h object.Hash) bool {
 
 func (d *draw) nodes() {
 	for i := range d.n("nodes", 4) {
-		n := Node{TypeID: TypeList, Kind: NodeList, Items: []Operand{}}
+		n := ir.Node{TypeID: ir.TypeList, Kind: ir.NodeList, Items: []ir.Operand{}}
 		template := false
-		operand := func() Operand {
-			o := d.operand(bitReg|bitNode|bitScalar, i)
-			template = template || o.Kind == OperandReg || o.Kind == OperandNodeRef && d.templates[*o.NodeRef]
+		operand := func() ir.Operand {
+			o := d.operand(maskReg|maskNode|maskScalar, i)
+			template = template || o.Kind == ir.OperandReg || o.Kind == ir.OperandNodeRef && d.templates[*o.NodeRef]
 			return o
 		}
 		if len(d.records) > 0 && d.bool("record") {
 			t := d.typeOf(rapid.SampledFrom(d.records).Draw(d.T, "record type"))
-			n = Node{TypeID: t.TypeID, Kind: NodeRecord, Fields: map[uint32]Operand{}}
+			n = ir.Node{TypeID: t.TypeID, Kind: ir.NodeRecord, Fields: map[uint32]ir.Operand{}}
 			for _, f := range t.Fields {
-				if f.FieldTypeID == TypeAny && d.bool("field") {
+				if f.FieldTypeID == ir.TypeAny && d.bool("field") {
 					n.Fields[f.FieldID] = operand()
 				}
 			}
@@ -192,7 +193,7 @@ func (d *draw) nodes() {
 	}
 }
 
-func (d *draw) typeOf(id object.Hash) *TypeDef {
+func (d *draw) typeOf(id object.Hash) *ir.TypeDef {
 	for i := range d.b.Types.Types {
 		if d.b.Types.Types[i].TypeID == id {
 			return &d.b.Types.Types[i]
@@ -201,85 +202,103 @@ func (d *draw) typeOf(id object.Hash) *TypeDef {
 	return nil
 }
 
+// Sets of operand kinds.
+const (
+	maskReg    = 1 << ir.OperandReg
+	maskConst  = 1 << ir.OperandConstRef
+	maskNode   = 1 << ir.OperandNodeRef
+	maskScalar = maskConst | 1<<ir.OperandU64 | 1<<ir.OperandI64 | 1<<ir.OperandHash
+)
+
+// kindsOf is the set of kinds that a role takes.
+func kindsOf(role ir.Role) (set uint8) {
+	for k := ir.OperandReg; k <= ir.OperandHash; k++ {
+		if role.Takes(k) {
+			set |= 1 << k
+		}
+	}
+	return set
+}
+
 // operand draws one of the kinds; it refers to one of the first nodes only.
-func (d *draw) operand(kinds uint8, nodes int) Operand {
+func (d *draw) operand(kinds uint8, nodes int) ir.Operand {
 	if len(d.b.ConstPool.Consts) == 0 {
-		kinds &^= bitConst
+		kinds &^= maskConst
 	}
 	if nodes == 0 {
-		kinds &^= bitNode
+		kinds &^= maskNode
 	}
 	var list []uint8
-	for k := OperandReg; k <= OperandHash; k++ {
+	for k := ir.OperandReg; k <= ir.OperandHash; k++ {
 		if kinds&(1<<k) != 0 {
 			list = append(list, k)
 		}
 	}
 	switch rapid.SampledFrom(list).Draw(d.T, "operand") {
-	case OperandReg:
-		return Reg(uint8(d.number(8)))
-	case OperandConstRef:
-		return ConstRef(uint32(d.n("const", len(d.b.ConstPool.Consts)-1)))
-	case OperandNodeRef:
-		return NodeRef(uint32(d.n("node", nodes-1)))
-	case OperandI64:
-		return I64Operand(d.signed())
-	case OperandHash:
-		return HashOperand(d.hash())
+	case ir.OperandReg:
+		return ir.Reg(uint8(d.number(8)))
+	case ir.OperandConstRef:
+		return ir.ConstRef(uint32(d.n("const", len(d.b.ConstPool.Consts)-1)))
+	case ir.OperandNodeRef:
+		return ir.NodeRef(uint32(d.n("node", nodes-1)))
+	case ir.OperandI64:
+		return ir.I64Operand(d.signed())
+	case ir.OperandHash:
+		return ir.HashOperand(d.hash())
 	}
-	return U64Operand(d.u64())
+	return ir.U64Operand(d.u64())
 }
 
 func (d *draw) tools() {
 	for range d.n("tools", 3) {
-		t := ToolDef{ToolID: d.hash(), Name: d.name("tool name"), RequestTypeID: d.typeID(), ResponseTypeID: d.typeID(), Module: optional(d, d.hash)}
+		t := ir.ToolDef{ToolID: d.hash(), Name: d.name("tool name"), RequestTypeID: d.typeID(), ResponseTypeID: d.typeID(), Module: optional(d, d.hash)}
 		if t.Module != nil {
 			var err error
-			if t.ToolID, err = ToolID(t); err != nil {
+			if t.ToolID, err = ir.ToolID(t); err != nil {
 				d.Fatal(err)
 			}
 		}
-		if (&Bundle{Tools: d.b.Tools}).Tool(t.ToolID) == nil {
+		if (&ir.Bundle{Tools: d.b.Tools}).Tool(t.ToolID) == nil {
 			d.b.Tools.Tools = append(d.b.Tools.Tools, t)
 		}
 	}
 }
 
-func (d *draw) expr(depth int) Expr {
-	ops := []uint8{ExprTrue, ExprFalse, ExprEQ, ExprNE, ExprLT, ExprLE, ExprGT, ExprGE, ExprInSet, ExprHasTool, ExprHasStatus, ExprFailed}
+func (d *draw) expr(depth int) ir.Expr {
+	ops := []uint8{ir.ExprTrue, ir.ExprFalse, ir.ExprEQ, ir.ExprNE, ir.ExprLT, ir.ExprLE, ir.ExprGT, ir.ExprGE, ir.ExprInSet, ir.ExprHasTool, ir.ExprHasStatus, ir.ExprFailed}
 	if depth > 0 {
-		ops = append(ops, ExprAnd, ExprOr, ExprNot)
+		ops = append(ops, ir.ExprAnd, ir.ExprOr, ir.ExprNot)
 	}
-	e := Expr{Op: rapid.SampledFrom(ops).Draw(d.T, "expr")}
+	e := ir.Expr{Op: rapid.SampledFrom(ops).Draw(d.T, "expr")}
 	path := func() {
-		e.Path = &Path{Root: uint8(1 + d.n("root", 1)), Segments: rapid.SliceOfN(rapid.Uint32(), 1, MaxPath).Draw(d.T, "path")}
+		e.Path = &ir.Path{Root: uint8(1 + d.n("root", 1)), Segments: rapid.SliceOfN(rapid.Uint32(), 1, ir.MaxPath).Draw(d.T, "path")}
 	}
 	switch e.Op {
-	case ExprTrue, ExprFalse, ExprFailed:
-	case ExprAnd, ExprOr:
+	case ir.ExprTrue, ir.ExprFalse, ir.ExprFailed:
+	case ir.ExprAnd, ir.ExprOr:
 		for range 1 + d.n("args", 2) {
 			e.Args = append(e.Args, d.expr(depth-1))
 		}
-	case ExprNot:
-		e.Args = []Expr{d.expr(depth - 1)}
-	case ExprInSet:
+	case ir.ExprNot:
+		e.Args = []ir.Expr{d.expr(depth - 1)}
+	case ir.ExprInSet:
 		path()
-		e.Set = []Operand{}
+		e.Set = []ir.Operand{}
 		for range d.n("set", 3) {
-			e.Set = append(e.Set, d.operand(bitScalar, 0))
+			e.Set = append(e.Set, d.operand(maskScalar, 0))
 		}
-	case ExprHasTool:
-		o := HashOperand(d.hash())
+	case ir.ExprHasTool:
+		o := ir.HashOperand(d.hash())
 		if n := len(d.b.Tools.Tools); n > 0 && d.bool("of the table") {
-			o = HashOperand(d.b.Tools.Tools[d.n("tool", n-1)].ToolID)
+			o = ir.HashOperand(d.b.Tools.Tools[d.n("tool", n-1)].ToolID)
 		}
 		e.Lit = &o
-	case ExprHasStatus:
-		o := U64Operand(d.u64())
+	case ir.ExprHasStatus:
+		o := ir.U64Operand(d.u64())
 		e.Lit = &o
 	default:
 		path()
-		o := d.operand(bitScalar, 0)
+		o := d.operand(maskScalar, 0)
 		e.Lit = &o
 	}
 	return e
@@ -287,12 +306,12 @@ func (d *draw) expr(depth int) Expr {
 
 func (d *draw) contracts() {
 	for range d.n("contracts", 2) {
-		c := ContractDef{Name: d.name("contract name"), Requires: d.expr(3), Ensures: d.expr(1), Invariant: optional(d, func() Expr { return d.expr(1) })}
-		id, err := ContractID(c)
+		c := ir.ContractDef{Name: d.name("contract name"), Requires: d.expr(3), Ensures: d.expr(1), Invariant: optional(d, func() ir.Expr { return d.expr(1) })}
+		id, err := ir.ContractID(c)
 		if err != nil {
 			d.Fatal(err)
 		}
-		if c.ContractID = id; (&Bundle{Contracts: d.b.Contracts}).Contract(id) == nil {
+		if c.ContractID = id; (&ir.Bundle{Contracts: d.b.Contracts}).Contract(id) == nil {
 			d.b.Contracts.Contracts = append(d.b.Contracts.Contracts, c)
 		}
 	}
@@ -300,14 +319,14 @@ func (d *draw) contracts() {
 
 func (d *draw) symbolTable(ops int) {
 	for range d.n("symbols", 3) {
-		s := SymbolSig{ModuleID: d.hash(), Name: d.name("symbol name"), ArgTypeIDs: []object.Hash{}, ReturnTypeID: d.typeID()}
+		s := ir.SymbolSig{ModuleID: d.hash(), Name: d.name("symbol name"), ArgTypeIDs: []object.Hash{}, ReturnTypeID: d.typeID()}
 		for range d.n("args", 3) {
-			s.ArgTypeIDs = append(s.ArgTypeIDs, TypeAny)
+			s.ArgTypeIDs = append(s.ArgTypeIDs, ir.TypeAny)
 		}
 		if ops > 0 {
 			s.Entry = optional(d, func() uint32 { return uint32(d.n("entry", ops-1)) })
 		}
-		id, err := SymbolID(s)
+		id, err := ir.SymbolID(s)
 		if err != nil {
 			d.Fatal(err)
 		}
@@ -321,28 +340,28 @@ func (d *draw) symbolTable(ops int) {
 // ops draws n ops; what needs a table that is empty is left out.
 func (d *draw) ops(n int) {
 	for len(d.b.Ops.Ops) < n {
-		oc := rapid.SampledFrom(opcodes).Draw(d.T, "opcode")
-		op := Op{Opcode: oc.Code, Operands: []Operand{}}
+		oc := rapid.SampledFrom(ir.Opcodes()).Draw(d.T, "opcode")
+		op := ir.Op{Opcode: oc.Code, Operands: []ir.Operand{}}
 		switch {
-		case oc.Code == OpCall && len(d.symbols) > 0:
+		case oc.Code == ir.OpCall && len(d.symbols) > 0:
 			i := d.n("symbol", len(d.symbols)-1)
 			args := len(d.b.Symbols.Symbols[i].ArgTypeIDs)
-			op.Operands = append(op.Operands, HashOperand(d.symbols[i]), U64Operand(uint64(args)))
+			op.Operands = append(op.Operands, ir.HashOperand(d.symbols[i]), ir.U64Operand(uint64(args)))
 			for range args {
-				op.Operands = append(op.Operands, d.operand(roleKinds[RoleArg], 0))
+				op.Operands = append(op.Operands, d.operand(kindsOf(ir.RoleArg), 0))
 			}
-			op.Operands = append(op.Operands, Reg(0))
-		case oc.Code == OpCall, oc.Code == OpEffect && len(d.b.Tools.Tools) == 0, oc.Code == OpAssert && len(d.b.Contracts.Contracts) == 0,
-			oc.Code == OpMake && len(d.records) == 0:
+			op.Operands = append(op.Operands, ir.Reg(0))
+		case oc.Code == ir.OpCall, oc.Code == ir.OpEffect && len(d.b.Tools.Tools) == 0, oc.Code == ir.OpAssert && len(d.b.Contracts.Contracts) == 0,
+			oc.Code == ir.OpMake && len(d.records) == 0:
 			continue
 		default:
-			roles := append([]Role{}, oc.Params...)
+			roles := append([]ir.Role{}, oc.Params...)
 			if oc.Optional != 0 && d.bool("optional") {
 				roles = append(roles, oc.Optional)
 			}
 			for range d.n("items", 3) {
-				if oc.Rest == RoleItem {
-					roles = append(roles, RoleItem)
+				if oc.Rest == ir.RoleItem {
+					roles = append(roles, ir.RoleItem)
 				}
 			}
 			for _, role := range roles {
@@ -353,24 +372,24 @@ func (d *draw) ops(n int) {
 	}
 }
 
-func (d *draw) inRole(role Role, ops int) Operand {
+func (d *draw) inRole(role ir.Role, ops int) ir.Operand {
 	switch role {
-	case RoleLabel:
-		return U64Operand(uint64(d.n("label", ops-1)))
-	case RoleField, RoleIndex:
-		return U64Operand(d.number(32))
-	case RoleShape:
-		return HashOperand(rapid.SampledFrom(d.records).Draw(d.T, "shape"))
-	case RoleTool:
-		return HashOperand(d.b.Tools.Tools[d.n("tool", len(d.b.Tools.Tools)-1)].ToolID)
-	case RoleContract:
-		return HashOperand(d.b.Contracts.Contracts[d.n("contract", len(d.b.Contracts.Contracts)-1)].ContractID)
-	case RoleCap, RoleBlob:
-		return d.operand(roleKinds[role]&^bitConst, 0)
-	case RoleKey:
-		return Reg(uint8(d.number(8)))
+	case ir.RoleLabel:
+		return ir.U64Operand(uint64(d.n("label", ops-1)))
+	case ir.RoleField, ir.RoleIndex:
+		return ir.U64Operand(d.number(32))
+	case ir.RoleShape:
+		return ir.HashOperand(rapid.SampledFrom(d.records).Draw(d.T, "shape"))
+	case ir.RoleTool:
+		return ir.HashOperand(d.b.Tools.Tools[d.n("tool", len(d.b.Tools.Tools)-1)].ToolID)
+	case ir.RoleContract:
+		return ir.HashOperand(d.b.Contracts.Contracts[d.n("contract", len(d.b.Contracts.Contracts)-1)].ContractID)
+	case ir.RoleCap, ir.RoleBlob:
+		return d.operand(kindsOf(role)&^maskConst, 0)
+	case ir.RoleKey:
+		return ir.Reg(uint8(d.number(8)))
 	}
-	return d.operand(roleKinds[role], len(d.b.NodePool.Nodes))
+	return d.operand(kindsOf(role), len(d.b.NodePool.Nodes))
 }
 
 func (d *draw) tasks() {
@@ -378,28 +397,28 @@ func (d *draw) tasks() {
 		return
 	}
 	for range d.n("tasks", 2) {
-		t := TaskDef{EntrySymbol: d.hash(), Args: []Operand{}, EmitTrace: d.bool("trace"), EmitAttestation: d.bool("attest")}
+		t := ir.TaskDef{EntrySymbol: d.hash(), Args: []ir.Operand{}, EmitTrace: d.bool("trace"), EmitAttestation: d.bool("attest")}
 		args := d.n("args", 3)
 		if n := len(d.symbols); n > 0 && d.bool("of the table") {
 			i := d.n("symbol", n-1)
 			t.EntrySymbol, args = d.symbols[i], len(d.b.Symbols.Symbols[i].ArgTypeIDs)
 		}
 		for range args {
-			o := d.operand(bitScalar|bitNode, len(d.b.NodePool.Nodes))
-			if o.Kind == OperandNodeRef && d.templates[*o.NodeRef] {
-				o = U64Operand(1)
+			o := d.operand(maskScalar|maskNode, len(d.b.NodePool.Nodes))
+			if o.Kind == ir.OperandNodeRef && d.templates[*o.NodeRef] {
+				o = ir.U64Operand(1)
 			}
 			t.Args = append(t.Args, o)
 		}
-		t.Budget = Budget{
+		t.Budget = ir.Budget{
 			CPUus: d.u64(), Tokens: optional(d, d.u64), IOCount: d.u32(), StateWrites: d.u32(), DeadlineUs: optional(d, d.u64),
 			MaxDepth: optional(d, d.u16), MaxSpawn: optional(d, d.u16),
 		}
 		var err error
-		if t.TaskID, err = TaskID(t); err != nil || d.bool("opaque id") {
+		if t.TaskID, err = ir.TaskID(t); err != nil || d.bool("opaque id") {
 			t.TaskID = d.hash()
 		}
-		if (&Bundle{Tasks: d.b.Tasks}).Task(t.TaskID) == nil {
+		if (&ir.Bundle{Tasks: d.b.Tasks}).Task(t.TaskID) == nil {
 			d.b.Tasks.Tasks = append(d.b.Tasks.Tasks, t)
 		}
 	}
@@ -409,7 +428,7 @@ func (d *draw) tasks() {
 // its names, texts, numbers and ids are, and whatever is absent.
 func TestEveryBundleHasAText(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		d := &draw{T: rt, b: emptyBundle()}
+		d := &draw{T: rt, b: ir.Empty()}
 		d.meta()
 		d.consts()
 		d.types()
@@ -425,11 +444,11 @@ func TestEveryBundleHasAText(t *testing.T) {
 			rt.Fatal(err)
 		}
 		if d.bool("artifact id") {
-			if raw, err = setArtifactID(raw); err != nil {
+			if raw, err = ir.SetArtifactID(raw); err != nil {
 				rt.Fatal(err)
 			}
 		}
-		if _, findings, err := Validate(raw); err != nil {
+		if _, findings, err := ir.Validate(raw); err != nil {
 			rt.Fatalf("the generator is wrong: %v", findings)
 		}
 		text, err := Disassemble(raw)

@@ -1,9 +1,10 @@
-package ir
+package asm
 
 import (
 	"fmt"
 	"strings"
 
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -20,7 +21,7 @@ func titled(alias string, own *string) string {
 
 // typeRef writes a type without prefix.
 func (d *disassembler) typeRef(id object.Hash) string {
-	return strings.TrimPrefix(d.hash(RoleShape, id), "type:")
+	return strings.TrimPrefix(d.hash(ir.RoleShape, id), "type:")
 }
 
 // idUnless writes the id that an element carries where it is not the one that
@@ -34,14 +35,14 @@ func idUnless(computed object.Hash, err error, carried object.Hash) string {
 
 func (d *disassembler) defs() {
 	for i, t := range d.b.Types.Types {
-		id, err := TypeID(t)
+		id, err := ir.TypeID(t)
 		d.line(".type %s%s %s", titled(d.types.names[i], t.Name), idUnless(id, err, t.TypeID), d.typeBody(t))
 	}
 	for i, t := range d.b.Tools.Tools {
 		d.line(".tool %s (%s) -> %s%s", titled(d.tools.names[i], t.Name), d.typeRef(t.RequestTypeID), d.typeRef(t.ResponseTypeID), d.toolIDs(t))
 	}
 	for i, c := range d.b.Contracts.Contracts {
-		id, err := ContractID(c)
+		id, err := ir.ContractID(c)
 		d.line(".contract %s%s {", titled(d.contracts.names[i], c.Name), idUnless(id, err, c.ContractID))
 		d.line("\trequires %s", d.expr(&c.Requires))
 		d.line("\tensures %s", d.expr(&c.Ensures))
@@ -63,7 +64,7 @@ func (d *disassembler) defs() {
 	}
 }
 
-func (d *disassembler) typeBody(t TypeDef) string {
+func (d *disassembler) typeBody(t ir.TypeDef) string {
 	var parts []string
 	for _, tag := range t.EnumTags {
 		parts = append(parts, quote(tag))
@@ -81,22 +82,22 @@ func (d *disassembler) typeBody(t TypeDef) string {
 		}
 		parts = append(parts, fmt.Sprintf("%d%s: %s%s", f.FieldID, name, d.typeRef(f.FieldTypeID), optional))
 	}
-	if t.Kind == TypeEnum {
+	if t.Kind == ir.TypeEnum {
 		return "enum {" + strings.Join(parts, ", ") + "}"
 	}
 	return "record {" + strings.Join(parts, ", ") + "}"
 }
 
-func (d *disassembler) toolIDs(t ToolDef) string {
+func (d *disassembler) toolIDs(t ir.ToolDef) string {
 	if t.Module == nil {
 		return " id #" + t.ToolID.String()
 	}
-	id, err := ToolID(t)
+	id, err := ir.ToolID(t)
 	return " module #" + t.Module.String() + idUnless(id, err, t.ToolID)
 }
 
-func (d *disassembler) expr(e *Expr) string {
-	s, _ := shapeOf(e.Op)
+func (d *disassembler) expr(e *ir.Expr) string {
+	s, _ := ir.ShapeOf(e.Op)
 	var parts []string
 	for i := range e.Args {
 		parts = append(parts, d.expr(&e.Args[i]))
@@ -105,9 +106,9 @@ func (d *disassembler) expr(e *Expr) string {
 		parts = append(parts, pathText(*e.Path))
 	}
 	if e.Lit != nil {
-		role := Role(0)
-		if e.Op == ExprHasTool {
-			role = RoleTool
+		role := ir.Role(0)
+		if e.Op == ir.ExprHasTool {
+			role = ir.RoleTool
 		}
 		parts = append(parts, d.operand(role, *e.Lit))
 	}
@@ -115,14 +116,14 @@ func (d *disassembler) expr(e *Expr) string {
 		parts = append(parts, "["+d.operandList(e.Set)+"]")
 	}
 	if len(parts) == 0 {
-		return s.name
+		return s.Name
 	}
-	return s.name + "(" + strings.Join(parts, ", ") + ")"
+	return s.Name + "(" + strings.Join(parts, ", ") + ")"
 }
 
-func pathText(p Path) string {
+func pathText(p ir.Path) string {
 	text := "episode"
-	if p.Root == RootSignal {
+	if p.Root == ir.RootSignal {
 		text = "signal"
 	}
 	for _, s := range p.Segments {
@@ -131,8 +132,8 @@ func pathText(p Path) string {
 	return text
 }
 
-func (d *disassembler) task(t *TaskDef) {
-	entry := d.hash(RoleSymbol, t.EntrySymbol)
+func (d *disassembler) task(t *ir.TaskDef) {
+	entry := d.hash(ir.RoleSymbol, t.EntrySymbol)
 	flags := ""
 	if t.EmitTrace {
 		flags += " trace"
@@ -140,11 +141,11 @@ func (d *disassembler) task(t *TaskDef) {
 	if t.EmitAttestation {
 		flags += " attest"
 	}
-	id, err := TaskID(*t)
+	id, err := ir.TaskID(*t)
 	d.line(".task %s (%s) budget {%s}%s%s", entry, d.operandList(t.Args), budgetText(t.Budget), flags, idUnless(id, err, t.TaskID))
 }
 
-func budgetText(b Budget) string {
+func budgetText(b ir.Budget) string {
 	parts := []string{fmt.Sprintf("cpu %d", b.CPUus), fmt.Sprintf("io %d", b.IOCount), fmt.Sprintf("writes %d", b.StateWrites)}
 	if b.Tokens != nil {
 		parts = append(parts, fmt.Sprintf("tokens %d", *b.Tokens))

@@ -1,10 +1,11 @@
-package ir
+package asm
 
 import (
 	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -14,7 +15,7 @@ import (
 // whole text was read, phase by phase.
 type assembler struct {
 	parser
-	b      Bundle
+	b      ir.Bundle
 	extras []extra
 	fixed  bool // .artifact was given
 
@@ -43,8 +44,18 @@ type named struct {
 	token token
 	find  func() (object.Hash, error)
 	id    object.Hash
-	state uint8 // nodeUnseen, nodeOpen or nodeDone
+	state uint8 // unseen, open or done
 }
+
+// How far the search for the id of something named has come.
+const (
+	unseen uint8 = iota
+	open
+	done
+)
+
+// part is how a [Finding] names an item of a table.
+func part(table string, i int) string { return fmt.Sprintf("%s[%d]", table, i) }
 
 // Assemble makes a bundle of an assembler text (spec/ir.md#assembler) and
 // validates it. The artifact id is computed unless the text gives one. Errors are
@@ -58,7 +69,7 @@ func Assemble(text []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, findings, err := Validate(raw)
+	_, findings, err := ir.Validate(raw)
 	if err == nil {
 		return raw, nil
 	}
@@ -78,7 +89,7 @@ func parseAsm(text string) (*assembler, error) {
 		parser: parser{toks: toks}, consts: map[string]int{}, nodes: map[string]int{}, labels: map[string]int{},
 		names: map[string]*named{}, at: map[string]token{},
 	}
-	a.b = emptyBundle()
+	a.b = ir.Empty()
 	for a.peek().kind != tokEOF {
 		if err := a.statement(); err != nil {
 			return nil, err
@@ -94,22 +105,6 @@ func parseAsm(text string) (*assembler, error) {
 	return a, nil
 }
 
-// emptyBundle has every section, all of them empty, and nobody as its author.
-func emptyBundle() Bundle {
-	return Bundle{
-		Meta: object.Meta{
-			Spec: SpecName, Version: Version, Author: object.AgentID{Scheme: object.Ed25519},
-			ArtifactID: object.Hash{Alg: object.SHA256}, Signatures: []object.Signature{},
-		},
-		ConstPool: ConstPool{[]Const{}}, NodePool: NodePool{[]Node{}}, Types: TypeTable{[]TypeDef{}},
-		Symbols: SymbolTable{[]SymbolSig{}}, Contracts: ContractTable{[]ContractDef{}}, Tools: ToolTable{[]ToolDef{}},
-		Ops: OpList{[]Op{}}, Tasks: TaskList{[]TaskDef{}},
-	}
-}
-
-// SpecName is the Meta.spec of the bundles that this package makes.
-const SpecName = "mythos"
-
 // encode gives the bundle's bytes with extra fields and its artifact id.
 func (a *assembler) encode() ([]byte, error) {
 	raw, err := can.Marshal(&a.b)
@@ -122,13 +117,13 @@ func (a *assembler) encode() ([]byte, error) {
 	if a.fixed {
 		return raw, nil
 	}
-	return setArtifactID(raw)
+	return ir.SetArtifactID(raw)
 }
 
 func (a *assembler) fix(phase int, f func() error) { a.fixups[phase] = append(a.fixups[phase], f) }
 
 // locate turns a finding into an error at the statement that it is about.
-func (a *assembler) locate(f Finding) error {
+func (a *assembler) locate(f ir.Finding) error {
 	if f.Op >= 0 && f.Op < len(a.opAt) {
 		return a.opAt[f.Op].fail("%s: %s", strings.TrimPrefix(f.Where, fmt.Sprintf("ops[%d].", f.Op)), f.Reason)
 	}

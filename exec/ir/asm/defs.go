@@ -1,6 +1,7 @@
-package ir
+package asm
 
 import (
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -8,7 +9,7 @@ import (
 // gives its id and runs at most once, when the id is first needed.
 func (a *assembler) declare(kind string, t token, find func() (object.Hash, error)) error {
 	key := kind + ":" + t.text
-	_, builtin := BuiltinType(t.text)
+	_, builtin := ir.BuiltinType(t.text)
 	if a.names[key] != nil || !isName(t.text) || (kind == "type" && builtin) {
 		return t.fail("%q is defined twice, built in, or no name", t.text)
 	}
@@ -21,14 +22,14 @@ func (a *assembler) declare(kind string, t token, find func() (object.Hash, erro
 // resolve gives the id of a named thing; use is where it is needed.
 func (a *assembler) resolve(n *named, use token) (object.Hash, error) {
 	switch n.state {
-	case nodeOpen:
+	case open:
 		return object.Hash{}, use.fail("%q would contain itself", use.text)
-	case nodeDone:
+	case done:
 		return n.id, nil
 	}
-	n.state = nodeOpen
+	n.state = open
 	id, err := n.find()
-	n.id, n.state = id, nodeDone
+	n.id, n.state = id, done
 	return id, err
 }
 
@@ -42,7 +43,7 @@ func (a *assembler) hashOf(r ref) (object.Hash, error) {
 	if r.kind == "" {
 		return r.token.hash, nil
 	}
-	if id, ok := BuiltinType(r.token.text); ok && r.kind == "type" {
+	if id, ok := ir.BuiltinType(r.token.text); ok && r.kind == "type" {
 		return id, nil
 	}
 	n := a.names[r.kind+":"+r.token.text]
@@ -104,8 +105,8 @@ func (a *assembler) typeDef() error {
 		return err
 	}
 	i := len(a.b.Types.Types)
-	a.at[at("types", i)] = t
-	def := TypeDef{}
+	a.at[part("types", i)] = t
+	def := ir.TypeDef{}
 	if def.Name, err = a.title(t); err != nil {
 		return err
 	}
@@ -116,14 +117,14 @@ func (a *assembler) typeDef() error {
 	var refs []ref
 	switch {
 	case a.accept("record"):
-		def.Kind, def.Fields = TypeRecord, []FieldDef{}
+		def.Kind, def.Fields = ir.TypeRecord, []ir.FieldDef{}
 		err = a.list("{", "}", func() error {
 			f, r, err := a.fieldDef()
 			def.Fields, refs = append(def.Fields, f), append(refs, r)
 			return err
 		})
 	case a.accept("enum"):
-		def.Kind, def.EnumTags = TypeEnum, []string{}
+		def.Kind, def.EnumTags = ir.TypeEnum, []string{}
 		err = a.list("{", "}", func() error {
 			tag, err := a.nameOrString()
 			def.EnumTags = append(def.EnumTags, tag)
@@ -139,12 +140,12 @@ func (a *assembler) typeDef() error {
 	return a.declare("type", t, func() (object.Hash, error) { return a.finishType(i, refs, explicit) })
 }
 
-func (a *assembler) fieldDef() (f FieldDef, r ref, err error) {
+func (a *assembler) fieldDef() (f ir.FieldDef, r ref, err error) {
 	id, err := a.number(32)
 	if err != nil {
 		return f, r, err
 	}
-	f = FieldDef{FieldID: uint32(id), Required: true}
+	f = ir.FieldDef{FieldID: uint32(id), Required: true}
 	if !a.accept(":") {
 		name, err := a.nameOrString()
 		if err != nil {
@@ -171,7 +172,7 @@ func (a *assembler) finishType(i int, refs []ref, explicit *object.Hash) (id obj
 		def.TypeID = *explicit
 		return *explicit, nil
 	}
-	def.TypeID, err = TypeID(*def)
+	def.TypeID, err = ir.TypeID(*def)
 	return def.TypeID, err
 }
 
@@ -182,8 +183,8 @@ func (a *assembler) symbol() error {
 		return err
 	}
 	i := len(a.b.Symbols.Symbols)
-	a.at[at("symbols", i)] = t
-	s := SymbolSig{ModuleID: object.SumText("module:main"), ArgTypeIDs: []object.Hash{}}
+	a.at[part("symbols", i)] = t
+	s := ir.SymbolSig{ModuleID: object.SumText("module:main"), ArgTypeIDs: []object.Hash{}}
 	if s.Name, err = a.title(t); err != nil {
 		return err
 	}
@@ -215,7 +216,7 @@ func (a *assembler) symbol() error {
 		if s.ReturnTypeID, err = a.hashOf(result); err != nil {
 			return id, err
 		}
-		return SymbolID(*s)
+		return ir.SymbolID(*s)
 	})
 }
 
@@ -262,8 +263,8 @@ func (a *assembler) tool() error {
 		return err
 	}
 	i := len(a.b.Tools.Tools)
-	a.at[at("tools", i)] = t
-	def := ToolDef{}
+	a.at[part("tools", i)] = t
+	def := ir.ToolDef{}
 	if def.Name, err = a.title(t); err != nil {
 		return err
 	}
@@ -304,6 +305,6 @@ func (a *assembler) finishTool(i int, request, response ref, explicit *object.Ha
 		def.ToolID = *explicit
 		return *explicit, nil
 	}
-	def.ToolID, err = ToolID(*def)
+	def.ToolID, err = ir.ToolID(*def)
 	return def.ToolID, err
 }

@@ -1,4 +1,4 @@
-package ir
+package asm
 
 import (
 	"bytes"
@@ -8,13 +8,14 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 )
 
 // Disassemble writes a bundle as assembler text. [Assemble] of the text gives the
 // same bytes. The bundle must be valid; the error is that of [Validate].
 func Disassemble(raw []byte) ([]byte, error) {
-	b, _, err := Validate(raw)
+	b, _, err := ir.Validate(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +28,7 @@ func Disassemble(raw []byte) ([]byte, error) {
 }
 
 type disassembler struct {
-	b   *Bundle
+	b   *ir.Bundle
 	out strings.Builder
 
 	types, symbols, contracts, tools aliases
@@ -68,15 +69,15 @@ func (a *aliases) add(taken map[string]bool, own *string, prefix string, i int, 
 // choose picks all names and labels.
 func (d *disassembler) choose(raw []byte) error {
 	taken := make(map[string]bool)
-	for _, b := range builtins {
-		taken[b.Name] = true
+	for _, name := range ir.BuiltinNames() {
+		taken[name] = true
 	}
 	for i, t := range d.b.Types.Types {
 		d.types.add(taken, t.Name, "t", i, t.TypeID)
 	}
 	taken = make(map[string]bool)
 	for i, s := range d.b.Symbols.Symbols {
-		id, err := SymbolID(s) // what the assembler will compute
+		id, err := ir.SymbolID(s) // what the assembler will compute
 		if err != nil {
 			return err
 		}
@@ -97,8 +98,8 @@ func (d *disassembler) choose(raw []byte) error {
 		}
 	}
 	for _, op := range d.b.Ops.Ops {
-		d.eachRole(op, func(r Role, o Operand) {
-			if r == RoleLabel {
+		d.eachRole(op, func(r ir.Role, o ir.Operand) {
+			if r == ir.RoleLabel {
 				d.labels[*o.U64] = true
 			}
 		})
@@ -107,8 +108,8 @@ func (d *disassembler) choose(raw []byte) error {
 }
 
 // eachRole calls f for the operands of a valid op.
-func (d *disassembler) eachRole(op Op, f func(Role, Operand)) {
-	oc, ok := OpcodeOf(op.Opcode)
+func (d *disassembler) eachRole(op ir.Op, f func(ir.Role, ir.Operand)) {
+	oc, ok := ir.OpcodeOf(op.Opcode)
 	if !ok {
 		return
 	}
@@ -162,7 +163,7 @@ func (d *disassembler) meta(raw []byte) {
 	for _, key := range slices.Sorted(maps.Keys(m.Extensions)) {
 		d.line(".extension %s x\"%x\"", quote(key), m.Extensions[key])
 	}
-	if computed, err := setArtifactID(raw); err != nil || !bytes.Equal(computed, raw) {
+	if computed, err := ir.SetArtifactID(raw); err != nil || !bytes.Equal(computed, raw) {
 		d.line(".artifact #%s", m.ArtifactID)
 	}
 	for _, s := range m.Signatures {
@@ -177,15 +178,15 @@ func (d *disassembler) meta(raw []byte) {
 // quote writes a string as Go does, which keeps every valid text.
 func quote(s string) string { return strconv.Quote(s) }
 
-func (d *disassembler) constant(c Const) string {
+func (d *disassembler) constant(c ir.Const) string {
 	switch c.Kind {
-	case KindI64:
+	case ir.KindI64:
 		return fmt.Sprintf("i64 %d", *c.I64)
-	case KindU64:
+	case ir.KindU64:
 		return fmt.Sprintf("u64 %d", *c.U64)
-	case KindBytes:
+	case ir.KindBytes:
 		return fmt.Sprintf("bytes x\"%x\"", c.Bytes)
-	case KindText:
+	case ir.KindText:
 		return "text " + quote(*c.Text)
 	}
 	if name, ok := d.tools.byID[*c.Hash]; ok {
@@ -194,9 +195,9 @@ func (d *disassembler) constant(c Const) string {
 	return "hash #" + c.Hash.String()
 }
 
-func (d *disassembler) node(i int, n *Node) {
-	list, _ := operands(n)
-	if n.Kind == NodeList {
+func (d *disassembler) node(i int, n *ir.Node) {
+	list, _ := ir.Operands(n)
+	if n.Kind == ir.NodeList {
 		d.line(".node n%d %s [%s]", i, d.typeRef(n.TypeID), d.operandList(list))
 		return
 	}
@@ -207,7 +208,7 @@ func (d *disassembler) node(i int, n *Node) {
 	d.line(".node n%d %s {%s}", i, d.typeRef(n.TypeID), strings.Join(parts, ", "))
 }
 
-func (d *disassembler) operandList(list []Operand) string {
+func (d *disassembler) operandList(list []ir.Operand) string {
 	parts := make([]string, len(list))
 	for i, o := range list {
 		parts[i] = d.operand(0, o)
@@ -216,38 +217,38 @@ func (d *disassembler) operandList(list []Operand) string {
 }
 
 // operand writes an operand in its role; role 0 is none in particular.
-func (d *disassembler) operand(role Role, o Operand) string {
+func (d *disassembler) operand(role ir.Role, o ir.Operand) string {
 	switch o.Kind {
-	case OperandReg:
+	case ir.OperandReg:
 		return fmt.Sprintf("r%d", *o.U64)
-	case OperandConstRef:
+	case ir.OperandConstRef:
 		return fmt.Sprintf("$c%d", *o.ConstRef)
-	case OperandNodeRef:
+	case ir.OperandNodeRef:
 		return fmt.Sprintf("&n%d", *o.NodeRef)
-	case OperandI64:
+	case ir.OperandI64:
 		return fmt.Sprintf("%+d", *o.I64)
-	case OperandHash:
+	case ir.OperandHash:
 		return d.hash(role, *o.Hash)
 	}
-	if role == RoleLabel {
+	if role == ir.RoleLabel {
 		return fmt.Sprintf("@L%d", *o.U64)
 	}
 	return strconv.FormatUint(*o.U64, 10)
 }
 
-func (d *disassembler) hash(role Role, h object.Hash) string {
+func (d *disassembler) hash(role ir.Role, h object.Hash) string {
 	kind, table := "", aliases{}
 	switch role {
-	case RoleShape, RolePattern:
-		if name, ok := builtinName(h); ok {
+	case ir.RoleShape, ir.RolePattern:
+		if name, ok := ir.BuiltinName(h); ok {
 			return "type:" + name
 		}
 		kind, table = "type:", d.types
-	case RoleSymbol:
+	case ir.RoleSymbol:
 		kind, table = "sym:", d.symbols
-	case RoleTool:
+	case ir.RoleTool:
 		kind, table = "tool:", d.tools
-	case RoleContract:
+	case ir.RoleContract:
 		kind, table = "contract:", d.contracts
 	}
 	if name, ok := table.byID[h]; ok {
@@ -256,15 +257,15 @@ func (d *disassembler) hash(role Role, h object.Hash) string {
 	return "#" + h.String()
 }
 
-func (d *disassembler) op(op Op) {
+func (d *disassembler) op(op ir.Op) {
 	var parts []string
 	args := -1 // of a call, while they are written in parentheses
-	d.eachRole(op, func(r Role, o Operand) {
+	d.eachRole(op, func(r ir.Role, o ir.Operand) {
 		switch r {
-		case RoleArgc:
+		case ir.RoleArgc:
 			args = len(parts)
 			parts = append(parts, "")
-		case RoleArg:
+		case ir.RoleArg:
 			if parts[args] != "" {
 				parts[args] += ", "
 			}
@@ -276,7 +277,7 @@ func (d *disassembler) op(op Op) {
 	if args >= 0 {
 		parts[args] = "(" + parts[args] + ")"
 	}
-	d.line("\t%s", strings.TrimSuffix(OpName(op.Opcode)+" "+strings.Join(parts, ", "), " "))
+	d.line("\t%s", strings.TrimSuffix(ir.OpName(op.Opcode)+" "+strings.Join(parts, ", "), " "))
 }
 
 // finish appends what the text has no words for, and makes sure that the text
