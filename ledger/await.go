@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"reflect"
+	"sync"
 	"time"
 
 	"github.com/mythos-project/mythos/object"
@@ -70,6 +72,7 @@ func (l *Ledger) Await(ctx context.Context, idem, requestHash object.Hash) (*Awa
 			return nil, fmt.Errorf("effect %s: %w", idem.Short(), ErrInside)
 		}
 		if p == Held {
+			getReady()
 			data, err := l.Holders.Await(ctx, idem)
 			if err != nil {
 				return nil, err
@@ -79,6 +82,14 @@ func (l *Ledger) Await(ctx context.Context, idem, requestHash object.Hash) (*Awa
 	}
 	return nil, l.watch(ctx, idem)
 }
+
+// getReady does what is done once in a process before the wait instead of after it: many
+// may wait, and all wake at once.
+var getReady = sync.OnceFunc(func() {
+	for _, t := range []reflect.Type{reflect.TypeFor[left](), reflect.TypeFor[EffectRegister](), reflect.TypeFor[Receipt](), reflect.TypeFor[EffectCommit]()} {
+		can.TypeOf(t)
+	}
+})
 
 // watch waits until an attempt has an outcome, or gave no sign of life for a lease.
 func (l *Ledger) watch(ctx context.Context, idem object.Hash) error {
@@ -152,8 +163,11 @@ func (l *Ledger) parseLeft(data []byte, idem, requestHash object.Hash) (*Awaited
 			return nil, err
 		}
 		known = append(known, signers(entries[i])...)
-		if err = entries[i].verify(l.keys, known); err != nil {
+		if err = l.check(&entries[i], known); err != nil {
 			return nil, err
+		}
+		if entries[i].Unverified {
+			return nil, fmt.Errorf("%w: nobody known signed it", ErrUnverifiable)
 		}
 		if got, ok := entries[i].IdemID(); !ok || got != idem {
 			return nil, fmt.Errorf("%w: it is of another effect", ErrEntry)

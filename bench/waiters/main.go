@@ -111,8 +111,8 @@ func report(what string, since time.Time, list []*waiter) {
 	slices.Sort(answers)
 	slices.Sort(ends)
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	fmt.Printf("%-8s %d waiters: answer median %.1f ms, last %.1f ms; ended median %.1f ms, last %.1f ms\n", what, len(list),
-		ms(answers[len(answers)/2]), ms(answers[len(answers)-1]), ms(ends[len(ends)/2]), ms(ends[len(ends)-1]))
+	fmt.Printf("%-8s %d waiters: answer first %.1f ms, median %.1f ms, last %.1f ms; ended median %.1f ms, last %.1f ms\n", what, len(list),
+		ms(answers[0]), ms(answers[len(answers)/2]), ms(answers[len(answers)-1]), ms(ends[len(ends)/2]), ms(ends[len(ends)-1]))
 }
 
 // measure lets n processes wait for one that runs a tool.

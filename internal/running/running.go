@@ -170,8 +170,22 @@ func (d *Dir) wait(idem object.Hash) ([]byte, error) {
 	if err := flock.Shared(f); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}
-	left, err := io.ReadAll(io.NewSectionReader(f, 1, maxLeft))
+	left, err := read(f)
 	return left, errors.Join(err, flock.Unlock(f))
+}
+
+// read is what an attempt left, in one call of the system.
+func read(f *os.File) ([]byte, error) {
+	st, err := f.Stat()
+	if err != nil || st.Size() <= 1 {
+		return nil, err
+	}
+	left := make([]byte, min(st.Size()-1, maxLeft))
+	n, err := f.ReadAt(left, 1)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return left[:n], err
 }
 
 // Sweep removes the files that nobody has locked and that keep does not ask for, and

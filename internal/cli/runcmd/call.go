@@ -142,8 +142,6 @@ func runCall(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 	if called.Redacted != nil {
 		f.IO.Notef("redacted episode %s", called.Redacted)
 	}
-	noteReplay(f, n, called)
-	f.IO.Debugf("receipt %s, replayed %t", called.ReceiptID, called.Replayed)
 	if f.JSON {
 		if err := f.Emit(lineOf(string(o.Key), called), nil); err != nil {
 			return err
@@ -151,6 +149,8 @@ func runCall(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 	} else if _, err := f.IO.Out.Write(called.Body); err != nil {
 		return err
 	}
+	noteReplay(f, n, called)
+	f.IO.Debugf("receipt %s, replayed %t", called.ReceiptID, called.Replayed)
 	return failure(o.Tool, called.Status, called.ReceiptID, called.Replayed)
 }
 
