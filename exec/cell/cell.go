@@ -1,5 +1,5 @@
 // Package cell holds cells: append-only logs of events by key, which effects append to and
-// read (spec/effects.md#cells). A cell begins with its first event. Its state is of each key
+// read (spec/capabilities.md [cap-106]). A cell begins with its first event. Its state is of each key
 // the newest event; snapshots of it are kept from time to time, and only save work.
 package cell
 

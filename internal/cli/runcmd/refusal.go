@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
@@ -29,6 +30,7 @@ func Refusal(n *node.Node, err error, tool string) error {
 	var denied *caps.DeniedError
 	var conflict *ledger.ConflictError
 	switch {
+	case errors.Is(err, exec.ErrProbe): // the probe was refused, and the call is what nobody knows of
 	case errors.As(err, &denied):
 		return clierr.New(clierr.Refused, "%w", &said{refusalText(n, denied, tool), err}).With(cmdutil.AllowHint(n, err, tool))
 	case errors.Is(err, caps.ErrDenied): // a quota that is used up, too
