@@ -60,6 +60,7 @@ type Blob struct {
 	ref  object.BlobRef
 	open OpenOptions
 	tree *merkle.Tree // nil for an unchunked blob
+	kept bool         // its reference is here
 }
 
 // OpenBlob opens the blob with this cid. Errors wrap ErrNotFound, ErrCorrupt or
@@ -69,7 +70,29 @@ func (s *Store) OpenBlob(ctx context.Context, cid object.Hash, o OpenOptions) (*
 	if err != nil {
 		return nil, err
 	}
-	return s.OpenRef(ctx, ref, o)
+	b, err := s.OpenRef(ctx, ref, o)
+	if err != nil {
+		return nil, lost(err)
+	}
+	b.kept = true
+	return b, nil
+}
+
+// lost names what is not there of a blob whose reference is here: it was there when the
+// reference was written.
+func lost(err error) error {
+	if errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt) {
+		return fmt.Errorf("%w: a part of it is lost: %w", ErrCorrupt, err)
+	}
+	return err
+}
+
+// missing is lost for a blob whose reference is here.
+func (b *Blob) missing(err error) error {
+	if b.kept {
+		return lost(err)
+	}
+	return err
 }
 
 // OpenRef opens the blob that a reference describes; the reference need not be here.
@@ -113,13 +136,15 @@ func (b *Blob) Chunk(ctx context.Context, index uint64) ([]byte, error) {
 		if index > 0 {
 			return nil, fmt.Errorf("%w: %d of 1", merkle.ErrIndex, index)
 		}
-		return b.s.Bytes(ctx, b.ref.CID)
+		data, err := b.s.Bytes(ctx, b.ref.CID)
+		return data, b.missing(err)
 	}
 	c, err := b.tree.At(index)
 	if err != nil {
-		return nil, err
+		return nil, b.missing(err)
 	}
-	return b.s.chunkOf(ctx, index, c)
+	data, err := b.s.chunkOf(ctx, index, c)
+	return data, b.missing(err)
 }
 
 func (s *Store) chunkOf(ctx context.Context, index uint64, c merkle.Chunk) ([]byte, error) {
@@ -245,12 +270,12 @@ func (b *Blob) copyStored(ctx context.Context, off, n int64, w io.Writer) error 
 	}
 	size := int64(b.tree.ChunkSize())
 	first, last := uint64(off/size), uint64((off+n-1)/size)
-	return b.s.readAhead(ctx, b.tree, first, last+1, func(index uint64, data []byte) error {
+	return b.missing(b.s.readAhead(ctx, b.tree, first, last+1, func(index uint64, data []byte) error {
 		start := int64(index) * size
 		from, to := max(off-start, 0), min(off+n-start, int64(len(data)))
 		_, err := w.Write(data[from:to])
 		return err
-	})
+	}))
 }
 
 // Close releases what the blob holds.

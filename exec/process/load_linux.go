@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/internal/supervise"
 	"github.com/mythos-project/mythos/object"
 )
@@ -77,7 +78,7 @@ func (r *Runner) loadProgram(l *loaded, call exec.Call) (err error) {
 	if pinned {
 		l.program, err = r.pins.open(call.Tool, l.path, want, l.watch)
 	} else {
-		l.program, err = os.Open(l.path)
+		l.program, err = plainfile.OpenLinked(l.path)
 	}
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -35,7 +36,7 @@ const settled = 2 * time.Second
 // open opens the file at path and refuses it unless it has the hash want. watched, when
 // it is there, is told of the file before it is hashed, so that it sees every later change.
 func (p *pins) open(tool object.Hash, path string, want object.Hash, watched *watch) (*os.File, error) {
-	f, err := os.Open(path)
+	f, err := plainfile.OpenLinked(path)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +100,7 @@ func stampOf(st fs.FileInfo) string {
 // HashFile is the hash of a file's bytes, for a ModuleRef's module_hash. The
 // path is followed through symbolic links.
 func HashFile(path string) (object.Hash, error) {
-	f, err := os.Open(path)
+	f, err := plainfile.OpenLinked(path)
 	if err != nil {
 		return object.Hash{}, fmt.Errorf("hash the binary: %w", err)
 	}

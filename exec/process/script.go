@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/mythos-project/mythos/internal/plainfile"
 )
 
 // lineMax is how much of a script's first line the kernel reads.
@@ -46,7 +48,7 @@ func Interpreter(path string) ([]string, error) {
 
 // firstLine is what follows "#!" in the first line of a script; nil: it is none.
 func firstLine(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := plainfile.OpenLinked(path)
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +182,7 @@ func Startable(path string) error {
 	if err != nil || len(interpreter) > 0 {
 		return err
 	}
-	f, err := os.Open(path)
+	f, err := plainfile.OpenLinked(path)
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%w: a program is read, to know that it is the same", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/tetratelabs/wazero"
 
 	"github.com/mythos-project/mythos/internal/atomicfile"
+	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -85,7 +86,7 @@ func (c Cache) seal(module object.Hash) {
 
 // holds reports whether a folder is as it was sealed.
 func (c Cache) holds(dir string) (bool, error) {
-	want, err := os.ReadFile(dir + sealExt)
+	want, err := plainfile.Read(dir+sealExt, sha256.Size)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -98,6 +99,9 @@ func (c Cache) holds(dir string) (bool, error) {
 	}
 	return err == nil && subtle.ConstantTimeCompare(got, want) == 1, err
 }
+
+// maxCompiled is how many bytes of compiled code are believed.
+const maxCompiled = 1 << 30
 
 var errNoFile = errors.New("there is something else than a file")
 
@@ -116,7 +120,7 @@ func (c Cache) sum(dir string) ([]byte, error) {
 		if !d.Type().IsRegular() {
 			return fmt.Errorf("%s: %w", path, errNoFile)
 		}
-		data, err := os.ReadFile(path)
+		data, err := plainfile.Read(path, maxCompiled)
 		if err != nil {
 			return err
 		}

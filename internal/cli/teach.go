@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
@@ -41,6 +42,7 @@ var hints = []struct {
 	{badger.ErrBusy, "wait for the other process, or longer: MYTHOS_BUSY=1m; a running `mythos serve` lets all work at once"},
 	{exec.ErrNoTool, "`mythos tool ls` lists the tools"},
 	{store.ErrAmbiguous, "give more digits"},
+	{plainfile.ErrKind, "move it away, and restore what was there from a backup; chunks come back from peers with `mythos fsck --repair`"},
 	{store.ErrDamaged, "restore the whole .mythos folder from one backup; where that is lost, `mythos init --new-database` begins anew: effects may happen a second time then"},
 	{node.ErrDamaged, "restore the whole .mythos folder from one backup; where only the database is lost, `mythos init --new-database` begins anew"},
 	{node.ErrForeign, "if you trust it, name it: --repo DIR or MYTHOS_DIR; or add its folder to safe_directories in your own settings"},

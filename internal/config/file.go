@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"syscall"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/mythos-project/mythos/internal/plainfile"
 )
 
 const maxFile = 1 << 20 // bytes
@@ -23,7 +24,7 @@ func outOfReach(err error) bool {
 
 // readFile reads the settings of a file; of one that is not there, none.
 func readFile(path string) (map[string]any, error) {
-	f, err := os.Open(path)
+	f, err := plainfile.OpenLinked(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/mythos-project/mythos/internal/atomicfile"
+	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/object/sign"
 )
 
@@ -128,7 +129,10 @@ func keyEntry(dir, name string) KeyEntry {
 // readPrivate reads a small regular file that only its owner can read. The open
 // file is examined, not the name, so that nobody can swap it in between.
 func readPrivate(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := plainfile.OpenLinked(path)
+	if errors.Is(err, plainfile.ErrKind) {
+		return nil, fmt.Errorf("%w: it is not a regular file", ErrFormat)
+	}
 	if err != nil {
 		return nil, bare(err)
 	}
@@ -138,8 +142,6 @@ func readPrivate(path string) ([]byte, error) {
 		return nil, bare(err)
 	}
 	switch {
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%w: it is not a regular file", ErrFormat)
 	case info.Size() > maxFile:
 		return nil, fmt.Errorf("%w: it is larger than %d bytes", ErrFormat, maxFile)
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/mythos-project/mythos/internal/atomicfile"
+	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/internal/strictyaml"
 	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
@@ -45,7 +45,7 @@ type trustGrant struct {
 // LoadTrust reads and validates a trust file. A file that is not there trusts
 // nobody. Errors name the line and wrap ErrTrust.
 func LoadTrust(path string) (*Trust, error) {
-	f, err := os.Open(path)
+	f, err := plainfile.OpenLinked(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &Trust{}, nil
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
 )
@@ -54,9 +55,12 @@ func makeDatabase(root string) error {
 // ErrDamaged where there is none.
 func databaseID(root string) (id [16]byte, err error) {
 	path := filepath.Join(root, databaseFile)
-	text, err := os.ReadFile(path)
+	text, err := plainfile.Read(path, 1<<10)
 	if errors.Is(err, fs.ErrNotExist) {
 		return id, fmt.Errorf("%w: %s is missing", ErrDamaged, path)
+	}
+	if errors.Is(err, plainfile.ErrKind) {
+		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if err != nil {
 		return id, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/internal/flock"
+	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/ledger"
 )
 
@@ -28,7 +29,7 @@ func (n *Node) deciding(ctx context.Context, what string, ring uint8) (release f
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf("%s-%d.lock", what, ring)), os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := plainfile.Open(filepath.Join(dir, fmt.Sprintf("%s-%d.lock", what, ring)), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}

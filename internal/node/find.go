@@ -6,11 +6,13 @@ package node
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/plainfile"
 )
 
 // Folder is the name of a repository's folder.
@@ -31,7 +33,9 @@ var ErrForeign = errors.New("this repository is not yours")
 func Find(repo string) (string, error) {
 	if repo != "" {
 		for _, dir := range []string{repo, filepath.Join(repo, Folder)} {
-			if isRepository(dir) {
+			if found, err := isRepository(dir); err != nil {
+				return "", err
+			} else if found {
 				return filepath.Abs(dir)
 			}
 		}
@@ -42,8 +46,11 @@ func Find(repo string) (string, error) {
 		return "", err
 	}
 	for {
-		if found := filepath.Join(dir, Folder); isRepository(found) {
-			return found, checkOwner(found)
+		folder := filepath.Join(dir, Folder)
+		if found, err := isRepository(folder); err != nil {
+			return "", err
+		} else if found {
+			return folder, checkOwner(folder)
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
@@ -56,9 +63,21 @@ func Find(repo string) (string, error) {
 	}
 }
 
-func isRepository(dir string) bool {
-	st, err := os.Stat(filepath.Join(dir, config.File))
-	return err == nil && st.Mode().IsRegular()
+// isRepository reports whether a folder is a repository. The error wraps ErrDamaged for one
+// that has lost its settings, and fs.ErrNotExist where they can be made anew.
+func isRepository(dir string) (bool, error) {
+	settings := filepath.Join(dir, config.File)
+	st, err := os.Stat(settings)
+	if err == nil && st.Mode().IsRegular() {
+		return true, nil
+	}
+	if _, other := os.Lstat(filepath.Join(dir, databaseFile)); other != nil {
+		return false, nil
+	}
+	if _, lerr := os.Lstat(settings); errors.Is(err, fs.ErrNotExist) && lerr != nil {
+		return false, fmt.Errorf("%w: %s: %w; `mythos init` makes one with the defaults", ErrDamaged, settings, fs.ErrNotExist)
+	}
+	return false, fmt.Errorf("%w: %s is %w", ErrDamaged, settings, plainfile.ErrKind)
 }
 
 // border reports whether a folder and its parent lie on different file systems.

@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -20,10 +21,15 @@ const (
 
 // Init makes a repository in dir with a fresh identity that goes by hint, and
 // returns the identity. A repository that is there already is left as it is.
-// The settings file is written last: what is without one is no repository.
+// The settings file is written last: one that was not made wholly, or has lost its
+// settings, gets what it lacks.
 func Init(dir, hint string) (agent object.AgentID, fresh bool, err error) {
 	root := filepath.Join(dir, Folder)
-	if isRepository(root) {
+	is, err := isRepository(root)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return object.AgentID{}, false, err
+	}
+	if is {
 		agent, err := keyfile.Public(KeyDir(root), selfKey)
 		if err == nil {
 			_, err = databaseID(root)
@@ -35,7 +41,10 @@ func Init(dir, hint string) (agent object.AgentID, fresh bool, err error) {
 			return object.AgentID{}, false, fmt.Errorf("init: %w", err)
 		}
 	}
-	if err := errors.Join(makeDatabase(root), ignoreAll(root)); err != nil {
+	if err = mustExist(filepath.Join(root, databaseFile)); err != nil {
+		err = makeDatabase(root)
+	}
+	if err := errors.Join(err, ignoreAll(root)); err != nil {
 		return object.AgentID{}, false, fmt.Errorf("init: %w", err)
 	}
 	key, err := keyfile.Load(filepath.Join(root, "keys"), selfKey, nil)
@@ -47,17 +56,26 @@ func Init(dir, hint string) (agent object.AgentID, fresh bool, err error) {
 	if err != nil {
 		return object.AgentID{}, false, fmt.Errorf("init: %w", err)
 	}
-	trust := &keyfile.Trust{}
-	if err := trust.Add(keyfile.Entry{Name: selfKey, Key: key.Agent().KeyHex(), For: []string{"*"}}); err != nil {
-		return object.AgentID{}, false, fmt.Errorf("init: %w", err)
-	}
-	if err := trust.Save(filepath.Join(root, trustFile)); err != nil {
+	if err := trustOurselves(root, key.Agent()); err != nil {
 		return object.AgentID{}, false, fmt.Errorf("init: %w", err)
 	}
 	if err := atomicfile.Write(filepath.Join(root, config.File), 0o600, []byte(config.Template())); err != nil {
 		return object.AgentID{}, false, fmt.Errorf("init: %w", err)
 	}
 	return key.Agent(), true, nil
+}
+
+// trustOurselves makes the trust file, unless there is one.
+func trustOurselves(root string, self object.AgentID) error {
+	path := filepath.Join(root, trustFile)
+	if mustExist(path) == nil {
+		return nil
+	}
+	trust := &keyfile.Trust{}
+	if err := trust.Add(keyfile.Entry{Name: selfKey, Key: self.KeyHex(), For: []string{"*"}}); err != nil {
+		return err
+	}
+	return trust.Save(path)
 }
 
 // ignoreAll keeps the folder, and the keys in it, out of a surrounding git repository.

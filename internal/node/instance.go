@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/internal/flock"
+	"github.com/mythos-project/mythos/internal/plainfile"
 )
 
 // servingFolder, of the repository, holds a locked file for each server that runs on it.
@@ -105,7 +106,7 @@ func (n *Node) InstanceAlive(id string) (bool, error) {
 		return false, nil
 	}
 	name := filepath.Join(n.Dir, servingFolder, id)
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	f, err := plainfile.Open(name, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/internal/flock"
+	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -83,12 +84,12 @@ func (d *Dir) Hold(idem object.Hash) (ledger.Hold, error) {
 }
 
 func (d *Dir) open(idem object.Hash) (*os.File, error) {
-	f, err := os.OpenFile(d.file(idem), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := plainfile.Open(d.file(idem), os.O_CREATE|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = os.MkdirAll(d.path, 0o700); err != nil {
+		if err = errors.Join(plainfile.Folder(d.path), os.MkdirAll(d.path, 0o700)); err != nil {
 			return nil, err
 		}
-		f, err = os.OpenFile(d.file(idem), os.O_CREATE|os.O_RDWR, 0o600)
+		f, err = plainfile.Open(d.file(idem), os.O_CREATE|os.O_RDWR, 0o600)
 	}
 	return f, err
 }
@@ -106,7 +107,7 @@ func current(f *os.File) bool {
 // Look says whether somebody has the lock of an effect. An effect without a file is
 // Unseen: it was made elsewhere, or by somebody who takes no locks.
 func (d *Dir) Look(idem object.Hash) (ledger.Presence, error) {
-	f, err := os.OpenFile(d.file(idem), os.O_RDWR, 0)
+	f, err := plainfile.Open(d.file(idem), os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return ledger.Unseen, nil
 	}
@@ -156,7 +157,7 @@ func (d *Dir) Await(ctx context.Context, idem object.Hash) ([]byte, error) {
 }
 
 func (d *Dir) wait(idem object.Hash) ([]byte, error) {
-	f, err := os.OpenFile(d.file(idem), os.O_RDWR, 0)
+	f, err := plainfile.Open(d.file(idem), os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -215,7 +216,7 @@ func (d *Dir) Sweep(ctx context.Context, keep func(idem object.Hash) (bool, erro
 }
 
 func (d *Dir) remove(idem object.Hash) bool {
-	f, err := os.OpenFile(d.file(idem), os.O_RDWR, 0)
+	f, err := plainfile.Open(d.file(idem), os.O_RDWR, 0)
 	if err != nil {
 		return false
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -104,7 +105,7 @@ func fingerprint(dir, name string, size int64) (uint32, error) {
 
 // sumOf is the checksum of a part of a file.
 func sumOf(path string, from, n int64) (uint32, error) {
-	f, err := os.Open(path)
+	f, err := openFile(path, os.O_RDONLY)
 	if err != nil {
 		return 0, err
 	}
@@ -156,6 +157,15 @@ func (f dbFile) check(dir string, found map[string]int64) error {
 		err = corrupt(dir, f.name, "it is damaged, or was exchanged for another file")
 	}
 	return err
+}
+
+// openFile opens a file of the folder, and makes it where flag says so.
+func openFile(path string, flag int) (*os.File, error) {
+	f, err := plainfile.Open(path, flag, 0o600)
+	if errors.Is(err, plainfile.ErrKind) {
+		err = fmt.Errorf("%w: %w", store.ErrDamaged, err)
+	}
+	return f, err
 }
 
 // inFile says in which file something is wrong.

@@ -62,7 +62,7 @@ type expectation struct {
 // is expected wraps store.ErrDamaged.
 func openJournal(path string, flag int, want expectation, replay func(content []byte) error) (*journal, error) {
 	j := &journal{path: path}
-	f, err := os.OpenFile(path, flag, 0)
+	f, err := openFile(path, flag)
 	if errors.Is(err, fs.ErrNotExist) {
 		if want.generation > 0 {
 			return nil, fmt.Errorf("%w: %s: the journal is missing, and updates that were acknowledged with it", store.ErrDamaged, path)
@@ -201,7 +201,7 @@ func (j *journal) begin(generation uint64) error {
 
 // create makes the file, and makes its name durable.
 func (j *journal) create() error {
-	f, err := os.OpenFile(j.path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := openFile(j.path, os.O_CREATE|os.O_RDWR)
 	if err != nil {
 		return err
 	}

@@ -48,8 +48,10 @@ func newLock(dir string, mayMake bool) (*lock, error) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
-	} else if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+	} else if st, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s is missing", store.ErrDamaged, dir)
+	} else if err == nil && !st.IsDir() || errors.Is(err, syscall.ELOOP) {
+		return nil, fmt.Errorf("%w: %s is no folder", store.ErrDamaged, dir)
 	}
 	l := &lock{dir: dir}
 	var err error
@@ -66,11 +68,11 @@ func newLock(dir string, mayMake bool) (*lock, error) {
 // openLock opens a lock file, for reading alone where nothing can be written: locks do
 // not need more. Where there is none then, nobody can have the database open for writing.
 func openLock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := openFile(path, os.O_CREATE|os.O_RDWR)
 	if !unwritable(err) {
 		return f, err
 	}
-	f, rerr := os.Open(path)
+	f, rerr := openFile(path, os.O_RDONLY)
 	if errors.Is(rerr, fs.ErrNotExist) && errors.Is(err, syscall.EROFS) {
 		return os.Open(os.DevNull)
 	}
@@ -144,7 +146,13 @@ func (l *lock) wanted() bool {
 }
 
 // setMark asks the next holder to tidy up.
-func (l *lock) setMark() error { return os.WriteFile(l.markPath(), nil, 0o600) }
+func (l *lock) setMark() error {
+	f, err := openFile(l.markPath(), os.O_CREATE|os.O_WRONLY)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
 
 // takeMark reports whether tidying was asked for, and takes the mark away.
 func (l *lock) takeMark() (bool, error) {

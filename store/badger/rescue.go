@@ -88,7 +88,7 @@ func (s *seal) tables(dir string) (names []string, err error) {
 		}
 		return names, nil
 	}
-	f, err := os.Open(filepath.Join(dir, manifestName))
+	f, err := openFile(filepath.Join(dir, manifestName), os.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil // it was being made
 	}
@@ -140,12 +140,12 @@ func (s *session) rescue() error {
 
 // copySparse copies a file that may be mostly holes.
 func copySparse(from, to string) (err error) {
-	in, err := os.Open(from)
+	in, err := openFile(from, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	out, err := openFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY)
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ type sealFile struct {
 // and store.ErrDamaged when it is damaged.
 func readSeal(dir string, flag int) (*sealFile, error) {
 	s := &sealFile{path: filepath.Join(dir, sealName)}
-	f, err := os.OpenFile(s.path, flag, 0)
+	f, err := openFile(s.path, flag)
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +179,7 @@ func (s *sealFile) rewrite() error {
 	if err := atomicfile.Write(s.path, 0o600, data); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(s.path, os.O_RDWR, 0)
+	f, err := openFile(s.path, os.O_RDWR)
 	if err != nil {
 		return err
 	}

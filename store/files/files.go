@@ -37,6 +37,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -58,6 +59,11 @@ type Dir struct{ root string }
 
 // Open uses the folder root, which is made when it is not there.
 func Open(root string) (*Dir, error) {
+	for _, dir := range []string{root, filepath.Join(root, temporary)} {
+		if err := plainfile.Folder(dir); err != nil {
+			return nil, fmt.Errorf("open chunk folder: %w: %w", store.ErrCorrupt, err)
+		}
+	}
 	err := os.MkdirAll(filepath.Join(root, temporary), 0o700)
 	if unwritable(err) {
 		_, err = os.Stat(root) // what is there can be read all the same
@@ -71,6 +77,15 @@ func Open(root string) (*Dir, error) {
 // unwritable reports whether nothing may be written.
 func unwritable(err error) bool {
 	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
+}
+
+// odd gives an error the name that callers know where something else than a file or a
+// folder of ours has its name.
+func odd(err error) error {
+	if errors.Is(err, plainfile.ErrKind) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EISDIR) {
+		return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
+	}
+	return err
 }
 
 // wrapReadOnly gives an error the name that callers know where nothing may be written.
@@ -124,14 +139,17 @@ func (d *Dir) ReadChunk(_ context.Context, h object.Hash, buf []byte, seen func(
 }
 
 func (d *Dir) openChunk(h object.Hash) (*os.File, error) {
-	f, err := os.Open(d.path(h))
+	f, err := plainfile.Open(d.path(h), os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) && d.recover(h) {
-		f, err = os.Open(d.path(h))
+		f, err = plainfile.Open(d.path(h), os.O_RDONLY, 0)
 	}
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("chunk %s: %w", h.Short(), store.ErrNotFound)
+	case err != nil:
+		return nil, fmt.Errorf("chunk %s: %w", h.Short(), odd(err))
 	}
-	return f, err
+	return f, nil
 }
 
 // ChunkRange implements store.ChunkRanger.
@@ -160,7 +178,7 @@ func (d *Dir) HasChunk(_ context.Context, h object.Hash) (bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return err == nil, err
+	return err == nil, odd(err)
 }
 
 // Doubt implements store.Chunks.

@@ -52,7 +52,7 @@ func (p *Put) PutChunk(_ context.Context, h object.Hash, data []byte) error {
 		err = p.g.Add(name, data)
 	}
 	if err != nil {
-		return fmt.Errorf("put chunk %s: %w", h.Short(), err)
+		return fmt.Errorf("put chunk %s: %w", h.Short(), odd(err))
 	}
 	return nil
 }
@@ -61,7 +61,7 @@ func (p *Put) PutChunk(_ context.Context, h object.Hash, data []byte) error {
 func (p *Put) FindChunk(_ context.Context, h object.Hash, size int64) (bool, error) {
 	have, err := p.have(p.d.path(h), size)
 	if err != nil {
-		err = fmt.Errorf("find chunk %s: %w", h.Short(), err)
+		err = fmt.Errorf("find chunk %s: %w", h.Short(), odd(err))
 	}
 	return have, err
 }
@@ -115,7 +115,7 @@ func (p *Put) have(name string, size int64) (bool, error) {
 // Sync implements store.ChunkPut.
 func (p *Put) Sync(ctx context.Context) error {
 	if err := p.g.Sync(ctx); err != nil {
-		return fmt.Errorf("sync chunks: %w", err)
+		return fmt.Errorf("sync chunks: %w", odd(err))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/internal/flock"
+	"github.com/mythos-project/mythos/internal/plainfile"
 )
 
 const (
@@ -99,7 +100,7 @@ func (d *Dir) others(self *session, live func(start time.Time), dead func(dir st
 }
 
 func probe(dir string, live func(time.Time), dead func(string) error) error {
-	f, err := os.Open(filepath.Join(dir, lockName))
+	f, err := plainfile.Open(filepath.Join(dir, lockName), os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		// Ended meanwhile, or about to begin: then it sees that it is gone and
 		// begins again. With anything in it, it is no session of ours.

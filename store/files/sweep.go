@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/internal/flock"
+	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -25,7 +26,7 @@ type Sweep struct {
 
 // Sweep implements store.Chunks. It removes what dead processes left unfinished.
 func (d *Dir) Sweep(context.Context) (store.ChunkSweep, error) {
-	lock, err := os.OpenFile(filepath.Join(d.root, "sweep.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := plainfile.Open(filepath.Join(d.root, "sweep.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, wrapReadOnly(err)
 	}

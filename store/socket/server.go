@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/mythos-project/mythos/internal/flock"
+	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -110,7 +111,7 @@ type Server struct {
 
 // listen serves kv in the folder dir, until Close. The error wraps ErrServed.
 func listen(dir string, kv store.KV) (*Server, error) {
-	lock, err := os.OpenFile(filepath.Join(dir, "serve.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := plainfile.Open(filepath.Join(dir, "serve.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,10 @@
+//go:build unix
+
+package plainfile
+
+import "syscall"
+
+const (
+	nonBlock = syscall.O_NONBLOCK // a pipe is opened without waiting for its other end
+	noFollow = syscall.O_NOFOLLOW
+)

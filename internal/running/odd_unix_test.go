@@ -1,0 +1,37 @@
+//go:build unix
+
+package running
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/mythos-project/mythos/internal/plainfile"
+	"github.com/mythos-project/mythos/object"
+)
+
+// What is no file in the place of a lock is an error: nobody can tell whether the effect
+// is under way.
+func TestOdd(t *testing.T) {
+	idem := object.Sum([]byte("effect"))
+	for name, odd := range map[string]func(string) error{
+		"pipe":   func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"folder": func(path string) error { return os.Mkdir(path, 0o700) },
+		"link":   func(path string) error { return os.Symlink("nothing", path) },
+	} {
+		dir := t.TempDir()
+		if err := odd(filepath.Join(dir, idem.String())); err != nil {
+			t.Fatal(err)
+		}
+		d := New(dir)
+		if _, err := d.Look(idem); !errors.Is(err, plainfile.ErrKind) {
+			t.Errorf("%s: look: %v", name, err)
+		}
+		if _, err := d.Hold(idem); !errors.Is(err, plainfile.ErrKind) {
+			t.Errorf("%s: hold: %v", name, err)
+		}
+	}
+}
