@@ -52,12 +52,12 @@ func noteKeyHash(agent object.AgentID) uint32 {
 // Checkpoint returns a signed statement of the log's size and root in the C2SP
 // checkpoint format. Kept elsewhere, it shows any later rewriting.
 func (l *Ledger) Checkpoint(ctx context.Context) ([]byte, error) {
-	edge, _, err := loadFrontier(ctx, l.kv)
+	edge, _, err := l.log.EdgeStored(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	root := edge.root()
-	text := fmt.Sprintf("%s\n%d\n%s\n", Origin(l.self.agent), edge.size, base64.StdEncoding.EncodeToString(root[:]))
+	root := edge.Root()
+	text := fmt.Sprintf("%s\n%d\n%s\n", Origin(l.self.agent), edge.Size, base64.StdEncoding.EncodeToString(root[:]))
 	return note.Sign(&note.Note{Text: text}, noteSigner{l.self.signer})
 }
 
@@ -161,7 +161,7 @@ func (l *Ledger) CheckConsistent(ctx context.Context, old Checkpoint) error {
 	if size < old.Size {
 		return fmt.Errorf("%w: it covers %d entries, the log has %d: its tail was cut off", ErrCheckpoint, old.Size, size)
 	}
-	root, err := tlog.TreeHash(int64(old.Size), newHashReader(ctx, l.kv))
+	root, err := tlog.TreeHash(int64(old.Size), l.log.Hashes(ctx))
 	if err != nil {
 		return err
 	}

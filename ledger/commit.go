@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -117,7 +118,7 @@ func (l *Ledger) Record(ctx context.Context, receiptRaw []byte, riders ...Rider)
 }
 
 func (l *Ledger) record(ctx context.Context, r *Receipt, raw []byte, riders []Rider) error {
-	a := &appending{leaves: [][]byte{leaf(EntryReceipt, raw)}, postings: []posting{{key: receiptKey(r.ReceiptID), to: 1}}, riders: riders}
-	_, err := l.log.append(ctx, a)
+	a := &mlog.Append{Leaves: [][]byte{leaf(EntryReceipt, raw)}, Postings: []mlog.Posting{{Key: receiptKey(r.ReceiptID), To: 1}}, Riders: riders}
+	_, err := l.log.Append(ctx, a)
 	return err
 }

@@ -11,17 +11,14 @@
 // The state machine is pure ([Decide]); a [Ledger] applies it over a key-value
 // store, and [Audit] applies it to what is stored. Keys:
 //
-//	l/e/<seq>           a segment: entries of the log from seq on, each with its length
 //	l/i/<idem id>       the places of the entries of an effect's history
 //	l/r/<receipt id>    the place of a receipt
-//	l/t/<level>/<n>     a tile: hashes of the log, of every eighth level, without the lowest
 //	l/u/<tool id>       a tool that effects with keys were registered for
-//	l/n                 the end of the log: the number of entries, and what their hashes are
 //	l/b/<idem id>       until when the lease of an attempt was renewed, and its fence; not signed
 //	l/w/<key id>        the last checkpoint of another agent's log that a [Witness] cosigned
 //
-// An entry is its kind byte and its canonical bytes. A place is the number of an entry
-// and its number in its segment.
+// The log itself, with its segments, its tiles and its end, is package mlog's. A leaf of
+// it is an entry: its kind byte and its canonical bytes.
 //
 // A history is appended to by replacing its index, which must be what was read; the
 // entries, the indexes, the tiles and the new end of the log go into one durable

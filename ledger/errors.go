@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -23,7 +24,7 @@ var (
 // What else can be wrong.
 var (
 	ErrNotFound      = errors.New("not in the ledger")
-	ErrEntry         = errors.New("invalid ledger entry")
+	ErrEntry         = mlog.ErrEntry
 	ErrUnverifiable  = errors.New("entry names no key that is known here")
 	ErrNotResolvable = errors.New("there is nothing to resolve that way")
 	ErrNotOperator   = errors.New("is not an operator of this ledger")

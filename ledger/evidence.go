@@ -59,7 +59,7 @@ func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]b
 	if err != nil {
 		return nil, err
 	}
-	history := []Entry{{Seq: at.seq, Kind: EntryReceipt, Raw: raw, Receipt: r}}
+	history := []Entry{{Seq: at.Seq, Kind: EntryReceipt, Raw: raw, Receipt: r}}
 	if len(r.IdempotencyKey) > 0 {
 		s, err := l.Read(ctx, IdemID(r.ToolID, r.IdempotencyKey))
 		if err != nil {
@@ -71,7 +71,7 @@ func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]b
 	}
 	b := EvidenceBundle{Receipt: raw, Entries: []EvidenceEntry{}, Caps: append([][]byte{}, chain...),
 		Log: l.self.agent, Operators: l.deciders(history)}
-	c, text, err := l.covering(ctx, checkpoint, at.seq)
+	c, text, err := l.covering(ctx, checkpoint, at.Seq)
 	if err != nil {
 		return nil, err
 	}

@@ -21,33 +21,6 @@ func FuzzWitnessRequest(f *testing.F) {
 	})
 }
 
-// FuzzStoredIndexes: what the database holds of the log's edge and of places is written as it
-// was read, or refused.
-func FuzzStoredIndexes(f *testing.F) {
-	f.Add((&frontier{size: 0}).append(nil))
-	f.Add(append((&frontier{size: 1}).append(nil), make([]byte, 32)...))
-	f.Add(place{256, 0}.append(nil))
-	f.Fuzz(func(t *testing.T, value []byte) {
-		if edge, err := parseFrontier(value); err == nil {
-			if !bytes.Equal(edge.append(nil), value) {
-				t.Fatalf("%x", value)
-			}
-			edge.root()
-		}
-		list, err := parsePlaces(value)
-		if err != nil {
-			return
-		}
-		var again []byte
-		for _, p := range list {
-			again = p.append(again)
-		}
-		if !bytes.Equal(again, value) {
-			t.Fatalf("%x became %x", value, again)
-		}
-	})
-}
-
 // FuzzLeft: what is left for those who wait is answered only when it was signed.
 func FuzzLeft(f *testing.F) {
 	f.Add([]byte{0xa0})

@@ -10,9 +10,17 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store/kv"
 )
+
+// Rider is what shares an update with entries.
+type Rider = mlog.Rider
+
+// KV is the store of a ledger.
+type KV = kv.KV
 
 // Ledger applies the state machine over a store, signing what it writes as one
 // executor. It is safe for concurrent use, and several processes may have one
@@ -22,7 +30,7 @@ type Ledger struct {
 	kv   KV
 	self executor
 	now  func() object.Time
-	log  *log
+	log  *mlog.Log
 	keys *keyring
 	memo memo
 
@@ -61,12 +69,12 @@ type attempt struct {
 	state State // as the register left it; without a history until then
 }
 
-// Open returns the ledger in kv.
-func Open(kv KV, signer sign.Signer, now func() object.Time) *Ledger {
+// Open returns the ledger in a store.
+func Open(db KV, signer sign.Signer, now func() object.Time) *Ledger {
 	self := newExecutor(signer)
 	instance := make([]byte, InstanceSize)
 	_, _ = rand.Read(instance) // it never fails
-	return &Ledger{kv: kv, self: self, now: now, log: &log{kv: kv}, keys: newKeyring(self.agent), Instance: instance,
+	return &Ledger{kv: db, self: self, now: now, log: mlog.New(db), keys: newKeyring(self.agent), Instance: instance,
 		active: map[object.Hash]attempt{}, silent: map[object.Hash]vital{}}
 }
 
@@ -283,27 +291,27 @@ func (l *Ledger) extend(ctx context.Context, s *State, v Verdict, tool object.Ha
 		}
 		entries = append(entries, Entry{Kind: EntryDivergence, Raw: raw, Mark: &m})
 	}
-	a := &appending{riders: riders, postings: []posting{{key: historyKey(s.IdemID), to: len(entries), before: s.places}}}
+	a := &mlog.Append{Riders: riders, Postings: []mlog.Posting{{Key: historyKey(s.IdemID), To: len(entries), Before: s.places}}}
 	for i, e := range entries {
-		a.leaves = append(a.leaves, leaf(e.Kind, e.Raw))
+		a.Leaves = append(a.Leaves, leaf(e.Kind, e.Raw))
 		if e.Receipt == nil {
 			continue
 		}
-		p := posting{key: receiptKey(e.Receipt.ReceiptID), from: i, to: i + 1}
+		p := mlog.Posting{Key: receiptKey(e.Receipt.ReceiptID), From: i, To: i + 1}
 		found := false
 		if !fresh {
 			var err error
-			if _, found, err = l.kv.Get(ctx, p.key); err != nil {
+			if _, found, err = l.kv.Get(ctx, p.Key); err != nil {
 				return false, err
 			}
 		}
 		if !found {
-			a.postings = append(a.postings, p)
+			a.Postings = append(a.Postings, p)
 		}
 	}
-	ok, err := l.log.append(ctx, a)
+	ok, err := l.log.Append(ctx, a)
 	if ok && err == nil {
-		s.places = a.postings[0].after
+		s.places = a.Postings[0].After
 		for _, e := range entries {
 			l.memo.add(leafDigest(e.Kind, e.Raw))
 		}

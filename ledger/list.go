@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/kv"
 )
@@ -57,13 +58,9 @@ func (l *Ledger) selected(ctx context.Context, f Filter, e Entry) (bool, error) 
 // with f.State a read of the effect's history for each entry that is otherwise
 // selected. A resolution, which names no tool, is selected by f.Tool never.
 func (l *Ledger) Log(ctx context.Context, f Filter, fn func(Entry) error) error {
-	to := kv.End(segmentKeys)
-	if f.To > 0 {
-		to = segmentKey(f.To)
-	}
-	return scanSegments(ctx, l.kv, f.From, to, func(s segment) error {
-		for i, data := range s.leaves {
-			seq := s.first + uint64(i)
+	return l.log.Segments(ctx, f.From, f.To, func(s mlog.Segment) error {
+		for i, data := range s.Leaves {
+			seq := s.First + uint64(i)
 			if seq < f.From || (f.To > 0 && seq >= f.To) {
 				continue
 			}

@@ -10,36 +10,37 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 )
 
 // Prove returns the inclusion proof (RFC 6962 §2.1.1) of the entry at seq in the
 // log of size entries: at most 1 + log₂ size hashes, the leaf's sibling first.
 func (l *Ledger) Prove(ctx context.Context, size, seq uint64) ([]object.Hash, error) {
-	if seq >= size || size > maxEntries {
+	if seq >= size || size > mlog.MaxEntries {
 		return nil, fmt.Errorf("%w: it covers %d entries, not entry %d", ErrCheckpoint, size, seq)
 	}
-	proof, err := tlog.ProveRecord(int64(size), int64(seq), newHashReader(ctx, l.kv))
+	proof, err := tlog.ProveRecord(int64(size), int64(seq), l.log.Hashes(ctx))
 	return asHashes(proof), err
 }
 
 // ProveConsistency returns the proof (RFC 6962 §2.1.2) that the log of newer
 // entries begins with the log of older entries.
 func (l *Ledger) ProveConsistency(ctx context.Context, older, newer uint64) ([]object.Hash, error) {
-	if older > newer || newer > maxEntries {
+	if older > newer || newer > mlog.MaxEntries {
 		return nil, fmt.Errorf("%w: %d entries do not begin with %d", ErrCheckpoint, newer, older)
 	}
 	if older == 0 { // every log begins with the empty one
 		return nil, nil
 	}
-	proof, err := tlog.ProveTree(int64(newer), int64(older), newHashReader(ctx, l.kv))
+	proof, err := tlog.ProveTree(int64(newer), int64(older), l.log.Hashes(ctx))
 	return asHashes(proof), err
 }
 
 // CheckInclusion verifies an inclusion proof of an entry, given as its kind and
 // canonical bytes. The error wraps ErrCheckpoint.
 func CheckInclusion(c Checkpoint, seq uint64, kind byte, raw []byte, proof []object.Hash) error {
-	if c.Size > maxEntries || seq >= c.Size {
+	if c.Size > mlog.MaxEntries || seq >= c.Size {
 		return fmt.Errorf("%w: it covers %d entries, not entry %d", ErrCheckpoint, c.Size, seq)
 	}
 	if err := tlog.CheckRecord(ofHashes(proof), int64(c.Size), c.Root, int64(seq), tlog.RecordHash(leaf(kind, raw))); err != nil {
@@ -52,9 +53,9 @@ func CheckInclusion(c Checkpoint, seq uint64, kind byte, raw []byte, proof []obj
 // checkpoint older, without the log. The error wraps ErrCheckpoint.
 func CheckConsistency(older, newer Checkpoint, proof []object.Hash) error {
 	switch {
-	case older.Size > newer.Size || newer.Size > maxEntries:
+	case older.Size > newer.Size || newer.Size > mlog.MaxEntries:
 		return fmt.Errorf("%w: %d entries do not begin with %d: the tail was cut off", ErrCheckpoint, newer.Size, older.Size)
-	case older.Size == 0 && older.Root == (&frontier{}).root() && len(proof) == 0:
+	case older.Size == 0 && older.Root == (&mlog.Frontier{}).Root() && len(proof) == 0:
 		return nil
 	case older.Size == 0:
 		return fmt.Errorf("%w: the empty log has another root", ErrCheckpoint)

@@ -5,30 +5,40 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
+
+const (
+	historyKeys = kv.LedgerHistories
+	receiptKeys = kv.LedgerReceipts
+)
+
+func historyKey(idem object.Hash) string { return historyKeys + idem.String() }
+func receiptKey(id object.Hash) string   { return receiptKeys + id.String() }
 
 // Entry returns the entry at seq, decoded; its signature is not checked. It costs a read
 // of the 256 entries that it is among.
 func (l *Ledger) Entry(ctx context.Context, seq uint64) (Entry, error) {
-	data, err := leafNumber(ctx, l.kv, seq)
+	data, err := l.log.Leaf(ctx, seq)
 	if err != nil {
 		return Entry{}, err
 	}
 	return parseEntry(seq, data)
 }
 
-// entry returns the entry at a place.
-func (r *leafReader) entry(ctx context.Context, p place) (Entry, error) {
-	data, err := r.leaf(ctx, p)
+// entryAt returns the entry at a place.
+func entryAt(ctx context.Context, r *mlog.Reader, p mlog.Place) (Entry, error) {
+	data, err := r.Leaf(ctx, p)
 	if err != nil {
 		return Entry{}, err
 	}
-	return parseEntry(p.seq, data)
+	return parseEntry(p.Seq, data)
 }
 
 // Size is the number of entries of the log.
-func (l *Ledger) Size(ctx context.Context) (uint64, error) { return logSize(ctx, l.kv) }
+func (l *Ledger) Size(ctx context.Context) (uint64, error) { return l.log.Size(ctx) }
 
 // Read returns the state of an effect with its whole history, every signature
 // checked. An effect that was never registered has an empty history. A commit or
@@ -36,11 +46,11 @@ func (l *Ledger) Size(ctx context.Context) (uint64, error) { return logSize(ctx,
 // same, such a commit makes the state StatusUnverifiable. A resolution by somebody
 // who is no operator is Unverified, too, and counts for nothing.
 func (l *Ledger) Read(ctx context.Context, idem object.Hash) (State, error) {
-	index, err := getOrNil(ctx, l.kv, historyKey(idem))
+	index, err := kv.GetOrNil(ctx, l.kv, historyKey(idem))
 	if err != nil || index == nil {
 		return State{IdemID: idem}, err
 	}
-	places, err := parsePlaces(index)
+	places, err := mlog.ParsePlaces(index)
 	if err != nil {
 		return State{}, fmt.Errorf("history of effect %s: %w", idem.Short(), err)
 	}
@@ -62,8 +72,8 @@ func (l *Ledger) Read(ctx context.Context, idem object.Hash) (State, error) {
 
 // history reads the entries of an effect, those that known does not have; their
 // signatures are not checked.
-func (l *Ledger) history(ctx context.Context, idem object.Hash, places []place, known func(place) (Entry, bool)) ([]Entry, error) {
-	r := leafReader{kv: l.kv}
+func (l *Ledger) history(ctx context.Context, idem object.Hash, places []mlog.Place, known func(mlog.Place) (Entry, bool)) ([]Entry, error) {
+	r := l.log.Reader()
 	history := make([]Entry, len(places))
 	for i, p := range places {
 		var e Entry
@@ -73,12 +83,12 @@ func (l *Ledger) history(ctx context.Context, idem object.Hash, places []place, 
 		}
 		if !ok {
 			var err error
-			if e, err = r.entry(ctx, p); err != nil {
+			if e, err = entryAt(ctx, r, p); err != nil {
 				return nil, err
 			}
 		}
 		if got, ok := e.IdemID(); !ok || got != idem {
-			return nil, fmt.Errorf("entry %d: %w: it is not of effect %s", p.seq, ErrEntry, idem.Short())
+			return nil, fmt.Errorf("entry %d: %w: it is not of effect %s", p.Seq, ErrEntry, idem.Short())
 		}
 		l.doubt(&e)
 		history[i] = e
@@ -113,16 +123,16 @@ func (l *Ledger) check(e *Entry, known []object.AgentID) error {
 // ReceiptSeq is the place of a receipt in the log. The error wraps ErrNotFound.
 func (l *Ledger) ReceiptSeq(ctx context.Context, id object.Hash) (uint64, error) {
 	p, err := l.receiptPlace(ctx, id)
-	return p.seq, err
+	return p.Seq, err
 }
 
-func (l *Ledger) receiptPlace(ctx context.Context, id object.Hash) (place, error) {
+func (l *Ledger) receiptPlace(ctx context.Context, id object.Hash) (mlog.Place, error) {
 	value, found, err := l.kv.Get(ctx, receiptKey(id))
 	if err != nil {
-		return place{}, err
+		return mlog.Place{}, err
 	}
 	if !found {
-		return place{}, fmt.Errorf("receipt %s: %w", id, ErrNotFound)
+		return mlog.Place{}, fmt.Errorf("receipt %s: %w", id, ErrNotFound)
 	}
 	return placeOf(value)
 }
@@ -136,14 +146,26 @@ func (l *Ledger) Receipt(ctx context.Context, id object.Hash) ([]byte, error) {
 	return l.receiptAt(ctx, id, p)
 }
 
-func (l *Ledger) receiptAt(ctx context.Context, id object.Hash, p place) ([]byte, error) {
-	r := leafReader{kv: l.kv}
-	e, err := r.entry(ctx, p)
+func (l *Ledger) receiptAt(ctx context.Context, id object.Hash, p mlog.Place) ([]byte, error) {
+	r := l.log.Reader()
+	e, err := entryAt(ctx, r, p)
 	if err != nil {
 		return nil, err
 	}
 	if got, err := ReceiptRule.ID(e.Raw); err != nil || got != id || e.Receipt == nil {
-		return nil, fmt.Errorf("entry %d: %w: it is not receipt %s", p.seq, ErrEntry, id.Short())
+		return nil, fmt.Errorf("entry %d: %w: it is not receipt %s", p.Seq, ErrEntry, id.Short())
 	}
 	return e.Raw, nil
+}
+
+// placeOf is the one place that a receipt has.
+func placeOf(value []byte) (mlog.Place, error) {
+	places, err := mlog.ParsePlaces(value)
+	if err == nil && len(places) != 1 {
+		err = fmt.Errorf("%w: a receipt in %d places", ErrEntry, len(places))
+	}
+	if err != nil {
+		return mlog.Place{}, err
+	}
+	return places[0], nil
 }

@@ -31,7 +31,7 @@ func (l *Ledger) Renew(ctx context.Context, d Decision, p Policy) (bool, error) 
 	}
 	key := renewalKey(d.IdemID)
 	for {
-		before, err := getOrNil(ctx, l.kv, key)
+		before, err := kv.GetOrNil(ctx, l.kv, key)
 		if err != nil {
 			return false, err
 		}
@@ -57,7 +57,7 @@ func (l *Ledger) Renew(ctx context.Context, d Decision, p Policy) (bool, error) 
 
 // renewedUntil is until when the lease of the latest attempt was renewed; 0: it was not.
 func (l *Ledger) renewedUntil(ctx context.Context, s State) (object.Time, error) {
-	raw, err := getOrNil(ctx, l.kv, renewalKey(s.IdemID))
+	raw, err := kv.GetOrNil(ctx, l.kv, renewalKey(s.IdemID))
 	if err != nil || raw == nil {
 		return 0, err
 	}

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/mythos-project/mythos/internal/par"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Report is what Verify found; it found everything in order when its error is nil.
@@ -34,18 +34,18 @@ const verifyPage = 2048
 // holds two pages of entries at a time, and stops at the first thing that is wrong, which
 // the error names. What is appended meanwhile is left to the next time.
 func (l *Ledger) Verify(ctx context.Context) (Report, error) {
-	end, stored, err := loadFrontier(ctx, l.kv)
+	end, stored, err := l.log.EdgeStored(ctx)
 	if err != nil {
 		return Report{}, err
 	}
-	v := &verifier{l: l, size: end.size, now: l.now(),
-		keys: newKeyring(append([]object.AgentID{l.self.agent}, l.Known...)...), tiles: newHashReader(ctx, l.kv)}
-	for v.edge.size < v.size {
+	v := &verifier{l: l, size: end.Size, now: l.now(),
+		keys: newKeyring(append([]object.AgentID{l.self.agent}, l.Known...)...), tiles: l.log.Hashes(ctx)}
+	for v.edge.Size < v.size {
 		if err := v.page(ctx); err != nil {
 			return v.report(), err
 		}
 	}
-	if v.size > 0 && !bytes.Equal(v.edge.append(nil), stored) {
+	if v.size > 0 && !bytes.Equal(v.edge.Append(nil), stored) {
 		return v.report(), fmt.Errorf("%w: the end of the log is not what its %d entries give", ErrEntry, v.size)
 	}
 	if err := v.tail(ctx); err != nil {
@@ -64,8 +64,8 @@ type verifier struct {
 	size   uint64
 	now    object.Time
 	keys   *keyring
-	edge   frontier    // of what was verified
-	tiles  *hashReader // what is stored of it
+	edge   mlog.Frontier    // of what was verified
+	tiles  *mlog.HashReader // what is stored of it
 	recent window
 	tools  sync.Map // whose place in the list of tools was looked at, by id
 
@@ -75,17 +75,17 @@ type verifier struct {
 }
 
 func (v *verifier) report() Report {
-	return Report{Entries: v.edge.size, Receipts: v.receipts.Load(), Effects: v.effects.Load(), Divergent: v.divergent.Load(),
-		Pending: v.pending.Load(), Unverifiable: v.unverifiable.Load(), Root: v.edge.root()}
+	return Report{Entries: v.edge.Size, Receipts: v.receipts.Load(), Effects: v.effects.Load(), Divergent: v.divergent.Load(),
+		Pending: v.pending.Load(), Unverifiable: v.unverifiable.Load(), Root: v.edge.Root()}
 }
 
 // page verifies the next entries: first those that name their signer, then, with
 // all agents of the page known, the commits and marks, and the histories that end here.
 func (v *verifier) page(ctx context.Context) error {
-	first := v.edge.size
+	first := v.edge.Size
 	end := min(first+verifyPage, v.size)
-	leaves, places := make([][]byte, 0, end-first), make([]place, 0, end-first)
-	err := readLeaves(ctx, v.l.kv, first, end, func(p place, leaf []byte) error {
+	leaves, places := make([][]byte, 0, end-first), make([]mlog.Place, 0, end-first)
+	err := v.l.log.AllLeaves(ctx, first, end, func(p mlog.Place, leaf []byte) error {
 		leaves, places = append(leaves, bytes.Clone(leaf)), append(places, p)
 		return nil
 	})
@@ -116,7 +116,7 @@ func (v *verifier) page(ctx context.Context) error {
 }
 
 // named verifies an entry that names its signer, and a receipt's place in the index.
-func (v *verifier) named(ctx context.Context, e Entry, at place) error {
+func (v *verifier) named(ctx context.Context, e Entry, at mlog.Place) error {
 	_, _, signer := e.signature()
 	if signer == nil {
 		return nil
@@ -140,8 +140,8 @@ func (v *verifier) named(ctx context.Context, e Entry, at place) error {
 		return nil
 	}
 	raw, err := v.l.receiptAt(ctx, e.Receipt.ReceiptID, p)
-	if err == nil && (p.seq >= e.Seq || !bytes.Equal(raw, e.Raw)) {
-		err = fmt.Errorf("entry %d: %w: the index has its receipt at %d", e.Seq, ErrEntry, p.seq)
+	if err == nil && (p.Seq >= e.Seq || !bytes.Equal(raw, e.Raw)) {
+		err = fmt.Errorf("entry %d: %w: the index has its receipt at %d", e.Seq, ErrEntry, p.Seq)
 	}
 	return err
 }
@@ -167,17 +167,14 @@ func (v *verifier) unnamed(e Entry) error {
 // tiles.
 func (v *verifier) grow(leaves []tlog.Hash) error {
 	for _, leaf := range leaves {
-		seq := v.edge.size
-		completed := v.edge.add(leaf)
-		for height := tileHeight; height < len(completed); height += tileHeight {
-			n := v.edge.size>>height - 1
-			tile, err := v.tiles.tile(height/tileHeight, n/tileWidth)
-			if err != nil {
-				return err
-			}
-			if at := n % tileWidth; at >= uint64(len(tile)) || tile[at] != completed[height] {
-				return fmt.Errorf("entry %d: %w: it is not what was logged", seq, ErrEntry)
-			}
+		seq := v.edge.Size
+		completed := v.edge.Add(leaf)
+		has, err := v.tiles.Has(v.edge.Size, completed)
+		if err != nil {
+			return err
+		}
+		if !has {
+			return fmt.Errorf("entry %d: %w: it is not what was logged", seq, ErrEntry)
 		}
 	}
 	return nil
@@ -186,11 +183,11 @@ func (v *verifier) grow(leaves []tlog.Hash) error {
 // tail checks that nothing stands behind the end of the log.
 func (v *verifier) tail(ctx context.Context) error {
 	next := v.size
-	err := scanSegments(ctx, v.l.kv, v.size, kv.End(segmentKeys), func(s segment) error {
-		if s.first < v.size {
+	err := v.l.log.Segments(ctx, v.size, 0, func(s mlog.Segment) error {
+		if s.First < v.size {
 			return fmt.Errorf("%w: the log says %d entries, entry %d is there", ErrEntry, v.size, v.size)
 		}
-		next = s.end()
+		next = s.End()
 		return nil
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/internal/par"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/kv"
 )
@@ -16,7 +17,7 @@ func (v *verifier) receiptIndex(ctx context.Context) error {
 	var indexed uint64
 	err := v.l.kv.Scan(ctx, receiptKeys, kv.End(receiptKeys), func(_ string, value []byte) error {
 		p, err := placeOf(value)
-		if p.seq < v.size {
+		if p.Seq < v.size {
 			indexed++
 		}
 		return err
@@ -34,21 +35,21 @@ type window struct{ old, young map[uint64]placed }
 // placed is an entry and where it is.
 type placed struct {
 	Entry
-	at place
+	at mlog.Place
 }
 
 // slide adds a page.
-func (w *window) slide(entries []Entry, places []place) {
+func (w *window) slide(entries []Entry, places []mlog.Place) {
 	w.old, w.young = w.young, make(map[uint64]placed, len(entries))
 	for i, e := range entries {
 		w.young[e.Seq] = placed{e, places[i]}
 	}
 }
 
-func (w *window) entry(p place) (Entry, bool) {
-	e, ok := w.young[p.seq]
+func (w *window) entry(p mlog.Place) (Entry, bool) {
+	e, ok := w.young[p.Seq]
 	if !ok {
-		e, ok = w.old[p.seq]
+		e, ok = w.old[p.Seq]
 	}
 	return e.Entry, ok && e.at == p
 }
@@ -74,21 +75,21 @@ func (v *verifier) histories(ctx context.Context, page []Entry) error {
 
 // effect audits an effect if the entry at seq is its last one.
 func (v *verifier) effect(ctx context.Context, idem object.Hash, seq uint64) error {
-	index, err := getOrNil(ctx, v.l.kv, historyKey(idem))
+	index, err := kv.GetOrNil(ctx, v.l.kv, historyKey(idem))
 	if err != nil {
 		return err
 	}
-	places, err := parsePlaces(index)
+	places, err := mlog.ParsePlaces(index)
 	if err != nil {
 		return fmt.Errorf("history of effect %s: %w", idem.Short(), err)
 	}
-	for len(places) > 0 && places[len(places)-1].seq >= v.size { // appended since
+	for len(places) > 0 && places[len(places)-1].Seq >= v.size { // appended since
 		places = places[:len(places)-1]
 	}
-	if len(places) == 0 || places[len(places)-1].seq < seq {
+	if len(places) == 0 || places[len(places)-1].Seq < seq {
 		return fmt.Errorf("entry %d: %w: it is not in the history of effect %s", seq, ErrEntry, idem.Short())
 	}
-	if places[len(places)-1].seq > seq {
+	if places[len(places)-1].Seq > seq {
 		return nil // it goes on in another page
 	}
 	history, err := v.l.history(ctx, idem, places, v.recent.entry)
@@ -125,11 +126,11 @@ func (v *verifier) historyIndex(ctx context.Context) error {
 	}
 	var indexed uint64
 	err := v.l.effects(ctx, func(idem object.Hash, index []byte) error {
-		places, err := parsePlaces(index)
+		places, err := mlog.ParsePlaces(index)
 		if err != nil {
 			return fmt.Errorf("history of effect %s: %w", idem.Short(), err)
 		}
-		if places[0].seq < v.size {
+		if places[0].Seq < v.size {
 			indexed++
 		}
 		return nil

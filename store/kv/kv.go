@@ -28,3 +28,17 @@ func Scan(ctx context.Context, db interface {
 }, prefix string, fn func(key string, value []byte) error) error {
 	return db.Scan(ctx, prefix, End(prefix), fn)
 }
+
+// GetOrNil returns the value of key; nil: there is no such key.
+func GetOrNil(ctx context.Context, db interface {
+	Get(ctx context.Context, key string) (value []byte, found bool, err error)
+}, key string) ([]byte, error) {
+	value, found, err := db.Get(ctx, key)
+	if err != nil || !found {
+		return nil, err
+	}
+	if value == nil {
+		value = []byte{}
+	}
+	return value, nil
+}

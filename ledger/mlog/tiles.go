@@ -1,4 +1,4 @@
-package ledger
+package mlog
 
 import (
 	"context"
@@ -27,7 +27,7 @@ func tileKey(level int, n uint64) string {
 // tileWriter adds to the tiles what appended leaves complete.
 type tileWriter struct {
 	ctx context.Context
-	kv  KV
+	kv  kv.KV
 	put map[string][]byte
 }
 
@@ -39,7 +39,7 @@ func (w tileWriter) add(size uint64, completed []tlog.Hash) error {
 		value, ok := w.put[key]
 		if !ok {
 			var err error
-			if value, err = getOrNil(w.ctx, w.kv, key); err != nil {
+			if value, err = kv.GetOrNil(w.ctx, w.kv, key); err != nil {
 				return err
 			}
 		}
@@ -51,20 +51,37 @@ func (w tileWriter) add(size uint64, completed []tlog.Hash) error {
 	return nil
 }
 
-// hashReader computes hashes of the log from its tiles and entries. Each is read once.
-type hashReader struct {
+// HashReader computes hashes of the log from its tiles and entries. Each is read once.
+type HashReader struct {
 	ctx   context.Context
-	kv    KV
+	kv    kv.KV
 	tiles map[string][]tlog.Hash
 }
 
-func newHashReader(ctx context.Context, kv KV) *hashReader {
-	return &hashReader{ctx, kv, map[string][]tlog.Hash{}}
+// Hashes reads the log's hashes; it is for one goroutine.
+func (l *Log) Hashes(ctx context.Context) *HashReader {
+	return &HashReader{ctx, l.kv, map[string][]tlog.Hash{}}
+}
+
+// Has reports whether the tiles have what the leaf completed that made the log so large
+// ([frontier.add] gives that).
+func (r *HashReader) Has(size uint64, completed []tlog.Hash) (bool, error) {
+	for height := tileHeight; height < len(completed); height += tileHeight {
+		n := size>>height - 1
+		tile, err := r.tile(height/tileHeight, n/tileWidth)
+		if err != nil {
+			return false, err
+		}
+		if at := n % tileWidth; at >= uint64(len(tile)) || tile[at] != completed[height] {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // ReadHashes implements tlog.HashReader. A hash costs a read of one tile, and below
 // level 8 of 256 entries.
-func (r *hashReader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+func (r *HashReader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	out := make([]tlog.Hash, len(indexes))
 	for i, index := range indexes {
 		height, n := tlog.SplitStoredHashIndex(index)
@@ -84,7 +101,7 @@ func (r *hashReader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	return out, nil
 }
 
-func (r *hashReader) tile(level int, n uint64) ([]tlog.Hash, error) {
+func (r *HashReader) tile(level int, n uint64) ([]tlog.Hash, error) {
 	key := tileKey(level, n)
 	if tile, ok := r.tiles[key]; ok {
 		return tile, nil
@@ -97,9 +114,9 @@ func (r *hashReader) tile(level int, n uint64) ([]tlog.Hash, error) {
 	return tile, nil
 }
 
-func (r *hashReader) readTile(level int, n uint64) ([]tlog.Hash, error) {
+func (r *HashReader) readTile(level int, n uint64) ([]tlog.Hash, error) {
 	if level > 0 {
-		value, err := getOrNil(r.ctx, r.kv, tileKey(level, n))
+		value, err := kv.GetOrNil(r.ctx, r.kv, tileKey(level, n))
 		if err != nil {
 			return nil, err
 		}
@@ -111,7 +128,7 @@ func (r *hashReader) readTile(level int, n uint64) ([]tlog.Hash, error) {
 	}
 	first := min(n*tileWidth, size)
 	tile := make([]tlog.Hash, 0, tileWidth)
-	err = readLeaves(r.ctx, r.kv, first, min(first+tileWidth, size), func(_ place, leaf []byte) error {
+	err = readLeaves(r.ctx, r.kv, first, min(first+tileWidth, size), func(_ Place, leaf []byte) error {
 		tile = append(tile, tlog.RecordHash(leaf))
 		return nil
 	})

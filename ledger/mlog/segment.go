@@ -1,9 +1,10 @@
-package ledger
+package mlog
 
 import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -31,29 +32,33 @@ func hex16(n uint64) string {
 	return string(b[:])
 }
 
-// segment is some consecutive leaves as they are stored.
-type segment struct {
-	first  uint64
-	leaves [][]byte
+// ErrEntry means that what is stored of a log is not what a log stores.
+var ErrEntry = errors.New("invalid ledger entry")
+
+// Segment is some consecutive leaves as they are stored.
+type Segment struct {
+	First  uint64
+	Leaves [][]byte
 }
 
-func (s segment) end() uint64 { return s.first + uint64(len(s.leaves)) }
+// End is the number behind the last leaf.
+func (s Segment) End() uint64 { return s.First + uint64(len(s.Leaves)) }
 
 // parseSegment takes what is stored apart; the leaves point into value.
-func parseSegment(key string, value []byte) (segment, error) {
+func parseSegment(key string, value []byte) (Segment, error) {
 	first, err := strconv.ParseUint(key[len(segmentKeys):], 16, 64)
 	if err != nil || segmentKey(first) != key {
-		return segment{}, fmt.Errorf("%w: key %q", ErrEntry, key)
+		return Segment{}, fmt.Errorf("%w: key %q", ErrEntry, key)
 	}
-	s := segment{first: first}
+	s := Segment{First: first}
 	for len(value) > 0 {
 		leaf, rest, ok := cutLeaf(value)
-		if !ok || len(s.leaves) == tileWidth-int(first%tileWidth) {
-			return s, fmt.Errorf("entry %d: %w: its segment %s is malformed", s.end(), ErrEntry, key)
+		if !ok || len(s.Leaves) == tileWidth-int(first%tileWidth) {
+			return s, fmt.Errorf("entry %d: %w: its segment %s is malformed", s.End(), ErrEntry, key)
 		}
-		s.leaves, value = append(s.leaves, leaf), rest
+		s.Leaves, value = append(s.Leaves, leaf), rest
 	}
-	if len(s.leaves) == 0 {
+	if len(s.Leaves) == 0 {
 		return s, fmt.Errorf("entry %d: %w: its segment is empty", first, ErrEntry)
 	}
 	return s, nil
@@ -83,7 +88,7 @@ type segmentWriter struct {
 }
 
 // add appends a leaf and says where it is.
-func (w *segmentWriter) add(leaf []byte) place {
+func (w *segmentWriter) add(leaf []byte) Place {
 	if len(w.filling) > 0 && (w.next%tileWidth == 0 || len(w.filling)+len(leaf) > segmentBytes) {
 		w.flush()
 	}
@@ -92,7 +97,7 @@ func (w *segmentWriter) add(leaf []byte) place {
 	}
 	w.filling = appendLeaf(w.filling, leaf)
 	w.next++
-	return place{seq: w.next - 1, at: uint8(w.next - 1 - w.first)}
+	return Place{Seq: w.next - 1, at: uint8(w.next - 1 - w.first)}
 }
 
 // flush ends the segment that is being filled.
@@ -103,57 +108,47 @@ func (w *segmentWriter) flush() {
 	w.filling = nil
 }
 
-// place says where an entry is: which one of the log, and which one of its segment.
+// Place says where an entry is: which one of the log, and which one of its segment.
 // Indexes hold places, so that an entry is found by one read.
-type place struct {
-	seq uint64
+type Place struct {
+	Seq uint64
 	at  uint8
 }
 
 const placeSize = 8 + 1
 
-func (p place) append(value []byte) []byte {
-	return append(binary.BigEndian.AppendUint64(value, p.seq), p.at)
+func (p Place) append(value []byte) []byte {
+	return append(binary.BigEndian.AppendUint64(value, p.Seq), p.at)
 }
 
-func parsePlaces(value []byte) ([]place, error) {
+// ParsePlaces reads an index.
+func ParsePlaces(value []byte) ([]Place, error) {
 	if len(value) == 0 || len(value)%placeSize != 0 {
 		return nil, fmt.Errorf("%w: %d bytes where places should be", ErrEntry, len(value))
 	}
-	places := make([]place, 0, len(value)/placeSize)
+	places := make([]Place, 0, len(value)/placeSize)
 	for ; len(value) > 0; value = value[placeSize:] {
-		p := place{binary.BigEndian.Uint64(value), value[placeSize-1]}
-		if uint64(p.at) > p.seq%tileWidth {
-			return nil, fmt.Errorf("entry %d: %w: it is not number %d of a segment", p.seq, ErrEntry, p.at)
+		p := Place{binary.BigEndian.Uint64(value), value[placeSize-1]}
+		if uint64(p.at) > p.Seq%tileWidth {
+			return nil, fmt.Errorf("entry %d: %w: it is not number %d of a segment", p.Seq, ErrEntry, p.at)
 		}
 		places = append(places, p)
 	}
 	return places, nil
 }
 
-// placeOf is the one place that a receipt has.
-func placeOf(value []byte) (place, error) {
-	places, err := parsePlaces(value)
-	if err == nil && len(places) != 1 {
-		err = fmt.Errorf("%w: a receipt in %d places", ErrEntry, len(places))
-	}
-	if err != nil {
-		return place{}, err
-	}
-	return places[0], nil
-}
-
-// leafReader reads leaves by place, a segment that the next one is in as well only once:
+// Reader reads leaves by place, a segment that the next one is in as well only once:
 // a receipt and its commit stand side by side.
-type leafReader struct {
-	kv    KV
+type Reader struct {
+	kv    kv.KV
 	key   string
 	value []byte
 }
 
-func (r *leafReader) leaf(ctx context.Context, p place) ([]byte, error) {
-	if key := segmentKey(p.seq - uint64(p.at)); key != r.key {
-		value, err := getOrNil(ctx, r.kv, key)
+// Leaf is the leaf at a place, valid until the next call. The error wraps [ErrEntry].
+func (r *Reader) Leaf(ctx context.Context, p Place) ([]byte, error) {
+	if key := segmentKey(p.Seq - uint64(p.at)); key != r.key {
+		value, err := kv.GetOrNil(ctx, r.kv, key)
 		if err != nil {
 			return nil, err
 		}
@@ -164,7 +159,7 @@ func (r *leafReader) leaf(ctx context.Context, p place) ([]byte, error) {
 		leaf, rest, ok = cutLeaf(rest)
 	}
 	if !ok {
-		return nil, fmt.Errorf("entry %d: %w: missing", p.seq, ErrEntry)
+		return nil, fmt.Errorf("entry %d: %w: missing", p.Seq, ErrEntry)
 	}
 	return leaf, nil
 }
@@ -172,13 +167,13 @@ func (r *leafReader) leaf(ctx context.Context, p place) ([]byte, error) {
 // scanSegments calls fn with the segments from the one that leaf number first is in up
 // to the key to, ascending. Nothing is said about what is missing between them. What fn
 // is given is valid until it returns.
-func scanSegments(ctx context.Context, kv KV, first uint64, to string, fn func(segment) error) error {
-	return kv.Scan(ctx, segmentKey(first-first%tileWidth), to, func(key string, value []byte) error {
+func scanSegments(ctx context.Context, db kv.KV, first uint64, to string, fn func(Segment) error) error {
+	return db.Scan(ctx, segmentKey(first-first%tileWidth), to, func(key string, value []byte) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		s, err := parseSegment(key, value)
-		if err != nil || s.end() <= first {
+		if err != nil || s.End() <= first {
 			return err
 		}
 		return fn(s)
@@ -186,18 +181,18 @@ func scanSegments(ctx context.Context, kv KV, first uint64, to string, fn func(s
 }
 
 // readLeaves calls fn with each leaf of [first, end), all of which must be there.
-func readLeaves(ctx context.Context, kv KV, first, end uint64, fn func(p place, leaf []byte) error) error {
+func readLeaves(ctx context.Context, db kv.KV, first, end uint64, fn func(p Place, leaf []byte) error) error {
 	next, reached := first, uint64(0) // reached: where the last segment ended
-	err := scanSegments(ctx, kv, first, segmentKey(end), func(s segment) error {
-		if s.first > next {
+	err := scanSegments(ctx, db, first, segmentKey(end), func(s Segment) error {
+		if s.First > next {
 			return fmt.Errorf("entry %d: %w: missing", next, ErrEntry)
 		}
-		if s.first < reached {
-			return fmt.Errorf("entry %d: %w: it is stored twice", s.first, ErrEntry)
+		if s.First < reached {
+			return fmt.Errorf("entry %d: %w: it is stored twice", s.First, ErrEntry)
 		}
-		reached = s.end()
-		for _, leaf := range s.leaves[next-s.first : min(end, reached)-s.first] {
-			if err := fn(place{next, uint8(next - s.first)}, leaf); err != nil {
+		reached = s.End()
+		for _, leaf := range s.Leaves[next-s.First : min(end, reached)-s.First] {
+			if err := fn(Place{next, uint8(next - s.First)}, leaf); err != nil {
 				return err
 			}
 			next++
@@ -210,12 +205,32 @@ func readLeaves(ctx context.Context, kv KV, first, end uint64, fn func(p place, 
 	return err
 }
 
-// leafNumber reads a leaf whose segment is not known: it costs a scan of at most
-// tileWidth of them.
-func leafNumber(ctx context.Context, kv KV, seq uint64) (leaf []byte, err error) {
-	err = readLeaves(ctx, kv, seq, seq+1, func(_ place, data []byte) error {
+// Leaf reads a leaf whose segment is not known: it costs a scan of at most tileWidth of
+// them.
+func (l *Log) Leaf(ctx context.Context, seq uint64) (leaf []byte, err error) {
+	err = readLeaves(ctx, l.kv, seq, seq+1, func(_ Place, data []byte) error {
 		leaf = bytes.Clone(data)
 		return nil
 	})
 	return leaf, err
+}
+
+// Reader reads leaves by place; it is for one goroutine.
+func (l *Log) Reader() *Reader { return &Reader{kv: l.kv} }
+
+// Segments calls fn with the segments from the one that leaf number first is in up to
+// leaf number end (0: all), ascending. Nothing is said about what is missing between
+// them. What fn is given is valid until it returns.
+func (l *Log) Segments(ctx context.Context, first, end uint64, fn func(Segment) error) error {
+	to := kv.End(segmentKeys)
+	if end > 0 {
+		to = segmentKey(end)
+	}
+	return scanSegments(ctx, l.kv, first, to, fn)
+}
+
+// AllLeaves calls fn with each leaf of [first, end), all of which must be there. What fn
+// is given is valid until it returns.
+func (l *Log) AllLeaves(ctx context.Context, first, end uint64, fn func(p Place, leaf []byte) error) error {
+	return readLeaves(ctx, l.kv, first, end, fn)
 }

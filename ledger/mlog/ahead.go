@@ -1,6 +1,10 @@
-package ledger
+package mlog
 
-import "context"
+import (
+	"context"
+
+	"github.com/mythos-project/mythos/store/kv"
+)
 
 // An effect's history is a shard of its own: who works on it reads, decides and signs
 // beside all others, and meets them only at the end of the log. What its riders read is
@@ -20,9 +24,9 @@ type written struct {
 const maxWritten = 64 // batches
 
 // readAhead reads what the riders of a say that they will read.
-func (l *log) readAhead(ctx context.Context, a *appending) error {
+func (l *Log) readAhead(ctx context.Context, a *Append) error {
 	n := 0
-	for _, r := range a.riders {
+	for _, r := range a.Riders {
 		n += len(r.Reads)
 	}
 	if n == 0 {
@@ -32,9 +36,9 @@ func (l *log) readAhead(ctx context.Context, a *appending) error {
 	a.since = l.batches
 	l.mu.Unlock()
 	a.known = make(map[string][]byte, n)
-	for _, r := range a.riders {
+	for _, r := range a.Riders {
 		for _, key := range r.Reads {
-			value, err := getOrNil(ctx, l.kv, key)
+			value, err := kv.GetOrNil(ctx, l.kv, key)
 			if err != nil {
 				return err
 			}
@@ -45,7 +49,7 @@ func (l *log) readAhead(ctx context.Context, a *appending) error {
 }
 
 // lookUp is what is known of a key that a read ahead; the leader calls it.
-func (l *log) lookUp(a *appending, key string) (value []byte, known bool) {
+func (l *Log) lookUp(a *Append, key string) (value []byte, known bool) {
 	if value, known = a.known[key]; !known || a.since < l.floor {
 		return nil, false
 	}
@@ -58,7 +62,7 @@ func (l *log) lookUp(a *appending, key string) (value []byte, known bool) {
 }
 
 // wrote notes a batch that was applied.
-func (l *log) wrote(with *rides) {
+func (l *Log) wrote(with *rides) {
 	put := map[string][]byte{}
 	for key := range with.read {
 		if value, ok := with.put[key]; ok {
@@ -76,21 +80,9 @@ func (l *log) wrote(with *rides) {
 
 // lost notes that a batch was not applied as it was: somebody else writes, or the store
 // failed. Nothing that was read before counts.
-func (l *log) lost() {
+func (l *Log) lost() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.batches++
 	l.recent, l.floor = nil, l.batches
-}
-
-// getOrNil is a key's value; nil: there is no such key.
-func getOrNil(ctx context.Context, kv KV, key string) ([]byte, error) {
-	value, found, err := kv.Get(ctx, key)
-	if err != nil || !found {
-		return nil, err
-	}
-	if value == nil {
-		value = []byte{}
-	}
-	return value, nil
 }

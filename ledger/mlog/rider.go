@@ -1,6 +1,10 @@
-package ledger
+package mlog
 
-import "context"
+import (
+	"context"
+
+	"github.com/mythos-project/mythos/store/kv"
+)
 
 // Rider is what shares an update with entries, over the same store: either all of it
 // happens or nothing (spec/ledger.md#riders). A quota is charged with the register
@@ -21,17 +25,17 @@ type Rider struct {
 
 // rides are the riders' part of one update.
 type rides struct {
-	log        *log
+	log        *Log
 	check, put map[string][]byte
 	read       map[string]bool // by riders
 }
 
-func (l *log) newRides() *rides {
+func (l *Log) newRides() *rides {
 	return &rides{log: l, check: map[string][]byte{}, put: map[string][]byte{}, read: map[string]bool{}}
 }
 
 // take lets the riders of one appending write, all of them or none.
-func (r *rides) take(ctx context.Context, a *appending) error {
+func (r *rides) take(ctx context.Context, a *Append) error {
 	mine := map[string][]byte{}
 	get := func(key string) ([]byte, error) {
 		for _, seen := range []map[string][]byte{mine, r.put, r.check} {
@@ -42,14 +46,14 @@ func (r *rides) take(ctx context.Context, a *appending) error {
 		value, known := r.log.lookUp(a, key)
 		if !known {
 			var err error
-			if value, err = getOrNil(ctx, r.log.kv, key); err != nil {
+			if value, err = kv.GetOrNil(ctx, r.log.kv, key); err != nil {
 				return nil, err
 			}
 		}
 		r.check[key], r.read[key] = value, true
 		return value, nil
 	}
-	for _, rider := range a.riders {
+	for _, rider := range a.Riders {
 		put, err := rider.Ride(get)
 		if err != nil {
 			return err

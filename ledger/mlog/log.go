@@ -1,4 +1,4 @@
-package ledger
+package mlog
 
 import (
 	"bytes"
@@ -10,35 +10,24 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
-	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// KV is what the ledger needs of a key-value store. Update applies put, durably,
-// if every key in check has exactly that value (nil: is absent), and reports
-// whether it did. Scan is ascending over [from, to).
-type KV = kv.KV
+const endKey = kv.LedgerEnd
 
-const (
-	endKey      = kv.LedgerEnd
-	historyKeys = kv.LedgerHistories
-	receiptKeys = kv.LedgerReceipts
+// MaxEntries is the number of leaves that a log may have.
+const MaxEntries = 1 << 62
 
-	maxEntries = 1 << 62
-)
-
-func historyKey(idem object.Hash) string { return historyKeys + idem.String() }
-func receiptKey(id object.Hash) string   { return receiptKeys + id.String() }
-
-// appending is a wish to append leaves. It is granted when nobody else has added to
+// Append is a wish to append leaves. It is granted when nobody else has added to
 // what it adds to.
-type appending struct {
-	leaves   [][]byte
-	postings []posting
-	riders   []Rider
-	known    map[string][]byte // what was read ahead for them
-	since    uint64            // batches of the log that had ended before that
-	ctx      context.Context
+type Append struct {
+	Leaves   [][]byte
+	Postings []Posting
+	Riders   []Rider
+
+	known map[string][]byte // what was read ahead for them
+	since uint64            // batches of the log that had ended before that
+	ctx   context.Context
 
 	ok   bool
 	err  error
@@ -46,28 +35,28 @@ type appending struct {
 	lead chan struct{} // closed when its caller is to lead the next batch
 }
 
-// posting adds the places of some of the leaves, [from, to) of those that are appended
+// Posting adds the places of some of the leaves, [From, To) of those that are appended
 // together, to what an index has under a key.
-type posting struct {
-	key           string
-	from, to      int
-	before, after []byte // nil: it is not there; after is set when the appending is granted
+type Posting struct {
+	Key           string
+	From, To      int
+	Before, After []byte // nil: it is not there; After is set when the leaves are appended
 }
 
-func (a *appending) finish(ok bool, err error) {
+func (a *Append) finish(ok bool, err error) {
 	a.ok, a.err = ok, err
 	close(a.done)
 }
 
-// log is the append-only Merkle log. Those who append at the same time share one
+// Log is the append-only Merkle log. Those who append at the same time share one
 // update of the store: the first to come leads, taking along all who wait, and
 // hands over to the next one in line. The size of the log, the one key that all
 // appends contend for, is thereby written once a batch. Other processes are met
 // by compare-and-set on it.
-type log struct {
-	kv      KV
+type Log struct {
+	kv      kv.KV
 	mu      sync.Mutex
-	queue   []*appending
+	queue   []*Append
 	leading bool
 
 	// Of the last batch: who was there when it ended, and how long it took. The next
@@ -78,12 +67,15 @@ type log struct {
 
 	// The log's end as the leader knows it; every update checks it.
 	loaded bool
-	edge   frontier
+	edge   Frontier
 
 	batches uint64    // that ended
 	recent  []written // by riders, in the last of them
 	floor   uint64    // what was read before that many had ended does not count
 }
+
+// New is the log that is kept in a store.
+func New(db kv.KV) *Log { return &Log{kv: db} }
 
 const (
 	maxTogether = 512     // appendings in one update
@@ -93,9 +85,9 @@ const (
 	maxLetGo = 300 * time.Microsecond // between callers who are let go
 )
 
-// append returns whether a was granted. Once it is queued, ctx is looked at only
+// Append returns whether a was granted. Once it is queued, ctx is looked at only
 // until a batch takes it: what is being written is waited for.
-func (l *log) append(ctx context.Context, a *appending) (bool, error) {
+func (l *Log) Append(ctx context.Context, a *Append) (bool, error) {
 	if err := l.readAhead(ctx, a); err != nil {
 		return false, err
 	}
@@ -134,7 +126,7 @@ func (l *log) append(ctx context.Context, a *appending) (bool, error) {
 // gather lets those come back who were served a moment ago: otherwise callers fall
 // into two halves, each of which waits while the other is written. A caller that is
 // alone never waits. mu is held, but for the wait.
-func (l *log) gather() {
+func (l *Log) gather() {
 	if len(l.queue) >= l.present {
 		return
 	}
@@ -153,20 +145,20 @@ func (l *log) gather() {
 
 // take removes a batch from the queue in which no two appendings want the same
 // key; the first in the queue is always in it. mu is held.
-func (l *log) take() []*appending {
+func (l *Log) take() []*Append {
 	taken := map[string]bool{}
-	var batch, rest []*appending
+	var batch, rest []*Append
 	size := 0
 	for _, a := range l.queue {
 		free := len(batch) < maxTogether
-		for _, p := range a.postings {
-			free = free && !taken[p.key]
-			taken[p.key] = true
+		for _, p := range a.Postings {
+			free = free && !taken[p.Key]
+			taken[p.Key] = true
 		}
-		for _, data := range a.leaves {
+		for _, data := range a.Leaves {
 			size += len(data)
 		}
-		for _, r := range a.riders {
+		for _, r := range a.Riders {
 			size += r.Size
 		}
 		if free && (size <= maxBytes || len(batch) == 0) {
@@ -181,18 +173,18 @@ func (l *log) take() []*appending {
 
 // refuse finishes those in the queue who want a key that the batch was granted;
 // mu is held.
-func (l *log) refuse(batch []*appending) {
+func (l *Log) refuse(batch []*Append) {
 	granted := map[string]bool{}
 	for _, a := range batch {
-		for _, p := range a.postings {
-			granted[p.key] = granted[p.key] || a.ok
+		for _, p := range a.Postings {
+			granted[p.Key] = granted[p.Key] || a.ok
 		}
 	}
-	var rest []*appending
+	var rest []*Append
 	for _, a := range l.queue {
 		late := false
-		for _, p := range a.postings {
-			late = late || granted[p.key]
+		for _, p := range a.Postings {
+			late = late || granted[p.Key]
 		}
 		if late {
 			a.finish(false, nil)
@@ -205,7 +197,7 @@ func (l *log) refuse(batch []*appending) {
 
 // run applies a batch. When it does not go through as a whole, those who cannot be
 // granted are told so, and the others try again from the log's new end.
-func (l *log) run(ctx context.Context, batch []*appending) {
+func (l *Log) run(ctx context.Context, batch []*Append) {
 	batch = withdraw(batch)
 	for races := 0; len(batch) > 0; races++ {
 		var with *rides
@@ -240,7 +232,7 @@ func (l *log) run(ctx context.Context, batch []*appending) {
 // back from its sync, would have to queue behind them, and the processors would have
 // nothing to do later, when all wait for that. When the processors are busy with other
 // things, nobody is kept waiting.
-func letGo(batch []*appending) {
+func letGo(batch []*Append) {
 	together := runtime.GOMAXPROCS(0)
 	if len(batch) <= together {
 		for _, a := range batch {
@@ -266,12 +258,12 @@ func letGo(batch []*appending) {
 
 // board collects what rides with a batch, and finishes the appendings whose riders
 // refuse; one that could not be granted anyway is told that.
-func (l *log) board(ctx context.Context, batch []*appending) ([]*appending, *rides) {
+func (l *Log) board(ctx context.Context, batch []*Append) ([]*Append, *rides) {
 	with := l.newRides()
-	var rest []*appending
+	var rest []*Append
 	for _, a := range batch {
 		if err := with.take(ctx, a); err != nil {
-			for _, a := range l.grantable(ctx, []*appending{a}) {
+			for _, a := range l.grantable(ctx, []*Append{a}) {
 				a.finish(false, err)
 			}
 			continue
@@ -281,8 +273,8 @@ func (l *log) board(ctx context.Context, batch []*appending) ([]*appending, *rid
 	return rest, with
 }
 
-func withdraw(batch []*appending) []*appending {
-	var rest []*appending
+func withdraw(batch []*Append) []*Append {
+	var rest []*Append
 	for _, a := range batch {
 		if err := a.ctx.Err(); err != nil {
 			a.finish(false, err)
@@ -294,8 +286,8 @@ func withdraw(batch []*appending) []*appending {
 }
 
 // grantable finishes the appendings one of whose keys has another value by now.
-func (l *log) grantable(ctx context.Context, batch []*appending) []*appending {
-	var rest []*appending
+func (l *Log) grantable(ctx context.Context, batch []*Append) []*Append {
+	var rest []*Append
 	for _, a := range batch {
 		late, err := l.late(ctx, a)
 		if late || err != nil {
@@ -307,10 +299,10 @@ func (l *log) grantable(ctx context.Context, batch []*appending) []*appending {
 	return rest
 }
 
-func (l *log) late(ctx context.Context, a *appending) (bool, error) {
-	for _, p := range a.postings {
-		value, err := getOrNil(ctx, l.kv, p.key)
-		if err != nil || !bytes.Equal(value, p.before) {
+func (l *Log) late(ctx context.Context, a *Append) (bool, error) {
+	for _, p := range a.Postings {
+		value, err := kv.GetOrNil(ctx, l.kv, p.Key)
+		if err != nil || !bytes.Equal(value, p.Before) {
 			return true, err
 		}
 	}
@@ -319,7 +311,7 @@ func (l *log) late(ctx context.Context, a *appending) (bool, error) {
 
 // apply writes a batch in one update of the store. False means that the log's end
 // or one of the keys was not as expected.
-func (l *log) apply(ctx context.Context, batch []*appending, with *rides) (bool, error) {
+func (l *Log) apply(ctx context.Context, batch []*Append, with *rides) (bool, error) {
 	if !l.loaded {
 		edge, _, err := loadFrontier(ctx, l.kv)
 		if err != nil {
@@ -329,33 +321,33 @@ func (l *log) apply(ctx context.Context, batch []*appending, with *rides) (bool,
 	}
 	edge := l.edge
 	check, put := with.check, with.put
-	if check[endKey] = nil; edge.size > 0 {
-		check[endKey] = edge.append(nil)
+	if check[endKey] = nil; edge.Size > 0 {
+		check[endKey] = edge.Append(nil)
 	}
-	segments := segmentWriter{put: put, next: edge.size}
+	segments := segmentWriter{put: put, next: edge.Size}
 	tiles := tileWriter{ctx, l.kv, put}
-	var places []place
+	var places []Place
 	for _, a := range batch {
 		places = places[:0]
-		for _, data := range a.leaves {
+		for _, data := range a.Leaves {
 			places = append(places, segments.add(data))
-			if err := tiles.add(edge.size+1, edge.add(tlog.RecordHash(data))); err != nil {
+			if err := tiles.add(edge.Size+1, edge.Add(tlog.RecordHash(data))); err != nil {
 				return false, l.unlessMoved(ctx, err)
 			}
 		}
-		for i := range a.postings {
-			p := &a.postings[i]
-			check[p.key] = p.before
-			p.after = make([]byte, len(p.before), len(p.before)+(p.to-p.from)*placeSize)
-			copy(p.after, p.before)
-			for _, at := range places[p.from:p.to] {
-				p.after = at.append(p.after)
+		for i := range a.Postings {
+			p := &a.Postings[i]
+			check[p.Key] = p.Before
+			p.After = make([]byte, len(p.Before), len(p.Before)+(p.To-p.From)*placeSize)
+			copy(p.After, p.Before)
+			for _, at := range places[p.From:p.To] {
+				p.After = at.append(p.After)
 			}
-			put[p.key] = p.after
+			put[p.Key] = p.After
 		}
 	}
 	segments.flush()
-	put[endKey] = edge.append(nil)
+	put[endKey] = edge.Append(nil)
 	ok, err := l.kv.Update(ctx, check, put)
 	if l.loaded = ok && err == nil; l.loaded {
 		l.edge = edge
@@ -365,13 +357,13 @@ func (l *log) apply(ctx context.Context, batch []*appending, with *rides) (bool,
 
 // unlessMoved is err, which is why the log's end does not fit what is stored, or nil when
 // another process has moved the end since we knew it.
-func (l *log) unlessMoved(ctx context.Context, err error) error {
+func (l *Log) unlessMoved(ctx context.Context, err error) error {
 	l.loaded = false
 	var known []byte
-	if l.edge.size > 0 {
-		known = l.edge.append(nil)
+	if l.edge.Size > 0 {
+		known = l.edge.Append(nil)
 	}
-	if end, failed := getOrNil(ctx, l.kv, endKey); failed != nil || bytes.Equal(end, known) {
+	if end, failed := kv.GetOrNil(ctx, l.kv, endKey); failed != nil || bytes.Equal(end, known) {
 		return err
 	}
 	return nil

@@ -1,0 +1,16 @@
+// Package mlog is the append-only Merkle log (RFC 6962) that a ledger writes its entries
+// to. It knows nothing of what a leaf says.
+//
+// It promises three things of [Log.Append]. Leaves, the indexes that name their places,
+// and what their riders write are one durable update, or nothing is. An index is changed
+// only if it still is what the caller read. Who appends at the same time shares an update.
+//
+// What it keeps, under the keys of [github.com/mythos-project/mythos/store/kv]:
+//
+//	l/e/<seq>        a segment: leaves from seq on, each with its length
+//	l/t/<level>/<n>  a tile: hashes of the log, of every eighth level, without the lowest
+//	l/n              the end of the log: the number of leaves, and what their hashes are
+//
+// The indexes are the caller's. An index is a list of places, and a [Place] is the number
+// of a leaf and its number in its segment.
+package mlog
