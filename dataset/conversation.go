@@ -109,8 +109,8 @@ func orEmpty(raw json.RawMessage) json.RawMessage {
 	return raw
 }
 
-// ask reads what was asked: {"messages", "tools", "system_instructions"}, a list of
-// messages, or a text, which is then the user's. plain reports the latter.
+// ask reads what was asked: {"messages", "tools", "system_instructions" or "system"}, a list
+// of messages, or a text, which is then the user's. plain reports the latter.
 func (t *turn) ask(question string, read func(string) []json.RawMessage) (messages []json.RawMessage, plain bool) {
 	if list := read(question); list != nil {
 		return list, false
@@ -128,6 +128,15 @@ func (t *turn) ask(question string, read func(string) []json.RawMessage) (messag
 		if err == nil {
 			messages = append(messages, textMessage("system", partTexts(text)))
 		}
+	}
+	switch system := f.Get("system"); jsontext.Kind(system) {
+	case '"':
+		if text, err := jsontext.TextOf(system); err == nil {
+			messages = append(messages, textMessage("system", text))
+		}
+	case '[':
+		m := jsontext.Fields{{Name: "role", Value: jsontext.Text("system")}, {Name: "content", Value: system}}
+		messages = append(messages, m.JSON())
 	}
 	if list := read(string(f.Get("messages"))); list != nil {
 		messages = append(messages, list...)

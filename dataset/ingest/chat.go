@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
@@ -13,22 +15,31 @@ import (
 // chat reads JSON lines of {"messages": [{"role", "content", ...}]}: calls of tools as
 // tool_calls answered by messages of the role tool, or as parts of a content, answered by
 // parts (see parts.go). The last message of the assistant is the answer; what comes before
-// it was asked.
+// it was asked, and so is the member system.
 type chat struct{}
 
 // Name implements Reader.
 func (chat) Name() string { return "chat" }
 
 // Code implements Reader.
-func (chat) Code() object.Hash { return object.SumText("mythos.import.chat/2") }
+func (chat) Code() object.Hash { return object.SumText("mythos.import.chat/3") }
 
 // Read implements Reader.
 func (chat) Read(r io.Reader, h Handler) error { return records(r, h, parseChat) }
 
 // chatMembers are the members of a line that have a place of their own. All others are
-// kept in the details as they are.
-var chatMembers = map[string]string{"messages": "", "tools": "", "functions": "", "model": "model", "created": "", "created_at": "", "timestamp": "",
-	"usage": "usage", "finish_reason": "finish_reason", "stop_reason": "finish_reason", "conversation": "conversation", "conversation_id": "conversation", "session_id": "conversation"}
+// kept in the details as they are, and so is a second one for a place.
+var chatMembers = map[string]string{"model": "model", "usage": "usage", "finish_reason": "finish_reason", "stop_reason": "finish_reason", "conversation": "conversation", "conversation_id": "conversation", "session_id": "conversation"}
+
+// timed takes the time of a line from the first member that has one.
+func (rec *Record) timed(l jsontext.Fields) (member string, err error) {
+	for _, name := range []string{"created", "created_at", "timestamp"} {
+		if rec.Time, err = timeOf(l.Get(name)); err != nil || rec.Time != 0 {
+			return name, err
+		}
+	}
+	return "", nil
+}
 
 func parseChat(line []byte, h Handler) (*Record, error) {
 	l, err := jsontext.FieldsOf(line)
@@ -39,11 +50,12 @@ func parseChat(line []byte, h Handler) (*Record, error) {
 	if rec.Model, err = jsontext.PlainText(l.Get("model")); err != nil {
 		return nil, err
 	}
-	if rec.Time, err = firstTime(l.Get("created"), l.Get("created_at"), l.Get("timestamp")); err != nil {
+	timed, err := rec.timed(l)
+	if err != nil {
 		return nil, err
 	}
 	if l.Get("messages") == nil {
-		return nil, errors.New("it has no messages")
+		return nil, noMessages(l)
 	}
 	messages, err := jsontext.ListOf(l.Get("messages"))
 	if err != nil {
@@ -56,15 +68,18 @@ func parseChat(line []byte, h Handler) (*Record, error) {
 		if err != nil {
 			return nil, messageError(i, err)
 		}
-		if err := t.message(m); err != nil {
+		if !knownRoles[m.role] {
+			err = h.Lost("messages", fmt.Sprintf("who the role %q is, is not known: what they say stands among what was asked", m.role))
+		}
+		if err = errors.Join(err, t.message(m)); err != nil {
 			return nil, messageError(i, err)
 		}
 		if m.role == "assistant" || m.role == "model" {
 			answer, last = i, m
 		}
 	}
-	if answer < 0 {
-		return nil, errors.New("no message is the assistant's")
+	if err := elsewhere(l, answer, len(messages)); err != nil {
+		return nil, err
 	}
 	if err := t.settle(); err != nil {
 		return nil, err
@@ -73,33 +88,98 @@ func parseChat(line []byte, h Handler) (*Record, error) {
 	if last.saysNothing() {
 		rec.Status, rec.Note = statusNothing, noteUnanswered
 	}
-	rec.Input = chatInput(l, messages[:answer])
-	rec.Details = chatDetails(l, messages, answer, last)
-	return rec, nil
+	reason, err := failure(l.Get("error"))
+	if reason != "" {
+		rec.Status, rec.Note = statusFailed, "error: "+reason
+	}
+	asked := chatInput(l, messages[:answer])
+	rec.Input = jsontext.Compact(asked.JSON())
+	taken := func(name string) bool { return name == timed || asked.Has(name) }
+	rec.Details = chatDetails(l, taken, messages, answer, last)
+	return rec, err
+}
+
+// noMessages says what a line has instead.
+func noMessages(l jsontext.Fields) error {
+	const most = 8
+	var names []string
+	for _, m := range l[:min(len(l), most)] {
+		names = append(names, jsontext.Describe(jsontext.Text(m.Name)))
+	}
+	if len(names) == 0 {
+		return errors.New("it has no messages")
+	}
+	return fmt.Errorf("it has no messages, but %s: a mapping (--map) says where a question and its answer stand", strings.Join(names, ", "))
+}
+
+// answerMembers are where logs of calls have the answer to the messages beside it.
+var answerMembers = []string{"response", "choices", "completion", "output", "outputs", "answer", "message", "candidates"}
+
+// elsewhere refuses a line whose messages end before the answer: the assistant's last
+// message is then the answer to an earlier question.
+func elsewhere(l jsontext.Fields, answer, messages int) error {
+	if answer == messages-1 && answer >= 0 {
+		return nil
+	}
+	for _, name := range answerMembers {
+		if l.Get(name) != nil {
+			return fmt.Errorf("its messages end before the answer, which may stand in %s: a mapping (--map) says so", name)
+		}
+	}
+	if answer < 0 {
+		return errors.New("no message is the assistant's")
+	}
+	return nil
+}
+
+// failure is the reason of the member error; empty where there is none.
+func failure(raw json.RawMessage) (string, error) {
+	if f, err := jsontext.FieldsOf(raw); err == nil {
+		if inner := f.Get("message"); inner != nil {
+			raw = inner
+		}
+	}
+	text, err := jsontext.PlainText(raw)
+	if slices.Contains([]string{"false", "0", "{}", "[]"}, text) {
+		text = ""
+	}
+	return text, err
 }
 
 func messageError(i int, err error) error { return fmt.Errorf("message %d: %w", i+1, err) }
 
-// chatInput is what was asked: the messages, and the tools that were offered.
-func chatInput(l jsontext.Fields, messages []json.RawMessage) []byte {
-	input := jsontext.Fields{{Name: "messages", Value: jsontext.List(messages)}}
-	input.Add("tools", l.Get("tools"))
-	input.Add("functions", l.Get("functions"))
-	return jsontext.Compact(input.JSON())
+// chatInput is what was asked: the messages, the tools that were offered, and the system
+// prompt that stands beside the messages: a text, or parts.
+func chatInput(l jsontext.Fields, messages []json.RawMessage) (asked jsontext.Fields) {
+	if k := jsontext.Kind(l.Get("system")); (k == '"' || k == '[') && !hasSystem(messages) {
+		asked.Add("system", l.Get("system"))
+	}
+	asked = append(asked, jsontext.Member{Name: "messages", Value: jsontext.List(messages)})
+	asked.Add("tools", l.Get("tools"))
+	asked.Add("functions", l.Get("functions"))
+	return asked
+}
+
+// hasSystem reports that a message is the system's, so that a member of that name tells
+// something else.
+func hasSystem(messages []json.RawMessage) bool {
+	return slices.ContainsFunc(messages, func(raw json.RawMessage) bool {
+		f, err := jsontext.FieldsOf(raw)
+		return err == nil && string(f.Get("role")) == `"system"`
+	})
 }
 
 // chatDetails are what else the line tells. The answer stands there as it is unless it is
 // a role and a text only; so do the messages after it.
-func chatDetails(l jsontext.Fields, messages []json.RawMessage, answer int, last *message) Details {
+func chatDetails(l jsontext.Fields, taken func(string) bool, messages []json.RawMessage, answer int, last *message) Details {
 	var d, rest jsontext.Fields
 	for _, m := range l {
 		place, known := chatMembers[m.Name]
 		switch {
-		case !known:
-			rest.Add(m.Name, jsontext.Compact(m.Value))
-		case place != "" && !d.Has(place) && jsontext.Kind(m.Value) != 'n':
+		case taken(m.Name):
+		case known && !d.Has(place) && jsontext.Kind(m.Value) != 'n':
 			d.Add(place, jsontext.Compact(m.Value))
-		case place != "":
+		default:
 			rest.Add(m.Name, jsontext.Compact(m.Value))
 		}
 	}

@@ -63,7 +63,7 @@ func kindOfSpan(s *genSpan) spanKind {
 	if _, ok := s.attrs.text("gen_ai.tool.name"); ok {
 		return toolCall
 	}
-	for _, m := range s.attrs {
+	for _, m := range s.attrs.Fields {
 		for _, prefix := range genPrefixes {
 			if strings.HasPrefix(m.Name, prefix) {
 				return modelCall
@@ -132,18 +132,18 @@ func take(s *genSpan) *taken { return &taken{s, map[string]bool{}, map[int]bool{
 // event of that name counts with its content.
 func (t *taken) text(names ...string) ([]byte, bool) {
 	for _, name := range names {
-		if text, ok := t.s.attrs.text(name); ok {
+		if text, ok := t.s.attrs.content(name); ok {
 			t.attrs[name] = true
-			return []byte(text), true
+			return text, true
 		}
 		for i, e := range t.s.events {
-			if text, ok := e.attrs.text(name); ok {
+			if text, ok := e.attrs.content(name); ok {
 				t.events[i] = true
-				return []byte(text), true
+				return text, true
 			}
-			if text, ok := e.attrs.text("content", "gen_ai.event.content", "message"); ok && e.name == name {
+			if text, ok := e.attrs.content("content", "gen_ai.event.content", "message"); ok && e.name == name {
 				t.events[i] = true
-				return []byte(text), true
+				return text, true
 			}
 		}
 	}
@@ -159,16 +159,17 @@ func (t *taken) value(names ...string) json.RawMessage {
 	return asJSON(text)
 }
 
-// asJSON is a text that is a JSON object or list as it is, and any other as a JSON string.
+// asJSON is a text that is a JSON object or list as it is, and any other as a JSON string;
+// bytes that are no text are base64.
 func asJSON(text []byte) json.RawMessage {
 	if k := jsontext.Kind(text); (k == '{' || k == '[') && jsontext.Check(text) == nil {
 		return jsontext.Compact(text)
 	}
-	return jsontext.Text(string(text))
+	return jsontext.Text(legible(text))
 }
 
 // first is the text of the first of some attributes of the span or its events.
 func (t *taken) first(names ...string) string {
 	text, _ := t.text(names...)
-	return string(text)
+	return legible(text)
 }

@@ -143,7 +143,7 @@ func (s *genSpan) reason() string {
 // from, as they are.
 func (s *genSpan) details(d jsontext.Fields, t *taken) Details {
 	var rest jsontext.Fields
-	for _, m := range s.attrs {
+	for _, m := range s.attrs.Fields {
 		if !t.attrs[m.Name] {
 			rest.Add(m.Name, jsontext.Compact(m.Value))
 		}
@@ -153,7 +153,7 @@ func (s *genSpan) details(d jsontext.Fields, t *taken) Details {
 	for i, e := range s.events {
 		if !t.events[i] {
 			f := jsontext.Fields{{Name: "name", Value: jsontext.Text(e.name)}}
-			f.Add("attributes", jsontext.Fields(e.attrs).JSON())
+			f.Add("attributes", e.attrs.JSON())
 			events = append(events, f.JSON())
 		}
 	}
@@ -181,14 +181,14 @@ func (t *taken) usage() json.RawMessage {
 		}
 		return false
 	}
-	for _, m := range t.s.attrs {
+	for _, m := range t.s.attrs.Fields {
 		if add(m.Name, m.Value) {
 			t.attrs[m.Name] = true
 		}
 	}
 	for _, e := range t.s.events {
 		if e.name == eventDetails {
-			for _, m := range e.attrs {
+			for _, m := range e.attrs.Fields {
 				add(m.Name, m.Value)
 			}
 		}
@@ -269,7 +269,7 @@ func (t *taken) response() (response []byte, finish json.RawMessage) {
 	if calls := t.value(sdkCallPlaces...); calls != nil {
 		f := jsontext.Fields{{Name: "role", Value: jsontext.Text("assistant")}}
 		if text, ok := t.text("ai.response.text"); ok {
-			f.AddText("content", string(text))
+			f.AddText("content", legible(text))
 		}
 		f.Add("tool_calls", sdkCalls(calls))
 		return jsontext.Compact(jsontext.List([]json.RawMessage{f.JSON()})), nil

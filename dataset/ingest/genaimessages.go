@@ -99,7 +99,7 @@ func (n *tree) spelled() json.RawMessage {
 // numbered gathers the attributes of a place. Empty: there are none.
 func (t *taken) numbered(p numberedPlace) []*tree {
 	root := &tree{}
-	for _, m := range t.s.attrs {
+	for _, m := range t.s.attrs.Fields {
 		rest, ok := strings.CutPrefix(m.Name, p.prefix)
 		number, member, deep := strings.Cut(rest, ".")
 		if _, err := strconv.ParseUint(number, 10, 31); !ok || !deep || err != nil {
@@ -109,7 +109,7 @@ func (t *taken) numbered(p numberedPlace) []*tree {
 			continue
 		}
 		t.attrs[m.Name] = true
-		root.put(append([]string{number}, strings.Split(member, ".")...), m.Value)
+		root.put(append([]string{number}, strings.Split(member, ".")...), t.s.attrs.spelled(m))
 	}
 	list, _ := root.numbers()
 	return list
@@ -244,8 +244,8 @@ var bodies = map[string]bool{"gen_ai.event.content": true, "message": true}
 // of gen_ai.event.content, or, of an answer, in the member message of either.
 func (e *genEvent) message(role string) json.RawMessage {
 	var all jsontext.Fields
-	for _, m := range e.attrs {
-		spread(&all, m.Name, m.Value)
+	for _, m := range e.attrs.Fields {
+		spread(&all, m.Name, e.attrs.spelled(m))
 	}
 	out := jsontext.Fields{}
 	if !all.Has("role") {

@@ -163,7 +163,7 @@ func TestMapping(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkShown(t, read(t, m, `{"q":["why"],"a/b":{"x": [1]},"at":1767225600.25,"ok":false,"steps":[{"n":"wc","i":"a","o":7}],"score":-3,"tag":"bad"}`+"\n"+`{"q":["x"]}`),
-		`1767225600250000 why -> {"x":[1]} (500); wc a -> 7 (200); reward = -3; label = "bad"`, `0 x ->  (200)`)
+		`1767225600250000 why -> {"x":[1]} (500); wc a -> 7 (200); reward = -3; label = "bad"`, `0 x ->  (204)`)
 	for _, bad := range []string{"", "input: /a", "input: a\noutput: /b", "input: /a\noutput: /b\nmore: /c", "input: /a\noutput: /b\ncalls: {each: /c}",
 		"input: /a\noutput: /b\nsignals: [{type: some, value: /c}]", "name: a b\ninput: /a\noutput: /b"} {
 		if _, err := ParseMapping([]byte(bad)); err == nil {

@@ -119,15 +119,19 @@ func (r *reading) value(p pointer) []byte {
 	return text
 }
 
-// outcome is a status, and the reason of a failure.
-func (r *reading) outcome(status, reason pointer) (code uint16, note string) {
+// outcome is a status, and the reason of a failure. Where neither was recorded, nor a
+// response, nobody knows the outcome.
+func (r *reading) outcome(status, reason, response pointer) (code uint16, note string) {
 	code, err := statusOf(r.raw(status))
 	r.keep(err)
-	if text := r.value(reason); len(text) > 0 {
+	recorded := r.raw(status) != nil
+	switch text := r.value(reason); {
+	case len(text) > 0 && recorded:
 		note = "error: " + string(text)
-		if r.raw(status) == nil {
-			code = statusFailed
-		}
+	case len(text) > 0:
+		code, note = statusFailed, "error: "+string(text)
+	case !recorded && r.raw(response) == nil:
+		code, note = statusNothing, noteUnanswered
 	}
 	return code, note
 }
@@ -189,7 +193,7 @@ func (m *Mapping) Read(r io.Reader, h Handler) error {
 func (m *Mapping) parse(line []byte) (*Record, error) {
 	r := &reading{line: line}
 	rec := &Record{Input: r.value(m.Input), Output: r.value(m.Output), Model: string(r.value(m.Model)), Time: r.time(m.Time)}
-	rec.Status, rec.Note = r.outcome(m.Status, m.Error)
+	rec.Status, rec.Note = r.outcome(m.Status, m.Error, m.Output)
 	if r.err == nil && rec.Input == nil && rec.Output == nil {
 		return nil, errors.New("neither input nor output is there")
 	}
@@ -230,7 +234,7 @@ func (c *callMapping) parse(line []byte) (calls []Call, err error) {
 	for i, item := range items {
 		r := &reading{line: item}
 		call := Call{Tool: string(r.value(c.Tool)), Request: r.value(c.Request), Response: r.value(c.Response), Time: r.time(c.Time)}
-		call.Status, call.Note = r.outcome(c.Status, c.Error)
+		call.Status, call.Note = r.outcome(c.Status, c.Error, c.Response)
 		var d jsontext.Fields
 		if id := r.raw(c.ID); id != nil {
 			d.Add("id", jsontext.Compact(id))

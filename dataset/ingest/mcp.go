@@ -6,36 +6,63 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/mythos-project/mythos/internal/decimal"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 )
 
 // mcp reads JSON lines of JSON-RPC messages of the Model Context Protocol, or batches of
 // them, as they are or as the member message, msg or data of an object that may have a
-// timestamp and a direction. Every request tools/call with its response is an episode
-// with that one call.
+// timestamp, a direction and a session. Every request tools/call with its response is an
+// episode with that one call.
 type mcp struct{}
 
 // Name implements Reader.
 func (mcp) Name() string { return "mcp" }
 
 // Code implements Reader.
-func (mcp) Code() object.Hash { return object.SumText("mythos.import.mcp/2") }
+func (mcp) Code() object.Hash { return object.SumText("mythos.import.mcp/3") }
 
 // Read implements Reader.
 func (mcp) Read(r io.Reader, h Handler) error {
-	s := &mcpSession{h: h}
-	s.begin()
+	t := &transcript{h: h, sessions: map[string]*mcpSession{}}
 	err := eachLine(r, func(where string, line []byte) error {
 		if err := jsontext.Check(line); err != nil {
 			return h.Bad(&RecordError{where, err.Error()})
 		}
-		return s.line(where, line)
+		return t.line(where, line)
 	})
 	if err != nil {
 		return err
 	}
-	return s.rest()
+	for _, s := range t.order {
+		if err := s.rest(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// transcript follows the sessions of a file, each with ids of its own.
+type transcript struct {
+	h        Handler
+	sessions map[string]*mcpSession // by what a log calls them; empty where it does not
+	order    []*mcpSession
+}
+
+// session is the one of a name; first is the message for which it is wanted.
+func (t *transcript) session(name string, first *mcpMessage) *mcpSession {
+	s, unnamed := t.sessions[name], t.sessions[""]
+	// A client learns its session's name from the response to initialize.
+	if unnamed != nil && (s == nil || s.open[client][first.id] == nil) && unnamed.answersFirst(first) {
+		return unnamed
+	}
+	if s == nil {
+		s = &mcpSession{h: t.h}
+		s.begin()
+		t.sessions[name], t.order = s, append(t.order, s)
+	}
+	return s
 }
 
 // mcpMessage is one JSON-RPC message.
@@ -81,65 +108,89 @@ var methodSides = map[string]side{"initialize": client, "tools/call": client, "t
 	"roots/list": server, "sampling/createMessage": server, "elicitation/create": server}
 
 // line reads a line: a message, a batch, or an object around one of them.
-func (s *mcpSession) line(where string, line []byte) error {
-	inner, from, at, err := unwrap(line)
+func (t *transcript) line(where string, line []byte) error {
+	e, err := unwrap(line)
 	if err != nil {
-		return s.h.Bad(&RecordError{where, err.Error()})
+		return t.h.Bad(&RecordError{where, err.Error()})
 	}
-	if jsontext.Kind(inner) != '[' {
-		return s.read(where, line, inner, from, at)
+	if jsontext.Kind(e.inner) != '[' {
+		return t.read(where, line, e.inner, e)
 	}
-	batch, err := jsontext.ListOf(inner)
+	batch, err := jsontext.ListOf(e.inner)
 	if err != nil || len(batch) == 0 {
-		return s.h.Bad(&RecordError{where, "it is an empty batch"})
+		return t.h.Bad(&RecordError{where, "it is an empty batch"})
 	}
 	for i, raw := range batch {
-		if err := s.read(fmt.Sprintf("%s, message %d of the batch", where, i+1), jsontext.Compact(raw), raw, from, at); err != nil {
+		if err := t.read(fmt.Sprintf("%s, message %d of the batch", where, i+1), jsontext.Compact(raw), raw, e); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// envelope is what a log wrote around a message, or a batch.
+type envelope struct {
+	inner   json.RawMessage
+	from    side
+	at      object.Time
+	session string
+}
+
+// sessionNames are the members that tell sessions apart, and servers of one client.
+var sessionNames = []string{"sessionId", "session_id", "session", "mcp-session-id", "mcp_session_id", "connectionId", "connection_id", "connection",
+	"serverName", "server_name", "server"}
+
+// read reads the members beside a message.
+func (e *envelope) read(l jsontext.Fields) (err error) {
+	for _, name := range sessionNames {
+		if raw := l.Get(name); raw != nil {
+			e.session += name + "=" + string(jsontext.Compact(raw)) + " "
+		}
+	}
+	e.at, err = firstTime(l.Get("timestamp"), l.Get("time"), l.Get("ts"))
+	return err
+}
+
 // unwrap finds the message in what a log wrote around it.
-func unwrap(line []byte) (inner json.RawMessage, from side, at object.Time, err error) {
+func unwrap(line []byte) (e envelope, err error) {
 	if jsontext.Kind(line) == '[' {
-		return line, unknown, 0, nil
+		return envelope{inner: line}, nil
 	}
 	l, err := jsontext.FieldsOf(line)
 	if err != nil {
-		return nil, unknown, 0, err
+		return e, err
+	}
+	if err := e.read(l); err != nil {
+		return e, err
 	}
 	if l.Has("jsonrpc") {
-		at, err = firstTime(l.Get("timestamp"), l.Get("time"), l.Get("ts"))
-		return line, unknown, at, err
+		e.inner = line
+		return e, nil
 	}
 	for _, name := range []string{"direction", "dir", "from", "sender", "side", "type"} {
 		word, err := jsontext.PlainText(l.Get(name))
 		if err == nil && sides[word] != unknown {
-			from = sides[word]
+			e.from = sides[word]
 			break
 		}
-	}
-	if at, err = firstTime(l.Get("timestamp"), l.Get("time"), l.Get("ts")); err != nil {
-		return nil, from, 0, err
 	}
 	for _, name := range []string{"message", "msg", "data"} {
 		raw := l.Get(name)
 		if jsontext.Kind(raw) == '"' { // some logs hold the message as a text
 			text, err := jsontext.TextOf(raw)
 			if err != nil {
-				return nil, from, at, err
+				return e, err
 			}
 			if raw = json.RawMessage(text); jsontext.Check(raw) != nil {
 				continue
 			}
 		}
 		if isMessage(raw) {
-			return raw, from, at, nil
+			e.inner = raw
+			return e, nil
 		}
 	}
-	return nil, from, at, errors.New("it is no JSON-RPC message, and has none as message, msg or data")
+	return e, errors.New("it is no JSON-RPC message, and has none as message, msg or data")
 }
 
 // isMessage reports whether JSON is a message or a batch.
@@ -156,18 +207,22 @@ func isMessage(raw json.RawMessage) bool {
 }
 
 // read takes one message.
-func (s *mcpSession) read(where string, source []byte, raw json.RawMessage, from side, at object.Time) error {
+func (t *transcript) read(where string, source []byte, raw json.RawMessage, e envelope) error {
 	m, err := readMCP(raw)
 	if err != nil {
-		return s.h.Bad(&RecordError{where, err.Error()})
+		return t.h.Bad(&RecordError{where, err.Error()})
 	}
-	m.time, m.source = at, source
-	m.side = s.sender(from, m.method)
+	s := t.session(e.session, m)
+	m.time, m.source = e.at, source
+	m.side = s.sender(e.from, m.method)
 	reason, err := s.message(m)
+	if errors.Is(err, ErrLost) {
+		return fmt.Errorf("%s: %w", where, err)
+	}
 	if err != nil || reason == "" {
 		return err
 	}
-	return s.h.Bad(&RecordError{where, reason})
+	return t.h.Bad(&RecordError{where, reason})
 }
 
 // sender tells who sent a message. A log of the server says in and out the other way
@@ -210,7 +265,7 @@ func mcpID(raw json.RawMessage) (string, error) {
 		text, err := jsontext.TextOf(raw)
 		return `"` + text, err
 	case jsontext.IsNumber(raw):
-		if n, ok := wholeOf(string(raw)); ok {
+		if n, ok := decimal.Whole(string(raw)); ok {
 			return n.String(), nil
 		}
 		return string(raw), nil

@@ -141,16 +141,25 @@ func (s *mcpSession) response(m *mcpMessage) (reason string, err error) {
 		return "two requests have the id " + jsontext.Describe(m.Get("id")) + ": the response is of either", nil
 	case r.method != "tools/call":
 		return "", nil
-	case result == nil && failure == nil:
-		return "it has neither a result nor an error", nil
 	}
-	if failure != nil {
+	if result == nil && failure == nil { // it was answered, and nobody knows with what
+		if err := s.h.Lost("responses", "they have neither a result nor an error"); err != nil {
+			return "", err
+		}
+		r.call.Note = "the response has neither a result nor an error"
+	} else if failure != nil {
 		r.call.Response, r.call.Status, r.call.Note = jsontext.Compact(failure), statusFailed, failureNote(failure)
 	} else if err := r.answered(result); err != nil {
 		return "result: " + err.Error(), nil
 	}
 	r.source = bytes.Join([][]byte{r.source, m.source}, []byte{'\n'})
 	return "", s.emit(r)
+}
+
+// answersFirst reports that a message answers the initialize of the client.
+func (s *mcpSession) answersFirst(m *mcpMessage) bool {
+	r := s.open[client][m.id]
+	return m.method == "" && r != nil && r.method == "initialize"
 }
 
 // asker tells who asked what this answers, where both sides have a request with its id:

@@ -8,6 +8,13 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
+// toolRoles are those of messages that answer calls, as the templates of models name them;
+// knownRoles are all that are known.
+var (
+	toolRoles  = map[string]bool{"tool": true, "function": true, "ipython": true, "observation": true}
+	knownRoles = map[string]bool{"tool": true, "function": true, "ipython": true, "observation": true, "system": true, "developer": true, "user": true, "assistant": true, "model": true}
+)
+
 // message is one message of a chat.
 type message struct {
 	jsontext.Fields
@@ -50,7 +57,7 @@ func readMessage(raw json.RawMessage) (*message, error) {
 	if err := m.content(); err != nil {
 		return nil, err
 	}
-	if m.role != "tool" && m.role != "function" || len(m.answers) > 0 {
+	if !toolRoles[m.role] || len(m.answers) > 0 {
 		return m, nil
 	}
 	a := chatAnswer{response: m.text}

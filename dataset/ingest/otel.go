@@ -23,7 +23,7 @@ type otel struct{}
 func (otel) Name() string { return "otel" }
 
 // Code implements Reader.
-func (otel) Code() object.Hash { return object.SumText("mythos.import.otel/2") }
+func (otel) Code() object.Hash { return object.SumText("mythos.import.otel/3") }
 
 // maxSpans bounds the spans that are held, in bytes.
 const maxSpans = 2 << 30
@@ -149,6 +149,9 @@ type collection struct {
 	parents map[spanKey]string
 }
 
+// cutBefore is why something is lost that was never in the file.
+const cutBefore = "a limit had cut them off when they were recorded, as the counts of what was dropped say"
+
 // spanKey is how a span is known.
 type spanKey struct{ trace, span string }
 
@@ -250,6 +253,11 @@ func (c *collection) span(where string, raw json.RawMessage) error {
 		}
 		return c.h.Bad(&RecordError{where, fmt.Sprintf("the span %s of the trace %s is here twice, and not the same", s.id, s.trace)})
 	}
+	if s.cut {
+		if err := c.h.Lost("attributes and events of spans", cutBefore); err != nil {
+			return err
+		}
+	}
 	if c.held += len(s.raw); c.held > maxSpans {
 		return fmt.Errorf("more than %d bytes of spans: import fewer files at a time", maxSpans)
 	}
@@ -273,6 +281,11 @@ func (c *collection) log(where string, raw json.RawMessage) error {
 	if l == nil {
 		c.h.Passed("log records that are not of generative AI")
 		return nil
+	}
+	if l.cut {
+		if err := c.h.Lost("attributes of log records", cutBefore); err != nil {
+			return err
+		}
 	}
 	text := string(jsontext.Compact(raw))
 	if c.batch[text]++; c.batch[text] <= c.logs[text] {

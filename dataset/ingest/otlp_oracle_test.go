@@ -158,8 +158,13 @@ func TestSpansLikeProtobuf(t *testing.T) {
 			t.Skip(err)
 		}
 		h := &hearer{}
-		if err := (otel{}).Read(strings.NewReader(string(raw)), h); err != nil || len(h.list) != 1 {
+		begun := strings.TrimLeft(question, " \t\r\n")
+		cut := (strings.HasPrefix(begun, "[") || strings.HasPrefix(begun, "{")) && !json.Valid([]byte(question))
+		if err := (otel{}).Read(strings.NewReader(string(raw)), h); err != nil || len(h.list)+len(h.lost) != 1 || (len(h.lost) == 1) != cut {
 			t.Fatalf("%s: %v, %+v", raw, err, h)
+		}
+		if cut {
+			return // as a limit for attributes leaves it
 		}
 		r := h.list[0]
 		d, err := jsontext.FieldsOf(r.Details)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mythos-project/mythos/internal/decimal"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 )
@@ -21,6 +22,7 @@ type genSpan struct {
 	attrs             attributes
 	events            []genEvent
 	failed            bool
+	cut               bool     // not all of its attributes and events were recorded
 	message           string   // of the status
 	raw               []byte   // the span as it stood there; nil when only logs tell of it
 	logged            [][]byte // the log records that belong to it
@@ -40,7 +42,7 @@ func nanos(raw json.RawMessage) (object.Time, string, error) {
 	if err != nil || text == "" {
 		return 0, "", err
 	}
-	n, ok := wholeOf(text)
+	n, ok := decimal.Whole(text)
 	if !ok || !n.IsInt64() || n.Sign() < 0 {
 		return 0, "", fmt.Errorf("%s is no time in nanoseconds", jsontext.Describe(raw))
 	}
@@ -80,7 +82,28 @@ func parseSpan(raw json.RawMessage) (*genSpan, error) {
 		return nil, err
 	}
 	s.raw = jsontext.Compact(raw)
+	if s.cut, err = dropped(f); err != nil {
+		return nil, err
+	}
 	return s, s.readStatus(f.Get("status"))
+}
+
+// dropped reports whether counts say that something was not recorded.
+func dropped(f jsontext.Fields) (bool, error) {
+	for _, name := range []string{"droppedAttributesCount", "dropped_attributes_count", "droppedEventsCount", "dropped_events_count"} {
+		text, err := jsontext.PlainText(f.Get(name))
+		if err != nil || text == "" {
+			continue
+		}
+		n, ok := decimal.Whole(text)
+		if !ok || n.Sign() < 0 {
+			return false, fmt.Errorf("%s: %s is no count", name, jsontext.Describe(f.Get(name)))
+		}
+		if n.Sign() > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // ids reads the ids of a span, of its trace and of the span around it.
@@ -115,7 +138,7 @@ func (s *genSpan) readStatus(raw json.RawMessage) error {
 		return fmt.Errorf("status: %w", err)
 	}
 	failed, ok := statusCodes[strings.TrimPrefix(strings.ToUpper(code), "STATUS_CODE_")]
-	if n, whole := wholeOf(code); whole {
+	if n, whole := decimal.Whole(code); whole {
 		failed, ok = statusCodes[n.String()]
 	}
 	if !ok {
@@ -159,6 +182,7 @@ func parseEvents(raw json.RawMessage) ([]genEvent, error) {
 type genLog struct {
 	key   spanKey
 	event genEvent
+	cut   bool // not all of its attributes were recorded
 }
 
 // eventDetails is the event that has all of a model call.
@@ -186,6 +210,9 @@ func parseLog(raw json.RawMessage) (*genLog, error) {
 	if err := l.body(f.Get("body")); err != nil {
 		return nil, err
 	}
+	if l.cut, err = dropped(f); err != nil {
+		return nil, err
+	}
 	if l.key.trace, err = otlpID(f.Get("traceId", "trace_id"), 16); err != nil {
 		return nil, fmt.Errorf("traceId: %w", err)
 	}
@@ -211,8 +238,8 @@ func (l *genLog) body(raw json.RawMessage) error {
 		return fmt.Errorf("body: %w", err)
 	}
 	if jsontext.Kind(value) != '{' {
-		if jsontext.Kind(value) != 'n' && !jsontext.Fields(l.event.attrs).Has("content") {
-			l.event.attrs = append(l.event.attrs, jsontext.Member{Name: "content", Value: value})
+		if jsontext.Kind(value) != 'n' && !l.event.attrs.Has("content") {
+			l.event.attrs.Fields = append(l.event.attrs.Fields, jsontext.Member{Name: "content", Value: value})
 		}
 		return nil
 	}
@@ -221,8 +248,8 @@ func (l *genLog) body(raw json.RawMessage) error {
 		return err
 	}
 	for _, m := range f {
-		if !jsontext.Fields(l.event.attrs).Has(m.Name) {
-			l.event.attrs = append(l.event.attrs, m)
+		if !l.event.attrs.Has(m.Name) {
+			l.event.attrs.Fields = append(l.event.attrs.Fields, m)
 		}
 	}
 	return nil
@@ -242,7 +269,7 @@ func (s *genSpan) canonical() string {
 }
 
 func writeAttributes(b *strings.Builder, a attributes) {
-	sorted := slices.SortedFunc(slices.Values(a), func(x, y jsontext.Member) int { return strings.Compare(x.Name, y.Name) })
+	sorted := slices.SortedFunc(slices.Values(a.Fields), func(x, y jsontext.Member) int { return strings.Compare(x.Name, y.Name) })
 	for _, m := range sorted {
 		fmt.Fprintf(b, " %q=%s", m.Name, jsontext.Compact(m.Value))
 	}

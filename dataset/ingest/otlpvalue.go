@@ -7,61 +7,104 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/mythos-project/mythos/internal/decimal"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// attributes are those of a span, an event or a log record: names with OTLP's AnyValue.
-type attributes []jsontext.Member
+// attributes are those of a span, an event or a log record: names with plain JSON.
+type attributes struct {
+	jsontext.Fields
+	bytes map[string][]byte // of those that are bytes, which JSON has as base64
+}
 
-// parseAttributes reads [{"key", "value"}, ...]. Values stay AnyValues.
-func parseAttributes(raw json.RawMessage) (attributes, error) {
+// parseAttributes reads [{"key", "value"}, ...].
+func parseAttributes(raw json.RawMessage) (out attributes, err error) {
 	if raw == nil {
-		return nil, nil
+		return out, nil
 	}
 	list, err := jsontext.ListOf(raw)
 	if err != nil {
-		return nil, fmt.Errorf("attributes: %w", err)
+		return out, fmt.Errorf("attributes: %w", err)
 	}
-	var out attributes
 	seen := map[string]int{}
 	for _, item := range list {
 		f, err := jsontext.FieldsOf(item)
 		if err != nil {
-			return nil, fmt.Errorf("attributes: %w", err)
+			return out, fmt.Errorf("attributes: %w", err)
 		}
 		key, err := jsontext.PlainText(f.Get("key"))
 		if err != nil {
-			return nil, fmt.Errorf("attributes: %w", err)
+			return out, fmt.Errorf("attributes: %w", err)
 		}
 		value, err := anyJSON(f.Get("value"), 1)
 		if err != nil {
-			return nil, fmt.Errorf("attribute %s: %w", key, err)
+			return out, fmt.Errorf("attribute %s: %w", key, err)
 		}
 		if at, twice := seen[key]; twice {
-			if string(out[at].Value) != string(value) {
-				return nil, fmt.Errorf("the attribute %s stands twice, with two values", key)
+			if string(out.Fields[at].Value) != string(value) {
+				return out, fmt.Errorf("the attribute %s stands twice, with two values", key)
 			}
 			continue
 		}
-		seen[key] = len(out)
-		out = append(out, jsontext.Member{Name: key, Value: value})
+		seen[key] = len(out.Fields)
+		out.Fields = append(out.Fields, jsontext.Member{Name: key, Value: value})
+		if data, ok := anyBytes(f.Get("value")); ok {
+			if out.bytes == nil {
+				out.bytes = map[string][]byte{}
+			}
+			out.bytes[key] = data
+		}
 	}
 	return out, nil
 }
 
-// value is an attribute as plain JSON; nil where it is missing.
-func (a attributes) value(names ...string) json.RawMessage { return jsontext.Fields(a).Get(names...) }
-
-// text is an attribute as a text: a text as it is, anything else as JSON. ok is false
-// where it is missing. Values were checked when they were read.
-func (a attributes) text(names ...string) (string, bool) {
-	raw := a.value(names...)
-	if raw == nil {
-		return "", false
+// content is an attribute as it is asked or answered: a text or bytes as they are, anything
+// else as JSON. ok is false where it is missing. Values were checked when they were read.
+func (a attributes) content(names ...string) (content []byte, ok bool) {
+	for _, name := range names {
+		if data, ok := a.bytes[name]; ok {
+			return data, true
+		}
+		if raw := a.Get(name); raw != nil {
+			text, err := jsontext.Plain(raw)
+			return text, err == nil
+		}
 	}
-	text, err := jsontext.PlainText(raw)
-	return text, err == nil
+	return nil, false
+}
+
+// text is the content of an attribute; base64 where it is no text.
+func (a attributes) text(names ...string) (string, bool) {
+	content, ok := a.content(names...)
+	return legible(content), ok
+}
+
+// spelled is an attribute in JSON: bytes that are a text are that text.
+func (a attributes) spelled(m jsontext.Member) json.RawMessage {
+	if data, ok := a.bytes[m.Name]; ok {
+		return jsontext.Text(legible(data))
+	}
+	return m.Value
+}
+
+// legible is a text, or base64 of bytes that are none.
+func legible(text []byte) string {
+	if utf8.Valid(text) {
+		return string(text)
+	}
+	return base64.StdEncoding.EncodeToString(text)
+}
+
+// anyBytes are the bytes of an AnyValue that was read; ok is false where it has none.
+func anyBytes(raw json.RawMessage) (data []byte, ok bool) {
+	if f, err := jsontext.FieldsOf(raw); err == nil && f.Get("bytesValue", "bytes_value") != nil {
+		text, err := jsontext.TextOf(f.Get("bytesValue", "bytes_value"))
+		data, ok = fromBase64(text)
+		return data, ok && err == nil
+	}
+	return nil, false
 }
 
 // maxAnyDepth bounds how deep values stand inside one another.
@@ -126,7 +169,7 @@ func anyInt(raw json.RawMessage) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, ok := wholeOf(text)
+	n, ok := decimal.Whole(text)
 	if !ok || !n.IsInt64() {
 		return nil, fmt.Errorf("%s is no whole number of 64 bits", jsontext.Describe(raw))
 	}

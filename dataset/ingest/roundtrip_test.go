@@ -15,8 +15,14 @@ import (
 	"pgregory.net/rapid"
 )
 
+// failing is a test, or one draw of a property test.
+type failing interface {
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // exportedRows imports a text into a store of its own and exports what it gave.
-func exportedRows(t *rapid.T, form Reader, text string, rows dataset.Rows) string {
+func exportedRows(t failing, form Reader, text string, rows dataset.Rows) string {
 	ctx := context.Background()
 	db := memory.New()
 	s := store.New(db, db)

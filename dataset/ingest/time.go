@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mythos-project/mythos/internal/decimal"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 )
@@ -32,7 +33,7 @@ func timeOf(raw json.RawMessage) (object.Time, error) {
 	if text == "" {
 		return 0, nil
 	}
-	if d, ok := parseDecimal(text); ok {
+	if d, ok := decimal.Parse(text); ok {
 		t, err := numberTime(d)
 		return t, atTime(raw, err)
 	}
@@ -67,17 +68,17 @@ var unitTimes = []struct {
 	{big.NewInt(-1), 1e6, 1},
 }
 
-func numberTime(d decimal) (object.Time, error) {
-	size, _ := d.times(big.NewInt(1))
+func numberTime(d decimal.Number) (object.Time, error) {
+	size, _ := d.Times(big.NewInt(1))
 	size.Abs(size)
 	for _, u := range unitTimes {
 		if size.Cmp(u.above) <= 0 {
 			continue
 		}
 		if u.den > 1 {
-			d.exp -= 3 // the only one is a thousandth
+			d = d.Thousandth() // the only one is a thousandth
 		}
-		n, _ := d.times(big.NewInt(u.num))
+		n, _ := d.Times(big.NewInt(u.num))
 		if !n.IsInt64() {
 			break
 		}

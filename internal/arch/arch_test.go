@@ -17,7 +17,7 @@ import (
 const module = "github.com/mythos-project/mythos/"
 
 // leaves are rooms for anything that needs them. They import one another at most.
-var leaves = []string{"internal/atomicfile", "internal/flock", "internal/jsontext", "internal/par", "internal/plainfile", "internal/strictyaml", "internal/units", "store/kv"}
+var leaves = []string{"internal/atomicfile", "internal/decimal", "internal/flock", "internal/jsontext", "internal/par", "internal/plainfile", "internal/strictyaml", "internal/units", "store/kv"}
 
 // rooms lists every package with the rooms of this module that its code may
 // import. "*" is anything. A folder ending in /... rules all packages below it.

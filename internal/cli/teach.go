@@ -5,6 +5,9 @@ import (
 	"errors"
 	"io/fs"
 	osexec "os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/mythos-project/mythos/caps"
@@ -61,14 +64,23 @@ var hints = []struct {
 // hintFor finds the hint for an error that has none.
 func hintFor(err error) string {
 	for _, h := range hints {
-		if errors.Is(err, h.err) {
-			return h.hint
+		if !errors.Is(err, h.err) {
+			continue
 		}
+		if at := (*fs.PathError)(nil); h.err == syscall.ENOSPC && errors.As(err, &at) && !inRepository(at.Path) {
+			return "there is no room where that is written: free some there, or write elsewhere"
+		}
+		return h.hint
 	}
 	if refused := (*can.Error)(nil); errors.As(err, &refused) {
 		return "canonical bytes are expected: `mythos encode --struct NAME` makes them from JSON or YAML, `mythos decode` shows them"
 	}
 	return ""
+}
+
+// inRepository reports whether a file is the store's: one that a command names is not.
+func inRepository(path string) bool {
+	return slices.Contains(strings.Split(filepath.ToSlash(path), "/"), node.Folder)
 }
 
 // explain is what is told of an error to somebody who is not at this terminal.

@@ -130,6 +130,9 @@ func imports() *set {
 	show("chat: a member twice", "chat", line+`,"id":"a","id":"b"}`+"\n", nil)
 	show("chat: half a surrogate pair", "chat", strings.Replace(line, "2+2?", `\ud800`, 1)+"}\n", nil)
 	show("chat: a byte order mark, CRLF", "chat", "\ufeff"+line+"}\r\n", nil)
+	show("chat: its system prompt", "chat", strings.Replace(line, "{", `{"system":"Be short.",`, 1)+"}\n", nil)
+	show("chat: an answer beside the messages", "chat", strings.Replace(line, "]", `,{"role":"user","content":"3+3?"}]`, 1)+`,"response":"6"}`+"\n", nil)
+	show("chat: a failure beside the messages", "chat", line+`,"error":{"code":502,"message":"cut"}}`+"\n", nil)
 	for _, at := range []string{"1790000000", "1790000000.5", "1790000000123", "1790000000123456", "1790000000123456789", `"2026-09-21T12:00:00Z"`, `"2026-09-21 12:00:00.123456789+02"`, `"2026-09-21T12:00:00"`, `"soon"`} {
 		mapping := "name: mine\ninput: /q\noutput: /a\ntime: /t\n"
 		s.add("time: "+at, fields{"mapping": mapping, "text": `{"q":"x","a":"y","t":` + at + "}\n", "as": "bob", "at_us": start})
@@ -147,6 +150,10 @@ func imports() *set {
 	show("mcp: ids 1 and 1.0 are the same", "mcp", call+"\n"+strings.Replace(answer, `"id":1`, `"id":1.0`, 1)+"\n", nil)
 	show(`mcp: ids 1 and "1" are not`, "mcp", call+"\n"+strings.Replace(answer, `"id":1`, `"id":"1"`, 1)+"\n", nil)
 	show("mcp: an error", "mcp", call+"\n"+`{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"no"}}`+"\n", nil)
+	show("mcp: neither result nor error", "mcp", call+"\n"+`{"jsonrpc":"2.0","id":1,"result":null}`+"\n", nil)
+	const first, second = `{"sessionId":"a","message":`, `{"sessionId":"b","message":`
+	show("mcp: ids of two sessions", "mcp", first+call+"}\n"+second+call+"}\n"+second+answer+"}\n"+first+strings.Replace(answer, "3", "4", 1)+"}\n", nil)
+	show("otel: bytes", "otel", strings.Replace(otelSpan, `{"stringValue":"[{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"2+2?\"}]}]"}`, `{"bytesValue":"MisyPw=="}`, 1), nil)
 	show("otel: nothing in it", "otel", `{"resourceSpans":[]}`, nil)
 	show("otel: a call of a model", "otel", otelSpan, nil)
 	return s
