@@ -232,7 +232,7 @@ func (a *attempt) invoke(ctx context.Context, d *ledger.Decision) (Outcome, erro
 	case errors.Is(err, ErrNotStarted) && caller.Err() == nil:
 		return a.notStarted(ctx, d, err)
 	case err != nil:
-		return Outcome{}, fmt.Errorf("tool %s: %w", a.target.name, err)
+		return Outcome{}, a.lost(caller, err)
 	}
 	if int64(len(res.Body)) > a.target.limits.MaxResponse {
 		res = Response{Status: StatusResponseTooBig, Notes: "response exceeds the tool's limit", Tokens: res.Tokens, GPUms: res.GPUms}

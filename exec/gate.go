@@ -185,14 +185,14 @@ var ErrRequestTooLarge = errors.New("request exceeds the tool's limit")
 var ErrNoResponse = errors.New("the committed response is not in this store")
 
 // Do lets one effect happen, or finds it done, or refuses it. Errors: a
-// *RefusedError; a *NotStartedError; those of the ledger (ledger.ErrBusy,
+// *RefusedError; a *NotStartedError; a *LostError; those of the ledger (ledger.ErrBusy,
 // ErrIdempotencyConflict, ErrDivergent, ErrNonDeterministic, ErrUnknownOutcome); a
 // runner's, after which the outcome is unknown. A tool that fails is no error: see
 // Outcome.Status.
 func (g *Gate) Do(ctx context.Context, e Effect) (Outcome, error) {
 	for retries := 0; ; retries++ {
 		out, err := g.once(ctx, e, retries > 0)
-		failed := errors.Is(err, ErrNotStarted) || (err == nil && ledger.Retryable(out.Status))
+		failed := errors.Is(err, ErrNotStarted) || repeatable(err) || (err == nil && ledger.Retryable(out.Status))
 		if !failed || retries >= e.Manner.Retries {
 			return out, err
 		}
@@ -203,6 +203,12 @@ func (g *Gate) Do(ctx context.Context, e Effect) (Outcome, error) {
 			return out, errors.Join(err, perr)
 		}
 	}
+}
+
+// repeatable reports whether an answer was lost of a tool that is safe to repeat.
+func repeatable(err error) bool {
+	var lost *LostError
+	return errors.As(err, &lost) && lost.Safe
 }
 
 const maxPause = time.Minute // between two attempts

@@ -42,6 +42,43 @@ func (e *StoppedError) Error() string {
 // Unwrap gives ledger.ErrStopped and ledger.ErrUnknownOutcome.
 func (e *StoppedError) Unwrap() []error { return []error{ledger.ErrStopped, ledger.ErrUnknownOutcome} }
 
+// ErrLost means that a tool was asked and that its answer was lost, or is none.
+var ErrLost = errors.New("no answer came")
+
+// LostError is an attempt of which nobody knows what it did. With a key, the next call says
+// the same; a tool that is safe to repeat is called again by it.
+type LostError struct {
+	Tool  string
+	Keyed bool
+	Safe  bool // the tool is safe to repeat
+	Err   error
+}
+
+func (e *LostError) Error() string {
+	if e.Safe {
+		return fmt.Sprintf("tool %s: %v", e.Tool, e.Err)
+	}
+	return fmt.Sprintf("tool %s: %v: %v", e.Tool, e.Err, ledger.ErrUnknownOutcome)
+}
+
+// Unwrap gives ErrLost and the reason, and ledger.ErrUnknownOutcome where the key waits for
+// a decision.
+func (e *LostError) Unwrap() []error {
+	if e.Keyed && !e.Safe {
+		return []error{ErrLost, ledger.ErrUnknownOutcome, e.Err}
+	}
+	return []error{ErrLost, e.Err}
+}
+
+// lost is the error of a runner that cannot say what its tool did. A built-in tool's own is
+// passed on: it says what became of the effects that it caused.
+func (a *attempt) lost(caller context.Context, err error) error {
+	if _, builtin := a.gate.builtins[a.effect.Tool]; builtin || caller.Err() != nil {
+		return fmt.Errorf("tool %s: %w", a.target.name, err)
+	}
+	return &LostError{a.target.name, len(a.effect.Key) > 0, a.target.retrySafe, err}
+}
+
 // notStarted ends an attempt that certainly did nothing: its key is free and what was
 // charged is given back, in the update that says so.
 func (a *attempt) notStarted(ctx context.Context, d *ledger.Decision, why error) (Outcome, error) {

@@ -197,17 +197,18 @@ func TestPinnedFiles(t *testing.T) {
 // What does not start says why, and that it did not.
 func TestNotStarted(t *testing.T) {
 	dir := t.TempDir()
-	gone := write(t, filepath.Join(dir, "gone"), "#!/bin/sh\n")
+	gone, closed := write(t, filepath.Join(dir, "gone"), "#!/bin/sh\n"), write(t, filepath.Join(dir, "closed"), "#!/bin/sh\n")
 	cases := map[string]mexec.ModuleRef{
 		"no such file":      module(t, gone),
 		"/no/such/program":  module(t, write(t, filepath.Join(dir, "a"), "#!/no/such/program\n")),
 		"CR LF":             module(t, write(t, filepath.Join(dir, "b"), "#!/bin/sh\r\necho\r\n")),
 		"exec format error": module(t, write(t, filepath.Join(dir, "c"), "echo hello\n")),
+		"permission denied": module(t, closed),
 		"absolute path":     module(t, write(t, filepath.Join(dir, "d"), "#!sh\n")),
 		"nosuchprogram":     module(t, write(t, filepath.Join(dir, "e"), "#!/usr/bin/env nosuchprogram\n")),
 		"the folder to run": func() mexec.ModuleRef { m := module(t, "/bin/cat"); m.Dir = "/no/such/folder"; return m }(),
 	}
-	if err := os.Remove(gone); err != nil {
+	if err := errors.Join(os.Remove(gone), os.Chmod(closed, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	runner := &process.Runner{Dir: t.TempDir()}

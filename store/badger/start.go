@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
@@ -201,6 +203,14 @@ func (s *session) abandon() error {
 	return errors.Join(err, s.seal.close())
 }
 
+// exhausted reports whether this process or machine ran out of something, which says nothing
+// of the database. Some of Badger's errors have the text alone of the system's.
+func exhausted(err error) bool {
+	return err != nil && slices.ContainsFunc([]syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM}, func(e syscall.Errno) bool {
+		return errors.Is(err, e) || strings.Contains(err.Error(), e.Error())
+	})
+}
+
 // openBadger opens Badger, which panics over some kinds of damage, and over others goes
 // on without a table and only logs it.
 func openBadger(o badger.Options, f *faults) (db *badger.DB, err error) {
@@ -211,7 +221,7 @@ func openBadger(o badger.Options, f *faults) (db *badger.DB, err error) {
 	}()
 	db, err = badger.Open(o)
 	switch {
-	case errors.Is(err, syscall.ENOSPC) || unwritable(err):
+	case errors.Is(err, syscall.ENOSPC) || unwritable(err) || exhausted(err):
 		return nil, err
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", store.ErrDamaged, err)
