@@ -64,8 +64,8 @@ bench-waiters: build ## how soon 100 processes that wait for an effect have its 
 
 ROUNDS ?= 6
 attack: ## each damage to each file of a database and of a repository, ROUNDS times (6: about ten minutes); damage is named or does no harm
-	ATTACK_ROUNDS=$(ROUNDS) go test ./store/badger -run 'TestDamage|TestMoments|TestGone' -timeout 60m
-	ATTACK_ROUNDS=$(ROUNDS) go test ./cmd/mythos -run 'TestDamagedRepository|TestOddFiles' -timeout 60m
+	ATTACK_ROUNDS=$(ROUNDS) go test ./store/badger -run 'TestDamage|TestMoments|TestGone' -timeout 180m
+	ATTACK_ROUNDS=$(ROUNDS) go test ./cmd/mythos -run 'TestDamagedRepository|TestOddFiles' -timeout 180m
 
 KILLS ?= 200
 crash: ## kill -9 at random points over 200 puts; nothing acknowledged is lost (about a minute)
