@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/creack/pty"
 	"github.com/mattn/go-runewidth"
@@ -46,7 +47,7 @@ func onTerminal(t *testing.T, dir string, rows uint16, env []string, args ...str
 
 // The parts of a screen that differ from run to run, with their widths kept.
 var (
-	hexRun    = regexp.MustCompile(`\b[0-9a-f]{10,64}\b|[0-9a-f]{10,}`)
+	hexRun    = regexp.MustCompile(`\b[0-9a-f]{10,64}\b|[0-9a-f]{10,}|hex:[0-9a-f]+…`)
 	timeStamp = regexp.MustCompile(`\d{4}-\d\d-\d\d([ T])\d\d:\d\d(:\d\d)?(\.\d{6})?`)
 	lasting   = regexp.MustCompile(`another \d+[a-z]+[0-9a-z]*`)
 	scores    = regexp.MustCompile(`is \d{5,7} \(`) // of a model, which learns from the Go toolchain's files
@@ -58,7 +59,7 @@ func normalized(screen, dir string) string {
 	screen = timeStamp.ReplaceAllStringFunc(screen, func(s string) string { return "2026-01-02" + s[10:11] + "03:04:05.000000"[:len(s)-11] })
 	screen = scores.ReplaceAllString(screen, "is 950000 (")
 	screen = lasting.ReplaceAllString(screen, "another 1h")
-	return hexRun.ReplaceAllStringFunc(screen, func(s string) string { return strings.Repeat("f", len(s)) })
+	return hexRun.ReplaceAllStringFunc(screen, func(s string) string { return strings.Repeat("f", utf8.RuneCountInString(s)) })
 }
 
 // TestScreens compares what people see on a terminal of 80 columns with the captures in
@@ -66,7 +67,7 @@ func normalized(screen, dir string) string {
 func TestScreens(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"notes.txt": "one\ntwo\n", "other.txt": "one\n"} {
+	for name, text := range map[string]string{"notes.txt": "one\ntwo\n", "other.txt": "one\n", "data.yaml": "corpus: [\"@corpus/all\"]\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +83,9 @@ func TestScreens(t *testing.T) {
 	must(t, dir, "-q", "ref", "set", "docs/notes", cid)
 	must(t, dir, "-q", "peer", "add", "build", "http://127.0.0.1:7480", "--key", "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c")
 	receipt := strings.Fields(must(t, dir, "-q", "receipt", "ls", "--tool", "lines"))[0]
+	must(t, dir, "-q", "call", "lines", "--key", "tuesday", "--in", "notes.txt")
 	must(t, dir, "-q", "corpus", "snapshot", "--ref", "corpus/all")
+	must(t, dir, "-q", "dataset", "build", "data.yaml", "--ref", "data")
 	capture(t, dir, []screen{
 		{"status", []string{"status"}},
 		{"log", []string{"log"}},
@@ -93,6 +96,13 @@ func TestScreens(t *testing.T) {
 		{"ledger-log", []string{"ledger", "log"}},
 		{"ledger-show", []string{"ledger", "show", "monday"}},
 		{"key-ls", []string{"key", "ls"}},
+		{"tool-show", []string{"tool", "show", "lines"}},
+		{"dataset-show", []string{"dataset", "show", "@data"}},
+		{"receipt-show", []string{"receipt", "show", receipt}},
+		{"receipt-verify", []string{"receipt", "verify", receipt}},
+		{"log-summary", []string{"log", "--summary"}},
+		{"replay", []string{"call", "lines", "--key", "tuesday", "--in", "notes.txt"}},
+		{"overview", []string{"--help"}},
 		{"trust-ls", []string{"trust", "ls"}},
 		{"blob-stat", []string{"blob", "stat", cid}},
 		{"ref-ls", []string{"ref", "ls"}},
@@ -186,23 +196,29 @@ func golden(t *testing.T, name, screen string) {
 	}
 }
 
-// fits checks that no line of a table or of a status is wider than the terminal. Whole
-// hashes, commands to copy and JSON may be.
+// fits checks that no line is wider than the terminal, and that one of a thing is one. Whole
+// hashes, commands to copy and names of folders may be wider.
 func fits(t *testing.T, name, screen string) {
 	t.Helper()
-	if !strings.HasSuffix(name, "-ls") && name != "status" && name != "log" {
-		return
-	}
 	for line := range strings.Lines(screen) {
 		line = strings.TrimRight(line, "\n")
+		if found := onePlural.FindString(singular.Replace(line)); found != "" {
+			t.Errorf("%q: %s", found, line)
+		}
 		if strings.Contains(line, "mythos ") || strings.Contains(line, "DIR") {
 			continue
 		}
 		if w := runewidth.StringWidth(line); w > 80 {
-			t.Errorf("%d columns: %s", w, line)
+			t.Errorf("%s: %d columns: %s", name, w, line)
 		}
 	}
 }
+
+// onePlural is one of a thing whose name is a plural: no word for a thing here ends in s.
+var onePlural = regexp.MustCompile(`(^|[ (])1 [a-z]+s\b`)
+
+// singular is what looks like one: a verb, and a part of the whole.
+var singular = strings.NewReplacer("1 expires within", "", "1 of 1 verifiers", "")
 
 // TestPager checks when a pager is used, and when not.
 func TestPager(t *testing.T) {

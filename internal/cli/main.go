@@ -21,7 +21,6 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/supervise"
-	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -149,10 +148,7 @@ func report(f *cmdutil.Factory, e *clierr.Error) {
 		_ = enc.Encode(doc) // strings and integers always encode
 		return
 	}
-	fmt.Fprintf(f.IO.Err, "%s %s\n", f.IO.PaintErr(ui.Bad, "mythos:"), f.IO.CleanErr(e.Error()))
-	if e.Hint != "" {
-		fmt.Fprintf(f.IO.Err, "%s %s\n", f.IO.PaintErr(ui.Dim, "  hint:"), ui.CleanLines(e.Hint))
-	}
+	f.IO.Fail(e.Error(), e.Hint)
 }
 
 // classify gives any error its exit code.

@@ -37,6 +37,8 @@ func System() *Streams {
 	s.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	if w, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
 		s.outWidth = w
+	} else if w, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil {
+		s.outWidth = w
 	}
 	return s
 }
@@ -82,8 +84,20 @@ func (s *Streams) Printf(format string, args ...any) { fmt.Fprintf(s.Out, format
 // from strangers: their control characters are quoted.
 func (s *Streams) Notef(format string, args ...any) {
 	if !s.Quiet {
-		fmt.Fprintf(s.Err, format+"\n", s.harmless(args)...)
+		fmt.Fprintln(s.Err, s.foldErr(fmt.Sprintf(format, s.harmless(args)...), ""))
 	}
+}
+
+// Fail writes an error and what to do next to Err, as Notef does.
+func (s *Streams) Fail(text, hint string) {
+	fmt.Fprintln(s.Err, s.foldErr(s.PaintErr(Bad, "mythos:")+" "+s.CleanErr(text), "  "))
+	if hint == "" {
+		return
+	}
+	if hint = CleanLines(hint); !strings.HasPrefix(hint, "mythos ") { // a command alone is copied whole
+		hint = s.foldErr("  hint: "+hint, "  ")[len("  hint: "):]
+	}
+	fmt.Fprintln(s.Err, s.PaintErr(Dim, "  hint:")+" "+hint)
 }
 
 // Debugf writes a note to Err when the streams are verbose, as Notef does.

@@ -128,7 +128,10 @@ func (s *Streams) Table(header []string, rows [][]Cell) {
 	rows = append([][]Cell{head}, rows...)
 	widths, wide := s.widths(rows, false)
 	if wide {
-		widths, _ = s.widths(rows, true)
+		if widths, wide = s.widths(rows, true); wide {
+			s.narrow(rows, widths)
+		}
+		wide = true
 	}
 	for _, row := range rows {
 		s.Printf("%s\n", s.tableLine(row, widths, wide))
@@ -144,14 +147,48 @@ func (s *Streams) widths(rows [][]Cell, short bool) (widths []int, wide bool) {
 			widths[i] = max(widths[i], runewidth.StringWidth(s.cell(c, short)))
 		}
 	}
-	total := 0
+	total := 2 * (len(widths) - 1)
 	for i, w := range widths {
-		if i == len(widths)-1 {
+		if i == len(widths)-1 && !whole(rows, i) {
 			w = min(w, 8)
 		}
-		total += w + 2
+		total += w
 	}
-	return widths, total-2 > s.Width()
+	return widths, total > s.Width()
+}
+
+// marks are a time or a short hash: cut, they would say nothing.
+var marks = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\d{4}-\d\d-\d\d .*|[0-9a-f]{12})$`)
+})
+
+// whole reports whether the cells of a column are to stay whole.
+func whole(rows [][]Cell, column int) bool {
+	return len(rows) > 1 && marks().MatchString(rows[1][column].Text)
+}
+
+// narrow takes from the widest columns what the others lack.
+func (s *Streams) narrow(rows [][]Cell, widths []int) {
+	last := len(widths) - 1
+	over := 2*last - s.Width()
+	for i, w := range widths {
+		if i == last && !whole(rows, i) {
+			w = min(w, 8)
+		}
+		over += w
+	}
+	for ; over > 0; over-- {
+		widest := -1
+		for i, w := range widths[:last] {
+			if !whole(rows, i) && w > 4 && (widest < 0 || w >= widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return
+		}
+		widths[widest]--
+	}
 }
 
 // cell is a cell's text on a terminal: hashes inside longer text are shortened, and
@@ -171,7 +208,7 @@ func (s *Streams) tableLine(row []Cell, widths []int, short bool) string {
 		if i == len(row)-1 {
 			text = runewidth.Truncate(text, max(left, 8), "…")
 		} else {
-			text += strings.Repeat(" ", widths[i]-runewidth.StringWidth(text)+2)
+			text = runewidth.FillRight(runewidth.Truncate(text, widths[i], "…"), widths[i]+2)
 		}
 		left -= runewidth.StringWidth(text)
 		b.WriteString(s.Paint(c.Meaning, text))
@@ -229,26 +266,6 @@ func (s *Streams) Hashes(text string) string {
 		return text
 	}
 	return wholeHash().ReplaceAllString(text, "$1")
-}
-
-// Wrap writes text after an indent: on a terminal in lines of its width, else in one.
-func (s *Streams) Wrap(indent, text string) {
-	if !s.OutTTY {
-		s.Printf("%s%s\n", indent, text)
-		return
-	}
-	line := ""
-	for word := range strings.FieldsSeq(text) {
-		if line != "" && runewidth.StringWidth(indent+line+" "+word) > s.Width() {
-			s.Printf("%s%s\n", indent, line)
-			line = ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	s.Printf("%s%s\n", indent, line)
 }
 
 // Brief shortens every hash inside a text, wherever it goes.

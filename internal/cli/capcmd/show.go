@@ -46,7 +46,9 @@ func runShow(ctx context.Context, f *cmdutil.Factory, name string) error {
 	if s.State != stateValid {
 		text += "It does not count now: " + s.Reason + ".\n"
 	}
-	f.IO.Printf("%s", named(ctx, n, ch, text))
+	for line := range strings.Lines(named(ctx, n, ch, text)) {
+		f.IO.Wrap("", strings.TrimSuffix(line, "\n"))
+	}
 	return nil
 }
 

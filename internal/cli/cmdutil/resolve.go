@@ -24,8 +24,7 @@ func (f *Factory) Resolve(ctx context.Context, text string) (object.Hash, error)
 	return n.Resolve(ctx, text)
 }
 
-// EmitObject writes a canonical object as JSON: compact with --json or piped,
-// indented on a terminal.
+// EmitObject writes a canonical object: on a terminal a line a field, else as compact JSON.
 func (f *Factory) EmitObject(kind string, raw []byte) error {
 	s, ok := catalog.Lookup(kind)
 	if !ok {
@@ -35,7 +34,17 @@ func (f *Factory) EmitObject(kind string, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	return f.PrintJSON(view)
+	f.PrintView("", view)
+	return nil
+}
+
+// PrintView writes the JSON view of an object: on a terminal a line a field, else compact JSON.
+func (f *Factory) PrintView(indent string, view []byte) {
+	if f.IO.OutTTY && !f.JSON {
+		f.IO.Fields(indent, view)
+		return
+	}
+	f.IO.Printf("%s\n", view)
 }
 
 // PrintJSON writes compact JSON with --json or when piped, indented on a terminal.

@@ -120,6 +120,14 @@ func (f *Factory) Times(since, until When) (from, to object.Time, err error) {
 	return from, to, nil
 }
 
+// ShowMinute is ShowTime to the minute, for rows with several times.
+func (f *Factory) ShowMinute(t object.Time) string {
+	if f.IO.OutTTY {
+		return t.Std().Format("2006-01-02 15:04Z")
+	}
+	return t.String()
+}
+
 // ShowTime is a point in time as lists show it: to the second on a terminal, whole elsewhere.
 func (f *Factory) ShowTime(t object.Time) string {
 	if f.IO.OutTTY {

@@ -3,6 +3,7 @@ package datasetcmd
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,14 +24,35 @@ func newShow(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !explain {
-				return f.EmitObject("DatasetRef", b.raw)
+			switch {
+			case explain:
+				return runExplain(c.Context(), f, b)
+			case f.IO.OutTTY && !f.JSON:
+				b.print(f)
+				return nil
 			}
-			return runExplain(c.Context(), f, b)
+			return f.EmitObject("DatasetRef", b.raw)
 		},
 	}
 	c.Flags().BoolVar(&explain, "explain", false, "print the canonical predicate and how many episodes each clause kept")
 	return c
+}
+
+func (b *opened) print(f *cmdutil.Factory) {
+	corpora := make([]string, len(b.def.CorpusRoots))
+	for i, root := range b.def.CorpusRoots {
+		corpora[i] = root.Short()
+	}
+	f.IO.Printf("Dataset %s\n", b.ref.Manifest.CID)
+	f.Words([]cmdutil.Word{
+		{About: "episodes", Text: fmt.Sprint(b.ref.Count)},
+		{About: "definition", Text: b.def.DatasetDefID.Short()},
+		{About: "corpora", Text: strings.Join(corpora, " ")},
+		{About: "predicate", Text: dataset.DecompileQuery(&b.def.Query.Predicate)},
+		{About: "sampling", Text: b.def.SamplingText()},
+		{About: "receipt", Text: b.ref.BuildReceiptID.Short() + ", of its building"},
+		{About: "manifest", Text: ui.Size(b.ref.Manifest.Size)},
+	})
 }
 
 // explained is the answer of show --explain.

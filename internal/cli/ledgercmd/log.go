@@ -105,7 +105,7 @@ func runLog(ctx context.Context, f *cmdutil.Factory, o *logOptions) error {
 			}
 			return f.Emit(v, nil)
 		}
-		t.add(ui.Cell{Text: fmt.Sprint(e.Seq), Meaning: ui.Dim}, ui.Cell{Text: e.Time().String()}, ui.Cell{Text: e.KindName()},
+		t.add(ui.Cell{Text: fmt.Sprint(e.Seq), Meaning: ui.Dim}, ui.Cell{Text: t.f.ShowTime(e.Time())}, ui.Cell{Text: e.KindName()},
 			ui.Cell{Text: summary(ctx, n, e)})
 		return nil
 	})

@@ -68,7 +68,7 @@ func runReceiptShow(ctx context.Context, f *cmdutil.Factory, name string, o *rec
 		return f.EmitObject("Receipt", raw)
 	}
 	f.IO.Printf("Receipt %s\n", r.ReceiptID)
-	printWords(f, receiptWords(ctx, n, r))
+	f.Words(receiptWords(ctx, n, r))
 	return nil
 }
 
@@ -84,24 +84,9 @@ func writePayload(ctx context.Context, f *cmdutil.Factory, n *node.Node, what st
 	return f.Write(out, data)
 }
 
-// word is a line of an explanation: what it is about, and what there is to say.
-type word struct{ about, text string }
-
-func printWords(f *cmdutil.Factory, words []word) {
-	for _, w := range words {
-		for i, line := range strings.Split(w.text, "\n") {
-			about := w.about
-			if i > 0 {
-				about = ""
-			}
-			f.IO.Printf("  %s%s\n", f.IO.Paint(ui.Dim, fmt.Sprintf("%-10s", about)), ui.Clean(line))
-		}
-	}
-}
-
 // receiptWords say what a receipt says. n is nil where there is no repository: then names
 // are those that agents give themselves, in quotes, and payloads are not known.
-func receiptWords(ctx context.Context, n *node.Node, r *ledger.Receipt) []word {
+func receiptWords(ctx context.Context, n *node.Node, r *ledger.Receipt) []cmdutil.Word {
 	tool, by := r.ToolID.Short(), strconv.Quote(r.Signer.Hint)
 	if n != nil {
 		if name := n.ToolName(ctx, r.ToolID); name != tool {
@@ -120,14 +105,14 @@ func receiptWords(ctx context.Context, n *node.Node, r *ledger.Receipt) []word {
 	if r.Status >= 300 {
 		outcome = "did not succeed"
 	}
-	words := []word{{"tool", tool}, {"by", by + " (" + r.Signer.KeyHex()[:12] + ")"}}
+	words := []cmdutil.Word{{About: "tool", Text: tool}, {About: "by", Text: by + " (" + r.Signer.KeyHex()[:12] + ")"}}
 	if under := underWords(ctx, n, r); under != "" {
-		words = append(words, word{"under", under})
+		words = append(words, cmdutil.Word{About: "under", Text: under})
 	}
-	words = append(words, word{"when", r.TimeObserved.String()}, word{"key", key}, word{"status", fmt.Sprintf("%d, %s", r.Status, outcome)},
-		word{"asked", payloadWords(ctx, n, r.RequestHash)}, word{"answered", payloadWords(ctx, n, r.ResponseHash)})
+	words = append(words, cmdutil.Word{About: "when", Text: r.TimeObserved.String()}, cmdutil.Word{About: "key", Text: key}, cmdutil.Word{About: "status", Text: fmt.Sprintf("%d, %s", r.Status, outcome)},
+		cmdutil.Word{About: "asked", Text: payloadWords(ctx, n, r.RequestHash)}, cmdutil.Word{About: "answered", Text: payloadWords(ctx, n, r.ResponseHash)})
 	if r.Notes != nil {
-		words = append(words, word{"note", lastLines(*r.Notes)})
+		words = append(words, cmdutil.Word{About: "note", Text: lastLines(*r.Notes)})
 	}
 	return words
 }

@@ -167,9 +167,9 @@ func (v *finding) counted(ctx context.Context, f *cmdutil.Factory, agent object.
 	return counted, under, nil
 }
 
-func (v verdict) print(f *cmdutil.Factory, says []word) {
-	f.IO.Printf("intact: receipt %s, status %d\n", v.Receipt, v.Status)
-	printWords(f, says)
+func (v verdict) print(f *cmdutil.Factory, says []cmdutil.Word) {
+	f.IO.Printf("intact: receipt %s, status %d\n", f.IO.Hash(v.Receipt.String()), v.Status)
+	f.Words(says)
 	for _, s := range v.Signers {
 		word := "trusted"
 		if !s.Trusted {
@@ -178,7 +178,7 @@ func (v verdict) print(f *cmdutil.Factory, says []word) {
 		if s.Under != "" {
 			word += ", " + s.Under
 		}
-		f.IO.Printf("%s: %s %s\n", word, s.What, s.agent)
+		f.IO.Wrap("", f.IO.Hashes(fmt.Sprintf("%s: %s %s", word, s.What, s.agent)))
 	}
 	if v.OK {
 		f.IO.Printf("ok\n")

@@ -109,7 +109,7 @@ func runShow(ctx context.Context, f *cmdutil.Factory, name, tool string) error {
 	return f.Emit(v, func() {
 		f.IO.Printf("effect %s\ntool   %s\nkey    %s\nstate  %s\n", idem, ui.Clean(v.Tool), ui.Clean(v.Key), f.IO.Paint(meaning(v.State), v.State))
 		for _, e := range s.History {
-			f.IO.Printf("  %6d  %s  %-10s  %s\n", e.Seq, e.Time(), e.KindName(), ui.Clean(summary(ctx, n, e)))
+			f.IO.Wrap(fmt.Sprintf("  %6d  %s  %-10s  ", e.Seq, f.ShowTime(e.Time()), e.KindName()), ui.Clean(summary(ctx, n, e)))
 		}
 	})
 }

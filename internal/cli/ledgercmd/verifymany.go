@@ -101,7 +101,7 @@ func (v *finding) printShort(ctx context.Context, f *cmdutil.Factory, out verdic
 	}
 	said := map[string]string{}
 	for _, w := range receiptWords(ctx, f.Opened(), v.receipt) {
-		said[w.about] = w.text
+		said[w.About] = w.Text
 	}
 	f.IO.Printf("%s  %s  tool %s: %s\n", f.IO.Paint(mark, fmt.Sprintf("%-11s", word)), f.IO.Paint(ui.Dim, f.ShowTime(v.receipt.TimeObserved)),
 		ui.Clean(said["tool"]), said["status"])

@@ -116,7 +116,10 @@ func newPolicyShow(f *cmdutil.Factory) *cobra.Command {
 			if f.JSON {
 				return f.EmitObject("PolicyDef", o.Raw)
 			}
-			f.IO.Printf("%s\n", ui.CleanLines(strings.Join(policyWords(p), "\n")))
+			for _, line := range policyWords(p) {
+				rest := strings.TrimLeft(line, " ")
+				f.IO.Wrap(line[:len(line)-len(rest)], ui.Clean(f.IO.Hashes(rest)))
+			}
 			return nil
 		},
 	}

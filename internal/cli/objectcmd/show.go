@@ -25,7 +25,7 @@ func NewShow(f *cmdutil.Factory) *cobra.Command {
 		Use: "show OBJECT", Short: "Show whatever it is: decoded, verified, explained",
 		Long: "OBJECT is a hash, a unique prefix of 6 or more digits, or a ref: an object, a receipt, a blob, a node, a run or a\n" +
 			"tool. It is said in plain words what the object states, whether its id and signature hold, who signed it, what it\n" +
-			"refers to, and whether that is here; its JSON view follows.",
+			"refers to, and whether that is here; its fields follow, piped and with --json as JSON.",
 		Example: "  mythos show @ring0", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runShow(c.Context(), f, args[0]) },
 	}, showResults)
@@ -133,7 +133,7 @@ func printExplained(f *cmdutil.Factory, e *explained) error {
 	if e.Verdict != verified {
 		mark = ui.Bad
 	}
-	f.IO.Printf("%s %s  %s\n", f.IO.Paint(ui.Strong, e.Kind), f.IO.Paint(ui.Name, e.ID.String()), f.IO.Paint(mark, ui.Clean(e.Verdict)))
+	f.IO.Printf("%s %s\n  %s\n", f.IO.Paint(ui.Strong, e.Kind), f.IO.Paint(ui.Name, e.ID.String()), f.IO.Paint(mark, ui.Clean(e.Verdict)))
 	for _, line := range e.Says {
 		f.IO.Wrap("  ", f.IO.Hashes(ui.Clean(line)))
 	}
@@ -154,5 +154,6 @@ func printExplained(f *cmdutil.Factory, e *explained) error {
 		return nil
 	}
 	f.IO.Printf("\n")
-	return f.PrintJSON(e.Object)
+	f.PrintView("  ", e.Object)
+	return nil
 }

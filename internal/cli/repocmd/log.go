@@ -137,7 +137,7 @@ func printSummary(f *cmdutil.Factory, history iter.Seq2[node.Happening, error]) 
 		}
 		who := node.Happening{By: r.By, ByKey: r.ByKey}.Who()
 		table = append(table, []ui.Cell{{Text: r.Tool, Meaning: ui.Strong}, {Text: who}, {Text: r.Outcome, Meaning: meaning(r.Outcome)}, {Text: fmt.Sprint(r.Count)},
-			{Text: f.ShowTime(r.First), Meaning: ui.Dim}, {Text: f.ShowTime(r.Last), Meaning: ui.Dim}})
+			{Text: f.ShowMinute(r.First), Meaning: ui.Dim}, {Text: f.ShowMinute(r.Last), Meaning: ui.Dim}})
 	}
 	if len(table) > 0 {
 		f.IO.Table([]string{"tool", "by", "outcome", "count", "first", "last"}, table)

@@ -270,6 +270,11 @@ func newShow(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if f.IO.OutTTY && !f.JSON {
+				f.IO.Printf("Tool %s\n", t.ID)
+				f.Words(toolWords(&t))
+				return nil
+			}
 			raw, err := can.Marshal(&t)
 			if err != nil {
 				return err

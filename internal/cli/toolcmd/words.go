@@ -1,0 +1,47 @@
+package toolcmd
+
+import (
+	"strings"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+)
+
+// toolWords say what a registration says.
+func toolWords(t *exec.Tool) []cmdutil.Word {
+	m := &t.Module
+	folder := map[string]string{"": "a fresh one", ".": "the caller's"}[m.Dir]
+	if folder == "" {
+		folder = m.Dir
+	}
+	if len(m.Argv) == 0 {
+		folder = ""
+	}
+	repeats := "an attempt with unknown outcome is not repeated until somebody decides"
+	if t.Policy.RetrySafe {
+		repeats = "an attempt with unknown outcome may be repeated"
+	} else if t.Policy.Probe != nil {
+		repeats = "an attempt with unknown outcome is decided by the probe " + t.Policy.Probe.Short()
+	}
+	words := []cmdutil.Word{
+		{About: "name", Text: t.Name},
+		{About: "kind", Text: exec.KindName(m.Kind)},
+		{About: "confined", Text: m.Confinement},
+		{About: "runs", Text: strings.Join(m.Argv, " ")},
+		{About: "asks", Text: strings.TrimSpace(m.Method + " " + m.URL)},
+		{About: "as", Text: m.Tool},
+		{About: "through", Text: strings.Join(m.Interpreter, " ")},
+		{About: "folder", Text: folder},
+		{About: "variables", Text: strings.Join(append(append([]string{}, m.Caller...), m.Env...), " ")},
+		{About: "reads", Text: strings.Join(m.Read, " ")},
+		{About: "writes", Text: strings.Join(m.Write, " ")},
+		{About: "repeats", Text: repeats},
+	}
+	if m.ModuleHash != nil {
+		words = append(words, cmdutil.Word{About: "bytes", Text: m.ModuleHash.Short()})
+	}
+	for _, file := range m.Files {
+		words = append(words, cmdutil.Word{About: "pinned", Text: file.Path + " " + file.Hash.Short()})
+	}
+	return words
+}
