@@ -34,4 +34,16 @@ func TestOdd(t *testing.T) {
 			t.Errorf("%s: hold: %v", name, err)
 		}
 	}
+	for name, odd := range map[string]func(string) error{
+		"pipe": func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"link": func(path string) error { return os.Symlink(filepath.Base(path), path) },
+	} {
+		path := filepath.Join(t.TempDir(), "running")
+		if err := odd(path); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := New(path).Hold(idem); !errors.Is(err, plainfile.ErrKind) {
+			t.Errorf("%s in place of the folder: hold: %v", name, err)
+		}
+	}
 }

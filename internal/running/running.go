@@ -85,8 +85,14 @@ func (d *Dir) Hold(idem object.Hash) (ledger.Hold, error) {
 
 func (d *Dir) open(idem object.Hash) (*os.File, error) {
 	f, err := plainfile.Open(d.file(idem), os.O_CREATE|os.O_RDWR, 0o600)
+	if err == nil || errors.Is(err, plainfile.ErrKind) {
+		return f, err
+	}
+	if odd := plainfile.Folder(d.path); odd != nil {
+		return nil, odd
+	}
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = errors.Join(plainfile.Folder(d.path), os.MkdirAll(d.path, 0o700)); err != nil {
+		if err = os.MkdirAll(d.path, 0o700); err != nil {
 			return nil, err
 		}
 		f, err = plainfile.Open(d.file(idem), os.O_CREATE|os.O_RDWR, 0o600)
@@ -192,6 +198,9 @@ func read(f *os.File) ([]byte, error) {
 // Sweep removes the files that nobody has locked and that keep does not ask for, and
 // returns how many.
 func (d *Dir) Sweep(ctx context.Context, keep func(idem object.Hash) (bool, error)) (n int, err error) {
+	if err := plainfile.Folder(d.path); err != nil {
+		return 0, err
+	}
 	list, err := os.ReadDir(d.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
