@@ -1,5 +1,5 @@
 # Targets for people. CI calls .ci/run and nothing else.
-.PHONY: attack build test check generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters release-check network once tutorials
+.PHONY: attack build test check lint generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters release-check network once tutorials
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -14,6 +14,10 @@ PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 vet-platforms: ## the platforms that releases are made for all compile, and the command for Windows, too (minutes)
 	@for p in $(PLATFORMS); do echo "== $$p"; CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go vet ./... || exit 1; done
 	@echo "== windows/amd64, ./cmd/mythos"; CGO_ENABLED=0 GOOS=windows GOARCH=amd64 go build -o /dev/null ./cmd/mythos
+
+lint: ## staticcheck, and assignments that nobody reads (minutes)
+	go tool -modfile=.ci/lint.mod staticcheck ./...
+	go tool -modfile=.ci/lint.mod ineffassign ./...
 
 generate: ## manual pages, completions, JSON Schemas, the table of exit codes
 	go generate ./...

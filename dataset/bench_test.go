@@ -228,12 +228,10 @@ func TestMemoryIsBoundedByN(t *testing.T) {
 		t.Skip("hashes 600,000 ids")
 	}
 	w := newWorld(t)
-	ids := benchIDs(600_000)
-	root := list(t, w.store, ids)
+	root := list(t, w.store, benchIDs(600_000))
 	n := uint64(100)
 	run := &selecting{src: w.src, def: &DatasetDef{CorpusRoots: []object.Hash{root}, Query: QueryDef{Predicate: ir.Expr{Op: ir.ExprTrue}},
 		Sampling: SamplingDef{SampleHashN, &n, seedOf("m")}}, clauses: []ir.Expr{{Op: ir.ExprTrue}}, workers: 2}
-	ids = nil
 	most, before := uint64(0), heapInUse()
 	run.src = watching{w.src, func() { most = max(most, heapInUse()) }}
 	if _, err := run.once(context.Background(), false); err != nil {

@@ -1,5 +1,5 @@
 // Package exec executes MYTHOS-IR and is the one path by which effects happen
-// (spec/effects.md, spec/effects.md, spec/evidence.md).
+// (spec/effects.md, spec/evidence.md).
 //
 // # Machine
 //

@@ -193,7 +193,6 @@ func (c *collector) discard(ctx context.Context, key string, put map[string][]by
 }
 
 func (c *collector) update(ctx context.Context, list []change) (bool, error) {
-	ok := true
 	if !c.o.DryRun {
 		check, put := map[string][]byte{}, map[string][]byte{}
 		for _, ch := range list {
@@ -208,8 +207,7 @@ func (c *collector) update(ctx context.Context, list []change) (bool, error) {
 				put[looseKey(ch.h)] = ch.to
 			}
 		}
-		var err error
-		if ok, err = c.s.kv.Update(ctx, check, put); err != nil || !ok {
+		if ok, err := c.s.kv.Update(ctx, check, put); err != nil || !ok {
 			return ok, err
 		}
 	}
