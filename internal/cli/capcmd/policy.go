@@ -59,7 +59,7 @@ func runPolicySet(ctx context.Context, f *cmdutil.Factory, name string) error {
 }
 
 func emitPolicy(f *cmdutil.Factory, p *caps.IssuancePolicy) error {
-	f.IO.Notef("issuance policy %d with %d rules is in force", p.Sequence, len(p.Rules))
+	f.IO.Notef("issuance policy %d with %s is in force", p.Sequence, cmdutil.Count(len(p.Rules), "rule", "rules"))
 	return f.Emit(policyLine{p.PolicyID, p.Sequence, len(p.Rules)}, func() { f.IO.Printf("%s\n", p.PolicyID) })
 }
 

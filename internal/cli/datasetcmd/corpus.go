@@ -83,7 +83,7 @@ func snapshot(ctx context.Context, f *cmdutil.Factory, n *node.Node, media strin
 			return err
 		}
 	}
-	f.IO.Notef("%d ids", count)
+	f.IO.Notef("%s", cmdutil.Count(count, "id", "ids"))
 	return f.Emit(snapshotted{ref.CID, count}, func() { f.IO.Printf("%s\n", ref.CID) })
 }
 

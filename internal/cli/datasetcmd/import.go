@@ -151,7 +151,8 @@ func (t *importTotal) add(got *ingest.Imported) {
 
 // notes says what was taken, and what not and why.
 func (t *importTotal) notes(f *cmdutil.Factory) {
-	f.IO.Notef("%d episodes, %d calls, %d signals, %d records left out", len(t.ids), t.calls, t.signals, t.bad)
+	f.IO.Notef("%s, %s, %s, %s left out", cmdutil.Count(len(t.ids), "episode", "episodes"), cmdutil.Count(t.calls, "call", "calls"),
+		cmdutil.Count(t.signals, "signal", "signals"), cmdutil.Count(t.bad, "record", "records"))
 	for _, l := range t.lost {
 		f.IO.Notef("not understood: %s", l)
 	}
@@ -170,6 +171,6 @@ func (t *importTotal) finish(ctx context.Context, f *cmdutil.Factory, n *node.No
 			return err
 		}
 	}
-	f.IO.Notef("%d ids", count)
+	f.IO.Notef("%s", cmdutil.Count(count, "id", "ids"))
 	return f.Emit(importDone{ref.CID, count, t.calls, t.signals, t.bad, t.lost, t.passed}, func() { f.IO.Printf("%s\n", ref.CID) })
 }

@@ -66,7 +66,7 @@ func runScore(ctx context.Context, f *cmdutil.Factory, o *scoreOptions) error {
 	if err := s.all(ctx, ids, o.Parallel); err != nil {
 		return runcmd.Refusal(n, err, o.Tool)
 	}
-	f.IO.Notef("%d episodes: %d scored, %d replayed, %d signals", len(ids), s.invoked, s.replayed, len(s.signals))
+	f.IO.Notef("%s: %d scored, %d replayed, %s", cmdutil.Count(len(ids), "episode", "episodes"), s.invoked, s.replayed, cmdutil.Count(len(s.signals), "signal", "signals"))
 	if err := dataset.PutSignals(ctx, n.Store, s.signals...); err != nil {
 		return err
 	}

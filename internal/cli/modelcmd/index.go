@@ -62,7 +62,7 @@ func listOf(ctx context.Context, f *cmdutil.Factory, n *node.Node, args []string
 }
 
 func emitIndex(f *cmdutil.Factory, s *model.IndexState, called *node.Called) error {
-	f.IO.Notef("index %s holds %d episodes, receipt %s", s.Name, s.Count, called.ReceiptID.Short())
+	f.IO.Notef("index %s holds %s, receipt %s", s.Name, cmdutil.Count(s.Count, "episode", "episodes"), called.ReceiptID.Short())
 	return f.Emit(indexed{s.StateID, s.Name, s.Sequence, s.Manifest, s.Count, called.ReceiptID}, func() { f.IO.Printf("%s\n", s.StateID) })
 }
 

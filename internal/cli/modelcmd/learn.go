@@ -105,7 +105,7 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, o *trainOptions, spec nod
 			return err
 		}
 	}
-	f.IO.Notef("trained on %d examples, receipt %s", res.Examples, called.ReceiptID.Short())
+	f.IO.Notef("trained on %s, receipt %s", cmdutil.Count(res.Examples, "example", "examples"), called.ReceiptID.Short())
 	return f.Emit(trained{res.Model.ModelID, res.Examples, res.Tokens, res.GPUms, res.Metrics,
 		called.ReceiptID, called.Replayed}, func() { f.IO.Printf("%s\n", res.Model.ModelID) })
 }

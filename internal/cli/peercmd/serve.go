@@ -218,7 +218,7 @@ func answered(f *cmdutil.Factory, answer []byte, got *node.Received, out string)
 		}
 	}
 	a := got.Answer
-	f.IO.Notef("answered by %s with %d receipts", got.Author, len(a.Receipts))
+	f.IO.Notef("answered by %s with %s", got.Author, cmdutil.Count(len(a.Receipts), "receipt", "receipts"))
 	view, err := object.ToJSON(nil, a.Result)
 	if err != nil {
 		return err

@@ -130,7 +130,7 @@ func runTaskCancel(ctx context.Context, f *cmdutil.Factory, text string) error {
 	if got.Answer.Halted == nil {
 		return clierr.New(clierr.Failed, "task %s ended before it was stopped", id.Short()).With("mythos task result " + id.Short())
 	}
-	f.IO.Notef("%s says so, with %d receipts", got.Author, len(got.Answer.Receipts))
+	f.IO.Notef("%s says so, with %s", got.Author, cmdutil.Count(len(got.Answer.Receipts), "receipt", "receipts"))
 	return f.Emit(cancelLine{id, node.TaskCancelled, len(got.Answer.Receipts), got.Author.KeyHex()}, func() { f.IO.Printf("%s\n", node.TaskCancelled) })
 }
 

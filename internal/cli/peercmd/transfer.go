@@ -53,7 +53,7 @@ func runPull(ctx context.Context, f *cmdutil.Factory, from string, objects []str
 		if err != nil {
 			return peerError(err)
 		}
-		f.IO.Notef("%d parts, %d bytes", got.Parts, got.Bytes)
+		f.IO.Notef("%s, %d bytes", cmdutil.Count(got.Parts, "part", "parts"), got.Bytes)
 		if err := notePulled(ctx, f, root); err != nil {
 			return err
 		}
@@ -112,7 +112,7 @@ func runPush(ctx context.Context, f *cmdutil.Factory, to string, objects []strin
 		if err != nil {
 			return peerError(err)
 		}
-		f.IO.Notef("%d parts, %d bytes; %s keeps it as @%s", got.Parts, got.Bytes, cl, got.Ref)
+		f.IO.Notef("%s, %d bytes; %s keeps it as @%s", cmdutil.Count(got.Parts, "part", "parts"), got.Bytes, cl, got.Ref)
 		if err := f.Emit(pushed{root, got.Parts, got.Bytes, got.Ref}, func() { f.IO.Printf("%s\n", root) }); err != nil {
 			return err
 		}
@@ -172,7 +172,7 @@ func runFetch(ctx context.Context, f *cmdutil.Factory, o *fetchOptions) error {
 	if err != nil {
 		return peerError(err)
 	}
-	f.IO.Notef("%d parts, %d bytes moved", got.Parts, got.Bytes)
+	f.IO.Notef("%s, %d bytes moved", cmdutil.Count(got.Parts, "part", "parts"), got.Bytes)
 	return nil
 }
 

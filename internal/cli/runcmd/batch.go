@@ -218,7 +218,7 @@ func (b *batch) report() error {
 			return err
 		}
 	}
-	b.f.IO.Notef("%d effects: %d invoked, %d replayed, %d failed", invoked+replayed+failed, invoked, replayed, failed)
+	b.f.IO.Notef("%s: %d invoked, %d replayed, %d failed", cmdutil.Count(invoked+replayed+failed, "effect", "effects"), invoked, replayed, failed)
 	return first
 }
 

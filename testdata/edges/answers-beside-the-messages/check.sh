@@ -3,7 +3,7 @@
 mythos init -q >/dev/null
 mythos episode import --skip-bad --form chat calls.jsonl --ref c > out 2> note
 grep 'line 1: .*end before the answer, which may stand in response' note
-grep '2 episodes, 0 calls, 0 signals, 1 records left out' note
+grep '2 episodes, 0 calls, 0 signals, 1 record left out' note
 echo 'corpus: ["@c"]' | mythos dataset build -q - --ref d > out
 mythos dataset export -q @d --rows messages > rows
 test "$(cat rows)" = '{"messages":[{"role":"system","content":"You count."},{"role":"user","content":"how many?"},{"role":"assistant","content":"seven"}]}'

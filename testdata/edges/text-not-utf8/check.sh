@@ -5,4 +5,4 @@ printf '{"messages":[{"role":"user","content":"a"},{"role":"assistant","content"
 mythos episode import --form chat mixed.jsonl 2> note && exit 1
 grep 'line 2: .*not UTF-8' note
 mythos episode import --form chat --skip-bad mixed.jsonl 2> note
-grep '1 records left out' note
+grep '1 record left out' note
