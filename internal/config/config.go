@@ -38,7 +38,7 @@ type Config struct {
 
 	SafeDirectories string `name:"safe_directories" default:"" of:"user" help:"folders whose repository is used though somebody else owns it, separated by colons; heeded in the user's settings and as a variable only"`
 
-	Key string `name:"key" default:"" secret:"yes" help:"the identity instead of the repository's own: a seed of 64 hex digits, or the path of a key file; for CI, as MYTHOS_KEY"`
+	Key string `name:"key" default:"" secret:"yes" help:"the identity instead of the repository's own: the name of a key of the repository, a seed of 64 hex digits, or the path of a key file; for CI, as MYTHOS_KEY"`
 
 	// Notes say which files could not be looked for, and were taken for none.
 	Notes []string

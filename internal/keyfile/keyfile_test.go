@@ -245,14 +245,14 @@ func TestFromEnv(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, value := range []string{seed, strings.ToUpper(seed), sshFile, keyPath(dir, "own")} {
-		key, err := FromEnv(value)
+		key, err := FromEnv("", value, nil)
 		if err != nil || key.Seed() != testSeed {
 			t.Errorf("%v", err)
 		}
 		noSecret(t, fmt.Sprintf("%v %+v %s", key, key, key))
 	}
 	for _, value := range []string{"", seed[:63], seed + "0", seed[:63] + "g", "/no/" + seed, seed + "\x00", dir} {
-		_, err := FromEnv(value)
+		_, err := FromEnv("", value, nil)
 		if err == nil {
 			t.Error("accepted")
 		}
@@ -261,7 +261,7 @@ func TestFromEnv(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "text"), []byte(seed[:63]), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := FromEnv(filepath.Join(dir, "text")); !errors.Is(err, ErrFormat) {
+	if _, err := FromEnv("", filepath.Join(dir, "text"), nil); !errors.Is(err, ErrFormat) {
 		t.Error(err)
 	} else {
 		noSecret(t, err.Error())
@@ -323,7 +323,7 @@ func FuzzDecode(f *testing.F) {
 // another key of a key, nor none.
 func TestLineEnds(t *testing.T) {
 	const seed = "3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29"
-	key, err := FromEnv(seed)
+	key, err := FromEnv("", seed, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -332,7 +332,7 @@ func TestLineEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, value := range map[string]string{"a line end": seed + "\n", "CRLF": seed + "\r\n", "spaces": "  " + seed + "\t", "a mark": "\ufeff" + seed} {
-		if got, err := FromEnv(value); err != nil || !got.Agent().Same(key.Agent()) {
+		if got, err := FromEnv("", value, nil); err != nil || !got.Agent().Same(key.Agent()) {
 			t.Errorf("a value with %s: %v", name, err)
 		}
 	}
@@ -343,7 +343,7 @@ func TestLineEnds(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := FromEnv(path + "\n")
+		got, err := FromEnv("", path+"\n", nil)
 		if err != nil || !got.Agent().Same(key.Agent()) {
 			t.Errorf("a file with %s: %v", name, err)
 		}
@@ -353,7 +353,7 @@ func TestLineEnds(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := FromEnv(path); err == nil || strings.Contains(err.Error(), seed[10:40]) {
+		if _, err := FromEnv("", path, nil); err == nil || strings.Contains(err.Error(), seed[10:40]) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -369,5 +369,25 @@ func TestDefaultWork(t *testing.T) {
 	text, err := io.ReadAll(armor.NewReader(strings.NewReader("-----BEGIN" + armored)))
 	if err != nil || !regexp.MustCompile(`(?m)^-> scrypt \S+ 18$`).Match(text) {
 		t.Errorf("%v: %q", err, text)
+	}
+}
+
+func TestFromEnvByName(t *testing.T) {
+	dir := t.TempDir()
+	key := testKey("")
+	if err := Save(dir, "ci-1", key, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := FromEnv(dir, " ci-1\n", nil); err != nil || !got.Agent().Same(key.Agent()) {
+		t.Fatalf("the key of the folder: %v", err)
+	}
+	if _, err := FromEnv(dir, "ci-2", nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a name of no key and no file: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "bad.key"), []byte("no key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := FromEnv(dir, "bad", nil); !errors.Is(err, ErrFormat) {
+		t.Errorf("a key of the folder that cannot be read: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -86,22 +87,25 @@ func ReadFile(path string, pass Passphrase) (*sign.Key, error) {
 	return nil, fmt.Errorf("%w: neither this program's, nor OpenSSH's, nor the 64 hex digits of a seed", ErrFormat)
 }
 
-// FromEnv reads the value of MYTHOS_KEY: a seed of 64 hex digits, or the path of
-// a file for ReadFile that is not encrypted. White space at its ends, which secret stores
+// FromEnv reads the value of MYTHOS_KEY: a seed of 64 hex digits, the name of a key in the
+// folder dir, or the path of a file for ReadFile, with pass where it is encrypted. A name
+// that is both is the key of the folder; a path with a slash is never a name. White space at its ends, which secret stores
 // add, is left out. The value is in no error: it may be a mistyped seed.
-func FromEnv(value string) (*sign.Key, error) { return FromEnvWith(value, nil) }
-
-// FromEnvWith is FromEnv with a passphrase for encrypted files.
-func FromEnvWith(value string, pass Passphrase) (*sign.Key, error) {
+func FromEnv(dir, value string, pass Passphrase) (*sign.Key, error) {
 	value = strings.TrimSpace(strings.TrimPrefix(value, "\ufeff"))
 	digits := []byte(value)
 	defer clear(digits)
 	if key, err := fromSeedHex(digits, ""); err == nil {
 		return key, nil
 	}
+	if dir != "" && validName().MatchString(value) {
+		if key, err := Load(dir, value, pass); !errors.Is(err, fs.ErrNotExist) {
+			return key, err
+		}
+	}
 	key, err := ReadFile(value, pass)
 	if err != nil {
-		return nil, fmt.Errorf("MYTHOS_KEY is neither 64 hex digits nor a usable key file: %w", err)
+		return nil, fmt.Errorf("MYTHOS_KEY is neither 64 hex digits, nor the name of a key here, nor a usable key file: %w", err)
 	}
 	return key, nil
 }

@@ -123,7 +123,7 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 // identity loads the key and the trust file.
 func (n *Node) identity() (err error) {
 	if n.Config.Key != "" {
-		n.Key, err = keyfile.FromEnvWith(n.Config.Key, n.pass)
+		n.Key, err = keyfile.FromEnv(KeyDir(n.Dir), n.Config.Key, n.pass)
 	} else {
 		n.Key, err = keyfile.Load(filepath.Join(n.Dir, "keys"), selfKey, n.pass)
 	}

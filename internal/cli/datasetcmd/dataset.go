@@ -95,8 +95,7 @@ func newIDs(f *cmdutil.Factory) *cobra.Command {
 				return err
 			}
 			return dataset.ReadList(c.Context(), n.Store.Nodes(c.Context()), root, func(id object.Hash) error {
-				f.IO.Printf("%s\n", id)
-				return nil
+				return f.Emit(idLine{id}, func() { f.IO.Printf("%s\n", id) })
 			})
 		},
 	}

@@ -73,9 +73,14 @@ type listLine struct {
 	Root object.Hash `json:"root"`
 }
 
+// idLine is an episode that a manifest selects.
+type idLine struct {
+	EpisodeID object.Hash `json:"episode_id"`
+}
+
 var datasetResults = cmdutil.Results{
 	"build":  cmdutil.Document(built{}),
-	"ids":    cmdutil.Bytes(),
+	"ids":    cmdutil.JSONLines(idLine{}),
 	"verify": cmdutil.Document(verified{}),
 	"show":   cmdutil.Document(dataset.DatasetRef{}, explained{}),
 	"ls":     cmdutil.JSONLines(listLine{}),
