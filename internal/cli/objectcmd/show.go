@@ -133,7 +133,11 @@ func printExplained(f *cmdutil.Factory, e *explained) error {
 	if e.Verdict != verified {
 		mark = ui.Bad
 	}
-	f.IO.Printf("%s %s\n  %s\n", f.IO.Paint(ui.Strong, e.Kind), f.IO.Paint(ui.Name, e.ID.String()), f.IO.Paint(mark, ui.Clean(e.Verdict)))
+	gap := "  "
+	if f.IO.OutTTY { // a hash and more do not fit one of its lines
+		gap = "\n  "
+	}
+	f.IO.Printf("%s %s%s%s\n", f.IO.Paint(ui.Strong, e.Kind), f.IO.Paint(ui.Name, e.ID.String()), gap, f.IO.Paint(mark, ui.Clean(e.Verdict)))
 	for _, line := range e.Says {
 		f.IO.Wrap("  ", f.IO.Hashes(ui.Clean(line)))
 	}
