@@ -40,6 +40,11 @@ func TestLock(t *testing.T) {
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
 	runner := &mcptool.Runner{Process: &process.Runner{Dir: t.TempDir()}}
 	defer runner.Close()
 	for name, end := range map[string]func(feed *os.File, cancel func()){
@@ -59,7 +64,8 @@ func TestLock(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := held.Close(); err != nil { // as the kernel does when the caller is killed
+		// As the kernel does when the caller is killed: our descriptor is the lock's no more.
+		if err := syscall.Dup3(int(null.Fd()), int(held.Fd()), syscall.O_CLOEXEC); err != nil {
 			t.Fatal(err)
 		}
 		if err := syscall.Flock(int(other.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(err, syscall.EWOULDBLOCK) {
@@ -73,6 +79,7 @@ func TestLock(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		cancel()
+		held.Close()
 		other.Close()
 	}
 }
