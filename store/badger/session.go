@@ -250,7 +250,11 @@ func (s *session) checkTables() error {
 }
 
 // left is how many bytes the next session would have to replay.
-func (s *session) left() int64 { return s.young.bytes + s.old.bytes }
+func (s *session) left() int64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.young.bytes + s.old.bytes
+}
 
 // close gives up what the session holds. What is in the journals stays there.
 func (s *session) close() error {
