@@ -1,0 +1,269 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/object"
+)
+
+// minShare is what one peer is asked for at a time at least, in bytes, when there are
+// several.
+const minShare = 4 << 20
+
+// Pull fetches what is missing below root. Each part is checked and stored as it
+// arrives, so that a pull that was cut off goes on where it ended; at the end nothing
+// below root is missing. The peers share the work: one that fails, or gives what does
+// not hold, is left out from then on, and dropped is told why.
+func Pull(ctx context.Context, peers []*Client, root object.Hash, chain caps.Chain, progress Progress, dropped func(*Client, error)) (Moved, error) {
+	p := &pull{root: root, chain: chain, peers: peers, progress: progress, dropped: dropped, kept: map[node.Key]bool{}}
+	if progress == nil {
+		p.progress = silent{}
+	}
+	if dropped == nil {
+		p.dropped = func(*Client, error) {}
+	}
+	if len(peers) == 0 {
+		return p.moved, errors.New("no peer to pull from")
+	}
+	p.n = peers[0].Node
+	var errs []error
+	for len(p.peers) > 0 {
+		from := p.peers[0]
+		err := p.by(ctx, from)
+		if err == nil {
+			return p.moved, nil
+		}
+		if ctx.Err() != nil {
+			return p.moved, ctx.Err()
+		}
+		if len(peers) == 1 {
+			return p.moved, fmt.Errorf("pull %s: %w", root.Short(), err)
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", from, err))
+		p.drop(from, err)
+	}
+	return p.moved, fmt.Errorf("pull %s: %w", root.Short(), errors.Join(errs...))
+}
+
+type pull struct {
+	n        *node.Node
+	root     object.Hash
+	chain    caps.Chain
+	progress Progress
+	dropped  func(*Client, error)
+
+	mu    sync.Mutex
+	peers []*Client // who has not failed
+	moved Moved
+	kept  map[node.Key]bool // what was verified and stored
+}
+
+func (p *pull) drop(c *Client, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, have := range p.peers {
+		if have == c {
+			p.peers = append(p.peers[:i:i], p.peers[i+1:]...)
+			p.dropped(c, err)
+			return
+		}
+	}
+}
+
+// by pulls by the list that one peer gives. Should something be missing afterwards,
+// what is here may be damaged: then it is read.
+func (p *pull) by(ctx context.Context, lister *Client) error {
+	items, err := lister.list(ctx, p.root, p.chain)
+	if err != nil {
+		return err
+	}
+	for _, deep := range []bool{false, true} {
+		if err = p.fetch(ctx, items, deep); err != nil {
+			return err
+		}
+		if err = p.n.Whole(ctx, p.root, func(k node.Key) bool { return p.kept[k] }); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// list asks what is below root.
+func (c *Client) list(ctx context.Context, root object.Hash, chain caps.Chain) ([]node.Item, error) {
+	res, err := c.Get(ctx, "/v1/trees/"+root.String(), chain)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	var items []node.Item
+	seen := map[node.Key]bool{}
+	err = readFrames(res.Body, func(f node.Part, done func()) error {
+		defer done()
+		it, err := frameItem(f)
+		if err != nil {
+			return err
+		}
+		if len(items) >= maxParts {
+			return fmt.Errorf("more than %d parts", maxParts)
+		}
+		if !seen[it.Key()] {
+			items = append(items, it)
+		}
+		seen[it.Key()] = true
+		return nil
+	})
+	return items, err
+}
+
+// fetch brings what is missing: nodes and bytes first, then the blobs made of them,
+// then objects.
+func (p *pull) fetch(ctx context.Context, items []node.Item, deep bool) error {
+	var missing [3][]node.Item
+	total := uint64(0)
+	for _, it := range items {
+		have, err := p.n.Has(ctx, it, deep)
+		if err != nil {
+			return err
+		}
+		if !have {
+			rank := it.Key().Rank
+			missing[rank] = append(missing[rank], it)
+			total += it.Size
+		}
+	}
+	p.progress.Total(int64(total))
+	for _, rank := range missing {
+		if err := p.share(ctx, rank); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// share divides items among the peers that have not failed.
+func (p *pull) share(ctx context.Context, items []node.Item) error {
+	p.mu.Lock()
+	peers := p.peers
+	p.mu.Unlock()
+	shares := divide(items, len(peers))
+	var lastErr error
+	for len(shares) > 0 {
+		if len(peers) == 0 {
+			return lastErr
+		}
+		left := make(chan []node.Item, len(shares))
+		for _, s := range shares {
+			left <- s
+		}
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		for _, c := range peers {
+			wg.Go(func() {
+				for ctx.Err() == nil {
+					select {
+					case s := <-left:
+						if err := p.take(ctx, c, s); err != nil {
+							left <- s
+							mu.Lock()
+							lastErr = fmt.Errorf("%s: %w", c, err)
+							mu.Unlock()
+							if len(peers) > 1 {
+								p.drop(c, err)
+							}
+							return
+						}
+					default:
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if len(left) > 0 && len(peers) == 1 {
+			return lastErr
+		}
+		shares = shares[:0]
+		for len(left) > 0 {
+			shares = append(shares, <-left)
+		}
+		p.mu.Lock()
+		peers = p.peers
+		p.mu.Unlock()
+	}
+	return nil
+}
+
+// divide makes shares of items: one for a single peer, several for more.
+func divide(items []node.Item, peers int) (shares [][]node.Item) {
+	if len(items) == 0 {
+		return nil
+	}
+	total := uint64(0)
+	for _, it := range items {
+		total += it.Size + 32
+	}
+	most := total
+	if peers > 1 {
+		most = max(minShare, total/uint64(8*peers))
+	}
+	var share []node.Item
+	size := uint64(0)
+	for _, it := range items {
+		if share = append(share, it); size+it.Size+32 > most {
+			shares, share, size = append(shares, share), nil, 0
+			continue
+		}
+		size += it.Size + 32
+	}
+	if len(share) > 0 {
+		shares = append(shares, share)
+	}
+	return shares
+}
+
+// take fetches a share from one peer: those parts, and no others.
+func (p *pull) take(ctx context.Context, c *Client, share []node.Item) error {
+	wanted, keys := map[node.Key]bool{}, make([]node.Key, len(share))
+	for i, it := range share {
+		keys[i] = it.Key()
+		wanted[keys[i]] = true
+	}
+	res, err := c.signed(ctx, http.MethodPost, "/v1/trees/"+p.root.String(), p.chain, encodeKeys(keys), nil)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	keep := p.n.Keeper(ctx)
+	err = readFrames(res.Body, func(f node.Part, done func()) error {
+		if !wanted[f.Key()] {
+			return fmt.Errorf("part %s was not asked for", f.ID.Short())
+		}
+		delete(wanted, f.Key())
+		p.mu.Lock()
+		p.moved.Parts++
+		p.moved.Bytes += int64(len(f.Data))
+		p.mu.Unlock()
+		p.progress.Add(int64(len(f.Data)))
+		return keep.Add(f, done)
+	})
+	if err = errors.Join(err, keep.Flush()); err == nil && len(wanted) > 0 {
+		err = fmt.Errorf("%d of %d parts were not given", len(wanted), len(share))
+	}
+	if err == nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, k := range keys {
+			p.kept[k] = true
+		}
+	}
+	return err
+}
