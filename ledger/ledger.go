@@ -202,11 +202,10 @@ func (l *Ledger) begin(ctx context.Context, s State, d *Decision, p Policy, now 
 // activate takes the effect's lock and notes that this process is about to run it. The
 // error wraps ErrBusy and errTaken when somebody is about to run it already.
 func (l *Ledger) activate(d *Decision) error {
-	taken := fmt.Errorf("%w: %w", errTaken, &BusyError{IdemID: d.IdemID, Owner: l.self.agent})
 	l.mu.Lock()
 	if _, running := l.active[d.IdemID]; running {
 		l.mu.Unlock()
-		return taken
+		return l.taken(*d)
 	}
 	l.active[d.IdemID] = attempt{fence: d.Fence}
 	l.mu.Unlock()
@@ -215,7 +214,7 @@ func (l *Ledger) activate(d *Decision) error {
 	}
 	hold, err := l.Holders.Hold(d.IdemID)
 	if err == nil && hold == nil {
-		err = taken
+		err = l.taken(*d)
 	}
 	if err != nil {
 		l.leave(*d, false)
@@ -226,6 +225,11 @@ func (l *Ledger) activate(d *Decision) error {
 	defer l.mu.Unlock()
 	l.active[d.IdemID] = attempt{fence: d.Fence, hold: hold}
 	return nil
+}
+
+// taken is the error of an attempt that somebody else of this agent makes.
+func (l *Ledger) taken(d Decision) error {
+	return fmt.Errorf("%w: %w", errTaken, &BusyError{IdemID: d.IdemID, Owner: l.self.agent})
 }
 
 // Release ends an attempt that will not be committed: nobody knows what it did. The
