@@ -22,34 +22,29 @@ type bound struct {
 // The lists may only shrink: a thing that has come within its bound is taken off.
 var (
 	packageLines = bound{"lines", 2500, map[string]int{
-		"caps":                      4500,
-		"dataset":                   6500,
+		"caps":                      4350,
+		"dataset":                   6300,
 		"dataset/ingest":            4100,
-		"exec":                      6000,
-		"internal/conform":          3000,
-		"internal/conform/generate": 3300,
-		"internal/node":             9500,
-		"internal/peer":             4100,
-		"ledger":                    5200,
-		"model":                     4900,
-		"store":                     4400,
-		"store/badger":              3500,
+		"exec":                      5800,
+		"internal/conform":          2850,
+		"internal/conform/generate": 3100,
+		"internal/node":             9250,
+		"internal/peer":             3900,
+		"ledger":                    4100,
+		"model":                     4800,
+		"store":                     4350,
+		"store/badger":              3450,
 	}}
-	fileLines = bound{"lines", 450, map[string]int{
-		"exec/tools.go":             490,
-		"internal/peer/transfer.go": 520,
-	}}
-	functionLines = bound{"lines", 80, map[string]int{
-		"internal/conform/generate.ledgers": 85,
-	}}
-	typeMethods = bound{"methods", 40, map[string]int{
+	fileLines     = bound{"lines", 450, nil}
+	functionLines = bound{"lines", 80, nil}
+	typeMethods   = bound{"methods", 40, map[string]int{
 		"exec/ir/asm.assembler": 45,
-		"internal/node.Node":    290,
-		"internal/peer.Server":  45,
-		"ledger.Ledger":         62,
-		"model.Registry":        70,
-		"model/why.walker":      58,
-		"store.Store":           70,
+		"internal/node.Node":    284,
+		"internal/peer.Server":  43,
+		"ledger.Ledger":         61,
+		"model.Registry":        69,
+		"model/why.walker":      56,
+		"store.Store":           69,
 	}}
 )
 

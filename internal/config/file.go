@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/mythos-project/mythos/internal/plainfile"
+	"github.com/mythos-project/mythos/internal/strictyaml"
 )
 
 const maxFile = 1 << 20 // bytes
@@ -44,19 +44,12 @@ func readFile(path string) (map[string]any, error) {
 
 // parseFile reads the one mapping of names and values that a file is.
 func parseFile(path string, data []byte) (map[string]any, error) {
-	var doc yaml.Node
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	if err := d.Decode(&doc); errors.Is(err, io.EOF) {
+	root, err := strictyaml.Document(data)
+	if errors.Is(err, strictyaml.ErrEmpty) {
 		return nil, nil // nothing, or comments alone
-	} else if err != nil {
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrSetting, path, err)
-	}
-	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: %s: more than one YAML document", ErrSetting, path)
-	}
-	root := doc.Content[0]
-	if root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null" {
-		return nil, nil
 	}
 	if root.Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("%w: %s, line %d: expected lines such as `lease: 1m`", ErrSetting, path, root.Line)

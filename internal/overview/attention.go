@@ -1,11 +1,11 @@
 package overview
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
@@ -148,6 +148,18 @@ type trouble struct {
 	by            string
 }
 
+// words say how often, and what became of them.
+func (t *trouble) words() string {
+	calls, were := fmt.Sprintf("%d calls", t.count), "were "
+	if t.count == 1 {
+		calls, were = "1 call", "was "
+	}
+	if t.outcome == Failed {
+		were = ""
+	}
+	return fmt.Sprintf("%s of %s %s%s", calls, t.tool, were, t.outcome)
+}
+
 // recent finds what failed and what was refused lately, unless it was made good since.
 func (g *gatherer) recent(ctx context.Context) error {
 	found, good, looked := map[[2]string]*trouble{}, map[object.Hash]bool{}, 0
@@ -173,24 +185,14 @@ func (g *gatherer) recent(ctx context.Context) error {
 		t.count++
 	}
 	list := slices.SortedFunc(maps.Values(found), func(a, b *trouble) int {
-		if a.count != b.count {
-			return int(min(b.count, maxLooked)) - int(min(a.count, maxLooked))
-		}
-		return strings.Compare(a.tool+a.outcome, b.tool+b.outcome)
+		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.tool, b.tool), cmp.Compare(a.outcome, b.outcome))
 	})
 	for _, t := range list[:min(len(list), maxNamed)] {
-		verb, advice := "failed", "the log says why, and by whom"
+		advice := "the log says why, and by whom"
 		if t.outcome == Refused {
-			verb, advice = "refused", "an agent without a capability, or with one that is used up or was revoked"
+			advice = "an agent without a capability, or with one that is used up or was revoked"
 		}
-		calls := fmt.Sprintf("%d calls of %s were", t.count, t.tool)
-		if t.count == 1 {
-			calls = "1 call of " + t.tool + " was"
-		}
-		if t.outcome == Failed {
-			calls = strings.TrimSuffix(strings.TrimSuffix(calls, " were"), " was")
-		}
-		g.attend(Notice, "mythos log --tool "+t.tool+" --status "+t.outcome+" --since 1d", advice, "%s %s since yesterday, the last by %s", calls, verb, t.by)
+		g.attend(Notice, "mythos log --tool "+t.tool+" --status "+t.outcome+" --since 1d", advice, "%s since yesterday, the last by %s", t.words(), t.by)
 	}
 	return nil
 }

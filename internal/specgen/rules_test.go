@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -62,24 +60,13 @@ func TestEveryRuleHasANumber(t *testing.T) {
 // TestCitedRules: code and vectors cite rules that are there; every file of vectors does.
 func TestCitedRules(t *testing.T) {
 	given, cited := rules(t), 0
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || filepath.Ext(path) != ".go" {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
+	eachSource(t, func(path string, data []byte) {
 		for _, m := range numbered.FindAllSubmatch(data, -1) {
 			if cited++; !given[string(m[1])] {
 				t.Errorf("%s cites [%s], which is not there", path, m[1])
 			}
 		}
-		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	if cited < 40 {
 		t.Errorf("the code cites only %d rules", cited)
 	}

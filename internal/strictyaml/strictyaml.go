@@ -28,21 +28,31 @@ const maxDepth = 100
 // structs (tag yaml), at any depth, are all that a map may have, in exactly this spelling and
 // once. Errors name the line.
 func Unmarshal(data []byte, v any) error {
+	root, err := Document(data)
+	if err != nil {
+		return err
+	}
+	return Decode(root, v)
+}
+
+// Document reads the one YAML document that data is, and does not look into it. The error
+// is ErrEmpty where there is none.
+func Document(data []byte) (*yaml.Node, error) {
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	var doc yaml.Node
 	if err := d.Decode(&doc); errors.Is(err, io.EOF) {
-		return ErrEmpty
+		return nil, ErrEmpty
 	} else if err != nil {
-		return err
+		return nil, err
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return errors.New("more than one YAML document")
+		return nil, errors.New("more than one YAML document")
 	}
 	root := doc.Content[0]
 	if root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null" {
-		return ErrEmpty
+		return nil, ErrEmpty
 	}
-	return Decode(root, v)
+	return root, nil
 }
 
 // Decode is Unmarshal for a part of a document.

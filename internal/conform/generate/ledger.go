@@ -107,8 +107,7 @@ func ledgers() *set {
 	add("redundant commit", "block", register("alice", 0, "q"), commit("alice", 1, 0, "a", 200), commit("alice", 1, 0, "a", 200))
 	add("response conflict", "block", register("alice", 0, "q"), commit("alice", 1, 0, "a", 200), commit("alice", 2, 0, "b", 200))
 	add("multiple commits", "block", register("alice", 0, "q"), commit("alice", 1, 0, "a", 200), commit("alice", 2, 0, "a", 200))
-	add("divergence, settled by an operator", "block", register("alice", 0, "q"), commit("alice", 1, 0, "a", 200), commit("alice", 2, 0, "b", 200), resolve("carol", 3, 2, 1),
-		register("bob", 4, "q"))
+	add("divergence, settled by an operator", "block", register("alice", 0, "q"), commit("alice", 1, 0, "a", 200), commit("alice", 2, 0, "b", 200), resolve("carol", 3, 2, 1), register("bob", 4, "q"))
 	one, two := "process of alice", "another of hers_"
 	add("own lease, another process of the same agent", "retry", by(one, register("alice", 0, "q")), by(two, register("alice", 1, "q")))
 	add("own lease, the same process", "retry", by(one, register("alice", 0, "q")), by(one, register("alice", 1, "q")))
