@@ -39,7 +39,7 @@ var (
 	functionLines = bound{"lines", 80, nil}
 	typeMethods   = bound{"methods", 40, map[string]int{
 		"exec/ir/asm.assembler": 45,
-		"internal/node.Node":    284,
+		"internal/node.Node":    267,
 		"internal/peer.Server":  43,
 		"ledger.Ledger":         61,
 		"model.Registry":        69,

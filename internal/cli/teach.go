@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/exec/mcptool"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/plainfile"
@@ -47,14 +48,14 @@ var hints = []struct {
 	{store.ErrAmbiguous, "give more digits"},
 	{plainfile.ErrKind, "move it away, and restore what was there from a backup; chunks come back from peers with `mythos fsck --repair`"},
 	{store.ErrDamaged, "restore the whole .mythos folder from one backup; where that is lost, `mythos init --new-database` begins anew: effects may happen a second time then"},
-	{node.ErrDamaged, "restore the whole .mythos folder from one backup; where only the database is lost, `mythos init --new-database` begins anew"},
+	{identity.ErrDamaged, "restore the whole .mythos folder from one backup; where only the database is lost, `mythos init --new-database` begins anew"},
 	{node.ErrForeign, "if you trust it, name it: --repo DIR or MYTHOS_DIR; or add its folder to safe_directories in your own settings"},
 	{store.ErrReadOnly, "commands that only read work; for the others run as its owner, where the folder can be written"},
 	{syscall.ENOSPC, "free room on that disk; here: `mythos blob rm CID` and `mythos gc`, which work on a full disk, too"},
 	{fs.ErrPermission, "`ls -l` says whose the file is; what another user left in .mythos, such as root, its owner gets back with `sudo chown -R USER .mythos`"},
 	{store.ErrCorrupt, "`mythos fsck` lists what is damaged, `mythos fsck --repair` fetches it from peers"},
 	{node.ErrNoPeer, "`mythos peer ls` lists the peers, `mythos peer add NAME URL` makes one known"},
-	{node.ErrNoAgent, "`mythos trust ls` lists the names, `mythos trust add KEY --name NAME` gives one"},
+	{identity.ErrNoAgent, "`mythos trust ls` lists the names, `mythos trust add KEY --name NAME` gives one"},
 	{keyfile.ErrUnknownName, "`mythos trust ls` lists the names"},
 	{osexec.ErrNotFound, "name a program that is there, by a path or as your shell finds it"},
 	{ir.ErrInvalid, "`mythos asm FILE` makes a bundle from text, `mythos disasm` shows one"},

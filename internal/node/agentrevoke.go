@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -21,7 +22,7 @@ type AgentRevocation struct {
 func (n *Node) RevokeAgent(ctx context.Context, agent object.AgentID) (*AgentRevocation, error) {
 	r := &AgentRevocation{}
 	byIssuer := map[object.AgentID][]object.Hash{}
-	now := n.now()
+	now := n.Now()
 	err := n.Caps(ctx, func(l caps.Link) error {
 		holds, issued := l.Cap.Subject.Same(agent), l.Cap.Issuer.Same(agent)
 		if !holds && !issued || now >= l.Cap.ExpiresAt {
@@ -32,7 +33,7 @@ func (n *Node) RevokeAgent(ctx context.Context, agent object.AgentID) (*AgentRev
 			return err
 		}
 		switch _, err := n.SignerOf(l.Cap.Issuer); {
-		case errors.Is(err, ErrNoKey):
+		case errors.Is(err, identity.ErrNoKey):
 			if holds { // what it issued without us ends with its trust
 				r.Standing = append(r.Standing, l)
 			}

@@ -118,7 +118,7 @@ func (n *Node) ProposeCodebook(ctx context.Context, id object.Hash, to object.Ag
 	}
 	var standing *Agreement
 	err = n.agreements(ctx, id, func(a Agreement) error {
-		if a.Proposer.Same(n.Self()) && a.Accepter.Same(to) && n.now() < a.ExpiresAt {
+		if a.Proposer.Same(n.Self()) && a.Accepter.Same(to) && n.Now() < a.ExpiresAt {
 			standing = &a
 		}
 		return nil
@@ -129,11 +129,11 @@ func (n *Node) ProposeCodebook(ctx context.Context, id object.Hash, to object.Ag
 	if standing != nil {
 		return n.offer(ctx, standing)
 	}
-	raw, err := packet.Propose(n.Key, cb, to, n.now().Add(ttl))
+	raw, err := packet.Propose(n.Key, cb, to, n.Now().Add(ttl))
 	if err != nil {
 		return nil, err
 	}
-	a, err := packet.OpenAgreement(raw, cb, n.now())
+	a, err := packet.OpenAgreement(raw, cb, n.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +175,7 @@ func (n *Node) AcceptCodebook(ctx context.Context, id object.Hash) ([]byte, *Agr
 // the other side. Nothing of it is believed that is not signed; errors wrap
 // packet.ErrCodebook.
 func (n *Node) TakeOffer(ctx context.Context, raw []byte, accept bool) ([]byte, *Agreement, error) {
-	o, signed, cb, err := packet.OpenOffer(raw, n.now())
+	o, signed, cb, err := packet.OpenOffer(raw, n.Now())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -204,11 +204,11 @@ func (n *Node) TakeOffer(ctx context.Context, raw []byte, accept bool) ([]byte, 
 }
 
 func (n *Node) accept(a *Agreement, cb *packet.Codebook) (*Agreement, error) {
-	raw, err := packet.Accept(n.Key, a.Raw, cb, n.now())
+	raw, err := packet.Accept(n.Key, a.Raw, cb, n.Now())
 	if err != nil {
 		return nil, err
 	}
-	both, err := packet.OpenAgreement(raw, cb, n.now())
+	both, err := packet.OpenAgreement(raw, cb, n.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +218,7 @@ func (n *Node) accept(a *Agreement, cb *packet.Codebook) (*Agreement, error) {
 // OfferFrom is TakeOffer for an offer that arrived over a network: the other side must
 // be trusted for packets (packet.ErrUntrusted), and what was withdrawn here stays so.
 func (n *Node) OfferFrom(ctx context.Context, raw []byte, accept bool) ([]byte, *Agreement, error) {
-	a, err := packet.OfferedBy(raw, n.now()) // before the codebook is looked at
+	a, err := packet.OfferedBy(raw, n.Now()) // before the codebook is looked at
 	if err != nil {
 		return nil, nil, err
 	}
@@ -226,7 +226,7 @@ func (n *Node) OfferFrom(ctx context.Context, raw []byte, accept bool) ([]byte, 
 	if err != nil {
 		return nil, nil, err
 	}
-	if !n.Trust.Trusted(other, keyfile.ForPacket, n.now()) {
+	if !n.Trust.Trusted(other, keyfile.ForPacket, n.Now()) {
 		return nil, nil, fmt.Errorf("%w: the codebook is offered by %s", packet.ErrUntrusted, other)
 	}
 	if _, gone, err := n.DB.Get(ctx, withdrawnKeys+a.AgreementID.String()); err != nil || gone {
@@ -268,7 +268,7 @@ func (n *Node) makeRoom(ctx context.Context, a *Agreement) (put map[string][]byt
 	err = n.Agreements(ctx, func(old Agreement) error {
 		switch {
 		case old.AgreementID == a.AgreementID:
-		case n.now() >= old.ExpiresAt:
+		case n.Now() >= old.ExpiresAt:
 			put[old.key()], put[offeredKeys+old.AgreementID.String()] = nil, nil
 		default:
 			kept++
@@ -286,7 +286,7 @@ func (n *Node) makeRoom(ctx context.Context, a *Agreement) (put map[string][]byt
 			packet.ErrCodebook, kept, proposals, a.Proposer, maxAgreements, maxProposals)
 	}
 	err = n.DB.Scan(ctx, withdrawnKeys, kv.End(withdrawnKeys), func(key string, until []byte) error {
-		if len(until) != 8 || n.now() >= object.Time(binary.BigEndian.Uint64(until)) {
+		if len(until) != 8 || n.Now() >= object.Time(binary.BigEndian.Uint64(until)) {
 			put[key] = nil
 		}
 		return nil

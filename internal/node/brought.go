@@ -71,7 +71,7 @@ func (p *Pusher) brought(ctx context.Context, k Key) (bool, error) {
 	if p.now[k] {
 		return true, nil
 	}
-	span := int64(p.n.now()) / broughtSpan.Microseconds()
+	span := int64(p.n.Now()) / broughtSpan.Microseconds()
 	for _, s := range []int64{span, span - 1} {
 		if _, found, err := p.n.DB.Get(ctx, p.note(s, k)); err != nil || found {
 			return found, err
@@ -96,7 +96,7 @@ const maxNotes = 2048
 
 // take charges parts that are durable, and notes them as brought.
 func (p *Pusher) take(ctx context.Context, parts []Item) error {
-	span := int64(p.n.now()) / broughtSpan.Microseconds()
+	span := int64(p.n.Now()) / broughtSpan.Microseconds()
 	for len(parts) > 0 {
 		some := parts[:min(len(parts), maxNotes)]
 		parts = parts[len(some):]
@@ -177,7 +177,7 @@ func (p *Pusher) Whole(ctx context.Context, root object.Hash, allow func(Part) e
 // forgetBrought lists notes that are too old to count.
 func (n *Node) forgetBrought(ctx context.Context, put map[string][]byte) error {
 	const most = 100_000 // at a time
-	oldest := int64(n.now())/broughtSpan.Microseconds() - 1
+	oldest := int64(n.Now())/broughtSpan.Microseconds() - 1
 	err := n.DB.Scan(ctx, broughtKeys, fmt.Sprintf("%s%010d", broughtKeys, oldest), func(key string, _ []byte) error {
 		if len(put) >= most {
 			return errEnough

@@ -157,7 +157,7 @@ func (n *Node) ownerCap(ctx context.Context, scope caps.Scope) (caps.Chain, erro
 	if err != nil {
 		return nil, err
 	}
-	link, err := n.issue(ctx, caps.Draft{Subject: n.Self(), Scope: cs, NotBefore: n.now(), ExpiresAt: n.now().Add(ownerTTL)})
+	link, err := n.issue(ctx, caps.Draft{Subject: n.Self(), Scope: cs, NotBefore: n.Now(), ExpiresAt: n.Now().Add(ownerTTL)})
 	return caps.Chain{link}, err
 }
 
@@ -200,7 +200,7 @@ func (n *Node) builtinCall(ctx context.Context, name string, s CallSpec) (*Calle
 func (n *Node) record(ctx context.Context, builtin string, request []byte, response object.Hash) error {
 	_, raw, err := ledger.NewReceipt(n.Key, ledger.Receipt{
 		ToolID: exec.BuiltinID(builtin), RequestHash: object.Sum(request), ResponseHash: response,
-		TimeObserved: n.now(), Status: exec.StatusOK,
+		TimeObserved: n.Now(), Status: exec.StatusOK,
 	})
 	if err != nil {
 		return err

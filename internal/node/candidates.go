@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -108,7 +109,7 @@ func (n *Node) objectNote(ctx context.Context, kind string, id object.Hash) stri
 	if err != nil {
 		return kind
 	}
-	if link.Cap.ExpiresAt <= n.now() {
+	if link.Cap.ExpiresAt <= n.Now() {
 		return "expired " + link.Cap.Scope.String()
 	}
 	return link.Cap.Scope.String()
@@ -153,11 +154,11 @@ func (n *Node) ledgerCandidates(ctx context.Context, kind string, add func(Candi
 }
 
 func (n *Node) agentCandidates(add func(Candidate) error) error {
-	if err := add(Candidate{selfKey, n.Self().KeyHex()}); err != nil {
+	if err := add(Candidate{identity.SelfKey, n.Self().KeyHex()}); err != nil {
 		return err
 	}
 	for _, e := range n.Trust.Entries() {
-		if e.Name == selfKey {
+		if e.Name == identity.SelfKey {
 			continue
 		}
 		if err := add(Candidate{e.Name, e.Key}); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
@@ -105,7 +106,7 @@ func (n *Node) Held(ctx context.Context, kind uint8) ([]caps.Chain, error) {
 func (n *Node) covers(held []caps.Chain, use caps.Use) []caps.Chain {
 	var found []caps.Chain
 	for _, chain := range held {
-		if n.Verifier.Authorize(chain, n.Self(), use, n.now()) == nil {
+		if n.Verifier.Authorize(chain, n.Self(), use, n.Now()) == nil {
 			found = append(found, chain)
 		}
 	}
@@ -123,7 +124,7 @@ func (n *Node) IssueCap(ctx context.Context, d caps.Draft) (caps.Link, error) {
 }
 
 func (n *Node) issue(ctx context.Context, d caps.Draft) (caps.Link, error) {
-	key, err := n.issuer(d.Scope.Kind)
+	key, err := n.Issuer(d.Scope.Kind)
 	if err != nil {
 		return caps.Link{}, err
 	}
@@ -131,27 +132,12 @@ func (n *Node) issue(ctx context.Context, d caps.Draft) (caps.Link, error) {
 	if err != nil {
 		return caps.Link{}, err
 	}
-	if !n.trustsIssuer(key.Agent(), d.Scope.Kind) {
+	if !n.TrustsIssuer(key.Agent(), d.Scope.Kind) {
 		return caps.Link{}, n.Gate.Refuse(ctx, exec.Effect{Tool: exec.BuiltinID(effectIssue), Request: link.Raw}, exec.StatusDenied,
 			&caps.DeniedError{Check: caps.CheckTrust, Reason: fmt.Sprintf("%s is not trusted to issue %s here", key.Agent(), caps.KindName(d.Scope.Kind)),
-				Help: "ask somebody who is: " + n.issuerNames(d.Scope.Kind)})
+				Help: "ask somebody who is: " + n.IssuerNames(d.Scope.Kind)})
 	}
 	return link, n.issued(ctx, key, link)
-}
-
-// MayIssue tells whether what this agent issues of a kind counts here.
-func (n *Node) MayIssue(kind uint8) bool {
-	key, err := n.issuer(kind)
-	return err == nil && n.trustsIssuer(key.Agent(), kind)
-}
-
-// issuerNames are the names of those who may issue capabilities of a kind here.
-func (n *Node) issuerNames(kind uint8) string {
-	var names []string
-	for _, a := range n.Trust.AgentsFor(caps.Domain(kind), n.now()) {
-		names = append(names, a.Hint)
-	}
-	return strings.Join(names, ", ")
 }
 
 // permit refuses what the issuance policy does not allow. Without a policy
@@ -161,7 +147,7 @@ func (n *Node) permit(ctx context.Context, d caps.Draft) error {
 	if err != nil || policy == nil {
 		return err
 	}
-	rule, err := policy.Permit(d, n.now())
+	rule, err := policy.Permit(d, n.Now())
 	if err == nil {
 		n.debugf("issuance policy %s, rule %q", policy.PolicyID.Short(), rule)
 	}
@@ -197,7 +183,7 @@ func (n *Node) deriver(parent *caps.Capability) (sign.Signer, error) {
 		return n.Key, nil
 	}
 	key, err := n.SignerOf(parent.Issuer)
-	if errors.Is(err, ErrNoKey) {
+	if errors.Is(err, identity.ErrNoKey) {
 		return n.Key, nil // the refusal says why
 	}
 	return key, err
@@ -227,7 +213,7 @@ func (n *Node) SetPolicy(ctx context.Context, rules []caps.IssuanceRule) (*caps.
 	if err != nil {
 		return nil, err
 	}
-	_, raw, err := caps.NewIssuancePolicy(n.Key, kept, rules, n.now())
+	_, raw, err := caps.NewIssuancePolicy(n.Key, kept, rules, n.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +237,7 @@ func (n *Node) Revoke(ctx context.Context, issuer object.AgentID, ids ...object.
 	if err != nil {
 		return nil, nil, err
 	}
-	list, raw, err := n.Revocations.Revoke(ctx, key, n.now(), ids...)
+	list, raw, err := n.Revocations.Revoke(ctx, key, n.Now(), ids...)
 	if err != nil {
 		return nil, nil, err
 	}

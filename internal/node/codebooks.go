@@ -75,7 +75,7 @@ func (n *Node) CodebookWith(ctx context.Context, agent object.AgentID) (*packet.
 	var best *Agreement
 	err := n.Agreements(ctx, func(a Agreement) error {
 		other, err := a.Other(n.Self())
-		if err == nil && a.InForce(n.now()) && other.Same(agent) && (best == nil || a.ExpiresAt > best.ExpiresAt) {
+		if err == nil && a.InForce(n.Now()) && other.Same(agent) && (best == nil || a.ExpiresAt > best.ExpiresAt) {
 			best = &a
 		}
 		return nil
@@ -95,7 +95,7 @@ func (n *Node) CodebookFor(ctx context.Context, id object.Hash, agents []object.
 		return nil, err
 	}
 	for _, a := range agents {
-		if !r.Good(id, a, n.now()) {
+		if !r.Good(id, a, n.Now()) {
 			return nil, fmt.Errorf("%w: %s: there is no agreement in force with %s", packet.ErrCodebook, id.Short(), a)
 		}
 	}
@@ -143,7 +143,7 @@ func (m *codebookMemory) registry(ctx context.Context, n *Node, id object.Hash) 
 func (m *codebookMemory) load(ctx context.Context, n *Node, id object.Hash) error {
 	var cb *packet.Codebook
 	err := n.agreements(ctx, id, func(a Agreement) error {
-		if !a.InForce(n.now()) {
+		if !a.InForce(n.Now()) {
 			return nil
 		}
 		var err error
@@ -152,7 +152,7 @@ func (m *codebookMemory) load(ctx context.Context, n *Node, id object.Hash) erro
 				return err
 			}
 		}
-		return m.reg.Add(cb, a.Raw, n.now())
+		return m.reg.Add(cb, a.Raw, n.Now())
 	})
 	if err == nil && cb != nil { // nothing is remembered of a codebook that nobody agreed on: anyone can name any
 		m.loaded[id] = true

@@ -55,7 +55,7 @@ func (n *Node) attestContract(ctx context.Context, c exec.ContractCheck) (object
 	receipts := c.Evidence[max(0, len(c.Evidence)-maxContractReceipts):]
 	id, raw, err := model.NewAttestation(n.Key, model.Attestation{
 		SubjectHash: c.Contract, ClaimType: model.ClaimContractPass, Result: c.Result,
-		Evidence: append([]object.Hash{c.Args}, receipts...), TimeObserved: n.now(),
+		Evidence: append([]object.Hash{c.Args}, receipts...), TimeObserved: n.Now(),
 	})
 	if err != nil {
 		return object.Hash{}, err

@@ -13,8 +13,8 @@ import (
 
 	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/plainfile"
-	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
 )
 
@@ -24,17 +24,6 @@ const (
 	// database's folder, so that an empty or an exchanged folder is not taken for a new one.
 	databaseFile = "database"
 )
-
-// ErrDamaged means that a file of the repository is missing or damaged that nothing else
-// can replace. It wraps store.ErrCorrupt.
-var ErrDamaged error = damaged{}
-
-type damaged struct{}
-
-func (damaged) Error() string { return "the repository is damaged" }
-
-// Unwrap gives store.ErrCorrupt.
-func (damaged) Unwrap() error { return store.ErrCorrupt }
 
 // makeDatabase makes an empty database, and takes down its id.
 func makeDatabase(root string) error {
@@ -57,17 +46,17 @@ func databaseID(root string) (id [16]byte, err error) {
 	path := filepath.Join(root, databaseFile)
 	text, err := plainfile.Read(path, 1<<10)
 	if errors.Is(err, fs.ErrNotExist) {
-		return id, fmt.Errorf("%w: %s is missing", ErrDamaged, path)
+		return id, fmt.Errorf("%w: %s is missing", identity.ErrDamaged, path)
 	}
 	if errors.Is(err, plainfile.ErrKind) {
-		err = fmt.Errorf("%w: %w", ErrDamaged, err)
+		err = fmt.Errorf("%w: %w", identity.ErrDamaged, err)
 	}
 	if err != nil {
 		return id, err
 	}
 	raw, err := hex.DecodeString(strings.TrimSuffix(string(text), "\n"))
 	if err != nil || len(raw) != len(id) {
-		return id, fmt.Errorf("%w: %s does not hold 32 hexadecimal digits", ErrDamaged, path)
+		return id, fmt.Errorf("%w: %s does not hold 32 hexadecimal digits", identity.ErrDamaged, path)
 	}
 	return [16]byte(raw), nil
 }

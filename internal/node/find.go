@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/plainfile"
 )
 
@@ -75,9 +76,9 @@ func isRepository(dir string) (bool, error) {
 		return false, nil
 	}
 	if _, lerr := os.Lstat(settings); errors.Is(err, fs.ErrNotExist) && lerr != nil {
-		return false, fmt.Errorf("%w: %s: %w; `mythos init` makes one with the defaults", ErrDamaged, settings, fs.ErrNotExist)
+		return false, fmt.Errorf("%w: %s: %w; `mythos init` makes one with the defaults", identity.ErrDamaged, settings, fs.ErrNotExist)
 	}
-	return false, fmt.Errorf("%w: %s is %w", ErrDamaged, settings, plainfile.ErrKind)
+	return false, fmt.Errorf("%w: %s is %w", identity.ErrDamaged, settings, plainfile.ErrKind)
 }
 
 // border reports whether a folder and its parent lie on different file systems.

@@ -30,7 +30,7 @@ func (n *Node) GC(ctx context.Context, dry bool, trash time.Duration, progress s
 			return rep, err
 		}
 	}
-	rep.GCReport, err = n.Store.GC(ctx, store.GCOptions{Now: n.now(), DryRun: dry, Trash: trash, Roots: n.roots, Progress: progress})
+	rep.GCReport, err = n.Store.GC(ctx, store.GCOptions{Now: n.Now(), DryRun: dry, Trash: trash, Roots: n.roots, Progress: progress})
 	if err == nil {
 		rep.Trash, err = n.Store.Trash(ctx)
 	}

@@ -15,7 +15,7 @@ import (
 // read from whoever issued it, with that capability's chain.
 func (n *Node) Readable(ctx context.Context, fn func(root object.Hash, chain caps.Chain) error) error {
 	return n.Caps(ctx, func(l caps.Link) error {
-		if !l.Cap.Subject.Same(n.Self()) || l.Cap.Scope.Kind != caps.KindBlobRead || n.now() >= l.Cap.ExpiresAt {
+		if !l.Cap.Subject.Same(n.Self()) || l.Cap.Scope.Kind != caps.KindBlobRead || n.Now() >= l.Cap.ExpiresAt {
 			return nil
 		}
 		scope, err := l.Cap.Scope.Decode()

@@ -209,7 +209,7 @@ func (h *history) markedBy(t *Happening, s object.Signature) {
 	if s.KeyID == nil {
 		return
 	}
-	known := append([]object.AgentID{h.n.Self()}, h.n.former...)
+	known := append([]object.AgentID{h.n.Self()}, h.n.Former...)
 	for _, e := range h.n.Trust.Entries() {
 		if a, err := e.Agent(); err == nil {
 			known = append(known, a)
@@ -259,7 +259,7 @@ func (h *history) attempt(ctx context.Context, t Happening, r *ledger.EffectRegi
 	if err != nil {
 		return t, false, err
 	}
-	at := s.At(h.n.now())
+	at := s.At(h.n.Now())
 	if at != ledger.StatusPending && at != ledger.StatusUnknown {
 		return t, false, nil
 	}
@@ -289,16 +289,4 @@ func (h *history) scope(ctx context.Context, id object.Hash) string {
 		h.scopes[id] = text
 	}
 	return text
-}
-
-// AgentName is what an agent is called here: its name in trust.yaml, or the name that
-// our own key bears. Names that others give themselves do not count; it is empty then.
-func (n *Node) AgentName(agent object.AgentID) string {
-	if agent.Same(n.Self()) {
-		return n.Self().Hint
-	}
-	if e, ok := n.Trust.ByAgent(agent); ok {
-		return e.Name
-	}
-	return ""
 }

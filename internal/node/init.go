@@ -9,14 +9,10 @@ import (
 
 	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
-)
-
-const (
-	selfKey   = "self"
-	trustFile = "trust.yaml"
 )
 
 // Init makes a repository in dir with a fresh identity that goes by hint, and
@@ -30,7 +26,7 @@ func Init(dir, hint string) (agent object.AgentID, fresh bool, err error) {
 		return object.AgentID{}, false, err
 	}
 	if is {
-		agent, err := keyfile.Public(KeyDir(root), selfKey)
+		agent, err := keyfile.Public(identity.KeyDir(root), identity.SelfKey)
 		if err == nil {
 			_, err = databaseID(root)
 		}
@@ -41,16 +37,16 @@ func Init(dir, hint string) (agent object.AgentID, fresh bool, err error) {
 			return object.AgentID{}, false, fmt.Errorf("init: %w", err)
 		}
 	}
-	if err = mustExist(filepath.Join(root, databaseFile)); err != nil {
+	if err = identity.MustExist(filepath.Join(root, databaseFile)); err != nil {
 		err = makeDatabase(root)
 	}
 	if err := errors.Join(err, ignoreAll(root)); err != nil {
 		return object.AgentID{}, false, fmt.Errorf("init: %w", err)
 	}
-	key, err := keyfile.Load(filepath.Join(root, "keys"), selfKey, nil)
+	key, err := keyfile.Load(filepath.Join(root, "keys"), identity.SelfKey, nil)
 	if errors.Is(err, os.ErrNotExist) {
 		if key, err = sign.Generate(hint); err == nil {
-			err = keyfile.Save(filepath.Join(root, "keys"), selfKey, key, nil)
+			err = keyfile.Save(filepath.Join(root, "keys"), identity.SelfKey, key, nil)
 		}
 	}
 	if err != nil {
@@ -67,12 +63,12 @@ func Init(dir, hint string) (agent object.AgentID, fresh bool, err error) {
 
 // trustOurselves makes the trust file, unless there is one.
 func trustOurselves(root string, self object.AgentID) error {
-	path := filepath.Join(root, trustFile)
-	if mustExist(path) == nil {
+	path := filepath.Join(root, identity.TrustFile)
+	if identity.MustExist(path) == nil {
 		return nil
 	}
 	trust := &keyfile.Trust{}
-	if err := trust.Add(keyfile.Entry{Name: selfKey, Key: self.KeyHex(), For: []string{"*"}}); err != nil {
+	if err := trust.Add(keyfile.Entry{Name: identity.SelfKey, Key: self.KeyHex(), For: []string{"*"}}); err != nil {
 		return err
 	}
 	return trust.Save(path)
@@ -81,40 +77,4 @@ func trustOurselves(root string, self object.AgentID) error {
 // ignoreAll keeps the folder, and the keys in it, out of a surrounding git repository.
 func ignoreAll(root string) error {
 	return atomicfile.Write(filepath.Join(root, ".gitignore"), 0o600, []byte("*\n"))
-}
-
-// TrustedAgents returns the agents of a repository's trust.yaml, without opening
-// its database.
-func TrustedAgents(dir string, now object.Time) ([]object.AgentID, error) {
-	trust, err := keyfile.LoadTrust(filepath.Join(dir, trustFile))
-	if err != nil {
-		return nil, err
-	}
-	return trust.Agents(now), nil
-}
-
-// KeyDir is the folder of a repository's keys.
-func KeyDir(dir string) string { return filepath.Join(dir, "keys") }
-
-// SelfKey is the name of the repository's own identity among its keys.
-const SelfKey = selfKey
-
-// TrustFile is the name of the trust file in the repository.
-const TrustFile = trustFile
-
-// LoadTrust reads a repository's trust.yaml.
-func LoadTrust(dir string) (*keyfile.Trust, error) {
-	return keyfile.LoadTrust(filepath.Join(dir, trustFile))
-}
-
-// EditTrust changes a repository's trust.yaml, atomically.
-func EditTrust(dir string, edit func(*keyfile.Trust) error) error {
-	t, err := LoadTrust(dir)
-	if err != nil {
-		return err
-	}
-	if err := edit(t); err != nil {
-		return err
-	}
-	return t.Save(filepath.Join(dir, trustFile))
 }

@@ -35,16 +35,16 @@ func (n *Node) Counted(ctx context.Context, agent object.AgentID, domain string,
 		return true
 	}
 	if _, named := n.Trust.ByAgent(agent); named {
-		return n.Trust.Held(agent, domain, m, n.now(), n.later(ctx, agent, m))
+		return n.Trust.Held(agent, domain, m, n.Now(), n.later(ctx, agent, m))
 	}
-	return slices.ContainsFunc(n.former, agent.Same)
+	return slices.ContainsFunc(n.Former, agent.Same)
 }
 
 // receiptCounted is Counted for receipts: the agents whose keys are kept here sign what
 // they did here, whatever else they are trusted for, until their end.
 func (n *Node) receiptCounted(ctx context.Context, agent object.AgentID, m ledger.Moment) bool {
 	e, named := n.Trust.ByAgent(agent)
-	if named && slices.ContainsFunc(n.former, agent.Same) && e.Counted(m, n.now(), n.later(ctx, agent, m)) {
+	if named && slices.ContainsFunc(n.Former, agent.Same) && e.Counted(m, n.Now(), n.later(ctx, agent, m)) {
 		return true
 	}
 	return n.Counted(ctx, agent, keyfile.ForLedger, m)
@@ -60,7 +60,7 @@ func (n *Node) SignedUnder(ctx context.Context, agent object.AgentID, id object.
 		return false, ""
 	case named && e.Ended.At != 0:
 		under = "before its trust was taken away at " + e.Ended.At.String()
-	case named && e.Over(n.now()):
+	case named && e.Over(n.Now()):
 		under = "before its trust ended at " + e.Until.String()
 	case named:
 		under = "as " + e.Name + ", whose key is kept here"
@@ -71,7 +71,7 @@ func (n *Node) SignedUnder(ctx context.Context, agent object.AgentID, id object.
 // issuerCounted is trustsIssuer at an earlier moment.
 func (n *Node) issuerCounted(ctx context.Context, issuer object.AgentID, kind uint8, m ledger.Moment) bool {
 	if _, named := n.Trust.ByAgent(issuer); named {
-		return n.Trust.Held(issuer, caps.Domain(kind), m, n.now(), n.later(ctx, issuer, m))
+		return n.Trust.Held(issuer, caps.Domain(kind), m, n.Now(), n.later(ctx, issuer, m))
 	}
 	return issuer.Same(n.Self())
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/ledger"
@@ -18,7 +19,7 @@ func acting(t *testing.T, dir, key string, at object.Time) *node.Node {
 	root := filepath.Join(dir, node.Folder)
 	c := &config.Config{Lease: time.Minute, Busy: time.Second}
 	if key != "" {
-		c.Key = filepath.Join(node.KeyDir(root), key+".key")
+		c.Key = filepath.Join(identity.KeyDir(root), key+".key")
 	}
 	n, err := node.Open(t.Context(), root, node.Options{Config: c, Now: func() object.Time { at++; return at }, Debugf: func(string, ...any) {}})
 	if err != nil {
@@ -82,7 +83,7 @@ func TestOldDatesDoNotCount(t *testing.T) {
 				}
 				end.Entries = &size
 			}
-			if _, err := keyfile.Rotate(node.KeyDir(root), filepath.Join(root, node.TrustFile), node.SelfKey, nil, keyfile.Protection{}, end); err != nil {
+			if _, err := keyfile.Rotate(identity.KeyDir(root), filepath.Join(root, identity.TrustFile), identity.SelfKey, nil, keyfile.Protection{}, end); err != nil {
 				t.Fatal(err)
 			}
 			overlap := signedBy(t, dir, "self.1", start+2, "in the overlap")

@@ -57,7 +57,7 @@ func (n *Node) runPin(ctx context.Context, q *exec.BlobPinRequest) (exec.Respons
 	}
 	var until object.Time
 	if ttl := pinTTL(q.TTLus); ttl > 0 {
-		until = n.now().Add(ttl)
+		until = n.Now().Add(ttl)
 	}
 	return kept(q.CID, n.Store.ExtendPin(ctx, q.CID, until, "blob.pin"))
 }

@@ -24,7 +24,7 @@ func (n *Node) Models() *model.Registry {
 	}
 	receipt := func(a object.AgentID, at model.When) bool { return n.receiptCounted(ctx, a, n.moment(ctx, at)) }
 	return &model.Registry{
-		KV: n.DB, Store: n.Store, Receipts: receipts{n.Source()}, Responses: n.Store, Pins: n.Store, Now: n.now,
+		KV: n.DB, Store: n.Store, Receipts: receipts{n.Source()}, Responses: n.Store, Pins: n.Store, Now: n.Now,
 		Trust: model.Trust{Receipt: receipt, Attest: trusts(keyfile.ForAttest), Policy: trusts("deploy")},
 	}
 }

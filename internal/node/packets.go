@@ -13,7 +13,6 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
-	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -60,7 +59,7 @@ func (n *Node) seal(raw []byte, o PackOptions) ([]byte, error) {
 		if o.TTL == 0 {
 			o.TTL = 10 * time.Minute
 		}
-		guard = &ir.Guard{Expires: n.now().Add(o.TTL)}
+		guard = &ir.Guard{Expires: n.Now().Add(o.TTL)}
 		if _, err := rand.Read(guard.Nonce[:]); err != nil {
 			return nil, err
 		}
@@ -143,7 +142,7 @@ func (n *Node) receive(ctx context.Context, raw []byte, seen packet.Seen) (*Rece
 	}
 	out := &Received{Packet: p}
 	r := &packet.Receiver{
-		Trusted: n.trustsPacket, Seen: seen, Now: n.now,
+		Trusted: n.TrustsPacket, Seen: seen, Now: n.Now,
 		Validate: out.open, // all of it before the guard, whose nonce is used up then
 	}
 	release := func() {}
@@ -204,10 +203,6 @@ func (r *Received) open(payload []byte) error {
 		}
 	}
 	return nil
-}
-
-func (n *Node) trustsPacket(a object.AgentID) bool {
-	return a.Same(n.Self()) || n.Trust.Trusted(a, keyfile.ForPacket, n.now())
 }
 
 const maxCarried = 64 // chains in one bundle

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -17,7 +18,7 @@ import (
 
 // ErrQuotaLost means that a counter says less than the receipts do. It wraps
 // store.ErrCorrupt.
-var ErrQuotaLost = fmt.Errorf("a quota's counter was lost or damaged: %w", ErrDamaged)
+var ErrQuotaLost = fmt.Errorf("a quota's counter was lost or damaged: %w", identity.ErrDamaged)
 
 // KindQuota is the kind of what fsck finds wrong with a counter; its id is the capability's.
 const KindQuota = "quota"

@@ -73,7 +73,7 @@ func (n *Node) CheckAnswer(got *Received, asked Asked) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", exec.ErrAnswer, err)
 		}
-		if !r.Signer.Same(got.Author) && !n.Trust.Trusted(r.Signer, keyfile.ForLedger, n.now()) {
+		if !r.Signer.Same(got.Author) && !n.Trust.Trusted(r.Signer, keyfile.ForLedger, n.Now()) {
 			return fmt.Errorf("%w: receipt %s is by %s, who neither answers nor is trusted for ledgers", exec.ErrAnswer, id.Short(), r.Signer)
 		}
 	}
@@ -82,7 +82,7 @@ func (n *Node) CheckAnswer(got *Received, asked Asked) error {
 
 // SetSent remembers that a task is left with a peer.
 func (n *Node) SetSent(ctx context.Context, asked Asked, peer string) error {
-	raw, err := json.Marshal(Sent{asked, peer, n.now()})
+	raw, err := json.Marshal(Sent{asked, peer, n.Now()})
 	if err != nil {
 		return err
 	}

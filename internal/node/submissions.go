@@ -42,7 +42,7 @@ func (n *Node) AddChargedTask(ctx context.Context, t Task, packet []byte, got *R
 		if chain[0].Cap.Scope.Kind != caps.KindComputeSpawn || !chain[0].Cap.Subject.Same(got.Author) {
 			continue
 		}
-		if err = n.Verifier.Authorize(chain, got.Author, use, n.now()); err != nil {
+		if err = n.Verifier.Authorize(chain, got.Author, use, n.Now()); err != nil {
 			continue
 		}
 		if err = n.chargeWith(ctx, chain, use, check, put); err == nil {
@@ -69,7 +69,7 @@ func (n *Node) RunCap(ctx context.Context, bundle []byte, by func() (object.Agen
 	}
 	theirs := caps.Verifier{Trusted: func(a object.AgentID, _ uint8) bool { return a.Same(peer) }, Revoked: n.Verifier.Revoked}
 	for _, chain := range held {
-		if theirs.Authorize(chain, n.Self(), use, n.now()) == nil {
+		if theirs.Authorize(chain, n.Self(), use, n.Now()) == nil {
 			return chain, nil
 		}
 	}

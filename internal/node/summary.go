@@ -140,7 +140,7 @@ func (n *Node) open(ctx context.Context, ids map[object.Hash]bool) ([]ledger.Sta
 		if err != nil {
 			return nil, err
 		}
-		switch s.At(n.now()) {
+		switch s.At(n.Now()) {
 		case ledger.StatusCommitted, ledger.StatusAbandoned, ledger.StatusNone:
 		default:
 			list = append(list, s)

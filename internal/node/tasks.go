@@ -105,7 +105,7 @@ func (n *Node) EndTask(ctx context.Context, id object.Hash, server, state string
 		if t.Ended != 0 || t.Server != server {
 			return nil, fmt.Errorf("task %s: %w", id.Short(), ErrClaimed)
 		}
-		t.State, t.Ended, t.Kind, t.Hint = state, n.now(), why.Kind, why.Hint
+		t.State, t.Ended, t.Kind, t.Hint = state, n.Now(), why.Kind, why.Hint
 		if why.Err != nil {
 			t.Error = why.Err.Error()
 		}
@@ -225,7 +225,7 @@ func (n *Node) Tasks(ctx context.Context, fn func(Task) error) error {
 // Forget removes what is over: tasks that ended a day ago, the nonces of packets
 // and requests that have expired and would be refused for that, and what was left with peers a month ago.
 func (n *Node) Forget(ctx context.Context) error {
-	put, now := map[string][]byte{}, n.now()
+	put, now := map[string][]byte{}, n.Now()
 	err := n.Tasks(ctx, func(t Task) error {
 		if t.Ended != 0 && t.Ended.Add(KeepTasks) < now {
 			put[taskKeys+t.ID.String()], put[taskOutput+t.ID.String()], put[cancelKeys+t.ID.String()] = nil, nil, nil

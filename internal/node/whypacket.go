@@ -51,7 +51,7 @@ func (n *Node) WhyPacket(ctx context.Context, raw []byte, o WhyOptions) (*why.No
 		return root, nil
 	}
 	for _, a := range got.Signers {
-		root.Children = append(root.Children, &why.Node{Kind: "AgentID", ID: a.KeyID(), Label: "signed by " + n.shortName(a) + ", trusted for packets", Verified: true})
+		root.Children = append(root.Children, &why.Node{Kind: "AgentID", ID: a.KeyID(), Label: "signed by " + n.ShortName(a) + ", trusted for packets", Verified: true})
 	}
 	program, err := n.bundleNode(got)
 	if err != nil {
@@ -68,9 +68,9 @@ func (n *Node) bundleNode(got *Received) (*why.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &why.Node{Kind: "IRBundle", ID: id, Label: fmt.Sprintf("program %s by %s, valid", id.Short(), n.shortName(got.Author)), Verified: true}
+	c := &why.Node{Kind: "IRBundle", ID: id, Label: fmt.Sprintf("program %s by %s, valid", id.Short(), n.ShortName(got.Author)), Verified: true}
 	if a := got.Answer; a != nil {
-		c.Label = fmt.Sprintf("answer of %s to packet %s: result %s", n.shortName(got.Author), a.PacketID.Short(), a.ResultHash.Short())
+		c.Label = fmt.Sprintf("answer of %s to packet %s: result %s", n.ShortName(got.Author), a.PacketID.Short(), a.ResultHash.Short())
 	}
 	return c, nil
 }
@@ -95,15 +95,4 @@ func (c *carried) starts(got *Received) (list []why.Start) {
 		}
 	}
 	return list
-}
-
-// shortName is what an agent goes by here, or the start of their key.
-func (n *Node) shortName(a object.AgentID) string {
-	if a.Same(n.Self()) && n.Self().Hint != "" {
-		return n.Self().Hint
-	}
-	if e, ok := n.Trust.ByAgent(a); ok && e.Name != "" {
-		return e.Name
-	}
-	return a.KeyHex()[:16]
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 )
@@ -41,7 +42,7 @@ func (f *Factory) TrustedKeys(trust []string) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	known, err := node.TrustedAgents(dir, f.Now())
+	known, err := identity.TrustedAgents(dir, f.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
@@ -72,7 +73,7 @@ func endTrust(ctx context.Context, f *cmdutil.Factory, n *node.Node, agent objec
 		return err
 	}
 	end := keyfile.End{At: f.Now(), Entries: &size}
-	err = node.EditTrust(n.Dir, func(t *keyfile.Trust) error {
+	err = identity.EditTrust(n.Dir, func(t *keyfile.Trust) error {
 		e, named := t.ByAgent(agent)
 		if !named {
 			if agent.Hint == "" {

@@ -10,8 +10,8 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object/sign"
 )
 
@@ -57,7 +57,7 @@ func runGen(ctx context.Context, f *cmdutil.Factory, o *genOptions) error {
 		return err
 	}
 	end := keyfile.End{At: f.Now(), Entries: entriesHere(ctx, f)}
-	return node.EditTrust(dir, func(t *keyfile.Trust) error { return appoint(f, dir, t, key, o, end) })
+	return identity.EditTrust(dir, func(t *keyfile.Trust) error { return appoint(f, dir, t, key, o, end) })
 }
 
 // appoint names the key for the domains, and the identity no longer.
@@ -66,7 +66,7 @@ func appoint(f *cmdutil.Factory, dir string, t *keyfile.Trust, key *sign.Key, o 
 	if err := t.Add(entry); err != nil {
 		return err
 	}
-	self, err := keyfile.Public(node.KeyDir(dir), node.SelfKey)
+	self, err := keyfile.Public(identity.KeyDir(dir), identity.SelfKey)
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func keep(f *cmdutil.Factory, name string, key *sign.Key, encrypt bool) error {
 		return err
 	}
 	defer clear(p.Passphrase)
-	if err := keyfile.SaveProtected(node.KeyDir(dir), name, key, p); err != nil {
+	if err := keyfile.SaveProtected(identity.KeyDir(dir), name, key, p); err != nil {
 		return err
 	}
 	a := key.Agent()

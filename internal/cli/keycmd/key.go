@@ -6,8 +6,8 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
 )
 
@@ -25,7 +25,7 @@ func newLs(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			keys, err := keyfile.List(node.KeyDir(dir))
+			keys, err := keyfile.List(identity.KeyDir(dir))
 			if err != nil {
 				return err
 			}
@@ -61,7 +61,7 @@ func newExport(f *cmdutil.Factory) *cobra.Command {
 		Use: "export [NAME]", Short: "Print a public key", Example: "  mythos key export\n  mythos key export self --ssh",
 		Args: cmdutil.Args(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			name := node.SelfKey
+			name := identity.SelfKey
 			if len(args) > 0 {
 				name = args[0]
 			}
@@ -69,7 +69,7 @@ func newExport(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			keys, err := keyfile.List(node.KeyDir(dir))
+			keys, err := keyfile.List(identity.KeyDir(dir))
 			if err != nil {
 				return err
 			}

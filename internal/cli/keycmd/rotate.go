@@ -9,8 +9,8 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
-	"github.com/mythos-project/mythos/internal/node"
 )
 
 type rotateOptions struct {
@@ -33,7 +33,7 @@ func newRotate(f *cmdutil.Factory) *cobra.Command {
 		Example: "  mythos key rotate --overlap 7d",
 		Args:    cmdutil.Args(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			o.Name = node.SelfKey
+			o.Name = identity.SelfKey
 			if len(args) > 0 {
 				o.Name = args[0]
 			}
@@ -60,7 +60,7 @@ func runRotate(ctx context.Context, f *cmdutil.Factory, o *rotateOptions) error 
 	defer clear(p.Passphrase)
 	// An overlap of nothing still has a first moment: a window is never empty.
 	until := keyfile.End{At: f.Now().Add(max(time.Duration(o.Overlap), time.Microsecond)), Entries: entriesHere(ctx, f)}
-	r, err := keyfile.Rotate(node.KeyDir(dir), filepath.Join(dir, node.TrustFile), o.Name, f.Passphrase(), p, until)
+	r, err := keyfile.Rotate(identity.KeyDir(dir), filepath.Join(dir, identity.TrustFile), o.Name, f.Passphrase(), p, until)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func newProtect(f *cmdutil.Factory) *cobra.Command {
 		Example: "  MYTHOS_KEY_PASSPHRASE=\"$SECRET\" mythos key protect",
 		Args:    cmdutil.Args(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			o.Name = node.SelfKey
+			o.Name = identity.SelfKey
 			if len(args) > 0 {
 				o.Name = args[0]
 			}
@@ -105,7 +105,7 @@ func runProtect(f *cmdutil.Factory, o *protectOptions) error {
 	if err != nil {
 		return err
 	}
-	now, err := keyfile.Encrypted(node.KeyDir(dir), o.Name)
+	now, err := keyfile.Encrypted(identity.KeyDir(dir), o.Name)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func runProtect(f *cmdutil.Factory, o *protectOptions) error {
 		return err
 	}
 	defer clear(p.Passphrase)
-	agent, err := keyfile.Protect(node.KeyDir(dir), o.Name, f.Passphrase(), p)
+	agent, err := keyfile.Protect(identity.KeyDir(dir), o.Name, f.Passphrase(), p)
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
@@ -56,7 +56,7 @@ func newTrustAdd(f *cmdutil.Factory) *cobra.Command {
 
 // entry makes an entry of the options, for the agent that KEY names.
 func (o *trustOptions) entry(f *cmdutil.Factory, dir string, t *keyfile.Trust) (e keyfile.Entry, err error) {
-	agent, err := node.AgentIn(dir, t, o.Key)
+	agent, err := identity.AgentIn(dir, t, o.Key)
 	if err != nil {
 		return e, clierr.Usagef("KEY %s: %w", o.Key, err)
 	}
@@ -90,7 +90,7 @@ func runTrustAdd(f *cmdutil.Factory, o *trustOptions) error {
 		return err
 	}
 	var entry keyfile.Entry
-	err = node.EditTrust(dir, func(t *keyfile.Trust) (err error) {
+	err = identity.EditTrust(dir, func(t *keyfile.Trust) (err error) {
 		if entry, err = o.entry(f, dir, t); err != nil {
 			return err
 		}
@@ -149,7 +149,7 @@ func tellTrust(f *cmdutil.Factory, dir string, e keyfile.Entry) {
 	}
 	if len(issues) > 0 {
 		f.IO.Notef("%s may now issue capabilities (%s) that count here, to anybody, itself included", e.Name, strings.Join(issues, ", "))
-		if agent, err := e.Agent(); err == nil && keptHere(dir, agent) && e.Name != node.SelfKey {
+		if agent, err := e.Agent(); err == nil && keptHere(dir, agent) && e.Name != identity.SelfKey {
 			f.IO.Notef("its key is kept here: `mythos cap issue` signs such capabilities with it from now on")
 		}
 	}
@@ -166,7 +166,7 @@ func newTrustLs(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t, err := node.LoadTrust(dir)
+			t, err := identity.LoadTrust(dir)
 			if err != nil {
 				return err
 			}
@@ -232,7 +232,7 @@ const minutes = "2006-01-02 15:04Z"
 
 // keptHere tells whether an agent's key is in the key folder.
 func keptHere(dir string, agent object.AgentID) bool {
-	keys, err := keyfile.List(node.KeyDir(dir))
+	keys, err := keyfile.List(identity.KeyDir(dir))
 	return err == nil && slices.ContainsFunc(keys, func(k keyfile.KeyEntry) bool { return k.Err == nil && k.Agent.Same(agent) })
 }
 
@@ -264,13 +264,13 @@ func runTrustRm(ctx context.Context, f *cmdutil.Factory, o *trustRmOptions) erro
 		return err
 	}
 	end := keyfile.End{At: f.Now(), Entries: entriesHere(ctx, f)}
-	err = node.EditTrust(dir, func(t *keyfile.Trust) error {
+	err = identity.EditTrust(dir, func(t *keyfile.Trust) error {
 		if o.Forget {
 			return t.Forget(o.Name)
 		}
 		e, known := t.ByName(o.Name)
-		if known && e.Name == node.SelfKey {
-			if self, err := keyfile.Public(node.KeyDir(dir), node.SelfKey); err == nil && self.KeyHex() == e.Key {
+		if known && e.Name == identity.SelfKey {
+			if self, err := keyfile.Public(identity.KeyDir(dir), identity.SelfKey); err == nil && self.KeyHex() == e.Key {
 				return clierr.New(clierr.Refused, "%s is this repository's own identity", o.Name).With("mythos key rotate replaces its key")
 			}
 		}

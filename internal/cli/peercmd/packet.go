@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/packet"
@@ -162,7 +163,7 @@ func newSign(f *cmdutil.Factory) *cobra.Command {
 		Example: "  mythos packet sign hello.mythosx --key release -o both.mythosx", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runSign(c.Context(), f, args[0], key, out) },
 	}
-	c.Flags().StringVar(&key, "key", node.SelfKey, "the key of this repository that signs")
+	c.Flags().StringVar(&key, "key", identity.SelfKey, "the key of this repository that signs")
 	c.Flags().StringVarP(&out, "output", "o", "", "the packet; standard output by default")
 	return c
 }
@@ -177,7 +178,7 @@ func runSign(ctx context.Context, f *cmdutil.Factory, name, key, out string) err
 		return err
 	}
 	signer := n.Key
-	if key != node.SelfKey {
+	if key != identity.SelfKey {
 		if signer, err = n.KeyNamed(key); err != nil {
 			return noKey(key, err)
 		}

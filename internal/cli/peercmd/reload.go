@@ -12,6 +12,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/units"
@@ -74,10 +75,10 @@ func (r *reloader) run(ctx context.Context) {
 	defer signal.Stop(hup)
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	files := []string{filepath.Join(r.n.Dir, node.TrustFile), filepath.Join(r.n.Dir, config.File)}
+	files := []string{filepath.Join(r.n.Dir, identity.TrustFile), filepath.Join(r.n.Dir, config.File)}
 	was := stamps(files)
 	if err := r.n.ReloadTrust(); err != nil { // it may have changed since the repository was opened
-		r.log(node.TrustFile, err)
+		r.log(identity.TrustFile, err)
 	}
 	for {
 		asked := false
@@ -90,7 +91,7 @@ func (r *reloader) run(ctx context.Context) {
 		}
 		now := stamps(files)
 		if asked || now[0] != was[0] {
-			r.log(node.TrustFile, r.n.ReloadTrust())
+			r.log(identity.TrustFile, r.n.ReloadTrust())
 		}
 		if asked || now[1] != was[1] {
 			r.log(config.File, r.reloadLimits())

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/node"
 )
@@ -44,7 +45,7 @@ func runNewDatabase(f *cmdutil.Factory, dir string) error {
 	if err != nil {
 		return err
 	}
-	agent, err := keyfile.Public(node.KeyDir(root), node.SelfKey)
+	agent, err := keyfile.Public(identity.KeyDir(root), identity.SelfKey)
 	if err != nil {
 		return err
 	}

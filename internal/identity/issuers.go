@@ -1,51 +1,43 @@
-package node
+package identity
 
 import (
-	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/keyfile"
-	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// trustsIssuer says whether an agent may issue capabilities of this kind. What the
+// TrustsIssuer says whether an agent may issue capabilities of this kind. What the
 // trust file says counts, for the repository's own identity, too; one that the
 // file does not name (MYTHOS_KEY) is its own first authority, unless it is a key that the
 // repository keeps for somebody else: an agent is no authority for having a key.
-func (n *Node) trustsIssuer(issuer object.AgentID, kind uint8) bool {
-	if e, named := n.Trust.ByAgent(issuer); named {
-		if issuer.Same(n.Self()) && e.From > n.now() {
-			return n.Trust.TrustedIssuer(issuer, kind, e.From) // our own key needs no first moment: the clock was ahead when it was made
+func (id *Identity) TrustsIssuer(issuer object.AgentID, kind uint8) bool {
+	if e, named := id.Trust.ByAgent(issuer); named {
+		if issuer.Same(id.Self()) && e.From > id.now() {
+			return id.Trust.TrustedIssuer(issuer, kind, e.From) // our own key needs no first moment: the clock was ahead when it was made
 		}
-		return n.Trust.TrustedIssuer(issuer, kind, n.now())
+		return id.Trust.TrustedIssuer(issuer, kind, id.now())
 	}
-	return issuer.Same(n.Self()) && !n.guest
+	return issuer.Same(id.Self()) && !id.guest
 }
 
-// trustsPolicy says whose issuance policies count here: of those who were trusted for
-// them when they signed.
-func (n *Node) trustsPolicy(ctx context.Context, p *caps.IssuancePolicy) bool {
-	m := ledger.Moment{Time: p.TimeObserved}
-	return p.Issuer.Same(n.Self()) || n.Trust.Held(p.Issuer, keyfile.ForPolicy, m, n.now(), n.later(ctx, p.Issuer, m))
-}
-
-// issuer is the key that issues capabilities of a kind here: the one in the key
+// Issuer is the key that issues capabilities of a kind here: the one in the key
 // folder that the trust file names for the kind's domain, the newest of several;
 // else the repository's identity. Who acts with another key (MYTHOS_KEY) issues with that
 // one alone.
-func (n *Node) issuer(kind uint8) (sign.Signer, error) {
-	if n.Config.Key != "" {
-		return n.Key, nil
+func (id *Identity) Issuer(kind uint8) (sign.Signer, error) {
+	if id.given {
+		return id.Key, nil
 	}
-	name, err := IssuerKey(n.Dir, n.Trust, caps.Domain(kind), n.now())
-	if err != nil || name == "" || name == selfKey {
-		return n.Key, err
+	name, err := IssuerKey(id.Dir, id.Trust, caps.Domain(kind), id.now())
+	if err != nil || name == "" || name == SelfKey {
+		return id.Key, err
 	}
-	return n.KeyNamed(name)
+	return id.KeyNamed(name)
 }
 
 // IssuerKey is the name of the key in the repository's folder that the trust file
@@ -72,32 +64,32 @@ func IssuerKey(dir string, trust *keyfile.Trust, domain string, now object.Time)
 
 // KeyNamed loads a key of the repository, once. The error wraps fs.ErrNotExist when there
 // is none of that name.
-func (n *Node) KeyNamed(name string) (*sign.Key, error) {
-	n.keyMu.Lock()
-	defer n.keyMu.Unlock()
-	if k := n.keys[name]; k != nil {
+func (id *Identity) KeyNamed(name string) (*sign.Key, error) {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	if k := id.keys[name]; k != nil {
 		return k, nil
 	}
-	k, err := keyfile.Load(KeyDir(n.Dir), name, n.pass)
+	k, err := keyfile.Load(KeyDir(id.Dir), name, id.pass)
 	if err != nil {
 		return nil, err
 	}
-	if n.keys == nil {
-		n.keys = map[string]*sign.Key{}
+	if id.keys == nil {
+		id.keys = map[string]*sign.Key{}
 	}
-	n.keys[name] = k
+	id.keys[name] = k
 	return k, nil
 }
 
 // SignerOf is the key of an agent that is held here, former ones included.
-func (n *Node) SignerOf(agent object.AgentID) (sign.Signer, error) {
-	if agent.Same(n.Self()) {
-		return n.Key, nil
+func (id *Identity) SignerOf(agent object.AgentID) (sign.Signer, error) {
+	if agent.Same(id.Self()) {
+		return id.Key, nil
 	}
-	if n.Config.Key != "" { // who acts with another key signs with that one alone
+	if id.given { // who acts with another key signs with that one alone
 		return nil, fmt.Errorf("key of %s: %w", agent, ErrNoKey)
 	}
-	keys, err := keyfile.List(KeyDir(n.Dir))
+	keys, err := keyfile.List(KeyDir(id.Dir))
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +97,7 @@ func (n *Node) SignerOf(agent object.AgentID) (sign.Signer, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("key of %s: %w", agent, ErrNoKey)
 	}
-	return n.KeyNamed(keys[i].Name)
+	return id.KeyNamed(keys[i].Name)
 }
 
 // ErrNoKey means that a key is not held here.
@@ -113,16 +105,31 @@ var ErrNoKey = fmt.Errorf("%w: the key is not held here", caps.ErrDenied)
 
 // ownAgents are the agents whose keys are in the repository's folder, former ones
 // included: what they signed, we signed.
-func (n *Node) ownAgents() ([]object.AgentID, error) {
-	keys, err := keyfile.List(KeyDir(n.Dir))
+func (id *Identity) ownAgents() ([]object.AgentID, error) {
+	keys, err := keyfile.List(KeyDir(id.Dir))
 	if err != nil {
 		return nil, err
 	}
-	agents := []object.AgentID{n.Self()}
+	agents := []object.AgentID{id.Self()}
 	for _, k := range keys {
 		if k.Err == nil {
 			agents = append(agents, k.Agent)
 		}
 	}
 	return agents, nil
+}
+
+// MayIssue tells whether what this agent issues of a kind counts here.
+func (id *Identity) MayIssue(kind uint8) bool {
+	key, err := id.Issuer(kind)
+	return err == nil && id.TrustsIssuer(key.Agent(), kind)
+}
+
+// IssuerNames are the names of those who may issue capabilities of a kind here.
+func (id *Identity) IssuerNames(kind uint8) string {
+	var names []string
+	for _, a := range id.Trust.AgentsFor(caps.Domain(kind), id.now()) {
+		names = append(names, a.Hint)
+	}
+	return strings.Join(names, ", ")
 }

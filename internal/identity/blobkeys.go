@@ -1,4 +1,4 @@
-package node
+package identity
 
 import (
 	"crypto/hkdf"
@@ -17,8 +17,8 @@ const blobKeyInfo = "mythos.aesgcm.v1 key"
 // BlobKey returns the AES-256 key that belongs to the named key of this repository,
 // and its handle, NAME:KEYID (spec/objects.md#encryption). The error wraps
 // fs.ErrNotExist when there is no such key.
-func (n *Node) BlobKey(name string) (handle string, secret []byte, err error) {
-	key, err := keyfile.Load(KeyDir(n.Dir), name, n.pass)
+func (id *Identity) BlobKey(name string) (handle string, secret []byte, err error) {
+	key, err := keyfile.Load(KeyDir(id.Dir), name, id.pass)
 	if err != nil {
 		return "", nil, err
 	}
@@ -28,17 +28,17 @@ func (n *Node) BlobKey(name string) (handle string, secret []byte, err error) {
 
 // FindBlobKey returns the AES-256 key with this handle. The key is found by its id,
 // whatever it is called here. The error wraps store.ErrNotFound.
-func (n *Node) FindBlobKey(handle string) ([]byte, error) {
-	_, id, _ := strings.Cut(handle, ":")
-	keys, err := keyfile.List(KeyDir(n.Dir))
+func (id *Identity) FindBlobKey(handle string) ([]byte, error) {
+	_, keyID, _ := strings.Cut(handle, ":")
+	keys, err := keyfile.List(KeyDir(id.Dir))
 	if err != nil {
 		return nil, err
 	}
 	for _, k := range keys {
-		if k.Err != nil || k.Agent.KeyID().String() != id {
+		if k.Err != nil || k.Agent.KeyID().String() != keyID {
 			continue
 		}
-		key, err := keyfile.Load(KeyDir(n.Dir), k.Name, n.pass)
+		key, err := keyfile.Load(KeyDir(id.Dir), k.Name, id.pass)
 		if err != nil {
 			return nil, err
 		}
