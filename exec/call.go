@@ -2,7 +2,6 @@ package exec
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/mythos-project/mythos/exec/ir"
@@ -12,34 +11,26 @@ import (
 
 // CallSpec is one call of one tool, to be compiled to a bundle.
 type CallSpec struct {
-	Tool    Tool // registered, or from BuiltinTool
-	Request []byte
-	// RequestBlob names the blob with the request, when it is longer than
-	// ir.MaxInline and Request is empty.
-	RequestBlob *object.Hash
-	Key         []byte        // empty: none; for a cacheable tool, then, one made of the request
-	Caps        []object.Hash // leaf ids, activated in this order
-	Author      object.AgentID
-	Budget      ir.Budget // CPUus and IOCount of 0 are what the call needs
-	EmitTrace   bool
+	Tool      Tool // registered, or from BuiltinTool
+	Request   []byte
+	Key       []byte        // empty: none; for a cacheable tool, then, one made of the request
+	Caps      []object.Hash // leaf ids, activated in this order
+	Author    object.AgentID
+	Budget    ir.Budget // CPUus and IOCount of 0 are what the call needs
+	EmitTrace bool
+
+	blob *object.Hash // the request's cid, where it is too long for the bundle
 }
 
-// ErrCallTooLarge means that a request does not fit into a bundle: put it as a
-// blob first and name that in CallSpec.RequestBlob.
-var ErrCallTooLarge = errors.New("request is too large to be inline, it has to be a blob")
-
-// CompileCall makes the bundle of one call, and the id of its only task:
+// compileCall makes the bundle of one call, and the id of its only task:
 //
 //	REQUIRE_CAP for each capability
-//	BLOB_GET     when the request is a blob, which some capability must let read
+//	BLOB_GET     when the request is a blob
 //	EFFECT
 //	RET          the response's bytes
 //
 // The same spec gives the same bytes.
-func CompileCall(s CallSpec) (bundle []byte, task object.Hash, err error) {
-	if len(s.Request) > ir.MaxInline {
-		return nil, object.Hash{}, fmt.Errorf("%w: %d bytes, at most %d", ErrCallTooLarge, len(s.Request), ir.MaxInline)
-	}
+func compileCall(s CallSpec) (bundle []byte, task object.Hash, err error) {
 	b := ir.Bundle{
 		Meta:      object.Meta{Spec: ir.SpecName, Version: ir.Version, Author: s.Author, Signatures: []object.Signature{}},
 		ConstPool: ir.ConstPool{Consts: []ir.Const{}},
@@ -77,8 +68,8 @@ func (s *CallSpec) ops(pool *ir.ConstPool) []ir.Op {
 		ops = append(ops, op(ir.OpRequireCap, ir.HashOperand(id)))
 	}
 	request := ir.Reg(regRequest)
-	if s.RequestBlob != nil {
-		ops = append(ops, op(ir.OpBlobGet, ir.HashOperand(*s.RequestBlob), ir.Reg(regNull), request, ir.Reg(regReceipt)))
+	if s.blob != nil {
+		ops = append(ops, op(ir.OpBlobGet, ir.HashOperand(*s.blob), ir.Reg(regNull), request, ir.Reg(regReceipt)))
 	} else {
 		request = bytesConst(pool, s.Request)
 	}
@@ -95,11 +86,7 @@ func (s *CallSpec) key() []byte {
 	if len(s.Key) > 0 || !s.Tool.Policy.Cacheable {
 		return s.Key
 	}
-	hash := object.Sum(s.Request)
-	if s.RequestBlob != nil {
-		hash = *s.RequestBlob
-	}
-	return []byte("request:" + hash.String())
+	return []byte("request:" + object.Sum(s.Request).String())
 }
 
 // callCPUus is far above what the table charges for a call with 16 MiB in and out.
@@ -112,7 +99,7 @@ func (s *CallSpec) task() (ir.TaskDef, error) {
 	}
 	if t.Budget.IOCount == 0 {
 		t.Budget.IOCount = 1
-		if s.RequestBlob != nil {
+		if s.blob != nil {
 			t.Budget.IOCount = 2
 		}
 	}
@@ -151,14 +138,22 @@ func bytesConst(pool *ir.ConstPool, b []byte) ir.Operand {
 }
 
 // Call compiles and runs one call. The response's status and receipt are those
-// of the run's last effect.
+// of the run's last effect. A request that is too long for the bundle comes with the
+// run: to call takes no authority over the store.
 func (x *Executor) Call(ctx context.Context, s CallSpec, o RunOptions) (*Result, error) {
-	raw, task, err := CompileCall(s)
+	if o.Refusing == nil {
+		o.Refusing = &Effect{Tool: s.Tool.ID, Request: s.Request, Key: s.key()}
+	}
+	if len(s.Request) > ir.MaxInline {
+		b, err := bring(s.Request)
+		if err != nil {
+			return nil, fmt.Errorf("the request: %w", err)
+		}
+		s.blob, o.brought = &b.cid, b
+	}
+	raw, task, err := compileCall(s)
 	if err != nil {
 		return nil, err
-	}
-	if o.Refusing == nil && s.RequestBlob == nil {
-		o.Refusing = &Effect{Tool: s.Tool.ID, Request: s.Request, Key: s.key()}
 	}
 	return x.Run(ctx, raw, task, o)
 }

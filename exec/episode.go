@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/mythos-project/mythos/exec/ir"
@@ -41,6 +42,11 @@ func (x *Executor) keep(ctx context.Context, raw []byte, p *prepared, m *machine
 	}
 	if o.NoRecord {
 		return nil
+	}
+	if slices.ContainsFunc(m.log, Recorded.brought) {
+		if _, err := x.Store.PutBytes(ctx, o.brought.data); err != nil {
+			return fmt.Errorf("keep the request: %w", err)
+		}
 	}
 	if err := x.keepRecord(ctx, raw, m, res, now); err != nil {
 		return fmt.Errorf("run record: %w", err)
@@ -105,10 +111,16 @@ type Recorded struct {
 	ResponseHash *object.Hash `can:"3,response_hash"` // absent when it was refused
 	Status       uint16       `can:"4,status"`
 	Tokens       uint64       `can:"5,tokens,omitzero"`
-	ReceiptID    *object.Hash `can:"6,receipt_id"` // absent when the ledger alone refused it
+	ReceiptID    *object.Hash `can:"6,receipt_id"` // absent when the ledger alone refused it, or a blob came with the run
 	Halt         uint16       `can:"7,halt,omitzero"`
 	Replayed     bool         `can:"8,replayed,omitzero"`
 }
+
+// brought reports whether it is a blob that came with the run.
+func (r Recorded) brought() bool { return r.Halt == 0 && r.ReceiptID == nil }
+
+// fresh reports whether it was done, or refused, in this run.
+func (r Recorded) fresh() bool { return !r.Replayed && !r.brought() }
 
 // RunRule identifies a RunRecord.
 var RunRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec/ir"
@@ -53,6 +54,8 @@ type RunOptions struct {
 	NoReplays bool
 	// NoMemo runs a pure task even when what it gives is known (spec/storage.md#memos).
 	NoMemo bool
+
+	brought *brought
 }
 
 // Result is what a run gave.
@@ -98,12 +101,15 @@ func (x *Executor) Run(ctx context.Context, raw []byte, taskID object.Hash, o Ru
 			return res, err
 		}
 	}
-	m := p.machine(&liveWorld{gate: x.Gate, held: o.Caps, onContract: o.OnContract, onEffect: o.OnEffect, manner: o.Manner, refusing: o.Refusing})
+	m := p.machine(&liveWorld{
+		gate: x.Gate, held: o.Caps, onContract: o.OnContract, onEffect: o.OnEffect, manner: o.Manner,
+		refusing: o.Refusing, brought: o.brought,
+	})
 	res, err := m.finish(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	if o.NoReplays && res.Replayed > 0 && res.Replayed == len(res.Effects) {
+	if o.NoReplays && res.Replayed > 0 && !slices.ContainsFunc(res.Effects, Recorded.fresh) {
 		return res, nil
 	}
 	if err := x.keep(ctx, raw, p, m, res, o); err != nil || memo == "" {
@@ -180,7 +186,7 @@ func (m *machine) finish(ctx context.Context, p *prepared) (*Result, error) {
 	}
 	for _, r := range m.log {
 		switch {
-		case r.Halt != 0:
+		case r.Halt != 0 || r.brought():
 		case r.Replayed:
 			res.Replayed++
 		default:

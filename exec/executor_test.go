@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -405,23 +406,39 @@ func TestCall(t *testing.T) {
 		}
 	}
 	large := bytes.Repeat([]byte("large "), 5000)
-	spec.Request = large
-	if _, err := e.x.Call(t.Context(), spec, exec.RunOptions{}); !errors.Is(err, exec.ErrCallTooLarge) {
-		t.Errorf("%v", err)
+	// A request that is too long for the bundle takes no capability but the tool's.
+	spec.Request, spec.Key = large, []byte("k2")
+	var runs []*exec.Result
+	for i := range 2 {
+		res, err := e.x.Call(t.Context(), spec, exec.RunOptions{Caps: []caps.Chain{chain}})
+		if err != nil || res.Halt != nil || !bytes.Equal(res.Value.Data(), append([]byte("got "), large...)) {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		if len(res.Receipts) != 1 || res.Invoked != 1-i || res.Replayed != i || res.Effects[0].ReceiptID != nil {
+			t.Errorf("%+v", res)
+		}
+		if again, err := e.x.Replay(t.Context(), res.RunID); err != nil || again.TraceHash != res.TraceHash {
+			t.Errorf("replay: %v", err)
+		}
+		runs = append(runs, res)
 	}
-	ref, err := e.store.PutBlob(t.Context(), bytes.NewReader(large), store.PutOptions{})
+	if runs[0].BundleID != runs[1].BundleID || runs[0].TraceHash != runs[1].TraceHash {
+		t.Error("the same call compiles to other bytes, or leaves another trace")
+	}
+	ref, err := merkle.HashBlob(bytes.NewReader(large), merkle.DefaultChunkSize)
 	if err != nil {
 		t.Fatal(err)
 	}
-	read := e.cap("blob.read:" + ref.CID.String())
-	spec.Request, spec.RequestBlob, spec.Key, spec.Caps = nil, &ref.CID, []byte("k2"), append(spec.Caps, read[0].ID)
-	res, err := e.x.Call(t.Context(), spec, exec.RunOptions{Caps: []caps.Chain{chain, read}})
-	if err != nil || res.Halt != nil || !bytes.Equal(res.Value.Data(), append([]byte("got "), large...)) || len(res.Receipts) != 2 {
+	if _, err := e.store.OpenBlob(t.Context(), ref.CID, store.OpenOptions{}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the request is a blob that anybody may ask for: %v", err)
+	}
+	// What is not recorded is not kept.
+	spec.Request, spec.Key = bytes.Repeat([]byte("other "), 5000), nil
+	res, err := e.x.Call(t.Context(), spec, exec.RunOptions{Caps: []caps.Chain{chain}, NoRecord: true})
+	if err != nil || res.Halt != nil {
 		t.Fatalf("%+v, %v", res, err)
 	}
-	one, _, err := exec.CompileCall(spec)
-	two, _, err2 := exec.CompileCall(spec)
-	if err != nil || err2 != nil || !bytes.Equal(one, two) {
-		t.Error("the same call compiles to other bytes")
+	if _, err := e.store.Bytes(t.Context(), object.Sum(spec.Request)); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the request is kept: %v", err)
 	}
 }

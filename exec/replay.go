@@ -159,17 +159,20 @@ func (w *recordedWorld) do(ctx context.Context, e Effect) (Outcome, error) {
 	if r.Halt != 0 {
 		return Outcome{}, w.refusal(r)
 	}
-	if r.ResponseHash == nil || r.ReceiptID == nil {
+	if r.ResponseHash == nil || (r.ReceiptID == nil && r.Tool != BuiltinID(blobGet)) {
 		return Outcome{}, fmt.Errorf("effect %d of the record lacks its response", w.next-1)
 	}
 	body, err := w.responses.Bytes(ctx, *r.ResponseHash)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("%w: %w", ErrNoResponse, err)
 	}
-	return Outcome{
-		Body: body, Status: r.Status, RequestHash: r.RequestHash, ResponseHash: *r.ResponseHash,
-		ReceiptID: *r.ReceiptID, Replayed: r.Replayed, Tokens: r.Tokens,
-	}, nil
+	out := Outcome{
+		Body: body, Status: r.Status, RequestHash: r.RequestHash, ResponseHash: *r.ResponseHash, Replayed: r.Replayed, Tokens: r.Tokens,
+	}
+	if r.ReceiptID != nil {
+		out.ReceiptID = *r.ReceiptID
+	}
+	return out, nil
 }
 
 // refuse is an effect beyond the budget: it was recorded as refused as well.

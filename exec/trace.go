@@ -51,8 +51,11 @@ func (m *machine) happened(kind uint8, e Effect, out Outcome, code HaltCode, err
 	event.Request = &requestHash
 	rec := Recorded{Tool: e.Tool, RequestHash: requestHash, Status: out.Status, Tokens: out.Tokens, Halt: uint16(code)}
 	if code == 0 {
-		responseHash, id := out.ResponseHash, out.ReceiptID
-		event.Response, rec.ResponseHash, rec.ReceiptID = &responseHash, &responseHash, &id
+		responseHash := out.ResponseHash
+		event.Response, rec.ResponseHash = &responseHash, &responseHash
+		if id := out.ReceiptID; !id.IsZero() {
+			rec.ReceiptID = &id
+		}
 	} else {
 		rec.Status, rec.ReceiptID = refusalOf(err, out.Status)
 	}

@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/store"
 )
 
 // CallSpec is one call of one tool.
@@ -60,21 +57,12 @@ func (n *Node) Call(ctx context.Context, s CallSpec) (*Called, error) {
 		s.Trace = state.Commit == nil || (s.Manner.Anew || s.Manner.Retries > 0) && ledger.Retryable(state.Commit.Status)
 	}
 	spec := exec.CallSpec{Tool: s.Tool, Request: s.Request, Key: s.Key, Author: n.Self(), EmitTrace: s.Trace}
-	chains := s.Caps
-	if len(s.Request) > ir.MaxInline {
-		ref, read, err := n.requestBlob(ctx, s.Request)
-		if err != nil {
-			return nil, err
-		}
-		spec.Request, spec.RequestBlob = nil, &ref.CID
-		chains = append(append([]caps.Chain{}, chains...), read)
-	}
-	for _, c := range chains {
+	for _, c := range s.Caps {
 		spec.Caps = append(spec.Caps, c[0].ID)
 	}
 	// A call that turns out to have been made by another while this one waited for it is no
 	// new evidence either.
-	o := exec.RunOptions{Caps: chains, NoRecord: s.Redact != nil, NoReplays: s.Trace && len(s.Key) > 0, Manner: s.Manner,
+	o := exec.RunOptions{Caps: s.Caps, NoRecord: s.Redact != nil, NoReplays: s.Trace && len(s.Key) > 0, Manner: s.Manner,
 		Refusing: &exec.Effect{Tool: s.Tool.ID, Request: s.Request, Key: s.Key}}
 	var recorded *ledger.Receipt
 	var cause error
@@ -134,17 +122,6 @@ func (n *Node) covering(ctx context.Context, s CallSpec) ([]caps.Chain, error) {
 		return held, nil
 	}
 	return append(held, n.covers(among, caps.Use{Kind: caps.KindToolCall, Tool: *s.Tool.Policy.Probe, Request: s.Request})...), nil
-}
-
-// requestBlob stores a request that is too large for a bundle and gives ourselves
-// the right to read it back.
-func (n *Node) requestBlob(ctx context.Context, request []byte) (object.BlobRef, caps.Chain, error) {
-	ref, err := n.Store.PutBlob(ctx, strings.NewReader(string(request)), store.PutOptions{Media: "application/mythos.request"})
-	if err != nil {
-		return ref, nil, err
-	}
-	chain, err := n.ownerCap(ctx, &caps.BlobRead{CID: ref.CID})
-	return ref, chain, err
 }
 
 const ownerTTL = 10 * time.Minute
