@@ -9,6 +9,7 @@ import (
 	"math"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -128,7 +129,7 @@ func runBlobGet(ctx context.Context, s Blobs, c Call) (Response, error) {
 		return blobFailure(err)
 	}
 	defer blob.Close()
-	out := &Head{Limit: c.Limits.MaxResponse, Full: func() {}}
+	out := &output.Head{Limit: c.Limits.MaxResponse, Full: func() {}}
 	err = readRange(ctx, blob, r, out)
 	switch {
 	case out.Over:

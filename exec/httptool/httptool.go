@@ -32,6 +32,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/output"
 )
 
 // Runner runs http tools. Make one with New. It is safe for concurrent use.
@@ -139,7 +140,7 @@ func (r *Runner) send(p *prepared, call exec.Call) (res exec.Response, after tim
 	}
 	defer answer.Body.Close()
 	after = retryAfter(answer, time.Now())
-	body := exec.Head{Limit: call.Limits.MaxResponse, Full: func() {}}
+	body := output.Head{Limit: call.Limits.MaxResponse, Full: func() {}}
 	if _, err := io.Copy(&body, answer.Body); err != nil && !body.Over {
 		return res, after, fmt.Errorf("http tool: read the response: %w", p.hide(err))
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/output"
 )
 
 // ErrNoList means that a server came up and does not list its tools.
@@ -25,7 +26,7 @@ func (r *Runner) List(ctx context.Context, call exec.Call) ([]Definition, error)
 	if err := r.Prepare(ctx, call); err != nil {
 		return nil, err
 	}
-	x, err := r.exchange(ctx, call, &exec.Tail{})
+	x, err := r.exchange(ctx, call, &output.Tail{})
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ import (
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/httptool"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/exec/process"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
@@ -99,8 +100,8 @@ const (
 	jsonFactor = 6
 )
 
-func (r *Runner) exchange(ctx context.Context, call exec.Call, tail *exec.Tail) (*exchange, error) {
-	x := &exchange{limit: jsonFactor*call.Limits.MaxResponse + overhead, stderr: exec.Also(tail, call.Stderr)}
+func (r *Runner) exchange(ctx context.Context, call exec.Call, tail *output.Tail) (*exchange, error) {
+	x := &exchange{limit: jsonFactor*call.Limits.MaxResponse + overhead, stderr: output.Also(tail, call.Stderr)}
 	if call.Module.URL == "" {
 		x.hide = r.Process.Hiding(call.Module)
 		return x, nil
@@ -117,7 +118,7 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 	}
 	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
 	defer cancel()
-	tail := &exec.Tail{Limit: int(call.Limits.MaxStderr)}
+	tail := &output.Tail{Limit: int(call.Limits.MaxStderr)}
 	x, err := r.exchange(ctx, call, tail)
 	if err != nil {
 		return exec.Response{}, exec.NotStarted(err)

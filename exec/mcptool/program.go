@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/exec/process"
 )
 
@@ -322,7 +323,7 @@ func (b *banner) count() (int, string) {
 // hear it.
 type spread struct {
 	mu    sync.Mutex
-	tail  exec.Tail
+	tail  output.Tail
 	calls map[*hearing]struct{}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
@@ -123,7 +124,7 @@ func (r result) used() (tokens, gpuMs uint64) {
 }
 
 // response is the outcome of a call that was answered.
-func (a answer) response(call exec.Call, stderr *exec.Tail) exec.Response {
+func (a answer) response(call exec.Call, stderr *output.Tail) exec.Response {
 	if a.err != nil {
 		return bounded(exec.Response{Status: exec.StatusFailed, Body: a.err, Notes: visible([]byte(readError(a.err).Error()))}, call)
 	}

@@ -38,6 +38,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/internal/supervise"
 )
 
@@ -141,21 +142,21 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 // run is one started program and its two outputs.
 type run struct {
 	cmd    *Cmd
-	stdout exec.Head
-	stderr exec.Tail
+	stdout output.Head
+	stderr output.Tail
 	hide   func(string) string
 }
 
 func (r *Runner) prepare(ctx context.Context, call exec.Call, dir string) *run {
 	p := &run{
 		cmd:    r.Command(ctx, call, dir),
-		stdout: exec.Head{Limit: call.Limits.MaxResponse},
-		stderr: exec.Tail{Limit: int(call.Limits.MaxStderr)},
+		stdout: output.Head{Limit: call.Limits.MaxResponse},
+		stderr: output.Tail{Limit: int(call.Limits.MaxStderr)},
 		hide:   r.Hiding(call.Module),
 	}
 	p.stdout.Full = p.cmd.Kill
 	p.cmd.Grace, p.cmd.Deadline = grace, call.Limits.Timeout+grace
-	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = bytes.NewReader(call.Request), exec.Also(&p.stdout, call.Stdout), exec.Also(&p.stderr, call.Stderr)
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = bytes.NewReader(call.Request), output.Also(&p.stdout, call.Stdout), output.Also(&p.stderr, call.Stderr)
 	return p
 }
 

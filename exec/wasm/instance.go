@@ -12,6 +12,7 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/output"
 )
 
 const tick = 1_000_000 // nanoseconds that pass with every reading of the clock
@@ -19,16 +20,16 @@ const tick = 1_000_000 // nanoseconds that pass with every reading of the clock
 // instance is the world of one call: its streams and its clock.
 type instance struct {
 	request []byte
-	stdout  exec.Head
-	stderr  exec.Tail
+	stdout  output.Head
+	stderr  output.Tail
 	nanos   int64
 }
 
 func newInstance(call exec.Call, stop context.CancelFunc) *instance {
 	return &instance{
 		request: call.Request,
-		stdout:  exec.Head{Limit: call.Limits.MaxResponse, Full: stop},
-		stderr:  exec.Tail{Limit: int(call.Limits.MaxStderr)},
+		stdout:  output.Head{Limit: call.Limits.MaxResponse, Full: stop},
+		stderr:  output.Tail{Limit: int(call.Limits.MaxStderr)},
 	}
 }
 
@@ -40,7 +41,7 @@ func (in *instance) config(ctx context.Context, call exec.Call) wazero.ModuleCon
 		WithArgs(append([]string{"tool"}, call.Module.Argv...)...).
 		WithStdin(bytes.NewReader(in.request)).
 		WithStdout(&in.stdout).
-		WithStderr(exec.Also(&in.stderr, call.Stderr)).
+		WithStderr(output.Also(&in.stderr, call.Stderr)).
 		WithWalltime(func() (int64, int32) { return 0, 0 }, sys.ClockResolution(tick)).
 		WithNanotime(in.nanotime, sys.ClockResolution(tick)).
 		WithNanosleep(in.sleep).

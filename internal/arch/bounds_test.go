@@ -25,7 +25,7 @@ var (
 		"caps":                      4350,
 		"dataset":                   6300,
 		"dataset/ingest":            4100,
-		"exec":                      5800,
+		"exec":                      5750,
 		"internal/conform":          2850,
 		"internal/conform/generate": 3100,
 		"internal/node":             9250,

@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -89,7 +90,7 @@ func (n *Node) bundle(ctx context.Context, cid object.Hash) ([]byte, error) {
 		return nil, err
 	}
 	defer blob.Close()
-	out := &exec.Head{Limit: maxBundle, Full: func() {}}
+	out := &output.Head{Limit: maxBundle, Full: func() {}}
 	if err := blob.Copy(ctx, out); err != nil && !out.Over {
 		return nil, err
 	}

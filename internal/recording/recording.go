@@ -20,6 +20,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/exec/process"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -114,7 +115,7 @@ func (r *Runner) record(ctx context.Context, call exec.Call) (exec.Response, err
 	defer os.RemoveAll(fresh)
 	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
 	defer cancel()
-	tail := &exec.Tail{Limit: int(call.Limits.MaxStderr)}
+	tail := &output.Tail{Limit: int(call.Limits.MaxStderr)}
 	stdout, stderr := newStream(ctx, r.Blobs, call.Stdout), newStream(ctx, r.Blobs, io.MultiWriter(tail, quiet{call.Stderr}))
 	cmd := r.Programs.Command(limited, call, fresh)
 	cmd.Grace, cmd.Deadline = grace, call.Limits.Timeout+grace
@@ -139,7 +140,7 @@ func (r *Runner) record(ctx context.Context, call exec.Call) (exec.Response, err
 
 // judge says how a program ended. One that was interrupted and ended of itself has said so
 // by its exit status; of one that died of it nobody knows what it did.
-func judge(ctx, limited context.Context, ended error, tail *exec.Tail, out *exec.OnceOutput) (res exec.Response, err error) {
+func judge(ctx, limited context.Context, ended error, tail *output.Tail, out *exec.OnceOutput) (res exec.Response, err error) {
 	res.Tokens, res.GPUms = exec.Reported(tail.Bytes)
 	var exit *process.ExitError
 	exited := errors.As(ended, &exit)

@@ -1,8 +1,11 @@
-package exec
+// Package output keeps what a tool writes, as far as it is bounded: the beginning of a
+// response, or the end of what a tool says beside it.
+package output
 
 import (
 	"bytes"
 	"errors"
+	"io"
 	"strings"
 )
 
@@ -75,4 +78,20 @@ func (t *Tail) Note(reason string) string {
 		return reason + text
 	}
 	return reason + ": " + text
+}
+
+// Also writes to kept and, without regard to its errors, to w, unless that is nil: who
+// watches a tool does not stop it.
+func Also(kept, w io.Writer) io.Writer {
+	if w == nil {
+		return kept
+	}
+	return io.MultiWriter(kept, unfailing{w})
+}
+
+type unfailing struct{ w io.Writer }
+
+func (u unfailing) Write(p []byte) (int, error) {
+	_, _ = u.w.Write(p)
+	return len(p), nil
 }
