@@ -58,6 +58,7 @@ var rooms = []struct {
 	{"internal/arch", nil},
 	{"internal/show", []string{"model/why"}},
 	{"internal/recall", nil},
+	{"internal/peer/auth", []string{"object", "object/...", "caps", "caps/..."}},
 	{"internal/identity", []string{"object", "object/sign", "store", "caps", "internal/keyfile"}},
 	{"internal/...", []string{"*"}},
 	{"cmd/...", []string{"internal/cli", "internal/cli/..."}},

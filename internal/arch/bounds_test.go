@@ -29,7 +29,7 @@ var (
 		"internal/conform":          2850,
 		"internal/conform/generate": 3100,
 		"internal/node":             9250,
-		"internal/peer":             3900,
+		"internal/peer":             3850,
 		"ledger":                    4100,
 		"model":                     4800,
 		"store":                     4350,

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/packet"
 )
@@ -36,7 +37,7 @@ func requestOf(in json.RawMessage) (any, error) {
 	for name, value := range v.Headers {
 		r.Header.Set("Mythos-"+name, value)
 	}
-	agent, chain, err := peer.Proved(r, to, object.Time(v.At))
+	agent, chain, err := auth.Proved(r, to, object.Time(v.At))
 	if err != nil {
 		return refusal{Refused: "unauthorized"}, nil
 	}

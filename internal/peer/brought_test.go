@@ -16,6 +16,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -51,7 +52,7 @@ func (s *Server) pushed(t *testing.T, h http.Handler, key *sign.Key, chain caps.
 func (s *Server) pushRaw(t *testing.T, h http.Handler, key *sign.Key, chain caps.Chain, root object.Hash, size uint64, list []byte, body io.Reader) (int, string) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(context.Background(), http.MethodPut, "/v1/trees/"+root.String()+"?bytes="+strconv.FormatUint(size, 10), body)
-	if err := signRequest(r, key, s.Node.Self(), nil, chain, list, s.Node.Now()); err != nil {
+	if err := auth.Sign(r, key, s.Node.Self(), nil, chain, list, s.Node.Now()); err != nil {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()

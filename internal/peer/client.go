@@ -19,6 +19,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -52,9 +53,6 @@ func (c *Client) String() string {
 	return c.URL
 }
 
-// ErrIdentity means that another agent answers than the one that is expected.
-var ErrIdentity = errors.New("another agent answers there")
-
 func (c *Client) do(r *http.Request) (*http.Response, error) {
 	client := c.HTTP
 	if client == nil {
@@ -71,7 +69,7 @@ func (c *Client) do(r *http.Request) (*http.Response, error) {
 		return nil, refusal(res, strings.TrimSpace(string(text)), c.Node.Now())
 	}
 	if c.Key != nil {
-		if err := proven(res, *c.Key); err != nil {
+		if err := auth.Proven(res, *c.Key); err != nil {
 			return nil, errors.Join(err, res.Body.Close())
 		}
 	}
@@ -112,7 +110,7 @@ func (c *Client) signed(ctx context.Context, method, path string, chain caps.Cha
 	// connection that was used before turns out to be closed, and a nonce is taken once.
 	var unsigned error
 	sign := func(got httptrace.GotConnInfo) {
-		unsigned = signRequest(r, c.Node.Key, to, sessionOf(got.Conn), chain, body, c.Node.Now())
+		unsigned = auth.Sign(r, c.Node.Key, to, auth.SessionOf(got.Conn), chain, body, c.Node.Now())
 	}
 	r = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: sign}))
 	res, err := c.do(r)
@@ -120,7 +118,7 @@ func (c *Client) signed(ctx context.Context, method, path string, chain caps.Cha
 		return nil, errors.Join(unsigned, err)
 	}
 	if unsigned == nil && c.Key == nil { // else it is checked already
-		unsigned = proven(res, to)
+		unsigned = auth.Proven(res, to)
 	}
 	if err := unsigned; err != nil {
 		return nil, errors.Join(err, res.Body.Close())
@@ -161,7 +159,7 @@ func (c *Client) submit(ctx context.Context, pkt []byte, asked node.Asked) ([]by
 // lost reports whether a connection failed, and not the peer or its answer.
 func lost(ctx context.Context, err error) bool {
 	var broken *url.Error
-	return ctx.Err() == nil && !errors.Is(err, ErrIdentity) && (errors.As(err, &broken) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET))
+	return ctx.Err() == nil && !errors.Is(err, auth.ErrIdentity) && (errors.As(err, &broken) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET))
 }
 
 // unsent reports whether a connection was never made.
@@ -277,7 +275,7 @@ func (c *Client) openAnswer(ctx context.Context, body io.Reader, asked node.Aske
 		return raw, got, err
 	}
 	if c.Key != nil && !got.Author.Same(*c.Key) {
-		return raw, got, fmt.Errorf("%w: the answer is by %s", ErrIdentity, got.Author)
+		return raw, got, fmt.Errorf("%w: the answer is by %s", auth.ErrIdentity, got.Author)
 	}
 	return raw, got, nil
 }

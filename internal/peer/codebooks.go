@@ -9,6 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/packet"
 )
@@ -44,8 +45,8 @@ func (s *Server) codebooks(w http.ResponseWriter, r *http.Request) {
 // chargeOffer charges the bytes of an offer to the blob.write capability that a signed
 // request shows. giveBack undoes that.
 func (s *Server) chargeOffer(r *http.Request, raw []byte) (giveBack func(context.Context) error, err error) {
-	if r.Header.Get(headerDigest) != digestOf(raw) {
-		return nil, fmt.Errorf("%w: a codebook needs a signed request that shows a blob.write capability for %s", ErrUnauthorized, MediaObjects)
+	if r.Header.Get(auth.HeaderDigest) != auth.DigestOf(raw) {
+		return nil, fmt.Errorf("%w: a codebook needs a signed request that shows a blob.write capability for %s", auth.ErrUnauthorized, MediaObjects)
 	}
 	wr, err := s.pusher(r)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -19,7 +20,7 @@ var errMalformed = errors.New("malformed request")
 // singleHeaders are those of which a request has one at most: two readers of the same
 // request must not find two values.
 var singleHeaders = []string{
-	headerAgent, headerTo, headerTime, headerNonce, headerDigest, headerCap, headerSig,
+	auth.HeaderAgent, auth.HeaderTo, auth.HeaderTime, auth.HeaderNonce, auth.HeaderDigest, auth.HeaderCap, auth.HeaderSig,
 	"Range", "If-Range", "Content-Type", "Content-Encoding", "Prefer",
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peer/auth"
 )
 
 // FuzzRange: what is read of a range lies in the object.
@@ -66,13 +67,13 @@ func FuzzSignedText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, to, at, nonce, digest, chain, to2, at2, nonce2, digest2, chain2 string) {
 		text := func(values ...string) (string, bool) {
 			r := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/v1/x"}, Header: http.Header{}}
-			for i, name := range []string{headerTo, headerTime, headerNonce, headerDigest, headerCap} {
+			for i, name := range []string{auth.HeaderTo, auth.HeaderTime, auth.HeaderNonce, auth.HeaderDigest, auth.HeaderCap} {
 				if strings.ContainsAny(values[i], "\r\n\x00") {
 					return "", false // no header can have these
 				}
 				r.Header.Set(name, values[i])
 			}
-			b, err := signedText(r, (*tls.ConnectionState)(nil))
+			b, err := auth.SignedText(r, (*tls.ConnectionState)(nil))
 			return string(b), err == nil
 		}
 		a, ok := text(to, at, nonce, digest, chain)

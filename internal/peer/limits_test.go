@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
@@ -26,7 +27,7 @@ func limitedServer(t *testing.T, l Limits) (*Server, *httptest.Server) {
 	s := &Server{Node: taskNode(t, new(atomic.Int64)), Log: slog.New(slog.DiscardHandler), metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
 	s.SetLimits(l)
 	server := httptest.NewServer(s.limited(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get(headerAgent) != "" {
+		if r.Header.Get(auth.HeaderAgent) != "" {
 			if _, err := s.caller(r, func(asker) error { return nil }); err != nil {
 				s.refuse(w, r, statusOf(err), err)
 				return
@@ -50,7 +51,7 @@ func (s *Server) ask(t *testing.T, method, url string, key *sign.Key, body []byt
 		t.Fatal(err)
 	}
 	if key != nil {
-		if err := signRequest(r, key, s.Node.Self(), nil, nil, body, s.Node.Now()); err != nil {
+		if err := auth.Sign(r, key, s.Node.Self(), nil, nil, body, s.Node.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
@@ -68,7 +69,7 @@ func (s *Server) signedAsk(t *testing.T, h http.Handler, key *sign.Key, chain ca
 	if len(body) == 0 {
 		covered = nil
 	}
-	if err := signRequest(r, key, s.Node.Self(), nil, chain, covered, s.Node.Now()); err != nil {
+	if err := auth.Sign(r, key, s.Node.Self(), nil, chain, covered, s.Node.Now()); err != nil {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
@@ -335,14 +336,14 @@ func TestTheDoor(t *testing.T) {
 			t.Errorf("%s %s, %v: %d, expected %d: %s", c.method, c.target, c.header, w.Code, c.status, strings.TrimSpace(w.Body.String()))
 		}
 	}
-	for _, name := range []string{headerAgent, headerTo, headerTime, headerNonce, headerDigest, headerCap, headerSig} {
+	for _, name := range []string{auth.HeaderAgent, auth.HeaderTo, auth.HeaderTime, auth.HeaderNonce, auth.HeaderDigest, auth.HeaderCap, auth.HeaderSig} {
 		r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/blobs/"+id, nil)
-		if err := signRequest(r, key, s.Node.Self(), nil, chain, nil, s.Node.Now()); err != nil {
+		if err := auth.Sign(r, key, s.Node.Self(), nil, chain, nil, s.Node.Now()); err != nil {
 			t.Fatal(err)
 		}
 		r.Header.Add(name, r.Header.Get(name))
 		w := httptest.NewRecorder()
-		if h.ServeHTTP(w, r); name == headerDigest && w.Code != http.StatusOK && w.Code != http.StatusBadRequest || name != headerDigest && w.Code != http.StatusBadRequest {
+		if h.ServeHTTP(w, r); name == auth.HeaderDigest && w.Code != http.StatusOK && w.Code != http.StatusBadRequest || name != auth.HeaderDigest && w.Code != http.StatusBadRequest {
 			t.Errorf("%s twice: %d", name, w.Code)
 		}
 	}
@@ -386,7 +387,7 @@ func TestNoncesOfSeveralServers(t *testing.T) {
 	chain := s.issue(t, key.Agent(), &caps.BlobRead{CID: ref.CID})
 	for round := range 4 {
 		r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/blobs/"+ref.CID.String(), nil)
-		if err := signRequest(r, key, s.Node.Self(), nil, chain, nil, s.Node.Now()); err != nil {
+		if err := auth.Sign(r, key, s.Node.Self(), nil, chain, nil, s.Node.Now()); err != nil {
 			t.Fatal(err)
 		}
 		handlers := []http.Handler{first, second, first, second}

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -48,7 +49,7 @@ func (s *Server) failure(err error) node.Failure {
 	switch {
 	case errors.As(err, &kept):
 		f.Kind, f.Hint = kept.t.Kind, kept.t.Hint
-	case errors.Is(err, ErrUnauthorized), errors.Is(err, ErrReplayed):
+	case errors.Is(err, auth.ErrUnauthorized), errors.Is(err, auth.ErrReplayed):
 		f.Kind = kindRefused // whatever is wrong with the request's signature
 	case err != nil && s.Explain != nil:
 		f.Kind, f.Hint = s.Explain(err)
@@ -73,7 +74,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, err 
 	if f.Hint != "" {
 		h.Set(headerHint, oneLine(f.Hint))
 	}
-	h.Set(headerTime, strconv.FormatInt(int64(s.Node.Now()), 10))
+	h.Set(auth.HeaderTime, strconv.FormatInt(int64(s.Node.Now()), 10))
 	s.Log.Warn("refused", "path", r.URL.Path, "from", r.RemoteAddr, "status", status, "error", err)
 	http.Error(w, err.Error(), status)
 }
@@ -132,7 +133,7 @@ func (e *StatusError) Apart() time.Duration {
 // refusal reads what a peer refuses with.
 func refusal(res *http.Response, message string, now object.Time) *StatusError {
 	e := &StatusError{Status: res.StatusCode, Message: message, Kind: oneLine(res.Header.Get(headerKind)), Hint: oneLine(res.Header.Get(headerHint)), Here: now}
-	if at, err := strconv.ParseInt(res.Header.Get(headerTime), 10, 64); err == nil {
+	if at, err := strconv.ParseInt(res.Header.Get(auth.HeaderTime), 10, 64); err == nil {
 		e.There = object.Time(at)
 	}
 	return e

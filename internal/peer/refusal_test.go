@@ -13,6 +13,7 @@ import (
 
 	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -35,7 +36,7 @@ func TestRefusalsKeepTheirKind(t *testing.T) {
 		kind   string
 	}{
 		{&ledger.BusyError{}, 500, kindBusy}, {errors.New("something"), 500, kindFailed}, {errors.New("something"), 403, kindRefused}, {errors.New("something"), 429, kindBusy},
-		{fmt.Errorf("%w: %w", ErrUnauthorized, ledger.ErrBusy), 403, kindRefused}, {errors.New("something"), 404, kindNotFound}, {errors.New("something"), 416, kindUsage},
+		{fmt.Errorf("%w: %w", auth.ErrUnauthorized, ledger.ErrBusy), 403, kindRefused}, {errors.New("something"), 404, kindNotFound}, {errors.New("something"), 416, kindUsage},
 		{&taskError{node.Task{Error: "as it was kept", Kind: "conflict"}}, 500, "conflict"},
 	} {
 		w := httptest.NewRecorder()

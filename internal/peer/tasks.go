@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -174,7 +175,7 @@ func (s *Server) taskCancel(w http.ResponseWriter, r *http.Request) {
 	}
 	s.tasks.cancel(t.ID)
 	if t.Ended == 0 {
-		s.Log.Info("cancelled", "task", t.ID.Short(), "agent", r.Header.Get(headerAgent)[:12])
+		s.Log.Info("cancelled", "task", t.ID.Short(), "agent", r.Header.Get(auth.HeaderAgent)[:12])
 		answerJSON(w, http.StatusAccepted, t)
 		return
 	}

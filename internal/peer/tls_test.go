@@ -22,6 +22,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peer/auth"
 )
 
 // serveTLS serves a repository over TLS until the test ends.
@@ -33,7 +34,7 @@ func serveTLS(t *testing.T, n *node.Node, c tls.Certificate) string {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	s := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler), TLS: peer.ServerTLS(c)}
+	s := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler), TLS: auth.ServerTLS(c)}
 	s.SetLimits(peer.Limits{Rate: 1000})
 	go func() { ended <- s.Serve(ctx, l) }()
 	t.Cleanup(func() { stop(); <-ended })
@@ -61,7 +62,7 @@ func ordinary(t *testing.T) tls.Certificate {
 // an authority is believed instead, requests and answers are for another session.
 func TestManInTheMiddle(t *testing.T) {
 	far, near := repository(t, "far"), repository(t, "near")
-	own, err := peer.Certificate(far.Key, time.Now())
+	own, err := auth.Certificate(far.Key, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,11 +99,11 @@ func TestManInTheMiddle(t *testing.T) {
 	} else {
 		refused(t, "with a certificate that is believed", err, http.StatusForbidden)
 	}
-	mine, err := peer.Certificate(near.Key, time.Now())
+	mine, err := auth.Certificate(near.Key, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := fetch(&peer.Client{Node: near, URL: serveTLS(t, far, mine), Key: &self}); !errors.Is(err, peer.ErrIdentity) {
+	if err := fetch(&peer.Client{Node: near, URL: serveTLS(t, far, mine), Key: &self}); !errors.Is(err, auth.ErrIdentity) {
 		t.Errorf("a certificate for another agent's key: %v", err)
 	}
 	ok := &peer.Client{Node: near, URL: serveTLS(t, far, ordinary(t)), Key: &self, HTTP: believer}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -66,7 +67,7 @@ func statusOf(err error) int {
 	switch {
 	case errors.Is(err, errCrowded):
 		return http.StatusTooManyRequests
-	case errors.Is(err, ErrUnauthorized), errors.Is(err, ErrReplayed), errors.Is(err, caps.ErrDenied), errors.Is(err, caps.ErrQuota):
+	case errors.Is(err, auth.ErrUnauthorized), errors.Is(err, auth.ErrReplayed), errors.Is(err, caps.ErrDenied), errors.Is(err, caps.ErrQuota):
 		return http.StatusForbidden
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, node.ErrNotBrought):
 		return http.StatusNotFound
@@ -261,8 +262,8 @@ func (s *Server) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, er
 // signedList is the first frame of a push: the names of the parts that follow. The
 // signature of the request covers its digest, so that nobody on the way can add any.
 func signedList(r *http.Request, p node.Part) (map[node.Key]bool, error) {
-	if p.Kind != frameIDs || r.Header.Get(headerDigest) != digestOf(p.Data) {
-		return nil, fmt.Errorf("%w: the list of parts is not the one that was signed", ErrUnauthorized)
+	if p.Kind != frameIDs || r.Header.Get(auth.HeaderDigest) != auth.DigestOf(p.Data) {
+		return nil, fmt.Errorf("%w: the list of parts is not the one that was signed", auth.ErrUnauthorized)
 	}
 	return decodeKeys(p.Data)
 }
@@ -273,8 +274,8 @@ func signedBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, err
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errTooMuch, err)
 	}
-	if r.Header.Get(headerDigest) != digestOf(raw) {
-		return nil, fmt.Errorf("%w: the body is not the one that was signed", ErrUnauthorized)
+	if r.Header.Get(auth.HeaderDigest) != auth.DigestOf(raw) {
+		return nil, fmt.Errorf("%w: the body is not the one that was signed", auth.ErrUnauthorized)
 	}
 	return raw, nil
 }

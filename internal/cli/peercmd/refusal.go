@@ -7,13 +7,14 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peer/auth"
 )
 
 // peerError gives a peer's refusal the exit code that it stands for over there.
 func peerError(err error) error {
 	var se *peer.StatusError
 	switch {
-	case errors.Is(err, peer.ErrIdentity):
+	case errors.Is(err, auth.ErrIdentity):
 		return clierr.New(clierr.Refused, "%w", err)
 	case !errors.As(err, &se):
 		return err

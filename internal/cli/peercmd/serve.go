@@ -18,6 +18,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/socket"
 )
@@ -108,20 +109,20 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 func (o *serveOptions) tls(n *node.Node) (*tls.Config, error) {
 	switch {
 	case o.TLS:
-		c, err := peer.Certificate(n.Key, time.Now())
+		c, err := auth.Certificate(n.Key, time.Now())
 		if err != nil {
 			return nil, err
 		}
-		return peer.ServerTLS(c), nil
+		return auth.ServerTLS(c), nil
 	case o.Cert != "":
 		c, err := tls.LoadX509KeyPair(o.Cert, o.Key)
 		if err != nil {
 			return nil, clierr.New(clierr.Invalid, "certificate: %w", err).On(o.Cert)
 		}
-		if c, err = peer.Endorse(n.Key, c, time.Now()); err != nil {
+		if c, err = auth.Endorse(n.Key, c, time.Now()); err != nil {
 			return nil, err
 		}
-		return peer.ServerTLS(c), nil
+		return auth.ServerTLS(c), nil
 	}
 	return nil, nil
 }
