@@ -59,6 +59,7 @@ var rooms = []struct {
 	{"internal/show", []string{"model/why"}},
 	{"internal/recall", nil},
 	{"internal/peer/auth", []string{"object", "object/...", "caps", "caps/..."}},
+	{"internal/objects", []string{"object", "object/...", "store", "internal/catalog"}},
 	{"internal/identity", []string{"object", "object/sign", "store", "caps", "internal/keyfile"}},
 	{"internal/...", []string{"*"}},
 	{"cmd/...", []string{"internal/cli", "internal/cli/..."}},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/packet"
@@ -148,7 +149,7 @@ func (n *Node) ProposeCodebook(ctx context.Context, id object.Hash, to object.Ag
 func (n *Node) offer(ctx context.Context, a *Agreement) ([]byte, error) {
 	raw, offered, err := n.DB.Get(ctx, offeredKeys+a.AgreementID.String())
 	if err == nil && !offered {
-		raw, err = n.load(ctx, kindCodebook, a.CodebookID)
+		raw, err = objects.Load(ctx, n.Store, kindCodebook, a.CodebookID)
 	}
 	if err != nil {
 		return nil, err
@@ -254,7 +255,7 @@ func (n *Node) keepAgreement(ctx context.Context, a *Agreement, cb *packet.Codeb
 		return err
 	}
 	if a.Accepted() {
-		if err := n.putObject(ctx, kindAgreement, a.AgreementID, a.Raw); err != nil {
+		if err := objects.Put(ctx, n.Store, kindAgreement, a.AgreementID, a.Raw); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/internal/recording"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -44,8 +45,6 @@ const (
 	effectIndexUpdate   = "index.update"
 	effectIndexRollback = "index.rollback"
 )
-
-const kindDatasetRef = "DatasetRef"
 
 // recorded are the effects that nobody calls: the repository's key does them, and
 // they leave receipts.
@@ -136,7 +135,7 @@ func (n *Node) BuildDataset(ctx context.Context, data []byte, given []caps.Chain
 	if err != nil {
 		return nil, err
 	}
-	if err := n.putObject(ctx, "DatasetDef", def.DatasetDefID, raw); err != nil {
+	if err := objects.Put(ctx, n.Store, "DatasetDef", def.DatasetDefID, raw); err != nil {
 		return nil, err
 	}
 	chains, err := n.dataCaps(ctx, effectDataset, raw, given)
@@ -161,7 +160,7 @@ func (n *Node) BuildDataset(ctx context.Context, data []byte, given []caps.Chain
 		return nil, err
 	}
 	id := object.Sum(b.Raw)
-	if err := n.putObject(ctx, kindDatasetRef, id, b.Raw); err != nil {
+	if err := objects.Put(ctx, n.Store, objects.KindDatasetRef, id, b.Raw); err != nil {
 		return nil, err
 	}
 	b.ID = id
@@ -227,7 +226,7 @@ func (n *Node) DatasetRef(ctx context.Context, id object.Hash) (*dataset.Dataset
 			return nil, nil, err
 		}
 	}
-	raw, err := n.load(ctx, kindDatasetRef, id)
+	raw, err := objects.Load(ctx, n.Store, objects.KindDatasetRef, id)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -241,7 +240,7 @@ func (n *Node) isDatasetRef(ctx context.Context, id object.Hash) (bool, error) {
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
-	return err == nil && o.Kind == kindDatasetRef, err
+	return err == nil && o.Kind == objects.KindDatasetRef, err
 }
 
 // List is the list of episodes that a text names: a corpus, or a dataset.
@@ -268,7 +267,7 @@ func (n *Node) Manifest(ctx context.Context, id object.Hash) (object.Hash, error
 
 // DatasetDef returns a definition that is here.
 func (n *Node) DatasetDef(ctx context.Context, id object.Hash) (*dataset.DatasetDef, error) {
-	raw, err := n.load(ctx, "DatasetDef", id)
+	raw, err := objects.Load(ctx, n.Store, "DatasetDef", id)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/internal/identity"
+	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -98,7 +99,7 @@ func (n *Node) objectCandidates(ctx context.Context, kind, prefix string, add fu
 
 // objectNote is what is worth saying of an object in a few words.
 func (n *Node) objectNote(ctx context.Context, kind string, id object.Hash) string {
-	if kind != kindCapability {
+	if kind != objects.KindCapability {
 		return kind
 	}
 	o, err := n.Store.Object(ctx, id)

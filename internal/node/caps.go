@@ -11,19 +11,18 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/identity"
+	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-const kindCapability = "Capability"
-
 // AddCaps keeps capabilities, so that chains through them can be found.
 func (n *Node) AddCaps(ctx context.Context, links ...caps.Link) error {
 	objs := make([]store.Object, len(links))
 	for i, l := range links {
-		objs[i] = store.Object{ID: l.ID, Kind: kindCapability, Raw: l.Raw}
+		objs[i] = store.Object{ID: l.ID, Kind: objects.KindCapability, Raw: l.Raw}
 	}
 	return n.Store.PutObjects(ctx, objs...)
 }
@@ -36,8 +35,8 @@ func (n *Node) Chain(ctx context.Context, id object.Hash) (caps.Chain, error) {
 		if err != nil {
 			return nil, fmt.Errorf("capability %s: %w", next.Short(), err)
 		}
-		if o.Kind != kindCapability {
-			return nil, fmt.Errorf("%s is a %s: %w", next.Short(), o.Kind, ErrKind)
+		if o.Kind != objects.KindCapability {
+			return nil, fmt.Errorf("%s is a %s: %w", next.Short(), o.Kind, objects.ErrKind)
 		}
 		link, err := caps.Open(o.Raw)
 		if err != nil {
@@ -51,12 +50,9 @@ func (n *Node) Chain(ctx context.Context, id object.Hash) (caps.Chain, error) {
 	return chain, nil
 }
 
-// ErrKind means that an object is of another kind than what was asked for.
-var ErrKind = errors.New("wrong kind of object")
-
 // Caps calls fn for every capability that is here, ascending by id.
 func (n *Node) Caps(ctx context.Context, fn func(caps.Link) error) error {
-	return n.Store.Objects(ctx, kindCapability, func(o store.Object) error {
+	return n.Store.Objects(ctx, objects.KindCapability, func(o store.Object) error {
 		link, err := caps.Open(o.Raw)
 		if err != nil {
 			return fmt.Errorf("capability %s: %w", o.ID.Short(), err)

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/packet"
@@ -27,7 +28,7 @@ func (n *Node) PutCodebook(ctx context.Context, cb *packet.Codebook) (object.Has
 		return object.Hash{}, err
 	}
 	id := object.Sum(raw)
-	return id, n.putObject(ctx, kindCodebook, id, raw)
+	return id, objects.Put(ctx, n.Store, kindCodebook, id, raw)
 }
 
 // Codebook returns a codebook that is kept here. The error wraps store.ErrNotFound.
@@ -35,7 +36,7 @@ func (n *Node) Codebook(ctx context.Context, id object.Hash) (*packet.Codebook, 
 	if id == packet.BaselineID {
 		return packet.Baseline(), nil
 	}
-	raw, err := n.load(ctx, kindCodebook, id)
+	raw, err := objects.Load(ctx, n.Store, kindCodebook, id)
 	if err != nil {
 		return nil, err
 	}

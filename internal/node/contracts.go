@@ -6,6 +6,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 )
@@ -60,5 +61,5 @@ func (n *Node) attestContract(ctx context.Context, c exec.ContractCheck) (object
 	if err != nil {
 		return object.Hash{}, err
 	}
-	return id, n.putObject(ctx, "Attestation", id, raw)
+	return id, objects.Put(ctx, n.Store, "Attestation", id, raw)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -112,7 +113,7 @@ func (n *Node) freshKey(ctx context.Context, name string, raw []byte) ([]byte, e
 // PutInForce puts a model policy into force in its ring, as an effect. The one that is
 // in force already stays so.
 func (n *Node) PutInForce(ctx context.Context, policy object.Hash) (*model.PolicyState, error) {
-	raw, err := n.load(ctx, "PolicyDef", policy)
+	raw, err := objects.Load(ctx, n.Store, "PolicyDef", policy)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -280,7 +281,7 @@ func (h *history) scope(ctx context.Context, id object.Hash) string {
 		return text
 	}
 	text := ""
-	if o, err := h.n.Store.Object(ctx, id); err == nil && o.Kind == kindCapability {
+	if o, err := h.n.Store.Object(ctx, id); err == nil && o.Kind == objects.KindCapability {
 		if link, err := caps.Open(o.Raw); err == nil {
 			text = link.Cap.Scope.String()
 		}

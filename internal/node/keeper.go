@@ -9,6 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -233,9 +234,9 @@ func (n *Node) keepObjects(ctx context.Context, parts []Part) error {
 func checkPart(p Part) error {
 	s, ok := catalog.Lookup(p.Kind)
 	if !ok || s.Name != p.Kind || (s.Rule.IDField == 0 && !hashed(s.Name)) {
-		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), ErrKind)
+		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), objects.ErrKind)
 	}
-	if err := checkObject(store.Object{ID: p.ID, Kind: p.Kind, Raw: p.Data}); err != nil {
+	if err := objects.Check(store.Object{ID: p.ID, Kind: p.Kind, Raw: p.Data}); err != nil {
 		return fmt.Errorf("%s: %w", p.ID.Short(), err)
 	}
 	return nil
@@ -244,5 +245,5 @@ func checkPart(p Part) error {
 // hashed reports whether objects of a kind that has no field for its id are kept, under
 // the hash of their bytes.
 func hashed(kind string) bool {
-	return model.Kind(kind) || kind == kindDatasetRef || kind == kindCodebook
+	return model.Kind(kind) || kind == objects.KindDatasetRef || kind == kindCodebook
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -14,22 +15,6 @@ import (
 	"github.com/mythos-project/mythos/packet"
 	"github.com/mythos-project/mythos/store"
 )
-
-func (n *Node) putObject(ctx context.Context, kind string, id object.Hash, raw []byte) error {
-	return n.Store.PutObjects(ctx, store.Object{ID: id, Kind: kind, Raw: raw})
-}
-
-// load returns an object of the given kind.
-func (n *Node) load(ctx context.Context, kind string, id object.Hash) ([]byte, error) {
-	o, err := n.Store.Object(ctx, id)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", kind, err)
-	}
-	if o.Kind != kind {
-		return nil, fmt.Errorf("%s is a %s, not a %s: %w", id.Short(), o.Kind, kind, ErrKind)
-	}
-	return o.Raw, nil
-}
 
 // runRoots keeps what recorded runs need to be replayed.
 func (n *Node) runRoots(ctx context.Context, keep func(object.Hash)) error {
@@ -73,7 +58,7 @@ func (n *Node) KeepObject(ctx context.Context, s object.Struct, raw []byte) (obj
 	if model.Kind(s.Name) {
 		return n.Models().Add(ctx, s.Name, raw)
 	}
-	if err := n.putObject(ctx, s.Name, id, raw); err != nil || s.Name != dataset.KindReceipt {
+	if err := objects.Put(ctx, n.Store, s.Name, id, raw); err != nil || s.Name != dataset.KindReceipt {
 		return id, err
 	}
 	return id, n.noteReceipt(ctx, id, raw)

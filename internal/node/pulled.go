@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
@@ -17,7 +18,7 @@ import (
 // says is left out: the error of using it names what is wrong.
 func (n *Node) PulledDatasets(ctx context.Context, root object.Hash) (manifests []object.Hash, err error) {
 	err = n.walk(ctx, root, nil, func(it Item, load func() ([]byte, error)) error {
-		if it.Kind != kindDatasetRef {
+		if it.Kind != objects.KindDatasetRef {
 			return ctx.Err()
 		}
 		raw, err := load()
@@ -55,7 +56,7 @@ func (n *Node) checkDatasetRef(ctx context.Context, ref *dataset.DatasetRef) err
 // build and no pull made it known: it came in a push, or as an object.
 func (n *Node) datasetRefOf(ctx context.Context, id object.Hash) (object.Hash, error) {
 	var found []object.Hash
-	err := n.Store.Objects(ctx, kindDatasetRef, func(o store.Object) error {
+	err := n.Store.Objects(ctx, objects.KindDatasetRef, func(o store.Object) error {
 		ref, err := object.Decode[dataset.DatasetRef](o.Raw)
 		if err == nil && ref.Manifest.CID == id {
 			found = append(found, o.ID)

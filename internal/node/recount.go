@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/identity"
+	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -94,7 +95,7 @@ func (r *recount) counters(ctx context.Context, id object.Hash) (list []counted,
 		return list, nil
 	}
 	chain, err := r.node.Chain(ctx, id)
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, ErrKind) {
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, objects.ErrKind) {
 		err = nil // not a capability, or one of a ledger elsewhere
 	}
 	for _, link := range chain {

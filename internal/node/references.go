@@ -4,80 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/object/can"
-	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
 )
-
-// references is what a struct refers to.
-type references struct {
-	hashes []object.Hash // all, those of blobs too
-	blobs  []object.BlobRef
-}
-
-// referencesOf decodes an object and finds every hash in it.
-func referencesOf(o store.Object) (r references, err error) {
-	s, ok := catalog.Lookup(o.Kind)
-	if !ok {
-		return r, fmt.Errorf("%s: %w", o.Kind, ErrKind)
-	}
-	v := reflect.New(s.Type().Go)
-	if err := can.Unmarshal(o.Raw, v.Interface()); err != nil {
-		return r, err
-	}
-	r.add(v.Elem())
-	return r, nil
-}
-
-func (r *references) add(v reflect.Value) {
-	switch x := v.Interface().(type) {
-	case object.Hash:
-		r.hashes = append(r.hashes, x)
-		return
-	case object.BlobRef:
-		r.blobs = append(r.blobs, x)
-	}
-	switch v.Kind() {
-	case reflect.Pointer:
-		if !v.IsNil() {
-			r.add(v.Elem())
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
-				r.add(v.Field(i))
-			}
-		}
-	case reflect.Slice:
-		if v.Type().Elem().Kind() == reflect.Uint8 {
-			return
-		}
-		for i := range v.Len() {
-			r.add(v.Index(i))
-		}
-	case reflect.Map:
-		for it := v.MapRange(); it.Next(); {
-			r.add(it.Value())
-		}
-	}
-}
 
 // objectRoots keeps whatever an object mentions. Objects themselves are never
 // collected.
 func (n *Node) objectRoots(ctx context.Context, keep func(object.Hash)) error {
 	for _, kind := range catalog.Names() {
 		err := n.Store.Objects(ctx, kind, func(o store.Object) error {
-			r, err := referencesOf(o)
+			r, err := objects.ReferencesOf(o)
 			if err != nil {
 				return fmt.Errorf("%s %s: %w", o.Kind, o.ID.Short(), err)
 			}
-			for _, h := range r.hashes {
+			for _, h := range r.Hashes {
 				keep(h)
 			}
 			return nil
@@ -102,7 +47,7 @@ func (n *Node) Fsck(ctx context.Context, report func(store.Finding), looked func
 	}
 	seen := map[object.Hash]bool{}
 	done, err := n.Store.FsckObjects(ctx, report, func(o store.Object) error {
-		if err := checkObject(o); err != nil {
+		if err := objects.Check(o); err != nil {
 			return err
 		}
 		return n.checkReferences(ctx, o, seen, report)
@@ -129,32 +74,14 @@ func (n *Node) checkToolNames(ctx context.Context, report func(store.Finding)) e
 	return nil
 }
 
-// checkObject checks fields, id and, where it names its signer, signature.
-func checkObject(o store.Object) error {
-	s, ok := catalog.Lookup(o.Kind)
-	if !ok || s.Name != o.Kind {
-		return fmt.Errorf("%s: %w", o.Kind, ErrKind)
-	}
-	if err := s.Check(o.Raw); err != nil {
-		return fmt.Errorf("%s: %w", o.Kind, err)
-	}
-	if id, err := s.Rule.ID(o.Raw); err != nil || id != o.ID {
-		return fmt.Errorf("%s: %w: its bytes give %s: %w", o.Kind, store.ErrCorrupt, id.Short(), errors.Join(object.ErrID, err))
-	}
-	if err := sign.VerifyOwn(s.Rule, o.Raw); err != nil {
-		return fmt.Errorf("%s: %w", o.Kind, err)
-	}
-	return nil
-}
-
 // checkReferences reports blobs and receipts that an object counts on and that are
 // not here. Other hashes may stand for things that were never meant to be here.
 func (n *Node) checkReferences(ctx context.Context, o store.Object, seen map[object.Hash]bool, report func(store.Finding)) error {
-	r, err := referencesOf(o)
+	r, err := objects.ReferencesOf(o)
 	if err != nil {
 		return err
 	}
-	for _, ref := range r.blobs {
+	for _, ref := range r.Blobs {
 		if seen[ref.CID] {
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -135,7 +136,7 @@ func (n *Node) Eval(ctx context.Context, m, suite object.Hash, at Attempt, chain
 }
 
 func (n *Node) loadRecipe(ctx context.Context, id object.Hash) (*model.RecipeDef, error) {
-	raw, err := n.load(ctx, "RecipeDef", id)
+	raw, err := objects.Load(ctx, n.Store, "RecipeDef", id)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +144,7 @@ func (n *Node) loadRecipe(ctx context.Context, id object.Hash) (*model.RecipeDef
 }
 
 func (n *Node) loadSuite(ctx context.Context, id object.Hash) (*model.EvalSuiteDef, error) {
-	raw, err := n.load(ctx, "EvalSuiteDef", id)
+	raw, err := objects.Load(ctx, n.Store, "EvalSuiteDef", id)
 	if err != nil {
 		return nil, err
 	}

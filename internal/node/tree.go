@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -231,7 +232,7 @@ func (w *walker) capability(id object.Hash) error {
 		return err
 	}
 	o, err := w.n.Store.Object(w.ctx, id)
-	if errors.Is(err, store.ErrNotFound) || (err == nil && o.Kind != kindCapability) {
+	if errors.Is(err, store.ErrNotFound) || (err == nil && o.Kind != objects.KindCapability) {
 		delete(w.done, id)
 		return nil
 	}
@@ -247,7 +248,7 @@ func (w *walker) capability(id object.Hash) error {
 			return err
 		}
 	}
-	return w.emit(Part{kindCapability, id, o.Raw})
+	return w.emit(Part{objects.KindCapability, id, o.Raw})
 }
 
 // bytes emits a byte string; one that was not captured may be missing.

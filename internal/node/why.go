@@ -7,6 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
@@ -49,7 +50,7 @@ func (n *Node) whyOptions(ctx context.Context, o WhyOptions) why.Options {
 		},
 		ToolName: func(id object.Hash) string { return n.ToolName(ctx, id) },
 		Check: func(kind string, id object.Hash, raw []byte) error {
-			return checkObject(store.Object{ID: id, Kind: kind, Raw: raw})
+			return objects.Check(store.Object{ID: id, Kind: kind, Raw: raw})
 		}}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
@@ -79,9 +80,9 @@ func (n *Node) bundleNode(got *Received) (*why.Node, error) {
 func (c *carried) starts(got *Received) (list []why.Start) {
 	for _, chain := range got.Caps {
 		for _, link := range chain {
-			c.add(kindCapability, link.ID, link.Raw)
+			c.add(objects.KindCapability, link.ID, link.Raw)
 		}
-		list = append(list, why.Start{ID: chain[0].ID, Kind: kindCapability})
+		list = append(list, why.Start{ID: chain[0].ID, Kind: objects.KindCapability})
 	}
 	if got.Answer == nil {
 		return list
