@@ -53,7 +53,7 @@ func counted(t *testing.T, n *node.Node, id object.Hash) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ok, _ := n.SignedUnder(t.Context(), r.Signer, id, r)
+	ok, _ := n.Judge.SignedUnder(t.Context(), r.Signer, id, r)
 	return ok
 }
 

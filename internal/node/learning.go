@@ -20,9 +20,13 @@ import (
 func (n *Node) Models() *model.Registry {
 	ctx := context.Background()
 	trusts := func(domain string) model.TrustedAt {
-		return func(a object.AgentID, at model.When) bool { return n.Counted(ctx, a, domain, n.moment(ctx, at)) }
+		return func(a object.AgentID, at model.When) bool {
+			return n.Judge.Counted(ctx, a, domain, n.Judge.Moment(ctx, at))
+		}
 	}
-	receipt := func(a object.AgentID, at model.When) bool { return n.receiptCounted(ctx, a, n.moment(ctx, at)) }
+	receipt := func(a object.AgentID, at model.When) bool {
+		return n.Judge.ReceiptCounted(ctx, a, n.Judge.Moment(ctx, at))
+	}
 	return &model.Registry{
 		KV: n.DB, Store: n.Store, Receipts: receipts{n.Source()}, Responses: n.Store, Pins: n.Store, Now: n.Now,
 		Trust: model.Trust{Receipt: receipt, Attest: trusts(keyfile.ForAttest), Policy: trusts("deploy")},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
@@ -32,6 +31,7 @@ import (
 // that stands on them. Its fields are set once, by Open.
 type Node struct {
 	*identity.Identity
+	Judge       *Judge
 	Config      *config.Config
 	DB          *socket.DB // of the process that serves the repository, or our own
 	Store       *store.Store
@@ -56,9 +56,6 @@ type Node struct {
 
 	codebooks codebookMemory
 	decodes   chan struct{} // holds one for each packet that is being decoded
-
-	pastMu sync.Mutex     // guards past
-	past   *historyMemory // nil: nothing was read yet
 }
 
 // Options are what a repository is opened with.
@@ -96,12 +93,13 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 	n.Store = store.New(n.DB, chunks)
 	n.Ledger = ledger.Open(n.DB, n.Key, n.Now)
 	n.Ledger.Known = append(n.Trust.EverFor(keyfile.ForLedger), n.Former...)
-	n.Ledger.Operator = func(a object.AgentID, m ledger.Moment) bool { return n.operates(ctx, a, m) }
+	n.Judge = &Judge{ID: id, Ledger: n.Ledger, Store: n.Store, Debugf: n.debugf}
+	n.Ledger.Operator = func(a object.AgentID, m ledger.Moment) bool { return n.Judge.Operates(ctx, a, m) }
 	n.Running = running.New(filepath.Join(dir, "running"))
 	n.Ledger.Holders = n.Running
 	n.Revocations = caps.NewRevocations(n.DB)
 	n.Verifier = &caps.Verifier{Trusted: n.TrustsIssuer, Revoked: n.Revocations.Lookup(ctx), MaxAge: n.Trust.MaxAge}
-	n.Policies = caps.NewPolicies(n.DB, func(p *caps.IssuancePolicy) bool { return n.trustsPolicy(ctx, p) })
+	n.Policies = caps.NewPolicies(n.DB, func(p *caps.IssuancePolicy) bool { return n.Judge.TrustsPolicy(ctx, p) })
 	n.Quotas = caps.NewQuotas(n.DB)
 	if err := n.executor(); err != nil {
 		return nil, errors.Join(err, n.Close())
@@ -184,10 +182,4 @@ func (n *Node) Close() error {
 	}
 	n.close = nil
 	return errors.Join(errs...)
-}
-
-// operates says whose decisions count in this ledger: our own, and those of agents
-// that were trusted as operators when they decided.
-func (n *Node) operates(ctx context.Context, agent object.AgentID, m ledger.Moment) bool {
-	return agent.Same(n.Self()) || n.Trust.Held(agent, keyfile.ForOperator, m, n.Now(), n.later(ctx, agent, m))
 }

@@ -43,7 +43,7 @@ func (n *Node) resolver() *why.Local {
 }
 
 func (n *Node) whyOptions(ctx context.Context, o WhyOptions) why.Options {
-	return why.Options{Trust: n.Models().Trust, Caps: n.Verifier, Then: func(id object.Hash, r *ledger.Receipt) caps.Past { return n.then(ctx, id, r) }, Width: o.Width, Sample: o.Sample,
+	return why.Options{Trust: n.Models().Trust, Caps: n.Verifier, Then: func(id object.Hash, r *ledger.Receipt) caps.Past { return n.Judge.Then(ctx, id, r) }, Width: o.Width, Sample: o.Sample,
 		Use: func(tool object.Hash, request []byte) (caps.Use, bool) {
 			use, err := n.Gate.Use(ctx, tool, request)
 			return use, err == nil

@@ -163,7 +163,7 @@ func (v *finding) counted(ctx context.Context, f *cmdutil.Factory, agent object.
 	if err != nil {
 		return false, "", err
 	}
-	counted, under := n.SignedUnder(ctx, agent, v.id, v.receipt)
+	counted, under := n.Judge.SignedUnder(ctx, agent, v.id, v.receipt)
 	return counted, under, nil
 }
 
