@@ -76,6 +76,7 @@ var only = map[string][]string{
 	"github.com/spf13/viper":                  {"internal/config"},
 	"github.com/charmbracelet/lipgloss":       {"internal/ui"},
 	"github.com/dgraph-io/badger/v4":          {"store/badger"},
+	"github.com/jackc/pgx/v5":                 {"store/postgres", "internal/pgtest"},
 	"github.com/tetratelabs/wazero":           {"exec/wasm"},
 	"github.com/vbauerster/mpb/v8":            {"internal/ui"},
 	"github.com/expr-lang/expr":               {"dataset"},

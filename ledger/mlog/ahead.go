@@ -25,25 +25,23 @@ const maxWritten = 64 // batches
 
 // readAhead reads what the riders of a say that they will read.
 func (l *Log) readAhead(ctx context.Context, a *Append) error {
-	n := 0
+	var keys []string
 	for _, r := range a.Riders {
-		n += len(r.Reads)
+		keys = append(keys, r.Reads...)
 	}
-	if n == 0 {
+	if len(keys) == 0 {
 		return nil
 	}
 	l.mu.Lock()
 	a.since = l.batches
 	l.mu.Unlock()
-	a.known = make(map[string][]byte, n)
-	for _, r := range a.Riders {
-		for _, key := range r.Reads {
-			value, err := kv.GetOrNil(ctx, l.kv, key)
-			if err != nil {
-				return err
-			}
-			a.known[key] = value
-		}
+	values, err := kv.GetMany(ctx, l.kv, keys)
+	if err != nil {
+		return err
+	}
+	a.known = make(map[string][]byte, len(keys))
+	for _, key := range keys {
+		a.known[key] = values[key] // nil: it is not there
 	}
 	return nil
 }

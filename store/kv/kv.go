@@ -19,6 +19,12 @@ type KV interface {
 	Update(ctx context.Context, check, put map[string][]byte) (ok bool, err error)
 }
 
+// Many is what a KV may offer besides: reading several keys in one go. Keys that are not there
+// are not in the answer.
+type Many interface {
+	GetMany(ctx context.Context, keys []string) (map[string][]byte, error)
+}
+
 // End is behind the last key with a prefix.
 func End(prefix string) string { return prefix + "\xff" }
 
@@ -41,4 +47,25 @@ func GetOrNil(ctx context.Context, db interface {
 		value = []byte{}
 	}
 	return value, nil
+}
+
+// GetMany reads several keys, in one go where the store can. Keys that are not there are not in the
+// answer, which is not one moment's.
+func GetMany(ctx context.Context, db interface {
+	Get(ctx context.Context, key string) (value []byte, found bool, err error)
+}, keys []string) (map[string][]byte, error) {
+	if m, ok := db.(Many); ok && len(keys) > 1 {
+		return m.GetMany(ctx, keys)
+	}
+	values := make(map[string][]byte, len(keys))
+	for _, key := range keys {
+		value, err := GetOrNil(ctx, db, key)
+		if err != nil {
+			return nil, err
+		}
+		if value != nil {
+			values[key] = value
+		}
+	}
+	return values, nil
 }

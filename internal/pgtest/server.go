@@ -1,0 +1,246 @@
+//go:build unix
+
+package pgtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	osexec "os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Server is a running server.
+type Server struct {
+	Dir string // its Unix socket is in it
+
+	bin  string
+	cmd  *osexec.Cmd
+	log  bytes.Buffer
+	done chan error
+
+	mu   sync.Mutex
+	made int
+	free []string // databases that tests have given back
+}
+
+var shared struct {
+	once sync.Once
+	s    *Server
+	err  error
+}
+
+// errNone means that PostgreSQL is not installed.
+var errNone = errors.New("PostgreSQL 15 or later is not installed (Debian: apt-get install postgresql)")
+
+// Shared is the server of this test binary. Main ends it.
+func Shared(t testing.TB) *Server {
+	t.Helper()
+	_, measures := t.(*testing.B)
+	shared.once.Do(func() { shared.s, shared.err = Start(measures) })
+	if errors.Is(shared.err, errNone) {
+		t.Skip(shared.err)
+	}
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.s
+}
+
+// Main runs the tests of a package, and ends what they shared: os.Exit(pgtest.Main(m)).
+func Main(m *testing.M) int {
+	defer StopShared()
+	return m.Run()
+}
+
+// StopShared ends the server of this test binary, if it has one.
+func StopShared() {
+	if shared.s != nil {
+		_ = shared.s.Stop()
+	}
+}
+
+// Start makes a cluster and starts its server. Only a durable one syncs what it writes.
+func Start(durable bool) (s *Server, err error) {
+	s = &Server{done: make(chan error, 1)}
+	if s.bin, err = binaries(); err != nil {
+		return nil, err
+	}
+	who, err := account()
+	if err != nil {
+		return nil, err
+	}
+	if s.Dir, err = os.MkdirTemp("", "mythos-pg-"); err != nil {
+		return nil, err
+	}
+	if who != nil {
+		if err := os.Chown(s.Dir, int(who.Uid), int(who.Gid)); err != nil {
+			return nil, err
+		}
+	}
+	initdb := s.command(who, "initdb", "-D", s.data(), "-U", "mythos", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	fsync := "fsync=off"
+	if durable {
+		fsync = "fsync=on"
+	}
+	if err := s.start(who, fsync); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+func (s *Server) data() string { return filepath.Join(s.Dir, "data") }
+
+func (s *Server) command(who *syscall.Credential, name string, args ...string) *osexec.Cmd {
+	cmd := osexec.Command(filepath.Join(s.bin, name), args...)
+	cmd.Dir = s.Dir
+	cmd.Env = []string{"LC_ALL=C", "PATH=" + s.bin + ":" + os.Getenv("PATH")}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Setpgid: true}
+	return cmd
+}
+
+// start starts the server and waits until it answers.
+func (s *Server) start(who *syscall.Credential, fsync string) error {
+	s.cmd = s.command(who, "postgres", "-D", s.data(), "-k", s.Dir, "-c", fsync, "-c", "listen_addresses=", "-c", "max_connections=200",
+		"-c", "shared_buffers=64MB", "-c", "log_min_messages=fatal", "-c", "autovacuum_naptime=10min")
+	dieWithUs(s.cmd.SysProcAttr)
+	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
+	started := make(chan error)
+	go func() { // the server ends when this thread does
+		runtime.LockOSThread()
+		err := s.cmd.Start()
+		started <- err
+		if err == nil {
+			s.done <- s.cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		select {
+		case err := <-s.done:
+			s.done <- err
+			return fmt.Errorf("postgres: %w: %s", err, s.log.Bytes())
+		default:
+		}
+		conn, err := pgx.Connect(context.Background(), s.URL("postgres"))
+		if err == nil {
+			return conn.Close(context.Background())
+		}
+		if time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+// Stop ends the server and removes its folder.
+func (s *Server) Stop() error {
+	if s.cmd != nil && s.cmd.Process != nil {
+		_ = s.cmd.Process.Signal(syscall.SIGQUIT)
+		s.done <- <-s.done
+	}
+	return os.RemoveAll(s.Dir)
+}
+
+// URL is the address of a database.
+func (s *Server) URL(database string) string {
+	return "postgres:///" + database + "?user=mythos&host=" + s.Dir
+}
+
+// Database is the address of an empty database, which another test is given afterwards.
+func (s *Server) Database(t testing.TB) string {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var name string
+	if n := len(s.free); n > 0 {
+		name, s.free = s.free[n-1], s.free[:n-1]
+	} else {
+		s.made++
+		name = fmt.Sprintf("t%d", s.made)
+		s.Exec(t, "postgres", "CREATE DATABASE "+name)
+	}
+	t.Cleanup(func() {
+		s.Exec(t, name, "DROP SCHEMA IF EXISTS mythos CASCADE")
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.free = append(s.free, name)
+	})
+	return s.URL(name)
+}
+
+// Exec runs SQL in a database.
+func (s *Server) Exec(t testing.TB, database, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), s.URL(database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(context.Background(), sql); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Terminate ends every connection to a database, in whatever it is about.
+func (s *Server) Terminate(t testing.TB, address string) {
+	t.Helper()
+	c, err := pgx.ParseConfig(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Exec(t, "postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '"+c.Database+"'")
+}
+
+// binaries is the folder of PostgreSQL's programs, of the newest version that is installed.
+func binaries() (string, error) {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // Debian
+	newest, dir := 14, ""
+	for _, path := range found {
+		if n, err := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path)))); err == nil && n > newest {
+			newest, dir = n, filepath.Dir(path)
+		}
+	}
+	if dir != "" {
+		return dir, nil
+	}
+	if path, err := osexec.LookPath("initdb"); err == nil {
+		return filepath.Dir(path), nil
+	}
+	return "", errNone
+}
+
+// account is who runs the server: it refuses to run as root. nil: we do.
+func account() (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, uerr := strconv.ParseUint(u.Uid, 10, 32)
+		gid, gerr := strconv.ParseUint(u.Gid, 10, 32)
+		if err := errors.Join(uerr, gerr); err != nil {
+			return nil, err
+		}
+		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+	}
+	return nil, errors.New("no account to run PostgreSQL under")
+}

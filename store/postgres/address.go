@@ -1,0 +1,64 @@
+package postgres
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// secrets are the parameters of an address that would be in it for everybody to see.
+var secrets = []string{"password", "sslpassword"}
+
+// CheckAddress refuses what is no address of a database, and one with a password in it: that would
+// be seen in lists of processes and be kept in files. No error shows the address.
+func CheckAddress(address string) error {
+	rest, ok := strings.CutPrefix(address, "postgres://")
+	if !ok {
+		rest, ok = strings.CutPrefix(address, "postgresql://")
+	}
+	if !ok {
+		return fmt.Errorf("%w: it begins with postgres://", ErrAddress)
+	}
+	place, query, _ := strings.Cut(rest, "?")
+	authority, _, _ := strings.Cut(place, "/")
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 && strings.ContainsRune(authority[:at], ':') {
+		return withPassword()
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return fmt.Errorf("%w: what follows the ? is no list of parameters", ErrAddress)
+	}
+	for _, name := range secrets {
+		if values.Has(name) {
+			return withPassword()
+		}
+	}
+	if _, err := parse(address); err != nil {
+		return err
+	}
+	return nil
+}
+
+func withPassword() error {
+	return fmt.Errorf("%w: it has a password in it; set PGPASSWORD, or name a file with passfile= or a service with service=", ErrAddress)
+}
+
+// parse reads an address, and what the variables and files of libpq add to it.
+func parse(address string) (*pgxpool.Config, error) {
+	c, err := pgxpool.ParseConfig(address)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", ErrAddress, reason(err))
+	}
+	return c, nil
+}
+
+// reason is what an error of pgx says behind the address, which it repeats.
+func reason(err error) string {
+	text := err.Error()
+	if i := strings.LastIndex(text, "`: "); i >= 0 {
+		return text[i+len("`: "):]
+	}
+	return "it is not understood"
+}

@@ -1,0 +1,81 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+//go:embed schema.sql
+var schema string
+
+// oldest is the oldest server that is used.
+const oldest = 150000
+
+// Create makes an empty repository in the database, and says what it is. The error wraps ErrExists
+// where one is there, ErrFormat where the server is too old, and ErrUnsafe.
+func (d *DB) Create(ctx context.Context, a About) (About, error) {
+	_, _ = rand.Read(a.ID[:]) // never fails
+	err := d.retry(ctx, d.opts.Wait, func(conn *pgx.Conn) error {
+		version := 0
+		if err := conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int", pgx.QueryExecModeExec).Scan(&version); err != nil {
+			return err
+		}
+		if version < oldest {
+			return fmt.Errorf("%w: the server is PostgreSQL %d, and %d is the oldest that will do", ErrFormat, version/10000, oldest/10000)
+		}
+		if err := safe(ctx, conn, a.AcceptLoss); err != nil {
+			return err
+		}
+		// One message is one transaction.
+		sql := schema + fmt.Sprintf("\nINSERT INTO mythos.repository (format, id, chunks, loss) VALUES (%d, '\\x%x', %s, %t);", Format, a.ID, literal(a.Chunks), a.AcceptLoss)
+		_, err := conn.PgConn().Exec(ctx, sql).ReadAll()
+		return err
+	})
+	if sqlState(err) == duplicateSchema {
+		return a, fmt.Errorf("%w", ErrExists)
+	}
+	return a, err
+}
+
+// literal is text as SQL writes it.
+func literal(text string) string {
+	return "E'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
+}
+
+// safe refuses a server that may lose what it has acknowledged, unless that was accepted.
+func safe(ctx context.Context, conn *pgx.Conn, accepted bool) error {
+	if accepted {
+		return nil
+	}
+	var fsync, synchronous string
+	var standbys int
+	err := conn.QueryRow(ctx, "SELECT current_setting('fsync'), current_setting('synchronous_standby_names'),"+
+		" (SELECT count(*) FROM pg_stat_replication WHERE application_name IS DISTINCT FROM 'pg_basebackup')", pgx.QueryExecModeExec).Scan(&fsync, &synchronous, &standbys)
+	switch {
+	case err != nil:
+		return err
+	case fsync != "on":
+		return fmt.Errorf("%w: fsync is %s there; set it on, or accept the loss with --accept-loss", ErrUnsafe, fsync)
+	case synchronous == "" && standbys > 0:
+		return fmt.Errorf("%w: it has %d asynchronous standby; name it in synchronous_standby_names, or accept the loss with --accept-loss", ErrUnsafe, standbys)
+	case synchronous == "" && len(conn.Config().Fallbacks) > 0 && severalHosts(conn.Config()):
+		return fmt.Errorf("%w: the address names several servers, and synchronous_standby_names is empty; set it, or accept the loss with --accept-loss", ErrUnsafe)
+	}
+	return nil
+}
+
+// severalHosts reports whether an address leads to more than one server. Each host is tried with and without
+// encryption, so that there are fallbacks for one alone, too.
+func severalHosts(c *pgx.ConnConfig) bool {
+	for _, f := range c.Fallbacks {
+		if f.Host != c.Host || f.Port != c.Port {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,158 @@
+package postgres
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
+)
+
+var (
+	_ store.KV = (*DB)(nil)
+	_ kv.Many  = (*DB)(nil)
+)
+
+// Options tune a DB; the zero value is right.
+type Options struct {
+	Wait   time.Duration // how long to try to reach the server; 0: 10 s
+	ID     [16]byte      // what the repository must be called, if not zero ([DB.ID])
+	Debugf func(format string, args ...any)
+}
+
+// DB is a store.KV over one PostgreSQL database. It is safe for concurrent use, by any number of
+// processes on any number of machines.
+type DB struct {
+	opts Options
+	pool *pgxpool.Pool
+
+	mu    sync.Mutex
+	about *About // nil: the repository was not looked at yet
+	clock clock
+	lines []*line // that are free
+}
+
+// connections is how many a process opens at most, where the address does not say it.
+const connections = 8
+
+// Open prepares the database at an address. The first operation connects.
+func Open(address string, o Options) (*DB, error) {
+	if err := CheckAddress(address); err != nil {
+		return nil, err
+	}
+	c, err := parse(address)
+	if err != nil {
+		return nil, err
+	}
+	if o.Wait == 0 {
+		o.Wait = 10 * time.Second
+	}
+	if o.Debugf == nil {
+		o.Debugf = func(string, ...any) {}
+	}
+	if c.ConnConfig.RuntimeParams["application_name"] == "" {
+		c.ConnConfig.RuntimeParams["application_name"] = "mythos"
+	}
+	if c.ConnConfig.ConnectTimeout == 0 {
+		c.ConnConfig.ConnectTimeout = o.Wait
+	}
+	if c.ConnConfig.ValidateConnect == nil { // an address may name the primary and its standbys
+		c.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	c.ConnConfig.OnNotice = noteDoubt
+	c.MaxConns, c.MinConns, c.MinIdleConns = max(c.MaxConns, connections), 0, 0
+	c.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false } // what fails is tried again
+	pool, err := pgxpool.NewWithConfig(context.Background(), c)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", ErrAddress, reason(err))
+	}
+	return &DB{opts: o, pool: pool}, nil
+}
+
+// Close gives the connections back.
+func (d *DB) Close() error {
+	d.pool.Close()
+	return nil
+}
+
+// About is what a database says of its repository.
+type About struct {
+	ID         [16]byte
+	Chunks     string // the address of the bucket
+	AcceptLoss bool   // somebody has accepted that a failover may lose what was acknowledged
+}
+
+// ID is the id of the repository in the database.
+func (d *DB) ID(ctx context.Context) ([16]byte, error) {
+	a, err := d.About(ctx)
+	return a.ID, err
+}
+
+// About reads what the database says of its repository. The error wraps ErrNoRepository,
+// ErrFormat, ErrUnsafe, ErrUnreachable, or store.ErrDamaged when it is not the one that is expected.
+func (d *DB) About(ctx context.Context) (About, error) {
+	err := d.use(ctx, func(*pgx.Conn) error { return nil })
+	if err != nil {
+		return About{}, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return *d.about, nil
+}
+
+// look reads, with the first connection, whose database this is.
+func (d *DB) look(ctx context.Context, conn *pgx.Conn) error {
+	d.mu.Lock()
+	seen := d.about != nil
+	d.mu.Unlock()
+	if seen {
+		return nil
+	}
+	a, format, id := About{}, 0, []byte(nil)
+	err := conn.QueryRow(ctx, "SELECT format, id, chunks, loss FROM mythos.repository", pgx.QueryExecModeExec).Scan(&format, &id, &a.Chunks, &a.AcceptLoss)
+	if code := sqlState(err); code == undefinedTable || code == undefinedSchema || errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("%w; `mythos init` makes one", ErrNoRepository)
+	}
+	if err != nil {
+		return err
+	}
+	if format != Format {
+		return fmt.Errorf("%w: it is %d, and this program reads %d; use a mythos that reads it", ErrFormat, format, Format)
+	}
+	if len(id) != len(a.ID) {
+		return fmt.Errorf("%w: the id of the repository has %d bytes", store.ErrDamaged, len(id))
+	}
+	a.ID = [16]byte(id)
+	if d.opts.ID != ([16]byte{}) && a.ID != d.opts.ID {
+		return fmt.Errorf("%w: this is the database of another repository", store.ErrDamaged)
+	}
+	if err := safe(ctx, conn, a.AcceptLoss); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.about = &a
+	return nil
+}
+
+// use calls fn with a connection to a repository that was looked at, again while the server cannot be reached
+// or has rolled back; fn may therefore run several times. Once fn has answered, so does use.
+func (d *DB) use(ctx context.Context, fn func(conn *pgx.Conn) error) error {
+	return d.retry(ctx, d.opts.Wait, func(conn *pgx.Conn) error {
+		if err := d.look(ctx, conn); err != nil {
+			return err
+		}
+		if err := d.tick(ctx, conn); err != nil {
+			return err
+		}
+		return fn(conn)
+	})
+}

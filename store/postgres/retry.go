@@ -1,0 +1,100 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/puddle/v2"
+)
+
+// retry calls fn with a connection until it gives no error that another server or another moment
+// might not give, for as long as wait.
+func (d *DB) retry(ctx context.Context, wait time.Duration, fn func(conn *pgx.Conn) error) error {
+	deadline := time.Now().Add(wait)
+	pause := 5 * time.Millisecond
+	for {
+		err := d.once(ctx, fn)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return errors.Join(ctx.Err(), err)
+		case !passing(err):
+			return err
+		case time.Now().After(deadline):
+			return fmt.Errorf("%w: %w", ErrUnreachable, err)
+		}
+		d.opts.Debugf("database: %v; trying again", err)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+		pause = min(2*pause, 500*time.Millisecond)
+	}
+}
+
+func (d *DB) once(ctx context.Context, fn func(conn *pgx.Conn) error) error {
+	conn, err := d.pool.Acquire(ctx)
+	if errors.Is(err, puddle.ErrClosedPool) {
+		return ErrClosed
+	}
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	err = fn(conn.Conn())
+	if sqlState(err) == readOnly || errors.Is(err, errDoubt) { // it must not serve anybody else
+		_ = conn.Conn().Close(context.WithoutCancel(ctx))
+	}
+	if sqlState(err) == diskFull {
+		err = fmt.Errorf("the database's server: %w: %w", syscall.ENOSPC, err)
+	}
+	return err
+}
+
+// SQLSTATE codes.
+const (
+	undefinedTable  = "42P01"
+	undefinedSchema = "3F000"
+	duplicateSchema = "42P06"
+	diskFull        = "53100"
+	readOnly        = "25006"
+	warning         = "01000"
+)
+
+// sqlState is the code of a server's error; empty: it is none.
+func sqlState(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	return ""
+}
+
+// passing reports whether an error says nothing about what was asked: the connection was lost, the server
+// is starting, ending, or full, the transaction was rolled back for the sake of others.
+func passing(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch {
+		case pg.Code[:2] == "08", pg.Code[:2] == "40", pg.Code[:3] == "57P", pg.Code == "53300", pg.Code == readOnly:
+			return true
+		}
+		return false
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) || lost(err) || errors.Is(err, errDoubt)
+}
+
+// lost reports whether an error is the end of a connection.
+func lost(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.EPIPE)
+}

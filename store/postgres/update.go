@@ -1,0 +1,144 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/mythos-project/mythos/store"
+)
+
+const (
+	maxKey    = 2000      // bytes of a key; the index takes 2,704
+	maxUpdate = 256 << 20 // bytes of an update
+
+	// asking is how long an update that was sent is asked after: a failover takes a while.
+	asking = 45 * time.Second
+	// maxLineAge is how long the row of a line stays after its last update. No attempt is on its way for so long.
+	maxLineAge = "1 day"
+)
+
+// line numbers updates, one at a time.
+type line struct {
+	slot [16]byte
+	n    int64
+}
+
+// takeLine gives a line that nobody uses.
+func (d *DB) takeLine() *line {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n := len(d.lines); n > 0 {
+		l := d.lines[n-1]
+		d.lines = d.lines[:n-1]
+		return l
+	}
+	l := &line{}
+	_, _ = rand.Read(l.slot[:]) // never fails
+	return l
+}
+
+// giveLine takes a line back whose last update was answered.
+func (d *DB) giveLine(l *line) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lines = append(d.lines, l)
+}
+
+const applySQL = "SELECT mythos.apply($1, $2, $3, $4, $5, $6, $7)"
+
+// errDoubt means that a commit is not known to be on the standby.
+var errDoubt = errors.New("the server gave up waiting for its standby")
+
+// Update implements store.KV. It takes keys of at most 2,000 bytes, and 256 MiB; the error wraps
+// store.ErrTooLarge beyond. Once the update was sent, ctx is no longer heard. The error wraps ErrUnknown when
+// nobody answered what became of it.
+func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	if len(check) == 0 && len(put) == 0 {
+		return true, nil
+	}
+	args, err := arguments(check, put)
+	if err != nil {
+		return false, err
+	}
+	if err := d.use(ctx, func(*pgx.Conn) error { return nil }); err != nil { // until here ctx is heard
+		return false, fmt.Errorf("update: %w", err)
+	}
+	l := d.takeLine()
+	l.n++
+	ok, sent := false, false
+	err = d.retry(context.WithoutCancel(ctx), max(d.opts.Wait, asking), func(conn *pgx.Conn) error {
+		ok, err = apply(context.WithoutCancel(ctx), conn, l, sent, args)
+		sent = sent || (err != nil && !pgconn.SafeToRetry(err))
+		return err
+	})
+	if err != nil {
+		if sent && errors.Is(err, ErrUnreachable) {
+			err = fmt.Errorf("%w: %w", ErrUnknown, err)
+		}
+		return false, fmt.Errorf("update: %w", err) // the line is not used again
+	}
+	if l.n == 1 && l.slot[0] == 0 { // one process in 256
+		err = d.forget(context.WithoutCancel(ctx))
+	}
+	d.giveLine(l)
+	return ok, err
+}
+
+// apply sends an update. again: an attempt at it was sent before.
+func apply(ctx context.Context, conn *pgx.Conn, l *line, again bool, args [4][][]byte) (ok bool, err error) {
+	data := conn.PgConn().CustomData()
+	delete(data, doubtful)
+	err = conn.QueryRow(ctx, applySQL, l.slot[:], l.n, again, args[0], args[1], args[2], args[3]).Scan(&ok)
+	if data[doubtful] != nil {
+		err = errors.Join(errDoubt, err)
+	}
+	return ok && err == nil, err
+}
+
+// doubtful marks a connection whose server has said that it gave up waiting for its standby. The
+// function gives no warnings of its own.
+const doubtful = "doubtful"
+
+func noteDoubt(conn *pgconn.PgConn, n *pgconn.Notice) {
+	if n.Code == warning {
+		conn.CustomData()[doubtful] = true
+	}
+}
+
+// arguments are the keys and values of an update as the function takes them.
+func arguments(check, put map[string][]byte) (args [4][][]byte, err error) {
+	size := 0
+	add := func(at int, from map[string][]byte) {
+		for key, value := range from {
+			if len(key) > maxKey {
+				err = fmt.Errorf("a key of %d bytes: %w", len(key), store.ErrTooLarge)
+			}
+			size += len(key) + len(value)
+			args[at], args[at+1] = append(args[at], []byte(key)), append(args[at+1], value)
+		}
+	}
+	args = [4][][]byte{{}, {}, {}, {}}
+	add(0, check)
+	add(2, put)
+	if size > maxUpdate {
+		err = fmt.Errorf("%d bytes: %w for one update", size, store.ErrTooLarge)
+	}
+	return args, err
+}
+
+// forget removes the rows of lines that ended long ago.
+func (d *DB) forget(ctx context.Context) error {
+	return d.use(ctx, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "DELETE FROM mythos.attempt WHERE at < clock_timestamp() - interval '"+maxLineAge+"'")
+		return err
+	})
+}
