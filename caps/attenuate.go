@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -12,8 +13,8 @@ import (
 // proven is a chain of which everything is proven that depends on its bytes
 // alone: forms, ids, signatures, and that each child is allowed by its parent.
 type proven struct {
-	links  Chain   // opened anew from the bytes, which they share with the caller
-	scopes []Scope // of the links
+	links  Chain         // opened anew from the bytes, which they share with the caller
+	scopes []scope.Scope // of the links
 }
 
 // prove checks a chain from its bytes alone (spec/capabilities.md#attenuation),
@@ -26,7 +27,7 @@ func prove(chain Chain) (*proven, error) {
 		return nil, chain.deny(0, CheckChain, fmt.Sprintf("the chain has %d links, at most %d are allowed", len(chain), MaxDepth),
 			"have a capability issued by someone nearer to the root")
 	}
-	p := &proven{links: make(Chain, len(chain)), scopes: make([]Scope, len(chain))}
+	p := &proven{links: make(Chain, len(chain)), scopes: make([]scope.Scope, len(chain))}
 	root := len(chain) - 1
 	broken := root // the first link, from the root down, whose form is wrong; -1: none
 	var wrong *DeniedError
@@ -38,7 +39,7 @@ func prove(chain Chain) (*proven, error) {
 	forged := signatures(p.links[broken+1:])
 	for i := root; i > broken; i-- {
 		if err := forged[i-broken-1]; err != nil {
-			return nil, p.links.deny(i, CheckSignature, "the signature is not that of its issuer, "+who(p.links[i].Cap.Issuer),
+			return nil, p.links.deny(i, CheckSignature, "the signature is not that of its issuer, "+p.links[i].Cap.Issuer.Name(),
 				"get it from its issuer again").because(err)
 		}
 		if d := p.allowed(i); d != nil {
@@ -75,7 +76,7 @@ func signatures(links Chain) (errs [MaxDepth]error) {
 
 // allowed checks link i's scope and that its parent allows it.
 func (p *proven) allowed(i int) *DeniedError {
-	if err := exact(p.links[i].Raw, p.links[i].Cap.Scope, p.scopes[i]); err != nil {
+	if err := scope.Exact(p.links[i].Raw, p.links[i].Cap.Scope, p.scopes[i]); err != nil {
 		return p.links.deny(i, CheckScope, err.Error(), "use a newer version")
 	}
 	if i == len(p.links)-1 {
@@ -90,10 +91,10 @@ func (p *proven) derived(i int) *DeniedError {
 	switch {
 	case child.Issuer.Same(parent.Issuer): // re-issue
 	case !child.Issuer.Same(parent.Subject):
-		return p.links.deny(i, CheckDelegation, fmt.Sprintf("its issuer %s is neither the subject nor the issuer of its parent", who(child.Issuer)),
-			"only "+who(parent.Subject)+" may hand it on")
+		return p.links.deny(i, CheckDelegation, fmt.Sprintf("its issuer %s is neither the subject nor the issuer of its parent", child.Issuer.Name()),
+			"only "+parent.Subject.Name()+" may hand it on")
 	case !parent.Delegable:
-		return p.links.deny(i, CheckDelegation, "its parent is not delegable", "ask "+who(parent.Issuer)+" for a delegable capability")
+		return p.links.deny(i, CheckDelegation, "its parent is not delegable", "ask "+parent.Issuer.Name()+" for a delegable capability")
 	}
 	if child.Delegable && !parent.Delegable {
 		return p.links.deny(i, CheckDelegation, "it is delegable, its parent is not", "ask for a delegable parent")
@@ -102,7 +103,7 @@ func (p *proven) derived(i int) *DeniedError {
 		return p.links.deny(i, CheckWindow, fmt.Sprintf("its window, %s to %s, is not inside its parent's, %s to %s",
 			child.NotBefore, child.ExpiresAt, parent.NotBefore, parent.ExpiresAt), "choose a shorter time to live")
 	}
-	if err := scopeWithin(p.scopes[i], p.scopes[i+1]); err != nil {
+	if err := scope.Within(p.scopes[i], p.scopes[i+1]); err != nil {
 		return p.links.deny(i, CheckScope, err.Error(), "a child may only narrow what its parent allows: "+parent.Scope.String())
 	}
 	if parent.Revocable() && !child.Revocable() {

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"maps"
 
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object/can"
 )
 
 // submit queues a charge and returns when it is written. Whoever gets the turn
 // writes all that has queued up; the others find theirs done.
-func (q *Quotas) submit(c *charge, cost []Amount) error {
+func (q *Quotas) submit(c *charge, cost []scope.Amount) error {
 	if err := q.itemize(c, cost); err != nil || len(c.lines) == 0 {
 		return err
 	}
@@ -31,7 +32,7 @@ func (q *Quotas) submit(c *charge, cost []Amount) error {
 }
 
 // itemize works out what each link of the chain is charged, the root first.
-func (q *Quotas) itemize(c *charge, cost []Amount) error {
+func (q *Quotas) itemize(c *charge, cost []scope.Amount) error {
 	for i := len(c.chain) - 1; i >= 0; i-- {
 		l, err := q.lineOf(c.chain, i, cost)
 		if err != nil {
@@ -144,14 +145,14 @@ func (c *charge) apply(counters map[string]*counter) error {
 	return nil
 }
 
-func (c *charge) allowed(l line, a Amount, used uint64) error {
-	most, _ := amountOf(l.limits, a.Of)
+func (c *charge) allowed(l line, a scope.Amount, used uint64) error {
+	most, _ := scope.AmountOf(l.Limits, a.Of)
 	switch {
 	case c.back && a.N > used:
 		return fmt.Errorf("refund of %s to capability %s, which was charged only %d", a, c.chain[l.link].ID.Short(), used)
 	case !c.back && (used > most || a.N > most-used):
 		return c.chain.deny(l.link, CheckQuota, fmt.Sprintf("the use needs %s, %d of %d are left", a, most-min(most, used), most),
-			"ask "+who(c.chain[l.link].Cap.Issuer)+" for a new capability")
+			"ask "+c.chain[l.link].Cap.Issuer.Name()+" for a new capability")
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
@@ -84,7 +85,7 @@ func BenchmarkAuthorizeWarm(b *testing.B) {
 func BenchmarkCharge(b *testing.B) {
 	chain, _ := fiveLinks(b)
 	q := NewQuotas(newMemKV())
-	cost := []Amount{{Calls, 1}}
+	cost := []scope.Amount{{Of: scope.Calls, N: 1}}
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			if err := q.Spend(b.Context(), chain, cost); err != nil && b.N < 100 {

@@ -3,6 +3,7 @@ package caps
 import (
 	"fmt"
 
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -20,7 +21,7 @@ type Capability struct {
 	CapID              object.Hash      `can:"1,cap_id"`
 	Issuer             object.AgentID   `can:"2,issuer"`
 	Subject            object.AgentID   `can:"3,subject"` // who may use it
-	Scope              CapScope         `can:"4,scope"`
+	Scope              scope.CapScope   `can:"4,scope"`
 	NotBefore          object.Time      `can:"5,not_before"`          // valid from then on,
 	ExpiresAt          object.Time      `can:"6,expires_at"`          // and until before then
 	Delegable          bool             `can:"7,delegable"`           // the subject may issue children
@@ -35,18 +36,6 @@ var Rule = object.Rule{Mask: can.Mask{1: nil, 10: nil}, IDField: 1, Signer: 2, S
 // Structs describes the structs of this package.
 var Structs = []object.Struct{
 	object.Define[Capability]("Capability", Rule),
-	object.Define[CapScope]("CapScope", object.Rule{}),
-	object.Define[BlobRead]("BlobRead", object.Rule{}),
-	object.Define[BlobWrite]("BlobWrite", object.Rule{}),
-	object.Define[BlobPin]("BlobPin", object.Rule{}),
-	object.Define[BlobDelete]("BlobDelete", object.Rule{}),
-	object.Define[ToolCall]("ToolCall", object.Rule{}),
-	object.Define[TrainRun]("TrainRun", object.Rule{}),
-	object.Define[EvalRun]("EvalRun", object.Rule{}),
-	object.Define[DeployPromote]("DeployPromote", object.Rule{}),
-	object.Define[ComputeSpawn]("ComputeSpawn", object.Rule{}),
-	object.Define[CellRead]("CellRead", object.Rule{}),
-	object.Define[CellWrite]("CellWrite", object.Rule{}),
 	object.Define[RevocationList]("RevocationList", RevocationRule),
 	object.Define[IssuancePolicy]("IssuancePolicy", PolicyRule),
 	object.Define[IssuanceRule]("IssuanceRule", object.Rule{}),
@@ -79,7 +68,7 @@ func Open(raw []byte) (Link, error) {
 
 // open is Open without the copy, and returns the decoded scope. It does what
 // object.Open does, but decodes scope and id once; a test holds them together.
-func open(raw []byte) (l Link, scope Scope, err error) {
+func open(raw []byte) (l Link, scope scope.Scope, err error) {
 	if len(raw) > MaxSize {
 		return Link{}, nil, fmt.Errorf("%d bytes are more than %d", len(raw), MaxSize)
 	}
@@ -100,7 +89,7 @@ func open(raw []byte) (l Link, scope Scope, err error) {
 }
 
 // check applies the field rules and returns the decoded scope.
-func (c *Capability) check() (Scope, error) {
+func (c *Capability) check() (scope.Scope, error) {
 	if err := c.CapID.Check(); err != nil {
 		return nil, fmt.Errorf("cap_id: %w", err)
 	}

@@ -76,15 +76,3 @@ func (e *DeniedError) because(err error) *DeniedError {
 	e.Err = err
 	return e
 }
-
-// who names an agent to people; a hint that a terminal could trip over is quoted.
-func who(a object.AgentID) string {
-	key := a.KeyHex()[:12]
-	switch {
-	case a.Hint == "":
-		return "agent " + key
-	case printable(a.Hint):
-		return a.Hint + " (" + key + ")"
-	}
-	return fmt.Sprintf("%q (%s)", a.Hint, key)
-}

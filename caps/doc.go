@@ -24,40 +24,6 @@
 // narrow it, so such a chain parses but never verifies; likewise an unknown
 // constraint.
 //
-// # Scopes
-//
-// Two scopes are compared field by field (see Within): named things must be
-// equal, numbers no larger, lists subsets, ranges and prefixes inside. The
-// largest value of a maximum (2^32-1 or 2^64-1) and an absent optional maximum
-// mean no limit; such a maximum is not counted. An empty list of media or event types allows nothing.
-// Media types may be patterns: "*/*", "image/*".
-//
-// # Constraints
-//
-// A tool.call scope may constrain the request, a JSON document of at most 4 MiB.
-// Each constraint is a key OP:POINTER and a value; POINTER is a JSON pointer
-// (RFC 6901). All must hold:
-//
-//	eq:/ptr      the value, of the same type
-//	in:/ptr      one of the values, which | separates
-//	prefix:/ptr  a string that begins with the value, byte for byte; with a slash
-//	             in the value, no segment of the string is "." or ".."
-//	max:/ptr     an integer no larger than the value, and not below 0 unless
-//	             min:/ptr is there, too
-//	min:/ptr     an integer no smaller than the value
-//	closed:/ptr  an object with no members but those that are named, with | between
-//
-// The value of eq, and each of in, is a boolean or null as true, false and null, an
-// integer as its plain digits, a JSON string in quotes, and else the string itself. A
-// number of the request with a fraction or an exponent, and -0, meets nothing: there are
-// no floats. A missing pointer, another type, keys of one object that are equal in any
-// letter case or normal form, text that is not UTF-8, and a request that is not JSON deny.
-//
-// A child keeps every constraint key of its parent, with the same value or one
-// that is narrower: for max a smaller integer, for min a larger one, for in and closed a
-// subset, for prefix an extension. It may add constraints, but no min below 0 beside a max
-// that its parent has alone.
-//
 // # Quotas
 //
 // Maxima that count (calls, jobs, tokens, gpu_ms, runs, workers, cpu_us, io,

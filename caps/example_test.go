@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
@@ -19,20 +20,20 @@ func Example() {
 	now := object.Time(1_700_000_000_000_000)
 	tool := object.SumText("tool:echo").String()
 
-	scope, _ := caps.ParseScope("tool.call:"+tool+",calls=10,prefix:/path=/data/", nil)
+	text, _ := scope.Parse("tool.call:"+tool+",calls=10,prefix:/path=/data/", nil)
 	root, _ := caps.Issue(team, caps.Draft{
-		Subject: agent.Agent(), Scope: scope, NotBefore: now, ExpiresAt: now.Add(time.Hour), Delegable: true,
+		Subject: agent.Agent(), Scope: text, NotBefore: now, ExpiresAt: now.Add(time.Hour), Delegable: true,
 	})
 
-	less, _ := caps.ParseScope("tool.call:"+tool+",calls=2,prefix:/path=/data/logs/", nil)
+	less, _ := scope.Parse("tool.call:"+tool+",calls=2,prefix:/path=/data/logs/", nil)
 	child, _ := caps.Attenuate(agent, caps.Chain{root}, caps.Draft{Subject: helper.Agent(), Scope: less})
 	chain := caps.Chain{child, root}
 
 	verifier := &caps.Verifier{Trusted: func(issuer object.AgentID, _ uint8) bool { return issuer.Same(team.Agent()) }}
-	use := caps.Use{Kind: caps.KindToolCall, Tool: object.SumText("tool:echo"), Request: []byte(`{"path":"/data/logs/today"}`)}
+	use := scope.Use{Kind: scope.KindToolCall, Tool: object.SumText("tool:echo"), Request: []byte(`{"path":"/data/logs/today"}`)}
 	fmt.Println(verifier.Authorize(chain, helper.Agent(), use, now))
 
-	more, _ := caps.ParseScope("tool.call:"+tool+",calls=20,prefix:/path=/data/", nil)
+	more, _ := scope.Parse("tool.call:"+tool+",calls=20,prefix:/path=/data/", nil)
 	_, err := caps.Attenuate(agent, caps.Chain{root}, caps.Draft{Subject: helper.Agent(), Scope: more})
 	var denied *caps.DeniedError
 	fmt.Println(errors.As(err, &denied), denied.Check, "-", denied.Reason)

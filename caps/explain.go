@@ -9,16 +9,6 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Words says in plain English what a scope allows: "call tool 4f1c..., at most 5
-// calls in all".
-func (s CapScope) Words() string {
-	scope, err := s.Decode()
-	if err != nil {
-		return "do nothing that is known here: " + err.Error()
-	}
-	return scope.words()
-}
-
 // Explain says in plain English what the holder of a chain may do, until when,
 // and by whose leave, one line each. It verifies nothing: [Verifier.Verify] says
 // whether any of it is true. Text from inside the capabilities is quoted where a
@@ -29,7 +19,7 @@ func Explain(chain Chain, now object.Time) string {
 	}
 	var b strings.Builder
 	leaf := &chain[0].Cap
-	fmt.Fprintf(&b, "%s may %s.\n", upper(who(leaf.Subject)), leaf.Scope.Words())
+	fmt.Fprintf(&b, "%s may %s.\n", upper(leaf.Subject.Name()), leaf.Scope.Words())
 	fmt.Fprintf(&b, "%s\n", chain.term(now))
 	if leaf.Delegable && len(chain) < MaxDepth {
 		b.WriteString("It may be handed on, whole or in part.\n")
@@ -37,7 +27,7 @@ func Explain(chain Chain, now object.Time) string {
 		b.WriteString("It may not be handed on.\n")
 	}
 	if leaf.Revocable() {
-		b.WriteString("Every use needs a current revocation list of " + who(leaf.Issuer) + ".\n")
+		b.WriteString("Every use needs a current revocation list of " + leaf.Issuer.Name() + ".\n")
 	}
 	for i := len(chain) - 1; i >= 0; i-- {
 		branch := ""
@@ -92,7 +82,7 @@ func (c Chain) step(i int) string {
 	case i+1 < len(c) && l.Issuer.Same(c[i+1].Cap.Issuer):
 		how = "issued again by"
 	}
-	return fmt.Sprintf("%s: %s %s to %s: %s", c[i].ID.Short(), how, who(l.Issuer), who(l.Subject), l.Scope)
+	return fmt.Sprintf("%s: %s %s to %s: %s", c[i].ID.Short(), how, l.Issuer.Name(), l.Subject.Name(), l.Scope)
 }
 
 func upper(s string) string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -48,14 +49,14 @@ func FuzzParseScope(f *testing.F) {
 	f.Add("tool.call:echo,eq:/a=1")
 	resolve := func(kind, name string) (object.Hash, error) { return object.SumText(kind + name), nil }
 	f.Fuzz(func(t *testing.T, text string) {
-		s, err := ParseScope(text, resolve)
+		s, err := scope.Parse(text, resolve)
 		if err != nil {
 			return
 		}
 		if err := s.Check(); err != nil {
 			t.Fatalf("%q gives an invalid scope: %v", text, err)
 		}
-		again, err := ParseScope(s.String(), nil)
+		again, err := scope.Parse(s.String(), nil)
 		if err != nil || again.Kind != s.Kind || !bytes.Equal(again.Payload, s.Payload) {
 			t.Fatalf("%q prints as %q: %v", text, s.String(), err)
 		}
@@ -71,7 +72,7 @@ func FuzzMeets(f *testing.F) {
 	f.Add([]byte(`{"a":1e5}`), "max:/a", "7")
 	f.Fuzz(func(t *testing.T, request []byte, key, value string) {
 		constraints := map[string]string{key: value}
-		if meets(request, constraints) == nil && checkConstraints(constraints) != nil {
+		if satisfies(request, constraints) == nil && scope.CheckConstraints(constraints) != nil {
 			t.Fatalf("a malformed constraint %q=%q is met", key, value)
 		}
 	})

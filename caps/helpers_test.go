@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -27,18 +29,18 @@ var (
 	carol = testKey("carol")
 )
 
-func scopeOf(t testing.TB, s Scope) CapScope {
+func scopeOf(t testing.TB, s scope.Scope) scope.CapScope {
 	t.Helper()
-	c, err := NewScope(s)
+	c, err := scope.New(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-func parse(t testing.TB, text string) CapScope {
+func parse(t testing.TB, text string) scope.CapScope {
 	t.Helper()
-	s, err := ParseScope(text, func(kind, name string) (object.Hash, error) { return object.SumText(kind + ":" + name), nil })
+	s, err := scope.Parse(text, func(kind, name string) (object.Hash, error) { return object.SumText(kind + ":" + name), nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +77,7 @@ func forge(t testing.TB, s sign.Signer, parent Link, change func(*Capability)) L
 		ExpiresAt: parent.Cap.ExpiresAt, AttenuationParent: &parent.ID, RevocationRequired: parent.Cap.RevocationRequired,
 	}
 	change(&c)
-	raw, err := signed(s, Rule, &c, &c.CapID, &c.Signature)
+	raw, err := sign.Seal(s, Rule, &c, &c.CapID, &c.Signature)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +91,7 @@ func forge(t testing.TB, s sign.Signer, parent Link, change func(*Capability)) L
 // resign encodes a changed capability with the right id and its issuer's signature.
 func resign(t testing.TB, s sign.Signer, c Capability) Link {
 	t.Helper()
-	raw, err := signed(s, Rule, &c, &c.CapID, &c.Signature)
+	raw, err := sign.Seal(s, Rule, &c, &c.CapID, &c.Signature)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +100,16 @@ func resign(t testing.TB, s sign.Signer, c Capability) Link {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// satisfies says why a request does not meet constraints.
+func satisfies(request []byte, constraints map[string]string) error {
+	return scope.Covers(&scope.ToolCall{Constraints: constraints}, &scope.Use{Request: request})
+}
+
+// asNarrow says why constraints are not as narrow as those of the parent.
+func asNarrow(child, parent map[string]string) error {
+	return scope.Within(&scope.ToolCall{Constraints: child}, &scope.ToolCall{Constraints: parent})
 }
 
 func trustOwner(issuer object.AgentID, _ uint8) bool { return issuer.Same(owner.Agent()) }
@@ -161,7 +173,7 @@ func (k *memKV) Update(ctx context.Context, check, put map[string][]byte) (bool,
 
 func TestRequiredTypesAreMapped(t *testing.T) {
 	seen := map[string]bool{}
-	for _, s := range Structs {
+	for _, s := range slices.Concat(Structs, scope.Structs) {
 		seen[s.Name] = true
 		if s.Type().Kind != can.KindStruct || len(s.Type().Fields) == 0 {
 			t.Errorf("%s has no fields", s.Name)
@@ -171,13 +183,13 @@ func TestRequiredTypesAreMapped(t *testing.T) {
 		if !seen[name] {
 			t.Errorf("%s is missing", name)
 		}
-		if got := fmt.Sprintf("%T", mustDecode(t, uint8(i+1))); got != "*caps."+name {
+		if got := fmt.Sprintf("%T", mustDecode(t, uint8(i+1))); got != "*scope."+name {
 			t.Errorf("kind %d decodes as %s, want %s", i+1, got, name)
 		}
 	}
 }
 
-func mustDecode(t *testing.T, kind uint8) Scope {
+func mustDecode(t *testing.T, kind uint8) scope.Scope {
 	t.Helper()
 	for _, text := range allScopes {
 		if s := parse(t, text); s.Kind == kind {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
@@ -11,11 +12,11 @@ import (
 // Draft is what a new capability is to say.
 type Draft struct {
 	Subject   object.AgentID
-	Scope     CapScope    // Attenuate: the parent's when the kind is 0
-	NotBefore object.Time // Attenuate: the parent's when 0
-	ExpiresAt object.Time // Attenuate: the parent's when 0
-	Delegable bool        // the subject may issue children
-	Revocable bool        // requires a revocation check; Attenuate: also when the parent does
+	Scope     scope.CapScope // Attenuate: the parent's when the kind is 0
+	NotBefore object.Time    // Attenuate: the parent's when 0
+	ExpiresAt object.Time    // Attenuate: the parent's when 0
+	Delegable bool           // the subject may issue children
+	Revocable bool           // requires a revocation check; Attenuate: also when the parent does
 }
 
 // Issue makes a root capability. The chain of it verifies where the signer is
@@ -77,7 +78,7 @@ func issue(s sign.Signer, draft Draft, parent *object.Hash) (Link, error) {
 	if draft.Revocable {
 		c.RevocationRequired = &draft.Revocable
 	}
-	raw, err := signed(s, Rule, &c, &c.CapID, &c.Signature)
+	raw, err := sign.Seal(s, Rule, &c, &c.CapID, &c.Signature)
 	if err != nil {
 		return Link{}, fmt.Errorf("issue capability: %w", err)
 	}
@@ -89,15 +90,15 @@ func (d *Draft) check() error {
 	if err := d.Subject.Check(); err != nil {
 		return fmt.Errorf("subject: %w", err)
 	}
-	scope, err := d.Scope.Decode()
+	decoded, err := d.Scope.Decode()
 	if err != nil {
 		return err
 	}
-	if !d.Scope.plain() {
+	if !d.Scope.Plain() {
 		return errors.New("the scope has fields that this version does not know")
 	}
-	if call, ok := scope.(*ToolCall); ok {
-		return checkConstraints(call.Constraints)
+	if call, ok := decoded.(*scope.ToolCall); ok {
+		return scope.CheckConstraints(call.Constraints)
 	}
 	return nil
 }

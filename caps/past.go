@@ -3,6 +3,7 @@ package caps
 import (
 	"fmt"
 
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -21,7 +22,7 @@ type Past struct {
 // by the trust and the time of then, and without what was revoked later. With a use,
 // the chain must have allowed it. The notes say what has changed since. Whether a
 // revocation list was fresh enough then is not asked: only the newest one is kept.
-func (v *Verifier) Then(chain Chain, holder object.AgentID, use *Use, past Past) (notes []string, err error) {
+func (v *Verifier) Then(chain Chain, holder object.AgentID, use *scope.Use, past Past) (notes []string, err error) {
 	p, err := v.cache.prove(chain)
 	if err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func (v *Verifier) revokedSince(chain Chain, past Past) (notes []string, err err
 	for i := len(chain) - 1; i >= 0; i-- {
 		if lists[i], err = v.listOf(chain, i, &lists); err != nil || lists[i] == nil && chain[i].Cap.Revocable() {
 			return nil, chain.deny(i, CheckRevocation, "it requires a revocation check and its issuer's list is missing",
-				"fetch the newest revocation list of "+who(chain[i].Cap.Issuer)).because(err)
+				"fetch the newest revocation list of "+chain[i].Cap.Issuer.Name()).because(err)
 		}
 		for j := i; j < len(chain); j++ {
 			if lists[j] == nil || !lists[j].Has(chain[i].ID) {
@@ -64,9 +65,9 @@ func (v *Verifier) revokedSince(chain Chain, past Past) (notes []string, err err
 			}
 			if past.Later == nil || !past.Later(chain[i].ID, lists[j]) {
 				return nil, chain.deny(i, CheckRevocation, fmt.Sprintf("%s revoked it (list %d of %s)",
-					who(lists[j].Issuer), lists[j].Sequence, lists[j].TimeObserved), "")
+					lists[j].Issuer.Name(), lists[j].Sequence, lists[j].TimeObserved), "")
 			}
-			notes = append(notes, fmt.Sprintf("%s revoked capability %s later (list %d of %s)", who(lists[j].Issuer), chain[i].ID.Short(),
+			notes = append(notes, fmt.Sprintf("%s revoked capability %s later (list %d of %s)", lists[j].Issuer.Name(), chain[i].ID.Short(),
 				lists[j].Sequence, lists[j].TimeObserved))
 			break
 		}

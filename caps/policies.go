@@ -51,7 +51,7 @@ func (p *Policies) open(raw []byte) (*IssuancePolicy, error) {
 		return nil, err
 	}
 	if !p.trusted(policy) {
-		return nil, fmt.Errorf("issuance policy %s of %s: %w", policy.PolicyID.Short(), who(policy.Issuer), ErrPolicySigner)
+		return nil, fmt.Errorf("issuance policy %s of %s: %w", policy.PolicyID.Short(), policy.Issuer.Name(), ErrPolicySigner)
 	}
 	return policy, nil
 }

@@ -3,8 +3,10 @@ package caps
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -36,15 +38,17 @@ type IssuancePolicy struct {
 
 // IssuanceRule is one thing that a policy allows.
 type IssuanceRule struct {
-	Name      string              `can:"1,name"`              // 1 to 64 bytes, unique in the policy
-	Subjects  []object.AgentID    `can:"2,subjects,optional"` // who may get it; absent: anyone
-	Kind      uint8               `can:"3,kind"`              // 1 to 11, or 0 for any
-	Within    *CapScope           `can:"4,within"`            // what the scope must be a subset of; absent: any of the kind
-	MaxTTLus  uint64              `can:"5,max_ttl_us"`        // longest time from the issuance to the end, microseconds
-	Limits    map[Resource]uint64 `can:"6,limits,optional"`   // largest maximum of each resource; absent: as large as within says
-	Delegable bool                `can:"7,delegable"`         // it may be delegable
-	Revocable bool                `can:"8,revocable"`         // it must require revocation checks
+	Name      string                    `can:"1,name"`              // 1 to 64 bytes, unique in the policy
+	Subjects  []object.AgentID          `can:"2,subjects,optional"` // who may get it; absent: anyone
+	Kind      uint8                     `can:"3,kind"`              // 1 to 11, or 0 for any
+	Within    *scope.CapScope           `can:"4,within"`            // what the scope must be a subset of; absent: any of the kind
+	MaxTTLus  uint64                    `can:"5,max_ttl_us"`        // longest time from the issuance to the end, microseconds
+	Limits    map[scope.Resource]uint64 `can:"6,limits,optional"`   // largest maximum of each resource; absent: as large as within says
+	Delegable bool                      `can:"7,delegable"`         // it may be delegable
+	Revocable bool                      `can:"8,revocable"`         // it must require revocation checks
 }
+
+var policyType = can.TypeOf(reflect.TypeFor[IssuancePolicy]())
 
 // PolicyRule is how issuance policies are identified and signed.
 var PolicyRule = object.Rule{Mask: can.Mask{1: nil, 6: nil}, IDField: 1, Signer: 2, Sig: 6}
@@ -72,16 +76,16 @@ func (r *IssuanceRule) check() error {
 	switch {
 	case len(r.Name) == 0 || len(r.Name) > maxRuleName:
 		return fmt.Errorf("a name has 1 to %d bytes", maxRuleName)
-	case int(r.Kind) > len(kinds):
-		return fmt.Errorf("scope kind %d is not known (1 to %d are, 0 is any)", r.Kind, len(kinds))
+	case r.Kind > scope.MaxKind:
+		return fmt.Errorf("scope kind %d is not known (1 to %d are, 0 is any)", r.Kind, scope.MaxKind)
 	case r.Within != nil && r.Within.Kind != r.Kind:
-		return fmt.Errorf("it is about %s, its scope about %s", KindName(r.Kind), KindName(r.Within.Kind))
+		return fmt.Errorf("it is about %s, its scope about %s", scope.KindName(r.Kind), scope.KindName(r.Within.Kind))
 	case r.MaxTTLus == 0:
 		return errors.New("max_ttl_us 0 would allow nothing")
 	}
 	for of := range r.Limits {
-		if !slices.Contains(resources, of) {
-			return fmt.Errorf("the resource %q is not known (%s are)", of, joinResources())
+		if !slices.Contains(scope.Resources, of) {
+			return fmt.Errorf("the resource %q is not known (%s are)", of, scope.ResourceNames())
 		}
 	}
 	return nil
@@ -101,7 +105,7 @@ func NewIssuancePolicy(s sign.Signer, prev *IssuancePolicy, rules []IssuanceRule
 	if err := next.Check(); err != nil {
 		return nil, nil, fmt.Errorf("issuance policy: %w", err)
 	}
-	raw, err := signed(s, PolicyRule, next, &next.PolicyID, &next.Signature)
+	raw, err := sign.Seal(s, PolicyRule, next, &next.PolicyID, &next.Signature)
 	if err != nil {
 		return nil, nil, fmt.Errorf("issuance policy: %w", err)
 	}
@@ -122,12 +126,12 @@ func OpenIssuancePolicy(raw []byte) (*IssuancePolicy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("issuance policy: %w", err)
 	}
-	if err := known(policyType, can.NewReader(raw)); err != nil {
+	if err := scope.Known(policyType, can.NewReader(raw)); err != nil {
 		return nil, fmt.Errorf("issuance policy %s: %w", id.Short(), err)
 	}
 	for i := range p.Rules {
-		if w := p.Rules[i].Within; w != nil && !w.plain() {
-			return nil, fmt.Errorf("issuance policy %s: rule %q: %w", id.Short(), p.Rules[i].Name, errUnknownField)
+		if w := p.Rules[i].Within; w != nil && !w.Plain() {
+			return nil, fmt.Errorf("issuance policy %s: rule %q: %w", id.Short(), p.Rules[i].Name, scope.ErrUnknownField)
 		}
 	}
 	if err := sign.VerifyID(p.Issuer, id, p.Signature); err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -110,7 +111,7 @@ func TestPolicyPermits(t *testing.T) {
 // the reference evaluator's judgement of every use.
 func TestPolicyPermitsOnlyWithin(t *testing.T) {
 	permitted := 0
-	for kind := range uint8(len(kinds)) {
+	for kind := range scope.MaxKind {
 		for _, a := range allScopes {
 			for _, b := range allScopes {
 				above, below := parse(t, a), parse(t, b)
@@ -137,7 +138,7 @@ func TestPolicyPermitsOnlyWithin(t *testing.T) {
 	}
 }
 
-func mustScope(t testing.TB, s CapScope) Scope {
+func mustScope(t testing.TB, s scope.CapScope) scope.Scope {
 	t.Helper()
 	scope, err := s.Decode()
 	if err != nil {
@@ -200,11 +201,11 @@ func TestPolicyForgeries(t *testing.T) {
 		Signature    object.Signature `can:"6,signature"`
 	}
 	m := more{Issuer: owner.Agent(), Rules: []ruleMore{{Name: "a", Kind: 5, MaxTTLus: 9, OnlyOn: "monday"}}, Sequence: 1, TimeObserved: t0}
-	unknown, err := signed(owner, PolicyRule, &m, &m.PolicyID, &m.Signature)
+	unknown, err := sign.Seal(owner, PolicyRule, &m, &m.PolicyID, &m.Signature)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenIssuancePolicy(unknown); !errors.Is(err, errUnknownField) {
+	if _, err := OpenIssuancePolicy(unknown); !errors.Is(err, scope.ErrUnknownField) {
 		t.Errorf("a rule with a field that is not known: %v", err)
 	}
 	payload, err := can.Marshal(&struct {
@@ -214,8 +215,8 @@ func TestPolicyForgeries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = NewIssuancePolicy(owner, nil, []IssuanceRule{{Name: "a", Kind: KindBlobDelete, Within: &CapScope{KindBlobDelete, payload}, MaxTTLus: 9}}, t0)
-	if !errors.Is(err, errUnknownField) {
+	_, _, err = NewIssuancePolicy(owner, nil, []IssuanceRule{{Name: "a", Kind: scope.KindBlobDelete, Within: &scope.CapScope{Kind: scope.KindBlobDelete, Payload: payload}, MaxTTLus: 9}}, t0)
+	if !errors.Is(err, scope.ErrUnknownField) {
 		t.Errorf("a scope with a field that is not known: %v", err)
 	}
 }

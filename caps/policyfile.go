@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/strictyaml"
 	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
@@ -15,13 +16,13 @@ import (
 
 // ruleFile is a rule as people write it.
 type ruleFile struct {
-	Name      string              `yaml:"name"`
-	To        []string            `yaml:"to"`
-	Scope     string              `yaml:"scope"`
-	TTL       string              `yaml:"ttl"`
-	Limits    map[Resource]uint64 `yaml:"limits"`
-	Delegable bool                `yaml:"delegable"`
-	Revocable bool                `yaml:"revocable"`
+	Name      string                    `yaml:"name"`
+	To        []string                  `yaml:"to"`
+	Scope     string                    `yaml:"scope"`
+	TTL       string                    `yaml:"ttl"`
+	Limits    map[scope.Resource]uint64 `yaml:"limits"`
+	Delegable bool                      `yaml:"delegable"`
+	Revocable bool                      `yaml:"revocable"`
 }
 
 // Names finds what people call things: agents, and the things of scopes (see
@@ -107,14 +108,14 @@ func (r *IssuanceRule) parseScope(text string, names Names) error {
 		r.Kind = KindAny
 		return nil
 	}
-	if i := slices.Index(KindNames(), text); i >= 0 {
+	if i := slices.Index(scope.KindNames(), text); i >= 0 {
 		r.Kind = uint8(i + 1)
 		return nil
 	}
 	if text == "" {
-		return fmt.Errorf(`it needs scope: a scope, a kind (%s), or "*"`, strings.Join(KindNames(), ", "))
+		return fmt.Errorf(`it needs scope: a scope, a kind (%s), or "*"`, strings.Join(scope.KindNames(), ", "))
 	}
-	scope, err := ParseScope(text, names.Thing)
+	scope, err := scope.Parse(text, names.Thing)
 	if err != nil {
 		return err
 	}
@@ -128,11 +129,11 @@ func (r *IssuanceRule) Words() string {
 	if r.Subjects != nil {
 		list := make([]string, len(r.Subjects))
 		for i, s := range r.Subjects {
-			list[i] = who(s)
+			list[i] = s.Name()
 		}
 		to = strings.Join(list, ", ")
 	}
-	what := KindName(r.Kind)
+	what := scope.KindName(r.Kind)
 	switch {
 	case r.Kind == KindAny:
 		what = "any scope"
@@ -140,10 +141,10 @@ func (r *IssuanceRule) Words() string {
 		what = r.Within.String()
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s may get %s for up to %s", printableOr(r.Name), to, what, units.FormatMicros(r.MaxTTLus))
-	for _, of := range resources {
+	fmt.Fprintf(&b, "%s: %s may get %s for up to %s", object.Shown(r.Name), to, what, units.FormatMicros(r.MaxTTLus))
+	for _, of := range scope.Resources {
 		if n, there := r.Limits[of]; there {
-			fmt.Fprintf(&b, ", at most %s", Amount{of, n})
+			fmt.Fprintf(&b, ", at most %s", scope.Amount{Of: of, N: n})
 		}
 	}
 	if r.Delegable {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
@@ -27,7 +28,7 @@ type RuleRefusal struct{ Rule, Reason string }
 // Error names the policy and each rule with its reason.
 func (e *PolicyError) Error() string {
 	if len(e.Rules) == 0 {
-		return fmt.Sprintf("issuance policy %s has no rule about %s", e.Policy.Short(), KindName(e.Kind))
+		return fmt.Sprintf("issuance policy %s has no rule about %s", e.Policy.Short(), scope.KindName(e.Kind))
 	}
 	reasons := make([]string, len(e.Rules))
 	for i, r := range e.Rules {
@@ -60,9 +61,9 @@ func (p *IssuancePolicy) Permit(d Draft, now object.Time) (rule string, err erro
 // permits says why the rule does not allow the draft.
 func (r *IssuanceRule) permits(d *Draft, now object.Time) error {
 	if !r.serves(d.Subject) {
-		return fmt.Errorf("%s is not among its subjects", who(d.Subject))
+		return fmt.Errorf("%s is not among its subjects", d.Subject.Name())
 	}
-	scope, err := d.Scope.Decode()
+	asked, err := d.Scope.Decode()
 	if err != nil {
 		return err
 	}
@@ -71,8 +72,8 @@ func (r *IssuanceRule) permits(d *Draft, now object.Time) error {
 			return err
 		}
 	}
-	for _, of := range resources {
-		if err := r.limited(scope, of); err != nil {
+	for _, of := range scope.Resources {
+		if err := r.limited(asked, of); err != nil {
 			return err
 		}
 	}
@@ -102,12 +103,12 @@ func (r *IssuanceRule) serves(subject object.AgentID) bool {
 
 // limited says why the scope's maximum of a resource is too large. A limit on
 // what the kind does not count limits nothing.
-func (r *IssuanceRule) limited(scope Scope, of Resource) error {
+func (r *IssuanceRule) limited(asked scope.Scope, of scope.Resource) error {
 	most, limited := r.Limits[of]
-	if !limited || !counts(scope.Kind(), of) {
+	if !limited || !counts(asked.Kind(), of) {
 		return nil
 	}
-	switch n, has := amountOf(scope.limits(), of); {
+	switch n, has := scope.AmountOf(scope.Limits(asked), of); {
 	case !has:
 		return fmt.Errorf("%s has no limit, at most %d are allowed", of, most)
 	case n > most:
@@ -124,8 +125,8 @@ func (r *IssuanceRule) MaxTTL() time.Duration {
 }
 
 // counts tells whether scopes of the kind have a maximum of the resource.
-func counts(kind uint8, of Resource) bool {
-	for _, a := range (Use{Kind: kind}).Cost() {
+func counts(kind uint8, of scope.Resource) bool {
+	for _, a := range (scope.Use{Kind: kind}).Cost() {
 		if a.Of == of {
 			return true
 		}

@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
@@ -28,9 +29,9 @@ var (
 )
 
 // refAllows is the reference: may one use happen under this scope alone?
-func refAllows(s Scope, u Use) bool {
+func refAllows(s scope.Scope, u scope.Use) bool {
 	switch s := s.(type) {
-	case *BlobRead:
+	case *scope.BlobRead:
 		size, from, n := uint64(8), uint64(0), uint64(8) // blobs of 8 bytes
 		if s.RangeStart != nil {
 			from = *s.RangeStart
@@ -44,28 +45,28 @@ func refAllows(s Scope, u Use) bool {
 			}
 		}
 		return u.CID == s.CID
-	case *BlobWrite:
+	case *scope.BlobWrite:
 		media := slices.ContainsFunc(s.MediaAllow, func(p string) bool {
 			return p == "*/*" || p == u.Media || strings.HasSuffix(p, "/*") && strings.SplitN(u.Media, "/", 2)[0]+"/*" == p
 		})
 		return u.Namespace == s.Namespace && media && u.Size <= s.MaxSize
-	case *BlobPin:
+	case *scope.BlobPin:
 		return u.CID == s.CID && uint64(u.TTL/time.Microsecond) <= s.TTLus
-	case *BlobDelete:
+	case *scope.BlobDelete:
 		return u.CID == s.CID
-	case *ToolCall:
+	case *scope.ToolCall:
 		return u.Tool == s.ToolID && s.MaxCalls >= 1 && refMeets(u.Request, s.Constraints)
-	case *TrainRun:
+	case *scope.TrainRun:
 		return u.Recipe == s.RecipeID && u.Jobs <= uint64(s.MaxJobs) && u.Tokens <= s.MaxTokens && (s.MaxGPUms == nil || u.GPUms <= *s.MaxGPUms)
-	case *EvalRun:
+	case *scope.EvalRun:
 		return u.Suite == s.SuiteID && u.Runs <= uint64(s.MaxRuns)
-	case *DeployPromote:
+	case *scope.DeployPromote:
 		return u.Ring == s.RingID && u.Policy == s.PolicyID
-	case *ComputeSpawn:
+	case *scope.ComputeSpawn:
 		return u.Pool == s.PoolID && u.Workers <= uint64(s.MaxWorkers) && u.CPUus <= s.MaxCPUus && u.IO <= uint64(s.MaxIO)
-	case *CellRead:
+	case *scope.CellRead:
 		return u.Cell == s.CellID && strings.HasPrefix(string(u.Key), string(s.KeyPrefix))
-	case *CellWrite:
+	case *scope.CellWrite:
 		for _, typ := range u.EventTypes {
 			if s.EventTypeAllow != nil && !slices.Contains(s.EventTypeAllow, typ) {
 				return false
@@ -120,9 +121,9 @@ func refLiteral(value string) string {
 	return string(text)
 }
 
-func drawScope(t *rapid.T, kind uint8) Scope {
+func drawScope(t *rapid.T, kind uint8) scope.Scope {
 	thing := rapid.SampledFrom([]object.Hash{things[0], things[0], things[0], things[1]}).Draw(t, "thing")
-	small := func(of string) uint64 { return rapid.SampledFrom([]uint64{0, 1, 2, 3, NoLimit64}).Draw(t, of) }
+	small := func(of string) uint64 { return rapid.SampledFrom([]uint64{0, 1, 2, 3, scope.NoLimit64}).Draw(t, of) }
 	maybe := func(of string) *uint64 {
 		if n := small(of); n != 0 {
 			n--
@@ -131,33 +132,33 @@ func drawScope(t *rapid.T, kind uint8) Scope {
 		return nil
 	}
 	switch kind {
-	case KindBlobRead:
-		return &BlobRead{thing, maybe("start"), maybe("len")}
-	case KindBlobWrite:
+	case scope.KindBlobRead:
+		return &scope.BlobRead{CID: thing, RangeStart: maybe("start"), RangeLen: maybe("len")}
+	case scope.KindBlobWrite:
 		media := rapid.SliceOfDistinct(rapid.SampledFrom([]string{"*/*", "a/*", "a/b", "a/c", "b/b"}), rapid.ID).Draw(t, "media")
-		return &BlobWrite{rapid.SampledFrom([]string{"n", "n/m"}).Draw(t, "ns"), small("size"), media}
-	case KindBlobPin:
-		return &BlobPin{thing, small("ttl")}
-	case KindBlobDelete:
-		return &BlobDelete{thing}
-	case KindToolCall:
-		return &ToolCall{thing, uint32(small("calls")), drawConstraints(t)}
-	case KindTrainRun:
-		return &TrainRun{thing, uint32(small("jobs")), small("tokens"), maybe("gpu")}
-	case KindEvalRun:
-		return &EvalRun{thing, uint32(small("runs"))}
-	case KindDeployPromote:
-		return &DeployPromote{uint8(small("ring") & 1), thing}
-	case KindComputeSpawn:
-		return &ComputeSpawn{thing, uint32(small("workers")), small("cpu"), uint32(small("io"))}
-	case KindCellRead:
-		return &CellRead{thing, []byte(rapid.SampledFrom([]string{"", "a", "ab", "b"}).Draw(t, "prefix"))}
+		return &scope.BlobWrite{Namespace: rapid.SampledFrom([]string{"n", "n/m"}).Draw(t, "ns"), MaxSize: small("size"), MediaAllow: media}
+	case scope.KindBlobPin:
+		return &scope.BlobPin{CID: thing, TTLus: small("ttl")}
+	case scope.KindBlobDelete:
+		return &scope.BlobDelete{CID: thing}
+	case scope.KindToolCall:
+		return &scope.ToolCall{ToolID: thing, MaxCalls: uint32(small("calls")), Constraints: drawConstraints(t)}
+	case scope.KindTrainRun:
+		return &scope.TrainRun{RecipeID: thing, MaxJobs: uint32(small("jobs")), MaxTokens: small("tokens"), MaxGPUms: maybe("gpu")}
+	case scope.KindEvalRun:
+		return &scope.EvalRun{SuiteID: thing, MaxRuns: uint32(small("runs"))}
+	case scope.KindDeployPromote:
+		return &scope.DeployPromote{RingID: uint8(small("ring") & 1), PolicyID: thing}
+	case scope.KindComputeSpawn:
+		return &scope.ComputeSpawn{PoolID: thing, MaxWorkers: uint32(small("workers")), MaxCPUus: small("cpu"), MaxIO: uint32(small("io"))}
+	case scope.KindCellRead:
+		return &scope.CellRead{CellID: thing, KeyPrefix: []byte(rapid.SampledFrom([]string{"", "a", "ab", "b"}).Draw(t, "prefix"))}
 	}
 	types := rapid.SliceOfDistinct(rapid.Uint32Range(0, 2), rapid.ID).Draw(t, "types")
 	if rapid.Bool().Draw(t, "any type") {
 		types = nil
 	}
-	return &CellWrite{thing, uint32(small("events")), types}
+	return &scope.CellWrite{CellID: thing, MaxEvents: uint32(small("events")), EventTypeAllow: types}
 }
 
 func drawConstraints(t *rapid.T) map[string]string {
@@ -174,11 +175,11 @@ func drawConstraints(t *rapid.T) map[string]string {
 }
 
 // usesOf are all uses of a kind over the small domains.
-func usesOf(kind uint8) (uses []Use) {
+func usesOf(kind uint8) (uses []scope.Use) {
 	for _, h := range things {
 		for _, n := range []uint64{0, 1, 2, 3, 4} {
 			for _, m := range []uint64{1, 2, 3, 8} {
-				u := Use{
+				u := scope.Use{
 					Kind: kind, CID: h, Offset: n, Length: m, TTL: time.Duration(m) * time.Microsecond,
 					Namespace: []string{"n", "n/m"}[n&1], Size: m, Media: []string{"a/b", "a/c", "b/b", "c/c", "a/*"}[n],
 					Tool: h, Request: fmt.Appendf(nil, `{"a":%s}`, []string{`"x"`, `"xy"`, `1`, `-1`, `"1"`}[n]),
@@ -233,7 +234,7 @@ func drawChain(t *rapid.T) Chain {
 			c.Scope = drawCapScope(t, rapid.Uint8Range(1, 11).Draw(t, "another kind"))
 		}
 		c.Issuer, c.Subject = signer.Agent(), rapid.SampledFrom(agents).Draw(t, "subject").Agent()
-		raw, err := signed(signer, Rule, &c, &c.CapID, &c.Signature)
+		raw, err := sign.Seal(signer, Rule, &c, &c.CapID, &c.Signature)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -252,7 +253,7 @@ func keyOf(a object.AgentID) *sign.Key {
 
 // varyScope draws a scope of which every field, and every constraint, is the
 // parent's more often than not.
-func varyScope(t *rapid.T, parent CapScope) CapScope {
+func varyScope(t *rapid.T, parent scope.CapScope) scope.CapScope {
 	old, err := parent.Decode()
 	if err != nil {
 		t.Fatal(err)
@@ -264,22 +265,22 @@ func varyScope(t *rapid.T, parent CapScope) CapScope {
 			to.Field(i).Set(from.Field(i))
 		}
 	}
-	if call, ok := fresh.(*ToolCall); ok {
-		for key, value := range old.(*ToolCall).Constraints {
+	if call, ok := fresh.(*scope.ToolCall); ok {
+		for key, value := range old.(*scope.ToolCall).Constraints {
 			if _, drawn := call.Constraints[key]; !drawn && rapid.IntRange(0, 4).Draw(t, "keep constraint") > 0 {
 				call.Constraints[key] = value
 			}
 		}
 	}
-	s, err := NewScope(fresh)
+	s, err := scope.New(fresh)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func drawCapScope(t *rapid.T, kind uint8) CapScope {
-	s, err := NewScope(drawScope(t, kind))
+func drawCapScope(t *rapid.T, kind uint8) scope.CapScope {
+	s, err := scope.New(drawScope(t, kind))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +306,7 @@ func TestNoChildGrantsMore(t *testing.T) {
 			}
 		}
 		holder := chain[0].Cap.Subject
-		scopes := make([]Scope, len(chain))
+		scopes := make([]scope.Scope, len(chain))
 		for i := range chain {
 			scope, err := chain[i].Cap.Scope.Decode()
 			if err != nil {
@@ -359,8 +360,8 @@ func TestNoChildGrantsMore(t *testing.T) {
 
 // stricter names what the reference cannot see: ranges beyond the end of its
 // blobs count, and so do offsets of reads.
-func stricter(s Scope, u Use) bool {
-	_, read := s.(*BlobRead)
+func stricter(s scope.Scope, u scope.Use) bool {
+	_, read := s.(*scope.BlobRead)
 	return read && u.Offset+u.Length > 8
 }
 
@@ -370,19 +371,19 @@ func TestNarrowingIsAccepted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		kind := rapid.Uint8Range(1, 11).Draw(t, "kind")
 		a, b, c := drawScope(t, kind), drawScope(t, kind), drawScope(t, kind)
-		if err := scopeWithin(a, a); err != nil {
+		if err := scope.Within(a, a); err != nil {
 			t.Fatal(err)
 		}
-		if scopeWithin(a, b) == nil && scopeWithin(b, c) == nil {
-			if err := scopeWithin(a, c); err != nil {
+		if scope.Within(a, b) == nil && scope.Within(b, c) == nil {
+			if err := scope.Within(a, c); err != nil {
 				t.Fatal(err)
 			}
 		}
-		s, err := NewScope(a)
+		s, err := scope.New(a)
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := ParseScope(s.String(), nil)
+		again, err := scope.Parse(s.String(), nil)
 		if err != nil || string(again.Payload) != string(s.Payload) {
 			t.Fatalf("%s is read back as %s: %v", s, again, err)
 		}
@@ -411,12 +412,12 @@ func TestConstraintsOnlyNarrow(t *testing.T) {
 	met := 0
 	for _, child := range all {
 		for _, request := range requests {
-			if got, want := meets([]byte(request), child) == nil, refMeets([]byte(request), child); got != want {
+			if got, want := satisfies([]byte(request), child) == nil, refMeets([]byte(request), child); got != want {
 				t.Fatalf("%v on %s: %v, want %v", child, request, got, want)
 			}
 		}
 		for _, parent := range all {
-			if constraintsWithin(child, parent) != nil {
+			if asNarrow(child, parent) != nil {
 				continue
 			}
 			for _, request := range requests {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store/kv"
@@ -23,7 +24,7 @@ type KV interface {
 const quotaPrefix = kv.Usage
 
 // Usage is how much of each resource was charged to a capability.
-type Usage map[Resource]uint64
+type Usage map[scope.Resource]uint64
 
 // usageRecord is the value under q/<cap id>.
 type usageRecord struct {
@@ -64,33 +65,33 @@ type charge struct {
 type line struct {
 	link   int
 	key    string
-	cost   []Amount // only what the link limits
-	limits []Amount
+	cost   []scope.Amount // only what the link limits
+	Limits []scope.Amount
 }
 
 // Charge takes the cost of a use from the leaf and from every ancestor at once,
 // or from none of them; it returns when that is durable. When a limit does not
 // suffice the error is a *DeniedError that wraps ErrQuota and names the first such
 // link from the root. The chain must have been authorized [cap-67].
-func (q *Quotas) Charge(ctx context.Context, chain Chain, use Use) error {
+func (q *Quotas) Charge(ctx context.Context, chain Chain, use scope.Use) error {
 	return q.Spend(ctx, chain, use.Cost())
 }
 
 // Refund gives back what Charge took for a use that was refused before it ran.
 // It refuses to give back more than was charged in all.
-func (q *Quotas) Refund(ctx context.Context, chain Chain, use Use) error {
+func (q *Quotas) Refund(ctx context.Context, chain Chain, use scope.Use) error {
 	return q.Return(ctx, chain, use.Cost())
 }
 
 // Spend is Charge for amounts that are known otherwise, such as the tokens that a
 // job needed beyond its estimate.
-func (q *Quotas) Spend(ctx context.Context, chain Chain, cost []Amount) error {
+func (q *Quotas) Spend(ctx context.Context, chain Chain, cost []scope.Amount) error {
 	return q.submit(&charge{ctx: ctx, chain: chain}, cost)
 }
 
 // Return is Refund for amounts that are known otherwise, such as the tokens of
 // an estimate that a job did not need.
-func (q *Quotas) Return(ctx context.Context, chain Chain, cost []Amount) error {
+func (q *Quotas) Return(ctx context.Context, chain Chain, cost []scope.Amount) error {
 	return q.submit(&charge{ctx: ctx, chain: chain, back: true}, cost)
 }
 
@@ -113,7 +114,7 @@ func (q *Quotas) Left(ctx context.Context, chain Chain) (Usage, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, most := range l.limits {
+		for _, most := range l.Limits {
 			rest := most.N - min(most.N, used[most.Of])
 			if least, there := left[most.Of]; !there || rest < least {
 				left[most.Of] = rest
@@ -151,14 +152,14 @@ func usageOf(key string, raw []byte) (Usage, error) {
 }
 
 // lineOf works out, from the link's bytes, what it is charged of a cost.
-func (q *Quotas) lineOf(chain Chain, i int, cost []Amount) (line, error) {
+func (q *Quotas) lineOf(chain Chain, i int, cost []scope.Amount) (line, error) {
 	m, err := q.metered(chain[i].Raw)
 	if err != nil {
 		return line{}, err
 	}
-	l := line{link: i, key: m.key, limits: m.limits}
+	l := line{link: i, key: m.key, Limits: m.Limits}
 	for _, c := range cost {
-		if _, limited := amountOf(l.limits, c.Of); limited && c.N > 0 {
+		if _, limited := scope.AmountOf(l.Limits, c.Of); limited && c.N > 0 {
 			l.cost = append(l.cost, c)
 		}
 	}
@@ -167,8 +168,8 @@ func (q *Quotas) lineOf(chain Chain, i int, cost []Amount) (line, error) {
 
 // metered is what a link's bytes say of its quotas.
 type metered struct {
-	key    string   // of its counters
-	limits []Amount // not changed by anybody
+	key    string         // of its counters
+	Limits []scope.Amount // not changed by anybody
 }
 
 // metered opens a link, or remembers it by all its bytes: the same few capabilities are
@@ -184,11 +185,11 @@ func (q *Quotas) metered(raw []byte) (metered, error) {
 	if err != nil {
 		return metered{}, err
 	}
-	scope, err := opened.Cap.Scope.Decode()
+	what, err := opened.Cap.Scope.Decode()
 	if err != nil {
 		return metered{}, err
 	}
-	m = metered{quotaKey(opened.ID), scope.limits()}
+	m = metered{quotaKey(opened.ID), scope.Limits(what)}
 	q.seen.Lock()
 	defer q.seen.Unlock()
 	if q.byRaw == nil || q.bytes > cacheBytes || len(q.byRaw) >= cacheEntries {
@@ -201,10 +202,10 @@ func (q *Quotas) metered(raw []byte) (metered, error) {
 
 // Limits are the maxima that the scope of a link puts on resources; none for a resource
 // that is not limited.
-func Limits(l Link) ([]Amount, error) {
-	scope, err := l.Cap.Scope.Decode()
+func Limits(l Link) ([]scope.Amount, error) {
+	what, err := l.Cap.Scope.Decode()
 	if err != nil {
 		return nil, err
 	}
-	return scope.limits(), nil
+	return scope.Limits(what), nil
 }

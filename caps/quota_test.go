@@ -9,13 +9,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/mythos-project/mythos/caps/scope"
 )
 
-func call(t testing.TB) Use {
-	return Use{Kind: KindToolCall, Tool: parseHash(t, hexA)}
+func call(t testing.TB) scope.Use {
+	return scope.Use{Kind: scope.KindToolCall, Tool: parseHash(t, hexA)}
 }
 
-func used(t testing.TB, q *Quotas, chain Chain, link int, of Resource) uint64 {
+func used(t testing.TB, q *Quotas, chain Chain, link int, of scope.Resource) uint64 {
 	t.Helper()
 	u, err := q.Used(t.Context(), chain[link].ID)
 	if err != nil {
@@ -36,10 +38,10 @@ func TestQuotaIsChargedToAncestors(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := used(t, q, one, 1, Calls); got != 2 {
+	if got := used(t, q, one, 1, scope.Calls); got != 2 {
 		t.Errorf("the parent was charged %d", got)
 	}
-	if left, err := q.Left(ctx, one); err != nil || left[Calls] != 1 {
+	if left, err := q.Left(ctx, one); err != nil || left[scope.Calls] != 1 {
 		t.Errorf("left %v, %v", left, err)
 	}
 	if err := q.Charge(ctx, one, call(t)); err != nil {
@@ -50,7 +52,7 @@ func TestQuotaIsChargedToAncestors(t *testing.T) {
 	if !errors.Is(err, ErrQuota) {
 		t.Error("no ErrQuota")
 	}
-	if got := used(t, q, two, 0, Calls); got != 1 {
+	if got := used(t, q, two, 0, scope.Calls); got != 1 {
 		t.Errorf("a refused charge left %d with the leaf", got)
 	}
 	if err := NewQuotas(kv).Refund(ctx, one, call(t)); err != nil { // another process
@@ -59,7 +61,7 @@ func TestQuotaIsChargedToAncestors(t *testing.T) {
 	if err := q.Charge(ctx, two, call(t)); err != nil {
 		t.Error(err)
 	}
-	if err := q.Return(ctx, one, []Amount{{Calls, 2}}); err == nil {
+	if err := q.Return(ctx, one, []scope.Amount{{Of: scope.Calls, N: 2}}); err == nil {
 		t.Error("more is given back than was charged")
 	}
 }
@@ -69,19 +71,19 @@ func TestQuotaOfEveryResource(t *testing.T) {
 	h := parseHash(t, hexA)
 	for _, c := range []struct {
 		scope string
-		use   Use
+		use   scope.Use
 		want  Usage
 	}{
-		{"blob.write:n,max=10", Use{Kind: KindBlobWrite, Namespace: "n", Size: 6}, Usage{Bytes: 6}},
-		{"train.run:" + hexA + ",jobs=1,tokens=10,gpu_ms=5", Use{Kind: KindTrainRun, Recipe: h, Tokens: 4, GPUms: 3}, Usage{Jobs: 1, Tokens: 4, GPUms: 3}},
-		{"train.run:" + hexA + ",jobs=9,tokens=10", Use{Kind: KindTrainRun, Recipe: h, Jobs: 5, Tokens: 4, GPUms: 3}, Usage{Jobs: 5, Tokens: 4}},
-		{"train.run:" + hexA + ",tokens=7", Use{Kind: KindTrainRun, Recipe: h, Tokens: 4}, Usage{Tokens: 4}},
-		{"eval.run:" + hexA + ",runs=1", Use{Kind: KindEvalRun, Suite: h}, Usage{Runs: 1}},
-		{"compute.spawn:" + hexA + ",workers=3,cpu=5us,io=7", Use{Kind: KindComputeSpawn, Pool: h, Workers: 2, CPUus: 3, IO: 4}, Usage{Workers: 2, CPUus: 3, IO: 4}},
-		{"cell.write:" + hexA + ",events=5", Use{Kind: KindCellWrite, Cell: h, Events: 3}, Usage{Events: 3}},
-		{"tool.call:" + hexA + ",calls=1", call(t), Usage{Calls: 1}},
+		{"blob.write:n,max=10", scope.Use{Kind: scope.KindBlobWrite, Namespace: "n", Size: 6}, Usage{scope.Bytes: 6}},
+		{"train.run:" + hexA + ",jobs=1,tokens=10,gpu_ms=5", scope.Use{Kind: scope.KindTrainRun, Recipe: h, Tokens: 4, GPUms: 3}, Usage{scope.Jobs: 1, scope.Tokens: 4, scope.GPUms: 3}},
+		{"train.run:" + hexA + ",jobs=9,tokens=10", scope.Use{Kind: scope.KindTrainRun, Recipe: h, Jobs: 5, Tokens: 4, GPUms: 3}, Usage{scope.Jobs: 5, scope.Tokens: 4}},
+		{"train.run:" + hexA + ",tokens=7", scope.Use{Kind: scope.KindTrainRun, Recipe: h, Tokens: 4}, Usage{scope.Tokens: 4}},
+		{"eval.run:" + hexA + ",runs=1", scope.Use{Kind: scope.KindEvalRun, Suite: h}, Usage{scope.Runs: 1}},
+		{"compute.spawn:" + hexA + ",workers=3,cpu=5us,io=7", scope.Use{Kind: scope.KindComputeSpawn, Pool: h, Workers: 2, CPUus: 3, IO: 4}, Usage{scope.Workers: 2, scope.CPUus: 3, scope.IO: 4}},
+		{"cell.write:" + hexA + ",events=5", scope.Use{Kind: scope.KindCellWrite, Cell: h, Events: 3}, Usage{scope.Events: 3}},
+		{"tool.call:" + hexA + ",calls=1", call(t), Usage{scope.Calls: 1}},
 		{"tool.call:" + hexA, call(t), Usage{}},
-		{"blob.read:" + hexA, Use{Kind: KindBlobRead, CID: h}, Usage{}},
+		{"blob.read:" + hexA, scope.Use{Kind: scope.KindBlobRead, CID: h}, Usage{}},
 	} {
 		chain := rootCap(t, c.scope)
 		kv := newMemKV()
@@ -157,11 +159,11 @@ func TestQuotaHammer(t *testing.T) {
 	}
 	wg.Wait()
 	q := processes[0]
-	if got := used(t, q, root, 0, Calls); got != uint64(total.Load()) || got > most {
+	if got := used(t, q, root, 0, scope.Calls); got != uint64(total.Load()) || got > most {
 		t.Errorf("the counter says %d, %d are held", got, total.Load())
 	}
 	for i, leaf := range leaves {
-		if got := used(t, q, leaf, 0, Calls); got != uint64(holding[i].Load()) {
+		if got := used(t, q, leaf, 0, scope.Calls); got != uint64(holding[i].Load()) {
 			t.Errorf("leaf %d: the counter says %d, %d are held", i, got, holding[i].Load())
 		}
 	}
@@ -187,14 +189,14 @@ func TestQuotaFailures(t *testing.T) {
 		t.Errorf("a caller that had left: %v", err)
 	}
 	kv.before = nil
-	if got := used(t, q, chain, 0, Calls); got != 1 {
+	if got := used(t, q, chain, 0, scope.Calls); got != 1 {
 		t.Errorf("charged %d", got)
 	}
 	// A loser of the race tries again with what the winner left.
 	other := NewQuotas(kv)
 	kv.before = func() {
 		kv.before = nil
-		if err := other.Spend(t.Context(), chain, []Amount{{Calls, 8}}); err != nil {
+		if err := other.Spend(t.Context(), chain, []scope.Amount{{Of: scope.Calls, N: 8}}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -203,7 +205,7 @@ func TestQuotaFailures(t *testing.T) {
 	if err := q.Charge(t.Context(), chain, call(t)); err == nil || errors.Is(err, ErrDenied) {
 		t.Errorf("a damaged record: %v", err)
 	}
-	huge := []Amount{{Calls, NoLimit64}}
+	huge := []scope.Amount{{Of: scope.Calls, N: scope.NoLimit64}}
 	delete(kv.m, quotaKey(chain[0].ID))
 	wantDenied(t, q.Spend(t.Context(), chain, huge), CheckQuota, 0)
 }
@@ -219,7 +221,7 @@ func TestQuotaOfManyCapabilities(t *testing.T) {
 		}
 	}
 	for i, chain := range chains {
-		if left, err := q.Left(t.Context(), chain); err != nil || left[Calls] != uint64(i) {
+		if left, err := q.Left(t.Context(), chain); err != nil || left[scope.Calls] != uint64(i) {
 			t.Fatalf("capability %d of %d calls: %v left, %v", i, 1+i, left, err)
 		}
 	}

@@ -61,7 +61,7 @@ func Revoke(s sign.Signer, prev *RevocationList, now object.Time, ids ...object.
 	next.Revoked = append(next.Revoked, ids...)
 	slices.SortFunc(next.Revoked, object.Hash.Compare)
 	next.Revoked = slices.Compact(next.Revoked)
-	raw, err := signed(s, RevocationRule, next, &next.ListID, &next.Signature)
+	raw, err := sign.Seal(s, RevocationRule, next, &next.ListID, &next.Signature)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -85,16 +85,4 @@ func OpenRevocationList(raw []byte) (*RevocationList, object.Hash, error) {
 		return nil, object.Hash{}, fmt.Errorf("revocation list %s: %w", id.Short(), err)
 	}
 	return l, id, nil
-}
-
-// signed fills in the id and the signature of a new object and encodes it.
-func signed(s sign.Signer, rule object.Rule, v any, id *object.Hash, sig *object.Signature) ([]byte, error) {
-	var err error
-	if *id, err = rule.IDOf(v); err != nil {
-		return nil, err
-	}
-	if *sig, err = sign.ID(s, *id); err != nil {
-		return nil, err
-	}
-	return can.Marshal(v)
 }

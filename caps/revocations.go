@@ -76,7 +76,7 @@ func (r *Revocations) newest(ctx context.Context, issuer object.AgentID) (parsed
 		return parsedList{}, err
 	}
 	if !list.Issuer.Same(issuer) {
-		return parsedList{}, fmt.Errorf("revocation list %s is kept for %s and is of %s", id.Short(), who(issuer), who(list.Issuer))
+		return parsedList{}, fmt.Errorf("revocation list %s is kept for %s and is of %s", id.Short(), issuer.Name(), list.Issuer.Name())
 	}
 	p = parsedList{raw, list, id}
 	r.mu.Lock()
@@ -105,7 +105,7 @@ func (r *Revocations) Put(ctx context.Context, raw []byte) (*RevocationList, err
 			return nil, fmt.Errorf("%w: sequence %d, this one has %d", ErrRevocationOld, kept.list.Sequence, list.Sequence)
 		case kept.list.Sequence == list.Sequence:
 			return nil, fmt.Errorf("%w: %s signed %s and %s as number %d", ErrRevocationFork,
-				who(list.Issuer), kept.id.Short(), id.Short(), list.Sequence)
+				list.Issuer.Name(), kept.id.Short(), id.Short(), list.Sequence)
 		}
 		key := revocationKey(list.Issuer)
 		ok, err := r.kv.Update(ctx, map[string][]byte{key: kept.raw}, map[string][]byte{key: raw})

@@ -32,7 +32,7 @@ func (v *Verifier) unrevoked(chain Chain, now object.Time) *DeniedError {
 		for j := i; j < len(chain); j++ {
 			if lists[j] != nil && lists[j].Has(chain[i].ID) {
 				return chain.deny(i, CheckRevocation, fmt.Sprintf("%s revoked it (list %d of %s)",
-					who(lists[j].Issuer), lists[j].Sequence, lists[j].TimeObserved), "ask "+who(chain[i].Cap.Issuer)+" for a new one")
+					lists[j].Issuer.Name(), lists[j].Sequence, lists[j].TimeObserved), "ask "+chain[i].Cap.Issuer.Name()+" for a new one")
 			}
 		}
 	}
@@ -69,7 +69,7 @@ func (v *Verifier) usable(chain Chain, i int, list *RevocationList, now object.T
 		return nil
 	}
 	issuer := chain[i].Cap.Issuer
-	help := "fetch the newest revocation list of " + who(issuer)
+	help := "fetch the newest revocation list of " + issuer.Name()
 	if list == nil {
 		return chain.deny(i, CheckRevocation, "it requires a revocation check and its issuer's list is missing", help)
 	}

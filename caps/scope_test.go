@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -47,7 +48,7 @@ var allScopes = []string{
 
 func TestScopeTextRoundTrip(t *testing.T) {
 	for _, text := range allScopes {
-		s, err := ParseScope(text, nil)
+		s, err := scope.Parse(text, nil)
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
@@ -75,19 +76,19 @@ func TestScopeTextForms(t *testing.T) {
 		}
 	}
 	named := parse(t, "tool.call:echo")
-	if want := scopeOf(t, &ToolCall{ToolID: object.SumText("tool:echo"), MaxCalls: NoLimit32}); string(named.Payload) != string(want.Payload) {
+	if want := scopeOf(t, &scope.ToolCall{ToolID: object.SumText("tool:echo"), MaxCalls: scope.NoLimit32}); string(named.Payload) != string(want.Payload) {
 		t.Error("a tool's name is not resolved")
 	}
 	ref := parse(t, "blob.read:@data@2+3")
-	if d, _ := ref.Decode(); d.(*BlobRead).CID != object.SumText("blob:@data") || *d.(*BlobRead).RangeLen != 3 {
+	if d, _ := ref.Decode(); d.(*scope.BlobRead).CID != object.SumText("blob:@data") || *d.(*scope.BlobRead).RangeLen != 3 {
 		t.Errorf("a ref with a range: %+v", d)
 	}
 }
 
 // sameScopeText compares text forms in which sizes may be written in two ways.
 func sameScopeText(a, b string) bool {
-	x, errX := ParseScope(a, nil)
-	y, errY := ParseScope(b, nil)
+	x, errX := scope.Parse(a, nil)
+	y, errY := scope.Parse(b, nil)
 	return errX == nil && errY == nil && x.Kind == y.Kind && string(x.Payload) == string(y.Payload)
 }
 
@@ -104,12 +105,12 @@ func TestScopeTextRefusals(t *testing.T) {
 		"train.run:" + hexA + ",gpu=1us", "cell.read:" + hexA + ",prefix=hex:0", "cell.write:" + hexA + ",types=", "cell.write:" + hexA + ",types=x",
 		"blob.read:" + hexA + "@5x", "eval.run:" + hexA + ",runs=" + strings.Repeat("1", 1<<17),
 	} {
-		if s, err := ParseScope(text, nil); err == nil {
+		if s, err := scope.Parse(text, nil); err == nil {
 			t.Errorf("%.80q was read as %s", text, s)
 		}
 	}
 	failing := func(string, string) (object.Hash, error) { return object.Hash{}, errors.New("no such thing") }
-	if _, err := ParseScope("tool.call:echo", failing); err == nil || !strings.Contains(err.Error(), "no such thing") {
+	if _, err := scope.Parse("tool.call:echo", failing); err == nil || !strings.Contains(err.Error(), "no such thing") {
 		t.Errorf("the resolver's error is lost: %v", err)
 	}
 }
@@ -209,56 +210,56 @@ func TestScopeCovers(t *testing.T) {
 	const yes, no = true, false
 	for _, c := range []struct {
 		scope string
-		use   Use
+		use   scope.Use
 		want  bool
 	}{
-		{"blob.read:" + hexA, Use{Kind: KindBlobRead, CID: h}, yes},
-		{"blob.read:" + hexA, Use{Kind: KindBlobRead, CID: other}, no},
-		{"blob.read:" + hexA + "@10+10", Use{Kind: KindBlobRead, CID: h}, no},
-		{"blob.read:" + hexA + "@10+10", Use{Kind: KindBlobRead, CID: h, Offset: 10}, no},
-		{"blob.read:" + hexA + "@10+10", Use{Kind: KindBlobRead, CID: h, Offset: 10, Length: 10}, yes},
-		{"blob.read:" + hexA + "@10+10", Use{Kind: KindBlobRead, CID: h, Offset: 11, Length: 10}, no},
-		{"blob.read:" + hexA + "@10+10", Use{Kind: KindBlobRead, CID: h, Offset: 11, Length: NoLimit64}, no},
-		{"blob.read:" + hexA + "@10+10", Use{Kind: KindBlobPin, CID: h}, no},
-		{"blob.write:n,max=5,media=a/b", Use{Kind: KindBlobWrite, Namespace: "n", Size: 5, Media: "a/b"}, yes},
-		{"blob.write:n,max=5,media=a/b", Use{Kind: KindBlobWrite, Namespace: "n", Size: 6, Media: "a/b"}, no},
-		{"blob.write:n,max=5,media=a/b", Use{Kind: KindBlobWrite, Namespace: "m", Size: 5, Media: "a/b"}, no},
-		{"blob.write:n,max=5,media=a/b", Use{Kind: KindBlobWrite, Namespace: "n", Size: 5, Media: "a/c"}, no},
-		{"blob.write:n,max=5,media=a/*", Use{Kind: KindBlobWrite, Namespace: "n", Size: 5, Media: "a/c"}, yes},
-		{"blob.write:n,max=5", Use{Kind: KindBlobWrite, Namespace: "n", Size: 5}, yes},
-		{"blob.pin:" + hexA + ",ttl=1h", Use{Kind: KindBlobPin, CID: h, TTL: time.Hour}, yes},
-		{"blob.pin:" + hexA + ",ttl=1h", Use{Kind: KindBlobPin, CID: h, TTL: time.Hour + 1}, no},
-		{"blob.pin:" + hexA + ",ttl=1h", Use{Kind: KindBlobPin, CID: h}, no},
-		{"blob.pin:" + hexA + ",ttl=ever", Use{Kind: KindBlobPin, CID: h}, yes},
-		{"blob.delete:" + hexA, Use{Kind: KindBlobDelete, CID: h}, yes},
-		{"blob.delete:" + hexA, Use{Kind: KindBlobDelete}, no},
-		{"tool.call:" + hexA, Use{Kind: KindToolCall, Tool: h, Request: []byte("not json")}, yes},
-		{"tool.call:" + hexA, Use{Kind: KindToolCall, Tool: other}, no},
-		{"tool.call:" + hexA + ",calls=0", Use{Kind: KindToolCall, Tool: h}, no},
-		{"tool.call:" + hexA + ",eq:/a=1", Use{Kind: KindToolCall, Tool: h, Request: []byte(`{"a":1}`)}, yes},
-		{"tool.call:" + hexA + ",eq:/a=1", Use{Kind: KindToolCall, Tool: h, Request: []byte("not json")}, no},
-		{"train.run:" + hexA + ",jobs=1,tokens=9", Use{Kind: KindTrainRun, Recipe: h, Tokens: 9}, yes},
-		{"train.run:" + hexA + ",jobs=1,tokens=9", Use{Kind: KindTrainRun, Recipe: h, Tokens: 10}, no},
-		{"train.run:" + hexA + ",jobs=1,tokens=9", Use{Kind: KindTrainRun, Recipe: h, Jobs: 2}, no},
-		{"train.run:" + hexA + ",jobs=0,tokens=9", Use{Kind: KindTrainRun, Recipe: h}, no},
-		{"train.run:" + hexA, Use{Kind: KindTrainRun, Recipe: other}, no},
-		{"eval.run:" + hexA + ",runs=1", Use{Kind: KindEvalRun, Suite: h, Runs: 1}, yes},
-		{"eval.run:" + hexA + ",runs=1", Use{Kind: KindEvalRun, Suite: h, Runs: 2}, no},
-		{"eval.run:" + hexA, Use{Kind: KindEvalRun, Suite: other}, no},
-		{"deploy.promote:1,policy=" + hexA, Use{Kind: KindDeployPromote, Ring: 1, Policy: h}, yes},
-		{"deploy.promote:1,policy=" + hexA, Use{Kind: KindDeployPromote, Ring: 2, Policy: h}, no},
-		{"deploy.promote:1,policy=" + hexA, Use{Kind: KindDeployPromote, Ring: 1, Policy: other}, no},
-		{"compute.spawn:" + hexA + ",workers=1,cpu=1s,io=1", Use{Kind: KindComputeSpawn, Pool: h, CPUus: 1e6, IO: 1}, yes},
-		{"compute.spawn:" + hexA + ",workers=1,cpu=1s,io=1", Use{Kind: KindComputeSpawn, Pool: h, CPUus: 1e6 + 1, IO: 1}, no},
-		{"compute.spawn:" + hexA + ",workers=1,cpu=1s,io=1", Use{Kind: KindComputeSpawn, Pool: other}, no},
-		{"cell.read:" + hexA + ",prefix=a", Use{Kind: KindCellRead, Cell: h, Key: []byte("ab")}, yes},
-		{"cell.read:" + hexA + ",prefix=a", Use{Kind: KindCellRead, Cell: h}, no},
-		{"cell.read:" + hexA, Use{Kind: KindCellRead, Cell: other}, no},
-		{"cell.write:" + hexA + ",events=2,types=1", Use{Kind: KindCellWrite, Cell: h, EventTypes: []uint32{1, 1}}, yes},
-		{"cell.write:" + hexA + ",events=2,types=1", Use{Kind: KindCellWrite, Cell: h, EventTypes: []uint32{1, 1, 1}}, no},
-		{"cell.write:" + hexA + ",events=2,types=1", Use{Kind: KindCellWrite, Cell: h, EventTypes: []uint32{1, 2}}, no},
-		{"cell.write:" + hexA + ",events=2,types=1", Use{Kind: KindCellWrite, Cell: h, Events: 1}, no},
-		{"cell.write:" + hexA, Use{Kind: KindCellWrite, Cell: other, Events: 1}, no},
+		{"blob.read:" + hexA, scope.Use{Kind: scope.KindBlobRead, CID: h}, yes},
+		{"blob.read:" + hexA, scope.Use{Kind: scope.KindBlobRead, CID: other}, no},
+		{"blob.read:" + hexA + "@10+10", scope.Use{Kind: scope.KindBlobRead, CID: h}, no},
+		{"blob.read:" + hexA + "@10+10", scope.Use{Kind: scope.KindBlobRead, CID: h, Offset: 10}, no},
+		{"blob.read:" + hexA + "@10+10", scope.Use{Kind: scope.KindBlobRead, CID: h, Offset: 10, Length: 10}, yes},
+		{"blob.read:" + hexA + "@10+10", scope.Use{Kind: scope.KindBlobRead, CID: h, Offset: 11, Length: 10}, no},
+		{"blob.read:" + hexA + "@10+10", scope.Use{Kind: scope.KindBlobRead, CID: h, Offset: 11, Length: scope.NoLimit64}, no},
+		{"blob.read:" + hexA + "@10+10", scope.Use{Kind: scope.KindBlobPin, CID: h}, no},
+		{"blob.write:n,max=5,media=a/b", scope.Use{Kind: scope.KindBlobWrite, Namespace: "n", Size: 5, Media: "a/b"}, yes},
+		{"blob.write:n,max=5,media=a/b", scope.Use{Kind: scope.KindBlobWrite, Namespace: "n", Size: 6, Media: "a/b"}, no},
+		{"blob.write:n,max=5,media=a/b", scope.Use{Kind: scope.KindBlobWrite, Namespace: "m", Size: 5, Media: "a/b"}, no},
+		{"blob.write:n,max=5,media=a/b", scope.Use{Kind: scope.KindBlobWrite, Namespace: "n", Size: 5, Media: "a/c"}, no},
+		{"blob.write:n,max=5,media=a/*", scope.Use{Kind: scope.KindBlobWrite, Namespace: "n", Size: 5, Media: "a/c"}, yes},
+		{"blob.write:n,max=5", scope.Use{Kind: scope.KindBlobWrite, Namespace: "n", Size: 5}, yes},
+		{"blob.pin:" + hexA + ",ttl=1h", scope.Use{Kind: scope.KindBlobPin, CID: h, TTL: time.Hour}, yes},
+		{"blob.pin:" + hexA + ",ttl=1h", scope.Use{Kind: scope.KindBlobPin, CID: h, TTL: time.Hour + 1}, no},
+		{"blob.pin:" + hexA + ",ttl=1h", scope.Use{Kind: scope.KindBlobPin, CID: h}, no},
+		{"blob.pin:" + hexA + ",ttl=ever", scope.Use{Kind: scope.KindBlobPin, CID: h}, yes},
+		{"blob.delete:" + hexA, scope.Use{Kind: scope.KindBlobDelete, CID: h}, yes},
+		{"blob.delete:" + hexA, scope.Use{Kind: scope.KindBlobDelete}, no},
+		{"tool.call:" + hexA, scope.Use{Kind: scope.KindToolCall, Tool: h, Request: []byte("not json")}, yes},
+		{"tool.call:" + hexA, scope.Use{Kind: scope.KindToolCall, Tool: other}, no},
+		{"tool.call:" + hexA + ",calls=0", scope.Use{Kind: scope.KindToolCall, Tool: h}, no},
+		{"tool.call:" + hexA + ",eq:/a=1", scope.Use{Kind: scope.KindToolCall, Tool: h, Request: []byte(`{"a":1}`)}, yes},
+		{"tool.call:" + hexA + ",eq:/a=1", scope.Use{Kind: scope.KindToolCall, Tool: h, Request: []byte("not json")}, no},
+		{"train.run:" + hexA + ",jobs=1,tokens=9", scope.Use{Kind: scope.KindTrainRun, Recipe: h, Tokens: 9}, yes},
+		{"train.run:" + hexA + ",jobs=1,tokens=9", scope.Use{Kind: scope.KindTrainRun, Recipe: h, Tokens: 10}, no},
+		{"train.run:" + hexA + ",jobs=1,tokens=9", scope.Use{Kind: scope.KindTrainRun, Recipe: h, Jobs: 2}, no},
+		{"train.run:" + hexA + ",jobs=0,tokens=9", scope.Use{Kind: scope.KindTrainRun, Recipe: h}, no},
+		{"train.run:" + hexA, scope.Use{Kind: scope.KindTrainRun, Recipe: other}, no},
+		{"eval.run:" + hexA + ",runs=1", scope.Use{Kind: scope.KindEvalRun, Suite: h, Runs: 1}, yes},
+		{"eval.run:" + hexA + ",runs=1", scope.Use{Kind: scope.KindEvalRun, Suite: h, Runs: 2}, no},
+		{"eval.run:" + hexA, scope.Use{Kind: scope.KindEvalRun, Suite: other}, no},
+		{"deploy.promote:1,policy=" + hexA, scope.Use{Kind: scope.KindDeployPromote, Ring: 1, Policy: h}, yes},
+		{"deploy.promote:1,policy=" + hexA, scope.Use{Kind: scope.KindDeployPromote, Ring: 2, Policy: h}, no},
+		{"deploy.promote:1,policy=" + hexA, scope.Use{Kind: scope.KindDeployPromote, Ring: 1, Policy: other}, no},
+		{"compute.spawn:" + hexA + ",workers=1,cpu=1s,io=1", scope.Use{Kind: scope.KindComputeSpawn, Pool: h, CPUus: 1e6, IO: 1}, yes},
+		{"compute.spawn:" + hexA + ",workers=1,cpu=1s,io=1", scope.Use{Kind: scope.KindComputeSpawn, Pool: h, CPUus: 1e6 + 1, IO: 1}, no},
+		{"compute.spawn:" + hexA + ",workers=1,cpu=1s,io=1", scope.Use{Kind: scope.KindComputeSpawn, Pool: other}, no},
+		{"cell.read:" + hexA + ",prefix=a", scope.Use{Kind: scope.KindCellRead, Cell: h, Key: []byte("ab")}, yes},
+		{"cell.read:" + hexA + ",prefix=a", scope.Use{Kind: scope.KindCellRead, Cell: h}, no},
+		{"cell.read:" + hexA, scope.Use{Kind: scope.KindCellRead, Cell: other}, no},
+		{"cell.write:" + hexA + ",events=2,types=1", scope.Use{Kind: scope.KindCellWrite, Cell: h, EventTypes: []uint32{1, 1}}, yes},
+		{"cell.write:" + hexA + ",events=2,types=1", scope.Use{Kind: scope.KindCellWrite, Cell: h, EventTypes: []uint32{1, 1, 1}}, no},
+		{"cell.write:" + hexA + ",events=2,types=1", scope.Use{Kind: scope.KindCellWrite, Cell: h, EventTypes: []uint32{1, 2}}, no},
+		{"cell.write:" + hexA + ",events=2,types=1", scope.Use{Kind: scope.KindCellWrite, Cell: h, Events: 1}, no},
+		{"cell.write:" + hexA, scope.Use{Kind: scope.KindCellWrite, Cell: other, Events: 1}, no},
 	} {
 		chain := rootCap(t, c.scope)
 		err := verifier().Authorize(chain, alice.Agent(), c.use, t0)
@@ -282,7 +283,7 @@ func parseHash(t testing.TB, s string) object.Hash {
 
 // TestScopeBytes pins the field numbers of one scope.
 func TestScopeBytes(t *testing.T) {
-	s := scopeOf(t, &EvalRun{SuiteID: parseHash(t, hexA), MaxRuns: 300})
+	s := scopeOf(t, &scope.EvalRun{SuiteID: parseHash(t, hexA), MaxRuns: 300})
 	want := "0802" + "0301" + "0802" + "03010301" + "03020520" + hexA + "0302" + "03ac02"
 	if got := hex.EncodeToString(s.Payload); got != want || s.Kind != 7 {
 		t.Errorf("got %s, want %s", got, want)
@@ -291,13 +292,13 @@ func TestScopeBytes(t *testing.T) {
 
 func TestScopePayloadIsStrict(t *testing.T) {
 	good := parse(t, "eval.run:"+hexA)
-	for name, s := range map[string]CapScope{
+	for name, s := range map[string]scope.CapScope{
 		"kind 0":         {Kind: 0, Payload: good.Payload},
 		"kind 12":        {Kind: 12, Payload: good.Payload},
-		"another kind":   {Kind: KindDeployPromote, Payload: good.Payload},
-		"empty":          {Kind: KindEvalRun},
-		"trailing bytes": {Kind: KindEvalRun, Payload: append(append([]byte{}, good.Payload...), 0)},
-		"zero hash":      {Kind: KindEvalRun, Payload: mustMarshal(t, &EvalRun{})},
+		"another kind":   {Kind: scope.KindDeployPromote, Payload: good.Payload},
+		"empty":          {Kind: scope.KindEvalRun},
+		"trailing bytes": {Kind: scope.KindEvalRun, Payload: append(append([]byte{}, good.Payload...), 0)},
+		"zero hash":      {Kind: scope.KindEvalRun, Payload: mustMarshal(t, &scope.EvalRun{})},
 	} {
 		if err := s.Check(); err == nil {
 			t.Errorf("%s is accepted", name)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -39,7 +40,7 @@ func (v *Verifier) Verify(chain Chain, holder object.AgentID, now object.Time) e
 // Authorize is Verify, and checks that the chain allows the use: kind, scope,
 // constraints, and that no limit is smaller than what the use alone needs.
 // Charging the quotas is up to [Quotas].
-func (v *Verifier) Authorize(chain Chain, holder object.AgentID, use Use, now object.Time) error {
+func (v *Verifier) Authorize(chain Chain, holder object.AgentID, use scope.Use, now object.Time) error {
 	p, err := v.verify(chain, holder, now)
 	if err != nil {
 		return err
@@ -47,16 +48,16 @@ func (v *Verifier) Authorize(chain Chain, holder object.AgentID, use Use, now ob
 	return p.authorize(use)
 }
 
-func (p *proven) authorize(use Use) error {
+func (p *proven) authorize(use scope.Use) error {
 	leaf := p.scopes[0]
 	if use.Kind != leaf.Kind() {
-		return p.links.deny(0, CheckScope, fmt.Sprintf("it is for %s, the use is %s", KindName(leaf.Kind()), KindName(use.Kind)),
-			"use a capability for "+KindName(use.Kind))
+		return p.links.deny(0, CheckScope, fmt.Sprintf("it is for %s, the use is %s", scope.KindName(leaf.Kind()), scope.KindName(use.Kind)),
+			"use a capability for "+scope.KindName(use.Kind))
 	}
-	if err := leaf.covers(&use); err != nil {
+	if err := scope.Covers(leaf, &use); err != nil {
 		return p.links.deny(0, CheckScope, err.Error(), "it allows "+p.links[0].Cap.Scope.String())
 	}
-	if err := costWithin(use.Cost(), leaf.limits()); err != nil {
+	if err := scope.CostWithin(use.Cost(), scope.Limits(leaf)); err != nil {
 		return p.links.deny(0, CheckScope, err.Error(), "it allows "+p.links[0].Cap.Scope.String())
 	}
 	return nil
@@ -82,7 +83,7 @@ func (v *Verifier) verify(chain Chain, holder object.AgentID, now object.Time) (
 // heldBy checks the subject of the leaf.
 func (p *proven) heldBy(holder object.AgentID) error {
 	if subject := p.links[0].Cap.Subject; !subject.Same(holder) {
-		return p.links.deny(0, CheckHolder, fmt.Sprintf("it is for %s, not for %s", who(subject), who(holder)),
+		return p.links.deny(0, CheckHolder, fmt.Sprintf("it is for %s, not for %s", subject.Name(), holder.Name()),
 			"have it attenuated to "+holder.KeyHex())
 	}
 	return nil
@@ -95,8 +96,8 @@ func (c Chain) rootTrusted(trusted func(object.AgentID, uint8) bool) *DeniedErro
 	if trusted != nil && trusted(issuer, kind) {
 		return nil
 	}
-	return c.deny(root, CheckTrust, fmt.Sprintf("%s is not trusted to issue %s", who(issuer), KindName(kind)),
-		fmt.Sprintf("if you do trust key %s for %q, say so in trust.yaml", issuer.KeyHex(), Domain(kind)))
+	return c.deny(root, CheckTrust, fmt.Sprintf("%s is not trusted to issue %s", issuer.Name(), scope.KindName(kind)),
+		fmt.Sprintf("if you do trust key %s for %q, say so in trust.yaml", issuer.KeyHex(), scope.Domain(kind)))
 }
 
 // validAt checks not_before ≤ now < expires_at, root first.
@@ -107,7 +108,7 @@ func (c Chain) validAt(now object.Time) *DeniedError {
 			return c.deny(i, CheckTime, fmt.Sprintf("it is not valid before %s, now is %s", l.NotBefore, now), "wait, or check the clock")
 		case now >= l.ExpiresAt:
 			return c.deny(i, CheckTime, fmt.Sprintf("it expired at %s, now is %s", l.ExpiresAt, now),
-				"ask "+who(l.Issuer)+" for a new one")
+				"ask "+l.Issuer.Name()+" for a new one")
 		}
 	}
 	return nil

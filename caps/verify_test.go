@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -103,7 +104,7 @@ func TestTrustTimeAndForm(t *testing.T) {
 	wantDenied(t, v.Verify(chain, bob.Agent(), hours(2)), CheckTime, 0)
 	wantDenied(t, v.Verify(chain, bob.Agent(), hours(10)), CheckTime, 1)
 	wantDenied(t, (&Verifier{}).Verify(chain, bob.Agent(), hours(1)), CheckTrust, 1)
-	onlyTools := &Verifier{Trusted: func(a object.AgentID, kind uint8) bool { return trustOwner(a, 0) && kind == KindToolCall }}
+	onlyTools := &Verifier{Trusted: func(a object.AgentID, kind uint8) bool { return trustOwner(a, 0) && kind == scope.KindToolCall }}
 	wantDenied(t, onlyTools.Verify(chain, bob.Agent(), hours(1)), CheckTrust, 1)
 	wantDenied(t, v.Verify(chain[:1], bob.Agent(), hours(1)), CheckParent, 0)
 	wantDenied(t, v.Verify(chain[1:], bob.Agent(), hours(1)), CheckHolder, 0)
@@ -119,7 +120,7 @@ func TestOnlyBytesCount(t *testing.T) {
 	chain[0].Cap.Subject = bob.Agent()
 	chain[0].Cap.Scope = parse(t, "eval.run:"+hexA)
 	wantDenied(t, verifier().Verify(chain, bob.Agent(), t0), CheckHolder, 0)
-	use := Use{Kind: KindEvalRun, Suite: parseHash(t, hexA), Runs: 2}
+	use := scope.Use{Kind: scope.KindEvalRun, Suite: parseHash(t, hexA), Runs: 2}
 	wantDenied(t, verifier().Authorize(chain, alice.Agent(), use, t0), CheckScope, 0)
 }
 
@@ -147,7 +148,7 @@ func TestUnknownScopeFieldDenies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := resign(t, owner, Capability{Issuer: owner.Agent(), Subject: alice.Agent(), Scope: CapScope{KindBlobRead, payload}, NotBefore: t0, ExpiresAt: hours(1)})
+	l := resign(t, owner, Capability{Issuer: owner.Agent(), Subject: alice.Agent(), Scope: scope.CapScope{Kind: scope.KindBlobRead, Payload: payload}, NotBefore: t0, ExpiresAt: hours(1)})
 	wantDenied(t, verifier().Verify(Chain{l}, alice.Agent(), t0), CheckScope, 0)
 }
 
@@ -221,7 +222,7 @@ func TestIssueRefuses(t *testing.T) {
 	for name, change := range map[string]func(*Draft){
 		"empty window": func(d *Draft) { d.ExpiresAt = d.NotBefore },
 		"no subject":   func(d *Draft) { d.Subject = object.AgentID{} },
-		"no scope":     func(d *Draft) { d.Scope = CapScope{} },
+		"no scope":     func(d *Draft) { d.Scope = scope.CapScope{} },
 	} {
 		d := good
 		change(&d)

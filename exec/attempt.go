@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -19,7 +20,7 @@ type attempt struct {
 	effect      Effect
 	requestHash object.Hash
 	target      target
-	use         caps.Use
+	use         scope.Use
 	allowed     []caps.Chain // those that cover the use; the leaf comes first in each
 	chain       caps.Chain   // the one of them that is charged
 	charged     bool         // by this attempt
@@ -181,11 +182,11 @@ func (a *attempt) unused(ctx context.Context, res Response) error {
 	if !a.charged {
 		return nil
 	}
-	rest := []caps.Amount{
-		{Of: caps.Tokens, N: a.use.Tokens - min(a.use.Tokens, res.Tokens)},
-		{Of: caps.GPUms, N: a.use.GPUms - min(a.use.GPUms, res.GPUms)},
+	rest := []scope.Amount{
+		{Of: scope.Tokens, N: a.use.Tokens - min(a.use.Tokens, res.Tokens)},
+		{Of: scope.GPUms, N: a.use.GPUms - min(a.use.GPUms, res.GPUms)},
 	}
-	if a.use.Kind != caps.KindTrainRun || rest[0].N+rest[1].N == 0 {
+	if a.use.Kind != scope.KindTrainRun || rest[0].N+rest[1].N == 0 {
 		return nil
 	}
 	if err := a.gate.Quotas.Return(ctx, a.chain, rest); err != nil {

@@ -8,7 +8,7 @@ import (
 	"io"
 	"math"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -69,38 +69,38 @@ func AddBlobTools(g *Gate, s Blobs) {
 	}})
 }
 
-func blobPutUse(request []byte) (caps.Use, error) {
+func blobPutUse(request []byte) (scope.Use, error) {
 	r, err := object.Decode[BlobPutRequest](request)
 	if err != nil {
-		return caps.Use{}, err
+		return scope.Use{}, err
 	}
-	return caps.Use{Kind: caps.KindBlobWrite, Namespace: r.Namespace, Size: uint64(len(r.Data)), Media: r.Media}, nil
+	return scope.Use{Kind: scope.KindBlobWrite, Namespace: r.Namespace, Size: uint64(len(r.Data)), Media: r.Media}, nil
 }
 
-func blobGetUse(request []byte) (caps.Use, error) {
+func blobGetUse(request []byte) (scope.Use, error) {
 	r, err := object.Decode[BlobGetRequest](request)
 	if err != nil {
-		return caps.Use{}, err
+		return scope.Use{}, err
 	}
-	use := caps.Use{Kind: caps.KindBlobRead, CID: r.CID}
+	use := scope.Use{Kind: scope.KindBlobRead, CID: r.CID}
 	if r.Offset != nil {
 		use.Offset = *r.Offset
 	}
 	if r.Length != nil {
 		if *r.Length == 0 {
-			return caps.Use{}, errors.New("a range of no bytes")
+			return scope.Use{}, errors.New("a range of no bytes")
 		}
 		use.Length = *r.Length
 	}
 	return use, nil
 }
 
-func blobChunkGetUse(request []byte) (caps.Use, error) {
+func blobChunkGetUse(request []byte) (scope.Use, error) {
 	r, err := object.Decode[BlobChunkGetRequest](request)
 	if err != nil {
-		return caps.Use{}, err
+		return scope.Use{}, err
 	}
-	return caps.Use{Kind: caps.KindBlobRead, CID: r.CID}, nil
+	return scope.Use{Kind: scope.KindBlobRead, CID: r.CID}, nil
 }
 
 func runBlobPut(ctx context.Context, s Blobs, request []byte) (Response, error) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 )
@@ -13,7 +13,7 @@ import (
 // BuiltinID(name); it takes the same path through the gate as any other tool.
 type Builtin struct {
 	// Use says which authority a request needs. An error refuses the request.
-	Use func(request []byte) (caps.Use, error)
+	Use func(request []byte) (scope.Use, error)
 	// Run does it. As for a Runner, an error leaves an unknown outcome.
 	Run func(ctx context.Context, call Call) (Response, error)
 	// Writes and Spawns say that a task is charged one state write, or one worker,
@@ -66,7 +66,7 @@ type target struct {
 	// permanentExits are exit statuses of failures that trying again does not mend.
 	permanentExits []uint64
 	keepOut        bool
-	use            func(request []byte) (caps.Use, error)
+	use            func(request []byte) (scope.Use, error)
 	evidence       []object.Hash
 }
 
@@ -94,8 +94,8 @@ func (g *Gate) resolve(ctx context.Context, id object.Hash, defaults Limits) (ta
 	return target{
 		name: tool.Name, module: tool.Module, runner: runner, limits: tool.limits(defaults), retrySafe: tool.Policy.RetrySafe,
 		probe: tool.Policy.Probe, permanentExits: tool.Policy.Permanent,
-		use: func(request []byte) (caps.Use, error) {
-			return caps.Use{Kind: caps.KindToolCall, Tool: id, Request: request}, nil
+		use: func(request []byte) (scope.Use, error) {
+			return scope.Use{Kind: scope.KindToolCall, Tool: id, Request: request}, nil
 		},
 		evidence: evidence,
 	}, nil
@@ -103,10 +103,10 @@ func (g *Gate) resolve(ctx context.Context, id object.Hash, defaults Limits) (ta
 
 // Use says which authority a request to a tool needs: what a capability has to
 // cover. The error wraps ErrNoTool when there is no such tool.
-func (g *Gate) Use(ctx context.Context, tool object.Hash, request []byte) (caps.Use, error) {
+func (g *Gate) Use(ctx context.Context, tool object.Hash, request []byte) (scope.Use, error) {
 	t, err := g.resolve(ctx, tool, g.Defaults)
 	if err != nil {
-		return caps.Use{}, err
+		return scope.Use{}, err
 	}
 	return t.use(request)
 }

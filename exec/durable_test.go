@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/store"
@@ -76,7 +77,7 @@ func TestPowerFailsAtEveryUpdate(t *testing.T) {
 				t.Fatalf("%+v, %v", out, err)
 			}
 			used, err := e.gate.Quotas.(*caps.Quotas).Used(t.Context(), chain[0].ID)
-			if err != nil || used[caps.Calls] != 1 {
+			if err != nil || used[scope.Calls] != 1 {
 				t.Errorf("charged %v, %v", used, err)
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/ledger"
@@ -62,17 +63,17 @@ func (e *env) pass(d time.Duration) { e.clock.Add(d.Microseconds()) }
 func (e *env) builtin(name string, b exec.Builtin) {
 	id := exec.BuiltinID(name)
 	if b.Use == nil {
-		b.Use = func(request []byte) (caps.Use, error) {
-			return caps.Use{Kind: caps.KindToolCall, Tool: id, Request: request}, nil
+		b.Use = func(request []byte) (scope.Use, error) {
+			return scope.Use{Kind: scope.KindToolCall, Tool: id, Request: request}, nil
 		}
 	}
 	e.gate.Builtin(name, b)
 }
 
 // cap issues a capability to the executor itself.
-func (e *env) cap(scope string) caps.Chain {
+func (e *env) cap(text string) caps.Chain {
 	e.t.Helper()
-	s, err := caps.ParseScope(scope, nil)
+	s, err := scope.Parse(text, nil)
 	if err != nil {
 		e.t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -28,8 +29,8 @@ func Example() {
 	}
 	tool := exec.BuiltinID("shout")
 	gate.Builtin("shout", exec.Builtin{
-		Use: func(request []byte) (caps.Use, error) {
-			return caps.Use{Kind: caps.KindToolCall, Tool: tool, Request: request}, nil
+		Use: func(request []byte) (scope.Use, error) {
+			return scope.Use{Kind: scope.KindToolCall, Tool: tool, Request: request}, nil
 		},
 		Run: func(_ context.Context, c exec.Call) (exec.Response, error) {
 			return exec.Response{Body: append(c.Request, '!'), Status: exec.StatusOK}, nil
@@ -40,7 +41,7 @@ func Example() {
 	_, err := gate.Do(ctx, call)
 	fmt.Println(err)
 
-	scope, err := caps.ParseScope("tool.call:"+tool.String()+",calls=1", nil)
+	scope, err := scope.Parse("tool.call:"+tool.String()+",calls=1", nil)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -37,15 +38,15 @@ type Receipts interface {
 // Verifier judges one use of authority; *caps.Verifier is one.
 type Verifier interface {
 	Verify(chain caps.Chain, holder object.AgentID, now object.Time) error
-	Authorize(chain caps.Chain, holder object.AgentID, use caps.Use, now object.Time) error
+	Authorize(chain caps.Chain, holder object.AgentID, use scope.Use, now object.Time) error
 }
 
 // Quotas counts uses of authority; *caps.Quotas is one.
 type Quotas interface {
-	Charge(ctx context.Context, chain caps.Chain, use caps.Use) error
-	Riding(chain caps.Chain, use caps.Use) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error)
-	Return(ctx context.Context, chain caps.Chain, cost []caps.Amount) error
-	Returning(chain caps.Chain, cost []caps.Amount) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error)
+	Charge(ctx context.Context, chain caps.Chain, use scope.Use) error
+	Riding(chain caps.Chain, use scope.Use) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error)
+	Return(ctx context.Context, chain caps.Chain, cost []scope.Amount) error
+	Returning(chain caps.Chain, cost []scope.Amount) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error)
 }
 
 // Responses keeps byte strings under their hash; *store.Store is one.

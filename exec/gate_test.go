@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -41,7 +42,7 @@ func TestKeyedEffectHappensOnce(t *testing.T) {
 		t.Errorf("invoked %d times", n)
 	}
 	used, err := e.gate.Quotas.(*caps.Quotas).Used(t.Context(), chain[0].ID)
-	if err != nil || used[caps.Calls] != 1 {
+	if err != nil || used[scope.Calls] != 1 {
 		t.Errorf("charged %v, %v", used, err)
 	}
 }
@@ -154,7 +155,7 @@ func TestConflict(t *testing.T) {
 		t.Errorf("after the mark: %v", err)
 	}
 	used, err := e.gate.Quotas.(*caps.Quotas).Used(t.Context(), chain[0].ID)
-	if err != nil || used[caps.Calls] != 1 || e.calls.Load() != 1 {
+	if err != nil || used[scope.Calls] != 1 || e.calls.Load() != 1 {
 		t.Errorf("charged %v, invoked %d times, %v", used, e.calls.Load(), err)
 	}
 }

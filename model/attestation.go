@@ -100,17 +100,12 @@ func OpenAttestation(raw []byte) (*Attestation, object.Hash, error) {
 
 // sealSigned is seal, and signs the id into sig, which points into v, too.
 func sealSigned(s sign.Signer, rule object.Rule, v any, id *object.Hash, sig *object.Signature) (object.Hash, []byte, error) {
-	h, err := rule.IDOf(v)
+	raw, err := sign.Seal(s, rule, v, id, sig)
+	if err == nil {
+		err = can.Check(v)
+	}
 	if err != nil {
 		return object.Hash{}, nil, err
 	}
-	*id = h
-	if *sig, err = sign.ID(s, h); err != nil {
-		return object.Hash{}, nil, err
-	}
-	if err := can.Check(v); err != nil {
-		return object.Hash{}, nil, err
-	}
-	raw, err := can.Marshal(v)
-	return h, raw, err
+	return *id, raw, nil
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
@@ -122,9 +123,9 @@ func (h *house) ok(err error) {
 }
 
 // grant issues a capability to the executor, by way of a delegable root.
-func (h *house) grant(scope caps.Scope) object.Hash {
+func (h *house) grant(sc scope.Scope) object.Hash {
 	h.t.Helper()
-	s, err := caps.NewScope(scope)
+	s, err := scope.New(sc)
 	h.ok(err)
 	draft := caps.Draft{Subject: vera.Agent(), Scope: s, NotBefore: 1, ExpiresAt: 1 << 60, Delegable: true}
 	root, err := caps.Issue(admin, draft)
@@ -321,7 +322,7 @@ func openHouse(t testing.TB, db *memory.DB, of house) *house {
 
 func (h *house) furnish() {
 	t, ctx := h.t, h.t.Context()
-	call := h.grant(&caps.ToolCall{ToolID: statTool, MaxCalls: 10_000})
+	call := h.grant(&scope.ToolCall{ToolID: statTool, MaxCalls: 10_000})
 	var ids []object.Hash
 	for _, file := range goFiles(t) {
 		ids = append(ids, h.episode(call, file))
@@ -363,7 +364,7 @@ func (h *house) inForce(id object.Hash) {
 	q := h.policyRequest(id)
 	s, err := h.registry.SetPolicy(h.t.Context(), q)
 	h.ok(err)
-	h.decided(model.PolicyTool, &caps.ToolCall{ToolID: model.PolicyTool, MaxCalls: 1}, &q, s)
+	h.decided(model.PolicyTool, &scope.ToolCall{ToolID: model.PolicyTool, MaxCalls: 1}, &q, s)
 }
 
 // policyRequest asks for a policy to be put into force after the one of its ring.
@@ -394,12 +395,12 @@ func (h *house) hold(frozen bool, reason string) *model.RingHold {
 	}
 	hold, err := h.registry.SetHold(h.t.Context(), executor, q, frozen)
 	h.ok(err)
-	h.decided(tool, &caps.ToolCall{ToolID: tool, MaxCalls: 1}, &q, hold)
+	h.decided(tool, &scope.ToolCall{ToolID: tool, MaxCalls: 1}, &q, hold)
 	return hold
 }
 
 // decided leaves the receipt of a decision.
-func (h *house) decided(tool object.Hash, scope caps.Scope, request, made any) {
+func (h *house) decided(tool object.Hash, scope scope.Scope, request, made any) {
 	h.t.Helper()
 	asked, err := can.Marshal(request)
 	h.ok(err)
@@ -444,7 +445,7 @@ func (h *house) trained(params ...string) object.Hash {
 	h.ok(err)
 	request, err := can.Marshal(&job)
 	h.ok(err)
-	receipt := h.effect(model.TrainTool, h.grant(&caps.TrainRun{RecipeID: recipe, MaxJobs: 5, MaxTokens: 1 << 50}), request, raw)
+	receipt := h.effect(model.TrainTool, h.grant(&scope.TrainRun{RecipeID: recipe, MaxJobs: 5, MaxTokens: 1 << 50}), request, raw)
 	id, err := h.registry.AddEffect(ctx, receipt)
 	h.ok(err)
 	if id != res.Model.ModelID {
@@ -462,7 +463,7 @@ func (h *house) evaluated(m object.Hash) *model.Vouched {
 	h.ok(err)
 	request, err := can.Marshal(&job)
 	h.ok(err)
-	receipt := h.effect(model.EvalTool, h.grant(&caps.EvalRun{SuiteID: h.suite, MaxRuns: 5}), request, raw)
+	receipt := h.effect(model.EvalTool, h.grant(&scope.EvalRun{SuiteID: h.suite, MaxRuns: 5}), request, raw)
 	_, err = h.registry.AddEffect(ctx, receipt)
 	h.ok(err)
 	v, err := h.registry.Vouch(ctx, vera, receipt, func(ctx context.Context, job model.EvalJob) (*model.EvalResult, error) {
@@ -494,7 +495,7 @@ func (h *house) promoted(m object.Hash, ring uint8) *model.PromotionRecord {
 	if err != nil {
 		h.t.Fatalf("%v\n%+v", err, conditions)
 	}
-	h.decided(model.PromoteTool, &caps.DeployPromote{RingID: ring, PolicyID: q.PolicyID}, &q, p)
+	h.decided(model.PromoteTool, &scope.DeployPromote{RingID: ring, PolicyID: q.PolicyID}, &q, p)
 	return p
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/internal/show"
 	"github.com/mythos-project/mythos/ledger"
@@ -133,7 +134,7 @@ func decidedHouse(t *testing.T) (*house, object.Hash) {
 	h.policy(0, 850_000)
 	s, err := h.registry.MoveIndex(t.Context(), "memory", nil, h.tests.CID, 50)
 	h.ok(err)
-	h.decided(model.IndexUpdateTool, &caps.ToolCall{ToolID: model.IndexUpdateTool, MaxCalls: 1}, &model.IndexUpdate{Name: "memory", Add: h.tests.CID}, s)
+	h.decided(model.IndexUpdateTool, &scope.ToolCall{ToolID: model.IndexUpdateTool, MaxCalls: 1}, &model.IndexUpdate{Name: "memory", Add: h.tests.CID}, s)
 	return h, s.StateID
 }
 

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -79,40 +79,40 @@ func (w *writers) of(cell object.Hash) *sync.Mutex { return &w[cell.Sum[0]%byte(
 func (c *Cells) Register(g *exec.Gate) {
 	g.Builtin(Append, exec.Builtin{Use: useAppend, Run: c.runAppend, RetrySafe: true, Writes: true})
 	g.Builtin(Read, exec.Builtin{
-		Use: use(func(q *exec.CellReadRequest) caps.Use {
-			return caps.Use{Kind: caps.KindCellRead, Cell: q.CellID, Key: q.KeyPrefix}
+		Use: use(func(q *exec.CellReadRequest) scope.Use {
+			return scope.Use{Kind: scope.KindCellRead, Cell: q.CellID, Key: q.KeyPrefix}
 		}),
 		Run: c.runRead, RetrySafe: true,
 	})
 	g.Builtin(Snapshot, exec.Builtin{
-		Use: use(func(q *exec.CellSnapshotRequest) caps.Use {
-			return caps.Use{Kind: caps.KindCellRead, Cell: q.CellID, Key: q.KeyPrefix}
+		Use: use(func(q *exec.CellSnapshotRequest) scope.Use {
+			return scope.Use{Kind: scope.KindCellRead, Cell: q.CellID, Key: q.KeyPrefix}
 		}),
 		Run: c.runState, RetrySafe: true,
 	})
 	g.Builtin(Policy, exec.Builtin{
-		Use: use(func(q *exec.CellPolicyRequest) caps.Use { return caps.Use{Kind: caps.KindCellWrite, Cell: q.CellID} }),
+		Use: use(func(q *exec.CellPolicyRequest) scope.Use { return scope.Use{Kind: scope.KindCellWrite, Cell: q.CellID} }),
 		Run: c.runPolicy, RetrySafe: true, Writes: true,
 	})
 }
 
 // use says what a request needs, in either of the two shapes that it may have.
-func use[T any](of func(*T) caps.Use) func([]byte) (caps.Use, error) {
-	return func(request []byte) (caps.Use, error) {
+func use[T any](of func(*T) scope.Use) func([]byte) (scope.Use, error) {
+	return func(request []byte) (scope.Use, error) {
 		q, err := exec.DecodeRequest[T](request)
 		if err != nil {
-			return caps.Use{}, err
+			return scope.Use{}, err
 		}
 		return of(q), nil
 	}
 }
 
-func useAppend(request []byte) (caps.Use, error) {
+func useAppend(request []byte) (scope.Use, error) {
 	q, err := openAppend(request)
 	if err != nil {
-		return caps.Use{}, err
+		return scope.Use{}, err
 	}
-	use := caps.Use{Kind: caps.KindCellWrite, Cell: q.CellID, Events: uint64(len(q.Events))}
+	use := scope.Use{Kind: scope.KindCellWrite, Cell: q.CellID, Events: uint64(len(q.Events))}
 	for i := range q.Events {
 		use.EventTypes = append(use.EventTypes, q.Events[i].Type)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
@@ -19,7 +20,7 @@ import (
 
 // All returns every struct of the protocol, sorted by name.
 func All() []object.Struct {
-	all := slices.Concat(object.Structs, merkle.Structs, caps.Structs, ledger.Structs, packet.Structs, ir.Structs, exec.Structs,
+	all := slices.Concat(object.Structs, merkle.Structs, caps.Structs, scope.Structs, ledger.Structs, packet.Structs, ir.Structs, exec.Structs,
 		dataset.Structs, model.Structs)
 	slices.SortFunc(all, func(a, b object.Struct) int { return strings.Compare(a.Name, b.Name) })
 	return all

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
@@ -135,7 +135,7 @@ func (c *completer) scope(_ *cobra.Command, _ []string, prefix string) ([]string
 		return list, none
 	}
 	var kinds []string
-	for _, kind := range caps.KindNames() {
+	for _, kind := range scope.KindNames() {
 		kinds = append(kinds, kind+":")
 	}
 	return kinds, none

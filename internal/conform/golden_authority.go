@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/memory"
@@ -114,7 +115,7 @@ func issuanceOf(in json.RawMessage) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	scope, err := object.Decode[caps.CapScope](raw)
+	scope, err := object.Decode[scope.CapScope](raw)
 	if err != nil {
 		return nil, err
 	}

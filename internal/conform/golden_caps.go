@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -50,8 +51,8 @@ type useIn struct {
 	EventTypes []uint32    `json:"event_types,omitempty"`
 }
 
-func (u useIn) use() caps.Use {
-	return caps.Use{Kind: u.Kind, CID: u.CID, Offset: u.Offset, Length: u.Length, TTL: time.Duration(u.TTL) * time.Microsecond,
+func (u useIn) use() scope.Use {
+	return scope.Use{Kind: u.Kind, CID: u.CID, Offset: u.Offset, Length: u.Length, TTL: time.Duration(u.TTL) * time.Microsecond,
 		Namespace: u.Namespace, Size: u.Size, Media: u.Media, Tool: u.Tool, Request: u.Request, Recipe: u.Recipe, Jobs: u.Jobs,
 		Tokens: u.Tokens, GPUms: u.GPUms, Suite: u.Suite, Runs: u.Runs, Ring: u.Ring, Policy: u.Policy, Pool: u.Pool, Workers: u.Workers,
 		CPUus: u.CPUus, IO: u.IO, Cell: u.Cell, Key: u.Key, Events: u.Events, EventTypes: u.EventTypes}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -49,11 +50,11 @@ func authority(ev *ledger.Evidence) error {
 	if err := v.Verify(chain, r.Signer, r.TimeObserved); err != nil {
 		return err
 	}
-	scope, err := chain[0].Cap.Scope.Decode()
+	leaf, err := chain[0].Cap.Scope.Decode()
 	if err != nil {
 		return err
 	}
-	if call, ok := scope.(*caps.ToolCall); ok && call.ToolID != charged(r) {
+	if call, ok := leaf.(*scope.ToolCall); ok && call.ToolID != charged(r) {
 		return fmt.Errorf("%w: capability %s is for tool %s, the receipt is of tool %s", ErrChain, chain[0].ID.Short(), call.ToolID.Short(), charged(r).Short())
 	}
 	return nil

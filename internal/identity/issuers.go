@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -33,7 +34,7 @@ func (id *Identity) Issuer(kind uint8) (sign.Signer, error) {
 	if id.given {
 		return id.Key, nil
 	}
-	name, err := IssuerKey(id.Dir, id.Trust, caps.Domain(kind), id.now())
+	name, err := IssuerKey(id.Dir, id.Trust, scope.Domain(kind), id.now())
 	if err != nil || name == "" || name == SelfKey {
 		return id.Key, err
 	}
@@ -128,7 +129,7 @@ func (id *Identity) MayIssue(kind uint8) bool {
 // IssuerNames are the names of those who may issue capabilities of a kind here.
 func (id *Identity) IssuerNames(kind uint8) string {
 	var names []string
-	for _, a := range id.Trust.AgentsFor(caps.Domain(kind), id.now()) {
+	for _, a := range id.Trust.AgentsFor(scope.Domain(kind), id.now()) {
 		names = append(names, a.Hint)
 	}
 	return strings.Join(names, ", ")

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -27,8 +27,8 @@ const (
 // Domains lists what an agent may be trusted for.
 func Domains() []string {
 	var list []string
-	for kind := range len(caps.KindNames()) {
-		if d := caps.Domain(uint8(kind + 1)); !slices.Contains(list, d) {
+	for kind := range len(scope.KindNames()) {
+		if d := scope.Domain(uint8(kind + 1)); !slices.Contains(list, d) {
 			list = append(list, d)
 		}
 	}
@@ -129,7 +129,7 @@ func (e *Entry) covers(domain string, now object.Time) bool {
 
 // TrustedIssuer tells whether an agent may issue root capabilities of a kind now.
 func (t *Trust) TrustedIssuer(agent object.AgentID, kind uint8, now object.Time) bool {
-	return t.Trusted(agent, caps.Domain(kind), now)
+	return t.Trusted(agent, scope.Domain(kind), now)
 }
 
 // Issuers is TrustedIssuer at one time, as a caps.Verifier wants it.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
@@ -51,7 +52,7 @@ func TestTrustLookups(t *testing.T) {
 		}
 	}
 	issuers := trust.Issuers(before)
-	for kind, want := range map[uint8]bool{caps.KindToolCall: true, caps.KindEvalRun: true, caps.KindBlobRead: false, caps.KindCellWrite: false, 0: false, 12: false} {
+	for kind, want := range map[uint8]bool{scope.KindToolCall: true, scope.KindEvalRun: true, scope.KindBlobRead: false, scope.KindCellWrite: false, 0: false, 12: false} {
 		if got := issuers(agentOf("ci"), kind); got != want || got != trust.TrustedIssuer(agentOf("ci"), kind, before) {
 			t.Errorf("ci for kind %d: %v", kind, got)
 		}
@@ -182,7 +183,7 @@ func TestTrustDrivesVerifier(t *testing.T) {
 	for text, check := range map[string]string{
 		"eval.run:" + strings.Repeat("ab", 32): "", "train.run:" + strings.Repeat("ab", 32): caps.CheckTrust,
 	} {
-		scope, err := caps.ParseScope(text, nil)
+		scope, err := scope.Parse(text, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

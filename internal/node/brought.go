@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
@@ -33,14 +34,14 @@ type Pusher struct {
 	n     *Node
 	agent object.AgentID
 	chain caps.Chain
-	use   caps.Use // blob.write in the namespace
+	use   scope.Use // blob.write in the namespace
 
 	now map[Key]bool // brought by this push
 }
 
 // Pusher is for one push of an agent, under a blob.write capability that was authorized
 // for the use.
-func (n *Node) Pusher(agent object.AgentID, chain caps.Chain, use caps.Use) *Pusher {
+func (n *Node) Pusher(agent object.AgentID, chain caps.Chain, use scope.Use) *Pusher {
 	return &Pusher{n: n, agent: agent, chain: chain, use: use, now: map[Key]bool{}}
 }
 
@@ -51,7 +52,7 @@ func (p *Pusher) Room(ctx context.Context, bytes uint64) error {
 	if err != nil {
 		return err
 	}
-	if most, limited := left[caps.Bytes]; limited && bytes > most {
+	if most, limited := left[scope.Bytes]; limited && bytes > most {
 		return &caps.DeniedError{Check: caps.CheckQuota, Cap: p.chain[0].ID, Reason: fmt.Sprintf("%d bytes are announced, %d are left", bytes, most),
 			Help: "ask for a capability with a larger max", Err: caps.ErrQuota}
 	}
@@ -116,7 +117,7 @@ func (p *Pusher) take(ctx context.Context, parts []Item) error {
 }
 
 // charge charges a use in one update with notes.
-func (p *Pusher) charge(ctx context.Context, use caps.Use, notes map[string][]byte) error {
+func (p *Pusher) charge(ctx context.Context, use scope.Use, notes map[string][]byte) error {
 	return p.n.chargeWith(ctx, p.chain, use, nil, notes)
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/objects"
@@ -54,14 +55,14 @@ var recorded = []string{effectIssue, effectPolicy, effectRevoke, effectRequire, 
 // content, and rings change by compare-and-set.
 func (n *Node) builtins() {
 	n.Gate.Builtin(effectDataset, exec.Builtin{
-		Use: func(request []byte) (caps.Use, error) {
-			return caps.Use{Kind: caps.KindToolCall, Tool: exec.BuiltinID(effectDataset), Request: request}, nil
+		Use: func(request []byte) (scope.Use, error) {
+			return scope.Use{Kind: scope.KindToolCall, Tool: exec.BuiltinID(effectDataset), Request: request}, nil
 		},
 		Run: n.runDataset, RetrySafe: true, Writes: true, Limits: exec.Limits{Timeout: 24 * time.Hour},
 	})
 	n.Gate.Builtin(effectExport, exec.Builtin{
-		Use: func(request []byte) (caps.Use, error) {
-			return caps.Use{Kind: caps.KindToolCall, Tool: exec.BuiltinID(effectExport), Request: request}, nil
+		Use: func(request []byte) (scope.Use, error) {
+			return scope.Use{Kind: scope.KindToolCall, Tool: exec.BuiltinID(effectExport), Request: request}, nil
 		},
 		Run: n.runExport, RetrySafe: true, Writes: true, Limits: exec.Limits{Timeout: 24 * time.Hour},
 	})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/ledger"
@@ -98,7 +99,7 @@ func (n *Node) HeldFor(ctx context.Context, tool object.Hash) ([]caps.Chain, err
 	if _, builtin := n.Gate.BuiltinName(tool); builtin {
 		return nil, nil
 	}
-	held, err := n.Held(ctx, caps.KindToolCall)
+	held, err := n.Held(ctx, scope.KindToolCall)
 	if held == nil {
 		held = []caps.Chain{}
 	}
@@ -121,7 +122,7 @@ func (n *Node) covering(ctx context.Context, s CallSpec) ([]caps.Chain, error) {
 	if s.Tool.Policy.Probe == nil || len(held) == 0 {
 		return held, nil
 	}
-	return append(held, n.covers(among, caps.Use{Kind: caps.KindToolCall, Tool: *s.Tool.Policy.Probe, Request: s.Request})...), nil
+	return append(held, n.covers(among, scope.Use{Kind: scope.KindToolCall, Tool: *s.Tool.Policy.Probe, Request: s.Request})...), nil
 }
 
 const ownerTTL = 10 * time.Minute
@@ -129,8 +130,8 @@ const ownerTTL = 10 * time.Minute
 // ownerCap gives the repository's own identity a short-lived capability for what
 // its owner does here: the owner, too, acts under one. The issuance policy is about
 // what is handed out, not about these.
-func (n *Node) ownerCap(ctx context.Context, scope caps.Scope) (caps.Chain, error) {
-	cs, err := caps.NewScope(scope)
+func (n *Node) ownerCap(ctx context.Context, sc scope.Scope) (caps.Chain, error) {
+	cs, err := scope.New(sc)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/objects"
@@ -63,7 +64,7 @@ func (n *Node) Caps(ctx context.Context, fn func(caps.Link) error) error {
 
 // Covering returns the chains held here that cover a use now, the one that expires
 // first before the others. An empty result is no error.
-func (n *Node) Covering(ctx context.Context, use caps.Use) ([]caps.Chain, error) {
+func (n *Node) Covering(ctx context.Context, use scope.Use) ([]caps.Chain, error) {
 	held, err := n.Held(ctx, use.Kind)
 	return n.covers(held, use), err
 }
@@ -99,7 +100,7 @@ func (n *Node) Held(ctx context.Context, kind uint8) ([]caps.Chain, error) {
 }
 
 // covers are those of the chains that cover a use now.
-func (n *Node) covers(held []caps.Chain, use caps.Use) []caps.Chain {
+func (n *Node) covers(held []caps.Chain, use scope.Use) []caps.Chain {
 	var found []caps.Chain
 	for _, chain := range held {
 		if n.Verifier.Authorize(chain, n.Self(), use, n.Now()) == nil {
@@ -130,7 +131,7 @@ func (n *Node) issue(ctx context.Context, d caps.Draft) (caps.Link, error) {
 	}
 	if !n.TrustsIssuer(key.Agent(), d.Scope.Kind) {
 		return caps.Link{}, n.Gate.Refuse(ctx, exec.Effect{Tool: exec.BuiltinID(effectIssue), Request: link.Raw}, exec.StatusDenied,
-			&caps.DeniedError{Check: caps.CheckTrust, Reason: fmt.Sprintf("%s is not trusted to issue %s here", key.Agent(), caps.KindName(d.Scope.Kind)),
+			&caps.DeniedError{Check: caps.CheckTrust, Reason: fmt.Sprintf("%s is not trusted to issue %s here", key.Agent(), scope.KindName(d.Scope.Kind)),
 				Help: "ask somebody who is: " + n.IssuerNames(d.Scope.Kind)})
 	}
 	return link, n.issued(ctx, key, link)

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/cell"
 	"github.com/mythos-project/mythos/object"
@@ -15,33 +16,33 @@ import (
 // not the number of events that the request expects is a Called with [exec.StatusConflict].
 func (n *Node) AppendCell(ctx context.Context, q *exec.CellAppendRequest, key []byte, given []caps.Chain) (*exec.CellAppended, *Called, error) {
 	return cellEffect[exec.CellAppended](ctx, n, CallSpec{Tool: exec.BuiltinTool(cell.Append), Key: key, Caps: given}, q,
-		&caps.CellWrite{CellID: q.CellID, MaxEvents: caps.NoLimit32})
+		&scope.CellWrite{CellID: q.CellID, MaxEvents: scope.NoLimit32})
 }
 
 // ReadCell reads events of a cell, as an effect.
 func (n *Node) ReadCell(ctx context.Context, q *exec.CellReadRequest, given []caps.Chain) (*exec.CellEvents, error) {
 	page, _, err := cellEffect[exec.CellEvents](ctx, n, CallSpec{Tool: exec.BuiltinTool(cell.Read), Caps: given}, q,
-		&caps.CellRead{CellID: q.CellID})
+		&scope.CellRead{CellID: q.CellID})
 	return page, err
 }
 
 // SnapshotCell reads the state of a cell, as an effect.
 func (n *Node) SnapshotCell(ctx context.Context, q *exec.CellSnapshotRequest, given []caps.Chain) (*exec.CellSnapshot, error) {
 	page, _, err := cellEffect[exec.CellSnapshot](ctx, n, CallSpec{Tool: exec.BuiltinTool(cell.Snapshot), Caps: given}, q,
-		&caps.CellRead{CellID: q.CellID})
+		&scope.CellRead{CellID: q.CellID})
 	return page, err
 }
 
 // SetCellPolicy says when snapshots of a cell are kept, as an effect.
 func (n *Node) SetCellPolicy(ctx context.Context, id object.Hash, every uint64, given []caps.Chain) error {
 	_, _, err := cellEffect[object.Hash](ctx, n, CallSpec{Tool: exec.BuiltinTool(cell.Policy), Caps: given},
-		&exec.CellPolicyRequest{CellID: id, Every: every}, &caps.CellWrite{CellID: id, MaxEvents: caps.NoLimit32})
+		&exec.CellPolicyRequest{CellID: id, Every: every}, &scope.CellWrite{CellID: id, MaxEvents: scope.NoLimit32})
 	return err
 }
 
 // cellEffect calls one of the built-in tools of cells under what was given, or is held
 // and covers the request or, unless the setting require_cap says otherwise, the owner's own.
-func cellEffect[T any](ctx context.Context, n *Node, s CallSpec, request any, scope caps.Scope) (*T, *Called, error) {
+func cellEffect[T any](ctx context.Context, n *Node, s CallSpec, request any, scope scope.Scope) (*T, *Called, error) {
 	var err error
 	if s.Request, err = can.Marshal(request); err != nil {
 		return nil, nil, err

@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -13,7 +14,7 @@ import (
 // without the other, whenever the process ends. Every key in check must have that value
 // (nil: is absent), or the error wraps store.ErrChanged and nothing is charged. Without a
 // quota that suffices it wraps caps.ErrQuota.
-func (n *Node) chargeWith(ctx context.Context, chain caps.Chain, use caps.Use, check, put map[string][]byte) error {
+func (n *Node) chargeWith(ctx context.Context, chain caps.Chain, use scope.Use, check, put map[string][]byte) error {
 	keys, ride, err := n.Quotas.Riding(chain, use)
 	if err != nil {
 		return err

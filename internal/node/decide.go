@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/ledger"
@@ -36,9 +37,9 @@ func (n *Node) decisionBuiltins() {
 }
 
 // toolUse is the authority that a built-in tool without a kind of its own needs.
-func toolUse(name string) func([]byte) (caps.Use, error) {
-	return func(request []byte) (caps.Use, error) {
-		return caps.Use{Kind: caps.KindToolCall, Tool: exec.BuiltinID(name), Request: request}, nil
+func toolUse(name string) func([]byte) (scope.Use, error) {
+	return func(request []byte) (scope.Use, error) {
+		return scope.Use{Kind: scope.KindToolCall, Tool: exec.BuiltinID(name), Request: request}, nil
 	}
 }
 
@@ -52,7 +53,7 @@ func outcome(v any, err error, evidence ...object.Hash) (exec.Response, error) {
 }
 
 // ask runs an effect whose request, where it was refused before, may be asked again.
-func (n *Node) ask(ctx context.Context, effect string, request any, chains []caps.Chain, use caps.Use) (*Called, error) {
+func (n *Node) ask(ctx context.Context, effect string, request any, chains []caps.Chain, use scope.Use) (*Called, error) {
 	raw, err := can.Marshal(request)
 	if err != nil {
 		return nil, err
@@ -66,11 +67,11 @@ func (n *Node) ask(ctx context.Context, effect string, request any, chains []cap
 
 // askAsOwner is ask under a capability that the owner gives themselves.
 func (n *Node) askAsOwner(ctx context.Context, effect string, request any) (*Called, error) {
-	chain, err := n.ownerCap(ctx, &caps.ToolCall{ToolID: exec.BuiltinID(effect), MaxCalls: 1})
+	chain, err := n.ownerCap(ctx, &scope.ToolCall{ToolID: exec.BuiltinID(effect), MaxCalls: 1})
 	if err != nil {
 		return nil, err
 	}
-	return n.ask(ctx, effect, request, []caps.Chain{chain}, caps.Use{})
+	return n.ask(ctx, effect, request, []caps.Chain{chain}, scope.Use{})
 }
 
 // noted notes the receipt of an effect that decided something beside what was decided,

@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/atomicfile"
@@ -261,10 +262,10 @@ func (n *Node) dataCaps(ctx context.Context, effect string, request []byte, give
 	}
 	tool := exec.BuiltinID(effect)
 	if n.Config.RequireCap {
-		held, err := n.Covering(ctx, caps.Use{Kind: caps.KindToolCall, Tool: tool, Request: request})
+		held, err := n.Covering(ctx, scope.Use{Kind: scope.KindToolCall, Tool: tool, Request: request})
 		return orNone(held), err
 	}
-	chain, err := n.ownerCap(ctx, &caps.ToolCall{ToolID: tool, MaxCalls: 1})
+	chain, err := n.ownerCap(ctx, &scope.ToolCall{ToolID: tool, MaxCalls: 1})
 	return []caps.Chain{chain}, err
 }
 

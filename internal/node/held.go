@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
@@ -15,14 +16,14 @@ import (
 // read from whoever issued it, with that capability's chain.
 func (n *Node) Readable(ctx context.Context, fn func(root object.Hash, chain caps.Chain) error) error {
 	return n.Caps(ctx, func(l caps.Link) error {
-		if !l.Cap.Subject.Same(n.Self()) || l.Cap.Scope.Kind != caps.KindBlobRead || n.Now() >= l.Cap.ExpiresAt {
+		if !l.Cap.Subject.Same(n.Self()) || l.Cap.Scope.Kind != scope.KindBlobRead || n.Now() >= l.Cap.ExpiresAt {
 			return nil
 		}
-		scope, err := l.Cap.Scope.Decode()
+		sc, err := l.Cap.Scope.Decode()
 		if err != nil {
 			return fmt.Errorf("capability %s: %w", l.ID.Short(), err)
 		}
-		read, ok := scope.(*caps.BlobRead)
+		read, ok := sc.(*scope.BlobRead)
 		if !ok || read.RangeStart != nil || read.RangeLen != nil {
 			return nil
 		}
@@ -56,7 +57,7 @@ func (n *Node) Whole(ctx context.Context, root object.Hash, verified func(Key) b
 
 // ChunksOf is the range of whole chunks that the range of a capability touches, in bytes.
 // aligned says that the two are the same, or that the blob is not here.
-func (n *Node) ChunksOf(ctx context.Context, read *caps.BlobRead) (start, length uint64, aligned bool) {
+func (n *Node) ChunksOf(ctx context.Context, read *scope.BlobRead) (start, length uint64, aligned bool) {
 	b, err := n.Store.OpenBlob(ctx, read.CID, store.OpenOptions{})
 	if err != nil {
 		return 0, 0, true

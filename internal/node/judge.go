@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
@@ -81,7 +82,7 @@ func (j *Judge) SignedUnder(ctx context.Context, agent object.AgentID, id object
 // issuerCounted is trustsIssuer at an earlier moment.
 func (j *Judge) issuerCounted(ctx context.Context, issuer object.AgentID, kind uint8, m ledger.Moment) bool {
 	if _, named := j.ID.Trust.ByAgent(issuer); named {
-		return j.ID.Trust.Held(issuer, caps.Domain(kind), m, j.ID.Now(), j.later(ctx, issuer, m))
+		return j.ID.Trust.Held(issuer, scope.Domain(kind), m, j.ID.Now(), j.later(ctx, issuer, m))
 	}
 	return issuer.Same(j.ID.Self())
 }

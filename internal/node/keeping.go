@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -18,8 +18,8 @@ const maxPinUs = uint64(1<<63-1) / 1000 // of a time.Duration
 // owner of the directory needs a capability for.
 func (n *Node) keepBuiltins() {
 	n.Gate.Builtin(effectPin, exec.Builtin{
-		Use: decoded(func(q *exec.BlobPinRequest) caps.Use {
-			return caps.Use{Kind: caps.KindBlobPin, CID: q.CID, TTL: pinTTL(q.TTLus)}
+		Use: decoded(func(q *exec.BlobPinRequest) scope.Use {
+			return scope.Use{Kind: scope.KindBlobPin, CID: q.CID, TTL: pinTTL(q.TTLus)}
 		}),
 		Run: func(ctx context.Context, c exec.Call) (exec.Response, error) {
 			q, err := object.Decode[exec.BlobPinRequest](c.Request)
@@ -31,7 +31,7 @@ func (n *Node) keepBuiltins() {
 		RetrySafe: true, Writes: true,
 	})
 	n.Gate.Builtin(effectDelete, exec.Builtin{
-		Use: decoded(func(q *exec.BlobDeleteRequest) caps.Use { return caps.Use{Kind: caps.KindBlobDelete, CID: q.CID} }),
+		Use: decoded(func(q *exec.BlobDeleteRequest) scope.Use { return scope.Use{Kind: scope.KindBlobDelete, CID: q.CID} }),
 		Run: func(ctx context.Context, c exec.Call) (exec.Response, error) {
 			q, err := object.Decode[exec.BlobDeleteRequest](c.Request)
 			if err != nil {

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"io"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/keyfile"
@@ -45,8 +45,8 @@ func (r receipts) Receipt(ctx context.Context, id object.Hash) ([]byte, error) {
 func (n *Node) learningBuiltins() {
 	long := exec.Limits{Timeout: maxTraining, MaxResponse: 1 << 20}
 	n.Gate.Builtin(effectTrain, exec.Builtin{
-		Use: decoded(func(j *model.TrainJob) caps.Use {
-			return caps.Use{Kind: caps.KindTrainRun, Recipe: j.RecipeID, Jobs: 1, Tokens: j.MaxTokens, GPUms: j.MaxGPUms}
+		Use: decoded(func(j *model.TrainJob) scope.Use {
+			return scope.Use{Kind: scope.KindTrainRun, Recipe: j.RecipeID, Jobs: 1, Tokens: j.MaxTokens, GPUms: j.MaxGPUms}
 		}),
 		Run: job(func(ctx context.Context, call exec.Call, j *model.TrainJob) (exec.Response, error) {
 			inner := &innerCall{node: n, outer: call}
@@ -59,7 +59,7 @@ func (n *Node) learningBuiltins() {
 		RetrySafe: true, Writes: true, Limits: long,
 	})
 	n.Gate.Builtin(effectEval, exec.Builtin{
-		Use: decoded(func(j *model.EvalJob) caps.Use { return caps.Use{Kind: caps.KindEvalRun, Suite: j.SuiteID, Runs: 1} }),
+		Use: decoded(func(j *model.EvalJob) scope.Use { return scope.Use{Kind: scope.KindEvalRun, Suite: j.SuiteID, Runs: 1} }),
 		Run: job(func(ctx context.Context, call exec.Call, j *model.EvalJob) (exec.Response, error) {
 			inner := &innerCall{node: n, outer: call}
 			raw, _, err := model.Eval(ctx, inner.env(), *j)
@@ -68,8 +68,8 @@ func (n *Node) learningBuiltins() {
 		RetrySafe: true, Limits: long,
 	})
 	n.Gate.Builtin(effectPromote, exec.Builtin{
-		Use: decoded(func(q *model.PromoteRequest) caps.Use {
-			return caps.Use{Kind: caps.KindDeployPromote, Ring: q.RingID, Policy: q.PolicyID}
+		Use: decoded(func(q *model.PromoteRequest) scope.Use {
+			return scope.Use{Kind: scope.KindDeployPromote, Ring: q.RingID, Policy: q.PolicyID}
 		}),
 		Run: job(func(ctx context.Context, _ exec.Call, q *model.PromoteRequest) (exec.Response, error) {
 			rec, _, err := n.Models().Promote(ctx, n.Key, *q)
@@ -78,8 +78,8 @@ func (n *Node) learningBuiltins() {
 		RetrySafe: true, Writes: true,
 	})
 	n.Gate.Builtin(effectRollback, exec.Builtin{
-		Use: decoded(func(q *model.RollbackRequest) caps.Use {
-			return caps.Use{Kind: caps.KindDeployPromote, Ring: q.RingID, Policy: q.PolicyID}
+		Use: decoded(func(q *model.RollbackRequest) scope.Use {
+			return scope.Use{Kind: scope.KindDeployPromote, Ring: q.RingID, Policy: q.PolicyID}
 		}),
 		Run: job(func(ctx context.Context, _ exec.Call, q *model.RollbackRequest) (exec.Response, error) {
 			rec, err := n.Models().Rollback(ctx, n.Key, *q)
@@ -90,11 +90,11 @@ func (n *Node) learningBuiltins() {
 }
 
 // decoded makes a Builtin.Use of a function over the decoded request.
-func decoded[T any](use func(*T) caps.Use) func([]byte) (caps.Use, error) {
-	return func(request []byte) (caps.Use, error) {
+func decoded[T any](use func(*T) scope.Use) func([]byte) (scope.Use, error) {
+	return func(request []byte) (scope.Use, error) {
 		v, err := object.Decode[T](request)
 		if err != nil {
-			return caps.Use{}, err
+			return scope.Use{}, err
 		}
 		return use(v), nil
 	}

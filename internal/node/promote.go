@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
@@ -102,7 +103,7 @@ func (n *Node) Rollback(ctx context.Context, q model.RollbackRequest, chains []c
 
 // deploy runs promote or rollback and moves the ring's ref.
 func (n *Node) deploy(ctx context.Context, name string, request any, ring uint8, policy object.Hash, chains []caps.Chain) (*model.PromotionRecord, error) {
-	called, err := n.ask(ctx, name, request, chains, caps.Use{Kind: caps.KindDeployPromote, Ring: ring, Policy: policy})
+	called, err := n.ask(ctx, name, request, chains, scope.Use{Kind: scope.KindDeployPromote, Ring: ring, Policy: policy})
 	if called, err = n.noted(ctx, called, err); err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/node"
@@ -58,7 +59,7 @@ func TestQuotaOnDisk(t *testing.T) {
 			if i == 0 {
 				want += uint64(done[1].Load()) // what hangs below is charged to it, too
 			}
-			if err != nil || used[caps.Events] != want {
+			if err != nil || used[scope.Events] != want {
 				t.Errorf("round %d: %v events charged, %d happened (%v)", round, used, want, err)
 			}
 		}

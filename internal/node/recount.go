@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/objects"
@@ -25,7 +26,7 @@ var ErrQuotaLost = fmt.Errorf("a quota's counter was lost or damaged: %w", ident
 const KindQuota = "quota"
 
 // units are the resources of which each effect of a kind uses at least one.
-var units = map[uint8]caps.Resource{caps.KindToolCall: caps.Calls, caps.KindTrainRun: caps.Jobs, caps.KindEvalRun: caps.Runs}
+var units = map[uint8]scope.Resource{scope.KindToolCall: scope.Calls, scope.KindTrainRun: scope.Jobs, scope.KindEvalRun: scope.Runs}
 
 // recount counts, from the ledger's receipts alone, what each capability was charged at
 // least.
@@ -40,7 +41,7 @@ type recount struct {
 // counted is a counter that a use of a capability is charged to.
 type counted struct {
 	id object.Hash
-	of caps.Resource
+	of scope.Resource
 }
 
 // RecountQuotas compares the counters of capabilities with what the receipts in the ledger
@@ -104,7 +105,7 @@ func (r *recount) counters(ctx context.Context, id object.Hash) (list []counted,
 		if err = errors.Join(err, lerr); err != nil {
 			return nil, err
 		}
-		if is && slices.ContainsFunc(limits, func(a caps.Amount) bool { return a.Of == of }) {
+		if is && slices.ContainsFunc(limits, func(a scope.Amount) bool { return a.Of == of }) {
 			list = append(list, counted{link.ID, of})
 		}
 	}

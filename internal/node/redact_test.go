@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/ledger"
@@ -18,8 +19,8 @@ func echoed(t *testing.T, n *node.Node) caps.Chain {
 	t.Helper()
 	id := exec.BuiltinID("test.echo")
 	n.Gate.Builtin("test.echo", exec.Builtin{
-		Use: func(request []byte) (caps.Use, error) {
-			return caps.Use{Kind: caps.KindToolCall, Tool: id, Request: request}, nil
+		Use: func(request []byte) (scope.Use, error) {
+			return scope.Use{Kind: scope.KindToolCall, Tool: id, Request: request}, nil
 		},
 		Run: func(_ context.Context, c exec.Call) (exec.Response, error) {
 			return exec.Response{Body: append([]byte("got "), c.Request...), Status: exec.StatusOK}, nil

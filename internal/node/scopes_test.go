@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
@@ -94,45 +95,45 @@ func enforcements(t *testing.T, n *node.Node) []enforced {
 	two, five := uint64(2), uint64(5)
 	minute := uint64(time.Minute / time.Microsecond)
 	return []enforced{
-		{caps.KindBlobRead, "blob.get", encode(t, &exec.BlobGetRequest{CID: cid, Offset: &two, Length: &two}),
+		{scope.KindBlobRead, "blob.get", encode(t, &exec.BlobGetRequest{CID: cid, Offset: &two, Length: &two}),
 			[]string{"blob.read:" + cid.String(), "blob.read:" + cid.String() + "@1+3"},
 			[]string{"blob.read:" + other.String(), "blob.read:" + cid.String() + "@3", "blob.read:" + cid.String() + "@+3"}},
-		{caps.KindBlobRead, "blob.chunk_get", encode(t, &exec.BlobChunkGetRequest{CID: cid}),
+		{scope.KindBlobRead, "blob.chunk_get", encode(t, &exec.BlobChunkGetRequest{CID: cid}),
 			[]string{"blob.read:" + cid.String()}, []string{"blob.read:" + cid.String() + "@+3"}},
-		{caps.KindBlobWrite, "blob.put", encode(t, &exec.BlobPutRequest{Namespace: "logs", Media: "text/plain", Data: []byte("hello")}),
+		{scope.KindBlobWrite, "blob.put", encode(t, &exec.BlobPutRequest{Namespace: "logs", Media: "text/plain", Data: []byte("hello")}),
 			[]string{"blob.write:logs,max=5", "blob.write:logs,max=none,media=text/*"},
 			[]string{"blob.write:logs,max=4", "blob.write:log,max=none", "blob.write:logs,max=none,media=image/*", "blob.write:logs,max=none,nomedia"}},
-		{caps.KindBlobPin, "blob.pin", encode(t, &exec.BlobPinRequest{CID: cid, TTLus: minute}),
+		{scope.KindBlobPin, "blob.pin", encode(t, &exec.BlobPinRequest{CID: cid, TTLus: minute}),
 			[]string{"blob.pin:" + cid.String() + ",ttl=1m", "blob.pin:" + cid.String() + ",ttl=ever"},
 			[]string{"blob.pin:" + cid.String() + ",ttl=59s", "blob.pin:" + other.String() + ",ttl=ever"}},
-		{caps.KindBlobPin, "blob.pin", encode(t, &exec.BlobPinRequest{CID: cid}), // for ever
+		{scope.KindBlobPin, "blob.pin", encode(t, &exec.BlobPinRequest{CID: cid}), // for ever
 			[]string{"blob.pin:" + cid.String() + ",ttl=ever"}, []string{"blob.pin:" + cid.String() + ",ttl=36500d"}},
-		{caps.KindBlobDelete, "blob.delete", encode(t, &exec.BlobDeleteRequest{CID: other}),
+		{scope.KindBlobDelete, "blob.delete", encode(t, &exec.BlobDeleteRequest{CID: other}),
 			[]string{"blob.delete:" + other.String()}, []string{"blob.delete:" + cid.String()}},
-		{caps.KindToolCall, "dataset.build", []byte(`{"env":"test","n":5}`),
+		{scope.KindToolCall, "dataset.build", []byte(`{"env":"test","n":5}`),
 			[]string{"tool.call:mythos.dataset.build", "tool.call:mythos.dataset.build,eq:/env=test,max:/n=5,in:/env=test|dev,prefix:/env=te"},
 			[]string{"tool.call:" + other.String(), "tool.call:mythos.dataset.build,eq:/env=prod", "tool.call:mythos.dataset.build,max:/n=4",
 				"tool.call:mythos.dataset.build,in:/env=a|b", "tool.call:mythos.dataset.build,prefix:/env=x", "tool.call:mythos.dataset.build,eq:/none=x",
 				"tool.call:mythos.dataset.build,calls=0"}},
-		{caps.KindTrainRun, "train", encode(t, &model.TrainJob{RecipeID: h, DatasetDef: h, Manifest: h, MaxTokens: 9, MaxGPUms: 5}),
+		{scope.KindTrainRun, "train", encode(t, &model.TrainJob{RecipeID: h, DatasetDef: h, Manifest: h, MaxTokens: 9, MaxGPUms: 5}),
 			[]string{"train.run:" + h.String(), "train.run:" + h.String() + ",jobs=1,tokens=9,gpu_ms=5"},
 			[]string{"train.run:" + other.String(), "train.run:" + h.String() + ",tokens=8", "train.run:" + h.String() + ",gpu_ms=4", "train.run:" + h.String() + ",jobs=0"}},
-		{caps.KindEvalRun, "eval", encode(t, &model.EvalJob{ModelID: other, SuiteID: h}),
+		{scope.KindEvalRun, "eval", encode(t, &model.EvalJob{ModelID: other, SuiteID: h}),
 			[]string{"eval.run:" + h.String() + ",runs=1"}, []string{"eval.run:" + other.String(), "eval.run:" + h.String() + ",runs=0"}},
-		{caps.KindDeployPromote, "promote", encode(t, &model.PromoteRequest{ModelID: other, RingID: 2, PolicyID: h}),
+		{scope.KindDeployPromote, "promote", encode(t, &model.PromoteRequest{ModelID: other, RingID: 2, PolicyID: h}),
 			[]string{"deploy.promote:2,policy=" + h.String()}, []string{"deploy.promote:1,policy=" + h.String(), "deploy.promote:2,policy=" + other.String()}},
-		{caps.KindDeployPromote, "rollback", encode(t, &model.RollbackRequest{RingID: 2, PolicyID: h, Record: h}),
+		{scope.KindDeployPromote, "rollback", encode(t, &model.RollbackRequest{RingID: 2, PolicyID: h, Record: h}),
 			[]string{"deploy.promote:2,policy=" + h.String()}, []string{"deploy.promote:3,policy=" + h.String()}},
-		{caps.KindComputeSpawn, "compute.spawn", encode(t, &exec.SpawnRequest{PoolID: node.LocalPool, Bundle: bundle, Tasks: []object.Hash{task, task}, CPUus: 2000, IO: 4}),
+		{scope.KindComputeSpawn, "compute.spawn", encode(t, &exec.SpawnRequest{PoolID: node.LocalPool, Bundle: bundle, Tasks: []object.Hash{task, task}, CPUus: 2000, IO: 4}),
 			[]string{"compute.spawn:local", "compute.spawn:local,workers=2,cpu=2ms,io=4"},
 			[]string{"compute.spawn:far", "compute.spawn:local,workers=1", "compute.spawn:local,cpu=1999us", "compute.spawn:local,io=3"}},
-		{caps.KindCellRead, "cell.read", encode(t, &exec.CellReadRequest{CellID: object.SumText("cell:c"), KeyPrefix: []byte("user/1")}),
+		{scope.KindCellRead, "cell.read", encode(t, &exec.CellReadRequest{CellID: object.SumText("cell:c"), KeyPrefix: []byte("user/1")}),
 			[]string{"cell.read:c", "cell.read:c,prefix=user/"}, []string{"cell.read:d", "cell.read:c,prefix=user/12"}},
-		{caps.KindCellRead, "cell.snapshot", encode(t, &exec.CellSnapshotRequest{CellID: object.SumText("cell:c"), KeyPrefix: []byte("user/1")}),
+		{scope.KindCellRead, "cell.snapshot", encode(t, &exec.CellSnapshotRequest{CellID: object.SumText("cell:c"), KeyPrefix: []byte("user/1")}),
 			[]string{"cell.read:c", "cell.read:c,prefix=user/"}, []string{"cell.read:d", "cell.read:c,prefix=user/12"}},
-		{caps.KindCellWrite, "cell.policy", encode(t, &exec.CellPolicyRequest{CellID: object.SumText("cell:c"), Every: 8}),
+		{scope.KindCellWrite, "cell.policy", encode(t, &exec.CellPolicyRequest{CellID: object.SumText("cell:c"), Every: 8}),
 			[]string{"cell.write:c", "cell.write:c,events=1"}, []string{"cell.write:d", "cell.write:c,events=0", "cell.write:c,types=7"}},
-		{caps.KindCellWrite, "cell.append", encode(t, &exec.CellAppendRequest{CellID: object.SumText("cell:c"), Events: []exec.CellEvent{{Type: 1, Key: []byte("a"), Data: []byte{}}, {Type: uint32(five), Key: []byte("b"), Data: []byte{}}}}),
+		{scope.KindCellWrite, "cell.append", encode(t, &exec.CellAppendRequest{CellID: object.SumText("cell:c"), Events: []exec.CellEvent{{Type: 1, Key: []byte("a"), Data: []byte{}}, {Type: uint32(five), Key: []byte("b"), Data: []byte{}}}}),
 			[]string{"cell.write:c", "cell.write:c,events=2,types=1|5"}, []string{"cell.write:d", "cell.write:c,events=1", "cell.write:c,types=1", "cell.write:c,notypes"}},
 	}
 }
@@ -146,7 +147,7 @@ func TestEveryScopeIsEnforced(t *testing.T) {
 	wrong := issue(t, n, "cell.read:nothing")
 	for _, e := range enforcements(t, n) {
 		seen[e.kind] = true
-		if e.kind != caps.KindCellRead {
+		if e.kind != scope.KindCellRead {
 			e.denies = append(e.denies, "")
 		}
 		if _, err := do(n, e.effect, e.request, ""); !errors.Is(err, caps.ErrDenied) {
@@ -178,9 +179,9 @@ func TestEveryScopeIsEnforced(t *testing.T) {
 			}
 		}
 	}
-	for kind := range len(caps.KindNames()) {
+	for kind := range len(scope.KindNames()) {
 		if !seen[uint8(kind+1)] {
-			t.Errorf("no effect of kind %s was tried", caps.KindName(uint8(kind+1)))
+			t.Errorf("no effect of kind %s was tried", scope.KindName(uint8(kind+1)))
 		}
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/output"
@@ -31,12 +31,12 @@ var LocalPool = object.SumText("pool:local")
 // effects of the tasks are, where they have keys.
 func (n *Node) spawnBuiltin() {
 	n.Gate.Builtin(effectSpawn, exec.Builtin{
-		Use: func(request []byte) (caps.Use, error) {
+		Use: func(request []byte) (scope.Use, error) {
 			q, err := openSpawn(request)
 			if err != nil {
-				return caps.Use{}, err
+				return scope.Use{}, err
 			}
-			return caps.Use{Kind: caps.KindComputeSpawn, Pool: q.PoolID, Workers: uint64(len(q.Tasks)), CPUus: q.CPUus, IO: uint64(q.IO)}, nil
+			return scope.Use{Kind: scope.KindComputeSpawn, Pool: q.PoolID, Workers: uint64(len(q.Tasks)), CPUus: q.CPUus, IO: uint64(q.IO)}, nil
 		},
 		Run: n.runSpawn, Spawns: true,
 	})

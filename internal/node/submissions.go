@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
@@ -11,16 +12,16 @@ import (
 
 // runUse is what running the task of a submission takes, as a worker of the pool of this
 // repository would.
-func runUse(bundle []byte) (caps.Use, error) {
+func runUse(bundle []byte) (scope.Use, error) {
 	b, err := object.Decode[ir.Bundle](bundle)
 	if err != nil {
-		return caps.Use{}, err
+		return scope.Use{}, err
 	}
 	if len(b.Tasks.Tasks) == 0 {
-		return caps.Use{}, exec.ErrNoTask
+		return scope.Use{}, exec.ErrNoTask
 	}
 	budget := b.Tasks.Tasks[0].Budget
-	return caps.Use{Kind: caps.KindComputeSpawn, Pool: LocalPool, Workers: 1, CPUus: budget.CPUus, IO: uint64(budget.IOCount)}, nil
+	return scope.Use{Kind: scope.KindComputeSpawn, Pool: LocalPool, Workers: 1, CPUus: budget.CPUus, IO: uint64(budget.IOCount)}, nil
 }
 
 // AddChargedTask is AddTask, and charges the running of the submission to a compute.spawn
@@ -39,7 +40,7 @@ func (n *Node) AddChargedTask(ctx context.Context, t Task, packet []byte, got *R
 	err = &caps.DeniedError{Check: caps.CheckActive, Reason: "the packet carries no compute.spawn capability of its author, see `mythos cap issue --to " +
 		got.Author.KeyHex() + " --scope compute.spawn:local,workers=100,io=1000` where it is to run"}
 	for _, chain := range got.Caps {
-		if chain[0].Cap.Scope.Kind != caps.KindComputeSpawn || !chain[0].Cap.Subject.Same(got.Author) {
+		if chain[0].Cap.Scope.Kind != scope.KindComputeSpawn || !chain[0].Cap.Subject.Same(got.Author) {
 			continue
 		}
 		if err = n.Verifier.Authorize(chain, got.Author, use, n.Now()); err != nil {
@@ -55,7 +56,7 @@ func (n *Node) AddChargedTask(ctx context.Context, t Task, packet []byte, got *R
 // RunCap is the compute.spawn capability held here that a peer has issued and that covers
 // running the bundle there; nil: there is none.
 func (n *Node) RunCap(ctx context.Context, bundle []byte, by func() (object.AgentID, error)) (caps.Chain, error) {
-	held, err := n.Held(ctx, caps.KindComputeSpawn)
+	held, err := n.Held(ctx, scope.KindComputeSpawn)
 	if err != nil || len(held) == 0 {
 		return nil, err
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/object"
 )
@@ -168,8 +168,8 @@ func (n *Node) ToolName(ctx context.Context, id object.Hash) string {
 }
 
 // ScopeOf parses a scope from the command line, resolving names here.
-func (n *Node) ScopeOf(ctx context.Context, text string) (caps.CapScope, error) {
-	return caps.ParseScope(text, func(kind, name string) (object.Hash, error) { return n.Thing(ctx, kind, name) })
+func (n *Node) ScopeOf(ctx context.Context, text string) (scope.CapScope, error) {
+	return scope.Parse(text, func(kind, name string) (object.Hash, error) { return n.Thing(ctx, kind, name) })
 }
 
 // Thing finds what a scope calls by a name: a tool by its own, a pool and a cell by

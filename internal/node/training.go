@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/objects"
@@ -52,7 +53,7 @@ func (n *Node) Train(ctx context.Context, s TrainSpec) (*model.TrainResult, *Cal
 	if err != nil {
 		return nil, nil, err
 	}
-	use := caps.Use{Kind: caps.KindTrainRun, Recipe: s.Recipe, Jobs: 1}
+	use := scope.Use{Kind: scope.KindTrainRun, Recipe: s.Recipe, Jobs: 1}
 	if s.Caps == nil {
 		if s.Caps, err = n.Covering(ctx, use); err != nil {
 			return nil, nil, err
@@ -88,11 +89,11 @@ func (n *Node) Train(ctx context.Context, s TrainSpec) (*model.TrainResult, *Cal
 func budget(s TrainSpec) (tokens, gpuMs uint64, err error) {
 	tokens, gpuMs = noBudget, noBudget
 	if len(s.Caps) > 0 {
-		scope, err := s.Caps[0][0].Cap.Scope.Decode()
+		leaf, err := s.Caps[0][0].Cap.Scope.Decode()
 		if err != nil {
 			return 0, 0, err
 		}
-		if t, ok := scope.(*caps.TrainRun); ok {
+		if t, ok := leaf.(*scope.TrainRun); ok {
 			tokens = min(tokens, t.MaxTokens)
 			if t.MaxGPUms != nil {
 				gpuMs = min(gpuMs, *t.MaxGPUms)
@@ -123,7 +124,7 @@ func (n *Node) Eval(ctx context.Context, m, suite object.Hash, at Attempt, chain
 		return nil, nil, err
 	}
 	key := object.Sum(raw)
-	called, err := n.learn(ctx, effectEval, CallSpec{Request: raw, Key: key.Sum[:], Caps: chains, Manner: manner}, caps.Use{Kind: caps.KindEvalRun, Suite: suite, Runs: 1})
+	called, err := n.learn(ctx, effectEval, CallSpec{Request: raw, Key: key.Sum[:], Caps: chains, Manner: manner}, scope.Use{Kind: scope.KindEvalRun, Suite: suite, Runs: 1})
 	if err != nil {
 		return nil, called, err
 	}
@@ -188,7 +189,7 @@ func (n *Node) attempt(ctx context.Context, effect string, code object.Hash, at 
 
 // learn runs one of the learning effects. Its error wraps that of package model which
 // the effect's status stands for.
-func (n *Node) learn(ctx context.Context, name string, s CallSpec, use caps.Use) (*Called, error) {
+func (n *Node) learn(ctx context.Context, name string, s CallSpec, use scope.Use) (*Called, error) {
 	if s.Caps == nil {
 		var err error
 		if s.Caps, err = n.Covering(ctx, use); err != nil {
@@ -260,7 +261,7 @@ func (c *innerCall) env() model.Env {
 // comes from that of the effect that asked, so that an effect that broke off after its
 // tool had ended goes on with the tool's recorded response (spec/learning.md#inner-calls).
 func (c *innerCall) run(ctx context.Context, code object.Hash, request []byte) ([]byte, error) {
-	chain, err := c.node.ownerCap(ctx, &caps.ToolCall{ToolID: code, MaxCalls: 1})
+	chain, err := c.node.ownerCap(ctx, &scope.ToolCall{ToolID: code, MaxCalls: 1})
 	if err != nil {
 		return nil, err
 	}

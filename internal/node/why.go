@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/ledger"
@@ -44,7 +45,7 @@ func (n *Node) resolver() *why.Local {
 
 func (n *Node) whyOptions(ctx context.Context, o WhyOptions) why.Options {
 	return why.Options{Trust: n.Models().Trust, Caps: n.Verifier, Then: func(id object.Hash, r *ledger.Receipt) caps.Past { return n.Judge.Then(ctx, id, r) }, Width: o.Width, Sample: o.Sample,
-		Use: func(tool object.Hash, request []byte) (caps.Use, bool) {
+		Use: func(tool object.Hash, request []byte) (scope.Use, bool) {
 			use, err := n.Gate.Use(ctx, tool, request)
 			return use, err == nil
 		},

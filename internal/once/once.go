@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/process"
 	"github.com/mythos-project/mythos/internal/node"
@@ -74,7 +75,7 @@ func Run(ctx context.Context, n *node.Node, s Spec) (*Ran, error) {
 	}
 	s.Manner.Anew = true
 	call := node.CallSpec{Tool: exec.BuiltinTool("once"), Key: s.Key, Request: request, Trace: true, Manner: s.Manner}
-	held, err := n.Covering(ctx, caps.Use{Kind: caps.KindToolCall, Tool: r.Command.ID, Request: s.Input})
+	held, err := n.Covering(ctx, scope.Use{Kind: scope.KindToolCall, Tool: r.Command.ID, Request: s.Input})
 	if err == nil && len(held) == 0 {
 		err = issue(ctx, n, r.Command.ID)
 	}
@@ -82,7 +83,7 @@ func Run(ctx context.Context, n *node.Node, s Spec) (*Ran, error) {
 		return r, err
 	}
 	r.Called, err = n.Call(ctx, call)
-	if errors.Is(err, caps.ErrQuota) && n.MayIssue(caps.KindToolCall) {
+	if errors.Is(err, caps.ErrQuota) && n.MayIssue(scope.KindToolCall) {
 		if err = issue(ctx, n, r.Command.ID); err == nil {
 			r.Called, err = n.Call(ctx, call)
 		}
@@ -108,10 +109,10 @@ func notNil(b []byte) []byte {
 // issue gives the identity here a capability for calls of a command, where it may issue
 // any: others are refused by the gate, which says what they lack.
 func issue(ctx context.Context, n *node.Node, tool object.Hash) error {
-	if !n.MayIssue(caps.KindToolCall) {
+	if !n.MayIssue(scope.KindToolCall) {
 		return nil
 	}
-	scope, err := caps.NewScope(&caps.ToolCall{ToolID: tool, MaxCalls: caps.NoLimit32})
+	scope, err := scope.New(&scope.ToolCall{ToolID: tool, MaxCalls: scope.NoLimit32})
 	if err == nil {
 		_, err = n.IssueCap(ctx, caps.Draft{Subject: n.Self(), Scope: scope, NotBefore: n.Now(), ExpiresAt: n.Now().Add(ttl)})
 	}

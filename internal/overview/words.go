@@ -4,17 +4,17 @@ import (
 	"context"
 	"strings"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/node"
 )
 
 // ToolOf is the name of the tool that a scope is about; empty: none, or it has no name here.
-func ToolOf(ctx context.Context, n *node.Node, s caps.CapScope) string {
-	scope, err := s.Decode()
+func ToolOf(ctx context.Context, n *node.Node, s scope.CapScope) string {
+	sc, err := s.Decode()
 	if err != nil {
 		return ""
 	}
-	call, ok := scope.(*caps.ToolCall)
+	call, ok := sc.(*scope.ToolCall)
 	if !ok {
 		return ""
 	}
@@ -25,7 +25,7 @@ func ToolOf(ctx context.Context, n *node.Node, s caps.CapScope) string {
 }
 
 // ScopeText is a scope with the name of its tool for the tool's id. It can be given back.
-func ScopeText(ctx context.Context, n *node.Node, s caps.CapScope) string {
+func ScopeText(ctx context.Context, n *node.Node, s scope.CapScope) string {
 	return Named(s.String(), ToolOf(ctx, n, s))
 }
 

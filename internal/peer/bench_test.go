@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/object"
@@ -26,7 +26,7 @@ func BenchmarkPull(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		near := repository(b, "near")
-		chain := grant(b, far, near.Self(), &caps.BlobRead{CID: ref.CID})
+		chain := grant(b, far, near.Self(), &scope.BlobRead{CID: ref.CID})
 		b.StartTimer()
 		from := []*peer.Client{peer.To(near, node.Peer{Name: "far", URL: url})}
 		if _, err := peer.Pull(b.Context(), from, ref.CID, chain, nil, nil); err != nil {

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/object"
@@ -90,7 +91,7 @@ func (c *collected) PutNode(cid object.Hash, raw []byte) error {
 func TestPushesTellNothing(t *testing.T) {
 	s, h := lone(t)
 	key := sign.FromSeed([32]byte{1}, "one")
-	chain := s.issue(t, key.Agent(), &caps.BlobWrite{Namespace: "x", MaxSize: 10 << 20, MediaAllow: []string{"*/*"}})
+	chain := s.issue(t, key.Agent(), &scope.BlobWrite{Namespace: "x", MaxSize: 10 << 20, MediaAllow: []string{"*/*"}})
 	data := make([]byte, 600_000)
 	rng := rand.NewChaCha8([32]byte{5})
 	_, _ = rng.Read(data)
@@ -183,7 +184,7 @@ func TestPushedIsPaidOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write := &caps.BlobWrite{Namespace: "ci", MaxSize: most, MediaAllow: []string{"text/plain"}}
+	write := &scope.BlobWrite{Namespace: "ci", MaxSize: most, MediaAllow: []string{"text/plain"}}
 	chain := s.issue(t, near.Self(), write)
 	used := func(of caps.Chain) uint64 {
 		t.Helper()
@@ -191,7 +192,7 @@ func TestPushedIsPaidOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return u[caps.Bytes]
+		return u[scope.Bytes]
 	}
 	cut := &Client{Node: near, URL: far.URL, Key: &self, HTTP: &http.Client{Transport: cutting{after: 25 << 20}}}
 	if _, err := cut.Push(t.Context(), ref.CID, chain, nil); err == nil {
@@ -215,11 +216,11 @@ func TestPushedIsPaidOnce(t *testing.T) {
 	if again, err := cl.Push(t.Context(), ref.CID, chain, nil); err != nil || again.Parts != 0 || used(chain) != before {
 		t.Errorf("again: %+v, %v, %d bytes charged", again, err, used(chain))
 	}
-	other := s.issue(t, near.Self(), &caps.BlobWrite{Namespace: "ci", MaxSize: most, MediaAllow: []string{"image/png"}})
+	other := s.issue(t, near.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: most, MediaAllow: []string{"image/png"}})
 	if _, err := cl.Push(t.Context(), ref.CID, other, nil); statusIn(err) != http.StatusForbidden {
 		t.Errorf("under a capability for another media type, with nothing to send: %v", err)
 	}
-	small := s.issue(t, near.Self(), &caps.BlobWrite{Namespace: "ci", MaxSize: 10, MediaAllow: []string{"*/*"}})
+	small := s.issue(t, near.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: 10, MediaAllow: []string{"*/*"}})
 	if _, err := cl.Push(t.Context(), ref.CID, small, nil); err != nil {
 		t.Errorf("what was brought and paid for before: %v", err)
 	}
@@ -252,7 +253,7 @@ func (failing) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
 func TestPushBeyondWhatIsLeft(t *testing.T) {
 	s, h := lone(t)
 	key := sign.FromSeed([32]byte{1}, "one")
-	chain := s.issue(t, key.Agent(), &caps.BlobWrite{Namespace: "x", MaxSize: 1000, MediaAllow: []string{"*/*"}})
+	chain := s.issue(t, key.Agent(), &scope.BlobWrite{Namespace: "x", MaxSize: 1000, MediaAllow: []string{"*/*"}})
 	part := func(text string) []node.Part {
 		ref := object.BlobRef{CID: object.Sum([]byte(text)), Size: uint64(len(text)), Media: "text/plain", Codec: object.CodecRaw}
 		raw, err := can.Marshal(&ref)

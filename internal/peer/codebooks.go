@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/object"
@@ -57,7 +58,7 @@ func (s *Server) chargeOffer(r *http.Request, raw []byte) (giveBack func(context
 	if err := s.Node.Verifier.Authorize(wr.chain, wr.agent, use, s.Node.Now()); err != nil {
 		return nil, err
 	}
-	cost := []caps.Amount{{Of: caps.Bytes, N: uint64(len(raw))}}
+	cost := []scope.Amount{{Of: scope.Bytes, N: uint64(len(raw))}}
 	return func(ctx context.Context) error { return s.Node.Quotas.Return(ctx, wr.chain, cost) }, s.Node.Quotas.Spend(r.Context(), wr.chain, cost)
 }
 

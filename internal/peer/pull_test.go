@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
@@ -67,9 +68,9 @@ func serve(t testing.TB, n *node.Node) string {
 }
 
 // grant issues a capability to an agent.
-func grant(t testing.TB, by *node.Node, to object.AgentID, scope caps.Scope) caps.Chain {
+func grant(t testing.TB, by *node.Node, to object.AgentID, what scope.Scope) caps.Chain {
 	t.Helper()
-	sc, err := caps.NewScope(scope)
+	sc, err := scope.New(what)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +126,7 @@ func TestPullMovesWhatIsMissing(t *testing.T) {
 		want  []byte
 		parts int
 	}{{ref, data, 12}, {second, changed, 3}, {second, changed, 0}} {
-		got, err := peer.Pull(t.Context(), []*peer.Client{{Node: near, URL: at}}, r.ref.CID, grant(t, far, near.Self(), &caps.BlobRead{CID: r.ref.CID}), nil, nil)
+		got, err := peer.Pull(t.Context(), []*peer.Client{{Node: near, URL: at}}, r.ref.CID, grant(t, far, near.Self(), &scope.BlobRead{CID: r.ref.CID}), nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +191,7 @@ func TestPullFromSeveral(t *testing.T) {
 	})
 	out := map[string]bool{}
 	peers := []*peer.Client{{Node: near, Name: "liar", URL: liar}, {Node: near, Name: "weak", URL: weak}, {Node: near, Name: "good", URL: at}}
-	_, err := peer.Pull(t.Context(), peers, ref.CID, grant(t, far, near.Self(), &caps.BlobRead{CID: ref.CID}), nil, func(c *peer.Client, err error) {
+	_, err := peer.Pull(t.Context(), peers, ref.CID, grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID}), nil, func(c *peer.Client, err error) {
 		out[c.Name] = true
 	})
 	if err != nil {
@@ -212,7 +213,7 @@ func TestPullGoesOn(t *testing.T) {
 	far, near := repository(t, "far"), repository(t, "near")
 	at := serve(t, far)
 	data, ref := random(t, far, 8<<20, 3)
-	chain := grant(t, far, near.Self(), &caps.BlobRead{CID: ref.CID})
+	chain := grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
 	weak := through(t, at, func(r *http.Response) {
 		if r.Request.Method == http.MethodPost {
 			r.Body = struct {
@@ -286,7 +287,7 @@ func TestFetch(t *testing.T) {
 		{ref.CID, data, 3 << 20, 77, 1}, {ref.CID, data, 0, peer.ToEnd, 13}, {ref.CID, data, 5, 0, 0}, {ref.CID, data, 3<<20 + 77, 0, 0},
 		{smallRef.CID, small, 10, 20, 1}, {smallRef.CID, small, 0, peer.ToEnd, 1}, {smallRef.CID, small, 0, 0, 0},
 	} {
-		chain := grant(t, far, near.Self(), &caps.BlobRead{CID: r.cid})
+		chain := grant(t, far, near.Self(), &scope.BlobRead{CID: r.cid})
 		var out bytes.Buffer
 		got, err := (&peer.Client{Node: near, URL: at}).Fetch(t.Context(), r.cid, r.off, r.length, chain, &out)
 		want := r.data[r.off:]
@@ -300,7 +301,7 @@ func TestFetch(t *testing.T) {
 			t.Errorf("%d from %d: %d parts for %d chunks", r.length, r.off, got.Parts, r.chunks)
 		}
 	}
-	chain := grant(t, far, near.Self(), &caps.BlobRead{CID: ref.CID})
+	chain := grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
 	if _, err := (&peer.Client{Node: near, URL: at}).Fetch(t.Context(), ref.CID, 1<<22, 1, chain, io.Discard); err == nil {
 		t.Error("a range beyond the end")
 	}
@@ -315,7 +316,7 @@ func TestPush(t *testing.T) {
 	far, near := repository(t, "far"), repository(t, "near")
 	c := &peer.Client{Node: near, URL: serve(t, far)}
 	data, ref := random(t, near, 2<<20, 6)
-	chain := grant(t, far, near.Self(), &caps.BlobWrite{Namespace: "ci", MaxSize: 3 << 20, MediaAllow: []string{"application/*"}})
+	chain := grant(t, far, near.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: 3 << 20, MediaAllow: []string{"application/*"}})
 	got, err := c.Push(t.Context(), ref.CID, chain, nil)
 	if err != nil || got.Parts != 10 {
 		t.Fatalf("%+v: %v", got, err)
@@ -339,10 +340,10 @@ func TestPush(t *testing.T) {
 	if _, err := far.Store.BlobRef(t.Context(), text.CID); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the blob is there: %v", err)
 	}
-	refused(t, "a capability to read", push(t, c, text.CID, grant(t, far, near.Self(), &caps.BlobRead{CID: text.CID})), http.StatusForbidden)
+	refused(t, "a capability to read", push(t, c, text.CID, grant(t, far, near.Self(), &scope.BlobRead{CID: text.CID})), http.StatusForbidden)
 	refused(t, "no capability", push(t, c, text.CID, nil), http.StatusForbidden)
-	refused(t, "somebody else's capability", push(t, c, text.CID, grant(t, far, far.Self(), &caps.BlobWrite{Namespace: "ci", MaxSize: 9, MediaAllow: []string{"*/*"}})), http.StatusForbidden)
-	refused(t, "a capability by a stranger", push(t, c, text.CID, grant(t, near, near.Self(), &caps.BlobWrite{Namespace: "ci", MaxSize: 9, MediaAllow: []string{"*/*"}})), http.StatusForbidden)
+	refused(t, "somebody else's capability", push(t, c, text.CID, grant(t, far, far.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: 9, MediaAllow: []string{"*/*"}})), http.StatusForbidden)
+	refused(t, "a capability by a stranger", push(t, c, text.CID, grant(t, near, near.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: 9, MediaAllow: []string{"*/*"}})), http.StatusForbidden)
 }
 
 func push(t *testing.T, c *peer.Client, cid object.Hash, chain caps.Chain) error {
@@ -365,7 +366,7 @@ func TestRequestsAreForOnePeerOnce(t *testing.T) {
 	at, elsewhere := serve(t, far), serve(t, other)
 	_, ref := random(t, far, 1000, 8)
 	_, hidden := random(t, far, 1000, 9)
-	chain := grant(t, far, near.Self(), &caps.BlobRead{CID: ref.CID})
+	chain := grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
 	var recorded atomic.Pointer[http.Request]
 	recorder := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		recorded.Store(r.Clone(context.Background()))
@@ -404,7 +405,7 @@ func TestRequestsAreForOnePeerOnce(t *testing.T) {
 	if status := send(record(), elsewhere, nil); status != http.StatusForbidden {
 		t.Errorf("at another peer: %d", status)
 	}
-	more, err := caps.ExportText(grant(t, far, near.Self(), &caps.BlobRead{CID: hidden.CID}))
+	more, err := caps.ExportText(grant(t, far, near.Self(), &scope.BlobRead{CID: hidden.CID}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -431,7 +432,7 @@ func TestBlobOverHTTP(t *testing.T) {
 	far, near := repository(t, "far"), repository(t, "near")
 	at := serve(t, far)
 	data, ref := random(t, far, 2<<20, 10)
-	chain := grant(t, far, near.Self(), &caps.BlobRead{CID: ref.CID})
+	chain := grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
 	res, err := (&peer.Client{Node: near, URL: at}).Get(t.Context(), "/v1/blobs/"+ref.CID.String(), chain)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -34,11 +35,11 @@ type reading struct {
 // something of root. What exactly may be read is asked when it is about to be sent.
 func (s *Server) reading(w http.ResponseWriter, r *http.Request, root object.Hash) (*reading, error) {
 	by, err := s.caller(r, func(by asker) error {
-		scope, err := s.shown(by, caps.KindBlobRead)
+		leaf, err := s.shown(by, scope.KindBlobRead)
 		if err != nil {
 			return err
 		}
-		if read, ok := scope.(*caps.BlobRead); !ok || read.CID != root {
+		if read, ok := leaf.(*scope.BlobRead); !ok || read.CID != root {
 			return &caps.DeniedError{Check: caps.CheckScope, Reason: "the capability is for another object than " + root.Short()}
 		}
 		return nil
@@ -51,21 +52,21 @@ func (s *Server) reading(w http.ResponseWriter, r *http.Request, root object.Has
 
 // shown is the scope of the capability that a request shows, of the kind that is asked
 // for. The capability is the asker's own and holds now.
-func (s *Server) shown(by asker, kind uint8) (caps.Scope, error) {
+func (s *Server) shown(by asker, kind uint8) (scope.Scope, error) {
 	if len(by.chain) == 0 {
 		return nil, &caps.DeniedError{Check: caps.CheckActive, Reason: "no capability is shown"}
 	}
 	if err := s.Node.Verifier.Verify(by.chain, by.agent, s.Node.Now()); err != nil {
 		return nil, err
 	}
-	scope, err := by.chain[0].Cap.Scope.Decode()
+	leaf, err := by.chain[0].Cap.Scope.Decode()
 	if err != nil {
 		return nil, err
 	}
-	if scope.Kind() != kind {
-		return nil, &caps.DeniedError{Check: caps.CheckScope, Reason: fmt.Sprintf("this takes a %s capability, shown is one for %s", caps.KindName(kind), caps.KindName(scope.Kind()))}
+	if leaf.Kind() != kind {
+		return nil, &caps.DeniedError{Check: caps.CheckScope, Reason: fmt.Sprintf("this takes a %s capability, shown is one for %s", scope.KindName(kind), scope.KindName(leaf.Kind()))}
 	}
-	return scope, nil
+	return leaf, nil
 }
 
 // may authorises the bytes [from, to) of the root, which has size bytes.
@@ -73,15 +74,15 @@ func (rd *reading) may(from, to uint64) error {
 	if from == to {
 		return nil // nothing is sent
 	}
-	return rd.authorize(caps.Use{Kind: caps.KindBlobRead, CID: rd.root, Offset: from, Length: to - from})
+	return rd.authorize(scope.Use{Kind: scope.KindBlobRead, CID: rd.root, Offset: from, Length: to - from})
 }
 
 // mayAll authorises the root and everything below it.
 func (rd *reading) mayAll() error {
-	return rd.authorize(caps.Use{Kind: caps.KindBlobRead, CID: rd.root})
+	return rd.authorize(scope.Use{Kind: scope.KindBlobRead, CID: rd.root})
 }
 
-func (rd *reading) authorize(use caps.Use) error {
+func (rd *reading) authorize(use scope.Use) error {
 	return rd.s.Node.Verifier.Authorize(rd.by.chain, rd.by.agent, use, rd.s.Node.Now())
 }
 

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/object"
@@ -45,13 +46,13 @@ func lone(t *testing.T) (*Server, http.Handler) {
 }
 
 // issue issues a capability by the server's own agent.
-func (s *Server) issue(t *testing.T, to object.AgentID, scope caps.Scope) caps.Chain {
+func (s *Server) issue(t *testing.T, to object.AgentID, sc scope.Scope) caps.Chain {
 	t.Helper()
-	sc, err := caps.NewScope(scope)
+	held, err := scope.New(sc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	link, err := caps.Issue(s.Node.Key, caps.Draft{Subject: to, Scope: sc, NotBefore: s.Node.Now(), ExpiresAt: s.Node.Now().Add(time.Hour)})
+	link, err := caps.Issue(s.Node.Key, caps.Draft{Subject: to, Scope: held, NotBefore: s.Node.Now(), ExpiresAt: s.Node.Now().Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +110,7 @@ func TestNothingBeyondTheCapability(t *testing.T) {
 	}{{blob, data}, {small, data[:900]}} {
 		for _, sc := range []struct{ from, to uint64 }{{0, 16}, {100, 900}, {step, 2 * step}, {step + 1, 3 * step}, {3 * step, size}, {0, 0}, {size, size + 9}} {
 			length := sc.to - sc.from
-			chain := s.issue(t, key.Agent(), &caps.BlobRead{CID: b.ref.CID, RangeStart: &sc.from, RangeLen: &length})
+			chain := s.issue(t, key.Agent(), &scope.BlobRead{CID: b.ref.CID, RangeStart: &sc.from, RangeLen: &length})
 			for _, a := range asks(b.ref.CID) {
 				got := s.signedAsk(t, h, key, chain, a.method, a.target, a.header, a.body).Body.Bytes()
 				if what := outside(got, b.data, int(sc.from), int(sc.to)); what != "" {
@@ -202,7 +203,7 @@ func TestExactlyTheCapability(t *testing.T) {
 	}
 	etag := `"` + ref.CID.String() + `"`
 	under := func(from, length uint64) caps.Chain {
-		return s.issue(t, key.Agent(), &caps.BlobRead{CID: ref.CID, RangeStart: &from, RangeLen: &length})
+		return s.issue(t, key.Agent(), &scope.BlobRead{CID: ref.CID, RangeStart: &from, RangeLen: &length})
 	}
 	all := uint64(len(data))
 	for _, c := range []struct {
@@ -299,7 +300,7 @@ func TestTheDoor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	chain := s.issue(t, key.Agent(), &caps.BlobRead{CID: ref.CID})
+	chain := s.issue(t, key.Agent(), &scope.BlobRead{CID: ref.CID})
 	id := ref.CID.String()
 	for _, c := range []struct {
 		method, target string
@@ -384,7 +385,7 @@ func TestNoncesOfSeveralServers(t *testing.T) {
 	other := beside(t, s.Node)
 	next := &Server{Node: other, Log: s.Log, metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
 	second := next.routes()
-	chain := s.issue(t, key.Agent(), &caps.BlobRead{CID: ref.CID})
+	chain := s.issue(t, key.Agent(), &scope.BlobRead{CID: ref.CID})
 	for round := range 4 {
 		r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/blobs/"+ref.CID.String(), nil)
 		if err := auth.Sign(r, key, s.Node.Self(), nil, chain, nil, s.Node.Now()); err != nil {

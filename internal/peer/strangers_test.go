@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/peer"
 )
 
@@ -72,7 +72,7 @@ func TestStrangers(t *testing.T) {
 		}
 	}
 	self := far.Self()
-	chain := grant(t, far, near.Self(), &caps.BlobRead{CID: ref.CID})
+	chain := grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
 	for _, query := range []string{"offset=-1", "offset=18446744073709551615", "length=99999999999999999999999", "offset=9223372036854775807&length=9223372036854775807",
 		"offset=600001", "offset=0x10", "offset=1&offset=-1&length=%00"} {
 		res, err := (&peer.Client{Node: near, URL: at, Key: &self}).Get(t.Context(), "/v1/blobs/"+ref.CID.String()+"?proof&"+query, chain)
@@ -109,7 +109,7 @@ func TestManyRanges(t *testing.T) {
 	at := serve(t, far)
 	data, ref := random(t, far, 600_000, 32)
 	self := far.Self()
-	chain := grant(t, far, near.Self(), &caps.BlobRead{CID: ref.CID})
+	chain := grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
 	ranged := func(next http.RoundTripper) http.RoundTripper {
 		return roundTrip(func(r *http.Request) (*http.Response, error) {
 			r.Header.Set("Range", "bytes=0-0"+strings.Repeat(",500000-500000,0-0", 2000))

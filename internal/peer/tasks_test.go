@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/keyfile"
@@ -447,8 +448,8 @@ func TestWhatIsNotTakenCostsNothing(t *testing.T) {
 	s.RequireCap = true
 	near := taskNode(t, new(atomic.Int64))
 	trust(t, s.Node, near, "near")
-	run := s.issue(t, near.Self(), &caps.ComputeSpawn{PoolID: node.LocalPool, MaxWorkers: 5, MaxCPUus: caps.NoLimit64, MaxIO: caps.NoLimit32})
-	used := func(chain caps.Chain, of caps.Resource) uint64 {
+	run := s.issue(t, near.Self(), &scope.ComputeSpawn{PoolID: node.LocalPool, MaxWorkers: 5, MaxCPUus: scope.NoLimit64, MaxIO: scope.NoLimit32})
+	used := func(chain caps.Chain, of scope.Resource) uint64 {
 		t.Helper()
 		u, err := s.Node.Quotas.Used(ctx, chain[0].ID)
 		if err != nil {
@@ -473,11 +474,11 @@ func TestWhatIsNotTakenCostsNothing(t *testing.T) {
 		return w.Code
 	}
 	s.SetLimits(Limits{Rate: 1000, Tasks: 1})
-	if code := submit(endless); code != http.StatusAccepted || used(run, caps.Workers) != 1 {
-		t.Errorf("status %d, %d workers are charged", code, used(run, caps.Workers))
+	if code := submit(endless); code != http.StatusAccepted || used(run, scope.Workers) != 1 {
+		t.Errorf("status %d, %d workers are charged", code, used(run, scope.Workers))
 	}
-	if code := submit(hello); code != http.StatusServiceUnavailable || used(run, caps.Workers) != 1 {
-		t.Errorf("not taken: status %d, %d workers are charged", code, used(run, caps.Workers))
+	if code := submit(hello); code != http.StatusServiceUnavailable || used(run, scope.Workers) != 1 {
+		t.Errorf("not taken: status %d, %d workers are charged", code, used(run, scope.Workers))
 	}
 	if err := s.Node.Cancelled(ctx, func(object.Hash) error { return nil }); err != nil {
 		t.Fatal(err)
@@ -485,9 +486,9 @@ func TestWhatIsNotTakenCostsNothing(t *testing.T) {
 	if err := s.Node.OpenTasks(ctx, func(id object.Hash, _ string) error { s.tasks.cancel(id); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	write := s.issue(t, near.Self(), &caps.BlobWrite{Namespace: "x", MaxSize: 1000, MediaAllow: []string{"*/*"}})
+	write := s.issue(t, near.Self(), &scope.BlobWrite{Namespace: "x", MaxSize: 1000, MediaAllow: []string{"*/*"}})
 	key := near.Key
-	if w := s.signedAsk(t, h, key, write, http.MethodPost, "/v1/codebooks", nil, []byte("no codebook")); w.Code/100 != 4 || used(write, caps.Bytes) != 0 {
-		t.Errorf("a codebook that is none: status %d, %d bytes are charged", w.Code, used(write, caps.Bytes))
+	if w := s.signedAsk(t, h, key, write, http.MethodPost, "/v1/codebooks", nil, []byte("no codebook")); w.Code/100 != 4 || used(write, scope.Bytes) != 0 {
+		t.Errorf("a codebook that is none: status %d, %d bytes are charged", w.Code, used(write, scope.Bytes))
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
@@ -69,7 +69,7 @@ func TestManInTheMiddle(t *testing.T) {
 	at := serveTLS(t, far, own)
 	_, ref := random(t, far, 1000, 20)
 	self := far.Self()
-	chain := grant(t, far, near.Self(), &caps.BlobRead{CID: ref.CID})
+	chain := grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
 	fetch := func(c *peer.Client) error {
 		_, err := c.Fetch(t.Context(), ref.CID, 0, 10, chain, io.Discard)
 		return err

@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/object"
@@ -91,7 +92,7 @@ type writing struct {
 	root  object.Hash
 	agent object.AgentID
 	chain caps.Chain
-	use   caps.Use
+	use   scope.Use
 	by    *node.Pusher
 }
 
@@ -112,19 +113,19 @@ func (s *Server) writer(r *http.Request) (*writing, error) {
 
 // pusher checks that a request shows a blob.write capability of who asks.
 func (s *Server) pusher(r *http.Request) (*writing, error) {
-	var scope caps.Scope
+	var sc scope.Scope
 	by, err := s.caller(r, func(by asker) (err error) {
-		scope, err = s.shown(by, caps.KindBlobWrite)
+		sc, err = s.shown(by, scope.KindBlobWrite)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	write, ok := scope.(*caps.BlobWrite)
+	write, ok := sc.(*scope.BlobWrite)
 	if !ok {
 		return nil, &caps.DeniedError{Check: caps.CheckScope, Reason: "pushing takes a blob.write capability"}
 	}
-	use := caps.Use{Kind: caps.KindBlobWrite, Namespace: write.Namespace}
+	use := scope.Use{Kind: scope.KindBlobWrite, Namespace: write.Namespace}
 	return &writing{agent: by.agent, chain: by.chain, use: use, by: s.Node.Pusher(by.agent, by.chain, use)}, nil
 }
 

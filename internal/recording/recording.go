@@ -18,7 +18,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/exec/process"
@@ -60,12 +60,12 @@ func (r *Runner) Builtin() exec.Builtin {
 }
 
 // use is the authority that a call of the program itself needs.
-func use(request []byte) (caps.Use, error) {
+func use(request []byte) (scope.Use, error) {
 	q, err := object.Decode[exec.OnceRequest](request)
 	if err != nil {
-		return caps.Use{}, err
+		return scope.Use{}, err
 	}
-	return caps.Use{Kind: caps.KindToolCall, Tool: q.Command, Request: q.Input}, nil
+	return scope.Use{Kind: scope.KindToolCall, Tool: q.Command, Request: q.Input}, nil
 }
 
 func (r *Runner) run(ctx context.Context, call exec.Call) (exec.Response, error) {

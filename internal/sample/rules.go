@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
@@ -26,14 +27,14 @@ func rule[T any](obey func(v *T, o Options)) {
 
 func init() {
 	rule(func(h *object.Hash, _ Options) { h.Alg = object.SHA256 })
-	rule(func(s *caps.CapScope, o Options) {
-		*s = must(caps.NewScope(&caps.ToolCall{ToolID: object.SumText("tool:sample"), MaxCalls: uint32(5 + o.Variant),
+	rule(func(s *scope.CapScope, o Options) {
+		*s = must(scope.New(&scope.ToolCall{ToolID: object.SumText("tool:sample"), MaxCalls: uint32(5 + o.Variant),
 			Constraints: map[string]string{"path": "prefix:/srv/"}}))
 	})
 	rule(func(r *caps.IssuanceRule, o Options) {
-		r.Name, r.Kind, r.MaxTTLus = fmt.Sprint("rule ", o.Variant), caps.KindToolCall, uint64(1+o.Variant)
+		r.Name, r.Kind, r.MaxTTLus = fmt.Sprint("rule ", o.Variant), scope.KindToolCall, uint64(1+o.Variant)
 		if r.Limits != nil {
-			r.Limits = map[caps.Resource]uint64{caps.Calls: uint64(o.Variant)}
+			r.Limits = map[scope.Resource]uint64{scope.Calls: uint64(o.Variant)}
 		}
 	})
 	rule(func(r *ledger.EffectRegister, _ Options) {

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
@@ -57,7 +58,7 @@ func (w *walker) receipt(n *Node, raw []byte, depth int) {
 		w.imported(n, r)
 		return
 	}
-	use := caps.Use{Kind: caps.KindToolCall, Tool: r.ToolID}
+	use := scope.Use{Kind: scope.KindToolCall, Tool: r.ToolID}
 	switch r.ToolID {
 	case model.TrainTool:
 		use = w.trainReceipt(n, r, depth)
@@ -127,8 +128,8 @@ func (w *walker) kept(n *Node, what string, h object.Hash) {
 	}
 }
 
-func (w *walker) trainReceipt(n *Node, r *ledger.Receipt, depth int) caps.Use {
-	use := caps.Use{Kind: caps.KindTrainRun}
+func (w *walker) trainReceipt(n *Node, r *ledger.Receipt, depth int) scope.Use {
+	use := scope.Use{Kind: scope.KindTrainRun}
 	_, effect, err := w.opened(n.ID)
 	if !n.check(err) {
 		return use
@@ -150,8 +151,8 @@ func (w *walker) trainReceipt(n *Node, r *ledger.Receipt, depth int) caps.Use {
 	return use
 }
 
-func (w *walker) evalReceipt(n *Node, r *ledger.Receipt, depth int) caps.Use {
-	use := caps.Use{Kind: caps.KindEvalRun}
+func (w *walker) evalReceipt(n *Node, r *ledger.Receipt, depth int) scope.Use {
+	use := scope.Use{Kind: scope.KindEvalRun}
 	_, effect, err := w.opened(n.ID)
 	if !n.check(err) {
 		return use
@@ -170,8 +171,8 @@ func (w *walker) evalReceipt(n *Node, r *ledger.Receipt, depth int) caps.Use {
 }
 
 // deployReceipt reads what a promotion or rollback was asked for.
-func (w *walker) deployReceipt(n *Node, r *ledger.Receipt) caps.Use {
-	use := caps.Use{Kind: caps.KindDeployPromote}
+func (w *walker) deployReceipt(n *Node, r *ledger.Receipt) scope.Use {
+	use := scope.Use{Kind: scope.KindDeployPromote}
 	_, effect, err := w.opened(n.ID)
 	if !n.check(err) {
 		return use
@@ -214,8 +215,8 @@ func (w *walker) rollbackPolicy(r *ledger.Receipt, p *model.PromotionRecord) obj
 		return p.PolicyID
 	}
 	leaf, _ := chain.Leaf()
-	scope, err := leaf.Cap.Scope.Decode()
-	deploy, ok := scope.(*caps.DeployPromote)
+	leafScope, err := leaf.Cap.Scope.Decode()
+	deploy, ok := leafScope.(*scope.DeployPromote)
 	if err != nil || !ok {
 		return p.PolicyID
 	}
@@ -245,7 +246,7 @@ func (w *walker) inner(n *Node, r *ledger.Receipt, depth int) {
 
 // authority hangs the chain of the capability that a receipt names below it, and judges
 // it at the time of the receipt.
-func (w *walker) authority(n *Node, r *ledger.Receipt, use caps.Use, depth int) {
+func (w *walker) authority(n *Node, r *ledger.Receipt, use scope.Use, depth int) {
 	switch {
 	case len(r.Evidence) > 0:
 		id := w.under(r)
@@ -283,16 +284,16 @@ func (w *walker) under(r *ledger.Receipt) object.Hash {
 // judge verifies a chain as it was when the receipt was signed, and that it covered
 // the use; the notes say what has changed since. The use of a tool is judged where the
 // request is still here.
-func (w *walker) judge(id object.Hash, r *ledger.Receipt, use caps.Use) ([]string, error) {
+func (w *walker) judge(id object.Hash, r *ledger.Receipt, use scope.Use) ([]string, error) {
 	past := w.past[len(w.past)-1]
 	chain, err := w.chain(id)
 	if err != nil {
 		return nil, err
 	}
-	if use.Kind == caps.KindToolCall {
+	if use.Kind == scope.KindToolCall {
 		request, err := w.raw(KindBytes, r.RequestHash)
 		leaf, _ := chain.Leaf()
-		if err != nil || leaf.Cap.Scope.Kind != caps.KindToolCall {
+		if err != nil || leaf.Cap.Scope.Kind != scope.KindToolCall {
 			return w.o.Caps.Then(chain, r.Signer, nil, past)
 		}
 		if object.Sum(request) != r.RequestHash {
@@ -387,6 +388,6 @@ func (w *walker) capability(n *Node, raw []byte, depth int) {
 	}
 	issuer := n.leaf("AgentID", c.Issuer.KeyID(), "root issuer %s, key %s", who(c.Issuer), c.Issuer.KeyHex()[:12])
 	if !w.trustsRoot(c.Issuer, c.Scope.Kind) {
-		issuer.fail("%s is not trusted to issue %s", c.Issuer, caps.KindName(c.Scope.Kind))
+		issuer.fail("%s is not trusted to issue %s", c.Issuer, scope.KindName(c.Scope.Kind))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -64,7 +65,7 @@ type Options struct {
 	Blob func(object.BlobRef) error
 	// Use is what a request to a built-in tool needs; false: what a call of the tool does.
 	// Nil: always that.
-	Use  func(tool object.Hash, request []byte) (caps.Use, bool)
+	Use  func(tool object.Hash, request []byte) (scope.Use, bool)
 	Caps *caps.Verifier // judges the chains of receipts; nil: nobody issues anything
 	// Then says what counted when a receipt, given with its id, was signed; nil: what
 	// Caps trusts now.

@@ -76,6 +76,19 @@ func ID(s Signer, id object.Hash) (object.Signature, error) {
 	return object.Signature{Alg: object.Ed25519, KeyID: &keyID, Sig: sig}, nil
 }
 
+// Seal fills in the id and the signature of v, to which id and sig point, and returns
+// the canonical bytes. It does not check the field rules.
+func Seal(s Signer, rule object.Rule, v any, id *object.Hash, sig *object.Signature) ([]byte, error) {
+	var err error
+	if *id, err = rule.IDOf(v); err != nil {
+		return nil, err
+	}
+	if *sig, err = ID(s, *id); err != nil {
+		return nil, err
+	}
+	return can.Marshal(v)
+}
+
 // Verify checks agent's signature over message: it accepts what crypto/ed25519
 // accepts, at under half the cost. The error wraps ErrSignature.
 func Verify(agent object.AgentID, message []byte, sig [64]byte) error {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
@@ -110,9 +111,9 @@ func runIssue(ctx context.Context, f *cmdutil.Factory, o *draftOptions) error {
 
 // noteChunks says which range a peer needs to fetch the bytes with their proofs, where a
 // blob.read range ends inside a chunk of a blob that is here.
-func noteChunks(ctx context.Context, f *cmdutil.Factory, n *node.Node, s caps.CapScope) {
-	scope, err := s.Decode()
-	read, ok := scope.(*caps.BlobRead)
+func noteChunks(ctx context.Context, f *cmdutil.Factory, n *node.Node, s scope.CapScope) {
+	sc, err := s.Decode()
+	read, ok := sc.(*scope.BlobRead)
 	if err != nil || !ok || (read.RangeStart == nil && read.RangeLen == nil) {
 		return
 	}

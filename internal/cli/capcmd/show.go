@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
@@ -60,11 +61,11 @@ type shown struct {
 
 // named puts a tool's name before its id.
 func named(ctx context.Context, n *node.Node, ch caps.Chain, text string) string {
-	scope, err := ch[0].Cap.Scope.Decode()
+	sc, err := ch[0].Cap.Scope.Decode()
 	if err != nil {
 		return text
 	}
-	call, ok := scope.(*caps.ToolCall)
+	call, ok := sc.(*scope.ToolCall)
 	if !ok {
 		return text
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/overview"
@@ -98,7 +99,7 @@ func stateOf(err error, ch caps.Chain, now object.Time) string {
 func left(u caps.Usage) string {
 	var parts []string
 	for _, of := range slices.Sorted(maps.Keys(u)) {
-		parts = append(parts, caps.Amount{Of: of, N: u[of]}.String())
+		parts = append(parts, scope.Amount{Of: of, N: u[of]}.String())
 	}
 	return strings.Join(parts, ", ")
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/node"
 )
 
@@ -28,7 +29,7 @@ func AllowHint(n *node.Node, err error, tool string) string {
 		to = name
 	}
 	line := "mythos cap issue --to self --scope tool.call:" + tool + ",calls=1 --ttl 1h"
-	if n.MayIssue(caps.KindToolCall) {
+	if n.MayIssue(scope.KindToolCall) {
 		return line
 	}
 	return "ask somebody who may issue it: mythos cap issue --to " + to + " --scope tool.call:" + tool + ",calls=1 --ttl 1h"

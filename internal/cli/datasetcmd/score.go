@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
@@ -56,7 +57,7 @@ func runScore(ctx context.Context, f *cmdutil.Factory, o *scoreOptions) error {
 	if err != nil {
 		return err
 	}
-	chains, err := n.Covering(ctx, caps.Use{Kind: caps.KindToolCall, Tool: tool.ID})
+	chains, err := n.Covering(ctx, scope.Use{Kind: scope.KindToolCall, Tool: tool.ID})
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/identity"
@@ -90,8 +90,8 @@ func appoint(f *cmdutil.Factory, dir string, t *keyfile.Trust, key *sign.Key, o 
 // checkDomains refuses what no scope belongs to.
 func checkDomains(domains []string) error {
 	var known []string
-	for kind := range len(caps.KindNames()) {
-		if d := caps.Domain(uint8(kind + 1)); !slices.Contains(known, d) {
+	for kind := range len(scope.KindNames()) {
+		if d := scope.Domain(uint8(kind + 1)); !slices.Contains(known, d) {
 			known = append(known, d)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
@@ -208,7 +209,7 @@ func runSubmit(ctx context.Context, f *cmdutil.Factory, o *submitOptions) error 
 
 // carriesRun says whether a compute.spawn capability is among the chains.
 func carriesRun(chains []caps.Chain) bool {
-	return slices.ContainsFunc(chains, func(c caps.Chain) bool { return c[0].Cap.Scope.Kind == caps.KindComputeSpawn })
+	return slices.ContainsFunc(chains, func(c caps.Chain) bool { return c[0].Cap.Scope.Kind == scope.KindComputeSpawn })
 }
 
 // answered prints what a peer answered, after all checks.

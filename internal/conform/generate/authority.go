@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -14,7 +15,7 @@ import (
 // quotas charge capabilities.
 func quotas() *set {
 	s := &set{name: "quotas", class: "quotas", about: "charges to capability chains and refunds, one after the other, and what was charged to each link at the end"}
-	use := fields{"kind": caps.KindToolCall, "tool_id": tool}
+	use := fields{"kind": scope.KindToolCall, "tool_id": tool}
 	charge := func(chain int, use fields) fields { return fields{"chain": chain, "charge": use} }
 	refund := func(chain int, use fields) fields { return fields{"chain": chain, "refund": use} }
 	add := func(id string, chains []caps.Chain, steps ...fields) {
@@ -27,48 +28,48 @@ func quotas() *set {
 	two := issue(alice, bob, calls(tool, 2), nil)
 	add("calls: two are charged, the third is refused", []caps.Chain{two}, charge(0, use), charge(0, use), charge(0, use))
 	add("calls: a refund makes room", []caps.Chain{two}, charge(0, use), charge(0, use), refund(0, use), charge(0, use), charge(0, use))
-	free := issue(alice, bob, calls(tool, caps.NoLimit32), nil)
+	free := issue(alice, bob, calls(tool, scope.NoLimit32), nil)
 	add("no limit: nothing is counted", []caps.Chain{free}, charge(0, use), charge(0, use))
-	child := attenuate(bob, two, carol, func(d *caps.Draft) { d.Scope = scope(calls(tool, 1)) })
-	other := attenuate(bob, two, alice, func(d *caps.Draft) { d.Scope = scope(calls(tool, 2)) })
+	child := attenuate(bob, two, carol, func(d *caps.Draft) { d.Scope = scopeOf(calls(tool, 1)) })
+	other := attenuate(bob, two, alice, func(d *caps.Draft) { d.Scope = scopeOf(calls(tool, 2)) })
 	add("ancestors: a child has less", []caps.Chain{child}, charge(0, use), charge(0, use))
 	add("ancestors: two children share what their parent has", []caps.Chain{child, other}, charge(1, use), charge(0, use), charge(1, use))
 	add("ancestors: the first link from the root is named", []caps.Chain{child, other}, charge(1, use), charge(1, use), charge(0, use))
-	write := issue(alice, bob, &caps.BlobWrite{Namespace: "logs", MaxSize: 100, MediaAllow: []string{"*/*"}}, nil)
+	write := issue(alice, bob, &scope.BlobWrite{Namespace: "logs", MaxSize: 100, MediaAllow: []string{"*/*"}}, nil)
 	bytes := func(n int) fields {
-		return fields{"kind": caps.KindBlobWrite, "namespace": "logs", "media": "text/plain", "size": n}
+		return fields{"kind": scope.KindBlobWrite, "namespace": "logs", "media": "text/plain", "size": n}
 	}
 	add("bytes: the total counts", []caps.Chain{write}, charge(0, bytes(60)), charge(0, bytes(41)), charge(0, bytes(40)), charge(0, bytes(1)))
 	recipe := object.SumText("recipe")
-	train := issue(alice, bob, &caps.TrainRun{RecipeID: recipe, MaxJobs: 5, MaxTokens: 100, MaxGPUms: number(10)}, nil)
+	train := issue(alice, bob, &scope.TrainRun{RecipeID: recipe, MaxJobs: 5, MaxTokens: 100, MaxGPUms: number(10)}, nil)
 	job := func(tokens, gpu int) fields {
-		return fields{"kind": caps.KindTrainRun, "recipe_id": recipe, "jobs": 1, "tokens": tokens, "gpu_ms": gpu}
+		return fields{"kind": scope.KindTrainRun, "recipe_id": recipe, "jobs": 1, "tokens": tokens, "gpu_ms": gpu}
 	}
 	add("several resources: all or none", []caps.Chain{train}, charge(0, job(90, 1)), charge(0, job(20, 1)), charge(0, job(5, 10)), charge(0, job(10, 9)))
 	cell := object.SumText("cell:c")
-	events := issue(alice, bob, &caps.CellWrite{CellID: cell, MaxEvents: 3}, nil)
-	append2 := fields{"kind": caps.KindCellWrite, "cell_id": cell, "events": 2, "event_types": []int{1, 1}}
+	events := issue(alice, bob, &scope.CellWrite{CellID: cell, MaxEvents: 3}, nil)
+	append2 := fields{"kind": scope.KindCellWrite, "cell_id": cell, "events": 2, "event_types": []int{1, 1}}
 	add("events: the number of events is charged", []caps.Chain{events}, charge(0, append2), charge(0, append2))
 	pool := object.SumText("pool:local")
-	spawn := issue(alice, bob, &caps.ComputeSpawn{PoolID: pool, MaxWorkers: 4, MaxCPUus: 1000, MaxIO: 3}, nil)
-	add("workers, cpu_us and io", []caps.Chain{spawn}, charge(0, fields{"kind": caps.KindComputeSpawn, "pool_id": pool, "workers": 2, "cpu_us": 600, "io_count": 1}),
-		charge(0, fields{"kind": caps.KindComputeSpawn, "pool_id": pool, "workers": 2, "cpu_us": 401, "io_count": 1}))
+	spawn := issue(alice, bob, &scope.ComputeSpawn{PoolID: pool, MaxWorkers: 4, MaxCPUus: 1000, MaxIO: 3}, nil)
+	add("workers, cpu_us and io", []caps.Chain{spawn}, charge(0, fields{"kind": scope.KindComputeSpawn, "pool_id": pool, "workers": 2, "cpu_us": 600, "io_count": 1}),
+		charge(0, fields{"kind": scope.KindComputeSpawn, "pool_id": pool, "workers": 2, "cpu_us": 401, "io_count": 1}))
 	return s
 }
 
 // issuances judge drafts under signed policies.
 func issuances() *set {
 	s := &set{name: "issuance", class: "issuance", about: "issuance policies, and capabilities that they allow and do not allow"}
-	within := scope(calls(tool, 10))
+	within := scopeOf(calls(tool, 10))
 	rules := []caps.IssuanceRule{
-		{Name: "calls", Kind: caps.KindToolCall, Subjects: []object.AgentID{bob.Agent()}, Within: &within, MaxTTLus: uint64(60 * minute), Limits: map[caps.Resource]uint64{caps.Calls: 5}},
-		{Name: "handed on", Kind: caps.KindToolCall, MaxTTLus: uint64(minute), Delegable: true, Revocable: true},
+		{Name: "calls", Kind: scope.KindToolCall, Subjects: []object.AgentID{bob.Agent()}, Within: &within, MaxTTLus: uint64(60 * minute), Limits: map[scope.Resource]uint64{scope.Calls: 5}},
+		{Name: "handed on", Kind: scope.KindToolCall, MaxTTLus: uint64(minute), Delegable: true, Revocable: true},
 		{Name: "anything, briefly", Kind: caps.KindAny, MaxTTLus: 1000},
 	}
 	_, raw, err := caps.NewIssuancePolicy(alice, nil, rules, object.Time(start))
 	policy := must(raw, err)
-	show := func(id string, policy []byte, change func(fields, *caps.CapScope)) {
-		sc := scope(calls(tool, 5))
+	show := func(id string, policy []byte, change func(fields, *scope.CapScope)) {
+		sc := scopeOf(calls(tool, 5))
 		in := fields{"policy": hexOf(policy), "at_us": start, "subject_key": bob.Agent().KeyHex(), "not_before_us": start, "expires_at_us": start + 60*minute}
 		if change != nil {
 			change(in, &sc)
@@ -76,28 +77,28 @@ func issuances() *set {
 		in["scope"] = view(structNamed("CapScope"), must(can.Marshal(&sc)))
 		s.add(id, in)
 	}
-	set := func(name string, value any) func(fields, *caps.CapScope) {
-		return func(in fields, _ *caps.CapScope) { in[name] = value }
+	set := func(name string, value any) func(fields, *scope.CapScope) {
+		return func(in fields, _ *scope.CapScope) { in[name] = value }
 	}
 	show("allowed", policy, nil)
 	show("subject: another", policy, set("subject_key", carol.Agent().KeyHex()))
-	show("within: another tool", policy, func(_ fields, sc *caps.CapScope) { *sc = scope(calls(object.SumText("tool:other"), 5)) })
-	show("limits: a call more", policy, func(_ fields, sc *caps.CapScope) { *sc = scope(calls(tool, 6)) })
-	show("limits: no maximum", policy, func(_ fields, sc *caps.CapScope) { *sc = scope(calls(tool, caps.NoLimit32)) })
+	show("within: another tool", policy, func(_ fields, sc *scope.CapScope) { *sc = scopeOf(calls(object.SumText("tool:other"), 5)) })
+	show("limits: a call more", policy, func(_ fields, sc *scope.CapScope) { *sc = scopeOf(calls(tool, 6)) })
+	show("limits: no maximum", policy, func(_ fields, sc *scope.CapScope) { *sc = scopeOf(calls(tool, scope.NoLimit32)) })
 	show("ttl: a microsecond more", policy, set("expires_at_us", start+60*minute+1))
-	show("ttl: from now on, where it begins later", policy, func(in fields, _ *caps.CapScope) { in["not_before_us"] = start + 1 })
-	show("ttl: from its beginning, where it began before", policy, func(in fields, _ *caps.CapScope) { in["not_before_us"] = start - 1 })
+	show("ttl: from now on, where it begins later", policy, func(in fields, _ *scope.CapScope) { in["not_before_us"] = start + 1 })
+	show("ttl: from its beginning, where it began before", policy, func(in fields, _ *scope.CapScope) { in["not_before_us"] = start - 1 })
 	show("delegable, and no rule has it", policy, set("delegable", true))
-	handed := func(revocable bool) func(fields, *caps.CapScope) {
-		return func(in fields, _ *caps.CapScope) {
+	handed := func(revocable bool) func(fields, *scope.CapScope) {
+		return func(in fields, _ *scope.CapScope) {
 			in["subject_key"], in["expires_at_us"], in["delegable"], in["revocable"] = carol.Agent().KeyHex(), start+minute, true, revocable
 		}
 	}
 	show("delegable, by the second rule", policy, handed(true))
 	show("delegable, without revocation checks", policy, handed(false))
-	show("kind: one that no rule names", policy, func(in fields, sc *caps.CapScope) { *sc = scope(&caps.BlobDelete{CID: tool}) })
-	show("kind: any, by the last rule", policy, func(in fields, sc *caps.CapScope) {
-		*sc = scope(&caps.BlobDelete{CID: tool})
+	show("kind: one that no rule names", policy, func(in fields, sc *scope.CapScope) { *sc = scopeOf(&scope.BlobDelete{CID: tool}) })
+	show("kind: any, by the last rule", policy, func(in fields, sc *scope.CapScope) {
+		*sc = scopeOf(&scope.BlobDelete{CID: tool})
 		in["expires_at_us"] = start + 1000
 	})
 	_, none, err := caps.NewIssuancePolicy(alice, nil, nil, object.Time(start))

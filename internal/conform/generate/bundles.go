@@ -303,7 +303,7 @@ func bundlesWithCaps(s *set) {
 	show("a capability for another tool", alice, &elsewhere[0], 0, elsewhere)
 	listed := issue(bob, alice, calls(tool, 5), func(d *caps.Draft) { d.Revocable = true })
 	show("a capability that asks for a revocation list", alice, &listed[0], 0, listed)
-	child := attenuate(alice, chain, alice, func(d *caps.Draft) { d.Scope = scope(calls(tool, 1)) })
+	child := attenuate(alice, chain, alice, func(d *caps.Draft) { d.Scope = scopeOf(calls(tool, 1)) })
 	show("under a chain of two", alice, &child[0], 0, child)
 	show("a chain without its root", alice, &child[0], 0, child[:1])
 	forged := slices.Clone(chain)

@@ -4,17 +4,20 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-func calls(of object.Hash, most uint32) caps.Scope { return &caps.ToolCall{ToolID: of, MaxCalls: most} }
+func calls(of object.Hash, most uint32) scope.Scope {
+	return &scope.ToolCall{ToolID: of, MaxCalls: most}
+}
 
-func scope(s caps.Scope) caps.CapScope { return must(caps.NewScope(s)) }
+func scopeOf(s scope.Scope) scope.CapScope { return must(scope.New(s)) }
 
-func issue(s sign.Signer, to sign.Signer, what caps.Scope, change func(*caps.Draft)) caps.Chain {
-	d := caps.Draft{Subject: to.Agent(), Scope: scope(what), NotBefore: object.Time(start), ExpiresAt: object.Time(start + 60*minute), Delegable: true}
+func issue(s sign.Signer, to sign.Signer, what scope.Scope, change func(*caps.Draft)) caps.Chain {
+	d := caps.Draft{Subject: to.Agent(), Scope: scopeOf(what), NotBefore: object.Time(start), ExpiresAt: object.Time(start + 60*minute), Delegable: true}
 	if change != nil {
 		change(&d)
 	}
@@ -55,7 +58,7 @@ func capabilities() *set {
 		s.add(id, in)
 	}
 	call := func(request string) fields {
-		return fields{"kind": caps.KindToolCall, "tool_id": tool, "request": hexOf([]byte(request))}
+		return fields{"kind": scope.KindToolCall, "tool_id": tool, "request": hexOf([]byte(request))}
 	}
 	five := calls(tool, 5)
 
@@ -66,21 +69,21 @@ func capabilities() *set {
 	show("in its last microsecond", bob, 60*minute-1, nil, nil)
 	show("another holder", carol, 0, nil, nil)
 	show("an issuer whom nobody trusts", bob, 0, nil, fields{"trusted_keys": []string{carol.Agent().KeyHex()}})
-	show("another tool", bob, 0, fields{"kind": caps.KindToolCall, "tool_id": object.SumText("tool:other"), "request": ""}, nil)
-	show("another kind of use", bob, 0, fields{"kind": caps.KindEvalRun, "suite_id": tool}, nil)
+	show("another tool", bob, 0, fields{"kind": scope.KindToolCall, "tool_id": object.SumText("tool:other"), "request": ""}, nil)
+	show("another kind of use", bob, 0, fields{"kind": scope.KindEvalRun, "suite_id": tool}, nil)
 	chain = slices.Clone(chain)
 	chain[0].Raw = slices.Clone(chain[0].Raw)
 	chain[0].Raw[len(chain[0].Raw)-1] ^= 1
 	show("a changed signature", bob, 0, nil, nil)
 
 	parent := issue(alice, bob, five, nil)
-	chain = attenuate(bob, parent, carol, func(d *caps.Draft) { d.Scope = scope(calls(tool, 2)) })
+	chain = attenuate(bob, parent, carol, func(d *caps.Draft) { d.Scope = scopeOf(calls(tool, 2)) })
 	show("a child with less", carol, 0, call("{}"), nil)
 	chain = attenuate(bob, parent, carol, nil)
 	show("a child with the same", carol, 0, call("{}"), nil)
-	chain = forge(bob, parent, carol, func(c *caps.Capability) { c.Scope = scope(calls(tool, 6)) })
+	chain = forge(bob, parent, carol, func(c *caps.Capability) { c.Scope = scopeOf(calls(tool, 6)) })
 	show("a child with more calls", carol, 0, nil, nil)
-	chain = forge(bob, parent, carol, func(c *caps.Capability) { c.Scope = scope(calls(object.SumText("tool:other"), 1)) })
+	chain = forge(bob, parent, carol, func(c *caps.Capability) { c.Scope = scopeOf(calls(object.SumText("tool:other"), 1)) })
 	show("a child for another tool", carol, 0, nil, nil)
 	chain = forge(bob, parent, carol, func(c *caps.Capability) { c.ExpiresAt++ })
 	show("a child that lives longer", carol, 0, nil, nil)
@@ -110,7 +113,7 @@ func hexes(chain caps.Chain) []string {
 
 // constraintVectors check requests against constraints.
 func constraintVectors(s *set) {
-	chain := issue(alice, bob, &caps.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: map[string]string{
+	chain := issue(alice, bob, &scope.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: map[string]string{
 		"eq:/env": "prod", "max:/count": "10", "prefix:/path": "/srv/", "in:/mode": "a|b"}}, nil)
 	for _, request := range []string{
 		`{"env":"prod","count":10,"path":"/srv/x","mode":"a"}`, `{"env":"prod","count":11,"path":"/srv/x","mode":"a"}`,
@@ -118,14 +121,14 @@ func constraintVectors(s *set) {
 		`{"env":"prod","count":1,"path":"/srv/x","mode":"c"}`, `{"count":1,"path":"/srv/x","mode":"a"}`, `{"env":"prod","count":1,"path":"/srv/../x","mode":"a"}`, `not JSON`, `{"env":"prod","env":"dev","count":1,"path":"/srv/x","mode":"a"}`,
 	} {
 		s.add("constraints on "+request, fields{"chain": hexes(chain), "holder_key": bob.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start,
-			"use": fields{"kind": caps.KindToolCall, "tool_id": tool, "request": hexOf([]byte(request))}})
+			"use": fields{"kind": scope.KindToolCall, "tool_id": tool, "request": hexOf([]byte(request))}})
 	}
 	strictConstraintVectors(s)
 }
 
 // strictConstraintVectors are requests that parsers of other languages read in another way.
 func strictConstraintVectors(s *set) {
-	chain := issue(alice, bob, &caps.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: map[string]string{
+	chain := issue(alice, bob, &scope.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: map[string]string{
 		"eq:/force": "false", "eq:/id": `"7"`, "max:/amount": "10", "closed:": "amount|force|id|low", "min:/low": "-5", "max:/low": "-2"}}, nil)
 	for _, request := range []string{
 		`{"force":false,"id":"7","amount":10,"low":-5}`, `{"force":"false","id":"7","amount":10,"low":-5}`, `{"force":false,"id":7,"amount":10,"low":-5}`,
@@ -135,11 +138,11 @@ func strictConstraintVectors(s *set) {
 		`{"force":false,"id":"7","amount":10000000000000000000000,"low":-5}`, `{"force":false,"id":"\ud800","amount":10,"low":-5}`,
 	} {
 		s.add("strict constraints on "+request, fields{"chain": hexes(chain), "holder_key": bob.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start,
-			"use": fields{"kind": caps.KindToolCall, "tool_id": tool, "request": hexOf([]byte(request))}})
+			"use": fields{"kind": scope.KindToolCall, "tool_id": tool, "request": hexOf([]byte(request))}})
 	}
-	parent := issue(alice, bob, &caps.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: map[string]string{"max:/amount": "10"}}, nil)
+	parent := issue(alice, bob, &scope.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: map[string]string{"max:/amount": "10"}}, nil)
 	wider := forge(bob, parent, carol, func(c *caps.Capability) {
-		c.Scope = scope(&caps.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: map[string]string{"max:/amount": "10", "min:/amount": "-100"}})
+		c.Scope = scopeOf(&scope.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: map[string]string{"max:/amount": "10", "min:/amount": "-100"}})
 	})
 	s.add("a child with a min below the least of its parent", fields{"chain": hexes(wider), "holder_key": carol.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start})
 }
@@ -181,27 +184,27 @@ func revocationVectors(s *set) {
 func scopeVectors(s *set) {
 	h, other := object.SumText("subject"), object.SumText("other")
 	for _, c := range []struct {
-		scope  caps.Scope
+		scope  scope.Scope
 		allow  fields
 		refuse []fields
 	}{
-		{&caps.BlobRead{CID: h, RangeStart: number(10), RangeLen: number(20)}, fields{"kind": 1, "cid": h, "offset": 10, "length": 20},
+		{&scope.BlobRead{CID: h, RangeStart: number(10), RangeLen: number(20)}, fields{"kind": 1, "cid": h, "offset": 10, "length": 20},
 			[]fields{{"kind": 1, "cid": other, "offset": 10, "length": 20}, {"kind": 1, "cid": h, "offset": 9, "length": 20}, {"kind": 1, "cid": h, "offset": 11, "length": 20}, {"kind": 1, "cid": h}}},
-		{&caps.BlobWrite{Namespace: "logs", MaxSize: 100, MediaAllow: []string{"text/plain"}}, fields{"kind": 2, "namespace": "logs", "size": 100, "media": "text/plain"},
+		{&scope.BlobWrite{Namespace: "logs", MaxSize: 100, MediaAllow: []string{"text/plain"}}, fields{"kind": 2, "namespace": "logs", "size": 100, "media": "text/plain"},
 			[]fields{{"kind": 2, "namespace": "other", "size": 1, "media": "text/plain"}, {"kind": 2, "namespace": "logs", "size": 101, "media": "text/plain"}, {"kind": 2, "namespace": "logs", "size": 1, "media": "image/png"}}},
-		{&caps.BlobPin{CID: h, TTLus: uint64(60 * minute)}, fields{"kind": 3, "cid": h, "ttl_us": 60 * minute}, []fields{{"kind": 3, "cid": h, "ttl_us": 60*minute + 1}, {"kind": 3, "cid": h}}},
-		{&caps.BlobDelete{CID: h}, fields{"kind": 4, "cid": h}, []fields{{"kind": 4, "cid": other}}},
-		{&caps.TrainRun{RecipeID: h, MaxJobs: 2, MaxTokens: 100}, fields{"kind": 6, "recipe_id": h, "jobs": 2, "tokens": 100}, []fields{{"kind": 6, "recipe_id": h, "jobs": 3}, {"kind": 6, "recipe_id": h, "tokens": 101}}},
-		{&caps.EvalRun{SuiteID: h, MaxRuns: 1}, fields{"kind": 7, "suite_id": h}, []fields{{"kind": 7, "suite_id": other}, {"kind": 7, "suite_id": h, "runs": 2}}},
-		{&caps.DeployPromote{RingID: 1, PolicyID: h}, fields{"kind": 8, "ring": 1, "policy_id": h}, []fields{{"kind": 8, "ring": 2, "policy_id": h}, {"kind": 8, "ring": 1, "policy_id": other}}},
-		{&caps.ComputeSpawn{PoolID: h, MaxWorkers: 2, MaxCPUus: 1_000_000, MaxIO: 5}, fields{"kind": 9, "pool_id": h, "workers": 2, "cpu_us": 1_000_000, "io_count": 5}, []fields{{"kind": 9, "pool_id": h, "workers": 3}, {"kind": 9, "pool_id": h, "io_count": 6}}},
-		{&caps.CellRead{CellID: h, KeyPrefix: []byte("ab")}, fields{"kind": 10, "cell_id": h, "key": hexOf([]byte("abc"))}, []fields{{"kind": 10, "cell_id": h, "key": hexOf([]byte("a"))}}},
-		{&caps.CellWrite{CellID: h, MaxEvents: 2, EventTypeAllow: []uint32{7}}, fields{"kind": 11, "cell_id": h, "events": 2, "event_types": []int{7}}, []fields{{"kind": 11, "cell_id": h, "events": 1, "event_types": []int{8}}, {"kind": 11, "cell_id": h, "events": 3, "event_types": []int{7}}}},
+		{&scope.BlobPin{CID: h, TTLus: uint64(60 * minute)}, fields{"kind": 3, "cid": h, "ttl_us": 60 * minute}, []fields{{"kind": 3, "cid": h, "ttl_us": 60*minute + 1}, {"kind": 3, "cid": h}}},
+		{&scope.BlobDelete{CID: h}, fields{"kind": 4, "cid": h}, []fields{{"kind": 4, "cid": other}}},
+		{&scope.TrainRun{RecipeID: h, MaxJobs: 2, MaxTokens: 100}, fields{"kind": 6, "recipe_id": h, "jobs": 2, "tokens": 100}, []fields{{"kind": 6, "recipe_id": h, "jobs": 3}, {"kind": 6, "recipe_id": h, "tokens": 101}}},
+		{&scope.EvalRun{SuiteID: h, MaxRuns: 1}, fields{"kind": 7, "suite_id": h}, []fields{{"kind": 7, "suite_id": other}, {"kind": 7, "suite_id": h, "runs": 2}}},
+		{&scope.DeployPromote{RingID: 1, PolicyID: h}, fields{"kind": 8, "ring": 1, "policy_id": h}, []fields{{"kind": 8, "ring": 2, "policy_id": h}, {"kind": 8, "ring": 1, "policy_id": other}}},
+		{&scope.ComputeSpawn{PoolID: h, MaxWorkers: 2, MaxCPUus: 1_000_000, MaxIO: 5}, fields{"kind": 9, "pool_id": h, "workers": 2, "cpu_us": 1_000_000, "io_count": 5}, []fields{{"kind": 9, "pool_id": h, "workers": 3}, {"kind": 9, "pool_id": h, "io_count": 6}}},
+		{&scope.CellRead{CellID: h, KeyPrefix: []byte("ab")}, fields{"kind": 10, "cell_id": h, "key": hexOf([]byte("abc"))}, []fields{{"kind": 10, "cell_id": h, "key": hexOf([]byte("a"))}}},
+		{&scope.CellWrite{CellID: h, MaxEvents: 2, EventTypeAllow: []uint32{7}}, fields{"kind": 11, "cell_id": h, "events": 2, "event_types": []int{7}}, []fields{{"kind": 11, "cell_id": h, "events": 1, "event_types": []int{8}}, {"kind": 11, "cell_id": h, "events": 3, "event_types": []int{7}}}},
 	} {
 		chain := issue(alice, bob, c.scope, nil)
 		for i, use := range append([]fields{c.allow}, c.refuse...) {
 			s.addf(fields{"chain": hexes(chain), "holder_key": bob.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start, "use": use},
-				"%s, use %d", caps.KindName(chain[0].Cap.Scope.Kind), i)
+				"%s, use %d", scope.KindName(chain[0].Cap.Scope.Kind), i)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -42,7 +43,7 @@ func chainVectors(s *set) {
 	checked := issue(alice, bob, calls(tool, 5), func(d *caps.Draft) { d.Revocable = true })
 	chain = forge(bob, checked, carol, func(c *caps.Capability) { c.RevocationRequired = nil })
 	show("a child that requires no revocation checks, though its parent does", carol, nil)
-	chain = forge(bob, root, carol, func(c *caps.Capability) { c.Scope = scope(&caps.EvalRun{SuiteID: tool, MaxRuns: 1}) })
+	chain = forge(bob, root, carol, func(c *caps.Capability) { c.Scope = scopeOf(&scope.EvalRun{SuiteID: tool, MaxRuns: 1}) })
 	show("a child of another kind", carol, nil)
 	raw := func(id string, change func(raw []byte) []byte) {
 		s.add(id, fields{"chain": []string{hexOf(change(slices.Clone(root[0].Raw)))}, "holder_key": bob.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start})
@@ -72,16 +73,16 @@ func signedCap(c caps.Capability, change func(raw []byte) []byte) []byte {
 
 // ranges are children of blob.read and media types of blob.write.
 func ranges(s *set) {
-	read := func(from, length uint64) caps.Scope {
-		return &caps.BlobRead{CID: tool, RangeStart: number(from), RangeLen: number(length)}
+	read := func(from, length uint64) scope.Scope {
+		return &scope.BlobRead{CID: tool, RangeStart: number(from), RangeLen: number(length)}
 	}
-	open := func(from uint64) caps.Scope { return &caps.BlobRead{CID: tool, RangeStart: number(from)} }
-	write := func(media ...string) caps.Scope {
-		return &caps.BlobWrite{Namespace: "logs", MaxSize: 10, MediaAllow: append([]string{}, media...)}
+	open := func(from uint64) scope.Scope { return &scope.BlobRead{CID: tool, RangeStart: number(from)} }
+	write := func(media ...string) scope.Scope {
+		return &scope.BlobWrite{Namespace: "logs", MaxSize: 10, MediaAllow: append([]string{}, media...)}
 	}
 	for _, c := range []struct {
 		id            string
-		parent, child caps.Scope
+		parent, child scope.Scope
 	}{
 		{"range: the same", read(10, 20), read(10, 20)}, {"range: inside", read(10, 20), read(15, 15)}, {"range: a byte more", read(10, 20), read(10, 21)}, {"range: a byte before", read(10, 20), read(9, 1)},
 		{"range: an open child", read(10, 20), open(10)}, {"range: an open parent", open(10), read(10, 20)}, {"range: both open", open(10), open(11)}, {"range: an open child that begins before", open(10), open(9)},
@@ -90,19 +91,19 @@ func ranges(s *set) {
 		{"media: the same pattern", write("text/*"), write("text/*")}, {"media: a pattern of any", write("*/*"), write("text/*")}, {"media: any of a pattern", write("text/*"), write("*/*")},
 		{"media: none", write("text/plain"), write()}, {"media: another case", write("text/plain"), write("Text/Plain")},
 	} {
-		root, err := caps.Issue(alice, caps.Draft{Subject: bob.Agent(), Scope: scope(c.parent), NotBefore: object.Time(start), ExpiresAt: object.Time(start + minute), Delegable: true})
+		root, err := caps.Issue(alice, caps.Draft{Subject: bob.Agent(), Scope: scopeOf(c.parent), NotBefore: object.Time(start), ExpiresAt: object.Time(start + minute), Delegable: true})
 		chain := caps.Chain{must(root, err)}
 		payload := must(can.Marshal(c.child))
 		chain = forge(bob, chain, carol, func(child *caps.Capability) {
-			child.Scope = caps.CapScope{Kind: chain[0].Cap.Scope.Kind, Payload: payload}
+			child.Scope = scope.CapScope{Kind: chain[0].Cap.Scope.Kind, Payload: payload}
 		})
 		s.addf(fields{"chain": hexes(chain), "holder_key": carol.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start}, "a child's %s", c.id)
 	}
 }
 
 // constrained is a scope whose constraints nobody looked at.
-func constrained(constraints map[string]string) caps.CapScope {
-	return caps.CapScope{Kind: caps.KindToolCall, Payload: must(can.Marshal(&caps.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: constraints}))}
+func constrained(constraints map[string]string) scope.CapScope {
+	return scope.CapScope{Kind: scope.KindToolCall, Payload: must(can.Marshal(&scope.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: constraints}))}
 }
 
 // moreConstraints are requests, and constraints of a child, at the edges of JSON.
@@ -111,7 +112,7 @@ func moreConstraints(s *set) {
 		c := issue(alice, bob, calls(tool, 5), nil)[0].Cap
 		c.Scope = constrained(constraints)
 		s.addf(fields{"chain": []string{hexOf(signedCap(c, func(raw []byte) []byte { return raw }))}, "holder_key": bob.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start,
-			"use": fields{"kind": caps.KindToolCall, "tool_id": tool, "request": hexOf([]byte(request))}}, "constraints, %s", id)
+			"use": fields{"kind": scope.KindToolCall, "tool_id": tool, "request": hexOf([]byte(request))}}, "constraints, %s", id)
 	}
 	use("30 digits, the same", map[string]string{"eq:/n": "123456789012345678901234567890"}, `{"n":123456789012345678901234567890}`)
 	use("30 digits, one more", map[string]string{"max:/n": "123456789012345678901234567890"}, `{"n":123456789012345678901234567891}`)
@@ -136,9 +137,9 @@ func moreConstraints(s *set) {
 	use("an unknown operator", map[string]string{"near:/n": "1"}, `{"n":1}`)
 	use("max below 0 without min", map[string]string{"max:/n": "-1"}, `{"n":-1}`)
 	child := func(id string, parent, child map[string]string) {
-		root := issue(alice, bob, &caps.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: parent}, nil)
+		root := issue(alice, bob, &scope.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: parent}, nil)
 		chain := forge(bob, root, carol, func(c *caps.Capability) {
-			c.Scope = scope(&caps.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: child})
+			c.Scope = scopeOf(&scope.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: child})
 		})
 		s.addf(fields{"chain": hexes(chain), "holder_key": carol.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start}, "constraints of a child, %s", id)
 	}

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/sample"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -59,7 +59,7 @@ func fieldRefusals(s *set) {
 	refuse("CapScope", "kind 12", set(1, uintValue(12)))
 	refuse("CapScope", "a payload of another kind", set(1, uintValue(2)))
 	refuse("CapScope", "a payload with a byte after it", func(raw []byte) []byte {
-		return withValue(raw, 2, can.Value{Tag: can.TagBytes, Bytes: append(must(can.Marshal(&caps.EvalRun{SuiteID: tool})), 0)})
+		return withValue(raw, 2, can.Value{Tag: can.TagBytes, Bytes: append(must(can.Marshal(&scope.EvalRun{SuiteID: tool})), 0)})
 	})
 	refuse("RevocationList", "not ascending", set(3, listValue(hashValue("b"), hashValue("b"))))
 	refuse("EffectRegister", "another idem_id", set(1, hashValue("another")))

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/packet"
@@ -16,7 +17,7 @@ import (
 // requests are signed over every header that counts, by alice, for bob.
 func requests() *set {
 	s := &set{name: "requests", class: "requests", about: "signed requests to a peer, without TLS, and what changes make of them"}
-	chain := issue(bob, alice, &caps.BlobRead{CID: tool}, nil)
+	chain := issue(bob, alice, &scope.BlobRead{CID: tool}, nil)
 	show := func(id string, change func(in fields, headers map[string]string), sign bool) {
 		headers := map[string]string{"Agent": alice.Agent().KeyHex(), "To": bob.Agent().KeyHex(), "Time": fmt.Sprint(start), "Nonce": strings.Repeat("ab", 16)}
 		in := fields{"method": "GET", "target": "/v1/blobs/" + tool.String() + "?proof", "headers": headers, "to_key": bob.Agent().KeyHex(), "at_us": start}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/catalog"
@@ -162,7 +163,7 @@ func programs() *set {
 	add("recursion to the depth limit", ".symbol main () -> any entry @main\n.task sym:main () budget { cpu 1000, io 0, writes 0, depth 5 } trace\nmain: call sym:main, (), r0\nret r0\n", nil)
 	add("a contract that holds", contract("5"), nil)
 	add("a contract that is broken", contract("6"), nil)
-	write := issue(alice, alice, &caps.BlobWrite{Namespace: "vectors", MaxSize: 1000, MediaAllow: []string{"text/plain"}}, nil)
+	write := issue(alice, alice, &scope.BlobWrite{Namespace: "vectors", MaxSize: 1000, MediaAllow: []string{"text/plain"}}, nil)
 	put := ".type BlobMeta record { 1 namespace: text, 2 media: text, 3 codec: u64? }\n.const data text \"a small blob\"\n.const where text \"vectors\"\n" +
 		".const media text \"text/plain\"\n.node meta BlobMeta { 1: $where, 2: $media }\n" + task("cpu 10000, io 1, writes 1") +
 		"require_cap #" + write[0].ID.String() + "\nblob_put $data, &meta, r1, r2\nret r1\n"

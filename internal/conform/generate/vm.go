@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -63,7 +63,7 @@ func matches() string {
 func effectVectors(add func(id, text string, more fields)) {
 	data := []byte("a small blob")
 	cid := object.Sum(data)
-	read := issue(alice, alice, &caps.BlobRead{CID: cid}, nil)
+	read := issue(alice, alice, &scope.BlobRead{CID: cid}, nil)
 	request := must(can.Marshal(&exec.BlobGetRequest{CID: cid}))
 	have := fields{"caps": []string{hexOf(read[0].Raw)}, "blobs": []string{hexOf(data)}}
 	part := must(can.Marshal(&exec.BlobGetRequest{CID: cid, Offset: number(2)}))
@@ -81,10 +81,10 @@ func effectVectors(add func(id, text string, more fields)) {
 	add("halted with 23: the key with another request", head+mainTask("cpu 10000, io 2, writes 2")+use+get+", $key\nconst r4, $part\neffect tool:get, r4, r5, r6, $key\nret r2\n", have)
 	add("BLOB_GET of all, of a range, and BLOB_CHUNK_GET", head+".type Range record { 1 offset: u64?, 2 length: u64? }\n.node range Range { 1: 2, 2: 5 }\n"+mainTask("cpu 10000, io 3, writes 0")+use+
 		"const r6, $cid\nblob_get r6, r9, r1, r2\nblob_get r6, &range, r3, r4\nlist r0, r1, r2, r3, r4\nret r0\n", have)
-	absent := issue(alice, alice, &caps.BlobRead{CID: object.SumText("absent")}, nil)
+	absent := issue(alice, alice, &scope.BlobRead{CID: object.SumText("absent")}, nil)
 	add("BLOB_GET of what is not here", ".const cid hash #"+object.SumText("absent").String()+"\n"+mainTask("cpu 10000, io 1, writes 0")+"require_cap #"+absent[0].ID.String()+"\nconst r6, $cid\nblob_get r6, r9, r1, r2\nlist r0, r1, r2\nret r0\n",
 		fields{"caps": []string{hexOf(absent[0].Raw)}})
-	write := issue(alice, alice, &caps.BlobWrite{Namespace: "vectors", MaxSize: 5, MediaAllow: []string{"*/*"}}, nil)
+	write := issue(alice, alice, &scope.BlobWrite{Namespace: "vectors", MaxSize: 5, MediaAllow: []string{"*/*"}}, nil)
 	add("halted with 21: the quota is used up", ".type BlobMeta record { 1 namespace: text }\n.const a text \"1234\"\n.const b text \"5678\"\n.const where text \"vectors\"\n.node meta BlobMeta { 1: $where }\n"+
 		mainTask("cpu 10000, io 2, writes 2")+"require_cap #"+write[0].ID.String()+"\nblob_put $a, &meta, r1, r2\nblob_put $b, &meta, r3, r4\nret r1\n", fields{"caps": []string{hexOf(write[0].Raw)}})
 	add("halted with 4: no write left", ".type BlobMeta record { 1 namespace: text }\n.const a text \"1234\"\n.const where text \"vectors\"\n.node meta BlobMeta { 1: $where }\n"+

@@ -1,4 +1,4 @@
-package caps
+package scope
 
 import (
 	"bytes"
@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/mythos-project/mythos/object"
 )
@@ -96,15 +94,11 @@ func (s *CellRead) text() string {
 	switch p := string(s.KeyPrefix); {
 	case s.KeyPrefix == nil:
 		return s.CellID.String()
-	case strings.HasPrefix(p, hexMark), !printable(p):
+	case strings.HasPrefix(p, hexMark), !object.Printable(p):
 		return s.CellID.String() + ",prefix=" + hexMark + hex.EncodeToString(s.KeyPrefix)
 	default:
 		return s.CellID.String() + ",prefix=" + escape(p, "")
 	}
-}
-
-func printable(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 func (s *CellRead) words() string {

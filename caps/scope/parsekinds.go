@@ -1,12 +1,13 @@
-package caps
+package scope
 
 import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"github.com/mythos-project/mythos/internal/units"
 	"strconv"
 	"strings"
+
+	"github.com/mythos-project/mythos/internal/units"
 )
 
 func parseBlobRead(p *params) Scope {
@@ -32,7 +33,7 @@ func parseBlobRead(p *params) Scope {
 func isSpan(s string) bool { return s != "" && (s[0] == '+' || (s[0] >= '0' && s[0] <= '9')) }
 
 func parseBlobWrite(p *params) Scope {
-	s := &BlobWrite{Namespace: p.plain(p.head), MaxSize: NoLimit64, MediaAllow: []string{"*/*"}}
+	s := &BlobWrite{Namespace: p.Plain(p.head), MaxSize: NoLimit64, MediaAllow: []string{"*/*"}}
 	switch size, ok := p.take("max"); {
 	case !ok:
 		p.fail(errors.New("blob.write needs max=SIZE, or max=none"))
@@ -42,7 +43,7 @@ func parseBlobWrite(p *params) Scope {
 	if media, ok := p.take("media"); ok {
 		s.MediaAllow = splitPlain(media, '|')
 		for i, m := range s.MediaAllow {
-			s.MediaAllow[i] = p.plain(m)
+			s.MediaAllow[i] = p.Plain(m)
 		}
 	} else if p.word("nomedia") {
 		s.MediaAllow = []string{}
@@ -82,9 +83,9 @@ func parseToolCall(p *params) Scope {
 		if s.Constraints == nil {
 			s.Constraints = map[string]string{}
 		}
-		s.Constraints[key] = p.plain(value)
+		s.Constraints[key] = p.Plain(value)
 	}
-	if err := checkConstraints(s.Constraints); err != nil {
+	if err := CheckConstraints(s.Constraints); err != nil {
 		p.fail(err)
 	}
 	return s
@@ -148,7 +149,7 @@ func parseCellRead(p *params) Scope {
 	if !ok {
 		return s
 	}
-	text = p.plain(text)
+	text = p.Plain(text)
 	digits, isHex := strings.CutPrefix(text, hexMark)
 	if !isHex {
 		s.KeyPrefix = []byte(text)

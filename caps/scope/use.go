@@ -1,4 +1,4 @@
-package caps
+package scope
 
 import (
 	"math"
@@ -23,7 +23,7 @@ type Use struct {
 	Size      uint64 // stored bytes
 	Media     string
 
-	// tool.call: one call
+	// Tool.call: one call
 	Tool    object.Hash
 	Request []byte // what constraints are checked on
 
@@ -47,7 +47,7 @@ type Use struct {
 	CPUus   uint64 // microseconds
 	IO      uint64 // operations
 
-	// cell.read, cell.write
+	// Cell.read, cell.write
 	Cell       object.Hash
 	Key        []byte   // cell.read: the key, or the prefix of the keys
 	Events     uint64   // cell.write: at least one, and one for each type

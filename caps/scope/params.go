@@ -1,4 +1,4 @@
-package caps
+package scope
 
 import (
 	"fmt"
@@ -126,7 +126,7 @@ func (p *params) word(key string) bool {
 	return true
 }
 
-func (p *params) plain(s string) string {
+func (p *params) Plain(s string) string {
 	text, err := unescape(s)
 	if err != nil {
 		p.fail(err)
@@ -135,7 +135,7 @@ func (p *params) plain(s string) string {
 }
 
 func (p *params) hash(kind, name string) object.Hash {
-	name = p.plain(name)
+	name = p.Plain(name)
 	h, err := object.ParseHash(name)
 	switch {
 	case err == nil:

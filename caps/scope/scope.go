@@ -1,4 +1,39 @@
-package caps
+// Package scope implements what a capability allows: one struct for each kind of power, how
+// people write it, when one is a subset of another, and what a use of it costs
+// (spec/capabilities.md#scopes).
+//
+// Two scopes are compared field by field (see [Within]): named things must be
+// equal, numbers no larger, lists subsets, ranges and prefixes inside. The
+// largest value of a maximum (2^32-1 or 2^64-1) and an absent optional maximum
+// mean no limit; such a maximum is not counted. An empty list of media or event types allows nothing.
+// Media types may be patterns: "*/*", "image/*".
+//
+// # Constraints
+//
+// A tool.call scope may constrain the request, a JSON document of at most 4 MiB.
+// Each constraint is a key OP:POINTER and a value; POINTER is a JSON pointer
+// (RFC 6901). All must hold:
+//
+//	eq:/ptr      the value, of the same type
+//	in:/ptr      one of the values, which | separates
+//	prefix:/ptr  a string that begins with the value, byte for byte; with a slash
+//	             in the value, no segment of the string is "." or ".."
+//	max:/ptr     an integer no larger than the value, and not below 0 unless
+//	             min:/ptr is there, too
+//	min:/ptr     an integer no smaller than the value
+//	closed:/ptr  an object with no members but those that are named, with | between
+//
+// The value of eq, and each of in, is a boolean or null as true, false and null, an
+// integer as its plain digits, a JSON string in quotes, and else the string itself. A
+// number of the request with a fraction or an exponent, and -0, meets nothing: there are
+// no floats. A missing pointer, another type, keys of one object that are equal in any
+// letter case or normal form, text that is not UTF-8, and a request that is not JSON deny.
+//
+// A child keeps every constraint key of its parent, with the same value or one
+// that is narrower: for max a smaller integer, for min a larger one, for in and closed a
+// subset, for prefix an extension. It may add constraints, but no min below 0 beside a max
+// that its parent has alone.
+package scope
 
 import (
 	"errors"
@@ -32,6 +67,22 @@ const (
 	NoLimit64 uint64 = math.MaxUint64
 )
 
+// Structs describes the structs of this package.
+var Structs = []object.Struct{
+	object.Define[CapScope]("CapScope", object.Rule{}),
+	object.Define[BlobRead]("BlobRead", object.Rule{}),
+	object.Define[BlobWrite]("BlobWrite", object.Rule{}),
+	object.Define[BlobPin]("BlobPin", object.Rule{}),
+	object.Define[BlobDelete]("BlobDelete", object.Rule{}),
+	object.Define[ToolCall]("ToolCall", object.Rule{}),
+	object.Define[TrainRun]("TrainRun", object.Rule{}),
+	object.Define[EvalRun]("EvalRun", object.Rule{}),
+	object.Define[DeployPromote]("DeployPromote", object.Rule{}),
+	object.Define[ComputeSpawn]("ComputeSpawn", object.Rule{}),
+	object.Define[CellRead]("CellRead", object.Rule{}),
+	object.Define[CellWrite]("CellWrite", object.Rule{}),
+}
+
 // CapScope is what a capability allows: a kind and the canonical bytes of the
 // struct of that kind.
 type CapScope struct {
@@ -44,9 +95,9 @@ type Scope interface {
 	Kind() uint8
 	// within says why the scope is no subset of parent, which is of the same kind.
 	within(parent Scope) error
-	// covers says why a use of the same kind is not allowed, amounts apart.
+	// Covers says why a use of the same kind is not allowed, amounts apart.
 	covers(u *Use) error
-	// limits are the maxima that count; what is not among them has no limit.
+	// Limits are the maxima that count; what is not among them has no limit.
 	limits() []Amount
 	describer
 }
@@ -61,6 +112,9 @@ type kindInfo struct {
 	decode func(payload []byte) (Scope, error)
 	parse  func(p *params) Scope
 }
+
+// MaxKind is the largest kind of scope that is known; they are numbered from 1.
+const MaxKind = uint8(len(kinds))
 
 // kinds[k-1] describes kind k.
 var kinds = [...]kindInfo{
@@ -117,7 +171,7 @@ func Domain(kind uint8) string {
 }
 
 // NewScope encodes a scope. It fails on a scope that breaks a field rule.
-func NewScope(s Scope) (CapScope, error) {
+func New(s Scope) (CapScope, error) {
 	if err := can.Check(s); err != nil {
 		return CapScope{}, err
 	}
@@ -141,13 +195,23 @@ func (s CapScope) Decode() (Scope, error) {
 	return scope, nil
 }
 
-// plain tells whether the payload has no field but those of its struct.
-func (s CapScope) plain() bool {
+// Words says in plain English what a scope allows: "call tool 4f1c..., at most 5
+// calls in all".
+func (s CapScope) Words() string {
+	scope, err := s.Decode()
+	if err != nil {
+		return "do nothing that is known here: " + err.Error()
+	}
+	return scope.words()
+}
+
+// Plain tells whether the payload has no field but those of its struct.
+func (s CapScope) Plain() bool {
 	scope, err := s.Decode()
 	if err != nil {
 		return false
 	}
-	again, err := NewScope(scope)
+	again, err := New(scope)
 	return err == nil && string(again.Payload) == string(s.Payload)
 }
 
@@ -156,6 +220,12 @@ func (s CapScope) Check() error {
 	_, err := s.Decode()
 	return err
 }
+
+// Covers says why a scope does not allow a use of its own kind; the amounts apart.
+func Covers(s Scope, u *Use) error { return s.covers(u) }
+
+// Limits are the maxima that count; what is not among them has no limit.
+func Limits(s Scope) []Amount { return s.limits() }
 
 // Within reports why s is not a subset of parent, or nil when everything that s
 // allows is allowed by parent too.
@@ -168,10 +238,11 @@ func (s CapScope) Within(parent CapScope) error {
 	if err != nil {
 		return err
 	}
-	return scopeWithin(child, above)
+	return Within(child, above)
 }
 
-func scopeWithin(child, parent Scope) error {
+// Within says why a scope is no subset of parent: of another kind, wider, or with larger limits.
+func Within(child, parent Scope) error {
 	if child.Kind() != parent.Kind() {
 		return fmt.Errorf("it is for %s, its parent for %s", KindName(child.Kind()), KindName(parent.Kind()))
 	}
@@ -181,29 +252,27 @@ func scopeWithin(child, parent Scope) error {
 	return amountsWithin(child.limits(), parent.limits())
 }
 
-var (
-	scopeType  = can.TypeOf(reflect.TypeFor[CapScope]())
-	policyType = can.TypeOf(reflect.TypeFor[IssuancePolicy]())
-)
+var scopeType = can.TypeOf(reflect.TypeFor[CapScope]())
 
-// exact refuses a scope with fields that this version does not know, in itself
+// Exact refuses a scope with fields that this version does not know, in itself
 // or in its payload. raw is the capability that it is in, scope what it decodes to.
-func exact(raw []byte, s CapScope, scope Scope) error {
+func Exact(raw []byte, s CapScope, scope Scope) error {
 	field, err := can.Field(raw, 4)
 	if err != nil {
 		return err
 	}
-	if err := known(scopeType, can.NewReader(field)); err != nil {
+	if err := Known(scopeType, can.NewReader(field)); err != nil {
 		return err
 	}
-	return known(can.TypeOf(reflect.TypeOf(scope).Elem()), can.NewReader(s.Payload))
+	return Known(can.TypeOf(reflect.TypeOf(scope).Elem()), can.NewReader(s.Payload))
 }
 
-var errUnknownField = errors.New("it has fields that this version does not know, which may narrow it")
+// ErrUnknownField means that a scope has fields which this version does not know.
+var ErrUnknownField = errors.New("it has fields that this version does not know, which may narrow it")
 
-// known reads one value of a type that has been decoded before and refuses
+// Known reads one value of a type that has been decoded before and refuses
 // struct fields that the type does not have.
-func known(t *can.Type, r *can.Reader) error {
+func Known(t *can.Type, r *can.Reader) error {
 	switch t.Kind {
 	case can.KindStruct:
 	case can.KindList:
@@ -223,9 +292,9 @@ func known(t *can.Type, r *can.Reader) error {
 		}
 		f, ok := t.FieldByNum(num)
 		if !ok {
-			return errUnknownField
+			return ErrUnknownField
 		}
-		if err := known(f.Type, r); err != nil {
+		if err := Known(f.Type, r); err != nil {
 			return err
 		}
 	}
@@ -239,7 +308,7 @@ func knownList(t *can.Type, r *can.Reader) error {
 		return err
 	}
 	for range n {
-		if err := known(t.Elem, r); err != nil {
+		if err := Known(t.Elem, r); err != nil {
 			return err
 		}
 	}

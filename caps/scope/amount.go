@@ -1,4 +1,4 @@
-package caps
+package scope
 
 import (
 	"fmt"
@@ -22,12 +22,13 @@ const (
 	Bytes   Resource = "bytes"   // blob.write
 )
 
-// resources are all of them, by name.
-var resources = []Resource{Bytes, Calls, CPUus, Events, GPUms, IO, Jobs, Runs, Tokens, Workers}
+// Resources are all of them, by name.
+var Resources = []Resource{Bytes, Calls, CPUus, Events, GPUms, IO, Jobs, Runs, Tokens, Workers}
 
-func joinResources() string {
-	names := make([]string, len(resources))
-	for i, r := range resources {
+// ResourceNames are the names of all resources, for people.
+func ResourceNames() string {
+	names := make([]string, len(Resources))
+	for i, r := range Resources {
 		names[i] = string(r)
 	}
 	return strings.Join(names, ", ")
@@ -62,7 +63,8 @@ func limit64(to []Amount, of Resource, n uint64) []Amount {
 	return append(to, Amount{of, n})
 }
 
-func amountOf(list []Amount, of Resource) (uint64, bool) {
+// AmountOf is the amount of one resource in a list, and whether it is there.
+func AmountOf(list []Amount, of Resource) (uint64, bool) {
 	for _, a := range list {
 		if a.Of == of {
 			return a.N, true
@@ -74,7 +76,7 @@ func amountOf(list []Amount, of Resource) (uint64, bool) {
 // amountsWithin says why limits are not within those of the parent.
 func amountsWithin(child, parent []Amount) error {
 	for _, p := range parent {
-		switch n, limited := amountOf(child, p.Of); {
+		switch n, limited := AmountOf(child, p.Of); {
 		case !limited:
 			return fmt.Errorf("%s has no limit, its parent's is %d", p.Of, p.N)
 		case n > p.N:
@@ -84,10 +86,10 @@ func amountsWithin(child, parent []Amount) error {
 	return nil
 }
 
-// costWithin says why one use alone exceeds a limit.
-func costWithin(cost, limits []Amount) error {
+// CostWithin says why one use alone exceeds a limit.
+func CostWithin(cost, limits []Amount) error {
 	for _, c := range cost {
-		if most, limited := amountOf(limits, c.Of); limited && c.N > most {
+		if most, limited := AmountOf(limits, c.Of); limited && c.N > most {
 			return fmt.Errorf("the use needs %s, the limit is %d", c, most)
 		}
 	}

@@ -1,4 +1,4 @@
-package caps
+package scope
 
 import (
 	"fmt"
@@ -40,7 +40,7 @@ func (s CapScope) String() string {
 // from the comma, = or | after it. Things are named by 64 hex digits; any other
 // name goes to resolve with its kind: "blob", "tool", "recipe", "suite", "policy",
 // "pool" or "cell" (resolve may be nil).
-func ParseScope(text string, resolve func(kind, name string) (object.Hash, error)) (CapScope, error) {
+func Parse(text string, resolve func(kind, name string) (object.Hash, error)) (CapScope, error) {
 	if len(text) > maxScopeText {
 		return CapScope{}, fmt.Errorf("a scope of %d bytes is too long", len(text))
 	}
@@ -57,7 +57,7 @@ func ParseScope(text string, resolve func(kind, name string) (object.Hash, error
 	if err := p.end(); err != nil {
 		return CapScope{}, fmt.Errorf("scope %q: %w", text, err)
 	}
-	s, err := NewScope(scope)
+	s, err := New(scope)
 	if err != nil {
 		return CapScope{}, fmt.Errorf("scope %q: %w", text, err)
 	}

@@ -1,4 +1,4 @@
-package caps
+package scope
 
 import (
 	"encoding/json"
@@ -31,9 +31,9 @@ func cutConstraint(key string) (op, pointer string, err error) {
 	return op, pointer, err
 }
 
-// checkConstraints refuses constraints that no request could meet, because the
+// CheckConstraints refuses constraints that no request could meet, because the
 // key or the value is malformed. Verification does not need it: they deny.
-func checkConstraints(constraints map[string]string) error {
+func CheckConstraints(constraints map[string]string) error {
 	for _, key := range slices.Sorted(maps.Keys(constraints)) {
 		if err := checkConstraint(key, constraints); err != nil {
 			return err
@@ -264,12 +264,4 @@ func constraintWords(key string, constraints map[string]string) string {
 		return fmt.Sprintf("at most %s at %q", value, pointer)
 	}
 	return fmt.Sprintf("0 to %s at %q", value, pointer)
-}
-
-// printableOr quotes a text that a terminal could trip over.
-func printableOr(s string) string {
-	if printable(s) {
-		return s
-	}
-	return fmt.Sprintf("%q", s)
 }

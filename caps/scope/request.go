@@ -1,4 +1,4 @@
-package caps
+package scope
 
 import (
 	"encoding/json"

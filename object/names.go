@@ -1,0 +1,30 @@
+package object
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Printable reports whether a terminal shows s as it is.
+func Printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// Shown is s as people may see it: in quotes when a terminal could trip over it.
+func Shown(s string) string {
+	if Printable(s) {
+		return s
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// Name names an agent to people: its hint, which anybody can choose, with the start of its key.
+func (a AgentID) Name() string {
+	key := a.KeyHex()[:12]
+	if a.Hint == "" {
+		return "agent " + key
+	}
+	return Shown(a.Hint) + " (" + key + ")"
+}
