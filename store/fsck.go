@@ -15,9 +15,9 @@ import (
 
 // Finding is one thing that Fsck found wrong.
 type Finding struct {
-	Kind string      // "chunk", "bytes", "node", "object", "blob", "ref" or "pin"
+	Kind string      // "chunk", "bytes", "node", "object", "blob", "ref", "pin" or [KindCut]
 	ID   object.Hash // of what is wrong; of a ref, what it points to
-	Name string      // of a ref
+	Name string      // of a ref, of a file
 	Err  error       // wraps ErrCorrupt or ErrNotFound where that is the trouble
 }
 
@@ -84,8 +84,21 @@ func (f *checker) each(ctx context.Context, space, kind string, check func(h obj
 	})
 }
 
+// KindCut is the kind of a finding about an update that was cut off. It is told, and
+// nothing is wrong.
+const KindCut = "journal"
+
 // database has the KV check what nobody asks for.
 func (f *checker) database(ctx context.Context) error {
+	if c, ok := f.s.kv.(kv.Cutter); ok {
+		cuts, err := c.Cuts(ctx)
+		if err != nil {
+			return err
+		}
+		for _, x := range cuts {
+			f.report(Finding{Kind: KindCut, Name: x.File, Err: x})
+		}
+	}
 	if v, ok := f.s.kv.(Verifier); ok {
 		return v.Verify(ctx)
 	}

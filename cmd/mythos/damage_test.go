@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -45,6 +48,32 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(err)
 	ts.Check(flip(ctx, n, dir, h))
+}
+
+// cutoff is the script command "cutoff [BYTE]": behind the last record of the journal in use
+// it writes the head of another one, as a process leaves it that ends in the middle. With
+// a byte it does so at that distance behind the record which it has begun.
+func cutoff(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 1 {
+		ts.Fatalf("usage: cutoff [BYTE]")
+	}
+	dir := ts.MkAbs(".mythos/db")
+	note, err := os.ReadFile(filepath.Join(dir, "seal"))
+	ts.Check(err)
+	begun, at := binary.BigEndian.Uint64(note[32:]), binary.BigEndian.Uint64(note[40:])
+	if len(args) == 1 {
+		n, err := strconv.ParseUint(args[0], 10, 32)
+		ts.Check(err)
+		at += n
+	}
+	f, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf("journal.%d", begun&1)), os.O_RDWR, 0)
+	ts.Check(err)
+	head := make([]byte, 16)
+	_, err = f.ReadAt(head[8:], 16) // the tag
+	ts.Check(err)
+	binary.BigEndian.PutUint32(head, 1000)
+	_, err = f.WriteAt(head, int64(at))
+	ts.Check(errors.Join(err, f.Close()))
 }
 
 // weightsOf is the first stored byte string of a model's weights.

@@ -100,7 +100,7 @@ func runScripts(t *testing.T, coverage string) {
 			env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/.cache")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "keep": keep, "learned": learnedCmd, "damage": damage, "nowhere": nowhere, "unhex": unhex},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "keep": keep, "learned": learnedCmd, "damage": damage, "cutoff": cutoff, "nowhere": nowhere, "unhex": unhex},
 	})
 }
 

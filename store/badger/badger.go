@@ -38,12 +38,14 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 var (
 	_ store.KV       = (*DB)(nil)
 	_ store.Verifier = (*DB)(nil)
 	_ store.Reserver = (*DB)(nil)
+	_ kv.Cutter      = (*DB)(nil)
 )
 
 // Options tune a DB; the zero value is right.

@@ -32,6 +32,7 @@ type journal struct {
 	tag        [tagSize]byte
 	end        int64 // where the next record goes
 	size       int64 // of the file
+	cut        int64 // bytes of a record that was found behind the last whole one, not written wholly; 0: none
 }
 
 const (
@@ -111,6 +112,7 @@ func (j *journal) read(f *os.File, want expectation, replay func([]byte) error) 
 	if j.end < want.end {
 		return fmt.Errorf("%w: the record at byte %d of the journal is damaged or missing: updates were acknowledged up to byte %d", store.ErrDamaged, j.end, want.end)
 	}
+	j.cut = j.begunAt(data, j.end)
 	return j.nothingFollows(data)
 }
 
@@ -155,9 +157,22 @@ func (j *journal) record(data []byte, offset int64) []byte {
 	return content
 }
 
-// nothingFollows refuses a journal with a whole record behind one that is not: only
-// the last one can have been cut off, so that one in the middle is damaged.
+// begunAt is the size of the record at offset by its head, whether it is whole or not; 0
+// when there is no head of this generation.
+func (j *journal) begunAt(data []byte, offset int64) int64 {
+	if offset+recordHead > int64(len(data)) || [tagSize]byte(data[offset+8:offset+recordHead]) != j.tag {
+		return 0
+	}
+	return recordHead + int64(binary.BigEndian.Uint32(data[offset:]))
+}
+
+// nothingFollows refuses a journal with a record behind one that is not whole: each is
+// durable before the next one is begun, so that only the last one can have been cut off.
+// Bytes of a record that was cut off may hold anything, also what looks like a head.
 func (j *journal) nothingFollows(data []byte) error {
+	if j.cut > 0 && j.begunAt(data, j.end+j.cut) > 0 {
+		return fmt.Errorf("%w: the record at byte %d of the journal is damaged", store.ErrDamaged, j.end)
+	}
 	for from := j.end + 1; from < int64(len(data)); {
 		i := bytes.Index(data[from:], j.tag[:])
 		if i < 0 {

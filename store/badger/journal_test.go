@@ -14,6 +14,7 @@ import (
 
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // longest keeps a session open until it is closed.
@@ -272,4 +273,78 @@ func TestShortSessions(t *testing.T) {
 	for i := range 20 {
 		has(t, db, fmt.Sprint("k", i), "x")
 	}
+}
+
+// TestCuts: what a crash can leave behind the last whole record is told, with its place,
+// and the next update ends it. What no crash leaves is damage: a head behind a record
+// that is not whole, because each record is durable before the next one is begun.
+func TestCuts(t *testing.T) {
+	dir := short(t, "a")
+	seal := filepath.Join(dir, "seal")
+	before, err := os.ReadFile(seal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := openDir(t, dir, badger.Options{})
+	set(t, later, "b", string(bytes.Repeat([]byte("b"), 300)))
+	set(t, later, "c", "x")
+	closeDB(t, later)
+	path, whole := journal(t, dir)
+	end := len(bytes.TrimRight(whole, "\x00"))
+	tag := whole[16:24]
+	last := bytes.LastIndex(whole[:end], tag) - 8
+	middle := bytes.LastIndex(whole[:last], tag) - 8
+	cuts := func(edit func(b []byte) []byte) ([]kv.Cut, error) {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(path, edit(bytes.Clone(whole)), 0o600), os.WriteFile(seal, before, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		db := openDir(t, dir, badger.Options{})
+		defer closeDB(t, db)
+		return db.Cuts(t.Context())
+	}
+	harmless := map[string]struct {
+		at   int
+		edit func(b []byte) []byte
+	}{
+		"whole":                          {0, func(b []byte) []byte { return b }},
+		"prolonged":                      {0, func(b []byte) []byte { return append(b, bytes.Repeat([]byte{0x55}, 5000)...) }},
+		"the last, without its end":      {last, func(b []byte) []byte { clear(b[end-1:]); return b }},
+		"the last, with the file cut":    {last, func(b []byte) []byte { return b[:end-1] }},
+		"the last, with a bit flipped":   {last, func(b []byte) []byte { b[end-1] ^= 1; return b }},
+		"the last, without its head":     {0, func(b []byte) []byte { clear(b[last : last+16]); return b }},
+		"the one before, and none after": {middle, func(b []byte) []byte { clear(b[middle+100:]); return b }},
+	}
+	for name, c := range harmless {
+		got, err := cuts(c.edit)
+		if err != nil || (c.at > 0) != (len(got) == 1) {
+			t.Fatalf("%s: %+v, %v", name, got, err)
+		}
+		if c.at > 0 && (got[0].At != int64(c.at) || got[0].File != filepath.Base(path)) {
+			t.Errorf("%s: %+v, not at byte %d of %s", name, got[0], c.at, path)
+		}
+	}
+	damage := map[string]func(b []byte) []byte{
+		"the one before, and the last is whole": func(b []byte) []byte { b[middle+100] ^= 1; return b },
+		"both":                                  func(b []byte) []byte { b[middle+100] ^= 1; b[end-1] ^= 1; return b },
+		"both, with the file cut":               func(b []byte) []byte { b[middle+100] ^= 1; return b[:end-1] },
+	}
+	for name, edit := range damage {
+		if got, err := cuts(edit); !errors.Is(err, store.ErrDamaged) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	// The next update takes its place.
+	if got, err := cuts(harmless["the last, without its end"].edit); err != nil || len(got) != 1 {
+		t.Fatal(got, err)
+	}
+	db := openDir(t, dir, badger.Options{})
+	set(t, db, "d", "y")
+	closeDB(t, db)
+	db = openDir(t, dir, badger.Options{})
+	if got, err := db.Cuts(t.Context()); err != nil || len(got) != 0 {
+		t.Error(got, err)
+	}
+	has(t, db, "d", "y")
+	closeDB(t, db)
 }

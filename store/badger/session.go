@@ -11,6 +11,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // maxLeft is how many bytes may be left in the journal for the next session, which has
@@ -40,6 +41,7 @@ type session struct {
 	// young, the one before it that of old; they alternate between the two files.
 	seal     *sealFile
 	journals [2]*journal
+	cuts     []kv.Cut     // what the journals held that was not written wholly, when they were opened
 	moving   <-chan error // says whether old has been moved; nil: it is not on its way
 	failed   error        // of the last move
 	broken   error        // the journal could not be written: what it holds must be read again
@@ -80,6 +82,9 @@ func (s *session) load() error {
 		})
 		if err != nil {
 			return err
+		}
+		if j := s.journals[i]; j.cut > 0 {
+			s.cuts = append(s.cuts, kv.Cut{File: name, At: j.end, Bytes: j.cut})
 		}
 	}
 	return nil

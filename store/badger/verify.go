@@ -3,6 +3,8 @@ package badger
 import (
 	"context"
 	"encoding/hex"
+
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Verify implements store.Verifier: it checks every block of every table, and reads every
@@ -18,6 +20,16 @@ func (d *DB) Verify(ctx context.Context) error {
 		return err
 	}
 	return d.Scan(ctx, "\x01", "\xff\xff", func(string, []byte) error { return ctx.Err() })
+}
+
+// Cuts implements kv.Cutter: it tells what was found when the database was opened last.
+func (d *DB) Cuts(ctx context.Context) ([]kv.Cut, error) {
+	s, done, err := d.use(ctx, toRead)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return s.cuts, nil
 }
 
 // ID is the name of the database, 32 hex digits, drawn when it was made.

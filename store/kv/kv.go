@@ -5,7 +5,10 @@
 // no key has the byte 0xff.
 package kv
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // KV is a key-value store whose updates compare and set. It is safe for concurrent use.
 type KV interface {
@@ -23,6 +26,24 @@ type KV interface {
 // are not in the answer.
 type Many interface {
 	GetMany(ctx context.Context, keys []string) (map[string][]byte, error)
+}
+
+// Cutter is what a KV may offer besides: telling what lies in its files of updates that
+// were cut off.
+type Cutter interface {
+	Cuts(ctx context.Context) ([]Cut, error)
+}
+
+// Cut is an update that was cut off when its process or the machine ended. Its error says
+// that nothing is wrong.
+type Cut struct {
+	File  string
+	At    int64 // byte at which it begins
+	Bytes int64 // that it would have had
+}
+
+func (c Cut) Error() string {
+	return fmt.Sprintf("the update of %d bytes at byte %d was cut off when its process or the machine ended: it was never acknowledged, so that nothing is lost", c.Bytes, c.At)
 }
 
 // End is behind the last key with a prefix.

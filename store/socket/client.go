@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // client is a connection to a server.
@@ -124,6 +125,14 @@ func (c *client) verify(ctx context.Context) error {
 		return err
 	}
 	return a.Failure.err()
+}
+
+func (c *client) cuts(ctx context.Context) ([]kv.Cut, error) {
+	var a answer
+	if err := c.call(ctx, "Cuts", nothing{}, &a); err != nil {
+		return nil, err
+	}
+	return a.Cuts, a.Failure.err()
 }
 
 // room asks whether there is room; it is not kept.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 var (
@@ -16,6 +17,7 @@ var (
 	_ store.Reclaimer = (*DB)(nil)
 	_ store.Verifier  = (*DB)(nil)
 	_ store.Reserver  = (*DB)(nil)
+	_ kv.Cutter       = (*DB)(nil)
 )
 
 // Options tune a DB.
@@ -216,6 +218,20 @@ func (d *DB) Verify(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// Cuts implements kv.Cutter.
+func (d *DB) Cuts(ctx context.Context) (cuts []kv.Cut, err error) {
+	err = d.use(func(c *client) (err error) {
+		cuts, err = c.cuts(ctx)
+		return err
+	}, func() (err error) {
+		if v, ok := d.own.(kv.Cutter); ok {
+			cuts, err = v.Cuts(ctx)
+		}
+		return err
+	})
+	return cuts, err
 }
 
 // Reserve implements store.Reserver. A server only says whether there is room.

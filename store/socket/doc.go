@@ -19,6 +19,7 @@ import (
 
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // service is the name of what is served. A server of another version has another
@@ -134,6 +135,7 @@ type (
 		Value   []byte
 		Yes     bool // found, done, or more
 		Pairs   []pair
+		Cuts    []kv.Cut
 		Failure failure
 	}
 )

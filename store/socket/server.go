@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/internal/flock"
 	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // A page of a scan ends at so many pairs, or at the pair that makes it so many bytes.
@@ -92,6 +93,15 @@ func (m methods) Room(bytes int64, a *answer) error {
 func (m methods) Verify(_ nothing, a *answer) error {
 	if v, ok := m.kv.(store.Verifier); ok {
 		a.Failure = failed(v.Verify(context.Background()))
+	}
+	return nil
+}
+
+// Cuts is kv.Cutter.
+func (m methods) Cuts(_ nothing, a *answer) error {
+	if c, ok := m.kv.(kv.Cutter); ok {
+		cuts, err := c.Cuts(context.Background())
+		a.Cuts, a.Failure = cuts, failed(err)
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ func NewFsck(f *cmdutil.Factory) *cobra.Command {
 		Use:   "fsck [--repair]",
 		Short: "Check every hash, node, object, reference and ledger entry",
 		Long: "Reads everything and prints a line for each thing that is wrong; exit code 5 when anything is. What an object\n" +
-			"refers to and was never here is said, too, and is no error. With --repair, what `mythos gc` took away in the last seven\n" +
+			"refers to and was never here is said, too, and is no error; nor is an update that a crash cut off before it was acknowledged. With --repair, what `mythos gc` took away in the last seven\n" +
 			"days is brought back, and trees that are not whole are fetched from the configured peers, as far as capabilities held\n" +
 			"here let us read them. Putting the same files again repairs them as well.",
 		Example: "  mythos fsck",
@@ -111,14 +111,18 @@ type findings struct {
 
 func (l *findings) add(x store.Finding) {
 	l.list = append(l.list, x)
-	if x.Kind != node.KindReference {
+	if x.Kind != node.KindReference && x.Kind != store.KindCut {
 		l.wrong++
 	}
 }
 
 func (l *findings) print(f *cmdutil.Factory) error {
 	for _, x := range l.list {
-		if err := f.Emit(finding{x.Kind, x.ID, x.Name, x.Err.Error()}, func() { f.IO.Printf("%s %s: %v\n", x.Kind, x.ID, x.Err) }); err != nil {
+		what := x.ID.String()
+		if x.ID.IsZero() {
+			what = x.Name
+		}
+		if err := f.Emit(finding{x.Kind, x.ID, x.Name, x.Err.Error()}, func() { f.IO.Printf("%s %s: %v\n", x.Kind, what, x.Err) }); err != nil {
 			return err
 		}
 	}

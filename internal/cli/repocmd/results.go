@@ -19,8 +19,8 @@ type initialized struct {
 // finding is something that is wrong in the repository.
 type finding struct {
 	Kind  string      `json:"kind"`
-	ID    object.Hash `json:"id"`
-	Name  string      `json:"name,omitempty"` // of a ref
+	ID    object.Hash `json:"id,omitzero"`
+	Name  string      `json:"name,omitempty"` // of a ref, a tool or a file
 	Error string      `json:"error"`
 }
 
