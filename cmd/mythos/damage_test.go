@@ -36,13 +36,13 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 	n, err := node.Open(ctx, dir, node.Options{Config: cfg, Now: func() object.Time { return object.TimeOf(time.Now()) }, Debugf: func(string, ...any) {}})
 	ts.Check(err)
 	defer n.Close()
-	id, err := n.Resolve(ctx, args[0])
+	id, err := n.Find.Resolve(ctx, args[0])
 	ts.Check(err)
 	var h object.Hash
 	if args[1] == "weights" {
 		h, err = weightsOf(ctx, n, id)
 	} else {
-		id, err = n.Manifest(ctx, id)
+		id, err = n.Datasets.Manifest(ctx, id)
 		ts.Check(err)
 		h, err = requestOf(ctx, n, id)
 	}
@@ -99,7 +99,7 @@ var errFound = errors.New("found")
 // requestOf is the request of the first episode of a dataset.
 func requestOf(ctx context.Context, n *node.Node, manifest object.Hash) (h object.Hash, err error) {
 	err = dataset.ReadList(ctx, n.Store.Nodes(ctx), manifest, func(id object.Hash) error {
-		raw, err := n.Source().Episode(ctx, id)
+		raw, err := n.Source.Episode(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -107,7 +107,7 @@ func requestOf(ctx context.Context, n *node.Node, manifest object.Hash) (h objec
 		if err != nil {
 			return err
 		}
-		r, err := n.CallOf(ctx, e)
+		r, err := n.Episodes.CallOf(ctx, e)
 		if err != nil {
 			return err
 		}

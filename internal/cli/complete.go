@@ -180,7 +180,7 @@ func (c *completer) list(prefix string, sorts ...string) []string {
 		return nil
 	}
 	var out []string
-	for _, found := range n.Candidates(ctx, prefix, sorts...) {
+	for _, found := range n.Find.Candidates(ctx, prefix, sorts...) {
 		out = append(out, ui.Clean(found.Name)+"\t"+ui.Clean(c.f.IO.Brief(found.Note)))
 	}
 	return out

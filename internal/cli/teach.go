@@ -120,7 +120,7 @@ func teach(ctx context.Context, f *cmdutil.Factory, e *clierr.Error) {
 	if _, builtin := n.Gate.BuiltinName(refused.Tool); builtin && denied.Help != "" {
 		return // blobs have scopes of their own, which the check knows best
 	}
-	e.Hint = cmdutil.AllowHint(n, e, n.ToolName(ctx, refused.Tool))
+	e.Hint = cmdutil.AllowHint(n, e, n.Toolbox.Name(ctx, refused.Tool))
 	if e.Object == "" {
 		e.Object = refused.ReceiptID.String()
 	}

@@ -19,20 +19,20 @@ type AgentRevocation struct {
 // RevokeAgent revokes the capabilities that an agent holds or issued and that have not
 // expired or been revoked, with the keys that are here. What was derived from them goes
 // with them.
-func (n *Node) RevokeAgent(ctx context.Context, agent object.AgentID) (*AgentRevocation, error) {
+func (au *Authority) RevokeAgent(ctx context.Context, agent object.AgentID) (*AgentRevocation, error) {
 	r := &AgentRevocation{}
 	byIssuer := map[object.AgentID][]object.Hash{}
-	now := n.Now()
-	err := n.Caps(ctx, func(l caps.Link) error {
+	now := au.ID.Now()
+	err := au.Each(ctx, func(l caps.Link) error {
 		holds, issued := l.Cap.Subject.Same(agent), l.Cap.Issuer.Same(agent)
 		if !holds && !issued || now >= l.Cap.ExpiresAt {
 			return nil
 		}
-		list, err := n.Revocations.List(ctx, l.Cap.Issuer)
+		list, err := au.Revocations.List(ctx, l.Cap.Issuer)
 		if err != nil || list != nil && list.Has(l.ID) {
 			return err
 		}
-		switch _, err := n.SignerOf(l.Cap.Issuer); {
+		switch _, err := au.ID.SignerOf(l.Cap.Issuer); {
 		case errors.Is(err, identity.ErrNoKey):
 			if holds { // what it issued without us ends with its trust
 				r.Standing = append(r.Standing, l)
@@ -54,7 +54,7 @@ func (n *Node) RevokeAgent(ctx context.Context, agent object.AgentID) (*AgentRev
 		return nil, err
 	}
 	for issuer, ids := range byIssuer {
-		if _, _, err := n.Revoke(ctx, issuer, ids...); err != nil {
+		if _, _, err := au.Revoke(ctx, issuer, ids...); err != nil {
 			return nil, err
 		}
 	}

@@ -53,16 +53,16 @@ func (a *Agreement) key() string {
 
 // Agreements calls fn for every proposal and agreement kept here, expired ones
 // included, ascending by codebook.
-func (n *Node) Agreements(ctx context.Context, fn func(Agreement) error) error {
-	return n.scanAgreements(ctx, agreementKeys, fn)
+func (c *Codebooks) Agreements(ctx context.Context, fn func(Agreement) error) error {
+	return c.scanAgreements(ctx, agreementKeys, fn)
 }
 
-func (n *Node) agreements(ctx context.Context, codebook object.Hash, fn func(Agreement) error) error {
-	return n.scanAgreements(ctx, agreementKeys+codebook.String()+"/", fn)
+func (c *Codebooks) agreements(ctx context.Context, codebook object.Hash, fn func(Agreement) error) error {
+	return c.scanAgreements(ctx, agreementKeys+codebook.String()+"/", fn)
 }
 
-func (n *Node) scanAgreements(ctx context.Context, prefix string, fn func(Agreement) error) error {
-	return n.DB.Scan(ctx, prefix, kv.End(prefix), func(key string, raw []byte) error {
+func (c *Codebooks) scanAgreements(ctx context.Context, prefix string, fn func(Agreement) error) error {
+	return c.DB.Scan(ctx, prefix, kv.End(prefix), func(key string, raw []byte) error {
 		raw = bytes.Clone(raw)
 		a, err := object.Decode[packet.CodebookAgreement](raw)
 		if err != nil {
@@ -73,8 +73,8 @@ func (n *Node) scanAgreements(ctx context.Context, prefix string, fn func(Agreem
 }
 
 // Agreement finds a proposal or an agreement by its id. The error wraps store.ErrNotFound.
-func (n *Node) Agreement(ctx context.Context, id object.Hash) (found *Agreement, err error) {
-	err = n.Agreements(ctx, func(a Agreement) error {
+func (c *Codebooks) Agreement(ctx context.Context, id object.Hash) (found *Agreement, err error) {
+	err = c.Agreements(ctx, func(a Agreement) error {
 		if a.AgreementID == id {
 			found = &a
 		}
@@ -88,14 +88,14 @@ func (n *Node) Agreement(ctx context.Context, id object.Hash) (found *Agreement,
 
 // ResolveAgreement finds what text names: a whole id or a unique prefix of 6 or more
 // hex digits. The error wraps store.ErrNotFound.
-func (n *Node) ResolveAgreement(ctx context.Context, text string) (object.Hash, error) {
+func (c *Codebooks) ResolveAgreement(ctx context.Context, text string) (object.Hash, error) {
 	prefix := strings.ToLower(strings.TrimPrefix(text, "sha256:"))
 	missing := fmt.Errorf("codebook agreement %s: %w", text, store.ErrNotFound)
 	if len(prefix) < store.MinPrefix {
 		return object.Hash{}, missing
 	}
 	var found []object.Hash
-	err := n.Agreements(ctx, func(a Agreement) error {
+	err := c.Agreements(ctx, func(a Agreement) error {
 		if strings.HasPrefix(a.AgreementID.String(), prefix) {
 			found = append(found, a.AgreementID)
 		}
@@ -109,17 +109,17 @@ func (n *Node) ResolveAgreement(ctx context.Context, text string) (object.Hash, 
 
 // ProposeCodebook returns the offer of a codebook to a peer: of what was proposed before
 // and has not expired, or else of a fresh proposal that is good for ttl.
-func (n *Node) ProposeCodebook(ctx context.Context, id object.Hash, to object.AgentID, ttl time.Duration) ([]byte, error) {
-	if to.Same(n.Self()) {
+func (c *Codebooks) Propose(ctx context.Context, id object.Hash, to object.AgentID, ttl time.Duration) ([]byte, error) {
+	if to.Same(c.ID.Self()) {
 		return nil, fmt.Errorf("%w: an agreement with oneself", packet.ErrCodebook)
 	}
-	cb, err := n.Codebook(ctx, id)
+	cb, err := c.Get(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	var standing *Agreement
-	err = n.agreements(ctx, id, func(a Agreement) error {
-		if a.Proposer.Same(n.Self()) && a.Accepter.Same(to) && n.Now() < a.ExpiresAt {
+	err = c.agreements(ctx, id, func(a Agreement) error {
+		if a.Proposer.Same(c.ID.Self()) && a.Accepter.Same(to) && c.ID.Now() < a.ExpiresAt {
 			standing = &a
 		}
 		return nil
@@ -128,28 +128,28 @@ func (n *Node) ProposeCodebook(ctx context.Context, id object.Hash, to object.Ag
 		return nil, err
 	}
 	if standing != nil {
-		return n.offer(ctx, standing)
+		return c.offer(ctx, standing)
 	}
-	raw, err := packet.Propose(n.Key, cb, to, n.Now().Add(ttl))
+	raw, err := packet.Propose(c.ID.Key, cb, to, c.ID.Now().Add(ttl))
 	if err != nil {
 		return nil, err
 	}
-	a, err := packet.OpenAgreement(raw, cb, n.Now())
+	a, err := packet.OpenAgreement(raw, cb, c.ID.Now())
 	if err != nil {
 		return nil, err
 	}
 	fresh := &Agreement{*a, raw}
-	if err := n.keepAgreement(ctx, fresh, cb); err != nil {
+	if err := c.keepAgreement(ctx, fresh, cb); err != nil {
 		return nil, err
 	}
-	return n.offer(ctx, fresh)
+	return c.offer(ctx, fresh)
 }
 
 // offer is how an agreement that is kept here travels.
-func (n *Node) offer(ctx context.Context, a *Agreement) ([]byte, error) {
-	raw, offered, err := n.DB.Get(ctx, offeredKeys+a.AgreementID.String())
+func (c *Codebooks) offer(ctx context.Context, a *Agreement) ([]byte, error) {
+	raw, offered, err := c.DB.Get(ctx, offeredKeys+a.AgreementID.String())
 	if err == nil && !offered {
-		raw, err = objects.Load(ctx, n.Store, kindCodebook, a.CodebookID)
+		raw, err = objects.Load(ctx, c.Store, kindCodebook, a.CodebookID)
 	}
 	if err != nil {
 		return nil, err
@@ -159,57 +159,57 @@ func (n *Node) offer(ctx context.Context, a *Agreement) ([]byte, error) {
 
 // AcceptCodebook accepts a proposal that is kept here and returns the offer for the
 // proposer. Errors wrap packet.ErrCodebook or store.ErrNotFound.
-func (n *Node) AcceptCodebook(ctx context.Context, id object.Hash) ([]byte, *Agreement, error) {
-	a, err := n.Agreement(ctx, id)
+func (c *Codebooks) Accept(ctx context.Context, id object.Hash) ([]byte, *Agreement, error) {
+	a, err := c.Agreement(ctx, id)
 	if err != nil {
 		return nil, nil, err
 	}
-	offer, err := n.offer(ctx, a)
+	offer, err := c.offer(ctx, a)
 	if err != nil {
 		return nil, nil, err
 	}
-	return n.TakeOffer(ctx, offer, true)
+	return c.TakeOffer(ctx, offer, true)
 }
 
 // TakeOffer keeps what an offer holds: a proposal to us, which accept signs, or an
 // agreement with us that both sides signed. It returns the offer as it now stands, for
 // the other side. Nothing of it is believed that is not signed; errors wrap
 // packet.ErrCodebook.
-func (n *Node) TakeOffer(ctx context.Context, raw []byte, accept bool) ([]byte, *Agreement, error) {
-	o, signed, cb, err := packet.OpenOffer(raw, n.Now())
+func (c *Codebooks) TakeOffer(ctx context.Context, raw []byte, accept bool) ([]byte, *Agreement, error) {
+	o, signed, cb, err := packet.OpenOffer(raw, c.ID.Now())
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := signed.Other(n.Self()); err != nil {
+	if _, err := signed.Other(c.ID.Self()); err != nil {
 		return nil, nil, err
 	}
 	a := &Agreement{*signed, o.Agreement}
-	known, err := n.Agreement(ctx, a.AgreementID)
+	known, err := c.Agreement(ctx, a.AgreementID)
 	switch {
 	case err == nil && known.Accepted():
-		raw, err := n.offer(ctx, known)
+		raw, err := c.offer(ctx, known)
 		return raw, known, err
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return nil, nil, err
 	}
-	if accept && !a.Accepted() && a.Accepter.Same(n.Self()) {
-		if a, err = n.accept(a, cb); err != nil {
+	if accept && !a.Accepted() && a.Accepter.Same(c.ID.Self()) {
+		if a, err = c.accept(a, cb); err != nil {
 			return nil, nil, err
 		}
 	}
-	if err := n.keepAgreement(ctx, a, cb); err != nil {
+	if err := c.keepAgreement(ctx, a, cb); err != nil {
 		return nil, nil, err
 	}
-	out, err := n.offer(ctx, a)
+	out, err := c.offer(ctx, a)
 	return out, a, err
 }
 
-func (n *Node) accept(a *Agreement, cb *packet.Codebook) (*Agreement, error) {
-	raw, err := packet.Accept(n.Key, a.Raw, cb, n.Now())
+func (c *Codebooks) accept(a *Agreement, cb *packet.Codebook) (*Agreement, error) {
+	raw, err := packet.Accept(c.ID.Key, a.Raw, cb, c.ID.Now())
 	if err != nil {
 		return nil, err
 	}
-	both, err := packet.OpenAgreement(raw, cb, n.Now())
+	both, err := packet.OpenAgreement(raw, cb, c.ID.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -218,58 +218,58 @@ func (n *Node) accept(a *Agreement, cb *packet.Codebook) (*Agreement, error) {
 
 // OfferFrom is TakeOffer for an offer that arrived over a network: the other side must
 // be trusted for packets (packet.ErrUntrusted), and what was withdrawn here stays so.
-func (n *Node) OfferFrom(ctx context.Context, raw []byte, accept bool) ([]byte, *Agreement, error) {
-	a, err := packet.OfferedBy(raw, n.Now()) // before the codebook is looked at
+func (c *Codebooks) OfferFrom(ctx context.Context, raw []byte, accept bool) ([]byte, *Agreement, error) {
+	a, err := packet.OfferedBy(raw, c.ID.Now()) // before the codebook is looked at
 	if err != nil {
 		return nil, nil, err
 	}
-	other, err := a.Other(n.Self())
+	other, err := a.Other(c.ID.Self())
 	if err != nil {
 		return nil, nil, err
 	}
-	if !n.Trust.Trusted(other, keyfile.ForPacket, n.Now()) {
+	if !c.ID.Trust.Trusted(other, keyfile.ForPacket, c.ID.Now()) {
 		return nil, nil, fmt.Errorf("%w: the codebook is offered by %s", packet.ErrUntrusted, other)
 	}
-	if _, gone, err := n.DB.Get(ctx, withdrawnKeys+a.AgreementID.String()); err != nil || gone {
+	if _, gone, err := c.DB.Get(ctx, withdrawnKeys+a.AgreementID.String()); err != nil || gone {
 		return nil, nil, errors.Join(err, fmt.Errorf("%w: the agreement %s was withdrawn", packet.ErrCodebook, a.AgreementID.Short()))
 	}
-	return n.TakeOffer(ctx, raw, accept)
+	return c.TakeOffer(ctx, raw, accept)
 }
 
 // keepAgreement stores a checked proposal or agreement. Expired ones make room.
-func (n *Node) keepAgreement(ctx context.Context, a *Agreement, cb *packet.Codebook) error {
-	put, err := n.makeRoom(ctx, a)
+func (c *Codebooks) keepAgreement(ctx context.Context, a *Agreement, cb *packet.Codebook) error {
+	put, err := c.makeRoom(ctx, a)
 	if err != nil {
 		return err
 	}
 	id := a.AgreementID.String()
 	put[a.key()], put[withdrawnKeys+id] = a.Raw, nil
-	if !a.Accepted() && a.Accepter.Same(n.Self()) {
+	if !a.Accepted() && a.Accepter.Same(c.ID.Self()) {
 		if put[offeredKeys+id], err = can.Marshal(cb); err != nil {
 			return err
 		}
-		return n.changeAgreements(ctx, put)
+		return c.changeAgreements(ctx, put)
 	}
 	put[offeredKeys+id] = nil
-	if _, err := n.PutCodebook(ctx, cb); err != nil {
+	if _, err := c.Put(ctx, cb); err != nil {
 		return err
 	}
 	if a.Accepted() {
-		if err := objects.Put(ctx, n.Store, kindAgreement, a.AgreementID, a.Raw); err != nil {
+		if err := objects.Put(ctx, c.Store, kindAgreement, a.AgreementID, a.Raw); err != nil {
 			return err
 		}
 	}
-	return n.changeAgreements(ctx, put)
+	return c.changeAgreements(ctx, put)
 }
 
 // makeRoom lists the expired as to be removed, and refuses what would be too many.
-func (n *Node) makeRoom(ctx context.Context, a *Agreement) (put map[string][]byte, err error) {
+func (c *Codebooks) makeRoom(ctx context.Context, a *Agreement) (put map[string][]byte, err error) {
 	put = map[string][]byte{}
 	kept, proposals := 0, 0
-	err = n.Agreements(ctx, func(old Agreement) error {
+	err = c.Agreements(ctx, func(old Agreement) error {
 		switch {
 		case old.AgreementID == a.AgreementID:
-		case n.Now() >= old.ExpiresAt:
+		case c.ID.Now() >= old.ExpiresAt:
 			put[old.key()], put[offeredKeys+old.AgreementID.String()] = nil, nil
 		default:
 			kept++
@@ -286,8 +286,8 @@ func (n *Node) makeRoom(ctx context.Context, a *Agreement) (put map[string][]byt
 		return nil, fmt.Errorf("%w: %d agreements and proposals are kept here, %d of them open proposals of %s; at most %d and %d are",
 			packet.ErrCodebook, kept, proposals, a.Proposer, maxAgreements, maxProposals)
 	}
-	err = n.DB.Scan(ctx, withdrawnKeys, kv.End(withdrawnKeys), func(key string, until []byte) error {
-		if len(until) != 8 || n.Now() >= object.Time(binary.BigEndian.Uint64(until)) {
+	err = c.DB.Scan(ctx, withdrawnKeys, kv.End(withdrawnKeys), func(key string, until []byte) error {
+		if len(until) != 8 || c.ID.Now() >= object.Time(binary.BigEndian.Uint64(until)) {
 			put[key] = nil
 		}
 		return nil
@@ -297,20 +297,20 @@ func (n *Node) makeRoom(ctx context.Context, a *Agreement) (put map[string][]byt
 
 // RemoveAgreement forgets a proposal or an agreement: packets with its codebook are
 // refused from then on. The error wraps store.ErrNotFound.
-func (n *Node) RemoveAgreement(ctx context.Context, id object.Hash) error {
-	a, err := n.Agreement(ctx, id)
+func (c *Codebooks) RemoveAgreement(ctx context.Context, id object.Hash) error {
+	a, err := c.Agreement(ctx, id)
 	if err != nil {
 		return err
 	}
-	return n.changeAgreements(ctx, map[string][]byte{
+	return c.changeAgreements(ctx, map[string][]byte{
 		a.key(): nil, offeredKeys + id.String(): nil,
 		withdrawnKeys + id.String(): binary.BigEndian.AppendUint64(nil, uint64(a.ExpiresAt)),
 	})
 }
 
 // changeAgreements makes every process that has agreements in memory read them again.
-func (n *Node) changeAgreements(ctx context.Context, put map[string][]byte) error {
+func (c *Codebooks) changeAgreements(ctx context.Context, put map[string][]byte) error {
 	put[codebooksChanged] = []byte(rand.Text())
-	_, err := n.DB.Update(ctx, nil, put)
+	_, err := c.DB.Update(ctx, nil, put)
 	return err
 }

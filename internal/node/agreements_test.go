@@ -89,26 +89,26 @@ func TestProposalsAreBounded(t *testing.T) {
 	greedy, other := sign.FromSeed([32]byte{7}, "greedy"), sign.FromSeed([32]byte{8}, "other")
 	cb := book(t, 0)
 	for i := range 8 {
-		if _, _, err := n.TakeOffer(ctx, offerOf(t, greedy, n.Self(), cb, n.now.Add(time.Hour+time.Duration(i)*time.Second)), false); err != nil {
+		if _, _, err := n.Codebooks.TakeOffer(ctx, offerOf(t, greedy, n.Self(), cb, n.now.Add(time.Hour+time.Duration(i)*time.Second)), false); err != nil {
 			t.Fatal(err)
 		}
 	}
 	ninth := offerOf(t, greedy, n.Self(), cb, n.now.Add(2*time.Hour))
-	if _, _, err := n.TakeOffer(ctx, ninth, false); !errors.Is(err, packet.ErrCodebook) {
+	if _, _, err := n.Codebooks.TakeOffer(ctx, ninth, false); !errors.Is(err, packet.ErrCodebook) {
 		t.Errorf("a ninth proposal: %v", err)
 	}
-	if _, _, err := n.TakeOffer(ctx, offerOf(t, other, n.Self(), cb, n.now.Add(2*time.Hour)), false); err != nil {
+	if _, _, err := n.Codebooks.TakeOffer(ctx, offerOf(t, other, n.Self(), cb, n.now.Add(2*time.Hour)), false); err != nil {
 		t.Errorf("of another proposer: %v", err)
 	}
-	if _, err := n.Codebook(ctx, mustID(t, cb)); err == nil {
+	if _, err := n.Codebooks.Get(ctx, mustID(t, cb)); err == nil {
 		t.Error("the codebook of a mere proposal is kept for ever")
 	}
 	n.now = n.now.Add(90 * time.Minute)
-	if _, _, err := n.TakeOffer(ctx, ninth, false); err != nil {
+	if _, _, err := n.Codebooks.TakeOffer(ctx, ninth, false); err != nil {
 		t.Errorf("after the others expired: %v", err)
 	}
 	count := 0
-	if err := n.Agreements(ctx, func(node.Agreement) error { count++; return nil }); err != nil || count != 2 {
+	if err := n.Codebooks.Agreements(ctx, func(node.Agreement) error { count++; return nil }); err != nil || count != 2 {
 		t.Errorf("%d are kept, %v", count, err)
 	}
 }
@@ -121,16 +121,16 @@ func TestOfferedByStrangers(t *testing.T) {
 	stranger := sign.FromSeed([32]byte{7}, "stranger")
 	cb := book(t, 1)
 	expires := n.now.Add(time.Hour)
-	if _, _, err := n.OfferFrom(ctx, offerOf(t, stranger, n.Self(), cb, expires), true); !errors.Is(err, packet.ErrUntrusted) {
+	if _, _, err := n.Codebooks.OfferFrom(ctx, offerOf(t, stranger, n.Self(), cb, expires), true); !errors.Is(err, packet.ErrUntrusted) {
 		t.Errorf("a stranger's: %v", err)
 	}
-	if _, _, err := n.OfferFrom(ctx, offerOf(t, stranger, stranger.Agent(), cb, expires), true); !errors.Is(err, packet.ErrCodebook) {
+	if _, _, err := n.Codebooks.OfferFrom(ctx, offerOf(t, stranger, stranger.Agent(), cb, expires), true); !errors.Is(err, packet.ErrCodebook) {
 		t.Errorf("one of others: %v", err)
 	}
-	if _, _, err := n.OfferFrom(ctx, offerOf(t, n.Key, n.Self(), cb, expires), true); !errors.Is(err, packet.ErrCodebook) {
+	if _, _, err := n.Codebooks.OfferFrom(ctx, offerOf(t, n.Key, n.Self(), cb, expires), true); !errors.Is(err, packet.ErrCodebook) {
 		t.Errorf("one with ourselves: %v", err)
 	}
-	if err := n.Agreements(ctx, func(a node.Agreement) error { return fmt.Errorf("%s is kept", a.AgreementID) }); err != nil {
+	if err := n.Codebooks.Agreements(ctx, func(a node.Agreement) error { return fmt.Errorf("%s is kept", a.AgreementID) }); err != nil {
 		t.Error(err)
 	}
 }
@@ -141,42 +141,42 @@ func TestAgreementsEnd(t *testing.T) {
 	ctx := context.Background()
 	near, far := newAgreeing(t), newAgreeing(t)
 	cb := book(t, 2)
-	id, err := near.PutCodebook(ctx, cb)
+	id, err := near.Codebooks.Put(ctx, cb)
 	if err != nil {
 		t.Fatal(err)
 	}
-	offer, err := near.ProposeCodebook(ctx, id, far.Self(), time.Hour)
+	offer, err := near.Codebooks.Propose(ctx, id, far.Self(), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := near.ProposeCodebook(ctx, id, far.Self(), 2*time.Hour)
+	again, err := near.Codebooks.Propose(ctx, id, far.Self(), 2*time.Hour)
 	if err != nil || !bytes.Equal(again, offer) {
 		t.Errorf("proposed again, it is another proposal: %v", err)
 	}
-	if got, err := near.CodebookWith(ctx, far.Self()); err != nil || got != nil {
+	if got, err := near.Codebooks.With(ctx, far.Self()); err != nil || got != nil {
 		t.Errorf("proposed: %v, %v", got, err)
 	}
-	both, a, err := far.TakeOffer(ctx, offer, true)
+	both, a, err := far.Codebooks.TakeOffer(ctx, offer, true)
 	if err != nil || !a.InForce(far.now) {
 		t.Fatalf("accepted: %v", err)
 	}
-	if _, a, err = near.TakeOffer(ctx, both, false); err != nil || !a.InForce(near.now) {
+	if _, a, err = near.Codebooks.TakeOffer(ctx, both, false); err != nil || !a.InForce(near.now) {
 		t.Fatalf("taken: %v", err)
 	}
 	for _, side := range []struct{ here, there *agreeing }{{near, far}, {far, near}} {
-		if got, err := side.here.CodebookWith(ctx, side.there.Self()); err != nil || got == nil || mustID(t, got) != id {
+		if got, err := side.here.Codebooks.With(ctx, side.there.Self()); err != nil || got == nil || mustID(t, got) != id {
 			t.Errorf("in force: %v", err)
 		}
 		side.here.now = a.ExpiresAt
-		if got, err := side.here.CodebookWith(ctx, side.there.Self()); err != nil || got != nil {
+		if got, err := side.here.Codebooks.With(ctx, side.there.Self()); err != nil || got != nil {
 			t.Errorf("expired: %v, %v", got, err)
 		}
-		if _, err := side.here.CodebookFor(ctx, id, []object.AgentID{side.there.Self()}); !errors.Is(err, packet.ErrCodebook) {
+		if _, err := side.here.Codebooks.For(ctx, id, []object.AgentID{side.there.Self()}); !errors.Is(err, packet.ErrCodebook) {
 			t.Errorf("expired: %v", err)
 		}
 	}
 	plain := &packet.Codebook{Entries: packet.Baseline().Entries[:1]}
-	if _, err := near.PutCodebook(ctx, plain); !errors.Is(err, packet.ErrCodebook) {
+	if _, err := near.Codebooks.Put(ctx, plain); !errors.Is(err, packet.ErrCodebook) {
 		t.Errorf("without a dictionary: %v", err)
 	}
 }

@@ -31,7 +31,7 @@ const broughtSpan = 7 * 24 * time.Hour
 // capability and noted as brought in one update, once it is durable: a push that is cut off
 // is charged for what arrived, and only for that. A Pusher is for one push.
 type Pusher struct {
-	n     *Node
+	n     *Transfer
 	agent object.AgentID
 	chain caps.Chain
 	use   scope.Use // blob.write in the namespace
@@ -41,8 +41,8 @@ type Pusher struct {
 
 // Pusher is for one push of an agent, under a blob.write capability that was authorized
 // for the use.
-func (n *Node) Pusher(agent object.AgentID, chain caps.Chain, use scope.Use) *Pusher {
-	return &Pusher{n: n, agent: agent, chain: chain, use: use, now: map[Key]bool{}}
+func (tr *Transfer) Pusher(agent object.AgentID, chain caps.Chain, use scope.Use) *Pusher {
+	return &Pusher{n: tr, agent: agent, chain: chain, use: use, now: map[Key]bool{}}
 }
 
 // Room refuses a push of more bytes than the capability has left. The error wraps
@@ -72,7 +72,7 @@ func (p *Pusher) brought(ctx context.Context, k Key) (bool, error) {
 	if p.now[k] {
 		return true, nil
 	}
-	span := int64(p.n.Now()) / broughtSpan.Microseconds()
+	span := int64(p.n.ID.Now()) / broughtSpan.Microseconds()
 	for _, s := range []int64{span, span - 1} {
 		if _, found, err := p.n.DB.Get(ctx, p.note(s, k)); err != nil || found {
 			return found, err
@@ -97,7 +97,7 @@ const maxNotes = 2048
 
 // take charges parts that are durable, and notes them as brought.
 func (p *Pusher) take(ctx context.Context, parts []Item) error {
-	span := int64(p.n.Now()) / broughtSpan.Microseconds()
+	span := int64(p.n.ID.Now()) / broughtSpan.Microseconds()
 	for len(parts) > 0 {
 		some := parts[:min(len(parts), maxNotes)]
 		parts = parts[len(some):]
@@ -118,7 +118,7 @@ func (p *Pusher) take(ctx context.Context, parts []Item) error {
 
 // charge charges a use in one update with notes.
 func (p *Pusher) charge(ctx context.Context, use scope.Use, notes map[string][]byte) error {
-	return p.n.chargeWith(ctx, p.chain, use, nil, notes)
+	return p.n.Auth.chargeWith(ctx, p.chain, use, nil, notes)
 }
 
 // ownsBlob checks that the agent brought every part of a blob. The error wraps
@@ -176,10 +176,10 @@ func (p *Pusher) Whole(ctx context.Context, root object.Hash, allow func(Part) e
 }
 
 // forgetBrought lists notes that are too old to count.
-func (n *Node) forgetBrought(ctx context.Context, put map[string][]byte) error {
+func (tr *Transfer) forgetBrought(ctx context.Context, put map[string][]byte) error {
 	const most = 100_000 // at a time
-	oldest := int64(n.Now())/broughtSpan.Microseconds() - 1
-	err := n.DB.Scan(ctx, broughtKeys, fmt.Sprintf("%s%010d", broughtKeys, oldest), func(key string, _ []byte) error {
+	oldest := int64(tr.ID.Now())/broughtSpan.Microseconds() - 1
+	err := tr.DB.Scan(ctx, broughtKeys, fmt.Sprintf("%s%010d", broughtKeys, oldest), func(key string, _ []byte) error {
 		if len(put) >= most {
 			return errEnough
 		}

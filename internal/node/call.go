@@ -4,15 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
 )
+
+// Caller runs tools and tasks as effects.
+type Caller struct {
+	ID       *identity.Identity
+	Store    *store.Store
+	Ledger   *ledger.Ledger
+	Gate     *exec.Gate
+	Exec     *exec.Executor
+	Models   *model.Registry
+	Auth     *Authority
+	Episodes *Episodes
+}
 
 // CallSpec is one call of one tool.
 type CallSpec struct {
@@ -42,22 +56,22 @@ type Called struct {
 
 // Call runs one tool through the gate, as a compiled bundle. Refusals and
 // conflicts are errors; a tool that failed is a Called with its status.
-func (n *Node) Call(ctx context.Context, s CallSpec) (*Called, error) {
+func (ca *Caller) Call(ctx context.Context, s CallSpec) (*Called, error) {
 	if s.Caps == nil {
-		held, err := n.covering(ctx, s)
+		held, err := ca.covering(ctx, s)
 		if err != nil {
 			return nil, err
 		}
 		s.Caps = held
 	}
 	if s.Trace && len(s.Key) > 0 { // a replay is no new evidence: it leaves no episode of its own
-		state, err := n.Ledger.Read(ctx, ledger.IdemID(s.Tool.ID, s.Key))
+		state, err := ca.Ledger.Read(ctx, ledger.IdemID(s.Tool.ID, s.Key))
 		if err != nil {
 			return nil, err
 		}
 		s.Trace = state.Commit == nil || (s.Manner.Anew || s.Manner.Retries > 0) && ledger.Retryable(state.Commit.Status)
 	}
-	spec := exec.CallSpec{Tool: s.Tool, Request: s.Request, Key: s.Key, Author: n.Self(), EmitTrace: s.Trace}
+	spec := exec.CallSpec{Tool: s.Tool, Request: s.Request, Key: s.Key, Author: ca.ID.Self(), EmitTrace: s.Trace}
 	for _, c := range s.Caps {
 		spec.Caps = append(spec.Caps, c[0].ID)
 	}
@@ -68,8 +82,8 @@ func (n *Node) Call(ctx context.Context, s CallSpec) (*Called, error) {
 	var recorded *ledger.Receipt
 	var cause error
 	o.OnEffect = func(_ exec.Effect, out exec.Outcome) { recorded, cause = recordedBy(out), out.Cause }
-	res, redacted, err := n.redacting(ctx, s.Redact, o, func(o exec.RunOptions) (*exec.Result, error) {
-		return n.Exec.Call(ctx, spec, o)
+	res, redacted, err := ca.Episodes.redacting(ctx, s.Redact, o, func(o exec.RunOptions) (*exec.Result, error) {
+		return ca.Exec.Call(ctx, spec, o)
 	})
 	if err != nil {
 		return nil, err
@@ -95,11 +109,11 @@ func recordedBy(out exec.Outcome) *ledger.Receipt {
 
 // HeldFor returns what is held here that may cover calls of a tool, for
 // [CallSpec.Held]; nil for a built-in one, whose requests say what they need.
-func (n *Node) HeldFor(ctx context.Context, tool object.Hash) ([]caps.Chain, error) {
-	if _, builtin := n.Gate.BuiltinName(tool); builtin {
+func (ca *Caller) HeldFor(ctx context.Context, tool object.Hash) ([]caps.Chain, error) {
+	if _, builtin := ca.Gate.BuiltinName(tool); builtin {
 		return nil, nil
 	}
-	held, err := n.Held(ctx, scope.KindToolCall)
+	held, err := ca.Auth.Held(ctx, scope.KindToolCall)
 	if held == nil {
 		held = []caps.Chain{}
 	}
@@ -107,36 +121,22 @@ func (n *Node) HeldFor(ctx context.Context, tool object.Hash) ([]caps.Chain, err
 }
 
 // covering returns what is held here for a call and, after that, for its tool's probe.
-func (n *Node) covering(ctx context.Context, s CallSpec) ([]caps.Chain, error) {
-	use, err := n.Gate.Use(ctx, s.Tool.ID, s.Request)
+func (ca *Caller) covering(ctx context.Context, s CallSpec) ([]caps.Chain, error) {
+	use, err := ca.Gate.Use(ctx, s.Tool.ID, s.Request)
 	if err != nil {
 		return nil, err
 	}
 	among := s.Held
 	if among == nil {
-		if among, err = n.Held(ctx, use.Kind); err != nil {
+		if among, err = ca.Auth.Held(ctx, use.Kind); err != nil {
 			return nil, err
 		}
 	}
-	held := n.covers(among, use)
+	held := ca.Auth.covers(among, use)
 	if s.Tool.Policy.Probe == nil || len(held) == 0 {
 		return held, nil
 	}
-	return append(held, n.covers(among, scope.Use{Kind: scope.KindToolCall, Tool: *s.Tool.Policy.Probe, Request: s.Request})...), nil
-}
-
-const ownerTTL = 10 * time.Minute
-
-// ownerCap gives the repository's own identity a short-lived capability for what
-// its owner does here: the owner, too, acts under one. The issuance policy is about
-// what is handed out, not about these.
-func (n *Node) ownerCap(ctx context.Context, sc scope.Scope) (caps.Chain, error) {
-	cs, err := scope.New(sc)
-	if err != nil {
-		return nil, err
-	}
-	link, err := n.issue(ctx, caps.Draft{Subject: n.Self(), Scope: cs, NotBefore: n.Now(), ExpiresAt: n.Now().Add(ownerTTL)})
-	return caps.Chain{link}, err
+	return append(held, ca.Auth.covers(among, scope.Use{Kind: scope.KindToolCall, Tool: *s.Tool.Policy.Probe, Request: s.Request})...), nil
 }
 
 // ended takes the outcome from the run: its result is the response, its last effect the
@@ -159,9 +159,9 @@ func (c *Called) ended() error {
 
 // builtinCall runs one of the built-in effects as the owner or under held
 // capabilities. The error of one that failed wraps its cause, where it failed now.
-func (n *Node) builtinCall(ctx context.Context, name string, s CallSpec) (*Called, error) {
+func (ca *Caller) Builtin(ctx context.Context, name string, s CallSpec) (*Called, error) {
 	s.Tool = exec.BuiltinTool(name)
-	called, err := n.Call(ctx, s)
+	called, err := ca.Call(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -172,16 +172,4 @@ func (n *Node) builtinCall(ctx context.Context, name string, s CallSpec) (*Calle
 		return called, fmt.Errorf("%s: status %d: %s", name, called.Status, called.Body)
 	}
 	return called, nil
-}
-
-// record leaves a receipt for something that was done under the node's own key.
-func (n *Node) record(ctx context.Context, builtin string, request []byte, response object.Hash) error {
-	_, raw, err := ledger.NewReceipt(n.Key, ledger.Receipt{
-		ToolID: exec.BuiltinID(builtin), RequestHash: object.Sum(request), ResponseHash: response,
-		TimeObserved: n.Now(), Status: exec.StatusOK,
-	})
-	if err != nil {
-		return err
-	}
-	return n.Ledger.Record(ctx, raw)
 }

@@ -41,11 +41,11 @@ var errEnough = errors.New("enough candidates")
 
 // Candidates lists what begins with prefix among the given sorts, as far as it is found
 // before ctx ends. What cannot be read is left out.
-func (n *Node) Candidates(ctx context.Context, prefix string, sorts ...string) []Candidate {
+func (f *Finder) Candidates(ctx context.Context, prefix string, sorts ...string) []Candidate {
 	var all []Candidate
 	for _, sort := range sorts {
 		var some []Candidate
-		err := n.candidates(ctx, sort, prefix, func(c Candidate) error {
+		err := f.candidates(ctx, sort, prefix, func(c Candidate) error {
 			if !strings.HasPrefix(c.Name, prefix) {
 				return nil
 			}
@@ -55,54 +55,54 @@ func (n *Node) Candidates(ctx context.Context, prefix string, sorts ...string) [
 			return nil
 		})
 		if all = append(all, some...); err != nil && !errors.Is(err, errEnough) {
-			n.debugf("completion: %v", err)
+			f.Debugf("completion: %v", err)
 		}
 	}
 	return all
 }
 
-func (n *Node) candidates(ctx context.Context, sort, prefix string, add func(Candidate) error) error {
+func (f *Finder) candidates(ctx context.Context, sort, prefix string, add func(Candidate) error) error {
 	kind, media, _ := strings.Cut(sort, ":")
 	switch kind {
 	case AnyObject:
 		for _, s := range catalog.All() {
-			if err := n.objectCandidates(ctx, s.Name, prefix, add); err != nil {
+			if err := f.objectCandidates(ctx, s.Name, prefix, add); err != nil {
 				return err
 			}
 		}
-		return n.blobCandidates(ctx, "", prefix, add)
+		return f.blobCandidates(ctx, "", prefix, add)
 	case AnyBlob:
-		return n.blobCandidates(ctx, media, prefix, add)
+		return f.blobCandidates(ctx, media, prefix, add)
 	case AnyRef:
-		return n.Store.Refs(ctx, func(name string, h object.Hash) error { return add(Candidate{"@" + name, h.Short()}) })
+		return f.Store.Refs(ctx, func(name string, h object.Hash) error { return add(Candidate{"@" + name, h.Short()}) })
 	case AnyReceipt, AnyKey:
-		return n.ledgerCandidates(ctx, kind, add)
+		return f.ledgerCandidates(ctx, kind, add)
 	case AnyRun:
-		return n.Exec.Runs(ctx, func(r *exec.RunRecord) error {
+		return f.Exec.Runs(ctx, func(r *exec.RunRecord) error {
 			return add(Candidate{r.RunID.Short(), "bundle " + r.BundleHash.Short()})
 		})
 	case AnyTool:
-		return exec.SkipDangling(n.Tools.List(ctx, func(t exec.Tool) error { return add(Candidate{t.Name, exec.KindName(t.Module.Kind)}) }))
+		return exec.SkipDangling(f.Tools.List(ctx, func(t exec.Tool) error { return add(Candidate{t.Name, exec.KindName(t.Module.Kind)}) }))
 	case AnyPeer:
-		return n.Peers(ctx, func(p Peer) error { return add(Candidate{p.Name, p.URL}) })
+		return f.Peers.Each(ctx, func(p Peer) error { return add(Candidate{p.Name, p.URL}) })
 	case AnyAgent:
-		return n.agentCandidates(add)
+		return f.agentCandidates(add)
 	}
-	return n.objectCandidates(ctx, sort, prefix, add)
+	return f.objectCandidates(ctx, sort, prefix, add)
 }
 
-func (n *Node) objectCandidates(ctx context.Context, kind, prefix string, add func(Candidate) error) error {
-	return n.Store.Prefixed(ctx, kind, prefix, func(id object.Hash) error {
-		return add(Candidate{id.Short(), n.objectNote(ctx, kind, id)})
+func (f *Finder) objectCandidates(ctx context.Context, kind, prefix string, add func(Candidate) error) error {
+	return f.Store.Prefixed(ctx, kind, prefix, func(id object.Hash) error {
+		return add(Candidate{id.Short(), f.objectNote(ctx, kind, id)})
 	})
 }
 
 // objectNote is what is worth saying of an object in a few words.
-func (n *Node) objectNote(ctx context.Context, kind string, id object.Hash) string {
+func (f *Finder) objectNote(ctx context.Context, kind string, id object.Hash) string {
 	if kind != objects.KindCapability {
 		return kind
 	}
-	o, err := n.Store.Object(ctx, id)
+	o, err := f.Store.Object(ctx, id)
 	if err != nil {
 		return kind
 	}
@@ -110,15 +110,15 @@ func (n *Node) objectNote(ctx context.Context, kind string, id object.Hash) stri
 	if err != nil {
 		return kind
 	}
-	if link.Cap.ExpiresAt <= n.Now() {
+	if link.Cap.ExpiresAt <= f.ID.Now() {
 		return "expired " + link.Cap.Scope.String()
 	}
 	return link.Cap.Scope.String()
 }
 
-func (n *Node) blobCandidates(ctx context.Context, media, prefix string, add func(Candidate) error) error {
-	return n.Store.Prefixed(ctx, "", prefix, func(cid object.Hash) error {
-		ref, err := n.Store.BlobRef(ctx, cid)
+func (f *Finder) blobCandidates(ctx context.Context, media, prefix string, add func(Candidate) error) error {
+	return f.Store.Prefixed(ctx, "", prefix, func(cid object.Hash) error {
+		ref, err := f.Store.BlobRef(ctx, cid)
 		if err != nil || (media != "" && ref.Media != media) {
 			return err
 		}
@@ -129,10 +129,10 @@ func (n *Node) blobCandidates(ctx context.Context, media, prefix string, add fun
 // maxLookedAt is how many of the newest happenings are looked at for completion.
 const maxLookedAt = 2 * historyPage
 
-func (n *Node) ledgerCandidates(ctx context.Context, kind string, add func(Candidate) error) error {
+func (f *Finder) ledgerCandidates(ctx context.Context, kind string, add func(Candidate) error) error {
 	told := map[string]bool{}
 	looked := 0
-	for h, err := range n.History(ctx, HistoryOptions{}) {
+	for h, err := range f.History.Events(ctx, HistoryOptions{}) {
 		if looked++; err != nil || looked > maxLookedAt {
 			return err
 		}
@@ -154,11 +154,11 @@ func (n *Node) ledgerCandidates(ctx context.Context, kind string, add func(Candi
 	return nil
 }
 
-func (n *Node) agentCandidates(add func(Candidate) error) error {
-	if err := add(Candidate{identity.SelfKey, n.Self().KeyHex()}); err != nil {
+func (f *Finder) agentCandidates(add func(Candidate) error) error {
+	if err := add(Candidate{identity.SelfKey, f.ID.Self().KeyHex()}); err != nil {
 		return err
 	}
-	for _, e := range n.Trust.Entries() {
+	for _, e := range f.ID.Trust.Entries() {
 		if e.Name == identity.SelfKey {
 			continue
 		}

@@ -25,7 +25,7 @@ func appendCell(t *testing.T, n *node.Node, name string, events ...string) *exec
 		key, data, _ := strings.Cut(e, "=")
 		q.Events = append(q.Events, exec.CellEvent{Key: []byte(key), Data: []byte(data)})
 	}
-	a, called, err := n.AppendCell(t.Context(), q, nil, nil)
+	a, called, err := n.Caller.AppendCell(t.Context(), q, nil, nil)
 	if err != nil || called.Status != exec.StatusOK {
 		t.Fatalf("append: %+v, %v", called, err)
 	}
@@ -36,7 +36,7 @@ func appendCell(t *testing.T, n *node.Node, name string, events ...string) *exec
 func stateOf(t *testing.T, n *node.Node, q exec.CellSnapshotRequest) (list []string) {
 	t.Helper()
 	for {
-		page, err := n.SnapshotCell(t.Context(), &q, nil)
+		page, err := n.Caller.SnapshotCell(t.Context(), &q, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +57,7 @@ func TestCellState(t *testing.T) {
 		t.Run(fmt.Sprint(every), func(t *testing.T) {
 			n := open(t, t.TempDir(), clockAt())
 			id := cell.ID("c")
-			if err := n.SetCellPolicy(t.Context(), id, every, nil); err != nil {
+			if err := n.Caller.SetCellPolicy(t.Context(), id, every, nil); err != nil {
 				t.Fatal(err)
 			}
 			const events = 40
@@ -129,13 +129,13 @@ func TestCellPages(t *testing.T) {
 func TestCellOutlivesCollection(t *testing.T) {
 	c := clockAt()
 	n := open(t, t.TempDir(), c)
-	if err := n.SetCellPolicy(t.Context(), cell.ID("c"), 2, nil); err != nil {
+	if err := n.Caller.SetCellPolicy(t.Context(), cell.ID("c"), 2, nil); err != nil {
 		t.Fatal(err)
 	}
 	appendCell(t, n, "c", "a=1", "b=2")
 	want := stateOf(t, n, exec.CellSnapshotRequest{CellID: cell.ID("c")})
 	for range 3 {
-		if _, err := n.GC(t.Context(), false, -1, nil); err != nil {
+		if _, err := n.Upkeep.GC(t.Context(), false, -1, nil); err != nil {
 			t.Fatal(err)
 		}
 		c.pass(48 * time.Hour)
@@ -150,7 +150,7 @@ func TestCellOutlivesCollection(t *testing.T) {
 func TestCellExpect(t *testing.T) {
 	n := open(t, t.TempDir(), clockAt())
 	read := func(ctx context.Context) (at uint64, err error) {
-		page, err := n.SnapshotCell(ctx, &exec.CellSnapshotRequest{CellID: cell.ID("c")}, nil)
+		page, err := n.Caller.SnapshotCell(ctx, &exec.CellSnapshotRequest{CellID: cell.ID("c")}, nil)
 		if err != nil {
 			return 0, err
 		}
@@ -165,7 +165,7 @@ func TestCellExpect(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				a, called, err := n.AppendCell(t.Context(), &exec.CellAppendRequest{CellID: cell.ID("c"), Expect: &at,
+				a, called, err := n.Caller.AppendCell(t.Context(), &exec.CellAppendRequest{CellID: cell.ID("c"), Expect: &at,
 					Events: []exec.CellEvent{{Key: []byte("count"), Data: fmt.Appendf(nil, "%d", at)}}}, nil, nil)
 				switch {
 				case err != nil:
@@ -181,7 +181,7 @@ func TestCellExpect(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	page, err := n.ReadCell(t.Context(), &exec.CellReadRequest{CellID: cell.ID("c")}, nil)
+	page, err := n.Caller.ReadCell(t.Context(), &exec.CellReadRequest{CellID: cell.ID("c")}, nil)
 	if err != nil || len(page.Events) != 20 {
 		t.Fatalf("%d events, %v", len(page.Events), err)
 	}
@@ -223,7 +223,7 @@ ret r7`, exec.BuiltinID("cell.append"), exec.BuiltinID("cell.read"), hex.EncodeT
 	if err != nil {
 		t.Fatal(err)
 	}
-	ran, err := n.Run(t.Context(), node.RunSpec{Bundle: raw, Caps: []caps.Chain{write, read}})
+	ran, err := n.Caller.Run(t.Context(), node.RunSpec{Bundle: raw, Caps: []caps.Chain{write, read}})
 	if err != nil || ran.Halt != nil {
 		t.Fatalf("%v, %v", err, ran.Halt)
 	}

@@ -14,8 +14,8 @@ import (
 // without the other, whenever the process ends. Every key in check must have that value
 // (nil: is absent), or the error wraps store.ErrChanged and nothing is charged. Without a
 // quota that suffices it wraps caps.ErrQuota.
-func (n *Node) chargeWith(ctx context.Context, chain caps.Chain, use scope.Use, check, put map[string][]byte) error {
-	keys, ride, err := n.Quotas.Riding(chain, use)
+func (au *Authority) chargeWith(ctx context.Context, chain caps.Chain, use scope.Use, check, put map[string][]byte) error {
+	keys, ride, err := au.Quotas.Riding(chain, use)
 	if err != nil {
 		return err
 	}
@@ -26,7 +26,7 @@ func (n *Node) chargeWith(ctx context.Context, chain caps.Chain, use scope.Use, 
 			all = map[string][]byte{}
 		}
 		for _, key := range keys {
-			raw, found, err := n.DB.Get(ctx, key)
+			raw, found, err := au.DB.Get(ctx, key)
 			if err != nil {
 				return err
 			}
@@ -47,10 +47,10 @@ func (n *Node) chargeWith(ctx context.Context, chain caps.Chain, use scope.Use, 
 		if len(whole) == 0 {
 			return nil // nothing is limited, and nothing goes with it
 		}
-		if ok, err := n.DB.Update(ctx, all, whole); err != nil || ok {
+		if ok, err := au.DB.Update(ctx, all, whole); err != nil || ok {
 			return err
 		}
-		changed, err := n.changed(ctx, check)
+		changed, err := au.changed(ctx, check)
 		if err != nil {
 			return err
 		}
@@ -62,9 +62,9 @@ func (n *Node) chargeWith(ctx context.Context, chain caps.Chain, use scope.Use, 
 }
 
 // changed reports whether a key has another value than it should.
-func (n *Node) changed(ctx context.Context, check map[string][]byte) (bool, error) {
+func (au *Authority) changed(ctx context.Context, check map[string][]byte) (bool, error) {
 	for key, want := range check {
-		have, found, err := n.DB.Get(ctx, key)
+		have, found, err := au.DB.Get(ctx, key)
 		if err != nil || found != (want != nil) || string(have) != string(want) {
 			return true, err
 		}

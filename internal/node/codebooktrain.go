@@ -9,12 +9,12 @@ import (
 	"github.com/mythos-project/mythos/packet"
 )
 
-// trainBuiltin registers codebook.train.
-func (n *Node) trainBuiltin() {
-	n.Gate.Builtin(effectCodebook, exec.Builtin{
+// Register registers codebook.train.
+func (c *Codebooks) Register() {
+	c.Gate.Builtin(effectCodebook, exec.Builtin{
 		Use: toolUse(effectCodebook), RetrySafe: true, Writes: true,
 		Run: job(func(ctx context.Context, _ exec.Call, q *packet.CodebookTraining) (exec.Response, error) {
-			t, err := n.trainCodebook(ctx, q)
+			t, err := c.trainCodebook(ctx, q)
 			if err != nil {
 				return exec.Response{}, err
 			}
@@ -23,14 +23,14 @@ func (n *Node) trainBuiltin() {
 	})
 }
 
-func (n *Node) trainCodebook(ctx context.Context, q *packet.CodebookTraining) (*packet.TrainedCodebook, error) {
+func (c *Codebooks) trainCodebook(ctx context.Context, q *packet.CodebookTraining) (*packet.TrainedCodebook, error) {
 	if len(q.Samples) > maxTrainSamples {
 		return nil, fmt.Errorf("%w: %d samples, at most %d", packet.ErrTraining, len(q.Samples), maxTrainSamples)
 	}
 	var samples [][]byte
 	size := 0
 	for _, id := range q.Samples {
-		raw, err := n.Store.Bytes(ctx, id)
+		raw, err := c.Store.Bytes(ctx, id)
 		if err != nil {
 			return nil, fmt.Errorf("sample: %w", err)
 		}
@@ -46,23 +46,23 @@ func (n *Node) trainCodebook(ctx context.Context, q *packet.CodebookTraining) (*
 	if s.Trained >= s.Baseline {
 		return nil, fmt.Errorf("%w: it saves nothing: %d bytes with it, %d with the baseline, over %d packets", packet.ErrTraining, s.Trained, s.Baseline, s.Samples)
 	}
-	id, err := n.PutCodebook(ctx, cb)
+	id, err := c.Put(ctx, cb)
 	return &packet.TrainedCodebook{Codebook: id, Measured: uint64(s.Samples), Plain: uint64(s.Plain), Baseline: uint64(s.Baseline), Trained: uint64(s.Trained)}, err
 }
 
 // TrainCodebook makes a codebook of bundles as an effect, and keeps it. The same bundles
 // in the same order give the same codebook again. It changes no packet until a peer
 // agrees to it. The error is a *LearningError where the samples make no useful codebook.
-func (n *Node) TrainCodebook(ctx context.Context, samples [][]byte, size int) (*packet.TrainedCodebook, error) {
+func (c *Codebooks) Train(ctx context.Context, samples [][]byte, size int) (*packet.TrainedCodebook, error) {
 	q := packet.CodebookTraining{Samples: []object.Hash{}, Size: uint32(size)}
 	for _, raw := range samples {
-		id, err := n.Store.PutBytes(ctx, raw)
+		id, err := c.Store.PutBytes(ctx, raw)
 		if err != nil {
 			return nil, err
 		}
 		q.Samples = append(q.Samples, id)
 	}
-	called, err := n.askAsOwner(ctx, effectCodebook, &q)
+	called, err := c.Caller.askAsOwner(ctx, effectCodebook, &q)
 	if err != nil {
 		return nil, err
 	}
@@ -70,5 +70,5 @@ func (n *Node) TrainCodebook(ctx context.Context, samples [][]byte, size int) (*
 	if err != nil {
 		return nil, err
 	}
-	return t, n.Models().Decided(ctx, t.Codebook, called.ReceiptID)
+	return t, c.Models.Decided(ctx, t.Codebook, called.ReceiptID)
 }

@@ -32,16 +32,16 @@ type Ran struct {
 
 // Run runs a task of a bundle. Where the task emits attestations, each contract that held
 // is attested.
-func (n *Node) Run(ctx context.Context, s RunSpec) (*Ran, error) {
+func (ca *Caller) Run(ctx context.Context, s RunSpec) (*Ran, error) {
 	var ran Ran
 	o := exec.RunOptions{Caps: s.Caps, NoMemo: s.NoMemo, OnEffect: s.OnEffect, Manner: s.Manner, OnContract: func(ctx context.Context, c exec.ContractCheck) error {
-		id, err := n.attestContract(ctx, c)
+		id, err := ca.attestContract(ctx, c)
 		ran.Attested = append(ran.Attested, id)
 		return err
 	}}
 	var err error
-	ran.Result, ran.Redacted, err = n.redacting(ctx, s.Redact, o, func(o exec.RunOptions) (*exec.Result, error) {
-		return n.Exec.Run(ctx, s.Bundle, s.Task, o)
+	ran.Result, ran.Redacted, err = ca.Episodes.redacting(ctx, s.Redact, o, func(o exec.RunOptions) (*exec.Result, error) {
+		return ca.Exec.Run(ctx, s.Bundle, s.Task, o)
 	})
 	return &ran, err
 }
@@ -52,14 +52,14 @@ const maxContractReceipts = 1000
 
 // attestContract signs and keeps a ContractPass: its subject is the contract, its
 // evidence the hash of the arguments and the receipts of the run so far.
-func (n *Node) attestContract(ctx context.Context, c exec.ContractCheck) (object.Hash, error) {
+func (ca *Caller) attestContract(ctx context.Context, c exec.ContractCheck) (object.Hash, error) {
 	receipts := c.Evidence[max(0, len(c.Evidence)-maxContractReceipts):]
-	id, raw, err := model.NewAttestation(n.Key, model.Attestation{
+	id, raw, err := model.NewAttestation(ca.ID.Key, model.Attestation{
 		SubjectHash: c.Contract, ClaimType: model.ClaimContractPass, Result: c.Result,
-		Evidence: append([]object.Hash{c.Args}, receipts...), TimeObserved: n.Now(),
+		Evidence: append([]object.Hash{c.Args}, receipts...), TimeObserved: ca.ID.Now(),
 	})
 	if err != nil {
 		return object.Hash{}, err
 	}
-	return id, objects.Put(ctx, n.Store, "Attestation", id, raw)
+	return id, objects.Put(ctx, ca.Store, "Attestation", id, raw)
 }

@@ -24,8 +24,8 @@ const (
 // deciding waits until no other process decides the same about a ring, and keeps it from
 // doing so until release. The lock ends with the process: who has it knows that a
 // decision without a receipt was cut short. The error wraps ledger.ErrBusy.
-func (n *Node) deciding(ctx context.Context, what string, ring uint8) (release func(), err error) {
-	dir := filepath.Join(n.Dir, "locks")
+func (l *Learner) deciding(ctx context.Context, what string, ring uint8) (release func(), err error) {
+	dir := filepath.Join(l.ID.Dir, "locks")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (n *Node) deciding(ctx context.Context, what string, ring uint8) (release f
 	}
 	locked := make(chan error, 1) // the kernel wakes who waits for it
 	go func() { locked <- flock.Exclusive(file) }()
-	timeout := time.NewTimer(n.Config.Busy)
+	timeout := time.NewTimer(l.Busy)
 	defer timeout.Stop()
 	select {
 	case err := <-locked:

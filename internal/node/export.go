@@ -3,28 +3,19 @@ package node
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
-
-// ErrUnredacted means that the policy here lets nothing leave unredacted.
-var ErrUnredacted = fmt.Errorf("%w: the setting redact lets nothing leave without its redaction rules", caps.ErrDenied)
 
 // DatasetExport says what leaves, and how.
 type DatasetExport struct {
@@ -70,14 +61,14 @@ type ExportedFile struct {
 
 // ExportDataset writes the files of a dataset as the effect dataset.export, whose
 // receipt names what left: the request, and the hash of every file.
-func (n *Node) ExportDataset(ctx context.Context, e DatasetExport) ([]ExportedFile, object.Hash, error) {
+func (d *Datasets) Export(ctx context.Context, e DatasetExport) ([]ExportedFile, object.Hash, error) {
 	if e.Redact == nil {
 		var err error
-		if e.Redact, err = n.policyRedaction(); err != nil {
+		if e.Redact, err = d.Episodes.policyRedaction(); err != nil {
 			return nil, object.Hash{}, err
 		}
 	}
-	ref, _, err := n.DatasetRef(ctx, e.Dataset)
+	ref, _, err := d.Ref(ctx, e.Dataset)
 	if err != nil {
 		return nil, object.Hash{}, err
 	}
@@ -89,11 +80,11 @@ func (n *Node) ExportDataset(ctx context.Context, e DatasetExport) ([]ExportedFi
 	if err != nil {
 		return nil, object.Hash{}, err
 	}
-	chains, err := n.dataCaps(ctx, effectExport, request, e.Caps)
+	chains, err := d.Auth.ForTool(ctx, effectExport, request, e.Caps)
 	if err != nil {
 		return nil, object.Hash{}, err
 	}
-	called, err := n.builtinCall(ctx, effectExport, CallSpec{Request: request, Caps: chains, Manner: exec.Manner{Local: &destination{ref, e.Open, e.Redact, e.Progress}}})
+	called, err := d.Caller.Builtin(ctx, effectExport, CallSpec{Request: request, Caps: chains, Manner: exec.Manner{Local: &destination{ref, e.Open, e.Redact, e.Progress}}})
 	if called != nil && called.Cause != nil {
 		return nil, object.Hash{}, called.Cause
 	}
@@ -114,7 +105,7 @@ type destination struct {
 }
 
 // runExport is the built-in effect dataset.export. It runs only for ExportDataset here.
-func (n *Node) runExport(ctx context.Context, call exec.Call) (exec.Response, error) {
+func (d *Datasets) runExport(ctx context.Context, call exec.Call) (exec.Response, error) {
 	to, ok := call.Local.(*destination)
 	if !ok {
 		return exec.Failed(errors.New("an export goes to files of the machine that asks for it: use dataset export there")), nil
@@ -123,7 +114,7 @@ func (n *Node) runExport(ctx context.Context, call exec.Call) (exec.Response, er
 	if err != nil {
 		return exec.Failed(err), nil
 	}
-	files, err := n.export(ctx, q, to)
+	files, err := d.export(ctx, q, to)
 	if err != nil {
 		return exec.Failed(err), nil
 	}
@@ -151,8 +142,8 @@ func openExport(request []byte, to *destination) (*exportRequest, error) {
 }
 
 // exportOptions is a request as package dataset takes it.
-func (n *Node) exportOptions(q *exportRequest, to *destination) (o dataset.ExportOptions, err error) {
-	o = dataset.ExportOptions{Shards: q.Shards, Redact: to.redact, Open: to.open, Progress: to.progress, Tool: n.knownTools()}
+func (d *Datasets) exportOptions(q *exportRequest, to *destination) (o dataset.ExportOptions, err error) {
+	o = dataset.ExportOptions{Shards: q.Shards, Redact: to.redact, Open: to.open, Progress: to.progress, Tool: d.knownTools()}
 	if o.Format, err = dataset.ParseFormat(q.Format); err != nil {
 		return o, err
 	}
@@ -160,8 +151,8 @@ func (n *Node) exportOptions(q *exportRequest, to *destination) (o dataset.Expor
 		return o, err
 	}
 	if q.Payloads {
-		o.Payload = dataset.StorePayload(n.Store)
-		o.Trace = n.trace
+		o.Payload = dataset.StorePayload(d.Store)
+		o.Trace = d.trace
 	}
 	if q.Split != "" {
 		o.Split, err = dataset.ParseSplit(q.Split)
@@ -169,20 +160,20 @@ func (n *Node) exportOptions(q *exportRequest, to *destination) (o dataset.Expor
 	return o, err
 }
 
-func (n *Node) export(ctx context.Context, q *exportRequest, to *destination) ([]ExportedFile, error) {
-	if err := n.mayLeave(to.redact); err != nil {
+func (d *Datasets) export(ctx context.Context, q *exportRequest, to *destination) ([]ExportedFile, error) {
+	if err := d.Episodes.mayLeave(to.redact); err != nil {
 		return nil, err
 	}
-	def, err := n.DatasetDef(ctx, q.Definition)
+	def, err := d.Def(ctx, q.Definition)
 	if err != nil {
 		return nil, err
 	}
-	o, err := n.exportOptions(q, to)
+	o, err := d.exportOptions(q, to)
 	if err != nil {
 		return nil, err
 	}
 	o.SignalRoots = def.SignalRoots
-	files, err := dataset.Export(ctx, n.Source(), q.Manifest, o)
+	files, err := dataset.Export(ctx, d.Source, q.Manifest, o)
 	if err != nil {
 		return nil, err
 	}
@@ -202,13 +193,13 @@ func (n *Node) export(ctx context.Context, q *exportRequest, to *destination) ([
 
 // knownTools names tools that are known here; empty for others. It looks each up once,
 // since most receipts are of few tools.
-func (n *Node) knownTools() func(ctx context.Context, id object.Hash) string {
+func (d *Datasets) knownTools() func(ctx context.Context, id object.Hash) string {
 	var names sync.Map // of text by hash
 	return func(ctx context.Context, id object.Hash) string {
 		if name, ok := names.Load(id); ok {
 			return name.(string)
 		}
-		name := n.ToolName(ctx, id)
+		name := d.Toolbox.Name(ctx, id)
 		if name == id.Short() {
 			name = ""
 		}
@@ -221,8 +212,8 @@ func (n *Node) knownTools() func(ctx context.Context, id object.Hash) string {
 const maxTrace = 256 << 20
 
 // trace reads a trace that is here.
-func (n *Node) trace(ctx context.Context, cid object.Hash) ([]byte, bool, error) {
-	b, err := n.Store.OpenBlob(ctx, cid, store.OpenOptions{})
+func (d *Datasets) trace(ctx context.Context, cid object.Hash) ([]byte, bool, error) {
+	b, err := d.Store.OpenBlob(ctx, cid, store.OpenOptions{})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, false, nil
 	}
@@ -252,70 +243,4 @@ func writeAll(open func(string) (io.WriteCloser, error), name string, data []byt
 	}
 	_, err = w.Write(data)
 	return errors.Join(err, w.Close())
-}
-
-// dataCaps is the authority for an effect on datasets: what was given, or the owner's own
-// for this one use, or, where the setting require_cap is on, what is held.
-func (n *Node) dataCaps(ctx context.Context, effect string, request []byte, given []caps.Chain) ([]caps.Chain, error) {
-	if given != nil {
-		return given, nil
-	}
-	tool := exec.BuiltinID(effect)
-	if n.Config.RequireCap {
-		held, err := n.Covering(ctx, scope.Use{Kind: scope.KindToolCall, Tool: tool, Request: request})
-		return orNone(held), err
-	}
-	chain, err := n.ownerCap(ctx, &scope.ToolCall{ToolID: tool, MaxCalls: 1})
-	return []caps.Chain{chain}, err
-}
-
-// mayLeave refuses what the policy does not let leave.
-func (n *Node) mayLeave(r *dataset.Redaction) error {
-	policy, err := n.policyRedaction()
-	if err != nil || policy == nil {
-		return err
-	}
-	if r == nil || r.ID() != policy.ID() || r.KeyID() != policy.KeyID() {
-		return ErrUnredacted
-	}
-	return nil
-}
-
-// policyRedaction is the redaction that the setting redact names; nil for none.
-func (n *Node) policyRedaction() (*dataset.Redaction, error) {
-	if n.Config.Redact == "" {
-		return nil, nil
-	}
-	path := n.Config.Redact
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(n.Dir, path)
-	}
-	rules, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("setting redact: %w", err)
-	}
-	r, err := n.Redaction(rules)
-	if err != nil {
-		return nil, fmt.Errorf("setting redact: %s: %w", path, err)
-	}
-	return r, nil
-}
-
-// redactionKey is the file of the key under which values are replaced.
-const redactionKey = "redaction.key"
-
-// Redaction reads redaction rules and applies the repository's own redaction key, which
-// is made at its first use.
-func (n *Node) Redaction(rules []byte) (*dataset.Redaction, error) {
-	path := filepath.Join(n.Dir, redactionKey)
-	key, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		key = make([]byte, 32)
-		rand.Read(key) //nolint:errcheck // never fails
-		err = atomicfile.Write(path, 0o600, key)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("redaction key: %w", err)
-	}
-	return dataset.ParseRedaction(rules, key)
 }

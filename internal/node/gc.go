@@ -5,10 +5,36 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/cell"
+	"github.com/mythos-project/mythos/internal/identity"
+	"github.com/mythos-project/mythos/internal/running"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
+
+// Upkeep collects what nothing reaches, forgets what is over, and checks what is here.
+type Upkeep struct {
+	ID       *identity.Identity
+	DB       kv.KV
+	Store    *store.Store
+	Ledger   *ledger.Ledger
+	Exec     *exec.Executor
+	Tools    *exec.Tools
+	Running  *running.Dir
+	Cells    *cell.Cells
+	Quotas   *caps.Quotas
+	Source   *dataset.StoreSource
+	Auth     *Authority
+	Indexes  *Indexes
+	Packets  *Packets
+	Tasks    *Tasks
+	Transfer *Transfer
+}
 
 // GCReport is what a garbage collection found.
 type GCReport struct {
@@ -21,24 +47,24 @@ type GCReport struct {
 // keep requests and responses; objects keep whatever they mention; tools keep their
 // modules. Memos that are too old go, too.
 // trash is how long what was collected can be brought back; negative: not at all.
-func (n *Node) GC(ctx context.Context, dry bool, trash time.Duration, progress store.Progress) (rep GCReport, err error) {
-	if rep.Memos, err = n.Exec.EvictMemos(ctx, dry); err != nil {
+func (u *Upkeep) GC(ctx context.Context, dry bool, trash time.Duration, progress store.Progress) (rep GCReport, err error) {
+	if rep.Memos, err = u.Exec.EvictMemos(ctx, dry); err != nil {
 		return rep, err
 	}
 	if !dry {
-		if err = n.sweepRunning(ctx); err != nil {
+		if err = u.sweepRunning(ctx); err != nil {
 			return rep, err
 		}
 	}
-	rep.GCReport, err = n.Store.GC(ctx, store.GCOptions{Now: n.Now(), DryRun: dry, Trash: trash, Roots: n.roots, Progress: progress})
+	rep.GCReport, err = u.Store.GC(ctx, store.GCOptions{Now: u.ID.Now(), DryRun: dry, Trash: trash, Roots: u.roots, Progress: progress})
 	if err == nil {
-		rep.Trash, err = n.Store.Trash(ctx)
+		rep.Trash, err = u.Store.Trash(ctx)
 	}
 	return rep, err
 }
 
-func (n *Node) roots(ctx context.Context, keep func(object.Hash)) error {
-	err := n.Ledger.Log(ctx, ledger.Filter{Kind: ledger.EntryReceipt}, func(e ledger.Entry) error {
+func (u *Upkeep) roots(ctx context.Context, keep func(object.Hash)) error {
+	err := u.Ledger.Log(ctx, ledger.Filter{Kind: ledger.EntryReceipt}, func(e ledger.Entry) error {
 		keep(e.Receipt.RequestHash)
 		keep(e.Receipt.ResponseHash)
 		for _, h := range e.Receipt.Evidence {
@@ -49,8 +75,8 @@ func (n *Node) roots(ctx context.Context, keep func(object.Hash)) error {
 	if err != nil {
 		return fmt.Errorf("receipts: %w", err)
 	}
-	if err := n.objectRoots(ctx, keep); err != nil {
+	if err := u.objectRoots(ctx, keep); err != nil {
 		return fmt.Errorf("objects: %w", err)
 	}
-	return n.runRoots(ctx, keep)
+	return u.runRoots(ctx, keep)
 }

@@ -3,48 +3,20 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 
-	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
 )
 
-// Readable calls fn for every whole object that a capability held here lets us
-// read from whoever issued it, with that capability's chain.
-func (n *Node) Readable(ctx context.Context, fn func(root object.Hash, chain caps.Chain) error) error {
-	return n.Caps(ctx, func(l caps.Link) error {
-		if !l.Cap.Subject.Same(n.Self()) || l.Cap.Scope.Kind != scope.KindBlobRead || n.Now() >= l.Cap.ExpiresAt {
-			return nil
-		}
-		sc, err := l.Cap.Scope.Decode()
-		if err != nil {
-			return fmt.Errorf("capability %s: %w", l.ID.Short(), err)
-		}
-		read, ok := sc.(*scope.BlobRead)
-		if !ok || read.RangeStart != nil || read.RangeLen != nil {
-			return nil
-		}
-		chain, err := n.Chain(ctx, l.ID)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil // it cannot be shown to anybody
-		}
-		if err != nil {
-			return err
-		}
-		return fn(read.CID, chain)
-	})
-}
-
 // Whole reads everything below root but the byte strings that were verified, and
 // returns what is missing or damaged first.
-func (n *Node) Whole(ctx context.Context, root object.Hash, verified func(Key) bool) error {
-	if _, err := n.Store.BlobRef(ctx, root); errors.Is(err, store.ErrCorrupt) {
+func (tr *Transfer) Whole(ctx context.Context, root object.Hash, verified func(Key) bool) error {
+	if _, err := tr.Store.BlobRef(ctx, root); errors.Is(err, store.ErrCorrupt) {
 		return err
 	}
-	return n.walk(ctx, root, nil, func(it Item, load func() ([]byte, error)) error {
+	return tr.walk(ctx, root, nil, func(it Item, load func() ([]byte, error)) error {
 		if it.Kind == partBytes && verified(it.Key()) {
 			return ctx.Err()
 		}
@@ -57,15 +29,15 @@ func (n *Node) Whole(ctx context.Context, root object.Hash, verified func(Key) b
 
 // ChunksOf is the range of whole chunks that the range of a capability touches, in bytes.
 // aligned says that the two are the same, or that the blob is not here.
-func (n *Node) ChunksOf(ctx context.Context, read *scope.BlobRead) (start, length uint64, aligned bool) {
-	b, err := n.Store.OpenBlob(ctx, read.CID, store.OpenOptions{})
+func (tr *Transfer) ChunksOf(ctx context.Context, read *scope.BlobRead) (start, length uint64, aligned bool) {
+	b, err := tr.Store.OpenBlob(ctx, read.CID, store.OpenOptions{})
 	if err != nil {
 		return 0, 0, true
 	}
 	size := b.Ref().Size
 	step := size
 	if b.Ref().Chunks > 0 {
-		tree, err := merkle.OpenChunks(n.Store.Nodes(ctx), read.CID)
+		tree, err := merkle.OpenChunks(tr.Store.Nodes(ctx), read.CID)
 		if err != nil {
 			return 0, 0, true
 		}

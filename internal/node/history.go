@@ -5,10 +5,22 @@ import (
 	"iter"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
+
+// History tells what the ledger says happened here.
+type History struct {
+	ID      *identity.Identity
+	DB      kv.KV
+	Store   *store.Store
+	Ledger  *ledger.Ledger
+	Toolbox *Toolbox
+}
 
 // Happening is one thing that happened here, as the ledger tells it.
 type Happening struct {
@@ -68,10 +80,10 @@ const historyPage = 512
 // History is what happened here, newest first: receipts, attempts without an outcome,
 // divergences and decisions. It reads the log backwards, a page at a time, as far
 // as the caller goes on.
-func (n *Node) History(ctx context.Context, o HistoryOptions) iter.Seq2[Happening, error] {
+func (hi *History) Events(ctx context.Context, o HistoryOptions) iter.Seq2[Happening, error] {
 	return func(yield func(Happening, error) bool) {
-		h := &history{n: n, o: o, ended: map[object.Hash]bool{}, scopes: map[object.Hash]string{}}
-		end, err := n.Ledger.Size(ctx)
+		h := &history{n: hi, o: o, ended: map[object.Hash]bool{}, scopes: map[object.Hash]string{}}
+		end, err := hi.Ledger.Size(ctx)
 		if err != nil {
 			yield(Happening{}, err)
 			return
@@ -102,7 +114,7 @@ func (n *Node) History(ctx context.Context, o HistoryOptions) iter.Seq2[Happenin
 
 // history is one walk through the log.
 type history struct {
-	n      *Node
+	n      *History
 	o      HistoryOptions
 	ended  map[object.Hash]bool   // effects whose outcome was told already
 	scopes map[object.Hash]string // of capabilities
@@ -151,7 +163,7 @@ func (h *history) signedBy(e ledger.Entry, agent object.AgentID) bool {
 func (h *history) tell(ctx context.Context, e ledger.Entry) (Happening, bool, error) {
 	t := Happening{Seq: e.Seq, Time: e.Time()}
 	if tool := e.Tool(); !tool.IsZero() {
-		t.ToolID, t.Tool = &tool, h.n.ToolName(ctx, tool)
+		t.ToolID, t.Tool = &tool, h.n.Toolbox.Name(ctx, tool)
 	}
 	if idem, ok := e.IdemID(); ok {
 		t.IdemID = &idem
@@ -196,7 +208,7 @@ func (h *history) about(ctx context.Context, t *Happening, idem object.Hash) err
 	for _, e := range s.History {
 		if r := e.Register; r != nil {
 			tool := r.ToolID
-			t.ToolID, t.Tool = &tool, h.n.ToolName(ctx, tool)
+			t.ToolID, t.Tool = &tool, h.n.Toolbox.Name(ctx, tool)
 			t.Key, t.KeyHex = ledger.KeyText(r.IdempotencyKey), ledger.KeyHex(r.IdempotencyKey)
 			return nil
 		}
@@ -210,8 +222,8 @@ func (h *history) markedBy(t *Happening, s object.Signature) {
 	if s.KeyID == nil {
 		return
 	}
-	known := append([]object.AgentID{h.n.Self()}, h.n.Former...)
-	for _, e := range h.n.Trust.Entries() {
+	known := append([]object.AgentID{h.n.ID.Self()}, h.n.ID.Former...)
+	for _, e := range h.n.ID.Trust.Entries() {
 		if a, err := e.Agent(); err == nil {
 			known = append(known, a)
 		}
@@ -260,7 +272,7 @@ func (h *history) attempt(ctx context.Context, t Happening, r *ledger.EffectRegi
 	if err != nil {
 		return t, false, err
 	}
-	at := s.At(h.n.Now())
+	at := s.At(h.n.ID.Now())
 	if at != ledger.StatusPending && at != ledger.StatusUnknown {
 		return t, false, nil
 	}
@@ -272,7 +284,7 @@ func (h *history) attempt(ctx context.Context, t Happening, r *ledger.EffectRegi
 }
 
 func (h *history) signer(t *Happening, agent object.AgentID) {
-	t.By, t.ByKey = h.n.AgentName(agent), agent.KeyHex()
+	t.By, t.ByKey = h.n.ID.AgentName(agent), agent.KeyHex()
 }
 
 // scope is what the capability with this id allows; empty when it is none, or not here.

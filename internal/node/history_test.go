@@ -93,7 +93,7 @@ func TestSummaryIsTheWholeTruth(t *testing.T) {
 			}
 		}
 		c.pass(2 * time.Minute)
-		s, err := n.Summarize(ctx)
+		s, err := n.History.Summarize(ctx)
 		if err != nil || s.Problem != "" {
 			t.Fatal(err, s.Problem)
 		}
@@ -139,7 +139,7 @@ func TestHistoryIsNewestFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	kinds, last := map[string]int{}, ^uint64(0)
-	for h, err := range n.History(ctx, node.HistoryOptions{}) {
+	for h, err := range n.History.Events(ctx, node.HistoryOptions{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +159,7 @@ func TestHistoryIsNewestFirst(t *testing.T) {
 		t.Errorf("%v", kinds)
 	}
 	since := c.now()
-	for range n.History(ctx, node.HistoryOptions{Since: since}) {
+	for range n.History.Events(ctx, node.HistoryOptions{Since: since}) {
 		t.Error("nothing happened since")
 	}
 }
@@ -178,11 +178,11 @@ func BenchmarkMillion(b *testing.B) {
 	}
 	n := open(b, dir, &clock{at: object.TimeOf(time.Now())})
 	fill(b, n, effects)
-	if err := n.ForgetSummary(b.Context()); err != nil {
+	if err := n.History.ForgetSummary(b.Context()); err != nil {
 		b.Fatal(err)
 	}
 	start := time.Now()
-	s, err := n.Summarize(b.Context())
+	s, err := n.History.Summarize(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func BenchmarkMillion(b *testing.B) {
 	b.Run("log100", func(b *testing.B) {
 		for b.Loop() {
 			told := 0
-			for _, err := range n.History(b.Context(), node.HistoryOptions{}) {
+			for _, err := range n.History.Events(b.Context(), node.HistoryOptions{}) {
 				if err != nil {
 					b.Fatal(err)
 				}

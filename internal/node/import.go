@@ -20,13 +20,13 @@ type importRequest struct {
 // ImportEpisodes keeps foreign evidence, marked as such, and records that it came in.
 // opt says how; its store and signer are the node's. It returns the corpus of what
 // it kept.
-func (n *Node) ImportEpisodes(ctx context.Context, form ingest.Reader, from string, r io.Reader, opt ingest.Importer) (*ingest.Imported, object.Hash, error) {
-	opt.Store, opt.Signer = n.Store, n.Key
+func (ep *Episodes) Import(ctx context.Context, form ingest.Reader, from string, r io.Reader, opt ingest.Importer) (*ingest.Imported, object.Hash, error) {
+	opt.Store, opt.Signer = ep.Store, ep.ID.Key
 	got, err := opt.Import(ctx, form, r)
 	if err != nil {
 		return got, object.Hash{}, err
 	}
-	root, _, err := dataset.SnapshotCorpus(ctx, n.Store, got.Episodes)
+	root, _, err := dataset.SnapshotCorpus(ctx, ep.Store, got.Episodes)
 	if err != nil {
 		return got, root.CID, err
 	}
@@ -34,5 +34,5 @@ func (n *Node) ImportEpisodes(ctx context.Context, form ingest.Reader, from stri
 	if err != nil {
 		return got, root.CID, err
 	}
-	return got, root.CID, n.record(ctx, effectImport, request, root.CID)
+	return got, root.CID, ep.Auth.record(ctx, effectImport, request, root.CID)
 }

@@ -7,39 +7,52 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/recall"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
 
-// indexBuiltins registers index.update and index.rollback.
-func (n *Node) indexBuiltins() {
-	n.Gate.Builtin(effectIndexUpdate, exec.Builtin{
+// Indexes keeps retrieval indexes over episodes.
+type Indexes struct {
+	ID       *identity.Identity
+	Store    *store.Store
+	Gate     *exec.Gate
+	Models   *model.Registry
+	Caller   *Caller
+	Episodes *Episodes
+	Busy     time.Duration // how long to wait for another process that writes the file
+}
+
+// Register registers index.update and index.rollback.
+func (i *Indexes) Register() {
+	i.Gate.Builtin(effectIndexUpdate, exec.Builtin{
 		Use: toolUse(effectIndexUpdate), RetrySafe: true, Writes: true,
 		Run: job(func(ctx context.Context, _ exec.Call, u *model.IndexUpdate) (exec.Response, error) {
-			return n.indexMoved(ctx, func() (*model.IndexState, error) { return n.moveIndex(ctx, u) })
+			return i.indexMoved(ctx, func() (*model.IndexState, error) { return i.moveIndex(ctx, u) })
 		}),
 	})
-	n.Gate.Builtin(effectIndexRollback, exec.Builtin{
+	i.Gate.Builtin(effectIndexRollback, exec.Builtin{
 		Use: toolUse(effectIndexRollback), RetrySafe: true, Writes: true,
 		Run: job(func(ctx context.Context, _ exec.Call, r *model.IndexRollback) (exec.Response, error) {
-			return n.indexMoved(ctx, func() (*model.IndexState, error) { return n.Models().RollBackIndex(ctx, r.Name, r.State) })
+			return i.indexMoved(ctx, func() (*model.IndexState, error) { return i.Models.RollBackIndex(ctx, r.Name, r.State) })
 		}),
 	})
 }
 
 // indexMoved moves an index and brings its file up to date. The response is the
 // canonical state.
-func (n *Node) indexMoved(ctx context.Context, move func() (*model.IndexState, error)) (exec.Response, error) {
+func (i *Indexes) indexMoved(ctx context.Context, move func() (*model.IndexState, error)) (exec.Response, error) {
 	s, err := move()
 	if err != nil {
 		return exec.Response{}, err
 	}
-	x, err := n.openIndex(ctx, s)
+	x, err := i.openIndex(ctx, s)
 	if err != nil {
 		return exec.Response{}, err
 	}
@@ -48,18 +61,18 @@ func (n *Node) indexMoved(ctx context.Context, move func() (*model.IndexState, e
 
 // moveIndex works out what an update makes of an index. Episodes without a captured
 // request cannot be searched for, and are left out.
-func (n *Node) moveIndex(ctx context.Context, u *model.IndexUpdate) (*model.IndexState, error) {
+func (i *Indexes) moveIndex(ctx context.Context, u *model.IndexUpdate) (*model.IndexState, error) {
 	var ids []object.Hash
 	lists := []object.Hash{u.Add}
 	if u.After != nil && !u.Replace {
-		before, err := n.Models().IndexState(ctx, *u.After)
+		before, err := i.Models.IndexState(ctx, *u.After)
 		if err != nil {
 			return nil, err
 		}
 		lists = append(lists, before.Manifest)
 	}
 	for _, root := range lists {
-		if err := dataset.ReadList(ctx, n.Store.Nodes(ctx), root, func(id object.Hash) error {
+		if err := dataset.ReadList(ctx, i.Store.Nodes(ctx), root, func(id object.Hash) error {
 			ids = append(ids, id)
 			return nil
 		}); err != nil {
@@ -67,29 +80,29 @@ func (n *Node) moveIndex(ctx context.Context, u *model.IndexUpdate) (*model.Inde
 		}
 	}
 	ids = slices.DeleteFunc(ids, func(id object.Hash) bool {
-		_, err := n.Sample(ctx, id)
+		_, err := i.Episodes.Sample(ctx, id)
 		return errors.Is(err, store.ErrNotFound)
 	})
-	ref, count, err := dataset.Snapshot(ctx, n.Store, dataset.MediaManifest, ids)
+	ref, count, err := dataset.Snapshot(ctx, i.Store, dataset.MediaManifest, ids)
 	if err != nil {
 		return nil, err
 	}
-	return n.Models().MoveIndex(ctx, u.Name, u.After, ref.CID, count)
+	return i.Models.MoveIndex(ctx, u.Name, u.After, ref.CID, count)
 }
 
 // openIndex opens the file of an index and brings it to a state.
-func (n *Node) openIndex(ctx context.Context, s *model.IndexState) (*recall.Index, error) {
-	dir := filepath.Join(n.Dir, "index")
+func (i *Indexes) openIndex(ctx context.Context, s *model.IndexState) (*recall.Index, error) {
+	dir := filepath.Join(i.ID.Dir, "index")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	x, err := recall.Open(ctx, filepath.Join(dir, s.Name+".db"), n.Config.Busy)
+	x, err := recall.Open(ctx, filepath.Join(dir, s.Name+".db"), i.Busy)
 	if err != nil {
 		return nil, err
 	}
 	at, err := x.At(ctx)
 	if err == nil && at != s.StateID.String() {
-		err = n.syncIndex(ctx, x, s)
+		err = i.syncIndex(ctx, x, s)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("index %s: %w", s.Name, err), x.Close())
@@ -97,9 +110,9 @@ func (n *Node) openIndex(ctx context.Context, s *model.IndexState) (*recall.Inde
 	return x, nil
 }
 
-func (n *Node) syncIndex(ctx context.Context, x *recall.Index, s *model.IndexState) error {
+func (i *Indexes) syncIndex(ctx context.Context, x *recall.Index, s *model.IndexState) error {
 	var ids []string
-	if err := dataset.ReadList(ctx, n.Store.Nodes(ctx), s.Manifest, func(id object.Hash) error {
+	if err := dataset.ReadList(ctx, i.Store.Nodes(ctx), s.Manifest, func(id object.Hash) error {
 		ids = append(ids, id.String())
 		return nil
 	}); err != nil {
@@ -110,7 +123,7 @@ func (n *Node) syncIndex(ctx context.Context, x *recall.Index, s *model.IndexSta
 		if err != nil {
 			return recall.Doc{}, err
 		}
-		sample, err := n.Sample(ctx, h)
+		sample, err := i.Episodes.Sample(ctx, h)
 		if err != nil {
 			return recall.Doc{}, err
 		}
@@ -120,9 +133,9 @@ func (n *Node) syncIndex(ctx context.Context, x *recall.Index, s *model.IndexSta
 
 // UpdateIndex adds the episodes of a list to an index, or makes them all that it
 // holds, as an effect.
-func (n *Node) UpdateIndex(ctx context.Context, name string, list object.Hash, replace bool) (*model.IndexState, *Called, error) {
+func (i *Indexes) Update(ctx context.Context, name string, list object.Hash, replace bool) (*model.IndexState, *Called, error) {
 	u := model.IndexUpdate{Name: name, Add: list, Replace: replace}
-	s, err := n.Models().Index(ctx, name)
+	s, err := i.Models.Index(ctx, name)
 	if err == nil {
 		u.After = &s.StateID
 	} else if !errors.Is(err, model.ErrNotFound) {
@@ -131,20 +144,20 @@ func (n *Node) UpdateIndex(ctx context.Context, name string, list object.Hash, r
 	if err := u.Check(); err != nil {
 		return nil, nil, err
 	}
-	return n.changeIndex(ctx, effectIndexUpdate, &u)
+	return i.changeIndex(ctx, effectIndexUpdate, &u)
 }
 
 // RollBackIndex takes an index's newest update back, as an effect.
-func (n *Node) RollBackIndex(ctx context.Context, name string) (*model.IndexState, *Called, error) {
-	s, err := n.Models().Index(ctx, name)
+func (i *Indexes) RollBack(ctx context.Context, name string) (*model.IndexState, *Called, error) {
+	s, err := i.Models.Index(ctx, name)
 	if err != nil {
 		return nil, nil, err
 	}
-	return n.changeIndex(ctx, effectIndexRollback, &model.IndexRollback{Name: name, State: s.StateID})
+	return i.changeIndex(ctx, effectIndexRollback, &model.IndexRollback{Name: name, State: s.StateID})
 }
 
-func (n *Node) changeIndex(ctx context.Context, effect string, request any) (*model.IndexState, *Called, error) {
-	called, err := n.decideAsOwner(ctx, effect, request)
+func (i *Indexes) changeIndex(ctx context.Context, effect string, request any) (*model.IndexState, *Called, error) {
+	called, err := i.Caller.decideAsOwner(ctx, effect, request)
 	if err != nil {
 		return nil, called, err
 	}
@@ -164,18 +177,18 @@ type Recalled struct {
 type Searcher struct {
 	State *model.IndexState
 
-	n *Node
+	n *Indexes
 	x *recall.Index
 }
 
 // OpenIndex opens an index for searches. Close it after use.
-func (n *Node) OpenIndex(ctx context.Context, name string) (*Searcher, error) {
-	s, err := n.Models().Index(ctx, name)
+func (i *Indexes) Open(ctx context.Context, name string) (*Searcher, error) {
+	s, err := i.Models.Index(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	x, err := n.openIndex(ctx, s)
-	return &Searcher{s, n, x}, err
+	x, err := i.openIndex(ctx, s)
+	return &Searcher{s, i, x}, err
 }
 
 // Close closes the index.
@@ -193,7 +206,7 @@ func (s *Searcher) Search(ctx context.Context, text string, limit int) ([]Recall
 		if err != nil {
 			return nil, fmt.Errorf("index %s: %w", s.State.Name, err)
 		}
-		sample, err := s.n.Sample(ctx, id)
+		sample, err := s.n.Episodes.Sample(ctx, id)
 		if err != nil {
 			return nil, err
 		}
@@ -203,8 +216,8 @@ func (s *Searcher) Search(ctx context.Context, text string, limit int) ([]Recall
 }
 
 // indexRoots keeps what indexes hold and could be rolled back to.
-func (n *Node) indexRoots(ctx context.Context, keep func(object.Hash)) error {
-	reg := n.Models()
+func (i *Indexes) indexRoots(ctx context.Context, keep func(object.Hash)) error {
+	reg := i.Models
 	return reg.Indexes(ctx, func(s *model.IndexState) error {
 		return reg.IndexLog(ctx, s.Name, func(s *model.IndexState) error {
 			keep(s.Manifest)

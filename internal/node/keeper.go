@@ -25,7 +25,7 @@ import (
 // is used.
 type Keeper struct {
 	ctx  context.Context
-	n    *Node
+	n    *Transfer
 	in   *store.Intake
 	work chan arrival // byte strings and nodes
 	wg   sync.WaitGroup
@@ -56,8 +56,8 @@ const (
 )
 
 // Keeper starts storing parts. Flush must end it.
-func (n *Node) Keeper(ctx context.Context) *Keeper {
-	k := &Keeper{ctx: ctx, n: n, in: n.Store.NewIntake(true)}
+func (tr *Transfer) Keeper(ctx context.Context) *Keeper {
+	k := &Keeper{ctx: ctx, n: tr, in: tr.Store.NewIntake(true)}
 	k.start()
 	return k
 }
@@ -205,7 +205,7 @@ func (k *Keeper) show(parts []Part) error {
 }
 
 // keepObjects verifies objects, on all processors, and stores those that hold together.
-func (n *Node) keepObjects(ctx context.Context, parts []Part) error {
+func (tr *Transfer) keepObjects(ctx context.Context, parts []Part) error {
 	errs := make([]error, len(parts))
 	par.Do(len(parts), 0, func(i int) { errs[i] = checkPart(parts[i]) })
 	var plain []store.Object
@@ -216,15 +216,15 @@ func (n *Node) keepObjects(ctx context.Context, parts []Part) error {
 		case p.Kind == dataset.KindSignal:
 			signals = append(signals, p.Data)
 		case model.Kind(p.Kind):
-			_, errs[i] = n.Models().Add(ctx, p.Kind, p.Data)
+			_, errs[i] = tr.Models.Add(ctx, p.Kind, p.Data)
 		default:
 			plain = append(plain, store.Object{ID: p.ID, Kind: p.Kind, Raw: p.Data})
 		}
 	}
-	errs = append(errs, n.Store.PutObjects(ctx, plain...), dataset.PutSignals(ctx, n.Store, signals...))
+	errs = append(errs, tr.Store.PutObjects(ctx, plain...), dataset.PutSignals(ctx, tr.Store, signals...))
 	for _, o := range plain {
 		if o.Kind == dataset.KindReceipt {
-			errs = append(errs, n.noteReceipt(ctx, o.ID, o.Raw))
+			errs = append(errs, tr.noteReceipt(ctx, o.ID, o.Raw))
 		}
 	}
 	return errors.Join(errs...)

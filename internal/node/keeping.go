@@ -8,16 +8,24 @@ import (
 
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
 
+// Pins is the effects blob.pin and blob.delete.
+type Pins struct {
+	ID    *identity.Identity
+	Gate  *exec.Gate
+	Store *store.Store
+}
+
 const maxPinUs = uint64(1<<63-1) / 1000 // of a time.Duration
 
-// keepBuiltins registers blob.pin and blob.delete: what an agent who is not the
+// Register registers blob.pin and blob.delete: what an agent who is not the
 // owner of the directory needs a capability for.
-func (n *Node) keepBuiltins() {
-	n.Gate.Builtin(effectPin, exec.Builtin{
+func (p *Pins) Register() {
+	p.Gate.Builtin(effectPin, exec.Builtin{
 		Use: decoded(func(q *exec.BlobPinRequest) scope.Use {
 			return scope.Use{Kind: scope.KindBlobPin, CID: q.CID, TTL: pinTTL(q.TTLus)}
 		}),
@@ -26,18 +34,18 @@ func (n *Node) keepBuiltins() {
 			if err != nil {
 				return exec.Response{}, err
 			}
-			return n.runPin(ctx, q)
+			return p.runPin(ctx, q)
 		},
 		RetrySafe: true, Writes: true,
 	})
-	n.Gate.Builtin(effectDelete, exec.Builtin{
+	p.Gate.Builtin(effectDelete, exec.Builtin{
 		Use: decoded(func(q *exec.BlobDeleteRequest) scope.Use { return scope.Use{Kind: scope.KindBlobDelete, CID: q.CID} }),
 		Run: func(ctx context.Context, c exec.Call) (exec.Response, error) {
 			q, err := object.Decode[exec.BlobDeleteRequest](c.Request)
 			if err != nil {
 				return exec.Response{}, err
 			}
-			return kept(q.CID, n.Store.RemoveBlob(ctx, q.CID))
+			return kept(q.CID, p.Store.RemoveBlob(ctx, q.CID))
 		},
 		RetrySafe: true, Writes: true,
 	})
@@ -51,15 +59,15 @@ func pinTTL(us uint64) time.Duration {
 	return time.Duration(us) * time.Microsecond
 }
 
-func (n *Node) runPin(ctx context.Context, q *exec.BlobPinRequest) (exec.Response, error) {
-	if _, err := n.Store.BlobRef(ctx, q.CID); err != nil {
+func (p *Pins) runPin(ctx context.Context, q *exec.BlobPinRequest) (exec.Response, error) {
+	if _, err := p.Store.BlobRef(ctx, q.CID); err != nil {
 		return kept(q.CID, err)
 	}
 	var until object.Time
 	if ttl := pinTTL(q.TTLus); ttl > 0 {
-		until = n.Now().Add(ttl)
+		until = p.ID.Now().Add(ttl)
 	}
-	return kept(q.CID, n.Store.ExtendPin(ctx, q.CID, until, "blob.pin"))
+	return kept(q.CID, p.Store.ExtendPin(ctx, q.CID, until, "blob.pin"))
 }
 
 // kept is the response of an effect on a blob that may not be there.

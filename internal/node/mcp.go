@@ -27,10 +27,10 @@ func (e *ServerError) Unwrap() error { return e.Err }
 
 // ListMCP asks the server of a registration for its tools. It starts a server that is a
 // program. An error is a *ServerError.
-func (n *Node) ListMCP(ctx context.Context, m exec.ModuleRef, timeout time.Duration) ([]mcptool.Definition, error) {
+func (to *Toolbox) ListMCP(ctx context.Context, m exec.ModuleRef, timeout time.Duration) ([]mcptool.Definition, error) {
 	limits := exec.DefaultLimits()
 	limits.Timeout = cmp.Or(timeout, listTime)
-	tools, err := n.mcp.List(ctx, exec.Call{Name: m.Tool, Module: m, Limits: limits})
+	tools, err := to.MCP.List(ctx, exec.Call{Name: m.Tool, Module: m, Limits: limits})
 	if err != nil {
 		return nil, &ServerError{err}
 	}
@@ -39,11 +39,11 @@ func (n *Node) ListMCP(ctx context.Context, m exec.ModuleRef, timeout time.Durat
 
 // define pins what an mcp server says of a tool, and keeps the text of it. Of a server that
 // does not list its tools nothing is pinned.
-func (n *Node) define(ctx context.Context, m *exec.ModuleRef, timeout time.Duration) error {
+func (to *Toolbox) define(ctx context.Context, m *exec.ModuleRef, timeout time.Duration) error {
 	if err := m.Check(); err != nil {
 		return err
 	}
-	tools, err := n.ListMCP(ctx, *m, timeout)
+	tools, err := to.ListMCP(ctx, *m, timeout)
 	if errors.Is(err, mcptool.ErrNoList) {
 		return nil // there is nothing to hold the server to
 	}
@@ -54,7 +54,7 @@ func (n *Node) define(ctx context.Context, m *exec.ModuleRef, timeout time.Durat
 	if err != nil {
 		return err
 	}
-	h, err := n.Store.PutBytes(ctx, d.Text)
+	h, err := to.Store.PutBytes(ctx, d.Text)
 	if err != nil {
 		return fmt.Errorf("keep the definition: %w", err)
 	}
@@ -66,7 +66,7 @@ func (n *Node) define(ctx context.Context, m *exec.ModuleRef, timeout time.Durat
 // order of their names. A tool is called s.Name, a dot, and its name at the server in small
 // letters, with _ for what a name here cannot have. Two tools that would get one name are
 // an error.
-func (n *Node) ServerTools(ctx context.Context, s ToolSpec) ([]ToolSpec, error) {
+func (to *Toolbox) ServerTools(ctx context.Context, s ToolSpec) ([]ToolSpec, error) {
 	s.MCPTool = s.Name
 	var notes []string // of the registrations, which say them again
 	m, err := mcpModule(s, &notes)
@@ -76,7 +76,7 @@ func (n *Node) ServerTools(ctx context.Context, s ToolSpec) ([]ToolSpec, error) 
 	if err != nil {
 		return nil, err
 	}
-	tools, err := n.ListMCP(ctx, m, s.Timeout)
+	tools, err := to.ListMCP(ctx, m, s.Timeout)
 	if err != nil {
 		return nil, err
 	}

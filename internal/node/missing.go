@@ -10,23 +10,23 @@ import (
 
 // Has reports whether a part is here. With deep, its bytes are read and verified: one
 // that is damaged is not here, then.
-func (n *Node) Has(ctx context.Context, it Item, deep bool) (bool, error) {
+func (tr *Transfer) Has(ctx context.Context, it Item, deep bool) (bool, error) {
 	var err error
 	switch it.Kind {
 	case partNode:
 		var raw []byte
-		if raw, err = n.Store.Nodes(ctx).Node(it.ID); err == nil && object.Sum(raw) != it.ID {
+		if raw, err = tr.Store.Nodes(ctx).Node(it.ID); err == nil && object.Sum(raw) != it.ID {
 			return false, nil
 		}
 	case partBytes:
 		if !deep {
-			return n.Store.HasBytes(ctx, it.ID)
+			return tr.Store.HasBytes(ctx, it.ID)
 		}
-		_, err = n.Store.Bytes(ctx, it.ID)
+		_, err = tr.Store.Bytes(ctx, it.ID)
 	case partBlob:
-		_, err = n.Store.BlobRef(ctx, it.ID)
+		_, err = tr.Store.BlobRef(ctx, it.ID)
 	default:
-		_, _, err = n.FindObject(ctx, it.ID)
+		_, _, err = tr.Find.Object(ctx, it.ID)
 	}
 	if errors.Is(err, store.ErrNotFound) || (deep && errors.Is(err, store.ErrCorrupt)) {
 		return false, nil

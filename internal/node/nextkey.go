@@ -12,13 +12,13 @@ import (
 // nextKey is the key of the next call of an effect with this request: those that ask at the
 // same time make one call, and each that comes later makes one of its own. Calls are
 // numbered without gaps, so that few of n are looked at.
-func (n *Node) nextKey(ctx context.Context, effect string, request []byte) ([]byte, error) {
+func (ca *Caller) nextKey(ctx context.Context, effect string, request []byte) ([]byte, error) {
 	key := func(number int) []byte {
 		h := object.Sum(fmt.Appendf([]byte(effect+"\x00"), "%d\x00%s", number, request))
 		return h.Sum[:]
 	}
 	ended := func(number int) (bool, error) {
-		s, err := n.Ledger.Read(ctx, ledger.IdemID(exec.BuiltinID(effect), key(number)))
+		s, err := ca.Ledger.Read(ctx, ledger.IdemID(exec.BuiltinID(effect), key(number)))
 		return err == nil && s.Commit != nil, err
 	}
 	low, high := 0, 1 // all before low have ended, high has not

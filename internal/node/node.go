@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/cell"
 	"github.com/mythos-project/mythos/exec/httptool"
@@ -20,6 +21,7 @@ import (
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/running"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
@@ -45,17 +47,33 @@ type Node struct {
 	Gate        *exec.Gate
 	Exec        *exec.Executor
 	Cells       *cell.Cells
-	mcp         *mcptool.Runner
-	wasm        *wasm.Runner
+	Source      *dataset.StoreSource // where datasets find evidence
+	Models      *model.Registry
+
+	Auth      *Authority
+	Toolbox   *Toolbox
+	History   *History
+	Peers     *Peers
+	Find      *Finder
+	Episodes  *Episodes
+	Caller    *Caller
+	Datasets  *Datasets
+	Learn     *Learner
+	Indexes   *Indexes
+	Codebooks *Codebooks
+	Packets   *Packets
+	Tasks     *Tasks
+	Explain   *Explainer
+	Transfer  *Transfer
+	Upkeep    *Upkeep
+	mcp       *mcptool.Runner
+	wasm      *wasm.Runner
 
 	own    *badger.DB
 	debugf func(string, ...any)
 	close  []func() error
 
 	programs *process.Runner
-
-	codebooks codebookMemory
-	decodes   chan struct{} // holds one for each packet that is being decoded
 }
 
 // Options are what a repository is opened with.
@@ -75,7 +93,7 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{Identity: id, Config: o.Config, debugf: o.Debugf, decodes: make(chan struct{}, maxDecoding)}
+	n := &Node{Identity: id, Config: o.Config, debugf: o.Debugf}
 	if n.debugf == nil {
 		n.debugf = func(string, ...any) {}
 	}
@@ -101,6 +119,8 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 	n.Verifier = &caps.Verifier{Trusted: n.TrustsIssuer, Revoked: n.Revocations.Lookup(ctx), MaxAge: n.Trust.MaxAge}
 	n.Policies = caps.NewPolicies(n.DB, func(p *caps.IssuancePolicy) bool { return n.Judge.TrustsPolicy(ctx, p) })
 	n.Quotas = caps.NewQuotas(n.DB)
+	n.Source = &dataset.StoreSource{Store: n.Store, Ledger: n.Ledger}
+	n.Models = n.registry()
 	if err := n.executor(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
@@ -133,6 +153,7 @@ func (n *Node) executor() error {
 	exec.AddBlobTools(n.Gate, n.Store)
 	n.Exec = &exec.Executor{Gate: n.Gate, Store: n.Store, KV: n.DB}
 	n.Cells = &cell.Cells{KV: n.DB, Store: n.Store, Debugf: n.debugf}
+	n.wire()
 	n.builtins()
 	return nil
 }

@@ -13,11 +13,32 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/identity"
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/packet"
+	"github.com/mythos-project/mythos/store/kv"
 )
+
+// Packets packs bundles, opens packets, and answers them.
+type Packets struct {
+	ID        *identity.Identity
+	DB        kv.KV
+	Ledger    *ledger.Ledger
+	Auth      *Authority
+	Caller    *Caller
+	Codebooks *Codebooks
+
+	decodes chan struct{} // holds one for each packet that is being decoded
+}
+
+// NewPackets is p, ready for use.
+func NewPackets(p Packets) *Packets {
+	p.decodes = make(chan struct{}, maxDecoding)
+	return &p
+}
 
 // Extensions of a bundle's Meta that are ours.
 const (
@@ -38,16 +59,16 @@ type PackOptions struct {
 }
 
 // Pack signs a bundle as a packet.
-func (n *Node) Pack(raw []byte, o PackOptions) ([]byte, error) {
-	sealed, err := n.seal(raw, o)
+func (pa *Packets) Pack(raw []byte, o PackOptions) ([]byte, error) {
+	sealed, err := pa.seal(raw, o)
 	if err != nil {
 		return nil, err
 	}
-	return n.packSealed(sealed, o)
+	return pa.packSealed(sealed, o)
 }
 
 // seal makes the bundle that a packet holds.
-func (n *Node) seal(raw []byte, o PackOptions) ([]byte, error) {
+func (pa *Packets) seal(raw []byte, o PackOptions) ([]byte, error) {
 	if len(o.Caps) > 0 {
 		var err error
 		if raw, err = withCaps(raw, o.Caps); err != nil {
@@ -59,20 +80,20 @@ func (n *Node) seal(raw []byte, o PackOptions) ([]byte, error) {
 		if o.TTL == 0 {
 			o.TTL = 10 * time.Minute
 		}
-		guard = &ir.Guard{Expires: n.Now().Add(o.TTL)}
+		guard = &ir.Guard{Expires: pa.ID.Now().Add(o.TTL)}
 		if _, err := rand.Read(guard.Nonce[:]); err != nil {
 			return nil, err
 		}
 	}
-	sealed, err := ir.Seal(raw, n.Key, guard)
+	sealed, err := ir.Seal(raw, pa.ID.Key, guard)
 	if err != nil {
 		return nil, fmt.Errorf("seal bundle: %w", err)
 	}
 	return sealed, nil
 }
 
-func (n *Node) packSealed(sealed []byte, o PackOptions) ([]byte, error) {
-	opts := packet.Options{Signers: append([]sign.Signer{n.Key}, o.With...), Codebook: o.Codebook}
+func (pa *Packets) packSealed(sealed []byte, o PackOptions) ([]byte, error) {
+	opts := packet.Options{Signers: append([]sign.Signer{pa.ID.Key}, o.With...), Codebook: o.Codebook}
 	if o.Zstd || o.Codebook != nil {
 		opts.Codec = packet.CodecZstd
 	}
@@ -120,36 +141,36 @@ type Received struct {
 }
 
 // IsPacket reports whether data looks like a packet rather than a bundle.
-func (n *Node) IsPacket(data []byte) bool { return len(data) > 4 && string(data[:4]) == "MYTH" }
+func (pa *Packets) IsPacket(data []byte) bool { return len(data) > 4 && string(data[:4]) == "MYTH" }
 
 // Open receives a packet from a file or a pipe: framing, signatures, codebook, payload,
 // bundle, in this order, each with its own error. No replay guard is
 // asked for.
-func (n *Node) Open(ctx context.Context, raw []byte) (*Received, error) {
-	return n.receive(ctx, raw, nil)
+func (pa *Packets) Open(ctx context.Context, raw []byte) (*Received, error) {
+	return pa.receive(ctx, raw, nil)
 }
 
 // Accept is Open for a submission: the packet needs a replay guard that was not
 // seen before.
-func (n *Node) Accept(ctx context.Context, raw []byte) (*Received, error) {
-	return n.receive(ctx, raw, n.seen)
+func (pa *Packets) Accept(ctx context.Context, raw []byte) (*Received, error) {
+	return pa.receive(ctx, raw, pa.seen)
 }
 
-func (n *Node) receive(ctx context.Context, raw []byte, seen packet.Seen) (*Received, error) {
+func (pa *Packets) receive(ctx context.Context, raw []byte, seen packet.Seen) (*Received, error) {
 	p, err := packet.Parse(raw, packet.Limits{})
 	if err != nil {
 		return nil, err
 	}
 	out := &Received{Packet: p}
 	r := &packet.Receiver{
-		Trusted: n.TrustsPacket, Seen: seen, Now: n.Now,
+		Trusted: pa.ID.TrustsPacket, Seen: seen, Now: pa.ID.Now,
 		Validate: out.open, // all of it before the guard, whose nonce is used up then
 	}
 	release := func() {}
 	defer func() { release() }()
 	r.Verified = func(ctx context.Context, p *packet.Packet) (err error) {
-		if release, err = n.decoding(ctx); err == nil {
-			err = n.openers(ctx, r, p)
+		if release, err = pa.decoding(ctx); err == nil {
+			err = pa.openers(ctx, r, p)
 		}
 		return err
 	}
@@ -166,21 +187,21 @@ func (n *Node) receive(ctx context.Context, raw []byte, seen packet.Seen) (*Rece
 const maxDecoding = 2
 
 // decoding waits until a packet may be decoded.
-func (n *Node) decoding(ctx context.Context) (release func(), err error) {
+func (pa *Packets) decoding(ctx context.Context) (release func(), err error) {
 	select {
-	case n.decodes <- struct{}{}:
-		return func() { <-n.decodes }, nil
+	case pa.decodes <- struct{}{}:
+		return func() { <-pa.decodes }, nil
 	case <-ctx.Done():
 		return func() {}, context.Cause(ctx)
 	}
 }
 
 // openers gives a receiver what it needs to decode a packet that is verified.
-func (n *Node) openers(ctx context.Context, r *packet.Receiver, p *packet.Packet) (err error) {
-	if r.Codebooks, err = n.codebooks.registry(ctx, n, p.Header.Codebook); err != nil || !p.Header.Encrypted() {
+func (pa *Packets) openers(ctx context.Context, r *packet.Receiver, p *packet.Packet) (err error) {
+	if r.Codebooks, err = pa.Codebooks.Registry(ctx, p.Header.Codebook); err != nil || !p.Header.Encrypted() {
 		return err
 	}
-	id, err := packet.Identity(n.Key.Seed()) // making one costs more than verifying the packet
+	id, err := packet.Identity(pa.ID.Key.Seed()) // making one costs more than verifying the packet
 	if err == nil {
 		r.Identities = []age.Identity{id}
 	}
@@ -238,24 +259,24 @@ func carriedCaps(raw []byte) ([]caps.Chain, error) {
 }
 
 // seen notes a replay guard; it is fresh when nobody noted it before.
-func (n *Node) seen(ctx context.Context, key object.Hash, until object.Time) (bool, error) {
+func (pa *Packets) seen(ctx context.Context, key object.Hash, until object.Time) (bool, error) {
 	k := seenKeys + key.String()
-	return n.DB.Update(ctx, map[string][]byte{k: nil}, map[string][]byte{k: binary.BigEndian.AppendUint64(nil, uint64(until))})
+	return pa.DB.Update(ctx, map[string][]byte{k: nil}, map[string][]byte{k: binary.BigEndian.AppendUint64(nil, uint64(until))})
 }
 
 // TakeNonce notes the nonce of a request that an agent signed, until its time is over; it
 // is fresh when no server of this repository noted it before.
-func (n *Node) TakeNonce(ctx context.Context, agent object.AgentID, nonce [16]byte, until object.Time) (fresh bool, err error) {
+func (pa *Packets) TakeNonce(ctx context.Context, agent object.AgentID, nonce [16]byte, until object.Time) (fresh bool, err error) {
 	k := nonceKeys + object.Sum(append(agent.Key[:], nonce[:]...)).String()
-	return n.DB.Update(ctx, map[string][]byte{k: nil}, map[string][]byte{k: binary.BigEndian.AppendUint64(nil, uint64(until))})
+	return pa.DB.Update(ctx, map[string][]byte{k: nil}, map[string][]byte{k: binary.BigEndian.AppendUint64(nil, uint64(until))})
 }
 
 // Serve runs the first task of an accepted packet and returns the signed answer. Where
 // ctx ends with [ErrCancelled] before the task does, there is an answer that says so,
 // with that error.
-func (n *Node) Serve(ctx context.Context, got *Received) ([]byte, *exec.Result, error) {
+func (pa *Packets) Serve(ctx context.Context, got *Received) ([]byte, *exec.Result, error) {
 	for _, ch := range got.Caps {
-		if err := n.AddCaps(context.WithoutCancel(ctx), ch...); err != nil {
+		if err := pa.Auth.Add(context.WithoutCancel(ctx), ch...); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -264,12 +285,12 @@ func (n *Node) Serve(ctx context.Context, got *Received) ([]byte, *exec.Result, 
 	err := context.Cause(ctx)
 	var ran *Ran
 	if err == nil {
-		ran, err = n.Run(ctx, RunSpec{Bundle: got.Bundle, Caps: got.Caps, OnEffect: tell})
+		ran, err = pa.Caller.Run(ctx, RunSpec{Bundle: got.Bundle, Caps: got.Caps, OnEffect: tell})
 	}
 	cancelled := errors.Is(context.Cause(ctx), ErrCancelled)
 	ctx = context.WithoutCancel(ctx) // the effects have happened: they are told of
 	if err != nil && cancelled {
-		answer, err := n.cancelledAnswer(ctx, got, done)
+		answer, err := pa.cancelledAnswer(ctx, got, done)
 		return answer, nil, errors.Join(ErrCancelled, err)
 	}
 	if err != nil {
@@ -283,34 +304,34 @@ func (n *Node) Serve(ctx context.Context, got *Received) ([]byte, *exec.Result, 
 		a.Halted = &text
 	}
 	for _, id := range res.Receipts {
-		raw, err := n.Ledger.Receipt(ctx, id)
+		raw, err := pa.Ledger.Receipt(ctx, id)
 		if err != nil {
 			return nil, nil, err
 		}
 		a.Receipts = append(a.Receipts, raw)
 	}
-	pkt, err := n.packAnswer(ctx, got, a)
+	pkt, err := pa.packAnswer(ctx, got, a)
 	return pkt, res, err
 }
 
 // packAnswer signs an answer.
-func (n *Node) packAnswer(ctx context.Context, got *Received, a *exec.Answer) ([]byte, error) {
-	raw, err := n.answerBundle(a)
+func (pa *Packets) packAnswer(ctx context.Context, got *Received, a *exec.Answer) ([]byte, error) {
+	raw, err := pa.answerBundle(a)
 	if err != nil {
 		return nil, err
 	}
 	o := PackOptions{Guard: true}
 	if id := got.Packet.Header.Codebook; id != packet.BaselineID { // who asked with a codebook can read the answer with it
-		if o.Codebook, err = n.CodebookFor(ctx, id, []object.AgentID{got.Author}); err != nil {
+		if o.Codebook, err = pa.Codebooks.For(ctx, id, []object.AgentID{got.Author}); err != nil {
 			return nil, err
 		}
 	}
-	return n.Pack(raw, o)
+	return pa.Pack(raw, o)
 }
 
 // cancelledAnswer is the answer to a submission whose task was cancelled: the result is
 // null, and the receipts are those of the effects that had happened until then.
-func (n *Node) cancelledAnswer(ctx context.Context, got *Received, receipts [][]byte) ([]byte, error) {
+func (pa *Packets) cancelledAnswer(ctx context.Context, got *Received, receipts [][]byte) ([]byte, error) {
 	id, err := ir.BundleID(got.Bundle)
 	if err != nil {
 		return nil, err
@@ -324,13 +345,13 @@ func (n *Node) cancelledAnswer(ctx context.Context, got *Received, receipts [][]
 	if len(b.Tasks.Tasks) > 0 {
 		a.TaskID = b.Tasks.Tasks[0].TaskID
 	}
-	return n.packAnswer(ctx, got, a)
+	return pa.packAnswer(ctx, got, a)
 }
 
 // answerBundle makes the program that returns the result, or its hash where it is
 // too large to be inline.
-func (n *Node) answerBundle(a *exec.Answer) ([]byte, error) {
-	b := ir.NewBuilder(n.Self())
+func (pa *Packets) answerBundle(a *exec.Answer) ([]byte, error) {
+	b := ir.NewBuilder(pa.ID.Self())
 	raw, err := can.Marshal(a)
 	if err != nil {
 		return nil, err

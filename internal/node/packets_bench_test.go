@@ -19,13 +19,13 @@ func BenchmarkOpen(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if raw, err = n.Pack(raw, node.PackOptions{Zstd: true, Guard: true}); err != nil {
+		if raw, err = n.Packets.Pack(raw, node.PackOptions{Zstd: true, Guard: true}); err != nil {
 			b.Fatal(err)
 		}
 		packets = append(packets, raw)
 	}
 	for i := 0; b.Loop(); i++ {
-		if _, err := n.Open(context.Background(), packets[i%len(packets)]); err != nil {
+		if _, err := n.Packets.Open(context.Background(), packets[i%len(packets)]); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -10,6 +10,11 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
+// Peers remembers other repositories that serve.
+type Peers struct {
+	DB kv.KV
+}
+
 const peerKeys = kv.Peers
 
 // Peer is another repository that serves, as it is remembered here.
@@ -20,12 +25,12 @@ type Peer struct {
 }
 
 // SetPeer remembers a peer.
-func (n *Node) SetPeer(ctx context.Context, p Peer) error {
+func (pe *Peers) Set(ctx context.Context, p Peer) error {
 	value := p.URL
 	if p.Key != nil {
 		value += " " + p.Key.KeyHex()
 	}
-	_, err := n.DB.Update(ctx, nil, map[string][]byte{peerKeys + p.Name: []byte(value)})
+	_, err := pe.DB.Update(ctx, nil, map[string][]byte{peerKeys + p.Name: []byte(value)})
 	return err
 }
 
@@ -33,17 +38,17 @@ func (n *Node) SetPeer(ctx context.Context, p Peer) error {
 var ErrNoPeer = fmt.Errorf("%w", store.ErrNotFound)
 
 // RemovePeer forgets a peer. The error wraps store.ErrNotFound.
-func (n *Node) RemovePeer(ctx context.Context, name string) error {
-	if _, err := n.Peer(ctx, name); err != nil {
+func (pe *Peers) Remove(ctx context.Context, name string) error {
+	if _, err := pe.Named(ctx, name); err != nil {
 		return err
 	}
-	_, err := n.DB.Update(ctx, nil, map[string][]byte{peerKeys + name: nil})
+	_, err := pe.DB.Update(ctx, nil, map[string][]byte{peerKeys + name: nil})
 	return err
 }
 
 // Peer is the peer of that name. The error wraps store.ErrNotFound.
-func (n *Node) Peer(ctx context.Context, name string) (Peer, error) {
-	value, found, err := n.DB.Get(ctx, peerKeys+name)
+func (pe *Peers) Named(ctx context.Context, name string) (Peer, error) {
+	value, found, err := pe.DB.Get(ctx, peerKeys+name)
 	if err == nil && !found {
 		err = fmt.Errorf("peer %q: %w", name, ErrNoPeer)
 	}
@@ -67,8 +72,8 @@ func parsePeer(name, value string) (Peer, error) {
 }
 
 // Peers calls fn for each peer, ascending by name.
-func (n *Node) Peers(ctx context.Context, fn func(Peer) error) error {
-	return n.DB.Scan(ctx, peerKeys, kv.End(peerKeys), func(key string, value []byte) error {
+func (pe *Peers) Each(ctx context.Context, fn func(Peer) error) error {
+	return pe.DB.Scan(ctx, peerKeys, kv.End(peerKeys), func(key string, value []byte) error {
 		p, err := parsePeer(strings.TrimPrefix(key, peerKeys), string(value))
 		if err != nil {
 			return err

@@ -35,19 +35,19 @@ func TestQuotaOnDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		if round == 0 {
-			scope, err := n.ScopeOf(t.Context(), "cell.write:log,events=200")
+			scope, err := n.Find.Scope(t.Context(), "cell.write:log,events=200")
 			if err != nil {
 				t.Fatal(err)
 			}
-			l, err := n.IssueCap(t.Context(), caps.Draft{Subject: n.Self(), Scope: scope, NotBefore: n.Now(), ExpiresAt: n.Now().Add(time.Hour), Delegable: true})
+			l, err := n.Auth.Issue(t.Context(), caps.Draft{Subject: n.Self(), Scope: scope, NotBefore: n.Now(), ExpiresAt: n.Now().Add(time.Hour), Delegable: true})
 			if err != nil {
 				t.Fatal(err)
 			}
 			root = caps.Chain{l}
-			if scope, err = n.ScopeOf(t.Context(), "cell.write:log,events=50"); err != nil {
+			if scope, err = n.Find.Scope(t.Context(), "cell.write:log,events=50"); err != nil {
 				t.Fatal(err)
 			}
-			if l, err = n.AttenuateCap(t.Context(), l.ID, caps.Draft{Subject: n.Self(), Scope: scope}); err != nil {
+			if l, err = n.Auth.Attenuate(t.Context(), l.ID, caps.Draft{Subject: n.Self(), Scope: scope}); err != nil {
 				t.Fatal(err)
 			}
 			leaf = caps.Chain{l, root[0]}

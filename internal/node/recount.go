@@ -31,7 +31,7 @@ var units = map[uint8]scope.Resource{scope.KindToolCall: scope.Calls, scope.Kind
 // recount counts, from the ledger's receipts alone, what each capability was charged at
 // least.
 type recount struct {
-	node  *Node
+	node  *Upkeep
 	least map[object.Hash]uint64    // by capability
 	again map[object.Hash]bool      // effects that were registered more than once: who was charged is not told
 	seen  map[uint64]struct{}       // receipts, by the beginning of their ids
@@ -47,16 +47,16 @@ type counted struct {
 // RecountQuotas compares the counters of capabilities with what the receipts in the ledger
 // say was done under them, and calls report for each that says less; the error wraps
 // ErrQuotaLost. More is right: an attempt that broke off was charged and has no receipt.
-func (n *Node) RecountQuotas(ctx context.Context, report func(id object.Hash, err error)) error {
-	r := &recount{n, map[object.Hash]uint64{}, map[object.Hash]bool{}, map[uint64]struct{}{}, map[object.Hash][]counted{}}
-	err := n.Ledger.Log(ctx, ledger.Filter{Kind: ledger.EntryRegister}, func(e ledger.Entry) error {
+func (u *Upkeep) RecountQuotas(ctx context.Context, report func(id object.Hash, err error)) error {
+	r := &recount{u, map[object.Hash]uint64{}, map[object.Hash]bool{}, map[uint64]struct{}{}, map[object.Hash][]counted{}}
+	err := u.Ledger.Log(ctx, ledger.Filter{Kind: ledger.EntryRegister}, func(e ledger.Entry) error {
 		if e.Register.Fence != nil && *e.Register.Fence > 1 {
 			r.again[e.Register.IdemID] = true
 		}
 		return ctx.Err()
 	})
 	if err == nil {
-		err = n.Ledger.Log(ctx, ledger.Filter{Kind: ledger.EntryReceipt}, func(e ledger.Entry) error {
+		err = u.Ledger.Log(ctx, ledger.Filter{Kind: ledger.EntryReceipt}, func(e ledger.Entry) error {
 			return r.receipt(ctx, e.Receipt)
 		})
 	}
@@ -95,7 +95,7 @@ func (r *recount) counters(ctx context.Context, id object.Hash) (list []counted,
 	if list, known := r.links[id]; known {
 		return list, nil
 	}
-	chain, err := r.node.Chain(ctx, id)
+	chain, err := r.node.Auth.Chain(ctx, id)
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, objects.ErrKind) {
 		err = nil // not a capability, or one of a ledger elsewhere
 	}

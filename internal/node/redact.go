@@ -19,24 +19,24 @@ type redactRequest struct {
 }
 
 // RedactEpisodes makes redacted episodes of episodes, and records it. It returns their ids.
-func (n *Node) RedactEpisodes(ctx context.Context, rules *dataset.Redaction, ids []object.Hash) ([]object.Hash, error) {
-	return n.redact(ctx, rules, ids, dataset.StorePayload(n.Store))
+func (ep *Episodes) Redact(ctx context.Context, rules *dataset.Redaction, ids []object.Hash) ([]object.Hash, error) {
+	return ep.redact(ctx, rules, ids, dataset.StorePayload(ep.Store))
 }
 
 // payloadSource finds captured bytes.
 type payloadSource = func(ctx context.Context, h object.Hash) (data []byte, found bool, err error)
 
-func (n *Node) redact(ctx context.Context, rules *dataset.Redaction, ids []object.Hash, payload payloadSource) ([]object.Hash, error) {
-	r := &dataset.Redactor{Store: n.Store, Source: n.Source(), Signer: n.Key, Redaction: rules, Payload: payload}
+func (ep *Episodes) redact(ctx context.Context, rules *dataset.Redaction, ids []object.Hash, payload payloadSource) ([]object.Hash, error) {
+	r := &dataset.Redactor{Store: ep.Store, Source: ep.Source, Signer: ep.ID.Key, Redaction: rules, Payload: payload}
 	out, err := r.Redact(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	from, _, err := dataset.SnapshotCorpus(ctx, n.Store, ids)
+	from, _, err := dataset.SnapshotCorpus(ctx, ep.Store, ids)
 	if err != nil {
 		return nil, err
 	}
-	to, _, err := dataset.SnapshotCorpus(ctx, n.Store, out)
+	to, _, err := dataset.SnapshotCorpus(ctx, ep.Store, out)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (n *Node) redact(ctx context.Context, rules *dataset.Redaction, ids []objec
 	if err != nil {
 		return nil, err
 	}
-	return out, n.record(ctx, effectRedact, request, to.CID)
+	return out, ep.Auth.record(ctx, effectRedact, request, to.CID)
 }
 
 // maxHeldRequests is how many bytes of requests are held in memory until a run that is
@@ -70,7 +70,7 @@ func (r *requests) hold(e exec.Effect, out exec.Outcome) {
 
 // redacting lets run run and, with rules, keeps a redacted episode of it, if it left an
 // episode of its own. Requests are redacted as if they had been captured.
-func (n *Node) redacting(ctx context.Context, rules *dataset.Redaction, o exec.RunOptions, run func(exec.RunOptions) (*exec.Result, error)) (*exec.Result, *object.Hash, error) {
+func (ep *Episodes) redacting(ctx context.Context, rules *dataset.Redaction, o exec.RunOptions, run func(exec.RunOptions) (*exec.Result, error)) (*exec.Result, *object.Hash, error) {
 	if rules == nil {
 		res, err := run(o)
 		return res, nil, err
@@ -86,8 +86,8 @@ func (n *Node) redacting(ctx context.Context, rules *dataset.Redaction, o exec.R
 	if err != nil || res.EpisodeID == nil {
 		return res, nil, err
 	}
-	stored := dataset.StorePayload(n.Store)
-	ids, err := n.redact(context.WithoutCancel(ctx), rules, []object.Hash{*res.EpisodeID}, func(ctx context.Context, h object.Hash) ([]byte, bool, error) {
+	stored := dataset.StorePayload(ep.Store)
+	ids, err := ep.redact(context.WithoutCancel(ctx), rules, []object.Hash{*res.EpisodeID}, func(ctx context.Context, h object.Hash) ([]byte, bool, error) {
 		if data, ok := held.bytes[h]; ok {
 			return data, true, nil
 		}

@@ -35,12 +35,12 @@ func TestRedactedCall(t *testing.T) {
 	n := open(t, t.TempDir(), clockAt())
 	n.Gate.Capture = false
 	chain := echoed(t, n)
-	rules, err := n.Redaction([]byte(`[{regex: '[a-z]+@example\.org', label: mail}]`))
+	rules, err := n.Episodes.Redaction([]byte(`[{regex: '[a-z]+@example\.org', label: mail}]`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	request := []byte(`{"n":5,"mail":"ann@example.org"}`)
-	called, err := n.Call(t.Context(), node.CallSpec{
+	called, err := n.Caller.Call(t.Context(), node.CallSpec{
 		Tool: exec.BuiltinTool("test.echo"), Request: request, Key: []byte("k"), Caps: []caps.Chain{chain}, Trace: true, Redact: rules,
 	})
 	if err != nil {
@@ -49,7 +49,7 @@ func TestRedactedCall(t *testing.T) {
 	if called.Redacted == nil || string(called.Body) != "got "+string(request) || !called.Result.RunID.IsZero() {
 		t.Fatalf("called: %+v", called)
 	}
-	raw, err := n.Source().Episode(t.Context(), *called.Redacted)
+	raw, err := n.Source.Episode(t.Context(), *called.Redacted)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestRedactedCall(t *testing.T) {
 	if have, err := n.Store.HasBytes(t.Context(), object.Sum(request)); err != nil || have {
 		t.Errorf("the request as it was is in the store: %t, %v", have, err)
 	}
-	again, err := n.Call(t.Context(), node.CallSpec{
+	again, err := n.Caller.Call(t.Context(), node.CallSpec{
 		Tool: exec.BuiltinTool("test.echo"), Request: request, Key: []byte("k"), Caps: []caps.Chain{chain}, Trace: true, Redact: rules,
 	})
 	if err != nil || !again.Replayed || again.Redacted != nil || !bytes.Equal(again.Body, called.Body) {
@@ -87,17 +87,17 @@ func TestRedactedCall(t *testing.T) {
 func TestRedactedLargeRequest(t *testing.T) {
 	n := open(t, t.TempDir(), clockAt())
 	chain := echoed(t, n)
-	rules, err := n.Redaction([]byte(`[{regex: 'ann', of: request}]`))
+	rules, err := n.Episodes.Redaction([]byte(`[{regex: 'ann', of: request}]`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	called, err := n.Call(t.Context(), node.CallSpec{
+	called, err := n.Caller.Call(t.Context(), node.CallSpec{
 		Tool: exec.BuiltinTool("test.echo"), Request: []byte(strings.Repeat("ann ", 5000)), Caps: []caps.Chain{chain}, Trace: true, Redact: rules,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := n.Source().Episode(t.Context(), *called.Redacted)
+	raw, err := n.Source.Episode(t.Context(), *called.Redacted)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestRedactedLargeRequest(t *testing.T) {
 
 func receiptOf(t *testing.T, n *node.Node, id object.Hash) *ledger.Receipt {
 	t.Helper()
-	raw, err := n.Source().ReceiptBytes(t.Context(), id)
+	raw, err := n.Source.ReceiptBytes(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,32 +7,10 @@ import (
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
-
-// objectRoots keeps whatever an object mentions. Objects themselves are never
-// collected.
-func (n *Node) objectRoots(ctx context.Context, keep func(object.Hash)) error {
-	for _, kind := range catalog.Names() {
-		err := n.Store.Objects(ctx, kind, func(o store.Object) error {
-			r, err := objects.ReferencesOf(o)
-			if err != nil {
-				return fmt.Errorf("%s %s: %w", o.Kind, o.ID.Short(), err)
-			}
-			for _, h := range r.Hashes {
-				keep(h)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // KindReference is the kind of a finding about something that an object refers to
 // and that is not here. It may never have been: objects travel without their parts, too.
@@ -41,29 +19,29 @@ const KindReference = "reference"
 // Fsck checks the store, every object by the rules of its kind, and what objects
 // refer to; report is told what is wrong, and looked, which may be nil, how many
 // things were looked at since it was last called. See store.Fsck for costs and errors.
-func (n *Node) Fsck(ctx context.Context, report func(store.Finding), looked func(int64)) (store.Checked, error) {
-	if err := n.checkToolNames(ctx, report); err != nil {
+func (u *Upkeep) Fsck(ctx context.Context, report func(store.Finding), looked func(int64)) (store.Checked, error) {
+	if err := u.checkToolNames(ctx, report); err != nil {
 		return store.Checked{}, err
 	}
 	seen := map[object.Hash]bool{}
-	done, err := n.Store.FsckObjects(ctx, report, func(o store.Object) error {
+	done, err := u.Store.FsckObjects(ctx, report, func(o store.Object) error {
 		if err := objects.Check(o); err != nil {
 			return err
 		}
-		return n.checkReferences(ctx, o, seen, report)
+		return u.checkReferences(ctx, o, seen, report)
 	}, looked)
 	if err != nil {
 		return done, err
 	}
-	return done, n.RecountQuotas(ctx, func(id object.Hash, err error) { report(store.Finding{Kind: KindQuota, ID: id, Err: err}) })
+	return done, u.RecountQuotas(ctx, func(id object.Hash, err error) { report(store.Finding{Kind: KindQuota, ID: id, Err: err}) })
 }
 
 // KindTool is the kind of a finding about a tool's name.
 const KindTool = "tool"
 
 // checkToolNames reports names that stand for no tool.
-func (n *Node) checkToolNames(ctx context.Context, report func(store.Finding)) error {
-	err := n.Tools.List(ctx, func(exec.Tool) error { return nil })
+func (u *Upkeep) checkToolNames(ctx context.Context, report func(store.Finding)) error {
+	err := u.Tools.List(ctx, func(exec.Tool) error { return nil })
 	var dangling *exec.DanglingError
 	if !errors.As(err, &dangling) {
 		return err
@@ -76,7 +54,7 @@ func (n *Node) checkToolNames(ctx context.Context, report func(store.Finding)) e
 
 // checkReferences reports blobs and receipts that an object counts on and that are
 // not here. Other hashes may stand for things that were never meant to be here.
-func (n *Node) checkReferences(ctx context.Context, o store.Object, seen map[object.Hash]bool, report func(store.Finding)) error {
+func (u *Upkeep) checkReferences(ctx context.Context, o store.Object, seen map[object.Hash]bool, report func(store.Finding)) error {
 	r, err := objects.ReferencesOf(o)
 	if err != nil {
 		return err
@@ -86,7 +64,7 @@ func (n *Node) checkReferences(ctx context.Context, o store.Object, seen map[obj
 			continue
 		}
 		seen[ref.CID] = true
-		if err := n.blobHere(ctx, ref); err != nil {
+		if err := u.blobHere(ctx, ref); err != nil {
 			report(store.Finding{Kind: KindReference, ID: ref.CID, Err: fmt.Errorf("blob of %s %s: %w", o.Kind, o.ID.Short(), err)})
 		}
 	}
@@ -102,7 +80,7 @@ func (n *Node) checkReferences(ctx context.Context, o store.Object, seen map[obj
 			continue
 		}
 		seen[id] = true
-		if _, err := n.Source().ReceiptBytes(ctx, id); err != nil {
+		if _, err := u.Source.ReceiptBytes(ctx, id); err != nil {
 			report(store.Finding{Kind: KindReference, ID: id, Err: fmt.Errorf("receipt of episode %s: %w", o.ID.Short(), err)})
 		}
 	}
@@ -111,11 +89,11 @@ func (n *Node) checkReferences(ctx context.Context, o store.Object, seen map[obj
 
 // blobHere checks a blob that may have no reference of its own; one that has is
 // checked with the other blobs.
-func (n *Node) blobHere(ctx context.Context, ref object.BlobRef) error {
-	if _, err := n.Store.BlobRef(ctx, ref.CID); !errors.Is(err, store.ErrNotFound) {
+func (u *Upkeep) blobHere(ctx context.Context, ref object.BlobRef) error {
+	if _, err := u.Store.BlobRef(ctx, ref.CID); !errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
-	b, err := n.Store.OpenRef(ctx, ref, store.OpenOptions{})
+	b, err := u.Store.OpenRef(ctx, ref, store.OpenOptions{})
 	if err != nil {
 		return err
 	}

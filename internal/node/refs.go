@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
-)
-
-// ErrReservedRef means that a ref is kept by the repository itself.
-var ErrReservedRef = errors.New("the repository keeps this ref itself")
-
-// CheckRef reports whether people may name a ref so. It refuses the names of rings, which
+)                                                                       // ErrReservedRef means that a ref is kept by the repository itself.
+var ErrReservedRef = errors.New("the repository keeps this ref itself") // CheckRef reports whether people may name a ref so. It refuses the names of rings, which
 // promotions move, and of datasets, which builds point to, with an error that wraps
 // ErrReservedRef; store.ErrRefName is for what is no name at all.
 func CheckRef(name string) error {
@@ -26,20 +23,20 @@ func CheckRef(name string) error {
 // PointRef points a ref to what h names. With old it does so only if the ref points
 // there now (the zero hash: only if there is none); else the error wraps
 // store.ErrChanged. Names are those of CheckRef.
-func (n *Node) PointRef(ctx context.Context, name string, h object.Hash, old *object.Hash) error {
+func (f *Finder) PointRef(ctx context.Context, name string, h object.Hash, old *object.Hash) error {
 	if err := CheckRef(name); err != nil {
 		return err
 	}
-	return n.Store.SetRef(ctx, name, h, old)
+	return f.Store.SetRef(ctx, name, h, old)
 }
 
 // RemoveRef removes a ref. Names
 // are those of CheckRef, errors those of store.RemoveRef.
-func (n *Node) RemoveRef(ctx context.Context, name string, old *object.Hash) error {
+func (f *Finder) RemoveRef(ctx context.Context, name string, old *object.Hash) error {
 	if err := CheckRef(name); err != nil {
 		return err
 	}
-	return n.Store.RemoveRef(ctx, name, old)
+	return f.Store.RemoveRef(ctx, name, old)
 }
 
 // Named is a ref and what it points to.
@@ -50,15 +47,32 @@ type Named struct {
 }
 
 // Refs calls fn for the refs whose names begin with prefix, ascending.
-func (n *Node) Refs(ctx context.Context, prefix string, fn func(Named) error) error {
-	return n.Store.Refs(ctx, func(name string, h object.Hash) error {
+func (f *Finder) Refs(ctx context.Context, prefix string, fn func(Named) error) error {
+	return f.Store.Refs(ctx, func(name string, h object.Hash) error {
 		if !strings.HasPrefix(name, prefix) {
 			return nil
 		}
-		kind, _, err := n.FindObject(ctx, h)
+		kind, _, err := f.Object(ctx, h)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 		return fn(Named{name, h, kind})
 	})
 }
+
+// RingRef is the ref that names the model now in a ring.
+func RingRef(ring uint8) string { return fmt.Sprintf("ring%d", ring) }
+
+// RingOf is the reverse of RingRef.
+func RingOf(ref string) (uint8, bool) {
+	digits, ok := strings.CutPrefix(ref, "ring")
+	ring, err := strconv.ParseUint(digits, 10, 8)
+	return uint8(ring), ok && err == nil && RingRef(uint8(ring)) == ref
+}
+
+// DatasetRefs begins the names of the refs to datasets.
+const DatasetRefs = "dataset/"
+
+// DatasetRefName is the ref that leads from a manifest to the DatasetRef that says
+// how it came about.
+func DatasetRefName(manifest object.Hash) string { return DatasetRefs + manifest.String() }

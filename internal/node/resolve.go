@@ -8,27 +8,43 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
 
+// Finder finds what people name: by a hash, a prefix of one, a ref or a name.
+type Finder struct {
+	ID      *identity.Identity
+	Store   *store.Store
+	Ledger  *ledger.Ledger
+	Exec    *exec.Executor
+	Models  *model.Registry
+	Tools   *exec.Tools
+	Toolbox *Toolbox
+	History *History
+	Peers   *Peers
+	Debugf  func(string, ...any)
+}
+
 // Resolve finds what text names: a whole hash, a unique prefix of 6 or more hex
 // digits, or a ref (@name); @ringN is the model now in ring N. A prefix is looked up
 // among objects, blobs, nodes, receipts and runs.
-func (n *Node) Resolve(ctx context.Context, text string) (object.Hash, error) {
+func (f *Finder) Resolve(ctx context.Context, text string) (object.Hash, error) {
 	if h, err := object.ParseHash(text); err == nil {
 		return h, nil
 	}
 	if name, ok := strings.CutPrefix(text, "@"); ok {
 		if ring, ok := RingOf(name); ok { // the ring itself knows best: a ref may lag behind after a crash
-			if state, err := n.Models().State(ctx, ring); err == nil {
+			if state, err := f.Models.State(ctx, ring); err == nil {
 				return state.ModelID, nil
 			}
 		}
-		return n.Store.Ref(ctx, name)
+		return f.Store.Ref(ctx, name)
 	}
-	h, err := n.Store.Resolve(ctx, text)
+	h, err := f.Store.Resolve(ctx, text)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return h, err
 	}
@@ -36,7 +52,7 @@ func (n *Node) Resolve(ctx context.Context, text string) (object.Hash, error) {
 	if len(prefix) < store.MinPrefix {
 		return h, err
 	}
-	found, ferr := n.recorded(ctx, prefix)
+	found, ferr := f.recorded(ctx, prefix)
 	if ferr != nil {
 		return object.Hash{}, ferr
 	}
@@ -47,12 +63,12 @@ func (n *Node) Resolve(ctx context.Context, text string) (object.Hash, error) {
 }
 
 // recorded lists the receipts and runs whose ids begin with prefix.
-func (n *Node) recorded(ctx context.Context, prefix string) ([]object.Hash, error) {
-	found, err := n.Ledger.FindReceipts(ctx, prefix, store.MaxCandidates)
+func (f *Finder) recorded(ctx context.Context, prefix string) ([]object.Hash, error) {
+	found, err := f.Ledger.FindReceipts(ctx, prefix, store.MaxCandidates)
 	if err != nil {
 		return nil, err
 	}
-	return found, n.Exec.RunsFrom(ctx, prefix, func(r *exec.RunRecord) error {
+	return found, f.Exec.RunsFrom(ctx, prefix, func(r *exec.RunRecord) error {
 		found = append(found, r.RunID)
 		return nil
 	})
@@ -73,7 +89,7 @@ func one(prefix string, found []object.Hash, notFound error) (object.Hash, error
 
 // ResolveEffect finds the effect that text names: a whole id or a unique prefix of 6 or
 // more hex digits. The error wraps ledger.ErrNotFound when there is none.
-func (n *Node) ResolveEffect(ctx context.Context, text string) (object.Hash, error) {
+func (f *Finder) Effect(ctx context.Context, text string) (object.Hash, error) {
 	if h, err := object.ParseHash(text); err == nil {
 		return h, nil
 	}
@@ -81,7 +97,7 @@ func (n *Node) ResolveEffect(ctx context.Context, text string) (object.Hash, err
 	if len(text) < store.MinPrefix {
 		return object.Hash{}, missing
 	}
-	found, err := n.Ledger.FindEffects(ctx, strings.ToLower(text), store.MaxCandidates)
+	found, err := f.Ledger.FindEffects(ctx, strings.ToLower(text), store.MaxCandidates)
 	if err != nil {
 		return object.Hash{}, err
 	}

@@ -27,11 +27,11 @@ func clockAt() *clock { return &clock{at: 1_800_000_000_000_000} }
 
 func issue(t testing.TB, n *node.Node, scope string) caps.Chain {
 	t.Helper()
-	s, err := n.ScopeOf(t.Context(), scope)
+	s, err := n.Find.Scope(t.Context(), scope)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := n.IssueCap(t.Context(), caps.Draft{Subject: n.Self(), Scope: s, NotBefore: n.Now(), ExpiresAt: n.Now().Add(time.Hour)})
+	l, err := n.Auth.Issue(t.Context(), caps.Draft{Subject: n.Self(), Scope: s, NotBefore: n.Now(), ExpiresAt: n.Now().Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,8 +34,8 @@ const KeepSent = 30 * 24 * time.Hour
 const sentKeys = kv.SentPackets // Sent as JSON
 
 // PackTask is Pack for a submission, and says what its answer must name.
-func (n *Node) PackTask(raw []byte, o PackOptions) ([]byte, Asked, error) {
-	sealed, err := n.seal(raw, o)
+func (pa *Packets) PackTask(raw []byte, o PackOptions) ([]byte, Asked, error) {
+	sealed, err := pa.seal(raw, o)
 	if err != nil {
 		return nil, Asked{}, err
 	}
@@ -51,14 +51,14 @@ func (n *Node) PackTask(raw []byte, o PackOptions) ([]byte, Asked, error) {
 		return nil, asked, exec.ErrNoTask
 	}
 	asked.Task = b.Tasks.Tasks[0].TaskID
-	pkt, err := n.packSealed(sealed, o)
+	pkt, err := pa.packSealed(sealed, o)
 	asked.Packet = object.Sum(pkt)
 	return pkt, asked, err
 }
 
 // CheckAnswer checks that a packet answers what was asked, and that each receipt is by the
 // agent that answers, or by one that is trusted for ledgers.
-func (n *Node) CheckAnswer(got *Received, asked Asked) error {
+func (pa *Packets) CheckAnswer(got *Received, asked Asked) error {
 	a := got.Answer
 	switch {
 	case a == nil || a.PacketID != asked.Packet:
@@ -73,7 +73,7 @@ func (n *Node) CheckAnswer(got *Received, asked Asked) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", exec.ErrAnswer, err)
 		}
-		if !r.Signer.Same(got.Author) && !n.Trust.Trusted(r.Signer, keyfile.ForLedger, n.Now()) {
+		if !r.Signer.Same(got.Author) && !pa.ID.Trust.Trusted(r.Signer, keyfile.ForLedger, pa.ID.Now()) {
 			return fmt.Errorf("%w: receipt %s is by %s, who neither answers nor is trusted for ledgers", exec.ErrAnswer, id.Short(), r.Signer)
 		}
 	}
@@ -81,18 +81,18 @@ func (n *Node) CheckAnswer(got *Received, asked Asked) error {
 }
 
 // SetSent remembers that a task is left with a peer.
-func (n *Node) SetSent(ctx context.Context, asked Asked, peer string) error {
-	raw, err := json.Marshal(Sent{asked, peer, n.Now()})
+func (pa *Packets) SetSent(ctx context.Context, asked Asked, peer string) error {
+	raw, err := json.Marshal(Sent{asked, peer, pa.ID.Now()})
 	if err != nil {
 		return err
 	}
-	_, err = n.DB.Update(ctx, nil, map[string][]byte{sentKeys + asked.Packet.String(): raw})
+	_, err = pa.DB.Update(ctx, nil, map[string][]byte{sentKeys + asked.Packet.String(): raw})
 	return err
 }
 
 // Sent calls fn for each task that was left with a peer, ascending by the packet's id.
-func (n *Node) Sent(ctx context.Context, fn func(Sent) error) error {
-	return n.DB.Scan(ctx, sentKeys, kv.End(sentKeys), func(key string, raw []byte) error {
+func (pa *Packets) Sent(ctx context.Context, fn func(Sent) error) error {
+	return pa.DB.Scan(ctx, sentKeys, kv.End(sentKeys), func(key string, raw []byte) error {
 		var s Sent
 		if err := json.Unmarshal(raw, &s); err != nil {
 			return fmt.Errorf("%s: %w", key, err)

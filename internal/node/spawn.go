@@ -16,6 +16,13 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
+// Spawner runs the tasks of compute.spawn in this process.
+type Spawner struct {
+	Gate   *exec.Gate
+	Store  *store.Store
+	Caller *Caller
+}
+
 const (
 	maxWorkers       = 256      // of one spawn
 	maxSpawnDepth    = 4        // spawns inside one another
@@ -27,10 +34,10 @@ const (
 // LocalPool is the pool of workers of every repository: its own executor.
 var LocalPool = object.SumText("pool:local")
 
-// spawnBuiltin registers compute.spawn. It is not safe to repeat by itself: the
+// Register registers compute.spawn. It is not safe to repeat by itself: the
 // effects of the tasks are, where they have keys.
-func (n *Node) spawnBuiltin() {
-	n.Gate.Builtin(effectSpawn, exec.Builtin{
+func (sp *Spawner) Register() {
+	sp.Gate.Builtin(effectSpawn, exec.Builtin{
 		Use: func(request []byte) (scope.Use, error) {
 			q, err := openSpawn(request)
 			if err != nil {
@@ -38,7 +45,7 @@ func (n *Node) spawnBuiltin() {
 			}
 			return scope.Use{Kind: scope.KindComputeSpawn, Pool: q.PoolID, Workers: uint64(len(q.Tasks)), CPUus: q.CPUus, IO: uint64(q.IO)}, nil
 		},
-		Run: n.runSpawn, Spawns: true,
+		Run: sp.runSpawn, Spawns: true,
 	})
 }
 
@@ -53,7 +60,7 @@ func openSpawn(request []byte) (*exec.SpawnRequest, error) {
 	return q, nil
 }
 
-func (n *Node) runSpawn(ctx context.Context, c exec.Call) (exec.Response, error) {
+func (sp *Spawner) runSpawn(ctx context.Context, c exec.Call) (exec.Response, error) {
 	q, err := openSpawn(c.Request)
 	if err != nil {
 		return exec.Response{}, err
@@ -64,7 +71,7 @@ func (n *Node) runSpawn(ctx context.Context, c exec.Call) (exec.Response, error)
 	if q.PoolID != LocalPool {
 		return exec.Response{Status: exec.StatusNotFound, Notes: fmt.Sprintf("pool %s is not here", q.PoolID)}, nil
 	}
-	raw, err := n.bundle(ctx, q.Bundle)
+	raw, err := sp.bundle(ctx, q.Bundle)
 	if errors.Is(err, store.ErrNotFound) {
 		return exec.Response{Status: exec.StatusNotFound, Notes: fmt.Sprintf("bundle %s is not here", q.Bundle)}, nil
 	}
@@ -76,7 +83,7 @@ func (n *Node) runSpawn(ctx context.Context, c exec.Call) (exec.Response, error)
 	}
 	manner := c.Inner
 	manner.Depth++
-	results, err := n.workers(ctx, q, RunSpec{Bundle: raw, Caps: c.Caps, Manner: manner})
+	results, err := sp.workers(ctx, q, RunSpec{Bundle: raw, Caps: c.Caps, Manner: manner})
 	if err != nil {
 		return exec.Response{}, err
 	}
@@ -84,8 +91,8 @@ func (n *Node) runSpawn(ctx context.Context, c exec.Call) (exec.Response, error)
 }
 
 // bundle reads a bundle that is a blob.
-func (n *Node) bundle(ctx context.Context, cid object.Hash) ([]byte, error) {
-	blob, err := n.Store.OpenBlob(ctx, cid, store.OpenOptions{})
+func (sp *Spawner) bundle(ctx context.Context, cid object.Hash) ([]byte, error) {
+	blob, err := sp.Store.OpenBlob(ctx, cid, store.OpenOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -129,12 +136,12 @@ func fits(q *exec.SpawnRequest, raw []byte) error {
 }
 
 // workers runs the tasks. The first error stops those that have not begun.
-func (n *Node) workers(ctx context.Context, q *exec.SpawnRequest, each RunSpec) ([]*exec.Result, error) {
+func (sp *Spawner) workers(ctx context.Context, q *exec.SpawnRequest, each RunSpec) ([]*exec.Result, error) {
 	results := make([]*exec.Result, len(q.Tasks))
 	err := par.Each(ctx, len(q.Tasks), spawnsAtOnce, func(ctx context.Context, i int) error {
 		s := each
 		s.Task = q.Tasks[i]
-		ran, err := n.Run(ctx, s)
+		ran, err := sp.Caller.Run(ctx, s)
 		if err == nil {
 			results[i] = ran.Result
 		}

@@ -28,7 +28,7 @@ func runUse(bundle []byte) (scope.Use, error) {
 // capability that travels with it and is its author's, in the same update. refund gives
 // that back, when the task is not taken after all. Without a capability that covers the
 // task's budget the error wraps caps.ErrDenied or caps.ErrQuota.
-func (n *Node) AddChargedTask(ctx context.Context, t Task, packet []byte, got *Received) (refund func(context.Context) error, err error) {
+func (ta *Tasks) AddCharged(ctx context.Context, t Task, packet []byte, got *Received) (refund func(context.Context) error, err error) {
 	use, err := runUse(got.Bundle)
 	if err != nil {
 		return nil, err
@@ -43,11 +43,11 @@ func (n *Node) AddChargedTask(ctx context.Context, t Task, packet []byte, got *R
 		if chain[0].Cap.Scope.Kind != scope.KindComputeSpawn || !chain[0].Cap.Subject.Same(got.Author) {
 			continue
 		}
-		if err = n.Verifier.Authorize(chain, got.Author, use, n.Now()); err != nil {
+		if err = ta.Verifier.Authorize(chain, got.Author, use, ta.ID.Now()); err != nil {
 			continue
 		}
-		if err = n.chargeWith(ctx, chain, use, check, put); err == nil {
-			return func(ctx context.Context) error { return n.Quotas.Refund(ctx, chain, use) }, nil
+		if err = ta.Auth.chargeWith(ctx, chain, use, check, put); err == nil {
+			return func(ctx context.Context) error { return ta.Quotas.Refund(ctx, chain, use) }, nil
 		}
 	}
 	return nil, err
@@ -55,8 +55,8 @@ func (n *Node) AddChargedTask(ctx context.Context, t Task, packet []byte, got *R
 
 // RunCap is the compute.spawn capability held here that a peer has issued and that covers
 // running the bundle there; nil: there is none.
-func (n *Node) RunCap(ctx context.Context, bundle []byte, by func() (object.AgentID, error)) (caps.Chain, error) {
-	held, err := n.Held(ctx, scope.KindComputeSpawn)
+func (ta *Tasks) RunCap(ctx context.Context, bundle []byte, by func() (object.AgentID, error)) (caps.Chain, error) {
+	held, err := ta.Auth.Held(ctx, scope.KindComputeSpawn)
 	if err != nil || len(held) == 0 {
 		return nil, err
 	}
@@ -68,9 +68,9 @@ func (n *Node) RunCap(ctx context.Context, bundle []byte, by func() (object.Agen
 	if err != nil {
 		return nil, err
 	}
-	theirs := caps.Verifier{Trusted: func(a object.AgentID, _ uint8) bool { return a.Same(peer) }, Revoked: n.Verifier.Revoked}
+	theirs := caps.Verifier{Trusted: func(a object.AgentID, _ uint8) bool { return a.Same(peer) }, Revoked: ta.Verifier.Revoked}
 	for _, chain := range held {
-		if theirs.Authorize(chain, n.Self(), use, n.Now()) == nil {
+		if theirs.Authorize(chain, ta.ID.Self(), use, ta.ID.Now()) == nil {
 			return chain, nil
 		}
 	}

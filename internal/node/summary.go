@@ -42,13 +42,13 @@ type seen struct {
 // Summarize says where the ledger stands. It reads the entries that came since it
 // was last asked, and the history of each effect that is not settled; and proves, with
 // the log's stored hashes, that what was seen before was only added to.
-func (n *Node) Summarize(ctx context.Context) (*Summary, error) {
-	old, raw, err := n.loadSeen(ctx)
+func (hi *History) Summarize(ctx context.Context) (*Summary, error) {
+	old, raw, err := hi.loadSeen(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s := &Summary{}
-	if s.Checked, err = n.extends(ctx, old); err != nil {
+	if s.Checked, err = hi.extends(ctx, old); err != nil {
 		s.Problem = err.Error()
 		old, raw = seen{}, nil
 	}
@@ -57,15 +57,15 @@ func (n *Node) Summarize(ctx context.Context) (*Summary, error) {
 		open[id] = false
 	}
 	fresh := old
-	if err := n.fold(ctx, &fresh, open); err != nil {
+	if err := hi.fold(ctx, &fresh, open); err != nil {
 		return nil, err
 	}
 	s.Entries, s.Effects = fresh.Entries, fresh.Effects
-	if s.Open, err = n.open(ctx, open); err != nil {
+	if s.Open, err = hi.open(ctx, open); err != nil {
 		return nil, err
 	}
 	if s.Problem == "" && fresh.Entries >= old.Entries+summarySaved {
-		err := n.saveSeen(ctx, fresh, s.Open, raw)
+		err := hi.saveSeen(ctx, fresh, s.Open, raw)
 		if errors.Is(err, store.ErrReadOnly) {
 			err = nil // the next one reads as much again
 		}
@@ -74,8 +74,8 @@ func (n *Node) Summarize(ctx context.Context) (*Summary, error) {
 	return s, nil
 }
 
-func (n *Node) loadSeen(ctx context.Context) (s seen, raw []byte, err error) {
-	raw, found, err := n.DB.Get(ctx, summaryKey)
+func (hi *History) loadSeen(ctx context.Context) (s seen, raw []byte, err error) {
+	raw, found, err := hi.DB.Get(ctx, summaryKey)
 	if err != nil || !found {
 		return s, nil, err
 	}
@@ -87,24 +87,24 @@ func (n *Node) loadSeen(ctx context.Context) (s seen, raw []byte, err error) {
 
 // extends proves that the log begins with what was seen, and returns how many entries that
 // are; 0: nothing was proven.
-func (n *Node) extends(ctx context.Context, old seen) (uint64, error) {
+func (hi *History) extends(ctx context.Context, old seen) (uint64, error) {
 	if len(old.Checkpoint) == 0 {
 		return 0, nil
 	}
-	c, err := ledger.OpenCheckpoint(old.Checkpoint, n.Self())
+	c, err := ledger.OpenCheckpoint(old.Checkpoint, hi.ID.Self())
 	if err != nil {
 		return 0, nil //nolint:nilerr // signed by a key that was ours: nothing follows from it
 	}
-	if err := n.Ledger.CheckConsistent(ctx, c); err != nil {
+	if err := hi.Ledger.CheckConsistent(ctx, c); err != nil {
 		return 0, fmt.Errorf("the ledger is not an extension of the %d entries seen before: %w", c.Size, err)
 	}
 	return c.Size, nil
 }
 
 // fold reads the entries that s does not cover yet.
-func (n *Node) fold(ctx context.Context, s *seen, open map[object.Hash]bool) error {
-	self := n.Self().KeyID()
-	return n.Ledger.Log(ctx, ledger.Filter{From: s.Entries}, func(e ledger.Entry) error {
+func (hi *History) fold(ctx context.Context, s *seen, open map[object.Hash]bool) error {
+	self := hi.ID.Self().KeyID()
+	return hi.Ledger.Log(ctx, ledger.Filter{From: s.Entries}, func(e ledger.Entry) error {
 		s.Entries = e.Seq + 1
 		switch {
 		case e.Register != nil:
@@ -133,14 +133,14 @@ func marked(open map[object.Hash]bool, id object.Hash) bool {
 }
 
 // open reads the histories of the effects that may not be settled.
-func (n *Node) open(ctx context.Context, ids map[object.Hash]bool) ([]ledger.State, error) {
+func (hi *History) open(ctx context.Context, ids map[object.Hash]bool) ([]ledger.State, error) {
 	var list []ledger.State
 	for _, id := range slices.SortedFunc(maps.Keys(ids), object.Hash.Compare) {
-		s, err := n.Ledger.Read(ctx, id)
+		s, err := hi.Ledger.Read(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		switch s.At(n.Now()) {
+		switch s.At(hi.ID.Now()) {
 		case ledger.StatusCommitted, ledger.StatusAbandoned, ledger.StatusNone:
 		default:
 			list = append(list, s)
@@ -150,15 +150,15 @@ func (n *Node) open(ctx context.Context, ids map[object.Hash]bool) ([]ledger.Sta
 }
 
 // saveSeen keeps what was learned, unless somebody else did meanwhile.
-func (n *Node) saveSeen(ctx context.Context, s seen, open []ledger.State, old []byte) error {
-	size, err := n.Ledger.Size(ctx)
+func (hi *History) saveSeen(ctx context.Context, s seen, open []ledger.State, old []byte) error {
+	size, err := hi.Ledger.Size(ctx)
 	if err != nil || size != s.Entries {
 		return err // it grew meanwhile; the next time will do
 	}
-	if s.Checkpoint, err = n.Ledger.Checkpoint(ctx); err != nil {
+	if s.Checkpoint, err = hi.Ledger.Checkpoint(ctx); err != nil {
 		return err
 	}
-	if c, err := ledger.OpenCheckpoint(s.Checkpoint, n.Self()); err != nil || c.Size != s.Entries {
+	if c, err := ledger.OpenCheckpoint(s.Checkpoint, hi.ID.Self()); err != nil || c.Size != s.Entries {
 		return errors.Join(err)
 	}
 	s.Open = s.Open[:0]
@@ -169,12 +169,12 @@ func (n *Node) saveSeen(ctx context.Context, s seen, open []ledger.State, old []
 	if err != nil || bytes.Equal(raw, old) {
 		return err
 	}
-	_, err = n.DB.Update(ctx, map[string][]byte{summaryKey: old}, map[string][]byte{summaryKey: raw})
+	_, err = hi.DB.Update(ctx, map[string][]byte{summaryKey: old}, map[string][]byte{summaryKey: raw})
 	return err
 }
 
 // ForgetSummary makes the next Summarize read the whole ledger, and takes it as it is.
-func (n *Node) ForgetSummary(ctx context.Context) error {
-	_, err := n.DB.Update(ctx, nil, map[string][]byte{summaryKey: nil})
+func (hi *History) ForgetSummary(ctx context.Context) error {
+	_, err := hi.DB.Update(ctx, nil, map[string][]byte{summaryKey: nil})
 	return err
 }

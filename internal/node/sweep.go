@@ -9,15 +9,15 @@ import (
 
 // sweepRunning removes the locks of attempts that ended, and the renewals of their leases,
 // where the effect has an outcome since: those of attempts that were killed.
-func (n *Node) sweepRunning(ctx context.Context) error {
+func (u *Upkeep) sweepRunning(ctx context.Context) error {
 	open := func(idem object.Hash) (bool, error) {
-		s, err := n.Ledger.Read(ctx, idem)
+		s, err := u.Ledger.Read(ctx, idem)
 		return err == nil && s.Open(), err
 	}
-	if _, err := n.Running.Sweep(ctx, open); err != nil {
+	if _, err := u.Running.Sweep(ctx, open); err != nil {
 		return fmt.Errorf("locks of attempts: %w", err)
 	}
-	if err := n.Ledger.SweepRenewals(ctx); err != nil {
+	if err := u.Ledger.SweepRenewals(ctx); err != nil {
 		return fmt.Errorf("renewals of leases: %w", err)
 	}
 	return nil

@@ -2,16 +2,26 @@ package node
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/kv"
 )
+
+// Tasks keeps submitted tasks until they have ended, and a day longer.
+type Tasks struct {
+	ID       *identity.Identity
+	DB       kv.KV
+	Verifier *caps.Verifier
+	Quotas   *caps.Quotas
+	Auth     *Authority
+}
 
 // States of a submitted task.
 const (
@@ -58,10 +68,10 @@ const (
 
 // AddTask keeps a task that the server t.Server has accepted, with its packet. A task that is
 // there already stays as it is.
-func (n *Node) AddTask(ctx context.Context, t Task, packet []byte) error {
+func (ta *Tasks) Add(ctx context.Context, t Task, packet []byte) error {
 	check, put, err := newTask(t, packet)
 	if err == nil {
-		_, err = n.DB.Update(ctx, check, put)
+		_, err = ta.DB.Update(ctx, check, put)
 	}
 	return err
 }
@@ -76,8 +86,8 @@ func newTask(t Task, packet []byte) (check, put map[string][]byte, err error) {
 // ClaimTask notes that a server begins a task that waits, and returns it as it then is. Of
 // several servers that claim it one gets it; the error of the others wraps ErrClaimed.
 // cancelled says that it is to end at once.
-func (n *Node) ClaimTask(ctx context.Context, id object.Hash, server string) (t Task, cancelled bool, err error) {
-	t, err = n.changeTask(ctx, id, func(t *Task) (map[string][]byte, error) {
+func (ta *Tasks) Claim(ctx context.Context, id object.Hash, server string) (t Task, cancelled bool, err error) {
+	t, err = ta.changeTask(ctx, id, func(t *Task) (map[string][]byte, error) {
 		if t.State != TaskQueued {
 			return nil, fmt.Errorf("task %s: %w", id.Short(), ErrClaimed)
 		}
@@ -85,7 +95,7 @@ func (n *Node) ClaimTask(ctx context.Context, id object.Hash, server string) (t 
 		return map[string][]byte{openKeys + id.String(): []byte(server)}, nil
 	})
 	if err == nil {
-		_, cancelled, err = n.DB.Get(ctx, cancelKeys+id.String())
+		_, cancelled, err = ta.DB.Get(ctx, cancelKeys+id.String())
 	}
 	return t, cancelled, err
 }
@@ -100,12 +110,12 @@ type Failure struct {
 // EndTask keeps how a task ended that the server has: done, failed or cancelled, with the
 // answer if there is one, and why there is no result. The error wraps ErrClaimed when
 // another server has the task by now, or it has ended.
-func (n *Node) EndTask(ctx context.Context, id object.Hash, server, state string, answer []byte, why Failure) error {
-	_, err := n.changeTask(ctx, id, func(t *Task) (map[string][]byte, error) {
+func (ta *Tasks) End(ctx context.Context, id object.Hash, server, state string, answer []byte, why Failure) error {
+	_, err := ta.changeTask(ctx, id, func(t *Task) (map[string][]byte, error) {
 		if t.Ended != 0 || t.Server != server {
 			return nil, fmt.Errorf("task %s: %w", id.Short(), ErrClaimed)
 		}
-		t.State, t.Ended, t.Kind, t.Hint = state, n.Now(), why.Kind, why.Hint
+		t.State, t.Ended, t.Kind, t.Hint = state, ta.ID.Now(), why.Kind, why.Hint
 		if why.Err != nil {
 			t.Error = why.Err.Error()
 		}
@@ -120,10 +130,10 @@ func (n *Node) EndTask(ctx context.Context, id object.Hash, server, state string
 
 // changeTask replaces a task by what change makes of it, and writes what change returns in
 // the same update. It is called again when somebody else was faster.
-func (n *Node) changeTask(ctx context.Context, id object.Hash, change func(*Task) (map[string][]byte, error)) (t Task, err error) {
+func (ta *Tasks) changeTask(ctx context.Context, id object.Hash, change func(*Task) (map[string][]byte, error)) (t Task, err error) {
 	key := taskKeys + id.String()
 	for {
-		was, found, err := n.DB.Get(ctx, key)
+		was, found, err := ta.DB.Get(ctx, key)
 		if err == nil && !found {
 			err = fmt.Errorf("task %s: %w", id.Short(), store.ErrNotFound)
 		}
@@ -141,7 +151,7 @@ func (n *Node) changeTask(ctx context.Context, id object.Hash, change func(*Task
 		if put[key], err = json.Marshal(t); err != nil {
 			return t, err
 		}
-		if ok, err := n.DB.Update(ctx, map[string][]byte{key: was}, put); err != nil || ok {
+		if ok, err := ta.DB.Update(ctx, map[string][]byte{key: was}, put); err != nil || ok {
 			return t, err
 		}
 	}
@@ -149,8 +159,8 @@ func (n *Node) changeTask(ctx context.Context, id object.Hash, change func(*Task
 
 // OpenTasks calls fn for each task that has not ended, with the server that has it,
 // ascending by id.
-func (n *Node) OpenTasks(ctx context.Context, fn func(id object.Hash, server string) error) error {
-	return n.DB.Scan(ctx, openKeys, kv.End(openKeys), func(key string, server []byte) error {
+func (ta *Tasks) Open(ctx context.Context, fn func(id object.Hash, server string) error) error {
+	return ta.DB.Scan(ctx, openKeys, kv.End(openKeys), func(key string, server []byte) error {
 		id, err := object.ParseHash(key[len(openKeys):])
 		if err != nil {
 			return err
@@ -162,17 +172,17 @@ func (n *Node) OpenTasks(ctx context.Context, fn func(id object.Hash, server str
 // CancelTask notes that a task is to end, and returns it as it is: the server that has it
 // ends it within a second, or the next one before it begins. Nothing comes of it when the
 // task has ended. The error wraps store.ErrNotFound.
-func (n *Node) CancelTask(ctx context.Context, id object.Hash) (Task, error) {
-	t, err := n.Task(ctx, id)
+func (ta *Tasks) Cancel(ctx context.Context, id object.Hash) (Task, error) {
+	t, err := ta.Get(ctx, id)
 	if err == nil && t.Ended == 0 {
-		_, err = n.DB.Update(ctx, nil, map[string][]byte{cancelKeys + id.String(): {1}})
+		_, err = ta.DB.Update(ctx, nil, map[string][]byte{cancelKeys + id.String(): {1}})
 	}
 	return t, err
 }
 
 // Cancelled calls fn for each task that was cancelled and has not ended, ascending by id.
-func (n *Node) Cancelled(ctx context.Context, fn func(id object.Hash) error) error {
-	return n.DB.Scan(ctx, cancelKeys, kv.End(cancelKeys), func(key string, _ []byte) error {
+func (ta *Tasks) Cancelled(ctx context.Context, fn func(id object.Hash) error) error {
+	return ta.DB.Scan(ctx, cancelKeys, kv.End(cancelKeys), func(key string, _ []byte) error {
 		id, err := object.ParseHash(key[len(cancelKeys):])
 		if err != nil {
 			return err
@@ -182,8 +192,8 @@ func (n *Node) Cancelled(ctx context.Context, fn func(id object.Hash) error) err
 }
 
 // Task is a task by its id. The error wraps store.ErrNotFound.
-func (n *Node) Task(ctx context.Context, id object.Hash) (t Task, err error) {
-	raw, found, err := n.DB.Get(ctx, taskKeys+id.String())
+func (ta *Tasks) Get(ctx context.Context, id object.Hash) (t Task, err error) {
+	raw, found, err := ta.DB.Get(ctx, taskKeys+id.String())
 	if err == nil && !found {
 		err = fmt.Errorf("task %s: %w", id.Short(), store.ErrNotFound)
 	}
@@ -194,17 +204,17 @@ func (n *Node) Task(ctx context.Context, id object.Hash) (t Task, err error) {
 }
 
 // TaskAnswer is the packet that answers a task that is done.
-func (n *Node) TaskAnswer(ctx context.Context, id object.Hash) ([]byte, error) {
-	return n.taskBytes(ctx, taskOutput, id)
+func (ta *Tasks) Answer(ctx context.Context, id object.Hash) ([]byte, error) {
+	return ta.taskBytes(ctx, taskOutput, id)
 }
 
 // TaskPacket is the packet of a task that has not ended.
-func (n *Node) TaskPacket(ctx context.Context, id object.Hash) ([]byte, error) {
-	return n.taskBytes(ctx, taskInputs, id)
+func (ta *Tasks) Packet(ctx context.Context, id object.Hash) ([]byte, error) {
+	return ta.taskBytes(ctx, taskInputs, id)
 }
 
-func (n *Node) taskBytes(ctx context.Context, space string, id object.Hash) ([]byte, error) {
-	raw, found, err := n.DB.Get(ctx, space+id.String())
+func (ta *Tasks) taskBytes(ctx context.Context, space string, id object.Hash) ([]byte, error) {
+	raw, found, err := ta.DB.Get(ctx, space+id.String())
 	if err == nil && !found {
 		err = fmt.Errorf("task %s: %w", id.Short(), store.ErrNotFound)
 	}
@@ -212,65 +222,12 @@ func (n *Node) taskBytes(ctx context.Context, space string, id object.Hash) ([]b
 }
 
 // Tasks calls fn for each task that is kept, ascending by id.
-func (n *Node) Tasks(ctx context.Context, fn func(Task) error) error {
-	return n.DB.Scan(ctx, taskKeys, kv.End(taskKeys), func(_ string, raw []byte) error {
+func (ta *Tasks) Each(ctx context.Context, fn func(Task) error) error {
+	return ta.DB.Scan(ctx, taskKeys, kv.End(taskKeys), func(_ string, raw []byte) error {
 		var t Task
 		if err := json.Unmarshal(raw, &t); err != nil {
 			return err
 		}
 		return fn(t)
 	})
-}
-
-// Forget removes what is over: tasks that ended a day ago, the nonces of packets
-// and requests that have expired and would be refused for that, and what was left with peers a month ago.
-func (n *Node) Forget(ctx context.Context) error {
-	put, now := map[string][]byte{}, n.Now()
-	err := n.Tasks(ctx, func(t Task) error {
-		if t.Ended != 0 && t.Ended.Add(KeepTasks) < now {
-			put[taskKeys+t.ID.String()], put[taskOutput+t.ID.String()], put[cancelKeys+t.ID.String()] = nil, nil, nil
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, space := range []string{seenKeys, nonceKeys} {
-		err = n.DB.Scan(ctx, space, kv.End(space), func(key string, until []byte) error {
-			if len(until) == 8 && object.Time(binary.BigEndian.Uint64(until)) < now {
-				put[key] = nil
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	err = n.Sent(ctx, func(sent Sent) error {
-		if sent.At.Add(KeepSent) < now {
-			put[sentKeys+sent.Packet.String()] = nil
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if err := n.forgetBrought(ctx, put); err != nil {
-		return err
-	}
-	const most = 10_000 // keys in one update
-	for len(put) > 0 {
-		some := map[string][]byte{}
-		for key := range put {
-			if len(some) == most {
-				break
-			}
-			some[key] = nil
-			delete(put, key)
-		}
-		if _, err := n.DB.Update(ctx, nil, some); err != nil {
-			return err
-		}
-	}
-	return nil
 }

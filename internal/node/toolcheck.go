@@ -24,20 +24,20 @@ type ToolCheck struct {
 // CheckTool runs the contract test kit for training tools on a recipe's code.
 // Every call that ends leaves a receipt. The error is that of [model.CheckTool]: what is wrong, each part wrapping
 // model.ErrTool.
-func (n *Node) CheckTool(ctx context.Context, s ToolCheck) error {
-	r, err := n.loadRecipe(ctx, s.Recipe)
+func (l *Learner) CheckTool(ctx context.Context, s ToolCheck) error {
+	r, err := l.loadRecipe(ctx, s.Recipe)
 	if err != nil {
 		return err
 	}
 	var lines [2]bytes.Buffer
 	for i, manifest := range []object.Hash{s.Train, s.HeldOut} {
-		if err := n.ExportJSONL(ctx, manifest, &lines[i]); err != nil {
+		if err := l.Datasets.ExportJSONL(ctx, manifest, &lines[i]); err != nil {
 			return fmt.Errorf("dataset %s: %w", manifest.Short(), err)
 		}
 	}
 	params := maps.Clone(r.Hyperparams)
 	delete(params, "label")
-	inner := &innerCall{node: n}
+	inner := &innerCall{node: l}
 	return model.CheckTool(ctx, model.ToolCheck{
 		Run: func(ctx context.Context, request []byte) ([]byte, error) {
 			return inner.run(ctx, r.TrainCodeHash, request)

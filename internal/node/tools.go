@@ -8,10 +8,22 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/exec/wasm"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
 )
+
+// Toolbox registers tools and finds them by name.
+type Toolbox struct {
+	Tools    *exec.Tools
+	Gate     *exec.Gate
+	Store    *store.Store
+	MCP      *mcptool.Runner
+	Wasm     *wasm.Runner
+	Recorded []string // the built-in effects that nobody calls: they only leave receipts
+}
 
 // ToolSpec is what a tool is registered from.
 type ToolSpec struct {
@@ -52,22 +64,22 @@ type Added struct {
 }
 
 // AddTool registers a tool. The implementation's bytes are pinned by the tool's id.
-func (n *Node) AddTool(ctx context.Context, s ToolSpec) (Added, error) {
+func (to *Toolbox) Add(ctx context.Context, s ToolSpec) (Added, error) {
 	a := Added{}
-	t, err := n.toolOf(ctx, s, &a.Notes)
+	t, err := to.describe(ctx, s, &a.Notes)
 	if err != nil {
 		return a, err
 	}
 	if s.Replace {
-		a.Tool, a.Changed, err = n.Tools.Replace(ctx, t)
+		a.Tool, a.Changed, err = to.Tools.Replace(ctx, t)
 	} else {
-		a.Tool, err = n.Tools.Add(ctx, t)
+		a.Tool, err = to.Tools.Add(ctx, t)
 	}
 	return a, err
 }
 
 // toolOf is the registration that s describes.
-func (n *Node) toolOf(ctx context.Context, s ToolSpec, notes *[]string) (exec.Tool, error) {
+func (to *Toolbox) describe(ctx context.Context, s ToolSpec, notes *[]string) (exec.Tool, error) {
 	t := exec.Tool{Name: s.Name, Policy: exec.Policy{RetrySafe: s.RetrySafe, Cacheable: s.Cacheable}}
 	for _, exit := range s.PermanentExits {
 		t.Policy.Permanent = append(t.Policy.Permanent, uint64(exit))
@@ -76,7 +88,7 @@ func (n *Node) toolOf(ctx context.Context, s ToolSpec, notes *[]string) (exec.To
 		t.ID, t.Given = *s.ID, true
 	}
 	if s.Probe != "" {
-		probe, err := n.FindTool(ctx, s.Probe)
+		probe, err := to.Find(ctx, s.Probe)
 		if err != nil {
 			return exec.Tool{}, fmt.Errorf("tool %s: probe: %w", s.Name, err)
 		}
@@ -91,10 +103,10 @@ func (n *Node) toolOf(ctx context.Context, s ToolSpec, notes *[]string) (exec.To
 			RedirectPaths: s.Redirects, Confinement: exec.ConfineRemote}
 	case len(s.MCP) > 0:
 		if t.Module, err = mcpModule(s, notes); err == nil && !s.NoCheck {
-			err = n.define(ctx, &t.Module, s.Timeout)
+			err = to.define(ctx, &t.Module, s.Timeout)
 		}
 	default:
-		t.Module, err = n.wasmModule(ctx, s)
+		t.Module, err = to.wasmModule(ctx, s)
 	}
 	if err != nil {
 		return exec.Tool{}, fmt.Errorf("tool %s: %w", s.Name, err)
@@ -105,11 +117,11 @@ func (n *Node) toolOf(ctx context.Context, s ToolSpec, notes *[]string) (exec.To
 	return t, nil
 }
 
-func (n *Node) wasmModule(ctx context.Context, s ToolSpec) (exec.ModuleRef, error) {
-	if err := n.wasm.Check(ctx, s.Wasm); err != nil {
+func (to *Toolbox) wasmModule(ctx context.Context, s ToolSpec) (exec.ModuleRef, error) {
+	if err := to.Wasm.Check(ctx, s.Wasm); err != nil {
 		return exec.ModuleRef{}, err
 	}
-	h, err := n.Store.PutBytes(ctx, s.Wasm)
+	h, err := to.Store.PutBytes(ctx, s.Wasm)
 	return exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &h, Confinement: exec.ConfineWASI}, err
 }
 
@@ -130,30 +142,30 @@ func mcpModule(s ToolSpec, notes *[]string) (m exec.ModuleRef, err error) {
 }
 
 // FindTool finds a registered or built-in tool ("mythos.train") by name or id.
-func (n *Node) FindTool(ctx context.Context, name string) (exec.Tool, error) {
+func (to *Toolbox) Find(ctx context.Context, name string) (exec.Tool, error) {
 	if builtin, ok := strings.CutPrefix(name, "mythos."); ok {
-		if _, ok := n.Gate.BuiltinName(exec.BuiltinID(builtin)); ok {
+		if _, ok := to.Gate.BuiltinName(exec.BuiltinID(builtin)); ok {
 			return exec.BuiltinTool(builtin), nil
 		}
 	}
-	return n.Tools.Find(ctx, name)
+	return to.Tools.Find(ctx, name)
 }
 
 // ToolID is the id of a tool by name, id or prefix of an id.
-func (n *Node) ToolID(ctx context.Context, name string) (object.Hash, error) {
+func (to *Toolbox) ID(ctx context.Context, name string) (object.Hash, error) {
 	if h, err := object.ParseHash(name); err == nil {
 		return h, nil
 	}
 	if builtin, ok := strings.CutPrefix(name, "mythos."); ok && slices.Contains(recorded, builtin) {
 		return exec.BuiltinID(builtin), nil
 	}
-	t, err := n.FindTool(ctx, name)
+	t, err := to.Find(ctx, name)
 	return t.ID, err
 }
 
 // ToolName is what people call a tool.
-func (n *Node) ToolName(ctx context.Context, id object.Hash) string {
-	if name, ok := n.Gate.BuiltinName(id); ok {
+func (to *Toolbox) Name(ctx context.Context, id object.Hash) string {
+	if name, ok := to.Gate.BuiltinName(id); ok {
 		return name
 	}
 	for _, name := range recorded {
@@ -161,25 +173,8 @@ func (n *Node) ToolName(ctx context.Context, id object.Hash) string {
 			return "mythos." + name
 		}
 	}
-	if t, err := n.Tools.Get(ctx, id); err == nil {
+	if t, err := to.Tools.Get(ctx, id); err == nil {
 		return t.Name
 	}
 	return id.Short()
-}
-
-// ScopeOf parses a scope from the command line, resolving names here.
-func (n *Node) ScopeOf(ctx context.Context, text string) (scope.CapScope, error) {
-	return scope.Parse(text, func(kind, name string) (object.Hash, error) { return n.Thing(ctx, kind, name) })
-}
-
-// Thing finds what a scope calls by a name: a tool by its own, a pool and a cell by
-// the hash of "pool:" or "cell:" and the name, anything else as Resolve does.
-func (n *Node) Thing(ctx context.Context, kind, name string) (object.Hash, error) {
-	switch kind {
-	case "tool":
-		return n.ToolID(ctx, name)
-	case "pool", "cell":
-		return object.SumText(kind + ":" + name), nil
-	}
-	return n.Resolve(ctx, name)
 }

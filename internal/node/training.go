@@ -48,14 +48,14 @@ type Attempt struct {
 }
 
 // Train runs a recipe over a dataset as a train effect and notes the model.
-func (n *Node) Train(ctx context.Context, s TrainSpec) (*model.TrainResult, *Called, error) {
-	recipe, err := n.loadRecipe(ctx, s.Recipe)
+func (l *Learner) Train(ctx context.Context, s TrainSpec) (*model.TrainResult, *Called, error) {
+	recipe, err := l.loadRecipe(ctx, s.Recipe)
 	if err != nil {
 		return nil, nil, err
 	}
 	use := scope.Use{Kind: scope.KindTrainRun, Recipe: s.Recipe, Jobs: 1}
 	if s.Caps == nil {
-		if s.Caps, err = n.Covering(ctx, use); err != nil {
+		if s.Caps, err = l.Auth.Covering(ctx, use); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -63,7 +63,7 @@ func (n *Node) Train(ctx context.Context, s TrainSpec) (*model.TrainResult, *Cal
 	if j.MaxTokens, j.MaxGPUms, err = budget(s); err != nil {
 		return nil, nil, err
 	}
-	raw, err := n.attempt(ctx, effectTrain, recipe.TrainCodeHash, s.Attempt, func(name string) ([]byte, error) {
+	raw, err := l.attempt(ctx, effectTrain, recipe.TrainCodeHash, s.Attempt, func(name string) ([]byte, error) {
 		j.Attempt = name
 		return can.Marshal(&j)
 	})
@@ -72,7 +72,7 @@ func (n *Node) Train(ctx context.Context, s TrainSpec) (*model.TrainResult, *Cal
 	}
 	use.Tokens, use.GPUms = j.MaxTokens, j.MaxGPUms
 	key := object.Sum(raw)
-	called, err := n.learn(ctx, effectTrain, CallSpec{Request: raw, Key: key.Sum[:], Caps: s.Caps, Manner: s.Manner}, use)
+	called, err := l.Caller.learn(ctx, effectTrain, CallSpec{Request: raw, Key: key.Sum[:], Caps: s.Caps, Manner: s.Manner}, use)
 	if err != nil {
 		return nil, called, err
 	}
@@ -80,7 +80,7 @@ func (n *Node) Train(ctx context.Context, s TrainSpec) (*model.TrainResult, *Cal
 	if err != nil {
 		return nil, called, err
 	}
-	_, err = n.Models().AddEffect(ctx, called.ReceiptID)
+	_, err = l.Models.AddEffect(ctx, called.ReceiptID)
 	return res, called, err
 }
 
@@ -110,13 +110,13 @@ func budget(s TrainSpec) (tokens, gpuMs uint64, err error) {
 }
 
 // Eval measures a model with a suite as an eval effect and notes the result.
-func (n *Node) Eval(ctx context.Context, m, suite object.Hash, at Attempt, chains []caps.Chain, manner exec.Manner) (*model.EvalResult, *Called, error) {
-	def, err := n.loadSuite(ctx, suite)
+func (l *Learner) Eval(ctx context.Context, m, suite object.Hash, at Attempt, chains []caps.Chain, manner exec.Manner) (*model.EvalResult, *Called, error) {
+	def, err := l.loadSuite(ctx, suite)
 	if err != nil {
 		return nil, nil, err
 	}
 	j := model.EvalJob{ModelID: m, SuiteID: suite}
-	raw, err := n.attempt(ctx, effectEval, def.SuiteCodeHash, at, func(name string) ([]byte, error) {
+	raw, err := l.attempt(ctx, effectEval, def.SuiteCodeHash, at, func(name string) ([]byte, error) {
 		j.Attempt = name
 		return can.Marshal(&j)
 	})
@@ -124,7 +124,7 @@ func (n *Node) Eval(ctx context.Context, m, suite object.Hash, at Attempt, chain
 		return nil, nil, err
 	}
 	key := object.Sum(raw)
-	called, err := n.learn(ctx, effectEval, CallSpec{Request: raw, Key: key.Sum[:], Caps: chains, Manner: manner}, scope.Use{Kind: scope.KindEvalRun, Suite: suite, Runs: 1})
+	called, err := l.Caller.learn(ctx, effectEval, CallSpec{Request: raw, Key: key.Sum[:], Caps: chains, Manner: manner}, scope.Use{Kind: scope.KindEvalRun, Suite: suite, Runs: 1})
 	if err != nil {
 		return nil, called, err
 	}
@@ -132,20 +132,20 @@ func (n *Node) Eval(ctx context.Context, m, suite object.Hash, at Attempt, chain
 	if err != nil {
 		return nil, called, err
 	}
-	_, err = n.Models().AddEffect(ctx, called.ReceiptID)
+	_, err = l.Models.AddEffect(ctx, called.ReceiptID)
 	return res, called, err
 }
 
-func (n *Node) loadRecipe(ctx context.Context, id object.Hash) (*model.RecipeDef, error) {
-	raw, err := objects.Load(ctx, n.Store, "RecipeDef", id)
+func (l *Learner) loadRecipe(ctx context.Context, id object.Hash) (*model.RecipeDef, error) {
+	raw, err := objects.Load(ctx, l.Store, "RecipeDef", id)
 	if err != nil {
 		return nil, err
 	}
 	return object.Decode[model.RecipeDef](raw)
 }
 
-func (n *Node) loadSuite(ctx context.Context, id object.Hash) (*model.EvalSuiteDef, error) {
-	raw, err := objects.Load(ctx, n.Store, "EvalSuiteDef", id)
+func (l *Learner) loadSuite(ctx context.Context, id object.Hash) (*model.EvalSuiteDef, error) {
+	raw, err := objects.Load(ctx, l.Store, "EvalSuiteDef", id)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (n *Node) loadSuite(ctx context.Context, id object.Hash) (*model.EvalSuiteD
 var ErrNoRetry = fmt.Errorf("%w: the tool is not registered as safe to repeat", model.ErrRefused)
 
 // attempt finds the job that is meant, as the bytes of its request.
-func (n *Node) attempt(ctx context.Context, effect string, code object.Hash, at Attempt, request func(name string) ([]byte, error)) ([]byte, error) {
+func (l *Learner) attempt(ctx context.Context, effect string, code object.Hash, at Attempt, request func(name string) ([]byte, error)) ([]byte, error) {
 	if !at.Retry {
 		return request(at.Name)
 	}
@@ -168,14 +168,14 @@ func (n *Node) attempt(ctx context.Context, effect string, code object.Hash, at 
 			return nil, err
 		}
 		key := object.Sum(raw)
-		state, err := n.Ledger.Read(ctx, ledger.IdemID(exec.BuiltinID(effect), key.Sum[:]))
+		state, err := l.Ledger.Read(ctx, ledger.IdemID(exec.BuiltinID(effect), key.Sum[:]))
 		if err != nil {
 			return nil, err
 		}
 		if state.Commit == nil || state.Commit.Status < 300 {
 			return raw, nil
 		}
-		t, err := n.Tools.Get(ctx, code)
+		t, err := l.Tools.Get(ctx, code)
 		if err != nil {
 			return nil, err
 		}
@@ -187,65 +187,9 @@ func (n *Node) attempt(ctx context.Context, effect string, code object.Hash, at 
 	return nil, fmt.Errorf("%w: it failed %d times", model.ErrRefused, maxAttempts)
 }
 
-// learn runs one of the learning effects. Its error wraps that of package model which
-// the effect's status stands for.
-func (n *Node) learn(ctx context.Context, name string, s CallSpec, use scope.Use) (*Called, error) {
-	if s.Caps == nil {
-		var err error
-		if s.Caps, err = n.Covering(ctx, use); err != nil {
-			return nil, err
-		}
-	}
-	s.Tool, s.Caps = exec.BuiltinTool(name), orNone(s.Caps)
-	called, err := n.Call(ctx, s)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if called.Status < 300 {
-		return called, nil
-	}
-	return called, &LearningError{Effect: name, Status: called.Status, Receipt: called.ReceiptID, Replayed: called.Replayed, Reason: string(called.Body)}
-}
-
-// orNone keeps Call from looking for tool.call capabilities when there are none.
-func orNone(chains []caps.Chain) []caps.Chain {
-	if chains == nil {
-		return []caps.Chain{}
-	}
-	return chains
-}
-
-// LearningError is a learning effect that was done and did not succeed. It wraps
-// model.ErrConflict, model.ErrRefused, model.ErrBudget or ErrToolFailed.
-type LearningError struct {
-	Effect   string // train, eval, promote or rollback
-	Status   uint16
-	Receipt  object.Hash
-	Replayed bool // it was done before, and failed then
-	Reason   string
-}
-
-func (e *LearningError) Error() string {
-	before := ""
-	if e.Replayed {
-		before = " before"
-	}
-	return fmt.Sprintf("%s failed%s, receipt %s: %s", e.Effect, before, e.Receipt.Short(), strings.TrimPrefix(e.Reason, e.Effect+": "))
-}
-
-// Unwrap gives what the status stands for.
-func (e *LearningError) Unwrap() error {
-	for _, o := range outcomes {
-		if o.status == e.Status && o.status != exec.StatusFailed {
-			return o.err
-		}
-	}
-	return ErrToolFailed
-}
-
 // innerCall runs the tools of one train or eval effect as effects of their own.
 type innerCall struct {
-	node     *Node
+	node     *Learner
 	outer    exec.Call
 	receipts []object.Hash
 }
@@ -253,7 +197,7 @@ type innerCall struct {
 // env is what training and evaluation need: the tools that recipes and suites name,
 // and datasets as JSON lines.
 func (c *innerCall) env() model.Env {
-	return model.Env{Store: c.node.Store, Code: c.run, Dataset: c.node.ExportJSONL}
+	return model.Env{Store: c.node.Store, Code: c.run, Dataset: c.node.Datasets.ExportJSONL}
 }
 
 // run calls a tool through the gate, under a capability that we give ourselves for
@@ -261,7 +205,7 @@ func (c *innerCall) env() model.Env {
 // comes from that of the effect that asked, so that an effect that broke off after its
 // tool had ended goes on with the tool's recorded response (spec/learning.md#inner-calls).
 func (c *innerCall) run(ctx context.Context, code object.Hash, request []byte) ([]byte, error) {
-	chain, err := c.node.ownerCap(ctx, &scope.ToolCall{ToolID: code, MaxCalls: 1})
+	chain, err := c.node.Auth.Own(ctx, &scope.ToolCall{ToolID: code, MaxCalls: 1})
 	if err != nil {
 		return nil, err
 	}
@@ -278,7 +222,7 @@ func (c *innerCall) run(ctx context.Context, code object.Hash, request []byte) (
 	}
 	c.receipts = append(c.receipts, out.ReceiptID)
 	if out.Status >= 300 {
-		return nil, fmt.Errorf("%w: %s, status %d%s", ErrToolFailed, c.node.ToolName(ctx, code), out.Status, notesOf(out.ReceiptRaw))
+		return nil, fmt.Errorf("%w: %s, status %d%s", ErrToolFailed, c.node.Toolbox.Name(ctx, code), out.Status, notesOf(out.ReceiptRaw))
 	}
 	return out.Body, nil
 }
@@ -305,8 +249,8 @@ func notesOf(raw []byte) string {
 
 // Reevaluate runs an evaluation again, for a verifier. The tool's call leaves a
 // receipt, as every effect does; without a key, it is never a replay.
-func (n *Node) Reevaluate(ctx context.Context, j model.EvalJob) (*model.EvalResult, error) {
-	inner := &innerCall{node: n}
+func (l *Learner) Reevaluate(ctx context.Context, j model.EvalJob) (*model.EvalResult, error) {
+	inner := &innerCall{node: l}
 	_, res, err := model.Eval(ctx, inner.env(), j)
 	return res, err
 }

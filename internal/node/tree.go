@@ -9,14 +9,32 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/packet"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
+
+// Transfer sends trees to other repositories and takes what they send.
+type Transfer struct {
+	ID       *identity.Identity
+	DB       kv.KV
+	Store    *store.Store
+	Models   *model.Registry
+	Source   *dataset.StoreSource
+	Quotas   *caps.Quotas
+	Auth     *Authority
+	Episodes *Episodes
+	Datasets *Datasets
+	Find     *Finder
+	Explain  *Explainer
+}
 
 // Kinds of a Part beside the names of structs.
 const (
@@ -39,8 +57,8 @@ type Item struct {
 // list its nodes, episodes and signals; for an episode its trace, outcome, receipts, requests,
 // responses, capabilities and signals; for a blob its chunks, which are not read; for
 // any other object what [Node.Why] finds that it rests on.
-func (n *Node) Items(ctx context.Context, root object.Hash, fn func(Item) error) error {
-	return n.walk(ctx, root, nil, func(it Item, _ func() ([]byte, error)) error {
+func (tr *Transfer) Items(ctx context.Context, root object.Hash, fn func(Item) error) error {
+	return tr.walk(ctx, root, nil, func(it Item, _ func() ([]byte, error)) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -51,21 +69,21 @@ func (n *Node) Items(ctx context.Context, root object.Hash, fn func(Item) error)
 // Sendable reports whether a tree may leave. Where the setting redact names rules, one
 // with an episode that was not redacted under them, or with the trace of a run, may
 // not: the error wraps ErrUnredacted.
-func (n *Node) Sendable(ctx context.Context, root object.Hash) error {
-	rules, err := n.policyRedaction()
+func (tr *Transfer) Sendable(ctx context.Context, root object.Hash) error {
+	rules, err := tr.Episodes.policyRedaction()
 	if err != nil || rules == nil {
 		return err
 	}
-	return n.walk(ctx, root, rules, func(Item, func() ([]byte, error)) error { return ctx.Err() })
+	return tr.walk(ctx, root, rules, func(Item, func() ([]byte, error)) error { return ctx.Err() })
 }
 
 // Send calls emit with those parts below root that wanted says, if the tree is
 // Sendable. A part's data is valid during emit only.
-func (n *Node) Send(ctx context.Context, root object.Hash, wanted func(Key) bool, emit func(Part) error) error {
-	if err := n.Sendable(ctx, root); err != nil {
+func (tr *Transfer) Send(ctx context.Context, root object.Hash, wanted func(Key) bool, emit func(Part) error) error {
+	if err := tr.Sendable(ctx, root); err != nil {
 		return err
 	}
-	return n.walk(ctx, root, nil, func(it Item, load func() ([]byte, error)) error {
+	return tr.walk(ctx, root, nil, func(it Item, load func() ([]byte, error)) error {
 		if !wanted(it.Key()) {
 			return ctx.Err()
 		}
@@ -77,18 +95,18 @@ func (n *Node) Send(ctx context.Context, root object.Hash, wanted func(Key) bool
 	})
 }
 
-func (n *Node) walk(ctx context.Context, root object.Hash, rules *dataset.Redaction, emit func(Item, func() ([]byte, error)) error) error {
-	return n.walker(ctx, rules, emit).any(root)
+func (tr *Transfer) walk(ctx context.Context, root object.Hash, rules *dataset.Redaction, emit func(Item, func() ([]byte, error)) error) error {
+	return tr.walker(ctx, rules, emit).any(root)
 }
 
-func (n *Node) walker(ctx context.Context, rules *dataset.Redaction, emit func(Item, func() ([]byte, error)) error) *walker {
-	return &walker{ctx: ctx, n: n, visit: emit, done: map[object.Hash]bool{}, blobs: map[object.Hash]bool{}, rules: rules,
+func (tr *Transfer) walker(ctx context.Context, rules *dataset.Redaction, emit func(Item, func() ([]byte, error)) error) *walker {
+	return &walker{ctx: ctx, n: tr, visit: emit, done: map[object.Hash]bool{}, blobs: map[object.Hash]bool{}, rules: rules,
 		mine: func(Key) (bool, error) { return true, nil }}
 }
 
 type walker struct {
 	ctx   context.Context
-	n     *Node
+	n     *Transfer
 	visit func(it Item, load func() ([]byte, error)) error
 	done  map[object.Hash]bool
 	blobs map[object.Hash]bool
@@ -131,7 +149,7 @@ func (w *walker) object(id object.Hash) error {
 	if w.done[id] {
 		return nil
 	}
-	kind, raw, err := w.n.FindObject(w.ctx, id)
+	kind, raw, err := w.n.Find.Object(w.ctx, id)
 	if err != nil {
 		return err
 	}
@@ -179,7 +197,7 @@ func (w *walker) episode(raw []byte) error {
 			return err
 		}
 	}
-	signals, err := w.n.Source().Signals(w.ctx, e.EpisodeID)
+	signals, err := w.n.Source.Signals(w.ctx, e.EpisodeID)
 	if err != nil {
 		return err
 	}
@@ -205,7 +223,7 @@ func (w *walker) receipt(id object.Hash) error {
 	if !w.once(id) {
 		return nil
 	}
-	raw, err := w.n.Source().ReceiptBytes(w.ctx, id)
+	raw, err := w.n.Source.ReceiptBytes(w.ctx, id)
 	if err != nil {
 		return err
 	}

@@ -14,8 +14,8 @@ import (
 // grounds visits an object with all that [Node.Why] walks to from there: whoever has
 // that can ask why, too. What is not here is left out, but for parts of a blob.
 func (w *walker) grounds(kind string, id object.Hash) error {
-	r := &recorder{Local: w.n.resolver(), w: w, lists: map[object.Hash]object.BlobRef{}}
-	o := w.n.whyOptions(w.ctx, WhyOptions{Width: 1})
+	r := &recorder{Local: w.n.Explain.resolver(), w: w, lists: map[object.Hash]object.BlobRef{}}
+	o := w.n.Explain.whyOptions(w.ctx, WhyOptions{Width: 1})
 	o.MaxNodes, o.MaxDepth, o.Blob = maxGrounds, maxGrounds, r.blob
 	_, err := why.Explain(w.ctx, r, why.Start{ID: id, Kind: kind}, o)
 	var visit visitError

@@ -8,12 +8,28 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
+
+// Explainer walks from a thing to what it rests on.
+type Explainer struct {
+	ID       *identity.Identity
+	Store    *store.Store
+	Gate     *exec.Gate
+	Exec     *exec.Executor
+	Models   *model.Registry
+	Verifier *caps.Verifier
+	Judge    *Judge
+	Toolbox  *Toolbox
+	Learn    *Learner
+	Packets  *Packets
+}
 
 // WhyOptions say how much of what is walked is shown, and verified.
 type WhyOptions struct {
@@ -24,41 +40,41 @@ type WhyOptions struct {
 // Why walks from a start down to what it rests on, verifying every link. A dataset that
 // was built here is walked from how it came about, and a run from its record; of a ring,
 // the decisions that a crash cut short are finished first.
-func (n *Node) Why(ctx context.Context, start why.Start, o WhyOptions) (*why.Node, error) {
+func (ex *Explainer) Why(ctx context.Context, start why.Start, o WhyOptions) (*why.Node, error) {
 	if start.Ring != nil {
-		if err := n.settle(ctx, *start.Ring); err != nil {
+		if err := ex.Learn.settle(ctx, *start.Ring); err != nil {
 			return nil, err
 		}
-	} else if id, err := n.Store.Ref(ctx, DatasetRefName(start.ID)); err == nil {
+	} else if id, err := ex.Store.Ref(ctx, DatasetRefName(start.ID)); err == nil {
 		start.ID = id
-	} else if rec, err := n.Exec.RunRecord(ctx, start.ID); err == nil && rec.RunID == start.ID {
-		return n.whyRun(ctx, rec, o)
+	} else if rec, err := ex.Exec.RunRecord(ctx, start.ID); err == nil && rec.RunID == start.ID {
+		return ex.whyRun(ctx, rec, o)
 	} else if !errors.Is(err, exec.ErrNoRun) && err != nil {
 		return nil, err
 	}
-	return why.Explain(ctx, n.resolver(), start, n.whyOptions(ctx, o))
+	return why.Explain(ctx, ex.resolver(), start, ex.whyOptions(ctx, o))
 }
 
-func (n *Node) resolver() *why.Local {
-	return &why.Local{Registry: n.Models(), Nodes: n.Store.Nodes, BlobRef: n.Store.BlobRef}
+func (ex *Explainer) resolver() *why.Local {
+	return &why.Local{Registry: ex.Models, Nodes: ex.Store.Nodes, BlobRef: ex.Store.BlobRef}
 }
 
-func (n *Node) whyOptions(ctx context.Context, o WhyOptions) why.Options {
-	return why.Options{Trust: n.Models().Trust, Caps: n.Verifier, Then: func(id object.Hash, r *ledger.Receipt) caps.Past { return n.Judge.Then(ctx, id, r) }, Width: o.Width, Sample: o.Sample,
+func (ex *Explainer) whyOptions(ctx context.Context, o WhyOptions) why.Options {
+	return why.Options{Trust: ex.Models.Trust, Caps: ex.Verifier, Then: func(id object.Hash, r *ledger.Receipt) caps.Past { return ex.Judge.Then(ctx, id, r) }, Width: o.Width, Sample: o.Sample,
 		Use: func(tool object.Hash, request []byte) (scope.Use, bool) {
-			use, err := n.Gate.Use(ctx, tool, request)
+			use, err := ex.Gate.Use(ctx, tool, request)
 			return use, err == nil
 		},
-		ToolName: func(id object.Hash) string { return n.ToolName(ctx, id) },
+		ToolName: func(id object.Hash) string { return ex.Toolbox.Name(ctx, id) },
 		Check: func(kind string, id object.Hash, raw []byte) error {
 			return objects.Check(store.Object{ID: id, Kind: kind, Raw: raw})
 		}}
 }
 
 // below walks from each start and hangs what is found below root.
-func (n *Node) below(ctx context.Context, root *why.Node, res why.Resolver, starts []why.Start, o WhyOptions) (*why.Node, error) {
+func (ex *Explainer) below(ctx context.Context, root *why.Node, res why.Resolver, starts []why.Start, o WhyOptions) (*why.Node, error) {
 	for _, s := range starts {
-		child, err := why.Explain(ctx, res, s, n.whyOptions(ctx, o))
+		child, err := why.Explain(ctx, res, s, ex.whyOptions(ctx, o))
 		if err != nil {
 			return nil, err
 		}
@@ -69,16 +85,16 @@ func (n *Node) below(ctx context.Context, root *why.Node, res why.Resolver, star
 
 // whyRun walks from a run: its program, its result, and its episode or, where it left
 // none, its receipts.
-func (n *Node) whyRun(ctx context.Context, rec *exec.RunRecord, o WhyOptions) (*why.Node, error) {
+func (ex *Explainer) whyRun(ctx context.Context, rec *exec.RunRecord, o WhyOptions) (*why.Node, error) {
 	root := &why.Node{Kind: "RunRecord", ID: rec.RunID, Label: fmt.Sprintf("run %s of task %s, %s", rec.RunID.Short(), rec.TaskID.Short(), rec.Time), Verified: true}
-	if _, err := n.below(ctx, root, n.resolver(), []why.Start{{ID: rec.BundleHash, Kind: why.KindBytes}, {ID: rec.ResultHash, Kind: why.KindBytes}}, o); err != nil {
+	if _, err := ex.below(ctx, root, ex.resolver(), []why.Start{{ID: rec.BundleHash, Kind: why.KindBytes}, {ID: rec.ResultHash, Kind: why.KindBytes}}, o); err != nil {
 		return nil, err
 	}
 	root.Children[0].Label, root.Children[1].Label = "program "+root.Children[0].Label, "result "+root.Children[1].Label
 	if rec.EpisodeID != nil {
-		return n.below(ctx, root, n.resolver(), []why.Start{{ID: *rec.EpisodeID, Kind: "EpisodeRef"}}, o)
+		return ex.below(ctx, root, ex.resolver(), []why.Start{{ID: *rec.EpisodeID, Kind: "EpisodeRef"}}, o)
 	}
-	raw, err := n.Store.Bytes(ctx, rec.Effects)
+	raw, err := ex.Store.Bytes(ctx, rec.Effects)
 	if err != nil {
 		root.Verified, root.Problem = false, fmt.Sprintf("its effects %s: %v", rec.Effects.Short(), err)
 		return root, nil
@@ -93,5 +109,5 @@ func (n *Node) whyRun(ctx context.Context, rec *exec.RunRecord, o WhyOptions) (*
 			starts = append(starts, why.Start{ID: *e.ReceiptID, Kind: "Receipt"})
 		}
 	}
-	return n.below(ctx, root, n.resolver(), starts, o)
+	return ex.below(ctx, root, ex.resolver(), starts, o)
 }

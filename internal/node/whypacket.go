@@ -41,9 +41,9 @@ func (c *carried) Kind(ctx context.Context, id object.Hash) (string, error) {
 // WhyPacket walks from a packet down to what it rests on: whose signatures it has, its
 // program, the capabilities that travel with it, and the receipts of an answer. What
 // travels in it need not be here.
-func (n *Node) WhyPacket(ctx context.Context, raw []byte, o WhyOptions) (*why.Node, error) {
+func (ex *Explainer) Packet(ctx context.Context, raw []byte, o WhyOptions) (*why.Node, error) {
 	root := &why.Node{Kind: "Packet", ID: object.Sum(raw), Label: fmt.Sprintf("packet of %d bytes", len(raw)), Verified: true}
-	got, err := n.Open(ctx, raw)
+	got, err := ex.Packets.Open(ctx, raw)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -52,26 +52,26 @@ func (n *Node) WhyPacket(ctx context.Context, raw []byte, o WhyOptions) (*why.No
 		return root, nil
 	}
 	for _, a := range got.Signers {
-		root.Children = append(root.Children, &why.Node{Kind: "AgentID", ID: a.KeyID(), Label: "signed by " + n.ShortName(a) + ", trusted for packets", Verified: true})
+		root.Children = append(root.Children, &why.Node{Kind: "AgentID", ID: a.KeyID(), Label: "signed by " + ex.ID.ShortName(a) + ", trusted for packets", Verified: true})
 	}
-	program, err := n.bundleNode(got)
+	program, err := ex.bundleNode(got)
 	if err != nil {
 		return nil, err
 	}
 	root.Children = append(root.Children, program)
-	inside := &carried{n.resolver(), map[object.Hash]string{}, map[object.Hash][]byte{}}
-	return n.below(ctx, root, inside, inside.starts(got), o)
+	inside := &carried{ex.resolver(), map[object.Hash]string{}, map[object.Hash][]byte{}}
+	return ex.below(ctx, root, inside, inside.starts(got), o)
 }
 
 // bundleNode is the program of a packet, which was validated when it was opened.
-func (n *Node) bundleNode(got *Received) (*why.Node, error) {
+func (ex *Explainer) bundleNode(got *Received) (*why.Node, error) {
 	id, err := ir.BundleID(got.Bundle)
 	if err != nil {
 		return nil, err
 	}
-	c := &why.Node{Kind: "IRBundle", ID: id, Label: fmt.Sprintf("program %s by %s, valid", id.Short(), n.ShortName(got.Author)), Verified: true}
+	c := &why.Node{Kind: "IRBundle", ID: id, Label: fmt.Sprintf("program %s by %s, valid", id.Short(), ex.ID.ShortName(got.Author)), Verified: true}
 	if a := got.Answer; a != nil {
-		c.Label = fmt.Sprintf("answer of %s to packet %s: result %s", n.ShortName(got.Author), a.PacketID.Short(), a.ResultHash.Short())
+		c.Label = fmt.Sprintf("answer of %s to packet %s: result %s", ex.ID.ShortName(got.Author), a.PacketID.Short(), a.ResultHash.Short())
 	}
 	return c, nil
 }

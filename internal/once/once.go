@@ -75,17 +75,17 @@ func Run(ctx context.Context, n *node.Node, s Spec) (*Ran, error) {
 	}
 	s.Manner.Anew = true
 	call := node.CallSpec{Tool: exec.BuiltinTool("once"), Key: s.Key, Request: request, Trace: true, Manner: s.Manner}
-	held, err := n.Covering(ctx, scope.Use{Kind: scope.KindToolCall, Tool: r.Command.ID, Request: s.Input})
+	held, err := n.Auth.Covering(ctx, scope.Use{Kind: scope.KindToolCall, Tool: r.Command.ID, Request: s.Input})
 	if err == nil && len(held) == 0 {
 		err = issue(ctx, n, r.Command.ID)
 	}
 	if err != nil {
 		return r, err
 	}
-	r.Called, err = n.Call(ctx, call)
+	r.Called, err = n.Caller.Call(ctx, call)
 	if errors.Is(err, caps.ErrQuota) && n.MayIssue(scope.KindToolCall) {
 		if err = issue(ctx, n, r.Command.ID); err == nil {
-			r.Called, err = n.Call(ctx, call)
+			r.Called, err = n.Caller.Call(ctx, call)
 		}
 	}
 	if err != nil {
@@ -114,7 +114,7 @@ func issue(ctx context.Context, n *node.Node, tool object.Hash) error {
 	}
 	scope, err := scope.New(&scope.ToolCall{ToolID: tool, MaxCalls: scope.NoLimit32})
 	if err == nil {
-		_, err = n.IssueCap(ctx, caps.Draft{Subject: n.Self(), Scope: scope, NotBefore: n.Now(), ExpiresAt: n.Now().Add(ttl)})
+		_, err = n.Auth.Issue(ctx, caps.Draft{Subject: n.Self(), Scope: scope, NotBefore: n.Now(), ExpiresAt: n.Now().Add(ttl)})
 	}
 	return err
 }

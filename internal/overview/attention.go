@@ -45,7 +45,7 @@ func (g *gatherer) byUrgency() []Attention {
 }
 
 func (g *gatherer) ledger(ctx context.Context) error {
-	sum, err := g.n.Summarize(ctx)
+	sum, err := g.n.History.Summarize(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (g *gatherer) open(ctx context.Context, e ledger.State) error {
 	if len(e.History) > 0 && e.History[0].Register != nil {
 		r := e.History[0].Register
 		tool, key = r.ToolID, ledger.KeyText(r.IdempotencyKey)
-		name = fmt.Sprintf("%s with key %q", g.n.ToolName(ctx, tool), key)
+		name = fmt.Sprintf("%s with key %q", g.n.Toolbox.Name(ctx, tool), key)
 	}
 	named := s.Unknown+s.Divergent < maxNamed
 	switch e.At(g.n.Now()) {
@@ -163,7 +163,7 @@ func (t *trouble) words() string {
 // recent finds what failed and what was refused lately, unless it was made good since.
 func (g *gatherer) recent(ctx context.Context) error {
 	found, good, looked := map[[2]string]*trouble{}, map[object.Hash]bool{}, 0
-	for h, err := range g.n.History(ctx, node.HistoryOptions{Since: g.n.Now().Add(-recently)}) {
+	for h, err := range g.n.History.Events(ctx, node.HistoryOptions{Since: g.n.Now().Add(-recently)}) {
 		if err != nil {
 			return err
 		}
@@ -202,7 +202,7 @@ func (g *gatherer) recent(ctx context.Context) error {
 func (g *gatherer) caps(ctx context.Context) error {
 	n, s, now := g.n, g.s, g.n.Now()
 	used := 0
-	return n.Caps(ctx, func(l caps.Link) error {
+	return n.Auth.Each(ctx, func(l caps.Link) error {
 		if !l.Cap.Subject.Same(n.Self()) || now >= l.Cap.ExpiresAt {
 			return nil
 		}
@@ -231,7 +231,7 @@ func long(l caps.Link) bool { return l.Cap.ExpiresAt >= l.Cap.NotBefore.Add(2*ex
 
 // spent reports whether nothing is left of a capability.
 func (g *gatherer) spent(ctx context.Context, l caps.Link) (bool, error) {
-	chain, err := g.n.Chain(ctx, l.ID)
+	chain, err := g.n.Auth.Chain(ctx, l.ID)
 	if err != nil {
 		return false, ctx.Err() // its parent is not here: it counts for nothing
 	}

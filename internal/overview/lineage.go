@@ -22,7 +22,7 @@ func Under(ctx context.Context, n *node.Node, ancestor object.Hash) func(leaf ob
 		if ok {
 			return is
 		}
-		if chain, err := n.Chain(ctx, leaf); err == nil {
+		if chain, err := n.Auth.Chain(ctx, leaf); err == nil {
 			for _, link := range chain {
 				is = is || link.ID == ancestor
 			}

@@ -96,7 +96,7 @@ func (g *gatherer) trust(ctx context.Context) error {
 			g.attend(Notice, "mythos trust ls", "`mythos trust add` prolongs it", "%s is trusted only until %s", e.Name, e.Until)
 		}
 	}
-	return n.Peers(ctx, func(p node.Peer) error {
+	return n.Peers.Each(ctx, func(p node.Peer) error {
 		s.Peers = append(s.Peers, p.Name)
 		return nil
 	})

@@ -18,7 +18,7 @@ func ToolOf(ctx context.Context, n *node.Node, s scope.CapScope) string {
 	if !ok {
 		return ""
 	}
-	if name := n.ToolName(ctx, call.ToolID); name != call.ToolID.Short() {
+	if name := n.Toolbox.Name(ctx, call.ToolID); name != call.ToolID.Short() {
 		return name
 	}
 	return ""

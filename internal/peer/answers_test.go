@@ -25,26 +25,26 @@ func TestAnswersFit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pkt, asked, err := n.PackTask(bundle, node.PackOptions{Guard: true})
+	pkt, asked, err := n.Packets.PackTask(bundle, node.PackOptions{Guard: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	question, err := n.Open(ctx, pkt)
+	question, err := n.Packets.Open(ctx, pkt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.CheckAnswer(question, asked); !errors.Is(err, exec.ErrAnswer) {
+	if err := n.Packets.CheckAnswer(question, asked); !errors.Is(err, exec.ErrAnswer) {
 		t.Errorf("the question itself: %v", err)
 	}
-	raw, _, err := n.Serve(ctx, question)
+	raw, _, err := n.Packets.Serve(ctx, question)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := n.Open(ctx, raw)
+	got, err := n.Packets.Open(ctx, raw)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.CheckAnswer(got, asked); err != nil {
+	if err := n.Packets.CheckAnswer(got, asked); err != nil {
 		t.Fatal(err)
 	}
 	other := object.SumText("another")
@@ -53,7 +53,7 @@ func TestAnswersFit(t *testing.T) {
 	} {
 		changed := asked
 		change(&changed)
-		if err := n.CheckAnswer(got, changed); !errors.Is(err, exec.ErrAnswer) {
+		if err := n.Packets.CheckAnswer(got, changed); !errors.Is(err, exec.ErrAnswer) {
 			t.Errorf("another %s: %v", what, err)
 		}
 	}
@@ -63,13 +63,13 @@ func TestAnswersFit(t *testing.T) {
 		t.Fatal(err)
 	}
 	got.Answer.Receipts = append(got.Answer.Receipts, receipt)
-	if err := n.CheckAnswer(got, asked); !errors.Is(err, exec.ErrAnswer) {
+	if err := n.Packets.CheckAnswer(got, asked); !errors.Is(err, exec.ErrAnswer) {
 		t.Errorf("a stranger's receipt: %v", err)
 	}
 	if err := n.Trust.Add(keyfile.Entry{Name: "stranger", Key: stranger.Agent().KeyHex(), For: []string{keyfile.ForLedger}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := n.CheckAnswer(got, asked); err != nil {
+	if err := n.Packets.CheckAnswer(got, asked); err != nil {
 		t.Errorf("a receipt by somebody who is trusted for ledgers: %v", err)
 	}
 }
@@ -80,7 +80,7 @@ func TestSentIsForgotten(t *testing.T) {
 	var later atomic.Int64
 	n := taskNode(t, &later)
 	asked := node.Asked{Packet: object.SumText("packet"), Bundle: object.SumText("bundle"), Task: object.SumText("task")}
-	if err := n.SetSent(ctx, asked, "far"); err != nil {
+	if err := n.Packets.SetSent(ctx, asked, "far"); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -88,11 +88,11 @@ func TestSentIsForgotten(t *testing.T) {
 		want  int
 	}{{0, 1}, {node.KeepSent - time.Minute, 1}, {node.KeepSent + time.Minute, 0}} {
 		later.Store(int64(c.after))
-		if err := n.Forget(ctx); err != nil {
+		if err := n.Upkeep.Forget(ctx); err != nil {
 			t.Fatal(err)
 		}
 		count := 0
-		if err := n.Sent(ctx, func(s node.Sent) error {
+		if err := n.Packets.Sent(ctx, func(s node.Sent) error {
 			if count++; s.Asked != asked || s.Peer != "far" {
 				t.Errorf("%+v", s)
 			}

@@ -50,7 +50,7 @@ func (s *Server) once(r *http.Request, agent object.AgentID, now object.Time) er
 	if err != nil || len(nonce) != 16 {
 		return fmt.Errorf("%w: malformed nonce", auth.ErrUnauthorized)
 	}
-	fresh, err := s.Node.TakeNonce(r.Context(), agent, [16]byte(nonce), now.Add(auth.KeepNonces))
+	fresh, err := s.Node.Packets.TakeNonce(r.Context(), agent, [16]byte(nonce), now.Add(auth.KeepNonces))
 	if err == nil && !fresh {
 		err = auth.ErrReplayed
 	}

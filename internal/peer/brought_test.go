@@ -103,7 +103,7 @@ func TestPushesTellNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, err := s.Node.IssueCap(t.Context(), caps.Draft{Subject: s.Node.Self(), Scope: chain[0].Cap.Scope, NotBefore: s.Node.Now(), ExpiresAt: s.Node.Now() + 1e9})
+	secret, err := s.Node.Auth.Issue(t.Context(), caps.Draft{Subject: s.Node.Self(), Scope: chain[0].Cap.Scope, NotBefore: s.Node.Now(), ExpiresAt: s.Node.Now() + 1e9})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -267,11 +267,11 @@ func (c *Client) openAnswer(ctx context.Context, body io.Reader, asked node.Aske
 	if err != nil {
 		return nil, nil, err
 	}
-	got, err := c.Node.Open(ctx, raw)
+	got, err := c.Node.Packets.Open(ctx, raw)
 	if err != nil {
 		return raw, nil, fmt.Errorf("answer: %w", err)
 	}
-	if err := c.Node.CheckAnswer(got, asked); err != nil {
+	if err := c.Node.Packets.CheckAnswer(got, asked); err != nil {
 		return raw, got, err
 	}
 	if c.Key != nil && !got.Author.Same(*c.Key) {

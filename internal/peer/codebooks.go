@@ -33,7 +33,7 @@ func (s *Server) codebooks(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	out, a, err := s.Node.OfferFrom(r.Context(), raw, s.AcceptCodebooks)
+	out, a, err := s.Node.Codebooks.OfferFrom(r.Context(), raw, s.AcceptCodebooks)
 	if err != nil {
 		s.refuse(w, r, receiveStatus(err), errors.Join(err, giveBack(context.WithoutCancel(r.Context()))))
 		return
@@ -84,7 +84,7 @@ func (c *Client) Offer(ctx context.Context, offer []byte, chain caps.Chain) (*no
 	if err != nil {
 		return nil, fmt.Errorf("answer: %w", err)
 	}
-	_, a, err := c.Node.TakeOffer(ctx, raw, false)
+	_, a, err := c.Node.Codebooks.TakeOffer(ctx, raw, false)
 	return a, err
 }
 
@@ -110,7 +110,7 @@ func (c *Client) Agent(ctx context.Context) (object.AgentID, error) {
 // asked who it is only when there is an agreement with anyone.
 func (c *Client) CodebookWith(ctx context.Context) (*packet.Codebook, error) {
 	any := errors.New("one is enough")
-	err := c.Node.Agreements(ctx, func(a node.Agreement) error {
+	err := c.Node.Codebooks.Agreements(ctx, func(a node.Agreement) error {
 		if a.InForce(c.Node.Now()) {
 			return any
 		}
@@ -123,7 +123,7 @@ func (c *Client) CodebookWith(ctx context.Context) (*packet.Codebook, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.Node.CodebookWith(ctx, agent)
+	return c.Node.Codebooks.With(ctx, agent)
 }
 
 // read sends a request and reads an answer of at most limit bytes.

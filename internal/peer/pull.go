@@ -87,7 +87,7 @@ func (p *pull) by(ctx context.Context, lister *Client) error {
 		if err = p.fetch(ctx, items, deep); err != nil {
 			return err
 		}
-		if err = p.n.Whole(ctx, p.root, func(k node.Key) bool { return p.kept[k] }); err == nil {
+		if err = p.n.Transfer.Whole(ctx, p.root, func(k node.Key) bool { return p.kept[k] }); err == nil {
 			return nil
 		}
 	}
@@ -127,7 +127,7 @@ func (p *pull) fetch(ctx context.Context, items []node.Item, deep bool) error {
 	var missing [3][]node.Item
 	total := uint64(0)
 	for _, it := range items {
-		have, err := p.n.Has(ctx, it, deep)
+		have, err := p.n.Transfer.Has(ctx, it, deep)
 		if err != nil {
 			return err
 		}
@@ -242,7 +242,7 @@ func (p *pull) take(ctx context.Context, c *Client, share []node.Item) error {
 		return err
 	}
 	defer res.Body.Close()
-	keep := p.n.Keeper(ctx)
+	keep := p.n.Transfer.Keeper(ctx)
 	err = readFrames(res.Body, func(f node.Part, done func()) error {
 		if !wanted[f.Key()] {
 			return fmt.Errorf("part %s was not asked for", f.ID.Short())

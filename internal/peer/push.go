@@ -22,7 +22,7 @@ func (c *Client) Push(ctx context.Context, root object.Hash, chain caps.Chain, p
 	if progress == nil {
 		progress = silent{}
 	}
-	if err := c.Node.Sendable(ctx, root); err != nil {
+	if err := c.Node.Transfer.Sendable(ctx, root); err != nil {
 		return done, err
 	}
 	wanted, total, err := c.missing(ctx, root, chain)
@@ -39,7 +39,7 @@ func (c *Client) Push(ctx context.Context, root object.Hash, chain caps.Chain, p
 		if err := writeFrame(w, node.Part{Kind: frameIDs, ID: root, Data: list}); err != nil {
 			return err
 		}
-		err := c.Node.Send(ctx, root, func(k node.Key) bool { return wanted[k] }, func(p node.Part) error {
+		err := c.Node.Transfer.Send(ctx, root, func(k node.Key) bool { return wanted[k] }, func(p node.Part) error {
 			progress.Add(int64(len(p.Data)))
 			return writeFrame(w, p)
 		})
@@ -68,7 +68,7 @@ func (c *Client) Push(ctx context.Context, root object.Hash, chain caps.Chain, p
 func (c *Client) missing(ctx context.Context, root object.Hash, chain caps.Chain) (map[node.Key]bool, uint64, error) {
 	sizes := map[node.Key]uint64{}
 	body := streamed(func(w *bufio.Writer) error {
-		err := c.Node.Items(ctx, root, func(it node.Item) error {
+		err := c.Node.Transfer.Items(ctx, root, func(it node.Item) error {
 			sizes[it.Key()] = it.Size
 			return writeFrame(w, itemFrame(it))
 		})

@@ -62,7 +62,7 @@ func (s *Server) newQueue(ctx context.Context) (*queue, error) {
 	q := &queue{s: s, me: me, of: map[string]int{}, jobs: map[object.Hash]*job{}}
 	q.wake = sync.NewCond(&q.mu)
 	q.ctx, q.end = context.WithCancel(ctx)
-	if err := s.Node.Forget(ctx); err != nil {
+	if err := s.Node.Upkeep.Forget(ctx); err != nil {
 		return nil, errors.Join(err, me.Close())
 	}
 	for range maxTasks {
@@ -79,7 +79,7 @@ func (s *Server) newQueue(ctx context.Context) (*queue, error) {
 func (q *queue) takeOver(ctx context.Context) error {
 	alive := map[string]bool{q.me.ID: true}
 	var left []node.Task
-	err := q.s.Node.OpenTasks(ctx, func(id object.Hash, server string) error {
+	err := q.s.Node.Tasks.Open(ctx, func(id object.Hash, server string) error {
 		lives, known := alive[server]
 		if !known {
 			var err error
@@ -91,7 +91,7 @@ func (q *queue) takeOver(ctx context.Context) error {
 		if lives || q.ended(id) != nil {
 			return nil
 		}
-		t, err := q.s.Node.Task(ctx, id)
+		t, err := q.s.Node.Tasks.Get(ctx, id)
 		if err == nil {
 			left = append(left, t)
 		}
@@ -110,7 +110,7 @@ func (q *queue) takeUp(ctx context.Context, t node.Task) {
 	switch {
 	case t.Ended != 0: // since
 	case t.State == node.TaskRunning:
-		err = q.s.Node.EndTask(ctx, t.ID, t.Server, node.TaskFailed, nil, node.Failure{Err: errEnded, Kind: kindFailed, Hint: hintEnded})
+		err = q.s.Node.Tasks.End(ctx, t.ID, t.Server, node.TaskFailed, nil, node.Failure{Err: errEnded, Kind: kindFailed, Hint: hintEnded})
 		q.s.Log.Warn("a server ended while a task ran", "task", t.ID.Short())
 	default:
 		err = q.add(t)
@@ -180,7 +180,7 @@ func (q *queue) watch() {
 	ticker := time.NewTicker(lookAround)
 	defer ticker.Stop()
 	for q.ctx.Err() == nil {
-		err := q.s.Node.Cancelled(q.ctx, func(id object.Hash) error { q.cancel(id); return nil })
+		err := q.s.Node.Tasks.Cancelled(q.ctx, func(id object.Hash) error { q.cancel(id); return nil })
 		if err == nil && !q.stopping() {
 			err = q.takeOver(q.ctx)
 		}
@@ -241,7 +241,7 @@ func (q *queue) leave(j *job) {
 // one runs a task, if this server gets it, and keeps its answer.
 func (q *queue) one(j *job) {
 	n, ctx := q.s.Node, context.WithoutCancel(q.ctx)
-	_, cancelled, err := n.ClaimTask(ctx, j.ID, q.me.ID)
+	_, cancelled, err := n.Tasks.Claim(ctx, j.ID, q.me.ID)
 	if errors.Is(err, node.ErrClaimed) {
 		return
 	}
@@ -270,22 +270,22 @@ func (q *queue) one(j *job) {
 		attrs = append(attrs, "error", why.Err)
 	}
 	q.s.Log.Info("task", attrs...)
-	if err := n.EndTask(ctx, j.ID, q.me.ID, state, answer, why); err != nil {
+	if err := n.Tasks.End(ctx, j.ID, q.me.ID, state, answer, why); err != nil {
 		q.s.Log.Error("task", "task", j.ID.Short(), "error", err)
 	}
 }
 
 func (q *queue) answer(j *job) ([]byte, error) {
 	ctx := context.WithoutCancel(j.ctx)
-	raw, err := q.s.Node.TaskPacket(ctx, j.ID)
+	raw, err := q.s.Node.Tasks.Packet(ctx, j.ID)
 	if err != nil {
 		return nil, err
 	}
-	got, err := q.s.Node.Open(ctx, raw)
+	got, err := q.s.Node.Packets.Open(ctx, raw)
 	if err != nil {
 		return nil, err
 	}
-	answer, _, err := q.s.Node.Serve(j.ctx, got)
+	answer, _, err := q.s.Node.Packets.Serve(j.ctx, got)
 	return answer, err
 }
 

@@ -90,7 +90,7 @@ func (rd *reading) authorize(use scope.Use) error {
 func (rd *reading) items() {
 	out, err := rd.begin(rd.mayAll())
 	if err == nil {
-		err = rd.s.Node.Items(rd.r.Context(), rd.root, func(it node.Item) error { return rd.frame(out, itemFrame(it), 0) })
+		err = rd.s.Node.Transfer.Items(rd.r.Context(), rd.root, func(it node.Item) error { return rd.frame(out, itemFrame(it), 0) })
 	}
 	rd.end(out, err)
 }
@@ -99,7 +99,7 @@ func (rd *reading) items() {
 func (rd *reading) some(wanted map[node.Key]bool) {
 	out, err := rd.begin(rd.mayAll())
 	if err == nil {
-		err = rd.s.Node.Send(rd.r.Context(), rd.root, func(k node.Key) bool { return wanted[k] }, func(p node.Part) error { return rd.frame(out, p, len(p.Data)) })
+		err = rd.s.Node.Transfer.Send(rd.r.Context(), rd.root, func(k node.Key) bool { return wanted[k] }, func(p node.Part) error { return rd.frame(out, p, len(p.Data)) })
 	}
 	rd.end(out, err)
 }
@@ -107,7 +107,7 @@ func (rd *reading) some(wanted map[node.Key]bool) {
 // begin starts a stream of frames, if may is nil and the root may leave.
 func (rd *reading) begin(may error) (*bufio.Writer, error) {
 	if may == nil {
-		may = rd.s.Node.Sendable(rd.r.Context(), rd.root)
+		may = rd.s.Node.Transfer.Sendable(rd.r.Context(), rd.root)
 	}
 	return rd.s.stream(rd.w), may
 }
@@ -151,7 +151,7 @@ func (rd *reading) close(err error, begun bool) {
 
 // open opens the root as a blob, with its tree; nil: it is one byte string.
 func (rd *reading) open(ctx context.Context) (*store.Blob, *merkle.Tree, error) {
-	if err := rd.s.Node.Sendable(ctx, rd.root); err != nil {
+	if err := rd.s.Node.Transfer.Sendable(ctx, rd.root); err != nil {
 		return nil, nil, err
 	}
 	b, err := rd.s.Node.Store.OpenBlob(ctx, rd.root, store.OpenOptions{})

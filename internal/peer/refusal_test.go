@@ -72,7 +72,7 @@ func TestClocksThatDiffer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			pkt, _, err := near.PackTask(bundle, node.PackOptions{Guard: true})
+			pkt, _, err := near.Packets.PackTask(bundle, node.PackOptions{Guard: true})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -26,8 +26,8 @@ func Repair(ctx context.Context, n *node.Node, progress Progress, report func(Re
 		return err
 	}
 	done := map[object.Hash]bool{}
-	return n.Readable(ctx, func(root object.Hash, chain caps.Chain) error {
-		if done[root] || n.Whole(ctx, root, nothing) == nil {
+	return n.Auth.Readable(ctx, func(root object.Hash, chain caps.Chain) error {
+		if done[root] || n.Transfer.Whole(ctx, root, nothing) == nil {
 			done[root] = true
 			return ctx.Err()
 		}
@@ -42,7 +42,7 @@ func Repair(ctx context.Context, n *node.Node, progress Progress, report func(Re
 // Known are the peers that the repository knows, by name.
 func Known(ctx context.Context, n *node.Node) ([]*Client, error) {
 	var peers []*Client
-	err := n.Peers(ctx, func(p node.Peer) error {
+	err := n.Peers.Each(ctx, func(p node.Peer) error {
 		peers = append(peers, To(n, p))
 		return nil
 	})

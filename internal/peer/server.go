@@ -99,7 +99,7 @@ func (s *Server) forget(ctx context.Context, every time.Duration) {
 			return
 		case <-ticker.C:
 		}
-		if err := s.Node.Forget(ctx); err != nil && ctx.Err() == nil {
+		if err := s.Node.Upkeep.Forget(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Warn("removing what is over", "error", err)
 		}
 	}

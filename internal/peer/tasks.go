@@ -24,7 +24,7 @@ func (s *Server) packets(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer release()
-	got, err := s.Node.Accept(r.Context(), raw)
+	got, err := s.Node.Packets.Accept(r.Context(), raw)
 	if err != nil {
 		s.refuse(w, r, receiveStatus(err), err)
 		return
@@ -54,9 +54,9 @@ func (s *Server) packets(w http.ResponseWriter, r *http.Request) {
 func (s *Server) enqueue(ctx context.Context, t node.Task, raw []byte, got *node.Received) (err error) {
 	giveBack := func(context.Context) error { return nil }
 	if s.RequireCap {
-		giveBack, err = s.Node.AddChargedTask(ctx, t, raw, got)
+		giveBack, err = s.Node.Tasks.AddCharged(ctx, t, raw, got)
 	} else {
-		err = s.Node.AddTask(ctx, t, raw)
+		err = s.Node.Tasks.Add(ctx, t, raw)
 	}
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func (s *Server) enqueue(ctx context.Context, t node.Task, raw []byte, got *node
 	if err = s.tasks.add(t); err == nil {
 		return nil
 	}
-	return errors.Join(err, s.Node.EndTask(ctx, t.ID, t.Server, node.TaskFailed, nil, s.failure(err)), giveBack(ctx))
+	return errors.Join(err, s.Node.Tasks.End(ctx, t.ID, t.Server, node.TaskFailed, nil, s.failure(err)), giveBack(ctx))
 }
 
 // refuseBody refuses a request whose body was not read to its end.
@@ -94,7 +94,7 @@ func (s *Server) awaited(w http.ResponseWriter, r *http.Request, id object.Hash)
 	case node.TaskFailed:
 		s.refuse(w, r, http.StatusInternalServerError, &taskError{t})
 	case node.TaskDone, node.TaskCancelled:
-		answer, err := s.Node.TaskAnswer(r.Context(), id)
+		answer, err := s.Node.Tasks.Answer(r.Context(), id)
 		if err != nil {
 			s.refuse(w, r, statusOf(err), err)
 			return
@@ -121,7 +121,7 @@ func (s *Server) wait(ctx context.Context, id object.Hash) (t node.Task, err err
 	ticker := time.NewTicker(lookAround)
 	defer ticker.Stop()
 	for until := time.Now().Add(longPoll); ; {
-		t, err = s.Node.Task(ctx, id)
+		t, err = s.Node.Tasks.Get(ctx, id)
 		if err != nil || t.Ended != 0 || s.tasks.stopping() || time.Now().After(until) {
 			return t, err
 		}
@@ -142,7 +142,7 @@ func (s *Server) ownTask(r *http.Request) (node.Task, error) {
 	}
 	var t node.Task
 	_, err = s.caller(r, func(by asker) (err error) {
-		t, err = s.Node.Task(r.Context(), id)
+		t, err = s.Node.Tasks.Get(r.Context(), id)
 		if err == nil && t.Author != by.agent.KeyHex() && !by.agent.Same(s.Node.Self()) {
 			err = fmt.Errorf("task %s: %w", id.Short(), store.ErrNotFound) // as one that is not here: who asks learns nothing
 		}
@@ -167,7 +167,7 @@ func (s *Server) taskStatus(w http.ResponseWriter, r *http.Request) {
 func (s *Server) taskCancel(w http.ResponseWriter, r *http.Request) {
 	t, err := s.ownTask(r)
 	if err == nil {
-		t, err = s.Node.CancelTask(r.Context(), t.ID)
+		t, err = s.Node.Tasks.Cancel(r.Context(), t.ID)
 	}
 	if err != nil {
 		s.refuse(w, r, statusOf(err), err)

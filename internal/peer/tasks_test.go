@@ -40,7 +40,7 @@ func TestCancel(t *testing.T) {
 	s := &Server{Node: n, Log: slog.New(slog.DiscardHandler), metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
 	s.SetLimits(Limits{Rate: 1000})
 	cancelledBefore := keep(t, n, node.TaskQueued)
-	if _, err := n.CancelTask(ctx, cancelledBefore.ID); err != nil {
+	if _, err := n.Tasks.Cancel(ctx, cancelledBefore.ID); err != nil {
 		t.Fatal(err)
 	}
 	var err error
@@ -57,7 +57,7 @@ func TestCancel(t *testing.T) {
 		if done := s.tasks.ended(id); done != nil {
 			<-done
 		}
-		if task, err := n.Task(ctx, id); err != nil || task.State != want {
+		if task, err := n.Tasks.Get(ctx, id); err != nil || task.State != want {
 			t.Errorf("task is %s, expected %s, %v", task.State, want, err)
 		}
 	}
@@ -73,7 +73,7 @@ func TestCancel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pkt, of, err := mine.PackTask(bundle, node.PackOptions{Guard: true})
+		pkt, of, err := mine.Packets.PackTask(bundle, node.PackOptions{Guard: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +90,7 @@ func TestCancel(t *testing.T) {
 	}
 	waits := submit(endless)
 	for _, id := range running {
-		for task, err := n.Task(ctx, id); task.State != node.TaskRunning; task, err = n.Task(ctx, id) {
+		for task, err := n.Tasks.Get(ctx, id); task.State != node.TaskRunning; task, err = n.Tasks.Get(ctx, id) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -103,7 +103,7 @@ func TestCancel(t *testing.T) {
 	for i, id := range append([]object.Hash{waits}, running...) {
 		switch i {
 		case 1: // who runs the repository, by a command beside the server
-			_, err = n.CancelTask(ctx, id)
+			_, err = n.Tasks.Cancel(ctx, id)
 		case 2: // and with its key
 			_, err = (&Client{Node: n, URL: server.URL, Key: &self}).Cancel(ctx, id)
 		default:
@@ -172,18 +172,18 @@ func keep(t *testing.T, n *node.Node, state string) node.Task {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := n.Pack(bundle, node.PackOptions{Guard: true})
+	raw, err := n.Packets.Pack(bundle, node.PackOptions{Guard: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := n.Accept(ctx, raw)
+	got, err := n.Packets.Accept(ctx, raw)
 	if err != nil {
 		t.Fatal(err)
 	}
 	task := node.Task{ID: got.Packet.ID(), State: node.TaskQueued, Author: got.Author.KeyHex(), Submitted: n.Now()}
 	task.Server = "gone"
-	if err = n.AddTask(ctx, task, raw); err == nil && state == node.TaskRunning {
-		_, _, err = n.ClaimTask(ctx, task.ID, task.Server)
+	if err = n.Tasks.Add(ctx, task, raw); err == nil && state == node.TaskRunning {
+		_, _, err = n.Tasks.Claim(ctx, task.ID, task.Server)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -202,7 +202,7 @@ func TestTasksThatWereLeft(t *testing.T) {
 	}
 	waits, runs := keep(t, n, node.TaskQueued), keep(t, n, node.TaskQueued)
 	give(t, n, waits.ID, other.ID)
-	if _, _, err := n.ClaimTask(ctx, runs.ID, other.ID); err != nil {
+	if _, _, err := n.Tasks.Claim(ctx, runs.ID, other.ID); err != nil {
 		t.Fatal(err)
 	}
 	s := &Server{Node: n, Log: slog.New(slog.DiscardHandler), metrics: newMeasures()}
@@ -218,7 +218,7 @@ func TestTasksThatWereLeft(t *testing.T) {
 	states := func() [2]string {
 		var got [2]string
 		for i, id := range []object.Hash{waits.ID, runs.ID} {
-			task, err := n.Task(ctx, id)
+			task, err := n.Tasks.Get(ctx, id)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -237,11 +237,11 @@ func TestTasksThatWereLeft(t *testing.T) {
 			t.Fatalf("after the other server ended: %v", states())
 		}
 	}
-	if task, err := n.Task(ctx, runs.ID); err != nil || !strings.Contains(task.Error, "may have happened") || task.Kind != "failed" || task.Hint == "" {
+	if task, err := n.Tasks.Get(ctx, runs.ID); err != nil || !strings.Contains(task.Error, "may have happened") || task.Kind != "failed" || task.Hint == "" {
 		t.Errorf("%+v, %v", task, err)
 	}
 	left := 0
-	if err := n.OpenTasks(ctx, func(object.Hash, string) error { left++; return nil }); err != nil || left != 0 {
+	if err := n.Tasks.Open(ctx, func(object.Hash, string) error { left++; return nil }); err != nil || left != 0 {
 		t.Errorf("%d tasks are still open, %v", left, err)
 	}
 }
@@ -268,7 +268,7 @@ func TestOneServerClaims(t *testing.T) {
 	for i := range 8 {
 		wg.Go(func() {
 			for _, id := range ids {
-				_, _, err := n.ClaimTask(ctx, id, string(rune('a'+i)))
+				_, _, err := n.Tasks.Claim(ctx, id, string(rune('a'+i)))
 				if err == nil {
 					mu.Lock()
 					got[id]++
@@ -284,17 +284,17 @@ func TestOneServerClaims(t *testing.T) {
 		if got[id] != 1 {
 			t.Errorf("task %s was claimed %d times", id.Short(), got[id])
 		}
-		task, err := n.Task(ctx, id)
+		task, err := n.Tasks.Get(ctx, id)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := n.EndTask(ctx, id, "another", node.TaskDone, nil, node.Failure{}); !errors.Is(err, node.ErrClaimed) {
+		if err := n.Tasks.End(ctx, id, "another", node.TaskDone, nil, node.Failure{}); !errors.Is(err, node.ErrClaimed) {
 			t.Errorf("another server ends it: %v", err)
 		}
-		if err := n.EndTask(ctx, id, task.Server, node.TaskDone, nil, node.Failure{}); err != nil {
+		if err := n.Tasks.End(ctx, id, task.Server, node.TaskDone, nil, node.Failure{}); err != nil {
 			t.Error(err)
 		}
-		if err := n.EndTask(ctx, id, task.Server, node.TaskFailed, nil, node.Failure{}); !errors.Is(err, node.ErrClaimed) {
+		if err := n.Tasks.End(ctx, id, task.Server, node.TaskFailed, nil, node.Failure{}); !errors.Is(err, node.ErrClaimed) {
 			t.Errorf("it ends twice: %v", err)
 		}
 	}
@@ -350,13 +350,13 @@ func TestForgettingWhileItServes(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	task := keep(t, n, node.TaskQueued)
-	if err := n.EndTask(ctx, task.ID, task.Server, node.TaskDone, []byte("answer"), node.Failure{}); err != nil {
+	if err := n.Tasks.End(ctx, task.ID, task.Server, node.TaskDone, []byte("answer"), node.Failure{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Forget(ctx); err != nil {
+	if err := n.Upkeep.Forget(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := n.TaskAnswer(ctx, task.ID); err != nil {
+	if _, err := n.Tasks.Answer(ctx, task.ID); err != nil {
 		t.Errorf("too early: %v", err)
 	}
 	later.Store(int64(node.KeepTasks + time.Minute))
@@ -414,7 +414,7 @@ func TestAnswersAreNotLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pkt, asking, err := n.PackTask(bundle, node.PackOptions{Guard: true})
+	pkt, asking, err := n.Packets.PackTask(bundle, node.PackOptions{Guard: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -463,7 +463,7 @@ func TestWhatIsNotTakenCostsNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pkt, _, err := near.PackTask(bundle, node.PackOptions{Guard: true, Caps: []caps.Chain{run}})
+		pkt, _, err := near.Packets.PackTask(bundle, node.PackOptions{Guard: true, Caps: []caps.Chain{run}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -480,10 +480,10 @@ func TestWhatIsNotTakenCostsNothing(t *testing.T) {
 	if code := submit(hello); code != http.StatusServiceUnavailable || used(run, scope.Workers) != 1 {
 		t.Errorf("not taken: status %d, %d workers are charged", code, used(run, scope.Workers))
 	}
-	if err := s.Node.Cancelled(ctx, func(object.Hash) error { return nil }); err != nil {
+	if err := s.Node.Tasks.Cancelled(ctx, func(object.Hash) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Node.OpenTasks(ctx, func(id object.Hash, _ string) error { s.tasks.cancel(id); return nil }); err != nil {
+	if err := s.Node.Tasks.Open(ctx, func(id object.Hash, _ string) error { s.tasks.cancel(id); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	write := s.issue(t, near.Self(), &scope.BlobWrite{Namespace: "x", MaxSize: 1000, MediaAllow: []string{"*/*"}})

@@ -126,7 +126,7 @@ func (s *Server) pusher(r *http.Request) (*writing, error) {
 		return nil, &caps.DeniedError{Check: caps.CheckScope, Reason: "pushing takes a blob.write capability"}
 	}
 	use := scope.Use{Kind: scope.KindBlobWrite, Namespace: write.Namespace}
-	return &writing{agent: by.agent, chain: by.chain, use: use, by: s.Node.Pusher(by.agent, by.chain, use)}, nil
+	return &writing{agent: by.agent, chain: by.chain, use: use, by: s.Node.Transfer.Pusher(by.agent, by.chain, use)}, nil
 }
 
 // allows asks for one part.

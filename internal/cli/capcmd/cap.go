@@ -39,6 +39,6 @@ func chain(ctx context.Context, f *cmdutil.Factory, name string) (*node.Node, ca
 	if err != nil {
 		return nil, nil, err
 	}
-	ch, err := n.Chain(ctx, id)
+	ch, err := n.Auth.Chain(ctx, id)
 	return n, ch, err
 }

@@ -46,7 +46,7 @@ func (o *draftOptions) draft(ctx context.Context, f *cmdutil.Factory, scope stri
 		return d, err
 	}
 	if scope != "" {
-		if d.Scope, err = n.ScopeOf(ctx, scope); err != nil {
+		if d.Scope, err = n.Find.Scope(ctx, scope); err != nil {
 			return d, clierr.Usagef("--scope %s: %w", scope, err)
 		}
 	}
@@ -97,7 +97,7 @@ func runIssue(ctx context.Context, f *cmdutil.Factory, o *draftOptions) error {
 		}
 	}
 	for _, d := range drafts {
-		link, err := n.IssueCap(ctx, d)
+		link, err := n.Auth.Issue(ctx, d)
 		if err != nil {
 			return err
 		}
@@ -117,7 +117,7 @@ func noteChunks(ctx context.Context, f *cmdutil.Factory, n *node.Node, s scope.C
 	if err != nil || !ok || (read.RangeStart == nil && read.RangeLen == nil) {
 		return
 	}
-	if start, length, aligned := n.ChunksOf(ctx, read); !aligned {
+	if start, length, aligned := n.Transfer.ChunksOf(ctx, read); !aligned {
 		f.IO.Notef("the range ends inside a chunk: `mythos fetch` takes whole chunks with their proofs, which %s@%d+%d would cover", read.CID.Short(), start, length)
 	}
 }
@@ -160,7 +160,7 @@ func runAttenuate(ctx context.Context, f *cmdutil.Factory, name string, o *draft
 		return err
 	}
 	for _, d := range drafts {
-		link, err := n.AttenuateCap(ctx, parent, d)
+		link, err := n.Auth.Attenuate(ctx, parent, d)
 		if err != nil {
 			return err
 		}

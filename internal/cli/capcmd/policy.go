@@ -46,12 +46,12 @@ func runPolicySet(ctx context.Context, f *cmdutil.Factory, name string) error {
 	}
 	rules, err := caps.ParsePolicyRules(data, caps.Names{
 		Agent: n.AgentNamed,
-		Thing: func(kind, name string) (object.Hash, error) { return n.Thing(ctx, kind, name) },
+		Thing: func(kind, name string) (object.Hash, error) { return n.Find.Named(ctx, kind, name) },
 	})
 	if err != nil {
 		return clierr.Usagef("%s: %w", name, err).On(name)
 	}
-	p, err := n.SetPolicy(ctx, rules)
+	p, err := n.Auth.SetPolicy(ctx, rules)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func newPolicyImport(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := n.PutPolicy(c.Context(), raw)
+			p, err := n.Auth.PutPolicy(c.Context(), raw)
 			if err != nil {
 				return err
 			}

@@ -58,7 +58,7 @@ func runRevoke(ctx context.Context, f *cmdutil.Factory, o *revokeOptions) error 
 		return clierr.Usagef("these capabilities have several issuers: -o takes one list")
 	}
 	for _, issuer := range order {
-		list, raw, err := n.Revoke(ctx, issuer, byIssuer[issuer]...)
+		list, raw, err := n.Auth.Revoke(ctx, issuer, byIssuer[issuer]...)
 		if err != nil {
 			return err
 		}
@@ -119,7 +119,7 @@ func runRevocations(ctx context.Context, f *cmdutil.Factory) error {
 	if err != nil {
 		return err
 	}
-	lists, err := n.RevocationLists(ctx)
+	lists, err := n.Auth.RevocationLists(ctx)
 	if err != nil {
 		return err
 	}

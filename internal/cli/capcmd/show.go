@@ -69,7 +69,7 @@ func named(ctx context.Context, n *node.Node, ch caps.Chain, text string) string
 	if !ok {
 		return text
 	}
-	name := n.ToolName(ctx, call.ToolID)
+	name := n.Toolbox.Name(ctx, call.ToolID)
 	if name == call.ToolID.Short() {
 		return text
 	}
@@ -97,7 +97,7 @@ func runLs(ctx context.Context, f *cmdutil.Factory, all bool) error {
 	}
 	var rows [][]ui.Cell
 	hidden := 0
-	err = n.Caps(ctx, func(l caps.Link) error {
+	err = n.Auth.Each(ctx, func(l caps.Link) error {
 		s, err := stand(ctx, n, l, f.Now())
 		if err != nil {
 			return err

@@ -57,7 +57,7 @@ func runImport(ctx context.Context, f *cmdutil.Factory, name string) error {
 	if err != nil {
 		return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
 	}
-	if err := n.AddCaps(ctx, ch...); err != nil {
+	if err := n.Auth.Add(ctx, ch...); err != nil {
 		return err
 	}
 	f.IO.Notef("%s", caps.Explain(ch, f.Now()))

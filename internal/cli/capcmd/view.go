@@ -56,7 +56,7 @@ type standing struct {
 // stand judges a capability for its own subject, now.
 func stand(ctx context.Context, n *node.Node, l caps.Link, now object.Time) (standing, error) {
 	s := standing{view: describe(ctx, n, l), State: stateValid, Left: caps.Usage{}}
-	ch, err := n.Chain(ctx, l.ID)
+	ch, err := n.Auth.Chain(ctx, l.ID)
 	if err != nil {
 		s.State, s.Reason = stateInvalid, err.Error()
 		return s, ctx.Err()

@@ -110,7 +110,7 @@ func runAppend(ctx context.Context, f *cmdutil.Factory, o *appendOptions) error 
 		expect := uint64(o.Expect)
 		q.Expect = &expect
 	}
-	a, called, err := n.AppendCell(ctx, q, []byte(o.Key), given)
+	a, called, err := n.Caller.AppendCell(ctx, q, []byte(o.Key), given)
 	if err != nil {
 		return refusal(err, n, "cell.write:"+o.Cell)
 	}
@@ -180,7 +180,7 @@ func runRead(ctx context.Context, f *cmdutil.Factory, o *readOptions, one bool) 
 		q.At = &at
 	}
 	for {
-		page, err := n.SnapshotCell(ctx, q, given)
+		page, err := n.Caller.SnapshotCell(ctx, q, given)
 		if err != nil {
 			return refusal(err, n, "cell.read:"+o.Cell)
 		}
@@ -237,7 +237,7 @@ func runReplay(ctx context.Context, f *cmdutil.Factory, o *readOptions) error {
 	}
 	q := &exec.CellReadRequest{CellID: cell.ID(o.Cell), KeyPrefix: prefix(o.Prefix), From: o.From}
 	for {
-		page, err := n.ReadCell(ctx, q, given)
+		page, err := n.Caller.ReadCell(ctx, q, given)
 		if err != nil {
 			return refusal(err, n, "cell.read:"+o.Cell)
 		}
@@ -283,7 +283,7 @@ func newPolicy(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			err = n.SetCellPolicy(c.Context(), cell.ID(args[0]), every, given)
+			err = n.Caller.SetCellPolicy(c.Context(), cell.ID(args[0]), every, given)
 			return refusal(err, n, "cell.write:"+args[0])
 		},
 	}

@@ -21,7 +21,7 @@ func (f *Factory) Resolve(ctx context.Context, text string) (object.Hash, error)
 	if err != nil {
 		return object.Hash{}, err
 	}
-	return n.Resolve(ctx, text)
+	return n.Find.Resolve(ctx, text)
 }
 
 // EmitObject writes a canonical object: on a terminal a line a field, else as compact JSON.
@@ -72,7 +72,7 @@ func (f *Factory) Chains(ctx context.Context, names []string) ([]caps.Chain, err
 		if err != nil {
 			return nil, err
 		}
-		chain, err := n.Chain(ctx, id)
+		chain, err := n.Auth.Chain(ctx, id)
 		if err != nil {
 			return nil, err
 		}

@@ -60,7 +60,7 @@ func runSnapshot(ctx context.Context, f *cmdutil.Factory, o *snapshotOptions) er
 	if o.Part != "" {
 		var kept []object.Hash
 		for _, id := range ids {
-			asked, err := n.RequestOf(ctx, id)
+			asked, err := n.Episodes.RequestOf(ctx, id)
 			if err != nil {
 				return err
 			}
@@ -79,7 +79,7 @@ func snapshot(ctx context.Context, f *cmdutil.Factory, n *node.Node, media strin
 		return err
 	}
 	if name != "" {
-		if err := n.PointRef(ctx, name, ref.CID, nil); err != nil {
+		if err := n.Find.PointRef(ctx, name, ref.CID, nil); err != nil {
 			return err
 		}
 	}
@@ -101,13 +101,13 @@ func (o *snapshotOptions) ids(ctx context.Context, f *cmdutil.Factory, n *node.N
 	}
 	var tool object.Hash
 	if o.Tool != "" {
-		if tool, err = n.ToolID(ctx, o.Tool); err != nil {
+		if tool, err = n.Toolbox.ID(ctx, o.Tool); err != nil {
 			return nil, err
 		}
 	}
-	return ids, n.Episodes(ctx, func(e *object.EpisodeRef, _ []byte) error {
+	return ids, n.Episodes.Each(ctx, func(e *object.EpisodeRef, _ []byte) error {
 		if !tool.IsZero() {
-			r, err := n.CallOf(ctx, e)
+			r, err := n.Episodes.CallOf(ctx, e)
 			if err != nil || r.ToolID != tool {
 				return nil //nolint:nilerr // an episode without a call is of no tool
 			}
@@ -161,7 +161,7 @@ func runSignals(ctx context.Context, f *cmdutil.Factory, corpus, name string) er
 	}
 	var signals []object.Hash
 	for _, id := range ids {
-		raws, err := n.Source().Signals(ctx, id)
+		raws, err := n.Source.Signals(ctx, id)
 		if err != nil {
 			return err
 		}

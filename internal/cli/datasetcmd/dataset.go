@@ -60,7 +60,7 @@ func runBuild(ctx context.Context, f *cmdutil.Factory, o *buildOptions) error {
 		return err
 	}
 	bar := f.IO.Count("dataset build", 0)
-	b, err := n.BuildDataset(ctx, data, given, bar)
+	b, err := n.Datasets.Build(ctx, data, given, bar)
 	bar.Stop()
 	if err != nil {
 		return runcmd.Refusal(n, err, "mythos.dataset.build")
@@ -75,7 +75,7 @@ func runBuild(ctx context.Context, f *cmdutil.Factory, o *buildOptions) error {
 		}
 	}
 	if o.Ref != "" {
-		if err := n.PointRef(ctx, o.Ref, b.ID, nil); err != nil {
+		if err := n.Find.PointRef(ctx, o.Ref, b.ID, nil); err != nil {
 			return err
 		}
 	}
@@ -90,7 +90,7 @@ func newIDs(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			root, err := n.List(c.Context(), args[0])
+			root, err := n.Datasets.List(c.Context(), args[0])
 			if err != nil {
 				return err
 			}

@@ -33,7 +33,7 @@ func runDiff(ctx context.Context, f *cmdutil.Factory, names []string) error {
 		if ids[i], err = f.Resolve(ctx, name); err != nil {
 			return err
 		}
-		if roots[i], err = n.Manifest(ctx, ids[i]); err != nil {
+		if roots[i], err = n.Datasets.Manifest(ctx, ids[i]); err != nil {
 			return err
 		}
 	}
@@ -84,7 +84,7 @@ func reasons(ctx context.Context, f *cmdutil.Factory, n *node.Node, roots [2]obj
 		if err != nil {
 			return nil, err
 		}
-		list, err := dataset.Reasons(ctx, n.Source(), def, ids)
+		list, err := dataset.Reasons(ctx, n.Source, def, ids)
 		if err != nil {
 			return nil, err
 		}
@@ -96,9 +96,9 @@ func reasons(ctx context.Context, f *cmdutil.Factory, n *node.Node, roots [2]obj
 }
 
 func definitionOf(ctx context.Context, n *node.Node, manifest object.Hash) (*dataset.DatasetDef, error) {
-	ref, _, err := n.DatasetRef(ctx, manifest)
+	ref, _, err := n.Datasets.Ref(ctx, manifest)
 	if err != nil {
 		return nil, err
 	}
-	return n.DatasetDef(ctx, ref.DatasetDefID)
+	return n.Datasets.Def(ctx, ref.DatasetDefID)
 }

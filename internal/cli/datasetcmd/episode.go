@@ -24,7 +24,7 @@ func newEpisodeLs(f *cmdutil.Factory) *cobra.Command {
 			}
 			l := &listing{f: f, n: n, header: []string{"episode", "time", "what"}}
 			defer l.end()
-			return n.Episodes(c.Context(), func(e *object.EpisodeRef, raw []byte) error {
+			return n.Episodes.Each(c.Context(), func(e *object.EpisodeRef, raw []byte) error {
 				if f.JSON {
 					return f.EmitObject(dataset.KindEpisode, raw)
 				}
@@ -47,7 +47,7 @@ func newEpisodeShow(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			raw, err := n.Source().Episode(c.Context(), id)
+			raw, err := n.Source.Episode(c.Context(), id)
 			if err != nil {
 				return err
 			}

@@ -118,7 +118,7 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 		if err != nil {
 			return err
 		}
-		if e.Redact, err = n.Redaction(rules); err != nil {
+		if e.Redact, err = n.Episodes.Redaction(rules); err != nil {
 			return err
 		}
 	}
@@ -166,12 +166,12 @@ func noteLeft(f *cmdutil.Factory, rows dataset.Rows, files []node.ExportedFile) 
 // the terminal.
 func exportWatched(ctx context.Context, f *cmdutil.Factory, n *node.Node, e node.DatasetExport, out *outputs) ([]node.ExportedFile, object.Hash, error) {
 	if !out.folder && out.toStd() && f.IO.OutTTY {
-		return n.ExportDataset(ctx, e)
+		return n.Datasets.Export(ctx, e)
 	}
 	bar := f.IO.Count("dataset export", 0)
 	defer bar.Stop()
 	e.Progress = bar
-	return n.ExportDataset(ctx, e)
+	return n.Datasets.Export(ctx, e)
 }
 
 func printFiles(f *cmdutil.Factory, files []node.ExportedFile) {

@@ -119,7 +119,7 @@ func (o *importOptions) file(ctx context.Context, f *cmdutil.Factory, n *node.No
 			return nil
 		}
 	}
-	got, _, err := n.ImportEpisodes(ctx, form, name, r, im)
+	got, _, err := n.Episodes.Import(ctx, form, name, r, im)
 	return got, err
 }
 
@@ -167,7 +167,7 @@ func (t *importTotal) finish(ctx context.Context, f *cmdutil.Factory, n *node.No
 		return err
 	}
 	if name != "" {
-		if err := n.PointRef(ctx, name, ref.CID, nil); err != nil {
+		if err := n.Find.PointRef(ctx, name, ref.CID, nil); err != nil {
 			return err
 		}
 	}

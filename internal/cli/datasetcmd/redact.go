@@ -43,7 +43,7 @@ func runRedact(ctx context.Context, f *cmdutil.Factory, o *redactOptions) error 
 	if err != nil {
 		return err
 	}
-	rules, err := n.Redaction(data)
+	rules, err := n.Episodes.Redaction(data)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func runRedact(ctx context.Context, f *cmdutil.Factory, o *redactOptions) error 
 	if err != nil {
 		return err
 	}
-	out, err := n.RedactEpisodes(ctx, rules, ids)
+	out, err := n.Episodes.Redact(ctx, rules, ids)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func runScore(ctx context.Context, f *cmdutil.Factory, o *scoreOptions) error {
 	if err != nil {
 		return err
 	}
-	tool, err := n.FindTool(ctx, o.Tool)
+	tool, err := n.Toolbox.Find(ctx, o.Tool)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func runScore(ctx context.Context, f *cmdutil.Factory, o *scoreOptions) error {
 	if err != nil {
 		return err
 	}
-	chains, err := n.Covering(ctx, scope.Use{Kind: scope.KindToolCall, Tool: tool.ID})
+	chains, err := n.Auth.Covering(ctx, scope.Use{Kind: scope.KindToolCall, Tool: tool.ID})
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (s *scoring) all(ctx context.Context, ids []object.Hash, parallel int) erro
 }
 
 func (s *scoring) one(ctx context.Context, id object.Hash) {
-	raws, called, err := s.n.Score(ctx, s.tool, id, s.chains)
+	raws, called, err := s.n.Datasets.Score(ctx, s.tool, id, s.chains)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -119,13 +119,13 @@ func (s *scoring) one(ctx context.Context, id object.Hash) {
 func episodesOf(ctx context.Context, f *cmdutil.Factory, n *node.Node, corpus string) ([]object.Hash, error) {
 	var ids []object.Hash
 	if corpus == "" {
-		err := n.Episodes(ctx, func(e *object.EpisodeRef, _ []byte) error {
+		err := n.Episodes.Each(ctx, func(e *object.EpisodeRef, _ []byte) error {
 			ids = append(ids, e.EpisodeID)
 			return nil
 		})
 		return ids, err
 	}
-	root, err := n.List(ctx, corpus)
+	root, err := n.Datasets.List(ctx, corpus)
 	if err != nil {
 		return nil, err
 	}

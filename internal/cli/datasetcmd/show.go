@@ -77,7 +77,7 @@ type explainedClause struct {
 }
 
 func runExplain(ctx context.Context, f *cmdutil.Factory, b *opened) error {
-	sel, err := dataset.Select(ctx, b.node.Source(), b.def)
+	sel, err := dataset.Select(ctx, b.node.Source, b.def)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func newSignalAdd(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := n.Source().Episode(c.Context(), id); err != nil {
+			if _, err := n.Source.Episode(c.Context(), id); err != nil {
 				return err
 			}
 			v := ir.I64Scalar(value)
@@ -71,7 +71,7 @@ func newSignalLs(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			raws, err := n.Source().Signals(c.Context(), id)
+			raws, err := n.Source.Signals(c.Context(), id)
 			if err != nil {
 				return err
 			}

@@ -46,7 +46,7 @@ func (l *listing) names(ctx context.Context) (map[object.Hash]string, error) {
 		if strings.HasPrefix(name, node.DatasetRefs) {
 			return nil
 		}
-		h, err := l.n.Manifest(ctx, h)
+		h, err := l.n.Datasets.Manifest(ctx, h)
 		names[h] = strings.TrimSpace(names[h] + " @" + name)
 		return err
 	})
@@ -64,8 +64,8 @@ func (l *listing) length(ctx context.Context, root object.Hash) string {
 // episodeCells say when an episode happened and what it was.
 func (l *listing) episodeCells(ctx context.Context, e *object.EpisodeRef) []ui.Cell {
 	what := ui.Cell{Text: "run"}
-	if r, err := l.n.CallOf(ctx, e); err == nil {
-		what = ui.Cell{Text: l.n.ToolName(ctx, r.ToolID) + " " + strconv.Itoa(int(r.Status))}
+	if r, err := l.n.Episodes.CallOf(ctx, e); err == nil {
+		what = ui.Cell{Text: l.n.Toolbox.Name(ctx, r.ToolID) + " " + strconv.Itoa(int(r.Status))}
 		if r.Status >= 400 {
 			what.Meaning = ui.Bad
 		}

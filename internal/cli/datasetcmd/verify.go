@@ -29,7 +29,7 @@ func runVerify(ctx context.Context, f *cmdutil.Factory, name string) error {
 		return err
 	}
 	bar := f.IO.Count("dataset verify", 0)
-	sel, err := dataset.VerifyWith(ctx, b.node.Source(), b.def, b.ref, dataset.Options{Progress: bar})
+	sel, err := dataset.VerifyWith(ctx, b.node.Source, b.def, b.ref, dataset.Options{Progress: bar})
 	bar.Stop()
 	if errors.Is(err, dataset.ErrMismatch) {
 		return clierr.New(clierr.Invalid, "%w", err).On(name).With("mythos dataset show --explain " + name)
@@ -57,7 +57,7 @@ func openBuilt(ctx context.Context, f *cmdutil.Factory, name string) (*opened, e
 	b := &opened{node: n}
 	manifest, err := f.Resolve(ctx, name)
 	if err == nil {
-		b.ref, b.raw, err = n.DatasetRef(ctx, manifest)
+		b.ref, b.raw, err = n.Datasets.Ref(ctx, manifest)
 	} else if data, fileErr := f.Read(name); fileErr == nil {
 		b.raw = data
 		b.ref, err = object.Decode[dataset.DatasetRef](data)
@@ -65,6 +65,6 @@ func openBuilt(ctx context.Context, f *cmdutil.Factory, name string) (*opened, e
 	if err != nil {
 		return nil, err
 	}
-	b.def, err = n.DatasetDef(ctx, b.ref.DatasetDefID)
+	b.def, err = n.Datasets.Def(ctx, b.ref.DatasetDefID)
 	return b, err
 }

@@ -46,7 +46,7 @@ func runAgentRevoke(ctx context.Context, f *cmdutil.Factory, name string) error 
 	if err := endTrust(ctx, f, n, agent); err != nil {
 		return err
 	}
-	r, err := n.RevokeAgent(ctx, agent)
+	r, err := n.Auth.RevokeAgent(ctx, agent)
 	if err != nil {
 		return err
 	}

@@ -175,7 +175,7 @@ func evidenceLine(ctx context.Context, n *node.Node, id object.Hash, u under) ([
 }
 
 func canonical(ctx context.Context, n *node.Node, id object.Hash, _ under) ([]byte, error) {
-	return n.Source().ReceiptBytes(ctx, id)
+	return n.Source.ReceiptBytes(ctx, id)
 }
 
 func exported(ctx context.Context, n *node.Node, id object.Hash, u under) ([]byte, error) {
@@ -189,7 +189,7 @@ func exported(ctx context.Context, n *node.Node, id object.Hash, u under) ([]byt
 	}
 	var chain [][]byte
 	if len(r.Evidence) > 0 { // the first piece of evidence is the capability
-		if ch, err := n.Chain(ctx, r.Evidence[0]); err == nil {
+		if ch, err := n.Auth.Chain(ctx, r.Evidence[0]); err == nil {
 			chain = ch.Raws()
 		}
 	}

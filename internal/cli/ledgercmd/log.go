@@ -50,7 +50,7 @@ func (o *logOptions) filter(ctx context.Context, fac *cmdutil.Factory, n *node.N
 		return f, err
 	}
 	if o.Tool != "" {
-		if f.Tool, err = n.ToolID(ctx, o.Tool); err != nil {
+		if f.Tool, err = n.Toolbox.ID(ctx, o.Tool); err != nil {
 			return f, err
 		}
 	}

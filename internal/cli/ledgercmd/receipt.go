@@ -70,7 +70,7 @@ type receiptRow struct {
 }
 
 func rowOf(ctx context.Context, n *node.Node, r *ledger.Receipt) receiptRow {
-	return receiptRow{r.ReceiptID, r.TimeObserved, n.ToolName(ctx, r.ToolID), r.ToolID, ledger.KeyText(r.IdempotencyKey), ledger.KeyHex(r.IdempotencyKey), r.Status,
+	return receiptRow{r.ReceiptID, r.TimeObserved, n.Toolbox.Name(ctx, r.ToolID), r.ToolID, ledger.KeyText(r.IdempotencyKey), ledger.KeyHex(r.IdempotencyKey), r.Status,
 		cmdutil.Party{Name: n.AgentName(r.Signer), Key: r.Signer.KeyHex()}, r.RequestHash, r.ResponseHash, r.Notes, r.Evidence}
 }
 
@@ -91,5 +91,5 @@ func receiptOf(ctx context.Context, f *cmdutil.Factory, name string) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	return n.Source().ReceiptBytes(ctx, id)
+	return n.Source.ReceiptBytes(ctx, id)
 }

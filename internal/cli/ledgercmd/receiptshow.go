@@ -89,7 +89,7 @@ func writePayload(ctx context.Context, f *cmdutil.Factory, n *node.Node, what st
 func receiptWords(ctx context.Context, n *node.Node, r *ledger.Receipt) []cmdutil.Word {
 	tool, by := r.ToolID.Short(), strconv.Quote(r.Signer.Hint)
 	if n != nil {
-		if name := n.ToolName(ctx, r.ToolID); name != tool {
+		if name := n.Toolbox.Name(ctx, r.ToolID); name != tool {
 			tool = name + " (" + tool + ")"
 		}
 		by = n.AgentName(r.Signer)

@@ -31,7 +31,7 @@ func newShow(f *cmdutil.Factory) *cobra.Command {
 // effect finds the effect that a key, an id or the beginning of an id names.
 func effect(ctx context.Context, n *node.Node, name, tool string) (object.Hash, error) {
 	if tool != "" {
-		id, err := n.ToolID(ctx, tool)
+		id, err := n.Toolbox.ID(ctx, tool)
 		return ledger.IdemID(id, []byte(name)), err
 	}
 	if h, err := object.ParseHash(name); err == nil {
@@ -45,7 +45,7 @@ func effect(ctx context.Context, n *node.Node, name, tool string) (object.Hash, 
 	case err != nil:
 		return object.Hash{}, err
 	case len(found) == 0:
-		if id, err := n.ResolveEffect(ctx, name); err == nil || !errors.Is(err, ledger.ErrNotFound) {
+		if id, err := n.Find.Effect(ctx, name); err == nil || !errors.Is(err, ledger.ErrNotFound) {
 			return id, err
 		}
 		return object.Hash{}, clierr.New(clierr.NotFound, "no effect with key %q", name).On(name)
@@ -103,7 +103,7 @@ func runShow(ctx context.Context, f *cmdutil.Factory, name, tool string) error {
 		}
 		v.History = append(v.History, ev)
 		if e.Register != nil {
-			v.Tool, v.Key = n.ToolName(ctx, e.Register.ToolID), ledger.KeyText(e.Register.IdempotencyKey)
+			v.Tool, v.Key = n.Toolbox.Name(ctx, e.Register.ToolID), ledger.KeyText(e.Register.IdempotencyKey)
 		}
 	}
 	return f.Emit(v, func() {
@@ -128,7 +128,7 @@ func meaning(state string) ui.Meaning {
 func summary(ctx context.Context, n *node.Node, e ledger.Entry) string {
 	switch {
 	case e.Register != nil:
-		text := fmt.Sprintf("%s by %s, lease until %s", n.ToolName(ctx, e.Register.ToolID), e.Register.Owner.Hint, e.Register.LeaseExpiresAt)
+		text := fmt.Sprintf("%s by %s, lease until %s", n.Toolbox.Name(ctx, e.Register.ToolID), e.Register.Owner.Hint, e.Register.LeaseExpiresAt)
 		if e.Register.Fence != nil {
 			text = fmt.Sprintf("attempt %d: %s", *e.Register.Fence, text)
 		}
@@ -136,7 +136,7 @@ func summary(ctx context.Context, n *node.Node, e ledger.Entry) string {
 	case e.Commit != nil:
 		return fmt.Sprintf("status %d, receipt %s", e.Commit.Status, e.Commit.ReceiptID.Short())
 	case e.Receipt != nil:
-		return fmt.Sprintf("%s, status %d", n.ToolName(ctx, e.Receipt.ToolID), e.Receipt.Status)
+		return fmt.Sprintf("%s, status %d", n.Toolbox.Name(ctx, e.Receipt.ToolID), e.Receipt.Status)
 	case e.Mark != nil:
 		reasons := map[uint8]string{1: "another request", 2: "another response", 3: "another commit"}
 		return "same key, " + reasons[e.Mark.Reason]

@@ -58,7 +58,7 @@ func runVerify(ctx context.Context, f *cmdutil.Factory, o *verifyOptions) error 
 		}
 	}
 	var lost error
-	if err := n.RecountQuotas(ctx, func(_ object.Hash, err error) { lost = errors.Join(lost, err) }); err != nil {
+	if err := n.Upkeep.RecountQuotas(ctx, func(_ object.Hash, err error) { lost = errors.Join(lost, err) }); err != nil {
 		return err
 	}
 	if lost != nil {

@@ -54,11 +54,11 @@ func runRecipeCheck(ctx context.Context, f *cmdutil.Factory, args []string, s no
 		return err
 	}
 	for i, list := range []*object.Hash{&s.Train, &s.HeldOut} {
-		if *list, err = n.List(ctx, args[i+1]); err != nil {
+		if *list, err = n.Datasets.List(ctx, args[i+1]); err != nil {
 			return err
 		}
 	}
-	err = n.CheckTool(ctx, s)
+	err = n.Learn.CheckTool(ctx, s)
 	if errors.Is(err, model.ErrTool) {
 		problems := strings.Split(err.Error(), "\n")
 		return clierr.New(clierr.Tool, "the tool breaks the contract: %w", errors.New(strings.Join(problems, "; "))).On(s.Recipe.String())

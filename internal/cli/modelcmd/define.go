@@ -19,13 +19,13 @@ func names(ctx context.Context, f *cmdutil.Factory, n *node.Node) model.Names {
 	return model.Names{
 		Hash: func(kind, name string) (object.Hash, error) {
 			if kind == "code" {
-				return n.ToolID(ctx, name)
+				return n.Toolbox.ID(ctx, name)
 			}
 			return f.Resolve(ctx, name)
 		},
 		Agent: n.AgentNamed,
 		Manifest: func(name string) (object.BlobRef, error) {
-			cid, err := n.List(ctx, name)
+			cid, err := n.Datasets.List(ctx, name)
 			if err != nil {
 				return object.BlobRef{}, err
 			}
@@ -54,12 +54,12 @@ func adder(f *cmdutil.Factory, kind, example string, parse func(*node.Node, []by
 					return err
 				}
 			}
-			id, err := n.Models().Add(c.Context(), kind, raw)
+			id, err := n.Models.Add(c.Context(), kind, raw)
 			if err != nil {
 				return err
 			}
 			if ref != "" {
-				if err := n.PointRef(c.Context(), ref, id, nil); err != nil {
+				if err := n.Find.PointRef(c.Context(), ref, id, nil); err != nil {
 					return err
 				}
 			}

@@ -32,7 +32,7 @@ func newModelExport(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			list, err := n.Models().ExportInToto(c.Context(), n.Key, id)
+			list, err := n.Models.ExportInToto(c.Context(), n.Key, id)
 			if err != nil {
 				return err
 			}

@@ -41,7 +41,7 @@ func newIndexUpdate(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s, called, err := n.UpdateIndex(c.Context(), args[0], list, replace)
+			s, called, err := n.Indexes.Update(c.Context(), args[0], list, replace)
 			if err != nil {
 				return err
 			}
@@ -55,7 +55,7 @@ func newIndexUpdate(f *cmdutil.Factory) *cobra.Command {
 // listOf is the list that an argument names, or that of all episodes.
 func listOf(ctx context.Context, f *cmdutil.Factory, n *node.Node, args []string) (object.Hash, error) {
 	if len(args) > 0 {
-		return n.List(ctx, args[0])
+		return n.Datasets.List(ctx, args[0])
 	}
 	ref, _, err := dataset.SnapshotEpisodes(ctx, n.Store)
 	return ref.CID, err
@@ -75,7 +75,7 @@ func newIndexRollback(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s, called, err := n.RollBackIndex(c.Context(), args[0])
+			s, called, err := n.Indexes.RollBack(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -124,7 +124,7 @@ func runIndexSearch(ctx context.Context, f *cmdutil.Factory, o *searchOptions) e
 	if err != nil {
 		return err
 	}
-	s, err := n.OpenIndex(ctx, o.Name)
+	s, err := n.Indexes.Open(ctx, o.Name)
 	if err != nil {
 		return err
 	}
@@ -214,7 +214,7 @@ func newIndexLs(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printStates(f, func(fn func(*model.IndexState) error) error { return n.Models().Indexes(c.Context(), fn) })
+			return printStates(f, func(fn func(*model.IndexState) error) error { return n.Models.Indexes(c.Context(), fn) })
 		},
 	}
 }
@@ -227,7 +227,7 @@ func newIndexLog(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printStates(f, func(fn func(*model.IndexState) error) error { return n.Models().IndexLog(c.Context(), args[0], fn) })
+			return printStates(f, func(fn func(*model.IndexState) error) error { return n.Models.IndexLog(c.Context(), args[0], fn) })
 		},
 	}
 }

@@ -87,7 +87,7 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, o *trainOptions, spec nod
 	if err != nil {
 		return err
 	}
-	if spec.Dataset, _, err = n.DatasetRef(ctx, manifest); err != nil {
+	if spec.Dataset, _, err = n.Datasets.Ref(ctx, manifest); err != nil {
 		return err
 	}
 	if spec.Caps, err = f.Chains(ctx, o.Caps); err != nil {
@@ -95,13 +95,13 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, o *trainOptions, spec nod
 	}
 	var done func()
 	spec.Manner, done = watch(f, "train")
-	res, called, err := n.Train(ctx, spec)
+	res, called, err := n.Learn.Train(ctx, spec)
 	done()
 	if err != nil {
 		return jobError(err, n.Self().KeyHex(), "train.run:"+spec.Recipe.String()+",jobs=1")
 	}
 	if o.Ref != "" {
-		if err := n.PointRef(ctx, o.Ref, res.Model.ModelID, nil); err != nil {
+		if err := n.Find.PointRef(ctx, o.Ref, res.Model.ModelID, nil); err != nil {
 			return err
 		}
 	}
@@ -163,7 +163,7 @@ func runEval(ctx context.Context, f *cmdutil.Factory, args []string, o *jobOptio
 		return err
 	}
 	manner, done := watch(f, "eval")
-	res, called, err := n.Eval(ctx, m, suite, o.Attempt, list, manner)
+	res, called, err := n.Learn.Eval(ctx, m, suite, o.Attempt, list, manner)
 	done()
 	if err != nil {
 		return jobError(err, n.Self().KeyHex(), "eval.run:"+suite.String()+",runs=1")
@@ -207,7 +207,7 @@ func runVouch(ctx context.Context, f *cmdutil.Factory, receipt string) error {
 	if err != nil {
 		return err
 	}
-	v, err := n.Models().Vouch(ctx, n.Key, id, n.Reevaluate)
+	v, err := n.Models.Vouch(ctx, n.Key, id, n.Learn.Reevaluate)
 	if err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ func runSignOff(ctx context.Context, f *cmdutil.Factory, m, policy string, again
 	if against {
 		result = 1
 	}
-	id, err := n.Models().SignOff(ctx, n.Key, mid, pid, result, notes)
+	id, err := n.Models.SignOff(ctx, n.Key, mid, pid, result, notes)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func runModelLs(ctx context.Context, f *cmdutil.Factory) error {
 		return err
 	}
 	var ids []object.Hash
-	if err := n.Models().Models(ctx, func(id object.Hash, _ *model.ModelRef) error {
+	if err := n.Models.Models(ctx, func(id object.Hash, _ *model.ModelRef) error {
 		ids = append(ids, id)
 		return nil
 	}); err != nil {
@@ -41,7 +41,7 @@ func runModelLs(ctx context.Context, f *cmdutil.Factory) error {
 	}
 	var rows [][]ui.Cell
 	for _, id := range ids {
-		l, err := why.LineageOf(ctx, n.Models(), id)
+		l, err := why.LineageOf(ctx, n.Models, id)
 		if err != nil {
 			return err
 		}
@@ -92,13 +92,13 @@ func runModelShow(ctx context.Context, f *cmdutil.Factory, name string, d *drawi
 		return err
 	}
 	if f.JSON && !d.SVG && !d.DOT {
-		l, err := why.LineageOf(ctx, n.Models(), id)
+		l, err := why.LineageOf(ctx, n.Models, id)
 		if err != nil {
 			return err
 		}
 		return f.Emit(l, nil)
 	}
-	tree, err := why.LineageTree(ctx, n.Models(), id, func(id object.Hash) string { return n.ToolName(ctx, id) })
+	tree, err := why.LineageTree(ctx, n.Models, id, func(id object.Hash) string { return n.Toolbox.Name(ctx, id) })
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func newModelLog(f *cmdutil.Factory) *cobra.Command {
 				return err
 			}
 			var list []*model.PromotionRecord
-			if err := n.Models().Log(c.Context(), ring, func(_ object.Hash, p *model.PromotionRecord) error {
+			if err := n.Models.Log(c.Context(), ring, func(_ object.Hash, p *model.PromotionRecord) error {
 				list = append(list, p)
 				return nil
 			}); err != nil {

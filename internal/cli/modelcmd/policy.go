@@ -28,7 +28,7 @@ func newPolicySet(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s, err := n.PutInForce(c.Context(), id)
+			s, err := n.Learn.PutInForce(c.Context(), id)
 			if err != nil {
 				return err
 			}
@@ -56,7 +56,7 @@ func runPolicyLs(ctx context.Context, f *cmdutil.Factory, ring int) error {
 	if err != nil {
 		return err
 	}
-	reg := n.Models()
+	reg := n.Models
 	var list []*model.PolicyDef
 	keep := func(p *model.PolicyDef) error { list = append(list, p); return nil }
 	if ring >= 0 {

@@ -59,7 +59,7 @@ func (o *promoteOptions) request(ctx context.Context, f *cmdutil.Factory) (q mod
 		if err != nil {
 			return q, err
 		}
-		return n.AskPromotion(ctx, q.ModelID, q.PolicyID, o.Ring)
+		return n.Learn.AskPromotion(ctx, q.ModelID, q.PolicyID, o.Ring)
 	case "none":
 		return q, nil
 	}
@@ -77,7 +77,7 @@ func runPromote(ctx context.Context, f *cmdutil.Factory, o *promoteOptions) erro
 	if err != nil {
 		return err
 	}
-	done, err := n.Promoted(ctx, q)
+	done, err := n.Learn.Promoted(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func runPromote(ctx context.Context, f *cmdutil.Factory, o *promoteOptions) erro
 		f.IO.Notef("not decided again: it is in ring %d already", o.Ring)
 		return o.promote(ctx, f, n, q)
 	}
-	conditions, _, err := n.Models().Check(ctx, q)
+	conditions, _, err := n.Models.Check(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (o *promoteOptions) promote(ctx context.Context, f *cmdutil.Factory, n *nod
 	if err != nil {
 		return err
 	}
-	rec, err := n.Promote(ctx, q, list)
+	rec, err := n.Learn.Promote(ctx, q, list)
 	if err != nil {
 		return denied(promotionError(err), n.Self().KeyHex(), fmt.Sprintf("deploy.promote:%d,policy=%s", o.Ring, q.PolicyID))
 	}
@@ -153,14 +153,14 @@ func runRollback(ctx context.Context, f *cmdutil.Factory, ring uint8, reason str
 	if err != nil {
 		return err
 	}
-	newest, err := n.Models().Newest(ctx, ring)
+	newest, err := n.Models.Newest(ctx, ring)
 	if err != nil {
 		return err
 	}
 	if newest == nil {
 		return clierr.New(clierr.NotFound, "no model is in ring %d", ring)
 	}
-	policy, err := n.Models().Policy(ctx, ring)
+	policy, err := n.Models.Policy(ctx, ring)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func runRollback(ctx context.Context, f *cmdutil.Factory, ring uint8, reason str
 	if err != nil {
 		return err
 	}
-	rec, err := n.Rollback(ctx, model.RollbackRequest{RingID: ring, PolicyID: policy, Record: *newest, Reason: reason}, list)
+	rec, err := n.Learn.Rollback(ctx, model.RollbackRequest{RingID: ring, PolicyID: policy, Record: *newest, Reason: reason}, list)
 	if err != nil {
 		return denied(err, n.Self().KeyHex(), fmt.Sprintf("deploy.promote:%d,policy=%s", ring, policy))
 	}
@@ -191,7 +191,7 @@ func NewRing(f *cmdutil.Factory) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				h, err := n.Hold(c.Context(), ring, freeze, reason)
+				h, err := n.Learn.Hold(c.Context(), ring, freeze, reason)
 				if err != nil {
 					return err
 				}

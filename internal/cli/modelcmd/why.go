@@ -103,11 +103,11 @@ func runWhy(ctx context.Context, f *cmdutil.Factory, o *whyOptions) error {
 // walk walks from what the object names: a ring, an object or the file of a packet.
 func walk(ctx context.Context, f *cmdutil.Factory, n *node.Node, o *whyOptions) (*why.Node, error) {
 	if ring, ok := ringNamed(o.Object); ok {
-		return n.Why(ctx, why.Start{Ring: &ring}, o.WhyOptions)
+		return n.Explain.Why(ctx, why.Start{Ring: &ring}, o.WhyOptions)
 	}
 	id, err := f.Resolve(ctx, o.Object)
 	if err == nil {
-		return n.Why(ctx, why.Start{ID: id}, o.WhyOptions)
+		return n.Explain.Why(ctx, why.Start{ID: id}, o.WhyOptions)
 	}
 	if st, serr := os.Stat(o.Object); serr != nil || !st.Mode().IsRegular() {
 		return nil, err
@@ -116,10 +116,10 @@ func walk(ctx context.Context, f *cmdutil.Factory, n *node.Node, o *whyOptions) 
 	if err != nil {
 		return nil, err
 	}
-	if !n.IsPacket(raw) {
+	if !n.Packets.IsPacket(raw) {
 		return nil, clierr.Usagef("%s is no packet; objects are named by their id", o.Object)
 	}
-	return n.WhyPacket(ctx, raw, o.WhyOptions)
+	return n.Explain.Packet(ctx, raw, o.WhyOptions)
 }
 
 // broken is the error that names the first link of a tree that does not hold.

@@ -51,7 +51,7 @@ func runPut(ctx context.Context, f *cmdutil.Factory, name string, files []string
 		if err := sign.VerifyOwn(s.Rule, raw); err != nil {
 			return invalid(file, err)
 		}
-		id, err := n.KeepObject(ctx, s, raw)
+		id, err := n.Transfer.KeepObject(ctx, s, raw)
 		if err != nil {
 			return fmt.Errorf("put %s: %w", file, err)
 		}
@@ -87,5 +87,5 @@ func find(ctx context.Context, f *cmdutil.Factory, name string) (string, []byte,
 	if err != nil {
 		return "", nil, err
 	}
-	return n.FindObject(ctx, id)
+	return n.Find.Object(ctx, id)
 }

@@ -26,7 +26,7 @@ func newRefLs(f *cmdutil.Factory) *cobra.Command {
 				return err
 			}
 			var rows [][]ui.Cell
-			err = n.Refs(c.Context(), strings.TrimPrefix(strings.Join(args, ""), "@"), func(r node.Named) error {
+			err = n.Find.Refs(c.Context(), strings.TrimPrefix(strings.Join(args, ""), "@"), func(r node.Named) error {
 				return f.Emit(r, func() {
 					rows = append(rows, []ui.Cell{{Text: f.IO.Hashes("@" + r.Ref), Meaning: ui.Name}, {Text: f.IO.Hash(r.Target.String())}, {Text: orGone(r.Kind)}})
 				})
@@ -71,7 +71,7 @@ func runRefSet(ctx context.Context, f *cmdutil.Factory, name, what, expect strin
 	if err != nil {
 		return err
 	}
-	kind, _, err := n.FindObject(ctx, h)
+	kind, _, err := n.Find.Object(ctx, h)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func runRefSet(ctx context.Context, f *cmdutil.Factory, name, what, expect strin
 		return err
 	}
 	name = strings.TrimPrefix(name, "@")
-	if err := n.PointRef(ctx, name, h, old); err != nil {
+	if err := n.Find.PointRef(ctx, name, h, old); err != nil {
 		return err
 	}
 	return f.Emit(node.Named{Ref: name, Target: h, Kind: kind}, func() {})
@@ -107,7 +107,7 @@ func newRefRm(f *cmdutil.Factory) *cobra.Command {
 				return err
 			}
 			for _, name := range args {
-				if err := n.RemoveRef(c.Context(), strings.TrimPrefix(name, "@"), nil); err != nil {
+				if err := n.Find.RemoveRef(c.Context(), strings.TrimPrefix(name, "@"), nil); err != nil {
 					return err
 				}
 			}

@@ -51,10 +51,10 @@ func relations(ctx context.Context, n *node.Node, own object.Hash, t *can.Type, 
 
 // kindOf is what a hash leads to here; empty for nothing.
 func kindOf(ctx context.Context, n *node.Node, h object.Hash) string {
-	if kind, _, err := n.FindObject(ctx, h); err == nil {
+	if kind, _, err := n.Find.Object(ctx, h); err == nil {
 		return kind
 	}
-	if name := n.ToolName(ctx, h); name != h.Short() {
+	if name := n.Toolbox.Name(ctx, h); name != h.Short() {
 		return "tool " + name
 	}
 	if data, err := n.Store.Bytes(ctx, h); err == nil {

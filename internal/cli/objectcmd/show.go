@@ -40,7 +40,7 @@ func runShow(ctx context.Context, f *cmdutil.Factory, name string) error {
 	if err != nil {
 		return err
 	}
-	kind, raw, err := n.FindObject(ctx, id)
+	kind, raw, err := n.Find.Object(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return showOther(ctx, f, n, id, err)
 	}

@@ -81,7 +81,7 @@ func (s speaker) who(a object.AgentID) string {
 	return "agent " + a.KeyHex()[:12]
 }
 
-func (s speaker) toolName(id object.Hash) string { return "tool " + s.n.ToolName(s.ctx, id) }
+func (s speaker) toolName(id object.Hash) string { return "tool " + s.n.Toolbox.Name(s.ctx, id) }
 
 func at(t object.Time) string { return t.Std().Format("2006-01-02 15:04:05") + " UTC" }
 
@@ -141,7 +141,7 @@ func (s speaker) capability(raw []byte) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	chain, err := s.n.Chain(s.ctx, link.ID)
+	chain, err := s.n.Auth.Chain(s.ctx, link.ID)
 	if err != nil { // a link is missing: the leaf alone still says what it says
 		chain = caps.Chain{link}
 	}
@@ -176,10 +176,10 @@ func (s speaker) merkleNode(n *merkle.Node) []string {
 
 func (s speaker) episode(e *object.EpisodeRef) []string {
 	lines := []string{fmt.Sprintf("A run as evidence, of %s: its trace has %s, and it left %s.", at(e.TimeObserved), ui.Size(e.TraceRef.TraceBlob.Size), counted(len(e.TraceRef.ReceiptIDs), "receipt"))}
-	if r, err := s.n.CallOf(s.ctx, e); err == nil {
+	if r, err := s.n.Episodes.CallOf(s.ctx, e); err == nil {
 		lines = append(lines, fmt.Sprintf("It called %s, which answered with status %d.", s.toolName(r.ToolID), r.Status))
 	}
-	if raws, err := s.n.Source().Signals(s.ctx, e.EpisodeID); err == nil && len(raws) > 0 {
+	if raws, err := s.n.Source.Signals(s.ctx, e.EpisodeID); err == nil && len(raws) > 0 {
 		lines = append(lines, fmt.Sprintf("There is %s about it: `mythos signal ls %s`.", counted(len(raws), "signal"), e.EpisodeID.Short()))
 	}
 	return lines

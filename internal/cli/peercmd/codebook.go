@@ -52,7 +52,7 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, files []string, size int)
 	if err != nil {
 		return err
 	}
-	t, err := n.TrainCodebook(ctx, samples, size)
+	t, err := n.Codebooks.Train(ctx, samples, size)
 	var failed *node.LearningError
 	if errors.As(err, &failed) {
 		return clierr.New(clierr.Failed, "%w", err).With("more packets, and such as have something in common")
@@ -69,7 +69,7 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, files []string, size int)
 // trainSamples are the bundles of the files, or of the recorded runs.
 func trainSamples(ctx context.Context, f *cmdutil.Factory, n *node.Node, files []string) ([][]byte, error) {
 	if len(files) == 0 {
-		return n.PastBundles(ctx)
+		return n.Codebooks.PastBundles(ctx)
 	}
 	var samples [][]byte
 	for _, name := range files {
@@ -77,8 +77,8 @@ func trainSamples(ctx context.Context, f *cmdutil.Factory, n *node.Node, files [
 		if err != nil {
 			return nil, err
 		}
-		if n.IsPacket(raw) {
-			got, err := n.Open(ctx, raw)
+		if n.Packets.IsPacket(raw) {
+			got, err := n.Packets.Open(ctx, raw)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
@@ -134,7 +134,7 @@ func runPropose(ctx context.Context, f *cmdutil.Factory, o *proposeOptions) erro
 	if err != nil {
 		return err
 	}
-	offer, err := n.ProposeCodebook(ctx, id, to, time.Duration(o.TTL))
+	offer, err := n.Codebooks.Propose(ctx, id, to, time.Duration(o.TTL))
 	if err != nil {
 		return err
 	}
@@ -214,13 +214,13 @@ func accept(ctx context.Context, f *cmdutil.Factory, n *node.Node, what string) 
 		if err != nil {
 			return nil, nil, err
 		}
-		return n.TakeOffer(ctx, raw, true)
+		return n.Codebooks.TakeOffer(ctx, raw, true)
 	}
-	id, err := n.ResolveAgreement(ctx, what)
+	id, err := n.Codebooks.ResolveAgreement(ctx, what)
 	if err != nil {
 		return nil, nil, err
 	}
-	return n.AcceptCodebook(ctx, id)
+	return n.Codebooks.Accept(ctx, id)
 }
 
 func emitAgreement(f *cmdutil.Factory, n *node.Node, a *node.Agreement) error {
@@ -280,7 +280,7 @@ func runCodebookLs(ctx context.Context, f *cmdutil.Factory) error {
 // codebookLines are the agreements, and then the codebooks without any.
 func codebookLines(ctx context.Context, n *node.Node) (lines []agreementLine, err error) {
 	agreed := map[object.Hash]bool{}
-	err = n.Agreements(ctx, func(a node.Agreement) error {
+	err = n.Codebooks.Agreements(ctx, func(a node.Agreement) error {
 		agreed[a.CodebookID] = true
 		lines = append(lines, agreementOf(n, &a))
 		return nil
@@ -322,12 +322,12 @@ func runCodebookShow(ctx context.Context, f *cmdutil.Factory, name string) error
 	if err != nil {
 		return err
 	}
-	cb, err := n.Codebook(ctx, id)
+	cb, err := n.Codebooks.Get(ctx, id)
 	if err != nil {
 		return err
 	}
 	view := codebookView{Codebook: id, Entries: len(cb.Entries), Dictionary: len(cb.Dictionary), Agreements: []agreementLine{}}
-	err = n.Agreements(ctx, func(a node.Agreement) error {
+	err = n.Codebooks.Agreements(ctx, func(a node.Agreement) error {
 		if a.CodebookID == id {
 			view.Agreements = append(view.Agreements, agreementOf(n, &a))
 		}
@@ -353,11 +353,11 @@ func newCodebookRm(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			id, err := n.ResolveAgreement(c.Context(), args[0])
+			id, err := n.Codebooks.ResolveAgreement(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			return n.RemoveAgreement(c.Context(), id)
+			return n.Codebooks.RemoveAgreement(c.Context(), id)
 		},
 	}
 }

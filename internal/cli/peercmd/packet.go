@@ -115,13 +115,13 @@ func (o *packOptions) codebook(ctx context.Context, f *cmdutil.Factory, n *node.
 		if err != nil {
 			return nil, err
 		}
-		return n.CodebookFor(ctx, id, to)
+		return n.Codebooks.For(ctx, id, to)
 	case o.For != "":
 		agent, err := n.AgentNamed(o.For)
 		if err != nil {
 			return nil, err
 		}
-		cb, err := n.CodebookWith(ctx, agent)
+		cb, err := n.Codebooks.With(ctx, agent)
 		if err == nil && cb == nil {
 			f.IO.Notef("no codebook is agreed on with %s: the baseline serves", o.For)
 		}
@@ -136,7 +136,7 @@ func packTask(ctx context.Context, f *cmdutil.Factory, raw []byte, o node.PackOp
 	if err != nil {
 		return nil, node.Asked{}, err
 	}
-	return n.PackTask(raw, o)
+	return n.Packets.PackTask(raw, o)
 }
 
 func pack(ctx context.Context, f *cmdutil.Factory, raw []byte, o node.PackOptions) ([]byte, error) {
@@ -144,7 +144,7 @@ func pack(ctx context.Context, f *cmdutil.Factory, raw []byte, o node.PackOption
 	if err != nil {
 		return nil, err
 	}
-	return n.Pack(raw, o)
+	return n.Packets.Pack(raw, o)
 }
 
 // packable opens the repository for a bundle that is valid.
@@ -207,7 +207,7 @@ func newUnpack(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			got, err := n.Open(c.Context(), raw)
+			got, err := n.Packets.Open(c.Context(), raw)
 			if err != nil {
 				return err
 			}
@@ -269,7 +269,7 @@ func agreedCodebooks(ctx context.Context, f *cmdutil.Factory, raw []byte) (*pack
 	if err != nil {
 		return nil, err
 	}
-	return n.Codebooks(ctx, p.Header.Codebook)
+	return n.Codebooks.Registry(ctx, p.Header.Codebook)
 }
 
 func signerKeys(list []object.AgentID) []string {

@@ -54,7 +54,7 @@ func runPeerAdd(ctx context.Context, f *cmdutil.Factory, name, url, key string) 
 		p.Key = &agent
 		f.IO.Notef("pinned on first use: %s is %s; compare with `mythos key export` over there", name, whoIs(n, agent))
 	}
-	return n.SetPeer(ctx, p)
+	return n.Peers.Set(ctx, p)
 }
 
 // whoIs names an agent by its whole key, and by its name in trust.yaml where it has one.
@@ -74,7 +74,7 @@ func newPeerLs(f *cmdutil.Factory) *cobra.Command {
 				return err
 			}
 			var rows [][]ui.Cell
-			err = n.Peers(c.Context(), func(p node.Peer) error {
+			err = n.Peers.Each(c.Context(), func(p node.Peer) error {
 				line, agent := peerLine{Name: p.Name, URL: p.URL}, ""
 				if p.Key != nil { // whole: people compare it with what another machine shows
 					line.Key, agent = p.Key.KeyHex(), n.AgentName(*p.Key)
@@ -99,7 +99,7 @@ func newPeerRm(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return n.RemovePeer(c.Context(), args[0])
+			return n.Peers.Remove(c.Context(), args[0])
 		},
 	}
 }
@@ -113,7 +113,7 @@ func client(ctx context.Context, f *cmdutil.Factory, text string) (*peer.Client,
 	if strings.Contains(text, "://") {
 		return peer.To(n, node.Peer{URL: text}), nil
 	}
-	p, err := n.Peer(ctx, text)
+	p, err := n.Peers.Named(ctx, text)
 	if err != nil {
 		return nil, err
 	}

@@ -188,7 +188,7 @@ func runSubmit(ctx context.Context, f *cmdutil.Factory, o *submitOptions) error 
 		return peerError(err)
 	}
 	if !carriesRun(opts.Caps) {
-		run, err := cl.Node.RunCap(ctx, raw, func() (object.AgentID, error) { return cl.Peer(ctx) })
+		run, err := cl.Node.Tasks.RunCap(ctx, raw, func() (object.AgentID, error) { return cl.Peer(ctx) })
 		if err != nil {
 			return peerError(err)
 		}
@@ -241,7 +241,7 @@ func submit(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string,
 		return nil, nil, err
 	}
 	id := asked.Packet
-	if err := cl.Node.SetSent(ctx, asked, to); err != nil {
+	if err := cl.Node.Packets.SetSent(ctx, asked, to); err != nil {
 		return nil, nil, err
 	}
 	answer, got, err := cl.Submit(ctx, pkt, asked)

@@ -20,7 +20,7 @@ func leave(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string, 
 	if err != nil {
 		return err
 	}
-	if err := cl.Node.SetSent(ctx, asked, to); err != nil {
+	if err := cl.Node.Packets.SetSent(ctx, asked, to); err != nil {
 		return err
 	}
 	t, err := cl.SubmitTask(ctx, pkt)
@@ -44,7 +44,7 @@ func newTaskLs(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return n.Sent(c.Context(), func(s node.Sent) error {
+			return n.Packets.Sent(c.Context(), func(s node.Sent) error {
 				return f.Emit(sentLine{s.Packet, s.Peer, s.At}, func() { f.IO.Printf("%s\t%s\n", f.IO.Hash(s.Packet.String()), s.Peer) })
 			})
 		},
@@ -142,7 +142,7 @@ func cancelLocal(ctx context.Context, f *cmdutil.Factory, text string) (local bo
 		return true, err
 	}
 	var found []node.Task
-	err = n.Tasks(ctx, func(t node.Task) error {
+	err = n.Tasks.Each(ctx, func(t node.Task) error {
 		if len(text) >= 6 && strings.HasPrefix(t.ID.String(), strings.ToLower(text)) {
 			found = append(found, t)
 		}
@@ -158,7 +158,7 @@ func cancelLocal(ctx context.Context, f *cmdutil.Factory, text string) (local bo
 	case found[0].Ended != 0:
 		return true, clierr.New(clierr.Failed, "task %s has ended before: %s", found[0].ID.Short(), found[0].State)
 	}
-	t, err := n.CancelTask(ctx, found[0].ID)
+	t, err := n.Tasks.Cancel(ctx, found[0].ID)
 	if err != nil {
 		return true, err
 	}
@@ -173,7 +173,7 @@ func sentTo(ctx context.Context, f *cmdutil.Factory, text string) (*peer.Client,
 		return nil, node.Sent{}, err
 	}
 	var found []node.Sent
-	err = n.Sent(ctx, func(s node.Sent) error {
+	err = n.Packets.Sent(ctx, func(s node.Sent) error {
 		if len(text) >= 6 && strings.HasPrefix(s.Packet.String(), strings.ToLower(text)) {
 			found = append(found, s)
 		}

@@ -70,7 +70,7 @@ func notePulled(ctx context.Context, f *cmdutil.Factory, root object.Hash) error
 	if err != nil {
 		return err
 	}
-	manifests, err := n.PulledDatasets(ctx, root)
+	manifests, err := n.Transfer.PulledDatasets(ctx, root)
 	for _, m := range manifests {
 		f.IO.Notef("dataset %s is here: `mythos dataset verify %s` selects it again from the evidence", m.Short(), m.Short())
 	}
@@ -196,5 +196,5 @@ func shownCap(ctx context.Context, f *cmdutil.Factory, text, scope string) (caps
 	if err != nil {
 		return nil, err
 	}
-	return n.Chain(ctx, id)
+	return n.Auth.Chain(ctx, id)
 }

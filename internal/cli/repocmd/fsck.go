@@ -77,7 +77,7 @@ func runFsck(ctx context.Context, f *cmdutil.Factory, o *fsckOptions) error {
 func check(ctx context.Context, f *cmdutil.Factory, n *node.Node, found *findings) (store.Checked, error) {
 	bar := f.IO.Count("fsck", 0)
 	defer bar.Stop()
-	return n.Fsck(ctx, found.add, bar.Add)
+	return n.Upkeep.Fsck(ctx, found.add, bar.Add)
 }
 
 // repair finds out what is damaged, so that it will be replaced, and fetches it.

@@ -63,7 +63,7 @@ func (o *logOptions) history(ctx context.Context, f *cmdutil.Factory, n *node.No
 	s := overview.Selection{Outcome: o.Status, NotOK: o.OnlyFailed}
 	var err error
 	if o.Tool != "" {
-		if h.Tool, err = n.ToolID(ctx, o.Tool); err != nil {
+		if h.Tool, err = n.Toolbox.ID(ctx, o.Tool); err != nil {
 			return nil, err
 		}
 	}
@@ -87,7 +87,7 @@ func (o *logOptions) history(ctx context.Context, f *cmdutil.Factory, n *node.No
 	if h.Since, h.Until, err = f.Times(o.Since, o.Until); err != nil {
 		return nil, err
 	}
-	return s.Select(ctx, n, n.History(ctx, h)), nil
+	return s.Select(ctx, n, n.History.Events(ctx, h)), nil
 }
 
 func runLog(ctx context.Context, f *cmdutil.Factory, o *logOptions) error {

@@ -30,9 +30,9 @@ func NewGC(f *cmdutil.Factory) *cobra.Command {
 			if now {
 				trash = -1
 			}
-			rep, err := n.GC(c.Context(), dry, trash, bar)
+			rep, err := n.Upkeep.GC(c.Context(), dry, trash, bar)
 			if err == nil && !dry {
-				err = n.Forget(c.Context())
+				err = n.Upkeep.Forget(c.Context())
 			}
 			bar.Stop()
 			if err != nil {

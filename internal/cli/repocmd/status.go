@@ -40,7 +40,7 @@ func runStatus(ctx context.Context, f *cmdutil.Factory, accept, check bool) erro
 		return err
 	}
 	if accept {
-		if err := n.ForgetSummary(ctx); err != nil {
+		if err := n.History.ForgetSummary(ctx); err != nil {
 			return err
 		}
 	}

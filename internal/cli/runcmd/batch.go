@@ -69,7 +69,7 @@ func runBatch(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 		return err
 	}
 	if s.Caps == nil { // each call takes what covers it among them
-		if s.Held, err = n.HeldFor(ctx, s.Tool.ID); err != nil {
+		if s.Held, err = n.Caller.HeldFor(ctx, s.Tool.ID); err != nil {
 			return err
 		}
 	}
@@ -184,7 +184,7 @@ func callOne(ctx context.Context, n *node.Node, s node.CallSpec, in batchLine) (
 		}
 		s.Request = data
 	}
-	called, err := n.Call(ctx, s)
+	called, err := n.Caller.Call(ctx, s)
 	if err != nil {
 		return callLine{Key: in.key()}, Refusal(n, err, s.Tool.Name)
 	}

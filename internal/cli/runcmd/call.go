@@ -84,7 +84,7 @@ func prepare(ctx context.Context, f *cmdutil.Factory, o *callOptions) (*node.Nod
 	if s.Manner.Wait, err = o.duration(); err != nil {
 		return nil, s, err
 	}
-	if s.Tool, err = n.FindTool(ctx, o.Tool); err != nil {
+	if s.Tool, err = n.Toolbox.Find(ctx, o.Tool); err != nil {
 		return nil, s, err
 	}
 	if s.Redact, err = redaction(f, n, o.Redact); err != nil {
@@ -132,7 +132,7 @@ func runCall(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 		}
 	}
 	s.Key = []byte(o.Key)
-	called, err := n.Call(ctx, s)
+	called, err := n.Caller.Call(ctx, s)
 	if err != nil {
 		return Refusal(n, err, o.Tool)
 	}

@@ -17,5 +17,5 @@ func redaction(f *cmdutil.Factory, n *node.Node, file string) (*dataset.Redactio
 	if err != nil {
 		return nil, err
 	}
-	return n.Redaction(rules)
+	return n.Episodes.Redaction(rules)
 }

@@ -60,8 +60,8 @@ func runRun(ctx context.Context, f *cmdutil.Factory, o *runOptions) error {
 	if err != nil {
 		return err
 	}
-	if n.IsPacket(raw) {
-		got, err := n.Open(ctx, raw)
+	if n.Packets.IsPacket(raw) {
+		got, err := n.Packets.Open(ctx, raw)
 		if err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func runRun(ctx context.Context, f *cmdutil.Factory, o *runOptions) error {
 	if s.Redact, err = redaction(f, n, o.Redact); err != nil {
 		return err
 	}
-	ran, err := n.Run(ctx, s)
+	ran, err := n.Caller.Run(ctx, s)
 	if err != nil {
 		return err
 	}

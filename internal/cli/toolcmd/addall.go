@@ -15,7 +15,7 @@ func addAll(ctx context.Context, f *cmdutil.Factory, n *node.Node, o *addOptions
 	if !o.IsMCP || o.MCPTool != "" || o.NoCheck || o.ID != "" {
 		return clierr.Usagef("--mcp-all registers every tool of the server of --mcp; --mcp-tool, --no-check and --id are for a single tool")
 	}
-	specs, err := n.ServerTools(ctx, o.ToolSpec)
+	specs, err := n.Toolbox.ServerTools(ctx, o.ToolSpec)
 	if err != nil {
 		return addFailed(err, o)
 	}
@@ -25,7 +25,7 @@ func addAll(ctx context.Context, f *cmdutil.Factory, n *node.Node, o *addOptions
 		}
 	}
 	for _, s := range specs {
-		added, err := n.AddTool(ctx, s)
+		added, err := n.Toolbox.Add(ctx, s)
 		if err != nil {
 			return addFailed(err, o)
 		}

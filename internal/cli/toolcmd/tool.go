@@ -176,7 +176,7 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 	if o.All {
 		return addAll(ctx, f, n, o)
 	}
-	added, err := n.AddTool(ctx, o.ToolSpec)
+	added, err := n.Toolbox.Add(ctx, o.ToolSpec)
 	if errors.Is(err, object.ErrInvalid) { // what was typed, not what came from elsewhere
 		return clierr.Usagef("%w", err)
 	}
