@@ -91,7 +91,7 @@ func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]b
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := openEvidence(bundle); err != nil {
+	if _, _, err := ParseEvidence(bundle); err != nil {
 		return nil, fmt.Errorf("export evidence: %w", err)
 	}
 	return bundle, nil
@@ -173,7 +173,7 @@ func (e *Evidence) Trusted() bool { return e.SignerTrusted && e.LogTrusted }
 // a nil one trusts nobody. Without any, the caller judges Receipt.Signer alone, and
 // the log must therefore be signed by that very agent.
 func VerifyEvidence(raw []byte, trusted ...func(object.AgentID) bool) (*Evidence, error) {
-	ev, log, err := openEvidence(raw)
+	ev, log, err := ParseEvidence(raw)
 	if err != nil {
 		return nil, fmt.Errorf("evidence: %w", err)
 	}
@@ -191,8 +191,8 @@ func VerifyEvidence(raw []byte, trusted ...func(object.AgentID) bool) (*Evidence
 	return ev, nil
 }
 
-// openEvidence gives the first verdict, and says who signed the log.
-func openEvidence(raw []byte) (*Evidence, object.AgentID, error) {
+// ParseEvidence gives the first verdict, and says who signed the log.
+func ParseEvidence(raw []byte) (*Evidence, object.AgentID, error) {
 	b, bundleID, err := object.Open[EvidenceBundle](raw, EvidenceRule)
 	if err != nil {
 		return nil, object.AgentID{}, err

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/intoto"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
@@ -133,7 +134,7 @@ func TestEvidenceWithoutAKey(t *testing.T) {
 
 func TestInToto(t *testing.T) {
 	id, bundle := exported(t, testKey)
-	data, err := ledger.ToInToto(testKey, bundle)
+	data, err := intoto.Seal(testKey, bundle)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,26 +162,26 @@ func TestInToto(t *testing.T) {
 	if err := json.Unmarshal(e.Payload, &s); err != nil || s.Type != "https://in-toto.io/Statement/v1" || s.Subject[0].Digest["sha256"] != object.SumText("r").String() {
 		t.Fatalf("%+v %v", s, err)
 	}
-	st, by, err := ledger.OpenInToto(data, bob, agent)
+	st, by, err := intoto.Open(data, bob, agent)
 	if err != nil || !by.Same(agent) || st.Predicate.ReceiptID != id.String() || !bytes.Equal(st.Predicate.Evidence, bundle) {
 		t.Fatalf("%v %v", by, err)
 	}
-	if _, _, err := ledger.OpenInToto(data, bob); !errors.Is(err, ledger.ErrEnvelope) {
+	if _, _, err := intoto.Open(data, bob); !errors.Is(err, intoto.ErrEnvelope) {
 		t.Errorf("a stranger signed it: %v", err)
 	}
-	if _, err := ledger.ToInToto(testKey, bundle[:len(bundle)-1]); err == nil {
+	if _, err := intoto.Seal(testKey, bundle[:len(bundle)-1]); err == nil {
 		t.Error("a broken bundle becomes a statement")
 	}
 	// What a trusted agent signs must still be the statement of the receipt inside.
-	for name, change := range map[string]func(*ledger.Statement){
-		"subject":                    func(s *ledger.Statement) { s.Subject[0].Digest["sha256"] = tool.String() },
-		"id":                         func(s *ledger.Statement) { s.Predicate.ReceiptID = tool.String() },
-		"predicate":                  func(s *ledger.Statement) { s.PredicateType += "x" },
-		"evidence":                   func(s *ledger.Statement) { s.Predicate.Evidence = nil },
-		"receipt":                    func(s *ledger.Statement) { s.Predicate.Receipt = json.RawMessage(`{"status":500}`) },
+	for name, change := range map[string]func(*intoto.Statement){
+		"subject":                    func(s *intoto.Statement) { s.Subject[0].Digest["sha256"] = tool.String() },
+		"id":                         func(s *intoto.Statement) { s.Predicate.ReceiptID = tool.String() },
+		"predicate":                  func(s *intoto.Statement) { s.PredicateType += "x" },
+		"evidence":                   func(s *intoto.Statement) { s.Predicate.Evidence = nil },
+		"receipt":                    func(s *intoto.Statement) { s.Predicate.Receipt = json.RawMessage(`{"status":500}`) },
 		"a member that nobody knows": nil, "a member twice": nil,
 	} {
-		var s ledger.Statement
+		var s intoto.Statement
 		if err := json.Unmarshal(e.Payload, &s); err != nil {
 			t.Fatal(err)
 		}
@@ -201,11 +202,11 @@ func TestInToto(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		forged, err := json.Marshal(ledger.Envelope{PayloadType: e.PayloadType, Payload: payload, Signatures: []ledger.EnvelopeSignature{{Sig: sig[:]}}})
+		forged, err := json.Marshal(intoto.Envelope{PayloadType: e.PayloadType, Payload: payload, Signatures: []intoto.EnvelopeSignature{{Sig: sig[:]}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := ledger.OpenInToto(forged, agent); !errors.Is(err, ledger.ErrEnvelope) {
+		if _, _, err := intoto.Open(forged, agent); !errors.Is(err, intoto.ErrEnvelope) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

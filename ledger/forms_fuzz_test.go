@@ -31,17 +31,3 @@ func FuzzLeft(f *testing.F) {
 		}
 	})
 }
-
-// FuzzStatement: an envelope that nobody signed has no statement.
-func FuzzStatement(f *testing.F) {
-	f.Add([]byte(`{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[{"keyid":"x","sig":"AA=="}]}`))
-	f.Add([]byte(`{"payloadType":"application/vnd.in-toto+json","PayloadType":"x","payload":"e30=","signatures":[]}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if _, _, err := OpenStatement(data, object.AgentID{Key: [32]byte{1}}); err == nil {
-			t.Fatal("nobody signed it")
-		}
-		if _, _, err := OpenInToto(data, object.AgentID{Key: [32]byte{1}}); err == nil {
-			t.Fatal("nobody signed it")
-		}
-	})
-}

@@ -8,11 +8,11 @@ import (
 	"errors"
 	"testing"
 
-	intoto "github.com/in-toto/attestation/go/v1"
+	attestation "github.com/in-toto/attestation/go/v1"
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/intoto"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -32,7 +32,7 @@ func (v stockVerifier) Verify(_ context.Context, data, sig []byte) error {
 // read our statement.
 func TestInTotoStock(t *testing.T) {
 	id, bundle := exported(t, testKey)
-	data, err := ledger.ToInToto(testKey, bundle)
+	data, err := intoto.Seal(testKey, bundle)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,10 +54,10 @@ func TestInTotoStock(t *testing.T) {
 		t.Error("a stranger's key verifies it")
 	}
 	payload, err := e.DecodeB64Payload()
-	if err != nil || e.PayloadType != ledger.InTotoPayload {
+	if err != nil || e.PayloadType != intoto.PayloadType {
 		t.Fatalf("%s %v", e.PayloadType, err)
 	}
-	var s intoto.Statement
+	var s attestation.Statement
 	if err := protojson.Unmarshal(payload, &s); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestInTotoStock(t *testing.T) {
 		t.Fatalf("the statement: %v", err)
 	}
 	fields := s.GetPredicate().GetFields()
-	if s.GetPredicateType() != ledger.InTotoPredicate || s.GetSubject()[0].GetDigest()["sha256"] != object.SumText("r").String() ||
+	if s.GetPredicateType() != intoto.ReceiptType || s.GetSubject()[0].GetDigest()["sha256"] != object.SumText("r").String() ||
 		fields["receiptId"].GetStringValue() != id.String() || fields["receipt"].GetStructValue().GetFields()["status"].GetNumberValue() != 200 {
 		t.Errorf("%v", &s)
 	}

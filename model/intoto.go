@@ -10,7 +10,7 @@ import (
 	"fmt"
 	"reflect"
 
-	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/intoto"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -30,7 +30,7 @@ var ErrStatement = errors.New("statement about a model does not hold")
 // of it.
 type Statement struct {
 	Type          string           `json:"_type"`
-	Subject       []ledger.Subject `json:"subject"` // "weights" and "config", by the SHA-256 of their content
+	Subject       []intoto.Subject `json:"subject"` // "weights" and "config", by the SHA-256 of their content
 	PredicateType string           `json:"predicateType"`
 	Predicate     Predicate        `json:"predicate"`
 }
@@ -58,7 +58,7 @@ func (r *Registry) ExportInToto(ctx context.Context, s sign.Signer, id object.Ha
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", id.Short(), err)
 	}
-	var subjects []ledger.Subject
+	var subjects []intoto.Subject
 	for _, b := range []struct {
 		name string
 		ref  object.BlobRef
@@ -67,7 +67,7 @@ func (r *Registry) ExportInToto(ctx context.Context, s sign.Signer, id object.Ha
 		if err != nil {
 			return nil, fmt.Errorf("%s of model %s: %w", b.name, id.Short(), err)
 		}
-		subjects = append(subjects, ledger.Subject{Name: b.name, Digest: map[string]string{"sha256": digest}})
+		subjects = append(subjects, intoto.Subject{Name: b.name, Digest: map[string]string{"sha256": digest}})
 	}
 	first, err := sealStatement(s, subjects, ModelPredicate, reflect.TypeFor[ModelRef](), id, id, o.Raw)
 	if err != nil {
@@ -106,17 +106,17 @@ func (r *Registry) digest(ctx context.Context, ref object.BlobRef) (string, erro
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-func sealStatement(s sign.Signer, subjects []ledger.Subject, predicate string, t reflect.Type, id, model object.Hash, raw []byte) ([]byte, error) {
+func sealStatement(s sign.Signer, subjects []intoto.Subject, predicate string, t reflect.Type, id, model object.Hash, raw []byte) ([]byte, error) {
 	view, err := object.ToJSON(can.TypeOf(t), raw)
 	if err != nil {
 		return nil, err
 	}
-	statement, err := json.Marshal(Statement{Type: ledger.InTotoStatement, Subject: subjects, PredicateType: predicate,
+	statement, err := json.Marshal(Statement{Type: intoto.StatementType, Subject: subjects, PredicateType: predicate,
 		Predicate: Predicate{ID: id.String(), Model: model.String(), Object: view, Canonical: raw}})
 	if err != nil {
 		return nil, err
 	}
-	return ledger.SealStatement(s, statement)
+	return intoto.SealStatement(s, statement)
 }
 
 // OpenInToto verifies an envelope of ExportInToto that one of the agents must have
@@ -126,7 +126,7 @@ func sealStatement(s sign.Signer, subjects []ledger.Subject, predicate string, t
 // statement, the attestation (nil: it is about the model itself) and who signed.
 // Errors wrap ErrStatement or ledger.ErrEnvelope.
 func OpenInToto(data []byte, agents ...object.AgentID) (*Statement, *Attestation, object.AgentID, error) {
-	payload, signer, err := ledger.OpenStatement(data, agents...)
+	payload, signer, err := intoto.OpenStatement(data, agents...)
 	if err != nil {
 		return nil, nil, signer, err
 	}
@@ -169,7 +169,7 @@ func (s *Statement) check() (a *Attestation, err error) {
 	if err := json.Compact(&compact, view); err != nil {
 		return nil, err
 	}
-	if s.Type != ledger.InTotoStatement || p.ID != id.String() || p.Model != about.String() || !bytes.Equal(compact.Bytes(), p.Object) {
+	if s.Type != intoto.StatementType || p.ID != id.String() || p.Model != about.String() || !bytes.Equal(compact.Bytes(), p.Object) {
 		return nil, errors.New("it does not say what its object says")
 	}
 	return a, nil

@@ -29,7 +29,7 @@ var (
 		"internal/conform/generate": 3103,
 		"internal/node":             9170,
 		"internal/peer":             3850,
-		"ledger":                    4100,
+		"ledger":                    4000,
 		"model":                     4800,
 		"store":                     4350,
 		"store/badger":              3450,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/intoto"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -64,7 +65,7 @@ func evidenceOf(in json.RawMessage) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, _, err := ledger.OpenInToto([]byte(v.InToto), agent)
+		s, _, err := intoto.Open([]byte(v.InToto), agent)
 		if err != nil {
 			return evidenceRefused(err)
 		}

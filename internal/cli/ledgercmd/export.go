@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/intoto"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -201,7 +202,7 @@ func inToto(ctx context.Context, n *node.Node, id object.Hash, u under) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	envelope, err := ledger.ToInToto(n.Key, bundle)
+	envelope, err := intoto.Seal(n.Key, bundle)
 	return append(envelope, '\n'), err
 }
 

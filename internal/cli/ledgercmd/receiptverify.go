@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/intoto"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -219,19 +220,19 @@ func openFinding(data []byte, keys *cmdutil.Keys) (*finding, error) {
 
 // openEnvelope opens an in-toto statement in its envelope, with the evidence inside.
 func openEnvelope(data []byte, keys *cmdutil.Keys) (*finding, error) {
-	var envelope ledger.Envelope
-	var s ledger.Statement
+	var envelope intoto.Envelope
+	var s intoto.Statement
 	if err := json.Unmarshal(data, &envelope); err != nil {
-		return nil, fmt.Errorf("%w: %w", ledger.ErrEnvelope, err)
+		return nil, fmt.Errorf("%w: %w", intoto.ErrEnvelope, err)
 	}
 	if err := json.Unmarshal(envelope.Payload, &s); err != nil {
-		return nil, fmt.Errorf("%w: %w", ledger.ErrEnvelope, err)
+		return nil, fmt.Errorf("%w: %w", intoto.ErrEnvelope, err)
 	}
 	v, err := openEvidence(s.Predicate.Evidence)
 	if err != nil {
 		return nil, err
 	}
-	_, by, err := ledger.OpenInToto(data, append([]object.AgentID{v.log.Signer, v.receipt.Signer}, keys.Agents...)...)
+	_, by, err := intoto.Open(data, append([]object.AgentID{v.log.Signer, v.receipt.Signer}, keys.Agents...)...)
 	v.signers = append(v.signers, signer{What: "envelope", agent: by})
 	return v, err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	filed "github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/intoto"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -176,22 +177,20 @@ func soundBundles(s *set) {
 	show("cosigned by an agent whom the log names", written(once...), raw, func(b *ledger.EvidenceBundle) { cosigned(b); b.Agents = []object.AgentID{carol.Agent()} })
 	show("cosigned by somebody unknown", written(once...), raw, cosigned)
 	bundle := unhexed(written(once...).bundle(raw, nil))
-	envelope := string(must(ledger.ToInToto(bob, bundle)))
-	inToto := func(name, text string) {
-		s.add(name, fields{"in_toto": text, "envelope_key": bob.Agent().KeyHex()})
-	}
+	envelope := string(must(intoto.Seal(bob, bundle)))
+	inToto := func(name, text string) { s.add(name, fields{"in_toto": text, "envelope_key": bob.Agent().KeyHex()}) }
 	inToto("in-toto", envelope)
 	inToto("in-toto, the keyid of nobody", strings.Replace(envelope, bob.Agent().KeyID().String(), sum("nobody").String(), 1))
-	inToto("in-toto, signed by another", string(must(ledger.ToInToto(alice, bundle))))
+	inToto("in-toto, signed by another", string(must(intoto.Seal(alice, bundle))))
 	inToto("in-toto, another payload type", strings.Replace(envelope, "in-toto+json", "in-toto", 1))
 	inToto("in-toto, the statement of another response", restated(envelope, sum("answer").String(), sum("no answer").String()))
 }
 
 // restated replaces a text in the statement of an envelope, which bob signs again.
 func restated(envelope, old, text string) string {
-	var e ledger.Envelope
+	var e intoto.Envelope
 	must(0, json.Unmarshal([]byte(envelope), &e))
-	return string(must(ledger.SealStatement(bob, []byte(strings.Replace(string(e.Payload), old, text, 1)))))
+	return string(must(intoto.SealStatement(bob, []byte(strings.Replace(string(e.Payload), old, text, 1)))))
 }
 
 // unprovenBundles have an entry that nobody whom the bundle names has signed.

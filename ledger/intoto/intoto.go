@@ -1,4 +1,6 @@
-package ledger
+// Package intoto gives evidence the form that supply-chain tools read: in-toto statements in
+// DSSE envelopes (spec/evidence.md#evidence-bundles).
+package intoto
 
 import (
 	"bytes"
@@ -7,6 +9,7 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -14,9 +17,9 @@ import (
 
 // The types of the in-toto form of a receipt (spec/evidence.md#evidence-bundles).
 const (
-	InTotoPayload   = "application/vnd.in-toto+json"
-	InTotoStatement = "https://in-toto.io/Statement/v1"
-	InTotoPredicate = "https://github.com/mythos-project/mythos/spec/receipt/v0.2"
+	PayloadType   = "application/vnd.in-toto+json"
+	StatementType = "https://in-toto.io/Statement/v1"
+	ReceiptType   = "https://github.com/mythos-project/mythos/spec/receipt/v0.2"
 )
 
 // ErrEnvelope means that a DSSE envelope is malformed or signed by nobody known.
@@ -61,10 +64,10 @@ func pae(payloadType string, payload []byte) []byte {
 	return append(fmt.Appendf(nil, "DSSEv1 %d %s %d ", len(payloadType), payloadType, len(payload)), payload...)
 }
 
-// ToInToto turns a bundle of evidence, which must be intact, into an in-toto
+// Seal turns a bundle of evidence, which must be intact, into an in-toto
 // statement in a DSSE envelope that s signs.
-func ToInToto(s sign.Signer, bundle []byte) ([]byte, error) {
-	ev, _, err := openEvidence(bundle)
+func Seal(s sign.Signer, bundle []byte) ([]byte, error) {
+	ev, _, err := ledger.ParseEvidence(bundle)
 	if err != nil {
 		return nil, err
 	}
@@ -76,30 +79,30 @@ func ToInToto(s sign.Signer, bundle []byte) ([]byte, error) {
 }
 
 // statement is the one statement of a bundle, as JSON.
-func statement(ev *Evidence, bundle []byte) ([]byte, error) {
-	b, err := object.Decode[EvidenceBundle](bundle)
+func statement(ev *ledger.Evidence, bundle []byte) ([]byte, error) {
+	b, err := object.Decode[ledger.EvidenceBundle](bundle)
 	if err != nil {
 		return nil, err
 	}
-	view, err := object.ToJSON(can.TypeOf(reflect.TypeFor[Receipt]()), b.Receipt)
+	view, err := object.ToJSON(can.TypeOf(reflect.TypeFor[ledger.Receipt]()), b.Receipt)
 	if err != nil {
 		return nil, err
 	}
 	return json.Marshal(Statement{
-		Type:          InTotoStatement,
+		Type:          StatementType,
 		Subject:       []Subject{{Name: "response", Digest: map[string]string{"sha256": ev.Receipt.ResponseHash.String()}}},
-		PredicateType: InTotoPredicate,
+		PredicateType: ReceiptType,
 		Predicate:     ReceiptPredicate{ReceiptID: ev.ReceiptID.String(), Receipt: view, Evidence: bundle},
 	})
 }
 
 const maxEnvelopeSignatures = 64
 
-// OpenInToto verifies an envelope that one of the agents must have signed, and
+// Open verifies an envelope that one of the agents must have signed, and
 // returns its statement and that agent. The evidence inside must be intact, and the
-// statement the one that [ToInToto] makes of it; whom the evidence shows as signers,
+// statement the one that [Seal] makes of it; whom the evidence shows as signers,
 // and whether they are trusted, is for [VerifyEvidence]. Errors wrap ErrEnvelope.
-func OpenInToto(data []byte, agents ...object.AgentID) (*Statement, object.AgentID, error) {
+func Open(data []byte, agents ...object.AgentID) (*Statement, object.AgentID, error) {
 	payload, signer, err := OpenStatement(data, agents...)
 	if err != nil {
 		return nil, signer, err
@@ -108,7 +111,7 @@ func OpenInToto(data []byte, agents ...object.AgentID) (*Statement, object.Agent
 	if err := json.Unmarshal(payload, &s); err != nil {
 		return nil, signer, fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
-	ev, _, err := openEvidence(s.Predicate.Evidence)
+	ev, _, err := ledger.ParseEvidence(s.Predicate.Evidence)
 	if err != nil {
 		return nil, signer, fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}

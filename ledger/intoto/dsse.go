@@ -1,4 +1,4 @@
-package ledger
+package intoto
 
 import (
 	"encoding/json"
@@ -11,11 +11,11 @@ import (
 
 // SealStatement puts an in-toto statement, as JSON, into a DSSE envelope that s signs.
 func SealStatement(s sign.Signer, statement []byte) ([]byte, error) {
-	sig, err := s.Sign(pae(InTotoPayload, statement))
+	sig, err := s.Sign(pae(PayloadType, statement))
 	if err != nil {
 		return nil, fmt.Errorf("in-toto: %w", err)
 	}
-	return json.Marshal(Envelope{InTotoPayload, statement, []EnvelopeSignature{{s.Agent().KeyID().String(), sig[:]}}})
+	return json.Marshal(Envelope{PayloadType, statement, []EnvelopeSignature{{s.Agent().KeyID().String(), sig[:]}}})
 }
 
 // OpenStatement verifies an envelope that one of the agents must have signed, and
@@ -28,7 +28,7 @@ func OpenStatement(data []byte, agents ...object.AgentID) ([]byte, object.AgentI
 	if err := json.Unmarshal(data, &e); err != nil {
 		return nil, object.AgentID{}, fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
-	if e.PayloadType != InTotoPayload || len(e.Signatures) > maxEnvelopeSignatures {
+	if e.PayloadType != PayloadType || len(e.Signatures) > maxEnvelopeSignatures {
 		return nil, object.AgentID{}, fmt.Errorf("%w: payload type %q, %d signatures", ErrEnvelope, e.PayloadType, len(e.Signatures))
 	}
 	signer, ok := signerOf(e, agents)
