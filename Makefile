@@ -67,7 +67,7 @@ bench-waiters: build ## how soon 100 processes that wait for an effect have its 
 	go run ./bench/waiters -mythos ./mythos -n 100
 
 ROUNDS ?= 6
-attack: ## each damage to each file of a database and of a repository, ROUNDS times (6: about ten minutes); damage is named or does no harm
+attack: ## each damage to each file of a database and of a repository, ROUNDS times (6: about five minutes); damage is named or does no harm
 	ATTACK_ROUNDS=$(ROUNDS) go test ./store/badger -run 'TestDamage|TestMoments|TestGone' -timeout 180m
 	ATTACK_ROUNDS=$(ROUNDS) go test ./cmd/mythos -run 'TestDamagedRepository|TestOddFiles' -timeout 180m
 
