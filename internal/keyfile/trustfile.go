@@ -118,6 +118,9 @@ func (e *trustEntry) parse() (t Entry, err error) {
 		}
 	}
 	for _, g := range e.Past {
+		if g.For == nil {
+			return Entry{}, fmt.Errorf("%w: %q: past: for is missing", ErrTrust, e.Name)
+		}
 		at, err := endOf(e.Name, g.Ended)
 		if err != nil {
 			return Entry{}, err
