@@ -79,45 +79,52 @@ func (r *Registry) Add(ctx context.Context, kind string, raw []byte) (object.Has
 	return id, r.index(ctx, *about, kind, id)
 }
 
-// open verifies an object of one of the kinds of this package, and says which model
-// it is about, if any.
-func open(kind string, raw []byte) (id object.Hash, about *object.Hash, err error) {
-	switch kind {
-	case "RecipeDef":
-		_, id, err = object.Open[RecipeDef](raw, RecipeRule)
-	case "ModelRef":
-		_, id, err = object.Open[ModelRef](raw, ModelRule)
-	case "EvalSuiteDef":
-		_, id, err = object.Open[EvalSuiteDef](raw, SuiteRule)
-	case "PolicyDef":
-		_, id, err = OpenPolicy(raw)
-	case AboutReport:
-		var r *EvalReport
-		if r, id, err = OpenReport(raw); err == nil {
-			about = &r.ModelID
+// kinds are the objects that a registry takes: each is opened by the rules of its kind,
+// which say which model it is about, if any.
+var kinds = map[string]func(raw []byte) (id object.Hash, about *object.Hash, err error){
+	"RecipeDef":    opened[RecipeDef](RecipeRule),
+	"ModelRef":     opened[ModelRef](ModelRule),
+	"EvalSuiteDef": opened[EvalSuiteDef](SuiteRule),
+	"PolicyDef": func(raw []byte) (object.Hash, *object.Hash, error) {
+		_, id, err := OpenPolicy(raw)
+		return id, nil, err
+	},
+	AboutReport: func(raw []byte) (object.Hash, *object.Hash, error) {
+		r, id, err := OpenReport(raw)
+		if err != nil {
+			return id, nil, err
 		}
-	case AboutAttestation:
-		var a *Attestation
-		if a, id, err = OpenAttestation(raw); err == nil {
-			about = &a.SubjectHash
+		return id, &r.ModelID, nil
+	},
+	AboutAttestation: func(raw []byte) (object.Hash, *object.Hash, error) {
+		a, id, err := OpenAttestation(raw)
+		if err != nil {
+			return id, nil, err
 		}
-	default:
-		err = fmt.Errorf("%s is no kind of object of the model registry", kind)
+		return id, &a.SubjectHash, nil
+	},
+}
+
+func opened[T any](rule object.Rule) func(raw []byte) (object.Hash, *object.Hash, error) {
+	return func(raw []byte) (object.Hash, *object.Hash, error) {
+		_, id, err := object.Open[T](raw, rule)
+		return id, nil, err
 	}
-	if err != nil {
+}
+
+func open(kind string, raw []byte) (id object.Hash, about *object.Hash, err error) {
+	read, ok := kinds[kind]
+	if !ok {
+		return id, nil, fmt.Errorf("%s: %s is no kind of object of the model registry", kind, kind)
+	}
+	if id, about, err = read(raw); err != nil {
 		return object.Hash{}, nil, fmt.Errorf("%s: %w", kind, err)
 	}
 	return id, about, nil
 }
 
 // Kind reports whether Add takes objects of this kind.
-func Kind(name string) bool {
-	switch name {
-	case "RecipeDef", "ModelRef", "EvalSuiteDef", "PolicyDef", AboutReport, AboutAttestation:
-		return true
-	}
-	return false
-}
+func Kind(name string) bool { return kinds[name] != nil }
 
 func (r *Registry) index(ctx context.Context, model object.Hash, kind string, id object.Hash) error {
 	_, err := r.KV.Update(ctx, nil, map[string][]byte{aboutKey(model, kind) + id.String(): {}})

@@ -18,12 +18,13 @@ import (
 
 // walker is one walk.
 type walker struct {
-	ctx   context.Context
-	res   Resolver
-	o     Options
-	seen  map[string]*Node
-	nodes int
-	err   error // the walk cannot go on
+	ctx    context.Context
+	res    Resolver
+	o      Options
+	seen   map[string]*Node
+	follow map[string]expander
+	nodes  int
+	err    error // the walk cannot go on
 
 	past []caps.Past // of the receipts that are being judged, the innermost last
 
@@ -35,48 +36,30 @@ type walker struct {
 type expander func(w *walker, n *Node, raw []byte, depth int)
 
 // Follows reports whether [Explain] goes on from objects of a kind to what they rest on.
-func Follows(kind string) bool { return expanderOf(kind) != nil }
+func Follows(kind string) bool { return expanders()[kind] != nil }
 
-func expanderOf(kind string) expander {
-	switch kind {
-	case "PromotionRecord":
-		return (*walker).promotion
-	case "PolicyDef":
-		return (*walker).policy
-	case "ModelRef":
-		return (*walker).model
-	case model.AboutAttestation:
-		return (*walker).attestation
-	case model.AboutReport:
-		return (*walker).report
-	case "EvalSuiteDef":
-		return (*walker).suite
-	case "RecipeDef":
-		return (*walker).recipe
-	case "Receipt":
-		return (*walker).receipt
-	case "DatasetDef":
-		return (*walker).datasetDef
-	case "DatasetRef":
-		return (*walker).datasetRef
-	case "BlobRef":
-		return (*walker).blobRef
-	case KindNode:
-		return (*walker).list
-	case "EpisodeRef":
-		return (*walker).episode
-	case "Signal":
-		return (*walker).signal
-	case "Capability":
-		return (*walker).capability
-	case "IndexState":
-		return (*walker).indexState
-	case "RingHold":
-		return (*walker).ringHold
-	case KindBytes:
-		return (*walker).bytes
+// expanders has a row for each kind that rests on something.
+func expanders() map[string]expander {
+	return map[string]expander{
+		"PromotionRecord":      (*walker).promotion,
+		"PolicyDef":            (*walker).policy,
+		"ModelRef":             (*walker).model,
+		model.AboutAttestation: (*walker).attestation,
+		model.AboutReport:      (*walker).report,
+		"EvalSuiteDef":         (*walker).suite,
+		"RecipeDef":            (*walker).recipe,
+		"Receipt":              (*walker).receipt,
+		"DatasetDef":           (*walker).datasetDef,
+		"DatasetRef":           (*walker).datasetRef,
+		"BlobRef":              (*walker).blobRef,
+		KindNode:               (*walker).list,
+		"EpisodeRef":           (*walker).episode,
+		"Signal":               (*walker).signal,
+		"Capability":           (*walker).capability,
+		"IndexState":           (*walker).indexState,
+		"RingHold":             (*walker).ringHold,
+		KindBytes:              (*walker).bytes,
 	}
-	return nil
 }
 
 // visit makes the node of an object and of what it rests on. Every object is
@@ -104,7 +87,7 @@ func (w *walker) visit(kind string, id object.Hash, depth int) *Node {
 		return n
 	}
 	n.Verified = true
-	if expand := expanderOf(kind); expand != nil {
+	if expand := w.follow[kind]; expand != nil {
 		expand(w, n, raw, depth+1)
 	} else if w.o.Check == nil {
 		n.fail("nothing is known about objects of kind %s", kind)
