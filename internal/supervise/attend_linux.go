@@ -63,7 +63,14 @@ func attend(listener int, p plan, done <-chan struct{}) {
 		if ioctl(listener, unix.SECCOMP_IOCTL_NOTIF_RECV, unsafe.Pointer(&n)) != 0 {
 			continue // the caller has ended
 		}
-		r := response{id: n.id, error: -int32(perform(listener, &n, roots))}
+		r := response{id: n.id}
+		if is, errno := signalling(&n); is && errno == 0 {
+			r.flags = unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE
+		} else if is {
+			r.error = -int32(errno)
+		} else {
+			r.error = -int32(perform(listener, &n, roots))
+		}
 		_ = ioctl(listener, unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&r)) // it may have ended meanwhile
 	}
 }

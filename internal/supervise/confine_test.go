@@ -3,6 +3,7 @@
 package supervise_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -41,7 +42,7 @@ func confined(t *testing.T, dir string, args ...string) map[string]string {
 	text, status := start(t, &pool, "", func(s *supervise.Spec) {
 		s.Program.Close()
 		s.Program, s.Path, s.Argv = self, "the test", append([]string{"confined"}, args...)
-		s.Confine, s.Dir, s.Write, s.Read = true, dir, []string{dir}, []string{"/usr", "/lib", "/lib64", "/etc/ld.so.cache"}
+		s.Confine, s.Dir, s.Write, s.Read = true, dir, []string{dir, "/dev/ptmx"}, []string{"/usr", "/lib", "/lib64", "/etc/ld.so.cache"}
 	}).end(t)
 	if status.ExitStatus() != 0 {
 		t.Fatalf("status %v: %s", status, text)
@@ -72,9 +73,21 @@ func attempts(args []string) {
 	tryAttributes("outside", outside, say)
 	tryAttributes("inside", inside, say)
 	tryMachine(say)
+	say("ptmx", tryTerminal())
 	for _, device := range []string{"null", "zero", "urandom"} {
 		say("device "+device, func() error { f, err := os.OpenFile("/dev/"+device, os.O_RDWR, 0); f.Close(); return err }())
 	}
+}
+
+// tryTerminal asks a device which number it has; where that cannot be opened it says "none".
+func tryTerminal() error {
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		return errors.New("none")
+	}
+	defer unix.Close(fd)
+	_, err = unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	return err
 }
 
 func atoi(text string) (n int) {
@@ -133,6 +146,13 @@ func tryProcesses(who string, pid int, say func(string, error)) {
 		err = unix.PidfdSendSignal(fd, unix.SIGUSR2, nil, 0)
 	}
 	say(who+" pidfd", err)
+	if group, err := unix.Getpgid(pid); err == nil { // by its group, also after joining it
+		say(who+" group", unix.Kill(-group, unix.SIGUSR2))
+		if err := unix.Setpgid(0, group); err == nil {
+			say(who+" own group", unix.Kill(0, unix.SIGUSR2))
+			_ = unix.Setpgid(0, 0)
+		}
+	}
 	say(who+" setpriority", unix.Setpriority(unix.PRIO_PROCESS, pid, 1))
 	say(who+" setpriority group", unix.Setpriority(unix.PRIO_PGRP, pid, 1))
 	say(who+" setpriority user", unix.Setpriority(unix.PRIO_USER, os.Getuid(), 1))
@@ -233,7 +253,59 @@ func tryMachine(say func(string, error)) {
 	say("machine clock", unix.ClockSettime(unix.CLOCK_REALTIME, &unix.Timespec{Sec: 1}))
 }
 
+// TestConfinement tries everything under each version of Landlock that this kernel has:
+// what an old one cannot forbid is said where a tool is registered, and no more than that
+// is possible.
 func TestConfinement(t *testing.T) {
+	have, _, _ := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	for version := uint8(4); version <= 6 && int(version) <= int(have); version++ {
+		t.Run(fmt.Sprintf("version %d", version), func(t *testing.T) {
+			t.Cleanup(supervise.Pretend(version))
+			confinement(t, version)
+		})
+	}
+	for version := range uint8(4) {
+		end := supervise.Pretend(version)
+		var pool supervise.Pool
+		ran := filepath.Join(t.TempDir(), "ran")
+		_, err := try(t, &pool, "echo > "+ran, func(s *supervise.Spec) { s.Confine, s.Write = true, []string{filepath.Dir(ran)} })
+		var failed *supervise.StartError
+		if !errors.As(err, &failed) || !strings.Contains(failed.Reason, fmt.Sprintf("Landlock version %d, needed 4", version)) {
+			t.Errorf("version %d: %v", version, err)
+		}
+		if _, err := os.Stat(ran); err == nil || supervise.Confinable() == nil {
+			t.Errorf("version %d confines", version)
+		}
+		end()
+	}
+}
+
+// TestFamilySignals: under each version of Landlock a program signals what it started, and
+// its own group.
+func TestFamilySignals(t *testing.T) {
+	if err := supervise.Confinable(); err != nil {
+		t.Skip(err)
+	}
+	const script = `exec 2> /dev/null
+trap 'echo group' USR1
+sleep 100 & kill $!; wait $!; echo $?
+(sleep 100 & echo $! > orphan); kill -KILL $(cat orphan); echo $?
+kill -USR1 0
+kill -TERM 1 || echo refused`
+	for version := uint8(4); version <= 6; version++ {
+		end := supervise.Pretend(version)
+		var pool supervise.Pool
+		text, status := start(t, &pool, script, func(s *supervise.Spec) {
+			s.Confine, s.Write, s.Read = true, []string{s.Dir}, []string{"/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache"}
+		}).end(t)
+		if text != "143\n0\ngroup\nrefused\n" || status.ExitStatus() != 0 {
+			t.Errorf("version %d: %q, %v", version, text, status)
+		}
+		end()
+	}
+}
+
+func confinement(t *testing.T, version uint8) {
 	dir := t.TempDir()
 	outside := filepath.Join(dir, "outside")
 	if err := os.WriteFile(outside, []byte("secret"), 0o600); err != nil {
@@ -271,12 +343,17 @@ func TestConfinement(t *testing.T) {
 		"inside chmod": true, "inside fchmodat": true, "inside fchmod": true, "inside through proc": true, "inside chown to itself": true,
 		"inside utimensat": true, "inside futimens": true,
 	}
+	lacking := strings.Join(supervise.Lacking(), ", ")
+	if (got["ptmx"] == "done") != (version < 5) && got["ptmx"] != "none" || strings.Contains(lacking, "ioctl") != (version < 5) {
+		t.Errorf("control of a device: %s; said to be possible: %q", got["ptmx"], lacking)
+	}
+	delete(got, "ptmx")
 	for name, outcome := range got {
 		if strings.HasPrefix(name, "leak socketpair 1 seqpacket send") {
 			continue // to the other end, whatever the address
 		}
-		if len(supervise.Lacking()) > 0 && strings.HasPrefix(name, "outsider ") {
-			continue // said where a tool is registered
+		if strings.HasSuffix(name, " own group") {
+			continue // the program itself is of it: who else heard shows below
 		}
 		if (outcome == "done") != allowed[name] {
 			t.Errorf("%s: %s", name, outcome)
@@ -284,6 +361,9 @@ func TestConfinement(t *testing.T) {
 	}
 	if len(got) < 4*64*2 {
 		t.Errorf("only %d attempts", len(got))
+	}
+	if !alive(outsider.PID) {
+		t.Error("a process outside was signalled")
 	}
 	for _, c := range []net.PacketConn{heard, abstract} {
 		if err := c.SetReadDeadline(time.Now()); err != nil {

@@ -111,14 +111,8 @@ func scanned(root int) []int {
 		if err != nil {
 			continue
 		}
-		raw, err := os.ReadFile("/proc/" + e.Name() + "/stat")
-		if err != nil {
-			continue
-		}
-		// The name, in parentheses, may hold anything: the fields begin behind the last one.
-		fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
-		if len(fields) > 1 {
-			parents[pid], _ = strconv.Atoi(fields[1])
+		if parent, _, ok := kin(pid); ok {
+			parents[pid] = parent
 		}
 	}
 	var all []int

@@ -16,7 +16,7 @@ func FuzzPlan(f *testing.F) {
 		}
 		again := Spec{Path: p.path, Argv: p.argv, Env: p.env, Dir: p.dir, Confine: p.confine, Read: p.reads, Write: p.writes, Deadline: p.deadline}
 		q, err := unmarshal(again.marshal())
-		q.alive, q.files = p.alive, p.files
+		q.landlock, q.alive, q.files = p.landlock, p.alive, p.files
 		if err != nil || !reflect.DeepEqual(p, q) {
 			t.Fatalf("%+v became %+v: %v", p, q, err)
 		}

@@ -32,28 +32,29 @@ const (
 const (
 	abiLeast   = 4 // forbids TCP (Linux 6.7)
 	abiDevices = 5 // forbids ioctl on devices (Linux 6.10)
-	abiScopes  = 6 // forbids signals to processes outside (Linux 6.12)
+	abiScopes  = 6 // forbids signals to processes outside (Linux 6.12); before, the supervisor does
 )
 
 // devices are open to every confined program.
 var devices = []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}
 
-// abi is the version of Landlock here.
-func abi() (int, error) {
+// abi is the version of Landlock to use here, at most the newest one given.
+func abi(newest uint8) (int, error) {
 	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
 		return 0, fmt.Errorf("%w: Landlock: %w", ErrConfinement, errno)
 	}
-	if v < abiLeast {
-		return 0, fmt.Errorf("%w: Landlock version %d, needed %d (Linux 6.7)", ErrConfinement, v, abiLeast)
+	version := min(int(v), int(newest))
+	if version < abiLeast {
+		return 0, fmt.Errorf("%w: Landlock version %d, needed %d (Linux 6.7)", ErrConfinement, version, abiLeast)
 	}
-	return int(v), nil
+	return version, nil
 }
 
 // Confinable reports whether this machine can run confined programs: nil, or an error
 // that wraps ErrConfinement.
 func Confinable() error {
-	if _, err := abi(); err != nil {
+	if _, err := abi(newest); err != nil {
 		return err
 	}
 	return filterable()
@@ -62,17 +63,16 @@ func Confinable() error {
 // Lacking says in words what a confined program can do here, because the kernel is too
 // old to forbid it. It is empty on a recent one.
 func Lacking() []string {
-	v, err := abi()
-	if err != nil || v >= abiScopes {
+	if v, err := abi(newest); err != nil || v >= abiDevices {
 		return nil
 	}
-	return []string{"signals to other processes of the same user (Linux 6.12 forbids them)"}
+	return []string{"to control devices (ioctl) that it may open (Linux 6.10 forbids it)"}
 }
 
 // confine restricts the calling thread for good, and with it the program that it starts.
 // It returns the descriptor of the seccomp listener.
 func confine(p plan, program int) (listener int, err error) {
-	version, err := abi()
+	version, err := abi(p.landlock)
 	if err != nil {
 		return 0, err
 	}

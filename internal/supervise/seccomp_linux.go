@@ -116,10 +116,6 @@ const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS |
 // rules are all refusals. self is the supervisor, thread its thread that is confined with
 // the program, and parent who started the supervisor.
 func rules(version, self, thread, parent int) []rule {
-	spared := []uint32{uint32(self), uint32(thread), uint32(parent)}
-	if version < abiScopes {
-		spared = append(spared, 1, ^uint32(0)) // and everybody
-	}
 	all := [][]rule{
 		always(unix.EACCES, unix.SYS_SOCKET, unix.SYS_CONNECT, unix.SYS_BIND, unix.SYS_LISTEN, unix.SYS_ACCEPT, unix.SYS_ACCEPT4),
 		{{unix.SYS_SOCKETPAIR, pairs()}},
@@ -138,7 +134,7 @@ func rules(version, self, thread, parent int) []rule {
 		unless(0, 0, unix.SYS_PRLIMIT64, unix.SYS_SCHED_SETAFFINITY, unix.SYS_SCHED_SETPARAM, unix.SYS_SCHED_SETSCHEDULER,
 			unix.SYS_SCHED_SETATTR, unix.SYS_MOVE_PAGES, unix.SYS_MIGRATE_PAGES),
 		{{unix.SYS_SETPRIORITY, ownPriority(unix.PRIO_PROCESS)}, {unix.SYS_IOPRIO_SET, ownPriority(1 /* IOPRIO_WHO_PROCESS */)}},
-		when(0, spared, unix.SYS_KILL, unix.SYS_TKILL, unix.SYS_TGKILL, unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_TGSIGQUEUEINFO, unix.SYS_PIDFD_OPEN),
+		signals(version, self, thread, parent),
 		when(1, ioctls, unix.SYS_IOCTL),
 		when(1, fcntls, unix.SYS_FCNTL),
 		ask(unix.SYS_FCHMOD, unix.SYS_FCHMODAT, unix.SYS_FCHMODAT2, unix.SYS_FCHOWN, unix.SYS_FCHOWNAT, unix.SYS_UTIMENSAT),

@@ -53,12 +53,23 @@ const (
 // maxSpec bounds a spec: more than any kernel takes for arguments and variables.
 const maxSpec = 16 << 20
 
+// newest is the newest version of Landlock that is used.
+var newest uint8 = 6
+
+// Pretend has this process use no newer version of Landlock than the given one, as if its
+// kernel were older, until end is called. It is for tests.
+func Pretend(version uint8) (end func()) {
+	was := newest
+	newest = version
+	return func() { newest = was }
+}
+
 var errSpec = errors.New("malformed message to a supervisor")
 
 // marshal is the spec without its descriptors.
 func (s *Spec) marshal() []byte {
 	b := binary.AppendVarint(nil, int64(s.Deadline))
-	b = append(b, flag(s.Confine), flag(s.Alive != nil), byte(len(s.Files)))
+	b = append(b, flag(s.Confine), newest, flag(s.Alive != nil), byte(len(s.Files)))
 	for _, text := range []string{s.Path, s.Dir} {
 		b = appendText(b, text)
 	}
@@ -86,6 +97,7 @@ func appendText(b []byte, text string) []byte {
 type plan struct {
 	deadline                 time.Duration
 	confine, alive           bool
+	landlock                 uint8 // the newest version to use
 	files                    int
 	path, dir                string
 	argv, env, reads, writes []string
@@ -94,11 +106,11 @@ type plan struct {
 func unmarshal(b []byte) (p plan, err error) {
 	r := &reader{b: b}
 	p.deadline = time.Duration(r.varint())
-	head := r.take(3)
+	head := r.take(4)
 	if r.bad {
 		return p, errSpec
 	}
-	p.confine, p.alive, p.files = head[0] == 1, head[1] == 1, int(head[2])
+	p.confine, p.landlock, p.alive, p.files = head[0] == 1, head[1], head[2] == 1, int(head[3])
 	p.path, p.dir = r.text(), r.text()
 	for _, list := range []*[]string{&p.argv, &p.env, &p.reads, &p.writes} {
 		for n := r.uvarint(); n > 0 && !r.bad; n-- {

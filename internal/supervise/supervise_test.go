@@ -29,6 +29,16 @@ type started struct {
 // start runs a shell script. What changes the spec comes last.
 func start(t *testing.T, pool *supervise.Pool, script string, with func(*supervise.Spec)) started {
 	t.Helper()
+	p, err := try(t, pool, script, with)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// try is start for what may be refused.
+func try(t *testing.T, pool *supervise.Pool, script string, with func(*supervise.Spec)) (started, error) {
+	t.Helper()
 	sh, err := os.Open("/bin/sh")
 	if err != nil {
 		t.Skip("no shell here")
@@ -53,10 +63,7 @@ func start(t *testing.T, pool *supervise.Pool, script string, with func(*supervi
 	for _, f := range []*os.File{sh, null, w} {
 		f.Close()
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return started{p, r}
+	return started{p, r}, err
 }
 
 // end waits for the program and returns what it wrote.
