@@ -9,7 +9,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// submit queues a charge and returns when it is written. Whoever gets the turn
+// submit queues a charge and returns when it is written. The one whose turn it is
 // writes all that has queued up; the others find theirs done.
 func (q *Quotas) submit(c *charge, cost []scope.Amount) error {
 	if err := q.itemize(c, cost); err != nil || len(c.lines) == 0 {

@@ -69,7 +69,7 @@ func (p *Policies) Put(ctx context.Context, raw []byte) (*IssuancePolicy, error)
 			return nil, fmt.Errorf("read issuance policy: %w", err)
 		}
 		if found {
-			// Whoever signed it: its sequence is what the next one has to exceed.
+			// No matter who signed it: its sequence is what the next one has to exceed.
 			old, err := OpenIssuancePolicy(kept)
 			if err != nil {
 				return nil, err

@@ -39,7 +39,7 @@ const (
 // ImportNote is what the receipts of evidence that was imported from a form say.
 func ImportNote(form string) string { return importNote + form + importNoteEnd }
 
-// Imported reports whether a receipt is of imported evidence: whoever imported it says
+// Imported reports whether a receipt is of imported evidence: the importer says
 // what a record said, and its only evidence is the hash of that record, which is not
 // kept. No capability allowed it.
 func Imported(r *ledger.Receipt) bool {

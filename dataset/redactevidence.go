@@ -31,7 +31,7 @@ func (r *Redaction) Made(e *object.EpisodeRef) bool {
 	return trace.Media == MediaRedacted && p != nil && p.Transform == TransformRedact && p.CodeHash == r.ID() && p.Params["key_id"] == r.KeyID()
 }
 
-// Redactor makes redacted episodes of episodes, before a dataset is built: whoever has
+// Redactor makes redacted episodes of episodes, before a dataset is built: anyone who has
 // only them and what they name has nothing that the rules take away. A redacted episode
 // is one of its own, with receipts and signals that the redactor signs; the provenance of
 // its trace names the episode that it was made of, the rules and the key. The same

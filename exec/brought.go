@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 )
 
-// brought is a blob whose bytes come with a run: whoever starts the run has them, so
+// brought is a blob whose bytes come with a run: the one who starts the run has them, so
 // that nobody is asked whether it may read them. BLOB_GET of the whole blob gives the
 // bytes, takes no capability and leaves no receipt. The trace and what is spent are as
 // if the blob had been read [ir-78].

@@ -64,7 +64,7 @@ type Responses interface {
 // An effect with a key is two durable updates of one store, which Quotas, Ledger and
 // Responses share: the charge comes with the register, the response (where it is
 // small, see store.SmallChunk) with the commit.
-// An effect with a key is invoked at most once, whoever asks for it and however
+// An effect with a key is invoked at most once, no matter who asks for it and how
 // often: a committed one is replayed, after its capability was checked, without
 // being charged. While somebody else is at it, the gate waits for the outcome. An
 // unfinished attempt of our own is resumed if the tool is safe to repeat, and not charged

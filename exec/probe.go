@@ -118,7 +118,7 @@ func (a *attempt) settleDoubt(ctx context.Context, d ledger.Decision, in *ledger
 	return out, err == nil, unlessMoved(err)
 }
 
-// unlessMoved is err, or nil when somebody else has gone on with the effect while the probe
+// unlessMoved is err, or nil when somebody else has continued the effect while the probe
 // was asked: its answer is about an attempt that is not the latest any more, and counts for
 // nothing. The ledger is asked again then.
 func unlessMoved(err error) error {

@@ -356,7 +356,7 @@ func (r *Tools) Remove(ctx context.Context, name string) (others []string, err e
 			return put, nil
 		}
 		// The registration says a name, too: one that is left. That it is written also tells
-		// whoever changes it at this moment.
+		// anyone who changes it at this moment.
 		t, err := object.Decode[Tool](have)
 		if err != nil {
 			return nil, fmt.Errorf("registration of tool %s: %w", id.Short(), err)

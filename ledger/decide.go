@@ -163,7 +163,7 @@ func (s State) standing() error {
 }
 
 // decideResolution lets operators decide on what nobody is at: an unknown outcome, a
-// divergence, a recorded failure. Whoever made an attempt may say that it ended without
+// divergence, a recorded failure. The one that made an attempt may say that it ended without
 // an outcome. A decision that names an attempt holds for that one alone.
 func decideResolution(s State, r Resolution, now object.Time) Verdict {
 	if r.About != nil && *r.About != s.Fence {

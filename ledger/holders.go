@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Presence is what is known of whoever made an attempt.
+// Presence is what is known of the one that made an attempt.
 type Presence uint8
 
 // What can be known.

@@ -7,7 +7,7 @@ import (
 )
 
 // KeyText is an idempotency key for people: the text that it is, or "hex:" and its bytes in
-// hex where it is no UTF-8. A key is any bytes; whoever prints one on a terminal quotes
+// hex where it is no UTF-8. A key is any bytes; anyone who prints one on a terminal quotes
 // control characters.
 func KeyText(key []byte) string {
 	if utf8.Valid(key) {

@@ -11,7 +11,7 @@ import (
 // Withdraw ends an attempt of this Ledger that has no outcome, with the receipt that says
 // why: ResolveRelease when it certainly did nothing, which frees its key; ResolveStop when
 // it was stopped, and may have done anything. Both entries are durable when it returns, and
-// riders share their update. Where somebody else has gone on with the effect meanwhile, the
+// riders share their update. Where somebody else has continued the effect meanwhile, the
 // receipt is kept beside the history and the error wraps ErrAttempt or ErrNotResolvable.
 func (l *Ledger) Withdraw(ctx context.Context, d Decision, decision uint8, receiptRaw []byte, riders ...Rider) error {
 	settled := false

@@ -57,7 +57,7 @@ func (a Attestation) Check() error {
 	return nil
 }
 
-// Grounds says why an attestation can count for nothing, whoever signed it: its claim is
+// Grounds says why an attestation can count for nothing; it does not matter who signed it: its claim is
 // not known, or it is an EvalPass, EvalMetric or QuorumSignoff without evidence.
 func (a *Attestation) Grounds() error {
 	if a.ClaimType < ClaimContractPass || a.ClaimType > ClaimQuorumSignoff {

@@ -164,7 +164,7 @@ func signedAgreement(raw []byte, now object.Time) (*CodebookAgreement, error) {
 }
 
 // OfferedBy reads the agreement of an offer from anyone and checks its signatures and that
-// it has not expired. Nothing is known of the codebook then: whoever trusts none of the two
+// it has not expired. Nothing is known of the codebook then: anyone who trusts none of the two
 // agents need not look at it. Errors wrap [ErrCodebook].
 func OfferedBy(raw []byte, now object.Time) (*CodebookAgreement, error) {
 	o, err := decodeOffer(raw)

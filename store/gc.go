@@ -14,7 +14,7 @@ type GCOptions struct {
 	Now object.Time // pins that end later are kept
 	// Grace is how long byte strings and nodes that were put by themselves
 	// (PutBytes, NodeWriter) stay after a collection first saw that nothing reaches
-	// them; 0: a day, negative: none. Whoever puts them has that long to refer to them.
+	// them; 0: a day, negative: none. The one who puts them has that long to refer to them.
 	Grace time.Duration
 	// Roots calls keep for every hash that records outside the store's own keys
 	// reach: byte strings, nodes, blobs. It is called twice. Objects are never collected.

@@ -18,7 +18,7 @@ import (
 //	          'D' + time      seen unreachable; about to be deleted
 //	g/gc      while a collection runs
 //
-// A collection deletes a key only in an update that checks its mark. Whoever
+// A collection deletes a key only in an update that checks its mark. Anyone who
 // writes a key while a collection runs makes its mark empty in the same update;
 // so either the collection sees the mark change, or the writer writes the key
 // after its deletion. Writers check that g/gc is absent, and only then need not

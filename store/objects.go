@@ -9,7 +9,7 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Object is a canonical object under its id. Whoever puts one has verified it.
+// Object is a canonical object under its id. The one who puts it has verified it.
 type Object struct {
 	ID   object.Hash
 	Kind string // the struct's name in the protocol, "Receipt"

@@ -58,7 +58,7 @@ type ChunkSweep interface {
 
 // ChunkReader is what a Chunks may offer besides: reading into a caller's buffer,
 // which is replaced when it is too small. It calls seen with each piece that it has
-// read, in order, so that whoever hashes them finds them in the processor's cache.
+// read, in order, so that anyone who hashes them finds them in the processor's cache.
 // Without it every read makes a buffer of its own.
 type ChunkReader interface {
 	ReadChunk(ctx context.Context, h object.Hash, buf []byte, seen func(piece []byte)) ([]byte, error)

@@ -9,7 +9,7 @@
 // has. Its receipts are signed by the importer, who says with them what was read, not
 // what was done: the note of each begins with "imported".
 //
-// The same record gives the same episode, whoever reads it how often, up to the signer.
+// The same record gives the same episode, no matter who reads it or how often, up to the signer.
 package ingest
 
 import (

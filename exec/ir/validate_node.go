@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Bounds on a node with everything below it written out, so that whoever walks a
+// Bounds on a node with everything below it written out, so that anyone who walks a
 // node without remembering what was seen still ends soon.
 const (
 	maxNodeDepth = 30      // nodes inside one another

@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/exec/secret"
 )
 
-// CallerEnv names the variables that an unconfined tool gets of whoever calls it, where
+// CallerEnv names the variables that an unconfined tool gets of its caller, where
 // its registration names no others: what programs need to find their way, and no secret.
 var CallerEnv = []string{
 	"CI", "COLORTERM", "HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_COLLATE", "LC_CTYPE", "LC_MESSAGES", "LC_MONETARY", "LC_NUMERIC", "LC_TIME",

@@ -8,7 +8,7 @@
 //	MYTHOS_FENCE            a decimal number that rises with every attempt at the same key
 //
 // A program runs in a fresh, empty folder that is removed afterwards, or where its
-// registration says: an unconfined one in the folder of whoever calls it. What runs for
+// registration says: an unconfined one in the folder of its caller. What runs for
 // a peer has no caller, and gets the fresh folder.
 //
 // When the program ends, or takes too long, or answers too much, everything that it
@@ -58,7 +58,7 @@ type Runner struct {
 	Dir string
 	// Lookup finds the variables that a registration names; nil is os.LookupEnv.
 	Lookup func(name string) (string, bool)
-	// Peers says that tools run for peers, not for whoever started this process: in fresh
+	// Peers says that tools run for peers, not for the one who started this process: in fresh
 	// folders, and without the variables of a caller.
 	Peers bool
 

@@ -19,7 +19,7 @@ import (
 // watch notices when a file that was hashed changes while it is used. The kernel queues
 // every write to it, and every change of the names that lead to it (inotify(7)). It does not
 // queue writes through a mapping in memory: so nobody may have the file open for writing
-// when the watch begins, nor when it ends, and whoever had meanwhile has closed it, which is
+// when the watch begins, nor when it ends, and anyone who had meanwhile has closed it, which is
 // queued. On file systems that others change over a network, stamps are compared, too. A nil
 // watch notices nothing.
 type watch struct {

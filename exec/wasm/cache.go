@@ -19,7 +19,7 @@ import (
 )
 
 // Cache is where compiled code is kept for the next process. Compiled code is machine
-// code: whoever can change it decides what a module does, whatever the module's hash
+// code: anyone who can change it decides what a module does, whatever the module's hash
 // says. So each folder of it carries a seal, an HMAC over its files under Key; one
 // without a seal that holds is removed, and its module compiled again.
 //

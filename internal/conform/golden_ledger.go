@@ -63,7 +63,7 @@ type stepIn struct {
 	As       string      `json:"as"`
 	At       int64       `json:"at_us"`
 	Instance hexBytes    `json:"instance,omitempty"` // of the process; none: it writes none
-	Gone     bool        `json:"gone,omitempty"`     // the process knows that whoever made the latest attempt has ended
+	Gone     bool        `json:"gone,omitempty"`     // the process knows that the maker of the latest attempt has ended
 	Register *registerIn `json:"register,omitempty"`
 	Commit   *commitIn   `json:"commit,omitempty"`
 	Withdraw *withdrawIn `json:"withdraw,omitempty"`

@@ -28,7 +28,7 @@ type Rotation struct {
 // kept under another name; it is trusted until the given end. What was cut off
 // before its end is finished by calling Rotate again.
 func Rotate(dir, trustPath, name string, pass Passphrase, p Protection, until End) (Rotation, error) {
-	old, err := Load(dir, name, pass) // whoever cannot use a key shall not replace it
+	old, err := Load(dir, name, pass) // anyone who cannot use a key shall not replace it
 	if err != nil {
 		return Rotation{}, err
 	}

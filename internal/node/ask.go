@@ -174,7 +174,7 @@ var outcomes = []struct {
 // job makes a Builtin.Run of a function over the decoded request. What the tool, the
 // policy or the ring said no to is an outcome: a failed effect, with the reason as
 // the response. Anything else (a cancellation, a missing object, a full disk) leaves
-// the effect unfinished, and it is gone on with when it is asked for again.
+// the effect unfinished, and it is resumed when it is asked for again.
 func job[T any](run func(context.Context, exec.Call, *T) (exec.Response, error)) func(context.Context, exec.Call) (exec.Response, error) {
 	return func(ctx context.Context, call exec.Call) (exec.Response, error) {
 		v, err := object.Decode[T](call.Request)

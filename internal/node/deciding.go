@@ -48,7 +48,7 @@ func (l *Learner) deciding(ctx context.Context, what string, ring uint8) (releas
 	case <-timeout.C:
 		err = fmt.Errorf("another process decides about the %s of ring %d: %w", what, ring, ledger.ErrBusy)
 	}
-	go func() { // whoever does not wait any more gives the lock back once it comes
+	go func() { // anyone who does not wait any more gives the lock back once it comes
 		<-locked
 		file.Close()
 	}()

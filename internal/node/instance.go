@@ -17,7 +17,7 @@ import (
 const servingFolder = "serving"
 
 // Instance is a running server of the repository. The system frees its lock when the process
-// ends, however it ends: whoever can take the lock knows that the server is gone.
+// ends, however it ends: anyone who can take the lock knows that the server is gone.
 type Instance struct {
 	ID string // random
 

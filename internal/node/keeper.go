@@ -62,7 +62,7 @@ func (tr *Transfer) Keeper(ctx context.Context) *Keeper {
 	return k
 }
 
-// Keeper starts storing what the agent pushes. It goes on when whoever sends is gone: what has
+// Keeper starts storing what the agent pushes. It goes on when the sender is gone: what has
 // arrived is kept, charged and noted. Flush must end it.
 func (p *Pusher) Keeper(ctx context.Context) *Keeper {
 	k := p.n.Keeper(context.WithoutCancel(ctx))
@@ -142,7 +142,7 @@ func (k *Keeper) Flush() error {
 }
 
 // settle makes what came so far durable, and then visible, unless something failed: then
-// only byte strings and nodes are kept, for a later try, even when that is because whoever
+// only byte strings and nodes are kept, for a later try, even when that is because the one who
 // sent them, or waits for them, is gone.
 func (k *Keeper) settle() {
 	k.pay()

@@ -62,7 +62,7 @@ func orNone(chains []caps.Chain) []caps.Chain {
 }
 
 // Readable calls fn for every whole object that a capability held here lets us
-// read from whoever issued it, with that capability's chain.
+// read from its issuer, with that capability's chain.
 func (au *Authority) Readable(ctx context.Context, fn func(root object.Hash, chain caps.Chain) error) error {
 	return au.Each(ctx, func(l caps.Link) error {
 		if !l.Cap.Subject.Same(au.ID.Self()) || l.Cap.Scope.Kind != scope.KindBlobRead || au.ID.Now() >= l.Cap.ExpiresAt {

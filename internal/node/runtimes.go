@@ -37,7 +37,7 @@ func existing(paths []string) (found []string) {
 }
 
 // profile is what the programs of one language or system need besides what every program
-// may read. Paths that begin with ~/ are in the home of whoever registers the tool.
+// may read. Paths that begin with ~/ are in the home of the one who registers the tool.
 type profile struct {
 	program string   // its folder's parent may be read: a runtime is seldom in one folder
 	read    []string // may be read

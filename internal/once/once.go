@@ -1,4 +1,4 @@
-// Package once runs a command once for a key: it registers the command, gives whoever may
+// Package once runs a command once for a key: it registers the command, gives anyone who may
 // issue capabilities here one for exactly that, and calls mythos.once (internal/recording).
 package once
 

@@ -6,7 +6,7 @@ import (
 )
 
 // body is a request's body that a function writes while it is sent. HTTP/1 lets it write to
-// the connection; whoever reads it instead gets it through a pipe.
+// the connection; anyone who reads it instead gets it through a pipe.
 type body struct {
 	write func(*bufio.Writer) error
 	r     *io.PipeReader

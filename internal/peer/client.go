@@ -30,7 +30,7 @@ type Client struct {
 	URL  string // "http://host:port"
 	HTTP *http.Client
 
-	// Key is who must answer there; nil: whoever the first answer names.
+	// Key is who must answer there; nil: the one that the first answer names.
 	Key *object.AgentID
 
 	once sync.Once

@@ -134,7 +134,7 @@ func writeEnd(w *bufio.Writer, root object.Hash) error {
 	return w.Flush()
 }
 
-// readFrames calls fn with the parts of a stream until the one that closes it. Whoever
+// readFrames calls fn with the parts of a stream until the one that closes it. Anyone who
 // has no use for a part's data any more may call done, once.
 func readFrames(in io.Reader, fn func(p node.Part, done func()) error) error {
 	r := bufio.NewReaderSize(in, 1<<16)

@@ -51,7 +51,7 @@ func (i *intake) giveBack(host string, n int) {
 	}
 }
 
-// unproven reads a body of at most most bytes from whoever sends it. What it takes of
+// unproven reads a body of at most most bytes from anyone who sends it. What it takes of
 // memory grows with what arrives, not with what is announced, and counts until release is
 // called, which may be done twice. Errors wrap errTooMuch or errNoRoom.
 func (s *Server) unproven(w http.ResponseWriter, r *http.Request, most int) (raw []byte, release func(), err error) {

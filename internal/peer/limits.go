@@ -215,7 +215,7 @@ func (b *pacedBody) Read(data []byte) (int, error) {
 	return n, err
 }
 
-// stream is a buffered writer of an answer. Whoever takes nothing for a minute is cut
+// stream is a buffered writer of an answer. A peer that takes nothing for a minute is cut
 // off.
 func (s *Server) stream(w http.ResponseWriter) *bufio.Writer {
 	w.Header().Set("Content-Type", "application/mythos-parts")
@@ -232,7 +232,7 @@ func (w *steadyWriter) Write(p []byte) (int, error) {
 	return w.Writer.Write(p)
 }
 
-// steady reads a body. Whoever sends nothing for a minute is cut off.
+// steady reads a body. A peer that sends nothing for a minute is cut off.
 func (s *Server) steady(w http.ResponseWriter, r *http.Request) io.Reader {
 	return &steadyReader{r.Body, http.NewResponseController(w)}
 }

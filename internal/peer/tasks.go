@@ -133,7 +133,7 @@ func (s *Server) wait(ctx context.Context, id object.Hash) (t node.Task, err err
 	}
 }
 
-// ownTask is the task that a signed request of its author, or of whoever runs this
+// ownTask is the task that a signed request of its author, or of the one who runs this
 // repository, names.
 func (s *Server) ownTask(r *http.Request) (node.Task, error) {
 	id, err := pathHash(r, "id")

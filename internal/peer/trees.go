@@ -219,7 +219,7 @@ func (s *Server) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, er
 	if !ok {
 		return got, fmt.Errorf("%w: the query %q is not a number of bytes", errBadParts, queryBytes)
 	}
-	ctx := context.WithoutCancel(r.Context()) // what has arrived is charged and kept, whoever is gone
+	ctx := context.WithoutCancel(r.Context()) // what has arrived is charged and kept, even when the sender is gone
 	if err := wr.by.Room(ctx, announced); err != nil {
 		return got, err
 	}

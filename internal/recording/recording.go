@@ -1,7 +1,7 @@
 // Package recording runs a program as somebody at a terminal would, and records what it
 // writes: the built-in effect mythos.once (spec/tools.md#once).
 //
-// The program runs in the folder and with all variables of whoever started this process.
+// The program runs in the folder and with all variables of the one who started this process.
 // The record has their names, not the variables' values. Both of its streams are kept; what
 // is longer than [MaxHead] becomes a blob while the program runs.
 package recording
@@ -33,7 +33,7 @@ const (
 	MaxHead = 256 << 10 // bytes of a stream that are kept in the response itself
 )
 
-// grace is how long a program that was interrupted may take to end. Whoever does not want
+// grace is how long a program that was interrupted may take to end. Anyone who does not want
 // to wait for it interrupts a second time, which ends this process, and the program with it.
 const grace = 10 * time.Minute
 

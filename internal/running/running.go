@@ -6,7 +6,7 @@
 // when the effect has an outcome. A file that nobody has locked is that of an attempt that
 // ended without one. Who waits writes one byte at the beginning of the file and then waits
 // for the lock, beside any others; what the attempt leaves for them begins at the second
-// byte. What is in a file is advice only: whoever reads it checks it.
+// byte. What is in a file is advice only: anyone who reads it checks it.
 package running
 
 import (
@@ -255,7 +255,7 @@ func (h *hold) Leave(data []byte) error {
 func (h *hold) Drop(settled bool) {
 	if settled {
 		_ = os.Remove(h.file.Name()) // what stays is found free, and swept
-		_ = flock.Unlock(h.file)     // whoever inherited the file need not be waited for
+		_ = flock.Unlock(h.file)     // anyone who inherited the file need not be waited for
 	}
 	h.file.Close() // without an outcome, the lock is held by those who inherited it until they end
 }

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CloseOnExec marks every descriptor above 2 as not for children, whoever opened it:
+// CloseOnExec marks every descriptor above 2 as not for children, no matter who opened it:
 // what a process inherited from a shell, a job server or an editor is not for the
 // programs that it starts.
 func CloseOnExec() error {

@@ -52,7 +52,7 @@ func (s *Streams) Width() int {
 }
 
 // result is standard output. It remembers the first error of writing there, so that a
-// result which a full disk did not take is no success, whoever wrote it.
+// result which a full disk did not take is no success; it does not matter who wrote it.
 type result struct {
 	w    io.Writer
 	once sync.Once

@@ -8,7 +8,7 @@ import (
 
 // An effect's history is a shard of its own: who works on it reads, decides and signs
 // beside all others, and meets them only at the end of the log. What its riders read is
-// read ahead, too, so that whoever leads a batch reads nothing for others, and a read
+// read ahead, too, so that the leader of a batch reads nothing for others, and a read
 // that takes long holds up nobody else.
 //
 // A value that was read ahead may have been written since, by an earlier batch of this

@@ -248,7 +248,7 @@ func letGo(batch []*Append) {
 			}
 			batch = batch[n:]
 			begin := time.Now()
-			runtime.Gosched() // behind whoever is ready
+			runtime.Gosched() // behind those that are ready
 			if time.Since(begin) > maxLetGo {
 				together = len(batch)
 			}

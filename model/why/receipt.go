@@ -265,7 +265,7 @@ func (w *walker) authority(n *Node, r *ledger.Receipt, use scope.Use, depth int)
 	}
 }
 
-// ownDoing are the effects that nobody calls: a repository's key does them, for whoever
+// ownDoing are the effects that nobody calls: a repository's key does them, for anyone who
 // has the key.
 var ownDoing = []object.Hash{ir.BuiltinTool("cap.issue"), ir.BuiltinTool("cap.policy"), ir.BuiltinTool("cap.revoke"),
 	ir.BuiltinTool("episode.import"), ir.BuiltinTool("episode.redact")}

@@ -257,7 +257,7 @@ func (w *walker) related(id object.Hash, kind string) []object.Hash {
 	return ids
 }
 
-// receipts are the related ones of whoever is trusted for receipts, or else all: anybody
+// receipts are the related ones of those who are trusted for receipts, or else all: anybody
 // may send us one about anything.
 func (w *walker) receipts(id object.Hash, kind string) []object.Hash {
 	all := w.related(id, kind)

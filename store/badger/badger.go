@@ -9,7 +9,7 @@
 //
 // Processes take turns by two advisory locks (flock) beside Badger's own files:
 //
-//	holder.lock    held exclusively by whoever has the database open; its text is
+//	holder.lock    held exclusively by the process that has the database open; its text is
 //	               the holder's process id
 //	waiters.lock   held shared by everybody who waits: a holder that cannot get it
 //	               exclusively knows that somebody waits

@@ -34,8 +34,8 @@ func (e *BusyError) Error() string {
 // Unwrap gives ErrBusy.
 func (e *BusyError) Unwrap() error { return ErrBusy }
 
-// lock is the advisory lock by which processes take turns: whoever opens the
-// database holds `holder` exclusively; whoever waits holds `waiters` shared.
+// lock is the advisory lock by which processes take turns: the one that opens the
+// database holds `holder` exclusively; a process that waits holds `waiters` shared.
 type lock struct {
 	dir     string
 	holder  *os.File

@@ -19,7 +19,7 @@ import (
 )
 
 // tableFile is one of Badger's tables, as we read it ourselves. Badger takes a block
-// that it cannot read for the end of the table, and a key in it for absent; so whoever
+// that it cannot read for the end of the table, and a key in it for absent; so anyone who
 // relies on an answer checks the blocks that it came from, each once in a session.
 //
 //	blocks, index, length of the index u32, checksum of the index, its length u32

@@ -62,7 +62,7 @@ func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (bool, er
 	return d.submit(ctx, u)
 }
 
-// submit has an update committed. Whoever finds nobody committing does it, without a
+// submit has an update committed. A caller that finds nobody committing does it, without a
 // switch to another goroutine; those who come meanwhile are committed together, in the
 // background. So is everything as long as the database has to be opened first, which may
 // take as long as another process has it: the caller goes on hearing ctx.

@@ -144,7 +144,7 @@ func (s *Server) bind(dir string, kv store.KV) error {
 	if err := s.rpc.RegisterName(service, methods{kv}); err != nil {
 		return err
 	}
-	// Whoever left it is dead: we hold the lock.
+	// The process that left it is dead: we hold the lock.
 	if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -28,7 +28,7 @@ func newReceiptVerify(f *cmdutil.Factory) *cobra.Command {
 	o := &receiptVerifyOptions{}
 	c := &cobra.Command{
 		Use: "verify ID|FILE [--trust KEY]... [--checkpoint FILE] [--proof FILE] [--witness KEY]...", Short: "Check a receipt, or an evidence file without any repository",
-		Long: "Two verdicts: the bytes are intact (else 5), and whoever signed them (the receipt, the log, the envelope) is trusted\n" +
+		Long: "Two verdicts: the bytes are intact (else 5), and the one who signed them (the receipt, the log, the envelope) is trusted\n" +
 			"(else 4). FILE is what `mythos receipt export` wrote: evidence of one receipt or of many, an in-toto envelope or a line for\n" +
 			"each, or a receipt, then with its tlog-proof in --proof. Of many receipts each has its verdicts, and the worst decides the\n" +
 			"exit code. --checkpoint asks in addition that the receipts are in the log of that checkpoint, which was kept elsewhere: of\n" +

@@ -23,7 +23,7 @@ func newPeerAdd(f *cmdutil.Factory) *cobra.Command {
 	var key string
 	c := &cobra.Command{
 		Use: "add NAME URL [--key KEY]", Short: "Remember where a peer serves, and who answers there",
-		Long: "KEY is the agent that must answer: a public key, or a name of trust.yaml. Without it the peer is asked now, and whoever\n" +
+		Long: "KEY is the agent that must answer: a public key, or a name of trust.yaml. Without it the peer is asked now, and the one that\n" +
 			"answers is expected from then on, and shown: compare it with `mythos key export` over there. Requests are signed for that agent alone.",
 		Example: "  mythos peer add build http://127.0.0.1:7480", Args: cmdutil.Args(2, 2),
 		RunE: func(c *cobra.Command, args []string) error { return runPeerAdd(c.Context(), f, args[0], args[1], key) },

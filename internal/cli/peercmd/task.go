@@ -97,7 +97,7 @@ func newTaskResult(f *cmdutil.Factory) *cobra.Command {
 func newTaskCancel(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "cancel TASK", Short: "End a task that waits or runs",
-		Long: "Only who submitted a task can cancel it, and, on the repository where it waits or runs, whoever works there. Effects that have\n" +
+		Long: "Only who submitted a task can cancel it, and, on the repository where it waits or runs, the one who works there. Effects that have\n" +
 			"happened are not undone: their receipts are in the signed answer, which says that the task was cancelled and is verified here.",
 		Example: "  mythos task cancel 3f9c01", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runTaskCancel(c.Context(), f, args[0]) },

@@ -36,7 +36,7 @@ type onceOptions struct {
 func NewOnce(f *cmdutil.Factory) *cobra.Command {
 	o := &onceOptions{}
 	c := &cobra.Command{
-		Use: "once KEY [--in FILE|-] [--retry-safe] [--timeout D] [--exit-status] -- CMD [ARG]...", Short: "Run a command once for a key, whoever calls it and however often",
+		Use: "once KEY [--in FILE|-] [--retry-safe] [--timeout D] [--exit-status] -- CMD [ARG]...", Short: "Run a command once for a key, no matter who calls it or how often",
 		Long: "The first call runs the command, with your environment, but for the key that signs here, and in your folder, and records how it ended and what it wrote. The next\n" +
 			"one with the key writes the same to the same streams, and runs nothing. One that comes while the command runs waits for it. A run\n" +
 			"that failed is run again by the next call; one that succeeded never is. If mythos or the machine dies meanwhile, nobody knows\n" +

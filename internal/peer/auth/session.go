@@ -23,7 +23,7 @@ import (
 )
 
 // HeaderProof is, over TLS, the agent's signature over what only the two ends of the
-// session know (RFC 9266): whoever sits between them has another session.
+// session know (RFC 9266): anyone who sits between them has another session.
 const HeaderProof = "Mythos-Proof"
 
 // ErrIdentity means that another agent answers than the one that is expected.
