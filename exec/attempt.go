@@ -102,6 +102,11 @@ func (a *attempt) charge(ctx context.Context) (uint16, error) {
 	return StatusQuota, quota
 }
 
+// riders are what is changed together with the register.
+func (a *attempt) riders(s ledger.State) []ledger.Rider {
+	return append(a.charging(s), a.effect.Riders...)
+}
+
 // charging is charge for an effect with a key, as a rider of its register. Where our
 // own attempt at the same request broke off, that was charged, and this goes on with it.
 func (a *attempt) charging(s ledger.State) []ledger.Rider {
@@ -210,10 +215,10 @@ func (a *attempt) call(fence uint64) Call {
 	c := Call{
 		Tool: a.effect.Tool, Name: a.target.name, Module: a.target.module,
 		Request: a.effect.Request, Key: key, Fence: fence, Limits: limits,
-		RetrySafe: a.target.retrySafe, Stdout: a.effect.Manner.Stdout, Stderr: a.effect.Manner.Stderr,
+		RetrySafe: a.target.retrySafe, Stdout: a.effect.Manner.Stdout, Stderr: a.effect.Manner.Stderr, Local: a.effect.Manner.Local,
 	}
 	if _, builtin := a.gate.builtins[c.Tool]; builtin {
-		c.Caps, c.Inner, c.Local = a.effect.Caps, a.effect.Manner.inner(), a.effect.Manner.Local
+		c.Caps, c.Inner = a.effect.Caps, a.effect.Manner.inner()
 	}
 	return c
 }

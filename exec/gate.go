@@ -111,6 +111,9 @@ type Effect struct {
 	// Defaults are instead of [DefaultLimits], where they are set: for effects whose
 	// tools are given far more than usual. What a registration names still counts.
 	Defaults Limits
+	// Riders are changes of the store that are made with the register of an attempt, or not
+	// at all. An effect without a key registers nothing.
+	Riders []ledger.Rider
 }
 
 // Manner is how an effect is made, beside what it is.
@@ -129,9 +132,9 @@ type Manner struct {
 	// Stdout and Stderr are given what a program writes, as it comes; nil: nobody listens.
 	Stdout, Stderr io.Writer
 	Depth          int // spawns that this effect is inside of
-	// Local is what a caller in this process hands to a built-in tool beside the request,
-	// such as where files go. The tool says of which type it is. What is done never follows
-	// from it: that stands in the request.
+	// Local is what a caller in this process hands to a tool beside the request, such as
+	// where files go, or the connection that a call goes through. The tool's runner says of
+	// which type it is. What is done never follows from it: that stands in the request.
 	Local any
 }
 

@@ -35,9 +35,9 @@ type Call struct {
 	// Caps are the capabilities that were active where the effect was asked for. Only
 	// a built-in tool is given them, for the effects that it causes in turn.
 	Caps []caps.Chain
-	// Inner is how these effects are made, and Local what the caller in this process handed
-	// over ([Manner]). Only a built-in tool is given them.
+	// Inner is how these effects are made. Only a built-in tool is given it.
 	Inner Manner
+	// Local is what the caller in this process handed over ([Manner]).
 	Local any
 	// RetrySafe is the tool's policy: an attempt with unknown outcome may be repeated.
 	RetrySafe bool

@@ -33,9 +33,9 @@ type Policy struct {
 }
 
 // ErrToolName means that a tool cannot be registered under a name.
-var ErrToolName = errors.New("not a tool name: a to z, 0 to 9, dot, dash and underscore, at most 64, starting with a letter")
+var ErrToolName = errors.New("not a tool name: letters, digits, dot, dash and underscore, at most 128, starting with a small letter")
 
-var toolName = regexp.MustCompile(`^[a-z][a-z0-9._-]{0,63}$`)
+var toolName = regexp.MustCompile(`^[a-z][A-Za-z0-9._-]{0,127}$`)
 
 // CheckToolName refuses what cannot be the name of a registered tool. The error wraps ErrToolName.
 func CheckToolName(name string) error {

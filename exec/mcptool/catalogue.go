@@ -32,7 +32,8 @@ func (d Definition) Hash() object.Hash { return object.Sum(d.Text) }
 // defining are the members of a tool that are pinned, in the order of the plain form.
 var defining = []string{"annotations", "description", "inputSchema", "name", "outputSchema", "title"}
 
-func readDefinition(raw json.RawMessage) (Definition, error) {
+// ReadDefinition reads a member of the list of tools.
+func ReadDefinition(raw json.RawMessage) (Definition, error) {
 	list, err := jsontext.FieldsOf(raw)
 	if err != nil {
 		return Definition{}, err
@@ -118,7 +119,7 @@ func (s *session) pages(ctx context.Context, x *exchange) ([]Definition, error) 
 		if cursor != nil {
 			own = append(own, item("cursor", cursor))
 		}
-		a, err := s.link.ask(ctx, x, listTools, params(s.version, own))
+		a, err := s.link.ask(ctx, x, listTools, s.params(own))
 		if err != nil {
 			return nil, err
 		}
@@ -147,7 +148,7 @@ func readPage(result json.RawMessage) (tools []Definition, next json.RawMessage,
 		return nil, nil, errors.New("there is no list of tools")
 	}
 	for _, one := range raw {
-		d, err := readDefinition(one)
+		d, err := ReadDefinition(one)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -40,12 +40,13 @@ func (r *Runner) explain(ctx context.Context, err error) {
 		return
 	}
 	if was, err := r.Definitions(ctx, drift.Want); err == nil {
-		drift.Changed = difference(was, drift.Now)
+		drift.Changed = Difference(was, drift.Now)
 	}
 }
 
-// difference is a line for each member of two definitions that is not the same.
-func difference(was, is []byte) []string {
+// Difference is a line for each member of two definitions that is not the same, without
+// anything that a terminal would not show.
+func Difference(was, is []byte) []string {
 	before, _ := jsontext.FieldsOf(was) // an unreadable one has no members
 	after, _ := jsontext.FieldsOf(is)
 	var lines []string

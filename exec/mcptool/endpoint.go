@@ -163,10 +163,10 @@ func (e *endpoint) read(ctx context.Context, x *exchange, res *http.Response, nu
 
 // events finds the answer to a request in a stream of server-sent events.
 func (e *endpoint) events(ctx context.Context, x *exchange, body io.Reader, number int64) (answer, error) {
-	lines := newLines(body)
+	lines := NewLines(body)
 	var data []byte
 	for {
-		line, over, err := lines.next(x.limit)
+		line, over, err := lines.Next(x.limit)
 		if over || int64(len(data)) > x.limit {
 			return answer{}, &tooLongError{x.limit}
 		}

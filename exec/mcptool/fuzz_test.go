@@ -53,7 +53,7 @@ func checkResult(t *testing.T, line []byte, m message) {
 	r.body()
 	r.used()
 	_, _, _ = readPage(m.result)
-	res := answer{result: m.result}.response(exec.Call{Limits: exec.Limits{MaxResponse: 64}}, &output.Tail{})
+	res := answer{result: m.result}.response(exec.Call{Limits: exec.Limits{MaxResponse: 64}}, &output.Tail{}, false)
 	if len(res.Body) > 64 || (res.Status == exec.StatusOK) != (!r.failed && r.broken == nil && len(r.body()) <= 64 && !strings.Contains(res.Notes, "input")) {
 		t.Fatalf("%q: status %d, %d bytes, %q", m.result, res.Status, len(res.Body), res.Notes)
 	}
@@ -73,14 +73,14 @@ func FuzzLines(f *testing.F) {
 	f.Add([]byte("a\nbcdefghij\nk"), int64(4))
 	f.Fuzz(func(t *testing.T, data []byte, limit int64) {
 		limit = limit&1023 + 1
-		l := newLines(bytes.NewReader(data))
+		l := NewLines(bytes.NewReader(data))
 		for range bytes.Count(data, []byte("\n")) {
-			line, over, err := l.next(limit)
+			line, over, err := l.Next(limit)
 			if err != nil || (!over && int64(len(line)) > limit) || bytes.IndexByte(line, '\n') >= 0 {
 				t.Fatalf("%q, %v, %v", line, over, err)
 			}
 		}
-		if _, _, err := l.next(limit); err == nil {
+		if _, _, err := l.Next(limit); err == nil {
 			t.Fatal("there is one more line")
 		}
 	})

@@ -8,16 +8,17 @@ import (
 	"io"
 )
 
-// lines reads lines of any length and keeps no more of one than a limit.
-type lines struct{ r *bufio.Reader }
+// Lines reads lines of any length and keeps no more of one than a limit.
+type Lines struct{ r *bufio.Reader }
 
-func newLines(r io.Reader) *lines { return &lines{bufio.NewReaderSize(r, 64<<10)} }
+// NewLines returns the lines of r.
+func NewLines(r io.Reader) *Lines { return &Lines{bufio.NewReaderSize(r, 64<<10)} }
 
 const headOf = 4 << 10 // bytes that are kept of a line that is too long
 
-// next is the next line, without its end. Of one of more than limit bytes over is true
+// Next is the next line, without its end. Of one of more than limit bytes over is true
 // and line is its beginning. With an error comes what was read before it.
-func (l *lines) next(limit int64) (line []byte, over bool, err error) {
+func (l *Lines) Next(limit int64) (line []byte, over bool, err error) {
 	for {
 		part, err := l.r.ReadSlice('\n')
 		if !over {

@@ -51,5 +51,36 @@ func (r *Runner) List(ctx context.Context, call exec.Call) ([]Definition, error)
 	return nil, fmt.Errorf("mcp server: its list of tools: %w", err)
 }
 
+// ListAll asks a call's server, which it starts for that alone, for the tools that it has for a
+// client that can do everything. Errors are those of List.
+func (r *Runner) ListAll(ctx context.Context, call exec.Call) ([]Definition, error) {
+	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
+	defer cancel()
+	call.Request, call.Module.Definition = nil, nil
+	if err := r.Prepare(ctx, call); err != nil {
+		return nil, err
+	}
+	x, err := r.exchange(ctx, call, &output.Tail{})
+	if err != nil {
+		return nil, err
+	}
+	x.everything = true
+	initial := false
+	s, err := r.open(limited, call, x, &initial)
+	if err != nil {
+		return nil, err
+	}
+	defer s.link.close(false)
+	if s.version == modern {
+		about := modernMeta([]byte(everything))
+		s.about.Store(&about)
+	}
+	tools, err := s.list(limited, x)
+	if err != nil {
+		return nil, fmt.Errorf("mcp server: its list of tools: %w", err)
+	}
+	return tools, nil
+}
+
 // Pick finds a tool by its name at the server. The error is a *NoToolError when it is not there.
 func Pick(tools []Definition, name string) (Definition, error) { return pick(tools, name) }

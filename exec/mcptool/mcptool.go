@@ -60,12 +60,15 @@ var (
 
 // Prepare refuses a request that is no JSON object, a binary that changed, a
 // confinement that cannot be had and a secret that is not there.
-func (r *Runner) Prepare(_ context.Context, call exec.Call) error {
+func (r *Runner) Prepare(ctx context.Context, call exec.Call) error {
 	if call.Module.Kind != exec.KindMCP {
 		return fmt.Errorf("mcp runner: the tool is of kind %s", exec.KindName(call.Module.Kind))
 	}
 	if _, err := arguments(call.Request); err != nil {
 		return err
+	}
+	if via, ok := call.Local.(*Through); ok {
+		return via.prepare(ctx, call)
 	}
 	if call.Module.URL == "" {
 		return r.Process.Check(call)
@@ -104,6 +107,7 @@ func (r *Runner) exchange(ctx context.Context, call exec.Call, tail *output.Tail
 	x := &exchange{limit: jsonFactor*call.Limits.MaxResponse + overhead, stderr: output.Also(tail, call.Stderr)}
 	if call.Module.URL == "" {
 		x.hide = r.Process.Hiding(call.Module)
+		x.via, _ = call.Local.(*Through)
 		return x, nil
 	}
 	client, err := r.HTTP.Client(call)
@@ -113,6 +117,9 @@ func (r *Runner) exchange(ctx context.Context, call exec.Call, tail *output.Tail
 
 // Run calls the tool at its server, which it starts or reaches when no call did so before.
 func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error) {
+	if _, own := call.Local.(*Through); own && ctx.Err() == nil {
+		ctx = context.WithoutCancel(ctx) // a client that goes away is told the outcome later
+	}
 	if err := r.Prepare(ctx, call); err != nil {
 		return exec.Response{}, exec.NotStarted(err)
 	}
@@ -128,7 +135,7 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 	var status *statusError
 	switch {
 	case err == nil:
-		return x.clean(a.response(call, tail)), nil
+		return x.clean(a.response(call, tail, x.via != nil)), nil
 	case errors.Is(err, exec.ErrNotStarted):
 		return exec.Response{}, err
 	case ctx.Err() != nil:
@@ -146,6 +153,9 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 // attempt finds the server and calls the tool. A server that has been kept, and turns out
 // to have gone before anything was sent to it, is started again.
 func (r *Runner) attempt(ctx context.Context, call exec.Call, x *exchange) (answer, error) {
+	if x.via != nil {
+		return x.via.attempt(ctx, call, x)
+	}
 	for {
 		l, fresh, err := r.acquire(ctx, call, x)
 		if err != nil {
@@ -205,6 +215,9 @@ func (s *session) call(ctx context.Context, call exec.Call, x *exchange, d Defin
 		x.web.headers = http.Header{"Mcp-Name": {headerText(call.Module.Tool)}}
 		d.headers(x.web.headers, args)
 		defer func() { x.web.headers = nil }()
+	}
+	if x.via != nil {
+		return s.link.ask(ctx, x, callTool, x.via.params(args, about))
 	}
 	return s.link.ask(ctx, x, callTool, params(s.version, own, about...))
 }

@@ -92,9 +92,17 @@ func (m message) number() int64 {
 
 // request is the bytes of a request, one line; number 0 makes a notification.
 func request(number int64, method string, params []byte) []byte {
+	if number == 0 {
+		return identified(nil, method, params)
+	}
+	return identified(strconv.AppendInt(nil, number, 10), method, params)
+}
+
+// identified is a request with an id; without one it is a notification.
+func identified(id json.RawMessage, method string, params []byte) []byte {
 	line := []byte(`{"jsonrpc":"2.0"`)
-	if number > 0 {
-		line = fmt.Appendf(line, `,"id":%d`, number)
+	if id != nil {
+		line = append(append(line, `,"id":`...), id...)
 	}
 	line = append(append(line, `,"method":`...), jsontext.Text(method)...)
 	if params != nil {

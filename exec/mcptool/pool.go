@@ -180,7 +180,7 @@ func (r *Runner) open(ctx context.Context, call exec.Call, x *exchange, initial 
 			s.link = newEndpoint(call.Module.URL)
 			return nil
 		}
-		s.link, err = r.startProgram(call, s.tools.changed)
+		s.link, err = r.startProgram(call, s.tools.changed, nil)
 		return err
 	}
 	if err := connect(); err != nil {

@@ -3,9 +3,11 @@ package mcptool
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/exec/process"
+	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 const (
@@ -37,6 +40,7 @@ type program struct {
 	stderr spread
 	banner banner
 	onList func()        // the server says that its tools changed
+	client *Conn         // whose connection this is; nil: this process is the only client
 	exit   error         // how the server ended; set before ended is closed
 	ended  chan struct{} // closed when the server is no more
 }
@@ -44,7 +48,7 @@ type program struct {
 var _ link = (*program)(nil)
 
 // startProgram starts the server of a registration. It runs until stop.
-func (r *Runner) startProgram(call exec.Call, onList func()) (*program, error) {
+func (r *Runner) startProgram(call exec.Call, onList func(), client *Conn) (*program, error) {
 	dir, err := os.MkdirTemp(r.Process.Dir, "mythos-mcp-")
 	if err != nil {
 		return nil, fmt.Errorf("working directory: %w", err)
@@ -53,7 +57,7 @@ func (r *Runner) startProgram(call exec.Call, onList func()) (*program, error) {
 	// lock of each call's attempt it is given for the time of that call (hold).
 	call.Key, call.Fence, call.Alive, call.Stdout, call.Stderr = nil, 0, nil, nil, nil
 	life, kill := context.WithCancel(context.Background())
-	p := &program{kill: kill, dir: dir, path: call.Module.Argv[0], hide: r.Process.Hiding(call.Module), onList: onList, ended: make(chan struct{}),
+	p := &program{client: client, kill: kill, dir: dir, path: call.Module.Argv[0], hide: r.Process.Hiding(call.Module), onList: onList, ended: make(chan struct{}),
 		writing: make(chan struct{}, 1), replies: make(chan struct{}, 16)}
 	p.cmd = r.Process.Command(life, call, dir)
 	p.cmd.Stderr = &p.stderr
@@ -104,16 +108,26 @@ func (p *program) run() {
 	_ = os.RemoveAll(p.dir) // what the server left behind there
 	close(p.ended)
 	p.fail(p.why())
+	if p.client != nil {
+		p.client.gone()
+	}
 }
 
 // read hands out the server's messages.
 func (p *program) read() {
-	lines := newLines(p.out)
+	lines := NewLines(p.out)
 	for {
-		line, over, err := lines.next(p.lineLimit())
+		limit := p.lineLimit()
+		if p.client != nil {
+			limit = max(limit, maxLine)
+		}
+		line, over, err := lines.Next(limit)
 		if over {
 			p.tooLong(line)
 		} else if list := parse(line); list != nil {
+			if p.client != nil {
+				list = p.client.receive(line, list)
+			}
 			for _, m := range list {
 				p.take(m)
 			}
@@ -185,7 +199,7 @@ func (p *program) ask(ctx context.Context, x *exchange, method string, params []
 	if x.stderr != nil {
 		defer p.stderr.tell(x.stderr)()
 	}
-	n, err := p.write(ctx, request(number, method, params))
+	n, err := p.write(ctx, identified(p.id(number), method, params))
 	if err != nil {
 		if ctx.Err() == nil {
 			select { // why it does not read is what people want to know
@@ -214,7 +228,16 @@ func (p *program) ask(ctx context.Context, x *exchange, method string, params []
 func (p *program) giveUp(number int64) {
 	ctx, cancel := context.WithTimeout(context.Background(), replyTime/10)
 	defer cancel()
-	_, _ = p.write(ctx, request(0, "notifications/cancelled", fmt.Appendf(nil, `{"requestId":%d,"reason":"nobody waits for it"}`, number)))
+	_, _ = p.write(ctx, request(0, "notifications/cancelled", fmt.Appendf(nil, `{"requestId":%s,"reason":"nobody waits for it"}`, p.id(number))))
+}
+
+// id is that of a request of our own. On the connection of a client it is a text, which
+// tells it from the client's.
+func (p *program) id(number int64) json.RawMessage {
+	if p.client != nil {
+		return jsontext.Text(fmt.Sprint(ownID, number))
+	}
+	return strconv.AppendInt(nil, number, 10)
 }
 
 // tell implements link.

@@ -34,6 +34,9 @@ type exchange struct {
 	stderr io.Writer
 	web    *webExchange        // of an endpoint
 	hide   func(string) string // of a program: takes secrets out of what is kept
+	via    *Through            // the caller's own connection; nil: one of ours
+	// everything says that we can do whatever a client may: only for the list of tools
+	everything bool
 }
 
 // unsentError is the error of a request of which no byte left.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/mythos-project/mythos/internal/jsontext"
@@ -41,6 +42,15 @@ type session struct {
 	link    link
 	version string
 	tools   catalogue
+	about   atomic.Pointer[jsontext.Fields] // the _meta that our own requests carry; nil: that of version
+}
+
+// params are the parameters of a request of our own.
+func (s *session) params(own jsontext.Fields) []byte {
+	if about := s.about.Load(); about != nil {
+		return params("", own, *about...)
+	}
+	return params(s.version, own)
 }
 
 func version() string {
@@ -60,10 +70,13 @@ func item(name string, raw []byte) jsontext.Member { return jsontext.Member{Name
 // who asks and in which version.
 func meta(protocol string, own ...jsontext.Member) []byte {
 	if protocol == modern {
-		own = append(own, item(metaVersion, jsontext.Text(protocol)), item(metaClient, clientInfo()),
-			item(metaCapabilities, []byte("{}")))
+		own = append(own, modernMeta([]byte("{}"))...)
 	}
 	return jsontext.Fields(own).JSON()
+}
+
+func modernMeta(capabilities []byte) jsontext.Fields {
+	return jsontext.Fields{item(metaVersion, jsontext.Text(modern)), item(metaClient, clientInfo()), item(metaCapabilities, capabilities)}
 }
 
 // params are the parameters of a request: own members, and _meta.
@@ -104,10 +117,21 @@ func probe(ctx context.Context, l link, x *exchange) error {
 	return nil
 }
 
+// everything is what a client may say that it can, to see the tools that a server has for
+// such a client alone.
+const everything = `{"roots":{"listChanged":true},"sampling":{},"elicitation":{"form":{},"url":{}}}`
+
+func (x *exchange) capabilities() []byte {
+	if x.everything {
+		return []byte(everything)
+	}
+	return []byte("{}")
+}
+
 // greet agrees on a version of before the newest one.
 func greet(ctx context.Context, l link, x *exchange) (string, error) {
 	a, err := l.ask(ctx, x, initialize, params("", jsontext.Fields{item("protocolVersion", jsontext.Text(older)),
-		item("capabilities", []byte("{}")), item("clientInfo", clientInfo())}))
+		item("capabilities", x.capabilities()), item("clientInfo", clientInfo())}))
 	if err != nil {
 		return "", err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/help"
 	"github.com/mythos-project/mythos/internal/cli/keycmd"
 	"github.com/mythos-project/mythos/internal/cli/ledgercmd"
+	"github.com/mythos-project/mythos/internal/cli/mcpcmd"
 	"github.com/mythos-project/mythos/internal/cli/modelcmd"
 	"github.com/mythos-project/mythos/internal/cli/objectcmd"
 	"github.com/mythos-project/mythos/internal/cli/peercmd"
@@ -32,6 +33,7 @@ var commands = []struct {
 	{"init", help.Start, repocmd.NewInit},
 	{"once", help.Start, runcmd.NewOnce},
 	{"tool", help.Start, toolcmd.New},
+	{"mcp", help.Start, mcpcmd.New},
 	{"cap", help.Start, capcmd.New},
 	{"call", help.Start, runcmd.NewCall},
 	{"status", help.Start, repocmd.NewStatus},

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/internal/mcp/pin"
 )
 
 // listTime is how long a server may take to list its tools, where no timeout is given.
@@ -35,6 +35,24 @@ func (to *Toolbox) ListMCP(ctx context.Context, m exec.ModuleRef, timeout time.D
 		return nil, &ServerError{err}
 	}
 	return tools, nil
+}
+
+// MCP is what speaks with MCP servers here.
+func (n *Node) MCP() *mcptool.Runner { return n.mcp }
+
+// ServerModule is how an MCP server is started or reached: the implementation of its tools,
+// without a tool. notes is given what a person should know.
+func ServerModule(s ToolSpec, notes *[]string) (exec.ModuleRef, error) {
+	s.MCPTool = "any"
+	m, err := mcpModule(s, notes)
+	if err == nil {
+		err = m.Check()
+	}
+	if s.Timeout > 0 {
+		m.Limits = &exec.ModuleLimits{TimeoutUs: uint64(s.Timeout.Microseconds())}
+	}
+	m.Tool = ""
+	return m, err
 }
 
 // define pins what an mcp server says of a tool, and keeps the text of it. Of a server that
@@ -63,8 +81,7 @@ func (to *Toolbox) define(ctx context.Context, m *exec.ModuleRef, timeout time.D
 }
 
 // ServerTools is how to register every tool of an mcp server: one ToolSpec each, in the
-// order of their names. A tool is called s.Name, a dot, and its name at the server in small
-// letters, with _ for what a name here cannot have. Two tools that would get one name are
+// order of their names, called as pin.ToolName says. Two tools that would get one name are
 // an error.
 func (to *Toolbox) ServerTools(ctx context.Context, s ToolSpec) ([]ToolSpec, error) {
 	s.MCPTool = s.Name
@@ -85,7 +102,7 @@ func (to *Toolbox) ServerTools(ctx context.Context, s ToolSpec) ([]ToolSpec, err
 	from := make(map[string]string)
 	for _, d := range tools {
 		one := s
-		one.Name, one.MCPTool = s.Name+"."+localName(d.Name), d.Name
+		one.Name, one.MCPTool = pin.ToolName(s.Name, d.Name), d.Name
 		if other, taken := from[one.Name]; taken {
 			return nil, fmt.Errorf("tools %q and %q of the server would both be %s here: register them one by one with --mcp-tool", other, d.Name, one.Name)
 		}
@@ -96,14 +113,4 @@ func (to *Toolbox) ServerTools(ctx context.Context, s ToolSpec) ([]ToolSpec, err
 		return nil, &mcptool.NoToolError{Name: s.Name}
 	}
 	return specs, nil
-}
-
-// localName is a tool's name at its server as a part of a name here.
-func localName(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r = unicode.ToLower(r); (r >= 'a' && r <= 'z') || (r >= '0' && r <= '9') || r == '-' || r == '_' || r == '.' {
-			return r
-		}
-		return '_'
-	}, name)
 }

@@ -73,6 +73,7 @@ const (
 	OfferedCodebooks   = "w/codebook/offered/"   // <agreement>: the canonical Codebook of a proposal
 	WithdrawnCodebooks = "w/codebook/withdrawn/" // <agreement>: when it may be offered again
 	CodebooksChanged   = "w/codebook/changed"    // another value after each change
+	Awaited            = "mcp/o/"                // <call>/<key>: a call of an agent that has not had its answer yet
 )
 
 // Spaces lists every key space, or single key, once.
@@ -128,4 +129,5 @@ var Spaces = []string{
 	OfferedCodebooks,
 	WithdrawnCodebooks,
 	CodebooksChanged,
+	Awaited,
 }

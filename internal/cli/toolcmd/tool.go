@@ -24,7 +24,7 @@ import (
 
 // New is `mythos tool`.
 func New(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("tool", "What can be called: commands, wasm modules, endpoints, MCP tools", newAdd(f), newLs(f), newShow(f), newDefinition(f), newRm(f), newBuild(f)), results)
+	return f.Returns(cmdutil.Noun("tool", "What can be called: commands, wasm modules, endpoints, MCP tools", newAdd(f), newLs(f), newShow(f), newDefinition(f), newApprove(f), newRm(f), newBuild(f)), results)
 }
 
 type addOptions struct {

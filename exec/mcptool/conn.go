@@ -1,0 +1,211 @@
+package mcptool
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/jsontext"
+)
+
+// Conn is a server that one client has for itself. What the client and the server say to
+// one another passes through it as it was written; calls that are let through a gate, and
+// what is asked for them, go between ([Through]). It is safe for concurrent use.
+type Conn struct {
+	runner *Runner
+	server exec.Call // without a tool
+	p      *program
+	s      *session
+	hear   func(line []byte) // a message of the server to the client
+	ended  func()
+	hung   atomic.Int32 // calls that took too long, one after another
+}
+
+const (
+	ownID   = "mythos/" // begins the ids of our own requests on a client's connection
+	maxLine = 64 << 20  // bytes of a message that passes through
+	maxHung = 3         // calls that take too long in a row, until the server is ended
+)
+
+// OwnID reports whether the id of a request is one of those that a Conn gives its own.
+func OwnID(id json.RawMessage) bool {
+	text, ok := textOf(id)
+	return ok && strings.HasPrefix(text, ownID)
+}
+
+// Connect starts the server of a call for one client. hear is given each line of the server
+// that is for the client, one after another; ended is told, once, that no more will come.
+func (r *Runner) Connect(ctx context.Context, call exec.Call, hear func(line []byte), ended func()) (*Conn, error) {
+	if call.Module.URL != "" {
+		return nil, errors.New("a server that is asked by HTTP has no lines")
+	}
+	call.Request, call.Module.Definition = nil, nil
+	if err := r.Process.Check(call); err != nil {
+		return nil, err
+	}
+	c := &Conn{runner: r, server: call, hear: hear, ended: ended, s: &session{tools: catalogue{token: make(chan struct{}, 1)}}}
+	p, err := r.startProgram(call, c.s.tools.changed, c)
+	if err != nil {
+		return nil, err
+	}
+	c.p, c.s.link = p, p
+	return c, ctx.Err()
+}
+
+// receive hands the client what is for it, and returns what answers requests of our own.
+func (c *Conn) receive(line []byte, list []message) (own []message) {
+	mine := 0
+	for i := range list {
+		m := &list[i]
+		if m.method == listChanged {
+			c.s.tools.changed()
+		}
+		if text, ok := textOf(m.id); ok && m.method == "" && strings.HasPrefix(text, ownID) {
+			m.id = json.RawMessage(strings.TrimPrefix(text, ownID))
+			own = append(own, *m)
+			mine++
+		}
+	}
+	if mine == 0 {
+		c.hear(line)
+		return nil
+	}
+	if mine == len(list) {
+		return own
+	}
+	var batch []json.RawMessage // it was one: parse has read it
+	_ = json.Unmarshal(bytes.TrimSpace(line), &batch)
+	for _, raw := range batch {
+		if one, ok := parseOne(raw); !ok || one.method != "" || !OwnID(one.id) {
+			c.hear(raw)
+		}
+	}
+	return own
+}
+
+func (c *Conn) gone() { c.ended() }
+
+// Send writes a message of the client, one line, as it is.
+func (c *Conn) Send(ctx context.Context, line []byte) error {
+	_, err := c.p.write(ctx, append(bytes.Clone(line), '\n'))
+	return err
+}
+
+// Ask makes a request of our own, with parameters as they are. rpc is the server's error,
+// where that is its answer.
+func (c *Conn) Ask(ctx context.Context, method string, params json.RawMessage) (result, rpc json.RawMessage, err error) {
+	a, err := c.p.ask(ctx, &exchange{limit: maxLine}, method, params)
+	return a.result, a.err, err
+}
+
+// About sets the _meta that requests of our own carry from now on: what a client of the
+// newest version says of itself in each of its requests.
+func (c *Conn) About(about jsontext.Fields) { c.s.about.Store(&about) }
+
+// Tools are the server's tools, as it listed them at most five seconds ago and since it last
+// told of a change.
+func (c *Conn) Tools(ctx context.Context) ([]Definition, error) {
+	return c.s.list(ctx, &exchange{limit: maxLine})
+}
+
+// Changed makes the next one who wants to know the tools ask the server.
+func (c *Conn) Changed() { c.s.tools.changed() }
+
+// Down reports that the server is no more.
+func (c *Conn) Down() bool { return c.p.down() }
+
+// Why says how the server ended, and what it wrote.
+func (c *Conn) Why() error { return c.p.why() }
+
+// Noise is how many lines of the server's output were no messages, and how they begin.
+func (c *Conn) Noise() (lines int, first string) { return c.p.noise() }
+
+// Close lets the server end, or kills it now, with everything that it started.
+func (c *Conn) Close(now bool) { c.p.close(now) }
+
+// Through is what a caller hands to a call of a tool, as [exec.Manner] Local: the connection
+// that it goes through, and what the client's tools/call has besides name and arguments. The
+// response is then the bytes of the server's result, or of its error.
+type Through struct {
+	Conn   *Conn
+	Params jsontext.Fields // of the client's request, in its order; arguments are replaced by the request's
+}
+
+// params are those of the tools/call: the client's, with the arguments that were let
+// through, and what the gate says of the call in _meta. What the client said under the same
+// names is left out.
+func (t *Through) params(args json.RawMessage, about jsontext.Fields) []byte {
+	var own jsontext.Fields
+	said := false
+	for _, m := range t.Params {
+		switch m.Name {
+		case "arguments":
+			m.Value = args
+			said = true
+		case "_meta":
+			continue
+		}
+		own = append(own, m)
+	}
+	if !said {
+		own = append(own, item("arguments", args))
+	}
+	var metas jsontext.Fields
+	if list, err := jsontext.FieldsOf(t.Params.Get("_meta")); err == nil {
+		for _, m := range list {
+			if !strings.HasPrefix(m.Name, ownID) {
+				metas = append(metas, m)
+			}
+		}
+	}
+	return params("", own, append(metas, about...)...)
+}
+
+// prepare refuses a server that has changed, and a tool that is described otherwise than it
+// was registered.
+func (t *Through) prepare(ctx context.Context, call exec.Call) error {
+	key, err := keyOf(call.Module)
+	if err != nil {
+		return err
+	}
+	if own, err := keyOf(t.Conn.server.Module); err != nil || own != key {
+		return errors.Join(err, fmt.Errorf("tool %s: %w: it is registered for another server", call.Name, exec.ErrPinned))
+	}
+	if err := t.Conn.runner.Process.Check(call); err != nil {
+		return err
+	}
+	if t.Conn.Down() {
+		return t.Conn.Why()
+	}
+	limited, cancel := context.WithTimeout(ctx, min(call.Limits.Timeout, time.Minute))
+	defer cancel()
+	_, err = t.Conn.s.define(limited, call, &exchange{limit: maxLine})
+	t.Conn.runner.explain(ctx, err)
+	return err
+}
+
+// attempt calls the tool. A server that took too long several times in a row is ended.
+func (t *Through) attempt(ctx context.Context, call exec.Call, x *exchange) (answer, error) {
+	d, err := t.Conn.s.define(ctx, call, x)
+	t.Conn.runner.explain(ctx, err)
+	if err != nil {
+		return answer{}, exec.NotStarted(err)
+	}
+	a, sent, err := t.Conn.s.held(ctx, call, x, d)
+	switch {
+	case err == nil:
+		t.Conn.hung.Store(0)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) && t.Conn.hung.Add(1) >= maxHung:
+		go t.Conn.Close(true)
+	}
+	if err != nil && !sent {
+		err = exec.NotStarted(err)
+	}
+	return a, err
+}

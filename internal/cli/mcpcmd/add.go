@@ -1,0 +1,186 @@
+package mcpcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/mcp/launcher"
+	"github.com/mythos-project/mythos/internal/mcp/pin"
+	"github.com/mythos-project/mythos/internal/node"
+)
+
+// serverOptions say which server, and what it may.
+type serverOptions struct {
+	node.ToolSpec
+	URL      string
+	Header   []string
+	In       string
+	Timeout  cmdutil.Duration
+	Floating bool
+}
+
+func (o *serverOptions) flags(flags *pflag.FlagSet) {
+	flags.BoolVar(&o.Unconfined, "unconfined", false, "let the server run with your own rights")
+	flags.StringArrayVar(&o.Read, "read", nil, "a path that the confined server may read; may be repeated")
+	flags.StringArrayVar(&o.Write, "write", nil, "a path that the confined server may write; may be repeated")
+	flags.StringArrayVar(&o.Runtimes, "runtime", nil, "let the confined server read what "+strings.Join(node.Runtimes(), ", ")+" need; may be repeated")
+	flags.StringArrayVar(&o.Env, "env", nil, "pass on these variables and no others; +NAME: besides the usual ones; may be repeated")
+	flags.StringVar(&o.In, "dir", "", "where the server runs: . is your folder at the start (of an unconfined one by default), '' a fresh one")
+	flags.BoolVar(&o.NoPin, "no-pin", false, "files that the server's arguments name may change")
+	flags.BoolVar(&o.Floating, "floating", false, "let npx, uvx or docker start another version tomorrow")
+	flags.Var(&o.Timeout, "timeout", "longest time of a call")
+}
+
+// module is how the server is started or reached.
+func (o *serverOptions) module(f *cmdutil.Factory, c *cobra.Command, argv []string) (exec.ModuleRef, error) {
+	if (o.URL == "") == (len(argv) == 0) {
+		return exec.ModuleRef{}, clierr.Usagef("name the server: -- CMD..., or --url URL")
+	}
+	if len(o.Header)+len(o.Hosts)+len(o.Redirects) > 0 && o.URL == "" {
+		return exec.ModuleRef{}, clierr.Usagef("--header, --host and --redirect-path belong to --url")
+	}
+	if o.MCP = argv; o.URL != "" {
+		o.MCP = []string{o.URL}
+	} else if err := launcher.Check(argv); err != nil && !o.Floating {
+		return exec.ModuleRef{}, clierr.New(clierr.Usage, "%w", err).With("name an exact version, or let it change: --floating")
+	}
+	if c.Flags().Changed("dir") {
+		o.Dir = &o.In
+	}
+	if len(o.Header) > 0 {
+		o.Headers = map[string]string{}
+	}
+	for _, h := range o.Header {
+		name, value, ok := strings.Cut(h, ":")
+		if _, twice := o.Headers[name]; !ok || twice {
+			return exec.ModuleRef{}, clierr.Usagef("--header %q: 'Name: value' is expected, each name once", name)
+		}
+		o.Headers[name] = strings.TrimSpace(value)
+		if exec.LiteralSecret(name, o.Headers[name]) {
+			f.IO.Notef("header %s holds its value as text, which everybody sees who may read the registration; if it is a secret, name it instead: '%s: env:NAME' or file:/path", name, name)
+		}
+	}
+	o.ToolSpec.Timeout = time.Duration(o.Timeout)
+	var notes []string
+	m, err := node.ServerModule(o.ToolSpec, &notes)
+	if err != nil {
+		return m, clierr.New(clierr.Usage, "server %s: %w", o.Name, err)
+	}
+	for _, note := range notes {
+		f.IO.Notef("%s: %s", o.Name, note)
+	}
+	return m, nil
+}
+
+type addOptions struct {
+	serverOptions
+	RetrySafe bool
+	Replace   bool
+}
+
+func newAdd(f *cmdutil.Factory) *cobra.Command {
+	o := &addOptions{}
+	c := &cobra.Command{
+		Use: "add NAME [flags] -- CMD [ARG]... | --url URL", Short: "Register every tool of an MCP server, as NAME.TOOL",
+		Long: "The server is started and asked for its tools, as a client would that can do everything. Each is registered with what the\n" +
+			"server says of it: names, descriptions, schemas, annotations. What it says otherwise later is refused until you approve it\n" +
+			"(mythos tool approve NAME). The server is confined to the system's folders and the paths that --read and --write name, without\n" +
+			"network, as a process tool is; --unconfined lets it run with your rights. npx, uvx and docker need an exact version or digest.",
+		Example: "  mythos mcp add fs --runtime node --read \"$PWD/node_modules\" --write \"$PWD/proj\" -- node node_modules/@modelcontextprotocol/server-filesystem/dist/index.js \"$PWD/proj\"\n" +
+			"  mythos mcp add search --url https://example.org/mcp",
+		Args: func(c *cobra.Command, args []string) error { return nameAndCommand(c, args) },
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Name = args[0]
+			return runAdd(c.Context(), f, c, o, args[1:])
+		},
+	}
+	flags := c.Flags()
+	o.serverOptions.flags(flags)
+	flags.StringVar(&o.URL, "url", "", "the server's address, of the streamable HTTP transport")
+	flags.StringArrayVar(&o.Header, "header", nil, "of --url: 'Name: value'; may be repeated")
+	flags.StringArrayVar(&o.Hosts, "host", nil, "of --url: a host that a redirect may lead to; may be repeated")
+	flags.StringArrayVar(&o.Redirects, "redirect-path", nil, "of --url: a path of its own host to which secrets go along in a redirect; may be repeated")
+	flags.BoolVar(&o.RetrySafe, "retry-safe", false, "calls with unknown outcome may be repeated, of all its tools")
+	flags.BoolVar(&o.Replace, "replace", false, "register it anew where it is registered otherwise")
+	return c
+}
+
+// nameAndCommand takes one name, and what comes after --.
+func nameAndCommand(c *cobra.Command, args []string) error {
+	at := c.ArgsLenAtDash()
+	if at < 0 {
+		at = len(args)
+	}
+	if at != 1 || args[0] == "" {
+		return clierr.Usagef("one name is expected, and the server's command after --").With("see `" + c.CommandPath() + " --help`")
+	}
+	return nil
+}
+
+func runAdd(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *addOptions, argv []string) error {
+	if err := exec.CheckToolName(o.Name + ".x"); err != nil || strings.Contains(o.Name, ".") {
+		return clierr.Usagef("%q is no name of a server: letters, digits, dash and underscore, starting with a small letter", o.Name)
+	}
+	module, err := o.module(f, c, argv)
+	if err != nil {
+		return err
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	return register(ctx, f, n, o.Name, module, o.Replace, exec.Policy{RetrySafe: o.RetrySafe}, o.ToolSpec.Timeout)
+}
+
+// register registers the tools of a server.
+func register(ctx context.Context, f *cmdutil.Factory, n *node.Node, name string, module exec.ModuleRef, replace bool, policy exec.Policy, timeout time.Duration) error {
+	s := serverNamed(n, name)
+	tools, err := listed(ctx, n, name, module, timeout)
+	if err != nil {
+		return err
+	}
+	if len(tools) == 0 {
+		return clierr.New(clierr.NotFound, "server %s has no tools", name).On(name)
+	}
+	changes, err := s.Compare(ctx, module, tools)
+	if err != nil {
+		return clierr.New(clierr.Conflict, "%w", err).On(name)
+	}
+	for _, change := range changes {
+		if change.Kind != pin.New && !replace {
+			return clierr.New(clierr.Conflict, "%s is registered otherwise (%s: %s)", change.Name, change.Kind, strings.Join(change.Lines, "; ")).On(name).
+				With("take what is registered now for the right one: --replace; see what changed: mythos tool approve " + name + " --dry-run")
+		}
+	}
+	added, err := s.Approve(ctx, module, changes, policy)
+	if errors.Is(err, exec.ErrPolicyOfOthers) {
+		return clierr.New(clierr.Conflict, "%w", err).On(name)
+	}
+	if err != nil {
+		return err
+	}
+	for _, t := range added {
+		line := pinned{t.Name, t.ID, t.Module.Tool, *t.Module.Definition}
+		if err := f.Emit(line, func() { f.IO.Printf("%s\t%s\n", t.ID, t.Name) }); err != nil {
+			return err
+		}
+	}
+	f.IO.Notef("%s", summary(name, len(added), len(tools)))
+	return nil
+}
+
+func summary(name string, added, all int) string {
+	if added == all {
+		return fmt.Sprintf("server %s: %s pinned", name, cmdutil.Count(all, "tool", "tools"))
+	}
+	return fmt.Sprintf("server %s: %s, of which %d were pinned already", name, cmdutil.Count(all, "tool", "tools"), all-added)
+}

@@ -1,0 +1,79 @@
+// Package mcpcmd holds the commands that stand between agents and MCP servers.
+package mcpcmd
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/mcp/pin"
+	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/store/socket"
+)
+
+// New is `mythos mcp`.
+func New(f *cmdutil.Factory) *cobra.Command {
+	return f.Returns(cmdutil.Noun("mcp", "Agents and their MCP servers: every call through the gate", newAdd(f), newWrap(f)), results)
+}
+
+// serverNamed is what is registered of a server.
+func serverNamed(n *node.Node, name string) *pin.Server {
+	return &pin.Server{Name: name, Tools: n.Tools, Texts: n.Store}
+}
+
+// listed asks a server for its tools.
+func listed(ctx context.Context, n *node.Node, name string, m exec.ModuleRef, timeout time.Duration) ([]mcptool.Definition, error) {
+	limits := exec.DefaultLimits()
+	limits.Timeout = time.Minute
+	if timeout > 0 {
+		limits.Timeout = timeout
+	}
+	m.Tool = name // it is not asked for
+	tools, err := n.MCP().ListAll(ctx, exec.Call{Name: name, Module: m, Limits: limits})
+	switch {
+	case errors.Is(err, exec.ErrPinned):
+		return nil, clierr.New(clierr.Invalid, "%w", err).On(name).With("if the new one is right: mythos tool approve " + name)
+	case err != nil:
+		return nil, clierr.New(clierr.Tool, "server %s: %w", name, err).On(name).
+			With("start it by hand to see what it says; a confined one reads only the system's folders and what --read, --write and --runtime name")
+	}
+	return tools, nil
+}
+
+// serveLocal lets the other commands on this repository work through this process, as soon as
+// no other one serves them, until stop.
+func serveLocal(ctx context.Context, f *cmdutil.Factory, n *node.Node) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			s, err := n.ServeLocal()
+			if err == nil {
+				<-ctx.Done()
+				if err := s.Close(); err != nil {
+					f.IO.Notef("local socket: %v", err)
+				}
+				return
+			}
+			if !errors.Is(err, socket.ErrServed) {
+				f.IO.Notef("commands on this repository do not work through this process: %v", err)
+				return
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(takeOver):
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+const takeOver = time.Second // between two looks whether another server has ended

@@ -1,0 +1,213 @@
+package session
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/ledger"
+)
+
+// Refusal is why a call has no result of its tool, in words that a model can act upon.
+type Refusal struct {
+	Status  uint16 // as in the receipt; 0: there is none
+	Kind    string // denied, quota, drift, request, not_started, unknown, conflict, failed
+	Text    string // why
+	Outcome string // what this means: what happened, and whether to ask again
+	Remedy  string // what a person can do; empty: nothing
+}
+
+const (
+	nothing   = "Nothing happened. Asking again changes nothing."
+	noneYet   = "Nothing happened."
+	uncertain = "It may have happened. Check before asking again."
+)
+
+// refusal is the result that says why a call was not made, or what is not known of it.
+func (s *Session) refusal(c Call, r Reply) json.RawMessage {
+	f := s.Explain(c, r.Err)
+	var refused *exec.RefusedError
+	about := r.about()
+	receipt := ""
+	if errors.As(r.Err, &refused) && !refused.ReceiptID.IsZero() {
+		receipt = refused.ReceiptID.String()
+	}
+	var fields jsontext.Fields
+	fields.AddText("kind", f.Kind)
+	if f.Status != 0 {
+		fields.Add("status", json.RawMessage(fmt.Sprint(f.Status)))
+	}
+	fields.AddText("tool", c.Tool.Name)
+	fields.AddText("why", f.Text)
+	fields.AddText("remedy", f.Remedy)
+	fields.AddText("receipt", receipt)
+	about.Add(ownPrefix+"refusal", fields.JSON())
+	var text strings.Builder
+	text.WriteString(f.Text + "\n" + f.Outcome)
+	if f.Remedy != "" {
+		text.WriteString("\nA person can allow it: " + f.Remedy)
+	}
+	if receipt != "" {
+		text.WriteString("\nReceipt " + receipt)
+	}
+	return textResult(text.String(), true, about)
+}
+
+// Explain says why a call was not made.
+func (s *Session) Explain(c Call, err error) Refusal {
+	var refused *exec.RefusedError
+	var denied *caps.DeniedError
+	var drift *mcptool.DriftError
+	var noTool *mcptool.NoToolError
+	var unknown interface{ Remedy() string }
+	status := uint16(0)
+	if errors.As(err, &refused) {
+		status = refused.Status
+	}
+	at := ""
+	if status != 0 {
+		at = fmt.Sprintf(" (%d)", status)
+	}
+	switch {
+	case errors.Is(err, ledger.ErrUnknownOutcome) || errors.Is(err, exec.ErrLost):
+		return Refusal{status, "unknown", "Nobody knows what became of this call: " + err.Error() + ".", uncertain, "mythos ledger resolve, once it is known what happened"}
+	case errors.Is(err, caps.ErrQuota):
+		return Refusal{status, "quota", "Refused" + at + ": " + err.Error() + ".", nothing, s.allow(c, nil)}
+	case errors.As(err, &denied):
+		return Refusal{status, "denied", "Refused" + at + ": " + s.denial(c, denied) + ".", nothing, s.allow(c, denied)}
+	case errors.As(err, &drift), errors.As(err, &noTool):
+		return Refusal{status, "drift", "Refused" + at + ": " + err.Error() + ".", nothing, "mythos tool approve " + server(c.Tool.Name)}
+	case errors.As(err, &unknown):
+		return Refusal{status, "unregistered", "Refused" + at + ": " + err.Error() + ".", nothing, unknown.Remedy()}
+	case errors.Is(err, exec.ErrPinned):
+		return Refusal{status, "pinned", "Refused" + at + ": " + err.Error() + ".", nothing, "mythos tool approve " + server(c.Tool.Name)}
+	case errors.Is(err, exec.ErrRequest), errors.Is(err, exec.ErrRequestTooLarge):
+		return Refusal{status, "request", "Refused" + at + ": " + err.Error() + ".", noneYet + " Ask with other arguments.", ""}
+	case errors.Is(err, ledger.ErrIdempotencyConflict):
+		return Refusal{status, "conflict", "Conflict: the key of this call stands for a call with other arguments.", nothing, ""}
+	case errors.Is(err, exec.ErrNotStarted):
+		return Refusal{status, "not_started", "The call did not start: " + err.Error() + ".", noneYet + " It is safe to ask again.", ""}
+	case refused != nil:
+		return Refusal{status, "refused", "Refused" + at + ": " + refused.Err.Error() + ".", nothing, ""}
+	}
+	return Refusal{status, "failed", "The call could not be made: " + err.Error() + ".", uncertain, ""}
+}
+
+// server is the name of a tool's server here.
+func server(tool string) string {
+	name, _, _ := strings.Cut(tool, ".")
+	return name
+}
+
+// denial says which capability falls short, and how.
+func (s *Session) denial(c Call, d *caps.DeniedError) string {
+	if d.Check == caps.CheckActive || d.Cap.IsZero() {
+		return fmt.Sprintf("%s holds no capability for tool %s", s.Agent, c.Tool.Name)
+	}
+	text := fmt.Sprintf("capability %s does not cover this call of %s: %s", d.Cap.Short(), c.Tool.Name, d.Reason)
+	if call := s.scopeOf(d); call != nil && d.Check == caps.CheckScope && len(call.Constraints) > 0 {
+		text += ". It covers the tool only where " + strings.Join(constraints(call), " and ")
+	}
+	return text
+}
+
+func constraints(call *caps.ToolCall) (words []string) {
+	for _, key := range slices.Sorted(maps.Keys(call.Constraints)) {
+		op, at, _ := strings.Cut(key, ":")
+		switch op {
+		case "prefix":
+			words = append(words, fmt.Sprintf("%s begins with %q", at, call.Constraints[key]))
+		case "eq":
+			words = append(words, fmt.Sprintf("%s is %q", at, call.Constraints[key]))
+		default:
+			words = append(words, key+"="+call.Constraints[key])
+		}
+	}
+	return words
+}
+
+// scopeOf is the scope of the capability that a call was denied under.
+func (s *Session) scopeOf(d *caps.DeniedError) *caps.ToolCall {
+	held := s.held.Load()
+	if held == nil {
+		return nil
+	}
+	for _, chain := range *held {
+		for _, l := range chain {
+			if l.ID != d.Cap {
+				continue
+			}
+			if scope, err := l.Cap.Scope.Decode(); err == nil {
+				call, _ := scope.(*caps.ToolCall)
+				return call
+			}
+		}
+	}
+	return nil
+}
+
+// allow is the command that lets this very call happen, once: what the capability that falls
+// short constrains is held to what the call has there.
+func (s *Session) allow(c Call, d *caps.DeniedError) string {
+	to := s.Agent
+	scope := "tool.call:" + c.Tool.Name + ",calls=1"
+	if d != nil && d.Check == caps.CheckScope {
+		scope += s.exactly(c, s.scopeOf(d))
+	}
+	return "mythos cap issue --to " + to + " --scope " + quoted(scope) + " --ttl 1h"
+}
+
+// exactly constrains a scope to the values of a call, as far as they are plain.
+func (s *Session) exactly(c Call, call *caps.ToolCall) string {
+	if call == nil {
+		return ""
+	}
+	pointers := map[string]bool{}
+	for key := range call.Constraints {
+		if op, at, ok := strings.Cut(key, ":"); ok && op != "closed" {
+			pointers[at] = true
+		}
+	}
+	text := ""
+	for _, at := range slices.Sorted(maps.Keys(pointers)) {
+		p, err := jsontext.ParsePointer(at)
+		if err != nil {
+			return ""
+		}
+		value, err := p.In(c.Request)
+		if err != nil || value == nil {
+			continue
+		}
+		plain, err := jsontext.PlainText(value)
+		if err != nil || !plainValue.MatchString(plain) || !plainValue.MatchString(at) {
+			continue
+		}
+		if jsontext.Kind(value) == '"' && (numeral.MatchString(plain) || plain == "true" || plain == "false" || plain == "null") {
+			plain = `"` + plain + `"`
+		}
+		text += ",eq:" + at + "=" + plain
+	}
+	return text
+}
+
+var (
+	plainValue = regexp.MustCompile(`^[A-Za-z0-9 ._:/@+-]{1,512}$`)
+	numeral    = regexp.MustCompile(`^-?[0-9]+$`)
+	bareWord   = regexp.MustCompile(`^[A-Za-z0-9._:/@+=,-]+$`)
+)
+
+// quoted is a word as a shell takes it.
+func quoted(word string) string {
+	if bareWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

@@ -1,0 +1,182 @@
+// Package session lets the calls of one MCP client through the gate: who the client is, under
+// which key a call happens, and what the client reads of it (spec/mcp.md).
+//
+// Each call has a key, unless its tool's policy says that calls are reads. The key is the
+// client's own where it sends one. Else it is a fresh one, and the call is remembered as
+// awaited until its answer was written: where the client goes away before that, the next
+// equal call of the same agent takes the key over, and with it the outcome.
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
+)
+
+// Session is one client's. All exported fields are set before the first call. It is safe for
+// concurrent use.
+type Session struct {
+	Gate *exec.Gate
+	KV   kv.KV
+	// Held are the capabilities that the agent's calls may be made under.
+	Held func(ctx context.Context) ([]caps.Chain, error)
+	// Agent is who calls, as keys and refusals name it.
+	Agent string
+	// Instance names this process, and Alive tells whether another one still runs.
+	Instance string
+	Alive    func(instance string) (bool, error)
+	// Keep is how long a call whose client went away waits for an equal one.
+	Keep time.Duration
+	// Parallel is how many calls are made at a time; further ones wait.
+	Parallel int
+
+	once  sync.Once
+	slots chan struct{}
+	held  atomic.Pointer[[]caps.Chain]
+	gone  forgetting
+}
+
+// KeepDefault is how long a call whose client went away waits for an equal one, where
+// nothing else is said.
+const KeepDefault = 15 * time.Minute
+
+const parallelDefault = 64
+
+func (s *Session) begin() {
+	s.once.Do(func() {
+		if s.Parallel == 0 {
+			s.Parallel = parallelDefault
+		}
+		s.slots = make(chan struct{}, s.Parallel)
+		s.gone.kv = s.KV
+	})
+}
+
+// Call is one call of a client.
+type Call struct {
+	Tool    exec.Tool
+	Request []byte          // the arguments, in plain form
+	Meta    jsontext.Fields // _meta of the client's request
+	// Round tells apart the rounds of one call: a hash of what the client sends beside the
+	// arguments. Empty in the first one.
+	Round string
+	Local any // what the tool's runner is handed
+}
+
+// Reply is what became of a call.
+type Reply struct {
+	exec.Outcome
+	Key     string
+	Adopted bool // it is the outcome of an equal call whose client went away
+	Err     error
+
+	awaited string // the record to be removed once the answer was written
+}
+
+// Call makes a call. ctx ends when the client does not wait any more: before the call is
+// registered that ends it, afterwards its tool goes on.
+func (s *Session) Call(ctx context.Context, c Call) Reply {
+	s.begin()
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+		return Reply{Err: exec.NotStarted(ctx.Err())}
+	}
+	k, err := s.keyFor(ctx, c)
+	if err != nil {
+		return Reply{Err: exec.NotStarted(err)}
+	}
+	e := exec.Effect{Tool: c.Tool.ID, Request: c.Request, Key: []byte(k.text), Manner: exec.Manner{Local: c.Local, Wait: exec.WaitForever}, Riders: k.riders}
+	r := Reply{Key: k.text, Adopted: k.adopted, awaited: k.record}
+	if e.Caps, err = s.chains(ctx, c.Tool.ID, false); err != nil {
+		return Reply{Err: exec.NotStarted(err)}
+	}
+	defer s.watch(ctx, k.record)()
+	if r.Outcome, r.Err = s.Gate.Do(ctx, e); errors.Is(r.Err, caps.ErrDenied) && s.renew(ctx, c.Tool.ID, &e) {
+		r.Outcome, r.Err = s.Gate.Do(ctx, e)
+	}
+	return r
+}
+
+// watch marks a call as one that nobody waits for, as soon as its client goes away; the
+// function that it returns ends that.
+func (s *Session) watch(ctx context.Context, record string) (end func()) {
+	if record == "" {
+		return func() {}
+	}
+	stop := context.AfterFunc(ctx, func() { s.gone.failed(s.leave(record)) })
+	return func() {
+		if !stop() { // it may have been registered after that
+			s.gone.failed(s.leave(record))
+		}
+	}
+}
+
+// renew reads anew what is held: more may have been issued meanwhile. It reports whether
+// there is something that was not there before.
+func (s *Session) renew(ctx context.Context, tool object.Hash, e *exec.Effect) bool {
+	more, err := s.chains(ctx, tool, true)
+	if err != nil || same(more, e.Caps) {
+		return false
+	}
+	e.Caps = more
+	return true
+}
+
+func same(a, b []caps.Chain) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i][0].ID != b[i][0].ID {
+			return false
+		}
+	}
+	return true
+}
+
+// chains are the capabilities that a call is offered: those that name its tool. Of the last
+// one a refusal tells why it does not cover the call.
+func (s *Session) chains(ctx context.Context, tool object.Hash, anew bool) ([]caps.Chain, error) {
+	all := s.held.Load()
+	if all == nil || anew {
+		held, err := s.Held(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = &held
+		s.held.Store(all)
+	}
+	fit := []caps.Chain{}
+	for _, chain := range *all {
+		if names(chain, tool) {
+			fit = append(fit, chain)
+		}
+	}
+	return fit, nil
+}
+
+// names reports whether a capability is for a tool, whatever its constraints say.
+func names(chain caps.Chain, tool object.Hash) bool {
+	scope, err := chain[0].Cap.Scope.Decode()
+	if err != nil {
+		return false
+	}
+	call, ok := scope.(*caps.ToolCall)
+	return ok && call.ToolID == tool
+}
+
+// Unknown reports whether nobody knows what became of a call.
+func (r Reply) Unknown() bool {
+	return errors.Is(r.Err, ledger.ErrUnknownOutcome) || errors.Is(r.Err, exec.ErrLost)
+}

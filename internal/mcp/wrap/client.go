@@ -1,0 +1,268 @@
+package wrap
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/internal/mcp/session"
+)
+
+// message is one message of the client, as it was written.
+type message struct {
+	line   []byte
+	fields jsontext.Fields
+	id     json.RawMessage // nil: it has none
+	method string          // empty: it is an answer
+	params jsontext.Fields
+}
+
+// readMessage takes a message apart. Only what is JSON-RPC is one.
+func readMessage(line []byte) (message, bool) {
+	m := message{line: line}
+	var err error
+	if m.fields, err = jsontext.FieldsOf(line); err != nil {
+		return m, false
+	}
+	if version, err := jsontext.TextOf(m.fields.Get("jsonrpc")); err != nil || version != "2.0" {
+		return m, false
+	}
+	m.id = m.fields.Get("id")
+	if raw := m.fields.Get("method"); raw != nil {
+		if m.method, err = jsontext.TextOf(raw); err != nil {
+			return m, false
+		}
+	}
+	if raw := m.fields.Get("params"); raw != nil {
+		m.params, _ = jsontext.FieldsOf(raw) // what is no object has no members
+	}
+	return m, m.method != "" || m.id != nil
+}
+
+// idKey is an id as a key: a text and a number that read alike are one, as some servers make
+// one of the other.
+func idKey(id json.RawMessage) string {
+	if text, err := jsontext.TextOf(id); err == nil {
+		return text
+	}
+	return string(id)
+}
+
+// take handles one line of the client.
+func (p *Proxy) take(ctx context.Context, line []byte) {
+	var batch []json.RawMessage
+	if jsontext.Kind(bytes.TrimSpace(line)) == '[' {
+		var err error
+		if batch, err = jsontext.ListOf(bytes.TrimSpace(line)); err == nil && len(batch) > 0 {
+			for _, one := range batch {
+				p.takeOne(ctx, one)
+			}
+			return
+		}
+	}
+	p.takeOne(ctx, line)
+}
+
+func (p *Proxy) takeOne(ctx context.Context, line []byte) {
+	m, ok := readMessage(line)
+	if !ok {
+		if p.junk++; p.junk == 1 {
+			p.Notef("a line of the client is no JSON-RPC; it and others like it are left out: %.100q", line)
+		}
+		return
+	}
+	if m.id != nil && m.method != "" && mcptool.OwnID(m.id) {
+		p.fail(m.id, errors.New("ids that begin with mythos/ are not for clients"))
+		return
+	}
+	if m.method == notifyCancelled && p.cancelled(m) {
+		return
+	}
+	conn, err := p.server(ctx)
+	if err != nil {
+		if m.id != nil && m.method != "" {
+			p.fail(m.id, err)
+		}
+		return
+	}
+	m = p.noted(conn, m)
+	if m.method == methodCall {
+		p.call(ctx, conn, m)
+		return
+	}
+	p.track(m)
+	if err := conn.Send(ctx, m.line); err != nil && m.id != nil && m.method != "" && p.answered(m.id) != nil {
+		p.fail(m.id, err)
+	}
+}
+
+// noted keeps what a server that is started again has to be told, and takes the capability of
+// tasks out of what the client says that it can.
+func (p *Proxy) noted(conn *mcptool.Conn, m message) message {
+	switch m.method {
+	case methodInitialize:
+		m = m.masked("capabilities")
+		p.mu.Lock()
+		p.greeting = m.fields.Get("params")
+		p.mu.Unlock()
+	case notifyInitialized:
+		p.mu.Lock()
+		p.greeted = bytes.Clone(m.line)
+		p.mu.Unlock()
+	}
+	about, err := jsontext.FieldsOf(m.params.Get("_meta"))
+	if err != nil {
+		return m
+	}
+	var own jsontext.Fields
+	for _, f := range about {
+		if strings.HasPrefix(f.Name, "io.modelcontextprotocol/") {
+			own = append(own, f)
+		}
+	}
+	if own.Has("io.modelcontextprotocol/protocolVersion") {
+		m = m.masked("_meta", "io.modelcontextprotocol/clientCapabilities")
+		conn.About(own)
+	}
+	return m
+}
+
+// masked is a message without tasks among the capabilities that stand at a place of its
+// params. Without any it is as it was written.
+func (m message) masked(path ...string) message {
+	raw := m.fields.Get("params")
+	changed := maskAt(raw, path)
+	if bytes.Equal(raw, changed) {
+		return m
+	}
+	m.line = replaceMember(m.line, "params", changed)
+	again, ok := readMessage(m.line)
+	if !ok {
+		return m
+	}
+	return again
+}
+
+// track remembers a request until it is answered.
+func (p *Proxy) track(m message) {
+	if m.id == nil || m.method == "" {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked[idKey(m.id)] = &asked{bytes.Clone(m.id), m.method, p.generation}
+}
+
+// answered forgets a request; nil: there was none.
+func (p *Proxy) answered(id json.RawMessage) *asked {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := p.asked[idKey(id)]
+	delete(p.asked, idKey(id))
+	return a
+}
+
+// cancelled takes note that the client does not wait for a call any more. It reports whether
+// it was one of those that go through the gate.
+func (p *Proxy) cancelled(m message) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	cancel := p.calls[idKey(m.params.Get("requestId"))]
+	if cancel != nil {
+		cancel()
+	}
+	return cancel != nil
+}
+
+// call lets a tools/call through the gate, beside what else the client says.
+func (p *Proxy) call(ctx context.Context, conn *mcptool.Conn, m message) {
+	if m.id == nil {
+		p.Notef("a tools/call without an id is left out")
+		return
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	key := idKey(m.id)
+	p.mu.Lock()
+	if p.calls[key] != nil {
+		p.mu.Unlock()
+		cancel()
+		p.fail(m.id, fmt.Errorf("the id %s is that of a call under way", m.id))
+		return
+	}
+	p.calls[key] = cancel
+	p.mu.Unlock()
+	p.working.Go(func() {
+		defer cancel()
+		c, r := p.made(ctx, conn, m)
+		p.mu.Lock()
+		delete(p.calls, key)
+		p.mu.Unlock()
+		if ctx.Err() != nil {
+			return // nobody waits; an equal call gets the answer
+		}
+		what, value := "result", json.RawMessage(nil)
+		result, rpc := p.Session.Answer(c, r)
+		if value = result; rpc != nil {
+			what, value = "error", rpc
+		}
+		if p.answer(m.id, what, value) == nil {
+			p.Session.Answered(r)
+		}
+	})
+}
+
+// made makes a call.
+func (p *Proxy) made(ctx context.Context, conn *mcptool.Conn, m message) (session.Call, session.Reply) {
+	c := session.Call{}
+	name, err := jsontext.TextOf(m.params.Get("name"))
+	if err != nil {
+		return c, session.Reply{Err: exec.NotStarted(fmt.Errorf("%w: the call names no tool", exec.ErrRequest))}
+	}
+	if c.Tool, err = p.Pins.Find(ctx, name); err != nil {
+		c.Tool.Name = name
+		return c, session.Reply{Err: exec.NotStarted(err)}
+	}
+	arguments := m.params.Get("arguments")
+	if arguments == nil {
+		arguments = json.RawMessage("{}")
+	}
+	if c.Request, err = jsontext.Canonical(arguments); err != nil {
+		return c, session.Reply{Err: exec.NotStarted(fmt.Errorf("%w: the arguments: %w", exec.ErrRequest, err))}
+	}
+	c.Meta, _ = jsontext.FieldsOf(m.params.Get("_meta")) // without _meta there are no members
+	c.Round = roundOf(m.params)
+	c.Local = &mcptool.Through{Conn: conn, Params: without(m.params, "task")}
+	return c, p.Session.Call(ctx, c)
+}
+
+// roundOf is a hash of what the client answers to a tool that asked it for input.
+func roundOf(params jsontext.Fields) string {
+	h := sha256.New()
+	there := false
+	for _, name := range []string{"inputResponses", "requestState"} {
+		raw := params.Get(name)
+		there = there || raw != nil
+		fmt.Fprintf(h, "%d:%s", len(raw), raw)
+	}
+	if !there {
+		return ""
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func without(list jsontext.Fields, name string) (rest jsontext.Fields) {
+	for _, m := range list {
+		if m.Name != name {
+			rest = append(rest, m)
+		}
+	}
+	return rest
+}

@@ -1,0 +1,249 @@
+// Package wrap stands between an MCP client and its server. What the two say to one another
+// passes as it was written, byte for byte, but for this (spec/mcp.md#wrap):
+//
+//   - a tools/call goes through the gate;
+//   - tools that are not pinned, or are described otherwise than they were pinned, are left
+//     out of lists;
+//   - the capability of tasks is left out of what either says that it can;
+//   - a line that is no JSON-RPC goes nowhere.
+//
+// A server that ends is started again by the client's next message, with the client's own
+// initialize.
+package wrap
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/internal/mcp/session"
+)
+
+// Proxy stands between one client and its server. All exported fields are set before Serve.
+type Proxy struct {
+	// Connect starts the server.
+	Connect func(ctx context.Context, hear func(line []byte), ended func()) (*mcptool.Conn, error)
+	// Session lets calls through the gate.
+	Session *session.Session
+	// Pins knows the tools that are registered of the server.
+	Pins Pins
+	// Notef tells a person what goes wrong.
+	Notef func(format string, args ...any)
+
+	out   io.Writer
+	outMu sync.Mutex
+	outOf error // why nothing more can be written
+
+	mu         sync.Mutex
+	conn       *mcptool.Conn
+	generation int // how often a server was started
+	closing    bool
+	asked      map[string]*asked             // requests of the client that the server has not answered
+	calls      map[string]context.CancelFunc // calls that the client waits for
+	greeting   json.RawMessage               // params of the client's initialize
+	greeted    []byte                        // its notifications/initialized
+	junk       int                           // lines of the client that are no messages
+	working    sync.WaitGroup
+}
+
+// Pins knows the tools that are registered of a server.
+type Pins interface {
+	// Find finds the registration of a tool by its name at the server. The error wraps
+	// exec.ErrNoTool.
+	Find(ctx context.Context, tool string) (exec.Tool, error)
+	// Pinned reports which of some tools are registered with just these definitions.
+	Pinned(ctx context.Context, list []mcptool.Definition) ([]bool, error)
+}
+
+// asked is a request of the client.
+type asked struct {
+	id         json.RawMessage
+	method     string
+	generation int // of the server that was asked
+}
+
+const (
+	maxLine   = 64 << 20 // bytes of a message
+	startTime = time.Minute
+)
+
+// The methods that are looked at.
+const (
+	methodInitialize  = "initialize"
+	methodDiscover    = "server/discover"
+	methodCall        = "tools/call"
+	methodList        = "tools/list"
+	notifyInitialized = "notifications/initialized"
+	notifyCancelled   = "notifications/cancelled"
+)
+
+// Serve speaks with the client until it has no more to say or ctx ends. What is then under
+// way goes on to its end, unless ctx ends. The error is that of a server that does not start.
+func (p *Proxy) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
+	p.out, p.asked, p.calls = out, map[string]*asked{}, map[string]context.CancelFunc{}
+	if _, err := p.server(ctx); err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { p.stop(true) })()
+	lines := make(chan []byte)
+	go p.read(ctx, in, lines)
+	for line := range lines {
+		p.take(ctx, line)
+		if p.broken() {
+			break
+		}
+	}
+	p.leave()
+	p.working.Wait()
+	p.stop(false)
+	return p.Session.Close()
+}
+
+// read hands on the client's lines until there are no more or ctx ends.
+func (p *Proxy) read(ctx context.Context, in io.Reader, to chan<- []byte) {
+	defer close(to)
+	r := mcptool.NewLines(in)
+	for {
+		line, over, err := r.Next(maxLine)
+		if over {
+			p.Notef("a message of the client has more than %d MiB: it is left out", maxLine>>20)
+		} else if len(bytes.TrimSpace(line)) > 0 {
+			select {
+			case to <- line:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// leave says of every call under way that its client is gone.
+func (p *Proxy) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, cancel := range p.calls {
+		cancel()
+	}
+}
+
+// stop ends the server.
+func (p *Proxy) stop(now bool) {
+	p.mu.Lock()
+	p.closing = true
+	conn := p.conn
+	p.mu.Unlock()
+	if conn == nil {
+		return
+	}
+	conn.Close(now)
+	if n, first := conn.Noise(); n > 0 {
+		p.Notef("the server wrote %d lines to its standard output that are no messages; they begin with: %s", n, first)
+	}
+}
+
+var errClosing = errors.New("the client is gone")
+
+// server is the connection; one that is down is made anew, and greeted as the client greeted
+// the one before.
+func (p *Proxy) server(ctx context.Context) (*mcptool.Conn, error) {
+	p.mu.Lock()
+	conn, greeting, greeted, closing := p.conn, p.greeting, p.greeted, p.closing
+	p.mu.Unlock()
+	switch {
+	case closing:
+		return nil, errClosing
+	case conn != nil && !conn.Down():
+		return conn, nil
+	case conn != nil:
+		p.Notef("the server is started again: %v", conn.Why())
+	}
+	p.mu.Lock()
+	p.generation++
+	generation := p.generation
+	p.mu.Unlock()
+	next, err := p.Connect(ctx, p.hear, func() { p.ended(generation) })
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	p.conn = next
+	p.mu.Unlock()
+	if greeting == nil {
+		return next, nil
+	}
+	limited, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	if _, rpc, err := next.Ask(limited, methodInitialize, greeting); err != nil || rpc != nil {
+		next.Close(true)
+		return nil, errors.Join(err, fmt.Errorf("the server refuses the client's initialize: %s", rpc))
+	}
+	if greeted != nil {
+		err = next.Send(ctx, greeted)
+	}
+	return next, err
+}
+
+// ended fails what the client asked a server that is no more. Calls fail by themselves.
+func (p *Proxy) ended(generation int) {
+	p.mu.Lock()
+	var lost []*asked
+	for key, a := range p.asked {
+		if a.generation == generation {
+			lost = append(lost, a)
+			delete(p.asked, key)
+		}
+	}
+	closing := p.closing
+	p.mu.Unlock()
+	for _, a := range lost {
+		if !closing {
+			p.fail(a.id, errEnded)
+		}
+	}
+}
+
+var errEnded = errors.New("the mcp server ended; the next message starts it again")
+
+const codeServer = -32000 // of an error that is the server's own trouble
+
+// fail answers a request with an error.
+func (p *Proxy) fail(id json.RawMessage, why error) {
+	var e jsontext.Fields
+	e.Add("code", json.RawMessage(fmt.Sprint(codeServer)))
+	e.Add("message", jsontext.Text(why.Error()))
+	_ = p.answer(id, "error", e.JSON()) // a client that does not read has its own trouble
+}
+
+// answer writes an answer to the client.
+func (p *Proxy) answer(id json.RawMessage, what string, value json.RawMessage) error {
+	line := append([]byte(`{"jsonrpc":"2.0","id":`), id...)
+	line = append(append(append(line, `,"`...), what...), `":`...)
+	return p.write(append(append(line, value...), '}'))
+}
+
+// write writes one line to the client.
+func (p *Proxy) write(line []byte) error {
+	p.outMu.Lock()
+	defer p.outMu.Unlock()
+	if p.outOf == nil {
+		_, p.outOf = p.out.Write(append(bytes.TrimRight(line, "\r\n"), '\n'))
+	}
+	return p.outOf
+}
+
+func (p *Proxy) broken() bool {
+	p.outMu.Lock()
+	defer p.outMu.Unlock()
+	return p.outOf != nil
+}
