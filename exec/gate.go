@@ -111,9 +111,7 @@ type Effect struct {
 	// Defaults are instead of [DefaultLimits], where they are set: for effects whose
 	// tools are given far more than usual. What a registration names still counts.
 	Defaults Limits
-	// Riders are changes of the store that are made with the register of an attempt, or not
-	// at all. An effect without a key registers nothing.
-	Riders []ledger.Rider
+	Riders   []ledger.Rider // changes of the store that are made with a register, or not at all
 }
 
 // Manner is how an effect is made, beside what it is.
@@ -133,8 +131,8 @@ type Manner struct {
 	Stdout, Stderr io.Writer
 	Depth          int // spawns that this effect is inside of
 	// Local is what a caller in this process hands to a tool beside the request, such as
-	// where files go, or the connection that a call goes through. The tool's runner says of
-	// which type it is. What is done never follows from it: that stands in the request.
+	// where files go. The tool's runner says of which type it is. What is done never follows
+	// from it: that stands in the request.
 	Local any
 }
 

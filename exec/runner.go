@@ -34,11 +34,9 @@ type Call struct {
 	Limits  Limits // all set
 	// Caps are the capabilities that were active where the effect was asked for. Only
 	// a built-in tool is given them, for the effects that it causes in turn.
-	Caps []caps.Chain
-	// Inner is how these effects are made. Only a built-in tool is given it.
-	Inner Manner
-	// Local is what the caller in this process handed over ([Manner]).
-	Local any
+	Caps  []caps.Chain
+	Inner Manner // how these effects are made
+	Local any    // what the caller in this process handed over ([Manner])
 	// RetrySafe is the tool's policy: an attempt with unknown outcome may be repeated.
 	RetrySafe bool
 	// Alive is the lock that this attempt holds while it runs; nil: there is none. A

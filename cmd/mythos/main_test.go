@@ -21,12 +21,15 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(cleaning{m}, map[string]func(){"mythos": func() {
-		if version, err := strconv.ParseUint(os.Getenv(landlockVar), 10, 8); err == nil {
-			supervise.Pretend(uint8(version))
-		}
-		os.Exit(checkedMain())
-	}})
+	testscript.Main(cleaning{m}, map[string]func(){
+		"mythos": func() {
+			if version, err := strconv.ParseUint(os.Getenv(landlockVar), 10, 8); err == nil {
+				supervise.Pretend(uint8(version))
+			}
+			os.Exit(checkedMain())
+		},
+		"mcpserver": func() { os.Exit(serveCounting(os.Args[1])) },
+	})
 }
 
 // landlockVar has a process of these tests use no newer version of Landlock.

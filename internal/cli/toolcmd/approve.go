@@ -3,6 +3,7 @@ package toolcmd
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -85,6 +86,7 @@ func runApprove(ctx context.Context, f *cmdutil.Factory, o *approveOptions) erro
 			ids[m.Name] = m
 		}
 	}
+	var last []string
 	for _, c := range changes {
 		line := change{Name: c.Name, Change: c.Kind, Lines: c.Lines, Server: hash, Applied: !o.DryRun}
 		if m, ok := ids[c.Name]; ok {
@@ -93,9 +95,10 @@ func runApprove(ctx context.Context, f *cmdutil.Factory, o *approveOptions) erro
 				line.Was = &m.Was
 			}
 		}
-		if err := f.Emit(line, func() { printChange(f, c) }); err != nil {
+		if err := f.Emit(line, func() { printChange(f, c, last) }); err != nil {
 			return err
 		}
+		last = c.Lines
 	}
 	switch {
 	case len(changes) == 0:
@@ -108,8 +111,12 @@ func runApprove(ctx context.Context, f *cmdutil.Factory, o *approveOptions) erro
 	return nil
 }
 
-func printChange(f *cmdutil.Factory, c pin.Change) {
+// printChange prints what became of a tool; what became of all of them is said once.
+func printChange(f *cmdutil.Factory, c pin.Change, last []string) {
 	f.IO.Printf("%s %s\n", c.Kind, c.Name)
+	if slices.Equal(c.Lines, last) {
+		return
+	}
 	for _, line := range c.Lines {
 		f.IO.Printf("  %s\n", line)
 	}

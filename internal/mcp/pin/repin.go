@@ -21,14 +21,12 @@ func Repin(m exec.ModuleRef) (exec.ModuleRef, error) {
 		return m, err
 	}
 	m.ModuleHash = &h
-	files := make([]exec.PinnedFile, len(m.Files))
-	for i, f := range m.Files {
-		files[i] = f
-		if files[i].Hash, err = process.HashFile(f.Path); err != nil {
+	m.Files = slices.Clone(m.Files)
+	for i := range m.Files {
+		if m.Files[i].Hash, err = process.HashFile(m.Files[i].Path); err != nil {
 			return m, err
 		}
 	}
-	m.Files = files
 	return m, nil
 }
 

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/mythos-project/mythos/store/kv"
 )
@@ -17,6 +18,8 @@ type forgetting struct {
 	done    sync.WaitGroup
 	err     error // the first one
 }
+
+const forgetTime = 10 * time.Second
 
 func (f *forgetting) add(record string) {
 	f.mu.Lock()

@@ -57,7 +57,7 @@ func isResult(body []byte) bool {
 	return err == nil && (list.Has("content") || list.Has("structuredContent") || list.Has("resultType") || list.Has("isError"))
 }
 
-// isError reports whether a response is the bytes of a JSON-RPC error (spec/mcp.md#answers).
+// isError reports whether a response is the bytes of a JSON-RPC error (spec/tools.md#mcp-clients).
 func isError(body []byte) bool {
 	list, err := jsontext.FieldsOf(body)
 	return err == nil && jsontext.IsNumber(list.Get("code")) && jsontext.Kind(list.Get("message")) == '"' && !isResult(body)

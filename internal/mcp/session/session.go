@@ -1,5 +1,5 @@
 // Package session lets the calls of one MCP client through the gate: who the client is, under
-// which key a call happens, and what the client reads of it (spec/mcp.md).
+// which key a call happens, and what the client reads of it (spec/tools.md#mcp-clients).
 //
 // Each call has a key, unless its tool's policy says that calls are reads. The key is the
 // client's own where it sends one. Else it is a fresh one, and the call is remembered as
@@ -43,6 +43,9 @@ type Session struct {
 	slots chan struct{}
 	held  atomic.Pointer[[]caps.Chain]
 	gone  forgetting
+
+	mu      sync.Mutex
+	waiting map[string]*waiting // by record: calls of this process that nobody has the answer of
 }
 
 // KeepDefault is how long a call whose client went away waits for an equal one, where
@@ -57,7 +60,7 @@ func (s *Session) begin() {
 			s.Parallel = parallelDefault
 		}
 		s.slots = make(chan struct{}, s.Parallel)
-		s.gone.kv = s.KV
+		s.gone.kv, s.waiting = s.KV, make(map[string]*waiting)
 	})
 }
 
@@ -79,7 +82,7 @@ type Reply struct {
 	Adopted bool // it is the outcome of an equal call whose client went away
 	Err     error
 
-	awaited string // the record to be removed once the answer was written
+	waiting *waiting // until the answer was written
 }
 
 // Call makes a call. ctx ends when the client does not wait any more: before the call is
@@ -97,29 +100,15 @@ func (s *Session) Call(ctx context.Context, c Call) Reply {
 		return Reply{Err: exec.NotStarted(err)}
 	}
 	e := exec.Effect{Tool: c.Tool.ID, Request: c.Request, Key: []byte(k.text), Manner: exec.Manner{Local: c.Local, Wait: exec.WaitForever}, Riders: k.riders}
-	r := Reply{Key: k.text, Adopted: k.adopted, awaited: k.record}
+	r := Reply{Key: k.text, Adopted: k.adopted, waiting: k.waiting}
 	if e.Caps, err = s.chains(ctx, c.Tool.ID, false); err != nil {
 		return Reply{Err: exec.NotStarted(err)}
 	}
-	defer s.watch(ctx, k.record)()
+	defer s.watch(k.waiting)()
 	if r.Outcome, r.Err = s.Gate.Do(ctx, e); errors.Is(r.Err, caps.ErrDenied) && s.renew(ctx, c.Tool.ID, &e) {
 		r.Outcome, r.Err = s.Gate.Do(ctx, e)
 	}
 	return r
-}
-
-// watch marks a call as one that nobody waits for, as soon as its client goes away; the
-// function that it returns ends that.
-func (s *Session) watch(ctx context.Context, record string) (end func()) {
-	if record == "" {
-		return func() {}
-	}
-	stop := context.AfterFunc(ctx, func() { s.gone.failed(s.leave(record)) })
-	return func() {
-		if !stop() { // it may have been registered after that
-			s.gone.failed(s.leave(record))
-		}
-	}
 }
 
 // renew reads anew what is held: more may have been issued meanwhile. It reports whether

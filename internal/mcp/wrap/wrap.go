@@ -1,5 +1,5 @@
 // Package wrap stands between an MCP client and its server. What the two say to one another
-// passes as it was written, byte for byte, but for this (spec/mcp.md#wrap):
+// passes as it was written, byte for byte, but for this (spec/tools.md#mcp-clients):
 //
 //   - a tools/call goes through the gate;
 //   - tools that are not pinned, or are described otherwise than they were pinned, are left

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// serveCounting is a server of the Model Context Protocol for the tests, written by hand: it says
+// what no library says. In dir it keeps what it heard and how often its tool was called; files
+// there tell it what to do.
+func serveCounting(dir string) int {
+	in := bufio.NewReaderSize(os.Stdin, 1<<20)
+	var out struct{ lines chan string }
+	out.lines = make(chan string)
+	go func() {
+		for line := range out.lines {
+			fmt.Println(line)
+		}
+	}()
+	say := func(line string) { out.lines <- line }
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return 0
+		}
+		note(dir, "heard", line)
+		var m struct {
+			ID     json.RawMessage
+			Method string
+			Params json.RawMessage
+		}
+		if json.Unmarshal([]byte(line), &m) != nil || m.ID == nil || m.Method == "" {
+			continue
+		}
+		go answerCounting(dir, m.Method, m.ID, m.Params, say)
+	}
+}
+
+func answerCounting(dir, method string, id, params json.RawMessage, say func(string)) {
+	reply := func(what string) { say(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,%s}`, id, what)) }
+	switch method {
+	case "server/discover":
+		reply(`"error":{"code":-32601,"message":"Method not found"}`)
+	case "initialize":
+		reply(`"result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{"listChanged":true},"tasks":{"list":{}},"more":{"n":1.0}},"serverInfo":{"name":"s","version":"1"}}`)
+	case "tools/list":
+		description, err := os.ReadFile(filepath.Join(dir, "description"))
+		if err != nil {
+			description = []byte("counts")
+		}
+		reply(fmt.Sprintf(`"result":{ "tools":[ {"name":"count","description":%q,"inputSchema":{"type":"object"},"x":1.0},{"name":"Echo","inputSchema":{}}],"later":1e400 }`, description))
+	case "tools/call":
+		callCounting(dir, params, reply, say)
+	case "die":
+		os.Exit(3)
+	default:
+		for line := range strings.Lines(string(must2(os.ReadFile(filepath.Join(dir, "say"))))) {
+			say(strings.TrimRight(line, "\n"))
+		}
+		reply(`"result":` + string(params))
+	}
+}
+
+// must2 is a file's content; one that is not there is empty.
+func must2(data []byte, _ error) []byte { return data }
+
+func callCounting(dir string, params json.RawMessage, reply, say func(string)) {
+	var call struct {
+		Name      string
+		Arguments json.RawMessage
+		Meta      map[string]json.RawMessage `json:"_meta"`
+	}
+	_ = json.Unmarshal(params, &call)
+	if call.Name == "Echo" {
+		reply(`"result":{"content":[],"structuredContent":` + string(call.Arguments) + `,"price":1.50,"_meta":{"mythos/receipt":"forged","own":1.0}}`)
+		return
+	}
+	note(dir, "calls", string(call.Meta["mythos/idempotencyKey"])+" "+string(call.Arguments)+"\n")
+	if token := call.Meta["progressToken"]; token != nil {
+		say(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":` + string(token) + `,"progress":1}}`)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "block")); err != nil {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	reply(`"result":{"content":[{"type":"text","text":"counted"}]}`)
+}
+
+func note(dir, name, line string) {
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = f.WriteString(line)
+		f.Close()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(9)
+	}
+}

@@ -1,0 +1,241 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
+)
+
+// awaited is the record of a call whose answer was not written yet, for the processes that
+// come after this one.
+type awaited struct {
+	Key      string      `json:"key"`
+	Instance string      `json:"instance"`
+	At       object.Time `json:"at"`             // when it began
+	Gone     object.Time `json:"gone,omitempty"` // when its client went away; 0: that is not known
+}
+
+// waiting is the same in this process.
+type waiting struct {
+	ctx    context.Context //nolint:containedctx // it is the call's: who asks whether its client is there
+	slot   string
+	record string
+	awaited
+}
+
+// slot begins the records of equal calls.
+func (s *Session) slot(c Call) string {
+	about := fmt.Sprintf("%d:%s%s%s%s", len(s.Agent), s.Agent, c.Tool.ID, object.Sum(c.Request), c.Round)
+	return kv.Awaited + object.Sum([]byte(about)).String() + "/"
+}
+
+// awaiting takes over the oldest equal call whose client went away, or begins one that is
+// awaited: its record is made with its register.
+func (s *Session) awaiting(ctx context.Context, c Call) (key, error) {
+	slot := s.slot(c)
+	if again, err := s.adopt(ctx, slot); err != nil || again.adopted {
+		return again, err
+	}
+	text := s.named(c, "o", strings.ToLower(rand.Text()))
+	w := &waiting{ctx, slot, slot + object.Sum([]byte(text)).String(), awaited{Key: text, Instance: s.Instance, At: s.Gate.Now()}}
+	s.enter(w)
+	return w.key(false)
+}
+
+func (s *Session) enter(w *waiting) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting[w.record] = w
+}
+
+// key is that of a call, with the record that goes with its register.
+func (w *waiting) key(adopted bool) (key, error) {
+	raw, err := json.Marshal(w.awaited)
+	if err != nil {
+		return key{}, err
+	}
+	put := map[string][]byte{w.record: raw}
+	ride := func(func(string) ([]byte, error)) (map[string][]byte, error) { return put, nil }
+	return key{w.Key, adopted, w, []ledger.Rider{{Size: len(w.record) + len(raw), Ride: ride}}}, nil
+}
+
+// adopt takes over a call whose client went away, if there is one: one of this process, also
+// where it has no record yet, or else the oldest one that has.
+func (s *Session) adopt(ctx context.Context, slot string) (key, error) {
+	if w := s.takeOver(ctx, slot); w != nil {
+		raw, err := json.Marshal(w.awaited)
+		if err == nil {
+			_, err = s.KV.Update(ctx, nil, map[string][]byte{w.record: raw})
+		}
+		if err != nil {
+			return key{}, err
+		}
+		return w.key(true)
+	}
+	best, err := s.oldest(ctx, slot)
+	if err != nil || best == nil {
+		return key{}, err
+	}
+	w := &waiting{ctx, slot, best.record, awaited{Key: best.Key, Instance: s.Instance, At: best.At}}
+	raw, err := json.Marshal(w.awaited)
+	if err != nil {
+		return key{}, err
+	}
+	ok, err := s.KV.Update(ctx, map[string][]byte{best.record: best.raw}, map[string][]byte{best.record: raw})
+	if err != nil {
+		return key{}, err
+	}
+	if !ok { // an equal call was faster: that one is awaited now
+		return s.adopt(ctx, slot)
+	}
+	s.enter(w)
+	return w.key(true)
+}
+
+// takeOver replaces a call of this process whose client went away.
+func (s *Session) takeOver(ctx context.Context, slot string) *waiting {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var best *waiting
+	for record, w := range s.waiting {
+		switch {
+		case w.ctx.Err() == nil:
+		case s.old(w.awaited):
+			delete(s.waiting, record)
+		case w.slot == slot && (best == nil || w.At < best.At):
+			best = w
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	w := &waiting{ctx, slot, best.record, best.awaited}
+	s.waiting[w.record] = w
+	return w
+}
+
+// stored is a record as it was read.
+type stored struct {
+	record string
+	raw    []byte
+	awaited
+}
+
+// oldest is the oldest call that another process began, and whose client went away; nil:
+// there is none. Those that waited long enough are forgotten.
+func (s *Session) oldest(ctx context.Context, slot string) (*stored, error) {
+	var all []stored
+	err := kv.Scan(ctx, s.KV, slot, func(record string, value []byte) error {
+		one := stored{record: record, raw: bytes.Clone(value)}
+		if err := json.Unmarshal(one.raw, &one.awaited); err != nil {
+			return fmt.Errorf("record %s: %w", record, err)
+		}
+		all = append(all, one)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var best *stored
+	for i := range all {
+		one := &all[i]
+		orphan, err := s.orphan(one.awaited)
+		switch {
+		case err != nil:
+			return nil, err
+		case !orphan:
+		case s.old(one.awaited):
+			s.gone.add(one.record)
+		case best == nil || one.At < best.At:
+			best = one
+		}
+	}
+	return best, nil
+}
+
+// orphan reports whether nobody waits for a call of another process any more.
+func (s *Session) orphan(a awaited) (bool, error) {
+	if a.Instance == s.Instance { // takeOver knows better
+		return false, nil
+	}
+	if a.Gone != 0 {
+		return true, nil
+	}
+	alive, err := s.Alive(a.Instance)
+	return err == nil && !alive, err
+}
+
+// old reports whether an orphan has waited long enough.
+func (s *Session) old(a awaited) bool {
+	keep := s.Keep
+	if keep == 0 {
+		keep = KeepDefault
+	}
+	return s.Gate.Now() > max(a.At, a.Gone).Add(keep)
+}
+
+// watch tells other processes when the client of a call goes away; the function that it
+// returns ends that.
+func (s *Session) watch(w *waiting) (end func()) {
+	if w == nil {
+		return func() {}
+	}
+	stop := context.AfterFunc(w.ctx, func() { s.gone.failed(s.leave(w)) })
+	return func() {
+		if !stop() { // it may have been registered after that
+			s.gone.failed(s.leave(w))
+		}
+	}
+}
+
+// leave says in the record of a call that its client went away, unless another call has taken
+// it over.
+func (s *Session) leave(w *waiting) error {
+	ctx, cancel := context.WithTimeout(context.Background(), forgetTime)
+	defer cancel()
+	for {
+		raw, err := kv.GetOrNil(ctx, s.KV, w.record)
+		if err != nil || raw == nil || !s.mine(w) {
+			return err
+		}
+		a := w.awaited
+		a.Gone = s.Gate.Now()
+		now, err := json.Marshal(a)
+		if err != nil {
+			return err
+		}
+		if ok, err := s.KV.Update(ctx, map[string][]byte{w.record: raw}, map[string][]byte{w.record: now}); ok || err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Session) mine(w *waiting) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waiting[w.record] == w
+}
+
+// Answered says that the answer of a call was written: nobody takes it over any more.
+func (s *Session) Answered(r Reply) {
+	if r.waiting == nil {
+		return
+	}
+	s.mu.Lock()
+	delete(s.waiting, r.waiting.record)
+	s.mu.Unlock()
+	s.gone.add(r.waiting.record)
+}
+
+// Close waits until what was answered is forgotten.
+func (s *Session) Close() error {
+	s.begin()
+	return s.gone.close()
+}
