@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -15,14 +16,12 @@ import (
 // there tell it what to do.
 func serveCounting(dir string) int {
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
-	var out struct{ lines chan string }
-	out.lines = make(chan string)
-	go func() {
-		for line := range out.lines {
-			fmt.Println(line)
-		}
-	}()
-	say := func(line string) { out.lines <- line }
+	var mu sync.Mutex
+	say := func(line string) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Println(line)
+	}
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
@@ -37,7 +36,11 @@ func serveCounting(dir string) int {
 		if json.Unmarshal([]byte(line), &m) != nil || m.ID == nil || m.Method == "" {
 			continue
 		}
-		go answerCounting(dir, m.Method, m.ID, m.Params, say)
+		if m.Method == "tools/call" {
+			go answerCounting(dir, m.Method, m.ID, m.Params, say)
+		} else {
+			answerCounting(dir, m.Method, m.ID, m.Params, say)
+		}
 	}
 }
 

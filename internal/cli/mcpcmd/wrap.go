@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/mcptool"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
@@ -74,7 +75,7 @@ func runWrap(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *wrapO
 	defer serveLocal(ctx, f, n)()
 	s := &session.Session{
 		Gate: n.Gate, KV: n.DB, Agent: n.Self().Hint, Instance: instance.ID, Alive: n.InstanceAlive, Keep: time.Duration(o.Keep),
-		Held: func(ctx context.Context) ([]caps.Chain, error) { return n.Held(ctx, caps.KindToolCall) },
+		Held: func(ctx context.Context) ([]caps.Chain, error) { return n.Held(ctx, scope.KindToolCall) },
 	}
 	limits := exec.DefaultLimits()
 	p := &wrap.Proxy{Session: s, Pins: server, Notef: f.IO.Notef,

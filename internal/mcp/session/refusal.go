@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/mcptool"
 	"github.com/mythos-project/mythos/internal/jsontext"
@@ -119,7 +120,7 @@ func (s *Session) denial(c Call, d *caps.DeniedError) string {
 	return text
 }
 
-func constraints(call *caps.ToolCall) (words []string) {
+func constraints(call *scope.ToolCall) (words []string) {
 	for _, key := range slices.Sorted(maps.Keys(call.Constraints)) {
 		op, at, _ := strings.Cut(key, ":")
 		switch op {
@@ -135,7 +136,7 @@ func constraints(call *caps.ToolCall) (words []string) {
 }
 
 // scopeOf is the scope of the capability that a call was denied under.
-func (s *Session) scopeOf(d *caps.DeniedError) *caps.ToolCall {
+func (s *Session) scopeOf(d *caps.DeniedError) *scope.ToolCall {
 	held := s.held.Load()
 	if held == nil {
 		return nil
@@ -145,8 +146,8 @@ func (s *Session) scopeOf(d *caps.DeniedError) *caps.ToolCall {
 			if l.ID != d.Cap {
 				continue
 			}
-			if scope, err := l.Cap.Scope.Decode(); err == nil {
-				call, _ := scope.(*caps.ToolCall)
+			if what, err := l.Cap.Scope.Decode(); err == nil {
+				call, _ := what.(*scope.ToolCall)
 				return call
 			}
 		}
@@ -158,15 +159,15 @@ func (s *Session) scopeOf(d *caps.DeniedError) *caps.ToolCall {
 // short constrains is held to what the call has there.
 func (s *Session) allow(c Call, d *caps.DeniedError) string {
 	to := s.Agent
-	scope := "tool.call:" + c.Tool.Name + ",calls=1"
+	text := "tool.call:" + c.Tool.Name + ",calls=1"
 	if d != nil && d.Check == caps.CheckScope {
-		scope += s.exactly(c, s.scopeOf(d))
+		text += s.exactly(c, s.scopeOf(d))
 	}
-	return "mythos cap issue --to " + to + " --scope " + quoted(scope) + " --ttl 1h"
+	return "mythos cap issue --to " + to + " --scope " + quoted(text) + " --ttl 1h"
 }
 
 // exactly constrains a scope to the values of a call, as far as they are plain.
-func (s *Session) exactly(c Call, call *caps.ToolCall) string {
+func (s *Session) exactly(c Call, call *scope.ToolCall) string {
 	if call == nil {
 		return ""
 	}

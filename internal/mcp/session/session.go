@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/ledger"
@@ -157,11 +158,11 @@ func (s *Session) chains(ctx context.Context, tool object.Hash, anew bool) ([]ca
 
 // names reports whether a capability is for a tool, whatever its constraints say.
 func names(chain caps.Chain, tool object.Hash) bool {
-	scope, err := chain[0].Cap.Scope.Decode()
+	what, err := chain[0].Cap.Scope.Decode()
 	if err != nil {
 		return false
 	}
-	call, ok := scope.(*caps.ToolCall)
+	call, ok := what.(*scope.ToolCall)
 	return ok && call.ToolID == tool
 }
 
