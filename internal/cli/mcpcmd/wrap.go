@@ -75,7 +75,7 @@ func runWrap(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *wrapO
 	defer serveLocal(ctx, f, n)()
 	s := &session.Session{
 		Gate: n.Gate, KV: n.DB, Agent: n.Self().Hint, Instance: instance.ID, Alive: n.InstanceAlive, Keep: time.Duration(o.Keep),
-		Held: func(ctx context.Context) ([]caps.Chain, error) { return n.Held(ctx, scope.KindToolCall) },
+		Held: func(ctx context.Context) ([]caps.Chain, error) { return n.Auth.Held(ctx, scope.KindToolCall) },
 	}
 	limits := exec.DefaultLimits()
 	p := &wrap.Proxy{Session: s, Pins: server, Notef: f.IO.Notef,
