@@ -102,10 +102,6 @@ func (a *attempt) charge(ctx context.Context) (uint16, error) {
 	return StatusQuota, quota
 }
 
-func (a *attempt) riders(s ledger.State) []ledger.Rider {
-	return append(a.charging(s), a.effect.Riders...)
-}
-
 // charging is charge for an effect with a key, as a rider of its register. Where our
 // own attempt at the same request broke off, that was charged, and this goes on with it.
 func (a *attempt) charging(s ledger.State) []ledger.Rider {

@@ -139,7 +139,8 @@ func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome,
 		policy.Retry = ledger.Probe
 	}
 	for range casTries { // each further turn means that the probe found that it did not happen
-		d, err = a.gate.Ledger.RegisterWith(ctx, a.effect.Tool, a.effect.Key, a.requestHash, policy, a.riders)
+		d, err = a.gate.Ledger.RegisterWith(ctx, a.effect.Tool, a.effect.Key, a.requestHash, policy,
+			func(s ledger.State) []ledger.Rider { return append(a.charging(s), a.effect.Riders...) })
 		if err == nil {
 			return d, Outcome{}, false, nil
 		}

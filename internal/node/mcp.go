@@ -40,14 +40,9 @@ func (to *Toolbox) ListMCP(ctx context.Context, m exec.ModuleRef, timeout time.D
 // MCP is what speaks with MCP servers here.
 func (n *Node) MCP() *mcptool.Runner { return n.mcp }
 
-// ServerModule is how an MCP server is started or reached: the implementation of its tools,
-// without a tool. notes is given what a person should know.
+// ServerModule is how an MCP server is started or reached; it names no tool.
 func ServerModule(s ToolSpec, notes *[]string) (exec.ModuleRef, error) {
-	s.MCPTool = "any"
 	m, err := mcpModule(s, notes)
-	if err == nil {
-		err = m.Check()
-	}
 	if s.Timeout > 0 {
 		m.Limits = &exec.ModuleLimits{TimeoutUs: uint64(s.Timeout.Microseconds())}
 	}

@@ -72,6 +72,11 @@ func (o *serverOptions) module(f *cmdutil.Factory, c *cobra.Command, argv []stri
 	o.ToolSpec.Timeout = time.Duration(o.Timeout)
 	var notes []string
 	m, err := node.ServerModule(o.ToolSpec, &notes)
+	if err == nil {
+		tool := m
+		tool.Tool = o.Name
+		err = tool.Check()
+	}
 	if err != nil {
 		return m, clierr.New(clierr.Usage, "server %s: %w", o.Name, err)
 	}
