@@ -1,5 +1,5 @@
 # Targets for people. CI calls .ci/run and nothing else.
-.PHONY: attack build test check lint generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters release-check network once tutorials
+.PHONY: attack engines s3 build test check lint generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters release-check network once tutorials
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -65,6 +65,13 @@ bench: ## all benchmarks (about five minutes)
 
 bench-waiters: build ## how soon 100 processes that wait for an effect have its answer, beside a bare lock (half a minute)
 	go run ./bench/waiters -mythos ./mythos -n 100
+
+S3 ?= $(CURDIR)/.ci/bin/versitygw
+s3: ## the object store for tests, as .ci/bin/versitygw (three minutes of processor)
+	GOFLAGS= GOBIN=$(dir $(S3)) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+
+engines: ## the scripts of cmd/mythos a second time, over PostgreSQL and a bucket (needs both, see s3; about ten minutes)
+	MYTHOS_TEST_VERSITYGW=$(S3) MYTHOS_TEST_ALL_ENGINES=1 go test -count=1 -timeout 60m -run TestEngines ./cmd/mythos
 
 ROUNDS ?= 6
 attack: ## each damage to each file of a database and of a repository, ROUNDS times (6: about five minutes); damage is named or does no harm

@@ -25,7 +25,11 @@ func (l *Ledger) present(ctx context.Context, s *State) (err error) {
 		return nil
 	}
 	if l.Holders != nil {
-		if s.Presence, err = l.Holders.Look(s.IdemID); err != nil || s.Presence != Unseen {
+		s.Presence, err = l.Holders.Look(s.IdemID)
+		if s.Presence == Gone && !bytes.HasPrefix(s.Register.Instance, l.Home) {
+			s.Presence = Unseen // a lock that is free here says nothing of an attempt elsewhere
+		}
+		if err != nil || s.Presence != Unseen {
 			return err
 		}
 	}

@@ -36,9 +36,11 @@ type Ledger struct {
 
 	// Instance tells this process from others of the same agent: InstanceSize random bytes,
 	// or nil, which makes its attempts those of all of them. Holders knows which attempts
-	// are under way; nil: leases alone tell. Set both before first use.
+	// are under way; nil: leases alone tell. Home begins the Instance of those whose attempts
+	// Holders can know to be over; empty: it knows all. Set them before first use.
 	Instance []byte
 	Holders  Holders
+	Home     []byte
 
 	// Known are agents whose marks and commits can be verified though no entry
 	// names them. Operator says whose resolutions count, given when and where they were

@@ -16,6 +16,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/mythos-project/mythos/internal/pgtest"
+	"github.com/mythos-project/mythos/internal/s3test"
 	"github.com/mythos-project/mythos/internal/supervise"
 	"github.com/mythos-project/mythos/object"
 )
@@ -26,6 +28,7 @@ func TestMain(m *testing.M) {
 			if version, err := strconv.ParseUint(os.Getenv(landlockVar), 10, 8); err == nil {
 				supervise.Pretend(uint8(version))
 			}
+			os.Args = toEngines(os.Args)
 			os.Exit(checkedMain())
 		},
 		"mcpserver": func() { os.Exit(serveCounting(os.Args[1])) },
@@ -61,6 +64,8 @@ func (c cleaning) Run() int {
 		return 1
 	}
 	defer func() { _ = errors.Join(os.RemoveAll(learnedDir), os.RemoveAll(home)) }()
+	defer s3test.StopShared()
+	defer pgtest.StopShared()
 	return c.M.Run()
 }
 
@@ -100,20 +105,24 @@ func TestScripts(t *testing.T) {
 }
 
 func runScripts(t *testing.T, coverage string) {
+	runScriptsIn(t, testscript.Params{Dir: "testdata/script"}, coverage, func(*testscript.Env) {})
+}
+
+// runScriptsIn runs the scripts that p names, each in an empty folder and what setup adds.
+func runScriptsIn(t *testing.T, p testscript.Params, coverage string, setup func(*testscript.Env)) {
 	endpoint := newEndpoint(t)
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		RequireExplicitExec: true,
-		Setup: func(env *testscript.Env) error {
-			env.Setenv(schemasVar, schemaDir(t))
-			env.Setenv(coverVar, coverage)
-			env.Setenv("ENDPOINT", endpoint)
-			env.Setenv("HOME", env.WorkDir)
-			env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/.cache")
-			return nil
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "keep": keep, "learned": learnedCmd, "damage": damage, "cutoff": cutoff, "nowhere": nowhere, "unhex": unhex},
-	})
+	p.RequireExplicitExec = true
+	p.Setup = func(env *testscript.Env) error {
+		env.Setenv(schemasVar, schemaDir(t))
+		env.Setenv(coverVar, coverage)
+		env.Setenv("ENDPOINT", endpoint)
+		env.Setenv("HOME", env.WorkDir)
+		env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/.cache")
+		setup(env)
+		return nil
+	}
+	p.Cmds = map[string]func(*testscript.TestScript, bool, []string){"code": code, "keep": keep, "learned": learnedCmd, "damage": damage, "cutoff": cutoff, "nowhere": nowhere, "unhex": unhex}
+	testscript.Run(t, p)
 }
 
 // code runs a command that must end with the given exit code: code N CMD ARG...

@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/plainfile"
@@ -23,6 +24,8 @@ import (
 	"github.com/mythos-project/mythos/packet"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
+	"github.com/mythos-project/mythos/store/bucket"
+	"github.com/mythos-project/mythos/store/postgres"
 )
 
 // codes is the one table that maps errors to exit codes; the first row that
@@ -34,7 +37,12 @@ var codes = []struct {
 	{clierr.Invalid, []error{exec.ErrPinned}}, // also where it is why a tool did not start
 	{clierr.Tool, []error{exec.ErrNotStarted, ledger.ErrStopped}},
 	{clierr.Conflict, []error{ledger.ErrAttempt, ledger.ErrInside, ledger.ErrIdempotencyConflict, ledger.ErrNonDeterministic, ledger.ErrDivergent, exec.ErrReplay, exec.ErrPolicyOfOthers, store.ErrChanged, model.ErrConflict, caps.ErrPolicyOld, caps.ErrRevocationOld, caps.ErrRevocationFork, keyfile.ErrExists}},
-	{clierr.Busy, []error{ledger.ErrBusy, badger.ErrBusy}},
+	{clierr.Failed, []error{postgres.ErrUnknown}},
+	{clierr.Busy, []error{ledger.ErrBusy, badger.ErrBusy, postgres.ErrUnreachable, bucket.ErrUnreachable}},
+	{clierr.Usage, []error{postgres.ErrAddress, bucket.ErrAddress, engine.ErrPlaces}},
+	{clierr.Refused, []error{postgres.ErrFormat, postgres.ErrUnsafe, bucket.ErrUnsafe, engine.ErrShared}},
+	{clierr.NotFound, []error{postgres.ErrNoRepository}},
+	{clierr.Conflict, []error{postgres.ErrExists, bucket.ErrTaken}},
 	{clierr.Refused, []error{caps.ErrDenied, caps.ErrQuota, exec.ErrBudget, packet.ErrUntrusted, packet.ErrReplay, packet.ErrExpired,
 		packet.ErrGuard, store.ErrKey, keyfile.ErrPassphrase, keyfile.ErrNoPassphrase, keyfile.ErrMode, ledger.ErrUnknownOutcome, ledger.ErrAbandoned, model.ErrRefused, node.ErrReservedRef, node.ErrForeign}},
 	{clierr.Tool, []error{exec.ErrLost}},

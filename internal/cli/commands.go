@@ -31,6 +31,7 @@ var commands = []struct {
 }{
 	{"quickstart", help.Start, quickstart.New},
 	{"init", help.Start, repocmd.NewInit},
+	{"join", help.Start, repocmd.NewJoin},
 	{"once", help.Start, runcmd.NewOnce},
 	{"tool", help.Start, toolcmd.New},
 	{"mcp", help.Start, mcpcmd.New},

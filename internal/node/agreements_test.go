@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -27,7 +28,7 @@ type agreeing struct {
 func newAgreeing(t testing.TB) *agreeing {
 	t.Helper()
 	dir := t.TempDir()
-	if _, _, err := node.Init(dir, "near"); err != nil {
+	if _, _, err := node.Init(dir, "near", engine.Make); err != nil {
 		t.Fatal(err)
 	}
 	a := &agreeing{now: 1_000_000_000}

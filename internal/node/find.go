@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/plainfile"
 )
@@ -72,7 +73,7 @@ func isRepository(dir string) (bool, error) {
 	if err == nil && st.Mode().IsRegular() {
 		return true, nil
 	}
-	if _, other := os.Lstat(filepath.Join(dir, databaseFile)); other != nil {
+	if _, other := os.Lstat(filepath.Join(dir, engine.IDFile)); other != nil {
 		return false, nil
 	}
 	if _, lerr := os.Lstat(settings); errors.Is(err, fs.ErrNotExist) && lerr != nil {

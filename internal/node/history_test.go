@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/overview"
 	"github.com/mythos-project/mythos/ledger"
@@ -40,7 +41,7 @@ func (c *clock) pass(d time.Duration) {
 
 func open(tb testing.TB, dir string, c *clock) *node.Node {
 	tb.Helper()
-	if _, _, err := node.Init(dir, "alice"); err != nil {
+	if _, _, err := node.Init(dir, "alice", engine.Make); err != nil {
 		tb.Fatal(err)
 	}
 	n, err := node.Open(tb.Context(), filepath.Join(dir, node.Folder), node.Options{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/object"
@@ -17,9 +18,9 @@ import (
 
 // Init makes a repository in dir with a fresh identity that goes by hint, and
 // returns the identity. A repository that is there already is left as it is.
-// The settings file is written last: one that was not made wholly, or has lost its
-// settings, gets what it lacks.
-func Init(dir, hint string) (agent object.AgentID, fresh bool, err error) {
+// engines makes what the repository stands on, as engine.Make does. The settings file is
+// written last: one that was not made wholly, or has lost its settings, gets what it lacks.
+func Init(dir, hint string, engines func(root string) error) (agent object.AgentID, fresh bool, err error) {
 	root := filepath.Join(dir, Folder)
 	is, err := isRepository(root)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -28,19 +29,20 @@ func Init(dir, hint string) (agent object.AgentID, fresh bool, err error) {
 	if is {
 		agent, err := keyfile.Public(identity.KeyDir(root), identity.SelfKey)
 		if err == nil {
-			_, err = databaseID(root)
+			_, err = engine.ID(root)
 		}
 		return agent, false, err
 	}
-	for _, d := range []string{root, filepath.Join(root, "keys"), filepath.Join(root, "db"), filepath.Join(root, "chunks")} {
+	for _, d := range []string{root, filepath.Join(root, "keys")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return object.AgentID{}, false, fmt.Errorf("init: %w", err)
 		}
 	}
-	if err = identity.MustExist(filepath.Join(root, databaseFile)); err != nil {
-		err = makeDatabase(root)
+	if err := engines(root); err != nil {
+		_, _ = os.Remove(filepath.Join(root, "keys")), os.Remove(root) // if there is nothing in them
+		return object.AgentID{}, false, err
 	}
-	if err := errors.Join(err, ignoreAll(root)); err != nil {
+	if err := ignoreAll(root); err != nil {
 		return object.AgentID{}, false, fmt.Errorf("init: %w", err)
 	}
 	key, err := keyfile.Load(filepath.Join(root, "keys"), identity.SelfKey, nil)

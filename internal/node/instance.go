@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -21,13 +22,19 @@ const servingFolder = "serving"
 type Instance struct {
 	ID string // random
 
-	file string
-	f    *os.File
+	file   string
+	f      *os.File
+	giveUp func() error // of a server that is known to other machines
 }
 
 // NewInstance makes this process known as a server of the repository until Close. What
 // servers that are gone have left is removed.
 func (n *Node) NewInstance() (*Instance, error) {
+	if n.engine.Shared != nil {
+		id := strings.ToLower(rand.Text())
+		giveUp, err := n.engine.Shared.Register(context.Background(), id)
+		return &Instance{ID: id, giveUp: giveUp}, err
+	}
 	dir := filepath.Join(n.Dir, servingFolder)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
@@ -80,7 +87,12 @@ func (i *Instance) named() bool {
 }
 
 // Close says that the server has ended.
-func (i *Instance) Close() error { return removeLocked(i.f, i.file) }
+func (i *Instance) Close() error {
+	if i.giveUp != nil {
+		return i.giveUp()
+	}
+	return removeLocked(i.f, i.file)
+}
 
 // removeLocked removes a locked file and closes it: while it is locked, so that nobody takes
 // the name for a server that lives; or afterwards, where a system does not remove open files.
@@ -104,6 +116,9 @@ const instanceDigits = "abcdefghijklmnopqrstuvwxyz0123456789"
 func (n *Node) InstanceAlive(id string) (bool, error) {
 	if strings.Trim(id, instanceDigits) != "" || id == "" {
 		return false, nil
+	}
+	if n.engine.Shared != nil {
+		return n.engine.Shared.Alive(context.Background(), id)
 	}
 	name := filepath.Join(n.Dir, servingFolder, id)
 	f, err := plainfile.Open(name, os.O_RDWR, 0)

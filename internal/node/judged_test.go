@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/node"
@@ -64,7 +65,7 @@ func TestOldDatesDoNotCount(t *testing.T) {
 	for name, known := range map[string]bool{"the entries at the rotation are known": true, "the times alone": false} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			if _, _, err := node.Init(dir, "alice"); err != nil {
+			if _, _, err := node.Init(dir, "alice", engine.Make); err != nil {
 				t.Fatal(err)
 			}
 			root, start := filepath.Join(dir, node.Folder), object.Time(1_700_000_000_000_000)

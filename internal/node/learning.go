@@ -6,6 +6,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
@@ -24,6 +25,7 @@ type Learner struct {
 	Caller   *Caller
 	Datasets *Datasets
 	Toolbox  *Toolbox
+	Engine   *engine.Engine
 	Busy     time.Duration // how long to wait for another process that decides about the same ring
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
@@ -17,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/exec/process"
 	"github.com/mythos-project/mythos/exec/wasm"
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/running"
@@ -24,8 +24,6 @@ import (
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
-	"github.com/mythos-project/mythos/store/badger"
-	"github.com/mythos-project/mythos/store/files"
 	"github.com/mythos-project/mythos/store/socket"
 )
 
@@ -35,7 +33,7 @@ type Node struct {
 	*identity.Identity
 	Judge       *Judge
 	Config      *config.Config
-	DB          *socket.DB // of the process that serves the repository, or our own
+	DB          store.KV
 	Store       *store.Store
 	Ledger      *ledger.Ledger
 	Running     *running.Dir // the attempts that are under way on this machine
@@ -69,7 +67,7 @@ type Node struct {
 	mcp       *mcptool.Runner
 	wasm      *wasm.Runner
 
-	own    *badger.DB
+	engine *engine.Engine
 	debugf func(string, ...any)
 	close  []func() error
 
@@ -89,7 +87,8 @@ type Options struct {
 
 // Open opens the repository at dir, a .mythos folder.
 func Open(ctx context.Context, dir string, o Options) (*Node, error) {
-	id, err := identity.Load(dir, o.Config.Key, o.Passphrase, o.Now)
+	now := o.Now
+	id, err := identity.Load(dir, o.Config.Key, o.Passphrase, func() object.Time { return now() })
 	if err != nil {
 		return nil, err
 	}
@@ -97,24 +96,24 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 	if n.debugf == nil {
 		n.debugf = func(string, ...any) {}
 	}
-	db, err := openDatabase(dir, o.Config)
+	e, err := engine.Open(dir, engine.Options{Wait: o.Config.Busy, Debugf: o.Debugf})
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", dir, err)
+		return nil, err
 	}
-	n.own = db
-	n.DB = socket.Open(dir, db, socket.Options{Wait: o.Config.Busy, Debugf: o.Debugf})
-	n.close = append(n.close, db.Close, n.DB.Close)
-	chunks, err := files.Open(filepath.Join(dir, "chunks"))
-	if err != nil {
-		return nil, errors.Join(err, n.Close())
-	}
-	n.Store = store.New(n.DB, chunks)
+	now = e.Clock(ctx, o.Now)
+	n.engine, n.DB = e, e.DB
+	n.close = append(n.close, e.Close)
+	n.Store = store.New(e.DB, e.Chunks)
 	n.Ledger = ledger.Open(n.DB, n.Key, n.Now)
 	n.Ledger.Known = append(n.Trust.EverFor(keyfile.ForLedger), n.Former...)
 	n.Judge = &Judge{ID: id, Ledger: n.Ledger, Store: n.Store, Debugf: n.debugf}
 	n.Ledger.Operator = func(a object.AgentID, m ledger.Moment) bool { return n.Judge.Operates(ctx, a, m) }
 	n.Running = running.New(filepath.Join(dir, "running"))
 	n.Ledger.Holders = n.Running
+	if e.Shared != nil {
+		n.Ledger.Home = e.Shared.Home
+		copy(n.Ledger.Instance, e.Shared.Home)
+	}
 	n.Revocations = caps.NewRevocations(n.DB)
 	n.Verifier = &caps.Verifier{Trusted: n.TrustsIssuer, Revoked: n.Revocations.Lookup(ctx), MaxAge: n.Trust.MaxAge}
 	n.Policies = caps.NewPolicies(n.DB, func(p *caps.IssuancePolicy) bool { return n.Judge.TrustsPolicy(ctx, p) })
@@ -180,20 +179,9 @@ func (n *Node) wasmCache() wasm.Cache {
 	return wasm.Cache{Dir: filepath.Join(base, "mythos", "wasm", n.Self().KeyHex()[:16]), Key: seal[:], Debugf: n.debugf}
 }
 
-// lingering is how long a serving process keeps an idle database open.
-const lingering = time.Minute
-
-// ServeLocal lets the other commands on this repository work through this process,
-// until the server is closed. The error wraps socket.ErrServed when they do so
-// through another one.
-func (n *Node) ServeLocal() (*socket.Server, error) {
-	s, err := n.DB.Listen()
-	if err != nil {
-		return nil, fmt.Errorf("local socket: %w", err)
-	}
-	n.own.Linger(lingering)
-	return s, nil
-}
+// ServeLocal lets the other commands on this repository work through this process
+// ([engine.Engine.Listen]).
+func (n *Node) ServeLocal() (*socket.Server, error) { return n.engine.Listen() }
 
 // Close closes what Open opened, last first.
 func (n *Node) Close() error {

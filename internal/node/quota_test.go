@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 )
@@ -22,7 +23,7 @@ import (
 // limits allow happens, and nothing else.
 func TestQuotaOnDisk(t *testing.T) {
 	dir, c := t.TempDir(), clockAt()
-	if _, _, err := node.Init(dir, "alice"); err != nil {
+	if _, _, err := node.Init(dir, "alice", engine.Make); err != nil {
 		t.Fatal(err)
 	}
 	var root, leaf caps.Chain

@@ -13,7 +13,7 @@ func (n *Node) wire() {
 	n.Episodes = &Episodes{ID: id, Store: n.Store, Gate: n.Gate, Source: n.Source, Toolbox: n.Toolbox, Auth: n.Auth, Rules: n.Config.Redact}
 	n.Caller = &Caller{ID: id, Store: n.Store, Ledger: n.Ledger, Gate: n.Gate, Exec: n.Exec, Models: n.Models, Auth: n.Auth, Episodes: n.Episodes}
 	n.Datasets = &Datasets{ID: id, Gate: n.Gate, Store: n.Store, Source: n.Source, Auth: n.Auth, Caller: n.Caller, Episodes: n.Episodes, Toolbox: n.Toolbox, Find: n.Find}
-	n.Learn = &Learner{ID: id, Store: n.Store, Ledger: n.Ledger, Gate: n.Gate, Tools: n.Tools, Models: n.Models, Auth: n.Auth, Caller: n.Caller,
+	n.Learn = &Learner{ID: id, Engine: n.engine, Store: n.Store, Ledger: n.Ledger, Gate: n.Gate, Tools: n.Tools, Models: n.Models, Auth: n.Auth, Caller: n.Caller,
 		Datasets: n.Datasets, Toolbox: n.Toolbox, Busy: n.Config.Busy}
 	n.Indexes = &Indexes{ID: id, Store: n.Store, Gate: n.Gate, Models: n.Models, Caller: n.Caller, Episodes: n.Episodes, Busy: n.Config.Busy}
 	n.Codebooks = &Codebooks{ID: id, DB: n.DB, Store: n.Store, Gate: n.Gate, Exec: n.Exec, Models: n.Models, Caller: n.Caller}

@@ -22,6 +22,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/object"
@@ -33,7 +34,7 @@ import (
 func repository(t testing.TB, name string) *node.Node {
 	t.Helper()
 	dir := t.TempDir()
-	if _, _, err := node.Init(dir, name); err != nil {
+	if _, _, err := node.Init(dir, name, engine.Make); err != nil {
 		t.Fatal(err)
 	}
 	n, err := node.Open(t.Context(), filepath.Join(dir, node.Folder), node.Options{

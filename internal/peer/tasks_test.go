@@ -19,6 +19,7 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
@@ -150,7 +151,7 @@ const hello = ".const g text \"hello\"\n.task #\"sym:main\" () budget { cpu 5000
 func taskNode(t *testing.T, later *atomic.Int64) *node.Node {
 	t.Helper()
 	dir := t.TempDir()
-	if _, _, err := node.Init(dir, "far"); err != nil {
+	if _, _, err := node.Init(dir, "far", engine.Make); err != nil {
 		t.Fatal(err)
 	}
 	n, err := node.Open(context.Background(), filepath.Join(dir, node.Folder), node.Options{

@@ -16,10 +16,16 @@ var schema string
 // oldest is the oldest server that is used.
 const oldest = 150000
 
-// Create makes an empty repository in the database, and says what it is. The error wraps ErrExists
-// where one is there, ErrFormat where the server is too old, and ErrUnsafe.
-func (d *DB) Create(ctx context.Context, a About) (About, error) {
+// NewAbout describes a new repository, which gets a random id.
+func NewAbout(chunks string, acceptLoss bool) About {
+	a := About{Chunks: chunks, AcceptLoss: acceptLoss}
 	_, _ = rand.Read(a.ID[:]) // never fails
+	return a
+}
+
+// Create makes an empty repository in the database. The error wraps ErrExists where one is there,
+// ErrFormat where the server is too old, and ErrUnsafe.
+func (d *DB) Create(ctx context.Context, a About) error {
 	err := d.retry(ctx, d.opts.Wait, func(conn *pgx.Conn) error {
 		version := 0
 		if err := conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int", pgx.QueryExecModeExec).Scan(&version); err != nil {
@@ -37,9 +43,9 @@ func (d *DB) Create(ctx context.Context, a About) (About, error) {
 		return err
 	})
 	if sqlState(err) == duplicateSchema {
-		return a, fmt.Errorf("%w", ErrExists)
+		return fmt.Errorf("%w", ErrExists)
 	}
-	return a, err
+	return err
 }
 
 // literal is text as SQL writes it.
@@ -55,14 +61,14 @@ func safe(ctx context.Context, conn *pgx.Conn, accepted bool) error {
 	var fsync, synchronous string
 	var standbys int
 	err := conn.QueryRow(ctx, "SELECT current_setting('fsync'), current_setting('synchronous_standby_names'),"+
-		" (SELECT count(*) FROM pg_stat_replication WHERE application_name IS DISTINCT FROM 'pg_basebackup')", pgx.QueryExecModeExec).Scan(&fsync, &synchronous, &standbys)
+		" (SELECT count(*) FROM pg_stat_replication WHERE coalesce(application_name, '') NOT IN ('pg_basebackup', 'pg_receivewal', 'barman_receive_wal'))", pgx.QueryExecModeExec).Scan(&fsync, &synchronous, &standbys)
 	switch {
 	case err != nil:
 		return err
 	case fsync != "on":
 		return fmt.Errorf("%w: fsync is %s there; set it on, or accept the loss with --accept-loss", ErrUnsafe, fsync)
 	case synchronous == "" && standbys > 0:
-		return fmt.Errorf("%w: it has %d asynchronous standby; name it in synchronous_standby_names, or accept the loss with --accept-loss", ErrUnsafe, standbys)
+		return fmt.Errorf("%w: it has %d asynchronous standby; name it in synchronous_standby_names (if it only copies for a backup, grant this role pg_read_all_stats), or accept the loss with --accept-loss", ErrUnsafe, standbys)
 	case synchronous == "" && len(conn.Config().Fallbacks) > 0 && severalHosts(conn.Config()):
 		return fmt.Errorf("%w: the address names several servers, and synchronous_standby_names is empty; set it, or accept the loss with --accept-loss", ErrUnsafe)
 	}

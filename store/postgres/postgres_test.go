@@ -26,7 +26,7 @@ func fresh(t testing.TB) (*postgres.DB, string) {
 	t.Helper()
 	address := pgtest.Shared(t).Database(t)
 	db := at(t, address)
-	if _, err := db.Create(t.Context(), postgres.About{Chunks: `s3://b'u\cket`, AcceptLoss: true}); err != nil {
+	if err := db.Create(t.Context(), postgres.NewAbout(`s3://b'u\cket`, true)); err != nil {
 		t.Fatal(err)
 	}
 	return db, address
@@ -193,14 +193,14 @@ func TestAddress(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	s := pgtest.Shared(t)
 	empty := at(t, s.Database(t))
-	if _, err := empty.Create(t.Context(), postgres.About{}); !errors.Is(err, postgres.ErrUnsafe) {
+	if err := empty.Create(t.Context(), postgres.About{}); !errors.Is(err, postgres.ErrUnsafe) {
 		t.Errorf("a server without syncs: %v", err)
 	}
 	if _, _, err := empty.Get(t.Context(), "x/a"); !errors.Is(err, postgres.ErrNoRepository) {
 		t.Errorf("an empty database: %v", err)
 	}
 	db, address := fresh(t)
-	if _, err := db.Create(t.Context(), postgres.About{AcceptLoss: true}); !errors.Is(err, postgres.ErrExists) {
+	if err := db.Create(t.Context(), postgres.NewAbout("", true)); !errors.Is(err, postgres.ErrExists) {
 		t.Errorf("a second repository in a database: %v", err)
 	}
 	other, err := postgres.Open(address, postgres.Options{ID: [16]byte{1}})

@@ -93,3 +93,31 @@ BEGIN
   END IF;
   RETURN true;
 END $$;
+
+-- What is in the bucket. A chunk's object has a generation in its name: a collection that was held up
+-- can only delete the one that it meant.
+CREATE SEQUENCE mythos.tick;
+
+-- Puts under way, by the tick at which they began.
+CREATE TABLE mythos.put (
+  id   bigint PRIMARY KEY DEFAULT nextval('mythos.tick'),
+  seen timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE TABLE mythos.chunk (
+  h       bytea PRIMARY KEY,
+  size    bigint NOT NULL,
+  here    boolean NOT NULL DEFAULT false,
+  gen     integer NOT NULL DEFAULT 0,          -- of the object, if it is here
+  next    integer NOT NULL DEFAULT 0,          -- that the next object has
+  spare   integer[] NOT NULL DEFAULT '{0}',    -- that may have an object besides
+  doubted boolean NOT NULL DEFAULT false,
+  used    bigint NOT NULL DEFAULT nextval('mythos.tick')
+);
+CREATE INDEX ON mythos.chunk (h) WHERE spare <> '{}';
+
+-- Servers of the repository, with their last signs of life.
+CREATE TABLE mythos.server (
+  id   text PRIMARY KEY,
+  seen timestamptz NOT NULL DEFAULT clock_timestamp()
+);

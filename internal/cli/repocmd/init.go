@@ -6,7 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/node"
@@ -15,29 +17,46 @@ import (
 // NewInit is `mythos init`.
 func NewInit(f *cmdutil.Factory) *cobra.Command {
 	var name string
-	var anew bool
+	var anew, acceptLoss bool
+	var p engine.Places
 	c := &cobra.Command{
-		Use:   "init [DIR] [--new-database]",
+		Use:   "init [DIR] [--store URL --chunks URL | --new-database]",
 		Short: "Make a repository with an identity of its own",
 		Long: "Makes DIR/.mythos with an Ed25519 identity, which is the repository's first authority. A repository that is\n" +
 			"there already stays as it is. With --new-database, one whose database is lost gets an empty one: its keys and its\n" +
-			"trust stay, and what is left of the old database is kept beside it. Effects that it knew can run a second time.",
+			"trust stay, and what is left of the old database is kept beside it. Effects that it knew can run a second time.\n\n" +
+			"With --store and --chunks the repository is in a PostgreSQL database and an S3-compatible bucket, so that other\n" +
+			"machines can join it (`mythos join`). DIR/.mythos then has the keys, the trust and the settings of this machine. A\n" +
+			"password is never in an address: it comes from PGPASSWORD or a password file, and from AWS_SECRET_ACCESS_KEY or ~/.aws.",
 		Example: "  mythos init \"$(mktemp -d)\"",
 		Args:    cmdutil.Args(0, 1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			dir := "."
 			if len(args) > 0 {
 				dir = args[0]
 			}
-			if anew {
+			switch shared := p.Store != "" || p.Chunks != ""; {
+			case anew && shared, acceptLoss && !shared:
+				return clierr.New(clierr.Usage, "--new-database goes without --store, and --accept-loss with it")
+			case anew:
 				return runNewDatabase(f, dir)
+			case shared:
+				return runInitShared(f, dir, name, func(root string) error { return engine.MakeShared(c.Context(), root, p, acceptLoss) })
 			}
-			return runInit(f, dir, name)
+			return runInit(f, dir, name, engine.Make)
 		},
 	}
 	c.Flags().StringVar(&name, "name", "", "what the agent is called, for people; the folder's name by default")
+	placeFlags(c, &p)
+	c.Flags().BoolVar(&acceptLoss, "accept-loss", false, "take a server that may lose what it has acknowledged, as one with an asynchronous standby")
 	c.Flags().BoolVar(&anew, "new-database", false, "give a repository whose database is lost an empty one")
 	return f.Returns(c, initResults)
+}
+
+// placeFlags are the addresses of a repository that many machines share.
+func placeFlags(c *cobra.Command, p *engine.Places) {
+	c.Flags().StringVar(&p.Store, "store", "", "the database: postgres://HOST/DATABASE, with the parameters of libpq")
+	c.Flags().StringVar(&p.Chunks, "chunks", "", "the bucket: s3://BUCKET[/PREFIX][?region=R&endpoint=URL&path_style=true]")
 }
 
 func runNewDatabase(f *cmdutil.Factory, dir string) error {
@@ -49,7 +68,7 @@ func runNewDatabase(f *cmdutil.Factory, dir string) error {
 	if err != nil {
 		return err
 	}
-	kept, err := node.NewDatabase(root)
+	kept, err := engine.Renew(root)
 	if err != nil {
 		return err
 	}
@@ -60,7 +79,16 @@ func runNewDatabase(f *cmdutil.Factory, dir string) error {
 	return f.Emit(initialized{root, agent.KeyID(), agent.KeyHex(), agent.Hint, false}, func() { f.IO.Printf("%s\n", agent.KeyID()) })
 }
 
-func runInit(f *cmdutil.Factory, dir, name string) error {
+// runInitShared is runInit for a folder that has no repository yet.
+func runInitShared(f *cmdutil.Factory, dir, name string, engines func(root string) error) error {
+	root := filepath.Join(dir, node.Folder)
+	if _, err := engine.ID(root); err == nil {
+		return clierr.New(clierr.Conflict, "%s is a repository already", root).On(root)
+	}
+	return runInit(f, dir, name, engines)
+}
+
+func runInit(f *cmdutil.Factory, dir, name string, engines func(root string) error) error {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return err
@@ -68,7 +96,7 @@ func runInit(f *cmdutil.Factory, dir, name string) error {
 	if name == "" {
 		name = filepath.Base(abs)
 	}
-	agent, fresh, err := node.Init(abs, name)
+	agent, fresh, err := node.Init(abs, name, engines)
 	if err != nil {
 		return err
 	}

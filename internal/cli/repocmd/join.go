@@ -1,0 +1,33 @@
+package repocmd
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/engine"
+)
+
+// NewJoin is `mythos join`.
+func NewJoin(f *cmdutil.Factory) *cobra.Command {
+	var name string
+	var p engine.Places
+	c := &cobra.Command{
+		Use:   "join [DIR] --store URL --chunks URL",
+		Short: "Work on a repository that other machines share",
+		Long: "Makes DIR/.mythos with an identity of its own, and lets it work on the repository that `mythos init --store` has\n" +
+			"made. Recorded answers are replayed for every machine. A capability that this machine issues counts on the others\n" +
+			"when they trust its key (`mythos trust add`), and the other way round. To work under one key, set MYTHOS_KEY.",
+		Example: "  mythos join --store postgres://db.internal/mythos --chunks s3://artifacts/mythos",
+		Args:    cmdutil.Args(0, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			dir := "."
+			if len(args) > 0 {
+				dir = args[0]
+			}
+			return runInitShared(f, dir, name, func(root string) error { return engine.Join(c.Context(), root, p) })
+		},
+	}
+	placeFlags(c, &p)
+	c.Flags().StringVar(&name, "name", "", "what the agent is called, for people; the folder's name by default")
+	return f.Returns(c, initResults)
+}

@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/store/bucket"
+	"github.com/mythos-project/mythos/store/postgres"
+)
+
+// Shared is what a repository has besides that many machines share.
+type Shared struct {
+	Home []byte // begins the instance of every process of this folder
+
+	db *postgres.DB
+}
+
+func openShared(root string, p Places, id [16]byte, o Options) (*Engine, error) {
+	abs, err := filepath.Abs(root)
+	if err != nil {
+		return nil, err
+	}
+	db, err := postgres.Open(p.Store, postgres.Options{Wait: o.Wait, ID: id, Debugf: o.Debugf})
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{DB: db, Shared: &Shared{Home: p.home(abs), db: db}, close: []func() error{db.Close}}
+	if e.Chunks, err = bucket.Open(p.Chunks, db.Chunks()); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return e, nil
+}
+
+// ErrPlaces means that the two addresses do not go together, or with the repository.
+var ErrPlaces = errors.New("addresses of the repository")
+
+func (p Places) check() error {
+	if p.Store == "" || p.Chunks == "" {
+		return fmt.Errorf("%w: --store and --chunks go together", ErrPlaces)
+	}
+	return errors.Join(postgres.CheckAddress(p.Store), bucket.CheckAddress(p.Chunks))
+}
+
+// reaching is how long init and join try to reach the servers.
+const reaching = 10 * time.Second
+
+// MakeShared makes an empty repository in a database and a bucket, and takes them down in the folder. With
+// acceptLoss, servers will do that may lose what they have acknowledged.
+func MakeShared(ctx context.Context, root string, p Places, acceptLoss bool) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	db, err := postgres.Open(p.Store, postgres.Options{Wait: reaching})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	chunks, err := bucket.Open(p.Chunks, db.Chunks())
+	if err != nil {
+		return err
+	}
+	if _, err := db.About(ctx); err == nil {
+		return fmt.Errorf("%w; `mythos join` works on it", postgres.ErrExists)
+	} else if !errors.Is(err, postgres.ErrNoRepository) {
+		return err
+	}
+	a := postgres.NewAbout(p.Chunks, acceptLoss)
+	if err := chunks.Take(ctx, a.ID); err != nil {
+		return err
+	}
+	err = db.Create(ctx, a)
+	if there, lerr := db.About(ctx); lerr == nil && there.ID == a.ID { // also where nobody answered
+		return p.keep(root, a.ID)
+	}
+	return errors.Join(err, chunks.Free(ctx))
+}
+
+// Join takes a repository down in the folder that a database and a bucket have. The error wraps
+// postgres.ErrNoRepository where there is none.
+func Join(ctx context.Context, root string, p Places) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	db, err := postgres.Open(p.Store, postgres.Options{Wait: reaching})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	a, err := db.About(ctx)
+	if err != nil {
+		return err
+	}
+	chunks, err := bucket.Open(p.Chunks, db.Chunks())
+	if err != nil {
+		return err
+	}
+	if err := chunks.Owned(ctx, a.ID); err != nil {
+		return err
+	}
+	return p.keep(root, a.ID)
+}
+
+func (s *Shared) lock(ctx context.Context, name string, wait time.Duration) (release func(), err error) {
+	limited, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	l, err := s.db.WaitLock(limited, name)
+	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return nil, fmt.Errorf("another process has the lock %s: %w", name, ledger.ErrBusy)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = l.Release() }, nil
+}
+
+// Register makes a server known to all machines until it is given up; it says meanwhile that it lives.
+func (s *Shared) Register(ctx context.Context, id string) (giveUp func() error, err error) {
+	return s.db.Register(ctx, id)
+}
+
+// Alive reports whether the server with the id has given a sign of life lately.
+func (s *Shared) Alive(ctx context.Context, id string) (bool, error) { return s.db.Registered(ctx, id) }

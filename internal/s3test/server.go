@@ -1,0 +1,177 @@
+//go:build unix
+
+package s3test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Variable names the program. It is looked for in the path otherwise.
+const Variable = "MYTHOS_TEST_VERSITYGW"
+
+// The keys of access of every server.
+const (
+	AccessKey = "mythos-test"
+	SecretKey = "mythos-test-secret"
+)
+
+// Server is a running object store.
+type Server struct {
+	Dir      string // its buckets are folders in Dir/data
+	Endpoint string
+
+	cmd  *osexec.Cmd
+	log  bytes.Buffer
+	done chan error
+	next int
+	mu   sync.Mutex
+}
+
+var shared struct {
+	once sync.Once
+	s    *Server
+	err  error
+}
+
+var errNone = errors.New("versitygw is not in the path, nor named by " + Variable + " (go install github.com/versity/versitygw/cmd/versitygw@v1.8.0)")
+
+// Shared is the server of this test binary, whose keys of access are in the environment then. StopShared ends it.
+func Shared(t testing.TB) *Server {
+	t.Helper()
+	shared.once.Do(func() {
+		shared.s, shared.err = Start()
+		os.Setenv("AWS_ACCESS_KEY_ID", AccessKey)
+		os.Setenv("AWS_SECRET_ACCESS_KEY", SecretKey)
+	})
+	if errors.Is(shared.err, errNone) {
+		t.Skip(shared.err)
+	}
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.s
+}
+
+// StopShared ends the server of this test binary, if it has one.
+func StopShared() {
+	if shared.s != nil {
+		_ = shared.s.Stop()
+	}
+}
+
+// Start starts a server in a folder of its own.
+func Start() (*Server, error) {
+	path := os.Getenv(Variable)
+	if path == "" {
+		var err error
+		if path, err = osexec.LookPath("versitygw"); err != nil {
+			return nil, errNone
+		}
+	}
+	dir, err := os.MkdirTemp("", "mythos-s3-")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Dir: dir, done: make(chan error, 1)}
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "data"), 0o700), os.Mkdir(filepath.Join(dir, "sidecar"), 0o700)); err != nil {
+		return nil, err
+	}
+	const tries = 5 // somebody else may take the port that was free
+	for range tries {
+		if err = s.start(path); err == nil {
+			return s, nil
+		}
+	}
+	return nil, errors.Join(err, os.RemoveAll(dir))
+}
+
+func (s *Server) start(path string) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	address := l.Addr().String()
+	l.Close()
+	s.Endpoint = "http://" + address
+	s.cmd = osexec.Command(path, "--access", AccessKey, "--secret", SecretKey, "--port", address, "--quiet", "posix", "--sidecar", filepath.Join(s.Dir, "sidecar"), filepath.Join(s.Dir, "data"))
+	s.cmd.Dir, s.cmd.Env = s.Dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.Dir}
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	dieWithUs(s.cmd.SysProcAttr)
+	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
+	started := make(chan error)
+	go func() { // the server ends when this thread does
+		runtime.LockOSThread()
+		err := s.cmd.Start()
+		started <- err
+		if err == nil {
+			s.done <- s.cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		select {
+		case err := <-s.done:
+			s.cmd = nil
+			return fmt.Errorf("versitygw: %w: %s", err, s.log.Bytes())
+		default:
+		}
+		r, err := http.Get(s.Endpoint)
+		if err == nil {
+			return r.Body.Close()
+		}
+		if time.Now().After(deadline) {
+			return errors.Join(err, s.Stop())
+		}
+	}
+}
+
+// Stop ends the server and removes its folder.
+func (s *Server) Stop() error {
+	if s.cmd != nil {
+		_ = s.cmd.Process.Kill()
+		s.done <- <-s.done
+	}
+	return os.RemoveAll(s.Dir)
+}
+
+// Bucket makes an empty bucket, and returns its address.
+func (s *Server) Bucket(t testing.TB) string {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next++
+	name := fmt.Sprintf("bucket-%d", s.next)
+	if err := os.Mkdir(filepath.Join(s.Dir, "data", name), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return "s3://" + name + "?region=us-east-1&endpoint=" + s.Endpoint + "&path_style=true"
+}
+
+// Files are the names of the objects in a bucket.
+func (s *Server) Files(t testing.TB, bucket string) (names []string) {
+	t.Helper()
+	list, err := os.ReadDir(filepath.Join(s.Dir, "data", bucket))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range list {
+		if e.Type().IsRegular() {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
