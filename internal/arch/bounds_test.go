@@ -27,7 +27,6 @@ var (
 		"exec":                      5750,
 		"internal/conform":          2850,
 		"internal/conform/generate": 3103,
-		"internal/node":             9170,
 		"internal/peer":             3850,
 		"ledger":                    4000,
 		"model":                     4800,

@@ -16,7 +16,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/cli/ledgercmd"
 	"github.com/mythos-project/mythos/internal/keyfile"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/lookup"
 	"github.com/mythos-project/mythos/internal/overview"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/ledger"
@@ -25,23 +25,23 @@ import (
 // argSorts says what the words of usage lines stand for. A command is completed by its
 // usage line alone: "show CAP" takes a capability.
 var argSorts = map[string][]string{
-	"OBJECT": {node.AnyRef, node.AnyObject, node.AnyReceipt}, "HASH": {node.AnyRef, node.AnyObject, node.AnyReceipt},
-	"CID":      {node.AnyRef, node.AnyBlob},
-	"MANIFEST": {node.AnyRef, node.AnyBlob + ":" + dataset.MediaManifest}, "DATASET": {node.AnyRef, node.AnyBlob + ":" + dataset.MediaManifest},
-	"A": {node.AnyRef, node.AnyBlob + ":" + dataset.MediaManifest}, "B": {node.AnyRef, node.AnyBlob + ":" + dataset.MediaManifest},
-	"CORPUS": {node.AnyRef, node.AnyBlob + ":" + dataset.MediaCorpus},
-	"CAP":    {"Capability"}, "TOOL": {node.AnyTool}, "PEER": {node.AnyPeer}, "RUN": {node.AnyRun}, "REF": {node.AnyRef}, "RECEIPT": {node.AnyReceipt},
-	"MODEL": {node.AnyRef, "ModelRef"}, "RECIPE": {node.AnyRef, "RecipeDef"}, "SUITE": {node.AnyRef, "EvalSuiteDef"},
-	"POLICY": {node.AnyRef, "PolicyDef"}, "EPISODE": {node.AnyRef, "EpisodeRef"}, "KEY|IDEM_ID": {node.AnyKey}, "AGENT": {node.AnyAgent},
-	"episode ID": {node.AnyRef, "EpisodeRef"}, "receipt ID": {node.AnyReceipt}, "receipt ID|FILE": {node.AnyReceipt},
-	"tool NAME": {node.AnyTool}, "peer NAME": {node.AnyPeer}, "trust NAME": {node.AnyAgent},
+	"OBJECT": {lookup.AnyRef, lookup.AnyObject, lookup.AnyReceipt}, "HASH": {lookup.AnyRef, lookup.AnyObject, lookup.AnyReceipt},
+	"CID":      {lookup.AnyRef, lookup.AnyBlob},
+	"MANIFEST": {lookup.AnyRef, lookup.AnyBlob + ":" + dataset.MediaManifest}, "DATASET": {lookup.AnyRef, lookup.AnyBlob + ":" + dataset.MediaManifest},
+	"A": {lookup.AnyRef, lookup.AnyBlob + ":" + dataset.MediaManifest}, "B": {lookup.AnyRef, lookup.AnyBlob + ":" + dataset.MediaManifest},
+	"CORPUS": {lookup.AnyRef, lookup.AnyBlob + ":" + dataset.MediaCorpus},
+	"CAP":    {"Capability"}, "TOOL": {lookup.AnyTool}, "PEER": {lookup.AnyPeer}, "RUN": {lookup.AnyRun}, "REF": {lookup.AnyRef}, "RECEIPT": {lookup.AnyReceipt},
+	"MODEL": {lookup.AnyRef, "ModelRef"}, "RECIPE": {lookup.AnyRef, "RecipeDef"}, "SUITE": {lookup.AnyRef, "EvalSuiteDef"},
+	"POLICY": {lookup.AnyRef, "PolicyDef"}, "EPISODE": {lookup.AnyRef, "EpisodeRef"}, "KEY|IDEM_ID": {lookup.AnyKey}, "AGENT": {lookup.AnyAgent},
+	"episode ID": {lookup.AnyRef, "EpisodeRef"}, "receipt ID": {lookup.AnyReceipt}, "receipt ID|FILE": {lookup.AnyReceipt},
+	"tool NAME": {lookup.AnyTool}, "peer NAME": {lookup.AnyPeer}, "trust NAME": {lookup.AnyAgent},
 }
 
 // flagSorts says what the values of flags are.
 var flagSorts = map[string][]string{
-	"cap": {"Capability"}, "tool": {node.AnyTool}, "to": {node.AnyAgent}, "agent": {node.AnyAgent}, "holder": {node.AnyAgent},
-	"policy": {node.AnyRef, "PolicyDef"}, "ref": {node.AnyRef}, "corpus": {node.AnyRef, node.AnyBlob + ":" + dataset.MediaCorpus},
-	"expect": {node.AnyRef, node.AnyObject}, "parent": {node.AnyRef, node.AnyBlob}, "root": {node.AnyRef, node.AnyBlob}, "key": {node.AnyKey},
+	"cap": {"Capability"}, "tool": {lookup.AnyTool}, "to": {lookup.AnyAgent}, "agent": {lookup.AnyAgent}, "holder": {lookup.AnyAgent},
+	"policy": {lookup.AnyRef, "PolicyDef"}, "ref": {lookup.AnyRef}, "corpus": {lookup.AnyRef, lookup.AnyBlob + ":" + dataset.MediaCorpus},
+	"expect": {lookup.AnyRef, lookup.AnyObject}, "parent": {lookup.AnyRef, lookup.AnyBlob}, "root": {lookup.AnyRef, lookup.AnyBlob}, "key": {lookup.AnyKey},
 }
 
 // flagWords are flags with a fixed set of values, by their names, or by the path of their
@@ -128,7 +128,7 @@ func (c *completer) flag(cmd *cobra.Command, flag *pflag.Flag) {
 func (c *completer) scope(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	const none = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	if tool, ok := strings.CutPrefix(prefix, "tool.call:"); ok {
-		list := c.list(tool, node.AnyTool)
+		list := c.list(tool, lookup.AnyTool)
 		for i := range list {
 			list[i] = "tool.call:" + list[i]
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peers"
 	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object/can"
@@ -54,7 +55,7 @@ var hints = []struct {
 	{syscall.ENOSPC, "free room on that disk; here: `mythos blob rm CID` and `mythos gc`, which work on a full disk, too"},
 	{fs.ErrPermission, "`ls -l` says whose the file is; what another user left in .mythos, such as root, its owner gets back with `sudo chown -R USER .mythos`"},
 	{store.ErrCorrupt, "`mythos fsck` lists what is damaged, `mythos fsck --repair` fetches it from peers"},
-	{node.ErrNoPeer, "`mythos peer ls` lists the peers, `mythos peer add NAME URL` makes one known"},
+	{peers.ErrNoPeer, "`mythos peer ls` lists the peers, `mythos peer add NAME URL` makes one known"},
 	{identity.ErrNoAgent, "`mythos trust ls` lists the names, `mythos trust add KEY --name NAME` gives one"},
 	{keyfile.ErrUnknownName, "`mythos trust ls` lists the names"},
 	{osexec.ErrNotFound, "name a program that is there, by a path or as your shell finds it"},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec/ir/asm"
+	"github.com/mythos-project/mythos/internal/codebook"
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/node"
@@ -109,7 +110,7 @@ func TestProposalsAreBounded(t *testing.T) {
 		t.Errorf("after the others expired: %v", err)
 	}
 	count := 0
-	if err := n.Codebooks.Agreements(ctx, func(node.Agreement) error { count++; return nil }); err != nil || count != 2 {
+	if err := n.Codebooks.Agreements(ctx, func(codebook.Agreement) error { count++; return nil }); err != nil || count != 2 {
 		t.Errorf("%d are kept, %v", count, err)
 	}
 }
@@ -131,7 +132,7 @@ func TestOfferedByStrangers(t *testing.T) {
 	if _, _, err := n.Codebooks.OfferFrom(ctx, offerOf(t, n.Key, n.Self(), cb, expires), true); !errors.Is(err, packet.ErrCodebook) {
 		t.Errorf("one with ourselves: %v", err)
 	}
-	if err := n.Codebooks.Agreements(ctx, func(a node.Agreement) error { return fmt.Errorf("%s is kept", a.AgreementID) }); err != nil {
+	if err := n.Codebooks.Agreements(ctx, func(a codebook.Agreement) error { return fmt.Errorf("%s is kept", a.AgreementID) }); err != nil {
 		t.Error(err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/cell"
 	"github.com/mythos-project/mythos/exec/ir/asm"
+	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 )
@@ -223,7 +224,7 @@ ret r7`, exec.BuiltinID("cell.append"), exec.BuiltinID("cell.read"), hex.EncodeT
 	if err != nil {
 		t.Fatal(err)
 	}
-	ran, err := n.Caller.Run(t.Context(), node.RunSpec{Bundle: raw, Caps: []caps.Chain{write, read}})
+	ran, err := n.Caller.Run(t.Context(), calls.RunSpec{Bundle: raw, Caps: []caps.Chain{write, read}})
 	if err != nil || ran.Halt != nil {
 		t.Fatalf("%v, %v", err, ran.Halt)
 	}

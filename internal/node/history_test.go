@@ -14,6 +14,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/engine"
+	"github.com/mythos-project/mythos/internal/history"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/overview"
 	"github.com/mythos-project/mythos/ledger"
@@ -140,7 +141,7 @@ func TestHistoryIsNewestFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	kinds, last := map[string]int{}, ^uint64(0)
-	for h, err := range n.History.Events(ctx, node.HistoryOptions{}) {
+	for h, err := range n.History.Events(ctx, history.Options{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +161,7 @@ func TestHistoryIsNewestFirst(t *testing.T) {
 		t.Errorf("%v", kinds)
 	}
 	since := c.now()
-	for range n.History.Events(ctx, node.HistoryOptions{Since: since}) {
+	for range n.History.Events(ctx, history.Options{Since: since}) {
 		t.Error("nothing happened since")
 	}
 }
@@ -198,7 +199,7 @@ func BenchmarkMillion(b *testing.B) {
 	b.Run("log100", func(b *testing.B) {
 		for b.Loop() {
 			told := 0
-			for _, err := range n.History.Events(b.Context(), node.HistoryOptions{}) {
+			for _, err := range n.History.Events(b.Context(), history.Options{}) {
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -15,11 +15,27 @@ import (
 	"github.com/mythos-project/mythos/exec/mcptool"
 	"github.com/mythos-project/mythos/exec/process"
 	"github.com/mythos-project/mythos/exec/wasm"
+	"github.com/mythos-project/mythos/internal/authority"
+	"github.com/mythos-project/mythos/internal/calls"
+	"github.com/mythos-project/mythos/internal/codebook"
 	"github.com/mythos-project/mythos/internal/config"
+	"github.com/mythos-project/mythos/internal/datasets"
 	"github.com/mythos-project/mythos/internal/engine"
+	"github.com/mythos-project/mythos/internal/episodes"
+	"github.com/mythos-project/mythos/internal/explain"
+	"github.com/mythos-project/mythos/internal/history"
 	"github.com/mythos-project/mythos/internal/identity"
+	"github.com/mythos-project/mythos/internal/indexes"
 	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/internal/learn"
+	"github.com/mythos-project/mythos/internal/lookup"
+	"github.com/mythos-project/mythos/internal/packets"
+	"github.com/mythos-project/mythos/internal/peers"
 	"github.com/mythos-project/mythos/internal/running"
+	"github.com/mythos-project/mythos/internal/task"
+	"github.com/mythos-project/mythos/internal/toolbox"
+	"github.com/mythos-project/mythos/internal/transfer"
+	"github.com/mythos-project/mythos/internal/upkeep"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -31,7 +47,7 @@ import (
 // that stands on them. Its fields are set once, by Open.
 type Node struct {
 	*identity.Identity
-	Judge       *Judge
+	Judge       *authority.Judge
 	Config      *config.Config
 	DB          store.KV
 	Store       *store.Store
@@ -48,22 +64,22 @@ type Node struct {
 	Source      *dataset.StoreSource // where datasets find evidence
 	Models      *model.Registry
 
-	Auth      *Authority
-	Toolbox   *Toolbox
-	History   *History
-	Peers     *Peers
-	Find      *Finder
-	Episodes  *Episodes
-	Caller    *Caller
-	Datasets  *Datasets
-	Learn     *Learner
-	Indexes   *Indexes
-	Codebooks *Codebooks
-	Packets   *Packets
-	Tasks     *Tasks
-	Explain   *Explainer
-	Transfer  *Transfer
-	Upkeep    *Upkeep
+	Auth      *authority.Authority
+	Toolbox   *toolbox.Toolbox
+	History   *history.History
+	Peers     *peers.Peers
+	Find      *lookup.Finder
+	Episodes  *episodes.Episodes
+	Caller    *calls.Caller
+	Datasets  *datasets.Datasets
+	Learn     *learn.Learner
+	Indexes   *indexes.Indexes
+	Codebooks *codebook.Codebooks
+	Packets   *packets.Packets
+	Tasks     *task.Tasks
+	Explain   *explain.Explainer
+	Transfer  *transfer.Transfer
+	Upkeep    *upkeep.Upkeep
 	mcp       *mcptool.Runner
 	wasm      *wasm.Runner
 
@@ -106,7 +122,7 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 	n.Store = store.New(e.DB, e.Chunks)
 	n.Ledger = ledger.Open(n.DB, n.Key, n.Now)
 	n.Ledger.Known = append(n.Trust.EverFor(keyfile.ForLedger), n.Former...)
-	n.Judge = &Judge{ID: id, Ledger: n.Ledger, Store: n.Store, Debugf: n.debugf}
+	n.Judge = &authority.Judge{ID: id, Ledger: n.Ledger, Store: n.Store, Debugf: n.debugf}
 	n.Ledger.Operator = func(a object.AgentID, m ledger.Moment) bool { return n.Judge.Operates(ctx, a, m) }
 	n.Running = running.New(filepath.Join(dir, "running"))
 	n.Ledger.Holders = n.Running

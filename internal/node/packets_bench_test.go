@@ -6,26 +6,26 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/exec/ir/asm"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/packets"
 )
 
 // BenchmarkOpen receives packets in a repository: what a server does with each, but for
 // remembering its guard.
 func BenchmarkOpen(b *testing.B) {
 	n := newAgreeing(b)
-	var packets [][]byte
+	var list [][]byte
 	for i := range 64 {
 		raw, err := asm.Assemble(fmt.Appendf(nil, ".const a text \"hello %d\"\n.task #\"sym:main\" () budget { cpu 10, io 0, writes 0 }\nconst r0, $a\nret r0\n", i))
 		if err != nil {
 			b.Fatal(err)
 		}
-		if raw, err = n.Packets.Pack(raw, node.PackOptions{Zstd: true, Guard: true}); err != nil {
+		if raw, err = n.Packets.Pack(raw, packets.PackOptions{Zstd: true, Guard: true}); err != nil {
 			b.Fatal(err)
 		}
-		packets = append(packets, raw)
+		list = append(list, raw)
 	}
 	for i := 0; b.Loop(); i++ {
-		if _, err := n.Packets.Open(context.Background(), packets[i%len(packets)]); err != nil {
+		if _, err := n.Packets.Open(context.Background(), list[i%len(list)]); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -40,7 +41,7 @@ func TestRedactedCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	request := []byte(`{"n":5,"mail":"ann@example.org"}`)
-	called, err := n.Caller.Call(t.Context(), node.CallSpec{
+	called, err := n.Caller.Call(t.Context(), calls.Spec{
 		Tool: exec.BuiltinTool("test.echo"), Request: request, Key: []byte("k"), Caps: []caps.Chain{chain}, Trace: true, Redact: rules,
 	})
 	if err != nil {
@@ -74,7 +75,7 @@ func TestRedactedCall(t *testing.T) {
 	if have, err := n.Store.HasBytes(t.Context(), object.Sum(request)); err != nil || have {
 		t.Errorf("the request as it was is in the store: %t, %v", have, err)
 	}
-	again, err := n.Caller.Call(t.Context(), node.CallSpec{
+	again, err := n.Caller.Call(t.Context(), calls.Spec{
 		Tool: exec.BuiltinTool("test.echo"), Request: request, Key: []byte("k"), Caps: []caps.Chain{chain}, Trace: true, Redact: rules,
 	})
 	if err != nil || !again.Replayed || again.Redacted != nil || !bytes.Equal(again.Body, called.Body) {
@@ -91,7 +92,7 @@ func TestRedactedLargeRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	called, err := n.Caller.Call(t.Context(), node.CallSpec{
+	called, err := n.Caller.Call(t.Context(), calls.Spec{
 		Tool: exec.BuiltinTool("test.echo"), Request: []byte(strings.Repeat("ann ", 5000)), Caps: []caps.Chain{chain}, Trace: true, Redact: rules,
 	})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/spawn"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -124,7 +125,7 @@ func enforcements(t *testing.T, n *node.Node) []enforced {
 			[]string{"deploy.promote:2,policy=" + h.String()}, []string{"deploy.promote:1,policy=" + h.String(), "deploy.promote:2,policy=" + other.String()}},
 		{scope.KindDeployPromote, "rollback", encode(t, &model.RollbackRequest{RingID: 2, PolicyID: h, Record: h}),
 			[]string{"deploy.promote:2,policy=" + h.String()}, []string{"deploy.promote:3,policy=" + h.String()}},
-		{scope.KindComputeSpawn, "compute.spawn", encode(t, &exec.SpawnRequest{PoolID: node.LocalPool, Bundle: bundle, Tasks: []object.Hash{task, task}, CPUus: 2000, IO: 4}),
+		{scope.KindComputeSpawn, "compute.spawn", encode(t, &exec.SpawnRequest{PoolID: spawn.LocalPool, Bundle: bundle, Tasks: []object.Hash{task, task}, CPUus: 2000, IO: 4}),
 			[]string{"compute.spawn:local", "compute.spawn:local,workers=2,cpu=2ms,io=4"},
 			[]string{"compute.spawn:far", "compute.spawn:local,workers=1", "compute.spawn:local,cpu=1999us", "compute.spawn:local,io=3"}},
 		{scope.KindCellRead, "cell.read", encode(t, &exec.CellReadRequest{CellID: object.SumText("cell:c"), KeyPrefix: []byte("user/1")}),
@@ -315,7 +316,7 @@ func TestSpawn(t *testing.T) {
 	chain := issue(t, n, "compute.spawn:local,workers=5")
 	spawn := func(change func(*exec.SpawnRequest)) exec.Outcome {
 		t.Helper()
-		q := exec.SpawnRequest{PoolID: node.LocalPool, Bundle: bundle, Tasks: []object.Hash{task, task, task}, CPUus: 3000, IO: 6}
+		q := exec.SpawnRequest{PoolID: spawn.LocalPool, Bundle: bundle, Tasks: []object.Hash{task, task, task}, CPUus: 3000, IO: 6}
 		change(&q)
 		out, err := do(n, "compute.spawn", encode(t, &q), "", chain)
 		if err != nil && !errors.Is(err, caps.ErrQuota) {
@@ -368,7 +369,7 @@ ret r1`, read[0].ID, cid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := encode(t, &exec.SpawnRequest{PoolID: node.LocalPool, Bundle: putBlob(t, n, string(raw)), Tasks: []object.Hash{b.Tasks.Tasks[0].TaskID}, CPUus: 100000, IO: 1})
+	q := encode(t, &exec.SpawnRequest{PoolID: spawn.LocalPool, Bundle: putBlob(t, n, string(raw)), Tasks: []object.Hash{b.Tasks.Tasks[0].TaskID}, CPUus: 100000, IO: 1})
 	spawn := issue(t, n, "compute.spawn:local")
 	for halted, chains := range map[bool][]caps.Chain{true: {spawn}, false: {spawn, read}} {
 		out, err := do(n, "compute.spawn", q, "", chains...)

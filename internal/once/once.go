@@ -18,8 +18,10 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/process"
+	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/recording"
+	"github.com/mythos-project/mythos/internal/toolbox"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -39,7 +41,7 @@ type Spec struct {
 
 // Ran is how it ended.
 type Ran struct {
-	*node.Called
+	*calls.Called
 	Command exec.Tool
 	Output  exec.OnceOutput
 }
@@ -74,7 +76,7 @@ func Run(ctx context.Context, n *node.Node, s Spec) (*Ran, error) {
 		return r, err
 	}
 	s.Manner.Anew = true
-	call := node.CallSpec{Tool: exec.BuiltinTool("once"), Key: s.Key, Request: request, Trace: true, Manner: s.Manner}
+	call := calls.Spec{Tool: exec.BuiltinTool("once"), Key: s.Key, Request: request, Trace: true, Manner: s.Manner}
 	held, err := n.Auth.Covering(ctx, scope.Use{Kind: scope.KindToolCall, Tool: r.Command.ID, Request: s.Input})
 	if err == nil && len(held) == 0 {
 		err = issue(ctx, n, r.Command.ID)
@@ -128,7 +130,7 @@ func command(argv []string) (exec.Tool, error) {
 	var notes []string
 	var module exec.ModuleRef
 	if err == nil {
-		module, err = node.ProcessModule(node.ToolSpec{Process: argv, Unconfined: true, PinRuns: true}, &notes)
+		module, err = toolbox.ProcessModule(toolbox.ToolSpec{Process: argv, Unconfined: true, PinRuns: true}, &notes)
 	}
 	if err != nil {
 		return exec.Tool{}, fmt.Errorf("%w: %w", ErrCommand, why(argv[0], err))

@@ -10,7 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/history"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -163,7 +163,7 @@ func (t *trouble) words() string {
 // recent finds what failed and what was refused lately, unless it was made good since.
 func (g *gatherer) recent(ctx context.Context) error {
 	found, good, looked := map[[2]string]*trouble{}, map[object.Hash]bool{}, 0
-	for h, err := range g.n.History.Events(ctx, node.HistoryOptions{Since: g.n.Now().Add(-recently)}) {
+	for h, err := range g.n.History.Events(ctx, history.Options{Since: g.n.Now().Add(-recently)}) {
 		if err != nil {
 			return err
 		}

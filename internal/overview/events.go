@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/mythos-project/mythos/internal/history"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 )
@@ -29,7 +30,7 @@ func Outcomes() []string {
 }
 
 // Outcome is what became of a happening.
-func Outcome(h node.Happening) string {
+func Outcome(h history.Event) string {
 	switch {
 	case h.Kind == "attempt":
 		return h.State
@@ -45,7 +46,7 @@ func Outcome(h node.Happening) string {
 	return Failed
 }
 
-// Selection selects happenings, besides what [node.HistoryOptions] does; zero fields select
+// Selection selects happenings, besides what [node.Options] does; zero fields select
 // everything.
 type Selection struct {
 	Cap     object.Hash // made under it, or under one that was made from it
@@ -65,9 +66,9 @@ func CheckOutcome(text string) error {
 }
 
 // Select gives those of the happenings that s selects.
-func (s Selection) Select(ctx context.Context, n *node.Node, all iter.Seq2[node.Happening, error]) iter.Seq2[node.Happening, error] {
+func (s Selection) Select(ctx context.Context, n *node.Node, all iter.Seq2[history.Event, error]) iter.Seq2[history.Event, error] {
 	under := Under(ctx, n, s.Cap)
-	return func(yield func(node.Happening, error) bool) {
+	return func(yield func(history.Event, error) bool) {
 		for h, err := range all {
 			if err == nil && !s.selects(h, under) {
 				continue
@@ -79,7 +80,7 @@ func (s Selection) Select(ctx context.Context, n *node.Node, all iter.Seq2[node.
 	}
 }
 
-func (s Selection) selects(h node.Happening, under func(object.Hash) bool) bool {
+func (s Selection) selects(h history.Event, under func(object.Hash) bool) bool {
 	outcome := Outcome(h)
 	switch {
 	case s.NotOK && (outcome == OK || outcome == Decided):
@@ -103,7 +104,7 @@ type Row struct {
 }
 
 // Summarize counts happenings by tool, agent and outcome, in that order.
-func Summarize(all iter.Seq2[node.Happening, error]) ([]Row, error) {
+func Summarize(all iter.Seq2[history.Event, error]) ([]Row, error) {
 	type key struct{ tool, by, outcome string }
 	rows := map[key]*Row{}
 	for h, err := range all {

@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/lookup"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peers"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -77,7 +79,7 @@ func (g *gatherer) store(ctx context.Context) error {
 		return err
 	}
 	return n.Store.Refs(ctx, func(name string, h object.Hash) error {
-		if _, ring := node.RingOf(name); ring {
+		if _, ring := lookup.RingOf(name); ring {
 			s.Rings["@"+name] = h.String()
 		}
 		return nil
@@ -96,7 +98,7 @@ func (g *gatherer) trust(ctx context.Context) error {
 			g.attend(Notice, "mythos trust ls", "`mythos trust add` prolongs it", "%s is trusted only until %s", e.Name, e.Until)
 		}
 	}
-	return n.Peers.Each(ctx, func(p node.Peer) error {
+	return n.Peers.Each(ctx, func(p peers.Peer) error {
 		s.Peers = append(s.Peers, p.Name)
 		return nil
 	})

@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/keyfile"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -25,7 +25,7 @@ func TestAnswersFit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pkt, asked, err := n.Packets.PackTask(bundle, node.PackOptions{Guard: true})
+	pkt, asked, err := n.Packets.PackTask(bundle, packets.PackOptions{Guard: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,8 +48,8 @@ func TestAnswersFit(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := object.SumText("another")
-	for what, change := range map[string]func(*node.Asked){
-		"packet": func(a *node.Asked) { a.Packet = other }, "bundle": func(a *node.Asked) { a.Bundle = other }, "task": func(a *node.Asked) { a.Task = other },
+	for what, change := range map[string]func(*packets.Asked){
+		"packet": func(a *packets.Asked) { a.Packet = other }, "bundle": func(a *packets.Asked) { a.Bundle = other }, "task": func(a *packets.Asked) { a.Task = other },
 	} {
 		changed := asked
 		change(&changed)
@@ -79,20 +79,20 @@ func TestSentIsForgotten(t *testing.T) {
 	ctx := context.Background()
 	var later atomic.Int64
 	n := taskNode(t, &later)
-	asked := node.Asked{Packet: object.SumText("packet"), Bundle: object.SumText("bundle"), Task: object.SumText("task")}
+	asked := packets.Asked{Packet: object.SumText("packet"), Bundle: object.SumText("bundle"), Task: object.SumText("task")}
 	if err := n.Packets.SetSent(ctx, asked, "far"); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		after time.Duration
 		want  int
-	}{{0, 1}, {node.KeepSent - time.Minute, 1}, {node.KeepSent + time.Minute, 0}} {
+	}{{0, 1}, {packets.KeepSent - time.Minute, 1}, {packets.KeepSent + time.Minute, 0}} {
 		later.Store(int64(c.after))
 		if err := n.Upkeep.Forget(ctx); err != nil {
 			t.Fatal(err)
 		}
 		count := 0
-		if err := n.Packets.Sent(ctx, func(s node.Sent) error {
+		if err := n.Packets.Sent(ctx, func(s packets.Sent) error {
 			if count++; s.Asked != asked || s.Peer != "far" {
 				t.Errorf("%+v", s)
 			}

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peers"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -28,7 +28,7 @@ func BenchmarkPull(b *testing.B) {
 		near := repository(b, "near")
 		chain := grant(b, far, near.Self(), &scope.BlobRead{CID: ref.CID})
 		b.StartTimer()
-		from := []*peer.Client{peer.To(near, node.Peer{Name: "far", URL: url})}
+		from := []*peer.Client{peer.To(near, peers.Peer{Name: "far", URL: url})}
 		if _, err := peer.Pull(b.Context(), from, ref.CID, chain, nil, nil); err != nil {
 			b.Fatal(err)
 		}

@@ -16,8 +16,8 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -26,17 +26,17 @@ import (
 )
 
 // pushed is the answer to a push of parts for a root.
-func (s *Server) pushed(t *testing.T, h http.Handler, key *sign.Key, chain caps.Chain, root object.Hash, parts ...node.Part) (int, string) {
+func (s *Server) pushed(t *testing.T, h http.Handler, key *sign.Key, chain caps.Chain, root object.Hash, parts ...transfer.Part) (int, string) {
 	t.Helper()
 	var body bytes.Buffer
 	w := bufio.NewWriter(&body)
-	keys, size := []node.Key{}, 0
+	keys, size := []transfer.Key{}, 0
 	for _, p := range parts {
 		keys = append(keys, p.Key())
 		size += len(p.Data)
 	}
 	list := encodeKeys(keys)
-	if err := writeFrame(w, node.Part{Kind: frameIDs, ID: root, Data: list}); err != nil {
+	if err := writeFrame(w, transfer.Part{Kind: frameIDs, ID: root, Data: list}); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range parts {
@@ -62,7 +62,7 @@ func (s *Server) pushRaw(t *testing.T, h http.Handler, key *sign.Key, chain caps
 }
 
 // list is the tree of a list of hashes, as parts.
-func list(t *testing.T, values ...object.Hash) (object.Hash, []node.Part) {
+func list(t *testing.T, values ...object.Hash) (object.Hash, []transfer.Part) {
 	t.Helper()
 	nodes := collected{}
 	b := merkle.NewListBuilder(&nodes)
@@ -78,11 +78,11 @@ func list(t *testing.T, values ...object.Hash) (object.Hash, []node.Part) {
 	return root.CID, nodes.parts
 }
 
-type collected struct{ parts []node.Part }
+type collected struct{ parts []transfer.Part }
 
 // PutNode implements merkle.NodeWriter.
 func (c *collected) PutNode(cid object.Hash, raw []byte) error {
-	c.parts = append(c.parts, node.Part{Kind: "node", ID: cid, Data: bytes.Clone(raw)})
+	c.parts = append(c.parts, transfer.Part{Kind: "node", ID: cid, Data: bytes.Clone(raw)})
 	return nil
 }
 
@@ -108,15 +108,15 @@ func TestPushesTellNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	absent := func(ref object.BlobRef) object.BlobRef { ref.CID = object.SumText("nobody has it"); return ref }
-	refPart := func(ref object.BlobRef) node.Part {
+	refPart := func(ref object.BlobRef) transfer.Part {
 		ref.Media = "text/plain"
 		raw, err := can.Marshal(&ref)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return node.Part{Kind: "blob", ID: ref.CID, Data: raw}
+		return transfer.Part{Kind: "blob", ID: ref.CID, Data: raw}
 	}
-	same := func(what string, root, other object.Hash, parts, others []node.Part) {
+	same := func(what string, root, other object.Hash, parts, others []transfer.Part) {
 		t.Helper()
 		code, text := s.pushed(t, h, key, chain, root, parts...)
 		code2, text2 := s.pushed(t, h, key, chain, other, others...)
@@ -127,7 +127,7 @@ func TestPushesTellNothing(t *testing.T) {
 	for _, ref := range []object.BlobRef{payroll, note} {
 		gone := absent(ref)
 		same("an empty push", ref.CID, gone.CID, nil, nil)
-		same("a push of its reference alone", ref.CID, gone.CID, []node.Part{refPart(ref)}, []node.Part{refPart(gone)})
+		same("a push of its reference alone", ref.CID, gone.CID, []transfer.Part{refPart(ref)}, []transfer.Part{refPart(gone)})
 		if now, err := s.Node.Store.BlobRef(t.Context(), ref.CID); err != nil || now.Media != ref.Media {
 			t.Errorf("the reference is now %+v, %v", now, err)
 		}
@@ -140,7 +140,7 @@ func TestPushesTellNothing(t *testing.T) {
 		for i, id := range ids {
 			var body bytes.Buffer
 			w := bufio.NewWriter(&body)
-			if err := writeFrame(w, itemFrame(node.Item{Kind: kind, ID: id})); err != nil {
+			if err := writeFrame(w, itemFrame(transfer.Item{Kind: kind, ID: id})); err != nil {
 				t.Fatal(err)
 			}
 			if err := writeEnd(w, id); err != nil {
@@ -254,13 +254,13 @@ func TestPushBeyondWhatIsLeft(t *testing.T) {
 	s, h := lone(t)
 	key := sign.FromSeed([32]byte{1}, "one")
 	chain := s.issue(t, key.Agent(), &scope.BlobWrite{Namespace: "x", MaxSize: 1000, MediaAllow: []string{"*/*"}})
-	part := func(text string) []node.Part {
+	part := func(text string) []transfer.Part {
 		ref := object.BlobRef{CID: object.Sum([]byte(text)), Size: uint64(len(text)), Media: "text/plain", Codec: object.CodecRaw}
 		raw, err := can.Marshal(&ref)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return []node.Part{{Kind: "bytes", ID: ref.CID, Data: []byte(text)}, {Kind: "blob", ID: ref.CID, Data: raw}}
+		return []transfer.Part{{Kind: "bytes", ID: ref.CID, Data: []byte(text)}, {Kind: "blob", ID: ref.CID, Data: raw}}
 	}
 	text := strings.Repeat("a", 600)
 	if code, why := s.pushed(t, h, key, chain, object.Sum([]byte(text)), part(text)...); code != http.StatusOK {

@@ -19,7 +19,10 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/internal/peers"
+	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -41,7 +44,7 @@ type Client struct {
 }
 
 // To is a client of a peer.
-func To(n *node.Node, p node.Peer) *Client {
+func To(n *node.Node, p peers.Peer) *Client {
 	return &Client{Node: n, Name: p.Name, URL: strings.TrimSuffix(p.URL, "/"), Key: p.Key}
 }
 
@@ -135,7 +138,7 @@ func (c *Client) Get(ctx context.Context, path string, chain caps.Chain) (*http.
 // Submit sends a packet and returns the answer: its bytes, and what it says after
 // all checks, among them that it answers what was asked. When the connection is lost on
 // the way, the answer is asked for again, see [Client.TaskAnswer].
-func (c *Client) Submit(ctx context.Context, pkt []byte, asked node.Asked) ([]byte, *node.Received, error) {
+func (c *Client) Submit(ctx context.Context, pkt []byte, asked packets.Asked) ([]byte, *packets.Received, error) {
 	raw, got, err := c.submit(ctx, pkt, asked)
 	if lost(ctx, err) && !unsent(err) {
 		again, late, failed := c.TaskAnswer(ctx, asked)
@@ -147,7 +150,7 @@ func (c *Client) Submit(ctx context.Context, pkt []byte, asked node.Asked) ([]by
 	return raw, got, err
 }
 
-func (c *Client) submit(ctx context.Context, pkt []byte, asked node.Asked) ([]byte, *node.Received, error) {
+func (c *Client) submit(ctx context.Context, pkt []byte, asked packets.Asked) ([]byte, *packets.Received, error) {
 	res, err := c.post(ctx, pkt, "")
 	if err != nil {
 		return nil, nil, err
@@ -169,8 +172,8 @@ func unsent(err error) bool {
 }
 
 // SubmitTask sends a packet and returns at once: the task's id is that of the packet.
-func (c *Client) SubmitTask(ctx context.Context, pkt []byte) (node.Task, error) {
-	var t node.Task
+func (c *Client) SubmitTask(ctx context.Context, pkt []byte) (task.Task, error) {
+	var t task.Task
 	res, err := c.post(ctx, pkt, "respond-async")
 	if err != nil {
 		return t, err
@@ -191,8 +194,8 @@ func (c *Client) post(ctx context.Context, pkt []byte, prefer string) (*http.Res
 }
 
 // Task asks how a task that we submitted is getting on.
-func (c *Client) Task(ctx context.Context, id object.Hash) (node.Task, error) {
-	var t node.Task
+func (c *Client) Task(ctx context.Context, id object.Hash) (task.Task, error) {
+	var t task.Task
 	res, err := c.Get(ctx, "/v1/tasks/"+id.String(), nil)
 	if err != nil {
 		return t, err
@@ -202,8 +205,8 @@ func (c *Client) Task(ctx context.Context, id object.Hash) (node.Task, error) {
 
 // Cancel asks the peer to end a task that we submitted, and returns the task as it is
 // then. Its answer says that it was cancelled, unless it had ended.
-func (c *Client) Cancel(ctx context.Context, id object.Hash) (node.Task, error) {
-	var t node.Task
+func (c *Client) Cancel(ctx context.Context, id object.Hash) (task.Task, error) {
+	var t task.Task
 	res, err := c.signed(ctx, http.MethodDelete, "/v1/tasks/"+id.String(), nil, nil, nil)
 	if err != nil {
 		return t, err
@@ -211,12 +214,12 @@ func (c *Client) Cancel(ctx context.Context, id object.Hash) (node.Task, error) 
 	return t, c.readTask(res, id, &t)
 }
 
-func (c *Client) readTask(res *http.Response, id object.Hash, t *node.Task) error {
+func (c *Client) readTask(res *http.Response, id object.Hash, t *task.Task) error {
 	defer res.Body.Close()
 	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(t); err != nil {
 		return fmt.Errorf("task %s: %w", id.Short(), err)
 	}
-	if !slices.Contains([]string{node.TaskQueued, node.TaskRunning, node.TaskDone, node.TaskFailed, node.TaskCancelled}, t.State) {
+	if !slices.Contains([]string{task.Queued, task.Running, task.Done, task.Failed, task.Cancelled}, t.State) {
 		return fmt.Errorf("task %s: the peer gives the state %q, which is none", id.Short(), t.State)
 	}
 	if t.ID != id {
@@ -230,7 +233,7 @@ const patience = time.Minute
 
 // TaskAnswer waits for the answer to a task that we submitted, over lost connections and
 // restarts of the peer; for a minute at most while it cannot be reached.
-func (c *Client) TaskAnswer(ctx context.Context, asked node.Asked) ([]byte, *node.Received, error) {
+func (c *Client) TaskAnswer(ctx context.Context, asked packets.Asked) ([]byte, *packets.Received, error) {
 	for reached := time.Now(); ; {
 		began := time.Now()
 		raw, got, err := c.taskAnswer(ctx, asked)
@@ -253,7 +256,7 @@ func (c *Client) TaskAnswer(ctx context.Context, asked node.Asked) ([]byte, *nod
 	}
 }
 
-func (c *Client) taskAnswer(ctx context.Context, asked node.Asked) ([]byte, *node.Received, error) {
+func (c *Client) taskAnswer(ctx context.Context, asked packets.Asked) ([]byte, *packets.Received, error) {
 	res, err := c.Get(ctx, "/v1/tasks/"+asked.Packet.String()+"/result", nil)
 	if err != nil {
 		return nil, nil, err
@@ -262,7 +265,7 @@ func (c *Client) taskAnswer(ctx context.Context, asked node.Asked) ([]byte, *nod
 	return c.openAnswer(ctx, res.Body, asked)
 }
 
-func (c *Client) openAnswer(ctx context.Context, body io.Reader, asked node.Asked) ([]byte, *node.Received, error) {
+func (c *Client) openAnswer(ctx context.Context, body io.Reader, asked packets.Asked) ([]byte, *packets.Received, error) {
 	raw, err := io.ReadAll(io.LimitReader(body, 2*maxPacket))
 	if err != nil {
 		return nil, nil, err

@@ -9,7 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/codebook"
 	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/packet"
@@ -64,7 +64,7 @@ func (s *Server) chargeOffer(r *http.Request, raw []byte) (giveBack func(context
 
 // Offer proposes a codebook to the peer, or asks again what became of a proposal, and
 // keeps the answer when both sides have signed it. The capability is shown if there is one.
-func (c *Client) Offer(ctx context.Context, offer []byte, chain caps.Chain) (*node.Agreement, error) {
+func (c *Client) Offer(ctx context.Context, offer []byte, chain caps.Chain) (*codebook.Agreement, error) {
 	res, err := c.signed(ctx, http.MethodPost, "/v1/codebooks", chain, offer, nil)
 	if err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ func (c *Client) Agent(ctx context.Context) (object.AgentID, error) {
 // asked who it is only when there is an agreement with anyone.
 func (c *Client) CodebookWith(ctx context.Context) (*packet.Codebook, error) {
 	any := errors.New("one is enough")
-	err := c.Node.Codebooks.Agreements(ctx, func(a node.Agreement) error {
+	err := c.Node.Codebooks.Agreements(ctx, func(a codebook.Agreement) error {
 		if a.InForce(c.Node.Now()) {
 			return any
 		}

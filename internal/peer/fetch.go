@@ -7,7 +7,7 @@ import (
 	"io"
 
 	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -25,7 +25,7 @@ func (c *Client) Fetch(ctx context.Context, cid object.Hash, offset, length uint
 	}
 	defer res.Body.Close()
 	f := &fetch{cid: cid, span: sp, out: w}
-	err = readFrames(res.Body, func(p node.Part, _ func()) error {
+	err = readFrames(res.Body, func(p transfer.Part, _ func()) error {
 		got.Parts++
 		got.Bytes += int64(len(p.Data))
 		return f.part(p)
@@ -51,7 +51,7 @@ type fetch struct {
 	whole bool
 }
 
-func (f *fetch) part(p node.Part) error {
+func (f *fetch) part(p transfer.Part) error {
 	switch {
 	case f.whole || f.span.length == 0:
 		return errors.New("the peer sent more than the range")

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -27,7 +27,7 @@ const (
 
 // A frame is the length of a canonical Part, u32 big-endian, and the part. Its data comes
 // last, so that it is written from where it is.
-func writeFrame(w io.Writer, p node.Part) error {
+func writeFrame(w io.Writer, p transfer.Part) error {
 	data := p.Data
 	p.Data = []byte{}
 	empty, err := can.Marshal(&p)
@@ -51,14 +51,14 @@ const believed = merkle.DefaultChunkSize + 1<<10
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // readFrame returns a part whose data lies in buf, which it may replace by a larger one.
-func readFrame(r io.Reader, buf *[]byte) (node.Part, error) {
+func readFrame(r io.Reader, buf *[]byte) (transfer.Part, error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return node.Part{}, fmt.Errorf("stream ends early: %w", err)
+		return transfer.Part{}, fmt.Errorf("stream ends early: %w", err)
 	}
 	n := int(binary.BigEndian.Uint32(head[:]))
 	if n > maxFrame {
-		return node.Part{}, fmt.Errorf("frame of %d bytes, at most %d", n, maxFrame)
+		return transfer.Part{}, fmt.Errorf("frame of %d bytes, at most %d", n, maxFrame)
 	}
 	raw := (*buf)[:0]
 	if first := min(n, believed); cap(raw) < first {
@@ -68,7 +68,7 @@ func readFrame(r io.Reader, buf *[]byte) (node.Part, error) {
 		raw = slices.Grow(raw, 1)
 		got, err := io.ReadFull(r, raw[len(raw):min(n, cap(raw))])
 		if raw = raw[:len(raw)+got]; err != nil {
-			return node.Part{}, fmt.Errorf("stream ends early: %w", errors.Join(err, io.ErrUnexpectedEOF))
+			return transfer.Part{}, fmt.Errorf("stream ends early: %w", errors.Join(err, io.ErrUnexpectedEOF))
 		}
 	}
 	*buf = raw
@@ -81,7 +81,7 @@ func readFrame(r io.Reader, buf *[]byte) (node.Part, error) {
 
 // cutPart decodes a canonical Part as object.Decode does, but its data stays where it is
 // in raw.
-func cutPart(raw []byte) (p node.Part, err error) {
+func cutPart(raw []byte) (p transfer.Part, err error) {
 	r := can.NewReader(raw)
 	n, err := r.Map()
 	if err != nil {
@@ -128,7 +128,7 @@ const (
 
 // writeEnd closes a stream and flushes it.
 func writeEnd(w *bufio.Writer, root object.Hash) error {
-	if err := writeFrame(w, node.Part{Kind: frameEnd, ID: root, Data: []byte{}}); err != nil {
+	if err := writeFrame(w, transfer.Part{Kind: frameEnd, ID: root, Data: []byte{}}); err != nil {
 		return err
 	}
 	return w.Flush()
@@ -136,7 +136,7 @@ func writeEnd(w *bufio.Writer, root object.Hash) error {
 
 // readFrames calls fn with the parts of a stream until the one that closes it. Anyone who
 // has no use for a part's data any more may call done, once.
-func readFrames(in io.Reader, fn func(p node.Part, done func()) error) error {
+func readFrames(in io.Reader, fn func(p transfer.Part, done func()) error) error {
 	r := bufio.NewReaderSize(in, 1<<16)
 	for {
 		buf := buffers.Get().(*[]byte)
@@ -170,22 +170,22 @@ func ended(r *bufio.Reader) error {
 }
 
 // itemFrame is an item as a part: its data is the size, u64 big-endian.
-func itemFrame(it node.Item) node.Part {
-	return node.Part{Kind: it.Kind, ID: it.ID, Data: binary.BigEndian.AppendUint64(nil, it.Size)}
+func itemFrame(it transfer.Item) transfer.Part {
+	return transfer.Part{Kind: it.Kind, ID: it.ID, Data: binary.BigEndian.AppendUint64(nil, it.Size)}
 }
 
-func frameItem(p node.Part) (node.Item, error) {
+func frameItem(p transfer.Part) (transfer.Item, error) {
 	if len(p.Data) != 8 {
-		return node.Item{}, fmt.Errorf("item %s: a size of %d bytes", p.ID.Short(), len(p.Data))
+		return transfer.Item{}, fmt.Errorf("item %s: a size of %d bytes", p.ID.Short(), len(p.Data))
 	}
-	return node.Item{Kind: p.Kind, ID: p.ID, Size: binary.BigEndian.Uint64(p.Data)}, nil
+	return transfer.Item{Kind: p.Kind, ID: p.ID, Size: binary.BigEndian.Uint64(p.Data)}, nil
 }
 
 // keySize is a part's name in a list: its rank and its id.
 const keySize = 1 + 32
 
 // encodeKeys is a list of parts' names as a body.
-func encodeKeys(keys []node.Key) []byte {
+func encodeKeys(keys []transfer.Key) []byte {
 	out := make([]byte, 0, keySize*len(keys))
 	for _, k := range keys {
 		out = append(append(out, k.Rank), k.ID.Sum[:]...)
@@ -193,16 +193,16 @@ func encodeKeys(keys []node.Key) []byte {
 	return out
 }
 
-func decodeKeys(body []byte) (map[node.Key]bool, error) {
+func decodeKeys(body []byte) (map[transfer.Key]bool, error) {
 	if len(body)%keySize != 0 {
 		return nil, fmt.Errorf("%w: %d bytes are no list of parts", errBadParts, len(body))
 	}
-	keys := make(map[node.Key]bool, len(body)/keySize)
+	keys := make(map[transfer.Key]bool, len(body)/keySize)
 	for ; len(body) > 0; body = body[keySize:] {
 		if body[0] > 2 {
 			return nil, fmt.Errorf("%w: rank %d", errBadParts, body[0])
 		}
-		keys[node.Key{Rank: body[0], ID: object.HashOf([32]byte(body[1:keySize]))}] = true
+		keys[transfer.Key{Rank: body[0], ID: object.HashOf([32]byte(body[1:keySize]))}] = true
 	}
 	return keys, nil
 }

@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -15,7 +15,7 @@ import (
 // other does, and they read the same.
 func FuzzFrame(f *testing.F) {
 	var b bytes.Buffer
-	for _, p := range []node.Part{
+	for _, p := range []transfer.Part{
 		{Kind: "bytes", ID: object.Sum(nil), Data: []byte("some")},
 		{Kind: frameEnd, ID: object.Sum([]byte("x")), Data: []byte{}},
 	} {
@@ -55,7 +55,7 @@ func FuzzFrame(f *testing.F) {
 				}
 				return
 			}
-			want, werr := object.Decode[node.Part](in[at+4 : at+4+n])
+			want, werr := object.Decode[transfer.Part](in[at+4 : at+4+n])
 			if (err == nil) != (werr == nil) {
 				t.Fatalf("%v, the decoder says %v", err, werr)
 			}

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/internal/transfer"
 )
 
 // FuzzRange: what is read of a range lies in the object.
@@ -87,7 +87,7 @@ func FuzzSignedText(f *testing.F) {
 
 // FuzzKeys: a list of parts is read as it was written.
 func FuzzKeys(f *testing.F) {
-	f.Add(encodeKeys([]node.Key{{Rank: 1}}))
+	f.Add(encodeKeys([]transfer.Key{{Rank: 1}}))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		keys, err := decodeKeys(body)
@@ -95,7 +95,7 @@ func FuzzKeys(f *testing.F) {
 			return
 		}
 		for k := range keys {
-			if !bytes.Contains(body, encodeKeys([]node.Key{k})) {
+			if !bytes.Contains(body, encodeKeys([]transfer.Key{k})) {
 				t.Fatalf("%+v is not in the list", k)
 			}
 		}

@@ -47,27 +47,27 @@ type allowance struct {
 	underWay atomic.Int32  // requests
 }
 
-// peers are the allowances of those that asked lately.
-type peers struct {
+// allowances are the allowances of those that asked lately.
+type allowances struct {
 	mu     sync.Mutex
 	limits Limits
 	of     map[string]*allowance
 }
 
-func (p *peers) setLimits(l Limits) {
+func (p *allowances) setLimits(l Limits) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.limits, p.of = l, nil // forgetting lets a burst pass, no more
 }
 
-func (p *peers) now() Limits {
+func (p *allowances) now() Limits {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.limits.filled()
 }
 
 // named is the allowance of an agent's key, or of an address.
-func (p *peers) named(who string) *allowance {
+func (p *allowances) named(who string) *allowance {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if a := p.of[who]; a != nil {

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
@@ -165,11 +165,11 @@ func TestTasksOfOnePeer(t *testing.T) {
 	q := &queue{s: s, ctx: t.Context(), of: map[string]int{}, jobs: map[object.Hash]*job{}}
 	q.wake = sync.NewCond(&q.mu)
 	for i, want := range []bool{true, true, false} {
-		if err := q.add(node.Task{ID: object.Sum([]byte{byte(i)}), Author: "one"}); (err == nil) != want {
+		if err := q.add(task.Task{ID: object.Sum([]byte{byte(i)}), Author: "one"}); (err == nil) != want {
 			t.Errorf("task %d: %v", i, err)
 		}
 	}
-	if err := q.add(node.Task{ID: object.Sum([]byte("other")), Author: "two"}); err != nil {
+	if err := q.add(task.Task{ID: object.Sum([]byte("other")), Author: "two"}); err != nil {
 		t.Errorf("of another agent: %v", err)
 	}
 }

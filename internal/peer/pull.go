@@ -9,6 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -21,7 +22,7 @@ const minShare = 4 << 20
 // below root is missing. The peers share the work: one that fails, or gives what does
 // not hold, is left out from then on, and dropped is told why.
 func Pull(ctx context.Context, peers []*Client, root object.Hash, chain caps.Chain, progress Progress, dropped func(*Client, error)) (Moved, error) {
-	p := &pull{root: root, chain: chain, peers: peers, progress: progress, dropped: dropped, kept: map[node.Key]bool{}}
+	p := &pull{root: root, chain: chain, peers: peers, progress: progress, dropped: dropped, kept: map[transfer.Key]bool{}}
 	if progress == nil {
 		p.progress = silent{}
 	}
@@ -61,7 +62,7 @@ type pull struct {
 	mu    sync.Mutex
 	peers []*Client // who has not failed
 	moved Moved
-	kept  map[node.Key]bool // what was verified and stored
+	kept  map[transfer.Key]bool // what was verified and stored
 }
 
 func (p *pull) drop(c *Client, err error) {
@@ -87,7 +88,7 @@ func (p *pull) by(ctx context.Context, lister *Client) error {
 		if err = p.fetch(ctx, items, deep); err != nil {
 			return err
 		}
-		if err = p.n.Transfer.Whole(ctx, p.root, func(k node.Key) bool { return p.kept[k] }); err == nil {
+		if err = p.n.Transfer.Whole(ctx, p.root, func(k transfer.Key) bool { return p.kept[k] }); err == nil {
 			return nil
 		}
 	}
@@ -95,15 +96,15 @@ func (p *pull) by(ctx context.Context, lister *Client) error {
 }
 
 // list asks what is below root.
-func (c *Client) list(ctx context.Context, root object.Hash, chain caps.Chain) ([]node.Item, error) {
+func (c *Client) list(ctx context.Context, root object.Hash, chain caps.Chain) ([]transfer.Item, error) {
 	res, err := c.Get(ctx, "/v1/trees/"+root.String(), chain)
 	if err != nil {
 		return nil, err
 	}
 	defer res.Body.Close()
-	var items []node.Item
-	seen := map[node.Key]bool{}
-	err = readFrames(res.Body, func(f node.Part, done func()) error {
+	var items []transfer.Item
+	seen := map[transfer.Key]bool{}
+	err = readFrames(res.Body, func(f transfer.Part, done func()) error {
 		defer done()
 		it, err := frameItem(f)
 		if err != nil {
@@ -123,8 +124,8 @@ func (c *Client) list(ctx context.Context, root object.Hash, chain caps.Chain) (
 
 // fetch brings what is missing: nodes and bytes first, then the blobs made of them,
 // then objects.
-func (p *pull) fetch(ctx context.Context, items []node.Item, deep bool) error {
-	var missing [3][]node.Item
+func (p *pull) fetch(ctx context.Context, items []transfer.Item, deep bool) error {
+	var missing [3][]transfer.Item
 	total := uint64(0)
 	for _, it := range items {
 		have, err := p.n.Transfer.Has(ctx, it, deep)
@@ -147,7 +148,7 @@ func (p *pull) fetch(ctx context.Context, items []node.Item, deep bool) error {
 }
 
 // share divides items among the peers that have not failed.
-func (p *pull) share(ctx context.Context, items []node.Item) error {
+func (p *pull) share(ctx context.Context, items []transfer.Item) error {
 	p.mu.Lock()
 	peers := p.peers
 	p.mu.Unlock()
@@ -157,7 +158,7 @@ func (p *pull) share(ctx context.Context, items []node.Item) error {
 		if len(peers) == 0 {
 			return lastErr
 		}
-		left := make(chan []node.Item, len(shares))
+		left := make(chan []transfer.Item, len(shares))
 		for _, s := range shares {
 			left <- s
 		}
@@ -203,7 +204,7 @@ func (p *pull) share(ctx context.Context, items []node.Item) error {
 }
 
 // divide makes shares of items: one for a single peer, several for more.
-func divide(items []node.Item, peers int) (shares [][]node.Item) {
+func divide(items []transfer.Item, peers int) (shares [][]transfer.Item) {
 	if len(items) == 0 {
 		return nil
 	}
@@ -215,7 +216,7 @@ func divide(items []node.Item, peers int) (shares [][]node.Item) {
 	if peers > 1 {
 		most = max(minShare, total/uint64(8*peers))
 	}
-	var share []node.Item
+	var share []transfer.Item
 	size := uint64(0)
 	for _, it := range items {
 		if share = append(share, it); size+it.Size+32 > most {
@@ -231,8 +232,8 @@ func divide(items []node.Item, peers int) (shares [][]node.Item) {
 }
 
 // take fetches a share from one peer: those parts, and no others.
-func (p *pull) take(ctx context.Context, c *Client, share []node.Item) error {
-	wanted, keys := map[node.Key]bool{}, make([]node.Key, len(share))
+func (p *pull) take(ctx context.Context, c *Client, share []transfer.Item) error {
+	wanted, keys := map[transfer.Key]bool{}, make([]transfer.Key, len(share))
 	for i, it := range share {
 		keys[i] = it.Key()
 		wanted[keys[i]] = true
@@ -243,7 +244,7 @@ func (p *pull) take(ctx context.Context, c *Client, share []node.Item) error {
 	}
 	defer res.Body.Close()
 	keep := p.n.Transfer.Keeper(ctx)
-	err = readFrames(res.Body, func(f node.Part, done func()) error {
+	err = readFrames(res.Body, func(f transfer.Part, done func()) error {
 		if !wanted[f.Key()] {
 			return fmt.Errorf("part %s was not asked for", f.ID.Short())
 		}

@@ -10,7 +10,7 @@ import (
 	"strconv"
 
 	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -30,16 +30,16 @@ func (c *Client) Push(ctx context.Context, root object.Hash, chain caps.Chain, p
 		return done, fmt.Errorf("push %s: %w", root.Short(), err)
 	}
 	progress.Total(int64(total))
-	keys := make([]node.Key, 0, len(wanted))
+	keys := make([]transfer.Key, 0, len(wanted))
 	for k := range wanted {
 		keys = append(keys, k)
 	}
 	list := encodeKeys(keys)
 	body := streamed(func(w *bufio.Writer) error {
-		if err := writeFrame(w, node.Part{Kind: frameIDs, ID: root, Data: list}); err != nil {
+		if err := writeFrame(w, transfer.Part{Kind: frameIDs, ID: root, Data: list}); err != nil {
 			return err
 		}
-		err := c.Node.Transfer.Send(ctx, root, func(k node.Key) bool { return wanted[k] }, func(p node.Part) error {
+		err := c.Node.Transfer.Send(ctx, root, func(k transfer.Key) bool { return wanted[k] }, func(p transfer.Part) error {
 			progress.Add(int64(len(p.Data)))
 			return writeFrame(w, p)
 		})
@@ -65,10 +65,10 @@ func (c *Client) Push(ctx context.Context, root object.Hash, chain caps.Chain, p
 }
 
 // missing asks which parts of a tree the peer does not have, and adds up their sizes.
-func (c *Client) missing(ctx context.Context, root object.Hash, chain caps.Chain) (map[node.Key]bool, uint64, error) {
-	sizes := map[node.Key]uint64{}
+func (c *Client) missing(ctx context.Context, root object.Hash, chain caps.Chain) (map[transfer.Key]bool, uint64, error) {
+	sizes := map[transfer.Key]uint64{}
 	body := streamed(func(w *bufio.Writer) error {
-		err := c.Node.Transfer.Items(ctx, root, func(it node.Item) error {
+		err := c.Node.Transfer.Items(ctx, root, func(it transfer.Item) error {
 			sizes[it.Key()] = it.Size
 			return writeFrame(w, itemFrame(it))
 		})

@@ -9,7 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/packets"
+	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -30,7 +31,7 @@ var errFull = errors.New("the queue of tasks is full")
 // not done twice.
 type queue struct {
 	s   *Server
-	me  *node.Instance
+	me  *task.Instance
 	ctx context.Context // of the tasks; ends when their time is over
 	end context.CancelFunc
 	wg  sync.WaitGroup
@@ -47,7 +48,7 @@ type queue struct {
 
 // job is a task that waits or runs.
 type job struct {
-	node.Task
+	task.Task
 	ctx  context.Context
 	stop context.CancelCauseFunc
 	done chan struct{} // closed when there is nothing more to wait for
@@ -55,7 +56,7 @@ type job struct {
 
 // newQueue takes up what servers before this one left.
 func (s *Server) newQueue(ctx context.Context) (*queue, error) {
-	me, err := s.Node.NewInstance()
+	me, err := s.Node.Tasks.NewInstance()
 	if err != nil {
 		return nil, err
 	}
@@ -78,12 +79,12 @@ func (s *Server) newQueue(ctx context.Context) (*queue, error) {
 // takeOver takes what servers that are gone have left, the oldest first.
 func (q *queue) takeOver(ctx context.Context) error {
 	alive := map[string]bool{q.me.ID: true}
-	var left []node.Task
+	var left []task.Task
 	err := q.s.Node.Tasks.Open(ctx, func(id object.Hash, server string) error {
 		lives, known := alive[server]
 		if !known {
 			var err error
-			if lives, err = q.s.Node.InstanceAlive(server); err != nil {
+			if lives, err = q.s.Node.Tasks.InstanceAlive(server); err != nil {
 				return err
 			}
 			alive[server] = lives
@@ -97,7 +98,7 @@ func (q *queue) takeOver(ctx context.Context) error {
 		}
 		return err
 	})
-	slices.SortStableFunc(left, func(a, b node.Task) int { return cmp.Compare(a.Submitted, b.Submitted) })
+	slices.SortStableFunc(left, func(a, b task.Task) int { return cmp.Compare(a.Submitted, b.Submitted) })
 	for _, t := range left {
 		q.takeUp(ctx, t)
 	}
@@ -105,23 +106,23 @@ func (q *queue) takeOver(ctx context.Context) error {
 }
 
 // takeUp goes on with a task that was left.
-func (q *queue) takeUp(ctx context.Context, t node.Task) {
+func (q *queue) takeUp(ctx context.Context, t task.Task) {
 	var err error
 	switch {
 	case t.Ended != 0: // since
-	case t.State == node.TaskRunning:
-		err = q.s.Node.Tasks.End(ctx, t.ID, t.Server, node.TaskFailed, nil, node.Failure{Err: errEnded, Kind: kindFailed, Hint: hintEnded})
+	case t.State == task.Running:
+		err = q.s.Node.Tasks.End(ctx, t.ID, t.Server, task.Failed, nil, task.Failure{Err: errEnded, Kind: kindFailed, Hint: hintEnded})
 		q.s.Log.Warn("a server ended while a task ran", "task", t.ID.Short())
 	default:
 		err = q.add(t)
 	}
-	if err != nil && !errors.Is(err, errFull) && !errors.Is(err, node.ErrClaimed) { // else there is another time, or another server
+	if err != nil && !errors.Is(err, errFull) && !errors.Is(err, task.ErrClaimed) { // else there is another time, or another server
 		q.s.Log.Error("task of another server", "task", t.ID.Short(), "error", err)
 	}
 }
 
 // add puts a task that is kept into the queue.
-func (q *queue) add(t node.Task) error {
+func (q *queue) add(t task.Task) error {
 	most := q.s.peers.now().Tasks
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -164,7 +165,7 @@ func (q *queue) cancel(id object.Hash) {
 	if j == nil {
 		return
 	}
-	j.stop(node.ErrCancelled)
+	j.stop(packets.ErrCancelled)
 	if at := slices.Index(q.waiting, j); at >= 0 {
 		q.waiting = slices.Delete(q.waiting, at, at+1)
 		q.wg.Go(func() { q.one(j); q.leave(j) })
@@ -242,7 +243,7 @@ func (q *queue) leave(j *job) {
 func (q *queue) one(j *job) {
 	n, ctx := q.s.Node, context.WithoutCancel(q.ctx)
 	_, cancelled, err := n.Tasks.Claim(ctx, j.ID, q.me.ID)
-	if errors.Is(err, node.ErrClaimed) {
+	if errors.Is(err, task.ErrClaimed) {
 		return
 	}
 	if err != nil {
@@ -250,19 +251,19 @@ func (q *queue) one(j *job) {
 		return
 	}
 	if cancelled {
-		j.stop(node.ErrCancelled)
+		j.stop(packets.ErrCancelled)
 	}
 	answer, err := q.answer(j)
 	why := q.s.failure(err)
-	if err != nil && q.ctx.Err() != nil && !errors.Is(err, node.ErrCancelled) {
-		why = node.Failure{Err: errEnded, Kind: kindFailed, Hint: hintEnded}
+	if err != nil && q.ctx.Err() != nil && !errors.Is(err, packets.ErrCancelled) {
+		why = task.Failure{Err: errEnded, Kind: kindFailed, Hint: hintEnded}
 	}
-	state := node.TaskDone
+	state := task.Done
 	switch {
-	case errors.Is(err, node.ErrCancelled):
-		state = node.TaskCancelled
+	case errors.Is(err, packets.ErrCancelled):
+		state = task.Cancelled
 	case err != nil:
-		state = node.TaskFailed
+		state = task.Failed
 	}
 	q.s.metrics.tasksDone.Add(1)
 	attrs := []any{"task", j.ID.Short(), "author", j.Author[:min(12, len(j.Author))], "state", state}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -90,16 +90,16 @@ func (rd *reading) authorize(use scope.Use) error {
 func (rd *reading) items() {
 	out, err := rd.begin(rd.mayAll())
 	if err == nil {
-		err = rd.s.Node.Transfer.Items(rd.r.Context(), rd.root, func(it node.Item) error { return rd.frame(out, itemFrame(it), 0) })
+		err = rd.s.Node.Transfer.Items(rd.r.Context(), rd.root, func(it transfer.Item) error { return rd.frame(out, itemFrame(it), 0) })
 	}
 	rd.end(out, err)
 }
 
 // some sends those parts below the root that are wanted.
-func (rd *reading) some(wanted map[node.Key]bool) {
+func (rd *reading) some(wanted map[transfer.Key]bool) {
 	out, err := rd.begin(rd.mayAll())
 	if err == nil {
-		err = rd.s.Node.Transfer.Send(rd.r.Context(), rd.root, func(k node.Key) bool { return wanted[k] }, func(p node.Part) error { return rd.frame(out, p, len(p.Data)) })
+		err = rd.s.Node.Transfer.Send(rd.r.Context(), rd.root, func(k transfer.Key) bool { return wanted[k] }, func(p transfer.Part) error { return rd.frame(out, p, len(p.Data)) })
 	}
 	rd.end(out, err)
 }
@@ -113,7 +113,7 @@ func (rd *reading) begin(may error) (*bufio.Writer, error) {
 }
 
 // frame sends one frame, which has that many bytes of what is stored.
-func (rd *reading) frame(out *bufio.Writer, p node.Part, stored int) error {
+func (rd *reading) frame(out *bufio.Writer, p transfer.Part, stored int) error {
 	rd.sent(stored)
 	return writeFrame(out, p)
 }
@@ -261,11 +261,11 @@ func (rd *reading) chunk(out *bufio.Writer, b *store.Blob, tree *merkle.Tree, i 
 		if err != nil {
 			return err
 		}
-		if err := rd.frame(out, node.Part{Kind: frameProof, ID: rd.root, Data: raw}, len(raw)); err != nil {
+		if err := rd.frame(out, transfer.Part{Kind: frameProof, ID: rd.root, Data: raw}, len(raw)); err != nil {
 			return err
 		}
 	}
-	return rd.frame(out, node.Part{Kind: "bytes", ID: object.Sum(data), Data: data}, len(data))
+	return rd.frame(out, transfer.Part{Kind: "bytes", ID: object.Sum(data), Data: data}, len(data))
 }
 
 // answer is what HTTP's conditions and ranges make of a request for size bytes.

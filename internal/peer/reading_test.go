@@ -21,8 +21,8 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
@@ -131,7 +131,7 @@ type ask struct {
 // asks are all the ways: every combination of queries with the headers that change which
 // bytes are sent.
 func asks(cid object.Hash) (all []ask) {
-	list := encodeKeys([]node.Key{{Rank: 0, ID: cid}, {Rank: 1, ID: cid}})
+	list := encodeKeys([]transfer.Key{{Rank: 0, ID: cid}, {Rank: 1, ID: cid}})
 	for i, target := range targets(cid) {
 		for j, hd := range conditions(cid) {
 			if i > 2 && j > 2 {
@@ -330,7 +330,7 @@ func TestTheDoor(t *testing.T) {
 		{"OPTIONS", "/v1/blobs/" + id, nil, "", 405},
 		{"GET", "/v1/trees/" + id, nil, "", 200},
 		{"GET", "/v1/trees/" + id + "?bytes=1", nil, "", 400},
-		{"POST", "/v1/trees/" + id, nil, string(encodeKeys([]node.Key{{Rank: 1, ID: ref.CID}})) + "x", 400},
+		{"POST", "/v1/trees/" + id, nil, string(encodeKeys([]transfer.Key{{Rank: 1, ID: ref.CID}})) + "x", 400},
 		{"GET", "/v1/identity?a=b", nil, "", 400},
 	} {
 		if w := s.signedAsk(t, h, key, chain, c.method, c.target, c.header, []byte(c.body)); w.Code != c.status {
@@ -348,7 +348,7 @@ func TestTheDoor(t *testing.T) {
 			t.Errorf("%s twice: %d", name, w.Code)
 		}
 	}
-	if err := readFrames(io.MultiReader(frames(t, true), strings.NewReader("more")), func(node.Part, func()) error { return nil }); err == nil {
+	if err := readFrames(io.MultiReader(frames(t, true), strings.NewReader("more")), func(transfer.Part, func()) error { return nil }); err == nil {
 		t.Error("bytes after the end of a stream were taken")
 	}
 }
@@ -357,11 +357,11 @@ func TestTheDoor(t *testing.T) {
 func frames(t *testing.T, end bool) io.Reader {
 	t.Helper()
 	var out bytes.Buffer
-	if err := writeFrame(&out, node.Part{Kind: "bytes", ID: object.Sum([]byte("x")), Data: []byte("x")}); err != nil {
+	if err := writeFrame(&out, transfer.Part{Kind: "bytes", ID: object.Sum([]byte("x")), Data: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
 	if end {
-		if err := writeFrame(&out, node.Part{Kind: frameEnd, ID: object.Sum(nil), Data: []byte{}}); err != nil {
+		if err := writeFrame(&out, transfer.Part{Kind: frameEnd, ID: object.Sum(nil), Data: []byte{}}); err != nil {
 			t.Fatal(err)
 		}
 	}

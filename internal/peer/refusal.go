@@ -9,8 +9,8 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -38,13 +38,13 @@ var statusKinds = map[int]string{
 }
 
 // taskError is why a task has no answer, as it was kept.
-type taskError struct{ t node.Task }
+type taskError struct{ t task.Task }
 
 func (e *taskError) Error() string { return e.t.Error }
 
 // failure is an error with the kind and the hint that the command line would give it.
-func (s *Server) failure(err error) node.Failure {
-	f := node.Failure{Err: err}
+func (s *Server) failure(err error) task.Failure {
+	f := task.Failure{Err: err}
 	var kept *taskError
 	switch {
 	case errors.As(err, &kept):

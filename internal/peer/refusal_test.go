@@ -12,8 +12,9 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec/ir/asm"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -37,7 +38,7 @@ func TestRefusalsKeepTheirKind(t *testing.T) {
 	}{
 		{&ledger.BusyError{}, 500, kindBusy}, {errors.New("something"), 500, kindFailed}, {errors.New("something"), 403, kindRefused}, {errors.New("something"), 429, kindBusy},
 		{fmt.Errorf("%w: %w", auth.ErrUnauthorized, ledger.ErrBusy), 403, kindRefused}, {errors.New("something"), 404, kindNotFound}, {errors.New("something"), 416, kindUsage},
-		{&taskError{node.Task{Error: "as it was kept", Kind: "conflict"}}, 500, "conflict"},
+		{&taskError{task.Task{Error: "as it was kept", Kind: "conflict"}}, 500, "conflict"},
 	} {
 		w := httptest.NewRecorder()
 		s.refuse(w, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/x", nil), c.status, c.err)
@@ -72,7 +73,7 @@ func TestClocksThatDiffer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			pkt, _, err := near.Packets.PackTask(bundle, node.PackOptions{Guard: true})
+			pkt, _, err := near.Packets.PackTask(bundle, packets.PackOptions{Guard: true})
 			if err != nil {
 				t.Fatal(err)
 			}

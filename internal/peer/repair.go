@@ -7,6 +7,8 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/peers"
+	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -41,18 +43,18 @@ func Repair(ctx context.Context, n *node.Node, progress Progress, report func(Re
 
 // Known are the peers that the repository knows, by name.
 func Known(ctx context.Context, n *node.Node) ([]*Client, error) {
-	var peers []*Client
-	err := n.Peers.Each(ctx, func(p node.Peer) error {
-		peers = append(peers, To(n, p))
+	var known []*Client
+	err := n.Peers.Each(ctx, func(p peers.Peer) error {
+		known = append(known, To(n, p))
 		return nil
 	})
-	return peers, err
+	return known, err
 }
 
 // fetchFrom asks one peer after the other.
-func fetchFrom(ctx context.Context, peers []*Client, root object.Hash, chain caps.Chain, progress Progress) (string, error) {
+func fetchFrom(ctx context.Context, known []*Client, root object.Hash, chain caps.Chain, progress Progress) (string, error) {
 	var errs []error
-	for _, p := range peers {
+	for _, p := range known {
 		_, err := Pull(ctx, []*Client{p}, root, chain, progress, nil)
 		if err == nil {
 			return p.Name, nil
@@ -66,4 +68,4 @@ func fetchFrom(ctx context.Context, peers []*Client, root object.Hash, chain cap
 }
 
 // nothing is verified.
-func nothing(node.Key) bool { return false }
+func nothing(transfer.Key) bool { return false }

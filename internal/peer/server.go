@@ -44,7 +44,7 @@ type Server struct {
 	Explain func(error) (kind, hint string)
 
 	metrics *measures
-	peers   peers
+	peers   allowances
 	intake  intake
 	tasks   *queue
 	streams chan struct{}

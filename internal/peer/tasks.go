@@ -8,8 +8,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -29,7 +30,7 @@ func (s *Server) packets(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, receiveStatus(err), err)
 		return
 	}
-	t := node.Task{ID: got.Packet.ID(), State: node.TaskQueued, Author: got.Author.KeyHex(), Submitted: s.Node.Now(), Server: s.tasks.me.ID}
+	t := task.Task{ID: got.Packet.ID(), State: task.Queued, Author: got.Author.KeyHex(), Submitted: s.Node.Now(), Server: s.tasks.me.ID}
 	err = s.enqueue(context.WithoutCancel(r.Context()), t, raw, got)
 	switch {
 	case errors.Is(err, errFull):
@@ -51,7 +52,7 @@ func (s *Server) packets(w http.ResponseWriter, r *http.Request) {
 
 // enqueue keeps a task and puts it into the queue. One that the queue does not take costs
 // its author nothing.
-func (s *Server) enqueue(ctx context.Context, t node.Task, raw []byte, got *node.Received) (err error) {
+func (s *Server) enqueue(ctx context.Context, t task.Task, raw []byte, got *packets.Received) (err error) {
 	giveBack := func(context.Context) error { return nil }
 	if s.RequireCap {
 		giveBack, err = s.Node.Tasks.AddCharged(ctx, t, raw, got)
@@ -64,7 +65,7 @@ func (s *Server) enqueue(ctx context.Context, t node.Task, raw []byte, got *node
 	if err = s.tasks.add(t); err == nil {
 		return nil
 	}
-	return errors.Join(err, s.Node.Tasks.End(ctx, t.ID, t.Server, node.TaskFailed, nil, s.failure(err)), giveBack(ctx))
+	return errors.Join(err, s.Node.Tasks.End(ctx, t.ID, t.Server, task.Failed, nil, s.failure(err)), giveBack(ctx))
 }
 
 // refuseBody refuses a request whose body was not read to its end.
@@ -91,9 +92,9 @@ func (s *Server) awaited(w http.ResponseWriter, r *http.Request, id object.Hash)
 		return
 	}
 	switch t.State {
-	case node.TaskFailed:
+	case task.Failed:
 		s.refuse(w, r, http.StatusInternalServerError, &taskError{t})
-	case node.TaskDone, node.TaskCancelled:
+	case task.Done, task.Cancelled:
 		answer, err := s.Node.Tasks.Answer(r.Context(), id)
 		if err != nil {
 			s.refuse(w, r, statusOf(err), err)
@@ -110,7 +111,7 @@ func (s *Server) awaited(w http.ResponseWriter, r *http.Request, id object.Hash)
 const longPoll = 20 * time.Second
 
 // wait returns a task when it has ended, or when nobody here can tell when it will.
-func (s *Server) wait(ctx context.Context, id object.Hash) (t node.Task, err error) {
+func (s *Server) wait(ctx context.Context, id object.Hash) (t task.Task, err error) {
 	if ended := s.tasks.ended(id); ended != nil {
 		select {
 		case <-ended:
@@ -135,12 +136,12 @@ func (s *Server) wait(ctx context.Context, id object.Hash) (t node.Task, err err
 
 // ownTask is the task that a signed request of its author, or of the one who runs this
 // repository, names.
-func (s *Server) ownTask(r *http.Request) (node.Task, error) {
+func (s *Server) ownTask(r *http.Request) (task.Task, error) {
 	id, err := pathHash(r, "id")
 	if err != nil {
-		return node.Task{}, err
+		return task.Task{}, err
 	}
-	var t node.Task
+	var t task.Task
 	_, err = s.caller(r, func(by asker) (err error) {
 		t, err = s.Node.Tasks.Get(r.Context(), id)
 		if err == nil && t.Author != by.agent.KeyHex() && !by.agent.Same(s.Node.Self()) {

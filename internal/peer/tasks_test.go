@@ -22,6 +22,9 @@ import (
 	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/packets"
+	"github.com/mythos-project/mythos/internal/spawn"
+	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -40,7 +43,7 @@ func TestCancel(t *testing.T) {
 	trust(t, mine, n, "far")
 	s := &Server{Node: n, Log: slog.New(slog.DiscardHandler), metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
 	s.SetLimits(Limits{Rate: 1000})
-	cancelledBefore := keep(t, n, node.TaskQueued)
+	cancelledBefore := keep(t, n, task.Queued)
 	if _, err := n.Tasks.Cancel(ctx, cancelledBefore.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -58,32 +61,32 @@ func TestCancel(t *testing.T) {
 		if done := s.tasks.ended(id); done != nil {
 			<-done
 		}
-		if task, err := n.Tasks.Get(ctx, id); err != nil || task.State != want {
-			t.Errorf("task is %s, expected %s, %v", task.State, want, err)
+		if tk, err := n.Tasks.Get(ctx, id); err != nil || tk.State != want {
+			t.Errorf("task is %s, expected %s, %v", tk.State, want, err)
 		}
 	}
-	ended(cancelledBefore.ID, node.TaskCancelled)
+	ended(cancelledBefore.ID, task.Cancelled)
 	server := httptest.NewServer(s.routes())
 	defer server.Close()
 	self := n.Self()
 	cl := &Client{Node: mine, URL: server.URL, Key: &self}
-	asked := map[object.Hash]node.Asked{}
+	asked := map[object.Hash]packets.Asked{}
 	submit := func(program string) object.Hash {
 		t.Helper()
 		bundle, err := asm.Assemble([]byte(program))
 		if err != nil {
 			t.Fatal(err)
 		}
-		pkt, of, err := mine.Packets.PackTask(bundle, node.PackOptions{Guard: true})
+		pkt, of, err := mine.Packets.PackTask(bundle, packets.PackOptions{Guard: true})
 		if err != nil {
 			t.Fatal(err)
 		}
 		asked[of.Packet] = of
-		task, err := cl.SubmitTask(ctx, pkt)
+		tk, err := cl.SubmitTask(ctx, pkt)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return task.ID
+		return tk.ID
 	}
 	var running []object.Hash
 	for range maxTasks {
@@ -91,7 +94,7 @@ func TestCancel(t *testing.T) {
 	}
 	waits := submit(endless)
 	for _, id := range running {
-		for task, err := n.Tasks.Get(ctx, id); task.State != node.TaskRunning; task, err = n.Tasks.Get(ctx, id) {
+		for tk, err := n.Tasks.Get(ctx, id); tk.State != task.Running; tk, err = n.Tasks.Get(ctx, id) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,12 +119,12 @@ func TestCancel(t *testing.T) {
 		if _, got, err := cl.TaskAnswer(ctx, asked[id]); err != nil || got.Answer.Halted == nil || !strings.Contains(*got.Answer.Halted, "cancelled") {
 			t.Errorf("answer %d: %+v, %v", i, got, err)
 		}
-		ended(id, node.TaskCancelled)
+		ended(id, task.Cancelled)
 	}
 	quick := submit(hello)
-	ended(quick, node.TaskDone)
-	if task, err := cl.Cancel(ctx, quick); err != nil || task.State != node.TaskDone {
-		t.Errorf("a task that has ended: %+v, %v", task, err)
+	ended(quick, task.Done)
+	if tk, err := cl.Cancel(ctx, quick); err != nil || tk.State != task.Done {
+		t.Errorf("a task that has ended: %+v, %v", tk, err)
 	}
 	if _, got, err := cl.TaskAnswer(ctx, asked[quick]); err != nil || got.Answer.Halted != nil {
 		t.Errorf("its answer: %+v, %v", got, err)
@@ -166,14 +169,14 @@ func taskNode(t *testing.T, later *atomic.Int64) *node.Node {
 }
 
 // keep submits a program to n, which keeps it as a task and does not run it.
-func keep(t *testing.T, n *node.Node, state string) node.Task {
+func keep(t *testing.T, n *node.Node, state string) task.Task {
 	t.Helper()
 	ctx := context.Background()
 	bundle, err := asm.Assemble([]byte(hello))
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := n.Packets.Pack(bundle, node.PackOptions{Guard: true})
+	raw, err := n.Packets.Pack(bundle, packets.PackOptions{Guard: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,15 +184,15 @@ func keep(t *testing.T, n *node.Node, state string) node.Task {
 	if err != nil {
 		t.Fatal(err)
 	}
-	task := node.Task{ID: got.Packet.ID(), State: node.TaskQueued, Author: got.Author.KeyHex(), Submitted: n.Now()}
-	task.Server = "gone"
-	if err = n.Tasks.Add(ctx, task, raw); err == nil && state == node.TaskRunning {
-		_, _, err = n.Tasks.Claim(ctx, task.ID, task.Server)
+	tk := task.Task{ID: got.Packet.ID(), State: task.Queued, Author: got.Author.KeyHex(), Submitted: n.Now()}
+	tk.Server = "gone"
+	if err = n.Tasks.Add(ctx, tk, raw); err == nil && state == task.Running {
+		_, _, err = n.Tasks.Claim(ctx, tk.ID, tk.Server)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return task
+	return tk
 }
 
 // TestTasksThatWereLeft: a server runs what waited when the last one ended, and counts
@@ -197,11 +200,11 @@ func keep(t *testing.T, n *node.Node, state string) node.Task {
 func TestTasksThatWereLeft(t *testing.T) {
 	ctx := context.Background()
 	n := taskNode(t, new(atomic.Int64))
-	other, err := n.NewInstance()
+	other, err := n.Tasks.NewInstance()
 	if err != nil {
 		t.Fatal(err)
 	}
-	waits, runs := keep(t, n, node.TaskQueued), keep(t, n, node.TaskQueued)
+	waits, runs := keep(t, n, task.Queued), keep(t, n, task.Queued)
 	give(t, n, waits.ID, other.ID)
 	if _, _, err := n.Tasks.Claim(ctx, runs.ID, other.ID); err != nil {
 		t.Fatal(err)
@@ -219,27 +222,27 @@ func TestTasksThatWereLeft(t *testing.T) {
 	states := func() [2]string {
 		var got [2]string
 		for i, id := range []object.Hash{waits.ID, runs.ID} {
-			task, err := n.Tasks.Get(ctx, id)
+			tk, err := n.Tasks.Get(ctx, id)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got[i] = task.State
+			got[i] = tk.State
 		}
 		return got
 	}
-	if err := q.takeOver(ctx); err != nil || states() != [2]string{node.TaskQueued, node.TaskRunning} {
+	if err := q.takeOver(ctx); err != nil || states() != [2]string{task.Queued, task.Running} {
 		t.Errorf("while the other server lives: %v, %v", states(), err)
 	}
 	if err := other.Close(); err != nil { // as the system does when a process ends
 		t.Fatal(err)
 	}
-	for until := time.Now().Add(time.Minute); states() != [2]string{node.TaskDone, node.TaskFailed}; time.Sleep(5 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); states() != [2]string{task.Done, task.Failed}; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatalf("after the other server ended: %v", states())
 		}
 	}
-	if task, err := n.Tasks.Get(ctx, runs.ID); err != nil || !strings.Contains(task.Error, "may have happened") || task.Kind != "failed" || task.Hint == "" {
-		t.Errorf("%+v, %v", task, err)
+	if tk, err := n.Tasks.Get(ctx, runs.ID); err != nil || !strings.Contains(tk.Error, "may have happened") || tk.Kind != "failed" || tk.Hint == "" {
+		t.Errorf("%+v, %v", tk, err)
 	}
 	left := 0
 	if err := n.Tasks.Open(ctx, func(object.Hash, string) error { left++; return nil }); err != nil || left != 0 {
@@ -261,7 +264,7 @@ func TestOneServerClaims(t *testing.T) {
 	n := taskNode(t, new(atomic.Int64))
 	var ids []object.Hash
 	for range 20 {
-		ids = append(ids, keep(t, n, node.TaskQueued).ID)
+		ids = append(ids, keep(t, n, task.Queued).ID)
 	}
 	got := map[object.Hash]int{}
 	var mu sync.Mutex
@@ -274,7 +277,7 @@ func TestOneServerClaims(t *testing.T) {
 					mu.Lock()
 					got[id]++
 					mu.Unlock()
-				} else if !errors.Is(err, node.ErrClaimed) {
+				} else if !errors.Is(err, task.ErrClaimed) {
 					t.Error(err)
 				}
 			}
@@ -285,17 +288,17 @@ func TestOneServerClaims(t *testing.T) {
 		if got[id] != 1 {
 			t.Errorf("task %s was claimed %d times", id.Short(), got[id])
 		}
-		task, err := n.Tasks.Get(ctx, id)
+		tk, err := n.Tasks.Get(ctx, id)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := n.Tasks.End(ctx, id, "another", node.TaskDone, nil, node.Failure{}); !errors.Is(err, node.ErrClaimed) {
+		if err := n.Tasks.End(ctx, id, "another", task.Done, nil, task.Failure{}); !errors.Is(err, task.ErrClaimed) {
 			t.Errorf("another server ends it: %v", err)
 		}
-		if err := n.Tasks.End(ctx, id, task.Server, node.TaskDone, nil, node.Failure{}); err != nil {
+		if err := n.Tasks.End(ctx, id, tk.Server, task.Done, nil, task.Failure{}); err != nil {
 			t.Error(err)
 		}
-		if err := n.Tasks.End(ctx, id, task.Server, node.TaskFailed, nil, node.Failure{}); !errors.Is(err, node.ErrClaimed) {
+		if err := n.Tasks.End(ctx, id, tk.Server, task.Failed, nil, task.Failure{}); !errors.Is(err, task.ErrClaimed) {
 			t.Errorf("it ends twice: %v", err)
 		}
 	}
@@ -304,17 +307,17 @@ func TestOneServerClaims(t *testing.T) {
 // TestInstances: a server is alive until it ends, and what it leaves is removed.
 func TestInstances(t *testing.T) {
 	n := taskNode(t, new(atomic.Int64))
-	one, err := n.NewInstance()
+	one, err := n.Tasks.NewInstance()
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, err := n.NewInstance()
+	two, err := n.Tasks.NewInstance()
 	if err != nil {
 		t.Fatal(err)
 	}
 	alive := func(id string, want bool) {
 		t.Helper()
-		if got, err := n.InstanceAlive(id); got != want || err != nil {
+		if got, err := n.Tasks.InstanceAlive(id); got != want || err != nil {
 			t.Errorf("%q is alive: %v, %v", id, got, err)
 		}
 	}
@@ -331,7 +334,7 @@ func TestInstances(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	three, err := n.NewInstance()
+	three, err := n.Tasks.NewInstance()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -350,17 +353,17 @@ func TestForgettingWhileItServes(t *testing.T) {
 	n := taskNode(t, &later)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	task := keep(t, n, node.TaskQueued)
-	if err := n.Tasks.End(ctx, task.ID, task.Server, node.TaskDone, []byte("answer"), node.Failure{}); err != nil {
+	tk := keep(t, n, task.Queued)
+	if err := n.Tasks.End(ctx, tk.ID, tk.Server, task.Done, []byte("answer"), task.Failure{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := n.Upkeep.Forget(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := n.Tasks.Answer(ctx, task.ID); err != nil {
+	if _, err := n.Tasks.Answer(ctx, tk.ID); err != nil {
 		t.Errorf("too early: %v", err)
 	}
-	later.Store(int64(node.KeepTasks + time.Minute))
+	later.Store(int64(task.KeepTasks + time.Minute))
 	go (&Server{Node: n, Log: slog.New(slog.DiscardHandler)}).forget(ctx, time.Millisecond)
 	left := func() (count int) {
 		err := n.DB.Scan(ctx, "w/", "w/\xff", func(key string, _ []byte) error {
@@ -415,7 +418,7 @@ func TestAnswersAreNotLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pkt, asking, err := n.Packets.PackTask(bundle, node.PackOptions{Guard: true})
+	pkt, asking, err := n.Packets.PackTask(bundle, packets.PackOptions{Guard: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -449,7 +452,7 @@ func TestWhatIsNotTakenCostsNothing(t *testing.T) {
 	s.RequireCap = true
 	near := taskNode(t, new(atomic.Int64))
 	trust(t, s.Node, near, "near")
-	run := s.issue(t, near.Self(), &scope.ComputeSpawn{PoolID: node.LocalPool, MaxWorkers: 5, MaxCPUus: scope.NoLimit64, MaxIO: scope.NoLimit32})
+	run := s.issue(t, near.Self(), &scope.ComputeSpawn{PoolID: spawn.LocalPool, MaxWorkers: 5, MaxCPUus: scope.NoLimit64, MaxIO: scope.NoLimit32})
 	used := func(chain caps.Chain, of scope.Resource) uint64 {
 		t.Helper()
 		u, err := s.Node.Quotas.Used(ctx, chain[0].ID)
@@ -464,7 +467,7 @@ func TestWhatIsNotTakenCostsNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pkt, _, err := near.Packets.PackTask(bundle, node.PackOptions{Guard: true, Caps: []caps.Chain{run}})
+		pkt, _, err := near.Packets.PackTask(bundle, packets.PackOptions{Guard: true, Caps: []caps.Chain{run}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -52,7 +52,7 @@ func (s *Server) treeParts(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		list, err = signedBody(w, r, keySize*maxParts)
 	}
-	var wanted map[node.Key]bool
+	var wanted map[transfer.Key]bool
 	if err == nil {
 		wanted, err = decodeKeys(list)
 	}
@@ -70,7 +70,7 @@ func statusOf(err error) int {
 		return http.StatusTooManyRequests
 	case errors.Is(err, auth.ErrUnauthorized), errors.Is(err, auth.ErrReplayed), errors.Is(err, caps.ErrDenied), errors.Is(err, caps.ErrQuota):
 		return http.StatusForbidden
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, node.ErrNotBrought):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, transfer.ErrNotBrought):
 		return http.StatusNotFound
 	case errors.Is(err, errTooMuch):
 		return http.StatusRequestEntityTooLarge
@@ -93,7 +93,7 @@ type writing struct {
 	agent object.AgentID
 	chain caps.Chain
 	use   scope.Use
-	by    *node.Pusher
+	by    *transfer.Pusher
 }
 
 // writer checks that a request may push under the capability that it shows: of what
@@ -130,7 +130,7 @@ func (s *Server) pusher(r *http.Request) (*writing, error) {
 }
 
 // allows asks for one part.
-func (wr *writing) allows(s *Server, p node.Part) error {
+func (wr *writing) allows(s *Server, p transfer.Part) error {
 	use := wr.use
 	switch p.Key().Rank {
 	case 0:
@@ -155,9 +155,9 @@ func (s *Server) treeMissing(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, statusOf(err), err)
 		return
 	}
-	var missing []node.Key
+	var missing []transfer.Key
 	count := 0
-	err = readFrames(s.steady(w, r), func(p node.Part, done func()) error {
+	err = readFrames(s.steady(w, r), func(p transfer.Part, done func()) error {
 		defer done()
 		if count++; count > maxParts {
 			return fmt.Errorf("%w: %d parts", errTooMuch, maxParts)
@@ -224,8 +224,8 @@ func (s *Server) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, er
 		return got, err
 	}
 	keep := wr.by.Keeper(ctx)
-	var listed map[node.Key]bool // true: not yet here
-	err = readFrames(s.steady(w, r), func(p node.Part, done func()) error {
+	var listed map[transfer.Key]bool // true: not yet here
+	err = readFrames(s.steady(w, r), func(p transfer.Part, done func()) error {
 		if listed == nil {
 			listed, err = signedList(r, p)
 			return err
@@ -246,7 +246,7 @@ func (s *Server) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, er
 		return keep.Add(p, done)
 	})
 	if err = errors.Join(err, keep.Flush()); err == nil {
-		err = wr.by.Whole(ctx, wr.root, func(p node.Part) error { return wr.allows(s, p) })
+		err = wr.by.Whole(ctx, wr.root, func(p transfer.Part) error { return wr.allows(s, p) })
 	}
 	if err == nil {
 		got.Ref = "pushed/" + wr.root.String()[:16]
@@ -262,7 +262,7 @@ func (s *Server) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, er
 
 // signedList is the first frame of a push: the names of the parts that follow. The
 // signature of the request covers its digest, so that nobody on the way can add any.
-func signedList(r *http.Request, p node.Part) (map[node.Key]bool, error) {
+func signedList(r *http.Request, p transfer.Part) (map[transfer.Key]bool, error) {
 	if p.Kind != frameIDs || r.Header.Get(auth.HeaderDigest) != auth.DigestOf(p.Data) {
 		return nil, fmt.Errorf("%w: the list of parts is not the one that was signed", auth.ErrUnauthorized)
 	}

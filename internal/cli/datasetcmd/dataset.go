@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/cli/runcmd"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/lookup"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 )
@@ -122,7 +122,7 @@ func runLs(ctx context.Context, f *cmdutil.Factory) error {
 		return err
 	}
 	return n.Store.Refs(ctx, func(name string, _ object.Hash) error {
-		text, ok := strings.CutPrefix(name, node.DatasetRefs)
+		text, ok := strings.CutPrefix(name, lookup.DatasetRefs)
 		manifest, err := object.ParseHash(text)
 		if !ok || err != nil {
 			return nil //nolint:nilerr // a ref of another kind

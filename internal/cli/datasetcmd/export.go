@@ -12,6 +12,8 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/cli/runcmd"
+	"github.com/mythos-project/mythos/internal/datasets"
+	"github.com/mythos-project/mythos/internal/episodes"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
@@ -92,7 +94,7 @@ func (o *exportOptions) format() (dataset.Format, error) {
 }
 
 func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error {
-	e := node.DatasetExport{Split: o.Split, Shards: o.Shards, Payloads: o.Payloads, Card: o.Card}
+	e := datasets.Export{Split: o.Split, Shards: o.Shards, Payloads: o.Payloads, Card: o.Card}
 	var err error
 	if e.Format, err = o.format(); err != nil {
 		return err
@@ -125,7 +127,7 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 	out := &outputs{folder: o.folder(), name: o.Out, std: f.IO.Out}
 	e.Open = out.open
 	files, receipt, err := exportWatched(ctx, f, n, e, out)
-	if err = errors.Join(err, out.finish(err == nil)); errors.Is(err, node.ErrUnredacted) {
+	if err = errors.Join(err, out.finish(err == nil)); errors.Is(err, episodes.ErrUnredacted) {
 		return clierr.New(clierr.Refused, "%w", err).On(o.Name).With("leave out --redact: the rules of the policy are applied without it")
 	}
 	if err != nil {
@@ -148,7 +150,7 @@ func rowWord(rows dataset.Rows) string {
 }
 
 // noteLeft says how many episodes give no row.
-func noteLeft(f *cmdutil.Factory, rows dataset.Rows, files []node.ExportedFile) {
+func noteLeft(f *cmdutil.Factory, rows dataset.Rows, files []datasets.ExportedFile) {
 	var left uint64
 	for _, x := range files {
 		left += x.Left
@@ -164,7 +166,7 @@ func noteLeft(f *cmdutil.Factory, rows dataset.Rows, files []node.ExportedFile) 
 
 // exportWatched exports, and shows how far it is unless the episodes themselves go to
 // the terminal.
-func exportWatched(ctx context.Context, f *cmdutil.Factory, n *node.Node, e node.DatasetExport, out *outputs) ([]node.ExportedFile, object.Hash, error) {
+func exportWatched(ctx context.Context, f *cmdutil.Factory, n *node.Node, e datasets.Export, out *outputs) ([]datasets.ExportedFile, object.Hash, error) {
 	if !out.folder && out.toStd() && f.IO.OutTTY {
 		return n.Datasets.Export(ctx, e)
 	}
@@ -174,7 +176,7 @@ func exportWatched(ctx context.Context, f *cmdutil.Factory, n *node.Node, e node
 	return n.Datasets.Export(ctx, e)
 }
 
-func printFiles(f *cmdutil.Factory, files []node.ExportedFile) {
+func printFiles(f *cmdutil.Factory, files []datasets.ExportedFile) {
 	var rows [][]ui.Cell
 	for _, x := range files {
 		rows = append(rows, []ui.Cell{{Text: x.SHA256.String()}, {Text: ui.Size(uint64(x.Bytes))}, {Text: x.Name, Meaning: ui.Name}})

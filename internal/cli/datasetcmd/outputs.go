@@ -13,7 +13,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/datasets"
 )
 
 // outputs are the files of an export. They get their names when all are whole.
@@ -133,7 +133,7 @@ func (o *outputs) removeOld() error {
 	for _, e := range entries {
 		name := e.Name()
 		ours := exportName.MatchString(name)
-		if name == node.CardName {
+		if name == datasets.CardName {
 			if ours, err = isCard(filepath.Join(o.name, name)); err != nil {
 				return err
 			}
@@ -150,10 +150,10 @@ func (o *outputs) removeOld() error {
 
 // checkCard refuses to replace a README that is no card of ours.
 func (o *outputs) checkCard() error {
-	if o.fresh || !slices.Contains(o.names, node.CardName) {
+	if o.fresh || !slices.Contains(o.names, datasets.CardName) {
 		return nil
 	}
-	name := filepath.Join(o.name, node.CardName)
+	name := filepath.Join(o.name, datasets.CardName)
 	ours, err := isCard(name)
 	if err != nil || ours {
 		return err

@@ -4,7 +4,7 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/ingest"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/datasets"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -34,8 +34,8 @@ type verified struct {
 
 // exported is what left, and the receipt that says so.
 type exported struct {
-	Files   []node.ExportedFile `json:"files"`
-	Receipt object.Hash         `json:"receipt"`
+	Files   []datasets.ExportedFile `json:"files"`
+	Receipt object.Hash             `json:"receipt"`
 }
 
 // signalAdded is a signal that was signed.

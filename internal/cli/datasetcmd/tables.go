@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/lookup"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
@@ -43,7 +44,7 @@ func (l *listing) names(ctx context.Context) (map[object.Hash]string, error) {
 		return names, nil
 	}
 	return names, l.n.Store.Refs(ctx, func(name string, h object.Hash) error {
-		if strings.HasPrefix(name, node.DatasetRefs) {
+		if strings.HasPrefix(name, lookup.DatasetRefs) {
 			return nil
 		}
 		h, err := l.n.Datasets.Manifest(ctx, h)

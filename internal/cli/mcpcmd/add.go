@@ -16,11 +16,12 @@ import (
 	"github.com/mythos-project/mythos/internal/mcp/launcher"
 	"github.com/mythos-project/mythos/internal/mcp/pin"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/toolbox"
 )
 
 // serverOptions say which server, and what it may.
 type serverOptions struct {
-	node.ToolSpec
+	toolbox.ToolSpec
 	URL      string
 	Header   []string
 	In       string
@@ -32,7 +33,7 @@ func (o *serverOptions) flags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.Unconfined, "unconfined", false, "let the server run with your own rights")
 	flags.StringArrayVar(&o.Read, "read", nil, "a path that the confined server may read; may be repeated")
 	flags.StringArrayVar(&o.Write, "write", nil, "a path that the confined server may write; may be repeated")
-	flags.StringArrayVar(&o.Runtimes, "runtime", nil, "let the confined server read what "+strings.Join(node.Runtimes(), ", ")+" need; may be repeated")
+	flags.StringArrayVar(&o.Runtimes, "runtime", nil, "let the confined server read what "+strings.Join(toolbox.Runtimes(), ", ")+" need; may be repeated")
 	flags.StringArrayVar(&o.Env, "env", nil, "pass on these variables and no others; +NAME: besides the usual ones; may be repeated")
 	flags.StringVar(&o.In, "dir", "", "where the server runs: . is your folder at the start (of an unconfined one by default), '' a fresh one")
 	flags.BoolVar(&o.NoPin, "no-pin", false, "files that the server's arguments name may change")
@@ -71,7 +72,7 @@ func (o *serverOptions) module(f *cmdutil.Factory, c *cobra.Command, argv []stri
 	}
 	o.ToolSpec.Timeout = time.Duration(o.Timeout)
 	var notes []string
-	m, err := node.ServerModule(o.ToolSpec, &notes)
+	m, err := toolbox.ServerModule(o.ToolSpec, &notes)
 	if err == nil {
 		tool := m
 		tool.Tool = o.Name

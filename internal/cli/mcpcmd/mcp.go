@@ -35,7 +35,7 @@ func listed(ctx context.Context, n *node.Node, name string, m exec.ModuleRef, ti
 		limits.Timeout = timeout
 	}
 	m.Tool = name // it is not asked for
-	tools, err := n.MCP().ListAll(ctx, exec.Call{Name: name, Module: m, Limits: limits})
+	tools, err := n.Toolbox.MCP.ListAll(ctx, exec.Call{Name: name, Module: m, Limits: limits})
 	switch {
 	case errors.Is(err, exec.ErrPinned):
 		return nil, clierr.New(clierr.Invalid, "%w", err).On(name).With("if the new one is right: mythos tool approve " + name)

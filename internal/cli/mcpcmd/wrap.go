@@ -67,20 +67,20 @@ func runWrap(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *wrapO
 	if module.URL != "" {
 		return clierr.New(clierr.Failed, "server %s is reached at %s: only servers that are started here can be wrapped", o.Name, module.URL).On(o.Name)
 	}
-	instance, err := n.NewInstance()
+	instance, err := n.Tasks.NewInstance()
 	if err != nil {
 		return err
 	}
 	defer instance.Close()
 	defer serveLocal(ctx, f, n)()
 	s := &session.Session{
-		Gate: n.Gate, KV: n.DB, Agent: n.Self().Hint, Instance: instance.ID, Alive: n.InstanceAlive, Keep: time.Duration(o.Keep),
+		Gate: n.Gate, KV: n.DB, Agent: n.Self().Hint, Instance: instance.ID, Alive: n.Tasks.InstanceAlive, Keep: time.Duration(o.Keep),
 		Held: func(ctx context.Context) ([]caps.Chain, error) { return n.Auth.Held(ctx, scope.KindToolCall) },
 	}
 	limits := exec.DefaultLimits()
 	p := &wrap.Proxy{Session: s, Pins: server, Notef: f.IO.Notef,
 		Connect: func(ctx context.Context, hear func([]byte), ended func()) (*mcptool.Conn, error) {
-			return n.MCP().Connect(ctx, exec.Call{Name: o.Name, Module: module, Limits: limits}, hear, ended)
+			return n.Toolbox.MCP.Connect(ctx, exec.Call{Name: o.Name, Module: module, Limits: limits}, hear, ended)
 		}}
 	err = p.Serve(ctx, f.IO.In, f.IO.Out)
 	if errors.Is(err, exec.ErrPinned) {

@@ -10,13 +10,13 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/learn"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 )
 
 func newRecipeCheck(f *cmdutil.Factory) *cobra.Command {
-	var s node.ToolCheck
+	var s learn.ToolCheck
 	var tokens uint64
 	var gpu, cancel cmdutil.Duration
 	c := &cobra.Command{
@@ -45,7 +45,7 @@ func newRecipeCheck(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
-func runRecipeCheck(ctx context.Context, f *cmdutil.Factory, args []string, s node.ToolCheck) error {
+func runRecipeCheck(ctx context.Context, f *cmdutil.Factory, args []string, s learn.ToolCheck) error {
 	n, err := f.Node(ctx)
 	if err != nil {
 		return err

@@ -10,8 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/episodes"
+	"github.com/mythos-project/mythos/internal/indexes"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/model"
@@ -61,7 +64,7 @@ func listOf(ctx context.Context, f *cmdutil.Factory, n *node.Node, args []string
 	return ref.CID, err
 }
 
-func emitIndex(f *cmdutil.Factory, s *model.IndexState, called *node.Called) error {
+func emitIndex(f *cmdutil.Factory, s *model.IndexState, called *calls.Called) error {
 	f.IO.Notef("index %s holds %s, receipt %s", s.Name, cmdutil.Count(s.Count, "episode", "episodes"), called.ReceiptID.Short())
 	return f.Emit(indexed{s.StateID, s.Name, s.Sequence, s.Manifest, s.Count, called.ReceiptID}, func() { f.IO.Printf("%s\n", s.StateID) })
 }
@@ -160,7 +163,7 @@ type queryLine struct {
 }
 
 // print writes what one search found.
-func (o *searchOptions) print(f *cmdutil.Factory, list []node.Recalled) error {
+func (o *searchOptions) print(f *cmdutil.Factory, list []indexes.Recalled) error {
 	if o.Vote != "" {
 		answer, share := vote(list, o.Vote)
 		return f.Emit(voted{answer, share, list}, func() { f.IO.Printf("%s\n", ui.Clean(answer)) })
@@ -182,11 +185,11 @@ func (o *searchOptions) print(f *cmdutil.Factory, list []node.Recalled) error {
 
 // vote is what most of the score of the episodes found says about a label, and its
 // share in millionths; of equal ones the first by name.
-func vote(list []node.Recalled, label string) (answer string, share int64) {
+func vote(list []indexes.Recalled, label string) (answer string, share int64) {
 	scores := map[string]int64{}
 	total := int64(0)
 	for _, r := range list {
-		i := slices.IndexFunc(r.Signals, func(s node.SampleSignal) bool {
+		i := slices.IndexFunc(r.Signals, func(s episodes.SampleSignal) bool {
 			text, ok := s.Value.(string)
 			return s.Type == "label" && ok && strings.HasPrefix(text, label+"=")
 		})

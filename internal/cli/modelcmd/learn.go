@@ -8,9 +8,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/learn"
+	"github.com/mythos-project/mythos/internal/lookup"
 	"github.com/mythos-project/mythos/model"
 )
 
@@ -25,7 +27,7 @@ func denied(err error, self, scope string) error {
 // jobOptions are what train and eval have in common.
 type jobOptions struct {
 	Caps    []string
-	Attempt node.Attempt
+	Attempt learn.Attempt
 }
 
 func (o *jobOptions) flags(c *cobra.Command) {
@@ -52,7 +54,7 @@ func NewTrain(f *cmdutil.Factory) *cobra.Command {
 		Example: "  mythos train @recipe @train", Args: cmdutil.Args(2, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Recipe, o.Dataset = args[0], args[1]
-			spec := node.TrainSpec{Attempt: o.Attempt}
+			spec := learn.TrainSpec{Attempt: o.Attempt}
 			if c.Flags().Changed("max-tokens") {
 				spec.MaxTokens = &o.MaxTokens
 			}
@@ -70,9 +72,9 @@ func NewTrain(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(c, trainResults)
 }
 
-func runTrain(ctx context.Context, f *cmdutil.Factory, o *trainOptions, spec node.TrainSpec) error {
+func runTrain(ctx context.Context, f *cmdutil.Factory, o *trainOptions, spec learn.TrainSpec) error {
 	if o.Ref != "" {
-		if err := node.CheckRef(o.Ref); err != nil {
+		if err := lookup.CheckRef(o.Ref); err != nil {
 			return err
 		}
 	}
@@ -112,9 +114,9 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, o *trainOptions, spec nod
 
 // jobError adds what to do next.
 func jobError(err error, self, scope string) error {
-	var failed *node.LearningError
+	var failed *calls.FailedError
 	switch {
-	case errors.Is(err, node.ErrNoRetry):
+	case errors.Is(err, learn.ErrNoRetry):
 		return clierr.New(clierr.Refused, "%w", err).With("--attempt NAME asks for another job")
 	case errors.As(err, &failed) && failed.Replayed:
 		return clierr.New(codeOf(failed), "%w", err).On(failed.Receipt.String()).With("--retry does it again")
@@ -126,7 +128,7 @@ func jobError(err error, self, scope string) error {
 	return denied(err, self, scope)
 }
 
-func codeOf(e *node.LearningError) int {
+func codeOf(e *calls.FailedError) int {
 	if errors.Is(e, model.ErrBudget) {
 		return clierr.Refused
 	}

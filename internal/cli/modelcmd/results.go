@@ -2,7 +2,7 @@ package modelcmd
 
 import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/indexes"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
@@ -143,14 +143,14 @@ type indexState struct {
 
 // voted is what the episodes found agree on.
 type voted struct {
-	Vote  string          `json:"vote"`
-	Share int64           `json:"share_micro"` // of the score, in millionths
-	Found []node.Recalled `json:"found"`
+	Vote  string             `json:"vote"`
+	Share int64              `json:"share_micro"` // of the score, in millionths
+	Found []indexes.Recalled `json:"found"`
 }
 
 var (
 	indexResults = cmdutil.Results{"update": cmdutil.Document(indexed{}), "rollback": cmdutil.Document(indexed{}), "ls": cmdutil.JSONLines(indexState{}),
-		"log": cmdutil.JSONLines(indexState{}), "search": cmdutil.JSONLines(node.Recalled{}, voted{})}
+		"log": cmdutil.JSONLines(indexState{}), "search": cmdutil.JSONLines(indexes.Recalled{}, voted{})}
 	recipeResults   = cmdutil.Results{"add": cmdutil.Document(added{}), "check": cmdutil.Document(checked{})}
 	suiteResults    = cmdutil.Results{"add": cmdutil.Document(added{})}
 	policyResults   = cmdutil.Results{"add": cmdutil.Document(added{}), "set": cmdutil.Document(inForce{}), "ls": cmdutil.JSONLines(policyLine{}), "show": cmdutil.Document(model.PolicyDef{})}

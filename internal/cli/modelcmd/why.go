@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/explain"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/show"
 	"github.com/mythos-project/mythos/internal/ui"
@@ -53,7 +54,7 @@ func (d drawing) draw(f *cmdutil.Factory, tree *why.Node) error {
 
 type whyOptions struct {
 	drawing
-	node.WhyOptions
+	explain.Options
 	Object string
 }
 
@@ -103,11 +104,11 @@ func runWhy(ctx context.Context, f *cmdutil.Factory, o *whyOptions) error {
 // walk walks from what the object names: a ring, an object or the file of a packet.
 func walk(ctx context.Context, f *cmdutil.Factory, n *node.Node, o *whyOptions) (*why.Node, error) {
 	if ring, ok := ringNamed(o.Object); ok {
-		return n.Explain.Why(ctx, why.Start{Ring: &ring}, o.WhyOptions)
+		return n.Explain.Why(ctx, why.Start{Ring: &ring}, o.Options)
 	}
 	id, err := f.Resolve(ctx, o.Object)
 	if err == nil {
-		return n.Explain.Why(ctx, why.Start{ID: id}, o.WhyOptions)
+		return n.Explain.Why(ctx, why.Start{ID: id}, o.Options)
 	}
 	if st, serr := os.Stat(o.Object); serr != nil || !st.Mode().IsRegular() {
 		return nil, err
@@ -119,7 +120,7 @@ func walk(ctx context.Context, f *cmdutil.Factory, n *node.Node, o *whyOptions) 
 	if !n.Packets.IsPacket(raw) {
 		return nil, clierr.Usagef("%s is no packet; objects are named by their id", o.Object)
 	}
-	return n.Explain.Packet(ctx, raw, o.WhyOptions)
+	return n.Explain.Packet(ctx, raw, o.Options)
 }
 
 // broken is the error that names the first link of a tree that does not hold.

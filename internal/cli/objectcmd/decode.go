@@ -39,7 +39,7 @@ func NewDecode(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runDecode(f *cmdutil.Factory, o *decodeOptions) error {
-	s, err := lookup(o.Struct)
+	s, err := structNamed(o.Struct)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func NewEncode(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runEncode(f *cmdutil.Factory, o *encodeOptions) error {
-	s, err := lookup(o.Struct)
+	s, err := structNamed(o.Struct)
 	if err != nil {
 		return err
 	}

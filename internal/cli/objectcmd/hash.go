@@ -46,7 +46,7 @@ func NewHash(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runHash(f *cmdutil.Factory, o *hashOptions) error {
-	s, err := lookup(o.Struct)
+	s, err := structNamed(o.Struct)
 	if err != nil {
 		return err
 	}

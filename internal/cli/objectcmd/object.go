@@ -32,7 +32,7 @@ func runPut(ctx context.Context, f *cmdutil.Factory, name string, files []string
 	if name == "" {
 		return clierr.Usagef("--struct is required")
 	}
-	s, err := lookup(name)
+	s, err := structNamed(name)
 	if err != nil {
 		return err
 	}

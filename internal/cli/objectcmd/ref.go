@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/lookup"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 )
@@ -26,7 +26,7 @@ func newRefLs(f *cmdutil.Factory) *cobra.Command {
 				return err
 			}
 			var rows [][]ui.Cell
-			err = n.Find.Refs(c.Context(), strings.TrimPrefix(strings.Join(args, ""), "@"), func(r node.Named) error {
+			err = n.Find.Refs(c.Context(), strings.TrimPrefix(strings.Join(args, ""), "@"), func(r lookup.Named) error {
 				return f.Emit(r, func() {
 					rows = append(rows, []ui.Cell{{Text: f.IO.Hashes("@" + r.Ref), Meaning: ui.Name}, {Text: f.IO.Hash(r.Target.String())}, {Text: orGone(r.Kind)}})
 				})
@@ -83,7 +83,7 @@ func runRefSet(ctx context.Context, f *cmdutil.Factory, name, what, expect strin
 	if err := n.Find.PointRef(ctx, name, h, old); err != nil {
 		return err
 	}
-	return f.Emit(node.Named{Ref: name, Target: h, Kind: kind}, func() {})
+	return f.Emit(lookup.Named{Ref: name, Target: h, Kind: kind}, func() {})
 }
 
 // expected is what a ref must point to; nil: it does not matter.

@@ -2,7 +2,7 @@ package objectcmd
 
 import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/lookup"
 )
 
 // What the commands write.
@@ -11,7 +11,7 @@ var objectResults = cmdutil.Results{
 	"get": cmdutil.Bytes(),
 }
 
-var refResults = cmdutil.Results{"ls": cmdutil.JSONLines(node.Named{}), "set": cmdutil.Document(node.Named{}), "rm": cmdutil.Nothing()}
+var refResults = cmdutil.Results{"ls": cmdutil.JSONLines(lookup.Named{}), "set": cmdutil.Document(lookup.Named{}), "rm": cmdutil.Nothing()}
 
 var (
 	encodeResults = cmdutil.Results{"": cmdutil.Bytes()}

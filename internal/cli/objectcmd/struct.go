@@ -13,8 +13,8 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// lookup finds the struct that --struct names; the empty name is the untyped view.
-func lookup(name string) (object.Struct, error) {
+// structNamed finds the struct that --struct names; the empty name is the untyped view.
+func structNamed(name string) (object.Struct, error) {
 	if name == "" {
 		return object.Struct{}, nil
 	}

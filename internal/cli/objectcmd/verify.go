@@ -43,7 +43,7 @@ func runVerify(f *cmdutil.Factory, o *verifyOptions) error {
 	if o.Struct == "" {
 		return clierr.Usagef("--struct is required")
 	}
-	s, err := lookup(o.Struct)
+	s, err := structNamed(o.Struct)
 	if err != nil {
 		return err
 	}

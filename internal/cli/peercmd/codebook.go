@@ -12,8 +12,10 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/codebook"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
@@ -53,7 +55,7 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, files []string, size int)
 		return err
 	}
 	t, err := n.Codebooks.Train(ctx, samples, size)
-	var failed *node.LearningError
+	var failed *calls.FailedError
 	if errors.As(err, &failed) {
 		return clierr.New(clierr.Failed, "%w", err).With("more packets, and such as have something in common")
 	}
@@ -142,7 +144,7 @@ func runPropose(ctx context.Context, f *cmdutil.Factory, o *proposeOptions) erro
 	if err != nil {
 		return err
 	}
-	stands := &node.Agreement{CodebookAgreement: *a}
+	stands := &codebook.Agreement{CodebookAgreement: *a}
 	if o.Peer == "" {
 		err = f.Write(o.Out, offer)
 	} else {
@@ -154,7 +156,7 @@ func runPropose(ctx context.Context, f *cmdutil.Factory, o *proposeOptions) erro
 	return emitAgreement(f, n, stands)
 }
 
-func propose(ctx context.Context, f *cmdutil.Factory, o *proposeOptions, offer []byte) (*node.Agreement, error) {
+func propose(ctx context.Context, f *cmdutil.Factory, o *proposeOptions, offer []byte) (*codebook.Agreement, error) {
 	cl, err := client(ctx, f, o.Peer)
 	if err != nil {
 		return nil, err
@@ -208,7 +210,7 @@ func runAccept(ctx context.Context, f *cmdutil.Factory, what, out string) error 
 	return emitAgreement(f, n, a)
 }
 
-func accept(ctx context.Context, f *cmdutil.Factory, n *node.Node, what string) ([]byte, *node.Agreement, error) {
+func accept(ctx context.Context, f *cmdutil.Factory, n *node.Node, what string) ([]byte, *codebook.Agreement, error) {
 	if _, err := os.Stat(what); err == nil || what == "-" {
 		raw, err := f.Read(what)
 		if err != nil {
@@ -223,12 +225,12 @@ func accept(ctx context.Context, f *cmdutil.Factory, n *node.Node, what string) 
 	return n.Codebooks.Accept(ctx, id)
 }
 
-func emitAgreement(f *cmdutil.Factory, n *node.Node, a *node.Agreement) error {
+func emitAgreement(f *cmdutil.Factory, n *node.Node, a *codebook.Agreement) error {
 	return f.Emit(agreementOf(n, a), func() { f.IO.Printf("%s\n", a.AgreementID) })
 }
 
 // agreementOf says how an agreement stands.
-func agreementOf(n *node.Node, a *node.Agreement) agreementLine {
+func agreementOf(n *node.Node, a *codebook.Agreement) agreementLine {
 	line := agreementLine{Codebook: a.CodebookID, Agreement: &a.AgreementID, Expires: &a.ExpiresAt, State: "proposed"}
 	if other, err := a.Other(n.Self()); err == nil {
 		line.With = other.KeyHex()
@@ -280,7 +282,7 @@ func runCodebookLs(ctx context.Context, f *cmdutil.Factory) error {
 // codebookLines are the agreements, and then the codebooks without any.
 func codebookLines(ctx context.Context, n *node.Node) (lines []agreementLine, err error) {
 	agreed := map[object.Hash]bool{}
-	err = n.Codebooks.Agreements(ctx, func(a node.Agreement) error {
+	err = n.Codebooks.Agreements(ctx, func(a codebook.Agreement) error {
 		agreed[a.CodebookID] = true
 		lines = append(lines, agreementOf(n, &a))
 		return nil
@@ -327,7 +329,7 @@ func runCodebookShow(ctx context.Context, f *cmdutil.Factory, name string) error
 		return err
 	}
 	view := codebookView{Codebook: id, Entries: len(cb.Entries), Dictionary: len(cb.Dictionary), Agreements: []agreementLine{}}
-	err = n.Codebooks.Agreements(ctx, func(a node.Agreement) error {
+	err = n.Codebooks.Agreements(ctx, func(a codebook.Agreement) error {
 		if a.CodebookID == id {
 			view.Agreements = append(view.Agreements, agreementOf(n, &a))
 		}

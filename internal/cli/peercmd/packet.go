@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/packet"
 )
@@ -73,7 +74,7 @@ func runPack(ctx context.Context, f *cmdutil.Factory, bundle string, o *packOpti
 }
 
 // resolve finds what the options name.
-func (o *packOptions) resolve(ctx context.Context, f *cmdutil.Factory) (opts node.PackOptions, err error) {
+func (o *packOptions) resolve(ctx context.Context, f *cmdutil.Factory) (opts packets.PackOptions, err error) {
 	n, err := f.Node(ctx)
 	if err != nil {
 		return opts, err
@@ -131,15 +132,15 @@ func (o *packOptions) codebook(ctx context.Context, f *cmdutil.Factory, n *node.
 }
 
 // packTask is pack for a submission.
-func packTask(ctx context.Context, f *cmdutil.Factory, raw []byte, o node.PackOptions) ([]byte, node.Asked, error) {
+func packTask(ctx context.Context, f *cmdutil.Factory, raw []byte, o packets.PackOptions) ([]byte, packets.Asked, error) {
 	n, err := packable(ctx, f, raw)
 	if err != nil {
-		return nil, node.Asked{}, err
+		return nil, packets.Asked{}, err
 	}
 	return n.Packets.PackTask(raw, o)
 }
 
-func pack(ctx context.Context, f *cmdutil.Factory, raw []byte, o node.PackOptions) ([]byte, error) {
+func pack(ctx context.Context, f *cmdutil.Factory, raw []byte, o packets.PackOptions) ([]byte, error) {
 	n, err := packable(ctx, f, raw)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peers"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 )
@@ -40,7 +41,7 @@ func runPeerAdd(ctx context.Context, f *cmdutil.Factory, name, url, key string) 
 	if err != nil {
 		return err
 	}
-	p := node.Peer{Name: name, URL: strings.TrimSuffix(url, "/")}
+	p := peers.Peer{Name: name, URL: strings.TrimSuffix(url, "/")}
 	if key != "" {
 		agent, err := n.AgentNamed(key)
 		if err != nil {
@@ -74,7 +75,7 @@ func newPeerLs(f *cmdutil.Factory) *cobra.Command {
 				return err
 			}
 			var rows [][]ui.Cell
-			err = n.Peers.Each(c.Context(), func(p node.Peer) error {
+			err = n.Peers.Each(c.Context(), func(p peers.Peer) error {
 				line, agent := peerLine{Name: p.Name, URL: p.URL}, ""
 				if p.Key != nil { // whole: people compare it with what another machine shows
 					line.Key, agent = p.Key.KeyHex(), n.AgentName(*p.Key)
@@ -111,7 +112,7 @@ func client(ctx context.Context, f *cmdutil.Factory, text string) (*peer.Client,
 		return nil, err
 	}
 	if strings.Contains(text, "://") {
-		return peer.To(n, node.Peer{URL: text}), nil
+		return peer.To(n, peers.Peer{URL: text}), nil
 	}
 	p, err := n.Peers.Named(ctx, text)
 	if err != nil {

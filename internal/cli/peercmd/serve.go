@@ -18,6 +18,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/object"
@@ -213,7 +214,7 @@ func carriesRun(chains []caps.Chain) bool {
 }
 
 // answered prints what a peer answered, after all checks.
-func answered(f *cmdutil.Factory, answer []byte, got *node.Received, out string) error {
+func answered(f *cmdutil.Factory, answer []byte, got *packets.Received, out string) error {
 	if out != "" {
 		if err := f.Write(out, answer); err != nil {
 			return err
@@ -235,7 +236,7 @@ func answered(f *cmdutil.Factory, answer []byte, got *node.Received, out string)
 
 // submit packs and sends a bundle. A peer that no longer knows the codebook gets it with
 // the baseline: a packet is refused for its codebook before anything comes of it.
-func submit(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string, raw []byte, o node.PackOptions) ([]byte, *node.Received, error) {
+func submit(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string, raw []byte, o packets.PackOptions) ([]byte, *packets.Received, error) {
 	pkt, asked, err := packTask(ctx, f, raw, o)
 	if err != nil {
 		return nil, nil, err

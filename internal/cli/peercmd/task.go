@@ -9,13 +9,14 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/internal/ui"
 )
 
 // leave submits a bundle and prints the task's id.
-func leave(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string, raw []byte, o node.PackOptions) error {
+func leave(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string, raw []byte, o packets.PackOptions) error {
 	pkt, asked, err := packTask(ctx, f, raw, o)
 	if err != nil {
 		return err
@@ -44,7 +45,7 @@ func newTaskLs(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return n.Packets.Sent(c.Context(), func(s node.Sent) error {
+			return n.Packets.Sent(c.Context(), func(s packets.Sent) error {
 				return f.Emit(sentLine{s.Packet, s.Peer, s.At}, func() { f.IO.Printf("%s\t%s\n", f.IO.Hash(s.Packet.String()), s.Peer) })
 			})
 		},
@@ -120,7 +121,7 @@ func runTaskCancel(ctx context.Context, f *cmdutil.Factory, text string) error {
 	if err != nil {
 		return peerError(err)
 	}
-	if t.State == node.TaskDone || t.State == node.TaskFailed {
+	if t.State == task.Done || t.State == task.Failed {
 		return clierr.New(clierr.Failed, "task %s has ended before: %s", id.Short(), t.State).With("mythos task result " + id.Short())
 	}
 	_, got, err := cl.TaskAnswer(ctx, sent.Asked)
@@ -131,7 +132,7 @@ func runTaskCancel(ctx context.Context, f *cmdutil.Factory, text string) error {
 		return clierr.New(clierr.Failed, "task %s ended before it was stopped", id.Short()).With("mythos task result " + id.Short())
 	}
 	f.IO.Notef("%s says so, with %s", got.Author, cmdutil.Count(len(got.Answer.Receipts), "receipt", "receipts"))
-	return f.Emit(cancelLine{id, node.TaskCancelled, len(got.Answer.Receipts), got.Author.KeyHex()}, func() { f.IO.Printf("%s\n", node.TaskCancelled) })
+	return f.Emit(cancelLine{id, task.Cancelled, len(got.Answer.Receipts), got.Author.KeyHex()}, func() { f.IO.Printf("%s\n", task.Cancelled) })
 }
 
 // cancelLocal cancels a task that was submitted to this repository, if there is one of
@@ -141,8 +142,8 @@ func cancelLocal(ctx context.Context, f *cmdutil.Factory, text string) (local bo
 	if err != nil {
 		return true, err
 	}
-	var found []node.Task
-	err = n.Tasks.Each(ctx, func(t node.Task) error {
+	var found []task.Task
+	err = n.Tasks.Each(ctx, func(t task.Task) error {
 		if len(text) >= 6 && strings.HasPrefix(t.ID.String(), strings.ToLower(text)) {
 			found = append(found, t)
 		}
@@ -163,31 +164,31 @@ func cancelLocal(ctx context.Context, f *cmdutil.Factory, text string) (local bo
 		return true, err
 	}
 	f.IO.Notef("`mythos serve` on this repository ends it within a second, or when it starts")
-	return true, f.Emit(cancelLine{t.ID, node.TaskCancelled, 0, n.Self().KeyHex()}, func() { f.IO.Printf("%s\n", node.TaskCancelled) })
+	return true, f.Emit(cancelLine{t.ID, task.Cancelled, 0, n.Self().KeyHex()}, func() { f.IO.Printf("%s\n", task.Cancelled) })
 }
 
 // sentTo finds the peer that has a task, and what it was asked.
-func sentTo(ctx context.Context, f *cmdutil.Factory, text string) (*peer.Client, node.Sent, error) {
+func sentTo(ctx context.Context, f *cmdutil.Factory, text string) (*peer.Client, packets.Sent, error) {
 	n, err := f.Node(ctx)
 	if err != nil {
-		return nil, node.Sent{}, err
+		return nil, packets.Sent{}, err
 	}
-	var found []node.Sent
-	err = n.Packets.Sent(ctx, func(s node.Sent) error {
+	var found []packets.Sent
+	err = n.Packets.Sent(ctx, func(s packets.Sent) error {
 		if len(text) >= 6 && strings.HasPrefix(s.Packet.String(), strings.ToLower(text)) {
 			found = append(found, s)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, node.Sent{}, err
+		return nil, packets.Sent{}, err
 	}
 	switch len(found) {
 	case 0:
-		return nil, node.Sent{}, clierr.New(clierr.NotFound, "no task %s was left with a peer", text).With("see `mythos task ls`")
+		return nil, packets.Sent{}, clierr.New(clierr.NotFound, "no task %s was left with a peer", text).With("see `mythos task ls`")
 	case 1:
 		cl, err := client(ctx, f, found[0].Peer)
 		return cl, found[0], err
 	}
-	return nil, node.Sent{}, clierr.Usagef("%d tasks begin with %s", len(found), text)
+	return nil, packets.Sent{}, clierr.Usagef("%d tasks begin with %s", len(found), text)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/upkeep"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -111,7 +112,7 @@ type findings struct {
 
 func (l *findings) add(x store.Finding) {
 	l.list = append(l.list, x)
-	if x.Kind != node.KindReference && x.Kind != store.KindCut {
+	if x.Kind != upkeep.KindReference && x.Kind != store.KindCut {
 		l.wrong++
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/history"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/overview"
 	"github.com/mythos-project/mythos/internal/ui"
@@ -57,9 +58,9 @@ func NewLog(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(c, logResults)
 }
 
-// history gives the happenings that the flags select.
-func (o *logOptions) history(ctx context.Context, f *cmdutil.Factory, n *node.Node) (iter.Seq2[node.Happening, error], error) {
-	var h node.HistoryOptions
+// events are those that the flags select.
+func (o *logOptions) events(ctx context.Context, f *cmdutil.Factory, n *node.Node) (iter.Seq2[history.Event, error], error) {
+	var h history.Options
 	s := overview.Selection{Outcome: o.Status, NotOK: o.OnlyFailed}
 	var err error
 	if o.Tool != "" {
@@ -98,15 +99,15 @@ func runLog(ctx context.Context, f *cmdutil.Factory, o *logOptions) error {
 	if err != nil {
 		return err
 	}
-	history, err := o.history(ctx, f, n)
+	events, err := o.events(ctx, f, n)
 	if err != nil {
 		return err
 	}
 	if o.Summary {
-		return printSummary(f, history)
+		return printSummary(f, events)
 	}
 	told := 0
-	for happening, err := range history {
+	for event, err := range events {
 		if err != nil {
 			return err
 		}
@@ -115,15 +116,15 @@ func runLog(ctx context.Context, f *cmdutil.Factory, o *logOptions) error {
 			return nil
 		}
 		told++
-		if err := f.Emit(happening, func() { printHappening(f, happening) }); err != nil {
+		if err := f.Emit(event, func() { printEvent(f, event) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func printSummary(f *cmdutil.Factory, history iter.Seq2[node.Happening, error]) error {
-	rows, err := overview.Summarize(history)
+func printSummary(f *cmdutil.Factory, events iter.Seq2[history.Event, error]) error {
+	rows, err := overview.Summarize(events)
 	if err != nil {
 		return err
 	}
@@ -135,7 +136,7 @@ func printSummary(f *cmdutil.Factory, history iter.Seq2[node.Happening, error]) 
 			}
 			continue
 		}
-		who := node.Happening{By: r.By, ByKey: r.ByKey}.Who()
+		who := history.Event{By: r.By, ByKey: r.ByKey}.Who()
 		table = append(table, []ui.Cell{{Text: r.Tool, Meaning: ui.Strong}, {Text: who}, {Text: r.Outcome, Meaning: meaning(r.Outcome)}, {Text: fmt.Sprint(r.Count)},
 			{Text: f.ShowMinute(r.First), Meaning: ui.Dim}, {Text: f.ShowMinute(r.Last), Meaning: ui.Dim}})
 	}
@@ -158,7 +159,7 @@ func meaning(outcome string) ui.Meaning {
 	return ui.Warn
 }
 
-func printHappening(f *cmdutil.Factory, h node.Happening) {
+func printEvent(f *cmdutil.Factory, h history.Event) {
 	who := h.Who()
 	if !f.IO.OutTTY {
 		f.IO.Printf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", h.Time, h.Kind, outcome(h), ui.Clean(h.Tool), ui.Clean(h.Key), ui.Clean(who), hashText(h.Capability), hashText(h.Receipt))
@@ -190,7 +191,7 @@ func lastLine(note string) string {
 
 // outcome is the third field of a line: the status of an effect, the state of an attempt,
 // what differs in a divergence, and the decision of an operator.
-func outcome(h node.Happening) string {
+func outcome(h history.Event) string {
 	switch h.Kind {
 	case "attempt":
 		return h.State
@@ -203,7 +204,7 @@ func outcome(h node.Happening) string {
 }
 
 // subject is what the line is about.
-func subject(h node.Happening) string {
+func subject(h history.Event) string {
 	text := h.Tool
 	if h.Key != "" {
 		text += "  key " + h.Key

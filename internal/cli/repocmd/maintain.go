@@ -4,8 +4,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/internal/upkeep"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -47,7 +47,7 @@ func NewGC(f *cmdutil.Factory) *cobra.Command {
 }
 
 // printGC says what a collection freed, or would, and what stays for how long.
-func printGC(f *cmdutil.Factory, rep node.GCReport, dry bool) error {
+func printGC(f *cmdutil.Factory, rep upkeep.GCReport, dry bool) error {
 	return f.Emit(freed{rep.Nodes, rep.Chunks, rep.Bytes, rep.Repacked, rep.Waiting, rep.Wanted, rep.Kept, rep.Memos, dry, rep.Trash.Things, rep.Trash.Bytes}, func() {
 		verb := "freed"
 		if dry {

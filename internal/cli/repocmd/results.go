@@ -2,7 +2,7 @@ package repocmd
 
 import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/history"
 	"github.com/mythos-project/mythos/internal/overview"
 	"github.com/mythos-project/mythos/object"
 )
@@ -64,6 +64,6 @@ var (
 	fsckResults    = cmdutil.Results{"": cmdutil.JSONLines(finding{}, checked{})}
 	gcResults      = cmdutil.Results{"": cmdutil.Document(freed{})}
 	statusResults  = cmdutil.Results{"": cmdutil.Document(overview.Status{})}
-	logResults     = cmdutil.Results{"": cmdutil.JSONLines(node.Happening{}, overview.Row{})}
+	logResults     = cmdutil.Results{"": cmdutil.JSONLines(history.Event{}, overview.Row{})}
 	versionResults = cmdutil.Results{"": cmdutil.Document(versions{})}
 )

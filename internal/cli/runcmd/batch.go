@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime/debug"
 
+	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
@@ -147,7 +148,7 @@ type batch struct {
 	f     *cmdutil.Factory
 	o     *callOptions
 	n     *node.Node
-	spec  node.CallSpec
+	spec  calls.Spec
 	order chan *pending // in the order of the lines
 	slots chan struct{} // one for each call that is under way or waits to be written
 }
@@ -172,7 +173,7 @@ func (b *batch) begin(ctx context.Context, stopped <-chan struct{}, num int, in 
 	return nil
 }
 
-func callOne(ctx context.Context, n *node.Node, s node.CallSpec, in batchLine) (callLine, error) {
+func callOne(ctx context.Context, n *node.Node, s calls.Spec, in batchLine) (callLine, error) {
 	s.Key = []byte(in.key())
 	switch {
 	case in.Request != nil:

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/node"
@@ -72,15 +73,15 @@ func NewCall(f *cmdutil.Factory) *cobra.Command {
 }
 
 // prepare finds the tool and the capabilities.
-func prepare(ctx context.Context, f *cmdutil.Factory, o *callOptions) (*node.Node, node.CallSpec, error) {
+func prepare(ctx context.Context, f *cmdutil.Factory, o *callOptions) (*node.Node, calls.Spec, error) {
 	n, err := f.Node(ctx)
 	if err != nil {
-		return nil, node.CallSpec{}, err
+		return nil, calls.Spec{}, err
 	}
 	if o.Retry < 0 {
-		return nil, node.CallSpec{}, clierr.Usagef("--retry is a number of zero or more")
+		return nil, calls.Spec{}, clierr.Usagef("--retry is a number of zero or more")
 	}
-	s := node.CallSpec{Trace: o.Trace, Manner: exec.Manner{Timeout: time.Duration(o.Timeout), Retries: o.Retry, Stderr: f.IO.Err}}
+	s := calls.Spec{Trace: o.Trace, Manner: exec.Manner{Timeout: time.Duration(o.Timeout), Retries: o.Retry, Stderr: f.IO.Err}}
 	if s.Manner.Wait, err = o.duration(); err != nil {
 		return nil, s, err
 	}
@@ -112,7 +113,7 @@ type callLine struct {
 	ErrorCode int          `json:"error_code,omitempty"`
 }
 
-func lineOf(key string, c *node.Called) callLine {
+func lineOf(key string, c *calls.Called) callLine {
 	l := callLine{Key: key, Status: c.Status, Receipt: c.ReceiptID, Replayed: c.Replayed, Response: c.ResponseHash, Bytes: len(c.Body),
 		Episode: c.Result.EpisodeID, Redacted: c.Redacted}
 	if !c.Result.RunID.IsZero() {
@@ -155,7 +156,7 @@ func runCall(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 }
 
 // noteReplay says that the answer is a recorded one: whose, and since when.
-func noteReplay(f *cmdutil.Factory, n *node.Node, c *node.Called) {
+func noteReplay(f *cmdutil.Factory, n *node.Node, c *calls.Called) {
 	if r := c.Recorded; r != nil {
 		f.IO.Notef("not run again: recorded at %s by %s, receipt %s", r.TimeObserved, cmp.Or(n.AgentName(r.Signer), r.Signer.String()), c.ReceiptID.Short())
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/history"
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/ledger"
 )
@@ -42,7 +43,7 @@ func Refusal(n *node.Node, err error, tool string) error {
 }
 
 func refusalText(n *node.Node, denied *caps.DeniedError, tool string) string {
-	who := node.Happening{By: n.AgentName(n.Self()), ByKey: n.Self().KeyHex()}.Who()
+	who := history.Event{By: n.AgentName(n.Self()), ByKey: n.Self().KeyHex()}.Who()
 	if denied.Check == caps.CheckActive {
 		return fmt.Sprintf("refused: %s holds no capability for tool %s", who, tool)
 	}

@@ -8,9 +8,9 @@ import (
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir/asm"
+	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -73,7 +73,7 @@ func runRun(ctx context.Context, f *cmdutil.Factory, o *runOptions) error {
 			return clierr.Usagef("--task: %w", err)
 		}
 	}
-	s := node.RunSpec{Bundle: raw, Task: task, Caps: list, NoMemo: o.NoMemo, Manner: exec.Manner{Stderr: f.IO.Err}}
+	s := calls.RunSpec{Bundle: raw, Task: task, Caps: list, NoMemo: o.NoMemo, Manner: exec.Manner{Stderr: f.IO.Err}}
 	if s.Manner.Wait, err = o.duration(); err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ type resultView struct {
 }
 
 // Emit prints a run's result; a halted task is an error after it.
-func Emit(f *cmdutil.Factory, res *node.Ran) error {
+func Emit(f *cmdutil.Factory, res *calls.Ran) error {
 	v := resultView{Bundle: res.BundleID, Task: res.TaskID, Result: hex.EncodeToString(res.Value.Encode()), Hash: res.ResultHash,
 		Receipts: res.Receipts, Invoked: res.Invoked, Replayed: res.Replayed, Memoized: res.Memoized, Trace: res.TraceHash, Episode: res.EpisodeID,
 		CPUus: res.Spent.CPUus, IO: res.Spent.IOCount, Attested: res.Attested, Redacted: res.Redacted}
@@ -154,7 +154,7 @@ func NewReplay(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return Emit(f, &node.Ran{Result: res})
+			return Emit(f, &calls.Ran{Result: res})
 		},
 	}, replayResults)
 }

@@ -137,7 +137,7 @@ func compared(ctx context.Context, n *node.Node, s *pin.Server) (module exec.Mod
 	limits.Timeout = time.Minute
 	asked := module
 	asked.Tool = s.Name
-	tools, err := n.MCP().ListAll(ctx, exec.Call{Name: s.Name, Module: asked, Limits: limits})
+	tools, err := n.Toolbox.MCP.ListAll(ctx, exec.Call{Name: s.Name, Module: asked, Limits: limits})
 	if err != nil {
 		return module, nil, hash, clierr.New(clierr.Tool, "server %s: %w", s.Name, err).On(s.Name)
 	}

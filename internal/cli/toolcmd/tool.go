@@ -16,7 +16,7 @@ import (
 	"github.com/mythos-project/mythos/exec/wasm"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/toolbox"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -28,7 +28,7 @@ func New(f *cmdutil.Factory) *cobra.Command {
 }
 
 type addOptions struct {
-	node.ToolSpec
+	toolbox.ToolSpec
 	IsProcess bool
 	IsMCP     bool
 	WasmFile  string
@@ -98,7 +98,7 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	flags.StringArrayVar(&o.Env, "env", nil, "pass on these variables and no others; +NAME: besides the usual ones; may be repeated")
 	flags.StringVar(&o.In, "dir", "", "where a process runs: . is your folder at the call (of an unconfined one by default), '' a fresh one")
 	flags.BoolVar(&o.NoPin, "no-pin", false, "files that the arguments of a process name may change")
-	flags.StringArrayVar(&o.Runtimes, "runtime", nil, "let a confined process read what "+strings.Join(node.Runtimes(), ", ")+" need; may be repeated")
+	flags.StringArrayVar(&o.Runtimes, "runtime", nil, "let a confined process read what "+strings.Join(toolbox.Runtimes(), ", ")+" need; may be repeated")
 	flags.BoolVar(&o.Replace, "replace", false, "change the policy of the same implementation under its other names, too")
 	flags.StringVar(&o.ID, "id", "", "register under this id instead of the computed one")
 	flags.Var(&o.Timeout, "timeout", "longest time of a call")
@@ -137,8 +137,8 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 		return err
 	}
 	for _, r := range o.Runtimes {
-		if !slices.Contains(node.Runtimes(), r) {
-			return clierr.Usagef("--runtime %q: one of %s", r, strings.Join(node.Runtimes(), ", "))
+		if !slices.Contains(toolbox.Runtimes(), r) {
+			return clierr.Usagef("--runtime %q: one of %s", r, strings.Join(toolbox.Runtimes(), ", "))
 		}
 	}
 	if o.Unconfined && len(o.Runtimes) > 0 {
@@ -197,7 +197,7 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 
 // addFailed adds to an error what helps.
 func addFailed(err error, o *addOptions) error {
-	var server *node.ServerError
+	var server *toolbox.ServerError
 	var none *mcptool.NoToolError
 	switch {
 	case errors.As(err, &server):

@@ -1,0 +1,62 @@
+package authority
+
+import (
+	"context"
+	"errors"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/identity"
+	"github.com/mythos-project/mythos/object"
+)
+
+// AgentRevocation is what ended when an agent was revoked.
+type AgentRevocation struct {
+	Held     []object.Hash // capabilities that it held and that were revoked
+	Issued   []object.Hash // capabilities that it issued and that were revoked
+	Standing []caps.Link   // capabilities that only others can revoke: their issuer's key is not here
+}
+
+// RevokeAgent revokes the capabilities that an agent holds or issued and that have not
+// expired or been revoked, with the keys that are here. What was derived from them goes
+// with them.
+func (au *Authority) RevokeAgent(ctx context.Context, agent object.AgentID) (*AgentRevocation, error) {
+	r := &AgentRevocation{}
+	byIssuer := map[object.AgentID][]object.Hash{}
+	now := au.ID.Now()
+	err := au.Each(ctx, func(l caps.Link) error {
+		holds, issued := l.Cap.Subject.Same(agent), l.Cap.Issuer.Same(agent)
+		if !holds && !issued || now >= l.Cap.ExpiresAt {
+			return nil
+		}
+		list, err := au.Revocations.List(ctx, l.Cap.Issuer)
+		if err != nil || list != nil && list.Has(l.ID) {
+			return err
+		}
+		switch _, err := au.ID.SignerOf(l.Cap.Issuer); {
+		case errors.Is(err, identity.ErrNoKey):
+			if holds { // what it issued without us ends with its trust
+				r.Standing = append(r.Standing, l)
+			}
+			return nil
+		case err != nil:
+			return err
+		}
+		if issued {
+			r.Issued = append(r.Issued, l.ID)
+		} else {
+			r.Held = append(r.Held, l.ID)
+		}
+		issuer := l.Cap.Issuer.Bare()
+		byIssuer[issuer] = append(byIssuer[issuer], l.ID)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for issuer, ids := range byIssuer {
+		if _, _, err := au.Revoke(ctx, issuer, ids...); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}

@@ -1,0 +1,298 @@
+// Package authority is who may do what here: it holds, issues and revokes capabilities,
+// charges what is done under them, and judges who was trusted when something was signed.
+package authority
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/identity"
+	"github.com/mythos-project/mythos/internal/objects"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
+)
+
+// Built-in effects that nobody calls: the repository's key does them, and they leave
+// receipts.
+const (
+	effectIssue   = "cap.issue"
+	effectPolicy  = "cap.policy"
+	effectRevoke  = "cap.revoke"
+	effectRequire = "cap.require" // a refusal only
+)
+
+// Recorded are the names of those effects.
+var Recorded = []string{effectIssue, effectPolicy, effectRevoke, effectRequire}
+
+// Authority holds and issues capabilities, revokes them, and charges what is done under them.
+type Authority struct {
+	ID          *identity.Identity
+	DB          kv.KV
+	Store       *store.Store
+	Ledger      *ledger.Ledger
+	Gate        *exec.Gate
+	Verifier    *caps.Verifier
+	Quotas      *caps.Quotas
+	Revocations *caps.Revocations
+	Policies    *caps.Policies
+	RequireCap  bool // the setting: the owner, too, needs a capability that was issued
+	Debugf      func(string, ...any)
+}
+
+// AddCaps keeps capabilities, so that chains through them can be found.
+func (au *Authority) Add(ctx context.Context, links ...caps.Link) error {
+	objs := make([]store.Object, len(links))
+	for i, l := range links {
+		objs[i] = store.Object{ID: l.ID, Kind: objects.KindCapability, Raw: l.Raw}
+	}
+	return au.Store.PutObjects(ctx, objs...)
+}
+
+// Chain returns a capability and its ancestors, as far as they are here.
+func (au *Authority) Chain(ctx context.Context, id object.Hash) (caps.Chain, error) {
+	var chain caps.Chain
+	for next := &id; next != nil; {
+		o, err := au.Store.Object(ctx, *next)
+		if err != nil {
+			return nil, fmt.Errorf("capability %s: %w", next.Short(), err)
+		}
+		if o.Kind != objects.KindCapability {
+			return nil, fmt.Errorf("%s is a %s: %w", next.Short(), o.Kind, objects.ErrKind)
+		}
+		link, err := caps.Open(o.Raw)
+		if err != nil {
+			return nil, fmt.Errorf("capability %s: %w", next.Short(), err)
+		}
+		if chain = append(chain, link); len(chain) > caps.MaxDepth {
+			return nil, fmt.Errorf("capability %s: more than %d links", id.Short(), caps.MaxDepth)
+		}
+		next = link.Cap.AttenuationParent
+	}
+	return chain, nil
+}
+
+// Caps calls fn for every capability that is here, ascending by id.
+func (au *Authority) Each(ctx context.Context, fn func(caps.Link) error) error {
+	return au.Store.Objects(ctx, objects.KindCapability, func(o store.Object) error {
+		link, err := caps.Open(o.Raw)
+		if err != nil {
+			return fmt.Errorf("capability %s: %w", o.ID.Short(), err)
+		}
+		return fn(link)
+	})
+}
+
+// Covering returns the chains held here that cover a use now, the one that expires
+// first before the others. An empty result is no error.
+func (au *Authority) Covering(ctx context.Context, use scope.Use) ([]caps.Chain, error) {
+	held, err := au.Held(ctx, use.Kind)
+	return au.Covers(held, use), err
+}
+
+// Held returns the chains of a kind that are held here, the one that expires first
+// before the others, whether they are valid now or not.
+func (au *Authority) Held(ctx context.Context, kind uint8) ([]caps.Chain, error) {
+	var ids []object.Hash
+	err := au.Each(ctx, func(l caps.Link) error {
+		if l.Cap.Subject.Same(au.ID.Self()) && l.Cap.Scope.Kind == kind {
+			ids = append(ids, l.ID)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var held []caps.Chain
+	for _, id := range ids {
+		chain, err := au.Chain(ctx, id)
+		if err != nil {
+			if errors.Is(err, store.ErrNotFound) {
+				continue // a link is missing: it cannot be shown to anybody
+			}
+			return nil, err
+		}
+		held = append(held, chain)
+	}
+	slices.SortStableFunc(held, func(a, b caps.Chain) int {
+		return cmp.Compare(a[0].Cap.ExpiresAt, b[0].Cap.ExpiresAt)
+	})
+	return held, nil
+}
+
+// Covers are those of the chains that cover a use now.
+func (au *Authority) Covers(held []caps.Chain, use scope.Use) []caps.Chain {
+	var found []caps.Chain
+	for _, chain := range held {
+		if au.Verifier.Authorize(chain, au.ID.Self(), use, au.ID.Now()) == nil {
+			found = append(found, chain)
+		}
+	}
+	return found
+}
+
+// IssueCap issues a capability with the key that the repository has for its kind,
+// and keeps it. The issuance policy in force must allow it (*caps.PolicyError).
+// The issuance leaves a receipt in the ledger, as every effect does.
+func (au *Authority) Issue(ctx context.Context, d caps.Draft) (caps.Link, error) {
+	if err := au.permit(ctx, d); err != nil {
+		return caps.Link{}, err
+	}
+	return au.issue(ctx, d)
+}
+
+func (au *Authority) issue(ctx context.Context, d caps.Draft) (caps.Link, error) {
+	key, err := au.ID.Issuer(d.Scope.Kind)
+	if err != nil {
+		return caps.Link{}, err
+	}
+	link, err := caps.Issue(key, d)
+	if err != nil {
+		return caps.Link{}, err
+	}
+	if !au.ID.TrustsIssuer(key.Agent(), d.Scope.Kind) {
+		return caps.Link{}, au.Gate.Refuse(ctx, exec.Effect{Tool: exec.BuiltinID(effectIssue), Request: link.Raw}, exec.StatusDenied,
+			&caps.DeniedError{Check: caps.CheckTrust, Reason: fmt.Sprintf("%s is not trusted to issue %s here", key.Agent(), scope.KindName(d.Scope.Kind)),
+				Help: "ask somebody who is: " + au.ID.IssuerNames(d.Scope.Kind)})
+	}
+	return link, au.issued(ctx, key, link)
+}
+
+// permit refuses what the issuance policy does not allow. Without a policy
+// everything may be issued.
+func (au *Authority) permit(ctx context.Context, d caps.Draft) error {
+	policy, _, err := au.Policies.Current(ctx)
+	if err != nil || policy == nil {
+		return err
+	}
+	rule, err := policy.Permit(d, au.ID.Now())
+	if err == nil {
+		au.Debugf("issuance policy %s, rule %q", policy.PolicyID.Short(), rule)
+	}
+	return err
+}
+
+// AttenuateCap hands on a part of a capability that is here, under the issuance
+// policy like any other.
+func (au *Authority) Attenuate(ctx context.Context, parent object.Hash, d caps.Draft) (caps.Link, error) {
+	chain, err := au.Chain(ctx, parent)
+	if err != nil {
+		return caps.Link{}, err
+	}
+	key, err := au.deriver(&chain[0].Cap)
+	if err != nil {
+		return caps.Link{}, err
+	}
+	d = d.Under(&chain[0].Cap)
+	if err := au.permit(ctx, d); err != nil {
+		return caps.Link{}, err
+	}
+	link, err := caps.Attenuate(key, chain, d)
+	if err != nil {
+		return caps.Link{}, err
+	}
+	return link, au.issued(ctx, key, link)
+}
+
+// deriver is the key to make a child with: the identity, which may hold the parent,
+// or the key that issued it, if that is here.
+func (au *Authority) deriver(parent *caps.Capability) (sign.Signer, error) {
+	if parent.Subject.Same(au.ID.Self()) {
+		return au.ID.Key, nil
+	}
+	key, err := au.ID.SignerOf(parent.Issuer)
+	if errors.Is(err, identity.ErrNoKey) {
+		return au.ID.Key, nil // the refusal says why
+	}
+	return key, err
+}
+
+// issued keeps a new capability with its receipt. One that requires revocation
+// checks needs a list of its issuer, which may be the first one, and empty.
+func (au *Authority) issued(ctx context.Context, key sign.Signer, link caps.Link) error {
+	if err := au.Add(ctx, link); err != nil {
+		return err
+	}
+	if err := au.Record(ctx, effectIssue, link.Raw, link.ID); err != nil || !link.Cap.Revocable() {
+		return err
+	}
+	list, err := au.Revocations.List(ctx, key.Agent())
+	if err != nil || list != nil {
+		return err
+	}
+	_, _, err = au.Revoke(ctx, key.Agent())
+	return err
+}
+
+// SetPolicy signs rules as the next issuance policy and puts it in force, with a
+// receipt.
+func (au *Authority) SetPolicy(ctx context.Context, rules []caps.IssuanceRule) (*caps.IssuancePolicy, error) {
+	kept, err := au.Policies.Kept(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, raw, err := caps.NewIssuancePolicy(au.ID.Key, kept, rules, au.ID.Now())
+	if err != nil {
+		return nil, err
+	}
+	return au.PutPolicy(ctx, raw)
+}
+
+// PutPolicy puts a signed issuance policy in force, with a receipt.
+func (au *Authority) PutPolicy(ctx context.Context, raw []byte) (*caps.IssuancePolicy, error) {
+	p, err := au.Policies.Put(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	return p, au.Record(ctx, effectPolicy, raw, p.PolicyID)
+}
+
+// Revoke takes capabilities back that a key here issued, and returns the new list
+// and its bytes; without any it only renews the list of the identity. It leaves a
+// receipt for each list.
+func (au *Authority) Revoke(ctx context.Context, issuer object.AgentID, ids ...object.Hash) (*caps.RevocationList, []byte, error) {
+	key, err := au.ID.SignerOf(issuer)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, raw, err := au.Revocations.Revoke(ctx, key, au.ID.Now(), ids...)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := au.Store.PutBytes(ctx, raw); err != nil { // each list stays: its place says what was revoked when
+		return nil, nil, err
+	}
+	return list, raw, au.Record(ctx, effectRevoke, raw, list.ListID)
+}
+
+// RevocationLists are the newest revocation lists of all issuers that have one
+// here, by issuer.
+func (au *Authority) RevocationLists(ctx context.Context) ([]*caps.RevocationList, error) {
+	var issuers []object.AgentID
+	err := au.DB.Scan(ctx, caps.RevocationPrefix, kv.End(caps.RevocationPrefix), func(key string, _ []byte) error {
+		agent, err := object.ParseKey(strings.TrimPrefix(key, caps.RevocationPrefix))
+		issuers = append(issuers, agent)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	lists := make([]*caps.RevocationList, 0, len(issuers))
+	for _, issuer := range issuers {
+		l, err := au.Revocations.List(ctx, issuer)
+		if err != nil {
+			return nil, err
+		}
+		lists = append(lists, l)
+	}
+	return lists, nil
+}

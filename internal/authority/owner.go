@@ -1,0 +1,88 @@
+package authority
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+const ownerTTL = 10 * time.Minute // ownerCap gives the repository's own identity a short-lived capability for what
+// its owner does here: the owner, too, acts under one. The issuance policy is about
+// what is handed out, not about these.
+func (au *Authority) Own(ctx context.Context, sc scope.Scope) (caps.Chain, error) {
+	cs, err := scope.New(sc)
+	if err != nil {
+		return nil, err
+	}
+	link, err := au.issue(ctx, caps.Draft{Subject: au.ID.Self(), Scope: cs, NotBefore: au.ID.Now(), ExpiresAt: au.ID.Now().Add(ownerTTL)})
+	return caps.Chain{link}, err
+}
+
+// Record leaves a receipt for something that was done under the node's own key.
+func (au *Authority) Record(ctx context.Context, builtin string, request []byte, response object.Hash) error {
+	_, raw, err := ledger.NewReceipt(au.ID.Key, ledger.Receipt{
+		ToolID: exec.BuiltinID(builtin), RequestHash: object.Sum(request), ResponseHash: response,
+		TimeObserved: au.ID.Now(), Status: exec.StatusOK,
+	})
+	if err != nil {
+		return err
+	}
+	return au.Ledger.Record(ctx, raw)
+}
+
+// dataCaps is the authority for an effect on datasets: what was given, or the owner's own
+// for this one use, or, where the setting require_cap is on, what is held.
+func (au *Authority) ForTool(ctx context.Context, effect string, request []byte, given []caps.Chain) ([]caps.Chain, error) {
+	if given != nil {
+		return given, nil
+	}
+	tool := exec.BuiltinID(effect)
+	if au.RequireCap {
+		held, err := au.Covering(ctx, scope.Use{Kind: scope.KindToolCall, Tool: tool, Request: request})
+		return OrNone(held), err
+	}
+	chain, err := au.Own(ctx, &scope.ToolCall{ToolID: tool, MaxCalls: 1})
+	return []caps.Chain{chain}, err
+}
+
+// OrNone keeps Call from looking for tool.call capabilities when there are none.
+func OrNone(chains []caps.Chain) []caps.Chain {
+	if chains == nil {
+		return []caps.Chain{}
+	}
+	return chains
+}
+
+// Readable calls fn for every whole object that a capability held here lets us
+// read from its issuer, with that capability's chain.
+func (au *Authority) Readable(ctx context.Context, fn func(root object.Hash, chain caps.Chain) error) error {
+	return au.Each(ctx, func(l caps.Link) error {
+		if !l.Cap.Subject.Same(au.ID.Self()) || l.Cap.Scope.Kind != scope.KindBlobRead || au.ID.Now() >= l.Cap.ExpiresAt {
+			return nil
+		}
+		sc, err := l.Cap.Scope.Decode()
+		if err != nil {
+			return fmt.Errorf("capability %s: %w", l.ID.Short(), err)
+		}
+		read, ok := sc.(*scope.BlobRead)
+		if !ok || read.RangeStart != nil || read.RangeLen != nil {
+			return nil
+		}
+		chain, err := au.Chain(ctx, l.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // it cannot be shown to anybody
+		}
+		if err != nil {
+			return err
+		}
+		return fn(read.CID, chain)
+	})
+}

@@ -1,0 +1,179 @@
+// Package calls runs tools and tasks as effects, under the authority that is given, held or
+// the owner's own.
+package calls
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/authority"
+	"github.com/mythos-project/mythos/internal/episodes"
+	"github.com/mythos-project/mythos/internal/identity"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// Caller runs tools and tasks as effects.
+type Caller struct {
+	ID       *identity.Identity
+	Store    *store.Store
+	Ledger   *ledger.Ledger
+	Gate     *exec.Gate
+	Exec     *exec.Executor
+	Models   *model.Registry
+	Auth     *authority.Authority
+	Episodes *episodes.Episodes
+}
+
+// CallSpec is one call of one tool.
+type Spec struct {
+	Tool    exec.Tool
+	Request []byte
+	Key     []byte             // idempotency key; empty: none
+	Caps    []caps.Chain       // the authority; nil: what is held and covers the call
+	Held    []caps.Chain       // with nil Caps: look among these instead of all that is held
+	Trace   bool               // keep a trace and an episode, unless the call is replayed
+	Manner  exec.Manner        // how the call is made: waiting, repetitions, its time, its streams
+	Redact  *dataset.Redaction // keep a redacted episode, too, and no record of the run
+}
+
+// Called is how a call ended.
+type Called struct {
+	Result       *exec.Result
+	Body         []byte // the response
+	ResponseHash object.Hash
+	Status       uint16
+	ReceiptID    object.Hash
+	Replayed     bool
+	Recorded     *ledger.Receipt // on a replay: the receipt of the call that was made
+	Cap          object.Hash     // the leaf that was offered; zero: none
+	Redacted     *object.Hash    // the redacted episode
+	Cause        error           // of a failure of a built-in tool, as of [exec.Outcome]
+}
+
+// Call runs one tool through the gate, as a compiled bundle. Refusals and
+// conflicts are errors; a tool that failed is a Called with its status.
+func (ca *Caller) Call(ctx context.Context, s Spec) (*Called, error) {
+	if s.Caps == nil {
+		held, err := ca.covering(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		s.Caps = held
+	}
+	if s.Trace && len(s.Key) > 0 { // a replay is no new evidence: it leaves no episode of its own
+		state, err := ca.Ledger.Read(ctx, ledger.IdemID(s.Tool.ID, s.Key))
+		if err != nil {
+			return nil, err
+		}
+		s.Trace = state.Commit == nil || (s.Manner.Anew || s.Manner.Retries > 0) && ledger.Retryable(state.Commit.Status)
+	}
+	spec := exec.CallSpec{Tool: s.Tool, Request: s.Request, Key: s.Key, Author: ca.ID.Self(), EmitTrace: s.Trace}
+	for _, c := range s.Caps {
+		spec.Caps = append(spec.Caps, c[0].ID)
+	}
+	// A call that turns out to have been made by another while this one waited for it is no
+	// new evidence either.
+	o := exec.RunOptions{Caps: s.Caps, NoRecord: s.Redact != nil, NoReplays: s.Trace && len(s.Key) > 0, Manner: s.Manner,
+		Refusing: &exec.Effect{Tool: s.Tool.ID, Request: s.Request, Key: s.Key}}
+	var recorded *ledger.Receipt
+	var cause error
+	o.OnEffect = func(_ exec.Effect, out exec.Outcome) { recorded, cause = recordedBy(out), out.Cause }
+	res, redacted, err := ca.Episodes.Redacting(ctx, s.Redact, o, func(o exec.RunOptions) (*exec.Result, error) {
+		return ca.Exec.Call(ctx, spec, o)
+	})
+	if err != nil {
+		return nil, err
+	}
+	called := &Called{Result: res, Redacted: redacted, Recorded: recorded, Cause: cause}
+	if len(s.Caps) > 0 {
+		called.Cap = s.Caps[0][0].ID
+	}
+	return called, called.ended()
+}
+
+// recordedBy is the receipt of an effect that had happened before; nil: it happened now.
+func recordedBy(out exec.Outcome) *ledger.Receipt {
+	if !out.Replayed {
+		return nil
+	}
+	r, err := object.Decode[ledger.Receipt](out.ReceiptRaw)
+	if err != nil {
+		return nil // the gate has opened it already
+	}
+	return r
+}
+
+// HeldFor returns what is held here that may cover calls of a tool, for
+// [CallSpec.Held]; nil for a built-in one, whose requests say what they need.
+func (ca *Caller) HeldFor(ctx context.Context, tool object.Hash) ([]caps.Chain, error) {
+	if _, builtin := ca.Gate.BuiltinName(tool); builtin {
+		return nil, nil
+	}
+	held, err := ca.Auth.Held(ctx, scope.KindToolCall)
+	if held == nil {
+		held = []caps.Chain{}
+	}
+	return held, err
+}
+
+// covering returns what is held here for a call and, after that, for its tool's probe.
+func (ca *Caller) covering(ctx context.Context, s Spec) ([]caps.Chain, error) {
+	use, err := ca.Gate.Use(ctx, s.Tool.ID, s.Request)
+	if err != nil {
+		return nil, err
+	}
+	among := s.Held
+	if among == nil {
+		if among, err = ca.Auth.Held(ctx, use.Kind); err != nil {
+			return nil, err
+		}
+	}
+	held := ca.Auth.Covers(among, use)
+	if s.Tool.Policy.Probe == nil || len(held) == 0 {
+		return held, nil
+	}
+	return append(held, ca.Auth.Covers(among, scope.Use{Kind: scope.KindToolCall, Tool: *s.Tool.Policy.Probe, Request: s.Request})...), nil
+}
+
+// ended takes the outcome from the run: its result is the response, its last effect the
+// call itself; one before that may be the fetching of its request.
+func (c *Called) ended() error {
+	if c.Result.Halt != nil {
+		return c.Result.Halt
+	}
+	if len(c.Result.Effects) == 0 {
+		return errors.New("call left no receipt")
+	}
+	last := c.Result.Effects[len(c.Result.Effects)-1]
+	if last.ReceiptID == nil || last.ResponseHash == nil {
+		return errors.New("call left no receipt")
+	}
+	c.ReceiptID, c.Status, c.Replayed = *last.ReceiptID, last.Status, last.Replayed
+	c.Body, c.ResponseHash = c.Result.Value.Data(), *last.ResponseHash
+	return nil
+}
+
+// builtinCall runs one of the built-in effects as the owner or under held
+// capabilities. The error of one that failed wraps its cause, where it failed now.
+func (ca *Caller) Builtin(ctx context.Context, name string, s Spec) (*Called, error) {
+	s.Tool = exec.BuiltinTool(name)
+	called, err := ca.Call(ctx, s)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if called.Cause != nil {
+		return called, fmt.Errorf("%s: status %d: %w", name, called.Status, called.Cause)
+	}
+	if called.Status >= 300 {
+		return called, fmt.Errorf("%s: status %d: %s", name, called.Status, called.Body)
+	}
+	return called, nil
+}

@@ -1,0 +1,65 @@
+package calls
+
+import (
+	"context"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/objects"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+)
+
+// RunSpec is one run of a task.
+type RunSpec struct {
+	Bundle []byte
+	Task   object.Hash        // the only one of the bundle for the zero id
+	Caps   []caps.Chain       // that it may activate
+	NoMemo bool               // as of [exec.RunOptions]
+	Redact *dataset.Redaction // keep a redacted episode, too
+
+	OnEffect func(exec.Effect, exec.Outcome) // as of [exec.RunOptions]
+	Manner   exec.Manner                     // of all its effects
+}
+
+// Ran is how a run ended.
+type Ran struct {
+	*exec.Result
+	Attested []object.Hash // a ContractPass for each contract that held, in order
+	Redacted *object.Hash  // the redacted episode, if the task emits a trace
+}
+
+// Run runs a task of a bundle. Where the task emits attestations, each contract that held
+// is attested.
+func (ca *Caller) Run(ctx context.Context, s RunSpec) (*Ran, error) {
+	var ran Ran
+	o := exec.RunOptions{Caps: s.Caps, NoMemo: s.NoMemo, OnEffect: s.OnEffect, Manner: s.Manner, OnContract: func(ctx context.Context, c exec.ContractCheck) error {
+		id, err := ca.attestContract(ctx, c)
+		ran.Attested = append(ran.Attested, id)
+		return err
+	}}
+	var err error
+	ran.Result, ran.Redacted, err = ca.Episodes.Redacting(ctx, s.Redact, o, func(o exec.RunOptions) (*exec.Result, error) {
+		return ca.Exec.Run(ctx, s.Bundle, s.Task, o)
+	})
+	return &ran, err
+}
+
+// maxContractReceipts is how many of the run's receipts, the last ones, an attestation
+// names.
+const maxContractReceipts = 1000
+
+// attestContract signs and keeps a ContractPass: its subject is the contract, its
+// evidence the hash of the arguments and the receipts of the run so far.
+func (ca *Caller) attestContract(ctx context.Context, c exec.ContractCheck) (object.Hash, error) {
+	receipts := c.Evidence[max(0, len(c.Evidence)-maxContractReceipts):]
+	id, raw, err := model.NewAttestation(ca.ID.Key, model.Attestation{
+		SubjectHash: c.Contract, ClaimType: model.ClaimContractPass, Result: c.Result,
+		Evidence: append([]object.Hash{c.Args}, receipts...), TimeObserved: ca.ID.Now(),
+	})
+	if err != nil {
+		return object.Hash{}, err
+	}
+	return id, objects.Put(ctx, ca.Store, "Attestation", id, raw)
+}

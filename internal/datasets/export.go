@@ -1,0 +1,247 @@
+package datasets
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/calls"
+	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// DatasetExport says what leaves, and how.
+type Export struct {
+	Dataset  object.Hash // its DatasetRef, or its manifest
+	Format   dataset.Format
+	Split    string // as dataset.ParseSplit reads it; empty: one part
+	Shards   int
+	Rows     dataset.Rows
+	Payloads bool // the captured requests and responses, not only their hashes
+	Card     bool // README.md beside the files
+	// Redact is how payloads are redacted; nil: not at all, unless the policy says so.
+	Redact *dataset.Redaction
+	Caps   []caps.Chain // the authority; nil: what is held, or the owner's own
+	Open   func(name string) (io.WriteCloser, error)
+	// Progress is told how far the export is; nil: nobody asks.
+	Progress store.Progress
+}
+
+// exportRequest is the request of the effect dataset.export: JSON, so that the
+// constraints of a capability can speak of its members, as eq:/redaction=ID does.
+type exportRequest struct {
+	Manifest     object.Hash `json:"manifest"`
+	Definition   object.Hash `json:"dataset_def_id"`
+	Format       string      `json:"format"`
+	Rows         string      `json:"rows"`
+	Split        string      `json:"split"`
+	Shards       int         `json:"shards"`
+	Payloads     bool        `json:"payloads"`
+	Card         bool        `json:"card"`
+	Redaction    string      `json:"redaction"`     // id of the rules; empty: none
+	RedactionKey string      `json:"redaction_key"` // id of the key
+}
+
+// ExportedFile is one file in the response of dataset.export.
+type ExportedFile struct {
+	Name   string      `json:"name"`
+	Part   string      `json:"part,omitempty"`
+	Rows   uint64      `json:"rows"`
+	Left   uint64      `json:"left_out,omitempty"` // episodes that give no such row
+	Bytes  int64       `json:"bytes"`
+	SHA256 object.Hash `json:"sha256"`
+}
+
+// ExportDataset writes the files of a dataset as the effect dataset.export, whose
+// receipt names what left: the request, and the hash of every file.
+func (d *Datasets) Export(ctx context.Context, e Export) ([]ExportedFile, object.Hash, error) {
+	if e.Redact == nil {
+		var err error
+		if e.Redact, err = d.Episodes.PolicyRedaction(); err != nil {
+			return nil, object.Hash{}, err
+		}
+	}
+	ref, _, err := d.Ref(ctx, e.Dataset)
+	if err != nil {
+		return nil, object.Hash{}, err
+	}
+	q := exportRequest{Manifest: ref.Manifest.CID, Definition: ref.DatasetDefID, Format: e.Format.String(), Rows: e.Rows.String(), Split: e.Split, Shards: max(e.Shards, 1), Payloads: e.Payloads, Card: e.Card}
+	if e.Redact != nil {
+		q.Redaction, q.RedactionKey = e.Redact.ID().String(), e.Redact.KeyID()
+	}
+	request, err := json.Marshal(q)
+	if err != nil {
+		return nil, object.Hash{}, err
+	}
+	chains, err := d.Auth.ForTool(ctx, effectExport, request, e.Caps)
+	if err != nil {
+		return nil, object.Hash{}, err
+	}
+	called, err := d.Caller.Builtin(ctx, effectExport, calls.Spec{Request: request, Caps: chains, Manner: exec.Manner{Local: &destination{ref, e.Open, e.Redact, e.Progress}}})
+	if called != nil && called.Cause != nil {
+		return nil, object.Hash{}, called.Cause
+	}
+	if err != nil {
+		return nil, object.Hash{}, err
+	}
+	var files []ExportedFile
+	return files, called.ReceiptID, json.Unmarshal(called.Body, &files)
+}
+
+// destination is what the request of an export names by its hash or cannot name: where the
+// files go, how the dataset came about, the redaction rules and their key.
+type destination struct {
+	ref      *dataset.DatasetRef
+	open     func(name string) (io.WriteCloser, error)
+	redact   *dataset.Redaction
+	progress store.Progress
+}
+
+// runExport is the built-in effect dataset.export. It runs only for ExportDataset here.
+func (d *Datasets) runExport(ctx context.Context, call exec.Call) (exec.Response, error) {
+	to, ok := call.Local.(*destination)
+	if !ok {
+		return exec.Failed(errors.New("an export goes to files of the machine that asks for it: use dataset export there")), nil
+	}
+	q, err := openExport(call.Request, to)
+	if err != nil {
+		return exec.Failed(err), nil
+	}
+	files, err := d.export(ctx, q, to)
+	if err != nil {
+		return exec.Failed(err), nil
+	}
+	body, err := json.Marshal(files)
+	return exec.Response{Body: body, Status: exec.StatusOK, Evidence: []object.Hash{q.Manifest}}, err
+}
+
+// openExport reads a request, whose dataset and redaction are those that are at hand.
+func openExport(request []byte, to *destination) (*exportRequest, error) {
+	q := &exportRequest{}
+	if err := jsontext.Unmarshal(request, q); err != nil {
+		return nil, fmt.Errorf("dataset.export: %w", err)
+	}
+	rules, key := "", ""
+	if r := to.redact; r != nil {
+		rules, key = r.ID().String(), r.KeyID()
+	}
+	if q.Redaction != rules || q.RedactionKey != key {
+		return nil, errors.New("dataset.export: the request names other redaction rules than those that are applied")
+	}
+	if q.Manifest != to.ref.Manifest.CID || q.Definition != to.ref.DatasetDefID {
+		return nil, errors.New("dataset.export: the request names another dataset than the one that is exported")
+	}
+	return q, nil
+}
+
+// exportOptions is a request as package dataset takes it.
+func (d *Datasets) exportOptions(q *exportRequest, to *destination) (o dataset.ExportOptions, err error) {
+	o = dataset.ExportOptions{Shards: q.Shards, Redact: to.redact, Open: to.open, Progress: to.progress, Tool: d.knownTools()}
+	if o.Format, err = dataset.ParseFormat(q.Format); err != nil {
+		return o, err
+	}
+	if o.Rows, err = dataset.ParseRows(q.Rows); err != nil {
+		return o, err
+	}
+	if q.Payloads {
+		o.Payload = dataset.StorePayload(d.Store)
+		o.Trace = d.trace
+	}
+	if q.Split != "" {
+		o.Split, err = dataset.ParseSplit(q.Split)
+	}
+	return o, err
+}
+
+func (d *Datasets) export(ctx context.Context, q *exportRequest, to *destination) ([]ExportedFile, error) {
+	if err := d.Episodes.MayLeave(to.redact); err != nil {
+		return nil, err
+	}
+	def, err := d.Def(ctx, q.Definition)
+	if err != nil {
+		return nil, err
+	}
+	o, err := d.exportOptions(q, to)
+	if err != nil {
+		return nil, err
+	}
+	o.SignalRoots = def.SignalRoots
+	files, err := dataset.Export(ctx, d.Source, q.Manifest, o)
+	if err != nil {
+		return nil, err
+	}
+	var out []ExportedFile
+	for _, f := range files {
+		out = append(out, ExportedFile(f))
+	}
+	if !q.Card {
+		return out, nil
+	}
+	text, err := dataset.Card{Def: def, Ref: to.ref, Files: files, Redaction: to.redact}.Markdown()
+	if err != nil {
+		return nil, err
+	}
+	return append(out, ExportedFile{Name: CardName, Bytes: int64(len(text)), SHA256: object.Sum(text)}), writeAll(to.open, CardName, text)
+}
+
+// knownTools names tools that are known here; empty for others. It looks each up once,
+// since most receipts are of few tools.
+func (d *Datasets) knownTools() func(ctx context.Context, id object.Hash) string {
+	var names sync.Map // of text by hash
+	return func(ctx context.Context, id object.Hash) string {
+		if name, ok := names.Load(id); ok {
+			return name.(string)
+		}
+		name := d.Toolbox.Name(ctx, id)
+		if name == id.Short() {
+			name = ""
+		}
+		names.Store(id, name)
+		return name
+	}
+}
+
+// maxTrace bounds the trace of imported evidence that is read, in bytes.
+const maxTrace = 256 << 20
+
+// trace reads a trace that is here.
+func (d *Datasets) trace(ctx context.Context, cid object.Hash) ([]byte, bool, error) {
+	b, err := d.Store.OpenBlob(ctx, cid, store.OpenOptions{})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	defer b.Close() //nolint:errcheck // it was read
+	size, err := b.Size(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	if size > maxTrace {
+		return nil, false, fmt.Errorf("trace %s: longer than %d bytes", cid.Short(), maxTrace)
+	}
+	var data bytes.Buffer
+	err = b.Copy(ctx, &data)
+	return data.Bytes(), err == nil, err
+}
+
+// CardName is the file of a dataset card, which dataset loaders look for.
+const CardName = "README.md"
+
+func writeAll(open func(string) (io.WriteCloser, error), name string, data []byte) error {
+	w, err := open(name)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	return errors.Join(err, w.Close())
+}

@@ -1,0 +1,25 @@
+package learn
+
+import (
+	"context"
+	"fmt"
+)
+
+// What is decided about a ring. Each has a lock of its own: a freeze does not wait for a
+// promotion that reads a large model.
+const (
+	decidesRecord = "promotion"
+	decidesPolicy = "policy"
+	decidesHold   = "hold"
+)
+
+// deciding waits until no other process decides the same about a ring, and keeps it from
+// doing so until release. The lock ends with the process: who has it knows that a
+// decision without a receipt was cut short. The error wraps ledger.ErrBusy.
+func (l *Learner) deciding(ctx context.Context, what string, ring uint8) (release func(), err error) {
+	release, err = l.Engine.Lock(ctx, fmt.Sprintf("%s-%d", what, ring), l.Busy)
+	if err != nil {
+		err = fmt.Errorf("the %s of ring %d is being decided about: %w", what, ring, err)
+	}
+	return release, err
+}

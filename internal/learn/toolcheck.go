@@ -1,0 +1,48 @@
+package learn
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+)
+
+// ToolCheck says what to check a training tool with.
+type ToolCheck struct {
+	Recipe         object.Hash
+	Train, HeldOut object.Hash // manifests: episodes to learn from, and others to measure on
+	Metrics        []string    // that its evaluation must give
+	MaxTokens      *uint64     // that a training may report; nil: any number
+	MaxGPUms       *uint64     // likewise, in milliseconds
+	Cancel         time.Duration
+}
+
+// CheckTool runs the contract test kit for training tools on a recipe's code.
+// Every call that ends leaves a receipt. The error is that of [model.CheckTool]: what is wrong, each part wrapping
+// model.ErrTool.
+func (l *Learner) CheckTool(ctx context.Context, s ToolCheck) error {
+	r, err := l.loadRecipe(ctx, s.Recipe)
+	if err != nil {
+		return err
+	}
+	var lines [2]bytes.Buffer
+	for i, manifest := range []object.Hash{s.Train, s.HeldOut} {
+		if err := l.Datasets.ExportJSONL(ctx, manifest, &lines[i]); err != nil {
+			return fmt.Errorf("dataset %s: %w", manifest.Short(), err)
+		}
+	}
+	params := maps.Clone(r.Hyperparams)
+	delete(params, "label")
+	inner := &innerCall{node: l}
+	return model.CheckTool(ctx, model.ToolCheck{
+		Run: func(ctx context.Context, request []byte) ([]byte, error) {
+			return inner.run(ctx, r.TrainCodeHash, request)
+		},
+		Label: r.Hyperparams["label"], Params: params, Train: lines[0].Bytes(), HeldOut: lines[1].Bytes(),
+		Metrics: s.Metrics, MaxTokens: s.MaxTokens, MaxGPUms: s.MaxGPUms, Cancel: s.Cancel,
+	})
+}

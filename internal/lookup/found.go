@@ -1,0 +1,39 @@
+package lookup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store"
+)
+
+// FindObject returns whatever has this hash: an object, a receipt of the ledger,
+// a blob's reference, a Merkle node, or plain bytes; and its kind.
+func (f *Finder) Object(ctx context.Context, id object.Hash) (kind string, raw []byte, err error) {
+	o, err := f.Store.Object(ctx, id)
+	if err == nil {
+		return o.Kind, o.Raw, nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return "", nil, err
+	}
+	if raw, err := f.Ledger.Receipt(ctx, id); err == nil {
+		return dataset.KindReceipt, raw, nil
+	}
+	if r, err := f.Exec.RunRecord(ctx, id); err == nil {
+		raw, err := can.Marshal(r)
+		return "RunRecord", raw, err
+	}
+	if ref, err := f.Store.BlobRef(ctx, id); err == nil {
+		raw, err := can.Marshal(&ref)
+		return "BlobRef", raw, err
+	}
+	if raw, err := f.Store.Nodes(ctx).Node(id); err == nil {
+		return "MerkleNode", raw, nil
+	}
+	return "", nil, fmt.Errorf("%s: %w", id, store.ErrNotFound)
+}

@@ -1,0 +1,381 @@
+// Package packets packs bundles for peers, opens what they send, and answers it.
+package packets
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/authority"
+	"github.com/mythos-project/mythos/internal/calls"
+	"github.com/mythos-project/mythos/internal/codebook"
+	"github.com/mythos-project/mythos/internal/identity"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/packet"
+	"github.com/mythos-project/mythos/store/kv"
+)
+
+// Packets packs bundles, opens packets, and answers them.
+type Packets struct {
+	ID        *identity.Identity
+	DB        kv.KV
+	Ledger    *ledger.Ledger
+	Auth      *authority.Authority
+	Caller    *calls.Caller
+	Codebooks *codebook.Codebooks
+
+	decodes chan struct{} // holds one for each packet that is being decoded
+}
+
+// NewPackets is p, ready for use.
+func New(p Packets) *Packets {
+	p.decodes = make(chan struct{}, maxDecoding)
+	return &p
+}
+
+// Extensions of a bundle's Meta that are ours.
+const (
+	extensionCaps   = "mythos.caps"   // the file form of capability chains, one after the other in a CAN list
+	extensionAnswer = "mythos.answer" // canonical exec.Answer
+)
+
+// PackOptions say how a bundle becomes a packet.
+type PackOptions struct {
+	Zstd  bool
+	To    []object.AgentID // encrypt to these agents; none: not encrypted
+	Caps  []caps.Chain     // authority that travels with the bundle
+	TTL   time.Duration    // of the replay guard; 0: ten minutes
+	Guard bool             // with a replay guard, as a submission needs it
+
+	Codebook *packet.Codebook // one that the receiver agreed to, with codec 2; nil: the baseline
+	With     []sign.Signer    // who signs beside this repository's identity
+}
+
+// Pack signs a bundle as a packet.
+func (pa *Packets) Pack(raw []byte, o PackOptions) ([]byte, error) {
+	sealed, err := pa.seal(raw, o)
+	if err != nil {
+		return nil, err
+	}
+	return pa.packSealed(sealed, o)
+}
+
+// seal makes the bundle that a packet holds.
+func (pa *Packets) seal(raw []byte, o PackOptions) ([]byte, error) {
+	if len(o.Caps) > 0 {
+		var err error
+		if raw, err = withCaps(raw, o.Caps); err != nil {
+			return nil, err
+		}
+	}
+	var guard *ir.Guard
+	if o.Guard {
+		if o.TTL == 0 {
+			o.TTL = 10 * time.Minute
+		}
+		guard = &ir.Guard{Expires: pa.ID.Now().Add(o.TTL)}
+		if _, err := rand.Read(guard.Nonce[:]); err != nil {
+			return nil, err
+		}
+	}
+	sealed, err := ir.Seal(raw, pa.ID.Key, guard)
+	if err != nil {
+		return nil, fmt.Errorf("seal bundle: %w", err)
+	}
+	return sealed, nil
+}
+
+func (pa *Packets) packSealed(sealed []byte, o PackOptions) ([]byte, error) {
+	opts := packet.Options{Signers: append([]sign.Signer{pa.ID.Key}, o.With...), Codebook: o.Codebook}
+	if o.Zstd || o.Codebook != nil {
+		opts.Codec = packet.CodecZstd
+	}
+	for _, agent := range o.To {
+		r, err := packet.Recipient(agent)
+		if err != nil {
+			return nil, err
+		}
+		opts.Encrypt = append(opts.Encrypt, r)
+	}
+	return packet.Pack(opts, sealed)
+}
+
+// withCaps puts chains into the bundle's extensions.
+func withCaps(raw []byte, chains []caps.Chain) ([]byte, error) {
+	b, err := object.Decode[ir.Bundle](raw)
+	if err != nil {
+		return nil, err
+	}
+	var list [][]byte
+	for _, ch := range chains {
+		file, err := caps.ExportFile(ch)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, file)
+	}
+	if b.Meta.Extensions == nil {
+		b.Meta.Extensions = map[string][]byte{}
+	}
+	if b.Meta.Extensions[extensionCaps], err = can.ListOf(list); err != nil {
+		return nil, err
+	}
+	return can.Marshal(b)
+}
+
+// Received is a packet that passed all checks.
+type Received struct {
+	Packet  *packet.Packet
+	Bundle  []byte // canonical bytes
+	Author  object.AgentID
+	Caps    []caps.Chain // what travelled with it, not yet authorized
+	Answer  *exec.Answer // when it answers a submission
+	Signers []object.AgentID
+}
+
+// IsPacket reports whether data looks like a packet rather than a bundle.
+func (pa *Packets) IsPacket(data []byte) bool { return len(data) > 4 && string(data[:4]) == "MYTH" }
+
+// Open receives a packet from a file or a pipe: framing, signatures, codebook, payload,
+// bundle, in this order, each with its own error. No replay guard is
+// asked for.
+func (pa *Packets) Open(ctx context.Context, raw []byte) (*Received, error) {
+	return pa.receive(ctx, raw, nil)
+}
+
+// Accept is Open for a submission: the packet needs a replay guard that was not
+// seen before.
+func (pa *Packets) Accept(ctx context.Context, raw []byte) (*Received, error) {
+	return pa.receive(ctx, raw, pa.seen)
+}
+
+func (pa *Packets) receive(ctx context.Context, raw []byte, seen packet.Seen) (*Received, error) {
+	p, err := packet.Parse(raw, packet.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	out := &Received{Packet: p}
+	r := &packet.Receiver{
+		Trusted: pa.ID.TrustsPacket, Seen: seen, Now: pa.ID.Now,
+		Validate: out.open, // all of it before the guard, whose nonce is used up then
+	}
+	release := func() {}
+	defer func() { release() }()
+	r.Verified = func(ctx context.Context, p *packet.Packet) (err error) {
+		if release, err = pa.decoding(ctx); err == nil {
+			err = pa.openers(ctx, r, p)
+		}
+		return err
+	}
+	got, err := r.Take(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	out.Signers = got.Signers
+	return out, nil
+}
+
+// maxDecoding is how many packets are decoded at a time: each may take several times
+// packet.Limits.MaxPlain of memory.
+const maxDecoding = 2
+
+// decoding waits until a packet may be decoded.
+func (pa *Packets) decoding(ctx context.Context) (release func(), err error) {
+	select {
+	case pa.decodes <- struct{}{}:
+		return func() { <-pa.decodes }, nil
+	case <-ctx.Done():
+		return func() {}, context.Cause(ctx)
+	}
+}
+
+// openers gives a receiver what it needs to decode a packet that is verified.
+func (pa *Packets) openers(ctx context.Context, r *packet.Receiver, p *packet.Packet) (err error) {
+	if r.Codebooks, err = pa.Codebooks.Registry(ctx, p.Header.Codebook); err != nil || !p.Header.Encrypted() {
+		return err
+	}
+	id, err := packet.Identity(pa.ID.Key.Seed()) // making one costs more than verifying the packet
+	if err == nil {
+		r.Identities = []age.Identity{id}
+	}
+	return err
+}
+
+// open checks the bundle and what it carries.
+func (r *Received) open(payload []byte) error {
+	b, _, err := ir.Validate(payload)
+	if err != nil {
+		return err
+	}
+	r.Bundle, r.Author = payload, b.Meta.Author
+	if r.Caps, err = carriedCaps(b.Meta.Extensions[extensionCaps]); err != nil {
+		return err
+	}
+	if a, ok := b.Meta.Extensions[extensionAnswer]; ok {
+		if r.Answer, err = object.Decode[exec.Answer](a); err != nil {
+			return fmt.Errorf("answer: %w", err)
+		}
+	}
+	return nil
+}
+
+const maxCarried = 64 // chains in one bundle
+
+func carriedCaps(raw []byte) ([]caps.Chain, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	r := can.NewReader(raw)
+	count, err := r.List()
+	if err == nil && count > maxCarried {
+		err = fmt.Errorf("%d chains, at most %d are taken", count, maxCarried)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("carried capabilities: %w", err)
+	}
+	var list []caps.Chain
+	for range count {
+		file, err := r.Skip()
+		if err != nil {
+			return nil, err
+		}
+		ch, err := caps.ImportFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("carried capability: %w", err)
+		}
+		list = append(list, ch)
+	}
+	if err := r.End(); err != nil {
+		return nil, fmt.Errorf("carried capabilities: %w", err)
+	}
+	return list, nil
+}
+
+const (
+	seenKeys  = kv.SeenPackets  // when the nonce of a packet expires
+	nonceKeys = kv.SeenRequests // when the nonce of a signed request does
+)
+
+// seen notes a replay guard; it is fresh when nobody noted it before.
+func (pa *Packets) seen(ctx context.Context, key object.Hash, until object.Time) (bool, error) {
+	k := seenKeys + key.String()
+	return pa.DB.Update(ctx, map[string][]byte{k: nil}, map[string][]byte{k: binary.BigEndian.AppendUint64(nil, uint64(until))})
+}
+
+// TakeNonce notes the nonce of a request that an agent signed, until its time is over; it
+// is fresh when no server of this repository noted it before.
+func (pa *Packets) TakeNonce(ctx context.Context, agent object.AgentID, nonce [16]byte, until object.Time) (fresh bool, err error) {
+	k := nonceKeys + object.Sum(append(agent.Key[:], nonce[:]...)).String()
+	return pa.DB.Update(ctx, map[string][]byte{k: nil}, map[string][]byte{k: binary.BigEndian.AppendUint64(nil, uint64(until))})
+}
+
+// ErrCancelled is why a task ended that was cancelled.
+var ErrCancelled = errors.New("cancelled by who submitted it, or by who runs the server")
+
+// Serve runs the first task of an accepted packet and returns the signed answer. Where
+// ctx ends with [ErrCancelled] before the task does, there is an answer that says so,
+// with that error.
+func (pa *Packets) Serve(ctx context.Context, got *Received) ([]byte, *exec.Result, error) {
+	for _, ch := range got.Caps {
+		if err := pa.Auth.Add(context.WithoutCancel(ctx), ch...); err != nil {
+			return nil, nil, err
+		}
+	}
+	done := [][]byte{}
+	tell := func(_ exec.Effect, out exec.Outcome) { done = append(done, out.ReceiptRaw) }
+	err := context.Cause(ctx)
+	var ran *calls.Ran
+	if err == nil {
+		ran, err = pa.Caller.Run(ctx, calls.RunSpec{Bundle: got.Bundle, Caps: got.Caps, OnEffect: tell})
+	}
+	cancelled := errors.Is(context.Cause(ctx), ErrCancelled)
+	ctx = context.WithoutCancel(ctx) // the effects have happened: they are told of
+	if err != nil && cancelled {
+		answer, err := pa.cancelledAnswer(ctx, got, done)
+		return answer, nil, errors.Join(ErrCancelled, err)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	res := ran.Result
+	a := &exec.Answer{PacketID: got.Packet.ID(), BundleID: res.BundleID, TaskID: res.TaskID, ResultHash: res.ResultHash,
+		Result: res.Value.Encode(), Receipts: [][]byte{}, TraceRef: res.TraceRef, EpisodeID: res.EpisodeID}
+	if res.Halt != nil {
+		text := res.Halt.Error()
+		a.Halted = &text
+	}
+	for _, id := range res.Receipts {
+		raw, err := pa.Ledger.Receipt(ctx, id)
+		if err != nil {
+			return nil, nil, err
+		}
+		a.Receipts = append(a.Receipts, raw)
+	}
+	pkt, err := pa.packAnswer(ctx, got, a)
+	return pkt, res, err
+}
+
+// packAnswer signs an answer.
+func (pa *Packets) packAnswer(ctx context.Context, got *Received, a *exec.Answer) ([]byte, error) {
+	raw, err := pa.answerBundle(a)
+	if err != nil {
+		return nil, err
+	}
+	o := PackOptions{Guard: true}
+	if id := got.Packet.Header.Codebook; id != packet.BaselineID { // who asked with a codebook can read the answer with it
+		if o.Codebook, err = pa.Codebooks.For(ctx, id, []object.AgentID{got.Author}); err != nil {
+			return nil, err
+		}
+	}
+	return pa.Pack(raw, o)
+}
+
+// cancelledAnswer is the answer to a submission whose task was cancelled: the result is
+// null, and the receipts are those of the effects that had happened until then.
+func (pa *Packets) cancelledAnswer(ctx context.Context, got *Received, receipts [][]byte) ([]byte, error) {
+	id, err := ir.BundleID(got.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	b, err := object.Decode[ir.Bundle](got.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	null, why := exec.Value{}.Encode(), ErrCancelled.Error()
+	a := &exec.Answer{PacketID: got.Packet.ID(), BundleID: id, ResultHash: object.Sum(null), Result: null, Receipts: receipts, Halted: &why}
+	if len(b.Tasks.Tasks) > 0 {
+		a.TaskID = b.Tasks.Tasks[0].TaskID
+	}
+	return pa.packAnswer(ctx, got, a)
+}
+
+// answerBundle makes the program that returns the result, or its hash where it is
+// too large to be inline.
+func (pa *Packets) answerBundle(a *exec.Answer) ([]byte, error) {
+	b := ir.NewBuilder(pa.ID.Self())
+	raw, err := can.Marshal(a)
+	if err != nil {
+		return nil, err
+	}
+	b.Meta().Extensions = map[string][]byte{extensionAnswer: raw}
+	value := ir.HashScalar(a.ResultHash)
+	if len(a.Result) <= ir.MaxInline {
+		value = ir.BytesScalar(a.Result)
+	}
+	b.Op(ir.OpConst, ir.Reg(0), b.Const(value))
+	b.Op(ir.OpRet, ir.Reg(0))
+	sym := b.Symbol(ir.SymbolSig{ModuleID: object.SumText("mythos.answer"), ArgTypeIDs: []object.Hash{}, ReturnTypeID: ir.TypeAny, Entry: new(uint32)})
+	b.Task(ir.TaskDef{EntrySymbol: sym, Budget: ir.Budget{CPUus: 1000}})
+	return b.Build()
+}

@@ -1,0 +1,244 @@
+// Package task keeps the tasks that peers submit, and which server has each of them.
+package task
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/authority"
+	"github.com/mythos-project/mythos/internal/engine"
+	"github.com/mythos-project/mythos/internal/identity"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
+)
+
+// Tasks keeps submitted tasks until they have ended, and a day longer.
+type Tasks struct {
+	Engine   *engine.Engine // tells which servers are alive, where many machines share the repository
+	ID       *identity.Identity
+	DB       kv.KV
+	Verifier *caps.Verifier
+	Quotas   *caps.Quotas
+	Auth     *authority.Authority
+}
+
+// States of a submitted task.
+const (
+	Queued  = "queued"
+	Running = "running"
+	Done    = "done"   // its answer, which may say that it was halted, can be had
+	Failed  = "failed" // there is no answer
+
+	Cancelled = "cancelled" // its answer says so
+)
+
+// ErrClaimed means that another server has a task, or that it has ended.
+var ErrClaimed = errors.New("another server has the task, or it has ended")
+
+// Task is a submission that was accepted: its id is that of the packet.
+type Task struct {
+	ID        object.Hash `json:"task"`
+	State     string      `json:"state"`           // queued, running, done, failed or cancelled
+	Author    string      `json:"author"`          // public key, 64 hex digits
+	Submitted object.Time `json:"submitted"`       // microseconds
+	Ended     object.Time `json:"ended,omitempty"` // 0: not yet
+	Error     string      `json:"error,omitempty"` // why it failed
+	Kind      string      `json:"kind,omitempty"`  // of the error: the name of an exit code
+	Hint      string      `json:"hint,omitempty"`  // what to do about it
+
+	Server string `json:"server,omitempty"` // the Instance that has it, or had it last
+}
+
+// KeepTasks is how long a task that ended, and its answer, are kept.
+const KeepTasks = 24 * time.Hour
+
+const (
+	taskKeys   = kv.Tasks       // the Task as JSON
+	taskInputs = kv.TaskPackets // the packet, until the task ended
+	taskOutput = kv.TaskAnswers // the answer
+	cancelKeys = kv.TaskCancels // that it is to end
+	openKeys   = kv.OpenTasks   // the Instance that has it, until the task ended
+)
+
+// AddTask keeps a task that the server t.Server has accepted, with its packet. A task that is
+// there already stays as it is.
+func (ta *Tasks) Add(ctx context.Context, t Task, packet []byte) error {
+	check, put, err := newTask(t, packet)
+	if err == nil {
+		_, err = ta.DB.Update(ctx, check, put)
+	}
+	return err
+}
+
+// newTask is the update that keeps a task which is not there yet.
+func newTask(t Task, packet []byte) (check, put map[string][]byte, err error) {
+	raw, err := json.Marshal(t)
+	id := t.ID.String()
+	return map[string][]byte{taskKeys + id: nil}, map[string][]byte{taskKeys + id: raw, taskInputs + id: packet, openKeys + id: []byte(t.Server)}, err
+}
+
+// ClaimTask notes that a server begins a task that waits, and returns it as it then is. Of
+// several servers that claim it one gets it; the error of the others wraps ErrClaimed.
+// cancelled says that it is to end at once.
+func (ta *Tasks) Claim(ctx context.Context, id object.Hash, server string) (t Task, cancelled bool, err error) {
+	t, err = ta.changeTask(ctx, id, func(t *Task) (map[string][]byte, error) {
+		if t.State != Queued {
+			return nil, fmt.Errorf("task %s: %w", id.Short(), ErrClaimed)
+		}
+		t.State, t.Server = Running, server
+		return map[string][]byte{openKeys + id.String(): []byte(server)}, nil
+	})
+	if err == nil {
+		_, cancelled, err = ta.DB.Get(ctx, cancelKeys+id.String())
+	}
+	return t, cancelled, err
+}
+
+// Failure is why a task has no answer.
+type Failure struct {
+	Err  error
+	Kind string // the name of an exit code; empty: not known
+	Hint string // what to do about it; may be empty
+}
+
+// EndTask keeps how a task ended that the server has: done, failed or cancelled, with the
+// answer if there is one, and why there is no result. The error wraps ErrClaimed when
+// another server has the task by now, or it has ended.
+func (ta *Tasks) End(ctx context.Context, id object.Hash, server, state string, answer []byte, why Failure) error {
+	_, err := ta.changeTask(ctx, id, func(t *Task) (map[string][]byte, error) {
+		if t.Ended != 0 || t.Server != server {
+			return nil, fmt.Errorf("task %s: %w", id.Short(), ErrClaimed)
+		}
+		t.State, t.Ended, t.Kind, t.Hint = state, ta.ID.Now(), why.Kind, why.Hint
+		if why.Err != nil {
+			t.Error = why.Err.Error()
+		}
+		put := map[string][]byte{taskInputs + id.String(): nil, cancelKeys + id.String(): nil, openKeys + id.String(): nil}
+		if answer != nil {
+			put[taskOutput+id.String()] = answer
+		}
+		return put, nil
+	})
+	return err
+}
+
+// changeTask replaces a task by what change makes of it, and writes what change returns in
+// the same update. It is called again when somebody else was faster.
+func (ta *Tasks) changeTask(ctx context.Context, id object.Hash, change func(*Task) (map[string][]byte, error)) (t Task, err error) {
+	key := taskKeys + id.String()
+	for {
+		was, found, err := ta.DB.Get(ctx, key)
+		if err == nil && !found {
+			err = fmt.Errorf("task %s: %w", id.Short(), store.ErrNotFound)
+		}
+		if err != nil {
+			return t, err
+		}
+		t = Task{}
+		if err := json.Unmarshal(was, &t); err != nil {
+			return t, err
+		}
+		put, err := change(&t)
+		if err != nil {
+			return t, err
+		}
+		if put[key], err = json.Marshal(t); err != nil {
+			return t, err
+		}
+		if ok, err := ta.DB.Update(ctx, map[string][]byte{key: was}, put); err != nil || ok {
+			return t, err
+		}
+	}
+}
+
+// OpenTasks calls fn for each task that has not ended, with the server that has it,
+// ascending by id.
+func (ta *Tasks) Open(ctx context.Context, fn func(id object.Hash, server string) error) error {
+	return ta.DB.Scan(ctx, openKeys, kv.End(openKeys), func(key string, server []byte) error {
+		id, err := object.ParseHash(key[len(openKeys):])
+		if err != nil {
+			return err
+		}
+		return fn(id, string(server))
+	})
+}
+
+// CancelTask notes that a task is to end, and returns it as it is: the server that has it
+// ends it within a second, or the next one before it begins. Nothing comes of it when the
+// task has ended. The error wraps store.ErrNotFound.
+func (ta *Tasks) Cancel(ctx context.Context, id object.Hash) (Task, error) {
+	t, err := ta.Get(ctx, id)
+	if err == nil && t.Ended == 0 {
+		_, err = ta.DB.Update(ctx, nil, map[string][]byte{cancelKeys + id.String(): {1}})
+	}
+	return t, err
+}
+
+// Cancelled calls fn for each task that was cancelled and has not ended, ascending by id.
+func (ta *Tasks) Cancelled(ctx context.Context, fn func(id object.Hash) error) error {
+	return ta.DB.Scan(ctx, cancelKeys, kv.End(cancelKeys), func(key string, _ []byte) error {
+		id, err := object.ParseHash(key[len(cancelKeys):])
+		if err != nil {
+			return err
+		}
+		return fn(id)
+	})
+}
+
+// Task is a task by its id. The error wraps store.ErrNotFound.
+func (ta *Tasks) Get(ctx context.Context, id object.Hash) (t Task, err error) {
+	raw, found, err := ta.DB.Get(ctx, taskKeys+id.String())
+	if err == nil && !found {
+		err = fmt.Errorf("task %s: %w", id.Short(), store.ErrNotFound)
+	}
+	if err != nil {
+		return t, err
+	}
+	return t, json.Unmarshal(raw, &t)
+}
+
+// TaskAnswer is the packet that answers a task that is done.
+func (ta *Tasks) Answer(ctx context.Context, id object.Hash) ([]byte, error) {
+	return ta.taskBytes(ctx, taskOutput, id)
+}
+
+// TaskPacket is the packet of a task that has not ended.
+func (ta *Tasks) Packet(ctx context.Context, id object.Hash) ([]byte, error) {
+	return ta.taskBytes(ctx, taskInputs, id)
+}
+
+func (ta *Tasks) taskBytes(ctx context.Context, space string, id object.Hash) ([]byte, error) {
+	raw, found, err := ta.DB.Get(ctx, space+id.String())
+	if err == nil && !found {
+		err = fmt.Errorf("task %s: %w", id.Short(), store.ErrNotFound)
+	}
+	return raw, err
+}
+
+// Tasks calls fn for each task that is kept, ascending by id.
+func (ta *Tasks) Each(ctx context.Context, fn func(Task) error) error {
+	return ta.DB.Scan(ctx, taskKeys, kv.End(taskKeys), func(_ string, raw []byte) error {
+		var t Task
+		if err := json.Unmarshal(raw, &t); err != nil {
+			return err
+		}
+		return fn(t)
+	})
+}
+
+// Over marks in put what is to be removed: tasks that ended a day ago.
+func (ta *Tasks) Over(ctx context.Context, put map[string][]byte) error {
+	now := ta.ID.Now()
+	return ta.Each(ctx, func(t Task) error {
+		if t.Ended != 0 && t.Ended.Add(KeepTasks) < now {
+			id := t.ID.String()
+			put[taskKeys+id], put[taskOutput+id], put[cancelKeys+id] = nil, nil, nil
+		}
+		return nil
+	})
+}

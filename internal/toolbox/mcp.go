@@ -1,0 +1,108 @@
+package toolbox
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/internal/mcp/pin"
+)
+
+// listTime is how long a server may take to list its tools, where no timeout is given.
+const listTime = time.Minute
+
+// ServerError means that an mcp server did not list its tools.
+type ServerError struct{ Err error }
+
+func (e *ServerError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *ServerError) Unwrap() error { return e.Err }
+
+// ListMCP asks the server of a registration for its tools. It starts a server that is a
+// program. An error is a *ServerError.
+func (to *Toolbox) ListMCP(ctx context.Context, m exec.ModuleRef, timeout time.Duration) ([]mcptool.Definition, error) {
+	limits := exec.DefaultLimits()
+	limits.Timeout = cmp.Or(timeout, listTime)
+	tools, err := to.MCP.List(ctx, exec.Call{Name: m.Tool, Module: m, Limits: limits})
+	if err != nil {
+		return nil, &ServerError{err}
+	}
+	return tools, nil
+}
+
+// ServerModule is how an MCP server is started or reached; it names no tool.
+func ServerModule(s ToolSpec, notes *[]string) (exec.ModuleRef, error) {
+	m, err := mcpModule(s, notes)
+	if s.Timeout > 0 {
+		m.Limits = &exec.ModuleLimits{TimeoutUs: uint64(s.Timeout.Microseconds())}
+	}
+	m.Tool = ""
+	return m, err
+}
+
+// define pins what an mcp server says of a tool, and keeps the text of it. Of a server that
+// does not list its tools nothing is pinned.
+func (to *Toolbox) define(ctx context.Context, m *exec.ModuleRef, timeout time.Duration) error {
+	if err := m.Check(); err != nil {
+		return err
+	}
+	tools, err := to.ListMCP(ctx, *m, timeout)
+	if errors.Is(err, mcptool.ErrNoList) {
+		return nil // there is nothing to hold the server to
+	}
+	if err != nil {
+		return err
+	}
+	d, err := mcptool.Pick(tools, m.Tool)
+	if err != nil {
+		return err
+	}
+	h, err := to.Store.PutBytes(ctx, d.Text)
+	if err != nil {
+		return fmt.Errorf("keep the definition: %w", err)
+	}
+	m.Definition = &h
+	return nil
+}
+
+// ServerTools is how to register every tool of an mcp server: one ToolSpec each, in the
+// order of their names, called as pin.ToolName says. Two tools that would get one name are
+// an error.
+func (to *Toolbox) ServerTools(ctx context.Context, s ToolSpec) ([]ToolSpec, error) {
+	s.MCPTool = s.Name
+	var notes []string // of the registrations, which say them again
+	m, err := mcpModule(s, &notes)
+	if err == nil {
+		err = m.Check()
+	}
+	if err != nil {
+		return nil, err
+	}
+	tools, err := to.ListMCP(ctx, m, s.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(tools, func(a, b mcptool.Definition) int { return strings.Compare(a.Name, b.Name) })
+	var specs []ToolSpec
+	from := make(map[string]string)
+	for _, d := range tools {
+		one := s
+		one.Name, one.MCPTool = pin.ToolName(s.Name, d.Name), d.Name
+		if other, taken := from[one.Name]; taken {
+			return nil, fmt.Errorf("tools %q and %q of the server would both be %s here: register them one by one with --mcp-tool", other, d.Name, one.Name)
+		}
+		from[one.Name] = d.Name
+		specs = append(specs, one)
+	}
+	if len(specs) == 0 {
+		return nil, &mcptool.NoToolError{Name: s.Name}
+	}
+	return specs, nil
+}

@@ -1,0 +1,181 @@
+// Package toolbox registers tools, pins what they are, and finds them by name.
+package toolbox
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/exec/wasm"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// Toolbox registers tools and finds them by name.
+type Toolbox struct {
+	Tools    *exec.Tools
+	Gate     *exec.Gate
+	Store    *store.Store
+	MCP      *mcptool.Runner
+	Wasm     *wasm.Runner
+	Recorded []string // the built-in effects that nobody calls: they only leave receipts
+}
+
+// ToolSpec is what a tool is registered from.
+type ToolSpec struct {
+	Name       string
+	Process    []string // program and arguments
+	Wasm       []byte   // module
+	HTTP       string   // URL template
+	Method     string   // of HTTP; empty is POST
+	Headers    map[string]string
+	Hosts      []string // that a redirect may lead to, beside the URL's
+	Redirects  []string // paths of the URL's own host to which secrets go along
+	MCP        []string // an MCP server: program and arguments, or one URL
+	MCPTool    string   // the tool's name at that server; empty: Name
+	NoCheck    bool     // do not ask the MCP server whether it has the tool: nothing is pinned of what it says
+	Unconfined bool     // a process that runs with our own rights
+	Read       []string // paths that a confined process may read
+	Write      []string // and write
+	Env        []string // names of variables that are passed on; +NAME: besides those of any caller
+	Dir        *string  // where a process runs: "." is the caller's folder, "" a fresh one; nil: "." when it is unconfined
+	NoPin      bool     // files that the arguments name may change
+	PinRuns    bool     // all but those that it runs: a script, and what a wrapper such as env starts
+	Runtimes   []string // of a confined process: what these runtimes need may be read (see Runtimes)
+	RetrySafe  bool
+	Cacheable  bool
+	// PermanentExits are exit statuses, 1 to 255, of failures that trying again does not mend.
+	PermanentExits []uint
+	Probe          string // the tool, by name or id, that knows whether an attempt with unknown outcome happened
+	Timeout        time.Duration
+	Replace        bool         // also where that changes the policy of other names
+	ID             *object.Hash // registered under a given id instead of the computed one
+}
+
+// Added is a tool that was registered.
+type Added struct {
+	Tool    exec.Tool
+	Changed []string // other names of the same implementation, whose policy was changed
+	Notes   []string // what a person should know of it
+}
+
+// AddTool registers a tool. The implementation's bytes are pinned by the tool's id.
+func (to *Toolbox) Add(ctx context.Context, s ToolSpec) (Added, error) {
+	a := Added{}
+	t, err := to.describe(ctx, s, &a.Notes)
+	if err != nil {
+		return a, err
+	}
+	if s.Replace {
+		a.Tool, a.Changed, err = to.Tools.Replace(ctx, t)
+	} else {
+		a.Tool, err = to.Tools.Add(ctx, t)
+	}
+	return a, err
+}
+
+// toolOf is the registration that s describes.
+func (to *Toolbox) describe(ctx context.Context, s ToolSpec, notes *[]string) (exec.Tool, error) {
+	t := exec.Tool{Name: s.Name, Policy: exec.Policy{RetrySafe: s.RetrySafe, Cacheable: s.Cacheable}}
+	for _, exit := range s.PermanentExits {
+		t.Policy.Permanent = append(t.Policy.Permanent, uint64(exit))
+	}
+	if s.ID != nil {
+		t.ID, t.Given = *s.ID, true
+	}
+	if s.Probe != "" {
+		probe, err := to.Find(ctx, s.Probe)
+		if err != nil {
+			return exec.Tool{}, fmt.Errorf("tool %s: probe: %w", s.Name, err)
+		}
+		t.Policy.Probe = &probe.ID
+	}
+	var err error
+	switch {
+	case len(s.Process) > 0:
+		t.Module, err = ProcessModule(s, notes)
+	case s.HTTP != "":
+		t.Module = exec.ModuleRef{Kind: exec.KindHTTP, URL: s.HTTP, Method: s.Method, Headers: s.Headers, Hosts: s.Hosts,
+			RedirectPaths: s.Redirects, Confinement: exec.ConfineRemote}
+	case len(s.MCP) > 0:
+		if t.Module, err = mcpModule(s, notes); err == nil && !s.NoCheck {
+			err = to.define(ctx, &t.Module, s.Timeout)
+		}
+	default:
+		t.Module, err = to.wasmModule(ctx, s)
+	}
+	if err != nil {
+		return exec.Tool{}, fmt.Errorf("tool %s: %w", s.Name, err)
+	}
+	if s.Timeout > 0 {
+		t.Module.Limits = &exec.ModuleLimits{TimeoutUs: uint64(s.Timeout.Microseconds())}
+	}
+	return t, nil
+}
+
+func (to *Toolbox) wasmModule(ctx context.Context, s ToolSpec) (exec.ModuleRef, error) {
+	if err := to.Wasm.Check(ctx, s.Wasm); err != nil {
+		return exec.ModuleRef{}, err
+	}
+	h, err := to.Store.PutBytes(ctx, s.Wasm)
+	return exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &h, Confinement: exec.ConfineWASI}, err
+}
+
+// mcpModule is a tool of a server that is asked by HTTP, or that is started as a
+// process is.
+func mcpModule(s ToolSpec, notes *[]string) (m exec.ModuleRef, err error) {
+	if u := s.MCP[0]; strings.HasPrefix(u, "http://") || strings.HasPrefix(u, "https://") {
+		if len(s.MCP) > 1 {
+			return m, fmt.Errorf("an MCP server at %s takes no arguments", u)
+		}
+		m = exec.ModuleRef{URL: u, Headers: s.Headers, Hosts: s.Hosts, RedirectPaths: s.Redirects, Confinement: exec.ConfineRemote}
+	} else {
+		s.Process = s.MCP
+		m, err = ProcessModule(s, notes)
+	}
+	m.Kind, m.Tool = exec.KindMCP, cmp.Or(s.MCPTool, s.Name)
+	return m, err
+}
+
+// FindTool finds a registered or built-in tool ("mythos.train") by name or id.
+func (to *Toolbox) Find(ctx context.Context, name string) (exec.Tool, error) {
+	if builtin, ok := strings.CutPrefix(name, "mythos."); ok {
+		if _, ok := to.Gate.BuiltinName(exec.BuiltinID(builtin)); ok {
+			return exec.BuiltinTool(builtin), nil
+		}
+	}
+	return to.Tools.Find(ctx, name)
+}
+
+// ToolID is the id of a tool by name, id or prefix of an id.
+func (to *Toolbox) ID(ctx context.Context, name string) (object.Hash, error) {
+	if h, err := object.ParseHash(name); err == nil {
+		return h, nil
+	}
+	if builtin, ok := strings.CutPrefix(name, "mythos."); ok && slices.Contains(to.Recorded, builtin) {
+		return exec.BuiltinID(builtin), nil
+	}
+	t, err := to.Find(ctx, name)
+	return t.ID, err
+}
+
+// ToolName is what people call a tool.
+func (to *Toolbox) Name(ctx context.Context, id object.Hash) string {
+	if name, ok := to.Gate.BuiltinName(id); ok {
+		return name
+	}
+	for _, name := range to.Recorded {
+		if id == exec.BuiltinID(name) {
+			return "mythos." + name
+		}
+	}
+	if t, err := to.Tools.Get(ctx, id); err == nil {
+		return t.Name
+	}
+	return id.Short()
+}

@@ -1,0 +1,67 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/codebook"
+	"github.com/mythos-project/mythos/internal/objects"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/packet"
+	"github.com/mythos-project/mythos/store"
+)
+
+// KeepObject stores an object that the caller has verified. Signals and
+// capabilities are found by their episodes and holders afterwards.
+func (tr *Transfer) KeepObject(ctx context.Context, s object.Struct, raw []byte) (object.Hash, error) {
+	id, err := s.Rule.ID(raw)
+	if err != nil {
+		return id, err
+	}
+	if s.Name == dataset.KindSignal {
+		return id, dataset.PutSignals(ctx, tr.Store, raw)
+	}
+	if model.Kind(s.Name) {
+		return tr.Models.Add(ctx, s.Name, raw)
+	}
+	if err := objects.Put(ctx, tr.Store, s.Name, id, raw); err != nil || s.Name != dataset.KindReceipt {
+		return id, err
+	}
+	return id, tr.noteReceipt(ctx, id, raw)
+}
+
+// noteReceipt notes a receipt that came from elsewhere with what its effect made or
+// decided, where [Node.Why] looks for it. One that failed, or whose response did not
+// come, has nothing to say.
+func (tr *Transfer) noteReceipt(ctx context.Context, id object.Hash, raw []byte) error {
+	r, _, err := ledger.OpenReceipt(raw)
+	if err != nil || r.Status != exec.StatusOK {
+		return err
+	}
+	switch {
+	case r.ToolID == exec.BuiltinID(codebook.TrainEffect):
+		err = tr.noteCodebook(ctx, r)
+	case model.Learning(r.ToolID):
+		_, err = tr.Models.AddEffect(ctx, id)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (tr *Transfer) noteCodebook(ctx context.Context, r *ledger.Receipt) error {
+	body, err := tr.Store.Bytes(ctx, r.ResponseHash)
+	if err != nil {
+		return err
+	}
+	t, err := object.Decode[packet.TrainedCodebook](body)
+	if err != nil {
+		return err
+	}
+	return tr.Models.Decided(ctx, t.Codebook, r.ReceiptID)
+}

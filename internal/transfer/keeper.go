@@ -1,0 +1,250 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/internal/codebook"
+	"github.com/mythos-project/mythos/internal/objects"
+	"github.com/mythos-project/mythos/internal/par"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// Keeper verifies the parts of a stream from a peer and stores them. Byte strings and
+// nodes are written as they come and synced together; blobs and objects wait until what
+// came before them is durable, so that nothing is visible that has not all its parts.
+//
+// An object must be of a known struct, have the id it comes under, and, where it names
+// its signer, a good signature; whether the signer is trusted is asked when the object
+// is used.
+type Keeper struct {
+	ctx  context.Context
+	n    *Transfer
+	in   *store.Intake
+	work chan arrival // byte strings and nodes
+	wg   sync.WaitGroup
+
+	staged []Part // blobs and objects
+	size   int    // of their data, in bytes
+
+	by      *Pusher // whom everything is charged to; nil: to nobody
+	arrived []Item  // byte strings and nodes that are not charged yet
+	unpaid  int     // of their data, in bytes
+
+	mu  sync.Mutex
+	err error
+}
+
+// arrival is a part, and what to call when its data was stored.
+type arrival struct {
+	Part
+	done func()
+}
+
+const (
+	maxStaged      = 4096    // blobs and objects that wait
+	maxStagedBytes = 4 << 20 // of their data
+
+	maxUncharged      = 16 << 20 // bytes of a push that are not charged yet
+	maxUnchargedParts = 4096
+)
+
+// Keeper starts storing parts. Flush must end it.
+func (tr *Transfer) Keeper(ctx context.Context) *Keeper {
+	k := &Keeper{ctx: ctx, n: tr, in: tr.Store.NewIntake(true)}
+	k.start()
+	return k
+}
+
+// Keeper starts storing what the agent pushes. It goes on when the sender is gone: what has
+// arrived is kept, charged and noted. Flush must end it.
+func (p *Pusher) Keeper(ctx context.Context) *Keeper {
+	k := p.n.Keeper(context.WithoutCancel(ctx))
+	k.by = p
+	return k
+}
+
+func (k *Keeper) start() {
+	work := make(chan arrival)
+	k.work = work
+	for range runtime.GOMAXPROCS(0) {
+		k.wg.Go(func() {
+			for p := range work {
+				k.fail(k.take(p.Part))
+				p.done()
+			}
+		})
+	}
+}
+
+func (k *Keeper) take(p Part) error {
+	if p.Kind == partNode {
+		return k.in.PutNode(k.ctx, p.ID, p.Data)
+	}
+	return k.in.PutBytes(k.ctx, p.ID, p.Data)
+}
+
+func (k *Keeper) fail(err error) {
+	if err == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.err = errors.Join(k.err, err)
+}
+
+func (k *Keeper) failed() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.err
+}
+
+// Add stores a part, now or soon, and calls done when it needs the data no longer, which
+// may be never. The error may be that of an earlier part.
+func (k *Keeper) Add(p Part, done func()) error {
+	if err := k.failed(); err != nil {
+		return err
+	}
+	if p.Key().Rank == 0 {
+		k.work <- arrival{p, done}
+		if k.by == nil {
+			return nil
+		}
+		k.arrived = append(k.arrived, Item{p.Kind, p.ID, uint64(len(p.Data))})
+		k.unpaid += len(p.Data)
+		if k.unpaid < maxUncharged && len(k.arrived) < maxUnchargedParts {
+			return nil
+		}
+		k.pay()
+		k.start()
+		return k.failed()
+	}
+	k.staged = append(k.staged, p)
+	if k.size += len(p.Data); len(k.staged) < maxStaged && k.size < maxStagedBytes {
+		return nil
+	}
+	k.settle()
+	k.start()
+	return k.failed()
+}
+
+// Flush waits until everything is stored, and ends the Keeper.
+func (k *Keeper) Flush() error {
+	k.settle()
+	k.fail(k.in.Close())
+	return k.failed()
+}
+
+// settle makes what came so far durable, and then visible, unless something failed: then
+// only byte strings and nodes are kept, for a later try, even when that is because the one who
+// sent them, or waits for them, is gone.
+func (k *Keeper) settle() {
+	k.pay()
+	if k.by != nil && k.failed() == nil {
+		k.fail(k.by.pay(k.ctx, uint64(k.size)))
+	}
+	if k.failed() == nil {
+		k.fail(k.show(k.staged))
+	}
+	if k.by != nil && k.failed() == nil { // a reference that was not shown counts as not brought
+		shown := make([]Item, len(k.staged))
+		for i, p := range k.staged {
+			shown[i] = Item{Kind: p.Kind, ID: p.ID} // paid already
+		}
+		k.fail(k.by.take(k.ctx, shown))
+	}
+	k.staged, k.size = nil, 0
+}
+
+// pay makes byte strings and nodes durable, and charges those that an agent pushed.
+func (k *Keeper) pay() {
+	close(k.work)
+	k.wg.Wait()
+	k.fail(k.in.Sync(context.WithoutCancel(k.ctx)))
+	if k.by != nil && k.failed() == nil {
+		k.fail(k.by.take(k.ctx, k.arrived))
+	}
+	k.arrived, k.unpaid = nil, 0
+}
+
+// show makes blobs and then objects visible.
+func (k *Keeper) show(parts []Part) error {
+	var refs []object.BlobRef
+	var objects []Part
+	for _, p := range parts {
+		if p.Kind != partBlob {
+			objects = append(objects, p)
+			continue
+		}
+		ref, err := object.Decode[object.BlobRef](p.Data)
+		if err != nil {
+			return err
+		}
+		if ref.CID != p.ID {
+			return fmt.Errorf("blob %s: %w", p.ID.Short(), object.ErrID)
+		}
+		if k.by != nil { // else a reference would tell which bytes others have brought
+			if err := k.by.ownsBlob(k.ctx, *ref); err != nil {
+				return err
+			}
+		}
+		refs = append(refs, *ref)
+	}
+	if len(refs) > 0 {
+		if err := k.n.Store.Adopt(k.ctx, refs...); err != nil {
+			return err
+		}
+	}
+	return k.n.keepObjects(k.ctx, objects)
+}
+
+// keepObjects verifies objects, on all processors, and stores those that hold together.
+func (tr *Transfer) keepObjects(ctx context.Context, parts []Part) error {
+	errs := make([]error, len(parts))
+	par.Do(len(parts), 0, func(i int) { errs[i] = checkPart(parts[i]) })
+	var plain []store.Object
+	var signals [][]byte
+	for i, p := range parts {
+		switch {
+		case errs[i] != nil:
+		case p.Kind == dataset.KindSignal:
+			signals = append(signals, p.Data)
+		case model.Kind(p.Kind):
+			_, errs[i] = tr.Models.Add(ctx, p.Kind, p.Data)
+		default:
+			plain = append(plain, store.Object{ID: p.ID, Kind: p.Kind, Raw: p.Data})
+		}
+	}
+	errs = append(errs, tr.Store.PutObjects(ctx, plain...), dataset.PutSignals(ctx, tr.Store, signals...))
+	for _, o := range plain {
+		if o.Kind == dataset.KindReceipt {
+			errs = append(errs, tr.noteReceipt(ctx, o.ID, o.Raw))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkPart checks an object's kind, fields, id and, where it names its signer, signature.
+func checkPart(p Part) error {
+	s, ok := catalog.Lookup(p.Kind)
+	if !ok || s.Name != p.Kind || (s.Rule.IDField == 0 && !hashed(s.Name)) {
+		return fmt.Errorf("%s %s: %w", p.Kind, p.ID.Short(), objects.ErrKind)
+	}
+	if err := objects.Check(store.Object{ID: p.ID, Kind: p.Kind, Raw: p.Data}); err != nil {
+		return fmt.Errorf("%s: %w", p.ID.Short(), err)
+	}
+	return nil
+}
+
+// hashed reports whether objects of a kind that has no field for its id are kept, under
+// the hash of their bytes.
+func hashed(kind string) bool {
+	return model.Kind(kind) || kind == objects.KindDatasetRef || kind == codebook.KindCodebook
+}

@@ -1,0 +1,89 @@
+// Package upkeep collects what nothing reaches, forgets what is over, and checks what is
+// here.
+package upkeep
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/cell"
+	"github.com/mythos-project/mythos/internal/authority"
+	"github.com/mythos-project/mythos/internal/identity"
+	"github.com/mythos-project/mythos/internal/indexes"
+	"github.com/mythos-project/mythos/internal/packets"
+	"github.com/mythos-project/mythos/internal/running"
+	"github.com/mythos-project/mythos/internal/task"
+	"github.com/mythos-project/mythos/internal/transfer"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
+)
+
+// Upkeep collects what nothing reaches, forgets what is over, and checks what is here.
+type Upkeep struct {
+	ID       *identity.Identity
+	DB       kv.KV
+	Store    *store.Store
+	Ledger   *ledger.Ledger
+	Exec     *exec.Executor
+	Tools    *exec.Tools
+	Running  *running.Dir
+	Cells    *cell.Cells
+	Quotas   *caps.Quotas
+	Source   *dataset.StoreSource
+	Auth     *authority.Authority
+	Indexes  *indexes.Indexes
+	Packets  *packets.Packets
+	Tasks    *task.Tasks
+	Transfer *transfer.Transfer
+}
+
+// GCReport is what a garbage collection found.
+type GCReport struct {
+	store.GCReport
+	Memos uint64 // of pure tasks, that were too old
+	Trash store.Trash
+}
+
+// GC frees what nothing reaches: blobs, pins and refs keep their trees; receipts
+// keep requests and responses; objects keep whatever they mention; tools keep their
+// modules. Memos that are too old go, too.
+// trash is how long what was collected can be brought back; negative: not at all.
+func (u *Upkeep) GC(ctx context.Context, dry bool, trash time.Duration, progress store.Progress) (rep GCReport, err error) {
+	if rep.Memos, err = u.Exec.EvictMemos(ctx, dry); err != nil {
+		return rep, err
+	}
+	if !dry {
+		if err = u.sweepRunning(ctx); err != nil {
+			return rep, err
+		}
+	}
+	rep.GCReport, err = u.Store.GC(ctx, store.GCOptions{Now: u.ID.Now(), DryRun: dry, Trash: trash, Roots: u.roots, Progress: progress})
+	if err == nil {
+		rep.Trash, err = u.Store.Trash(ctx)
+	}
+	return rep, err
+}
+
+func (u *Upkeep) roots(ctx context.Context, keep func(object.Hash)) error {
+	err := u.Ledger.Log(ctx, ledger.Filter{Kind: ledger.EntryReceipt}, func(e ledger.Entry) error {
+		keep(e.Receipt.RequestHash)
+		keep(e.Receipt.ResponseHash)
+		for _, h := range e.Receipt.Evidence {
+			keep(h)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("receipts: %w", err)
+	}
+	if err := u.objectRoots(ctx, keep); err != nil {
+		return fmt.Errorf("objects: %w", err)
+	}
+	return u.runRoots(ctx, keep)
+}

@@ -1,0 +1,62 @@
+package upkeep
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/internal/objects"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// runRoots keeps what recorded runs need to be replayed.
+func (u *Upkeep) runRoots(ctx context.Context, keep func(object.Hash)) error {
+	err := u.Exec.Runs(ctx, func(r *exec.RunRecord) error {
+		keep(r.BundleHash)
+		keep(r.ResultHash)
+		keep(r.TraceHash)
+		keep(r.Effects)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("runs: %w", err)
+	}
+	if err := u.Indexes.IndexRoots(ctx, keep); err != nil {
+		return fmt.Errorf("indexes: %w", err)
+	}
+	if err := u.Cells.Roots(ctx, keep); err != nil {
+		return fmt.Errorf("cells: %w", err)
+	}
+	return u.Tools.List(ctx, func(t exec.Tool) error {
+		if t.Module.ModuleHash != nil {
+			keep(*t.Module.ModuleHash)
+		}
+		if t.Module.Definition != nil {
+			keep(*t.Module.Definition)
+		}
+		return nil
+	})
+}
+
+// objectRoots keeps whatever an object mentions. Objects themselves are never
+// collected.
+func (u *Upkeep) objectRoots(ctx context.Context, keep func(object.Hash)) error {
+	for _, kind := range catalog.Names() {
+		err := u.Store.Objects(ctx, kind, func(o store.Object) error {
+			r, err := objects.ReferencesOf(o)
+			if err != nil {
+				return fmt.Errorf("%s %s: %w", o.Kind, o.ID.Short(), err)
+			}
+			for _, h := range r.Hashes {
+				keep(h)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
