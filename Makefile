@@ -71,7 +71,7 @@ s3: ## the object store for tests, as .ci/bin/versitygw (three minutes of proces
 	GOFLAGS= GOBIN=$(dir $(S3)) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
 engines: ## the scripts of cmd/mythos a second time, over PostgreSQL and a bucket (needs both, see s3; about ten minutes)
-	MYTHOS_TEST_VERSITYGW=$(S3) MYTHOS_TEST_ALL_ENGINES=1 go test -count=1 -timeout 60m -run TestEngines ./cmd/mythos
+	MYTHOS_TEST_VERSITYGW=$(S3) MYTHOS_TEST_ALL_ENGINES=1 go test -count=1 -timeout 60m -run 'TestEngines|TestMachines|TestOneKey$$|TestTwiceAtOnce|TestQuotaManyProcesses|TestManyProcesses|TestTwoPromotionsAtOnce' ./cmd/mythos
 
 ROUNDS ?= 6
 attack: ## each damage to each file of a database and of a repository, ROUNDS times (6: about five minutes); damage is named or does no harm

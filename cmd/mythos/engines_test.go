@@ -5,11 +5,14 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
+	osexec "os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -19,6 +22,7 @@ import (
 	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/pgtest"
 	"github.com/mythos-project/mythos/internal/s3test"
+	"github.com/mythos-project/mythos/object/sign"
 )
 
 // enginesVar has the addresses of a PostgreSQL server and a bucket, in two lines: every
@@ -35,6 +39,29 @@ var elsewhereThanEngines = map[string]string{
 
 // engineScripts are those that every run of the tests runs over the engines.
 var engineScripts = []string{"effect.txtar", "blob.txtar"}
+
+// allEnginesVar has every test of this package run over engines.
+const allEnginesVar = "MYTHOS_TEST_ALL_ENGINES"
+
+// startEngines starts the servers that allEnginesVar asks for.
+func startEngines() (stop func() error, err error) {
+	if os.Getenv(allEnginesVar) == "" {
+		return func() error { return nil }, nil
+	}
+	pg, err := pgtest.Start(false)
+	if err != nil {
+		return nil, err
+	}
+	s3, err := s3test.Start()
+	if err != nil {
+		return nil, errors.Join(err, pg.Stop())
+	}
+	bucket, err := s3.NewBucket()
+	os.Setenv("AWS_ACCESS_KEY_ID", s3test.AccessKey)
+	os.Setenv("AWS_SECRET_ACCESS_KEY", s3test.SecretKey)
+	os.Setenv(enginesVar, pg.URL("DATABASE")+"\n"+bucket)
+	return func() error { return errors.Join(pg.Stop(), s3.Stop()) }, err
+}
 
 // toEngines lets `mythos init` of a new folder make its repository in PostgreSQL and a bucket.
 func toEngines(args []string) []string {
@@ -64,13 +91,14 @@ func toEngines(args []string) []string {
 }
 
 // TestEngines runs scripts a second time, over PostgreSQL and a bucket, and those of testdata/engines. With
-// MYTHOS_TEST_ALL_ENGINES all of them (`make engines`).
+// allEnginesVar all of them (`make engines`).
 func TestEngines(t *testing.T) {
 	pg, s3 := pgtest.Shared(t), s3test.Shared(t)
 	bucket := s3.Bucket(t)
 	env := func(env *testscript.Env) {
 		env.Setenv("AWS_ACCESS_KEY_ID", s3test.AccessKey)
 		env.Setenv("AWS_SECRET_ACCESS_KEY", s3test.SecretKey)
+		env.Setenv(enginesVar, "")
 	}
 	t.Run("own", func(t *testing.T) {
 		runScriptsIn(t, testscript.Params{Dir: "testdata/engines"}, filepath.Join(t.TempDir(), "coverage"), func(e *testscript.Env) {
@@ -82,7 +110,7 @@ func TestEngines(t *testing.T) {
 		})
 	})
 	var files []string
-	if os.Getenv("MYTHOS_TEST_ALL_ENGINES") != "" {
+	if os.Getenv(allEnginesVar) != "" {
 		all, err := filepath.Glob("testdata/script/*.txtar")
 		if err != nil {
 			t.Fatal(err)
@@ -106,4 +134,82 @@ func TestEngines(t *testing.T) {
 			e.Setenv(enginesVar, pg.URL("DATABASE")+"\n"+bucket)
 		})
 	})
+}
+
+// TestMachines: processes in several folders, as on several machines, ask for the same effects at once under one
+// key of theirs. Each effect happens once and has one answer, the quota is spent exactly, and all see one log.
+func TestMachines(t *testing.T) {
+	const keys = 3
+	machines, rounds := 2, 1
+	if os.Getenv(allEnginesVar) != "" {
+		machines, rounds = 4, 10
+	}
+	pg, s3 := pgtest.Shared(t), s3test.Shared(t)
+	t.Setenv(enginesVar, "")
+	root, key := t.TempDir(), sign.FromSeed([32]byte{0x5a}, "ci")
+	where := []string{"--store", pg.Database(t), "--chunks", s3.Bucket(t)}
+	mustRun(t, root, append([]string{"init", "m0", "--accept-loss"}, where...)...)
+	for i := 1; i < machines; i++ {
+		mustRun(t, root, append([]string{"join", fmt.Sprintf("m%d", i)}, where...)...)
+	}
+	folder := func(i int) string { return filepath.Join(root, fmt.Sprintf("m%d", i)) }
+	t.Setenv("MYTHOS_KEY", fmt.Sprintf("5a%062d", 0))
+	for i := range machines {
+		mustRun(t, folder(i), "trust", "add", key.Agent().KeyHex(), "--name", "ci", "--for", "*")
+	}
+	script := filepath.Join(root, "tool.sh")
+	if err := os.WriteFile(script, []byte(`echo "$MYTHOS_IDEMPOTENCY_KEY" >>"$1"; echo "answer $$"`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ran := filepath.Join(root, "ran")
+	mustRun(t, folder(0), "tool", "add", "once", "--unconfined", "--process", "sh", script, ran)
+	mustRun(t, folder(0), "cap", "issue", "--scope", fmt.Sprintf("tool.call:once,calls=%d", keys*rounds))
+	for round := range rounds {
+		callAtOnce(t, machines, keys, func(machine, k int) *osexec.Cmd {
+			return command(folder(machine), "call", "once", "--key", fmt.Sprintf("r%d-%d", round, k))
+		})
+	}
+	text, err := os.ReadFile(ran)
+	if lines := strings.Fields(string(text)); err != nil || len(lines) != keys*rounds {
+		t.Errorf("%d effects happened, expected %d: %q, %v", len(lines), keys*rounds, lines, err)
+	}
+	if _, errOut, code := outcome(t, command(folder(machines-1), "call", "once", "--key", "more")); code != 4 {
+		t.Errorf("more than the quota: exit code %d: %s", code, errOut)
+	}
+	var roots []string
+	for i := range machines {
+		mustRun(t, folder(i), "ledger", "verify")
+		note := strings.Split(mustRun(t, folder(i), "ledger", "checkpoint"), "\n")
+		roots = append(roots, strings.Join(note[1:3], " "))
+	}
+	if slices.Sort(roots); roots[0] != roots[len(roots)-1] {
+		t.Errorf("they see several logs: %q", roots)
+	}
+}
+
+// callAtOnce has two processes of each machine call each key at once: all get the same answer for a key.
+func callAtOnce(t *testing.T, machines, keys int, call func(machine, k int) *osexec.Cmd) {
+	t.Helper()
+	answers := make([][]string, keys)
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for i := range 2 * machines * keys {
+		k := i % keys
+		cmd := call(i/keys%machines, k)
+		wg.Go(func() {
+			out, errOut, code := outcome(t, cmd)
+			if code != 0 {
+				t.Errorf("exit code %d: %s", code, errOut)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			answers[k] = append(answers[k], string(out))
+		})
+	}
+	wg.Wait()
+	for k, list := range answers {
+		if slices.Sort(list); list[0] != list[len(list)-1] || list[0] == "" {
+			t.Errorf("key %d has several answers: %q", k, list)
+		}
+	}
 }

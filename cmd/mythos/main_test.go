@@ -64,6 +64,12 @@ func (c cleaning) Run() int {
 		return 1
 	}
 	defer func() { _ = errors.Join(os.RemoveAll(learnedDir), os.RemoveAll(home)) }()
+	stop, err := startEngines()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer stop() //nolint:errcheck // there is nobody to tell
 	defer s3test.StopShared()
 	defer pgtest.StopShared()
 	return c.M.Run()

@@ -151,14 +151,20 @@ func (s *Server) Stop() error {
 // Bucket makes an empty bucket, and returns its address.
 func (s *Server) Bucket(t testing.TB) string {
 	t.Helper()
+	address, err := s.NewBucket()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+// NewBucket is Bucket outside of a test.
+func (s *Server) NewBucket() (address string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.next++
 	name := fmt.Sprintf("bucket-%d", s.next)
-	if err := os.Mkdir(filepath.Join(s.Dir, "data", name), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	return "s3://" + name + "?region=us-east-1&endpoint=" + s.Endpoint + "&path_style=true"
+	return "s3://" + name + "?region=us-east-1&endpoint=" + s.Endpoint + "&path_style=true", os.Mkdir(filepath.Join(s.Dir, "data", name), 0o700)
 }
 
 // Files are the names of the objects in a bucket.
