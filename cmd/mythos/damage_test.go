@@ -16,7 +16,7 @@ import (
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/internal/config"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -33,7 +33,7 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 	cfg, err := config.Load(dir)
 	ts.Check(err)
 	ctx := context.Background()
-	n, err := node.Open(ctx, dir, node.Options{Config: cfg, Now: func() object.Time { return object.TimeOf(time.Now()) }, Debugf: func(string, ...any) {}})
+	n, err := repo.Open(ctx, dir, repo.Options{Config: cfg, Now: func() object.Time { return object.TimeOf(time.Now()) }, Debugf: func(string, ...any) {}})
 	ts.Check(err)
 	defer n.Close()
 	id, err := n.Find.Resolve(ctx, args[0])
@@ -77,7 +77,7 @@ func cutoff(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // weightsOf is the first stored byte string of a model's weights.
-func weightsOf(ctx context.Context, n *node.Node, id object.Hash) (object.Hash, error) {
+func weightsOf(ctx context.Context, n *repo.Repo, id object.Hash) (object.Hash, error) {
 	o, err := n.Store.Object(ctx, id)
 	if err != nil {
 		return id, err
@@ -97,7 +97,7 @@ func weightsOf(ctx context.Context, n *node.Node, id object.Hash) (object.Hash, 
 var errFound = errors.New("found")
 
 // requestOf is the request of the first episode of a dataset.
-func requestOf(ctx context.Context, n *node.Node, manifest object.Hash) (h object.Hash, err error) {
+func requestOf(ctx context.Context, n *repo.Repo, manifest object.Hash) (h object.Hash, err error) {
 	err = dataset.ReadList(ctx, n.Store.Nodes(ctx), manifest, func(id object.Hash) error {
 		raw, err := n.Source.Episode(ctx, id)
 		if err != nil {
@@ -122,7 +122,7 @@ func requestOf(ctx context.Context, n *node.Node, manifest object.Hash) (h objec
 
 // flip changes the first byte of a byte string where it is stored: in the database, or
 // in a file of its own or together with others.
-func flip(ctx context.Context, n *node.Node, dir string, h object.Hash) error {
+func flip(ctx context.Context, n *repo.Repo, dir string, h object.Hash) error {
 	data, err := n.Store.Bytes(ctx, h)
 	if err != nil {
 		return err

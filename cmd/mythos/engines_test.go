@@ -19,8 +19,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/mythos-project/mythos/internal/engine"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/pgtest"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/s3test"
 	"github.com/mythos-project/mythos/object/sign"
 )
@@ -74,7 +74,7 @@ func toEngines(args []string) []string {
 	if last := args[len(args)-1]; last != "init" && !strings.HasPrefix(last, "-") && (at == len(args)-2 || args[len(args)-2] != "--name") {
 		dir = last
 	}
-	if _, err := engine.ID(filepath.Join(dir, node.Folder)); err == nil {
+	if _, err := engine.ID(filepath.Join(dir, repo.Folder)); err == nil {
 		return args
 	}
 	name := "r" + strings.ToLower(rand.Text())

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/internal/config"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -51,12 +51,12 @@ func TestQuotasAreRecounted(t *testing.T) {
 // counters returns the records of all quotas, after having put back others.
 func counters(t *testing.T, dir string, put map[string][]byte) map[string][]byte {
 	t.Helper()
-	root := filepath.Join(dir, node.Folder)
+	root := filepath.Join(dir, repo.Folder)
 	cfg, err := config.Load(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := node.Open(context.Background(), root, node.Options{Config: cfg, Now: func() object.Time { return object.TimeOf(time.Now()) }})
+	n, err := repo.Open(context.Background(), root, repo.Options{Config: cfg, Now: func() object.Time { return object.TimeOf(time.Now()) }})
 	if err != nil {
 		t.Fatal(err)
 	}

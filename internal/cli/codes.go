@@ -15,8 +15,8 @@ import (
 	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/lookup"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/plainfile"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -45,7 +45,7 @@ var codes = []struct {
 	{clierr.NotFound, []error{postgres.ErrNoRepository}},
 	{clierr.Conflict, []error{postgres.ErrExists, bucket.ErrTaken}},
 	{clierr.Refused, []error{caps.ErrDenied, caps.ErrQuota, exec.ErrBudget, packet.ErrUntrusted, packet.ErrReplay, packet.ErrExpired,
-		packet.ErrGuard, store.ErrKey, keyfile.ErrPassphrase, keyfile.ErrNoPassphrase, keyfile.ErrMode, ledger.ErrUnknownOutcome, ledger.ErrAbandoned, model.ErrRefused, lookup.ErrReservedRef, node.ErrForeign}},
+		packet.ErrGuard, store.ErrKey, keyfile.ErrPassphrase, keyfile.ErrNoPassphrase, keyfile.ErrMode, ledger.ErrUnknownOutcome, ledger.ErrAbandoned, model.ErrRefused, lookup.ErrReservedRef, repo.ErrForeign}},
 	{clierr.Tool, []error{exec.ErrLost}},
 	{clierr.Invalid, []error{packet.ErrFraming, packet.ErrCodebook, packet.ErrDecode, packet.ErrSignature, packet.ErrPayload,
 		ir.ErrInvalid, store.ErrCorrupt, plainfile.ErrKind, merkle.ErrProof, merkle.ErrNode, sign.ErrSignature, object.ErrID, object.ErrInvalid, keyfile.ErrFormat, keyfile.ErrKeyType, keyfile.ErrTrust, caps.ErrText, ledger.ErrEntry,

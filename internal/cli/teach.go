@@ -18,9 +18,9 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peers"
 	"github.com/mythos-project/mythos/internal/plainfile"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
@@ -50,7 +50,7 @@ var hints = []struct {
 	{plainfile.ErrKind, "move it away, and restore what was there from a backup; chunks come back from peers with `mythos fsck --repair`"},
 	{store.ErrDamaged, "restore the whole .mythos folder from one backup; where that is lost, `mythos init --new-database` begins anew: effects may happen a second time then"},
 	{identity.ErrDamaged, "restore the whole .mythos folder from one backup; where only the database is lost, `mythos init --new-database` begins anew"},
-	{node.ErrForeign, "if you trust it, name it: --repo DIR or MYTHOS_DIR; or add its folder to safe_directories in your own settings"},
+	{repo.ErrForeign, "if you trust it, name it: --repo DIR or MYTHOS_DIR; or add its folder to safe_directories in your own settings"},
 	{store.ErrReadOnly, "commands that only read work; for the others run as its owner, where the folder can be written"},
 	{syscall.ENOSPC, "free room on that disk; here: `mythos blob rm CID` and `mythos gc`, which work on a full disk, too"},
 	{fs.ErrPermission, "`ls -l` says whose the file is; what another user left in .mythos, such as root, its owner gets back with `sudo chown -R USER .mythos`"},
@@ -82,7 +82,7 @@ func hintFor(err error) string {
 
 // inRepository reports whether a file is the store's: one that a command names is not.
 func inRepository(path string) bool {
-	return slices.Contains(strings.Split(filepath.ToSlash(path), "/"), node.Folder)
+	return slices.Contains(strings.Split(filepath.ToSlash(path), "/"), repo.Folder)
 }
 
 // explain is what is told of an error to somebody who is not at this terminal.

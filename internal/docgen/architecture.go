@@ -20,7 +20,7 @@ var drawn = map[string]string{
 	"object/can": "canonical encoding", "object": "structs and ids", "object/sign": "signatures", "object/merkle": "trees and proofs",
 	"store": "blobs and objects", "caps": "capabilities", "ledger": "receipts and effects", "packet": "signed bundles",
 	"exec/ir": "programs", "exec": "the gate and the machine", "dataset": "selection", "model": "learning",
-	"internal/node": "one repository", "internal/peer": "other repositories", "internal/cli": "commands",
+	"internal/repo": "one repository", "internal/peer": "other repositories", "internal/cli": "commands",
 }
 
 // room is a package in the picture: it stands above all that it imports.

@@ -19,8 +19,8 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/process"
 	"github.com/mythos-project/mythos/internal/calls"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/recording"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/toolbox"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -53,9 +53,9 @@ const maxRequest = 16 << 20
 const ttl = 30 * 24 * time.Hour
 
 // Run runs a command unless it ran with success under this key before. A failed run is run
-// again. Errors: one that wraps ErrCommand; a *ConflictError; those of [node.Node.Call].
+// again. Errors: one that wraps ErrCommand; a *ConflictError; those of [repo.Repo.Call].
 // The command in the result is set as soon as it is known, also with an error.
-func Run(ctx context.Context, n *node.Node, s Spec) (*Ran, error) {
+func Run(ctx context.Context, n *repo.Repo, s Spec) (*Ran, error) {
 	r := &Ran{}
 	tool, err := command(s.Argv)
 	if err != nil {
@@ -110,7 +110,7 @@ func notNil(b []byte) []byte {
 
 // issue gives the identity here a capability for calls of a command, where it may issue
 // any: others are refused by the gate, which says what they lack.
-func issue(ctx context.Context, n *node.Node, tool object.Hash) error {
+func issue(ctx context.Context, n *repo.Repo, tool object.Hash) error {
 	if !n.MayIssue(scope.KindToolCall) {
 		return nil
 	}
@@ -194,7 +194,7 @@ func (e *ConflictError) Unwrap() error { return ledger.ErrIdempotencyConflict }
 
 // other refuses a key that stands for something else, before the ledger does, which would
 // keep the contradiction for good: most often it is a mistake.
-func other(ctx context.Context, n *node.Node, key, request []byte, mine exec.Tool) error {
+func other(ctx context.Context, n *repo.Repo, key, request []byte, mine exec.Tool) error {
 	s, err := n.Ledger.Read(ctx, ledger.IdemID(exec.ToolOnce, key))
 	if err != nil || s.Request == nil || *s.Request == object.Sum(request) {
 		return err
@@ -210,7 +210,7 @@ func other(ctx context.Context, n *node.Node, key, request []byte, mine exec.Too
 }
 
 // ran is the command that a receipt names. same says that it is mine.
-func ran(ctx context.Context, n *node.Node, r *ledger.Receipt, mine exec.Tool) (tool *exec.Tool, same bool, err error) {
+func ran(ctx context.Context, n *repo.Repo, r *ledger.Receipt, mine exec.Tool) (tool *exec.Tool, same bool, err error) {
 	for _, h := range r.Evidence {
 		if h == mine.ID {
 			return nil, true, nil

@@ -9,7 +9,7 @@ import (
 	"strconv"
 
 	"github.com/mythos-project/mythos/internal/history"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -46,7 +46,7 @@ func Outcome(h history.Event) string {
 	return Failed
 }
 
-// Selection selects happenings, besides what [node.Options] does; zero fields select
+// Selection selects happenings, besides what [repo.Options] does; zero fields select
 // everything.
 type Selection struct {
 	Cap     object.Hash // made under it, or under one that was made from it
@@ -66,7 +66,7 @@ func CheckOutcome(text string) error {
 }
 
 // Select gives those of the happenings that s selects.
-func (s Selection) Select(ctx context.Context, n *node.Node, all iter.Seq2[history.Event, error]) iter.Seq2[history.Event, error] {
+func (s Selection) Select(ctx context.Context, n *repo.Repo, all iter.Seq2[history.Event, error]) iter.Seq2[history.Event, error] {
 	under := Under(ctx, n, s.Cap)
 	return func(yield func(history.Event, error) bool) {
 		for h, err := range all {

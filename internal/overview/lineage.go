@@ -6,7 +6,7 @@ package overview
 import (
 	"context"
 
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -15,7 +15,7 @@ const maxLeaves = 1 << 16
 
 // Under tells of a capability whether it is ancestor or was made from it by attenuation. A
 // capability that is not here is neither.
-func Under(ctx context.Context, n *node.Node, ancestor object.Hash) func(leaf object.Hash) bool {
+func Under(ctx context.Context, n *repo.Repo, ancestor object.Hash) func(leaf object.Hash) bool {
 	known := map[object.Hash]bool{ancestor: true}
 	return func(leaf object.Hash) bool {
 		is, ok := known[leaf]

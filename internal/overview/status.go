@@ -6,8 +6,8 @@ import (
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/lookup"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peers"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -41,8 +41,8 @@ type Status struct {
 const expiringSoon = 24 * time.Hour
 
 // StatusOf gathers the state of the repository. Of the ledger it reads what came since
-// it was last asked ([node.Node.Summarize]), and what happened in the last day.
-func StatusOf(ctx context.Context, n *node.Node) (*Status, error) {
+// it was last asked ([repo.Repo.Summarize]), and what happened in the last day.
+func StatusOf(ctx context.Context, n *repo.Repo) (*Status, error) {
 	g := &gatherer{n: n, s: &Status{Repository: n.Dir, Name: n.Self().Hint, Key: n.Self().KeyHex(), KeyID: n.Self().KeyID(), Rings: map[string]string{}, Peers: []string{}}}
 	for _, part := range []func(context.Context) error{g.ledger, g.recent, g.store, g.caps, g.trust} {
 		if err := part(ctx); err != nil {
@@ -55,7 +55,7 @@ func StatusOf(ctx context.Context, n *node.Node) (*Status, error) {
 
 // gatherer gathers a status.
 type gatherer struct {
-	n    *node.Node
+	n    *repo.Repo
 	s    *Status
 	list []Attention
 }

@@ -5,11 +5,11 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 )
 
 // ToolOf is the name of the tool that a scope is about; empty: none, or it has no name here.
-func ToolOf(ctx context.Context, n *node.Node, s scope.CapScope) string {
+func ToolOf(ctx context.Context, n *repo.Repo, s scope.CapScope) string {
 	sc, err := s.Decode()
 	if err != nil {
 		return ""
@@ -25,7 +25,7 @@ func ToolOf(ctx context.Context, n *node.Node, s scope.CapScope) string {
 }
 
 // ScopeText is a scope with the name of its tool for the tool's id. It can be given back.
-func ScopeText(ctx context.Context, n *node.Node, s scope.CapScope) string {
+func ScopeText(ctx context.Context, n *repo.Repo, s scope.CapScope) string {
 	return Named(s.String(), ToolOf(ctx, n, s))
 }
 

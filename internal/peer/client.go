@@ -18,17 +18,17 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/internal/peers"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/object"
 )
 
 // Client calls one peer. It is safe for concurrent use.
 type Client struct {
-	Node *node.Node
+	Node *repo.Repo
 	Name string // what people call it; empty: its URL
 	URL  string // "http://host:port"
 	HTTP *http.Client
@@ -44,7 +44,7 @@ type Client struct {
 }
 
 // To is a client of a peer.
-func To(n *node.Node, p peers.Peer) *Client {
+func To(n *repo.Repo, p peers.Peer) *Client {
 	return &Client{Node: n, Name: p.Name, URL: strings.TrimSuffix(p.URL, "/"), Key: p.Key}
 }
 

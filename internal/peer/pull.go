@@ -8,7 +8,7 @@ import (
 	"sync"
 
 	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
 )
@@ -53,7 +53,7 @@ func Pull(ctx context.Context, peers []*Client, root object.Hash, chain caps.Cha
 }
 
 type pull struct {
-	n        *node.Node
+	n        *repo.Repo
 	root     object.Hash
 	chain    caps.Chain
 	progress Progress

@@ -23,21 +23,21 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/engine"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
 )
 
 // repository is a new one.
-func repository(t testing.TB, name string) *node.Node {
+func repository(t testing.TB, name string) *repo.Repo {
 	t.Helper()
 	dir := t.TempDir()
-	if _, _, err := node.Init(dir, name, engine.Make); err != nil {
+	if _, _, err := repo.Init(dir, name, engine.Make); err != nil {
 		t.Fatal(err)
 	}
-	n, err := node.Open(t.Context(), filepath.Join(dir, node.Folder), node.Options{
+	n, err := repo.Open(t.Context(), filepath.Join(dir, repo.Folder), repo.Options{
 		Config: &config.Config{Lease: time.Minute, Busy: 10 * time.Second}, Now: func() object.Time { return object.TimeOf(time.Now()) },
 	})
 	if err != nil {
@@ -48,7 +48,7 @@ func repository(t testing.TB, name string) *node.Node {
 }
 
 // serve serves a repository until the test ends.
-func serve(t testing.TB, n *node.Node) string {
+func serve(t testing.TB, n *repo.Repo) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -69,7 +69,7 @@ func serve(t testing.TB, n *node.Node) string {
 }
 
 // grant issues a capability to an agent.
-func grant(t testing.TB, by *node.Node, to object.AgentID, what scope.Scope) caps.Chain {
+func grant(t testing.TB, by *repo.Repo, to object.AgentID, what scope.Scope) caps.Chain {
 	t.Helper()
 	sc, err := scope.New(what)
 	if err != nil {
@@ -83,7 +83,7 @@ func grant(t testing.TB, by *node.Node, to object.AgentID, what scope.Scope) cap
 }
 
 // random is a blob of several chunks.
-func random(t *testing.T, n *node.Node, size int, seed uint64) ([]byte, object.BlobRef) {
+func random(t *testing.T, n *repo.Repo, size int, seed uint64) ([]byte, object.BlobRef) {
 	t.Helper()
 	data := make([]byte, size)
 	rng := rand.NewChaCha8([32]byte{byte(seed)})
@@ -91,7 +91,7 @@ func random(t *testing.T, n *node.Node, size int, seed uint64) ([]byte, object.B
 	return data, put(t, n, data)
 }
 
-func put(t *testing.T, n *node.Node, data []byte) object.BlobRef {
+func put(t *testing.T, n *repo.Repo, data []byte) object.BlobRef {
 	t.Helper()
 	ref, err := n.Store.PutBlob(t.Context(), bytes.NewReader(data), store.PutOptions{ChunkSize: 256 << 10, Media: "application/octet-stream", Codec: object.CodecRaw})
 	if err != nil {
@@ -100,7 +100,7 @@ func put(t *testing.T, n *node.Node, data []byte) object.BlobRef {
 	return ref
 }
 
-func content(t *testing.T, n *node.Node, cid object.Hash) []byte {
+func content(t *testing.T, n *repo.Repo, cid object.Hash) []byte {
 	t.Helper()
 	b, err := n.Store.OpenBlob(t.Context(), cid, store.OpenOptions{})
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peers"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
 )
@@ -22,7 +22,7 @@ type Repaired struct {
 // Repair fetches every tree that is not whole here from the peers that the
 // repository knows, as far as capabilities held here let us read it, and calls
 // report for each. It reads all the trees under such capabilities.
-func Repair(ctx context.Context, n *node.Node, progress Progress, report func(Repaired)) error {
+func Repair(ctx context.Context, n *repo.Repo, progress Progress, report func(Repaired)) error {
 	peers, err := Known(ctx, n)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func Repair(ctx context.Context, n *node.Node, progress Progress, report func(Re
 }
 
 // Known are the peers that the repository knows, by name.
-func Known(ctx context.Context, n *node.Node) ([]*Client, error) {
+func Known(ctx context.Context, n *repo.Repo) ([]*Client, error) {
 	var known []*Client
 	err := n.Peers.Each(ctx, func(p peers.Peer) error {
 		known = append(known, To(n, p))

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object/can"
 )
 
@@ -27,7 +27,7 @@ const (
 
 // Server answers peers. Its fields are set before Serve.
 type Server struct {
-	Node *node.Node
+	Node *repo.Repo
 	Log  *slog.Logger
 	TLS  *tls.Config // nil: plain HTTP
 

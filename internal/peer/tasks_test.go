@@ -21,8 +21,8 @@ import (
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/keyfile"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/packets"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/spawn"
 	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/object"
@@ -132,7 +132,7 @@ func TestCancel(t *testing.T) {
 }
 
 // trust lets a repository take packets of another.
-func trust(t *testing.T, n, of *node.Node, name string) {
+func trust(t *testing.T, n, of *repo.Repo, name string) {
 	t.Helper()
 	if err := n.Trust.Add(keyfile.Entry{Name: name, Key: of.Self().KeyHex(), For: []string{keyfile.ForPacket}}); err != nil {
 		t.Fatal(err)
@@ -151,13 +151,13 @@ func statusIn(err error) int {
 const hello = ".const g text \"hello\"\n.task #\"sym:main\" () budget { cpu 50000, io 10, writes 10 }\n\tconst r0, $g\n\tret r0\n"
 
 // taskNode is a repository whose clock is ahead by later, in nanoseconds.
-func taskNode(t *testing.T, later *atomic.Int64) *node.Node {
+func taskNode(t *testing.T, later *atomic.Int64) *repo.Repo {
 	t.Helper()
 	dir := t.TempDir()
-	if _, _, err := node.Init(dir, "far", engine.Make); err != nil {
+	if _, _, err := repo.Init(dir, "far", engine.Make); err != nil {
 		t.Fatal(err)
 	}
-	n, err := node.Open(context.Background(), filepath.Join(dir, node.Folder), node.Options{
+	n, err := repo.Open(context.Background(), filepath.Join(dir, repo.Folder), repo.Options{
 		Config: &config.Config{Lease: time.Minute, Busy: time.Minute},
 		Now:    func() object.Time { return object.TimeOf(time.Now().Add(time.Duration(later.Load()))) },
 	})
@@ -169,7 +169,7 @@ func taskNode(t *testing.T, later *atomic.Int64) *node.Node {
 }
 
 // keep submits a program to n, which keeps it as a task and does not run it.
-func keep(t *testing.T, n *node.Node, state string) task.Task {
+func keep(t *testing.T, n *repo.Repo, state string) task.Task {
 	t.Helper()
 	ctx := context.Background()
 	bundle, err := asm.Assemble([]byte(hello))
@@ -251,7 +251,7 @@ func TestTasksThatWereLeft(t *testing.T) {
 }
 
 // give notes that a server has a task that waits.
-func give(t *testing.T, n *node.Node, id object.Hash, server string) {
+func give(t *testing.T, n *repo.Repo, id object.Hash, server string) {
 	t.Helper()
 	if _, err := n.DB.Update(context.Background(), nil, map[string][]byte{"w/tasko/" + id.String(): []byte(server)}); err != nil {
 		t.Fatal(err)
@@ -434,9 +434,9 @@ func TestAnswersAreNotLost(t *testing.T) {
 }
 
 // beside opens the repository of n a second time, as another process would.
-func beside(t *testing.T, n *node.Node) *node.Node {
+func beside(t *testing.T, n *repo.Repo) *repo.Repo {
 	t.Helper()
-	other, err := node.Open(context.Background(), n.Dir, node.Options{Config: &config.Config{Lease: time.Minute, Busy: time.Minute}, Now: n.Now})
+	other, err := repo.Open(context.Background(), n.Dir, repo.Options{Config: &config.Config{Lease: time.Minute, Busy: time.Minute}, Now: n.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,13 +20,13 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/internal/repo"
 )
 
 // serveTLS serves a repository over TLS until the test ends.
-func serveTLS(t *testing.T, n *node.Node, c tls.Certificate) string {
+func serveTLS(t *testing.T, n *repo.Repo, c tls.Certificate) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/par"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
@@ -210,7 +210,7 @@ func provenance(ctx context.Context, f *cmdutil.Factory, o *putOptions) (*object
 const aesPrefix = "aes:"
 
 // encryption reads --encrypt: recipients, or one named key.
-func encryption(n *node.Node, o *putOptions) (*store.EncryptOptions, error) {
+func encryption(n *repo.Repo, o *putOptions) (*store.EncryptOptions, error) {
 	if len(o.Recipients) == 0 {
 		if o.PlainHash {
 			return nil, clierr.Usagef("--plain-hash is for --encrypt: the cid of a blob that is not encrypted tells its bytes")

@@ -8,7 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 )
 
 // New is `mythos cap`.
@@ -30,7 +30,7 @@ func emit(ctx context.Context, f *cmdutil.Factory, link caps.Link) error {
 }
 
 // chain loads the chain that the argument names.
-func chain(ctx context.Context, f *cmdutil.Factory, name string) (*node.Node, caps.Chain, error) {
+func chain(ctx context.Context, f *cmdutil.Factory, name string) (*repo.Repo, caps.Chain, error) {
 	id, err := f.Resolve(ctx, name)
 	if err != nil {
 		return nil, nil, err

@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 )
 
 type draftOptions struct {
@@ -111,7 +111,7 @@ func runIssue(ctx context.Context, f *cmdutil.Factory, o *draftOptions) error {
 
 // noteChunks says which range a peer needs to fetch the bytes with their proofs, where a
 // blob.read range ends inside a chunk of a blob that is here.
-func noteChunks(ctx context.Context, f *cmdutil.Factory, n *node.Node, s scope.CapScope) {
+func noteChunks(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, s scope.CapScope) {
 	sc, err := s.Decode()
 	read, ok := sc.(*scope.BlobRead)
 	if err != nil || !ok || (read.RangeStart == nil && read.RangeLen == nil) {

@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
@@ -71,7 +71,7 @@ func runRevoke(ctx context.Context, f *cmdutil.Factory, o *revokeOptions) error 
 }
 
 // revoked sorts what is to be revoked by issuer, in the order in which they come.
-func (o *revokeOptions) revoked(ctx context.Context, f *cmdutil.Factory, n *node.Node) (map[object.AgentID][]object.Hash, []object.AgentID, error) {
+func (o *revokeOptions) revoked(ctx context.Context, f *cmdutil.Factory, n *repo.Repo) (map[object.AgentID][]object.Hash, []object.AgentID, error) {
 	byIssuer := map[object.AgentID][]object.Hash{}
 	if o.Renew != "" {
 		issuer, err := n.AgentNamed(o.Renew)
@@ -145,7 +145,7 @@ func runRevocations(ctx context.Context, f *cmdutil.Factory) error {
 	return nil
 }
 
-func viewOf(n *node.Node, l *caps.RevocationList) listView {
+func viewOf(n *repo.Repo, l *caps.RevocationList) listView {
 	v := listView{ID: l.ListID, Issuer: cmdutil.PartyOf(l.Issuer), Sequence: l.Sequence, Revoked: l.Revoked, Observed: l.TimeObserved}
 	if age := n.Trust.MaxAge(l.Issuer); age > 0 {
 		v.MaxAge = units.FormatDuration(age)

@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 )
 
@@ -60,7 +60,7 @@ type shown struct {
 }
 
 // named puts a tool's name before its id.
-func named(ctx context.Context, n *node.Node, ch caps.Chain, text string) string {
+func named(ctx context.Context, n *repo.Repo, ch caps.Chain, text string) string {
 	sc, err := ch[0].Cap.Scope.Decode()
 	if err != nil {
 		return text

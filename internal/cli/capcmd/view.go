@@ -10,8 +10,8 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/overview"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -29,7 +29,7 @@ type view struct {
 	Parent    *object.Hash  `json:"parent,omitempty"`
 }
 
-func describe(ctx context.Context, n *node.Node, l caps.Link) view {
+func describe(ctx context.Context, n *repo.Repo, l caps.Link) view {
 	return view{ID: l.ID, Scope: l.Cap.Scope.String(), Tool: overview.ToolOf(ctx, n, l.Cap.Scope), Issuer: cmdutil.PartyOf(l.Cap.Issuer), Subject: cmdutil.PartyOf(l.Cap.Subject),
 		NotBefore: l.Cap.NotBefore, ExpiresAt: l.Cap.ExpiresAt, Delegable: l.Cap.Delegable, Revocable: l.Cap.Revocable(), Parent: l.Cap.AttenuationParent}
 }
@@ -54,7 +54,7 @@ type standing struct {
 }
 
 // stand judges a capability for its own subject, now.
-func stand(ctx context.Context, n *node.Node, l caps.Link, now object.Time) (standing, error) {
+func stand(ctx context.Context, n *repo.Repo, l caps.Link, now object.Time) (standing, error) {
 	s := standing{view: describe(ctx, n, l), State: stateValid, Left: caps.Usage{}}
 	ch, err := n.Auth.Chain(ctx, l.ID)
 	if err != nil {

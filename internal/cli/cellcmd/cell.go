@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/exec/cell"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 )
 
 // New is `mythos cell`.
@@ -122,7 +122,7 @@ func runAppend(ctx context.Context, f *cmdutil.Factory, o *appendOptions) error 
 }
 
 // open opens the repository and finds the capabilities.
-func open(ctx context.Context, f *cmdutil.Factory, ids []string) (*node.Node, []caps.Chain, error) {
+func open(ctx context.Context, f *cmdutil.Factory, ids []string) (*repo.Repo, []caps.Chain, error) {
 	n, err := f.Node(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -132,7 +132,7 @@ func open(ctx context.Context, f *cmdutil.Factory, ids []string) (*node.Node, []
 }
 
 // refusal adds to a refusal the command that would allow it.
-func refusal(err error, n *node.Node, scope string) error {
+func refusal(err error, n *repo.Repo, scope string) error {
 	if errors.Is(err, caps.ErrDenied) {
 		return clierr.New(clierr.Refused, "%w", err).With("mythos cap issue --to " + n.Self().KeyHex() + " --scope " + scope + " --ttl 1h")
 	}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 )
 
 // AllowHint says what would allow a call of a tool that was refused for want of
@@ -13,7 +13,7 @@ import (
 // capability is for those who may issue one: others are told whom to ask. What was
 // tried with somebody else's capability, or one that was taken back, is no reason to
 // issue another.
-func AllowHint(n *node.Node, err error, tool string) string {
+func AllowHint(n *repo.Repo, err error, tool string) string {
 	var denied *caps.DeniedError
 	if !errors.As(err, &denied) {
 		return ""

@@ -22,7 +22,7 @@ import (
 	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/config"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -42,7 +42,7 @@ type Factory struct {
 	// CommandStatus lets the process end with the exit status of the program that it runs.
 	CommandStatus bool
 
-	node     *node.Node
+	node     *repo.Repo
 	dir      string // the repository that was found; empty: none was
 	settings *config.Config
 
@@ -57,8 +57,8 @@ func New() *Factory {
 
 // RepoDir finds the repository's .mythos folder.
 func (f *Factory) RepoDir() (string, error) {
-	dir, err := node.Find(f.Repo)
-	if errors.Is(err, node.ErrNoRepository) {
+	dir, err := repo.Find(f.Repo)
+	if errors.Is(err, repo.ErrNoRepository) {
 		return "", clierr.New(clierr.NotFound, "%w", err).With("run `mythos init`, or name one with -C DIR, --repo DIR or MYTHOS_DIR")
 	}
 	if err == nil {
@@ -74,7 +74,7 @@ func (f *Factory) Settings() (*config.Config, error) {
 	if f.settings != nil {
 		return f.settings, nil
 	}
-	dir, err := node.Find(f.Repo)
+	dir, err := repo.Find(f.Repo)
 	if err != nil {
 		dir = "" // what needs a repository says so itself
 	}
@@ -90,7 +90,7 @@ func (f *Factory) Settings() (*config.Config, error) {
 }
 
 // Node opens the repository, once.
-func (f *Factory) Node(ctx context.Context) (*node.Node, error) {
+func (f *Factory) Node(ctx context.Context) (*repo.Repo, error) {
 	if f.node != nil {
 		return f.node, nil
 	}
@@ -102,7 +102,7 @@ func (f *Factory) Node(ctx context.Context) (*node.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := node.Open(ctx, dir, node.Options{Config: cfg, Now: f.Now, Debugf: f.IO.Debugf, Passphrase: f.Passphrase(), Waiting: f.waiting})
+	n, err := repo.Open(ctx, dir, repo.Options{Config: cfg, Now: f.Now, Debugf: f.IO.Debugf, Passphrase: f.Passphrase(), Waiting: f.waiting})
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (f *Factory) waiting(busy ledger.BusyError) {
 }
 
 // Opened is the repository if Node opened it already, else nil.
-func (f *Factory) Opened() *node.Node { return f.node }
+func (f *Factory) Opened() *repo.Repo { return f.node }
 
 // Close closes what was opened.
 func (f *Factory) Close() error {
@@ -129,7 +129,7 @@ func (f *Factory) Close() error {
 		err = f.node.Close()
 	}
 	if f.dir != "" {
-		err = errors.Join(err, node.GiveBack(f.dir))
+		err = errors.Join(err, repo.GiveBack(f.dir))
 	}
 	return err
 }

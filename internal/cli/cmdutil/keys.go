@@ -6,7 +6,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/identity"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -31,12 +31,12 @@ func (f *Factory) TrustedKeys(trust []string) (*Keys, error) {
 		}
 		k.Agents, k.ids = append(k.Agents, agent), append(k.ids, id)
 	}
-	dir, err := node.Find(f.Repo)
-	if errors.Is(err, node.ErrForeign) {
+	dir, err := repo.Find(f.Repo)
+	if errors.Is(err, repo.ErrForeign) {
 		f.IO.Notef("its trust is not used: %v", err)
 		return k, nil
 	}
-	if errors.Is(err, node.ErrNoRepository) {
+	if errors.Is(err, repo.ErrNoRepository) {
 		return k, nil
 	}
 	if err != nil {

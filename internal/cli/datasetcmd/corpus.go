@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 )
@@ -73,7 +73,7 @@ func runSnapshot(ctx context.Context, f *cmdutil.Factory, o *snapshotOptions) er
 	return snapshot(ctx, f, n, dataset.MediaCorpus, ids, o.Ref)
 }
 
-func snapshot(ctx context.Context, f *cmdutil.Factory, n *node.Node, media string, ids []object.Hash, name string) error {
+func snapshot(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, media string, ids []object.Hash, name string) error {
 	ref, count, err := dataset.Snapshot(ctx, n.Store, media, ids)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func snapshot(ctx context.Context, f *cmdutil.Factory, n *node.Node, media strin
 	return f.Emit(snapshotted{ref.CID, count}, func() { f.IO.Printf("%s\n", ref.CID) })
 }
 
-func (o *snapshotOptions) ids(ctx context.Context, f *cmdutil.Factory, n *node.Node) (ids []object.Hash, err error) {
+func (o *snapshotOptions) ids(ctx context.Context, f *cmdutil.Factory, n *repo.Repo) (ids []object.Hash, err error) {
 	if o.From != "" {
 		err = f.Lines(o.From, func(num int, line string) error {
 			id, err := object.ParseHash(line)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -64,7 +64,7 @@ func runDiff(ctx context.Context, f *cmdutil.Factory, names []string) error {
 }
 
 // reasons says for each change why the other dataset lacks the episode.
-func reasons(ctx context.Context, f *cmdutil.Factory, n *node.Node, roots [2]object.Hash, changes []dataset.Change) (map[object.Hash]string, error) {
+func reasons(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, roots [2]object.Hash, changes []dataset.Change) (map[object.Hash]string, error) {
 	why := map[object.Hash]string{}
 	for side, root := range roots {
 		var ids []object.Hash
@@ -95,7 +95,7 @@ func reasons(ctx context.Context, f *cmdutil.Factory, n *node.Node, roots [2]obj
 	return why, nil
 }
 
-func definitionOf(ctx context.Context, n *node.Node, manifest object.Hash) (*dataset.DatasetDef, error) {
+func definitionOf(ctx context.Context, n *repo.Repo, manifest object.Hash) (*dataset.DatasetDef, error) {
 	ref, _, err := n.Datasets.Ref(ctx, manifest)
 	if err != nil {
 		return nil, err

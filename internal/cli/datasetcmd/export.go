@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/runcmd"
 	"github.com/mythos-project/mythos/internal/datasets"
 	"github.com/mythos-project/mythos/internal/episodes"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 )
@@ -166,7 +166,7 @@ func noteLeft(f *cmdutil.Factory, rows dataset.Rows, files []datasets.ExportedFi
 
 // exportWatched exports, and shows how far it is unless the episodes themselves go to
 // the terminal.
-func exportWatched(ctx context.Context, f *cmdutil.Factory, n *node.Node, e datasets.Export, out *outputs) ([]datasets.ExportedFile, object.Hash, error) {
+func exportWatched(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, e datasets.Export, out *outputs) ([]datasets.ExportedFile, object.Hash, error) {
 	if !out.folder && out.toStd() && f.IO.OutTTY {
 		return n.Datasets.Export(ctx, e)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/dataset/ingest"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -106,7 +106,7 @@ func runImport(ctx context.Context, f *cmdutil.Factory, o *importOptions) error 
 }
 
 // file imports one file.
-func (o *importOptions) file(ctx context.Context, f *cmdutil.Factory, n *node.Node, form ingest.Reader, at object.Time, name string) (*ingest.Imported, error) {
+func (o *importOptions) file(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, form ingest.Reader, at object.Time, name string) (*ingest.Imported, error) {
 	r, done, err := f.Open(name)
 	if err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func (t *importTotal) notes(f *cmdutil.Factory) {
 	}
 }
 
-func (t *importTotal) finish(ctx context.Context, f *cmdutil.Factory, n *node.Node, name string) error {
+func (t *importTotal) finish(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, name string) error {
 	ref, count, err := dataset.Snapshot(ctx, n.Store, dataset.MediaCorpus, t.ids)
 	if err != nil {
 		return err

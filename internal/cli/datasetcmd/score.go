@@ -13,8 +13,8 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/cli/runcmd"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/par"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -78,7 +78,7 @@ func runScore(ctx context.Context, f *cmdutil.Factory, o *scoreOptions) error {
 
 // scoring is a run of a scorer over many episodes.
 type scoring struct {
-	n      *node.Node
+	n      *repo.Repo
 	tool   exec.Tool
 	chains []caps.Chain
 	add    func(int64)
@@ -116,7 +116,7 @@ func (s *scoring) one(ctx context.Context, id object.Hash) {
 }
 
 // episodesOf lists the episodes of a corpus, or all that are here.
-func episodesOf(ctx context.Context, f *cmdutil.Factory, n *node.Node, corpus string) ([]object.Hash, error) {
+func episodesOf(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, corpus string) ([]object.Hash, error) {
 	var ids []object.Hash
 	if corpus == "" {
 		err := n.Episodes.Each(ctx, func(e *object.EpisodeRef, _ []byte) error {

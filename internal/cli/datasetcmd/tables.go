@@ -7,7 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/lookup"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -17,7 +17,7 @@ import (
 // that says more of each.
 type listing struct {
 	f      *cmdutil.Factory
-	n      *node.Node
+	n      *repo.Repo
 	header []string
 	rows   [][]ui.Cell
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -42,7 +42,7 @@ func runVerify(ctx context.Context, f *cmdutil.Factory, name string) error {
 
 // opened is a dataset with its definition.
 type opened struct {
-	node *node.Node
+	node *repo.Repo
 	ref  *dataset.DatasetRef
 	raw  []byte // canonical DatasetRef
 	def  *dataset.DatasetDef

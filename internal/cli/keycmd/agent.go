@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -67,7 +67,7 @@ func runAgentRevoke(ctx context.Context, f *cmdutil.Factory, name string) error 
 
 // endTrust ends an agent's trust. One that trust.yaml does not name gets an entry that
 // says that it has ended: its key, if it is here, is no authority of its own.
-func endTrust(ctx context.Context, f *cmdutil.Factory, n *node.Node, agent object.AgentID) error {
+func endTrust(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, agent object.AgentID) error {
 	size, err := n.Ledger.Size(ctx)
 	if err != nil {
 		return err

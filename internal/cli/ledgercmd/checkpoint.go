@@ -12,7 +12,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
 )
 
@@ -55,7 +55,7 @@ func runCheckpoint(ctx context.Context, f *cmdutil.Factory, since string) error 
 
 // checkpointIn finds the checkpoint in a text that may be a witness request, where it stands
 // behind the first blank line.
-func checkpointIn(text []byte, n *node.Node) (ledger.Checkpoint, error) {
+func checkpointIn(text []byte, n *repo.Repo) (ledger.Checkpoint, error) {
 	c, err := ledger.OpenCheckpoint(text, n.Self())
 	if err != nil {
 		if _, rest, found := bytes.Cut(text, []byte("\n\n")); found {
@@ -65,7 +65,7 @@ func checkpointIn(text []byte, n *node.Node) (ledger.Checkpoint, error) {
 	return c, err
 }
 
-func witnessRequest(ctx context.Context, f *cmdutil.Factory, n *node.Node, since string) ([]byte, error) {
+func witnessRequest(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, since string) ([]byte, error) {
 	if size, err := strconv.ParseUint(since, 10, 62); err == nil {
 		return n.Ledger.WitnessRequest(ctx, size)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/evidence"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/intoto"
 	"github.com/mythos-project/mythos/object"
@@ -57,11 +57,11 @@ func newReceiptExport(f *cmdutil.Factory) *cobra.Command {
 }
 
 // formats are the values of --format.
-var formats = map[string]func(context.Context, *node.Node, object.Hash, under) ([]byte, error){
+var formats = map[string]func(context.Context, *repo.Repo, object.Hash, under) ([]byte, error){
 	"evidence": exported, "in-toto": inToto, "tlog-proof": tlogProof, "receipt": canonical}
 
 // lineFormats are those that a file of many receipts can have, a line each.
-var lineFormats = map[string]func(context.Context, *node.Node, object.Hash, under) ([]byte, error){
+var lineFormats = map[string]func(context.Context, *repo.Repo, object.Hash, under) ([]byte, error){
 	"evidence": evidenceLine, "in-toto": inToto}
 
 // Formats are the names of the forms in which a receipt is exported.
@@ -122,7 +122,7 @@ func runExport(ctx context.Context, f *cmdutil.Factory, names []string, o *expor
 }
 
 // under reads what receipts are proven under: of many, all under the same checkpoint.
-func (o *exportOptions) under(ctx context.Context, f *cmdutil.Factory, n *node.Node, many bool) (u under, err error) {
+func (o *exportOptions) under(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, many bool) (u under, err error) {
 	switch {
 	case o.Checkpoint != "":
 		u.checkpoint, err = f.ReadText(o.Checkpoint)
@@ -138,7 +138,7 @@ func (o *exportOptions) under(ctx context.Context, f *cmdutil.Factory, n *node.N
 
 // receipts gives what calls a function with the id of each receipt: of the named ones, or of
 // those that the flags select, the oldest first.
-func (o *exportOptions) receipts(ctx context.Context, f *cmdutil.Factory, n *node.Node, names []string) (func(func(object.Hash) error) error, error) {
+func (o *exportOptions) receipts(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, names []string) (func(func(object.Hash) error) error, error) {
 	if len(names) == 0 {
 		selected, err := o.selected(ctx, f, n)
 		return func(fn func(object.Hash) error) error {
@@ -167,7 +167,7 @@ func (o *exportOptions) receipts(ctx context.Context, f *cmdutil.Factory, n *nod
 }
 
 // evidenceLine is a receipt's line in a file of many (spec/evidence.md#evidence-files).
-func evidenceLine(ctx context.Context, n *node.Node, id object.Hash, u under) ([]byte, error) {
+func evidenceLine(ctx context.Context, n *repo.Repo, id object.Hash, u under) ([]byte, error) {
 	bundle, err := exported(ctx, n, id, u)
 	if err != nil {
 		return nil, err
@@ -175,11 +175,11 @@ func evidenceLine(ctx context.Context, n *node.Node, id object.Hash, u under) ([
 	return evidence.AppendLine(nil, evidence.Line{ReceiptID: id, Evidence: bundle})
 }
 
-func canonical(ctx context.Context, n *node.Node, id object.Hash, _ under) ([]byte, error) {
+func canonical(ctx context.Context, n *repo.Repo, id object.Hash, _ under) ([]byte, error) {
 	return n.Source.ReceiptBytes(ctx, id)
 }
 
-func exported(ctx context.Context, n *node.Node, id object.Hash, u under) ([]byte, error) {
+func exported(ctx context.Context, n *repo.Repo, id object.Hash, u under) ([]byte, error) {
 	raw, err := n.Ledger.Receipt(ctx, id)
 	if err != nil {
 		return nil, err
@@ -197,7 +197,7 @@ func exported(ctx context.Context, n *node.Node, id object.Hash, u under) ([]byt
 	return n.Ledger.ExportEvidence(ctx, id, chain, u.checkpoint, append(n.Trust.Everyone(), u.witnesses...)...)
 }
 
-func inToto(ctx context.Context, n *node.Node, id object.Hash, u under) ([]byte, error) {
+func inToto(ctx context.Context, n *repo.Repo, id object.Hash, u under) ([]byte, error) {
 	bundle, err := exported(ctx, n, id, u)
 	if err != nil {
 		return nil, err
@@ -206,7 +206,7 @@ func inToto(ctx context.Context, n *node.Node, id object.Hash, u under) ([]byte,
 	return append(envelope, '\n'), err
 }
 
-func tlogProof(ctx context.Context, n *node.Node, id object.Hash, u under) ([]byte, error) {
+func tlogProof(ctx context.Context, n *repo.Repo, id object.Hash, u under) ([]byte, error) {
 	seq, err := n.Ledger.ReceiptSeq(ctx, id)
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/ledger"
 )
@@ -45,7 +45,7 @@ var kindNames = []string{ledger.EntryReceipt: "receipt", ledger.EntryRegister: "
 // Kinds are the values of --kind.
 func Kinds() []string { return slices.Clone(kindNames[1:]) }
 
-func (o *logOptions) filter(ctx context.Context, fac *cmdutil.Factory, n *node.Node) (f ledger.Filter, err error) {
+func (o *logOptions) filter(ctx context.Context, fac *cmdutil.Factory, n *repo.Repo) (f ledger.Filter, err error) {
 	if f.Since, f.Until, err = fac.Times(o.Since, o.Until); err != nil {
 		return f, err
 	}

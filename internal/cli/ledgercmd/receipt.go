@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -69,7 +69,7 @@ type receiptRow struct {
 	Evidence []object.Hash `json:"evidence,omitempty"`
 }
 
-func rowOf(ctx context.Context, n *node.Node, r *ledger.Receipt) receiptRow {
+func rowOf(ctx context.Context, n *repo.Repo, r *ledger.Receipt) receiptRow {
 	return receiptRow{r.ReceiptID, r.TimeObserved, n.Toolbox.Name(ctx, r.ToolID), r.ToolID, ledger.KeyText(r.IdempotencyKey), ledger.KeyHex(r.IdempotencyKey), r.Status,
 		cmdutil.Party{Name: n.AgentName(r.Signer), Key: r.Signer.KeyHex()}, r.RequestHash, r.ResponseHash, r.Notes, r.Evidence}
 }

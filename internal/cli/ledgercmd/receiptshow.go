@@ -14,8 +14,8 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/overview"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -73,7 +73,7 @@ func runReceiptShow(ctx context.Context, f *cmdutil.Factory, name string, o *rec
 }
 
 // writePayload writes what a tool was asked or answered, byte for byte.
-func writePayload(ctx context.Context, f *cmdutil.Factory, n *node.Node, what string, h object.Hash, out string) error {
+func writePayload(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, what string, h object.Hash, out string) error {
 	data, err := n.Store.Bytes(ctx, h)
 	if errors.Is(err, store.ErrNotFound) {
 		return clierr.New(clierr.NotFound, "the %s %s is not kept here", what, h.Short()).On(h.String()).With("`mythos call --capture` keeps requests, too")
@@ -86,7 +86,7 @@ func writePayload(ctx context.Context, f *cmdutil.Factory, n *node.Node, what st
 
 // receiptWords say what a receipt says. n is nil where there is no repository: then names
 // are those that agents give themselves, in quotes, and payloads are not known.
-func receiptWords(ctx context.Context, n *node.Node, r *ledger.Receipt) []cmdutil.Word {
+func receiptWords(ctx context.Context, n *repo.Repo, r *ledger.Receipt) []cmdutil.Word {
 	tool, by := r.ToolID.Short(), strconv.Quote(r.Signer.Hint)
 	if n != nil {
 		if name := n.Toolbox.Name(ctx, r.ToolID); name != tool {
@@ -118,7 +118,7 @@ func receiptWords(ctx context.Context, n *node.Node, r *ledger.Receipt) []cmduti
 }
 
 // underWords name the capability, which is the first of a receipt's evidence.
-func underWords(ctx context.Context, n *node.Node, r *ledger.Receipt) string {
+func underWords(ctx context.Context, n *repo.Repo, r *ledger.Receipt) string {
 	if n == nil || len(r.Evidence) == 0 {
 		return ""
 	}
@@ -139,7 +139,7 @@ const (
 )
 
 // payloadWords say how long a payload is and how it begins.
-func payloadWords(ctx context.Context, n *node.Node, h object.Hash) string {
+func payloadWords(ctx context.Context, n *repo.Repo, h object.Hash) string {
 	if h == object.SumText("") {
 		return "nothing"
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/evidence"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/intoto"
 	"github.com/mythos-project/mythos/object"
@@ -157,7 +157,7 @@ func (v *finding) untrusted() error {
 // counted tells whether the repository that we are in, if any, trusted an agent when the
 // receipt was signed, and under what.
 func (v *finding) counted(ctx context.Context, f *cmdutil.Factory, agent object.AgentID) (bool, string, error) {
-	if _, err := node.Find(f.Repo); err != nil {
+	if _, err := repo.Find(f.Repo); err != nil {
 		return false, "", nil
 	}
 	n, err := f.Node(ctx)
@@ -301,7 +301,7 @@ func (v *finding) included(ctx context.Context, f *cmdutil.Factory, d *demands) 
 // includedHere proves the receipt's place under a checkpoint from the ledger of the
 // repository that we are in.
 func (v *finding) includedHere(ctx context.Context, f *cmdutil.Factory, c ledger.Checkpoint) error {
-	if _, err := node.Find(f.Repo); err != nil {
+	if _, err := repo.Find(f.Repo); err != nil {
 		return fmt.Errorf("%w: nothing here proves the receipt under a checkpoint of %d entries", ledger.ErrCheckpoint, c.Size)
 	}
 	n, err := f.Node(ctx)

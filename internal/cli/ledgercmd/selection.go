@@ -6,8 +6,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/overview"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
 )
 
@@ -34,7 +34,7 @@ func (s *selection) given() bool {
 }
 
 // selected gives what calls a function with each receipt, the oldest first.
-func (s *selection) selected(ctx context.Context, f *cmdutil.Factory, n *node.Node) (func(func(*ledger.Receipt) error) error, error) {
+func (s *selection) selected(ctx context.Context, f *cmdutil.Factory, n *repo.Repo) (func(func(*ledger.Receipt) error) error, error) {
 	filter, err := s.log.filter(ctx, f, n)
 	if err != nil {
 		return nil, err

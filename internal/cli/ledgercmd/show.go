@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -29,7 +29,7 @@ func newShow(f *cmdutil.Factory) *cobra.Command {
 }
 
 // effect finds the effect that a key, an id or the beginning of an id names.
-func effect(ctx context.Context, n *node.Node, name, tool string) (object.Hash, error) {
+func effect(ctx context.Context, n *repo.Repo, name, tool string) (object.Hash, error) {
 	if tool != "" {
 		id, err := n.Toolbox.ID(ctx, tool)
 		return ledger.IdemID(id, []byte(name)), err
@@ -125,7 +125,7 @@ func meaning(state string) ui.Meaning {
 }
 
 // summary says in a few words what an entry is about.
-func summary(ctx context.Context, n *node.Node, e ledger.Entry) string {
+func summary(ctx context.Context, n *repo.Repo, e ledger.Entry) string {
 	switch {
 	case e.Register != nil:
 		text := fmt.Sprintf("%s by %s, lease until %s", n.Toolbox.Name(ctx, e.Register.ToolID), e.Register.Owner.Hint, e.Register.LeaseExpiresAt)

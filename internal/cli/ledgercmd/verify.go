@@ -10,7 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -70,7 +70,7 @@ func runVerify(ctx context.Context, f *cmdutil.Factory, o *verifyOptions) error 
 }
 
 // consistent checks that the log begins with what a kept checkpoint covers.
-func consistent(ctx context.Context, f *cmdutil.Factory, n *node.Node, data []byte, witnesses []object.AgentID) error {
+func consistent(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, data []byte, witnesses []object.AgentID) error {
 	old, err := ledger.OpenCheckpoint(data, append(n.Trust.Agents(f.Now()), n.Self())...)
 	if err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/mcp/launcher"
 	"github.com/mythos-project/mythos/internal/mcp/pin"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/toolbox"
 )
 
@@ -148,7 +148,7 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *addOpt
 }
 
 // register registers the tools of a server.
-func register(ctx context.Context, f *cmdutil.Factory, n *node.Node, name string, module exec.ModuleRef, replace bool, policy exec.Policy, timeout time.Duration) error {
+func register(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, name string, module exec.ModuleRef, replace bool, policy exec.Policy, timeout time.Duration) error {
 	s := serverNamed(n, name)
 	tools, err := listed(ctx, n, name, module, timeout)
 	if err != nil {

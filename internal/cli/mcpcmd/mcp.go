@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/mcp/pin"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/store/socket"
 )
 
@@ -23,12 +23,12 @@ func New(f *cmdutil.Factory) *cobra.Command {
 }
 
 // serverNamed is what is registered of a server.
-func serverNamed(n *node.Node, name string) *pin.Server {
+func serverNamed(n *repo.Repo, name string) *pin.Server {
 	return &pin.Server{Name: name, Tools: n.Tools, Texts: n.Store}
 }
 
 // listed asks a server for its tools.
-func listed(ctx context.Context, n *node.Node, name string, m exec.ModuleRef, timeout time.Duration) ([]mcptool.Definition, error) {
+func listed(ctx context.Context, n *repo.Repo, name string, m exec.ModuleRef, timeout time.Duration) ([]mcptool.Definition, error) {
 	limits := exec.DefaultLimits()
 	limits.Timeout = time.Minute
 	if timeout > 0 {
@@ -48,7 +48,7 @@ func listed(ctx context.Context, n *node.Node, name string, m exec.ModuleRef, ti
 
 // serveLocal lets the other commands on this repository work through this process, as soon as
 // no other one serves them, until stop.
-func serveLocal(ctx context.Context, f *cmdutil.Factory, n *node.Node) (stop func()) {
+func serveLocal(ctx context.Context, f *cmdutil.Factory, n *repo.Repo) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {

@@ -19,7 +19,7 @@ import (
 	"github.com/mythos-project/mythos/internal/mcp/pin"
 	"github.com/mythos-project/mythos/internal/mcp/session"
 	"github.com/mythos-project/mythos/internal/mcp/wrap"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 )
 
 type wrapOptions struct {
@@ -91,7 +91,7 @@ func runWrap(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *wrapO
 
 // known is how the server is started. One that is not registered yet is registered, where
 // its command is given.
-func (o *wrapOptions) known(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, n *node.Node, s *pin.Server, argv []string) (exec.ModuleRef, error) {
+func (o *wrapOptions) known(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, n *repo.Repo, s *pin.Server, argv []string) (exec.ModuleRef, error) {
 	module, err := s.Module(ctx)
 	if len(argv) == 0 || (err != nil && !errors.Is(err, pin.ErrNoServer)) {
 		if errors.Is(err, pin.ErrNoServer) {

@@ -8,14 +8,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
 
 // names resolves what definitions refer to.
-func names(ctx context.Context, f *cmdutil.Factory, n *node.Node) model.Names {
+func names(ctx context.Context, f *cmdutil.Factory, n *repo.Repo) model.Names {
 	return model.Names{
 		Hash: func(kind, name string) (object.Hash, error) {
 			if kind == "code" {
@@ -35,7 +35,7 @@ func names(ctx context.Context, f *cmdutil.Factory, n *node.Node) model.Names {
 }
 
 // adder makes the verb add of a noun whose definitions are text or canonical bytes.
-func adder(f *cmdutil.Factory, kind, example string, parse func(*node.Node, []byte, model.Names) ([]byte, error)) *cobra.Command {
+func adder(f *cmdutil.Factory, kind, example string, parse func(*repo.Repo, []byte, model.Names) ([]byte, error)) *cobra.Command {
 	var ref string
 	c := &cobra.Command{
 		Use: "add FILE|- [--ref NAME]", Short: "Keep a definition; prints its id", Example: example, Args: cmdutil.Args(1, 1),
@@ -73,7 +73,7 @@ func adder(f *cmdutil.Factory, kind, example string, parse func(*node.Node, []by
 // NewRecipe is `mythos recipe`.
 func NewRecipe(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(cmdutil.Noun("recipe", "How models are trained", adder(f, "RecipeDef", "  mythos recipe add recipe.yaml",
-		func(_ *node.Node, text []byte, in model.Names) ([]byte, error) {
+		func(_ *repo.Repo, text []byte, in model.Names) ([]byte, error) {
 			r, err := model.ParseRecipe(text, in)
 			if err != nil {
 				return nil, err
@@ -86,7 +86,7 @@ func NewRecipe(f *cmdutil.Factory) *cobra.Command {
 // NewSuite is `mythos suite`.
 func NewSuite(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(cmdutil.Noun("suite", "How models are measured", adder(f, "EvalSuiteDef", "  mythos suite add suite.yaml",
-		func(_ *node.Node, text []byte, in model.Names) ([]byte, error) {
+		func(_ *repo.Repo, text []byte, in model.Names) ([]byte, error) {
 			s, err := model.ParseSuite(text, in)
 			if err != nil {
 				return nil, err
@@ -98,7 +98,7 @@ func NewSuite(f *cmdutil.Factory) *cobra.Command {
 
 // NewPolicy is `mythos policy`.
 func NewPolicy(f *cmdutil.Factory) *cobra.Command {
-	add := adder(f, "PolicyDef", "  mythos policy add policy.yaml", func(n *node.Node, text []byte, in model.Names) ([]byte, error) {
+	add := adder(f, "PolicyDef", "  mythos policy add policy.yaml", func(n *repo.Repo, text []byte, in model.Names) ([]byte, error) {
 		p, err := model.ParsePolicy(text, in)
 		if err != nil {
 			return nil, err

@@ -15,7 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/episodes"
 	"github.com/mythos-project/mythos/internal/indexes"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/model/why"
@@ -56,7 +56,7 @@ func newIndexUpdate(f *cmdutil.Factory) *cobra.Command {
 }
 
 // listOf is the list that an argument names, or that of all episodes.
-func listOf(ctx context.Context, f *cmdutil.Factory, n *node.Node, args []string) (object.Hash, error) {
+func listOf(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, args []string) (object.Hash, error) {
 	if len(args) > 0 {
 		return n.Datasets.List(ctx, args[0])
 	}

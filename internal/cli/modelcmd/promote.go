@@ -9,7 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/model"
 )
@@ -107,7 +107,7 @@ func runPromote(ctx context.Context, f *cmdutil.Factory, o *promoteOptions) erro
 }
 
 // promote runs the promotion and prints its record.
-func (o *promoteOptions) promote(ctx context.Context, f *cmdutil.Factory, n *node.Node, q model.PromoteRequest) error {
+func (o *promoteOptions) promote(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, q model.PromoteRequest) error {
 	list, err := f.Chains(ctx, o.Caps)
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/explain"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/show"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/model/why"
@@ -102,7 +102,7 @@ func runWhy(ctx context.Context, f *cmdutil.Factory, o *whyOptions) error {
 }
 
 // walk walks from what the object names: a ring, an object or the file of a packet.
-func walk(ctx context.Context, f *cmdutil.Factory, n *node.Node, o *whyOptions) (*why.Node, error) {
+func walk(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, o *whyOptions) (*why.Node, error) {
 	if ring, ok := ringNamed(o.Object); ok {
 		return n.Explain.Why(ctx, why.Start{Ring: &ring}, o.Options)
 	}

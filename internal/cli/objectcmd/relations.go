@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -35,7 +35,7 @@ type relation struct {
 const maxRelations = 32
 
 // relations lists the hashes in an object, and what they lead to.
-func relations(ctx context.Context, n *node.Node, own object.Hash, t *can.Type, raw []byte) []relation {
+func relations(ctx context.Context, n *repo.Repo, own object.Hash, t *can.Type, raw []byte) []relation {
 	v, err := can.Parse(raw)
 	if err != nil {
 		return nil
@@ -50,7 +50,7 @@ func relations(ctx context.Context, n *node.Node, own object.Hash, t *can.Type, 
 }
 
 // kindOf is what a hash leads to here; empty for nothing.
-func kindOf(ctx context.Context, n *node.Node, h object.Hash) string {
+func kindOf(ctx context.Context, n *repo.Repo, h object.Hash) string {
 	if kind, _, err := n.Find.Object(ctx, h); err == nil {
 		return kind
 	}

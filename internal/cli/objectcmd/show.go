@@ -11,7 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -55,7 +55,7 @@ func runShow(ctx context.Context, f *cmdutil.Factory, name string) error {
 }
 
 // showOther shows what is no object: a tool, or plain bytes.
-func showOther(ctx context.Context, f *cmdutil.Factory, n *node.Node, id object.Hash, notFound error) error {
+func showOther(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, id object.Hash, notFound error) error {
 	if t, err := n.Tools.Get(ctx, id); err == nil {
 		raw, err := can.Marshal(&t)
 		if err != nil {
@@ -82,7 +82,7 @@ func showOther(ctx context.Context, f *cmdutil.Factory, n *node.Node, id object.
 const verified = "verified"
 
 // explain says what an object is.
-func explain(ctx context.Context, n *node.Node, id object.Hash, kind string, raw []byte) (*explained, error) {
+func explain(ctx context.Context, n *repo.Repo, id object.Hash, kind string, raw []byte) (*explained, error) {
 	e := &explained{ID: id, Kind: kind, Verdict: verified}
 	s, ok := catalog.Lookup(kind)
 	if !ok {
@@ -115,7 +115,7 @@ func signerOf(s object.Struct, raw []byte) *object.AgentID {
 	return &signer
 }
 
-func signature(n *node.Node, signer object.AgentID) string {
+func signature(n *repo.Repo, signer object.AgentID) string {
 	if signer.Same(n.Self()) {
 		return "It is signed by this repository's own key."
 	}

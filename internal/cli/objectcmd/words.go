@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -24,11 +24,11 @@ var hashType = reflect.TypeFor[object.Hash]()
 // speaker says what objects state.
 type speaker struct {
 	ctx context.Context
-	n   *node.Node
+	n   *repo.Repo
 }
 
 // sayings puts an object into sentences; the kinds that have none are named.
-func sayings(ctx context.Context, n *node.Node, kind string, raw []byte) []string {
+func sayings(ctx context.Context, n *repo.Repo, kind string, raw []byte) []string {
 	s := speaker{ctx, n}
 	say, ok := words[kind]
 	if !ok {

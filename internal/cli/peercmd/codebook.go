@@ -16,7 +16,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/codebook"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/packet"
@@ -69,7 +69,7 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, files []string, size int)
 }
 
 // trainSamples are the bundles of the files, or of the recorded runs.
-func trainSamples(ctx context.Context, f *cmdutil.Factory, n *node.Node, files []string) ([][]byte, error) {
+func trainSamples(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, files []string) ([][]byte, error) {
 	if len(files) == 0 {
 		return n.Codebooks.PastBundles(ctx)
 	}
@@ -210,7 +210,7 @@ func runAccept(ctx context.Context, f *cmdutil.Factory, what, out string) error 
 	return emitAgreement(f, n, a)
 }
 
-func accept(ctx context.Context, f *cmdutil.Factory, n *node.Node, what string) ([]byte, *codebook.Agreement, error) {
+func accept(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, what string) ([]byte, *codebook.Agreement, error) {
 	if _, err := os.Stat(what); err == nil || what == "-" {
 		raw, err := f.Read(what)
 		if err != nil {
@@ -225,12 +225,12 @@ func accept(ctx context.Context, f *cmdutil.Factory, n *node.Node, what string) 
 	return n.Codebooks.Accept(ctx, id)
 }
 
-func emitAgreement(f *cmdutil.Factory, n *node.Node, a *codebook.Agreement) error {
+func emitAgreement(f *cmdutil.Factory, n *repo.Repo, a *codebook.Agreement) error {
 	return f.Emit(agreementOf(n, a), func() { f.IO.Printf("%s\n", a.AgreementID) })
 }
 
 // agreementOf says how an agreement stands.
-func agreementOf(n *node.Node, a *codebook.Agreement) agreementLine {
+func agreementOf(n *repo.Repo, a *codebook.Agreement) agreementLine {
 	line := agreementLine{Codebook: a.CodebookID, Agreement: &a.AgreementID, Expires: &a.ExpiresAt, State: "proposed"}
 	if other, err := a.Other(n.Self()); err == nil {
 		line.With = other.KeyHex()
@@ -280,7 +280,7 @@ func runCodebookLs(ctx context.Context, f *cmdutil.Factory) error {
 }
 
 // codebookLines are the agreements, and then the codebooks without any.
-func codebookLines(ctx context.Context, n *node.Node) (lines []agreementLine, err error) {
+func codebookLines(ctx context.Context, n *repo.Repo) (lines []agreementLine, err error) {
 	agreed := map[object.Hash]bool{}
 	err = n.Codebooks.Agreements(ctx, func(a codebook.Agreement) error {
 		agreed[a.CodebookID] = true

@@ -11,8 +11,8 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/identity"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/packets"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/packet"
 )
@@ -109,7 +109,7 @@ func noKey(name string, err error) error {
 }
 
 // codebook is the one that --codebook names, or that is agreed on with --for; nil: the baseline.
-func (o *packOptions) codebook(ctx context.Context, f *cmdutil.Factory, n *node.Node, to []object.AgentID) (*packet.Codebook, error) {
+func (o *packOptions) codebook(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, to []object.AgentID) (*packet.Codebook, error) {
 	switch {
 	case o.Codebook != "":
 		id, err := f.Resolve(ctx, o.Codebook)
@@ -149,7 +149,7 @@ func pack(ctx context.Context, f *cmdutil.Factory, raw []byte, o packets.PackOpt
 }
 
 // packable opens the repository for a bundle that is valid.
-func packable(ctx context.Context, f *cmdutil.Factory, raw []byte) (*node.Node, error) {
+func packable(ctx context.Context, f *cmdutil.Factory, raw []byte) (*repo.Repo, error) {
 	if _, findings, err := ir.Validate(raw); err != nil {
 		return nil, clierr.New(clierr.Invalid, "bundle: %w (%d findings)", err, len(findings))
 	}
@@ -264,7 +264,7 @@ func agreedCodebooks(ctx context.Context, f *cmdutil.Factory, raw []byte) (*pack
 		return nil, nil //nolint:nilerr // receiving it says what is wrong
 	}
 	n, err := f.Node(ctx)
-	if errors.Is(err, node.ErrNoRepository) {
+	if errors.Is(err, repo.ErrNoRepository) {
 		return nil, nil
 	}
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peers"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 )
@@ -59,7 +59,7 @@ func runPeerAdd(ctx context.Context, f *cmdutil.Factory, name, url, key string) 
 }
 
 // whoIs names an agent by its whole key, and by its name in trust.yaml where it has one.
-func whoIs(n *node.Node, agent object.AgentID) string {
+func whoIs(n *repo.Repo, agent object.AgentID) string {
 	if name := n.AgentName(agent); name != "" {
 		return name + ", key " + agent.KeyHex()
 	}

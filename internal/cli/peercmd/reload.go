@@ -13,8 +13,8 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/identity"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/units"
 )
 
@@ -61,7 +61,7 @@ func (l *limitFlags) over(c *config.Config) (peer.Limits, error) {
 
 // reloader takes over changes of trust.yaml and config.yaml while a server runs.
 type reloader struct {
-	n      *node.Node
+	n      *repo.Repo
 	s      *peer.Server
 	limits *limitFlags
 }

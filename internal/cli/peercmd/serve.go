@@ -17,10 +17,10 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/socket"
 )
@@ -108,7 +108,7 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 }
 
 // tls is the configuration that is asked for; nil: none.
-func (o *serveOptions) tls(n *node.Node) (*tls.Config, error) {
+func (o *serveOptions) tls(n *repo.Repo) (*tls.Config, error) {
 	switch {
 	case o.TLS:
 		c, err := auth.Certificate(n.Key, time.Now())
@@ -131,7 +131,7 @@ func (o *serveOptions) tls(n *node.Node) (*tls.Config, error) {
 
 // serveLocal lets the other commands on this repository work through this process,
 // unless they do so through another server, beside this one.
-func serveLocal(f *cmdutil.Factory, n *node.Node) (stop func(), err error) {
+func serveLocal(f *cmdutil.Factory, n *repo.Repo) (stop func(), err error) {
 	s, err := n.ServeLocal()
 	if errors.Is(err, socket.ErrServed) || errors.Is(err, errors.ErrUnsupported) {
 		f.IO.Notef("commands on this repository do not work through this process: %v", err)

@@ -7,8 +7,8 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/upkeep"
 	"github.com/mythos-project/mythos/store"
 )
@@ -75,14 +75,14 @@ func runFsck(ctx context.Context, f *cmdutil.Factory, o *fsckOptions) error {
 }
 
 // check looks at everything, and shows how far it is.
-func check(ctx context.Context, f *cmdutil.Factory, n *node.Node, found *findings) (store.Checked, error) {
+func check(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, found *findings) (store.Checked, error) {
 	bar := f.IO.Count("fsck", 0)
 	defer bar.Stop()
 	return n.Upkeep.Fsck(ctx, found.add, bar.Add)
 }
 
 // repair finds out what is damaged, so that it will be replaced, and fetches it.
-func repair(ctx context.Context, f *cmdutil.Factory, n *node.Node, found *findings) error {
+func repair(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, found *findings) error {
 	if _, err := check(ctx, f, n, found); err != nil {
 		return err
 	}

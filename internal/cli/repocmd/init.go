@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 )
 
 // NewInit is `mythos init`.
@@ -60,7 +60,7 @@ func placeFlags(c *cobra.Command, p *engine.Places) {
 }
 
 func runNewDatabase(f *cmdutil.Factory, dir string) error {
-	root, err := node.Find(dir)
+	root, err := repo.Find(dir)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func runNewDatabase(f *cmdutil.Factory, dir string) error {
 
 // runInitShared is runInit for a folder that has no repository yet.
 func runInitShared(f *cmdutil.Factory, dir, name string, engines func(root string) error) error {
-	root := filepath.Join(dir, node.Folder)
+	root := filepath.Join(dir, repo.Folder)
 	if _, err := engine.ID(root); err == nil {
 		return clierr.New(clierr.Conflict, "%s is a repository already", root).On(root)
 	}
@@ -96,7 +96,7 @@ func runInit(f *cmdutil.Factory, dir, name string, engines func(root string) err
 	if name == "" {
 		name = filepath.Base(abs)
 	}
-	agent, fresh, err := node.Init(abs, name, engines)
+	agent, fresh, err := repo.Init(abs, name, engines)
 	if err != nil {
 		return err
 	}
@@ -104,6 +104,6 @@ func runInit(f *cmdutil.Factory, dir, name string, engines func(root string) err
 	if !fresh {
 		verb = "already initialized:"
 	}
-	f.IO.Notef("%s %s, public key %s", verb, filepath.Join(abs, node.Folder), agent.KeyHex())
-	return f.Emit(initialized{filepath.Join(abs, node.Folder), agent.KeyID(), agent.KeyHex(), agent.Hint, fresh}, func() { f.IO.Printf("%s\n", agent.KeyID()) })
+	f.IO.Notef("%s %s, public key %s", verb, filepath.Join(abs, repo.Folder), agent.KeyHex())
+	return f.Emit(initialized{filepath.Join(abs, repo.Folder), agent.KeyID(), agent.KeyHex(), agent.Hint, fresh}, func() { f.IO.Printf("%s\n", agent.KeyID()) })
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/history"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/overview"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 )
@@ -59,7 +59,7 @@ func NewLog(f *cmdutil.Factory) *cobra.Command {
 }
 
 // events are those that the flags select.
-func (o *logOptions) events(ctx context.Context, f *cmdutil.Factory, n *node.Node) (iter.Seq2[history.Event, error], error) {
+func (o *logOptions) events(ctx context.Context, f *cmdutil.Factory, n *repo.Repo) (iter.Seq2[history.Event, error], error) {
 	var h history.Options
 	s := overview.Selection{Outcome: o.Status, NotOK: o.OnlyFailed}
 	var err error

@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 )
 
@@ -147,7 +147,7 @@ func boundHeap(parallel int) (restore func()) {
 type batch struct {
 	f     *cmdutil.Factory
 	o     *callOptions
-	n     *node.Node
+	n     *repo.Repo
 	spec  calls.Spec
 	order chan *pending // in the order of the lines
 	slots chan struct{} // one for each call that is under way or waits to be written
@@ -173,7 +173,7 @@ func (b *batch) begin(ctx context.Context, stopped <-chan struct{}, num int, in 
 	return nil
 }
 
-func callOne(ctx context.Context, n *node.Node, s calls.Spec, in batchLine) (callLine, error) {
+func callOne(ctx context.Context, n *repo.Repo, s calls.Spec, in batchLine) (callLine, error) {
 	s.Key = []byte(in.key())
 	switch {
 	case in.Request != nil:

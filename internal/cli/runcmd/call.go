@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -73,7 +73,7 @@ func NewCall(f *cmdutil.Factory) *cobra.Command {
 }
 
 // prepare finds the tool and the capabilities.
-func prepare(ctx context.Context, f *cmdutil.Factory, o *callOptions) (*node.Node, calls.Spec, error) {
+func prepare(ctx context.Context, f *cmdutil.Factory, o *callOptions) (*repo.Repo, calls.Spec, error) {
 	n, err := f.Node(ctx)
 	if err != nil {
 		return nil, calls.Spec{}, err
@@ -156,7 +156,7 @@ func runCall(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 }
 
 // noteReplay says that the answer is a recorded one: whose, and since when.
-func noteReplay(f *cmdutil.Factory, n *node.Node, c *calls.Called) {
+func noteReplay(f *cmdutil.Factory, n *repo.Repo, c *calls.Called) {
 	if r := c.Recorded; r != nil {
 		f.IO.Notef("not run again: recorded at %s by %s, receipt %s", r.TimeObserved, cmp.Or(n.AgentName(r.Signer), r.Signer.String()), c.ReceiptID.Short())
 	}

@@ -3,13 +3,13 @@ package runcmd
 import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 )
 
 const redactUsage = "also keep a redacted episode, by the rules in this file"
 
 // redaction reads the file of rules; nil without one.
-func redaction(f *cmdutil.Factory, n *node.Node, file string) (*dataset.Redaction, error) {
+func redaction(f *cmdutil.Factory, n *repo.Repo, file string) (*dataset.Redaction, error) {
 	if file == "" {
 		return nil, nil
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/history"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
 )
 
@@ -27,7 +27,7 @@ func (s *said) Unwrap() error { return s.err }
 
 // Refusal says why a call of a tool was not let through, and adds what would allow it. Other
 // errors stay as they are.
-func Refusal(n *node.Node, err error, tool string) error {
+func Refusal(n *repo.Repo, err error, tool string) error {
 	var denied *caps.DeniedError
 	var conflict *ledger.ConflictError
 	switch {
@@ -42,7 +42,7 @@ func Refusal(n *node.Node, err error, tool string) error {
 	return err
 }
 
-func refusalText(n *node.Node, denied *caps.DeniedError, tool string) string {
+func refusalText(n *repo.Repo, denied *caps.DeniedError, tool string) string {
 	who := history.Event{By: n.AgentName(n.Self()), ByKey: n.Self().KeyHex()}.Who()
 	if denied.Check == caps.CheckActive {
 		return fmt.Sprintf("refused: %s holds no capability for tool %s", who, tool)

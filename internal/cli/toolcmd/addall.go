@@ -6,12 +6,12 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 )
 
 // addAll registers every tool of an MCP server. All of their names are checked before the
 // first one is registered.
-func addAll(ctx context.Context, f *cmdutil.Factory, n *node.Node, o *addOptions) error {
+func addAll(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, o *addOptions) error {
 	if !o.IsMCP || o.MCPTool != "" || o.NoCheck || o.ID != "" {
 		return clierr.Usagef("--mcp-all registers every tool of the server of --mcp; --mcp-tool, --no-check and --id are for a single tool")
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/mcp/pin"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -123,7 +123,7 @@ func printChange(f *cmdutil.Factory, c pin.Change, last []string) {
 }
 
 // compared asks a server that is registered for its tools, as its files are now.
-func compared(ctx context.Context, n *node.Node, s *pin.Server) (module exec.ModuleRef, changes []pin.Change, hash object.Hash, err error) {
+func compared(ctx context.Context, n *repo.Repo, s *pin.Server) (module exec.ModuleRef, changes []pin.Change, hash object.Hash, err error) {
 	if module, err = s.Module(ctx); err != nil {
 		if errors.Is(err, pin.ErrNoServer) {
 			err = clierr.New(clierr.NotFound, "%w", err).On(s.Name).With("register it: mythos mcp add " + s.Name + " -- CMD")

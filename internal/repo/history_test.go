@@ -1,4 +1,4 @@
-package node_test
+package repo_test
 
 import (
 	"context"
@@ -15,8 +15,8 @@ import (
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/history"
-	"github.com/mythos-project/mythos/internal/node"
 	"github.com/mythos-project/mythos/internal/overview"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -40,12 +40,12 @@ func (c *clock) pass(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-func open(tb testing.TB, dir string, c *clock) *node.Node {
+func open(tb testing.TB, dir string, c *clock) *repo.Repo {
 	tb.Helper()
-	if _, _, err := node.Init(dir, "alice", engine.Make); err != nil {
+	if _, _, err := repo.Init(dir, "alice", engine.Make); err != nil {
 		tb.Fatal(err)
 	}
-	n, err := node.Open(tb.Context(), filepath.Join(dir, node.Folder), node.Options{
+	n, err := repo.Open(tb.Context(), filepath.Join(dir, repo.Folder), repo.Options{
 		Config: &config.Config{Lease: time.Minute, Busy: time.Second}, Now: c.now, Debugf: func(string, ...any) {},
 	})
 	if err != nil {
@@ -62,7 +62,7 @@ func open(tb testing.TB, dir string, c *clock) *node.Node {
 var testTool = object.SumText("tool")
 
 // effect registers an effect and, unless it is left open, commits it.
-func effect(ctx context.Context, n *node.Node, key, request string, leaveOpen bool) error {
+func effect(ctx context.Context, n *repo.Repo, key, request string, leaveOpen bool) error {
 	d, err := n.Ledger.Register(ctx, testTool, []byte(key), object.SumText(request), ledger.Policy{Lease: time.Minute, Retry: ledger.Retry})
 	if err != nil || d.Action != ledger.Invoke {
 		return err
@@ -211,7 +211,7 @@ func BenchmarkMillion(b *testing.B) {
 	})
 }
 
-func fill(b *testing.B, n *node.Node, effects int) {
+func fill(b *testing.B, n *repo.Repo, effects int) {
 	size, err := n.Ledger.Size(b.Context())
 	if err != nil || size > 0 {
 		return

@@ -1,4 +1,4 @@
-package node_test
+package repo_test
 
 import (
 	"context"
@@ -15,11 +15,11 @@ import (
 	"github.com/mythos-project/mythos/exec/cell"
 	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/calls"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 )
 
-func appendCell(t *testing.T, n *node.Node, name string, events ...string) *exec.CellAppended {
+func appendCell(t *testing.T, n *repo.Repo, name string, events ...string) *exec.CellAppended {
 	t.Helper()
 	q := &exec.CellAppendRequest{CellID: cell.ID(name)}
 	for _, e := range events {
@@ -34,7 +34,7 @@ func appendCell(t *testing.T, n *node.Node, name string, events ...string) *exec
 }
 
 // stateOf reads all pages of a state, as "key=data@number".
-func stateOf(t *testing.T, n *node.Node, q exec.CellSnapshotRequest) (list []string) {
+func stateOf(t *testing.T, n *repo.Repo, q exec.CellSnapshotRequest) (list []string) {
 	t.Helper()
 	for {
 		page, err := n.Caller.SnapshotCell(t.Context(), &q, nil)
@@ -89,7 +89,7 @@ func TestCellState(t *testing.T) {
 	}
 }
 
-func checkKept(t *testing.T, n *node.Node, every, events uint64) {
+func checkKept(t *testing.T, n *repo.Repo, every, events uint64) {
 	t.Helper()
 	seen := 0
 	err := n.Cells.Each(t.Context(), func(c cell.Info) error {

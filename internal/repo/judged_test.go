@@ -1,4 +1,4 @@
-package node_test
+package repo_test
 
 import (
 	"path/filepath"
@@ -9,20 +9,20 @@ import (
 	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
 
 // acting opens a repository as the identity or, with a key's name, as that agent.
-func acting(t *testing.T, dir, key string, at object.Time) *node.Node {
+func acting(t *testing.T, dir, key string, at object.Time) *repo.Repo {
 	t.Helper()
-	root := filepath.Join(dir, node.Folder)
+	root := filepath.Join(dir, repo.Folder)
 	c := &config.Config{Lease: time.Minute, Busy: time.Second}
 	if key != "" {
 		c.Key = filepath.Join(identity.KeyDir(root), key+".key")
 	}
-	n, err := node.Open(t.Context(), root, node.Options{Config: c, Now: func() object.Time { at++; return at }, Debugf: func(string, ...any) {}})
+	n, err := repo.Open(t.Context(), root, repo.Options{Config: c, Now: func() object.Time { at++; return at }, Debugf: func(string, ...any) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func signedBy(t *testing.T, dir, key string, at object.Time, request string) obj
 	return id
 }
 
-func counted(t *testing.T, n *node.Node, id object.Hash) bool {
+func counted(t *testing.T, n *repo.Repo, id object.Hash) bool {
 	t.Helper()
 	raw, err := n.Ledger.Receipt(t.Context(), id)
 	if err != nil {
@@ -65,10 +65,10 @@ func TestOldDatesDoNotCount(t *testing.T) {
 	for name, known := range map[string]bool{"the entries at the rotation are known": true, "the times alone": false} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			if _, _, err := node.Init(dir, "alice", engine.Make); err != nil {
+			if _, _, err := repo.Init(dir, "alice", engine.Make); err != nil {
 				t.Fatal(err)
 			}
-			root, start := filepath.Join(dir, node.Folder), object.Time(1_700_000_000_000_000)
+			root, start := filepath.Join(dir, repo.Folder), object.Time(1_700_000_000_000_000)
 			before := signedBy(t, dir, "", start, "before")
 			ahead := signedBy(t, dir, "", start+9*hour, "before, by a clock that was ahead")
 			again := signedBy(t, dir, "", start+1, "before")

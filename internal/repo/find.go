@@ -1,7 +1,7 @@
-// Package node opens a repository and wires the rooms together: one concrete
+// Package repo opens a repository and wires the rooms together: one concrete
 // struct that the command line and the server stand on. It is the only place
 // that chooses a backend.
-package node
+package repo
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package node_test
+package repo_test
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/spawn"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
@@ -26,7 +26,7 @@ import (
 
 func clockAt() *clock { return &clock{at: 1_800_000_000_000_000} }
 
-func issue(t testing.TB, n *node.Node, scope string) caps.Chain {
+func issue(t testing.TB, n *repo.Repo, scope string) caps.Chain {
 	t.Helper()
 	s, err := n.Find.Scope(t.Context(), scope)
 	if err != nil {
@@ -48,7 +48,7 @@ func encode(t testing.TB, v any) []byte {
 	return raw
 }
 
-func putBlob(t testing.TB, n *node.Node, data string) object.Hash {
+func putBlob(t testing.TB, n *repo.Repo, data string) object.Hash {
 	t.Helper()
 	ref, err := n.Store.PutBlob(t.Context(), strings.NewReader(data), store.PutOptions{Media: "text/plain"})
 	if err != nil {
@@ -58,7 +58,7 @@ func putBlob(t testing.TB, n *node.Node, data string) object.Hash {
 }
 
 // do runs an effect of a built-in tool.
-func do(n *node.Node, name string, request []byte, key string, chains ...caps.Chain) (exec.Outcome, error) {
+func do(n *repo.Repo, name string, request []byte, key string, chains ...caps.Chain) (exec.Outcome, error) {
 	return n.Gate.Do(context.Background(), exec.Effect{Tool: exec.BuiltinID(name), Request: request, Key: []byte(key), Caps: chains})
 }
 
@@ -67,7 +67,7 @@ const spawnText = `.symbol main () -> any entry @main
 main: const r0, 7
 ret r0`
 
-func spawnBundle(t testing.TB, n *node.Node) (cid, task object.Hash) {
+func spawnBundle(t testing.TB, n *repo.Repo) (cid, task object.Hash) {
 	t.Helper()
 	raw, err := asm.Assemble([]byte(spawnText))
 	if err != nil {
@@ -89,7 +89,7 @@ type enforced struct {
 	denies  []string // scopes of the kind that do not
 }
 
-func enforcements(t *testing.T, n *node.Node) []enforced {
+func enforcements(t *testing.T, n *repo.Repo) []enforced {
 	cid, other := putBlob(t, n, "hello"), object.SumText("other")
 	h := object.SumText("x")
 	bundle, task := spawnBundle(t, n)

@@ -1,4 +1,4 @@
-package node_test
+package repo_test
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/engine"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -23,13 +23,13 @@ import (
 // limits allow happens, and nothing else.
 func TestQuotaOnDisk(t *testing.T) {
 	dir, c := t.TempDir(), clockAt()
-	if _, _, err := node.Init(dir, "alice", engine.Make); err != nil {
+	if _, _, err := repo.Init(dir, "alice", engine.Make); err != nil {
 		t.Fatal(err)
 	}
 	var root, leaf caps.Chain
 	var done [2]atomic.Int64
 	for round := range 2 {
-		n, err := node.Open(t.Context(), filepath.Join(dir, node.Folder), node.Options{
+		n, err := repo.Open(t.Context(), filepath.Join(dir, repo.Folder), repo.Options{
 			Config: &config.Config{Lease: time.Minute, Busy: time.Second}, Now: c.now,
 		})
 		if err != nil {
@@ -74,7 +74,7 @@ func TestQuotaOnDisk(t *testing.T) {
 }
 
 // hammer has 64 callers append one event, each a number of times.
-func hammer(t *testing.T, n *node.Node, chains []caps.Chain, done *[2]atomic.Int64, times int) {
+func hammer(t *testing.T, n *repo.Repo, chains []caps.Chain, done *[2]atomic.Int64, times int) {
 	request := encode(t, &exec.CellAppendRequest{CellID: object.SumText("cell:log"), Events: []exec.CellEvent{{Type: 1, Key: []byte{}, Data: []byte{}}}})
 	var wg sync.WaitGroup
 	for g := range 64 {

@@ -1,4 +1,4 @@
-package node_test
+package repo_test
 
 import (
 	"bytes"
@@ -10,13 +10,13 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/calls"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
 
 // echoed adds the built-in test tool "test.echo" and gives a capability for it.
-func echoed(t *testing.T, n *node.Node) caps.Chain {
+func echoed(t *testing.T, n *repo.Repo) caps.Chain {
 	t.Helper()
 	id := exec.BuiltinID("test.echo")
 	n.Gate.Builtin("test.echo", exec.Builtin{
@@ -112,7 +112,7 @@ func TestRedactedLargeRequest(t *testing.T) {
 	}
 }
 
-func receiptOf(t *testing.T, n *node.Node, id object.Hash) *ledger.Receipt {
+func receiptOf(t *testing.T, n *repo.Repo, id object.Hash) *ledger.Receipt {
 	t.Helper()
 	raw, err := n.Source.ReceiptBytes(t.Context(), id)
 	if err != nil {

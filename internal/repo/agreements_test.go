@@ -1,4 +1,4 @@
-package node_test
+package repo_test
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/codebook"
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/engine"
-	"github.com/mythos-project/mythos/internal/node"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -22,19 +22,19 @@ import (
 
 // agreeing is a repository with a clock that the test moves.
 type agreeing struct {
-	*node.Node
+	*repo.Repo
 	now object.Time
 }
 
 func newAgreeing(t testing.TB) *agreeing {
 	t.Helper()
 	dir := t.TempDir()
-	if _, _, err := node.Init(dir, "near", engine.Make); err != nil {
+	if _, _, err := repo.Init(dir, "near", engine.Make); err != nil {
 		t.Fatal(err)
 	}
 	a := &agreeing{now: 1_000_000_000}
 	var err error
-	a.Node, err = node.Open(context.Background(), filepath.Join(dir, node.Folder), node.Options{
+	a.Repo, err = repo.Open(context.Background(), filepath.Join(dir, repo.Folder), repo.Options{
 		Config: &config.Config{Lease: time.Minute, Busy: time.Second}, Now: func() object.Time { return a.now },
 	})
 	if err != nil {

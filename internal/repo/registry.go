@@ -1,4 +1,4 @@
-package node
+package repo
 
 import (
 	"context"
@@ -10,18 +10,18 @@ import (
 )
 
 // registry is that of recipes, models, suites, policies and rings here.
-func (n *Node) registry() *model.Registry {
+func (r *Repo) registry() *model.Registry {
 	ctx := context.Background()
 	trusts := func(domain string) model.TrustedAt {
 		return func(a object.AgentID, at model.When) bool {
-			return n.Judge.Counted(ctx, a, domain, n.Judge.Moment(ctx, at))
+			return r.Judge.Counted(ctx, a, domain, r.Judge.Moment(ctx, at))
 		}
 	}
 	receipt := func(a object.AgentID, at model.When) bool {
-		return n.Judge.ReceiptCounted(ctx, a, n.Judge.Moment(ctx, at))
+		return r.Judge.ReceiptCounted(ctx, a, r.Judge.Moment(ctx, at))
 	}
 	return &model.Registry{
-		KV: n.DB, Store: n.Store, Receipts: receipts{n.Source}, Responses: n.Store, Pins: n.Store, Now: n.Now,
+		KV: r.DB, Store: r.Store, Receipts: receipts{r.Source}, Responses: r.Store, Pins: r.Store, Now: r.Now,
 		Trust: model.Trust{Receipt: receipt, Attest: trusts(keyfile.ForAttest), Policy: trusts("deploy")},
 	}
 }
@@ -30,6 +30,6 @@ func (n *Node) registry() *model.Registry {
 type receipts struct{ src *dataset.StoreSource }
 
 // Receipt implements model.Receipts.
-func (r receipts) Receipt(ctx context.Context, id object.Hash) ([]byte, error) {
-	return r.src.ReceiptBytes(ctx, id)
+func (rs receipts) Receipt(ctx context.Context, id object.Hash) ([]byte, error) {
+	return rs.src.ReceiptBytes(ctx, id)
 }

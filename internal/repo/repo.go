@@ -1,4 +1,4 @@
-package node
+package repo
 
 import (
 	"context"
@@ -43,9 +43,9 @@ import (
 	"github.com/mythos-project/mythos/store/socket"
 )
 
-// Node is an open repository: an identity, a store, a ledger, and the executor
+// Repo is an open repository: an identity, a store, a ledger, and the executor
 // that stands on them. Its fields are set once, by Open.
-type Node struct {
+type Repo struct {
 	*identity.Identity
 	Judge       *authority.Judge
 	Config      *config.Config
@@ -102,80 +102,80 @@ type Options struct {
 }
 
 // Open opens the repository at dir, a .mythos folder.
-func Open(ctx context.Context, dir string, o Options) (*Node, error) {
+func Open(ctx context.Context, dir string, o Options) (*Repo, error) {
 	now := o.Now
 	id, err := identity.Load(dir, o.Config.Key, o.Passphrase, func() object.Time { return now() })
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{Identity: id, Config: o.Config, debugf: o.Debugf}
-	if n.debugf == nil {
-		n.debugf = func(string, ...any) {}
+	r := &Repo{Identity: id, Config: o.Config, debugf: o.Debugf}
+	if r.debugf == nil {
+		r.debugf = func(string, ...any) {}
 	}
 	e, err := engine.Open(dir, engine.Options{Wait: o.Config.Busy, Debugf: o.Debugf})
 	if err != nil {
 		return nil, err
 	}
 	now = e.Clock(ctx, o.Now)
-	n.engine, n.DB = e, e.DB
-	n.close = append(n.close, e.Close)
-	n.Store = store.New(e.DB, e.Chunks)
-	n.Ledger = ledger.Open(n.DB, n.Key, n.Now)
-	n.Ledger.Known = append(n.Trust.EverFor(keyfile.ForLedger), n.Former...)
-	n.Judge = &authority.Judge{ID: id, Ledger: n.Ledger, Store: n.Store, Debugf: n.debugf}
-	n.Ledger.Operator = func(a object.AgentID, m ledger.Moment) bool { return n.Judge.Operates(ctx, a, m) }
-	n.Running = running.New(filepath.Join(dir, "running"))
-	n.Ledger.Holders = n.Running
+	r.engine, r.DB = e, e.DB
+	r.close = append(r.close, e.Close)
+	r.Store = store.New(e.DB, e.Chunks)
+	r.Ledger = ledger.Open(r.DB, r.Key, r.Now)
+	r.Ledger.Known = append(r.Trust.EverFor(keyfile.ForLedger), r.Former...)
+	r.Judge = &authority.Judge{ID: id, Ledger: r.Ledger, Store: r.Store, Debugf: r.debugf}
+	r.Ledger.Operator = func(a object.AgentID, m ledger.Moment) bool { return r.Judge.Operates(ctx, a, m) }
+	r.Running = running.New(filepath.Join(dir, "running"))
+	r.Ledger.Holders = r.Running
 	if e.Shared != nil {
-		n.Ledger.Home = e.Shared.Home
-		copy(n.Ledger.Instance, e.Shared.Home)
+		r.Ledger.Home = e.Shared.Home
+		copy(r.Ledger.Instance, e.Shared.Home)
 	}
-	n.Revocations = caps.NewRevocations(n.DB)
-	n.Verifier = &caps.Verifier{Trusted: n.TrustsIssuer, Revoked: n.Revocations.Lookup(ctx), MaxAge: n.Trust.MaxAge}
-	n.Policies = caps.NewPolicies(n.DB, func(p *caps.IssuancePolicy) bool { return n.Judge.TrustsPolicy(ctx, p) })
-	n.Quotas = caps.NewQuotas(n.DB)
-	n.Source = &dataset.StoreSource{Store: n.Store, Ledger: n.Ledger}
-	n.Models = n.registry()
-	if err := n.executor(); err != nil {
-		return nil, errors.Join(err, n.Close())
+	r.Revocations = caps.NewRevocations(r.DB)
+	r.Verifier = &caps.Verifier{Trusted: r.TrustsIssuer, Revoked: r.Revocations.Lookup(ctx), MaxAge: r.Trust.MaxAge}
+	r.Policies = caps.NewPolicies(r.DB, func(p *caps.IssuancePolicy) bool { return r.Judge.TrustsPolicy(ctx, p) })
+	r.Quotas = caps.NewQuotas(r.DB)
+	r.Source = &dataset.StoreSource{Store: r.Store, Ledger: r.Ledger}
+	r.Models = r.registry()
+	if err := r.executor(); err != nil {
+		return nil, errors.Join(err, r.Close())
 	}
-	n.Gate.Waiting = o.Waiting
-	return n, nil
+	r.Gate.Waiting = o.Waiting
+	return r, nil
 }
 
 // ForPeers lets tools run for peers from now on: not in the folder of this process, and
 // without the variables that only a caller of this machine passes on.
-func (n *Node) ForPeers() { n.programs.Peers = true }
+func (r *Repo) ForPeers() { r.programs.Peers = true }
 
 // executor wires the gate: runners, built-in effects, the VM.
-func (n *Node) executor() error {
-	w := wasm.New(n.Store, n.wasmCache())
-	n.wasm = w
-	n.close = append(n.close, func() error { return w.Close(context.Background()) })
+func (r *Repo) executor() error {
+	w := wasm.New(r.Store, r.wasmCache())
+	r.wasm = w
+	r.close = append(r.close, func() error { return w.Close(context.Background()) })
 	programs, web := &process.Runner{}, httptool.New(nil, nil)
-	n.programs = programs
-	n.close = append(n.close, func() error { web.Close(); return nil })
-	n.mcp = &mcptool.Runner{Process: programs, HTTP: web, Debugf: n.debugf, Definitions: n.Store.Bytes}
-	n.close = append(n.close, n.mcp.Close)
-	n.Tools = exec.NewTools(n.DB)
-	n.Gate = &exec.Gate{
-		Signer: n.Key, Now: n.Now, Verifier: n.Verifier, Quotas: n.Quotas, Ledger: n.Ledger, Responses: n.Store,
-		Tools: n.Tools,
+	r.programs = programs
+	r.close = append(r.close, func() error { web.Close(); return nil })
+	r.mcp = &mcptool.Runner{Process: programs, HTTP: web, Debugf: r.debugf, Definitions: r.Store.Bytes}
+	r.close = append(r.close, r.mcp.Close)
+	r.Tools = exec.NewTools(r.DB)
+	r.Gate = &exec.Gate{
+		Signer: r.Key, Now: r.Now, Verifier: r.Verifier, Quotas: r.Quotas, Ledger: r.Ledger, Responses: r.Store,
+		Tools: r.Tools,
 		Runners: map[uint8]exec.Runner{exec.KindWasm: w, exec.KindProcess: programs, exec.KindHTTP: web,
-			exec.KindMCP: n.mcp},
-		Lease: n.Config.Lease, Capture: n.Config.Capture, Defaults: exec.Limits{Timeout: n.Config.Timeout}, Wait: exec.WaitForever,
+			exec.KindMCP: r.mcp},
+		Lease: r.Config.Lease, Capture: r.Config.Capture, Defaults: exec.Limits{Timeout: r.Config.Timeout}, Wait: exec.WaitForever,
 	}
-	exec.AddBlobTools(n.Gate, n.Store)
-	n.Exec = &exec.Executor{Gate: n.Gate, Store: n.Store, KV: n.DB}
-	n.Cells = &cell.Cells{KV: n.DB, Store: n.Store, Debugf: n.debugf}
-	n.wire()
-	n.builtins()
+	exec.AddBlobTools(r.Gate, r.Store)
+	r.Exec = &exec.Executor{Gate: r.Gate, Store: r.Store, KV: r.DB}
+	r.Cells = &cell.Cells{KV: r.DB, Store: r.Store, Debugf: r.debugf}
+	r.wire()
+	r.builtins()
 	return nil
 }
 
 // wasmCache is where this user keeps compiled modules. Its key is a signature that only
 // our own key can make. Where there is no home there is no cache, and none is made.
-func (n *Node) wasmCache() wasm.Cache {
+func (r *Repo) wasmCache() wasm.Cache {
 	base, err := os.UserCacheDir()
 	if err == nil {
 		var home os.FileInfo
@@ -184,27 +184,27 @@ func (n *Node) wasmCache() wasm.Cache {
 		}
 	}
 	if err != nil {
-		n.debugf("wasm cache: %v: compiled modules are not kept", err)
+		r.debugf("wasm cache: %v: compiled modules are not kept", err)
 		return wasm.Cache{}
 	}
-	seal, err := n.Key.Sign([]byte("mythos wasm cache"))
+	seal, err := r.Key.Sign([]byte("mythos wasm cache"))
 	if err != nil {
-		n.debugf("wasm cache: %v: compiled modules are not kept", err)
+		r.debugf("wasm cache: %v: compiled modules are not kept", err)
 		return wasm.Cache{}
 	}
-	return wasm.Cache{Dir: filepath.Join(base, "mythos", "wasm", n.Self().KeyHex()[:16]), Key: seal[:], Debugf: n.debugf}
+	return wasm.Cache{Dir: filepath.Join(base, "mythos", "wasm", r.Self().KeyHex()[:16]), Key: seal[:], Debugf: r.debugf}
 }
 
 // ServeLocal lets the other commands on this repository work through this process
 // ([engine.Engine.Listen]).
-func (n *Node) ServeLocal() (*socket.Server, error) { return n.engine.Listen() }
+func (r *Repo) ServeLocal() (*socket.Server, error) { return r.engine.Listen() }
 
 // Close closes what Open opened, last first.
-func (n *Node) Close() error {
+func (r *Repo) Close() error {
 	var errs []error
-	for i := len(n.close) - 1; i >= 0; i-- {
-		errs = append(errs, n.close[i]())
+	for i := len(r.close) - 1; i >= 0; i-- {
+		errs = append(errs, r.close[i]())
 	}
-	n.close = nil
+	r.close = nil
 	return errors.Join(errs...)
 }

@@ -1,0 +1,19 @@
+package repo
+
+import (
+	"github.com/mythos-project/mythos/internal/pins"
+	"github.com/mythos-project/mythos/internal/recording"
+	"github.com/mythos-project/mythos/internal/spawn"
+)
+
+// builtins registers the built-in effects.
+func (r *Repo) builtins() {
+	r.Datasets.Register()
+	r.Learn.Register()
+	r.Codebooks.Register()
+	r.Indexes.Register()
+	(&pins.Pins{ID: r.Identity, Gate: r.Gate, Store: r.Store}).Register()
+	r.Cells.Register(r.Gate)
+	(&spawn.Spawner{Gate: r.Gate, Store: r.Store, Caller: r.Caller}).Register()
+	r.Gate.Builtin("once", (&recording.Runner{Programs: r.programs, Tools: r.Tools, Blobs: r.Store}).Builtin())
+}
