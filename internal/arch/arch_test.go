@@ -19,6 +19,12 @@ const module = "github.com/mythos-project/mythos/"
 // leaves are rooms for anything that needs them. They import one another at most.
 var leaves = []string{"internal/atomicfile", "internal/decimal", "internal/flock", "internal/jsontext", "internal/par", "internal/plainfile", "internal/strictyaml", "internal/units", "store/kv"}
 
+// on is what a room above the protocol may import: the protocol, and the rooms named.
+func on(below ...string) []string {
+	return append([]string{"object", "object/...", "store", "store/...", "caps", "caps/...", "ledger", "ledger/...", "packet", "packet/...", "exec", "exec/...",
+		"dataset", "dataset/...", "model", "model/..."}, below...)
+}
+
 // rooms lists every package with the rooms of this module that its code may
 // import. "*" is anything. A folder ending in /... rules all packages below it.
 var rooms = []struct {
@@ -67,26 +73,47 @@ var rooms = []struct {
 	{"internal/peer/auth", []string{"object", "object/...", "caps", "caps/scope", "caps/..."}},
 	{"internal/objects", []string{"object", "object/...", "store", "internal/catalog"}},
 	{"internal/identity", []string{"object", "object/sign", "store", "caps", "caps/scope", "internal/keyfile"}},
-	{"internal/authority", []string{"caps", "caps/scope", "exec", "internal/identity", "internal/keyfile", "internal/objects", "ledger", "model", "object", "object/sign", "store"}},
-	{"internal/toolbox", []string{"exec", "exec/mcptool", "exec/process", "exec/wasm", "internal/mcp/pin", "object", "store"}},
-	{"internal/history", []string{"caps", "internal/identity", "internal/objects", "internal/toolbox", "ledger", "object", "store"}},
-	{"internal/peers", []string{"object", "store"}},
-	{"internal/lookup", []string{"caps", "caps/scope", "dataset", "exec", "internal/catalog", "internal/history", "internal/identity", "internal/objects", "internal/peers", "internal/toolbox", "ledger", "model", "object", "object/can", "store"}},
-	{"internal/episodes", []string{"caps", "dataset", "dataset/ingest", "exec", "exec/ir", "internal/authority", "internal/identity", "internal/toolbox", "ledger", "object", "store"}},
-	{"internal/calls", []string{"caps", "caps/scope", "dataset", "exec", "exec/cell", "internal/authority", "internal/episodes", "internal/identity", "internal/objects", "ledger", "model", "object", "object/can", "packet", "store"}},
-	{"internal/datasets", []string{"caps", "dataset", "exec", "exec/ir", "internal/authority", "internal/calls", "internal/episodes", "internal/identity", "internal/lookup", "internal/objects", "internal/toolbox", "object", "object/can", "object/merkle", "store"}},
-	{"internal/learn", []string{"caps", "caps/scope", "dataset", "exec", "internal/authority", "internal/calls", "internal/datasets", "internal/engine", "internal/identity", "internal/lookup", "internal/objects", "internal/toolbox", "ledger", "model", "object", "object/can", "store"}},
-	{"internal/indexes", []string{"dataset", "exec", "internal/calls", "internal/episodes", "internal/identity", "internal/recall", "model", "object", "store"}},
-	{"internal/codebook", []string{"exec", "internal/calls", "internal/identity", "internal/keyfile", "internal/lookup", "internal/objects", "model", "object", "object/can", "packet", "store"}},
-	{"internal/packets", []string{"caps", "exec", "exec/ir", "internal/authority", "internal/calls", "internal/codebook", "internal/identity", "internal/keyfile", "ledger", "object", "object/can", "object/sign", "packet"}},
-	{"internal/task", []string{"caps", "caps/scope", "exec", "exec/ir", "internal/authority", "internal/engine", "internal/identity", "internal/packets", "internal/spawn", "object", "store"}},
-	{"internal/explain", []string{"caps", "caps/scope", "exec", "exec/ir", "internal/authority", "internal/identity", "internal/learn", "internal/lookup", "internal/objects", "internal/packets", "internal/toolbox", "ledger", "model", "model/why", "object", "store"}},
-	{"internal/transfer", []string{"caps", "caps/scope", "dataset", "exec", "internal/authority", "internal/catalog", "internal/codebook", "internal/datasets", "internal/episodes", "internal/explain", "internal/identity", "internal/lookup", "internal/objects", "ledger", "model", "model/why", "object", "object/can", "object/merkle", "packet", "store"}},
-	{"internal/upkeep", []string{"caps", "caps/scope", "dataset", "exec", "exec/cell", "internal/authority", "internal/catalog", "internal/identity", "internal/indexes", "internal/objects", "internal/packets", "internal/running", "internal/task", "internal/transfer", "ledger", "object", "store"}},
-	{"internal/spawn", []string{"caps/scope", "exec", "exec/ir", "exec/output", "internal/calls", "object", "object/can", "store"}},
-	{"internal/pins", []string{"caps/scope", "exec", "internal/calls", "internal/identity", "object", "store"}},
-	{"internal/repo", []string{"caps", "dataset", "exec", "exec/cell", "exec/httptool", "exec/mcptool", "exec/process", "exec/wasm", "internal/authority", "internal/calls", "internal/codebook", "internal/config", "internal/datasets", "internal/engine", "internal/episodes", "internal/explain", "internal/history", "internal/identity", "internal/indexes", "internal/keyfile", "internal/learn", "internal/lookup", "internal/packets", "internal/peers", "internal/pins", "internal/recording", "internal/running", "internal/spawn", "internal/task", "internal/toolbox", "internal/transfer", "internal/upkeep", "ledger", "model", "object", "object/sign", "store", "store/socket"}},
-	{"internal/...", []string{"*"}},
+	{"internal/authority", on("internal/identity", "internal/keyfile", "internal/objects")},
+	{"internal/toolbox", on("internal/mcp/pin")},
+	{"internal/history", on("internal/identity", "internal/objects", "internal/toolbox")},
+	{"internal/peers", on()},
+	{"internal/lookup", on("internal/catalog", "internal/history", "internal/identity", "internal/objects", "internal/peers", "internal/toolbox")},
+	{"internal/episodes", on("internal/authority", "internal/identity", "internal/toolbox")},
+	{"internal/calls", on("internal/authority", "internal/episodes", "internal/identity", "internal/objects")},
+	{"internal/datasets", on("internal/authority", "internal/calls", "internal/episodes", "internal/identity", "internal/lookup", "internal/objects", "internal/toolbox")},
+	{"internal/learn", on("internal/authority", "internal/calls", "internal/datasets", "internal/engine", "internal/identity", "internal/lookup", "internal/objects", "internal/toolbox")},
+	{"internal/indexes", on("internal/calls", "internal/episodes", "internal/identity", "internal/recall")},
+	{"internal/codebook", on("internal/calls", "internal/identity", "internal/keyfile", "internal/lookup", "internal/objects")},
+	{"internal/spawn", on("internal/calls")},
+	{"internal/pins", on("internal/calls", "internal/identity")},
+	{"internal/packets", on("internal/authority", "internal/calls", "internal/codebook", "internal/identity", "internal/keyfile")},
+	{"internal/task", on("internal/authority", "internal/engine", "internal/identity", "internal/packets", "internal/spawn")},
+	{"internal/explain", on("internal/authority", "internal/identity", "internal/learn", "internal/lookup", "internal/objects", "internal/packets", "internal/toolbox")},
+	{"internal/transfer", on("internal/authority", "internal/catalog", "internal/codebook", "internal/datasets", "internal/episodes", "internal/explain", "internal/identity", "internal/lookup", "internal/objects")},
+	{"internal/upkeep", on("internal/authority", "internal/catalog", "internal/identity", "internal/indexes", "internal/objects", "internal/packets", "internal/running", "internal/task", "internal/transfer")},
+	{"internal/repo", on("internal/authority", "internal/calls", "internal/codebook", "internal/config", "internal/datasets", "internal/engine", "internal/episodes", "internal/explain", "internal/history", "internal/identity", "internal/indexes", "internal/keyfile", "internal/learn", "internal/lookup", "internal/packets", "internal/peers", "internal/pins", "internal/recording", "internal/running", "internal/spawn", "internal/task", "internal/toolbox", "internal/transfer", "internal/upkeep")},
+	{"internal/once", on("internal/calls", "internal/recording", "internal/repo", "internal/toolbox")},
+	{"internal/overview", on("internal/history", "internal/lookup", "internal/peers", "internal/repo")},
+	{"internal/peer", on("internal/codebook", "internal/packets", "internal/peer/auth", "internal/peers", "internal/repo", "internal/task", "internal/transfer")},
+	{"internal/catalog", on()},
+	{"internal/evidence", on()},
+	{"internal/sample", on()},
+	{"internal/conform", on("internal/catalog", "internal/evidence", "internal/peer", "internal/peer/auth")},
+	{"internal/conform/generate", on("internal/catalog", "internal/conform", "internal/evidence", "internal/sample")},
+	{"internal/recording", on()},
+	{"internal/running", on("internal/supervise")},
+	{"internal/specgen", on("internal/catalog")},
+	{"internal/docgen", on("internal/cli", "internal/cli/clierr", "internal/cli/cmdutil", "internal/config")},
+	{"internal/docgen/gen", on("internal/docgen")},
+	{"internal/mcp/launcher", on()},
+	{"internal/mcp/pin", on()},
+	{"internal/mcp/session", on()},
+	{"internal/mcp/wrap", on("internal/mcp/session")},
+	{"internal/cli/clierr", nil},
+	{"internal/cli/...", on("internal/calls", "internal/catalog", "internal/cli/clierr", "internal/cli/cmdutil", "internal/codebook", "internal/config", "internal/conform", "internal/datasets", "internal/engine", "internal/episodes", "internal/evidence", "internal/explain", "internal/history", "internal/identity", "internal/indexes", "internal/keyfile", "internal/learn", "internal/lookup", "internal/mcp/launcher", "internal/mcp/pin", "internal/mcp/session", "internal/mcp/wrap", "internal/once", "internal/overview", "internal/packets", "internal/peer", "internal/peer/auth", "internal/peers", "internal/recording", "internal/repo", "internal/show", "internal/task", "internal/toolbox", "internal/ui", "internal/upkeep", "spec/vectors", "tools")},
+	{"internal/cli/datasetcmd", on("internal/cli/clierr", "internal/cli/cmdutil", "internal/cli/runcmd", "internal/datasets", "internal/episodes", "internal/lookup", "internal/repo", "internal/ui")},
+	{"internal/cli/conformcmd", on("internal/cli/clierr", "internal/cli/cmdutil", "internal/conform", "internal/ui", "spec/vectors")},
+	{"internal/cli", on("internal/cli/...", "internal/catalog", "internal/config", "internal/engine", "internal/identity", "internal/keyfile", "internal/lookup", "internal/overview", "internal/peers", "internal/repo", "internal/supervise", "internal/ui")},
 	{"cmd/...", []string{"internal/cli", "internal/cli/..."}},
 	{"bench/...", []string{"*"}},
 	{"examples/...", []string{"*"}},
@@ -230,6 +257,16 @@ func keepers(imp string) ([]string, bool) {
 
 func within(pkg, room string) bool {
 	return room == "" || pkg == room || strings.HasPrefix(pkg, room+"/")
+}
+
+// TestNoRoomImportsAll: every room of this module says which others it may import; tools
+// beside it, such as benchmarks, may import anything.
+func TestNoRoomImportsAll(t *testing.T) {
+	for _, r := range rooms {
+		if slices.Contains(r.below, "*") && (strings.HasPrefix(r.name, "internal/") || strings.HasPrefix(r.name, "cmd/")) {
+			t.Errorf("%s may import everything: name the rooms", r.name)
+		}
+	}
 }
 
 // TestRoomsStayApart pins the rule that caps, ledger and packet never import one
