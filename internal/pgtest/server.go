@@ -72,7 +72,21 @@ func StopShared() {
 }
 
 // Start makes a cluster and starts its server. Only a durable one syncs what it writes.
-func Start(durable bool) (s *Server, err error) {
+func Start(durable bool) (*Server, error) {
+	fsync := "fsync=off"
+	if durable {
+		fsync = "fsync=on"
+	}
+	return begin(fsync, "initdb", "-U", "mythos", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+}
+
+// Standby starts a durable copy that follows s.
+func (s *Server) Standby() (*Server, error) {
+	return begin("fsync=on", "pg_basebackup", "-h", s.Dir, "-U", "mythos", "-R", "-c", "fast", "--no-sync")
+}
+
+// begin makes a server's folder with a program that takes -D, and starts the server.
+func begin(fsync, program string, args ...string) (s *Server, err error) {
 	s = &Server{done: make(chan error, 1)}
 	if s.bin, err = binaries(); err != nil {
 		return nil, err
@@ -85,19 +99,18 @@ func Start(durable bool) (s *Server, err error) {
 		return nil, err
 	}
 	if who != nil {
-		if err := os.Chown(s.Dir, int(who.Uid), int(who.Gid)); err != nil {
-			return nil, err
+		err = os.Chown(s.Dir, int(who.Uid), int(who.Gid))
+	}
+	if err == nil {
+		var out []byte
+		if out, err = s.command(who, program, append(args, "-D", s.data())...).CombinedOutput(); err != nil {
+			err = fmt.Errorf("%s: %w: %s", program, err, out)
 		}
 	}
-	initdb := s.command(who, "initdb", "-D", s.data(), "-U", "mythos", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+	if err == nil {
+		err = s.start(who, fsync)
 	}
-	fsync := "fsync=off"
-	if durable {
-		fsync = "fsync=on"
-	}
-	if err := s.start(who, fsync); err != nil {
+	if err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
 	return s, nil
@@ -148,6 +161,12 @@ func (s *Server) start(who *syscall.Credential, fsync string) error {
 	}
 }
 
+// Crash ends the server as a loss of power would.
+func (s *Server) Crash() {
+	_ = s.cmd.Process.Signal(syscall.SIGQUIT)
+	s.done <- <-s.done
+}
+
 // Stop ends the server and removes its folder.
 func (s *Server) Stop() error {
 	if s.cmd != nil && s.cmd.Process != nil {
@@ -195,6 +214,20 @@ func (s *Server) Exec(t testing.TB, database, sql string) {
 	if _, err := conn.Exec(context.Background(), sql); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Ask asks a question of yes or no.
+func (s *Server) Ask(t testing.TB, sql string) (yes bool) {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), s.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if err := conn.QueryRow(context.Background(), sql).Scan(&yes); err != nil {
+		t.Fatal(err)
+	}
+	return yes
 }
 
 // Terminate ends every connection to a database, in whatever it is about.
