@@ -94,7 +94,7 @@ func parseChat(line []byte, h Handler) (*Record, error) {
 	}
 	asked := chatInput(l, messages[:answer])
 	rec.Input = jsontext.Compact(asked.JSON())
-	taken := func(name string) bool { return name == timed || asked.Has(name) }
+	taken := func(name string) bool { return timed != "" && name == timed || asked.Has(name) }
 	rec.Details = chatDetails(l, taken, messages, answer, last)
 	return rec, err
 }

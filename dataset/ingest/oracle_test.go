@@ -75,6 +75,7 @@ func FuzzChatLikeEncodingJSON(f *testing.F) {
 	f.Add(turn(twoCalls, `{"role":"tool","content":"one"},{"role":"tool","content":"two"}`))
 	f.Add(`{"messages":[{"role":"user","content":[{"type":"image_url","n":1.0}]},{"role":"assistant","content":"a"},{"role":"user","content":null}],"model":"m","usage":{"n":9007199254740993},"id":1e400}`)
 	f.Add(`{"messages":[{"role":"developer","content":"d"},{"role":"assistant","tool_calls":[{"id":"x","function":{"name":"f","arguments":"{}"}},{"id":"y","function":{"name":"g","arguments":""}}]},{"role":"tool","tool_call_id":"y","content":"2"},{"role":"tool","tool_call_id":"x","content":"1"},{"role":"assistant","content":"a","refusal":null}]}`)
+	f.Add(`{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}],"":{"n":0}}`)
 	f.Fuzz(func(t *testing.T, line string) {
 		h := &hearer{}
 		if err := (chat{}).Read(strings.NewReader(line), h); err != nil || len(h.list) != 1 || len(h.bad) > 0 {
