@@ -14,21 +14,21 @@ var errFound = errors.New("found enough")
 
 // FindReceipts returns at most limit ids of receipts that begin with the hex digits of
 // prefix, ascending. It costs a scan of those.
-func (l *Ledger) FindReceipts(ctx context.Context, prefix string, limit int) ([]object.Hash, error) {
-	return l.find(ctx, receiptKeys, prefix, limit)
+func (a *archive) FindReceipts(ctx context.Context, prefix string, limit int) ([]object.Hash, error) {
+	return a.find(ctx, receiptKeys, prefix, limit)
 }
 
 // FindEffects returns at most limit ids of effects that begin with the hex digits of
 // prefix, ascending. It costs a scan of those.
-func (l *Ledger) FindEffects(ctx context.Context, prefix string, limit int) ([]object.Hash, error) {
-	return l.find(ctx, historyKeys, prefix, limit)
+func (a *archive) FindEffects(ctx context.Context, prefix string, limit int) ([]object.Hash, error) {
+	return a.find(ctx, historyKeys, prefix, limit)
 }
 
-func (l *Ledger) find(ctx context.Context, space, prefix string, limit int) (found []object.Hash, err error) {
+func (a *archive) find(ctx context.Context, space, prefix string, limit int) (found []object.Hash, err error) {
 	if strings.Trim(prefix, "0123456789abcdef") != "" || len(prefix) > 64 || limit < 1 {
 		return nil, nil
 	}
-	err = l.kv.Scan(ctx, space+prefix, kv.End(space+prefix), func(key string, _ []byte) error {
+	err = a.kv.Scan(ctx, space+prefix, kv.End(space+prefix), func(key string, _ []byte) error {
 		id, err := object.ParseHash(key[len(space):])
 		if err != nil {
 			return fmt.Errorf("%w: key %q", ErrEntry, key)

@@ -27,19 +27,19 @@ type KV = kv.KV
 // over the same store. Leases compare against now, which is one source of time
 // for all executors of a ledger.
 type Ledger struct {
-	kv   KV
+	archive
+	running
+
 	self executor
 	now  func() object.Time
-	log  *mlog.Log
 	keys *keyring
 	memo memo
 
 	// Instance tells this process from others of the same agent: InstanceSize random bytes,
-	// or nil, which makes its attempts those of all of them. Holders knows which attempts
-	// are under way; nil: leases alone tell. Home begins the Instance of those whose attempts
-	// Holders can know to be over; empty: it knows all. Set them before first use.
+	// or nil, which makes its attempts those of all of them. Home begins the Instance of
+	// those whose attempts Holders can know to be over; empty: it knows all. Set both before
+	// first use.
 	Instance []byte
-	Holders  Holders
 	Home     []byte
 
 	// Known are agents whose marks and commits can be verified though no entry
@@ -50,7 +50,23 @@ type Ledger struct {
 
 	renewals sync.Map // effects, by id, whose lease this Ledger renewed
 
-	noted  sync.Map // tools, by id, that the log has registers of
+	noted sync.Map // tools, by id, that the log has registers of
+}
+
+// archive is what a Ledger has written: reading it needs no key.
+type archive struct {
+	kv  KV
+	log *mlog.Log
+}
+
+// running are the attempts of a Ledger that have no outcome yet.
+type running struct {
+	owner object.AgentID
+
+	// Holders knows which attempts are under way; nil: leases alone tell. Set it before
+	// first use.
+	Holders Holders
+
 	mu     sync.Mutex
 	active map[object.Hash]attempt
 	silent map[object.Hash]vital // what was watched for a whole lease without a sign of life
@@ -76,8 +92,8 @@ func Open(db KV, signer sign.Signer, now func() object.Time) *Ledger {
 	self := newExecutor(signer)
 	instance := make([]byte, InstanceSize)
 	_, _ = rand.Read(instance) // it never fails
-	return &Ledger{kv: db, self: self, now: now, log: mlog.New(db), keys: newKeyring(self.agent), Instance: instance,
-		active: map[object.Hash]attempt{}, silent: map[object.Hash]vital{}}
+	return &Ledger{archive: archive{kv: db, log: mlog.New(db)}, self: self, now: now, keys: newKeyring(self.agent), Instance: instance,
+		running: running{owner: self.agent, active: map[object.Hash]attempt{}, silent: map[object.Hash]vital{}}}
 }
 
 // Decision is the answer to Register.
@@ -203,50 +219,50 @@ func (l *Ledger) begin(ctx context.Context, s State, d *Decision, p Policy, now 
 
 // activate takes the effect's lock and notes that this process is about to run it. The
 // error wraps ErrBusy and errTaken when somebody is about to run it already.
-func (l *Ledger) activate(d *Decision) error {
-	l.mu.Lock()
-	if _, running := l.active[d.IdemID]; running {
-		l.mu.Unlock()
-		return l.taken(*d)
+func (r *running) activate(d *Decision) error {
+	r.mu.Lock()
+	if _, running := r.active[d.IdemID]; running {
+		r.mu.Unlock()
+		return r.taken(*d)
 	}
-	l.active[d.IdemID] = attempt{fence: d.Fence}
-	l.mu.Unlock()
-	if l.Holders == nil {
+	r.active[d.IdemID] = attempt{fence: d.Fence}
+	r.mu.Unlock()
+	if r.Holders == nil {
 		return nil
 	}
-	hold, err := l.Holders.Hold(d.IdemID)
+	hold, err := r.Holders.Hold(d.IdemID)
 	if err == nil && hold == nil {
-		err = l.taken(*d)
+		err = r.taken(*d)
 	}
 	if err != nil {
-		l.leave(*d, false)
+		r.leave(*d, false)
 		return err
 	}
 	d.Alive = hold.File()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.active[d.IdemID] = attempt{fence: d.Fence, hold: hold}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.active[d.IdemID] = attempt{fence: d.Fence, hold: hold}
 	return nil
 }
 
 // taken is the error of an attempt that somebody else of this agent makes.
-func (l *Ledger) taken(d Decision) error {
-	return fmt.Errorf("%w: %w", errTaken, &BusyError{IdemID: d.IdemID, Owner: l.self.agent})
+func (r *running) taken(d Decision) error {
+	return fmt.Errorf("%w: %w", errTaken, &BusyError{IdemID: d.IdemID, Owner: r.owner})
 }
 
 // Release ends an attempt that will not be committed: nobody knows what it did. The
 // register stays, and its outcome is unknown as soon as all processes of the attempt have
 // ended. Releasing an attempt that is over is harmless.
-func (l *Ledger) Release(d Decision) { l.leave(d, false) }
+func (r *running) Release(d Decision) { r.leave(d, false) }
 
 // leave ends an attempt of this process. Settled: the effect has an outcome.
-func (l *Ledger) leave(d Decision, settled bool) {
-	l.mu.Lock()
-	a, ok := l.active[d.IdemID]
+func (r *running) leave(d Decision, settled bool) {
+	r.mu.Lock()
+	a, ok := r.active[d.IdemID]
 	if ok = ok && a.fence == d.Fence; ok {
-		delete(l.active, d.IdemID)
+		delete(r.active, d.IdemID)
 	}
-	l.mu.Unlock()
+	r.mu.Unlock()
 	if ok && a.hold != nil {
 		a.hold.Drop(settled)
 	}
@@ -260,27 +276,27 @@ func (l *Ledger) idle(ctx context.Context, idem object.Hash) bool {
 }
 
 // holdOf is the lock of an attempt of this process; nil: it has none.
-func (l *Ledger) holdOf(d Decision) Hold {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if a, ok := l.active[d.IdemID]; ok && a.fence == d.Fence {
+func (r *running) holdOf(d Decision) Hold {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if a, ok := r.active[d.IdemID]; ok && a.fence == d.Fence {
 		return a.hold
 	}
 	return nil
 }
 
 // started is the state that d's register left behind, if this Ledger made it.
-func (l *Ledger) started(d Decision) (State, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	a, ok := l.active[d.IdemID]
+func (r *running) started(d Decision) (State, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a, ok := r.active[d.IdemID]
 	return a.state, ok && a.fence == d.Fence && len(a.state.History) > 0
 }
 
 // Recorded reports whether the history that an attempt of this Ledger was made after has
 // this receipt already: another attempt's.
-func (l *Ledger) Recorded(d Decision, receipt object.Hash) bool {
-	s, ours := l.started(d)
+func (r *running) Recorded(d Decision, receipt object.Hash) bool {
+	s, ours := r.started(d)
 	return ours && slices.ContainsFunc(s.History, func(e Entry) bool { return e.Receipt != nil && e.Receipt.ReceiptID == receipt })
 }
 

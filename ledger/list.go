@@ -83,8 +83,8 @@ func (l *Ledger) Log(ctx context.Context, f Filter, fn func(Entry) error) error 
 
 // Receipts calls fn with the id and the canonical bytes of every receipt,
 // ascending by id.
-func (l *Ledger) Receipts(ctx context.Context, fn func(id object.Hash, raw []byte) error) error {
-	return l.kv.Scan(ctx, receiptKeys, kv.End(receiptKeys), func(key string, value []byte) error {
+func (a *archive) Receipts(ctx context.Context, fn func(id object.Hash, raw []byte) error) error {
+	return a.kv.Scan(ctx, receiptKeys, kv.End(receiptKeys), func(key string, value []byte) error {
 		id, err := object.ParseHash(key[len(receiptKeys):])
 		if err != nil {
 			return fmt.Errorf("%w: key %q", ErrEntry, key)
@@ -93,7 +93,7 @@ func (l *Ledger) Receipts(ctx context.Context, fn func(id object.Hash, raw []byt
 		if err != nil {
 			return err
 		}
-		raw, err := l.receiptAt(ctx, id, p)
+		raw, err := a.receiptAt(ctx, id, p)
 		if err != nil {
 			return err
 		}
@@ -114,8 +114,8 @@ func (l *Ledger) Effects(ctx context.Context, fn func(State) error) error {
 
 // effects calls fn with the index of every history, ascending by effect; it is valid
 // until fn returns.
-func (l *Ledger) effects(ctx context.Context, fn func(idem object.Hash, index []byte) error) error {
-	return l.kv.Scan(ctx, historyKeys, kv.End(historyKeys), func(key string, value []byte) error {
+func (a *archive) effects(ctx context.Context, fn func(idem object.Hash, index []byte) error) error {
+	return a.kv.Scan(ctx, historyKeys, kv.End(historyKeys), func(key string, value []byte) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

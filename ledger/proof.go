@@ -16,24 +16,24 @@ import (
 
 // Prove returns the inclusion proof (RFC 6962 §2.1.1) of the entry at seq in the
 // log of size entries: at most 1 + log₂ size hashes, the leaf's sibling first.
-func (l *Ledger) Prove(ctx context.Context, size, seq uint64) ([]object.Hash, error) {
+func (a *archive) Prove(ctx context.Context, size, seq uint64) ([]object.Hash, error) {
 	if seq >= size || size > mlog.MaxEntries {
 		return nil, fmt.Errorf("%w: it covers %d entries, not entry %d", ErrCheckpoint, size, seq)
 	}
-	proof, err := tlog.ProveRecord(int64(size), int64(seq), l.log.Hashes(ctx))
+	proof, err := tlog.ProveRecord(int64(size), int64(seq), a.log.Hashes(ctx))
 	return asHashes(proof), err
 }
 
 // ProveConsistency returns the proof (RFC 6962 §2.1.2) that the log of newer
 // entries begins with the log of older entries.
-func (l *Ledger) ProveConsistency(ctx context.Context, older, newer uint64) ([]object.Hash, error) {
+func (a *archive) ProveConsistency(ctx context.Context, older, newer uint64) ([]object.Hash, error) {
 	if older > newer || newer > mlog.MaxEntries {
 		return nil, fmt.Errorf("%w: %d entries do not begin with %d", ErrCheckpoint, newer, older)
 	}
 	if older == 0 { // every log begins with the empty one
 		return nil, nil
 	}
-	proof, err := tlog.ProveTree(int64(newer), int64(older), l.log.Hashes(ctx))
+	proof, err := tlog.ProveTree(int64(newer), int64(older), a.log.Hashes(ctx))
 	return asHashes(proof), err
 }
 

@@ -20,8 +20,8 @@ func receiptKey(id object.Hash) string   { return receiptKeys + id.String() }
 
 // Entry returns the entry at seq, decoded; its signature is not checked. It costs a read
 // of the 256 entries that it is among.
-func (l *Ledger) Entry(ctx context.Context, seq uint64) (Entry, error) {
-	data, err := l.log.Leaf(ctx, seq)
+func (a *archive) Entry(ctx context.Context, seq uint64) (Entry, error) {
+	data, err := a.log.Leaf(ctx, seq)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -38,7 +38,7 @@ func entryAt(ctx context.Context, r *mlog.Reader, p mlog.Place) (Entry, error) {
 }
 
 // Size is the number of entries of the log.
-func (l *Ledger) Size(ctx context.Context) (uint64, error) { return l.log.Size(ctx) }
+func (a *archive) Size(ctx context.Context) (uint64, error) { return a.log.Size(ctx) }
 
 // Read returns the state of an effect with its whole history, every signature
 // checked. An effect that was never registered has an empty history. A commit or
@@ -121,13 +121,13 @@ func (l *Ledger) check(e *Entry, known []object.AgentID) error {
 }
 
 // ReceiptSeq is the place of a receipt in the log. The error wraps ErrNotFound.
-func (l *Ledger) ReceiptSeq(ctx context.Context, id object.Hash) (uint64, error) {
-	p, err := l.receiptPlace(ctx, id)
+func (a *archive) ReceiptSeq(ctx context.Context, id object.Hash) (uint64, error) {
+	p, err := a.receiptPlace(ctx, id)
 	return p.Seq, err
 }
 
-func (l *Ledger) receiptPlace(ctx context.Context, id object.Hash) (mlog.Place, error) {
-	value, found, err := l.kv.Get(ctx, receiptKey(id))
+func (a *archive) receiptPlace(ctx context.Context, id object.Hash) (mlog.Place, error) {
+	value, found, err := a.kv.Get(ctx, receiptKey(id))
 	if err != nil {
 		return mlog.Place{}, err
 	}
@@ -138,16 +138,16 @@ func (l *Ledger) receiptPlace(ctx context.Context, id object.Hash) (mlog.Place, 
 }
 
 // Receipt returns the canonical bytes of a receipt. The error wraps ErrNotFound.
-func (l *Ledger) Receipt(ctx context.Context, id object.Hash) ([]byte, error) {
-	p, err := l.receiptPlace(ctx, id)
+func (a *archive) Receipt(ctx context.Context, id object.Hash) ([]byte, error) {
+	p, err := a.receiptPlace(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return l.receiptAt(ctx, id, p)
+	return a.receiptAt(ctx, id, p)
 }
 
-func (l *Ledger) receiptAt(ctx context.Context, id object.Hash, p mlog.Place) ([]byte, error) {
-	r := l.log.Reader()
+func (a *archive) receiptAt(ctx context.Context, id object.Hash, p mlog.Place) ([]byte, error) {
+	r := a.log.Reader()
 	e, err := entryAt(ctx, r, p)
 	if err != nil {
 		return nil, err

@@ -56,8 +56,8 @@ func (l *Ledger) Renew(ctx context.Context, d Decision, p Policy) (bool, error) 
 }
 
 // renewedUntil is until when the lease of the latest attempt was renewed; 0: it was not.
-func (l *Ledger) renewedUntil(ctx context.Context, s State) (object.Time, error) {
-	raw, err := kv.GetOrNil(ctx, l.kv, renewalKey(s.IdemID))
+func (a *archive) renewedUntil(ctx context.Context, s State) (object.Time, error) {
+	raw, err := kv.GetOrNil(ctx, a.kv, renewalKey(s.IdemID))
 	if err != nil || raw == nil {
 		return 0, err
 	}

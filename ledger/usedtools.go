@@ -30,15 +30,15 @@ func (l *Ledger) noteTool(tool object.Hash) []Rider {
 // FindKey returns the effects that were registered under an idempotency key, one for
 // each tool that it was used with, ascending by tool. It costs one look for each tool
 // that the log has registers of.
-func (l *Ledger) FindKey(ctx context.Context, key []byte) ([]object.Hash, error) {
+func (a *archive) FindKey(ctx context.Context, key []byte) ([]object.Hash, error) {
 	var found []object.Hash
-	err := l.kv.Scan(ctx, toolKeys, kv.End(toolKeys), func(k string, _ []byte) error {
+	err := a.kv.Scan(ctx, toolKeys, kv.End(toolKeys), func(k string, _ []byte) error {
 		tool, err := object.ParseHash(k[len(toolKeys):])
 		if err != nil {
 			return fmt.Errorf("%w: key %q", ErrEntry, k)
 		}
 		idem := IdemID(tool, key)
-		_, there, err := l.kv.Get(ctx, historyKey(idem))
+		_, there, err := a.kv.Get(ctx, historyKey(idem))
 		if there {
 			found = append(found, idem)
 		}

@@ -17,39 +17,42 @@ type gathered struct {
 	state *RingState // of the ring; nil: empty
 }
 
+// gatherer reads what a decision rests on.
+type gatherer struct{ *Registry }
+
 // Gather collects the evidence for a promotion. What is missing is missing in the
 // evidence and is no error. Every byte of the blobs of the model, and of what a
 // rollback would restore, is read.
 func (r *Registry) Gather(ctx context.Context, model object.Hash, ring uint8, policy object.Hash) (*Evidence, error) {
-	g, err := r.gather(ctx, model, ring, policy)
+	g, err := gatherer{r}.gather(ctx, model, ring, policy)
 	if err != nil {
 		return nil, err
 	}
 	return &g.Evidence, nil
 }
 
-func (r *Registry) gather(ctx context.Context, model object.Hash, ring uint8, policy object.Hash) (*gathered, error) {
+func (in gatherer) gather(ctx context.Context, model object.Hash, ring uint8, policy object.Hash) (*gathered, error) {
 	g := &gathered{check: map[string][]byte{}}
-	g.Now, g.Ring, g.PolicyID, g.Trust = r.Now(), ring, policy, r.Trust
-	steps := []func(context.Context, *gathered) error{r.gatherRing, r.gatherBelow, r.gatherPolicy}
+	g.Now, g.Ring, g.PolicyID, g.Trust = in.Now(), ring, policy, in.Trust
+	steps := []func(context.Context, *gathered) error{in.gatherRing, in.gatherBelow, in.gatherPolicy}
 	for _, step := range steps {
 		if err := step(ctx, g); err != nil {
 			return nil, err
 		}
 	}
-	if err := r.gatherModel(ctx, g, model); err != nil {
+	if err := in.gatherModel(ctx, g, model); err != nil {
 		return nil, err
 	}
 	models := []object.Hash{model}
 	if g.Current != nil && g.Current.ID != model {
 		models = append(models, g.Current.ID)
 	}
-	return g, r.gatherAbout(ctx, g, models)
+	return g, in.gatherAbout(ctx, g, models)
 }
 
 // gatherRing reads the ring itself, its hold and its policy in force.
-func (r *Registry) gatherRing(ctx context.Context, g *gathered) error {
-	if err := r.look(ctx, g, ringKey(g.Ring), holdKey(g.Ring), policyKey(g.Ring)); err != nil {
+func (in gatherer) gatherRing(ctx context.Context, g *gathered) error {
+	if err := in.look(ctx, g, ringKey(g.Ring), holdKey(g.Ring), policyKey(g.Ring)); err != nil {
 		return err
 	}
 	if raw := g.check[ringKey(g.Ring)]; raw != nil {
@@ -58,13 +61,13 @@ func (r *Registry) gatherRing(ctx context.Context, g *gathered) error {
 			return fmt.Errorf("state of ring %d: %w", g.Ring, err)
 		}
 		g.state = state
-		if g.Current, err = r.modelState(ctx, state.ModelID); err != nil {
+		if g.Current, err = in.modelState(ctx, state.ModelID); err != nil {
 			return err
 		}
 	}
 	hold, err := pointed(g.check[holdKey(g.Ring)])
 	if err == nil && hold != nil {
-		g.hold, err = r.loadHold(ctx, *hold)
+		g.hold, err = in.loadHold(ctx, *hold)
 	}
 	if err == nil {
 		g.RingPolicy, err = pointed(g.check[policyKey(g.Ring)])
@@ -76,12 +79,12 @@ func (r *Registry) gatherRing(ctx context.Context, g *gathered) error {
 }
 
 // gatherBelow reads the ring below.
-func (r *Registry) gatherBelow(ctx context.Context, g *gathered) error {
+func (in gatherer) gatherBelow(ctx context.Context, g *gathered) error {
 	if g.Ring == 0 {
 		return nil
 	}
 	ring, policy := ringKey(g.Ring-1), policyKey(g.Ring-1)
-	if err := r.look(ctx, g, ring, policy); err != nil {
+	if err := in.look(ctx, g, ring, policy); err != nil {
 		return err
 	}
 	if raw := g.check[ring]; raw != nil {
@@ -95,7 +98,7 @@ func (r *Registry) gatherBelow(ctx context.Context, g *gathered) error {
 	if err != nil || id == nil {
 		return err
 	}
-	_, g.BelowPolicy, err = r.loadPolicy(ctx, *id)
+	_, g.BelowPolicy, err = in.loadPolicy(ctx, *id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
@@ -103,9 +106,9 @@ func (r *Registry) gatherBelow(ctx context.Context, g *gathered) error {
 }
 
 // look notes what keys have.
-func (r *Registry) look(ctx context.Context, g *gathered, keys ...string) error {
+func (in gatherer) look(ctx context.Context, g *gathered, keys ...string) error {
 	for _, key := range keys {
-		value, found, err := r.KV.Get(ctx, key)
+		value, found, err := in.KV.Get(ctx, key)
 		if err != nil {
 			return err
 		}
@@ -119,8 +122,8 @@ func (r *Registry) look(ctx context.Context, g *gathered, keys ...string) error 
 }
 
 // gatherPolicy reads the policy and the suites that it requires.
-func (r *Registry) gatherPolicy(ctx context.Context, g *gathered) error {
-	o, found, err := r.object(ctx, g.PolicyID)
+func (in gatherer) gatherPolicy(ctx context.Context, g *gathered) error {
+	o, found, err := in.object(ctx, g.PolicyID)
 	if err != nil || !found {
 		return err
 	}
@@ -130,7 +133,7 @@ func (r *Registry) gatherPolicy(ctx context.Context, g *gathered) error {
 		return nil //nolint:nilerr // Evaluate says what is wrong with it
 	}
 	for _, suite := range p.Suites {
-		o, found, err := r.object(ctx, suite)
+		o, found, err := in.object(ctx, suite)
 		if err != nil {
 			return err
 		}
@@ -142,8 +145,8 @@ func (r *Registry) gatherPolicy(ctx context.Context, g *gathered) error {
 }
 
 // object is Store.Object, with a missing one being no error.
-func (r *Registry) object(ctx context.Context, id object.Hash) (store.Object, bool, error) {
-	o, err := r.Store.Object(ctx, id)
+func (in gatherer) object(ctx context.Context, id object.Hash) (store.Object, bool, error) {
+	o, err := in.Store.Object(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return o, false, nil
 	}
@@ -151,8 +154,8 @@ func (r *Registry) object(ctx context.Context, id object.Hash) (store.Object, bo
 }
 
 // gatherModel reads the model and, where the policy could want it, its parent.
-func (r *Registry) gatherModel(ctx context.Context, g *gathered, model object.Hash) error {
-	m, err := r.modelState(ctx, model)
+func (in gatherer) gatherModel(ctx context.Context, g *gathered, model object.Hash) error {
+	m, err := in.modelState(ctx, model)
 	if err != nil {
 		return err
 	}
@@ -161,14 +164,14 @@ func (r *Registry) gatherModel(ctx context.Context, g *gathered, model object.Ha
 	if err != nil || ref.ParentModelID == nil || g.Current != nil {
 		return nil //nolint:nilerr // Evaluate says what is wrong with it
 	}
-	g.Parent, err = r.modelState(ctx, *ref.ParentModelID)
+	g.Parent, err = in.modelState(ctx, *ref.ParentModelID)
 	return err
 }
 
 // modelState looks for a model and reads its blobs to their last byte.
-func (r *Registry) modelState(ctx context.Context, id object.Hash) (*ModelState, error) {
+func (in gatherer) modelState(ctx context.Context, id object.Hash) (*ModelState, error) {
 	m := &ModelState{ID: id}
-	o, found, err := r.object(ctx, id)
+	o, found, err := in.object(ctx, id)
 	if err != nil || !found {
 		return m, err
 	}
@@ -182,7 +185,7 @@ func (r *Registry) modelState(ctx context.Context, id object.Hash) (*ModelState,
 		ref  object.BlobRef
 	}{{"weights", ref.Weights}, {"config", ref.Config}} {
 		state := BlobState{Role: b.role, CID: b.ref.CID}
-		if err := verifyBlob(ctx, r.Store, b.ref); err != nil {
+		if err := verifyBlob(ctx, in.Store, b.ref); err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
@@ -218,22 +221,22 @@ func verifyBlob(ctx context.Context, s Blobs, ref object.BlobRef) error {
 }
 
 // gatherAbout reads what the index has about the models.
-func (r *Registry) gatherAbout(ctx context.Context, g *gathered, models []object.Hash) error {
+func (in gatherer) gatherAbout(ctx context.Context, g *gathered, models []object.Hash) error {
 	for i, model := range models {
 		kinds := map[string]func(object.Hash) error{
-			AboutEvaluation: func(id object.Hash) error { return r.addEffect(ctx, &g.Evaluations, id) },
+			AboutEvaluation: func(id object.Hash) error { return in.addEffect(ctx, &g.Evaluations, id) },
 		}
 		if i == 0 {
-			kinds[AboutTraining] = func(id object.Hash) error { return r.addEffect(ctx, &g.Trainings, id) }
-			kinds[AboutReport] = func(id object.Hash) error { return r.addRaw(ctx, &g.Reports, id) }
-			kinds[AboutAttestation] = func(id object.Hash) error { return r.addRaw(ctx, &g.Attestations, id) }
+			kinds[AboutTraining] = func(id object.Hash) error { return in.addEffect(ctx, &g.Trainings, id) }
+			kinds[AboutReport] = func(id object.Hash) error { return in.addRaw(ctx, &g.Reports, id) }
+			kinds[AboutAttestation] = func(id object.Hash) error { return in.addRaw(ctx, &g.Attestations, id) }
 		}
 		for _, kind := range []string{AboutTraining, AboutEvaluation, AboutReport, AboutAttestation} {
 			add := kinds[kind]
 			if add == nil {
 				continue
 			}
-			ids, err := r.About(ctx, model, kind)
+			ids, err := in.About(ctx, model, kind)
 			if err != nil {
 				return err
 			}
@@ -248,8 +251,8 @@ func (r *Registry) gatherAbout(ctx context.Context, g *gathered, models []object
 }
 
 // addEffect leaves out an effect that is not here whole: it proves nothing.
-func (r *Registry) addEffect(ctx context.Context, to *[]Effect, id object.Hash) error {
-	effect, err := r.EffectOf(ctx, id)
+func (in gatherer) addEffect(ctx context.Context, to *[]Effect, id object.Hash) error {
+	effect, err := in.EffectOf(ctx, id)
 	if err != nil {
 		return ctx.Err()
 	}
@@ -257,8 +260,8 @@ func (r *Registry) addEffect(ctx context.Context, to *[]Effect, id object.Hash) 
 	return nil
 }
 
-func (r *Registry) addRaw(ctx context.Context, to *[][]byte, id object.Hash) error {
-	o, found, err := r.object(ctx, id)
+func (in gatherer) addRaw(ctx context.Context, to *[][]byte, id object.Hash) error {
+	o, found, err := in.object(ctx, id)
 	if found {
 		*to = append(*to, o.Raw)
 	}

@@ -133,7 +133,7 @@ func (r *Registry) IndexLog(ctx context.Context, name string, fn func(*IndexStat
 // its state is still after; nil: if there is no index of that name. What was done
 // already is not done again. The error wraps ErrConflict when somebody else was first.
 func (r *Registry) MoveIndex(ctx context.Context, name string, after *object.Hash, manifest object.Hash, count uint64) (*IndexState, error) {
-	now, err := r.indexAfter(ctx, name, after, ActionPromote)
+	now, err := indexMove{r}.indexAfter(ctx, name, after, ActionPromote)
 	if err != nil || (now != nil && !sameHash(after, &now.StateID)) {
 		return now, err
 	}
@@ -141,13 +141,13 @@ func (r *Registry) MoveIndex(ctx context.Context, name string, after *object.Has
 	if now != nil {
 		s.Sequence, s.Previous, s.Restore = now.Sequence+1, after, after
 	}
-	return s, r.moveIndex(ctx, s)
+	return s, indexMove{r}.moveIndex(ctx, s)
 }
 
 // RollBackIndex gives an index the state that its newest update was made on. The error
 // wraps ErrNoRollback or ErrConflict.
 func (r *Registry) RollBackIndex(ctx context.Context, name string, undone object.Hash) (*IndexState, error) {
-	now, err := r.indexAfter(ctx, name, &undone, ActionRollback)
+	now, err := indexMove{r}.indexAfter(ctx, name, &undone, ActionRollback)
 	if err != nil || now.StateID != undone {
 		return now, err
 	}
@@ -159,13 +159,16 @@ func (r *Registry) RollBackIndex(ctx context.Context, name string, undone object
 		return nil, err
 	}
 	s := &IndexState{Name: name, Sequence: now.Sequence + 1, Manifest: old.Manifest, Count: old.Count, Previous: &undone, Restore: old.Restore, Action: ActionRollback}
-	return s, r.moveIndex(ctx, s)
+	return s, indexMove{r}.moveIndex(ctx, s)
 }
+
+// indexMove is a change of what an index points to.
+type indexMove struct{ *Registry }
 
 // indexAfter is the state of an index (nil: none), which must be after, or what an
 // action on after made of it.
-func (r *Registry) indexAfter(ctx context.Context, name string, after *object.Hash, action uint8) (*IndexState, error) {
-	now, err := r.Index(ctx, name)
+func (m indexMove) indexAfter(ctx context.Context, name string, after *object.Hash, action uint8) (*IndexState, error) {
+	now, err := m.Index(ctx, name)
 	switch {
 	case errors.Is(err, ErrNotFound) && after == nil:
 		return nil, nil
@@ -178,16 +181,16 @@ func (r *Registry) indexAfter(ctx context.Context, name string, after *object.Ha
 }
 
 // moveIndex stores a state and points the index to it, if it still has the one before.
-func (r *Registry) moveIndex(ctx context.Context, s *IndexState) error {
+func (m indexMove) moveIndex(ctx context.Context, s *IndexState) error {
 	id, raw, err := seal(IndexRule, s, &s.StateID)
 	if err != nil {
 		return err
 	}
-	if err := r.Store.PutObjects(ctx, store.Object{ID: id, Kind: "IndexState", Raw: raw}); err != nil {
+	if err := m.Store.PutObjects(ctx, store.Object{ID: id, Kind: "IndexState", Raw: raw}); err != nil {
 		return err
 	}
 	key := indexPrefix + s.Name
-	ok, err := r.KV.Update(ctx, map[string][]byte{key: pointTo(s.Previous)}, map[string][]byte{key: pointTo(&id)})
+	ok, err := m.KV.Update(ctx, map[string][]byte{key: pointTo(s.Previous)}, map[string][]byte{key: pointTo(&id)})
 	if err == nil && !ok {
 		err = fmt.Errorf("index %q: %w", s.Name, ErrConflict)
 	}

@@ -96,20 +96,23 @@ func (r *Registry) SetPolicy(ctx context.Context, q PolicyRequest) (*PolicyState
 	if !sameHash(have, q.After) {
 		return nil, &ConflictError{Ring: p.Ring, What: "the policy in force"}
 	}
-	return r.replacePolicy(ctx, p, have)
+	return policyChange{r}.replacePolicy(ctx, p, have)
 }
 
+// policyChange puts another policy in force.
+type policyChange struct{ *Registry }
+
 // replacePolicy puts a policy into force after the one that has been, if any.
-func (r *Registry) replacePolicy(ctx context.Context, p *PolicyDef, have *object.Hash) (*PolicyState, error) {
-	if err := r.supersedes(ctx, p); err != nil {
+func (c policyChange) replacePolicy(ctx context.Context, p *PolicyDef, have *object.Hash) (*PolicyState, error) {
+	if err := c.supersedes(ctx, p); err != nil {
 		return nil, err
 	}
-	next, err := r.nextPolicy(ctx, p.Ring)
+	next, err := c.nextPolicy(ctx, p.Ring)
 	if err != nil {
 		return nil, err
 	}
 	id := pointTo(&p.PolicyID)
-	ok, err := r.KV.Update(ctx, map[string][]byte{policyKey(p.Ring): pointTo(have)}, map[string][]byte{policyKey(p.Ring): id, next: id})
+	ok, err := c.KV.Update(ctx, map[string][]byte{policyKey(p.Ring): pointTo(have)}, map[string][]byte{policyKey(p.Ring): id, next: id})
 	if err == nil && !ok {
 		err = &ConflictError{Ring: p.Ring, What: "the policy in force"}
 	}
@@ -119,12 +122,12 @@ func (r *Registry) replacePolicy(ctx context.Context, p *PolicyDef, have *object
 // supersedes checks that a policy is newer than those that were in force, so that no old
 // one comes back. A date more than MaxSkew ahead of the clock says nothing: such a
 // policy is not taken, and one that is in force already holds nobody up.
-func (r *Registry) supersedes(ctx context.Context, p *PolicyDef) error {
-	limit := r.Now().Add(MaxSkew)
+func (c policyChange) supersedes(ctx context.Context, p *PolicyDef) error {
+	limit := c.Now().Add(MaxSkew)
 	if p.TimeObserved > limit {
 		return fmt.Errorf("%w: it is of %s, more than %s ahead of the clock: sign it again when the clock is right", ErrPolicy, p.TimeObserved, MaxSkew)
 	}
-	return r.PolicyLog(ctx, p.Ring, func(old *PolicyDef) error {
+	return c.PolicyLog(ctx, p.Ring, func(old *PolicyDef) error {
 		switch {
 		case old.PolicyID == p.PolicyID:
 			return fmt.Errorf("%w: it was in force before: sign it again", ErrPolicy)
@@ -137,9 +140,9 @@ func (r *Registry) supersedes(ctx context.Context, p *PolicyDef) error {
 
 // nextPolicy is the key of the next entry of a ring's policy log: they are numbered in
 // the order in which policies came into force, whatever their dates are.
-func (r *Registry) nextPolicy(ctx context.Context, ring uint8) (string, error) {
+func (c policyChange) nextPolicy(ctx context.Context, ring uint8) (string, error) {
 	prefix, last := policyLogPrefix(ring), uint64(0)
-	err := r.KV.Scan(ctx, prefix, kv.End(prefix), func(key string, _ []byte) error {
+	err := c.KV.Scan(ctx, prefix, kv.End(prefix), func(key string, _ []byte) error {
 		n, err := strconv.ParseUint(strings.TrimPrefix(key, prefix), 16, 64)
 		last = max(last, n)
 		return err

@@ -63,7 +63,7 @@ func (r *Registry) ExportInToto(ctx context.Context, s sign.Signer, id object.Ha
 		name string
 		ref  object.BlobRef
 	}{{"weights", m.Weights}, {"config", m.Config}} {
-		digest, err := r.digest(ctx, b.ref)
+		digest, err := digest(ctx, r.Store, b.ref)
 		if err != nil {
 			return nil, fmt.Errorf("%s of model %s: %w", b.name, id.Short(), err)
 		}
@@ -93,8 +93,8 @@ func (r *Registry) ExportInToto(ctx context.Context, s sign.Signer, id object.Ha
 }
 
 // digest is the SHA-256 of a blob's content, in hex.
-func (r *Registry) digest(ctx context.Context, ref object.BlobRef) (string, error) {
-	b, err := r.Store.OpenRef(ctx, ref, store.OpenOptions{})
+func digest(ctx context.Context, s Blobs, ref object.BlobRef) (string, error) {
+	b, err := s.OpenRef(ctx, ref, store.OpenOptions{})
 	if err != nil {
 		return "", err
 	}

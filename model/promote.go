@@ -13,7 +13,7 @@ import (
 // Check is the dry run of Promote: the six conditions as they are now, and the hold
 // that would stop it, if the ring is frozen.
 func (r *Registry) Check(ctx context.Context, q PromoteRequest) ([]Condition, *RingHold, error) {
-	g, err := r.gather(ctx, q.ModelID, q.RingID, q.PolicyID)
+	g, err := gatherer{r}.gather(ctx, q.ModelID, q.RingID, q.PolicyID)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -30,11 +30,12 @@ func (r *Registry) Check(ctx context.Context, q PromoteRequest) ([]Condition, *R
 // wrap ErrRefused), *ConflictError (wraps ErrConflict). The conditions are returned
 // with the record and with a *RefusedError.
 func (r *Registry) Promote(ctx context.Context, s sign.Signer, q PromoteRequest) (*PromotionRecord, []Condition, error) {
-	g, err := r.gather(ctx, q.ModelID, q.RingID, q.PolicyID)
+	in, d, k := gatherer{r}, decision{r}, keeper{r}
+	g, err := in.gather(ctx, q.ModelID, q.RingID, q.PolicyID)
 	if err != nil {
 		return nil, nil, err
 	}
-	if done, err := r.done(ctx, s, g, q); done != nil || err != nil {
+	if done, err := d.done(ctx, s, g, q); done != nil || err != nil {
 		return done, nil, err
 	}
 	if g.hold != nil && g.hold.Frozen {
@@ -45,30 +46,36 @@ func (r *Registry) Promote(ctx context.Context, s sign.Signer, q PromoteRequest)
 		return nil, conditions, &RefusedError{q.ModelID, q.RingID, conditions}
 	}
 	p := g.record(q, conditions)
-	if err := r.pin(ctx, g); err != nil {
+	if err := k.pin(ctx, g); err != nil {
 		return nil, conditions, err
 	}
 	id, raw, err := NewPromotion(s, *p)
 	if err != nil {
 		return nil, conditions, err
 	}
-	if err := r.move(ctx, g.check, id, raw, p); err != nil {
+	if err := d.move(ctx, g.check, id, raw, p); err != nil {
 		return nil, conditions, err
 	}
-	if err := r.letGo(ctx, q.RingID); err != nil {
+	if err := k.letGo(ctx, q.RingID); err != nil {
 		return nil, conditions, fmt.Errorf("the promotion is done; unpin models that left ring %d: %w", q.RingID, err)
 	}
 	p, _, err = OpenPromotion(raw)
 	return p, conditions, err
 }
 
+// decision is about what stands in a ring; keeper about what its decisions keep there.
+type (
+	decision struct{ *Registry }
+	keeper   struct{ *Registry }
+)
+
 // done looks whether the ring stands where the request expects it; if it does not,
 // whether that is because the request was carried out.
-func (r *Registry) done(ctx context.Context, s sign.Signer, g *gathered, q PromoteRequest) (*PromotionRecord, error) {
+func (d decision) done(ctx context.Context, s sign.Signer, g *gathered, q PromoteRequest) (*PromotionRecord, error) {
 	var have *object.Hash
 	if g.state != nil {
 		have = &g.state.PromotionID
-		if err := r.publish(ctx, *have); err != nil {
+		if err := d.publish(ctx, *have); err != nil {
 			return nil, err
 		}
 	}
@@ -76,7 +83,7 @@ func (r *Registry) done(ctx context.Context, s sign.Signer, g *gathered, q Promo
 		return nil, nil
 	}
 	if have != nil {
-		p, _, err := r.Record(ctx, *have)
+		p, _, err := d.Record(ctx, *have)
 		if err != nil {
 			return nil, err
 		}
@@ -88,12 +95,12 @@ func (r *Registry) done(ctx context.Context, s sign.Signer, g *gathered, q Promo
 }
 
 // publish puts a record among the objects, where a crash may have kept it from.
-func (r *Registry) publish(ctx context.Context, id object.Hash) error {
-	_, raw, err := r.Record(ctx, id)
+func (d decision) publish(ctx context.Context, id object.Hash) error {
+	_, raw, err := d.Record(ctx, id)
 	if err != nil {
 		return err
 	}
-	return r.Store.PutObjects(ctx, store.Object{ID: id, Kind: "PromotionRecord", Raw: raw})
+	return d.Store.PutObjects(ctx, store.Object{ID: id, Kind: "PromotionRecord", Raw: raw})
 }
 
 // record is the unsigned record of a promotion whose conditions hold.
@@ -127,7 +134,7 @@ func (g *gathered) record(q PromoteRequest, conditions []Condition) *PromotionRe
 
 // pin keeps the blobs of the model, and of what a rollback would restore, before the
 // switch.
-func (r *Registry) pin(ctx context.Context, g *gathered) error {
+func (k keeper) pin(ctx context.Context, g *gathered) error {
 	models := []*ModelState{&g.Model}
 	if g.Current != nil {
 		models = append(models, g.Current)
@@ -136,7 +143,7 @@ func (r *Registry) pin(ctx context.Context, g *gathered) error {
 	}
 	for _, m := range models {
 		for _, b := range m.Blobs {
-			if err := r.Pins.Pin(ctx, b.CID, 0, pinReason(b.Role, m.ID, g.Ring)); err != nil {
+			if err := k.Pins.Pin(ctx, b.CID, 0, pinReason(b.Role, m.ID, g.Ring)); err != nil {
 				return fmt.Errorf("pin %s of model %s: %w", b.Role, m.ID.Short(), err)
 			}
 		}
@@ -149,9 +156,10 @@ func (r *Registry) pin(ctx context.Context, g *gathered) error {
 // Errors wrap ErrRefused (ErrNoRollback, or the model is not complete), ErrConflict
 // or ErrNotFound (the ring is empty).
 func (r *Registry) Rollback(ctx context.Context, s sign.Signer, q RollbackRequest) (*PromotionRecord, error) {
+	in, d := gatherer{r}, decision{r}
 	g := &gathered{check: map[string][]byte{}}
 	g.Ring = q.RingID
-	if err := r.look(ctx, g, ringKey(q.RingID)); err != nil {
+	if err := in.look(ctx, g, ringKey(q.RingID)); err != nil {
 		return nil, err
 	}
 	state, err := r.State(ctx, q.RingID)
@@ -164,14 +172,14 @@ func (r *Registry) Rollback(ctx context.Context, s sign.Signer, q RollbackReques
 	}
 	if state.PromotionID != q.Record {
 		if newest.Action == ActionRollback && newest.Previous != nil && *newest.Previous == q.Record && newest.Signer.Same(s.Agent()) {
-			return newest, r.publish(ctx, state.PromotionID)
+			return newest, d.publish(ctx, state.PromotionID)
 		}
 		return nil, &ConflictError{Ring: q.RingID, Want: &q.Record, Have: &state.PromotionID}
 	}
-	if err := r.allowed(ctx, newest, q.PolicyID); err != nil {
+	if err := d.allowed(ctx, newest, q.PolicyID); err != nil {
 		return nil, err
 	}
-	p, err := r.rollback(ctx, newest, state)
+	p, err := d.rollback(ctx, newest, state)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +191,7 @@ func (r *Registry) Rollback(ctx context.Context, s sign.Signer, q RollbackReques
 	if err != nil {
 		return nil, err
 	}
-	if err := r.move(ctx, g.check, id, raw, p); err != nil {
+	if err := d.move(ctx, g.check, id, raw, p); err != nil {
 		return nil, err
 	}
 	p, _, err = OpenPromotion(raw)
@@ -192,11 +200,11 @@ func (r *Registry) Rollback(ctx context.Context, s sign.Signer, q RollbackReques
 
 // allowed checks the policy that the request, and so the capability, names: that of
 // the record that is undone, or the one in force now.
-func (r *Registry) allowed(ctx context.Context, newest *PromotionRecord, policy object.Hash) error {
+func (d decision) allowed(ctx context.Context, newest *PromotionRecord, policy object.Hash) error {
 	if policy == newest.PolicyID {
 		return nil
 	}
-	id, err := r.Policy(ctx, newest.RingID)
+	id, err := d.Policy(ctx, newest.RingID)
 	if err == nil && id != policy {
 		err = fmt.Errorf("%w: policy %s is not in force in ring %d", ErrRefused, policy.Short(), newest.RingID)
 	}
@@ -204,12 +212,13 @@ func (r *Registry) allowed(ctx context.Context, newest *PromotionRecord, policy 
 }
 
 // rollback is the unsigned record that undoes the newest one.
-func (r *Registry) rollback(ctx context.Context, newest *PromotionRecord, state *RingState) (*PromotionRecord, error) {
+func (d decision) rollback(ctx context.Context, newest *PromotionRecord, state *RingState) (*PromotionRecord, error) {
+	in := gatherer{d.Registry}
 	p := &PromotionRecord{RingID: newest.RingID, PolicyID: newest.PolicyID, Action: ActionRollback, EvalAttestations: []object.Hash{},
 		Sequence: state.Sequence + 1, Previous: &state.PromotionID, Replaces: &state.ModelID}
 	switch {
 	case newest.Restore != nil:
-		old, _, err := r.Record(ctx, *newest.Restore)
+		old, _, err := d.Record(ctx, *newest.Restore)
 		if err != nil {
 			return nil, err
 		}
@@ -220,7 +229,7 @@ func (r *Registry) rollback(ctx context.Context, newest *PromotionRecord, state 
 	default:
 		return nil, fmt.Errorf("ring %d: %w: model %s was its first", newest.RingID, ErrNoRollback, newest.ModelID.Short())
 	}
-	m, err := r.modelState(ctx, p.ModelID)
+	m, err := in.modelState(ctx, p.ModelID)
 	if err != nil {
 		return nil, err
 	}

@@ -17,20 +17,20 @@ func pinReason(role string, model object.Hash, ring uint8) string {
 
 // letGo takes the pins away from models that left a ring and that no policy in force
 // keeps any more (spec/learning.md#retention). Pins that somebody else set stay.
-func (r *Registry) letGo(ctx context.Context, ring uint8) error {
-	if keep, err := r.keeps(ctx, ring); err != nil || keep < 0 {
+func (k keeper) letGo(ctx context.Context, ring uint8) error {
+	if keep, err := k.keeps(ctx, ring); err != nil || keep < 0 {
 		return err
 	}
-	left, err := r.everIn(ctx, ring)
+	left, err := k.everIn(ctx, ring)
 	if err != nil {
 		return err
 	}
 	kept := map[object.Hash]bool{} // blobs
-	if err := r.Rings(ctx, func(s *RingState) error { return r.keptBy(ctx, s, left, kept) }); err != nil {
+	if err := k.Rings(ctx, func(s *RingState) error { return k.keptBy(ctx, s, left, kept) }); err != nil {
 		return err
 	}
 	mine := map[object.Hash]string{} // pins that promotions set
-	if err := r.Pins.Pins(ctx, func(p store.Pin) error {
+	if err := k.Pins.Pins(ctx, func(p store.Pin) error {
 		if p.Until == 0 && strings.Contains(p.Reason, " of model ") {
 			mine[p.CID] = p.Reason
 		}
@@ -39,7 +39,7 @@ func (r *Registry) letGo(ctx context.Context, ring uint8) error {
 		return err
 	}
 	for id := range left {
-		m, err := Load(ctx, r.Store, id, "ModelRef", ModelRule, object.Open[ModelRef])
+		m, err := Load(ctx, k.Store, id, "ModelRef", ModelRule, object.Open[ModelRef])
 		if err != nil {
 			if NotHere(err) {
 				continue
@@ -50,7 +50,7 @@ func (r *Registry) letGo(ctx context.Context, ring uint8) error {
 			if kept[cid] || mine[cid] != pinReason(role, id, ring) {
 				continue
 			}
-			if err := r.Pins.Unpin(ctx, cid); err != nil && !errors.Is(err, store.ErrNotFound) {
+			if err := k.Pins.Unpin(ctx, cid); err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
 			}
 		}
@@ -59,15 +59,15 @@ func (r *Registry) letGo(ctx context.Context, ring uint8) error {
 }
 
 // keeps is how many models that left a ring its policy in force keeps; -1: all.
-func (r *Registry) keeps(ctx context.Context, ring uint8) (int, error) {
-	id, err := r.Policy(ctx, ring)
+func (k keeper) keeps(ctx context.Context, ring uint8) (int, error) {
+	id, err := k.Policy(ctx, ring)
 	if errors.Is(err, ErrNotFound) {
 		return -1, nil
 	}
 	if err != nil {
 		return 0, err
 	}
-	p, _, err := r.loadPolicy(ctx, id)
+	p, _, err := k.loadPolicy(ctx, id)
 	if err != nil || p.KeepModels == nil {
 		return -1, err
 	}
@@ -75,9 +75,9 @@ func (r *Registry) keeps(ctx context.Context, ring uint8) (int, error) {
 }
 
 // everIn lists the models that a ring had, or would have fallen back to.
-func (r *Registry) everIn(ctx context.Context, ring uint8) (map[object.Hash]bool, error) {
+func (k keeper) everIn(ctx context.Context, ring uint8) (map[object.Hash]bool, error) {
 	left := map[object.Hash]bool{}
-	err := r.Log(ctx, ring, func(_ object.Hash, p *PromotionRecord) error {
+	err := k.Log(ctx, ring, func(_ object.Hash, p *PromotionRecord) error {
 		left[p.ModelID] = true
 		if p.Fallback != nil {
 			left[*p.Fallback] = true
@@ -89,14 +89,14 @@ func (r *Registry) everIn(ctx context.Context, ring uint8) (map[object.Hash]bool
 
 // keptBy takes the models that a ring has, and that its policy keeps for rollbacks, out
 // of left, and adds their blobs to kept.
-func (r *Registry) keptBy(ctx context.Context, s *RingState, left, kept map[object.Hash]bool) error {
-	keep, err := r.keeps(ctx, s.RingID)
+func (k keeper) keptBy(ctx context.Context, s *RingState, left, kept map[object.Hash]bool) error {
+	keep, err := k.keeps(ctx, s.RingID)
 	if err != nil {
 		return err
 	}
 	models := map[object.Hash]bool{}
 	for next := &s.PromotionID; next != nil; {
-		p, _, err := r.Record(ctx, *next)
+		p, _, err := k.Record(ctx, *next)
 		if err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func (r *Registry) keptBy(ctx context.Context, s *RingState, left, kept map[obje
 	}
 	for id := range models {
 		delete(left, id)
-		m, err := Load(ctx, r.Store, id, "ModelRef", ModelRule, object.Open[ModelRef])
+		m, err := Load(ctx, k.Store, id, "ModelRef", ModelRule, object.Open[ModelRef])
 		if err != nil {
 			if NotHere(err) {
 				continue

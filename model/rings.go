@@ -119,7 +119,7 @@ func sameHash(a, b *object.Hash) bool {
 
 // move writes a record and the ring's pointer in one durable update, on condition
 // that nothing in check has changed.
-func (r *Registry) move(ctx context.Context, check map[string][]byte, id object.Hash, raw []byte, p *PromotionRecord) error {
+func (d decision) move(ctx context.Context, check map[string][]byte, id object.Hash, raw []byte, p *PromotionRecord) error {
 	state, err := can.Marshal(&RingState{p.RingID, p.Sequence, id, p.ModelID})
 	if err != nil {
 		return err
@@ -127,20 +127,20 @@ func (r *Registry) move(ctx context.Context, check map[string][]byte, id object.
 	at := logKey(p.RingID, p.Sequence)
 	check[at], check[recordKey(id)] = nil, nil
 	put := map[string][]byte{ringKey(p.RingID): state, at: raw, recordKey(id): []byte(at)}
-	ok, err := r.KV.Update(ctx, check, put)
+	ok, err := d.KV.Update(ctx, check, put)
 	if err != nil {
 		return fmt.Errorf("ring %d: %w", p.RingID, err)
 	}
 	if !ok {
-		return r.lost(ctx, check, p)
+		return d.lost(ctx, check, p)
 	}
-	return r.Store.PutObjects(ctx, store.Object{ID: id, Kind: "PromotionRecord", Raw: raw})
+	return d.Store.PutObjects(ctx, store.Object{ID: id, Kind: "PromotionRecord", Raw: raw})
 }
 
 // lost finds out what changed before a move.
-func (r *Registry) lost(ctx context.Context, check map[string][]byte, p *PromotionRecord) error {
+func (d decision) lost(ctx context.Context, check map[string][]byte, p *PromotionRecord) error {
 	e := &ConflictError{Ring: p.RingID, Want: p.Previous}
-	state, err := r.State(ctx, p.RingID)
+	state, err := d.State(ctx, p.RingID)
 	if err == nil {
 		e.Have = &state.PromotionID
 	} else if !errors.Is(err, ErrNotFound) {
@@ -152,7 +152,7 @@ func (r *Registry) lost(ctx context.Context, check map[string][]byte, p *Promoti
 	e.What = "something that the decision was made on"
 	for key, what := range map[string]string{holdKey(p.RingID): "the hold", policyKey(p.RingID): "the policy in force"} {
 		was, looked := check[key]
-		now, found, err := r.KV.Get(ctx, key)
+		now, found, err := d.KV.Get(ctx, key)
 		if err != nil {
 			return err
 		}

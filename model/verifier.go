@@ -59,11 +59,11 @@ func (r *Registry) Vouch(ctx context.Context, s sign.Signer, receipt object.Hash
 			v.Result, notes = ResultNotRepeated, "running the evaluation again gave other metrics"
 		}
 	}
-	return v, r.issue(ctx, s, v, res, notes)
+	return v, issue(ctx, r, s, v, res, notes)
 }
 
 // issue makes and keeps the report and the two attestations.
-func (r *Registry) issue(ctx context.Context, s sign.Signer, v *Vouched, res result, notes string) error {
+func issue(ctx context.Context, r *Registry, s sign.Signer, v *Vouched, res result, notes string) error {
 	_, raw, err := NewReport(EvalReport{res.job.ModelID, res.job.SuiteID, res.metrics, res.receipt})
 	if err != nil {
 		return err

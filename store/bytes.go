@@ -5,11 +5,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store/kv"
 )
+
+// byteStore is the part of a Store that reads byte strings, wherever they lie: in the KV,
+// in a pack, or as a chunk.
+type byteStore struct {
+	kv      KV
+	chunks  Chunks
+	buffers sync.Pool // *[]byte of various sizes
+	slabs   sync.Pool // *slab, empty
+}
 
 // PutBytes keeps data of at most MaxBytes under its hash, durably. Nothing refers
 // to it yet: a garbage collection lets it be for GCOptions.Grace. Damaged bytes of
@@ -43,7 +53,7 @@ func (s *Store) BytesUpdate(ctx context.Context, data []byte) (h object.Hash, pu
 }
 
 // smallUpdate is what an update must put to keep a small byte string; nil: nothing.
-func (s *Store) smallUpdate(ctx context.Context, h object.Hash, data []byte) (map[string][]byte, error) {
+func (s *byteStore) smallUpdate(ctx context.Context, h object.Hash, data []byte) (map[string][]byte, error) {
 	fresh, err := s.isLoose(ctx, h)
 	if err != nil {
 		return nil, err
@@ -69,7 +79,7 @@ func notNil(b []byte) []byte {
 }
 
 // ReadBytes is Bytes for data of a known size, into buf where it fits.
-func (s *Store) ReadBytes(ctx context.Context, h object.Hash, size uint32, buf []byte) ([]byte, error) {
+func (s *byteStore) ReadBytes(ctx context.Context, h object.Hash, size uint32, buf []byte) ([]byte, error) {
 	data, err := s.sized(ctx, merkle.Chunk{Hash: h, Len: size}, buf)
 	if err == nil && len(data) != int(size) {
 		err = fmt.Errorf("%w: %d bytes, expected were %d", ErrCorrupt, len(data), size)
@@ -82,7 +92,7 @@ func (s *Store) ReadBytes(ctx context.Context, h object.Hash, size uint32, buf [
 
 // Bytes returns the byte string with hash h, verified. Errors wrap ErrNotFound
 // or ErrCorrupt.
-func (s *Store) Bytes(ctx context.Context, h object.Hash) ([]byte, error) {
+func (s *byteStore) Bytes(ctx context.Context, h object.Hash) ([]byte, error) {
 	data, found, err := s.kv.Get(ctx, kv.Bytes+h.String())
 	if err != nil {
 		return nil, err
@@ -99,7 +109,7 @@ func (s *Store) Bytes(ctx context.Context, h object.Hash) ([]byte, error) {
 }
 
 // outside reads a byte string that is not in the KV: from a pack or a chunk.
-func (s *Store) outside(ctx context.Context, h object.Hash) ([]byte, error) {
+func (s *byteStore) outside(ctx context.Context, h object.Hash) ([]byte, error) {
 	p, found, err := s.findPacked(ctx, h)
 	for found && err == nil {
 		data, perr := s.packed(ctx, p)
@@ -118,7 +128,7 @@ func (s *Store) outside(ctx context.Context, h object.Hash) ([]byte, error) {
 }
 
 // HasBytes reports whether a byte string is here, without reading it.
-func (s *Store) HasBytes(ctx context.Context, h object.Hash) (bool, error) {
+func (s *byteStore) HasBytes(ctx context.Context, h object.Hash) (bool, error) {
 	if _, found, err := s.kv.Get(ctx, kv.Bytes+h.String()); err != nil || found {
 		return found, err
 	}

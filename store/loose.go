@@ -36,7 +36,7 @@ func looseKey(h object.Hash) string { return kv.Marks + h.String() }
 func markOf(key string) string { return kv.Marks + key[2:] }
 
 // isLoose reports whether h is loose and not yet seen unreachable.
-func (s *Store) isLoose(ctx context.Context, h object.Hash) (bool, error) {
+func (s *byteStore) isLoose(ctx context.Context, h object.Hash) (bool, error) {
 	mark, found, err := s.kv.Get(ctx, looseKey(h))
 	return found && len(mark) == 0, err
 }
@@ -55,7 +55,7 @@ func seen(mark []byte) (object.Time, bool) {
 
 // guarded adds to an update what keeps collections from deleting the keys of
 // space c/, i/ and n/ that it puts, given their marks as they are now.
-func (s *Store) guarded(ctx context.Context, check, put map[string][]byte) error {
+func (s *byteStore) guarded(ctx context.Context, check, put map[string][]byte) error {
 	var keys []string
 	for key, value := range put {
 		if value != nil && (key[:2] == kv.Bytes || key[:2] == kv.Nodes || key[:2] == kv.Packed) {

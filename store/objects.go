@@ -18,12 +18,12 @@ type Object struct {
 
 // PutObjects keeps objects in one durable update; more than 2 MiB or 4096 objects
 // take several, in order. An object that is there already stays as it is.
-func (s *Store) PutObjects(ctx context.Context, objs ...Object) error {
+func (r *records) PutObjects(ctx context.Context, objs ...Object) error {
 	const most = 4096
 	put, size := map[string][]byte{}, 0
 	for i, o := range objs {
 		id := o.ID.String()
-		if _, found, err := s.kv.Get(ctx, kv.Objects+id); err != nil {
+		if _, found, err := r.kv.Get(ctx, kv.Objects+id); err != nil {
 			return err
 		} else if !found {
 			put[kv.Objects+id] = append(append([]byte(o.Kind), 0), o.Raw...)
@@ -34,7 +34,7 @@ func (s *Store) PutObjects(ctx context.Context, objs ...Object) error {
 		if len(put) == 0 || (!last && size < maxPending && len(put) < 2*most) {
 			continue
 		}
-		if _, err := s.kv.Update(ctx, nil, put); err != nil {
+		if _, err := r.kv.Update(ctx, nil, put); err != nil {
 			return fmt.Errorf("put objects: %w", err)
 		}
 		put, size = map[string][]byte{}, 0
@@ -43,8 +43,8 @@ func (s *Store) PutObjects(ctx context.Context, objs ...Object) error {
 }
 
 // Object returns the object with this id. The error wraps ErrNotFound.
-func (s *Store) Object(ctx context.Context, id object.Hash) (Object, error) {
-	value, found, err := s.kv.Get(ctx, kv.Objects+id.String())
+func (r *records) Object(ctx context.Context, id object.Hash) (Object, error) {
+	value, found, err := r.kv.Get(ctx, kv.Objects+id.String())
 	if err != nil {
 		return Object{}, err
 	}
@@ -70,9 +70,9 @@ func indexed(raw []byte) []byte {
 }
 
 // Objects calls fn for every object of a kind, ascending by id. fn may use the store.
-func (s *Store) Objects(ctx context.Context, kind string, fn func(Object) error) error {
+func (r *records) Objects(ctx context.Context, kind string, fn func(Object) error) error {
 	prefix := kv.Kinds + kind + "/"
-	return s.objects(ctx, kind, prefix, kv.End(prefix), func(o Object) error {
+	return r.objects(ctx, kind, prefix, kv.End(prefix), func(o Object) error {
 		o.Raw = bytes.Clone(o.Raw)
 		return fn(o)
 	})
@@ -80,14 +80,14 @@ func (s *Store) Objects(ctx context.Context, kind string, fn func(Object) error)
 
 // ObjectsBetween is Objects for the ids from first to last, both included. The object's
 // bytes are valid during fn only.
-func (s *Store) ObjectsBetween(ctx context.Context, kind string, first, last object.Hash, fn func(Object) error) error {
+func (r *records) ObjectsBetween(ctx context.Context, kind string, first, last object.Hash, fn func(Object) error) error {
 	prefix := kv.Kinds + kind + "/"
-	return s.objects(ctx, kind, prefix+first.String(), prefix+last.String()+"\x00", fn)
+	return r.objects(ctx, kind, prefix+first.String(), prefix+last.String()+"\x00", fn)
 }
 
-func (s *Store) objects(ctx context.Context, kind, from, to string, fn func(Object) error) error {
+func (r *records) objects(ctx context.Context, kind, from, to string, fn func(Object) error) error {
 	prefix := kv.Kinds + kind + "/"
-	return s.kv.Scan(ctx, from, to, func(key string, raw []byte) error {
+	return r.kv.Scan(ctx, from, to, func(key string, raw []byte) error {
 		id, err := parseKeyHash(key, prefix)
 		if err != nil {
 			return fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)
@@ -95,7 +95,7 @@ func (s *Store) objects(ctx context.Context, kind, from, to string, fn func(Obje
 		if len(raw) > 0 {
 			return fn(Object{id, kind, raw})
 		}
-		o, err := s.Object(ctx, id)
+		o, err := r.Object(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -105,12 +105,12 @@ func (s *Store) objects(ctx context.Context, kind, from, to string, fn func(Obje
 
 // Prefixed calls fn with the ids of objects of a kind whose hex digits begin with
 // prefix, ascending, until fn returns an error. With the empty kind it lists blobs.
-func (s *Store) Prefixed(ctx context.Context, kind, prefix string, fn func(object.Hash) error) error {
+func (r *records) Prefixed(ctx context.Context, kind, prefix string, fn func(object.Hash) error) error {
 	space := kv.Kinds + kind + "/"
 	if kind == "" {
 		space = kv.Blobs
 	}
-	return s.kv.Scan(ctx, space+prefix, kv.End(space+prefix), func(key string, _ []byte) error {
+	return r.kv.Scan(ctx, space+prefix, kv.End(space+prefix), func(key string, _ []byte) error {
 		id, err := parseKeyHash(key, space)
 		if err != nil {
 			return fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)

@@ -143,16 +143,12 @@ func (b *Blob) Chunk(ctx context.Context, index uint64) ([]byte, error) {
 	if err != nil {
 		return nil, b.missing(err)
 	}
-	data, err := b.s.chunkOf(ctx, index, c)
+	data, err := b.s.chunkInto(ctx, index, c, nil)
 	return data, b.missing(err)
 }
 
-func (s *Store) chunkOf(ctx context.Context, index uint64, c merkle.Chunk) ([]byte, error) {
-	return s.chunkInto(ctx, index, c, nil)
-}
-
 // chunkInto reads and verifies a chunk, into buf where it fits.
-func (s *Store) chunkInto(ctx context.Context, index uint64, c merkle.Chunk, buf []byte) ([]byte, error) {
+func (s *byteStore) chunkInto(ctx context.Context, index uint64, c merkle.Chunk, buf []byte) ([]byte, error) {
 	data, err := s.sized(ctx, c, buf)
 	if err != nil {
 		return nil, fmt.Errorf("chunk %d: %w", index, err)
@@ -164,7 +160,7 @@ func (s *Store) chunkInto(ctx context.Context, index uint64, c merkle.Chunk, buf
 }
 
 // sized is Bytes for a known length: large chunks need no look at the KV.
-func (s *Store) sized(ctx context.Context, c merkle.Chunk, buf []byte) (data []byte, err error) {
+func (s *byteStore) sized(ctx context.Context, c merkle.Chunk, buf []byte) (data []byte, err error) {
 	if c.Len <= SmallChunk {
 		return s.Bytes(ctx, c.Hash)
 	}

@@ -55,7 +55,7 @@ type ChunkRanger interface {
 }
 
 // findPacked returns where a byte string lies.
-func (s *Store) findPacked(ctx context.Context, h object.Hash) (spot, bool, error) {
+func (s *byteStore) findPacked(ctx context.Context, h object.Hash) (spot, bool, error) {
 	raw, found, err := s.kv.Get(ctx, kv.Packed+h.String())
 	if err != nil || !found {
 		return spot{}, false, err
@@ -65,7 +65,7 @@ func (s *Store) findPacked(ctx context.Context, h object.Hash) (spot, bool, erro
 }
 
 // packed reads a part of a pack; the caller checks it against its own hash.
-func (s *Store) packed(ctx context.Context, p spot) ([]byte, error) {
+func (s *byteStore) packed(ctx context.Context, p spot) ([]byte, error) {
 	if r, ok := s.chunks.(ChunkRanger); ok {
 		return r.ChunkRange(ctx, p.pack, int64(p.off), int(p.n))
 	}
@@ -90,7 +90,7 @@ type slab struct {
 const slabStart = 16 << 10
 
 // newSlab returns an empty one.
-func (s *Store) newSlab() *slab {
+func (s *byteStore) newSlab() *slab {
 	if p, ok := s.slabs.Get().(*slab); ok {
 		return p
 	}

@@ -20,25 +20,25 @@ type Pin struct {
 var Structs = []object.Struct{object.Define[Pin]("Pin", object.Rule{})}
 
 // Pin keeps cid until a point in time; 0 is for ever. A pin replaces an earlier one.
-func (s *Store) Pin(ctx context.Context, cid object.Hash, until object.Time, reason string) error {
+func (p *pins) Pin(ctx context.Context, cid object.Hash, until object.Time, reason string) error {
 	raw, err := can.Marshal(&Pin{cid, until, reason})
 	if err != nil {
 		return err
 	}
-	_, err = s.kv.Update(ctx, nil, map[string][]byte{kv.Pins + cid.String(): raw})
+	_, err = p.kv.Update(ctx, nil, map[string][]byte{kv.Pins + cid.String(): raw})
 	return err
 }
 
 // ExtendPin keeps cid until a point in time (0 is for ever), unless it is pinned for
 // longer already: it never shortens a pin.
-func (s *Store) ExtendPin(ctx context.Context, cid object.Hash, until object.Time, reason string) error {
+func (p *pins) ExtendPin(ctx context.Context, cid object.Hash, until object.Time, reason string) error {
 	raw, err := can.Marshal(&Pin{cid, until, reason})
 	if err != nil {
 		return err
 	}
 	key := kv.Pins + cid.String()
 	for {
-		kept, found, err := s.kv.Get(ctx, key)
+		kept, found, err := p.kv.Get(ctx, key)
 		if err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (s *Store) ExtendPin(ctx context.Context, cid object.Hash, until object.Tim
 		} else {
 			kept = nil
 		}
-		ok, err := s.kv.Update(ctx, map[string][]byte{key: kept}, map[string][]byte{key: raw})
+		ok, err := p.kv.Update(ctx, map[string][]byte{key: kept}, map[string][]byte{key: raw})
 		if ok || err != nil {
 			return err
 		}
@@ -61,20 +61,20 @@ func (s *Store) ExtendPin(ctx context.Context, cid object.Hash, until object.Tim
 }
 
 // Unpin takes the pin away. The error wraps ErrNotFound.
-func (s *Store) Unpin(ctx context.Context, cid object.Hash) error {
+func (p *pins) Unpin(ctx context.Context, cid object.Hash) error {
 	key := kv.Pins + cid.String()
-	if _, found, err := s.kv.Get(ctx, key); err != nil {
+	if _, found, err := p.kv.Get(ctx, key); err != nil {
 		return err
 	} else if !found {
 		return fmt.Errorf("pin of %s: %w", cid, ErrNotFound)
 	}
-	_, err := s.kv.Update(MakingRoom(ctx), nil, map[string][]byte{key: nil})
+	_, err := p.kv.Update(MakingRoom(ctx), nil, map[string][]byte{key: nil})
 	return err
 }
 
 // Pins calls fn for every pin, ascending by cid, those that ran out included.
-func (s *Store) Pins(ctx context.Context, fn func(Pin) error) error {
-	return s.kv.Scan(ctx, kv.Pins, kv.End(kv.Pins), func(key string, raw []byte) error {
+func (p *pins) Pins(ctx context.Context, fn func(Pin) error) error {
+	return p.kv.Scan(ctx, kv.Pins, kv.End(kv.Pins), func(key string, raw []byte) error {
 		p, err := object.Decode[Pin](raw)
 		if err != nil {
 			return fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)

@@ -16,13 +16,13 @@ import (
 // SetRef points the ref name to h. With old it does so only if the ref points
 // there now (the zero hash: only if there is no such ref); else the error wraps
 // ErrChanged. A name that cannot be gives ErrRefName.
-func (s *Store) SetRef(ctx context.Context, name string, h object.Hash, old *object.Hash) error {
+func (r *refs) SetRef(ctx context.Context, name string, h object.Hash, old *object.Hash) error {
 	if err := CheckRefName(name); err != nil {
 		return err
 	}
 	key := kv.Refs + name
 	for {
-		have, found, err := s.kv.Get(ctx, key)
+		have, found, err := r.kv.Get(ctx, key)
 		if err != nil {
 			return err
 		}
@@ -32,7 +32,7 @@ func (s *Store) SetRef(ctx context.Context, name string, h object.Hash, old *obj
 		if !found {
 			have = nil
 		}
-		ok, err := s.kv.Update(ctx, map[string][]byte{key: have}, map[string][]byte{key: h.Sum[:]})
+		ok, err := r.kv.Update(ctx, map[string][]byte{key: have}, map[string][]byte{key: h.Sum[:]})
 		if err != nil || ok {
 			return err
 		}
@@ -53,8 +53,8 @@ func CheckRefName(name string) error {
 }
 
 // Ref returns what a ref points to. The error wraps ErrNotFound.
-func (s *Store) Ref(ctx context.Context, name string) (object.Hash, error) {
-	value, found, err := s.kv.Get(ctx, kv.Refs+name)
+func (r *refs) Ref(ctx context.Context, name string) (object.Hash, error) {
+	value, found, err := r.kv.Get(ctx, kv.Refs+name)
 	if err != nil {
 		return object.Hash{}, err
 	}
@@ -65,8 +65,8 @@ func (s *Store) Ref(ctx context.Context, name string) (object.Hash, error) {
 }
 
 // Refs calls fn for every ref, ascending by name.
-func (s *Store) Refs(ctx context.Context, fn func(name string, h object.Hash) error) error {
-	return s.kv.Scan(ctx, kv.Refs, kv.End(kv.Refs), func(key string, value []byte) error {
+func (r *refs) Refs(ctx context.Context, fn func(name string, h object.Hash) error) error {
+	return r.kv.Scan(ctx, kv.Refs, kv.End(kv.Refs), func(key string, value []byte) error {
 		h, err := digest(value)
 		if err != nil {
 			return err
@@ -77,17 +77,17 @@ func (s *Store) Refs(ctx context.Context, fn func(name string, h object.Hash) er
 
 // RemoveRef removes a ref. With old it does so only if the ref points there now; else the
 // error wraps ErrChanged. The error wraps ErrNotFound when there is none.
-func (s *Store) RemoveRef(ctx context.Context, name string, old *object.Hash) error {
+func (r *refs) RemoveRef(ctx context.Context, name string, old *object.Hash) error {
 	key := kv.Refs + name
 	for {
-		h, err := s.Ref(ctx, name)
+		h, err := r.Ref(ctx, name)
 		if err != nil {
 			return err
 		}
 		if old != nil && h != *old {
 			return fmt.Errorf("ref %s %w", name, ErrChanged)
 		}
-		ok, err := s.kv.Update(MakingRoom(ctx), map[string][]byte{key: h.Sum[:]}, map[string][]byte{key: nil})
+		ok, err := r.kv.Update(MakingRoom(ctx), map[string][]byte{key: h.Sum[:]}, map[string][]byte{key: nil})
 		if err != nil || ok {
 			return err
 		}

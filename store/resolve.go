@@ -16,14 +16,14 @@ const MinPrefix = 6
 
 // Resolve finds the one object, blob, node or small byte string whose hash starts
 // with prefix. Errors wrap ErrNotFound or are an *AmbiguousError.
-func (s *Store) Resolve(ctx context.Context, prefix string) (object.Hash, error) {
+func (r *records) Resolve(ctx context.Context, prefix string) (object.Hash, error) {
 	prefix = strings.ToLower(strings.TrimPrefix(prefix, "sha256:"))
 	if len(prefix) < MinPrefix || strings.Trim(prefix, "0123456789abcdef") != "" {
 		return object.Hash{}, fmt.Errorf("%q: %w: a hash, a prefix of at least %d hex digits or a @ref is expected", prefix, ErrNotFound, MinPrefix)
 	}
 	var matches []object.Hash
 	for _, space := range []string{kv.Objects, kv.Blobs, kv.Nodes, kv.Bytes, kv.Packed} {
-		found, err := s.withPrefix(ctx, space, prefix)
+		found, err := r.withPrefix(ctx, space, prefix)
 		if err != nil {
 			return object.Hash{}, err
 		}
@@ -44,8 +44,8 @@ func (s *Store) Resolve(ctx context.Context, prefix string) (object.Hash, error)
 var errPage = errors.New("page is full")
 
 // withPrefix returns the first few hashes of a space of keys.
-func (s *Store) withPrefix(ctx context.Context, space, prefix string) (found []object.Hash, err error) {
-	err = s.kv.Scan(ctx, space+prefix, kv.End(space+prefix), func(key string, _ []byte) error {
+func (r *records) withPrefix(ctx context.Context, space, prefix string) (found []object.Hash, err error) {
+	err = r.kv.Scan(ctx, space+prefix, kv.End(space+prefix), func(key string, _ []byte) error {
 		h, err := parseKeyHash(key, space)
 		if err != nil {
 			return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"sync"
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/kv"
@@ -110,14 +109,22 @@ const MaxBytes = 64 << 20
 // Store is a content-addressed store. It is safe for concurrent use, and by any
 // number of processes as far as its backends are.
 type Store struct {
-	kv      KV
-	chunks  Chunks
-	buffers sync.Pool // *[]byte of various sizes
-	slabs   sync.Pool // *slab, empty
+	kv KV
+	byteStore
+	records
+	refs
+	pins
 }
 
+// The parts of a Store that need the KV alone.
+type records struct{ kv KV } // objects, and what an abbreviated hash means
+type refs struct{ kv KV }
+type pins struct{ kv KV }
+
 // New returns the store over two backends.
-func New(kv KV, chunks Chunks) *Store { return &Store{kv: kv, chunks: chunks} }
+func New(kv KV, chunks Chunks) *Store {
+	return &Store{kv: kv, byteStore: byteStore{kv: kv, chunks: chunks}, records: records{kv}, refs: refs{kv}, pins: pins{kv}}
+}
 
 // KV is the key-value store below.
 func (s *Store) KV() KV { return s.kv }
@@ -126,17 +133,17 @@ func (s *Store) KV() KV { return s.kv }
 func (s *Store) Chunks() Chunks { return s.chunks }
 
 // buffer returns n bytes of unknown content; release gives them back.
-func (s *Store) buffer(n int) []byte {
+func (s *byteStore) buffer(n int) []byte {
 	if b, ok := s.buffers.Get().(*[]byte); ok && cap(*b) >= n {
 		return (*b)[:n]
 	}
 	return make([]byte, n)
 }
 
-func (s *Store) release(b []byte) { s.buffers.Put(&b) }
+func (s *byteStore) release(b []byte) { s.buffers.Put(&b) }
 
 // releaseAll gives back the buffers that lie in a channel.
-func (s *Store) releaseAll(free <-chan []byte) {
+func (s *byteStore) releaseAll(free <-chan []byte) {
 	for len(free) > 0 {
 		if buf := <-free; buf != nil {
 			s.release(buf)

@@ -53,30 +53,6 @@ func (w *walker) blobNode(c *Node, ref object.BlobRef) {
 	}
 }
 
-// chunk proves one chunk.
-func (w *walker) chunk(tree *merkle.Tree, i uint64, root object.Hash) *Node {
-	leaf := &Node{Kind: "Chunk", Label: fmt.Sprintf("chunk %d of %d", i+1, tree.Len()), Verified: true}
-	chunk, err := tree.At(i)
-	if !leaf.check(err) {
-		return leaf
-	}
-	leaf.ID = chunk.Hash
-	leaf.Label += fmt.Sprintf(", %s, proven against the root", model.Count(int(chunk.Len), "byte"))
-	proof, err := tree.ProveChunk(i)
-	if !leaf.check(err) {
-		return leaf
-	}
-	raw, err := can.Marshal(proof)
-	if !leaf.check(err) {
-		return leaf
-	}
-	data, err := w.raw(KindBytes, chunk.Hash)
-	if leaf.check(err) {
-		leaf.check(merkle.VerifyChunk(root, i, raw, data))
-	}
-	return leaf
-}
-
 func (w *walker) blobRef(n *Node, raw []byte, depth int) {
 	ref, err := object.Decode[object.BlobRef](raw)
 	if !n.check(err) || !n.check(sameID(ref.CID, n.ID)) {

@@ -22,7 +22,7 @@ func (w *walker) ring(ring uint8) (*Node, error) {
 	n := &Node{Kind: KindRing, ID: state.PromotionID, Verified: true,
 		Label: fmt.Sprintf("ring %d: model %s, record %d", ring, state.ModelID.Short(), state.Sequence)}
 	c := w.add(n, "PromotionRecord", state.PromotionID, 1)
-	p, err := decoded[model.PromotionRecord](w, "PromotionRecord", state.PromotionID)
+	p, err := decoded[model.PromotionRecord](&w.source, "PromotionRecord", state.PromotionID)
 	if err == nil && (p.ModelID != state.ModelID || p.RingID != ring || p.Sequence != state.Sequence) {
 		c.fail("the record is about model %s in ring %d, number %d", p.ModelID.Short(), p.RingID, p.Sequence)
 	}
@@ -31,7 +31,7 @@ func (w *walker) ring(ring uint8) (*Node, error) {
 	}
 	if state.Hold != nil {
 		c := w.add(n, "RingHold", *state.Hold, 1)
-		if h, err := decoded[model.RingHold](w, "RingHold", *state.Hold); err == nil && h.RingID != ring {
+		if h, err := decoded[model.RingHold](&w.source, "RingHold", *state.Hold); err == nil && h.RingID != ring {
 			c.fail("it is a hold of ring %d", h.RingID)
 		}
 	}
@@ -41,7 +41,7 @@ func (w *walker) ring(ring uint8) (*Node, error) {
 // policyOf hangs a policy that is or was in force in a ring below n.
 func (w *walker) policyOf(n *Node, id object.Hash, ring uint8, depth int) {
 	c := w.add(n, "PolicyDef", id, depth)
-	if def, err := decoded[model.PolicyDef](w, "PolicyDef", id); err == nil && def.Ring != ring {
+	if def, err := decoded[model.PolicyDef](&w.source, "PolicyDef", id); err == nil && def.Ring != ring {
 		c.fail("the policy is for ring %d, not %d", def.Ring, ring)
 	}
 	if !c.Seen && c.Problem == "" && len(w.related(id, model.AboutDecision)) == 0 {
@@ -76,13 +76,13 @@ func (w *walker) promotion(n *Node, raw []byte, depth int) {
 // attestations hangs those of a promotion below it, of each claim the first few, and
 // checks that they are what its policy demands.
 func (w *walker) attestations(n *Node, p *model.PromotionRecord, depth int) {
-	policy, err := decoded[model.PolicyDef](w, "PolicyDef", p.PolicyID)
+	policy, err := decoded[model.PolicyDef](&w.source, "PolicyDef", p.PolicyID)
 	if err != nil {
 		policy = nil // that is a broken link of its own
 	}
 	shown, passed, signed := map[uint8]int{}, map[object.Hash]bool{}, map[string]bool{}
 	for _, id := range p.EvalAttestations {
-		a, err := decoded[model.Attestation](w, model.AboutAttestation, id)
+		a, err := decoded[model.Attestation](&w.source, model.AboutAttestation, id)
 		if err != nil {
 			a = &model.Attestation{}
 		}

@@ -1,12 +1,10 @@
 package why
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 
-	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -18,15 +16,10 @@ import (
 
 // walker is one walk.
 type walker struct {
-	ctx    context.Context
-	res    Resolver
-	o      Options
+	source
 	seen   map[string]*Node
 	follow map[string]expander
 	nodes  int
-	err    error // the walk cannot go on
-
-	past []caps.Past // of the receipts that are being judged, the innermost last
 
 	hiding int            // above 0: what is visited is not shown
 	hidden map[*Node]bool // was visited and is not shown yet
@@ -126,27 +119,6 @@ func (w *walker) show(n *Node) {
 	}
 }
 
-// raw finds bytes; anything but their absence ends the walk.
-func (w *walker) raw(kind string, id object.Hash) ([]byte, error) {
-	if w.err == nil {
-		w.err = w.ctx.Err()
-	}
-	if w.err != nil {
-		return nil, w.err
-	}
-	raw, err := w.res.Raw(w.ctx, kind, id)
-	if err == nil {
-		return raw, nil
-	}
-	if model.NotHere(err) {
-		return nil, errNotHere
-	}
-	if !damaged(err) {
-		w.err = err
-	}
-	return nil, err
-}
-
 // damaged reports whether an error says that what is here is not what it should be;
 // with any other the walk cannot go on.
 func damaged(err error) bool {
@@ -231,51 +203,9 @@ func (n *Node) leaf(kind string, id object.Hash, format string, args ...any) *No
 	return c
 }
 
-// kind is the kind of an object that n names. One that is not here or damaged hangs
-// below n as what does not hold, and has none.
-func (w *walker) kind(n *Node, id object.Hash) string {
-	kind, err := w.res.Kind(w.ctx, id)
-	if err == nil && kind == "" {
-		err = errNotHere
-	}
-	switch {
-	case err == nil:
-		return kind
-	case damaged(err), errors.Is(err, errNotHere):
-		n.leaf("Object", id, "%s", id.Short()).fail("%v", err)
-	default:
-		w.err = err
-	}
-	return ""
-}
-
-func (w *walker) related(id object.Hash, kind string) []object.Hash {
-	ids, err := w.res.Related(w.ctx, id, kind)
-	if err != nil && w.err == nil {
-		w.err = err
-	}
-	return ids
-}
-
-// receipts are the related ones of those who are trusted for receipts, or else all: anybody
-// may send us one about anything.
-func (w *walker) receipts(id object.Hash, kind string) []object.Hash {
-	all := w.related(id, kind)
-	var trusted []object.Hash
-	for _, h := range all {
-		if r, err := decoded[ledger.Receipt](w, "Receipt", h); err == nil && model.Trusts(w.o.Trust.Receipt, r.Signer, receiptWhen(r, h)) {
-			trusted = append(trusted, h)
-		}
-	}
-	if len(trusted) == 0 {
-		return all
-	}
-	return trusted
-}
-
 // decoded loads an object and decodes it, without any other check.
-func decoded[T any](w *walker, kind string, id object.Hash) (*T, error) {
-	raw, err := w.raw(kind, id)
+func decoded[T any](s *source, kind string, id object.Hash) (*T, error) {
+	raw, err := s.raw(kind, id)
 	if err != nil {
 		return nil, err
 	}

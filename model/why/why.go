@@ -109,7 +109,7 @@ func Explain(ctx context.Context, res Resolver, start Start, o Options) (*Node, 
 	if o.Caps == nil {
 		o.Caps = &caps.Verifier{}
 	}
-	w := &walker{ctx: ctx, res: res, o: o, seen: map[string]*Node{}, follow: expanders(), hidden: map[*Node]bool{}}
+	w := &walker{source: source{ctx: ctx, res: res, o: o}, seen: map[string]*Node{}, follow: expanders(), hidden: map[*Node]bool{}}
 	if start.Ring != nil {
 		return w.ring(*start.Ring)
 	}

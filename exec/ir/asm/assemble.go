@@ -6,53 +6,20 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/exec/ir"
-	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// assembler builds a bundle from a text. Names may be used before they are
-// defined, so that what a statement refers to is looked up in fixups after the
-// whole text was read, phase by phase.
+// assembler builds a bundle from a text.
 type assembler struct {
 	parser
+	linker
 	b      ir.Bundle
 	extras []extra
 	fixed  bool // .artifact was given
 
-	inContract bool // a contract's body is being read
-
-	consts, nodes, labels map[string]int
-	names                 map[string]*named // "type:x", "sym:x", "contract:x", "tool:x"
-	fixups                [phases][]func() error
-
 	opAt []token          // where each op stands
 	at   map[string]token // where each declaration stands, by its place in the bundle
 }
-
-// The phases of fixups: each needs what those before it found.
-const (
-	phaseIndex = iota // positions of constants, nodes and labels
-	phaseLits         // hashes in contracts
-	phaseIDs          // ids of types, symbols, contracts and tools; computed on demand
-	phaseHash         // hashes in operands, constants and nodes
-	phaseTasks        // ids of tasks
-	phases
-)
-
-// named is something that text refers to by name and bytes by hash.
-type named struct {
-	token token
-	find  func() (object.Hash, error)
-	id    object.Hash
-	state uint8 // unseen, open or done
-}
-
-// How far the search for the id of something named has come.
-const (
-	unseen uint8 = iota
-	open
-	done
-)
 
 // part is how a [Finding] names an item of a table.
 func part(table string, i int) string { return fmt.Sprintf("%s[%d]", table, i) }
@@ -86,8 +53,8 @@ func parseAsm(text string) (*assembler, error) {
 		return nil, err
 	}
 	a := &assembler{
-		parser: parser{toks: toks}, consts: map[string]int{}, nodes: map[string]int{}, labels: map[string]int{},
-		names: map[string]*named{}, at: map[string]token{},
+		parser: parser{toks: toks}, at: map[string]token{},
+		linker: linker{consts: map[string]int{}, nodes: map[string]int{}, labels: map[string]int{}, names: map[string]*named{}},
 	}
 	a.b = ir.Empty()
 	for a.peek().kind != tokEOF {
@@ -119,8 +86,6 @@ func (a *assembler) encode() ([]byte, error) {
 	}
 	return ir.SetArtifactID(raw)
 }
-
-func (a *assembler) fix(phase int, f func() error) { a.fixups[phase] = append(a.fixups[phase], f) }
 
 // locate turns a finding into an error at the statement that it is about.
 func (a *assembler) locate(f ir.Finding) error {
@@ -162,14 +127,6 @@ func (a *assembler) statement() error {
 		}
 	}
 	return a.endLine()
-}
-
-func (a *assembler) define(names map[string]int, t token, i int) error {
-	if _, ok := names[t.text]; ok || !isName(t.text) {
-		return t.fail("%q is defined twice, or no name", t.text)
-	}
-	names[t.text] = i
-	return nil
 }
 
 func (a *assembler) directive(t token) error {

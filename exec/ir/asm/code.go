@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/exec/ir"
-	"github.com/mythos-project/mythos/object"
 )
 
 // op reads an op whose name was taken.
@@ -92,32 +91,6 @@ func (a *assembler) operand() (ir.Operand, error) {
 	}
 	h, err := a.hashRef(r)
 	return ir.Operand{Kind: ir.OperandHash, Hash: h}, err
-}
-
-// hashRef gives a hash that is known in phaseHash; inside a contract, whose id
-// depends on it, in phaseLits.
-func (a *assembler) hashRef(r ref) (*object.Hash, error) {
-	h, phase := new(object.Hash), phaseHash
-	if a.inContract {
-		phase = phaseLits
-		if r.kind == "contract" {
-			return nil, r.token.fail("a contract cannot refer to a contract by name")
-		}
-	}
-	a.fix(phase, func() (err error) { *h, err = a.hashOf(r); return err })
-	return h, nil
-}
-
-// position calls set with the position of a named constant, node or label.
-func (a *assembler) position(names map[string]int, t token, set func(int)) {
-	a.fix(phaseIndex, func() error {
-		i, ok := names[t.text]
-		if !ok {
-			return t.fail("there is nothing named %q", t.text)
-		}
-		set(i)
-		return nil
-	})
 }
 
 // register reads r0 to r255.

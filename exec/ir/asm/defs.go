@@ -5,97 +5,10 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// declare names a thing of the kind ("type", "sym", "contract", "tool"). find
-// gives its id and runs at most once, when the id is first needed.
-func (a *assembler) declare(kind string, t token, find func() (object.Hash, error)) error {
-	key := kind + ":" + t.text
-	_, builtin := ir.BuiltinType(t.text)
-	if a.names[key] != nil || !isName(t.text) || (kind == "type" && builtin) {
-		return t.fail("%q is defined twice, built in, or no name", t.text)
-	}
-	n := &named{token: t, find: find}
-	a.names[key] = n
-	a.fix(phaseIDs, func() error { _, err := a.resolve(n, t); return err })
-	return nil
-}
-
-// resolve gives the id of a named thing; use is where it is needed.
-func (a *assembler) resolve(n *named, use token) (object.Hash, error) {
-	switch n.state {
-	case open:
-		return object.Hash{}, use.fail("%q would contain itself", use.text)
-	case done:
-		return n.id, nil
-	}
-	n.state = open
-	id, err := n.find()
-	n.id, n.state = id, done
-	return id, err
-}
-
 // ref is a hash, or the name of something that has one.
 type ref struct {
 	token token
 	kind  string // of a name; empty for a hash
-}
-
-func (a *assembler) hashOf(r ref) (object.Hash, error) {
-	if r.kind == "" {
-		return r.token.hash, nil
-	}
-	if id, ok := ir.BuiltinType(r.token.text); ok && r.kind == "type" {
-		return id, nil
-	}
-	n := a.names[r.kind+":"+r.token.text]
-	if n == nil {
-		return object.Hash{}, r.token.fail("there is no %s %q", r.kind, r.token.text)
-	}
-	return a.resolve(n, r.token)
-}
-
-// ref reads #hash or kind:name.
-func (a *assembler) ref() (ref, error) {
-	t := a.take()
-	if t.kind == tokHash {
-		return ref{token: t}, nil
-	}
-	switch t.text {
-	case "type", "sym", "contract", "tool":
-		if t.kind == tokWord && a.accept(":") {
-			name, err := a.want(tokWord)
-			return ref{name, t.text}, err
-		}
-	}
-	return ref{}, t.fail("expected a hash like #hex, or type:, sym:, contract: or tool: and a name, found %s", t)
-}
-
-// typeRef reads a type: a name without prefix, or #hash.
-func (a *assembler) typeRef() (ref, error) {
-	if t := a.peek(); t.kind == tokWord {
-		return ref{a.take(), "type"}, nil
-	}
-	return a.ref()
-}
-
-// title reads what follows a declared name: as "other name", or unnamed.
-func (a *assembler) title(t token) (*string, error) {
-	if a.accept("unnamed") {
-		return nil, nil
-	}
-	if !a.accept("as") {
-		return &t.text, nil
-	}
-	s, err := a.want(tokString)
-	return &s.text, err
-}
-
-// explicitID reads id #hash, if it is there.
-func (a *assembler) explicitID() (*object.Hash, error) {
-	if !a.accept("id") {
-		return nil, nil
-	}
-	t, err := a.want(tokHash)
-	return &t.hash, err
 }
 
 // typeDef reads: NAME [id #hash] record { 1 x: TYPE, 2 y: TYPE? } or NAME enum { a, b }.

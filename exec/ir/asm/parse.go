@@ -2,6 +2,8 @@ package asm
 
 import (
 	"strconv"
+
+	"github.com/mythos-project/mythos/object"
 )
 
 // parser reads tokens with one token of look-ahead.
@@ -103,4 +105,49 @@ func (p *parser) nameOrString() (string, error) {
 		return "", t.fail("expected a name or a string, found %s", t)
 	}
 	return p.take().text, nil
+}
+
+// ref reads #hash or kind:name.
+func (p *parser) ref() (ref, error) {
+	t := p.take()
+	if t.kind == tokHash {
+		return ref{token: t}, nil
+	}
+	switch t.text {
+	case "type", "sym", "contract", "tool":
+		if t.kind == tokWord && p.accept(":") {
+			name, err := p.want(tokWord)
+			return ref{name, t.text}, err
+		}
+	}
+	return ref{}, t.fail("expected a hash like #hex, or type:, sym:, contract: or tool: and a name, found %s", t)
+}
+
+// typeRef reads a type: a name without prefix, or #hash.
+func (p *parser) typeRef() (ref, error) {
+	if t := p.peek(); t.kind == tokWord {
+		return ref{p.take(), "type"}, nil
+	}
+	return p.ref()
+}
+
+// title reads what follows a declared name: as "other name", or unnamed.
+func (p *parser) title(t token) (*string, error) {
+	if p.accept("unnamed") {
+		return nil, nil
+	}
+	if !p.accept("as") {
+		return &t.text, nil
+	}
+	s, err := p.want(tokString)
+	return &s.text, err
+}
+
+// explicitID reads id #hash, if it is there.
+func (p *parser) explicitID() (*object.Hash, error) {
+	if !p.accept("id") {
+		return nil, nil
+	}
+	t, err := p.want(tokHash)
+	return &t.hash, err
 }
