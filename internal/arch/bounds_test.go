@@ -25,7 +25,6 @@ var (
 		"dataset":                   6300,
 		"dataset/ingest":            4100,
 		"exec":                      5750,
-		"internal/conform":          2850,
 		"internal/conform/generate": 3103,
 		"internal/peer":             3850,
 		"ledger":                    4000,

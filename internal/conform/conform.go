@@ -9,68 +9,15 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
 
+	"github.com/mythos-project/mythos/internal/conform/golden"
+	"github.com/mythos-project/mythos/internal/conform/pack"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
-
-// Result is the outcome of one vector.
-type Result struct {
-	ID    string   `json:"id"`
-	Pass  bool     `json:"pass"`
-	Error string   `json:"error,omitempty"`
-	Notes []string `json:"notes,omitempty"` // where the pack departs from its own text
-}
-
-// Report is the outcome of a pack.
-type Report struct {
-	Pack    string   `json:"pack"`
-	Golden  bool     `json:"golden"` // golden vectors, not a pack with a manifest
-	Results []Result `json:"results"`
-}
-
-// Class counts the golden vectors of one class.
-type Class struct {
-	Name    string
-	Passed  int
-	Vectors int
-}
-
-// Classes counts golden vectors by class, in the order of the results.
-func (r Report) Classes() []Class {
-	var out []Class
-	for _, v := range r.Results {
-		name, _, _ := strings.Cut(v.ID, "/")
-		if len(out) == 0 || out[len(out)-1].Name != name {
-			out = append(out, Class{Name: name})
-		}
-		c := &out[len(out)-1]
-		c.Vectors++
-		if v.Pass {
-			c.Passed++
-		}
-	}
-	return out
-}
-
-// Passed counts the vectors that passed.
-func (r Report) Passed() int {
-	n := 0
-	for _, v := range r.Results {
-		if v.Pass {
-			n++
-		}
-	}
-	return n
-}
-
-// ErrPack means that a folder is no conformance pack, or names a vector that
-// nothing here rebuilds.
-var ErrPack = errors.New("not a conformance pack")
 
 type manifest struct {
 	Pack    string   `json:"pack"`
@@ -104,16 +51,14 @@ var builders = map[string]func(*one) error{
 	"DATASET_001": (*one).dataset, "CODEBOOK_001": (*one).codebook, "WIRE_001": (*one).wire,
 }
 
-const maxFile = 64 << 20
-
 // Run rebuilds every vector of the pack in fsys: a pack with a manifest in the form
 // of the public one, or files of golden vectors (spec/vectors/README.md). An error
 // means that the pack itself cannot be read; a vector that fails is a Result.
-func Run(ctx context.Context, fsys fs.FS) (Report, error) {
-	if files, err := goldenFiles(fsys); err != nil {
-		return Report{}, fmt.Errorf("%w: %w", ErrPack, err)
+func Run(ctx context.Context, fsys fs.FS) (pack.Report, error) {
+	if files, err := golden.Files(fsys); err != nil {
+		return pack.Report{}, fmt.Errorf("%w: %w", pack.ErrPack, err)
 	} else if len(files) > 0 {
-		return runGolden(ctx, fsys, files)
+		return golden.Run(ctx, fsys, files)
 	}
 	var m manifest
 	data, err := fs.ReadFile(fsys, "manifest.json")
@@ -121,16 +66,16 @@ func Run(ctx context.Context, fsys fs.FS) (Report, error) {
 		err = json.Unmarshal(data, &m)
 	}
 	if err != nil {
-		return Report{}, fmt.Errorf("%w: %w", ErrPack, err)
+		return pack.Report{}, fmt.Errorf("%w: %w", pack.ErrPack, err)
 	}
 	if len(m.Vectors) == 0 {
-		return Report{}, fmt.Errorf("%w: it has no vectors", ErrPack)
+		return pack.Report{}, fmt.Errorf("%w: it has no vectors", pack.ErrPack)
 	}
 	s := &suite{fsys: fsys}
 	if s.key, err = s.testKey(); err != nil {
-		return Report{}, fmt.Errorf("%w: %w", ErrPack, err)
+		return pack.Report{}, fmt.Errorf("%w: %w", pack.ErrPack, err)
 	}
-	rep := Report{Pack: m.Pack}
+	rep := pack.Report{Pack: m.Pack}
 	for _, v := range m.Vectors {
 		if err := ctx.Err(); err != nil {
 			return rep, err
@@ -140,14 +85,14 @@ func Run(ctx context.Context, fsys fs.FS) (Report, error) {
 	return rep, nil
 }
 
-func (s *suite) run(v vector) Result {
+func (s *suite) run(v vector) pack.Result {
 	o := &one{suite: s, vector: v}
 	build, ok := builders[v.ID]
 	if !ok {
-		return Result{ID: v.ID, Error: "nothing here rebuilds this vector"}
+		return pack.Result{ID: v.ID, Error: "nothing here rebuilds this vector"}
 	}
 	err := build(o)
-	r := Result{ID: v.ID, Pass: err == nil, Notes: o.notes}
+	r := pack.Result{ID: v.ID, Pass: err == nil, Notes: o.notes}
 	if err != nil {
 		r.Error = err.Error()
 	}
@@ -184,7 +129,7 @@ func (o *one) file(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if st.Size() > maxFile {
+	if st.Size() > pack.MaxFile {
 		return nil, fmt.Errorf("%s has %d bytes", path, st.Size())
 	}
 	return fs.ReadFile(o.fsys, path)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/mythos-project/mythos/internal/conform/pack"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/packet"
@@ -92,8 +93,8 @@ func TestPublishedWirePayload(t *testing.T) {
 }
 
 func TestNoPack(t *testing.T) {
-	for _, pack := range []fstest.MapFS{{}, {"manifest.json": {Data: []byte(`{"pack":"x","vectors":[]}`)}}} {
-		if _, err := Run(context.Background(), pack); !errors.Is(err, ErrPack) {
+	for _, set := range []fstest.MapFS{{}, {"manifest.json": {Data: []byte(`{"pack":"x","vectors":[]}`)}}} {
+		if _, err := Run(context.Background(), set); !errors.Is(err, pack.ErrPack) {
 			t.Errorf("%v", err)
 		}
 	}

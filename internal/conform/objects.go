@@ -1,10 +1,10 @@
 package conform
 
 import (
-	"bytes"
 	"encoding/hex"
 	"fmt"
 
+	"github.com/mythos-project/mythos/internal/conform/pack"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -38,22 +38,6 @@ func (o *one) canHash() error  { return o.encoded(lookup("Hash")) }
 func (o *one) canAgent() error { return o.encoded(lookup("AgentID")) }
 func (o *one) canMap() error   { return o.encoded(nil) }
 
-// keptNodes is a NodeWriter and NodeReader that remembers the nodes of a tree.
-type keptNodes map[object.Hash][]byte
-
-func (k keptNodes) PutNode(cid object.Hash, data []byte) error {
-	k[cid] = bytes.Clone(data)
-	return nil
-}
-
-func (k keptNodes) Node(cid object.Hash) ([]byte, error) {
-	raw, ok := k[cid]
-	if !ok {
-		return nil, fmt.Errorf("node %s is not there", cid.Short())
-	}
-	return raw, nil
-}
-
 func parseHashes(texts []string) ([]object.Hash, error) {
 	out := make([]object.Hash, len(texts))
 	for i, text := range texts {
@@ -64,18 +48,6 @@ func parseHashes(texts []string) ([]object.Hash, error) {
 		out[i] = h
 	}
 	return out, nil
-}
-
-// list builds the MerkleList over hashes in the order given.
-func list(nodes keptNodes, values []object.Hash) (object.Hash, error) {
-	b := merkle.NewListBuilder(nodes)
-	for _, v := range values {
-		if err := b.Add(v); err != nil {
-			return object.Hash{}, err
-		}
-	}
-	root, err := b.Finish()
-	return root.CID, err
 }
 
 func (o *one) merkleList() error {
@@ -89,8 +61,8 @@ func (o *one) merkleList() error {
 	if err != nil {
 		return err
 	}
-	nodes := keptNodes{}
-	root, err := list(nodes, ids)
+	nodes := pack.Nodes{}
+	root, err := pack.List(nodes, ids)
 	if err != nil {
 		return err
 	}
@@ -115,7 +87,7 @@ func (o *one) chunkedBlob() error {
 	if in.ChunkSize == 0 {
 		return fmt.Errorf("chunk size 0")
 	}
-	nodes := keptNodes{}
+	nodes := pack.Nodes{}
 	b := merkle.NewChunkBuilder(in.ChunkSize, nodes)
 	for i := 0; len(payload) > 0; i++ {
 		chunk := payload[:min(len(payload), int(in.ChunkSize))]

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/conform/pack"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -18,19 +19,21 @@ import (
 )
 
 // packSource is a dataset.Source with nothing but the nodes of a corpus.
-type packSource struct{ nodes keptNodes }
+type packSource struct{ nodes pack.Nodes }
 
 func (p packSource) Nodes(context.Context) merkle.NodeReader { return p.nodes }
 
-var errNoEvidence = errors.New("the pack has no episodes")
-
-func (packSource) Episode(context.Context, object.Hash) ([]byte, error) { return nil, errNoEvidence }
-
-func (packSource) Receipt(context.Context, object.Hash) (*ledger.Receipt, error) {
-	return nil, errNoEvidence
+func (packSource) Episode(context.Context, object.Hash) ([]byte, error) {
+	return nil, pack.ErrNoEvidence
 }
 
-func (packSource) Signals(context.Context, object.Hash) ([][]byte, error) { return nil, errNoEvidence }
+func (packSource) Receipt(context.Context, object.Hash) (*ledger.Receipt, error) {
+	return nil, pack.ErrNoEvidence
+}
+
+func (packSource) Signals(context.Context, object.Hash) ([][]byte, error) {
+	return nil, pack.ErrNoEvidence
+}
 
 func (o *one) dataset() error {
 	var in struct {
@@ -51,8 +54,8 @@ func (o *one) dataset() error {
 	if err != nil {
 		return err
 	}
-	nodes := keptNodes{}
-	corpus, err := list(nodes, ids)
+	nodes := pack.Nodes{}
+	corpus, err := pack.List(nodes, ids)
 	if err != nil {
 		return err
 	}
@@ -73,7 +76,7 @@ func (o *one) dataset() error {
 			return fmt.Errorf("selected %s as number %d, which the pack does not", id, i)
 		}
 	}
-	manifest, err := list(nodes, sel.IDs)
+	manifest, err := pack.List(nodes, sel.IDs)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/conform"
+	"github.com/mythos-project/mythos/internal/conform/pack"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/spec/vectors"
 )
@@ -54,7 +55,7 @@ func run(ctx context.Context, f *cmdutil.Factory, name string, fsys fs.FS) error
 
 // show lists the vectors of a pack; of golden vectors, of which there are many,
 // the classes and what fails.
-func show(f *cmdutil.Factory, rep conform.Report) {
+func show(f *cmdutil.Factory, rep pack.Report) {
 	for _, r := range rep.Results {
 		if rep.Golden && r.Pass && !f.IO.Verbose {
 			continue

@@ -3,7 +3,7 @@ package main
 import (
 	"slices"
 
-	"github.com/mythos-project/mythos/internal/conform"
+	"github.com/mythos-project/mythos/internal/conform/golden"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -12,9 +12,9 @@ import (
 
 // The agents of the vectors, and a tool.
 var (
-	alice = conform.GoldenKey("alice")
-	bob   = conform.GoldenKey("bob")
-	carol = conform.GoldenKey("carol")
+	alice = golden.GoldenKey("alice")
+	bob   = golden.GoldenKey("bob")
+	carol = golden.GoldenKey("carol")
 	tool  = object.SumText("tool:sample")
 )
 

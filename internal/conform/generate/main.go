@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/mythos-project/mythos/internal/conform"
+	"github.com/mythos-project/mythos/internal/conform/golden"
 )
 
 // set is one file of vectors under construction.
@@ -70,7 +70,7 @@ func (s *set) write(dir string) error {
 		}
 		out := kept[string(in)]
 		if out == nil {
-			if out, err = conform.Compute(s.class, in); err != nil {
+			if out, err = golden.Compute(s.class, in); err != nil {
 				return fmt.Errorf("%s: %w", c.id, err)
 			}
 		}
@@ -94,7 +94,7 @@ func (s *set) write(dir string) error {
 // kept is what the file says about the largest blobs, by input: hashing them takes
 // half a minute, and `mythos conformance` does it anyway.
 func (s *set) kept(file string) map[string]json.RawMessage {
-	var old conform.GoldenSet
+	var old golden.Set
 	data, err := os.ReadFile(file)
 	if s.class != "blobs" || err != nil || json.Unmarshal(data, &old) != nil {
 		return nil

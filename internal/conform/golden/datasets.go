@@ -1,4 +1,4 @@
-package conform
+package golden
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/internal/conform/pack"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -64,16 +65,16 @@ func datasetOf(in json.RawMessage) (any, error) {
 
 // given is a dataset.Source in memory.
 type given struct {
-	nodes    keptNodes
+	nodes    pack.Nodes
 	episodes map[object.Hash][]byte
 	receipts map[object.Hash]*ledger.Receipt
 	signals  map[object.Hash][][]byte // by episode
 }
 
 func (v datasetIn) source() (*given, error) {
-	e := &given{keptNodes{}, map[object.Hash][]byte{}, map[object.Hash]*ledger.Receipt{}, map[object.Hash][][]byte{}}
+	e := &given{pack.Nodes{}, map[object.Hash][]byte{}, map[object.Hash]*ledger.Receipt{}, map[object.Hash][][]byte{}}
 	for _, ids := range append(slices.Clone(v.Corpora), v.SignalLogs...) {
-		if _, err := list(e.nodes, ids); err != nil {
+		if _, err := pack.List(e.nodes, ids); err != nil {
 			return nil, err
 		}
 	}
@@ -125,7 +126,7 @@ func (e *given) Nodes(context.Context) merkle.NodeReader { return e.nodes }
 func (e *given) Episode(_ context.Context, id object.Hash) ([]byte, error) {
 	raw, ok := e.episodes[id]
 	if !ok {
-		return nil, fmt.Errorf("episode %s: %w", id.Short(), errNoEvidence)
+		return nil, fmt.Errorf("episode %s: %w", id.Short(), pack.ErrNoEvidence)
 	}
 	return raw, nil
 }
@@ -133,7 +134,7 @@ func (e *given) Episode(_ context.Context, id object.Hash) ([]byte, error) {
 func (e *given) Receipt(_ context.Context, id object.Hash) (*ledger.Receipt, error) {
 	r, ok := e.receipts[id]
 	if !ok {
-		return nil, fmt.Errorf("receipt %s: %w", id.Short(), errNoEvidence)
+		return nil, fmt.Errorf("receipt %s: %w", id.Short(), pack.ErrNoEvidence)
 	}
 	return r, nil
 }

@@ -1,4 +1,6 @@
-package conform
+// Package golden computes golden vectors again (spec/vectors/README.md): the output of each
+// from its input, by the packages of this project. Each class of vectors is a function.
+package golden
 
 import (
 	"bytes"
@@ -11,20 +13,21 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mythos-project/mythos/internal/conform/pack"
 	"github.com/mythos-project/mythos/internal/par"
 )
 
-// GoldenSet is one file of golden vectors (spec/vectors/README.md): every vector of
+// Set is one file of golden vectors (spec/vectors/README.md): every vector of
 // a set has the same class.
-type GoldenSet struct {
+type Set struct {
 	Class   string   `json:"class"`
 	About   string   `json:"about"`
-	Vectors []Golden `json:"vectors"`
+	Vectors []Vector `json:"vectors"`
 }
 
-// Golden is one golden vector. Out is a function of In, which the class names; Rule is
+// Vector is one golden vector. Out is a function of In, which the class names; Rule is
 // the rule of the specification that it is about, such as "can-17".
-type Golden struct {
+type Vector struct {
 	ID   string          `json:"id"`
 	Rule string          `json:"rule,omitempty"`
 	In   json.RawMessage `json:"in"`
@@ -76,7 +79,7 @@ type refusal struct {
 func Compute(class string, in json.RawMessage) (json.RawMessage, error) {
 	f, ok := classes[class]
 	if !ok {
-		return nil, fmt.Errorf("%w: class %q is not known", ErrPack, class)
+		return nil, fmt.Errorf("%w: class %q is not known", pack.ErrPack, class)
 	}
 	out, err := f(in)
 	if err != nil {
@@ -85,12 +88,12 @@ func Compute(class string, in json.RawMessage) (json.RawMessage, error) {
 	return json.Marshal(out)
 }
 
-// runGolden checks the files of golden vectors in fsys.
-func runGolden(ctx context.Context, fsys fs.FS, files []string) (Report, error) {
-	rep := Report{Pack: "golden vectors", Golden: true}
+// Run checks the files of golden vectors in fsys.
+func Run(ctx context.Context, fsys fs.FS, files []string) (pack.Report, error) {
+	rep := pack.Report{Pack: "golden vectors", Golden: true}
 	type task struct {
 		class string
-		Golden
+		Vector
 	}
 	var tasks []task
 	for _, name := range files {
@@ -102,10 +105,10 @@ func runGolden(ctx context.Context, fsys fs.FS, files []string) (Report, error) 
 			tasks = append(tasks, task{set.Class, v})
 		}
 	}
-	rep.Results = make([]Result, len(tasks))
+	rep.Results = make([]pack.Result, len(tasks))
 	err := par.Each(ctx, len(tasks), 0, func(ctx context.Context, i int) error {
 		t := tasks[i]
-		r := Result{ID: t.class + "/" + t.ID, Pass: true}
+		r := pack.Result{ID: t.class + "/" + t.ID, Pass: true}
 		if err := t.check(t.class); err != nil {
 			r.Pass, r.Error = false, err.Error()
 		}
@@ -115,14 +118,14 @@ func runGolden(ctx context.Context, fsys fs.FS, files []string) (Report, error) 
 	return rep, err
 }
 
-func readSet(fsys fs.FS, name string) (GoldenSet, error) {
-	var set GoldenSet
+func readSet(fsys fs.FS, name string) (Set, error) {
+	var set Set
 	st, err := fs.Stat(fsys, name)
 	if err != nil {
 		return set, err
 	}
-	if st.Size() > maxFile {
-		return set, fmt.Errorf("%w: %s has %d bytes, at most %d are read", ErrPack, name, st.Size(), maxFile)
+	if st.Size() > pack.MaxFile {
+		return set, fmt.Errorf("%w: %s has %d bytes, at most %d are read", pack.ErrPack, name, st.Size(), pack.MaxFile)
 	}
 	data, err := fs.ReadFile(fsys, name)
 	if err != nil {
@@ -131,16 +134,16 @@ func readSet(fsys fs.FS, name string) (GoldenSet, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&set); err != nil {
-		return set, fmt.Errorf("%w: %s: %w", ErrPack, name, err)
+		return set, fmt.Errorf("%w: %s: %w", pack.ErrPack, name, err)
 	}
 	if _, ok := classes[set.Class]; !ok || len(set.Vectors) == 0 {
-		return set, fmt.Errorf("%w: %s: class %q is not known, or it has no vectors", ErrPack, name, set.Class)
+		return set, fmt.Errorf("%w: %s: class %q is not known, or it has no vectors", pack.ErrPack, name, set.Class)
 	}
 	return set, nil
 }
 
 // check computes the output again and compares it, member by member.
-func (v Golden) check(class string) error {
+func (v Vector) check(class string) error {
 	got, err := Compute(class, v.In)
 	if err != nil {
 		return err
@@ -177,9 +180,9 @@ func abridged(data []byte) string {
 	return string(data[:most]) + "..."
 }
 
-// goldenFiles lists the files of fsys when it holds golden vectors: JSON files, and
+// Files lists the files of fsys when it holds golden vectors: JSON files, and
 // no manifest.
-func goldenFiles(fsys fs.FS) ([]string, error) {
+func Files(fsys fs.FS) ([]string, error) {
 	if _, err := fs.Stat(fsys, "manifest.json"); !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

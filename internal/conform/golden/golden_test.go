@@ -1,32 +1,33 @@
-package conform
+package golden
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"github.com/mythos-project/mythos/internal/conform/pack"
 	"github.com/mythos-project/mythos/spec/vectors"
 )
 
 // vectorsHere reads the golden vectors, without the largest blobs, which take
 // seconds each, when tests are to be short.
-func vectorsHere(t *testing.T) map[string]GoldenSet {
+func vectorsHere(t *testing.T) map[string]Set {
 	t.Helper()
-	files, err := goldenFiles(vectors.FS)
+	files, err := Files(vectors.FS)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sets := map[string]GoldenSet{}
+	sets := map[string]Set{}
 	for _, name := range files {
 		set, err := readSet(vectors.FS, name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var some []Golden
+		var some []Vector
 		for _, v := range set.Vectors {
 			var b blobIn
 			if set.Class == "blobs" && testing.Short() && (json.Unmarshal(v.In, &b) != nil || b.Size > 1<<28) {
@@ -38,6 +39,19 @@ func vectorsHere(t *testing.T) map[string]GoldenSet {
 		sets[name] = set
 	}
 	return sets
+}
+
+// run computes the vectors of all files of a folder.
+func run(t *testing.T, fsys fs.FS) (pack.Report, error) {
+	t.Helper()
+	files, err := Files(fsys)
+	if err != nil {
+		return pack.Report{}, err
+	}
+	if len(files) == 0 {
+		return pack.Report{}, errors.New("no golden vectors")
+	}
+	return Run(t.Context(), fsys, files)
 }
 
 // TestGoldenVectors computes every golden vector again.
@@ -54,7 +68,7 @@ func TestGoldenVectors(t *testing.T) {
 		}
 		fsys[name] = &fstest.MapFile{Data: data}
 	}
-	rep, err := Run(context.Background(), fsys)
+	rep, err := run(t, fsys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +119,7 @@ func TestChangedGoldenFails(t *testing.T) {
 func TestHostileSets(t *testing.T) {
 	for _, text := range []string{`{}`, `{"class":"nonsense","about":"","vectors":[{"id":"x","in":{},"out":{}}]}`, `{"class":"ids","about":"","vectors":[]}`,
 		`{"class":"ids","vectors":[{"id":"x","in":{"bytes":"00"},"out":{},"more":1}]}`, `[`} {
-		if _, err := Run(context.Background(), fstest.MapFS{"x.json": {Data: []byte(text)}}); err == nil {
+		if _, err := run(t, fstest.MapFS{"x.json": {Data: []byte(text)}}); err == nil {
 			t.Errorf("%s was taken", text)
 		}
 	}

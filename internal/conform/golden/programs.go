@@ -1,4 +1,4 @@
-package conform
+package golden
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/internal/conform/pack"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -231,8 +232,8 @@ func (v parsedIn) parse() (err error) {
 		_, _, err = ir.Validate(v.Bytes)
 	case "node":
 		cid := object.Sum(v.Bytes)
-		if _, err = merkle.OpenList(keptNodes{cid: v.Bytes}, cid); err != nil {
-			if _, chunks := merkle.OpenChunks(keptNodes{cid: v.Bytes}, cid); chunks == nil {
+		if _, err = merkle.OpenList(pack.Nodes{cid: v.Bytes}, cid); err != nil {
+			if _, chunks := merkle.OpenChunks(pack.Nodes{cid: v.Bytes}, cid); chunks == nil {
 				return nil
 			}
 		}

@@ -1,4 +1,4 @@
-package conform
+package golden
 
 import (
 	"bytes"
@@ -62,7 +62,7 @@ func item(name string, i int) func(map[string]any) (*string, func(string)) {
 }
 
 // changeEach flips a bit in each byte of a hex member.
-func changeEach(t *testing.T, class string, v Golden, change func(map[string]any) (*string, func(string))) {
+func changeEach(t *testing.T, class string, v Vector, change func(map[string]any) (*string, func(string))) {
 	t.Helper()
 	var in map[string]any
 	if err := json.Unmarshal(v.In, &in); err != nil {
