@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"regexp"
 	"strings"
 	"sync"
@@ -77,20 +78,34 @@ func (s *Streams) Lost() error {
 	return s.result.err
 }
 
-// Printf writes a part of the result to Out. Main asks Lost whether that failed.
-func (s *Streams) Printf(format string, args ...any) { fmt.Fprintf(s.Out, format, args...) }
+// Printf writes a part of the result to Out. Names and texts in it may come from strangers:
+// their control characters are quoted. Bytes go to a pipe as they are. Main asks Lost
+// whether that failed.
+func (s *Streams) Printf(format string, args ...any) {
+	fmt.Fprintf(s.Out, format, s.harmless(args, s.OutTTY)...)
+}
+
+// Text writes a text that is for programs to Out: to a pipe as it is.
+func (s *Streams) Text(text string) {
+	if s.OutTTY {
+		text = cleanPainted(text)
+	}
+	fmt.Fprint(s.Out, text)
+}
 
 // Notef writes a note to Err, unless the streams are quiet. Errors and texts in it may come
 // from strangers: their control characters are quoted.
 func (s *Streams) Notef(format string, args ...any) {
 	if !s.Quiet {
-		fmt.Fprintln(s.Err, s.foldErr(fmt.Sprintf(format, s.harmless(args)...), ""))
+		fmt.Fprintln(s.Err, s.foldErr(fmt.Sprintf(format, s.harmless(args, true)...), ""))
 	}
 }
 
-// Fail writes an error and what to do next to Err, as Notef does.
+// Fail writes an error and what to do next to Err, as Notef does. Further lines of the error
+// are indented: none can be taken for one of ours.
 func (s *Streams) Fail(text, hint string) {
-	fmt.Fprintln(s.Err, s.foldErr(s.PaintErr(Bad, "mythos:")+" "+s.CleanErr(text), "  "))
+	text = strings.ReplaceAll(s.CleanErr(text), "\n", "\n  ")
+	fmt.Fprintln(s.Err, s.foldErr(s.PaintErr(Bad, "mythos:")+" "+text, "  "))
 	if hint == "" {
 		return
 	}
@@ -103,30 +118,62 @@ func (s *Streams) Fail(text, hint string) {
 // Debugf writes a note to Err when the streams are verbose, as Notef does.
 func (s *Streams) Debugf(format string, args ...any) {
 	if s.Verbose {
-		fmt.Fprintf(s.Err, format+"\n", s.harmless(args)...)
+		fmt.Fprintf(s.Err, format+"\n", s.harmless(args, true)...)
 	}
 }
 
 // harmless are arguments that cannot move the cursor, forge a line or colour what follows. A
-// text that was painted here keeps its colours.
-func (s *Streams) harmless(args []any) []any {
+// text that was painted here keeps its colours. raw says that bytes are cleaned, too.
+func (s *Streams) harmless(args []any, raw bool) []any {
 	out := make([]any, len(args))
 	for i, arg := range args {
+		out[i] = arg
 		switch v := arg.(type) {
 		case error:
 			out[i] = Clean(v.Error())
 		case string:
 			out[i] = cleanPainted(v)
+		case []byte:
+			if raw {
+				out[i] = CleanLines(string(v))
+			}
 		default:
-			out[i] = arg
+			out[i] = harmlessValue(arg)
 		}
 	}
 	return out
 }
 
+// harmlessValue cleans what holds a text. What has a number for a value has none of a stranger's.
+func harmlessValue(arg any) any {
+	switch v := reflect.ValueOf(arg); v.Kind() {
+	case reflect.String:
+		if _, named := arg.(fmt.Stringer); !named {
+			return Clean(v.String())
+		}
+		fallthrough
+	case reflect.Struct, reflect.Pointer, reflect.Slice, reflect.Array:
+		if named, ok := arg.(fmt.Stringer); ok && !(v.Kind() == reflect.Pointer && v.IsNil()) {
+			return Clean(named.String())
+		}
+	}
+	return arg
+}
+
 var painted = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("\x1b\\[[0-9;]*m") })
 
-// cleanPainted is CleanLines beside sequences that set colours.
+// palette are the sequences that paint writes.
+var palette = sync.OnceValue(func() map[string]bool {
+	all := make(map[string]bool)
+	for m := Plain; m <= Name; m++ {
+		for _, sequence := range painted().FindAllString(paint(m, "x"), -1) {
+			all[sequence] = true
+		}
+	}
+	return all
+})
+
+// cleanPainted is CleanLines beside sequences that set colours as we do.
 func cleanPainted(text string) string {
 	if !strings.Contains(text, "\x1b") {
 		return CleanLines(text)
@@ -134,8 +181,10 @@ func cleanPainted(text string) string {
 	var b strings.Builder
 	from := 0
 	for _, at := range painted().FindAllStringIndex(text, -1) {
-		b.WriteString(CleanLines(text[from:at[0]]) + text[at[0]:at[1]])
-		from = at[1]
+		if sequence := text[at[0]:at[1]]; palette()[sequence] {
+			b.WriteString(CleanLines(text[from:at[0]]) + sequence)
+			from = at[1]
+		}
 	}
 	return b.String() + CleanLines(text[from:])
 }

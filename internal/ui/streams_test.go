@@ -3,8 +3,11 @@ package ui
 import (
 	"bytes"
 	"errors"
+	"io"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 )
 
 // TestNotesAreHarmless: what strangers say cannot forge a line, move the cursor or erase the
@@ -22,8 +25,49 @@ func TestNotesAreHarmless(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	b.Reset()
-	s.Notef("%s", "\x1b[38;5;78mholds\x1b[0m \x1b[2K")
-	if got := b.String(); !strings.HasPrefix(got, "\x1b[38;5;78mholds\x1b[0m ") || strings.Contains(got, "\x1b[2K") {
+	holds := paint(Good, "holds")
+	s.Notef("%s", holds+" \x1b[2K\x1b[8m")
+	if got := b.String(); !strings.HasPrefix(got, holds+" ") || strings.Contains(got, "\x1b[2K") || strings.Contains(got, "\x1b[8m") {
 		t.Errorf("%q", got)
+	}
+}
+
+// named is a value of some package that says how it is called.
+type named struct{ hint string }
+
+func (n named) String() string { return n.hint }
+
+type kind string
+
+// TestResultsAreHarmless: whatever kind of value holds a stranger's text, nothing of it
+// steers a terminal, and what is painted here keeps its colours. Bytes for programs go to a
+// pipe as they are.
+func TestResultsAreHarmless(t *testing.T) {
+	const foreign = "a\x1b[8mb\x1b[2Jc\rd\u009b31me\u202ef\x9bg"
+	for _, tty := range []bool{false, true} {
+		var out bytes.Buffer
+		s := &Streams{Out: &out, Err: io.Discard, OutTTY: tty, Color: tty}
+		s.Printf("%s|%v|%s|%v|%s\n", foreign, errors.New(foreign), named{foreign}, &named{foreign}, kind(foreign))
+		s.Printf("%s %d\n", s.Paint(Bad, "ours"), 7)
+		if tty {
+			s.Printf("%s\n", []byte(foreign))
+			s.Text(foreign)
+		}
+		want := s.Paint(Bad, "ours")
+		if !strings.Contains(out.String(), want+" 7\n") {
+			t.Errorf("%q lacks %q", out.String(), want)
+		}
+		for _, r := range strings.ReplaceAll(out.String(), want, "") {
+			if r != '\n' && !unicode.IsPrint(r) || r == utf8.RuneError {
+				t.Fatalf("%U in %q", r, out.String())
+			}
+		}
+	}
+	var out bytes.Buffer
+	s := &Streams{Out: &out}
+	s.Text(foreign)
+	s.Printf("%s", []byte(foreign))
+	if out.String() != foreign+foreign {
+		t.Errorf("a pipe gets %q", out.String())
 	}
 }

@@ -28,7 +28,7 @@ func Install(f *cmdutil.Factory, root *cobra.Command) {
 	for _, g := range groups {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 	}
-	root.SetHelpFunc(func(c *cobra.Command, _ []string) { f.IO.Printf("%s", Screen(c)) })
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) { f.IO.Text(Screen(c)) })
 	root.SetHelpCommand(newCommand(f))
 }
 

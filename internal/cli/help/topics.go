@@ -45,14 +45,14 @@ func newCommand(f *cmdutil.Factory) *cobra.Command {
 				return root.Help()
 			}
 			if topic := topics[args[0]]; topic != nil && len(args) == 1 {
-				f.IO.Printf("%s", text(topic(root)))
+				f.IO.Text(text(topic(root)))
 				return nil
 			}
 			about, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {
 				return cmdutil.Unknown(about, strings.Join(rest, " "))
 			}
-			f.IO.Printf("%s", Manual(about))
+			f.IO.Text(Manual(about))
 			return nil
 		},
 	}

@@ -32,9 +32,9 @@ func (d drawing) draw(f *cmdutil.Factory, tree *why.Node) error {
 	case d.SVG && d.DOT, f.JSON && (d.SVG || d.DOT):
 		return clierr.Usagef("--json, --svg and --dot exclude each other")
 	case d.SVG:
-		f.IO.Printf("%s", show.SVG(tree))
+		f.IO.Text(show.SVG(tree))
 	case d.DOT:
-		f.IO.Printf("%s", show.DOT(tree))
+		f.IO.Text(show.DOT(tree))
 	case f.JSON:
 		return f.Emit(tree, nil)
 	default:

@@ -57,14 +57,14 @@ func runDecode(f *cmdutil.Factory, o *decodeOptions) error {
 		if err != nil {
 			return invalid(name, err)
 		}
-		f.IO.Printf("%s\n", text)
+		f.IO.Text(text + "\n")
 		return nil
 	case o.YAML:
 		text, err := object.ToYAML(s.Type(), raw)
 		if err != nil {
 			return invalid(name, err)
 		}
-		f.IO.Printf("%s", text)
+		f.IO.Text(string(text))
 		return nil
 	}
 	view, err := object.ToJSON(s.Type(), raw)

@@ -61,7 +61,7 @@ func run(ctx context.Context, f *cmdutil.Factory, o *options) error {
 	}
 	if o.Print {
 		for _, s := range steps {
-			f.IO.Printf("%s\n", s.text+s.command)
+			f.IO.Text(s.text + s.command + "\n")
 		}
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/repo"
+	"github.com/mythos-project/mythos/internal/ui"
 )
 
 // NewInit is `mythos init`.
@@ -94,7 +95,10 @@ func runInit(f *cmdutil.Factory, dir, name string, engines func(root string) err
 		return err
 	}
 	if name == "" {
-		name = filepath.Base(abs)
+		name = ui.Clean(filepath.Base(abs))
+	}
+	if ui.Clean(name) != name {
+		return clierr.Usagef("--name %s: a name has no control characters", ui.Clean(name))
 	}
 	agent, fresh, err := repo.Init(abs, name, engines)
 	if err != nil {

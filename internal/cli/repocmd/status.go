@@ -59,8 +59,8 @@ func printStatus(f *cmdutil.Factory, s *overview.Status) {
 	row := func(name, format string, args ...any) {
 		f.IO.Printf("%s %s\n", f.IO.Paint(ui.Dim, fmt.Sprintf("%-11s", name)), fmt.Sprintf(format, args...))
 	}
-	row("repository", "%s", s.Repository)
-	row("agent", "%s", f.IO.Paint(ui.Strong, s.Name))
+	row("repository", "%s", ui.Clean(s.Repository))
+	row("agent", "%s", f.IO.Paint(ui.Strong, ui.Clean(s.Name)))
 	row("key", "%s", s.Key)
 	row("key id", "%s", f.IO.Hash(s.KeyID.String()))
 	row("ledger", "%s, %s", cmdutil.Count(s.Entries, "entry", "entries"), soundness(f, s))
@@ -73,9 +73,9 @@ func printStatus(f *cmdutil.Factory, s *overview.Status) {
 	row("tools", "%d", s.Tools)
 	row("caps", "%d held, %s within a day", s.Caps, cmdutil.Count(s.Expiring, "expires", "expire"))
 	row("trusted", "%s", cmdutil.Count(s.Trusted, "agent", "agents"))
-	row("peers", "%s", cmp(strings.Join(s.Peers, ", "), "none"))
+	row("peers", "%s", cmp(ui.Clean(strings.Join(s.Peers, ", ")), "none"))
 	for _, ring := range slices.Sorted(maps.Keys(s.Rings)) {
-		row(ring, "%s", s.Rings[ring])
+		row(ui.Clean(ring), "%s", ui.Clean(s.Rings[ring]))
 	}
 	for _, a := range s.Attention {
 		meaning := ui.Warn

@@ -194,7 +194,7 @@ func NewDisasm(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return clierr.New(clierr.Invalid, "%s: %w", args[0], err).On(args[0])
 			}
-			f.IO.Printf("%s", text)
+			f.IO.Text(string(text))
 			return nil
 		},
 	}, disasmResults)
