@@ -70,14 +70,32 @@ func addRuntime(m *exec.ModuleRef, name string) error {
 		if path, err = filepath.EvalSymlinks(path); err != nil {
 			return err
 		}
-		if prefix := filepath.Dir(filepath.Dir(path)); prefix != "/" && !strings.HasPrefix(prefix+"/", "/usr/") {
-			read = append(read, prefix)
-		}
+		read = append(read, around(path)...)
 	}
 	m.Read = appendNew(m.Read, existing(read))
 	m.Write = appendNew(m.Write, existing(inHome(r.write)))
 	m.Env = appendNew(m.Env, r.env)
 	return nil
+}
+
+// around is what belongs to a program: its folder's parent. That is not granted where more
+// lies in it than the runtime: somebody's home, ~/.local, or the folder that we work in, which
+// may hold a repository with its keys. Then it is the program's folder and its libraries.
+func around(program string) []string {
+	folder := filepath.Dir(program)
+	prefix := filepath.Dir(folder)
+	if prefix == "/" || strings.HasPrefix(prefix+"/", "/usr/") {
+		return nil
+	}
+	home, _ := os.UserHomeDir() // without one nothing is in it
+	dir, _ := os.Getwd()
+	for _, more := range []string{home, dir} {
+		real, err := filepath.EvalSymlinks(more)
+		if err == nil && (strings.HasPrefix(real+"/", prefix+"/") || filepath.Join(real, ".local") == prefix) {
+			return []string{folder, filepath.Join(prefix, "lib"), filepath.Join(prefix, "lib64"), filepath.Join(prefix, "libexec")}
+		}
+	}
+	return []string{prefix}
 }
 
 // appendNew appends what list does not have.
