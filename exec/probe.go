@@ -139,8 +139,7 @@ func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome,
 		policy.Retry = ledger.Probe
 	}
 	for range casTries { // each further turn means that the probe found that it did not happen
-		d, err = a.gate.Ledger.RegisterWith(ctx, a.effect.Tool, a.effect.Key, a.requestHash, policy,
-			func(s ledger.State) []ledger.Rider { return append(a.charging(s), a.effect.Riders...) })
+		d, err = a.registering(ctx, policy)
 		if err == nil {
 			return d, Outcome{}, false, nil
 		}
@@ -150,6 +149,8 @@ func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome,
 			return d, Outcome{}, false, a.gate.Refuse(ctx, a.effect, StatusDenied, err)
 		case errors.Is(err, caps.ErrQuota):
 			return d, Outcome{}, false, a.gate.Refuse(ctx, a.effect, StatusQuota, err)
+		case errors.Is(err, caps.ErrDenied): // elsewhere
+			return d, Outcome{}, false, a.gate.Refuse(ctx, a.effect, StatusDenied, err)
 		}
 		var unknown *ledger.UnknownOutcomeError
 		if !errors.As(err, &unknown) || !unknown.Probe {

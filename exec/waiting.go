@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -23,6 +24,13 @@ type Awaiter interface {
 // tool runs. Without it, a lease is as long as the tool's timeout and the Gate's Lease.
 type Renewer interface {
 	Renew(ctx context.Context, d ledger.Decision, p ledger.Policy) (bool, error)
+}
+
+// Elsewhere is an optional ability of a Ledger: to have effects registered on another machine,
+// which charges the authority; charged nil: an attempt goes on that was.
+type Elsewhere interface {
+	Elsewhere(tool object.Hash) bool
+	RegisterThere(ctx context.Context, e Effect, chains []caps.Chain, p ledger.Policy) (d ledger.Decision, charged caps.Chain, err error)
 }
 
 var (
@@ -119,6 +127,32 @@ func (a *attempt) admitAgain() error {
 	}
 	a.allowed = allowed
 	return nil
+}
+
+// Elsewhere reports whether another machine judges and records the effects of a tool.
+func (g *Gate) Elsewhere(tool object.Hash) bool {
+	far, able := g.Ledger.(Elsewhere)
+	return able && far.Elsewhere(tool)
+}
+
+// registering asks the ledger, here or elsewhere.
+func (a *attempt) registering(ctx context.Context, p ledger.Policy) (ledger.Decision, error) {
+	e := &a.effect
+	if !a.gate.Elsewhere(e.Tool) {
+		return a.gate.Ledger.RegisterWith(ctx, e.Tool, e.Key, a.requestHash, p,
+			func(s ledger.State) []ledger.Rider { return append(a.charging(s), e.Riders...) })
+	}
+	if len(e.Riders) > 0 {
+		return ledger.Decision{}, fmt.Errorf("tool %s: changes of the store here cannot be made with a register elsewhere", a.target.name)
+	}
+	if err := a.admitAgain(); err != nil {
+		return ledger.Decision{}, err
+	}
+	d, charged, err := a.gate.Ledger.(Elsewhere).RegisterThere(ctx, *e, a.allowed, p)
+	if a.chain, a.charged = a.allowed[0], charged != nil; a.charged {
+		a.chain = charged
+	}
+	return d, err
 }
 
 // enter waits until no other attempt at the key is under way in this process.

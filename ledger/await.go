@@ -50,12 +50,30 @@ type Awaited struct {
 	Body     []byte   // the response; its hash is that of the receipt
 }
 
-// left is the stored form of Awaited: entries as they were appended, and the response.
-type left struct {
-	Register []byte `can:"1,register"`
-	Receipt  []byte `can:"2,receipt"`
-	Commit   []byte `can:"3,commit"`
-	Body     []byte `can:"4,body"`
+// Outcome is how an effect ended, as somebody who has no history of it can check it: entries
+// as they were appended, and the response.
+type Outcome struct {
+	Register []byte `can:"1,register"` // canonical EffectRegister
+	Receipt  []byte `can:"2,receipt"`  // canonical Receipt
+	Commit   []byte `can:"3,commit"`   // canonical EffectCommit
+	Body     []byte `can:"4,body"`     // the response
+}
+
+// Outcome is how the effect ended with the commit that is replayed; nil: it has not ended.
+func (s *State) Outcome(body []byte) *Outcome {
+	if s.Commit == nil {
+		return nil
+	}
+	o := &Outcome{Receipt: s.Receipt, Body: body}
+	for i := range s.History {
+		switch e := &s.History[i]; {
+		case e.Register != nil && o.Commit == nil:
+			o.Register = e.Raw
+		case e.Commit == s.Commit:
+			o.Commit = e.Raw
+		}
+	}
+	return o
 }
 
 // watchPause is the longest pause between two looks at an attempt whose lock is not here.
@@ -90,7 +108,7 @@ func (l *Ledger) Await(ctx context.Context, idem, requestHash object.Hash) (*Awa
 // getReady does what is done once in a process before the wait instead of after it: many
 // may wait, and all wake at once.
 var getReady = sync.OnceFunc(func() {
-	for _, t := range []reflect.Type{reflect.TypeFor[left](), reflect.TypeFor[EffectRegister](), reflect.TypeFor[Receipt](), reflect.TypeFor[EffectCommit]()} {
+	for _, t := range []reflect.Type{reflect.TypeFor[Outcome](), reflect.TypeFor[EffectRegister](), reflect.TypeFor[Receipt](), reflect.TypeFor[EffectCommit]()} {
 		can.TypeOf(t)
 	}
 })
@@ -135,7 +153,7 @@ func (l *Ledger) leaveFor(d Decision, s State, entries []Entry) {
 		if s.History[i].Register == nil {
 			continue
 		}
-		data, err := can.Marshal(&left{s.History[i].Raw, entries[0].Raw, entries[1].Raw, d.Response})
+		data, err := can.Marshal(&Outcome{s.History[i].Raw, entries[0].Raw, entries[1].Raw, d.Response})
 		if err == nil {
 			_ = hold.Leave(data)
 		}
@@ -148,15 +166,18 @@ func (l *Ledger) openLeft(data []byte, idem, requestHash object.Hash) *Awaited {
 	if len(data) == 0 {
 		return nil
 	}
-	a, err := l.parseLeft(data, idem, requestHash)
+	a, err := l.OpenOutcome(data, idem, requestHash)
 	if err != nil {
 		return nil
 	}
 	return a
 }
 
-func (l *Ledger) parseLeft(data []byte, idem, requestHash object.Hash) (*Awaited, error) {
-	in, err := object.Decode[left](data)
+// OpenOutcome verifies the canonical bytes of an Outcome: each entry by its signature, by an
+// agent that they name, and that they are of this effect and request. That they are in a log
+// is not looked at.
+func (l *Ledger) OpenOutcome(data []byte, idem, requestHash object.Hash) (*Awaited, error) {
+	in, err := object.Decode[Outcome](data)
 	if err != nil {
 		return nil, err
 	}

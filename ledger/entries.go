@@ -150,6 +150,7 @@ var Structs = []object.Struct{
 	object.Define[EffectCommit]("EffectCommit", CommitRule),
 	object.Define[DivergenceMark]("DivergenceMark", DivergenceRule),
 	object.Define[Resolution]("Resolution", ResolutionRule),
+	object.Define[Outcome]("EffectOutcome", object.Rule{}),
 	object.Define[EvidenceEntry]("EvidenceEntry", object.Rule{}),
 	object.Define[EvidenceBundle]("EvidenceBundle", EvidenceRule),
 }

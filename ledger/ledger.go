@@ -197,16 +197,15 @@ func (l *Ledger) begin(ctx context.Context, s State, d *Decision, p Policy, now 
 		return false, err
 	}
 	e := Entry{Kind: EntryRegister, Raw: raw, Register: &r}
-	riders := l.noteTool(d.Tool)
+	var riders []Rider
 	if with != nil {
-		riders = append(riders, with(s)...)
+		riders = with(s)
 	}
 	ok, err := l.extend(ctx, &s, Verdict{}, d.Tool, now, true, riders, e)
 	if err != nil || !ok {
 		l.leave(*d, l.idle(ctx, d.IdemID))
 		return false, err
 	}
-	l.noted.Store(d.Tool, true)
 	s.add(e) // s is ours alone: Read made it
 	s.Presence, s.Renewed = Unseen, 0
 	l.mu.Lock()
@@ -316,6 +315,9 @@ func (l *Ledger) extend(ctx context.Context, s *State, v Verdict, tool object.Ha
 	a := &mlog.Append{Riders: riders, Postings: []mlog.Posting{{Key: historyKey(s.IdemID), To: len(entries), Before: s.places}}}
 	for i, e := range entries {
 		a.Leaves = append(a.Leaves, leaf(e.Kind, e.Raw))
+		if e.Register != nil {
+			a.Riders = append(a.Riders, l.noteTool(tool)...)
+		}
 		if e.Receipt == nil {
 			continue
 		}
@@ -336,6 +338,9 @@ func (l *Ledger) extend(ctx context.Context, s *State, v Verdict, tool object.Ha
 		s.places = a.Postings[0].After
 		for _, e := range entries {
 			l.memo.add(leafDigest(e.Kind, e.Raw))
+			if e.Register != nil {
+				l.noted.Store(tool, true)
+			}
 		}
 	}
 	return ok, err

@@ -1,12 +1,10 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
 	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store/kv"
 )
 
@@ -29,30 +27,7 @@ func (l *Ledger) Renew(ctx context.Context, d Decision, p Policy) (bool, error) 
 	if _, ours := l.started(d); !ours {
 		return false, nil
 	}
-	key := renewalKey(d.IdemID)
-	for {
-		before, err := kv.GetOrNil(ctx, l.kv, key)
-		if err != nil {
-			return false, err
-		}
-		if before != nil {
-			if r, err := object.Decode[renewal](before); err == nil && r.Fence > d.Fence {
-				return false, nil
-			}
-		}
-		raw, err := can.Marshal(&renewal{d.Fence, l.now().Add(p.Lease)})
-		if err != nil {
-			return false, err
-		}
-		ok, err := l.kv.Update(ctx, map[string][]byte{key: before}, map[string][]byte{key: raw})
-		if err != nil {
-			return false, err
-		}
-		if ok || bytes.Equal(before, raw) {
-			l.renewals.Store(d.IdemID, true)
-			return true, nil
-		}
-	}
+	return Elsewhere{l}.Renew(ctx, d.IdemID, d.Fence, p.Lease)
 }
 
 // renewedUntil is until when the lease of the latest attempt was renewed; 0: it was not.
@@ -76,10 +51,7 @@ func (l *Ledger) unrenew(idem object.Hash) []Rider {
 	if _, renewed := l.renewals.LoadAndDelete(idem); !renewed {
 		return nil
 	}
-	key := renewalKey(idem)
-	return []Rider{{Size: len(key), Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) {
-		return map[string][]byte{key: nil}, nil
-	}}}
+	return []Rider{renewalGone(idem)}
 }
 
 // SweepRenewals removes the renewals of attempts that have an outcome: those whose process

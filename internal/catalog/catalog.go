@@ -11,6 +11,8 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/once"
+	"github.com/mythos-project/mythos/internal/gateway/wire"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -21,8 +23,8 @@ import (
 
 // All returns every struct of the protocol, sorted by name.
 func All() []object.Struct {
-	all := slices.Concat(object.Structs, merkle.Structs, caps.Structs, scope.Structs, store.Structs, ledger.Structs, packet.Structs, ir.Structs, exec.Structs,
-		dataset.Structs, model.Structs)
+	all := slices.Concat(object.Structs, merkle.Structs, caps.Structs, scope.Structs, store.Structs, ledger.Structs, packet.Structs, ir.Structs, exec.Structs, once.Structs,
+		dataset.Structs, model.Structs, wire.Structs)
 	slices.SortFunc(all, func(a, b object.Struct) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/once"
 	"github.com/mythos-project/mythos/exec/process"
 	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/recording"
@@ -43,7 +44,7 @@ type Spec struct {
 type Ran struct {
 	*calls.Called
 	Command exec.Tool
-	Output  exec.OnceOutput
+	Output  once.Output
 }
 
 // maxRequest is the length of a request that a bundle can take in.
@@ -62,7 +63,7 @@ func Run(ctx context.Context, n *repo.Repo, s Spec) (*Ran, error) {
 		return r, err
 	}
 	r.Command = tool
-	request, err := can.Marshal(&exec.OnceRequest{Command: r.Command.ID, Input: notNil(s.Input)})
+	request, err := can.Marshal(&once.Request{Command: r.Command.ID, Input: notNil(s.Input)})
 	if err != nil {
 		return r, err
 	}
@@ -85,7 +86,7 @@ func Run(ctx context.Context, n *repo.Repo, s Spec) (*Ran, error) {
 		return r, err
 	}
 	r.Called, err = n.Caller.Call(ctx, call)
-	if errors.Is(err, caps.ErrQuota) && n.MayIssue(scope.KindToolCall) {
+	if errors.Is(err, caps.ErrQuota) && mayIssue(n) {
 		if err = issue(ctx, n, r.Command.ID); err == nil {
 			r.Called, err = n.Caller.Call(ctx, call)
 		}
@@ -93,7 +94,7 @@ func Run(ctx context.Context, n *repo.Repo, s Spec) (*Ran, error) {
 	if err != nil {
 		return r, err
 	}
-	out, err := object.Decode[exec.OnceOutput](r.Body)
+	out, err := object.Decode[once.Output](r.Body)
 	if err != nil {
 		return r, fmt.Errorf("the recorded output: %w", err)
 	}
@@ -108,10 +109,15 @@ func notNil(b []byte) []byte {
 	return b
 }
 
+// mayIssue reports whether what the identity here issues counts where the effect is judged.
+func mayIssue(n *repo.Repo) bool {
+	return n.MayIssue(scope.KindToolCall) && !n.Gate.Elsewhere(once.Tool)
+}
+
 // issue gives the identity here a capability for calls of a command, where it may issue
 // any: others are refused by the gate, which says what they lack.
 func issue(ctx context.Context, n *repo.Repo, tool object.Hash) error {
-	if !n.MayIssue(scope.KindToolCall) {
+	if !mayIssue(n) {
 		return nil
 	}
 	scope, err := scope.New(&scope.ToolCall{ToolID: tool, MaxCalls: scope.NoLimit32})
@@ -195,7 +201,7 @@ func (e *ConflictError) Unwrap() error { return ledger.ErrIdempotencyConflict }
 // other refuses a key that stands for something else, before the ledger does, which would
 // keep the contradiction for good: most often it is a mistake.
 func other(ctx context.Context, n *repo.Repo, key, request []byte, mine exec.Tool) error {
-	s, err := n.Ledger.Read(ctx, ledger.IdemID(exec.ToolOnce, key))
+	s, err := n.Ledger.Read(ctx, ledger.IdemID(once.Tool, key))
 	if err != nil || s.Request == nil || *s.Request == object.Sum(request) {
 		return err
 	}

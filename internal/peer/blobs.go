@@ -99,7 +99,7 @@ func parseRange(text string, size uint64) (from, to uint64, ok bool) {
 // blob answers GET /v1/blobs/CID: the bytes of a blob, as HTTP knows ranges and caches;
 // or, with the query proof, the chunks of a range with the proof of each.
 func (s *Server) blob(w http.ResponseWriter, r *http.Request) {
-	cid, err := pathHash(r, "cid")
+	cid, err := PathHash(r, "cid")
 	sp, proofs := span{}, r.URL.Query().Has(queryProof)
 	switch {
 	case err != nil:

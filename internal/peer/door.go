@@ -24,13 +24,13 @@ var singleHeaders = []string{
 	"Range", "If-Range", "Content-Type", "Content-Encoding", "Prefer",
 }
 
-// route is what one path takes.
-type route struct {
-	pattern string   // for http.ServeMux
-	query   []string // the parameters that it knows, each at most once
-	body    bool     // it has one
-	head    bool     // HEAD is answered, too
-	serve   http.HandlerFunc
+// Route is what one path takes.
+type Route struct {
+	Pattern string   // for http.ServeMux
+	Query   []string // the parameters that it knows, each at most once
+	Body    bool     // it has one
+	Head    bool     // HEAD is answered, too
+	Serve   http.HandlerFunc
 }
 
 // strictly refuses requests whose path has a second spelling.
@@ -63,9 +63,9 @@ func plainRequest(r *http.Request) error {
 }
 
 // handle adds a route to a mux.
-func (s *Server) handle(mux *http.ServeMux, rt route) {
-	mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodHead && !rt.head {
+func (s *Server) handle(mux *http.ServeMux, rt Route) {
+	mux.HandleFunc(rt.Pattern, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead && !rt.Head {
 			w.Header().Set("Allow", http.MethodGet)
 			s.refuse(w, r, http.StatusMethodNotAllowed, fmt.Errorf("%w: HEAD is answered for blobs only", errMalformed))
 			return
@@ -74,7 +74,7 @@ func (s *Server) handle(mux *http.ServeMux, rt route) {
 			s.refuse(w, r, http.StatusUnsupportedMediaType, fmt.Errorf("%w: a body with Content-Encoding %q is not taken", errMalformed, encoding))
 			return
 		}
-		if r.ContentLength != 0 && !rt.body {
+		if r.ContentLength != 0 && !rt.Body {
 			s.refuse(w, r, http.StatusBadRequest, fmt.Errorf("%w: %s takes no body here", errMalformed, r.Method))
 			return
 		}
@@ -82,12 +82,12 @@ func (s *Server) handle(mux *http.ServeMux, rt route) {
 			s.refuse(w, r, http.StatusBadRequest, err)
 			return
 		}
-		rt.serve(w, r)
+		rt.Serve(w, r)
 	})
 }
 
 // checkQuery takes the parameters that the route knows, once each and without escapes.
-func (rt route) checkQuery(raw string) error {
+func (rt Route) checkQuery(raw string) error {
 	if strings.ContainsAny(raw, "%+;") {
 		return fmt.Errorf("%w: the query has escapes", errMalformed)
 	}
@@ -97,7 +97,7 @@ func (rt route) checkQuery(raw string) error {
 	}
 	for name, all := range values {
 		switch {
-		case !slices.Contains(rt.query, name):
+		case !slices.Contains(rt.Query, name):
 			return fmt.Errorf("%w: the query %q is not known here", errMalformed, name)
 		case len(all) > 1:
 			return fmt.Errorf("%w: the query %q is there twice", errMalformed, name)
@@ -106,8 +106,8 @@ func (rt route) checkQuery(raw string) error {
 	return nil
 }
 
-// pathHash is the hash that a path names: 64 lower-case hex digits, and no other spelling.
-func pathHash(r *http.Request, name string) (object.Hash, error) {
+// PathHash is the hash that a path names: 64 lower-case hex digits, and no other spelling.
+func PathHash(r *http.Request, name string) (object.Hash, error) {
 	text := r.PathValue(name)
 	h, err := object.ParseHash(text)
 	if err == nil && h.String() != text {

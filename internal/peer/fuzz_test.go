@@ -33,7 +33,7 @@ func FuzzDoor(f *testing.F) {
 		f.Add(line, "Range: bytes=0-1\r\n")
 		f.Add(line, "Range: bytes=0-1\r\nrange: bytes=0-2\r\n")
 	}
-	rt := route{query: []string{queryProof, queryOffset, queryLength}}
+	rt := Route{Query: []string{queryProof, queryOffset, queryLength}}
 	f.Fuzz(func(t *testing.T, target, headers string) {
 		if len(headers) > 1<<12 {
 			t.Skip()

@@ -108,14 +108,16 @@ func (s *Server) limited(next http.Handler) http.Handler {
 			s.later(w, r, http.StatusTooManyRequests, time.Second, fmt.Errorf("%s has %d requests under way", host, maxOfPeer))
 			return
 		}
-		defer a.underWay.Add(-1)
 		select {
 		case s.streams <- struct{}{}:
-			defer func() { <-s.streams }()
 		default:
+			a.underWay.Add(-1)
 			s.later(w, r, http.StatusServiceUnavailable, time.Second, errors.New("too many requests at a time"))
 			return
 		}
+		leave := sync.OnceFunc(func() { a.underWay.Add(-1); <-s.streams })
+		defer leave()
+		r = r.WithContext(context.WithValue(r.Context(), slotKey{}, leave))
 		rc := http.NewResponseController(w)
 		_ = rc.SetReadDeadline(time.Now().Add(maxStall)) // a body's reader moves it on
 		_ = rc.SetWriteDeadline(time.Now().Add(maxStall))

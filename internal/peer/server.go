@@ -43,7 +43,11 @@ type Server struct {
 	// command line here would. Nil: nothing is said.
 	Explain func(error) (kind, hint string)
 
+	// Services answer on paths of their own, beside the server's.
+	Services []Service
+
 	metrics *measures
+	known   chan struct{} // holds one for each request of an agent that showed a capability
 	peers   allowances
 	intake  intake
 	tasks   *queue
@@ -53,7 +57,7 @@ type Server struct {
 // Serve answers on l until ctx ends; then it lets running requests and tasks finish,
 // for 30 seconds at most.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	s.metrics, s.streams = newMeasures(), make(chan struct{}, maxStreams)
+	s.metrics, s.streams, s.known = newMeasures(), make(chan struct{}, maxStreams), make(chan struct{}, maxKnown)
 	l = &sharedListener{Listener: l, of: map[string]int{}}
 	var err error
 	if s.tasks, err = s.newQueue(context.WithoutCancel(ctx)); err != nil {
@@ -62,6 +66,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	go s.forget(ctx, forgetEvery)
 	h := &http.Server{
 		Handler: s.proving(s.limited(s.routes())), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 128 << 10,
+		ConnContext: withConn,
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 		ErrorLog:    slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
 	}
@@ -108,27 +113,31 @@ func (s *Server) forget(ctx context.Context, every time.Duration) {
 // routes is what a server answers.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	for _, rt := range s.table() {
+	list := s.table()
+	for _, more := range s.Services {
+		list = append(list, more.Routes(Door{s})...)
+	}
+	for _, rt := range list {
 		s.handle(mux, rt)
 	}
 	return s.strictly(mux)
 }
 
-func (s *Server) table() []route {
-	return []route{
-		{pattern: "POST /v1/packets", body: true, serve: s.packets},
-		{pattern: "GET /v1/tasks/{id}", serve: s.taskStatus},
-		{pattern: "DELETE /v1/tasks/{id}", serve: s.taskCancel},
-		{pattern: "GET /v1/tasks/{id}/result", serve: s.taskResult},
-		{pattern: "GET /v1/trees/{hash}", serve: s.treeRead},
-		{pattern: "POST /v1/trees/{hash}", body: true, serve: s.treeParts},
-		{pattern: "POST /v1/trees/{hash}/missing", body: true, serve: s.treeMissing},
-		{pattern: "PUT /v1/trees/{hash}", body: true, query: []string{queryBytes}, serve: s.treeWrite},
-		{pattern: "GET /v1/blobs/{cid}", head: true, query: []string{queryProof, queryOffset, queryLength}, serve: s.blob},
-		{pattern: "POST /v1/codebooks", body: true, serve: s.codebooks},
-		{pattern: "GET /v1/identity", serve: s.identity},
-		{pattern: "GET /metrics", serve: s.writeMetrics},
-		{pattern: "GET /healthz", head: true, serve: func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }},
+func (s *Server) table() []Route {
+	return []Route{
+		{Pattern: "POST /v1/packets", Body: true, Serve: s.packets},
+		{Pattern: "GET /v1/tasks/{id}", Serve: s.taskStatus},
+		{Pattern: "DELETE /v1/tasks/{id}", Serve: s.taskCancel},
+		{Pattern: "GET /v1/tasks/{id}/result", Serve: s.taskResult},
+		{Pattern: "GET /v1/trees/{hash}", Serve: s.treeRead},
+		{Pattern: "POST /v1/trees/{hash}", Body: true, Serve: s.treeParts},
+		{Pattern: "POST /v1/trees/{hash}/missing", Body: true, Serve: s.treeMissing},
+		{Pattern: "PUT /v1/trees/{hash}", Body: true, Query: []string{queryBytes}, Serve: s.treeWrite},
+		{Pattern: "GET /v1/blobs/{cid}", Head: true, Query: []string{queryProof, queryOffset, queryLength}, Serve: s.blob},
+		{Pattern: "POST /v1/codebooks", Body: true, Serve: s.codebooks},
+		{Pattern: "GET /v1/identity", Serve: s.identity},
+		{Pattern: "GET /metrics", Serve: s.writeMetrics},
+		{Pattern: "GET /healthz", Head: true, Serve: func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }},
 	}
 }
 

@@ -137,7 +137,7 @@ func (s *Server) wait(ctx context.Context, id object.Hash) (t task.Task, err err
 // ownTask is the task that a signed request of its author, or of the one who runs this
 // repository, names.
 func (s *Server) ownTask(r *http.Request) (task.Task, error) {
-	id, err := pathHash(r, "id")
+	id, err := PathHash(r, "id")
 	if err != nil {
 		return task.Task{}, err
 	}

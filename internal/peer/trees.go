@@ -27,7 +27,7 @@ const (
 
 // treeRead answers GET /v1/trees/HASH: what there is.
 func (s *Server) treeRead(w http.ResponseWriter, r *http.Request) {
-	root, err := pathHash(r, "hash")
+	root, err := PathHash(r, "hash")
 	var rd *reading
 	if err == nil {
 		rd, err = s.reading(w, r, root)
@@ -43,7 +43,7 @@ func (s *Server) treeRead(w http.ResponseWriter, r *http.Request) {
 // those of the tree, which the capability is for, are not given. The list is read once the
 // request has proved who asks: it is large, and strangers are many.
 func (s *Server) treeParts(w http.ResponseWriter, r *http.Request) {
-	root, err := pathHash(r, "hash")
+	root, err := PathHash(r, "hash")
 	var rd *reading
 	if err == nil {
 		rd, err = s.reading(w, r, root)
@@ -99,7 +99,7 @@ type writing struct {
 // writer checks that a request may push under the capability that it shows: of what
 // media types, each part is asked.
 func (s *Server) writer(r *http.Request) (*writing, error) {
-	root, err := pathHash(r, "hash")
+	root, err := PathHash(r, "hash")
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/once"
 	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/exec/process"
 	"github.com/mythos-project/mythos/object"
@@ -61,7 +62,7 @@ func (r *Runner) Builtin() exec.Builtin {
 
 // use is the authority that a call of the program itself needs.
 func use(request []byte) (scope.Use, error) {
-	q, err := object.Decode[exec.OnceRequest](request)
+	q, err := object.Decode[once.Request](request)
 	if err != nil {
 		return scope.Use{}, err
 	}
@@ -69,7 +70,7 @@ func use(request []byte) (scope.Use, error) {
 }
 
 func (r *Runner) run(ctx context.Context, call exec.Call) (exec.Response, error) {
-	q, err := object.Decode[exec.OnceRequest](call.Request)
+	q, err := object.Decode[once.Request](call.Request)
 	if err != nil {
 		return exec.Response{}, exec.NotStarted(err)
 	}
@@ -124,7 +125,7 @@ func (r *Runner) record(ctx context.Context, call exec.Call) (exec.Response, err
 		return exec.Response{}, exec.NotStarted(fmt.Errorf("start %s: %w", call.Module.Argv[0], err))
 	}
 	ended := process.Wait(cmd)
-	out := exec.OnceOutput{Stdout: stdout.end(), Stderr: stderr.end(), Dir: text(call.Module.Dir), Env: texts(call.Module.Caller)}
+	out := once.Output{Stdout: stdout.end(), Stderr: stderr.end(), Dir: text(call.Module.Dir), Env: texts(call.Module.Caller)}
 	if dir, err := os.Getwd(); err == nil && call.Module.Dir == "." {
 		out.Dir = text(dir)
 	}
@@ -140,7 +141,7 @@ func (r *Runner) record(ctx context.Context, call exec.Call) (exec.Response, err
 
 // judge says how a program ended. One that was interrupted and ended of itself has said so
 // by its exit status; of one that died of it nobody knows what it did.
-func judge(ctx, limited context.Context, ended error, tail *output.Tail, out *exec.OnceOutput) (res exec.Response, err error) {
+func judge(ctx, limited context.Context, ended error, tail *output.Tail, out *once.Output) (res exec.Response, err error) {
 	res.Tokens, res.GPUms = exec.Reported(tail.Bytes)
 	var exit *process.ExitError
 	exited := errors.As(ended, &exit)
@@ -163,13 +164,13 @@ func judge(ctx, limited context.Context, ended error, tail *output.Tail, out *ex
 }
 
 // evidence names what ran, and the blobs with what it wrote.
-func evidence(call exec.Call, out exec.OnceOutput) ([]object.Hash, error) {
+func evidence(call exec.Call, out once.Output) ([]object.Hash, error) {
 	module, err := call.Module.Hash()
 	if err != nil {
 		return nil, err
 	}
 	list := []object.Hash{call.Tool, module, *call.Module.ModuleHash}
-	for _, w := range []exec.Written{out.Stdout, out.Stderr} {
+	for _, w := range []once.Written{out.Stdout, out.Stderr} {
 		if w.Blob != nil {
 			list = append(list, *w.Blob)
 		}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/once"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -61,8 +61,8 @@ func (s *stream) spill() {
 }
 
 // end is what was written, when nobody writes any more.
-func (s *stream) end() exec.Written {
-	w := exec.Written{Size: s.size, Head: s.head}
+func (s *stream) end() once.Written {
+	w := once.Written{Size: s.size, Head: s.head}
 	if s.more == nil {
 		if w.Head == nil {
 			w.Head = []byte{}
@@ -92,7 +92,7 @@ type Opener interface {
 }
 
 // Copy writes what a program wrote. The error is w's, or says that it is not all here.
-func Copy(ctx context.Context, from Opener, what exec.Written, w io.Writer) error {
+func Copy(ctx context.Context, from Opener, what once.Written, w io.Writer) error {
 	if what.Blob == nil {
 		if _, err := w.Write(what.Head); err != nil {
 			return err

@@ -16,20 +16,19 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
-// ErrQuotaLost means that a counter says less than the receipts do. It wraps
-// store.ErrCorrupt.
+// ErrQuotaLost means that a counter says less than the receipts do. It wraps store.ErrCorrupt.
 var ErrQuotaLost = fmt.Errorf("a quota's counter was lost or damaged: %w", identity.ErrDamaged)
 
 // KindQuota is the kind of what fsck finds wrong with a counter; its id is the capability's.
 const KindQuota = "quota"
 
-// units are the resources of which each effect of a kind uses at least one.
+// units are what each effect of a kind uses at least one of.
 var units = map[uint8]scope.Resource{scope.KindToolCall: scope.Calls, scope.KindTrainRun: scope.Jobs, scope.KindEvalRun: scope.Runs}
 
-// recount counts, from the ledger's receipts alone, what each capability was charged at
-// least.
+// recount counts, from receipts alone, what each capability was charged at least.
 type recount struct {
 	node  *Upkeep
 	least map[object.Hash]uint64    // by capability
@@ -44,9 +43,8 @@ type counted struct {
 	of scope.Resource
 }
 
-// RecountQuotas compares the counters of capabilities with what the receipts in the ledger
-// say was done under them, and calls report for each that says less; the error wraps
-// ErrQuotaLost. More is right: an attempt that broke off was charged and has no receipt.
+// RecountQuotas compares the counters of capabilities with what receipts say was done, and calls
+// report, with ErrQuotaLost, for each that says less: attempts that broke off have no receipt.
 func (u *Upkeep) RecountQuotas(ctx context.Context, report func(id object.Hash, err error)) error {
 	r := &recount{u, map[object.Hash]uint64{}, map[object.Hash]bool{}, map[uint64]struct{}{}, map[object.Hash][]counted{}}
 	err := u.Ledger.Log(ctx, ledger.Filter{Kind: ledger.EntryRegister}, func(e ledger.Entry) error {
@@ -66,7 +64,7 @@ func (u *Upkeep) RecountQuotas(ctx context.Context, report func(id object.Hash, 
 	return r.compare(ctx, report)
 }
 
-// receipt counts one receipt, if it is one of an effect that was charged.
+// receipt counts one receipt of an effect that was charged.
 func (r *recount) receipt(ctx context.Context, rec *ledger.Receipt) error {
 	settled := slices.ContainsFunc(rec.Evidence, func(h object.Hash) bool {
 		_, is := r.seen[short(h)]
@@ -94,6 +92,9 @@ func short(h object.Hash) uint64 { return binary.BigEndian.Uint64(h.Sum[:]) }
 func (r *recount) counters(ctx context.Context, id object.Hash) (list []counted, err error) {
 	if list, known := r.links[id]; known {
 		return list, nil
+	}
+	if _, there, err := r.node.DB.Get(ctx, kv.ChargedThere+id.String()); err != nil || there {
+		return nil, err
 	}
 	chain, err := r.node.Auth.Chain(ctx, id)
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, objects.ErrKind) {

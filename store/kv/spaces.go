@@ -68,6 +68,10 @@ const (
 	SentPackets        = "w/sent/"               // <packet>: what was sent to a peer, in JSON
 	Brought            = "w/brought/"            // <capability>/...: what was brought under a capability
 	Peers              = "w/peer/"               // <name>: a peer, by its name here
+	Payments           = "w/paid/"               // <effect>: what the attempt of an agent elsewhere was charged to
+	ChargedThere       = "w/there/"              // <capability>: uses of it are counted by a ledger elsewhere
+	FarLedgers         = "w/far/"                // <url>: the last checkpoint of a ledger elsewhere
+	Owed               = "w/owed/"               // <url's hash>/<hash>: what a ledger elsewhere is to be told
 	Summary            = "w/summary"             // the summary of what is here
 	Agreements         = "w/codebook/agreement/" // <codebook>/<agreement>: the canonical CodebookAgreement
 	OfferedCodebooks   = "w/codebook/offered/"   // <agreement>: the canonical Codebook of a proposal
@@ -124,6 +128,10 @@ var Spaces = []string{
 	SentPackets,
 	Brought,
 	Peers,
+	Payments,
+	ChargedThere,
+	FarLedgers,
+	Owed,
 	Summary,
 	Agreements,
 	OfferedCodebooks,

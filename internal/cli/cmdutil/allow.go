@@ -1,6 +1,7 @@
 package cmdutil
 
 import (
+	"context"
 	"errors"
 
 	"github.com/mythos-project/mythos/caps"
@@ -23,6 +24,9 @@ func AllowHint(n *repo.Repo, err error, tool string) string {
 		return "only its holder uses a capability, with its own key; `mythos cap ls` lists those of this key"
 	case caps.CheckRevocation, caps.CheckTrust, caps.CheckTime:
 		return denied.Help
+	}
+	if t, err := n.Toolbox.Find(context.Background(), tool); err == nil && n.Gate.Elsewhere(t.ID) {
+		return "ask somebody who may issue it at the server: mythos cap issue --to " + n.Self().KeyHex() + " --scope tool.call:" + t.ID.String() + ",calls=1 --ttl 1h"
 	}
 	to := "self"
 	if name := n.AgentName(n.Self()); name != "" {

@@ -17,6 +17,7 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/gateway"
 	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
@@ -39,7 +40,7 @@ type serveOptions struct {
 func NewServe(f *cmdutil.Factory) *cobra.Command {
 	o := &serveOptions{}
 	c := &cobra.Command{
-		Use: "serve [--listen ADDR] [--tls]", Short: "Run trusted agents' packets, and serve objects",
+		Use: "serve [--listen ADDR] [--tls]", Short: "Run trusted agents' packets, serve objects, and be the ledger of others",
 		Long: "With --tls the certificate is one for the repository's own key, which a peer that knows the key (`mythos peer add`) checks\n" +
 			"without any authority. With --tls-cert and --tls-key it is yours, endorsed by that key; answers and requests are signed for their TLS session. Interrupted,\n" +
 			"the server takes no more requests, and lets those and the tasks that run end for up to 30 seconds; tasks that wait are kept.\n" +
@@ -78,6 +79,7 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	}
 	n.ForPeers()
 	s := &peer.Server{Node: n, Log: slog.New(handler), AcceptCodebooks: o.AcceptCodebooks, RequireCap: o.RequireCap || n.Config.PeerCap, Explain: f.Explain}
+	s.Services = []peer.Service{gateway.For(n)}
 	limits, err := o.Limits.over(n.Config)
 	if err != nil {
 		return err

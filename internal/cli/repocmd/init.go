@@ -17,18 +17,20 @@ import (
 
 // NewInit is `mythos init`.
 func NewInit(f *cmdutil.Factory) *cobra.Command {
-	var name string
+	var name, at, key string
 	var anew, acceptLoss bool
 	var p engine.Places
 	c := &cobra.Command{
-		Use:   "init [DIR] [--store URL --chunks URL | --new-database]",
+		Use:   "init [DIR] [--store URL --chunks URL | --at URL [--server KEY] | --new-database]",
 		Short: "Make a repository with an identity of its own",
 		Long: "Makes DIR/.mythos with an Ed25519 identity, which is the repository's first authority. A repository that is\n" +
 			"there already stays as it is. With --new-database, one whose database is lost gets an empty one: its keys and its\n" +
 			"trust stay, and what is left of the old database is kept beside it. Effects that it knew can run a second time.\n\n" +
 			"With --store and --chunks the repository is in a PostgreSQL database and an S3-compatible bucket, so that other\n" +
 			"machines can join it (`mythos join`). DIR/.mythos then has the keys, the trust and the settings of this machine. A\n" +
-			"password is never in an address: it comes from PGPASSWORD or a password file, and from AWS_SECRET_ACCESS_KEY or ~/.aws.",
+			"password is never in an address: it comes from PGPASSWORD or a password file, and from AWS_SECRET_ACCESS_KEY or ~/.aws.\n\n" +
+			"With --at, calls from the folder are charged and recorded by that server, and whoever answers there is trusted to issue\n" +
+			"capabilities for tools. KEY is the server's public key; without it, the one that answers first is taken, and shown.",
 		Example: "  mythos init \"$(mktemp -d)\"",
 		Args:    cmdutil.Args(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -37,12 +39,16 @@ func NewInit(f *cmdutil.Factory) *cobra.Command {
 				dir = args[0]
 			}
 			switch shared := p.Store != "" || p.Chunks != ""; {
+			case at != "" && (anew || shared), key != "" && at == "":
+				return clierr.Usagef("--at goes with --server, and without --store and --new-database")
 			case anew && shared, acceptLoss && !shared:
 				return clierr.New(clierr.Usage, "--new-database goes without --store, and --accept-loss with it")
 			case anew:
 				return runNewDatabase(f, dir)
 			case shared:
 				return runInitShared(f, dir, name, func(root string) error { return engine.MakeShared(c.Context(), root, p, acceptLoss) })
+			case at != "":
+				return runInitAt(c.Context(), f, dir, name, at, key)
 			}
 			return runInit(f, dir, name, engine.Make)
 		},
@@ -50,6 +56,8 @@ func NewInit(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringVar(&name, "name", "", "what the agent is called, for people; the folder's name by default")
 	placeFlags(c, &p)
 	c.Flags().BoolVar(&acceptLoss, "accept-loss", false, "take a server that may lose what it has acknowledged, as one with an asynchronous standby")
+	c.Flags().StringVar(&at, "at", "", "the server whose ledger charges and records calls from this folder (at)")
+	c.Flags().StringVar(&key, "server", "", "with --at: the public key that must answer there")
 	c.Flags().BoolVar(&anew, "new-database", false, "give a repository whose database is lost an empty one")
 	return f.Returns(c, initResults)
 }

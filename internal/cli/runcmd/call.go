@@ -32,18 +32,21 @@ type callOptions struct {
 	Redact   string
 	Retry    int
 	waitOptions
+	atOption
 }
 
 // NewCall is `mythos call`.
 func NewCall(f *cmdutil.Factory) *cobra.Command {
 	o := &callOptions{}
 	c := &cobra.Command{
-		Use: "call TOOL [--key K] [--cap CAP]... [--in FILE|-] [--timeout D] [--wait D|--no-wait] [--retry N]", Short: "Run one tool as an effect; the response goes to standard output",
+		Use: "call TOOL [--key K] [--cap CAP]... [--in FILE|-] [--timeout D] [--wait D|--no-wait] [--retry N] [--at URL]", Short: "Run one tool as an effect; the response goes to standard output",
 		Long: "With a key the effect happens at most once, whatever is retried, restarted or run in parallel: the next call with\n" +
 			"the key gets the recorded response, and one that comes while the tool runs waits for it. Without --cap, a held\n" +
 			"capability that covers the call is taken. A failure is recorded, too; --retry makes a failed attempt again.\n" +
 			"--batch reads JSON lines {\"key\":...,\"file\":...} or {\"key\":...,\"request\":...} and writes one line a call, in order; a line\n" +
 			"without a key says \"keyless\":true. A line that has anything else is refused (2), in a file before anything runs.\n" +
+			"--at runs the tool here and records at that server: it judges the capability, charges it, and holds the key for all machines. Its proofs\n" +
+			"are checked here, under a checkpoint that may only grow.\n" +
 			"--redact keeps an episode of its own in which the rules (those of `dataset export --redact`) have replaced parts of requests\n" +
 			"and responses by keyed hashes; its provenance names the episode, the rules and the key. The request is kept nowhere else,\n" +
 			"unless it is longer than 8 KiB, and the run cannot be replayed; the response stays here, for those who repeat the call.",
@@ -51,10 +54,12 @@ func NewCall(f *cmdutil.Factory) *cobra.Command {
 		Args:    cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Tool = args[0]
-			if o.Batch != "" {
-				return runBatch(c.Context(), f, o)
-			}
-			return runCall(c.Context(), f, o)
+			return o.at(c.Context(), f, func() error {
+				if o.Batch != "" {
+					return runBatch(c.Context(), f, o)
+				}
+				return runCall(c.Context(), f, o)
+			})
 		},
 	}
 	flags := c.Flags()
@@ -69,6 +74,7 @@ func NewCall(f *cmdutil.Factory) *cobra.Command {
 	flags.Var(&o.Timeout, "timeout", "longest time of the tool")
 	flags.IntVar(&o.Retry, "retry", 0, "make an attempt that failed again, so many times, after 1 s, 2 s, 4 s ...; each is charged")
 	o.waitOptions.flags(flags)
+	o.atOption.flags(flags)
 	return f.Returns(c, callResults)
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	recorded "github.com/mythos-project/mythos/exec/once"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/once"
@@ -30,19 +31,21 @@ type onceOptions struct {
 	RetrySafe bool
 	Timeout   cmdutil.Span
 	waitOptions
+	atOption
 }
 
 // NewOnce is `mythos once`.
 func NewOnce(f *cmdutil.Factory) *cobra.Command {
 	o := &onceOptions{}
 	c := &cobra.Command{
-		Use: "once KEY [--in FILE|-] [--retry-safe] [--timeout D] [--exit-status] -- CMD [ARG]...", Short: "Run a command once for a key, no matter who calls it or how often",
+		Use: "once KEY [--in FILE|-] [--retry-safe] [--timeout D] [--exit-status] [--at URL] -- CMD [ARG]...", Short: "Run a command once for a key, no matter who calls it or how often",
 		Long: "The first call runs the command, with your environment, but for the key that signs here, and in your folder, and records how it ended and what it wrote. The next\n" +
 			"one with the key writes the same to the same streams, and runs nothing. One that comes while the command runs waits for it. A run\n" +
 			"that failed is run again by the next call; one that succeeded never is. If mythos or the machine dies meanwhile, nobody knows\n" +
 			"whether the command did its work: that is exit code 4, until somebody decides (mythos ledger resolve), or you give --retry-safe.\n" +
 			"A key stands for one command and one input. The program, and a script that it runs, are pinned: what is in them is part of the\n" +
 			"command. Values of variables are not recorded, but output is. What the command leaves running is ended with it.\n" +
+			"With --at the command runs here, and that server says whether it may, under a capability for it (see mythos call).\n" +
 			"A command that fails is exit code 8; with --exit-status it is the command's own, and everything else is 125.",
 		Example: "  mythos once \"deploy-$GITHUB_SHA\" -- ./deploy.sh production",
 		Args: func(c *cobra.Command, args []string) error {
@@ -62,7 +65,7 @@ func NewOnce(f *cmdutil.Factory) *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Key, o.Argv = args[0], args[1:]
-			return runOnce(c.Context(), f, o)
+			return o.at(c.Context(), f, func() error { return runOnce(c.Context(), f, o) })
 		},
 	}
 	flags := c.Flags()
@@ -71,6 +74,7 @@ func NewOnce(f *cmdutil.Factory) *cobra.Command {
 	flags.Var(&o.Timeout, "timeout", "longest time of the command; 30 days by default")
 	flags.BoolVar(&f.CommandStatus, "exit-status", false, "end with the command's own exit status, and with 125 for any other error")
 	o.waitOptions.flags(flags)
+	o.atOption.flags(flags)
 	return f.Returns(c, onceResults)
 }
 
@@ -94,7 +98,7 @@ type written struct {
 	Blob  *object.Hash `json:"blob,omitempty"` // where it is long
 }
 
-func viewOf(w exec.Written) written {
+func viewOf(w recorded.Written) written {
 	v := written{Bytes: w.Size, Blob: w.Blob}
 	switch text := string(w.Head); {
 	case w.Blob != nil:

@@ -22,6 +22,7 @@ type runOptions struct {
 	NoMemo bool
 	Redact string
 	waitOptions
+	atOption
 }
 
 // NewRun is `mythos run`.
@@ -36,7 +37,7 @@ func NewRun(f *cmdutil.Factory) *cobra.Command {
 		Args:    cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.File = args[0]
-			return runRun(c.Context(), f, o)
+			return o.at(c.Context(), f, func() error { return runRun(c.Context(), f, o) })
 		},
 	}
 	c.Flags().StringVar(&o.Task, "task", "", "the task to run; the first one by default")
@@ -44,6 +45,7 @@ func NewRun(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().BoolVar(&o.NoMemo, "no-memo", false, "run a task without effects again, although its result is known")
 	c.Flags().StringVar(&o.Redact, "redact", "", redactUsage)
 	o.waitOptions.flags(c.Flags())
+	o.atOption.flags(c.Flags())
 	return f.Returns(c, runResults)
 }
 

@@ -1,0 +1,201 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/exec/once"
+	"github.com/mythos-project/mythos/internal/gateway/wire"
+	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// history answers with the entries of an effect, to who has a capability for its tool.
+func (s *Service) history(w http.ResponseWriter, r *http.Request) {
+	raw, err := s.entries(r)
+	if err != nil {
+		s.door.Refuse(w, r, err)
+		return
+	}
+	send(w, raw)
+}
+
+func (s *Service) entries(r *http.Request) ([]byte, error) {
+	c, err := s.capable(r)
+	if err != nil {
+		return nil, err
+	}
+	if c.idem, err = peer.PathHash(r, "id"); err != nil {
+		return nil, err
+	}
+	st, err := s.Ledger.Read(r.Context(), c.idem)
+	if err != nil {
+		return nil, err
+	}
+	h := wire.History{Entries: []wire.Entry{}}
+	for _, e := range st.History {
+		h.Entries = append(h.Entries, wire.Entry{Kind: e.Kind, Raw: e.Raw, Seq: e.Seq})
+	}
+	if len(st.History) > 0 {
+		if err := s.mayRead(c, st.History[0].Tool()); err != nil {
+			return nil, err
+		}
+	}
+	return can.Marshal(&h)
+}
+
+// mayRead lets in who may call a tool, with some request.
+func (s *Service) mayRead(c caller, tool object.Hash) error {
+	of, err := c.chain[0].Cap.Scope.Decode()
+	if err != nil {
+		return err
+	}
+	if call, ok := of.(*scope.ToolCall); !ok || (call.ToolID != tool && tool != once.Tool) {
+		return &caps.DeniedError{Check: caps.CheckScope, Cap: c.chain[0].ID, Reason: "it is for another tool", Help: "show one for tool " + tool.String()}
+	}
+	return nil
+}
+
+// mark appends a mark that somebody trusted for ledgers signed, about a conflict that was
+// found elsewhere.
+func (s *Service) mark(w http.ResponseWriter, r *http.Request) {
+	a, err := s.marked(w, r)
+	s.answer(w, r, a, err)
+}
+
+func (s *Service) marked(w http.ResponseWriter, r *http.Request) (*wire.Answer, error) {
+	agent, _, err := s.door.Proved(r)
+	if err != nil {
+		return nil, err
+	}
+	if !s.Marks(agent) {
+		return nil, &caps.DeniedError{Check: caps.CheckTrust, Reason: fmt.Sprintf("%s is not trusted to mark effects as divergent", agent), Help: "trust it for \"ledger\" in trust.yaml"}
+	}
+	idem, err := peer.PathHash(r, "id")
+	if err != nil {
+		return nil, err
+	}
+	raw, err := s.door.Body(w, r, ledger.MaxReceipt)
+	if err != nil {
+		return nil, err
+	}
+	e, err := ledger.ParseEntry(ledger.EntryDivergence, raw)
+	if err != nil {
+		return nil, err
+	}
+	if e.Mark.IdemID != idem {
+		return nil, fmt.Errorf("%w: the mark is of another effect", object.ErrInvalid)
+	}
+	l := ledger.Elsewhere{Ledger: s.Ledger}
+	if err := l.Verify(e, agent); err != nil {
+		return nil, err
+	}
+	ctx := context.WithoutCancel(r.Context())
+	for {
+		st, err := l.Read(ctx, idem)
+		if err != nil {
+			return nil, err
+		}
+		v := ledger.Decide(st, ledger.Event{Mark: e.Mark}, s.Now(), ledger.Policy{})
+		if !v.Append {
+			return &wire.Answer{Verdict: wire.Recorded}, v.Err
+		}
+		entries := []ledger.Entry{e}
+		if ok, err := l.Append(ctx, &st, ledger.Verdict{}, e.Mark.ToolID, nil, entries); err != nil || ok {
+			s.hub.wake(idem, nil)
+			return recorded(entries[0].Seq), err
+		}
+	}
+}
+
+// charges takes a use of a tool without a key from a capability. It is not deduplicated by
+// what is asked, so that a request works once.
+func (s *Service) charges(w http.ResponseWriter, r *http.Request) {
+	a, err := s.charged(w, r)
+	s.answer(w, r, a, err)
+}
+
+func (s *Service) charged(w http.ResponseWriter, r *http.Request) (*wire.Answer, error) {
+	c, err := s.capable(r)
+	if err != nil {
+		return nil, err
+	}
+	leave, err := s.door.Enter(r, c.agent)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	q, err := body[wire.Ask](s, w, r)
+	if err != nil {
+		return nil, err
+	}
+	use, _, err := s.authority(c, q)
+	if err == nil {
+		err = s.door.Once(r, c.agent)
+	}
+	if err == nil {
+		err = s.Quotas.Charge(context.WithoutCancel(r.Context()), c.chain, use)
+	}
+	return &wire.Answer{Verdict: wire.Recorded, Cap: &c.chain[0].ID}, err
+}
+
+// lateReceipt is how long after its time the receipt of an effect without a key is taken.
+const lateReceipt = 24 * time.Hour
+
+// receipts keeps the receipt of an effect without a key, whose capability was good when the
+// effect happened.
+func (s *Service) receipts(w http.ResponseWriter, r *http.Request) {
+	a, err := s.received(w, r)
+	s.answer(w, r, a, err)
+}
+
+func (s *Service) received(w http.ResponseWriter, r *http.Request) (*wire.Answer, error) {
+	agent, chain, err := s.door.Proved(r)
+	if err == nil && len(chain) == 0 {
+		err = &caps.DeniedError{Check: caps.CheckActive, Reason: "no capability is shown", Help: "show the one that was charged"}
+	}
+	if err == nil {
+		err = s.Verifier.Verify(chain, agent, min(chain[0].Cap.ExpiresAt-1, s.Now()))
+	}
+	if err != nil {
+		return nil, err
+	}
+	leave, err := s.door.Enter(r, agent)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	raw, err := s.door.Body(w, r, ledger.MaxReceipt)
+	if err != nil {
+		return nil, err
+	}
+	rec, _, err := ledger.OpenReceipt(raw)
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now()
+	switch {
+	case !rec.Signer.Same(agent) || len(rec.IdempotencyKey) > 0:
+		return nil, fmt.Errorf("%w: the receipt is another agent's, or has a key", object.ErrInvalid)
+	case rec.TimeObserved > now.Add(auth.MaxSkew) || rec.TimeObserved < now.Add(-lateReceipt):
+		return nil, fmt.Errorf("%w: the receipt is of %s, here it is %s", object.ErrInvalid, rec.TimeObserved, now)
+	case len(rec.Evidence) == 0 || rec.Evidence[0] != chain[0].ID:
+		return nil, fmt.Errorf("%w: the receipt does not name the capability that is shown", object.ErrInvalid)
+	}
+	ctx := context.WithoutCancel(r.Context())
+	if err := s.Ledger.Record(ctx, raw); err != nil {
+		return nil, err
+	}
+	seq, err := s.Ledger.ReceiptSeq(ctx, rec.ReceiptID)
+	if err != nil {
+		return nil, err
+	}
+	return recorded(seq), nil
+}

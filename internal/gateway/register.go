@@ -1,0 +1,202 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/internal/gateway/wire"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+)
+
+// Bounds of a lease, and how far its end may be from what the clock here makes of it.
+const (
+	minLease  = time.Second
+	maxLease  = time.Hour
+	tolerance = 5 * time.Second
+)
+
+// register judges a wish to run an effect, and records it.
+func (s *Service) register(w http.ResponseWriter, r *http.Request, c caller, q *wire.Ask) (*wire.Answer, error) {
+	e, lease, err := s.signed(c, q)
+	if err != nil {
+		return nil, err
+	}
+	use, allowed, err := s.authority(c, q)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.policy(r.Context(), q)
+	if err != nil {
+		return nil, err
+	}
+	p.Lease = lease
+	d := decision{s: s, c: c, q: q, entry: e, use: use, allowed: allowed, policy: p}
+	a, err := d.make(context.WithoutCancel(r.Context()))
+	if err != nil || a.Seq == nil {
+		return a, err
+	}
+	return a, s.prove(r.Context(), a, q.Since)
+}
+
+// signed is the register that an Ask brings.
+func (s *Service) signed(c caller, q *wire.Ask) (ledger.Entry, time.Duration, error) {
+	e, err := ledger.ParseEntry(ledger.EntryRegister, q.Register)
+	if err != nil {
+		return e, 0, err
+	}
+	reg := e.Register
+	lease := time.Duration(reg.LeaseExpiresAt-reg.TimeObserved) * time.Microsecond
+	switch {
+	case !reg.Owner.Same(c.agent):
+		return e, 0, fmt.Errorf("%w: the register is another agent's", object.ErrInvalid)
+	case reg.IdemID != c.idem || reg.RequestHash != object.Sum(q.Request):
+		return e, 0, fmt.Errorf("%w: the register is of another effect", object.ErrInvalid)
+	case reg.Fence == nil || reg.Instance == nil:
+		return e, 0, fmt.Errorf("%w: a register that comes over the network has a fence and an instance", object.ErrInvalid)
+	case reg.LeaseExpiresAt < reg.TimeObserved || lease < minLease || lease > maxLease:
+		return e, 0, fmt.Errorf("%w: a lease lasts %s to %s", object.ErrInvalid, minLease, maxLease)
+	}
+	return e, lease, ledger.Elsewhere{Ledger: s.Ledger}.Verify(e, c.agent)
+}
+
+// decision is one register on its way.
+type decision struct {
+	s       *Service
+	c       caller
+	q       *wire.Ask
+	entry   ledger.Entry
+	use     scope.Use
+	allowed []caps.Chain
+	policy  ledger.Policy
+	charged *object.Hash // the leaf of the chain that is charged
+}
+
+func (d *decision) make(ctx context.Context) (*wire.Answer, error) {
+	l, reg := ledger.Elsewhere{Ledger: d.s.Ledger}, d.entry.Register
+	ev := ledger.Event{Attempt: &ledger.Attempt{Owner: reg.Owner, Instance: reg.Instance, RequestHash: reg.RequestHash, Again: d.q.Again}}
+	for {
+		st, err := l.Read(ctx, d.c.idem)
+		if err != nil {
+			return nil, err
+		}
+		if seq, same := latest(&st, d.entry.Raw); same { // it came before, and its answer was lost
+			return d.again(ctx, seq)
+		}
+		now := d.s.Now()
+		v := ledger.Decide(st, ev, now, d.policy)
+		switch {
+		case v.Action == ledger.Replay:
+			return d.s.replay(ctx, &st)
+		case v.Action == ledger.Invoke:
+			if sign := d.misfit(&st, now); sign != nil {
+				return sign, nil
+			}
+			entries := []ledger.Entry{d.entry}
+			ok, err := l.Append(ctx, &st, ledger.Verdict{}, reg.ToolID, d.charge(ctx, &st), entries)
+			if err != nil || ok {
+				return &wire.Answer{Verdict: wire.Invoke, Cap: d.charged, Seq: &entries[0].Seq}, err
+			}
+		case v.Reason == 0:
+			return nil, v.Err
+		default:
+			if ok, err := l.Append(ctx, &st, v, reg.ToolID, nil, nil); err != nil || ok {
+				return nil, errors.Join(err, v.Err)
+			}
+		}
+	}
+}
+
+// latest is where a register stands that is the latest attempt, and under way.
+func latest(st *ledger.State, raw []byte) (seq uint64, same bool) {
+	if !st.Open() {
+		return 0, false
+	}
+	for i := len(st.History) - 1; i >= 0; i-- {
+		if e := &st.History[i]; e.Register != nil {
+			return e.Seq, bytes.Equal(e.Raw, raw)
+		}
+	}
+	return 0, false
+}
+
+// again is the answer to a register that is recorded already.
+func (d *decision) again(ctx context.Context, seq uint64) (*wire.Answer, error) {
+	paid, err := d.s.paid(ctx, d.c.idem)
+	if err != nil {
+		return nil, err
+	}
+	a := &wire.Answer{Verdict: wire.Invoke, Seq: &seq}
+	if paid != nil {
+		a.Cap = &paid.Cap
+	}
+	return a, nil
+}
+
+// misfit asks for another register where this one does not fit the history or the clock.
+func (d *decision) misfit(st *ledger.State, now object.Time) *wire.Answer {
+	fence := st.Fence + 1
+	var ended *uint64
+	if st.Presence == ledger.Gone && st.Register != nil && now < st.Register.LeaseExpiresAt {
+		ended = &st.Fence
+	}
+	reg := d.entry.Register
+	off := time.Duration(reg.LeaseExpiresAt-now.Add(d.policy.Lease)) * time.Microsecond
+	fits := *reg.Fence == fence && (ended == nil) == (reg.Ended == nil) && (ended == nil || *ended == *reg.Ended)
+	if fits && off.Abs() <= min(tolerance, d.policy.Lease/4) {
+		return nil
+	}
+	return &wire.Answer{Verdict: wire.Sign, Fence: &fence, Ended: ended}
+}
+
+// charge charges the first of the chains that has quota left, with the register. An attempt
+// that goes on with the agent's own unfinished one was charged with that.
+func (d *decision) charge(ctx context.Context, st *ledger.State) []ledger.Rider {
+	d.charged = nil
+	reg := d.entry.Register
+	if r := st.Register; r != nil && st.Commit == nil && r.Owner.Same(reg.Owner) && r.RequestHash == reg.RequestHash {
+		return nil
+	}
+	return []ledger.Rider{{Size: 1 << 10, Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
+		var quota error
+		for _, chain := range d.allowed {
+			_, ride, err := d.s.Quotas.Riding(chain, d.use)
+			if err != nil {
+				return nil, err
+			}
+			put, err := ride(get)
+			if errors.Is(err, caps.ErrQuota) {
+				quota = err
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			d.charged = &chain[0].ID
+			if len(put) > 0 {
+				err = paying(put, d.c.idem, payment{*reg.Fence, chain[0].ID})
+			}
+			return put, err
+		}
+		return nil, quota
+	}}}
+}
+
+// replay is the answer of an effect that has an outcome.
+func (s *Service) replay(ctx context.Context, st *ledger.State) (*wire.Answer, error) {
+	body, err := s.Responses.Bytes(ctx, st.Commit.ResponseHash)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fmt.Errorf("%w: receipt %s", wire.ErrNoResponse, st.Commit.ReceiptID.Short())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return replayed(st, body)
+}

@@ -1,0 +1,97 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+// plain are the reasons that say nothing more than which they are.
+var plain = map[uint8]error{
+	Divergent: ledger.ErrDivergent, Abandoned: ledger.ErrAbandoned, Unverifiable: ledger.ErrUnverifiable,
+	NotResolvable: ledger.ErrNotResolvable, NotRegistered: ledger.ErrNotRegistered, NoResponse: ErrNoResponse,
+}
+
+// ErrNoResponse means that an effect has an outcome whose response the ledger has not kept.
+var ErrNoResponse = errors.New("the ledger has not kept the committed response")
+
+// Refuse is an error as it is sent; false: it is none that who asks can decide on.
+func Refuse(err error) (*Refusal, bool) {
+	r := &Refusal{Message: err.Error(), Evidence: []object.Hash{}}
+	var busy *ledger.BusyError
+	var unknown *ledger.UnknownOutcomeError
+	var conflict *ledger.ConflictError
+	var attempt *ledger.AttemptError
+	var denied *caps.DeniedError
+	switch {
+	case errors.As(err, &busy):
+		r.Reason, r.Owner, r.Since, r.Until, r.Fence = Busy, &busy.Owner, &busy.Since, &busy.Until, &busy.Fence
+	case errors.As(err, &unknown):
+		r.Reason, r.Owner, r.Until, r.Fence, r.How = Unknown, &unknown.Owner, &unknown.Until, &unknown.Fence, uint8(unknown.How)
+	case errors.As(err, &conflict):
+		r.Reason, r.How, r.Evidence = Conflict, conflict.Reason, conflict.Evidence
+	case errors.As(err, &attempt):
+		r.Reason, r.Fence = OtherAttempt, &attempt.Latest
+	case errors.As(err, &denied):
+		r.Reason, r.Message, r.Check, r.Cap, r.Link, r.Help = Denied, denied.Reason, denied.Check, &denied.Cap, uint8(denied.Link), denied.Help
+		if errors.Is(err, caps.ErrQuota) {
+			r.Reason = Quota
+		}
+		if denied.Err != nil {
+			r.Message += ": " + denied.Err.Error()
+		}
+	default:
+		for reason, is := range plain {
+			if errors.Is(err, is) {
+				r.Reason = reason
+				return r, true
+			}
+		}
+		return nil, false
+	}
+	return r, true
+}
+
+// Error is the refusal as the error that it was, about an effect; about is the attempt
+// that a record was about.
+func (r *Refusal) Error(idem object.Hash, probe bool, about uint64) error {
+	owner, since, until, fence := object.AgentID{}, object.Time(0), object.Time(0), uint64(0)
+	if r.Owner != nil {
+		owner = *r.Owner
+	}
+	if r.Since != nil {
+		since = *r.Since
+	}
+	if r.Until != nil {
+		until = *r.Until
+	}
+	if r.Fence != nil {
+		fence = *r.Fence
+	}
+	switch r.Reason {
+	case Busy:
+		return &ledger.BusyError{IdemID: idem, Owner: owner, Since: since, Until: until, Fence: fence}
+	case Unknown:
+		return &ledger.UnknownOutcomeError{IdemID: idem, Owner: owner, Until: until, Fence: fence, Probe: probe, How: min(int(r.How), ledger.WasStopped)}
+	case Conflict:
+		return &ledger.ConflictError{IdemID: idem, Reason: r.How, Evidence: r.Evidence}
+	case OtherAttempt:
+		return &ledger.AttemptError{IdemID: idem, About: about, Latest: fence}
+	case Denied, Quota:
+		d := &caps.DeniedError{Check: r.Check, Link: int(r.Link), Reason: r.Message, Help: r.Help}
+		if r.Reason == Quota {
+			d.Check = caps.CheckQuota
+		}
+		if r.Cap != nil {
+			d.Cap = *r.Cap
+		}
+		return d
+	}
+	if err := plain[r.Reason]; err != nil {
+		return fmt.Errorf("effect %s: %w", idem.Short(), err)
+	}
+	return fmt.Errorf("effect %s: the ledger refuses: %s", idem.Short(), r.Message)
+}

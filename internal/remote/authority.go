@@ -1,0 +1,108 @@
+package remote
+
+import (
+	"context"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/gateway/wire"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// Selector verifies what can be told here of capabilities for effects that are recorded
+// elsewhere: form, signatures, scope, window and holder. Whether their issuer is trusted, and
+// whether they were revoked, the ledger's machine says.
+func Selector() *caps.Verifier {
+	return &caps.Verifier{Trusted: func(object.AgentID, uint8) bool { return true }, Unlisted: true}
+}
+
+// Use gives a gate this ledger, before its first effect.
+func (l *Ledger) Use(g *exec.Gate) {
+	g.Ledger = l
+	g.Verifier = &verifier{l, g.Verifier, Selector()}
+	g.Quotas = &quotas{l, g.Quotas}
+}
+
+// far says whether a use is charged elsewhere.
+func (l *Ledger) far(use scope.Use) bool {
+	return use.Kind == scope.KindToolCall && !l.Stays(use.Tool)
+}
+
+type verifier struct {
+	l    *Ledger
+	here exec.Verifier
+	far  exec.Verifier
+}
+
+func (v *verifier) Verify(chain caps.Chain, holder object.AgentID, now object.Time) error {
+	if len(chain) > 0 {
+		if s, err := chain[0].Cap.Scope.Decode(); err == nil {
+			if call, ok := s.(*scope.ToolCall); ok && !v.l.Stays(call.ToolID) {
+				return v.far.Verify(chain, holder, now)
+			}
+		}
+	}
+	return v.here.Verify(chain, holder, now)
+}
+
+func (v *verifier) Authorize(chain caps.Chain, holder object.AgentID, use scope.Use, now object.Time) error {
+	if v.l.far(use) {
+		return v.far.Authorize(chain, holder, use, now)
+	}
+	return v.here.Authorize(chain, holder, use, now)
+}
+
+// quotas charges the ledger's machine for effects without a key. Those with one are charged
+// with their register, and what did not start is returned there with what says so.
+type quotas struct {
+	l *Ledger
+	exec.Quotas
+}
+
+func (q *quotas) Charge(ctx context.Context, chain caps.Chain, use scope.Use) error {
+	if !q.l.far(use) {
+		return q.Quotas.Charge(ctx, chain, use)
+	}
+	body, err := can.Marshal(&wire.Ask{ToolID: use.Tool, Key: []byte{}, Request: notNil(use.Request), Caps: [][]byte{}})
+	if err != nil {
+		return err
+	}
+	a, err := q.l.answered(ctx, "/v1/charges", chain, body, persistence{once: true})
+	if err != nil {
+		return err
+	}
+	if a.Verdict == wire.Refused && a.Refusal != nil {
+		return a.Refusal.Error(object.Hash{}, false, 0)
+	}
+	q.l.mu.Lock()
+	defer q.l.mu.Unlock()
+	q.l.keyless[chain[0].ID] = chain
+	return nil
+}
+
+func (q *quotas) Returning(chain caps.Chain, cost []scope.Amount) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error) {
+	if q.elsewhere(chain) {
+		return nil, func(func(string) ([]byte, error)) (map[string][]byte, error) { return nil, nil }, nil
+	}
+	return q.Quotas.Returning(chain, cost)
+}
+
+// Return gives nothing back of what was charged elsewhere without a key: whether the tool
+// started, nobody there can tell.
+func (q *quotas) Return(ctx context.Context, chain caps.Chain, cost []scope.Amount) error {
+	if q.elsewhere(chain) {
+		return nil
+	}
+	return q.Quotas.Return(ctx, chain, cost)
+}
+
+func (q *quotas) elsewhere(chain caps.Chain) bool {
+	s, err := chain[0].Cap.Scope.Decode()
+	if err != nil {
+		return false
+	}
+	call, ok := s.(*scope.ToolCall)
+	return ok && !q.l.Stays(call.ToolID)
+}

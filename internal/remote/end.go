@@ -1,0 +1,200 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/gateway/wire"
+	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store/kv"
+)
+
+// Commit ends an effect with a receipt. When it returns without an error, receipt and commit
+// are in the ledger, proven, and the receipt and what rides with it are kept here. Errors are
+// those of [ledger.Ledger.Commit], and an [*UndeliveredError].
+func (l *Ledger) Commit(ctx context.Context, d ledger.Decision, receiptRaw []byte, riders ...ledger.Rider) error {
+	if l.Stays(d.Tool) {
+		return l.Local.Commit(ctx, d, receiptRaw, riders...)
+	}
+	r, err := object.Decode[ledger.Receipt](receiptRaw)
+	if err != nil {
+		return err
+	}
+	c := ledger.EffectCommit{IdemID: d.IdemID, ToolID: r.ToolID, RequestHash: r.RequestHash, ResponseHash: r.ResponseHash,
+		ReceiptID: r.ReceiptID, Status: r.Status, TimeObserved: l.now()}
+	raw, err := ledger.Seal(l.Signer, ledger.CommitRule, &c, &c.Signature)
+	if err != nil {
+		return err
+	}
+	q := wire.Record{Receipt: receiptRaw, Commit: raw, Response: notNil(d.Response)}
+	if d.About != 0 {
+		q.About = &d.About
+	}
+	return l.end(ctx, d, q, ledger.EntryCommit, raw, riders)
+}
+
+// Withdraw ends an attempt without an outcome.
+func (l *Ledger) Withdraw(ctx context.Context, d ledger.Decision, decision uint8, receiptRaw []byte, riders ...ledger.Rider) error {
+	if l.Stays(d.Tool) {
+		return l.Local.Withdraw(ctx, d, decision, receiptRaw, riders...)
+	}
+	r, err := object.Decode[ledger.Receipt](receiptRaw)
+	if err != nil {
+		return err
+	}
+	raw, err := l.resolution(d, decision, r.ReceiptID)
+	if err != nil {
+		return err
+	}
+	q := wire.Record{Receipt: receiptRaw, Resolution: raw, Response: []byte{}}
+	return l.end(ctx, d, q, ledger.EntryResolution, raw, riders)
+}
+
+func (l *Ledger) resolution(d ledger.Decision, decision uint8, receipt object.Hash) ([]byte, error) {
+	r := ledger.Resolution{IdemID: d.IdemID, Decision: decision, Evidence: []object.Hash{receipt}, Signer: l.Signer.Agent(), TimeObserved: l.now(), About: &d.Fence}
+	return ledger.Seal(l.Signer, ledger.ResolutionRule, &r, &r.Signature)
+}
+
+// end records there, and keeps the receipt here meanwhile.
+func (l *Ledger) end(ctx context.Context, d ledger.Decision, q wire.Record, kind byte, raw []byte, riders []ledger.Rider) error {
+	ctx = context.WithoutCancel(ctx)
+	defer l.Release(d)
+	l.mu.Lock()
+	chain := l.active[d.IdemID]
+	l.mu.Unlock()
+	kept := make(chan error, 1)
+	if chain != nil {
+		riders = append(riders, there(chain[0].ID))
+	}
+	go func() { kept <- l.Local.Record(ctx, q.Receipt, riders...) }()
+	err := l.recorded(ctx, d, q, chain, kind, raw)
+	return errors.Join(err, <-kept)
+}
+
+func (l *Ledger) recorded(ctx context.Context, d ledger.Decision, q wire.Record, chain caps.Chain, kind byte, raw []byte) error {
+	since, done := l.pins.lead()
+	defer done()
+	q.Since = since
+	body, err := can.Marshal(&q)
+	if err != nil {
+		return err
+	}
+	path := "/v1/effects/" + d.IdemID.String() + "/end"
+	a, err := l.answered(ctx, path, chain, body, persistence{most: l.Insistence})
+	if err != nil {
+		q.Since = nil
+		return l.undelivered(ctx, path, chain, &q, err)
+	}
+	if a.Verdict == wire.Refused && a.Refusal != nil {
+		about := d.About
+		if about == 0 {
+			about = d.Fence
+		}
+		return a.Refusal.Error(d.IdemID, false, about)
+	}
+	if a.Verdict != wire.Recorded {
+		return fmt.Errorf("%w: verdict %d to what an attempt left", ErrAnswer, a.Verdict)
+	}
+	return l.proven(ctx, chain, a, since, kind, raw, done)
+}
+
+// Record keeps a receipt here and, of an effect without a key that was charged there, there.
+func (l *Ledger) Record(ctx context.Context, receiptRaw []byte, riders ...ledger.Rider) error {
+	r, err := object.Decode[ledger.Receipt](receiptRaw)
+	if err != nil {
+		return err
+	}
+	var chain caps.Chain
+	if !l.Stays(r.ToolID) && len(r.IdempotencyKey) == 0 && len(r.Evidence) > 0 {
+		l.mu.Lock()
+		chain = l.keyless[r.Evidence[0]]
+		l.mu.Unlock()
+	}
+	if chain != nil {
+		riders = append(riders, there(chain[0].ID))
+	}
+	if err := l.Local.Record(ctx, receiptRaw, riders...); err != nil || chain == nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	a, err := l.answered(ctx, "/v1/receipts", chain, receiptRaw, persistence{most: l.Insistence})
+	if err != nil {
+		return l.owe(ctx, owed{Path: "/v1/receipts", Body: receiptRaw}, chain, err)
+	}
+	if a.Verdict != wire.Recorded {
+		return fmt.Errorf("%w: verdict %d to a receipt", ErrAnswer, a.Verdict)
+	}
+	return l.proven(ctx, chain, a, nil, ledger.EntryReceipt, receiptRaw, func() {})
+}
+
+// there notes that uses of a capability are not counted here.
+func there(leaf object.Hash) ledger.Rider {
+	key := kv.ChargedThere + leaf.String()
+	return ledger.Rider{Size: len(key), Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
+		if value, err := get(key); err != nil || value != nil {
+			return nil, err
+		}
+		return map[string][]byte{key: {}}, nil
+	}}
+}
+
+// Renew prolongs the lease of an attempt: the ledger's sign that its maker lives.
+func (l *Ledger) Renew(ctx context.Context, d ledger.Decision, p ledger.Policy) (bool, error) {
+	if l.Stays(d.Tool) {
+		return l.Local.Renew(ctx, d, p)
+	}
+	body, err := can.Marshal(&wire.Renewal{Fence: d.Fence, LeaseUs: uint64(p.Lease / time.Microsecond)})
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.Lease/3)
+	defer cancel()
+	a, err := l.answered(ctx, "/v1/effects/"+d.IdemID.String()+"/renew", nil, body, persistence{most: p.Lease / 4})
+	if err != nil {
+		return false, err
+	}
+	return a.Verdict == wire.Recorded, nil
+}
+
+// unanswered is the error of a register that may be there or not: nothing is run. Where it
+// may be there, the key is freed again, now or the next time that the ledger is asked.
+func (l *Ledger) unanswered(ctx context.Context, d ledger.Decision, fence uint64, chain caps.Chain, why error) error {
+	var lost *UnreachableError
+	sent := ctx.Err() != nil || errors.As(why, &lost) && !lost.Unsent || peer.Lost(why)
+	if !sent {
+		return why
+	}
+	d.Fence = fence
+	ctx = context.WithoutCancel(ctx)
+	notes := "did not start: the ledger did not answer"
+	id, receipt, err := l.NewReceipt(ledger.Receipt{ToolID: d.Tool, RequestHash: d.RequestHash, ResponseHash: object.Sum(nil), IdempotencyKey: d.Key,
+		TimeObserved: l.now(), Status: exec.StatusNotStarted, Evidence: []object.Hash{chain[0].ID}, Notes: &notes})
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	raw, err := l.resolution(d, ledger.ResolveRelease, id)
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	body, err := can.Marshal(&wire.Record{Receipt: receipt, Resolution: raw, Response: []byte{}})
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	path := "/v1/effects/" + d.IdemID.String() + "/end"
+	soon, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if _, err := l.answered(soon, path, chain, body, persistence{once: true}); err == nil {
+		return why
+	}
+	if err := l.keep(ctx, owed{Path: path, Body: body}, chain); err != nil {
+		return errors.Join(why, err)
+	}
+	return why
+}

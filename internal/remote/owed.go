@@ -1,0 +1,100 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/gateway/wire"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/store/kv"
+)
+
+// owed is what a ledger is to be told, under kv.Owed, its URL and the hash of this: what
+// happened, and could not be delivered.
+type owed struct {
+	Path  string `can:"1,path"`
+	Body  []byte `can:"2,body"`
+	Chain []byte `can:"3,chain,optional"` // file form; absent: none is shown
+}
+
+// UndeliveredError means that a tool has run and that its receipt could not be delivered.
+// The receipt is kept here, and delivered by the next command that works with the ledger.
+type UndeliveredError struct{ Err error }
+
+func (e *UndeliveredError) Error() string {
+	return fmt.Sprintf("the tool has run, and its receipt is kept in this folder only: %v", e.Err)
+}
+
+// Unwrap gives the reason.
+func (e *UndeliveredError) Unwrap() error { return e.Err }
+
+func (l *Ledger) owedKeys() string { return kv.Owed + object.SumText(l.Client.URL).String() + "/" }
+
+// undelivered keeps what could not be delivered, or says why the ledger does not take it.
+func (l *Ledger) undelivered(ctx context.Context, path string, chain caps.Chain, q *wire.Record, why error) error {
+	body, err := can.Marshal(q)
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	return l.owe(ctx, owed{Path: path, Body: body}, chain, why)
+}
+
+func (l *Ledger) owe(ctx context.Context, o owed, chain caps.Chain, why error) error {
+	if err := l.keep(ctx, o, chain); err != nil {
+		return errors.Join(why, err)
+	}
+	return &UndeliveredError{why}
+}
+
+func (l *Ledger) keep(ctx context.Context, o owed, chain caps.Chain) (err error) {
+	if chain != nil {
+		if o.Chain, err = caps.ExportFile(chain); err != nil {
+			return err
+		}
+	}
+	raw, err := can.Marshal(&o)
+	if err != nil {
+		return err
+	}
+	_, err = l.KV.Update(ctx, nil, map[string][]byte{l.owedKeys() + object.Sum(raw).String(): raw})
+	return err
+}
+
+// deliver tells the ledger what it is owed. What it answers to, with whatever verdict, is
+// owed no more.
+func (l *Ledger) deliver(ctx context.Context) error {
+	var keys []string
+	var list []owed
+	err := l.KV.Scan(ctx, l.owedKeys(), kv.End(l.owedKeys()), func(key string, raw []byte) error {
+		o, err := object.Decode[owed](raw)
+		if err == nil {
+			keys, list = append(keys, key), append(list, *o)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("what %s is owed: %w", l.Client.URL, err)
+	}
+	for i, o := range list {
+		var chain caps.Chain
+		if o.Chain != nil {
+			if chain, err = caps.ImportFile(o.Chain); err != nil {
+				return err
+			}
+		}
+		a, err := l.answered(ctx, o.Path, chain, o.Body, persistence{most: l.Patience})
+		if err != nil {
+			return fmt.Errorf("deliver what happened before: %w", err)
+		}
+		if a.Verdict == wire.Refused && a.Refusal != nil && a.Refusal.Reason != wire.NotRegistered {
+			l.Notef("the ledger says of what was delivered late: %s", a.Refusal.Message)
+		}
+		if _, err := l.KV.Update(ctx, nil, map[string][]byte{keys[i]: nil}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

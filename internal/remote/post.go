@@ -1,0 +1,131 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/gateway/wire"
+	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peer/auth"
+)
+
+// UnreachableError means that a request was not answered, however often it was sent.
+type UnreachableError struct {
+	Ledger string // its URL
+	For    time.Duration
+	Unsent bool // no connection was made: the ledger has not seen it
+	Err    error
+}
+
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("the ledger at %s does not answer (asked for %s): %v", e.Ledger, e.For.Round(time.Second), e.Err)
+}
+
+// Unwrap gives the last reason.
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// persistence is how long a request is sent again that is not answered.
+type persistence struct {
+	most  time.Duration
+	once  bool // its bytes may be sent once only
+	waits bool // the answer takes its time, and an answer that is lost is asked for again
+}
+
+const maxPause = 2 * time.Second // between two tries
+
+// post sends a request, again with the same bytes when its answer is lost or the ledger is
+// busy, and returns the body of the answer.
+func (l *Ledger) post(ctx context.Context, path string, chain caps.Chain, body []byte, p persistence) ([]byte, error) {
+	begin, unsent := time.Now(), true
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, maxPause) {
+		sent := time.Now()
+		raw, err := l.try(ctx, path, chain, body, p.waits)
+		again, reached := transient(err)
+		if err == nil || !again || ctx.Err() != nil || p.once {
+			return raw, err
+		}
+		unsent = unsent && peer.Unsent(err)
+		if p.waits && (reached || time.Since(sent) > time.Second) { // it was there, and kept us waiting
+			begin = time.Now()
+		}
+		if spent := time.Since(begin); spent > p.most {
+			return nil, &UnreachableError{l.Client.URL, spent, unsent, err}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// transient reports whether the same request may be answered later, and whether the ledger
+// was reached.
+func transient(err error) (again, reached bool) {
+	var refused *peer.StatusError
+	switch {
+	case err == nil || errors.Is(err, auth.ErrIdentity):
+		return false, true
+	case errors.As(err, &refused):
+		switch refused.Status {
+		case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
+			return true, true
+		}
+		return false, true
+	}
+	return true, false
+}
+
+// How long one try may take: a line may be dead without anybody being told. A long body has
+// a second more for each slowest bytes of it.
+const (
+	longTry = 20 * time.Second
+	slowest = 64 << 10
+	longest = 12 * time.Minute // of a request that waits over there
+)
+
+func (l *Ledger) try(ctx context.Context, path string, chain caps.Chain, body []byte, waits bool) ([]byte, error) {
+	most := longTry + time.Duration(len(body)/slowest)*time.Second
+	if waits {
+		most += longest
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	res, err := l.Client.Post(ctx, path, chain, body)
+	if err != nil {
+		return nil, denied(err)
+	}
+	return whole(res)
+}
+
+// denied is a refusal by the ledger's machine as one that a gate understands.
+func denied(err error) error {
+	var refused *peer.StatusError
+	if errors.As(err, &refused) && refused.Status == http.StatusForbidden {
+		return &caps.DeniedError{Check: caps.CheckTrust, Reason: "the ledger's machine refuses", Help: refused.Hint, Err: err}
+	}
+	return err
+}
+
+func (l *Ledger) get(ctx context.Context, path string, chain caps.Chain) ([]byte, error) {
+	res, err := l.Client.Get(ctx, path, chain)
+	if err != nil {
+		return nil, err
+	}
+	return whole(res)
+}
+
+// whole reads an answer of bounded length.
+func whole(res *http.Response) ([]byte, error) {
+	defer res.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(res.Body, wire.MaxBody+1))
+	if err == nil && len(raw) > wire.MaxBody {
+		err = fmt.Errorf("%w: more than %d bytes", ErrAnswer, wire.MaxBody)
+	}
+	return raw, err
+}
