@@ -22,7 +22,7 @@ type CallSpec struct {
 	blob *object.Hash // the request's cid, where it is too long for the bundle
 }
 
-// compileCall makes the bundle of one call, and the id of its only task:
+// compileCall makes the bundle of one call and its bytes. The bundle has one task:
 //
 //	REQUIRE_CAP for each capability
 //	BLOB_GET     when the request is a blob
@@ -30,8 +30,8 @@ type CallSpec struct {
 //	RET          the response's bytes
 //
 // The same spec gives the same bytes.
-func compileCall(s CallSpec) (bundle []byte, task object.Hash, err error) {
-	b := ir.Bundle{
+func compileCall(s CallSpec) (b *ir.Bundle, raw []byte, err error) {
+	b = &ir.Bundle{
 		Meta:      object.Meta{Spec: ir.SpecName, Version: ir.Version, Author: s.Author, Signatures: []object.Signature{}},
 		ConstPool: ir.ConstPool{Consts: []ir.Const{}},
 		NodePool:  ir.NodePool{Nodes: []ir.Node{}},
@@ -41,17 +41,17 @@ func compileCall(s CallSpec) (bundle []byte, task object.Hash, err error) {
 	}
 	def, err := s.Tool.Def()
 	if err != nil {
-		return nil, object.Hash{}, fmt.Errorf("tool %s: %w", s.Tool.Name, err)
+		return nil, nil, fmt.Errorf("tool %s: %w", s.Tool.Name, err)
 	}
 	b.Tools.Tools = []ir.ToolDef{def}
 	b.Ops.Ops = s.ops(&b.ConstPool)
 	t, err := s.task()
 	if err != nil {
-		return nil, object.Hash{}, err
+		return nil, nil, err
 	}
 	b.Tasks.Tasks = []ir.TaskDef{t}
-	raw, err := seal(&b)
-	return raw, t.TaskID, err
+	raw, err = seal(b)
+	return b, raw, err
 }
 
 // Registers of a compiled call.
@@ -151,9 +151,12 @@ func (x *Executor) Call(ctx context.Context, s CallSpec, o RunOptions) (*Result,
 		}
 		s.blob, o.brought = &b.cid, b
 	}
-	raw, task, err := compileCall(s)
+	b, raw, err := compileCall(s)
 	if err != nil {
 		return nil, err
 	}
-	return x.Run(ctx, raw, task, o)
+	if _, err := ir.Check(b, raw); err != nil {
+		return nil, err
+	}
+	return x.run(ctx, raw, &prepared{compile(b, b.Meta.ArtifactID), &b.Tasks.Tasks[0], 0}, o)
 }

@@ -90,6 +90,11 @@ func (x *Executor) Run(ctx context.Context, raw []byte, taskID object.Hash, o Ru
 	if err != nil {
 		return nil, err
 	}
+	return x.run(ctx, raw, p, o)
+}
+
+// run runs a task that is ready, of the bundle with these bytes.
+func (x *Executor) run(ctx context.Context, raw []byte, p *prepared, o RunOptions) (_ *Result, err error) {
 	memo := ""
 	if !o.NoRecord && !o.NoMemo {
 		if memo, err = p.memoKey(); err != nil {

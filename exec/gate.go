@@ -129,7 +129,8 @@ type Manner struct {
 	RetrySafe bool
 	// Stdout and Stderr are given what a program writes, as it comes; nil: nobody listens.
 	Stdout, Stderr io.Writer
-	Depth          int // spawns that this effect is inside of
+	Capture        *bool // keep the request under its hash; nil: as the Gate says
+	Depth          int   // spawns that this effect is inside of
 	// Local is what a caller in this process hands to a tool beside the request, such as
 	// where files go. The tool's runner says of which type it is. What is done never follows
 	// from it: that stands in the request.
@@ -137,7 +138,9 @@ type Manner struct {
 }
 
 // inner is how effects are made that a built-in tool causes in turn.
-func (m Manner) inner() Manner { return Manner{Wait: m.Wait, Stderr: m.Stderr, Depth: m.Depth} }
+func (m Manner) inner() Manner {
+	return Manner{Wait: m.Wait, Stderr: m.Stderr, Capture: m.Capture, Depth: m.Depth}
+}
 
 // How long to wait, beside durations.
 const (
@@ -242,7 +245,7 @@ func (g *Gate) once(ctx context.Context, e Effect, again bool) (Outcome, error) 
 		}
 		return Outcome{}, g.Refuse(ctx, e, status, err)
 	}
-	if g.Capture {
+	if own := e.Manner.Capture; (own == nil && g.Capture) || (own != nil && *own) {
 		if _, err := g.Responses.PutBytes(ctx, e.Request); err != nil {
 			return Outcome{}, fmt.Errorf("keep the request: %w", err)
 		}

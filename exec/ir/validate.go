@@ -56,12 +56,19 @@ func Validate(raw []byte) (*Bundle, []Finding, error) {
 	if err != nil {
 		return nil, []Finding{{Op: -1, Where: "bundle", Reason: err.Error()}}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	v := &validator{b: b, raw: raw}
-	v.run()
-	if len(v.findings) > 0 {
-		return nil, v.findings, &InvalidError{v.findings}
+	if findings, err := Check(b, raw); err != nil {
+		return nil, findings, err
 	}
 	return b, nil, nil
+}
+
+// Check is [Validate] for a bundle that this process built and encoded as raw.
+func Check(b *Bundle, raw []byte) ([]Finding, error) {
+	v := &validator{b: b, raw: raw}
+	if v.run(); len(v.findings) > 0 {
+		return v.findings, &InvalidError{v.findings}
+	}
+	return nil, nil
 }
 
 func decode(raw []byte) (*Bundle, error) {
@@ -269,4 +276,57 @@ func (v *validator) toolTable() {
 		}
 		v.tools[t.ToolID] = true
 	}
+}
+
+// index finds the parts of a validated bundle by id.
+type index struct {
+	types   map[object.Hash]*TypeDef
+	symbols map[object.Hash]*SymbolSig // by the id of the received bytes
+}
+
+// Symbol finds a symbol of a bundle from [Validate] by its SymbolID; nil when the
+// table does not hold it.
+func (b *Bundle) Symbol(id object.Hash) *SymbolSig { return b.index.symbols[id] }
+
+// Entry is the op index at which a symbol of a bundle from [Validate] starts: 0
+// for a symbol without an entry and for one that the table does not hold.
+func (b *Bundle) Entry(symbol object.Hash) int {
+	if s := b.index.symbols[symbol]; s != nil && s.Entry != nil {
+		return int(*s.Entry)
+	}
+	return 0
+}
+
+// Type finds a type of a bundle from [Validate]; nil when the table does not
+// hold it.
+func (b *Bundle) Type(id object.Hash) *TypeDef { return b.index.types[id] }
+
+// Contract finds a contract by id; nil when the table does not hold it.
+func (b *Bundle) Contract(id object.Hash) *ContractDef {
+	for i := range b.Contracts.Contracts {
+		if b.Contracts.Contracts[i].ContractID == id {
+			return &b.Contracts.Contracts[i]
+		}
+	}
+	return nil
+}
+
+// Tool finds a tool by id; nil when the table does not hold it.
+func (b *Bundle) Tool(id object.Hash) *ToolDef {
+	for i := range b.Tools.Tools {
+		if b.Tools.Tools[i].ToolID == id {
+			return &b.Tools.Tools[i]
+		}
+	}
+	return nil
+}
+
+// Task finds a task by id; nil when the bundle does not hold it.
+func (b *Bundle) Task(id object.Hash) *TaskDef {
+	for i := range b.Tasks.Tasks {
+		if b.Tasks.Tasks[i].TaskID == id {
+			return &b.Tasks.Tasks[i]
+		}
+	}
+	return nil
 }

@@ -126,9 +126,12 @@ func (ca *Caller) HeldFor(ctx context.Context, tool object.Hash) ([]caps.Chain, 
 
 // covering returns what is held here for a call and, after that, for its tool's probe.
 func (ca *Caller) covering(ctx context.Context, s Spec) ([]caps.Chain, error) {
-	use, err := ca.Gate.Use(ctx, s.Tool.ID, s.Request)
-	if err != nil {
-		return nil, err
+	use := scope.Use{Kind: scope.KindToolCall, Tool: s.Tool.ID, Request: s.Request}
+	var err error
+	if _, builtin := ca.Gate.BuiltinName(s.Tool.ID); builtin { // its request says what it needs
+		if use, err = ca.Gate.Use(ctx, s.Tool.ID, s.Request); err != nil {
+			return nil, err
+		}
 	}
 	among := s.Held
 	if among == nil {

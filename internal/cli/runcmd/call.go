@@ -100,7 +100,12 @@ func prepare(ctx context.Context, f *cmdutil.Factory, o *callOptions) (*repo.Rep
 	if s.Redact != nil && (o.Capture || !o.Trace) {
 		return nil, s, clierr.Usagef("--redact keeps requests redacted, in an episode: neither --capture nor --trace=false goes with it")
 	}
-	n.Gate.Capture = (n.Gate.Capture || o.Capture) && s.Redact == nil
+	switch {
+	case s.Redact != nil:
+		s.Manner.Capture = new(bool) // not even where the setting says so
+	case o.Capture:
+		s.Manner.Capture = &o.Capture
+	}
 	s.Caps, err = f.Chains(ctx, o.Caps)
 	return n, s, err
 }
