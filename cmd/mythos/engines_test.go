@@ -35,6 +35,7 @@ var elsewhereThanEngines = map[string]string{
 	"blob_faults.txtar": "damages the files of chunks",
 	"fsck.txtar":        "damages the files of chunks",
 	"serve_local.txtar": "is about the local socket, which nobody needs there",
+	"agent.txtar":       "waits for the local socket",
 }
 
 // engineScripts are those that every run of the tests runs over the engines.
