@@ -38,6 +38,8 @@ type DB struct {
 	about *About // nil: the repository was not looked at yet
 	clock clock
 	lines []*line // that are free
+
+	gather gathering
 }
 
 // connections is how many a process opens at most, where the address does not say it.

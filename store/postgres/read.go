@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -10,17 +9,17 @@ import (
 
 // Get implements store.KV.
 func (d *DB) Get(ctx context.Context, key string) (value []byte, found bool, err error) {
-	err = d.use(ctx, func(conn *pgx.Conn) error {
-		err := conn.QueryRow(ctx, "SELECT v FROM mythos.kv WHERE k = $1", []byte(key)).Scan(&value)
-		if found = err == nil; errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		return err
-	})
-	if err != nil {
+	if err := ctx.Err(); err != nil {
+		return nil, false, err
+	}
+	q := &question{key: key, done: make(chan struct{})}
+	if err := d.ask(ctx, q); err != nil {
 		return nil, false, fmt.Errorf("read: %w", err)
 	}
-	return value, found, nil
+	if !q.found {
+		return nil, false, nil
+	}
+	return q.value, true, nil
 }
 
 // GetMany implements kv.Many, in one round trip.
