@@ -1,5 +1,5 @@
 # Targets for people. CI calls .ci/run and nothing else.
-.PHONY: attack cluster engines s3 build test check lint generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters release-check network once tutorials
+.PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters release-check network once tutorials
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -80,6 +80,9 @@ ROUNDS ?= 6
 attack: ## each damage to each file of a database and of a repository, ROUNDS times (6: about five minutes); damage is named or does no harm
 	ATTACK_ROUNDS=$(ROUNDS) go test ./store/badger -run 'TestDamage|TestMoments|TestGone' -timeout 180m
 	ATTACK_ROUNDS=$(ROUNDS) go test ./cmd/mythos -run 'TestDamagedRepository|TestOddFiles' -timeout 180m
+
+line: ## the line between a caller and the ledger of a server is cut after each byte of a call, and carries again or stays dead (about 20 minutes)
+	MYTHOS_TEST_CUT_EVERY=1 go test -count=1 -v -run 'TestCuts|TestDeadLine' -timeout 60m ./internal/remote
 
 KILLS ?= 200
 crash: ## kill -9 at random points over 200 puts; nothing acknowledged is lost (about a minute)

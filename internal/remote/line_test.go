@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -137,8 +138,8 @@ func (n *line) carry(c net.Conn) {
 // cuts are the places at which a line of so many bytes is cut: some, or all of them.
 func cuts(total int64) (list []int) {
 	step := total/24 + 1
-	if os.Getenv("MYTHOS_TEST_EVERY_BYTE") != "" {
-		step = 1
+	if every, err := strconv.ParseInt(os.Getenv("MYTHOS_TEST_CUT_EVERY"), 10, 64); err == nil {
+		step = max(every, 1)
 	}
 	for at := int64(0); at < total; at += step {
 		list = append(list, int(at))
@@ -175,6 +176,7 @@ func TestCuts(t *testing.T) {
 	if len(list) < 20 {
 		t.Errorf("only %d places", len(list))
 	}
+	t.Logf("cut at %d places of %d bytes", len(list), list[len(list)-1]+1)
 }
 
 // recorded checks that the ledger has one attempt and its receipt, and that it is replayed.

@@ -42,7 +42,7 @@ const maxPause = 2 * time.Second // between two tries
 // busy, and returns the body of the answer.
 func (l *Ledger) post(ctx context.Context, path string, chain caps.Chain, body []byte, p persistence) ([]byte, error) {
 	begin, unsent := time.Now(), true
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, maxPause) {
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, maxPause) {
 		sent := time.Now()
 		raw, err := l.try(ctx, path, chain, body, p.waits)
 		again, reached := transient(err)
