@@ -179,7 +179,7 @@ func TestRequiredTypesAreMapped(t *testing.T) {
 			t.Errorf("%s has no fields", s.Name)
 		}
 	}
-	for i, name := range []string{"BlobRead", "BlobWrite", "BlobPin", "BlobDelete", "ToolCall", "TrainRun", "EvalRun", "DeployPromote", "ComputeSpawn", "CellRead", "CellWrite"} {
+	for i, name := range []string{"BlobRead", "BlobWrite", "BlobPin", "BlobDelete", "ToolCall", "TrainRun", "EvalRun", "DeployPromote", "ComputeSpawn", "CellRead", "CellWrite", "ToolsCall"} {
 		if !seen[name] {
 			t.Errorf("%s is missing", name)
 		}

@@ -40,7 +40,7 @@ type IssuancePolicy struct {
 type IssuanceRule struct {
 	Name      string                    `can:"1,name"`              // 1 to 64 bytes, unique in the policy
 	Subjects  []object.AgentID          `can:"2,subjects,optional"` // who may get it; absent: anyone
-	Kind      uint8                     `can:"3,kind"`              // 1 to 11, or 0 for any
+	Kind      uint8                     `can:"3,kind"`              // 1 to 12, or 0 for any
 	Within    *scope.CapScope           `can:"4,within"`            // what the scope must be a subset of; absent: any of the kind
 	MaxTTLus  uint64                    `can:"5,max_ttl_us"`        // longest time from the issuance to the end, microseconds
 	Limits    map[scope.Resource]uint64 `can:"6,limits,optional"`   // largest maximum of each resource; absent: as large as within says

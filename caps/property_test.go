@@ -73,6 +73,8 @@ func refAllows(s scope.Scope, u scope.Use) bool {
 			}
 		}
 		return u.Cell == s.CellID && u.Events <= uint64(s.MaxEvents)
+	case *scope.ToolsCall:
+		return slices.Contains(s.ToolIDs, u.Tool) && s.MaxCalls >= 1
 	}
 	return false
 }
@@ -153,6 +155,11 @@ func drawScope(t *rapid.T, kind uint8) scope.Scope {
 		return &scope.ComputeSpawn{PoolID: thing, MaxWorkers: uint32(small("workers")), MaxCPUus: small("cpu"), MaxIO: uint32(small("io"))}
 	case scope.KindCellRead:
 		return &scope.CellRead{CellID: thing, KeyPrefix: []byte(rapid.SampledFrom([]string{"", "a", "ab", "b"}).Draw(t, "prefix"))}
+	}
+	if kind == scope.KindToolsCall {
+		tools := rapid.SliceOfNDistinct(rapid.SampledFrom(things), 1, len(things), rapid.ID).Draw(t, "tools")
+		slices.SortFunc(tools, object.Hash.Compare)
+		return &scope.ToolsCall{ToolIDs: tools, MaxCalls: uint32(small("calls"))}
 	}
 	types := rapid.SliceOfDistinct(rapid.Uint32Range(0, 2), rapid.ID).Draw(t, "types")
 	if rapid.Bool().Draw(t, "any type") {

@@ -44,6 +44,8 @@ var allScopes = []string{
 	"cell.read:" + hexA + ",prefix=hex:00ff",
 	"cell.write:" + hexA + ",events=4,types=1|9",
 	"cell.write:" + hexA + ",notypes",
+	"tools.call:" + hexA,
+	"tools.call:" + hexA + "|cd" + hexA[2:] + ",calls=3",
 }
 
 func TestScopeTextRoundTrip(t *testing.T) {
@@ -197,6 +199,14 @@ func TestScopeWithin(t *testing.T) {
 		{"cell.write:" + h + ",types=1", "cell.write:" + h + ",notypes", no},
 		{"cell.write:" + h + ",events=3", "cell.write:" + h + ",events=2", no},
 		{"cell.write:" + other, "cell.write:" + h, no},
+		{"tools.call:" + h, "tools.call:" + h + "|" + other, yes},
+		{"tools.call:" + h + "|" + other, "tools.call:" + h, no},
+		{"tools.call:" + h + ",calls=3", "tools.call:" + h + ",calls=2", no},
+		{"tools.call:" + h, "tools.call:" + h + ",calls=2", no},
+		{"tool.call:" + h + ",calls=2,eq:/a=1", "tools.call:" + h + "|" + other + ",calls=2", yes},
+		{"tool.call:" + h + ",calls=3", "tools.call:" + h + ",calls=2", no},
+		{"tool.call:" + other, "tools.call:" + h, no},
+		{"tools.call:" + h, "tool.call:" + h, no},
 	} {
 		if err := parse(t, c.child).Within(parse(t, c.parent)); (err == nil) != c.want {
 			t.Errorf("%s within %s: %v", c.child, c.parent, err)
@@ -260,6 +270,10 @@ func TestScopeCovers(t *testing.T) {
 		{"cell.write:" + hexA + ",events=2,types=1", scope.Use{Kind: scope.KindCellWrite, Cell: h, EventTypes: []uint32{1, 2}}, no},
 		{"cell.write:" + hexA + ",events=2,types=1", scope.Use{Kind: scope.KindCellWrite, Cell: h, Events: 1}, no},
 		{"cell.write:" + hexA, scope.Use{Kind: scope.KindCellWrite, Cell: other, Events: 1}, no},
+		{"tools.call:" + hexA + ",calls=1", scope.Use{Kind: scope.KindToolCall, Tool: h}, yes},
+		{"tools.call:" + hexA + ",calls=0", scope.Use{Kind: scope.KindToolCall, Tool: h}, no},
+		{"tools.call:" + hexA, scope.Use{Kind: scope.KindToolCall, Tool: other}, no},
+		{"tools.call:" + hexA, scope.Use{Kind: scope.KindTrainRun, Recipe: h}, no},
 	} {
 		chain := rootCap(t, c.scope)
 		err := verifier().Authorize(chain, alice.Agent(), c.use, t0)
@@ -294,7 +308,7 @@ func TestScopePayloadIsStrict(t *testing.T) {
 	good := parse(t, "eval.run:"+hexA)
 	for name, s := range map[string]scope.CapScope{
 		"kind 0":         {Kind: 0, Payload: good.Payload},
-		"kind 12":        {Kind: 12, Payload: good.Payload},
+		"kind 13":        {Kind: 13, Payload: good.Payload},
 		"another kind":   {Kind: scope.KindDeployPromote, Payload: good.Payload},
 		"empty":          {Kind: scope.KindEvalRun},
 		"trailing bytes": {Kind: scope.KindEvalRun, Payload: append(append([]byte{}, good.Payload...), 0)},

@@ -50,7 +50,7 @@ func (v *Verifier) Authorize(chain Chain, holder object.AgentID, use scope.Use, 
 
 func (p *proven) authorize(use scope.Use) error {
 	leaf := p.scopes[0]
-	if use.Kind != leaf.Kind() {
+	if !scope.Serves(leaf.Kind(), use.Kind) {
 		return p.links.deny(0, CheckScope, fmt.Sprintf("it is for %s, the use is %s", scope.KindName(leaf.Kind()), scope.KindName(use.Kind)),
 			"use a capability for "+scope.KindName(use.Kind))
 	}

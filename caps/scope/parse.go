@@ -9,7 +9,7 @@ import (
 )
 
 // maxScopeText is the largest text form of a scope that is read, in bytes.
-const maxScopeText = 64 << 10
+const maxScopeText = 80 << 10
 
 // String is the command-line text form; ParseScope reads it back. A scope that
 // cannot be decoded prints as "kind N" with its payload in hex.
@@ -35,6 +35,7 @@ func (s CapScope) String() string {
 //	compute.spawn:POOL[,workers=N][,cpu=D][,io=N]
 //	cell.read:CELL[,prefix=TEXT|hex:HEX]
 //	cell.write:CELL[,events=N][,types=N|N]
+//	tools.call:TOOL|TOOL[,calls=N]
 //
 // A number that is not given has no limit. A backslash takes the special meaning
 // from the comma, = or | after it. Things are named by 64 hex digits; any other

@@ -75,6 +75,9 @@ func (s *ComputeSpawn) limits() []Amount {
 }
 
 func (s *ToolCall) within(parent Scope) error {
+	if several, ok := parent.(*ToolsCall); ok {
+		return several.covers(&Use{Tool: s.ToolID})
+	}
 	p, ok := parent.(*ToolCall)
 	if !ok {
 		return errKinds

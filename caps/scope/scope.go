@@ -59,6 +59,7 @@ const (
 	KindComputeSpawn
 	KindCellRead
 	KindCellWrite
+	KindToolsCall
 )
 
 // The values of a maximum that mean no limit.
@@ -81,16 +82,17 @@ var Structs = []object.Struct{
 	object.Define[ComputeSpawn]("ComputeSpawn", object.Rule{}),
 	object.Define[CellRead]("CellRead", object.Rule{}),
 	object.Define[CellWrite]("CellWrite", object.Rule{}),
+	object.Define[ToolsCall]("ToolsCall", object.Rule{}),
 }
 
 // CapScope is what a capability allows: a kind and the canonical bytes of the
 // struct of that kind.
 type CapScope struct {
-	Kind    uint8  `can:"1,kind"` // 1 to 11
+	Kind    uint8  `can:"1,kind"` // 1 to 12
 	Payload []byte `can:"2,payload"`
 }
 
-// Scope is a decoded scope: a pointer to one of [BlobRead] to [CellWrite].
+// Scope is a decoded scope: a pointer to one of [BlobRead] to [ToolsCall].
 type Scope interface {
 	Kind() uint8
 	// within says why the scope is no subset of parent, which is of the same kind.
@@ -129,6 +131,7 @@ var kinds = [...]kindInfo{
 	{"compute.spawn", decodeAs[ComputeSpawn], parseComputeSpawn},
 	{"cell.read", decodeAs[CellRead], parseCellRead},
 	{"cell.write", decodeAs[CellWrite], parseCellWrite},
+	{"tools.call", decodeAs[ToolsCall], parseToolsCall},
 }
 
 func decodeAs[T any, P interface {
@@ -163,11 +166,20 @@ func KindNames() []string {
 // Domain is the part of the kind's name that trust is given for: "blob", "tool",
 // "train", "eval", "deploy", "compute" or "cell"; "" for an unknown kind.
 func Domain(kind uint8) string {
+	if kind == KindToolsCall { // it is for what tool.call is for
+		kind = KindToolCall
+	}
 	domain, _, found := strings.Cut(KindName(kind), ".")
 	if !found {
 		return ""
 	}
 	return domain
+}
+
+// Serves reports whether scopes of a kind allow uses of a kind, and have children of it:
+// those of the same one, and tools.call those of tool.call.
+func Serves(kind, use uint8) bool {
+	return kind == use || (kind == KindToolsCall && use == KindToolCall)
 }
 
 // NewScope encodes a scope. It fails on a scope that breaks a field rule.
@@ -243,7 +255,7 @@ func (s CapScope) Within(parent CapScope) error {
 
 // Within says why a scope is no subset of parent: of another kind, wider, or with larger limits.
 func Within(child, parent Scope) error {
-	if child.Kind() != parent.Kind() {
+	if !Serves(parent.Kind(), child.Kind()) {
 		return fmt.Errorf("it is for %s, its parent for %s", KindName(child.Kind()), KindName(parent.Kind()))
 	}
 	if err := child.within(parent); err != nil {

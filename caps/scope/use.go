@@ -10,7 +10,7 @@ import (
 // Use is one use of authority: what is about to be done. Only the fields of its
 // kind count. Where a zero could mean "not thought of", it asks for the most.
 type Use struct {
-	Kind uint8 // KindBlobRead to KindCellWrite
+	Kind uint8 // KindBlobRead to KindCellWrite; a tools.call scope allows uses of KindToolCall
 
 	// blob.read, blob.pin, blob.delete
 	CID    object.Hash

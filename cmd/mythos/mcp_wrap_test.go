@@ -344,3 +344,37 @@ func TestWrapPins(t *testing.T) {
 	expect(t, c.answer("8"), `tool \"other\" of server s is not registered here`)
 	c.leave()
 }
+
+// TestWrapAgent: an agent calls under its own name, and has what it was given and nothing else:
+// one limit for all of its tools, none of the owner's capabilities, and nothing after it was
+// disabled. The owner does not spend what the agent has.
+func TestWrapAgent(t *testing.T) {
+	t.Parallel()
+	dir := counting(t)
+	note(dir, "calls", "")
+	if _, errOut, code := outcome(t, command(dir, "mcp", "wrap", "s", "--agent", "claude")); code != 3 || !strings.Contains(errOut, "mythos agent add claude") {
+		t.Errorf("exit code %d: %s", code, errOut)
+	}
+	mustRun(t, dir, "agent", "add", "claude", "--tools", "s.*", "--calls", "2", "--ttl", "1h")
+	c := wrapped(t, dir, "--agent", "claude")
+	c.call("1", `{"n":1}`, `"mythos/idempotencyKey":"k"`)
+	expect(t, c.answer("1"), "counted", `"mythos/key":"claude/k/k"`)
+	mustRun(t, dir, "call", "s.count", "--key", "owner")
+	c.say(`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"Echo","arguments":{"n":2}}}`)
+	expect(t, c.answer("2"), `"structuredContent":{"n":2}`)
+	c.call("3", `{"n":3}`, "")
+	expect(t, c.answer("3"), "Refused (", "mythos agent add claude --tools s.count --calls 1 --ttl 1h")
+	c.call("4", `{"n":1}`, `"mythos/idempotencyKey":"k"`)
+	expect(t, c.answer("4"), "counted", `"mythos/replayed":true`)
+	counted(t, dir, 2)
+	mustRun(t, dir, "agent", "add", "claude", "--tools", "s.count", "--calls", "9", "--ttl", "1h")
+	c.call("5", `{"n":5}`, "")
+	expect(t, c.answer("5"), "counted")
+	mustRun(t, dir, "agent", "disable", "claude")
+	c.call("6", `{"n":6}`, "")
+	expect(t, c.answer("6"), "Refused (403)", "revo")
+	counted(t, dir, 3)
+	c.leave()
+	mustRun(t, dir, "ledger", "verify")
+	mustRun(t, dir, "fsck")
+}

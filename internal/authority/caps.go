@@ -99,12 +99,19 @@ func (au *Authority) Covering(ctx context.Context, use scope.Use) ([]caps.Chain,
 	return au.Covers(held, use), err
 }
 
-// Held returns the chains of a kind that are held here, the one that expires first
-// before the others, whether they are valid now or not.
+// Held returns the chains that may allow uses of a kind and are held here, the one that expires
+// first before the others, whether they are valid now or not. Those of our agents are not among them.
 func (au *Authority) Held(ctx context.Context, kind uint8) ([]caps.Chain, error) {
+	return au.HeldIf(ctx, kind, func(c caps.Chain) bool {
+		return len(c) < 2 || c[0].Cap.Scope.Kind != scope.KindToolsCall || c[1].Cap.Subject.Same(au.ID.Self()) || !slices.ContainsFunc(au.ID.Former, c[1].Cap.Subject.Same)
+	})
+}
+
+// HeldIf returns those that fit, also of our agents, as Held does.
+func (au *Authority) HeldIf(ctx context.Context, kind uint8, fits func(caps.Chain) bool) ([]caps.Chain, error) {
 	var ids []object.Hash
 	err := au.Each(ctx, func(l caps.Link) error {
-		if l.Cap.Subject.Same(au.ID.Self()) && l.Cap.Scope.Kind == kind {
+		if l.Cap.Subject.Same(au.ID.Self()) && scope.Serves(l.Cap.Scope.Kind, kind) {
 			ids = append(ids, l.ID)
 		}
 		return nil
@@ -121,7 +128,9 @@ func (au *Authority) Held(ctx context.Context, kind uint8) ([]caps.Chain, error)
 			}
 			return nil, err
 		}
-		held = append(held, chain)
+		if fits(chain) {
+			held = append(held, chain)
+		}
 	}
 	slices.SortStableFunc(held, func(a, b caps.Chain) int {
 		return cmp.Compare(a[0].Cap.ExpiresAt, b[0].Cap.ExpiresAt)

@@ -116,6 +116,9 @@ func enforcements(t *testing.T, n *repo.Repo) []enforced {
 			[]string{"tool.call:" + other.String(), "tool.call:mythos.dataset.build,eq:/env=prod", "tool.call:mythos.dataset.build,max:/n=4",
 				"tool.call:mythos.dataset.build,in:/env=a|b", "tool.call:mythos.dataset.build,prefix:/env=x", "tool.call:mythos.dataset.build,eq:/none=x",
 				"tool.call:mythos.dataset.build,calls=0"}},
+		{scope.KindToolsCall, "dataset.build", []byte(`{"env":"test","n":5}`),
+			[]string{"tools.call:mythos.dataset.build,calls=1", "tools.call:" + other.String() + "|mythos.dataset.build"},
+			[]string{"tools.call:" + other.String(), "tools.call:mythos.dataset.build,calls=0"}},
 		{scope.KindTrainRun, "train", encode(t, &model.TrainJob{RecipeID: h, DatasetDef: h, Manifest: h, MaxTokens: 9, MaxGPUms: 5}),
 			[]string{"train.run:" + h.String(), "train.run:" + h.String() + ",jobs=1,tokens=9,gpu_ms=5"},
 			[]string{"train.run:" + other.String(), "train.run:" + h.String() + ",tokens=8", "train.run:" + h.String() + ",gpu_ms=4", "train.run:" + h.String() + ",jobs=0"}},
@@ -139,7 +142,7 @@ func enforcements(t *testing.T, n *repo.Repo) []enforced {
 	}
 }
 
-// TestEveryScopeIsEnforced: for each of the eleven kinds, where its effect happens: no
+// TestEveryScopeIsEnforced: for each of the twelve kinds, where its effect happens: no
 // capability, one of another kind and one that does not cover the request are refused
 // with a receipt; one that covers it lets it through to the effect.
 func TestEveryScopeIsEnforced(t *testing.T) {

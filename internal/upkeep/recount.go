@@ -26,7 +26,7 @@ var ErrQuotaLost = fmt.Errorf("a quota's counter was lost or damaged: %w", ident
 const KindQuota = "quota"
 
 // units are what each effect of a kind uses at least one of.
-var units = map[uint8]scope.Resource{scope.KindToolCall: scope.Calls, scope.KindTrainRun: scope.Jobs, scope.KindEvalRun: scope.Runs}
+var units = map[uint8]scope.Resource{scope.KindToolCall: scope.Calls, scope.KindToolsCall: scope.Calls, scope.KindTrainRun: scope.Jobs, scope.KindEvalRun: scope.Runs}
 
 // recount counts, from receipts alone, what each capability was charged at least.
 type recount struct {

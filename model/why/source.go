@@ -135,7 +135,7 @@ func (s *source) judge(id object.Hash, r *ledger.Receipt, use scope.Use) ([]stri
 	if use.Kind == scope.KindToolCall {
 		request, err := s.raw(KindBytes, r.RequestHash)
 		leaf, _ := chain.Leaf()
-		if err != nil || leaf.Cap.Scope.Kind != scope.KindToolCall {
+		if err != nil || !scope.Serves(leaf.Cap.Scope.Kind, scope.KindToolCall) {
 			return s.o.Caps.Then(chain, r.Signer, nil, past)
 		}
 		if object.Sum(request) != r.RequestHash {

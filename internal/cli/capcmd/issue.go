@@ -71,6 +71,7 @@ func newIssue(f *cmdutil.Factory) *cobra.Command {
 			"  train.run:RECIPE[,jobs=N][,tokens=N]\n" +
 			"  eval.run:SUITE[,runs=N]  deploy.promote:RING,policy=P  compute.spawn:POOL[,workers=N][,cpu=D][,io=N]\n" +
 			"  cell.read:CELL[,prefix=TEXT]  cell.write:CELL[,events=N][,types=N|N]\n" +
+			"  tools.call:TOOL|TOOL[,calls=N]  several tools with one limit\n" +
 			"The issuance policy (`mythos cap policy`) must allow it. The key that trust.yaml names for the domain signs it.",
 		Example: "  mythos cap issue --to self --scope tool.call:mythos.dataset.build,calls=10 --ttl 1h",
 		Args:    cmdutil.Args(0, 0),

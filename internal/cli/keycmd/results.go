@@ -53,7 +53,12 @@ type agentRevoked struct {
 	Standing []object.Hash `json:"standing"` // capabilities that it holds and only others can revoke
 }
 
-var agentResults = cmdutil.Results{"revoke": cmdutil.Document(agentRevoked{})}
+var agentResults = cmdutil.Results{
+	"add":     cmdutil.Document(agentLine{}),
+	"ls":      cmdutil.JSONLines(agentLine{}),
+	"disable": cmdutil.Document(agentRevoked{}),
+	"revoke":  cmdutil.Document(agentRevoked{}),
+}
 
 var trustResults = cmdutil.Results{
 	"add": cmdutil.Nothing(),

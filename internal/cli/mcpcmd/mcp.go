@@ -8,11 +8,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/internal/agents"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/mcp/pin"
+	"github.com/mythos-project/mythos/internal/mcp/session"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/store/socket"
 )
@@ -25,6 +29,22 @@ func New(f *cmdutil.Factory) *cobra.Command {
 // serverNamed is what is registered of a server.
 func serverNamed(n *repo.Repo, name string) *pin.Server {
 	return &pin.Server{Name: name, Tools: n.Tools, Texts: n.Store}
+}
+
+// sessionOf lets the calls of an agent through the gate; empty: the owner's.
+func sessionOf(ctx context.Context, n *repo.Repo, agent string) (*session.Session, error) {
+	s := &session.Session{Gate: n.Gate, KV: n.DB, Agent: n.Self().Hint, Alive: n.Tasks.InstanceAlive,
+		Held: func(ctx context.Context) ([]caps.Chain, error) { return n.Auth.Held(ctx, scope.KindToolCall) }}
+	if agent == "" {
+		return s, nil
+	}
+	a, err := agents.Named(ctx, n, agent)
+	if err != nil {
+		return nil, clierr.New(clierr.NotFound, "%w", err).On(agent).With("mythos agent add " + agent + " --tools GLOB")
+	}
+	s.Agent, s.Bounded = agent, true
+	s.Held = func(ctx context.Context) ([]caps.Chain, error) { return a.Held(ctx, n) }
+	return s, nil
 }
 
 // listed asks a server for its tools.

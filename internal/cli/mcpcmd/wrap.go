@@ -10,20 +10,18 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/mcptool"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/mcp/pin"
-	"github.com/mythos-project/mythos/internal/mcp/session"
 	"github.com/mythos-project/mythos/internal/mcp/wrap"
 	"github.com/mythos-project/mythos/internal/repo"
 )
 
 type wrapOptions struct {
 	serverOptions
+	Agent  string
 	Strict bool
 	Keep   cmdutil.Duration
 }
@@ -31,7 +29,7 @@ type wrapOptions struct {
 func newWrap(f *cmdutil.Factory) *cobra.Command {
 	o := &wrapOptions{}
 	c := &cobra.Command{
-		Use: "wrap NAME [-- CMD [ARG]...]", Short: "Stand between an MCP client and a server: its calls go through the gate",
+		Use: "wrap NAME [--agent A] [-- CMD [ARG]...]", Short: "Stand between an MCP client and a server: its calls go through the gate",
 		Long: "For the configuration of an agent, in place of the server's own command. It speaks MCP on standard input and output, starts\n" +
 			"the server that is registered as NAME, and passes everything on as it was written, but for calls of tools: each needs a\n" +
 			"capability and leaves a receipt. A call that was cut off, and is asked again, happens once: under the client's key\n" +
@@ -39,7 +37,7 @@ func newWrap(f *cmdutil.Factory) *cobra.Command {
 			"within the last 15 minutes. Two equal calls that are both waited for are two. Tools that are not registered, or that the\n" +
 			"server describes otherwise, are left out of its list and refused.\n" +
 			"With a command, a server that is not registered yet is registered at its first start, unless --strict is given.",
-		Example: "  mythos mcp wrap fs",
+		Example: "  mythos mcp wrap fs --agent claude",
 		Args:    func(c *cobra.Command, args []string) error { return nameAndCommand(c, args) },
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name = args[0]
@@ -48,6 +46,7 @@ func newWrap(f *cmdutil.Factory) *cobra.Command {
 	}
 	flags := c.Flags()
 	o.serverOptions.flags(flags)
+	flags.StringVar(&o.Agent, "agent", "", "whose calls they are: a name of `mythos agent add`, under whose capabilities alone they are made; by default yours")
 	flags.BoolVar(&o.Strict, "strict", false, "refuse a server that is not registered")
 	flags.Var(&o.Keep, "keep", "how long a call whose client went away waits for an equal one; 15m by default")
 	return c
@@ -73,10 +72,11 @@ func runWrap(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *wrapO
 	}
 	defer instance.Close()
 	defer serveLocal(ctx, f, n)()
-	s := &session.Session{
-		Gate: n.Gate, KV: n.DB, Agent: n.Self().Hint, Instance: instance.ID, Alive: n.Tasks.InstanceAlive, Keep: time.Duration(o.Keep),
-		Held: func(ctx context.Context) ([]caps.Chain, error) { return n.Auth.Held(ctx, scope.KindToolCall) },
+	s, err := sessionOf(ctx, n, o.Agent)
+	if err != nil {
+		return err
 	}
+	s.Instance, s.Keep = instance.ID, time.Duration(o.Keep)
 	limits := exec.DefaultLimits()
 	p := &wrap.Proxy{Session: s, Pins: server, Notef: f.IO.Notef,
 		Connect: func(ctx context.Context, hear func([]byte), ended func()) (*mcptool.Conn, error) {

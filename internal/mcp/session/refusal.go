@@ -158,6 +158,9 @@ func (s *Session) scopeOf(d *caps.DeniedError) *scope.ToolCall {
 // allow is the command that lets this very call happen, once: what the capability that falls
 // short constrains is held to what the call has there.
 func (s *Session) allow(c Call, d *caps.DeniedError) string {
+	if s.Bounded {
+		return "mythos agent add " + s.Agent + " --tools " + c.Tool.Name + " --calls 1 --ttl 1h"
+	}
 	to := s.Agent
 	text := "tool.call:" + c.Tool.Name + ",calls=1"
 	if d != nil && d.Check == caps.CheckScope {

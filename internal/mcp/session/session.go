@@ -32,6 +32,8 @@ type Session struct {
 	Held func(ctx context.Context) ([]caps.Chain, error)
 	// Agent is who calls, as keys and refusals name it.
 	Agent string
+	// Bounded says that it is an agent of `mythos agent add`, and not the owner.
+	Bounded bool
 	// Instance names this process, and Alive tells whether another one still runs.
 	Instance string
 	Alive    func(instance string) (bool, error)
@@ -162,8 +164,13 @@ func names(chain caps.Chain, tool object.Hash) bool {
 	if err != nil {
 		return false
 	}
-	call, ok := what.(*scope.ToolCall)
-	return ok && call.ToolID == tool
+	switch call := what.(type) {
+	case *scope.ToolCall:
+		return call.ToolID == tool
+	case *scope.ToolsCall:
+		return call.Has(tool)
+	}
+	return false
 }
 
 // Unknown reports whether nobody knows what became of a call.

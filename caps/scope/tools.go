@@ -1,0 +1,89 @@
+package scope
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// ToolsCall allows calling any of several tools, whatever the request, with one limit for all
+// of them. Tools that come later are not among them.
+type ToolsCall struct {
+	ToolIDs  []object.Hash `can:"1,tool_ids"`  // 1 to 1024, ascending, each once
+	MaxCalls uint32        `can:"2,max_calls"` // 2^32-1: no limit
+}
+
+// MaxTools is how many tools a ToolsCall names at most.
+const MaxTools = 1024
+
+// Check holds the list of tools to its form [field-76].
+func (s *ToolsCall) Check() error {
+	if len(s.ToolIDs) == 0 || len(s.ToolIDs) > MaxTools {
+		return fmt.Errorf("it names %d tools, 1 to %d are expected", len(s.ToolIDs), MaxTools)
+	}
+	for i, id := range s.ToolIDs[1:] {
+		if s.ToolIDs[i].Compare(id) >= 0 {
+			return fmt.Errorf("tool %s does not come after %s", id.Short(), s.ToolIDs[i].Short())
+		}
+	}
+	return nil
+}
+
+// Kind is KindToolsCall.
+func (*ToolsCall) Kind() uint8 { return KindToolsCall }
+
+// Has reports whether a tool is among them.
+func (s *ToolsCall) Has(tool object.Hash) bool {
+	_, found := slices.BinarySearchFunc(s.ToolIDs, tool, object.Hash.Compare)
+	return found
+}
+
+func (s *ToolsCall) limits() []Amount { return limit32(nil, Calls, s.MaxCalls) }
+
+func (s *ToolsCall) within(parent Scope) error {
+	p, ok := parent.(*ToolsCall)
+	if !ok {
+		return errKinds
+	}
+	for _, id := range s.ToolIDs {
+		if !p.Has(id) {
+			return fmt.Errorf("tool %s is not among its parent's", id.Short())
+		}
+	}
+	return nil
+}
+
+// covers is for uses of tool.call [cap-132].
+func (s *ToolsCall) covers(u *Use) error {
+	if !s.Has(u.Tool) {
+		return fmt.Errorf("tool %s is not among its %d tools", u.Tool.Short(), len(s.ToolIDs))
+	}
+	return nil
+}
+
+func (s *ToolsCall) text() string {
+	names := make([]string, len(s.ToolIDs))
+	for i, id := range s.ToolIDs {
+		names[i] = id.String()
+	}
+	return strings.Join(names, "|") + fields(s.limits())
+}
+
+func (s *ToolsCall) words() string {
+	if len(s.ToolIDs) == 1 {
+		return "call tool " + s.ToolIDs[0].Short() + atMost(s.limits())
+	}
+	return fmt.Sprintf("call any of %d tools", len(s.ToolIDs)) + atMost(s.limits())
+}
+
+func parseToolsCall(p *params) Scope {
+	s := &ToolsCall{MaxCalls: uint32(p.number("calls", 32))}
+	for name := range strings.SplitSeq(p.head, "|") {
+		s.ToolIDs = append(s.ToolIDs, p.hash("tool", name))
+	}
+	slices.SortFunc(s.ToolIDs, object.Hash.Compare)
+	s.ToolIDs = slices.Compact(s.ToolIDs)
+	return s
+}

@@ -1,0 +1,209 @@
+// Package agents makes the agents whose calls this repository's executor makes: programs such
+// as coding assistants, which hold no key themselves. Each has a key that is kept here, and a
+// chain of capabilities from the owner through it to the executor, both links issued by the owner. What the executor does for an
+// agent, it does under such a chain alone, so that the limits of the agent count, and
+// everybody sees for whom it was done.
+package agents
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/identity"
+	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/internal/repo"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
+)
+
+// Spec is what an agent may do.
+type Spec struct {
+	Name  string
+	Tools []string      // names, or patterns with *
+	Calls uint32        // in all; scope.NoLimit32: any number
+	TTL   time.Duration // how long
+}
+
+// Added is an agent that was given authority.
+type Added struct {
+	Agent object.AgentID
+	New   bool // its key was made
+	Cap   caps.Link
+	Tools int // how many tools it may call
+}
+
+// Add makes the key of an agent, unless there is one, and gives it authority: a capability
+// that it may hand on, and below it the same for the executor.
+func Add(ctx context.Context, n *repo.Repo, s Spec) (Added, error) {
+	tools, err := matching(ctx, n, s.Tools)
+	if err != nil {
+		return Added{}, err
+	}
+	what, err := scope.New(&scope.ToolsCall{ToolIDs: tools, MaxCalls: s.Calls})
+	if err != nil {
+		return Added{}, err
+	}
+	key, made, err := keyOf(n, s.Name)
+	if err != nil {
+		return Added{}, err
+	}
+	now := n.Now()
+	root, err := n.Auth.Issue(ctx, caps.Draft{Subject: key.Agent(), Scope: what, NotBefore: now, ExpiresAt: now.Add(s.TTL), Delegable: true})
+	if err != nil {
+		return Added{}, err
+	}
+	leaf, err := n.Auth.Attenuate(ctx, root.ID, caps.Draft{Subject: n.Self()})
+	if err != nil {
+		return Added{}, err
+	}
+	return Added{key.Agent(), made, leaf, len(tools)}, nil
+}
+
+// matching are the ids of the tools that names and patterns stand for now, ascending.
+func matching(ctx context.Context, n *repo.Repo, names []string) ([]object.Hash, error) {
+	var ids []object.Hash
+	for _, name := range names {
+		if !strings.Contains(name, "*") {
+			id, err := n.Toolbox.ID(ctx, name)
+			if err != nil {
+				return nil, err
+			}
+			ids = append(ids, id)
+			continue
+		}
+		before := len(ids)
+		err := exec.SkipDangling(n.Tools.List(ctx, func(t exec.Tool) error {
+			match, err := path.Match(name, t.Name)
+			if match {
+				ids = append(ids, t.ID)
+			}
+			return err
+		}))
+		if err == nil && len(ids) == before {
+			err = fmt.Errorf("no tool is registered that %q matches: %w", name, exec.ErrNoTool)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(ids, object.Hash.Compare)
+	return slices.Compact(ids), nil
+}
+
+func toolsOf(l caps.Link) (*scope.ToolsCall, bool) {
+	what, err := l.Cap.Scope.Decode()
+	if err != nil {
+		return nil, false
+	}
+	several, ok := what.(*scope.ToolsCall)
+	return several, ok
+}
+
+// keyOf is the key of an agent, made where there is none.
+func keyOf(n *repo.Repo, name string) (key sign.Signer, made bool, err error) {
+	have, err := n.KeyNamed(name)
+	switch {
+	case err == nil && have.Agent().Same(n.Self()):
+		return nil, false, fmt.Errorf("%q is the identity that acts here: %w", name, ErrOwner)
+	case err == nil:
+		return have, false, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, false, err
+	}
+	fresh, err := sign.Generate(name)
+	if err != nil {
+		return nil, false, err
+	}
+	return fresh, true, keyfile.Save(identity.KeyDir(n.Dir), name, fresh, nil)
+}
+
+// ErrOwner means that an agent would be the owner.
+var ErrOwner = errors.New("an agent has a key of its own")
+
+// Agent is an agent and what it may do.
+type Agent struct {
+	Name   string
+	Key    object.AgentID
+	Chains []caps.Chain // by expiry
+}
+
+// heldBy are the chains held here that lead through an agent.
+func heldBy(ctx context.Context, n *repo.Repo, agent object.AgentID) ([]caps.Chain, error) {
+	return n.Auth.HeldIf(ctx, scope.KindToolCall, func(c caps.Chain) bool { return len(c) > 1 && c[1].Cap.Subject.Same(agent) })
+}
+
+// Held are the chains that an agent's calls are made under.
+func (a Agent) Held(ctx context.Context, n *repo.Repo) ([]caps.Chain, error) {
+	return heldBy(ctx, n, a.Key)
+}
+
+// Named finds an agent by the name of its key.
+func Named(ctx context.Context, n *repo.Repo, name string) (Agent, error) {
+	key, err := keyfile.Public(identity.KeyDir(n.Dir), name)
+	if errors.Is(err, fs.ErrNotExist) || (err == nil && key.Same(n.Self())) {
+		return Agent{}, fmt.Errorf("agent %q: %w: it has no key here", name, identity.ErrNoAgent)
+	}
+	if err != nil {
+		return Agent{}, err
+	}
+	chains, err := heldBy(ctx, n, key)
+	return Agent{name, key, chains}, err
+}
+
+// List lists the agents that were ever given authority, ascending by name.
+func List(ctx context.Context, n *repo.Repo) ([]Agent, error) {
+	keys, err := keyfile.List(identity.KeyDir(n.Dir))
+	if err != nil {
+		return nil, err
+	}
+	var list []Agent
+	for _, k := range keys {
+		if k.Err != nil || k.Agent.Same(n.Self()) {
+			continue
+		}
+		chains, err := heldBy(ctx, n, k.Agent)
+		if err != nil {
+			return nil, err
+		}
+		if len(chains) > 0 {
+			list = append(list, Agent{k.Name, k.Agent, chains})
+		}
+	}
+	slices.SortFunc(list, func(a, b Agent) int { return strings.Compare(a.Name, b.Name) })
+	return list, nil
+}
+
+// Authority is one chain of an agent, as it is now.
+type Authority struct {
+	Cap    object.Hash
+	Tools  int
+	Calls  *uint64 // at most, in all; nil: any number
+	Until  object.Time
+	Denied error // why it does not count now; nil: it does
+}
+
+// Authorities says what an agent may do now.
+func (a Agent) Authorities(n *repo.Repo) []Authority {
+	list := make([]Authority, 0, len(a.Chains))
+	for _, c := range a.Chains {
+		one := Authority{Cap: c[0].ID, Until: c[0].Cap.ExpiresAt, Tools: 1, Denied: n.Verifier.Verify(c, n.Self(), n.Now())}
+		if several, ok := toolsOf(c[0]); ok {
+			one.Tools = len(several.ToolIDs)
+			if several.MaxCalls != scope.NoLimit32 {
+				most := uint64(several.MaxCalls)
+				one.Calls = &most
+			}
+		}
+		list = append(list, one)
+	}
+	return list
+}

@@ -1,0 +1,168 @@
+package keycmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/agents"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/object"
+)
+
+type agentAddOptions struct {
+	agents.Spec
+	Calls uint32
+	TTL   cmdutil.Span
+}
+
+func newAgentAdd(f *cmdutil.Factory) *cobra.Command {
+	o := &agentAddOptions{}
+	c := &cobra.Command{
+		Use: "add NAME --tools GLOB,... [--calls N] [--ttl D]", Short: "Let a program call tools here under its own name and limits; prints a cap id",
+		Long: "For agents that hold no key, such as coding assistants: `mythos mcp wrap --agent NAME` makes their calls. The agent gets a key\n" +
+			"that is kept here, and two capabilities: one from you to it, and one from it to the executor, both for the tools that the patterns\n" +
+			"match now. Tools that come later are not among them; run it again for those. --calls counts over all tools. Who may start a process\n" +
+			"under your account may also say that it is the agent: the name is not proven, only limited.",
+		Example: "  mythos agent add claude --tools 'fs.*,gh.get_*' --calls 200 --ttl 8h", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Name, o.Spec.Calls, o.Spec.TTL = args[0], scope.NoLimit32, time.Hour
+			if c.Flags().Changed("calls") {
+				o.Spec.Calls = o.Calls
+			}
+			if o.TTL > 0 {
+				o.Spec.TTL = time.Duration(o.TTL)
+			}
+			return runAgentAdd(c.Context(), f, o.Spec)
+		},
+	}
+	c.Flags().StringSliceVar(&o.Tools, "tools", nil, "names of tools, or patterns with *, separated by commas")
+	c.Flags().Uint32Var(&o.Calls, "calls", 0, "at most so many calls, of all tools together; any number by default")
+	c.Flags().Var(&o.TTL, "ttl", "how long; 1h by default")
+	return c
+}
+
+// agentLine is an agent with a part of what it may do.
+type agentLine struct {
+	Name  string      `json:"name"`
+	Key   string      `json:"key"` // the public key, 64 hex digits
+	Cap   object.Hash `json:"capability"`
+	Tools int         `json:"tools"`           // how many it may call
+	Calls *uint64     `json:"calls,omitempty"` // at most, in all
+	Until object.Time `json:"until"`
+	OK    bool        `json:"ok"`            // it counts now
+	Why   string      `json:"why,omitempty"` // it does not
+}
+
+func runAgentAdd(ctx context.Context, f *cmdutil.Factory, s agents.Spec) error {
+	if len(s.Tools) == 0 {
+		return clierr.Usagef("name the tools: --tools 'fs.*'")
+	}
+	if err := exec.CheckToolName(s.Name); err != nil || len(s.Name) > 64 {
+		return clierr.Usagef("%q is no name of an agent: letters, digits, dot, dash and underscore, at most 64, starting with a small letter", s.Name)
+	}
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	added, err := agents.Add(ctx, n, s)
+	switch {
+	case errors.Is(err, agents.ErrOwner):
+		return clierr.New(clierr.Refused, "%w", err).On(s.Name).With("choose another name")
+	case errors.Is(err, exec.ErrNoTool):
+		return clierr.New(clierr.NotFound, "%w", err).With("mythos tool ls lists the tools")
+	case err != nil:
+		return err
+	}
+	line := agentLine{Name: s.Name, Key: added.Agent.KeyHex(), Cap: added.Cap.ID, Tools: added.Tools, Until: added.Cap.Cap.ExpiresAt, OK: true}
+	if s.Calls != scope.NoLimit32 {
+		most := uint64(s.Calls)
+		line.Calls = &most
+	}
+	if added.New {
+		f.IO.Notef("agent %s has a key now: %s", s.Name, added.Agent.KeyHex())
+	}
+	f.IO.Notef("%s may call %s until %s", s.Name, cmdutil.Count(added.Tools, "tool", "tools"), added.Cap.Cap.ExpiresAt)
+	return f.Emit(line, func() { f.IO.Printf("%s\n", added.Cap.ID) })
+}
+
+func newAgentLs(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "ls", Short: "List the agents and what they may do", Example: "  mythos agent ls", Args: cmdutil.Args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error { return runAgentLs(c.Context(), f) },
+	}
+}
+
+func runAgentLs(ctx context.Context, f *cmdutil.Factory) error {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := agents.List(ctx, n)
+	if err != nil {
+		return err
+	}
+	var rows [][]ui.Cell
+	for _, a := range list {
+		for _, one := range a.Authorities(n) {
+			line := agentLine{a.Name, a.Key.KeyHex(), one.Cap, one.Tools, one.Calls, one.Until, one.Denied == nil, ""}
+			state, calls := "ok", "any"
+			if one.Denied != nil {
+				line.Why, state = one.Denied.Error(), "ended"
+			}
+			if one.Calls != nil {
+				calls = fmt.Sprint(*one.Calls)
+			}
+			if f.JSON {
+				if err := f.Emit(line, nil); err != nil {
+					return err
+				}
+			}
+			rows = append(rows, []ui.Cell{{Text: a.Name, Meaning: ui.Name}, {Text: state}, {Text: fmt.Sprint(one.Tools)}, {Text: calls},
+				{Text: one.Until.String()}, {Text: f.IO.Hash(one.Cap.String()), Meaning: ui.Dim}})
+		}
+	}
+	if !f.JSON {
+		f.IO.Table([]string{"name", "state", "tools", "calls", "until", "capability"}, rows)
+	}
+	return nil
+}
+
+func newAgentDisable(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "disable NAME", Short: "Take back all that an agent may do; `agent add` gives it anew",
+		Long: "The capabilities that the agent holds or handed on are revoked. Its key stays, and so does its name in the history. To end an\n" +
+			"agent for good, and the trust in its key: mythos agent revoke.",
+		Example: "  mythos agent disable claude", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error { return runAgentDisable(c.Context(), f, args[0]) },
+	}
+}
+
+func runAgentDisable(ctx context.Context, f *cmdutil.Factory, name string) error {
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	a, err := agents.Named(ctx, n, name)
+	if err != nil {
+		return err
+	}
+	r, err := n.Auth.RevokeAgent(ctx, a.Key)
+	if err != nil {
+		return err
+	}
+	line := agentRevoked{Name: name, Key: a.Key.KeyHex(), Held: orNone(r.Held), Issued: orNone(r.Issued), Standing: []object.Hash{}}
+	for _, l := range r.Standing {
+		line.Standing = append(line.Standing, l.ID)
+	}
+	return f.Emit(line, func() {
+		f.IO.Printf("%s: capabilities revoked: %d held, %d handed on\n", name, len(r.Held), len(r.Issued))
+	})
+}
