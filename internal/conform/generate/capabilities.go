@@ -200,7 +200,7 @@ func scopeVectors(s *set) {
 		{&scope.ComputeSpawn{PoolID: h, MaxWorkers: 2, MaxCPUus: 1_000_000, MaxIO: 5}, fields{"kind": 9, "pool_id": h, "workers": 2, "cpu_us": 1_000_000, "io_count": 5}, []fields{{"kind": 9, "pool_id": h, "workers": 3}, {"kind": 9, "pool_id": h, "io_count": 6}}},
 		{&scope.CellRead{CellID: h, KeyPrefix: []byte("ab")}, fields{"kind": 10, "cell_id": h, "key": hexOf([]byte("abc"))}, []fields{{"kind": 10, "cell_id": h, "key": hexOf([]byte("a"))}}},
 		{&scope.CellWrite{CellID: h, MaxEvents: 2, EventTypeAllow: []uint32{7}}, fields{"kind": 11, "cell_id": h, "events": 2, "event_types": []int{7}}, []fields{{"kind": 11, "cell_id": h, "events": 1, "event_types": []int{8}}, {"kind": 11, "cell_id": h, "events": 3, "event_types": []int{7}}}},
-		{&scope.ToolsCall{ToolIDs: sortedHashes(h, object.SumText("second")), MaxCalls: 2}, fields{"kind": 5, "tool_id": h, "request": ""}, []fields{{"kind": 5, "tool_id": other, "request": ""}, {"kind": 6, "recipe_id": h}}},
+		{&scope.ToolsCall{ToolIDs: []object.Hash{h, object.SumText("next")}, MaxCalls: 2}, fields{"kind": 5, "tool_id": h, "request": ""}, []fields{{"kind": 5, "tool_id": other, "request": ""}, {"kind": 6, "recipe_id": h}}},
 	} {
 		chain := issue(alice, bob, c.scope, nil)
 		for i, use := range append([]fields{c.allow}, c.refuse...) {
@@ -208,11 +208,6 @@ func scopeVectors(s *set) {
 				"%s, use %d", scope.KindName(chain[0].Cap.Scope.Kind), i)
 		}
 	}
-}
-
-func sortedHashes(list ...object.Hash) []object.Hash {
-	slices.SortFunc(list, object.Hash.Compare)
-	return list
 }
 
 func number(n uint64) *uint64 { return &n }
