@@ -213,7 +213,7 @@ func (d decision) allowed(ctx context.Context, newest *PromotionRecord, policy o
 
 // rollback is the unsigned record that undoes the newest one.
 func (d decision) rollback(ctx context.Context, newest *PromotionRecord, state *RingState) (*PromotionRecord, error) {
-	in := gatherer{d.Registry}
+	in := gatherer(d)
 	p := &PromotionRecord{RingID: newest.RingID, PolicyID: newest.PolicyID, Action: ActionRollback, EvalAttestations: []object.Hash{},
 		Sequence: state.Sequence + 1, Previous: &state.PromotionID, Replaces: &state.ModelID}
 	switch {
