@@ -31,7 +31,6 @@ var commands = []struct {
 }{
 	{"quickstart", help.Start, quickstart.New},
 	{"init", help.Start, repocmd.NewInit},
-	{"join", help.Start, repocmd.NewJoin},
 	{"once", help.Start, runcmd.NewOnce},
 	{"tool", help.Start, toolcmd.New},
 	{"mcp", help.Start, mcpcmd.New},
@@ -69,6 +68,7 @@ var commands = []struct {
 	{"rollback", help.Models, modelcmd.NewRollback},
 	{"ring", help.Models, modelcmd.NewRing},
 	{"model", help.Models, modelcmd.NewModel},
+	{"join", help.Peers, repocmd.NewJoin},
 	{"peer", help.Peers, peercmd.NewPeer},
 	{"serve", help.Peers, peercmd.NewServe},
 	{"push", help.Peers, peercmd.NewPush},
