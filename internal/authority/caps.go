@@ -49,7 +49,7 @@ type Authority struct {
 	Debugf      func(string, ...any)
 }
 
-// AddCaps keeps capabilities, so that chains through them can be found.
+// Add keeps capabilities, so that chains through them can be found.
 func (au *Authority) Add(ctx context.Context, links ...caps.Link) error {
 	objs := make([]store.Object, len(links))
 	for i, l := range links {
@@ -81,7 +81,7 @@ func (au *Authority) Chain(ctx context.Context, id object.Hash) (caps.Chain, err
 	return chain, nil
 }
 
-// Caps calls fn for every capability that is here, ascending by id.
+// Each calls fn for every capability that is here, ascending by id.
 func (au *Authority) Each(ctx context.Context, fn func(caps.Link) error) error {
 	return au.Store.Objects(ctx, objects.KindCapability, func(o store.Object) error {
 		link, err := caps.Open(o.Raw)
@@ -149,7 +149,7 @@ func (au *Authority) Covers(held []caps.Chain, use scope.Use) []caps.Chain {
 	return found
 }
 
-// IssueCap issues a capability with the key that the repository has for its kind,
+// Issue issues a capability with the key that the repository has for its kind,
 // and keeps it. The issuance policy in force must allow it (*caps.PolicyError).
 // The issuance leaves a receipt in the ledger, as every effect does.
 func (au *Authority) Issue(ctx context.Context, d caps.Draft) (caps.Link, error) {
@@ -190,7 +190,7 @@ func (au *Authority) permit(ctx context.Context, d caps.Draft) error {
 	return err
 }
 
-// AttenuateCap hands on a part of a capability that is here, under the issuance
+// Attenuate hands on a part of a capability that is here, under the issuance
 // policy like any other.
 func (au *Authority) Attenuate(ctx context.Context, parent object.Hash, d caps.Draft) (caps.Link, error) {
 	chain, err := au.Chain(ctx, parent)

@@ -15,9 +15,11 @@ import (
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
-) // What was signed is judged by the trust of its time and place (spec/ledger.md#judging):
-// an end of trust does not reach back, and nothing that comes after it counts.
-// Judge says who counted for what, and when.
+)
+
+// Judge says who counted for what, and when. What was signed is judged by the trust of its
+// time and place (spec/ledger.md#judging): an end of trust does not reach back, and nothing
+// that comes after it counts.
 type Judge struct {
 	ID     *identity.Identity
 	Ledger *ledger.Ledger

@@ -14,7 +14,9 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-const ownerTTL = 10 * time.Minute // ownerCap gives the repository's own identity a short-lived capability for what
+const ownerTTL = 10 * time.Minute
+
+// Own gives the repository's own identity a short-lived capability for what
 // its owner does here: the owner, too, acts under one. The issuance policy is about
 // what is handed out, not about these.
 func (au *Authority) Own(ctx context.Context, sc scope.Scope) (caps.Chain, error) {
@@ -38,7 +40,7 @@ func (au *Authority) Record(ctx context.Context, builtin string, request []byte,
 	return au.Ledger.Record(ctx, raw)
 }
 
-// dataCaps is the authority for an effect on datasets: what was given, or the owner's own
+// ForTool is the authority for an effect on datasets: what was given, or the owner's own
 // for this one use, or, where the setting require_cap is on, what is held.
 func (au *Authority) ForTool(ctx context.Context, effect string, request []byte, given []caps.Chain) ([]caps.Chain, error) {
 	if given != nil {

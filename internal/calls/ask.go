@@ -119,7 +119,7 @@ func (ca *Caller) Learn(ctx context.Context, name string, s Spec, use scope.Use)
 	return called, &FailedError{Effect: name, Status: called.Status, Receipt: called.ReceiptID, Replayed: called.Replayed, Reason: string(called.Body)}
 }
 
-// LearningError is a learning effect that was done and did not succeed. It wraps
+// FailedError is a learning effect that was done and did not succeed. It wraps
 // model.ErrConflict, model.ErrRefused, model.ErrBudget or ErrToolFailed.
 type FailedError struct {
 	Effect   string // train, eval, promote or rollback

@@ -32,7 +32,7 @@ type Caller struct {
 	Episodes *episodes.Episodes
 }
 
-// CallSpec is one call of one tool.
+// Spec is one call of one tool.
 type Spec struct {
 	Tool    exec.Tool
 	Request []byte
@@ -112,7 +112,7 @@ func recordedBy(out exec.Outcome) *ledger.Receipt {
 }
 
 // HeldFor returns what is held here that may cover calls of a tool, for
-// [CallSpec.Held]; nil for a built-in one, whose requests say what they need.
+// [Spec.Held]; nil for a built-in one, whose requests say what they need.
 func (ca *Caller) HeldFor(ctx context.Context, tool object.Hash) ([]caps.Chain, error) {
 	if _, builtin := ca.Gate.BuiltinName(tool); builtin {
 		return nil, nil
@@ -164,7 +164,7 @@ func (c *Called) ended() error {
 	return nil
 }
 
-// builtinCall runs one of the built-in effects as the owner or under held
+// Builtin runs one of the built-in effects as the owner or under held
 // capabilities. The error of one that failed wraps its cause, where it failed now.
 func (ca *Caller) Builtin(ctx context.Context, name string, s Spec) (*Called, error) {
 	s.Tool = exec.BuiltinTool(name)

@@ -108,7 +108,7 @@ func (c *Codebooks) ResolveAgreement(ctx context.Context, text string) (object.H
 	return lookup.One(prefix, found, missing)
 }
 
-// ProposeCodebook returns the offer of a codebook to a peer: of what was proposed before
+// Propose returns the offer of a codebook to a peer: of what was proposed before
 // and has not expired, or else of a fresh proposal that is good for ttl.
 func (c *Codebooks) Propose(ctx context.Context, id object.Hash, to object.AgentID, ttl time.Duration) ([]byte, error) {
 	if to.Same(c.ID.Self()) {
@@ -158,7 +158,7 @@ func (c *Codebooks) offer(ctx context.Context, a *Agreement) ([]byte, error) {
 	return can.Marshal(&packet.CodebookOffer{Agreement: a.Raw, Codebook: raw})
 }
 
-// AcceptCodebook accepts a proposal that is kept here and returns the offer for the
+// Accept accepts a proposal that is kept here and returns the offer for the
 // proposer. Errors wrap packet.ErrCodebook or store.ErrNotFound.
 func (c *Codebooks) Accept(ctx context.Context, id object.Hash) ([]byte, *Agreement, error) {
 	a, err := c.Agreement(ctx, id)

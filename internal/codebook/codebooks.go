@@ -35,7 +35,7 @@ type Codebooks struct {
 // KindCodebook is the kind of a codebook as an object.
 const KindCodebook = "Codebook"
 
-// PutCodebook keeps a codebook as an object and returns its id. One without a
+// Put keeps a codebook as an object and returns its id. One without a
 // dictionary is refused (packet.ErrCodebook): it would change no packet.
 func (c *Codebooks) Put(ctx context.Context, cb *packet.Codebook) (object.Hash, error) {
 	if len(cb.Dictionary) == 0 {
@@ -49,7 +49,7 @@ func (c *Codebooks) Put(ctx context.Context, cb *packet.Codebook) (object.Hash, 
 	return id, objects.Put(ctx, c.Store, KindCodebook, id, raw)
 }
 
-// Codebook returns a codebook that is kept here. The error wraps store.ErrNotFound.
+// Get returns a codebook that is kept here. The error wraps store.ErrNotFound.
 func (c *Codebooks) Get(ctx context.Context, id object.Hash) (*packet.Codebook, error) {
 	if id == packet.BaselineID {
 		return packet.Baseline(), nil
@@ -88,7 +88,7 @@ func (c *Codebooks) PastBundles(ctx context.Context) ([][]byte, error) {
 	return list, err
 }
 
-// CodebookWith is the codebook whose agreement with the agent is in force for longest;
+// With is the codebook whose agreement with the agent is in force for longest;
 // nil: there is none, and the baseline serves.
 func (c *Codebooks) With(ctx context.Context, agent object.AgentID) (*packet.Codebook, error) {
 	var best *Agreement
@@ -105,7 +105,7 @@ func (c *Codebooks) With(ctx context.Context, agent object.AgentID) (*packet.Cod
 	return c.For(ctx, best.CodebookID, []object.AgentID{agent})
 }
 
-// CodebookFor returns a codebook for packets to the agents: with each of them, or with
+// For returns a codebook for packets to the agents: with each of them, or with
 // anyone where none is named, an agreement about it is in force. The error wraps
 // packet.ErrCodebook.
 func (c *Codebooks) For(ctx context.Context, id object.Hash, agents []object.AgentID) (*packet.Codebook, error) {
@@ -121,7 +121,7 @@ func (c *Codebooks) For(ctx context.Context, id object.Hash, agents []object.Age
 	return r.Find(id)
 }
 
-// Codebooks returns a registry that knows the agreements in force about the codebook.
+// Registry returns a registry that knows the agreements in force about the codebook.
 func (c *Codebooks) Registry(ctx context.Context, id object.Hash) (*packet.Registry, error) {
 	return c.memory.registry(ctx, c, id)
 }

@@ -79,7 +79,7 @@ func progressOf(call exec.Call) store.Progress {
 	return p
 }
 
-// BuiltDataset is a dataset as `dataset build` reports it.
+// Built is a dataset as `dataset build` reports it.
 type Built struct {
 	ID       object.Hash // of Ref
 	Ref      dataset.DatasetRef
@@ -89,7 +89,7 @@ type Built struct {
 	Warnings []string
 }
 
-// BuildDataset keeps a definition and builds it, as an effect with a receipt. given is
+// Build keeps a definition and builds it, as an effect with a receipt. given is
 // the authority for it; nil: what is held, or the owner's own. p is told how far it is.
 func (d *Datasets) Build(ctx context.Context, data []byte, given []caps.Chain, p store.Progress) (*Built, error) {
 	names, missing := d.datasetNames(ctx), []string(nil)
@@ -173,7 +173,7 @@ func (d *Datasets) datasetNames(ctx context.Context) dataset.Names {
 	}
 }
 
-// DatasetRef returns how a dataset came about, here or where it was pulled from. id is that
+// Ref returns how a dataset came about, here or where it was pulled from. id is that
 // of its DatasetRef, or its manifest: then it is the first dataset here that has this
 // manifest.
 func (d *Datasets) Ref(ctx context.Context, id object.Hash) (*dataset.DatasetRef, []byte, error) {
@@ -228,7 +228,7 @@ func (d *Datasets) Manifest(ctx context.Context, id object.Hash) (object.Hash, e
 	return ref.Manifest.CID, nil
 }
 
-// DatasetDef returns a definition that is here.
+// Def returns a definition that is here.
 func (d *Datasets) Def(ctx context.Context, id object.Hash) (*dataset.DatasetDef, error) {
 	raw, err := objects.Load(ctx, d.Store, "DatasetDef", id)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// DatasetExport says what leaves, and how.
+// Export says what leaves, and how.
 type Export struct {
 	Dataset  object.Hash // its DatasetRef, or its manifest
 	Format   dataset.Format
@@ -60,7 +60,7 @@ type ExportedFile struct {
 	SHA256 object.Hash `json:"sha256"`
 }
 
-// ExportDataset writes the files of a dataset as the effect dataset.export, whose
+// Export writes the files of a dataset as the effect dataset.export, whose
 // receipt names what left: the request, and the hash of every file.
 func (d *Datasets) Export(ctx context.Context, e Export) ([]ExportedFile, object.Hash, error) {
 	if e.Redact == nil {

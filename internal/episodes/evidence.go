@@ -29,7 +29,7 @@ type Episodes struct {
 	Rules   string // the setting redact: a file of rules that everything which leaves must be redacted by; empty: none
 }
 
-// Episodes calls fn for every episode that is here, ascending by id.
+// Each calls fn for every episode that is here, ascending by id.
 func (ep *Episodes) Each(ctx context.Context, fn func(*object.EpisodeRef, []byte) error) error {
 	return ep.Store.Objects(ctx, dataset.KindEpisode, func(o store.Object) error {
 		e, err := object.Decode[object.EpisodeRef](o.Raw)

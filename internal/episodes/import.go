@@ -20,7 +20,7 @@ type importRequest struct {
 	From string      `json:"from"`
 }
 
-// ImportEpisodes keeps foreign evidence, marked as such, and records that it came in.
+// Import keeps foreign evidence, marked as such, and records that it came in.
 // opt says how; its store and signer are the node's. It returns the corpus of what
 // it kept.
 func (ep *Episodes) Import(ctx context.Context, form ingest.Reader, from string, r io.Reader, opt ingest.Importer) (*ingest.Imported, object.Hash, error) {

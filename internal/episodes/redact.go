@@ -20,7 +20,7 @@ type redactRequest struct {
 	Key    string      `json:"key_id"`
 }
 
-// RedactEpisodes makes redacted episodes of episodes, and records it. It returns their ids.
+// Redact makes redacted episodes of episodes, and records it. It returns their ids.
 func (ep *Episodes) Redact(ctx context.Context, rules *dataset.Redaction, ids []object.Hash) ([]object.Hash, error) {
 	return ep.redact(ctx, rules, ids, dataset.StorePayload(ep.Store))
 }

@@ -39,7 +39,7 @@ func (c *carried) Kind(ctx context.Context, id object.Hash) (string, error) {
 	return c.Resolver.Kind(ctx, id)
 }
 
-// WhyPacket walks from a packet down to what it rests on: whose signatures it has, its
+// Packet walks from a packet down to what it rests on: whose signatures it has, its
 // program, the capabilities that travel with it, and the receipts of an answer. What
 // travels in it need not be here.
 func (ex *Explainer) Packet(ctx context.Context, raw []byte, o Options) (*why.Node, error) {

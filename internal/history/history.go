@@ -24,7 +24,7 @@ type History struct {
 	Toolbox *toolbox.Toolbox
 }
 
-// Happening is one thing that happened here, as the ledger tells it.
+// Event is one thing that happened here, as the ledger tells it.
 type Event struct {
 	Seq        uint64       `json:"seq"` // of the ledger's entry
 	Time       object.Time  `json:"time"`
@@ -79,7 +79,7 @@ type Options struct {
 // historyPage is how many ledger entries History reads at a time.
 const historyPage = 512
 
-// History is what happened here, newest first: receipts, attempts without an outcome,
+// Events is what happened here, newest first: receipts, attempts without an outcome,
 // divergences and decisions. It reads the log backwards, a page at a time, as far
 // as the caller goes on.
 func (hi *History) Events(ctx context.Context, o Options) iter.Seq2[Event, error] {

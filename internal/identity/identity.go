@@ -30,7 +30,7 @@ type Identity struct {
 	keys   map[string]*sign.Key
 }
 
-// loadIdentity reads the key that signs in the repository at dir and its trust file. given
+// Load reads the key that signs in the repository at dir and its trust file. given
 // is the setting `key`: a key instead of the repository's own; empty for that. pass opens
 // encrypted keys; nil: there is none. The error wraps ErrDamaged where a file is missing.
 func Load(dir, given string, pass keyfile.Passphrase, now func() object.Time) (*Identity, error) {

@@ -2,7 +2,9 @@ package identity
 
 import (
 	"github.com/mythos-project/mythos/object"
-) // AgentName is what an agent is called here: its name in trust.yaml, or the name that
+)
+
+// AgentName is what an agent is called here: its name in trust.yaml, or the name that
 // our own key bears. Names that others give themselves do not count; it is empty then.
 func (id *Identity) AgentName(agent object.AgentID) string {
 	if agent.Same(id.Self()) {

@@ -139,7 +139,7 @@ func (i *Indexes) syncIndex(ctx context.Context, x *recall.Index, s *model.Index
 	})
 }
 
-// UpdateIndex adds the episodes of a list to an index, or makes them all that it
+// Update adds the episodes of a list to an index, or makes them all that it
 // holds, as an effect.
 func (i *Indexes) Update(ctx context.Context, name string, list object.Hash, replace bool) (*model.IndexState, *calls.Called, error) {
 	u := model.IndexUpdate{Name: name, Add: list, Replace: replace}
@@ -155,7 +155,7 @@ func (i *Indexes) Update(ctx context.Context, name string, list object.Hash, rep
 	return i.changeIndex(ctx, effectIndexUpdate, &u)
 }
 
-// RollBackIndex takes an index's newest update back, as an effect.
+// RollBack takes an index's newest update back, as an effect.
 func (i *Indexes) RollBack(ctx context.Context, name string) (*model.IndexState, *calls.Called, error) {
 	s, err := i.Models.Index(ctx, name)
 	if err != nil {
@@ -189,7 +189,7 @@ type Searcher struct {
 	x *recall.Index
 }
 
-// OpenIndex opens an index for searches. Close it after use.
+// Open opens an index for searches. Close it after use.
 func (i *Indexes) Open(ctx context.Context, name string) (*Searcher, error) {
 	s, err := i.Models.Index(ctx, name)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// FindObject returns whatever has this hash: an object, a receipt of the ledger,
+// Object returns whatever has this hash: an object, a receipt of the ledger,
 // a blob's reference, a Merkle node, or plain bytes; and its kind.
 func (f *Finder) Object(ctx context.Context, id object.Hash) (kind string, raw []byte, err error) {
 	o, err := f.Store.Object(ctx, id)

@@ -9,8 +9,12 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
-)                                                                       // ErrReservedRef means that a ref is kept by the repository itself.
-var ErrReservedRef = errors.New("the repository keeps this ref itself") // CheckRef reports whether people may name a ref so. It refuses the names of rings, which
+)
+
+// ErrReservedRef means that a ref is kept by the repository itself.
+var ErrReservedRef = errors.New("the repository keeps this ref itself")
+
+// CheckRef reports whether people may name a ref so. It refuses the names of rings, which
 // promotions move, and of datasets, which builds point to, with an error that wraps
 // ErrReservedRef; store.ErrRefName is for what is no name at all.
 func CheckRef(name string) error {

@@ -91,7 +91,7 @@ func One(prefix string, found []object.Hash, notFound error) (object.Hash, error
 	return object.Hash{}, &store.AmbiguousError{Prefix: prefix, Candidates: found[:min(len(found), store.MaxCandidates)]}
 }
 
-// ResolveEffect finds the effect that text names: a whole id or a unique prefix of 6 or
+// Effect finds the effect that text names: a whole id or a unique prefix of 6 or
 // more hex digits. The error wraps ledger.ErrNotFound when there is none.
 func (f *Finder) Effect(ctx context.Context, text string) (object.Hash, error) {
 	if h, err := object.ParseHash(text); err == nil {

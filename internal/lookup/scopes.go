@@ -7,12 +7,12 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// ScopeOf parses a scope from the command line, resolving names here.
+// Scope parses a scope from the command line, resolving names here.
 func (f *Finder) Scope(ctx context.Context, text string) (scope.CapScope, error) {
 	return scope.Parse(text, func(kind, name string) (object.Hash, error) { return f.Named(ctx, kind, name) })
 }
 
-// Thing finds what a scope calls by a name: a tool by its own, a pool and a cell by
+// Named finds what a scope calls by a name: a tool by its own, a pool and a cell by
 // the hash of "pool:" or "cell:" and the name, anything else as Resolve does.
 func (f *Finder) Named(ctx context.Context, kind, name string) (object.Hash, error) {
 	switch kind {

@@ -24,7 +24,7 @@ const (
 // ErrKind means that an object is of another kind than what was asked for.
 var ErrKind = errors.New("wrong kind of object")
 
-// putObject keeps an object.
+// Put keeps an object.
 func Put(ctx context.Context, s *store.Store, kind string, id object.Hash, raw []byte) error {
 	return s.PutObjects(ctx, store.Object{ID: id, Kind: kind, Raw: raw})
 }
@@ -95,7 +95,7 @@ func (r *References) add(v reflect.Value) {
 	}
 }
 
-// checkObject checks fields, id and, where it names its signer, signature.
+// Check checks fields, id and, where it names its signer, signature.
 func Check(o store.Object) error {
 	s, ok := catalog.Lookup(o.Kind)
 	if !ok || s.Name != o.Kind {

@@ -38,7 +38,7 @@ type Packets struct {
 	decodes chan struct{} // holds one for each packet that is being decoded
 }
 
-// NewPackets is p, ready for use.
+// New is p, ready for use.
 func New(p Packets) *Packets {
 	p.decodes = make(chan struct{}, maxDecoding)
 	return &p

@@ -25,7 +25,7 @@ type Peer struct {
 	Key  *object.AgentID // who must answer there; nil: not known
 }
 
-// SetPeer remembers a peer.
+// Set remembers a peer.
 func (pe *Peers) Set(ctx context.Context, p Peer) error {
 	value := p.URL
 	if p.Key != nil {
@@ -38,7 +38,7 @@ func (pe *Peers) Set(ctx context.Context, p Peer) error {
 // ErrNoPeer means that no peer has that name; it wraps store.ErrNotFound.
 var ErrNoPeer = fmt.Errorf("%w", store.ErrNotFound)
 
-// RemovePeer forgets a peer. The error wraps store.ErrNotFound.
+// Remove forgets a peer. The error wraps store.ErrNotFound.
 func (pe *Peers) Remove(ctx context.Context, name string) error {
 	if _, err := pe.Named(ctx, name); err != nil {
 		return err
@@ -47,7 +47,7 @@ func (pe *Peers) Remove(ctx context.Context, name string) error {
 	return err
 }
 
-// Peer is the peer of that name. The error wraps store.ErrNotFound.
+// Named is the peer of that name. The error wraps store.ErrNotFound.
 func (pe *Peers) Named(ctx context.Context, name string) (Peer, error) {
 	value, found, err := pe.DB.Get(ctx, peerKeys+name)
 	if err == nil && !found {
@@ -72,7 +72,7 @@ func parsePeer(name, value string) (Peer, error) {
 	return p, nil
 }
 
-// Peers calls fn for each peer, ascending by name.
+// Each calls fn for each peer, ascending by name.
 func (pe *Peers) Each(ctx context.Context, fn func(Peer) error) error {
 	return pe.DB.Scan(ctx, peerKeys, kv.End(peerKeys), func(key string, value []byte) error {
 		p, err := parsePeer(strings.TrimPrefix(key, peerKeys), string(value))

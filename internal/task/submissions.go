@@ -26,7 +26,7 @@ func runUse(bundle []byte) (scope.Use, error) {
 	return scope.Use{Kind: scope.KindComputeSpawn, Pool: spawn.LocalPool, Workers: 1, CPUus: budget.CPUus, IO: uint64(budget.IOCount)}, nil
 }
 
-// AddChargedTask is AddTask, and charges the running of the submission to a compute.spawn
+// AddCharged is Add, and charges the running of the submission to a compute.spawn
 // capability that travels with it and is its author's, in the same update. refund gives
 // that back, when the task is not taken after all. Without a capability that covers the
 // task's budget the error wraps caps.ErrDenied or caps.ErrQuota.

@@ -65,7 +65,7 @@ const (
 	openKeys   = kv.OpenTasks   // the Instance that has it, until the task ended
 )
 
-// AddTask keeps a task that the server t.Server has accepted, with its packet. A task that is
+// Add keeps a task that the server t.Server has accepted, with its packet. A task that is
 // there already stays as it is.
 func (ta *Tasks) Add(ctx context.Context, t Task, packet []byte) error {
 	check, put, err := newTask(t, packet)
@@ -82,7 +82,7 @@ func newTask(t Task, packet []byte) (check, put map[string][]byte, err error) {
 	return map[string][]byte{taskKeys + id: nil}, map[string][]byte{taskKeys + id: raw, taskInputs + id: packet, openKeys + id: []byte(t.Server)}, err
 }
 
-// ClaimTask notes that a server begins a task that waits, and returns it as it then is. Of
+// Claim notes that a server begins a task that waits, and returns it as it then is. Of
 // several servers that claim it one gets it; the error of the others wraps ErrClaimed.
 // cancelled says that it is to end at once.
 func (ta *Tasks) Claim(ctx context.Context, id object.Hash, server string) (t Task, cancelled bool, err error) {
@@ -106,7 +106,7 @@ type Failure struct {
 	Hint string // what to do about it; may be empty
 }
 
-// EndTask keeps how a task ended that the server has: done, failed or cancelled, with the
+// End keeps how a task ended that the server has: done, failed or cancelled, with the
 // answer if there is one, and why there is no result. The error wraps ErrClaimed when
 // another server has the task by now, or it has ended.
 func (ta *Tasks) End(ctx context.Context, id object.Hash, server, state string, answer []byte, why Failure) error {
@@ -156,7 +156,7 @@ func (ta *Tasks) changeTask(ctx context.Context, id object.Hash, change func(*Ta
 	}
 }
 
-// OpenTasks calls fn for each task that has not ended, with the server that has it,
+// Open calls fn for each task that has not ended, with the server that has it,
 // ascending by id.
 func (ta *Tasks) Open(ctx context.Context, fn func(id object.Hash, server string) error) error {
 	return ta.DB.Scan(ctx, openKeys, kv.End(openKeys), func(key string, server []byte) error {
@@ -168,7 +168,7 @@ func (ta *Tasks) Open(ctx context.Context, fn func(id object.Hash, server string
 	})
 }
 
-// CancelTask notes that a task is to end, and returns it as it is: the server that has it
+// Cancel notes that a task is to end, and returns it as it is: the server that has it
 // ends it within a second, or the next one before it begins. Nothing comes of it when the
 // task has ended. The error wraps store.ErrNotFound.
 func (ta *Tasks) Cancel(ctx context.Context, id object.Hash) (Task, error) {
@@ -190,7 +190,7 @@ func (ta *Tasks) Cancelled(ctx context.Context, fn func(id object.Hash) error) e
 	})
 }
 
-// Task is a task by its id. The error wraps store.ErrNotFound.
+// Get is a task by its id. The error wraps store.ErrNotFound.
 func (ta *Tasks) Get(ctx context.Context, id object.Hash) (t Task, err error) {
 	raw, found, err := ta.DB.Get(ctx, taskKeys+id.String())
 	if err == nil && !found {
@@ -202,12 +202,12 @@ func (ta *Tasks) Get(ctx context.Context, id object.Hash) (t Task, err error) {
 	return t, json.Unmarshal(raw, &t)
 }
 
-// TaskAnswer is the packet that answers a task that is done.
+// Answer is the packet that answers a task that is done.
 func (ta *Tasks) Answer(ctx context.Context, id object.Hash) ([]byte, error) {
 	return ta.taskBytes(ctx, taskOutput, id)
 }
 
-// TaskPacket is the packet of a task that has not ended.
+// Packet is the packet of a task that has not ended.
 func (ta *Tasks) Packet(ctx context.Context, id object.Hash) ([]byte, error) {
 	return ta.taskBytes(ctx, taskInputs, id)
 }
@@ -220,7 +220,7 @@ func (ta *Tasks) taskBytes(ctx context.Context, space string, id object.Hash) ([
 	return raw, err
 }
 
-// Tasks calls fn for each task that is kept, ascending by id.
+// Each calls fn for each task that is kept, ascending by id.
 func (ta *Tasks) Each(ctx context.Context, fn func(Task) error) error {
 	return ta.DB.Scan(ctx, taskKeys, kv.End(taskKeys), func(_ string, raw []byte) error {
 		var t Task

@@ -64,7 +64,7 @@ type Added struct {
 	Notes   []string // what a person should know of it
 }
 
-// AddTool registers a tool. The implementation's bytes are pinned by the tool's id.
+// Add registers a tool. The implementation's bytes are pinned by the tool's id.
 func (to *Toolbox) Add(ctx context.Context, s ToolSpec) (Added, error) {
 	a := Added{}
 	t, err := to.describe(ctx, s, &a.Notes)
@@ -79,7 +79,7 @@ func (to *Toolbox) Add(ctx context.Context, s ToolSpec) (Added, error) {
 	return a, err
 }
 
-// toolOf is the registration that s describes.
+// describe is the registration that s describes.
 func (to *Toolbox) describe(ctx context.Context, s ToolSpec, notes *[]string) (exec.Tool, error) {
 	t := exec.Tool{Name: s.Name, Policy: exec.Policy{RetrySafe: s.RetrySafe, Cacheable: s.Cacheable}}
 	for _, exit := range s.PermanentExits {
@@ -142,7 +142,7 @@ func mcpModule(s ToolSpec, notes *[]string) (m exec.ModuleRef, err error) {
 	return m, err
 }
 
-// FindTool finds a registered or built-in tool ("mythos.train") by name or id.
+// Find finds a registered or built-in tool ("mythos.train") by name or id.
 func (to *Toolbox) Find(ctx context.Context, name string) (exec.Tool, error) {
 	if builtin, ok := strings.CutPrefix(name, "mythos."); ok {
 		if _, ok := to.Gate.BuiltinName(exec.BuiltinID(builtin)); ok {
@@ -152,7 +152,7 @@ func (to *Toolbox) Find(ctx context.Context, name string) (exec.Tool, error) {
 	return to.Tools.Find(ctx, name)
 }
 
-// ToolID is the id of a tool by name, id or prefix of an id.
+// ID is the id of a tool by name, id or prefix of an id.
 func (to *Toolbox) ID(ctx context.Context, name string) (object.Hash, error) {
 	if h, err := object.ParseHash(name); err == nil {
 		return h, nil
@@ -164,7 +164,7 @@ func (to *Toolbox) ID(ctx context.Context, name string) (object.Hash, error) {
 	return t.ID, err
 }
 
-// ToolName is what people call a tool.
+// Name is what people call a tool.
 func (to *Toolbox) Name(ctx context.Context, id object.Hash) string {
 	if name, ok := to.Gate.BuiltinName(id); ok {
 		return name

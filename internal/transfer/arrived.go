@@ -35,7 +35,7 @@ func (tr *Transfer) KeepObject(ctx context.Context, s object.Struct, raw []byte)
 }
 
 // noteReceipt notes a receipt that came from elsewhere with what its effect made or
-// decided, where [Node.Why] looks for it. One that failed, or whose response did not
+// decided, where [explain.Explainer.Why] looks for it. One that failed, or whose response did not
 // come, has nothing to say.
 func (tr *Transfer) noteReceipt(ctx context.Context, id object.Hash, raw []byte) error {
 	r, _, err := ledger.OpenReceipt(raw)

@@ -63,7 +63,7 @@ type Item struct {
 // Items calls fn with every part below root, children of blobs before the blob: for a
 // list its nodes, episodes and signals; for an episode its trace, outcome, receipts, requests,
 // responses, capabilities and signals; for a blob its chunks, which are not read; for
-// any other object what [Node.Why] finds that it rests on.
+// any other object what [explain.Explainer.Why] finds that it rests on.
 func (tr *Transfer) Items(ctx context.Context, root object.Hash, fn func(Item) error) error {
 	return tr.walk(ctx, root, nil, func(it Item, _ func() ([]byte, error)) error {
 		if err := ctx.Err(); err != nil {

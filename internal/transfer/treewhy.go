@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// grounds visits an object with all that [Node.Why] walks to from there: anyone who has
+// grounds visits an object with all that [explain.Explainer.Why] walks to from there: anyone who has
 // that can ask why, too. What is not here is left out, but for parts of a blob.
 func (w *walker) grounds(kind string, id object.Hash) error {
 	r := &recorder{Local: w.n.Explain.Resolver(), w: w, lists: map[object.Hash]object.BlobRef{}}
