@@ -72,27 +72,13 @@ func BenchmarkVerifyWarmRevocable(b *testing.B) {
 func BenchmarkAuthorizeWarm(b *testing.B) {
 	chain, holder := fiveLinks(b)
 	v := verifier()
-	use := call(b)
+	use := scope.Use{Kind: scope.KindToolCall, Tool: parseHash(b, hexA)}
 	use.Request = []byte(`{"path":"/data/x","n":6,"other":[1,2,3]}`)
 	for b.Loop() {
 		if err := v.Authorize(chain, holder, use, t0); err != nil {
 			b.Fatal(err)
 		}
 	}
-}
-
-// BenchmarkCharge charges one chain of depth 5 from many goroutines.
-func BenchmarkCharge(b *testing.B) {
-	chain, _ := fiveLinks(b)
-	q := NewQuotas(newMemKV())
-	cost := []scope.Amount{{Of: scope.Calls, N: 1}}
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if err := q.Spend(b.Context(), chain, cost); err != nil && b.N < 100 {
-				b.Error(err)
-			}
-		}
-	})
 }
 
 func BenchmarkOpen(b *testing.B) {

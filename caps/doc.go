@@ -28,9 +28,7 @@
 //
 // Maxima that count (calls, jobs, tokens, gpu_ms, runs, workers, cpu_us, io,
 // events, and bytes for the max_size of blob.write) are totals over the life of
-// the capability. A use is charged to the leaf and to every ancestor in one
-// atomic step, before the effect runs; see [Quotas]. The counters of a capability
-// are one record: the key q/ and its id in hex, the value the canonical struct
-// {1 used {resource text: u64}}. A revocation list is kept under v/ and its
-// issuer's public key in hex.
+// the capability; package quota keeps the counters.
+//
+// A revocation list is kept under v/ and its issuer's public key in hex.
 package caps

@@ -12,6 +12,16 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
+// KV is what quotas, policies and revocation lists need of a key-value store.
+type KV interface {
+	// Get returns the value of a key as the caller's own copy.
+	Get(ctx context.Context, key string) (value []byte, found bool, err error)
+	// Update applies all of put (nil: delete) durably if every key in check has
+	// exactly that value (nil: is absent); otherwise it changes nothing and
+	// returns false.
+	Update(ctx context.Context, check, put map[string][]byte) (ok bool, err error)
+}
+
 // RevocationPrefix is where revocation lists are kept: before their issuer's public
 // key in hex.
 const RevocationPrefix = kv.Revocations

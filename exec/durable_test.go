@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/ledger"
@@ -37,7 +37,7 @@ func (b *brittle) Update(ctx context.Context, check, put map[string][]byte) (boo
 
 // on makes the gate's quotas, ledger and responses stand on another view of the store.
 func (e *env) on(kv *brittle) {
-	e.gate.Quotas, e.gate.Ledger = caps.NewQuotas(kv), ledger.Open(kv, e.key, e.now)
+	e.gate.Quotas, e.gate.Ledger = quota.New(kv), ledger.Open(kv, e.key, e.now)
 	e.gate.Responses = store.New(kv, e.db)
 }
 
@@ -76,7 +76,7 @@ func TestPowerFailsAtEveryUpdate(t *testing.T) {
 			if err != nil || string(out.Body) != "got hello" || out.Replayed != (at == 2) {
 				t.Fatalf("%+v, %v", out, err)
 			}
-			used, err := e.gate.Quotas.(*caps.Quotas).Used(t.Context(), chain[0].ID)
+			used, err := e.gate.Quotas.(*quota.Quotas).Used(t.Context(), chain[0].ID)
 			if err != nil || used[scope.Calls] != 1 {
 				t.Errorf("charged %v, %v", used, err)
 			}

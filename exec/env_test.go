@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir/asm"
@@ -43,7 +44,7 @@ func newEnvOn(t testing.TB, seed byte, db *memory.DB) *env {
 	e.ledger = ledger.Open(db, e.key, e.now)
 	e.gate = &exec.Gate{
 		Signer: e.key, Now: e.now, Verifier: &caps.Verifier{Trusted: func(object.AgentID, uint8) bool { return true }},
-		Quotas: caps.NewQuotas(db), Ledger: e.ledger, Responses: e.store, Tools: exec.NewTools(db),
+		Quotas: quota.New(db), Ledger: e.ledger, Responses: e.store, Tools: exec.NewTools(db),
 		Runners: map[uint8]exec.Runner{},
 	}
 	exec.AddBlobTools(e.gate, e.store)

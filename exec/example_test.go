@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/ledger"
@@ -25,7 +26,7 @@ func Example() {
 	gate := &exec.Gate{
 		Signer: key, Now: now, Ledger: ledger.Open(db, key, now), Responses: s, Tools: exec.NewTools(db),
 		Verifier: &caps.Verifier{Trusted: func(a object.AgentID, _ uint8) bool { return a.Same(key.Agent()) }},
-		Quotas:   caps.NewQuotas(db), Runners: map[uint8]exec.Runner{},
+		Quotas:   quota.New(db), Runners: map[uint8]exec.Runner{},
 	}
 	tool := exec.BuiltinID("shout")
 	gate.Builtin("shout", exec.Builtin{

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/ledger"
@@ -40,7 +41,7 @@ func (f *failing) do(key string, m exec.Manner) (exec.Outcome, error) {
 
 func (f *failing) used(want uint64) {
 	f.env.t.Helper()
-	used, err := f.env.gate.Quotas.(*caps.Quotas).Used(f.env.t.Context(), f.chain[0].ID)
+	used, err := f.env.gate.Quotas.(*quota.Quotas).Used(f.env.t.Context(), f.chain[0].ID)
 	if err != nil || used[scope.Calls] != want {
 		f.env.t.Errorf("charged %v, %v, expected %d", used, err, want)
 	}

@@ -41,7 +41,7 @@ type Verifier interface {
 	Authorize(chain caps.Chain, holder object.AgentID, use scope.Use, now object.Time) error
 }
 
-// Quotas counts uses of authority; *caps.Quotas is one.
+// Quotas counts uses of authority; *quota.Quotas is one.
 type Quotas interface {
 	Charge(ctx context.Context, chain caps.Chain, use scope.Use) error
 	Riding(chain caps.Chain, use scope.Use) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error)

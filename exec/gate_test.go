@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/ledger"
@@ -41,7 +42,7 @@ func TestKeyedEffectHappensOnce(t *testing.T) {
 	if n := e.calls.Load(); n != 1 {
 		t.Errorf("invoked %d times", n)
 	}
-	used, err := e.gate.Quotas.(*caps.Quotas).Used(t.Context(), chain[0].ID)
+	used, err := e.gate.Quotas.(*quota.Quotas).Used(t.Context(), chain[0].ID)
 	if err != nil || used[scope.Calls] != 1 {
 		t.Errorf("charged %v, %v", used, err)
 	}
@@ -154,7 +155,7 @@ func TestConflict(t *testing.T) {
 	if _, err := e.gate.Do(t.Context(), effect("test.count", "a", "k", chain)); !errors.Is(err, ledger.ErrDivergent) {
 		t.Errorf("after the mark: %v", err)
 	}
-	used, err := e.gate.Quotas.(*caps.Quotas).Used(t.Context(), chain[0].ID)
+	used, err := e.gate.Quotas.(*quota.Quotas).Used(t.Context(), chain[0].ID)
 	if err != nil || used[scope.Calls] != 1 || e.calls.Load() != 1 {
 		t.Errorf("charged %v, invoked %d times, %v", used, e.calls.Load(), err)
 	}

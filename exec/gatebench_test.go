@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/runnertest"
 	"github.com/mythos-project/mythos/exec/wasm"
@@ -40,7 +41,7 @@ func newDisk(b *testing.B) *disk {
 	b.Cleanup(func() { _ = db.Close() })
 	e.store = store.New(db, e.db)
 	e.ledger = ledger.Open(db, e.key, e.now)
-	e.gate.Quotas, e.gate.Ledger, e.gate.Responses, e.gate.Tools = caps.NewQuotas(db), e.ledger, e.store, exec.NewTools(db)
+	e.gate.Quotas, e.gate.Ledger, e.gate.Responses, e.gate.Tools = quota.New(db), e.ledger, e.store, exec.NewTools(db)
 	h, err := e.store.PutBytes(b.Context(), noop)
 	if err != nil {
 		b.Fatal(err)

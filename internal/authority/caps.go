@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/identity"
@@ -42,7 +43,7 @@ type Authority struct {
 	Ledger      *ledger.Ledger
 	Gate        *exec.Gate
 	Verifier    *caps.Verifier
-	Quotas      *caps.Quotas
+	Quotas      *quota.Quotas
 	Revocations *caps.Revocations
 	Policies    *caps.Policies
 	RequireCap  bool // the setting: the owner, too, needs a capability that was issued

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/cell"
@@ -54,7 +55,7 @@ type Repo struct {
 	Ledger      *ledger.Ledger
 	Running     *running.Dir // the attempts that are under way on this machine
 	Verifier    *caps.Verifier
-	Quotas      *caps.Quotas
+	Quotas      *quota.Quotas
 	Revocations *caps.Revocations
 	Policies    *caps.Policies
 	Tools       *exec.Tools
@@ -133,7 +134,7 @@ func Open(ctx context.Context, dir string, o Options) (*Repo, error) {
 	r.Revocations = caps.NewRevocations(r.DB)
 	r.Verifier = &caps.Verifier{Trusted: r.TrustsIssuer, Revoked: r.Revocations.Lookup(ctx), MaxAge: r.Trust.MaxAge}
 	r.Policies = caps.NewPolicies(r.DB, func(p *caps.IssuancePolicy) bool { return r.Judge.TrustsPolicy(ctx, p) })
-	r.Quotas = caps.NewQuotas(r.DB)
+	r.Quotas = quota.New(r.DB)
 	r.Source = &dataset.StoreSource{Store: r.Store, Ledger: r.Ledger}
 	r.Models = r.registry()
 	if err := r.executor(); err != nil {

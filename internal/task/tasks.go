@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/internal/authority"
 	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/identity"
@@ -23,7 +24,7 @@ type Tasks struct {
 	ID       *identity.Identity
 	DB       kv.KV
 	Verifier *caps.Verifier
-	Quotas   *caps.Quotas
+	Quotas   *quota.Quotas
 	Auth     *authority.Authority
 }
 

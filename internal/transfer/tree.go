@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/authority"
@@ -35,7 +36,7 @@ type Transfer struct {
 	Store    *store.Store
 	Models   *model.Registry
 	Source   *dataset.StoreSource
-	Quotas   *caps.Quotas
+	Quotas   *quota.Quotas
 	Auth     *authority.Authority
 	Episodes *episodes.Episodes
 	Datasets *datasets.Datasets

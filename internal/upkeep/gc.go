@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/cell"
@@ -34,7 +34,7 @@ type Upkeep struct {
 	Tools    *exec.Tools
 	Running  *running.Dir
 	Cells    *cell.Cells
-	Quotas   *caps.Quotas
+	Quotas   *quota.Quotas
 	Source   *dataset.StoreSource
 	Auth     *authority.Authority
 	Indexes  *indexes.Indexes

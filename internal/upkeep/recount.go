@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/identity"
@@ -102,7 +102,7 @@ func (r *recount) counters(ctx context.Context, id object.Hash) (list []counted,
 	}
 	for _, link := range chain {
 		of, is := units[link.Cap.Scope.Kind]
-		limits, lerr := caps.Limits(link)
+		limits, lerr := quota.Limits(link)
 		if err = errors.Join(err, lerr); err != nil {
 			return nil, err
 		}

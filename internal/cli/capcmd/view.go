@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/overview"
@@ -48,14 +49,14 @@ const (
 // standing is a capability with where it stands now.
 type standing struct {
 	view
-	State  string     `json:"state"`            // valid, used up, expired, not yet, revoked, untrusted or invalid
-	Reason string     `json:"reason,omitempty"` // why it is not valid
-	Left   caps.Usage `json:"left"`             // of each maximum; what has none is left out
+	State  string      `json:"state"`            // valid, used up, expired, not yet, revoked, untrusted or invalid
+	Reason string      `json:"reason,omitempty"` // why it is not valid
+	Left   quota.Usage `json:"left"`             // of each maximum; what has none is left out
 }
 
 // stand judges a capability for its own subject, now.
 func stand(ctx context.Context, n *repo.Repo, l caps.Link, now object.Time) (standing, error) {
-	s := standing{view: describe(ctx, n, l), State: stateValid, Left: caps.Usage{}}
+	s := standing{view: describe(ctx, n, l), State: stateValid, Left: quota.Usage{}}
 	ch, err := n.Auth.Chain(ctx, l.ID)
 	if err != nil {
 		s.State, s.Reason = stateInvalid, err.Error()
@@ -96,7 +97,7 @@ func stateOf(err error, ch caps.Chain, now object.Time) string {
 }
 
 // left is what is left in words; empty: there is no maximum.
-func left(u caps.Usage) string {
+func left(u quota.Usage) string {
 	var parts []string
 	for _, of := range slices.Sorted(maps.Keys(u)) {
 		parts = append(parts, scope.Amount{Of: of, N: u[of]}.String())

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -26,8 +27,8 @@ type quotaStep struct {
 }
 
 type quotaOut struct {
-	Steps []any        `json:"steps"` // "done", or refused
-	Used  []caps.Usage `json:"used"`  // of each link of each chain, in their order
+	Steps []any         `json:"steps"` // "done", or refused
+	Used  []quota.Usage `json:"used"`  // of each link of each chain, in their order
 }
 
 func quotaOf(in json.RawMessage) (any, error) {
@@ -35,7 +36,7 @@ func quotaOf(in json.RawMessage) (any, error) {
 	if err := decodeInput(in, &v); err != nil {
 		return nil, err
 	}
-	ctx, quotas := context.Background(), caps.NewQuotas(memory.New())
+	ctx, quotas := context.Background(), quota.New(memory.New())
 	var chains []caps.Chain
 	for _, raws := range v.Chains {
 		chain, err := caps.OpenChain(plainBytes(raws)...)
@@ -44,7 +45,7 @@ func quotaOf(in json.RawMessage) (any, error) {
 		}
 		chains = append(chains, chain)
 	}
-	out := quotaOut{Steps: []any{}, Used: []caps.Usage{}}
+	out := quotaOut{Steps: []any{}, Used: []quota.Usage{}}
 	for i, s := range v.Steps {
 		if s.Chain < 0 || s.Chain >= len(chains) || (s.Charge == nil) == (s.Refund == nil) {
 			return nil, fmt.Errorf("step %d charges or refunds a chain", i)

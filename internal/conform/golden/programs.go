@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
@@ -171,7 +172,7 @@ func (v programIn) executor() (*exec.Executor, []caps.Chain, error) {
 	now := func() object.Time { return object.Time(v.At) }
 	s := store.New(db, db)
 	gate := &exec.Gate{Signer: key, Now: now, Verifier: &caps.Verifier{Trusted: func(object.AgentID, uint8) bool { return true }},
-		Quotas: caps.NewQuotas(db), Ledger: ledger.Open(db, key, now), Responses: s, Tools: exec.NewTools(db), Runners: map[uint8]exec.Runner{}}
+		Quotas: quota.New(db), Ledger: ledger.Open(db, key, now), Responses: s, Tools: exec.NewTools(db), Runners: map[uint8]exec.Runner{}}
 	exec.AddBlobTools(gate, s)
 	for _, b := range v.Blobs {
 		if _, err := s.PutBlob(context.Background(), bytes.NewReader(b), store.PutOptions{}); err != nil {

@@ -1,27 +1,29 @@
-package caps
+// Package quota counts what capabilities allow a number of: calls, tokens, bytes
+// (spec/capabilities.md#quotas). A use is charged to the leaf of a chain and to every
+// ancestor in one atomic step, before the effect runs; [Quotas.Riding] puts that step into
+// an update of something else. The counters of a capability are one record: the key q/ and
+// its id in hex, the value the canonical struct {1 used {resource text: u64}}.
+package quota
 
 import (
 	"context"
 	"fmt"
 	"sync"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// KV is what quotas and revocation lists need of a key-value store.
-type KV interface {
-	// Get returns the value of a key as the caller's own copy.
-	Get(ctx context.Context, key string) (value []byte, found bool, err error)
-	// Update applies all of put (nil: delete) durably if every key in check has
-	// exactly that value (nil: is absent); otherwise it changes nothing and
-	// returns false.
-	Update(ctx context.Context, check, put map[string][]byte) (ok bool, err error)
-}
-
 const quotaPrefix = kv.Usage
+
+// The bounds of the memory of links.
+const (
+	rememberedLinks = 1024
+	rememberedBytes = 16 << 20
+)
 
 // Usage is how much of each resource was charged to a capability.
 type Usage map[scope.Resource]uint64
@@ -36,7 +38,7 @@ type usageRecord struct {
 // charge at once. Charges that come in while one is being written are written
 // together. A resource without limit is not counted.
 type Quotas struct {
-	kv KV
+	kv caps.KV
 
 	mu    sync.Mutex // guards queue
 	queue []*charge
@@ -47,13 +49,13 @@ type Quotas struct {
 	bytes int // of the links in byRaw
 }
 
-// NewQuotas keeps counters in kv.
-func NewQuotas(kv KV) *Quotas { return &Quotas{kv: kv} }
+// New keeps counters in kv.
+func New(kv caps.KV) *Quotas { return &Quotas{kv: kv} }
 
 // charge is one entry in the queue.
 type charge struct {
 	ctx   context.Context
-	chain Chain
+	chain caps.Chain
 	lines []line
 	back  bool // a refund
 
@@ -66,32 +68,32 @@ type line struct {
 	link   int
 	key    string
 	cost   []scope.Amount // only what the link limits
-	Limits []scope.Amount
+	limits []scope.Amount
 }
 
 // Charge takes the cost of a use from the leaf and from every ancestor at once,
 // or from none of them; it returns when that is durable. When a limit does not
-// suffice the error is a *DeniedError that wraps ErrQuota and names the first such
+// suffice the error is a *caps.DeniedError that wraps caps.ErrQuota and names the first such
 // link from the root. The chain must have been authorized [cap-67].
-func (q *Quotas) Charge(ctx context.Context, chain Chain, use scope.Use) error {
+func (q *Quotas) Charge(ctx context.Context, chain caps.Chain, use scope.Use) error {
 	return q.Spend(ctx, chain, use.Cost())
 }
 
 // Refund gives back what Charge took for a use that was refused before it ran.
 // It refuses to give back more than was charged in all.
-func (q *Quotas) Refund(ctx context.Context, chain Chain, use scope.Use) error {
+func (q *Quotas) Refund(ctx context.Context, chain caps.Chain, use scope.Use) error {
 	return q.Return(ctx, chain, use.Cost())
 }
 
 // Spend is Charge for amounts that are known otherwise, such as the tokens that a
 // job needed beyond its estimate.
-func (q *Quotas) Spend(ctx context.Context, chain Chain, cost []scope.Amount) error {
+func (q *Quotas) Spend(ctx context.Context, chain caps.Chain, cost []scope.Amount) error {
 	return q.submit(&charge{ctx: ctx, chain: chain}, cost)
 }
 
 // Return is Refund for amounts that are known otherwise, such as the tokens of
 // an estimate that a job did not need.
-func (q *Quotas) Return(ctx context.Context, chain Chain, cost []scope.Amount) error {
+func (q *Quotas) Return(ctx context.Context, chain caps.Chain, cost []scope.Amount) error {
 	return q.submit(&charge{ctx: ctx, chain: chain, back: true}, cost)
 }
 
@@ -103,7 +105,7 @@ func (q *Quotas) Used(ctx context.Context, id object.Hash) (Usage, error) {
 
 // Left is what a chain still allows of each limited resource: the least over all
 // its links.
-func (q *Quotas) Left(ctx context.Context, chain Chain) (Usage, error) {
+func (q *Quotas) Left(ctx context.Context, chain caps.Chain) (Usage, error) {
 	left := Usage{}
 	for i := range chain {
 		l, err := q.lineOf(chain, i, nil)
@@ -114,7 +116,7 @@ func (q *Quotas) Left(ctx context.Context, chain Chain) (Usage, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, most := range l.Limits {
+		for _, most := range l.limits {
 			rest := most.N - min(most.N, used[most.Of])
 			if least, there := left[most.Of]; !there || rest < least {
 				left[most.Of] = rest
@@ -152,14 +154,14 @@ func usageOf(key string, raw []byte) (Usage, error) {
 }
 
 // lineOf works out, from the link's bytes, what it is charged of a cost.
-func (q *Quotas) lineOf(chain Chain, i int, cost []scope.Amount) (line, error) {
+func (q *Quotas) lineOf(chain caps.Chain, i int, cost []scope.Amount) (line, error) {
 	m, err := q.metered(chain[i].Raw)
 	if err != nil {
 		return line{}, err
 	}
-	l := line{link: i, key: m.key, Limits: m.Limits}
+	l := line{link: i, key: m.key, limits: m.limits}
 	for _, c := range cost {
-		if _, limited := scope.AmountOf(l.Limits, c.Of); limited && c.N > 0 {
+		if _, limited := scope.AmountOf(l.limits, c.Of); limited && c.N > 0 {
 			l.cost = append(l.cost, c)
 		}
 	}
@@ -169,7 +171,7 @@ func (q *Quotas) lineOf(chain Chain, i int, cost []scope.Amount) (line, error) {
 // metered is what a link's bytes say of its quotas.
 type metered struct {
 	key    string         // of its counters
-	Limits []scope.Amount // not changed by anybody
+	limits []scope.Amount // not changed by anybody
 }
 
 // metered opens a link, or remembers it by all its bytes: the same few capabilities are
@@ -181,7 +183,7 @@ func (q *Quotas) metered(raw []byte) (metered, error) {
 	if ok {
 		return m, nil
 	}
-	opened, err := Open(raw)
+	opened, err := caps.Open(raw)
 	if err != nil {
 		return metered{}, err
 	}
@@ -192,7 +194,7 @@ func (q *Quotas) metered(raw []byte) (metered, error) {
 	m = metered{quotaKey(opened.ID), scope.Limits(what)}
 	q.seen.Lock()
 	defer q.seen.Unlock()
-	if q.byRaw == nil || q.bytes > cacheBytes || len(q.byRaw) >= cacheEntries {
+	if q.byRaw == nil || q.bytes > rememberedBytes || len(q.byRaw) >= rememberedLinks {
 		q.byRaw, q.bytes = make(map[string]metered), 0
 	}
 	q.byRaw[string(raw)] = m
@@ -202,7 +204,7 @@ func (q *Quotas) metered(raw []byte) (metered, error) {
 
 // Limits are the maxima that the scope of a link puts on resources; none for a resource
 // that is not limited.
-func Limits(l Link) ([]scope.Amount, error) {
+func Limits(l caps.Link) ([]scope.Amount, error) {
 	what, err := l.Cap.Scope.Decode()
 	if err != nil {
 		return nil, err

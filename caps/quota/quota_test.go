@@ -1,4 +1,4 @@
-package caps
+package quota
 
 import (
 	"bytes"
@@ -10,14 +10,16 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/object/sign"
 )
 
 func call(t testing.TB) scope.Use {
 	return scope.Use{Kind: scope.KindToolCall, Tool: parseHash(t, hexA)}
 }
 
-func used(t testing.TB, q *Quotas, chain Chain, link int, of scope.Resource) uint64 {
+func used(t testing.TB, q *Quotas, chain caps.Chain, link int, of scope.Resource) uint64 {
 	t.Helper()
 	u, err := q.Used(t.Context(), chain[link].ID)
 	if err != nil {
@@ -29,11 +31,11 @@ func used(t testing.TB, q *Quotas, chain Chain, link int, of scope.Resource) uin
 func TestQuotaIsChargedToAncestors(t *testing.T) {
 	ctx := t.Context()
 	root := rootCap(t, "tool.call:"+hexA+",calls=3")
-	one := extend(t, alice, root, Draft{Subject: bob.Agent(), Scope: parse(t, "tool.call:"+hexA+",calls=2")})
-	two := extend(t, alice, root, Draft{Subject: carol.Agent()})
+	one := extend(t, alice, root, caps.Draft{Subject: bob.Agent(), Scope: parse(t, "tool.call:"+hexA+",calls=2")})
+	two := extend(t, alice, root, caps.Draft{Subject: carol.Agent()})
 	kv := newMemKV()
-	q := NewQuotas(kv)
-	for _, c := range []Chain{one, two} {
+	q := New(kv)
+	for _, c := range []caps.Chain{one, two} {
 		if err := q.Charge(ctx, c, call(t)); err != nil {
 			t.Fatal(err)
 		}
@@ -48,14 +50,14 @@ func TestQuotaIsChargedToAncestors(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := q.Charge(ctx, two, call(t))
-	wantDenied(t, err, CheckQuota, 1)
-	if !errors.Is(err, ErrQuota) {
+	wantDenied(t, err, caps.CheckQuota, 1)
+	if !errors.Is(err, caps.ErrQuota) {
 		t.Error("no ErrQuota")
 	}
 	if got := used(t, q, two, 0, scope.Calls); got != 1 {
 		t.Errorf("a refused charge left %d with the leaf", got)
 	}
-	if err := NewQuotas(kv).Refund(ctx, one, call(t)); err != nil { // another process
+	if err := New(kv).Refund(ctx, one, call(t)); err != nil { // another process
 		t.Fatal(err)
 	}
 	if err := q.Charge(ctx, two, call(t)); err != nil {
@@ -87,8 +89,8 @@ func TestQuotaOfEveryResource(t *testing.T) {
 	} {
 		chain := rootCap(t, c.scope)
 		kv := newMemKV()
-		q := NewQuotas(kv)
-		if err := verifier().Authorize(chain, alice.Agent(), c.use, t0); err != nil {
+		q := New(kv)
+		if err := (&caps.Verifier{Trusted: trustOwner}).Authorize(chain, alice.Agent(), c.use, t0); err != nil {
 			t.Fatal(err)
 		}
 		if err := q.Charge(ctx, chain, c.use); err != nil {
@@ -104,7 +106,7 @@ func TestQuotaOfEveryResource(t *testing.T) {
 			}
 			continue
 		}
-		wantDenied(t, q.Charge(ctx, chain, c.use), CheckQuota, 0)
+		wantDenied(t, q.Charge(ctx, chain, c.use), caps.CheckQuota, 0)
 		if err := q.Refund(ctx, chain, c.use); err != nil {
 			t.Error(err)
 		}
@@ -119,14 +121,14 @@ func TestQuotaOfEveryResource(t *testing.T) {
 func TestQuotaHammer(t *testing.T) {
 	const most = 500
 	root := rootCap(t, "tool.call:"+hexA+",calls=500")
-	leaves := []Chain{
-		extend(t, alice, root, Draft{Subject: bob.Agent()}),
-		extend(t, alice, root, Draft{Subject: carol.Agent(), Scope: parse(t, "tool.call:"+hexA+",calls=200")}),
+	leaves := []caps.Chain{
+		extend(t, alice, root, caps.Draft{Subject: bob.Agent()}),
+		extend(t, alice, root, caps.Draft{Subject: carol.Agent(), Scope: parse(t, "tool.call:"+hexA+",calls=200")}),
 	}
 	kv := newMemKV()
 	var processes []*Quotas
 	for range 4 {
-		processes = append(processes, NewQuotas(kv))
+		processes = append(processes, New(kv))
 	}
 	var holding, high [2]atomic.Int64
 	var total atomic.Int64
@@ -136,7 +138,7 @@ func TestQuotaHammer(t *testing.T) {
 			q, which := processes[g%4], g/4%2
 			for i := range 40 {
 				err := q.Charge(context.Background(), leaves[which], call(t))
-				if errors.Is(err, ErrQuota) {
+				if errors.Is(err, caps.ErrQuota) {
 					continue
 				}
 				if err != nil {
@@ -173,13 +175,13 @@ func TestQuotaHammer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wantDenied(t, q.Charge(context.Background(), root, call(t)), CheckQuota, 0)
+	wantDenied(t, q.Charge(context.Background(), root, call(t)), caps.CheckQuota, 0)
 }
 
 func TestQuotaFailures(t *testing.T) {
 	chain := rootCap(t, "tool.call:"+hexA+",calls=9")
 	kv := newMemKV()
-	q := NewQuotas(kv)
+	q := New(kv)
 	ctx, cancel := context.WithCancel(t.Context())
 	kv.before = cancel // the caller leaves while the charge is being written
 	if err := q.Charge(ctx, chain, call(t)); err != nil {
@@ -193,27 +195,27 @@ func TestQuotaFailures(t *testing.T) {
 		t.Errorf("charged %d", got)
 	}
 	// A loser of the race tries again with what the winner left.
-	other := NewQuotas(kv)
+	other := New(kv)
 	kv.before = func() {
 		kv.before = nil
 		if err := other.Spend(t.Context(), chain, []scope.Amount{{Of: scope.Calls, N: 8}}); err != nil {
 			t.Error(err)
 		}
 	}
-	wantDenied(t, q.Charge(t.Context(), chain, call(t)), CheckQuota, 0)
+	wantDenied(t, q.Charge(t.Context(), chain, call(t)), caps.CheckQuota, 0)
 	kv.m[quotaKey(chain[0].ID)] = []byte{0xff}
-	if err := q.Charge(t.Context(), chain, call(t)); err == nil || errors.Is(err, ErrDenied) {
+	if err := q.Charge(t.Context(), chain, call(t)); err == nil || errors.Is(err, caps.ErrDenied) {
 		t.Errorf("a damaged record: %v", err)
 	}
 	huge := []scope.Amount{{Of: scope.Calls, N: scope.NoLimit64}}
 	delete(kv.m, quotaKey(chain[0].ID))
-	wantDenied(t, q.Spend(t.Context(), chain, huge), CheckQuota, 0)
+	wantDenied(t, q.Spend(t.Context(), chain, huge), caps.CheckQuota, 0)
 }
 
 // TestQuotaOfManyCapabilities: more links than are remembered are charged each its own.
 func TestQuotaOfManyCapabilities(t *testing.T) {
-	q := NewQuotas(newMemKV())
-	chains := make([]Chain, cacheEntries+20)
+	q := New(newMemKV())
+	chains := make([]caps.Chain, rememberedLinks+20)
 	for i := range chains {
 		chains[i] = rootCap(t, fmt.Sprintf("tool.call:%s,calls=%d", hexA, 1+i))
 		if err := q.Charge(t.Context(), chains[i], call(t)); err != nil {
@@ -225,7 +227,7 @@ func TestQuotaOfManyCapabilities(t *testing.T) {
 			t.Fatalf("capability %d of %d calls: %v left, %v", i, 1+i, left, err)
 		}
 	}
-	wantDenied(t, q.Charge(t.Context(), chains[0], call(t)), CheckQuota, 0)
+	wantDenied(t, q.Charge(t.Context(), chains[0], call(t)), caps.CheckQuota, 0)
 }
 
 // TestRidingIsCharge: what rides in another update is what Charge would write, over
@@ -233,12 +235,12 @@ func TestQuotaOfManyCapabilities(t *testing.T) {
 func TestRidingIsCharge(t *testing.T) {
 	ctx := t.Context()
 	root := rootCap(t, "tool.call:"+hexA+",calls=3")
-	leaf := extend(t, alice, root, Draft{Subject: bob.Agent(), Scope: parse(t, "tool.call:"+hexA+",calls=2")})
+	leaf := extend(t, alice, root, caps.Draft{Subject: bob.Agent(), Scope: parse(t, "tool.call:"+hexA+",calls=2")})
 	charged, ridden := newMemKV(), newMemKV()
-	q := NewQuotas(charged)
+	q := New(charged)
 	for i := range 3 {
 		want := q.Charge(ctx, leaf, call(t))
-		_, ride, err := NewQuotas(ridden).Riding(leaf, call(t))
+		_, ride, err := New(ridden).Riding(leaf, call(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +251,7 @@ func TestRidingIsCharge(t *testing.T) {
 				return raw, err
 			})
 		}
-		if (err == nil) != (i < 2) || fmt.Sprint(err) != fmt.Sprint(want) || errors.Is(err, ErrQuota) != (i == 2) {
+		if (err == nil) != (i < 2) || fmt.Sprint(err) != fmt.Sprint(want) || errors.Is(err, caps.ErrQuota) != (i == 2) {
 			t.Fatalf("charge %d: %v, expected %v", i, err, want)
 		}
 		if ok, err := ridden.Update(ctx, nil, put); err != nil || !ok {
@@ -269,4 +271,22 @@ func TestRidingIsCharge(t *testing.T) {
 	if put, err := ride(nil); err != nil || len(put) != 0 {
 		t.Errorf("nothing is limited: %v, %v", put, err)
 	}
+}
+
+// BenchmarkCharge charges one chain of depth 5 from many goroutines.
+func BenchmarkCharge(b *testing.B) {
+	chain := rootCap(b, "tool.call:"+hexA+",calls=100")
+	for i, key := range []*sign.Key{bob, carol, alice, bob} {
+		by := []*sign.Key{alice, bob, carol, alice}[i]
+		chain = extend(b, by, chain, caps.Draft{Subject: key.Agent(), Delegable: true})
+	}
+	q := New(newMemKV())
+	cost := []scope.Amount{{Of: scope.Calls, N: 1}}
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if err := q.Spend(b.Context(), chain, cost); err != nil && b.N < 100 {
+				b.Error(err)
+			}
+		}
+	})
 }

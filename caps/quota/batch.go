@@ -1,10 +1,11 @@
-package caps
+package quota
 
 import (
 	"context"
 	"fmt"
 	"maps"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -146,13 +147,15 @@ func (c *charge) apply(counters map[string]*counter) error {
 }
 
 func (c *charge) allowed(l line, a scope.Amount, used uint64) error {
-	most, _ := scope.AmountOf(l.Limits, a.Of)
+	most, _ := scope.AmountOf(l.limits, a.Of)
 	switch {
 	case c.back && a.N > used:
 		return fmt.Errorf("refund of %s to capability %s, which was charged only %d", a, c.chain[l.link].ID.Short(), used)
 	case !c.back && (used > most || a.N > most-used):
-		return c.chain.deny(l.link, CheckQuota, fmt.Sprintf("the use needs %s, %d of %d are left", a, most-min(most, used), most),
-			"ask "+c.chain[l.link].Cap.Issuer.Name()+" for a new capability")
+		link := &c.chain[l.link]
+		return &caps.DeniedError{Check: caps.CheckQuota, Cap: link.ID, Link: l.link,
+			Reason: fmt.Sprintf("the use needs %s, %d of %d are left", a, most-min(most, used), most),
+			Help:   "ask " + link.Cap.Issuer.Name() + " for a new capability"}
 	}
 	return nil
 }

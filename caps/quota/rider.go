@@ -1,9 +1,10 @@
-package caps
+package quota
 
 import (
 	"context"
 	"fmt"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -14,7 +15,7 @@ import (
 // the records to be written (nil: nothing is limited), or the error that Charge gives.
 // It may be called several times; only what it put last, and then was written, counts.
 // keys are those of the counters.
-func (q *Quotas) Riding(chain Chain, use scope.Use) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error) {
+func (q *Quotas) Riding(chain caps.Chain, use scope.Use) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error) {
 	c := &charge{ctx: context.Background(), chain: chain}
 	if err := q.itemize(c, use.Cost()); err != nil {
 		return nil, nil, err
@@ -26,7 +27,7 @@ func (q *Quotas) Riding(chain Chain, use scope.Use) (keys []string, ride func(ge
 }
 
 // Returning is Return as a rider, like Riding.
-func (q *Quotas) Returning(chain Chain, cost []scope.Amount) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error) {
+func (q *Quotas) Returning(chain caps.Chain, cost []scope.Amount) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error) {
 	c := &charge{ctx: context.Background(), chain: chain, back: true}
 	if err := q.itemize(c, cost); err != nil {
 		return nil, nil, err
