@@ -181,7 +181,7 @@ func TestElsewhere(t *testing.T) {
 func TestWaiting(t *testing.T) {
 	far := repository(t, "far")
 	url := serve(t, far)
-	one := from(t, far, url, remote.Options{}, 3*time.Second)
+	one := from(t, far, url, remote.Options{}, time.Minute)
 	one.hold, one.ran = make(chan struct{}), make(chan struct{}, 1)
 	begun := make(chan error, 1)
 	go func() {
@@ -193,7 +193,7 @@ func TestWaiting(t *testing.T) {
 	answers := make(chan error, others)
 	waiting := make(chan struct{}, others)
 	for range others {
-		c := from(t, far, url, remote.Options{}, 3*time.Second)
+		c := from(t, far, url, remote.Options{}, time.Minute)
 		c.Gate.Waiting = func(ledger.BusyError) { waiting <- struct{}{} }
 		go func() {
 			out, err := c.call(context.Background(), "k")
@@ -215,11 +215,11 @@ func TestWaiting(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	dead := from(t, far, url, remote.Options{}, time.Second)
-	if _, _, err := dead.ledger.RegisterThere(t.Context(), exec.Effect{Tool: dead.tool, Key: []byte("dead"), Request: []byte("production")}, []caps.Chain{dead.chain}, ledger.Policy{Lease: time.Second}); err != nil {
+	dead := from(t, far, url, remote.Options{}, time.Minute)
+	if _, _, err := dead.ledger.RegisterThere(t.Context(), exec.Effect{Tool: dead.tool, Key: []byte("dead"), Request: []byte("production")}, []caps.Chain{dead.chain}, ledger.Policy{Lease: 4 * time.Second}); err != nil {
 		t.Fatal(err)
 	}
-	late := from(t, far, url, remote.Options{}, time.Second)
+	late := from(t, far, url, remote.Options{}, time.Minute)
 	if _, err := late.call(t.Context(), "dead"); !errors.Is(err, ledger.ErrUnknownOutcome) || late.runs.Load() != 0 {
 		t.Errorf("an attempt that nobody heard of: %v", err)
 	}
