@@ -165,7 +165,7 @@ func (l *Ledger) Renew(ctx context.Context, d ledger.Decision, p ledger.Policy) 
 
 // unanswered is the error of a register that may be there or not: nothing is run. Where it
 // may be there, the key is freed again, now or the next time that the ledger is asked.
-func (l *Ledger) unanswered(ctx context.Context, d ledger.Decision, fence uint64, chain caps.Chain, why error) error {
+func (l *Ledger) unanswered(ctx context.Context, d ledger.Decision, fence uint64, chain caps.Chain, q wire.Ask, why error) error {
 	var lost *UnreachableError
 	sent := ctx.Err() != nil || errors.As(why, &lost) && !lost.Unsent || peer.Lost(why)
 	if !sent {
@@ -187,13 +187,18 @@ func (l *Ledger) unanswered(ctx context.Context, d ledger.Decision, fence uint64
 	if err != nil {
 		return errors.Join(why, err)
 	}
-	path := "/v1/effects/" + d.IdemID.String() + "/end"
+	q.Since = nil
+	asked, err := can.Marshal(&q)
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	o := owed{Path: "/v1/effects/" + d.IdemID.String() + "/end", Body: body, Register: asked}
 	soon, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	if _, err := l.answered(soon, path, chain, body, persistence{once: true}); err == nil {
+	if _, err := l.tell(soon, o, chain, persistence{once: true}); err == nil {
 		return why
 	}
-	if err := l.keep(ctx, owed{Path: path, Body: body}, chain); err != nil {
+	if err := l.keep(ctx, o, chain); err != nil {
 		return errors.Join(why, err)
 	}
 	return why

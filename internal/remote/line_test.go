@@ -195,7 +195,7 @@ func recorded(t *testing.T, far *repo.Repo, c, other *caller, key, receipt strin
 // happened is delivered when the line carries again, what did not happen leaves the key free.
 func TestDeadLine(t *testing.T) {
 	if os.Getenv("MYTHOS_TEST_CUT_EVERY") == "" {
-		t.Skip("a register that is still on its way when its release comes is a race: make line")
+		t.Skip("it takes a while: make line")
 	}
 	far := repository(t, "far")
 	n := newLine(t, serve(t, far))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/gateway/wire"
@@ -18,6 +19,10 @@ type owed struct {
 	Path  string `can:"1,path"`
 	Body  []byte `can:"2,body"`
 	Chain []byte `can:"3,chain,optional"` // file form; absent: none is shown
+
+	// Register, where it is there, is asked again before: only when it is recorded can what
+	// releases it come after it.
+	Register []byte `can:"4,register,optional"`
 }
 
 // UndeliveredError means that a tool has run and that its receipt could not be delivered.
@@ -85,7 +90,7 @@ func (l *Ledger) deliver(ctx context.Context) error {
 				return err
 			}
 		}
-		a, err := l.answered(ctx, o.Path, chain, o.Body, persistence{most: l.Patience})
+		a, err := l.tell(ctx, o, chain, persistence{most: l.Patience})
 		if err != nil {
 			return fmt.Errorf("deliver what happened before: %w", err)
 		}
@@ -97,4 +102,15 @@ func (l *Ledger) deliver(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// tell sends what is owed.
+func (l *Ledger) tell(ctx context.Context, o owed, chain caps.Chain, p persistence) (*wire.Answer, error) {
+	if o.Register != nil {
+		a, err := l.answered(ctx, strings.TrimSuffix(o.Path, "/end")+"/register", chain, o.Register, p)
+		if err != nil || a.Verdict != wire.Invoke {
+			return a, err
+		}
+	}
+	return l.answered(ctx, o.Path, chain, o.Body, p)
 }
