@@ -113,7 +113,7 @@ func (s *Streams) Table(header []string, rows [][]Cell) {
 			for i, c := range row {
 				texts[i] = Clean(c.Text)
 			}
-			s.Printf("%s\n", strings.Join(texts, "\t"))
+			fmt.Fprintln(s.Out, strings.Join(texts, "\t")) // Printf would quote the tabs
 		}
 		return
 	}
