@@ -52,12 +52,12 @@ func TestTrustLookups(t *testing.T) {
 		}
 	}
 	issuers := trust.Issuers(before)
-	for kind, want := range map[uint8]bool{scope.KindToolCall: true, scope.KindEvalRun: true, scope.KindBlobRead: false, scope.KindCellWrite: false, 0: false, 12: false} {
+	for kind, want := range map[uint8]bool{scope.KindToolCall: true, scope.KindEvalRun: true, scope.KindBlobRead: false, scope.KindCellWrite: false, 0: false, 13: false} {
 		if got := issuers(agentOf("ci"), kind); got != want || got != trust.TrustedIssuer(agentOf("ci"), kind, before) {
 			t.Errorf("ci for kind %d: %v", kind, got)
 		}
 	}
-	if trust.TrustedIssuer(agentOf("root"), 12, before) {
+	if trust.TrustedIssuer(agentOf("root"), 13, before) {
 		t.Error("trusted for a kind of scope that does not exist")
 	}
 	if trust.MaxAge(agentOf("ci")) != 90*time.Minute || trust.MaxAge(agentOf("root")) != 0 || trust.MaxAge(agentOf("nobody")) != 0 {

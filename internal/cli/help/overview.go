@@ -52,8 +52,7 @@ func overview(root *cobra.Command) []string {
 	}
 	head := []string{root.Short + ". Usage: mythos COMMAND [ARG]...", ""}
 	return append(append(head, lines...), "",
-		"Each has --help; mythos help COMMAND says everything. Also: mythos help commands",
-		"(what each does), mythos help exit-codes, mythos help times.")
+		"Each has --help. More: mythos help COMMAND, or commands, exit-codes, times.")
 }
 
 // commands lists every command by its group.

@@ -65,7 +65,7 @@ func NewInit(f *cmdutil.Factory) *cobra.Command {
 // placeFlags are the addresses of a repository that many machines share.
 func placeFlags(c *cobra.Command, p *engine.Places) {
 	c.Flags().StringVar(&p.Store, "store", "", "the database: postgres://HOST/DATABASE, with the parameters of libpq")
-	c.Flags().StringVar(&p.Chunks, "chunks", "", "the bucket: s3://BUCKET[/PREFIX][?region=R&endpoint=URL&path_style=true]")
+	c.Flags().StringVar(&p.Chunks, "chunks", "", "the bucket: s3://BUCKET[/PREFIX]; ?region=R&endpoint=URL&path_style=true say where it is")
 }
 
 func runNewDatabase(f *cmdutil.Factory, dir string) error {
