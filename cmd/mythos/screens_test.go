@@ -285,6 +285,9 @@ func TestProgressOnATerminal(t *testing.T) {
 	}
 	must(t, dir, "-q", "tool", "add", "lines", "--retry-safe", "--unconfined", "--process", "wc", "-l")
 	must(t, dir, "-q", "cap", "issue", "--to", "self", "--scope", "tool.call:lines,calls=9", "--ttl", "1h")
+	if err := os.Truncate(filepath.Join(dir, "big"), 15<<20); err != nil { // a request has at most 16 MiB
+		t.Fatal(err)
+	}
 	must(t, dir, "-q", "call", "lines", "--in", "big", "--timeout", "1m")
 	corpus := must(t, dir, "-q", "corpus", "snapshot")
 	if err := os.WriteFile(filepath.Join(dir, "def.yaml"), []byte("corpus: [\""+corpus+"\"]\n"), 0o600); err != nil {
