@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+
+	"github.com/mythos-project/mythos/store/seekable"
 )
 
 // gcmLabel is the associated data (EncryptRef.aad) of blobs that we write.
@@ -137,7 +139,7 @@ func (r *gcmReaderAt) ReadAt(p []byte, off int64) (int, error) {
 			return n, io.EOF
 		}
 		data := make([]byte, min(int64(r.g.segment), r.size-start))
-		if err := readFull(r.r, data, start); err != nil {
+		if err := seekable.ReadFull(r.r, data, start); err != nil {
 			return n, err
 		}
 		plain, err := r.g.open(uint64(index), start+int64(len(data)) == r.size, data)

@@ -44,6 +44,8 @@ const (
 type staged struct {
 	ref object.BlobRef
 	put map[string][]byte // its small chunks and its nodes
+
+	part bool // it gets no reference
 }
 
 // NewBatch starts a batch. With noSync, Commit does not wait for large chunks.
@@ -54,6 +56,17 @@ func (s *Store) NewBatch(noSync bool) *Batch {
 // PutBlob is Store.PutBlob, but the blob is durable and certain to be visible
 // only after Commit.
 func (b *Batch) PutBlob(ctx context.Context, r io.Reader, o PutOptions) (object.BlobRef, error) {
+	return b.put(ctx, r, o, false)
+}
+
+// PutPart is PutBlob for a part of something larger, such as a file of a tree: the blob has
+// its cid, and no reference of its own. A garbage collection lets it be while the batch
+// is open, and for GCOptions.Grace from Commit, until something refers to it.
+func (b *Batch) PutPart(ctx context.Context, r io.Reader) (object.BlobRef, error) {
+	return b.put(ctx, r, PutOptions{}, true)
+}
+
+func (b *Batch) put(ctx context.Context, r io.Reader, o PutOptions, part bool) (object.BlobRef, error) {
 	o, err := o.filled()
 	if err != nil {
 		return object.BlobRef{}, err
@@ -72,6 +85,7 @@ func (b *Batch) PutBlob(ctx context.Context, r io.Reader, o PutOptions) (object.
 	if err != nil {
 		return object.BlobRef{}, err
 	}
+	it.part = part
 	it.ref.Media, it.ref.Codec, it.ref.Provenance, it.ref.Encryption = o.Media, enc.codec, o.Provenance, enc.encryption()
 	if it.ref.Media == "" {
 		it.ref.Media = defaultMedia
@@ -117,7 +131,7 @@ func small(data []byte, chunkSize uint32) (*staged, error) {
 	h := object.Sum(data)
 	put := map[string][]byte{kv.Bytes + h.String(): data}
 	if len(data) <= merkle.MaxUnchunked {
-		return &staged{object.BlobRef{CID: h, Size: uint64(len(data))}, put}, nil
+		return &staged{ref: object.BlobRef{CID: h, Size: uint64(len(data))}, put: put}, nil
 	}
 	dag := merkle.NewChunkBuilder(chunkSize, nodeMap(put))
 	if err := dag.Add(merkle.Chunk{Hash: h, Len: uint32(len(data))}); err != nil {
@@ -134,7 +148,7 @@ func newStaged(root merkle.Root, put map[string][]byte) (*staged, error) {
 	if root.Count > 1<<32-1 {
 		return nil, fmt.Errorf("%d chunks: %w: take a larger chunk size", root.Count, ErrTooLarge)
 	}
-	return &staged{object.BlobRef{CID: root.CID, Size: root.Size, Chunks: uint32(root.Count)}, put}, nil
+	return &staged{ref: object.BlobRef{CID: root.CID, Size: root.Size, Chunks: uint32(root.Count)}, put: put}, nil
 }
 
 type nodeMap map[string][]byte

@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/seekable"
 )
 
 // stored is the stream of bytes to be stored, after codec and encryption.
@@ -82,7 +83,7 @@ func transform(w io.Writer, r io.Reader, codec uint8, seal sealer) (err error) {
 		closers, w = append(closers, enc), enc
 	}
 	if codec == object.CodecZstd {
-		enc, err := newSeekableWriter(w)
+		enc, err := seekable.NewWriter(w)
 		if err != nil {
 			return err
 		}
@@ -112,7 +113,7 @@ func chooseCodec(r io.Reader) (io.Reader, uint8) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return br, object.CodecRaw // the error comes again when it is read
 	}
-	packed, err := packedSize(head)
+	packed, err := seekable.PackedSize(head)
 	if err != nil || packed > len(head)-len(head)/16 || len(head) < 512 {
 		return br, object.CodecRaw
 	}

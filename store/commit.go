@@ -28,6 +28,10 @@ func (s *Store) commit(ctx context.Context, items []*staged) error {
 func (s *Store) commitNew(ctx context.Context, items []*staged) (bool, error) {
 	check, put := map[string][]byte{collecting: nil}, map[string][]byte{}
 	for _, it := range items {
+		if it.part {
+			it.addPart(put)
+			continue
+		}
 		raw, err := can.Marshal(&it.ref)
 		if err != nil {
 			return false, err
@@ -74,6 +78,10 @@ func (s *Store) commitChecked(ctx context.Context, items []*staged) error {
 
 // missing adds to an update what of a blob is not here, or not as it shall be.
 func (s *Store) missing(ctx context.Context, it *staged, check, put map[string][]byte) error {
+	if it.part {
+		it.addPart(put)
+		return nil
+	}
 	key := kv.Blobs + it.ref.CID.String()
 	old, found, err := s.kv.Get(ctx, key)
 	if err != nil {
@@ -148,6 +156,9 @@ func (s *Store) hasPart(ctx context.Context, key string, data []byte) (bool, err
 // lookUp fills the reference of a blob from the one that is here, and reports
 // whether nothing is left to do.
 func (s *Store) lookUp(ctx context.Context, it *staged) (bool, error) {
+	if it.part {
+		return keepPart(ctx, s, it)
+	}
 	check, put := map[string][]byte{}, map[string][]byte{}
 	if err := s.missing(ctx, it, check, put); err != nil {
 		return false, err

@@ -9,6 +9,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/seekable"
 )
 
 // plain reports whether the stored bytes are the blob's bytes.
@@ -87,7 +88,7 @@ func (b *Blob) copyDecoded(ctx context.Context, w io.Writer) error {
 	}
 	defer stop()
 	if b.ref.Codec == object.CodecZstd {
-		return unpack(w, r)
+		return seekable.Unpack(w, r)
 	}
 	_, err = io.CopyBuffer(onlyWriter{w}, onlyReader{r}, make([]byte, b.step()))
 	return err

@@ -6,7 +6,7 @@
 // read; a backend may be anything. Keys of the KV:
 //
 //	b/<cid>          the BlobRef of a blob
-//	n/<cid>          a Merkle node
+//	n/<cid>          a Merkle node, or one of a tree of files
 //	o/<id>           an object: kind, zero byte, canonical bytes
 //	k/<kind>/<id>    index of objects by kind, with a copy of those of at most 1 KiB
 //	r/<name>         a ref: the 32 digest bytes of what it names
@@ -24,7 +24,7 @@
 // # Compressed blobs
 //
 // Codec zstd is the seekable format: independent zstd frames of 1 MiB of plain
-// bytes, followed by a skippable frame with the table of their sizes (seekable.go).
+// bytes, followed by a skippable frame with the table of their sizes (package seekable).
 //
 // # Encrypted blobs
 //
@@ -38,6 +38,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/seekable"
 )
 
 // What callers decide on.
@@ -48,7 +49,7 @@ var (
 	ErrChanged    = errors.New("was changed by somebody else")
 	ErrConflict   = errors.New("the same stored bytes mean something else here")
 	ErrChunkSize  = errors.New("chunk size is out of range")
-	ErrTooLarge   = errors.New("too large")
+	ErrTooLarge   = seekable.ErrTooLarge
 	ErrRange      = errors.New("range is beyond the end of the blob")
 	ErrKey        = errors.New("no key opens this blob")
 	ErrReadOnly   = errors.New("read-only")

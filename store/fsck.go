@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/object/tree"
 	"github.com/mythos-project/mythos/store/kv"
 )
 
@@ -36,8 +37,8 @@ func (s *Store) Fsck(ctx context.Context, report func(Finding)) (Checked, error)
 // FsckObjects is Fsck and lets the caller, who knows the kinds, check each object
 // beyond its canonical encoding: its fields, and that its id is that of its bytes.
 // looked, which may be nil, is called with the number of things looked at since the last call.
-func (s *Store) FsckObjects(ctx context.Context, report func(Finding), object func(Object) error, looked func(int64)) (Checked, error) {
-	f := &checker{s: s, report: report, object: object, looked: looked}
+func (s *Store) FsckObjects(ctx context.Context, report func(Finding), check func(Object) error, looked func(int64)) (Checked, error) {
+	f := &checker{s: s, report: report, object: check, looked: looked, seen: map[object.Hash]bool{}}
 	for _, step := range []func(context.Context) error{
 		f.database, f.bytes, f.packed, f.files, f.nodes, f.objects, f.index, f.blobs, f.refs, f.pins,
 	} {
@@ -55,6 +56,7 @@ type checker struct {
 	object func(Object) error
 	looked func(int64) // may be nil
 	done   Checked
+	seen   map[object.Hash]bool // folders and files of trees that are whole
 }
 
 // found reports what is wrong; an end of the context is not.
@@ -144,8 +146,7 @@ func (f *checker) nodes(ctx context.Context) error {
 		if err := verify("node", raw, h); err != nil {
 			return err
 		}
-		_, err := object.Decode[merkle.Node](raw)
-		return err
+		return tree.CheckNode(raw)
 	})
 }
 
@@ -197,8 +198,21 @@ func (f *checker) blobs(ctx context.Context) error {
 		if b.ref.CID != cid {
 			return fmt.Errorf("%w: its reference is that of %s", ErrCorrupt, b.ref.CID.Short())
 		}
+		if raw, err := f.s.Nodes(ctx).Node(cid); err == nil && tree.Is(raw) {
+			return f.tree(ctx, cid)
+		}
 		return f.s.parts(ctx, b)
 	})
+}
+
+// tree checks a tree of files. What an earlier one has is not looked at again, unless that
+// one was not whole.
+func (f *checker) tree(ctx context.Context, id object.Hash) error {
+	err := wholeTree(ctx, f.s, id, f.seen)
+	if err != nil {
+		clear(f.seen)
+	}
+	return err
 }
 
 func (f *checker) refs(ctx context.Context) error {
@@ -254,15 +268,41 @@ func (s *Store) parts(ctx context.Context, b *Blob) error {
 	})
 }
 
-// unchunked checks an unchunked blob, which is a byte string or a MerkleList.
+// unchunked checks an unchunked blob, which is a byte string, a MerkleList or a tree of files.
 func (s *Store) unchunked(ctx context.Context, ref object.BlobRef) error {
 	have, err := s.HasBytes(ctx, ref.CID)
 	if err != nil || have {
 		return err
+	}
+	if raw, err := s.Nodes(ctx).Node(ref.CID); err == nil && tree.Is(raw) {
+		return wholeTree(ctx, s, ref.CID, map[object.Hash]bool{})
 	}
 	list, err := merkle.OpenList(s.Nodes(ctx), ref.CID)
 	if err != nil {
 		return err
 	}
 	return list.Nodes(func(object.Hash, []byte) error { return ctx.Err() })
+}
+
+// wholeTree checks that every node and every file of a tree is here. What stands in seen is
+// taken to be.
+func wholeTree(ctx context.Context, s *Store, id object.Hash, seen map[object.Hash]bool) error {
+	enter := func(id object.Hash) bool {
+		was := seen[id]
+		seen[id] = true
+		return !was
+	}
+	return tree.Parts(s.Nodes(ctx), id, enter, func(p tree.Part) error {
+		if p.File == nil || !enter(p.ID) {
+			return ctx.Err()
+		}
+		b, err := s.OpenRef(ctx, *p.File, OpenOptions{})
+		if err == nil {
+			err = b.Whole(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("file %s: %w", p.ID.Short(), err)
+		}
+		return ctx.Err()
+	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/object/tree"
 	"github.com/mythos-project/mythos/store/kv"
 )
 
@@ -51,13 +52,23 @@ func (c *collector) mark(ctx context.Context) error {
 // tree marks a hash and, where it is a tree's root, everything below it. A node
 // that is missing or damaged ends the collection: what lies below it is unknown.
 func (c *collector) tree(ctx context.Context, h object.Hash) error {
-	_, found, err := c.s.kv.Get(ctx, kv.Nodes+h.String())
+	raw, found, err := c.s.kv.Get(ctx, kv.Nodes+h.String())
 	if err != nil {
 		return err
 	}
 	if !found {
 		c.kept[h] = true
 		return nil
+	}
+	if tree.Is(raw) {
+		return c.folder(ctx, h)
+	}
+	if e, err := object.Decode[tree.Entry](raw); err == nil {
+		c.kept[h] = true
+		if e.Content == nil || c.kept[*e.Content] {
+			return nil
+		}
+		return c.tree(ctx, *e.Content)
 	}
 	list, err := merkle.OpenList(c.s.Nodes(ctx), h)
 	if err == nil {
@@ -75,6 +86,22 @@ func (c *collector) tree(ctx context.Context, h object.Hash) error {
 		return err
 	}
 	return c.nodes(ctx, h, dag)
+}
+
+// folder marks a tree of files with all that is in it. What was walked before is not
+// walked again: one night's tree has nearly all of the last one's folders.
+func (c *collector) folder(ctx context.Context, h object.Hash) error {
+	enter := func(id object.Hash) bool { return !c.kept[id] }
+	return tree.Parts(c.s.Nodes(ctx), h, enter, func(p tree.Part) error {
+		if p.File == nil {
+			c.kept[p.ID] = true
+			return ctx.Err()
+		}
+		if c.kept[p.ID] {
+			return nil
+		}
+		return c.tree(ctx, p.ID)
+	})
 }
 
 // nodes marks the nodes of a tree, the root last: a root that is kept stands for

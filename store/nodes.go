@@ -50,7 +50,7 @@ const maxPending = 2 << 20 // bytes held before they are written
 // that writing nodes early hurts nobody.
 func (w *NodeWriter) PutNode(cid object.Hash, data []byte) error {
 	w.pending[kv.Nodes+cid.String()] = bytes.Clone(data)
-	if w.size += len(data); w.size < maxPending {
+	if w.size += len(data) + 2*perKey; w.size < maxPending {
 		return nil
 	}
 	return w.Flush()

@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store/kv"
+	"github.com/mythos-project/mythos/store/seekable"
 )
 
 // BlobRef returns the reference of a blob that is here. The error wraps ErrNotFound.
@@ -188,8 +189,8 @@ func (b *Blob) Size(ctx context.Context) (int64, error) {
 	if err != nil || b.ref.Codec != object.CodecZstd {
 		return size, err
 	}
-	table, err := seekTable(at, size)
-	if errors.Is(err, errNoTable) {
+	table, err := seekable.Table(at, size)
+	if errors.Is(err, seekable.ErrNoTable) {
 		var n counter
 		err := b.copyDecoded(ctx, &n)
 		return int64(n), err

@@ -2,85 +2,20 @@ package store
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/mythos-project/mythos/store/seekable"
 )
-
-// errNoTable means that a zstd stream is not in the seekable format.
-var errNoTable = errors.New("no seek table")
-
-// unpack writes the plain bytes of a zstd stream.
-func unpack(w io.Writer, r io.Reader) error {
-	dec, err := zstd.NewReader(r, zstd.WithDecoderMaxMemory(maxFrame), zstd.WithDecoderLowmem(true))
-	if err != nil {
-		return err
-	}
-	defer dec.Close()
-	if _, err := dec.WriteTo(w); err != nil {
-		return fmt.Errorf("decompress: %w", err)
-	}
-	return nil
-}
-
-// frameInfo is a line of the seek table.
-type frameInfo struct{ packed, plain int64 }
-
-// seekTable reads the table at the end of size bytes, 8 or 12 bytes a frame. The
-// error wraps errNoTable when there is none.
-func seekTable(r io.ReaderAt, size int64) ([]frameInfo, error) {
-	if size < seekFooter+8 {
-		return nil, errNoTable
-	}
-	foot := make([]byte, seekFooter)
-	if err := readFull(r, foot, size-seekFooter); err != nil {
-		return nil, err
-	}
-	count, flags := int64(binary.LittleEndian.Uint32(foot)), foot[4]
-	entry := int64(8)
-	if flags&seekChecksums != 0 {
-		entry = 12
-	}
-	length := count * entry
-	if binary.LittleEndian.Uint32(foot[5:]) != seekableMagic || flags&seekReserved != 0 ||
-		length > size-seekFooter-8 || length > maxFrame {
-		return nil, errNoTable
-	}
-	raw := make([]byte, 8+length)
-	if err := readFull(r, raw, size-seekFooter-8-length); err != nil {
-		return nil, err
-	}
-	if binary.LittleEndian.Uint32(raw) != skippableMagic || int64(binary.LittleEndian.Uint32(raw[4:])) != length+seekFooter {
-		return nil, errNoTable
-	}
-	return parseTable(raw[8:], entry, size-seekFooter-8-length)
-}
-
-// parseTable reads the entries and checks that the frames fill the stream.
-func parseTable(raw []byte, entry, room int64) ([]frameInfo, error) {
-	table := make([]frameInfo, 0, int64(len(raw))/entry)
-	for ; len(raw) > 0; raw = raw[entry:] {
-		f := frameInfo{int64(binary.LittleEndian.Uint32(raw)), int64(binary.LittleEndian.Uint32(raw[4:]))}
-		if f.packed > maxFrame || f.plain > maxFrame {
-			return nil, fmt.Errorf("frame of %d bytes: %w", f.plain, ErrTooLarge)
-		}
-		room -= f.packed
-		table = append(table, f)
-	}
-	if room != 0 {
-		return nil, fmt.Errorf("%w: its sizes do not add up", errNoTable)
-	}
-	return table, nil
-}
 
 // rangeFrames serves a range of a zstd blob: of a seekable one from the frames
 // that it touches, of any other by decompressing from the beginning.
 func (b *Blob) rangeFrames(ctx context.Context, r io.ReaderAt, size, off, n int64, w io.Writer) error {
-	table, err := seekTable(r, size)
-	if errors.Is(err, errNoTable) {
+	table, err := seekable.Table(r, size)
+	if errors.Is(err, seekable.ErrNoTable) {
 		return b.rangeStream(ctx, off, n, w)
 	}
 	if err != nil {
@@ -89,7 +24,7 @@ func (b *Blob) rangeFrames(ctx context.Context, r io.ReaderAt, size, off, n int6
 	if total := plainSize(table); off > total || n > total-off {
 		return fmt.Errorf("%w: %d bytes from %d of %d", ErrRange, n, off, total)
 	}
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxFrame), zstd.WithDecoderConcurrency(1))
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(seekable.MaxFrame), zstd.WithDecoderConcurrency(1))
 	if err != nil {
 		return err
 	}
@@ -97,35 +32,23 @@ func (b *Blob) rangeFrames(ctx context.Context, r io.ReaderAt, size, off, n int6
 	var at, start int64
 	var packed, plain []byte
 	for _, f := range table {
-		if n > 0 && off < start+f.plain {
-			packed = grow(packed, f.packed)
-			if err := readFull(r, packed, at); err != nil {
+		if n > 0 && off < start+f.Plain {
+			packed = grow(packed, f.Packed)
+			if err := seekable.ReadFull(r, packed, at); err != nil {
 				return err
 			}
-			if plain, err = dec.DecodeAll(packed, plain[:0]); err != nil || int64(len(plain)) != f.plain {
+			if plain, err = dec.DecodeAll(packed, plain[:0]); err != nil || int64(len(plain)) != f.Plain {
 				return fmt.Errorf("blob %s: %w: frame at %d has not the size that the table says (%w)", b.ref.CID.Short(), ErrCorrupt, at, err)
 			}
-			part := plain[off-start : min(off-start+n, f.plain)]
+			part := plain[off-start : min(off-start+n, f.Plain)]
 			if _, err := w.Write(part); err != nil {
 				return err
 			}
 			off, n = off+int64(len(part)), n-int64(len(part))
 		}
-		at, start = at+f.packed, start+f.plain
+		at, start = at+f.Packed, start+f.Plain
 	}
 	return nil
-}
-
-// readFull fills p; a ReaderAt may report the end together with the last bytes.
-func readFull(r io.ReaderAt, p []byte, off int64) error {
-	n, err := r.ReadAt(p, off)
-	if n == len(p) {
-		return nil
-	}
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
 }
 
 func grow(b []byte, n int64) []byte {
@@ -135,9 +58,9 @@ func grow(b []byte, n int64) []byte {
 	return b[:n]
 }
 
-func plainSize(table []frameInfo) (total int64) {
+func plainSize(table []seekable.Frame) (total int64) {
 	for _, f := range table {
-		total += f.plain
+		total += f.Plain
 	}
 	return total
 }

@@ -17,13 +17,14 @@ import (
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/object/tree"
 	"github.com/mythos-project/mythos/packet"
 	"github.com/mythos-project/mythos/store"
 )
 
 // All returns every struct of the protocol, sorted by name.
 func All() []object.Struct {
-	all := slices.Concat(object.Structs, merkle.Structs, caps.Structs, scope.Structs, store.Structs, ledger.Structs, packet.Structs, ir.Structs, exec.Structs, once.Structs,
+	all := slices.Concat(object.Structs, merkle.Structs, tree.Structs, caps.Structs, scope.Structs, store.Structs, ledger.Structs, packet.Structs, ir.Structs, exec.Structs, once.Structs,
 		dataset.Structs, model.Structs, wire.Structs)
 	slices.SortFunc(all, func(a, b object.Struct) int { return strings.Compare(a.Name, b.Name) })
 	return all

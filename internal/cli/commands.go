@@ -20,6 +20,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/repocmd"
 	"github.com/mythos-project/mythos/internal/cli/runcmd"
 	"github.com/mythos-project/mythos/internal/cli/toolcmd"
+	"github.com/mythos-project/mythos/internal/cli/treecmd"
 )
 
 // commands are the commands of the root. A start makes the one that it is asked for: all
@@ -50,6 +51,7 @@ var commands = []struct {
 	{"trust", help.Authority, keycmd.NewTrust},
 	{"agent", help.Authority, keycmd.NewAgent},
 	{"blob", help.Data, blobcmd.New},
+	{"tree", help.Data, treecmd.New},
 	{"episode", help.Data, datasetcmd.NewEpisode},
 	{"signal", help.Data, datasetcmd.NewSignal},
 	{"score", help.Data, datasetcmd.NewScore},

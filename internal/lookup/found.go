@@ -8,6 +8,7 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/tree"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -28,12 +29,16 @@ func (f *Finder) Object(ctx context.Context, id object.Hash) (kind string, raw [
 		raw, err := can.Marshal(r)
 		return "RunRecord", raw, err
 	}
+	node, nodeErr := f.Store.Nodes(ctx).Node(id)
+	if nodeErr == nil && tree.Is(node) {
+		return tree.NodeKind(node), node, nil
+	}
 	if ref, err := f.Store.BlobRef(ctx, id); err == nil {
 		raw, err := can.Marshal(&ref)
 		return "BlobRef", raw, err
 	}
-	if raw, err := f.Store.Nodes(ctx).Node(id); err == nil {
-		return "MerkleNode", raw, nil
+	if nodeErr == nil {
+		return tree.NodeKind(node), node, nil
 	}
 	return "", nil, fmt.Errorf("%s: %w", id, store.ErrNotFound)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/object/tree"
 	"github.com/mythos-project/mythos/packet"
 )
 
@@ -48,6 +49,14 @@ func init() {
 	})
 	rule(func(p *merkle.ChunkProof, o Options) { p.Nodes = [][]byte{leafNode(o)} })
 	rule(func(p *merkle.ListProof, o Options) { p.Nodes = [][]byte{leafNode(o)} })
+	rule(func(t *tree.Tree, _ Options) { t.Version = 1 })
+	rule(func(e *tree.Entry, o Options) {
+		content := object.SumText(fmt.Sprint("file ", o.Variant))
+		*e = tree.Entry{Name: fmt.Appendf(nil, "file %d", o.Variant), Kind: tree.File, Executable: o.Variant%2 == 0, Size: uint64(o.Variant), Content: &content}
+		if o.Variant == 3 {
+			*e = tree.Entry{Name: []byte("link"), Kind: tree.Link, Size: 9, Target: []byte("../target")}
+		}
+	})
 	rule(func(e *packet.CodebookEntry, o Options) { *e = packet.Baseline().Entries[o.Variant] })
 	rule(func(s *dataset.Signal, o Options) {
 		s.ValueKind, s.ValueBytes = ir.KindI64, must(ir.I64Scalar(int64(o.Variant)-3).Encode())

@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/object/tree"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/kv"
 )
@@ -125,8 +126,15 @@ func (p *Pusher) charge(ctx context.Context, use scope.Use, notes map[string][]b
 // ErrNotBrought.
 func (p *Pusher) ownsBlob(ctx context.Context, ref object.BlobRef) error {
 	err := p.owns(ctx, Key{0, ref.CID})
-	if err != nil || ref.Chunks == 0 {
+	if err != nil {
 		return err
+	}
+	if ref.Chunks == 0 {
+		nodes := ownNodes{p.n.Store.Nodes(ctx), func(k Key) (bool, error) { return p.brought(ctx, k) }}
+		if raw, err := nodes.Node(ref.CID); err != nil || !tree.Is(raw) {
+			return nil //nolint:nilerr // it is one byte string, or a list
+		}
+		return unbrought(ownsTree(nodes, ref.CID, func(ref object.BlobRef) error { return p.ownsBlob(ctx, ref) }))
 	}
 	tree, err := merkle.OpenChunks(p.n.Store.Nodes(ctx), ref.CID)
 	if err == nil {

@@ -147,6 +147,11 @@ func (w *walker) any(id object.Hash) error {
 	if ref, err := w.n.Store.BlobRef(w.ctx, id); mine && err == nil {
 		return w.blob(ref)
 	}
+	if folder, err := w.isFolder(id); err != nil {
+		return err
+	} else if folder {
+		return w.folder(id)
+	}
 	if _, err := merkle.OpenList(w.n.Store.Nodes(w.ctx), id); err == nil {
 		return w.list(id)
 	}
@@ -314,9 +319,14 @@ func (w *walker) blob(ref object.BlobRef) error {
 	if err != nil {
 		return err
 	}
-	if have {
+	switch folder, ferr := w.isFolder(ref.CID); {
+	case have:
 		err = w.bytes(ref.CID, false)
-	} else {
+	case ferr != nil:
+		err = ferr
+	case folder:
+		err = w.folder(ref.CID)
+	default:
 		err = w.list(ref.CID)
 	}
 	if err != nil {

@@ -5,7 +5,7 @@ const (
 	// package store
 
 	Blobs   = "b/" // <cid>: the canonical BlobRef
-	Nodes   = "n/" // <cid>: a Merkle node
+	Nodes   = "n/" // <cid>: a Merkle node, or one of a tree of files
 	Objects = "o/" // <id>: an object: kind, zero byte, canonical bytes
 	Kinds   = "k/" // <kind>/<id>: index of objects by kind
 	Refs    = "r/" // <name>: a ref: the digest of what it names

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/trees"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -63,6 +64,11 @@ func runGet(ctx context.Context, f *cmdutil.Factory, o *getOptions) error {
 		// What is kept without a record of its own: a request, a response.
 		if data, plain := n.Store.Bytes(ctx, cid); plain == nil {
 			return f.Write(o.Out, data)
+		}
+	}
+	if errors.Is(err, store.ErrNotFound) { // a file of a tree
+		if part, plain := trees.Part(ctx, n.Store, cid); plain == nil {
+			b, err = part, nil
 		}
 	}
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/object/tree"
 )
 
 var hashType = reflect.TypeFor[object.Hash]()
@@ -47,6 +48,7 @@ var words = map[string]func(speaker, []byte) ([]string, error){
 	"DivergenceMark": speech(speaker.mark), "Resolution": speech(speaker.resolution),
 	"Capability": speaker.capability, "RevocationList": speech(speaker.revocations),
 	"BlobRef": speech(speaker.blob), "MerkleNode": speech(speaker.merkleNode),
+	"Tree": speech(speaker.tree), "TreeEntry": speech(speaker.treeEntry),
 	"EpisodeRef": speech(speaker.episode), "Signal": speech(speaker.signal), "RunRecord": speech(speaker.run), "Tool": speech(speaker.tool),
 	"DatasetDef": speech(speaker.datasetDef), "DatasetRef": speech(speaker.datasetRef),
 	"RecipeDef": speech(speaker.recipe), "EvalSuiteDef": speech(speaker.suite), "PolicyDef": speech(speaker.policy),
@@ -168,6 +170,21 @@ func (s speaker) blob(b *object.BlobRef) []string {
 		lines = append(lines, fmt.Sprintf("It was made from %d other blobs by %q.", len(b.Provenance.Parents), b.Provenance.Transform))
 	}
 	return lines
+}
+
+func (s speaker) tree(t *tree.Tree) []string {
+	return []string{fmt.Sprintf("A folder with %s in it and below, %s: mythos tree ls.", counted(t.Files, "file"), ui.Size(t.Size))}
+}
+
+func (s speaker) treeEntry(e *tree.Entry) []string {
+	what := "A file of " + ui.Size(e.Size)
+	switch e.Kind {
+	case tree.Folder:
+		what = "A folder of " + ui.Size(e.Size)
+	case tree.Link:
+		what = fmt.Sprintf("A link to %q", e.Target)
+	}
+	return []string{fmt.Sprintf("%s in a tree, under the name %q.", what, e.Name)}
 }
 
 func (s speaker) merkleNode(n *merkle.Node) []string {

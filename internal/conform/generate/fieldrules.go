@@ -55,6 +55,7 @@ func fieldRefusals(s *set) {
 	refuse("MerkleNode", "version 2", set(1, uintValue(2)))
 	refuse("MerkleNode", "kind 5", set(2, uintValue(5)))
 	refuse("MerkleNode", "a payload that is none", set(3, bytesValue(0)))
+	sample.Broken(refuse)
 	refuse("CapScope", "kind 0", set(1, uintValue(0)))
 	refuse("CapScope", "kind 12", set(1, uintValue(12)))
 	refuse("CapScope", "a payload of another kind", set(1, uintValue(2)))

@@ -1,4 +1,4 @@
-package store
+package seekable
 
 import (
 	"encoding/binary"
@@ -8,19 +8,14 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// The seekable format (github.com/facebook/zstd, contrib/seekable_format):
-// independent zstd frames of frameSize plain bytes each, and at the end a
-// skippable frame that holds the table of their sizes. A stock `zstd -d` reads it
-// as any other stream.
-//
-//	table entry    compressed size u32, plain size u32; when bit 7 of the flags
-//	               is set, a checksum u32 (never in ours, not used when reading)
-//	footer         number of frames u32, flags u8, 0x8F92EAB1
-//
-// All numbers are little-endian.
+// FrameSize is how many plain bytes a frame of ours has.
+const FrameSize = 1 << 20
+
+// MaxFrame is the largest frame, plain or compressed, and the largest table that is read, in
+// bytes.
+const MaxFrame = 64 << 20
+
 const (
-	frameSize      = 1 << 20
-	maxFrame       = 64 << 20 // largest frame, plain or compressed, and table that is read, in bytes
 	skippableMagic = 0x184D2A5E
 	seekableMagic  = 0x8F92EAB1
 	seekFooter     = 9
@@ -28,8 +23,8 @@ const (
 	seekReserved   = 0x7C // flags that must be 0
 )
 
-// seekableWriter compresses frames side by side and writes them in order.
-type seekableWriter struct {
+// Writer compresses frames side by side and writes them in order.
+type Writer struct {
 	w     io.Writer
 	enc   *zstd.Encoder
 	plain []byte
@@ -43,13 +38,14 @@ type frame struct {
 	done          chan struct{}
 }
 
-func newSeekableWriter(w io.Writer) (*seekableWriter, error) {
+// NewWriter starts a stream that goes to w. Close ends it, and does not close w.
+func NewWriter(w io.Writer) (*Writer, error) {
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)))
-	return &seekableWriter{w: w, enc: enc}, err
+	return &Writer{w: w, enc: enc}, err
 }
 
-// packedSize is the size of data as one frame.
-func packedSize(data []byte) (int, error) {
+// PackedSize is the size of data as one frame.
+func PackedSize(data []byte) (int, error) {
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
 	if err != nil {
 		return 0, err
@@ -58,16 +54,16 @@ func packedSize(data []byte) (int, error) {
 }
 
 // Write implements io.Writer.
-func (s *seekableWriter) Write(p []byte) (int, error) {
+func (s *Writer) Write(p []byte) (int, error) {
 	n := len(p)
 	for len(p) > 0 {
 		if s.plain == nil {
-			s.plain = make([]byte, 0, frameSize)
+			s.plain = make([]byte, 0, FrameSize)
 		}
-		take := min(len(p), frameSize-len(s.plain))
+		take := min(len(p), FrameSize-len(s.plain))
 		s.plain = append(s.plain, p[:take]...)
 		p = p[take:]
-		if len(s.plain) == frameSize {
+		if len(s.plain) == FrameSize {
 			if err := s.submit(); err != nil {
 				return n - len(p), err
 			}
@@ -77,7 +73,7 @@ func (s *seekableWriter) Write(p []byte) (int, error) {
 }
 
 // submit starts to compress the frame that is filled.
-func (s *seekableWriter) submit() error {
+func (s *Writer) submit() error {
 	f := &frame{plain: s.plain, done: make(chan struct{})}
 	s.plain = nil
 	if len(s.queue) >= runtime.GOMAXPROCS(0) {
@@ -96,7 +92,7 @@ func (s *seekableWriter) submit() error {
 }
 
 // emit writes the oldest frame.
-func (s *seekableWriter) emit() (*frame, error) {
+func (s *Writer) emit() (*frame, error) {
 	f := s.queue[0]
 	s.queue = s.queue[1:]
 	<-f.done
@@ -109,7 +105,7 @@ func (s *seekableWriter) emit() (*frame, error) {
 
 // Close writes the frames that are left and the table. An empty stream is an
 // empty frame and its table.
-func (s *seekableWriter) Close() error {
+func (s *Writer) Close() error {
 	if len(s.plain) > 0 || (s.count == 0 && len(s.queue) == 0) {
 		if err := s.submit(); err != nil {
 			return err

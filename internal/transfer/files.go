@@ -1,0 +1,82 @@
+package transfer
+
+import (
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/object/tree"
+	"github.com/mythos-project/mythos/store"
+)
+
+// ownNodes reads those nodes that count as here. Of the others it says the same as of those
+// that nobody has.
+type ownNodes struct {
+	nodes merkle.NodeReader
+	mine  func(Key) (bool, error)
+}
+
+// Node implements merkle.NodeReader.
+func (r ownNodes) Node(id object.Hash) ([]byte, error) {
+	mine, err := r.mine(Key{0, id})
+	if err != nil {
+		return nil, err
+	}
+	if !mine {
+		return nil, store.ErrNotFound
+	}
+	return r.nodes.Node(id)
+}
+
+func (w *walker) ownNodes() merkle.NodeReader { return ownNodes{w.n.Store.Nodes(w.ctx), w.mine} }
+
+// isFolder reports whether an id is that of a tree of files.
+func (w *walker) isFolder(id object.Hash) (bool, error) {
+	if mine, err := w.mine(Key{0, id}); err != nil || !mine {
+		return false, err
+	}
+	raw, err := w.n.Store.Nodes(w.ctx).Node(id)
+	return err == nil && tree.Is(raw), nil
+}
+
+// folder visits a tree of files. Its files have no references of their own.
+func (w *walker) folder(id object.Hash) error {
+	enter := func(id object.Hash) bool { return !w.done[id] }
+	return tree.Parts(w.ownNodes(), id, enter, func(p tree.Part) error {
+		switch {
+		case p.File != nil:
+			return w.file(*p.File)
+		case w.once(p.ID):
+			return w.emit(Part{partNode, p.ID, p.Raw})
+		}
+		return w.ctx.Err()
+	})
+}
+
+func (w *walker) file(ref object.BlobRef) error {
+	if w.done[ref.CID] {
+		return nil
+	}
+	if mine, err := w.mine(Key{0, ref.CID}); err != nil || !mine {
+		return orNotFound(err)
+	}
+	if ref.Chunks > 0 {
+		return w.chunks(ref.CID)
+	}
+	return w.bytes(ref.CID, false)
+}
+
+func orNotFound(err error) error {
+	if err == nil {
+		err = store.ErrNotFound
+	}
+	return err
+}
+
+// ownsTree checks that the agent brought every part of a tree of files.
+func ownsTree(r merkle.NodeReader, id object.Hash, file func(object.BlobRef) error) error {
+	return tree.Parts(r, id, nil, func(part tree.Part) error {
+		if part.File != nil {
+			return file(*part.File)
+		}
+		return nil
+	})
+}

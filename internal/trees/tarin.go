@@ -1,0 +1,240 @@
+package trees
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/mythos-project/mythos/object/tree"
+	"github.com/mythos-project/mythos/store"
+)
+
+// maxEntries is how many files, folders and links an archive may have.
+const maxEntries = 10_000_000
+
+// PutTar stores what a tar archive holds as a tree: files, folders and links with their
+// names, targets and the owner's executable bit. Times, owners and other permissions are
+// not part of a tree. A hard link is the file that it names. What no tree can say is refused: a
+// path out of the archive, one name twice, an archive that is cut off, a path through a file or a link, a device. The error
+// wraps ErrArchive then.
+func PutTar(ctx context.Context, s *store.Store, r io.Reader) (got Stored, err error) {
+	a := &archive{ctx: ctx, w: newWriter(ctx, s), top: newNode()}
+	defer func() { err = a.w.close(err) }()
+	count := &counter{r: r}
+	in := tar.NewReader(count)
+	for {
+		before := count.n
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) && count.n-before >= trailer {
+			break
+		}
+		if errors.Is(err, io.EOF) {
+			return got, refuse("it is cut off: two blocks of zeros end an archive")
+		}
+		if err != nil {
+			return got, fmt.Errorf("%w: %w", ErrArchive, err)
+		}
+		if err := a.add(h, in); err != nil {
+			return got, fmt.Errorf("%q: %w", h.Name, err)
+		}
+	}
+	root, err := a.top.build(a.w)
+	if err != nil {
+		return got, err
+	}
+	return Stored{Built: root, Read: a.files}, a.w.finish(ctx, root, nil)
+}
+
+// trailer is how many bytes end an archive. The library takes any end for one.
+const trailer = 1024
+
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n += int64(n)
+	return n, err
+}
+
+// archive is a tree in the making.
+type archive struct {
+	ctx     context.Context
+	w       *writer
+	top     *node
+	entries int
+	files   uint64
+}
+
+// node is a folder of an archive. Every folder is one, named or not.
+type node struct {
+	named   bool // by an entry of its own
+	entries map[string]tree.Entry
+	folders map[string]*node
+}
+
+func newNode() *node { return &node{entries: map[string]tree.Entry{}, folders: map[string]*node{}} }
+
+func refuse(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrArchive, fmt.Errorf(format, args...))
+}
+
+// split parts a path of an archive.
+func split(name string) ([]string, error) {
+	if strings.HasPrefix(name, "/") {
+		return nil, refuse("the path is absolute")
+	}
+	var names []string
+	for part := range strings.SplitSeq(name, "/") {
+		if part == "" || part == "." {
+			continue
+		}
+		if err := tree.CheckName([]byte(part)); err != nil {
+			return nil, refuse("%w", err)
+		}
+		names = append(names, part)
+	}
+	if len(names) >= tree.MaxDepth {
+		return nil, refuse("more than %d folders inside one another", tree.MaxDepth)
+	}
+	return names, nil
+}
+
+func (a *archive) add(h *tar.Header, r io.Reader) error {
+	if err := a.ctx.Err(); err != nil {
+		return err
+	}
+	if a.entries++; a.entries > maxEntries {
+		return refuse("more than %d entries", maxEntries)
+	}
+	if h.Typeflag == tar.TypeXGlobalHeader {
+		return nil // notes on the whole archive
+	}
+	names, err := split(h.Name)
+	if err != nil {
+		return err
+	}
+	if h.Typeflag == tar.TypeDir {
+		return a.folder(names)
+	}
+	if len(names) == 0 || strings.HasSuffix(h.Name, "/") {
+		return refuse("only a folder has such a path")
+	}
+	last := len(names) - 1
+	d, err := a.top.reach(names[:last])
+	if err != nil {
+		return err
+	}
+	name := names[last]
+	if _, there := d.entries[name]; there || d.folders[name] != nil {
+		return refuse("the path comes twice")
+	}
+	e, err := a.entry(h, r)
+	if err != nil {
+		return err
+	}
+	e.Name = []byte(name)
+	if err := e.Check(); err != nil {
+		return refuse("%w", err)
+	}
+	d.entries[name] = e
+	return nil
+}
+
+func (a *archive) folder(names []string) error {
+	d, err := a.top.reach(names)
+	if err != nil {
+		return err
+	}
+	if d.named && d != a.top {
+		return refuse("the path comes twice")
+	}
+	d.named = true
+	return nil
+}
+
+// reach finds the folder at a path, and makes what is not there of it.
+func (d *node) reach(names []string) (*node, error) {
+	for _, name := range names {
+		if e, there := d.entries[name]; there {
+			return nil, refuse("%q is %s, and no folder", name, kindName(e.Kind))
+		}
+		next := d.folders[name]
+		if next == nil {
+			next = newNode()
+			d.folders[name] = next
+		}
+		d = next
+	}
+	return d, nil
+}
+
+func kindName(kind uint8) string {
+	if kind == tree.Link {
+		return "a link"
+	}
+	return "a file"
+}
+
+// entry makes the entry of what is no folder.
+func (a *archive) entry(h *tar.Header, r io.Reader) (tree.Entry, error) {
+	switch h.Typeflag {
+	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:
+		ref, err := a.w.file(a.ctx, r, h.Size)
+		if err != nil {
+			return tree.Entry{}, err
+		}
+		a.files++
+		return tree.Entry{Kind: tree.File, Executable: h.Mode&0o100 != 0, Size: ref.Size, Content: &ref.CID}, nil
+	case tar.TypeSymlink:
+		return tree.Entry{Kind: tree.Link, Size: uint64(len(h.Linkname)), Target: []byte(h.Linkname)}, nil
+	case tar.TypeLink:
+		return a.linked(h.Linkname)
+	}
+	return tree.Entry{}, refuse("%w", ErrKind)
+}
+
+// linked is the file that a hard link names. It has come before.
+func (a *archive) linked(path string) (tree.Entry, error) {
+	names, err := split(path)
+	if err != nil || len(names) == 0 {
+		return tree.Entry{}, refuse("hard link to %q, which is no path of the archive", path)
+	}
+	d := a.top
+	for _, name := range names[:len(names)-1] {
+		if d = d.folders[name]; d == nil {
+			return tree.Entry{}, refuse("hard link to %q, which has not come before", path)
+		}
+	}
+	e, there := d.entries[names[len(names)-1]]
+	if !there || e.Kind != tree.File {
+		return tree.Entry{}, refuse("hard link to %q, which has not come before as a file", path)
+	}
+	return e, nil
+}
+
+// build makes the trees from the bottom up.
+func (d *node) build(w *writer) (tree.Built, error) {
+	below := map[string]tree.Tree{}
+	for name, sub := range d.folders {
+		built, err := sub.build(w)
+		if err != nil {
+			return built, err
+		}
+		d.entries[name], below[name] = built.Entry([]byte(name)), built.Tree
+	}
+	b := tree.NewBuilder(w.nodes)
+	for _, name := range slices.Sorted(maps.Keys(d.entries)) {
+		if err := b.Add(d.entries[name], below[name]); err != nil {
+			return tree.Built{}, err
+		}
+	}
+	return b.Finish()
+}

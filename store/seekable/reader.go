@@ -1,0 +1,101 @@
+// Package seekable writes and reads zstd streams of which a part can be read by itself: the
+// seekable format (github.com/facebook/zstd, contrib/seekable_format). These are independent
+// zstd frames, and at the end a skippable frame with the table of their sizes. A stock `zstd -d`
+// reads it as any other stream.
+//
+//	table entry    compressed size u32, plain size u32; when bit 7 of the flags
+//	               is set, a checksum u32 (never in ours, not used when reading)
+//	footer         number of frames u32, flags u8, 0x8F92EAB1
+//
+// All numbers are little-endian.
+package seekable
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// ErrTooLarge means that a frame is larger than what is read.
+var ErrTooLarge = errors.New("too large")
+
+// ErrNoTable means that a zstd stream is not in the seekable format.
+var ErrNoTable = errors.New("no seek table")
+
+// Unpack writes the plain bytes of a zstd stream.
+func Unpack(w io.Writer, r io.Reader) error {
+	dec, err := zstd.NewReader(r, zstd.WithDecoderMaxMemory(MaxFrame), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return err
+	}
+	defer dec.Close()
+	if _, err := dec.WriteTo(w); err != nil {
+		return fmt.Errorf("decompress: %w", err)
+	}
+	return nil
+}
+
+// Frame is a line of the seek table.
+type Frame struct{ Packed, Plain int64 }
+
+// Table reads the table at the end of size bytes, 8 or 12 bytes a frame. The
+// error wraps ErrNoTable when there is none.
+func Table(r io.ReaderAt, size int64) ([]Frame, error) {
+	if size < seekFooter+8 {
+		return nil, ErrNoTable
+	}
+	foot := make([]byte, seekFooter)
+	if err := ReadFull(r, foot, size-seekFooter); err != nil {
+		return nil, err
+	}
+	count, flags := int64(binary.LittleEndian.Uint32(foot)), foot[4]
+	entry := int64(8)
+	if flags&seekChecksums != 0 {
+		entry = 12
+	}
+	length := count * entry
+	if binary.LittleEndian.Uint32(foot[5:]) != seekableMagic || flags&seekReserved != 0 ||
+		length > size-seekFooter-8 || length > MaxFrame {
+		return nil, ErrNoTable
+	}
+	raw := make([]byte, 8+length)
+	if err := ReadFull(r, raw, size-seekFooter-8-length); err != nil {
+		return nil, err
+	}
+	if binary.LittleEndian.Uint32(raw) != skippableMagic || int64(binary.LittleEndian.Uint32(raw[4:])) != length+seekFooter {
+		return nil, ErrNoTable
+	}
+	return parseTable(raw[8:], entry, size-seekFooter-8-length)
+}
+
+// parseTable reads the entries and checks that the frames fill the stream.
+func parseTable(raw []byte, entry, room int64) ([]Frame, error) {
+	table := make([]Frame, 0, int64(len(raw))/entry)
+	for ; len(raw) > 0; raw = raw[entry:] {
+		f := Frame{int64(binary.LittleEndian.Uint32(raw)), int64(binary.LittleEndian.Uint32(raw[4:]))}
+		if f.Packed > MaxFrame || f.Plain > MaxFrame {
+			return nil, fmt.Errorf("frame of %d bytes: %w", f.Plain, ErrTooLarge)
+		}
+		room -= f.Packed
+		table = append(table, f)
+	}
+	if room != 0 {
+		return nil, fmt.Errorf("%w: its sizes do not add up", ErrNoTable)
+	}
+	return table, nil
+}
+
+// ReadFull fills p; a ReaderAt may report the end together with the last bytes.
+func ReadFull(r io.ReaderAt, p []byte, off int64) error {
+	n, err := r.ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
