@@ -8,7 +8,7 @@ import (
 
 // prefixes begin the numbers of a page's rules. The other pages have none.
 var prefixes = map[string]string{"can": "can", "fields": "field", "objects": "obj", "merkle": "merkle", "capabilities": "cap", "effects": "eff", "ledger": "led",
-	"evidence": "ev", "ir": "ir", "wire": "wire", "datasets": "ds", "learning": "learn", "tools": "tool"}
+	"evidence": "ev", "ir": "ir", "wire": "wire", "datasets": "ds", "learning": "learn", "tools": "tool", "trees": "tree"}
 
 // retired are the numbers of rules that were taken away. They are not used again.
 var retired = map[string]bool{}

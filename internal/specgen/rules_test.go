@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/spec/vectors"
 )
 
-var numbered = regexp.MustCompile(`\[((?:can|field|obj|merkle|cap|eff|led|ev|ir|wire|ds|learn|tool)-[1-9][0-9]*)\]`)
+var numbered = regexp.MustCompile(`\[((?:can|field|obj|merkle|cap|eff|led|ev|ir|wire|ds|learn|tool|tree)-[1-9][0-9]*)\]`)
 
 // rules lists the numbers that the pages give, each at the head of its rule.
 func rules(t *testing.T) map[string]bool {

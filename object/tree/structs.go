@@ -33,7 +33,7 @@ var ErrTree = errors.New("invalid tree")
 // Tree is a folder. Its id is the hash of its canonical bytes.
 type Tree struct {
 	Version uint8       `can:"1,version"` // 1
-	Entries object.Hash `can:"2,entries"` // root of the MerkleList of the hashes of its TreeEntries
+	Entries object.Hash `can:"2,entries"` // root of the list (merkle.md) of the hashes of its entries
 	Files   uint64      `can:"3,files"`   // files and links in it and in all folders below
 	Size    uint64      `can:"4,size"`    // bytes of those files
 }

@@ -57,7 +57,7 @@ func fieldRefusals(s *set) {
 	refuse("MerkleNode", "a payload that is none", set(3, bytesValue(0)))
 	sample.Broken(refuse)
 	refuse("CapScope", "kind 0", set(1, uintValue(0)))
-	refuse("CapScope", "kind 12", set(1, uintValue(12)))
+	refuse("CapScope", "kind 13", set(1, uintValue(13)))
 	refuse("CapScope", "a payload of another kind", set(1, uintValue(2)))
 	refuse("CapScope", "a payload with a byte after it", func(raw []byte) []byte {
 		return withValue(raw, 2, can.Value{Tag: can.TagBytes, Bytes: append(must(can.Marshal(&scope.EvalRun{SuiteID: tool})), 0)})
@@ -160,8 +160,7 @@ func learningRefusals(refuse refuseFunc, set func(uint64, can.Value) func([]byte
 	})
 }
 
-// formRefusals are structs whose bytes are wrong in their form, at places that only structs
-// have.
+// formRefusals are structs whose bytes are wrong in their form, at places that only structs have.
 func formRefusals(s *set) {
 	refuse := func(name, why, data string) {
 		s.addf(fields{"parser": name, "bytes": strings.ReplaceAll(data, " ", ""), "why": why}, "%s, %s", name, why)
