@@ -235,7 +235,7 @@ func TestMain(m *testing.M) {
 func TestKilledHolders(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "db")
 	var acknowledged []string
-	for round := range 6 {
+	for round := 0; round < 6 || len(acknowledged) < 10 && round < 100; round++ { // a busy machine takes longer to begin
 		var procs []*exec.Cmd
 		var outs []*strings.Builder
 		for range 2 {

@@ -295,6 +295,37 @@ func TestMoments(t *testing.T) {
 	}
 }
 
+// TestCutBeginning: a database whose making was killed is made again. Journals that hold
+// something, or a folder that was made before, are another matter.
+func TestCutBeginning(t *testing.T) {
+	begun := func(journals ...[]byte) string {
+		dir := t.TempDir()
+		for i, data := range journals {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("journal.%d", i)), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	whole, cut := make([]byte, 512<<10), make([]byte, 100)
+	for _, dir := range []string{begun(nil), begun(cut), begun(whole), begun(whole, nil), begun(whole, cut), begun(whole, whole)} {
+		db := openDir(t, dir, badger.Options{})
+		set(t, db, "a", "b")
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		has(t, openDir(t, dir, badger.Options{Existing: true}), "a", "b")
+	}
+	for _, dir := range []string{begun(append(whole[:100:100], 1)), begun(whole, []byte{7})} {
+		if _, _, err := openDir(t, dir, badger.Options{}).Get(t.Context(), "a"); !errors.Is(err, store.ErrDamaged) {
+			t.Errorf("journals with something in them are taken for new: %v", err)
+		}
+	}
+	if _, _, err := openDir(t, begun(whole, whole), badger.Options{Existing: true}).Get(t.Context(), "a"); !errors.Is(err, store.ErrDamaged) {
+		t.Errorf("one that was made before is taken for new: %v", err)
+	}
+}
+
 // TestGone: a folder that was made before and is empty or missing is no new one, and
 // neither is one with another database.
 func TestGone(t *testing.T) {

@@ -1,6 +1,7 @@
 package badger
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -83,8 +84,16 @@ func (d *DB) newSeal() (*sealFile, error) {
 		return nil, err
 	}
 	for _, name := range journalNames {
-		if st, err := os.Stat(filepath.Join(d.dir, name)); err == nil {
-			found[name] = st.Size()
+		data, err := os.ReadFile(filepath.Join(d.dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		// Where no database was made yet, journals of zeros are those of a beginning that was cut off.
+		if d.opts.Existing || len(bytes.Trim(data, "\x00")) > 0 {
+			found[name] = int64(len(data))
 		}
 	}
 	if len(found) > 0 {
