@@ -1,7 +1,6 @@
 package exec
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -323,7 +323,10 @@ func (g *Gate) replay(ctx context.Context, d ledger.Decision) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, fmt.Errorf("committed response: %w", err)
 	}
-	tokens, gpuMs := usedOf(r.Notes)
+	var tokens, gpuMs uint64
+	if r.Notes != nil {
+		tokens, gpuMs = output.Used(*r.Notes)
+	}
 	return Outcome{
 		Body: body, Status: r.Status, RequestHash: r.RequestHash, ResponseHash: r.ResponseHash,
 		ReceiptID: id, ReceiptRaw: d.Receipt, Replayed: true, Tokens: tokens, GPUms: gpuMs,
@@ -338,45 +341,9 @@ func (g *Gate) receipt(e Effect, requestHash object.Hash, res Response, response
 		ToolID: e.Tool, RequestHash: requestHash, ResponseHash: responseHash, IdempotencyKey: e.Key,
 		TimeObserved: g.Now(), Status: res.Status, Evidence: evidence,
 	}
-	if notes := notesOf(res); notes != "" {
+	if notes := output.WithUse(res.Notes, res.Tokens, res.GPUms); notes != "" {
 		notes = strings.ToValidUTF8(notes[:min(len(notes), maxNotes)], "\uFFFD")
 		r.Notes = &notes
 	}
 	return r
-}
-
-// A receipt has no fields for what a tool reports to have used, yet a replay must
-// spend what the first run spent. The first line of the notes therefore says
-// "used tokens=N gpu_ms=N" whenever either is above zero, or the
-// notes could be mistaken for it (spec/effects.md#notes).
-const usedLine = "used tokens=%d gpu_ms=%d"
-
-func notesOf(res Response) string {
-	if res.Tokens == 0 && res.GPUms == 0 && !strings.HasPrefix(res.Notes, "used ") {
-		return res.Notes
-	}
-	return strings.TrimSuffix(fmt.Sprintf(usedLine+"\n", res.Tokens, res.GPUms)+res.Notes, "\n")
-}
-
-func usedOf(notes *string) (tokens, gpuMs uint64) {
-	if notes == nil {
-		return 0, 0
-	}
-	first, _, _ := strings.Cut(*notes, "\n")
-	if n, err := fmt.Sscanf(first, usedLine, &tokens, &gpuMs); n != 2 || err != nil {
-		return 0, 0
-	}
-	return tokens, gpuMs
-}
-
-// Reported is, for runners, what a tool says that it used (spec/tools.md#use): the last
-// line of said, when it is "used tokens=N gpu_ms=N" and nothing else; else nothing.
-func Reported(said []byte) (tokens, gpuMs uint64) {
-	said = bytes.TrimRight(said, "\r\n")
-	line := string(said[bytes.LastIndexByte(said, '\n')+1:])
-	tokens, gpuMs = usedOf(&line)
-	if line != fmt.Sprintf(usedLine, tokens, gpuMs) {
-		return 0, 0
-	}
-	return tokens, gpuMs
 }

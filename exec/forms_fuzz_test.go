@@ -2,7 +2,6 @@ package exec
 
 import (
 	"bytes"
-	"fmt"
 	"testing"
 )
 
@@ -15,19 +14,6 @@ func FuzzProbed(f *testing.F) {
 		p, err := parseProbed(Outcome{Status: StatusOK, Body: body})
 		if err == nil && (p.Happened == nil || p.Status == 0 || (p.Response != "" && p.Body != nil) || !bytes.Contains(body, []byte("happened"))) {
 			t.Fatalf("%q is %+v", body, p)
-		}
-	})
-}
-
-// FuzzReported: what a tool says that it used is exactly one line of two numbers, or nothing.
-func FuzzReported(f *testing.F) {
-	f.Add([]byte("x\nused tokens=1 gpu_ms=2\n"))
-	f.Add([]byte("used tokens=01 gpu_ms=2"))
-	f.Add([]byte("used tokens=99999999999999999999 gpu_ms=0"))
-	f.Fuzz(func(t *testing.T, said []byte) {
-		tokens, gpu := Reported(said)
-		if (tokens != 0 || gpu != 0) && !bytes.Contains(said, fmt.Appendf(nil, "used tokens=%d gpu_ms=%d", tokens, gpu)) {
-			t.Fatalf("%q reports %d and %d", said, tokens, gpu)
 		}
 	})
 }

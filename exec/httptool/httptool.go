@@ -153,7 +153,7 @@ func (r *Runner) send(p *prepared, call exec.Call) (res exec.Response, after tim
 // response is what the server answered, without secrets.
 func (p *prepared) response(answer *http.Response, body []byte) exec.Response {
 	res := exec.Response{Status: uint16(answer.StatusCode), Body: body}
-	res.Tokens, res.GPUms = exec.Reported([]byte("used " + answer.Header.Get(HeaderUsed)))
+	res.Tokens, res.GPUms = output.Reported([]byte("used " + answer.Header.Get(HeaderUsed)))
 	if answer.StatusCode >= 300 {
 		res.Notes = "HTTP " + p.mask.CleanText(answer.Status)
 	}

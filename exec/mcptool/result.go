@@ -120,7 +120,7 @@ func (r result) used() (tokens, gpuMs uint64) {
 	if !ok {
 		return 0, 0
 	}
-	return exec.Reported([]byte("used " + text))
+	return output.Reported([]byte("used " + text))
 }
 
 // StatusInputRequired is the status of a call that the tool answered with a question to its

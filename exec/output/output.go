@@ -1,5 +1,5 @@
 // Package output keeps what a tool writes, as far as it is bounded: the beginning of a
-// response, or the end of what a tool says beside it.
+// response, or the end of what a tool says beside it; and reads there what the tool used.
 package output
 
 import (

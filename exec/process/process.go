@@ -135,7 +135,7 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 		return exec.Response{}, fmt.Errorf("%s was stopped: %w", ref.Argv[0], ctx.Err())
 	}
 	res, err := p.response(err, limited.Err() != nil, call)
-	res.Tokens, res.GPUms = exec.Reported(p.stderr.Bytes)
+	res.Tokens, res.GPUms = output.Reported(p.stderr.Bytes)
 	return res, err
 }
 

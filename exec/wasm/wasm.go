@@ -31,6 +31,7 @@ import (
 	"github.com/tetratelabs/wazero"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -124,6 +125,6 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 		return exec.Response{}, fmt.Errorf("module %s was stopped: %w", ref.ModuleHash.Short(), ctx.Err())
 	}
 	res := in.response(err, limited.Err() != nil)
-	res.Tokens, res.GPUms = exec.Reported(in.stderr.Bytes)
+	res.Tokens, res.GPUms = output.Reported(in.stderr.Bytes)
 	return res, nil
 }
