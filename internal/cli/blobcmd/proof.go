@@ -3,7 +3,6 @@ package blobcmd
 import (
 	"context"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -58,10 +57,7 @@ func runProve(ctx context.Context, f *cmdutil.Factory, o *proveOptions) error {
 	if err != nil {
 		return err
 	}
-	return f.WriteWith(o.Out, func(w io.Writer) error {
-		_, err := w.Write(raw)
-		return err
-	})
+	return f.Write(o.Out, raw)
 }
 
 type verifyOptions struct {

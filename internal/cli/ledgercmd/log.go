@@ -96,7 +96,7 @@ func runLog(ctx context.Context, f *cmdutil.Factory, o *logOptions) error {
 	if err != nil {
 		return err
 	}
-	t := &table{f: f, header: []string{"seq", "time", "kind", "what"}}
+	t := f.Pages("seq", "time", "kind", "what")
 	err = n.Ledger.Log(ctx, filter, func(e ledger.Entry) error {
 		if f.JSON {
 			v, err := viewOf(e)
@@ -105,33 +105,10 @@ func runLog(ctx context.Context, f *cmdutil.Factory, o *logOptions) error {
 			}
 			return f.Emit(v, nil)
 		}
-		t.add(ui.Cell{Text: fmt.Sprint(e.Seq), Meaning: ui.Dim}, ui.Cell{Text: t.f.ShowTime(e.Time())}, ui.Cell{Text: e.KindName()},
+		t.Add(ui.Cell{Text: fmt.Sprint(e.Seq), Meaning: ui.Dim}, ui.Cell{Text: f.ShowTime(e.Time())}, ui.Cell{Text: e.KindName()},
 			ui.Cell{Text: summary(ctx, n, e)})
 		return nil
 	})
-	t.flush()
+	t.Flush()
 	return err
-}
-
-// tablePage bounds how many rows are held to be aligned: a log can be long.
-const tablePage = 4096
-
-// table prints rows a page at a time.
-type table struct {
-	f      *cmdutil.Factory
-	header []string
-	rows   [][]ui.Cell
-}
-
-func (t *table) add(row ...ui.Cell) {
-	if t.rows = append(t.rows, row); len(t.rows) == tablePage {
-		t.flush()
-	}
-}
-
-func (t *table) flush() {
-	if len(t.rows) > 0 {
-		t.f.IO.Table(t.header, t.rows)
-		t.rows = nil
-	}
 }

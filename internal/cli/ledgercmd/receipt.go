@@ -39,17 +39,17 @@ func runReceiptLs(ctx context.Context, f *cmdutil.Factory, o *selection) error {
 	if err != nil {
 		return err
 	}
-	t := &table{f: f, header: []string{"receipt", "status", "time", "tool", "key", "by"}}
+	t := f.Pages("receipt", "status", "time", "tool", "key", "by")
 	err = selected(func(r *ledger.Receipt) error {
 		row := rowOf(ctx, n, r)
 		if f.JSON {
 			return f.Emit(row, nil)
 		}
-		t.add(ui.Cell{Text: f.IO.Hash(r.ReceiptID.String()), Meaning: ui.Name}, ui.Cell{Text: fmt.Sprint(r.Status), Meaning: statusMeaning(r.Status)},
+		t.Add(ui.Cell{Text: f.IO.Hash(r.ReceiptID.String()), Meaning: ui.Name}, ui.Cell{Text: fmt.Sprint(r.Status), Meaning: statusMeaning(r.Status)},
 			ui.Cell{Text: f.ShowTime(r.TimeObserved), Meaning: ui.Dim}, ui.Cell{Text: row.Tool}, ui.Cell{Text: row.Key}, ui.Cell{Text: row.By.Short()})
 		return nil
 	})
-	t.flush()
+	t.Flush()
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/tree"
 )
@@ -53,30 +54,28 @@ func kindOf(e tree.Entry) string {
 	return "file"
 }
 
-// words is an entry as a line of text: kind, cid, size and path.
-func (l entryLine) words(path []byte, e tree.Entry) string {
-	kind, cid := l.Kind, "-"
-	if l.Executable {
+// header names the columns of cells.
+var header = []string{"kind", "cid", "size", "path", "target"}
+
+// cells is an entry as a row.
+func cells(io *ui.Streams, path []byte, e tree.Entry) []ui.Cell {
+	kind, cid := kindOf(e), "-"
+	if e.Executable {
 		kind = "exec"
 	}
-	if l.CID != nil {
-		cid = l.CID.String()
+	if e.Content != nil {
+		cid = io.Hash(e.Content.String())
 	}
-	line := kind + strings.Repeat(" ", 7-len(kind)) + cid + " " + strconv.FormatUint(l.Size, 10) + " " + quoted(path)
-	if e.Kind == tree.Folder {
-		line += "/"
-	}
-	if e.Kind == tree.Link {
-		line += " -> " + quoted(e.Target)
-	}
-	return line
+	return []ui.Cell{{Text: kind, Meaning: ui.Dim}, {Text: cid, Meaning: ui.Name}, {Text: strconv.FormatUint(e.Size, 10)},
+		{Text: quoted(path)}, {Text: quoted(e.Target), Meaning: ui.Dim}}
 }
 
-// quoted is a path on a line of its own: in quotes where it has control characters, quotes
-// or bytes that are no UTF-8.
+// quoted is a path as one field that says which bytes it has: as it is, or in quotes as in Go where it
+// has quotes, bytes that are no UTF-8 or characters that do not print.
 func quoted(path []byte) string {
 	s := string(path)
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) || strings.Contains(s, `"`) {
+	odd := func(r rune) bool { return r == '"' || !unicode.IsPrint(r) }
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, odd) {
 		return strconv.Quote(s)
 	}
 	return s
@@ -85,8 +84,10 @@ func quoted(path []byte) string {
 func newLs(f *cmdutil.Factory) *cobra.Command {
 	var all bool
 	c := &cobra.Command{
-		Use:     "ls TREE[:PATH]",
-		Short:   "List a folder of a tree: kind, cid, size and name",
+		Use:   "ls TREE[:PATH]",
+		Short: "List a folder of a tree: kind, cid, size and name",
+		Long: "Lists kind, cid, size, path and, of a link, its target; piped, with a tab between two of them. A path or a target that has quotes,\n" +
+			"characters that do not print or bytes that are no UTF-8 stands in quotes, with these escaped: \"a\\nb\". --json has its bytes.",
 		Example: "  mythos tree ls TREE:docs --json",
 		Args:    cmdutil.Args(1, 1),
 		RunE:    func(c *cobra.Command, args []string) error { return runLs(c.Context(), f, args[0], all) },
@@ -100,13 +101,14 @@ func runLs(ctx context.Context, f *cmdutil.Factory, where string, all bool) erro
 	if err != nil {
 		return err
 	}
+	rows := f.Pages(header...)
 	show := func(path []byte, e tree.Entry) (bool, error) {
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
-		l := lineOf(path, e)
-		return all, f.Emit(l, func() { f.IO.Printf("%s\n", l.words(path, e)) })
+		return all, f.Emit(lineOf(path, e), func() { rows.Add(cells(f.IO, path, e)...) })
 	}
+	defer rows.Flush()
 	if e.Kind != tree.Folder {
 		_, err := show(p.Path, e)
 		return err
@@ -125,8 +127,8 @@ func newDiff(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use:   "diff A B",
 		Short: "Tell what differs between two trees; folders with the same id are not read",
-		Long: "Prints a line a difference: + what only B has, - what only A has, ~ what changed. With --json: both entries. A and B may be\n" +
-			"TREE or TREE:PATH. The exit code is 0, whether or not there are any.",
+		Long: "Prints a line a difference: + what only B has, - what only A has, ~ what changed, and then the fields of `mythos tree ls`. With\n" +
+			"--json: both entries. A and B may be TREE or TREE:PATH. The exit code is 0, whether or not there are any.",
 		Example: "  mythos tree diff @last @new",
 		Args:    cmdutil.Args(2, 2),
 		RunE:    func(c *cobra.Command, args []string) error { return runDiff(c.Context(), f, args[0], args[1]) },
@@ -149,23 +151,25 @@ func runDiff(ctx context.Context, f *cmdutil.Factory, a, b string) error {
 		}
 		sides[i] = *e.Content
 	}
+	rows := f.Pages(append([]string{""}, header...)...)
+	defer rows.Flush()
 	return explain(a, tree.Diff(n.Store.Nodes(ctx), sides[0], sides[1], func(c tree.Change) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		l, sign, e := changeLine{Change: "changed"}, "~", c.New
+		l, sign, e := changeLine{Change: "changed"}, ui.Cell{Text: "~", Meaning: ui.Warn}, c.New
 		if c.Old != nil {
 			old := lineOf(c.Path, *c.Old)
 			l.Old = &old
 		} else {
-			l.Change, sign = "added", "+"
+			l.Change, sign = "added", ui.Cell{Text: "+", Meaning: ui.Good}
 		}
 		if c.New != nil {
 			now := lineOf(c.Path, *c.New)
 			l.New = &now
 		} else {
-			l.Change, sign, e = "removed", "-", c.Old
+			l.Change, sign, e = "removed", ui.Cell{Text: "-", Meaning: ui.Bad}, c.Old
 		}
-		return f.Emit(l, func() { f.IO.Printf("%s %s\n", sign, lineOf(c.Path, *e).words(c.Path, *e)) })
+		return f.Emit(l, func() { rows.Add(append([]ui.Cell{sign}, cells(f.IO, c.Path, *e)...)...) })
 	}))
 }

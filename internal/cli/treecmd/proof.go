@@ -2,13 +2,13 @@ package treecmd
 
 import (
 	"context"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -41,10 +41,7 @@ func runProve(ctx context.Context, f *cmdutil.Factory, where, out string) error 
 	if err != nil {
 		return err
 	}
-	return f.WriteWith(out, func(w io.Writer) error {
-		_, err := w.Write(raw)
-		return err
-	})
+	return f.Write(out, raw)
 }
 
 type verifyOptions struct {
@@ -95,8 +92,8 @@ func runVerify(f *cmdutil.Factory, o *verifyOptions) error {
 			return err
 		}
 	}
-	l := lineOf([]byte(o.Path), e)
-	return f.Emit(l, func() { f.IO.Printf("%s\n", l.words([]byte(o.Path), e)) })
+	path := []byte(o.Path)
+	return f.Emit(lineOf(path, e), func() { f.IO.Table(header, [][]ui.Cell{cells(f.IO, path, e)}) })
 }
 
 // verifyContent checks that a file has the bytes of the entry.
