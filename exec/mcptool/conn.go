@@ -60,6 +60,7 @@ func (r *Runner) Connect(ctx context.Context, call exec.Call, hear func(line []b
 
 // receive hands the client what is for it, and returns what answers requests of our own.
 func (c *Conn) receive(line []byte, list []message) (own []message) {
+	line = bytes.TrimPrefix(line, byteOrderMark)
 	mine := 0
 	for i := range list {
 		m := &list[i]

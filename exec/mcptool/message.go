@@ -66,7 +66,7 @@ func parseOne(raw []byte) (message, bool) {
 	m := message{id: list.Get("id"), result: list.Get("result"), err: list.Get("error")}
 	if raw := list.Get("method"); raw != nil {
 		method, ok := textOf(raw)
-		return message{id: m.id, method: method}, ok
+		return message{id: m.id, method: method}, ok && m.result == nil && m.err == nil
 	}
 	return m, (m.result != nil) != (m.err != nil)
 }

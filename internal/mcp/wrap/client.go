@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 
 	"github.com/mythos-project/mythos/exec"
@@ -48,12 +50,16 @@ func readMessage(line []byte) (message, bool) {
 }
 
 // idKey is an id as a key: a text and a number that read alike are one, as some servers make
-// one of the other.
+// one of the other, and so are two ways to write a number, as clients read them alike.
 func idKey(id json.RawMessage) string {
-	if text, err := jsontext.TextOf(id); err == nil {
-		return text
+	text, err := jsontext.TextOf(id)
+	if err != nil {
+		text = string(id)
 	}
-	return string(id)
+	if n, err := strconv.ParseFloat(text, 64); err == nil && n == math.Trunc(n) && math.Abs(n) < 1<<53 {
+		return strconv.FormatInt(int64(n), 10)
+	}
+	return text
 }
 
 // take handles one line of the client.
@@ -98,7 +104,10 @@ func (p *Proxy) takeOne(ctx context.Context, line []byte) {
 		p.call(ctx, conn, m)
 		return
 	}
-	p.track(m)
+	if !p.track(m) {
+		p.fail(m.id, fmt.Errorf("the id %s is that of a request under way", m.id))
+		return
+	}
 	if err := conn.Send(ctx, m.line); err != nil && m.id != nil && m.method != "" && p.answered(m.id) != nil {
 		p.fail(m.id, err)
 	}
@@ -151,14 +160,19 @@ func (m message) masked(path ...string) message {
 	return again
 }
 
-// track remembers a request until it is answered.
-func (p *Proxy) track(m message) {
+// track remembers a request until it is answered; false: there is one of its id.
+func (p *Proxy) track(m message) bool {
 	if m.id == nil || m.method == "" {
-		return
+		return true
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.asked[idKey(m.id)] = &asked{bytes.Clone(m.id), m.method, p.generation}
+	key := idKey(m.id)
+	if p.asked[key] != nil {
+		return false
+	}
+	p.asked[key] = &asked{bytes.Clone(m.id), m.method, p.generation}
+	return true
 }
 
 // answered forgets a request; nil: there was none.

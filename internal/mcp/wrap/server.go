@@ -13,34 +13,58 @@ import (
 
 // hear hands the client a line of the server.
 func (p *Proxy) hear(line []byte) {
-	var batch []json.RawMessage
-	if jsontext.Kind(bytes.TrimSpace(line)) == '[' {
-		batch, _ = jsontext.ListOf(bytes.TrimSpace(line)) // it was read already
-		changed := false
-		for i, one := range batch {
-			next := p.heard(one)
-			changed = changed || !bytes.Equal(next, one)
-			batch[i] = next
-		}
-		if changed {
-			line = jsontext.List(batch)
-		}
-	} else {
-		line = p.heard(line)
+	text := bytes.TrimSpace(line)
+	said := p.heard
+	if jsontext.Kind(text) == '[' {
+		said = p.heardBatch
+	}
+	switch next := said(text); {
+	case next == nil:
+		return
+	case !bytes.Equal(next, text):
+		line = next
 	}
 	_ = p.write(line) // a client that does not read is noticed where its lines are read
 }
 
-// heard is a message as the client gets it.
+// heardBatch is a batch as the client gets it.
+func (p *Proxy) heardBatch(text []byte) []byte {
+	batch, _ := jsontext.ListOf(text) // it was read already
+	var kept []json.RawMessage
+	changed := false
+	for _, one := range batch {
+		next := p.heard(one)
+		changed = changed || !bytes.Equal(next, one)
+		if next != nil {
+			kept = append(kept, next)
+		}
+	}
+	switch {
+	case len(kept) == 0:
+		return nil
+	case changed:
+		return jsontext.List(kept)
+	}
+	return text
+}
+
+// heard is a message as the client gets it; nil: it does not get it.
 func (p *Proxy) heard(line []byte) []byte {
 	fields, err := jsontext.FieldsOf(line)
-	if err != nil || fields.Has("method") {
+	if err != nil {
+		return nil
+	}
+	if fields.Get("method") != nil {
 		return line
 	}
 	result := fields.Get("result")
 	a := p.answered(fields.Get("id"))
-	if a == nil || result == nil {
+	switch {
+	case result == nil:
 		return line
+	case a == nil: // which tools it may show is not known
+		p.Notef("a result that the client did not ask for is left out: it is for the id %.100q", fields.Get("id"))
+		return nil
 	}
 	changed := result
 	switch a.method {
