@@ -107,7 +107,7 @@ func (s *Session) takeOver(ctx context.Context, slot string) *waiting {
 	for record, w := range s.waiting {
 		switch {
 		case w.ctx.Err() == nil:
-		case s.old(w.awaited):
+		case w.Gone != 0 && s.old(w.awaited):
 			delete(s.waiting, record)
 		case w.slot == slot && (best == nil || w.At < best.At):
 			best = w
@@ -117,6 +117,7 @@ func (s *Session) takeOver(ctx context.Context, slot string) *waiting {
 		return nil
 	}
 	w := &waiting{ctx, slot, best.record, best.awaited}
+	w.Gone = 0
 	s.waiting[w.record] = w
 	return w
 }
@@ -187,9 +188,14 @@ func (s *Session) watch(w *waiting) (end func()) {
 	if w == nil {
 		return func() {}
 	}
-	stop := context.AfterFunc(w.ctx, func() { s.gone.failed(s.leave(w)) })
+	left := make(chan struct{})
+	stop := context.AfterFunc(w.ctx, func() {
+		defer close(left)
+		s.gone.failed(s.leave(w))
+	})
 	return func() {
 		if !stop() { // it may have been registered after that
+			<-left
 			s.gone.failed(s.leave(w))
 		}
 	}
@@ -202,11 +208,10 @@ func (s *Session) leave(w *waiting) error {
 	defer cancel()
 	for {
 		raw, err := kv.GetOrNil(ctx, s.KV, w.record)
-		if err != nil || raw == nil || !s.mine(w) {
+		a, mine := s.left(w)
+		if err != nil || raw == nil || !mine {
 			return err
 		}
-		a := w.awaited
-		a.Gone = s.Gate.Now()
 		now, err := json.Marshal(a)
 		if err != nil {
 			return err
@@ -217,10 +222,14 @@ func (s *Session) leave(w *waiting) error {
 	}
 }
 
-func (s *Session) mine(w *waiting) bool {
+// left notes when the client of a call went away, unless another call has taken it over.
+func (s *Session) left(w *waiting) (a awaited, mine bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.waiting[w.record] == w
+	if w.Gone == 0 {
+		w.Gone = s.Gate.Now()
+	}
+	return w.awaited, s.waiting[w.record] == w
 }
 
 // Answered says that the answer of a call was written: nobody takes it over any more.
