@@ -3,7 +3,6 @@
 package pgtest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,24 +10,22 @@ import (
 	osexec "os/exec"
 	"os/user"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/mythos-project/mythos/internal/testproc"
 )
 
 // Server is a running server.
 type Server struct {
 	Dir string // its Unix socket is in it
 
-	bin  string
-	cmd  *osexec.Cmd
-	log  bytes.Buffer
-	done chan error
+	bin     string
+	process *testproc.Process
 
 	mu   sync.Mutex
 	made int
@@ -87,7 +84,7 @@ func (s *Server) Standby() (*Server, error) {
 
 // begin makes a server's folder with a program that takes -D, and starts the server.
 func begin(fsync, program string, args ...string) (s *Server, err error) {
-	s = &Server{done: make(chan error, 1)}
+	s = &Server{}
 	if s.bin, err = binaries(); err != nil {
 		return nil, err
 	}
@@ -127,51 +124,26 @@ func (s *Server) command(who *syscall.Credential, name string, args ...string) *
 }
 
 // start starts the server and waits until it answers.
-func (s *Server) start(who *syscall.Credential, fsync string) error {
-	s.cmd = s.command(who, "postgres", "-D", s.data(), "-k", s.Dir, "-c", fsync, "-c", "listen_addresses=", "-c", "max_connections=200",
+func (s *Server) start(who *syscall.Credential, fsync string) (err error) {
+	cmd := s.command(who, "postgres", "-D", s.data(), "-k", s.Dir, "-c", fsync, "-c", "listen_addresses=", "-c", "max_connections=200",
 		"-c", "shared_buffers=64MB", "-c", "log_min_messages=fatal", "-c", "autovacuum_naptime=10min")
-	dieWithUs(s.cmd.SysProcAttr)
-	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
-	started := make(chan error)
-	go func() { // the server ends when this thread does
-		runtime.LockOSThread()
-		err := s.cmd.Start()
-		started <- err
-		if err == nil {
-			s.done <- s.cmd.Wait()
-		}
-	}()
-	if err := <-started; err != nil {
-		return err
-	}
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		select {
-		case err := <-s.done:
-			s.done <- err
-			return fmt.Errorf("postgres: %w: %s", err, s.log.Bytes())
-		default:
-		}
+	s.process, err = testproc.Start(cmd, syscall.SIGQUIT, func() error {
 		conn, err := pgx.Connect(context.Background(), s.URL("postgres"))
-		if err == nil {
-			return conn.Close(context.Background())
-		}
-		if time.Now().After(deadline) {
+		if err != nil {
 			return err
 		}
-	}
+		return conn.Close(context.Background())
+	})
+	return err
 }
 
 // Crash ends the server as a loss of power would.
-func (s *Server) Crash() {
-	_ = s.cmd.Process.Signal(syscall.SIGQUIT)
-	s.done <- <-s.done
-}
+func (s *Server) Crash() { s.process.Stop() }
 
 // Stop ends the server and removes its folder.
 func (s *Server) Stop() error {
-	if s.cmd != nil && s.cmd.Process != nil {
-		_ = s.cmd.Process.Signal(syscall.SIGQUIT)
-		s.done <- <-s.done
+	if s.process != nil {
+		s.process.Stop()
 	}
 	return os.RemoveAll(s.Dir)
 }

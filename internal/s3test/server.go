@@ -3,7 +3,6 @@
 package s3test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -11,11 +10,11 @@ import (
 	"os"
 	osexec "os/exec"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/mythos-project/mythos/internal/testproc"
 )
 
 // Variable names the program. It is looked for in the path otherwise.
@@ -32,11 +31,10 @@ type Server struct {
 	Dir      string // its buckets are folders in Dir/data
 	Endpoint string
 
-	cmd  *osexec.Cmd
-	log  bytes.Buffer
-	done chan error
-	next int
+	process *testproc.Process
+
 	mu   sync.Mutex
+	next int
 }
 
 var shared struct {
@@ -84,9 +82,9 @@ func Start() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Dir: dir, done: make(chan error, 1)}
+	s := &Server{Dir: dir}
 	if err := errors.Join(os.Mkdir(filepath.Join(dir, "data"), 0o700), os.Mkdir(filepath.Join(dir, "sidecar"), 0o700)); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.Stop())
 	}
 	const tries = 5 // somebody else may take the port that was free
 	for range tries {
@@ -94,7 +92,7 @@ func Start() (*Server, error) {
 			return s, nil
 		}
 	}
-	return nil, errors.Join(err, os.RemoveAll(dir))
+	return nil, errors.Join(err, s.Stop())
 }
 
 func (s *Server) start(path string) error {
@@ -105,45 +103,22 @@ func (s *Server) start(path string) error {
 	address := l.Addr().String()
 	l.Close()
 	s.Endpoint = "http://" + address
-	s.cmd = osexec.Command(path, "--access", AccessKey, "--secret", SecretKey, "--port", address, "--quiet", "posix", "--sidecar", filepath.Join(s.Dir, "sidecar"), filepath.Join(s.Dir, "data"))
-	s.cmd.Dir, s.cmd.Env = s.Dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.Dir}
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	dieWithUs(s.cmd.SysProcAttr)
-	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
-	started := make(chan error)
-	go func() { // the server ends when this thread does
-		runtime.LockOSThread()
-		err := s.cmd.Start()
-		started <- err
-		if err == nil {
-			s.done <- s.cmd.Wait()
-		}
-	}()
-	if err := <-started; err != nil {
-		return err
-	}
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		select {
-		case err := <-s.done:
-			s.cmd = nil
-			return fmt.Errorf("versitygw: %w: %s", err, s.log.Bytes())
-		default:
-		}
+	cmd := osexec.Command(path, "--access", AccessKey, "--secret", SecretKey, "--port", address, "--quiet", "posix", "--sidecar", filepath.Join(s.Dir, "sidecar"), filepath.Join(s.Dir, "data"))
+	cmd.Dir, cmd.Env = s.Dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.Dir}
+	s.process, err = testproc.Start(cmd, syscall.SIGKILL, func() error {
 		r, err := http.Get(s.Endpoint)
-		if err == nil {
-			return r.Body.Close()
+		if err != nil {
+			return err
 		}
-		if time.Now().After(deadline) {
-			return errors.Join(err, s.Stop())
-		}
-	}
+		return r.Body.Close()
+	})
+	return err
 }
 
 // Stop ends the server and removes its folder.
 func (s *Server) Stop() error {
-	if s.cmd != nil {
-		_ = s.cmd.Process.Kill()
-		s.done <- <-s.done
+	if s.process != nil {
+		s.process.Stop()
 	}
 	return os.RemoveAll(s.Dir)
 }

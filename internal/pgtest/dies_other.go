@@ -1,7 +1,0 @@
-//go:build unix && !linux
-
-package pgtest
-
-import "syscall"
-
-func dieWithUs(*syscall.SysProcAttr) {}

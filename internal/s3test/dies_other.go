@@ -1,7 +1,0 @@
-//go:build unix && !linux
-
-package s3test
-
-import "syscall"
-
-func dieWithUs(*syscall.SysProcAttr) {}
