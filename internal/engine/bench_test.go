@@ -15,13 +15,18 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/mythos-project/mythos/internal/pgtest"
+	"github.com/mythos-project/mythos/internal/s3test"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store/postgres"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+func TestMain(m *testing.M) {
+	code := pgtest.Main(m)
+	s3test.StopShared()
+	os.Exit(code)
+}
 
 // at has callers call fn b.N times in all, and reports how often a second.
 func at(b *testing.B, callers int, fn func(ctx context.Context, i int64) error) {

@@ -14,8 +14,10 @@ import (
 	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/pgtest"
+	"github.com/mythos-project/mythos/internal/s3test"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/bucket"
 	"github.com/mythos-project/mythos/store/postgres"
 )
 
@@ -132,5 +134,34 @@ func TestPlaces(t *testing.T) {
 		if !errors.Is(err, identity.ErrDamaged) || strings.Contains(err.Error(), "sesame") {
 			t.Errorf("%q: %v", bad, err)
 		}
+	}
+}
+
+// TestNotKnown: the database takes the repository, and does not say so. The folder does not have it, and the prefix
+// stays that of the repository, which others can join.
+func TestNotKnown(t *testing.T) {
+	p := engine.Places{Store: pgtest.Shared(t).Database(t), Chunks: s3test.Shared(t).Bucket(t)}
+	name := strings.TrimPrefix(p.Store[:strings.IndexByte(p.Store, '?')], "postgres:///")
+	exec := func(sql string) { pgtest.Shared(t).Exec(t, name, sql) }
+	exec(`CREATE FUNCTION public.newer() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.format = 99; RETURN NEW; END'`)
+	exec(`CREATE FUNCTION public.made() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+		IF to_regclass('mythos.server') IS NOT NULL THEN
+			CREATE TRIGGER newer BEFORE INSERT ON mythos.repository FOR EACH ROW EXECUTE FUNCTION public.newer();
+		END IF; END $$`)
+	exec("CREATE EVENT TRIGGER made ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION public.made()")
+	defer exec("DROP EVENT TRIGGER made; DROP FUNCTION public.made(); DROP FUNCTION public.newer() CASCADE")
+	root := t.TempDir()
+	if err := engine.MakeShared(t.Context(), root, p, true); !errors.Is(err, postgres.ErrFormat) {
+		t.Fatalf("the error is that of looking for it: %v", err)
+	}
+	if _, err := engine.ID(root); err == nil {
+		t.Error("the folder has it")
+	}
+	exec("DROP TRIGGER newer ON mythos.repository; UPDATE mythos.repository SET format = 1")
+	if err := engine.Join(t.Context(), root, p); err != nil {
+		t.Errorf("join: %v", err)
+	}
+	if err := engine.MakeShared(t.Context(), t.TempDir(), engine.Places{Store: pgtest.Shared(t).Database(t), Chunks: p.Chunks}, true); !errors.Is(err, bucket.ErrTaken) {
+		t.Errorf("the prefix: %v", err)
 	}
 }

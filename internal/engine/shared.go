@@ -72,11 +72,16 @@ func MakeShared(ctx context.Context, root string, p Places, acceptLoss bool) err
 	if err := chunks.Take(ctx, a.ID); err != nil {
 		return err
 	}
+	ctx = context.WithoutCancel(ctx) // what is begun is finished, or what became of it is found out
 	err = db.Create(ctx, a)
-	if there, lerr := db.About(ctx); lerr == nil && there.ID == a.ID { // also where nobody answered
+	there, lerr := db.About(ctx)
+	switch {
+	case lerr == nil && there.ID == a.ID: // also where nobody answered
 		return p.keep(root, a.ID)
+	case lerr == nil, errors.Is(lerr, postgres.ErrNoRepository):
+		return errors.Join(err, chunks.Free(ctx))
 	}
-	return errors.Join(err, chunks.Free(ctx))
+	return fmt.Errorf("whether the repository was made is not known: `mythos join` works on it if it was; if not, give it another prefix: %w", errors.Join(err, lerr))
 }
 
 // Join takes a repository down in the folder that a database and a bucket have. The error wraps
