@@ -42,7 +42,8 @@ type DB struct {
 	gather gathering
 }
 
-// connections is how many a process opens at most, where the address does not say it.
+// connections is how many a process may have at least, whatever the address says: each lock holds one, and four readers
+// have one each.
 const connections = 8
 
 // Open prepares the database at an address. The first operation connects.

@@ -86,11 +86,14 @@ func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (bool, er
 		}
 		return false, fmt.Errorf("update: %w", err) // the line is not used again
 	}
-	if l.n == 1 && l.slot[0] == 0 { // one process in 256
-		err = d.forget(context.WithoutCancel(ctx))
-	}
+	tidies := l.n == 1 && l.slot[0] == 0 // one process in 256
 	d.giveLine(l)
-	return ok, err
+	if tidies {
+		if err := d.forget(ctx); err != nil { // the next one will
+			d.opts.Debugf("database: %v", err)
+		}
+	}
+	return ok, nil
 }
 
 // apply sends an update. again: an attempt at it was sent before.
