@@ -34,10 +34,7 @@ func NewInit(f *cmdutil.Factory) *cobra.Command {
 		Example: "  mythos init \"$(mktemp -d)\"",
 		Args:    cmdutil.Args(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			dir := "."
-			if len(args) > 0 {
-				dir = args[0]
-			}
+			dir := folder(args)
 			switch shared := p.Store != "" || p.Chunks != ""; {
 			case at != "" && (anew || shared), key != "" && at == "":
 				return clierr.Usagef("--at goes with --server, and without --store and --new-database")
@@ -53,8 +50,7 @@ func NewInit(f *cmdutil.Factory) *cobra.Command {
 			return runInit(f, dir, name, engine.Make)
 		},
 	}
-	c.Flags().StringVar(&name, "name", "", "what the agent is called, for people; the folder's name by default")
-	placeFlags(c, &p)
+	placeFlags(c, &name, &p)
 	c.Flags().BoolVar(&acceptLoss, "accept-loss", false, "take a server that may lose what it has acknowledged, as one with an asynchronous standby")
 	c.Flags().StringVar(&at, "at", "", "the server whose ledger charges and records calls from this folder (at)")
 	c.Flags().StringVar(&key, "server", "", "with --at: the public key that must answer there")
@@ -62,8 +58,17 @@ func NewInit(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(c, initResults)
 }
 
-// placeFlags are the addresses of a repository that many machines share.
-func placeFlags(c *cobra.Command, p *engine.Places) {
+// folder is the one that a command names; the current one otherwise.
+func folder(args []string) string {
+	if len(args) > 0 {
+		return args[0]
+	}
+	return "."
+}
+
+// placeFlags are the agent's name, and the addresses of a repository that many machines share.
+func placeFlags(c *cobra.Command, name *string, p *engine.Places) {
+	c.Flags().StringVar(name, "name", "", "what the agent is called, for people; the folder's name by default")
 	c.Flags().StringVar(&p.Store, "store", "", "the database: postgres://HOST/DATABASE, with the parameters of libpq")
 	c.Flags().StringVar(&p.Chunks, "chunks", "", "the bucket: s3://BUCKET[/PREFIX]; ?region=R&endpoint=URL&path_style=true say where it is")
 }

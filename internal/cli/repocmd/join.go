@@ -20,14 +20,9 @@ func NewJoin(f *cmdutil.Factory) *cobra.Command {
 		Example: "  mythos join --store postgres://db.internal/mythos --chunks s3://artifacts/mythos",
 		Args:    cmdutil.Args(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			dir := "."
-			if len(args) > 0 {
-				dir = args[0]
-			}
-			return runInitShared(f, dir, name, func(root string) error { return engine.Join(c.Context(), root, p) })
+			return runInitShared(f, folder(args), name, func(root string) error { return engine.Join(c.Context(), root, p) })
 		},
 	}
-	placeFlags(c, &p)
-	c.Flags().StringVar(&name, "name", "", "what the agent is called, for people; the folder's name by default")
+	placeFlags(c, &name, &p)
 	return f.Returns(c, initResults)
 }
