@@ -1,4 +1,4 @@
-# Targets for people. CI calls .ci/run and nothing else.
+# Targets for people. CI calls s3 and then .ci/run.
 .PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters release-check network once tutorials
 
 build: ## build ./mythos
