@@ -45,7 +45,7 @@ func expanders() map[string]expander {
 		"DatasetDef":           (*walker).datasetDef,
 		"DatasetRef":           (*walker).datasetRef,
 		"BlobRef":              (*walker).blobRef,
-		KindNode:               (*walker).list,
+		KindNode:               (*walker).node,
 		"EpisodeRef":           (*walker).episode,
 		"Signal":               (*walker).signal,
 		"Capability":           (*walker).capability,

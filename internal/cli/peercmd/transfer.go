@@ -130,7 +130,8 @@ func NewFetch(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use: "fetch PEER CID [--range OFF:LEN] --cap CAP [-o FILE]", Short: "Write a range of a peer's blob, checked by its proof",
 		Long: "Chunks that the range touches move, each with the proof that it stands at its place. Nothing is kept here. The bytes are\n" +
-			"those that are stored: of a compressed or encrypted blob, pull all of it instead.",
+			"those that are stored: of a compressed or encrypted blob, pull all of it instead. So with a tree: one path of it cannot be fetched\n" +
+			"yet, and a pull moves what is missing here.",
 		Example: "  mythos fetch http://127.0.0.1:7480 3f9c... --range 0:100 --cap cap.txt", Args: cmdutil.Args(2, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Peer, o.CID = args[0], args[1]
