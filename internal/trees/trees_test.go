@@ -228,6 +228,7 @@ func TestHostileArchives(t *testing.T) {
 		"long name":         {file(strings.Repeat("n", tree.MaxName+1))},
 		"long target":       {link("a", strings.Repeat("n", tree.MaxTarget+1), tar.TypeSymlink)},
 		"deep":              {file(strings.Repeat("d/", tree.MaxDepth) + "x")},
+		"deep folder":       {{Name: strings.Repeat("d/", tree.MaxDepth), Typeflag: tar.TypeDir}},
 		"root":              {file(".")},
 	} {
 		var raw bytes.Buffer
@@ -250,6 +251,26 @@ func TestHostileArchives(t *testing.T) {
 	}
 }
 
+// TestDeepArchive: as deep as a tree may be goes out and in again.
+func TestDeepArchive(t *testing.T) {
+	var raw, again bytes.Buffer
+	w := tar.NewWriter(&raw)
+	if err := errors.Join(w.WriteHeader(&tar.Header{Name: strings.Repeat("d/", tree.MaxDepth-1) + "x", Typeflag: tar.TypeReg}), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s := newStore()
+	got, err := PutTar(context.Background(), s, &raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteTar(context.Background(), s, got.ID, &again, nil); err != nil {
+		t.Fatal(err)
+	}
+	if back, err := PutTar(context.Background(), newStore(), &again); err != nil || back.ID != got.ID {
+		t.Fatalf("%s, not %s: %v", back.ID, got.ID, err)
+	}
+}
+
 // TestCutArchives cuts an archive off everywhere: no part of it is taken for all.
 func TestCutArchives(t *testing.T) {
 	var raw bytes.Buffer
@@ -262,15 +283,18 @@ func TestCutArchives(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := w.WriteHeader(&tar.Header{Name: "c", Linkname: "a", Typeflag: tar.TypeLink}); err != nil {
-		t.Fatal(err)
+	long := strings.Repeat("long", 40) // these have heads of their own before them
+	for _, h := range []tar.Header{{Name: "c", Linkname: "a", Typeflag: tar.TypeLink}, {Name: "pax" + long, Format: tar.FormatPAX}, {Name: "gnu" + long, Format: tar.FormatGNU}} {
+		if err := w.WriteHeader(&h); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
 	for n := 0; n <= raw.Len(); n += 512 {
 		got, err := PutTar(context.Background(), newStore(), bytes.NewReader(raw.Bytes()[:n]))
-		if whole := n == raw.Len(); (err == nil) != whole || (whole && got.Files != 3) {
+		if whole := n == raw.Len(); (err == nil) != whole || (whole && got.Files != 5) {
 			t.Errorf("%d of %d bytes: %d files, %v", n, raw.Len(), got.Files, err)
 		}
 	}
