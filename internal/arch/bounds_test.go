@@ -25,7 +25,7 @@ var (
 		"dataset":                   6300,
 		"dataset/ingest":            4100,
 		"exec":                      5722,
-		"internal/conform/generate": 3103,
+		"internal/conform/generate": 3034,
 		"internal/peer":             3850,
 		"ledger":                    4000,
 		"model":                     4800,

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/mythos-project/mythos/internal/conform/cite"
 	"github.com/mythos-project/mythos/internal/conform/golden"
 )
 
@@ -78,7 +79,7 @@ func (s *set) write(dir string) error {
 		if err != nil {
 			return err
 		}
-		rule := ruleOf(s.class, c.id, out)
+		rule := cite.Rule(s.class, c.id, out)
 		if rule == "" {
 			return fmt.Errorf("%s is about no rule", c.id)
 		}

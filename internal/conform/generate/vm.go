@@ -34,7 +34,27 @@ func vmVectors(add func(id, text string, more fields)) {
 		add("halted: the "+part+" of a contract is false", ".const five u64 5\n.type Box record { 5 at: any }\n.contract five {\n requires "+expr["requires"]+"\n ensures "+expr["ensures"]+"\n invariant "+expr["invariant"]+
 			"\n}\n.node box Box { 5: 5 }\n"+mainTask(smallBudget)+"make r0, &box\nassert contract:five, r0, r1\nret r0\n", nil)
 	}
+	add("halted with 13: too many events", ".contract yes {\n requires true\n ensures true\n}\n.symbol main () -> any entry @main\n"+mainTask("cpu 10000000, io 0, writes 0")+"main: list r0\nagain: assert contract:yes, r0\njmp @again\n", nil)
 	effectVectors(add)
+	toolVectors(add)
+}
+
+// toolVectors use up what tools say that they used, and what they bring in.
+func toolVectors(add func(id, text string, more fields)) {
+	tool := exec.BuiltinID("vectors.answer")
+	call := issue(alice, alice, &scope.ToolCall{ToolID: tool, MaxCalls: 100}, nil)
+	program := func(budget string, calls int) string {
+		return fmt.Sprintf(".tool answer (any) -> any id #%s\n.const q bytes x\"\"\n", tool) + mainTask(budget) + "require_cap #" + call[0].ID.String() + "\n" +
+			strings.Repeat("effect tool:answer, $q, r1, r2\n", calls) + "ret r2\n"
+	}
+	with := func(tool fields) fields {
+		tool["name"] = "vectors.answer"
+		return fields{"caps": []string{hexOf(call[0].Raw)}, "tools": []fields{tool}}
+	}
+	add("tokens to the last", program("cpu 10000, tokens 10, io 2, writes 0", 2), with(fields{"answer_bytes": 3, "tokens": 5}))
+	add("halted with 2: more tokens than the budget has", program("cpu 10000, tokens 9, io 3, writes 0", 3), with(fields{"answer_bytes": 3, "tokens": 5}))
+	add("halted with 7: no worker left", program("cpu 10000, io 3, writes 0, spawn 1", 2), with(fields{"answer_bytes": 3, "spawns": true}))
+	add("halted with 12: more than 256 MiB brought in", program("cpu 10000000, io 20, writes 0", 17), with(fields{"answer_bytes": 16 << 20}))
 }
 
 func listOf(n int) string {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/quota"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
@@ -118,7 +119,28 @@ type programIn struct {
 	At    int64      `json:"at_us"`
 	Caps  []hexBytes `json:"caps,omitempty"` // roots, by agents that are trusted
 	Blobs []hexBytes `json:"blobs,omitempty"`
+	Tools []toolIn   `json:"tools,omitempty"` // built-in ones, beside those for blobs
 }
+
+// toolIn is a built-in tool, which answers every request in the same way.
+type toolIn struct {
+	Name   string `json:"name"`
+	Size   int    `json:"answer_bytes"` // so many bytes, all zero
+	Tokens uint64 `json:"tokens,omitempty"`
+	Spawns bool   `json:"spawns,omitempty"` // each call is one worker
+}
+
+func (v toolIn) builtin() exec.Builtin {
+	use := func(request []byte) (scope.Use, error) {
+		return scope.Use{Kind: scope.KindToolCall, Tool: exec.BuiltinID(v.Name), Request: request}, nil
+	}
+	return exec.Builtin{Spawns: v.Spawns, Use: use, Run: func(context.Context, exec.Call) (exec.Response, error) {
+		return exec.Response{Body: make([]byte, v.Size), Status: exec.StatusOK, Tokens: v.Tokens}, nil
+	}}
+}
+
+// maxTrace is how long a trace is that stands in an output; of a longer one the hash does.
+const maxTrace = 64 << 10
 
 type programOut struct {
 	Bundle     hexBytes        `json:"bundle"`
@@ -127,7 +149,7 @@ type programOut struct {
 	Result     json.RawMessage `json:"result"` // the untyped view of the encoded result
 	ResultHash object.Hash     `json:"result_hash"`
 	Halt       uint64          `json:"halt,omitempty"`
-	Trace      hexBytes        `json:"trace"`
+	Trace      hexBytes        `json:"trace,omitempty"` // absent when longer than 64 KiB
 	TraceHash  object.Hash     `json:"trace_hash"`
 	Spent      json.RawMessage `json:"spent"` // the JSON view of a Budget
 }
@@ -151,6 +173,9 @@ func programOf(in json.RawMessage) (any, error) {
 	}
 	out := programOut{Bundle: raw, BundleID: res.BundleID, TaskID: res.TaskID, ResultHash: res.ResultHash, Trace: res.Trace,
 		TraceHash: res.TraceHash}
+	if len(out.Trace) > maxTrace {
+		out.Trace = nil
+	}
 	var halt *exec.HaltError
 	if errors.As(res.Halt, &halt) {
 		out.Halt = uint64(halt.Code)
@@ -174,6 +199,9 @@ func (v programIn) executor() (*exec.Executor, []caps.Chain, error) {
 	gate := &exec.Gate{Signer: key, Now: now, Verifier: &caps.Verifier{Trusted: func(object.AgentID, uint8) bool { return true }},
 		Quotas: quota.New(db), Ledger: ledger.Open(db, key, now), Responses: s, Tools: exec.NewTools(db), Runners: map[uint8]exec.Runner{}}
 	exec.AddBlobTools(gate, s)
+	for _, tool := range v.Tools {
+		gate.Builtin(tool.Name, tool.builtin())
+	}
 	for _, b := range v.Blobs {
 		if _, err := s.PutBlob(context.Background(), bytes.NewReader(b), store.PutOptions{}); err != nil {
 			return nil, nil, err

@@ -1,4 +1,5 @@
-package main
+// Package cite says which rule of spec/ a golden vector is about.
+package cite
 
 import (
 	"encoding/json"
@@ -30,7 +31,7 @@ var cites = map[string][]cite{
 	"capabilities": {{"min below", "cap-38"}, {"16 links", "cap-39"}, {"range", "cap-20"}, {"media", "cap-21"}, {"constraints of a child", "cap-37"}, {"re-issue", "cap-41"}, {"constraints", "cap-25"}, {"fresh", "cap-74"}, {"too old", "cap-74"}, {"revo", "cap-73"}, {"blob.read", "cap-8"}, {"blob.write", "cap-9"}, {"blob.pin", "cap-10"},
 		{"blob.delete", "cap-11"}, {"train.run", "cap-13"}, {"eval.run", "cap-14"}, {"deploy.promote", "cap-15"}, {"compute.spawn", "cap-16"}, {"cell.read", "cap-17"}, {"cell.write", "cap-18"}, {"tools.call", "cap-132"}, {"child", "cap-40"}, {"", "cap-47"}},
 	"packets": {{"no signature", "wire-13"}, {"17 signatures", "wire-12"}, {"16 signatures", "wire-12"}, {"hint", "wire-12"}, {"microseconds", "wire-23"}, {"codebook", "wire-32"}, {"encrypted", "wire-14"}, {"", "wire-11"}},
-	"programs": {{"MATCH", "ir-25"}, {"CALL", "ir-18"}, {"LIST of", "ir-24"}, {"JZ", "ir-17"}, {"of a list", "ir-23"}, {"halted with 10", "ir-68"}, {"halted with 11", "ir-69"}, {"halted with 2", "ir-72"}, {"halted with", "ir-67"}, {"of a contract is false", "ir-74"}, {"EFFECT", "ir-43"}, {"BLOB_GET", "ir-30"}, {"constant", "ir-20"}, {"record", "ir-22"}, {"loop exceeds", "ir-67"}, {"loop", "ir-60"}, {"halt", "ir-15"}, {"without RET", "ir-32"}, {"GET", "ir-22"}, {"recursion", "ir-61"}, {"contract", "ir-58"},
+	"programs": {{"MATCH", "ir-25"}, {"CALL", "ir-18"}, {"LIST of", "ir-24"}, {"JZ", "ir-17"}, {"of a list", "ir-23"}, {"halted with 10", "ir-68"}, {"halted with 11", "ir-69"}, {"halted with 12", "ir-70"}, {"halted with 13", "ir-71"}, {"tokens", "ir-67"}, {"halted with 23", "ir-73"}, {"halted with 2", "ir-72"}, {"halted with", "ir-67"}, {"of a contract is false", "ir-74"}, {"EFFECT", "ir-43"}, {"BLOB_GET", "ir-30"}, {"constant", "ir-20"}, {"record", "ir-22"}, {"loop exceeds", "ir-67"}, {"loop", "ir-60"}, {"halt", "ir-15"}, {"without RET", "ir-32"}, {"GET", "ir-22"}, {"recursion", "ir-61"}, {"contract", "ir-58"},
 		{"without the capability", "ir-72"}, {"io budget", "ir-46"}, {"BLOB_PUT", "ir-44"}, {"", "ir-19"}},
 	"queries":    {{"refused", "ds-25"}, {"in [", "ds-34"}, {"status", "ds-36"}, {"has_tool", "ds-38"}, {"label", "ds-31"}, {"signal", "ds-30"}, {"episode", "ds-29"}, {" and ", "ds-28"}, {" or ", "ds-28"}, {"not ", "ds-28"}, {"", "ds-27"}},
 	"splits":     {{"0.0", "ds-48"}, {"", "ds-47"}},
@@ -67,8 +68,8 @@ var fieldRules = map[string]string{"Hash": "field-7", "AgentID": "field-8", "Sig
 	"Signal": "field-29", "RecipeDef": "field-30", "EvalSuiteDef": "field-31", "EvalReport": "field-32", "ModelRef": "field-33", "Attestation": "field-34", "PolicyDef": "field-35", "PolicyThreshold": "field-36",
 	"PromotionRecord": "field-37", "HoldRequest": "field-38", "IndexUpdate": "field-39", "IndexState": "field-39", "ModuleRef": "field-40", "ModuleLimits": "field-41"}
 
-// ruleOf is the rule that a vector is about.
-func ruleOf(class, id string, out json.RawMessage) string {
+// Rule is the number of the rule that a vector of a class is about; empty: nobody has said it.
+func Rule(class, id string, out json.RawMessage) string {
 	var v struct{ Refused string }
 	if json.Unmarshal(out, &v) == nil && v.Refused != "" {
 		name, _, _ := strings.Cut(id, ",")
