@@ -2,11 +2,13 @@ package trees
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -20,17 +22,17 @@ const maxEntries = 10_000_000
 // PutTar stores what a tar archive holds as a tree: files, folders and links with their
 // names, targets and the owner's executable bit. Times, owners and other permissions are
 // not part of a tree. A hard link is the file that it names. What no tree can say is refused: a
-// path out of the archive, one name twice, an archive that is cut off, a path through a file or a link, a device. The error
-// wraps ErrArchive then.
+// path out of the archive, one name twice, an archive that is cut off, a path through a file
+// or a link, a device. The error wraps ErrArchive then.
 func PutTar(ctx context.Context, s *store.Store, r io.Reader) (got Stored, err error) {
 	a := &archive{ctx: ctx, w: newWriter(ctx, s), top: newNode()}
 	defer func() { err = a.w.close(err) }()
 	count := &counter{r: r}
 	in := tar.NewReader(count)
 	for {
-		before := count.n
+		count.begin()
 		h, err := in.Next()
-		if errors.Is(err, io.EOF) && count.n-before >= trailer {
+		if errors.Is(err, io.EOF) && count.zeros >= trailer {
 			break
 		}
 		if errors.Is(err, io.EOF) {
@@ -53,13 +55,25 @@ func PutTar(ctx context.Context, s *store.Store, r io.Reader) (got Stored, err e
 // trailer is how many bytes end an archive. The library takes any end for one.
 const trailer = 1024
 
+// block is the unit of an archive, in bytes.
+const block = 512
+
+// counter counts the zeros that an archive is read to have between two entries.
 type counter struct {
-	r io.Reader
-	n int64
+	r     io.Reader
+	n     int64 // bytes read
+	from  int64 // where the next entry, or the end, must begin
+	zeros int64 // bytes from there on, or less than 0 when one of them is not zero
 }
+
+func (c *counter) begin() { c.from, c.zeros = (c.n+block-1)/block*block, 0 }
 
 func (c *counter) Read(b []byte) (int, error) {
 	n, err := c.r.Read(b)
+	fresh := b[min(int64(n), max(0, c.from-c.n)):n]
+	if c.zeros += int64(len(fresh)); bytes.ContainsFunc(fresh, func(r rune) bool { return r != 0 }) {
+		c.zeros = math.MinInt64 / 2
+	}
 	c.n += int64(n)
 	return n, err
 }
@@ -101,11 +115,13 @@ func split(name string) ([]string, error) {
 		}
 		names = append(names, part)
 	}
-	if len(names) >= tree.MaxDepth {
-		return nil, refuse("more than %d folders inside one another", tree.MaxDepth)
+	if len(names) > tree.MaxDepth {
+		return nil, tooDeep()
 	}
 	return names, nil
 }
+
+func tooDeep() error { return refuse("more than %d folders inside one another", tree.MaxDepth) }
 
 func (a *archive) add(h *tar.Header, r io.Reader) error {
 	if err := a.ctx.Err(); err != nil {
@@ -149,6 +165,9 @@ func (a *archive) add(h *tar.Header, r io.Reader) error {
 }
 
 func (a *archive) folder(names []string) error {
+	if len(names) == tree.MaxDepth { // the root counts, too
+		return tooDeep()
+	}
 	d, err := a.top.reach(names)
 	if err != nil {
 		return err
