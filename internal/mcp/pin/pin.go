@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"unicode"
 
 	"github.com/mythos-project/mythos/exec"
@@ -39,9 +38,6 @@ type Server struct {
 	Name  string
 	Tools Tools
 	Texts Texts
-
-	mu    sync.Mutex
-	known map[string]object.Hash // by the tool's name at the server; nil: not read yet
 }
 
 // ToolName is what a tool of a server is called here: the server's name, a dot, and the tool's,
@@ -131,29 +127,16 @@ func equal(a, b exec.ModuleRef) (bool, error) {
 
 // Pinned reports which tools are registered with just these definitions.
 func (s *Server) Pinned(ctx context.Context, list []mcptool.Definition) ([]bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	same := make([]bool, len(list))
-	for range 2 { // what is not found may have been registered since
-		all := s.known != nil
-		for i, d := range list {
-			h, ok := s.known[d.Name]
-			same[i] = ok && h == d.Hash()
-			all = all && same[i]
+	for i, d := range list {
+		t, err := s.Find(ctx, d.Name)
+		if errors.Is(err, exec.ErrNoTool) {
+			continue
 		}
-		if all {
-			break
-		}
-		registered, err := s.Registered(ctx)
 		if err != nil {
 			return nil, err
 		}
-		s.known = make(map[string]object.Hash, len(registered))
-		for _, t := range registered {
-			if t.Module.Definition != nil {
-				s.known[t.Module.Tool] = *t.Module.Definition
-			}
-		}
+		same[i] = t.Module.Definition != nil && *t.Module.Definition == d.Hash()
 	}
 	return same, nil
 }
