@@ -22,11 +22,7 @@ const listTime = 5 * time.Second
 func (r *Runner) List(ctx context.Context, call exec.Call) ([]Definition, error) {
 	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
 	defer cancel()
-	call.Request, call.Module.Definition = nil, nil
-	if err := r.Prepare(ctx, call); err != nil {
-		return nil, err
-	}
-	x, err := r.exchange(ctx, call, &output.Tail{})
+	x, err := r.listing(ctx, &call)
 	if err != nil {
 		return nil, err
 	}
@@ -51,16 +47,21 @@ func (r *Runner) List(ctx context.Context, call exec.Call) ([]Definition, error)
 	return nil, fmt.Errorf("mcp server: its list of tools: %w", err)
 }
 
+// listing prepares a call whose server is asked for its tools and nothing else.
+func (r *Runner) listing(ctx context.Context, call *exec.Call) (*exchange, error) {
+	call.Request, call.Module.Definition = nil, nil
+	if err := r.Prepare(ctx, *call); err != nil {
+		return nil, err
+	}
+	return r.exchange(ctx, *call, &output.Tail{})
+}
+
 // ListAll asks a call's server, which it starts for that alone, for the tools that it has for a
 // client that can do everything. Errors are those of List.
 func (r *Runner) ListAll(ctx context.Context, call exec.Call) ([]Definition, error) {
 	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
 	defer cancel()
-	call.Request, call.Module.Definition = nil, nil
-	if err := r.Prepare(ctx, call); err != nil {
-		return nil, err
-	}
-	x, err := r.exchange(ctx, call, &output.Tail{})
+	x, err := r.listing(ctx, &call)
 	if err != nil {
 		return nil, err
 	}

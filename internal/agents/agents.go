@@ -1,8 +1,8 @@
 // Package agents makes the agents whose calls this repository's executor makes: programs such
 // as coding assistants, which hold no key themselves. Each has a key that is kept here, and a
-// chain of capabilities from the owner through it to the executor, both links issued by the owner. What the executor does for an
-// agent, it does under such a chain alone, so that the limits of the agent count, and
-// everybody sees for whom it was done.
+// chain of capabilities from the owner through it to the executor, both links issued by the
+// owner. What the executor does for an agent, it does under such a chain alone, so that the
+// limits of the agent count, and everybody sees for whom it was done.
 package agents
 
 import (
@@ -68,7 +68,7 @@ func Add(ctx context.Context, n *repo.Repo, s Spec) (Added, error) {
 	return Added{key.Agent(), made, leaf, len(tools)}, nil
 }
 
-// matching are the ids of the tools that names and patterns stand for now, ascending.
+// matching are the ids, ascending, of the registered tools that names and patterns match.
 func matching(ctx context.Context, n *repo.Repo, names []string) ([]object.Hash, error) {
 	var ids []object.Hash
 	for _, name := range names {

@@ -28,13 +28,24 @@ func (e *ServerError) Unwrap() error { return e.Err }
 // ListMCP asks the server of a registration for its tools. It starts a server that is a
 // program. An error is a *ServerError.
 func (to *Toolbox) ListMCP(ctx context.Context, m exec.ModuleRef, timeout time.Duration) ([]mcptool.Definition, error) {
-	limits := exec.DefaultLimits()
-	limits.Timeout = cmp.Or(timeout, listTime)
-	tools, err := to.MCP.List(ctx, exec.Call{Name: m.Tool, Module: m, Limits: limits})
+	tools, err := to.MCP.List(ctx, listing(m, timeout))
 	if err != nil {
 		return nil, &ServerError{err}
 	}
 	return tools, nil
+}
+
+// ListServer asks a server, which it starts for that alone, for the tools that it has for a
+// client that can do everything. name is what the server is called here.
+func (to *Toolbox) ListServer(ctx context.Context, name string, m exec.ModuleRef, timeout time.Duration) ([]mcptool.Definition, error) {
+	m.Tool = name // it is not asked for
+	return to.MCP.ListAll(ctx, listing(m, timeout))
+}
+
+func listing(m exec.ModuleRef, timeout time.Duration) exec.Call {
+	limits := exec.DefaultLimits()
+	limits.Timeout = cmp.Or(timeout, listTime)
+	return exec.Call{Name: m.Tool, Module: m, Limits: limits}
 }
 
 // ServerModule is how an MCP server is started or reached; it names no tool.

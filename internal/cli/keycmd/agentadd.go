@@ -31,7 +31,7 @@ func newAgentAdd(f *cmdutil.Factory) *cobra.Command {
 			"that is kept here, and two capabilities: one from you to it, and one from it to the executor, both for the tools that the patterns\n" +
 			"match now. Tools that come later are not among them; run it again for those. --calls counts over all tools. Who may start a process\n" +
 			"under your account may also say that it is the agent: the name is not proven, only limited.",
-		Example: "  mythos agent add claude --tools 'fs.*,gh.get_*' --calls 200 --ttl 8h", Args: cmdutil.Args(1, 1),
+		Example: "  mythos agent add scout --tools 'fs.*,gh.get_*' --calls 200 --ttl 8h", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name, o.Spec.Calls, o.Spec.TTL = args[0], scope.NoLimit32, time.Hour
 			if c.Flags().Changed("calls") {
@@ -140,7 +140,7 @@ func newAgentDisable(f *cmdutil.Factory) *cobra.Command {
 		Use: "disable NAME", Short: "Take back all that an agent may do; `agent add` gives it anew",
 		Long: "The capabilities that the agent holds or handed on are revoked. Its key stays, and so does its name in the history. To end an\n" +
 			"agent for good, and the trust in its key: mythos agent revoke.",
-		Example: "  mythos agent disable claude", Args: cmdutil.Args(1, 1),
+		Example: "  mythos agent disable scout", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runAgentDisable(c.Context(), f, args[0]) },
 	}
 }

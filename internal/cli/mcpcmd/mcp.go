@@ -49,13 +49,7 @@ func sessionOf(ctx context.Context, n *repo.Repo, agent string) (*session.Sessio
 
 // listed asks a server for its tools.
 func listed(ctx context.Context, n *repo.Repo, name string, m exec.ModuleRef, timeout time.Duration) ([]mcptool.Definition, error) {
-	limits := exec.DefaultLimits()
-	limits.Timeout = time.Minute
-	if timeout > 0 {
-		limits.Timeout = timeout
-	}
-	m.Tool = name // it is not asked for
-	tools, err := n.Toolbox.MCP.ListAll(ctx, exec.Call{Name: name, Module: m, Limits: limits})
+	tools, err := n.Toolbox.ListServer(ctx, name, m, timeout)
 	switch {
 	case errors.Is(err, exec.ErrPinned):
 		return nil, clierr.New(clierr.Invalid, "%w", err).On(name).With("if the new one is right: mythos tool approve " + name)

@@ -37,7 +37,7 @@ func newWrap(f *cmdutil.Factory) *cobra.Command {
 			"within the last 15 minutes. Two equal calls that are both waited for are two. Tools that are not registered, or that the\n" +
 			"server describes otherwise, are left out of its list and refused.\n" +
 			"With a command, a server that is not registered yet is registered at its first start, unless --strict is given.",
-		Example: "  mythos mcp wrap fs --agent claude",
+		Example: "  mythos mcp wrap fs --agent scout",
 		Args:    func(c *cobra.Command, args []string) error { return nameAndCommand(c, args) },
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name = args[0]

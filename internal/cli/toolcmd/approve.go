@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -133,11 +132,7 @@ func compared(ctx context.Context, n *repo.Repo, s *pin.Server) (module exec.Mod
 	if module, err = pin.Repin(module); err != nil {
 		return module, nil, hash, clierr.New(clierr.NotFound, "server %s: %w", s.Name, err).On(s.Name)
 	}
-	limits := exec.DefaultLimits()
-	limits.Timeout = time.Minute
-	asked := module
-	asked.Tool = s.Name
-	tools, err := n.Toolbox.MCP.ListAll(ctx, exec.Call{Name: s.Name, Module: asked, Limits: limits})
+	tools, err := n.Toolbox.ListServer(ctx, s.Name, module, 0)
 	if err != nil {
 		return module, nil, hash, clierr.New(clierr.Tool, "server %s: %w", s.Name, err).On(s.Name)
 	}

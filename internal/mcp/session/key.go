@@ -11,8 +11,8 @@ import (
 
 // Members of a request's _meta that say which call it is.
 const (
-	metaKey    = "mythos/idempotencyKey"
-	metaClaude = "claudecode/toolUseId"
+	metaKey     = "mythos/idempotencyKey"
+	metaToolUse = "claudecode/toolUseId"
 )
 
 // maxKey is how long a key of a client may be, in bytes.
@@ -32,7 +32,7 @@ type key struct {
 // keyFor finds the key of a call: the first of what the client sends, what the tool's policy
 // names, a call whose client went away, a fresh one. Each begins with the agent's name.
 func (s *Session) keyFor(ctx context.Context, c Call) (key, error) {
-	for _, source := range []struct{ member, letter string }{{metaKey, "k"}, {metaClaude, "t"}} {
+	for _, source := range []struct{ member, letter string }{{metaKey, "k"}, {metaToolUse, "t"}} {
 		raw := c.Meta.Get(source.member)
 		if raw == nil {
 			continue
