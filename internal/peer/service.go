@@ -116,8 +116,5 @@ func (c *Client) Post(ctx context.Context, path string, chain caps.Chain, body [
 	return c.signed(ctx, http.MethodPost, path, chain, body, nil)
 }
 
-// Lost reports whether a connection failed, and not the peer or its answer.
-func Lost(err error) bool { return lost(context.Background(), err) }
-
 // Unsent reports whether a connection was never made.
 func Unsent(err error) bool { return unsent(err) }

@@ -9,7 +9,6 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/gateway/wire"
-	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -163,11 +162,12 @@ func (l *Ledger) Renew(ctx context.Context, d ledger.Decision, p ledger.Policy) 
 	return a.Verdict == wire.Recorded, nil
 }
 
-// unanswered is the error of a register that may be there or not: nothing is run. Where it
-// may be there, the key is freed again, now or the next time that the ledger is asked.
-func (l *Ledger) unanswered(ctx context.Context, d ledger.Decision, fence uint64, chain caps.Chain, q wire.Ask, why error) error {
+// unanswered is the error of a register that may be there or not, or is not proven: nothing
+// is run. Where it may be there, the key is freed again, now or the next time that the ledger
+// is asked. The answer is nil where there was none.
+func (l *Ledger) unanswered(ctx context.Context, d ledger.Decision, fence uint64, chain caps.Chain, q wire.Ask, a *wire.Answer, why error) error {
 	var lost *UnreachableError
-	sent := ctx.Err() != nil || errors.As(why, &lost) && !lost.Unsent || peer.Lost(why)
+	sent := a != nil && a.Verdict == wire.Invoke || ctx.Err() != nil || errors.As(why, &lost) && !lost.Unsent
 	if !sent {
 		return why
 	}

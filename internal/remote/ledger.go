@@ -146,7 +146,7 @@ func (l *Ledger) RegisterThere(ctx context.Context, e exec.Effect, chains []caps
 		q.Register = raw
 		a, err := l.ask(ctx, d.IdemID, chains[0], q, ledger.EntryRegister, raw)
 		if err != nil {
-			return d, nil, l.unanswered(ctx, d, fence, chains[0], q, err)
+			return d, nil, l.unanswered(ctx, d, fence, chains[0], q, a, err)
 		}
 		switch a.Verdict {
 		case wire.Sign:

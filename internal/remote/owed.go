@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/gateway/wire"
+	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store/kv"
@@ -69,7 +71,7 @@ func (l *Ledger) keep(ctx context.Context, o owed, chain caps.Chain) (err error)
 }
 
 // deliver tells the ledger what it is owed. What it answers to, with whatever verdict, is
-// owed no more.
+// owed no more, and neither is what it will never take: that would bar every later call.
 func (l *Ledger) deliver(ctx context.Context) error {
 	var keys []string
 	var list []owed
@@ -91,10 +93,13 @@ func (l *Ledger) deliver(ctx context.Context) error {
 			}
 		}
 		a, err := l.tell(ctx, o, chain, persistence{most: l.Patience})
-		if err != nil {
+		var never *peer.StatusError
+		switch {
+		case errors.As(err, &never) && never.Status == http.StatusBadRequest:
+			l.Notef("the ledger does not take what was delivered late, which is kept in this folder only: %s", never.Message)
+		case err != nil:
 			return fmt.Errorf("deliver what happened before: %w", err)
-		}
-		if a.Verdict == wire.Refused && a.Refusal != nil && a.Refusal.Reason != wire.NotRegistered {
+		case a.Verdict == wire.Refused && a.Refusal != nil && a.Refusal.Reason != wire.NotRegistered:
 			l.Notef("the ledger says of what was delivered late: %s", a.Refusal.Message)
 		}
 		if _, err := l.KV.Update(ctx, nil, map[string][]byte{keys[i]: nil}); err != nil {
@@ -104,11 +109,13 @@ func (l *Ledger) deliver(ctx context.Context) error {
 	return nil
 }
 
-// tell sends what is owed.
+// tell sends what is owed. A register that is denied, as its capability has expired or was
+// revoked, may be there all the same: what releases it needs no capability.
 func (l *Ledger) tell(ctx context.Context, o owed, chain caps.Chain, p persistence) (*wire.Answer, error) {
 	if o.Register != nil {
 		a, err := l.answered(ctx, strings.TrimSuffix(o.Path, "/end")+"/register", chain, o.Register, p)
-		if err != nil || a.Verdict != wire.Invoke {
+		denied := errors.Is(err, caps.ErrDenied) || err == nil && a.Verdict == wire.Refused && a.Refusal != nil && a.Refusal.Reason == wire.Denied
+		if !denied && (err != nil || a.Verdict != wire.Invoke) {
 			return a, err
 		}
 	}
