@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"strconv"
 	"strings"
@@ -194,9 +195,6 @@ func recorded(t *testing.T, far *repo.Repo, c, other *caller, key, receipt strin
 // TestDeadLine: the line is cut and stays dead. The call does not say that it is done; what
 // happened is delivered when the line carries again, what did not happen leaves the key free.
 func TestDeadLine(t *testing.T) {
-	if os.Getenv("MYTHOS_TEST_CUT_EVERY") == "" {
-		t.Skip("it takes a while: make line")
-	}
 	far := repository(t, "far")
 	n := newLine(t, serve(t, far))
 	o := remote.Options{Patience: 50 * time.Millisecond, Insistence: 50 * time.Millisecond}
@@ -245,10 +243,13 @@ func where(t *testing.T, far *repo.Repo, c *caller, key string) ledger.Status {
 	return s.At(far.Now())
 }
 
-// twice sends each request two times at once, and answers with what comes second.
-type twice struct{ next http.RoundTripper }
+// twice sends each request two times at once.
+type twice struct {
+	next  http.RoundTripper
+	taken atomic.Int64 // of the copies
+}
 
-func (d twice) RoundTrip(r *http.Request) (*http.Response, error) {
+func (d *twice) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body == nil || !strings.Contains(r.URL.Path, "/effects/") {
 		return d.next.RoundTrip(r)
 	}
@@ -256,25 +257,36 @@ func (d twice) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	first := make(chan struct{})
-	go func() {
-		defer close(first)
-		q := r.Clone(context.WithoutCancel(r.Context()))
+	copied := make(chan error, 1)
+	signed := &httptrace.ClientTrace{WroteHeaders: sync.OnceFunc(func() { // before that there is no signature to copy
+		q := r.Clone(context.Background())
 		q.Body = io.NopCloser(bytes.NewReader(body))
-		if res, err := d.next.RoundTrip(q); err == nil {
-			res.Body.Close()
-		}
-	}()
-	<-first
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return d.next.RoundTrip(r)
+		go func() {
+			res, err := d.next.RoundTrip(q)
+			if err == nil {
+				if res.StatusCode == http.StatusOK {
+					d.taken.Add(1)
+				}
+				err = res.Body.Close()
+			}
+			copied <- err
+		}()
+	})}
+	q := r.WithContext(httptrace.WithClientTrace(r.Context(), signed))
+	q.Body = io.NopCloser(bytes.NewReader(body))
+	res, err := d.next.RoundTrip(q)
+	if err != nil {
+		return nil, err
+	}
+	return res, <-copied
 }
 
 // TestTwice: requests that come twice have one effect.
 func TestTwice(t *testing.T) {
 	far := repository(t, "far")
 	url := serve(t, far)
-	double := &peer.Client{URL: "http://" + url, HTTP: &http.Client{Transport: twice{http.DefaultTransport}}}
+	copies := &twice{next: http.DefaultTransport}
+	double := &peer.Client{URL: "http://" + url, HTTP: &http.Client{Transport: copies}}
 	c, other := from(t, far, url, remote.Options{Client: double}, time.Minute), from(t, far, url, remote.Options{}, time.Minute)
 	for i := range 5 {
 		key := fmt.Sprint("twice ", i)
@@ -287,6 +299,9 @@ func TestTwice(t *testing.T) {
 	used, err := far.Quotas.Used(t.Context(), c.chain[0].ID)
 	if err != nil || used["calls"] != 5 {
 		t.Errorf("charged %v, %v", used, err)
+	}
+	if n := copies.taken.Load(); n != 2*5 {
+		t.Errorf("%d copies were taken", n)
 	}
 }
 
