@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -15,7 +14,6 @@ import (
 	"github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
-	"github.com/mythos-project/mythos/ledger/intoto"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -45,14 +43,7 @@ func newReceiptVerify(f *cmdutil.Factory) *cobra.Command {
 }
 
 // finding is what was found intact, and who is to be trusted for it.
-type finding struct {
-	raw     []byte // the canonical receipt
-	receipt *ledger.Receipt
-	id      object.Hash
-	signers []signer
-	log     *ledger.Checkpoint // of the evidence
-	note    []byte             // that checkpoint, signed
-}
+type finding struct{ *evidence.Finding }
 
 // demands are what is asked of each receipt, besides that it is intact.
 type demands struct {
@@ -86,10 +77,11 @@ func runReceiptVerify(ctx context.Context, f *cmdutil.Factory, name string, o *r
 		}
 		return d.many(ctx, f, name, lines)
 	}
-	v, err := openFinding(data, d.keys)
+	found, err := evidence.Find(data, d.keys.Agents...)
 	if err != nil {
 		return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
 	}
+	v := finding{found}
 	if o.Proof != "" {
 		if err := v.proved(f, o.Proof, d.keys); err != nil {
 			return err
@@ -102,7 +94,7 @@ func runReceiptVerify(ctx context.Context, f *cmdutil.Factory, name string, o *r
 }
 
 // met checks what is asked of a receipt that is intact.
-func (d *demands) met(ctx context.Context, f *cmdutil.Factory, v *finding) error {
+func (d *demands) met(ctx context.Context, f *cmdutil.Factory, v finding) error {
 	if d.checkpoint != nil {
 		if err := v.included(ctx, f, d); err != nil {
 			return err
@@ -112,35 +104,23 @@ func (d *demands) met(ctx context.Context, f *cmdutil.Factory, v *finding) error
 }
 
 // judged gives the two verdicts of a receipt that is intact.
-func (v *finding) judged(ctx context.Context, f *cmdutil.Factory, keys *cmdutil.Keys) (verdict, error) {
-	out := verdict{Intact: true, Receipt: &v.id, Status: v.receipt.Status, Signers: v.signers}
-	if v.log != nil {
-		out.LogSize = &v.log.Size
-	}
-	for i := range v.signers {
-		s := &v.signers[i]
-		s.Key, s.Trusted = s.agent.KeyHex(), keys.Trusts(s.agent)
-		if s.Trusted {
-			continue
+func (v finding) judged(ctx context.Context, f *cmdutil.Factory, keys *cmdutil.Keys) (evidence.Verdict, error) {
+	return v.Judge(func(a object.AgentID) (bool, string, error) {
+		if keys.Trusts(a) {
+			return true, "", nil
 		}
-		var err error
-		if s.Trusted, s.Under, err = v.counted(ctx, f, s.agent); err != nil {
-			return out, err
-		}
-	}
-	out.Trusted = !slices.ContainsFunc(v.signers, func(s signer) bool { return !s.Trusted })
-	out.OK = out.Trusted
-	return out, nil
+		return v.counted(ctx, f, a)
+	})
 }
 
 // report prints the two verdicts; the second one decides.
-func (v *finding) report(ctx context.Context, f *cmdutil.Factory, keys *cmdutil.Keys) error {
+func (v finding) report(ctx context.Context, f *cmdutil.Factory, keys *cmdutil.Keys) error {
 	out, err := v.judged(ctx, f, keys)
 	if err != nil {
 		return err
 	}
 	if err := f.Emit(out, func() {
-		out.print(f, receiptWords(ctx, f.Opened(), v.receipt))
+		printVerdict(f, out, receiptWords(ctx, f.Opened(), v.Receipt))
 	}); err != nil || out.OK {
 		return err
 	}
@@ -148,15 +128,15 @@ func (v *finding) report(ctx context.Context, f *cmdutil.Factory, keys *cmdutil.
 }
 
 // untrusted is the error of a receipt that is intact, and of whose signers one is not trusted.
-func (v *finding) untrusted() error {
-	s := v.signers[slices.IndexFunc(v.signers, func(s signer) bool { return !s.Trusted })]
-	return clierr.New(clierr.Refused, "receipt %s is intact, but nobody here trusts its %s %s", v.id.Short(), s.What, s.agent).
-		On(v.id.String()).With("if you trust that key: --trust " + s.Key)
+func (v finding) untrusted() error {
+	s := v.Signers[slices.IndexFunc(v.Signers, func(s evidence.Signer) bool { return !s.Trusted })]
+	return clierr.New(clierr.Refused, "receipt %s is intact, but nobody here trusts its %s %s", v.ID.Short(), s.What, s.Agent).
+		On(v.ID.String()).With("if you trust that key: --trust " + s.Key)
 }
 
 // counted tells whether the repository that we are in, if any, trusted an agent when the
 // receipt was signed, and under what.
-func (v *finding) counted(ctx context.Context, f *cmdutil.Factory, agent object.AgentID) (bool, string, error) {
+func (v finding) counted(ctx context.Context, f *cmdutil.Factory, agent object.AgentID) (bool, string, error) {
 	if _, err := repo.Find(f.Repo); err != nil {
 		return false, "", nil
 	}
@@ -164,11 +144,11 @@ func (v *finding) counted(ctx context.Context, f *cmdutil.Factory, agent object.
 	if err != nil {
 		return false, "", err
 	}
-	counted, under := n.Judge.SignedUnder(ctx, agent, v.id, v.receipt)
+	counted, under := n.Judge.SignedUnder(ctx, agent, v.ID, v.Receipt)
 	return counted, under, nil
 }
 
-func (v verdict) print(f *cmdutil.Factory, says []cmdutil.Word) {
+func printVerdict(f *cmdutil.Factory, v evidence.Verdict, says []cmdutil.Word) {
 	f.IO.Printf("intact: receipt %s, status %d\n", f.IO.Hash(v.Receipt.String()), v.Status)
 	f.Words(says)
 	for _, s := range v.Signers {
@@ -179,7 +159,7 @@ func (v verdict) print(f *cmdutil.Factory, says []cmdutil.Word) {
 		if s.Under != "" {
 			word += ", " + s.Under
 		}
-		f.IO.Wrap("", f.IO.Hashes(fmt.Sprintf("%s: %s %s", word, s.What, s.agent)))
+		f.IO.Wrap("", f.IO.Hashes(fmt.Sprintf("%s: %s %s", word, s.What, s.Agent)))
 	}
 	if v.OK {
 		f.IO.Printf("ok\n")
@@ -208,99 +188,54 @@ func presented(ctx context.Context, f *cmdutil.Factory, name string) (data []byt
 	return data, in, done, err
 }
 
-func openFinding(data []byte, keys *cmdutil.Keys) (*finding, error) {
-	if r, id, err := ledger.OpenReceipt(data); err == nil {
-		return &finding{raw: data, receipt: r, id: id, signers: []signer{{What: "signer", agent: r.Signer}}}, nil
-	}
-	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
-		return openEvidence(data)
-	}
-	return openEnvelope(data, keys)
-}
-
-// openEnvelope opens an in-toto statement in its envelope, with the evidence inside.
-func openEnvelope(data []byte, keys *cmdutil.Keys) (*finding, error) {
-	var envelope intoto.Envelope
-	var s intoto.Statement
-	if err := json.Unmarshal(data, &envelope); err != nil {
-		return nil, fmt.Errorf("%w: %w", intoto.ErrEnvelope, err)
-	}
-	if err := json.Unmarshal(envelope.Payload, &s); err != nil {
-		return nil, fmt.Errorf("%w: %w", intoto.ErrEnvelope, err)
-	}
-	v, err := openEvidence(s.Predicate.Evidence)
-	if err != nil {
-		return nil, err
-	}
-	_, by, err := intoto.Open(data, append([]object.AgentID{v.log.Signer, v.receipt.Signer}, keys.Agents...)...)
-	v.signers = append(v.signers, signer{What: "envelope", agent: by})
-	return v, err
-}
-
-func openEvidence(data []byte) (*finding, error) {
-	return findingOf(evidence.Open(data))
-}
-
-// findingOf is evidence that is intact; trust is judged later.
-func findingOf(ev *ledger.Evidence, err error) (*finding, error) {
-	if err != nil {
-		return nil, err
-	}
-	return &finding{raw: ev.Raw, receipt: ev.Receipt, id: ev.ReceiptID, log: &ev.Log, note: ev.Note,
-		signers: []signer{{What: "signer", agent: ev.Receipt.Signer}, {What: "log", agent: ev.Log.Signer}}}, nil
-}
-
 // known are the agents whose checkpoints can be opened.
-func (v *finding) known(keys *cmdutil.Keys) []object.AgentID {
-	agents := append([]object.AgentID{v.receipt.Signer}, keys.Agents...)
-	if v.log != nil {
-		agents = append(agents, v.log.Signer)
+func (v finding) known(keys *cmdutil.Keys) []object.AgentID {
+	agents := append([]object.AgentID{v.Receipt.Signer}, keys.Agents...)
+	if v.Log != nil {
+		agents = append(agents, v.Log.Signer)
 	}
 	return agents
 }
 
 // proved checks a tlog-proof of the receipt.
-func (v *finding) proved(f *cmdutil.Factory, name string, keys *cmdutil.Keys) error {
+func (v finding) proved(f *cmdutil.Factory, name string, keys *cmdutil.Keys) error {
 	text, err := f.ReadText(name)
 	if err != nil {
 		return err
 	}
-	c, err := ledger.CheckProofText(text, ledger.EntryReceipt, v.raw, v.known(keys)...)
+	c, err := ledger.CheckProofText(text, ledger.EntryReceipt, v.Raw, v.known(keys)...)
 	if err != nil {
 		return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
 	}
 	_, note, _ := bytes.Cut(text, []byte("\n\n"))
-	v.log, v.note, v.signers = &c, note, append(v.signers, signer{What: "log", agent: c.Signer})
+	v.Under(c, note)
 	return nil
 }
 
 // included checks that the receipt is in the log of a checkpoint that was kept
 // elsewhere.
-func (v *finding) included(ctx context.Context, f *cmdutil.Factory, d *demands) error {
+func (v finding) included(ctx context.Context, f *cmdutil.Factory, d *demands) error {
 	name, text := d.name, d.checkpoint
 	c, err := ledger.OpenCheckpoint(text, v.known(d.keys)...)
 	if err != nil {
 		return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
 	}
 	switch {
-	case v.log == nil || v.log.Size != c.Size && c.Origin == v.log.Origin:
+	case v.Log == nil || v.Log.Size != c.Size && c.Origin == v.Log.Origin:
 		if err := v.includedHere(ctx, f, c); err != nil {
 			return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name).
-				With("where the ledger is: mythos receipt export " + v.id.String() + " --checkpoint " + name)
+				With("where the ledger is: mythos receipt export " + v.ID.String() + " --checkpoint " + name)
 		}
-	case *v.log != c:
-		return clierr.New(clierr.Invalid, "%s: %w: it is not that of the evidence (%s, %d entries)", name, ledger.ErrCheckpoint, v.log.Origin, v.log.Size).On(name)
+	case *v.Log != c:
+		return clierr.New(clierr.Invalid, "%s: %w: it is not that of the evidence (%s, %d entries)", name, ledger.ErrCheckpoint, v.Log.Origin, v.Log.Size).On(name)
 	}
-	v.log, v.note = &c, text
-	if !slices.ContainsFunc(v.signers, func(s signer) bool { return s.What == "log" && s.agent.Same(c.Signer) }) {
-		v.signers = append(v.signers, signer{What: "log", agent: c.Signer})
-	}
+	v.Under(c, text)
 	return nil
 }
 
 // includedHere proves the receipt's place under a checkpoint from the ledger of the
 // repository that we are in.
-func (v *finding) includedHere(ctx context.Context, f *cmdutil.Factory, c ledger.Checkpoint) error {
+func (v finding) includedHere(ctx context.Context, f *cmdutil.Factory, c ledger.Checkpoint) error {
 	if _, err := repo.Find(f.Repo); err != nil {
 		return fmt.Errorf("%w: nothing here proves the receipt under a checkpoint of %d entries", ledger.ErrCheckpoint, c.Size)
 	}
@@ -308,7 +243,7 @@ func (v *finding) includedHere(ctx context.Context, f *cmdutil.Factory, c ledger
 	if err != nil {
 		return err
 	}
-	seq, err := n.Ledger.ReceiptSeq(ctx, v.id)
+	seq, err := n.Ledger.ReceiptSeq(ctx, v.ID)
 	if err != nil {
 		return err
 	}
@@ -316,19 +251,19 @@ func (v *finding) includedHere(ctx context.Context, f *cmdutil.Factory, c ledger
 	if err != nil {
 		return err
 	}
-	return ledger.CheckInclusion(c, seq, ledger.EntryReceipt, v.raw, proof)
+	return ledger.CheckInclusion(c, seq, ledger.EntryReceipt, v.Raw, proof)
 }
 
 // witnessed checks the cosignatures on the checkpoint.
-func (v *finding) witnessed(witnesses []object.AgentID) error {
+func (v finding) witnessed(witnesses []object.AgentID) error {
 	if len(witnesses) == 0 {
 		return nil
 	}
-	if v.log == nil {
+	if v.Log == nil {
 		return clierr.Usagef("--witness needs evidence or --checkpoint: a receipt alone has no checkpoint")
 	}
-	if err := cosignedBy(v.note, v.log.Signer, witnesses); err != nil {
-		return clierr.New(clierr.Invalid, "%w", err).On(v.id.String())
+	if err := cosignedBy(v.Note, v.Log.Signer, witnesses); err != nil {
+		return clierr.New(clierr.Invalid, "%w", err).On(v.ID.String())
 	}
 	return nil
 }

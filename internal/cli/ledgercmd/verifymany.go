@@ -2,7 +2,6 @@ package ledgercmd
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 
@@ -26,8 +25,9 @@ func (d *demands) many(ctx context.Context, f *cmdutil.Factory, name string, lin
 			if broken == nil {
 				broken = fmt.Errorf("line %d: %w", n, err)
 			}
-			out := verdict{Line: n, Receipt: id, Signers: []signer{}, Error: err.Error()}
-			return f.Emit(out, func() { out.printBroken(f) })
+			out := evidence.Broken(id, err)
+			out.Line = n
+			return f.Emit(out, func() { printBroken(f, out) })
 		}
 		if err != nil {
 			return err
@@ -60,31 +60,23 @@ func (d *demands) many(ctx context.Context, f *cmdutil.Factory, name string, lin
 }
 
 // line opens a line, and checks what is asked of it. id is what the line says, if it says it.
-func (d *demands) line(ctx context.Context, f *cmdutil.Factory, line []byte, wrong error) (v *finding, id *object.Hash, err error) {
+func (d *demands) line(ctx context.Context, f *cmdutil.Factory, line []byte, wrong error) (v finding, id *object.Hash, err error) {
 	if wrong != nil {
-		return nil, nil, wrong
+		return v, nil, wrong
 	}
-	if l, lerr := evidence.ParseLine(line); lerr == nil {
-		id = &l.ReceiptID
-		v, err = findingOf(l.Open())
-	} else if v, err = openEnvelope(line, d.keys); err != nil {
-		return nil, nil, lineError(line, lerr, err)
-	} else {
-		id = &v.id
-	}
-	if err == nil {
+	if v.Finding, id, err = evidence.FindLine(line, d.keys.Agents...); err == nil {
 		err = d.met(ctx, f, v)
 	}
 	return v, id, err
 }
 
-func (t *tally) add(v *finding, out verdict) {
+func (t *tally) add(v finding, out evidence.Verdict) {
 	if out.OK {
 		t.Good++
 	} else {
 		t.Distrust++
 	}
-	at := v.receipt.TimeObserved
+	at := v.Receipt.TimeObserved
 	if t.First == nil || at < *t.First {
 		t.First = &at
 	}
@@ -94,21 +86,21 @@ func (t *tally) add(v *finding, out verdict) {
 }
 
 // printShort says in two lines what a receipt says, and what is thought of it.
-func (v *finding) printShort(ctx context.Context, f *cmdutil.Factory, out verdict) {
+func (v finding) printShort(ctx context.Context, f *cmdutil.Factory, out evidence.Verdict) {
 	mark, word := ui.Good, "ok"
 	if !out.OK {
 		mark, word = ui.Warn, "not trusted"
 	}
 	said := map[string]string{}
-	for _, w := range receiptWords(ctx, f.Opened(), v.receipt) {
+	for _, w := range receiptWords(ctx, f.Opened(), v.Receipt) {
 		said[w.About] = w.Text
 	}
-	f.IO.Printf("%s  %s  tool %s: %s\n", f.IO.Paint(mark, fmt.Sprintf("%-11s", word)), f.IO.Paint(ui.Dim, f.ShowTime(v.receipt.TimeObserved)),
+	f.IO.Printf("%s  %s  tool %s: %s\n", f.IO.Paint(mark, fmt.Sprintf("%-11s", word)), f.IO.Paint(ui.Dim, f.ShowTime(v.Receipt.TimeObserved)),
 		ui.Clean(said["tool"]), said["status"])
-	f.IO.Printf("             receipt %s  by %s  key %s\n", v.id.Short(), ui.Clean(said["by"]), ui.Clean(said["key"]))
+	f.IO.Printf("             receipt %s  by %s  key %s\n", v.ID.Short(), ui.Clean(said["by"]), ui.Clean(said["key"]))
 }
 
-func (v verdict) printBroken(f *cmdutil.Factory) {
+func printBroken(f *cmdutil.Factory, v evidence.Verdict) {
 	about := fmt.Sprintf("line %d", v.Line)
 	if v.Receipt != nil {
 		about += ", receipt " + v.Receipt.Short()
@@ -122,12 +114,4 @@ func (t *tally) print(f *cmdutil.Factory) {
 	if t.First != nil {
 		f.IO.Printf("from %s to %s\n", f.ShowTime(*t.First), f.ShowTime(*t.Last))
 	}
-}
-
-// lineError says why a line is neither evidence nor an envelope: by what it looks like.
-func lineError(line []byte, asEvidence, asEnvelope error) error {
-	if bytes.Contains(line[:min(len(line), 256)], []byte(`"payload`)) {
-		return asEnvelope
-	}
-	return asEvidence
 }
