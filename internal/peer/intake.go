@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // What anybody may send before it is known who it is from is held in memory within these
@@ -16,6 +17,9 @@ const (
 	maxUnprovenOfHost = 24 << 20 // of one
 	firstPiece        = 64 << 10 // what a body is given room for at first
 )
+
+// ErrTooMuch means that a request brings more than it says, or more than its route takes.
+var ErrTooMuch = errors.New("more than was announced, or more than is taken")
 
 // errNoRoom means that too much is being read that nobody has answered for yet.
 var errNoRoom = errors.New("too much is being received")
@@ -51,12 +55,12 @@ func (i *intake) giveBack(host string, n int) {
 	}
 }
 
-// unproven reads a body of at most most bytes from anyone who sends it. What it takes of
+// Unproven reads a body of at most most bytes from anyone who sends it. What it takes of
 // memory grows with what arrives, not with what is announced, and counts until release is
-// called, which may be done twice. Errors wrap errTooMuch or errNoRoom.
-func (s *Server) unproven(w http.ResponseWriter, r *http.Request, most int) (raw []byte, release func(), err error) {
+// called, which may be done twice. Errors wrap ErrTooMuch or errNoRoom.
+func (d Door) Unproven(w http.ResponseWriter, r *http.Request, most int) (raw []byte, release func(), err error) {
 	host, held := hostOf(r.RemoteAddr), 0
-	release = sync.OnceFunc(func() { s.intake.giveBack(host, held) })
+	release = sync.OnceFunc(func() { d.s.intake.giveBack(host, held) })
 	defer func() {
 		if err != nil {
 			release()
@@ -65,7 +69,7 @@ func (s *Server) unproven(w http.ResponseWriter, r *http.Request, most int) (raw
 	body := http.MaxBytesReader(w, r.Body, int64(most))
 	var buf bytes.Buffer
 	for room := firstPiece; ; room = min(2*room, most+2*bytes.MinRead) {
-		if !s.intake.take(host, room-held) {
+		if !d.s.intake.take(host, room-held) {
 			return nil, release, fmt.Errorf("%w: try again in a few seconds", errNoRoom)
 		}
 		held = room
@@ -75,7 +79,16 @@ func (s *Server) unproven(w http.ResponseWriter, r *http.Request, most int) (raw
 			return buf.Bytes(), release, nil
 		}
 		if err != nil {
-			return nil, release, fmt.Errorf("%w: %w", errTooMuch, err)
+			return nil, release, fmt.Errorf("%w: %w", ErrTooMuch, err)
 		}
 	}
+}
+
+// RefuseBody refuses a request whose body [Door.Unproven] did not read to its end.
+func (d Door) RefuseBody(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, errNoRoom) {
+		d.Later(w, r, 5*time.Second, err)
+		return
+	}
+	d.s.refuse(w, r, StatusOf(err), err)
 }

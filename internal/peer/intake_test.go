@@ -7,52 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"testing"
 
-	"github.com/mythos-project/mythos/object/can"
-	"github.com/mythos-project/mythos/object/sign"
-	"github.com/mythos-project/mythos/packet"
+	"github.com/mythos-project/mythos/internal/peer/peertest"
 )
-
-// bomb is a small packet by a stranger that grows to 15 MiB when it is decompressed.
-func bomb(t *testing.T) []byte {
-	t.Helper()
-	raw, err := packet.Pack(packet.Options{Codec: packet.CodecZstd, Signers: []sign.Signer{sign.FromSeed([32]byte{9}, "stranger")}},
-		can.AppendBytes(nil, make([]byte, 15<<20)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
-}
-
-// TestStrangersMemory: what a packet that nobody who is trusted has signed costs in memory
-// is its own size and a little more, whatever it would be when it is decoded.
-func TestStrangersMemory(t *testing.T) {
-	_, h := lone(t)
-	raw := bomb(t)
-	send := func(body []byte) int {
-		r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/packets", bytes.NewReader(body))
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
-		return w.Code
-	}
-	send(raw)
-	const times = 50
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range times {
-		if code := send(raw); code != http.StatusForbidden {
-			t.Fatalf("status %d", code)
-		}
-	}
-	runtime.ReadMemStats(&after)
-	if each := (after.TotalAlloc - before.TotalAlloc) / times; each > 256<<10 {
-		t.Errorf("a stranger's packet of %d bytes took %d bytes of memory", len(raw), each)
-	} else {
-		t.Logf("a stranger's packet of %d bytes took %d bytes of memory", len(raw), each)
-	}
-}
 
 // held is a body that gives some bytes, says so, and then waits.
 type held struct {
@@ -72,11 +30,27 @@ func (b *held) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// taker takes packets of anybody.
+type taker struct{}
+
+// Routes implements Service.
+func (taker) Routes(d Door) []Route {
+	return []Route{{Pattern: "POST /v1/packets", Body: true, Serve: func(w http.ResponseWriter, r *http.Request) {
+		_, release, err := d.Unproven(w, r, 8<<20)
+		if err != nil {
+			d.RefuseBody(w, r, err)
+			return
+		}
+		release()
+	}}}
+}
+
 // TestBytesNobodyAnswersFor: bodies whose sender is not known yet take no more memory than
 // is set, of one address and of all; who is over it is told to come back, and what ended is
 // given back.
 func TestBytesNobodyAnswersFor(t *testing.T) {
-	s, h := lone(t)
+	s := readied(t, peertest.Repo(t, "far"), taker{})
+	h := s.routes()
 	wait, ended := make(chan struct{}), make(chan int, 64)
 	begin := func(host string) *held {
 		b := &held{left: 7 << 20, given: make(chan struct{}), wait: wait}
@@ -119,14 +93,14 @@ func TestBytesNobodyAnswersFor(t *testing.T) {
 
 // TestBodiesToTheByte: a body of exactly the size that is taken is read, one byte more is not.
 func TestBodiesToTheByte(t *testing.T) {
-	s, _ := lone(t)
+	s := readied(t, peertest.Repo(t, "far"))
 	const most = 1 << 20
 	for _, n := range []int{0, 1, firstPiece - bytes.MinRead - 1, firstPiece - bytes.MinRead, firstPiece, most - 1, most, most + 1} {
 		r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/packets", bytes.NewReader(make([]byte, n)))
-		raw, release, err := s.unproven(httptest.NewRecorder(), r, most)
+		raw, release, err := (Door{s}).Unproven(httptest.NewRecorder(), r, most)
 		release()
 		if n > most {
-			if !errors.Is(err, errTooMuch) {
+			if !errors.Is(err, ErrTooMuch) {
 				t.Errorf("%d bytes: %v", n, err)
 			}
 		} else if err != nil || len(raw) != n {

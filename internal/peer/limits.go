@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -217,11 +216,9 @@ func (b *pacedBody) Read(data []byte) (int, error) {
 	return n, err
 }
 
-// stream is a buffered writer of an answer. A peer that takes nothing for a minute is cut
-// off.
-func (s *Server) stream(w http.ResponseWriter) *bufio.Writer {
-	w.Header().Set("Content-Type", "application/mythos-parts")
-	return bufio.NewWriterSize(&steadyWriter{w, http.NewResponseController(w)}, 1<<16)
+// Writer writes an answer. A peer that takes nothing for a minute is cut off.
+func (d Door) Writer(w http.ResponseWriter) io.Writer {
+	return &steadyWriter{w, http.NewResponseController(w)}
 }
 
 type steadyWriter struct {
@@ -234,8 +231,8 @@ func (w *steadyWriter) Write(p []byte) (int, error) {
 	return w.Writer.Write(p)
 }
 
-// steady reads a body. A peer that sends nothing for a minute is cut off.
-func (s *Server) steady(w http.ResponseWriter, r *http.Request) io.Reader {
+// Reader reads a body. A peer that sends nothing for a minute is cut off.
+func (d Door) Reader(w http.ResponseWriter, r *http.Request) io.Reader {
 	return &steadyReader{r.Body, http.NewResponseController(w)}
 }
 

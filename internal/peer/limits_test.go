@@ -9,27 +9,35 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/mythos-project/mythos/internal/peer/auth"
-	"github.com/mythos-project/mythos/internal/task"
-	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/internal/peer/peertest"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object/sign"
 )
+
+// readied is a server that is started, whose parts are called directly.
+func readied(t *testing.T, n *repo.Repo, services ...Service) *Server {
+	t.Helper()
+	s := &Server{Node: n, Log: slog.New(slog.DiscardHandler), Services: services}
+	if _, _, err := s.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
 
 // limitedServer answers every request of n's agents through the limits: a GET with 1 MiB,
 // a PUT with how much came.
 func limitedServer(t *testing.T, l Limits) (*Server, *httptest.Server) {
 	t.Helper()
-	s := &Server{Node: taskNode(t, new(atomic.Int64)), Log: slog.New(slog.DiscardHandler), metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
+	s := readied(t, peertest.Repo(t, "far"))
 	s.SetLimits(l)
 	server := httptest.NewServer(s.limited(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get(auth.HeaderAgent) != "" {
-			if _, err := s.caller(r, func(asker) error { return nil }); err != nil {
-				s.refuse(w, r, statusOf(err), err)
+			if _, err := (Door{s}).Caller(r, func(Asker) error { return nil }); err != nil {
+				Door{s}.Refuse(w, r, err)
 				return
 			}
 		}
@@ -131,7 +139,7 @@ func TestRequestsOfOnePeer(t *testing.T) {
 
 // TestRequestsUnderWay: one address does not take all the places there are.
 func TestRequestsUnderWay(t *testing.T) {
-	s := &Server{Node: taskNode(t, new(atomic.Int64)), Log: slog.New(slog.DiscardHandler), metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
+	s := readied(t, peertest.Repo(t, "far"))
 	s.SetLimits(Limits{Rate: 1000})
 	release, held := make(chan struct{}), make(chan struct{}, maxStreams)
 	h := s.limited(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { held <- struct{}{}; <-release }))
@@ -155,22 +163,6 @@ func TestRequestsUnderWay(t *testing.T) {
 	close(release)
 	if got := <-answered; got != http.StatusOK {
 		t.Errorf("another address: %d", got)
-	}
-}
-
-// TestTasksOfOnePeer: the limit of tasks is each agent's own.
-func TestTasksOfOnePeer(t *testing.T) {
-	s := &Server{Node: taskNode(t, new(atomic.Int64)), Log: slog.New(slog.DiscardHandler), metrics: newMeasures()}
-	s.SetLimits(Limits{Tasks: 2})
-	q := &queue{s: s, ctx: t.Context(), of: map[string]int{}, jobs: map[object.Hash]*job{}}
-	q.wake = sync.NewCond(&q.mu)
-	for i, want := range []bool{true, true, false} {
-		if err := q.add(task.Task{ID: object.Sum([]byte{byte(i)}), Author: "one"}); (err == nil) != want {
-			t.Errorf("task %d: %v", i, err)
-		}
-	}
-	if err := q.add(task.Task{ID: object.Sum([]byte("other")), Author: "two"}); err != nil {
-		t.Errorf("of another agent: %v", err)
 	}
 }
 

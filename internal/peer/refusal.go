@@ -9,9 +9,11 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/peer/auth"
-	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/packet"
+	"github.com/mythos-project/mythos/store"
 )
 
 // Headers of a refusal (spec/wire.md#peers); its body is the message.
@@ -20,9 +22,10 @@ const (
 	headerHint = "Mythos-Hint" // what to do about it over there
 )
 
-// Kinds that a server gives by itself: names of exit codes.
+// Kinds that a server gives by itself: names of exit codes. KindFailed is the one without a
+// meaning of its own.
 const (
-	kindFailed   = "failed"
+	KindFailed   = "failed"
 	kindUsage    = "usage"
 	kindNotFound = "not_found"
 	kindRefused  = "refused"
@@ -37,46 +40,104 @@ var statusKinds = map[int]string{
 	http.StatusTooManyRequests: kindBusy, http.StatusServiceUnavailable: kindBusy,
 }
 
-// taskError is why a task has no answer, as it was kept.
-type taskError struct{ t task.Task }
+// Explained is an error whose kind and hint were found before, such as one that was kept.
+type Explained struct{ Message, Kind, Hint string }
 
-func (e *taskError) Error() string { return e.t.Error }
+func (e *Explained) Error() string { return e.Message }
 
-// failure is an error with the kind and the hint that the command line would give it.
-func (s *Server) failure(err error) task.Failure {
-	f := task.Failure{Err: err}
-	var kept *taskError
+// Explain gives an error the kind and the hint that the command line would give it.
+func (d Door) Explain(err error) (kind, hint string) { return d.s.explain(err) }
+
+func (s *Server) explain(err error) (kind, hint string) {
+	var before *Explained
 	switch {
-	case errors.As(err, &kept):
-		f.Kind, f.Hint = kept.t.Kind, kept.t.Hint
+	case errors.As(err, &before):
+		return before.Kind, before.Hint
 	case errors.Is(err, auth.ErrUnauthorized), errors.Is(err, auth.ErrReplayed):
-		f.Kind = kindRefused // whatever is wrong with the request's signature
-	case err != nil && s.Explain != nil:
-		f.Kind, f.Hint = s.Explain(err)
+		return kindRefused, "" // whatever is wrong with the request's signature
+	case s.Explain != nil:
+		return s.Explain(err)
 	}
-	return f
+	return "", ""
+}
+
+// Refuse answers with an error.
+func (d Door) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	status := StatusOf(err)
+	if status == http.StatusInternalServerError && (errors.Is(err, object.ErrInvalid) || errors.Is(err, object.ErrID)) {
+		status = http.StatusBadRequest
+	}
+	d.s.refuse(w, r, status, err)
+}
+
+// RefuseAs answers with an error and the status that it has for a service.
+func (d Door) RefuseAs(w http.ResponseWriter, r *http.Request, status int, err error) {
+	d.s.refuse(w, r, status, err)
+}
+
+// Later refuses for now.
+func (d Door) Later(w http.ResponseWriter, r *http.Request, after time.Duration, err error) {
+	d.s.later(w, r, http.StatusServiceUnavailable, after, err)
+}
+
+// StatusOf says what kind of refusal an error is.
+func StatusOf(err error) int {
+	switch {
+	case errors.Is(err, errCrowded):
+		return http.StatusTooManyRequests
+	case errors.Is(err, auth.ErrUnauthorized), errors.Is(err, auth.ErrReplayed), errors.Is(err, caps.ErrDenied), errors.Is(err, caps.ErrQuota):
+		return http.StatusForbidden
+	case errors.Is(err, store.ErrNotFound):
+		return http.StatusNotFound
+	case errors.Is(err, ErrTooMuch):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, store.ErrRange):
+		return http.StatusRequestedRangeNotSatisfiable
+	case errors.Is(err, ErrMalformed):
+		return http.StatusBadRequest
+	}
+	return http.StatusInternalServerError
+}
+
+// PacketStatus says at which of the steps of receiving a packet was refused.
+func PacketStatus(err error) int {
+	switch {
+	case errors.Is(err, packet.ErrUntrusted), errors.Is(err, packet.ErrSignature):
+		return http.StatusForbidden
+	case errors.Is(err, packet.ErrReplay), errors.Is(err, packet.ErrExpired), errors.Is(err, packet.ErrGuard):
+		return http.StatusConflict
+	case errors.Is(err, packet.ErrCodebook):
+		return http.StatusNotAcceptable
+	}
+	return http.StatusBadRequest
 }
 
 // refuse answers with an error.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, err error) {
-	s.metrics.refused(status)
+	s.count(status)
 	h := w.Header()
 	if status == http.StatusTooManyRequests && h.Get("Retry-After") == "" {
 		h.Set("Retry-After", "1")
 	}
-	f := s.failure(err)
-	if kind := statusKinds[status]; f.Kind == "" || (f.Kind == kindFailed && kind != "") {
-		f.Kind = kind
+	kind, hint := s.explain(err)
+	if usual := statusKinds[status]; kind == "" || (kind == KindFailed && usual != "") {
+		kind = usual
 	}
-	if f.Kind != "" {
-		h.Set(headerKind, f.Kind)
+	if kind != "" {
+		h.Set(headerKind, kind)
 	}
-	if f.Hint != "" {
-		h.Set(headerHint, oneLine(f.Hint))
+	if hint != "" {
+		h.Set(headerHint, oneLine(hint))
 	}
 	h.Set(auth.HeaderTime, strconv.FormatInt(int64(s.Node.Now()), 10))
 	s.Log.Warn("refused", "path", r.URL.Path, "from", r.RemoteAddr, "status", status, "error", err)
 	http.Error(w, err.Error(), status)
+}
+
+// later refuses for now.
+func (s *Server) later(w http.ResponseWriter, r *http.Request, status int, after time.Duration, err error) {
+	w.Header().Set("Retry-After", strconv.Itoa(int(after.Seconds())))
+	s.refuse(w, r, status, err)
 }
 
 // maxHint is how long a hint may be that a peer gives, in bytes.

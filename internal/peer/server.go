@@ -8,8 +8,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strconv"
 	"time"
+
+	"github.com/VictoriaMetrics/metrics"
 
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object/can"
@@ -17,27 +18,17 @@ import (
 
 // Bounds of what is taken from peers.
 const (
-	maxPacket  = 8 << 20          // bytes of a packet
-	maxTasks   = 4                // tasks that run at a time
-	maxQueued  = 64               // tasks that wait
 	maxStreams = 64               // requests that are answered at a time
 	maxStall   = time.Minute      // how long the other side may neither send nor take anything
-	grace      = 30 * time.Second // for requests and tasks under way when the server stops
+	grace      = 30 * time.Second // for what is under way when the server stops
 )
 
-// Server answers peers. Its fields are set before Serve.
+// Server answers peers: it bounds what they ask for, checks how they ask, and lets its
+// services answer. Its fields are set before it starts.
 type Server struct {
 	Node *repo.Repo
 	Log  *slog.Logger
 	TLS  *tls.Config // nil: plain HTTP
-
-	// AcceptCodebooks accepts every codebook that a trusted agent proposes; otherwise
-	// proposals wait for `mythos codebook accept`.
-	AcceptCodebooks bool
-
-	// RequireCap demands capabilities of those who are trusted for packets, too: compute.spawn
-	// for each submission, blob.write for each codebook.
-	RequireCap bool
 
 	// Explain gives an error the name of its exit code and says what to do about it, as the
 	// command line here would. Nil: nothing is said.
@@ -46,26 +37,48 @@ type Server struct {
 	// Services answer on paths of their own, beside the server's.
 	Services []Service
 
-	metrics *measures
+	metrics *metrics.Set
 	known   chan struct{} // holds one for each request of an agent that showed a capability
 	peers   allowances
 	intake  intake
-	tasks   *queue
 	streams chan struct{}
 }
 
-// Serve answers on l until ctx ends; then it lets running requests and tasks finish,
-// for 30 seconds at most.
+// Start starts the services and returns what answers requests. stop, which must be called,
+// lets what the services do come to an end, or ends it when its context ends.
+func (s *Server) Start(ctx context.Context) (h http.Handler, stop func(context.Context) error, err error) {
+	s.metrics, s.streams, s.known = metrics.NewSet(), make(chan struct{}, maxStreams), make(chan struct{}, maxKnown)
+	h = s.proving(s.limited(s.routes()))
+	var started []Worker
+	stop = func(ctx context.Context) error {
+		var errs []error
+		for _, w := range started {
+			errs = append(errs, w.Stop(ctx))
+		}
+		return errors.Join(errs...)
+	}
+	for _, service := range s.Services {
+		if w, ok := service.(Worker); ok {
+			if err := w.Start(ctx); err != nil {
+				return nil, nil, errors.Join(err, stop(ctx))
+			}
+			started = append(started, w)
+		}
+	}
+	return h, stop, nil
+}
+
+// Serve answers on l until ctx ends; then it lets what is under way finish, for 30 seconds
+// at most.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	s.metrics, s.streams, s.known = newMeasures(), make(chan struct{}, maxStreams), make(chan struct{}, maxKnown)
 	l = &sharedListener{Listener: l, of: map[string]int{}}
-	var err error
-	if s.tasks, err = s.newQueue(context.WithoutCancel(ctx)); err != nil {
+	handler, stop, err := s.Start(context.WithoutCancel(ctx))
+	if err != nil {
 		return err
 	}
 	go s.forget(ctx, forgetEvery)
 	h := &http.Server{
-		Handler: s.proving(s.limited(s.routes())), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 128 << 10,
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 128 << 10,
 		ConnContext: withConn,
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 		ErrorLog:    slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
@@ -78,7 +91,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		if err := h.Shutdown(last); err != nil { // somebody who neither sends nor takes anything
 			s.Log.Warn("requests were cut off", "error", h.Close())
 		}
-		stopped <- s.tasks.stop(last)
+		stopped <- stop(last)
 	}()
 	serve := func() error { return h.Serve(l) }
 	if s.TLS != nil {
@@ -123,18 +136,9 @@ func (s *Server) routes() http.Handler {
 	return s.strictly(mux)
 }
 
+// table is what the server itself answers.
 func (s *Server) table() []Route {
 	return []Route{
-		{Pattern: "POST /v1/packets", Body: true, Serve: s.packets},
-		{Pattern: "GET /v1/tasks/{id}", Serve: s.taskStatus},
-		{Pattern: "DELETE /v1/tasks/{id}", Serve: s.taskCancel},
-		{Pattern: "GET /v1/tasks/{id}/result", Serve: s.taskResult},
-		{Pattern: "GET /v1/trees/{hash}", Serve: s.treeRead},
-		{Pattern: "POST /v1/trees/{hash}", Body: true, Serve: s.treeParts},
-		{Pattern: "POST /v1/trees/{hash}/missing", Body: true, Serve: s.treeMissing},
-		{Pattern: "PUT /v1/trees/{hash}", Body: true, Query: []string{queryBytes}, Serve: s.treeWrite},
-		{Pattern: "GET /v1/blobs/{cid}", Head: true, Query: []string{queryProof, queryOffset, queryLength}, Serve: s.blob},
-		{Pattern: "POST /v1/codebooks", Body: true, Serve: s.codebooks},
 		{Pattern: "GET /v1/identity", Serve: s.identity},
 		{Pattern: "GET /metrics", Serve: s.writeMetrics},
 		{Pattern: "GET /healthz", Head: true, Serve: func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }},
@@ -149,10 +153,4 @@ func (s *Server) identity(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = w.Write(raw)
-}
-
-// later refuses for now.
-func (s *Server) later(w http.ResponseWriter, r *http.Request, status int, after time.Duration, err error) {
-	w.Header().Set("Retry-After", strconv.Itoa(int(after.Seconds())))
-	s.refuse(w, r, status, err)
 }

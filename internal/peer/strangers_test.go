@@ -15,6 +15,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peer/peertest"
 )
 
 // raw sends bytes to a server and returns the status line of the answer; empty: it hung up.
@@ -38,9 +39,9 @@ func raw(t *testing.T, at string, parts ...string) string {
 // TestStrangers: what somebody whom nobody knows sends is refused before it costs much,
 // and the server goes on.
 func TestStrangers(t *testing.T) {
-	far, near := repository(t, "far"), repository(t, "near")
-	at := serve(t, far)
-	_, ref := random(t, far, 600_000, 31)
+	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
+	at := serve(t, far, nil)
+	_, ref := peertest.Random(t, far, 600_000, 31)
 	hash := strings.Repeat("ab", 32)
 	body := func(method, path string, length int64, headers ...string) string {
 		return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%s\r\n", method, path, length, strings.Join(append(headers, ""), "\r\n"))
@@ -72,7 +73,7 @@ func TestStrangers(t *testing.T) {
 		}
 	}
 	self := far.Self()
-	chain := grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
+	chain := peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
 	for _, query := range []string{"offset=-1", "offset=18446744073709551615", "length=99999999999999999999999", "offset=9223372036854775807&length=9223372036854775807",
 		"offset=600001", "offset=0x10", "offset=1&offset=-1&length=%00"} {
 		res, err := (&peer.Client{Node: near, URL: at, Key: &self}).Get(t.Context(), "/v1/blobs/"+ref.CID.String()+"?proof&"+query, chain)
@@ -105,11 +106,11 @@ func statusOf(err error) int {
 
 // TestManyRanges: several ranges cost no more than the whole blob.
 func TestManyRanges(t *testing.T) {
-	far, near := repository(t, "far"), repository(t, "near")
-	at := serve(t, far)
-	data, ref := random(t, far, 600_000, 32)
+	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
+	at := serve(t, far, nil)
+	data, ref := peertest.Random(t, far, 600_000, 32)
 	self := far.Self()
-	chain := grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
+	chain := peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
 	ranged := func(next http.RoundTripper) http.RoundTripper {
 		return roundTrip(func(r *http.Request) (*http.Response, error) {
 			r.Header.Set("Range", "bytes=0-0"+strings.Repeat(",500000-500000,0-0", 2000))

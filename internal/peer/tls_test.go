@@ -1,7 +1,6 @@
 package peer_test
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -22,23 +21,22 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/internal/peer/parts"
+	"github.com/mythos-project/mythos/internal/peer/peertest"
+	"github.com/mythos-project/mythos/internal/peer/tasks"
 	"github.com/mythos-project/mythos/internal/repo"
 )
 
-// serveTLS serves a repository over TLS until the test ends.
-func serveTLS(t *testing.T, n *repo.Repo, c tls.Certificate) string {
+// serve serves a repository until the test ends; with a certificate, over TLS.
+func serve(t *testing.T, n *repo.Repo, c *tls.Certificate) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	s := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler), TLS: auth.ServerTLS(c)}
+	s := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{&parts.Service{Node: n}, &tasks.Service{Node: n}}}
 	s.SetLimits(peer.Limits{Rate: 1000})
-	go func() { ended <- s.Serve(ctx, l) }()
-	t.Cleanup(func() { stop(); <-ended })
-	return "https://" + l.Addr().String()
+	if c == nil {
+		return "http://" + peertest.Serve(t, s)
+	}
+	s.TLS = auth.ServerTLS(*c)
+	return "https://" + peertest.Serve(t, s)
 }
 
 // ordinary is a certificate that has nothing to do with the agent.
@@ -61,17 +59,17 @@ func ordinary(t *testing.T) tls.Certificate {
 // gains nothing: his certificate is not for the agent's key, and where a certificate by
 // an authority is believed instead, requests and answers are for another session.
 func TestManInTheMiddle(t *testing.T) {
-	far, near := repository(t, "far"), repository(t, "near")
+	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
 	own, err := auth.Certificate(far.Key, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := serveTLS(t, far, own)
-	_, ref := random(t, far, 1000, 20)
+	at := serve(t, far, &own)
+	_, ref := peertest.Random(t, far, 1000, 20)
 	self := far.Self()
-	chain := grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
+	chain := peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
 	fetch := func(c *peer.Client) error {
-		_, err := c.Fetch(t.Context(), ref.CID, 0, 10, chain, io.Discard)
+		_, err := parts.Fetch(t.Context(), c, ref.CID, 0, 10, chain, io.Discard)
 		return err
 	}
 	for name, c := range map[string]*peer.Client{"key known": {Node: near, URL: at, Key: &self}, "first use": {Node: near, URL: at}} {
@@ -96,17 +94,18 @@ func TestManInTheMiddle(t *testing.T) {
 	believer := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	if err := fetch(&peer.Client{Node: near, URL: mitm.URL, Key: &self, HTTP: believer}); err == nil {
 		t.Error("with a certificate that is believed, a request for another session is taken")
-	} else {
-		refused(t, "with a certificate that is believed", err, http.StatusForbidden)
+	} else if statusOf(err) != http.StatusForbidden {
+		t.Errorf("with a certificate that is believed: %v", err)
 	}
 	mine, err := auth.Certificate(near.Key, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := fetch(&peer.Client{Node: near, URL: serveTLS(t, far, mine), Key: &self}); !errors.Is(err, auth.ErrIdentity) {
+	if err := fetch(&peer.Client{Node: near, URL: serve(t, far, &mine), Key: &self}); !errors.Is(err, auth.ErrIdentity) {
 		t.Errorf("a certificate for another agent's key: %v", err)
 	}
-	ok := &peer.Client{Node: near, URL: serveTLS(t, far, ordinary(t)), Key: &self, HTTP: believer}
+	theirs := ordinary(t)
+	ok := &peer.Client{Node: near, URL: serve(t, far, &theirs), Key: &self, HTTP: believer}
 	if err := fetch(ok); err != nil {
 		t.Errorf("a certificate by an authority, and the agent behind it: %v", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/codebook"
+	"github.com/mythos-project/mythos/internal/peer/codebooks"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
@@ -167,7 +168,7 @@ func propose(ctx context.Context, f *cmdutil.Factory, o *proposeOptions, offer [
 			return nil, err
 		}
 	}
-	a, err := cl.Offer(ctx, offer, chain)
+	a, err := codebooks.Offer(ctx, cl, offer, chain)
 	if err != nil {
 		return nil, peerError(err)
 	}

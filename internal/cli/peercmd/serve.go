@@ -21,6 +21,9 @@ import (
 	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/internal/peer/codebooks"
+	"github.com/mythos-project/mythos/internal/peer/parts"
+	"github.com/mythos-project/mythos/internal/peer/tasks"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/socket"
@@ -78,8 +81,7 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 		return err
 	}
 	n.ForPeers()
-	s := &peer.Server{Node: n, Log: slog.New(handler), AcceptCodebooks: o.AcceptCodebooks, RequireCap: o.RequireCap || n.Config.PeerCap, Explain: f.Explain}
-	s.Services = []peer.Service{gateway.For(n)}
+	s := &peer.Server{Node: n, Log: slog.New(handler), Explain: f.Explain, Services: o.services(n)}
 	limits, err := o.Limits.over(n.Config)
 	if err != nil {
 		return err
@@ -107,6 +109,17 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	go (&reloader{n, s, &o.Limits}).run(ctx)
 	f.IO.Notef("%s serves on %s://%s", n.Self(), scheme, l.Addr())
 	return s.Serve(ctx, l)
+}
+
+// services are what a server answers beside its own paths.
+func (o *serveOptions) services(n *repo.Repo) []peer.Service {
+	needCap := o.RequireCap || n.Config.PeerCap
+	return []peer.Service{
+		&parts.Service{Node: n},
+		&tasks.Service{Node: n, RequireCap: needCap},
+		&codebooks.Service{Node: n, Accept: o.AcceptCodebooks, RequireCap: needCap},
+		gateway.For(n),
+	}
 }
 
 // tls is the configuration that is asked for; nil: none.
@@ -187,7 +200,7 @@ func runSubmit(ctx context.Context, f *cmdutil.Factory, o *submitOptions) error 
 	if err != nil {
 		return err
 	}
-	if opts.Codebook, err = cl.CodebookWith(ctx); err != nil {
+	if opts.Codebook, err = codebooks.With(ctx, cl); err != nil {
 		return peerError(err)
 	}
 	if !carriesRun(opts.Caps) {
@@ -247,7 +260,7 @@ func submit(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string,
 	if err := cl.Node.Packets.SetSent(ctx, asked, to); err != nil {
 		return nil, nil, err
 	}
-	answer, got, err := cl.Submit(ctx, pkt, asked)
+	answer, got, err := tasks.Submit(ctx, cl, pkt, asked)
 	if err != nil && ctx.Err() != nil {
 		f.IO.Notef("if %s has it, the answer is kept for a day: mythos task result %s", cl, id.Short())
 	}

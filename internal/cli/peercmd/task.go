@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peer/tasks"
 	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/internal/ui"
 )
@@ -24,7 +25,7 @@ func leave(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string, 
 	if err := cl.Node.Packets.SetSent(ctx, asked, to); err != nil {
 		return err
 	}
-	t, err := cl.SubmitTask(ctx, pkt)
+	t, err := tasks.Leave(ctx, cl, pkt)
 	if err != nil {
 		return peerError(err)
 	}
@@ -60,7 +61,7 @@ func newTaskStatus(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t, err := cl.Task(c.Context(), sent.Packet)
+			t, err := tasks.Status(c.Context(), cl, sent.Packet)
 			if err != nil {
 				return peerError(err)
 			}
@@ -84,7 +85,7 @@ func newTaskResult(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answer, got, err := cl.TaskAnswer(c.Context(), sent.Asked)
+			answer, got, err := tasks.Answer(c.Context(), cl, sent.Asked)
 			if err != nil {
 				return peerError(err)
 			}
@@ -117,14 +118,14 @@ func runTaskCancel(ctx context.Context, f *cmdutil.Factory, text string) error {
 		return err
 	}
 	id := sent.Packet
-	t, err := cl.Cancel(ctx, id)
+	t, err := tasks.Cancel(ctx, cl, id)
 	if err != nil {
 		return peerError(err)
 	}
 	if t.State == task.Done || t.State == task.Failed {
 		return clierr.New(clierr.Failed, "task %s has ended before: %s", id.Short(), t.State).With("mythos task result " + id.Short())
 	}
-	_, got, err := cl.TaskAnswer(ctx, sent.Asked)
+	_, got, err := tasks.Answer(ctx, cl, sent.Asked)
 	if err != nil {
 		return peerError(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peer/parts"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
 )
@@ -46,7 +47,7 @@ func runPull(ctx context.Context, f *cmdutil.Factory, from string, objects []str
 			return clierr.Usagef("%w: a peer's object is named by its whole hash", err)
 		}
 		bar := f.IO.Bytes("pull", 0)
-		got, err := peer.Pull(ctx, peers, root, chain, bar, func(c *peer.Client, err error) {
+		got, err := parts.Pull(ctx, peers, root, chain, bar, func(c *peer.Client, err error) {
 			f.IO.Notef("%s is left out: %s", c, ui.CleanLines(err.Error()))
 		})
 		bar.Stop()
@@ -107,7 +108,7 @@ func runPush(ctx context.Context, f *cmdutil.Factory, to string, objects []strin
 			return err
 		}
 		bar := f.IO.Bytes("push", 0)
-		got, err := cl.Push(ctx, root, chain, bar)
+		got, err := parts.Push(ctx, cl, root, chain, bar)
 		bar.Stop()
 		if err != nil {
 			return peerError(err)
@@ -151,7 +152,7 @@ func runFetch(ctx context.Context, f *cmdutil.Factory, o *fetchOptions) error {
 	}
 	n := uint64(length)
 	if o.Range == "" {
-		n = peer.ToEnd
+		n = parts.ToEnd
 	}
 	cid, err := object.ParseHash(o.CID)
 	if err != nil {
@@ -165,9 +166,9 @@ func runFetch(ctx context.Context, f *cmdutil.Factory, o *fetchOptions) error {
 	if err != nil {
 		return err
 	}
-	var got peer.Moved
+	var got parts.Moved
 	err = f.WriteWith(o.Out, func(w io.Writer) (err error) {
-		got, err = cl.Fetch(ctx, cid, uint64(off), n, chain, w)
+		got, err = parts.Fetch(ctx, cl, cid, uint64(off), n, chain, w)
 		return err
 	})
 	if err != nil {

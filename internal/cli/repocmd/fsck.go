@@ -7,7 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peer/parts"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/upkeep"
 	"github.com/mythos-project/mythos/store"
@@ -95,7 +95,7 @@ func repair(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, found *findin
 	*found = findings{}
 	bar := f.IO.Bytes("repair", 0)
 	defer bar.Stop()
-	return peer.Repair(ctx, n, bar, func(r peer.Repaired) {
+	return parts.Repair(ctx, n, bar, func(r parts.Repaired) {
 		if r.Err != nil {
 			f.IO.Notef("%s is not whole, and cannot be fetched: %v", r.Root, r.Err)
 			return

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/internal/peer/parts"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/packet"
 )
@@ -61,7 +61,7 @@ func framesOf(in json.RawMessage) (any, error) {
 		return nil, err
 	}
 	frames := []frameOut{}
-	err := peer.Frames(bytes.NewReader(v.Bytes), func(f packet.Frame) error {
+	err := parts.Frames(bytes.NewReader(v.Bytes), func(f packet.Frame) error {
 		frames = append(frames, frameOut{f.Kind, f.ID, bytes.Clone(f.Data)})
 		return nil
 	})

@@ -1,4 +1,4 @@
-package peer
+package tasks
 
 import (
 	"bytes"
@@ -11,51 +11,53 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec/ir/asm"
-	"github.com/mythos-project/mythos/internal/config"
-	"github.com/mythos-project/mythos/internal/engine"
-	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/packets"
+	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peer/codebooks"
+	"github.com/mythos-project/mythos/internal/peer/peertest"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/spawn"
 	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/object"
 )
 
-var discard = slog.New(slog.DiscardHandler)
-
-// endless is a program that would run for hours.
-const endless = ".task #\"sym:main\" () budget { cpu 100000000000000, io 10, writes 10 }\nagain: jmp @again\n"
+// started is a service whose server is started, and what answers.
+func started(t *testing.T, n *repo.Repo, more ...peer.Service) (*Service, *peer.Server, http.Handler) {
+	t.Helper()
+	s := &Service{Node: n}
+	server := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler), Services: append(more, s)}
+	server.SetLimits(peer.Limits{Rate: 1000})
+	h, stop, err := server.Start(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, server, h
+}
 
 // TestCancel: a task that runs is stopped, one that waits is dropped, both with a signed
 // answer that says so; one that has ended stays as it is. Only its author may, or who
 // runs the repository, by a note that the server finds, or that the next one does.
 func TestCancel(t *testing.T) {
 	ctx := context.Background()
-	n, mine, other := taskNode(t, new(atomic.Int64)), taskNode(t, new(atomic.Int64)), taskNode(t, new(atomic.Int64))
-	trust(t, n, mine, "mine")
-	trust(t, mine, n, "far")
-	s := &Server{Node: n, Log: slog.New(slog.DiscardHandler), metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
-	s.SetLimits(Limits{Rate: 1000})
-	cancelledBefore := keep(t, n, task.Queued)
+	n, mine, other := peertest.Repo(t, "far"), peertest.Repo(t, "far"), peertest.Repo(t, "far")
+	peertest.Trust(t, n, mine, "mine")
+	peertest.Trust(t, mine, n, "far")
+	cancelledBefore := peertest.Left(t, n, task.Queued)
 	if _, err := n.Tasks.Cancel(ctx, cancelledBefore.ID); err != nil {
 		t.Fatal(err)
 	}
-	var err error
-	if s.tasks, err = s.newQueue(ctx); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.tasks.stop(ctx); err != nil {
-			t.Error(err)
-		}
-	}()
+	s, _, h := started(t, n)
 	ended := func(id object.Hash, want string) {
 		t.Helper()
 		if done := s.tasks.ended(id); done != nil {
@@ -66,10 +68,10 @@ func TestCancel(t *testing.T) {
 		}
 	}
 	ended(cancelledBefore.ID, task.Cancelled)
-	server := httptest.NewServer(s.routes())
+	server := httptest.NewServer(h)
 	defer server.Close()
 	self := n.Self()
-	cl := &Client{Node: mine, URL: server.URL, Key: &self}
+	cl := &peer.Client{Node: mine, URL: server.URL, Key: &self}
 	asked := map[object.Hash]packets.Asked{}
 	submit := func(program string) object.Hash {
 		t.Helper()
@@ -82,7 +84,7 @@ func TestCancel(t *testing.T) {
 			t.Fatal(err)
 		}
 		asked[of.Packet] = of
-		tk, err := cl.SubmitTask(ctx, pkt)
+		tk, err := Leave(ctx, cl, pkt)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,9 +92,9 @@ func TestCancel(t *testing.T) {
 	}
 	var running []object.Hash
 	for range maxTasks {
-		running = append(running, submit(endless))
+		running = append(running, submit(peertest.Endless))
 	}
-	waits := submit(endless)
+	waits := submit(peertest.Endless)
 	for _, id := range running {
 		for tk, err := n.Tasks.Get(ctx, id); tk.State != task.Running; tk, err = n.Tasks.Get(ctx, id) {
 			if err != nil {
@@ -101,124 +103,61 @@ func TestCancel(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}
-	if _, err := (&Client{Node: other, URL: server.URL, Key: &self}).Cancel(ctx, waits); statusIn(err) != http.StatusNotFound {
+	if _, err := Cancel(ctx, &peer.Client{Node: other, URL: server.URL, Key: &self}, waits); statusIn(err) != http.StatusNotFound {
 		t.Errorf("another agent cancels: %v", err)
 	}
 	for i, id := range append([]object.Hash{waits}, running...) {
+		var err error
 		switch i {
 		case 1: // who runs the repository, by a command beside the server
 			_, err = n.Tasks.Cancel(ctx, id)
 		case 2: // and with its key
-			_, err = (&Client{Node: n, URL: server.URL, Key: &self}).Cancel(ctx, id)
+			_, err = Cancel(ctx, &peer.Client{Node: n, URL: server.URL, Key: &self}, id)
 		default:
-			_, err = cl.Cancel(ctx, id)
+			_, err = Cancel(ctx, cl, id)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, got, err := cl.TaskAnswer(ctx, asked[id]); err != nil || got.Answer.Halted == nil || !strings.Contains(*got.Answer.Halted, "cancelled") {
+		if _, got, err := Answer(ctx, cl, asked[id]); err != nil || got.Answer.Halted == nil || !strings.Contains(*got.Answer.Halted, "cancelled") {
 			t.Errorf("answer %d: %+v, %v", i, got, err)
 		}
 		ended(id, task.Cancelled)
 	}
-	quick := submit(hello)
+	quick := submit(peertest.Hello)
 	ended(quick, task.Done)
-	if tk, err := cl.Cancel(ctx, quick); err != nil || tk.State != task.Done {
+	if tk, err := Cancel(ctx, cl, quick); err != nil || tk.State != task.Done {
 		t.Errorf("a task that has ended: %+v, %v", tk, err)
 	}
-	if _, got, err := cl.TaskAnswer(ctx, asked[quick]); err != nil || got.Answer.Halted != nil {
+	if _, got, err := Answer(ctx, cl, asked[quick]); err != nil || got.Answer.Halted != nil {
 		t.Errorf("its answer: %+v, %v", got, err)
 	}
 }
 
-// trust lets a repository take packets of another.
-func trust(t *testing.T, n, of *repo.Repo, name string) {
-	t.Helper()
-	if err := n.Trust.Add(keyfile.Entry{Name: name, Key: of.Self().KeyHex(), For: []string{keyfile.ForPacket}}); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func statusIn(err error) int {
-	var refused *StatusError
+	var refused *peer.StatusError
 	if errors.As(err, &refused) {
 		return refused.Status
 	}
 	return 0
 }
 
-// hello is a program that returns a text.
-const hello = ".const g text \"hello\"\n.task #\"sym:main\" () budget { cpu 50000, io 10, writes 10 }\n\tconst r0, $g\n\tret r0\n"
-
-// taskNode is a repository whose clock is ahead by later, in nanoseconds.
-func taskNode(t *testing.T, later *atomic.Int64) *repo.Repo {
-	t.Helper()
-	dir := t.TempDir()
-	if _, _, err := repo.Init(dir, "far", engine.Make); err != nil {
-		t.Fatal(err)
-	}
-	n, err := repo.Open(context.Background(), filepath.Join(dir, repo.Folder), repo.Options{
-		Config: &config.Config{Lease: time.Minute, Busy: time.Minute},
-		Now:    func() object.Time { return object.TimeOf(time.Now().Add(time.Duration(later.Load()))) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = n.Close() })
-	return n
-}
-
-// keep submits a program to n, which keeps it as a task and does not run it.
-func keep(t *testing.T, n *repo.Repo, state string) task.Task {
-	t.Helper()
-	ctx := context.Background()
-	bundle, err := asm.Assemble([]byte(hello))
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := n.Packets.Pack(bundle, packets.PackOptions{Guard: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := n.Packets.Accept(ctx, raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tk := task.Task{ID: got.Packet.ID(), State: task.Queued, Author: got.Author.KeyHex(), Submitted: n.Now()}
-	tk.Server = "gone"
-	if err = n.Tasks.Add(ctx, tk, raw); err == nil && state == task.Running {
-		_, _, err = n.Tasks.Claim(ctx, tk.ID, tk.Server)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tk
-}
-
 // TestTasksThatWereLeft: a server runs what waited when the last one ended, and counts
 // what ran as failed; while the other one lives it leaves both alone.
 func TestTasksThatWereLeft(t *testing.T) {
 	ctx := context.Background()
-	n := taskNode(t, new(atomic.Int64))
+	n := peertest.Repo(t, "far")
 	other, err := n.Tasks.NewInstance()
 	if err != nil {
 		t.Fatal(err)
 	}
-	waits, runs := keep(t, n, task.Queued), keep(t, n, task.Queued)
+	waits, runs := peertest.Left(t, n, task.Queued), peertest.Left(t, n, task.Queued)
 	give(t, n, waits.ID, other.ID)
 	if _, _, err := n.Tasks.Claim(ctx, runs.ID, other.ID); err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Node: n, Log: slog.New(slog.DiscardHandler), metrics: newMeasures()}
-	q, err := s.newQueue(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := q.stop(ctx); err != nil {
-			t.Error(err)
-		}
-	}()
+	s, _, _ := started(t, n)
+	q := s.tasks
 	states := func() [2]string {
 		var got [2]string
 		for i, id := range []object.Hash{waits.ID, runs.ID} {
@@ -261,10 +200,10 @@ func give(t *testing.T, n *repo.Repo, id object.Hash, server string) {
 // TestOneServerClaims: of many servers that find tasks that were left, one runs each.
 func TestOneServerClaims(t *testing.T) {
 	ctx := context.Background()
-	n := taskNode(t, new(atomic.Int64))
+	n := peertest.Repo(t, "far")
 	var ids []object.Hash
 	for range 20 {
-		ids = append(ids, keep(t, n, task.Queued).ID)
+		ids = append(ids, peertest.Left(t, n, task.Queued).ID)
 	}
 	got := map[object.Hash]int{}
 	var mu sync.Mutex
@@ -306,7 +245,7 @@ func TestOneServerClaims(t *testing.T) {
 
 // TestInstances: a server is alive until it ends, and what it leaves is removed.
 func TestInstances(t *testing.T) {
-	n := taskNode(t, new(atomic.Int64))
+	n := peertest.Repo(t, "far")
 	one, err := n.Tasks.NewInstance()
 	if err != nil {
 		t.Fatal(err)
@@ -347,60 +286,14 @@ func TestInstances(t *testing.T) {
 	}
 }
 
-// TestForgettingWhileItServes: a server that runs for long removes what is over.
-func TestForgettingWhileItServes(t *testing.T) {
-	var later atomic.Int64
-	n := taskNode(t, &later)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	tk := keep(t, n, task.Queued)
-	if err := n.Tasks.End(ctx, tk.ID, tk.Server, task.Done, []byte("answer"), task.Failure{}); err != nil {
-		t.Fatal(err)
-	}
-	if err := n.Upkeep.Forget(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := n.Tasks.Answer(ctx, tk.ID); err != nil {
-		t.Errorf("too early: %v", err)
-	}
-	later.Store(int64(task.KeepTasks + time.Minute))
-	go (&Server{Node: n, Log: slog.New(slog.DiscardHandler)}).forget(ctx, time.Millisecond)
-	left := func() (count int) {
-		err := n.DB.Scan(ctx, "w/", "w/\xff", func(key string, _ []byte) error {
-			if len(key) > 64 && (key[:7] == "w/task/" || key[:7] == "w/seen/" || key[:8] == "w/taska/") {
-				count++
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return count
-	}
-	for until := time.Now().Add(time.Minute); left() > 0; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(until) {
-			t.Fatalf("%d keys are still there", left())
-		}
-	}
-}
-
 // TestAnswersAreNotLost: connections that are cut after the peer took a packet, and while
 // its answer is waited for, cost no answer, and nothing is submitted twice.
 func TestAnswersAreNotLost(t *testing.T) {
 	ctx := context.Background()
-	n := taskNode(t, new(atomic.Int64))
-	s := &Server{Node: n, Log: slog.New(slog.DiscardHandler), metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
-	var err error
-	if s.tasks, err = s.newQueue(ctx); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.tasks.stop(ctx); err != nil {
-			t.Error(err)
-		}
-	}()
+	n := peertest.Repo(t, "far")
+	_, _, routes := started(t, n)
 	var mu sync.Mutex
-	routes, asked := s.routes(), map[string]int{}
+	asked := map[string]int{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		asked[r.Method]++
@@ -414,7 +307,7 @@ func TestAnswersAreNotLost(t *testing.T) {
 	}))
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	defer server.Close()
-	bundle, err := asm.Assemble([]byte(hello))
+	bundle, err := asm.Assemble([]byte(peertest.Hello))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -422,7 +315,7 @@ func TestAnswersAreNotLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, got, err := (&Client{Node: n, URL: server.URL}).Submit(ctx, pkt, asking)
+	_, got, err := Submit(ctx, &peer.Client{Node: n, URL: server.URL}, pkt, asking)
 	if err != nil || got.Answer == nil || got.Answer.Halted != nil {
 		t.Fatal(err)
 	}
@@ -433,26 +326,16 @@ func TestAnswersAreNotLost(t *testing.T) {
 	}
 }
 
-// beside opens the repository of n a second time, as another process would.
-func beside(t *testing.T, n *repo.Repo) *repo.Repo {
-	t.Helper()
-	other, err := repo.Open(context.Background(), n.Dir, repo.Options{Config: &config.Config{Lease: time.Minute, Busy: time.Minute}, Now: n.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = other.Close() })
-	return other
-}
-
 // TestWhatIsNotTakenCostsNothing: a submission that is not taken, and a codebook that is
 // refused, cost their author nothing; one that is taken is charged with its task.
 func TestWhatIsNotTakenCostsNothing(t *testing.T) {
 	ctx := context.Background()
-	s, h := lone(t)
+	offers := &codebooks.Service{Node: peertest.Repo(t, "far"), RequireCap: true}
+	s, server, h := started(t, offers.Node, offers)
 	s.RequireCap = true
-	near := taskNode(t, new(atomic.Int64))
-	trust(t, s.Node, near, "near")
-	run := s.issue(t, near.Self(), &scope.ComputeSpawn{PoolID: spawn.LocalPool, MaxWorkers: 5, MaxCPUus: scope.NoLimit64, MaxIO: scope.NoLimit32})
+	near := peertest.Repo(t, "far")
+	peertest.Trust(t, s.Node, near, "near")
+	run := peertest.Grant(t, s.Node, near.Self(), &scope.ComputeSpawn{PoolID: spawn.LocalPool, MaxWorkers: 5, MaxCPUus: scope.NoLimit64, MaxIO: scope.NoLimit32})
 	used := func(chain caps.Chain, of scope.Resource) uint64 {
 		t.Helper()
 		u, err := s.Node.Quotas.Used(ctx, chain[0].ID)
@@ -477,11 +360,11 @@ func TestWhatIsNotTakenCostsNothing(t *testing.T) {
 		h.ServeHTTP(w, r)
 		return w.Code
 	}
-	s.SetLimits(Limits{Rate: 1000, Tasks: 1})
-	if code := submit(endless); code != http.StatusAccepted || used(run, scope.Workers) != 1 {
+	server.SetLimits(peer.Limits{Rate: 1000, Tasks: 1})
+	if code := submit(peertest.Endless); code != http.StatusAccepted || used(run, scope.Workers) != 1 {
 		t.Errorf("status %d, %d workers are charged", code, used(run, scope.Workers))
 	}
-	if code := submit(hello); code != http.StatusServiceUnavailable || used(run, scope.Workers) != 1 {
+	if code := submit(peertest.Hello); code != http.StatusServiceUnavailable || used(run, scope.Workers) != 1 {
 		t.Errorf("not taken: status %d, %d workers are charged", code, used(run, scope.Workers))
 	}
 	if err := s.Node.Tasks.Cancelled(ctx, func(object.Hash) error { return nil }); err != nil {
@@ -490,9 +373,9 @@ func TestWhatIsNotTakenCostsNothing(t *testing.T) {
 	if err := s.Node.Tasks.Open(ctx, func(id object.Hash, _ string) error { s.tasks.cancel(id); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	write := s.issue(t, near.Self(), &scope.BlobWrite{Namespace: "x", MaxSize: 1000, MediaAllow: []string{"*/*"}})
+	write := peertest.Grant(t, s.Node, near.Self(), &scope.BlobWrite{Namespace: "x", MaxSize: 1000, MediaAllow: []string{"*/*"}})
 	key := near.Key
-	if w := s.signedAsk(t, h, key, write, http.MethodPost, "/v1/codebooks", nil, []byte("no codebook")); w.Code/100 != 4 || used(write, scope.Bytes) != 0 {
+	if w := peertest.Ask(t, s.Node, h, key, write, http.MethodPost, "/v1/codebooks", nil, []byte("no codebook")); w.Code/100 != 4 || used(write, scope.Bytes) != 0 {
 		t.Errorf("a codebook that is none: status %d, %d bytes are charged", w.Code, used(write, scope.Bytes))
 	}
 }

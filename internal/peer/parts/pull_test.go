@@ -1,4 +1,4 @@
-package peer_test
+package parts_test
 
 import (
 	"bytes"
@@ -7,97 +7,31 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/internal/config"
-	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peer/parts"
+	"github.com/mythos-project/mythos/internal/peer/peertest"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
 )
 
-// repository is a new one.
-func repository(t testing.TB, name string) *repo.Repo {
-	t.Helper()
-	dir := t.TempDir()
-	if _, _, err := repo.Init(dir, name, engine.Make); err != nil {
-		t.Fatal(err)
-	}
-	n, err := repo.Open(t.Context(), filepath.Join(dir, repo.Folder), repo.Options{
-		Config: &config.Config{Lease: time.Minute, Busy: 10 * time.Second}, Now: func() object.Time { return object.TimeOf(time.Now()) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { n.Close() })
-	return n
-}
-
 // serve serves a repository until the test ends.
 func serve(t testing.TB, n *repo.Repo) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	s := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler)}
+	s := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{&parts.Service{Node: n}}}
 	s.SetLimits(peer.Limits{Rate: 1000})
-	go func() { ended <- s.Serve(ctx, l) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return "http://" + l.Addr().String()
-}
-
-// grant issues a capability to an agent.
-func grant(t testing.TB, by *repo.Repo, to object.AgentID, what scope.Scope) caps.Chain {
-	t.Helper()
-	sc, err := scope.New(what)
-	if err != nil {
-		t.Fatal(err)
-	}
-	link, err := caps.Issue(by.Key, caps.Draft{Subject: to, Scope: sc, NotBefore: by.Now(), ExpiresAt: by.Now().Add(time.Hour)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return caps.Chain{link}
-}
-
-// random is a blob of several chunks.
-func random(t *testing.T, n *repo.Repo, size int, seed uint64) ([]byte, object.BlobRef) {
-	t.Helper()
-	data := make([]byte, size)
-	rng := rand.NewChaCha8([32]byte{byte(seed)})
-	_, _ = rng.Read(data)
-	return data, put(t, n, data)
-}
-
-func put(t *testing.T, n *repo.Repo, data []byte) object.BlobRef {
-	t.Helper()
-	ref, err := n.Store.PutBlob(t.Context(), bytes.NewReader(data), store.PutOptions{ChunkSize: 256 << 10, Media: "application/octet-stream", Codec: object.CodecRaw})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ref
+	return "http://" + peertest.Serve(t, s)
 }
 
 func content(t *testing.T, n *repo.Repo, cid object.Hash) []byte {
@@ -116,18 +50,18 @@ func content(t *testing.T, n *repo.Repo, cid object.Hash) []byte {
 // TestPullMovesWhatIsMissing: a second pull, of a file with one changed chunk, moves one
 // chunk and the nodes above it; a third one nothing.
 func TestPullMovesWhatIsMissing(t *testing.T) {
-	far, near := repository(t, "far"), repository(t, "near")
+	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
 	at := serve(t, far)
-	data, ref := random(t, far, 10<<18, 1)
+	data, ref := peertest.Random(t, far, 10<<18, 1)
 	changed := bytes.Clone(data)
 	changed[5<<18] ^= 1
-	second := put(t, far, changed)
+	second := peertest.Put(t, far, changed)
 	for i, r := range []struct {
 		ref   object.BlobRef
 		want  []byte
 		parts int
 	}{{ref, data, 12}, {second, changed, 3}, {second, changed, 0}} {
-		got, err := peer.Pull(t.Context(), []*peer.Client{{Node: near, URL: at}}, r.ref.CID, grant(t, far, near.Self(), &scope.BlobRead{CID: r.ref.CID}), nil, nil)
+		got, err := parts.Pull(t.Context(), []*peer.Client{{Node: near, URL: at}}, r.ref.CID, peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: r.ref.CID}), nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,9 +107,9 @@ func (f *flipped) Read(p []byte) (int, error) {
 // TestPullFromSeveral: of three peers one changes what it sends and one breaks off. They
 // are named and left out, and the third one gives the rest.
 func TestPullFromSeveral(t *testing.T) {
-	far, near := repository(t, "far"), repository(t, "near")
+	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
 	at := serve(t, far)
-	data, ref := random(t, far, 24<<20, 2)
+	data, ref := peertest.Random(t, far, 24<<20, 2)
 	liar := through(t, at, func(r *http.Response) {
 		if r.Request.Method == http.MethodPost {
 			r.Body = &flipped{r.Body, 300 << 10}
@@ -192,7 +126,7 @@ func TestPullFromSeveral(t *testing.T) {
 	})
 	out := map[string]bool{}
 	peers := []*peer.Client{{Node: near, Name: "liar", URL: liar}, {Node: near, Name: "weak", URL: weak}, {Node: near, Name: "good", URL: at}}
-	_, err := peer.Pull(t.Context(), peers, ref.CID, grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID}), nil, func(c *peer.Client, err error) {
+	_, err := parts.Pull(t.Context(), peers, ref.CID, peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID}), nil, func(c *peer.Client, err error) {
 		out[c.Name] = true
 	})
 	if err != nil {
@@ -211,10 +145,10 @@ func TestPullFromSeveral(t *testing.T) {
 
 // TestPullGoesOn: what has arrived before the connection broke does not move again.
 func TestPullGoesOn(t *testing.T) {
-	far, near := repository(t, "far"), repository(t, "near")
+	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
 	at := serve(t, far)
-	data, ref := random(t, far, 8<<20, 3)
-	chain := grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
+	data, ref := peertest.Random(t, far, 8<<20, 3)
+	chain := peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
 	weak := through(t, at, func(r *http.Response) {
 		if r.Request.Method == http.MethodPost {
 			r.Body = struct {
@@ -224,11 +158,11 @@ func TestPullGoesOn(t *testing.T) {
 			r.ContentLength = -1
 		}
 	})
-	first, err := peer.Pull(t.Context(), []*peer.Client{{Node: near, URL: weak}}, ref.CID, chain, nil, nil)
+	first, err := parts.Pull(t.Context(), []*peer.Client{{Node: near, URL: weak}}, ref.CID, chain, nil, nil)
 	if err == nil || first.Parts == 0 {
 		t.Fatalf("%d parts: %v", first.Parts, err)
 	}
-	second, err := peer.Pull(t.Context(), []*peer.Client{{Node: near, URL: at}}, ref.CID, chain, nil, nil)
+	second, err := parts.Pull(t.Context(), []*peer.Client{{Node: near, URL: at}}, ref.CID, chain, nil, nil)
 	if err != nil || first.Bytes+second.Bytes > int64(len(data))+1<<16 {
 		t.Fatalf("%d and %d bytes of %d: %v", first.Bytes, second.Bytes, len(data), err)
 	}
@@ -239,7 +173,7 @@ func TestPullGoesOn(t *testing.T) {
 
 // TestLyingPeer pulls from peers that answer with rubbish: each pull fails.
 func TestLyingPeer(t *testing.T) {
-	near, far := repository(t, "near"), repository(t, "far")
+	near, far := peertest.Repo(t, "near"), peertest.Repo(t, "far")
 	self := far.Self()
 	who, err := can.Marshal(&self)
 	if err != nil {
@@ -261,10 +195,10 @@ func TestLyingPeer(t *testing.T) {
 			_, _ = w.Write(body)
 		}))
 		c := &peer.Client{Node: near, URL: s.URL}
-		if _, err := peer.Pull(t.Context(), []*peer.Client{c}, cid, caps.Chain{}, nil, nil); err == nil {
+		if _, err := parts.Pull(t.Context(), []*peer.Client{c}, cid, caps.Chain{}, nil, nil); err == nil {
 			t.Errorf("%s: the pull succeeded", name)
 		}
-		if _, err := c.Fetch(t.Context(), cid, 0, 10, caps.Chain{}, io.Discard); err == nil {
+		if _, err := parts.Fetch(t.Context(), c, cid, 0, 10, caps.Chain{}, io.Discard); err == nil {
 			t.Errorf("%s: the fetch succeeded", name)
 		}
 		s.Close()
@@ -274,10 +208,10 @@ func TestLyingPeer(t *testing.T) {
 // TestFetch moves the chunks of a range with their proofs, and refuses what a proof
 // does not hold for.
 func TestFetch(t *testing.T) {
-	far, near := repository(t, "far"), repository(t, "near")
+	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
 	at := serve(t, far)
-	data, ref := random(t, far, 3<<20+77, 4)
-	small, smallRef := random(t, far, 1000, 5)
+	data, ref := peertest.Random(t, far, 3<<20+77, 4)
+	small, smallRef := peertest.Random(t, far, 1000, 5)
 	for _, r := range []struct {
 		cid         object.Hash
 		data        []byte
@@ -285,14 +219,14 @@ func TestFetch(t *testing.T) {
 		chunks      int
 	}{
 		{ref.CID, data, 0, 1, 1}, {ref.CID, data, 256<<10 - 1, 2, 2}, {ref.CID, data, 1 << 20, 1 << 20, 4},
-		{ref.CID, data, 3 << 20, 77, 1}, {ref.CID, data, 0, peer.ToEnd, 13}, {ref.CID, data, 5, 0, 0}, {ref.CID, data, 3<<20 + 77, 0, 0},
-		{smallRef.CID, small, 10, 20, 1}, {smallRef.CID, small, 0, peer.ToEnd, 1}, {smallRef.CID, small, 0, 0, 0},
+		{ref.CID, data, 3 << 20, 77, 1}, {ref.CID, data, 0, parts.ToEnd, 13}, {ref.CID, data, 5, 0, 0}, {ref.CID, data, 3<<20 + 77, 0, 0},
+		{smallRef.CID, small, 10, 20, 1}, {smallRef.CID, small, 0, parts.ToEnd, 1}, {smallRef.CID, small, 0, 0, 0},
 	} {
-		chain := grant(t, far, near.Self(), &scope.BlobRead{CID: r.cid})
+		chain := peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: r.cid})
 		var out bytes.Buffer
-		got, err := (&peer.Client{Node: near, URL: at}).Fetch(t.Context(), r.cid, r.off, r.length, chain, &out)
+		got, err := parts.Fetch(t.Context(), &peer.Client{Node: near, URL: at}, r.cid, r.off, r.length, chain, &out)
 		want := r.data[r.off:]
-		if r.length != peer.ToEnd {
+		if r.length != parts.ToEnd {
 			want = want[:r.length]
 		}
 		if err != nil || !bytes.Equal(out.Bytes(), want) {
@@ -302,23 +236,23 @@ func TestFetch(t *testing.T) {
 			t.Errorf("%d from %d: %d parts for %d chunks", r.length, r.off, got.Parts, r.chunks)
 		}
 	}
-	chain := grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
-	if _, err := (&peer.Client{Node: near, URL: at}).Fetch(t.Context(), ref.CID, 1<<22, 1, chain, io.Discard); err == nil {
+	chain := peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
+	if _, err := parts.Fetch(t.Context(), &peer.Client{Node: near, URL: at}, ref.CID, 1<<22, 1, chain, io.Discard); err == nil {
 		t.Error("a range beyond the end")
 	}
 	liar := through(t, at, func(r *http.Response) { r.Body = &flipped{r.Body, 200 << 10} })
-	if _, err := (&peer.Client{Node: near, URL: liar}).Fetch(t.Context(), ref.CID, 0, 1<<20, chain, io.Discard); err == nil {
+	if _, err := parts.Fetch(t.Context(), &peer.Client{Node: near, URL: liar}, ref.CID, 0, 1<<20, chain, io.Discard); err == nil {
 		t.Error("a changed byte was believed")
 	}
 }
 
 // TestPush sends what is missing, once, as far as the capability goes.
 func TestPush(t *testing.T) {
-	far, near := repository(t, "far"), repository(t, "near")
+	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
 	c := &peer.Client{Node: near, URL: serve(t, far)}
-	data, ref := random(t, near, 2<<20, 6)
-	chain := grant(t, far, near.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: 3 << 20, MediaAllow: []string{"application/*"}})
-	got, err := c.Push(t.Context(), ref.CID, chain, nil)
+	data, ref := peertest.Random(t, near, 2<<20, 6)
+	chain := peertest.Grant(t, far, near.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: 3 << 20, MediaAllow: []string{"application/*"}})
+	got, err := parts.Push(t.Context(), c, ref.CID, chain, nil)
 	if err != nil || got.Parts != 10 {
 		t.Fatalf("%+v: %v", got, err)
 	}
@@ -328,10 +262,10 @@ func TestPush(t *testing.T) {
 	if h, err := far.Store.Ref(t.Context(), got.Ref); err != nil || h != ref.CID {
 		t.Errorf("@%s is %s: %v", got.Ref, h.Short(), err)
 	}
-	if got, err = c.Push(t.Context(), ref.CID, chain, nil); err != nil || got.Parts != 0 {
+	if got, err = parts.Push(t.Context(), c, ref.CID, chain, nil); err != nil || got.Parts != 0 {
 		t.Errorf("again: %+v: %v", got, err)
 	}
-	_, large := random(t, near, 2<<20, 7)
+	_, large := peertest.Random(t, near, 2<<20, 7)
 	refused(t, "beyond the capability's bytes", push(t, c, large.CID, chain), http.StatusForbidden)
 	text, err := near.Store.PutBlob(t.Context(), strings.NewReader("text"), store.PutOptions{Media: "text/plain", Codec: object.CodecRaw})
 	if err != nil {
@@ -341,14 +275,14 @@ func TestPush(t *testing.T) {
 	if _, err := far.Store.BlobRef(t.Context(), text.CID); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the blob is there: %v", err)
 	}
-	refused(t, "a capability to read", push(t, c, text.CID, grant(t, far, near.Self(), &scope.BlobRead{CID: text.CID})), http.StatusForbidden)
+	refused(t, "a capability to read", push(t, c, text.CID, peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: text.CID})), http.StatusForbidden)
 	refused(t, "no capability", push(t, c, text.CID, nil), http.StatusForbidden)
-	refused(t, "somebody else's capability", push(t, c, text.CID, grant(t, far, far.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: 9, MediaAllow: []string{"*/*"}})), http.StatusForbidden)
-	refused(t, "a capability by a stranger", push(t, c, text.CID, grant(t, near, near.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: 9, MediaAllow: []string{"*/*"}})), http.StatusForbidden)
+	refused(t, "somebody else's capability", push(t, c, text.CID, peertest.Grant(t, far, far.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: 9, MediaAllow: []string{"*/*"}})), http.StatusForbidden)
+	refused(t, "a capability by a stranger", push(t, c, text.CID, peertest.Grant(t, near, near.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: 9, MediaAllow: []string{"*/*"}})), http.StatusForbidden)
 }
 
 func push(t *testing.T, c *peer.Client, cid object.Hash, chain caps.Chain) error {
-	_, err := c.Push(t.Context(), cid, chain, nil)
+	_, err := parts.Push(t.Context(), c, cid, chain, nil)
 	return err
 }
 
@@ -363,11 +297,11 @@ func refused(t *testing.T, what string, err error, status int) {
 // TestRequestsAreForOnePeerOnce replays a signed request, turns it to another peer, and
 // changes each thing that it is about.
 func TestRequestsAreForOnePeerOnce(t *testing.T) {
-	far, other, near := repository(t, "far"), repository(t, "other"), repository(t, "near")
+	far, other, near := peertest.Repo(t, "far"), peertest.Repo(t, "other"), peertest.Repo(t, "near")
 	at, elsewhere := serve(t, far), serve(t, other)
-	_, ref := random(t, far, 1000, 8)
-	_, hidden := random(t, far, 1000, 9)
-	chain := grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
+	_, ref := peertest.Random(t, far, 1000, 8)
+	_, hidden := peertest.Random(t, far, 1000, 9)
+	chain := peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
 	var recorded atomic.Pointer[http.Request]
 	recorder := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		recorded.Store(r.Clone(context.Background()))
@@ -376,7 +310,7 @@ func TestRequestsAreForOnePeerOnce(t *testing.T) {
 	defer recorder.Close()
 	self := far.Self()
 	record := func() *http.Request {
-		_, err := (&peer.Client{Node: near, URL: recorder.URL, Key: &self}).Fetch(t.Context(), ref.CID, 0, 10, chain, io.Discard)
+		_, err := parts.Fetch(t.Context(), &peer.Client{Node: near, URL: recorder.URL, Key: &self}, ref.CID, 0, 10, chain, io.Discard)
 		refused(t, "the recorder", err, http.StatusTeapot)
 		return recorded.Load()
 	}
@@ -406,7 +340,7 @@ func TestRequestsAreForOnePeerOnce(t *testing.T) {
 	if status := send(record(), elsewhere, nil); status != http.StatusForbidden {
 		t.Errorf("at another peer: %d", status)
 	}
-	more, err := caps.ExportText(grant(t, far, near.Self(), &scope.BlobRead{CID: hidden.CID}))
+	more, err := caps.ExportText(peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: hidden.CID}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -430,10 +364,10 @@ func TestRequestsAreForOnePeerOnce(t *testing.T) {
 
 // TestBlobOverHTTP: what stock tools know of HTTP works: ranges, ETags, caching.
 func TestBlobOverHTTP(t *testing.T) {
-	far, near := repository(t, "far"), repository(t, "near")
+	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
 	at := serve(t, far)
-	data, ref := random(t, far, 2<<20, 10)
-	chain := grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
+	data, ref := peertest.Random(t, far, 2<<20, 10)
+	chain := peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
 	res, err := (&peer.Client{Node: near, URL: at}).Get(t.Context(), "/v1/blobs/"+ref.CID.String(), chain)
 	if err != nil {
 		t.Fatal(err)
@@ -447,7 +381,7 @@ func TestBlobOverHTTP(t *testing.T) {
 
 // TestTooLarge sends frames that say they are too large.
 func TestTooLarge(t *testing.T) {
-	far := repository(t, "far")
+	far := peertest.Repo(t, "far")
 	at := serve(t, far)
 	body := append(binary.BigEndian.AppendUint32(nil, 1<<31), make([]byte, 100)...)
 	for _, path := range []string{"/v1/packets", "/v1/trees/" + object.SumText("x").String() + "/missing", "/v1/codebooks"} {
@@ -459,5 +393,20 @@ func TestTooLarge(t *testing.T) {
 		if res.StatusCode < 400 {
 			t.Errorf("%s: %d", path, res.StatusCode)
 		}
+	}
+}
+
+// TestForeignRefIsChecked: what a peer says of a push is a ref that can be.
+func TestForeignRefIsChecked(t *testing.T) {
+	n := peertest.Repo(t, "near")
+	self := n.Self()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "missing") {
+			_, _ = io.WriteString(w, `{"parts":0,"bytes":0,"ref":"pushed/\u001b[2J"}`)
+		}
+	}))
+	defer server.Close()
+	if _, err := parts.Push(t.Context(), &peer.Client{Node: n, URL: server.URL, Key: &self}, peertest.Put(t, n, []byte("text")).CID, nil, nil); err == nil {
+		t.Error("a ref that cannot be was taken")
 	}
 }

@@ -1,24 +1,19 @@
-package peer
+package parts
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/store"
 )
-
-// MediaObjects is what a blob.write capability must allow for objects, which have no
-// media type of their own, to be pushed under it.
-const MediaObjects = "application/mythos"
 
 const (
 	queryBytes = "bytes" // of the data of all parts
@@ -26,14 +21,14 @@ const (
 )
 
 // treeRead answers GET /v1/trees/HASH: what there is.
-func (s *Server) treeRead(w http.ResponseWriter, r *http.Request) {
-	root, err := PathHash(r, "hash")
+func (s *Service) treeRead(w http.ResponseWriter, r *http.Request) {
+	root, err := peer.PathHash(r, "hash")
 	var rd *reading
 	if err == nil {
 		rd, err = s.reading(w, r, root)
 	}
 	if err != nil {
-		s.refuse(w, r, statusOf(err), err)
+		s.refuse(w, r, err)
 		return
 	}
 	rd.items()
@@ -42,22 +37,22 @@ func (s *Server) treeRead(w http.ResponseWriter, r *http.Request) {
 // treeParts answers POST /v1/trees/HASH: the parts that are asked for. Others than
 // those of the tree, which the capability is for, are not given. The list is read once the
 // request has proved who asks: it is large, and strangers are many.
-func (s *Server) treeParts(w http.ResponseWriter, r *http.Request) {
-	root, err := PathHash(r, "hash")
+func (s *Service) treeParts(w http.ResponseWriter, r *http.Request) {
+	root, err := peer.PathHash(r, "hash")
 	var rd *reading
 	if err == nil {
 		rd, err = s.reading(w, r, root)
 	}
 	var list []byte
 	if err == nil {
-		list, err = signedBody(w, r, keySize*maxParts)
+		list, err = s.door.Body(w, r, keySize*maxParts)
 	}
 	var wanted map[transfer.Key]bool
 	if err == nil {
 		wanted, err = decodeKeys(list)
 	}
 	if err != nil {
-		s.refuse(w, r, statusOf(err), err)
+		s.refuse(w, r, err)
 		return
 	}
 	rd.some(wanted)
@@ -66,26 +61,19 @@ func (s *Server) treeParts(w http.ResponseWriter, r *http.Request) {
 // statusOf says what kind of refusal an error is.
 func statusOf(err error) int {
 	switch {
-	case errors.Is(err, errCrowded):
-		return http.StatusTooManyRequests
-	case errors.Is(err, auth.ErrUnauthorized), errors.Is(err, auth.ErrReplayed), errors.Is(err, caps.ErrDenied), errors.Is(err, caps.ErrQuota):
-		return http.StatusForbidden
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, transfer.ErrNotBrought):
+	case errors.Is(err, transfer.ErrNotBrought):
 		return http.StatusNotFound
-	case errors.Is(err, errTooMuch):
-		return http.StatusRequestEntityTooLarge
-	case errors.Is(err, store.ErrRange):
-		return http.StatusRequestedRangeNotSatisfiable
-	case errors.Is(err, errBadParts), errors.Is(err, errMalformed):
+	case errors.Is(err, errBadParts):
 		return http.StatusBadRequest
 	}
-	return http.StatusInternalServerError
+	return peer.StatusOf(err)
 }
 
-var (
-	errTooMuch  = errors.New("more than was announced, or more than is taken")
-	errBadParts = errors.New("the parts do not hold")
-)
+func (s *Service) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	s.door.RefuseAs(w, r, statusOf(err), err)
+}
+
+var errBadParts = errors.New("the parts do not hold")
 
 // writing is the authority under which a peer pushes.
 type writing struct {
@@ -98,39 +86,20 @@ type writing struct {
 
 // writer checks that a request may push under the capability that it shows: of what
 // media types, each part is asked.
-func (s *Server) writer(r *http.Request) (*writing, error) {
-	root, err := PathHash(r, "hash")
+func (s *Service) writer(r *http.Request) (*writing, error) {
+	root, err := peer.PathHash(r, "hash")
 	if err != nil {
 		return nil, err
 	}
-	wr, err := s.pusher(r)
+	by, use, err := s.door.MayWrite(r)
 	if err != nil {
 		return nil, err
 	}
-	wr.root = root
-	return wr, nil
-}
-
-// pusher checks that a request shows a blob.write capability of who asks.
-func (s *Server) pusher(r *http.Request) (*writing, error) {
-	var sc scope.Scope
-	by, err := s.caller(r, func(by asker) (err error) {
-		sc, err = s.shown(by, scope.KindBlobWrite)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	write, ok := sc.(*scope.BlobWrite)
-	if !ok {
-		return nil, &caps.DeniedError{Check: caps.CheckScope, Reason: "pushing takes a blob.write capability"}
-	}
-	use := scope.Use{Kind: scope.KindBlobWrite, Namespace: write.Namespace}
-	return &writing{agent: by.agent, chain: by.chain, use: use, by: s.Node.Transfer.Pusher(by.agent, by.chain, use)}, nil
+	return &writing{root: root, agent: by.Agent, chain: by.Chain, use: use, by: s.Node.Transfer.Pusher(by.Agent, by.Chain, use)}, nil
 }
 
 // allows asks for one part.
-func (wr *writing) allows(s *Server, p transfer.Part) error {
+func (wr *writing) allows(s *Service, p transfer.Part) error {
 	use := wr.use
 	switch p.Key().Rank {
 	case 0:
@@ -142,25 +111,25 @@ func (wr *writing) allows(s *Server, p transfer.Part) error {
 		}
 		use.Media = ref.Media
 	default:
-		use.Media = MediaObjects
+		use.Media = peer.MediaObjects
 	}
 	return s.Node.Verifier.Authorize(wr.chain, wr.agent, use, s.Node.Now())
 }
 
 // treeMissing answers POST /v1/trees/HASH/missing: the names, of those told, of what this
 // agent has not brought. What others have brought is not told of.
-func (s *Server) treeMissing(w http.ResponseWriter, r *http.Request) {
+func (s *Service) treeMissing(w http.ResponseWriter, r *http.Request) {
 	wr, err := s.writer(r)
 	if err != nil {
-		s.refuse(w, r, statusOf(err), err)
+		s.refuse(w, r, err)
 		return
 	}
 	var missing []transfer.Key
 	count := 0
-	err = readFrames(s.steady(w, r), func(p transfer.Part, done func()) error {
+	err = readFrames(s.door.Reader(w, r), func(p transfer.Part, done func()) error {
 		defer done()
 		if count++; count > maxParts {
-			return fmt.Errorf("%w: %d parts", errTooMuch, maxParts)
+			return fmt.Errorf("%w: %d parts", peer.ErrTooMuch, maxParts)
 		}
 		it, err := frameItem(p)
 		if err != nil {
@@ -173,7 +142,7 @@ func (s *Server) treeMissing(w http.ResponseWriter, r *http.Request) {
 		return err
 	})
 	if err != nil {
-		s.refuse(w, r, pushStatus(err), err)
+		s.door.RefuseAs(w, r, pushStatus(err), err)
 		return
 	}
 	out := s.stream(w)
@@ -199,17 +168,17 @@ type Pushed struct {
 // treeWrite answers PUT /v1/trees/HASH: it keeps parts, each checked as it comes, and
 // says so when this agent has brought everything below HASH. What arrives is charged to the
 // capability, so that a push that is cut off costs no more than that.
-func (s *Server) treeWrite(w http.ResponseWriter, r *http.Request) {
+func (s *Service) treeWrite(w http.ResponseWriter, r *http.Request) {
 	got, err := s.receiveTree(w, r)
 	if err != nil {
-		s.refuse(w, r, pushStatus(err), err)
+		s.door.RefuseAs(w, r, pushStatus(err), err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(got)
 }
 
-func (s *Server) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, error) {
+func (s *Service) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, error) {
 	var got Pushed
 	wr, err := s.writer(r)
 	if err != nil {
@@ -225,7 +194,7 @@ func (s *Server) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, er
 	}
 	keep := wr.by.Keeper(ctx)
 	var listed map[transfer.Key]bool // true: not yet here
-	err = readFrames(s.steady(w, r), func(p transfer.Part, done func()) error {
+	err = readFrames(s.door.Reader(w, r), func(p transfer.Part, done func()) error {
 		if listed == nil {
 			listed, err = signedList(r, p)
 			return err
@@ -235,11 +204,11 @@ func (s *Server) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, er
 		}
 		listed[p.Key()] = false
 		if uint64(got.Bytes)+uint64(len(p.Data)) > announced {
-			return fmt.Errorf("%w: %d bytes were announced", errTooMuch, announced)
+			return fmt.Errorf("%w: %d bytes were announced", peer.ErrTooMuch, announced)
 		}
 		got.Parts++
 		got.Bytes += int64(len(p.Data))
-		s.metrics.received.Add(float64(len(p.Data)))
+		s.received.Add(float64(len(p.Data)))
 		if err := wr.allows(s, p); err != nil {
 			return err
 		}
@@ -256,7 +225,7 @@ func (s *Server) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, er
 	if err != nil {
 		attrs = append(attrs, "error", err)
 	}
-	s.Log.Info("received", attrs...)
+	s.door.Log().Info("received", attrs...)
 	return got, err
 }
 
@@ -267,16 +236,4 @@ func signedList(r *http.Request, p transfer.Part) (map[transfer.Key]bool, error)
 		return nil, fmt.Errorf("%w: the list of parts is not the one that was signed", auth.ErrUnauthorized)
 	}
 	return decodeKeys(p.Data)
-}
-
-// signedBody reads a body, and checks that it is the one that was signed.
-func signedBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errTooMuch, err)
-	}
-	if r.Header.Get(auth.HeaderDigest) != auth.DigestOf(raw) {
-		return nil, fmt.Errorf("%w: the body is not the one that was signed", auth.ErrUnauthorized)
-	}
-	return raw, nil
 }

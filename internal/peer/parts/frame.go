@@ -1,4 +1,4 @@
-package peer
+package parts
 
 import (
 	"bufio"
@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/packet"
 )
 
 // maxFrame bounds a frame in a stream of parts, in bytes.
@@ -205,4 +206,13 @@ func decodeKeys(body []byte) (map[transfer.Key]bool, error) {
 		keys[transfer.Key{Rank: body[0], ID: object.HashOf([32]byte(body[1:keySize]))}] = true
 	}
 	return keys, nil
+}
+
+// Frames calls fn with the frames of a stream up to the one that ends it. The data of a frame
+// is valid until fn returns.
+func Frames(in io.Reader, fn func(packet.Frame) error) error {
+	return readFrames(in, func(p transfer.Part, done func()) error {
+		defer done()
+		return fn(packet.Frame(p))
+	})
 }

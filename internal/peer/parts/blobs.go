@@ -1,4 +1,4 @@
-package peer
+package parts
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -47,7 +48,7 @@ func (sp span) within(size uint64) (from, to uint64, err error) {
 func parseSpan(r *http.Request) (span, error) {
 	q := r.URL.Query()
 	if q.Get(queryProof) != "" {
-		return span{}, fmt.Errorf("%w: the query %q takes no value", errMalformed, queryProof)
+		return span{}, fmt.Errorf("%w: the query %q takes no value", peer.ErrMalformed, queryProof)
 	}
 	sp := span{0, ToEnd}
 	for name, to := range map[string]*uint64{queryOffset: &sp.offset, queryLength: &sp.length} {
@@ -56,7 +57,7 @@ func parseSpan(r *http.Request) (span, error) {
 		}
 		n, ok := digits(q.Get(name))
 		if !ok {
-			return span{}, fmt.Errorf("%w: the query %q is not a number of bytes", errMalformed, name)
+			return span{}, fmt.Errorf("%w: the query %q is not a number of bytes", peer.ErrMalformed, name)
 		}
 		*to = n
 	}
@@ -98,30 +99,30 @@ func parseRange(text string, size uint64) (from, to uint64, ok bool) {
 
 // blob answers GET /v1/blobs/CID: the bytes of a blob, as HTTP knows ranges and caches;
 // or, with the query proof, the chunks of a range with the proof of each.
-func (s *Server) blob(w http.ResponseWriter, r *http.Request) {
-	cid, err := PathHash(r, "cid")
+func (s *Service) blob(w http.ResponseWriter, r *http.Request) {
+	cid, err := peer.PathHash(r, "cid")
 	sp, proofs := span{}, r.URL.Query().Has(queryProof)
 	switch {
 	case err != nil:
 	case proofs:
 		sp, err = parseSpan(r)
 	case r.URL.RawQuery != "":
-		err = fmt.Errorf("%w: the queries %q and %q go with %q; without it a range is the header Range", errMalformed, queryOffset, queryLength, queryProof)
+		err = fmt.Errorf("%w: the queries %q and %q go with %q; without it a range is the header Range", peer.ErrMalformed, queryOffset, queryLength, queryProof)
 	}
 	if err != nil {
-		s.refuse(w, r, statusOf(err), err)
+		s.refuse(w, r, err)
 		return
 	}
 	rd, err := s.reading(w, r, cid)
 	if err != nil {
-		s.refuse(w, r, statusOf(err), err)
+		s.refuse(w, r, err)
 		return
 	}
 	switch {
 	case !proofs:
 		rd.stored()
 	case r.Method == http.MethodHead:
-		s.refuse(w, r, http.StatusBadRequest, fmt.Errorf("%w: proofs are not answered to HEAD", errMalformed))
+		s.door.RefuseAs(w, r, http.StatusBadRequest, fmt.Errorf("%w: proofs are not answered to HEAD", peer.ErrMalformed))
 	default:
 		rd.proven(sp)
 	}

@@ -1,9 +1,10 @@
-package peer
+package parts
 
 import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -11,12 +12,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/internal/peer/peertest"
 	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -26,7 +28,7 @@ import (
 )
 
 // pushed is the answer to a push of parts for a root.
-func (s *Server) pushed(t *testing.T, h http.Handler, key *sign.Key, chain caps.Chain, root object.Hash, parts ...transfer.Part) (int, string) {
+func (s *Service) pushed(t *testing.T, h http.Handler, key *sign.Key, chain caps.Chain, root object.Hash, parts ...transfer.Part) (int, string) {
 	t.Helper()
 	var body bytes.Buffer
 	w := bufio.NewWriter(&body)
@@ -50,7 +52,7 @@ func (s *Server) pushed(t *testing.T, h http.Handler, key *sign.Key, chain caps.
 	return s.pushRaw(t, h, key, chain, root, uint64(size), list, &body)
 }
 
-func (s *Server) pushRaw(t *testing.T, h http.Handler, key *sign.Key, chain caps.Chain, root object.Hash, size uint64, list []byte, body io.Reader) (int, string) {
+func (s *Service) pushRaw(t *testing.T, h http.Handler, key *sign.Key, chain caps.Chain, root object.Hash, size uint64, list []byte, body io.Reader) (int, string) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(context.Background(), http.MethodPut, "/v1/trees/"+root.String()+"?bytes="+strconv.FormatUint(size, 10), body)
 	if err := auth.Sign(r, key, s.Node.Self(), nil, chain, list, s.Node.Now()); err != nil {
@@ -61,8 +63,8 @@ func (s *Server) pushRaw(t *testing.T, h http.Handler, key *sign.Key, chain caps
 	return w.Code, strings.TrimSpace(w.Body.String())
 }
 
-// list is the tree of a list of hashes, as parts.
-func list(t *testing.T, values ...object.Hash) (object.Hash, []transfer.Part) {
+// listOf is the tree of a list of hashes, as parts.
+func listOf(t *testing.T, values ...object.Hash) (object.Hash, []transfer.Part) {
 	t.Helper()
 	nodes := collected{}
 	b := merkle.NewListBuilder(&nodes)
@@ -91,7 +93,7 @@ func (c *collected) PutNode(cid object.Hash, raw []byte) error {
 func TestPushesTellNothing(t *testing.T) {
 	s, h := lone(t)
 	key := sign.FromSeed([32]byte{1}, "one")
-	chain := s.issue(t, key.Agent(), &scope.BlobWrite{Namespace: "x", MaxSize: 10 << 20, MediaAllow: []string{"*/*"}})
+	chain := peertest.Grant(t, s.Node, key.Agent(), &scope.BlobWrite{Namespace: "x", MaxSize: 10 << 20, MediaAllow: []string{"*/*"}})
 	data := make([]byte, 600_000)
 	rng := rand.NewChaCha8([32]byte{5})
 	_, _ = rng.Read(data)
@@ -132,8 +134,8 @@ func TestPushesTellNothing(t *testing.T) {
 			t.Errorf("the reference is now %+v, %v", now, err)
 		}
 	}
-	there, partsThere := list(t, secret.ID)
-	gone, partsGone := list(t, object.SumText("no such object"))
+	there, partsThere := listOf(t, secret.ID)
+	gone, partsGone := listOf(t, object.SumText("no such object"))
 	same("a list that names it", there, gone, partsThere, partsGone)
 	for kind, ids := range map[string][2]object.Hash{"bytes": {note.CID, object.SumText("x")}, "node": {payroll.CID, object.SumText("x")}, "blob": {payroll.CID, object.SumText("x")}, "Capability": {secret.ID, object.SumText("x")}} {
 		answers := [2]int{}
@@ -146,7 +148,7 @@ func TestPushesTellNothing(t *testing.T) {
 			if err := writeEnd(w, id); err != nil {
 				t.Fatal(err)
 			}
-			answers[i] = s.signedAsk(t, h, key, chain, http.MethodPost, "/v1/trees/"+payroll.CID.String()+"/missing", nil, body.Bytes()).Body.Len()
+			answers[i] = peertest.Ask(t, s.Node, h, key, chain, http.MethodPost, "/v1/trees/"+payroll.CID.String()+"/missing", nil, body.Bytes()).Body.Len()
 		}
 		if answers != [2]int{keySize, keySize} {
 			t.Errorf("missing %s: %d bytes for what is there, %d for what is not", kind, answers[0], answers[1])
@@ -174,7 +176,7 @@ func TestPushedIsPaidOnce(t *testing.T) {
 		h.ServeHTTP(w, r)
 	}))
 	defer far.Close()
-	near := taskNode(t, new(atomic.Int64))
+	near := peertest.Repo(t, "far")
 	self := s.Node.Self()
 	const size, most = 40 << 20, 100 << 20
 	data := make([]byte, size)
@@ -185,7 +187,7 @@ func TestPushedIsPaidOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	write := &scope.BlobWrite{Namespace: "ci", MaxSize: most, MediaAllow: []string{"text/plain"}}
-	chain := s.issue(t, near.Self(), write)
+	chain := peertest.Grant(t, s.Node, near.Self(), write)
 	used := func(of caps.Chain) uint64 {
 		t.Helper()
 		u, err := s.Node.Quotas.Used(t.Context(), of[0].ID)
@@ -194,8 +196,8 @@ func TestPushedIsPaidOnce(t *testing.T) {
 		}
 		return u[scope.Bytes]
 	}
-	cut := &Client{Node: near, URL: far.URL, Key: &self, HTTP: &http.Client{Transport: cutting{after: 25 << 20}}}
-	if _, err := cut.Push(t.Context(), ref.CID, chain, nil); err == nil {
+	cut := &peer.Client{Node: near, URL: far.URL, Key: &self, HTTP: &http.Client{Transport: cutting{after: 25 << 20}}}
+	if _, err := Push(t.Context(), cut, ref.CID, chain, nil); err == nil {
 		t.Fatal("the push was not cut off")
 	}
 	far.CloseClientConnections()
@@ -204,8 +206,8 @@ func TestPushedIsPaidOnce(t *testing.T) {
 	if first == 0 || first > 25<<20 {
 		t.Errorf("%d bytes are charged for a push that was cut off after %d", first, 25<<20)
 	}
-	cl := &Client{Node: near, URL: far.URL, Key: &self}
-	got, err := cl.Push(t.Context(), ref.CID, chain, nil)
+	cl := &peer.Client{Node: near, URL: far.URL, Key: &self}
+	got, err := Push(t.Context(), cl, ref.CID, chain, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,23 +215,24 @@ func TestPushedIsPaidOnce(t *testing.T) {
 		t.Errorf("%d bytes are charged, %d of them before; the blob has %d", total, first, size)
 	}
 	before := used(chain)
-	if again, err := cl.Push(t.Context(), ref.CID, chain, nil); err != nil || again.Parts != 0 || used(chain) != before {
+	if again, err := Push(t.Context(), cl, ref.CID, chain, nil); err != nil || again.Parts != 0 || used(chain) != before {
 		t.Errorf("again: %+v, %v, %d bytes charged", again, err, used(chain))
 	}
-	other := s.issue(t, near.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: most, MediaAllow: []string{"image/png"}})
-	if _, err := cl.Push(t.Context(), ref.CID, other, nil); statusIn(err) != http.StatusForbidden {
+	other := peertest.Grant(t, s.Node, near.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: most, MediaAllow: []string{"image/png"}})
+	var refused *peer.StatusError
+	if _, err := Push(t.Context(), cl, ref.CID, other, nil); !errors.As(err, &refused) || refused.Status != http.StatusForbidden {
 		t.Errorf("under a capability for another media type, with nothing to send: %v", err)
 	}
-	small := s.issue(t, near.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: 10, MediaAllow: []string{"*/*"}})
-	if _, err := cl.Push(t.Context(), ref.CID, small, nil); err != nil {
+	small := peertest.Grant(t, s.Node, near.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: 10, MediaAllow: []string{"*/*"}})
+	if _, err := Push(t.Context(), cl, ref.CID, small, nil); err != nil {
 		t.Errorf("what was brought and paid for before: %v", err)
 	}
-	third := taskNode(t, new(atomic.Int64))
+	third := peertest.Repo(t, "far")
 	if _, err := third.Store.PutBlob(t.Context(), bytes.NewReader(data), store.PutOptions{ChunkSize: 1 << 20, Media: "text/plain", Codec: object.CodecRaw}); err != nil {
 		t.Fatal(err)
 	}
-	theirs := s.issue(t, third.Self(), write)
-	if got, err := (&Client{Node: third, URL: far.URL, Key: &self}).Push(t.Context(), ref.CID, theirs, nil); err != nil || got.Bytes < size || used(theirs) != uint64(got.Bytes) {
+	theirs := peertest.Grant(t, s.Node, third.Self(), write)
+	if got, err := Push(t.Context(), &peer.Client{Node: third, URL: far.URL, Key: &self}, ref.CID, theirs, nil); err != nil || got.Bytes < size || used(theirs) != uint64(got.Bytes) {
 		t.Errorf("another agent brings it, too: %+v, %v, %d bytes charged", got, err, used(theirs))
 	}
 }
@@ -253,7 +256,7 @@ func (failing) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
 func TestPushBeyondWhatIsLeft(t *testing.T) {
 	s, h := lone(t)
 	key := sign.FromSeed([32]byte{1}, "one")
-	chain := s.issue(t, key.Agent(), &scope.BlobWrite{Namespace: "x", MaxSize: 1000, MediaAllow: []string{"*/*"}})
+	chain := peertest.Grant(t, s.Node, key.Agent(), &scope.BlobWrite{Namespace: "x", MaxSize: 1000, MediaAllow: []string{"*/*"}})
 	part := func(text string) []transfer.Part {
 		ref := object.BlobRef{CID: object.Sum([]byte(text)), Size: uint64(len(text)), Media: "text/plain", Codec: object.CodecRaw}
 		raw, err := can.Marshal(&ref)

@@ -1,4 +1,4 @@
-package peer
+package parts
 
 import (
 	"bufio"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -21,10 +22,10 @@ import (
 // leave this server through it alone. Each of its methods authorises what it is about to
 // send, from the first byte to the last, and sends that.
 type reading struct {
-	s    *Server
+	s    *Service
 	r    *http.Request
 	w    http.ResponseWriter
-	by   asker
+	by   peer.Asker
 	root object.Hash
 
 	parts int   // that were sent
@@ -33,9 +34,9 @@ type reading struct {
 
 // reading checks that a request is signed, and that it shows a capability to read
 // something of root. What exactly may be read is asked when it is about to be sent.
-func (s *Server) reading(w http.ResponseWriter, r *http.Request, root object.Hash) (*reading, error) {
-	by, err := s.caller(r, func(by asker) error {
-		leaf, err := s.shown(by, scope.KindBlobRead)
+func (s *Service) reading(w http.ResponseWriter, r *http.Request, root object.Hash) (*reading, error) {
+	by, err := s.door.Caller(r, func(by peer.Asker) error {
+		leaf, err := s.door.Shown(by, scope.KindBlobRead)
 		if err != nil {
 			return err
 		}
@@ -48,25 +49,6 @@ func (s *Server) reading(w http.ResponseWriter, r *http.Request, root object.Has
 		return nil, err
 	}
 	return &reading{s: s, r: r, w: w, by: by, root: root}, nil
-}
-
-// shown is the scope of the capability that a request shows, of the kind that is asked
-// for. The capability is the asker's own and holds now.
-func (s *Server) shown(by asker, kind uint8) (scope.Scope, error) {
-	if len(by.chain) == 0 {
-		return nil, &caps.DeniedError{Check: caps.CheckActive, Reason: "no capability is shown"}
-	}
-	if err := s.Node.Verifier.Verify(by.chain, by.agent, s.Node.Now()); err != nil {
-		return nil, err
-	}
-	leaf, err := by.chain[0].Cap.Scope.Decode()
-	if err != nil {
-		return nil, err
-	}
-	if leaf.Kind() != kind {
-		return nil, &caps.DeniedError{Check: caps.CheckScope, Reason: fmt.Sprintf("this takes a %s capability, shown is one for %s", scope.KindName(kind), scope.KindName(leaf.Kind()))}
-	}
-	return leaf, nil
 }
 
 // may authorises the bytes [from, to) of the root, which has size bytes.
@@ -83,7 +65,7 @@ func (rd *reading) mayAll() error {
 }
 
 func (rd *reading) authorize(use scope.Use) error {
-	return rd.s.Node.Verifier.Authorize(rd.by.chain, rd.by.agent, use, rd.s.Node.Now())
+	return rd.s.Node.Verifier.Authorize(rd.by.Chain, rd.by.Agent, use, rd.s.Node.Now())
 }
 
 // items sends what is below the root: the kind, id and size of each part.
@@ -122,7 +104,7 @@ func (rd *reading) frame(out *bufio.Writer, p transfer.Part, stored int) error {
 func (rd *reading) sent(stored int) {
 	rd.parts++
 	rd.bytes += int64(stored)
-	rd.s.metrics.sent.Add(float64(stored))
+	rd.s.sent.Add(float64(stored))
 }
 
 // end closes a stream of frames. One that nothing was written to becomes a refusal.
@@ -136,15 +118,15 @@ func (rd *reading) end(out *bufio.Writer, err error) {
 // close logs who read what under which capability. An answer that failed after it had
 // begun is broken off: the other side must not take it for whole.
 func (rd *reading) close(err error, begun bool) {
-	attrs := []any{"path", rd.r.URL.Path, "agent", rd.by.agent.KeyHex()[:12], "name", rd.s.Node.AgentName(rd.by.agent),
-		"capability", rd.by.chain[0].ID.Short(), "parts", rd.parts, "bytes", rd.bytes}
+	attrs := []any{"path", rd.r.URL.Path, "agent", rd.by.Agent.KeyHex()[:12], "name", rd.s.Node.AgentName(rd.by.Agent),
+		"capability", rd.by.Chain[0].ID.Short(), "parts", rd.parts, "bytes", rd.bytes}
 	switch {
 	case err == nil:
-		rd.s.Log.Info("sent", attrs...)
+		rd.s.door.Log().Info("sent", attrs...)
 	case !begun:
-		rd.s.refuse(rd.w, rd.r, statusOf(err), err)
+		rd.s.refuse(rd.w, rd.r, err)
 	default:
-		rd.s.Log.Log(rd.r.Context(), slog.LevelWarn, "broken off", append(attrs, "error", err)...)
+		rd.s.door.Log().Log(rd.r.Context(), slog.LevelWarn, "broken off", append(attrs, "error", err)...)
 		panic(http.ErrAbortHandler)
 	}
 }
@@ -181,7 +163,7 @@ func (rd *reading) stored() {
 	if tree != nil {
 		step = uint64(tree.ChunkSize())
 	}
-	begun := false
+	begun, body := false, rd.s.door.Writer(rd.w)
 	err = func() error {
 		for at := want.from; at < want.to && rd.r.Method != http.MethodHead; {
 			chunk, err := b.Chunk(ctx, at/step) // before the header: what is damaged is refused
@@ -196,7 +178,7 @@ func (rd *reading) stored() {
 				begun = true
 			}
 			piece := chunk[at%step : min(uint64(len(chunk)), want.to-at/step*step)]
-			if _, err := (&steadyWriter{rd.w, http.NewResponseController(rd.w)}).Write(piece); err != nil {
+			if _, err := body.Write(piece); err != nil {
 				return err
 			}
 			at += uint64(len(piece))

@@ -1,4 +1,12 @@
-package peer
+// Package tasks runs what peers submit, and submits to them (spec/wire.md#peers):
+//
+//	POST   /v1/packets           a MYTHOS-X packet in, the signed packet that answers it out
+//	GET    /v1/tasks/ID[/result] how a submitted task is getting on; its answer
+//	DELETE /v1/tasks/ID          cancels it
+//
+// A packet is believed by its signatures. A task that was accepted is kept until it has
+// ended, whether or not anybody waits for it.
+package tasks
 
 import (
 	"context"
@@ -8,39 +16,94 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
+
 	"github.com/mythos-project/mythos/internal/packets"
+	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
 
+// Bounds of what is taken from peers.
+const (
+	maxPacket = 8 << 20 // bytes of a packet
+	maxTasks  = 4       // tasks that run at a time
+	maxQueued = 64      // tasks that wait
+)
+
+// Service takes packets and runs their tasks.
+type Service struct {
+	Node *repo.Repo
+
+	// RequireCap demands a compute.spawn capability for each submission.
+	RequireCap bool
+
+	door           peer.Door
+	tasks          *queue
+	accepted, done *metrics.FloatCounter
+}
+
+var _ peer.Worker = (*Service)(nil)
+
+// Routes implements peer.Service.
+func (s *Service) Routes(d peer.Door) []peer.Route {
+	s.door = d
+	s.accepted, s.done = d.Counter("mythos_tasks_accepted_total"), d.Counter("mythos_tasks_done_total")
+	return []peer.Route{
+		{Pattern: "POST /v1/packets", Body: true, Serve: s.packets},
+		{Pattern: "GET /v1/tasks/{id}", Serve: s.status},
+		{Pattern: "DELETE /v1/tasks/{id}", Serve: s.cancel},
+		{Pattern: "GET /v1/tasks/{id}/result", Serve: s.result},
+	}
+}
+
+// Start implements peer.Worker: it takes up what servers before this one left.
+func (s *Service) Start(ctx context.Context) (err error) {
+	s.tasks, err = s.newQueue(ctx)
+	return err
+}
+
+// Stop implements peer.Worker.
+func (s *Service) Stop(ctx context.Context) error { return s.tasks.stop(ctx) }
+
+// failure is an error with the kind and the hint that the command line would give it.
+func (s *Service) failure(err error) task.Failure {
+	f := task.Failure{Err: err}
+	if err != nil {
+		f.Kind, f.Hint = s.door.Explain(err)
+	}
+	return f
+}
+
 // packets takes a submission through the six steps of receiving and has its first task
 // run. It answers with the signed packet; or at once with the task, where the request
 // prefers that.
-func (s *Server) packets(w http.ResponseWriter, r *http.Request) {
-	raw, release, err := s.unproven(w, r, maxPacket)
+func (s *Service) packets(w http.ResponseWriter, r *http.Request) {
+	raw, release, err := s.door.Unproven(w, r, maxPacket)
 	if err != nil {
-		s.refuseBody(w, r, err)
+		s.door.RefuseBody(w, r, err)
 		return
 	}
 	defer release()
 	got, err := s.Node.Packets.Accept(r.Context(), raw)
 	if err != nil {
-		s.refuse(w, r, receiveStatus(err), err)
+		s.door.RefuseAs(w, r, peer.PacketStatus(err), err)
 		return
 	}
 	t := task.Task{ID: got.Packet.ID(), State: task.Queued, Author: got.Author.KeyHex(), Submitted: s.Node.Now(), Server: s.tasks.me.ID}
 	err = s.enqueue(context.WithoutCancel(r.Context()), t, raw, got)
 	switch {
 	case errors.Is(err, errFull):
-		s.later(w, r, http.StatusServiceUnavailable, 5*time.Second, err)
+		s.door.Later(w, r, 5*time.Second, err)
 		return
 	case err != nil:
-		s.refuse(w, r, statusOf(err), err)
+		s.refuse(w, r, err)
 		return
 	}
-	s.metrics.tasksQueue.Add(1)
+	s.accepted.Add(1)
 	if r.Header.Get("Prefer") == "respond-async" {
 		w.Header().Set("Location", "/v1/tasks/"+t.ID.String())
 		answerJSON(w, http.StatusAccepted, t)
@@ -52,7 +115,7 @@ func (s *Server) packets(w http.ResponseWriter, r *http.Request) {
 
 // enqueue keeps a task and puts it into the queue. One that the queue does not take costs
 // its author nothing.
-func (s *Server) enqueue(ctx context.Context, t task.Task, raw []byte, got *packets.Received) (err error) {
+func (s *Service) enqueue(ctx context.Context, t task.Task, raw []byte, got *packets.Received) (err error) {
 	giveBack := func(context.Context) error { return nil }
 	if s.RequireCap {
 		giveBack, err = s.Node.Tasks.AddCharged(ctx, t, raw, got)
@@ -68,42 +131,35 @@ func (s *Server) enqueue(ctx context.Context, t task.Task, raw []byte, got *pack
 	return errors.Join(err, s.Node.Tasks.End(ctx, t.ID, t.Server, task.Failed, nil, s.failure(err)), giveBack(ctx))
 }
 
-// refuseBody refuses a request whose body was not read to its end.
-func (s *Server) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, errNoRoom) {
-		s.later(w, r, http.StatusServiceUnavailable, 5*time.Second, err)
-		return
-	}
-	s.refuse(w, r, statusOf(err), err)
+func (s *Service) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	s.door.RefuseAs(w, r, peer.StatusOf(err), err)
 }
 
 // awaited answers with a task's result when it has one.
-func (s *Server) awaited(w http.ResponseWriter, r *http.Request, id object.Hash) {
-	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Time{})
-	_ = rc.SetWriteDeadline(time.Time{})
+func (s *Service) awaited(w http.ResponseWriter, r *http.Request, id object.Hash) {
+	s.door.Wait(w)
 	t, err := s.wait(r.Context(), id)
 	if r.Context().Err() != nil {
 		return // the task goes on
 	}
-	_ = rc.SetWriteDeadline(time.Now().Add(maxStall))
+	s.door.Answer(w)
 	if err != nil {
-		s.refuse(w, r, statusOf(err), err)
+		s.refuse(w, r, err)
 		return
 	}
 	switch t.State {
 	case task.Failed:
-		s.refuse(w, r, http.StatusInternalServerError, &taskError{t})
+		s.door.RefuseAs(w, r, http.StatusInternalServerError, &peer.Explained{Message: t.Error, Kind: t.Kind, Hint: t.Hint})
 	case task.Done, task.Cancelled:
 		answer, err := s.Node.Tasks.Answer(r.Context(), id)
 		if err != nil {
-			s.refuse(w, r, statusOf(err), err)
+			s.refuse(w, r, err)
 			return
 		}
 		w.Header().Set("Content-Type", "application/mythos-x")
 		_, _ = w.Write(answer)
 	default:
-		s.later(w, r, http.StatusServiceUnavailable, 5*time.Second, errors.New("the task has not ended yet; it is kept"))
+		s.door.Later(w, r, 5*time.Second, errors.New("the task has not ended yet; it is kept"))
 	}
 }
 
@@ -111,7 +167,7 @@ func (s *Server) awaited(w http.ResponseWriter, r *http.Request, id object.Hash)
 const longPoll = 20 * time.Second
 
 // wait returns a task when it has ended, or when nobody here can tell when it will.
-func (s *Server) wait(ctx context.Context, id object.Hash) (t task.Task, err error) {
+func (s *Service) wait(ctx context.Context, id object.Hash) (t task.Task, err error) {
 	if ended := s.tasks.ended(id); ended != nil {
 		select {
 		case <-ended:
@@ -136,15 +192,15 @@ func (s *Server) wait(ctx context.Context, id object.Hash) (t task.Task, err err
 
 // ownTask is the task that a signed request of its author, or of the one who runs this
 // repository, names.
-func (s *Server) ownTask(r *http.Request) (task.Task, error) {
-	id, err := PathHash(r, "id")
+func (s *Service) ownTask(r *http.Request) (task.Task, error) {
+	id, err := peer.PathHash(r, "id")
 	if err != nil {
 		return task.Task{}, err
 	}
 	var t task.Task
-	_, err = s.caller(r, func(by asker) (err error) {
+	_, err = s.door.Caller(r, func(by peer.Asker) (err error) {
 		t, err = s.Node.Tasks.Get(r.Context(), id)
-		if err == nil && t.Author != by.agent.KeyHex() && !by.agent.Same(s.Node.Self()) {
+		if err == nil && t.Author != by.Agent.KeyHex() && !by.Agent.Same(s.Node.Self()) {
 			err = fmt.Errorf("task %s: %w", id.Short(), store.ErrNotFound) // as one that is not here: who asks learns nothing
 		}
 		return err
@@ -152,42 +208,42 @@ func (s *Server) ownTask(r *http.Request) (task.Task, error) {
 	return t, err
 }
 
-// taskStatus answers GET /v1/tasks/ID, to its author.
-func (s *Server) taskStatus(w http.ResponseWriter, r *http.Request) {
+// status answers GET /v1/tasks/ID, to its author.
+func (s *Service) status(w http.ResponseWriter, r *http.Request) {
 	t, err := s.ownTask(r)
 	if err != nil {
-		s.refuse(w, r, statusOf(err), err)
+		s.refuse(w, r, err)
 		return
 	}
 	answerJSON(w, http.StatusOK, t)
 }
 
-// taskCancel answers DELETE /v1/tasks/ID, to its author or to this repository's own
+// cancel answers DELETE /v1/tasks/ID, to its author or to this repository's own
 // agent: with the task as it is then, which may have ended before. Its result is a signed
 // answer that says that it was cancelled.
-func (s *Server) taskCancel(w http.ResponseWriter, r *http.Request) {
+func (s *Service) cancel(w http.ResponseWriter, r *http.Request) {
 	t, err := s.ownTask(r)
 	if err == nil {
 		t, err = s.Node.Tasks.Cancel(r.Context(), t.ID)
 	}
 	if err != nil {
-		s.refuse(w, r, statusOf(err), err)
+		s.refuse(w, r, err)
 		return
 	}
 	s.tasks.cancel(t.ID)
 	if t.Ended == 0 {
-		s.Log.Info("cancelled", "task", t.ID.Short(), "agent", r.Header.Get(auth.HeaderAgent)[:12])
+		s.door.Log().Info("cancelled", "task", t.ID.Short(), "agent", r.Header.Get(auth.HeaderAgent)[:12])
 		answerJSON(w, http.StatusAccepted, t)
 		return
 	}
 	answerJSON(w, http.StatusOK, t)
 }
 
-// taskResult answers GET /v1/tasks/ID/result, to its author, when there is one.
-func (s *Server) taskResult(w http.ResponseWriter, r *http.Request) {
+// result answers GET /v1/tasks/ID/result, to its author, when there is one.
+func (s *Service) result(w http.ResponseWriter, r *http.Request) {
 	t, err := s.ownTask(r)
 	if err != nil {
-		s.refuse(w, r, statusOf(err), err)
+		s.refuse(w, r, err)
 		return
 	}
 	s.awaited(w, r, t.ID)

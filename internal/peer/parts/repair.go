@@ -1,4 +1,4 @@
-package peer
+package parts
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/internal/peers"
+	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
@@ -23,7 +23,7 @@ type Repaired struct {
 // repository knows, as far as capabilities held here let us read it, and calls
 // report for each. It reads all the trees under such capabilities.
 func Repair(ctx context.Context, n *repo.Repo, progress Progress, report func(Repaired)) error {
-	peers, err := Known(ctx, n)
+	peers, err := peer.Known(ctx, n)
 	if err != nil {
 		return err
 	}
@@ -41,21 +41,11 @@ func Repair(ctx context.Context, n *repo.Repo, progress Progress, report func(Re
 	})
 }
 
-// Known are the peers that the repository knows, by name.
-func Known(ctx context.Context, n *repo.Repo) ([]*Client, error) {
-	var known []*Client
-	err := n.Peers.Each(ctx, func(p peers.Peer) error {
-		known = append(known, To(n, p))
-		return nil
-	})
-	return known, err
-}
-
 // fetchFrom asks one peer after the other.
-func fetchFrom(ctx context.Context, known []*Client, root object.Hash, chain caps.Chain, progress Progress) (string, error) {
+func fetchFrom(ctx context.Context, known []*peer.Client, root object.Hash, chain caps.Chain, progress Progress) (string, error) {
 	var errs []error
 	for _, p := range known {
-		_, err := Pull(ctx, []*Client{p}, root, chain, progress, nil)
+		_, err := Pull(ctx, []*peer.Client{p}, root, chain, progress, nil)
 		if err == nil {
 			return p.Name, nil
 		}

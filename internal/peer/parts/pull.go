@@ -1,13 +1,13 @@
-package peer
+package parts
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"sync"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
@@ -21,13 +21,13 @@ const minShare = 4 << 20
 // arrives, so that a pull that was cut off goes on where it ended; at the end nothing
 // below root is missing. The peers share the work: one that fails, or gives what does
 // not hold, is left out from then on, and dropped is told why.
-func Pull(ctx context.Context, peers []*Client, root object.Hash, chain caps.Chain, progress Progress, dropped func(*Client, error)) (Moved, error) {
+func Pull(ctx context.Context, peers []*peer.Client, root object.Hash, chain caps.Chain, progress Progress, dropped func(*peer.Client, error)) (Moved, error) {
 	p := &pull{root: root, chain: chain, peers: peers, progress: progress, dropped: dropped, kept: map[transfer.Key]bool{}}
 	if progress == nil {
 		p.progress = silent{}
 	}
 	if dropped == nil {
-		p.dropped = func(*Client, error) {}
+		p.dropped = func(*peer.Client, error) {}
 	}
 	if len(peers) == 0 {
 		return p.moved, errors.New("no peer to pull from")
@@ -57,15 +57,15 @@ type pull struct {
 	root     object.Hash
 	chain    caps.Chain
 	progress Progress
-	dropped  func(*Client, error)
+	dropped  func(*peer.Client, error)
 
 	mu    sync.Mutex
-	peers []*Client // who has not failed
+	peers []*peer.Client // who has not failed
 	moved Moved
 	kept  map[transfer.Key]bool // what was verified and stored
 }
 
-func (p *pull) drop(c *Client, err error) {
+func (p *pull) drop(c *peer.Client, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, have := range p.peers {
@@ -79,8 +79,8 @@ func (p *pull) drop(c *Client, err error) {
 
 // by pulls by the list that one peer gives. Should something be missing afterwards,
 // what is here may be damaged: then it is read.
-func (p *pull) by(ctx context.Context, lister *Client) error {
-	items, err := lister.list(ctx, p.root, p.chain)
+func (p *pull) by(ctx context.Context, lister *peer.Client) error {
+	items, err := list(ctx, lister, p.root, p.chain)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (p *pull) by(ctx context.Context, lister *Client) error {
 }
 
 // list asks what is below root.
-func (c *Client) list(ctx context.Context, root object.Hash, chain caps.Chain) ([]transfer.Item, error) {
+func list(ctx context.Context, c *peer.Client, root object.Hash, chain caps.Chain) ([]transfer.Item, error) {
 	res, err := c.Get(ctx, "/v1/trees/"+root.String(), chain)
 	if err != nil {
 		return nil, err
@@ -232,13 +232,13 @@ func divide(items []transfer.Item, peers int) (shares [][]transfer.Item) {
 }
 
 // take fetches a share from one peer: those parts, and no others.
-func (p *pull) take(ctx context.Context, c *Client, share []transfer.Item) error {
+func (p *pull) take(ctx context.Context, c *peer.Client, share []transfer.Item) error {
 	wanted, keys := map[transfer.Key]bool{}, make([]transfer.Key, len(share))
 	for i, it := range share {
 		keys[i] = it.Key()
 		wanted[keys[i]] = true
 	}
-	res, err := c.signed(ctx, http.MethodPost, "/v1/trees/"+p.root.String(), p.chain, encodeKeys(keys), nil)
+	res, err := c.Post(ctx, "/v1/trees/"+p.root.String(), p.chain, encodeKeys(keys))
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package peer
+package parts
 
 import (
 	"bytes"
@@ -12,77 +12,45 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"os"
+	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/internal/peer/peertest"
+	"github.com/mythos-project/mythos/internal/peer/tasks"
+	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
 )
 
-// lone is a server for tests whose handlers are called directly.
-func lone(t *testing.T) (*Server, http.Handler) {
+// lone is a service whose handlers are called directly, beside the one of tasks.
+func lone(t *testing.T) (*Service, http.Handler) {
 	t.Helper()
-	s := &Server{Node: taskNode(t, new(atomic.Int64)), Log: slog.New(slog.DiscardHandler), metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
-	s.SetLimits(Limits{Rate: 100_000})
-	var err error
-	if s.tasks, err = s.newQueue(context.Background()); err != nil {
+	return at(t, peertest.Repo(t, "far"))
+}
+
+func at(t *testing.T, n *repo.Repo) (*Service, http.Handler) {
+	t.Helper()
+	s := &Service{Node: n}
+	server := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{s, &tasks.Service{Node: n}}}
+	server.SetLimits(peer.Limits{Rate: 100_000})
+	h, stop, err := server.Start(context.Background())
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.tasks.stop(context.Background()); err != nil {
+		if err := stop(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
-	return s, s.routes()
-}
-
-// issue issues a capability by the server's own agent.
-func (s *Server) issue(t *testing.T, to object.AgentID, sc scope.Scope) caps.Chain {
-	t.Helper()
-	held, err := scope.New(sc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	link, err := caps.Issue(s.Node.Key, caps.Draft{Subject: to, Scope: held, NotBefore: s.Node.Now(), ExpiresAt: s.Node.Now().Add(time.Hour)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return caps.Chain{link}
-}
-
-// signedAsk calls a handler with a signed request.
-func (s *Server) signedAsk(t *testing.T, h http.Handler, key *sign.Key, chain caps.Chain, method, target string, headers http.Header, body []byte) *httptest.ResponseRecorder {
-	t.Helper()
-	r := httptest.NewRequestWithContext(context.Background(), method, target, bytes.NewReader(body))
-	for name, values := range headers {
-		r.Header[name] = values
-	}
-	covered := body
-	if len(body) == 0 {
-		covered = nil
-	}
-	if err := auth.Sign(r, key, s.Node.Self(), nil, chain, covered, s.Node.Now()); err != nil {
-		t.Fatal(err)
-	}
-	w := httptest.NewRecorder()
-	func() {
-		defer func() {
-			if v := recover(); v != nil && v != http.ErrAbortHandler { //nolint:errorlint // as net/http compares it
-				panic(v)
-			}
-		}()
-		h.ServeHTTP(w, r)
-	}()
-	return w
+	return s, h
 }
 
 // TestNothingBeyondTheCapability asks every route that answers with stored bytes, under
@@ -110,9 +78,9 @@ func TestNothingBeyondTheCapability(t *testing.T) {
 	}{{blob, data}, {small, data[:900]}} {
 		for _, sc := range []struct{ from, to uint64 }{{0, 16}, {100, 900}, {step, 2 * step}, {step + 1, 3 * step}, {3 * step, size}, {0, 0}, {size, size + 9}} {
 			length := sc.to - sc.from
-			chain := s.issue(t, key.Agent(), &scope.BlobRead{CID: b.ref.CID, RangeStart: &sc.from, RangeLen: &length})
+			chain := peertest.Grant(t, s.Node, key.Agent(), &scope.BlobRead{CID: b.ref.CID, RangeStart: &sc.from, RangeLen: &length})
 			for _, a := range asks(b.ref.CID) {
-				got := s.signedAsk(t, h, key, chain, a.method, a.target, a.header, a.body).Body.Bytes()
+				got := peertest.Ask(t, s.Node, h, key, chain, a.method, a.target, a.header, a.body).Body.Bytes()
 				if what := outside(got, b.data, int(sc.from), int(sc.to)); what != "" {
 					t.Fatalf("%s %s, %v, under [%d, %d): %s", a.method, a.target, a.header, sc.from, sc.to, what)
 				}
@@ -203,7 +171,7 @@ func TestExactlyTheCapability(t *testing.T) {
 	}
 	etag := `"` + ref.CID.String() + `"`
 	under := func(from, length uint64) caps.Chain {
-		return s.issue(t, key.Agent(), &scope.BlobRead{CID: ref.CID, RangeStart: &from, RangeLen: &length})
+		return peertest.Grant(t, s.Node, key.Agent(), &scope.BlobRead{CID: ref.CID, RangeStart: &from, RangeLen: &length})
 	}
 	all := uint64(len(data))
 	for _, c := range []struct {
@@ -229,12 +197,12 @@ func TestExactlyTheCapability(t *testing.T) {
 		{under(0, step), "?proof&offset=786433&length=0", nil, 416, nil},
 		{under(0, step), "?offset=0&length=16", nil, 400, nil},
 	} {
-		w := s.signedAsk(t, h, key, c.chain, http.MethodGet, "/v1/blobs/"+ref.CID.String()+c.query, c.header, nil)
+		w := peertest.Ask(t, s.Node, h, key, c.chain, http.MethodGet, "/v1/blobs/"+ref.CID.String()+c.query, c.header, nil)
 		if w.Code != c.status || (c.want != nil && !bytes.Contains(w.Body.Bytes(), c.want)) || (c.want != nil && c.query == "" && w.Body.Len() != len(c.want)) {
 			t.Errorf("%s, %v: %d with %d bytes, expected %d with %d", c.query, c.header, w.Code, w.Body.Len(), c.status, len(c.want))
 		}
 	}
-	head := s.signedAsk(t, h, key, under(0, 16), http.MethodHead, "/v1/blobs/"+ref.CID.String(), http.Header{"Range": {"bytes=0-15"}}, nil)
+	head := peertest.Ask(t, s.Node, h, key, under(0, 16), http.MethodHead, "/v1/blobs/"+ref.CID.String(), http.Header{"Range": {"bytes=0-15"}}, nil)
 	if head.Code != 206 || head.Header().Get("Content-Length") != "16" || head.Body.Len() != 0 {
 		t.Errorf("HEAD: %d, %v", head.Code, head.Header())
 	}
@@ -243,36 +211,41 @@ func TestExactlyTheCapability(t *testing.T) {
 // TestOneWayToRead: stored bytes leave a server through a reading, and through nothing else.
 func TestOneWayToRead(t *testing.T) {
 	reads := []string{"OpenBlob", "OpenRef", "Bytes", "ReadBytes", "Chunk", "ReadRange", "Copy", "Send", "Items", "Object", "FindObject", "Nodes"}
-	entries, err := os.ReadDir(".")
+	files, err := filepath.Glob("../*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside, err := filepath.Glob("../*/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	found := 0
-	for _, e := range entries {
-		if name := e.Name(); strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
-			file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-			if err != nil {
-				t.Fatal(err)
+	for _, name := range append(files, inside...) {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok || fn.Recv == nil {
+				continue
 			}
-			for _, d := range file.Decls {
-				fn, ok := d.(*ast.FuncDecl)
-				if !ok || fn.Recv == nil {
-					continue
-				}
-				ast.Inspect(fn.Body, func(n ast.Node) bool {
-					sel, ok := n.(*ast.SelectorExpr)
-					if !ok || !slices.Contains(reads, sel.Sel.Name) || !ofServer(sel.X) {
-						return true
-					}
-					if found++; name != "reading.go" {
-						t.Errorf("%s: %s reads what is stored beside a reading", name, fn.Name.Name)
-					}
+			ast.Inspect(fn.Body, func(n ast.Node) bool {
+				sel, ok := n.(*ast.SelectorExpr)
+				if !ok || !slices.Contains(reads, sel.Sel.Name) || !ofServer(sel.X) {
 					return true
-				})
-			}
+				}
+				if found++; name != "../parts/reading.go" {
+					t.Errorf("%s: %s reads what is stored beside a reading", name, fn.Name.Name)
+				}
+				return true
+			})
 		}
 	}
-	if found < 4 {
+	if found < 4 || len(files) < 5 || len(inside) < 10 {
 		t.Errorf("%d places that read were found: is this test looking at the right thing?", found)
 	}
 }
@@ -284,7 +257,7 @@ func ofServer(x ast.Expr) bool {
 		if !ok {
 			return false
 		}
-		if root, ok := sel.X.(*ast.Ident); ok && (root.Name == "s" || root.Name == "rd") {
+		if root, ok := sel.X.(*ast.Ident); ok && slices.Contains([]string{"s", "d", "q", "rd"}, root.Name) {
 			return true
 		}
 		x = sel.X
@@ -300,7 +273,7 @@ func TestTheDoor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	chain := s.issue(t, key.Agent(), &scope.BlobRead{CID: ref.CID})
+	chain := peertest.Grant(t, s.Node, key.Agent(), &scope.BlobRead{CID: ref.CID})
 	id := ref.CID.String()
 	for _, c := range []struct {
 		method, target string
@@ -333,7 +306,7 @@ func TestTheDoor(t *testing.T) {
 		{"POST", "/v1/trees/" + id, nil, string(encodeKeys([]transfer.Key{{Rank: 1, ID: ref.CID}})) + "x", 400},
 		{"GET", "/v1/identity?a=b", nil, "", 400},
 	} {
-		if w := s.signedAsk(t, h, key, chain, c.method, c.target, c.header, []byte(c.body)); w.Code != c.status {
+		if w := peertest.Ask(t, s.Node, h, key, chain, c.method, c.target, c.header, []byte(c.body)); w.Code != c.status {
 			t.Errorf("%s %s, %v: %d, expected %d: %s", c.method, c.target, c.header, w.Code, c.status, strings.TrimSpace(w.Body.String()))
 		}
 	}
@@ -382,10 +355,8 @@ func TestNoncesOfSeveralServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stop.Close()
-	other := beside(t, s.Node)
-	next := &Server{Node: other, Log: s.Log, metrics: newMeasures(), streams: make(chan struct{}, maxStreams)}
-	second := next.routes()
-	chain := s.issue(t, key.Agent(), &scope.BlobRead{CID: ref.CID})
+	_, second := at(t, peertest.Beside(t, s.Node))
+	chain := peertest.Grant(t, s.Node, key.Agent(), &scope.BlobRead{CID: ref.CID})
 	for round := range 4 {
 		r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/blobs/"+ref.CID.String(), nil)
 		if err := auth.Sign(r, key, s.Node.Self(), nil, chain, nil, s.Node.Now()); err != nil {
@@ -422,7 +393,7 @@ func TestStrangersLeaveNothing(t *testing.T) {
 	stranger := sign.FromSeed([32]byte{9}, "stranger")
 	id := object.SumText("x")
 	for _, target := range []string{"/v1/blobs/", "/v1/trees/", "/v1/tasks/"} {
-		if w := s.signedAsk(t, h, stranger, nil, http.MethodGet, target+id.String(), nil, nil); w.Code != 403 && w.Code != 404 {
+		if w := peertest.Ask(t, s.Node, h, stranger, nil, http.MethodGet, target+id.String(), nil, nil); w.Code != 403 && w.Code != 404 {
 			t.Errorf("%s: %d", target, w.Code)
 		}
 	}

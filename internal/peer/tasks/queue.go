@@ -1,4 +1,4 @@
-package peer
+package tasks
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/internal/packets"
+	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/object"
 )
@@ -30,7 +31,7 @@ var errFull = errors.New("the queue of tasks is full")
 // it counts as failed, and submitting the bundle again goes on, since effects with a key are
 // not done twice.
 type queue struct {
-	s   *Server
+	s   *Service
 	me  *task.Instance
 	ctx context.Context // of the tasks; ends when their time is over
 	end context.CancelFunc
@@ -55,7 +56,7 @@ type job struct {
 }
 
 // newQueue takes up what servers before this one left.
-func (s *Server) newQueue(ctx context.Context) (*queue, error) {
+func (s *Service) newQueue(ctx context.Context) (*queue, error) {
 	me, err := s.Node.Tasks.NewInstance()
 	if err != nil {
 		return nil, err
@@ -111,19 +112,19 @@ func (q *queue) takeUp(ctx context.Context, t task.Task) {
 	switch {
 	case t.Ended != 0: // since
 	case t.State == task.Running:
-		err = q.s.Node.Tasks.End(ctx, t.ID, t.Server, task.Failed, nil, task.Failure{Err: errEnded, Kind: kindFailed, Hint: hintEnded})
-		q.s.Log.Warn("a server ended while a task ran", "task", t.ID.Short())
+		err = q.s.Node.Tasks.End(ctx, t.ID, t.Server, task.Failed, nil, task.Failure{Err: errEnded, Kind: peer.KindFailed, Hint: hintEnded})
+		q.s.door.Log().Warn("a server ended while a task ran", "task", t.ID.Short())
 	default:
 		err = q.add(t)
 	}
 	if err != nil && !errors.Is(err, errFull) && !errors.Is(err, task.ErrClaimed) { // else there is another time, or another server
-		q.s.Log.Error("task of another server", "task", t.ID.Short(), "error", err)
+		q.s.door.Log().Error("task of another server", "task", t.ID.Short(), "error", err)
 	}
 }
 
 // add puts a task that is kept into the queue.
 func (q *queue) add(t task.Task) error {
-	most := q.s.peers.now().Tasks
+	most := q.s.door.Limits().Tasks
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
@@ -186,7 +187,7 @@ func (q *queue) watch() {
 			err = q.takeOver(q.ctx)
 		}
 		if err != nil && q.ctx.Err() == nil {
-			q.s.Log.Error("looking for tasks that were cancelled or left", "error", err)
+			q.s.door.Log().Error("looking for tasks that were cancelled or left", "error", err)
 		}
 		select {
 		case <-q.ctx.Done():
@@ -247,7 +248,7 @@ func (q *queue) one(j *job) {
 		return
 	}
 	if err != nil {
-		q.s.Log.Error("task", "task", j.ID.Short(), "error", err)
+		q.s.door.Log().Error("task", "task", j.ID.Short(), "error", err)
 		return
 	}
 	if cancelled {
@@ -256,7 +257,7 @@ func (q *queue) one(j *job) {
 	answer, err := q.answer(j)
 	why := q.s.failure(err)
 	if err != nil && q.ctx.Err() != nil && !errors.Is(err, packets.ErrCancelled) {
-		why = task.Failure{Err: errEnded, Kind: kindFailed, Hint: hintEnded}
+		why = task.Failure{Err: errEnded, Kind: peer.KindFailed, Hint: hintEnded}
 	}
 	state := task.Done
 	switch {
@@ -265,14 +266,14 @@ func (q *queue) one(j *job) {
 	case err != nil:
 		state = task.Failed
 	}
-	q.s.metrics.tasksDone.Add(1)
+	q.s.done.Add(1)
 	attrs := []any{"task", j.ID.Short(), "author", j.Author[:min(12, len(j.Author))], "state", state}
 	if why.Err != nil {
 		attrs = append(attrs, "error", why.Err)
 	}
-	q.s.Log.Info("task", attrs...)
+	q.s.door.Log().Info("task", attrs...)
 	if err := n.Tasks.End(ctx, j.ID, q.me.ID, state, answer, why); err != nil {
-		q.s.Log.Error("task", "task", j.ID.Short(), "error", err)
+		q.s.door.Log().Error("task", "task", j.ID.Short(), "error", err)
 	}
 }
 
@@ -300,7 +301,7 @@ func (q *queue) stop(ctx context.Context) error {
 	q.wake.Broadcast()
 	q.mu.Unlock()
 	for _, j := range left { // it is kept, and not begun
-		q.s.Log.Info("left for the next server", "task", j.ID.Short())
+		q.s.door.Log().Info("left for the next server", "task", j.ID.Short())
 		q.leave(j)
 	}
 	idle := make(chan struct{})
@@ -312,7 +313,7 @@ func (q *queue) stop(ctx context.Context) error {
 		select {
 		case <-idle:
 		case <-time.After(5 * time.Second):
-			q.s.Log.Warn("a task does not end when it is told to")
+			q.s.door.Log().Warn("a task does not end when it is told to")
 		}
 	}
 	q.end()

@@ -1,4 +1,4 @@
-package peer
+package parts
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -16,7 +17,7 @@ import (
 // Fetch writes a range of a blob's stored bytes: only the chunks that it touches move,
 // each with the proof that it stands there. The length may be [ToEnd]. Moved counts
 // proofs, too.
-func (c *Client) Fetch(ctx context.Context, cid object.Hash, offset, length uint64, chain caps.Chain, w io.Writer) (Moved, error) {
+func Fetch(ctx context.Context, c *peer.Client, cid object.Hash, offset, length uint64, chain caps.Chain, w io.Writer) (Moved, error) {
 	sp := span{offset, length}
 	var got Moved
 	res, err := c.Get(ctx, "/v1/blobs/"+cid.String()+sp.query(), chain)

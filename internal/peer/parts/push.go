@@ -1,4 +1,4 @@
-package peer
+package parts
 
 import (
 	"bufio"
@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -17,7 +18,7 @@ import (
 
 // Push sends what the peer does not have of the tree below root, which must be whole
 // here. The peer keeps it under a ref and says so when nothing is missing there.
-func (c *Client) Push(ctx context.Context, root object.Hash, chain caps.Chain, progress Progress) (Pushed, error) {
+func Push(ctx context.Context, c *peer.Client, root object.Hash, chain caps.Chain, progress Progress) (Pushed, error) {
 	var done Pushed
 	if progress == nil {
 		progress = silent{}
@@ -25,7 +26,7 @@ func (c *Client) Push(ctx context.Context, root object.Hash, chain caps.Chain, p
 	if err := c.Node.Transfer.Sendable(ctx, root); err != nil {
 		return done, err
 	}
-	wanted, total, err := c.missing(ctx, root, chain)
+	wanted, total, err := missing(ctx, c, root, chain)
 	if err != nil {
 		return done, fmt.Errorf("push %s: %w", root.Short(), err)
 	}
@@ -50,7 +51,7 @@ func (c *Client) Push(ctx context.Context, root object.Hash, chain caps.Chain, p
 	})
 	defer body.Close()
 	path := "/v1/trees/" + root.String() + "?" + queryBytes + "=" + strconv.FormatUint(total, 10)
-	res, err := c.signed(ctx, http.MethodPut, path, chain, list, body)
+	res, err := c.Send(ctx, http.MethodPut, path, chain, list, body)
 	if err != nil {
 		return done, fmt.Errorf("push %s: %w", root.Short(), err)
 	}
@@ -65,7 +66,7 @@ func (c *Client) Push(ctx context.Context, root object.Hash, chain caps.Chain, p
 }
 
 // missing asks which parts of a tree the peer does not have, and adds up their sizes.
-func (c *Client) missing(ctx context.Context, root object.Hash, chain caps.Chain) (map[transfer.Key]bool, uint64, error) {
+func missing(ctx context.Context, c *peer.Client, root object.Hash, chain caps.Chain) (map[transfer.Key]bool, uint64, error) {
 	sizes := map[transfer.Key]uint64{}
 	body := streamed(func(w *bufio.Writer) error {
 		err := c.Node.Transfer.Items(ctx, root, func(it transfer.Item) error {
@@ -78,7 +79,7 @@ func (c *Client) missing(ctx context.Context, root object.Hash, chain caps.Chain
 		return writeEnd(w, root)
 	})
 	defer body.Close()
-	res, err := c.signed(ctx, http.MethodPost, "/v1/trees/"+root.String()+"/missing", chain, nil, body)
+	res, err := c.Send(ctx, http.MethodPost, "/v1/trees/"+root.String()+"/missing", chain, nil, body)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -1,4 +1,4 @@
-package peer
+package tasks
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/packets"
+	"github.com/mythos-project/mythos/internal/peer/peertest"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -20,8 +21,8 @@ import (
 // and its receipts must be by who answers, or by somebody who is trusted for ledgers.
 func TestAnswersFit(t *testing.T) {
 	ctx := context.Background()
-	n := taskNode(t, new(atomic.Int64))
-	bundle, err := asm.Assemble([]byte(hello))
+	n := peertest.Repo(t, "far")
+	bundle, err := asm.Assemble([]byte(peertest.Hello))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,7 @@ func TestAnswersFit(t *testing.T) {
 func TestSentIsForgotten(t *testing.T) {
 	ctx := context.Background()
 	var later atomic.Int64
-	n := taskNode(t, &later)
+	n := peertest.Later(t, "far", &later)
 	asked := packets.Asked{Packet: object.SumText("packet"), Bundle: object.SumText("bundle"), Task: object.SumText("task")}
 	if err := n.Packets.SetSent(ctx, asked, "far"); err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package peer
+package parts
 
 import (
 	"bufio"

@@ -1,0 +1,120 @@
+package peer
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/object"
+)
+
+// ErrMalformed means that a request can be read in more than one way, or says something
+// that its route does not know.
+var ErrMalformed = errors.New("malformed request")
+
+// singleHeaders are those of which a request has one at most: two readers of the same
+// request must not find two values.
+var singleHeaders = []string{
+	auth.HeaderAgent, auth.HeaderTo, auth.HeaderTime, auth.HeaderNonce, auth.HeaderDigest, auth.HeaderCap, auth.HeaderSig,
+	"Range", "If-Range", "Content-Type", "Content-Encoding", "Prefer",
+}
+
+// Route is what one path takes.
+type Route struct {
+	Pattern string   // for http.ServeMux
+	Query   []string // the parameters that it knows, each at most once
+	Body    bool     // it has one
+	Head    bool     // HEAD is answered, too
+	Serve   http.HandlerFunc
+}
+
+// strictly refuses requests whose path has a second spelling.
+func (s *Server) strictly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := plainRequest(r); err != nil {
+			s.refuse(w, r, http.StatusBadRequest, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// plainRequest checks what holds for every route: a path without escapes and detours, and
+// no header twice.
+func plainRequest(r *http.Request) error {
+	p := r.URL.Path
+	if r.URL.Opaque != "" || r.URL.EscapedPath() != p || path.Clean(p) != p {
+		return fmt.Errorf("%w: the path is not in its plain form", ErrMalformed)
+	}
+	for _, name := range singleHeaders {
+		if len(r.Header.Values(name)) > 1 {
+			return fmt.Errorf("%w: the header %s is there twice", ErrMalformed, name)
+		}
+	}
+	if len(r.Trailer) > 0 {
+		return fmt.Errorf("%w: headers after the body are not taken", ErrMalformed)
+	}
+	return nil
+}
+
+// handle adds a route to a mux.
+func (s *Server) handle(mux *http.ServeMux, rt Route) {
+	mux.HandleFunc(rt.Pattern, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead && !rt.Head {
+			w.Header().Set("Allow", http.MethodGet)
+			s.refuse(w, r, http.StatusMethodNotAllowed, fmt.Errorf("%w: HEAD is answered for blobs only", ErrMalformed))
+			return
+		}
+		if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+			s.refuse(w, r, http.StatusUnsupportedMediaType, fmt.Errorf("%w: a body with Content-Encoding %q is not taken", ErrMalformed, encoding))
+			return
+		}
+		if r.ContentLength != 0 && !rt.Body {
+			s.refuse(w, r, http.StatusBadRequest, fmt.Errorf("%w: %s takes no body here", ErrMalformed, r.Method))
+			return
+		}
+		if err := rt.checkQuery(r.URL.RawQuery); err != nil {
+			s.refuse(w, r, http.StatusBadRequest, err)
+			return
+		}
+		rt.Serve(w, r)
+	})
+}
+
+// checkQuery takes the parameters that the route knows, once each and without escapes.
+func (rt Route) checkQuery(raw string) error {
+	if strings.ContainsAny(raw, "%+;") {
+		return fmt.Errorf("%w: the query has escapes", ErrMalformed)
+	}
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return fmt.Errorf("%w: query: %w", ErrMalformed, err)
+	}
+	for name, all := range values {
+		switch {
+		case !slices.Contains(rt.Query, name):
+			return fmt.Errorf("%w: the query %q is not known here", ErrMalformed, name)
+		case len(all) > 1:
+			return fmt.Errorf("%w: the query %q is there twice", ErrMalformed, name)
+		}
+	}
+	return nil
+}
+
+// PathHash is the hash that a path names: 64 lower-case hex digits, and no other spelling.
+func PathHash(r *http.Request, name string) (object.Hash, error) {
+	text := r.PathValue(name)
+	h, err := object.ParseHash(text)
+	if err == nil && h.String() != text {
+		err = errors.New("64 lower-case hex digits are expected")
+	}
+	if err != nil {
+		return object.Hash{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return h, nil
+}
