@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -161,7 +162,7 @@ func benchEvidence(b *testing.B, n int) (ids []object.Hash, objs []store.Object,
 		id := from.episode(i, fmt.Sprint("c", i%7), object.Time(i))
 		o, err := from.store.Object(ctx, id)
 		from.must(err)
-		_, raw, err := NewSignal(from.key, id, Reward, ir.I64Scalar(int64(i%3)), 1)
+		_, raw, err := signal.New(from.key, id, signal.Reward, ir.I64Scalar(int64(i%3)), 1)
 		from.must(err)
 		ids, objs, signals = append(ids, id), append(objs, o), append(signals, raw)
 	}
@@ -172,7 +173,7 @@ func benchWorld(b *testing.B, backend string, objs []store.Object, signals [][]b
 	w := newWorld(b)
 	if backend == "memory" {
 		w.must(w.store.PutObjects(context.Background(), objs...))
-		w.must(PutSignals(context.Background(), w.store, signals...))
+		w.must(signal.Put(context.Background(), w.store, signals...))
 		return w
 	}
 	dir := b.TempDir()
@@ -185,7 +186,7 @@ func benchWorld(b *testing.B, backend string, objs []store.Object, signals [][]b
 			break
 		}
 		w.must(w.store.PutObjects(context.Background(), objs...))
-		w.must(PutSignals(context.Background(), w.store, signals...))
+		w.must(signal.Put(context.Background(), w.store, signals...))
 		w.must(db.Close())
 	}
 	w.src = &StoreSource{Store: w.store}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
@@ -51,6 +52,16 @@ func SnapshotEpisodes(ctx context.Context, s *store.Store) (object.BlobRef, uint
 		return object.BlobRef{}, 0, fmt.Errorf("episodes: %w", err)
 	}
 	return SnapshotCorpus(ctx, s, ids)
+}
+
+// SnapshotSignals makes a signal log: the MerkleList over the ids, ascending, of the
+// indexed signals that keep wants (nil: all). A definition names it by its root.
+func SnapshotSignals(ctx context.Context, s *store.Store, keep func(*signal.Signal) bool) (object.BlobRef, uint64, error) {
+	ids, err := signal.IDs(ctx, s, keep)
+	if err != nil {
+		return object.BlobRef{}, 0, err
+	}
+	return Snapshot(ctx, s, MediaSignals, ids)
 }
 
 // ascending sorts ids in place and drops repetitions.

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -172,14 +173,14 @@ func signalText(segments []uint32) (string, bool) {
 	switch {
 	case at(0) == fieldSigner && len(segments) == 2 && at(1) == segHash:
 		return "signal.signer", true
-	case at(0) != fieldValue || len(segments) > 3 || at(2) != 0 || at(1) > uint32(Constraint):
+	case at(0) != fieldValue || len(segments) > 3 || at(2) != 0 || at(1) > uint32(signal.Constraint):
 		return "", false
 	case len(segments) == 2 && at(1) == 0:
 		return "signal[5][0]", true
 	}
 	text := "signal.value"
 	if at(1) != 0 {
-		text = "signal." + SignalTypeName(uint8(at(1)))
+		text = "signal." + signal.TypeName(uint8(at(1)))
 	}
 	if len(segments) == 3 {
 		text += ".digest"

@@ -87,7 +87,6 @@ var (
 
 // Structs describes the structs of this package.
 var Structs = []object.Struct{
-	object.Define[Signal]("Signal", SignalRule),
 	object.Define[DatasetDef]("DatasetDef", DefRule),
 	object.Define[QueryDef]("QueryDef", QueryRule),
 	object.Define[SamplingDef]("SamplingDef", object.Rule{}),

@@ -27,17 +27,6 @@ type episodeEnv struct {
 	values   []ir.Scalar // what Lookup returns, valid until its next call
 }
 
-// seenSignal is a signal that a query may see: what most queries ask for, and its bytes.
-type seenSignal struct {
-	ID        object.Hash `can:"1,signal_id"`
-	EpisodeID object.Hash `can:"2,episode_id"`
-	Type      uint8       `can:"3,signal_type"`
-	ValueKind uint8       `can:"4,value_kind"`
-	Value     []byte      `can:"5,value_bytes"`
-
-	raw []byte
-}
-
 var _ ir.Env = (*episodeEnv)(nil)
 
 // readAhead is what was read for several episodes at once.

@@ -7,38 +7,45 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
-// TestForgedSignals puts signals past PutSignals, as a broken or hostile store would.
+// indexKey is where the index of signals has a signal of an episode.
+func indexKey(episode, signal object.Hash) string {
+	return kv.Signals + episode.String() + "/" + signal.String()
+}
+
+// TestForgedSignals puts signals past signal.Put, as a broken or hostile store would.
 func TestForgedSignals(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
 	a, b := w.episode(1, "c", 0), w.episode(2, "c", 0)
-	_, raw, err := NewSignal(w.key, a, Reward, ir.U64Scalar(1), 7)
+	_, raw, err := signal.New(w.key, a, signal.Reward, ir.U64Scalar(1), 7)
 	w.must(err)
 	forged := slices.Clone(raw)
 	forged[len(forged)-1] ^= 1 // the signature
-	if err := PutSignals(ctx, w.store, forged); !errors.Is(err, sign.ErrSignature) {
+	if err := signal.Put(ctx, w.store, forged); !errors.Is(err, sign.ErrSignature) {
 		t.Errorf("a forged signal is taken: %v", err)
 	}
-	id, err := SignalRule.ID(forged)
+	id, err := signal.Rule.ID(forged)
 	w.must(err)
-	w.must(w.store.PutObjects(ctx, store.Object{ID: id, Kind: KindSignal, Raw: forged}))
-	_, err = w.store.KV().Update(ctx, nil, map[string][]byte{signalKey(a, id): {}, signalKey(b, id): {}})
+	w.must(w.store.PutObjects(ctx, store.Object{ID: id, Kind: signal.Kind, Raw: forged}))
+	_, err = w.store.KV().Update(ctx, nil, map[string][]byte{indexKey(a, id): {}, indexKey(b, id): {}})
 	w.must(err)
 	if got := w.selects("signal.reward == 1", []object.Hash{a, b}); len(got) != 0 {
 		t.Errorf("a forged signal is seen: %v", got)
 	}
-	if n, err := IndexSignals(ctx, w.store); n != 0 || err != nil {
+	if n, err := signal.Index(ctx, w.store); n != 0 || err != nil {
 		t.Errorf("%d forged signals indexed, %v", n, err)
 	}
-	honest := w.signal(a, Reward, ir.U64Scalar(2))
-	_, err = w.store.KV().Update(ctx, nil, map[string][]byte{signalKey(b, honest): {}}) // of another episode
+	honest := w.signal(a, signal.Reward, ir.U64Scalar(2))
+	_, err = w.store.KV().Update(ctx, nil, map[string][]byte{indexKey(b, honest): {}}) // of another episode
 	w.must(err)
 	if got := w.selects("signal.reward == 2", []object.Hash{a, b}); !slices.Equal(got, []int{0}) {
 		t.Errorf("selected %v", got)
@@ -49,14 +56,14 @@ func TestIndexSignals(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
 	a := w.episode(1, "c", 0)
-	id, raw, err := NewSignal(w.key, a, Label, ir.TextScalar("x"), 7)
+	id, raw, err := signal.New(w.key, a, signal.Label, ir.TextScalar("x"), 7)
 	w.must(err)
-	w.must(w.store.PutObjects(ctx, store.Object{ID: id, Kind: KindSignal, Raw: raw}))
+	w.must(w.store.PutObjects(ctx, store.Object{ID: id, Kind: signal.Kind, Raw: raw}))
 	if got := w.selects(`signal.label == "x"`, []object.Hash{a}); len(got) != 0 {
 		t.Errorf("selected %v before it was indexed", got)
 	}
 	for range 2 {
-		if n, err := IndexSignals(ctx, w.store); n != 1 || err != nil {
+		if n, err := signal.Index(ctx, w.store); n != 1 || err != nil {
 			t.Fatalf("%d indexed, %v", n, err)
 		}
 	}
@@ -70,13 +77,13 @@ func TestSignalRoots(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
 	ids := []object.Hash{w.episode(1, "c", 0), w.episode(2, "c", 0)}
-	first := w.signal(ids[0], Reward, ir.U64Scalar(1))
+	first := w.signal(ids[0], signal.Reward, ir.U64Scalar(1))
 	log, n, err := SnapshotSignals(ctx, w.store, nil)
 	if err != nil || n != 1 || log.Media != MediaSignals {
 		t.Fatalf("log of %d signals: %v", n, err)
 	}
-	w.signal(ids[1], Reward, ir.U64Scalar(1))
-	labels, n, err := SnapshotSignals(ctx, w.store, func(s *Signal) bool { return s.SignalType == Label })
+	w.signal(ids[1], signal.Reward, ir.U64Scalar(1))
+	labels, n, err := SnapshotSignals(ctx, w.store, func(s *signal.Signal) bool { return s.SignalType == signal.Label })
 	if err != nil || n != 0 {
 		t.Fatalf("log of %d labels: %v", n, err)
 	}
@@ -171,32 +178,6 @@ func TestClauses(t *testing.T) {
 	}
 }
 
-func TestStructsRoundTrip(t *testing.T) {
-	w := newWorld(t)
-	id, raw, err := NewSignal(w.key, object.SumText("e"), Reward, ir.I64Scalar(-1), 7)
-	w.must(err)
-	s, got, err := OpenSignal(raw)
-	w.must(err)
-	again, err := can.Marshal(s)
-	if err != nil || !slices.Equal(again, raw) || got != id {
-		t.Errorf("signal %x became %x", raw, again)
-	}
-	for name, kept := range map[string]Signal{
-		"type": {SignalType: 4, ValueKind: ir.KindU64, ValueBytes: []byte{3, 1}},
-		"kind": {SignalType: 1, ValueKind: ir.KindBool, ValueBytes: []byte{1}},
-	} {
-		if err := kept.Check(); err != nil {
-			t.Errorf("a signal of an unknown %s is not kept: %v", name, err)
-		}
-	}
-	if wrong := (Signal{SignalType: 1, ValueKind: ir.KindU64, ValueBytes: []byte{4, 1}}); wrong.Check() == nil {
-		t.Error("a signal of a wrong value passes")
-	}
-	if _, _, err := NewSignal(w.key, object.SumText("e"), 9, ir.I64Scalar(-1), 7); err == nil {
-		t.Error("a signal of an unknown type is made")
-	}
-}
-
 // TestSparseCorpus reads the signals of a few episodes among those of many others, and
 // of as many as there are.
 func TestSparseCorpus(t *testing.T) {
@@ -205,7 +186,7 @@ func TestSparseCorpus(t *testing.T) {
 	var ids []object.Hash
 	for i := range 40 {
 		id := w.episode(i, "c", 0)
-		w.signal(id, Reward, ir.U64Scalar(uint64(i%2)))
+		w.signal(id, signal.Reward, ir.U64Scalar(uint64(i%2)))
 		ids = append(ids, id)
 	}
 	ids = ascending(ids)
@@ -231,7 +212,7 @@ func TestSparseCorpus(t *testing.T) {
 	for _, some := range [][]object.Hash{few, ids, ids[3:9]} {
 		want := []int{}
 		for i, id := range some {
-			var g Signal
+			var g signal.Signal
 			w.must(can.Unmarshal(found[slices.Index(ids, id)][0], &g))
 			if v, _, err := g.Value(); err == nil && v.Uint() == 1 {
 				want = append(want, i)
@@ -241,7 +222,7 @@ func TestSparseCorpus(t *testing.T) {
 			t.Errorf("selected %v, expected %v", got, want)
 		}
 	}
-	broken := signalKey(ids[5], object.SumText("x"))
+	broken := indexKey(ids[5], object.SumText("x"))
 	_, err := w.store.KV().Update(ctx, nil, map[string][]byte{broken: found[5][0]})
 	w.must(err)
 	if _, err := Select(ctx, w.src, w.def("signal.reward == 1", ids)); !errors.Is(err, store.ErrCorrupt) {

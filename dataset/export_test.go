@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -35,7 +36,7 @@ func exported(t *testing.T, n int) (*world, []object.Hash, *DatasetDef, *Built) 
 	var ids []object.Hash
 	for i := range n {
 		id := w.episode(i, "c", object.Time(i), w.receipt("wc", 200, fmt.Sprintf(`{"n":%d,"user":{"email":"ann@example.org"}}`, i), fmt.Sprintf("answer %d for ann@example.org", i)))
-		w.signal(id, Reward, ir.I64Scalar(int64(-i)))
+		w.signal(id, signal.Reward, ir.I64Scalar(int64(-i)))
 		ids = append(ids, id)
 	}
 	def := w.def("true", ids)
@@ -128,7 +129,7 @@ func TestExportSmall(t *testing.T) {
 func TestRedactedExport(t *testing.T) {
 	ctx := context.Background()
 	w, ids, _, built := exported(t, 1)
-	w.signal(ids[0], Label, ir.TextScalar("of ann@example.org"))
+	w.signal(ids[0], signal.Label, ir.TextScalar("of ann@example.org"))
 	red, err := ParseRedaction([]byte("- {pointer: /user/email, of: request, label: email}\n- {regex: '[a-z]+@[a-z.]+', label: email}\n"), []byte("0123456789abcdef"))
 	w.must(err)
 	var b bytes.Buffer

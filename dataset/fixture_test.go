@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -94,9 +95,9 @@ func (w *world) episode(n int, context_ string, at object.Time, receipts ...obje
 
 func (w *world) signal(episode object.Hash, kind uint8, v ir.Scalar) object.Hash {
 	w.t.Helper()
-	id, raw, err := NewSignal(w.key, episode, kind, v, 7)
+	id, raw, err := signal.New(w.key, episode, kind, v, 7)
 	w.must(err)
-	w.must(PutSignals(context.Background(), w.store, raw))
+	w.must(signal.Put(context.Background(), w.store, raw))
 	return id
 }
 

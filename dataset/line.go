@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -285,11 +286,6 @@ func (x *exporter) keyedHash(h object.Hash) string {
 	return "hmac-sha256:" + x.o.Redact.mac(h.String())
 }
 
-var valueKinds = map[uint8]string{ir.KindI64: "i64", ir.KindU64: "u64", ir.KindBytes: "bytes", ir.KindText: "text", ir.KindHash: "hash"}
-
-// ValueKindName is "i64", "u64", "bytes", "text" or "hash".
-func ValueKindName(k uint8) string { return valueKinds[k] }
-
 func (x *exporter) signals(ctx context.Context, id object.Hash) ([]SignalLine, error) {
 	env := &episodeEnv{ctx: ctx, src: x.src, visible: x.visible}
 	env.reset(id)
@@ -308,7 +304,7 @@ func (x *exporter) signals(ctx context.Context, id object.Hash) ([]SignalLine, e
 }
 
 func (x *exporter) signal(raw []byte) (SignalLine, error) {
-	var s Signal
+	var s signal.Signal
 	if err := can.Unmarshal(raw, &s); err != nil {
 		return SignalLine{}, err
 	}
@@ -316,7 +312,7 @@ func (x *exporter) signal(raw []byte) (SignalLine, error) {
 	if err != nil {
 		return SignalLine{}, err
 	}
-	l := SignalLine{SignalID: s.SignalID, Type: SignalTypeName(s.SignalType), Kind: ValueKindName(s.ValueKind), Time: s.TimeObserved, Signer: s.Signer.KeyHex()}
+	l := SignalLine{SignalID: s.SignalID, Type: signal.TypeName(s.SignalType), Kind: signal.ValueKindName(s.ValueKind), Time: s.TimeObserved, Signer: s.Signer.KeyHex()}
 	if !known { // nobody can say what in it is to be redacted
 		return l, nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 )
@@ -37,8 +38,8 @@ type readRow struct {
 func TestParquetHoldsTheLines(t *testing.T) {
 	ctx := context.Background()
 	w, ids, _, built := exported(t, 300)
-	w.signal(ids[0], Label, ir.TextScalar("good"))
-	w.signal(ids[1], Label, ir.U64Scalar(math.MaxUint64))
+	w.signal(ids[0], signal.Label, ir.TextScalar("good"))
+	w.signal(ids[1], signal.Label, ir.U64Scalar(math.MaxUint64))
 	split, err := ParseSplit("train=0.7,test=0.3")
 	w.must(err)
 	o := ExportOptions{Split: split, Shards: 2, Payload: StorePayload(w.store)}

@@ -38,7 +38,7 @@ signals: ["@all"]
 	if got := DecompileQuery(&d.Query.Predicate); got != `has_tool("`+object.SumText("tool:wc").String()+`", "`+ImportedTool("wc").String()+`") and (signal.reward >= u64("1") or signal.reward >= i64("1"))` {
 		t.Errorf("query %s", got)
 	}
-	view, err := object.ToJSON(Structs[1].Type(), raw)
+	view, err := object.ToJSON(Structs[0].Type(), raw)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"github.com/mythos-project/mythos/dataset/quick"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -20,7 +21,7 @@ func descend(raw []byte, segments []uint32) (ir.Scalar, bool, error) {
 		if num == segHash && i == len(segments)-1 {
 			return hashThere(raw)
 		}
-		if raw = quickField(raw, num); raw == nil {
+		if raw = quick.Field(raw, num); raw == nil {
 			return ir.Scalar{}, false, nil
 		}
 	}
@@ -49,34 +50,4 @@ func scalarOf(raw []byte) (ir.Scalar, bool, error) {
 		return ir.Scalar{}, false, nil // a struct other than Hash is no scalar
 	}
 	return v, err == nil, err
-}
-
-// at is the value at a path of the signal.
-func (s *seenSignal) at(segments []uint32) (ir.Scalar, bool, error) {
-	switch {
-	case len(segments) == 2 && segments[0] == fieldSigner && segments[1] == segHash:
-		return s.signer()
-	case len(segments) == 0 || segments[0] != fieldValue:
-		return descend(s.raw, segments)
-	case len(segments) > 1 && segments[1] != 0 && segments[1] != uint32(s.Type):
-		return ir.Scalar{}, false, nil
-	case len(segments) < 3:
-		return knownScalar(s.ValueKind, s.Value)
-	case len(segments) == 3 && segments[2] == segHash:
-		return hashThere(s.Value)
-	}
-	return ir.Scalar{}, false, nil
-}
-
-// signer is the key id of who signed.
-func (s *seenSignal) signer() (ir.Scalar, bool, error) {
-	raw, err := can.Field(s.raw, fieldSigner)
-	if err != nil {
-		return ir.Scalar{}, false, err
-	}
-	var agent object.AgentID
-	if err := can.Unmarshal(raw, &agent); err != nil {
-		return ir.Scalar{}, false, err
-	}
-	return ir.HashScalar(agent.KeyID()), true, nil
 }

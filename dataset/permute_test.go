@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -37,7 +38,7 @@ func someEvidence(t *testing.T, n int) evidence {
 			e.objects = append(e.objects, o)
 		}
 		for k := range i % 3 {
-			_, raw, err := NewSignal(w.key, id, Reward, ir.I64Scalar(int64(i%7-k)), object.Time(k))
+			_, raw, err := signal.New(w.key, id, signal.Reward, ir.I64Scalar(int64(i%7-k)), object.Time(k))
 			w.must(err)
 			e.signals = append(e.signals, raw)
 		}
@@ -62,12 +63,12 @@ func (e evidence) machines(t *testing.T) map[string]Source {
 		objects, signals := slices.Clone(e.objects), slices.Clone(e.signals)
 		if i%2 == 0 {
 			w.must(w.store.PutObjects(ctx, objects...))
-			w.must(PutSignals(ctx, w.store, signals...))
+			w.must(signal.Put(ctx, w.store, signals...))
 		} else {
 			r := rand.New(rand.NewPCG(uint64(i), 0))
 			r.Shuffle(len(signals), func(a, b int) { signals[a], signals[b] = signals[b], signals[a] })
 			r.Shuffle(len(objects), func(a, b int) { objects[a], objects[b] = objects[b], objects[a] })
-			w.must(PutSignals(ctx, w.store, signals...))
+			w.must(signal.Put(ctx, w.store, signals...))
 			for part := range slices.Chunk(append(objects, objects[:9]...), 37) {
 				w.must(w.store.PutObjects(ctx, part...))
 			}

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -31,13 +32,13 @@ func TestQueriesSelect(t *testing.T) {
 		3: w.episode(30, "c2", day("2026-02-01")),
 		4: w.episode(40, "c2", -5),
 	}
-	w.signal(ids[0], Reward, ir.U64Scalar(1))
-	w.signal(ids[1], Reward, ir.I64Scalar(-3))
-	w.signal(ids[1], Reward, ir.I64Scalar(7))
-	w.signal(ids[1], Label, ir.TextScalar("good"))
-	w.signal(ids[2], Label, ir.U64Scalar(5))
-	w.signal(ids[2], Constraint, ir.HashScalar(object.SumText("x")))
-	w.signal(ids[3], Label, ir.BytesScalar([]byte{0xff}))
+	w.signal(ids[0], signal.Reward, ir.U64Scalar(1))
+	w.signal(ids[1], signal.Reward, ir.I64Scalar(-3))
+	w.signal(ids[1], signal.Reward, ir.I64Scalar(7))
+	w.signal(ids[1], signal.Label, ir.TextScalar("good"))
+	w.signal(ids[2], signal.Label, ir.U64Scalar(5))
+	w.signal(ids[2], signal.Constraint, ir.HashScalar(object.SumText("x")))
+	w.signal(ids[3], signal.Label, ir.BytesScalar([]byte{0xff}))
 	hash, ctx1 := object.SumText("x").String(), object.SumText("c1").String()
 	for query, want := range map[string][]int{
 		`true`: {0, 1, 2, 3, 4}, `false`: {}, `not true`: {}, `true and false or true`: {0, 1, 2, 3, 4},

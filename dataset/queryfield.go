@@ -7,6 +7,7 @@ import (
 
 	"github.com/expr-lang/expr/ast"
 
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -36,7 +37,7 @@ var (
 	hashType    = reflect.TypeFor[object.Hash]()
 	timeType    = reflect.TypeFor[object.Time]()
 	episodeType = can.TypeOf(reflect.TypeFor[object.EpisodeRef]())
-	signalType  = can.TypeOf(reflect.TypeFor[Signal]())
+	signalType  = can.TypeOf(reflect.TypeFor[signal.Signal]())
 )
 
 // field resolves episode.a.b, signal.x, episode[2] to a path.
@@ -76,7 +77,7 @@ func (c *compiler) signal(n ast.Node, steps []ast.Node) (field, error) {
 	if name == nil {
 		return c.walk(n, f, signalType, steps)
 	}
-	switch t, err := ParseSignalType(name.Value); {
+	switch t, err := signal.ParseType(name.Value); {
 	case err == nil:
 		f.path.Segments = []uint32{fieldValue, uint32(t)}
 	case name.Value == "value":

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/ledger"
@@ -123,7 +124,7 @@ func (r *Redactor) group(ctx context.Context, ids []object.Hash) ([]object.Hash,
 	for i, o := range episodes {
 		out[i] = o.ID
 	}
-	return out, PutSignals(ctx, r.Store, signals...)
+	return out, signal.Put(ctx, r.Store, signals...)
 }
 
 // one redacts the receipts and signals of an episode.
@@ -217,7 +218,7 @@ func (r *Redactor) finish(ctx context.Context, batch *store.Batch, d *redacted) 
 // signals says of the redacted episode what was said of the other one.
 func (r *Redactor) signals(d *redacted) (list [][]byte, err error) {
 	for _, s := range d.signals {
-		kind, err := ParseSignalType(s.Type)
+		kind, err := signal.ParseType(s.Type)
 		if err != nil {
 			return nil, err
 		}
@@ -234,7 +235,7 @@ func (r *Redactor) signals(d *redacted) (list [][]byte, err error) {
 			}
 			v = ir.TextScalar(text)
 		}
-		_, raw, err := NewSignal(r.Signer, d.episode.EpisodeID, kind, v, s.Time)
+		_, raw, err := signal.New(r.Signer, d.episode.EpisodeID, kind, v, s.Time)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -18,7 +19,7 @@ import (
 func TestRedactEvidence(t *testing.T) {
 	ctx := context.Background()
 	w, ids, _, _ := exported(t, 5)
-	w.signal(ids[0], Label, ir.TextScalar("of ann@example.org"))
+	w.signal(ids[0], signal.Label, ir.TextScalar("of ann@example.org"))
 	hidden := w.episode(99, "c", 3, w.receipt("wc", 404, "\xff ann@example.org", ""))
 	ids = append(ids, hidden)
 	red, err := ParseRedaction([]byte("- {regex: '[a-z]+@[a-z.]+', label: email}\n"), []byte("0123456789abcdef"))

@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"strings"
 
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 )
@@ -149,7 +150,7 @@ func rewardOf(l *Line) *big.Int {
 	var sum *big.Int
 	for _, s := range l.Signals {
 		n, ok := new(big.Int).SetString(fmt.Sprint(s.Value), 10)
-		if s.Type != signalTypes[Reward] || s.Kind != "i64" && s.Kind != "u64" || !ok {
+		if s.Type != signal.TypeName(signal.Reward) || s.Kind != "i64" && s.Kind != "u64" || !ok {
 			continue
 		}
 		if sum == nil {

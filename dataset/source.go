@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/mythos-project/mythos/dataset/quick"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -30,7 +32,6 @@ type Source interface {
 const (
 	KindEpisode = "EpisodeRef"
 	KindReceipt = "Receipt"
-	KindSignal  = "Signal"
 )
 
 // StoreSource is the Source over a store and a ledger.
@@ -60,6 +61,15 @@ func (s *StoreSource) Episode(ctx context.Context, id object.Hash) ([]byte, erro
 		return nil, fmt.Errorf("episode %s: %w", id.Short(), store.ErrCorrupt)
 	}
 	return o.Raw, nil
+}
+
+// isEpisode checks the canonical bytes of an episode against its id.
+func isEpisode(raw []byte, id object.Hash) bool {
+	if quick.IsID(raw, id, 1, 0) {
+		return true
+	}
+	got, err := object.EpisodeRule.ID(raw)
+	return err == nil && got == id
 }
 
 // EpisodeRanger is what a Source may offer besides: many episodes at once. Without it, or
@@ -98,6 +108,26 @@ func (s *StoreSource) EpisodesOf(ctx context.Context, ids []object.Hash, fn func
 		return nil
 	})
 	return err == nil
+}
+
+// Signals implements Source.
+func (s *StoreSource) Signals(ctx context.Context, episode object.Hash) ([][]byte, error) {
+	return signal.About(ctx, s.Store, episode)
+}
+
+// SignalRanger is what a Source may offer besides: the signals of many episodes at once.
+// Without it, or where it does not pay, they are read for one episode after the other.
+type SignalRanger interface {
+	// SignalsOf returns the signals of ids, which ascend strictly, in their order; ok is
+	// false when something is in the way, an error included.
+	SignalsOf(ctx context.Context, ids []object.Hash) (signals [][][]byte, ok bool)
+}
+
+var _ SignalRanger = (*StoreSource)(nil)
+
+// SignalsOf implements SignalRanger.
+func (s *StoreSource) SignalsOf(ctx context.Context, ids []object.Hash) ([][][]byte, bool) {
+	return signal.AboutEach(ctx, s.Store, ids)
 }
 
 // Receipt implements Source: the ledger first, then the store's objects. The id binds

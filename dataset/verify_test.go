@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 )
@@ -18,7 +19,7 @@ func TestVerify(t *testing.T) {
 	w := newWorld(t)
 	ids := []object.Hash{w.episode(1, "c", 0), w.episode(2, "c", 0)}
 	def := w.def("signal.reward == 1", ids)
-	w.signal(ids[0], Reward, ir.U64Scalar(1))
+	w.signal(ids[0], signal.Reward, ir.U64Scalar(1))
 	built, err := Build(ctx, w.store, w.src, def)
 	w.must(err)
 	ref := DatasetRef{DatasetDefID: def.DatasetDefID, Manifest: built.Manifest, Count: 1, BuildReceiptID: object.SumText("r")}
@@ -37,7 +38,7 @@ func TestVerify(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	w.signal(ids[1], Reward, ir.U64Scalar(1)) // the log was not pinned
+	w.signal(ids[1], signal.Reward, ir.U64Scalar(1)) // the log was not pinned
 	if _, err := Verify(ctx, w.src, def, &ref); !errors.Is(err, ErrMismatch) {
 		t.Errorf("another selection: %v", err)
 	}

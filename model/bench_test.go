@@ -4,7 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/model/why"
@@ -42,8 +42,8 @@ func BenchmarkWhySignatures(b *testing.B) {
 		sig object.Signature
 	}
 	var all []signed
-	h.ok(h.store.Objects(b.Context(), dataset.KindSignal, func(o store.Object) error {
-		s, id, err := dataset.OpenSignal(o.Raw)
+	h.ok(h.store.Objects(b.Context(), signal.Kind, func(o store.Object) error {
+		s, id, err := signal.Open(o.Raw)
 		if err == nil {
 			all = append(all, signed{s.Signer, id, s.Signature})
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
@@ -212,9 +213,9 @@ func (h *house) episode(capability object.Hash, file []byte) object.Hash {
 		}
 		var text string
 		h.ok(json.Unmarshal(s.Value, &text))
-		_, raw, err := dataset.NewSignal(executor, e.EpisodeID, dataset.Label, ir.TextScalar(text), h.now())
+		_, raw, err := signal.New(executor, e.EpisodeID, signal.Label, ir.TextScalar(text), h.now())
 		h.ok(err)
-		h.ok(dataset.PutSignals(ctx, h.store, raw))
+		h.ok(signal.Put(ctx, h.store, raw))
 	}
 	return e.EpisodeID
 }
@@ -239,7 +240,7 @@ func (h *house) export(ctx context.Context, manifest object.Hash, w io.Writer) e
 		if err != nil {
 			return err
 		}
-		type signal struct {
+		type reward struct {
 			Type  string `json:"type"`
 			Kind  string `json:"kind"`
 			Value string `json:"value"`
@@ -247,14 +248,14 @@ func (h *house) export(ctx context.Context, manifest object.Hash, w io.Writer) e
 		line := struct {
 			Episode object.Hash `json:"episode"`
 			Text    string      `json:"request_text"`
-			Signals []signal    `json:"signals"`
+			Signals []reward    `json:"signals"`
 		}{Episode: id, Text: string(file)}
 		raws, err := src.Signals(ctx, id)
 		if err != nil {
 			return err
 		}
 		for _, raw := range raws {
-			s, _, err := dataset.OpenSignal(raw)
+			s, _, err := signal.Open(raw)
 			if err != nil {
 				return err
 			}
@@ -262,7 +263,7 @@ func (h *house) export(ctx context.Context, manifest object.Hash, w io.Writer) e
 			if err != nil {
 				return err
 			}
-			line.Signals = append(line.Signals, signal{"label", "text", string(v.Bytes)})
+			line.Signals = append(line.Signals, reward{"label", "text", string(v.Bytes)})
 		}
 		return json.NewEncoder(w).Encode(line)
 	})

@@ -10,7 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/show"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
@@ -96,7 +96,7 @@ type link struct {
 }
 
 var signedBy = map[string]object.Rule{"PromotionRecord": model.PromotionRule, "PolicyDef": model.PolicyRule, "Receipt": ledger.ReceiptRule, "Capability": caps.Rule,
-	"Attestation": model.AttestationRule, "RingHold": model.HoldRule, "Signal": dataset.SignalRule}
+	"Attestation": model.AttestationRule, "RingHold": model.HoldRule, "Signal": signal.Rule}
 
 // find follows a way down a tree. What was shown before is followed where it was.
 func find(root *why.Node, way string) *why.Node {

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -217,7 +218,7 @@ func (im *Importer) keep(ctx context.Context, form Reader, group []*Record) ([]o
 	if err := im.Store.PutObjects(ctx, episodes...); err != nil {
 		return nil, err
 	}
-	return ids, dataset.PutSignals(ctx, im.Store, signals...)
+	return ids, signal.Put(ctx, im.Store, signals...)
 }
 
 // receipts keeps the payloads of a record and signs what was read.
@@ -311,7 +312,7 @@ func (im *Importer) episode(ctx context.Context, batch *store.Batch, form Reader
 	}
 	k.episode = e.EpisodeID
 	for _, s := range rec.Signals {
-		_, signal, err := dataset.NewSignal(im.Signer, e.EpisodeID, s.Type, s.Value, rec.Time)
+		_, signal, err := signal.New(im.Signer, e.EpisodeID, s.Type, s.Value, rec.Time)
 		if err != nil {
 			return store.Object{}, err
 		}

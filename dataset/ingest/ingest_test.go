@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -80,7 +81,7 @@ func show(r *Record) string {
 		text += fmt.Sprintf("; %s %s -> %s (%d)", c.Tool, c.Request, c.Response, c.Status)
 	}
 	for _, s := range r.Signals {
-		text += fmt.Sprintf("; %s = %s", dataset.SignalTypeName(s.Type), s.Value)
+		text += fmt.Sprintf("; %s = %s", signal.TypeName(s.Type), s.Value)
 	}
 	return text
 }

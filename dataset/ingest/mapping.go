@@ -9,7 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/internal/strictyaml"
 	"github.com/mythos-project/mythos/object"
@@ -169,7 +169,7 @@ func ParseMapping(data []byte) (*Mapping, error) {
 		return nil, errors.New("mapping: calls need each and tool")
 	}
 	for _, s := range m.Signals {
-		if _, err := dataset.ParseSignalType(s.Type); err != nil || s.Value.missing() {
+		if _, err := signal.ParseType(s.Type); err != nil || s.Value.missing() {
 			return nil, errors.Join(errors.New("mapping: signals need a type and a value"), err)
 		}
 		if s.Scale < 0 {
@@ -260,7 +260,7 @@ func (m *Mapping) signals(line []byte) (list []Signal, err error) {
 		if raw == nil {
 			continue
 		}
-		t, err := dataset.ParseSignalType(s.Type)
+		t, err := signal.ParseType(s.Type)
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/once"
@@ -25,7 +26,7 @@ import (
 // All returns every struct of the protocol, sorted by name.
 func All() []object.Struct {
 	all := slices.Concat(object.Structs, merkle.Structs, tree.Structs, caps.Structs, scope.Structs, store.Structs, ledger.Structs, packet.Structs, ir.Structs, exec.Structs, once.Structs,
-		dataset.Structs, model.Structs, wire.Structs)
+		dataset.Structs, signal.Structs, model.Structs, wire.Structs)
 	slices.SortFunc(all, func(a, b object.Struct) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }

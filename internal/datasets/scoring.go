@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/calls"
@@ -60,14 +60,17 @@ func (d *Datasets) signSignals(episode object.Hash, body []byte, at object.Time)
 	if err := json.Unmarshal(body, &list); err != nil {
 		return nil, fmt.Errorf("scorer's response: %w", err)
 	}
-	types := map[string]uint8{"reward": dataset.Reward, "label": dataset.Label, "constraint": dataset.Constraint}
 	var raws [][]byte
 	for _, s := range list {
+		kind, err := signal.ParseType(s.Type)
+		if err != nil {
+			return nil, fmt.Errorf("scorer's response: %w", err)
+		}
 		v, err := scalarFrom(s)
 		if err != nil {
 			return nil, err
 		}
-		_, raw, err := dataset.NewSignal(d.ID.Key, episode, types[s.Type], v, at)
+		_, raw, err := signal.New(d.ID.Key, episode, kind, v, at)
 		if err != nil {
 			return nil, err
 		}

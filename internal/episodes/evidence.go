@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/authority"
@@ -97,8 +98,6 @@ type SampleSignal struct {
 	Value any    `json:"value"`
 }
 
-var signalTypes = map[uint8]string{dataset.Reward: "reward", dataset.Label: "label", dataset.Constraint: "constraint"}
-
 // Sample gathers what tools are shown of an episode. Request and response must
 // have been captured.
 func (ep *Episodes) Sample(ctx context.Context, id object.Hash) (*Sample, error) {
@@ -132,7 +131,7 @@ func (ep *Episodes) Sample(ctx context.Context, id object.Hash) (*Sample, error)
 		return nil, err
 	}
 	for _, raw := range raws {
-		g, _, err := dataset.OpenSignal(raw)
+		g, _, err := signal.Open(raw)
 		if err != nil {
 			return nil, err
 		}
@@ -148,7 +147,7 @@ func (ep *Episodes) Sample(ctx context.Context, id object.Hash) (*Sample, error)
 }
 
 func sampleSignal(kind uint8, v ir.Scalar) SampleSignal {
-	s := SampleSignal{Type: signalTypes[kind]}
+	s := SampleSignal{Type: signal.TypeName(kind)}
 	switch v.Kind() {
 	case ir.KindI64:
 		s.Kind, s.Value = "i64", v.Int()

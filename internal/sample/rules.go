@@ -6,7 +6,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
@@ -58,7 +58,7 @@ func init() {
 		}
 	})
 	rule(func(e *packet.CodebookEntry, o Options) { *e = packet.Baseline().Entries[o.Variant] })
-	rule(func(s *dataset.Signal, o Options) {
+	rule(func(s *signal.Signal, o Options) {
 		s.ValueKind, s.ValueBytes = ir.KindI64, must(ir.I64Scalar(int64(o.Variant)-3).Encode())
 	})
 	rule(func(f *packet.Frame, o Options) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/codebook"
 	"github.com/mythos-project/mythos/internal/objects"
@@ -22,8 +23,8 @@ func (tr *Transfer) KeepObject(ctx context.Context, s object.Struct, raw []byte)
 	if err != nil {
 		return id, err
 	}
-	if s.Name == dataset.KindSignal {
-		return id, dataset.PutSignals(ctx, tr.Store, raw)
+	if s.Name == signal.Kind {
+		return id, signal.Put(ctx, tr.Store, raw)
 	}
 	if model.Kind(s.Name) {
 		return tr.Models.Add(ctx, s.Name, raw)

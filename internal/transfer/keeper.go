@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/internal/codebook"
 	"github.com/mythos-project/mythos/internal/objects"
@@ -214,7 +215,7 @@ func (tr *Transfer) keepObjects(ctx context.Context, parts []Part) error {
 	for i, p := range parts {
 		switch {
 		case errs[i] != nil:
-		case p.Kind == dataset.KindSignal:
+		case p.Kind == signal.Kind:
 			signals = append(signals, p.Data)
 		case model.Kind(p.Kind):
 			_, errs[i] = tr.Models.Add(ctx, p.Kind, p.Data)
@@ -222,7 +223,7 @@ func (tr *Transfer) keepObjects(ctx context.Context, parts []Part) error {
 			plain = append(plain, store.Object{ID: p.ID, Kind: p.Kind, Raw: p.Data})
 		}
 	}
-	errs = append(errs, tr.Store.PutObjects(ctx, plain...), dataset.PutSignals(ctx, tr.Store, signals...))
+	errs = append(errs, tr.Store.PutObjects(ctx, plain...), signal.Put(ctx, tr.Store, signals...))
 	for _, o := range plain {
 		if o.Kind == dataset.KindReceipt {
 			errs = append(errs, tr.noteReceipt(ctx, o.ID, o.Raw))

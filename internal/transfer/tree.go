@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/authority"
 	"github.com/mythos-project/mythos/internal/datasets"
@@ -167,7 +168,7 @@ func (w *walker) object(id object.Hash) error {
 		return err
 	}
 	switch kind {
-	case dataset.KindEpisode, "DatasetDef", dataset.KindSignal, "RunRecord":
+	case dataset.KindEpisode, "DatasetDef", signal.Kind, "RunRecord":
 	default:
 		return w.grounds(kind, id)
 	}
@@ -215,7 +216,7 @@ func (w *walker) episode(raw []byte) error {
 		return err
 	}
 	for _, g := range signals {
-		id, err := dataset.SignalRule.ID(g)
+		id, err := signal.Rule.ID(g)
 		if err != nil {
 			return err
 		}
@@ -224,7 +225,7 @@ func (w *walker) episode(raw []byte) error {
 			return err
 		}
 		if mine && w.once(id) {
-			if err := w.emit(Part{dataset.KindSignal, id, g}); err != nil {
+			if err := w.emit(Part{signal.Kind, id, g}); err != nil {
 				return err
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -215,7 +216,7 @@ func (w *walker) episode(n *Node, raw []byte, depth int) {
 	w.some(n, "Receipt", e.TraceRef.ReceiptIDs, depth, nil)
 	w.some(n, "Signal", w.related(id, "Signal"), depth, func(c *Node) {
 		if raw, err := w.raw("Signal", c.ID); err == nil {
-			if g, err := object.Decode[dataset.Signal](raw); err == nil && g.EpisodeID != id {
+			if g, err := object.Decode[signal.Signal](raw); err == nil && g.EpisodeID != id {
 				c.fail("it is about another episode, %s", g.EpisodeID.Short())
 			}
 		}
@@ -223,7 +224,7 @@ func (w *walker) episode(n *Node, raw []byte, depth int) {
 }
 
 func (w *walker) signal(n *Node, raw []byte, _ int) {
-	s, id, err := dataset.OpenSignal(raw)
+	s, id, err := signal.Open(raw)
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/repo"
@@ -166,7 +167,7 @@ func runSignals(ctx context.Context, f *cmdutil.Factory, corpus, name string) er
 			return err
 		}
 		for _, raw := range raws {
-			sid, err := dataset.SignalRule.ID(raw)
+			sid, err := signal.Rule.ID(raw)
 			if err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package datasetcmd
 import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/ingest"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/datasets"
 	"github.com/mythos-project/mythos/object"
@@ -90,7 +91,7 @@ var datasetResults = cmdutil.Results{
 
 var (
 	episodeResults = cmdutil.Results{"ls": cmdutil.JSONLines(object.EpisodeRef{}), "show": cmdutil.Document(object.EpisodeRef{}), "import": cmdutil.Document(importDone{}), "redact": cmdutil.Document(snapshotted{})}
-	signalResults  = cmdutil.Results{"add": cmdutil.Document(signalAdded{}), "ls": cmdutil.JSONLines(dataset.Signal{})}
+	signalResults  = cmdutil.Results{"add": cmdutil.Document(signalAdded{}), "ls": cmdutil.JSONLines(signal.Signal{})}
 	scoreResults   = cmdutil.Results{"": cmdutil.Document(scored{})}
 	corpusResults  = cmdutil.Results{"snapshot": cmdutil.Document(snapshotted{}), "signals": cmdutil.Document(snapshotted{}), "ls": cmdutil.JSONLines(listLine{})}
 )

@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
@@ -68,7 +69,7 @@ func runScore(ctx context.Context, f *cmdutil.Factory, o *scoreOptions) error {
 		return runcmd.Refusal(n, err, o.Tool)
 	}
 	f.IO.Notef("%s: %d scored, %d replayed, %s", cmdutil.Count(len(ids), "episode", "episodes"), s.invoked, s.replayed, cmdutil.Count(len(s.signals), "signal", "signals"))
-	if err := dataset.PutSignals(ctx, n.Store, s.signals...); err != nil {
+	if err := signal.Put(ctx, n.Store, s.signals...); err != nil {
 		return err
 	}
 	return f.Emit(scored{len(ids), s.invoked, s.replayed, len(s.signals)}, func() {

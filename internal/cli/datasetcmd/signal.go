@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
@@ -24,9 +24,8 @@ func newSignalAdd(f *cmdutil.Factory) *cobra.Command {
 		Use: "add EPISODE --type reward|label|constraint --value N", Short: "Sign a value for an episode; prints the signal's id",
 		Example: "  mythos signal add 3f9c01 --type reward --value 1", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			types := map[string]uint8{"reward": dataset.Reward, "label": dataset.Label, "constraint": dataset.Constraint}
-			t, ok := types[kind]
-			if !ok {
+			t, err := signal.ParseType(kind)
+			if err != nil {
 				return clierr.Usagef("--type is reward, label or constraint")
 			}
 			id, err := f.Resolve(c.Context(), args[0])
@@ -44,11 +43,11 @@ func newSignalAdd(f *cmdutil.Factory) *cobra.Command {
 			if value >= 0 {
 				v = ir.U64Scalar(uint64(value))
 			}
-			sid, raw, err := dataset.NewSignal(n.Key, id, t, v, f.Now())
+			sid, raw, err := signal.New(n.Key, id, t, v, f.Now())
 			if err != nil {
 				return err
 			}
-			if err := dataset.PutSignals(c.Context(), n.Store, raw); err != nil {
+			if err := signal.Put(c.Context(), n.Store, raw); err != nil {
 				return err
 			}
 			return f.Emit(signalAdded{sid}, func() { f.IO.Printf("%s\n", sid) })
@@ -78,12 +77,12 @@ func newSignalLs(f *cmdutil.Factory) *cobra.Command {
 			var rows [][]ui.Cell
 			for _, raw := range raws {
 				if f.JSON {
-					if err := f.EmitObject(dataset.KindSignal, raw); err != nil {
+					if err := f.EmitObject(signal.Kind, raw); err != nil {
 						return err
 					}
 					continue
 				}
-				s, sid, err := dataset.OpenSignal(raw)
+				s, sid, err := signal.Open(raw)
 				if err != nil {
 					return err
 				}

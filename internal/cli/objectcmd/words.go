@@ -10,6 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
@@ -202,8 +203,8 @@ func (s speaker) episode(e *object.EpisodeRef) []string {
 	return lines
 }
 
-func (s speaker) signal(g *dataset.Signal) []string {
-	value, kind := "a value that cannot be read", dataset.SignalTypeName(g.SignalType)
+func (s speaker) signal(g *signal.Signal) []string {
+	value, kind := "a value that cannot be read", signal.TypeName(g.SignalType)
 	if v, known, err := g.Value(); err == nil && known {
 		value = v.String()
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -99,17 +100,17 @@ func newEvidence() *evidence {
 		w.ids = append(w.ids, e.EpisodeID)
 		w.episodes = append(w.episodes, hexOf(must(can.Marshal(&e))))
 		if i%2 == 0 {
-			w.signal(e.EpisodeID, dataset.Reward, ir.I64Scalar(int64(i%5)-1), i < 6)
+			w.signal(e.EpisodeID, signal.Reward, ir.I64Scalar(int64(i%5)-1), i < 6)
 		}
 		if i%5 == 0 {
-			w.signal(e.EpisodeID, dataset.Label, ir.TextScalar("good"), false)
+			w.signal(e.EpisodeID, signal.Label, ir.TextScalar("good"), false)
 		}
 	}
 	return w
 }
 
 func (w *evidence) signal(episode object.Hash, kind uint8, v ir.Scalar, logged bool) {
-	id, raw, err := dataset.NewSignal(bob, episode, kind, v, object.Time(start))
+	id, raw, err := signal.New(bob, episode, kind, v, object.Time(start))
 	w.signals = append(w.signals, hexOf(must(raw, err)))
 	if logged {
 		w.signalLog = append(w.signalLog, id)

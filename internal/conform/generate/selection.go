@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -43,9 +44,9 @@ func selectionVectors(s *set, w *evidence) {
 	slices.Reverse(reversed)
 	show("FIRST_N of a corpus that is not ascending", reversed, w.signals, dataset.DatasetDef{Sampling: dataset.SamplingDef{Mode: dataset.SampleFirstN, N: number(2), Seed: object.SumText("seed")}})
 	show("ALL with an n", all, w.signals, dataset.DatasetDef{Sampling: dataset.SamplingDef{Mode: dataset.SampleAll, N: number(2), Seed: object.SumText("seed")}})
-	made := func(kind, valueKind uint8, value []byte, change func(*dataset.Signal)) string {
-		g := dataset.Signal{EpisodeID: w.ids[1], SignalType: kind, ValueKind: valueKind, ValueBytes: value, Signer: bob.Agent(), TimeObserved: object.Time(start)}
-		g.SignalID = must(dataset.SignalRule.IDOf(&g))
+	made := func(kind, valueKind uint8, value []byte, change func(*signal.Signal)) string {
+		g := signal.Signal{EpisodeID: w.ids[1], SignalType: kind, ValueKind: valueKind, ValueBytes: value, Signer: bob.Agent(), TimeObserved: object.Time(start)}
+		g.SignalID = must(signal.Rule.IDOf(&g))
 		g.Signature = must(sign.ID(bob, g.SignalID))
 		if change != nil {
 			change(&g)
@@ -54,7 +55,7 @@ func selectionVectors(s *set, w *evidence) {
 	}
 	five := can.AppendInt(nil, 5)
 	show("a signal with a good signature", all, []string{made(1, 1, five, nil)}, query("signal.value == 5"))
-	show("a signal with a bad signature", all, []string{made(1, 1, five, func(g *dataset.Signal) { g.Signature.Sig[0] ^= 1 })}, query("signal.value == 5"))
+	show("a signal with a bad signature", all, []string{made(1, 1, five, func(g *signal.Signal) { g.Signature.Sig[0] ^= 1 })}, query("signal.value == 5"))
 	show("a signal of an unknown type is seen", all, []string{made(9, 1, five, nil)}, query("signal.value == 5"))
 	show("a signal of an unknown type is no reward", all, []string{made(9, 1, five, nil)}, query("signal.reward == 5"))
 	show("a signal of an unknown kind has no value", all, []string{made(1, 9, five, nil)}, query("signal.value == 5"))

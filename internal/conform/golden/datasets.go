@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/conform/pack"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -103,7 +104,7 @@ func (e *given) addSignals(raws []hexBytes) error {
 	}
 	by := map[object.Hash][]identified{}
 	for _, raw := range raws {
-		s, id, err := dataset.OpenSignal(raw)
+		s, id, err := signal.Open(raw)
 		if errors.Is(err, sign.ErrSignature) {
 			continue
 		}

@@ -1,4 +1,7 @@
-package dataset
+// Package signal holds what people and tools say of episodes: rewards, labels and
+// constraints, signed (spec/datasets.md#signals), and the index by which an episode's
+// signals are found. An entry of the index was verified before it was written.
+package signal
 
 import (
 	"fmt"
@@ -9,6 +12,9 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
+// Kind is the kind under which a store keeps signals.
+const Kind = "Signal"
+
 // Types of a Signal.
 const (
 	Reward     uint8 = 1
@@ -16,21 +22,26 @@ const (
 	Constraint uint8 = 3
 )
 
-// signalTypes names them in queries and exports.
-var signalTypes = map[uint8]string{Reward: "reward", Label: "label", Constraint: "constraint"}
+// types names them in queries and exports.
+var types = map[uint8]string{Reward: "reward", Label: "label", Constraint: "constraint"}
 
-// SignalTypeName is "reward", "label" or "constraint"; empty for an unknown type.
-func SignalTypeName(t uint8) string { return signalTypes[t] }
+// TypeName is "reward", "label" or "constraint"; empty for an unknown type.
+func TypeName(t uint8) string { return types[t] }
 
-// ParseSignalType reads what SignalTypeName gives.
-func ParseSignalType(name string) (uint8, error) {
-	for t, n := range signalTypes {
+// ParseType reads what TypeName gives.
+func ParseType(name string) (uint8, error) {
+	for t, n := range types {
 		if n == name {
 			return t, nil
 		}
 	}
-	return 0, fmt.Errorf("signal type %q is not known (reward, label, constraint)", name)
+	return 0, fmt.Errorf("%w: signal type %q is not known (reward, label, constraint)", object.ErrInvalid, name)
 }
+
+var valueKinds = map[uint8]string{ir.KindI64: "i64", ir.KindU64: "u64", ir.KindBytes: "bytes", ir.KindText: "text", ir.KindHash: "hash"}
+
+// ValueKindName is "i64", "u64", "bytes", "text" or "hash".
+func ValueKindName(k uint8) string { return valueKinds[k] }
 
 // Signal is what somebody says of an episode, signed.
 type Signal struct {
@@ -53,10 +64,11 @@ func (s Signal) Check() error {
 
 // Value decodes the signal's value; false when its kind is not known.
 func (s Signal) Value() (v ir.Scalar, known bool, err error) {
-	return knownScalar(s.ValueKind, s.ValueBytes)
+	return DecodeValue(s.ValueKind, s.ValueBytes)
 }
 
-func knownScalar(kind uint8, raw []byte) (v ir.Scalar, known bool, err error) {
+// DecodeValue decodes the value of a signal by its kind; false when the kind is not known.
+func DecodeValue(kind uint8, raw []byte) (v ir.Scalar, known bool, err error) {
 	if _, known = valueKinds[kind]; !known {
 		return v, false, nil
 	}
@@ -64,20 +76,23 @@ func knownScalar(kind uint8, raw []byte) (v ir.Scalar, known bool, err error) {
 	return v, err == nil, err
 }
 
-// SignalRule is how signals are identified and signed.
-var SignalRule = object.Rule{Mask: can.Mask{1: nil, 8: nil}, IDField: 1, Signer: 6, Sig: 8}
+// Rule is how signals are identified and signed.
+var Rule = object.Rule{Mask: can.Mask{1: nil, 8: nil}, IDField: 1, Signer: 6, Sig: 8}
 
-// NewSignal signs a value for an episode and returns the signal's id and bytes.
-func NewSignal(s sign.Signer, episode object.Hash, kind uint8, value ir.Scalar, now object.Time) (object.Hash, []byte, error) {
+// Structs describes the structs of this package.
+var Structs = []object.Struct{object.Define[Signal]("Signal", Rule)}
+
+// New signs a value for an episode and returns the signal's id and bytes.
+func New(s sign.Signer, episode object.Hash, kind uint8, value ir.Scalar, now object.Time) (object.Hash, []byte, error) {
 	raw, err := value.Encode()
 	if err != nil {
 		return object.Hash{}, nil, fmt.Errorf("signal: %w", err)
 	}
 	g := Signal{EpisodeID: episode, SignalType: kind, ValueKind: value.Kind(), ValueBytes: raw, Signer: s.Agent(), TimeObserved: now}
-	if _, known := signalTypes[kind]; !known {
+	if _, known := types[kind]; !known {
 		return object.Hash{}, nil, fmt.Errorf("%w: signal type %d is not known", object.ErrInvalid, kind)
 	}
-	if g.SignalID, err = SignalRule.IDOf(&g); err != nil {
+	if g.SignalID, err = Rule.IDOf(&g); err != nil {
 		return object.Hash{}, nil, fmt.Errorf("signal: %w", err)
 	}
 	if g.Signature, err = sign.ID(s, g.SignalID); err != nil {
@@ -87,11 +102,11 @@ func NewSignal(s sign.Signer, episode object.Hash, kind uint8, value ir.Scalar, 
 	return g.SignalID, out, err
 }
 
-// OpenSignal decodes canonical bytes and checks fields, id and signature. Whether
+// Open decodes canonical bytes and checks fields, id and signature. Whether
 // the signer is trusted is for the caller to say. Errors wrap object.ErrInvalid,
 // object.ErrID or sign.ErrSignature.
-func OpenSignal(raw []byte) (*Signal, object.Hash, error) {
-	s, id, err := object.Open[Signal](raw, SignalRule)
+func Open(raw []byte) (*Signal, object.Hash, error) {
+	s, id, err := object.Open[Signal](raw, Rule)
 	if err != nil {
 		return nil, id, fmt.Errorf("signal: %w", err)
 	}

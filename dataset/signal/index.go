@@ -1,4 +1,4 @@
-package dataset
+package signal
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mythos-project/mythos/dataset/quick"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
@@ -16,38 +17,38 @@ import (
 // canonical bytes. An entry is written after its signature was verified, so that a build
 // need not verify it again; an entry without bytes stands for the store's object, which
 // is verified whenever it is read.
-const signalKeys = kv.Signals
+const prefix = kv.Signals
 
-func signalKey(episode, signal object.Hash) string {
-	return signalKeys + episode.String() + "/" + signal.String()
+func key(episode, signal object.Hash) string {
+	return prefix + episode.String() + "/" + signal.String()
 }
 
-// signalKeyLen is the length of every key of the index.
-const signalKeyLen = len(signalKeys) + 64 + 1 + 64
+// keyLen is the length of every key of the index.
+const keyLen = len(prefix) + 64 + 1 + 64
 
-func parseSignalKey(key string) (episode, signal object.Hash, err error) {
-	if len(key) != signalKeyLen {
+func parseKey(key string) (episode, signal object.Hash, err error) {
+	if len(key) != keyLen {
 		return episode, signal, fmt.Errorf("index of signals: %w: key %q", store.ErrCorrupt, key)
 	}
-	episode, errE := object.ParseHash(key[len(signalKeys) : len(signalKeys)+64])
-	signal, errS := object.ParseHash(key[signalKeyLen-64:])
+	episode, errE := object.ParseHash(key[len(prefix) : len(prefix)+64])
+	signal, errS := object.ParseHash(key[keyLen-64:])
 	if err := errors.Join(errE, errS); err != nil {
 		return episode, signal, fmt.Errorf("index of signals: %w: %w", store.ErrCorrupt, err)
 	}
 	return episode, signal, nil
 }
 
-// Signals implements Source. A signal whose signature does not verify is not seen; one
-// that is missing is an error that wraps store.ErrNotFound.
-func (s *StoreSource) Signals(ctx context.Context, episode object.Hash) ([][]byte, error) {
-	prefix := signalKeys + episode.String() + "/"
+// About returns the signals of an episode, ascending by id. A signal whose signature
+// does not verify is not seen; one that is missing is an error that wraps store.ErrNotFound.
+func About(ctx context.Context, s *store.Store, episode object.Hash) ([][]byte, error) {
+	prefix := prefix + episode.String() + "/"
 	var list [][]byte
-	err := s.Store.KV().Scan(ctx, prefix, kv.End(prefix), func(key string, value []byte) error {
-		_, id, err := parseSignalKey(key)
+	err := s.KV().Scan(ctx, prefix, kv.End(prefix), func(key string, value []byte) error {
+		_, id, err := parseKey(key)
 		if err != nil {
 			return err
 		}
-		raw, err := s.indexed(ctx, id, value)
+		raw, err := indexed(ctx, s, id, value)
 		if raw != nil {
 			list = append(list, bytes.Clone(raw))
 		}
@@ -57,29 +58,36 @@ func (s *StoreSource) Signals(ctx context.Context, episode object.Hash) ([][]byt
 }
 
 // indexed gives the bytes of an index entry, which may be value; nil for a signal that does not verify.
-func (s *StoreSource) indexed(ctx context.Context, id object.Hash, value []byte) ([]byte, error) {
+func indexed(ctx context.Context, s *store.Store, id object.Hash, value []byte) ([]byte, error) {
 	if len(value) > 0 {
-		if !isSignal(value, id) {
+		if !matches(value, id) {
 			return nil, fmt.Errorf("signal %s: %w", id.Short(), store.ErrCorrupt)
 		}
 		return value, nil
 	}
-	o, err := s.Store.Object(ctx, id)
+	o, err := s.Object(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("signal: %w", err)
 	}
-	if _, got, err := OpenSignal(o.Raw); err != nil || got != id {
+	if _, got, err := Open(o.Raw); err != nil || got != id {
 		return nil, nil //nolint:nilerr // only signals whose signature verifies are seen
 	}
 	return o.Raw, nil
 }
 
-// SignalRanger is what a Source may offer besides: the signals of many episodes at once.
-// Without it, or where it does not pay, they are read for one episode after the other.
-type SignalRanger interface {
-	// SignalsOf returns the signals of ids, which ascend strictly, in their order; ok is
-	// false when something is in the way, an error included.
-	SignalsOf(ctx context.Context, ids []object.Hash) (signals [][][]byte, ok bool)
+// signatureLen is the length of the field 8 of a signal with the signature of Ed25519,
+// whose key is named.
+var signatureLen = len(signatureHead) + quick.HashLen + 2 + 2 + 64
+
+var signatureHead = []byte{can.TagUint, 8, can.TagMap, 3, can.TagUint, 1, can.TagUint, 1, can.TagUint, 2}
+
+// matches checks the canonical bytes of a signal against its id.
+func matches(raw []byte, id object.Hash) bool {
+	if tail := len(raw) - signatureLen; tail > 0 && bytes.HasPrefix(raw[tail:], signatureHead) && quick.IsID(raw, id, 2, signatureLen) {
+		return true
+	}
+	got, err := Rule.ID(raw)
+	return err == nil && got == id
 }
 
 // gathered copies signals into large blocks, so that a signal is no allocation of its own.
@@ -103,19 +111,21 @@ func (g *gathered) add(at int, raw []byte) {
 	g.arena = g.arena[n:]
 }
 
-var _ SignalRanger = (*StoreSource)(nil)
+// errOthers ends a scan that does not pay.
+var errOthers = errors.New("most signals are of other episodes")
 
-// SignalsOf implements SignalRanger by one scan of the index from the first of ids to
-// the last. It gives up where most entries are of other episodes.
-func (s *StoreSource) SignalsOf(ctx context.Context, ids []object.Hash) ([][][]byte, bool) {
+// AboutEach returns the signals of ids, which ascend strictly, in their order, by one
+// scan of the index from the first of ids to the last. ok is false where most entries are of
+// other episodes, and on any error.
+func AboutEach(ctx context.Context, s *store.Store, ids []object.Hash) (signals [][][]byte, ok bool) {
 	if len(ids) == 0 {
 		return nil, false
 	}
 	others, at := 0, 0
 	found := gathered{lists: make([][][]byte, len(ids)), one: make([][]byte, len(ids))}
-	to := kv.End(signalKeys + ids[len(ids)-1].String() + "/")
-	err := s.Store.KV().Scan(ctx, signalKeys+ids[0].String(), to, func(key string, value []byte) error {
-		episode, id, err := parseSignalKey(key)
+	to := kv.End(prefix + ids[len(ids)-1].String() + "/")
+	err := s.KV().Scan(ctx, prefix+ids[0].String(), to, func(key string, value []byte) error {
+		episode, id, err := parseKey(key)
 		if err != nil {
 			return err
 		}
@@ -124,11 +134,11 @@ func (s *StoreSource) SignalsOf(ctx context.Context, ids []object.Hash) ([][][]b
 		}
 		if at == len(ids) || ids[at] != episode {
 			if others++; others > 2*len(ids) {
-				return errStop
+				return errOthers
 			}
 			return nil
 		}
-		raw, err := s.indexed(ctx, id, value)
+		raw, err := indexed(ctx, s, id, value)
 		if raw != nil {
 			found.add(at, raw)
 		}
@@ -137,19 +147,19 @@ func (s *StoreSource) SignalsOf(ctx context.Context, ids []object.Hash) ([][][]b
 	return found.lists, err == nil
 }
 
-// PutSignals verifies signals, keeps them and the index by which episodes find them,
-// durably. The same signals may be put again. Errors are those of OpenSignal and of
+// Put verifies signals, keeps them and the index by which episodes find them,
+// durably. The same signals may be put again. Errors are those of Open and of
 // the store; on the former nothing is kept.
-func PutSignals(ctx context.Context, s *store.Store, raws ...[]byte) error {
+func Put(ctx context.Context, s *store.Store, raws ...[]byte) error {
 	objs := make([]store.Object, len(raws))
 	index := make(map[string][]byte, len(raws))
 	for i, raw := range raws {
-		g, id, err := OpenSignal(raw)
+		g, id, err := Open(raw)
 		if err != nil {
 			return err
 		}
-		objs[i] = store.Object{ID: id, Kind: KindSignal, Raw: raw}
-		index[signalKey(g.EpisodeID, id)] = raw
+		objs[i] = store.Object{ID: id, Kind: Kind, Raw: raw}
+		index[key(g.EpisodeID, id)] = raw
 	}
 	if err := s.PutObjects(ctx, objs...); err != nil {
 		return fmt.Errorf("signals: %w", err)
@@ -182,16 +192,16 @@ func putIndex(ctx context.Context, s *store.Store, index map[string][]byte) erro
 	return nil
 }
 
-// IndexSignals enters every signal of the store that verifies into the index, for
+// Index enters every signal of the store that verifies into the index, for
 // signals that were put as plain objects, and returns how many there are.
-func IndexSignals(ctx context.Context, s *store.Store) (n int, err error) {
-	err = s.Objects(ctx, KindSignal, func(o store.Object) error {
-		g, id, err := OpenSignal(o.Raw)
+func Index(ctx context.Context, s *store.Store) (n int, err error) {
+	err = s.Objects(ctx, Kind, func(o store.Object) error {
+		g, id, err := Open(o.Raw)
 		if err != nil || id != o.ID {
 			return ctx.Err() // not seen by any query; fsck reports it
 		}
 		n++
-		key := signalKey(g.EpisodeID, id)
+		key := key(g.EpisodeID, id)
 		if have, found, err := s.KV().Get(ctx, key); err != nil || found && len(have) > 0 {
 			return err
 		}
@@ -200,17 +210,15 @@ func IndexSignals(ctx context.Context, s *store.Store) (n int, err error) {
 	return n, err
 }
 
-// SnapshotSignals makes a signal log: the MerkleList over the ids, ascending, of the
-// indexed signals that keep wants (nil: all). A definition names it by its root.
-func SnapshotSignals(ctx context.Context, s *store.Store, keep func(*Signal) bool) (object.BlobRef, uint64, error) {
-	var ids []object.Hash
-	src := &StoreSource{Store: s}
-	err := s.KV().Scan(ctx, signalKeys, kv.End(signalKeys), func(key string, value []byte) error {
-		_, id, err := parseSignalKey(key)
+// IDs returns the ids, ascending by episode, of the indexed signals that keep wants
+// (nil: all).
+func IDs(ctx context.Context, s *store.Store, keep func(*Signal) bool) (ids []object.Hash, err error) {
+	err = s.KV().Scan(ctx, prefix, kv.End(prefix), func(key string, value []byte) error {
+		_, id, err := parseKey(key)
 		if err != nil {
 			return err
 		}
-		raw, err := src.indexed(ctx, id, value)
+		raw, err := indexed(ctx, s, id, value)
 		if err != nil || raw == nil {
 			return err
 		}
@@ -223,8 +231,5 @@ func SnapshotSignals(ctx context.Context, s *store.Store, keep func(*Signal) boo
 		}
 		return nil
 	})
-	if err != nil {
-		return object.BlobRef{}, 0, err
-	}
-	return Snapshot(ctx, s, MediaSignals, ids)
+	return ids, err
 }
