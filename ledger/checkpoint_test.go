@@ -82,7 +82,7 @@ func TestProofs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			proof, err := l.Prove(ctx, size, seq)
+			proof, err := l.Prover(ctx).Inclusion(size, seq)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -107,7 +107,7 @@ func TestProofs(t *testing.T) {
 			}
 		}
 		for older := range size + 1 {
-			proof, err := l.ProveConsistency(ctx, older, size)
+			proof, err := l.Prover(ctx).Consistency(older, size)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -122,7 +122,7 @@ func TestProofs(t *testing.T) {
 			}
 		}
 	}
-	if _, err := l.Prove(ctx, 5, 5); err == nil {
+	if _, err := l.Prover(ctx).Inclusion(5, 5); err == nil {
 		t.Error("an entry beyond the checkpoint is proven")
 	}
 }
@@ -177,7 +177,7 @@ func TestProofTextForm(t *testing.T) {
 func TestWitnesses(t *testing.T) {
 	l, list, texts := logOf(t, 9)
 	log := testKey.Agent()
-	proof, err := l.ProveConsistency(t.Context(), 4, 9)
+	proof, err := l.Prover(t.Context()).Consistency(4, 9)
 	if err != nil {
 		t.Fatal(err)
 	}

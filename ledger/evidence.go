@@ -77,11 +77,12 @@ func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]b
 	}
 	b.Checkpoint = string(text)
 	b.Agents = needed(history, b.Checkpoint, append(slices.Clone(l.Known), witnesses...))
+	log := l.Prover(ctx)
 	for _, e := range history {
 		if e.Seq >= c.Size {
 			break
 		}
-		proof, err := l.Prove(ctx, c.Size, e.Seq)
+		proof, err := log.Inclusion(c.Size, e.Seq)
 		if err != nil {
 			return nil, err
 		}

@@ -14,26 +14,33 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Prove returns the inclusion proof (RFC 6962 §2.1.1) of the entry at seq in the
+// Prover makes proofs about a log, for one goroutine: what it reads for one proof it has for
+// the next.
+type Prover struct{ hashes *mlog.HashReader }
+
+// Prover makes proofs about the log as it is now.
+func (a *archive) Prover(ctx context.Context) Prover { return Prover{a.log.Hashes(ctx)} }
+
+// Inclusion returns the inclusion proof (RFC 6962 §2.1.1) of the entry at seq in the
 // log of size entries: at most 1 + log₂ size hashes, the leaf's sibling first.
-func (a *archive) Prove(ctx context.Context, size, seq uint64) ([]object.Hash, error) {
+func (p Prover) Inclusion(size, seq uint64) ([]object.Hash, error) {
 	if seq >= size || size > mlog.MaxEntries {
 		return nil, fmt.Errorf("%w: it covers %d entries, not entry %d", ErrCheckpoint, size, seq)
 	}
-	proof, err := tlog.ProveRecord(int64(size), int64(seq), a.log.Hashes(ctx))
+	proof, err := tlog.ProveRecord(int64(size), int64(seq), p.hashes)
 	return asHashes(proof), err
 }
 
-// ProveConsistency returns the proof (RFC 6962 §2.1.2) that the log of newer
-// entries begins with the log of older entries.
-func (a *archive) ProveConsistency(ctx context.Context, older, newer uint64) ([]object.Hash, error) {
+// Consistency returns the proof (RFC 6962 §2.1.2) that the log of newer entries begins with
+// the log of older entries.
+func (p Prover) Consistency(older, newer uint64) ([]object.Hash, error) {
 	if older > newer || newer > mlog.MaxEntries {
 		return nil, fmt.Errorf("%w: %d entries do not begin with %d", ErrCheckpoint, newer, older)
 	}
 	if older == 0 { // every log begins with the empty one
 		return nil, nil
 	}
-	proof, err := tlog.ProveTree(int64(newer), int64(older), a.log.Hashes(ctx))
+	proof, err := tlog.ProveTree(int64(newer), int64(older), p.hashes)
 	return asHashes(proof), err
 }
 
@@ -92,7 +99,7 @@ func (l *Ledger) ProofText(ctx context.Context, checkpoint []byte, seq uint64) (
 	if err != nil {
 		return nil, err
 	}
-	proof, err := l.Prove(ctx, c.Size, seq)
+	proof, err := l.Prover(ctx).Inclusion(c.Size, seq)
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (l *Ledger) WitnessRequest(ctx context.Context, old uint64) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	proof, err := l.ProveConsistency(ctx, old, c.Size)
+	proof, err := l.Prover(ctx).Consistency(old, c.Size)
 	if err != nil {
 		return nil, err
 	}

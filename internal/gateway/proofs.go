@@ -30,14 +30,15 @@ func (s *Service) proof(ctx context.Context, since uint64, seqs ...uint64) (*wir
 	if err != nil {
 		return nil, err
 	}
+	log := s.Ledger.Prover(ctx)
 	p := &wire.Proof{Checkpoint: text, Consistency: []object.Hash{}, Places: []wire.Place{}}
 	if since > 0 && since < c.Size {
-		if p.Consistency, err = s.Ledger.ProveConsistency(ctx, since, c.Size); err != nil {
+		if p.Consistency, err = log.Consistency(since, c.Size); err != nil {
 			return nil, err
 		}
 	}
 	for _, seq := range seqs {
-		hashes, err := s.Ledger.Prove(ctx, c.Size, seq)
+		hashes, err := log.Inclusion(c.Size, seq)
 		if err != nil {
 			return nil, err
 		}

@@ -247,7 +247,7 @@ func (v finding) includedHere(ctx context.Context, f *cmdutil.Factory, c ledger.
 	if err != nil {
 		return err
 	}
-	proof, err := n.Ledger.Prove(ctx, c.Size, seq)
+	proof, err := n.Ledger.Prover(ctx).Inclusion(c.Size, seq)
 	if err != nil {
 		return err
 	}

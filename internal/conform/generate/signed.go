@@ -117,11 +117,11 @@ func inclusions(s *set, l *ledger.Ledger, raws [][]byte, at func(int, fields) fi
 	ctx := context.Background()
 	for _, size := range []uint64{1, 2, 3, 7} {
 		for seq := range size {
-			proof := must(l.Prove(ctx, size, seq))
+			proof := must(l.Prover(ctx).Inclusion(size, seq))
 			s.addf(at(int(size), fields{"inclusion": fields{"seq": seq, "kind": ledger.EntryReceipt, "raw": hexOf(raws[seq]), "proof": orEmpty(proof)}}), "entry %d of %d", seq, size)
 		}
 	}
-	proof := must(l.Prove(ctx, 7, 3))
+	proof := must(l.Prover(ctx).Inclusion(7, 3))
 	show := func(name string, seq, kind int, raw []byte, proof []object.Hash) {
 		s.add(name, at(7, fields{"inclusion": fields{"seq": seq, "kind": kind, "raw": hexOf(raw), "proof": proof}}))
 	}
@@ -139,9 +139,9 @@ func consistencies(s *set, l *ledger.Ledger, at func(int, fields) fields) {
 		return fields{"older": fields{"checkpoint": at(size, nil)["checkpoint"], "proof": orEmpty(proof)}}
 	}
 	for _, c := range [][2]int{{0, 7}, {1, 2}, {3, 7}, {4, 7}, {6, 7}, {7, 7}} {
-		s.addf(at(c[1], older(c[0], must(l.ProveConsistency(context.Background(), uint64(c[0]), uint64(c[1]))))), "%d entries begin with %d", c[1], c[0])
+		s.addf(at(c[1], older(c[0], must(l.Prover(context.Background()).Consistency(uint64(c[0]), uint64(c[1]))))), "%d entries begin with %d", c[1], c[0])
 	}
-	proof := must(l.ProveConsistency(context.Background(), 3, 7))
+	proof := must(l.Prover(context.Background()).Consistency(3, 7))
 	s.add("a consistency proof for another size", at(7, older(4, proof)))
 	s.add("a consistency proof that is too short", at(7, older(3, proof[1:])))
 	s.add("no consistency proof", at(7, older(3, nil)))
