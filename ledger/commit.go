@@ -118,7 +118,7 @@ func (l *Ledger) Record(ctx context.Context, receiptRaw []byte, riders ...Rider)
 }
 
 func (l *Ledger) record(ctx context.Context, r *Receipt, raw []byte, riders []Rider) error {
-	a := &mlog.Append{Leaves: [][]byte{leaf(EntryReceipt, raw)}, Postings: []mlog.Posting{{Key: receiptKey(r.ReceiptID), To: 1}}, Riders: riders}
+	a := &mlog.Append{Leaves: [][]byte{Leaf(EntryReceipt, raw)}, Postings: []mlog.Posting{{Key: receiptKey(r.ReceiptID), To: 1}}, Riders: riders}
 	_, err := l.log.Append(ctx, a)
 	return err
 }

@@ -15,7 +15,6 @@
 //	l/r/<receipt id>    the place of a receipt
 //	l/u/<tool id>       a tool that effects with keys were registered for
 //	l/b/<idem id>       until when the lease of an attempt was renewed, and its fence; not signed
-//	l/w/<key id>        the last checkpoint of another agent's log that a [Witness] cosigned
 //
 // The log itself, with its segments, its tiles and its end, is package mlog's. A leaf of
 // it is an entry: its kind byte and its canonical bytes.

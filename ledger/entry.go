@@ -34,12 +34,12 @@ type Entry struct {
 // KindName is the word for the entry's kind.
 func (e Entry) KindName() string { return entryNames[e.Kind] }
 
-// leaf is the entry as it stands in the log.
-func leaf(kind byte, raw []byte) []byte { return append([]byte{kind}, raw...) }
+// Leaf is an entry as it stands in the log.
+func Leaf(kind byte, raw []byte) []byte { return append([]byte{kind}, raw...) }
 
 // ParseEntry decodes the canonical bytes of an entry and checks its fields. It does
 // not check ids or signatures; see [Entry.Verify].
-func ParseEntry(kind byte, raw []byte) (Entry, error) { return parseEntry(0, leaf(kind, raw)) }
+func ParseEntry(kind byte, raw []byte) (Entry, error) { return parseEntry(0, Leaf(kind, raw)) }
 
 // parseEntry decodes a leaf and checks its fields.
 func parseEntry(seq uint64, data []byte) (e Entry, err error) {

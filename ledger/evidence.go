@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -120,7 +121,7 @@ func needed(history []Entry, checkpoint string, known []object.AgentID) []object
 			_, sig, signer := e.signature()
 			return signer == nil && (sig.KeyID == nil || *sig.KeyID == id)
 		})
-		if (signs || strings.Contains(checkpoint, "\u2014 "+WitnessName(a)+" ")) && !named(a, list...) {
+		if (signs || strings.Contains(checkpoint, "\u2014 "+mlog.WitnessName(a)+" ")) && !named(a, list...) {
 			list = append(list, a)
 		}
 	}
@@ -133,17 +134,17 @@ func named(agent object.AgentID, list ...object.AgentID) bool {
 }
 
 // covering opens a checkpoint of this log, or makes one, that must cover an entry.
-func (l *Ledger) covering(ctx context.Context, text []byte, seq uint64) (c Checkpoint, _ []byte, err error) {
+func (l *Ledger) covering(ctx context.Context, text []byte, seq uint64) (c mlog.Checkpoint, _ []byte, err error) {
 	if text == nil {
 		if text, err = l.Checkpoint(ctx); err != nil {
 			return c, nil, err
 		}
 	}
-	if c, err = OpenCheckpoint(text, l.self.agent); err != nil {
+	if c, err = mlog.OpenCheckpoint(text, l.self.agent); err != nil {
 		return c, nil, err
 	}
 	if seq >= c.Size {
-		return c, nil, fmt.Errorf("%w: it covers %d entries, the receipt is entry %d", ErrCheckpoint, c.Size, seq)
+		return c, nil, fmt.Errorf("%w: it covers %d entries, the receipt is entry %d", mlog.ErrCheckpoint, c.Size, seq)
 	}
 	return c, text, l.CheckConsistent(ctx, c)
 }
@@ -155,7 +156,7 @@ type Evidence struct {
 	Receipt       *Receipt
 	ReceiptID     object.Hash
 	State         State // of the effect; zero for one without a key
-	Log           Checkpoint
+	Log           mlog.Checkpoint
 	Note          []byte // that checkpoint as signed, with its cosignatures; see [Witnesses]
 	Caps          [][]byte
 	Refused       bool // the effect was refused: nothing was registered or committed
@@ -180,7 +181,7 @@ func VerifyEvidence(raw []byte, trusted ...func(object.AgentID) bool) (*Evidence
 	}
 	if len(trusted) == 0 {
 		if !log.Same(ev.Receipt.Signer) {
-			return nil, fmt.Errorf("evidence: %w: %s signed the log, %s the receipt", ErrCheckpoint, log, ev.Receipt.Signer)
+			return nil, fmt.Errorf("evidence: %w: %s signed the log, %s the receipt", mlog.ErrCheckpoint, log, ev.Receipt.Signer)
 		}
 		return ev, nil
 	}
@@ -207,7 +208,7 @@ func ParseEvidence(raw []byte) (*Evidence, object.AgentID, error) {
 	}
 	ev := &Evidence{Raw: b.Receipt, Receipt: r, ReceiptID: id, Caps: b.Caps, Note: []byte(b.Checkpoint)}
 	known := append([]object.AgentID{b.Log}, b.Agents...)
-	if ev.Log, err = openSealed([]byte(b.Checkpoint), b.Log, known); err != nil {
+	if ev.Log, err = mlog.OpenSealed([]byte(b.Checkpoint), b.Log, known); err != nil {
 		return nil, b.Log, err
 	}
 	history, err := ev.entries(b, known)
@@ -223,11 +224,11 @@ func (ev *Evidence) entries(b *EvidenceBundle, known []object.AgentID) ([]Entry,
 	history := make([]Entry, 0, len(b.Entries))
 	found := false
 	for _, x := range b.Entries {
-		e, err := parseEntry(x.Seq, leaf(x.Kind, x.Raw))
+		e, err := parseEntry(x.Seq, Leaf(x.Kind, x.Raw))
 		if err != nil {
 			return nil, err
 		}
-		if err := CheckInclusion(ev.Log, x.Seq, x.Kind, x.Raw, x.Inclusion); err != nil {
+		if err := mlog.CheckInclusion(ev.Log, x.Seq, Leaf(x.Kind, x.Raw), x.Inclusion); err != nil {
 			return nil, err
 		}
 		known = append(known, signers(e)...)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/intoto"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
@@ -57,7 +58,7 @@ func TestEvidenceTravels(t *testing.T) {
 			t.Errorf("trusted %v, %v", ev.SignerTrusted, ev.LogTrusted)
 		}
 	}
-	if _, err := ledger.VerifyEvidence(raw); !errors.Is(err, ledger.ErrCheckpoint) {
+	if _, err := ledger.VerifyEvidence(raw); !errors.Is(err, mlog.ErrCheckpoint) {
 		t.Errorf("whoever asks about the signer alone takes a stranger's log: %v", err)
 	}
 	_, own := exported(t, testKey)
@@ -209,5 +210,60 @@ func TestInToto(t *testing.T) {
 		if _, _, err := intoto.Open(forged, agent); !errors.Is(err, intoto.ErrEnvelope) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestExportUnderCheckpoint: evidence under a checkpoint that was kept elsewhere
+// holds what that checkpoint covers.
+func TestExportUnderCheckpoint(t *testing.T) {
+	ctx := t.Context()
+	w := newWorld(t)
+	l := w.ledger(testKey)
+	before, err := l.Checkpoint(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := receipt(t, testKey, "k", "q", "r", 200)
+	d, err := l.Register(ctx, tool, []byte("k"), object.SumText("q"), minute)
+	if err == nil {
+		err = l.Commit(ctx, d, raw)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := l.Checkpoint(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Register(ctx, tool, []byte("k"), object.SumText("other"), minute); !errors.Is(err, ledger.ErrIdempotencyConflict) {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		checkpoint []byte
+		status     ledger.Status
+	}{{kept, ledger.StatusCommitted}, {nil, ledger.StatusDivergent}} {
+		bundle, err := l.ExportEvidence(ctx, receiptID(t, raw), nil, c.checkpoint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ev, err := ledger.VerifyEvidence(bundle, nil)
+		if err != nil || ev.State.At(w.now) != c.status || string(ev.Raw) != string(raw) {
+			t.Errorf("%v %v", ev, err)
+		}
+		if c.checkpoint != nil && string(ev.Note) != string(kept) {
+			t.Errorf("another checkpoint: %s", ev.Note)
+		}
+	}
+	if _, err := l.ExportEvidence(ctx, receiptID(t, raw), nil, before); !errors.Is(err, mlog.ErrCheckpoint) {
+		t.Errorf("a checkpoint from before it: %v", err)
+	}
+	other := newWorld(t)
+	fill(t, other.ledger(testKey), 3)
+	foreign, err := other.ledger(testKey).Checkpoint(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.ExportEvidence(ctx, receiptID(t, raw), nil, foreign); !errors.Is(err, mlog.ErrCheckpoint) {
+		t.Errorf("a checkpoint of another log: %v", err)
 	}
 }

@@ -98,37 +98,6 @@ func FuzzEvidence(f *testing.F) {
 	})
 }
 
-func FuzzCheckpoint(f *testing.F) {
-	l := steady(f)
-	fillInOrder(f, l, 2)
-	text, err := l.Checkpoint(f.Context())
-	if err != nil {
-		f.Fatal(err)
-	}
-	proof, err := l.ProofText(f.Context(), text, 3)
-	if err != nil {
-		f.Fatal(err)
-	}
-	e, err := l.Entry(f.Context(), 3)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(text)
-	f.Add(proof)
-	want, err := ledger.OpenCheckpoint(text, alice)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if c, err := ledger.OpenCheckpoint(data, alice); err == nil && c != want {
-			t.Fatalf("a forged checkpoint: %+v", c)
-		}
-		if c, err := ledger.CheckProofText(data, e.Kind, e.Raw, alice); err == nil && c != want {
-			t.Fatalf("a forged proof: %+v", c)
-		}
-	})
-}
-
 // steady is a ledger whose entries have the same bytes in every process: a fuzz target
 // runs in several, and they share their seeds.
 func steady(t testing.TB) *ledger.Ledger {

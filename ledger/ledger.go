@@ -314,7 +314,7 @@ func (l *Ledger) extend(ctx context.Context, s *State, v Verdict, tool object.Ha
 	}
 	a := &mlog.Append{Riders: riders, Postings: []mlog.Posting{{Key: historyKey(s.IdemID), To: len(entries), Before: s.places}}}
 	for i, e := range entries {
-		a.Leaves = append(a.Leaves, leaf(e.Kind, e.Raw))
+		a.Leaves = append(a.Leaves, Leaf(e.Kind, e.Raw))
 		if e.Register != nil {
 			a.Riders = append(a.Riders, l.noteTool(tool)...)
 		}

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store/memory"
@@ -53,7 +54,7 @@ type machine struct {
 	now   object.Time
 	nodes []*node
 	seen  map[object.Hash]*effect
-	root  ledger.Checkpoint // an earlier checkpoint
+	root  mlog.Checkpoint // an earlier checkpoint
 }
 
 type effect struct {
@@ -252,7 +253,7 @@ func (m *machine) audit(rt *rapid.T) {
 	if err != nil {
 		rt.Fatal(err)
 	}
-	if m.root, err = ledger.OpenCheckpoint(text, otherKey.Agent()); err != nil {
+	if m.root, err = mlog.OpenCheckpoint(text, otherKey.Agent()); err != nil {
 		rt.Fatal(err)
 	}
 }

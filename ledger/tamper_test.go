@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -103,7 +104,7 @@ func TestVerifyFindsTampering(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, err := ledger.OpenCheckpoint(kept, testKey.Agent())
+			c, err := mlog.OpenCheckpoint(kept, testKey.Agent())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -144,11 +145,11 @@ func TestRewrittenLogs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := ledger.OpenCheckpoint(kept, testKey.Agent())
+	c, err := mlog.OpenCheckpoint(kept, testKey.Agent())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.CheckConsistent(ctx, c); !errors.Is(err, ledger.ErrCheckpoint) || !strings.Contains(err.Error(), "cut off") {
+	if err := b.CheckConsistent(ctx, c); !errors.Is(err, mlog.ErrCheckpoint) || !strings.Contains(err.Error(), "cut off") {
 		t.Errorf("a shorter log: %v", err)
 	}
 	for i := range 3 {
@@ -159,7 +160,7 @@ func TestRewrittenLogs(t *testing.T) {
 	if _, err := b.Verify(ctx); err != nil {
 		t.Errorf("it is sound in itself: %v", err)
 	}
-	if err := b.CheckConsistent(ctx, c); !errors.Is(err, ledger.ErrCheckpoint) {
+	if err := b.CheckConsistent(ctx, c); !errors.Is(err, mlog.ErrCheckpoint) {
 		t.Errorf("a rewritten log: %v", err)
 	}
 }

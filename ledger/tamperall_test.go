@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/store/memory"
 )
 
 // smallLog is a log with entries of every kind.
-func smallLog(t *testing.T) (*world, ledger.Checkpoint) {
+func smallLog(t *testing.T) (*world, mlog.Checkpoint) {
 	t.Helper()
 	ctx := t.Context()
 	w := newWorld(t)
@@ -42,7 +43,7 @@ func smallLog(t *testing.T) (*world, ledger.Checkpoint) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := ledger.OpenCheckpoint(text, testKey.Agent())
+	c, err := mlog.OpenCheckpoint(text, testKey.Agent())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +75,7 @@ func (w *world) copyOf(put map[string][]byte) *world {
 }
 
 // found reports whether a changed ledger is told from the one that was kept.
-func (w *world) found(kept ledger.Checkpoint) bool {
+func (w *world) found(kept mlog.Checkpoint) bool {
 	l := w.ledger(testKey)
 	_, err := l.Verify(w.t.Context())
 	return err != nil || l.CheckConsistent(w.t.Context(), kept) != nil
@@ -133,7 +134,7 @@ func TestRebuiltLogs(t *testing.T) {
 			}
 		}
 		cut := w.rebuilt(leaves[:seq])
-		if err := cut.ledger(testKey).CheckConsistent(t.Context(), kept); !errors.Is(err, ledger.ErrCheckpoint) || !strings.Contains(err.Error(), "cut off") {
+		if err := cut.ledger(testKey).CheckConsistent(t.Context(), kept); !errors.Is(err, mlog.ErrCheckpoint) || !strings.Contains(err.Error(), "cut off") {
 			t.Errorf("the tail from entry %d on was cut off: %v", seq, err)
 		}
 	}

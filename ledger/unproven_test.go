@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
@@ -53,7 +54,7 @@ func (p *paper) reader() tlog.HashReader {
 // noted signs notes as a log (suffix 1).
 type noted struct{ sign.Signer }
 
-func (n noted) Name() string { return ledger.Origin(n.Agent()) }
+func (n noted) Name() string { return mlog.Origin(n.Agent()) }
 func (n noted) KeyHash() uint32 {
 	key := n.Agent().Key
 	sum := sha256.Sum256(append([]byte(n.Name()+"\n\x01"), key[:]...))
@@ -69,7 +70,7 @@ func (p *paper) bundle(raw []byte, change func(*ledger.EvidenceBundle)) []byte {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	text := fmt.Sprintf("%s\n%d\n%s\n", ledger.Origin(alice), size, base64.StdEncoding.EncodeToString(root[:]))
+	text := fmt.Sprintf("%s\n%d\n%s\n", mlog.Origin(alice), size, base64.StdEncoding.EncodeToString(root[:]))
 	checkpoint, err := note.Sign(&note.Note{Text: text}, noted{testKey})
 	if err != nil {
 		p.t.Fatal(err)
@@ -298,7 +299,7 @@ func TestEvidenceUnderAnUnknownSignature(t *testing.T) {
 	p := &paper{t: t}
 	p.add(ledger.EntryReceipt, raw)
 	cosigned := func(b *ledger.EvidenceBundle) {
-		text, err := ledger.Cosign(thirdKey, alice, []byte(b.Checkpoint), nil, nil, 1)
+		text, err := mlog.Cosign(thirdKey, alice, []byte(b.Checkpoint), nil, nil, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

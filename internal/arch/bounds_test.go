@@ -25,11 +25,11 @@ var (
 		"dataset":                   5831,
 		"dataset/ingest":            4100,
 		"exec":                      5722,
-		"internal/conform/generate": 3045,
-		"ledger":                    4000,
+		"internal/conform/generate": 2998,
+		"ledger":                    3486,
 		"model":                     4800,
-		"store":                     4350,
-		"store/badger":              3450,
+		"store":                     4318,
+		"store/badger":              3449,
 	}}
 	fileLines     = bound{"lines", 450, nil}
 	functionLines = bound{"lines", 80, nil}

@@ -18,6 +18,7 @@ import (
 	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -49,7 +50,7 @@ var codes = []struct {
 	{clierr.Tool, []error{exec.ErrLost}},
 	{clierr.Invalid, []error{packet.ErrFraming, packet.ErrCodebook, packet.ErrDecode, packet.ErrSignature, packet.ErrPayload,
 		ir.ErrInvalid, store.ErrCorrupt, plainfile.ErrKind, merkle.ErrProof, merkle.ErrNode, sign.ErrSignature, object.ErrID, object.ErrInvalid, keyfile.ErrFormat, keyfile.ErrKeyType, keyfile.ErrTrust, caps.ErrText, ledger.ErrEntry,
-		ledger.ErrCheckpoint}},
+		mlog.ErrCheckpoint}},
 	{clierr.NotFound, []error{store.ErrNotFound, keyfile.ErrUnknownName, model.ErrNotFound, ledger.ErrNotFound, exec.ErrNoTool, exec.ErrNoRun, exec.ErrNoTask, merkle.ErrIndex, fs.ErrNotExist, osexec.ErrNotFound}},
 	{clierr.Usage, []error{store.ErrChunkSize, store.ErrRange, store.ErrAmbiguous, store.ErrRefName, exec.ErrToolName, keyfile.ErrName, config.ErrSetting}},
 	{clierr.Refused, []error{exec.ErrRefused}},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/intoto"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -40,8 +41,8 @@ type Finding struct {
 	Receipt *ledger.Receipt
 	ID      object.Hash
 	Signers []Signer
-	Log     *ledger.Checkpoint // of the evidence; nil: the receipt is alone
-	Note    []byte             // that checkpoint, signed
+	Log     *mlog.Checkpoint // of the evidence; nil: the receipt is alone
+	Note    []byte           // that checkpoint, signed
 }
 
 // Find opens a receipt, evidence of one, or an in-toto envelope, whose signer is among the
@@ -110,7 +111,7 @@ func signerOf(what string, agent object.AgentID) Signer {
 }
 
 // Under gives a receipt the checkpoint that it is proven under.
-func (v *Finding) Under(c ledger.Checkpoint, note []byte) {
+func (v *Finding) Under(c mlog.Checkpoint, note []byte) {
 	v.Log, v.Note = &c, note
 	if !slices.ContainsFunc(v.Signers, func(s Signer) bool { return s.What == "log" && s.Agent.Same(c.Signer) }) {
 		v.Signers = append(v.Signers, signerOf("log", c.Signer))

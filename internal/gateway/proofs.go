@@ -6,7 +6,7 @@ import (
 	"net/http"
 
 	"github.com/mythos-project/mythos/internal/gateway/wire"
-	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -26,7 +26,7 @@ func (s *Service) proof(ctx context.Context, since uint64, seqs ...uint64) (*wir
 	if err != nil {
 		return nil, err
 	}
-	c, err := ledger.OpenCheckpoint(text, s.Self)
+	c, err := mlog.OpenCheckpoint(text, s.Self)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/kv"
@@ -91,7 +92,7 @@ func (hi *History) extends(ctx context.Context, old seen) (uint64, error) {
 	if len(old.Checkpoint) == 0 {
 		return 0, nil
 	}
-	c, err := ledger.OpenCheckpoint(old.Checkpoint, hi.ID.Self())
+	c, err := mlog.OpenCheckpoint(old.Checkpoint, hi.ID.Self())
 	if err != nil {
 		return 0, nil //nolint:nilerr // signed by a key that was ours: nothing follows from it
 	}
@@ -158,7 +159,7 @@ func (hi *History) saveSeen(ctx context.Context, s seen, open []ledger.State, ol
 	if s.Checkpoint, err = hi.Ledger.Checkpoint(ctx); err != nil {
 		return err
 	}
-	if c, err := ledger.OpenCheckpoint(s.Checkpoint, hi.ID.Self()); err != nil || c.Size != s.Entries {
+	if c, err := mlog.OpenCheckpoint(s.Checkpoint, hi.ID.Self()); err != nil || c.Size != s.Entries {
 		return errors.Join(err)
 	}
 	s.Open = s.Open[:0]

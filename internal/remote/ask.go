@@ -8,12 +8,13 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/gateway/wire"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
 
 // ErrAnswer means that a ledger's answer is none to what was asked, or does not verify.
-var ErrAnswer = fmt.Errorf("the ledger's answer does not hold: %w", ledger.ErrCheckpoint)
+var ErrAnswer = fmt.Errorf("the ledger's answer does not hold: %w", mlog.ErrCheckpoint)
 
 // ask sends an Ask with a register, and proves the answer.
 func (l *Ledger) ask(ctx context.Context, idem object.Hash, chain caps.Chain, q wire.Ask, kind byte, raw []byte) (*wire.Answer, error) {

@@ -22,6 +22,7 @@ import (
 	"github.com/mythos-project/mythos/internal/remote"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/mlog"
 )
 
 // line is a network between a caller and a server. It carries bytes until it has carried as
@@ -218,7 +219,7 @@ func TestDeadLine(t *testing.T) {
 			t.Fatalf("dead after %d bytes: %d runs, and the effect is %s (%v)", at, runs, s, err)
 		}
 		var owed *remote.UndeliveredError
-		if err != nil && (runs == 1) != errors.As(err, &owed) && !errors.Is(err, ledger.ErrCheckpoint) {
+		if err != nil && (runs == 1) != errors.As(err, &owed) && !errors.Is(err, mlog.ErrCheckpoint) {
 			var lost *remote.UnreachableError
 			if runs == 1 && !errors.As(err, &lost) {
 				t.Fatalf("dead after %d bytes, %d runs: %v", at, runs, err)
@@ -358,7 +359,7 @@ func TestLies(t *testing.T) {
 	far.Ledger = honest
 	aside := &peer.Client{URL: "http://" + url, HTTP: &http.Client{Transport: redirected{other}}}
 	good.open(t, remote.Options{Client: aside})
-	if _, err := good.call(t.Context(), "another"); !errors.Is(err, ledger.ErrCheckpoint) || good.runs.Load() != 1 {
+	if _, err := good.call(t.Context(), "another"); !errors.Is(err, mlog.ErrCheckpoint) || good.runs.Load() != 1 {
 		t.Errorf("a ledger beside the one that was seen: %v, %d runs", err, good.runs.Load())
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/gateway/wire"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store/kv"
@@ -31,7 +32,7 @@ type pins struct {
 	turn  chan struct{} // holds one while somebody asks for a proof
 
 	mu    sync.Mutex
-	seen  ledger.Checkpoint // of size 0: none
+	seen  mlog.Checkpoint // of size 0: none
 	text  []byte
 	saved uint64
 	queue []*waiting
@@ -64,14 +65,14 @@ func openPins(ctx context.Context, l *Ledger) (*pins, error) {
 		return nil, fmt.Errorf("what is known of %s: %w", l.Client.URL, err)
 	}
 	if l.Client.Key != nil && !l.Client.Key.Same(pin.Agent) {
-		return nil, fmt.Errorf("%w: the ledger at %s is that of %s, expected is %s", ledger.ErrCheckpoint, l.Client.URL, pin.Agent, l.Client.Key)
+		return nil, fmt.Errorf("%w: the ledger at %s is that of %s, expected is %s", mlog.ErrCheckpoint, l.Client.URL, pin.Agent, l.Client.Key)
 	}
 	p.agent, l.Client.Key = pin.Agent, &pin.Agent
 	if pin.Checkpoint == nil {
 		return p, nil
 	}
 	p.text = pin.Checkpoint
-	p.seen, err = ledger.OpenCheckpoint(p.text, p.agent)
+	p.seen, err = mlog.OpenCheckpoint(p.text, p.agent)
 	p.saved = p.seen.Size
 	return p, err
 }
@@ -113,14 +114,14 @@ func (p *pins) lead() (since *uint64, done func()) {
 // take checks a proof and holds the ledger to its checkpoint from then on. The caller has
 // the turn.
 func (p *pins) take(_ context.Context, proof *wire.Proof, entries ...entry) error {
-	c, err := ledger.OpenCheckpoint(proof.Checkpoint, p.agent)
+	c, err := mlog.OpenCheckpoint(proof.Checkpoint, p.agent)
 	if err != nil {
 		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.text != nil {
-		if err := ledger.CheckConsistency(p.seen, c, proof.Consistency); err != nil {
+		if err := mlog.CheckConsistency(p.seen, c, proof.Consistency); err != nil {
 			return fmt.Errorf("the ledger at %s is not the one that was seen before: %w", p.l.Client.URL, err)
 		}
 	}
@@ -131,7 +132,7 @@ func (p *pins) take(_ context.Context, proof *wire.Proof, entries ...entry) erro
 		if proof.Places[i].Seq != e.seq {
 			return fmt.Errorf("%w: it proves entry %d, asked was %d", ErrAnswer, proof.Places[i].Seq, e.seq)
 		}
-		if err := ledger.CheckInclusion(c, e.seq, e.kind, e.raw, proof.Places[i].Hashes); err != nil {
+		if err := mlog.CheckInclusion(c, e.seq, ledger.Leaf(e.kind, e.raw), proof.Places[i].Hashes); err != nil {
 			return err
 		}
 	}
@@ -222,12 +223,12 @@ func (p *pins) save(ctx context.Context) error {
 				return err
 			}
 			if pin.Checkpoint != nil {
-				c, err := ledger.OpenCheckpoint(pin.Checkpoint, p.agent)
+				c, err := mlog.OpenCheckpoint(pin.Checkpoint, p.agent)
 				if err != nil {
 					return err
 				}
 				if c.Size == size && !bytes.Equal(c.Root[:], p.seen.Root[:]) {
-					return fmt.Errorf("%w: another process of this folder saw another log of %d entries at %s", ledger.ErrCheckpoint, size, p.l.Client.URL)
+					return fmt.Errorf("%w: another process of this folder saw another log of %d entries at %s", mlog.ErrCheckpoint, size, p.l.Client.URL)
 				}
 				if c.Size >= size {
 					return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/repo"
-	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/mlog"
 )
 
 func newCheckpoint(f *cmdutil.Factory) *cobra.Command {
@@ -55,11 +55,11 @@ func runCheckpoint(ctx context.Context, f *cmdutil.Factory, since string) error 
 
 // checkpointIn finds the checkpoint in a text that may be a witness request, where it stands
 // behind the first blank line.
-func checkpointIn(text []byte, n *repo.Repo) (ledger.Checkpoint, error) {
-	c, err := ledger.OpenCheckpoint(text, n.Self())
+func checkpointIn(text []byte, n *repo.Repo) (mlog.Checkpoint, error) {
+	c, err := mlog.OpenCheckpoint(text, n.Self())
 	if err != nil {
 		if _, rest, found := bytes.Cut(text, []byte("\n\n")); found {
-			return ledger.OpenCheckpoint(rest, n.Self())
+			return mlog.OpenCheckpoint(rest, n.Self())
 		}
 	}
 	return c, err
@@ -73,7 +73,7 @@ func witnessRequest(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, since
 	if err != nil {
 		return nil, err
 	}
-	old, err := ledger.OpenCheckpoint(data, n.Self())
+	old, err := mlog.OpenCheckpoint(data, n.Self())
 	if err == nil {
 		err = n.Ledger.CheckConsistent(ctx, old)
 	}
@@ -114,10 +114,10 @@ func runCosign(ctx context.Context, f *cmdutil.Factory, name, of, out string) er
 	if err != nil {
 		return err
 	}
-	cosigned, err := ledger.NewWitness(n.DB, n.Key, f.Now).Cosign(ctx, log, request)
-	var stale *ledger.StaleError
+	cosigned, err := mlog.NewWitness(n.DB, n.Key, f.Now).Cosign(ctx, log, request)
+	var stale *mlog.StaleError
 	switch {
-	case errors.Is(err, ledger.ErrCheckpoint):
+	case errors.Is(err, mlog.ErrCheckpoint):
 		return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
 	case errors.As(err, &stale):
 		return clierr.New(clierr.Conflict, "%s: %w", name, err).On(name).With(fmt.Sprintf("ask the other side for `mythos ledger checkpoint --since %d`", stale.Has))

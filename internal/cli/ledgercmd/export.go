@@ -17,6 +17,7 @@ import (
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/intoto"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -111,7 +112,7 @@ func runExport(ctx context.Context, f *cmdutil.Factory, names []string, o *expor
 		}
 		return err
 	})
-	if errors.Is(err, ledger.ErrCheckpoint) && o.Checkpoint != "" {
+	if errors.Is(err, mlog.ErrCheckpoint) && o.Checkpoint != "" {
 		return clierr.New(clierr.Invalid, "%s: %w", o.Checkpoint, err).On(o.Checkpoint).
 			With("it must cover every receipt; the key of a witness that cosigned it: --witness KEY")
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -203,7 +204,7 @@ func (v finding) proved(f *cmdutil.Factory, name string, keys *cmdutil.Keys) err
 	if err != nil {
 		return err
 	}
-	c, err := ledger.CheckProofText(text, ledger.EntryReceipt, v.Raw, v.known(keys)...)
+	c, err := mlog.CheckProofText(text, ledger.Leaf(ledger.EntryReceipt, v.Raw), v.known(keys)...)
 	if err != nil {
 		return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
 	}
@@ -216,7 +217,7 @@ func (v finding) proved(f *cmdutil.Factory, name string, keys *cmdutil.Keys) err
 // elsewhere.
 func (v finding) included(ctx context.Context, f *cmdutil.Factory, d *demands) error {
 	name, text := d.name, d.checkpoint
-	c, err := ledger.OpenCheckpoint(text, v.known(d.keys)...)
+	c, err := mlog.OpenCheckpoint(text, v.known(d.keys)...)
 	if err != nil {
 		return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
 	}
@@ -227,7 +228,7 @@ func (v finding) included(ctx context.Context, f *cmdutil.Factory, d *demands) e
 				With("where the ledger is: mythos receipt export " + v.ID.String() + " --checkpoint " + name)
 		}
 	case *v.Log != c:
-		return clierr.New(clierr.Invalid, "%s: %w: it is not that of the evidence (%s, %d entries)", name, ledger.ErrCheckpoint, v.Log.Origin, v.Log.Size).On(name)
+		return clierr.New(clierr.Invalid, "%s: %w: it is not that of the evidence (%s, %d entries)", name, mlog.ErrCheckpoint, v.Log.Origin, v.Log.Size).On(name)
 	}
 	v.Under(c, text)
 	return nil
@@ -235,9 +236,9 @@ func (v finding) included(ctx context.Context, f *cmdutil.Factory, d *demands) e
 
 // includedHere proves the receipt's place under a checkpoint from the ledger of the
 // repository that we are in.
-func (v finding) includedHere(ctx context.Context, f *cmdutil.Factory, c ledger.Checkpoint) error {
+func (v finding) includedHere(ctx context.Context, f *cmdutil.Factory, c mlog.Checkpoint) error {
 	if _, err := repo.Find(f.Repo); err != nil {
-		return fmt.Errorf("%w: nothing here proves the receipt under a checkpoint of %d entries", ledger.ErrCheckpoint, c.Size)
+		return fmt.Errorf("%w: nothing here proves the receipt under a checkpoint of %d entries", mlog.ErrCheckpoint, c.Size)
 	}
 	n, err := f.Node(ctx)
 	if err != nil {
@@ -251,7 +252,7 @@ func (v finding) includedHere(ctx context.Context, f *cmdutil.Factory, c ledger.
 	if err != nil {
 		return err
 	}
-	return ledger.CheckInclusion(c, seq, ledger.EntryReceipt, v.Raw, proof)
+	return mlog.CheckInclusion(c, seq, ledger.Leaf(ledger.EntryReceipt, v.Raw), proof)
 }
 
 // witnessed checks the cosignatures on the checkpoint.

@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/repo"
-	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -71,7 +71,7 @@ func runVerify(ctx context.Context, f *cmdutil.Factory, o *verifyOptions) error 
 
 // consistent checks that the log begins with what a kept checkpoint covers.
 func consistent(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, data []byte, witnesses []object.AgentID) error {
-	old, err := ledger.OpenCheckpoint(data, append(n.Trust.Agents(f.Now()), n.Self())...)
+	old, err := mlog.OpenCheckpoint(data, append(n.Trust.Agents(f.Now()), n.Self())...)
 	if err != nil {
 		return err
 	}
@@ -96,13 +96,13 @@ func publicKeys(flag string, texts []string) ([]object.AgentID, error) {
 
 // cosignedBy checks that each of the witnesses has cosigned a checkpoint of log.
 func cosignedBy(checkpoint []byte, log object.AgentID, witnesses []object.AgentID) error {
-	found, err := ledger.Witnesses(checkpoint, log, witnesses...)
+	found, err := mlog.Witnesses(checkpoint, log, witnesses...)
 	if err != nil {
 		return err
 	}
 	for _, w := range witnesses {
 		if !slices.ContainsFunc(found, w.Same) {
-			return fmt.Errorf("%w: witness %s has not cosigned it", ledger.ErrCheckpoint, w.KeyHex())
+			return fmt.Errorf("%w: witness %s has not cosigned it", mlog.ErrCheckpoint, w.KeyHex())
 		}
 	}
 	return nil

@@ -1,75 +1,37 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/binary"
+	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
-
-	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/mythos-project/mythos/caps"
 	filed "github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/intoto"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store/memory"
 )
 
-// paper is a log that was never in a store: whatever its entries are, alice's key
-// vouches for them.
-type paper struct {
-	entries []ledger.EvidenceEntry
-	hashes  []tlog.Hash // as tlog stores them
-}
+// paper is a log that holds whatever was written: alice's key vouches for it.
+type paper []ledger.EvidenceEntry
 
-func written(entries ...ledger.EvidenceEntry) *paper {
-	p := &paper{}
-	for i, e := range entries {
-		e.Seq = uint64(i)
-		p.entries = append(p.entries, e)
-		p.hashes = append(p.hashes, must(tlog.StoredHashes(int64(i), append([]byte{e.Kind}, e.Raw...), p))...)
-	}
-	return p
-}
-
-// ReadHashes makes p a tlog.HashReader.
-func (p *paper) ReadHashes(at []int64) ([]tlog.Hash, error) {
-	list := make([]tlog.Hash, len(at))
-	for i, n := range at {
-		list[i] = p.hashes[n]
-	}
-	return list, nil
-}
-
-// logNote signs notes as the log of an agent.
-type logNote struct{ sign.Signer }
-
-func (n logNote) Name() string                    { return ledger.Origin(n.Agent()) }
-func (n logNote) Sign(msg []byte) ([]byte, error) { sig, err := n.Signer.Sign(msg); return sig[:], err }
-func (n logNote) KeyHash() uint32 {
-	key := n.Agent().Key
-	sum := sha256.Sum256(append([]byte(n.Name()+"\n\x01"), key[:]...))
-	return binary.BigEndian.Uint32(sum[:])
-}
+func written(entries ...ledger.EvidenceEntry) paper { return entries }
 
 // bundle is the evidence of a receipt; change makes it another one before it is sealed.
-func (p *paper) bundle(raw []byte, change func(*ledger.EvidenceBundle)) string {
-	size := int64(len(p.entries))
-	root := must(tlog.TreeHash(size, p))
-	text := fmt.Sprintf("%s\n%d\n%s\n", ledger.Origin(alice.Agent()), size, base64.StdEncoding.EncodeToString(root[:]))
+func (p paper) bundle(raw []byte, change func(*ledger.EvidenceBundle)) string {
+	ctx, log := context.Background(), mlog.New(memory.New())
+	for _, e := range p {
+		must(log.Append(ctx, &mlog.Append{Leaves: [][]byte{ledger.Leaf(e.Kind, e.Raw)}}))
+	}
 	b := ledger.EvidenceBundle{Receipt: raw, Entries: []ledger.EvidenceEntry{}, Caps: [][]byte{}, Log: alice.Agent(), Agents: []object.AgentID{},
-		Checkpoint: string(must(note.Sign(&note.Note{Text: text}, logNote{alice})))}
-	for _, e := range p.entries {
-		e.Inclusion = []object.Hash{}
-		for _, h := range must(tlog.ProveRecord(size, int64(e.Seq), p)) {
-			e.Inclusion = append(e.Inclusion, object.HashOf(h))
-		}
+		Checkpoint: string(must(log.Checkpoint(ctx, alice)))}
+	for i, e := range p {
+		e.Seq, e.Inclusion = uint64(i), must(log.Prover(ctx).Inclusion(uint64(len(p)), uint64(i)))
 		b.Entries = append(b.Entries, e)
 	}
 	if change != nil {
@@ -154,7 +116,7 @@ func soundBundles(s *set) {
 	other, late := receipt(bob, string(bundleKey), "question", "another answer", 200)
 	_, keyless := receipt(alice, "", "question", "answer", 200)
 	sum := object.SumText
-	show := func(name string, p *paper, of []byte, change func(*ledger.EvidenceBundle)) {
+	show := func(name string, p paper, of []byte, change func(*ledger.EvidenceBundle)) {
 		s.add(name, fields{"bytes": p.bundle(of, change)})
 	}
 	once := []ledger.EvidenceEntry{registered(alice, 0, 1, good), receipted(raw), committed(raw, good)}
@@ -172,7 +134,7 @@ func soundBundles(s *set) {
 		func(b *ledger.EvidenceBundle) { b.Agents = []object.AgentID{carol.Agent()} })
 	show("of an entry amid others", written(receipted(keyless), receipted(late)), keyless, func(b *ledger.EvidenceBundle) { b.Entries = b.Entries[:1] })
 	cosigned := func(b *ledger.EvidenceBundle) {
-		b.Checkpoint = string(must(ledger.Cosign(carol, alice.Agent(), []byte(b.Checkpoint), nil, nil, object.Time(start))))
+		b.Checkpoint = string(must(mlog.Cosign(carol, alice.Agent(), []byte(b.Checkpoint), nil, nil, object.Time(start))))
 	}
 	show("cosigned by an agent whom the log names", written(once...), raw, func(b *ledger.EvidenceBundle) { cosigned(b); b.Agents = []object.AgentID{carol.Agent()} })
 	show("cosigned by somebody unknown", written(once...), raw, cosigned)

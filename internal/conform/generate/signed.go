@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -104,24 +105,23 @@ func logs() *set {
 	} {
 		s.add(c.name, fields{"log_key": alice.Agent().KeyHex(), "checkpoint": strings.Replace(string(points[7]), c.old, c.new, 1)})
 	}
-	inclusions(s, l, raws, at)
-	consistencies(s, l, at)
-	cosigned := string(must(ledger.Cosign(carol, alice.Agent(), points[7], nil, nil, now)))
+	inclusions(s, l.Prover(ctx), raws, at)
+	consistencies(s, l.Prover(ctx), at)
+	cosigned := string(must(mlog.Cosign(carol, alice.Agent(), points[7], nil, nil, now)))
 	s.add("cosigned", at(7, fields{"checkpoint": cosigned, "witness_key": carol.Agent().KeyHex()}))
 	s.add("cosigned by another", at(7, fields{"checkpoint": cosigned, "witness_key": bob.Agent().KeyHex()}))
 	s.add("not cosigned", at(7, fields{"witness_key": carol.Agent().KeyHex()}))
 	return s
 }
 
-func inclusions(s *set, l *ledger.Ledger, raws [][]byte, at func(int, fields) fields) {
-	ctx := context.Background()
+func inclusions(s *set, log mlog.Prover, raws [][]byte, at func(int, fields) fields) {
 	for _, size := range []uint64{1, 2, 3, 7} {
 		for seq := range size {
-			proof := must(l.Prover(ctx).Inclusion(size, seq))
+			proof := must(log.Inclusion(size, seq))
 			s.addf(at(int(size), fields{"inclusion": fields{"seq": seq, "kind": ledger.EntryReceipt, "raw": hexOf(raws[seq]), "proof": orEmpty(proof)}}), "entry %d of %d", seq, size)
 		}
 	}
-	proof := must(l.Prover(ctx).Inclusion(7, 3))
+	proof := must(log.Inclusion(7, 3))
 	show := func(name string, seq, kind int, raw []byte, proof []object.Hash) {
 		s.add(name, at(7, fields{"inclusion": fields{"seq": seq, "kind": kind, "raw": hexOf(raw), "proof": proof}}))
 	}
@@ -134,14 +134,14 @@ func inclusions(s *set, l *ledger.Ledger, raws [][]byte, at func(int, fields) fi
 	show("beyond the end", 7, 1, raws[3], proof)
 }
 
-func consistencies(s *set, l *ledger.Ledger, at func(int, fields) fields) {
+func consistencies(s *set, log mlog.Prover, at func(int, fields) fields) {
 	older := func(size int, proof []object.Hash) fields {
 		return fields{"older": fields{"checkpoint": at(size, nil)["checkpoint"], "proof": orEmpty(proof)}}
 	}
 	for _, c := range [][2]int{{0, 7}, {1, 2}, {3, 7}, {4, 7}, {6, 7}, {7, 7}} {
-		s.addf(at(c[1], older(c[0], must(l.Prover(context.Background()).Consistency(uint64(c[0]), uint64(c[1]))))), "%d entries begin with %d", c[1], c[0])
+		s.addf(at(c[1], older(c[0], must(log.Consistency(uint64(c[0]), uint64(c[1]))))), "%d entries begin with %d", c[1], c[0])
 	}
-	proof := must(l.Prover(context.Background()).Consistency(3, 7))
+	proof := must(log.Consistency(3, 7))
 	s.add("a consistency proof for another size", at(7, older(4, proof)))
 	s.add("a consistency proof that is too short", at(7, older(3, proof[1:])))
 	s.add("no consistency proof", at(7, older(3, nil)))

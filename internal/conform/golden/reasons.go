@@ -8,6 +8,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/intoto"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -30,7 +31,7 @@ var reasons = []struct {
 	{ledger.ErrIdempotencyConflict, "IdempotencyConflict"}, {ledger.ErrNonDeterministic, "NonDeterministicEffect"}, {ledger.ErrDivergent, "divergent"},
 	{ledger.ErrBusy, "busy"}, {ledger.ErrUnknownOutcome, "unknown outcome"}, {ledger.ErrAbandoned, "abandoned"},
 	{ledger.ErrNotRegistered, "not registered"}, {ledger.ErrNotResolvable, "not resolvable"}, {ledger.ErrNotOperator, "not an operator"}, {ledger.ErrAttempt, "not the latest attempt"},
-	{ledger.ErrCheckpoint, "checkpoint"}, {intoto.ErrEnvelope, "envelope"},
+	{mlog.ErrCheckpoint, "checkpoint"}, {intoto.ErrEnvelope, "envelope"},
 	{ledger.ErrUnverifiable, "unverifiable"},
 	// programs, proofs, ids, texts
 	{ir.ErrInvalid, "invalid bundle"}, {ir.ErrExpr, "expression"}, {merkle.ErrProof, "proof"}, {merkle.ErrNode, "node"}, {merkle.ErrIndex, "index"},

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/intoto"
+	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -155,7 +156,7 @@ func logOf(in json.RawMessage) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := ledger.OpenCheckpoint([]byte(v.Checkpoint), log)
+	c, err := mlog.OpenCheckpoint([]byte(v.Checkpoint), log)
 	if err != nil {
 		return refused(err)
 	}
@@ -165,24 +166,24 @@ func logOf(in json.RawMessage) (any, error) {
 	return map[string]any{"size": c.Size, "root": object.HashOf(c.Root)}, nil
 }
 
-func (v logIn) show(c ledger.Checkpoint, log object.AgentID) error {
+func (v logIn) show(c mlog.Checkpoint, log object.AgentID) error {
 	switch {
 	case v.Inclusion != nil:
-		return ledger.CheckInclusion(c, v.Inclusion.Seq, v.Inclusion.Kind, v.Inclusion.Raw, v.Inclusion.Proof)
+		return mlog.CheckInclusion(c, v.Inclusion.Seq, ledger.Leaf(v.Inclusion.Kind, v.Inclusion.Raw), v.Inclusion.Proof)
 	case v.Older != nil:
-		older, err := ledger.OpenCheckpoint([]byte(v.Older.Checkpoint), log)
+		older, err := mlog.OpenCheckpoint([]byte(v.Older.Checkpoint), log)
 		if err != nil {
 			return err
 		}
-		return ledger.CheckConsistency(older, c, v.Older.Proof)
+		return mlog.CheckConsistency(older, c, v.Older.Proof)
 	case v.Witness != "":
 		witness, err := object.ParseKey(v.Witness)
 		if err != nil {
 			return err
 		}
-		found, err := ledger.Witnesses([]byte(v.Checkpoint), log, witness)
+		found, err := mlog.Witnesses([]byte(v.Checkpoint), log, witness)
 		if err == nil && len(found) == 0 {
-			err = fmt.Errorf("%w: the witness has not cosigned it", ledger.ErrCheckpoint)
+			err = fmt.Errorf("%w: the witness has not cosigned it", mlog.ErrCheckpoint)
 		}
 		return err
 	}

@@ -1,4 +1,4 @@
-package ledger
+package mlog
 
 import (
 	"crypto/sha256"

@@ -1,9 +1,7 @@
-package ledger
+package mlog
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strconv"
@@ -18,7 +16,7 @@ import (
 // begins with what it has cosigned before. It remembers the last one of each log
 // in its store, under "l/w/" and the log's key id.
 type Witness struct {
-	kv     KV
+	kv     kv.KV
 	signer sign.Signer
 	now    func() object.Time
 }
@@ -26,7 +24,7 @@ type Witness struct {
 const witnessed = kv.Witnessed
 
 // NewWitness returns the witness that signs as signer and remembers in kv.
-func NewWitness(kv KV, signer sign.Signer, now func() object.Time) *Witness {
+func NewWitness(kv kv.KV, signer sign.Signer, now func() object.Time) *Witness {
 	return &Witness{kv, signer, now}
 }
 
@@ -43,13 +41,13 @@ func (e *StaleError) Error() string {
 
 // WitnessRequest returns what a witness needs that has cosigned the log's first
 // old entries (0: none yet): the body of a C2SP tlog-witness add-checkpoint
-// request, which is old, the consistency proof and a fresh checkpoint.
-func (l *Ledger) WitnessRequest(ctx context.Context, old uint64) ([]byte, error) {
-	checkpoint, err := l.Checkpoint(ctx)
+// request, which is old, the consistency proof and a fresh checkpoint by s.
+func (l *Log) WitnessRequest(ctx context.Context, s sign.Signer, old uint64) ([]byte, error) {
+	checkpoint, err := l.Checkpoint(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	c, err := OpenCheckpoint(checkpoint, l.self.agent)
+	c, err := OpenCheckpoint(checkpoint, s.Agent())
 	if err != nil {
 		return nil, err
 	}
@@ -57,14 +55,7 @@ func (l *Ledger) WitnessRequest(ctx context.Context, old uint64) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "old %d\n", old)
-	for _, h := range proof {
-		fmt.Fprintln(&b, base64.StdEncoding.EncodeToString(h.Sum[:]))
-	}
-	b.WriteByte('\n')
-	b.Write(checkpoint)
-	return b.Bytes(), nil
+	return append(hashLines(fmt.Sprintf("old %d", old), proof), checkpoint...), nil
 }
 
 // parseWitnessRequest takes a request apart; a bare checkpoint starts from 0.
@@ -75,17 +66,11 @@ func parseWitnessRequest(text []byte) (old uint64, proof []object.Hash, checkpoi
 	}
 	head, rest, ok := strings.Cut(digits, "\n\n")
 	lines := strings.Split(head, "\n")
-	if old, err = strconv.ParseUint(lines[0], 10, 62); !ok || err != nil || strconv.FormatUint(old, 10) != lines[0] || len(lines) > 1+64 {
+	if old, err = strconv.ParseUint(lines[0], 10, 62); !ok || err != nil || strconv.FormatUint(old, 10) != lines[0] || len(lines) > 1+maxProof {
 		return 0, nil, nil, fmt.Errorf("%w: malformed request", ErrCheckpoint)
 	}
-	for _, line := range lines[1:] {
-		sum, err := base64.StdEncoding.Strict().DecodeString(line)
-		if err != nil || len(sum) != 32 {
-			return 0, nil, nil, fmt.Errorf("%w: proof line %q", ErrCheckpoint, line)
-		}
-		proof = append(proof, object.HashOf([32]byte(sum)))
-	}
-	return old, proof, []byte(rest), nil
+	proof, err = parseHashLines(lines[1:])
+	return old, proof, []byte(rest), err
 }
 
 // Last returns the checkpoint of a log that the witness has cosigned last, if any.
@@ -103,7 +88,7 @@ func (w *Witness) last(ctx context.Context, log object.AgentID) ([]byte, *Checkp
 	return text, &c, err
 }
 
-// Cosign checks a request (see [Ledger.WitnessRequest]; a bare checkpoint will do
+// Cosign checks a request (see [Log.WitnessRequest]; a bare checkpoint will do
 // as the first) of log and returns its checkpoint with the witness's cosignature
 // added, which it has then durably remembered. Errors: ErrCheckpoint when it is not
 // consistent with what was cosigned before, a *StaleError when that cannot be said.

@@ -1,7 +1,6 @@
-package ledger
+package mlog
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -10,21 +9,20 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
-	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 )
 
 // Prover makes proofs about a log, for one goroutine: what it reads for one proof it has for
 // the next.
-type Prover struct{ hashes *mlog.HashReader }
+type Prover struct{ hashes *HashReader }
 
 // Prover makes proofs about the log as it is now.
-func (a *archive) Prover(ctx context.Context) Prover { return Prover{a.log.Hashes(ctx)} }
+func (l *Log) Prover(ctx context.Context) Prover { return Prover{l.Hashes(ctx)} }
 
 // Inclusion returns the inclusion proof (RFC 6962 §2.1.1) of the entry at seq in the
 // log of size entries: at most 1 + log₂ size hashes, the leaf's sibling first.
 func (p Prover) Inclusion(size, seq uint64) ([]object.Hash, error) {
-	if seq >= size || size > mlog.MaxEntries {
+	if seq >= size || size > MaxEntries {
 		return nil, fmt.Errorf("%w: it covers %d entries, not entry %d", ErrCheckpoint, size, seq)
 	}
 	proof, err := tlog.ProveRecord(int64(size), int64(seq), p.hashes)
@@ -34,7 +32,7 @@ func (p Prover) Inclusion(size, seq uint64) ([]object.Hash, error) {
 // Consistency returns the proof (RFC 6962 §2.1.2) that the log of newer entries begins with
 // the log of older entries.
 func (p Prover) Consistency(older, newer uint64) ([]object.Hash, error) {
-	if older > newer || newer > mlog.MaxEntries {
+	if older > newer || newer > MaxEntries {
 		return nil, fmt.Errorf("%w: %d entries do not begin with %d", ErrCheckpoint, newer, older)
 	}
 	if older == 0 { // every log begins with the empty one
@@ -44,13 +42,12 @@ func (p Prover) Consistency(older, newer uint64) ([]object.Hash, error) {
 	return asHashes(proof), err
 }
 
-// CheckInclusion verifies an inclusion proof of an entry, given as its kind and
-// canonical bytes. The error wraps ErrCheckpoint.
-func CheckInclusion(c Checkpoint, seq uint64, kind byte, raw []byte, proof []object.Hash) error {
-	if c.Size > mlog.MaxEntries || seq >= c.Size {
+// CheckInclusion verifies the inclusion proof of a leaf. The error wraps ErrCheckpoint.
+func CheckInclusion(c Checkpoint, seq uint64, leaf []byte, proof []object.Hash) error {
+	if c.Size > MaxEntries || seq >= c.Size {
 		return fmt.Errorf("%w: it covers %d entries, not entry %d", ErrCheckpoint, c.Size, seq)
 	}
-	if err := tlog.CheckRecord(ofHashes(proof), int64(c.Size), c.Root, int64(seq), tlog.RecordHash(leaf(kind, raw))); err != nil {
+	if err := tlog.CheckRecord(ofHashes(proof), int64(c.Size), c.Root, int64(seq), tlog.RecordHash(leaf)); err != nil {
 		return fmt.Errorf("%w: entry %d is not in the log: %w", ErrCheckpoint, seq, err)
 	}
 	return nil
@@ -60,9 +57,9 @@ func CheckInclusion(c Checkpoint, seq uint64, kind byte, raw []byte, proof []obj
 // checkpoint older, without the log. The error wraps ErrCheckpoint.
 func CheckConsistency(older, newer Checkpoint, proof []object.Hash) error {
 	switch {
-	case older.Size > newer.Size || newer.Size > mlog.MaxEntries:
+	case older.Size > newer.Size || newer.Size > MaxEntries:
 		return fmt.Errorf("%w: %d entries do not begin with %d: the tail was cut off", ErrCheckpoint, newer.Size, older.Size)
-	case older.Size == 0 && older.Root == (&mlog.Frontier{}).Root() && len(proof) == 0:
+	case older.Size == 0 && older.Root == (&Frontier{}).Root() && len(proof) == 0:
 		return nil
 	case older.Size == 0:
 		return fmt.Errorf("%w: the empty log has another root", ErrCheckpoint)
@@ -92,36 +89,29 @@ func ofHashes(list []object.Hash) tlog.RecordProof {
 
 const proofHeader = "c2sp.org/tlog-proof@v1"
 
-// ProofText returns the proof that the entry at seq is in the log of a checkpoint,
-// in the C2SP tlog-proof format: index, inclusion proof, checkpoint.
-func (l *Ledger) ProofText(ctx context.Context, checkpoint []byte, seq uint64) ([]byte, error) {
-	c, err := OpenCheckpoint(checkpoint, append([]object.AgentID{l.self.agent}, l.Known...)...)
+// Text returns the proof that the entry at seq is in the log of a checkpoint that one of the
+// agents signed, in the C2SP tlog-proof format: index, inclusion proof, checkpoint.
+func (p Prover) Text(checkpoint []byte, seq uint64, agents ...object.AgentID) ([]byte, error) {
+	c, err := OpenCheckpoint(checkpoint, agents...)
 	if err != nil {
 		return nil, err
 	}
-	proof, err := l.Prover(ctx).Inclusion(c.Size, seq)
+	proof, err := p.Inclusion(c.Size, seq)
 	if err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s\nindex %d\n", proofHeader, seq)
-	for _, h := range proof {
-		fmt.Fprintln(&b, base64.StdEncoding.EncodeToString(h.Sum[:]))
-	}
-	b.WriteByte('\n')
-	b.Write(checkpoint)
-	return b.Bytes(), nil
+	return append(hashLines(fmt.Sprintf("%s\nindex %d", proofHeader, seq), proof), checkpoint...), nil
 }
 
-// CheckProofText verifies a C2SP tlog-proof of an entry, given as its kind and
-// canonical bytes, in a log that one of the agents signs. It needs no store.
-func CheckProofText(text []byte, kind byte, raw []byte, agents ...object.AgentID) (Checkpoint, error) {
+// CheckProofText verifies a C2SP tlog-proof of a leaf, in a log that one of the agents
+// signs. It needs no store.
+func CheckProofText(text, leaf []byte, agents ...object.AgentID) (Checkpoint, error) {
 	head, checkpoint, ok := strings.Cut(string(text), "\n\n")
 	lines := strings.Split(head, "\n")
 	if len(lines) > 1 && strings.HasPrefix(lines[1], "extra ") {
 		lines = append(lines[:1], lines[2:]...)
 	}
-	if !ok || len(lines) < 2 || lines[0] != proofHeader || len(lines) > 2+64 {
+	if !ok || len(lines) < 2 || lines[0] != proofHeader || len(lines) > 2+maxProof {
 		return Checkpoint{}, fmt.Errorf("%w: no proof", ErrCheckpoint)
 	}
 	digits, ok := strings.CutPrefix(lines[1], "index ")
@@ -129,17 +119,36 @@ func CheckProofText(text []byte, kind byte, raw []byte, agents ...object.AgentID
 	if !ok || err != nil || strconv.FormatUint(seq, 10) != digits {
 		return Checkpoint{}, fmt.Errorf("%w: index %q", ErrCheckpoint, lines[1])
 	}
-	proof := make([]object.Hash, 0, len(lines)-2)
-	for _, line := range lines[2:] {
-		sum, err := base64.StdEncoding.Strict().DecodeString(line)
-		if err != nil || len(sum) != 32 {
-			return Checkpoint{}, fmt.Errorf("%w: proof line %q", ErrCheckpoint, line)
-		}
-		proof = append(proof, object.HashOf([32]byte(sum)))
+	proof, err := parseHashLines(lines[2:])
+	if err != nil {
+		return Checkpoint{}, err
 	}
 	c, err := OpenCheckpoint([]byte(checkpoint), agents...)
 	if err != nil {
 		return c, err
 	}
-	return c, CheckInclusion(c, seq, kind, raw, proof)
+	return c, CheckInclusion(c, seq, leaf, proof)
+}
+
+const maxProof = 64 // hashes
+
+// hashLines is a head, a proof's hashes, a line each, and a blank line.
+func hashLines(head string, proof []object.Hash) []byte {
+	b := append([]byte(head), '\n')
+	for _, h := range proof {
+		b = append(base64.StdEncoding.AppendEncode(b, h.Sum[:]), '\n')
+	}
+	return append(b, '\n')
+}
+
+func parseHashLines(lines []string) ([]object.Hash, error) {
+	proof := make([]object.Hash, len(lines))
+	for i, line := range lines {
+		sum, err := base64.StdEncoding.Strict().DecodeString(line)
+		if err != nil || len(sum) != 32 {
+			return nil, fmt.Errorf("%w: proof line %q", ErrCheckpoint, line)
+		}
+		proof[i] = object.HashOf([32]byte(sum))
+	}
+	return proof, nil
 }
