@@ -8,15 +8,15 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 var (
-	httpToken   = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+.^_|~-]{1,64}$`)
+	httpToken   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+.^_|~-]{1,64}$`) })
 	httpMethods = []string{"", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
-	// ownHeaders are set by the runner and by net/http.
-	ownHeaders = []string{"idempotency-key", "mythos-fence", "content-length", "transfer-encoding", "connection"}
+	ownHeaders  = []string{"idempotency-key", "mythos-fence", "content-length", "transfer-encoding", "connection"} // set by the runner and by net/http
 )
 
 // HeaderSecret splits the value of a header whose last word names a secret, "env:NAME"
@@ -105,7 +105,7 @@ func checkBraces(template string) error {
 // machine without TLS.
 func CheckHeaders(u *url.URL, headers map[string]string) error {
 	for name, value := range headers {
-		if !httpToken.MatchString(name) || slices.Contains(ownHeaders, strings.ToLower(name)) {
+		if !httpToken().MatchString(name) || slices.Contains(ownHeaders, strings.ToLower(name)) {
 			return fmt.Errorf("header %q cannot be set", name)
 		}
 		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {

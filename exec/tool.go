@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
@@ -34,12 +35,11 @@ type Policy struct {
 
 // ErrToolName means that a tool cannot be registered under a name.
 var ErrToolName = errors.New("not a tool name: letters, digits, dot, dash and underscore, at most 128, starting with a small letter")
-
-var toolName = regexp.MustCompile(`^[a-z][A-Za-z0-9._-]{0,127}$`)
+var toolName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][A-Za-z0-9._-]{0,127}$`) })
 
 // CheckToolName refuses what cannot be the name of a registered tool. The error wraps ErrToolName.
 func CheckToolName(name string) error {
-	if !toolName.MatchString(name) || strings.HasPrefix(name, "mythos.") {
+	if !toolName().MatchString(name) || strings.HasPrefix(name, "mythos.") {
 		return fmt.Errorf("%q: %w", name, ErrToolName)
 	}
 	return nil

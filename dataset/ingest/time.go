@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mythos-project/mythos/internal/decimal"
@@ -16,7 +17,9 @@ import (
 )
 
 // timeText is a time as RFC 3339, SQL and strftime write it.
-var timeText = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:[.,](\d{1,18}))? ?([Zz]|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?$`)
+var timeText = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:[.,](\d{1,18}))? ?([Zz]|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?$`)
+})
 
 var errNoZone = errors.New("it has no zone, such as Z or +02:00, so that the time is not known; --skip-bad leaves such records out")
 
@@ -29,15 +32,14 @@ func timeOf(raw json.RawMessage) (object.Time, error) {
 	if err != nil {
 		return 0, err
 	}
-	text = strings.TrimSpace(text)
-	if text == "" {
+	if text = strings.TrimSpace(text); text == "" {
 		return 0, nil
 	}
 	if d, ok := decimal.Parse(text); ok {
 		t, err := numberTime(d)
 		return t, atTime(raw, err)
 	}
-	m := timeText.FindStringSubmatch(text)
+	m := timeText().FindStringSubmatch(text)
 	if m == nil {
 		return 0, atTime(raw, errors.New("RFC 3339 or seconds since 1970 are expected"))
 	}
@@ -58,9 +60,8 @@ func atTime(raw json.RawMessage, err error) error {
 // unitTimes are the factors to microseconds by how large a number is; times up to the
 // year 5138 in seconds stay below the first.
 var unitTimes = []struct {
-	above *big.Int // of the number's size
-	num   int64    // microseconds a unit, as a fraction
-	den   int64
+	above    *big.Int // of the number's size
+	num, den int64    // microseconds a unit, as a fraction
 }{
 	{big.NewInt(1e17), 1, 1000},
 	{big.NewInt(1e14), 1, 1},

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"sync"
 
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
@@ -19,8 +20,8 @@ func (d Definition) headers(h http.Header, args json.RawMessage) {
 }
 
 var (
-	fieldName = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+.^_|~-]{1,64}$`)
-	whole     = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,15})$`)
+	fieldName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+.^_|~-]{1,64}$`) })
+	whole     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-?(0|[1-9][0-9]{0,15})$`) })
 )
 
 const safeWhole = 1<<53 - 1
@@ -49,7 +50,7 @@ func paramHeaders(h http.Header, schema, args json.RawMessage) {
 			continue
 		}
 		name, ok := textOf(own.Get("x-mcp-header"))
-		if text, primitive := primitiveText(value); ok && primitive && fieldName.MatchString(name) {
+		if text, primitive := primitiveText(value); ok && primitive && fieldName().MatchString(name) {
 			h[http.CanonicalHeaderKey("Mcp-Param-"+name)] = []string{headerText(text)}
 		}
 	}
@@ -65,5 +66,5 @@ func primitiveText(value json.RawMessage) (string, bool) {
 		return text, true
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	return text, err == nil && whole.MatchString(text) && n <= safeWhole && n >= -safeWhole
+	return text, err == nil && whole().MatchString(text) && n <= safeWhole && n >= -safeWhole
 }

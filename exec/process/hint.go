@@ -5,28 +5,29 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mythos-project/mythos/exec"
 )
 
 // denied finds where a line says that something may not be opened, and named the paths in it.
 var (
-	denied = regexp.MustCompile(`[Pp]ermission denied|EACCES`)
-	named  = regexp.MustCompile(`/[^\s:'",()\[\]]+`)
+	denied = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[Pp]ermission denied|EACCES`) })
+	named  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`/[^\s:'",()\[\]]+`) })
 )
 
 // deniedPath is the path that a program says it may not open: the last one before the
 // words, else the first one after them.
 func deniedPath(stderr string) string {
 	for line := range strings.Lines(stderr) {
-		at := denied.FindStringIndex(line)
+		at := denied().FindStringIndex(line)
 		if at == nil {
 			continue
 		}
-		if before := named.FindAllString(line[:at[0]], -1); len(before) > 0 && !strings.HasSuffix(strings.TrimSpace(line), ")") {
+		if before := named().FindAllString(line[:at[0]], -1); len(before) > 0 && !strings.HasSuffix(strings.TrimSpace(line), ")") {
 			return filepath.Clean(before[len(before)-1])
 		}
-		if after := named.FindString(line[at[1]:]); after != "" {
+		if after := named().FindString(line[at[1]:]); after != "" {
 			return filepath.Clean(after)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +32,7 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 }
 
 // together are the flags that cobra says were given together and may not be.
-var together = regexp.MustCompile(`\[([^\]]*)\] were all set`)
+var together = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\[([^\]]*)\] were all set`) })
 
 // exclusive refuses flags that exclude each other, as wrong usage and in words of ours.
 func exclusive(c *cobra.Command) error {
@@ -39,7 +40,7 @@ func exclusive(c *cobra.Command) error {
 	if err == nil {
 		return nil
 	}
-	if names := together.FindStringSubmatch(err.Error()); names != nil {
+	if names := together().FindStringSubmatch(err.Error()); names != nil {
 		err = fmt.Errorf("--%s exclude each other", strings.Join(strings.Fields(names[1]), " and --"))
 	}
 	return clierr.Usagef("%s: %w", c.CommandPath(), err).With("see `" + c.CommandPath() + " --help`")

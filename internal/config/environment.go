@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // prefix begins the variables of the environment that are ours.
@@ -30,7 +31,9 @@ var testVariables = []string{"MYTHOS_CTVP", "MYTHOS_BATCH", "MYTHOS_KILLS", "MYT
 
 // service matches what Kubernetes sets in every container beside a service whose name
 // begins with "mythos".
-var service = regexp.MustCompile(`^MYTHOS_([A-Z0-9_]+_)?(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+var service = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^MYTHOS_([A-Z0-9_]+_)?(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+})
 
 // environment reads the settings among the variables "NAME=value". An empty value is not
 // set. A name that means nothing here is refused: most often it is a setting with a typing
@@ -64,7 +67,7 @@ func otherVariable(name string) bool {
 			return true
 		}
 	}
-	return slices.Contains(testVariables, name) || strings.HasPrefix(name, prefix+"TEST_") || strings.HasPrefix(name, prefix+"BENCH_") || service.MatchString(name)
+	return slices.Contains(testVariables, name) || strings.HasPrefix(name, prefix+"TEST_") || strings.HasPrefix(name, prefix+"BENCH_") || service().MatchString(name)
 }
 
 // variables are the names of all variables that people set.

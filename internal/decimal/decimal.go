@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Number is a decimal number: digits times ten to the power exp.
@@ -15,7 +16,9 @@ type Number struct {
 }
 
 // numberText is a number of JSON. A leading zero is allowed: times in texts have them.
-var numberText = regexp.MustCompile(`^(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,5}))?$`)
+var numberText = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,5}))?$`)
+})
 
 // maxDigits bounds a number, so that one of a few bytes does not take all memory.
 const maxDigits = 400
@@ -23,7 +26,7 @@ const maxDigits = 400
 // Parse reads a JSON number; ok is false for anything else, and for a number of
 // more than maxDigits digits.
 func Parse(text string) (d Number, ok bool) {
-	m := numberText.FindStringSubmatch(text)
+	m := numberText().FindStringSubmatch(text)
 	if m == nil || len(m[2])+len(m[3]) > maxDigits {
 		return d, false
 	}

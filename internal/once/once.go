@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
@@ -157,7 +158,7 @@ func why(name string, err error) error {
 	return err
 }
 
-var notInName = regexp.MustCompile(`[^a-z0-9._-]+`)
+var notInName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^a-z0-9._-]+`) })
 
 // name is what people find the command by: its script's or program's name, and part of
 // its hash.
@@ -166,7 +167,7 @@ func name(m exec.ModuleRef, id object.Hash) string {
 	for i := range process.Runs(m.Argv) {
 		what = m.Argv[max(i, 0)]
 	}
-	base := notInName.ReplaceAllString(strings.ToLower(filepath.Base(what)), "-")
+	base := notInName().ReplaceAllString(strings.ToLower(filepath.Base(what)), "-")
 	return "once." + base[:min(len(base), 40)] + "-" + id.Short()[:8]
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"sync"
 
 	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
@@ -121,7 +122,7 @@ func (o *outputs) finish(good bool) error {
 func (o *outputs) giveUp() error { return os.RemoveAll(o.temp) }
 
 // exportName is the name of a file that an export into a folder writes.
-var exportName = regexp.MustCompile(`-\d{5}-of-\d{5}\.(jsonl|parquet)$`)
+var exportName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`-\d{5}-of-\d{5}\.(jsonl|parquet)$`) })
 
 // removeOld takes away the files of an export before: rows that the new one leaves out,
 // splits otherwise or redacts must not lie beside it.
@@ -132,7 +133,7 @@ func (o *outputs) removeOld() error {
 	}
 	for _, e := range entries {
 		name := e.Name()
-		ours := exportName.MatchString(name)
+		ours := exportName().MatchString(name)
 		if name == datasets.CardName {
 			if ours, err = isCard(filepath.Join(o.name, name)); err != nil {
 				return err

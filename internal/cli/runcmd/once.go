@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"sync"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -164,13 +165,13 @@ func runOnce(ctx context.Context, f *cmdutil.Factory, o *onceOptions) error {
 
 // shown is a key as it can be pasted into a shell.
 func shown(key string) string {
-	if plainKey.MatchString(key) {
+	if plainKey().MatchString(key) {
 		return key
 	}
 	return "KEY"
 }
 
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$`)
+var plainKey = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$`) })
 
 // onceFailure is the error of a command that failed; nil: it did not.
 func onceFailure(r *once.Ran, name string) error {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // FloatingError means that a command starts whatever version there is.
@@ -19,9 +20,13 @@ func (e *FloatingError) Error() string {
 }
 
 var (
-	exactNPM    = regexp.MustCompile(`^(@[^/@]+/)?[^/@]+@[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$`)
-	exactPython = regexp.MustCompile(`^[A-Za-z0-9._-]+(\[[A-Za-z0-9,._-]*\])?(==|@)[0-9]+(\.[0-9]+)*([A-Za-z0-9.+-]*)?$`)
-	digest      = regexp.MustCompile(`@sha256:[0-9a-f]{64}$`)
+	exactNPM = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(@[^/@]+/)?[^/@]+@[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$`)
+	})
+	exactPython = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[A-Za-z0-9._-]+(\[[A-Za-z0-9,._-]*\])?(==|@)[0-9]+(\.[0-9]+)*([A-Za-z0-9.+-]*)?$`)
+	})
+	digest = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`@sha256:[0-9a-f]{64}$`) })
 )
 
 // Check refuses a command that starts whatever version there is: a *FloatingError. Of programs
@@ -33,12 +38,12 @@ func Check(argv []string) error {
 	name := strings.TrimSuffix(filepath.Base(argv[0]), ".exe")
 	switch name {
 	case "npx", "bunx", "pnpx":
-		return exact(name, named(argv[1:], npxValues, "-p", "--package"), exactNPM, "PACKAGE@1.2.3")
+		return exact(name, named(argv[1:], npxValues, "-p", "--package"), exactNPM(), "PACKAGE@1.2.3")
 	case "uvx", "pipx":
-		return exact(name, named(argv[1:], uvxValues, "--from"), exactPython, "PACKAGE==1.2.3")
+		return exact(name, named(argv[1:], uvxValues, "--from"), exactPython(), "PACKAGE==1.2.3")
 	case "docker", "podman":
 		if i := slices.Index(argv, "run"); i > 0 {
-			return exact(name, named(argv[i+1:], dockerValues), digest, "IMAGE@sha256:...")
+			return exact(name, named(argv[i+1:], dockerValues), digest(), "IMAGE@sha256:...")
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
@@ -191,10 +192,10 @@ func (s *Session) exactly(c Call, call *scope.ToolCall) string {
 			continue
 		}
 		plain, err := jsontext.PlainText(value)
-		if err != nil || !plainValue.MatchString(plain) || !plainValue.MatchString(at) {
+		if err != nil || !plainValue().MatchString(plain) || !plainValue().MatchString(at) {
 			continue
 		}
-		if jsontext.Kind(value) == '"' && (numeral.MatchString(plain) || plain == "true" || plain == "false" || plain == "null") {
+		if jsontext.Kind(value) == '"' && (numeral().MatchString(plain) || plain == "true" || plain == "false" || plain == "null") {
 			plain = `"` + plain + `"`
 		}
 		text += ",eq:" + at + "=" + plain
@@ -203,14 +204,14 @@ func (s *Session) exactly(c Call, call *scope.ToolCall) string {
 }
 
 var (
-	plainValue = regexp.MustCompile(`^[A-Za-z0-9 ._:/@+-]{1,512}$`)
-	numeral    = regexp.MustCompile(`^-?[0-9]+$`)
-	bareWord   = regexp.MustCompile(`^[A-Za-z0-9._:/@+=,-]+$`)
+	plainValue = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9 ._:/@+-]{1,512}$`) })
+	numeral    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-?[0-9]+$`) })
+	bareWord   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._:/@+=,-]+$`) })
 )
 
 // quoted is a word as a shell takes it.
 func quoted(word string) string {
-	if bareWord.MatchString(word) {
+	if bareWord().MatchString(word) {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
