@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -61,7 +62,7 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	s := newStore()
 	key := sign.FromSeed([32]byte{1}, "tester")
-	led := ledger.Open(s.KV(), key, func() object.Time { return 1000 })
+	led := kvledger.Open(s.KV(), key, func() object.Time { return 1000 })
 	return &world{t: t, store: s, src: &StoreSource{Store: s, Ledger: led}, key: key}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/memory"
 )
@@ -37,7 +37,7 @@ func (b *brittle) Update(ctx context.Context, check, put map[string][]byte) (boo
 
 // on makes the gate's quotas, ledger and responses stand on another view of the store.
 func (e *env) on(kv *brittle) {
-	e.gate.Quotas, e.gate.Ledger = quota.New(kv), ledger.Open(kv, e.key, e.now)
+	e.gate.Quotas, e.gate.Ledger = quota.New(kv), kvledger.Open(kv, e.key, e.now)
 	e.gate.Responses = store.New(kv, e.db)
 }
 

@@ -12,10 +12,18 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/memory"
+)
+
+// The ledger over a store has what the gate can do without.
+var (
+	_ exec.Awaiter  = (*kvledger.Ledger)(nil)
+	_ exec.Renewer  = (*kvledger.Ledger)(nil)
+	_ exec.Resolver = (*kvledger.Ledger)(nil)
 )
 
 // env is an executor with everything real below it, in memory, and a clock that
@@ -25,7 +33,7 @@ type env struct {
 	key    *sign.Key
 	db     *memory.DB
 	store  *store.Store
-	ledger *ledger.Ledger
+	ledger *kvledger.Ledger
 	gate   *exec.Gate
 	x      *exec.Executor
 	clock  atomic.Int64
@@ -41,7 +49,7 @@ func newEnv(t testing.TB, seed byte) *env {
 func newEnvOn(t testing.TB, seed byte, db *memory.DB) *env {
 	e := &env{t: t, key: sign.FromSeed([32]byte{seed}, "executor"), db: db, store: store.New(db, db)}
 	e.clock.Store(1_000_000_000)
-	e.ledger = ledger.Open(db, e.key, e.now)
+	e.ledger = kvledger.Open(db, e.key, e.now)
 	e.gate = &exec.Gate{
 		Signer: e.key, Now: e.now, Verifier: &caps.Verifier{Trusted: func(object.AgentID, uint8) bool { return true }},
 		Quotas: quota.New(db), Ledger: e.ledger, Responses: e.store, Tools: exec.NewTools(db),

@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
@@ -24,7 +24,7 @@ func Example() {
 	db := memory.New()
 	s := store.New(db, db)
 	gate := &exec.Gate{
-		Signer: key, Now: now, Ledger: ledger.Open(db, key, now), Responses: s, Tools: exec.NewTools(db),
+		Signer: key, Now: now, Ledger: kvledger.Open(db, key, now), Responses: s, Tools: exec.NewTools(db),
 		Verifier: &caps.Verifier{Trusted: func(a object.AgentID, _ uint8) bool { return a.Same(key.Agent()) }},
 		Quotas:   quota.New(db), Runners: map[uint8]exec.Runner{},
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/runnertest"
 	"github.com/mythos-project/mythos/exec/wasm"
-	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
@@ -40,7 +40,7 @@ func newDisk(b *testing.B) *disk {
 	}
 	b.Cleanup(func() { _ = db.Close() })
 	e.store = store.New(db, e.db)
-	e.ledger = ledger.Open(db, e.key, e.now)
+	e.ledger = kvledger.Open(db, e.key, e.now)
 	e.gate.Quotas, e.gate.Ledger, e.gate.Responses, e.gate.Tools = quota.New(db), e.ledger, e.store, exec.NewTools(db)
 	h, err := e.store.PutBytes(b.Context(), noop)
 	if err != nil {

@@ -37,8 +37,6 @@ type Resolver interface {
 	Resolve(ctx context.Context, idem object.Hash, decision uint8, about uint64, evidence []object.Hash, notes string) error
 }
 
-var _ Resolver = (*ledger.Ledger)(nil)
-
 // doubt is the attempt that a probe is asked about.
 type doubt struct {
 	key   []byte

@@ -8,7 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
-	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store/memory"
@@ -41,7 +41,7 @@ func runPure(t testing.TB, raw []byte) (*Result, error) {
 	}
 	key := sign.FromSeed([32]byte{1}, "alice")
 	now := func() object.Time { return 1 }
-	w := &liveWorld{gate: &Gate{Now: now, Signer: key, Ledger: ledger.Open(memory.New(), key, now)}} // for receipts of refusals
+	w := &liveWorld{gate: &Gate{Now: now, Signer: key, Ledger: kvledger.Open(memory.New(), key, now)}} // for receipts of refusals
 	return p.machine(w).finish(t.Context(), p)
 }
 

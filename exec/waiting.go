@@ -33,11 +33,6 @@ type Elsewhere interface {
 	RegisterThere(ctx context.Context, e Effect, chains []caps.Chain, p ledger.Policy) (d ledger.Decision, charged caps.Chain, err error)
 }
 
-var (
-	_ Awaiter = (*ledger.Ledger)(nil)
-	_ Renewer = (*ledger.Ledger)(nil)
-)
-
 // patience is how long an attempt waits for others, in all.
 type patience struct {
 	most  time.Duration // NoWait: not at all

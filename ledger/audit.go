@@ -19,7 +19,7 @@ func Audit(idem object.Hash, history []Entry) error {
 		if err := auditEntry(s, history, i); err != nil {
 			return fmt.Errorf("effect %s, entry %d: %w: %w", idem.Short(), e.Seq, ErrEntry, err)
 		}
-		s.add(e)
+		s.Add(e)
 	}
 	return nil
 }

@@ -128,7 +128,7 @@ func decideCommit(s State, c EffectCommit) Verdict {
 	switch {
 	case s.Fence == 0:
 		return refuse(s, ErrNotRegistered)
-	case s.recorded(c.ReceiptID): // [led-37]
+	case s.Recorded(c.ReceiptID): // [led-37]
 		return Verdict{Action: Replay, Err: s.standing()}
 	}
 	var v Verdict

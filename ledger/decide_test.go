@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
 )
 
 // describe says in a few words what a verdict asks for: "+" appends the event's
@@ -40,9 +42,14 @@ func describe(v ledger.Verdict) string {
 }
 
 var (
-	alice, bob = testKey.Agent(), otherKey.Agent()
+	alice, bob = agent(1), agent(2)
+	tool       = object.SumText("tool:echo")
 	idem       = ledger.IdemID(tool, []byte("k"))
 )
+
+func agent(seed byte) object.AgentID {
+	return sign.FromSeed([32]byte(bytes.Repeat([]byte{seed}, 32)), "agent").Agent()
+}
 
 const leaseEnd object.Time = 100
 
@@ -212,7 +219,7 @@ func TestDecide(t *testing.T) {
 func TestEvidenceAscends(t *testing.T) {
 	for i := range 16 {
 		s := ledger.Fold(idem, history(register(alice, 0, leaseEnd)))
-		v := ledger.Decide(s, ledger.Event{Attempt: &ledger.Attempt{Owner: bob, RequestHash: hashOf(fmt.Sprint(i))}}, 0, minute)
+		v := ledger.Decide(s, ledger.Event{Attempt: &ledger.Attempt{Owner: bob, RequestHash: hashOf(fmt.Sprint(i))}}, 0, ledger.Policy{Lease: time.Minute})
 		if len(v.Evidence) != 2 || v.Evidence[0].Compare(v.Evidence[1]) >= 0 {
 			t.Fatalf("%v", v.Evidence)
 		}

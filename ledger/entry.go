@@ -39,10 +39,10 @@ func Leaf(kind byte, raw []byte) []byte { return append([]byte{kind}, raw...) }
 
 // ParseEntry decodes the canonical bytes of an entry and checks its fields. It does
 // not check ids or signatures; see [Entry.Verify].
-func ParseEntry(kind byte, raw []byte) (Entry, error) { return parseEntry(0, Leaf(kind, raw)) }
+func ParseEntry(kind byte, raw []byte) (Entry, error) { return ParseLeaf(0, Leaf(kind, raw)) }
 
-// parseEntry decodes a leaf and checks its fields.
-func parseEntry(seq uint64, data []byte) (e Entry, err error) {
+// ParseLeaf is ParseEntry for the leaf at seq of a log.
+func ParseLeaf(seq uint64, data []byte) (e Entry, err error) {
 	if len(data) == 0 {
 		return e, fmt.Errorf("entry %d: %w: empty", seq, ErrEntry)
 	}
@@ -118,17 +118,18 @@ func (e Entry) Time() object.Time {
 // the first whose key verifies (the register's owner, then the receipt's signer).
 // The error wraps sign.ErrSignature or ErrUnverifiable.
 func (e Entry) Verify(known ...object.AgentID) error {
-	return e.verify(newKeyring(), known)
+	return e.VerifyWith(NewKeyring(), known)
 }
 
-func (e Entry) verify(keys *keyring, known []object.AgentID) error {
-	rule, sig, signer := e.signature()
+// VerifyWith is Verify, and cheaper with a Keyring that has seen the agents before.
+func (e Entry) VerifyWith(keys *Keyring, known []object.AgentID) error {
+	rule, sig, signer := e.Signature()
 	id, err := rule.CheckID(e.Raw)
 	if err != nil {
 		return fmt.Errorf("entry %d, %s: %w", e.Seq, e.KindName(), err)
 	}
 	if signer != nil {
-		err = keys.verify(*signer, id, sig)
+		err = keys.Verify(*signer, id, sig)
 	} else {
 		err = verifyUnnamed(keys, id, sig, known)
 	}
@@ -138,7 +139,9 @@ func (e Entry) verify(keys *keyring, known []object.AgentID) error {
 	return nil
 }
 
-func (e Entry) signature() (object.Rule, object.Signature, *object.AgentID) {
+// Signature is the entry's signature, the rule that it follows, and its signer, where the
+// entry names one.
+func (e Entry) Signature() (object.Rule, object.Signature, *object.AgentID) {
 	switch {
 	case e.Receipt != nil:
 		return ReceiptRule, e.Receipt.Signature, &e.Receipt.Signer
@@ -152,12 +155,12 @@ func (e Entry) signature() (object.Rule, object.Signature, *object.AgentID) {
 	return ResolutionRule, e.Resolution.Signature, &e.Resolution.Signer
 }
 
-func verifyUnnamed(keys *keyring, id object.Hash, sig object.Signature, known []object.AgentID) error {
+func verifyUnnamed(keys *Keyring, id object.Hash, sig object.Signature, known []object.AgentID) error {
 	for _, agent := range known {
-		if sig.KeyID != nil && keys.id(agent) != *sig.KeyID {
+		if sig.KeyID != nil && keys.ID(agent) != *sig.KeyID {
 			continue
 		}
-		err := keys.verify(agent, id, sig)
+		err := keys.Verify(agent, id, sig)
 		if err == nil || sig.KeyID != nil {
 			return err
 		}
@@ -165,8 +168,8 @@ func verifyUnnamed(keys *keyring, id object.Hash, sig object.Signature, known []
 	return ErrUnverifiable
 }
 
-// signers are the agents that an entry names in full.
-func signers(e Entry) []object.AgentID {
+// Signers are the agents that an entry names in full.
+func (e Entry) Signers() []object.AgentID {
 	switch {
 	case e.Register != nil:
 		return []object.AgentID{e.Register.Owner}

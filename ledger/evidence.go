@@ -1,10 +1,8 @@
 package ledger
 
 import (
-	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
@@ -40,113 +38,9 @@ type EvidenceEntry struct {
 	Inclusion []object.Hash `can:"4,inclusion"` // RFC 6962 §2.1.1, in the checkpoint's log
 }
 
-// ExportEvidence gathers the evidence for a receipt under a checkpoint of this log,
-// or under a fresh one with nil; chain holds the canonical capabilities that allowed
-// the effect, the leaf first. Witnesses are the agents whose cosignatures the
-// checkpoint may have, besides those that the ledger knows. Entries that the
-// checkpoint does not cover are left out. What the bundle would not show as intact
-// is refused: with ErrCheckpoint a checkpoint that does not cover the receipt or has
-// a signature of somebody unknown, with ErrEntry a receipt without its commit.
-func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]byte, checkpoint []byte, witnesses ...object.AgentID) ([]byte, error) {
-	at, err := l.receiptPlace(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := l.receiptAt(ctx, id, at)
-	if err != nil {
-		return nil, err
-	}
-	r, _, err := OpenReceipt(raw)
-	if err != nil {
-		return nil, err
-	}
-	history := []Entry{{Seq: at.Seq, Kind: EntryReceipt, Raw: raw, Receipt: r}}
-	if len(r.IdempotencyKey) > 0 {
-		s, err := l.Read(ctx, IdemID(r.ToolID, r.IdempotencyKey))
-		if err != nil {
-			return nil, err
-		}
-		if s.recorded(id) || s.withdrawn(id) { // the receipt of a refused attempt stands beside the history
-			history = s.History
-		}
-	}
-	b := EvidenceBundle{Receipt: raw, Entries: []EvidenceEntry{}, Caps: append([][]byte{}, chain...),
-		Log: l.self.agent, Operators: l.deciders(history)}
-	c, text, err := l.covering(ctx, checkpoint, at.Seq)
-	if err != nil {
-		return nil, err
-	}
-	b.Checkpoint = string(text)
-	b.Agents = needed(history, b.Checkpoint, append(slices.Clone(l.Known), witnesses...))
-	log := l.Prover(ctx)
-	for _, e := range history {
-		if e.Seq >= c.Size {
-			break
-		}
-		proof, err := log.Inclusion(c.Size, e.Seq)
-		if err != nil {
-			return nil, err
-		}
-		b.Entries = append(b.Entries, EvidenceEntry{e.Seq, e.Kind, e.Raw, proof})
-	}
-	bundle, err := l.self.sealEntry(EvidenceRule, &b, &b.Signature)
-	if err != nil {
-		return nil, err
-	}
-	if _, _, err := ParseEvidence(bundle); err != nil {
-		return nil, fmt.Errorf("export evidence: %w", err)
-	}
-	return bundle, nil
-}
-
-// deciders are the operators whose resolutions of a history count, without our own agent.
-func (l *Ledger) deciders(history []Entry) []object.AgentID {
-	var list []object.AgentID
-	for _, e := range history {
-		if e.Resolution == nil || e.Unverified || named(e.Resolution.Signer, l.self.agent) || named(e.Resolution.Signer, list...) {
-			continue
-		}
-		list = append(list, e.Resolution.Signer)
-	}
-	return list
-}
-
-// needed are those of the known agents that a history's commits and marks, or the
-// cosignatures of a checkpoint, may be signed by: whose keys a bundle has to name.
-func needed(history []Entry, checkpoint string, known []object.AgentID) []object.AgentID {
-	list := []object.AgentID{}
-	for _, a := range known {
-		id := a.KeyID()
-		signs := slices.ContainsFunc(history, func(e Entry) bool {
-			_, sig, signer := e.signature()
-			return signer == nil && (sig.KeyID == nil || *sig.KeyID == id)
-		})
-		if (signs || strings.Contains(checkpoint, "\u2014 "+mlog.WitnessName(a)+" ")) && !named(a, list...) {
-			list = append(list, a)
-		}
-	}
-	return list
-}
-
 // named reports whether an agent is one of a list.
 func named(agent object.AgentID, list ...object.AgentID) bool {
 	return slices.ContainsFunc(list, agent.Same)
-}
-
-// covering opens a checkpoint of this log, or makes one, that must cover an entry.
-func (l *Ledger) covering(ctx context.Context, text []byte, seq uint64) (c mlog.Checkpoint, _ []byte, err error) {
-	if text == nil {
-		if text, err = l.Checkpoint(ctx); err != nil {
-			return c, nil, err
-		}
-	}
-	if c, err = mlog.OpenCheckpoint(text, l.self.agent); err != nil {
-		return c, nil, err
-	}
-	if seq >= c.Size {
-		return c, nil, fmt.Errorf("%w: it covers %d entries, the receipt is entry %d", mlog.ErrCheckpoint, c.Size, seq)
-	}
-	return c, text, l.CheckConsistent(ctx, c)
 }
 
 // Evidence is what a bundle with intact bytes shows, and whether those who signed
@@ -220,19 +114,19 @@ func ParseEvidence(raw []byte) (*Evidence, object.AgentID, error) {
 
 // entries verifies the bundle's entries, one of which must be its receipt.
 func (ev *Evidence) entries(b *EvidenceBundle, known []object.AgentID) ([]Entry, error) {
-	keys := newKeyring()
+	keys := NewKeyring()
 	history := make([]Entry, 0, len(b.Entries))
 	found := false
 	for _, x := range b.Entries {
-		e, err := parseEntry(x.Seq, Leaf(x.Kind, x.Raw))
+		e, err := ParseLeaf(x.Seq, Leaf(x.Kind, x.Raw))
 		if err != nil {
 			return nil, err
 		}
 		if err := mlog.CheckInclusion(ev.Log, x.Seq, Leaf(x.Kind, x.Raw), x.Inclusion); err != nil {
 			return nil, err
 		}
-		known = append(known, signers(e)...)
-		if err := e.verify(keys, known); err != nil {
+		known = append(known, e.Signers()...)
+		if err := e.VerifyWith(keys, known); err != nil {
 			return nil, err
 		}
 		if e.Resolution != nil && !e.Resolution.ByOwner() { // a stranger's stays in the history and decides nothing
@@ -264,8 +158,8 @@ func (ev *Evidence) history(entries []Entry) error {
 		return err
 	}
 	ev.State = Fold(idem, entries)
-	withdrawn := ev.Receipt.Status >= 400 && ev.State.withdrawn(ev.ReceiptID) // what succeeded is not taken back
-	if !ev.State.recorded(ev.ReceiptID) && !withdrawn {
+	withdrawn := ev.Receipt.Status >= 400 && ev.State.Withdrawn(ev.ReceiptID) // what succeeded is not taken back
+	if !ev.State.Recorded(ev.ReceiptID) && !withdrawn {
 		return fmt.Errorf("%w: no commit and no withdrawal among the entries names receipt %s, which has a key", ErrEntry, ev.ReceiptID.Short())
 	}
 	ev.Refused = false

@@ -1,43 +1,33 @@
 package ledger_test
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/object/sign"
-	"github.com/mythos-project/mythos/store/memory"
 )
 
-// An effect is registered, happens, and is committed with a receipt. The next one with
-// its key gets the receipt, and whoever trusts the signer verifies it anywhere.
+// The state machine alone, without a store: two want to run one effect.
 func Example() {
-	ctx := context.Background()
-	key := sign.FromSeed([32]byte{1}, "alice")
-	now := func() object.Time { return 1_767_322_800_000_000 }
-	l := ledger.Open(memory.New(), key, now)
-	tool, request := object.SumText("tool:deploy"), object.SumText("plan")
+	tool, request := object.SumText("tool:deploy"), object.SumText("release 7")
+	s := ledger.Fold(ledger.IdemID(tool, []byte("r7")), nil)
+	wish := ledger.Event{Attempt: &ledger.Attempt{RequestHash: request}}
+	policy := ledger.Policy{Lease: time.Minute}
 
-	d, err := l.Register(ctx, tool, []byte("commit 4f1c"), request, ledger.Policy{Lease: time.Minute})
-	fmt.Println(d.Action == ledger.Invoke, err)
-	id, raw, err := l.NewReceipt(ledger.Receipt{ToolID: tool, RequestHash: request, ResponseHash: object.SumText("done"),
-		IdempotencyKey: d.Key, TimeObserved: now(), Status: 200})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(l.Commit(ctx, d, raw))
+	v := ledger.Decide(s, wish, 0, policy)
+	fmt.Println("the first one may run it:", v.Action == ledger.Invoke)
 
-	d, err = l.Register(ctx, tool, []byte("commit 4f1c"), request, ledger.Policy{Lease: time.Minute})
-	fmt.Println(d.Action == ledger.Replay, err)
+	s.Add(ledger.Entry{Kind: ledger.EntryRegister, Register: &ledger.EffectRegister{
+		IdemID: s.IdemID, ToolID: tool, RequestHash: request, LeaseExpiresAt: object.Time(0).Add(policy.Lease)}})
+	v = ledger.Decide(s, wish, object.Time(0).Add(time.Second), policy)
+	fmt.Println("the second one has to wait:", errors.Is(v.Err, ledger.ErrBusy))
 
-	r, again, err := ledger.OpenReceipt(d.Receipt) // checks fields, id and signature
-	fmt.Println(r.Status, again == id, r.Signer.Same(key.Agent()), err)
+	v = ledger.Decide(s, wish, object.Time(0).Add(time.Hour), policy)
+	fmt.Println("an hour later nobody knows:", errors.Is(v.Err, ledger.ErrUnknownOutcome))
 	// Output:
-	// true <nil>
-	// <nil>
-	// true <nil>
-	// 200 true true <nil>
+	// the first one may run it: true
+	// the second one has to wait: true
+	// an hour later nobody knows: true
 }

@@ -28,13 +28,17 @@ type Receipt struct {
 // ReceiptRule is how receipts are identified and signed.
 var ReceiptRule = object.Rule{Mask: can.Mask{1: nil, 11: nil}, IDField: 1, Signer: 6, Sig: 11}
 
+// MaxReceipt is the size in bytes up to which a ledger takes a receipt.
+const MaxReceipt = 1 << 20
+
 // NewReceipt fills in signer, id and signature and returns the id and the
 // canonical bytes.
 func NewReceipt(s sign.Signer, r Receipt) (object.Hash, []byte, error) {
-	return newReceipt(newExecutor(s), r)
+	return NewSigner(s).NewReceipt(r)
 }
 
-func newReceipt(x executor, r Receipt) (object.Hash, []byte, error) {
+// NewReceipt is the function NewReceipt.
+func (x Signer) NewReceipt(r Receipt) (object.Hash, []byte, error) {
 	r.Signer, r.Signature = x.agent, object.Signature{}
 	if r.IdempotencyKey == nil {
 		r.IdempotencyKey = []byte{}

@@ -58,15 +58,28 @@ type State struct {
 	Unverifiable bool            // a commit's signer is not known here
 
 	// Presence and Renewed are no part of the history: what is known of the latest
-	// attempt, while it has no outcome. [Ledger.Read] sets them.
+	// attempt, while it has no outcome. Who reads the history sets them.
 	Presence Presence
 	Renewed  object.Time // until when its lease was renewed; 0: never
+
+	// Index is the history's as it was when it was read; nil: there is none. Appending takes
+	// it for a version: the history must still have it.
+	Index []byte
 
 	firm          bool          // the key stands for its request, whatever becomes of the latest attempt
 	failed        *EffectCommit // the failure that the latest attempt was made after
 	failedReceipt []byte
-	places        []byte // the history's index as it is stored; nil: there is none
 }
+
+// Presence is what is known of the one that made an attempt.
+type Presence uint8
+
+// What can be known.
+const (
+	Unseen Presence = iota // nobody here can tell: the lease decides
+	Held                   // its process, or what that started, is at it
+	Gone                   // all of that has ended
+)
 
 // At says where the effect stands at a point in time.
 func (s State) At(now object.Time) Status {
@@ -124,13 +137,13 @@ func (s State) abandoned() bool {
 func Fold(idem object.Hash, history []Entry) State {
 	s := State{IdemID: idem, History: make([]Entry, 0, len(history))}
 	for _, e := range history {
-		s.add(e)
+		s.Add(e)
 	}
 	return s
 }
 
-// add appends an entry to the state.
-func (s *State) add(e Entry) {
+// Add appends an entry to the state.
+func (s *State) Add(e Entry) {
 	s.History = append(s.History, e)
 	switch {
 	case e.Register != nil:
@@ -236,14 +249,14 @@ func (s *State) receiptOf(c *EffectCommit) []byte {
 	return nil
 }
 
-// recorded reports whether the history has a commit of this very receipt.
-func (s *State) recorded(receipt object.Hash) bool {
+// Recorded reports whether the history has a commit of this very receipt.
+func (s *State) Recorded(receipt object.Hash) bool {
 	return slices.ContainsFunc(s.History, func(e Entry) bool { return e.Commit != nil && e.Commit.ReceiptID == receipt })
 }
 
-// withdrawn reports whether an attempt's owner has said, with this very receipt, that the
+// Withdrawn reports whether an attempt's owner has said, with this very receipt, that the
 // attempt has no outcome.
-func (s *State) withdrawn(receipt object.Hash) bool {
+func (s *State) Withdrawn(receipt object.Hash) bool {
 	return slices.ContainsFunc(s.History, func(e Entry) bool {
 		return e.Resolution != nil && e.Resolution.ByOwner() && slices.Contains(e.Resolution.Evidence, receipt)
 	})

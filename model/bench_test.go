@@ -6,6 +6,7 @@ import (
 
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
@@ -49,7 +50,7 @@ func BenchmarkWhySignatures(b *testing.B) {
 		}
 		return err
 	}))
-	h.ok(h.ledger.Log(b.Context(), ledger.Filter{}, func(e ledger.Entry) error {
+	h.ok(h.ledger.Log(b.Context(), kvledger.Filter{}, func(e ledger.Entry) error {
 		r, id, err := ledger.OpenReceipt(e.Raw)
 		if err == nil {
 			all = append(all, signed{r.Signer, id, r.Signature})

@@ -21,6 +21,7 @@ import (
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
@@ -102,7 +103,7 @@ type house struct {
 	t        testing.TB
 	db       *memory.DB
 	store    *store.Store
-	ledger   *ledger.Ledger
+	ledger   *kvledger.Ledger
 	registry *model.Registry
 	env      model.Env
 	clock    object.Time
@@ -311,7 +312,7 @@ func openHouse(t testing.TB, db *memory.DB, of house) *house {
 	h := &of
 	h.t, h.db = t, db
 	h.store = store.New(h.db, h.db)
-	h.ledger = ledger.Open(h.db, executor, h.now)
+	h.ledger = kvledger.Open(h.db, executor, h.now)
 	h.registry = &model.Registry{KV: h.db, Store: h.store, Receipts: h.ledger, Responses: h.store, Pins: h.store, Now: h.now,
 		Trust: model.Trust{Receipt: only(executor), Attest: only(vera, victor), Policy: only(admin)}}
 	code := map[object.Hash]string{object.SumText("linear"): "linear"}

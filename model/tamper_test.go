@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/show"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
@@ -81,7 +82,7 @@ func (d *disk) HasChunk(ctx context.Context, h object.Hash) (bool, error) {
 func (h *house) on(kv store.KV, chunks store.Chunks) *why.Local {
 	s := store.New(kv, chunks)
 	r := *h.registry
-	r.KV, r.Store, r.Responses, r.Pins, r.Receipts = kv, s, s, s, ledger.Open(kv, executor, h.now)
+	r.KV, r.Store, r.Responses, r.Pins, r.Receipts = kv, s, s, s, kvledger.Open(kv, executor, h.now)
 	return &why.Local{Registry: &r, BlobRef: s.BlobRef, Nodes: func(ctx context.Context) merkle.NodeReader { return s.Nodes(ctx) }}
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store/badger"
@@ -142,15 +143,15 @@ type unsigned struct{ *sign.Key }
 
 func (unsigned) Sign([]byte) ([64]byte, error) { return [64]byte{}, nil }
 
-func open(dir string, s sign.Signer) (*ledger.Ledger, *badger.DB, error) {
+func open(dir string, s sign.Signer) (*kvledger.Ledger, *badger.DB, error) {
 	db, err := badger.Open(filepath.Join(dir, "db"), badger.Options{Idle: time.Hour, Hold: time.Hour})
 	if err != nil {
 		return nil, nil, err
 	}
-	return ledger.Open(db, s, func() object.Time { return object.TimeOf(time.Now()) }), db, nil
+	return kvledger.Open(db, s, func() object.Time { return object.TimeOf(time.Now()) }), db, nil
 }
 
-func onLedger(ctx context.Context, o options, dir string, s sign.Signer, callers int, fn func(context.Context, *ledger.Ledger, string) error) (figure, error) {
+func onLedger(ctx context.Context, o options, dir string, s sign.Signer, callers int, fn func(context.Context, *kvledger.Ledger, string) error) (figure, error) {
 	l, db, err := open(dir, s)
 	if err != nil {
 		return figure{}, err
@@ -162,14 +163,14 @@ func onLedger(ctx context.Context, o options, dir string, s sign.Signer, callers
 var lease = ledger.Policy{Lease: time.Minute}
 
 // register is one entry; nobody is going to commit the effect.
-func register(ctx context.Context, l *ledger.Ledger, key string) error {
+func register(ctx context.Context, l *kvledger.Ledger, key string) error {
 	d, err := l.Register(ctx, tool, []byte(key), tool, lease)
 	l.Release(d)
 	return err
 }
 
 // pair is an effect: register, receipt, commit; three signatures.
-func pair(ctx context.Context, l *ledger.Ledger, key string) error {
+func pair(ctx context.Context, l *kvledger.Ledger, key string) error {
 	d, err := l.Register(ctx, tool, []byte(key), tool, lease)
 	if err != nil {
 		return err
@@ -183,7 +184,7 @@ func pair(ctx context.Context, l *ledger.Ledger, key string) error {
 
 // fill makes pairs until the ledger has that many entries and returns the processor
 // time and the wall time of one entry.
-func fill(ctx context.Context, l *ledger.Ledger, from, to int) (cpu, wall time.Duration, err error) {
+func fill(ctx context.Context, l *kvledger.Ledger, from, to int) (cpu, wall time.Duration, err error) {
 	var next atomic.Int64
 	next.Store(int64(from / 3))
 	var failed atomic.Pointer[error]
@@ -244,7 +245,7 @@ func verify(ctx context.Context, o options) error {
 	runtime.GC()
 	peak := watchHeap()
 	begin, cpu := time.Now(), processorTime()
-	rep, err := ledger.Open(db, key, func() object.Time { return math.MaxInt64 }).Verify(ctx)
+	rep, err := kvledger.Open(db, key, func() object.Time { return math.MaxInt64 }).Verify(ctx)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
@@ -185,7 +186,7 @@ func TestImportIsMarked(t *testing.T) {
 	s := store.New(db, db)
 	key := sign.FromSeed([32]byte{7}, "importer")
 	im := &Importer{Store: s, Signer: key, Time: 5}
-	src := &dataset.StoreSource{Store: s, Ledger: ledger.Open(db, key, func() object.Time { return 1 })}
+	src := &dataset.StoreSource{Store: s, Ledger: kvledger.Open(db, key, func() object.Time { return 1 })}
 	m, err := ParseMapping([]byte(mapping))
 	if err != nil {
 		t.Fatal(err)

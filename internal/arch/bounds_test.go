@@ -26,7 +26,6 @@ var (
 		"dataset/ingest":            4100,
 		"exec":                      5722,
 		"internal/conform/generate": 2998,
-		"ledger":                    3486,
 		"model":                     4800,
 		"store":                     4318,
 		"store/badger":              3449,

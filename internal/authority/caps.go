@@ -16,7 +16,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/objects"
-	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
@@ -40,7 +40,7 @@ type Authority struct {
 	ID          *identity.Identity
 	DB          kv.KV
 	Store       *store.Store
-	Ledger      *ledger.Ledger
+	Ledger      *kvledger.Ledger
 	Gate        *exec.Gate
 	Verifier    *caps.Verifier
 	Quotas      *quota.Quotas

@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -22,7 +23,7 @@ import (
 // that comes after it counts.
 type Judge struct {
 	ID     *identity.Identity
-	Ledger *ledger.Ledger
+	Ledger *kvledger.Ledger
 	Store  *store.Store
 	Debugf func(string, ...any) // is told what could not be read
 
@@ -167,7 +168,7 @@ func (j *Judge) firstAfter(ctx context.Context, agent object.AgentID, at object.
 	for found := false; end > 0 && !found; {
 		from := end - min(end, pageSize)
 		var page []ledger.Entry
-		if err := j.Ledger.Log(ctx, ledger.Filter{From: from, To: end}, func(e ledger.Entry) error {
+		if err := j.Ledger.Log(ctx, kvledger.Filter{From: from, To: end}, func(e ledger.Entry) error {
 			page = append(page, e)
 			return nil
 		}); err != nil {
@@ -217,7 +218,7 @@ func (j *Judge) revokedAt(ctx context.Context, id object.Hash) (seq uint64, foun
 	}
 	if seen.revoked == nil {
 		revoked := map[object.Hash]uint64{}
-		err := j.Ledger.Log(ctx, ledger.Filter{Kind: ledger.EntryReceipt, Tool: exec.BuiltinID(effectRevoke)}, func(e ledger.Entry) error {
+		err := j.Ledger.Log(ctx, kvledger.Filter{Kind: ledger.EntryReceipt, Tool: exec.BuiltinID(effectRevoke)}, func(e ledger.Entry) error {
 			return j.revocations(ctx, e, revoked)
 		})
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/episodes"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -24,7 +25,7 @@ import (
 type Caller struct {
 	ID       *identity.Identity
 	Store    *store.Store
-	Ledger   *ledger.Ledger
+	Ledger   *kvledger.Ledger
 	Gate     *exec.Gate
 	Exec     *exec.Executor
 	Models   *model.Registry

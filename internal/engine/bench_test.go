@@ -17,6 +17,7 @@ import (
 	"github.com/mythos-project/mythos/internal/pgtest"
 	"github.com/mythos-project/mythos/internal/s3test"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store/postgres"
@@ -75,14 +76,14 @@ func BenchmarkEffects(b *testing.B) {
 			if err := db.Create(b.Context(), postgres.NewAbout("", false)); err != nil {
 				b.Fatal(err)
 			}
-			l := ledger.Open(db, sign.FromSeed([32]byte{1}, "bench"), func() object.Time { return object.TimeOf(time.Now()) })
+			l := kvledger.Open(db, sign.FromSeed([32]byte{1}, "bench"), func() object.Time { return object.TimeOf(time.Now()) })
 			tool := object.SumText("tool")
 			at(b, callers, func(ctx context.Context, i int64) error { return effect(ctx, l, tool, fmt.Sprint(i)) })
 		})
 	}
 }
 
-func effect(ctx context.Context, l *ledger.Ledger, tool object.Hash, key string) error {
+func effect(ctx context.Context, l *kvledger.Ledger, tool object.Hash, key string) error {
 	d, err := l.Register(ctx, tool, []byte(key), tool, ledger.Policy{Lease: time.Minute})
 	if err != nil {
 		return err

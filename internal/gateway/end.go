@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -62,7 +63,7 @@ func (s *Service) renew(w http.ResponseWriter, r *http.Request, c caller, st *le
 	if !st.Open() || st.Fence != q.Fence || !st.Register.Owner.Same(c.agent) {
 		return &wire.Answer{Verdict: wire.Changed}, nil
 	}
-	ok, err := ledger.Elsewhere{Ledger: s.Ledger}.Renew(context.WithoutCancel(r.Context()), c.idem, q.Fence, max(lease, minLease))
+	ok, err := kvledger.Elsewhere{Ledger: s.Ledger}.Renew(context.WithoutCancel(r.Context()), c.idem, q.Fence, max(lease, minLease))
 	if !ok {
 		return &wire.Answer{Verdict: wire.Changed}, err
 	}
@@ -120,7 +121,7 @@ func (e *ending) open() (err error) {
 		if entry.Time() > e.s.Now().Add(auth.MaxSkew) {
 			return fmt.Errorf("%w: the %s is of the future", object.ErrInvalid, entry.KindName())
 		}
-		if err := (ledger.Elsewhere{Ledger: e.s.Ledger}).Verify(entry, e.c.agent); err != nil {
+		if err := (kvledger.Elsewhere{Ledger: e.s.Ledger}).Verify(entry, e.c.agent); err != nil {
 			return err
 		}
 	}
@@ -141,7 +142,7 @@ func (e *ending) open() (err error) {
 }
 
 func (e *ending) record(ctx context.Context) (*wire.Answer, error) {
-	l, r := ledger.Elsewhere{Ledger: e.s.Ledger}, e.receipt.Receipt
+	l, r := kvledger.Elsewhere{Ledger: e.s.Ledger}, e.receipt.Receipt
 	_, put, err := e.s.Responses.BytesUpdate(ctx, e.q.Response)
 	if err != nil {
 		return nil, fmt.Errorf("keep the response: %w", err)

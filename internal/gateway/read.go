@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -93,7 +94,7 @@ func (s *Service) marked(w http.ResponseWriter, r *http.Request) (*wire.Answer, 
 	if e.Mark.IdemID != idem {
 		return nil, fmt.Errorf("%w: the mark is of another effect", object.ErrInvalid)
 	}
-	l := ledger.Elsewhere{Ledger: s.Ledger}
+	l := kvledger.Elsewhere{Ledger: s.Ledger}
 	if err := l.Verify(e, agent); err != nil {
 		return nil, err
 	}

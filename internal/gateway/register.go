@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/gateway/wire"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -64,7 +65,7 @@ func (s *Service) signed(c caller, q *wire.Ask) (ledger.Entry, time.Duration, er
 	case reg.LeaseExpiresAt < reg.TimeObserved || lease < minLease || lease > maxLease:
 		return e, 0, fmt.Errorf("%w: a lease lasts %s to %s", object.ErrInvalid, minLease, maxLease)
 	}
-	return e, lease, ledger.Elsewhere{Ledger: s.Ledger}.Verify(e, c.agent)
+	return e, lease, kvledger.Elsewhere{Ledger: s.Ledger}.Verify(e, c.agent)
 }
 
 // decision is one register on its way.
@@ -80,7 +81,7 @@ type decision struct {
 }
 
 func (d *decision) make(ctx context.Context) (*wire.Answer, error) {
-	l, reg := ledger.Elsewhere{Ledger: d.s.Ledger}, d.entry.Register
+	l, reg := kvledger.Elsewhere{Ledger: d.s.Ledger}, d.entry.Register
 	ev := ledger.Event{Attempt: &ledger.Attempt{Owner: reg.Owner, Instance: reg.Instance, RequestHash: reg.RequestHash, Again: d.q.Again}}
 	for {
 		st, err := l.Read(ctx, d.c.idem)

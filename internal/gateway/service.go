@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/gateway/wire"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store/kv"
@@ -32,7 +33,7 @@ type Tools interface {
 type Service struct {
 	Self      object.AgentID
 	Now       func() object.Time
-	Ledger    *ledger.Ledger
+	Ledger    *kvledger.Ledger
 	Verifier  *caps.Verifier
 	Quotas    exec.Quotas
 	KV        kv.KV

@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/internal/toolbox"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/kv"
@@ -20,7 +21,7 @@ type History struct {
 	ID      *identity.Identity
 	DB      kv.KV
 	Store   *store.Store
-	Ledger  *ledger.Ledger
+	Ledger  *kvledger.Ledger
 	Toolbox *toolbox.Toolbox
 }
 
@@ -125,7 +126,7 @@ type history struct {
 // page reads the selected entries from from to end. late reports whether any of the
 // entries is not older than what is asked for.
 func (h *history) page(ctx context.Context, from, end uint64) (list []ledger.Entry, late bool, err error) {
-	err = h.n.Ledger.Log(ctx, ledger.Filter{From: from, To: end}, func(e ledger.Entry) error {
+	err = h.n.Ledger.Log(ctx, kvledger.Filter{From: from, To: end}, func(e ledger.Entry) error {
 		late = late || e.Time() >= h.o.Since
 		if h.selects(e) {
 			list = append(list, e)

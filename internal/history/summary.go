@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -105,7 +106,7 @@ func (hi *History) extends(ctx context.Context, old seen) (uint64, error) {
 // fold reads the entries that s does not cover yet.
 func (hi *History) fold(ctx context.Context, s *seen, open map[object.Hash]bool) error {
 	self := hi.ID.Self().KeyID()
-	return hi.Ledger.Log(ctx, ledger.Filter{From: s.Entries}, func(e ledger.Entry) error {
+	return hi.Ledger.Log(ctx, kvledger.Filter{From: s.Entries}, func(e ledger.Entry) error {
 		s.Entries = e.Seq + 1
 		switch {
 		case e.Register != nil:

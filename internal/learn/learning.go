@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/toolbox"
-	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/store"
 )
@@ -32,7 +32,7 @@ const (
 type Learner struct {
 	ID       *identity.Identity
 	Store    *store.Store
-	Ledger   *ledger.Ledger
+	Ledger   *kvledger.Ledger
 	Gate     *exec.Gate
 	Tools    *exec.Tools
 	Models   *model.Registry

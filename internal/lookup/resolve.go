@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/internal/peers"
 	"github.com/mythos-project/mythos/internal/toolbox"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -23,7 +24,7 @@ import (
 type Finder struct {
 	ID      *identity.Identity
 	Store   *store.Store
-	Ledger  *ledger.Ledger
+	Ledger  *kvledger.Ledger
 	Exec    *exec.Executor
 	Models  *model.Registry
 	Tools   *exec.Tools

@@ -18,7 +18,7 @@ import (
 	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/codebook"
 	"github.com/mythos-project/mythos/internal/identity"
-	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -30,7 +30,7 @@ import (
 type Packets struct {
 	ID        *identity.Identity
 	DB        kv.KV
-	Ledger    *ledger.Ledger
+	Ledger    *kvledger.Ledger
 	Auth      *authority.Authority
 	Caller    *calls.Caller
 	Codebooks *codebook.Codebooks

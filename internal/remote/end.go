@@ -28,7 +28,7 @@ func (l *Ledger) Commit(ctx context.Context, d ledger.Decision, receiptRaw []byt
 	}
 	c := ledger.EffectCommit{IdemID: d.IdemID, ToolID: r.ToolID, RequestHash: r.RequestHash, ResponseHash: r.ResponseHash,
 		ReceiptID: r.ReceiptID, Status: r.Status, TimeObserved: l.now()}
-	raw, err := ledger.Seal(l.Signer, ledger.CommitRule, &c, &c.Signature)
+	raw, err := ledger.NewSigner(l.Signer).Seal(ledger.CommitRule, &c, &c.Signature)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (l *Ledger) Withdraw(ctx context.Context, d ledger.Decision, decision uint8
 
 func (l *Ledger) resolution(d ledger.Decision, decision uint8, receipt object.Hash) ([]byte, error) {
 	r := ledger.Resolution{IdemID: d.IdemID, Decision: decision, Evidence: []object.Hash{receipt}, Signer: l.Signer.Agent(), TimeObserved: l.now(), About: &d.Fence}
-	return ledger.Seal(l.Signer, ledger.ResolutionRule, &r, &r.Signature)
+	return ledger.NewSigner(l.Signer).Seal(ledger.ResolutionRule, &r, &r.Signature)
 }
 
 // end records there, and keeps the receipt here meanwhile.

@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/gateway/wire"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store/kv"
@@ -23,7 +24,7 @@ import (
 // Options are what a Ledger is made of. All but the durations are set.
 type Options struct {
 	Client *peer.Client
-	Local  *ledger.Ledger
+	Local  *kvledger.Ledger
 	Signer sign.Signer
 	Now    func() object.Time
 	KV     kv.KV
@@ -174,7 +175,7 @@ func (l *Ledger) register(d ledger.Decision, fence uint64, ended *uint64, lease 
 		IdemID: d.IdemID, ToolID: d.Tool, RequestHash: d.RequestHash, IdempotencyKey: d.Key, Owner: l.Signer.Agent(),
 		LeaseExpiresAt: now.Add(lease), TimeObserved: now, Fence: &fence, Instance: l.instance, Ended: ended,
 	}
-	return ledger.Seal(l.Signer, ledger.RegisterRule, &r, &r.Signature)
+	return ledger.NewSigner(l.Signer).Seal(ledger.RegisterRule, &r, &r.Signature)
 }
 
 // started notes the chain that was charged; nil: none was.

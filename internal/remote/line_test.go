@@ -22,6 +22,7 @@ import (
 	"github.com/mythos-project/mythos/internal/remote"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/ledger/mlog"
 )
 
@@ -352,7 +353,7 @@ func TestLies(t *testing.T) {
 	if err := good.ledger.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	split := ledger.Open(repository(t, "split").DB, far.Key, far.Now)
+	split := kvledger.Open(repository(t, "split").DB, far.Key, far.Now)
 	honest := far.Ledger
 	far.Ledger = split
 	other := serve(t, far)

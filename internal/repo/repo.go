@@ -38,6 +38,7 @@ import (
 	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/internal/upkeep"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -52,7 +53,7 @@ type Repo struct {
 	Config      *config.Config
 	DB          store.KV
 	Store       *store.Store
-	Ledger      *ledger.Ledger
+	Ledger      *kvledger.Ledger
 	Running     *running.Dir // the attempts that are under way on this machine
 	Verifier    *caps.Verifier
 	Quotas      *quota.Quotas
@@ -121,7 +122,7 @@ func Open(ctx context.Context, dir string, o Options) (*Repo, error) {
 	r.engine, r.DB = e, e.DB
 	r.close = append(r.close, e.Close)
 	r.Store = store.New(e.DB, e.Chunks)
-	r.Ledger = ledger.Open(r.DB, r.Key, r.Now)
+	r.Ledger = kvledger.Open(r.DB, r.Key, r.Now)
 	r.Ledger.Known = append(r.Trust.EverFor(keyfile.ForLedger), r.Former...)
 	r.Judge = &authority.Judge{ID: id, Ledger: r.Ledger, Store: r.Store, Debugf: r.debugf}
 	r.Ledger.Operator = func(a object.AgentID, m ledger.Moment) bool { return r.Judge.Operates(ctx, a, m) }

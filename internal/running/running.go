@@ -23,6 +23,7 @@ import (
 	"github.com/mythos-project/mythos/internal/flock"
 	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -35,8 +36,8 @@ type Dir struct {
 }
 
 var (
-	_ ledger.Holders = (*Dir)(nil)
-	_ ledger.Insider = (*Dir)(nil)
+	_ kvledger.Holders = (*Dir)(nil)
+	_ kvledger.Insider = (*Dir)(nil)
 )
 
 // New returns the locks in a folder, which is made when it is needed.
@@ -51,7 +52,7 @@ const (
 )
 
 // Hold takes the lock of an effect. Errors are the file system's.
-func (d *Dir) Hold(idem object.Hash) (ledger.Hold, error) {
+func (d *Dir) Hold(idem object.Hash) (kvledger.Hold, error) {
 	for range sharedTries {
 		f, err := d.open(idem)
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/running"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -27,7 +28,7 @@ func look(t *testing.T, d *running.Dir, want ledger.Presence) {
 	}
 }
 
-func hold(t *testing.T, d *running.Dir) ledger.Hold {
+func hold(t *testing.T, d *running.Dir) kvledger.Hold {
 	t.Helper()
 	h, err := d.Hold(idem)
 	if err != nil || h == nil {

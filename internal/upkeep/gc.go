@@ -19,6 +19,7 @@ import (
 	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/kv"
@@ -29,7 +30,7 @@ type Upkeep struct {
 	ID       *identity.Identity
 	DB       kv.KV
 	Store    *store.Store
-	Ledger   *ledger.Ledger
+	Ledger   *kvledger.Ledger
 	Exec     *exec.Executor
 	Tools    *exec.Tools
 	Running  *running.Dir
@@ -71,7 +72,7 @@ func (u *Upkeep) GC(ctx context.Context, dry bool, trash time.Duration, progress
 }
 
 func (u *Upkeep) roots(ctx context.Context, keep func(object.Hash)) error {
-	err := u.Ledger.Log(ctx, ledger.Filter{Kind: ledger.EntryReceipt}, func(e ledger.Entry) error {
+	err := u.Ledger.Log(ctx, kvledger.Filter{Kind: ledger.EntryReceipt}, func(e ledger.Entry) error {
 		keep(e.Receipt.RequestHash)
 		keep(e.Receipt.ResponseHash)
 		for _, h := range e.Receipt.Evidence {

@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/kv"
@@ -47,14 +48,14 @@ type counted struct {
 // report, with ErrQuotaLost, for each that says less: attempts that broke off have no receipt.
 func (u *Upkeep) RecountQuotas(ctx context.Context, report func(id object.Hash, err error)) error {
 	r := &recount{u, map[object.Hash]uint64{}, map[object.Hash]bool{}, map[uint64]struct{}{}, map[object.Hash][]counted{}}
-	err := u.Ledger.Log(ctx, ledger.Filter{Kind: ledger.EntryRegister}, func(e ledger.Entry) error {
+	err := u.Ledger.Log(ctx, kvledger.Filter{Kind: ledger.EntryRegister}, func(e ledger.Entry) error {
 		if e.Register.Fence != nil && *e.Register.Fence > 1 {
 			r.again[e.Register.IdemID] = true
 		}
 		return ctx.Err()
 	})
 	if err == nil {
-		err = u.Ledger.Log(ctx, ledger.Filter{Kind: ledger.EntryReceipt}, func(e ledger.Entry) error {
+		err = u.Ledger.Log(ctx, kvledger.Filter{Kind: ledger.EntryReceipt}, func(e ledger.Entry) error {
 			return r.receipt(ctx, e.Receipt)
 		})
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 )
 
 type logOptions struct {
@@ -45,7 +46,7 @@ var kindNames = []string{ledger.EntryReceipt: "receipt", ledger.EntryRegister: "
 // Kinds are the values of --kind.
 func Kinds() []string { return slices.Clone(kindNames[1:]) }
 
-func (o *logOptions) filter(ctx context.Context, fac *cmdutil.Factory, n *repo.Repo) (f ledger.Filter, err error) {
+func (o *logOptions) filter(ctx context.Context, fac *cmdutil.Factory, n *repo.Repo) (f kvledger.Filter, err error) {
 	if f.Since, f.Until, err = fac.Times(o.Since, o.Until); err != nil {
 		return f, err
 	}

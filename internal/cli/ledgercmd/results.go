@@ -4,6 +4,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -29,7 +30,7 @@ type checkpointView struct {
 var ledgerResults = cmdutil.Results{
 	"show":       cmdutil.Document(stateView{}),
 	"log":        cmdutil.JSONLines(entryView{}),
-	"verify":     cmdutil.Document(ledger.Report{}),
+	"verify":     cmdutil.Document(kvledger.Report{}),
 	"checkpoint": cmdutil.Document(checkpointView{}),
 	"cosign":     cmdutil.Bytes(),
 	"resolve":    cmdutil.Nothing(),

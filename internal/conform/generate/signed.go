@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -79,7 +80,7 @@ func unhexed(text string) (b []byte) {
 func logs() *set {
 	s := &set{name: "logs", class: "logs", about: "checkpoints of a log: inclusion of an entry, consistency with an older one, a witness's cosignature"}
 	ctx, now := context.Background(), object.Time(start)
-	l := ledger.Open(memory.New(), alice, func() object.Time { return now })
+	l := kvledger.Open(memory.New(), alice, func() object.Time { return now })
 	var points [][]byte
 	var raws [][]byte
 	for i := range 7 {
@@ -121,8 +122,7 @@ func inclusions(s *set, log mlog.Prover, raws [][]byte, at func(int, fields) fie
 			s.addf(at(int(size), fields{"inclusion": fields{"seq": seq, "kind": ledger.EntryReceipt, "raw": hexOf(raws[seq]), "proof": orEmpty(proof)}}), "entry %d of %d", seq, size)
 		}
 	}
-	proof := must(log.Inclusion(7, 3))
-	show := func(name string, seq, kind int, raw []byte, proof []object.Hash) {
+	proof, show := must(log.Inclusion(7, 3)), func(name string, seq, kind int, raw []byte, proof []object.Hash) {
 		s.add(name, at(7, fields{"inclusion": fields{"seq": seq, "kind": kind, "raw": hexOf(raw), "proof": proof}}))
 	}
 	show("entry 3 in another place", 2, 1, raws[3], proof)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store/memory"
@@ -143,8 +144,8 @@ func ledgerOf(in json.RawMessage) (any, error) {
 
 // ledger opens the ledger as an agent that remembers nothing: each step is by a
 // process of its own.
-func (s *script) ledger(name string) *ledger.Ledger {
-	l := ledger.Open(s.db, GoldenKey(name), func() object.Time { return s.now })
+func (s *script) ledger(name string) *kvledger.Ledger {
+	l := kvledger.Open(s.db, GoldenKey(name), func() object.Time { return s.now })
 	l.Instance = nil
 	return l
 }
@@ -152,7 +153,7 @@ func (s *script) ledger(name string) *ledger.Ledger {
 // gone are Holders that know that all who made attempts have ended.
 type gone struct{}
 
-func (gone) Hold(object.Hash) (ledger.Hold, error)              { return gone{}, nil }
+func (gone) Hold(object.Hash) (kvledger.Hold, error)            { return gone{}, nil }
 func (gone) Look(object.Hash) (ledger.Presence, error)          { return ledger.Gone, nil }
 func (gone) Await(context.Context, object.Hash) ([]byte, error) { return nil, nil }
 func (gone) File() *os.File                                     { return nil }
@@ -201,7 +202,7 @@ func (s *script) step(step stepIn) (any, error) {
 	return nil, errors.New("it does nothing")
 }
 
-func (s *script) register(l *ledger.Ledger, in registerIn) (any, error) {
+func (s *script) register(l *kvledger.Ledger, in registerIn) (any, error) {
 	p, err := s.policy()
 	if err != nil {
 		return nil, err
@@ -218,7 +219,7 @@ func (s *script) register(l *ledger.Ledger, in registerIn) (any, error) {
 	return stepOut{Action: "invoke", Fence: d.Fence}, nil
 }
 
-func (s *script) commit(l *ledger.Ledger, c commitIn) (any, error) {
+func (s *script) commit(l *kvledger.Ledger, c commitIn) (any, error) {
 	if c.Step < 0 || c.Step >= len(s.decisions) {
 		return nil, fmt.Errorf("there is no step %d", c.Step)
 	}
@@ -238,7 +239,7 @@ func (s *script) commit(l *ledger.Ledger, c commitIn) (any, error) {
 	return stepOut{Action: "recorded", Receipt: &id}, nil
 }
 
-func (s *script) withdraw(l *ledger.Ledger, in withdrawIn) (any, error) {
+func (s *script) withdraw(l *kvledger.Ledger, in withdrawIn) (any, error) {
 	if in.Step < 0 || in.Step >= len(s.decisions) {
 		return nil, fmt.Errorf("there is no step %d", in.Step)
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/internal/conform/pack"
-	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -197,7 +197,7 @@ func (v programIn) executor() (*exec.Executor, []caps.Chain, error) {
 	now := func() object.Time { return object.Time(v.At) }
 	s := store.New(db, db)
 	gate := &exec.Gate{Signer: key, Now: now, Verifier: &caps.Verifier{Trusted: func(object.AgentID, uint8) bool { return true }},
-		Quotas: quota.New(db), Ledger: ledger.Open(db, key, now), Responses: s, Tools: exec.NewTools(db), Runners: map[uint8]exec.Runner{}}
+		Quotas: quota.New(db), Ledger: kvledger.Open(db, key, now), Responses: s, Tools: exec.NewTools(db), Runners: map[uint8]exec.Runner{}}
 	exec.AddBlobTools(gate, s)
 	for _, tool := range v.Tools {
 		gate.Builtin(tool.Name, tool.builtin())
