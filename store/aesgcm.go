@@ -4,17 +4,17 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/mythos-project/mythos/store/seekable"
 )
 
-// gcmLabel is the associated data (EncryptRef.aad) of blobs that we write.
-const gcmLabel = "mythos.aesgcm.v1"
-
-// gcmTag is the length in bytes of the tag at the end of a segment.
-const gcmTag = 16
+const (
+	gcmLabel = "mythos.aesgcm.v1" // the associated data (EncryptRef.aad) of blobs that we write
+	gcmTag   = 16                 // bytes of the tag at the end of a segment
+)
 
 // gcm is encryption scheme 2. The bytes (after the codec) are cut into segments
 // of chunk size − 16 bytes, of which only the last may be shorter; it is empty
@@ -113,26 +113,26 @@ type gcmReaderAt struct {
 	size int64 // of the stored bytes
 }
 
-// newGCMReaderAt returns the plain bytes and their number.
+// newGCMReaderAt returns the plain bytes and their number; it opens the segment of no bytes.
 func newGCMReaderAt(g *gcm, r io.ReaderAt, size int64) (io.ReaderAt, int64, error) {
-	if g.segment < gcmTag || size < gcmTag {
-		return nil, 0, fmt.Errorf("%w: %d bytes are no encrypted segment", ErrCorrupt, size)
+	full := int64(max(g.segment, gcmTag))
+	segments, last := (size+full-1)/full, (size-1)%full+1
+	if g.segment < gcmTag || last < gcmTag || last == gcmTag && segments > 1 {
+		return nil, 0, fmt.Errorf("%w: the last encrypted segment has %d bytes", ErrCorrupt, last)
 	}
-	segments := (size + int64(g.segment) - 1) / int64(g.segment)
-	plain := size - segments*gcmTag
-	if rest := size % int64(g.segment); rest != 0 && rest < gcmTag {
-		return nil, 0, fmt.Errorf("%w: the last segment has %d bytes", ErrCorrupt, rest)
+	plain, at := size-segments*gcmTag, &gcmReaderAt{g, r, size}
+	if plain == 0 {
+		if _, err := at.ReadAt(make([]byte, 1), 0); !errors.Is(err, io.EOF) {
+			return nil, 0, err
+		}
 	}
-	return &gcmReaderAt{g, r, size}, plain, nil
+	return at, plain, nil
 }
 
 // ReadAt implements io.ReaderAt.
 func (r *gcmReaderAt) ReadAt(p []byte, off int64) (int, error) {
-	n, step := 0, int64(r.g.segment-gcmTag)
+	n, step := 0, max(1, int64(r.g.segment-gcmTag))
 	for n < len(p) {
-		if step == 0 {
-			return n, io.EOF
-		}
 		index := (off + int64(n)) / step
 		start := index * int64(r.g.segment)
 		if start >= r.size {

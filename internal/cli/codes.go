@@ -28,6 +28,7 @@ import (
 	"github.com/mythos-project/mythos/store/badger"
 	"github.com/mythos-project/mythos/store/bucket"
 	"github.com/mythos-project/mythos/store/postgres"
+	"github.com/mythos-project/mythos/store/seekable"
 )
 
 // codes is the one table that maps errors to exit codes; the first row that
@@ -49,7 +50,7 @@ var codes = []struct {
 		packet.ErrGuard, store.ErrKey, keyfile.ErrPassphrase, keyfile.ErrNoPassphrase, keyfile.ErrMode, ledger.ErrUnknownOutcome, ledger.ErrAbandoned, model.ErrRefused, lookup.ErrReservedRef, repo.ErrForeign}},
 	{clierr.Tool, []error{exec.ErrLost}},
 	{clierr.Invalid, []error{packet.ErrFraming, packet.ErrCodebook, packet.ErrDecode, packet.ErrSignature, packet.ErrPayload,
-		ir.ErrInvalid, store.ErrCorrupt, plainfile.ErrKind, merkle.ErrProof, merkle.ErrNode, sign.ErrSignature, object.ErrID, object.ErrInvalid, keyfile.ErrFormat, keyfile.ErrKeyType, keyfile.ErrTrust, caps.ErrText, ledger.ErrEntry,
+		ir.ErrInvalid, store.ErrCorrupt, seekable.ErrPacked, plainfile.ErrKind, merkle.ErrProof, merkle.ErrNode, sign.ErrSignature, object.ErrID, object.ErrInvalid, keyfile.ErrFormat, keyfile.ErrKeyType, keyfile.ErrTrust, caps.ErrText, ledger.ErrEntry,
 		mlog.ErrCheckpoint}},
 	{clierr.NotFound, []error{store.ErrNotFound, keyfile.ErrUnknownName, model.ErrNotFound, ledger.ErrNotFound, exec.ErrNoTool, exec.ErrNoRun, exec.ErrNoTask, merkle.ErrIndex, fs.ErrNotExist, osexec.ErrNotFound}},
 	{clierr.Usage, []error{store.ErrChunkSize, store.ErrRange, store.ErrAmbiguous, store.ErrRefName, exec.ErrToolName, keyfile.ErrName, config.ErrSetting}},

@@ -22,7 +22,7 @@ func (id *Identity) BlobKey(name string) (handle string, secret []byte, err erro
 	if err != nil {
 		return "", nil, err
 	}
-	secret, err = blobKey(key)
+	secret, err = BlobKeyOf(key)
 	return name + ":" + key.Agent().KeyID().String(), secret, err
 }
 
@@ -42,12 +42,13 @@ func (id *Identity) FindBlobKey(handle string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return blobKey(key)
+		return BlobKeyOf(key)
 	}
 	return nil, fmt.Errorf("no key of this repository has that id: %w", store.ErrNotFound)
 }
 
-func blobKey(key *sign.Key) ([]byte, error) {
+// BlobKeyOf is the AES-256 key for blobs that belongs to a key ([obj-22]).
+func BlobKeyOf(key *sign.Key) ([]byte, error) {
 	seed := key.Seed()
 	defer clear(seed[:])
 	return hkdf.Key(sha256.New, seed[:], nil, blobKeyInfo, 32)

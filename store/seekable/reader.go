@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -25,17 +26,55 @@ var ErrTooLarge = errors.New("too large")
 // ErrNoTable means that a zstd stream is not in the seekable format.
 var ErrNoTable = errors.New("no seek table")
 
-// Unpack writes the plain bytes of a zstd stream.
+// ErrPacked means that bytes are no zstd stream, or not all of one.
+var ErrPacked = errors.New("not a whole zstd stream")
+
+// Unpack writes the plain bytes of a zstd stream. The error wraps ErrPacked unless it is
+// that of the reader or the writer.
 func Unpack(w io.Writer, r io.Reader) error {
-	dec, err := zstd.NewReader(r, zstd.WithDecoderMaxMemory(MaxFrame), zstd.WithDecoderLowmem(true))
+	ends := &ends{r: r, w: w}
+	dec, err := zstd.NewReader(readEnd{ends}, zstd.WithDecoderMaxMemory(MaxFrame), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return err
 	}
 	defer dec.Close()
-	if _, err := dec.WriteTo(w); err != nil {
-		return fmt.Errorf("decompress: %w", err)
+	if _, err = dec.WriteTo(writeEnd{ends}); err == nil {
+		return nil
 	}
-	return nil
+	if own := ends.err.Load(); own != nil {
+		return *own
+	}
+	return fmt.Errorf("%w: %w", ErrPacked, err)
+}
+
+// ends are both ends of a decoder, which reads ahead; the first error of one of them is kept.
+type ends struct {
+	r   io.Reader
+	w   io.Writer
+	err atomic.Pointer[error]
+}
+
+type (
+	readEnd  struct{ *ends }
+	writeEnd struct{ *ends }
+)
+
+// Read implements io.Reader.
+func (e readEnd) Read(p []byte) (int, error) {
+	n, err := e.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		e.err.CompareAndSwap(nil, &err)
+	}
+	return n, err
+}
+
+// Write implements io.Writer.
+func (e writeEnd) Write(p []byte) (int, error) {
+	n, err := e.w.Write(p)
+	if err != nil {
+		e.err.CompareAndSwap(nil, &err)
+	}
+	return n, err
 }
 
 // Frame is a line of the seek table.

@@ -31,7 +31,7 @@ var cites = map[string][]cite{
 	"capabilities": {{"min below", "cap-38"}, {"16 links", "cap-39"}, {"range", "cap-20"}, {"media", "cap-21"}, {"constraints of a child", "cap-37"}, {"re-issue", "cap-41"}, {"constraints", "cap-25"}, {"fresh", "cap-74"}, {"too old", "cap-74"}, {"revo", "cap-73"}, {"blob.read", "cap-8"}, {"blob.write", "cap-9"}, {"blob.pin", "cap-10"},
 		{"blob.delete", "cap-11"}, {"train.run", "cap-13"}, {"eval.run", "cap-14"}, {"deploy.promote", "cap-15"}, {"compute.spawn", "cap-16"}, {"cell.read", "cap-17"}, {"cell.write", "cap-18"}, {"tools.call", "cap-132"}, {"child", "cap-40"}, {"", "cap-47"}},
 	"packets": {{"no signature", "wire-13"}, {"17 signatures", "wire-12"}, {"16 signatures", "wire-12"}, {"hint", "wire-12"}, {"microseconds", "wire-23"}, {"codebook", "wire-32"}, {"encrypted", "wire-14"}, {"", "wire-11"}},
-	"programs": {{"MATCH", "ir-25"}, {"CALL", "ir-18"}, {"LIST of", "ir-24"}, {"JZ", "ir-17"}, {"of a list", "ir-23"}, {"halted with 10", "ir-68"}, {"halted with 11", "ir-69"}, {"halted with 12", "ir-70"}, {"halted with 13", "ir-71"}, {"tokens", "ir-67"}, {"halted with 23", "ir-73"}, {"halted with 2", "ir-72"}, {"halted with", "ir-67"}, {"of a contract is false", "ir-74"}, {"EFFECT", "ir-43"}, {"BLOB_GET", "ir-30"}, {"constant", "ir-20"}, {"record", "ir-22"}, {"loop exceeds", "ir-67"}, {"loop", "ir-60"}, {"halt", "ir-15"}, {"without RET", "ir-32"}, {"GET", "ir-22"}, {"recursion", "ir-61"}, {"contract", "ir-58"},
+	"programs": {{"MATCH", "ir-25"}, {"CALL", "ir-18"}, {"LIST of", "ir-24"}, {"JZ", "ir-17"}, {"of a list", "ir-23"}, {"halted with 10", "ir-68"}, {"halted with 11", "ir-69"}, {"halted with 12", "ir-70"}, {"halted with 13", "ir-71"}, {"tokens", "ir-67"}, {"halted with 23", "ir-73"}, {"halted with 24", "ir-73"}, {"halted with 2", "ir-72"}, {"halted with", "ir-67"}, {"of a contract is false", "ir-74"}, {"EFFECT", "ir-43"}, {"BLOB_GET", "ir-30"}, {"constant", "ir-20"}, {"record", "ir-22"}, {"loop exceeds", "ir-67"}, {"loop", "ir-60"}, {"halt", "ir-15"}, {"without RET", "ir-32"}, {"GET", "ir-22"}, {"recursion", "ir-61"}, {"contract", "ir-58"},
 		{"without the capability", "ir-72"}, {"io budget", "ir-46"}, {"BLOB_PUT", "ir-44"}, {"", "ir-19"}},
 	"queries":    {{"refused", "ds-25"}, {"in [", "ds-34"}, {"status", "ds-36"}, {"has_tool", "ds-38"}, {"label", "ds-31"}, {"signal", "ds-30"}, {"episode", "ds-29"}, {" and ", "ds-28"}, {" or ", "ds-28"}, {"not ", "ds-28"}, {"", "ds-27"}},
 	"splits":     {{"0.0", "ds-48"}, {"", "ds-47"}},
@@ -44,6 +44,10 @@ var cites = map[string][]cite{
 	"redaction": {{"rules", "ds-66"}, {"no JSON", "ds-70"}, {"no text", "ds-70"}, {"", "ds-67"}},
 	"imports": {{"time", "ds-93"}, {"no mapping", "ds-101"}, {"mapping", "ds-100"}, {"mcp: ids", "ds-96"}, {"neither", "ds-99"}, {"mcp", "ds-89"}, {"bytes", "ds-97"}, {"otel", "ds-88"}, {"beside", "ds-95"}, {"tool", "ds-80"}, {"no JSON", "ds-99"}, {"member", "ds-92"}, {"surrogate", "ds-92"},
 		{"mark", "ds-92"}, {"empty", "ds-99"}, {"", "ds-87"}},
+	"cells": {{"another append", "led-9"}, {"expectation", "cap-107"}, {"two answers", "cap-134"}, {"kept", "cap-109"}, {"state", "cap-108"}, {"answer", "cap-134"}, {"1025 events", "cap-134"}, {"prefix", "cap-17"}, {"capabilit", "cap-18"}, {"type", "cap-18"},
+		{"events, and", "cap-66"}, {"than there may", "cap-66"}, {"reading", "cap-17"}, {"", "cap-106"}},
+	"rings":       {{"lost", "learn-64"}, {"not the newest", "learn-93"}, {"rollback: asked", "learn-93"}, {"under a policy", "learn-94"}, {"rollback", "learn-63"}, {"hold: a frozen", "learn-65"}, {"hold: frozen", "learn-65"}, {"hold", "learn-67"}, {"policy: asked", "learn-42"}, {"policy", "learn-41"}, {"", "learn-61"}},
+	"stored":      {{"encrypted", "obj-21"}, {"another plain", "obj-19"}, {"scheme 3", "obj-18"}, {"table", "obj-32"}, {"no bytes", "obj-33"}, {"range", "obj-17"}, {"scheme 2", "obj-21"}, {"zstd", "obj-16"}, {"", "obj-15"}},
 	"requests":    {{"", "wire-63"}},
 	"frames":      {{"end", "wire-71"}, {"nothing", "wire-71"}, {"", "wire-70"}},
 	"must-reject": {{"query", "ds-25"}, {"program", "ir-77"}, {"capability text", "cap-117"}, {"bundle", "ir-1"}, {"packet", "wire-17"}, {"", "can-15"}},
@@ -61,6 +65,9 @@ var reasons = map[string]string{
 var checks = map[string]string{"chain": "cap-48", "form": "cap-49", "id": "cap-49", "parent": "cap-39", "signature": "cap-50", "delegation": "cap-41", "window": "cap-43", "revocable": "cap-45",
 	"trust": "cap-52", "time": "cap-53", "revocation": "cap-54", "holder": "cap-55", "quota": "cap-57"}
 
+// stored are the refusals of stored bytes (spec/objects.md#refusals).
+var stored = map[string]string{"decryption": "obj-34", "stored bytes": "obj-35", "decompression": "obj-36"}
+
 // fieldRules are the field rules of structs (spec/fields.md#checked-on-decoding).
 var fieldRules = map[string]string{"Hash": "field-7", "AgentID": "field-8", "Signature": "field-9", "SigBlockEntry": "field-9", "MerkleNode": "field-10", "CapScope": "field-11", "IssuancePolicy": "field-12",
 	"RevocationList": "field-13", "EffectRegister": "field-14", "DivergenceMark": "field-15", "Resolution": "field-16", "EncryptedPayload": "field-17", "CodebookEntry": "field-18", "Codebook": "field-19",
@@ -74,8 +81,12 @@ func Rule(class, id string, out json.RawMessage) string {
 	if json.Unmarshal(out, &v) == nil && v.Refused != "" {
 		name, _, _ := strings.Cut(id, ",")
 		switch {
+		case class == "stored" && v.Refused == "range":
+			return "obj-37"
 		case class == "capabilities" && checks[v.Refused] != "":
 			return checks[v.Refused]
+		case stored[v.Refused] != "":
+			return stored[v.Refused]
 		case v.Refused == "field rule" && fieldRules[name] != "":
 			return fieldRules[name]
 		case reasons[v.Refused] != "" && class != "datasets":

@@ -14,7 +14,7 @@ import (
 
 // quotas charge capabilities.
 func quotas() *set {
-	s := &set{name: "quotas", class: "quotas", about: "charges to capability chains and refunds, one after the other, and what was charged to each link at the end"}
+	s := &set{Class: "quotas", About: "charges to capability chains and refunds, one after the other, and what was charged to each link at the end"}
 	use := fields{"kind": scope.KindToolCall, "tool_id": tool}
 	charge := func(chain int, use fields) fields { return fields{"chain": chain, "charge": use} }
 	refund := func(chain int, use fields) fields { return fields{"chain": chain, "refund": use} }
@@ -23,7 +23,7 @@ func quotas() *set {
 		for _, c := range chains {
 			list = append(list, hexes(c))
 		}
-		s.add(id, fields{"chains": list, "steps": steps})
+		s.Add(id, fields{"chains": list, "steps": steps})
 	}
 	two := issue(alice, bob, calls(tool, 2), nil)
 	add("calls: two are charged, the third is refused", []caps.Chain{two}, charge(0, use), charge(0, use), charge(0, use))
@@ -59,7 +59,7 @@ func quotas() *set {
 
 // issuances judge drafts under signed policies.
 func issuances() *set {
-	s := &set{name: "issuance", class: "issuance", about: "issuance policies, and capabilities that they allow and do not allow"}
+	s := &set{Class: "issuance", About: "issuance policies, and capabilities that they allow and do not allow"}
 	within := scopeOf(calls(tool, 10))
 	rules := []caps.IssuanceRule{
 		{Name: "calls", Kind: scope.KindToolCall, Subjects: []object.AgentID{bob.Agent()}, Within: &within, MaxTTLus: uint64(60 * minute), Limits: map[scope.Resource]uint64{scope.Calls: 5}},
@@ -75,7 +75,7 @@ func issuances() *set {
 			change(in, &sc)
 		}
 		in["scope"] = view(structNamed("CapScope"), must(can.Marshal(&sc)))
-		s.add(id, in)
+		s.Add(id, in)
 	}
 	set := func(name string, value any) func(fields, *scope.CapScope) {
 		return func(in fields, _ *scope.CapScope) { in[name] = value }
@@ -125,7 +125,7 @@ func resealed(raw []byte, change func(*can.Value)) []byte {
 
 // strictnesses compare policies that differ in one thing.
 func strictnesses() *set {
-	s := &set{name: "strictness", class: "strictness", about: "whether policy a is at least as strict as policy b; each differs in one thing from a common one"}
+	s := &set{Class: "strictness", About: "whether policy a is at least as strict as policy b; each differs in one thing from a common one"}
 	base := func(change func(*model.PolicyDef)) json.RawMessage {
 		p := model.PolicyDef{Suites: []object.Hash{object.SumText("suite")}, Verifiers: []object.AgentID{alice.Agent(), bob.Agent()}, Quorum: 1, RollbackRule: model.RollbackPrevious,
 			MaxAgeUs: number(1000), KeepModels: new(uint16), Signer: alice.Agent(), TimeObserved: object.Time(start),
@@ -175,15 +175,15 @@ func strictnesses() *set {
 		{"another name, ring, time", func(p *model.PolicyDef) { p.Ring, p.TimeObserved = 9, 1 }},
 	} {
 		other := base(c.change)
-		s.add("a has "+c.id, fields{"a": other, "b": same})
-		s.add("b has "+c.id, fields{"a": same, "b": other})
+		s.Add("a has "+c.id, fields{"a": other, "b": same})
+		s.Add("b has "+c.id, fields{"a": same, "b": other})
 	}
 	zero := base(func(p *model.PolicyDef) { p.Thresholds[0].LargestRegression = signed(0) })
 	improve := base(func(p *model.PolicyDef) {
 		p.Thresholds[0].LargestRegression, p.Thresholds[0].LeastImprovement = nil, signed(0)
 	})
-	s.add("a regression of 0 for an improvement of 0", fields{"a": zero, "b": improve})
-	s.add("an improvement of 0 for a regression of 0", fields{"a": improve, "b": zero})
+	s.Add("a regression of 0 for an improvement of 0", fields{"a": zero, "b": improve})
+	s.Add("an improvement of 0 for a regression of 0", fields{"a": improve, "b": zero})
 	return s
 }
 

@@ -100,7 +100,7 @@ func resolved(as sign.Signer, decision uint8, h how, evidence ...object.Hash) le
 }
 
 func bundles() *set {
-	s := &set{name: "evidence", class: "evidence", about: "bundles of evidence, sealed by the log's own key: those that are intact, and each way in which one is not"}
+	s := &set{Class: "evidence", About: "bundles of evidence, sealed by the log's own key: those that are intact, and each way in which one is not"}
 	soundBundles(s)
 	unprovenBundles(s)
 	loneReceipts(s)
@@ -117,7 +117,7 @@ func soundBundles(s *set) {
 	_, keyless := receipt(alice, "", "question", "answer", 200)
 	sum := object.SumText
 	show := func(name string, p paper, of []byte, change func(*ledger.EvidenceBundle)) {
-		s.add(name, fields{"bytes": p.bundle(of, change)})
+		s.Add(name, fields{"bytes": p.bundle(of, change)})
 	}
 	once := []ledger.EvidenceEntry{registered(alice, 0, 1, good), receipted(raw), committed(raw, good)}
 	show("committed", written(once...), raw, nil)
@@ -140,7 +140,7 @@ func soundBundles(s *set) {
 	show("cosigned by somebody unknown", written(once...), raw, cosigned)
 	bundle := unhexed(written(once...).bundle(raw, nil))
 	envelope := string(must(intoto.Seal(bob, bundle)))
-	inToto := func(name, text string) { s.add(name, fields{"in_toto": text, "envelope_key": bob.Agent().KeyHex()}) }
+	inToto := func(name, text string) { s.Add(name, fields{"in_toto": text, "envelope_key": bob.Agent().KeyHex()}) }
 	inToto("in-toto", envelope)
 	inToto("in-toto, the keyid of nobody", strings.Replace(envelope, bob.Agent().KeyID().String(), sum("nobody").String(), 1))
 	inToto("in-toto, signed by another", string(must(intoto.Seal(alice, bundle))))
@@ -168,11 +168,11 @@ func unprovenBundles(s *set) {
 		{"garbage in nobody's name", garbage(&nobody)}, {"garbage in the owner's name", garbage(&own)}, {"garbage without a key id", garbage(nil)},
 		{"by a stranger", by(carol)}, {"by a stranger, without a key id", unnamed(carol)},
 	} {
-		s.addf(fields{"bytes": written(registered(alice, 0, 1, c.how), receipted(raw), committed(raw, good)).bundle(raw, nil)}, "register, %s", c.what)
-		s.addf(fields{"bytes": written(registered(alice, 0, 1, good), receipted(raw), committed(raw, c.how)).bundle(raw, nil)}, "commit, %s", c.what)
+		s.Addf(fields{"bytes": written(registered(alice, 0, 1, c.how), receipted(raw), committed(raw, good)).bundle(raw, nil)}, "register, %s", c.what)
+		s.Addf(fields{"bytes": written(registered(alice, 0, 1, good), receipted(raw), committed(raw, c.how)).bundle(raw, nil)}, "commit, %s", c.what)
 		diverged := []ledger.EvidenceEntry{registered(alice, 0, 1, good), receipted(raw), committed(raw, good), receipted(late), committed(late, good)}
-		s.addf(fields{"bytes": written(append(slices.Clone(diverged), marked(c.how, conflict...))...).bundle(raw, nil)}, "mark, %s", c.what)
-		s.addf(fields{"bytes": written(append(slices.Clone(diverged), marked(good, conflict...), resolved(alice, ledger.ResolveAbandon, c.how))...).bundle(raw, nil)}, "resolution, %s", c.what)
+		s.Addf(fields{"bytes": written(append(slices.Clone(diverged), marked(c.how, conflict...))...).bundle(raw, nil)}, "mark, %s", c.what)
+		s.Addf(fields{"bytes": written(append(slices.Clone(diverged), marked(good, conflict...), resolved(alice, ledger.ResolveAbandon, c.how))...).bundle(raw, nil)}, "resolution, %s", c.what)
 	}
 }
 
@@ -185,7 +185,7 @@ func loneReceipts(s *set) {
 			Status: 403, Notes: &notes}
 		change(&r)
 		_, raw, err := ledger.NewReceipt(alice, r)
-		s.add(name, fields{"bytes": written(receipted(must(raw, err))).bundle(raw, nil)})
+		s.Add(name, fields{"bytes": written(receipted(must(raw, err))).bundle(raw, nil)})
 	}
 	status := func(n uint16) func(*ledger.Receipt) { return func(r *ledger.Receipt) { r.Status = n } }
 	lone("a refusal, 403", status(403))
@@ -226,10 +226,10 @@ func changedBundles(s *set) {
 		{"another log", func(b *ledger.EvidenceBundle) { b.Log = bob.Agent() }},
 		{"no checkpoint", func(b *ledger.EvidenceBundle) { b.Checkpoint = "" }},
 	} {
-		s.add(c.name, fields{"bytes": p.bundle(raw, c.change)})
+		s.Add(c.name, fields{"bytes": p.bundle(raw, c.change)})
 	}
 	show := func(name string, entries ...ledger.EvidenceEntry) {
-		s.add(name, fields{"bytes": written(entries...).bundle(raw, nil)})
+		s.Add(name, fields{"bytes": written(entries...).bundle(raw, nil)})
 	}
 	show("a register after the commit", registered(alice, 0, 1, good), receipted(raw), committed(raw, good), registered(bob, minute, 2, by(bob)))
 	show("a conflict that is not marked", registered(alice, 0, 1, good), receipted(raw), committed(raw, good), receipted(late), committed(late, good))
@@ -238,9 +238,9 @@ func changedBundles(s *set) {
 	sealed := unhexed(p.bundle(raw, nil))
 	changed := slices.Clone(sealed)
 	changed[len(changed)-1] ^= 1
-	s.add("the seal changed", fields{"bytes": hexOf(changed)})
-	s.add("an unknown field that is not sealed", fields{"bytes": hexOf(withField(sealed, 900, can.AppendUint(nil, 1)))})
-	s.add("a bundle cut off", fields{"bytes": hexOf(sealed[:len(sealed)-1])})
+	s.Add("the seal changed", fields{"bytes": hexOf(changed)})
+	s.Add("an unknown field that is not sealed", fields{"bytes": hexOf(withField(sealed, 900, can.AppendUint(nil, 1)))})
+	s.Add("a bundle cut off", fields{"bytes": hexOf(sealed[:len(sealed)-1])})
 }
 
 // bundlesWithCaps hold a capability chain, which must be that of the receipt.
@@ -252,7 +252,7 @@ func bundlesWithCaps(s *set) {
 			r.Evidence = []object.Hash{of.ID}
 		}
 		_, raw, err := ledger.NewReceipt(signer, r)
-		s.add(name, fields{"bytes": written(receipted(must(raw, err))).bundle(raw, func(b *ledger.EvidenceBundle) { b.Caps = chain.Raws() })})
+		s.Add(name, fields{"bytes": written(receipted(must(raw, err))).bundle(raw, func(b *ledger.EvidenceBundle) { b.Caps = chain.Raws() })})
 	}
 	show("under a capability", alice, &chain[0], 0, chain)
 	show("under a capability that is not shown", alice, &chain[0], 0, nil)
@@ -295,6 +295,6 @@ func files(s *set) {
 		{"a hash in capitals", strings.Replace(first, id.String(), strings.ToUpper(id.String()), 1) + second},
 		{"nothing", ""},
 	} {
-		s.add("file: "+f.name, fields{"file": f.text})
+		s.Add("file: "+f.name, fields{"file": f.text})
 	}
 }

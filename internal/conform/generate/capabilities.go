@@ -16,14 +16,6 @@ func calls(of object.Hash, most uint32) scope.Scope {
 
 func scopeOf(s scope.Scope) scope.CapScope { return must(scope.New(s)) }
 
-func issue(s sign.Signer, to sign.Signer, what scope.Scope, change func(*caps.Draft)) caps.Chain {
-	d := caps.Draft{Subject: to.Agent(), Scope: scopeOf(what), NotBefore: object.Time(start), ExpiresAt: object.Time(start + 60*minute), Delegable: true}
-	if change != nil {
-		change(&d)
-	}
-	return caps.Chain{must(caps.Issue(s, d))}
-}
-
 func attenuate(s sign.Signer, parent caps.Chain, to sign.Signer, change func(*caps.Draft)) caps.Chain {
 	d := caps.Draft{Subject: to.Agent()}
 	if change != nil {
@@ -45,7 +37,7 @@ func forge(s sign.Signer, parent caps.Chain, to sign.Signer, change func(*caps.C
 }
 
 func capabilities() *set {
-	s := &set{name: "capabilities", class: "capabilities", about: "capability chains, leaf first: valid ones, and each way in which a chain or a use of it fails"}
+	s := &set{Class: "capabilities", About: "capability chains, leaf first: valid ones, and each way in which a chain or a use of it fails"}
 	var chain caps.Chain
 	show := func(id string, holder sign.Signer, at int64, use fields, more fields) {
 		in := fields{"chain": hexes(chain), "holder_key": holder.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start + at}
@@ -55,7 +47,7 @@ func capabilities() *set {
 		for k, v := range more {
 			in[k] = v
 		}
-		s.add(id, in)
+		s.Add(id, in)
 	}
 	call := func(request string) fields {
 		return fields{"kind": scope.KindToolCall, "tool_id": tool, "request": hexOf([]byte(request))}
@@ -120,7 +112,7 @@ func constraintVectors(s *set) {
 		`{"env":"dev","count":1,"path":"/srv/x","mode":"a"}`, `{"env":"prod","count":1,"path":"/etc/x","mode":"a"}`,
 		`{"env":"prod","count":1,"path":"/srv/x","mode":"c"}`, `{"count":1,"path":"/srv/x","mode":"a"}`, `{"env":"prod","count":1,"path":"/srv/../x","mode":"a"}`, `not JSON`, `{"env":"prod","env":"dev","count":1,"path":"/srv/x","mode":"a"}`,
 	} {
-		s.add("constraints on "+request, fields{"chain": hexes(chain), "holder_key": bob.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start,
+		s.Add("constraints on "+request, fields{"chain": hexes(chain), "holder_key": bob.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start,
 			"use": fields{"kind": scope.KindToolCall, "tool_id": tool, "request": hexOf([]byte(request))}})
 	}
 	strictConstraintVectors(s)
@@ -137,14 +129,14 @@ func strictConstraintVectors(s *set) {
 		`{"force":false,"id":"7","amount":10,"Amount":1000,"low":-5}`, `{"force":false,"id":"7","amount":10,"low":-5,"\u0061mount":1}`,
 		`{"force":false,"id":"7","amount":10000000000000000000000,"low":-5}`, `{"force":false,"id":"\ud800","amount":10,"low":-5}`,
 	} {
-		s.add("strict constraints on "+request, fields{"chain": hexes(chain), "holder_key": bob.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start,
+		s.Add("strict constraints on "+request, fields{"chain": hexes(chain), "holder_key": bob.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start,
 			"use": fields{"kind": scope.KindToolCall, "tool_id": tool, "request": hexOf([]byte(request))}})
 	}
 	parent := issue(alice, bob, &scope.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: map[string]string{"max:/amount": "10"}}, nil)
 	wider := forge(bob, parent, carol, func(c *caps.Capability) {
 		c.Scope = scopeOf(&scope.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: map[string]string{"max:/amount": "10", "min:/amount": "-100"}})
 	})
-	s.add("a child with a min below the least of its parent", fields{"chain": hexes(wider), "holder_key": carol.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start})
+	s.Add("a child with a min below the least of its parent", fields{"chain": hexes(wider), "holder_key": carol.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start})
 }
 
 // revocationVectors have lists that revoke the root, are old, or are missing.
@@ -176,7 +168,7 @@ func revocationVectors(s *set) {
 		if c.maxAge != nil {
 			in["max_age_us"] = c.maxAge
 		}
-		s.add("revocation lists: "+c.id, in)
+		s.Add("revocation lists: "+c.id, in)
 	}
 }
 
@@ -204,7 +196,7 @@ func scopeVectors(s *set) {
 	} {
 		chain := issue(alice, bob, c.scope, nil)
 		for i, use := range append([]fields{c.allow}, c.refuse...) {
-			s.addf(fields{"chain": hexes(chain), "holder_key": bob.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start, "use": use},
+			s.Addf(fields{"chain": hexes(chain), "holder_key": bob.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start, "use": use},
 				"%s, use %d", scope.KindName(chain[0].Cap.Scope.Kind), i)
 		}
 	}

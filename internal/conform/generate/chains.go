@@ -19,7 +19,7 @@ func chainVectors(s *set) {
 		for k, v := range more {
 			in[k] = v
 		}
-		s.add(id, in)
+		s.Add(id, in)
 	}
 	root := issue(alice, bob, calls(tool, 5), nil)
 	chain = root
@@ -46,7 +46,7 @@ func chainVectors(s *set) {
 	chain = forge(bob, root, carol, func(c *caps.Capability) { c.Scope = scopeOf(&scope.EvalRun{SuiteID: tool, MaxRuns: 1}) })
 	show("a child of another kind", carol, nil)
 	raw := func(id string, change func(raw []byte) []byte) {
-		s.add(id, fields{"chain": []string{hexOf(change(slices.Clone(root[0].Raw)))}, "holder_key": bob.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start})
+		s.Add(id, fields{"chain": []string{hexOf(change(slices.Clone(root[0].Raw)))}, "holder_key": bob.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start})
 	}
 	raw("form: a byte after a capability", func(raw []byte) []byte { return append(raw, 0) })
 	raw("form: no subject", func(raw []byte) []byte { return without(raw, 3) })
@@ -55,7 +55,7 @@ func chainVectors(s *set) {
 	})
 	raw("id: another id", func(raw []byte) []byte { return withValue(raw, 1, hashValue("another")) })
 	raw("id: an unknown field that is not in the id", func(raw []byte) []byte { return withField(raw, 900, can.AppendUint(nil, 1)) })
-	s.add("scope: an unknown field in the scope", fields{"chain": []string{hexOf(signedCap(root[0].Cap, func(raw []byte) []byte {
+	s.Add("scope: an unknown field in the scope", fields{"chain": []string{hexOf(signedCap(root[0].Cap, func(raw []byte) []byte {
 		return withValue(raw, 4, must(can.Parse(withField(must(can.Field(raw, 4)), 900, can.AppendUint(nil, 1)))))
 	}))}, "holder_key": bob.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start})
 	ranges(s)
@@ -97,7 +97,7 @@ func ranges(s *set) {
 		chain = forge(bob, chain, carol, func(child *caps.Capability) {
 			child.Scope = scope.CapScope{Kind: chain[0].Cap.Scope.Kind, Payload: payload}
 		})
-		s.addf(fields{"chain": hexes(chain), "holder_key": carol.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start}, "a child's %s", c.id)
+		s.Addf(fields{"chain": hexes(chain), "holder_key": carol.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start}, "a child's %s", c.id)
 	}
 }
 
@@ -111,7 +111,7 @@ func moreConstraints(s *set) {
 	use := func(id string, constraints map[string]string, request string) {
 		c := issue(alice, bob, calls(tool, 5), nil)[0].Cap
 		c.Scope = constrained(constraints)
-		s.addf(fields{"chain": []string{hexOf(signedCap(c, func(raw []byte) []byte { return raw }))}, "holder_key": bob.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start,
+		s.Addf(fields{"chain": []string{hexOf(signedCap(c, func(raw []byte) []byte { return raw }))}, "holder_key": bob.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start,
 			"use": fields{"kind": scope.KindToolCall, "tool_id": tool, "request": hexOf([]byte(request))}}, "constraints, %s", id)
 	}
 	use("30 digits, the same", map[string]string{"eq:/n": "123456789012345678901234567890"}, `{"n":123456789012345678901234567890}`)
@@ -141,7 +141,7 @@ func moreConstraints(s *set) {
 		chain := forge(bob, root, carol, func(c *caps.Capability) {
 			c.Scope = scopeOf(&scope.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: child})
 		})
-		s.addf(fields{"chain": hexes(chain), "holder_key": carol.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start}, "constraints of a child, %s", id)
+		s.Addf(fields{"chain": hexes(chain), "holder_key": carol.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start}, "constraints of a child, %s", id)
 	}
 	child("a smaller max", map[string]string{"max:/n": "10"}, map[string]string{"max:/n": "9"})
 	child("a larger max", map[string]string{"max:/n": "10"}, map[string]string{"max:/n": "11"})

@@ -15,7 +15,7 @@ import (
 
 // datasets select from twelve episodes with receipts and signals.
 func datasets() *set {
-	s := &set{name: "datasets", class: "datasets", about: "definitions, what they select from the evidence given, and the roots of their manifests"}
+	s := &set{Class: "datasets", About: "definitions, what they select from the evidence given, and the roots of their manifests"}
 	w := newEvidence()
 	def := func(id string, corpora [][]object.Hash, query string, change func(*dataset.DatasetDef)) {
 		d := dataset.DatasetDef{CorpusRoots: []object.Hash{}, Query: dataset.QueryDef{Predicate: must(dataset.ParseQuery(query, toolNamed))},
@@ -32,7 +32,7 @@ func datasets() *set {
 		if d.SignalRoots != nil {
 			in["signal_logs"] = [][]object.Hash{w.signalLog}
 		}
-		s.add(id, in)
+		s.Add(id, in)
 	}
 	all := w.ascending()
 	half, rest := all[:6], all[6:]

@@ -15,7 +15,7 @@ import (
 
 // exports write a few episodes as JSON lines.
 func exports() *set {
-	s := &set{name: "exports", class: "exports", about: "episodes as lines of JSON, byte for byte: with and without payloads, names of tools and redaction, and as rows for training"}
+	s := &set{Class: "exports", About: "episodes as lines of JSON, byte for byte: with and without payloads, names of tools and redaction, and as rows for training"}
 	w := newEvidence()
 	ids := w.ascending()[:3]
 	payloads := []string{}
@@ -27,7 +27,7 @@ func exports() *set {
 		for k, v := range more {
 			in[k] = v
 		}
-		s.add(id, in)
+		s.Add(id, in)
 	}
 	names := map[string]string{object.SumText("tool:wc").String(): "wc"}
 	rules := []fields{{"regex": "[0-9]+", "of": "request", "label": "number"}, {"regex": "good", "of": "signal"}}
@@ -41,7 +41,7 @@ func exports() *set {
 	}
 	chat := imported(chatLines)
 	for _, rows := range []string{"raw", "messages", "prompt-completion", "preference"} {
-		s.add("imported chats, rows: "+rows, chat(rows))
+		s.Add("imported chats, rows: "+rows, chat(rows))
 	}
 	return s
 }
@@ -80,10 +80,10 @@ func imported(text string) func(rows string) fields {
 
 // redactions apply rules to payloads.
 func redactions() *set {
-	s := &set{name: "redaction", class: "redaction", about: "rules, payloads and what is left of them; a payload that a rule is for and cannot be applied to is withheld"}
+	s := &set{Class: "redaction", About: "rules, payloads and what is left of them; a payload that a rule is for and cannot be applied to is withheld"}
 	key := hexOf([]byte("a key of 16 byte"))
 	show := func(id string, rules []fields, of, payload string) {
-		s.add(id, fields{"rules": rules, "key": key, "of": of, "tool_id": tool, "payload": hexOf([]byte(payload))})
+		s.Add(id, fields{"rules": rules, "key": key, "of": of, "tool_id": tool, "payload": hexOf([]byte(payload))})
 	}
 	name := []fields{{"pointer": "/user/name"}}
 	show("a pointer", name, "request", `{"user":{"name":"Ada","age":36},"n":1.50}`)
@@ -106,19 +106,19 @@ func redactions() *set {
 	show("rules: both", []fields{{"label": "x", "regex": "a", "pointer": "/a"}}, "request", "Ada")
 	show("rules: no regex", []fields{{"regex": "("}}, "request", "Ada")
 	show("rules: no pointer", []fields{{"pointer": "a"}}, "request", "Ada")
-	s.add("rules: a key of 15 bytes", fields{"rules": mail, "key": hexOf([]byte("a key of 15 byt")), "of": "request", "tool_id": tool, "payload": ""})
+	s.Add("rules: a key of 15 bytes", fields{"rules": mail, "key": hexOf([]byte("a key of 15 byt")), "of": "request", "tool_id": tool, "payload": ""})
 	return s
 }
 
 // imports read foreign evidence.
 func imports() *set {
-	s := &set{name: "imports", class: "imports", about: "foreign evidence, and the episodes, traces and receipts that the importer makes of it"}
+	s := &set{Class: "imports", About: "foreign evidence, and the episodes, traces and receipts that the importer makes of it"}
 	show := func(id, form, text string, more fields) {
 		in := fields{"form": form, "text": text, "as": "bob", "at_us": start}
 		for k, v := range more {
 			in[k] = v
 		}
-		s.add(id, in)
+		s.Add(id, in)
 	}
 	const line = `{"messages":[{"role":"user","content":"2+2?"},{"role":"assistant","content":"4"}]`
 	show("chat", "chat", chatLines, nil)
@@ -135,15 +135,15 @@ func imports() *set {
 	show("chat: a failure beside the messages", "chat", line+`,"error":{"code":502,"message":"cut"}}`+"\n", nil)
 	for _, at := range []string{"1790000000", "1790000000.5", "1790000000123", "1790000000123456", "1790000000123456789", `"2026-09-21T12:00:00Z"`, `"2026-09-21 12:00:00.123456789+02"`, `"2026-09-21T12:00:00"`, `"soon"`} {
 		mapping := "name: mine\ninput: /q\noutput: /a\ntime: /t\n"
-		s.add("time: "+at, fields{"mapping": mapping, "text": `{"q":"x","a":"y","t":` + at + "}\n", "as": "bob", "at_us": start})
+		s.Add("time: "+at, fields{"mapping": mapping, "text": `{"q":"x","a":"y","t":` + at + "}\n", "as": "bob", "at_us": start})
 	}
 	mapping := "name: mine\ninput: /q\noutput: /a\nstatus: /s\ncalls: {each: /c, tool: /n, request: /i, response: /o, id: /id}\nsignals: [{type: reward, value: /r, scale: 10}]\n"
 	for _, text := range []string{`{"q":"x","a":"y","s":200,"c":[{"n":"wc","i":{"k":1},"o":"1","id":"1"}],"r":0.5}`, `{"q":"x","a":"y","s":200.0,"c":[],"r":1e0}`, `{"q":"x","a":"y","s":200.5,"c":[]}`,
 		`{"q":"x","a":"y","r":0.55}`, `{"q":"x","r":true,"c":[{"n":"wc","i":1}]}`} {
-		s.add("mapping: "+text, fields{"mapping": mapping, "text": text + "\n", "as": "bob", "at_us": start})
+		s.Add("mapping: "+text, fields{"mapping": mapping, "text": text + "\n", "as": "bob", "at_us": start})
 	}
 	for _, bad := range []string{"name: mine\n", "name: mine\ninput: q\noutput: /a\n", "name: mine\ninput: /q\noutput: /a\nother: 1\n", "name: mine\ninput: /01\noutput: /-\n"} {
-		s.addf(fields{"mapping": bad, "text": "{}\n", "as": "bob", "at_us": start}, "no mapping: %q", bad)
+		s.Addf(fields{"mapping": bad, "text": "{}\n", "as": "bob", "at_us": start}, "no mapping: %q", bad)
 	}
 	const call, answer = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"sum","arguments":{"a":1.0}}}`, `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"3"}]}}`
 	show("mcp", "mcp", call+"\n"+answer+"\n", nil)

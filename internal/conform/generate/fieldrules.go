@@ -41,7 +41,7 @@ func repeated(n int, v can.Value) can.Value { return listValue(slices.Repeat([]c
 func fieldRefusals(s *set) {
 	sampled := func(name string) []byte { return must(sample.Object(structNamed(name), sample.Options{})) }
 	refuse := func(name, why string, change func(raw []byte) []byte) {
-		s.addf(fields{"parser": name, "bytes": hexOf(change(sampled(name))), "why": why}, "%s, %s", name, why)
+		s.Addf(fields{"parser": name, "bytes": hexOf(change(sampled(name))), "why": why}, "%s, %s", name, why)
 	}
 	set := func(num uint64, v can.Value) func([]byte) []byte {
 		return func(raw []byte) []byte { return withValue(raw, num, v) }
@@ -163,7 +163,7 @@ func learningRefusals(refuse refuseFunc, set func(uint64, can.Value) func([]byte
 // formRefusals are structs whose bytes are wrong in their form, at places that only structs have.
 func formRefusals(s *set) {
 	refuse := func(name, why, data string) {
-		s.addf(fields{"parser": name, "bytes": strings.ReplaceAll(data, " ", ""), "why": why}, "%s, %s", name, why)
+		s.Addf(fields{"parser": name, "bytes": strings.ReplaceAll(data, " ", ""), "why": why}, "%s, %s", name, why)
 	}
 	refuse("Budget", "cpu_us twice", "0804 0301 0301 0301 0301 0303 0301 0304 0301")
 	refuse("Budget", "fields out of order", "0803 0303 0301 0301 0301 0304 0301")

@@ -3,24 +3,10 @@ package main
 import (
 	"slices"
 
-	"github.com/mythos-project/mythos/internal/conform/golden"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
-)
-
-// The agents of the vectors, and a tool.
-var (
-	alice = golden.GoldenKey("alice")
-	bob   = golden.GoldenKey("bob")
-	carol = golden.GoldenKey("carol")
-	tool  = object.SumText("tool:sample")
-)
-
-const (
-	start  int64 = 1_790_000_000_000_000 // 2026-09-21
-	minute int64 = 60_000_000
 )
 
 func receipt(s sign.Signer, key, request, response string, status uint16) (object.Hash, []byte) {
@@ -30,22 +16,22 @@ func receipt(s sign.Signer, key, request, response string, status uint16) (objec
 }
 
 func receipts() *set {
-	s := &set{name: "receipts", class: "receipts", about: "signed receipts, and changed ones that are refused"}
+	s := &set{Class: "receipts", About: "signed receipts, and changed ones that are refused"}
 	_, keyed := receipt(alice, "deploy-1", "question", "answer", 200)
 	_, keyless := receipt(alice, "", "question", "answer", 200)
 	_, failed := receipt(bob, "deploy-1", "question", "no", 503)
-	s.add("keyed", fields{"bytes": hexOf(keyed)})
-	s.add("without a key", fields{"bytes": hexOf(keyless)})
-	s.add("failed", fields{"bytes": hexOf(failed)})
-	s.add("an unknown field, not signed", fields{"bytes": hexOf(withField(keyed, 900, can.AppendUint(nil, 1)))})
+	s.Add("keyed", fields{"bytes": hexOf(keyed)})
+	s.Add("without a key", fields{"bytes": hexOf(keyless)})
+	s.Add("failed", fields{"bytes": hexOf(failed)})
+	s.Add("an unknown field, not signed", fields{"bytes": hexOf(withField(keyed, 900, can.AppendUint(nil, 1)))})
 	for at := 10; at < len(keyed); at += 37 { // in ids, hashes, the key, the signature
 		changed := slices.Clone(keyed)
 		changed[at] ^= 1
-		s.addf(fields{"bytes": hexOf(changed)}, "bit 0 of byte %d changed", at)
+		s.Addf(fields{"bytes": hexOf(changed)}, "bit 0 of byte %d changed", at)
 	}
-	s.add("cut off", fields{"bytes": hexOf(keyed[:len(keyed)-1])})
-	s.add("trailing byte", fields{"bytes": hexOf(append(slices.Clone(keyed), 0))})
-	s.add("another's signature", fields{"bytes": hexOf(signedBy(keyed, bob))})
+	s.Add("cut off", fields{"bytes": hexOf(keyed[:len(keyed)-1])})
+	s.Add("trailing byte", fields{"bytes": hexOf(append(slices.Clone(keyed), 0))})
+	s.Add("another's signature", fields{"bytes": hexOf(signedBy(keyed, bob))})
 	return s
 }
 
@@ -58,7 +44,7 @@ func signedBy(raw []byte, other sign.Signer) []byte {
 
 // ledgers are scripts of what executors do to one effect.
 func ledgers() *set {
-	s := &set{name: "ledger", class: "ledger", about: "the effect state machine: scripts of registers, commits and decisions on one effect, and the signed history that they leave"}
+	s := &set{Class: "ledger", About: "the effect state machine: scripts of registers, commits and decisions on one effect, and the signed history that they leave"}
 	h := object.SumText
 	register := func(as string, at int64, request string) fields {
 		return fields{"as": as, "at_us": start + at, "register": fields{"request_hash": h(request)}}
@@ -85,7 +71,7 @@ func ledgers() *set {
 		return step
 	}
 	add := func(id, retry string, steps ...fields) {
-		s.add(id, fields{"tool_id": tool, "key": hexOf([]byte("k")), "retry": retry, "lease_us": minute, "steps": steps})
+		s.Add(id, fields{"tool_id": tool, "key": hexOf([]byte("k")), "retry": retry, "lease_us": minute, "steps": steps})
 	}
 	add("invoke, commit, replay", "block", register("alice", 0, "q"), commit("alice", 1, 0, "a", 200), register("bob", 2, "q"))
 	add("a failed attempt is an outcome", "block", register("alice", 0, "q"), commit("alice", 1, 0, "a", 503), register("alice", 2, "q"))

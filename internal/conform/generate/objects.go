@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/catalog"
@@ -31,13 +30,13 @@ func structNamed(name string) object.Struct {
 // structs has every struct in full and without its optional fields, and every one
 // that is identified with a field that nobody knows, which is part of the id.
 func structs() *set {
-	s := &set{name: "structs", class: "structs", about: "every struct: its JSON view, its canonical bytes, its id and whether its signature holds"}
+	s := &set{Class: "structs", About: "every struct: its JSON view, its canonical bytes, its id and whether its signature holds"}
 	for _, st := range catalog.All() {
 		full := must(sample.Object(st, sample.Options{}))
 		minimal := must(sample.Object(st, sample.Options{Minimal: true}))
-		s.add(st.Name+"/full", fields{"struct": st.Name, "value": view(st, full)})
+		s.Add(st.Name+"/full", fields{"struct": st.Name, "value": view(st, full)})
 		if string(minimal) != string(full) {
-			s.add(st.Name+"/minimal", fields{"struct": st.Name, "value": view(st, minimal)})
+			s.Add(st.Name+"/minimal", fields{"struct": st.Name, "value": view(st, minimal)})
 		}
 	}
 	addModules(s)
@@ -47,11 +46,11 @@ func structs() *set {
 		change(&a)
 		a.AttestationID = must(model.AttestationRule.IDOf(&a))
 		a.Signature = must(sign.ID(alice, a.AttestationID))
-		s.add("Attestation/"+id, fields{"struct": "Attestation", "value": view(structNamed("Attestation"), must(can.Marshal(&a)))})
+		s.Add("Attestation/"+id, fields{"struct": "Attestation", "value": view(structNamed("Attestation"), must(can.Marshal(&a)))})
 	}
-	slices.SortStableFunc(s.cases, func(a, b input) int { return strings.Compare(a.id, b.id) })
+	s.Sort()
 	extended := must(sample.Object(structNamed("BlobRef"), sample.Options{Minimal: true}))
-	s.add("BlobRef/unknown field", fields{"struct": "BlobRef", "value": view(structNamed("BlobRef"), withField(extended, 900, can.AppendBool(nil, true)))})
+	s.Add("BlobRef/unknown field", fields{"struct": "BlobRef", "value": view(structNamed("BlobRef"), withField(extended, 900, can.AppendBool(nil, true)))})
 	return s
 }
 
@@ -74,7 +73,7 @@ func addModules(s *set) {
 		{"mcp over stdio", exec.ModuleRef{Kind: exec.KindMCP, ModuleHash: &hash, Argv: []string{"/usr/bin/server"}, Tool: "search",
 			Confinement: exec.ConfineNone, Definition: &pin}},
 	} {
-		s.add("ModuleRef/"+one.id, fields{"struct": "ModuleRef", "value": view(structNamed("ModuleRef"), must(can.Marshal(&one.m)))})
+		s.Add("ModuleRef/"+one.id, fields{"struct": "ModuleRef", "value": view(structNamed("ModuleRef"), must(can.Marshal(&one.m)))})
 	}
 }
 
@@ -88,20 +87,20 @@ func withField(raw []byte, num uint64, value []byte) []byte {
 // ids has an id of every kind, and pairs of definitions that differ in their name
 // only: their ids are the same.
 func ids() *set {
-	s := &set{name: "ids", class: "ids", about: "ids and other hashes that stand for something; definitions that differ in their names alone have one id"}
-	s.add("hash of nothing", fields{"bytes": ""})
-	s.add("hash of bytes", fields{"bytes": "6d7974686f73"})
-	s.add("opaque tool", fields{"text": "tool:mythos.blob.put"})
-	s.add("opaque type", fields{"text": "type:mythos.any"})
-	s.add("key", fields{"agent_key": sample.Key.Agent().KeyHex()})
+	s := &set{Class: "ids", About: "ids and other hashes that stand for something; definitions that differ in their names alone have one id"}
+	s.Add("hash of nothing", fields{"bytes": ""})
+	s.Add("hash of bytes", fields{"bytes": "6d7974686f73"})
+	s.Add("opaque tool", fields{"text": "tool:mythos.blob.put"})
+	s.Add("opaque type", fields{"text": "type:mythos.any"})
+	s.Add("key", fields{"agent_key": sample.Key.Agent().KeyHex()})
 	tool, other := object.SumText("tool:sample"), object.SumText("tool:other")
 	for _, key := range []string{"", "k", "deploy-2026-11-23"} {
-		s.addf(fields{"effect": fields{"tool_id": tool, "key": hexOf([]byte(key))}}, "effect with key %q", key)
+		s.Addf(fields{"effect": fields{"tool_id": tool, "key": hexOf([]byte(key))}}, "effect with key %q", key)
 	}
-	s.add("effect of another tool", fields{"effect": fields{"tool_id": other, "key": hexOf([]byte("k"))}})
-	s.add("context of a run", fields{"run": fields{"bundle_id": tool, "task_id": other}})
+	s.Add("effect of another tool", fields{"effect": fields{"tool_id": other, "key": hexOf([]byte("k"))}})
+	s.Add("context of a run", fields{"run": fields{"bundle_id": tool, "task_id": other}})
 	for i := range 3 {
-		s.addf(fields{"sampling": fields{"seed": tool, "id": object.SumText(fmt.Sprint(i))}}, "sampling rank %d", i)
+		s.Addf(fields{"sampling": fields{"seed": tool, "id": object.SumText(fmt.Sprint(i))}}, "sampling rank %d", i)
 	}
 	for _, st := range catalog.All() {
 		if st.Rule.Mask == nil && !slices.Contains([]string{"TypeDef", "ContractDef", "ToolDef", "SymbolSig", "TaskDef"}, st.Name) {
@@ -109,12 +108,12 @@ func ids() *set {
 		}
 		for variant := range 2 {
 			raw := must(sample.Object(st, sample.Options{Variant: variant}))
-			s.addf(fields{"object": fields{"struct": st.Name, "value": view(st, raw)}}, "%s %d", st.Name, variant)
+			s.Addf(fields{"object": fields{"struct": st.Name, "value": view(st, raw)}}, "%s %d", st.Name, variant)
 			if renamed, ok := rename(st, raw); ok {
-				s.addf(fields{"object": fields{"struct": st.Name, "value": view(st, renamed)}}, "%s %d under another name", st.Name, variant)
+				s.Addf(fields{"object": fields{"struct": st.Name, "value": view(st, renamed)}}, "%s %d under another name", st.Name, variant)
 			}
 			if st.Rule.Mask != nil {
-				s.addf(fields{"object": fields{"struct": st.Name, "value": view(st, withField(raw, 900, can.AppendUint(nil, 1)))}}, "%s %d with an unknown field", st.Name, variant)
+				s.Addf(fields{"object": fields{"struct": st.Name, "value": view(st, withField(raw, 900, can.AppendUint(nil, 1)))}}, "%s %d with an unknown field", st.Name, variant)
 			}
 		}
 	}
@@ -138,21 +137,21 @@ func rename(st object.Struct, raw []byte) ([]byte, bool) {
 }
 
 func lists() *set {
-	s := &set{name: "lists", class: "lists", about: "MerkleLists whose value number i, from 0, is SHA-256(u64be(i))"}
+	s := &set{Class: "lists", About: "MerkleLists whose value number i, from 0, is SHA-256(u64be(i))"}
 	for _, n := range []uint64{0, 1, 2, 3, 1023, 1024, 1025, 2047, 2048, 2049, 1<<20 - 1, 1 << 20, 1<<20 + 1, 1<<20 + 1024, 1<<20 + 1025} {
-		s.addf(fields{"count": n}, "%d values", n)
+		s.Addf(fields{"count": n}, "%d values", n)
 	}
 	return s
 }
 
 func blobs() *set {
-	s := &set{name: "blobs", class: "blobs", about: "blobs of synthetic bytes: word number i, from 1, is the SplitMix64 mix of seed + i*0x9e3779b97f4a7c15, little-endian"}
+	s := &set{Class: "blobs", About: "blobs of synthetic bytes: word number i, from 1, is the SplitMix64 mix of seed + i*0x9e3779b97f4a7c15, little-endian"}
 	for _, size := range []uint64{0, 1, merkle.MaxUnchunked, merkle.MaxUnchunked + 1} {
-		s.addf(fields{"size": size, "chunk_size": merkle.DefaultChunkSize, "seed": 1}, "%d bytes", size)
+		s.Addf(fields{"size": size, "chunk_size": merkle.DefaultChunkSize, "seed": 1}, "%d bytes", size)
 	}
 	for _, chunk := range []uint64{256 << 10, 1 << 20, 4 << 20, 16 << 20} {
 		for _, size := range []uint64{chunk - 1, chunk, chunk + 1, 2 * chunk, 1025*chunk + 1} {
-			s.addf(fields{"size": size, "chunk_size": chunk, "seed": 1}, "%d bytes in chunks of %d", size, chunk)
+			s.Addf(fields{"size": size, "chunk_size": chunk, "seed": 1}, "%d bytes in chunks of %d", size, chunk)
 		}
 	}
 	return s
@@ -172,7 +171,7 @@ func value(i uint64) object.Hash { return object.Sum(binary.BigEndian.AppendUint
 
 // proofs has proofs that hold, and each thing that may be wrong with one.
 func proofs() *set {
-	s := &set{name: "proofs", class: "proofs", about: "proofs of list values and chunks, and what is shown that they do not prove"}
+	s := &set{Class: "proofs", About: "proofs of list values and chunks, and what is shown that they do not prove"}
 	n := nodes{}
 	l := merkle.NewListBuilder(n)
 	for i := range uint64(5) {
@@ -184,19 +183,19 @@ func proofs() *set {
 	at := func(root object.Hash, index uint64, proof []byte, v object.Hash) fields {
 		return fields{"root": root, "index": index, "proof": hexOf(proof), "value": v}
 	}
-	s.add("value", at(root.CID, 3, proof, value(3)))
-	s.add("another value", at(root.CID, 3, proof, value(4)))
-	s.add("another index", at(root.CID, 2, proof, value(3)))
-	s.add("another root", at(value(9), 3, proof, value(3)))
-	s.add("beyond the end", at(root.CID, 5, must(can.Marshal(&merkle.ListProof{CID: root.CID, Index: 5, Nodes: must(tree.ProveValue(3)).Nodes})), value(3)))
-	s.add("no nodes", at(root.CID, 3, must(can.Marshal(&merkle.ListProof{CID: root.CID, Index: 3, Nodes: [][]byte{}})), value(3)))
+	s.Add("value", at(root.CID, 3, proof, value(3)))
+	s.Add("another value", at(root.CID, 3, proof, value(4)))
+	s.Add("another index", at(root.CID, 2, proof, value(3)))
+	s.Add("another root", at(value(9), 3, proof, value(3)))
+	s.Add("beyond the end", at(root.CID, 5, must(can.Marshal(&merkle.ListProof{CID: root.CID, Index: 5, Nodes: must(tree.ProveValue(3)).Nodes})), value(3)))
+	s.Add("no nodes", at(root.CID, 3, must(can.Marshal(&merkle.ListProof{CID: root.CID, Index: 3, Nodes: [][]byte{}})), value(3)))
 	twice := must(tree.ProveValue(3)).Nodes
-	s.add("a node too many", at(root.CID, 3, must(can.Marshal(&merkle.ListProof{CID: root.CID, Index: 3, Nodes: append(twice, twice...)})), value(3)))
-	s.add("trailing byte", at(root.CID, 3, append(slices.Clone(proof), 0), value(3)))
-	s.add("cut off", at(root.CID, 3, proof[:len(proof)-1], value(3)))
+	s.Add("a node too many", at(root.CID, 3, must(can.Marshal(&merkle.ListProof{CID: root.CID, Index: 3, Nodes: append(twice, twice...)})), value(3)))
+	s.Add("trailing byte", at(root.CID, 3, append(slices.Clone(proof), 0), value(3)))
+	s.Add("cut off", at(root.CID, 3, proof[:len(proof)-1], value(3)))
 	flipped := slices.Clone(proof)
 	flipped[len(flipped)-1] ^= 1
-	s.add("one bit of a node", at(root.CID, 3, flipped, value(3)))
+	s.Add("one bit of a node", at(root.CID, 3, flipped, value(3)))
 	chunkProofs(s)
 	deepProofs(s)
 	return s
@@ -222,7 +221,7 @@ func deepProofs(s *set) {
 			if change != nil {
 				change(&p)
 			}
-			s.addf(fields{"root": root.CID, "index": index, "proof": hexOf(must(can.Marshal(&p))), "value": v}, "%s: %s", c.what, why)
+			s.Addf(fields{"root": root.CID, "index": index, "proof": hexOf(must(can.Marshal(&p))), "value": v}, "%s: %s", c.what, why)
 		}
 		show("it holds", last, nil, value(last))
 		show("another value", last, nil, value(0))
@@ -236,14 +235,14 @@ func deepProofs(s *set) {
 
 // views are texts of the JSON view, and of YAML, without a struct.
 func views() *set {
-	s := &set{name: "views", class: "views", about: "texts of the untyped view, JSON or YAML: their canonical bytes, or that they are refused"}
+	s := &set{Class: "views", About: "texts of the untyped view, JSON or YAML: their canonical bytes, or that they are refused"}
 	for _, text := range []string{
 		`"text"`, `""`, `5`, `0`, `-5`, `18446744073709551615`, `-9223372036854775808`, `true`, `false`, `null`, `[]`, `{}`, `{"$b":"00ff"}`, `{"$i":"5"}`, `{"$u":"5"}`,
 		`{"$m":[[1,2],["a",{"$b":""}]]}`, `{"b":1,"a":[null]}`, `"\u0085"`, `"\u007f\ufffe\uffff\ufeff"`, `"\ud83d\ude00"`, "a: 1\nb: [x, 'y']\n", "plain words", "- 1\n- -2\n",
 		`-0`, `007`, `-01`, `+5`, `1.0`, `1e3`, `18446744073709551616`, `-9223372036854775809`, `{"$i":"007"}`, `{"$u":"-0"}`, `{"$b":"0"}`, `{"$b":5}`, `{"$x":1}`, `{"$m":[[1]]}`,
 		`{"$m":[[1,2],[1,3]]}`, `{"a":1,"a":2}`, `"\ud800"`, `"\udc00x"`, `["\ud800\ud800"]`, `[1,]`, `{"a":1} 2`, "a: &x 1\nb: *x\n", "a: 1\na: 2\n", "a: 1.5\n", "1: 2\n---\n3\n", ``,
 	} {
-		s.addf(fields{"text": text}, "%q", text)
+		s.Addf(fields{"text": text}, "%q", text)
 	}
 	return s
 }
@@ -261,10 +260,10 @@ func chunkProofs(s *set) {
 	tree := must(merkle.OpenChunks(n, root.CID))
 	for i := range uint64(3) {
 		proof := must(can.Marshal(must(tree.ProveChunk(i))))
-		s.addf(fields{"root": root.CID, "index": i, "proof": hexOf(proof), "chunk": hexOf(chunk(int(i)))}, "chunk %d", i)
-		s.addf(fields{"root": root.CID, "index": i, "proof": hexOf(proof), "chunk": hexOf(append(chunk(int(i)), 0))}, "chunk %d and a byte", i)
-		s.addf(fields{"root": root.CID, "index": i, "proof": hexOf(proof), "chunk": hexOf(chunk(int(i+1) % 3))}, "chunk %d, another's bytes", i)
+		s.Addf(fields{"root": root.CID, "index": i, "proof": hexOf(proof), "chunk": hexOf(chunk(int(i)))}, "chunk %d", i)
+		s.Addf(fields{"root": root.CID, "index": i, "proof": hexOf(proof), "chunk": hexOf(append(chunk(int(i)), 0))}, "chunk %d and a byte", i)
+		s.Addf(fields{"root": root.CID, "index": i, "proof": hexOf(proof), "chunk": hexOf(chunk(int(i+1) % 3))}, "chunk %d, another's bytes", i)
 	}
 	proof := must(can.Marshal(must(tree.ProveChunk(0))))
-	s.add("a chunk shown as a value", fields{"root": root.CID, "index": 0, "proof": hexOf(proof), "value": object.Sum(chunk(0))})
+	s.Add("a chunk shown as a value", fields{"root": root.CID, "index": 0, "proof": hexOf(proof), "value": object.Sum(chunk(0))})
 }

@@ -30,7 +30,7 @@ func operatorVectors(s *set) {
 		return id
 	}
 	add := func(id string, steps ...fields) {
-		s.add(id, fields{"tool_id": tool, "key": hexOf([]byte("k")), "retry": "block", "lease_us": minute, "steps": steps})
+		s.Add(id, fields{"tool_id": tool, "key": hexOf([]byte("k")), "retry": "block", "lease_us": minute, "steps": steps})
 	}
 	a, b := recorded(alice, 1, "q", "a"), recorded(alice, 2, "q", "b")
 	diverged := []fields{register("alice", 0, "q"), commit("alice", 1, 0, "a"), commit("alice", 2, 0, "b")}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/mythos-project/mythos/internal/conform/golden"
+	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -23,7 +23,7 @@ func signatureBlocks(show func(string, []byte, fields), plain []byte) {
 	show("no signature", with(), nil)
 	var many []can.Value
 	for i := range 17 {
-		key := golden.GoldenKey(fmt.Sprint("signer ", i))
+		key := input.Key(fmt.Sprint("signer ", i))
 		sig := must(key.Sign(plain[:end]))
 		many = append(many, must(can.Parse(must(can.Marshal(&packet.SigBlockEntry{Signer: key.Agent().Bare(), SigAlg: object.Ed25519, Sig: sig})))))
 	}

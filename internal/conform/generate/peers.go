@@ -16,7 +16,7 @@ import (
 
 // requests are signed over every header that counts, by alice, for bob.
 func requests() *set {
-	s := &set{name: "requests", class: "requests", about: "signed requests to a peer, without TLS, and what changes make of them"}
+	s := &set{Class: "requests", About: "signed requests to a peer, without TLS, and what changes make of them"}
 	chain := issue(bob, alice, &scope.BlobRead{CID: tool}, nil)
 	show := func(id string, change func(in fields, headers map[string]string), sign bool) {
 		headers := map[string]string{"Agent": alice.Agent().KeyHex(), "To": bob.Agent().KeyHex(), "Time": fmt.Sprint(start), "Nonce": strings.Repeat("ab", 16)}
@@ -28,7 +28,7 @@ func requests() *set {
 		if change != nil && !sign {
 			change(in, headers)
 		}
-		s.add(id, in)
+		s.Add(id, in)
 	}
 	header := func(name, value string) func(fields, map[string]string) {
 		return func(_ fields, h map[string]string) { h[name] = value }
@@ -53,7 +53,7 @@ func requests() *set {
 	for name, value := range map[string]string{"Agent": carol.Agent().KeyHex(), "Time": fmt.Sprint(start + 1), "Nonce": strings.Repeat("ac", 16), "Digest": object.SumText("body").String(), "Cap": text, "Signature": strings.Repeat("00", 64)} {
 		show("changed: "+name, header(name, value), false)
 	}
-	slices.SortStableFunc(s.cases, func(a, b input) int { return strings.Compare(a.id, b.id) })
+	s.Sort()
 	return s
 }
 
@@ -70,13 +70,13 @@ func requestSignature(in fields, headers map[string]string) string {
 
 // frames are streams of parts.
 func frames() *set {
-	s := &set{name: "frames", class: "frames", about: "streams of frames between peers"}
+	s := &set{Class: "frames", About: "streams of frames between peers"}
 	frame := func(kind string, id object.Hash, data string) []byte {
 		raw := must(can.Marshal(&packet.Frame{Kind: kind, ID: id, Data: []byte(data)}))
 		return append(binary.BigEndian.AppendUint32(nil, uint32(len(raw))), raw...)
 	}
 	part, end := frame("bytes", object.SumText("hello"), "hello"), frame("end", tool, "")
-	show := func(id string, parts ...[]byte) { s.add(id, fields{"bytes": hexOf(slices.Concat(parts...))}) }
+	show := func(id string, parts ...[]byte) { s.Add(id, fields{"bytes": hexOf(slices.Concat(parts...))}) }
 	show("nothing but the end", end)
 	show("a part", part, end)
 	show("two parts, one empty", part, frame("Receipt", tool, ""), end)

@@ -33,7 +33,7 @@ func sealed(text string, expires int64) []byte {
 // Packets that zstd or age made are inputs: nobody is asked to compress or to
 // encrypt to the same bytes.
 func packets() *set {
-	s := &set{name: "packets", class: "packets", about: "packets as they are received, and the step at which a refused one ends"}
+	s := &set{Class: "packets", About: "packets as they are received, and the step at which a refused one ends"}
 	payload := sealed(hello, start+minute)
 	pack := func(o packet.Options) []byte {
 		if o.Signers == nil {
@@ -46,7 +46,7 @@ func packets() *set {
 		for k, v := range more {
 			in[k] = v
 		}
-		s.add(id, in)
+		s.Add(id, in)
 	}
 	plain := pack(packet.Options{})
 	show("codec 1", plain, nil)
@@ -140,13 +140,13 @@ var (
 )
 
 func programs() *set {
-	s := &set{name: "programs", class: "programs", about: "programs by alice's executor at a fixed time: bundle, result, trace and what was spent"}
+	s := &set{Class: "programs", About: "programs by alice's executor at a fixed time: bundle, result, trace and what was spent"}
 	add := func(id, text string, more fields) {
 		in := fields{"text": text, "as": "alice", "at_us": start}
 		for k, v := range more {
 			in[k] = v
 		}
-		s.add(id, in)
+		s.Add(id, in)
 	}
 	task := func(budget string) string { return ".task #\"sym:main\" () budget { " + budget + " } trace\n" }
 	const small = "cpu 1000, io 0, writes 0"
@@ -192,7 +192,7 @@ func contract(value string) string {
 
 // refusals are inputs that no parser may take, and the reason that it gives.
 func refusals() *set {
-	s := &set{name: "must-reject", class: "must-reject", about: "inputs that must be refused, with the reason and the offset or the line of the fault"}
+	s := &set{Class: "must-reject", About: "inputs that must be refused, with the reason and the offset or the line of the fault"}
 	for _, c := range []struct{ data, why string }{
 		{"", "nothing"}, {"09", "a tag that is not known"}, {"ff", "a tag that is not known"}, {"0000", "a byte after the value"},
 		{"03", "an integer is missing"}, {"0380", "an integer is cut"}, {"038000", "0 in two bytes"}, {"03ff00", "127 in two bytes"},
@@ -205,7 +205,7 @@ func refusals() *set {
 		{"0701 0802 060162 00 060161 00", "keys out of order inside a list"}, {"0801 0301", "a map without its value"},
 		{strings.Repeat("0701", 64) + "0700", "65 lists inside one another"},
 	} {
-		s.addf(fields{"parser": "can", "bytes": strings.ReplaceAll(c.data, " ", ""), "why": c.why}, "can %s", strings.ReplaceAll(c.data, " ", ""))
+		s.Addf(fields{"parser": "can", "bytes": strings.ReplaceAll(c.data, " ", ""), "why": c.why}, "can %s", strings.ReplaceAll(c.data, " ", ""))
 	}
 	structRefusals(s)
 	formRefusals(s)
@@ -214,21 +214,21 @@ func refusals() *set {
 		{"", "no query"}, {"nonsense == 1", "a name that is not known"}, {"status ==", "half an expression"}, {"status == \"x\"", "a number compared with a text"},
 		{"status == 1.5", "there are no floats"}, {"now() > 5", "a function that depends on the clock"}, {"status == 200 and\n nonsense", "the fault is in line 2"},
 	} {
-		s.addf(fields{"parser": "query", "text": c.query, "why": c.why}, "query %q", c.query)
+		s.Addf(fields{"parser": "query", "text": c.query, "why": c.why}, "query %q", c.query)
 	}
 	for _, c := range []struct{ text, why string }{
 		{"nonsense r0\n", "an op that is not known"}, {".task #\"sym:main\" () budget { cpu 10, io 0, writes 0 }\nconst r0, $absent\nret r0\n", "a constant that is not defined"},
 		{".task #\"sym:main\" () budget { cpu 10, io 0, writes 0 }\njmp @nowhere\n", "a label that is not defined"}, {".task #\"sym:main\" () budget { cpu 10, io 0, writes 0 }\nret r256\n", "a register above 255"},
 		{hello + ".task #\"sym:main\" () budget { cpu 10 }\n", "a budget without io and writes"},
 	} {
-		s.addf(fields{"parser": "program", "text": c.text, "why": c.why}, "program %q", c.why)
+		s.Addf(fields{"parser": "program", "text": c.text, "why": c.why}, "program %q", c.why)
 	}
 	binaryRefusals(s)
 	text := must(caps.ExportText(issue(alice, bob, calls(tool, 5), nil)))
 	for _, c := range []struct{ text, why string }{
 		{"", "nothing"}, {text[:len(text)-1], "cut off"}, {strings.Replace(text, "mythos1cap", "mythos2cap", 1), "another prefix"}, {swap(text), "two characters swapped"},
 	} {
-		s.addf(fields{"parser": "capability", "text": c.text, "why": c.why}, "capability text, %s", c.why)
+		s.Addf(fields{"parser": "capability", "text": c.text, "why": c.why}, "capability text, %s", c.why)
 	}
 	return s
 }
@@ -237,7 +237,7 @@ func refusals() *set {
 // yet none.
 func binaryRefusals(s *set) {
 	refuse := func(parser, why string, data []byte) {
-		s.addf(fields{"parser": parser, "bytes": hexOf(data), "why": why}, "%s, %s", parser, why)
+		s.Addf(fields{"parser": parser, "bytes": hexOf(data), "why": why}, "%s, %s", parser, why)
 	}
 	bundle := must(asm.Assemble([]byte(hello)))
 	change := func(f func(b *ir.Bundle)) []byte {
@@ -301,7 +301,7 @@ func structRefusals(s *set) {
 	for _, st := range catalog.All() {
 		raw := must(sample.Object(st, sample.Options{}))
 		refuse := func(id string, data []byte, why string) {
-			s.addf(fields{"parser": st.Name, "bytes": hexOf(data), "why": why}, "%s, %s", st.Name, id)
+			s.Addf(fields{"parser": st.Name, "bytes": hexOf(data), "why": why}, "%s, %s", st.Name, id)
 		}
 		refuse("cut off", raw[:len(raw)-1], "the last byte is missing")
 		refuse("trailing byte", append(bytes.Clone(raw), 0), "a byte follows")
@@ -320,7 +320,7 @@ func structRefusals(s *set) {
 		}
 	}
 	bad := object.Hash{Alg: 2}
-	s.add("Hash, algorithm 2", fields{"parser": "Hash", "bytes": hexOf(must(can.Marshal(&bad))), "why": "1 is SHA-256, and no other is known"})
+	s.Add("Hash, algorithm 2", fields{"parser": "Hash", "bytes": hexOf(must(can.Marshal(&bad))), "why": "1 is SHA-256, and no other is known"})
 }
 
 func replaceField(raw []byte, num uint64, value can.Value) []byte {

@@ -25,7 +25,7 @@ func selectionVectors(s *set, w *evidence) {
 		}
 		d.Query.QueryID = must(dataset.QueryRule.IDOf(&d.Query))
 		d.DatasetDefID = must(dataset.DefRule.IDOf(&d))
-		s.add(id, fields{"definition": view(structNamed("DatasetDef"), must(can.Marshal(&d))), "corpora": [][]object.Hash{ids}, "episodes": w.episodes, "receipts": w.receipts, "signals": signals})
+		s.Add(id, fields{"definition": view(structNamed("DatasetDef"), must(can.Marshal(&d))), "corpora": [][]object.Hash{ids}, "episodes": w.episodes, "receipts": w.receipts, "signals": signals})
 	}
 	query := func(text string) dataset.DatasetDef {
 		return dataset.DatasetDef{Query: dataset.QueryDef{Predicate: must(dataset.ParseQuery(text, toolNamed))}}

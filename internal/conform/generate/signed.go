@@ -36,11 +36,11 @@ var smallKeys = []struct{ key, what string }{
 }
 
 func signatures() *set {
-	s := &set{name: "signatures", class: "signatures", about: "signatures over an id, by a public key: those that hold, and those that implementations of Ed25519 disagree about"}
+	s := &set{Class: "signatures", About: "signatures over an id, by a public key: those that hold, and those that implementations of Ed25519 disagree about"}
 	id := object.SumText("what is signed")
 	good := must(sign.ID(alice, id))
 	show := func(name, key string, sig object.Signature) {
-		s.add(name, fields{"signer_key": key, "id": id, "signature": view(structNamed("Signature"), must(can.Marshal(&sig)))})
+		s.Add(name, fields{"signer_key": key, "id": id, "signature": view(structNamed("Signature"), must(can.Marshal(&sig)))})
 	}
 	with := func(bytes string) object.Signature {
 		var v struct{ B [64]byte }
@@ -78,7 +78,7 @@ func unhexed(text string) (b []byte) {
 
 // logs are checkpoints with what they show.
 func logs() *set {
-	s := &set{name: "logs", class: "logs", about: "checkpoints of a log: inclusion of an entry, consistency with an older one, a witness's cosignature"}
+	s := &set{Class: "logs", About: "checkpoints of a log: inclusion of an entry, consistency with an older one, a witness's cosignature"}
 	ctx, now := context.Background(), object.Time(start)
 	l := kvledger.Open(memory.New(), alice, func() object.Time { return now })
 	var points [][]byte
@@ -98,20 +98,20 @@ func logs() *set {
 		return in
 	}
 	for _, size := range []int{0, 1, 7} {
-		s.addf(at(size, nil), "a checkpoint of %d entries", size)
+		s.Addf(at(size, nil), "a checkpoint of %d entries", size)
 	}
-	s.add("another log", fields{"log_key": bob.Agent().KeyHex(), "checkpoint": string(points[7])})
+	s.Add("another log", fields{"log_key": bob.Agent().KeyHex(), "checkpoint": string(points[7])})
 	for _, c := range []struct{ name, old, new string }{
 		{"another size", "\n7\n", "\n8\n"}, {"a size with a zero before it", "\n7\n", "\n07\n"}, {"another origin", "mythos.ledger/", "mythos.ledgers/"}, {"no signature", "\u2014 ", "- "},
 	} {
-		s.add(c.name, fields{"log_key": alice.Agent().KeyHex(), "checkpoint": strings.Replace(string(points[7]), c.old, c.new, 1)})
+		s.Add(c.name, fields{"log_key": alice.Agent().KeyHex(), "checkpoint": strings.Replace(string(points[7]), c.old, c.new, 1)})
 	}
 	inclusions(s, l.Prover(ctx), raws, at)
 	consistencies(s, l.Prover(ctx), at)
 	cosigned := string(must(mlog.Cosign(carol, alice.Agent(), points[7], nil, nil, now)))
-	s.add("cosigned", at(7, fields{"checkpoint": cosigned, "witness_key": carol.Agent().KeyHex()}))
-	s.add("cosigned by another", at(7, fields{"checkpoint": cosigned, "witness_key": bob.Agent().KeyHex()}))
-	s.add("not cosigned", at(7, fields{"witness_key": carol.Agent().KeyHex()}))
+	s.Add("cosigned", at(7, fields{"checkpoint": cosigned, "witness_key": carol.Agent().KeyHex()}))
+	s.Add("cosigned by another", at(7, fields{"checkpoint": cosigned, "witness_key": bob.Agent().KeyHex()}))
+	s.Add("not cosigned", at(7, fields{"witness_key": carol.Agent().KeyHex()}))
 	return s
 }
 
@@ -119,11 +119,11 @@ func inclusions(s *set, log mlog.Prover, raws [][]byte, at func(int, fields) fie
 	for _, size := range []uint64{1, 2, 3, 7} {
 		for seq := range size {
 			proof := must(log.Inclusion(size, seq))
-			s.addf(at(int(size), fields{"inclusion": fields{"seq": seq, "kind": ledger.EntryReceipt, "raw": hexOf(raws[seq]), "proof": orEmpty(proof)}}), "entry %d of %d", seq, size)
+			s.Addf(at(int(size), fields{"inclusion": fields{"seq": seq, "kind": ledger.EntryReceipt, "raw": hexOf(raws[seq]), "proof": orEmpty(proof)}}), "entry %d of %d", seq, size)
 		}
 	}
 	proof, show := must(log.Inclusion(7, 3)), func(name string, seq, kind int, raw []byte, proof []object.Hash) {
-		s.add(name, at(7, fields{"inclusion": fields{"seq": seq, "kind": kind, "raw": hexOf(raw), "proof": proof}}))
+		s.Add(name, at(7, fields{"inclusion": fields{"seq": seq, "kind": kind, "raw": hexOf(raw), "proof": proof}}))
 	}
 	show("entry 3 in another place", 2, 1, raws[3], proof)
 	show("entry 3 as another kind", 3, 2, raws[3], proof)
@@ -139,13 +139,13 @@ func consistencies(s *set, log mlog.Prover, at func(int, fields) fields) {
 		return fields{"older": fields{"checkpoint": at(size, nil)["checkpoint"], "proof": orEmpty(proof)}}
 	}
 	for _, c := range [][2]int{{0, 7}, {1, 2}, {3, 7}, {4, 7}, {6, 7}, {7, 7}} {
-		s.addf(at(c[1], older(c[0], must(log.Consistency(uint64(c[0]), uint64(c[1]))))), "%d entries begin with %d", c[1], c[0])
+		s.Addf(at(c[1], older(c[0], must(log.Consistency(uint64(c[0]), uint64(c[1]))))), "%d entries begin with %d", c[1], c[0])
 	}
 	proof := must(log.Consistency(3, 7))
-	s.add("a consistency proof for another size", at(7, older(4, proof)))
-	s.add("a consistency proof that is too short", at(7, older(3, proof[1:])))
-	s.add("no consistency proof", at(7, older(3, nil)))
-	s.add("the older one is the longer one", at(3, older(7, proof)))
+	s.Add("a consistency proof for another size", at(7, older(4, proof)))
+	s.Add("a consistency proof that is too short", at(7, older(3, proof[1:])))
+	s.Add("no consistency proof", at(7, older(3, nil)))
+	s.Add("the older one is the longer one", at(3, older(7, proof)))
 }
 
 func orEmpty(list []object.Hash) []object.Hash { return append([]object.Hash{}, list...) }

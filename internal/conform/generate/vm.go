@@ -99,6 +99,11 @@ func effectVectors(add func(id, text string, more fields)) {
 	add("halted with 22: a tool that is not there", head+mainTask("cpu 10000, io 1, writes 1")+use+"effect tool:nowhere, r1, r2, r3\nret r2\n", have)
 	add("halted with 22: a request that the tool cannot read", head+mainTask("cpu 10000, io 1, writes 1")+use+"const r1, $other\n"+get+"\nret r2\n", have)
 	add("halted with 23: the key with another request", head+mainTask("cpu 10000, io 2, writes 2")+use+get+", $key\nconst r4, $part\neffect tool:get, r4, r5, r6, $key\nret r2\n", have)
+	diverged := fields{"tool_id": exec.BuiltinID("blob.get"), "key": hexOf([]byte("k")), "retry": "block", "lease_us": minute, "steps": []fields{
+		{"as": "alice", "at_us": start - minute, "register": fields{"request_hash": object.Sum(request)}},
+		{"as": "alice", "at_us": start - minute, "commit": fields{"step": 0, "response_hash": cid, "status": 200}},
+		{"as": "alice", "at_us": start - minute, "commit": fields{"step": 0, "response_hash": object.SumText("another answer"), "status": 200}}}}
+	add("halted with 24: the key has two answers", head+mainTask("cpu 10000, io 1, writes 1")+use+get+", $key\nret r2\n", fields{"caps": have["caps"], "blobs": have["blobs"], "earlier": diverged})
 	add("BLOB_GET of all, of a range, and BLOB_CHUNK_GET", head+".type Range record { 1 offset: u64?, 2 length: u64? }\n.node range Range { 1: 2, 2: 5 }\n"+mainTask("cpu 10000, io 3, writes 0")+use+
 		"const r6, $cid\nblob_get r6, r9, r1, r2\nblob_get r6, &range, r3, r4\nlist r0, r1, r2, r3, r4\nret r0\n", have)
 	absent := issue(alice, alice, &scope.BlobRead{CID: object.SumText("absent")}, nil)

@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/memory"
@@ -16,8 +17,8 @@ import (
 
 // quotaIn is what is charged to capabilities, one step after the other.
 type quotaIn struct {
-	Chains [][]hexBytes `json:"chains"` // leaf first
-	Steps  []quotaStep  `json:"steps"`
+	Chains [][]input.Hex `json:"chains"` // leaf first
+	Steps  []quotaStep   `json:"steps"`
 }
 
 type quotaStep struct {
@@ -33,13 +34,13 @@ type quotaOut struct {
 
 func quotaOf(in json.RawMessage) (any, error) {
 	var v quotaIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	ctx, quotas := context.Background(), quota.New(memory.New())
 	var chains []caps.Chain
 	for _, raws := range v.Chains {
-		chain, err := caps.OpenChain(plainBytes(raws)...)
+		chain, err := caps.OpenChain(input.Bytes(raws)...)
 		if err != nil {
 			return nil, err
 		}
@@ -76,17 +77,9 @@ func quotaOf(in json.RawMessage) (any, error) {
 	return out, nil
 }
 
-func plainBytes(list []hexBytes) [][]byte {
-	out := make([][]byte, len(list))
-	for i, raw := range list {
-		out[i] = raw
-	}
-	return out
-}
-
 // issuanceIn is a policy, and a capability that is to be issued under it.
 type issuanceIn struct {
-	Policy    hexBytes        `json:"policy"`
+	Policy    input.Hex       `json:"policy"`
 	At        int64           `json:"at_us"`
 	Subject   string          `json:"subject_key"`
 	Scope     json.RawMessage `json:"scope"` // the JSON view of a CapScope
@@ -98,7 +91,7 @@ type issuanceIn struct {
 
 func issuanceOf(in json.RawMessage) (any, error) {
 	var v issuanceIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	policy, err := caps.OpenIssuancePolicy(v.Policy)
@@ -112,7 +105,7 @@ func issuanceOf(in json.RawMessage) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := viewOf("CapScope", v.Scope)
+	raw, err := input.View("CapScope", v.Scope)
 	if err != nil {
 		return nil, err
 	}
@@ -139,12 +132,12 @@ func strictnessOf(in json.RawMessage) (any, error) {
 		A json.RawMessage `json:"a"`
 		B json.RawMessage `json:"b"`
 	}
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	var both [2]*model.PolicyDef
 	for i, view := range []json.RawMessage{v.A, v.B} {
-		raw, err := viewOf("PolicyDef", view)
+		raw, err := input.View("PolicyDef", view)
 		if err != nil {
 			return nil, err
 		}

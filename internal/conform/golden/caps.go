@@ -7,18 +7,19 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/object"
 )
 
 // capabilityIn is a chain, leaf first, and who wants to do what with it when.
 type capabilityIn struct {
-	Chain       []hexBytes `json:"chain"`
-	Holder      string     `json:"holder_key"`
-	Trusted     []string   `json:"trusted_keys"` // may issue roots of every kind
-	At          int64      `json:"at_us"`
-	Use         *useIn     `json:"use,omitempty"`
-	Revocations []hexBytes `json:"revocation_lists,omitempty"`
-	MaxAge      *int64     `json:"max_age_us,omitempty"`
+	Chain       []input.Hex `json:"chain"`
+	Holder      string      `json:"holder_key"`
+	Trusted     []string    `json:"trusted_keys"` // may issue roots of every kind
+	At          int64       `json:"at_us"`
+	Use         *useIn      `json:"use,omitempty"`
+	Revocations []input.Hex `json:"revocation_lists,omitempty"`
+	MaxAge      *int64      `json:"max_age_us,omitempty"`
 }
 
 // useIn is one use of authority. Only the members of its kind count.
@@ -32,7 +33,7 @@ type useIn struct {
 	Size       uint64      `json:"size,omitempty"`
 	Media      string      `json:"media,omitempty"`
 	Tool       object.Hash `json:"tool_id,omitzero"`
-	Request    hexBytes    `json:"request,omitempty"`
+	Request    input.Hex   `json:"request,omitempty"`
 	Recipe     object.Hash `json:"recipe_id,omitzero"`
 	Jobs       uint64      `json:"jobs,omitempty"`
 	Tokens     uint64      `json:"tokens,omitempty"`
@@ -46,7 +47,7 @@ type useIn struct {
 	CPUus      uint64      `json:"cpu_us,omitempty"`
 	IO         uint64      `json:"io_count,omitempty"`
 	Cell       object.Hash `json:"cell_id,omitzero"`
-	Key        hexBytes    `json:"key,omitempty"`
+	Key        input.Hex   `json:"key,omitempty"`
 	Events     uint64      `json:"events,omitempty"`
 	EventTypes []uint32    `json:"event_types,omitempty"`
 }
@@ -60,7 +61,7 @@ func (u useIn) use() scope.Use {
 
 func capabilityOf(in json.RawMessage) (any, error) {
 	var v capabilityIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	holder, err := object.ParseKey(v.Holder)

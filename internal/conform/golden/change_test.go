@@ -2,8 +2,11 @@ package golden
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"testing"
+
+	"github.com/mythos-project/mythos/internal/conform/golden/input"
 )
 
 // TestSingleByteChangesAreRefused changes each byte of what the golden vectors hold
@@ -72,7 +75,7 @@ func changeEach(t *testing.T, class string, v Vector, change func(map[string]any
 	if text == nil {
 		t.Fatalf("%s has no such member", v.ID)
 	}
-	good, err := unhex(*text)
+	good, err := hex.DecodeString(*text)
 	if err != nil || len(good) < 10 {
 		t.Fatalf("%s: %d bytes: %v", v.ID, len(good), err)
 	}
@@ -83,7 +86,7 @@ func changeEach(t *testing.T, class string, v Vector, change func(map[string]any
 	for i := 0; i < len(good); i += step {
 		changed := bytes.Clone(good)
 		changed[i] ^= 1 << (i % 8)
-		encoded, err := hexBytes(changed).MarshalText()
+		encoded, err := input.Hex(changed).MarshalText()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/signal"
+	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/internal/conform/pack"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -20,9 +21,9 @@ import (
 type datasetIn struct {
 	Definition json.RawMessage `json:"definition"` // the JSON view of a DatasetDef
 	Corpora    [][]object.Hash `json:"corpora"`    // the ids of each corpus, in its order
-	Episodes   []hexBytes      `json:"episodes,omitempty"`
-	Receipts   []hexBytes      `json:"receipts,omitempty"`
-	Signals    []hexBytes      `json:"signals,omitempty"`
+	Episodes   []input.Hex     `json:"episodes,omitempty"`
+	Receipts   []input.Hex     `json:"receipts,omitempty"`
+	Signals    []input.Hex     `json:"signals,omitempty"`
 	SignalLogs [][]object.Hash `json:"signal_logs,omitempty"`
 }
 
@@ -35,10 +36,10 @@ type datasetOut struct {
 
 func datasetOf(in json.RawMessage) (any, error) {
 	var v datasetIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
-	raw, err := viewOf("DatasetDef", v.Definition)
+	raw, err := input.View("DatasetDef", v.Definition)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +98,7 @@ func (v datasetIn) source() (*given, error) {
 }
 
 // addSignals keeps the signals whose id and signature verify, ascending by id.
-func (e *given) addSignals(raws []hexBytes) error {
+func (e *given) addSignals(raws []input.Hex) error {
 	type identified struct {
 		id  object.Hash
 		raw []byte

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/ingest"
+	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
@@ -17,14 +18,14 @@ import (
 // exportIn is evidence and how it is written. Payloads are found by their hash.
 type exportIn struct {
 	IDs      []object.Hash     `json:"ids"`
-	Episodes []hexBytes        `json:"episodes"`
-	Receipts []hexBytes        `json:"receipts,omitempty"`
-	Signals  []hexBytes        `json:"signals,omitempty"`
-	Payloads []hexBytes        `json:"payloads,omitempty"` // and traces
+	Episodes []input.Hex       `json:"episodes"`
+	Receipts []input.Hex       `json:"receipts,omitempty"`
+	Signals  []input.Hex       `json:"signals,omitempty"`
+	Payloads []input.Hex       `json:"payloads,omitempty"` // and traces
 	Tools    map[string]string `json:"tools,omitempty"`    // id: name
 	Rows     string            `json:"rows,omitempty"`     // raw, messages, prompt-completion or preference
 	Redact   json.RawMessage   `json:"redact,omitempty"`   // rules
-	Key      hexBytes          `json:"key,omitempty"`      // of the rules
+	Key      input.Hex         `json:"key,omitempty"`      // of the rules
 }
 
 type exportOut struct {
@@ -35,7 +36,7 @@ type exportOut struct {
 // exportOf writes JSON lines.
 func exportOf(in json.RawMessage) (any, error) {
 	var v exportIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	src, err := datasetIn{Corpora: [][]object.Hash{v.IDs}, Episodes: v.Episodes, Receipts: v.Receipts, Signals: v.Signals}.source()
@@ -73,22 +74,22 @@ func exportOf(in json.RawMessage) (any, error) {
 // redactionIn is a payload, and the rules that are applied to it.
 type redactionIn struct {
 	Rules   json.RawMessage `json:"rules"`
-	Key     hexBytes        `json:"key"`
+	Key     input.Hex       `json:"key"`
 	Of      string          `json:"of"` // request, response or signal
 	Tool    object.Hash     `json:"tool_id"`
-	Payload hexBytes        `json:"payload"`
+	Payload input.Hex       `json:"payload"`
 }
 
 type redactionOut struct {
 	RulesID object.Hash `json:"rules_id"`
 	KeyID   string      `json:"key_id"`
-	Payload *hexBytes   `json:"payload,omitempty"` // absent: it is withheld
+	Payload *input.Hex  `json:"payload,omitempty"` // absent: it is withheld
 	Changed bool        `json:"changed"`
 }
 
 func redactionOf(in json.RawMessage) (any, error) {
 	var v redactionIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	r, err := dataset.ParseRedaction(v.Rules, v.Key)
@@ -98,7 +99,7 @@ func redactionOf(in json.RawMessage) (any, error) {
 	out := redactionOut{RulesID: r.ID(), KeyID: r.KeyID()}
 	payload, changed, ok := r.Apply(v.Of, v.Tool, v.Payload)
 	if ok {
-		redacted := hexBytes(payload)
+		redacted := input.Hex(payload)
 		out.Payload, out.Changed = &redacted, changed
 	}
 	return out, nil
@@ -117,14 +118,14 @@ type importIn struct {
 type importOut struct {
 	Episodes []object.Hash `json:"episodes"`
 	Traces   []string      `json:"traces"`   // their bytes, which are JSON
-	Receipts [][]hexBytes  `json:"receipts"` // of each episode, in order
+	Receipts [][]input.Hex `json:"receipts"` // of each episode, in order
 	Bad      int           `json:"bad"`      // records that were left out
 	Lost     int           `json:"lost"`     // parts that belong to the form and were not understood
 }
 
 func importOf(in json.RawMessage) (any, error) {
 	var v importIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	form, err := v.form()
@@ -133,7 +134,7 @@ func importOf(in json.RawMessage) (any, error) {
 	}
 	ctx, db := context.Background(), memory.New()
 	s := store.New(db, db)
-	im := ingest.Importer{Store: s, Signer: GoldenKey(v.As), Time: object.Time(v.At), Strict: v.Strict, Bad: func(*ingest.RecordError) error { return nil }}
+	im := ingest.Importer{Store: s, Signer: input.Key(v.As), Time: object.Time(v.At), Strict: v.Strict, Bad: func(*ingest.RecordError) error { return nil }}
 	if v.Strict {
 		im.Bad = nil
 	}
@@ -141,7 +142,7 @@ func importOf(in json.RawMessage) (any, error) {
 	if err != nil {
 		return refusal{Refused: "import"}, nil
 	}
-	out := importOut{Episodes: append([]object.Hash{}, got.Episodes...), Traces: []string{}, Receipts: [][]hexBytes{}, Bad: got.Bad}
+	out := importOut{Episodes: append([]object.Hash{}, got.Episodes...), Traces: []string{}, Receipts: [][]input.Hex{}, Bad: got.Bad}
 	for _, l := range got.Lost {
 		out.Lost += l.Count
 	}
@@ -158,7 +159,7 @@ func importOf(in json.RawMessage) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		var receipts []hexBytes
+		var receipts []input.Hex
 		for _, r := range e.TraceRef.ReceiptIDs {
 			kept, err := s.Object(ctx, r)
 			if err != nil {

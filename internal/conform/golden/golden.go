@@ -11,8 +11,8 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strings"
 
+	"github.com/mythos-project/mythos/internal/conform/golden/deciding"
 	"github.com/mythos-project/mythos/internal/conform/pack"
 	"github.com/mythos-project/mythos/internal/par"
 )
@@ -57,12 +57,15 @@ var classes = map[string]func(in json.RawMessage) (any, error){
 	"quotas":       quotaOf,
 	"issuance":     issuanceOf,
 	"strictness":   strictnessOf,
-	"promotions":   promotionOf,
+	"promotions":   deciding.Promotion,
 	"exports":      exportOf,
 	"redaction":    redactionOf,
 	"imports":      importOf,
 	"requests":     requestOf,
 	"frames":       framesOf,
+	"cells":        cellsOf,
+	"rings":        deciding.Rings,
+	"stored":       storedOf,
 	"must-reject":  parsed,
 }
 
@@ -198,28 +201,4 @@ func Files(fsys fs.FS) ([]string, error) {
 	}
 	slices.Sort(files)
 	return files, nil
-}
-
-// decodeInput reads a vector's input; members that the class does not know are
-// refused, so that no vector states what nothing looks at.
-func decodeInput(in json.RawMessage, v any) error {
-	dec := json.NewDecoder(bytes.NewReader(in))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
-		return fmt.Errorf("input: %w", err)
-	}
-	return nil
-}
-
-// hexBytes is a byte string that JSON holds as hex digits.
-type hexBytes []byte
-
-// MarshalText gives lower-case hex digits.
-func (b hexBytes) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%x", []byte(b)), nil }
-
-// UnmarshalText reads hex digits.
-func (b *hexBytes) UnmarshalText(text []byte) error {
-	raw, err := unhex(strings.TrimSpace(string(text)))
-	*b = raw
-	return err
 }

@@ -8,27 +8,21 @@ import (
 	"os"
 	"time"
 
+	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// GoldenKey is the agent that vectors call by a name: its Ed25519 seed is the
-// SHA-256 of "mythos golden key: " and the name, which is its hint, too.
-func GoldenKey(name string) *sign.Key {
-	return sign.FromSeed(object.SumText("mythos golden key: "+name).Sum, name)
-}
-
 type bytesIn struct {
-	Bytes hexBytes `json:"bytes"`
+	Bytes input.Hex `json:"bytes"`
 }
 
 // receiptOf opens a receipt: fields, id and signature.
 func receiptOf(in json.RawMessage) (any, error) {
 	var v bytesIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	r, id, err := ledger.OpenReceipt(v.Bytes)
@@ -54,7 +48,7 @@ func idemOf(r *ledger.Receipt) *object.Hash {
 // of its own that signs with a golden key, at a time in microseconds.
 type scriptIn struct {
 	Tool  object.Hash `json:"tool_id"`
-	Key   hexBytes    `json:"key"`
+	Key   input.Hex   `json:"key"`
 	Retry string      `json:"retry"` // block, retry or probe
 	Lease int64       `json:"lease_us"`
 	Steps []stepIn    `json:"steps"`
@@ -63,7 +57,7 @@ type scriptIn struct {
 type stepIn struct {
 	As       string      `json:"as"`
 	At       int64       `json:"at_us"`
-	Instance hexBytes    `json:"instance,omitempty"` // of the process; none: it writes none
+	Instance input.Hex   `json:"instance,omitempty"` // of the process; none: it writes none
 	Gone     bool        `json:"gone,omitempty"`     // the process knows that the maker of the latest attempt has ended
 	Register *registerIn `json:"register,omitempty"`
 	Commit   *commitIn   `json:"commit,omitempty"`
@@ -97,9 +91,9 @@ type resolveIn struct {
 }
 
 type scriptOut struct {
-	Steps   []any      `json:"steps"`
-	Status  string     `json:"status"`  // when the last step is over
-	History []hexBytes `json:"history"` // the signed entries, in order
+	Steps   []any       `json:"steps"`
+	Status  string      `json:"status"`  // when the last step is over
+	History []input.Hex `json:"history"` // the signed entries, in order
 }
 
 type stepOut struct {
@@ -118,11 +112,16 @@ type script struct {
 }
 
 func ledgerOf(in json.RawMessage) (any, error) {
-	s := &script{ctx: context.Background(), db: memory.New()}
-	if err := decodeInput(in, &s.in); err != nil {
+	var v scriptIn
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
-	out := scriptOut{Steps: []any{}, History: []hexBytes{}}
+	return v.run(context.Background(), memory.New())
+}
+
+func (v scriptIn) run(ctx context.Context, db *memory.DB) (any, error) {
+	s := &script{ctx: ctx, in: v, db: db}
+	out := scriptOut{Steps: []any{}, History: []input.Hex{}}
 	for i, step := range s.in.Steps {
 		got, err := s.step(step)
 		if err != nil {
@@ -137,7 +136,7 @@ func ledgerOf(in json.RawMessage) (any, error) {
 	}
 	out.Status = state.At(s.now).String()
 	for _, e := range state.History {
-		out.History = append(out.History, hexBytes(e.Raw))
+		out.History = append(out.History, input.Hex(e.Raw))
 	}
 	return out, nil
 }
@@ -145,7 +144,7 @@ func ledgerOf(in json.RawMessage) (any, error) {
 // ledger opens the ledger as an agent that remembers nothing: each step is by a
 // process of its own.
 func (s *script) ledger(name string) *kvledger.Ledger {
-	l := kvledger.Open(s.db, GoldenKey(name), func() object.Time { return s.now })
+	l := kvledger.Open(s.db, input.Key(name), func() object.Time { return s.now })
 	l.Instance = nil
 	return l
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -24,7 +25,7 @@ type structIn struct {
 }
 
 type structOut struct {
-	Bytes     hexBytes     `json:"bytes"`
+	Bytes     input.Hex    `json:"bytes"`
 	ID        *object.Hash `json:"id,omitempty"`        // of types that have ids
 	Signature string       `json:"signature,omitempty"` // "valid", of types that are signed and name their signer
 }
@@ -32,7 +33,7 @@ type structOut struct {
 // structOf encodes the view of a struct, reads it back and identifies it.
 func structOf(in json.RawMessage) (any, error) {
 	var v structIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	s, ok := catalog.Lookup(v.Struct)
@@ -91,30 +92,30 @@ func viewText(in json.RawMessage) (any, error) {
 	var v struct {
 		Text string `json:"text"`
 	}
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	raw, err := object.FromText(nil, []byte(v.Text))
 	if err != nil {
 		return refusal{Refused: "view"}, nil
 	}
-	return map[string]hexBytes{"bytes": raw}, nil
+	return map[string]input.Hex{"bytes": raw}, nil
 }
 
 // idIn asks for one id. Exactly one member is set.
 type idIn struct {
-	Bytes    *hexBytes `json:"bytes,omitempty"`     // the hash of bytes
-	Text     *string   `json:"text,omitempty"`      // an opaque id, such as "tool:mythos.blob.put"
-	Agent    *string   `json:"agent_key,omitempty"` // the key id of a public key
-	Effect   *effectIn `json:"effect,omitempty"`    // idem_id
-	Run      *runIn    `json:"run,omitempty"`       // context_hash
-	Object   *structIn `json:"object,omitempty"`    // the id of a struct by its rule
-	Sampling *sampleIn `json:"sampling,omitempty"`  // the rank of HASH_N
+	Bytes    *input.Hex `json:"bytes,omitempty"`     // the hash of bytes
+	Text     *string    `json:"text,omitempty"`      // an opaque id, such as "tool:mythos.blob.put"
+	Agent    *string    `json:"agent_key,omitempty"` // the key id of a public key
+	Effect   *effectIn  `json:"effect,omitempty"`    // idem_id
+	Run      *runIn     `json:"run,omitempty"`       // context_hash
+	Object   *structIn  `json:"object,omitempty"`    // the id of a struct by its rule
+	Sampling *sampleIn  `json:"sampling,omitempty"`  // the rank of HASH_N
 }
 
 type effectIn struct {
 	Tool object.Hash `json:"tool_id"`
-	Key  hexBytes    `json:"key"`
+	Key  input.Hex   `json:"key"`
 }
 
 type runIn struct {
@@ -133,7 +134,7 @@ type idOut struct {
 
 func idOf(in json.RawMessage) (any, error) {
 	var v idIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	switch {
@@ -185,7 +186,7 @@ type treeOut struct {
 
 func listOf(in json.RawMessage) (any, error) {
 	var v listIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	if v.Count > maxGoldenValues {
@@ -220,7 +221,7 @@ type blobIn struct {
 
 func blobOf(in json.RawMessage) (any, error) {
 	var v blobIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	if v.ChunkSize < merkle.MinChunkSize || v.ChunkSize > merkle.MaxChunkSize || v.Size > maxGoldenBlob {
@@ -279,14 +280,14 @@ func (s *synthetic) next() uint64 {
 type proofIn struct {
 	Root  object.Hash  `json:"root"`
 	Index uint64       `json:"index"`
-	Proof hexBytes     `json:"proof"`
+	Proof input.Hex    `json:"proof"`
 	Value *object.Hash `json:"value,omitempty"` // of a list
-	Chunk *hexBytes    `json:"chunk,omitempty"` // of a blob
+	Chunk *input.Hex   `json:"chunk,omitempty"` // of a blob
 }
 
 func proofOf(in json.RawMessage) (any, error) {
 	var v proofIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	var err error
@@ -302,17 +303,4 @@ func proofOf(in json.RawMessage) (any, error) {
 		return refused(err)
 	}
 	return map[string]bool{"holds": true}, nil
-}
-
-// viewOf encodes the JSON view of a struct.
-func viewOf(name string, view json.RawMessage) ([]byte, error) {
-	s, err := structNamed(name)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := object.FromJSON(s.Type(), view)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return raw, can.Validate(raw)
 }

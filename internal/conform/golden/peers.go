@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/internal/peer/parts"
 	"github.com/mythos-project/mythos/object"
@@ -23,7 +24,7 @@ type requestIn struct {
 // requestOf says who asks, and under which capability.
 func requestOf(in json.RawMessage) (any, error) {
 	var v requestIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	to, err := object.ParseKey(v.To)
@@ -51,13 +52,13 @@ func requestOf(in json.RawMessage) (any, error) {
 type frameOut struct {
 	Kind string      `json:"kind"`
 	ID   object.Hash `json:"id"`
-	Data hexBytes    `json:"data"`
+	Data input.Hex   `json:"data"`
 }
 
 // framesOf reads a stream of frames to the one that ends it.
 func framesOf(in json.RawMessage) (any, error) {
 	var v bytesIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	frames := []frameOut{}

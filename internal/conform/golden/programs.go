@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"reflect"
 	"slices"
 
@@ -16,7 +15,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
-	"github.com/mythos-project/mythos/internal/catalog"
+	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/internal/conform/pack"
 	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
@@ -27,24 +26,16 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-func structNamed(name string) (object.Struct, error) {
-	s, ok := catalog.Lookup(name)
-	if !ok {
-		return s, fmt.Errorf("no struct %q", name)
-	}
-	return s, nil
-}
-
 // packetIn is a packet and who receives it when.
 type packetIn struct {
-	Packet   hexBytes      `json:"packet"`
+	Packet   input.Hex     `json:"packet"`
 	Trusted  []string      `json:"trusted_keys"`
 	At       int64         `json:"at_us"`
 	Guarded  bool          `json:"guarded"`             // a replay guard is demanded, as of a submission
 	Seen     []object.Hash `json:"seen,omitempty"`      // guards that came before
 	Receiver string        `json:"receiver,omitempty"`  // a golden key, to decrypt with
-	Codebook *hexBytes     `json:"codebook,omitempty"`  // one that sender and receiver agreed on
-	Proposal *hexBytes     `json:"agreement,omitempty"` // the agreement, signed by both
+	Codebook *input.Hex    `json:"codebook,omitempty"`  // one that sender and receiver agreed on
+	Proposal *input.Hex    `json:"agreement,omitempty"` // the agreement, signed by both
 }
 
 type packetOut struct {
@@ -56,7 +47,7 @@ type packetOut struct {
 
 func packetOf(in json.RawMessage) (any, error) {
 	var v packetIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	r, out := &packet.Receiver{}, packetOut{Signers: []string{}}
@@ -91,7 +82,7 @@ func (v packetIn) equip(r *packet.Receiver) error {
 	if v.Receiver == "" {
 		return nil
 	}
-	key := GoldenKey(v.Receiver)
+	key := input.Key(v.Receiver)
 	identity, err := packet.Identity(key.Seed())
 	if err != nil {
 		return err
@@ -114,12 +105,13 @@ func (v packetIn) equip(r *packet.Receiver) error {
 // programIn is a program text, what its one task is called with, and the key and
 // clock of the executor.
 type programIn struct {
-	Text  string     `json:"text"`
-	As    string     `json:"as"` // a golden key, who holds the capabilities
-	At    int64      `json:"at_us"`
-	Caps  []hexBytes `json:"caps,omitempty"` // roots, by agents that are trusted
-	Blobs []hexBytes `json:"blobs,omitempty"`
-	Tools []toolIn   `json:"tools,omitempty"` // built-in ones, beside those for blobs
+	Text    string      `json:"text"`
+	As      string      `json:"as"` // a golden key, who holds the capabilities
+	At      int64       `json:"at_us"`
+	Caps    []input.Hex `json:"caps,omitempty"` // roots, by agents that are trusted
+	Blobs   []input.Hex `json:"blobs,omitempty"`
+	Tools   []toolIn    `json:"tools,omitempty"`   // built-in ones, beside those for blobs
+	Earlier *scriptIn   `json:"earlier,omitempty"` // what happened in the executor's ledger before, as in class ledger
 }
 
 // toolIn is a built-in tool, which answers every request in the same way.
@@ -143,20 +135,20 @@ func (v toolIn) builtin() exec.Builtin {
 const maxTrace = 64 << 10
 
 type programOut struct {
-	Bundle     hexBytes        `json:"bundle"`
+	Bundle     input.Hex       `json:"bundle"`
 	BundleID   object.Hash     `json:"bundle_id"`
 	TaskID     object.Hash     `json:"task_id"`
 	Result     json.RawMessage `json:"result"` // the untyped view of the encoded result
 	ResultHash object.Hash     `json:"result_hash"`
 	Halt       uint64          `json:"halt,omitempty"`
-	Trace      hexBytes        `json:"trace,omitempty"` // absent when longer than 64 KiB
+	Trace      input.Hex       `json:"trace,omitempty"` // absent when longer than 64 KiB
 	TraceHash  object.Hash     `json:"trace_hash"`
 	Spent      json.RawMessage `json:"spent"` // the JSON view of a Budget
 }
 
 func programOf(in json.RawMessage) (any, error) {
 	var v programIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	raw, err := asm.Assemble([]byte(v.Text))
@@ -191,44 +183,60 @@ func programOf(in json.RawMessage) (any, error) {
 	return out, err
 }
 
-// executor is one over an empty store in memory, with the built-in blob tools.
+// gateOver is the gate of an agent over an empty store in memory.
+func gateOver(db *memory.DB, as string, at int64) (*exec.Gate, *store.Store) {
+	key, s := input.Key(as), store.New(db, db)
+	now := func() object.Time { return object.Time(at) }
+	return &exec.Gate{Signer: key, Now: now, Verifier: &caps.Verifier{Trusted: func(object.AgentID, uint8) bool { return true }},
+		Quotas: quota.New(db), Ledger: kvledger.Open(db, key, now), Responses: s, Tools: exec.NewTools(db), Runners: map[uint8]exec.Runner{}}, s
+}
+
+// chainsOf are capability chains in their file form.
+func chainsOf(raws []input.Hex) ([]caps.Chain, error) {
+	var chains []caps.Chain
+	for _, raw := range raws {
+		chain, err := caps.OpenChain(raw)
+		if err != nil {
+			return nil, err
+		}
+		chains = append(chains, chain)
+	}
+	return chains, nil
+}
+
+// executor has the built-in blob tools and what the input gives it.
 func (v programIn) executor() (*exec.Executor, []caps.Chain, error) {
-	db, key := memory.New(), GoldenKey(v.As)
-	now := func() object.Time { return object.Time(v.At) }
-	s := store.New(db, db)
-	gate := &exec.Gate{Signer: key, Now: now, Verifier: &caps.Verifier{Trusted: func(object.AgentID, uint8) bool { return true }},
-		Quotas: quota.New(db), Ledger: kvledger.Open(db, key, now), Responses: s, Tools: exec.NewTools(db), Runners: map[uint8]exec.Runner{}}
+	ctx, db := context.Background(), memory.New()
+	gate, s := gateOver(db, v.As, v.At)
 	exec.AddBlobTools(gate, s)
 	for _, tool := range v.Tools {
 		gate.Builtin(tool.Name, tool.builtin())
 	}
 	for _, b := range v.Blobs {
-		if _, err := s.PutBlob(context.Background(), bytes.NewReader(b), store.PutOptions{}); err != nil {
+		if _, err := s.PutBlob(ctx, bytes.NewReader(b), store.PutOptions{}); err != nil {
 			return nil, nil, err
 		}
 	}
-	var held []caps.Chain
-	for _, raw := range v.Caps {
-		chain, err := caps.OpenChain(raw)
-		if err != nil {
+	if v.Earlier != nil {
+		if _, err := v.Earlier.run(ctx, db); err != nil {
 			return nil, nil, err
 		}
-		held = append(held, chain)
 	}
-	return &exec.Executor{Gate: gate, Store: s, KV: db}, held, nil
+	held, err := chainsOf(v.Caps)
+	return &exec.Executor{Gate: gate, Store: s, KV: db}, held, err
 }
 
 // parsedIn is an input for one of the parsers, most of which refuse it.
 type parsedIn struct {
-	Parser string   `json:"parser"` // can, packet, bundle, node, capability, query, program, or a struct's name
-	Bytes  hexBytes `json:"bytes,omitempty"`
-	Text   string   `json:"text,omitempty"`
-	Why    string   `json:"why"` // for people
+	Parser string    `json:"parser"` // can, packet, bundle, node, capability, query, program, or a struct's name
+	Bytes  input.Hex `json:"bytes,omitempty"`
+	Text   string    `json:"text,omitempty"`
+	Why    string    `json:"why"` // for people
 }
 
 func parsed(in json.RawMessage) (any, error) {
 	var v parsedIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	err := v.parse()
@@ -273,7 +281,7 @@ func (v parsedIn) parse() (err error) {
 	case "program":
 		_, err = asm.Assemble([]byte(v.Text))
 	default:
-		s, unknown := structNamed(v.Parser)
+		s, unknown := input.Struct(v.Parser)
 		if unknown != nil {
 			return unknown
 		}

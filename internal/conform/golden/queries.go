@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -23,7 +24,7 @@ type queryOut struct {
 // queryOf compiles a query.
 func queryOf(in json.RawMessage) (any, error) {
 	var v queryIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	predicate, err := dataset.ParseQuery(v.Text, func(name string) (object.Hash, error) {
@@ -44,7 +45,7 @@ func queryOf(in json.RawMessage) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := structNamed("Expr")
+	s, err := input.Struct("Expr")
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +62,7 @@ type splitIn struct {
 // splitOf says which part each id is in.
 func splitOf(in json.RawMessage) (any, error) {
 	var v splitIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	split, err := dataset.ParseSplit(v.Split)

@@ -1,7 +1,6 @@
 package golden
 
 import (
-	"encoding/hex"
 	"errors"
 
 	"github.com/mythos-project/mythos/caps"
@@ -15,8 +14,6 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/packet"
 )
-
-func unhex(s string) ([]byte, error) { return hex.DecodeString(s) }
 
 // reasons names the refusals of the specification. An error may wrap several: the
 // first in this order is the name.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/intoto"
@@ -26,14 +27,14 @@ type signatureIn struct {
 
 func signatureOf(in json.RawMessage) (any, error) {
 	var v signatureIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	agent, err := object.ParseKey(v.Signer)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := viewOf("Signature", v.Signature)
+	raw, err := input.View("Signature", v.Signature)
 	if err != nil {
 		return nil, err
 	}
@@ -50,12 +51,12 @@ func signatureOf(in json.RawMessage) (any, error) {
 // evidenceOf opens a bundle of evidence, the in-toto form of one, or a file of many.
 func evidenceOf(in json.RawMessage) (any, error) {
 	var v struct {
-		File     *string   `json:"file,omitempty"` // of many: a line for each
-		Bytes    *hexBytes `json:"bytes,omitempty"`
-		InToto   string    `json:"in_toto,omitempty"` // a DSSE envelope
-		Envelope string    `json:"envelope_key,omitempty"`
+		File     *string    `json:"file,omitempty"` // of many: a line for each
+		Bytes    *input.Hex `json:"bytes,omitempty"`
+		InToto   string     `json:"in_toto,omitempty"` // a DSSE envelope
+		Envelope string     `json:"envelope_key,omitempty"`
 	}
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	if v.File != nil {
@@ -138,7 +139,7 @@ type logIn struct {
 type inclusionIn struct {
 	Seq   uint64        `json:"seq"`
 	Kind  uint8         `json:"kind"`
-	Raw   hexBytes      `json:"raw"`
+	Raw   input.Hex     `json:"raw"`
 	Proof []object.Hash `json:"proof"`
 }
 
@@ -149,7 +150,7 @@ type olderIn struct {
 
 func logOf(in json.RawMessage) (any, error) {
 	var v logIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	log, err := object.ParseKey(v.Log)

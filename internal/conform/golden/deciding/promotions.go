@@ -1,9 +1,12 @@
-package golden
+// Package deciding computes golden vectors about models: which conditions of a promotion hold,
+// and what is decided about rings (spec/learning.md#promotion).
+package deciding
 
 import (
 	"encoding/json"
 	"slices"
 
+	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 )
@@ -20,30 +23,30 @@ type promotionIn struct {
 	Parent       *modelIn    `json:"parent,omitempty"`
 	Below        string      `json:"below,omitempty"`        // id of the model in the ring below
 	InForce      string      `json:"policy_in_force"`        // its id
-	Policy       hexBytes    `json:"policy"`                 // of the promotion
-	BelowPolicy  hexBytes    `json:"policy_below,omitempty"` // in force in the ring below
+	Policy       input.Hex   `json:"policy"`                 // of the promotion
+	BelowPolicy  input.Hex   `json:"policy_below,omitempty"` // in force in the ring below
 	Trainings    []effectRaw `json:"trainings"`
 	Evaluations  []effectRaw `json:"evaluations"`
-	Reports      []hexBytes  `json:"reports"`
-	Attestations []hexBytes  `json:"attestations"`
-	Suites       []hexBytes  `json:"suites"`
+	Reports      []input.Hex `json:"reports"`
+	Attestations []input.Hex `json:"attestations"`
+	Suites       []input.Hex `json:"suites"`
 }
 
 // modelIn is a model, and which of its blobs were read whole.
 type modelIn struct {
-	Raw      hexBytes `json:"raw"`
-	Complete []string `json:"complete"` // of weights and config
+	Raw      input.Hex `json:"raw"`
+	Complete []string  `json:"complete"` // of weights and config
 }
 
 type effectRaw struct {
-	Receipt  hexBytes `json:"receipt"`
-	Response hexBytes `json:"response"`
+	Receipt  input.Hex `json:"receipt"`
+	Response input.Hex `json:"response"`
 }
 
-// promotionOf looks at the six conditions.
-func promotionOf(in json.RawMessage) (any, error) {
+// Promotion looks at the six conditions.
+func Promotion(in json.RawMessage) (any, error) {
 	var v promotionIn
-	if err := decodeInput(in, &v); err != nil {
+	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
 	e, err := v.evidence()
@@ -62,7 +65,7 @@ func trustedKeys(keys []string) model.TrustedAt {
 }
 
 func (v promotionIn) evidence() (*model.Evidence, error) {
-	e := &model.Evidence{Now: object.Time(v.At), Ring: v.Ring, Policy: v.Policy, Reports: plainBytes(v.Reports), Attestations: plainBytes(v.Attestations), Suites: plainBytes(v.Suites),
+	e := &model.Evidence{Now: object.Time(v.At), Ring: v.Ring, Policy: v.Policy, Reports: input.Bytes(v.Reports), Attestations: input.Bytes(v.Attestations), Suites: input.Bytes(v.Suites),
 		Trust: model.Trust{Receipt: trustedKeys(v.Executors), Attest: trustedKeys(v.Attesters), Policy: trustedKeys(v.PolicyMakers)}}
 	var err error
 	if e.PolicyID, err = model.PolicyRule.ID(v.Policy); err != nil {
