@@ -61,7 +61,7 @@ func (b *Batch) PutBlob(ctx context.Context, r io.Reader, o PutOptions) (object.
 
 // PutPart is PutBlob for a part of something larger, such as a file of a tree: the blob has
 // its cid, and no reference of its own. A garbage collection lets it be while the batch
-// is open, and for GCOptions.Grace from Commit, until something refers to it.
+// is open, and for gc.Options.Grace from Commit, until something refers to it.
 func (b *Batch) PutPart(ctx context.Context, r io.Reader) (object.BlobRef, error) {
 	return b.put(ctx, r, PutOptions{}, true)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/gc"
 )
 
 func TestBatchOfManyBlobs(t *testing.T) {
@@ -76,20 +77,20 @@ func TestPacksAreCollectedWhenEmpty(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if rep := d.gc(t, store.GCOptions{}); rep.Nodes != 29 || rep.Chunks != 29 || rep.Repacked != 1 || rep.Bytes < 290_000 {
+	if rep := d.gc(t, gc.Options{}); rep.Nodes != 29 || rep.Chunks != 29 || rep.Repacked != 1 || rep.Bytes < 290_000 {
 		t.Errorf("%+v", rep)
 	}
 	if size := d.chunkBytes(t); size != 10_000 {
 		t.Errorf("%d bytes are left in packs", size)
 	}
-	if rep := d.gc(t, store.GCOptions{}); rep.Repacked != 0 || rep.Bytes != 0 {
+	if rep := d.gc(t, gc.Options{}); rep.Repacked != 0 || rep.Bytes != 0 {
 		t.Errorf("a second time: %+v", rep)
 	}
 	d.expect(t, refs[0].CID, data(10_000))
 	if err := d.RemoveBlob(ctx, refs[0].CID); err != nil {
 		t.Fatal(err)
 	}
-	if rep := d.gc(t, store.GCOptions{}); rep.Nodes != 1 || rep.Chunks != 2 || d.chunkFiles(t) != 0 {
+	if rep := d.gc(t, gc.Options{}); rep.Nodes != 1 || rep.Chunks != 2 || d.chunkFiles(t) != 0 {
 		t.Errorf("%+v, %d files", rep, d.chunkFiles(t))
 	}
 	if found := d.fsck(t); len(found) > 0 {

@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store/kv"
+	"github.com/mythos-project/mythos/store/layout"
 )
 
 // byteStore is the part of a Store that reads byte strings, wherever they lie: in the KV,
@@ -22,7 +23,7 @@ type byteStore struct {
 }
 
 // PutBytes keeps data of at most MaxBytes under its hash, durably. Nothing refers
-// to it yet: a garbage collection lets it be for GCOptions.Grace. Damaged bytes of
+// to it yet: a garbage collection lets it be for gc.Options.Grace. Damaged bytes of
 // that hash are replaced.
 func (s *Store) PutBytes(ctx context.Context, data []byte) (object.Hash, error) {
 	h, put, err := s.BytesUpdate(ctx, data)
@@ -63,11 +64,17 @@ func (s *byteStore) smallUpdate(ctx context.Context, h object.Hash, data []byte)
 			return nil, err
 		}
 	}
-	put := map[string][]byte{kv.Bytes + h.String(): notNil(data), looseKey(h): {}}
+	put := map[string][]byte{kv.Bytes + h.String(): notNil(data), layout.MarkKey(h): {}}
 	if _, packed, err := s.findPacked(ctx, h); err != nil || packed {
 		put[kv.Packed+h.String()] = nil // its pack may be damaged, and it need not be there twice
 	}
 	return put, nil
+}
+
+// isLoose reports whether h is loose and not yet seen unreachable.
+func (s *byteStore) isLoose(ctx context.Context, h object.Hash) (bool, error) {
+	mark, found, err := s.kv.Get(ctx, layout.MarkKey(h))
+	return found && len(mark) == 0, err
 }
 
 // notNil keeps the empty byte string apart from a deletion.
@@ -112,7 +119,7 @@ func (s *byteStore) Bytes(ctx context.Context, h object.Hash) ([]byte, error) {
 func (s *byteStore) outside(ctx context.Context, h object.Hash) ([]byte, error) {
 	p, found, err := s.findPacked(ctx, h)
 	for found && err == nil {
-		data, perr := s.packed(ctx, p)
+		data, perr := p.Read(ctx, s.chunks)
 		if !errors.Is(perr, ErrNotFound) {
 			return data, perr
 		}
@@ -137,7 +144,7 @@ func (s *byteStore) HasBytes(ctx context.Context, h object.Hash) (bool, error) {
 		return false, err
 	}
 	if found {
-		h = p.pack
+		h = p.Pack
 	}
 	return s.chunks.HasChunk(ctx, h)
 }

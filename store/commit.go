@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store/kv"
+	"github.com/mythos-project/mythos/store/layout"
 )
 
 // commit writes the keys of blobs whose large chunks are durable: small chunks,
@@ -26,7 +27,7 @@ func (s *Store) commit(ctx context.Context, items []*staged) error {
 
 // commitNew writes blobs none of which is here yet, while no collection runs.
 func (s *Store) commitNew(ctx context.Context, items []*staged) (bool, error) {
-	check, put := map[string][]byte{collecting: nil}, map[string][]byte{}
+	check, put := map[string][]byte{layout.Collecting: nil}, map[string][]byte{}
 	for _, it := range items {
 		if it.part {
 			it.addPart(put)
@@ -57,7 +58,7 @@ func (s *Store) commitChecked(ctx context.Context, items []*staged) error {
 		if len(put) == 0 {
 			return nil
 		}
-		if err := s.guarded(ctx, check, put); err != nil {
+		if err := layout.Guard(ctx, s.kv, check, put); err != nil {
 			return err
 		}
 		ok, err := s.kv.Update(ctx, check, put)

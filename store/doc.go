@@ -12,9 +12,9 @@
 //	r/<name>         a ref: the 32 digest bytes of what it names
 //	p/<cid>          a pin: the canonical Pin
 //	c/<hash>         a byte string of at most SmallChunk bytes
-//	i/<hash>         where a small byte string lies in a pack (pack.go)
-//	y/<key>          what a collection took away, for a while (trash.go)
-//	g/...            marks of garbage collections (loose.go)
+//	i/<hash>         where a small byte string lies in a pack (package layout)
+//	y/<key>          what a collection took away, for a while (package gc)
+//	g/...            marks of garbage collections (package layout)
 //
 // A blob is visible when its reference is. The reference is written, in one
 // durable update with the blob's nodes and its small chunks, after its large
@@ -38,13 +38,14 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 	"github.com/mythos-project/mythos/store/seekable"
 )
 
 // What callers decide on.
 var (
 	ErrNotFound   = errors.New("not found")
-	ErrCorrupt    = errors.New("stored bytes do not match their hash")
+	ErrCorrupt    = kv.ErrCorrupt
 	ErrAmbiguous  = errors.New("prefix is ambiguous")
 	ErrChanged    = errors.New("was changed by somebody else")
 	ErrConflict   = errors.New("the same stored bytes mean something else here")

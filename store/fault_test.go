@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/gc"
 	"github.com/mythos-project/mythos/store/memory"
 )
 
@@ -72,7 +73,7 @@ func TestGCStopsAtDamage(t *testing.T) {
 	if _, err := d.KV().Update(t.Context(), nil, map[string][]byte{"n/" + ref.CID.String(): []byte("damaged")}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.GC(t.Context(), store.GCOptions{}); !errors.Is(err, merkle.ErrNode) || d.chunkFiles(t) != 3 {
+	if _, err := gc.Run(t.Context(), d.Store, gc.Options{}); !errors.Is(err, merkle.ErrNode) || d.chunkFiles(t) != 3 {
 		t.Fatalf("%v, %d chunks are left", err, d.chunkFiles(t))
 	}
 }

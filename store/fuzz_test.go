@@ -3,6 +3,8 @@ package store
 import (
 	"bytes"
 	"testing"
+
+	"github.com/mythos-project/mythos/store/layout"
 )
 
 // FuzzRecipients: each line that is taken names one recipient.
@@ -32,15 +34,15 @@ func FuzzIdentities(f *testing.F) {
 
 // FuzzValues: what a record of the database says of where bytes lie is bounded, or refused.
 func FuzzValues(f *testing.F) {
-	f.Add(spot{off: 7, n: 9}.encode())
-	f.Add(newMark(markLoose, 12345))
+	f.Add(layout.Spot{Off: 7, N: 9}.Encode())
+	f.Add(layout.NewMark(layout.Loose, 12345))
 	f.Fuzz(func(t *testing.T, value []byte) {
-		if p, err := parseSpot(value); err == nil {
-			if !bytes.Equal(p.encode(), value) || p.n > SmallChunk {
+		if p, err := layout.ParseSpot(value); err == nil {
+			if !bytes.Equal(p.Encode(), value) || p.N > SmallChunk {
 				t.Fatalf("%+v of %x", p, value)
 			}
 		}
-		if at, ok := seen(value); ok && !bytes.Equal(newMark(markLoose, at), value) {
+		if at, ok := layout.SeenLoose(value); ok && !bytes.Equal(layout.NewMark(layout.Loose, at), value) {
 			t.Fatalf("%d of %x", at, value)
 		}
 	})

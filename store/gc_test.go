@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/gc"
 )
 
 // A collection that begins and ends while a put is running takes nothing that
@@ -36,7 +37,7 @@ func TestGCDuringAPut(t *testing.T) {
 	}()
 	<-reached
 	time.Sleep(20 * time.Millisecond)
-	rep, err := d.GC(ctx, store.GCOptions{})
+	rep, err := gc.Run(ctx, d.Store, gc.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,7 @@ func TestGCDuringAPut(t *testing.T) {
 	close(r.goOn)
 	ref := <-done
 	d.expect(t, ref.CID, want)
-	if rep := d.gc(t, store.GCOptions{}); rep.Chunks != 0 {
+	if rep := d.gc(t, gc.Options{}); rep.Chunks != 0 {
 		t.Errorf("%+v", rep)
 	}
 	d.expect(t, ref.CID, want)
@@ -68,7 +69,7 @@ func TestGCRacesWithPuts(t *testing.T) {
 				return
 			default:
 			}
-			if _, err := b.GC(ctx, store.GCOptions{Grace: -1}); err != nil {
+			if _, err := gc.Run(ctx, b.Store, gc.Options{Grace: -1}); err != nil {
 				t.Error(err)
 				return
 			}
@@ -130,7 +131,7 @@ func TestLooseThingsHaveAGrace(t *testing.T) {
 		now             object.Time
 		chunks, waiting uint64
 	}{{1, 0, 2}, {hour, 0, 2}, {1 + 24*hour, 2, 0}, {99 * hour, 0, 0}} {
-		if rep := d.gc(t, store.GCOptions{Now: step.now, Roots: roots}); rep.Chunks != step.chunks || rep.Waiting != step.waiting {
+		if rep := d.gc(t, gc.Options{Now: step.now, Roots: roots}); rep.Chunks != step.chunks || rep.Waiting != step.waiting {
 			t.Fatalf("at %d h: %+v", step.now/hour, rep)
 		}
 	}
@@ -143,14 +144,14 @@ func TestLooseThingsHaveAGrace(t *testing.T) {
 		t.Error(err)
 	}
 	// Putting it again starts the grace again.
-	d.gc(t, store.GCOptions{Now: 100 * hour})
+	d.gc(t, gc.Options{Now: 100 * hour})
 	if _, err := d.PutBytes(ctx, []byte("a response that a receipt names")); err != nil {
 		t.Fatal(err)
 	}
-	if rep := d.gc(t, store.GCOptions{Now: 1000 * hour}); rep.Chunks != 0 || rep.Waiting != 1 {
+	if rep := d.gc(t, gc.Options{Now: 1000 * hour}); rep.Chunks != 0 || rep.Waiting != 1 {
 		t.Errorf("%+v", rep)
 	}
-	if rep := d.gc(t, store.GCOptions{Now: 1000 * hour, Grace: -1}); rep.Chunks != 1 {
+	if rep := d.gc(t, gc.Options{Now: 1000 * hour, Grace: -1}); rep.Chunks != 1 {
 		t.Errorf("%+v", rep)
 	}
 }
@@ -181,10 +182,10 @@ func TestGCKeepsPinsRefsAndLists(t *testing.T) {
 	if _, err := d.KV().Update(ctx, nil, keys); err != nil {
 		t.Fatal(err)
 	}
-	if rep := d.gc(t, store.GCOptions{Now: 999}); rep.Chunks+rep.Nodes != 0 {
+	if rep := d.gc(t, gc.Options{Now: 999}); rep.Chunks+rep.Nodes != 0 {
 		t.Errorf("%+v", rep)
 	}
-	if rep := d.gc(t, store.GCOptions{Now: 1000}); rep.Chunks != 3 || rep.Nodes != 1 {
+	if rep := d.gc(t, gc.Options{Now: 1000}); rep.Chunks != 3 || rep.Nodes != 1 {
 		t.Errorf("%+v", rep)
 	}
 	if _, err := merkle.OpenList(d.Nodes(ctx), list.CID); err != nil {
@@ -243,7 +244,7 @@ func TestRepackingRacesWithReaders(t *testing.T) {
 		if round%2 == 1 {
 			wg.Go(fill)
 		}
-		rep, err := d.GC(t.Context(), store.GCOptions{})
+		rep, err := gc.Run(t.Context(), d.Store, gc.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

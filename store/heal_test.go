@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/gc"
 )
 
 // Bytes that come from elsewhere replace damaged ones, wherever those lie.
@@ -40,7 +41,7 @@ func TestPutBytesHeals(t *testing.T) {
 					}
 				}
 			}
-			d.gc(t, store.GCOptions{}) // a pack that nothing lies in any more
+			d.gc(t, gc.Options{}) // a pack that nothing lies in any more
 			if found := d.fsck(t); len(found) > 0 {
 				t.Errorf("%+v", found)
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
 	"github.com/mythos-project/mythos/store/files"
+	"github.com/mythos-project/mythos/store/gc"
 )
 
 // disk is a store whose parts a test can damage.
@@ -91,16 +92,16 @@ func (d *disk) fsck(t testing.TB) (found []store.Finding) {
 }
 
 // gc collects after the file system's clock has moved on.
-func (d *disk) gc(t testing.TB, o store.GCOptions) store.GCReport {
+func (d *disk) gc(t testing.TB, o gc.Options) gc.Report {
 	t.Helper()
 	time.Sleep(20 * time.Millisecond)
 	o.DryRun = true
-	dry, err := d.GC(context.Background(), o)
+	dry, err := gc.Run(context.Background(), d.Store, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	o.DryRun = false
-	rep, err := d.GC(context.Background(), o)
+	rep, err := gc.Run(context.Background(), d.Store, o)
 	if err != nil || rep != dry {
 		t.Fatalf("%+v, but the dry run said %+v: %v", rep, dry, err)
 	}

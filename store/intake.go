@@ -10,11 +10,12 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/kv"
+	"github.com/mythos-project/mythos/store/layout"
 )
 
 // Intake takes byte strings and Merkle nodes that come one by one from elsewhere, and
 // makes them durable together. Nothing refers to them yet: a garbage collection lets
-// them be while the Intake is open, and for GCOptions.Grace from Sync. Its methods may
+// them be while the Intake is open, and for gc.Options.Grace from Sync. Its methods may
 // be called concurrently, Close excepted.
 type Intake struct {
 	s    *Store
@@ -58,7 +59,7 @@ func (in *Intake) PutNode(ctx context.Context, cid object.Hash, raw []byte) erro
 	if err := verify("node", raw, cid); err != nil {
 		return err
 	}
-	return in.add(ctx, map[string][]byte{kv.Nodes + cid.String(): bytes.Clone(raw), looseKey(cid): {}}, len(raw))
+	return in.add(ctx, map[string][]byte{kv.Nodes + cid.String(): bytes.Clone(raw), layout.MarkKey(cid): {}}, len(raw))
 }
 
 // large takes a byte string that goes to the chunk backend; h is its hash.
@@ -73,7 +74,7 @@ func (in *Intake) large(ctx context.Context, h object.Hash, data []byte) error {
 	if err := chunks.PutChunk(ctx, h, data); err != nil {
 		return err
 	}
-	return in.add(ctx, map[string][]byte{looseKey(h): {}}, 0)
+	return in.add(ctx, map[string][]byte{layout.MarkKey(h): {}}, 0)
 }
 
 // begun returns the put of the chunk backend, which it begins at the first call.

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/gc"
 )
 
 // parts are those of a blob of n chunks, and what refers to it.
@@ -156,7 +157,7 @@ func TestIntakeIsNotCollected(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := d.GC(t.Context(), store.GCOptions{Grace: time.Hour}); err != nil {
+		if _, err := gc.Run(t.Context(), d.Store, gc.Options{Grace: time.Hour}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store/kv"
+	"github.com/mythos-project/mythos/store/layout"
 )
 
 type nodeReader struct {
@@ -31,7 +32,7 @@ func (r nodeReader) Node(cid object.Hash) ([]byte, error) {
 }
 
 // NodeWriter gathers the nodes of a tree; Flush makes them durable. Nothing
-// refers to them yet: a garbage collection lets them be for GCOptions.Grace.
+// refers to them yet: a garbage collection lets them be for gc.Options.Grace.
 type NodeWriter struct {
 	ctx     context.Context
 	s       *Store
@@ -63,7 +64,7 @@ func (w *NodeWriter) Flush() error {
 	}
 	put := make(map[string][]byte, 2*len(w.pending))
 	for key, data := range w.pending {
-		put[key], put[markOf(key)] = data, []byte{}
+		put[key], put[layout.MarkOf(key)] = data, []byte{}
 	}
 	if _, err := w.s.kv.Update(w.ctx, nil, put); err != nil {
 		return fmt.Errorf("write nodes: %w", err)

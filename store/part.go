@@ -6,6 +6,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/kv"
+	"github.com/mythos-project/mythos/store/layout"
 )
 
 // Parts of something larger are loose until it refers to them (loose.go).
@@ -14,7 +15,7 @@ import (
 func (it *staged) addPart(put map[string][]byte) {
 	for key, data := range it.put {
 		put[key] = data
-		put[markOf(key)] = []byte{}
+		put[layout.MarkOf(key)] = []byte{}
 	}
 }
 
@@ -22,13 +23,13 @@ func (it *staged) addPart(put map[string][]byte) {
 // is whole and loose, so that a collection which has not seen it yet lets it be. One that
 // is not loose is made so, unless a collection is under way, which may be about to take it.
 func keepPart(ctx context.Context, s *Store, it *staged) (bool, error) {
-	check, put := map[string][]byte{collecting: nil}, map[string][]byte{}
+	check, put := map[string][]byte{layout.Collecting: nil}, map[string][]byte{}
 	for key, data := range it.put {
 		have, err := s.hasPart(ctx, key, data)
 		if err != nil || !have {
 			return false, err
 		}
-		mark, found, err := s.kv.Get(ctx, markOf(key))
+		mark, found, err := s.kv.Get(ctx, layout.MarkOf(key))
 		if err != nil {
 			return false, err
 		}
@@ -37,7 +38,7 @@ func keepPart(ctx context.Context, s *Store, it *staged) (bool, error) {
 		case found:
 			return false, nil
 		default:
-			check[markOf(key)], put[markOf(key)] = nil, []byte{}
+			check[layout.MarkOf(key)], put[layout.MarkOf(key)] = nil, []byte{}
 		}
 	}
 	if len(put) == 0 {
@@ -68,7 +69,7 @@ func PutTree(ctx context.Context, s *Store, ref object.BlobRef, w *NodeWriter, w
 		if err := s.missing(ctx, it, check, put); err != nil {
 			return err
 		}
-		if err := s.guarded(ctx, check, put); err != nil {
+		if err := layout.Guard(ctx, s.kv, check, put); err != nil {
 			return err
 		}
 		check[guard] = kept

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/gc"
 )
 
 const childDir = "MYTHOS_STORE_TEST_DIR"
@@ -179,7 +180,7 @@ func TestKilledPuts(t *testing.T) {
 	}
 	d := openAt(t, dir)
 	expectAll(t, d, list)
-	rep, err := d.GC(t.Context(), store.GCOptions{})
+	rep, err := gc.Run(t.Context(), d.Store, gc.Options{})
 	if err != nil || d.unfinished(t) != 0 {
 		t.Errorf("%+v, %d unfinished: %v", rep, d.unfinished(t), err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/kv"
+	"github.com/mythos-project/mythos/store/layout"
 )
 
 // KV is an ordered key-value store shared by all rooms.
@@ -55,6 +56,20 @@ type ChunkSweep interface {
 	Close() error
 }
 
+// TrashSweep is what a ChunkSweep may offer besides: Discard is Delete, and the chunk can
+// be brought back. Without it a chunk is deleted at once.
+type TrashSweep interface {
+	Discard(ctx context.Context, h object.Hash, now object.Time) (bool, error)
+}
+
+// ChunkTrash is what a Chunks may offer besides: the trash of its TrashSweep.
+type ChunkTrash interface {
+	ScanTrash(ctx context.Context, fn func(h object.Hash, size int64, since object.Time) error) error
+	RestoreTrash(ctx context.Context) error
+	// EmptyTrash deletes what was discarded before a point in time.
+	EmptyTrash(ctx context.Context, before object.Time) error
+}
+
 // ChunkReader is what a Chunks may offer besides: reading into a caller's buffer,
 // which is replaced when it is too small. It calls seen with each piece that it has
 // read, in order, so that anyone who hashes them finds them in the processor's cache.
@@ -90,6 +105,12 @@ func (s *Store) Reserve(ctx context.Context, bytes int64) (free func(), err erro
 	return func() {}, nil
 }
 
+// Progress is told what there is to do, as that becomes known, and what was done.
+type Progress interface {
+	Total(more int64)
+	Add(done int64)
+}
+
 type roomKey struct{}
 
 // MakingRoom marks updates that free more than they take: a KV lets them use what it
@@ -101,7 +122,7 @@ func MakesRoom(ctx context.Context) bool { return ctx.Value(roomKey{}) != nil }
 
 // SmallChunk is the largest chunk, in bytes, that goes into the KV instead of
 // the chunk backend.
-const SmallChunk = 64 << 10
+const SmallChunk = layout.MaxSmall
 
 // MaxBytes is the largest byte string that PutBytes takes.
 const MaxBytes = 64 << 20

@@ -20,6 +20,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
 	"github.com/mythos-project/mythos/store/files"
+	"github.com/mythos-project/mythos/store/gc"
 	"github.com/mythos-project/mythos/store/memory"
 )
 
@@ -279,11 +280,11 @@ func TestGCKeepsWhatIsReached(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(20 * time.Millisecond) // longer than a step of the file system's clock
-	dry, err := s.GC(ctx, store.GCOptions{DryRun: true})
+	dry, err := gc.Run(ctx, s, gc.Options{DryRun: true})
 	if err != nil || dry.Chunks == 0 {
 		t.Fatalf("dry run: %+v %v", dry, err)
 	}
-	rep, err := s.GC(ctx, store.GCOptions{})
+	rep, err := gc.Run(ctx, s, gc.Options{})
 	if err != nil || rep != dry {
 		t.Fatalf("%+v, the dry run said %+v: %v", rep, dry, err)
 	}

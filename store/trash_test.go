@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/gc"
 )
 
 // TestTrash: what a collection took away can be brought back, wholly, until its time is
@@ -17,10 +18,10 @@ func TestTrash(t *testing.T) {
 	ref := d.mustPut(t, data(3*minChunk+10), store.PutOptions{ChunkSize: minChunk})
 	small := d.mustPut(t, data(900), store.PutOptions{ChunkSize: minChunk})
 	now := object.TimeOf(time.Now())
-	collect := func(at object.Time, trash time.Duration) store.GCReport {
+	collect := func(at object.Time, trash time.Duration) gc.Report {
 		t.Helper()
 		time.Sleep(20 * time.Millisecond) // the file system's clock
-		rep, err := d.GC(t.Context(), store.GCOptions{Now: at, Grace: -1, Trash: trash})
+		rep, err := gc.Run(t.Context(), d.Store, gc.Options{Now: at, Grace: -1, Trash: trash})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +36,7 @@ func TestTrash(t *testing.T) {
 	}
 	things := func() uint64 {
 		t.Helper()
-		in, err := d.Trash(t.Context())
+		in, err := gc.CountTrash(t.Context(), d.Store)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +52,7 @@ func TestTrash(t *testing.T) {
 	if err := whole(ref); err == nil {
 		t.Fatal("nothing was taken away")
 	}
-	if err := d.RestoreTrash(t.Context()); err != nil {
+	if err := gc.RestoreTrash(t.Context(), d.Store); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(whole(ref), whole(small)); err != nil || things() != 0 {

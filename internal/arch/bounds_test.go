@@ -25,9 +25,9 @@ var (
 		"dataset":                   5831,
 		"dataset/ingest":            4100,
 		"exec":                      5722,
-		"internal/conform/generate": 2998,
+		"internal/conform/generate": 2703,
 		"model":                     4800,
-		"store":                     4318,
+		"store":                     3375,
 		"store/badger":              3449,
 	}}
 	fileLines     = bound{"lines", 450, nil}

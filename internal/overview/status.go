@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/internal/peers"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/gc"
 )
 
 // Status is what `mythos status` tells.
@@ -70,7 +71,7 @@ func (g *gatherer) store(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t, err := n.Store.Trash(ctx)
+	t, err := gc.CountTrash(ctx, n.Store)
 	if err != nil {
 		return err
 	}

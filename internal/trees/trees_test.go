@@ -18,6 +18,7 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/object/tree"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/gc"
 	"github.com/mythos-project/mythos/store/memory"
 )
 
@@ -366,8 +367,8 @@ func TestGC(t *testing.T) {
 	one := stored(t, s, dir, PutOptions{})
 	write(t, dir, map[string]string{"more": strings.Repeat("y", 20_000)})
 	two := stored(t, s, dir, PutOptions{})
-	collect := func() store.GCReport {
-		rep, err := s.GC(ctx, store.GCOptions{Now: object.TimeOf(time.Now()), Grace: -1})
+	collect := func() gc.Report {
+		rep, err := gc.Run(ctx, s, gc.Options{Now: object.TimeOf(time.Now()), Grace: -1})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,6 +22,7 @@ import (
 	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/gc"
 	"github.com/mythos-project/mythos/store/kv"
 )
 
@@ -46,9 +47,9 @@ type Upkeep struct {
 
 // GCReport is what a garbage collection found.
 type GCReport struct {
-	store.GCReport
+	gc.Report
 	Memos uint64 // of pure tasks, that were too old
-	Trash store.Trash
+	Trash gc.Trash
 }
 
 // GC frees what nothing reaches: blobs, pins and refs keep their trees; receipts
@@ -64,9 +65,9 @@ func (u *Upkeep) GC(ctx context.Context, dry bool, trash time.Duration, progress
 			return rep, err
 		}
 	}
-	rep.GCReport, err = u.Store.GC(ctx, store.GCOptions{Now: u.ID.Now(), DryRun: dry, Trash: trash, Roots: u.roots, Progress: progress})
+	rep.Report, err = gc.Run(ctx, u.Store, gc.Options{Now: u.ID.Now(), DryRun: dry, Trash: trash, Roots: u.roots, Progress: progress})
 	if err == nil {
-		rep.Trash, err = u.Store.Trash(ctx)
+		rep.Trash, err = gc.CountTrash(ctx, u.Store)
 	}
 	return rep, err
 }

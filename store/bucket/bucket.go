@@ -15,12 +15,13 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/layout"
 	"github.com/mythos-project/mythos/store/postgres"
 )
 
 var (
-	_ store.Chunks      = (*Bucket)(nil)
-	_ store.ChunkRanger = (*Bucket)(nil)
+	_ store.Chunks  = (*Bucket)(nil)
+	_ layout.Ranger = (*Bucket)(nil)
 )
 
 // Bucket is a store.Chunks. It is safe for concurrent use, by any number of processes.
@@ -153,7 +154,7 @@ func (b *Bucket) Chunk(ctx context.Context, h object.Hash) ([]byte, error) {
 	return b.ChunkRange(ctx, h, 0, -1)
 }
 
-// ChunkRange implements store.ChunkRanger.
+// ChunkRange implements layout.Ranger.
 func (b *Bucket) ChunkRange(ctx context.Context, h object.Hash, off int64, n int) ([]byte, error) {
 	if n == 0 {
 		return []byte{}, nil

@@ -40,12 +40,13 @@ import (
 	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/layout"
 )
 
 var (
 	_ store.Chunks      = (*Dir)(nil)
 	_ store.ChunkReader = (*Dir)(nil)
-	_ store.ChunkRanger = (*Dir)(nil)
+	_ layout.Ranger     = (*Dir)(nil)
 )
 
 const (
@@ -152,7 +153,7 @@ func (d *Dir) openChunk(h object.Hash) (*os.File, error) {
 	return f, nil
 }
 
-// ChunkRange implements store.ChunkRanger.
+// ChunkRange implements layout.Ranger.
 func (d *Dir) ChunkRange(_ context.Context, h object.Hash, off int64, n int) ([]byte, error) {
 	f, err := d.openChunk(h)
 	if err != nil {

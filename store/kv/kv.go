@@ -7,8 +7,12 @@ package kv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
+
+// ErrCorrupt means that what is stored is not what it should be.
+var ErrCorrupt = errors.New("stored bytes do not match their hash")
 
 // KV is a key-value store whose updates compare and set. It is safe for concurrent use.
 type KV interface {

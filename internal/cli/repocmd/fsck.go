@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/upkeep"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/gc"
 )
 
 type fsckOptions struct {
@@ -89,7 +90,7 @@ func repair(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, found *findin
 	if len(found.list) == 0 {
 		return nil
 	}
-	if err := n.Store.RestoreTrash(ctx); err != nil {
+	if err := gc.RestoreTrash(ctx, n.Store); err != nil {
 		return err
 	}
 	*found = findings{}

@@ -6,7 +6,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/internal/upkeep"
-	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/gc"
 )
 
 // NewGC is `mythos gc`.
@@ -26,7 +26,7 @@ func NewGC(f *cmdutil.Factory) *cobra.Command {
 				return err
 			}
 			bar := f.IO.Count("gc", 0)
-			trash := store.DefaultTrash
+			trash := gc.DefaultTrash
 			if now {
 				trash = -1
 			}

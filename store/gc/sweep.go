@@ -1,18 +1,21 @@
-package store
+package gc
 
 import (
 	"bytes"
 	"context"
+	"strings"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/kv"
+	"github.com/mythos-project/mythos/store/layout"
 )
 
 // condemn finds what is not reachable, and leaves marks.
 func (c *collector) condemn(ctx context.Context) error {
 	for _, space := range []string{kv.Nodes, kv.Bytes, kv.Packed} {
-		err := c.s.kv.Scan(ctx, space, kv.End(space), func(key string, value []byte) error {
-			h, err := parseKeyHash(key, space)
+		err := c.s.KV().Scan(ctx, space, kv.End(space), func(key string, value []byte) error {
+			h, err := object.ParseHash(key[len(space):])
 			if err != nil || c.kept[h] {
 				return err
 			}
@@ -22,7 +25,7 @@ func (c *collector) condemn(ctx context.Context) error {
 			return err
 		}
 	}
-	err := c.s.chunks.ScanChunks(ctx, func(h object.Hash, size int64) error {
+	err := c.s.Chunks().ScanChunks(ctx, func(h object.Hash, size int64) error {
 		if c.kept[h] {
 			return nil
 		}
@@ -36,11 +39,11 @@ func (c *collector) condemn(ctx context.Context) error {
 
 // consider decides by the mark whether something unreachable goes in this run.
 func (c *collector) consider(ctx context.Context, d doomed) error {
-	mark, found, err := c.s.kv.Get(ctx, looseKey(d.h))
+	mark, found, err := c.s.KV().Get(ctx, layout.MarkKey(d.h))
 	if err != nil {
 		return err
 	}
-	since, isSeen := seen(mark)
+	since, isSeen := layout.SeenLoose(mark)
 	fresh := found && len(mark) == 0
 	switch {
 	case !found && d.key == "":
@@ -50,12 +53,12 @@ func (c *collector) consider(ctx context.Context, d doomed) error {
 		mark = nil
 	case fresh && c.o.Grace >= 0:
 		c.rep.Waiting++
-		return c.change(ctx, change{h: d.h, from: mark, to: newMark(markLoose, c.o.Now)})
+		return c.change(ctx, change{h: d.h, from: mark, to: layout.NewMark(layout.Loose, c.o.Now)})
 	case isSeen && c.o.Grace >= 0 && c.o.Now < since.Add(c.o.Grace):
 		c.rep.Waiting++
 		return nil
 	}
-	d.loose, d.mark = found, newMark(markDead, c.o.Now)
+	d.loose, d.mark = found, layout.NewMark(layout.Dead, c.o.Now)
 	if d.key == "" {
 		c.files = append(c.files, d)
 	} else {
@@ -114,7 +117,7 @@ func (c *collector) sweepFiles(ctx context.Context) error {
 
 // remove deletes a chunk file, or says whether it would.
 func (c *collector) remove(ctx context.Context, h object.Hash) (bool, error) {
-	if t, ok := c.sweep.(TrashSweep); ok && c.trash {
+	if t, ok := c.sweep.(store.TrashSweep); ok && c.trash {
 		return t.Discard(ctx, h, c.o.Now)
 	}
 	if !c.o.DryRun {
@@ -136,7 +139,7 @@ func (d doomed) spare() change {
 func (c *collector) count(d doomed) {
 	switch {
 	case d.pack: // its dead parts are counted by their keys
-	case len(d.key) > 0 && d.key[0] == 'n':
+	case strings.HasPrefix(d.key, kv.Nodes):
 		c.rep.Nodes++
 	default:
 		c.rep.Chunks++
@@ -185,7 +188,7 @@ func (c *collector) discard(ctx context.Context, key string, put map[string][]by
 	if !c.trash {
 		return nil
 	}
-	value, found, err := c.s.kv.Get(ctx, key)
+	value, found, err := c.s.KV().Get(ctx, key)
 	if err == nil && found {
 		put[trashSpace+key] = discarded(c.o.Now, value)
 	}
@@ -196,7 +199,7 @@ func (c *collector) update(ctx context.Context, list []change) (bool, error) {
 	if !c.o.DryRun {
 		check, put := map[string][]byte{}, map[string][]byte{}
 		for _, ch := range list {
-			check[looseKey(ch.h)] = ch.from
+			check[layout.MarkKey(ch.h)] = ch.from
 			if ch.key != "" {
 				put[ch.key] = nil
 				if err := c.discard(ctx, ch.key, put); err != nil {
@@ -204,10 +207,10 @@ func (c *collector) update(ctx context.Context, list []change) (bool, error) {
 				}
 			}
 			if ch.to == nil || !bytes.Equal(ch.from, ch.to) {
-				put[looseKey(ch.h)] = ch.to
+				put[layout.MarkKey(ch.h)] = ch.to
 			}
 		}
-		if ok, err := c.s.kv.Update(ctx, check, put); err != nil || !ok {
+		if ok, err := c.s.KV().Update(ctx, check, put); err != nil || !ok {
 			return ok, err
 		}
 	}

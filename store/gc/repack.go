@@ -1,4 +1,4 @@
-package store
+package gc
 
 import (
 	"context"
@@ -7,29 +7,34 @@ import (
 	"maps"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/kv"
+	"github.com/mythos-project/mythos/store/layout"
 )
+
+// packSize is how large a pack that is written anew becomes, in bytes.
+const packSize = 4 << 20
 
 // packs finds the packs that something still lies in, and how much.
 func (c *collector) packs(ctx context.Context) error {
 	c.live = map[object.Hash]int64{}
-	return c.entries(ctx, func(_ string, p spot, _ []byte) error {
-		c.kept[p.pack] = true
-		c.live[p.pack] += int64(p.n)
+	return c.entries(ctx, func(_ string, p layout.Spot, _ []byte) error {
+		c.kept[p.Pack] = true
+		c.live[p.Pack] += int64(p.N)
 		return nil
 	})
 }
 
 // entries calls fn for every small byte string that lies in a pack and stays.
-func (c *collector) entries(ctx context.Context, fn func(key string, p spot, raw []byte) error) error {
+func (c *collector) entries(ctx context.Context, fn func(key string, p layout.Spot, raw []byte) error) error {
 	gone := map[string]bool{} // what a dry run would have deleted
 	if c.o.DryRun {
 		for _, d := range c.keys {
 			gone[d.key] = !c.kept[d.h]
 		}
 	}
-	return c.s.kv.Scan(ctx, kv.Packed, kv.End(kv.Packed), func(key string, raw []byte) error {
-		p, err := parseSpot(raw)
+	return c.s.KV().Scan(ctx, kv.Packed, kv.End(kv.Packed), func(key string, raw []byte) error {
+		p, err := layout.ParseSpot(raw)
 		if err != nil || gone[key] {
 			return err
 		}
@@ -41,7 +46,7 @@ func (c *collector) entries(ctx context.Context, fn func(key string, p spot, raw
 // that they can go.
 func (c *collector) repack(ctx context.Context) error {
 	sparse := map[object.Hash]int64{} // with their sizes
-	err := c.s.chunks.ScanChunks(ctx, func(h object.Hash, size int64) error {
+	err := c.s.Chunks().ScanChunks(ctx, func(h object.Hash, size int64) error {
 		if live, ok := c.live[h]; ok && 2*live < size {
 			sparse[h] = size
 		}
@@ -51,8 +56,8 @@ func (c *collector) repack(ctx context.Context) error {
 		return err
 	}
 	r := &repacker{c: c, held: map[object.Hash]bool{}}
-	err = c.entries(ctx, func(key string, p spot, raw []byte) error {
-		if sparse[p.pack] == 0 || r.held[p.pack] {
+	err = c.entries(ctx, func(key string, p layout.Spot, raw []byte) error {
+		if sparse[p.Pack] == 0 || r.held[p.Pack] {
 			return nil
 		}
 		return r.add(ctx, key, p, raw)
@@ -97,32 +102,32 @@ type repacker struct {
 type moved struct {
 	key      string
 	from     []byte
-	old, new spot
+	old, new layout.Spot
 }
 
 // add takes one byte string. One that is damaged holds its pack: fsck shall see it.
-func (r *repacker) add(ctx context.Context, key string, p spot, raw []byte) error {
+func (r *repacker) add(ctx context.Context, key string, p layout.Spot, raw []byte) error {
 	if r.c.o.DryRun {
 		return nil
 	}
-	h, err := parseKeyHash(key, kv.Packed)
+	h, err := object.ParseHash(key[len(kv.Packed):])
 	if err != nil {
 		return err
 	}
-	data, err := r.c.s.packed(ctx, p)
-	if err == nil {
-		err = verify("bytes", data, h)
+	data, err := p.Read(ctx, r.c.s.Chunks())
+	if err == nil && object.Sum(data) != h {
+		err = store.ErrCorrupt
 	}
-	if errors.Is(err, ErrCorrupt) || errors.Is(err, ErrNotFound) {
-		r.held[p.pack] = true
+	if errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrNotFound) {
+		r.held[p.Pack] = true
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	m := moved{key: key, from: append([]byte{}, raw...), old: p, new: spot{off: uint32(len(r.data)), n: p.n}}
+	m := moved{key: key, from: append([]byte{}, raw...), old: p, new: layout.Spot{Off: uint32(len(r.data)), N: p.N}}
 	r.entries, r.data = append(r.entries, m), append(r.data, data...)
-	if len(r.data) < maxStaged {
+	if len(r.data) < packSize {
 		return nil
 	}
 	return r.write(ctx)
@@ -134,7 +139,7 @@ func (r *repacker) write(ctx context.Context) (err error) {
 		return nil
 	}
 	h := object.Sum(r.data)
-	put, err := r.c.s.chunks.Begin(ctx, true)
+	put, err := r.c.s.Chunks().Begin(ctx, true)
 	if err != nil {
 		return err
 	}
@@ -158,15 +163,15 @@ func (r *repacker) write(ctx context.Context) (err error) {
 func (r *repacker) point(ctx context.Context, pack object.Hash, list []moved) error {
 	check, put := map[string][]byte{}, map[string][]byte{}
 	for _, m := range list {
-		m.new.pack = pack
-		check[m.key], put[m.key] = m.from, m.new.encode()
+		m.new.Pack = pack
+		check[m.key], put[m.key] = m.from, m.new.Encode()
 	}
-	ok, err := r.c.s.kv.Update(ctx, check, put)
+	ok, err := r.c.s.KV().Update(ctx, check, put)
 	if err != nil || ok {
 		return err
 	}
 	if len(list) == 1 {
-		r.held[list[0].old.pack] = true
+		r.held[list[0].old.Pack] = true
 		return nil
 	}
 	for i := range list {

@@ -1,4 +1,4 @@
-package store
+package gc
 
 import (
 	"context"
@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/layout"
 )
 
-// GCOptions say what a garbage collection keeps.
-type GCOptions struct {
+// Options say what a garbage collection keeps.
+type Options struct {
 	Now object.Time // pins that end later are kept
 	// Grace is how long byte strings and nodes that were put by themselves
 	// (PutBytes, NodeWriter) stay after a collection first saw that nothing reaches
@@ -19,27 +21,21 @@ type GCOptions struct {
 	// Roots calls keep for every hash that records outside the store's own keys
 	// reach: byte strings, nodes, blobs. It is called twice. Objects are never collected.
 	Roots func(ctx context.Context, keep func(object.Hash)) error
-	// Trash is how long what is collected can be brought back ([Store.RestoreTrash]);
+	// Trash is how long what is collected can be brought back ([RestoreTrash]);
 	// 0: not at all, negative: not at all, and what is in the trash goes, too. On a full
 	// disk it is as if it were negative.
 	Trash  time.Duration
 	DryRun bool // report only
 	// Progress, which may be nil, is told how many roots there are to follow, twice,
 	// and of each when it was followed.
-	Progress Progress
+	Progress store.Progress
 }
 
-// Progress is told what there is to do, as that becomes known, and what was done.
-type Progress interface {
-	Total(more int64)
-	Add(done int64)
-}
-
-// DefaultGrace is used when GCOptions has none.
+// DefaultGrace is used when Options has none.
 const DefaultGrace = 24 * time.Hour
 
-// GCReport counts what a garbage collection found.
-type GCReport struct {
+// Report counts what a garbage collection found.
+type Report struct {
 	Nodes, Chunks uint64 // what was freed, or would be
 	Bytes         uint64 // of them, and of what lay dead in packs that were rewritten
 	Repacked      uint64 // packs of small byte strings that were mostly dead, and were rewritten
@@ -49,31 +45,31 @@ type GCReport struct {
 	Trashed       bool   // what was freed lies in the trash
 }
 
-// GC frees chunks and nodes that no blob, pin, ref or root reaches. A blob is
+// Run frees chunks and nodes that no blob, pin, ref or root reaches. A blob is
 // kept by its reference, which RemoveBlob takes away, and by pins and roots.
 //
 // It never waits for puts and puts never wait for it, in any process:
 //   - a chunk file is kept when a put that was running when the collection began,
 //     or began later, has written or found it (ChunkSweep.Wanted);
 //   - keys are first marked and then, after reachability was looked at once more,
-//     deleted if their marks are still there; a put takes the mark away (loose.go);
+//     deleted if their marks are still there; a put takes the mark away (package layout);
 //   - what is in use of a pack that is mostly dead is copied into another one before
 //     its entries are changed, each if it still is what it was.
 //
 // Only one collection runs at a time; the error wraps ErrCollecting otherwise. It
 // holds one entry of about 64 bytes for every reachable hash.
-func (s *Store) GC(ctx context.Context, o GCOptions) (rep GCReport, err error) {
+func Run(ctx context.Context, s *store.Store, o Options) (rep Report, err error) {
 	if o.Grace == 0 {
 		o.Grace = DefaultGrace
 	}
-	ctx = MakingRoom(ctx)
+	ctx = store.MakingRoom(ctx)
 	// A scan that does not see everything would take the rest for garbage.
-	if v, ok := s.kv.(Verifier); ok {
+	if v, ok := s.KV().(store.Verifier); ok {
 		if err := v.Verify(ctx); err != nil {
 			return rep, fmt.Errorf("gc: %w", err)
 		}
 	}
-	sweep, err := s.chunks.Sweep(ctx)
+	sweep, err := s.Chunks().Sweep(ctx)
 	if err != nil {
 		return rep, fmt.Errorf("gc: %w", err)
 	}
@@ -85,14 +81,14 @@ func (s *Store) GC(ctx context.Context, o GCOptions) (rep GCReport, err error) {
 	return c.rep, nil
 }
 
-// collector is one run of GC.
+// collector is one run.
 type collector struct {
-	s       *Store
-	o       GCOptions
-	sweep   ChunkSweep
+	s       *store.Store
+	o       Options
+	sweep   store.ChunkSweep
 	trash   bool // what is taken away can be brought back
 	kept    map[object.Hash]bool
-	rep     GCReport
+	rep     Report
 	keys    []doomed
 	files   []doomed
 	changes []change
@@ -111,11 +107,11 @@ type doomed struct {
 
 func (c *collector) run(ctx context.Context) (err error) {
 	if !c.o.DryRun {
-		if _, err := c.s.kv.Update(ctx, nil, map[string][]byte{collecting: newMark(markDead, c.o.Now)}); err != nil {
+		if _, err := c.s.KV().Update(ctx, nil, map[string][]byte{layout.Collecting: layout.NewMark(layout.Dead, c.o.Now)}); err != nil {
 			return err
 		}
 		defer func() {
-			_, end := c.s.kv.Update(context.WithoutCancel(ctx), nil, map[string][]byte{collecting: nil})
+			_, end := c.s.KV().Update(context.WithoutCancel(ctx), nil, map[string][]byte{layout.Collecting: nil})
 			err = errors.Join(err, end)
 		}()
 	}
@@ -147,7 +143,7 @@ func (c *collector) run(ctx context.Context) (err error) {
 	if err := c.emptyTrash(ctx); err != nil {
 		return err
 	}
-	if r, ok := c.s.kv.(Reclaimer); ok && !c.o.DryRun && c.rep.Nodes+c.rep.Chunks > 0 {
+	if r, ok := c.s.KV().(store.Reclaimer); ok && !c.o.DryRun && c.rep.Nodes+c.rep.Chunks > 0 {
 		return r.Reclaim(ctx)
 	}
 	return nil

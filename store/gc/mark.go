@@ -1,4 +1,4 @@
-package store
+package gc
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/object/tree"
+	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/kv"
 )
 
@@ -23,7 +24,7 @@ func (c *collector) mark(ctx context.Context) error {
 	err := errors.Join(
 		c.s.Blobs(ctx, func(r object.BlobRef) error { keep(r.CID); return nil }),
 		c.s.Refs(ctx, func(_ string, h object.Hash) error { keep(h); return nil }),
-		c.s.Pins(ctx, func(p Pin) error {
+		c.s.Pins(ctx, func(p store.Pin) error {
 			if p.Until == 0 || p.Until > c.o.Now {
 				keep(p.CID)
 			}
@@ -52,7 +53,7 @@ func (c *collector) mark(ctx context.Context) error {
 // tree marks a hash and, where it is a tree's root, everything below it. A node
 // that is missing or damaged ends the collection: what lies below it is unknown.
 func (c *collector) tree(ctx context.Context, h object.Hash) error {
-	raw, found, err := c.s.kv.Get(ctx, kv.Nodes+h.String())
+	raw, found, err := c.s.KV().Get(ctx, kv.Nodes+h.String())
 	if err != nil {
 		return err
 	}

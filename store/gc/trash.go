@@ -1,4 +1,4 @@
-package store
+package gc
 
 import (
 	"context"
@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/kv"
+	"github.com/mythos-project/mythos/store/layout"
 )
 
 // What a collection takes away lies in the trash for a while, in case that it should not
@@ -19,20 +21,6 @@ const trashSpace = kv.Trash
 // DefaultTrash is how long a repository keeps what was collected.
 const DefaultTrash = 7 * 24 * time.Hour
 
-// TrashSweep is what a ChunkSweep may offer besides: Discard is Delete, and the chunk can
-// be brought back. Without it a chunk is deleted at once.
-type TrashSweep interface {
-	Discard(ctx context.Context, h object.Hash, now object.Time) (bool, error)
-}
-
-// ChunkTrash is what a Chunks may offer besides: the trash of its TrashSweep.
-type ChunkTrash interface {
-	ScanTrash(ctx context.Context, fn func(h object.Hash, size int64, since object.Time) error) error
-	RestoreTrash(ctx context.Context) error
-	// EmptyTrash deletes what was discarded before a point in time.
-	EmptyTrash(ctx context.Context, before object.Time) error
-}
-
 // Trash is what lies in the trash.
 type Trash struct {
 	Things uint64      // chunks and keys
@@ -40,8 +28,8 @@ type Trash struct {
 	Oldest object.Time // when the first of them was collected; 0: there is none
 }
 
-// Trash counts what lies in the trash.
-func (s *Store) Trash(ctx context.Context) (t Trash, err error) {
+// CountTrash counts what lies in the trash.
+func CountTrash(ctx context.Context, s *store.Store) (t Trash, err error) {
 	count := func(size int64, since object.Time) {
 		t.Things++
 		t.Bytes += uint64(size)
@@ -49,7 +37,7 @@ func (s *Store) Trash(ctx context.Context) (t Trash, err error) {
 			t.Oldest = since
 		}
 	}
-	if c, ok := s.chunks.(ChunkTrash); ok {
+	if c, ok := s.Chunks().(store.ChunkTrash); ok {
 		err = c.ScanTrash(ctx, func(_ object.Hash, size int64, since object.Time) error {
 			count(size, since)
 			return nil
@@ -58,7 +46,7 @@ func (s *Store) Trash(ctx context.Context) (t Trash, err error) {
 	if err != nil {
 		return t, fmt.Errorf("trash: %w", err)
 	}
-	return t, s.trashedKeys(ctx, func(_ string, since object.Time, value []byte) error {
+	return t, trashedKeys(ctx, s, func(_ string, since object.Time, value []byte) error {
 		count(int64(len(value)), since)
 		return nil
 	})
@@ -66,33 +54,33 @@ func (s *Store) Trash(ctx context.Context) (t Trash, err error) {
 
 // RestoreTrash brings back everything that is in the trash. What nothing reaches is
 // collected again, later.
-func (s *Store) RestoreTrash(ctx context.Context) error {
-	if c, ok := s.chunks.(ChunkTrash); ok {
+func RestoreTrash(ctx context.Context, s *store.Store) error {
+	if c, ok := s.Chunks().(store.ChunkTrash); ok {
 		if err := c.RestoreTrash(ctx); err != nil {
 			return fmt.Errorf("restore from the trash: %w", err)
 		}
 	}
-	return s.trashedKeys(ctx, func(key string, _ object.Time, value []byte) error {
+	return trashedKeys(ctx, s, func(key string, _ object.Time, value []byte) error {
 		check, put := map[string][]byte{}, map[string][]byte{trashSpace + key: nil}
-		_, found, err := s.kv.Get(ctx, key)
+		_, found, err := s.KV().Get(ctx, key)
 		if err != nil {
 			return err
 		}
 		if !found {
 			check[key], put[key] = nil, append([]byte{}, value...)
-			if err := s.guarded(ctx, check, put); err != nil {
+			if err := layout.Guard(ctx, s.KV(), check, put); err != nil {
 				return err
 			}
 		}
-		_, err = s.kv.Update(ctx, check, put) // who was faster has written the same bytes
+		_, err = s.KV().Update(ctx, check, put) // who was faster has written the same bytes
 		return err
 	})
 }
 
 // EmptyTrash deletes for good what was collected before a point in time.
-func (s *Store) EmptyTrash(ctx context.Context, before object.Time) error {
-	ctx = MakingRoom(ctx)
-	if c, ok := s.chunks.(ChunkTrash); ok {
+func EmptyTrash(ctx context.Context, s *store.Store, before object.Time) error {
+	ctx = store.MakingRoom(ctx)
+	if c, ok := s.Chunks().(store.ChunkTrash); ok {
 		if err := c.EmptyTrash(ctx, before); err != nil {
 			return fmt.Errorf("empty the trash: %w", err)
 		}
@@ -102,11 +90,11 @@ func (s *Store) EmptyTrash(ctx context.Context, before object.Time) error {
 		if len(gone) == 0 {
 			return nil
 		}
-		_, err := s.kv.Update(ctx, nil, gone)
+		_, err := s.KV().Update(ctx, nil, gone)
 		clear(gone)
 		return err
 	}
-	err := s.trashedKeys(ctx, func(key string, since object.Time, _ []byte) error {
+	err := trashedKeys(ctx, s, func(key string, since object.Time, _ []byte) error {
 		if since < before {
 			gone[trashSpace+key] = nil
 		}
@@ -121,10 +109,10 @@ func (s *Store) EmptyTrash(ctx context.Context, before object.Time) error {
 	return flush()
 }
 
-func (s *Store) trashedKeys(ctx context.Context, fn func(key string, since object.Time, value []byte) error) error {
-	return s.kv.Scan(ctx, trashSpace, kv.End(trashSpace), func(key string, value []byte) error {
+func trashedKeys(ctx context.Context, s *store.Store, fn func(key string, since object.Time, value []byte) error) error {
+	return s.KV().Scan(ctx, trashSpace, kv.End(trashSpace), func(key string, value []byte) error {
 		if len(value) < 8 {
-			return fmt.Errorf("%s: %w", key, ErrCorrupt)
+			return fmt.Errorf("%s: %w", key, store.ErrCorrupt)
 		}
 		return fn(key[len(trashSpace):], object.Time(binary.BigEndian.Uint64(value)), value[8:])
 	})
@@ -141,7 +129,7 @@ func (c *collector) trashes(ctx context.Context) bool {
 	if c.o.Trash <= 0 || c.o.DryRun {
 		return false
 	}
-	r, ok := c.s.kv.(Reserver)
+	r, ok := c.s.KV().(store.Reserver)
 	if !ok {
 		return true
 	}
@@ -163,5 +151,5 @@ func (c *collector) emptyTrash(ctx context.Context) error {
 	if !c.trash {
 		before = c.o.Now.Add(1)
 	}
-	return c.s.EmptyTrash(ctx, before)
+	return EmptyTrash(ctx, c.s, before)
 }

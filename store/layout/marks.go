@@ -1,4 +1,4 @@
-package store
+package layout
 
 import (
 	"bytes"
@@ -23,39 +23,36 @@ import (
 // so either the collection sees the mark change, or the writer writes the key
 // after its deletion. Writers check that g/gc is absent, and only then need not
 // look at single marks.
-const collecting = kv.Marks + "gc"
+const Collecting = kv.Marks + "gc"
 
+// The kinds of marks that a collection leaves.
 const (
-	markLoose byte = 'L'
-	markDead  byte = 'D'
+	Loose byte = 'L'
+	Dead  byte = 'D'
 )
 
-func looseKey(h object.Hash) string { return kv.Marks + h.String() }
+// MarkKey is where the mark of h is.
+func MarkKey(h object.Hash) string { return kv.Marks + h.String() }
 
-// markOf is the mark of a key of space "c/", "i/" or "n/".
-func markOf(key string) string { return kv.Marks + key[2:] }
+// MarkOf is where the mark of a key of space "c/", "i/" or "n/" is.
+func MarkOf(key string) string { return kv.Marks + key[2:] }
 
-// isLoose reports whether h is loose and not yet seen unreachable.
-func (s *byteStore) isLoose(ctx context.Context, h object.Hash) (bool, error) {
-	mark, found, err := s.kv.Get(ctx, looseKey(h))
-	return found && len(mark) == 0, err
-}
-
-func newMark(kind byte, t object.Time) []byte {
+// NewMark is a mark that a collection leaves.
+func NewMark(kind byte, t object.Time) []byte {
 	return binary.BigEndian.AppendUint64([]byte{kind}, uint64(t))
 }
 
-// seen is when a collection saw a loose thing unreachable.
-func seen(mark []byte) (object.Time, bool) {
-	if len(mark) != 9 || mark[0] != markLoose {
+// SeenLoose is when a collection saw a loose thing unreachable.
+func SeenLoose(mark []byte) (object.Time, bool) {
+	if len(mark) != 9 || mark[0] != Loose {
 		return 0, false
 	}
 	return object.Time(binary.BigEndian.Uint64(mark[1:])), true
 }
 
-// guarded adds to an update what keeps collections from deleting the keys of
+// Guard adds to an update what keeps collections from deleting the keys of
 // space c/, i/ and n/ that it puts, given their marks as they are now.
-func (s *byteStore) guarded(ctx context.Context, check, put map[string][]byte) error {
+func Guard(ctx context.Context, db kv.KV, check, put map[string][]byte) error {
 	var keys []string
 	for key, value := range put {
 		if value != nil && (key[:2] == kv.Bytes || key[:2] == kv.Nodes || key[:2] == kv.Packed) {
@@ -63,17 +60,17 @@ func (s *byteStore) guarded(ctx context.Context, check, put map[string][]byte) e
 		}
 	}
 	for _, key := range keys {
-		mark, found, err := s.kv.Get(ctx, markOf(key))
+		mark, found, err := db.Get(ctx, MarkOf(key))
 		if err != nil {
 			return err
 		}
 		if !found {
-			check[markOf(key)] = nil
+			check[MarkOf(key)] = nil
 			continue
 		}
-		check[markOf(key)] = mark
+		check[MarkOf(key)] = mark
 		if !bytes.Equal(mark, []byte{}) {
-			put[markOf(key)] = []byte{}
+			put[MarkOf(key)] = []byte{}
 		}
 	}
 	return nil
