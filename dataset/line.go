@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"github.com/mythos-project/mythos/dataset/imported"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
@@ -108,7 +109,7 @@ func (x *exporter) line(ctx context.Context, id object.Hash) (*Line, error) {
 		return nil, err
 	}
 	l := &Line{EpisodeID: id, ContextHash: e.ContextHash, OutcomeHash: e.OutcomeHash.String(), Time: e.TimeObserved,
-		TraceCID: e.TraceRef.TraceBlob.CID, Source: ImportForm(e), Receipts: []ReceiptLine{}, Signals: []SignalLine{}}
+		TraceCID: e.TraceRef.TraceBlob.CID, Source: imported.Form(e), Receipts: []ReceiptLine{}, Signals: []SignalLine{}}
 	if err := x.outcome(ctx, l, e.OutcomeHash); err != nil {
 		return nil, fmt.Errorf("outcome: %w", err)
 	}
@@ -140,7 +141,7 @@ func (x *exporter) told(ctx context.Context, l *Line) error {
 	if err != nil || !found {
 		return err
 	}
-	t, err := OpenImportTrace(data)
+	t, err := imported.OpenTrace(data)
 	if err != nil {
 		return err
 	}
@@ -149,10 +150,10 @@ func (x *exporter) told(ctx context.Context, l *Line) error {
 	}
 	for i, c := range t.Calls {
 		r := &l.Receipts[i]
-		if r.ToolID != ImportedTool(c.Tool) {
+		if r.ToolID != imported.ToolNamed(c.Tool) {
 			return fmt.Errorf("%s names another tool than receipt %s: %w", l.TraceCID.Short(), r.ReceiptID.Short(), store.ErrCorrupt)
 		}
-		r.Tool, r.model = c.Tool, c.Kind == KindModelCall
+		r.Tool, r.model = c.Tool, c.Kind == imported.ModelCall
 		if x.o.Redact == nil {
 			r.Details = c.Details
 		}

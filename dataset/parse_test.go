@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mythos-project/mythos/dataset/imported"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -35,7 +36,7 @@ signals: ["@all"]
 		len(d.SignalRoots) != 1 || d.CorpusRoots[0] != object.SumText("corpus") || fmt.Sprint(d.Stratify.KeyPath.Segments) != "[3]" {
 		t.Errorf("%+v", d)
 	}
-	if got := DecompileQuery(&d.Query.Predicate); got != `has_tool("`+object.SumText("tool:wc").String()+`", "`+ImportedTool("wc").String()+`") and (signal.reward >= u64("1") or signal.reward >= i64("1"))` {
+	if got := DecompileQuery(&d.Query.Predicate); got != `has_tool("`+object.SumText("tool:wc").String()+`", "`+imported.ToolNamed("wc").String()+`") and (signal.reward >= u64("1") or signal.reward >= i64("1"))` {
 		t.Errorf("query %s", got)
 	}
 	view, err := object.ToJSON(Structs[0].Type(), raw)

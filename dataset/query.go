@@ -9,6 +9,7 @@ import (
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 
+	"github.com/mythos-project/mythos/dataset/imported"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 )
@@ -119,7 +120,7 @@ func (c *compiler) expr(n ast.Node) (ir.Expr, error) {
 	case *ast.IdentifierNode:
 		switch n.Value {
 		case "imported":
-			return hasTool(ToolImport), nil
+			return hasTool(imported.Tool), nil
 		case "failed":
 			return ir.Expr{Op: ir.ExprFailed}, nil
 		}
@@ -253,8 +254,8 @@ func (c *compiler) hasTool(arg *ast.StringNode) (ir.Expr, error) {
 	if err == nil {
 		return hasTool(h), nil
 	}
-	if name, ok := strings.CutPrefix(arg.Value, importedPrefix); ok {
-		return hasTool(ImportedTool(name)), nil
+	if name, ok := strings.CutPrefix(arg.Value, imported.Prefix); ok {
+		return hasTool(imported.ToolNamed(name)), nil
 	}
 	return c.named(arg)
 }
@@ -267,12 +268,12 @@ func (c *compiler) named(arg *ast.StringNode) (ir.Expr, error) {
 	}
 	h, err := c.tool(arg.Value)
 	if errors.Is(err, ErrNoTool) {
-		return hasTool(ImportedTool(arg.Value)), nil
+		return hasTool(imported.ToolNamed(arg.Value)), nil
 	}
 	if err != nil {
 		return ir.Expr{}, c.fail(arg, "tool %q: %v", arg.Value, err)
 	}
-	return join(ir.ExprOr, hasTool(h), hasTool(ImportedTool(arg.Value))), nil
+	return join(ir.ExprOr, hasTool(h), hasTool(imported.ToolNamed(arg.Value))), nil
 }
 
 func hasTool(h object.Hash) ir.Expr {

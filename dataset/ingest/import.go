@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/imported"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/ledger"
@@ -230,7 +231,7 @@ func (im *Importer) receipts(ctx context.Context, form Reader, k *kept) error {
 	if rec.Answered == 0 {
 		rec.Answered = rec.Time
 	}
-	t := dataset.ImportTrace{Form: form.Name(), Source: object.Sum(rec.Source), Model: rec.Model, Status: rec.Status, Calls: []dataset.ImportCall{}, Details: rec.Details}
+	t := imported.Trace{Form: form.Name(), Source: object.Sum(rec.Source), Model: rec.Model, Status: rec.Status, Calls: []imported.Call{}, Details: rec.Details}
 	for _, c := range rec.Calls {
 		at := c.Time
 		if at == 0 {
@@ -242,9 +243,9 @@ func (im *Importer) receipts(ctx context.Context, form Reader, k *kept) error {
 		}
 		kind := ""
 		if c.Model {
-			kind = dataset.KindModelCall
+			kind = imported.ModelCall
 		}
-		t.Calls = append(t.Calls, dataset.ImportCall{Tool: c.Tool, Kind: kind, Request: r.RequestHash, Response: r.ResponseHash, Status: c.Status, Time: at, Details: c.Details})
+		t.Calls = append(t.Calls, imported.Call{Tool: c.Tool, Kind: kind, Request: r.RequestHash, Response: r.ResponseHash, Status: c.Status, Time: at, Details: c.Details})
 	}
 	r, err := im.receipt(ctx, k, ledger.Receipt{ToolID: ToolImport, Status: rec.Status, TimeObserved: rec.Answered, Notes: note(form, rec.Note)}, rec.Input, rec.Output, t.Source)
 	if err != nil {
@@ -260,7 +261,7 @@ const maxNote = 2000
 
 // note says where a receipt comes from, and what the record tells of a failure.
 func note(form Reader, more string) *string {
-	text := dataset.ImportNote(form.Name())
+	text := imported.Note(form.Name())
 	if len(more) > maxNote {
 		more = strings.ToValidUTF8(more[:maxNote], "") + "..."
 	}
@@ -293,7 +294,7 @@ func (im *Importer) episode(ctx context.Context, batch *store.Batch, form Reader
 	rec := k.rec
 	source := object.Sum(rec.Source)
 	ref, err := batch.PutBlob(ctx, bytes.NewReader(k.trace), store.PutOptions{Media: MediaTrace, Provenance: &object.ProvenanceRef{
-		Parents: []object.Hash{source}, Transform: dataset.TransformImport + form.Name(), Params: map[string]string{}, CodeHash: form.Code()}})
+		Parents: []object.Hash{source}, Transform: imported.Transform + form.Name(), Params: map[string]string{}, CodeHash: form.Code()}})
 	if err != nil {
 		return store.Object{}, fmt.Errorf("trace: %w", err)
 	}

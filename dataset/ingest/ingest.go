@@ -18,20 +18,20 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/imported"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 )
 
 // MediaTrace is the media type of an imported episode's trace.
-const MediaTrace = dataset.MediaImport
+const MediaTrace = imported.Media
 
 // ToolImport is the tool of the receipt that every imported episode ends with: its
 // request is what was asked, its response the answer.
-var ToolImport = dataset.ToolImport
+var ToolImport = imported.Tool
 
 // ToolID is the id of a tool that an imported record calls by this name.
-func ToolID(name string) object.Hash { return dataset.ImportedTool(name) }
+func ToolID(name string) object.Hash { return imported.ToolNamed(name) }
 
 // MaxRecord bounds a record, in bytes.
 const MaxRecord = 64 << 20

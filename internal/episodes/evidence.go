@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/imported"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
@@ -50,7 +51,7 @@ func (ep *Episodes) CallOf(ctx context.Context, e *object.EpisodeRef) (*ledger.R
 		if err != nil {
 			return nil, err
 		}
-		if r.ToolID == dataset.ToolImport {
+		if r.ToolID == imported.Tool {
 			return r, nil
 		}
 		if _, builtin := ep.Gate.BuiltinName(r.ToolID); !builtin {

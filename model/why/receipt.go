@@ -8,7 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/imported"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
@@ -28,7 +28,7 @@ func (w *walker) receipt(n *Node, raw []byte, depth int) {
 	if !model.Trusts(w.o.Trust.Receipt, r.Signer, receiptWhen(r, id)) {
 		n.fail("%s is not trusted for receipts", r.Signer)
 	}
-	if dataset.Imported(r) && !w.isCapability(r.Evidence[0]) {
+	if imported.IsReceipt(r) && !w.isCapability(r.Evidence[0]) {
 		w.imported(n, r)
 		return
 	}
@@ -51,7 +51,7 @@ func (w *walker) receipt(n *Node, raw []byte, depth int) {
 // receiptWhen is when a receipt was signed. The time of an imported one is what its
 // record says, and no time of a signature: it counts as signed at the beginning.
 func receiptWhen(r *ledger.Receipt, id object.Hash) model.When {
-	if dataset.Imported(r) {
+	if imported.IsReceipt(r) {
 		return model.When{Receipt: id}
 	}
 	return model.When{Time: r.TimeObserved, Receipt: id}
