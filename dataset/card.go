@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -76,7 +77,7 @@ func (c Card) Markdown() ([]byte, error) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "---\n%s---\n\n# Dataset %s\n\n", head, c.Ref.Manifest.CID.Short())
-	fmt.Fprintf(&b, "%d episodes, selected by `%s`, %s.\n\n", c.Ref.Count, DecompileQuery(&c.Def.Query.Predicate), c.Def.SamplingText())
+	fmt.Fprintf(&b, "%d episodes, selected by `%s`, %s.\n\n", c.Ref.Count, query.Decompile(&c.Def.Query.Predicate), c.Def.SamplingText())
 	b.WriteString("The manifest is the root over the ids of the episodes. Whoever has the corpora can rebuild it\nfrom this definition, with `mythos dataset verify`:\n\n")
 	fmt.Fprintf(&b, "```json\n%s\n```\n", def)
 	if c.Redaction != nil {
@@ -121,7 +122,7 @@ func texts(list []object.Hash) []string {
 func (d *DatasetDef) SamplingText() string {
 	switch s := d.Sampling; {
 	case d.Stratify != nil:
-		return fmt.Sprintf("%d for each %s under seed %s", d.Stratify.PerBucketN, pathText(d.Stratify.KeyPath), d.Stratify.Seed)
+		return fmt.Sprintf("%d for each %s under seed %s", d.Stratify.PerBucketN, query.PathText(d.Stratify.KeyPath), d.Stratify.Seed)
 	case s.N == nil || s.Mode == SampleAll:
 		return "all of them"
 	case s.Mode == SampleFirstN:

@@ -22,7 +22,7 @@ const (
 // and returns its reference (spec/datasets.md#manifest: cid the root, codec raw, no
 // chunks, size that of the root node) and the number of ids in it. ids stay as they are.
 func Snapshot(ctx context.Context, s *store.Store, media string, ids []object.Hash) (object.BlobRef, uint64, error) {
-	ids = ascending(slices.Clone(ids))
+	ids = sorted(slices.Clone(ids))
 	return s.PutList(ctx, media, func(b *merkle.ListBuilder) error {
 		for i, id := range ids {
 			if i%1024 == 0 && ctx.Err() != nil {
@@ -64,8 +64,8 @@ func SnapshotSignals(ctx context.Context, s *store.Store, keep func(*signal.Sign
 	return Snapshot(ctx, s, MediaSignals, ids)
 }
 
-// ascending sorts ids in place and drops repetitions.
-func ascending(ids []object.Hash) []object.Hash {
+// sorted sorts ids in place and drops repetitions.
+func sorted(ids []object.Hash) []object.Hash {
 	if !slices.IsSortedFunc(ids, object.Hash.Compare) {
 		slices.SortFunc(ids, object.Hash.Compare)
 	}

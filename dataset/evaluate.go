@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 )
@@ -30,17 +31,16 @@ func (s *selecting) evaluate(ctx context.Context, b batch) (*verdict, error) {
 		return v, nil
 	}
 	v.held = make([]uint32, len(ids))
-	env, _ := s.envs.Get().(*episodeEnv)
+	env, _ := s.envs.Get().(*query.Env)
 	if env == nil {
-		env = &episodeEnv{src: s.src, visible: s.visible}
+		env = query.NewEnv(s.src, s.visible)
 	}
 	defer s.envs.Put(env)
-	env.ctx = ctx
-	env.readAhead(ids, s.reads(readsEpisode), s.reads(readsSignals))
+	env.ReadAhead(ctx, ids, s.reads())
 	buckets := map[string]*bucket{}
 	for i := range ids {
-		env.resetAt(ids[i], i)
-		b, err := s.judge(env, v, i, buckets)
+		env.ResetTo(i)
+		b, err := s.judge(ctx, env, v, i, buckets)
 		if err != nil {
 			v.ids, v.held, v.err = ids[:i], v.held[:i], fmt.Errorf("episode %s: %w", ids[i].Short(), err)
 			return v, nil
@@ -53,8 +53,8 @@ func (s *selecting) evaluate(ctx context.Context, b batch) (*verdict, error) {
 }
 
 // judge counts the leading clauses that hold for an episode and finds its stratum.
-func (s *selecting) judge(env *episodeEnv, v *verdict, i int, buckets map[string]*bucket) (*bucket, error) {
-	if err := env.ctx.Err(); err != nil {
+func (s *selecting) judge(ctx context.Context, env *query.Env, v *verdict, i int, buckets map[string]*bucket) (*bucket, error) {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	for c := range s.clauses {
@@ -67,7 +67,7 @@ func (s *selecting) judge(env *episodeEnv, v *verdict, i int, buckets map[string
 	if s.def.Stratify == nil {
 		return nil, nil
 	}
-	key, err := env.stratum(s.def.Stratify.KeyPath.Segments)
+	key, err := env.Stratum(s.def.Stratify.KeyPath.Segments)
 	if err != nil {
 		return nil, err
 	}
@@ -93,35 +93,11 @@ func (s *selecting) keep(v *verdict, i int, b *bucket) {
 	v.kept = append(v.kept, c)
 }
 
-// What an expression reads.
-type reads uint8
-
-const (
-	readsEpisode reads = 1 << iota
-	readsSignals
-	readsReceipts
-)
-
-// reads reports whether the predicate or the strata read any of these.
-func (s *selecting) reads(what reads) bool {
-	all := readsOf(&s.def.Query.Predicate)
+// reads is what the predicate and the strata read.
+func (s *selecting) reads() query.Reads {
+	all := query.ReadsOf(&s.def.Query.Predicate)
 	if s.def.Stratify != nil {
-		all |= readsEpisode
+		all |= query.ReadsEpisode
 	}
-	return all&what != 0
-}
-
-func readsOf(e *ir.Expr) (r reads) {
-	for i := range e.Args {
-		r |= readsOf(&e.Args[i])
-	}
-	switch {
-	case e.Op == ir.ExprHasTool || e.Op == ir.ExprHasStatus || e.Op == ir.ExprFailed:
-		r |= readsReceipts | readsEpisode
-	case e.Path != nil && e.Path.Root == ir.RootSignal:
-		r |= readsSignals
-	case e.Path != nil:
-		r |= readsEpisode
-	}
-	return r
+	return all
 }

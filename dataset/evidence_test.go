@@ -155,7 +155,7 @@ func TestStrataOverMissing(t *testing.T) {
 		}
 		sel, err := Select(context.Background(), w.src, w.def("true", ids, sampled(SampleFirstN, 1, ""), stratify))
 		w.must(err)
-		want := ascending(slowHashN(ids, object.Sum(append(slices.Clone(seed.Sum[:]), c.key...)), 4))
+		want := sorted(slowHashN(ids, object.Sum(append(slices.Clone(seed.Sum[:]), c.key...)), 4))
 		if !slices.Equal(sel.IDs, want) {
 			t.Errorf("%v: %d selected, expected %d", c.segments, len(sel.IDs), len(want))
 		}
@@ -189,7 +189,7 @@ func TestSparseCorpus(t *testing.T) {
 		w.signal(id, signal.Reward, ir.U64Scalar(uint64(i%2)))
 		ids = append(ids, id)
 	}
-	ids = ascending(ids)
+	ids = sorted(ids)
 	few := []object.Hash{ids[0], ids[39]}
 	if _, ok := w.src.SignalsOf(ctx, few); ok {
 		t.Error("40 entries are read for 2 episodes")

@@ -7,15 +7,15 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// A query is text for people and a canonical expression in the definition.
+// A definition is written by people; its id is that of its canonical bytes.
 func Example() {
-	tool := func(name string) (object.Hash, error) { return object.SumText("tool:" + name), nil }
-	q, err := dataset.ParseQuery(`status == 200 and signal.reward >= 1`, tool)
+	text := "corpus: ['@all']\nquery: status == 200\nsampling: {mode: first_n, n: 10}\n"
+	refs := func(string) (object.Hash, error) { return object.SumText("corpus"), nil }
+	d, _, err := dataset.ParseDef([]byte(text), dataset.Names{Hash: refs})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(dataset.DecompileQuery(&q))
-	// Output:
-	// status == 200 and (signal.reward >= u64("1") or signal.reward >= i64("1"))
+	fmt.Println(d.SamplingText(), len(d.CorpusRoots))
+	// Output: the first 10 1
 }

@@ -11,6 +11,7 @@ import (
 	"hash"
 	"io"
 
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -124,7 +125,7 @@ type exporter struct {
 	src     Source
 	o       ExportOptions
 	weights []uint64
-	visible *idSet
+	visible *query.Visible
 	meta    map[string]string // what a Parquet file says of itself
 	// chosen is the better answer to what an episode was asked, of RowsPreference.
 	chosen map[object.Hash]object.Hash
@@ -150,11 +151,8 @@ func newExporter(ctx context.Context, src Source, o ExportOptions) (*exporter, e
 	for _, p := range o.Split {
 		x.weights = append(x.weights, p.Weight)
 	}
-	if o.SignalRoots == nil {
-		return x, nil
-	}
 	var err error
-	x.visible, err = signalSet(ctx, src, o.SignalRoots)
+	x.visible, err = Pinned(ctx, src, o.SignalRoots)
 	return x, err
 }
 

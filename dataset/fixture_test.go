@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
@@ -110,11 +111,11 @@ func (w *world) must(err error) {
 }
 
 // def makes a definition over ids with a query.
-func (w *world) def(query string, ids []object.Hash, change ...func(*DatasetDef)) *DatasetDef {
+func (w *world) def(text string, ids []object.Hash, change ...func(*DatasetDef)) *DatasetDef {
 	w.t.Helper()
-	e, err := ParseQuery(query, tools)
+	e, err := query.Parse(text, tools)
 	if err != nil {
-		w.t.Fatalf("%s: %v", query, err)
+		w.t.Fatalf("%s: %v", text, err)
 	}
 	ref, _, err := SnapshotCorpus(context.Background(), w.store, ids)
 	w.must(err)

@@ -288,27 +288,29 @@ func (x *exporter) keyedHash(h object.Hash) string {
 }
 
 func (x *exporter) signals(ctx context.Context, id object.Hash) ([]SignalLine, error) {
-	env := &episodeEnv{ctx: ctx, src: x.src, visible: x.visible}
-	env.reset(id)
-	if err := env.loadSignals(); err != nil {
+	raws, err := x.src.Signals(ctx, id)
+	if err != nil {
 		return nil, err
 	}
 	lines := []SignalLine{}
-	for _, seen := range env.signals {
-		l, err := x.signal(seen.raw)
+	for _, raw := range raws {
+		var s signal.Signal
+		if err := can.Unmarshal(raw, &s); err != nil {
+			return nil, fmt.Errorf("signal: %w", err)
+		}
+		if s.EpisodeID != id || !x.visible.Has(s.SignalID) {
+			continue
+		}
+		l, err := x.signal(&s)
 		if err != nil {
-			return nil, fmt.Errorf("signal %s: %w", seen.ID.Short(), err)
+			return nil, fmt.Errorf("signal %s: %w", s.SignalID.Short(), err)
 		}
 		lines = append(lines, l)
 	}
 	return lines, nil
 }
 
-func (x *exporter) signal(raw []byte) (SignalLine, error) {
-	var s signal.Signal
-	if err := can.Unmarshal(raw, &s); err != nil {
-		return SignalLine{}, err
-	}
+func (x *exporter) signal(s *signal.Signal) (SignalLine, error) {
 	v, known, err := s.Value()
 	if err != nil {
 		return SignalLine{}, err

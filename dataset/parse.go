@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/strictyaml"
 	"github.com/mythos-project/mythos/object"
@@ -137,7 +138,7 @@ func (t defText) predicate(names Names) (ir.Expr, error) {
 	case t.Query.Kind == 0:
 		return ir.Expr{Op: ir.ExprTrue}, nil
 	case t.Query.Kind == yaml.MappingNode:
-		e, err := parseAST(&t.Query)
+		e, err := query.ParseTree(&t.Query)
 		if err != nil {
 			return e, fmt.Errorf("line %d: query: %w", t.Query.Line, err)
 		}
@@ -145,8 +146,8 @@ func (t defText) predicate(names Names) (ir.Expr, error) {
 	case t.Query.Kind != yaml.ScalarNode:
 		return ir.Expr{}, fmt.Errorf("line %d: query: a text or an expression is expected", t.Query.Line)
 	}
-	e, err := ParseQuery(t.Query.Value, names.Tool)
-	var place *QueryError
+	e, err := query.Parse(t.Query.Value, names.Tool)
+	var place *query.Error
 	if errors.As(err, &place) {
 		return e, inFile(place, &t.Query, t.source)
 	}
@@ -155,7 +156,7 @@ func (t defText) predicate(names Names) (ir.Expr, error) {
 
 // inFile moves the place of a query's error to where it stands in the definition. In a
 // text that YAML folds, lines and columns are those of the query.
-func inFile(e *QueryError, n *yaml.Node, source []byte) error {
+func inFile(e *query.Error, n *yaml.Node, source []byte) error {
 	at := *e
 	switch {
 	case n.Style == yaml.LiteralStyle:
@@ -191,7 +192,7 @@ func (s samplingText) def() (SamplingDef, error) {
 }
 
 func (s stratifyText) def() (*StratifyDef, error) {
-	path, err := ParsePath(s.Key)
+	path, err := query.ParsePath(s.Key)
 	if err != nil {
 		return nil, fmt.Errorf("key: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/dataset/imported"
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -36,7 +37,7 @@ signals: ["@all"]
 		len(d.SignalRoots) != 1 || d.CorpusRoots[0] != object.SumText("corpus") || fmt.Sprint(d.Stratify.KeyPath.Segments) != "[3]" {
 		t.Errorf("%+v", d)
 	}
-	if got := DecompileQuery(&d.Query.Predicate); got != `has_tool("`+object.SumText("tool:wc").String()+`", "`+imported.ToolNamed("wc").String()+`") and (signal.reward >= u64("1") or signal.reward >= i64("1"))` {
+	if got := query.Decompile(&d.Query.Predicate); got != `has_tool("`+object.SumText("tool:wc").String()+`", "`+imported.ToolNamed("wc").String()+`") and (signal.reward >= u64("1") or signal.reward >= i64("1"))` {
 		t.Errorf("query %s", got)
 	}
 	view, err := object.ToJSON(Structs[0].Type(), raw)
@@ -64,7 +65,7 @@ func TestParseDefForms(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if got := DecompileQuery(&d.Query.Predicate); got != c.query || d.SignalRoots != nil {
+		if got := query.Decompile(&d.Query.Predicate); got != c.query || d.SignalRoots != nil {
 			t.Errorf("%s: query %s", name, got)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
@@ -99,7 +100,7 @@ func TestNothingElseDecides(t *testing.T) {
 	queries := []string{"true", "signal.reward >= 2", `has_tool("wc") and status == 200`, "episode.time_observed in [20000, 120000) or not (signal.reward < 0)",
 		"signal.reward != 3 and episode.trace_ref.trace_blob.size > 10", "false"}
 	rapid.Check(t, func(rt *rapid.T) {
-		predicate, err := ParseQuery(rapid.SampledFrom(queries).Draw(rt, "query"), tools)
+		predicate, err := query.Parse(rapid.SampledFrom(queries).Draw(rt, "query"), tools)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -109,7 +110,7 @@ func TestNothingElseDecides(t *testing.T) {
 			d.Sampling.N = nil
 		}
 		if rapid.Bool().Draw(rt, "strata") {
-			key, err := ParsePath("episode.context_hash")
+			key, err := query.ParsePath("episode.context_hash")
 			if err != nil {
 				rt.Fatal(err)
 			}

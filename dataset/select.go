@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
@@ -30,7 +31,7 @@ type Selection struct {
 // predicate. Clauses are asked in order; In counts the episodes for which all earlier
 // ones held.
 type Clause struct {
-	Text     string // as DecompileQuery gives it
+	Text     string // as query.Decompile gives it
 	In, Kept uint64
 }
 
@@ -55,10 +56,10 @@ func SelectWith(ctx context.Context, src Source, d *DatasetDef, o Options) (*Sel
 	if err := can.Check(d); err != nil {
 		return nil, fmt.Errorf("dataset definition: %w", err)
 	}
-	run := &selecting{src: src, def: d, clauses: clausesOf(&d.Query.Predicate), workers: par.Limit(o.Workers), progress: o.Progress}
-	if run.reads(readsSignals) && d.SignalRoots != nil {
+	run := &selecting{src: src, def: d, clauses: query.Clauses(&d.Query.Predicate), workers: par.Limit(o.Workers), progress: o.Progress}
+	if run.reads()&query.ReadsSignals != 0 {
 		var err error
-		if run.visible, err = signalSet(ctx, src, d.SignalRoots); err != nil {
+		if run.visible, err = Pinned(ctx, src, d.SignalRoots); err != nil {
 			return nil, err
 		}
 	}
@@ -77,17 +78,9 @@ type selecting struct {
 	clauses  []ir.Expr
 	workers  int
 	progress store.Progress // nil: nobody asks
-	visible  *idSet         // the pinned signals; nil: all
-	envs     sync.Pool      // of *episodeEnv, so that what is read ahead reuses memory
+	visible  *query.Visible // the pinned signals; nil: all
+	envs     sync.Pool      // of *query.Env, so that what is read ahead reuses memory
 	cut      atomic.Uint64  // no candidate of a higher rank is wanted
-}
-
-// clausesOf splits a predicate where it is an AND; status == 200 is one clause.
-func clausesOf(e *ir.Expr) []ir.Expr {
-	if e.Op == ir.ExprAnd && meantStatuses(e) == nil {
-		return e.Args
-	}
-	return []ir.Expr{*e}
 }
 
 // blind reports that nothing but ids decides.
@@ -99,7 +92,7 @@ func (s *selecting) once(ctx context.Context, loose bool) (*Selection, error) {
 	s.cut.Store(math.MaxUint64)
 	d := s.def
 	c := &collecting{sampler: d.sampler(&s.cut), hist: make([]uint64, len(s.clauses)+1), sel: &Selection{}}
-	roots := ascending(slices.Clone(d.CorpusRoots))
+	roots := sorted(slices.Clone(d.CorpusRoots))
 	in := &stream{nodes: s.src.Nodes(ctx), roots: roots, workers: s.workers, loose: loose,
 		inOrder: d.Stratify == nil && d.Sampling.Mode == SampleFirstN}
 	if in.inOrder && *d.Sampling.N == 0 {
@@ -174,14 +167,14 @@ func (c *collecting) tally(v *verdict, n int) {
 
 func (c *collecting) finish(clauses []ir.Expr) *Selection {
 	sel := c.sel
-	sel.IDs = ascending(c.sampler.ids())
+	sel.IDs = sorted(c.sampler.ids())
 	for _, n := range c.hist {
 		sel.Seen += n
 	}
 	in := sel.Seen
 	for i := range clauses {
 		kept := in - c.hist[i]
-		sel.Clauses = append(sel.Clauses, Clause{DecompileQuery(&clauses[i]), in, kept})
+		sel.Clauses = append(sel.Clauses, Clause{query.Decompile(&clauses[i]), in, kept})
 		in = kept
 	}
 	sel.Kept = in

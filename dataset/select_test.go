@@ -133,7 +133,7 @@ func drawCorpus(rt *rapid.T, ids []object.Hash) []object.Hash {
 	rand.New(rand.NewPCG(seed, 1)).Shuffle(len(some), func(i, j int) { some[i], some[j] = some[j], some[i] })
 	some = some[:rapid.IntRange(0, len(some)).Draw(rt, "kept")]
 	if rapid.IntRange(0, 3).Draw(rt, "order") > 0 {
-		return ascending(some)
+		return sorted(some)
 	}
 	return append(some, some[:rapid.IntRange(0, len(some)).Draw(rt, "repeated")]...)
 }
@@ -168,7 +168,7 @@ func TestManyBlocks(t *testing.T) {
 	for i := range ids {
 		ids[i] = object.SumText(fmt.Sprint(i))
 	}
-	ids = ascending(ids)
+	ids = sorted(ids)
 	var half, other []object.Hash
 	for i, id := range ids {
 		if i%3 != 0 {
@@ -226,7 +226,7 @@ func TestFailureAfterTheNth(t *testing.T) {
 	for i := range 5 {
 		ids = append(ids, w.episode(i, "c", 0))
 	}
-	ids = ascending(ids)
+	ids = sorted(ids)
 	lost := object.Hash{Alg: object.SHA256, Sum: [32]byte(slices.Repeat([]byte{255}, 32))}
 	ids = append(ids, lost)
 	if got := w.selects("episode.time_observed == 0", ids, sampled(SampleFirstN, 5, "")); len(got) != 5 {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/dataset/quick"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/ledger"
@@ -16,16 +16,9 @@ import (
 
 // Source is where a build finds evidence. It is used by several goroutines at once.
 type Source interface {
+	query.Evidence
 	// Nodes reads the nodes of corpora and signal logs.
 	Nodes(ctx context.Context) merkle.NodeReader
-	// Episode returns the canonical bytes of an EpisodeRef, checked against its id.
-	Episode(ctx context.Context, id object.Hash) ([]byte, error)
-	// Receipt returns a receipt, checked against its id; one that cannot be loaded is
-	// an error.
-	Receipt(ctx context.Context, id object.Hash) (*ledger.Receipt, error)
-	// Signals returns the canonical signals of an episode whose ids and signatures
-	// verify, ascending by id, each once.
-	Signals(ctx context.Context, episode object.Hash) ([][]byte, error)
 }
 
 // Kinds under which a store keeps evidence.
@@ -72,19 +65,9 @@ func isEpisode(raw []byte, id object.Hash) bool {
 	return err == nil && got == id
 }
 
-// EpisodeRanger is what a Source may offer besides: many episodes at once. Without it, or
-// where it does not pay, they are read one after the other.
-type EpisodeRanger interface {
-	// EpisodesOf calls fn with the canonical bytes of those of ids, which ascend
-	// strictly, that it finds, ascending, checked against their ids; at is the position in
-	// ids. raw is valid during fn only. ok is false when something is in the way, an error
-	// included; fn may have been called before.
-	EpisodesOf(ctx context.Context, ids []object.Hash, fn func(at int, raw []byte)) (ok bool)
-}
+var _ query.EpisodeRanger = (*StoreSource)(nil)
 
-var _ EpisodeRanger = (*StoreSource)(nil)
-
-// EpisodesOf implements EpisodeRanger by one scan from the first of ids to the last. It
+// EpisodesOf implements query.EpisodeRanger by one scan from the first of ids to the last. It
 // gives up where most episodes there are others.
 func (s *StoreSource) EpisodesOf(ctx context.Context, ids []object.Hash, fn func(at int, raw []byte)) bool {
 	if len(ids) == 0 {
@@ -115,17 +98,9 @@ func (s *StoreSource) Signals(ctx context.Context, episode object.Hash) ([][]byt
 	return signal.About(ctx, s.Store, episode)
 }
 
-// SignalRanger is what a Source may offer besides: the signals of many episodes at once.
-// Without it, or where it does not pay, they are read for one episode after the other.
-type SignalRanger interface {
-	// SignalsOf returns the signals of ids, which ascend strictly, in their order; ok is
-	// false when something is in the way, an error included.
-	SignalsOf(ctx context.Context, ids []object.Hash) (signals [][][]byte, ok bool)
-}
+var _ query.SignalRanger = (*StoreSource)(nil)
 
-var _ SignalRanger = (*StoreSource)(nil)
-
-// SignalsOf implements SignalRanger.
+// SignalsOf implements query.SignalRanger.
 func (s *StoreSource) SignalsOf(ctx context.Context, ids []object.Hash) ([][][]byte, bool) {
 	return signal.AboutEach(ctx, s.Store, ids)
 }
@@ -162,29 +137,20 @@ func (s *StoreSource) ReceiptBytes(ctx context.Context, id object.Hash) ([]byte,
 	return o.Raw, nil
 }
 
-// idSet is a set of ids at 33 bytes each. A nil set has every id.
-type idSet struct{ ids []object.Hash }
-
-func (s *idSet) has(id object.Hash) bool {
-	if s == nil {
-		return true
+// Pinned reads signal logs: the signals that are seen. Without logs, with nil, all are.
+func Pinned(ctx context.Context, src Source, roots []object.Hash) (*query.Visible, error) {
+	if roots == nil {
+		return nil, nil
 	}
-	_, ok := slices.BinarySearchFunc(s.ids, id, object.Hash.Compare)
-	return ok
-}
-
-// signalSet reads the pinned signal logs.
-func signalSet(ctx context.Context, src Source, roots []object.Hash) (*idSet, error) {
-	set := &idSet{}
+	var ids []object.Hash
 	for _, root := range roots {
 		err := ReadList(ctx, src.Nodes(ctx), root, func(id object.Hash) error {
-			set.ids = append(set.ids, id)
+			ids = append(ids, id)
 			return nil
 		})
 		if err != nil {
 			return nil, fmt.Errorf("signal log: %w", err)
 		}
 	}
-	set.ids = ascending(set.ids)
-	return set, nil
+	return query.NewVisible(sorted(ids)), nil
 }

@@ -53,7 +53,7 @@ func TestDiff(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var a, b []object.Hash
 		var want []Change
-		for _, id := range ascending(all) {
+		for _, id := range sorted(all) {
 			side := rapid.IntRange(0, 3).Draw(rt, "side")
 			if side&1 != 0 {
 				a = append(a, id)

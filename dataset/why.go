@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -50,19 +51,19 @@ func Reasons(ctx context.Context, src Source, d *DatasetDef, ids []object.Hash) 
 	if err := inCorpora(ctx, src, d, ids, reasons); err != nil {
 		return nil, err
 	}
-	run := &selecting{src: src, def: d, clauses: clausesOf(&d.Query.Predicate)}
+	run := &selecting{src: src, def: d, clauses: query.Clauses(&d.Query.Predicate)}
 	var err error
-	if run.reads(readsSignals) && d.SignalRoots != nil {
-		if run.visible, err = signalSet(ctx, src, d.SignalRoots); err != nil {
+	if run.reads()&query.ReadsSignals != 0 {
+		if run.visible, err = Pinned(ctx, src, d.SignalRoots); err != nil {
 			return nil, err
 		}
 	}
-	env := &episodeEnv{ctx: ctx, src: src, visible: run.visible}
+	env := query.NewEnv(src, run.visible)
 	for i, id := range ids {
 		if !reasons[i].InCorpus {
 			continue
 		}
-		env.reset(id)
+		env.Reset(ctx, id)
 		if err := run.reason(env, &reasons[i]); err != nil {
 			return nil, fmt.Errorf("episode %s: %w", id.Short(), err)
 		}
@@ -71,10 +72,10 @@ func Reasons(ctx context.Context, src Source, d *DatasetDef, ids []object.Hash) 
 }
 
 // reason asks clause after clause about the episode that env stands on.
-func (s *selecting) reason(env *episodeEnv, r *Reason) error {
+func (s *selecting) reason(env *query.Env, r *Reason) error {
 	for i := range s.clauses {
 		if holds, err := ir.EvalExpr(&s.clauses[i], env); err != nil || !holds {
-			r.Clause = DecompileQuery(&s.clauses[i])
+			r.Clause = query.Decompile(&s.clauses[i])
 			return err
 		}
 	}
@@ -83,7 +84,7 @@ func (s *selecting) reason(env *episodeEnv, r *Reason) error {
 		return nil
 	}
 	var err error
-	r.Stratum, err = env.stratum(s.def.Stratify.KeyPath.Segments)
+	r.Stratum, err = env.Stratum(s.def.Stratify.KeyPath.Segments)
 	return err
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
@@ -417,7 +418,7 @@ func (h *house) dataset(ids []object.Hash) (*dataset.DatasetDef, object.BlobRef)
 	ctx := h.t.Context()
 	corpus, _, err := dataset.Snapshot(ctx, h.store, dataset.MediaCorpus, ids)
 	h.ok(err)
-	expr, err := dataset.ParseQuery("true", nil)
+	expr, err := query.Parse("true", nil)
 	h.ok(err)
 	def, raw, err := dataset.NewDef(dataset.DatasetDef{DatasetDefID: corpus.CID, CorpusRoots: []object.Hash{corpus.CID}, Query: dataset.QueryDef{QueryID: corpus.CID, Predicate: expr}, Sampling: dataset.SamplingDef{Mode: dataset.SampleAll, Seed: object.SumText("seed")}})
 	h.ok(err)

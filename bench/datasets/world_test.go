@@ -13,6 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/query"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -65,12 +67,12 @@ func newWorld(tb testing.TB, n, size int) *world {
 			ReceiptIDs: []object.Hash{rid}}, ContextHash: object.SumText(fmt.Sprint("c", i%7)), OutcomeHash: object.SumText(fmt.Sprint("outcome", i)), TimeObserved: object.Time(i) * 1e6}
 		e.EpisodeID = must[object.Hash](tb)(object.EpisodeRule.IDOf(&e))
 		objects = append(objects, store.Object{ID: e.EpisodeID, Kind: dataset.KindEpisode, Raw: must[[]byte](tb)(can.Marshal(&e))})
-		_, signal, err := dataset.NewSignal(w.key, e.EpisodeID, dataset.Reward, ir.I64Scalar(int64(i%10)), 1)
+		_, about, err := signal.New(w.key, e.EpisodeID, signal.Reward, ir.I64Scalar(int64(i%10)), 1)
 		must[struct{}](tb)(struct{}{}, err)
-		signals, w.ids = append(signals, signal), append(w.ids, e.EpisodeID)
+		signals, w.ids = append(signals, about), append(w.ids, e.EpisodeID)
 	}
 	must[struct{}](tb)(struct{}{}, s.PutObjects(ctx, objects...))
-	must[struct{}](tb)(struct{}{}, dataset.PutSignals(ctx, s, signals...))
+	must[struct{}](tb)(struct{}{}, signal.Put(ctx, s, signals...))
 	return w
 }
 
@@ -99,11 +101,11 @@ func payload(seed, size int) []byte {
 }
 
 // def selects by a query from all episodes.
-func (w *world) def(query string, n uint64) *dataset.DatasetDef {
+func (w *world) def(text string, n uint64) *dataset.DatasetDef {
 	ctx := context.Background()
 	ref, _, err := dataset.SnapshotCorpus(ctx, w.store, w.ids)
 	must[struct{}](w.tb)(struct{}{}, err)
-	d := dataset.DatasetDef{CorpusRoots: []object.Hash{ref.CID}, Query: dataset.QueryDef{Predicate: must[ir.Expr](w.tb)(dataset.ParseQuery(query, nil))},
+	d := dataset.DatasetDef{CorpusRoots: []object.Hash{ref.CID}, Query: dataset.QueryDef{Predicate: must[ir.Expr](w.tb)(query.Parse(text, nil))},
 		Sampling: dataset.SamplingDef{Mode: dataset.SampleAll, Seed: object.SumText("bench")}}
 	if n > 0 {
 		d.Sampling.Mode, d.Sampling.N = dataset.SampleHashN, &n

@@ -90,7 +90,7 @@ const (
 
 // Signal is what the record says of the episode.
 type Signal struct {
-	Type  uint8 // dataset.Reward, Label or Constraint
+	Type  uint8 // signal.Reward, Label or Constraint
 	Value ir.Scalar
 }
 

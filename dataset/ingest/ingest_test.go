@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/ledger"
@@ -210,11 +211,11 @@ func TestImportIsMarked(t *testing.T) {
 	if err != nil || int(count) != len(ids) || count != 8 {
 		t.Fatalf("%d episodes of %d: %v", count, len(ids), err)
 	}
-	for query, want := range map[string]int{
+	for text, want := range map[string]int{
 		"imported": 8, "not imported": 0, `has_tool("imported:wc")`: 3, "status == 500": 3, "signal.reward >= 2": 1, "imported and episode.time_observed >= 2026-01-01": 4,
 		`episode.trace_ref.trace_blob.media == "` + MediaTrace + `"`: 8,
 	} {
-		e, err := dataset.ParseQuery(query, nil)
+		e, err := query.Parse(text, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,7 +225,7 @@ func TestImportIsMarked(t *testing.T) {
 		}
 		sel, err := dataset.Select(ctx, src, def)
 		if err != nil || len(sel.IDs) != want {
-			t.Errorf("%s selects %d, expected %d: %v", query, len(sel.IDs), want, err)
+			t.Errorf("%s selects %d, expected %d: %v", text, len(sel.IDs), want, err)
 		}
 	}
 	exported(t, s, src, corpus.CID)

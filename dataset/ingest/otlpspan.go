@@ -227,8 +227,7 @@ func parseLog(raw json.RawMessage) (*genLog, error) {
 	return l, err
 }
 
-// body joins the members of a body with the attributes; a body that is a text is the
-// content.
+// body joins the members of a body with the attributes; a body that is a text is the content.
 func (l *genLog) body(raw json.RawMessage) error {
 	if raw == nil {
 		return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/authority"
 	"github.com/mythos-project/mythos/internal/calls"
@@ -96,7 +97,7 @@ func (d *Datasets) Build(ctx context.Context, data []byte, given []caps.Chain, p
 	tool := names.Tool
 	names.Tool = func(name string) (object.Hash, error) {
 		id, err := tool(name)
-		if errors.Is(err, dataset.ErrNoTool) {
+		if errors.Is(err, query.ErrNoTool) {
 			missing = append(missing, fmt.Sprintf("no tool %q is registered here: has_tool finds it in imported evidence only", name))
 		}
 		return id, err
@@ -165,7 +166,7 @@ func (d *Datasets) datasetNames(ctx context.Context) dataset.Names {
 		Tool: func(name string) (object.Hash, error) {
 			id, err := d.Toolbox.ID(ctx, name)
 			if errors.Is(err, exec.ErrNoTool) {
-				err = fmt.Errorf("%w: %w", dataset.ErrNoTool, err)
+				err = fmt.Errorf("%w: %w", query.ErrNoTool, err)
 			}
 			return id, err
 		},

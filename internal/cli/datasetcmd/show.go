@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
@@ -48,7 +49,7 @@ func (b *opened) print(f *cmdutil.Factory) {
 		{About: "episodes", Text: fmt.Sprint(b.ref.Count)},
 		{About: "definition", Text: b.def.DatasetDefID.Short()},
 		{About: "corpora", Text: strings.Join(corpora, " ")},
-		{About: "predicate", Text: dataset.DecompileQuery(&b.def.Query.Predicate)},
+		{About: "predicate", Text: query.Decompile(&b.def.Query.Predicate)},
 		{About: "sampling", Text: b.def.SamplingText()},
 		{About: "receipt", Text: b.ref.BuildReceiptID.Short() + ", of its building"},
 		{About: "manifest", Text: ui.Size(b.ref.Manifest.Size)},
@@ -84,7 +85,7 @@ func runExplain(ctx context.Context, f *cmdutil.Factory, b *opened) error {
 	for _, w := range sel.Warnings {
 		f.IO.Notef("warning: %s", w)
 	}
-	e := explained{Definition: b.def.DatasetDefID, Manifest: b.ref.Manifest.CID, Predicate: dataset.DecompileQuery(&b.def.Query.Predicate),
+	e := explained{Definition: b.def.DatasetDefID, Manifest: b.ref.Manifest.CID, Predicate: query.Decompile(&b.def.Query.Predicate),
 		Sampling: b.def.SamplingText(), Corpora: b.def.CorpusRoots, Signals: b.def.SignalRoots, Seen: sel.Seen, Matched: sel.Kept, Selected: len(sel.IDs)}
 	for _, c := range sel.Clauses {
 		e.Clauses = append(e.Clauses, explainedClause(c))

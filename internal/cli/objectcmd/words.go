@@ -10,6 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/repo"
@@ -238,7 +239,7 @@ func (s speaker) tool(t *exec.Tool) []string {
 
 func (s speaker) datasetDef(d *dataset.DatasetDef) []string {
 	return []string{
-		fmt.Sprintf("Selects episodes of %s where: %s", counted(len(d.CorpusRoots), "corpus root"), dataset.DecompileQuery(&d.Query.Predicate)),
+		fmt.Sprintf("Selects episodes of %s where: %s", counted(len(d.CorpusRoots), "corpus root"), query.Decompile(&d.Query.Predicate)),
 		"Sampling: " + d.SamplingText() + ".", "Whoever has the evidence builds the same dataset from it, byte for byte.",
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
@@ -17,8 +18,8 @@ import (
 func datasets() *set {
 	s := &set{Class: "datasets", About: "definitions, what they select from the evidence given, and the roots of their manifests"}
 	w := newEvidence()
-	def := func(id string, corpora [][]object.Hash, query string, change func(*dataset.DatasetDef)) {
-		d := dataset.DatasetDef{CorpusRoots: []object.Hash{}, Query: dataset.QueryDef{Predicate: must(dataset.ParseQuery(query, toolNamed))},
+	def := func(id string, corpora [][]object.Hash, text string, change func(*dataset.DatasetDef)) {
+		d := dataset.DatasetDef{CorpusRoots: []object.Hash{}, Query: dataset.QueryDef{Predicate: must(query.Parse(text, toolNamed))},
 			Sampling: dataset.SamplingDef{Mode: dataset.SampleAll, Seed: object.SumText("seed")}}
 		for _, ids := range corpora {
 			d.CorpusRoots = append(d.CorpusRoots, must(merkle.ListRoot(ids)).CID)

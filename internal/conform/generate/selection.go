@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
@@ -27,12 +28,12 @@ func selectionVectors(s *set, w *evidence) {
 		d.DatasetDefID = must(dataset.DefRule.IDOf(&d))
 		s.Add(id, fields{"definition": view(structNamed("DatasetDef"), must(can.Marshal(&d))), "corpora": [][]object.Hash{ids}, "episodes": w.episodes, "receipts": w.receipts, "signals": signals})
 	}
-	query := func(text string) dataset.DatasetDef {
-		return dataset.DatasetDef{Query: dataset.QueryDef{Predicate: must(dataset.ParseQuery(text, toolNamed))}}
+	where := func(text string) dataset.DatasetDef {
+		return dataset.DatasetDef{Query: dataset.QueryDef{Predicate: must(query.Parse(text, toolNamed))}}
 	}
 	for _, text := range []string{`signal.label in ["good", "bad"]`, `signal.reward in [1, 2]`, `signal.reward != 1`, `not (signal.reward == 1)`, `signal.label != "good"`, `episode.trace_ref.trace_blob.media == "application/mythos.trace"`,
 		`episode.trace_ref.trace_blob.size in [101, 103, 200]`, `episode[9] == 1`, `episode[9] != 1`, `episode.time_observed.digest == "` + object.SumText("x").String() + `"`, `signal.signer == "` + bob.Agent().KeyID().String() + `"`} {
-		show("selects "+text, all, w.signals, query(text))
+		show("selects "+text, all, w.signals, where(text))
 	}
 	strata := func(segments ...uint32) dataset.DatasetDef {
 		return dataset.DatasetDef{Stratify: &dataset.StratifyDef{KeyPath: ir.Path{Root: ir.RootEpisode, Segments: segments}, PerBucketN: 2, Seed: object.SumText("strata")}}
@@ -54,10 +55,10 @@ func selectionVectors(s *set, w *evidence) {
 		return hexOf(must(can.Marshal(&g)))
 	}
 	five := can.AppendInt(nil, 5)
-	show("a signal with a good signature", all, []string{made(1, 1, five, nil)}, query("signal.value == 5"))
-	show("a signal with a bad signature", all, []string{made(1, 1, five, func(g *signal.Signal) { g.Signature.Sig[0] ^= 1 })}, query("signal.value == 5"))
-	show("a signal of an unknown type is seen", all, []string{made(9, 1, five, nil)}, query("signal.value == 5"))
-	show("a signal of an unknown type is no reward", all, []string{made(9, 1, five, nil)}, query("signal.reward == 5"))
-	show("a signal of an unknown kind has no value", all, []string{made(1, 9, five, nil)}, query("signal.value == 5"))
-	show("a signal of an unknown kind, not equal", all, []string{made(1, 9, five, nil)}, query("signal.value != 5"))
+	show("a signal with a good signature", all, []string{made(1, 1, five, nil)}, where("signal.value == 5"))
+	show("a signal with a bad signature", all, []string{made(1, 1, five, func(g *signal.Signal) { g.Signature.Sig[0] ^= 1 })}, where("signal.value == 5"))
+	show("a signal of an unknown type is seen", all, []string{made(9, 1, five, nil)}, where("signal.value == 5"))
+	show("a signal of an unknown type is no reward", all, []string{made(9, 1, five, nil)}, where("signal.reward == 5"))
+	show("a signal of an unknown kind has no value", all, []string{made(1, 9, five, nil)}, where("signal.value == 5"))
+	show("a signal of an unknown kind, not equal", all, []string{made(1, 9, five, nil)}, where("signal.value != 5"))
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
@@ -248,9 +248,9 @@ func parsed(in json.RawMessage) (any, error) {
 
 // syntaxRefused is refused, and says where a text is at fault.
 func syntaxRefused(err error) (any, error) {
-	var query *dataset.QueryError
-	if errors.As(err, &query) {
-		return map[string]any{"refused": "query", "line": query.Line, "column": query.Column}, nil
+	var place *query.Error
+	if errors.As(err, &place) {
+		return map[string]any{"refused": "query", "line": place.Line, "column": place.Column}, nil
 	}
 	var syntax *asm.SyntaxError
 	if errors.As(err, &syntax) {
@@ -277,7 +277,7 @@ func (v parsedIn) parse() (err error) {
 	case "capability":
 		_, err = caps.ImportText(v.Text)
 	case "query":
-		_, err = dataset.ParseQuery(v.Text, func(name string) (object.Hash, error) { return object.SumText("tool:" + name), nil })
+		_, err = query.Parse(v.Text, func(name string) (object.Hash, error) { return object.SumText("tool:" + name), nil })
 	case "program":
 		_, err = asm.Assemble([]byte(v.Text))
 	default:

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -27,9 +28,9 @@ func queryOf(in json.RawMessage) (any, error) {
 	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
-	predicate, err := dataset.ParseQuery(v.Text, func(name string) (object.Hash, error) {
+	predicate, err := query.Parse(v.Text, func(name string) (object.Hash, error) {
 		if !slices.Contains(v.Tools, name) {
-			return object.Hash{}, dataset.ErrNoTool
+			return object.Hash{}, query.ErrNoTool
 		}
 		return object.SumText("tool:" + name), nil
 	})

@@ -1,4 +1,4 @@
-package dataset
+package query
 
 import (
 	"github.com/mythos-project/mythos/dataset/quick"

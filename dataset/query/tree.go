@@ -1,4 +1,4 @@
-package dataset
+package query
 
 import (
 	"encoding/json"
@@ -19,8 +19,8 @@ var opNames = map[string]uint8{"TRUE": ir.ExprTrue, "FALSE": ir.ExprFalse, "EQ":
 	"GT": ir.ExprGT, "GE": ir.ExprGE, "AND": ir.ExprAnd, "OR": ir.ExprOr, "NOT": ir.ExprNot, "IN_SET": ir.ExprInSet,
 	"HAS_TOOL": ir.ExprHasTool, "HAS_STATUS": ir.ExprHasStatus, "FAILED": ir.ExprFailed}
 
-// parseAST reads a predicate in the JSON view of an Expr, in YAML or JSON.
-func parseAST(n *yaml.Node) (ir.Expr, error) {
+// ParseTree reads a predicate in the JSON view of an Expr, in YAML or JSON.
+func ParseTree(n *yaml.Node) (ir.Expr, error) {
 	if err := nameOps(n, 0); err != nil {
 		return ir.Expr{}, err
 	}
@@ -60,11 +60,11 @@ func nameOps(n *yaml.Node, depth int) error {
 	return nil
 }
 
-// ParsePath reads a field as ParseQuery does, such as episode.context_hash. Errors are
-// *QueryError.
+// ParsePath reads a field as Parse does, such as episode.context_hash. Errors are
+// *Error.
 func ParsePath(text string) (ir.Path, error) {
-	if len(text) > MaxQuery {
-		return ir.Path{}, &QueryError{1, 1, "longer than 64 KiB"}
+	if len(text) > MaxText {
+		return ir.Path{}, &Error{1, 1, "longer than 64 KiB"}
 	}
 	c := &compiler{original: []rune(text)}
 	tree, err := c.parse(text)
@@ -74,6 +74,3 @@ func ParsePath(text string) (ir.Path, error) {
 	f, err := c.field(tree)
 	return f.path, err
 }
-
-// PathText writes a path as ParsePath reads it.
-func PathText(p ir.Path) string { return pathText(p) }

@@ -1,4 +1,4 @@
-package dataset
+package query
 
 import (
 	"fmt"
@@ -126,12 +126,12 @@ func (s *scanner) time(at int) int {
 }
 
 func (s *scanner) fail(at int, format string, args ...any) error {
-	return queryError(s.text, at, fmt.Sprintf(format, args...))
+	return newError(s.text, at, fmt.Sprintf(format, args...))
 }
 
-// queryError places a reason at a rune of the text.
-func queryError(text []rune, at int, reason string) error {
-	e := &QueryError{Line: 1, Column: 1, Reason: reason}
+// newError places a reason at a rune of the text.
+func newError(text []rune, at int, reason string) error {
+	e := &Error{Line: 1, Column: 1, Reason: reason}
 	for _, r := range text[:min(max(at, 0), len(text))] {
 		e.Column++
 		if r == '\n' {

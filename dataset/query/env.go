@@ -1,4 +1,4 @@
-package dataset
+package query
 
 import (
 	"context"
@@ -10,12 +10,12 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// episodeEnv evaluates over one episode after the other, loading of each what the
-// predicate asks for.
-type episodeEnv struct {
+// Env evaluates over one episode after the other, loading of each what the
+// predicate asks for. One goroutine uses it.
+type Env struct {
 	ctx     context.Context
-	src     Source
-	visible *idSet // nil: every signal is seen
+	src     Evidence
+	visible *Visible
 	ahead   readAhead
 
 	id       object.Hash
@@ -27,39 +27,57 @@ type episodeEnv struct {
 	values   []ir.Scalar // what Lookup returns, valid until its next call
 }
 
-var _ ir.Env = (*episodeEnv)(nil)
+var _ ir.Env = (*Env)(nil)
+
+// NewEnv evaluates over what src has; visible may be nil.
+func NewEnv(src Evidence, visible *Visible) *Env {
+	return &Env{src: src, visible: visible}
+}
 
 // readAhead is what was read for several episodes at once.
 type readAhead struct {
+	ids      []object.Hash
 	raw      []byte                 // of the episodes, one after the other
 	episodes []struct{ n, end int } // in raw, by position; end 0: it was not found
 	signals  [][][]byte             // by position; nil: none were read
 }
 
-// readAhead reads for several episodes at once, where the source can and it pays.
-func (e *episodeEnv) readAhead(ids []object.Hash, episodes, signals bool) {
+// ReadAhead takes up several episodes, for ResetTo, and reads what a predicate reads for all
+// of them at once, where the source can and it pays.
+func (e *Env) ReadAhead(ctx context.Context, ids []object.Hash, what Reads) {
+	e.ctx = ctx
 	a := &e.ahead
-	a.raw, a.episodes, a.signals = a.raw[:0], a.episodes[:0], nil
-	if !strictlyAfter(object.Hash{}, ids) {
+	a.ids, a.raw, a.episodes, a.signals = ids, a.raw[:0], a.episodes[:0], nil
+	if !ascending(ids) {
 		return
 	}
-	if r, ok := e.src.(EpisodeRanger); ok && episodes {
+	if r, ok := e.src.(EpisodeRanger); ok && what&ReadsEpisode != 0 {
 		a.episodes = append(a.episodes, make([]struct{ n, end int }, len(ids))...)
 		r.EpisodesOf(e.ctx, ids, func(at int, raw []byte) { // what is not found is read on its own
 			a.raw = append(a.raw, raw...)
 			a.episodes[at] = struct{ n, end int }{len(raw), len(a.raw)}
 		})
 	}
-	if r, ok := e.src.(SignalRanger); ok && signals {
+	if r, ok := e.src.(SignalRanger); ok && what&ReadsSignals != 0 {
 		if found, ok := r.SignalsOf(e.ctx, ids); ok {
 			a.signals = found
 		}
 	}
 }
 
-// resetAt is reset for the episode at a position of what was read ahead.
-func (e *episodeEnv) resetAt(id object.Hash, at int) {
-	e.reset(id)
+// ascending reports whether ids ascend strictly.
+func ascending(ids []object.Hash) bool {
+	for i := 1; i < len(ids); i++ {
+		if ids[i-1].Compare(ids[i]) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// ResetTo makes e stand on the episode at a position of what was read ahead.
+func (e *Env) ResetTo(at int) {
+	e.Reset(e.ctx, e.ahead.ids[at])
 	if e.at = at; at < len(e.ahead.episodes) {
 		if x := e.ahead.episodes[at]; x.end > 0 {
 			e.raw = e.ahead.raw[x.end-x.n : x.end]
@@ -67,18 +85,18 @@ func (e *episodeEnv) resetAt(id object.Hash, at int) {
 	}
 }
 
-// reset makes e stand on another episode.
-func (e *episodeEnv) reset(id object.Hash) {
-	e.at = -1
+// Reset makes e stand on another episode.
+func (e *Env) Reset(ctx context.Context, id object.Hash) {
+	e.ctx, e.at = ctx, -1
 	e.id, e.raw, e.signals, e.receipts = id, nil, e.signals[:0], e.receipts[:0]
 	e.loaded.signals, e.loaded.receipts = false, false
 }
 
 // Const implements ir.Env: a query has no constants.
-func (e *episodeEnv) Const(uint32) (ir.Scalar, bool) { return ir.Scalar{}, false }
+func (e *Env) Const(uint32) (ir.Scalar, bool) { return ir.Scalar{}, false }
 
 // Lookup implements ir.Env.
-func (e *episodeEnv) Lookup(root uint8, segments []uint32) ([]ir.Scalar, error) {
+func (e *Env) Lookup(root uint8, segments []uint32) ([]ir.Scalar, error) {
 	e.values = e.values[:0]
 	if root == ir.RootSignal {
 		return e.lookupSignals(segments)
@@ -93,16 +111,16 @@ func (e *episodeEnv) Lookup(root uint8, segments []uint32) ([]ir.Scalar, error) 
 	return e.values, err
 }
 
-func (e *episodeEnv) load() (err error) {
+func (e *Env) load() (err error) {
 	if e.raw == nil {
 		e.raw, err = e.src.Episode(e.ctx, e.id)
 	}
 	return err
 }
 
-// stratum is the canonical key of the episode's bucket; a missing key is the empty
+// Stratum is the canonical key of the episode's bucket; a missing key is the empty
 // byte string.
-func (e *episodeEnv) stratum(segments []uint32) ([]byte, error) {
+func (e *Env) Stratum(segments []uint32) ([]byte, error) {
 	values, err := e.Lookup(ir.RootEpisode, segments)
 	if err != nil {
 		return nil, err
@@ -114,7 +132,7 @@ func (e *episodeEnv) stratum(segments []uint32) ([]byte, error) {
 }
 
 // lookupSignals gives the value at the path of each signal that is seen.
-func (e *episodeEnv) lookupSignals(segments []uint32) ([]ir.Scalar, error) {
+func (e *Env) lookupSignals(segments []uint32) ([]ir.Scalar, error) {
 	if err := e.loadSignals(); err != nil {
 		return nil, err
 	}
@@ -131,7 +149,7 @@ func (e *episodeEnv) lookupSignals(segments []uint32) ([]ir.Scalar, error) {
 	return e.values, nil
 }
 
-func (e *episodeEnv) loadSignals() error {
+func (e *Env) loadSignals() error {
 	if e.loaded.signals {
 		return nil
 	}
@@ -153,7 +171,7 @@ func (e *episodeEnv) loadSignals() error {
 				return fmt.Errorf("signal: %w", err)
 			}
 		}
-		if s.EpisodeID != e.id || !e.visible.has(s.ID) {
+		if s.EpisodeID != e.id || !e.visible.Has(s.ID) {
 			e.signals = e.signals[:n]
 		}
 	}
@@ -161,7 +179,7 @@ func (e *episodeEnv) loadSignals() error {
 	return nil
 }
 
-func (e *episodeEnv) loadReceipts() error {
+func (e *Env) loadReceipts() error {
 	if e.loaded.receipts {
 		return nil
 	}
@@ -184,23 +202,23 @@ func (e *episodeEnv) loadReceipts() error {
 }
 
 // HasTool implements ir.Env.
-func (e *episodeEnv) HasTool(tool object.Hash) (bool, error) {
+func (e *Env) HasTool(tool object.Hash) (bool, error) {
 	return e.anyReceipt(func(r *ledger.Receipt) bool { return r.ToolID == tool })
 }
 
 // HasStatus implements ir.Env.
-func (e *episodeEnv) HasStatus(status uint64) (bool, error) {
+func (e *Env) HasStatus(status uint64) (bool, error) {
 	return e.anyReceipt(func(r *ledger.Receipt) bool { return uint64(r.Status) == status })
 }
 
 // Failed implements ir.Env.
-func (e *episodeEnv) Failed() (bool, error) {
+func (e *Env) Failed() (bool, error) {
 	return e.anyReceipt(func(r *ledger.Receipt) bool { return r.Status >= ir.FailedFrom })
 }
 
 // anyReceipt loads all receipts first: one that is missing is an error even when an
 // earlier one decides.
-func (e *episodeEnv) anyReceipt(is func(*ledger.Receipt) bool) (bool, error) {
+func (e *Env) anyReceipt(is func(*ledger.Receipt) bool) (bool, error) {
 	if err := e.loadReceipts(); err != nil {
 		return false, err
 	}

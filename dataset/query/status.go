@@ -1,4 +1,4 @@
-package dataset
+package query
 
 import (
 	"slices"
@@ -86,6 +86,14 @@ func meantStatuses(e *ir.Expr) (list []uint64) {
 		list = append(list, *a.Lit.U64)
 	}
 	return list
+}
+
+// Clauses splits a predicate where it is an AND; status == 200 is one clause.
+func Clauses(e *ir.Expr) []ir.Expr {
+	if e.Op == ir.ExprAnd && meantStatuses(e) == nil {
+		return e.Args
+	}
+	return []ir.Expr{*e}
 }
 
 // asksForFailures reports whether a predicate names failures, or a status of one, other

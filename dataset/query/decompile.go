@@ -1,4 +1,4 @@
-package dataset
+package query
 
 import (
 	"fmt"
@@ -11,10 +11,10 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// DecompileQuery writes a predicate that ir.CheckExpr accepts as query text. ParseQuery
+// Decompile writes a predicate that ir.CheckExpr accepts as query text. Parse
 // gives back a predicate that selects the same, and the very same one when e came from
-// ParseQuery.
-func DecompileQuery(e *ir.Expr) string {
+// Parse.
+func Decompile(e *ir.Expr) string {
 	return string(decompiler{short: !asksForFailures(e, true)}.expr(nil, e, true))
 }
 
@@ -49,7 +49,7 @@ func (d decompiler) expr(dst []byte, e *ir.Expr, top bool) []byte {
 	case ir.ExprFailed:
 		return append(dst, "failed"...)
 	}
-	text, k := pathText(*e.Path), pathKind(*e.Path)
+	text, k := PathText(*e.Path), pathKind(*e.Path)
 	if e.Op != ir.ExprInSet {
 		return fmt.Appendf(dst, "%s %s %s", text, opTexts[e.Op], operandText(*e.Lit, k))
 	}
@@ -139,8 +139,9 @@ func operandText(o ir.Operand, k kind) string {
 	return fmt.Sprintf("operand(%d)", o.Kind) // ir.CheckExpr accepts none in a query
 }
 
-// pathText writes a path with the names of fields as far as they are known.
-func pathText(p ir.Path) string {
+// PathText writes a path as ParsePath reads it, with the names of fields as far as they are
+// known.
+func PathText(p ir.Path) string {
 	text, segments, t := "episode", p.Segments, episodeType
 	if p.Root == ir.RootSignal {
 		if own, ok := signalText(segments); ok {
@@ -195,7 +196,7 @@ func fieldNumbered(t *can.Type, num uint32) (*can.StructField, bool) {
 	return t.FieldByNum(uint64(num))
 }
 
-// pathKind is the kind that ParseQuery sees in the text of a path.
+// pathKind is the kind that Parse sees in the text of a path.
 func pathKind(p ir.Path) kind {
 	t := episodeType
 	if p.Root == ir.RootSignal {

@@ -1,4 +1,4 @@
-package dataset
+package query
 
 import (
 	"errors"
@@ -14,23 +14,23 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// QueryError is a query that cannot be compiled, with the place in its text.
-type QueryError struct {
+// Error is a query that cannot be compiled, with the place in its text.
+type Error struct {
 	Line, Column int // from 1, in characters
 	Reason       string
 }
 
-func (e *QueryError) Error() string {
+func (e *Error) Error() string {
 	return fmt.Sprintf("query, line %d, column %d: %s", e.Line, e.Column, e.Reason)
 }
 
 // ErrNoTool means that there is no tool of a name here.
 var ErrNoTool = errors.New("there is no such tool")
 
-// MaxQuery is the longest query text in bytes.
-const MaxQuery = 64 << 10
+// MaxText is the longest query text in bytes.
+const MaxText = 64 << 10
 
-// ParseQuery compiles a query text to a predicate (spec/datasets.md#queries). The
+// Parse compiles a query text to a predicate (spec/datasets.md#queries). The
 // syntax is that of expr-lang: comparisons, in, and, or, not, parentheses. The names:
 //
 //	true, false
@@ -56,10 +56,10 @@ const MaxQuery = 64 << 10
 // PATH.digest is that hash. u64(5), i64(-5) and hash("...") say the kind of a value.
 //
 // tool finds tools by name; it may be nil. Where its error wraps ErrNoTool, the name can
-// only be that of a tool in imported evidence. Errors are *QueryError.
-func ParseQuery(text string, tool func(name string) (object.Hash, error)) (ir.Expr, error) {
-	if len(text) > MaxQuery {
-		return ir.Expr{}, &QueryError{1, 1, "longer than 64 KiB"}
+// only be that of a tool in imported evidence. Errors are *Error.
+func Parse(text string, tool func(name string) (object.Hash, error)) (ir.Expr, error) {
+	if len(text) > MaxText {
+		return ir.Expr{}, &Error{1, 1, "longer than 64 KiB"}
 	}
 	c := &compiler{original: []rune(text), tool: tool}
 	tree, err := c.parse(text)
@@ -72,7 +72,7 @@ func ParseQuery(text string, tool func(name string) (object.Hash, error)) (ir.Ex
 	}
 	e = settle(e)
 	if err := ir.CheckExpr(&e, nil); err != nil {
-		return ir.Expr{}, &QueryError{1, 1, err.Error()}
+		return ir.Expr{}, &Error{1, 1, err.Error()}
 	}
 	return e, nil
 }
@@ -95,14 +95,14 @@ func (c *compiler) parse(text string) (ast.Node, error) {
 	}
 	var fe *file.Error
 	if errors.As(err, &fe) {
-		return nil, &QueryError{max(fe.Line, 1), fe.Column + 1, fe.Message}
+		return nil, &Error{max(fe.Line, 1), fe.Column + 1, fe.Message}
 	}
-	return nil, &QueryError{1, 1, err.Error()}
+	return nil, &Error{1, 1, err.Error()}
 }
 
 // fail reports a reason at a node's place.
 func (c *compiler) fail(n ast.Node, format string, args ...any) error {
-	return queryError(c.original, n.Location().From, fmt.Sprintf(format, args...))
+	return newError(c.original, n.Location().From, fmt.Sprintf(format, args...))
 }
 
 func (c *compiler) expr(n ast.Node) (ir.Expr, error) {
