@@ -101,14 +101,17 @@ func (au *Authority) Covering(ctx context.Context, use scope.Use) ([]caps.Chain,
 }
 
 // Held returns the chains that may allow uses of a kind and are held here, the one that expires
-// first before the others, whether they are valid now or not. Those of our agents are not among them.
+// first before the others, whether they are valid now or not. What was issued here to somebody
+// else, and handed on by them to us, is not among them: it is for what they ask for.
 func (au *Authority) Held(ctx context.Context, kind uint8) ([]caps.Chain, error) {
+	self := au.ID.Self()
 	return au.HeldIf(ctx, kind, func(c caps.Chain) bool {
-		return len(c) < 2 || c[0].Cap.Scope.Kind != scope.KindToolsCall || c[1].Cap.Subject.Same(au.ID.Self()) || !slices.ContainsFunc(au.ID.Former, c[1].Cap.Subject.Same)
+		root := c[len(c)-1].Cap.Issuer
+		return len(c) < 2 || c[1].Cap.Subject.Same(self) || !root.Same(self) && !slices.ContainsFunc(au.ID.Former, root.Same)
 	})
 }
 
-// HeldIf returns those that fit, also of our agents, as Held does.
+// HeldIf returns those that fit, also of others, as Held does.
 func (au *Authority) HeldIf(ctx context.Context, kind uint8, fits func(caps.Chain) bool) ([]caps.Chain, error) {
 	var ids []object.Hash
 	err := au.Each(ctx, func(l caps.Link) error {

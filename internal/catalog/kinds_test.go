@@ -16,6 +16,7 @@ import (
 
 // ground are the kinds of objects with an id of their own from which a walk does not go on.
 var ground = map[string]string{
+	"Bearer":            "is kept nowhere: it is shown, and its capability stays",
 	"CodebookAgreement": "says what two agents agreed on; its hashes name codebooks",
 	"ContractDef":       "part of a bundle",
 	"DivergenceMark":    "entry of the ledger, judged with the effect's history",

@@ -64,7 +64,7 @@ func fileName(c *cobra.Command) string { return strings.ReplaceAll(c.CommandPath
 // Generate makes every file, by its path from the module's root.
 func (t *Tree) Generate() (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, part := range []func(map[string][]byte) error{t.man, t.completions, t.schemas, t.exitCodes, t.settings, t.architecture} {
+	for _, part := range []func(map[string][]byte) error{t.man, t.completions, t.schemas, t.exitCodes, t.settings, t.architecture, t.openAPI} {
 		if err := part(files); err != nil {
 			return nil, err
 		}

@@ -85,6 +85,9 @@ func (d Door) Proved(r *http.Request) (object.AgentID, caps.Chain, error) {
 	return agent, chain, err
 }
 
+// Charge counts a request for the agent in whose name it asks, however that was proved.
+func (d Door) Charge(r *http.Request, agent object.AgentID) error { return d.s.charge(r, agent) }
+
 // Once takes the nonce of a request that may be made once only.
 func (d Door) Once(r *http.Request, agent object.AgentID) error {
 	return d.once(r, agent, d.s.Node.Now())

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/peer/auth"
+	"github.com/mythos-project/mythos/internal/problem"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/packet"
 	"github.com/mythos-project/mythos/store"
@@ -85,6 +87,8 @@ func StatusOf(err error) int {
 	switch {
 	case errors.Is(err, errCrowded):
 		return http.StatusTooManyRequests
+	case errors.Is(err, errNoRoom):
+		return http.StatusServiceUnavailable
 	case errors.Is(err, auth.ErrUnauthorized), errors.Is(err, auth.ErrReplayed), errors.Is(err, caps.ErrDenied), errors.Is(err, caps.ErrQuota):
 		return http.StatusForbidden
 	case errors.Is(err, store.ErrNotFound):
@@ -112,16 +116,32 @@ func PacketStatus(err error) int {
 	return http.StatusBadRequest
 }
 
+// Refused counts and notes that a request is refused, and says what its error is called and
+// what to do about it: for a service that writes the answer itself.
+func (d Door) Refused(r *http.Request, status int, err error) (kind, hint string) {
+	return d.s.refused(r, status, err)
+}
+
+func (s *Server) refused(r *http.Request, status int, err error) (kind, hint string) {
+	s.count(status)
+	kind, hint = s.explain(err)
+	if usual := statusKinds[status]; kind == "" || (kind == KindFailed && usual != "") {
+		kind = usual
+	}
+	s.Log.Warn("refused", "path", r.URL.Path, "from", r.RemoteAddr, "status", status, "error", err)
+	return kind, hint
+}
+
 // refuse answers with an error.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, err error) {
-	s.count(status)
+	kind, hint := s.refused(r, status, err)
 	h := w.Header()
 	if status == http.StatusTooManyRequests && h.Get("Retry-After") == "" {
 		h.Set("Retry-After", "1")
 	}
-	kind, hint := s.explain(err)
-	if usual := statusKinds[status]; kind == "" || (kind == KindFailed && usual != "") {
-		kind = usual
+	if slices.ContainsFunc(s.problems, func(path string) bool { return strings.HasPrefix(r.URL.Path, path) }) {
+		problem.Write(w, status, problem.Of(status, kind, hint, err))
+		return
 	}
 	if kind != "" {
 		h.Set(headerKind, kind)
@@ -130,7 +150,6 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, err 
 		h.Set(headerHint, oneLine(hint))
 	}
 	h.Set(auth.HeaderTime, strconv.FormatInt(int64(s.Node.Now()), 10))
-	s.Log.Warn("refused", "path", r.URL.Path, "from", r.RemoteAddr, "status", status, "error", err)
 	http.Error(w, err.Error(), status)
 }
 

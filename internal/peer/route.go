@@ -21,7 +21,7 @@ var ErrMalformed = errors.New("malformed request")
 // request must not find two values.
 var singleHeaders = []string{
 	auth.HeaderAgent, auth.HeaderTo, auth.HeaderTime, auth.HeaderNonce, auth.HeaderDigest, auth.HeaderCap, auth.HeaderSig,
-	"Range", "If-Range", "Content-Type", "Content-Encoding", "Prefer",
+	"Range", "If-Range", "Content-Type", "Content-Encoding", "Prefer", "Authorization", "Idempotency-Key",
 }
 
 // Route is what one path takes.
@@ -30,7 +30,14 @@ type Route struct {
 	Query   []string // the parameters that it knows, each at most once
 	Body    bool     // it has one
 	Head    bool     // HEAD is answered, too
+	Problem bool     // refusals are problems (RFC 9457)
 	Serve   http.HandlerFunc
+}
+
+// prefix is how the paths of the route begin.
+func (rt Route) prefix() string {
+	path, _, _ := strings.Cut(rt.Pattern[strings.Index(rt.Pattern, "/"):], "{")
+	return path
 }
 
 // strictly refuses requests whose path has a second spelling.

@@ -42,6 +42,8 @@ type Server struct {
 	peers   allowances
 	intake  intake
 	streams chan struct{}
+
+	problems []string // how the paths begin whose refusals are problems
 }
 
 // Start starts the services and returns what answers requests. stop, which must be called,
@@ -131,6 +133,9 @@ func (s *Server) routes() http.Handler {
 		list = append(list, more.Routes(Door{s})...)
 	}
 	for _, rt := range list {
+		if rt.Problem {
+			s.problems = append(s.problems, rt.prefix())
+		}
 		s.handle(mux, rt)
 	}
 	return s.strictly(mux)

@@ -28,6 +28,7 @@ var results = cmdutil.Results{
 	"revoke":      cmdutil.Nothing(),
 	"revocations": cmdutil.JSONLines(listView{}),
 	"export":      cmdutil.Bytes(),
+	"bearer":      cmdutil.Document(bearerView{}),
 	"import":      cmdutil.Document(view{}, listView{}),
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/gateway"
+	"github.com/mythos-project/mythos/internal/gateway/api"
 	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
@@ -119,6 +120,7 @@ func (o *serveOptions) services(n *repo.Repo) []peer.Service {
 		&tasks.Service{Node: n, RequireCap: needCap},
 		&codebooks.Service{Node: n, Accept: o.AcceptCodebooks, RequireCap: needCap},
 		gateway.For(n),
+		api.For(n),
 	}
 }
 

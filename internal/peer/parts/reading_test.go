@@ -23,11 +23,13 @@ import (
 	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/internal/peer/peertest"
 	"github.com/mythos-project/mythos/internal/peer/tasks"
+	"github.com/mythos-project/mythos/internal/pgtest"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/postgres"
 )
 
 // lone is a service whose handlers are called directly, beside the one of tasks.
@@ -345,21 +347,54 @@ func frames(t *testing.T, end bool) io.Reader {
 // repository, also at the one that comes after a restart.
 func TestNoncesOfSeveralServers(t *testing.T) {
 	s, first := lone(t)
-	key := sign.FromSeed([32]byte{1}, "one")
-	ref, err := s.Node.Store.PutBlob(t.Context(), strings.NewReader("text"), store.PutOptions{Media: "text/plain", Codec: object.CodecRaw})
-	if err != nil {
-		t.Fatal(err)
-	}
 	stop, err := s.Node.ServeLocal()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stop.Close()
 	_, second := at(t, peertest.Beside(t, s.Node))
-	chain := peertest.Grant(t, s.Node, key.Agent(), &scope.BlobRead{CID: ref.CID})
+	answeredOnce(t, s.Node, first, second)
+}
+
+// TestNoncesOfReplicas: a signed request works once at all servers that share a database.
+func TestNoncesOfReplicas(t *testing.T) {
+	address := pgtest.Shared(t).Database(t)
+	s, first := lone(t)
+	stop, err := s.Node.ServeLocal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop.Close()
+	other := peertest.Beside(t, s.Node)
+	_, second := at(t, other)
+	for i, n := range []*repo.Repo{s.Node, other} {
+		db, err := postgres.Open(address, postgres.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if i == 0 {
+			if err := db.Create(t.Context(), postgres.NewAbout("", true)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n.Packets.DB = db
+	}
+	answeredOnce(t, s.Node, first, second)
+}
+
+// answeredOnce makes requests several times at two servers.
+func answeredOnce(t *testing.T, n *repo.Repo, first, second http.Handler) {
+	t.Helper()
+	key := sign.FromSeed([32]byte{1}, "one")
+	ref, err := n.Store.PutBlob(t.Context(), strings.NewReader("text"), store.PutOptions{Media: "text/plain", Codec: object.CodecRaw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := peertest.Grant(t, n, key.Agent(), &scope.BlobRead{CID: ref.CID})
 	for round := range 4 {
 		r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/blobs/"+ref.CID.String(), nil)
-		if err := auth.Sign(r, key, s.Node.Self(), nil, chain, nil, s.Node.Now()); err != nil {
+		if err := auth.Sign(r, key, n.Self(), nil, chain, nil, n.Now()); err != nil {
 			t.Fatal(err)
 		}
 		handlers := []http.Handler{first, second, first, second}

@@ -1,0 +1,73 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+// outcome is what is known of an effect for which a call ended with an error; empty where the
+// call was refused before the ledger was asked, which says nothing of earlier requests with the
+// key. Where the error does not say it, the ledger does: an attempt that was not registered
+// did nothing, and one that was registered and has no outcome did nobody knows what.
+func (s *Service) outcome(ctx context.Context, idem object.Hash, err error) string {
+	var refused *exec.RefusedError
+	switch {
+	case errors.Is(err, ledger.ErrUnknownOutcome):
+		return Unknown
+	case errors.Is(err, ledger.ErrBusy):
+		return UnderWay
+	case errors.Is(err, ledger.ErrIdempotencyConflict):
+		return NotHappened // this request, whatever the key stands for
+	case errors.As(err, &refused) && !errors.Is(err, caps.ErrQuota):
+		return ""
+	}
+	st, failed := s.Read(ctx, idem)
+	if failed != nil {
+		return Unknown
+	}
+	switch st.At(s.Now()) {
+	case ledger.StatusNone, ledger.StatusReleased:
+		return NotHappened
+	case ledger.StatusCommitted:
+		return Recorded
+	}
+	return Unknown
+}
+
+// statusOf is the HTTP status of an error. 504 is what nobody knows the outcome of, and
+// nothing else.
+func statusOf(outcome string, err error) int {
+	switch {
+	case outcome == Unknown:
+		return http.StatusGatewayTimeout
+	case errors.Is(err, ledger.ErrBusy):
+		return http.StatusConflict
+	case errors.Is(err, ledger.ErrIdempotencyConflict):
+		return http.StatusUnprocessableEntity
+	case errors.Is(err, errHeader):
+		return http.StatusBadRequest
+	case errors.Is(err, errTooLarge), errors.Is(err, exec.ErrRequestTooLarge):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, exec.ErrNoTool):
+		return http.StatusNotFound
+	case errors.Is(err, exec.ErrNotStarted):
+		return http.StatusServiceUnavailable
+	case errors.Is(err, caps.ErrDenied), errors.Is(err, caps.ErrQuota):
+		return http.StatusForbidden
+	}
+	var refused *exec.RefusedError
+	if errors.As(err, &refused) && refused.Status == exec.StatusBadRequest {
+		return http.StatusBadRequest
+	}
+	if errors.As(err, &refused) {
+		return http.StatusForbidden
+	}
+	return peer.StatusOf(err)
+}

@@ -1,0 +1,75 @@
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/mythos-project/mythos/internal/evidence"
+	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Bounds of what strangers have verified.
+const (
+	maxEvidence  = 4 << 20 // bytes
+	maxVerifying = 2       // at a time
+)
+
+// errMany means that a body has a line for each of many receipts.
+var errMany = errors.New("there are many receipts in it")
+
+// verify says of a receipt, or of evidence of one, what `mythos receipt verify --json` says
+// here. Anybody may ask: it tells whom this repository trusts, and nothing else of it.
+func (s *Service) verify(w http.ResponseWriter, r *http.Request) {
+	data, release, err := s.door.Unproven(w, r, maxEvidence)
+	if err != nil {
+		s.door.RefuseAs(w, r, peer.StatusOf(err), err)
+		return
+	}
+	defer release()
+	many, _, err := evidence.Many(bufio.NewReader(bytes.NewReader(data)))
+	if err != nil || many && bytes.Contains(bytes.TrimSpace(data), []byte("\n")) {
+		s.door.RefuseAs(w, r, http.StatusBadRequest, fmt.Errorf("%w: send one line at a time", errors.Join(errMany, err)))
+		return
+	}
+	select {
+	case s.verifying <- struct{}{}:
+		defer func() { <-s.verifying }()
+	case <-r.Context().Done():
+		return
+	}
+	v, err := s.judge(r.Context(), data, many)
+	if err != nil {
+		s.door.RefuseAs(w, r, http.StatusInternalServerError, err)
+		return
+	}
+	answer(w, v)
+}
+
+// judge gives the two verdicts, by the trust of this repository.
+func (s *Service) judge(ctx context.Context, data []byte, line bool) (evidence.Verdict, error) {
+	known := s.Known()
+	var found *evidence.Finding
+	var id *object.Hash
+	var err error
+	if line {
+		found, id, err = evidence.FindLine(data, known...)
+	} else {
+		found, err = evidence.Find(data, known...)
+	}
+	if err != nil {
+		return evidence.Broken(id, err), nil
+	}
+	return found.Judge(func(a object.AgentID) (bool, string, error) {
+		if slices.ContainsFunc(known, a.Same) {
+			return true, "", nil
+		}
+		counted, under := s.Counted(ctx, a, found.ID, found.Receipt)
+		return counted, under, nil
+	})
+}

@@ -1,0 +1,68 @@
+// Package problem writes what stands against a request as RFC 9457 has it, with the exit code
+// and the hint that the command line gives to the same error.
+package problem
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+)
+
+// MediaType is that of a problem.
+const MediaType = "application/problem+json"
+
+// About is where each type of problem is explained, behind a #.
+const About = "https://github.com/mythos-project/mythos/blob/main/docs/gate.md#"
+
+// Problem is what stands against a request.
+type Problem struct {
+	Type   string `json:"type"`   // a page that explains it
+	Title  string `json:"title"`  // the type, in words
+	Status int    `json:"status"` // of HTTP
+	Detail string `json:"detail"` // what happened this time
+	Code   int    `json:"code"`   // the exit code that the command line has for it
+	Kind   string `json:"kind"`   // the exit code's name
+	Hint   string `json:"hint,omitempty"`
+}
+
+// byStatus are the types of problems that only the HTTP status is known of.
+var byStatus = map[int][2]string{
+	http.StatusBadRequest:            {"invalid-request", "The request is malformed"},
+	http.StatusUnauthorized:          {"no-bearer", "No good bearer is shown"},
+	http.StatusForbidden:             {"refused", "The authority does not cover it"},
+	http.StatusNotFound:              {"not-found", "It is not here"},
+	http.StatusMethodNotAllowed:      {"invalid-request", "The request is malformed"},
+	http.StatusUnsupportedMediaType:  {"invalid-request", "The request is malformed"},
+	http.StatusRequestEntityTooLarge: {"too-large", "The request is too large"},
+	http.StatusConflict:              {"in-flight", "Another request with the key is under way"},
+	http.StatusUnprocessableEntity:   {"conflict", "The key stands for something else"},
+	http.StatusTooManyRequests:       {"busy", "Not now"},
+	http.StatusBadGateway:            {"tool-failed", "The tool failed"},
+	http.StatusServiceUnavailable:    {"busy", "Not now"},
+	http.StatusGatewayTimeout:        {"unknown-outcome", "Nobody knows whether it happened"},
+}
+
+// Of is the problem of an HTTP status; kind is the name of the exit code.
+func Of(status int, kind, hint string, err error) Problem {
+	words, known := byStatus[status]
+	if !known {
+		words = [2]string{"failed", "It failed"}
+	}
+	p := Problem{Type: About + words[0], Title: words[1], Status: status, Detail: err.Error(), Code: clierr.Failed, Kind: "failed", Hint: hint}
+	for _, c := range clierr.Codes {
+		if c.Kind == kind {
+			p.Code, p.Kind = c.Code, kind
+		}
+	}
+	return p
+}
+
+// Write answers with a problem, or a document that has the members of one.
+func Write(w http.ResponseWriter, status int, doc any) {
+	w.Header().Set("Content-Type", MediaType)
+	w.WriteHeader(status)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(doc)
+}
