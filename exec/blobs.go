@@ -10,43 +10,12 @@ import (
 
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec/output"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
 )
-
-// Names of the built-in blob tools, behind the three BLOB ops.
-const (
-	blobPut      = "blob.put"
-	blobGet      = "blob.get"
-	blobChunkGet = "blob.chunk_get"
-)
-
-// BlobPutRequest is the request of blob.put; the response is the canonical
-// BlobRef. It needs blob.write for namespace, media and size of the data.
-type BlobPutRequest struct {
-	Namespace string `can:"1,namespace"`
-	Media     string `can:"2,media"`
-	Codec     uint8  `can:"3,codec"` // 0 raw, 1 zstd
-	Data      []byte `can:"4,data"`
-}
-
-// BlobGetRequest is the request of blob.get; the response is the blob's plain
-// bytes in the range. It needs blob.read for that range.
-type BlobGetRequest struct {
-	CID    object.Hash `can:"1,cid"`
-	Offset *uint64     `can:"2,offset"` // absent: 0
-	Length *uint64     `can:"3,length"` // absent: to the end
-}
-
-// BlobChunkGetRequest is the request of blob.chunk_get; the response is the
-// stored bytes of one chunk. Where chunks begin is known to the blob's nodes
-// alone, so it needs blob.read for the whole blob.
-type BlobChunkGetRequest struct {
-	CID   object.Hash `can:"1,cid"`
-	Index uint64      `can:"2,index"`
-}
 
 // Blobs is the store behind the blob tools; *store.Store is one.
 type Blobs interface {
@@ -58,19 +27,19 @@ type Blobs interface {
 // blob that is not there is status 404; one that does not fit into a response
 // 502; both leave the response empty.
 func AddBlobTools(g *Gate, s Blobs) {
-	g.Builtin(blobPut, Builtin{Writes: true, RetrySafe: true, Use: blobPutUse, Run: func(ctx context.Context, c Call) (Response, error) {
+	g.Builtin(vm.ToolBlobPut, Builtin{Writes: true, RetrySafe: true, Use: blobPutUse, Run: func(ctx context.Context, c Call) (Response, error) {
 		return runBlobPut(ctx, s, c.Request)
 	}})
-	g.Builtin(blobGet, Builtin{RetrySafe: true, Use: blobGetUse, Run: func(ctx context.Context, c Call) (Response, error) {
+	g.Builtin(vm.ToolBlobGet, Builtin{RetrySafe: true, Use: blobGetUse, Run: func(ctx context.Context, c Call) (Response, error) {
 		return runBlobGet(ctx, s, c)
 	}})
-	g.Builtin(blobChunkGet, Builtin{RetrySafe: true, Use: blobChunkGetUse, Run: func(ctx context.Context, c Call) (Response, error) {
+	g.Builtin(vm.ToolBlobChunkGet, Builtin{RetrySafe: true, Use: blobChunkGetUse, Run: func(ctx context.Context, c Call) (Response, error) {
 		return runBlobChunkGet(ctx, s, c.Request)
 	}})
 }
 
 func blobPutUse(request []byte) (scope.Use, error) {
-	r, err := object.Decode[BlobPutRequest](request)
+	r, err := object.Decode[vm.BlobPutRequest](request)
 	if err != nil {
 		return scope.Use{}, err
 	}
@@ -78,7 +47,7 @@ func blobPutUse(request []byte) (scope.Use, error) {
 }
 
 func blobGetUse(request []byte) (scope.Use, error) {
-	r, err := object.Decode[BlobGetRequest](request)
+	r, err := object.Decode[vm.BlobGetRequest](request)
 	if err != nil {
 		return scope.Use{}, err
 	}
@@ -96,7 +65,7 @@ func blobGetUse(request []byte) (scope.Use, error) {
 }
 
 func blobChunkGetUse(request []byte) (scope.Use, error) {
-	r, err := object.Decode[BlobChunkGetRequest](request)
+	r, err := object.Decode[vm.BlobChunkGetRequest](request)
 	if err != nil {
 		return scope.Use{}, err
 	}
@@ -104,7 +73,7 @@ func blobChunkGetUse(request []byte) (scope.Use, error) {
 }
 
 func runBlobPut(ctx context.Context, s Blobs, request []byte) (Response, error) {
-	r, err := object.Decode[BlobPutRequest](request)
+	r, err := object.Decode[vm.BlobPutRequest](request)
 	if err != nil {
 		return Response{}, err
 	}
@@ -120,7 +89,7 @@ func runBlobPut(ctx context.Context, s Blobs, request []byte) (Response, error) 
 }
 
 func runBlobGet(ctx context.Context, s Blobs, c Call) (Response, error) {
-	r, err := object.Decode[BlobGetRequest](c.Request)
+	r, err := object.Decode[vm.BlobGetRequest](c.Request)
 	if err != nil {
 		return Response{}, err
 	}
@@ -151,7 +120,7 @@ func blobFailure(err error) (Response, error) {
 }
 
 // readRange writes the plain bytes that the request asks for to out.
-func readRange(ctx context.Context, blob *store.Blob, r *BlobGetRequest, out io.Writer) error {
+func readRange(ctx context.Context, blob *store.Blob, r *vm.BlobGetRequest, out io.Writer) error {
 	var offset uint64
 	if r.Offset != nil {
 		offset = *r.Offset
@@ -190,7 +159,7 @@ func (s *skipper) Write(p []byte) (int, error) {
 }
 
 func runBlobChunkGet(ctx context.Context, s Blobs, request []byte) (Response, error) {
-	r, err := object.Decode[BlobChunkGetRequest](request)
+	r, err := object.Decode[vm.BlobChunkGetRequest](request)
 	if err != nil {
 		return Response{}, err
 	}

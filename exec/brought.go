@@ -3,6 +3,7 @@ package exec
 import (
 	"bytes"
 
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -23,14 +24,14 @@ func bring(data []byte) (*brought, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole, err := can.Marshal(&BlobGetRequest{CID: ref.CID})
+	whole, err := can.Marshal(&vm.BlobGetRequest{CID: ref.CID})
 	return &brought{ref.CID, data, whole}, err
 }
 
 // answer is the outcome of an effect that asks for the blob.
-func (b *brought) answer(e Effect) (Outcome, bool) {
-	if b == nil || e.Tool != BuiltinID(blobGet) || !bytes.Equal(e.Request, b.whole) {
-		return Outcome{}, false
+func (b *brought) answer(e vm.Effect) (vm.Outcome, bool) {
+	if b == nil || e.Tool != BuiltinID(vm.ToolBlobGet) || !bytes.Equal(e.Request, b.whole) {
+		return vm.Outcome{}, false
 	}
-	return Outcome{Body: b.data, Status: StatusOK, RequestHash: object.Sum(e.Request), ResponseHash: object.Sum(b.data)}, true
+	return vm.Outcome{Body: b.data, Status: StatusOK, RequestHash: object.Sum(e.Request), ResponseHash: object.Sum(b.data)}, true
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -158,5 +159,5 @@ func (x *Executor) Call(ctx context.Context, s CallSpec, o RunOptions) (*Result,
 	if _, err := ir.Check(b, raw); err != nil {
 		return nil, err
 	}
-	return x.run(ctx, raw, &prepared{compile(b, b.Meta.ArtifactID), &b.Tasks.Tasks[0], 0}, o)
+	return x.run(ctx, raw, vm.New(b, b.Meta.ArtifactID, &b.Tasks.Tasks[0]), o)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
@@ -42,7 +43,7 @@ func TestCompiledCallIsItsBytes(t *testing.T) {
 		if read.Tasks.Tasks[0].TaskID != id || read.Entry(read.Tasks.Tasks[0].EntrySymbol) != 0 {
 			t.Errorf("%s: the task is another one, or does not begin at op 0", name)
 		}
-		if one, other := compile(built, id), compile(read, id); !reflect.DeepEqual(one, other) {
+		if one, other := vm.New(built, id, &built.Tasks.Tasks[0]), vm.New(read, id, &read.Tasks.Tasks[0]); !reflect.DeepEqual(one, other) {
 			t.Errorf("%s: built %+v\nread %+v", name, one, other)
 		}
 	}

@@ -1,26 +1,11 @@
-// Package exec executes MYTHOS-IR and is the one path by which effects happen
+// Package exec runs programs and is the one path by which effects happen
 // (spec/effects.md, spec/evidence.md).
-//
-// # Machine
-//
-// An [Executor] validates a bundle wholly and runs one task. What an op does and
-// costs is in package ir. Values are immutable (see [Value] for their encoding);
-// the result's hash is that of its encoding. A task that cannot go on is halted:
-// its result is a canonical error object (see [TypeError], [HaltCode]), the same
-// on every executor.
-//
-// Authority is per frame: REQUIRE_CAP activates a capability that the task was
-// given, named by its id or by that of one it was derived from, until the frame
-// ends. A called symbol starts with none.
 //
 // # Effects
 //
-// EFFECT and the BLOB ops go through [Gate.Do]: tool and limits, capability,
-// quota, ledger register, runner, receipt, ledger commit. EFFECT's request is the
-// bytes of a bytes value, the UTF-8 of a text, and the canonical encoding of
-// anything else; a key likewise, null being none. The response is bytes, kept in
-// the store under response_hash. What an effect spends of the budget is the same
-// whether it is invoked or replayed.
+// Every effect goes through [Gate.Do]: tool and limits, capability, quota, ledger
+// register, runner, receipt, ledger commit. The response is bytes, kept in the store
+// under response_hash.
 //
 // A receipt's evidence is, in order: the capability that was charged; the hash of
 // the ModuleRef, which pins implementation and sandbox; the hash of the module's
@@ -38,9 +23,10 @@
 //
 // # Runs
 //
-// A finished run leaves a [RunRecord] and, when its task emits a trace, the
-// [Trace] as a blob and an EpisodeRef. [Executor.Replay] executes a recorded run
-// over its recorded responses and reports the first difference. Keys:
+// An [Executor] runs a task of a bundle on the machine of package vm. A finished run
+// leaves a [RunRecord] and, when its task emits a trace, that as a blob and an
+// EpisodeRef. [Executor.Replay] executes a recorded run over its recorded responses and
+// reports the first difference. Keys:
 //
 //	t/i/<tool id>  t/n/<name>      tools
 //	e/r/<run id>   e/e/<episode>   run records, and which run an episode is of

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
@@ -32,10 +33,10 @@ func ContextHash(bundleID, taskID object.Hash) (object.Hash, error) {
 
 // keep makes durable what a finished run leaves: the trace's blob and the
 // episode when the task emits a trace, then the record of the run.
-func (x *Executor) keep(ctx context.Context, raw []byte, p *prepared, m *machine, res *Result, o RunOptions) error {
+func (x *Executor) keep(ctx context.Context, raw []byte, t *vm.Task, res *Result, o RunOptions) error {
 	ctx = context.WithoutCancel(ctx) // the effects have happened: leave no run half recorded
 	now := x.Gate.Now()
-	if p.task.EmitTrace {
+	if t.Def.EmitTrace {
 		if err := x.keepEpisode(ctx, res, now); err != nil {
 			return fmt.Errorf("episode: %w", err)
 		}
@@ -43,12 +44,12 @@ func (x *Executor) keep(ctx context.Context, raw []byte, p *prepared, m *machine
 	if o.NoRecord {
 		return nil
 	}
-	if slices.ContainsFunc(m.log, Recorded.brought) {
+	if slices.ContainsFunc(res.Effects, vm.Recorded.Brought) {
 		if _, err := x.Store.PutBytes(ctx, o.brought.data); err != nil {
 			return fmt.Errorf("keep the request: %w", err)
 		}
 	}
-	if err := x.keepRecord(ctx, raw, m, res, now); err != nil {
+	if err := x.keepRecord(ctx, raw, res, now); err != nil {
 		return fmt.Errorf("run record: %w", err)
 	}
 	return nil
@@ -101,26 +102,8 @@ type RunRecord struct {
 
 // RecordedEffects are the effects of a run, in order.
 type RecordedEffects struct {
-	Effects []Recorded `can:"1,effects"`
+	Effects []vm.Recorded `can:"1,effects"`
 }
-
-// Recorded is one effect of a recorded run.
-type Recorded struct {
-	Tool         object.Hash  `can:"1,tool_id"`
-	RequestHash  object.Hash  `can:"2,request_hash"`
-	ResponseHash *object.Hash `can:"3,response_hash"` // absent when it was refused
-	Status       uint16       `can:"4,status"`
-	Tokens       uint64       `can:"5,tokens,omitzero"`
-	ReceiptID    *object.Hash `can:"6,receipt_id"` // absent when the ledger alone refused it, or a blob came with the run
-	Halt         uint16       `can:"7,halt,omitzero"`
-	Replayed     bool         `can:"8,replayed,omitzero"`
-}
-
-// brought reports whether it is a blob that came with the run.
-func (r Recorded) brought() bool { return r.Halt == 0 && r.ReceiptID == nil }
-
-// fresh reports whether it was done, or refused, in this run.
-func (r Recorded) fresh() bool { return !r.Replayed && !r.brought() }
 
 // RunRule identifies a RunRecord.
 var RunRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
@@ -145,16 +128,10 @@ var Structs = []object.Struct{
 	object.Define[Answer]("Answer", object.Rule{}),
 	object.Define[Tool]("Tool", object.Rule{}),
 	object.Define[Policy]("ToolPolicy", object.Rule{}),
-	object.Define[Trace]("Trace", object.Rule{}),
-	object.Define[TraceEvent]("TraceEvent", object.Rule{}),
 	object.Define[Context]("TaskContext", object.Rule{}),
 	object.Define[RunRecord]("RunRecord", RunRule),
 	object.Define[RecordedEffects]("RecordedEffects", object.Rule{}),
-	object.Define[Recorded]("RecordedEffect", object.Rule{}),
 	object.Define[Memo]("Memo", object.Rule{}),
-	object.Define[BlobPutRequest]("BlobPutRequest", object.Rule{}),
-	object.Define[BlobGetRequest]("BlobGetRequest", object.Rule{}),
-	object.Define[BlobChunkGetRequest]("BlobChunkGetRequest", object.Rule{}),
 }
 
 const (
@@ -162,8 +139,8 @@ const (
 	runByEpisode = kv.RunsOfEpisodes
 )
 
-func (x *Executor) keepRecord(ctx context.Context, raw []byte, m *machine, res *Result, now object.Time) error {
-	effects, err := can.Marshal(&RecordedEffects{m.log})
+func (x *Executor) keepRecord(ctx context.Context, raw []byte, res *Result, now object.Time) error {
+	effects, err := can.Marshal(&RecordedEffects{res.Effects})
 	if err != nil {
 		return err
 	}
@@ -173,9 +150,9 @@ func (x *Executor) keepRecord(ctx context.Context, raw []byte, m *machine, res *
 	}
 	rec := RunRecord{
 		BundleHash: hashes[0], BundleID: res.BundleID, TaskID: res.TaskID, ResultHash: res.ResultHash, TraceHash: res.TraceHash,
-		EpisodeID: res.EpisodeID, Spent: res.Spent, Time: now, Activated: m.activated, Effects: hashes[2],
+		EpisodeID: res.EpisodeID, Spent: res.Spent, Time: now, Activated: res.Activated, Effects: hashes[2],
 	}
-	var halt *HaltError
+	var halt *vm.HaltError
 	if errors.As(res.Halt, &halt) {
 		rec.Halt = uint16(halt.Code)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -150,17 +151,17 @@ func TestBudgets(t *testing.T) {
 		name, budget, tool string
 		allowed            int // effects that happen
 		refused            int // receipts of refusals
-		code               exec.HaltCode
+		code               vm.HaltCode
 	}{
-		{"io_count", "cpu 100000, io 3, writes 0", "count", 3, 1, exec.HaltIO},
-		{"tokens", "cpu 100000, io 100, writes 0, tokens 25", "tokens", 3, 0, exec.HaltTokens},
-		{"tokens exactly", "cpu 100000, io 2, writes 0, tokens 20", "tokens", 2, 1, exec.HaltIO},
-		{"state_writes", "cpu 100000, io 100, writes 2, spawn 9", "spawn", 2, 1, exec.HaltStateWrites},
-		{"spawn", "cpu 100000, io 100, writes 9, spawn 1", "spawn", 1, 1, exec.HaltSpawn},
-		{"no spawn", "cpu 100000, io 100, writes 9", "spawn", 0, 1, exec.HaltSpawn},
-		{"deadline", "cpu 100000, io 100, writes 9, deadline 100", "slow", 2, 0, exec.HaltDeadline},
-		{"deadline at once", "cpu 100000, io 100, writes 9, deadline 0", "slow", 0, 1, exec.HaltDeadline},
-		{"cpu", "cpu 1000, io 100, writes 9", "count", 2, 0, exec.HaltCPU},
+		{"io_count", "cpu 100000, io 3, writes 0", "count", 3, 1, vm.HaltIO},
+		{"tokens", "cpu 100000, io 100, writes 0, tokens 25", "tokens", 3, 0, vm.HaltTokens},
+		{"tokens exactly", "cpu 100000, io 2, writes 0, tokens 20", "tokens", 2, 1, vm.HaltIO},
+		{"state_writes", "cpu 100000, io 100, writes 2, spawn 9", "spawn", 2, 1, vm.HaltStateWrites},
+		{"spawn", "cpu 100000, io 100, writes 9, spawn 1", "spawn", 1, 1, vm.HaltSpawn},
+		{"no spawn", "cpu 100000, io 100, writes 9", "spawn", 0, 1, vm.HaltSpawn},
+		{"deadline", "cpu 100000, io 100, writes 9, deadline 100", "slow", 2, 0, vm.HaltDeadline},
+		{"deadline at once", "cpu 100000, io 100, writes 9, deadline 0", "slow", 0, 1, vm.HaltDeadline},
+		{"cpu", "cpu 1000, io 100, writes 9", "count", 2, 0, vm.HaltCPU},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -168,8 +169,8 @@ func TestBudgets(t *testing.T) {
 			chains := e.budgetTools()
 			text := program(tt.budget, "trace", "require_cap $0\nrequire_cap $1\nrequire_cap $2\nrequire_cap $3\nagain: effect tool:"+tt.tool+", 5, r1, r2\njmp @again", chains...)
 			res := e.run(text, chains...)
-			var halt *exec.HaltError
-			if !errors.As(res.Halt, &halt) || halt.Code != tt.code || !errors.Is(res.Halt, exec.ErrBudget) {
+			var halt *vm.HaltError
+			if !errors.As(res.Halt, &halt) || halt.Code != tt.code || !errors.Is(res.Halt, vm.ErrBudget) {
 				t.Fatalf("%v", res.Halt)
 			}
 			if res.Invoked != tt.allowed || len(res.Receipts) != tt.allowed+tt.refused {
@@ -211,7 +212,7 @@ ret r1`, write)+`.const data text "`+data+`"
 .node meta meta { 1: $ns, 2: $media }
 `, write)
 	cid := object.SumText(data)
-	if res.Halt != nil || res.Value.TypeID() != exec.TypeBlobRef || res.Value.Field(1).Hash() != cid || res.Value.Field(2).Uint() != uint64(len(data)) {
+	if res.Halt != nil || res.Value.TypeID() != vm.TypeBlobRef || res.Value.Field(1).Hash() != cid || res.Value.Field(2).Uint() != uint64(len(data)) {
 		t.Fatalf("%x, %v", res.Value.Encode(), res.Halt)
 	}
 	read := e.cap(fmt.Sprintf("blob.read:%s@4+7", cid))
@@ -236,7 +237,7 @@ ret r1`, write)+`.const data text "`+data+`"
 		t.Errorf("chunk: %x, %v", res.Value.Encode(), res.Halt)
 	}
 	status := func(res *exec.Result) uint64 { return res.Value.Items()[1].Field(8).Uint() }
-	if res := get(whole, "blob_chunk_get #"+cid.String()+", 1, r1, r2"); status(res) != uint64(exec.StatusBadRequest) || res.Value.Items()[0].Kind() != exec.ValNull {
+	if res := get(whole, "blob_chunk_get #"+cid.String()+", 1, r1, r2"); status(res) != uint64(exec.StatusBadRequest) || res.Value.Items()[0].Kind() != vm.ValNull {
 		t.Errorf("chunk beyond the end: %x, %v", res.Value.Encode(), res.Halt)
 	}
 	if res := get(whole, "blob_get #"+cid.String()+", &far, r1, r2"); status(res) != uint64(exec.StatusBadRequest) {
@@ -273,7 +274,7 @@ func TestEpisode(t *testing.T) {
 	if err := blob.Copy(t.Context(), &raw); err != nil || !bytes.Equal(raw.Bytes(), res.Trace) {
 		t.Fatal(err)
 	}
-	trace, err := object.Decode[exec.Trace](raw.Bytes())
+	trace, err := object.Decode[vm.Trace](raw.Bytes())
 	if err != nil || len(trace.Events) != 1 || trace.Events[0].Subject != exec.BuiltinID("test.count") || trace.Events[0].Status != 200 ||
 		trace.Events[0].Op != 1 || trace.ResultHash != res.ResultHash || trace.Spent.IOCount != 1 {
 		t.Errorf("%+v, %v", trace, err)
@@ -299,8 +300,8 @@ ret r5`, chain), chain)
 	if err != nil || again.ResultHash != res.ResultHash || again.TraceHash != res.TraceHash || e.calls.Load() != 2 {
 		t.Fatalf("%+v, %v", again, err)
 	}
-	var halt *exec.HaltError
-	if !errors.As(again.Halt, &halt) || halt.Code != exec.HaltQuota {
+	var halt *vm.HaltError
+	if !errors.As(again.Halt, &halt) || halt.Code != vm.HaltQuota {
 		t.Errorf("%v", again.Halt)
 	}
 
@@ -375,9 +376,9 @@ func TestAttestations(t *testing.T) {
 	chain := e.toolCap("test.count", "")
 	text := `.contract served { requires eq(episode.8, 200) ensures has_tool(tool:count) }
 ` + program(plenty, "attest", "require_cap $0\neffect tool:count, 5, r1, r2\nassert contract:served, r2\nret r1", chain)
-	var checks []exec.ContractCheck
+	var checks []vm.ContractCheck
 	res, err := e.x.Run(t.Context(), e.assemble(text), object.Hash{}, exec.RunOptions{
-		Caps: []caps.Chain{chain}, OnContract: func(_ context.Context, c exec.ContractCheck) error { checks = append(checks, c); return nil },
+		Caps: []caps.Chain{chain}, OnContract: func(_ context.Context, c vm.ContractCheck) error { checks = append(checks, c); return nil },
 	})
 	if err != nil || res.Halt != nil || len(checks) != 1 || checks[0].Result != 0 || checks[0].Evidence[0] != res.Receipts[0] {
 		t.Errorf("%+v, %v, %v", checks, res.Halt, err)
@@ -390,7 +391,7 @@ func TestInvalidBundle(t *testing.T) {
 		t.Error("no error")
 	}
 	raw := e.assemble(program(plenty, "", "halt"))
-	if _, err := e.x.Run(t.Context(), raw, object.SumText("none"), exec.RunOptions{}); !errors.Is(err, exec.ErrNoTask) {
+	if _, err := e.x.Run(t.Context(), raw, object.SumText("none"), exec.RunOptions{}); !errors.Is(err, vm.ErrNoTask) {
 		t.Errorf("%v", err)
 	}
 }

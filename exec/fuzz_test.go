@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -170,7 +171,7 @@ func (e *env) check(ctx context.Context, raw []byte, held []caps.Chain) {
 	if res.Spent.CPUus > 3000 || res.Spent.IOCount > 6 || res.Spent.StateWrites > 2 || *res.Spent.MaxSpawn > 1 || *res.Spent.MaxDepth > 5 {
 		e.t.Errorf("spent %+v", res.Spent)
 	}
-	if v, err := exec.ParseValue(res.Value.Encode()); err != nil || !v.Equal(res.Value) {
+	if v, err := vm.ParseValue(res.Value.Encode()); err != nil || !v.Equal(res.Value) {
 		e.t.Errorf("result %x: %v", res.Value.Encode(), err)
 	}
 	again, err := e.x.Replay(ctx, res.RunID)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store/kv"
@@ -38,50 +39,20 @@ type memoTask struct {
 }
 
 // memoKey is where a pure task's memo is kept; empty for any other task.
-func (p *prepared) memoKey() (string, error) {
-	if !p.prog.pure(p.entry, p.task.EmitAttestation) {
+func memoKey(t *vm.Task) (string, error) {
+	if !t.Pure() {
 		return "", nil
 	}
-	raw, err := can.Marshal(&memoTask{p.prog.id, p.task.TaskID, p.task.Args})
+	raw, err := can.Marshal(&memoTask{t.BundleID(), t.Def.TaskID, t.Def.Args})
 	if err != nil {
 		return "", fmt.Errorf("memo: %w", err)
 	}
 	return memoByKey + object.Sum(raw).String(), nil
 }
 
-// pure reports whether every op that can be reached from entry is pure; with attest, also
-// where attestations are emitted. What such a task gives depends on its bundle and
-// arguments alone. An op that the table of opcodes does not know is impure.
-func (p *program) pure(entry int, attest bool) bool {
-	seen := make([]bool, len(p.code))
-	todo := []int{entry}
-	for len(todo) > 0 {
-		pc := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if pc >= len(p.code) || seen[pc] {
-			continue
-		}
-		seen[pc] = true
-		in := &p.code[pc]
-		oc, known := ir.OpcodeOf(in.op)
-		if !known || !oc.IsPure(attest) {
-			return false
-		}
-		if oc.Flow == ir.Next {
-			todo = append(todo, pc+1)
-		}
-		if oc.Flow != ir.Stop {
-			for _, at := range oc.Targets() {
-				todo = append(todo, in.args[at].n)
-			}
-		}
-	}
-	return true
-}
-
 // recall is what a pure task gave before, or nil. A memo that is too old, or with
 // anything missing, damaged or not as it should be, counts as none: the task is run.
-func (x *Executor) recall(ctx context.Context, key string, p *prepared) (*Result, error) {
+func (x *Executor) recall(ctx context.Context, key string, t *vm.Task) (*Result, error) {
 	raw, found, err := x.KV.Get(ctx, key)
 	if err != nil || !found {
 		return nil, err
@@ -90,7 +61,7 @@ func (x *Executor) recall(ctx context.Context, key string, p *prepared) (*Result
 	if err != nil || memo.expired(x.Gate.Now()) {
 		return nil, nil
 	}
-	res, err := x.remembered(ctx, memo, p)
+	res, err := x.remembered(ctx, memo, t)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -104,22 +75,22 @@ var errMemo = errors.New("the memo is of another run")
 
 // remembered reads the run that a memo names. The store checks the hashes of what it
 // gives, the record that of its id.
-func (x *Executor) remembered(ctx context.Context, memo *Memo, p *prepared) (*Result, error) {
+func (x *Executor) remembered(ctx context.Context, memo *Memo, t *vm.Task) (*Result, error) {
 	rec, err := x.RunRecord(ctx, memo.RunID)
 	if err != nil {
 		return nil, err
 	}
-	if rec.RunID != memo.RunID || rec.BundleID != p.prog.id || rec.TaskID != p.task.TaskID || rec.Halt != 0 || len(rec.Activated) > 0 {
+	if rec.RunID != memo.RunID || rec.BundleID != t.BundleID() || rec.TaskID != t.Def.TaskID || rec.Halt != 0 || len(rec.Activated) > 0 {
 		return nil, errMemo
 	}
-	if p.task.EmitTrace != (rec.EpisodeID != nil && memo.TraceRef != nil) {
+	if t.Def.EmitTrace != (rec.EpisodeID != nil && memo.TraceRef != nil) {
 		return nil, errMemo
 	}
 	encoded, err := x.Store.Bytes(ctx, rec.ResultHash)
 	if err != nil {
 		return nil, err
 	}
-	value, err := ParseValue(encoded)
+	value, err := vm.ParseValue(encoded)
 	if err != nil {
 		return nil, err
 	}
@@ -127,10 +98,10 @@ func (x *Executor) remembered(ctx context.Context, memo *Memo, p *prepared) (*Re
 	if err != nil {
 		return nil, err
 	}
-	return &Result{
-		RunID: rec.RunID, BundleID: rec.BundleID, TaskID: rec.TaskID, Value: value, ResultHash: rec.ResultHash,
-		Trace: trace, TraceHash: rec.TraceHash, TraceRef: memo.TraceRef, EpisodeID: rec.EpisodeID, Spent: rec.Spent, Memoized: true,
-	}, nil
+	gave := vm.Result{
+		BundleID: rec.BundleID, TaskID: rec.TaskID, Value: value, ResultHash: rec.ResultHash, Trace: trace, TraceHash: rec.TraceHash, Spent: rec.Spent,
+	}
+	return &Result{Result: gave, RunID: rec.RunID, TraceRef: memo.TraceRef, EpisodeID: rec.EpisodeID, Memoized: true}, nil
 }
 
 // memoize lets a task that ended well be found again. Nothing else of it is new but

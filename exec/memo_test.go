@@ -9,6 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -157,7 +158,7 @@ func TestHaltedTaskIsRunAgain(t *testing.T) {
 .task sym:main () budget { cpu 100, io 0, writes 0 }
 main: jmp @main`
 	e.run(text)
-	if res := e.run(text); res.Memoized || !errors.Is(res.Halt, exec.ErrBudget) {
+	if res := e.run(text); res.Memoized || !errors.Is(res.Halt, vm.ErrBudget) {
 		t.Errorf("%+v", res)
 	}
 }

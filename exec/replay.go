@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/kv"
 )
@@ -99,17 +100,16 @@ func (x *Executor) Replay(ctx context.Context, runID object.Hash) (*Result, erro
 	if err != nil {
 		return nil, fmt.Errorf("the run's effects: %w", err)
 	}
-	p, err := prepare(raw, rec.TaskID)
+	t, err := vm.Prepare(raw, rec.TaskID)
 	if err != nil {
 		return nil, err
 	}
 	w := &recordedWorld{gate: x.Gate, responses: x.Store, rec: rec, effects: effects.Effects}
-	res, err := p.machine(w).finish(ctx, p)
+	res, err := t.Run(ctx, w)
 	if err != nil {
 		return nil, err
 	}
-	res.RunID = rec.RunID
-	return res, w.compare(res)
+	return &Result{Result: *res, RunID: rec.RunID}, w.compare(res)
 }
 
 // recordedWorld answers as a recorded run did.
@@ -117,56 +117,56 @@ type recordedWorld struct {
 	gate      *Gate
 	responses Responses
 	rec       *RunRecord
-	effects   []Recorded
+	effects   []vm.Recorded
 	next      int
 }
 
-// now stands still, until the last effect of a run that was over its deadline
+// Now stands still, until the last effect of a run that was over its deadline
 // after it. A deadline that was over before an effect is recorded with the effect.
-func (w *recordedWorld) now() object.Time {
+func (w *recordedWorld) Now() object.Time {
 	last := w.next - 1
-	if HaltCode(w.rec.Halt) == HaltDeadline && last >= 0 && last == len(w.effects)-1 && w.effects[last].Halt == 0 {
+	if vm.HaltCode(w.rec.Halt) == vm.HaltDeadline && last >= 0 && last == len(w.effects)-1 && w.effects[last].Halt == 0 {
 		return math.MaxInt64
 	}
 	return w.rec.Time
 }
 
-func (w *recordedWorld) builtin(id object.Hash) (writes, spawns bool) {
+func (w *recordedWorld) Builtin(id object.Hash) (writes, spawns bool) {
 	b := w.gate.builtins[id]
 	return b.Writes, b.Spawns
 }
 
-func (w *recordedWorld) contract(context.Context, ContractCheck) error { return nil }
+func (w *recordedWorld) Contract(context.Context, vm.ContractCheck) error { return nil }
 
-func (w *recordedWorld) activate(_ context.Context, id object.Hash) (caps.Chain, error) {
+func (w *recordedWorld) Activate(_ context.Context, id object.Hash) (caps.Chain, error) {
 	for _, have := range w.rec.Activated {
 		if have == id {
 			return caps.Chain{{ID: id}}, nil
 		}
 	}
-	if HaltCode(w.rec.Halt) == HaltCapability {
-		return nil, recordedHalt(HaltCapability)
+	if vm.HaltCode(w.rec.Halt) == vm.HaltCapability {
+		return nil, &vm.Refusal{Code: vm.HaltCapability, Err: asRecorded(vm.HaltCapability)}
 	}
 	return nil, &ReplayError{What: "capability", Effect: w.next, Got: id}
 }
 
-// do finds the effect in the record and reads its response.
-func (w *recordedWorld) do(ctx context.Context, e Effect) (Outcome, error) {
+// Do finds the effect in the record and reads its response.
+func (w *recordedWorld) Do(ctx context.Context, e vm.Effect) (vm.Outcome, error) {
 	r, err := w.take(e)
 	if err != nil {
-		return Outcome{}, err
+		return vm.Outcome{}, err
 	}
 	if r.Halt != 0 {
-		return Outcome{}, w.refusal(r)
+		return vm.Outcome{}, w.refusal(r)
 	}
-	if r.ResponseHash == nil || (r.ReceiptID == nil && r.Tool != BuiltinID(blobGet)) {
-		return Outcome{}, fmt.Errorf("effect %d of the record lacks its response", w.next-1)
+	if r.ResponseHash == nil || (r.ReceiptID == nil && r.Tool != BuiltinID(vm.ToolBlobGet)) {
+		return vm.Outcome{}, fmt.Errorf("effect %d of the record lacks its response", w.next-1)
 	}
 	body, err := w.responses.Bytes(ctx, *r.ResponseHash)
 	if err != nil {
-		return Outcome{}, fmt.Errorf("%w: %w", ErrNoResponse, err)
+		return vm.Outcome{}, fmt.Errorf("%w: %w", ErrNoResponse, err)
 	}
-	out := Outcome{
+	out := vm.Outcome{
 		Body: body, Status: r.Status, RequestHash: r.RequestHash, ResponseHash: *r.ResponseHash, Replayed: r.Replayed, Tokens: r.Tokens,
 	}
 	if r.ReceiptID != nil {
@@ -175,8 +175,8 @@ func (w *recordedWorld) do(ctx context.Context, e Effect) (Outcome, error) {
 	return out, nil
 }
 
-// refuse is an effect beyond the budget: it was recorded as refused as well.
-func (w *recordedWorld) refuse(_ context.Context, e Effect, _ uint16, _ error) error {
+// OverBudget is an effect beyond the budget: it was recorded as refused as well.
+func (w *recordedWorld) OverBudget(_ context.Context, e vm.Effect, _ error) error {
 	r, err := w.take(e)
 	if err != nil {
 		return err
@@ -184,9 +184,9 @@ func (w *recordedWorld) refuse(_ context.Context, e Effect, _ uint16, _ error) e
 	return w.refusal(r)
 }
 
-func (w *recordedWorld) take(e Effect) (Recorded, error) {
+func (w *recordedWorld) take(e vm.Effect) (vm.Recorded, error) {
 	if w.next >= len(w.effects) {
-		return Recorded{}, &ReplayError{What: "effects", Effect: w.next, Got: e.Tool}
+		return vm.Recorded{}, &ReplayError{What: "effects", Effect: w.next, Got: e.Tool}
 	}
 	r := w.effects[w.next]
 	if r.Tool != e.Tool {
@@ -200,24 +200,28 @@ func (w *recordedWorld) take(e Effect) (Recorded, error) {
 }
 
 // refusal is the error of a recorded refusal, with its code, status and receipt.
-func (w *recordedWorld) refusal(r Recorded) error {
-	if r.ReceiptID == nil {
-		return recordedHalt(r.Halt)
+func (w *recordedWorld) refusal(r vm.Recorded) error {
+	why := asRecorded(vm.HaltCode(r.Halt))
+	if r.ReceiptID != nil {
+		why = &RefusedError{Tool: r.Tool, Status: r.Status, ReceiptID: *r.ReceiptID, Err: why}
 	}
-	return &RefusedError{Tool: r.Tool, Status: r.Status, ReceiptID: *r.ReceiptID, Err: recordedHalt(r.Halt)}
+	return &vm.Refusal{Code: vm.HaltCode(r.Halt), Status: r.Status, ReceiptID: r.ReceiptID, Err: why}
 }
 
+// asRecorded is the reason of a refusal of which only the code is known.
+func asRecorded(code vm.HaltCode) error { return fmt.Errorf("as recorded: %s", code) }
+
 // compare finds the first difference at the end of a replay.
-func (w *recordedWorld) compare(res *Result) error {
-	var halt *HaltError
-	code := HaltCode(0)
+func (w *recordedWorld) compare(res *vm.Result) error {
+	var halt *vm.HaltError
+	code := vm.HaltCode(0)
 	if errors.As(res.Halt, &halt) {
 		code = halt.Code
 	}
 	switch {
 	case w.next < len(w.effects):
 		return &ReplayError{What: "effects", Effect: w.next, Want: w.effects[w.next].Tool}
-	case code != HaltCode(w.rec.Halt):
+	case code != vm.HaltCode(w.rec.Halt):
 		return &ReplayError{What: "halt", Effect: -1, Want: w.rec.ResultHash, Got: res.ResultHash}
 	case res.ResultHash != w.rec.ResultHash:
 		return &ReplayError{What: "result", Effect: -1, Want: w.rec.ResultHash, Got: res.ResultHash}

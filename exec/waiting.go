@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"sync"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/object/can"
 )
 
 // Awaiter is an optional ability of a Ledger: to wait until nobody else is at an effect.
@@ -84,7 +82,6 @@ func (a *attempt) await(ctx context.Context, busy *ledger.BusyError) (out Outcom
 		a.patience.told[busy.Fence] = true
 		a.gate.Waiting(*busy)
 	}
-	can.TypeOf(reflect.TypeFor[Trace]()) // before the wait instead of after it
 	begin := time.Now()
 	left, err := w.Await(limited, busy.IdemID, a.requestHash)
 	a.patience.spent += max(time.Since(begin), 1)

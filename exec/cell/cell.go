@@ -14,6 +14,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -99,7 +100,7 @@ func (c *Cells) Register(g *exec.Gate) {
 // use says what a request needs, in either of the two shapes that it may have.
 func use[T any](of func(*T) scope.Use) func([]byte) (scope.Use, error) {
 	return func(request []byte) (scope.Use, error) {
-		q, err := exec.DecodeRequest[T](request)
+		q, err := vm.DecodeRequest[T](request)
 		if err != nil {
 			return scope.Use{}, err
 		}
@@ -120,7 +121,7 @@ func useAppend(request []byte) (scope.Use, error) {
 }
 
 func openAppend(request []byte) (*exec.CellAppendRequest, error) {
-	q, err := exec.DecodeRequest[exec.CellAppendRequest](request)
+	q, err := vm.DecodeRequest[exec.CellAppendRequest](request)
 	if err != nil {
 		return nil, err
 	}
@@ -238,7 +239,7 @@ func (c *Cells) events(ctx context.Context, cell string, from, to uint64, fn fun
 }
 
 func (c *Cells) runRead(ctx context.Context, call exec.Call) (exec.Response, error) {
-	q, err := exec.DecodeRequest[exec.CellReadRequest](call.Request)
+	q, err := vm.DecodeRequest[exec.CellReadRequest](call.Request)
 	if err != nil {
 		return exec.Response{}, err
 	}

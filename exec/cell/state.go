@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
@@ -164,7 +165,7 @@ func (c *Cells) trySnapshot(ctx context.Context, id object.Hash) error {
 
 // runState is the built-in effect cell.snapshot.
 func (c *Cells) runState(ctx context.Context, call exec.Call) (exec.Response, error) {
-	q, err := exec.DecodeRequest[exec.CellSnapshotRequest](call.Request)
+	q, err := vm.DecodeRequest[exec.CellSnapshotRequest](call.Request)
 	if err != nil {
 		return exec.Response{}, err
 	}
@@ -208,7 +209,7 @@ func (s *state) page(q *exec.CellSnapshotRequest) *exec.CellSnapshot {
 
 // runPolicy is the built-in effect cell.policy.
 func (c *Cells) runPolicy(ctx context.Context, call exec.Call) (exec.Response, error) {
-	q, err := exec.DecodeRequest[exec.CellPolicyRequest](call.Request)
+	q, err := vm.DecodeRequest[exec.CellPolicyRequest](call.Request)
 	if err != nil {
 		return exec.Response{}, err
 	}

@@ -53,9 +53,10 @@ var rooms = []struct {
 	{"exec/ir", []string{"object", "object/..."}},
 	{"exec/ir/asm", []string{"object", "object/...", "exec/ir"}},
 	{"exec/output", nil},
-	{"exec", []string{"object", "object/...", "exec/ir", "exec/output", "caps", "caps/scope", "ledger", "store"}},
-	{"exec/...", []string{"object", "object/...", "exec", "exec/ir", "exec/output", "exec/runnertest", "exec/secret"}},
-	{"exec/cell", []string{"object", "object/...", "exec", "caps", "caps/scope", "ledger", "store"}},
+	{"exec/vm", []string{"object", "object/...", "exec/ir", "caps"}},
+	{"exec", []string{"object", "object/...", "exec/ir", "exec/output", "exec/vm", "caps", "caps/scope", "ledger", "store"}},
+	{"exec/...", []string{"object", "object/...", "exec", "exec/ir", "exec/output", "exec/runnertest", "exec/secret", "exec/vm"}},
+	{"exec/cell", []string{"object", "object/...", "exec", "exec/vm", "caps", "caps/scope", "ledger", "store"}},
 	{"exec/process", []string{"object", "exec", "exec/output", "exec/secret", "internal/supervise"}},
 	{"exec/mcptool", []string{"object", "exec", "exec/output", "exec/process", "exec/httptool"}},
 	{"dataset/quick", []string{"object", "object/can"}},
@@ -259,8 +260,10 @@ func rule(pkg string) (allowed []string, ok bool) {
 	longest := -1
 	for _, r := range rooms {
 		name, tree := strings.CutSuffix(r.name, "/...")
-		if (pkg == r.name || (tree && strings.HasPrefix(pkg, name+"/"))) && len(r.name) > longest {
-			allowed, ok, longest = r.below, true, len(r.name)
+		if pkg == r.name || (tree && strings.HasPrefix(pkg, name+"/") && len(name) > longest) {
+			if allowed, ok, longest = r.below, true, len(name); !tree {
+				break // the room itself
+			}
 		}
 	}
 	if allowed != nil {

@@ -6,6 +6,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -34,7 +35,7 @@ type Ran struct {
 // is attested.
 func (ca *Caller) Run(ctx context.Context, s RunSpec) (*Ran, error) {
 	var ran Ran
-	o := exec.RunOptions{Caps: s.Caps, NoMemo: s.NoMemo, OnEffect: s.OnEffect, Manner: s.Manner, OnContract: func(ctx context.Context, c exec.ContractCheck) error {
+	o := exec.RunOptions{Caps: s.Caps, NoMemo: s.NoMemo, OnEffect: s.OnEffect, Manner: s.Manner, OnContract: func(ctx context.Context, c vm.ContractCheck) error {
 		id, err := ca.attestContract(ctx, c)
 		ran.Attested = append(ran.Attested, id)
 		return err
@@ -52,7 +53,7 @@ const maxContractReceipts = 1000
 
 // attestContract signs and keeps a ContractPass: its subject is the contract, its
 // evidence the hash of the arguments and the receipts of the run so far.
-func (ca *Caller) attestContract(ctx context.Context, c exec.ContractCheck) (object.Hash, error) {
+func (ca *Caller) attestContract(ctx context.Context, c vm.ContractCheck) (object.Hash, error) {
 	receipts := c.Evidence[max(0, len(c.Evidence)-maxContractReceipts):]
 	id, raw, err := model.NewAttestation(ca.ID.Key, model.Attestation{
 		SubjectHash: c.Contract, ClaimType: model.ClaimContractPass, Result: c.Result,

@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/config"
@@ -46,13 +47,13 @@ var codes = []struct {
 	{clierr.Refused, []error{postgres.ErrFormat, postgres.ErrUnsafe, bucket.ErrUnsafe, engine.ErrShared}},
 	{clierr.NotFound, []error{postgres.ErrNoRepository}},
 	{clierr.Conflict, []error{postgres.ErrExists, bucket.ErrTaken}},
-	{clierr.Refused, []error{caps.ErrDenied, caps.ErrQuota, exec.ErrBudget, packet.ErrUntrusted, packet.ErrReplay, packet.ErrExpired,
+	{clierr.Refused, []error{caps.ErrDenied, caps.ErrQuota, vm.ErrBudget, packet.ErrUntrusted, packet.ErrReplay, packet.ErrExpired,
 		packet.ErrGuard, store.ErrKey, keyfile.ErrPassphrase, keyfile.ErrNoPassphrase, keyfile.ErrMode, ledger.ErrUnknownOutcome, ledger.ErrAbandoned, model.ErrRefused, lookup.ErrReservedRef, repo.ErrForeign}},
 	{clierr.Tool, []error{exec.ErrLost}},
 	{clierr.Invalid, []error{packet.ErrFraming, packet.ErrCodebook, packet.ErrDecode, packet.ErrSignature, packet.ErrPayload,
 		ir.ErrInvalid, store.ErrCorrupt, seekable.ErrPacked, plainfile.ErrKind, merkle.ErrProof, merkle.ErrNode, sign.ErrSignature, object.ErrID, object.ErrInvalid, keyfile.ErrFormat, keyfile.ErrKeyType, keyfile.ErrTrust, caps.ErrText, ledger.ErrEntry,
 		mlog.ErrCheckpoint}},
-	{clierr.NotFound, []error{store.ErrNotFound, keyfile.ErrUnknownName, model.ErrNotFound, ledger.ErrNotFound, exec.ErrNoTool, exec.ErrNoRun, exec.ErrNoTask, merkle.ErrIndex, fs.ErrNotExist, osexec.ErrNotFound}},
+	{clierr.NotFound, []error{store.ErrNotFound, keyfile.ErrUnknownName, model.ErrNotFound, ledger.ErrNotFound, exec.ErrNoTool, exec.ErrNoRun, vm.ErrNoTask, merkle.ErrIndex, fs.ErrNotExist, osexec.ErrNotFound}},
 	{clierr.Usage, []error{store.ErrChunkSize, store.ErrRange, store.ErrAmbiguous, store.ErrRefName, exec.ErrToolName, keyfile.ErrName, config.ErrSetting}},
 	{clierr.Refused, []error{exec.ErrRefused}},
 	{clierr.Busy, []error{context.DeadlineExceeded}},

@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/authority"
 	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/codebook"
@@ -352,7 +353,7 @@ func (pa *Packets) cancelledAnswer(ctx context.Context, got *Received, receipts 
 	if err != nil {
 		return nil, err
 	}
-	null, why := exec.Value{}.Encode(), ErrCancelled.Error()
+	null, why := vm.Value{}.Encode(), ErrCancelled.Error()
 	a := &exec.Answer{PacketID: got.Packet.ID(), BundleID: id, ResultHash: object.Sum(null), Result: null, Receipts: receipts, Halted: &why}
 	if len(b.Tasks.Tasks) > 0 {
 		a.TaskID = b.Tasks.Tasks[0].TaskID

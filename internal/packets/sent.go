@@ -9,6 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -49,7 +50,7 @@ func (pa *Packets) PackTask(raw []byte, o PackOptions) ([]byte, Asked, error) {
 		return nil, asked, err
 	}
 	if len(b.Tasks.Tasks) == 0 {
-		return nil, asked, exec.ErrNoTask
+		return nil, asked, vm.ErrNoTask
 	}
 	asked.Task = b.Tasks.Tasks[0].TaskID
 	pkt, err := pa.packSealed(sealed, o)

@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/spawn"
 	"github.com/mythos-project/mythos/ledger"
@@ -96,12 +97,12 @@ func enforcements(t *testing.T, n *repo.Repo) []enforced {
 	two, five := uint64(2), uint64(5)
 	minute := uint64(time.Minute / time.Microsecond)
 	return []enforced{
-		{scope.KindBlobRead, "blob.get", encode(t, &exec.BlobGetRequest{CID: cid, Offset: &two, Length: &two}),
+		{scope.KindBlobRead, "blob.get", encode(t, &vm.BlobGetRequest{CID: cid, Offset: &two, Length: &two}),
 			[]string{"blob.read:" + cid.String(), "blob.read:" + cid.String() + "@1+3"},
 			[]string{"blob.read:" + other.String(), "blob.read:" + cid.String() + "@3", "blob.read:" + cid.String() + "@+3"}},
-		{scope.KindBlobRead, "blob.chunk_get", encode(t, &exec.BlobChunkGetRequest{CID: cid}),
+		{scope.KindBlobRead, "blob.chunk_get", encode(t, &vm.BlobChunkGetRequest{CID: cid}),
 			[]string{"blob.read:" + cid.String()}, []string{"blob.read:" + cid.String() + "@+3"}},
-		{scope.KindBlobWrite, "blob.put", encode(t, &exec.BlobPutRequest{Namespace: "logs", Media: "text/plain", Data: []byte("hello")}),
+		{scope.KindBlobWrite, "blob.put", encode(t, &vm.BlobPutRequest{Namespace: "logs", Media: "text/plain", Data: []byte("hello")}),
 			[]string{"blob.write:logs,max=5", "blob.write:logs,max=none,media=text/*"},
 			[]string{"blob.write:logs,max=4", "blob.write:log,max=none", "blob.write:logs,max=none,media=image/*", "blob.write:logs,max=none,nomedia"}},
 		{scope.KindBlobPin, "blob.pin", encode(t, &exec.BlobPinRequest{CID: cid, TTLus: minute}),

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/output"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
@@ -126,7 +127,7 @@ func fits(q *exec.SpawnRequest, raw []byte) error {
 	for _, id := range q.Tasks {
 		b, ok := budgets[id]
 		if !ok {
-			return fmt.Errorf("%w: %s", exec.ErrNoTask, id)
+			return fmt.Errorf("%w: %s", vm.ErrNoTask, id)
 		}
 		if cpu > math.MaxUint64-b.CPUus {
 			return errors.New("the tasks' budgets add up to more than 64 bits")

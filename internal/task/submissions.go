@@ -5,8 +5,8 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/spawn"
 	"github.com/mythos-project/mythos/object"
@@ -20,7 +20,7 @@ func runUse(bundle []byte) (scope.Use, error) {
 		return scope.Use{}, err
 	}
 	if len(b.Tasks.Tasks) == 0 {
-		return scope.Use{}, exec.ErrNoTask
+		return scope.Use{}, vm.ErrNoTask
 	}
 	budget := b.Tasks.Tasks[0].Budget
 	return scope.Use{Kind: scope.KindComputeSpawn, Pool: spawn.LocalPool, Workers: 1, CPUus: budget.CPUus, IO: uint64(budget.IOCount)}, nil

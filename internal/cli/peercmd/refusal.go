@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
@@ -48,14 +49,14 @@ func refusalCode(se *peer.StatusError) int {
 // haltedCode is the exit code of a task that was halted over there: the one that the same
 // task has here.
 func haltedCode(a *exec.Answer) int {
-	v, err := exec.ParseValue(a.Result)
-	if err != nil || v.TypeID() != exec.TypeError {
+	v, err := vm.ParseValue(a.Result)
+	if err != nil || v.TypeID() != vm.TypeError {
 		return clierr.Refused // it was cancelled
 	}
-	switch code := exec.HaltCode(v.Field(1).Uint()); {
-	case code <= exec.HaltSpawn, code >= exec.HaltCapability && code <= exec.HaltRefused:
+	switch code := vm.HaltCode(v.Field(1).Uint()); {
+	case code <= vm.HaltSpawn, code >= vm.HaltCapability && code <= vm.HaltRefused:
 		return clierr.Refused
-	case code == exec.HaltConflict, code == exec.HaltDivergent:
+	case code == vm.HaltConflict, code == vm.HaltDivergent:
 		return clierr.Conflict
 	}
 	return clierr.Failed

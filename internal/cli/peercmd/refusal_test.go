@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/object"
@@ -44,13 +45,13 @@ func TestRefusalCodes(t *testing.T) {
 
 // TestHaltedCodes: a task that was halted over there has the exit code that it has here.
 func TestHaltedCodes(t *testing.T) {
-	for code, want := range map[exec.HaltCode]int{exec.HaltCPU: clierr.Refused, exec.HaltSpawn: clierr.Refused, exec.HaltQuota: clierr.Refused,
-		exec.HaltConflict: clierr.Conflict, exec.HaltDivergent: clierr.Conflict, exec.HaltEnsures: clierr.Failed, exec.HaltOperand: clierr.Failed} {
-		if got := haltedCode(&exec.Answer{Result: (&exec.HaltError{Code: code}).Value().Encode()}); got != want {
+	for code, want := range map[vm.HaltCode]int{vm.HaltCPU: clierr.Refused, vm.HaltSpawn: clierr.Refused, vm.HaltQuota: clierr.Refused,
+		vm.HaltConflict: clierr.Conflict, vm.HaltDivergent: clierr.Conflict, vm.HaltEnsures: clierr.Failed, vm.HaltOperand: clierr.Failed} {
+		if got := haltedCode(&exec.Answer{Result: (&vm.HaltError{Code: code}).Value().Encode()}); got != want {
 			t.Errorf("%s: exit code %d, expected %d", code, got, want)
 		}
 	}
-	if got := haltedCode(&exec.Answer{Result: exec.Value{}.Encode()}); got != clierr.Refused {
+	if got := haltedCode(&exec.Answer{Result: vm.Value{}.Encode()}); got != clierr.Refused {
 		t.Errorf("cancelled: exit code %d", got)
 	}
 }

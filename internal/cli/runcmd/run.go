@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir/asm"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
@@ -127,7 +128,7 @@ func Emit(f *cmdutil.Factory, res *calls.Ran) error {
 		return err
 	}
 	if err := f.Emit(v, func() {
-		if k := res.Value.Kind(); k == exec.ValBytes || k == exec.ValText {
+		if k := res.Value.Kind(); k == vm.ValBytes || k == vm.ValText {
 			_, _ = f.IO.Out.Write(res.Value.Data())
 			return
 		}

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -41,7 +41,7 @@ func vmVectors(add func(id, text string, more fields)) {
 
 // toolVectors use up what tools say that they used, and what they bring in.
 func toolVectors(add func(id, text string, more fields)) {
-	tool := exec.BuiltinID("vectors.answer")
+	tool := object.SumText("tool:mythos.vectors.answer")
 	call := issue(alice, alice, &scope.ToolCall{ToolID: tool, MaxCalls: 100}, nil)
 	program := func(budget string, calls int) string {
 		return fmt.Sprintf(".tool answer (any) -> any id #%s\n.const q bytes x\"\"\n", tool) + mainTask(budget) + "require_cap #" + call[0].ID.String() + "\n" +
@@ -84,9 +84,9 @@ func effectVectors(add func(id, text string, more fields)) {
 	data := []byte("a small blob")
 	cid := object.Sum(data)
 	read := issue(alice, alice, &scope.BlobRead{CID: cid}, nil)
-	request := must(can.Marshal(&exec.BlobGetRequest{CID: cid}))
+	request := must(can.Marshal(&vm.BlobGetRequest{CID: cid}))
 	have := fields{"caps": []string{hexOf(read[0].Raw)}, "blobs": []string{hexOf(data)}}
-	part := must(can.Marshal(&exec.BlobGetRequest{CID: cid, Offset: number(2)}))
+	part := must(can.Marshal(&vm.BlobGetRequest{CID: cid, Offset: number(2)}))
 	head := fmt.Sprintf(".tool get (any) -> any id #\"tool:mythos.blob.get\"\n.tool nowhere (any) -> any id #\"tool:nowhere\"\n.const q bytes x\"%x\"\n.const cid hash #%s\n.const key text \"k\"\n.const other bytes x\"00\"\n.const part bytes x\"%x\"\n",
 		request, cid, part)
 	use := "require_cap #" + read[0].ID.String() + "\nconst r1, $q\n"
@@ -99,7 +99,7 @@ func effectVectors(add func(id, text string, more fields)) {
 	add("halted with 22: a tool that is not there", head+mainTask("cpu 10000, io 1, writes 1")+use+"effect tool:nowhere, r1, r2, r3\nret r2\n", have)
 	add("halted with 22: a request that the tool cannot read", head+mainTask("cpu 10000, io 1, writes 1")+use+"const r1, $other\n"+get+"\nret r2\n", have)
 	add("halted with 23: the key with another request", head+mainTask("cpu 10000, io 2, writes 2")+use+get+", $key\nconst r4, $part\neffect tool:get, r4, r5, r6, $key\nret r2\n", have)
-	diverged := fields{"tool_id": exec.BuiltinID("blob.get"), "key": hexOf([]byte("k")), "retry": "block", "lease_us": minute, "steps": []fields{
+	diverged := fields{"tool_id": object.SumText("tool:mythos.blob.get"), "key": hexOf([]byte("k")), "retry": "block", "lease_us": minute, "steps": []fields{
 		{"as": "alice", "at_us": start - minute, "register": fields{"request_hash": object.Sum(request)}},
 		{"as": "alice", "at_us": start - minute, "commit": fields{"step": 0, "response_hash": cid, "status": 200}},
 		{"as": "alice", "at_us": start - minute, "commit": fields{"step": 0, "response_hash": object.SumText("another answer"), "status": 200}}}}

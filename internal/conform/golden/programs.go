@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/internal/conform/pack"
 	"github.com/mythos-project/mythos/ledger/kvledger"
@@ -168,7 +169,7 @@ func programOf(in json.RawMessage) (any, error) {
 	if len(out.Trace) > maxTrace {
 		out.Trace = nil
 	}
-	var halt *exec.HaltError
+	var halt *vm.HaltError
 	if errors.As(res.Halt, &halt) {
 		out.Halt = uint64(halt.Code)
 	}

@@ -1,4 +1,4 @@
-package exec
+package vm
 
 import (
 	"encoding/hex"
@@ -84,11 +84,11 @@ func TestContractsOverLongValues(t *testing.T) {
 		{"aa" + full + full, "lt(episode.1, $long)", true},
 	} {
 		raw := assemble(t, plain+fmt.Sprintf(".const long bytes x\"%s\"\n.contract c { requires %s ensures true }\nmain: assert contract:c, r0\n", full, c.expr))
-		p, err := prepare(raw, object.Hash{})
+		p, err := Prepare(raw, object.Hash{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := p.machine(&liveWorld{gate: &Gate{Now: func() object.Time { return 1 }}})
+		m := p.machine(nowhere{})
 		data, err := hex.DecodeString(c.value)
 		if err != nil {
 			t.Fatal(err)

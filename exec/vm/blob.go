@@ -1,8 +1,9 @@
-package exec
+package vm
 
 import (
 	"context"
 
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -11,6 +12,38 @@ import (
 // fields by its own numbers: {1 cid, 2 size u64, 3 media text, 4 codec u64,
 // 5 chunks u64}. BLOB_GET and BLOB_CHUNK_GET take it, or the cid alone [ir-39].
 var TypeBlobRef = object.SumText("type:mythos.BlobRef")
+
+// Names of the built-in blob tools, behind the three BLOB ops.
+const (
+	ToolBlobPut      = "blob.put"
+	ToolBlobGet      = "blob.get"
+	ToolBlobChunkGet = "blob.chunk_get"
+)
+
+// BlobPutRequest is the request of blob.put; the response is the canonical
+// BlobRef. It needs blob.write for namespace, media and size of the data.
+type BlobPutRequest struct {
+	Namespace string `can:"1,namespace"`
+	Media     string `can:"2,media"`
+	Codec     uint8  `can:"3,codec"` // 0 raw, 1 zstd
+	Data      []byte `can:"4,data"`
+}
+
+// BlobGetRequest is the request of blob.get; the response is the blob's plain
+// bytes in the range. It needs blob.read for that range.
+type BlobGetRequest struct {
+	CID    object.Hash `can:"1,cid"`
+	Offset *uint64     `can:"2,offset"` // absent: 0
+	Length *uint64     `can:"3,length"` // absent: to the end
+}
+
+// BlobChunkGetRequest is the request of blob.chunk_get; the response is the
+// stored bytes of one chunk. Where chunks begin is known to the blob's nodes
+// alone, so it needs blob.read for the whole blob.
+type BlobChunkGetRequest struct {
+	CID   object.Hash `can:"1,cid"`
+	Index uint64      `can:"2,index"`
+}
 
 // blobPut is BLOB_PUT: source, meta, out, receipt.
 func (m *machine) blobPut(ctx context.Context, a []arg) error {
@@ -30,7 +63,7 @@ func (m *machine) blobPut(ctx context.Context, a []arg) error {
 		return m.halt(HaltOperand, nil)
 	}
 	req.Codec = uint8(codec.num)
-	return m.blobOp(ctx, EventBlobPut, blobPut, &req, a[2], a[3], func(body []byte) (Value, error) {
+	return m.blobOp(ctx, EventBlobPut, ToolBlobPut, &req, a[2], a[3], func(body []byte) (Value, error) {
 		ref, err := object.Decode[object.BlobRef](body)
 		if err != nil {
 			return Value{}, err
@@ -62,7 +95,7 @@ func (m *machine) blobGet(ctx context.Context, a []arg) error {
 			req.Length = &length.num
 		}
 	}
-	return m.blobOp(ctx, EventBlobGet, blobGet, &req, a[2], a[3], bytesOf)
+	return m.blobOp(ctx, EventBlobGet, ToolBlobGet, &req, a[2], a[3], bytesOf)
 }
 
 // blobChunkGet is BLOB_CHUNK_GET: blob, index, out, receipt.
@@ -72,10 +105,12 @@ func (m *machine) blobChunkGet(ctx context.Context, a []arg) error {
 	if !ok || index.kind != ValU64 {
 		return m.halt(HaltOperand, nil)
 	}
-	return m.blobOp(ctx, EventBlobChunkGet, blobChunkGet, &BlobChunkGetRequest{CID: cid, Index: index.num}, a[2], a[3], bytesOf)
+	return m.blobOp(ctx, EventBlobChunkGet, ToolBlobChunkGet, &BlobChunkGetRequest{CID: cid, Index: index.num}, a[2], a[3], bytesOf)
 }
 
 func bytesOf(body []byte) (Value, error) { return BytesValue(body), nil }
+
+const statusOK = 200 // of an effect that succeeded
 
 // blobOp lets a built-in blob tool answer; what it answers with another status
 // than 200 is null.
@@ -84,13 +119,13 @@ func (m *machine) blobOp(ctx context.Context, kind uint8, tool string, req any, 
 	if err != nil {
 		return m.halt(HaltOperand, err)
 	}
-	e := Effect{Tool: BuiltinID(tool), Request: raw}
+	e := Effect{Tool: ir.BuiltinTool(tool), Request: raw}
 	outcome, err := m.perform(ctx, kind, e)
 	if err != nil {
 		return err
 	}
 	var v Value
-	if outcome.Status == StatusOK {
+	if outcome.Status == statusOK {
 		if v, err = read(outcome.Body); err != nil {
 			return m.halt(HaltOperand, err)
 		}

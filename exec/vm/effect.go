@@ -1,7 +1,8 @@
-package exec
+package vm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -17,12 +18,64 @@ import (
 // 5 idempotency_key bytes, 8 status u64}. Receipt ids are in Result.Receipts [ir-40].
 var TypeReceipt = object.SumText("type:mythos.Receipt")
 
+// World is everything outside the machine: the gate, or a recorded run. An error that is a
+// [*Refusal] halts the task; any other means that the run cannot go on now, but may later.
+type World interface {
+	Now() object.Time
+	// Activate finds a capability of the task by its id, or by that of one that it was
+	// derived from.
+	Activate(ctx context.Context, id object.Hash) (caps.Chain, error)
+	// Do lets an effect happen.
+	Do(ctx context.Context, e Effect) (Outcome, error)
+	// OverBudget refuses an effect that the task's budget does not cover.
+	OverBudget(ctx context.Context, e Effect, reason error) error
+	// Builtin says what a call of a tool is charged beside io_count.
+	Builtin(tool object.Hash) (writes, spawns bool)
+	// Contract is told of each contract that held, when the task emits attestations. Its error
+	// ends the run.
+	Contract(ctx context.Context, c ContractCheck) error
+}
+
+// Effect is what a program wants done.
+type Effect struct {
+	Tool    object.Hash
+	Request []byte
+	Key     []byte        // idempotency key; empty is none
+	Caps    []caps.Chain  // active where it is asked for
+	Timeout time.Duration // what is left of the task's time; 0: no end
+}
+
+// Outcome is what became of an effect.
+type Outcome struct {
+	Body         []byte
+	Status       uint16
+	RequestHash  object.Hash
+	ResponseHash object.Hash
+	ReceiptID    object.Hash // zero: there is none
+	Replayed     bool        // it had been done before
+	Waited       time.Duration
+	Tokens       uint64
+}
+
+// Refusal is an error of the world on which the task halts.
+type Refusal struct {
+	Code      HaltCode
+	Status    uint16       // of the receipt
+	ReceiptID *object.Hash // nil: the ledger's own refusals leave none
+	Err       error        // why
+}
+
+func (r *Refusal) Error() string { return r.Err.Error() }
+
+// Unwrap gives the reason.
+func (r *Refusal) Unwrap() error { return r.Err }
+
 // requireCap is REQUIRE_CAP.
 func (m *machine) requireCap(ctx context.Context, id Value) error {
 	if id.kind != ValHash {
 		return m.halt(HaltOperand, nil)
 	}
-	chain, err := m.world.activate(ctx, id.Hash())
+	chain, err := m.world.Activate(ctx, id.Hash())
 	if err != nil {
 		return m.failed(err)
 	}
@@ -38,8 +91,9 @@ func (m *machine) requireCap(ctx context.Context, id Value) error {
 // failed is the halt that an error of the world leads to, or the error itself
 // when the run did not finish.
 func (m *machine) failed(err error) error {
-	if code := haltCode(err); code != 0 {
-		return m.halt(code, err)
+	var refused *Refusal
+	if errors.As(err, &refused) {
+		return m.halt(refused.Code, refused.Err)
 	}
 	return fmt.Errorf("op %d: %w", m.top.pc, err)
 }
@@ -88,37 +142,39 @@ func (m *machine) perform(ctx context.Context, kind uint8, e Effect) (Outcome, e
 	before := ir.CostExtra(op, 0, uint64(len(e.Request)))
 	code := m.meter.charge(before)
 	if code == 0 {
-		code = m.meter.effect(m.world.builtin(e.Tool))
+		code = m.meter.effect(m.world.Builtin(e.Tool))
 	}
 	if code == 0 {
 		code = m.eventful()
 	}
 	if code == 0 && m.meter.deadline != 0 {
-		left := m.meter.deadline - m.world.now()
+		left := m.meter.deadline - m.world.Now()
 		if left <= 0 {
 			code = HaltDeadline
 		}
 		e.Timeout = time.Duration(min(left, object.Time(1<<62/time.Microsecond))) * time.Microsecond
 	}
 	if code != 0 {
-		err := m.world.refuse(ctx, e, StatusBudget, code.reason())
-		if haltCode(err) == 0 {
+		err := m.world.OverBudget(ctx, e, code.reason())
+		var refused *Refusal
+		if !errors.As(err, &refused) {
 			return Outcome{}, m.failed(err)
 		}
-		m.happened(kind, e, Outcome{Status: StatusBudget}, code, err)
-		return Outcome{}, m.halt(code, err)
+		m.happened(kind, e, Outcome{}, &Refusal{code, refused.Status, refused.ReceiptID, refused.Err})
+		return Outcome{}, m.halt(code, refused.Err)
 	}
-	out, err := m.world.do(ctx, e)
+	out, err := m.world.Do(ctx, e)
 	if m.meter.deadline != 0 { // a task's time is its own: what others took does not count
 		m.meter.deadline = m.meter.deadline.Add(out.Waited)
 	}
 	if err != nil {
-		if code := haltCode(err); code != 0 {
-			m.happened(kind, e, out, code, err)
+		var refused *Refusal
+		if errors.As(err, &refused) {
+			m.happened(kind, e, out, refused)
 		}
 		return Outcome{}, m.failed(err)
 	}
-	m.happened(kind, e, out, 0, nil)
+	m.happened(kind, e, out, nil)
 	after := ir.CostExtra(op, 0, uint64(len(e.Request)+len(out.Body)))
 	if code := m.meter.charge(after - before); code != 0 {
 		return Outcome{}, m.halt(code, nil)
@@ -129,7 +185,7 @@ func (m *machine) perform(ctx context.Context, kind uint8, e Effect) (Outcome, e
 // answered halts a task that its effect has taken beyond its budget.
 func (m *machine) answered(out Outcome) error {
 	code := m.meter.answered(out)
-	if code == 0 && m.meter.deadline != 0 && !out.Replayed && m.world.now() > m.meter.deadline {
+	if code == 0 && m.meter.deadline != 0 && !out.Replayed && m.world.Now() > m.meter.deadline {
 		code = HaltDeadline
 	}
 	if code != 0 {
@@ -173,7 +229,7 @@ func (m *machine) assert(ctx context.Context, a []arg) error {
 		return nil
 	}
 	check := ContractCheck{Contract: def.ContractID, Args: args.Digest(), Evidence: slices.Clone(m.receipts())}
-	if err := m.world.contract(ctx, check); err != nil {
+	if err := m.world.Contract(ctx, check); err != nil {
 		return fmt.Errorf("op %d: attest the contract: %w", m.top.pc, err)
 	}
 	return nil
@@ -200,85 +256,4 @@ type ContractCheck struct {
 	Args     object.Hash   // of the canonical encoding of the arguments
 	Result   uint16        // 0: pass
 	Evidence []object.Hash // the receipts of the run so far, in order
-}
-
-// liveWorld lets effects happen.
-type liveWorld struct {
-	gate       *Gate
-	held       []caps.Chain
-	onContract func(context.Context, ContractCheck) error
-	onEffect   func(Effect, Outcome)
-	manner     Manner
-	refusing   *Effect // what a REQUIRE_CAP is for; nil: the program does not say
-	brought    *brought
-}
-
-func (w *liveWorld) now() object.Time { return w.gate.Now() }
-
-// activate finds the held chain whose leaf is id or, failing that, one that was
-// derived from it: so one bundle can name a capability that several executors
-// hold an attenuation of, each its own. A refusal leaves its receipt, as that of any
-// effect does: of the call that the capability was for or, in other programs, of
-// ToolRequireCap.
-func (w *liveWorld) activate(ctx context.Context, id object.Hash) (caps.Chain, error) {
-	var failed error = &caps.DeniedError{Check: "held", Cap: id, Reason: "it is not among the task's capabilities"}
-	for _, exact := range []bool{true, false} {
-		for _, chain := range w.held {
-			if !names(chain, id, exact) {
-				continue
-			}
-			err := w.gate.Verifier.Verify(chain, w.gate.Signer.Agent(), w.gate.Now())
-			if err == nil {
-				return chain, nil
-			}
-			failed = err
-		}
-	}
-	e := Effect{Tool: ToolRequireCap, Request: id.Sum[:]}
-	if w.refusing != nil {
-		e = *w.refusing
-	}
-	return nil, w.gate.Refuse(ctx, e, StatusDenied, failed)
-}
-
-// ToolRequireCap is the tool of the receipts of capabilities that a program required and
-// could not use. Its request is the 32 bytes of the capability's id.
-var ToolRequireCap = ir.BuiltinTool("cap.require")
-
-// names reports whether id is the chain's leaf or, unless exact, one above it.
-func names(chain caps.Chain, id object.Hash, exact bool) bool {
-	for i := range chain {
-		if chain[i].ID == id && (i == 0) == exact {
-			return true
-		}
-	}
-	return false
-}
-
-func (w *liveWorld) do(ctx context.Context, e Effect) (Outcome, error) {
-	if out, ok := w.brought.answer(e); ok {
-		return out, nil
-	}
-	e.Manner = w.manner
-	out, err := w.gate.Do(ctx, e)
-	if err == nil && w.onEffect != nil {
-		w.onEffect(e, out)
-	}
-	return out, err
-}
-
-func (w *liveWorld) refuse(ctx context.Context, e Effect, status uint16, reason error) error {
-	return w.gate.Refuse(ctx, e, status, reason)
-}
-
-func (w *liveWorld) builtin(id object.Hash) (writes, spawns bool) {
-	b := w.gate.builtins[id]
-	return b.Writes, b.Spawns
-}
-
-func (w *liveWorld) contract(ctx context.Context, c ContractCheck) error {
-	if w.onContract == nil {
-		return nil
-	}
-	return w.onContract(ctx, c)
 }

@@ -1,12 +1,10 @@
-package exec
+package vm
 
 import (
 	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -107,35 +105,3 @@ func (e *HaltError) Value() Value {
 	}
 	return v
 }
-
-// haltCode judges an error of the gate: the code with which a task halts, or 0
-// when the run cannot go on now but may later (busy, unknown outcome, a failure
-// of this machine).
-func haltCode(err error) HaltCode {
-	var refused *RefusedError
-	var recorded recordedHalt
-	switch {
-	case errors.As(err, &refused) && refused.ReceiptID.IsZero():
-		return 0 // not even the refusal could be recorded
-	case errors.As(err, &recorded):
-		return HaltCode(recorded)
-	}
-	switch {
-	case errors.Is(err, caps.ErrQuota):
-		return HaltQuota
-	case errors.Is(err, caps.ErrDenied):
-		return HaltCapability
-	case refused != nil, errors.Is(err, ledger.ErrAbandoned):
-		return HaltRefused
-	case errors.Is(err, ledger.ErrIdempotencyConflict):
-		return HaltConflict
-	case errors.Is(err, ledger.ErrNonDeterministic), errors.Is(err, ledger.ErrDivergent):
-		return HaltDivergent
-	}
-	return 0
-}
-
-// recordedHalt is an error of a recorded run, of which only the code is known.
-type recordedHalt HaltCode
-
-func (r recordedHalt) Error() string { return "as recorded: " + HaltCode(r).String() }

@@ -1,4 +1,4 @@
-package exec
+package vm
 
 import (
 	"context"
@@ -7,16 +7,6 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 )
-
-// world is everything outside the machine: the gate, or a recorded run.
-type world interface {
-	now() object.Time
-	activate(ctx context.Context, id object.Hash) (caps.Chain, error)
-	do(ctx context.Context, e Effect) (Outcome, error)
-	refuse(ctx context.Context, e Effect, status uint16, reason error) error
-	builtin(id object.Hash) (writes, spawns bool)
-	contract(ctx context.Context, c ContractCheck) error
-}
 
 // frame is the registers of one call and what the caller wants back.
 type frame struct {
@@ -28,7 +18,7 @@ type frame struct {
 // machine executes one task. It is used once, by one goroutine.
 type machine struct {
 	prog   *program
-	world  world
+	world  World
 	meter  meter
 	attest bool // emit_attestation
 	trace  []TraceEvent

@@ -1,17 +1,16 @@
-package exec
+package vm
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
-	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/object/sign"
-	"github.com/mythos-project/mythos/store/memory"
 )
 
 // assemble makes a bundle of a text, which must be right.
@@ -35,15 +34,27 @@ func pure(t testing.TB, text string) *Result {
 }
 
 func runPure(t testing.TB, raw []byte) (*Result, error) {
-	p, err := prepare(raw, object.Hash{})
+	p, err := Prepare(raw, object.Hash{})
 	if err != nil {
 		return nil, err
 	}
-	key := sign.FromSeed([32]byte{1}, "alice")
-	now := func() object.Time { return 1 }
-	w := &liveWorld{gate: &Gate{Now: now, Signer: key, Ledger: kvledger.Open(memory.New(), key, now)}} // for receipts of refusals
-	return p.machine(w).finish(t.Context(), p)
+	return p.Run(t.Context(), nowhere{})
 }
+
+// nowhere is a world that lets nothing happen.
+type nowhere struct{}
+
+func (nowhere) Now() object.Time                                      { return 1 }
+func (nowhere) Builtin(object.Hash) (writes, spawns bool)             { return false, false }
+func (nowhere) Contract(context.Context, ContractCheck) error         { return nil }
+func (nowhere) Do(context.Context, Effect) (Outcome, error)           { return Outcome{}, errNowhere }
+func (nowhere) OverBudget(_ context.Context, _ Effect, _ error) error { return errNowhere }
+
+func (nowhere) Activate(context.Context, object.Hash) (caps.Chain, error) {
+	return nil, &Refusal{Code: HaltCapability, Err: errNowhere}
+}
+
+var errNowhere = errors.New("nothing happens here")
 
 const plain = ".symbol main () -> any entry @main\n.task sym:main () budget { cpu 1000, io 0, writes 0 }\n"
 

@@ -1,4 +1,4 @@
-package exec
+package vm
 
 import (
 	"github.com/mythos-project/mythos/exec/ir"
@@ -141,4 +141,37 @@ func constValue(c ir.Const) Value {
 		return TextValue(*c.Text)
 	}
 	return HashValue(*c.Hash)
+}
+
+// Pure reports whether what the task gives depends on its bundle and arguments alone.
+func (t *Task) Pure() bool { return t.prog.pure(t.entry, t.Def.EmitAttestation) }
+
+// pure reports whether every op that can be reached from entry is pure; with attest, also
+// where attestations are emitted. What such a task gives depends on its bundle and
+// arguments alone. An op that the table of opcodes does not know is impure.
+func (p *program) pure(entry int, attest bool) bool {
+	seen := make([]bool, len(p.code))
+	todo := []int{entry}
+	for len(todo) > 0 {
+		pc := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if pc >= len(p.code) || seen[pc] {
+			continue
+		}
+		seen[pc] = true
+		in := &p.code[pc]
+		oc, known := ir.OpcodeOf(in.op)
+		if !known || !oc.IsPure(attest) {
+			return false
+		}
+		if oc.Flow == ir.Next {
+			todo = append(todo, pc+1)
+		}
+		if oc.Flow != ir.Stop {
+			for _, at := range oc.Targets() {
+				todo = append(todo, in.args[at].n)
+			}
+		}
+	}
+	return true
 }

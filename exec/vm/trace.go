@@ -1,8 +1,6 @@
-package exec
+package vm
 
 import (
-	"errors"
-
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 )
@@ -40,37 +38,53 @@ type TraceEvent struct {
 	CPUus    uint64       `can:"7,cpu_us"`        // spent so far
 }
 
+// Recorded is one effect of a run, as the run's record has it.
+type Recorded struct {
+	Tool         object.Hash  `can:"1,tool_id"`
+	RequestHash  object.Hash  `can:"2,request_hash"`
+	ResponseHash *object.Hash `can:"3,response_hash"` // absent when it was refused
+	Status       uint16       `can:"4,status"`
+	Tokens       uint64       `can:"5,tokens,omitzero"`
+	ReceiptID    *object.Hash `can:"6,receipt_id"` // absent when the ledger alone refused it, or a blob came with the run
+	Halt         uint16       `can:"7,halt,omitzero"`
+	Replayed     bool         `can:"8,replayed,omitzero"`
+}
+
+// Brought reports whether it is a blob that came with the run.
+func (r Recorded) Brought() bool { return r.Halt == 0 && r.ReceiptID == nil }
+
+// Fresh reports whether it was done, or refused, in this run.
+func (r Recorded) Fresh() bool { return !r.Replayed && !r.Brought() }
+
+// Structs describes the structs of this package.
+var Structs = []object.Struct{
+	object.Define[Trace]("Trace", object.Rule{}),
+	object.Define[TraceEvent]("TraceEvent", object.Rule{}),
+	object.Define[Recorded]("RecordedEffect", object.Rule{}),
+	object.Define[BlobPutRequest]("BlobPutRequest", object.Rule{}),
+	object.Define[BlobGetRequest]("BlobGetRequest", object.Rule{}),
+	object.Define[BlobChunkGetRequest]("BlobChunkGetRequest", object.Rule{}),
+}
+
 // happened adds an effect to the trace and to the record: what it answered, or
-// with which code it halts the task.
-func (m *machine) happened(kind uint8, e Effect, out Outcome, code HaltCode, err error) {
+// how it was refused.
+func (m *machine) happened(kind uint8, e Effect, out Outcome, refused *Refusal) {
 	event := TraceEvent{Op: uint32(m.top.pc), Kind: kind, Subject: e.Tool, CPUus: m.meter.cpu}
 	requestHash := out.RequestHash
 	if requestHash.IsZero() { // it was not let through
 		requestHash = object.Sum(e.Request)
 	}
 	event.Request = &requestHash
-	rec := Recorded{Tool: e.Tool, RequestHash: requestHash, Status: out.Status, Tokens: out.Tokens, Halt: uint16(code)}
-	if code == 0 {
+	rec := Recorded{Tool: e.Tool, RequestHash: requestHash, Status: out.Status, Tokens: out.Tokens, Replayed: out.Replayed}
+	if refused != nil {
+		rec.Halt, rec.Status, rec.ReceiptID = uint16(refused.Code), refused.Status, refused.ReceiptID
+	} else {
 		responseHash := out.ResponseHash
 		event.Response, rec.ResponseHash = &responseHash, &responseHash
 		if id := out.ReceiptID; !id.IsZero() {
 			rec.ReceiptID = &id
 		}
-	} else {
-		rec.Status, rec.ReceiptID = refusalOf(err, out.Status)
 	}
 	event.Status = rec.Status
-	rec.Replayed = out.Replayed
 	m.trace, m.log = append(m.trace, event), append(m.log, rec)
-}
-
-// refusalOf is the status and the receipt of an effect that was not let through.
-// The ledger's own refusals leave no receipt.
-func refusalOf(err error, status uint16) (uint16, *object.Hash) {
-	var refused *RefusedError
-	if errors.As(err, &refused) {
-		id := refused.ReceiptID
-		return refused.Status, &id
-	}
-	return status, nil
 }
