@@ -40,6 +40,17 @@ func (s *ToolsCall) Has(tool object.Hash) bool {
 	return found
 }
 
+// Tools are the tools whose calls a scope allows; none when it is for something else.
+func Tools(s Scope) []object.Hash {
+	switch s := s.(type) {
+	case *ToolCall:
+		return []object.Hash{s.ToolID}
+	case *ToolsCall:
+		return s.ToolIDs
+	}
+	return nil
+}
+
 func (s *ToolsCall) limits() []Amount { return limit32(nil, Calls, s.MaxCalls) }
 
 func (s *ToolsCall) within(parent Scope) error {

@@ -5,6 +5,7 @@ package evidence
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
@@ -54,15 +55,15 @@ func authority(ev *ledger.Evidence) error {
 	if err != nil {
 		return err
 	}
-	if call, ok := leaf.(*scope.ToolCall); ok && call.ToolID != charged(r) {
-		return fmt.Errorf("%w: capability %s is for tool %s, the receipt is of tool %s", ErrChain, chain[0].ID.Short(), call.ToolID.Short(), charged(r).Short())
+	if tools := scope.Tools(leaf); tools != nil && !slices.Contains(tools, Charged(r)) {
+		return fmt.Errorf("%w: capability %s is for other tools than that of the receipt, %s", ErrChain, chain[0].ID.Short(), Charged(r).Short())
 	}
 	return nil
 }
 
-// charged is the tool that a receipt's capability has to be for: of mythos.once the program
+// Charged is the tool that a receipt's capability has to be for: of mythos.once the program
 // that it ran.
-func charged(r *ledger.Receipt) object.Hash {
+func Charged(r *ledger.Receipt) object.Hash {
 	if r.ToolID == ir.BuiltinTool("once") && len(r.Evidence) > 1 {
 		return r.Evidence[1]
 	}

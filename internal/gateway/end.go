@@ -33,7 +33,7 @@ func (s *Service) owned(serve func(w http.ResponseWriter, r *http.Request, c cal
 		if err == nil {
 			st, err = s.Ledger.Read(r.Context(), c.idem)
 		}
-		if err == nil && !slices.ContainsFunc(st.History, func(e ledger.Entry) bool { return e.Register != nil && e.Register.Owner.Same(c.agent) }) {
+		if err == nil && !attempted(&st, c.agent) {
 			err = fmt.Errorf("effect %s: no attempt of %s %w", c.idem.Short(), c.agent, ledger.ErrNotRegistered)
 			s.answer(w, r, nil, err)
 			return
@@ -51,6 +51,11 @@ func (s *Service) owned(serve func(w http.ResponseWriter, r *http.Request, c cal
 		a, err := serve(w, r, c, &st)
 		s.answer(w, r, a, err)
 	}
+}
+
+// attempted says whether an agent made an attempt at an effect.
+func attempted(st *ledger.State, agent object.AgentID) bool {
+	return slices.ContainsFunc(st.History, func(e ledger.Entry) bool { return e.Register != nil && e.Register.Owner.Same(agent) })
 }
 
 // renew prolongs the lease of the latest attempt: it is the sign of life of whoever makes it.

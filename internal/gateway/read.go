@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec/once"
+	"github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/internal/gateway/wire"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
@@ -41,27 +43,38 @@ func (s *Service) entries(r *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	h := wire.History{Entries: []wire.Entry{}}
+	if !mayRead(c, &st) {
+		return can.Marshal(&h)
+	}
 	for _, e := range st.History {
 		h.Entries = append(h.Entries, wire.Entry{Kind: e.Kind, Raw: e.Raw, Seq: e.Seq})
-	}
-	if len(st.History) > 0 {
-		if err := s.mayRead(c, st.History[0].Tool()); err != nil {
-			return nil, err
-		}
 	}
 	return can.Marshal(&h)
 }
 
-// mayRead lets in who may call a tool, with some request.
-func (s *Service) mayRead(c caller, tool object.Hash) error {
-	of, err := c.chain[0].Cap.Scope.Decode()
+// mayRead lets in who made an attempt, and who may call the tool with any request; of
+// mythos.once, its program. To others an effect is as one that never was.
+func mayRead(c caller, st *ledger.State) bool {
+	if attempted(st, c.agent) {
+		return true
+	}
+	tools, free := toolsOf(c.chain)
+	return free && slices.ContainsFunc(st.History, func(e ledger.Entry) bool {
+		if e.Tool() != once.Tool {
+			return slices.Contains(tools, e.Tool())
+		}
+		return e.Receipt != nil && len(e.Receipt.Evidence) > 1 && slices.Contains(tools, e.Receipt.Evidence[1])
+	})
+}
+
+// toolsOf are the tools that a chain lets call; free: with any request.
+func toolsOf(chain caps.Chain) (tools []object.Hash, free bool) {
+	of, err := chain[0].Cap.Scope.Decode()
 	if err != nil {
-		return err
+		return nil, false
 	}
-	if call, ok := of.(*scope.ToolCall); !ok || (call.ToolID != tool && tool != once.Tool) {
-		return &caps.DeniedError{Check: caps.CheckScope, Cap: c.chain[0].ID, Reason: "it is for another tool", Help: "show one for tool " + tool.String()}
-	}
-	return nil
+	call, one := of.(*scope.ToolCall)
+	return scope.Tools(of), !one || call.Constraints == nil
 }
 
 // mark appends a mark that somebody trusted for ledgers signed, about a conflict that was
@@ -137,6 +150,9 @@ func (s *Service) charged(w http.ResponseWriter, r *http.Request) (*wire.Answer,
 	if err != nil {
 		return nil, err
 	}
+	if len(q.Caps) > 0 { // what covers the use is what is charged
+		return nil, fmt.Errorf("%w: a charge is to the capability that is shown, and to no other", object.ErrInvalid)
+	}
 	use, _, err := s.authority(c, q)
 	if err == nil {
 		err = s.door.Once(r, c.agent)
@@ -182,6 +198,7 @@ func (s *Service) received(w http.ResponseWriter, r *http.Request) (*wire.Answer
 		return nil, err
 	}
 	now := s.Now()
+	tools, _ := toolsOf(chain)
 	switch {
 	case !rec.Signer.Same(agent) || len(rec.IdempotencyKey) > 0:
 		return nil, fmt.Errorf("%w: the receipt is another agent's, or has a key", object.ErrInvalid)
@@ -189,6 +206,8 @@ func (s *Service) received(w http.ResponseWriter, r *http.Request) (*wire.Answer
 		return nil, fmt.Errorf("%w: the receipt is of %s, here it is %s", object.ErrInvalid, rec.TimeObserved, now)
 	case len(rec.Evidence) == 0 || rec.Evidence[0] != chain[0].ID:
 		return nil, fmt.Errorf("%w: the receipt does not name the capability that is shown", object.ErrInvalid)
+	case !slices.Contains(tools, evidence.Charged(rec)):
+		return nil, &caps.DeniedError{Check: caps.CheckScope, Cap: chain[0].ID, Reason: "it is for other tools", Help: "show the one that was charged"}
 	}
 	ctx := context.WithoutCancel(r.Context())
 	if err := s.Ledger.Record(ctx, raw); err != nil {

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"slices"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
@@ -37,12 +38,8 @@ type verifier struct {
 }
 
 func (v *verifier) Verify(chain caps.Chain, holder object.AgentID, now object.Time) error {
-	if len(chain) > 0 {
-		if s, err := chain[0].Cap.Scope.Decode(); err == nil {
-			if call, ok := s.(*scope.ToolCall); ok && !v.l.Stays(call.ToolID) {
-				return v.far.Verify(chain, holder, now)
-			}
-		}
+	if len(chain) > 0 && v.l.elsewhere(chain) {
+		return v.far.Verify(chain, holder, now)
 	}
 	return v.here.Verify(chain, holder, now)
 }
@@ -83,7 +80,7 @@ func (q *quotas) Charge(ctx context.Context, chain caps.Chain, use scope.Use) er
 }
 
 func (q *quotas) Returning(chain caps.Chain, cost []scope.Amount) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error) {
-	if q.elsewhere(chain) {
+	if q.l.elsewhere(chain) {
 		return nil, func(func(string) ([]byte, error)) (map[string][]byte, error) { return nil, nil }, nil
 	}
 	return q.Quotas.Returning(chain, cost)
@@ -92,17 +89,14 @@ func (q *quotas) Returning(chain caps.Chain, cost []scope.Amount) (keys []string
 // Return gives nothing back of what was charged elsewhere without a key: whether the tool
 // started, nobody there can tell.
 func (q *quotas) Return(ctx context.Context, chain caps.Chain, cost []scope.Amount) error {
-	if q.elsewhere(chain) {
+	if q.l.elsewhere(chain) {
 		return nil
 	}
 	return q.Quotas.Return(ctx, chain, cost)
 }
 
-func (q *quotas) elsewhere(chain caps.Chain) bool {
+// elsewhere says whether a chain is for a tool whose effects the ledger's machine records.
+func (l *Ledger) elsewhere(chain caps.Chain) bool {
 	s, err := chain[0].Cap.Scope.Decode()
-	if err != nil {
-		return false
-	}
-	call, ok := s.(*scope.ToolCall)
-	return ok && !q.l.Stays(call.ToolID)
+	return err == nil && slices.ContainsFunc(scope.Tools(s), func(tool object.Hash) bool { return !l.Stays(tool) })
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	filed "github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/intoto"
@@ -243,6 +244,11 @@ func changedBundles(s *set) {
 	s.Add("a bundle cut off", fields{"bytes": hexOf(sealed[:len(sealed)-1])})
 }
 
+func inOrder(ids ...object.Hash) []object.Hash {
+	slices.SortFunc(ids, object.Hash.Compare)
+	return ids
+}
+
 // bundlesWithCaps hold a capability chain, which must be that of the receipt.
 func bundlesWithCaps(s *set) {
 	chain := issue(bob, alice, calls(tool, 5), nil)
@@ -262,6 +268,10 @@ func bundlesWithCaps(s *set) {
 	show("a capability of another", bob, &chain[0], 0, chain)
 	elsewhere := issue(bob, alice, calls(object.SumText("tool:other"), 5), nil)
 	show("a capability for another tool", alice, &elsewhere[0], 0, elsewhere)
+	several := issue(bob, alice, &scope.ToolsCall{ToolIDs: inOrder(tool, object.SumText("tool:other")), MaxCalls: 5}, nil)
+	show("a capability for several tools", alice, &several[0], 0, several)
+	others := issue(bob, alice, &scope.ToolsCall{ToolIDs: inOrder(object.SumText("tool:third"), object.SumText("tool:other")), MaxCalls: 5}, nil)
+	show("a capability for several other tools", alice, &others[0], 0, others)
 	listed := issue(bob, alice, calls(tool, 5), func(d *caps.Draft) { d.Revocable = true })
 	show("a capability that asks for a revocation list", alice, &listed[0], 0, listed)
 	child := attenuate(alice, chain, alice, func(d *caps.Draft) { d.Scope = scopeOf(calls(tool, 1)) })
