@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"html"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -18,8 +19,8 @@ type writing struct {
 	text []byte
 }
 
-// decode reads a character that is not written as itself: %41, %2541, =41, +, \u0041,
-// \x41, \/, &#65;, &#x41; or &amp;. It returns every way to read it, the one that takes
+// decode reads a character that is not written as itself: %41, %2541, =41, +, \u0041, \u{41},
+// \x41, \101, \/, &#65;, &#x41; or &amp;. It returns every way to read it, the one that takes
 // most for its writing first.
 func decode(data []byte) []writing {
 	var one writing
@@ -106,6 +107,10 @@ func decodeEscape(data []byte) (n int, text []byte) {
 		if b, ok := hexByte(data[at+1:]); ok {
 			return at + 3, []byte{b}
 		}
+	case '0', '1', '2', '3':
+		if b, err := strconv.ParseUint(string(data[at:min(len(data), at+3)]), 8, 8); err == nil && at+3 <= len(data) {
+			return at + 3, []byte{byte(b)}
+		}
 	case '/', '"', '\'':
 		return at + 1, []byte{c}
 	case 't':
@@ -114,8 +119,16 @@ func decodeEscape(data []byte) (n int, text []byte) {
 	return 0, nil
 }
 
-// decodeUnicode reads four hex digits, or two times four with \u between.
+// decodeUnicode reads four hex digits, two times four with \u between, or some in braces.
 func decodeUnicode(data []byte, at int) (n int, text []byte) {
+	if at < len(data) && data[at] == '{' {
+		digits, _, _ := strings.Cut(string(data[at+1:min(len(data), at+longestEntity)]), "}")
+		code, err := strconv.ParseUint(digits, 16, 32)
+		if err != nil || at+len(digits)+2 > len(data) || data[at+len(digits)+1] != '}' {
+			return 0, nil
+		}
+		return at + len(digits) + 2, utf8.AppendRune(nil, rune(code))
+	}
 	code, ok := unit(data, at)
 	if !ok {
 		return 0, nil
@@ -156,10 +169,10 @@ func decodeEntity(data []byte) (n int, text []byte) {
 	return end + 1, []byte(decoded)
 }
 
-// lineBreak is the length of a line break, or of a colon or space between hex digits, at
-// the start of data, as it is or escaped.
+// lineBreak is the length of a line break at the start of data, as it is or escaped, or of
+// what stands between hex digits: a space, a colon, a comma, 0x.
 func lineBreak(data []byte) int {
-	for _, s := range []string{"\r\n", "\n", `\r\n`, `\n`, " ", ":"} {
+	for _, s := range []string{"\r\n", "\n", `\r\n`, `\n`, " ", ":", ",", "0x"} {
 		if bytes.HasPrefix(data, []byte(s)) {
 			return len(s)
 		}

@@ -1,14 +1,17 @@
 // Package secret takes secrets out of what tools answer, whichever way a server has
 // written them (spec/tools.md#http): as they are, percent-encoded, with the escapes of
-// JSON or HTML, in hex, in base64 at any place of a longer text, and in mixtures of these.
+// JSON or HTML, in hex, in UTF-16 or UTF-32, parted by line breaks, in base64 at any place of
+// a longer text, and in mixtures of these.
 package secret
 
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"slices"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -29,7 +32,7 @@ type Mask struct {
 type pattern struct {
 	text   []byte
 	fold   bool // letters of either case count: hex digits
-	spaced bool // line breaks may part it: base64
+	spaced bool // line breaks may part it
 	around bool // the base64 digits beside it belong to the secret in part
 }
 
@@ -58,8 +61,18 @@ func (m *Mask) add(s []byte) {
 	if len(s) < Least {
 		return
 	}
-	m.patterns = append(m.patterns, pattern{text: bytes.Clone(s)},
+	m.patterns = append(m.patterns, pattern{text: bytes.Clone(s), spaced: true},
 		pattern{text: []byte(hex.EncodeToString(s)), fold: true, spaced: true})
+	for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
+		var short, long []byte // UTF-16, UTF-32
+		for _, r := range string(s) {
+			for _, unit := range utf16.AppendRune(nil, r) {
+				short = order.AppendUint16(short, unit)
+			}
+			long = order.AppendUint32(long, uint32(r))
+		}
+		m.patterns = append(m.patterns, pattern{text: short}, pattern{text: long})
+	}
 	for shift := range 3 {
 		std := inside(s, shift)
 		m.patterns = append(m.patterns, pattern{text: std, spaced: true, around: true})

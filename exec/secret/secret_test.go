@@ -3,6 +3,7 @@ package secret
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -32,8 +33,13 @@ func jsonText(s string) string {
 }
 
 func TestEveryWriting(t *testing.T) {
-	var entities, units strings.Builder
+	var entities, units, braces strings.Builder
+	var little, big, long []byte
 	for _, r := range hidden {
+		fmt.Fprintf(&braces, `\u{%x}`, r)
+		little = binary.LittleEndian.AppendUint16(little, uint16(r))
+		big = binary.BigEndian.AppendUint16(big, uint16(r))
+		long = binary.LittleEndian.AppendUint32(long, uint32(r))
 		fmt.Fprintf(&entities, "&#%d;", r)
 		fmt.Fprintf(&units, `\u%04X`, r)
 	}
@@ -55,6 +61,13 @@ func TestEveryWriting(t *testing.T) {
 		"HEX":                 strings.ToUpper(hex.EncodeToString([]byte(hidden))),
 		"hex with colons":     strings.TrimSuffix(everyByte("%02x:"), ":"),
 		"bytes of C":          everyByte(`\x%02x`),
+		"bytes, octal":        everyByte(`\%03o`),
+		"bytes apart":         strings.TrimPrefix(strings.TrimSuffix(everyByte("0x%02x, "), ", "), "0x"),
+		"code points":         braces.String(),
+		"UTF-16":              string(little),
+		"UTF-16, big-endian":  string(big),
+		"UTF-32":              string(long),
+		"on two lines":        hidden[:7] + "\n" + hidden[7:],
 		"quoted-printable":    everyByte("=%02X"),
 		"percent and JSON":    jsonText(url.QueryEscape(hidden)),
 	}

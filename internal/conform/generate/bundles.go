@@ -244,11 +244,6 @@ func changedBundles(s *set) {
 	s.Add("a bundle cut off", fields{"bytes": hexOf(sealed[:len(sealed)-1])})
 }
 
-func inOrder(ids ...object.Hash) []object.Hash {
-	slices.SortFunc(ids, object.Hash.Compare)
-	return ids
-}
-
 // bundlesWithCaps hold a capability chain, which must be that of the receipt.
 func bundlesWithCaps(s *set) {
 	chain := issue(bob, alice, calls(tool, 5), nil)
@@ -268,9 +263,9 @@ func bundlesWithCaps(s *set) {
 	show("a capability of another", bob, &chain[0], 0, chain)
 	elsewhere := issue(bob, alice, calls(object.SumText("tool:other"), 5), nil)
 	show("a capability for another tool", alice, &elsewhere[0], 0, elsewhere)
-	several := issue(bob, alice, &scope.ToolsCall{ToolIDs: inOrder(tool, object.SumText("tool:other")), MaxCalls: 5}, nil)
-	show("a capability for several tools", alice, &several[0], 0, several)
-	others := issue(bob, alice, &scope.ToolsCall{ToolIDs: inOrder(object.SumText("tool:third"), object.SumText("tool:other")), MaxCalls: 5}, nil)
+	among := issue(bob, alice, &scope.ToolsCall{ToolIDs: []object.Hash{tool}, MaxCalls: 5}, nil)
+	show("a capability for several tools", alice, &among[0], 0, among)
+	others := issue(bob, alice, &scope.ToolsCall{ToolIDs: []object.Hash{object.SumText("tool:other")}, MaxCalls: 5}, nil)
 	show("a capability for several other tools", alice, &others[0], 0, others)
 	listed := issue(bob, alice, calls(tool, 5), func(d *caps.Draft) { d.Revocable = true })
 	show("a capability that asks for a revocation list", alice, &listed[0], 0, listed)

@@ -32,17 +32,12 @@ type (
 	fields = vector.Fields
 )
 
-const (
-	start  = vector.Start
-	minute = vector.Minute
-)
+const start, minute = vector.Start, vector.Minute
 
 var (
 	alice, bob, carol = vector.Alice, vector.Bob, vector.Carol
 	tool              = vector.Tool
-	issue             = vector.Issue
+	issue, hexOf      = vector.Issue, vector.Hex
 )
 
 func must[T any](v T, err error) T { return vector.Must(v, err) }
-
-func hexOf(b []byte) string { return vector.Hex(b) }
