@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
-	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 // TestRedactEvidence redacts before building and looks at everything that the redacted
@@ -71,7 +71,7 @@ func reach(t *testing.T, w *world, id object.Hash) string {
 		t.Errorf("provenance %+v", p)
 	}
 	all := []string{string(raw), e.ContextHash.String(), e.OutcomeHash.String()}
-	blob, err := w.store.OpenBlob(ctx, e.TraceRef.TraceBlob.CID, store.OpenOptions{})
+	blob, err := w.store.OpenBlob(ctx, e.TraceRef.TraceBlob.CID, codec.Keys{})
 	w.must(err)
 	var trace bytes.Buffer
 	err = blob.Copy(ctx, &trace)

@@ -15,12 +15,13 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 // Blobs is the store behind the blob tools; *store.Store is one.
 type Blobs interface {
 	PutBlob(ctx context.Context, r io.Reader, o store.PutOptions) (object.BlobRef, error)
-	OpenBlob(ctx context.Context, cid object.Hash, o store.OpenOptions) (*store.Blob, error)
+	OpenBlob(ctx context.Context, cid object.Hash, o codec.Keys) (*store.Blob, error)
 }
 
 // AddBlobTools adds the built-in tools blob.put, blob.get and blob.chunk_get. A
@@ -93,7 +94,7 @@ func runBlobGet(ctx context.Context, s Blobs, c Call) (Response, error) {
 	if err != nil {
 		return Response{}, err
 	}
-	blob, err := s.OpenBlob(ctx, r.CID, store.OpenOptions{})
+	blob, err := s.OpenBlob(ctx, r.CID, codec.Keys{})
 	if err != nil {
 		return blobFailure(err)
 	}
@@ -163,7 +164,7 @@ func runBlobChunkGet(ctx context.Context, s Blobs, request []byte) (Response, er
 	if err != nil {
 		return Response{}, err
 	}
-	blob, err := s.OpenBlob(ctx, r.CID, store.OpenOptions{})
+	blob, err := s.OpenBlob(ctx, r.CID, codec.Keys{})
 	if err != nil {
 		return blobFailure(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 // program is a text with one task, main, and the tool test.count. Of the
@@ -266,7 +267,7 @@ func TestEpisode(t *testing.T) {
 		len(ep.TraceRef.ReceiptIDs) != 1 || ep.TraceRef.ReceiptIDs[0] != res.Receipts[0] {
 		t.Errorf("%+v, %v", ep, err)
 	}
-	blob, err := e.store.OpenBlob(t.Context(), ep.TraceRef.TraceBlob.CID, store.OpenOptions{})
+	blob, err := e.store.OpenBlob(t.Context(), ep.TraceRef.TraceBlob.CID, codec.Keys{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -430,7 +431,7 @@ func TestCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.store.OpenBlob(t.Context(), ref.CID, store.OpenOptions{}); !errors.Is(err, store.ErrNotFound) {
+	if _, err := e.store.OpenBlob(t.Context(), ref.CID, codec.Keys{}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the request is a blob that anybody may ask for: %v", err)
 	}
 	// What is not recorded is not kept.

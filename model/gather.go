@@ -7,6 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 // gathered is an Evidence and the values of the keys that it was taken from.
@@ -198,7 +199,7 @@ func (in gatherer) modelState(ctx context.Context, id object.Hash) (*ModelState,
 
 // verifyBlob reads every stored chunk of a blob; the store checks their hashes.
 func verifyBlob(ctx context.Context, s Blobs, ref object.BlobRef) error {
-	b, err := s.OpenRef(ctx, ref, store.OpenOptions{})
+	b, err := s.OpenRef(ctx, ref, codec.Keys{})
 	if err != nil {
 		return err
 	}

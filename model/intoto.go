@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
-	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 // Predicate types of the statements about models (spec/learning.md#in-toto).
@@ -94,7 +94,7 @@ func (r *Registry) ExportInToto(ctx context.Context, s sign.Signer, id object.Ha
 
 // digest is the SHA-256 of a blob's content, in hex.
 func digest(ctx context.Context, s Blobs, ref object.BlobRef) (string, error) {
-	b, err := s.OpenRef(ctx, ref, store.OpenOptions{})
+	b, err := s.OpenRef(ctx, ref, codec.Keys{})
 	if err != nil {
 		return "", err
 	}

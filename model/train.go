@@ -10,12 +10,13 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 // Blobs keeps weights and configurations; *store.Store is one.
 type Blobs interface {
 	PutBlob(ctx context.Context, r io.Reader, o store.PutOptions) (object.BlobRef, error)
-	OpenRef(ctx context.Context, ref object.BlobRef, o store.OpenOptions) (*store.Blob, error)
+	OpenRef(ctx context.Context, ref object.BlobRef, o codec.Keys) (*store.Blob, error)
 }
 
 // Objects keeps verified canonical objects; *store.Store is one.
@@ -150,7 +151,7 @@ func readBlob(ctx context.Context, s Blobs, ref object.BlobRef) ([]byte, error) 
 	if ref.Size > maxWeights {
 		return nil, fmt.Errorf("blob %s has %d bytes, at most %d are read", ref.CID.Short(), ref.Size, maxWeights)
 	}
-	b, err := s.OpenRef(ctx, ref, store.OpenOptions{})
+	b, err := s.OpenRef(ctx, ref, codec.Keys{})
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 // Adopt makes blobs visible whose parts came one by one (Intake), once all parts of all
@@ -40,7 +41,7 @@ type adoption struct {
 }
 
 func (a *adoption) find(ctx context.Context, ref object.BlobRef) error {
-	b, err := a.s.OpenRef(ctx, ref, OpenOptions{})
+	b, err := a.s.OpenRef(ctx, ref, codec.Keys{})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store/codec"
 	"github.com/mythos-project/mythos/store/kv"
 )
 
@@ -74,7 +75,7 @@ func (b *Batch) put(ctx context.Context, r io.Reader, o PutOptions, part bool) (
 	if o.Progress != nil {
 		r = &progressReader{r, o.Progress}
 	}
-	enc, err := encodeStream(r, o)
+	enc, err := codec.Encode(r, codec.Options{ChunkSize: o.ChunkSize, Codec: o.Codec, Auto: o.Auto, Encrypt: o.Encrypt})
 	if err != nil {
 		return object.BlobRef{}, err
 	}
@@ -86,7 +87,7 @@ func (b *Batch) put(ctx context.Context, r io.Reader, o PutOptions, part bool) (
 		return object.BlobRef{}, err
 	}
 	it.part = part
-	it.ref.Media, it.ref.Codec, it.ref.Provenance, it.ref.Encryption = o.Media, enc.codec, o.Provenance, enc.encryption()
+	it.ref.Media, it.ref.Codec, it.ref.Provenance, it.ref.Encryption = o.Media, enc.Codec, o.Provenance, enc.Encryption()
 	if it.ref.Media == "" {
 		it.ref.Media = defaultMedia
 	}

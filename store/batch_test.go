@@ -12,6 +12,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 	"github.com/mythos-project/mythos/store/gc"
 )
 
@@ -143,7 +144,7 @@ func TestSameStoredBytesOfAnotherCodec(t *testing.T) {
 	d := openAt(t, t.TempDir())
 	text := bytes.Repeat([]byte("text "), 100)
 	packed := d.mustPut(t, text, store.PutOptions{Codec: object.CodecZstd})
-	b, err := d.OpenBlob(t.Context(), packed.CID, store.OpenOptions{})
+	b, err := d.OpenBlob(t.Context(), packed.CID, codec.Keys{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 // renew changes every chunk of b, so that nothing of it is here already.
@@ -56,7 +57,7 @@ func BenchmarkCopy(b *testing.B) {
 	}
 	b.SetBytes(64 << 20)
 	for b.Loop() {
-		blob, err := s.OpenBlob(context.Background(), ref.CID, store.OpenOptions{})
+		blob, err := s.OpenBlob(context.Background(), ref.CID, codec.Keys{})
 		if err == nil {
 			err = blob.Copy(context.Background(), io.Discard)
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 var gcmKey = bytes.Repeat([]byte{7}, 32)
@@ -26,7 +27,7 @@ var gcmKey = bytes.Repeat([]byte{7}, 32)
 // sealing are all ways to store a blob, with what opens it.
 func sealing(t testing.TB) map[string]struct {
 	put  store.PutOptions
-	open store.OpenOptions
+	open codec.Keys
 } {
 	t.Helper()
 	id, err := age.GenerateX25519Identity()
@@ -46,19 +47,19 @@ func sealing(t testing.TB) map[string]struct {
 		t.Fatal(err)
 	}
 	recipients := []string{id.Recipient().String(), strings.TrimSpace(string(ssh.MarshalAuthorizedKey(sshPub)))}
-	keys := store.OpenOptions{Key: func(handle string) ([]byte, error) {
+	keys := codec.Keys{Key: func(handle string) ([]byte, error) {
 		if handle != "backup" {
 			return nil, store.ErrNotFound
 		}
 		return gcmKey, nil
 	}}
-	toAge := &store.EncryptOptions{Recipients: recipients, PlainHash: true}
-	toKey := &store.EncryptOptions{Key: gcmKey, KeyHandle: "backup", PlainHash: true}
-	withAge := store.OpenOptions{Identities: []string{id.String()}}
-	withSSH := store.OpenOptions{Identities: []string{string(pem.EncodeToMemory(block))}}
+	toAge := &codec.Encryption{Recipients: recipients, PlainHash: true}
+	toKey := &codec.Encryption{Key: gcmKey, KeyHandle: "backup", PlainHash: true}
+	withAge := codec.Keys{Identities: []string{id.String()}}
+	withSSH := codec.Keys{Identities: []string{string(pem.EncodeToMemory(block))}}
 	return map[string]struct {
 		put  store.PutOptions
-		open store.OpenOptions
+		open codec.Keys
 	}{
 		"raw":      {},
 		"zstd":     {put: store.PutOptions{Codec: object.CodecZstd}},
@@ -89,7 +90,7 @@ func TestCodecsAndEncryption(t *testing.T) {
 	}
 }
 
-func roundTrip(t *testing.T, d *disk, want []byte, put store.PutOptions, open store.OpenOptions) {
+func roundTrip(t *testing.T, d *disk, want []byte, put store.PutOptions, open codec.Keys) {
 	t.Helper()
 	ref := d.mustPut(t, want, put)
 	if put.Encrypt != nil && *ref.Encryption.PlainHash != object.Sum(want) {
@@ -158,7 +159,7 @@ func TestStockZstdReadsOurs(t *testing.T) {
 	for _, n := range []int{0, 5, 1 << 20, 3<<20 + 17} {
 		ref := d.mustPut(t, text(n), store.PutOptions{Codec: object.CodecZstd})
 		ref.Codec = object.CodecRaw // the stored bytes
-		b, err := d.OpenRef(t.Context(), ref, store.OpenOptions{})
+		b, err := d.OpenRef(t.Context(), ref, codec.Keys{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +218,7 @@ func TestForeignZstd(t *testing.T) {
 	ref := d.mustPut(t, enc.EncodeAll(want, nil), store.PutOptions{})
 	ref.Codec = object.CodecZstd
 	for _, o := range []int64{0, 1<<20 + 5, 3<<20 - 10} {
-		b, err := d.OpenRef(t.Context(), ref, store.OpenOptions{})
+		b, err := d.OpenRef(t.Context(), ref, codec.Keys{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -234,7 +235,7 @@ func TestForeignZstd(t *testing.T) {
 	}
 	bad := d.mustPut(t, []byte("no zstd at all"), store.PutOptions{})
 	bad.Codec = object.CodecZstd
-	b, err := d.OpenRef(t.Context(), bad, store.OpenOptions{})
+	b, err := d.OpenRef(t.Context(), bad, codec.Keys{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +258,7 @@ func TestWrongKeys(t *testing.T) {
 			continue
 		}
 		ref := d.mustPut(t, text(3*minChunk), c.put)
-		for _, o := range []store.OpenOptions{
+		for _, o := range []codec.Keys{
 			{}, {Identities: []string{other.String()}}, {Key: give(make([]byte, 32))}, {Key: give(gcmKey[1:])},
 			{Key: func(string) ([]byte, error) { return nil, errors.New("no such key") }},
 		} {
@@ -270,7 +271,7 @@ func TestWrongKeys(t *testing.T) {
 			}
 		}
 	}
-	for _, e := range []*store.EncryptOptions{
+	for _, e := range []*codec.Encryption{
 		{}, {Recipients: []string{"nobody"}}, {Key: gcmKey}, {Key: gcmKey[1:], KeyHandle: "k"},
 		{Key: gcmKey, KeyHandle: "k", Nonce: []byte{1}}, {Key: gcmKey, KeyHandle: "k", Recipients: []string{other.Recipient().String()}},
 	} {
@@ -284,7 +285,7 @@ func TestWrongKeys(t *testing.T) {
 // off, exchanged or changed even by somebody who makes a new tree over them.
 func TestGCMSegments(t *testing.T) {
 	d := openAt(t, t.TempDir())
-	e := &store.EncryptOptions{Key: gcmKey, KeyHandle: "k", Nonce: []byte("twelve bytes")}
+	e := &codec.Encryption{Key: gcmKey, KeyHandle: "k", Nonce: []byte("twelve bytes")}
 	o := store.PutOptions{ChunkSize: minChunk, Encrypt: e}
 	want := data(4 * (minChunk - 16))
 	ref := d.mustPut(t, want, o)
@@ -293,7 +294,7 @@ func TestGCMSegments(t *testing.T) {
 	}
 	raw := ref
 	raw.Encryption = nil
-	b, err := d.OpenRef(t.Context(), raw, store.OpenOptions{})
+	b, err := d.OpenRef(t.Context(), raw, codec.Keys{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +309,7 @@ func TestGCMSegments(t *testing.T) {
 	for name, forged := range map[string][]byte{"cut": s[:3*minChunk], "swapped": swapped, "changed": changed, "longer": append(bytes.Clone(s), s[:50]...)} {
 		f := d.mustPut(t, forged, store.PutOptions{ChunkSize: minChunk})
 		f.Encryption = ref.Encryption
-		b, err := d.OpenRef(t.Context(), f, store.OpenOptions{Key: func(string) ([]byte, error) { return gcmKey, nil }})
+		b, err := d.OpenRef(t.Context(), f, codec.Keys{Key: func(string) ([]byte, error) { return gcmKey, nil }})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,16 +21,8 @@
 // chunks are durable; so a cid that a put has returned stands for bytes that a
 // crash cannot take away, and a reader never meets half a blob.
 //
-// # Compressed blobs
-//
-// Codec zstd is the seekable format: independent zstd frames of 1 MiB of plain
-// bytes, followed by a skippable frame with the table of their sizes (package seekable).
-//
-// # Encrypted blobs
-//
-// Encryption comes after the codec, and hashes, chunks and cid are of the
-// encrypted bytes. Scheme 1 is one age file. Scheme 2 is AES-256-GCM in segments
-// (aesgcm.go), one a chunk.
+// Blobs may be compressed and encrypted (package codec): hashes, chunks and cid are of the
+// bytes that are stored.
 package store
 
 import (
@@ -38,6 +30,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/codec"
 	"github.com/mythos-project/mythos/store/kv"
 	"github.com/mythos-project/mythos/store/seekable"
 )
@@ -51,8 +44,8 @@ var (
 	ErrConflict   = errors.New("the same stored bytes mean something else here")
 	ErrChunkSize  = errors.New("chunk size is out of range")
 	ErrTooLarge   = seekable.ErrTooLarge
-	ErrRange      = errors.New("range is beyond the end of the blob")
-	ErrKey        = errors.New("no key opens this blob")
+	ErrRange      = codec.ErrRange
+	ErrKey        = codec.ErrKey
 	ErrReadOnly   = errors.New("read-only")
 	ErrCollecting = errors.New("another garbage collection is running")
 )

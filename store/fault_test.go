@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 	"github.com/mythos-project/mythos/store/gc"
 	"github.com/mythos-project/mythos/store/memory"
 )
@@ -41,7 +42,7 @@ func TestDamagedKeysAreFound(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, err := read(d.Store, ref.CID, store.OpenOptions{})
+				got, err := read(d.Store, ref.CID, codec.Keys{})
 				if err == nil && !bytes.Equal(got, want) {
 					t.Error("damaged bytes are handed out")
 				}
@@ -109,7 +110,7 @@ func (w *brokenWriter) Write(p []byte) (int, error) {
 func TestReadersMayStop(t *testing.T) {
 	d := openAt(t, t.TempDir())
 	ref := d.mustPut(t, data(30*minChunk), store.PutOptions{ChunkSize: minChunk})
-	b, err := d.OpenBlob(t.Context(), ref.CID, store.OpenOptions{})
+	b, err := d.OpenBlob(t.Context(), ref.CID, codec.Keys{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +135,7 @@ func TestConcurrentPuts(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if got, err := read(d.Store, ref.CID, store.OpenOptions{}); err != nil || !bytes.Equal(got, want) {
+			if got, err := read(d.Store, ref.CID, codec.Keys{}); err != nil || !bytes.Equal(got, want) {
 				t.Error(err)
 			}
 		})
@@ -226,7 +227,7 @@ func TestPublicBlobVector(t *testing.T) {
 	if err := s.Adopt(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := read(s, cid, store.OpenOptions{}); err != nil || !bytes.Equal(got, payload) {
+	if got, err := read(s, cid, codec.Keys{}); err != nil || !bytes.Equal(got, payload) {
 		t.Fatalf("%d bytes: %v", len(got), err)
 	}
 	if _, err := s.ProveChunk(t.Context(), cid, 2); err != nil {

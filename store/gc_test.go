@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 	"github.com/mythos-project/mythos/store/gc"
 )
 
@@ -102,7 +103,7 @@ func TestGCRacesWithPuts(t *testing.T) {
 		t.Fatalf("fsck: %v", found)
 	}
 	err := a.Blobs(ctx, func(ref object.BlobRef) error {
-		_, err := read(a.Store, ref.CID, store.OpenOptions{})
+		_, err := read(a.Store, ref.CID, codec.Keys{})
 		return err
 	})
 	if err != nil {

@@ -12,7 +12,9 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
+	"github.com/mythos-project/mythos/store/codec"
 	"github.com/mythos-project/mythos/store/files"
+	"github.com/mythos-project/mythos/store/fsck"
 	"github.com/mythos-project/mythos/store/gc"
 )
 
@@ -56,13 +58,13 @@ func (d *disk) mustPut(t testing.TB, b []byte, o store.PutOptions) object.BlobRe
 
 func (d *disk) expect(t testing.TB, cid object.Hash, want []byte) {
 	t.Helper()
-	got, err := read(d.Store, cid, store.OpenOptions{})
+	got, err := read(d.Store, cid, codec.Keys{})
 	if err != nil || !bytes.Equal(got, want) {
 		t.Fatalf("blob %s: %d bytes, expected %d: %v", cid.Short(), len(got), len(want), err)
 	}
 }
 
-func read(s *store.Store, cid object.Hash, o store.OpenOptions) ([]byte, error) {
+func read(s *store.Store, cid object.Hash, o codec.Keys) ([]byte, error) {
 	b, err := s.OpenBlob(context.Background(), cid, o)
 	if err != nil {
 		return nil, err
@@ -72,7 +74,7 @@ func read(s *store.Store, cid object.Hash, o store.OpenOptions) ([]byte, error) 
 	return out.Bytes(), err
 }
 
-func readRange(s *store.Store, cid object.Hash, o store.OpenOptions, off, n int64) ([]byte, error) {
+func readRange(s *store.Store, cid object.Hash, o codec.Keys, off, n int64) ([]byte, error) {
 	b, err := s.OpenBlob(context.Background(), cid, o)
 	if err != nil {
 		return nil, err
@@ -83,9 +85,9 @@ func readRange(s *store.Store, cid object.Hash, o store.OpenOptions, off, n int6
 }
 
 // fsck returns what is wrong.
-func (d *disk) fsck(t testing.TB) (found []store.Finding) {
+func (d *disk) fsck(t testing.TB) (found []fsck.Finding) {
 	t.Helper()
-	if _, err := d.Fsck(context.Background(), func(f store.Finding) { found = append(found, f) }); err != nil {
+	if _, err := fsck.Run(context.Background(), d.Store, func(f fsck.Finding) { found = append(found, f) }, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	return found

@@ -9,8 +9,8 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store/codec"
 	"github.com/mythos-project/mythos/store/kv"
-	"github.com/mythos-project/mythos/store/seekable"
 )
 
 // BlobRef returns the reference of a blob that is here. The error wraps ErrNotFound.
@@ -59,14 +59,14 @@ func (s *Store) RemoveBlob(ctx context.Context, cid object.Hash) error {
 type Blob struct {
 	s    *Store
 	ref  object.BlobRef
-	open OpenOptions
+	open codec.Keys
 	tree *merkle.Tree // nil for an unchunked blob
 	kept bool         // its reference is here
 }
 
 // OpenBlob opens the blob with this cid. Errors wrap ErrNotFound, ErrCorrupt or
 // merkle.ErrNode.
-func (s *Store) OpenBlob(ctx context.Context, cid object.Hash, o OpenOptions) (*Blob, error) {
+func (s *Store) OpenBlob(ctx context.Context, cid object.Hash, o codec.Keys) (*Blob, error) {
 	ref, err := s.BlobRef(ctx, cid)
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func (b *Blob) missing(err error) error {
 }
 
 // OpenRef opens the blob that a reference describes; the reference need not be here.
-func (s *Store) OpenRef(ctx context.Context, ref object.BlobRef, o OpenOptions) (*Blob, error) {
+func (s *Store) OpenRef(ctx context.Context, ref object.BlobRef, o codec.Keys) (*Blob, error) {
 	b := &Blob{s: s, ref: ref, open: o}
 	if ref.Chunks == 0 {
 		return b, nil
@@ -113,10 +113,6 @@ func (s *Store) OpenRef(ctx context.Context, ref object.BlobRef, o OpenOptions) 
 	b.tree = tree
 	return b, nil
 }
-
-// Whole reports whether every part of the blob is here, without reading the
-// chunks. The error wraps ErrNotFound or merkle.ErrNode.
-func (b *Blob) Whole(ctx context.Context) error { return b.s.parts(ctx, b) }
 
 // Ref is the blob's reference.
 func (b *Blob) Ref() object.BlobRef { return b.ref }
@@ -165,70 +161,54 @@ func (s *byteStore) sized(ctx context.Context, c merkle.Chunk, buf []byte) (data
 	if c.Len <= SmallChunk {
 		return s.Bytes(ctx, c.Hash)
 	}
-	r, ok := s.chunks.(ChunkReader)
+	return ReadChunk(ctx, s.chunks, c.Hash, buf)
+}
+
+// ReadChunk reads a chunk, verified, into buf where it fits and the backend is a ChunkReader.
+func ReadChunk(ctx context.Context, chunks Chunks, h object.Hash, buf []byte) (data []byte, err error) {
+	r, ok := chunks.(ChunkReader)
 	if !ok {
-		if data, err = s.chunks.Chunk(ctx, c.Hash); err != nil {
+		if data, err = chunks.Chunk(ctx, h); err != nil {
 			return nil, err
 		}
-		return data, verify("chunk", data, c.Hash)
+		return data, verify("chunk", data, h)
 	}
 	sum := sha256.New()
-	if data, err = r.ReadChunk(ctx, c.Hash, buf, func(p []byte) { sum.Write(p) }); err != nil {
+	if data, err = r.ReadChunk(ctx, h, buf, func(p []byte) { sum.Write(p) }); err != nil {
 		return nil, err
 	}
-	return data, verifySum("chunk", object.HashOf([32]byte(sum.Sum(nil))), c.Hash)
+	return data, verifySum("chunk", object.HashOf([32]byte(sum.Sum(nil))), h)
+}
+
+// coded is the blob for whoever decrypts and decompresses it.
+func (b *Blob) coded() *codec.Blob {
+	c := &codec.Blob{Ref: b.ref, Keys: b.open,
+		At:   func(ctx context.Context) io.ReaderAt { return &storedAt{ctx: ctx, b: b} },
+		Copy: func(ctx context.Context, w io.Writer) error { return b.copyStored(ctx, 0, int64(b.ref.Size), w) },
+	}
+	if b.tree != nil {
+		c.ChunkSize = int(b.tree.ChunkSize())
+	}
+	return c
 }
 
 // Size is the number of plain bytes. For an encrypted blob it needs the key, for a
 // compressed one it reads the seek table, and without one, everything.
 func (b *Blob) Size(ctx context.Context) (int64, error) {
-	if b.plain() {
+	if codec.Plain(b.ref) {
 		return int64(b.ref.Size), nil
 	}
-	at, size, err := b.decryptedAt(ctx)
-	if err != nil || b.ref.Codec != object.CodecZstd {
-		return size, err
-	}
-	table, err := seekable.Table(at, size)
-	if errors.Is(err, seekable.ErrNoTable) {
-		var n counter
-		err := b.copyDecoded(ctx, &n)
-		return int64(n), err
-	}
-	return plainSize(table), err
-}
-
-type counter int64
-
-// Write implements io.Writer.
-func (c *counter) Write(p []byte) (int, error) {
-	*c += counter(len(p))
-	return len(p), nil
+	return b.coded().Size(ctx)
 }
 
 // Copy writes the whole blob, decrypted and decoded, to w. A plain hash in the
 // reference is checked at the end.
 func (b *Blob) Copy(ctx context.Context, w io.Writer) error {
-	if b.plain() {
+	if codec.Plain(b.ref) {
 		return b.copyStored(ctx, 0, int64(b.ref.Size), w)
 	}
-	if err := b.copyPlain(ctx, w); err != nil {
+	if err := b.coded().Decode(ctx, w); err != nil {
 		return fmt.Errorf("blob %s: %w", b.ref.CID.Short(), err)
-	}
-	return nil
-}
-
-// copyPlain is copyDecoded, and checks the plain hash where the reference has one.
-func (b *Blob) copyPlain(ctx context.Context, w io.Writer) error {
-	if b.ref.Encryption == nil || b.ref.Encryption.PlainHash == nil {
-		return b.copyDecoded(ctx, w)
-	}
-	plain := sha256.New()
-	if err := b.copyDecoded(ctx, io.MultiWriter(w, plain)); err != nil {
-		return err
-	}
-	if got := object.HashOf([32]byte(plain.Sum(nil))); got != *b.ref.Encryption.PlainHash {
-		return fmt.Errorf("%w: the plain bytes hash to %s, the reference says %s", ErrCorrupt, got.Short(), b.ref.Encryption.PlainHash.Short())
 	}
 	return nil
 }
@@ -240,8 +220,8 @@ func (b *Blob) ReadRange(ctx context.Context, off, n int64, w io.Writer) error {
 	if off < 0 || n < 0 {
 		return fmt.Errorf("%w: %d bytes from %d", ErrRange, n, off)
 	}
-	if !b.plain() {
-		return b.rangeDecoded(ctx, off, n, w)
+	if !codec.Plain(b.ref) {
+		return b.coded().Range(ctx, off, n, w)
 	}
 	if size := int64(b.ref.Size); off > size || n > size-off {
 		return fmt.Errorf("%w: %d bytes from %d of %d", ErrRange, n, off, size)
@@ -277,3 +257,39 @@ func (b *Blob) copyStored(ctx context.Context, off, n int64, w io.Writer) error 
 
 // Close releases what the blob holds.
 func (b *Blob) Close() error { return nil }
+
+// storedAt reads verified stored bytes anywhere. It keeps the chunk that it read last.
+type storedAt struct {
+	ctx   context.Context
+	b     *Blob
+	index uint64
+	data  []byte
+}
+
+// ReadAt implements io.ReaderAt; not for concurrent use.
+func (s *storedAt) ReadAt(p []byte, off int64) (int, error) {
+	n := 0
+	for n < len(p) {
+		at := off + int64(n)
+		if at >= int64(s.b.ref.Size) {
+			return n, io.EOF
+		}
+		index, start := uint64(0), int64(0)
+		if s.b.tree != nil {
+			size := int64(s.b.tree.ChunkSize())
+			index, start = uint64(at/size), at/size*size
+		}
+		if s.data == nil || s.index != index {
+			data, err := s.b.Chunk(s.ctx, index)
+			if err != nil {
+				return n, err
+			}
+			s.index, s.data = index, data
+		}
+		if at-start >= int64(len(s.data)) {
+			return n, fmt.Errorf("blob %s: %w: shorter than its reference says", s.b.ref.CID.Short(), ErrCorrupt)
+		}
+		n += copy(p[n:], s.data[at-start:])
+	}
+	return n, nil
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 // PutOptions say how a blob is stored.
@@ -16,7 +17,7 @@ type PutOptions struct {
 	Media      string // media type; empty: application/octet-stream
 	Codec      uint8  // object.CodecRaw or object.CodecZstd
 	Auto       bool   // take zstd where the first 256 KiB gain by it and raw otherwise; Codec is not used
-	Encrypt    *EncryptOptions
+	Encrypt    *codec.Encryption
 	Provenance *object.ProvenanceRef
 	NoSync     bool        // return before the chunks are durable; a batch decides for all its blobs
 	Progress   func(int64) // called with the number of plain bytes taken, from one goroutine a blob

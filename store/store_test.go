@@ -19,7 +19,9 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
+	"github.com/mythos-project/mythos/store/codec"
 	"github.com/mythos-project/mythos/store/files"
+	"github.com/mythos-project/mythos/store/fsck"
 	"github.com/mythos-project/mythos/store/gc"
 	"github.com/mythos-project/mythos/store/memory"
 )
@@ -66,7 +68,7 @@ func TestPutAndGetBack(t *testing.T) {
 		if err != nil || ref.CID != root.CID || uint64(ref.Chunks) != root.Count || ref.Size != uint64(n) {
 			t.Fatalf("%d bytes: stored as %+v, expected %+v (%v)", n, ref, root, err)
 		}
-		b, err := s.OpenBlob(ctx, ref.CID, store.OpenOptions{})
+		b, err := s.OpenBlob(ctx, ref.CID, codec.Keys{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +149,7 @@ func TestDamageIsFound(t *testing.T) {
 			}
 			second := object.Sum(want[minChunk : 2*minChunk]).String()
 			hurt(t, filepath.Join(dir, second[:2], second))
-			b, err := s.OpenBlob(ctx, ref.CID, store.OpenOptions{})
+			b, err := s.OpenBlob(ctx, ref.CID, codec.Keys{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -160,13 +162,13 @@ func TestDamageIsFound(t *testing.T) {
 				t.Fatal("bytes of the damaged chunk were handed out")
 			}
 			found := 0
-			if _, err := s.Fsck(ctx, func(store.Finding) { found++ }); err != nil || found == 0 {
+			if _, err := fsck.Run(ctx, s, func(fsck.Finding) { found++ }, nil, nil); err != nil || found == 0 {
 				t.Fatalf("fsck finds %d: %v", found, err)
 			}
 			if _, err := s.PutBlob(ctx, bytes.NewReader(want), store.PutOptions{ChunkSize: minChunk, NoSync: true}); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.Fsck(ctx, func(f store.Finding) { t.Errorf("after putting it again: %+v", f) }); err != nil {
+			if _, err := fsck.Run(ctx, s, func(f fsck.Finding) { t.Errorf("after putting it again: %+v", f) }, nil, nil); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -289,7 +291,7 @@ func TestGCKeepsWhatIsReached(t *testing.T) {
 		t.Fatalf("%+v, the dry run said %+v: %v", rep, dry, err)
 	}
 	for _, ref := range refs[:2] {
-		b, err := s.OpenBlob(ctx, ref.CID, store.OpenOptions{})
+		b, err := s.OpenBlob(ctx, ref.CID, codec.Keys{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -298,7 +300,7 @@ func TestGCKeepsWhatIsReached(t *testing.T) {
 		}
 	}
 	found := 0
-	if _, err := s.Fsck(ctx, func(f store.Finding) { found++; t.Log(f) }); err != nil || found > 0 {
+	if _, err := fsck.Run(ctx, s, func(f fsck.Finding) { found++; t.Log(f) }, nil, nil); err != nil || found > 0 {
 		t.Fatalf("fsck finds %d: %v", found, err)
 	}
 }

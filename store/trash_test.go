@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 	"github.com/mythos-project/mythos/store/gc"
 )
 
@@ -28,7 +29,7 @@ func TestTrash(t *testing.T) {
 		return rep
 	}
 	whole := func(ref object.BlobRef) error {
-		b, err := d.OpenRef(t.Context(), ref, store.OpenOptions{})
+		b, err := d.OpenRef(t.Context(), ref, codec.Keys{})
 		if err != nil {
 			return err
 		}

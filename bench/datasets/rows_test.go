@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 	"github.com/mythos-project/mythos/store/memory"
 )
 
@@ -39,7 +40,7 @@ func importChats(t *testing.T, name string, o dataset.ExportOptions) {
 	}
 	o.Payload = dataset.StorePayload(s)
 	o.Trace = func(ctx context.Context, cid object.Hash) ([]byte, bool, error) {
-		b, err := s.OpenBlob(ctx, cid, store.OpenOptions{})
+		b, err := s.OpenBlob(ctx, cid, codec.Keys{})
 		if err != nil {
 			return nil, false, err
 		}

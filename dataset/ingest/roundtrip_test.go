@@ -6,13 +6,15 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 	"github.com/mythos-project/mythos/store/memory"
-	"pgregory.net/rapid"
 )
 
 // failing is a test, or one draw of a property test.
@@ -36,7 +38,7 @@ func exportedRows(t failing, form Reader, text string, rows dataset.Rows) string
 		t.Fatal(err)
 	}
 	trace := func(ctx context.Context, cid object.Hash) ([]byte, bool, error) {
-		b, err := s.OpenBlob(ctx, cid, store.OpenOptions{})
+		b, err := s.OpenBlob(ctx, cid, codec.Keys{})
 		if err != nil {
 			return nil, false, err
 		}

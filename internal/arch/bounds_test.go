@@ -27,7 +27,6 @@ var (
 		"exec":                      5722,
 		"internal/conform/generate": 2705,
 		"model":                     4800,
-		"store":                     3375,
 		"store/badger":              3449,
 	}}
 	fileLines     = bound{"lines", 450, nil}

@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 // Export says what leaves, and how.
@@ -214,7 +215,7 @@ const maxTrace = 256 << 20
 
 // trace reads a trace that is here.
 func (d *Datasets) trace(ctx context.Context, cid object.Hash) ([]byte, bool, error) {
-	b, err := d.Store.OpenBlob(ctx, cid, store.OpenOptions{})
+	b, err := d.Store.OpenBlob(ctx, cid, codec.Keys{})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, false, nil
 	}

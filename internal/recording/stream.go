@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/exec/once"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 // stream keeps what a program writes, and shows it as it comes.
@@ -88,7 +89,7 @@ func (q quiet) Write(p []byte) (int, error) {
 
 // Opener opens blobs; *store.Store is one.
 type Opener interface {
-	OpenBlob(ctx context.Context, cid object.Hash, o store.OpenOptions) (*store.Blob, error)
+	OpenBlob(ctx context.Context, cid object.Hash, o codec.Keys) (*store.Blob, error)
 }
 
 // Copy writes what a program wrote. The error is w's, or says that it is not all here.
@@ -102,7 +103,7 @@ func Copy(ctx context.Context, from Opener, what once.Written, w io.Writer) erro
 		}
 		return nil
 	}
-	blob, err := from.OpenBlob(ctx, *what.Blob, store.OpenOptions{})
+	blob, err := from.OpenBlob(ctx, *what.Blob, codec.Keys{})
 	if err != nil {
 		return err
 	}

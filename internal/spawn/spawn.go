@@ -17,6 +17,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 const effectSpawn = "compute.spawn"
@@ -97,7 +98,7 @@ func (sp *Spawner) runSpawn(ctx context.Context, c exec.Call) (exec.Response, er
 
 // bundle reads a bundle that is a blob.
 func (sp *Spawner) bundle(ctx context.Context, cid object.Hash) ([]byte, error) {
-	blob, err := sp.Store.OpenBlob(ctx, cid, store.OpenOptions{})
+	blob, err := sp.Store.OpenBlob(ctx, cid, codec.Keys{})
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 // Whole reads everything below root but the byte strings that were verified, and
@@ -30,7 +31,7 @@ func (tr *Transfer) Whole(ctx context.Context, root object.Hash, verified func(K
 // ChunksOf is the range of whole chunks that the range of a capability touches, in bytes.
 // aligned says that the two are the same, or that the blob is not here.
 func (tr *Transfer) ChunksOf(ctx context.Context, read *scope.BlobRead) (start, length uint64, aligned bool) {
-	b, err := tr.Store.OpenBlob(ctx, read.CID, store.OpenOptions{})
+	b, err := tr.Store.OpenBlob(ctx, read.CID, codec.Keys{})
 	if err != nil {
 		return 0, 0, true
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/object/tree"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/fsck"
 	"github.com/mythos-project/mythos/store/gc"
 	"github.com/mythos-project/mythos/store/memory"
 )
@@ -390,7 +391,7 @@ func TestGC(t *testing.T) {
 	if err := whole(two.ID); err == nil {
 		t.Fatal("what nothing reaches is still here")
 	}
-	if _, err := s.Fsck(ctx, func(f store.Finding) { t.Errorf("fsck: %s %s: %v", f.Kind, f.ID, f.Err) }); err != nil {
+	if _, err := fsck.Run(ctx, s, func(f fsck.Finding) { t.Errorf("fsck: %s %s: %v", f.Kind, f.ID, f.Err) }, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(s.Pin(ctx, one.ID, 0, ""), s.RemoveBlob(ctx, one.ID), s.Pin(ctx, one.ID, 0, "")); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/object/tree"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 // Unpack makes the folder dest of a tree, whole or not at all: it is made beside its place
@@ -151,7 +152,7 @@ func Copy(ctx context.Context, s *store.Store, e tree.Entry, w io.Writer) error 
 		}
 		return of(e, err)
 	}
-	b, err := s.OpenRef(ctx, ref, store.OpenOptions{})
+	b, err := s.OpenRef(ctx, ref, codec.Keys{})
 	if err != nil {
 		return of(e, err)
 	}
@@ -168,7 +169,7 @@ func Part(ctx context.Context, s *store.Store, cid object.Hash) (*store.Blob, er
 	e := tree.Entry{Size: dag.Size(), Content: &cid}
 	ref := e.Blob()
 	ref.Chunks = uint32(dag.Len())
-	return s.OpenRef(ctx, ref, store.OpenOptions{})
+	return s.OpenRef(ctx, ref, codec.Keys{})
 }
 
 func of(e tree.Entry, err error) error {

@@ -10,6 +10,8 @@ import (
 	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
+	"github.com/mythos-project/mythos/store/fsck"
 )
 
 // KindReference is the kind of a finding about something that an object refers to
@@ -19,12 +21,12 @@ const KindReference = "reference"
 // Fsck checks the store, every object by the rules of its kind, and what objects
 // refer to; report is told what is wrong, and looked, which may be nil, how many
 // things were looked at since it was last called. See store.Fsck for costs and errors.
-func (u *Upkeep) Fsck(ctx context.Context, report func(store.Finding), looked func(int64)) (store.Checked, error) {
+func (u *Upkeep) Fsck(ctx context.Context, report func(fsck.Finding), looked func(int64)) (fsck.Checked, error) {
 	if err := u.checkToolNames(ctx, report); err != nil {
-		return store.Checked{}, err
+		return fsck.Checked{}, err
 	}
 	seen := map[object.Hash]bool{}
-	done, err := u.Store.FsckObjects(ctx, report, func(o store.Object) error {
+	done, err := fsck.Run(ctx, u.Store, report, func(o store.Object) error {
 		if err := objects.Check(o); err != nil {
 			return err
 		}
@@ -33,28 +35,28 @@ func (u *Upkeep) Fsck(ctx context.Context, report func(store.Finding), looked fu
 	if err != nil {
 		return done, err
 	}
-	return done, u.RecountQuotas(ctx, func(id object.Hash, err error) { report(store.Finding{Kind: KindQuota, ID: id, Err: err}) })
+	return done, u.RecountQuotas(ctx, func(id object.Hash, err error) { report(fsck.Finding{Kind: KindQuota, ID: id, Err: err}) })
 }
 
 // KindTool is the kind of a finding about a tool's name.
 const KindTool = "tool"
 
 // checkToolNames reports names that stand for no tool.
-func (u *Upkeep) checkToolNames(ctx context.Context, report func(store.Finding)) error {
+func (u *Upkeep) checkToolNames(ctx context.Context, report func(fsck.Finding)) error {
 	err := u.Tools.List(ctx, func(exec.Tool) error { return nil })
 	var dangling *exec.DanglingError
 	if !errors.As(err, &dangling) {
 		return err
 	}
 	for _, name := range dangling.Names {
-		report(store.Finding{Kind: KindTool, Name: name, Err: fmt.Errorf("%w: the name stands for none: mythos tool rm %s", exec.ErrNoTool, name)})
+		report(fsck.Finding{Kind: KindTool, Name: name, Err: fmt.Errorf("%w: the name stands for none: mythos tool rm %s", exec.ErrNoTool, name)})
 	}
 	return nil
 }
 
 // checkReferences reports blobs and receipts that an object counts on and that are
 // not here. Other hashes may stand for things that were never meant to be here.
-func (u *Upkeep) checkReferences(ctx context.Context, o store.Object, seen map[object.Hash]bool, report func(store.Finding)) error {
+func (u *Upkeep) checkReferences(ctx context.Context, o store.Object, seen map[object.Hash]bool, report func(fsck.Finding)) error {
 	r, err := objects.ReferencesOf(o)
 	if err != nil {
 		return err
@@ -65,7 +67,7 @@ func (u *Upkeep) checkReferences(ctx context.Context, o store.Object, seen map[o
 		}
 		seen[ref.CID] = true
 		if err := u.blobHere(ctx, ref); err != nil {
-			report(store.Finding{Kind: KindReference, ID: ref.CID, Err: fmt.Errorf("blob of %s %s: %w", o.Kind, o.ID.Short(), err)})
+			report(fsck.Finding{Kind: KindReference, ID: ref.CID, Err: fmt.Errorf("blob of %s %s: %w", o.Kind, o.ID.Short(), err)})
 		}
 	}
 	if o.Kind != dataset.KindEpisode {
@@ -81,7 +83,7 @@ func (u *Upkeep) checkReferences(ctx context.Context, o store.Object, seen map[o
 		}
 		seen[id] = true
 		if _, err := u.Source.ReceiptBytes(ctx, id); err != nil {
-			report(store.Finding{Kind: KindReference, ID: id, Err: fmt.Errorf("receipt of episode %s: %w", o.ID.Short(), err)})
+			report(fsck.Finding{Kind: KindReference, ID: id, Err: fmt.Errorf("receipt of episode %s: %w", o.ID.Short(), err)})
 		}
 	}
 	return nil
@@ -93,7 +95,7 @@ func (u *Upkeep) blobHere(ctx context.Context, ref object.BlobRef) error {
 	if _, err := u.Store.BlobRef(ctx, ref.CID); !errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
-	b, err := u.Store.OpenRef(ctx, ref, store.OpenOptions{})
+	b, err := u.Store.OpenRef(ctx, ref, codec.Keys{})
 	if err != nil {
 		return err
 	}

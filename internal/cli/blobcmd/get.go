@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/trees"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 type getOptions struct {
@@ -51,7 +52,7 @@ func runGet(ctx context.Context, f *cmdutil.Factory, o *getOptions) error {
 	if err != nil {
 		return err
 	}
-	open := store.OpenOptions{Key: n.FindBlobKey, Passphrase: f.Passphrase()}
+	open := codec.Keys{Key: n.FindBlobKey, Passphrase: f.Passphrase()}
 	for _, file := range o.Identities {
 		id, err := f.Read(file)
 		if err != nil {

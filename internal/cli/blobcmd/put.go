@@ -22,6 +22,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 type putOptions struct {
@@ -210,7 +211,7 @@ func provenance(ctx context.Context, f *cmdutil.Factory, o *putOptions) (*object
 const aesPrefix = "aes:"
 
 // encryption reads --encrypt: recipients, or one named key.
-func encryption(n *repo.Repo, o *putOptions) (*store.EncryptOptions, error) {
+func encryption(n *repo.Repo, o *putOptions) (*codec.Encryption, error) {
 	if len(o.Recipients) == 0 {
 		if o.PlainHash {
 			return nil, clierr.Usagef("--plain-hash is for --encrypt: the cid of a blob that is not encrypted tells its bytes")
@@ -219,7 +220,7 @@ func encryption(n *repo.Repo, o *putOptions) (*store.EncryptOptions, error) {
 	}
 	name, named := strings.CutPrefix(strings.TrimSpace(o.Recipients[0]), aesPrefix)
 	if !named {
-		return &store.EncryptOptions{Recipients: o.Recipients, PlainHash: o.PlainHash}, nil
+		return &codec.Encryption{Recipients: o.Recipients, PlainHash: o.PlainHash}, nil
 	}
 	if len(o.Recipients) > 1 {
 		return nil, clierr.Usagef("--encrypt %s: either one key or recipients", o.Recipients[0])
@@ -231,7 +232,7 @@ func encryption(n *repo.Repo, o *putOptions) (*store.EncryptOptions, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &store.EncryptOptions{Key: key, KeyHandle: handle, PlainHash: o.PlainHash}, nil
+	return &codec.Encryption{Key: key, KeyHandle: handle, PlainHash: o.PlainHash}, nil
 }
 
 func codecNamed(name string) (uint8, error) {

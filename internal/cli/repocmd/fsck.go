@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/internal/peer/parts"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/upkeep"
-	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/fsck"
 	"github.com/mythos-project/mythos/store/gc"
 )
 
@@ -76,7 +76,7 @@ func runFsck(ctx context.Context, f *cmdutil.Factory, o *fsckOptions) error {
 }
 
 // check looks at everything, and shows how far it is.
-func check(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, found *findings) (store.Checked, error) {
+func check(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, found *findings) (fsck.Checked, error) {
 	bar := f.IO.Count("fsck", 0)
 	defer bar.Stop()
 	return n.Upkeep.Fsck(ctx, found.add, bar.Add)
@@ -107,13 +107,13 @@ func repair(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, found *findin
 
 // findings gathers what fsck finds.
 type findings struct {
-	list  []store.Finding
+	list  []fsck.Finding
 	wrong int // of them, without what may never have been here
 }
 
-func (l *findings) add(x store.Finding) {
+func (l *findings) add(x fsck.Finding) {
 	l.list = append(l.list, x)
-	if x.Kind != upkeep.KindReference && x.Kind != store.KindCut {
+	if x.Kind != upkeep.KindReference && x.Kind != fsck.KindCut {
 		l.wrong++
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 	"github.com/mythos-project/mythos/store/memory"
 	"github.com/mythos-project/mythos/store/seekable"
 )
@@ -115,7 +116,7 @@ func (n intakeNodes) PutNode(cid object.Hash, raw []byte) error {
 }
 
 func (v storedIn) read(ctx context.Context, s *store.Store, ref object.BlobRef, w io.Writer) error {
-	var o store.OpenOptions
+	var o codec.Keys
 	if v.Key != "" {
 		o.Key = func(string) ([]byte, error) { return identity.BlobKeyOf(input.Key(v.Key)) }
 	}
@@ -156,7 +157,7 @@ func (v *sealIn) seal(ctx context.Context, s *store.Store, key string) (any, err
 	data.fill(plain)
 	handle := key + ":" + input.Key(key).Agent().KeyID().String()
 	ref, err := s.PutBlob(ctx, bytes.NewReader(plain), store.PutOptions{ChunkSize: v.ChunkSize, Media: "application/octet-stream",
-		Encrypt: &store.EncryptOptions{Key: secret, KeyHandle: handle, Nonce: v.Nonce, PlainHash: true}})
+		Encrypt: &codec.Encryption{Key: secret, KeyHandle: handle, Nonce: v.Nonce, PlainHash: true}})
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 // serve serves a repository until the test ends.
@@ -36,7 +37,7 @@ func serve(t testing.TB, n *repo.Repo) string {
 
 func content(t *testing.T, n *repo.Repo, cid object.Hash) []byte {
 	t.Helper()
-	b, err := n.Store.OpenBlob(t.Context(), cid, store.OpenOptions{})
+	b, err := n.Store.OpenBlob(t.Context(), cid, codec.Keys{})
 	if err != nil {
 		t.Fatal(err)
 	}

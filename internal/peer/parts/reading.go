@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 )
 
 // reading is what a request may read: it is made by the authorisation, and stored bytes
@@ -136,7 +137,7 @@ func (rd *reading) open(ctx context.Context) (*store.Blob, *merkle.Tree, error) 
 	if err := rd.s.Node.Transfer.Sendable(ctx, rd.root); err != nil {
 		return nil, nil, err
 	}
-	b, err := rd.s.Node.Store.OpenBlob(ctx, rd.root, store.OpenOptions{})
+	b, err := rd.s.Node.Store.OpenBlob(ctx, rd.root, codec.Keys{})
 	if err != nil || b.Ref().Chunks == 0 {
 		return b, nil, err
 	}

@@ -1,4 +1,4 @@
-package store
+package codec
 
 import (
 	"crypto/aes"
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/mythos-project/mythos/store/kv"
 	"github.com/mythos-project/mythos/store/seekable"
 )
 
@@ -118,7 +119,7 @@ func newGCMReaderAt(g *gcm, r io.ReaderAt, size int64) (io.ReaderAt, int64, erro
 	full := int64(max(g.segment, gcmTag))
 	segments, last := (size+full-1)/full, (size-1)%full+1
 	if g.segment < gcmTag || last < gcmTag || last == gcmTag && segments > 1 {
-		return nil, 0, fmt.Errorf("%w: the last encrypted segment has %d bytes", ErrCorrupt, last)
+		return nil, 0, fmt.Errorf("%w: the last encrypted segment has %d bytes", kv.ErrCorrupt, last)
 	}
 	plain, at := size-segments*gcmTag, &gcmReaderAt{g, r, size}
 	if plain == 0 {

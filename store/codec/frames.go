@@ -1,4 +1,4 @@
-package store
+package codec
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/mythos-project/mythos/store/kv"
 	"github.com/mythos-project/mythos/store/seekable"
 )
 
@@ -19,7 +20,7 @@ func (b *Blob) rangeFrames(ctx context.Context, r io.ReaderAt, size, off, n int6
 		return b.rangeStream(ctx, off, n, w)
 	}
 	if err != nil {
-		return fmt.Errorf("blob %s: %w", b.ref.CID.Short(), err)
+		return fmt.Errorf("blob %s: %w", b.Ref.CID.Short(), err)
 	}
 	if total := plainSize(table); off > total || n > total-off {
 		return fmt.Errorf("%w: %d bytes from %d of %d", ErrRange, n, off, total)
@@ -38,7 +39,7 @@ func (b *Blob) rangeFrames(ctx context.Context, r io.ReaderAt, size, off, n int6
 				return err
 			}
 			if plain, err = dec.DecodeAll(packed, plain[:0]); err != nil || int64(len(plain)) != f.Plain {
-				return fmt.Errorf("blob %s: %w: frame at %d has not the size that the table says (%w)", b.ref.CID.Short(), ErrCorrupt, at, err)
+				return fmt.Errorf("blob %s: %w: frame at %d has not the size that the table says (%w)", b.Ref.CID.Short(), kv.ErrCorrupt, at, err)
 			}
 			part := plain[off-start : min(off-start+n, f.Plain)]
 			if _, err := w.Write(part); err != nil {

@@ -1,10 +1,7 @@
-package store
+package codec
 
 import (
-	"bytes"
 	"testing"
-
-	"github.com/mythos-project/mythos/store/layout"
 )
 
 // FuzzRecipients: each line that is taken names one recipient.
@@ -28,22 +25,6 @@ func FuzzIdentities(f *testing.F) {
 		ids := &identities{}
 		if err := ids.add(text, nil); err == nil && len(ids.list) == 0 {
 			t.Fatal("nothing was read, and no error")
-		}
-	})
-}
-
-// FuzzValues: what a record of the database says of where bytes lie is bounded, or refused.
-func FuzzValues(f *testing.F) {
-	f.Add(layout.Spot{Off: 7, N: 9}.Encode())
-	f.Add(layout.NewMark(layout.Loose, 12345))
-	f.Fuzz(func(t *testing.T, value []byte) {
-		if p, err := layout.ParseSpot(value); err == nil {
-			if !bytes.Equal(p.Encode(), value) || p.N > SmallChunk {
-				t.Fatalf("%+v of %x", p, value)
-			}
-		}
-		if at, ok := layout.SeenLoose(value); ok && !bytes.Equal(layout.NewMark(layout.Loose, at), value) {
-			t.Fatalf("%d of %x", at, value)
 		}
 	})
 }

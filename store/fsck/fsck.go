@@ -1,4 +1,7 @@
-package store
+// Package fsck reads a whole store and says what is wrong with it ([Run]): bytes that do not
+// match their hash, references to what is not here, indexes that differ from what they index.
+// It mends nothing.
+package fsck
 
 import (
 	"bytes"
@@ -9,35 +12,34 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
-	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/object/tree"
+	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/codec"
 	"github.com/mythos-project/mythos/store/kv"
+	"github.com/mythos-project/mythos/store/layout"
 )
 
-// Finding is one thing that Fsck found wrong.
+// Finding is one thing that Run found wrong.
 type Finding struct {
 	Kind string      // "chunk", "bytes", "node", "object", "blob", "ref", "pin" or [KindCut]
 	ID   object.Hash // of what is wrong; of a ref, what it points to
 	Name string      // of a ref, of a file
-	Err  error       // wraps ErrCorrupt or ErrNotFound where that is the trouble
+	Err  error       // wraps ErrCorrupt or store.ErrNotFound where that is the trouble
 }
 
-// Checked counts what Fsck read.
+// Checked counts what Run read.
 type Checked struct{ Chunks, Nodes, Objects, Blobs, Refs, Pins uint64 }
 
-// Fsck reads everything and checks every hash, every node, every reference of a
+// Run reads everything and checks every hash, every node, every reference of a
 // blob, a ref or a pin; it calls report for each thing that is wrong, one at a
 // time, and goes on. It changes nothing, except that putting the same bytes again
-// replaces chunks that it found damaged. What it costs is a read of the whole store. The error is that
-// of a backend.
-func (s *Store) Fsck(ctx context.Context, report func(Finding)) (Checked, error) {
-	return s.FsckObjects(ctx, report, nil, nil)
-}
-
-// FsckObjects is Fsck and lets the caller, who knows the kinds, check each object
-// beyond its canonical encoding: its fields, and that its id is that of its bytes.
-// looked, which may be nil, is called with the number of things looked at since the last call.
-func (s *Store) FsckObjects(ctx context.Context, report func(Finding), check func(Object) error, looked func(int64)) (Checked, error) {
+// replaces chunks that it found damaged. What it costs is a read of the whole store. The
+// error is that of a backend.
+//
+// check, which may be nil, is the caller's, who knows the kinds: it checks an object beyond
+// its canonical encoding, its fields, and that its id is that of its bytes. looked, which may
+// be nil, is called with the number of things looked at since the last call.
+func Run(ctx context.Context, s *store.Store, report func(Finding), check func(store.Object) error, looked func(int64)) (Checked, error) {
 	f := &checker{s: s, report: report, object: check, looked: looked, seen: map[object.Hash]bool{}}
 	for _, step := range []func(context.Context) error{
 		f.database, f.bytes, f.packed, f.files, f.nodes, f.objects, f.index, f.blobs, f.refs, f.pins,
@@ -49,11 +51,11 @@ func (s *Store) FsckObjects(ctx context.Context, report func(Finding), check fun
 	return f.done, nil
 }
 
-// checker is one run of Fsck.
+// checker is one run.
 type checker struct {
-	s      *Store
+	s      *store.Store
 	report func(Finding)
-	object func(Object) error
+	object func(store.Object) error
 	looked func(int64) // may be nil
 	done   Checked
 	seen   map[object.Hash]bool // folders and files of trees that are whole
@@ -75,12 +77,12 @@ func (f *checker) found(ctx context.Context, kind string, id object.Hash, err er
 
 // each calls check for every key of a space and reports what it returns.
 func (f *checker) each(ctx context.Context, space, kind string, check func(h object.Hash, value []byte) error) error {
-	return f.s.kv.Scan(ctx, space, kv.End(space), func(key string, value []byte) error {
-		h, err := parseKeyHash(key, space)
+	return f.s.KV().Scan(ctx, space, kv.End(space), func(key string, value []byte) error {
+		h, err := object.ParseHash(key[len(space):])
 		if err == nil {
 			err = check(h, value)
 		} else {
-			err = fmt.Errorf("key %q: %w: %w", key, ErrCorrupt, err)
+			err = fmt.Errorf("key %q: %w: %w", key, store.ErrCorrupt, err)
 		}
 		return f.found(ctx, kind, h, err)
 	})
@@ -92,7 +94,7 @@ const KindCut = "journal"
 
 // database has the KV check what nobody asks for.
 func (f *checker) database(ctx context.Context) error {
-	if c, ok := f.s.kv.(kv.Cutter); ok {
+	if c, ok := f.s.KV().(kv.Cutter); ok {
 		cuts, err := c.Cuts(ctx)
 		if err != nil {
 			return err
@@ -101,7 +103,7 @@ func (f *checker) database(ctx context.Context) error {
 			f.report(Finding{Kind: KindCut, Name: x.File, Err: x})
 		}
 	}
-	if v, ok := f.s.kv.(Verifier); ok {
+	if v, ok := f.s.KV().(store.Verifier); ok {
 		return v.Verify(ctx)
 	}
 	return nil
@@ -115,9 +117,9 @@ func (f *checker) bytes(ctx context.Context) error {
 }
 
 func (f *checker) packed(ctx context.Context) error {
-	return f.each(ctx, kv.Packed, "bytes", func(h object.Hash, _ []byte) error {
+	return f.each(ctx, kv.Packed, "bytes", func(h object.Hash, raw []byte) error {
 		f.done.Chunks++
-		data, err := f.s.outside(ctx, h)
+		data, err := f.inPack(ctx, h, raw)
 		if err != nil {
 			return err
 		}
@@ -125,16 +127,37 @@ func (f *checker) packed(ctx context.Context) error {
 	})
 }
 
+// inPack reads a byte string that lies in a pack, unless a collection moves it meanwhile.
+func (f *checker) inPack(ctx context.Context, h object.Hash, raw []byte) ([]byte, error) {
+	at, err := layout.ParseSpot(raw)
+	if err != nil {
+		return nil, err
+	}
+	data, err := at.Read(ctx, f.s.Chunks())
+	if errors.Is(err, store.ErrNotFound) {
+		return f.s.Bytes(ctx, h)
+	}
+	return data, err
+}
+
+// verify compares bytes with their hash.
+func verify(what string, data []byte, h object.Hash) error {
+	if got := object.Sum(data); got != h {
+		return fmt.Errorf("%s %s: %w: they hash to %s", what, h.Short(), store.ErrCorrupt, got.Short())
+	}
+	return nil
+}
+
 func (f *checker) files(ctx context.Context) error {
 	var buf []byte
-	return f.s.chunks.ScanChunks(ctx, func(h object.Hash, _ int64) error {
+	return f.s.Chunks().ScanChunks(ctx, func(h object.Hash, _ int64) error {
 		f.done.Chunks++
-		data, err := f.s.sized(ctx, merkle.Chunk{Hash: h, Len: SmallChunk + 1}, buf)
+		data, err := store.ReadChunk(ctx, f.s.Chunks(), h, buf)
 		if err == nil {
 			buf = data
 		}
-		if errors.Is(err, ErrCorrupt) {
-			err = errors.Join(err, f.s.chunks.Doubt(ctx, h))
+		if errors.Is(err, store.ErrCorrupt) {
+			err = errors.Join(err, f.s.Chunks().Doubt(ctx, h))
 		}
 		return f.found(ctx, "chunk", h, err)
 	})
@@ -164,9 +187,9 @@ func (f *checker) objects(ctx context.Context) error {
 			return err
 		}
 		key := kv.Kinds + o.Kind + "/" + h.String()
-		_, found, err := f.s.kv.Get(ctx, key)
+		_, found, err := f.s.KV().Get(ctx, key)
 		if err == nil && !found {
-			err = fmt.Errorf("%w in the index of kind %s", ErrNotFound, o.Kind)
+			err = fmt.Errorf("%w in the index of kind %s", store.ErrNotFound, o.Kind)
 		}
 		return err
 	})
@@ -174,14 +197,14 @@ func (f *checker) objects(ctx context.Context) error {
 
 // index checks that what the index names is here.
 func (f *checker) index(ctx context.Context) error {
-	return f.s.kv.Scan(ctx, kv.Kinds, kv.End(kv.Kinds), func(key string, copied []byte) error {
-		h, err := parseKeyHash(key, key[:strings.LastIndexByte(key, '/')+1])
+	return f.s.KV().Scan(ctx, kv.Kinds, kv.End(kv.Kinds), func(key string, copied []byte) error {
+		h, err := object.ParseHash(key[strings.LastIndexByte(key, '/')+1:])
 		if err == nil {
-			var o Object
+			var o store.Object
 			if o, err = f.s.Object(ctx, h); err == nil && kv.Kinds+o.Kind+"/"+h.String() != key {
-				err = fmt.Errorf("%w: the index has it as %q", ErrCorrupt, key)
+				err = fmt.Errorf("%w: the index has it as %q", store.ErrCorrupt, key)
 			} else if err == nil && len(copied) > 0 && !bytes.Equal(copied, o.Raw) {
-				err = fmt.Errorf("%w: the index of kind %s has other bytes", ErrCorrupt, o.Kind)
+				err = fmt.Errorf("%w: the index of kind %s has other bytes", store.ErrCorrupt, o.Kind)
 			}
 		}
 		return f.found(ctx, "object", h, err)
@@ -191,24 +214,24 @@ func (f *checker) index(ctx context.Context) error {
 func (f *checker) blobs(ctx context.Context) error {
 	return f.each(ctx, kv.Blobs, "blob", func(cid object.Hash, _ []byte) error {
 		f.done.Blobs++
-		b, err := f.s.OpenBlob(ctx, cid, OpenOptions{})
+		b, err := f.s.OpenBlob(ctx, cid, codec.Keys{})
 		if err != nil {
 			return err
 		}
-		if b.ref.CID != cid {
-			return fmt.Errorf("%w: its reference is that of %s", ErrCorrupt, b.ref.CID.Short())
+		if b.Ref().CID != cid {
+			return fmt.Errorf("%w: its reference is that of %s", store.ErrCorrupt, b.Ref().CID.Short())
 		}
 		if raw, err := f.s.Nodes(ctx).Node(cid); err == nil && tree.Is(raw) {
 			return f.tree(ctx, cid)
 		}
-		return f.s.parts(ctx, b)
+		return b.Whole(ctx)
 	})
 }
 
 // tree checks a tree of files. What an earlier one has is not looked at again, unless that
 // one was not whole.
 func (f *checker) tree(ctx context.Context, id object.Hash) error {
-	err := wholeTree(ctx, f.s, id, f.seen)
+	err := store.WholeTree(ctx, f.s, id, f.seen)
 	if err != nil {
 		clear(f.seen)
 	}
@@ -216,11 +239,13 @@ func (f *checker) tree(ctx context.Context, id object.Hash) error {
 }
 
 func (f *checker) refs(ctx context.Context) error {
-	return f.s.kv.Scan(ctx, kv.Refs, kv.End(kv.Refs), func(key string, value []byte) error {
+	return f.s.KV().Scan(ctx, kv.Refs, kv.End(kv.Refs), func(key string, value []byte) error {
 		f.done.Refs++
-		h, err := digest(value)
-		if err == nil {
-			err = f.s.known(ctx, h)
+		var h object.Hash
+		err := fmt.Errorf("%w: %x is no digest", store.ErrCorrupt, value)
+		if len(value) == len(h.Sum) {
+			h = object.HashOf([32]byte(value))
+			err = f.known(ctx, h)
 		}
 		if err != nil && ctx.Err() == nil {
 			f.report(Finding{Kind: "ref", ID: h, Name: key[2:], Err: err})
@@ -232,77 +257,23 @@ func (f *checker) refs(ctx context.Context) error {
 func (f *checker) pins(ctx context.Context) error {
 	return f.each(ctx, kv.Pins, "pin", func(h object.Hash, raw []byte) error {
 		f.done.Pins++
-		if p, err := object.Decode[Pin](raw); err != nil || p.CID != h {
-			return errors.Join(ErrCorrupt, err)
+		if p, err := object.Decode[store.Pin](raw); err != nil || p.CID != h {
+			return errors.Join(store.ErrCorrupt, err)
 		}
-		return f.s.known(ctx, h)
+		return f.known(ctx, h)
 	})
 }
 
-// known reports whether anything of this hash is here; the error wraps ErrNotFound.
-func (s *Store) known(ctx context.Context, h object.Hash) error {
+// known reports whether anything of this hash is here; the error wraps store.ErrNotFound.
+func (f *checker) known(ctx context.Context, h object.Hash) error {
 	for _, space := range []string{kv.Objects, kv.Blobs, kv.Nodes} {
-		if _, found, err := s.kv.Get(ctx, space+h.String()); err != nil || found {
+		if _, found, err := f.s.KV().Get(ctx, space+h.String()); err != nil || found {
 			return err
 		}
 	}
-	have, err := s.HasBytes(ctx, h)
+	have, err := f.s.HasBytes(ctx, h)
 	if err == nil && !have {
-		err = fmt.Errorf("what it points to: %w", ErrNotFound)
+		err = fmt.Errorf("what it points to: %w", store.ErrNotFound)
 	}
 	return err
-}
-
-// parts checks that every part of an open blob is here; their hashes are checked
-// where they lie.
-func (s *Store) parts(ctx context.Context, b *Blob) error {
-	if b.tree == nil {
-		return s.unchunked(ctx, b.ref)
-	}
-	return b.tree.Walk(0, b.tree.Len(), func(i uint64, c merkle.Chunk) error {
-		have, err := s.HasBytes(ctx, c.Hash)
-		if err == nil && !have {
-			err = fmt.Errorf("chunk %d: %w", i, ErrNotFound)
-		}
-		return err
-	})
-}
-
-// unchunked checks an unchunked blob, which is a byte string, a MerkleList or a tree of files.
-func (s *Store) unchunked(ctx context.Context, ref object.BlobRef) error {
-	have, err := s.HasBytes(ctx, ref.CID)
-	if err != nil || have {
-		return err
-	}
-	if raw, err := s.Nodes(ctx).Node(ref.CID); err == nil && tree.Is(raw) {
-		return wholeTree(ctx, s, ref.CID, map[object.Hash]bool{})
-	}
-	list, err := merkle.OpenList(s.Nodes(ctx), ref.CID)
-	if err != nil {
-		return err
-	}
-	return list.Nodes(func(object.Hash, []byte) error { return ctx.Err() })
-}
-
-// wholeTree checks that every node and every file of a tree is here. What stands in seen is
-// taken to be.
-func wholeTree(ctx context.Context, s *Store, id object.Hash, seen map[object.Hash]bool) error {
-	enter := func(id object.Hash) bool {
-		was := seen[id]
-		seen[id] = true
-		return !was
-	}
-	return tree.Parts(s.Nodes(ctx), id, enter, func(p tree.Part) error {
-		if p.File == nil || !enter(p.ID) {
-			return ctx.Err()
-		}
-		b, err := s.OpenRef(ctx, *p.File, OpenOptions{})
-		if err == nil {
-			err = b.Whole(ctx)
-		}
-		if err != nil {
-			return fmt.Errorf("file %s: %w", p.ID.Short(), err)
-		}
-		return ctx.Err()
-	})
 }

@@ -1,4 +1,4 @@
-package store
+package codec
 
 import (
 	"bufio"
@@ -12,20 +12,20 @@ import (
 	"github.com/mythos-project/mythos/store/seekable"
 )
 
-// stored is the stream of bytes to be stored, after codec and encryption.
-type stored struct {
+// Stream is the bytes to be stored, after codec and encryption.
+type Stream struct {
 	io.Reader
-	codec uint8
+	Codec uint8
 	enc   *object.EncryptRef
 	plain hash.Hash // of the plain bytes, when asked for
 	close func()
 }
 
 // Close stops whatever produces the stream.
-func (s *stored) Close() { s.close() }
+func (s *Stream) Close() { s.close() }
 
-// encryption is the EncryptRef of what was stored; the stream has ended.
-func (s *stored) encryption() *object.EncryptRef {
+// Encryption is the EncryptRef of what was stored; the stream has ended.
+func (s *Stream) Encryption() *object.EncryptRef {
 	if s.plain != nil {
 		h := object.HashOf([32]byte(s.plain.Sum(nil)))
 		s.enc.PlainHash = &h
@@ -33,15 +33,23 @@ func (s *stored) encryption() *object.EncryptRef {
 	return s.enc
 }
 
-// encodeStream compresses and then encrypts r, as asked. Both run in a goroutine
+// Options say what is done to a blob's bytes.
+type Options struct {
+	ChunkSize uint32      // bytes of the chunks that they are cut into
+	Codec     uint8       // object.CodecRaw or object.CodecZstd
+	Auto      bool        // take zstd where the first 256 KiB gain by it and raw otherwise; Codec is not used
+	Encrypt   *Encryption // nil: they are not encrypted
+}
+
+// Encode compresses and then encrypts r, as asked. Both run in a goroutine
 // behind a pipe, so that nothing is held.
-func encodeStream(r io.Reader, o PutOptions) (*stored, error) {
-	out := &stored{codec: o.Codec, close: func() {}}
+func Encode(r io.Reader, o Options) (*Stream, error) {
+	out := &Stream{Codec: o.Codec, close: func() {}}
 	if o.Auto {
-		r, out.codec = chooseCodec(r)
+		r, out.Codec = chooseCodec(r)
 	}
-	if out.codec != object.CodecRaw && out.codec != object.CodecZstd {
-		return nil, fmt.Errorf("codec %d cannot be written (0 is raw, 1 is zstd)", out.codec)
+	if out.Codec != object.CodecRaw && out.Codec != object.CodecZstd {
+		return nil, fmt.Errorf("codec %d cannot be written (0 is raw, 1 is zstd)", out.Codec)
 	}
 	var seal sealer
 	if o.Encrypt != nil {
@@ -54,7 +62,7 @@ func encodeStream(r io.Reader, o PutOptions) (*stored, error) {
 			r = io.TeeReader(r, out.plain)
 		}
 	}
-	if out.codec == object.CodecRaw && seal == nil {
+	if out.Codec == object.CodecRaw && seal == nil {
 		out.Reader = r
 		return out, nil
 	}
@@ -62,7 +70,7 @@ func encodeStream(r io.Reader, o PutOptions) (*stored, error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		pw.CloseWithError(transform(pw, r, out.codec, seal))
+		pw.CloseWithError(transform(pw, r, out.Codec, seal))
 	}()
 	// When the stream is given up, r must not be read any more.
 	out.Reader, out.close = pr, func() { pr.Close(); <-done }

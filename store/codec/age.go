@@ -1,4 +1,4 @@
-package store
+package codec
 
 import (
 	"bytes"
@@ -52,15 +52,15 @@ func parseRecipient(line string) (age.Recipient, error) {
 // identities returns the keys for an age blob; the error wraps ErrKey.
 func (b *Blob) identities() (*identities, error) {
 	ids := &identities{}
-	for i, text := range b.open.Identities {
-		if err := ids.add(text, b.open.Passphrase); err != nil {
+	for i, text := range b.Keys.Identities {
+		if err := ids.add(text, b.Keys.Passphrase); err != nil {
 			ids.wrong = append(ids.wrong, fmt.Errorf("identity %d: %w", i+1, err))
 		}
 	}
 	if len(ids.list) == 0 {
-		none := fmt.Errorf("%w: it is encrypted to %s, and no identity was given", ErrKey, b.ref.Encryption.KeyHandle)
+		none := fmt.Errorf("%w: it is encrypted to %s, and no identity was given", ErrKey, b.Ref.Encryption.KeyHandle)
 		if len(ids.wrong) > 0 {
-			none = fmt.Errorf("%w: it is encrypted to %s", ErrKey, b.ref.Encryption.KeyHandle)
+			none = fmt.Errorf("%w: it is encrypted to %s", ErrKey, b.Ref.Encryption.KeyHandle)
 		}
 		return nil, ids.also(none)
 	}

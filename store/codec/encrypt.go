@@ -1,8 +1,9 @@
-package store
+package codec
 
 import (
 	"crypto/cipher"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -10,11 +11,18 @@ import (
 	"filippo.io/age"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
-// EncryptOptions say to whom, or under which key, a blob is encrypted: either
+// What callers decide on.
+var (
+	ErrKey   = errors.New("no key opens this blob")
+	ErrRange = errors.New("range is beyond the end of the blob")
+)
+
+// Encryption says to whom, or under which key, a blob is encrypted: either
 // Recipients or Key.
-type EncryptOptions struct {
+type Encryption struct {
 	// Recipients, scheme 1, are age (age1...) or SSH public keys. A text can be a whole list of
 	// recipients: one a line, blank lines and those that begin with # left out.
 	Recipients []string
@@ -24,8 +32,8 @@ type EncryptOptions struct {
 	PlainHash  bool   // record the hash of the plain bytes in the reference
 }
 
-// OpenOptions say how an encrypted blob is decrypted.
-type OpenOptions struct {
+// Keys are what an encrypted blob may be opened with.
+type Keys struct {
 	// Identities are texts of age identity files or SSH private keys. One that cannot be used does
 	// not keep the others from being tried.
 	Identities []string
@@ -37,7 +45,7 @@ type OpenOptions struct {
 
 // open checks the options and returns what encrypts, and the reference without a
 // plain hash. An empty key handle lists the recipients.
-func (e *EncryptOptions) open(chunkSize uint32) (sealer, *object.EncryptRef, error) {
+func (e *Encryption) open(chunkSize uint32) (sealer, *object.EncryptRef, error) {
 	if (len(e.Key) > 0) == (len(e.Recipients) > 0) {
 		return nil, nil, fmt.Errorf("encryption needs either recipients or a key")
 	}
@@ -52,7 +60,7 @@ func (e *EncryptOptions) open(chunkSize uint32) (sealer, *object.EncryptRef, err
 	return func(w io.Writer) (io.WriteCloser, error) { return age.Encrypt(w, to...) }, ref, nil
 }
 
-func (e *EncryptOptions) openKey(chunkSize uint32) (sealer, *object.EncryptRef, error) {
+func (e *Encryption) openKey(chunkSize uint32) (sealer, *object.EncryptRef, error) {
 	aead, err := newGCM(e.Key)
 	if err != nil {
 		return nil, nil, err
@@ -77,11 +85,11 @@ func (e *EncryptOptions) openKey(chunkSize uint32) (sealer, *object.EncryptRef, 
 
 // gcm returns the cipher of a scheme 2 blob; the error wraps ErrKey.
 func (b *Blob) gcm() (*gcm, error) {
-	e := b.ref.Encryption
-	if b.open.Key == nil {
+	e := b.Ref.Encryption
+	if b.Keys.Key == nil {
 		return nil, fmt.Errorf("%w: it is encrypted with the key %q, and no key was given", ErrKey, e.KeyHandle)
 	}
-	key, err := b.open.Key(e.KeyHandle)
+	key, err := b.Keys.Key(e.KeyHandle)
 	if err != nil {
 		return nil, fmt.Errorf("%w: key %q: %w", ErrKey, e.KeyHandle, err)
 	}
@@ -90,11 +98,11 @@ func (b *Blob) gcm() (*gcm, error) {
 		return nil, fmt.Errorf("key %q: %w", e.KeyHandle, err)
 	}
 	if len(e.Nonce) != aead.NonceSize() {
-		return nil, fmt.Errorf("%w: a nonce of %d bytes", ErrCorrupt, len(e.Nonce))
+		return nil, fmt.Errorf("%w: a nonce of %d bytes", kv.ErrCorrupt, len(e.Nonce))
 	}
-	segment := int(b.ref.Size) // an unchunked blob is one segment
-	if b.tree != nil {
-		segment = int(b.tree.ChunkSize())
+	segment := int(b.Ref.Size) // an unchunked blob is one segment
+	if b.ChunkSize > 0 {
+		segment = b.ChunkSize
 	}
 	return &gcm{aead, e.Nonce, e.AAD, segment}, nil
 }
