@@ -193,6 +193,26 @@ func (j *journal) checksum(offset int64, content []byte) uint32 {
 	return crc32.Update(crc32.Checksum(head[:], castagnoli), castagnoli, content)
 }
 
+// journalBegun is the size of a journal, and whether anything was written into its zeros. It
+// reads a piece at a time: nothing says how large the file is.
+func journalBegun(path string) (size int64, begun bool, err error) {
+	f, err := openFile(path, os.O_RDONLY)
+	if err != nil {
+		return 0, false, err
+	}
+	defer f.Close()
+	for buf := make([]byte, 64<<10); ; {
+		n, err := f.Read(buf)
+		size, begun = size+int64(n), begun || !allZero(buf[:n])
+		if errors.Is(err, io.EOF) {
+			return size, begun, nil
+		}
+		if err != nil {
+			return 0, false, err
+		}
+	}
+}
+
 func allZero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
 
 // begin empties the journal and makes it that of a generation.

@@ -1,7 +1,6 @@
 package badger
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -84,7 +83,7 @@ func (d *DB) newSeal() (*sealFile, error) {
 		return nil, err
 	}
 	for _, name := range journalNames {
-		data, err := os.ReadFile(filepath.Join(d.dir, name))
+		size, begun, err := journalBegun(filepath.Join(d.dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -92,8 +91,8 @@ func (d *DB) newSeal() (*sealFile, error) {
 			return nil, err
 		}
 		// Where no database was made yet, journals of zeros are those of a beginning that was cut off.
-		if d.opts.Existing || len(bytes.Trim(data, "\x00")) > 0 {
-			found[name] = int64(len(data))
+		if d.opts.Existing || begun {
+			found[name] = size
 		}
 	}
 	if len(found) > 0 {
