@@ -9,7 +9,7 @@ import (
 	"github.com/mythos-project/mythos/store/layout"
 )
 
-// Parts of something larger are loose until it refers to them (loose.go).
+// Parts of something larger are loose until it refers to them (package layout).
 
 // addPart adds to an update the keys of a part and their marks.
 func (it *staged) addPart(put map[string][]byte) {

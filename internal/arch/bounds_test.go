@@ -27,7 +27,7 @@ var (
 		"exec":                      5722,
 		"internal/conform/generate": 2705,
 		"model":                     4800,
-		"store/badger":              3449,
+		"store/badger":              3226,
 	}}
 	fileLines     = bound{"lines", 450, nil}
 	functionLines = bound{"lines", 80, nil}

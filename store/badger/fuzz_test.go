@@ -123,27 +123,3 @@ func FuzzSealFile(f *testing.F) {
 		}
 	})
 }
-
-// FuzzTable: a table with changed bytes has damage that is named, or its blocks are as they
-// were.
-func FuzzTable(f *testing.F) {
-	f.Add([]byte("no table at all, but some bytes of it: long enough to have a footer, and to be mapped"))
-	f.Add(append(make([]byte, 64), 0, 0, 0, 9, 1, 2, 3, 4, 0, 0, 0, 4))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if len(data) == 0 {
-			t.Skip() // an empty file cannot be mapped
-		}
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, tableName(1)), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		table, err := openTable(dir, tableName(1))
-		if err != nil {
-			return
-		}
-		defer table.close()
-		if err := table.all(); err != nil && !errors.Is(err, store.ErrDamaged) {
-			t.Fatal(err)
-		}
-	})
-}

@@ -9,10 +9,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/badger/internal/table"
 )
 
 // Names of Badger's files.
@@ -20,7 +20,6 @@ const (
 	manifestName = "MANIFEST"
 	registryName = "KEYREGISTRY"
 	discardName  = "DISCARD"
-	tableExt     = ".sst"
 	valueExt     = ".vlog"
 	memoryExt    = ".mem"
 )
@@ -33,7 +32,7 @@ const (
 // badgers reports whether a name is that of a file of Badger.
 func badgers(name string) bool {
 	switch filepath.Ext(name) {
-	case tableExt, valueExt, memoryExt:
+	case table.Ext, valueExt, memoryExt:
 		return true
 	}
 	return name == manifestName || name == registryName || name == discardName
@@ -88,7 +87,7 @@ func takeInventory(dir string) ([]dbFile, error) {
 func fingerprint(dir, name string, size int64) (uint32, error) {
 	from, n := int64(0), size
 	switch filepath.Ext(name) {
-	case tableExt:
+	case table.Ext:
 		from, n = max(size-footprint, 0), min(size, footprint)
 	case valueExt, memoryExt:
 		n = min(size, 20)
@@ -97,7 +96,7 @@ func fingerprint(dir, name string, size int64) (uint32, error) {
 		n = 0
 	}
 	sum, err := sumOf(filepath.Join(dir, name), from, n)
-	if err == nil && filepath.Ext(name) == tableExt {
+	if err == nil && filepath.Ext(name) == table.Ext {
 		sum = crc32.Update(sum, castagnoli, binary.BigEndian.AppendUint64(nil, uint64(size)))
 	}
 	return sum, err
@@ -174,9 +173,3 @@ func inFile(path string, err error) error { return fmt.Errorf("%w (in %s)", err,
 func corrupt(dir, name, format string, args ...any) error {
 	return fmt.Errorf("%w: %s: %s", store.ErrDamaged, filepath.Join(dir, name), fmt.Sprintf(format, args...))
 }
-
-// tableID is the number in a table's name.
-func tableName(id uint64) string { return fmt.Sprintf("%06d", id) + tableExt }
-
-// isTable reports whether a name is that of a table.
-func isTable(name string) bool { return strings.HasSuffix(name, tableExt) }

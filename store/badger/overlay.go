@@ -6,6 +6,8 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/tidwall/btree"
+
+	"github.com/mythos-project/mythos/store/badger/internal/table"
 )
 
 // layer is what one journal holds: keys with their newest values, nil where the key
@@ -58,7 +60,7 @@ func (m *missing) clear() {
 type view struct {
 	young, old *layer
 	missing    *missing
-	tables     tables
+	tables     table.Tables
 	txn        *badger.Txn
 }
 
@@ -73,7 +75,7 @@ func (v view) get(key string) ([]byte, bool, error) {
 	if v.missing.has(key) {
 		return nil, false, nil
 	}
-	if err := v.tables.key([]byte(key)); err != nil {
+	if err := v.tables.Key([]byte(key)); err != nil {
 		return nil, false, err
 	}
 	value, found, err := get(v.txn, key)

@@ -97,7 +97,7 @@ func (d *DB) page(ctx context.Context, from, to string, p *pageOf) (more bool, e
 		if p.ended {
 			last = []byte(p.pairs[len(p.pairs)-1].key)
 		}
-		if err := v.tables.span([]byte(from), last); err != nil {
+		if err := v.tables.Span([]byte(from), last); err != nil {
 			return err
 		}
 		more = p.more || (end != to && !p.ended)

@@ -10,6 +10,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/mythos-project/mythos/internal/atomicfile"
+	"github.com/mythos-project/mythos/store/badger/internal/table"
 )
 
 // asideName is the folder for files that Badger would delete or cut when it opens after
@@ -82,7 +83,7 @@ func (s *seal) checkManifest(dir string, f dbFile, size int64) error {
 func (s *seal) tables(dir string) (names []string, err error) {
 	if s.clean {
 		for _, f := range s.files {
-			if isTable(f.name) {
+			if table.Is(f.name) {
 				names = append(names, f.name)
 			}
 		}
@@ -101,7 +102,7 @@ func (s *seal) tables(dir string) (names []string, err error) {
 		return nil, corrupt(dir, manifestName, "%v", err)
 	}
 	for id := range m.Tables {
-		names = append(names, tableName(id))
+		names = append(names, table.Name(id))
 	}
 	return names, nil
 }
@@ -118,13 +119,13 @@ func (s *session) rescue() error {
 		return err
 	}
 	listed := map[string]bool{}
-	for _, t := range s.tables {
-		listed[t.base] = true
+	for _, name := range s.tables.Names() {
+		listed[name] = true
 	}
 	for name, size := range found {
 		from, to := filepath.Join(s.dir, name), filepath.Join(aside, name)
 		switch ext := filepath.Ext(name); {
-		case isTable(name) && !listed[name]:
+		case table.Is(name) && !listed[name]:
 			err = os.Rename(from, to)
 		case size == 0 && (ext == valueExt || ext == memoryExt):
 			err = os.Remove(from) // it had not been given a size: Badger 4.9 refuses to open with one

@@ -11,6 +11,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/badger/internal/table"
 	"github.com/mythos-project/mythos/store/kv"
 )
 
@@ -24,13 +25,13 @@ const maxLeft = 256 << 10
 type session struct {
 	dir      string
 	db       *badger.DB
-	tables   tables  // Badger's files as we read them
-	readOnly bool    // Badger is open for reading
-	merges   bool    // Badger merges tables in the background
-	frozen   bool    // nothing in the folder can be written
-	wait     bool    // to be closed when close returns
-	faults   *faults // what Badger reported
-	values   string  // the temporary folder that stands for Badger's value folder, or empty
+	tables   table.Tables // Badger's files as we read them
+	readOnly bool         // Badger is open for reading
+	merges   bool         // Badger merges tables in the background
+	frozen   bool         // nothing in the folder can be written
+	wait     bool         // to be closed when close returns
+	faults   *faults      // what Badger reported
+	values   string       // the temporary folder that stands for Badger's value folder, or empty
 
 	merging    sync.RWMutex // held to unmap tables
 	mu         sync.RWMutex // held to change young and old, or what is in young
@@ -243,7 +244,7 @@ func (s *session) forgetTables() {
 	defer s.merging.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tables.close()
+	s.tables.Close()
 	s.tables = nil
 }
 
@@ -251,7 +252,7 @@ func (s *session) forgetTables() {
 func (s *session) checkTables() error {
 	s.merging.RLock()
 	defer s.merging.RUnlock()
-	return s.tables.all()
+	return s.tables.All()
 }
 
 // left is how many bytes the next session would have to replay.
@@ -269,7 +270,7 @@ func (s *session) close() error {
 			err = errors.Join(err, j.close())
 		}
 	}
-	s.tables.close()
+	s.tables.Close()
 	if s.readOnly && !s.wait {
 		// Badger syncs the folder even so, for which nobody needs to wait: what only
 		// reads has the files open, and others may change them.

@@ -13,6 +13,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/badger/internal/table"
 )
 
 // start opens Badger and the journals; we hold the lock. Before that the folder is
@@ -35,10 +36,10 @@ func (d *DB) start(write bool) (*session, error) {
 		err = d.openToWrite(s)
 	}
 	if err != nil {
-		s.tables.close()
+		s.tables.Close()
 		return nil, errors.Join(err, s.seal.close())
 	}
-	s.tables.locate(s.db.Tables())
+	s.tables.Locate(s.db.Tables())
 	if err := s.load(); err != nil {
 		return nil, errors.Join(err, s.abandon())
 	}
@@ -119,7 +120,7 @@ func (s *session) check() error {
 	if err != nil {
 		return err
 	}
-	s.tables, err = openTables(s.dir, names)
+	s.tables, err = table.Open(s.dir, names)
 	return err
 }
 
@@ -170,7 +171,7 @@ func (d *DB) openToWrite(s *session) error {
 	}
 	o := badgerOptions(s.dir, s.faults)
 	if tidy = d.compact.Swap(false) || tidy; tidy {
-		if err := s.tables.all(); err != nil {
+		if err := s.tables.All(); err != nil {
 			return err
 		}
 		s.forgetTables()
@@ -198,7 +199,7 @@ func (d *DB) openToWrite(s *session) error {
 
 // abandon closes what was opened without writing anything down.
 func (s *session) abandon() error {
-	s.tables.close()
+	s.tables.Close()
 	err := s.db.Close()
 	for _, j := range s.journals {
 		if j != nil {

@@ -1,4 +1,4 @@
-package badger
+package table
 
 import (
 	"bytes"
@@ -18,29 +18,27 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// tableFile is one of Badger's tables, as we read it ourselves. Badger takes a block
-// that it cannot read for the end of the table, and a key in it for absent; so anyone who
-// relies on an answer checks the blocks that it came from, each once in a session.
+// file is one of Badger's tables, as we read it ourselves:
 //
 //	blocks, index, length of the index u32, checksum of the index, its length u32
-type tableFile struct {
+type file struct {
 	base        string // name of the file
 	name        string // with its folder, for errors
 	left, right []byte // first and last key, without versions; nil: not known yet
-	file        *z.MmapFile
+	mapped      *z.MmapFile
 	index       *fb.TableIndex
 	bloom       y.Filter
 	checked     []atomic.Uint64 // a bit for each block
 	whole       atomic.Bool     // all of them
 }
 
-// openTable maps a table, and checks its footer and its last block: Badger reads both
+// open maps a table, and checks its footer and its last block: Badger reads both
 // when it opens, and ends the process when they make no sense. It does not read the
 // index, whose checksum Badger verifies.
-func openTable(dir, name string) (t *tableFile, err error) {
+func open(dir, name string) (t *file, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = corrupt(dir, name, "its index makes no sense")
+			err = (&file{name: filepath.Join(dir, name)}).damaged("its index makes no sense")
 		}
 		if err != nil && t != nil {
 			t.close()
@@ -50,7 +48,7 @@ func openTable(dir, name string) (t *tableFile, err error) {
 	if err != nil {
 		return nil, err
 	}
-	t = &tableFile{base: name, name: filepath.Join(dir, name), file: m}
+	t = &file{base: name, name: filepath.Join(dir, name), mapped: m}
 	raw, err := t.indexBytes()
 	if err != nil {
 		return t, err
@@ -66,8 +64,8 @@ func openTable(dir, name string) (t *tableFile, err error) {
 }
 
 // indexBytes finds the index by the footer.
-func (t *tableFile) indexBytes() ([]byte, error) {
-	rest := t.file.Data
+func (t *file) indexBytes() ([]byte, error) {
+	rest := t.mapped.Data
 	last := func(n int) []byte {
 		part := rest[len(rest)-n:]
 		rest = rest[:len(rest)-n]
@@ -92,22 +90,22 @@ func (t *tableFile) indexBytes() ([]byte, error) {
 	return last(n), nil
 }
 
-func (t *tableFile) damaged(what string) error {
+func (t *file) damaged(what string) error {
 	return fmt.Errorf("%w: %s: %s", store.ErrDamaged, t.name, what)
 }
 
 // blocks is their number.
-func (t *tableFile) blocks() int { return t.index.OffsetsLength() }
+func (t *file) blocks() int { return t.index.OffsetsLength() }
 
 // key is the first key of a block, without its version.
-func (t *tableFile) key(i int) []byte {
+func (t *file) key(i int) []byte {
 	var o fb.BlockOffset
 	t.index.Offsets(&o, i)
 	return y.ParseKey(o.KeyBytes())
 }
 
 // block checks one block, once.
-func (t *tableFile) block(i int) error {
+func (t *file) block(i int) error {
 	bit := uint64(1) << (i & 63)
 	if t.checked[i>>6].Load()&bit != 0 {
 		return nil
@@ -115,10 +113,10 @@ func (t *tableFile) block(i int) error {
 	var o fb.BlockOffset
 	t.index.Offsets(&o, i)
 	from, n := int64(o.Offset()), int64(o.Len())
-	if n < 8 || from+n > int64(len(t.file.Data)) {
+	if n < 8 || from+n > int64(len(t.mapped.Data)) {
 		return t.damaged("its index makes no sense")
 	}
-	data := t.file.Data[from : from+n]
+	data := t.mapped.Data[from : from+n]
 	length := int64(binary.BigEndian.Uint32(data[n-4:]))
 	sum := &pb.Checksum{}
 	if length > n-8 || proto.Unmarshal(data[n-4-length:n-4], sum) != nil || y.VerifyChecksum(data[:n-4-length], sum) != nil {
@@ -129,7 +127,7 @@ func (t *tableFile) block(i int) error {
 }
 
 // span checks the blocks that may hold keys from one to another, both included.
-func (t *tableFile) span(from, to []byte) error {
+func (t *file) span(from, to []byte) error {
 	if t.whole.Load() || bytes.Compare(to, t.left) < 0 || bytes.Compare(from, t.right) > 0 {
 		return nil
 	}
@@ -144,7 +142,7 @@ func (t *tableFile) span(from, to []byte) error {
 }
 
 // all checks every block, and the index.
-func (t *tableFile) all() error {
+func (t *file) all() error {
 	if t.whole.Load() {
 		return nil
 	}
@@ -157,6 +155,6 @@ func (t *tableFile) all() error {
 	return nil
 }
 
-func (t *tableFile) close() {
-	_ = t.file.Close(-1) // it was only read
+func (t *file) close() {
+	_ = t.mapped.Close(-1) // it was only read
 }
