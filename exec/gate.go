@@ -15,7 +15,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// Ledger is what the gate needs of the receipt ledger; *ledger.Ledger is one. It may
+// Ledger is what the gate needs of the receipt ledger; *kvledger.Ledger is one. It may
 // be a [Resolver], an [Awaiter] and a [Renewer], too.
 type Ledger interface {
 	Receipts

@@ -17,7 +17,7 @@ import (
 // whether it did.
 type KV = kv.KV
 
-// Receipts finds receipts; *ledger.Ledger is one.
+// Receipts finds receipts; *kvledger.Ledger is one.
 type Receipts interface {
 	Receipt(ctx context.Context, id object.Hash) ([]byte, error)
 }
