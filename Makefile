@@ -1,5 +1,5 @@
 # Targets for people. CI calls s3 and then .ci/run.
-.PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters release-check network once tutorials
+.PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters bench-gate release-check network once tutorials
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -62,6 +62,9 @@ bench-batch: ## memory of a batch of 10,000 effects beside one of 1,000 (minutes
 
 bench: ## all benchmarks (about five minutes)
 	go test -run '^$$' -bench . -benchmem ./...
+
+bench-gate: build ## calls that a server records beside calls that are recorded here (a minute)
+	go run ./bench/gate -mythos ./mythos
 
 bench-waiters: build ## how soon 100 processes that wait for an effect have its answer, beside a bare lock (half a minute)
 	go run ./bench/waiters -mythos ./mythos -n 100

@@ -35,6 +35,7 @@ func (c *Client) transport() *http.Transport {
 		VerifyConnection:   c.verifyConnection,
 	}
 	t.ForceAttemptHTTP2 = true
+	t.MaxIdleConnsPerHost = maxOfPeer // whoever asks much at a time does not connect anew for each request
 	t.MaxResponseHeaderBytes = 64 << 10
 	t.ResponseHeaderTimeout = 0 // a task may take its time
 	return t

@@ -41,7 +41,8 @@ type Ledger struct {
 	Options
 	pins     *pins
 	instance []byte
-	offset   atomic.Int64 // of the ledger's clock, in microseconds
+	offset   atomic.Int64  // of the ledger's clock, in microseconds
+	under    chan struct{} // holds one for each request that is under way and does not wait over there
 
 	mu      sync.Mutex
 	asked   map[object.Hash]asked      // what was busy, by effect
@@ -65,7 +66,7 @@ var (
 // Open knows the ledger from earlier, or takes whoever answers there for it, and delivers
 // what could not be delivered before.
 func Open(ctx context.Context, o Options) (*Ledger, error) {
-	l := &Ledger{Options: o, instance: make([]byte, ledger.InstanceSize), asked: map[object.Hash]asked{}, active: map[object.Hash]caps.Chain{}, keyless: map[object.Hash]caps.Chain{}}
+	l := &Ledger{Options: o, instance: make([]byte, ledger.InstanceSize), under: make(chan struct{}, maxUnderWay), asked: map[object.Hash]asked{}, active: map[object.Hash]caps.Chain{}, keyless: map[object.Hash]caps.Chain{}}
 	_, _ = rand.Read(l.instance) // it never fails
 	l.Patience, l.Insistence = cmp.Or(l.Patience, 30*time.Second), cmp.Or(l.Insistence, 10*time.Minute)
 	var err error
@@ -121,6 +122,9 @@ func (l *Ledger) RegisterWith(ctx context.Context, tool object.Hash, key []byte,
 	}
 	return l.Local.RegisterWith(ctx, tool, key, request, p, with)
 }
+
+// maxUnderWay is how many requests are made at a time: a server takes 32 of one address.
+const maxUnderWay = 24
 
 // signTries is how often a register is signed for an effect that others are at, too.
 const signTries = 16

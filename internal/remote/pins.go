@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/gateway/wire"
@@ -30,6 +31,7 @@ type pins struct {
 	key   string
 	agent object.AgentID
 	turn  chan struct{} // holds one while somebody asks for a proof
+	asks  atomic.Int32  // requests about entries that are under way
 
 	mu    sync.Mutex
 	seen  mlog.Checkpoint // of size 0: none
@@ -99,16 +101,21 @@ func (p *pins) size() uint64 {
 	return p.seen.Size
 }
 
-// lead takes the turn to ask for a proof, if it is free: from how many entries on; nil: it is
-// not. done gives it back, and may be called again.
+// lead takes the turn to ask for a proof with a request about an entry, if nobody else asks:
+// from how many entries on; nil: others do, and their entries are proven together, by a request
+// of its own that waits for no update. done gives the turn back, and may be called again.
 func (p *pins) lead() (since *uint64, done func()) {
-	select {
-	case p.turn <- struct{}{}:
-		n := p.size()
-		return &n, sync.OnceFunc(func() { <-p.turn })
-	default:
-		return nil, func() {}
+	alone := p.asks.Add(1) == 1
+	over := func() { p.asks.Add(-1) }
+	if alone {
+		select {
+		case p.turn <- struct{}{}:
+			n := p.size()
+			return &n, sync.OnceFunc(func() { <-p.turn; over() })
+		default:
+		}
 	}
+	return nil, sync.OnceFunc(over)
 }
 
 // take checks a proof and holds the ledger to its checkpoint from then on. The caller has
@@ -189,7 +196,7 @@ func (p *pins) fetch(ctx context.Context, chain caps.Chain, entries ...entry) er
 	if err != nil {
 		return err
 	}
-	a, err := p.l.answered(context.WithoutCancel(ctx), "/v1/log/proofs", chain, body, persistence{most: p.l.Patience})
+	a, err := p.l.answered(context.WithoutCancel(ctx), "/v1/log/proofs", chain, body, persistence{most: p.l.Patience, ahead: true})
 	if err != nil {
 		return err
 	}

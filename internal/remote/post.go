@@ -34,6 +34,7 @@ type persistence struct {
 	most  time.Duration
 	once  bool // its bytes may be sent once only
 	waits bool // the answer takes its time, and an answer that is lost is asked for again
+	ahead bool // others wait for the answer: it takes no turn
 }
 
 const maxPause = 2 * time.Second // between two tries
@@ -44,7 +45,7 @@ func (l *Ledger) post(ctx context.Context, path string, chain caps.Chain, body [
 	begin, unsent := time.Now(), true
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, maxPause) {
 		sent := time.Now()
-		raw, err := l.try(ctx, path, chain, body, p.waits)
+		raw, err := l.try(ctx, path, chain, body, p)
 		again, reached := transient(err)
 		if err == nil || !again || ctx.Err() != nil || p.once {
 			return raw, err
@@ -89,10 +90,18 @@ const (
 	longest = 12 * time.Minute // of a request that waits over there
 )
 
-func (l *Ledger) try(ctx context.Context, path string, chain caps.Chain, body []byte, waits bool) ([]byte, error) {
+func (l *Ledger) try(ctx context.Context, path string, chain caps.Chain, body []byte, p persistence) ([]byte, error) {
 	most := longTry + time.Duration(len(body)/slowest)*time.Second
-	if waits {
+	if p.waits {
 		most += longest
+	}
+	if !p.waits && !p.ahead {
+		select {
+		case l.under <- struct{}{}:
+			defer func() { <-l.under }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()

@@ -1,0 +1,210 @@
+// Command gate measures calls that a server records beside calls that are recorded here
+// (bench/gate.md). Caller and server are processes of the same program on this machine.
+package main
+
+import (
+	"bufio"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	log.SetFlags(0)
+	mythos := flag.String("mythos", "mythos", "the program")
+	rounds := flag.Int("rounds", 15, "pairs that are compared")
+	batch := flag.Int("batch", 256, "calls of each batch")
+	flag.Parse()
+	if err := run(*mythos, *rounds, *batch); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(name string, rounds, batch int) error {
+	found, err := exec.LookPath(name)
+	if err != nil {
+		return err
+	}
+	program, err := filepath.Abs(found)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "mythos-gate-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{program: program, dir: dir}
+	server, err := b.setUp()
+	if err != nil {
+		return err
+	}
+	defer server.stop()
+	b.at = server.url
+	return errors.Join(b.calls(rounds), b.batches(rounds, batch))
+}
+
+// bench is a folder with the repositories "far", which serves, "near", whose calls are
+// recorded there, and "here", whose calls are recorded in it.
+type bench struct{ program, dir, at string }
+
+func (b *bench) mythos(repo string, args ...string) *exec.Cmd {
+	c := exec.Command(b.program, append([]string{"-q"}, args...)...)
+	c.Dir = filepath.Join(b.dir, repo)
+	return c
+}
+
+// out is what a command prints.
+func (b *bench) out(repo string, args ...string) (string, error) {
+	c := b.mythos(repo, args...)
+	var says strings.Builder
+	c.Stderr = &says
+	raw, err := c.Output()
+	if err != nil {
+		return "", fmt.Errorf("mythos %s: %w: %s", strings.Join(args, " "), err, says.String())
+	}
+	return strings.TrimSpace(string(raw)), nil
+}
+
+func (b *bench) setUp() (*server, error) {
+	for _, repo := range []string{"far", "near", "here"} {
+		if _, err := b.out("", "init", repo); err != nil {
+			return nil, err
+		}
+	}
+	for _, repo := range []string{"near", "here"} {
+		key, err := b.out(repo, "key", "export")
+		if err != nil {
+			return nil, err
+		}
+		id, err := b.out(repo, "tool", "add", "null", "--unconfined", "--process", "true")
+		if err != nil {
+			return nil, err
+		}
+		issuer := map[string]string{"near": "far", "here": "here"}[repo]
+		made, err := b.out(issuer, "cap", "issue", "--to", key, "--scope", "tool.call:"+id, "--ttl", "1d")
+		if err != nil {
+			return nil, err
+		}
+		if err := b.hand(issuer, repo, made); err != nil {
+			return nil, err
+		}
+	}
+	return b.serve()
+}
+
+// hand brings a capability from one repository to another.
+func (b *bench) hand(from, to, id string) error {
+	text, err := b.out(from, "cap", "export", id)
+	if err != nil {
+		return err
+	}
+	c := b.mythos(to, "cap", "import", "-")
+	c.Stdin = strings.NewReader(text)
+	return c.Run()
+}
+
+// server is the process of far.
+type server struct {
+	cmd *exec.Cmd
+	url string
+}
+
+func (b *bench) serve() (*server, error) {
+	c := exec.Command(b.program, "serve", "--listen", "127.0.0.1:0", "--rate", "1000000")
+	c.Dir = filepath.Join(b.dir, "far")
+	says, err := c.StderrPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &server{cmd: c}
+	lines := bufio.NewScanner(says)
+	for lines.Scan() {
+		if _, url, found := strings.Cut(lines.Text(), "serves on "); found {
+			s.url = url
+			go io.Copy(io.Discard, says)
+			return s, nil
+		}
+	}
+	return nil, errors.Join(errors.New("the server does not serve"), c.Wait())
+}
+
+func (s *server) stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGINT)
+	_ = s.cmd.Wait()
+}
+
+// timed runs a command of a repository to its end.
+func (b *bench) timed(repo, stdin string, args ...string) (time.Duration, error) {
+	c := b.mythos(repo, args...)
+	c.Stdin = strings.NewReader(stdin)
+	var says strings.Builder
+	c.Stderr = &says
+	begin := time.Now()
+	err := c.Run()
+	if err != nil {
+		err = fmt.Errorf("mythos %s: %w: %s", strings.Join(args, " "), err, says.String())
+	}
+	return time.Since(begin), err
+}
+
+// calls compares one call a process, start included.
+func (b *bench) calls(rounds int) error {
+	return b.compare(rounds, "one call, a process each", 1, func(round int) (string, []string) {
+		return "", []string{"call", "null", "--key", fmt.Sprint("k", round)}
+	})
+}
+
+// batches compares 64 callers.
+func (b *bench) batches(rounds, n int) error {
+	return b.compare(rounds, "64 callers", n, func(round int) (string, []string) {
+		var lines strings.Builder
+		for i := range n {
+			fmt.Fprintf(&lines, "{\"key\":\"b%d-%d\"}\n", round, i)
+		}
+		return lines.String(), []string{"call", "null", "--batch", "-", "--parallel", "64", "--json"}
+	})
+}
+
+// compare runs a command here and elsewhere in turn, and prints the medians and the median
+// of the ratios.
+func (b *bench) compare(rounds int, what string, n int, command func(round int) (stdin string, args []string)) error {
+	var here, there []time.Duration
+	var ratios []float64
+	for round := range rounds + 1 {
+		stdin, args := command(round)
+		h, err := b.timed("here", stdin, args...)
+		if err != nil {
+			return err
+		}
+		t, err := b.timed("near", stdin, append(args, "--at", b.at)...)
+		if err != nil {
+			return err
+		}
+		if round > 0 { // the first one warms up
+			here, there, ratios = append(here, h), append(there, t), append(ratios, t.Seconds()/h.Seconds())
+		}
+	}
+	fmt.Printf("%-26s here %8.2f ms a call   elsewhere %8.2f ms a call   ratio of times %.2f, of rates %.2f\n", what,
+		ms(median(here), n), ms(median(there), n), median(ratios), 1/median(ratios))
+	return nil
+}
+
+func ms(d time.Duration, n int) float64 { return float64(d.Microseconds()) / 1000 / float64(n) }
+
+func median[T int64 | float64 | time.Duration](list []T) T {
+	sorted := slices.Sorted(slices.Values(list))
+	return sorted[len(sorted)/2]
+}
