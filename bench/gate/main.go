@@ -1,5 +1,6 @@
-// Command gate measures calls that a server records beside calls that are recorded here
-// (bench/gate.md). Caller and server are processes of the same program on this machine.
+// Command gate measures calls that a server records beside calls that are recorded here, and
+// what a server needs for callers that wait for one key (bench/gate.md). Caller and server
+// are processes of the same program on this machine.
 package main
 
 import (
@@ -23,13 +24,14 @@ func main() {
 	mythos := flag.String("mythos", "mythos", "the program")
 	rounds := flag.Int("rounds", 15, "pairs that are compared")
 	batch := flag.Int("batch", 256, "calls of each batch")
+	waiters := flag.Int("waiters", 5000, "callers that wait for one key; 0: none")
 	flag.Parse()
-	if err := run(*mythos, *rounds, *batch); err != nil {
+	if err := run(*mythos, *rounds, *batch, *waiters); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(name string, rounds, batch int) error {
+func run(name string, rounds, batch, waiters int) error {
 	found, err := exec.LookPath(name)
 	if err != nil {
 		return err
@@ -50,7 +52,13 @@ func run(name string, rounds, batch int) error {
 	}
 	defer server.stop()
 	b.at = server.url
-	return errors.Join(b.calls(rounds), b.batches(rounds, batch))
+	if rounds > 0 {
+		err = errors.Join(b.calls(rounds), b.batches(rounds, batch))
+	}
+	if err != nil || waiters == 0 {
+		return err
+	}
+	return b.waiting(server, waiters)
 }
 
 // bench is a folder with the repositories "far", which serves, "near", whose calls are
@@ -75,7 +83,14 @@ func (b *bench) out(repo string, args ...string) (string, error) {
 	return strings.TrimSpace(string(raw)), nil
 }
 
+// hold is a tool that ends when a file is there.
+const hold = "#!/bin/sh\nuntil test -e \"$(dirname \"$0\")/go\"; do sleep 0.05; done\n"
+
 func (b *bench) setUp() (*server, error) {
+	script := filepath.Join(b.dir, "hold")
+	if err := os.WriteFile(script, []byte(hold), 0o755); err != nil {
+		return nil, err
+	}
 	for _, repo := range []string{"far", "near", "here"} {
 		if _, err := b.out("", "init", repo); err != nil {
 			return nil, err
@@ -86,20 +101,27 @@ func (b *bench) setUp() (*server, error) {
 		if err != nil {
 			return nil, err
 		}
-		id, err := b.out(repo, "tool", "add", "null", "--unconfined", "--process", "true")
-		if err != nil {
-			return nil, err
-		}
-		issuer := map[string]string{"near": "far", "here": "here"}[repo]
-		made, err := b.out(issuer, "cap", "issue", "--to", key, "--scope", "tool.call:"+id, "--ttl", "1d")
-		if err != nil {
-			return nil, err
-		}
-		if err := b.hand(issuer, repo, made); err != nil {
-			return nil, err
+		for tool, command := range map[string]string{"null": "true", "hold": script} {
+			if err := b.tool(repo, key, tool, command); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return b.serve()
+}
+
+// tool registers a tool, and lets the repository's identity call it where that is recorded.
+func (b *bench) tool(repo, key, name, command string) error {
+	id, err := b.out(repo, "tool", "add", name, "--unconfined", "--process", command)
+	if err != nil {
+		return err
+	}
+	issuer := map[string]string{"near": "far", "here": "here"}[repo]
+	made, err := b.out(issuer, "cap", "issue", "--to", key, "--scope", "tool.call:"+id, "--ttl", "1d")
+	if err != nil {
+		return err
+	}
+	return b.hand(issuer, repo, made)
 }
 
 // hand brings a capability from one repository to another.
@@ -120,7 +142,8 @@ type server struct {
 }
 
 func (b *bench) serve() (*server, error) {
-	c := exec.Command(b.program, "serve", "--listen", "127.0.0.1:0", "--rate", "1000000")
+	// Each waiting caller is a file.
+	c := exec.Command("sh", "-c", `ulimit -n 20000; exec "$0" serve --listen 127.0.0.1:0 --rate 1000000`, b.program)
 	c.Dir = filepath.Join(b.dir, "far")
 	says, err := c.StderrPipe()
 	if err == nil {
