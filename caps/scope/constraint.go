@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mythos-project/mythos/internal/jsontext"
@@ -133,20 +133,46 @@ func holds(op string, at json.RawMessage, want string) bool {
 	return false
 }
 
-// leadsAside tells whether a path or an address has a segment "." or "..", as it is or in
-// percent encoding, once or twice: what it leads to need not have its prefix.
+// leadsAside tells whether a path or an address has a segment "." or "..", also with
+// parameters behind a semicolon, as it is or in percent encoding, once or twice: what it
+// leads to need not have its prefix. An over-long form may be read as any character.
 func leadsAside(text string) bool {
 	for range 3 {
 		for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == '/' || r == '\\' }) {
-			if part == "." || part == ".." {
+			if name, _, _ := strings.Cut(part, ";"); name == "." || name == ".." || overlong(part) {
 				return true
 			}
 		}
-		plain, err := url.PathUnescape(text)
-		if err != nil || plain == text {
-			return false
+		text = unescaped(text)
+	}
+	return false
+}
+
+// unescaped is text with what is percent encoding in it decoded, and the rest as it is.
+func unescaped(text string) string {
+	out := make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		if text[i] == '%' && i+2 < len(text) {
+			if b, err := strconv.ParseUint(text[i+1:i+3], 16, 8); err == nil {
+				out, i = append(out, byte(b)), i+2
+				continue
+			}
 		}
-		text = plain
+		out = append(out, text[i])
+	}
+	return string(out)
+}
+
+// overlong reports bytes that are UTF-8 but for having more of them than the character needs.
+func overlong(text string) bool {
+	for i := range len(text) {
+		next := byte(0xff)
+		if i+1 < len(text) {
+			next = text[i+1]
+		}
+		if c := text[i]; c == 0xc0 || c == 0xc1 || c == 0xe0 && next < 0xa0 || c == 0xf0 && next < 0x90 {
+			return true
+		}
 	}
 	return false
 }
