@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/mythos-project/mythos/dataset/query"
+	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -18,7 +19,7 @@ type Card struct {
 	Ref   *DatasetRef
 	Files []File
 	// Redaction is how the files were redacted; nil: they were not.
-	Redaction *Redaction
+	Redaction *redact.Rules
 }
 
 // cardHead is the YAML at the head of a card; configs is what dataset loaders read.
@@ -116,18 +117,4 @@ func texts(list []object.Hash) []string {
 		out[i] = h.String()
 	}
 	return out
-}
-
-// SamplingText is the definition's sampling in words.
-func (d *DatasetDef) SamplingText() string {
-	switch s := d.Sampling; {
-	case d.Stratify != nil:
-		return fmt.Sprintf("%d for each %s under seed %s", d.Stratify.PerBucketN, query.PathText(d.Stratify.KeyPath), d.Stratify.Seed)
-	case s.N == nil || s.Mode == SampleAll:
-		return "all of them"
-	case s.Mode == SampleFirstN:
-		return fmt.Sprintf("the first %d", *s.N)
-	default:
-		return fmt.Sprintf("the %d smallest by hash under seed %s", *s.N, s.Seed)
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -127,4 +128,18 @@ func OpenDef(raw []byte) (*DatasetDef, error) {
 		return nil, fmt.Errorf("dataset definition: query: %w", err)
 	}
 	return d, nil
+}
+
+// SamplingText is the definition's sampling in words.
+func (d *DatasetDef) SamplingText() string {
+	switch s := d.Sampling; {
+	case d.Stratify != nil:
+		return fmt.Sprintf("%d for each %s under seed %s", d.Stratify.PerBucketN, query.PathText(d.Stratify.KeyPath), d.Stratify.Seed)
+	case s.N == nil || s.Mode == SampleAll:
+		return "all of them"
+	case s.Mode == SampleFirstN:
+		return fmt.Sprintf("the first %d", *s.N)
+	default:
+		return fmt.Sprintf("the %d smallest by hash under seed %s", *s.N, s.Seed)
+	}
 }

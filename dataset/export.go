@@ -12,6 +12,7 @@ import (
 	"io"
 
 	"github.com/mythos-project/mythos/dataset/query"
+	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -63,10 +64,10 @@ type ExportOptions struct {
 	Trace func(ctx context.Context, cid object.Hash) (data []byte, found bool, err error)
 	// Tool names a tool; empty for one that is not known. It may be nil.
 	Tool       func(ctx context.Context, id object.Hash) string
-	Rows       Rows       // what a row is
-	MaxPayload int        // bytes; 0: DefaultMaxPayload
-	Redact     *Redaction // nil: nothing is redacted
-	Workers    int        // goroutines; 0: one a processor. No byte depends on it
+	Rows       Rows          // what a row is
+	MaxPayload int           // bytes; 0: DefaultMaxPayload
+	Redact     *redact.Rules // nil: nothing is redacted
+	Workers    int           // goroutines; 0: one a processor. No byte depends on it
 	// Progress, which may be nil, is told how many episodes there are, and of each that was
 	// written.
 	Progress store.Progress

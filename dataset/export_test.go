@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
@@ -130,7 +131,7 @@ func TestRedactedExport(t *testing.T) {
 	ctx := context.Background()
 	w, ids, _, built := exported(t, 1)
 	w.signal(ids[0], signal.Label, ir.TextScalar("of ann@example.org"))
-	red, err := ParseRedaction([]byte("- {pointer: /user/email, of: request, label: email}\n- {regex: '[a-z]+@[a-z.]+', label: email}\n"), []byte("0123456789abcdef"))
+	red, err := redact.Parse([]byte("- {pointer: /user/email, of: request, label: email}\n- {regex: '[a-z]+@[a-z.]+', label: email}\n"), []byte("0123456789abcdef"))
 	w.must(err)
 	var b bytes.Buffer
 	_, err = ExportTo(ctx, w.src, built.Manifest.CID, &b, ExportOptions{Payload: StorePayload(w.store), Redact: red})
@@ -142,7 +143,7 @@ func TestRedactedExport(t *testing.T) {
 	if strings.Contains(text, "ann@") || strings.Contains(text, request) || !strings.HasPrefix(l.Receipts[0].RequestHash, "hmac-sha256:") {
 		t.Errorf("it leaks: %s", text)
 	}
-	want := red.replacement("email", "ann@example.org")
+	want := red.Replacement("email", "ann@example.org")
 	if got := *l.Receipts[0].Request.Text; got != `{"n":0,"user":{"email":"`+want+`"}}` {
 		t.Errorf("request %s", got)
 	}
@@ -151,78 +152,6 @@ func TestRedactedExport(t *testing.T) {
 	}
 	if i := slices.IndexFunc(l.Signals, func(s SignalLine) bool { return s.Type == "label" }); l.Signals[i].Value != "of "+want || !l.Signals[i].Redacted {
 		t.Errorf("signals %+v", l.Signals)
-	}
-}
-
-// TestNoEscapeHides searches JSON for what its strings mean, in lines of it, too. JSON that
-// one reader takes for this and another one for that does not leave.
-func TestNoEscapeHides(t *testing.T) {
-	red, err := NewRedaction([]RedactRule{{Regex: "secret"}}, []byte("0123456789abcdef"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	label := red.replacement("redacted", "secret")
-	for payload, want := range map[string]string{
-		`{"b":1.0,"a":"\u0073ecret"}`:                      `{"a":"` + label + `","b":1.0}`,
-		"{\"a\":\"\\u0073ecret\"}\r\n{\"n\": 1}\nsecret":   `{"a":"` + label + "\"}\r\n{\"n\": 1}\n" + label,
-		`[{"\u0073ecret":[9007199254740993,"<&>\u2028"]}]`: `[{"` + label + `":[9007199254740993,"<&>\u2028"]}]`,
-	} {
-		out, changed, ok := red.Apply("request", object.Hash{}, []byte(payload))
-		if !ok || !changed || string(out) != want {
-			t.Errorf("%s\nbecame %s, expected %s", payload, out, want)
-		}
-	}
-	for _, payload := range []string{`{"a":"\u0073ecret","a":"x"}`, `{"a":"\ud800"}`, "{}\n" + `{"a":{"b":"\u0073ecret","b":1}}`, `{"\u0073ecret":1,"secre\u0074":2}`} {
-		if out, _, ok := red.Apply("request", object.Hash{}, []byte(payload)); ok {
-			t.Errorf("%s leaves as %s", payload, out)
-		}
-	}
-}
-
-func TestRedaction(t *testing.T) {
-	key := []byte("0123456789abcdef")
-	wc, other := object.SumText("tool:wc"), object.SumText("tool:other")
-	red, err := NewRedaction([]RedactRule{{Pointer: "/a/*/b~1c", Tool: wc.String()}, {Regex: `s\w+t`, Of: "response"}}, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mark := func(label, v string) string { return red.replacement(label, v) }
-	for _, c := range []struct {
-		of, payload, want string
-		tool              object.Hash
-		changed, ok       bool
-	}{
-		{"request", `{"a":[{"b/c":"x","d":1}]}`, `{"a":[{"b/c":"` + mark("redacted", "x") + `","d":1}]}`, wc, true, true},
-		{"request", `{"a":{"k":{"b/c":{"x":[1.50]}}}}`, `{"a":{"k":{"b/c":"` + mark("redacted", `{"x":[1.50]}`) + `"}}}`, wc, true, true},
-		{"request", `{"a":[{"b/c":"x"}]}`, `{"a":[{"b/c":"x"}]}`, other, false, true},
-		{"request", `{"z": 1}`, `{"z": 1}`, wc, false, true},
-		{"request", `not JSON`, ``, wc, true, false},
-		{"request", `{"a":1} {"a":2}`, ``, wc, true, false},
-		{"request", `secret`, `secret`, other, false, true},
-		{"response", `a secret`, `a ` + mark("redacted", "secret"), other, true, true},
-		{"response", `{"k":"s\u0065cret"}`, `{"k":"` + mark("redacted", "secret") + `"}`, other, true, true},
-		{"response", `{"\u0073ecret":1}`, `{"` + mark("redacted", "secret") + `":1}`, other, true, true},
-		{"response", "\xff secret", ``, other, true, false},
-		{"signal", `secret`, `secret`, object.Hash{}, false, true},
-	} {
-		out, changed, ok := red.Apply(c.of, c.tool, []byte(c.payload))
-		if string(out) != c.want || changed != c.changed || ok != c.ok {
-			t.Errorf("%s of %s: %s, %v, %v, expected %s", c.of, c.payload, out, changed, ok, c.want)
-		}
-	}
-	if again, err := NewRedaction([]RedactRule{{Regex: "x"}}, []byte("another key 1234")); err != nil || again.replacement("a", "b") == mark("a", "b") || again.ID() == red.ID() || again.KeyID() == red.KeyID() {
-		t.Errorf("keys and rules make no difference: %v", err)
-	}
-	for _, bad := range []RedactRule{{}, {Pointer: "/a", Regex: "b"}, {Pointer: "a"}, {Regex: "("}, {Regex: "a", Of: "all"}, {Regex: "a", Tool: "wc"}} {
-		if _, err := NewRedaction([]RedactRule{bad}, key); !errors.Is(err, ErrRedaction) {
-			t.Errorf("%+v: %v", bad, err)
-		}
-	}
-	if _, err := NewRedaction([]RedactRule{{Regex: "a"}}, []byte("short")); !errors.Is(err, ErrRedaction) {
-		t.Errorf("a short key: %v", err)
-	}
-	if _, err := ParseRedaction([]byte("- {regexp: a}"), key); !errors.Is(err, ErrRedaction) {
-		t.Errorf("an unknown field: %v", err)
 	}
 }
 
@@ -280,4 +209,22 @@ func TestSplit(t *testing.T) {
 	if counts[1] < 1800 || counts[1] > 2200 {
 		t.Errorf("parts of %v", counts)
 	}
+}
+
+// FuzzParseSplit: no part of a split is named twice.
+func FuzzParseSplit(f *testing.F) {
+	for _, s := range []string{"train=8,test=2", "a=1,a=2", "a=0"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if parts, err := ParseSplit(string(data)); err == nil {
+			names := map[string]bool{}
+			for _, p := range parts {
+				if names[p.Name] {
+					t.Fatalf("%q names %q twice", data, p.Name)
+				}
+				names[p.Name] = true
+			}
+		}
+	})
 }

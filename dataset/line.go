@@ -284,7 +284,7 @@ func (x *exporter) shown(data []byte, redacted bool) *Payload {
 
 // keyedHash is what stands for a hash that may not be told.
 func (x *exporter) keyedHash(h object.Hash) string {
-	return "hmac-sha256:" + x.o.Redact.mac(h.String())
+	return "hmac-sha256:" + x.o.Redact.KeyedHash(h.String())
 }
 
 func (x *exporter) signals(ctx context.Context, id object.Hash) ([]SignalLine, error) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/par"
@@ -16,22 +17,6 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// How redacted evidence is told from what it was made of (spec/datasets.md#redaction).
-const (
-	// MediaRedacted is the media type of a redacted episode's trace.
-	MediaRedacted = "application/mythos.trace.redacted+json"
-	// TransformRedact is the transform in its provenance.
-	TransformRedact = "mythos.redact"
-)
-
-// Made tells whether an episode says that it was redacted under these rules and this
-// key.
-func (r *Redaction) Made(e *object.EpisodeRef) bool {
-	trace := e.TraceRef.TraceBlob
-	p := trace.Provenance
-	return trace.Media == MediaRedacted && p != nil && p.Transform == TransformRedact && p.CodeHash == r.ID() && p.Params["key_id"] == r.KeyID()
-}
-
 // Redactor makes redacted episodes of episodes, before a dataset is built: anyone who has
 // only them and what they name has nothing that the rules take away. A redacted episode
 // is one of its own, with receipts and signals that the redactor signs; the provenance of
@@ -41,7 +26,7 @@ type Redactor struct {
 	Store     *store.Store
 	Source    Source
 	Signer    sign.Signer
-	Redaction *Redaction
+	Redaction *redact.Rules
 	// Payload finds captured bytes, as of ExportOptions.
 	Payload func(ctx context.Context, h object.Hash) (data []byte, found bool, err error)
 }
@@ -187,11 +172,11 @@ func (r *Redactor) payload(ctx context.Context, x *exporter, of string, tool, h 
 		return nil, err
 	}
 	if data == nil {
-		return []byte(r.Redaction.replacement("not captured", h.String())), nil
+		return []byte(r.Redaction.Replacement("not captured", h.String())), nil
 	}
 	out, _, ok := r.Redaction.Apply(of, tool, data)
 	if !ok {
-		return []byte(r.Redaction.replacement("withheld", h.String())), nil
+		return []byte(r.Redaction.Replacement("withheld", h.String())), nil
 	}
 	return out, nil
 }
@@ -203,8 +188,8 @@ func (r *Redactor) finish(ctx context.Context, batch *store.Batch, d *redacted) 
 		return err
 	}
 	e := &d.episode
-	e.TraceRef.TraceBlob, err = batch.PutBlob(ctx, bytes.NewReader(trace), store.PutOptions{Media: MediaRedacted, Provenance: &object.ProvenanceRef{
-		Parents: []object.Hash{d.trace.Episode}, Transform: TransformRedact, Params: map[string]string{"key_id": d.trace.Key}, CodeHash: d.trace.Rules}})
+	e.TraceRef.TraceBlob, err = batch.PutBlob(ctx, bytes.NewReader(trace), store.PutOptions{Media: redact.Media, Provenance: &object.ProvenanceRef{
+		Parents: []object.Hash{d.trace.Episode}, Transform: redact.Transform, Params: map[string]string{"key_id": d.trace.Key}, CodeHash: d.trace.Rules}})
 	if err != nil {
 		return err
 	}
@@ -231,7 +216,7 @@ func (r *Redactor) signals(d *redacted) (list [][]byte, err error) {
 		default:
 			text := fmt.Sprint(value)
 			if s.Kind != "text" { // bytes and hashes cannot be searched
-				text = r.Redaction.replacement("withheld", text)
+				text = r.Redaction.Replacement("withheld", text)
 			}
 			v = ir.TextScalar(text)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
@@ -22,7 +23,7 @@ func TestRedactEvidence(t *testing.T) {
 	w.signal(ids[0], signal.Label, ir.TextScalar("of ann@example.org"))
 	hidden := w.episode(99, "c", 3, w.receipt("wc", 404, "\xff ann@example.org", ""))
 	ids = append(ids, hidden)
-	red, err := ParseRedaction([]byte("- {regex: '[a-z]+@[a-z.]+', label: email}\n"), []byte("0123456789abcdef"))
+	red, err := redact.Parse([]byte("- {regex: '[a-z]+@[a-z.]+', label: email}\n"), []byte("0123456789abcdef"))
 	w.must(err)
 	r := &Redactor{Store: w.store, Source: w.src, Signer: sign.FromSeed([32]byte{5}, "redactor"), Redaction: red, Payload: StorePayload(w.store)}
 	out, err := r.Redact(ctx, ids)
@@ -32,7 +33,7 @@ func TestRedactEvidence(t *testing.T) {
 		t.Errorf("redacting again gives others: %v", err)
 	}
 	for query, want := range map[string]int{`has_tool("wc") and status == 200`: 5, "status == 404": 1, "signal.reward <= -4": 1,
-		`episode.trace_ref.trace_blob.media == "` + MediaRedacted + `"`: 6} {
+		`episode.trace_ref.trace_blob.media == "` + redact.Media + `"`: 6} {
 		if got := w.selects(query, out); len(got) != want {
 			t.Errorf("%s selects %v", query, got)
 		}
@@ -67,7 +68,7 @@ func reach(t *testing.T, w *world, id object.Hash) string {
 	e, err := object.Decode[object.EpisodeRef](raw)
 	w.must(err)
 	p := e.TraceRef.TraceBlob.Provenance
-	if p == nil || p.Transform != TransformRedact || len(p.Parents) != 1 || p.Params["key_id"] == "" || p.CodeHash.IsZero() {
+	if p == nil || p.Transform != redact.Transform || len(p.Parents) != 1 || p.Params["key_id"] == "" || p.CodeHash.IsZero() {
 		t.Errorf("provenance %+v", p)
 	}
 	all := []string{string(raw), e.ContextHash.String(), e.OutcomeHash.String()}

@@ -29,7 +29,7 @@ func Part(id object.Hash, weights []uint64) int {
 	for _, w := range weights {
 		total += w
 	}
-	at, _ := bits.Mul64(rank(&splitSeed, &id), total)
+	at, _ := bits.Mul64(Rank(splitSeed, id), total)
 	for i, w := range weights {
 		if at < w {
 			return i

@@ -9,7 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/authority"
 	"github.com/mythos-project/mythos/internal/episodes"
@@ -37,12 +37,12 @@ type Caller struct {
 type Spec struct {
 	Tool    exec.Tool
 	Request []byte
-	Key     []byte             // idempotency key; empty: none
-	Caps    []caps.Chain       // the authority; nil: what is held and covers the call
-	Held    []caps.Chain       // with nil Caps: look among these instead of all that is held
-	Trace   bool               // keep a trace and an episode, unless the call is replayed
-	Manner  exec.Manner        // how the call is made: waiting, repetitions, its time, its streams
-	Redact  *dataset.Redaction // keep a redacted episode, too, and no record of the run
+	Key     []byte        // idempotency key; empty: none
+	Caps    []caps.Chain  // the authority; nil: what is held and covers the call
+	Held    []caps.Chain  // with nil Caps: look among these instead of all that is held
+	Trace   bool          // keep a trace and an episode, unless the call is replayed
+	Manner  exec.Manner   // how the call is made: waiting, repetitions, its time, its streams
+	Redact  *redact.Rules // keep a redacted episode, too, and no record of the run
 }
 
 // Called is how a call ended.

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/objects"
@@ -15,10 +15,10 @@ import (
 // RunSpec is one run of a task.
 type RunSpec struct {
 	Bundle []byte
-	Task   object.Hash        // the only one of the bundle for the zero id
-	Caps   []caps.Chain       // that it may activate
-	NoMemo bool               // as of [exec.RunOptions]
-	Redact *dataset.Redaction // keep a redacted episode, too
+	Task   object.Hash   // the only one of the bundle for the zero id
+	Caps   []caps.Chain  // that it may activate
+	NoMemo bool          // as of [exec.RunOptions]
+	Redact *redact.Rules // keep a redacted episode, too
 
 	OnEffect func(exec.Effect, exec.Outcome) // as of [exec.RunOptions]
 	Manner   exec.Manner                     // of all its effects

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/jsontext"
@@ -29,7 +30,7 @@ type Export struct {
 	Payloads bool // the captured requests and responses, not only their hashes
 	Card     bool // README.md beside the files
 	// Redact is how payloads are redacted; nil: not at all, unless the policy says so.
-	Redact *dataset.Redaction
+	Redact *redact.Rules
 	Caps   []caps.Chain // the authority; nil: what is held, or the owner's own
 	Open   func(name string) (io.WriteCloser, error)
 	// Progress is told how far the export is; nil: nobody asks.
@@ -102,7 +103,7 @@ func (d *Datasets) Export(ctx context.Context, e Export) ([]ExportedFile, object
 type destination struct {
 	ref      *dataset.DatasetRef
 	open     func(name string) (io.WriteCloser, error)
-	redact   *dataset.Redaction
+	redact   *redact.Rules
 	progress store.Progress
 }
 

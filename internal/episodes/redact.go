@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/object"
 )
@@ -21,14 +22,14 @@ type redactRequest struct {
 }
 
 // Redact makes redacted episodes of episodes, and records it. It returns their ids.
-func (ep *Episodes) Redact(ctx context.Context, rules *dataset.Redaction, ids []object.Hash) ([]object.Hash, error) {
+func (ep *Episodes) Redact(ctx context.Context, rules *redact.Rules, ids []object.Hash) ([]object.Hash, error) {
 	return ep.redact(ctx, rules, ids, dataset.StorePayload(ep.Store))
 }
 
 // payloadSource finds captured bytes.
 type payloadSource = func(ctx context.Context, h object.Hash) (data []byte, found bool, err error)
 
-func (ep *Episodes) redact(ctx context.Context, rules *dataset.Redaction, ids []object.Hash, payload payloadSource) ([]object.Hash, error) {
+func (ep *Episodes) redact(ctx context.Context, rules *redact.Rules, ids []object.Hash, payload payloadSource) ([]object.Hash, error) {
 	r := &dataset.Redactor{Store: ep.Store, Source: ep.Source, Signer: ep.ID.Key, Redaction: rules, Payload: payload}
 	out, err := r.Redact(ctx, ids)
 	if err != nil {
@@ -72,7 +73,7 @@ func (r *requests) hold(e exec.Effect, out exec.Outcome) {
 
 // Redacting lets run run and, with rules, keeps a redacted episode of it, if it left an
 // episode of its own. Requests are redacted as if they had been captured.
-func (ep *Episodes) Redacting(ctx context.Context, rules *dataset.Redaction, o exec.RunOptions, run func(exec.RunOptions) (*exec.Result, error)) (*exec.Result, *object.Hash, error) {
+func (ep *Episodes) Redacting(ctx context.Context, rules *redact.Rules, o exec.RunOptions, run func(exec.RunOptions) (*exec.Result, error)) (*exec.Result, *object.Hash, error) {
 	if rules == nil {
 		res, err := run(o)
 		return res, nil, err

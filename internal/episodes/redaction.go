@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/internal/atomicfile"
 )
 
@@ -17,7 +17,7 @@ import (
 var ErrUnredacted = fmt.Errorf("%w: the setting redact lets nothing leave without its redaction rules", caps.ErrDenied)
 
 // MayLeave refuses what the policy does not let leave.
-func (ep *Episodes) MayLeave(r *dataset.Redaction) error {
+func (ep *Episodes) MayLeave(r *redact.Rules) error {
 	policy, err := ep.PolicyRedaction()
 	if err != nil || policy == nil {
 		return err
@@ -29,7 +29,7 @@ func (ep *Episodes) MayLeave(r *dataset.Redaction) error {
 }
 
 // PolicyRedaction is the redaction that the setting redact names; nil for none.
-func (ep *Episodes) PolicyRedaction() (*dataset.Redaction, error) {
+func (ep *Episodes) PolicyRedaction() (*redact.Rules, error) {
 	if ep.Rules == "" {
 		return nil, nil
 	}
@@ -53,7 +53,7 @@ const redactionKey = "redaction.key"
 
 // Redaction reads redaction rules and applies the repository's own redaction key, which
 // is made at its first use.
-func (ep *Episodes) Redaction(rules []byte) (*dataset.Redaction, error) {
+func (ep *Episodes) Redaction(rules []byte) (*redact.Rules, error) {
 	path := filepath.Join(ep.ID.Dir, redactionKey)
 	key, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -64,5 +64,5 @@ func (ep *Episodes) Redaction(rules []byte) (*dataset.Redaction, error) {
 	if err != nil {
 		return nil, fmt.Errorf("redaction key: %w", err)
 	}
-	return dataset.ParseRedaction(rules, key)
+	return redact.Parse(rules, key)
 }

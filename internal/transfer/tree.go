@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/authority"
@@ -104,11 +105,11 @@ func (tr *Transfer) Send(ctx context.Context, root object.Hash, wanted func(Key)
 	})
 }
 
-func (tr *Transfer) walk(ctx context.Context, root object.Hash, rules *dataset.Redaction, emit func(Item, func() ([]byte, error)) error) error {
+func (tr *Transfer) walk(ctx context.Context, root object.Hash, rules *redact.Rules, emit func(Item, func() ([]byte, error)) error) error {
 	return tr.walker(ctx, rules, emit).any(root)
 }
 
-func (tr *Transfer) walker(ctx context.Context, rules *dataset.Redaction, emit func(Item, func() ([]byte, error)) error) *walker {
+func (tr *Transfer) walker(ctx context.Context, rules *redact.Rules, emit func(Item, func() ([]byte, error)) error) *walker {
 	return &walker{ctx: ctx, n: tr, visit: emit, done: map[object.Hash]bool{}, blobs: map[object.Hash]bool{}, rules: rules,
 		mine: func(Key) (bool, error) { return true, nil }}
 }
@@ -119,8 +120,8 @@ type walker struct {
 	visit func(it Item, load func() ([]byte, error)) error
 	done  map[object.Hash]bool
 	blobs map[object.Hash]bool
-	rules *dataset.Redaction // not nil: episodes have been redacted under them
-	buf   []byte             // the last chunk that was read
+	rules *redact.Rules // not nil: episodes have been redacted under them
+	buf   []byte        // the last chunk that was read
 
 	// mine says which parts count as here. It is asked where a walk goes on without a part
 	// that is not here; of the others visit can tell.
@@ -303,7 +304,7 @@ func (w *walker) bytes(h object.Hash, optional bool) error {
 }
 
 func (w *walker) blob(ref object.BlobRef) error {
-	if w.rules != nil && strings.HasPrefix(ref.Media, exec.TraceMedia) && ref.Media != dataset.MediaRedacted {
+	if w.rules != nil && strings.HasPrefix(ref.Media, exec.TraceMedia) && ref.Media != redact.Media {
 		return fmt.Errorf("trace %s: %w", ref.CID.Short(), episodes.ErrUnredacted)
 	}
 	if w.blobs[ref.CID] {

@@ -1,7 +1,7 @@
 package runcmd
 
 import (
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/repo"
 )
@@ -9,7 +9,7 @@ import (
 const redactUsage = "also keep a redacted episode, by the rules in this file"
 
 // redaction reads the file of rules; nil without one.
-func redaction(f *cmdutil.Factory, n *repo.Repo, file string) (*dataset.Redaction, error) {
+func redaction(f *cmdutil.Factory, n *repo.Repo, file string) (*redact.Rules, error) {
 	if file == "" {
 		return nil, nil
 	}

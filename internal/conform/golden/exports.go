@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/ingest"
+	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -62,7 +63,7 @@ func exportOf(in json.RawMessage) (any, error) {
 		}
 	}
 	if v.Redact != nil {
-		if o.Redact, err = dataset.ParseRedaction(v.Redact, v.Key); err != nil {
+		if o.Redact, err = redact.Parse(v.Redact, v.Key); err != nil {
 			return nil, err
 		}
 	}
@@ -92,7 +93,7 @@ func redactionOf(in json.RawMessage) (any, error) {
 	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
-	r, err := dataset.ParseRedaction(v.Rules, v.Key)
+	r, err := redact.Parse(v.Rules, v.Key)
 	if err != nil {
 		return refusal{Refused: "redaction rules"}, nil
 	}

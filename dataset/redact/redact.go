@@ -1,4 +1,7 @@
-package dataset
+// Package redact replaces parts of payloads by keyed hashes, by rules that people write
+// (spec/datasets.md#redaction). It fails closed: a payload that a rule is for and cannot be
+// applied to is withheld.
+package redact
 
 import (
 	"bytes"
@@ -18,23 +21,29 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Redaction replaces parts of payloads by keyed hashes on export
-// (spec/datasets.md#redaction): the same value gives the same replacement under the
-// same key, so that what belongs together stays recognisable, and nobody without the
-// key can test a guess. It fails closed: a payload that a rule is for and cannot be
-// applied to is withheld.
+// How redacted evidence is told from what it was made of (spec/datasets.md#redaction).
+const (
+	// Media is the media type of a redacted episode's trace.
+	Media = "application/mythos.trace.redacted+json"
+	// Transform is the transform in its provenance.
+	Transform = "mythos.redact"
+)
+
+// Rules are rules with their key. The same value gives the same replacement under the same
+// key, so that what belongs together stays recognisable, and nobody without the key can test
+// a guess.
 //
 // The hash of a payload that was changed or withheld is replaced too, because a hash
 // without a key confirms a guess. Ids of receipts and episodes stay; they are hashes of
 // more than the payload, and name the evidence.
-type Redaction struct {
-	rules []redactRule
+type Rules struct {
+	rules []compiled
 	key   []byte
 	id    object.Hash
 }
 
-// RedactRule is one rule; exactly one of Pointer and Regex is given.
-type RedactRule struct {
+// Rule is one rule; exactly one of Pointer and Regex is given.
+type Rule struct {
 	Pointer string `yaml:"pointer" json:"pointer,omitempty"` // JSON pointer into a payload; * stands for any member or index
 	Regex   string `yaml:"regex" json:"regex,omitempty"`     // RE2, over the text of a payload
 	Of      string `yaml:"of" json:"of,omitempty"`           // "request", "response", "signal" or, empty, all
@@ -42,53 +51,53 @@ type RedactRule struct {
 	Label   string `yaml:"label" json:"label,omitempty"`     // name in the replacement; empty: redacted
 }
 
-type redactRule struct {
-	RedactRule
+type compiled struct {
+	Rule
 	path jsontext.Pointer
 	re   *regexp.Regexp
 }
 
-// MinRedactKey is the shortest redaction key in bytes.
-const MinRedactKey = 16
+// MinKey is the shortest redaction key in bytes.
+const MinKey = 16
 
-// ErrRedaction means that rules or their key are unusable.
-var ErrRedaction = errors.New("redaction rules")
+// ErrRules means that rules or their key are unusable.
+var ErrRules = errors.New("redaction rules")
 
-// ParseRedaction reads rules as a YAML or JSON list.
-func ParseRedaction(data, key []byte) (*Redaction, error) {
-	var rules []RedactRule
+// Parse reads rules as a YAML or JSON list.
+func Parse(data, key []byte) (*Rules, error) {
+	var rules []Rule
 	if err := strictyaml.Unmarshal(data, &rules); err != nil && !errors.Is(err, strictyaml.ErrEmpty) {
-		return nil, fmt.Errorf("%w: %w", ErrRedaction, err)
+		return nil, fmt.Errorf("%w: %w", ErrRules, err)
 	}
-	return NewRedaction(rules, key)
+	return New(rules, key)
 }
 
-// NewRedaction checks rules. The error wraps ErrRedaction.
-func NewRedaction(rules []RedactRule, key []byte) (*Redaction, error) {
-	if len(key) < MinRedactKey {
-		return nil, fmt.Errorf("%w: the key has %d bytes, at least %d are needed", ErrRedaction, len(key), MinRedactKey)
+// New checks rules. The error wraps ErrRules.
+func New(rules []Rule, key []byte) (*Rules, error) {
+	if len(key) < MinKey {
+		return nil, fmt.Errorf("%w: the key has %d bytes, at least %d are needed", ErrRules, len(key), MinKey)
 	}
 	if len(rules) == 0 {
-		return nil, fmt.Errorf("%w: there are none", ErrRedaction)
+		return nil, fmt.Errorf("%w: there are none", ErrRules)
 	}
-	r := &Redaction{key: key}
+	r := &Rules{key: key}
 	for i, rule := range rules {
 		compiled, err := rule.compile()
 		if err != nil {
-			return nil, fmt.Errorf("%w: rule %d: %w", ErrRedaction, i+1, err)
+			return nil, fmt.Errorf("%w: rule %d: %w", ErrRules, i+1, err)
 		}
 		r.rules = append(r.rules, compiled)
 	}
 	text, err := json.Marshal(rules)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrRedaction, err)
+		return nil, fmt.Errorf("%w: %w", ErrRules, err)
 	}
 	r.id = object.Sum(text)
 	return r, nil
 }
 
-func (rule RedactRule) compile() (c redactRule, err error) {
-	c.RedactRule = rule
+func (rule Rule) compile() (c compiled, err error) {
+	c.Rule = rule
 	if rule.Of != "" && rule.Of != "request" && rule.Of != "response" && rule.Of != "signal" {
 		return c, fmt.Errorf("of %q: request, response or signal is expected", rule.Of)
 	}
@@ -114,26 +123,35 @@ func (rule RedactRule) compile() (c redactRule, err error) {
 }
 
 // ID is the hash of the rules, without the key: which rules a file was made with.
-func (r *Redaction) ID() object.Hash { return r.id }
+func (r *Rules) ID() object.Hash { return r.id }
+
+// Made tells whether an episode says that it was redacted under these rules and this
+// key.
+func (r *Rules) Made(e *object.EpisodeRef) bool {
+	trace := e.TraceRef.TraceBlob
+	p := trace.Provenance
+	return trace.Media == Media && p != nil && p.Transform == Transform && p.CodeHash == r.ID() && p.Params["key_id"] == r.KeyID()
+}
 
 // KeyID tells keys apart without giving them away.
-func (r *Redaction) KeyID() string { return r.mac("mythos.redaction.key")[:16] }
+func (r *Rules) KeyID() string { return r.KeyedHash("mythos.redaction.key")[:16] }
 
-func (r *Redaction) mac(text string) string {
+// KeyedHash is the HMAC-SHA-256 of a text under the key, in hex.
+func (r *Rules) KeyedHash(text string) string {
 	m := hmac.New(sha256.New, r.key)
 	m.Write([]byte(text))
 	return hex.EncodeToString(m.Sum(nil))
 }
 
 // replacement stands for a value: "[label:16 hex digits]".
-func (r *Redaction) replacement(label, value string) string {
-	return "[" + label + ":" + r.mac(label + "\x00" + value)[:16] + "]"
+func (r *Rules) Replacement(label, value string) string {
+	return "[" + label + ":" + r.KeyedHash(label + "\x00" + value)[:16] + "]"
 }
 
 // Apply redacts one payload; of is "request" or "response", or "signal" for the text of a
 // signal, for which pointers count only in rules that name signals. changed reports that
 // something was replaced. ok is false when the payload must be withheld.
-func (r *Redaction) Apply(of string, tool object.Hash, payload []byte) (out []byte, changed, ok bool) {
+func (r *Rules) Apply(of string, tool object.Hash, payload []byte) (out []byte, changed, ok bool) {
 	out = payload
 	if of == "response" && blobTools[tool] && r.particular() {
 		return nil, true, false
@@ -163,11 +181,11 @@ func (r *Redaction) Apply(of string, tool object.Hash, payload []byte) (out []by
 var blobTools = map[object.Hash]bool{ir.BuiltinTool("blob.get"): true, ir.BuiltinTool("blob.chunk_get"): true}
 
 // particular reports whether some rule is for one kind of payload or one tool alone.
-func (r *Redaction) particular() bool {
-	return slices.ContainsFunc(r.rules, func(rule redactRule) bool { return rule.Of != "" || rule.Tool != "" })
+func (r *Rules) particular() bool {
+	return slices.ContainsFunc(r.rules, func(rule compiled) bool { return rule.Of != "" || rule.Tool != "" })
 }
 
-func (rule redactRule) covers(of string, tool object.Hash) bool {
+func (rule compiled) covers(of string, tool object.Hash) bool {
 	if of == "signal" && rule.re == nil && rule.Of != of {
 		return false
 	}
@@ -178,7 +196,7 @@ func (rule redactRule) covers(of string, tool object.Hash) bool {
 // not text cannot be searched. In JSON and in lines of JSON, strings are searched as what
 // they mean too, so that an escape hides nothing. JSON that is not read alike by all is
 // withheld: what one reader passes over may be what is to be hidden.
-func (r *Redaction) regex(rule redactRule, payload []byte) ([]byte, bool) {
+func (r *Rules) regex(rule compiled, payload []byte) ([]byte, bool) {
 	if !utf8.Valid(payload) {
 		return nil, false
 	}
@@ -207,12 +225,12 @@ func (r *Redaction) regex(rule redactRule, payload []byte) ([]byte, bool) {
 	return bytes.Join(lines, nil), true
 }
 
-func (r *Redaction) search(rule redactRule, text string, hit *bool) string {
+func (r *Rules) search(rule compiled, text string, hit *bool) string {
 	return rule.re.ReplaceAllStringFunc(text, func(match string) string {
 		if match == "" {
 			return match
 		}
 		*hit = true
-		return r.replacement(rule.Label, match)
+		return r.Replacement(rule.Label, match)
 	})
 }

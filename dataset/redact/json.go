@@ -1,4 +1,4 @@
-package dataset
+package redact
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 // pointer gives the payload with what the rule points at replaced, or nil when nothing
 // is there. The payload must be one JSON value that all read alike; it is written anew,
 // compact, members sorted by name.
-func (r *Redaction) pointer(rule redactRule, payload []byte) ([]byte, bool) {
+func (r *Rules) pointer(rule compiled, payload []byte) ([]byte, bool) {
 	if jsontext.Check(payload) != nil {
 		return nil, false
 	}
@@ -27,7 +27,7 @@ func (r *Redaction) pointer(rule redactRule, payload []byte) ([]byte, bool) {
 }
 
 // replace replaces what stands at the path, of which a step may be "*".
-func (r *Redaction) replace(at json.RawMessage, path []string, label string, hit *bool) (json.RawMessage, error) {
+func (r *Rules) replace(at json.RawMessage, path []string, label string, hit *bool) (json.RawMessage, error) {
 	if len(path) == 0 {
 		*hit = true
 		text, err := rewrite(at, keep)
@@ -36,7 +36,7 @@ func (r *Redaction) replace(at json.RawMessage, path []string, label string, hit
 			plain, err = jsontext.TextOf(at)
 			text = []byte(plain)
 		}
-		return jsontext.Text(r.replacement(label, string(text))), err
+		return jsontext.Text(r.Replacement(label, string(text))), err
 	}
 	inner := func(step string, value json.RawMessage) (json.RawMessage, error) {
 		if path[0] == "*" || path[0] == step {
@@ -55,7 +55,7 @@ func (r *Redaction) replace(at json.RawMessage, path []string, label string, hit
 
 // within searches every string and member name of a JSON value, and gives it with what is
 // found replaced, or nil when nothing is.
-func (r *Redaction) within(rule redactRule, value []byte) ([]byte, error) {
+func (r *Rules) within(rule compiled, value []byte) ([]byte, error) {
 	if err := jsontext.Check(value); err != nil {
 		return nil, err
 	}
