@@ -39,6 +39,10 @@ var Structs = []object.Struct{
 	object.Define[RevocationList]("RevocationList", RevocationRule),
 	object.Define[IssuancePolicy]("IssuancePolicy", PolicyRule),
 	object.Define[IssuanceRule]("IssuanceRule", object.Rule{}),
+	object.Define[TokenRule]("TokenRule", object.Rule{}),
+	object.Define[Request]("CapRequest", object.Rule{}),
+	object.Define[Issued]("CapIssued", object.Rule{}),
+	object.Define[Proof]("IssuanceProof", object.Rule{}),
 }
 
 // Revocable tells whether the capability requires a revocation check.

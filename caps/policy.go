@@ -46,6 +46,8 @@ type IssuanceRule struct {
 	Limits    map[scope.Resource]uint64 `can:"6,limits,optional"`   // largest maximum of each resource; absent: as large as within says
 	Delegable bool                      `can:"7,delegable"`         // it may be delegable
 	Revocable bool                      `can:"8,revocable"`         // it must require revocation checks
+	OnRequest *bool                     `can:"9,on_request"`        // its subjects get it when they ask; absent: false
+	Token     *TokenRule                `can:"10,token"`            // who asks and shows such a token gets it, and nobody else; absent: no token is asked for
 }
 
 var policyType = can.TypeOf(reflect.TypeFor[IssuancePolicy]())
@@ -82,6 +84,15 @@ func (r *IssuanceRule) check() error {
 		return fmt.Errorf("it is about %s, its scope about %s", scope.KindName(r.Kind), scope.KindName(r.Within.Kind))
 	case r.MaxTTLus == 0:
 		return errors.New("max_ttl_us 0 would allow nothing")
+	case r.Token != nil && (r.Subjects != nil || r.OnRequest != nil):
+		return errors.New("a rule about tokens serves who shows one: it names no subjects")
+	case r.OnRequest != nil && *r.OnRequest && r.Subjects == nil:
+		return errors.New("a rule for who asks names its subjects")
+	}
+	if r.Token != nil {
+		if err := r.Token.check(); err != nil {
+			return err
+		}
 	}
 	for of := range r.Limits {
 		if !slices.Contains(scope.Resources, of) {

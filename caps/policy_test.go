@@ -107,6 +107,84 @@ func TestPolicyPermits(t *testing.T) {
 	}
 }
 
+var requestText = `rules:
+  - {name: by key, to: [alice], request: true, scope: tool.call, ttl: 30m}
+  - {name: not by request, to: [bob], scope: tool.call, ttl: 30m}
+  - name: deploys
+    oidc:
+      issuer: https://token.actions.githubusercontent.com
+      claims: {repository: acme/shop, environment: production}
+    scope: tool.call:` + hexA + `
+    ttl: 2h
+    limits: {calls: 1}
+    revocable: true
+  - name: gitlab
+    oidc: {issuer: "https://gitlab.example", claims: {project_path: acme/shop}, audience: mythos.example}
+    scope: tool.call
+    ttl: 5m
+`
+
+// TestPolicyPermitsRequests: who asks gets what a rule for requests gives to that key or
+// token, and nothing by the other rules.
+func TestPolicyPermitsRequests(t *testing.T) {
+	p, _ := policyOf(t, owner, nil, requestText)
+	const github, gitlab = "https://token.actions.githubusercontent.com", "https://gitlab.example"
+	bound := TokenAudience(owner.Agent(), carol.Agent())
+	good := map[string]string{"repository": "acme/shop", "environment": "production", "ref": "refs/heads/main"}
+	token := func(issuer, audience string, claims map[string]string) *ShownToken {
+		return &ShownToken{Issuer: issuer, Subject: "s", Audience: audience, Claims: claims}
+	}
+	for _, c := range []struct {
+		name  string
+		to    sign.Signer
+		scope string
+		ttl   time.Duration // 0: not said
+		token *ShownToken
+		rule  string // or, after "!", the reason
+	}{
+		{"a key", alice, "tool.call:x,calls=1", 0, nil, "by key"},
+		{"a key, too long", alice, "tool.call:x,calls=1", time.Hour, nil, "!at most 30m"},
+		{"a key of a rule that is not for requests", bob, "tool.call:x,calls=1", 0, nil, "!is not among its subjects"},
+		{"another kind", alice, "blob.read:" + hexA, 0, nil, "!no rule that gives blob.read to who asks so"},
+		{"a token", carol, "tool.call:" + hexA + ",calls=1", 0, token(github, bound, good), "deploys"},
+		{"a token for another key", bob, "tool.call:" + hexA + ",calls=1", 0, token(github, bound, good), "!audience"},
+		{"a token for another server", carol, "tool.call:" + hexA + ",calls=1", 0, token(github, TokenAudience(bob.Agent(), carol.Agent()), good), "!audience"},
+		{"a token of a fork", carol, "tool.call:" + hexA + ",calls=1", 0, token(github, bound, map[string]string{"repository": "evil/shop", "environment": "production"}), `!claim repository is "evil/shop"`},
+		{"a token without environment", carol, "tool.call:" + hexA + ",calls=1", 0, token(github, bound, map[string]string{"repository": "acme/shop"}), "!no claim environment"},
+		{"a token, and too many calls", carol, "tool.call:" + hexA + ",calls=2", 0, token(github, bound, good), "!calls is 2"},
+		{"a token of an issuer that no rule names", carol, "tool.call:" + hexA + ",calls=1", 0, token("https://evil.example", bound, good), "!no rule that gives"},
+		{"a token of another issuer's rule", carol, "tool.call:" + hexA + ",calls=1", 0, token(gitlab, "mythos.example", good), "!no claim project_path"},
+		{"a token that is bound to no key", carol, "tool.call:y,calls=9", 0, token(gitlab, "mythos.example", map[string]string{"project_path": "acme/shop"}), "gitlab"},
+	} {
+		d := Draft{Subject: c.to.Agent(), Scope: parse(t, c.scope), NotBefore: t0}
+		if c.ttl > 0 {
+			d.ExpiresAt = t0.Add(c.ttl)
+		}
+		as, r, err := p.PermitRequest(d, Asker{owner.Agent(), c.token}, t0)
+		if want, refused := strings.CutPrefix(c.rule, "!"); refused {
+			if !errors.Is(err, ErrPolicy) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", c.name, err, want)
+			}
+			continue
+		}
+		if err != nil || r.Name != c.rule {
+			t.Errorf("%s: %v, want %q", c.name, err, c.rule)
+			continue
+		}
+		if life := min(r.MaxTTL(), MaxOnRequest); as.ExpiresAt != t0.Add(life) || as.Revocable != r.Revocable {
+			t.Errorf("%s: until %s, revocable %t", c.name, as.ExpiresAt, as.Revocable)
+		}
+	}
+	// Without a request a rule about tokens gives nothing.
+	_, err := p.Permit(Draft{Subject: carol.Agent(), Scope: parse(t, "tool.call:"+hexA+",calls=1"), NotBefore: t0, ExpiresAt: t0.Add(time.Minute), Revocable: true}, t0)
+	if !errors.Is(err, ErrPolicy) || !strings.Contains(err.Error(), "shows a token") {
+		t.Error(err)
+	}
+	if !p.TokenIssuer(github) || p.TokenIssuer(github+"/") {
+		t.Error("issuers")
+	}
+}
+
 // TestPolicyPermitsOnlyWithin: what a rule with a scope permits is a subset of it, by
 // the reference evaluator's judgement of every use.
 func TestPolicyPermitsOnlyWithin(t *testing.T) {
@@ -149,15 +227,22 @@ func mustScope(t testing.TB, s scope.CapScope) scope.Scope {
 
 func TestPolicyFileErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"rules:\n  - {name: a, scope: tool.call, ttl: 1h}\n  - {name: a, scope: tool.call, ttl: 1h}": `line 3: two rules`,
-		"rules:\n\n  - {name: a, scope: tool.call}":                                                  "line 3: rule \"a\" needs ttl",
-		"rules:\n  - {name: a, ttl: 1h}":                                                             "line 2: rule \"a\": it needs scope",
-		"rules:\n  - {name: a, scope: fly, ttl: 1h}":                                                 `kind "fly" is not known`,
-		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, to: [nobody]}":                             "nobody is called nobody",
-		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, limits: {speed: 1}}":                       `resource "speed" is not known`,
-		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, tll: 2h}":                                  `"tll" is not known`,
-		"rules:\n  - {name: a, scope: tool.call, ttl: 0s}":                                           "max_ttl_us 0",
-		"rules:\n  - {name: '', scope: tool.call, ttl: 1h}":                                          "a name has 1 to 64",
+		"rules:\n  - {name: a, scope: tool.call, ttl: 1h}\n  - {name: a, scope: tool.call, ttl: 1h}":                                           `line 3: two rules`,
+		"rules:\n\n  - {name: a, scope: tool.call}":                                                                                            "line 3: rule \"a\" needs ttl",
+		"rules:\n  - {name: a, ttl: 1h}":                                                                                                       "line 2: rule \"a\": it needs scope",
+		"rules:\n  - {name: a, scope: fly, ttl: 1h}":                                                                                           `kind "fly" is not known`,
+		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, to: [nobody]}":                                                                       "nobody is called nobody",
+		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, limits: {speed: 1}}":                                                                 `resource "speed" is not known`,
+		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, tll: 2h}":                                                                            `"tll" is not known`,
+		"rules:\n  - {name: a, scope: tool.call, ttl: 0s}":                                                                                     "max_ttl_us 0",
+		"rules:\n  - {name: '', scope: tool.call, ttl: 1h}":                                                                                    "a name has 1 to 64",
+		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, request: true}":                                                                      "names its subjects",
+		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, to: [alice], oidc: {issuer: 'https://i.example', claims: {sub: x}}}":                 "names no subjects",
+		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, oidc: {issuer: 'https://i.example'}}":                                                "1 to 32 claims",
+		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, oidc: {issuer: 'http://i.example', claims: {sub: x}}}":                               "does not use https",
+		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, oidc: {issuer: 'https://u@i.example', claims: {sub: x}}}":                            "no plain URL",
+		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, oidc: {issuer: 'https://i.example', claims: {aud: x}}}":                              "aud is no matter of a rule",
+		"rules:\n  - {name: a, scope: tool.call, ttl: 1h, oidc: {issuer: 'https://token.actions.githubusercontent.com', claims: {ref: main}}}": "projects of everybody",
 		"ruels: []": `"ruels" is not known`,
 		"rules: [{name: a, scope: tool.call, ttl: 1h, limits: }]":             "limits has no value",
 		"rules: [{name: a, scope: tool.call, ttl: 1h, limits: {calls: 1.9}}]": `calls is "1.9"`,
@@ -190,7 +275,7 @@ func TestPolicyForgeries(t *testing.T) {
 		MaxTTLus  uint64 `can:"5,max_ttl_us"`
 		Delegable bool   `can:"7,delegable"`
 		Revocable bool   `can:"8,revocable"`
-		OnlyOn    string `can:"9,weekday"`
+		OnlyOn    string `can:"99,weekday"`
 	}
 	type more struct {
 		PolicyID     object.Hash      `can:"1,policy_id"`

@@ -3,6 +3,7 @@ package caps
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,6 +24,15 @@ type ruleFile struct {
 	Limits    map[scope.Resource]uint64 `yaml:"limits"`
 	Delegable bool                      `yaml:"delegable"`
 	Revocable bool                      `yaml:"revocable"`
+	Request   bool                      `yaml:"request"`
+	OIDC      *tokenFile                `yaml:"oidc"`
+}
+
+// tokenFile is a TokenRule as people write it.
+type tokenFile struct {
+	Issuer   string            `yaml:"issuer"`
+	Claims   map[string]string `yaml:"claims"`
+	Audience string            `yaml:"audience"`
 }
 
 // Names finds what people call things: agents, and the things of scopes (see
@@ -43,6 +53,11 @@ type Names struct {
 //	    limits: {calls: 100}      # optional; largest maxima by resource
 //	    delegable: true           # optional; it may be delegable
 //	    revocable: true           # optional; it must be revocable
+//	    request: true             # optional; those in "to" get it when they ask (mythos cap request)
+//	    oidc:                     # optional, instead of "to": who asks and shows such a token gets it
+//	      issuer: https://token.actions.githubusercontent.com
+//	      claims: {repository: acme/shop, environment: production}
+//	      audience: TEXT          # optional; by default the token is bound to server and key
 //
 // Fields that are unknown, repeated or without a value are refused. Errors name the line of the rule.
 func ParsePolicyRules(data []byte, names Names) ([]IssuanceRule, error) {
@@ -96,10 +111,46 @@ func parseRule(n *yaml.Node, names Names) (r IssuanceRule, err error) {
 		}
 		r.Subjects = append(r.Subjects, agent)
 	}
+	r.parseRequest(&f)
 	if err := r.check(); err != nil {
 		return r, fmt.Errorf("rule %q: %w", f.Name, err)
 	}
+	if r.Token != nil {
+		if err := r.Token.ofOne(); err != nil {
+			return r, fmt.Errorf("rule %q: oidc: %w", f.Name, err)
+		}
+	}
 	return r, nil
+}
+
+// parseRequest reads who may ask.
+func (r *IssuanceRule) parseRequest(f *ruleFile) {
+	if f.Request {
+		r.OnRequest = &f.Request
+	}
+	if f.OIDC == nil {
+		return
+	}
+	r.Token = &TokenRule{Issuer: f.OIDC.Issuer, Claims: f.OIDC.Claims}
+	if f.OIDC.Audience != "" {
+		r.Token.Audience = &f.OIDC.Audience
+	}
+}
+
+// sharedIssuers vouch for projects of everybody, each with the claims that say whose project
+// one is.
+var sharedIssuers = map[string][]string{
+	"https://token.actions.githubusercontent.com": {"repository", "repository_id", "repository_owner", "repository_owner_id", "sub", "job_workflow_ref"},
+	"https://gitlab.com":                          {"project_path", "project_id", "namespace_path", "namespace_id", "sub"},
+}
+
+// ofOne refuses a rule that serves projects of everybody, as one that names nothing but a branch.
+func (r *TokenRule) ofOne() error {
+	whose, shared := sharedIssuers[strings.TrimSuffix(r.Issuer, "/")]
+	if !shared || slices.ContainsFunc(whose, func(name string) bool { return r.Claims[name] != "" }) {
+		return nil
+	}
+	return fmt.Errorf("%s vouches for projects of everybody: claims must name one of %s", r.Issuer, strings.Join(whose, ", "))
 }
 
 // parseScope reads "*", a kind alone, or a scope.
@@ -126,12 +177,17 @@ func (r *IssuanceRule) parseScope(text string, names Names) error {
 // Words says in plain English what the rule allows.
 func (r *IssuanceRule) Words() string {
 	to := "anyone"
-	if r.Subjects != nil {
+	if r.Token != nil {
+		to = "who asks with a token of " + r.Token.Words()
+	} else if r.Subjects != nil {
 		list := make([]string, len(r.Subjects))
 		for i, s := range r.Subjects {
 			list[i] = s.Name()
 		}
 		to = strings.Join(list, ", ")
+	}
+	if r.OnRequest != nil && *r.OnRequest {
+		to += ", on request,"
 	}
 	what := scope.KindName(r.Kind)
 	switch {
@@ -152,6 +208,19 @@ func (r *IssuanceRule) Words() string {
 	}
 	if r.Revocable {
 		b.WriteString(", only if revocable")
+	}
+	return b.String()
+}
+
+// Words says in plain English whose tokens are taken.
+func (r *TokenRule) Words() string {
+	var b strings.Builder
+	b.WriteString(object.Shown(r.Issuer))
+	for i, name := range slices.Sorted(maps.Keys(r.Claims)) {
+		fmt.Fprintf(&b, "%s %s=%s", []string{" with", ","}[min(i, 1)], object.Shown(name), object.Shown(r.Claims[name]))
+	}
+	if r.Audience != nil {
+		fmt.Fprintf(&b, ", not bound to a key (audience %s),", object.Shown(*r.Audience))
 	}
 	return b.String()
 }

@@ -1,6 +1,7 @@
 package caps
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -17,9 +18,10 @@ var ErrPolicy = fmt.Errorf("%w: not allowed by the issuance policy", ErrDenied)
 // PolicyError says of every rule about the kind of scope why it does not allow a
 // capability.
 type PolicyError struct {
-	Policy object.Hash
-	Kind   uint8
-	Rules  []RuleRefusal // in the policy's order; empty: no rule is about the kind
+	Policy    object.Hash
+	Kind      uint8
+	OnRequest bool          // somebody asked: only rules for who asks are named
+	Rules     []RuleRefusal // in the policy's order; empty: no rule is about the kind
 }
 
 // RuleRefusal is why one rule does not allow a capability.
@@ -27,6 +29,9 @@ type RuleRefusal struct{ Rule, Reason string }
 
 // Error names the policy and each rule with its reason.
 func (e *PolicyError) Error() string {
+	if len(e.Rules) == 0 && e.OnRequest {
+		return fmt.Sprintf("issuance policy %s has no rule that gives %s to who asks so", e.Policy.Short(), scope.KindName(e.Kind))
+	}
 	if len(e.Rules) == 0 {
 		return fmt.Sprintf("issuance policy %s has no rule about %s", e.Policy.Short(), scope.KindName(e.Kind))
 	}
@@ -43,19 +48,67 @@ func (e *PolicyError) Unwrap() error { return ErrPolicy }
 // Permit returns the name of the first rule that allows the draft, every field of
 // which is set, to be issued now; a *PolicyError when none does.
 func (p *IssuancePolicy) Permit(d Draft, now object.Time) (rule string, err error) {
-	refused := &PolicyError{Policy: p.PolicyID, Kind: d.Scope.Kind}
+	r, err := p.first(&d, &PolicyError{}, func(r *IssuanceRule) error {
+		if r.Token != nil {
+			return errTokens
+		}
+		return r.permits(&d, now)
+	})
+	if err != nil {
+		return "", err
+	}
+	return r.Name, nil
+}
+
+// MaxOnRequest is how long a capability lasts at most that somebody asked for without
+// saying how long.
+const MaxOnRequest = time.Hour
+
+// PermitRequest returns the first rule that gives the draft to its subject, who asks for
+// it, and the draft as that rule has it: it requires revocation checks where the rule
+// does, and where it does not say when it ends, it lasts as long as the rule allows, an
+// hour at most. A *PolicyError when no rule does.
+func (p *IssuancePolicy) PermitRequest(d Draft, by Asker, now object.Time) (Draft, *IssuanceRule, error) {
+	var as Draft
+	r, err := p.first(&d, &PolicyError{OnRequest: true}, func(r *IssuanceRule) error {
+		if !by.about(r) {
+			return errOthers
+		}
+		if by.Token != nil {
+			if err := r.Token.admits(by.Token, by.Server, d.Subject); err != nil {
+				return err
+			}
+		}
+		as = d
+		as.Revocable = d.Revocable || r.Revocable
+		if as.ExpiresAt == 0 {
+			as.ExpiresAt = now.Add(min(r.MaxTTL(), MaxOnRequest))
+		}
+		return r.permits(&as, now)
+	})
+	return as, r, err
+}
+
+// errOthers is why a rule is not even named in a refusal: it is about others.
+var errOthers = errors.New("it is not about who asks so")
+
+// first is the first rule about the draft's kind that permits it.
+func (p *IssuancePolicy) first(d *Draft, refused *PolicyError, permits func(*IssuanceRule) error) (*IssuanceRule, error) {
+	refused.Policy, refused.Kind = p.PolicyID, d.Scope.Kind
 	for i := range p.Rules {
 		r := &p.Rules[i]
 		if r.Kind != KindAny && r.Kind != d.Scope.Kind {
 			continue
 		}
-		reason := r.permits(&d, now)
-		if reason == nil {
-			return r.Name, nil
+		switch reason := permits(r); reason {
+		case nil:
+			return r, nil
+		case errOthers:
+		default:
+			refused.Rules = append(refused.Rules, RuleRefusal{r.Name, reason.Error()})
 		}
-		refused.Rules = append(refused.Rules, RuleRefusal{r.Name, reason.Error()})
 	}
-	return "", refused
+	return nil, refused
 }
 
 // permits says why the rule does not allow the draft.

@@ -127,7 +127,7 @@ func runScriptsIn(t *testing.T, p testscript.Params, coverage string, setup func
 		setup(env)
 		return nil
 	}
-	p.Cmds = map[string]func(*testscript.TestScript, bool, []string){"code": code, "keep": keep, "learned": learnedCmd, "damage": damage, "cutoff": cutoff, "nowhere": nowhere, "unhex": unhex}
+	p.Cmds = map[string]func(*testscript.TestScript, bool, []string){"code": code, "keep": keep, "learned": learnedCmd, "damage": damage, "cutoff": cutoff, "nowhere": nowhere, "unhex": unhex, "issuer": issuer, "token": token}
 	testscript.Run(t, p)
 }
 

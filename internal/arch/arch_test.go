@@ -91,6 +91,9 @@ var rooms = []struct {
 	{"internal/gateway/wire", []string{"object", "object/...", "caps", "ledger"}},
 	{"internal/gateway", []string{"object", "object/...", "caps", "caps/scope", "ledger", "ledger/kvledger", "ledger/mlog", "store", "exec", "exec/once", "internal/evidence", "internal/gateway/wire", "internal/keyfile", "internal/repo", "internal/peer", "internal/peer/auth"}},
 	{"internal/remote", []string{"object", "object/...", "caps", "caps/scope", "ledger", "ledger/kvledger", "ledger/mlog", "exec", "internal/gateway/wire", "internal/peer", "internal/peer/auth"}},
+	{"internal/oidc", []string{"object", "object/can", "caps", "caps/scope"}},
+	{"internal/oidctest", nil},
+	{"internal/issuer", []string{"object", "object/can", "caps", "caps/scope", "exec", "ledger", "internal/authority", "internal/oidc", "internal/peer", "internal/remote", "internal/repo"}},
 	{"internal/objects", []string{"object", "object/...", "store", "internal/catalog"}},
 	{"internal/identity", []string{"object", "object/sign", "store", "caps", "caps/scope", "internal/keyfile"}},
 	{"internal/authority", on("internal/identity", "internal/keyfile", "internal/objects")},
@@ -143,7 +146,7 @@ var rooms = []struct {
 	{"internal/mcp/session", on()},
 	{"internal/mcp/wrap", on("internal/mcp/session")},
 	{"internal/cli/clierr", nil},
-	{"internal/cli/...", on("internal/agents", "internal/calls", "internal/catalog", "internal/cli/clierr", "internal/cli/cmdutil", "internal/codebook", "internal/config", "internal/conform", "internal/datasets", "internal/engine", "internal/episodes", "internal/evidence", "internal/explain", "internal/gateway", "internal/gateway/api", "internal/gateway/bearer", "internal/history", "internal/identity", "internal/indexes", "internal/keyfile", "internal/learn", "internal/lookup", "internal/mcp/launcher", "internal/mcp/pin", "internal/mcp/session", "internal/mcp/wrap", "internal/once", "internal/overview", "internal/packets", "internal/peer", "internal/peer/auth", "internal/peer/codebooks", "internal/peer/parts", "internal/peer/tasks", "internal/peers", "internal/recording", "internal/remote", "internal/repo", "internal/show", "internal/task", "internal/toolbox", "internal/ui", "internal/upkeep", "spec/vectors", "tools", "internal/trees")},
+	{"internal/cli/...", on("internal/agents", "internal/calls", "internal/catalog", "internal/cli/clierr", "internal/cli/cmdutil", "internal/codebook", "internal/config", "internal/conform", "internal/datasets", "internal/engine", "internal/episodes", "internal/evidence", "internal/explain", "internal/gateway", "internal/gateway/api", "internal/gateway/bearer", "internal/history", "internal/identity", "internal/indexes", "internal/issuer", "internal/keyfile", "internal/learn", "internal/lookup", "internal/mcp/launcher", "internal/mcp/pin", "internal/mcp/session", "internal/mcp/wrap", "internal/oidc", "internal/once", "internal/overview", "internal/packets", "internal/peer", "internal/peer/auth", "internal/peer/codebooks", "internal/peer/parts", "internal/peer/tasks", "internal/peers", "internal/recording", "internal/remote", "internal/repo", "internal/show", "internal/task", "internal/toolbox", "internal/ui", "internal/upkeep", "spec/vectors", "tools", "internal/trees")},
 	{"internal/cli/datasetcmd", on("internal/cli/clierr", "internal/cli/cmdutil", "internal/cli/runcmd", "internal/datasets", "internal/episodes", "internal/lookup", "internal/repo", "internal/ui")},
 	{"internal/cli/conformcmd", on("internal/cli/clierr", "internal/cli/cmdutil", "internal/conform", "internal/conform/pack", "internal/ui", "spec/vectors")},
 	{"internal/cli", on("internal/cli/...", "internal/catalog", "internal/config", "internal/engine", "internal/identity", "internal/keyfile", "internal/lookup", "internal/overview", "internal/peers", "internal/repo", "internal/supervise", "internal/ui")},
@@ -189,6 +192,8 @@ var only = map[string][]string{
 	"github.com/klauspost/compress/gzip":      {},
 	"github.com/klauspost/compress/snappy":    {},
 	"go.opentelemetry.io/proto/otlp":          {"dataset/ingest"},
+	"github.com/coreos/go-oidc/v3":            {"internal/oidc"},
+	"github.com/go-jose/go-jose/v4":           {"internal/oidc", "internal/oidctest"},
 	"github.com/modelcontextprotocol/go-sdk":  {"exec/mcptool", "dataset/ingest"},
 }
 

@@ -25,7 +25,7 @@ var (
 		"dataset":                   3638,
 		"dataset/ingest":            4100,
 		"exec":                      5722,
-		"internal/conform/generate": 2705,
+		"internal/conform/generate": 2629,
 		"model":                     4800,
 		"store/badger":              3226,
 	}}

@@ -164,20 +164,29 @@ func (au *Authority) Issue(ctx context.Context, d caps.Draft) (caps.Link, error)
 }
 
 func (au *Authority) issue(ctx context.Context, d caps.Draft) (caps.Link, error) {
-	key, err := au.ID.Issuer(d.Scope.Kind)
+	key, link, err := au.sealed(ctx, d)
 	if err != nil {
 		return caps.Link{}, err
+	}
+	return link, au.issued(ctx, key, link)
+}
+
+// sealed is a new capability by the key that the repository has for its kind.
+func (au *Authority) sealed(ctx context.Context, d caps.Draft) (sign.Signer, caps.Link, error) {
+	key, err := au.ID.Issuer(d.Scope.Kind)
+	if err != nil {
+		return nil, caps.Link{}, err
 	}
 	link, err := caps.Issue(key, d)
 	if err != nil {
-		return caps.Link{}, err
+		return nil, caps.Link{}, err
 	}
 	if !au.ID.TrustsIssuer(key.Agent(), d.Scope.Kind) {
-		return caps.Link{}, au.Gate.Refuse(ctx, exec.Effect{Tool: exec.BuiltinID(effectIssue), Request: link.Raw}, exec.StatusDenied,
+		return nil, caps.Link{}, au.Gate.Refuse(ctx, exec.Effect{Tool: exec.BuiltinID(effectIssue), Request: link.Raw}, exec.StatusDenied,
 			&caps.DeniedError{Check: caps.CheckTrust, Reason: fmt.Sprintf("%s is not trusted to issue %s here", key.Agent(), scope.KindName(d.Scope.Kind)),
 				Help: "ask somebody who is: " + au.ID.IssuerNames(d.Scope.Kind)})
 	}
-	return link, au.issued(ctx, key, link)
+	return key, link, nil
 }
 
 // permit refuses what the issuance policy does not allow. Without a policy
@@ -235,8 +244,15 @@ func (au *Authority) issued(ctx context.Context, key sign.Signer, link caps.Link
 	if err := au.Add(ctx, link); err != nil {
 		return err
 	}
-	if err := au.Record(ctx, effectIssue, link.Raw, link.ID); err != nil || !link.Cap.Revocable() {
+	if err := au.Record(ctx, effectIssue, link.Raw, link.ID); err != nil {
 		return err
+	}
+	return au.listed(ctx, key, link)
+}
+
+func (au *Authority) listed(ctx context.Context, key sign.Signer, link caps.Link) error {
+	if !link.Cap.Revocable() {
+		return nil
 	}
 	list, err := au.Revocations.List(ctx, key.Agent())
 	if err != nil || list != nil {

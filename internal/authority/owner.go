@@ -30,14 +30,18 @@ func (au *Authority) Own(ctx context.Context, sc scope.Scope) (caps.Chain, error
 
 // Record leaves a receipt for something that was done under the node's own key.
 func (au *Authority) Record(ctx context.Context, builtin string, request []byte, response object.Hash) error {
-	_, raw, err := ledger.NewReceipt(au.ID.Key, ledger.Receipt{
-		ToolID: exec.BuiltinID(builtin), RequestHash: object.Sum(request), ResponseHash: response,
-		TimeObserved: au.ID.Now(), Status: exec.StatusOK,
-	})
+	_, raw, err := au.receipt(builtin, request, response)
 	if err != nil {
 		return err
 	}
 	return au.Ledger.Record(ctx, raw)
+}
+
+func (au *Authority) receipt(builtin string, request []byte, response object.Hash, evidence ...object.Hash) (object.Hash, []byte, error) {
+	return ledger.NewReceipt(au.ID.Key, ledger.Receipt{
+		ToolID: exec.BuiltinID(builtin), RequestHash: object.Sum(request), ResponseHash: response,
+		TimeObserved: au.ID.Now(), Status: exec.StatusOK, Evidence: evidence,
+	})
 }
 
 // ForTool is the authority for an effect on datasets: what was given, or the owner's own

@@ -37,6 +37,25 @@ func init() {
 		if r.Limits != nil {
 			r.Limits = map[scope.Resource]uint64{scope.Calls: uint64(o.Variant)}
 		}
+		if o.Variant%2 == 0 {
+			r.Token = nil
+		} else if r.Token != nil {
+			r.Subjects, r.OnRequest = nil, nil
+		}
+	})
+	rule(func(r *caps.TokenRule, o Options) {
+		r.Issuer, r.Claims = fmt.Sprintf("https://issuer.example/%d", o.Variant), map[string]string{"repository": fmt.Sprint("acme/", o.Variant)}
+		if r.Audience != nil {
+			*r.Audience = "mythos.example"
+		}
+	})
+	rule(func(r *caps.Request, o Options) {
+		r.Scope = "tool.call:deploy,calls=1"
+		if r.Token != nil && o.Variant%2 == 0 {
+			*r.Token, r.Nonce = "header.claims.signature", nil
+		} else {
+			r.Token, r.Nonce = nil, []byte("sixteen of bytes")
+		}
 	})
 	rule(func(r *ledger.EffectRegister, _ Options) {
 		r.IdemID = ledger.IdemID(r.ToolID, r.IdempotencyKey)

@@ -5,10 +5,11 @@ import (
 )
 
 // Forget removes what is over: tasks that ended a day ago, the nonces of packets
-// and requests that have expired and would be refused for that, and what was left with peers a month ago.
+// and requests that have expired and would be refused for that, the tokens that were shown and have expired,
+// and what was left with peers a month ago.
 func (u *Upkeep) Forget(ctx context.Context) error {
 	put := map[string][]byte{}
-	for _, over := range []func(context.Context, map[string][]byte) error{u.Tasks.Over, u.Packets.Over, u.Transfer.Over} {
+	for _, over := range []func(context.Context, map[string][]byte) error{u.Tasks.Over, u.Packets.Over, u.Transfer.Over, u.Auth.Over} {
 		if err := over(ctx, put); err != nil {
 			return err
 		}

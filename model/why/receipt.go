@@ -117,6 +117,9 @@ func (w *walker) inner(n *Node, r *ledger.Receipt, depth int) {
 // it at the time of the receipt.
 func (w *walker) authority(n *Node, r *ledger.Receipt, use scope.Use, depth int) {
 	switch {
+	case slices.Contains(ownDoing, r.ToolID) && len(r.Evidence) > 0 && !w.isCapability(r.Evidence[0]):
+		n.leaf("AgentID", r.Signer.KeyID(), "done by %s under its own key", who(r.Signer))
+		w.kept(n, "proof of who asked", r.Evidence[0])
 	case len(r.Evidence) > 0:
 		id := w.under(r)
 		w.past = append(w.past, w.o.then(n.ID, r))

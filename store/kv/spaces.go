@@ -69,6 +69,7 @@ const (
 	Brought            = "w/brought/"            // <capability>/...: what was brought under a capability
 	Peers              = "w/peer/"               // <name>: a peer, by its name here
 	Payments           = "w/paid/"               // <effect>: what the attempt of an agent elsewhere was charged to
+	Asked              = "w/asked/"              // <token or nonce>: what was issued for it
 	ChargedThere       = "w/there/"              // <capability>: uses of it are counted by a ledger elsewhere
 	FarLedgers         = "w/far/"                // <url>: the last checkpoint of a ledger elsewhere
 	Owed               = "w/owed/"               // <url's hash>/<hash>: what a ledger elsewhere is to be told
@@ -129,6 +130,7 @@ var Spaces = []string{
 	Brought,
 	Peers,
 	Payments,
+	Asked,
 	ChargedThere,
 	FarLedgers,
 	Owed,

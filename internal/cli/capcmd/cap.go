@@ -14,7 +14,7 @@ import (
 // New is `mythos cap`.
 func New(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(cmdutil.Noun("cap", "Capabilities: who may do what, how often, until when",
-		newIssue(f), newAttenuate(f), newShow(f), newLs(f), newVerify(f), newRevoke(f), newRevocations(f), newExport(f), newImport(f), newBearer(f),
+		newIssue(f), newRequest(f), newAttenuate(f), newShow(f), newLs(f), newVerify(f), newRevoke(f), newRevocations(f), newExport(f), newImport(f), newBearer(f),
 		newPolicy(f)), results)
 }
 

@@ -28,6 +28,14 @@ func newPolicySet(f *cmdutil.Factory) *cobra.Command {
 			"      limits: {calls: 100}                 # optional: largest quotas\n" +
 			"      delegable: true                      # optional: it may be delegable\n" +
 			"      revocable: true                      # optional: it must be revocable\n" +
+			"      request: true                        # optional: those in `to` get it when they ask (mythos cap request)\n" +
+			"    - name: deploys                        # who asks and shows such an identity token gets it\n" +
+			"      oidc:\n" +
+			"        issuer: https://token.actions.githubusercontent.com\n" +
+			"        claims: {repository: acme/shop, environment: production}   # exact texts\n" +
+			"        audience: TEXT                     # optional; without it the token must be for this server and one key\n" +
+			"      scope: tool.call:deploy\n" +
+			"      ttl: 15m\n" +
 			"A capability is issued when one rule allows all of it. Without a policy everything is allowed, with an empty one nothing.",
 		Example: "  printf 'rules:\\n  - {name: all, scope: \"*\", ttl: 30d, delegable: true}\\n' | mythos cap policy set -",
 		Args:    cmdutil.Args(1, 1),

@@ -19,8 +19,15 @@ type policyLine struct {
 	Rules    int         `json:"rules"`
 }
 
+// requested is a capability that was asked for.
+type requested struct {
+	view
+	Receipt object.Hash `json:"receipt"` // of the issuance, in the server's ledger
+}
+
 var results = cmdutil.Results{
 	"issue":       cmdutil.JSONLines(view{}),
+	"request":     cmdutil.Document(requested{}),
 	"attenuate":   cmdutil.JSONLines(view{}),
 	"show":        cmdutil.Document(shown{}),
 	"ls":          cmdutil.JSONLines(standing{}),

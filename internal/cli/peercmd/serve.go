@@ -19,6 +19,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/gateway"
 	"github.com/mythos-project/mythos/internal/gateway/api"
+	"github.com/mythos-project/mythos/internal/issuer"
 	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
@@ -121,6 +122,7 @@ func (o *serveOptions) services(n *repo.Repo) []peer.Service {
 		&codebooks.Service{Node: n, Accept: o.AcceptCodebooks, RequireCap: needCap},
 		gateway.For(n),
 		api.For(n),
+		issuer.For(n),
 	}
 }
 

@@ -36,7 +36,7 @@ var cites = map[string][]cite{
 	"queries":    {{"refused", "ds-25"}, {"in [", "ds-34"}, {"status", "ds-36"}, {"has_tool", "ds-38"}, {"label", "ds-31"}, {"signal", "ds-30"}, {"episode", "ds-29"}, {" and ", "ds-28"}, {" or ", "ds-28"}, {"not ", "ds-28"}, {"", "ds-27"}},
 	"splits":     {{"0.0", "ds-48"}, {"", "ds-47"}},
 	"quotas":     {{"calls", "cap-62"}, {"bytes", "cap-61"}, {"several", "cap-63"}, {"workers", "cap-65"}, {"events", "cap-66"}, {"no limit", "cap-7"}, {"", "cap-67"}},
-	"issuance":   {{"subject", "cap-82"}, {"kind", "cap-83"}, {"within", "cap-84"}, {"limits", "cap-85"}, {"ttl", "cap-86"}, {"delegable", "cap-87"}, {"unknown", "cap-78"}, {"", "cap-81"}},
+	"issuance":   {{"on request", "cap-137"}, {"without a request", "cap-135"}, {"subject", "cap-82"}, {"kind", "cap-83"}, {"within", "cap-84"}, {"limits", "cap-85"}, {"ttl", "cap-86"}, {"delegable", "cap-87"}, {"unknown", "cap-78"}, {"", "cap-81"}},
 	"strictness": {{"of 0", "learn-46"}, {"rollback", "learn-47"}, {"keeps", "learn-47"}, {"another name", "learn-47"}, {"", "learn-45"}},
 	"promotions": {{"complete", "learn-50"}, {"trained", "learn-51"}, {"evaluated: an", "learn-56"}, {"whom nobody trusts", "learn-57"}, {"evaluated", "learn-52"}, {"worse evaluation", "learn-58"}, {"metrics", "learn-53"},
 		{"quorum", "learn-54"}, {"ring", "learn-55"}, {"", "learn-49"}},
@@ -69,7 +69,7 @@ var checks = map[string]string{"chain": "cap-48", "form": "cap-49", "id": "cap-4
 var stored = map[string]string{"decryption": "obj-34", "stored bytes": "obj-35", "decompression": "obj-36"}
 
 // fieldRules are the field rules of structs (spec/fields.md#checked-on-decoding).
-var fieldRules = map[string]string{"Hash": "field-7", "AgentID": "field-8", "Signature": "field-9", "SigBlockEntry": "field-9", "MerkleNode": "field-10", "CapScope": "field-11", "IssuancePolicy": "field-12",
+var fieldRules = map[string]string{"Hash": "field-7", "AgentID": "field-8", "Signature": "field-9", "SigBlockEntry": "field-9", "MerkleNode": "field-10", "CapScope": "field-11", "IssuancePolicy": "field-12", "CapRequest": "field-79",
 	"RevocationList": "field-13", "EffectRegister": "field-14", "DivergenceMark": "field-15", "Resolution": "field-16", "EncryptedPayload": "field-17", "CodebookEntry": "field-18", "Codebook": "field-19",
 	"Answer": "field-20", "Const": "field-21", "Operand": "field-22", "Node": "field-23", "TypeDef": "field-24", "Path": "field-25", "DatasetDef": "field-26", "SamplingDef": "field-27", "StratifyDef": "field-28",
 	"Signal": "field-29", "RecipeDef": "field-30", "EvalSuiteDef": "field-31", "EvalReport": "field-32", "ModelRef": "field-33", "Attestation": "field-34", "PolicyDef": "field-35", "PolicyThreshold": "field-36",

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"slices"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
@@ -55,72 +54,6 @@ func quotas() *set {
 	add("workers, cpu_us and io", []caps.Chain{spawn}, charge(0, fields{"kind": scope.KindComputeSpawn, "pool_id": pool, "workers": 2, "cpu_us": 600, "io_count": 1}),
 		charge(0, fields{"kind": scope.KindComputeSpawn, "pool_id": pool, "workers": 2, "cpu_us": 401, "io_count": 1}))
 	return s
-}
-
-// issuances judge drafts under signed policies.
-func issuances() *set {
-	s := &set{Class: "issuance", About: "issuance policies, and capabilities that they allow and do not allow"}
-	within := scopeOf(calls(tool, 10))
-	rules := []caps.IssuanceRule{
-		{Name: "calls", Kind: scope.KindToolCall, Subjects: []object.AgentID{bob.Agent()}, Within: &within, MaxTTLus: uint64(60 * minute), Limits: map[scope.Resource]uint64{scope.Calls: 5}},
-		{Name: "handed on", Kind: scope.KindToolCall, MaxTTLus: uint64(minute), Delegable: true, Revocable: true},
-		{Name: "anything, briefly", Kind: caps.KindAny, MaxTTLus: 1000},
-	}
-	_, raw, err := caps.NewIssuancePolicy(alice, nil, rules, object.Time(start))
-	policy := must(raw, err)
-	show := func(id string, policy []byte, change func(fields, *scope.CapScope)) {
-		sc := scopeOf(calls(tool, 5))
-		in := fields{"policy": hexOf(policy), "at_us": start, "subject_key": bob.Agent().KeyHex(), "not_before_us": start, "expires_at_us": start + 60*minute}
-		if change != nil {
-			change(in, &sc)
-		}
-		in["scope"] = view(structNamed("CapScope"), must(can.Marshal(&sc)))
-		s.Add(id, in)
-	}
-	set := func(name string, value any) func(fields, *scope.CapScope) {
-		return func(in fields, _ *scope.CapScope) { in[name] = value }
-	}
-	show("allowed", policy, nil)
-	show("subject: another", policy, set("subject_key", carol.Agent().KeyHex()))
-	show("within: another tool", policy, func(_ fields, sc *scope.CapScope) { *sc = scopeOf(calls(object.SumText("tool:other"), 5)) })
-	show("limits: a call more", policy, func(_ fields, sc *scope.CapScope) { *sc = scopeOf(calls(tool, 6)) })
-	show("limits: no maximum", policy, func(_ fields, sc *scope.CapScope) { *sc = scopeOf(calls(tool, scope.NoLimit32)) })
-	show("ttl: a microsecond more", policy, set("expires_at_us", start+60*minute+1))
-	show("ttl: from now on, where it begins later", policy, func(in fields, _ *scope.CapScope) { in["not_before_us"] = start + 1 })
-	show("ttl: from its beginning, where it began before", policy, func(in fields, _ *scope.CapScope) { in["not_before_us"] = start - 1 })
-	show("delegable, and no rule has it", policy, set("delegable", true))
-	handed := func(revocable bool) func(fields, *scope.CapScope) {
-		return func(in fields, _ *scope.CapScope) {
-			in["subject_key"], in["expires_at_us"], in["delegable"], in["revocable"] = carol.Agent().KeyHex(), start+minute, true, revocable
-		}
-	}
-	show("delegable, by the second rule", policy, handed(true))
-	show("delegable, without revocation checks", policy, handed(false))
-	show("kind: one that no rule names", policy, func(in fields, sc *scope.CapScope) { *sc = scopeOf(&scope.BlobDelete{CID: tool}) })
-	show("kind: any, by the last rule", policy, func(in fields, sc *scope.CapScope) {
-		*sc = scopeOf(&scope.BlobDelete{CID: tool})
-		in["expires_at_us"] = start + 1000
-	})
-	_, none, err := caps.NewIssuancePolicy(alice, nil, nil, object.Time(start))
-	show("kind: a policy without rules", must(none, err), nil)
-	changed := slices.Clone(policy)
-	changed[len(changed)-1] ^= 1
-	show("a changed signature", changed, nil)
-	show("an unknown field", resealed(policy, func(p *can.Value) {
-		p.Pairs = append(p.Pairs, can.Pair{Key: can.Value{Tag: can.TagUint, Uint: 900}, Value: can.Value{Tag: can.TagTrue}})
-	}), nil)
-	return s
-}
-
-// resealed changes an issuance policy, which alice signs again.
-func resealed(raw []byte, change func(*can.Value)) []byte {
-	v := must(can.Parse(raw))
-	change(&v)
-	raw = must(v.Append(nil))
-	id := must(caps.PolicyRule.ID(raw))
-	signature := must(sign.ID(alice, id))
-	raw = replaceField(raw, 1, must(can.Parse(must(can.Marshal(&id)))))
-	return replaceField(raw, 6, must(can.Parse(must(can.Marshal(&signature)))))
 }
 
 // strictnesses compare policies that differ in one thing.

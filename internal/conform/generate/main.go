@@ -17,7 +17,7 @@ func main() {
 		os.Exit(2)
 	}
 	sets := []*vector.Set{structs(), views(), ids(), lists(), blobs(), proofs(), receipts(), signatures(), ledgers(), logs(), bundles(), datasets(), capabilities(), packets(), programs(), refusals(),
-		queries(), splits(), quotas(), issuances(), strictnesses(), deciding.Promotions(), exports(), redactions(), imports(), requests(), frames(), deciding.Rings(), kept.Cells(), kept.Stored()}
+		queries(), splits(), quotas(), deciding.Issuances(), strictnesses(), deciding.Promotions(), exports(), redactions(), imports(), requests(), frames(), deciding.Rings(), kept.Cells(), kept.Stored()}
 	for _, s := range sets {
 		if err := s.Write(os.Args[1]); err != nil {
 			fmt.Fprintf(os.Stderr, "generate %s: %v\n", s.Class, err)
@@ -38,6 +38,7 @@ var (
 	alice, bob, carol = vector.Alice, vector.Bob, vector.Carol
 	tool              = vector.Tool
 	issue, hexOf      = vector.Issue, vector.Hex
+	replaceField      = vector.ReplaceField
 )
 
 func must[T any](v T, err error) T { return vector.Must(v, err) }

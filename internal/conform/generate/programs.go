@@ -322,13 +322,3 @@ func structRefusals(s *set) {
 	bad := object.Hash{Alg: 2}
 	s.Add("Hash, algorithm 2", fields{"parser": "Hash", "bytes": hexOf(must(can.Marshal(&bad))), "why": "1 is SHA-256, and no other is known"})
 }
-
-func replaceField(raw []byte, num uint64, value can.Value) []byte {
-	v := must(can.Parse(raw))
-	for i, p := range v.Pairs {
-		if p.Key.Uint == num {
-			v.Pairs[i].Value = value
-		}
-	}
-	return must(v.Append(nil))
-}

@@ -87,6 +87,19 @@ type issuanceIn struct {
 	ExpiresAt int64           `json:"expires_at_us"`
 	Delegable bool            `json:"delegable,omitempty"`
 	Revocable bool            `json:"revocable,omitempty"`
+
+	// Asked is who is asked for it, by the subject; absent: nobody is. It may then be
+	// without an end.
+	Asked string      `json:"server_key,omitempty"`
+	Token *shownToken `json:"token,omitempty"`
+}
+
+// shownToken is a token that was verified.
+type shownToken struct {
+	Issuer   string            `json:"issuer"`
+	Subject  string            `json:"subject"`
+	Audience string            `json:"audience"`
+	Claims   map[string]string `json:"claims"`
 }
 
 func issuanceOf(in json.RawMessage) (any, error) {
@@ -113,8 +126,9 @@ func issuanceOf(in json.RawMessage) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rule, err := policy.Permit(caps.Draft{Subject: subject, Scope: *scope, NotBefore: object.Time(v.NotBefore), ExpiresAt: object.Time(v.ExpiresAt),
-		Delegable: v.Delegable, Revocable: v.Revocable}, object.Time(v.At))
+	draft := caps.Draft{Subject: subject, Scope: *scope, NotBefore: object.Time(v.NotBefore), ExpiresAt: object.Time(v.ExpiresAt),
+		Delegable: v.Delegable, Revocable: v.Revocable}
+	out, err := v.judge(policy, draft)
 	var no *caps.PolicyError
 	if errors.As(err, &no) {
 		rules := []string{} // that are about the kind
@@ -123,7 +137,27 @@ func issuanceOf(in json.RawMessage) (any, error) {
 		}
 		return map[string]any{"refused": "issuance policy", "rules": rules}, nil
 	}
-	return map[string]string{"rule": rule}, err
+	return out, err
+}
+
+func (v *issuanceIn) judge(policy *caps.IssuancePolicy, d caps.Draft) (any, error) {
+	if v.Asked == "" {
+		rule, err := policy.Permit(d, object.Time(v.At))
+		return map[string]string{"rule": rule}, err
+	}
+	server, err := object.ParseKey(v.Asked)
+	if err != nil {
+		return nil, err
+	}
+	by := caps.Asker{Server: server}
+	if v.Token != nil {
+		by.Token = &caps.ShownToken{Issuer: v.Token.Issuer, Subject: v.Token.Subject, Audience: v.Token.Audience, Claims: v.Token.Claims}
+	}
+	as, rule, err := policy.PermitRequest(d, by, object.Time(v.At))
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"rule": rule.Name, "expires_at_us": int64(as.ExpiresAt), "revocable": as.Revocable}, nil
 }
 
 // strictnessOf compares two policies, given as their JSON views.

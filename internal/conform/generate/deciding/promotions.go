@@ -1,4 +1,4 @@
-// Package deciding makes the vectors about models: promotions, and what is decided about rings.
+// Package deciding makes the vectors about what policies decide: issuances, promotions, and rings.
 package deciding
 
 import (

@@ -163,3 +163,14 @@ func compact(v any) (json.RawMessage, error) {
 	}
 	return bytes.TrimSpace(b.Bytes()), nil
 }
+
+// ReplaceField is an object with another value in a field.
+func ReplaceField(raw []byte, num uint64, value can.Value) []byte {
+	v := Must(can.Parse(raw))
+	for i, p := range v.Pairs {
+		if p.Key.Uint == num {
+			v.Pairs[i].Value = value
+		}
+	}
+	return Must(v.Append(nil))
+}

@@ -1,0 +1,57 @@
+package caps
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// Bounds of a Request.
+const (
+	MaxToken     = 16 << 10 // bytes of a token
+	MaxRequest   = MaxToken + 64<<10
+	RequestNonce = 16 // bytes
+)
+
+// Request asks an authority for a capability for who signed the request [cap-140].
+type Request struct {
+	Scope string  `can:"1,scope"`          // as text; names in it are those of the authority
+	TTLus *uint64 `can:"2,ttl_us"`         // microseconds; absent: as the rule has it, an hour at most
+	Token *string `can:"3,token"`          // an identity token; absent: the signature proves who asks
+	Nonce []byte  `can:"4,nonce,optional"` // 16 random bytes, only without a token: tells one request from another
+}
+
+// Check refuses a request that could not be told from another one.
+func (r Request) Check() error {
+	switch {
+	case (r.Token == nil) == (r.Nonce == nil):
+		return errors.New("a request has a token or a nonce")
+	case r.Token != nil && (len(*r.Token) == 0 || len(*r.Token) > MaxToken):
+		return fmt.Errorf("a token has 1 to %d bytes", MaxToken)
+	case r.Nonce != nil && len(r.Nonce) != RequestNonce:
+		return fmt.Errorf("a nonce has %d bytes", RequestNonce)
+	}
+	return nil
+}
+
+// Issued is the answer to a Request.
+type Issued struct {
+	Capability []byte `can:"1,capability"` // canonical
+	Receipt    []byte `can:"2,receipt"`    // of mythos.cap.issue
+	Proof      []byte `can:"3,proof"`      // canonical IssuanceProof, which the receipt's evidence names
+	Seq        uint64 `can:"4,seq"`        // place of the receipt in the authority's log
+}
+
+// Proof is why a capability was given to who asked: it stands in the evidence of the
+// receipt.
+type Proof struct {
+	Agent    object.AgentID    `can:"1,agent"`           // who asked, and signed for it
+	PolicyID object.Hash       `can:"2,policy_id"`       // in force
+	Rule     string            `can:"3,rule"`            // of the policy
+	Issuer   *string           `can:"4,issuer"`          // of the token; absent: none was shown
+	Subject  *string           `can:"5,subject"`         // whom the token is about
+	Audience *string           `can:"6,audience"`        // of the token
+	Claims   map[string]string `can:"7,claims,optional"` // those of the token that the rule names
+	TokenID  *object.Hash      `can:"8,token_id"`        // tells the token from all others
+}

@@ -1,0 +1,138 @@
+package caps
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/mythos-project/mythos/object"
+)
+
+// Bounds of a TokenRule.
+const (
+	MaxTokenClaims = 32
+	maxClaimName   = 64   // bytes
+	maxClaimValue  = 1024 // bytes; of an issuer and an audience, too
+)
+
+// TokenRule says whose identity tokens (OpenID Connect) a rule is about [cap-134].
+type TokenRule struct {
+	Issuer   string            `can:"1,issuer"`   // as the token has it: an https URL, or http to a loopback address
+	Claims   map[string]string `can:"2,claims"`   // 1 to 32: what the token's claims must be
+	Audience *string           `can:"3,audience"` // the token's audience; absent: mythos:SERVER:KEY
+}
+
+// ShownToken is an identity token whose signature and times were verified.
+type ShownToken struct {
+	Issuer, Subject, Audience string
+	Claims                    map[string]string // those whose values are texts
+}
+
+// TokenAudience is the audience of a token that is good for one key at one server: whoever
+// steals it has no use for it.
+func TokenAudience(server, key object.AgentID) string {
+	return "mythos:" + server.KeyHex() + ":" + key.KeyHex()
+}
+
+// ownClaims are checked for every token, and are no matter of a rule.
+const ownClaims = " iss aud exp nbf iat jti "
+
+func (r *TokenRule) check() error {
+	if err := CheckTokenIssuer(r.Issuer); err != nil {
+		return err
+	}
+	if len(r.Claims) == 0 || len(r.Claims) > MaxTokenClaims {
+		return fmt.Errorf("a rule about tokens names 1 to %d claims: without any, all whom the issuer knows would be served", MaxTokenClaims)
+	}
+	for name, value := range r.Claims {
+		switch {
+		case len(name) == 0 || len(name) > maxClaimName:
+			return fmt.Errorf("the name of a claim has 1 to %d bytes", maxClaimName)
+		case strings.Contains(ownClaims, " "+name+" "):
+			return fmt.Errorf("the claim %s is no matter of a rule", name)
+		case len(value) == 0 || len(value) > maxClaimValue:
+			return fmt.Errorf("the claim %s has 1 to %d bytes", name, maxClaimValue)
+		}
+	}
+	if r.Audience != nil && (len(*r.Audience) == 0 || len(*r.Audience) > maxClaimValue) {
+		return fmt.Errorf("an audience has 1 to %d bytes", maxClaimValue)
+	}
+	return nil
+}
+
+// CheckTokenIssuer takes an https URL without query and fragment; http only to a loopback
+// address.
+func CheckTokenIssuer(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || len(text) > maxClaimValue || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" || u.String() != text {
+		return fmt.Errorf("the issuer %q is no plain URL", text)
+	}
+	if u.Scheme != "https" && !(u.Scheme == "http" && Loopback(u)) {
+		return fmt.Errorf("the issuer %q does not use https", text)
+	}
+	return nil
+}
+
+// Loopback tells whether a URL's host is a loopback address, given as an address.
+func Loopback(u *url.URL) bool {
+	ip, err := netip.ParseAddr(u.Hostname())
+	return err == nil && ip.IsLoopback()
+}
+
+// admits says why the rule does not take a token that is shown for a key at a server.
+func (r *TokenRule) admits(by *ShownToken, server, key object.AgentID) error {
+	want := TokenAudience(server, key)
+	if r.Audience != nil {
+		want = *r.Audience
+	}
+	if by.Audience != want {
+		return fmt.Errorf("the token's audience is %q, expected is %q", by.Audience, want)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Claims)) {
+		switch got, there := by.Claims[name]; {
+		case !there:
+			return fmt.Errorf("the token has no claim %s that is a text", object.Shown(name))
+		case got != r.Claims[name]:
+			return fmt.Errorf("the token's claim %s is %q, which the rule does not take", object.Shown(name), got)
+		}
+	}
+	return nil
+}
+
+// Asker is how somebody proves to be who may ask for a capability: by a signature of the
+// draft's subject alone, or with a token.
+type Asker struct {
+	Server object.AgentID // who is asked
+	Token  *ShownToken    // nil: none is shown
+}
+
+// errTokens is why a rule about tokens allows nothing that nobody asked for.
+var errTokens = errors.New("it is for who asks, and shows a token")
+
+// about tells whether a rule is about requests of that kind.
+func (by *Asker) about(r *IssuanceRule) bool {
+	if by.Token == nil {
+		return r.OnRequest != nil && *r.OnRequest
+	}
+	return r.Token != nil && r.Token.Issuer == by.Token.Issuer
+}
+
+// TokenIssuer tells whether a rule is about tokens of an issuer.
+func (p *IssuancePolicy) TokenIssuer(name string) bool {
+	for i := range p.Rules {
+		if t := p.Rules[i].Token; t != nil && t.Issuer == name {
+			return true
+		}
+	}
+	return false
+}
+
+// ServesOnRequest tells whether a rule gives something to an agent who asks without a token.
+func (p *IssuancePolicy) ServesOnRequest(agent object.AgentID) bool {
+	by := Asker{}
+	return slices.ContainsFunc(p.Rules, func(r IssuanceRule) bool { return by.about(&r) && r.serves(agent) })
+}

@@ -1,0 +1,114 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/internal/authority"
+	"github.com/mythos-project/mythos/internal/oidc"
+	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/repo"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+)
+
+// Path is where capabilities are asked for.
+const Path = "/v1/caps"
+
+// Service gives capabilities. All fields are set.
+type Service struct {
+	Auth    *authority.Authority
+	Scope   func(ctx context.Context, text string) (scope.CapScope, error)
+	Trusted func(agent object.AgentID) error // why an agent may not ask by its key alone
+	Tokens  *oidc.Verifier
+
+	door peer.Door
+	mu   sync.Mutex // one is issued at a time
+}
+
+// For gives what a repository's policy gives.
+func For(n *repo.Repo) *Service {
+	return &Service{
+		Auth: n.Auth, Scope: n.Find.Scope, Tokens: &oidc.Verifier{Now: func() time.Time { return n.Now().Std() }},
+		Trusted: func(agent object.AgentID) error {
+			if e, named := n.Trust.ByAgent(agent); named && !e.In(n.Now()) {
+				return fmt.Errorf("%s is not trusted now", agent)
+			}
+			return nil
+		},
+	}
+}
+
+// Routes is what a server answers.
+func (s *Service) Routes(d peer.Door) []peer.Route {
+	s.door = d
+	return []peer.Route{{Pattern: "POST " + Path, Body: true, Serve: s.serve}}
+}
+
+// retryAfter is when an issuer may be asked again that could not be.
+const retryAfter = 10 * time.Second
+
+func (s *Service) serve(w http.ResponseWriter, r *http.Request) {
+	answer, err := s.answer(w, r)
+	var raw []byte
+	if err == nil {
+		raw, err = can.Marshal(answer)
+	}
+	switch {
+	case errors.Is(err, oidc.ErrUnreachable):
+		s.door.Later(w, r, retryAfter, err)
+	case err != nil:
+		s.door.Refuse(w, r, err)
+	default:
+		w.Header().Set("Content-Type", "application/mythos")
+		_, _ = w.Write(raw)
+	}
+}
+
+// answer gives what a request asks for, or says why not.
+func (s *Service) answer(w http.ResponseWriter, r *http.Request) (*caps.Issued, error) {
+	agent, _, err := s.door.Proved(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := s.door.Body(w, r, caps.MaxRequest)
+	if err != nil {
+		return nil, err
+	}
+	q, err := object.Decode[caps.Request](body)
+	if err != nil {
+		return nil, err
+	}
+	policy, _, err := s.Auth.Policies.Current(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	if policy == nil {
+		return nil, denied("no issuance policy is in force, and without one nothing is given to who asks", "over there: mythos cap policy set FILE")
+	}
+	a := &asking{s: s, q: q, policy: policy, Asked: authority.Asked{Agent: agent, Body: object.Sum(body)}}
+	if err := a.prove(r.Context()); err != nil {
+		return nil, err
+	}
+	leave, err := s.door.Enter(r, agent)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	g, err := a.give(context.WithoutCancel(r.Context()))
+	if err != nil {
+		return nil, err
+	}
+	return &caps.Issued{Capability: g.Link.Raw, Receipt: g.Receipt, Proof: g.Proof, Seq: g.Seq}, nil
+}
+
+// denied is a refusal that no link of a chain is at fault for.
+func denied(reason, help string) error {
+	return &caps.DeniedError{Check: caps.CheckActive, Reason: reason, Help: help}
+}
