@@ -7,21 +7,22 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/exectest"
 	"github.com/mythos-project/mythos/object"
 )
 
 // benchEffect is the gate's own cost for a keyed effect with a tool that does
 // nothing, over a database in memory.
 func benchEffect(b *testing.B, callers int) {
-	e := newEnv(b, 1)
-	e.builtin("test.noop", exec.Builtin{Run: func(context.Context, exec.Call) (exec.Response, error) {
+	e := exectest.New(b, 1)
+	e.Builtin("test.noop", exec.Builtin{Run: func(context.Context, exec.Call) (exec.Response, error) {
 		return exec.Response{Status: exec.StatusOK}, nil
 	}})
-	chain := e.toolCap("test.noop", "")
+	chain := e.ToolCap("test.noop", "")
 	var n atomic.Int64
 	b.SetParallelism(max(1, callers/2))
 	run := func() {
-		if _, err := e.gate.Do(b.Context(), effect("test.noop", "request", strconv.FormatInt(n.Add(1), 10), chain)); err != nil {
+		if _, err := e.Gate.Do(b.Context(), effect("test.noop", "request", strconv.FormatInt(n.Add(1), 10), chain)); err != nil {
 			b.Error(err)
 		}
 	}
@@ -45,11 +46,11 @@ func BenchmarkGateKeyed64(b *testing.B) { benchEffect(b, 64) }
 // BenchmarkThreeSignatures is the floor of a keyed effect: register, receipt and
 // commit are signed.
 func BenchmarkThreeSignatures(b *testing.B) {
-	e := newEnv(b, 1)
+	e := exectest.New(b, 1)
 	h := object.SumText("id")
 	for b.Loop() {
 		for range 3 {
-			if _, err := e.key.Sign(h.Sum[:]); err != nil {
+			if _, err := e.Key.Sign(h.Sum[:]); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -50,6 +50,12 @@ func (g *Gate) BuiltinName(id object.Hash) (string, bool) {
 	return b.name, ok
 }
 
+// Charged says whether a task is charged a state write or a worker for a call of a tool.
+func (g *Gate) Charged(id object.Hash) (writes, spawns bool) {
+	b := g.builtins[id]
+	return b.Writes, b.Spawns
+}
+
 // runFunc is a built-in tool's runner.
 type runFunc func(ctx context.Context, call Call) (Response, error)
 

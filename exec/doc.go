@@ -1,5 +1,5 @@
-// Package exec runs programs and is the one path by which effects happen
-// (spec/effects.md, spec/evidence.md).
+// Package exec is the one path by which effects happen (spec/effects.md,
+// spec/evidence.md).
 //
 // # Effects
 //
@@ -21,14 +21,7 @@
 // sandbox are another tool. Runners for each kind of implementation are in the
 // folders below; runnertest is their contract.
 //
-// # Runs
-//
-// An [Executor] runs a task of a bundle on the machine of package vm. A finished run
-// leaves a [RunRecord] and, when its task emits a trace, that as a blob and an
-// EpisodeRef. [Executor.Replay] executes a recorded run over its recorded responses and
-// reports the first difference. Keys:
+// Keys:
 //
 //	t/i/<tool id>  t/n/<name>      tools
-//	e/r/<run id>   e/e/<episode>   run records, and which run an episode is of
-//	e/m/1/<hash>                   memos of pure tasks
 package exec

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/exectest"
 	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/memory"
@@ -35,19 +36,19 @@ func (b *brittle) Update(ctx context.Context, check, put map[string][]byte) (boo
 	return b.DB.Update(ctx, check, put)
 }
 
-// on makes the gate's quotas, ledger and responses stand on another view of the store.
-func (e *env) on(kv *brittle) {
-	e.gate.Quotas, e.gate.Ledger = quota.New(kv), kvledger.Open(kv, e.key, e.now)
-	e.gate.Responses = store.New(kv, e.db)
+// stand makes the gate's quotas, ledger and responses stand on another view of the store.
+func stand(e *exectest.Env, kv *brittle) {
+	e.Gate.Quotas, e.Gate.Ledger = quota.New(kv), kvledger.Open(kv, e.Key, e.Now)
+	e.Gate.Responses = store.New(kv, e.DB)
 }
 
 // TestKeyedEffectIsTwoUpdates: charge and register are one durable update, response
 // and commit another, whatever the quotas.
 func TestKeyedEffectIsTwoUpdates(t *testing.T) {
-	e := newEnv(t, 1)
-	kv := &brittle{DB: e.db, left: -1}
-	e.on(kv)
-	if _, err := e.gate.Do(t.Context(), effect("test.count", "hello", "k", e.toolCap("test.count", ",calls=9"))); err != nil {
+	e := exectest.New(t, 1)
+	kv := &brittle{DB: e.DB, left: -1}
+	stand(e, kv)
+	if _, err := e.Gate.Do(t.Context(), effect("test.count", "hello", "k", e.ToolCap("test.count", ",calls=9"))); err != nil {
 		t.Fatal(err)
 	}
 	if kv.updates != 2 {
@@ -60,23 +61,23 @@ func TestKeyedEffectIsTwoUpdates(t *testing.T) {
 func TestPowerFailsAtEveryUpdate(t *testing.T) {
 	for at := range 3 {
 		t.Run(fmt.Sprint(at), func(t *testing.T) {
-			e := newEnv(t, 1)
-			chain := e.toolCap("test.count", ",calls=1")
-			kv := &brittle{DB: e.db, left: at}
-			e.on(kv)
+			e := exectest.New(t, 1)
+			chain := e.ToolCap("test.count", ",calls=1")
+			kv := &brittle{DB: e.DB, left: at}
+			stand(e, kv)
 			do := func() (exec.Outcome, error) {
-				return e.gate.Do(t.Context(), effect("test.count", "hello", "k", chain))
+				return e.Gate.Do(t.Context(), effect("test.count", "hello", "k", chain))
 			}
 			if _, err := do(); (err == nil) != (at == 2) || (err != nil && !errors.Is(err, errPower)) {
 				t.Fatal(err)
 			}
-			e.on(&brittle{DB: e.db, left: -1}) // the process is started anew, when the lease has run out
-			e.pass(time.Hour)
+			stand(e, &brittle{DB: e.DB, left: -1}) // the process is started anew, when the lease has run out
+			e.Pass(time.Hour)
 			out, err := do()
 			if err != nil || string(out.Body) != "got hello" || out.Replayed != (at == 2) {
 				t.Fatalf("%+v, %v", out, err)
 			}
-			used, err := e.gate.Quotas.(*quota.Quotas).Used(t.Context(), chain[0].ID)
+			used, err := e.Gate.Quotas.(*quota.Quotas).Used(t.Context(), chain[0].ID)
 			if err != nil || used[scope.Calls] != 1 {
 				t.Errorf("charged %v, %v", used, err)
 			}
@@ -86,13 +87,13 @@ func TestPowerFailsAtEveryUpdate(t *testing.T) {
 
 // TestLargeResponseIsKept: what does not fit an update is kept before the commit.
 func TestLargeResponseIsKept(t *testing.T) {
-	e := newEnv(t, 1)
+	e := exectest.New(t, 1)
 	body := strings.Repeat("x", store.SmallChunk+1)
-	e.builtin("test.large", exec.Builtin{Run: func(context.Context, exec.Call) (exec.Response, error) {
+	e.Builtin("test.large", exec.Builtin{Run: func(context.Context, exec.Call) (exec.Response, error) {
 		return exec.Response{Body: []byte(body), Status: exec.StatusOK}, nil
 	}})
 	for _, replayed := range []bool{false, true} {
-		out, err := e.gate.Do(t.Context(), effect("test.large", "r", "k", e.toolCap("test.large", "")))
+		out, err := e.Gate.Do(t.Context(), effect("test.large", "r", "k", e.ToolCap("test.large", "")))
 		if err != nil || string(out.Body) != body || out.Replayed != replayed {
 			t.Fatalf("%d bytes, %v, %v", len(out.Body), out.Replayed, err)
 		}

@@ -11,42 +11,43 @@ import (
 	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/exectest"
 	"github.com/mythos-project/mythos/ledger"
 )
 
 // failing is a tool, "test.fail", that answers with each of the responses in turn, and with
 // the error where there is one; calls counts.
 type failing struct {
-	env   *env
+	env   *exectest.Env
 	chain caps.Chain
 	calls int
 }
 
 func newFailing(t *testing.T, retrySafe bool, quota string, answer func(call int) (exec.Response, error)) *failing {
-	f := &failing{env: newEnv(t, 1)}
-	f.env.gate.Pause = time.Nanosecond
-	f.env.builtin("test.fail", exec.Builtin{RetrySafe: retrySafe, Run: func(context.Context, exec.Call) (exec.Response, error) {
+	f := &failing{env: exectest.New(t, 1)}
+	f.env.Gate.Pause = time.Nanosecond
+	f.env.Builtin("test.fail", exec.Builtin{RetrySafe: retrySafe, Run: func(context.Context, exec.Call) (exec.Response, error) {
 		f.calls++
 		return answer(f.calls)
 	}})
-	f.chain = f.env.toolCap("test.fail", quota)
+	f.chain = f.env.ToolCap("test.fail", quota)
 	return f
 }
 
 func (f *failing) do(key string, m exec.Manner) (exec.Outcome, error) {
 	e := effect("test.fail", "q", key, f.chain)
 	e.Manner = m
-	return f.env.gate.Do(f.env.t.Context(), e)
+	return f.env.Gate.Do(f.env.T.Context(), e)
 }
 
 func (f *failing) used(want uint64) {
-	f.env.t.Helper()
-	used, err := f.env.gate.Quotas.(*quota.Quotas).Used(f.env.t.Context(), f.chain[0].ID)
+	f.env.T.Helper()
+	used, err := f.env.Gate.Quotas.(*quota.Quotas).Used(f.env.T.Context(), f.chain[0].ID)
 	if err != nil || used[scope.Calls] != want {
-		f.env.t.Errorf("charged %v, %v, expected %d", used, err, want)
+		f.env.T.Errorf("charged %v, %v, expected %d", used, err, want)
 	}
-	if _, err := f.env.ledger.Verify(f.env.t.Context()); err != nil {
-		f.env.t.Error(err)
+	if _, err := f.env.Ledger.Verify(f.env.T.Context()); err != nil {
+		f.env.T.Error(err)
 	}
 }
 
@@ -68,7 +69,7 @@ func TestNotStarted(t *testing.T) {
 			if !errors.As(err, &not) || !errors.Is(err, exec.ErrNotStarted) || !errors.Is(err, fs.ErrNotExist) {
 				t.Fatalf("key %q: %v", key, err)
 			}
-			if r := f.env.receipt(not.ReceiptID); r.Status != exec.StatusNotStarted || string(r.IdempotencyKey) != key {
+			if r := f.env.Receipt(not.ReceiptID); r.Status != exec.StatusNotStarted || string(r.IdempotencyKey) != key {
 				t.Errorf("%+v", r)
 			}
 			f.used(0)
@@ -131,9 +132,9 @@ func TestRetries(t *testing.T) {
 				}
 			}
 			f.used(uint64(c.calls))
-			s, err := f.env.ledger.Read(t.Context(), ledger.IdemID(exec.BuiltinID("test.fail"), []byte("k")))
-			if err != nil || s.Fence != uint64(c.calls) || s.At(f.env.now()) != ledger.StatusCommitted {
-				t.Errorf("fence %d, %s, %v", s.Fence, s.At(f.env.now()), err)
+			s, err := f.env.Ledger.Read(t.Context(), ledger.IdemID(exec.BuiltinID("test.fail"), []byte("k")))
+			if err != nil || s.Fence != uint64(c.calls) || s.At(f.env.Now()) != ledger.StatusCommitted {
+				t.Errorf("fence %d, %s, %v", s.Fence, s.At(f.env.Now()), err)
 			}
 		})
 	}
@@ -177,7 +178,7 @@ func TestStopped(t *testing.T) {
 		if !errors.As(err, &stopped) || f.calls != 1 || !errors.Is(err, ledger.ErrUnknownOutcome) {
 			t.Fatalf("%v, %d calls", err, f.calls)
 		}
-		if r := f.env.receipt(stopped.ReceiptID); r.Status != exec.StatusTimeout {
+		if r := f.env.Receipt(stopped.ReceiptID); r.Status != exec.StatusTimeout {
 			t.Errorf("%+v", r)
 		}
 		if _, err := f.do("k", exec.Manner{}); !errors.Is(err, ledger.ErrStopped) || f.calls != 1 {

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/exectest"
 	"github.com/mythos-project/mythos/exec/runnertest"
 	"github.com/mythos-project/mythos/exec/wasm"
 	"github.com/mythos-project/mythos/ledger/kvledger"
@@ -24,7 +25,7 @@ var noop = []byte("\x00asm\x01\x00\x00\x00" + "\x01\x04\x01\x60\x00\x00" + "\x03
 
 // disk is an environment over the embedded database, with noop as a tool.
 type disk struct {
-	*env
+	*exectest.Env
 	db     *badger.DB
 	runner *wasm.Runner
 	ref    exec.ModuleRef
@@ -33,28 +34,28 @@ type disk struct {
 }
 
 func newDisk(b *testing.B) *disk {
-	e := newEnv(b, 1)
+	e := exectest.New(b, 1)
 	db, err := badger.Open(b.TempDir(), badger.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = db.Close() })
-	e.store = store.New(db, e.db)
-	e.ledger = kvledger.Open(db, e.key, e.now)
-	e.gate.Quotas, e.gate.Ledger, e.gate.Responses, e.gate.Tools = quota.New(db), e.ledger, e.store, exec.NewTools(db)
-	h, err := e.store.PutBytes(b.Context(), noop)
+	e.Store = store.New(db, e.DB)
+	e.Ledger = kvledger.Open(db, e.Key, e.Now)
+	e.Gate.Quotas, e.Gate.Ledger, e.Gate.Responses, e.Gate.Tools = quota.New(db), e.Ledger, e.Store, exec.NewTools(db)
+	h, err := e.Store.PutBytes(b.Context(), noop)
 	if err != nil {
 		b.Fatal(err)
 	}
-	d := &disk{env: e, db: db, ref: exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &h, Argv: []string{}, Confinement: exec.ConfineWASI}}
-	d.runner = wasm.New(e.store, wasm.Cache{})
+	d := &disk{Env: e, db: db, ref: exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &h, Argv: []string{}, Confinement: exec.ConfineWASI}}
+	d.runner = wasm.New(e.Store, wasm.Cache{})
 	b.Cleanup(func() { _ = d.runner.Close(b.Context()) })
-	e.gate.Runners[exec.KindWasm] = d.runner
-	tool, err := e.gate.Tools.Add(b.Context(), exec.Tool{Name: "noop", Module: d.ref})
+	e.Gate.Runners[exec.KindWasm] = d.runner
+	tool, err := e.Gate.Tools.Add(b.Context(), exec.Tool{Name: "noop", Module: d.ref})
 	if err != nil {
 		b.Fatal(err)
 	}
-	d.tool, d.chain = tool.ID, e.cap("tool.call:"+tool.ID.String())
+	d.tool, d.chain = tool.ID, e.Cap("tool.call:"+tool.ID.String())
 	return d
 }
 
@@ -64,22 +65,22 @@ func (d *disk) floor(n int64) error {
 	key := strconv.FormatInt(n, 10)
 	h := object.SumText(key)
 	for range 3 {
-		if _, err := d.key.Sign(h.Sum[:]); err != nil {
+		if _, err := d.Key.Sign(h.Sum[:]); err != nil {
 			return err
 		}
 	}
-	_, err := d.db.Update(d.t.Context(), nil, map[string][]byte{"floor/" + key: make([]byte, 1024)})
+	_, err := d.db.Update(d.T.Context(), nil, map[string][]byte{"floor/" + key: make([]byte, 1024)})
 	return err
 }
 
 // alone is the tool without the gate.
 func (d *disk) alone(int64) error {
-	_, err := d.runner.Run(d.t.Context(), runnertest.Call(d.ref, []byte("request")))
+	_, err := d.runner.Run(d.T.Context(), runnertest.Call(d.ref, []byte("request")))
 	return err
 }
 
 func (d *disk) effect(n int64) error {
-	_, err := d.gate.Do(d.t.Context(), exec.Effect{Tool: d.tool, Request: []byte("request"), Key: []byte(strconv.FormatInt(n, 10)), Caps: chains(d.chain)})
+	_, err := d.Gate.Do(d.T.Context(), exec.Effect{Tool: d.tool, Request: []byte("request"), Key: []byte(strconv.FormatInt(n, 10)), Caps: []caps.Chain{d.chain}})
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/exectest"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -43,10 +44,10 @@ func TestProbe(t *testing.T) {
 		"the probe died itself": {func(exec.Call) (exec.Response, error) { return exec.Response{}, dead }, "", 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := newEnv(t, 1)
+			e := exectest.New(t, 1)
 			calls := 0
 			var asked exec.Call
-			e.gate.Runners[exec.KindHTTP] = scripted{
+			e.Gate.Runners[exec.KindHTTP] = scripted{
 				"send": func(call exec.Call) (exec.Response, error) {
 					if calls++; calls == 1 {
 						return exec.Response{}, dead
@@ -56,7 +57,7 @@ func TestProbe(t *testing.T) {
 				"sent": func(call exec.Call) (exec.Response, error) { asked = call; return c.probe(call) },
 			}
 			add := func(name string, p exec.Policy) object.Hash {
-				tool, err := e.gate.Tools.Add(t.Context(), exec.Tool{Name: name, Policy: p, RequestType: ir.TypeBytes,
+				tool, err := e.Gate.Tools.Add(t.Context(), exec.Tool{Name: name, Policy: p, RequestType: ir.TypeBytes,
 					Module: exec.ModuleRef{Kind: exec.KindHTTP, URL: "https://example.org/" + name, Confinement: exec.ConfineRemote}})
 				if err != nil {
 					t.Fatal(err)
@@ -66,15 +67,15 @@ func TestProbe(t *testing.T) {
 			probe := add("sent", exec.Policy{})
 			tool := add("send", exec.Policy{Probe: &probe})
 			effect := exec.Effect{Tool: tool, Request: []byte("letter"), Key: []byte("k"),
-				Caps: []caps.Chain{e.cap("tool.call:" + tool.String()), e.cap("tool.call:" + probe.String())}}
-			if _, err := e.gate.Do(t.Context(), effect); !errors.Is(err, dead) {
+				Caps: []caps.Chain{e.Cap("tool.call:" + tool.String()), e.Cap("tool.call:" + probe.String())}}
+			if _, err := e.Gate.Do(t.Context(), effect); !errors.Is(err, dead) {
 				t.Fatal(err)
 			}
-			if _, err := e.gate.Do(t.Context(), effect); !errors.Is(err, ledger.ErrBusy) || asked.Name != "" {
+			if _, err := e.Gate.Do(t.Context(), effect); !errors.Is(err, ledger.ErrBusy) || asked.Name != "" {
 				t.Fatalf("while the lease lives: %v", err)
 			}
-			e.pass(time.Hour)
-			out, err := e.gate.Do(t.Context(), effect)
+			e.Pass(time.Hour)
+			out, err := e.Gate.Do(t.Context(), effect)
 			if asked.Fence != 1 || string(asked.Key) != "k" || string(asked.Request) != "letter" {
 				t.Errorf("the probe was asked %+v", asked)
 			}
@@ -88,30 +89,30 @@ func TestProbe(t *testing.T) {
 			if calls != c.calls {
 				t.Errorf("%d calls", calls)
 			}
-			e.audit(t, tool, c.body, c.calls)
+			audit(t, e, tool, c.body, c.calls)
 		})
 	}
 }
 
 // audit checks that the decision, or the receipt, rests on the probe's receipt.
-func (e *env) audit(t *testing.T, tool object.Hash, body string, calls int) {
+func audit(t *testing.T, e *exectest.Env, tool object.Hash, body string, calls int) {
 	t.Helper()
-	if _, err := e.ledger.Verify(t.Context()); err != nil {
+	if _, err := e.Ledger.Verify(t.Context()); err != nil {
 		t.Error(err)
 	}
-	s, err := e.ledger.Read(t.Context(), ledger.IdemID(tool, []byte("k")))
+	s, err := e.Ledger.Read(t.Context(), ledger.IdemID(tool, []byte("k")))
 	if err != nil || body == "" {
 		if len(s.History) != 1 {
 			t.Errorf("the history has %d entries, %v", len(s.History), err)
 		}
 		return
 	}
-	rests := e.receipt(s.Commit.ReceiptID).Evidence
+	rests := e.Receipt(s.Commit.ReceiptID).Evidence
 	if calls > 1 {
 		rests = s.Decision.Evidence
 	}
 	if !slices.ContainsFunc(rests, func(h object.Hash) bool {
-		raw, err := e.ledger.Receipt(t.Context(), h)
+		raw, err := e.Ledger.Receipt(t.Context(), h)
 		if err != nil {
 			return false
 		}
@@ -129,24 +130,24 @@ func TestProbeNeedsAuthority(t *testing.T) {
 	if err := own.Check(); err == nil {
 		t.Error("a tool is its own probe")
 	}
-	e := newEnv(t, 1)
+	e := exectest.New(t, 1)
 	probe := exec.BuiltinID("test.count")
-	e.gate.Runners[exec.KindHTTP] = scripted{"send": func(exec.Call) (exec.Response, error) { return exec.Response{}, errors.New("died") }}
-	tool, err := e.gate.Tools.Add(t.Context(), exec.Tool{Name: "send", Policy: exec.Policy{Probe: &probe},
+	e.Gate.Runners[exec.KindHTTP] = scripted{"send": func(exec.Call) (exec.Response, error) { return exec.Response{}, errors.New("died") }}
+	tool, err := e.Gate.Tools.Add(t.Context(), exec.Tool{Name: "send", Policy: exec.Policy{Probe: &probe},
 		Module: exec.ModuleRef{Kind: exec.KindHTTP, URL: "https://example.org/", Confinement: exec.ConfineRemote}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	effect := exec.Effect{Tool: tool.ID, Key: []byte("k"), Caps: []caps.Chain{e.cap("tool.call:" + tool.ID.String())}}
-	if _, err := e.gate.Do(t.Context(), effect); err == nil {
+	effect := exec.Effect{Tool: tool.ID, Key: []byte("k"), Caps: []caps.Chain{e.Cap("tool.call:" + tool.ID.String())}}
+	if _, err := e.Gate.Do(t.Context(), effect); err == nil {
 		t.Fatal("it did not die")
 	}
-	e.pass(time.Hour)
+	e.Pass(time.Hour)
 	var refused *exec.RefusedError
-	if _, err := e.gate.Do(t.Context(), effect); !errors.Is(err, ledger.ErrUnknownOutcome) || !errors.Is(err, caps.ErrDenied) || !errors.As(err, &refused) {
+	if _, err := e.Gate.Do(t.Context(), effect); !errors.Is(err, ledger.ErrUnknownOutcome) || !errors.Is(err, caps.ErrDenied) || !errors.As(err, &refused) {
 		t.Fatal(err)
 	}
-	if e.calls.Load() != 0 || e.receipt(refused.ReceiptID).Status != exec.StatusDenied {
+	if e.Calls.Load() != 0 || e.Receipt(refused.ReceiptID).Status != exec.StatusDenied {
 		t.Error("the probe was run without authority, or the refusal left no receipt")
 	}
 }

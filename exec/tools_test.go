@@ -10,9 +10,12 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/exectest"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/process"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/exec/runnertest"
 	"github.com/mythos-project/mythos/exec/wasm"
 	"github.com/mythos-project/mythos/object"
@@ -28,8 +31,8 @@ func unconfined(t testing.TB, path string, args ...string) exec.ModuleRef {
 }
 
 func TestRegistry(t *testing.T) {
-	e := newEnv(t, 1)
-	tools := e.gate.Tools
+	e := exectest.New(t, 1)
+	tools := e.Gate.Tools
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -85,8 +88,8 @@ func TestRegistry(t *testing.T) {
 
 // Several names may stand for one tool: none takes anything from the others.
 func TestAliases(t *testing.T) {
-	e := newEnv(t, 1)
-	tools := e.gate.Tools
+	e := exectest.New(t, 1)
+	tools := e.Gate.Tools
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +131,7 @@ func TestAliases(t *testing.T) {
 
 // Names that are added at once share one policy or are refused.
 func TestAliasesAtOnce(t *testing.T) {
-	e := newEnv(t, 1)
+	e := exectest.New(t, 1)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +142,7 @@ func TestAliasesAtOnce(t *testing.T) {
 	for i := range 8 {
 		wg.Go(func() {
 			tool := exec.Tool{Name: fmt.Sprintf("t%d", i), Module: module, Policy: exec.Policy{RetrySafe: i%2 == 0}}
-			if _, err := e.gate.Tools.Add(t.Context(), tool); err == nil {
+			if _, err := e.Gate.Tools.Add(t.Context(), tool); err == nil {
 				added.Store(tool.Name, tool.Policy.RetrySafe)
 			}
 		})
@@ -148,7 +151,7 @@ func TestAliasesAtOnce(t *testing.T) {
 	seen := 0
 	added.Range(func(name, retrySafe any) bool {
 		seen++
-		if tool, err := e.gate.Tools.Find(t.Context(), name.(string)); err != nil || tool.Policy.RetrySafe != retrySafe.(bool) {
+		if tool, err := e.Gate.Tools.Find(t.Context(), name.(string)); err != nil || tool.Policy.RetrySafe != retrySafe.(bool) {
 			t.Errorf("%s was registered with retry_safe %v, and has %v, %v", name, retrySafe, tool.Policy.RetrySafe, err)
 		}
 		return true
@@ -160,44 +163,44 @@ func TestAliasesAtOnce(t *testing.T) {
 
 // A name without a tool is told, and hides no other.
 func TestDanglingName(t *testing.T) {
-	e := newEnv(t, 1)
+	e := exectest.New(t, 1)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, name := range []string{"a", "b", "c"} {
-		if _, err := e.gate.Tools.Add(t.Context(), exec.Tool{Name: name, Module: unconfined(t, self, fmt.Sprint(i))}); err != nil {
+		if _, err := e.Gate.Tools.Add(t.Context(), exec.Tool{Name: name, Module: unconfined(t, self, fmt.Sprint(i))}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	b, err := e.gate.Tools.Find(t.Context(), "b")
+	b, err := e.Gate.Tools.Find(t.Context(), "b")
 	if err != nil {
 		t.Fatal(err)
 	}
 	key := "t/i/" + b.ID.String()
-	raw, _, err := e.db.Get(t.Context(), key)
+	raw, _, err := e.DB.Get(t.Context(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := e.db.Update(t.Context(), map[string][]byte{key: raw}, map[string][]byte{key: nil}); !ok || err != nil {
+	if ok, err := e.DB.Update(t.Context(), map[string][]byte{key: raw}, map[string][]byte{key: nil}); !ok || err != nil {
 		t.Fatal(err)
 	}
 	var names []string
-	err = e.gate.Tools.List(t.Context(), func(tool exec.Tool) error { names = append(names, tool.Name); return nil })
+	err = e.Gate.Tools.List(t.Context(), func(tool exec.Tool) error { names = append(names, tool.Name); return nil })
 	var dangling *exec.DanglingError
 	if !errors.As(err, &dangling) || !slices.Equal(dangling.Names, []string{"b"}) || !slices.Equal(names, []string{"a", "c"}) {
 		t.Errorf("%v, %v", names, err)
 	}
-	if _, err := e.gate.Tools.Remove(t.Context(), "b"); err != nil {
+	if _, err := e.Gate.Tools.Remove(t.Context(), "b"); err != nil {
 		t.Error(err)
 	}
-	if err := e.gate.Tools.List(t.Context(), func(exec.Tool) error { return nil }); err != nil {
+	if err := e.Gate.Tools.List(t.Context(), func(exec.Tool) error { return nil }); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestRegistryRefuses(t *testing.T) {
-	e := newEnv(t, 1)
+	e := exectest.New(t, 1)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -225,7 +228,7 @@ func TestRegistryRefuses(t *testing.T) {
 	} {
 		tool := exec.Tool{Name: "good", Module: good}
 		change(&tool)
-		if _, err := e.gate.Tools.Add(t.Context(), tool); err == nil {
+		if _, err := e.Gate.Tools.Add(t.Context(), tool); err == nil {
 			t.Errorf("%s: it was registered", name)
 		}
 	}
@@ -235,24 +238,24 @@ func TestRegistryRefuses(t *testing.T) {
 // on the disk: many callers, one key, one byte.
 func TestProcessBehindTheGate(t *testing.T) {
 	path := runnertest.Build(t, runtime.GOOS, runtime.GOARCH)
-	e := newEnv(t, 1)
-	e.gate.Runners[exec.KindProcess] = &process.Runner{Dir: t.TempDir()}
+	e := exectest.New(t, 1)
+	e.Gate.Runners[exec.KindProcess] = &process.Runner{Dir: t.TempDir()}
 	count := filepath.Join(t.TempDir(), "count")
-	tool, err := e.gate.Tools.Add(t.Context(), exec.Tool{Name: "count", Module: unconfined(t, path, "count", count)})
+	tool, err := e.Gate.Tools.Add(t.Context(), exec.Tool{Name: "count", Module: unconfined(t, path, "count", count)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	chain := e.cap("tool.call:" + tool.ID.String() + ",calls=1")
+	chain := e.Cap("tool.call:" + tool.ID.String() + ",calls=1")
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
-			out, err := e.gate.Do(t.Context(), exec.Effect{Tool: tool.ID, Request: []byte("r"), Key: []byte("k"), Caps: chains(chain)})
+			out, err := e.Gate.Do(t.Context(), exec.Effect{Tool: tool.ID, Request: []byte("r"), Key: []byte("k"), Caps: []caps.Chain{chain}})
 			if err != nil || string(out.Body) != "r" {
 				t.Errorf("%+v, %v", out, err)
 				return
 			}
 			module, _ := tool.Module.Hash()
-			if ev := e.receipt(out.ReceiptID).Evidence; len(ev) != 3 || ev[0] != chain[0].ID || ev[1] != module || ev[2] != *tool.Module.ModuleHash {
+			if ev := e.Receipt(out.ReceiptID).Evidence; len(ev) != 3 || ev[0] != chain[0].ID || ev[1] != module || ev[2] != *tool.Module.ModuleHash {
 				t.Errorf("evidence %v", ev)
 			}
 		})
@@ -265,10 +268,10 @@ func TestProcessBehindTheGate(t *testing.T) {
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	more := e.cap("tool.call:" + tool.ID.String())
-	_, err = e.gate.Do(t.Context(), exec.Effect{Tool: tool.ID, Request: []byte("r"), Key: []byte("k2"), Caps: chains(more)})
+	more := e.Cap("tool.call:" + tool.ID.String())
+	_, err = e.Gate.Do(t.Context(), exec.Effect{Tool: tool.ID, Request: []byte("r"), Key: []byte("k2"), Caps: []caps.Chain{more}})
 	var refused *exec.RefusedError
-	if !errors.Is(err, exec.ErrPinned) || !errors.As(err, &refused) || e.receipt(refused.ReceiptID).Status != exec.StatusNotFound {
+	if !errors.Is(err, exec.ErrPinned) || !errors.As(err, &refused) || e.Receipt(refused.ReceiptID).Status != exec.StatusNotFound {
 		t.Errorf("a changed binary: %v", err)
 	}
 }
@@ -278,35 +281,35 @@ func TestWasmBehindTheGate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := newEnv(t, 1)
-	h, err := e.store.PutBytes(t.Context(), code)
+	e := exectest.New(t, 1)
+	h, err := e.Store.PutBytes(t.Context(), code)
 	if err != nil {
 		t.Fatal(err)
 	}
-	runner := wasm.New(e.store, wasm.Cache{})
+	runner := wasm.New(e.Store, wasm.Cache{})
 	defer runner.Close(t.Context())
-	e.gate.Runners[exec.KindWasm] = runner
+	e.Gate.Runners[exec.KindWasm] = runner
 	ref := exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &h, Argv: []string{"echo"}, Confinement: exec.ConfineWASI}
-	tool, err := e.gate.Tools.Add(t.Context(), exec.Tool{Name: "echo", Module: ref, Policy: exec.Policy{Cacheable: true}})
+	tool, err := e.Gate.Tools.Add(t.Context(), exec.Tool{Name: "echo", Module: ref, Policy: exec.Policy{Cacheable: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	chain := e.cap("tool.call:" + tool.ID.String())
-	spec := exec.CallSpec{Tool: tool, Request: []byte("hello"), Caps: []object.Hash{chain[0].ID}, Author: e.key.Agent(), EmitTrace: true}
+	chain := e.Cap("tool.call:" + tool.ID.String())
+	spec := run.CallSpec{Tool: tool, Request: []byte("hello"), Caps: []object.Hash{chain[0].ID}, Author: e.Key.Agent(), EmitTrace: true}
 	for i := range 2 { // without a key: a cacheable tool's request is its key
-		res, err := e.x.Call(t.Context(), spec, exec.RunOptions{Caps: chains(chain)})
+		res, err := (&run.Executor{Gate: e.Gate, Store: e.Store, KV: e.DB}).Call(t.Context(), spec, run.Options{Caps: []caps.Chain{chain}})
 		if err != nil || res.Halt != nil || string(res.Value.Data()) != "hello" || res.Replayed != i {
 			t.Fatalf("%+v, %v", res, err)
 		}
 	}
 	missing := object.SumText("no module")
 	ref.ModuleHash = &missing
-	gone, err := e.gate.Tools.Add(t.Context(), exec.Tool{Name: "gone", Module: ref})
+	gone, err := e.Gate.Tools.Add(t.Context(), exec.Tool{Name: "gone", Module: ref})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var refused *exec.RefusedError
-	if _, err := e.gate.Do(t.Context(), exec.Effect{Tool: gone.ID, Caps: chains(e.cap("tool.call:" + gone.ID.String()))}); !errors.As(err, &refused) {
+	if _, err := e.Gate.Do(t.Context(), exec.Effect{Tool: gone.ID, Caps: []caps.Chain{e.Cap("tool.call:" + gone.ID.String())}}); !errors.As(err, &refused) {
 		t.Errorf("a missing module: %v", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir/asm"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -28,9 +29,9 @@ func BenchmarkMythos(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	x := &exec.Executor{Gate: &exec.Gate{Now: func() object.Time { return 1 }}}
+	x := &run.Executor{Gate: &exec.Gate{Now: func() object.Time { return 1 }}}
 	for b.Loop() {
-		res, err := x.Run(b.Context(), raw, object.Hash{}, exec.RunOptions{NoRecord: true})
+		res, err := x.Run(b.Context(), raw, object.Hash{}, run.Options{NoRecord: true})
 		if err != nil || res.Spent.CPUus != 3*iterations {
 			b.Fatal(res, err)
 		}

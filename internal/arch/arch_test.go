@@ -57,6 +57,8 @@ var rooms = []struct {
 	{"exec/vm", []string{"object", "object/...", "exec/ir", "caps"}},
 	{"exec", []string{"object", "object/...", "exec/ir", "exec/output", "exec/vm", "caps", "caps/scope", "ledger", "store", "store/codec"}},
 	{"exec/...", []string{"object", "object/...", "exec", "exec/ir", "exec/output", "exec/runnertest", "exec/secret", "exec/vm"}},
+	{"exec/run", []string{"object", "object/...", "exec", "exec/ir", "exec/vm", "caps", "ledger", "store"}},
+	{"exec/exectest", []string{"object", "object/...", "exec", "caps", "caps/...", "ledger", "ledger/...", "store", "store/memory"}},
 	{"exec/cell", []string{"object", "object/...", "exec", "exec/vm", "caps", "caps/scope", "ledger", "store"}},
 	{"exec/process", []string{"object", "exec", "exec/output", "exec/secret", "internal/supervise"}},
 	{"exec/mcptool", []string{"object", "exec", "exec/output", "exec/process", "exec/httptool"}},

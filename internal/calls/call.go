@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/internal/authority"
 	"github.com/mythos-project/mythos/internal/episodes"
 	"github.com/mythos-project/mythos/internal/identity"
@@ -27,7 +28,7 @@ type Caller struct {
 	Store    *store.Store
 	Ledger   *kvledger.Ledger
 	Gate     *exec.Gate
-	Exec     *exec.Executor
+	Exec     *run.Executor
 	Models   *model.Registry
 	Auth     *authority.Authority
 	Episodes *episodes.Episodes
@@ -47,7 +48,7 @@ type Spec struct {
 
 // Called is how a call ended.
 type Called struct {
-	Result       *exec.Result
+	Result       *run.Result
 	Body         []byte // the response
 	ResponseHash object.Hash
 	Status       uint16
@@ -76,18 +77,18 @@ func (ca *Caller) Call(ctx context.Context, s Spec) (*Called, error) {
 		}
 		s.Trace = state.Commit == nil || (s.Manner.Anew || s.Manner.Retries > 0) && ledger.Retryable(state.Commit.Status)
 	}
-	spec := exec.CallSpec{Tool: s.Tool, Request: s.Request, Key: s.Key, Author: ca.ID.Self(), EmitTrace: s.Trace}
+	spec := run.CallSpec{Tool: s.Tool, Request: s.Request, Key: s.Key, Author: ca.ID.Self(), EmitTrace: s.Trace}
 	for _, c := range s.Caps {
 		spec.Caps = append(spec.Caps, c[0].ID)
 	}
 	// A call that turns out to have been made by another while this one waited for it is no
 	// new evidence either.
-	o := exec.RunOptions{Caps: s.Caps, NoRecord: s.Redact != nil, NoReplays: s.Trace && len(s.Key) > 0, Manner: s.Manner,
+	o := run.Options{Caps: s.Caps, NoRecord: s.Redact != nil, NoReplays: s.Trace && len(s.Key) > 0, Manner: s.Manner,
 		Refusing: &exec.Effect{Tool: s.Tool.ID, Request: s.Request, Key: s.Key}}
 	var recorded *ledger.Receipt
 	var cause error
 	o.OnEffect = func(_ exec.Effect, out exec.Outcome) { recorded, cause = recordedBy(out), out.Cause }
-	res, redacted, err := ca.Episodes.Redacting(ctx, s.Redact, o, func(o exec.RunOptions) (*exec.Result, error) {
+	res, redacted, err := ca.Episodes.Redacting(ctx, s.Redact, o, func(o run.Options) (*run.Result, error) {
 		return ca.Exec.Call(ctx, spec, o)
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/model"
@@ -17,16 +18,16 @@ type RunSpec struct {
 	Bundle []byte
 	Task   object.Hash   // the only one of the bundle for the zero id
 	Caps   []caps.Chain  // that it may activate
-	NoMemo bool          // as of [exec.RunOptions]
+	NoMemo bool          // as of [run.Options]
 	Redact *redact.Rules // keep a redacted episode, too
 
-	OnEffect func(exec.Effect, exec.Outcome) // as of [exec.RunOptions]
+	OnEffect func(exec.Effect, exec.Outcome) // as of [run.Options]
 	Manner   exec.Manner                     // of all its effects
 }
 
 // Ran is how a run ended.
 type Ran struct {
-	*exec.Result
+	*run.Result
 	Attested []object.Hash // a ContractPass for each contract that held, in order
 	Redacted *object.Hash  // the redacted episode, if the task emits a trace
 }
@@ -35,13 +36,13 @@ type Ran struct {
 // is attested.
 func (ca *Caller) Run(ctx context.Context, s RunSpec) (*Ran, error) {
 	var ran Ran
-	o := exec.RunOptions{Caps: s.Caps, NoMemo: s.NoMemo, OnEffect: s.OnEffect, Manner: s.Manner, OnContract: func(ctx context.Context, c vm.ContractCheck) error {
+	o := run.Options{Caps: s.Caps, NoMemo: s.NoMemo, OnEffect: s.OnEffect, Manner: s.Manner, OnContract: func(ctx context.Context, c vm.ContractCheck) error {
 		id, err := ca.attestContract(ctx, c)
 		ran.Attested = append(ran.Attested, id)
 		return err
 	}}
 	var err error
-	ran.Result, ran.Redacted, err = ca.Episodes.Redacting(ctx, s.Redact, o, func(o exec.RunOptions) (*exec.Result, error) {
+	ran.Result, ran.Redacted, err = ca.Episodes.Redacting(ctx, s.Redact, o, func(o run.Options) (*run.Result, error) {
 		return ca.Exec.Run(ctx, s.Bundle, s.Task, o)
 	})
 	return &ran, err

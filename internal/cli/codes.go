@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
@@ -40,7 +41,7 @@ var codes = []struct {
 }{
 	{clierr.Invalid, []error{exec.ErrPinned}}, // also where it is why a tool did not start
 	{clierr.Tool, []error{exec.ErrNotStarted, ledger.ErrStopped}},
-	{clierr.Conflict, []error{ledger.ErrAttempt, ledger.ErrInside, ledger.ErrIdempotencyConflict, ledger.ErrNonDeterministic, ledger.ErrDivergent, exec.ErrReplay, exec.ErrPolicyOfOthers, store.ErrChanged, model.ErrConflict, caps.ErrPolicyOld, caps.ErrRevocationOld, caps.ErrRevocationFork, keyfile.ErrExists}},
+	{clierr.Conflict, []error{ledger.ErrAttempt, ledger.ErrInside, ledger.ErrIdempotencyConflict, ledger.ErrNonDeterministic, ledger.ErrDivergent, run.ErrReplay, exec.ErrPolicyOfOthers, store.ErrChanged, model.ErrConflict, caps.ErrPolicyOld, caps.ErrRevocationOld, caps.ErrRevocationFork, keyfile.ErrExists}},
 	{clierr.Failed, []error{postgres.ErrUnknown}},
 	{clierr.Busy, []error{ledger.ErrBusy, badger.ErrBusy, postgres.ErrUnreachable, bucket.ErrUnreachable}},
 	{clierr.Usage, []error{postgres.ErrAddress, bucket.ErrAddress, engine.ErrPlaces}},
@@ -53,7 +54,7 @@ var codes = []struct {
 	{clierr.Invalid, []error{packet.ErrFraming, packet.ErrCodebook, packet.ErrDecode, packet.ErrSignature, packet.ErrPayload,
 		ir.ErrInvalid, store.ErrCorrupt, seekable.ErrPacked, plainfile.ErrKind, merkle.ErrProof, merkle.ErrNode, sign.ErrSignature, object.ErrID, object.ErrInvalid, keyfile.ErrFormat, keyfile.ErrKeyType, keyfile.ErrTrust, caps.ErrText, ledger.ErrEntry,
 		mlog.ErrCheckpoint}},
-	{clierr.NotFound, []error{store.ErrNotFound, keyfile.ErrUnknownName, model.ErrNotFound, ledger.ErrNotFound, exec.ErrNoTool, exec.ErrNoRun, vm.ErrNoTask, merkle.ErrIndex, fs.ErrNotExist, osexec.ErrNotFound}},
+	{clierr.NotFound, []error{store.ErrNotFound, keyfile.ErrUnknownName, model.ErrNotFound, ledger.ErrNotFound, exec.ErrNoTool, run.ErrNoRun, vm.ErrNoTask, merkle.ErrIndex, fs.ErrNotExist, osexec.ErrNotFound}},
 	{clierr.Usage, []error{store.ErrChunkSize, store.ErrRange, store.ErrAmbiguous, store.ErrRefName, exec.ErrToolName, keyfile.ErrName, config.ErrSetting}},
 	{clierr.Refused, []error{exec.ErrRefused}},
 	{clierr.Busy, []error{context.DeadlineExceeded}},

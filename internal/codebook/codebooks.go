@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/objects"
@@ -25,7 +26,7 @@ type Codebooks struct {
 	DB     kv.KV
 	Store  *store.Store
 	Gate   *exec.Gate
-	Exec   *exec.Executor
+	Exec   *run.Executor
 	Models *model.Registry
 	Caller *calls.Caller
 
@@ -73,7 +74,7 @@ const (
 func (c *Codebooks) PastBundles(ctx context.Context) ([][]byte, error) {
 	var list [][]byte
 	seen, size := map[object.Hash]bool{}, 0
-	err := c.Exec.Runs(ctx, func(r *exec.RunRecord) error {
+	err := c.Exec.Runs(ctx, func(r *run.Record) error {
 		if seen[r.BundleHash] || len(list) == maxTrainSamples || size > maxTrainBytes {
 			return nil
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -73,7 +74,7 @@ func (r *requests) hold(e exec.Effect, out exec.Outcome) {
 
 // Redacting lets run run and, with rules, keeps a redacted episode of it, if it left an
 // episode of its own. Requests are redacted as if they had been captured.
-func (ep *Episodes) Redacting(ctx context.Context, rules *redact.Rules, o exec.RunOptions, run func(exec.RunOptions) (*exec.Result, error)) (*exec.Result, *object.Hash, error) {
+func (ep *Episodes) Redacting(ctx context.Context, rules *redact.Rules, o run.Options, run func(run.Options) (*run.Result, error)) (*run.Result, *object.Hash, error) {
 	if rules == nil {
 		res, err := run(o)
 		return res, nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/internal/authority"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/learn"
@@ -28,7 +29,7 @@ type Explainer struct {
 	ID       *identity.Identity
 	Store    *store.Store
 	Gate     *exec.Gate
-	Exec     *exec.Executor
+	Exec     *run.Executor
 	Models   *model.Registry
 	Verifier *caps.Verifier
 	Judge    *authority.Judge
@@ -55,7 +56,7 @@ func (ex *Explainer) Why(ctx context.Context, start why.Start, o Options) (*why.
 		start.ID = id
 	} else if rec, err := ex.Exec.RunRecord(ctx, start.ID); err == nil && rec.RunID == start.ID {
 		return ex.whyRun(ctx, rec, o)
-	} else if !errors.Is(err, exec.ErrNoRun) && err != nil {
+	} else if !errors.Is(err, run.ErrNoRun) && err != nil {
 		return nil, err
 	}
 	return why.Explain(ctx, ex.Resolver(), start, ex.Options(ctx, o))
@@ -91,7 +92,7 @@ func (ex *Explainer) below(ctx context.Context, root *why.Node, res why.Resolver
 
 // whyRun walks from a run: its program, its result, and its episode or, where it left
 // none, its receipts.
-func (ex *Explainer) whyRun(ctx context.Context, rec *exec.RunRecord, o Options) (*why.Node, error) {
+func (ex *Explainer) whyRun(ctx context.Context, rec *run.Record, o Options) (*why.Node, error) {
 	root := &why.Node{Kind: "RunRecord", ID: rec.RunID, Label: fmt.Sprintf("run %s of task %s, %s", rec.RunID.Short(), rec.TaskID.Short(), rec.Time), Verified: true}
 	if _, err := ex.below(ctx, root, ex.Resolver(), []why.Start{{ID: rec.BundleHash, Kind: why.KindBytes}, {ID: rec.ResultHash, Kind: why.KindBytes}}, o); err != nil {
 		return nil, err
@@ -105,7 +106,7 @@ func (ex *Explainer) whyRun(ctx context.Context, rec *exec.RunRecord, o Options)
 		root.Verified, root.Problem = false, fmt.Sprintf("its effects %s: %v", rec.Effects.Short(), err)
 		return root, nil
 	}
-	effects, err := object.Decode[exec.RecordedEffects](raw)
+	effects, err := object.Decode[run.RecordedEffects](raw)
 	if err != nil {
 		return nil, fmt.Errorf("effects of run %s: %w", rec.RunID.Short(), err)
 	}

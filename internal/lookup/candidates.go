@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/internal/history"
 	"github.com/mythos-project/mythos/internal/identity"
@@ -80,7 +81,7 @@ func (f *Finder) candidates(ctx context.Context, sort, prefix string, add func(C
 	case AnyReceipt, AnyKey:
 		return f.ledgerCandidates(ctx, kind, add)
 	case AnyRun:
-		return f.Exec.Runs(ctx, func(r *exec.RunRecord) error {
+		return f.Exec.Runs(ctx, func(r *run.Record) error {
 			return add(Candidate{r.RunID.Short(), "bundle " + r.BundleHash.Short()})
 		})
 	case AnyTool:

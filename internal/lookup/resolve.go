@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/internal/history"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/peers"
@@ -25,7 +26,7 @@ type Finder struct {
 	ID      *identity.Identity
 	Store   *store.Store
 	Ledger  *kvledger.Ledger
-	Exec    *exec.Executor
+	Exec    *run.Executor
 	Models  *model.Registry
 	Tools   *exec.Tools
 	Toolbox *toolbox.Toolbox
@@ -73,7 +74,7 @@ func (f *Finder) recorded(ctx context.Context, prefix string) ([]object.Hash, er
 	if err != nil {
 		return nil, err
 	}
-	return found, f.Exec.RunsFrom(ctx, prefix, func(r *exec.RunRecord) error {
+	return found, f.Exec.RunsFrom(ctx, prefix, func(r *run.Record) error {
 		found = append(found, r.RunID)
 		return nil
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/authority"
 	"github.com/mythos-project/mythos/internal/calls"
@@ -48,7 +49,7 @@ func New(p Packets) *Packets {
 // Extensions of a bundle's Meta that are ours.
 const (
 	extensionCaps   = "mythos.caps"   // the file form of capability chains, one after the other in a CAN list
-	extensionAnswer = "mythos.answer" // canonical exec.Answer
+	extensionAnswer = "mythos.answer" // canonical run.Answer
 )
 
 // PackOptions say how a bundle becomes a packet.
@@ -141,7 +142,7 @@ type Received struct {
 	Bundle  []byte // canonical bytes
 	Author  object.AgentID
 	Caps    []caps.Chain // what travelled with it, not yet authorized
-	Answer  *exec.Answer // when it answers a submission
+	Answer  *run.Answer  // when it answers a submission
 	Signers []object.AgentID
 }
 
@@ -224,7 +225,7 @@ func (r *Received) open(payload []byte) error {
 		return err
 	}
 	if a, ok := b.Meta.Extensions[extensionAnswer]; ok {
-		if r.Answer, err = object.Decode[exec.Answer](a); err != nil {
+		if r.Answer, err = object.Decode[run.Answer](a); err != nil {
 			return fmt.Errorf("answer: %w", err)
 		}
 	}
@@ -287,7 +288,7 @@ var ErrCancelled = errors.New("cancelled by who submitted it, or by who runs the
 // Serve runs the first task of an accepted packet and returns the signed answer. Where
 // ctx ends with [ErrCancelled] before the task does, there is an answer that says so,
 // with that error.
-func (pa *Packets) Serve(ctx context.Context, got *Received) ([]byte, *exec.Result, error) {
+func (pa *Packets) Serve(ctx context.Context, got *Received) ([]byte, *run.Result, error) {
 	for _, ch := range got.Caps {
 		if err := pa.Auth.Add(context.WithoutCancel(ctx), ch...); err != nil {
 			return nil, nil, err
@@ -310,7 +311,7 @@ func (pa *Packets) Serve(ctx context.Context, got *Received) ([]byte, *exec.Resu
 		return nil, nil, err
 	}
 	res := ran.Result
-	a := &exec.Answer{PacketID: got.Packet.ID(), BundleID: res.BundleID, TaskID: res.TaskID, ResultHash: res.ResultHash,
+	a := &run.Answer{PacketID: got.Packet.ID(), BundleID: res.BundleID, TaskID: res.TaskID, ResultHash: res.ResultHash,
 		Result: res.Value.Encode(), Receipts: [][]byte{}, TraceRef: res.TraceRef, EpisodeID: res.EpisodeID}
 	if res.Halt != nil {
 		text := res.Halt.Error()
@@ -328,7 +329,7 @@ func (pa *Packets) Serve(ctx context.Context, got *Received) ([]byte, *exec.Resu
 }
 
 // packAnswer signs an answer.
-func (pa *Packets) packAnswer(ctx context.Context, got *Received, a *exec.Answer) ([]byte, error) {
+func (pa *Packets) packAnswer(ctx context.Context, got *Received, a *run.Answer) ([]byte, error) {
 	raw, err := pa.answerBundle(a)
 	if err != nil {
 		return nil, err
@@ -354,7 +355,7 @@ func (pa *Packets) cancelledAnswer(ctx context.Context, got *Received, receipts 
 		return nil, err
 	}
 	null, why := vm.Value{}.Encode(), ErrCancelled.Error()
-	a := &exec.Answer{PacketID: got.Packet.ID(), BundleID: id, ResultHash: object.Sum(null), Result: null, Receipts: receipts, Halted: &why}
+	a := &run.Answer{PacketID: got.Packet.ID(), BundleID: id, ResultHash: object.Sum(null), Result: null, Receipts: receipts, Halted: &why}
 	if len(b.Tasks.Tasks) > 0 {
 		a.TaskID = b.Tasks.Tasks[0].TaskID
 	}
@@ -363,7 +364,7 @@ func (pa *Packets) cancelledAnswer(ctx context.Context, got *Received, receipts 
 
 // answerBundle makes the program that returns the result, or its hash where it is
 // too large to be inline.
-func (pa *Packets) answerBundle(a *exec.Answer) ([]byte, error) {
+func (pa *Packets) answerBundle(a *run.Answer) ([]byte, error) {
 	b := ir.NewBuilder(pa.ID.Self())
 	raw, err := can.Marshal(a)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/ledger"
@@ -64,19 +64,19 @@ func (pa *Packets) CheckAnswer(got *Received, asked Asked) error {
 	a := got.Answer
 	switch {
 	case a == nil || a.PacketID != asked.Packet:
-		return fmt.Errorf("%w: the peer answered another packet", exec.ErrAnswer)
+		return fmt.Errorf("%w: the peer answered another packet", run.ErrAnswer)
 	case a.BundleID != asked.Bundle:
-		return fmt.Errorf("%w: the peer answers with bundle %s, sent was %s", exec.ErrAnswer, a.BundleID.Short(), asked.Bundle.Short())
+		return fmt.Errorf("%w: the peer answers with bundle %s, sent was %s", run.ErrAnswer, a.BundleID.Short(), asked.Bundle.Short())
 	case a.TaskID != asked.Task:
-		return fmt.Errorf("%w: the peer answers with task %s, asked was %s", exec.ErrAnswer, a.TaskID.Short(), asked.Task.Short())
+		return fmt.Errorf("%w: the peer answers with task %s, asked was %s", run.ErrAnswer, a.TaskID.Short(), asked.Task.Short())
 	}
 	for _, raw := range a.Receipts {
 		r, id, err := ledger.OpenReceipt(raw)
 		if err != nil {
-			return fmt.Errorf("%w: %w", exec.ErrAnswer, err)
+			return fmt.Errorf("%w: %w", run.ErrAnswer, err)
 		}
 		if !r.Signer.Same(got.Author) && !pa.ID.Trust.Trusted(r.Signer, keyfile.ForLedger, pa.ID.Now()) {
-			return fmt.Errorf("%w: receipt %s is by %s, who neither answers nor is trusted for ledgers", exec.ErrAnswer, id.Short(), r.Signer)
+			return fmt.Errorf("%w: receipt %s is by %s, who neither answers nor is trusted for ledgers", run.ErrAnswer, id.Short(), r.Signer)
 		}
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/exec/httptool"
 	"github.com/mythos-project/mythos/exec/mcptool"
 	"github.com/mythos-project/mythos/exec/process"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/exec/wasm"
 	"github.com/mythos-project/mythos/internal/authority"
 	"github.com/mythos-project/mythos/internal/calls"
@@ -61,7 +62,7 @@ type Repo struct {
 	Policies    *caps.Policies
 	Tools       *exec.Tools
 	Gate        *exec.Gate
-	Exec        *exec.Executor
+	Exec        *run.Executor
 	Cells       *cell.Cells
 	Source      *dataset.StoreSource // where datasets find evidence
 	Models      *model.Registry
@@ -168,7 +169,7 @@ func (r *Repo) executor() error {
 		Lease: r.Config.Lease, Capture: r.Config.Capture, Defaults: exec.Limits{Timeout: r.Config.Timeout}, Wait: exec.WaitForever,
 	}
 	exec.AddBlobTools(r.Gate, r.Store)
-	r.Exec = &exec.Executor{Gate: r.Gate, Store: r.Store, KV: r.DB}
+	r.Exec = &run.Executor{Gate: r.Gate, Store: r.Store, KV: r.DB}
 	r.Cells = &cell.Cells{KV: r.DB, Store: r.Store, Debugf: r.debugf}
 	r.wire()
 	r.builtins()

@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -131,7 +132,7 @@ func programRules() {
 		t.Given = false
 		t.ID = must(ir.ToolID(must(t.Def())))
 	})
-	rule(func(a *exec.Answer, o Options) {
+	rule(func(a *run.Answer, o Options) {
 		a.Result = can.AppendUint(nil, uint64(o.Variant))
 		a.ResultHash = object.Sum(a.Result)
 		_, raw, err := ledger.NewReceipt(Key, ledger.Receipt{ToolID: object.SumText("tool:sample"), RequestHash: object.SumText("request"),

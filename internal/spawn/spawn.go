@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/output"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/par"
@@ -142,8 +143,8 @@ func fits(q *exec.SpawnRequest, raw []byte) error {
 }
 
 // workers runs the tasks. The first error stops those that have not begun.
-func (sp *Spawner) workers(ctx context.Context, q *exec.SpawnRequest, each calls.RunSpec) ([]*exec.Result, error) {
-	results := make([]*exec.Result, len(q.Tasks))
+func (sp *Spawner) workers(ctx context.Context, q *exec.SpawnRequest, each calls.RunSpec) ([]*run.Result, error) {
+	results := make([]*run.Result, len(q.Tasks))
 	err := par.Each(ctx, len(q.Tasks), spawnsAtOnce, func(ctx context.Context, i int) error {
 		s := each
 		s.Task = q.Tasks[i]
@@ -156,7 +157,7 @@ func (sp *Spawner) workers(ctx context.Context, q *exec.SpawnRequest, each calls
 	return results, err
 }
 
-func answer(q *exec.SpawnRequest, results []*exec.Result) (exec.Response, error) {
+func answer(q *exec.SpawnRequest, results []*run.Result) (exec.Response, error) {
 	out := exec.Spawned{Results: []object.Hash{}, Halted: []bool{}}
 	evidence := []object.Hash{q.Bundle}
 	for _, r := range results {

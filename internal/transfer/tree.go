@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/dataset/signal"
-	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/internal/authority"
 	"github.com/mythos-project/mythos/internal/datasets"
 	"github.com/mythos-project/mythos/internal/episodes"
@@ -304,7 +304,7 @@ func (w *walker) bytes(h object.Hash, optional bool) error {
 }
 
 func (w *walker) blob(ref object.BlobRef) error {
-	if w.rules != nil && strings.HasPrefix(ref.Media, exec.TraceMedia) && ref.Media != redact.Media {
+	if w.rules != nil && strings.HasPrefix(ref.Media, run.TraceMedia) && ref.Media != redact.Media {
 		return fmt.Errorf("trace %s: %w", ref.CID.Short(), episodes.ErrUnredacted)
 	}
 	if w.blobs[ref.CID] {

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/cell"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/internal/authority"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/indexes"
@@ -32,7 +33,7 @@ type Upkeep struct {
 	DB       kv.KV
 	Store    *store.Store
 	Ledger   *kvledger.Ledger
-	Exec     *exec.Executor
+	Exec     *run.Executor
 	Tools    *exec.Tools
 	Running  *running.Dir
 	Cells    *cell.Cells

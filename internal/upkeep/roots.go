@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/object"
@@ -13,7 +14,7 @@ import (
 
 // runRoots keeps what recorded runs need to be replayed.
 func (u *Upkeep) runRoots(ctx context.Context, keep func(object.Hash)) error {
-	err := u.Exec.Runs(ctx, func(r *exec.RunRecord) error {
+	err := u.Exec.Runs(ctx, func(r *run.Record) error {
 		keep(r.BundleHash)
 		keep(r.ResultHash)
 		keep(r.TraceHash)

@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/ledger"
@@ -215,7 +216,7 @@ func (s speaker) signal(g *signal.Signal) []string {
 	return []string{fmt.Sprintf("%s gave episode %s the %s %s, at %s.", s.who(g.Signer), g.EpisodeID.Short(), kind, value, at(g.TimeObserved))}
 }
 
-func (s speaker) run(r *exec.RunRecord) []string {
+func (s speaker) run(r *run.Record) []string {
 	how := "It ended with a result."
 	if r.Halt != 0 {
 		how = "It was halted."

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/peer"
@@ -48,7 +48,7 @@ func refusalCode(se *peer.StatusError) int {
 
 // haltedCode is the exit code of a task that was halted over there: the one that the same
 // task has here.
-func haltedCode(a *exec.Answer) int {
+func haltedCode(a *run.Answer) int {
 	v, err := vm.ParseValue(a.Result)
 	if err != nil || v.TypeID() != vm.TypeError {
 		return clierr.Refused // it was cancelled

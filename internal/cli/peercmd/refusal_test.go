@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/peer"
@@ -47,11 +47,11 @@ func TestRefusalCodes(t *testing.T) {
 func TestHaltedCodes(t *testing.T) {
 	for code, want := range map[vm.HaltCode]int{vm.HaltCPU: clierr.Refused, vm.HaltSpawn: clierr.Refused, vm.HaltQuota: clierr.Refused,
 		vm.HaltConflict: clierr.Conflict, vm.HaltDivergent: clierr.Conflict, vm.HaltEnsures: clierr.Failed, vm.HaltOperand: clierr.Failed} {
-		if got := haltedCode(&exec.Answer{Result: (&vm.HaltError{Code: code}).Value().Encode()}); got != want {
+		if got := haltedCode(&run.Answer{Result: (&vm.HaltError{Code: code}).Value().Encode()}); got != want {
 			t.Errorf("%s: exit code %d, expected %d", code, got, want)
 		}
 	}
-	if got := haltedCode(&exec.Answer{Result: vm.Value{}.Encode()}); got != clierr.Refused {
+	if got := haltedCode(&run.Answer{Result: vm.Value{}.Encode()}); got != clierr.Refused {
 		t.Errorf("cancelled: exit code %d", got)
 	}
 }

@@ -41,8 +41,8 @@ func vectorsHere(t *testing.T) map[string]Set {
 	return sets
 }
 
-// run computes the vectors of all files of a folder.
-func run(t *testing.T, fsys fs.FS) (pack.Report, error) {
+// runVectors computes the vectors of all files of a folder.
+func runVectors(t *testing.T, fsys fs.FS) (pack.Report, error) {
 	t.Helper()
 	files, err := Files(fsys)
 	if err != nil {
@@ -68,7 +68,7 @@ func TestGoldenVectors(t *testing.T) {
 		}
 		fsys[name] = &fstest.MapFile{Data: data}
 	}
-	rep, err := run(t, fsys)
+	rep, err := runVectors(t, fsys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestChangedGoldenFails(t *testing.T) {
 func TestHostileSets(t *testing.T) {
 	for _, text := range []string{`{}`, `{"class":"nonsense","about":"","vectors":[{"id":"x","in":{},"out":{}}]}`, `{"class":"ids","about":"","vectors":[]}`,
 		`{"class":"ids","vectors":[{"id":"x","in":{"bytes":"00"},"out":{},"more":1}]}`, `[`} {
-		if _, err := run(t, fstest.MapFS{"x.json": {Data: []byte(text)}}); err == nil {
+		if _, err := runVectors(t, fstest.MapFS{"x.json": {Data: []byte(text)}}); err == nil {
 			t.Errorf("%s was taken", text)
 		}
 	}

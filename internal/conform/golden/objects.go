@@ -8,7 +8,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/dataset"
-	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/ledger"
@@ -148,7 +148,7 @@ func idOf(in json.RawMessage) (any, error) {
 	case v.Effect != nil:
 		return idOut{ledger.IdemID(v.Effect.Tool, v.Effect.Key)}, nil
 	case v.Run != nil:
-		id, err := exec.ContextHash(v.Run.Bundle, v.Run.Task)
+		id, err := run.ContextHash(v.Run.Bundle, v.Run.Task)
 		return idOut{id}, err
 	case v.Object != nil:
 		return objectID(*v.Object)

@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/internal/conform/pack"
@@ -160,7 +161,7 @@ func programOf(in json.RawMessage) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := x.Run(context.Background(), raw, object.Hash{}, exec.RunOptions{Caps: held})
+	res, err := x.Run(context.Background(), raw, object.Hash{}, run.Options{Caps: held})
 	if err != nil {
 		return refused(err)
 	}
@@ -206,7 +207,7 @@ func chainsOf(raws []input.Hex) ([]caps.Chain, error) {
 }
 
 // executor has the built-in blob tools and what the input gives it.
-func (v programIn) executor() (*exec.Executor, []caps.Chain, error) {
+func (v programIn) executor() (*run.Executor, []caps.Chain, error) {
 	ctx, db := context.Background(), memory.New()
 	gate, s := gateOver(db, v.As, v.At)
 	exec.AddBlobTools(gate, s)
@@ -224,7 +225,7 @@ func (v programIn) executor() (*exec.Executor, []caps.Chain, error) {
 		}
 	}
 	held, err := chainsOf(v.Caps)
-	return &exec.Executor{Gate: gate, Store: s, KV: db}, held, err
+	return &run.Executor{Gate: gate, Store: s, KV: db}, held, err
 }
 
 // parsedIn is an input for one of the parsers, most of which refuse it.

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir/asm"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/peer/peertest"
@@ -34,7 +34,7 @@ func TestAnswersFit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Packets.CheckAnswer(question, asked); !errors.Is(err, exec.ErrAnswer) {
+	if err := n.Packets.CheckAnswer(question, asked); !errors.Is(err, run.ErrAnswer) {
 		t.Errorf("the question itself: %v", err)
 	}
 	raw, _, err := n.Packets.Serve(ctx, question)
@@ -54,7 +54,7 @@ func TestAnswersFit(t *testing.T) {
 	} {
 		changed := asked
 		change(&changed)
-		if err := n.Packets.CheckAnswer(got, changed); !errors.Is(err, exec.ErrAnswer) {
+		if err := n.Packets.CheckAnswer(got, changed); !errors.Is(err, run.ErrAnswer) {
 			t.Errorf("another %s: %v", what, err)
 		}
 	}
@@ -64,7 +64,7 @@ func TestAnswersFit(t *testing.T) {
 		t.Fatal(err)
 	}
 	got.Answer.Receipts = append(got.Answer.Receipts, receipt)
-	if err := n.Packets.CheckAnswer(got, asked); !errors.Is(err, exec.ErrAnswer) {
+	if err := n.Packets.CheckAnswer(got, asked); !errors.Is(err, run.ErrAnswer) {
 		t.Errorf("a stranger's receipt: %v", err)
 	}
 	if err := n.Trust.Add(keyfile.Entry{Name: "stranger", Key: stranger.Agent().KeyHex(), For: []string{keyfile.ForLedger}}); err != nil {

@@ -1,4 +1,4 @@
-package exec
+package run
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -13,7 +14,7 @@ import (
 
 // Store is what an executor needs of the store; *store.Store is one.
 type Store interface {
-	Responses
+	exec.Responses
 	PutObjects(ctx context.Context, objs ...store.Object) error
 	PutBlob(ctx context.Context, r io.Reader, o store.PutOptions) (object.BlobRef, error)
 }
@@ -21,13 +22,13 @@ type Store interface {
 // Executor runs tasks of bundles. It is safe for concurrent use, and so is
 // running the same bundle many times at once.
 type Executor struct {
-	Gate  *Gate
+	Gate  *exec.Gate
 	Store Store
-	KV    KV // for run records
+	KV    exec.KV // for run records
 }
 
-// RunOptions are a task's context.
-type RunOptions struct {
+// Options are a task's context.
+type Options struct {
 	// Caps are the capabilities that REQUIRE_CAP can activate, by the id of the
 	// leaf or of one above it. No others count.
 	Caps []caps.Chain
@@ -35,14 +36,14 @@ type RunOptions struct {
 	// attestations. Its error ends the run.
 	OnContract func(ctx context.Context, c vm.ContractCheck) error
 	// OnEffect is told of every effect that was let through, with its request.
-	OnEffect func(e Effect, out Outcome)
+	OnEffect func(e exec.Effect, out exec.Outcome)
 	// Refusing is the effect that the task is for: where a REQUIRE_CAP is refused, the
 	// receipt is of it. Nil: of ToolRequireCap.
-	Refusing *Effect
+	Refusing *exec.Effect
 	// NoRecord leaves out the run record: such a run cannot be replayed.
 	NoRecord bool
 	// Manner is how the effects of the run are made.
-	Manner Manner
+	Manner exec.Manner
 	// NoReplays leaves nothing of a run all of whose effects had happened before: neither
 	// record nor episode.
 	NoReplays bool
@@ -68,7 +69,7 @@ type Result struct {
 // finish but may later, those of the gate (ledger.ErrBusy,
 // ledger.ErrUnknownOutcome, a runner's or the store's). An unfinished run leaves
 // its receipts and no record.
-func (x *Executor) Run(ctx context.Context, raw []byte, taskID object.Hash, o RunOptions) (*Result, error) {
+func (x *Executor) Run(ctx context.Context, raw []byte, taskID object.Hash, o Options) (*Result, error) {
 	p, err := vm.Prepare(raw, taskID)
 	if err != nil {
 		return nil, err
@@ -77,7 +78,7 @@ func (x *Executor) Run(ctx context.Context, raw []byte, taskID object.Hash, o Ru
 }
 
 // run runs a task that is ready, of the bundle with these bytes.
-func (x *Executor) run(ctx context.Context, raw []byte, p *vm.Task, o RunOptions) (_ *Result, err error) {
+func (x *Executor) run(ctx context.Context, raw []byte, p *vm.Task, o Options) (_ *Result, err error) {
 	memo := ""
 	if !o.NoRecord && !o.NoMemo {
 		if memo, err = memoKey(p); err != nil {

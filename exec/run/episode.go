@@ -1,4 +1,4 @@
-package exec
+package run
 
 import (
 	"bytes"
@@ -33,7 +33,7 @@ func ContextHash(bundleID, taskID object.Hash) (object.Hash, error) {
 
 // keep makes durable what a finished run leaves: the trace's blob and the
 // episode when the task emits a trace, then the record of the run.
-func (x *Executor) keep(ctx context.Context, raw []byte, t *vm.Task, res *Result, o RunOptions) error {
+func (x *Executor) keep(ctx context.Context, raw []byte, t *vm.Task, res *Result, o Options) error {
 	ctx = context.WithoutCancel(ctx) // the effects have happened: leave no run half recorded
 	now := x.Gate.Now()
 	if t.Def.EmitTrace {
@@ -82,10 +82,10 @@ func (x *Executor) keepEpisode(ctx context.Context, res *Result, now object.Time
 	return x.Store.PutObjects(ctx, store.Object{ID: e.EpisodeID, Kind: "EpisodeRef", Raw: raw})
 }
 
-// RunRecord is everything that is needed to replay a run, beside byte strings in
+// Record is everything that is needed to replay a run, beside byte strings in
 // the store. Records are kept under "e/r/" and their id, and "e/e/" and an
 // episode's id names the run's.
-type RunRecord struct {
+type Record struct {
 	RunID      object.Hash   `can:"1,run_id"`
 	BundleHash object.Hash   `can:"2,bundle_hash"` // SHA-256 of the bundle's bytes, which the store has
 	BundleID   object.Hash   `can:"3,bundle_id"`
@@ -105,31 +105,14 @@ type RecordedEffects struct {
 	Effects []vm.Recorded `can:"1,effects"`
 }
 
-// RunRule identifies a RunRecord.
-var RunRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
+// RecordRule identifies a Record.
+var RecordRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
 
 // Structs describes the structs of this package.
 var Structs = []object.Struct{
-	object.Define[BlobPinRequest]("BlobPinRequest", object.Rule{}),
-	object.Define[BlobDeleteRequest]("BlobDeleteRequest", object.Rule{}),
-	object.Define[CellEvent]("CellEvent", object.Rule{}),
-	object.Define[CellAppendRequest]("CellAppendRequest", object.Rule{}),
-	object.Define[CellAppended]("CellAppended", object.Rule{}),
-	object.Define[CellReadRequest]("CellReadRequest", object.Rule{}),
-	object.Define[CellEvents]("CellEvents", object.Rule{}),
-	object.Define[CellSnapshotRequest]("CellSnapshotRequest", object.Rule{}),
-	object.Define[CellSnapshot]("CellSnapshot", object.Rule{}),
-	object.Define[CellPolicyRequest]("CellPolicyRequest", object.Rule{}),
-	object.Define[SpawnRequest]("SpawnRequest", object.Rule{}),
-	object.Define[Spawned]("Spawned", object.Rule{}),
-	object.Define[ModuleRef]("ModuleRef", ModuleRule),
-	object.Define[ModuleLimits]("ModuleLimits", object.Rule{}),
-	object.Define[PinnedFile]("PinnedFile", object.Rule{}),
 	object.Define[Answer]("Answer", object.Rule{}),
-	object.Define[Tool]("Tool", object.Rule{}),
-	object.Define[Policy]("ToolPolicy", object.Rule{}),
 	object.Define[Context]("TaskContext", object.Rule{}),
-	object.Define[RunRecord]("RunRecord", RunRule),
+	object.Define[Record]("RunRecord", RecordRule),
 	object.Define[RecordedEffects]("RecordedEffects", object.Rule{}),
 	object.Define[Memo]("Memo", object.Rule{}),
 }
@@ -148,7 +131,7 @@ func (x *Executor) keepRecord(ctx context.Context, raw []byte, res *Result, now 
 	if err != nil {
 		return err
 	}
-	rec := RunRecord{
+	rec := Record{
 		BundleHash: hashes[0], BundleID: res.BundleID, TaskID: res.TaskID, ResultHash: res.ResultHash, TraceHash: res.TraceHash,
 		EpisodeID: res.EpisodeID, Spent: res.Spent, Time: now, Activated: res.Activated, Effects: hashes[2],
 	}
@@ -156,7 +139,7 @@ func (x *Executor) keepRecord(ctx context.Context, raw []byte, res *Result, now 
 	if errors.As(res.Halt, &halt) {
 		rec.Halt = uint16(halt.Code)
 	}
-	if rec.RunID, err = RunRule.IDOf(&rec); err != nil {
+	if rec.RunID, err = RecordRule.IDOf(&rec); err != nil {
 		return err
 	}
 	encoded, err := can.Marshal(&rec)

@@ -1,4 +1,4 @@
-package exec_test
+package run_test
 
 import (
 	"context"
@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -133,7 +133,7 @@ func FuzzRun(f *testing.F) {
 	f.Add(seed[:50])
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e := newEnv(t, 1)
-		held := append(e.budgetTools(), e.cap("blob.write:a text,max=1M"))
+		held := append(e.budgetTools(), e.Cap("blob.write:a text,max=1M"))
 		g := &generator{data: data, n: len(data)/6 + 1, bundle: mustBundle(t, base)}
 		for _, c := range held {
 			g.hashes = append(g.hashes, c[0].ID)
@@ -161,22 +161,22 @@ func FuzzRun(f *testing.F) {
 }
 
 func (e *env) check(ctx context.Context, raw []byte, held []caps.Chain) {
-	res, err := e.x.Run(ctx, raw, object.Hash{}, exec.RunOptions{Caps: held})
+	res, err := e.x.Run(ctx, raw, object.Hash{}, run.Options{Caps: held})
 	if errors.Is(err, context.DeadlineExceeded) {
-		e.t.Fatal("it ran on and on")
+		e.T.Fatal("it ran on and on")
 	}
 	if err != nil {
-		e.t.Fatalf("the run did not finish: %v", err)
+		e.T.Fatalf("the run did not finish: %v", err)
 	}
 	if res.Spent.CPUus > 3000 || res.Spent.IOCount > 6 || res.Spent.StateWrites > 2 || *res.Spent.MaxSpawn > 1 || *res.Spent.MaxDepth > 5 {
-		e.t.Errorf("spent %+v", res.Spent)
+		e.T.Errorf("spent %+v", res.Spent)
 	}
 	if v, err := vm.ParseValue(res.Value.Encode()); err != nil || !v.Equal(res.Value) {
-		e.t.Errorf("result %x: %v", res.Value.Encode(), err)
+		e.T.Errorf("result %x: %v", res.Value.Encode(), err)
 	}
 	again, err := e.x.Replay(ctx, res.RunID)
 	if err != nil || again.ResultHash != res.ResultHash || again.TraceHash != res.TraceHash {
-		e.t.Errorf("replay: %v", err)
+		e.T.Errorf("replay: %v", err)
 	}
 }
 

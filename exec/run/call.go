@@ -1,9 +1,10 @@
-package exec
+package run
 
 import (
 	"context"
 	"fmt"
 
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
@@ -12,7 +13,7 @@ import (
 
 // CallSpec is one call of one tool, to be compiled to a bundle.
 type CallSpec struct {
-	Tool      Tool // registered, or from BuiltinTool
+	Tool      exec.Tool // registered, or from BuiltinTool
 	Request   []byte
 	Key       []byte        // empty: none; for a cacheable tool, then, one made of the request
 	Caps      []object.Hash // leaf ids, activated in this order
@@ -141,9 +142,9 @@ func bytesConst(pool *ir.ConstPool, b []byte) ir.Operand {
 // Call compiles and runs one call. The response's status and receipt are those
 // of the run's last effect. A request that is too long for the bundle comes with the
 // run: to call takes no authority over the store.
-func (x *Executor) Call(ctx context.Context, s CallSpec, o RunOptions) (*Result, error) {
+func (x *Executor) Call(ctx context.Context, s CallSpec, o Options) (*Result, error) {
 	if o.Refusing == nil {
-		o.Refusing = &Effect{Tool: s.Tool.ID, Request: s.Request, Key: s.key()}
+		o.Refusing = &exec.Effect{Tool: s.Tool.ID, Request: s.Request, Key: s.key()}
 	}
 	if len(s.Request) > ir.MaxInline {
 		b, err := bring(s.Request)

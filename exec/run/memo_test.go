@@ -1,4 +1,4 @@
-package exec_test
+package run_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
 )
@@ -21,9 +22,9 @@ ret r1`
 
 // count is how many records the executor keeps under a prefix.
 func (e *env) count(prefix string) (n int) {
-	e.t.Helper()
-	if err := e.db.Scan(e.t.Context(), prefix, prefix+"\xff", func(string, []byte) error { n++; return nil }); err != nil {
-		e.t.Fatal(err)
+	e.T.Helper()
+	if err := e.DB.Scan(e.T.Context(), prefix, prefix+"\xff", func(string, []byte) error { n++; return nil }); err != nil {
+		e.T.Fatal(err)
 	}
 	return n
 }
@@ -43,7 +44,7 @@ func TestPureTaskIsRunOnce(t *testing.T) {
 	if n := e.count("e/r/"); n != 1 {
 		t.Errorf("%d run records, one is expected", n)
 	}
-	forced, err := e.x.Run(t.Context(), e.assemble(pureText), object.Hash{}, exec.RunOptions{NoMemo: true})
+	forced, err := e.x.Run(t.Context(), e.assemble(pureText), object.Hash{}, run.Options{NoMemo: true})
 	if err != nil || forced.Memoized || forced.ResultHash != first.ResultHash || forced.TraceHash != first.TraceHash {
 		t.Errorf("with NoMemo: %+v, %v", forced, err)
 	}
@@ -66,7 +67,7 @@ main: ret r0`)
 	tasks := tasksOf(t, raw)
 	for round := range 2 {
 		for i, id := range tasks {
-			res, err := e.x.Run(t.Context(), raw, id, exec.RunOptions{})
+			res, err := e.x.Run(t.Context(), raw, id, run.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -80,7 +81,7 @@ main: ret r0`)
 // TestImpureTasksAreRunAgain: whoever can come to an effect or to a capability is run
 // each time, even where this run came to none.
 func TestImpureTasksAreRunAgain(t *testing.T) {
-	chainOf := func(e *env) string { return e.toolCap("test.count", "")[0].ID.String() }
+	chainOf := func(e *env) string { return e.ToolCap("test.count", "")[0].ID.String() }
 	tool := exec.BuiltinID("test.count").String()
 	for name, text := range map[string]string{
 		"an effect": `.symbol main () -> any entry @main
@@ -116,16 +117,16 @@ ret r1`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnv(t, 1)
-			chain := e.toolCap("test.count", "")
+			chain := e.ToolCap("test.count", "")
 			text := strings.ReplaceAll(text, "CAP", chainOf(e))
 			first := e.run(text, chain)
-			e.pass(time.Second)
+			e.Pass(time.Second)
 			again := e.run(text, chain)
 			if first.Halt != nil || again.Halt != nil || again.Memoized || again.RunID == first.RunID {
 				t.Errorf("run, and run again: %+v, %+v", first, again)
 			}
-			if n := len(first.Receipts); int(e.calls.Load()) != 2*n {
-				t.Errorf("%d calls of the tool in two runs, %d in the first", e.calls.Load(), n)
+			if n := len(first.Receipts); int(e.Calls.Load()) != 2*n {
+				t.Errorf("%d calls of the tool in two runs, %d in the first", e.Calls.Load(), n)
 			}
 			if n := e.count("e/m/"); n != 0 {
 				t.Errorf("%d memos", n)
@@ -167,33 +168,33 @@ main: jmp @main`
 // remembered anew.
 func TestMemoIsChecked(t *testing.T) {
 	damage := func(e *env, key string, value []byte) {
-		if _, err := e.db.Update(context.Background(), nil, map[string][]byte{key: value}); err != nil {
-			e.t.Fatal(err)
+		if _, err := e.DB.Update(context.Background(), nil, map[string][]byte{key: value}); err != nil {
+			e.T.Fatal(err)
 		}
 	}
 	key := func(e *env, prefix string) (found string) {
-		if err := e.db.Scan(context.Background(), prefix, prefix+"\xff", func(key string, _ []byte) error { found = key; return nil }); err != nil || found == "" {
-			e.t.Fatalf("nothing under %s: %v", prefix, err)
+		if err := e.DB.Scan(context.Background(), prefix, prefix+"\xff", func(key string, _ []byte) error { found = key; return nil }); err != nil || found == "" {
+			e.T.Fatalf("nothing under %s: %v", prefix, err)
 		}
 		return found
 	}
 	other := strings.Replace(pureText, `"hello"`, `"other"`, 1)
-	for name, spoil := range map[string]func(e *env, first *exec.Result){
-		"memo damaged": func(e *env, _ *exec.Result) { damage(e, key(e, "e/m/"), []byte("?")) },
-		"run missing":  func(e *env, _ *exec.Result) { damage(e, key(e, "e/r/"), nil) },
-		"run damaged":  func(e *env, _ *exec.Result) { damage(e, key(e, "e/r/"), []byte("?")) },
-		"of another task": func(e *env, _ *exec.Result) {
+	for name, spoil := range map[string]func(e *env, first *run.Result){
+		"memo damaged": func(e *env, _ *run.Result) { damage(e, key(e, "e/m/"), []byte("?")) },
+		"run missing":  func(e *env, _ *run.Result) { damage(e, key(e, "e/r/"), nil) },
+		"run damaged":  func(e *env, _ *run.Result) { damage(e, key(e, "e/r/"), []byte("?")) },
+		"of another task": func(e *env, _ *run.Result) {
 			k := key(e, "e/m/")
 			damage(e, k, nil)
 			e.run(other)
 			foreign := key(e, "e/m/")
-			raw, _, err := e.db.Get(context.Background(), foreign)
+			raw, _, err := e.DB.Get(context.Background(), foreign)
 			if err != nil {
-				e.t.Fatal(err)
+				e.T.Fatal(err)
 			}
 			damage(e, k, raw)
 		},
-		"too old": func(e *env, _ *exec.Result) { e.pass(exec.MemoTTL) },
+		"too old": func(e *env, _ *run.Result) { e.Pass(run.MemoTTL) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnv(t, 1)
@@ -213,7 +214,7 @@ func TestMemoIsChecked(t *testing.T) {
 func TestEvictMemos(t *testing.T) {
 	e := newEnv(t, 1)
 	e.run(pureText)
-	e.pass(exec.MemoTTL / 2)
+	e.Pass(run.MemoTTL / 2)
 	e.run(strings.Replace(pureText, `"hello"`, `"other"`, 1))
 	evict := func(dry bool, want uint64, left int) {
 		t.Helper()
@@ -222,7 +223,7 @@ func TestEvictMemos(t *testing.T) {
 		}
 	}
 	evict(false, 0, 2)
-	e.pass(exec.MemoTTL/2 + time.Second)
+	e.Pass(run.MemoTTL/2 + time.Second)
 	evict(true, 1, 2)
 	evict(false, 1, 1)
 	if e.run(pureText).Memoized {

@@ -1,8 +1,9 @@
-package exec
+package run
 
 import (
 	"bytes"
 
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -30,8 +31,8 @@ func bring(data []byte) (*brought, error) {
 
 // answer is the outcome of an effect that asks for the blob.
 func (b *brought) answer(e vm.Effect) (vm.Outcome, bool) {
-	if b == nil || e.Tool != BuiltinID(vm.ToolBlobGet) || !bytes.Equal(e.Request, b.whole) {
+	if b == nil || e.Tool != exec.BuiltinID(vm.ToolBlobGet) || !bytes.Equal(e.Request, b.whole) {
 		return vm.Outcome{}, false
 	}
-	return vm.Outcome{Body: b.data, Status: StatusOK, RequestHash: object.Sum(e.Request), ResponseHash: object.Sum(b.data)}, true
+	return vm.Outcome{Body: b.data, Status: exec.StatusOK, RequestHash: object.Sum(e.Request), ResponseHash: object.Sum(b.data)}, true
 }

@@ -1,9 +1,10 @@
-package exec
+package run
 
 import (
 	"reflect"
 	"testing"
 
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
@@ -19,10 +20,10 @@ func TestCompiledCallIsItsBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, s := range map[string]CallSpec{
-		"plain":     {Tool: BuiltinTool("blob.put"), Request: []byte("x")},
-		"empty":     {Tool: BuiltinTool("blob.put")},
-		"key, caps": {Tool: BuiltinTool("blob.put"), Request: []byte("x"), Key: []byte("k"), Caps: []object.Hash{object.SumText("a"), object.SumText("b")}, EmitTrace: true},
-		"blob":      {Tool: BuiltinTool("blob.put"), blob: &cid},
+		"plain":     {Tool: exec.BuiltinTool("blob.put"), Request: []byte("x")},
+		"empty":     {Tool: exec.BuiltinTool("blob.put")},
+		"key, caps": {Tool: exec.BuiltinTool("blob.put"), Request: []byte("x"), Key: []byte("k"), Caps: []object.Hash{object.SumText("a"), object.SumText("b")}, EmitTrace: true},
+		"blob":      {Tool: exec.BuiltinTool("blob.put"), blob: &cid},
 	} {
 		s.Author = key.Agent()
 		built, raw, err := compileCall(s)

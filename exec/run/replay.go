@@ -1,4 +1,4 @@
-package exec
+package run
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/kv"
@@ -39,7 +40,7 @@ func (e *ReplayError) Unwrap() error { return ErrReplay }
 var ErrNoRun = errors.New("no such run")
 
 // RunRecord finds the record of a run by its own id or by its episode's.
-func (x *Executor) RunRecord(ctx context.Context, id object.Hash) (*RunRecord, error) {
+func (x *Executor) RunRecord(ctx context.Context, id object.Hash) (*Record, error) {
 	raw, found, err := x.KV.Get(ctx, runByID+id.String())
 	if err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func (x *Executor) RunRecord(ctx context.Context, id object.Hash) (*RunRecord, e
 			return nil, err
 		}
 	}
-	rec, _, err := object.Open[RunRecord](raw, RunRule)
+	rec, _, err := object.Open[Record](raw, RecordRule)
 	if err != nil {
 		return nil, fmt.Errorf("record of run %s: %w", id.Short(), err)
 	}
@@ -64,14 +65,14 @@ func (x *Executor) RunRecord(ctx context.Context, id object.Hash) (*RunRecord, e
 }
 
 // Runs calls fn for every recorded run, ascending by id.
-func (x *Executor) Runs(ctx context.Context, fn func(*RunRecord) error) error {
+func (x *Executor) Runs(ctx context.Context, fn func(*Record) error) error {
 	return x.RunsFrom(ctx, "", fn)
 }
 
 // RunsFrom is Runs for those whose ids begin with the hex digits of prefix.
-func (x *Executor) RunsFrom(ctx context.Context, prefix string, fn func(*RunRecord) error) error {
+func (x *Executor) RunsFrom(ctx context.Context, prefix string, fn func(*Record) error) error {
 	return x.KV.Scan(ctx, runByID+prefix, kv.End(runByID+prefix), func(_ string, raw []byte) error {
-		rec, _, err := object.Open[RunRecord](raw, RunRule)
+		rec, _, err := object.Open[Record](raw, RecordRule)
 		if err != nil {
 			return fmt.Errorf("run record: %w", err)
 		}
@@ -114,9 +115,9 @@ func (x *Executor) Replay(ctx context.Context, runID object.Hash) (*Result, erro
 
 // recordedWorld answers as a recorded run did.
 type recordedWorld struct {
-	gate      *Gate
-	responses Responses
-	rec       *RunRecord
+	gate      *exec.Gate
+	responses exec.Responses
+	rec       *Record
 	effects   []vm.Recorded
 	next      int
 }
@@ -132,8 +133,7 @@ func (w *recordedWorld) Now() object.Time {
 }
 
 func (w *recordedWorld) Builtin(id object.Hash) (writes, spawns bool) {
-	b := w.gate.builtins[id]
-	return b.Writes, b.Spawns
+	return w.gate.Charged(id)
 }
 
 func (w *recordedWorld) Contract(context.Context, vm.ContractCheck) error { return nil }
@@ -159,12 +159,12 @@ func (w *recordedWorld) Do(ctx context.Context, e vm.Effect) (vm.Outcome, error)
 	if r.Halt != 0 {
 		return vm.Outcome{}, w.refusal(r)
 	}
-	if r.ResponseHash == nil || (r.ReceiptID == nil && r.Tool != BuiltinID(vm.ToolBlobGet)) {
+	if r.ResponseHash == nil || (r.ReceiptID == nil && r.Tool != exec.BuiltinID(vm.ToolBlobGet)) {
 		return vm.Outcome{}, fmt.Errorf("effect %d of the record lacks its response", w.next-1)
 	}
 	body, err := w.responses.Bytes(ctx, *r.ResponseHash)
 	if err != nil {
-		return vm.Outcome{}, fmt.Errorf("%w: %w", ErrNoResponse, err)
+		return vm.Outcome{}, fmt.Errorf("%w: %w", exec.ErrNoResponse, err)
 	}
 	out := vm.Outcome{
 		Body: body, Status: r.Status, RequestHash: r.RequestHash, ResponseHash: *r.ResponseHash, Replayed: r.Replayed, Tokens: r.Tokens,
@@ -203,7 +203,7 @@ func (w *recordedWorld) take(e vm.Effect) (vm.Recorded, error) {
 func (w *recordedWorld) refusal(r vm.Recorded) error {
 	why := asRecorded(vm.HaltCode(r.Halt))
 	if r.ReceiptID != nil {
-		why = &RefusedError{Tool: r.Tool, Status: r.Status, ReceiptID: *r.ReceiptID, Err: why}
+		why = &exec.RefusedError{Tool: r.Tool, Status: r.Status, ReceiptID: *r.ReceiptID, Err: why}
 	}
 	return &vm.Refusal{Code: vm.HaltCode(r.Halt), Status: r.Status, ReceiptID: r.ReceiptID, Err: why}
 }

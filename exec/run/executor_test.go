@@ -1,4 +1,4 @@
-package exec_test
+package run_test
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -39,7 +40,7 @@ const plenty = "cpu 1000000, io 100, writes 100"
 
 func TestEffectInProgram(t *testing.T) {
 	e := newEnv(t, 1)
-	chain := e.toolCap("test.count", "")
+	chain := e.ToolCap("test.count", "")
 	res := e.run(program(plenty, "", `require_cap $0
 effect tool:count, 5, r1, r2
 get r3, r2, 8
@@ -62,8 +63,8 @@ ret r0`, chain), chain)
 // are each executor's own.
 func TestTwoExecutors(t *testing.T) {
 	root := newEnv(t, 9)
-	parent, err := caps.Issue(root.key, caps.Draft{
-		Subject: root.key.Agent(), Scope: root.toolCap("test.count", "")[0].Cap.Scope, NotBefore: 1, ExpiresAt: 1 << 60, Delegable: true,
+	parent, err := caps.Issue(root.Key, caps.Draft{
+		Subject: root.Key.Agent(), Scope: root.ToolCap("test.count", "")[0].Cap.Scope, NotBefore: 1, ExpiresAt: 1 << 60, Delegable: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -73,11 +74,11 @@ effect tool:count, 1, r1, r2, $k
 effect tool:count, r1, r3, r4
 list r0, r1, r2, r3, r4
 ret r0`, caps.Chain{parent})
-	var results []*exec.Result
+	var results []*run.Result
 	for seed := byte(1); seed <= 3; seed++ {
 		e := newEnv(t, seed)
-		e.pass(time.Duration(seed) * time.Hour)
-		leaf, err := caps.Attenuate(root.key, caps.Chain{parent}, caps.Draft{Subject: e.key.Agent()})
+		e.Pass(time.Duration(seed) * time.Hour)
+		leaf, err := caps.Attenuate(root.Key, caps.Chain{parent}, caps.Draft{Subject: e.Key.Agent()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,10 +97,10 @@ ret r0`, caps.Chain{parent})
 
 func TestReplayedRunInvokesNothing(t *testing.T) {
 	e := newEnv(t, 1)
-	chain := e.toolCap("test.count", ",calls=1")
+	chain := e.ToolCap("test.count", ",calls=1")
 	text := ".const k text \"key\"\n" + program(plenty, "trace", "require_cap $0\neffect tool:count, 5, r1, r2, $k\nret r1", chain)
 	first, second := e.run(text, chain), e.run(text, chain)
-	if first.Halt != nil || first.Invoked != 1 || second.Invoked != 0 || second.Replayed != 1 || e.calls.Load() != 1 {
+	if first.Halt != nil || first.Invoked != 1 || second.Invoked != 0 || second.Replayed != 1 || e.Calls.Load() != 1 {
 		t.Fatalf("%+v, %+v", first, second)
 	}
 	if first.ResultHash != second.ResultHash || first.TraceHash != second.TraceHash || first.Receipts[0] != second.Receipts[0] {
@@ -111,7 +112,7 @@ func TestReplayedRunInvokesNothing(t *testing.T) {
 // what it activates ends with it.
 func TestAuthorityIsPerFrame(t *testing.T) {
 	e := newEnv(t, 1)
-	chain := e.toolCap("test.count", "")
+	chain := e.ToolCap("test.count", "")
 	for name, body := range map[string]string{
 		"not inherited": "require_cap $0\ncall sym:sub, (), r1\nret r1\nhalt\nhalt",
 		"not returned":  "call sym:sub, (), r1\neffect tool:count, 5, r1, r2\nret r1",
@@ -125,24 +126,24 @@ func TestAuthorityIsPerFrame(t *testing.T) {
 		if !errors.Is(res.Halt, caps.ErrDenied) {
 			t.Errorf("%s: %v", name, res.Halt)
 		}
-		if len(res.Receipts) != 1 || e.receipt(res.Receipts[0]).Status != exec.StatusDenied {
+		if len(res.Receipts) != 1 || e.Receipt(res.Receipts[0]).Status != exec.StatusDenied {
 			t.Errorf("%s: no receipt of the refusal", name)
 		}
 	}
 }
 
 func (e *env) budgetTools() []caps.Chain {
-	e.builtin("test.tokens", exec.Builtin{Run: func(context.Context, exec.Call) (exec.Response, error) {
+	e.Builtin("test.tokens", exec.Builtin{Run: func(context.Context, exec.Call) (exec.Response, error) {
 		return exec.Response{Status: exec.StatusOK, Tokens: 10}, nil
 	}})
-	e.builtin("test.spawn", exec.Builtin{Spawns: true, Writes: true, Run: func(context.Context, exec.Call) (exec.Response, error) {
+	e.Builtin("test.spawn", exec.Builtin{Spawns: true, Writes: true, Run: func(context.Context, exec.Call) (exec.Response, error) {
 		return exec.Response{Status: exec.StatusOK}, nil
 	}})
-	e.builtin("test.slow", exec.Builtin{Run: func(_ context.Context, c exec.Call) (exec.Response, error) {
-		e.pass(60 * time.Microsecond)
+	e.Builtin("test.slow", exec.Builtin{Run: func(_ context.Context, c exec.Call) (exec.Response, error) {
+		e.Pass(60 * time.Microsecond)
 		return exec.Response{Status: exec.StatusOK, Body: fmt.Append(nil, c.Limits.Timeout.Microseconds())}, nil
 	}})
-	return []caps.Chain{e.toolCap("test.count", ""), e.toolCap("test.tokens", ""), e.toolCap("test.spawn", ""), e.toolCap("test.slow", "")}
+	return []caps.Chain{e.ToolCap("test.count", ""), e.ToolCap("test.tokens", ""), e.ToolCap("test.spawn", ""), e.ToolCap("test.slow", "")}
 }
 
 // TestBudgets exhausts each budget with an effect; cpu and depth are exhausted
@@ -178,12 +179,12 @@ func TestBudgets(t *testing.T) {
 				t.Errorf("%d effects, %d receipts", res.Invoked, len(res.Receipts))
 			}
 			if tt.refused == 1 {
-				if r := e.receipt(res.Receipts[tt.allowed]); r.Status != exec.StatusBudget || !strings.Contains(*r.Notes, tt.code.String()) {
+				if r := e.Receipt(res.Receipts[tt.allowed]); r.Status != exec.StatusBudget || !strings.Contains(*r.Notes, tt.code.String()) {
 					t.Errorf("receipt %+v", r)
 				}
 			}
 			again, err := e.x.Replay(t.Context(), res.RunID)
-			if err != nil || again.TraceHash != res.TraceHash || e.clock.Load() > 2_000_000_000 {
+			if err != nil || again.TraceHash != res.TraceHash || e.Clock.Load() > 2_000_000_000 {
 				t.Errorf("replay: %v", err)
 			}
 		})
@@ -201,7 +202,7 @@ func TestDeadlineBoundsTheTool(t *testing.T) {
 
 func TestBlobOps(t *testing.T) {
 	e := newEnv(t, 1)
-	write := e.cap("blob.write:ns,max=1M,media=text/plain")
+	write := e.Cap("blob.write:ns,max=1M,media=text/plain")
 	data := "the content of the blob"
 	res := e.run(program(plenty, "", `require_cap $0
 effect_: const r0, $data
@@ -216,8 +217,8 @@ ret r1`, write)+`.const data text "`+data+`"
 	if res.Halt != nil || res.Value.TypeID() != vm.TypeBlobRef || res.Value.Field(1).Hash() != cid || res.Value.Field(2).Uint() != uint64(len(data)) {
 		t.Fatalf("%x, %v", res.Value.Encode(), res.Halt)
 	}
-	read := e.cap(fmt.Sprintf("blob.read:%s@4+7", cid))
-	get := func(chain caps.Chain, op string) *exec.Result {
+	read := e.Cap(fmt.Sprintf("blob.read:%s@4+7", cid))
+	get := func(chain caps.Chain, op string) *run.Result {
 		return e.run(program(plenty, "", "require_cap $0\n"+op+"\nlist r0, r1, r2\nret r0", chain)+`
 .type range record { 1 offset: u64, 2 length: u64 }
 .node range range { 1: 4, 2: 7 }
@@ -230,14 +231,14 @@ ret r1`, write)+`.const data text "`+data+`"
 	if res := get(read, "blob_get #"+cid.String()+", r9, r1, r2"); !errors.Is(res.Halt, caps.ErrDenied) {
 		t.Errorf("more than the capability allows: %v", res.Halt)
 	}
-	whole := e.cap("blob.read:" + cid.String())
+	whole := e.Cap("blob.read:" + cid.String())
 	if res := get(whole, "blob_get #"+cid.String()+", r9, r1, r2"); string(res.Value.Items()[0].Data()) != data {
 		t.Errorf("whole: %x, %v", res.Value.Encode(), res.Halt)
 	}
 	if res := get(whole, "blob_chunk_get #"+cid.String()+", 0, r1, r2"); string(res.Value.Items()[0].Data()) != data {
 		t.Errorf("chunk: %x, %v", res.Value.Encode(), res.Halt)
 	}
-	status := func(res *exec.Result) uint64 { return res.Value.Items()[1].Field(8).Uint() }
+	status := func(res *run.Result) uint64 { return res.Value.Items()[1].Field(8).Uint() }
 	if res := get(whole, "blob_chunk_get #"+cid.String()+", 1, r1, r2"); status(res) != uint64(exec.StatusBadRequest) || res.Value.Items()[0].Kind() != vm.ValNull {
 		t.Errorf("chunk beyond the end: %x, %v", res.Value.Encode(), res.Halt)
 	}
@@ -245,16 +246,16 @@ ret r1`, write)+`.const data text "`+data+`"
 		t.Errorf("range beyond the end: %x, %v", res.Value.Encode(), res.Halt)
 	}
 	none := object.SumText("none")
-	if res := get(e.cap("blob.read:"+none.String()), "blob_get #"+none.String()+", r9, r1, r2"); status(res) != uint64(exec.StatusNotFound) {
+	if res := get(e.Cap("blob.read:"+none.String()), "blob_get #"+none.String()+", r9, r1, r2"); status(res) != uint64(exec.StatusNotFound) {
 		t.Errorf("no such blob: %x, %v", res.Value.Encode(), res.Halt)
 	}
 }
 
 func TestEpisode(t *testing.T) {
 	e := newEnv(t, 1)
-	chain := e.toolCap("test.count", "")
+	chain := e.ToolCap("test.count", "")
 	res := e.run(program(plenty, "trace", "require_cap $0\neffect tool:count, 5, r1, r2\nret r1", chain), chain)
-	o, err := e.store.Object(t.Context(), *res.EpisodeID)
+	o, err := e.Store.Object(t.Context(), *res.EpisodeID)
 	if err != nil || o.Kind != "EpisodeRef" {
 		t.Fatal(o.Kind, err)
 	}
@@ -262,12 +263,12 @@ func TestEpisode(t *testing.T) {
 	if err != nil || id != *res.EpisodeID {
 		t.Fatal(err)
 	}
-	context, err := exec.ContextHash(res.BundleID, res.TaskID)
-	if err != nil || ep.ContextHash != context || ep.OutcomeHash != res.ResultHash || ep.TimeObserved != e.now() ||
+	context, err := run.ContextHash(res.BundleID, res.TaskID)
+	if err != nil || ep.ContextHash != context || ep.OutcomeHash != res.ResultHash || ep.TimeObserved != e.Now() ||
 		len(ep.TraceRef.ReceiptIDs) != 1 || ep.TraceRef.ReceiptIDs[0] != res.Receipts[0] {
 		t.Errorf("%+v, %v", ep, err)
 	}
-	blob, err := e.store.OpenBlob(t.Context(), ep.TraceRef.TraceBlob.CID, codec.Keys{})
+	blob, err := e.Store.OpenBlob(t.Context(), ep.TraceRef.TraceBlob.CID, codec.Keys{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,17 +289,17 @@ func TestEpisode(t *testing.T) {
 
 func TestReplay(t *testing.T) {
 	e := newEnv(t, 1)
-	chain := e.toolCap("test.count", ",calls=2")
+	chain := e.ToolCap("test.count", ",calls=2")
 	res := e.run(program(plenty, "trace", `require_cap $0
 effect tool:count, 5, r1, r2
 effect tool:count, r1, r3, r4
 effect tool:count, r3, r5, r6
 ret r5`, chain), chain)
-	if !errors.Is(res.Halt, caps.ErrQuota) || e.calls.Load() != 2 || len(res.Receipts) != 3 {
+	if !errors.Is(res.Halt, caps.ErrQuota) || e.Calls.Load() != 2 || len(res.Receipts) != 3 {
 		t.Fatalf("%v", res.Halt)
 	}
 	again, err := e.x.Replay(t.Context(), res.RunID)
-	if err != nil || again.ResultHash != res.ResultHash || again.TraceHash != res.TraceHash || e.calls.Load() != 2 {
+	if err != nil || again.ResultHash != res.ResultHash || again.TraceHash != res.TraceHash || e.Calls.Load() != 2 {
 		t.Fatalf("%+v, %v", again, err)
 	}
 	var halt *vm.HaltError
@@ -306,61 +307,61 @@ ret r5`, chain), chain)
 		t.Errorf("%v", again.Halt)
 	}
 
-	altered := e.alter(res.RunID, func(list *exec.RecordedEffects) { list.Effects[0].ResponseHash = list.Effects[1].ResponseHash })
-	var diff *exec.ReplayError
-	if _, err := e.x.Replay(t.Context(), altered); !errors.Is(err, exec.ErrReplay) || !errors.As(err, &diff) || diff.What != "request" || diff.Effect != 1 {
+	altered := e.alter(res.RunID, func(list *run.RecordedEffects) { list.Effects[0].ResponseHash = list.Effects[1].ResponseHash })
+	var diff *run.ReplayError
+	if _, err := e.x.Replay(t.Context(), altered); !errors.Is(err, run.ErrReplay) || !errors.As(err, &diff) || diff.What != "request" || diff.Effect != 1 {
 		t.Errorf("another response: %v", err)
 	}
-	altered = e.alter(res.RunID, func(list *exec.RecordedEffects) { list.Effects = list.Effects[:2] })
+	altered = e.alter(res.RunID, func(list *run.RecordedEffects) { list.Effects = list.Effects[:2] })
 	if _, err := e.x.Replay(t.Context(), altered); !errors.As(err, &diff) || diff.What != "effects" || diff.Effect != 2 {
 		t.Errorf("an effect less: %v", err)
 	}
-	altered = e.alter(res.RunID, func(list *exec.RecordedEffects) { list.Effects = append(list.Effects, list.Effects[2]) })
+	altered = e.alter(res.RunID, func(list *run.RecordedEffects) { list.Effects = append(list.Effects, list.Effects[2]) })
 	if _, err := e.x.Replay(t.Context(), altered); !errors.As(err, &diff) || diff.What != "effects" || diff.Effect != 3 {
 		t.Errorf("an effect more: %v", err)
 	}
-	if _, err := e.x.Replay(t.Context(), object.SumText("none")); !errors.Is(err, exec.ErrNoRun) {
+	if _, err := e.x.Replay(t.Context(), object.SumText("none")); !errors.Is(err, run.ErrNoRun) {
 		t.Errorf("%v", err)
 	}
 }
 
 // alter stores a record of a run with other effects and returns its id.
-func (e *env) alter(run object.Hash, change func(*exec.RecordedEffects)) object.Hash {
-	e.t.Helper()
-	rec, err := e.x.RunRecord(e.t.Context(), run)
+func (e *env) alter(id object.Hash, change func(*run.RecordedEffects)) object.Hash {
+	e.T.Helper()
+	rec, err := e.x.RunRecord(e.T.Context(), id)
 	if err != nil {
-		e.t.Fatal(err)
+		e.T.Fatal(err)
 	}
-	raw, err := e.store.Bytes(e.t.Context(), rec.Effects)
+	raw, err := e.Store.Bytes(e.T.Context(), rec.Effects)
 	if err != nil {
-		e.t.Fatal(err)
+		e.T.Fatal(err)
 	}
-	list, err := object.Decode[exec.RecordedEffects](raw)
+	list, err := object.Decode[run.RecordedEffects](raw)
 	if err != nil {
-		e.t.Fatal(err)
+		e.T.Fatal(err)
 	}
 	change(list)
 	if raw, err = can.Marshal(list); err != nil {
-		e.t.Fatal(err)
+		e.T.Fatal(err)
 	}
-	if rec.Effects, err = e.store.PutBytes(e.t.Context(), raw); err != nil {
-		e.t.Fatal(err)
+	if rec.Effects, err = e.Store.PutBytes(e.T.Context(), raw); err != nil {
+		e.T.Fatal(err)
 	}
-	if rec.RunID, err = exec.RunRule.IDOf(rec); err != nil {
-		e.t.Fatal(err)
+	if rec.RunID, err = run.RecordRule.IDOf(rec); err != nil {
+		e.T.Fatal(err)
 	}
 	if raw, err = can.Marshal(rec); err != nil {
-		e.t.Fatal(err)
+		e.T.Fatal(err)
 	}
-	if _, err := e.db.Update(e.t.Context(), nil, map[string][]byte{"e/r/" + rec.RunID.String(): raw}); err != nil {
-		e.t.Fatal(err)
+	if _, err := e.DB.Update(e.T.Context(), nil, map[string][]byte{"e/r/" + rec.RunID.String(): raw}); err != nil {
+		e.T.Fatal(err)
 	}
 	return rec.RunID
 }
 
 func TestConflictHalts(t *testing.T) {
 	e := newEnv(t, 1)
-	chain := e.toolCap("test.count", "")
+	chain := e.ToolCap("test.count", "")
 	text := ".const k text \"key\"\n" + program(plenty, "", "require_cap $0\neffect tool:count, 5, r1, r2, $k\neffect tool:count, 6, r1, r2, $k\nret r1", chain)
 	res := e.run(text, chain)
 	var conflict *ledger.ConflictError
@@ -374,11 +375,11 @@ func TestConflictHalts(t *testing.T) {
 
 func TestAttestations(t *testing.T) {
 	e := newEnv(t, 1)
-	chain := e.toolCap("test.count", "")
+	chain := e.ToolCap("test.count", "")
 	text := `.contract served { requires eq(episode.8, 200) ensures has_tool(tool:count) }
 ` + program(plenty, "attest", "require_cap $0\neffect tool:count, 5, r1, r2\nassert contract:served, r2\nret r1", chain)
 	var checks []vm.ContractCheck
-	res, err := e.x.Run(t.Context(), e.assemble(text), object.Hash{}, exec.RunOptions{
+	res, err := e.x.Run(t.Context(), e.assemble(text), object.Hash{}, run.Options{
 		Caps: []caps.Chain{chain}, OnContract: func(_ context.Context, c vm.ContractCheck) error { checks = append(checks, c); return nil },
 	})
 	if err != nil || res.Halt != nil || len(checks) != 1 || checks[0].Result != 0 || checks[0].Evidence[0] != res.Receipts[0] {
@@ -388,21 +389,21 @@ func TestAttestations(t *testing.T) {
 
 func TestInvalidBundle(t *testing.T) {
 	e := newEnv(t, 1)
-	if _, err := e.x.Run(t.Context(), []byte{can.TagNull}, object.Hash{}, exec.RunOptions{}); err == nil {
+	if _, err := e.x.Run(t.Context(), []byte{can.TagNull}, object.Hash{}, run.Options{}); err == nil {
 		t.Error("no error")
 	}
 	raw := e.assemble(program(plenty, "", "halt"))
-	if _, err := e.x.Run(t.Context(), raw, object.SumText("none"), exec.RunOptions{}); !errors.Is(err, vm.ErrNoTask) {
+	if _, err := e.x.Run(t.Context(), raw, object.SumText("none"), run.Options{}); !errors.Is(err, vm.ErrNoTask) {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestCall(t *testing.T) {
 	e := newEnv(t, 1)
-	chain := e.toolCap("test.count", "")
-	spec := exec.CallSpec{Tool: exec.BuiltinTool("test.count"), Request: []byte("hello"), Key: []byte("k"), Caps: []object.Hash{chain[0].ID}, Author: e.key.Agent()}
+	chain := e.ToolCap("test.count", "")
+	spec := run.CallSpec{Tool: exec.BuiltinTool("test.count"), Request: []byte("hello"), Key: []byte("k"), Caps: []object.Hash{chain[0].ID}, Author: e.Key.Agent()}
 	for i := range 2 {
-		res, err := e.x.Call(t.Context(), spec, exec.RunOptions{Caps: []caps.Chain{chain}})
+		res, err := e.x.Call(t.Context(), spec, run.Options{Caps: []caps.Chain{chain}})
 		if err != nil || res.Halt != nil || string(res.Value.Data()) != "got hello" || res.Replayed != i {
 			t.Fatalf("%+v, %v", res, err)
 		}
@@ -410,9 +411,9 @@ func TestCall(t *testing.T) {
 	large := bytes.Repeat([]byte("large "), 5000)
 	// A request that is too long for the bundle takes no capability but the tool's.
 	spec.Request, spec.Key = large, []byte("k2")
-	var runs []*exec.Result
+	var runs []*run.Result
 	for i := range 2 {
-		res, err := e.x.Call(t.Context(), spec, exec.RunOptions{Caps: []caps.Chain{chain}})
+		res, err := e.x.Call(t.Context(), spec, run.Options{Caps: []caps.Chain{chain}})
 		if err != nil || res.Halt != nil || !bytes.Equal(res.Value.Data(), append([]byte("got "), large...)) {
 			t.Fatalf("%+v, %v", res, err)
 		}
@@ -431,16 +432,16 @@ func TestCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.store.OpenBlob(t.Context(), ref.CID, codec.Keys{}); !errors.Is(err, store.ErrNotFound) {
+	if _, err := e.Store.OpenBlob(t.Context(), ref.CID, codec.Keys{}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the request is a blob that anybody may ask for: %v", err)
 	}
 	// What is not recorded is not kept.
 	spec.Request, spec.Key = bytes.Repeat([]byte("other "), 5000), nil
-	res, err := e.x.Call(t.Context(), spec, exec.RunOptions{Caps: []caps.Chain{chain}, NoRecord: true})
+	res, err := e.x.Call(t.Context(), spec, run.Options{Caps: []caps.Chain{chain}, NoRecord: true})
 	if err != nil || res.Halt != nil {
 		t.Fatalf("%+v, %v", res, err)
 	}
-	if _, err := e.store.Bytes(t.Context(), object.Sum(spec.Request)); !errors.Is(err, store.ErrNotFound) {
+	if _, err := e.Store.Bytes(t.Context(), object.Sum(spec.Request)); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the request is kept: %v", err)
 	}
 }

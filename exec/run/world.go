@@ -1,10 +1,11 @@
-package exec
+package run
 
 import (
 	"context"
 	"errors"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/ledger"
@@ -13,12 +14,12 @@ import (
 
 // liveWorld lets effects happen.
 type liveWorld struct {
-	gate       *Gate
+	gate       *exec.Gate
 	held       []caps.Chain
 	onContract func(context.Context, vm.ContractCheck) error
-	onEffect   func(Effect, Outcome)
-	manner     Manner
-	refusing   *Effect // what a REQUIRE_CAP is for; nil: the program does not say
+	onEffect   func(exec.Effect, exec.Outcome)
+	manner     exec.Manner
+	refusing   *exec.Effect // what a REQUIRE_CAP is for; nil: the program does not say
 	brought    *brought
 }
 
@@ -43,11 +44,11 @@ func (w *liveWorld) Activate(ctx context.Context, id object.Hash) (caps.Chain, e
 			failed = err
 		}
 	}
-	e := Effect{Tool: ToolRequireCap, Request: id.Sum[:]}
+	e := exec.Effect{Tool: ToolRequireCap, Request: id.Sum[:]}
 	if w.refusing != nil {
 		e = *w.refusing
 	}
-	return nil, halting(w.gate.Refuse(ctx, e, StatusDenied, failed))
+	return nil, halting(w.gate.Refuse(ctx, e, exec.StatusDenied, failed))
 }
 
 // ToolRequireCap is the tool of the receipts of capabilities that a program required and
@@ -69,7 +70,7 @@ func (w *liveWorld) Do(ctx context.Context, e vm.Effect) (vm.Outcome, error) {
 	if out, ok := w.brought.answer(e); ok {
 		return out, nil
 	}
-	asked := Effect{Tool: e.Tool, Request: e.Request, Key: e.Key, Caps: e.Caps, Timeout: e.Timeout, Manner: w.manner}
+	asked := exec.Effect{Tool: e.Tool, Request: e.Request, Key: e.Key, Caps: e.Caps, Timeout: e.Timeout, Manner: w.manner}
 	out, err := w.gate.Do(ctx, asked)
 	if err == nil && w.onEffect != nil {
 		w.onEffect(asked, out)
@@ -82,13 +83,12 @@ func (w *liveWorld) Do(ctx context.Context, e vm.Effect) (vm.Outcome, error) {
 
 // OverBudget implements vm.World.
 func (w *liveWorld) OverBudget(ctx context.Context, e vm.Effect, reason error) error {
-	return halting(w.gate.Refuse(ctx, Effect{Tool: e.Tool, Request: e.Request, Key: e.Key}, StatusBudget, reason))
+	return halting(w.gate.Refuse(ctx, exec.Effect{Tool: e.Tool, Request: e.Request, Key: e.Key}, exec.StatusBudget, reason))
 }
 
 // Builtin implements vm.World.
 func (w *liveWorld) Builtin(id object.Hash) (writes, spawns bool) {
-	b := w.gate.builtins[id]
-	return b.Writes, b.Spawns
+	return w.gate.Charged(id)
 }
 
 // Contract implements vm.World.
@@ -102,7 +102,7 @@ func (w *liveWorld) Contract(ctx context.Context, c vm.ContractCheck) error {
 // halting makes an error of the gate a refusal where a task halts on it. Others mean that
 // the run cannot go on now but may later (busy, unknown outcome, a failure of this machine).
 func halting(err error) error {
-	var refused *RefusedError
+	var refused *exec.RefusedError
 	unrecorded := errors.As(err, &refused) && refused.ReceiptID.IsZero() // not even the refusal could be recorded
 	code := haltCode(err)
 	if unrecorded || code == 0 {
@@ -122,7 +122,7 @@ func haltCode(err error) vm.HaltCode {
 		return vm.HaltQuota
 	case errors.Is(err, caps.ErrDenied):
 		return vm.HaltCapability
-	case errors.Is(err, ErrRefused), errors.Is(err, ledger.ErrAbandoned):
+	case errors.Is(err, exec.ErrRefused), errors.Is(err, ledger.ErrAbandoned):
 		return vm.HaltRefused
 	case errors.Is(err, ledger.ErrIdempotencyConflict):
 		return vm.HaltConflict

@@ -1,0 +1,24 @@
+package exec
+
+import "github.com/mythos-project/mythos/object"
+
+// Structs describes the structs of this package.
+var Structs = []object.Struct{
+	object.Define[BlobPinRequest]("BlobPinRequest", object.Rule{}),
+	object.Define[BlobDeleteRequest]("BlobDeleteRequest", object.Rule{}),
+	object.Define[CellEvent]("CellEvent", object.Rule{}),
+	object.Define[CellAppendRequest]("CellAppendRequest", object.Rule{}),
+	object.Define[CellAppended]("CellAppended", object.Rule{}),
+	object.Define[CellReadRequest]("CellReadRequest", object.Rule{}),
+	object.Define[CellEvents]("CellEvents", object.Rule{}),
+	object.Define[CellSnapshotRequest]("CellSnapshotRequest", object.Rule{}),
+	object.Define[CellSnapshot]("CellSnapshot", object.Rule{}),
+	object.Define[CellPolicyRequest]("CellPolicyRequest", object.Rule{}),
+	object.Define[SpawnRequest]("SpawnRequest", object.Rule{}),
+	object.Define[Spawned]("Spawned", object.Rule{}),
+	object.Define[ModuleRef]("ModuleRef", ModuleRule),
+	object.Define[ModuleLimits]("ModuleLimits", object.Rule{}),
+	object.Define[PinnedFile]("PinnedFile", object.Rule{}),
+	object.Define[Tool]("Tool", object.Rule{}),
+	object.Define[Policy]("ToolPolicy", object.Rule{}),
+}
