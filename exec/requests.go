@@ -19,67 +19,6 @@ type BlobDeleteRequest struct {
 	CID object.Hash `can:"1,cid"`
 }
 
-// CellEvent is one event of a cell.
-type CellEvent struct {
-	Type uint32 `can:"1,type"`
-	Key  []byte `can:"2,key"` // what it is about; at most 1 KiB
-	Data []byte `can:"3,data"`
-}
-
-// CellAppendRequest is the request of cell.append: 1 to 1024 events. It needs
-// cell.write for their number and types. With a key it happens once.
-type CellAppendRequest struct {
-	CellID object.Hash `can:"1,cell_id"`
-	Events []CellEvent `can:"2,events"`
-	Expect *uint64     `can:"3,expect"` // events that the cell must have; absent: any number
-}
-
-// CellAppended is the response of cell.append. With status [StatusConflict] nothing was
-// written, and First is how many events the cell had.
-type CellAppended struct {
-	First uint64 `can:"1,first"` // number of the first event; the first of a cell is 0
-	Count uint64 `can:"2,count"`
-}
-
-// CellSnapshotRequest is the request of cell.snapshot. It needs cell.read for the prefix.
-type CellSnapshotRequest struct {
-	CellID    object.Hash `can:"1,cell_id"`
-	KeyPrefix []byte      `can:"2,key_prefix,optional"` // absent: all keys
-	At        *uint64     `can:"3,at"`                  // the state after this many events; absent: after all
-	After     []byte      `can:"4,after,optional"`      // only keys that come after this one; absent: from the first
-}
-
-// CellSnapshot is the response of cell.snapshot: of each key the newest event, ascending
-// by key.
-type CellSnapshot struct {
-	At      uint64      `can:"1,at"` // events that the state is made of
-	Events  []CellEvent `can:"2,events"`
-	Numbers []uint64    `can:"3,numbers"`       // of the events
-	Next    []byte      `can:"4,next,optional"` // the last key, after which to go on; absent at the end
-}
-
-// CellPolicyRequest is the request of cell.policy: when snapshots of a cell are kept. It
-// needs cell.write for one event, of any type. The response is empty.
-type CellPolicyRequest struct {
-	CellID object.Hash `can:"1,cell_id"`
-	Every  uint64      `can:"2,every"` // events after which the next one is kept; 0: none is kept
-}
-
-// CellReadRequest is the request of cell.read. It needs cell.read for the prefix.
-type CellReadRequest struct {
-	CellID    object.Hash `can:"1,cell_id"`
-	KeyPrefix []byte      `can:"2,key_prefix,optional"` // absent: all keys
-	From      uint64      `can:"3,from"`                // first number looked at
-}
-
-// CellEvents is the response of cell.read: the events whose keys have the prefix,
-// ascending by number.
-type CellEvents struct {
-	Events  []CellEvent `can:"1,events"`
-	Numbers []uint64    `can:"2,numbers"` // of the events
-	Next    *uint64     `can:"3,next"`    // where to go on; absent at the end of the cell
-}
-
 // SpawnRequest is the request of compute.spawn: tasks of one stored bundle, each run
 // by a worker of its own. It needs compute.spawn for the pool, the number of
 // workers, and their budgets: those of the tasks added together must not exceed

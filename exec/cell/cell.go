@@ -80,19 +80,19 @@ func (w *writers) of(cell object.Hash) *sync.Mutex { return &w[cell.Sum[0]%byte(
 func (c *Cells) Register(g *exec.Gate) {
 	g.Builtin(Append, exec.Builtin{Use: useAppend, Run: c.runAppend, RetrySafe: true, Writes: true})
 	g.Builtin(Read, exec.Builtin{
-		Use: use(func(q *exec.CellReadRequest) scope.Use {
+		Use: use(func(q *ReadRequest) scope.Use {
 			return scope.Use{Kind: scope.KindCellRead, Cell: q.CellID, Key: q.KeyPrefix}
 		}),
 		Run: c.runRead, RetrySafe: true,
 	})
 	g.Builtin(Snapshot, exec.Builtin{
-		Use: use(func(q *exec.CellSnapshotRequest) scope.Use {
+		Use: use(func(q *SnapshotRequest) scope.Use {
 			return scope.Use{Kind: scope.KindCellRead, Cell: q.CellID, Key: q.KeyPrefix}
 		}),
 		Run: c.runState, RetrySafe: true,
 	})
 	g.Builtin(Policy, exec.Builtin{
-		Use: use(func(q *exec.CellPolicyRequest) scope.Use { return scope.Use{Kind: scope.KindCellWrite, Cell: q.CellID} }),
+		Use: use(func(q *PolicyRequest) scope.Use { return scope.Use{Kind: scope.KindCellWrite, Cell: q.CellID} }),
 		Run: c.runPolicy, RetrySafe: true, Writes: true,
 	})
 }
@@ -120,8 +120,8 @@ func useAppend(request []byte) (scope.Use, error) {
 	return use, nil
 }
 
-func openAppend(request []byte) (*exec.CellAppendRequest, error) {
-	q, err := vm.DecodeRequest[exec.CellAppendRequest](request)
+func openAppend(request []byte) (*AppendRequest, error) {
+	q, err := vm.DecodeRequest[AppendRequest](request)
 	if err != nil {
 		return nil, err
 	}
@@ -170,16 +170,16 @@ func (c *Cells) runAppend(ctx context.Context, call exec.Call) (exec.Response, e
 	}
 }
 
-func (c *Cells) tryAppend(ctx context.Context, cell, note string, q *exec.CellAppendRequest) (bool, exec.Response, error) {
+func (c *Cells) tryAppend(ctx context.Context, cell, note string, q *AppendRequest) (bool, exec.Response, error) {
 	size, sizeRaw, err := c.size(ctx, cell)
 	if err != nil {
 		return false, exec.Response{}, err
 	}
 	if q.Expect != nil && *q.Expect != size {
-		body, err := can.Marshal(&exec.CellAppended{First: size})
+		body, err := can.Marshal(&Appended{First: size})
 		return true, exec.Response{Body: body, Status: exec.StatusConflict, Undone: true, Notes: fmt.Sprintf("the cell has %d events, expected were %d", size, *q.Expect)}, err
 	}
-	body, err := can.Marshal(&exec.CellAppended{First: size, Count: uint64(len(q.Events))})
+	body, err := can.Marshal(&Appended{First: size, Count: uint64(len(q.Events))})
 	if err != nil {
 		return false, exec.Response{}, err
 	}
@@ -192,7 +192,7 @@ func (c *Cells) tryAppend(ctx context.Context, cell, note string, q *exec.CellAp
 			return false, exec.Response{}, err
 		}
 	}
-	if put[cell+sizeKey], err = can.Marshal(&exec.CellAppended{Count: size + uint64(len(q.Events))}); err != nil {
+	if put[cell+sizeKey], err = can.Marshal(&Appended{Count: size + uint64(len(q.Events))}); err != nil {
 		return false, exec.Response{}, err
 	}
 	ok, err := c.KV.Update(ctx, check, put)
@@ -205,7 +205,7 @@ func (c *Cells) size(ctx context.Context, cell string) (uint64, []byte, error) {
 	if err != nil || !found {
 		return 0, nil, err
 	}
-	size, err := object.Decode[exec.CellAppended](raw)
+	size, err := object.Decode[Appended](raw)
 	if err != nil {
 		return 0, nil, fmt.Errorf("%s: %w", cell, err)
 	}
@@ -216,13 +216,13 @@ var errEnoughEvents = errors.New("enough events")
 
 // events calls fn for the events from one number to another. The error says which is
 // missing.
-func (c *Cells) events(ctx context.Context, cell string, from, to uint64, fn func(number uint64, e *exec.CellEvent) error) error {
+func (c *Cells) events(ctx context.Context, cell string, from, to uint64, fn func(number uint64, e *Event) error) error {
 	at := from
 	err := c.KV.Scan(ctx, eventKey(cell, from), eventKey(cell, to), func(key string, raw []byte) error {
 		if key != eventKey(cell, at) {
 			return fmt.Errorf("event %d of %s is missing", at, cell)
 		}
-		e, err := object.Decode[exec.CellEvent](raw)
+		e, err := object.Decode[Event](raw)
 		if err != nil {
 			return fmt.Errorf("event %d of %s: %w", at, cell, err)
 		}
@@ -239,7 +239,7 @@ func (c *Cells) events(ctx context.Context, cell string, from, to uint64, fn fun
 }
 
 func (c *Cells) runRead(ctx context.Context, call exec.Call) (exec.Response, error) {
-	q, err := vm.DecodeRequest[exec.CellReadRequest](call.Request)
+	q, err := vm.DecodeRequest[ReadRequest](call.Request)
 	if err != nil {
 		return exec.Response{}, err
 	}
@@ -248,10 +248,10 @@ func (c *Cells) runRead(ctx context.Context, call exec.Call) (exec.Response, err
 	if err != nil {
 		return exec.Response{}, err
 	}
-	res := exec.CellEvents{Events: []exec.CellEvent{}, Numbers: []uint64{}}
+	res := Events{Events: []Event{}, Numbers: []uint64{}}
 	at, total := q.From, 0
 	if at < size {
-		err = c.events(ctx, cell, at, min(size, at+min(maxScan, size-at)), func(number uint64, e *exec.CellEvent) error {
+		err = c.events(ctx, cell, at, min(size, at+min(maxScan, size-at)), func(number uint64, e *Event) error {
 			if bytes.HasPrefix(e.Key, q.KeyPrefix) {
 				if len(res.Events) == maxEvents || total >= maxAnswer {
 					return errEnoughEvents

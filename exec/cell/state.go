@@ -38,12 +38,12 @@ type state struct {
 
 type numbered struct {
 	number uint64
-	event  exec.CellEvent
+	event  Event
 }
 
 var errState = fmt.Errorf("the newest events of all keys together have more than %d bytes", maxState)
 
-func (s *state) add(number uint64, e *exec.CellEvent) error {
+func (s *state) add(number uint64, e *Event) error {
 	key := string(e.Key)
 	if old, ok := s.newest[key]; ok {
 		s.size -= len(key) + len(old.event.Data)
@@ -57,8 +57,8 @@ func (s *state) add(number uint64, e *exec.CellEvent) error {
 }
 
 // whole is the state as it is kept.
-func (s *state) whole() *exec.CellSnapshot {
-	out := &exec.CellSnapshot{At: s.at, Events: []exec.CellEvent{}, Numbers: []uint64{}}
+func (s *state) whole() *State {
+	out := &State{At: s.at, Events: []Event{}, Numbers: []uint64{}}
 	for _, key := range slices.Sorted(maps.Keys(s.newest)) {
 		e := s.newest[key]
 		out.Events, out.Numbers = append(out.Events, e.event), append(out.Numbers, e.number)
@@ -85,7 +85,7 @@ func (c *Cells) every(ctx context.Context, id object.Hash) (uint64, error) {
 	if err != nil || !found {
 		return DefaultSnapshotEvery, err
 	}
-	p, err := object.Decode[exec.CellPolicyRequest](raw)
+	p, err := object.Decode[PolicyRequest](raw)
 	if err != nil {
 		return 0, fmt.Errorf("snapshot policy of cell %s: %w", id.Short(), err)
 	}
@@ -114,7 +114,7 @@ func (c *Cells) fromSnapshot(ctx context.Context, kept keptSnapshot, s *state) e
 	if err != nil {
 		return err
 	}
-	snap, err := object.Decode[exec.CellSnapshot](raw)
+	snap, err := object.Decode[State](raw)
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (c *Cells) trySnapshot(ctx context.Context, id object.Hash) error {
 
 // runState is the built-in effect cell.snapshot.
 func (c *Cells) runState(ctx context.Context, call exec.Call) (exec.Response, error) {
-	q, err := vm.DecodeRequest[exec.CellSnapshotRequest](call.Request)
+	q, err := vm.DecodeRequest[SnapshotRequest](call.Request)
 	if err != nil {
 		return exec.Response{}, err
 	}
@@ -190,8 +190,8 @@ func (c *Cells) runState(ctx context.Context, call exec.Call) (exec.Response, er
 
 // page is the part of the state that a request asks for, and no more than one answer may
 // have.
-func (s *state) page(q *exec.CellSnapshotRequest) *exec.CellSnapshot {
-	all, out := s.whole(), &exec.CellSnapshot{At: s.at, Events: []exec.CellEvent{}, Numbers: []uint64{}}
+func (s *state) page(q *SnapshotRequest) *State {
+	all, out := s.whole(), &State{At: s.at, Events: []Event{}, Numbers: []uint64{}}
 	total := 0
 	for i, e := range all.Events {
 		if !bytes.HasPrefix(e.Key, q.KeyPrefix) || (q.After != nil && bytes.Compare(e.Key, q.After) <= 0) {
@@ -209,7 +209,7 @@ func (s *state) page(q *exec.CellSnapshotRequest) *exec.CellSnapshot {
 
 // runPolicy is the built-in effect cell.policy.
 func (c *Cells) runPolicy(ctx context.Context, call exec.Call) (exec.Response, error) {
-	q, err := vm.DecodeRequest[exec.CellPolicyRequest](call.Request)
+	q, err := vm.DecodeRequest[PolicyRequest](call.Request)
 	if err != nil {
 		return exec.Response{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/blob"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
@@ -55,7 +56,7 @@ func NewOn(t testing.TB, seed byte, db *memory.DB) *Env {
 		Quotas: quota.New(db), Ledger: e.Ledger, Responses: e.Store, Tools: exec.NewTools(db),
 		Runners: map[uint8]exec.Runner{},
 	}
-	exec.AddBlobTools(e.Gate, e.Store)
+	blob.Add(e.Gate, e.Store)
 	e.Builtin("test.count", exec.Builtin{RetrySafe: true, Run: func(_ context.Context, c exec.Call) (exec.Response, error) {
 		e.Calls.Add(1)
 		return exec.Response{Body: append([]byte("got "), c.Request...), Status: exec.StatusOK}, nil

@@ -14,21 +14,21 @@ import (
 
 // AppendCell appends events to a cell, as an effect; with a key once. A cell that has
 // not the number of events that the request expects is a Called with [exec.StatusConflict].
-func (ca *Caller) AppendCell(ctx context.Context, q *exec.CellAppendRequest, key []byte, given []caps.Chain) (*exec.CellAppended, *Called, error) {
-	return cellEffect[exec.CellAppended](ctx, ca, Spec{Tool: exec.BuiltinTool(cell.Append), Key: key, Caps: given}, q,
+func (ca *Caller) AppendCell(ctx context.Context, q *cell.AppendRequest, key []byte, given []caps.Chain) (*cell.Appended, *Called, error) {
+	return cellEffect[cell.Appended](ctx, ca, Spec{Tool: exec.BuiltinTool(cell.Append), Key: key, Caps: given}, q,
 		&scope.CellWrite{CellID: q.CellID, MaxEvents: scope.NoLimit32})
 }
 
 // ReadCell reads events of a cell, as an effect.
-func (ca *Caller) ReadCell(ctx context.Context, q *exec.CellReadRequest, given []caps.Chain) (*exec.CellEvents, error) {
-	page, _, err := cellEffect[exec.CellEvents](ctx, ca, Spec{Tool: exec.BuiltinTool(cell.Read), Caps: given}, q,
+func (ca *Caller) ReadCell(ctx context.Context, q *cell.ReadRequest, given []caps.Chain) (*cell.Events, error) {
+	page, _, err := cellEffect[cell.Events](ctx, ca, Spec{Tool: exec.BuiltinTool(cell.Read), Caps: given}, q,
 		&scope.CellRead{CellID: q.CellID})
 	return page, err
 }
 
 // SnapshotCell reads the state of a cell, as an effect.
-func (ca *Caller) SnapshotCell(ctx context.Context, q *exec.CellSnapshotRequest, given []caps.Chain) (*exec.CellSnapshot, error) {
-	page, _, err := cellEffect[exec.CellSnapshot](ctx, ca, Spec{Tool: exec.BuiltinTool(cell.Snapshot), Caps: given}, q,
+func (ca *Caller) SnapshotCell(ctx context.Context, q *cell.SnapshotRequest, given []caps.Chain) (*cell.State, error) {
+	page, _, err := cellEffect[cell.State](ctx, ca, Spec{Tool: exec.BuiltinTool(cell.Snapshot), Caps: given}, q,
 		&scope.CellRead{CellID: q.CellID})
 	return page, err
 }
@@ -36,7 +36,7 @@ func (ca *Caller) SnapshotCell(ctx context.Context, q *exec.CellSnapshotRequest,
 // SetCellPolicy says when snapshots of a cell are kept, as an effect.
 func (ca *Caller) SetCellPolicy(ctx context.Context, id object.Hash, every uint64, given []caps.Chain) error {
 	_, _, err := cellEffect[object.Hash](ctx, ca, Spec{Tool: exec.BuiltinTool(cell.Policy), Caps: given},
-		&exec.CellPolicyRequest{CellID: id, Every: every}, &scope.CellWrite{CellID: id, MaxEvents: scope.NoLimit32})
+		&cell.PolicyRequest{CellID: id, Every: every}, &scope.CellWrite{CellID: id, MaxEvents: scope.NoLimit32})
 	return err
 }
 

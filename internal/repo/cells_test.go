@@ -19,12 +19,12 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-func appendCell(t *testing.T, n *repo.Repo, name string, events ...string) *exec.CellAppended {
+func appendCell(t *testing.T, n *repo.Repo, name string, events ...string) *cell.Appended {
 	t.Helper()
-	q := &exec.CellAppendRequest{CellID: cell.ID(name)}
+	q := &cell.AppendRequest{CellID: cell.ID(name)}
 	for _, e := range events {
 		key, data, _ := strings.Cut(e, "=")
-		q.Events = append(q.Events, exec.CellEvent{Key: []byte(key), Data: []byte(data)})
+		q.Events = append(q.Events, cell.Event{Key: []byte(key), Data: []byte(data)})
 	}
 	a, called, err := n.Caller.AppendCell(t.Context(), q, nil, nil)
 	if err != nil || called.Status != exec.StatusOK {
@@ -34,7 +34,7 @@ func appendCell(t *testing.T, n *repo.Repo, name string, events ...string) *exec
 }
 
 // stateOf reads all pages of a state, as "key=data@number".
-func stateOf(t *testing.T, n *repo.Repo, q exec.CellSnapshotRequest) (list []string) {
+func stateOf(t *testing.T, n *repo.Repo, q cell.SnapshotRequest) (list []string) {
 	t.Helper()
 	for {
 		page, err := n.Caller.SnapshotCell(t.Context(), &q, nil)
@@ -74,14 +74,14 @@ func TestCellState(t *testing.T) {
 				slices.Sort(want[i+1])
 			}
 			for _, at := range []uint64{0, 1, 6, 7, 20, events} {
-				if got := stateOf(t, n, exec.CellSnapshotRequest{CellID: id, At: &at}); !slices.Equal(got, want[at]) {
+				if got := stateOf(t, n, cell.SnapshotRequest{CellID: id, At: &at}); !slices.Equal(got, want[at]) {
 					t.Errorf("at %d: %v, want %v", at, got, want[at])
 				}
 			}
-			if got := stateOf(t, n, exec.CellSnapshotRequest{CellID: id}); !slices.Equal(got, want[events]) {
+			if got := stateOf(t, n, cell.SnapshotRequest{CellID: id}); !slices.Equal(got, want[events]) {
 				t.Errorf("now: %v", got)
 			}
-			if got := stateOf(t, n, exec.CellSnapshotRequest{CellID: id, KeyPrefix: []byte("k0"), After: []byte("k01")}); len(got) == 0 || strings.HasPrefix(got[0], "k00") || strings.HasPrefix(got[0], "k01") {
+			if got := stateOf(t, n, cell.SnapshotRequest{CellID: id, KeyPrefix: []byte("k0"), After: []byte("k01")}); len(got) == 0 || strings.HasPrefix(got[0], "k00") || strings.HasPrefix(got[0], "k01") {
 				t.Errorf("after k01: %v", got)
 			}
 			checkKept(t, n, every, events)
@@ -119,7 +119,7 @@ func TestCellPages(t *testing.T) {
 		appendCell(t, n, "c", events...)
 	}
 	appendCell(t, n, "other", "0000=y")
-	got := stateOf(t, n, exec.CellSnapshotRequest{CellID: cell.ID("c")})
+	got := stateOf(t, n, cell.SnapshotRequest{CellID: cell.ID("c")})
 	if len(got) != 2100 || !slices.IsSorted(got) || got[2099] != "2099=x@2099" {
 		t.Errorf("%d keys, the last %s", len(got), got[len(got)-1])
 	}
@@ -134,14 +134,14 @@ func TestCellOutlivesCollection(t *testing.T) {
 		t.Fatal(err)
 	}
 	appendCell(t, n, "c", "a=1", "b=2")
-	want := stateOf(t, n, exec.CellSnapshotRequest{CellID: cell.ID("c")})
+	want := stateOf(t, n, cell.SnapshotRequest{CellID: cell.ID("c")})
 	for range 3 {
 		if _, err := n.Upkeep.GC(t.Context(), false, -1, nil); err != nil {
 			t.Fatal(err)
 		}
 		c.pass(48 * time.Hour)
 	}
-	if got := stateOf(t, n, exec.CellSnapshotRequest{CellID: cell.ID("c")}); !slices.Equal(got, want) {
+	if got := stateOf(t, n, cell.SnapshotRequest{CellID: cell.ID("c")}); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
@@ -151,7 +151,7 @@ func TestCellOutlivesCollection(t *testing.T) {
 func TestCellExpect(t *testing.T) {
 	n := open(t, t.TempDir(), clockAt())
 	read := func(ctx context.Context) (at uint64, err error) {
-		page, err := n.Caller.SnapshotCell(ctx, &exec.CellSnapshotRequest{CellID: cell.ID("c")}, nil)
+		page, err := n.Caller.SnapshotCell(ctx, &cell.SnapshotRequest{CellID: cell.ID("c")}, nil)
 		if err != nil {
 			return 0, err
 		}
@@ -166,8 +166,8 @@ func TestCellExpect(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				a, called, err := n.Caller.AppendCell(t.Context(), &exec.CellAppendRequest{CellID: cell.ID("c"), Expect: &at,
-					Events: []exec.CellEvent{{Key: []byte("count"), Data: fmt.Appendf(nil, "%d", at)}}}, nil, nil)
+				a, called, err := n.Caller.AppendCell(t.Context(), &cell.AppendRequest{CellID: cell.ID("c"), Expect: &at,
+					Events: []cell.Event{{Key: []byte("count"), Data: fmt.Appendf(nil, "%d", at)}}}, nil, nil)
 				switch {
 				case err != nil:
 					t.Errorf("writer %d: %v", w, err)
@@ -182,7 +182,7 @@ func TestCellExpect(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	page, err := n.Caller.ReadCell(t.Context(), &exec.CellReadRequest{CellID: cell.ID("c")}, nil)
+	page, err := n.Caller.ReadCell(t.Context(), &cell.ReadRequest{CellID: cell.ID("c")}, nil)
 	if err != nil || len(page.Events) != 20 {
 		t.Fatalf("%d events, %v", len(page.Events), err)
 	}
@@ -228,7 +228,7 @@ ret r7`, exec.BuiltinID("cell.append"), exec.BuiltinID("cell.read"), hex.EncodeT
 	if err != nil || ran.Halt != nil {
 		t.Fatalf("%v, %v", err, ran.Halt)
 	}
-	page, err := object.Decode[exec.CellEvents](ran.Value.Data())
+	page, err := object.Decode[cell.Events](ran.Value.Data())
 	if err != nil || len(page.Events) != 1 || page.Events[0].Type != 7 || string(page.Events[0].Key) != "answer" || string(page.Events[0].Data) != "42" {
 		t.Errorf("%+v, %v", page, err)
 	}

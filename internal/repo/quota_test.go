@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/cell"
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/repo"
@@ -75,7 +76,7 @@ func TestQuotaOnDisk(t *testing.T) {
 
 // hammer has 64 callers append one event, each a number of times.
 func hammer(t *testing.T, n *repo.Repo, chains []caps.Chain, done *[2]atomic.Int64, times int) {
-	request := encode(t, &exec.CellAppendRequest{CellID: object.SumText("cell:log"), Events: []exec.CellEvent{{Type: 1, Key: []byte{}, Data: []byte{}}}})
+	request := encode(t, &cell.AppendRequest{CellID: object.SumText("cell:log"), Events: []cell.Event{{Type: 1, Key: []byte{}, Data: []byte{}}}})
 	var wg sync.WaitGroup
 	for g := range 64 {
 		wg.Go(func() {

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/blob"
 	"github.com/mythos-project/mythos/exec/cell"
 	"github.com/mythos-project/mythos/exec/httptool"
 	"github.com/mythos-project/mythos/exec/mcptool"
@@ -168,7 +169,7 @@ func (r *Repo) executor() error {
 			exec.KindMCP: r.mcp},
 		Lease: r.Config.Lease, Capture: r.Config.Capture, Defaults: exec.Limits{Timeout: r.Config.Timeout}, Wait: exec.WaitForever,
 	}
-	exec.AddBlobTools(r.Gate, r.Store)
+	blob.Add(r.Gate, r.Store)
 	r.Exec = &run.Executor{Gate: r.Gate, Store: r.Store, KV: r.DB}
 	r.Cells = &cell.Cells{KV: r.DB, Store: r.Store, Debugf: r.debugf}
 	r.wire()

@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/cell"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/exec/vm"
@@ -132,13 +133,13 @@ func enforcements(t *testing.T, n *repo.Repo) []enforced {
 		{scope.KindComputeSpawn, "compute.spawn", encode(t, &exec.SpawnRequest{PoolID: spawn.LocalPool, Bundle: bundle, Tasks: []object.Hash{task, task}, CPUus: 2000, IO: 4}),
 			[]string{"compute.spawn:local", "compute.spawn:local,workers=2,cpu=2ms,io=4"},
 			[]string{"compute.spawn:far", "compute.spawn:local,workers=1", "compute.spawn:local,cpu=1999us", "compute.spawn:local,io=3"}},
-		{scope.KindCellRead, "cell.read", encode(t, &exec.CellReadRequest{CellID: object.SumText("cell:c"), KeyPrefix: []byte("user/1")}),
+		{scope.KindCellRead, "cell.read", encode(t, &cell.ReadRequest{CellID: object.SumText("cell:c"), KeyPrefix: []byte("user/1")}),
 			[]string{"cell.read:c", "cell.read:c,prefix=user/"}, []string{"cell.read:d", "cell.read:c,prefix=user/12"}},
-		{scope.KindCellRead, "cell.snapshot", encode(t, &exec.CellSnapshotRequest{CellID: object.SumText("cell:c"), KeyPrefix: []byte("user/1")}),
+		{scope.KindCellRead, "cell.snapshot", encode(t, &cell.SnapshotRequest{CellID: object.SumText("cell:c"), KeyPrefix: []byte("user/1")}),
 			[]string{"cell.read:c", "cell.read:c,prefix=user/"}, []string{"cell.read:d", "cell.read:c,prefix=user/12"}},
-		{scope.KindCellWrite, "cell.policy", encode(t, &exec.CellPolicyRequest{CellID: object.SumText("cell:c"), Every: 8}),
+		{scope.KindCellWrite, "cell.policy", encode(t, &cell.PolicyRequest{CellID: object.SumText("cell:c"), Every: 8}),
 			[]string{"cell.write:c", "cell.write:c,events=1"}, []string{"cell.write:d", "cell.write:c,events=0", "cell.write:c,types=7"}},
-		{scope.KindCellWrite, "cell.append", encode(t, &exec.CellAppendRequest{CellID: object.SumText("cell:c"), Events: []exec.CellEvent{{Type: 1, Key: []byte("a"), Data: []byte{}}, {Type: uint32(five), Key: []byte("b"), Data: []byte{}}}}),
+		{scope.KindCellWrite, "cell.append", encode(t, &cell.AppendRequest{CellID: object.SumText("cell:c"), Events: []cell.Event{{Type: 1, Key: []byte("a"), Data: []byte{}}, {Type: uint32(five), Key: []byte("b"), Data: []byte{}}}}),
 			[]string{"cell.write:c", "cell.write:c,events=2,types=1|5"}, []string{"cell.write:d", "cell.write:c,events=1", "cell.write:c,types=1", "cell.write:c,notypes"}},
 	}
 }
@@ -234,17 +235,17 @@ func TestPinAndDelete(t *testing.T) {
 func TestCells(t *testing.T) {
 	dir, c := t.TempDir(), clockAt()
 	n := open(t, dir, c)
-	cell := object.SumText("cell:log")
+	id := object.SumText("cell:log")
 	write, read := issue(t, n, "cell.write:log"), issue(t, n, "cell.read:log")
-	events := func(from, count int) (list []exec.CellEvent) {
+	events := func(from, count int) (list []cell.Event) {
 		for i := range count {
-			list = append(list, exec.CellEvent{Type: uint32(i), Key: fmt.Appendf(nil, "k%d", (from+i)%3), Data: fmt.Appendf(nil, "%d", from+i)})
+			list = append(list, cell.Event{Type: uint32(i), Key: fmt.Appendf(nil, "k%d", (from+i)%3), Data: fmt.Appendf(nil, "%d", from+i)})
 		}
 		return list
 	}
-	add := func(key string, from, count int) (a exec.CellAppended) {
+	add := func(key string, from, count int) (a cell.Appended) {
 		t.Helper()
-		out, err := do(n, "cell.append", encode(t, &exec.CellAppendRequest{CellID: cell, Events: events(from, count)}), key, write)
+		out, err := do(n, "cell.append", encode(t, &cell.AppendRequest{CellID: id, Events: events(from, count)}), key, write)
 		if err != nil || out.Status != exec.StatusOK {
 			t.Fatal(out.Status, err)
 		}
@@ -265,7 +266,7 @@ func TestCells(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 16 {
 		wg.Go(func() {
-			if _, err := do(n, "cell.append", encode(t, &exec.CellAppendRequest{CellID: cell, Events: events(i, 2)}), "", write); err != nil {
+			if _, err := do(n, "cell.append", encode(t, &cell.AppendRequest{CellID: id, Events: events(i, 2)}), "", write); err != nil {
 				t.Error(err)
 			}
 		})
@@ -273,11 +274,11 @@ func TestCells(t *testing.T) {
 	wg.Wait()
 	total, seen := 0, map[uint64]bool{}
 	for from := uint64(0); ; {
-		out, err := do(n, "cell.read", encode(t, &exec.CellReadRequest{CellID: cell, From: from}), "", read)
+		out, err := do(n, "cell.read", encode(t, &cell.ReadRequest{CellID: id, From: from}), "", read)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var page exec.CellEvents
+		var page cell.Events
 		if err := can.Unmarshal(out.Body, &page); err != nil {
 			t.Fatal(err)
 		}
@@ -299,13 +300,13 @@ func TestCells(t *testing.T) {
 	if total != 3+1024+32 {
 		t.Errorf("%d events", total)
 	}
-	out, err := do(n, "cell.read", encode(t, &exec.CellReadRequest{CellID: cell, KeyPrefix: []byte("k1")}), "", read)
+	out, err := do(n, "cell.read", encode(t, &cell.ReadRequest{CellID: id, KeyPrefix: []byte("k1")}), "", read)
 	if err != nil || !bytes.Contains(out.Body, []byte("k1")) || bytes.Contains(out.Body, []byte("k2")) {
 		t.Error("the prefix does not select", err)
 	}
-	for name, bad := range map[string]*exec.CellAppendRequest{
-		"none": {CellID: cell, Events: []exec.CellEvent{}}, "many": {CellID: cell, Events: events(0, 1025)},
-		"long key": {CellID: cell, Events: []exec.CellEvent{{Key: make([]byte, 1025), Data: []byte{}}}},
+	for name, bad := range map[string]*cell.AppendRequest{
+		"none": {CellID: id, Events: []cell.Event{}}, "many": {CellID: id, Events: events(0, 1025)},
+		"long key": {CellID: id, Events: []cell.Event{{Key: make([]byte, 1025), Data: []byte{}}}},
 	} {
 		var refused *exec.RefusedError
 		if _, err := do(n, "cell.append", encode(t, bad), "", write); !errors.As(err, &refused) || refused.Status != exec.StatusBadRequest {

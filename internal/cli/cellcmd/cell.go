@@ -71,27 +71,27 @@ type eventLine struct {
 	Data string  `json:"data"`
 }
 
-func (o *appendOptions) events(f *cmdutil.Factory) ([]exec.CellEvent, error) {
+func (o *appendOptions) events(f *cmdutil.Factory) ([]cell.Event, error) {
 	if o.Events == "" {
-		e := exec.CellEvent{Type: o.Type, Key: []byte(o.EventKey), Data: []byte{}}
+		e := cell.Event{Type: o.Type, Key: []byte(o.EventKey), Data: []byte{}}
 		if o.In == "" {
-			return []exec.CellEvent{e}, nil
+			return []cell.Event{e}, nil
 		}
 		var err error
 		e.Data, err = f.Read(o.In)
-		return []exec.CellEvent{e}, err
+		return []cell.Event{e}, err
 	}
 	r, closeFile, err := f.Open(o.Events)
 	if err != nil {
 		return nil, err
 	}
 	defer closeFile()
-	var list []exec.CellEvent
+	var list []cell.Event
 	err = cmdutil.EachLine(o.Events, r, func(num int, l eventLine) error {
 		if l.Key == nil {
 			return cmdutil.LineError(o.Events, num, errors.New("the member \"event_key\" is missing; an event without a key has \"event_key\":\"\""))
 		}
-		list = append(list, exec.CellEvent{Type: l.Type, Key: []byte(*l.Key), Data: []byte(l.Data)})
+		list = append(list, cell.Event{Type: l.Type, Key: []byte(*l.Key), Data: []byte(l.Data)})
 		return nil
 	})
 	return list, err
@@ -102,7 +102,7 @@ func runAppend(ctx context.Context, f *cmdutil.Factory, o *appendOptions) error 
 	if err != nil {
 		return err
 	}
-	q := &exec.CellAppendRequest{CellID: cell.ID(o.Cell)}
+	q := &cell.AppendRequest{CellID: cell.ID(o.Cell)}
 	if q.Events, err = o.events(f); err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func runRead(ctx context.Context, f *cmdutil.Factory, o *readOptions, one bool) 
 	if err != nil {
 		return err
 	}
-	q := &exec.CellSnapshotRequest{CellID: cell.ID(o.Cell), KeyPrefix: prefix(o.Prefix)}
+	q := &cell.SnapshotRequest{CellID: cell.ID(o.Cell), KeyPrefix: prefix(o.Prefix)}
 	if o.At >= 0 {
 		at := uint64(o.At)
 		q.At = &at
@@ -203,7 +203,7 @@ func runRead(ctx context.Context, f *cmdutil.Factory, o *readOptions, one bool) 
 }
 
 // printOne prints the data of the key that is the prefix, which is the first with it.
-func printOne(f *cmdutil.Factory, o *readOptions, page *exec.CellSnapshot) error {
+func printOne(f *cmdutil.Factory, o *readOptions, page *cell.State) error {
 	if len(page.Events) == 0 || string(page.Events[0].Key) != o.Prefix {
 		return clierr.New(clierr.NotFound, "cell %s has no event with the key %q", o.Cell, o.Prefix).On(cell.ID(o.Cell).String())
 	}
@@ -235,7 +235,7 @@ func runReplay(ctx context.Context, f *cmdutil.Factory, o *readOptions) error {
 	if err != nil {
 		return err
 	}
-	q := &exec.CellReadRequest{CellID: cell.ID(o.Cell), KeyPrefix: prefix(o.Prefix), From: o.From}
+	q := &cell.ReadRequest{CellID: cell.ID(o.Cell), KeyPrefix: prefix(o.Prefix), From: o.From}
 	for {
 		page, err := n.Caller.ReadCell(ctx, q, given)
 		if err != nil {
@@ -260,7 +260,7 @@ func prefix(text string) []byte {
 	return []byte(text)
 }
 
-func emit(f *cmdutil.Factory, number uint64, e *exec.CellEvent) error {
+func emit(f *cmdutil.Factory, number uint64, e *cell.Event) error {
 	l := event{Number: number, Type: e.Type, Key: hex.EncodeToString(e.Key), Data: hex.EncodeToString(e.Data)}
 	if utf8.Valid(e.Key) {
 		l.Text = string(e.Key)

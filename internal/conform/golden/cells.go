@@ -82,7 +82,7 @@ func (s cellStep) effect() (exec.Effect, error) {
 	if s.Zeros == 0 {
 		return e, nil
 	}
-	q, err := object.Decode[exec.CellAppendRequest](raw)
+	q, err := object.Decode[cell.AppendRequest](raw)
 	if err != nil {
 		return e, err
 	}

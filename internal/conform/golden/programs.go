@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/blob"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/exec/run"
@@ -210,7 +211,7 @@ func chainsOf(raws []input.Hex) ([]caps.Chain, error) {
 func (v programIn) executor() (*run.Executor, []caps.Chain, error) {
 	ctx, db := context.Background(), memory.New()
 	gate, s := gateOver(db, v.As, v.At)
-	exec.AddBlobTools(gate, s)
+	blob.Add(gate, s)
 	for _, tool := range v.Tools {
 		gate.Builtin(tool.Name, tool.builtin())
 	}

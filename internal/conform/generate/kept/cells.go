@@ -6,12 +6,12 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/cell"
 	"github.com/mythos-project/mythos/internal/conform/generate/vector"
 	"github.com/mythos-project/mythos/object"
 )
 
-var cell = object.SumText("cell:orders")
+var orders = object.SumText("cell:orders")
 
 func step(effect string, request any) vector.Fields {
 	kind := map[string]string{"cell.append": "CellAppendRequest", "cell.read": "CellReadRequest", "cell.snapshot": "CellSnapshotRequest", "cell.policy": "CellPolicyRequest"}[effect]
@@ -26,20 +26,20 @@ func with(s vector.Fields, more vector.Fields) vector.Fields {
 	return s
 }
 
-func event(kind uint32, key, data string) exec.CellEvent {
-	return exec.CellEvent{Type: kind, Key: []byte(key), Data: []byte(data)}
+func event(kind uint32, key, data string) cell.Event {
+	return cell.Event{Type: kind, Key: []byte(key), Data: []byte(data)}
 }
 
-func appended(events ...exec.CellEvent) vector.Fields {
-	return step("cell.append", &exec.CellAppendRequest{CellID: cell, Events: events})
+func appended(events ...cell.Event) vector.Fields {
+	return step("cell.append", &cell.AppendRequest{CellID: orders, Events: events})
 }
 
 func read(prefix string, from uint64) vector.Fields {
-	return step("cell.read", &exec.CellReadRequest{CellID: cell, KeyPrefix: []byte(prefix), From: from})
+	return step("cell.read", &cell.ReadRequest{CellID: orders, KeyPrefix: []byte(prefix), From: from})
 }
 
 func state(prefix string, at *uint64, after string) vector.Fields {
-	q := &exec.CellSnapshotRequest{CellID: cell, KeyPrefix: []byte(prefix), At: at}
+	q := &cell.SnapshotRequest{CellID: orders, KeyPrefix: []byte(prefix), At: at}
 	if after != "" {
 		q.After = []byte(after)
 	}
@@ -49,7 +49,7 @@ func state(prefix string, at *uint64, after string) vector.Fields {
 // Cells append to cells and read them.
 func Cells() *vector.Set {
 	s := &vector.Set{Class: "cells", About: "effects on cells, one after the other, under root capabilities for reading and writing"}
-	all := []scope.Scope{&scope.CellRead{CellID: cell}, &scope.CellWrite{CellID: cell, MaxEvents: scope.NoLimit32}}
+	all := []scope.Scope{&scope.CellRead{CellID: orders}, &scope.CellWrite{CellID: orders, MaxEvents: scope.NoLimit32}}
 	show := func(id string, scopes []scope.Scope, steps ...vector.Fields) {
 		held := []string{}
 		for _, what := range scopes {
@@ -61,8 +61,8 @@ func Cells() *vector.Set {
 	show("appends are numbered from 0", all, two, appended(event(1, "a", "three")), read("", 0))
 	show("an append with a key is done once", all, with(appended(event(1, "a", "one")), vector.Fields{"key": "6b", "times": 2}), read("", 0))
 	show("a key with another append", all, with(appended(event(1, "a", "one")), vector.Fields{"key": "6b"}), read("", 0))
-	show("an expectation that holds, and one that does not", all, step("cell.append", &exec.CellAppendRequest{CellID: cell, Events: two2(), Expect: vector.Ptr(uint64(0))}),
-		step("cell.append", &exec.CellAppendRequest{CellID: cell, Events: two2(), Expect: vector.Ptr(uint64(1))}), read("", 0))
+	show("an expectation that holds, and one that does not", all, step("cell.append", &cell.AppendRequest{CellID: orders, Events: two2(), Expect: vector.Ptr(uint64(0))}),
+		step("cell.append", &cell.AppendRequest{CellID: orders, Events: two2(), Expect: vector.Ptr(uint64(1))}), read("", 0))
 	show("no events", all, appended())
 	show("a key of 1024 bytes, and one of 1025", all, appended(event(1, long(1024), "")), appended(event(1, long(1025), "")))
 	show("read from a number on, and by a prefix", all, appended(event(1, "order/1", ""), event(1, "order/2", ""), event(1, "refund/1", "")), read("", 1), read("order/", 1), read("x", 0), read("", 3), read("", 9))
@@ -73,8 +73,8 @@ func Cells() *vector.Set {
 	return s
 }
 
-func two2() []exec.CellEvent {
-	return []exec.CellEvent{event(1, "a", "one"), event(2, "b", "two")}
+func two2() []cell.Event {
+	return []cell.Event{event(1, "a", "one"), event(2, "b", "two")}
 }
 
 func long(n int) string { return fmt.Sprintf("%0*d", n, 1) }
@@ -85,16 +85,16 @@ func cellPages(show func(id string, steps ...vector.Fields)) {
 	show("1025 events are two", with(appended(event(1, "a", "")), vector.Fields{"times": 1025}), read("", 0), read("", 1024))
 	show("an answer ends with the event that makes it 4 MiB", with(appended(event(1, "", "")), vector.Fields{"times": 5, "zeros": 1 << 20}), read("", 0), read("", 4))
 	show("an answer ends behind 16384 events that were looked at", with(appended(repeated(1024, event(1, "other", ""))...), vector.Fields{"times": 16}), appended(event(1, "key", "")), read("key", 0), read("key", 16384))
-	var many []exec.CellEvent
+	var many []cell.Event
 	for i := range 1024 {
 		many = append(many, event(1, fmt.Sprintf("%04d", i), ""))
 	}
 	show("a state of 1025 keys is two answers", appended(many...), appended(event(1, "last", "")), state("", nil, ""), state("", vector.Ptr(uint64(1025)), "1023"))
-	show("a snapshot that is kept changes no answer", step("cell.policy", &exec.CellPolicyRequest{CellID: cell, Every: 1}), appended(event(1, "a", "1")), appended(event(1, "b", "2")), state("", nil, ""), state("", vector.Ptr(uint64(1)), ""))
+	show("a snapshot that is kept changes no answer", step("cell.policy", &cell.PolicyRequest{CellID: orders, Every: 1}), appended(event(1, "a", "1")), appended(event(1, "b", "2")), state("", nil, ""), state("", vector.Ptr(uint64(1)), ""))
 }
 
-func repeated(n int, e exec.CellEvent) []exec.CellEvent {
-	list := make([]exec.CellEvent, n)
+func repeated(n int, e cell.Event) []cell.Event {
+	list := make([]cell.Event, n)
 	for i := range list {
 		list[i] = e
 	}
@@ -104,7 +104,7 @@ func repeated(n int, e exec.CellEvent) []exec.CellEvent {
 // cellAuthority are capabilities that cover a part.
 func cellAuthority(show func(id string, scopes []scope.Scope, steps ...vector.Fields), two vector.Fields) {
 	write := func(change func(*scope.CellWrite)) scope.Scope {
-		w := &scope.CellWrite{CellID: cell, MaxEvents: scope.NoLimit32}
+		w := &scope.CellWrite{CellID: orders, MaxEvents: scope.NoLimit32}
 		change(w)
 		return w
 	}
@@ -114,7 +114,7 @@ func cellAuthority(show func(id string, scopes []scope.Scope, steps ...vector.Fi
 	show("no type is allowed", []scope.Scope{write(func(w *scope.CellWrite) { w.EventTypeAllow = []uint32{} })}, appended(event(1, "a", "")))
 	show("two events, and then none left", []scope.Scope{write(func(w *scope.CellWrite) { w.MaxEvents = 2 })}, two, appended(event(1, "a", "")))
 	show("more events than there may be", []scope.Scope{write(func(w *scope.CellWrite) { w.MaxEvents = 1 })}, two)
-	show("a prefix that is covered, and one that is not", []scope.Scope{&scope.CellWrite{CellID: cell, MaxEvents: scope.NoLimit32}, &scope.CellRead{CellID: cell, KeyPrefix: []byte("order/")}},
+	show("a prefix that is covered, and one that is not", []scope.Scope{&scope.CellWrite{CellID: orders, MaxEvents: scope.NoLimit32}, &scope.CellRead{CellID: orders, KeyPrefix: []byte("order/")}},
 		appended(event(1, "order/1", ""), event(1, "refund/1", "")), read("order/", 0), read("order/1", 0), read("order", 0), read("", 0), state("order/", nil, ""), state("", nil, ""))
 	show("writing is not reading", []scope.Scope{write(func(*scope.CellWrite) {})}, two, read("", 0))
 }

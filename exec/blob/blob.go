@@ -1,4 +1,6 @@
-package exec
+// Package blob has the built-in tools behind the BLOB ops: blob.put, blob.get and
+// blob.chunk_get (spec/effects.md). Each takes the path through the gate that any tool takes.
+package blob
 
 import (
 	"bytes"
@@ -9,6 +11,7 @@ import (
 	"math"
 
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/object"
@@ -18,23 +21,23 @@ import (
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// Blobs is the store behind the blob tools; *store.Store is one.
-type Blobs interface {
+// Store is what is behind the blob tools; *store.Store is one.
+type Store interface {
 	PutBlob(ctx context.Context, r io.Reader, o store.PutOptions) (object.BlobRef, error)
 	OpenBlob(ctx context.Context, cid object.Hash, o codec.Keys) (*store.Blob, error)
 }
 
-// AddBlobTools adds the built-in tools blob.put, blob.get and blob.chunk_get. A
+// Add adds the built-in tools blob.put, blob.get and blob.chunk_get. A
 // blob that is not there is status 404; one that does not fit into a response
 // 502; both leave the response empty.
-func AddBlobTools(g *Gate, s Blobs) {
-	g.Builtin(vm.ToolBlobPut, Builtin{Writes: true, RetrySafe: true, Use: blobPutUse, Run: func(ctx context.Context, c Call) (Response, error) {
+func Add(g *exec.Gate, s Store) {
+	g.Builtin(vm.ToolBlobPut, exec.Builtin{Writes: true, RetrySafe: true, Use: blobPutUse, Run: func(ctx context.Context, c exec.Call) (exec.Response, error) {
 		return runBlobPut(ctx, s, c.Request)
 	}})
-	g.Builtin(vm.ToolBlobGet, Builtin{RetrySafe: true, Use: blobGetUse, Run: func(ctx context.Context, c Call) (Response, error) {
+	g.Builtin(vm.ToolBlobGet, exec.Builtin{RetrySafe: true, Use: blobGetUse, Run: func(ctx context.Context, c exec.Call) (exec.Response, error) {
 		return runBlobGet(ctx, s, c)
 	}})
-	g.Builtin(vm.ToolBlobChunkGet, Builtin{RetrySafe: true, Use: blobChunkGetUse, Run: func(ctx context.Context, c Call) (Response, error) {
+	g.Builtin(vm.ToolBlobChunkGet, exec.Builtin{RetrySafe: true, Use: blobChunkGetUse, Run: func(ctx context.Context, c exec.Call) (exec.Response, error) {
 		return runBlobChunkGet(ctx, s, c.Request)
 	}})
 }
@@ -73,26 +76,26 @@ func blobChunkGetUse(request []byte) (scope.Use, error) {
 	return scope.Use{Kind: scope.KindBlobRead, CID: r.CID}, nil
 }
 
-func runBlobPut(ctx context.Context, s Blobs, request []byte) (Response, error) {
+func runBlobPut(ctx context.Context, s Store, request []byte) (exec.Response, error) {
 	r, err := object.Decode[vm.BlobPutRequest](request)
 	if err != nil {
-		return Response{}, err
+		return exec.Response{}, err
 	}
 	if r.Codec != object.CodecRaw && r.Codec != object.CodecZstd {
-		return Response{Status: StatusBadRequest, Notes: fmt.Sprintf("codec %d cannot be written", r.Codec)}, nil
+		return exec.Response{Status: exec.StatusBadRequest, Notes: fmt.Sprintf("codec %d cannot be written", r.Codec)}, nil
 	}
 	ref, err := s.PutBlob(ctx, bytes.NewReader(r.Data), store.PutOptions{Media: r.Media, Codec: r.Codec})
 	if err != nil {
-		return Response{}, err
+		return exec.Response{}, err
 	}
 	raw, err := can.Marshal(&ref)
-	return Response{Body: raw, Status: StatusOK}, err
+	return exec.Response{Body: raw, Status: exec.StatusOK}, err
 }
 
-func runBlobGet(ctx context.Context, s Blobs, c Call) (Response, error) {
+func runBlobGet(ctx context.Context, s Store, c exec.Call) (exec.Response, error) {
 	r, err := object.Decode[vm.BlobGetRequest](c.Request)
 	if err != nil {
-		return Response{}, err
+		return exec.Response{}, err
 	}
 	blob, err := s.OpenBlob(ctx, r.CID, codec.Keys{})
 	if err != nil {
@@ -103,21 +106,21 @@ func runBlobGet(ctx context.Context, s Blobs, c Call) (Response, error) {
 	err = readRange(ctx, blob, r, out)
 	switch {
 	case out.Over:
-		return Response{Status: StatusResponseTooBig, Notes: fmt.Sprintf("more than %d bytes", out.Limit)}, nil
+		return exec.Response{Status: exec.StatusResponseTooBig, Notes: fmt.Sprintf("more than %d bytes", out.Limit)}, nil
 	case err != nil:
 		return blobFailure(err)
 	}
-	return Response{Body: out.Bytes, Status: StatusOK}, nil
+	return exec.Response{Body: out.Bytes, Status: exec.StatusOK}, nil
 }
 
-func blobFailure(err error) (Response, error) {
+func blobFailure(err error) (exec.Response, error) {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return Response{Status: StatusNotFound, Notes: err.Error()}, nil
+		return exec.Response{Status: exec.StatusNotFound, Notes: err.Error()}, nil
 	case errors.Is(err, store.ErrRange), errors.Is(err, merkle.ErrIndex):
-		return Response{Status: StatusBadRequest, Notes: err.Error()}, nil
+		return exec.Response{Status: exec.StatusBadRequest, Notes: err.Error()}, nil
 	}
-	return Response{}, err
+	return exec.Response{}, err
 }
 
 // readRange writes the plain bytes that the request asks for to out.
@@ -159,10 +162,10 @@ func (s *skipper) Write(p []byte) (int, error) {
 	return n + int(skip), err
 }
 
-func runBlobChunkGet(ctx context.Context, s Blobs, request []byte) (Response, error) {
+func runBlobChunkGet(ctx context.Context, s Store, request []byte) (exec.Response, error) {
 	r, err := object.Decode[vm.BlobChunkGetRequest](request)
 	if err != nil {
-		return Response{}, err
+		return exec.Response{}, err
 	}
 	blob, err := s.OpenBlob(ctx, r.CID, codec.Keys{})
 	if err != nil {
@@ -173,5 +176,5 @@ func runBlobChunkGet(ctx context.Context, s Blobs, request []byte) (Response, er
 	if err != nil {
 		return blobFailure(err)
 	}
-	return Response{Body: chunk, Status: StatusOK}, nil
+	return exec.Response{Body: chunk, Status: exec.StatusOK}, nil
 }
