@@ -57,7 +57,7 @@ var rooms = []struct {
 	{"exec/vm", []string{"object", "object/...", "exec/ir", "caps"}},
 	{"exec", []string{"object", "object/...", "exec/ir", "exec/output", "exec/vm", "caps", "caps/scope", "ledger", "store", "store/codec"}},
 	{"exec/...", []string{"object", "object/...", "exec", "exec/ir", "exec/output", "exec/runnertest", "exec/secret", "exec/vm"}},
-	{"exec/blob", []string{"object", "object/...", "exec", "exec/output", "exec/vm", "caps/scope", "store"}},
+	{"exec/blob", []string{"object", "object/...", "exec", "exec/output", "exec/vm", "caps/scope", "store", "store/codec"}},
 	{"exec/run", []string{"object", "object/...", "exec", "exec/ir", "exec/vm", "caps", "ledger", "store"}},
 	{"exec/exectest", []string{"object", "object/...", "exec", "exec/blob", "caps", "caps/...", "ledger", "ledger/...", "store", "store/memory"}},
 	{"exec/cell", []string{"object", "object/...", "exec", "exec/vm", "caps", "caps/scope", "ledger", "store"}},
