@@ -47,10 +47,7 @@ func TestLock(t *testing.T) {
 	defer null.Close()
 	runner := &mcptool.Runner{Process: &process.Runner{Dir: t.TempDir()}}
 	defer runner.Close()
-	for name, end := range map[string]func(feed *os.File, cancel func()){
-		"answered": func(feed *os.File, _ func()) { feed.Close() },
-		"given up": func(feed *os.File, cancel func()) { cancel(); feed.Close() },
-	} {
+	for _, name := range []string{"answered", "given up"} {
 		held, other := locked(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		call := runnertest.Call(raw(t, "waits", fine, fifo), []byte("{}"))
@@ -71,10 +68,15 @@ func TestLock(t *testing.T) {
 		if err := syscall.Flock(int(other.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(err, syscall.EWOULDBLOCK) {
 			t.Errorf("%s: the lock is free while the server works: %v", name, err)
 		}
-		end(feed, cancel)
+		if name == "answered" {
+			feed.Close()
+		} else {
+			cancel()
+		}
 		if err := <-done; (err != nil) != (name == "given up") {
 			t.Errorf("%s: %v", name, err)
 		}
+		feed.Close()                                                            // the server that nobody waits for ends, too
 		if err := syscall.Flock(int(other.Fd()), syscall.LOCK_EX); err != nil { // it becomes free
 			t.Errorf("%s: %v", name, err)
 		}

@@ -43,5 +43,3 @@ func (e *env) run(text string, chains ...caps.Chain) *run.Result {
 	}
 	return res
 }
-
-func chains(list ...caps.Chain) []caps.Chain { return list }

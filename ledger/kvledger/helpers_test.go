@@ -23,7 +23,6 @@ var (
 	tool     = object.SumText("tool:echo")
 
 	alice, bob = testKey.Agent(), otherKey.Agent()
-	idem       = ledger.IdemID(tool, []byte("k"))
 
 	minute = ledger.Policy{Lease: time.Minute}
 	again  = ledger.Policy{Lease: time.Minute, Retry: ledger.Retry}
