@@ -101,13 +101,11 @@ func (au *Authority) Covering(ctx context.Context, use scope.Use) ([]caps.Chain,
 }
 
 // Held returns the chains that may allow uses of a kind and are held here, the one that expires
-// first before the others, whether they are valid now or not. What was issued here to somebody
-// else, and handed on by them to us, is not among them: it is for what they ask for.
+// first before the others, whether they are valid now or not. What the repository's identity issued
+// to somebody else, and they handed on to it, is not among them: it is for what they ask for.
 func (au *Authority) Held(ctx context.Context, kind uint8) ([]caps.Chain, error) {
-	self := au.ID.Self()
 	return au.HeldIf(ctx, kind, func(c caps.Chain) bool {
-		root := c[len(c)-1].Cap.Issuer
-		return len(c) < 2 || c[1].Cap.Subject.Same(self) || !root.Same(self) && !slices.ContainsFunc(au.ID.Former, root.Same)
+		return len(c) < 2 || c[1].Cap.Subject.Same(au.ID.Self()) || !au.ID.Issued(c[len(c)-1].Cap.Issuer)
 	})
 }
 

@@ -26,6 +26,13 @@ func (id *Identity) TrustsIssuer(issuer object.AgentID, kind uint8) bool {
 	return issuer.Same(id.Self()) && !id.guest
 }
 
+// Issued says whether what this agent issued is ours: it is we, or we keep its key, as that of
+// a former identity. Who acts with a key that the repository keeps for somebody else is no more
+// than that key.
+func (id *Identity) Issued(by object.AgentID) bool {
+	return by.Same(id.Self()) || !id.guest && slices.ContainsFunc(id.Former, by.Same)
+}
+
 // Issuer is the key that issues capabilities of a kind here: the one in the key
 // folder that the trust file names for the kind's domain, the newest of several;
 // else the repository's identity. Who acts with another key (MYTHOS_KEY) issues with that

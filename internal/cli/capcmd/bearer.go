@@ -31,7 +31,7 @@ type bearerView struct {
 func newBearer(f *cmdutil.Factory) *cobra.Command {
 	o := &bearerOptions{TTL: cmdutil.Span(15 * time.Minute)}
 	c := &cobra.Command{
-		Use: "bearer CAP [--to SERVER] [--scope SCOPE] [--ttl D]", Short: "Make a bearer for plain HTTP: a server acts under the capability for whoever shows it",
+		Use: "bearer CAP [--to SERVER] [--scope SCOPE] [--ttl D]", Short: "Make a bearer for plain HTTP, for who knows no mythos",
 		Long: "A server of `mythos serve` runs a tool for whoever shows it a bearer: curl -H \"Authorization: Bearer ...\". It is good at that server only,\n" +
 			"for --ttl, a day at most, and is a secret: the capability itself is none. Where CAP is not the server's, a part of it is handed on to the server, for\n" +
 			"which CAP has to be delegable. What is done is charged to it, and to CAP. It ends early with the capability: `mythos cap revoke`.",

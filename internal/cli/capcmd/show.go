@@ -80,7 +80,7 @@ func named(ctx context.Context, n *repo.Repo, ch caps.Chain, text string) string
 func newLs(f *cmdutil.Factory) *cobra.Command {
 	var all bool
 	c := &cobra.Command{
-		Use: "ls [--all]", Short: "List the capabilities that can be used now, with what is left of them",
+		Use: "ls [--all]", Short: "List the capabilities that can be used now, and what is left",
 		Long: "With --all also those that expired, were revoked or are used up. Piped, the fields are separated by tabs: cap, state,\n" +
 			"what is left, end, subject, scope.",
 		Example: "  mythos cap ls --all --json", Args: cmdutil.Args(0, 0),
