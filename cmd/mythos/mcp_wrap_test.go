@@ -378,3 +378,47 @@ func TestWrapAgent(t *testing.T) {
 	mustRun(t, dir, "ledger", "verify")
 	mustRun(t, dir, "fsck")
 }
+
+// TestServeKilled: where the process that serves the agent is killed while a tool runs, the agent that asks again
+// is told that nobody knows, and the tool is not called again. What it was answered as served counts for what is
+// wrapped.
+func TestServeKilled(t *testing.T) {
+	t.Parallel()
+	dir := counting(t)
+	note(dir, "calls", "")
+	mustRun(t, dir, "agent", "add", "scout", "--tools", "s.*", "--ttl", "1h")
+	start := func() *agentClient {
+		c := connected(t, dir, "mcp", "serve", "--agent", "scout")
+		c.say(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`)
+		expect(t, c.answer("0"), `"listChanged":true`)
+		c.say(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
+		return c
+	}
+	say := func(c *agentClient, id, name, rest string) {
+		c.say(`{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"` + name + `",` + rest + `}}`)
+	}
+	c := start()
+	say(c, "1", "s_Echo", `"arguments":{"n":12345678901234567890,"p":1.50}`)
+	expect(t, c.answer("1"), `"structuredContent":{"n":12345678901234567890,"p":1.50},"price":1.50,"_meta":{"own":1.0,"mythos/receipt":"`, "!forged")
+	say(c, "2", "s_count", `"arguments":{"n":0},"_meta":{"mythos/idempotencyKey":"k"}`)
+	expect(t, c.answer("2"), "counted", `"mythos/key":"scout/k/k"`)
+	block(t, dir, true)
+	say(c, "3", "s_count", `"arguments":{"n":1}`)
+	counted(t, dir, 2)
+	if err := c.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait()
+	block(t, dir, false)
+	c = start()
+	say(c, "1", "s_count", `"arguments":{"n":1}`)
+	expect(t, c.answer("1"), "It may have happened. Check before asking again.", `"isError":true`, `"mythos/adopted":true`)
+	counted(t, dir, 2)
+	c.leave()
+	c = wrapped(t, dir, "--agent", "scout")
+	c.call("1", `{"n":0}`, `"mythos/idempotencyKey":"k"`)
+	expect(t, c.answer("1"), "counted", `"mythos/replayed":true`)
+	counted(t, dir, 2)
+	c.leave()
+	mustRun(t, dir, "ledger", "verify")
+}

@@ -138,6 +138,10 @@ type Through struct {
 	Params jsontext.Fields // of the client's request, in its order; arguments are replaced by the request's
 }
 
+// Whole is what a caller hands to a call of a tool that wants the bytes of the server's result,
+// or of its error, as the response, of a server that it shares with others.
+type Whole struct{}
+
 // params are those of the tools/call: the client's, with the arguments that were let
 // through, and what the gate says of the call in _meta. What the client said under the same
 // names is left out.

@@ -105,6 +105,7 @@ const (
 
 func (r *Runner) exchange(ctx context.Context, call exec.Call, tail *output.Tail) (*exchange, error) {
 	x := &exchange{limit: jsonFactor*call.Limits.MaxResponse + overhead, stderr: output.Also(tail, call.Stderr)}
+	_, x.whole = call.Local.(Whole)
 	if call.Module.URL == "" {
 		x.hide = r.Process.Hiding(call.Module)
 		x.via, _ = call.Local.(*Through)
@@ -117,9 +118,6 @@ func (r *Runner) exchange(ctx context.Context, call exec.Call, tail *output.Tail
 
 // Run calls the tool at its server, which it starts or reaches when no call did so before.
 func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error) {
-	if _, own := call.Local.(*Through); own && ctx.Err() == nil {
-		ctx = context.WithoutCancel(ctx) // a client that goes away is told the outcome later
-	}
 	if err := r.Prepare(ctx, call); err != nil {
 		return exec.Response{}, exec.NotStarted(err)
 	}
@@ -135,7 +133,7 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 	var status *statusError
 	switch {
 	case err == nil:
-		return x.clean(a.response(call, tail, x.via != nil)), nil
+		return x.clean(a.response(call, tail, x)), nil
 	case errors.Is(err, exec.ErrNotStarted):
 		return exec.Response{}, err
 	case ctx.Err() != nil:

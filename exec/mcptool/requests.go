@@ -35,6 +35,7 @@ type exchange struct {
 	web    *webExchange        // of an endpoint
 	hide   func(string) string // of a program: takes secrets out of what is kept
 	via    *Through            // the caller's own connection; nil: one of ours
+	whole  bool                // the response is the result as it was sent
 	// everything says that we can do whatever a client may: only for the list of tools
 	everything bool
 }

@@ -127,21 +127,21 @@ func (r result) used() (tokens, gpuMs uint64) {
 // caller. The caller's answer is a call of its own.
 const StatusInputRequired uint16 = 202
 
-// response is the outcome of a call that was answered. With whole, the bytes of the result are
-// the response, whatever is in it.
-func (a answer) response(call exec.Call, stderr *output.Tail, whole bool) exec.Response {
+// response is the outcome of a call that was answered. Through a connection of the caller's, and
+// where it wants the whole of it, the bytes of the result are the response, whatever is in it.
+func (a answer) response(call exec.Call, stderr *output.Tail, x *exchange) exec.Response {
 	if a.err != nil {
 		return bounded(exec.Response{Status: exec.StatusFailed, Body: a.err, Notes: visible([]byte(readError(a.err).Error()))}, call)
 	}
 	r := readResult(a.result)
 	res := exec.Response{Status: exec.StatusOK, Body: r.body()}
-	if whole {
+	if x.whole || x.via != nil {
 		res.Body = a.result
 	}
 	res.Tokens, res.GPUms = r.used()
 	kind, _ := textOf(r.members.Get("resultType"))
 	switch {
-	case kind == "input_required" && whole:
+	case kind == "input_required" && x.via != nil:
 		res.Status, res.Notes = StatusInputRequired, "the tool asks its caller for input"
 	case kind == "input_required":
 		res.Status, res.Notes = exec.StatusFailed, "the tool asks for input, which nobody here can give"

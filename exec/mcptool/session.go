@@ -53,7 +53,8 @@ func (s *session) params(own jsontext.Fields) []byte {
 	return params(s.version, own)
 }
 
-func version() string {
+// Version is how this program names its version to those that it speaks with.
+func Version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
 	}
@@ -61,7 +62,7 @@ func version() string {
 }
 
 func clientInfo() []byte {
-	return jsontext.Fields{item("name", jsontext.Text("mythos")), item("version", jsontext.Text(version()))}.JSON()
+	return jsontext.Fields{item("name", jsontext.Text("mythos")), item("version", jsontext.Text(Version()))}.JSON()
 }
 
 func item(name string, raw []byte) jsontext.Member { return jsontext.Member{Name: name, Value: raw} }

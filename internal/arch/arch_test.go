@@ -148,11 +148,14 @@ var rooms = []struct {
 	{"internal/mcp/pin", on()},
 	{"internal/mcp/session", on()},
 	{"internal/mcp/wrap", on("internal/mcp/session")},
+	{"internal/mcp/serve", on("internal/mcp/session")},
+	{"internal/mcp/inspect", on("internal/catalog", "internal/explain", "internal/history", "internal/mcp/serve", "internal/mcp/session", "internal/repo", "internal/show")},
 	{"internal/cli/clierr", nil},
 	{"internal/cli/...", on("internal/agents", "internal/calls", "internal/catalog", "internal/cli/clierr", "internal/cli/cmdutil", "internal/codebook", "internal/config", "internal/conform", "internal/datasets", "internal/engine", "internal/episodes", "internal/evidence", "internal/explain", "internal/gateway", "internal/gateway/api", "internal/gateway/bearer", "internal/history", "internal/identity", "internal/indexes", "internal/issuer", "internal/keyfile", "internal/learn", "internal/lookup", "internal/mcp/launcher", "internal/mcp/pin", "internal/mcp/session", "internal/mcp/wrap", "internal/oidc", "internal/once", "internal/overview", "internal/packets", "internal/peer", "internal/peer/auth", "internal/peer/codebooks", "internal/peer/parts", "internal/peer/tasks", "internal/peers", "internal/recording", "internal/remote", "internal/repo", "internal/show", "internal/task", "internal/toolbox", "internal/ui", "internal/upkeep", "spec/vectors", "tools", "internal/trees")},
 	{"internal/cli/datasetcmd", on("internal/cli/clierr", "internal/cli/cmdutil", "internal/cli/runcmd", "internal/datasets", "internal/episodes", "internal/lookup", "internal/repo", "internal/ui")},
 	{"internal/cli/conformcmd", on("internal/cli/clierr", "internal/cli/cmdutil", "internal/conform", "internal/conform/pack", "internal/ui", "spec/vectors")},
 	{"internal/cli", on("internal/cli/...", "internal/catalog", "internal/config", "internal/engine", "internal/identity", "internal/keyfile", "internal/lookup", "internal/overview", "internal/peers", "internal/repo", "internal/supervise", "internal/ui")},
+	{"internal/cli/mcpcmd", on("internal/agents", "internal/cli/clierr", "internal/cli/cmdutil", "internal/mcp/inspect", "internal/mcp/launcher", "internal/mcp/pin", "internal/mcp/serve", "internal/mcp/session", "internal/mcp/wrap", "internal/repo", "internal/toolbox")},
 	{"cmd/...", []string{"internal/cli", "internal/cli/..."}},
 	{"bench/...", []string{"*"}},
 	{"examples/...", []string{"*"}},
@@ -197,7 +200,8 @@ var only = map[string][]string{
 	"go.opentelemetry.io/proto/otlp":          {"dataset/ingest"},
 	"github.com/coreos/go-oidc/v3":            {"internal/oidc"},
 	"github.com/go-jose/go-jose/v4":           {"internal/oidc", "internal/oidctest"},
-	"github.com/modelcontextprotocol/go-sdk":  {"exec/mcptool", "dataset/ingest"},
+	"github.com/modelcontextprotocol/go-sdk":  {"exec/mcptool", "dataset/ingest", "internal/mcp/serve"},
+	"github.com/santhosh-tekuri/jsonschema":   {"internal/mcp/serve"},
 }
 
 func TestImportsPointDown(t *testing.T) {

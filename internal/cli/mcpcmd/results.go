@@ -14,6 +14,7 @@ type pinned struct {
 }
 
 var results = cmdutil.Results{
-	"add":  cmdutil.JSONLines(pinned{}),
-	"wrap": cmdutil.Bytes(),
+	"add":   cmdutil.JSONLines(pinned{}),
+	"wrap":  cmdutil.Bytes(),
+	"serve": cmdutil.Bytes(),
 }

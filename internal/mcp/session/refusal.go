@@ -37,7 +37,7 @@ const (
 func (s *Session) refusal(c Call, r Reply) json.RawMessage {
 	f := s.Explain(c, r.Err)
 	var refused *exec.RefusedError
-	about := r.about()
+	about := r.About()
 	receipt := ""
 	if errors.As(r.Err, &refused) && !refused.ReceiptID.IsZero() {
 		receipt = refused.ReceiptID.String()

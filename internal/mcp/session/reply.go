@@ -3,9 +3,12 @@ package session
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
 )
 
 const ownPrefix = "mythos/" // begins the members of _meta that are ours
@@ -20,7 +23,7 @@ func (s *Session) Answer(c Call, r Reply) (result, rpc json.RawMessage) {
 	if r.Status >= 400 && isError(r.Body) {
 		return nil, r.Body
 	}
-	about := r.about()
+	about := r.About()
 	if isResult(r.Body) {
 		return withMeta(r.Body, about), nil
 	}
@@ -35,8 +38,8 @@ func (s *Session) Answer(c Call, r Reply) (result, rpc json.RawMessage) {
 	return textResult(text, r.Status >= 400, about), nil
 }
 
-// about is what the client is told of a call in _meta.
-func (r Reply) about() jsontext.Fields {
+// About is what the client is told of a call in _meta.
+func (r Reply) About() jsontext.Fields {
 	var about jsontext.Fields
 	if !r.ReceiptID.IsZero() {
 		about.AddText(ownPrefix+"receipt", r.ReceiptID.String())
@@ -47,6 +50,9 @@ func (r Reply) about() jsontext.Fields {
 	}
 	if r.Adopted {
 		about.Add(ownPrefix+"adopted", json.RawMessage("true"))
+	}
+	if receipt, err := object.Decode[ledger.Receipt](r.ReceiptRaw); err == nil && len(receipt.Evidence) > 0 {
+		about.AddText(ownPrefix+"capability", receipt.Evidence[0].String())
 	}
 	return about
 }
@@ -80,6 +86,16 @@ func textResult(text string, failed bool, about jsontext.Fields) json.RawMessage
 // withMeta is a result with about in its _meta instead of what it had there under our names.
 // No other byte of it changes.
 func withMeta(result []byte, about jsontext.Fields) json.RawMessage {
+	return addMeta(result, about, func(name string) bool { return !strings.HasPrefix(name, ownPrefix) })
+}
+
+// AddMeta is a result with more in its _meta. No other byte of it changes.
+func AddMeta(result []byte, more jsontext.Fields) json.RawMessage {
+	return addMeta(result, more, func(name string) bool { return !more.Has(name) })
+}
+
+// addMeta keeps of what is there what keep says.
+func addMeta(result []byte, about jsontext.Fields, keep func(name string) bool) json.RawMessage {
 	start, end := valueOf(result, "_meta")
 	if start < 0 {
 		trimmed := bytes.TrimRight(result, " \t\r\n")
@@ -99,7 +115,7 @@ func withMeta(result []byte, about jsontext.Fields) json.RawMessage {
 	}
 	var all jsontext.Fields
 	for _, m := range list {
-		if len(m.Name) < len(ownPrefix) || m.Name[:len(ownPrefix)] != ownPrefix {
+		if keep(m.Name) {
 			all = append(all, m)
 		}
 	}

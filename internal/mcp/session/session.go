@@ -10,6 +10,7 @@ package session
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +42,8 @@ type Session struct {
 	Keep time.Duration
 	// Parallel is how many calls are made at a time; further ones wait.
 	Parallel int
+	// Until ends what is under way, whatever becomes of it; nil: nothing does.
+	Until context.Context //nolint:containedctx // it is the process's
 
 	once  sync.Once
 	slots chan struct{}
@@ -108,8 +111,11 @@ func (s *Session) Call(ctx context.Context, c Call) Reply {
 		return Reply{Err: exec.NotStarted(err)}
 	}
 	defer s.watch(k.waiting)()
-	if r.Outcome, r.Err = s.Gate.Do(ctx, e); errors.Is(r.Err, caps.ErrDenied) && s.renew(ctx, c.Tool.ID, &e) {
-		r.Outcome, r.Err = s.Gate.Do(ctx, e)
+	work, begun, end := s.lasting(ctx)
+	defer end()
+	e.Riders = append(e.Riders, begun)
+	if r.Outcome, r.Err = s.Gate.Do(work, e); errors.Is(r.Err, caps.ErrDenied) && s.renew(work, c.Tool.ID, &e) {
+		r.Outcome, r.Err = s.Gate.Do(work, e)
 	}
 	return r
 }
@@ -160,17 +166,22 @@ func (s *Session) chains(ctx context.Context, tool object.Hash, anew bool) ([]ca
 
 // names reports whether a capability is for a tool, whatever its constraints say.
 func names(chain caps.Chain, tool object.Hash) bool {
+	return slices.Contains(ToolsOf(chain), tool)
+}
+
+// ToolsOf are the tools that a capability is for, whatever its constraints say.
+func ToolsOf(chain caps.Chain) []object.Hash {
 	what, err := chain[0].Cap.Scope.Decode()
 	if err != nil {
-		return false
+		return nil
 	}
 	switch call := what.(type) {
 	case *scope.ToolCall:
-		return call.ToolID == tool
+		return []object.Hash{call.ToolID}
 	case *scope.ToolsCall:
-		return call.Has(tool)
+		return call.ToolIDs
 	}
-	return false
+	return nil
 }
 
 // Unknown reports whether nobody knows what became of a call.

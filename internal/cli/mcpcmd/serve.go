@@ -1,0 +1,117 @@
+package mcpcmd
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/mcp/inspect"
+	"github.com/mythos-project/mythos/internal/mcp/serve"
+	"github.com/mythos-project/mythos/internal/repo"
+)
+
+type serveOptions struct {
+	Agent string
+	With  []string
+	Tell  bool
+	Keep  cmdutil.Duration
+}
+
+func newServe(f *cmdutil.Factory) *cobra.Command {
+	o := &serveOptions{}
+	c := &cobra.Command{
+		Use: "serve [--agent A]", Short: "Be an MCP server: the registered tools that an agent has a capability for",
+		Long: "It speaks MCP on standard input and output, in all versions of the protocol. Its tools are those that are registered here, of\n" +
+			"whatever kind, and that the agent has a capability for; what is registered, issued or revoked meanwhile changes its list. Dots\n" +
+			"in their names become _. Each call goes through the gate, under a key as in `mythos mcp wrap`, and its result names the receipt.\n" +
+			"A tool of an MCP server takes the arguments that its schema asks for; every other one takes {\"input\": TEXT}. A result of more\n" +
+			"than 64 KiB is cut, and names the resource with the rest.\n" +
+			"--with inspect, the default, adds tools with which the agent reads its own receipts and what it may do; --with none adds nothing.",
+		Example: "  mythos mcp serve --agent scout", Args: cmdutil.Args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error { return runServe(c.Context(), f, o) },
+	}
+	flags := c.Flags()
+	flags.StringVar(&o.Agent, "agent", "", "whose calls they are: a name of `mythos agent add`, under whose capabilities alone they are made; by default yours")
+	flags.StringSliceVar(&o.With, "with", []string{withInspect}, "tools of mythos itself: inspect, or none")
+	flags.BoolVar(&o.Tell, "tell", false, "say the receipt in the text of each result, too, for clients that hide _meta")
+	flags.Var(&o.Keep, "keep", "how long a call whose client went away waits for an equal one; 15m by default")
+	return c
+}
+
+// What --with takes.
+const (
+	withInspect = "inspect"
+	withNone    = "none"
+)
+
+func (o *serveOptions) check() error {
+	for _, with := range o.With {
+		if with != withInspect && with != withNone {
+			return clierr.Usagef("--with %q: inspect or none", with)
+		}
+	}
+	if len(o.With) > 1 && slices.Contains(o.With, withNone) {
+		return clierr.Usagef("--with none stands alone")
+	}
+	return nil
+}
+
+// graceTime is how long calls that are under way may take when the server is stopped.
+const graceTime = 30 * time.Second
+
+func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a client that goes away does not end its calls
+	n, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	instance, err := n.Tasks.NewInstance()
+	if err != nil {
+		return err
+	}
+	defer instance.Close()
+	defer serveLocal(ctx, f, n)()
+	until, halt := context.WithCancel(context.WithoutCancel(ctx))
+	defer halt()
+	s, err := o.server(ctx, f, n, instance.ID, o.Agent, until)
+	if err != nil {
+		return err
+	}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	go s.Watch(watching)
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(graceTime, halt) })()
+	return errors.Join(s.Lines(ctx, f.IO.In, f.IO.Out), s.Close())
+}
+
+// server serves one agent; an empty name: the owner.
+func (o *serveOptions) server(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, instance, agent string, until context.Context) (*serve.Server, error) {
+	sess, err := sessionOf(ctx, n, agent)
+	if err != nil {
+		return nil, err
+	}
+	sess.Instance, sess.Keep, sess.Until = instance, time.Duration(o.Keep), until
+	view := &inspect.View{Repo: n, Agent: sess.Agent, Held: sess.Held, All: agent == ""}
+	s := &serve.Server{Session: sess, Registry: n.Tools, Texts: n.Store.Bytes, Notef: f.IO.Notef, Tell: o.Tell, Reads: view,
+		Usable: func(c caps.Chain) error { return n.Verifier.Verify(c, n.Self(), n.Now()) }}
+	if slices.Contains(o.With, withInspect) {
+		s.Own = view.Tools()
+	}
+	err = s.Start(ctx)
+	if errors.Is(err, serve.ErrNames) {
+		return nil, clierr.New(clierr.Conflict, "%w", err).With("register one of them under another name, or give the agent one of them: mythos agent add --tools")
+	}
+	return s, err
+}

@@ -1,0 +1,161 @@
+// Package serve is a server of the Model Context Protocol. Its tools are those that are
+// registered here and that one agent has a capability for; each call goes through the gate
+// (spec/tools.md#mcp-clients). The library speaks the protocol, in all of its versions; what
+// a result is, is for this package to say: it passes on the bytes that a tool answered.
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/internal/mcp/session"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Registry is what is needed of the registry of tools; *exec.Tools is one.
+type Registry interface {
+	List(ctx context.Context, fn func(exec.Tool) error) error
+}
+
+// Server serves one agent, over any number of connections. All exported fields are set before
+// Start.
+type Server struct {
+	Session  *session.Session
+	Registry Registry
+	// Texts finds the definition of a tool by its hash.
+	Texts func(ctx context.Context, h object.Hash) ([]byte, error)
+	// Usable says why a capability does not count now; nil: it does.
+	Usable func(caps.Chain) error
+	// Reads finds what the agent's receipts reach; nil: there are no resources.
+	Reads Reads
+	// Own are tools of this program, beside those that are registered.
+	Own []Own
+	// Tell adds to each result a text that says its receipt, for clients that hide _meta.
+	Tell bool
+	// Beat is how often a call that runs says so, where its client asks for progress.
+	Beat time.Duration
+	// Notef tells a person what goes wrong.
+	Notef func(format string, args ...any)
+
+	mcp     *mcp.Server
+	working sync.WaitGroup
+
+	refreshing sync.Mutex // held by who looks at the registry
+	seen       object.Hash
+	noted      sync.Map // texts
+
+	mu    sync.Mutex
+	tools map[string]*tool // by their names for the client
+}
+
+// Own is a tool of this program: it reads, and no capability is needed for it.
+type Own struct {
+	Name, Description string
+	Input             json.RawMessage // the schema of its arguments
+	// Run answers with a text. What it cannot answer is an error, which the model reads.
+	Run func(ctx context.Context, arguments json.RawMessage) (string, error)
+}
+
+const (
+	// BeatDefault is how often a call that runs says so.
+	BeatDefault = 10 * time.Second
+	pageSize    = 1000
+	listTTL     = 5000 // milliseconds that a list may be kept
+	lookTime    = time.Second
+)
+
+// Start reads what is registered and held. The error wraps ErrNames where two tools would have
+// one name.
+func (s *Server) Start(ctx context.Context) error {
+	if s.Beat == 0 {
+		s.Beat = BeatDefault
+	}
+	s.mcp = mcp.NewServer(&mcp.Implementation{Name: "mythos", Version: mcptool.Version()}, &mcp.ServerOptions{
+		PageSize: pageSize, Logger: slog.New(slog.DiscardHandler),
+		Capabilities: &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{ListChanged: true}},
+		SetCacheable: func(_ context.Context, _ mcp.Request, c *mcp.Cacheable) {
+			c.TTLMs, c.CacheScope = listTTL, "private"
+		},
+		Instructions: "Every call of a tool needs a capability, happens once for its key, and leaves a signed receipt. A call that is refused says why, and what a person can do.",
+	})
+	s.mcp.AddReceivingMiddleware(s.receive)
+	if s.Reads != nil {
+		s.resources()
+	}
+	return s.refresh(ctx, true)
+}
+
+// Watch looks for what was registered, issued or revoked meanwhile, until ctx ends. It takes at
+// most a twentieth of the time.
+func (s *Server) Watch(ctx context.Context) {
+	for pause := lookTime; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		began := time.Now()
+		if err := s.refresh(ctx, false); err != nil && ctx.Err() == nil {
+			s.noteOnce("the list of tools cannot be read anew: %v", err)
+		}
+		pause = max(lookTime, 20*time.Since(began))
+	}
+}
+
+// Close waits until what was answered is forgotten. No connection may be open any more.
+func (s *Server) Close() error {
+	s.working.Wait()
+	return s.Session.Close()
+}
+
+// noteOnce tells a person something once, however often it is so.
+func (s *Server) noteOnce(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if _, said := s.noted.LoadOrStore(text, true); !said {
+		s.Notef("%s", text)
+	}
+}
+
+// receive handles the calls of tools, and leaves the rest to the library.
+func (s *Server) receive(next mcp.MethodHandler) mcp.MethodHandler {
+	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
+		call, ok := req.(*mcp.CallToolRequest)
+		if !ok {
+			return next(ctx, method, req)
+		}
+		if t := s.find(call.Params.Name); t != nil {
+			return s.call(ctx, call, t)
+		}
+		for _, own := range s.Own {
+			if own.Name == call.Params.Name {
+				return s.own(ctx, call, own)
+			}
+		}
+		return next(ctx, method, req)
+	}
+}
+
+func (s *Server) find(name string) *tool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tools[name]
+}
+
+// elsewhere is the library's handler of a tool, which receive stands before.
+func elsewhere(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	return nil, &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "this tool is not offered any more"}
+}
+
+// ErrNames means that two tools would have one name for the client.
+var ErrNames = errors.New("two tools would have one name for the client")

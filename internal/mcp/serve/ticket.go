@@ -1,0 +1,68 @@
+package serve
+
+import (
+	"context"
+	"sync"
+
+	"github.com/modelcontextprotocol/go-sdk/auth"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mythos-project/mythos/internal/mcp/session"
+)
+
+// ticket goes with a request from the transport to the call and back: the transport knows when
+// the client goes away and when an answer was written, the call what that means.
+type ticket struct {
+	gone context.Context //nolint:containedctx // it is the request's: the library does not hand it on; nil: the call's own ends with it
+
+	mu      sync.Mutex
+	session *session.Session
+	reply   session.Reply
+}
+
+const ticketName = "mythos/ticket"
+
+// extra is how the library carries a ticket.
+func (t *ticket) extra() map[string]any { return map[string]any{ticketName: t} }
+
+// ticketOf is the ticket of a request; one that nobody looks at where there is none.
+func ticketOf(extra *mcp.RequestExtra) *ticket {
+	if extra != nil && extra.TokenInfo != nil {
+		if t, ok := extra.TokenInfo.Extra[ticketName].(*ticket); ok {
+			return t
+		}
+	}
+	return &ticket{}
+}
+
+// withTicket is a request's extra with a ticket, for transports without tokens.
+func withTicket(t *ticket) *mcp.RequestExtra {
+	return &mcp.RequestExtra{TokenInfo: &auth.TokenInfo{Extra: t.extra()}}
+}
+
+// client is the context of a call: it ends when the client goes away, too.
+func (t *ticket) client(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	if t.gone == nil {
+		return ctx, cancel
+	}
+	stop := context.AfterFunc(t.gone, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// answers notes whose answer will be written.
+func (t *ticket) answers(s *session.Session, r session.Reply) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.session, t.reply = s, r
+}
+
+// written says that the answer was written.
+func (t *ticket) written() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.session != nil {
+		t.session.Answered(t.reply)
+		t.session = nil
+	}
+}

@@ -1,0 +1,39 @@
+package session
+
+import (
+	"context"
+	"sync"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/ledger"
+)
+
+// lasting is the context of a call: it ends with the client's until the call is registered, and
+// not with it afterwards. begun goes with the register, and refuses it where the client was
+// faster.
+func (s *Session) lasting(client context.Context) (work context.Context, begun ledger.Rider, end func()) {
+	work, cancel := context.WithCancel(context.WithoutCancel(client))
+	var mu sync.Mutex
+	started, left := false, false
+	stop := context.AfterFunc(client, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if left = !started; left {
+			cancel()
+		}
+	})
+	halt := func() bool { return true }
+	if s.Until != nil {
+		halt = context.AfterFunc(s.Until, cancel)
+	}
+	begun.Ride = func(func(string) ([]byte, error)) (map[string][]byte, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if left {
+			return nil, exec.NotStarted(client.Err())
+		}
+		started = true
+		return nil, nil
+	}
+	return work, begun, func() { stop(); halt(); cancel() }
+}
