@@ -155,7 +155,7 @@ var rooms = []struct {
 	{"internal/cli/datasetcmd", on("internal/cli/clierr", "internal/cli/cmdutil", "internal/cli/runcmd", "internal/datasets", "internal/episodes", "internal/lookup", "internal/repo", "internal/ui")},
 	{"internal/cli/conformcmd", on("internal/cli/clierr", "internal/cli/cmdutil", "internal/conform", "internal/conform/pack", "internal/ui", "spec/vectors")},
 	{"internal/cli", on("internal/cli/...", "internal/catalog", "internal/config", "internal/engine", "internal/identity", "internal/keyfile", "internal/lookup", "internal/overview", "internal/peers", "internal/repo", "internal/supervise", "internal/ui")},
-	{"internal/cli/mcpcmd", on("internal/agents", "internal/cli/clierr", "internal/cli/cmdutil", "internal/mcp/inspect", "internal/mcp/launcher", "internal/mcp/pin", "internal/mcp/serve", "internal/mcp/session", "internal/mcp/wrap", "internal/repo", "internal/toolbox")},
+	{"internal/cli/mcpcmd", on("internal/agents", "internal/cli/clierr", "internal/cli/cmdutil", "internal/identity", "internal/mcp/inspect", "internal/mcp/launcher", "internal/mcp/pin", "internal/mcp/serve", "internal/mcp/session", "internal/mcp/wrap", "internal/repo", "internal/toolbox")},
 	{"cmd/...", []string{"internal/cli", "internal/cli/..."}},
 	{"bench/...", []string{"*"}},
 	{"examples/...", []string{"*"}},

@@ -79,6 +79,7 @@ const (
 	WithdrawnCodebooks = "w/codebook/withdrawn/" // <agreement>: when it may be offered again
 	CodebooksChanged   = "w/codebook/changed"    // another value after each change
 	Awaited            = "mcp/o/"                // <call>/<key>: a call of an agent that has not had its answer yet
+	AgentTokens        = "mcp/t/"                // <sha-256 of its text>: whose bearer token it is, and until when
 )
 
 // Spaces lists every key space, or single key, once.
@@ -140,4 +141,5 @@ var Spaces = []string{
 	WithdrawnCodebooks,
 	CodebooksChanged,
 	Awaited,
+	AgentTokens,
 }

@@ -16,7 +16,7 @@ import (
 
 // NewAgent is `mythos agent`.
 func NewAgent(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("agent", "Agents that act here under capabilities", newAgentAdd(f), newAgentLs(f), newAgentDisable(f), newAgentRevoke(f)), agentResults)
+	return f.Returns(cmdutil.Noun("agent", "Agents that act here under capabilities", newAgentAdd(f), newAgentLs(f), newAgentToken(f), newAgentDisable(f), newAgentRevoke(f)), agentResults)
 }
 
 func newAgentRevoke(f *cmdutil.Factory) *cobra.Command {

@@ -59,6 +59,8 @@ type agentLine struct {
 	Until object.Time `json:"until"`
 	OK    bool        `json:"ok"`            // it counts now
 	Why   string      `json:"why,omitempty"` // it does not
+	// Tokens is how many bearer tokens of it count now.
+	Tokens int `json:"tokens,omitempty"`
 }
 
 func runAgentAdd(ctx context.Context, f *cmdutil.Factory, s agents.Spec) error {
@@ -111,8 +113,12 @@ func runAgentLs(ctx context.Context, f *cmdutil.Factory) error {
 	}
 	var rows [][]ui.Cell
 	for _, a := range list {
+		tokens, err := agents.Tokens(ctx, n, a.Name)
+		if err != nil {
+			return err
+		}
 		for _, one := range a.Authorities(n) {
-			line := agentLine{a.Name, a.Key.KeyHex(), one.Cap, one.Tools, one.Calls, one.Until, one.Denied == nil, ""}
+			line := agentLine{a.Name, a.Key.KeyHex(), one.Cap, one.Tools, one.Calls, one.Until, one.Denied == nil, "", len(tokens)}
 			state, calls := "ok", "any"
 			if one.Denied != nil {
 				line.Why, state = one.Denied.Error(), "ended"
@@ -126,11 +132,11 @@ func runAgentLs(ctx context.Context, f *cmdutil.Factory) error {
 				}
 			}
 			rows = append(rows, []ui.Cell{{Text: a.Name, Meaning: ui.Name}, {Text: state}, {Text: fmt.Sprint(one.Tools)}, {Text: calls},
-				{Text: one.Until.String()}, {Text: f.IO.Hash(one.Cap.String()), Meaning: ui.Dim}})
+				{Text: fmt.Sprint(len(tokens))}, {Text: one.Until.String()}, {Text: f.IO.Hash(one.Cap.String()), Meaning: ui.Dim}})
 		}
 	}
 	if !f.JSON {
-		f.IO.Table([]string{"name", "state", "tools", "calls", "until", "capability"}, rows)
+		f.IO.Table([]string{"name", "state", "tools", "calls", "tokens", "until", "capability"}, rows)
 	}
 	return nil
 }
@@ -138,7 +144,7 @@ func runAgentLs(ctx context.Context, f *cmdutil.Factory) error {
 func newAgentDisable(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "disable NAME", Short: "Take back all that an agent may do; `agent add` gives it anew",
-		Long: "The capabilities that the agent holds or handed on are revoked. Its key stays, and so does its name in the history. To end an\n" +
+		Long: "The capabilities that the agent holds or handed on are revoked, and its tokens end. Its key stays, and so does its name in the history. To end an\n" +
 			"agent for good, and the trust in its key: mythos agent revoke.",
 		Example: "  mythos agent disable scout", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runAgentDisable(c.Context(), f, args[0]) },
@@ -156,6 +162,9 @@ func runAgentDisable(ctx context.Context, f *cmdutil.Factory, name string) error
 	}
 	r, err := n.Auth.RevokeAgent(ctx, a.Key)
 	if err != nil {
+		return err
+	}
+	if _, err := agents.RevokeTokens(ctx, n, name); err != nil {
 		return err
 	}
 	line := agentRevoked{Name: name, Key: a.Key.KeyHex(), Held: orNone(r.Held), Issued: orNone(r.Issued), Standing: []object.Hash{}}

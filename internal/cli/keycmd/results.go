@@ -56,6 +56,7 @@ type agentRevoked struct {
 var agentResults = cmdutil.Results{
 	"add":     cmdutil.Document(agentLine{}),
 	"ls":      cmdutil.JSONLines(agentLine{}),
+	"token":   cmdutil.Document(agentTokenLine{}),
 	"disable": cmdutil.Document(agentRevoked{}),
 	"revoke":  cmdutil.Document(agentRevoked{}),
 }

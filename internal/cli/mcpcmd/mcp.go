@@ -23,7 +23,7 @@ import (
 
 // New is `mythos mcp`.
 func New(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("mcp", "Agents and their MCP servers: every call through the gate", newAdd(f), newWrap(f), newServe(f)), results)
+	return f.Returns(cmdutil.Noun("mcp", "Agents and their MCP servers: every call through the gate", newAdd(f), newWrap(f), newServe(f), newConfig(f)), results)
 }
 
 // serverNamed is what is registered of a server.

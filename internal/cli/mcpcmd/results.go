@@ -14,7 +14,8 @@ type pinned struct {
 }
 
 var results = cmdutil.Results{
-	"add":   cmdutil.JSONLines(pinned{}),
-	"wrap":  cmdutil.Bytes(),
-	"serve": cmdutil.Bytes(),
+	"add":    cmdutil.JSONLines(pinned{}),
+	"wrap":   cmdutil.Bytes(),
+	"serve":  cmdutil.Bytes(),
+	"config": cmdutil.Bytes(),
 }

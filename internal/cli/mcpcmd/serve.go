@@ -20,27 +20,31 @@ import (
 )
 
 type serveOptions struct {
-	Agent string
-	With  []string
-	Tell  bool
-	Keep  cmdutil.Duration
+	Agent  string
+	Listen string
+	With   []string
+	Tell   bool
+	Keep   cmdutil.Duration
 }
 
 func newServe(f *cmdutil.Factory) *cobra.Command {
 	o := &serveOptions{}
 	c := &cobra.Command{
-		Use: "serve [--agent A]", Short: "Be an MCP server: the registered tools that an agent has a capability for",
+		Use: "serve [--agent A] [--listen ADDR]", Short: "Be an MCP server: the registered tools that an agent has a capability for",
 		Long: "It speaks MCP on standard input and output, in all versions of the protocol. Its tools are those that are registered here, of\n" +
 			"whatever kind, and that the agent has a capability for; what is registered, issued or revoked meanwhile changes its list. Dots\n" +
 			"in their names become _. Each call goes through the gate, under a key as in `mythos mcp wrap`, and its result names the receipt.\n" +
 			"A tool of an MCP server takes the arguments that its schema asks for; every other one takes {\"input\": TEXT}. A result of more\n" +
 			"than 64 KiB is cut, and names the resource with the rest.\n" +
+			"With --listen it speaks the streamable HTTP transport at a loopback address, to any agent whose bearer token a request has (mythos agent\n" +
+			"token), or to that of --agent alone.\n" +
 			"--with inspect, the default, adds tools with which the agent reads its own receipts and what it may do; --with none adds nothing.",
-		Example: "  mythos mcp serve --agent scout", Args: cmdutil.Args(0, 0),
+		Example: "  mythos mcp serve --agent scout\n  mythos mcp serve --listen 127.0.0.1:7481", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runServe(c.Context(), f, o) },
 	}
 	flags := c.Flags()
 	flags.StringVar(&o.Agent, "agent", "", "whose calls they are: a name of `mythos agent add`, under whose capabilities alone they are made; by default yours")
+	flags.StringVar(&o.Listen, "listen", "", "a loopback address and port for HTTP; port 0 picks a free one")
 	flags.StringSliceVar(&o.With, "with", []string{withInspect}, "tools of mythos itself: inspect, or none")
 	flags.BoolVar(&o.Tell, "tell", false, "say the receipt in the text of each result, too, for clients that hide _meta")
 	flags.Var(&o.Keep, "keep", "how long a call whose client went away waits for an equal one; 15m by default")
@@ -85,6 +89,10 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	defer serveLocal(ctx, f, n)()
 	until, halt := context.WithCancel(context.WithoutCancel(ctx))
 	defer halt()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(graceTime, halt) })()
+	if o.Listen != "" {
+		return o.http(ctx, f, n, instance.ID, until)
+	}
 	s, err := o.server(ctx, f, n, instance.ID, o.Agent, until)
 	if err != nil {
 		return err
@@ -92,7 +100,6 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go s.Watch(watching)
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(graceTime, halt) })()
 	return errors.Join(s.Lines(ctx, f.IO.In, f.IO.Out), s.Close())
 }
 

@@ -20,6 +20,7 @@ func (s *Server) call(ctx context.Context, req *mcp.CallToolRequest, t *tool) (m
 	s.working.Add(1)
 	defer s.working.Done()
 	ticket := ticketOf(req.Extra)
+	library := ctx
 	ctx, leave := ticket.client(ctx)
 	defer leave()
 	c := session.Call{Tool: t.Tool, Meta: metaOf(req.Params.Meta)}
@@ -32,7 +33,9 @@ func (s *Server) call(ctx context.Context, req *mcp.CallToolRequest, t *tool) (m
 		stop()
 	}
 	res, err := s.answer(c, t, r)
-	ticket.answers(s.Session, r)
+	if library.Err() == nil { // what was cancelled has no reader, whatever is written
+		ticket.answers(s.Session, r)
+	}
 	return res, err
 }
 

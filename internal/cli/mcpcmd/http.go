@@ -1,0 +1,112 @@
+package mcpcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/mythos-project/mythos/internal/agents"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/mcp/serve"
+	"github.com/mythos-project/mythos/internal/repo"
+)
+
+// agentServers are the servers of the agents that have called so far.
+type agentServers struct {
+	start func(agent string) (*serve.Server, error)
+
+	mu      sync.Mutex
+	servers map[string]*serve.Server
+}
+
+func (a *agentServers) of(_ context.Context, agent string) (*serve.Server, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if s := a.servers[agent]; s != nil {
+		return s, nil
+	}
+	s, err := a.start(agent)
+	if err == nil {
+		a.servers[agent] = s
+	}
+	return s, err
+}
+
+func (a *agentServers) close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var errs []error
+	for _, s := range a.servers {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}
+
+const (
+	headerTime = 10 * time.Second
+	maxHeader  = 64 << 10 // bytes
+)
+
+// http serves the agents that have a token, until ctx ends.
+func (o *serveOptions) http(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, instance string, until context.Context) error {
+	if o.Agent != "" {
+		if _, err := sessionOf(ctx, n, o.Agent); err != nil {
+			return err
+		}
+	}
+	l, err := listenHere(o.Listen)
+	if err != nil {
+		return err
+	}
+	all := &agentServers{servers: map[string]*serve.Server{}, start: func(agent string) (*serve.Server, error) {
+		s, err := o.server(ctx, f, n, instance, agent, until)
+		if err == nil {
+			go s.Watch(ctx)
+		}
+		return s, err
+	}}
+	front := &serve.Front{Server: all.of, Notef: f.IO.Notef, Until: ctx, Agent: func(ctx context.Context, token string) (string, time.Time, error) {
+		t, err := agents.ByToken(ctx, n, token)
+		if errors.Is(err, agents.ErrToken) || (err == nil && o.Agent != "" && t.Agent != o.Agent) {
+			return "", time.Time{}, serve.ErrToken
+		}
+		return t.Agent, t.Until.Std(), err
+	}}
+	server := &http.Server{Handler: front.Handler(), ReadHeaderTimeout: headerTime, MaxHeaderBytes: maxHeader}
+	stopped := make(chan error, 1)
+	defer context.AfterFunc(ctx, func() {
+		limited, cancel := context.WithTimeout(context.Background(), graceTime)
+		defer cancel()
+		stopped <- errors.Join(server.Shutdown(limited), server.Close())
+	})()
+	f.IO.Notef("agents with a token are served on http://%s", l.Addr())
+	if err = server.Serve(l); errors.Is(err, http.ErrServerClosed) {
+		if err = <-stopped; errors.Is(err, context.DeadlineExceeded) {
+			err = nil // what was under way goes on below
+		}
+	}
+	return errors.Join(err, all.close())
+}
+
+// listenHere listens at a loopback address: tokens are no secret on a network without TLS.
+func listenHere(address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, clierr.Usagef("--listen %s: an address and a port are expected, such as 127.0.0.1:7481", address)
+	}
+	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+		return nil, clierr.New(clierr.Usage, "--listen %s: only this machine is served", address).
+			With("listen at 127.0.0.1, and let a proxy with TLS pass requests on to it")
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, clierr.New(clierr.Failed, "%w", fmt.Errorf("listen: %w", err)).With("choose another address with --listen")
+	}
+	return l, nil
+}
