@@ -14,7 +14,7 @@ const (
 	RequestNonce = 16 // bytes
 )
 
-// Request asks an authority for a capability for who signed the request [cap-140].
+// Request asks an authority for a capability for who signed the request [cap-134].
 type Request struct {
 	Scope string  `can:"1,scope"`          // as text; names in it are those of the authority
 	TTLus *uint64 `can:"2,ttl_us"`         // microseconds; absent: as the rule has it, an hour at most

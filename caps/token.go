@@ -19,7 +19,7 @@ const (
 	maxClaimValue  = 1024 // bytes; of an issuer and an audience, too
 )
 
-// TokenRule says whose identity tokens (OpenID Connect) a rule is about [cap-134].
+// TokenRule says whose identity tokens (OpenID Connect) a rule is about [cap-136].
 type TokenRule struct {
 	Issuer   string            `can:"1,issuer"`   // as the token has it: an https URL, or http to a loopback address
 	Claims   map[string]string `can:"2,claims"`   // 1 to 32: what the token's claims must be

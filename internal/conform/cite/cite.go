@@ -44,7 +44,7 @@ var cites = map[string][]cite{
 	"redaction": {{"rules", "ds-66"}, {"no JSON", "ds-70"}, {"no text", "ds-70"}, {"", "ds-67"}},
 	"imports": {{"time", "ds-93"}, {"no mapping", "ds-101"}, {"mapping", "ds-100"}, {"mcp: ids", "ds-96"}, {"neither", "ds-99"}, {"mcp", "ds-89"}, {"bytes", "ds-97"}, {"otel", "ds-88"}, {"beside", "ds-95"}, {"tool", "ds-80"}, {"no JSON", "ds-99"}, {"member", "ds-92"}, {"surrogate", "ds-92"},
 		{"mark", "ds-92"}, {"empty", "ds-99"}, {"", "ds-87"}},
-	"cells": {{"another append", "led-9"}, {"expectation", "cap-107"}, {"two answers", "cap-134"}, {"kept", "cap-109"}, {"state", "cap-108"}, {"answer", "cap-134"}, {"1025 events", "cap-134"}, {"prefix", "cap-17"}, {"capabilit", "cap-18"}, {"type", "cap-18"},
+	"cells": {{"another append", "led-9"}, {"expectation", "cap-107"}, {"two answers", "cap-150"}, {"kept", "cap-109"}, {"state", "cap-108"}, {"answer", "cap-150"}, {"1025 events", "cap-150"}, {"prefix", "cap-17"}, {"capabilit", "cap-18"}, {"type", "cap-18"},
 		{"events, and", "cap-66"}, {"than there may", "cap-66"}, {"reading", "cap-17"}, {"", "cap-106"}},
 	"rings":       {{"lost", "learn-64"}, {"not the newest", "learn-93"}, {"rollback: asked", "learn-93"}, {"under a policy", "learn-94"}, {"rollback", "learn-63"}, {"hold: a frozen", "learn-65"}, {"hold: frozen", "learn-65"}, {"hold", "learn-67"}, {"policy: asked", "learn-42"}, {"policy", "learn-41"}, {"", "learn-61"}},
 	"stored":      {{"encrypted", "obj-21"}, {"another plain", "obj-19"}, {"scheme 3", "obj-18"}, {"table", "obj-32"}, {"no bytes", "obj-33"}, {"range", "obj-17"}, {"scheme 2", "obj-21"}, {"zstd", "obj-16"}, {"", "obj-15"}},
