@@ -118,12 +118,12 @@ func waitersOf(near *repo.Repo, at string) (*waiters, error) {
 	body, err := can.Marshal(&wire.Ask{ToolID: tool.ID, Key: []byte("held"), Request: []byte{}, Caps: [][]byte{}})
 	key, kerr := peerKey(near, at)
 	idem := ledger.IdemID(tool.ID, []byte("held")).String()
-	return &waiters{idem: idem, client: &peer.Client{Node: near, URL: at, Key: key, HTTP: &http.Client{Transport: &http.Transport{}}},
+	return &waiters{idem: idem, client: &peer.Client{Repo: near, URL: at, Key: key, HTTP: &http.Client{Transport: &http.Transport{}}},
 		path: "/v1/effects/" + idem + "/wait", body: body, chain: chain, turn: make(chan struct{}, 16)}, errors.Join(err, kerr)
 }
 
 func peerKey(near *repo.Repo, at string) (*object.AgentID, error) {
-	key, err := (&peer.Client{Node: near, URL: at}).Peer(context.Background())
+	key, err := (&peer.Client{Repo: near, URL: at}).Peer(context.Background())
 	return &key, err
 }
 

@@ -175,7 +175,7 @@ func (c *completer) list(prefix string, sorts ...string) []string {
 			return nil
 		}
 	}
-	n, err := c.f.Node(ctx)
+	n, err := c.f.Repo(ctx)
 	if err != nil {
 		return nil
 	}

@@ -114,7 +114,7 @@ func teach(ctx context.Context, f *cmdutil.Factory, e *clierr.Error) {
 	if !errors.As(e, &refused) {
 		return
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return
 	}

@@ -43,7 +43,7 @@ type world struct {
 func start(t *testing.T, rules string) *world {
 	w := &world{t: t, is: oidctest.Start(t)}
 	w.far = peertest.Later(t, "far", &w.later)
-	s := &peer.Server{Node: w.far, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{gateway.For(w.far), issuer.For(w.far)}}
+	s := &peer.Server{Repo: w.far, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{gateway.For(w.far), issuer.For(w.far)}}
 	s.SetLimits(peer.Limits{Rate: 1e6})
 	w.url = "http://" + peertest.Serve(t, s)
 	if rules != "" {

@@ -21,7 +21,7 @@ import (
 
 // Client calls one peer. It is safe for concurrent use.
 type Client struct {
-	Node *repo.Repo
+	Repo *repo.Repo
 	Name string // what people call it; empty: its URL
 	URL  string // "http://host:port"
 	HTTP *http.Client
@@ -38,7 +38,7 @@ type Client struct {
 
 // To is a client of a peer.
 func To(n *repo.Repo, p peers.Peer) *Client {
-	return &Client{Node: n, Name: p.Name, URL: strings.TrimSuffix(p.URL, "/"), Key: p.Key}
+	return &Client{Repo: n, Name: p.Name, URL: strings.TrimSuffix(p.URL, "/"), Key: p.Key}
 }
 
 // String is the name, or the URL.
@@ -64,7 +64,7 @@ func (c *Client) Do(r *http.Request) (*http.Response, error) {
 	if res.StatusCode/100 != 2 {
 		defer res.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(res.Body, 4096))
-		return nil, refusal(res, strings.TrimSpace(string(text)), c.Node.Now())
+		return nil, refusal(res, strings.TrimSpace(string(text)), c.Repo.Now())
 	}
 	if c.Key != nil {
 		if err := auth.Proven(res, *c.Key); err != nil {
@@ -108,7 +108,7 @@ func (c *Client) Send(ctx context.Context, method, path string, chain caps.Chain
 	// connection that was used before turns out to be closed, and a nonce is taken once.
 	var unsigned error
 	sign := func(got httptrace.GotConnInfo) {
-		unsigned = auth.Sign(r, c.Node.Key, to, auth.SessionOf(got.Conn), chain, body, c.Node.Now())
+		unsigned = auth.Sign(r, c.Repo.Key, to, auth.SessionOf(got.Conn), chain, body, c.Repo.Now())
 	}
 	r = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: sign}))
 	res, err := c.Do(r)

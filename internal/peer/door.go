@@ -61,8 +61,8 @@ type Asker struct {
 // what the request is for; only then is its nonce remembered, so that strangers make
 // nothing grow here.
 func (d Door) Caller(r *http.Request, may func(Asker) error) (by Asker, err error) {
-	now := d.s.Node.Now()
-	by.Agent, by.Chain, err = auth.Proved(r, d.s.Node.Self(), now)
+	now := d.s.Repo.Now()
+	by.Agent, by.Chain, err = auth.Proved(r, d.s.Repo.Self(), now)
 	if err == nil {
 		err = may(by)
 	}
@@ -78,7 +78,7 @@ func (d Door) Caller(r *http.Request, may func(Asker) error) (by Asker, err erro
 // Proved says who makes a signed request and which capability is shown; the nonce is not
 // looked at. Each request counts for its agent.
 func (d Door) Proved(r *http.Request) (object.AgentID, caps.Chain, error) {
-	agent, chain, err := auth.Proved(r, d.s.Node.Self(), d.s.Node.Now())
+	agent, chain, err := auth.Proved(r, d.s.Repo.Self(), d.s.Repo.Now())
 	if err == nil {
 		err = d.s.charge(r, agent)
 	}
@@ -90,7 +90,7 @@ func (d Door) Charge(r *http.Request, agent object.AgentID) error { return d.s.c
 
 // Once takes the nonce of a request that may be made once only.
 func (d Door) Once(r *http.Request, agent object.AgentID) error {
-	return d.once(r, agent, d.s.Node.Now())
+	return d.once(r, agent, d.s.Repo.Now())
 }
 
 // once takes the nonce of a request, which works once at all servers of the repository.
@@ -99,7 +99,7 @@ func (d Door) once(r *http.Request, agent object.AgentID, now object.Time) error
 	if err != nil || len(nonce) != 16 {
 		return fmt.Errorf("%w: malformed nonce", auth.ErrUnauthorized)
 	}
-	fresh, err := d.s.Node.Packets.TakeNonce(r.Context(), agent, [16]byte(nonce), now.Add(auth.KeepNonces))
+	fresh, err := d.s.Repo.Packets.TakeNonce(r.Context(), agent, [16]byte(nonce), now.Add(auth.KeepNonces))
 	if err == nil && !fresh {
 		err = auth.ErrReplayed
 	}
@@ -112,7 +112,7 @@ func (d Door) Shown(by Asker, kind uint8) (scope.Scope, error) {
 	if len(by.Chain) == 0 {
 		return nil, &caps.DeniedError{Check: caps.CheckActive, Reason: "no capability is shown"}
 	}
-	if err := d.s.Node.Verifier.Verify(by.Chain, by.Agent, d.s.Node.Now()); err != nil {
+	if err := d.s.Repo.Verifier.Verify(by.Chain, by.Agent, d.s.Repo.Now()); err != nil {
 		return nil, err
 	}
 	leaf, err := by.Chain[0].Cap.Scope.Decode()

@@ -28,7 +28,7 @@ func TestForgettingWhileItServes(t *testing.T) {
 		t.Errorf("too early: %v", err)
 	}
 	later.Store(int64(task.KeepTasks + time.Minute))
-	go (&Server{Node: n, Log: slog.New(slog.DiscardHandler)}).forget(ctx, time.Millisecond)
+	go (&Server{Repo: n, Log: slog.New(slog.DiscardHandler)}).forget(ctx, time.Millisecond)
 	left := func() (count int) {
 		err := n.DB.Scan(ctx, "w/", "w/\xff", func(key string, _ []byte) error {
 			if len(key) > 64 && (key[:7] == "w/task/" || key[:7] == "w/seen/" || key[:8] == "w/taska/") {

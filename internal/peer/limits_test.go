@@ -21,7 +21,7 @@ import (
 // readied is a server that is started, whose parts are called directly.
 func readied(t *testing.T, n *repo.Repo, services ...Service) *Server {
 	t.Helper()
-	s := &Server{Node: n, Log: slog.New(slog.DiscardHandler), Services: services}
+	s := &Server{Repo: n, Log: slog.New(slog.DiscardHandler), Services: services}
 	if _, _, err := s.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func (s *Server) ask(t *testing.T, method, url string, key *sign.Key, body []byt
 		t.Fatal(err)
 	}
 	if key != nil {
-		if err := auth.Sign(r, key, s.Node.Self(), nil, nil, body, s.Node.Now()); err != nil {
+		if err := auth.Sign(r, key, s.Repo.Self(), nil, nil, body, s.Repo.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}

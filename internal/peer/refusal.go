@@ -149,7 +149,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, err 
 	if hint != "" {
 		h.Set(headerHint, oneLine(hint))
 	}
-	h.Set(auth.HeaderTime, strconv.FormatInt(int64(s.Node.Now()), 10))
+	h.Set(auth.HeaderTime, strconv.FormatInt(int64(s.Repo.Now()), 10))
 	http.Error(w, err.Error(), status)
 }
 

@@ -26,7 +26,7 @@ const (
 // Server answers peers: it bounds what they ask for, checks how they ask, and lets its
 // services answer. Its fields are set before it starts.
 type Server struct {
-	Node *repo.Repo
+	Repo *repo.Repo
 	Log  *slog.Logger
 	TLS  *tls.Config // nil: plain HTTP
 
@@ -119,7 +119,7 @@ func (s *Server) forget(ctx context.Context, every time.Duration) {
 			return
 		case <-ticker.C:
 		}
-		if err := s.Node.Upkeep.Forget(ctx); err != nil && ctx.Err() == nil {
+		if err := s.Repo.Upkeep.Forget(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Warn("removing what is over", "error", err)
 		}
 	}
@@ -151,7 +151,7 @@ func (s *Server) table() []Route {
 }
 
 func (s *Server) identity(w http.ResponseWriter, r *http.Request) {
-	self := s.Node.Self()
+	self := s.Repo.Self()
 	raw, err := can.Marshal(&self)
 	if err != nil {
 		s.refuse(w, r, http.StatusInternalServerError, err)

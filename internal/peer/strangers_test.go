@@ -76,7 +76,7 @@ func TestStrangers(t *testing.T) {
 	chain := peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
 	for _, query := range []string{"offset=-1", "offset=18446744073709551615", "length=99999999999999999999999", "offset=9223372036854775807&length=9223372036854775807",
 		"offset=600001", "offset=0x10", "offset=1&offset=-1&length=%00"} {
-		res, err := (&peer.Client{Node: near, URL: at, Key: &self}).Get(t.Context(), "/v1/blobs/"+ref.CID.String()+"?proof&"+query, chain)
+		res, err := (&peer.Client{Repo: near, URL: at, Key: &self}).Get(t.Context(), "/v1/blobs/"+ref.CID.String()+"?proof&"+query, chain)
 		if err == nil {
 			n, _ := io.Copy(io.Discard, res.Body)
 			_ = res.Body.Close()
@@ -117,7 +117,7 @@ func TestManyRanges(t *testing.T) {
 			return next.RoundTrip(r)
 		})
 	}
-	cl := &peer.Client{Node: near, URL: at, Key: &self, HTTP: &http.Client{Transport: ranged(http.DefaultTransport)}}
+	cl := &peer.Client{Repo: near, URL: at, Key: &self, HTTP: &http.Client{Transport: ranged(http.DefaultTransport)}}
 	res, err := cl.Get(t.Context(), "/v1/blobs/"+ref.CID.String(), chain)
 	if err != nil {
 		t.Fatal(err)

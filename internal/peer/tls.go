@@ -15,7 +15,7 @@ import (
 func (s *Server) proving(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.TLS != nil {
-			if proof, err := auth.Prove(s.Node.Key, r.TLS); err == nil {
+			if proof, err := auth.Prove(s.Repo.Key, r.TLS); err == nil {
 				w.Header().Set(auth.HeaderProof, proof)
 			}
 		}

@@ -30,7 +30,7 @@ import (
 // serve serves a repository until the test ends; with a certificate, over TLS.
 func serve(t *testing.T, n *repo.Repo, c *tls.Certificate) string {
 	t.Helper()
-	s := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{&parts.Service{Node: n}, &tasks.Service{Node: n}}}
+	s := &peer.Server{Repo: n, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{&parts.Service{Repo: n}, &tasks.Service{Repo: n}}}
 	s.SetLimits(peer.Limits{Rate: 1000})
 	if c == nil {
 		return "http://" + peertest.Serve(t, s)
@@ -72,7 +72,7 @@ func TestManInTheMiddle(t *testing.T) {
 		_, err := parts.Fetch(t.Context(), c, ref.CID, 0, 10, chain, io.Discard)
 		return err
 	}
-	for name, c := range map[string]*peer.Client{"key known": {Node: near, URL: at, Key: &self}, "first use": {Node: near, URL: at}} {
+	for name, c := range map[string]*peer.Client{"key known": {Repo: near, URL: at, Key: &self}, "first use": {Repo: near, URL: at}} {
 		if err := fetch(c); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -88,11 +88,11 @@ func TestManInTheMiddle(t *testing.T) {
 	mitm.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	mitm.StartTLS()
 	defer mitm.Close()
-	if err := fetch(&peer.Client{Node: near, URL: mitm.URL, Key: &self}); err == nil {
+	if err := fetch(&peer.Client{Repo: near, URL: mitm.URL, Key: &self}); err == nil {
 		t.Error("a certificate that nobody vouches for was believed")
 	}
 	believer := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	if err := fetch(&peer.Client{Node: near, URL: mitm.URL, Key: &self, HTTP: believer}); err == nil {
+	if err := fetch(&peer.Client{Repo: near, URL: mitm.URL, Key: &self, HTTP: believer}); err == nil {
 		t.Error("with a certificate that is believed, a request for another session is taken")
 	} else if statusOf(err) != http.StatusForbidden {
 		t.Errorf("with a certificate that is believed: %v", err)
@@ -101,11 +101,11 @@ func TestManInTheMiddle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := fetch(&peer.Client{Node: near, URL: serve(t, far, &mine), Key: &self}); !errors.Is(err, auth.ErrIdentity) {
+	if err := fetch(&peer.Client{Repo: near, URL: serve(t, far, &mine), Key: &self}); !errors.Is(err, auth.ErrIdentity) {
 		t.Errorf("a certificate for another agent's key: %v", err)
 	}
 	theirs := ordinary(t)
-	ok := &peer.Client{Node: near, URL: serve(t, far, &theirs), Key: &self, HTTP: believer}
+	ok := &peer.Client{Repo: near, URL: serve(t, far, &theirs), Key: &self, HTTP: believer}
 	if err := fetch(ok); err != nil {
 		t.Errorf("a certificate by an authority, and the agent behind it: %v", err)
 	}

@@ -50,7 +50,7 @@ func serve(t testing.TB, n *repo.Repo) string {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	s := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{gateway.For(n)}}
+	s := &peer.Server{Repo: n, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{gateway.For(n)}}
 	s.SetLimits(peer.Limits{Rate: 1e6})
 	go func() { ended <- s.Serve(ctx, l) }()
 	t.Cleanup(func() {
@@ -120,7 +120,7 @@ func from(t testing.TB, far *repo.Repo, at string, o remote.Options, lease time.
 
 func (c *caller) open(t testing.TB, o remote.Options) {
 	t.Helper()
-	o.Client.Node = c.Repo
+	o.Client.Repo = c.Repo
 	o.Local, o.Signer, o.Now, o.KV, o.Notef = c.Repo.Ledger, c.Key, c.Now, c.DB, t.Logf
 	o.Stays = func(tool object.Hash) bool { return tool != c.tool }
 	l, err := remote.Open(t.Context(), o)

@@ -44,7 +44,7 @@ func runGet(ctx context.Context, f *cmdutil.Factory, o *getOptions) error {
 	if err != nil {
 		return err
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func newLs(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runLs(ctx context.Context, f *cmdutil.Factory) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func newStat(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runStat(ctx context.Context, f *cmdutil.Factory, name string) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func newPin(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runPin(ctx context.Context, f *cmdutil.Factory, o *pinOptions) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func newUnpin(f *cmdutil.Factory) *cobra.Command {
 		Example: "  mythos blob unpin \"$(echo hello | mythos blob put -)\"",
 		Args:    cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}
@@ -177,7 +177,7 @@ func newRm(f *cmdutil.Factory) *cobra.Command {
 		Example: "  mythos blob rm \"$(echo hello | mythos blob put -)\"",
 		Args:    cmdutil.Args(1, -1),
 		RunE: func(c *cobra.Command, args []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}

@@ -37,7 +37,7 @@ func newProve(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runProve(ctx context.Context, f *cmdutil.Factory, o *proveOptions) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func runPut(ctx context.Context, f *cmdutil.Factory, o *putOptions) error {
 	if err != nil {
 		return err
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

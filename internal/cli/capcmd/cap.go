@@ -20,7 +20,7 @@ func New(f *cmdutil.Factory) *cobra.Command {
 
 // emit says what was made.
 func emit(ctx context.Context, f *cmdutil.Factory, link caps.Link) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func chain(ctx context.Context, f *cmdutil.Factory, name string) (*repo.Repo, ca
 	if err != nil {
 		return nil, nil, err
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -33,7 +33,7 @@ func (o *draftOptions) flags(c *cobra.Command) {
 
 // draft is what is to be issued under one scope; empty: that of the parent.
 func (o *draftOptions) draft(ctx context.Context, f *cmdutil.Factory, scope string, ttl time.Duration) (caps.Draft, error) {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return caps.Draft{}, err
 	}
@@ -87,7 +87,7 @@ func runIssue(ctx context.Context, f *cmdutil.Factory, o *draftOptions) error {
 	if len(o.Scopes) == 0 || slices.Contains(o.Scopes, "") {
 		return clierr.Usagef("--scope is required, and says what the capability allows")
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func runAttenuate(ctx context.Context, f *cmdutil.Factory, name string, o *draft
 	if err != nil {
 		return err
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func runPolicySet(ctx context.Context, f *cmdutil.Factory, name string) error {
 	if err != nil {
 		return err
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func emitPolicy(f *cmdutil.Factory, p *caps.IssuancePolicy) error {
 
 // current is the policy in force.
 func current(ctx context.Context, f *cmdutil.Factory) (*caps.IssuancePolicy, []byte, error) {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -132,7 +132,7 @@ func newPolicyImport(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}

@@ -49,7 +49,7 @@ func runRequest(ctx context.Context, f *cmdutil.Factory, o *requestOptions) erro
 	if o.Scope == "" {
 		return clierr.Usagef("--scope is required, and says what the capability is to allow")
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func newRevoke(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runRevoke(ctx context.Context, f *cmdutil.Factory, o *revokeOptions) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func newRevocations(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runRevocations(ctx context.Context, f *cmdutil.Factory) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func newLs(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runLs(ctx context.Context, f *cmdutil.Factory, all bool) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -123,7 +123,7 @@ func runAppend(ctx context.Context, f *cmdutil.Factory, o *appendOptions) error 
 
 // open opens the repository and finds the capabilities.
 func open(ctx context.Context, f *cmdutil.Factory, ids []string) (*repo.Repo, []caps.Chain, error) {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -296,7 +296,7 @@ func newLs(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "ls", Short: "List cells: id, events, events in the newest snapshot", Example: "  mythos cell ls", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}

@@ -31,7 +31,7 @@ import (
 // Factory hands commands what they need. One exists per process.
 type Factory struct {
 	IO   *ui.Streams
-	Repo string // --repo or MYTHOS_DIR: the repository; empty: walk up
+	From string // --repo or MYTHOS_DIR: where the repository is; empty: walk up
 	JSON bool
 	Now  func() object.Time
 
@@ -42,7 +42,7 @@ type Factory struct {
 	// CommandStatus lets the process end with the exit status of the program that it runs.
 	CommandStatus bool
 
-	node     *repo.Repo
+	repo     *repo.Repo
 	dir      string // the repository that was found; empty: none was
 	settings *config.Config
 
@@ -57,7 +57,7 @@ func New() *Factory {
 
 // RepoDir finds the repository's .mythos folder.
 func (f *Factory) RepoDir() (string, error) {
-	dir, err := repo.Find(f.Repo)
+	dir, err := repo.Find(f.From)
 	if errors.Is(err, repo.ErrNoRepository) {
 		return "", clierr.New(clierr.NotFound, "%w", err).With("run `mythos init`, or name one with -C DIR, --repo DIR or MYTHOS_DIR")
 	}
@@ -74,7 +74,7 @@ func (f *Factory) Settings() (*config.Config, error) {
 	if f.settings != nil {
 		return f.settings, nil
 	}
-	dir, err := repo.Find(f.Repo)
+	dir, err := repo.Find(f.From)
 	if err != nil {
 		dir = "" // what needs a repository says so itself
 	}
@@ -89,10 +89,10 @@ func (f *Factory) Settings() (*config.Config, error) {
 	return c, nil
 }
 
-// Node opens the repository, once.
-func (f *Factory) Node(ctx context.Context) (*repo.Repo, error) {
-	if f.node != nil {
-		return f.node, nil
+// Repo opens the repository, once.
+func (f *Factory) Repo(ctx context.Context) (*repo.Repo, error) {
+	if f.repo != nil {
+		return f.repo, nil
 	}
 	dir, err := f.RepoDir()
 	if err != nil {
@@ -106,7 +106,7 @@ func (f *Factory) Node(ctx context.Context) (*repo.Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.node = n
+	f.repo = n
 	return n, nil
 }
 
@@ -119,14 +119,14 @@ func (f *Factory) waiting(busy ledger.BusyError) {
 	f.IO.Notef("waiting for attempt %d by %s, which has run since %s", busy.Fence, busy.Owner.Hint, busy.Since)
 }
 
-// Opened is the repository if Node opened it already, else nil.
-func (f *Factory) Opened() *repo.Repo { return f.node }
+// Opened is the repository if Repo opened it already, else nil.
+func (f *Factory) Opened() *repo.Repo { return f.repo }
 
 // Close closes what was opened.
 func (f *Factory) Close() error {
 	var err error
-	if f.node != nil {
-		err = f.node.Close()
+	if f.repo != nil {
+		err = f.repo.Close()
 	}
 	if f.dir != "" {
 		err = errors.Join(err, repo.GiveBack(f.dir))

@@ -31,7 +31,7 @@ func (f *Factory) TrustedKeys(trust []string) (*Keys, error) {
 		}
 		k.Agents, k.ids = append(k.Agents, agent), append(k.ids, id)
 	}
-	dir, err := repo.Find(f.Repo)
+	dir, err := repo.Find(f.From)
 	if errors.Is(err, repo.ErrForeign) {
 		f.IO.Notef("its trust is not used: %v", err)
 		return k, nil

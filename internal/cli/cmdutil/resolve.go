@@ -17,7 +17,7 @@ func (f *Factory) Resolve(ctx context.Context, text string) (object.Hash, error)
 	if h, err := object.ParseHash(text); err == nil {
 		return h, nil
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return object.Hash{}, err
 	}
@@ -68,7 +68,7 @@ func (f *Factory) Chains(ctx context.Context, names []string) ([]caps.Chain, err
 		if err != nil {
 			return nil, err
 		}
-		n, err := f.Node(ctx)
+		n, err := f.Repo(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -50,7 +50,7 @@ func runSnapshot(ctx context.Context, f *cmdutil.Factory, o *snapshotOptions) er
 	if err != nil {
 		return err
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func newSignals(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runSignals(ctx context.Context, f *cmdutil.Factory, corpus, name string) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func newCorpusLs(f *cmdutil.Factory) *cobra.Command {
 
 // lists prints the stored lists of some media types.
 func lists(ctx context.Context, f *cmdutil.Factory, media ...string) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

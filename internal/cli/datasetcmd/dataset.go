@@ -51,7 +51,7 @@ func runBuild(ctx context.Context, f *cmdutil.Factory, o *buildOptions) error {
 	if err != nil {
 		return err
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func newIDs(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "ids MANIFEST", Short: "Print the selected episode ids, one a line, ascending", Example: "  mythos dataset ids @train", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}
@@ -111,7 +111,7 @@ func newLs(f *cmdutil.Factory) *cobra.Command {
 // runLs goes by the refs to the datasets: a manifest that selects a whole corpus is the
 // same list, so that its media type does not tell.
 func runLs(ctx context.Context, f *cmdutil.Factory) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

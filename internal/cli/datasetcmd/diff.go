@@ -24,7 +24,7 @@ func newDiff(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runDiff(ctx context.Context, f *cmdutil.Factory, names []string) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

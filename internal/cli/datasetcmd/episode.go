@@ -18,7 +18,7 @@ func newEpisodeLs(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "ls", Short: "List the episodes, ascending by id", Example: "  mythos episode ls | wc -l", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}
@@ -43,7 +43,7 @@ func newEpisodeShow(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}

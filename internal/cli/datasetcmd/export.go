@@ -105,7 +105,7 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 	if e.Rows != dataset.RowsRaw && (e.Format != dataset.JSONL || !o.Payloads) {
 		return clierr.Usagef("--rows %s needs --format jsonl and --payloads", e.Rows)
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

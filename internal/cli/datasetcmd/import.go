@@ -79,7 +79,7 @@ func runImport(ctx context.Context, f *cmdutil.Factory, o *importOptions) error 
 	if err != nil {
 		return err
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func runRedact(ctx context.Context, f *cmdutil.Factory, o *redactOptions) error 
 	if o.Rules == "" {
 		return clierr.Usagef("--rules is expected")
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

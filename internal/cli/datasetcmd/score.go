@@ -46,7 +46,7 @@ func runScore(ctx context.Context, f *cmdutil.Factory, o *scoreOptions) error {
 	if o.Parallel < 1 || o.Parallel > 256 {
 		return clierr.Usagef("--parallel is 1 to 256")
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ type opened struct {
 
 // openBuilt finds a dataset by its manifest, or by a file with a DatasetRef.
 func openBuilt(ctx context.Context, f *cmdutil.Factory, name string) (*opened, error) {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func newAgentRevoke(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runAgentRevoke(ctx context.Context, f *cmdutil.Factory, name string) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

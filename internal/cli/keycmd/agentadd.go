@@ -70,7 +70,7 @@ func runAgentAdd(ctx context.Context, f *cmdutil.Factory, s agents.Spec) error {
 	if err := exec.CheckToolName(s.Name); err != nil || len(s.Name) > 64 {
 		return clierr.Usagef("%q is no name of an agent: letters, digits, dot, dash and underscore, at most 64, starting with a small letter", s.Name)
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func newAgentLs(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runAgentLs(ctx context.Context, f *cmdutil.Factory) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func newAgentDisable(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runAgentDisable(ctx context.Context, f *cmdutil.Factory, name string) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func newAgentToken(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runAgentToken(ctx context.Context, f *cmdutil.Factory, o *agentTokenOptions) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

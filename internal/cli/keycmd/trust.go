@@ -285,7 +285,7 @@ func runTrustRm(ctx context.Context, f *cmdutil.Factory, o *trustRmOptions) erro
 // entriesHere is how many entries the ledger has; nil when it cannot be asked now, which
 // must not keep trust from ending.
 func entriesHere(ctx context.Context, f *cmdutil.Factory) *uint64 {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return nil
 	}

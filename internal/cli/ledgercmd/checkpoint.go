@@ -30,7 +30,7 @@ func newCheckpoint(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runCheckpoint(ctx context.Context, f *cmdutil.Factory, since string) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func runCosign(ctx context.Context, f *cmdutil.Factory, name, of, out string) er
 	if of == "" {
 		return clierr.Usagef("--log is missing: whose log it is")
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

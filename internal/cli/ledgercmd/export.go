@@ -84,7 +84,7 @@ func runExport(ctx context.Context, f *cmdutil.Factory, names []string, o *expor
 			return clierr.Usagef("--format %s is of one receipt; of several: %s", o.Format, strings.Join(slices.Sorted(maps.Keys(lineFormats)), ", "))
 		}
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

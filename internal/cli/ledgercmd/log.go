@@ -89,7 +89,7 @@ func stateOf(text string) (ledger.Status, error) {
 }
 
 func runLog(ctx context.Context, f *cmdutil.Factory, o *logOptions) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func newReceiptLs(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runReceiptLs(ctx context.Context, f *cmdutil.Factory, o *selection) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func receiptOf(ctx context.Context, f *cmdutil.Factory, name string) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return nil, err
 	}

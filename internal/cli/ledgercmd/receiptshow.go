@@ -55,7 +55,7 @@ func runReceiptShow(ctx context.Context, f *cmdutil.Factory, name string, o *rec
 	if err != nil {
 		return clierr.New(clierr.Invalid, "receipt %s: %w", name, err).On(name)
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

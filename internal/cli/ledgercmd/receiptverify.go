@@ -138,10 +138,10 @@ func (v finding) untrusted() error {
 // counted tells whether the repository that we are in, if any, trusted an agent when the
 // receipt was signed, and under what.
 func (v finding) counted(ctx context.Context, f *cmdutil.Factory, agent object.AgentID) (bool, string, error) {
-	if _, err := repo.Find(f.Repo); err != nil {
+	if _, err := repo.Find(f.From); err != nil {
 		return false, "", nil
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return false, "", err
 	}
@@ -237,10 +237,10 @@ func (v finding) included(ctx context.Context, f *cmdutil.Factory, d *demands) e
 // includedHere proves the receipt's place under a checkpoint from the ledger of the
 // repository that we are in.
 func (v finding) includedHere(ctx context.Context, f *cmdutil.Factory, c mlog.Checkpoint) error {
-	if _, err := repo.Find(f.Repo); err != nil {
+	if _, err := repo.Find(f.From); err != nil {
 		return fmt.Errorf("%w: nothing here proves the receipt under a checkpoint of %d entries", mlog.ErrCheckpoint, c.Size)
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

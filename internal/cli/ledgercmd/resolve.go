@@ -55,7 +55,7 @@ func runResolve(ctx context.Context, f *cmdutil.Factory, name string, o *resolve
 	if uint8(decision) == ledger.ResolveAccept && len(o.Evidence) == 0 {
 		return clierr.Usagef("--decision accept needs --evidence RECEIPT: which of the recorded outcomes holds").With("mythos ledger show " + name)
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func viewOf(e ledger.Entry) (entryView, error) {
 }
 
 func runShow(ctx context.Context, f *cmdutil.Factory, name, tool string) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func runVerify(ctx context.Context, f *cmdutil.Factory, o *verifyOptions) error 
 	if len(witnesses) > 0 && o.Checkpoint == "" {
 		return clierr.Usagef("--witness needs --checkpoint")
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

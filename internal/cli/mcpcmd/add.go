@@ -140,7 +140,7 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *addOpt
 	if err != nil {
 		return err
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func runConfig(ctx context.Context, f *cmdutil.Factory, o *configOptions) error 
 	if !ok {
 		return clierr.Usagef("client %q: %s", o.Harness, strings.Join(slices.Sorted(maps.Keys(harnesses)), ", "))
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 		return err
 	}
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a client that goes away does not end its calls
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func newWrap(f *cmdutil.Factory) *cobra.Command {
 
 func runWrap(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *wrapOptions, argv []string) error {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a client that goes away does not end its calls
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func newRecipeCheck(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runRecipeCheck(ctx context.Context, f *cmdutil.Factory, args []string, s learn.ToolCheck) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func adder(f *cmdutil.Factory, kind, example string, parse func(*repo.Repo, []by
 			if err != nil {
 				return err
 			}
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}

@@ -28,7 +28,7 @@ func newModelExport(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}

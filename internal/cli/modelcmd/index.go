@@ -36,7 +36,7 @@ func newIndexUpdate(f *cmdutil.Factory) *cobra.Command {
 			"An index that is not there is made. `index rollback` takes the newest update back.",
 		Example: "  mythos index update memory @corpus/train", Args: cmdutil.Args(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}
@@ -74,7 +74,7 @@ func newIndexRollback(f *cmdutil.Factory) *cobra.Command {
 		Use: "rollback NAME", Short: "Take an index's newest update back, as an effect; prints its state",
 		Example: "  mythos index rollback memory", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}
@@ -123,7 +123,7 @@ func runIndexSearch(ctx context.Context, f *cmdutil.Factory, o *searchOptions) e
 	if o.Limit < 1 || o.Limit > 100 {
 		return clierr.Usagef("--limit is 1 to 100")
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -213,7 +213,7 @@ func newIndexLs(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "ls", Short: "List the indexes", Example: "  mythos index ls --json", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}
@@ -226,7 +226,7 @@ func newIndexLog(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "log NAME", Short: "List the states of an index, newest first", Example: "  mythos index log memory", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}

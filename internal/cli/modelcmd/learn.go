@@ -78,7 +78,7 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, o *trainOptions, spec lea
 			return err
 		}
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func NewEval(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runEval(ctx context.Context, f *cmdutil.Factory, args []string, o *jobOptions) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func runVouch(ctx context.Context, f *cmdutil.Factory, receipt string) error {
 	if err != nil {
 		return err
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func runSignOff(ctx context.Context, f *cmdutil.Factory, m, policy string, again
 	if err != nil {
 		return err
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func newModelLs(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runModelLs(ctx context.Context, f *cmdutil.Factory) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func newModelShow(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runModelShow(ctx context.Context, f *cmdutil.Factory, name string, d *drawing) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func newModelLog(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use: "log [--ring N]", Short: "List what entered a ring, newest first", Example: "  mythos model log --ring 0", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}

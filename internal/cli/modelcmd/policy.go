@@ -24,7 +24,7 @@ func newPolicySet(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}
@@ -52,7 +52,7 @@ func runPolicyLs(ctx context.Context, f *cmdutil.Factory, ring int) error {
 	if ring > 255 {
 		return clierr.Usagef("--ring %d: the ring is 0 to 255", ring)
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func newPolicyShow(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}

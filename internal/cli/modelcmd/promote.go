@@ -55,7 +55,7 @@ func (o *promoteOptions) request(ctx context.Context, f *cmdutil.Factory) (q mod
 	}
 	switch o.After {
 	case "":
-		n, err := f.Node(ctx)
+		n, err := f.Repo(ctx)
 		if err != nil {
 			return q, err
 		}
@@ -73,7 +73,7 @@ func runPromote(ctx context.Context, f *cmdutil.Factory, o *promoteOptions) erro
 	if err != nil {
 		return err
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func NewRollback(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runRollback(ctx context.Context, f *cmdutil.Factory, ring uint8, reason string, with []string) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func NewRing(f *cmdutil.Factory) *cobra.Command {
 				if err := cmdutil.Required(c, "ring", "reason"); err != nil {
 					return err
 				}
-				n, err := f.Node(c.Context())
+				n, err := f.Repo(c.Context())
 				if err != nil {
 					return err
 				}

@@ -87,7 +87,7 @@ func ringNamed(name string) (uint8, bool) {
 }
 
 func runWhy(ctx context.Context, f *cmdutil.Factory, o *whyOptions) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

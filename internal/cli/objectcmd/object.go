@@ -36,7 +36,7 @@ func runPut(ctx context.Context, f *cmdutil.Factory, name string, files []string
 	if err != nil {
 		return err
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func newGet(f *cmdutil.Factory) *cobra.Command {
 
 // find returns an object, receipt, blob reference or node, and its kind.
 func find(ctx context.Context, f *cmdutil.Factory, name string) (string, []byte, error) {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return "", nil, err
 	}

@@ -21,7 +21,7 @@ func newRefLs(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "ls [PREFIX]", Short: "List the refs, what they point to, and its kind", Example: "  mythos ref ls pushed/", Args: cmdutil.Args(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}
@@ -63,7 +63,7 @@ func newRefSet(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runRefSet(ctx context.Context, f *cmdutil.Factory, name, what, expect string) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func newRefRm(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "rm REF...", Short: "Remove refs; what they point to stays", Example: "  mythos ref rm docs/readme", Args: cmdutil.Args(1, -1),
 		RunE: func(c *cobra.Command, args []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}

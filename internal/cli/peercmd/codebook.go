@@ -47,7 +47,7 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, files []string, size int)
 	if size < 256 || size > packet.MaxDictionary {
 		return clierr.Usagef("--size %d: a dictionary has 256 to %d bytes", size, packet.MaxDictionary)
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func runPropose(ctx context.Context, f *cmdutil.Factory, o *proposeOptions) erro
 	if o.To == "" || (o.Peer == "") == (o.Out == "") {
 		return clierr.Usagef("codebook propose needs --to, and --peer or -o")
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func newAccept(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runAccept(ctx context.Context, f *cmdutil.Factory, what, out string) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -256,7 +256,7 @@ func newCodebookLs(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runCodebookLs(ctx context.Context, f *cmdutil.Factory) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -317,7 +317,7 @@ func newCodebookShow(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runCodebookShow(ctx context.Context, f *cmdutil.Factory, name string) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -352,7 +352,7 @@ func newCodebookRm(f *cmdutil.Factory) *cobra.Command {
 		Use: "rm AGREEMENT", Short: "Withdraw a proposal or an agreement: its packets are refused then",
 		Example: "  mythos codebook rm 3f9c01", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}

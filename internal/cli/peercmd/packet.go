@@ -75,7 +75,7 @@ func runPack(ctx context.Context, f *cmdutil.Factory, bundle string, o *packOpti
 
 // resolve finds what the options name.
 func (o *packOptions) resolve(ctx context.Context, f *cmdutil.Factory) (opts packets.PackOptions, err error) {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return opts, err
 	}
@@ -153,7 +153,7 @@ func packable(ctx context.Context, f *cmdutil.Factory, raw []byte) (*repo.Repo, 
 	if _, findings, err := ir.Validate(raw); err != nil {
 		return nil, clierr.New(clierr.Invalid, "bundle: %w (%d findings)", err, len(findings))
 	}
-	return f.Node(ctx)
+	return f.Repo(ctx)
 }
 
 func newSign(f *cmdutil.Factory) *cobra.Command {
@@ -174,7 +174,7 @@ func runSign(ctx context.Context, f *cmdutil.Factory, name, key, out string) err
 	if err != nil {
 		return err
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func newUnpack(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}
@@ -263,7 +263,7 @@ func agreedCodebooks(ctx context.Context, f *cmdutil.Factory, raw []byte) (*pack
 	if err != nil || p.Header.Codebook == packet.BaselineID {
 		return nil, nil //nolint:nilerr // receiving it says what is wrong
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if errors.Is(err, repo.ErrNoRepository) {
 		return nil, nil
 	}

@@ -37,7 +37,7 @@ func runPeerAdd(ctx context.Context, f *cmdutil.Factory, name, url, key string) 
 	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
 		return clierr.Usagef("%q is no URL of a peer", url).With("such as http://127.0.0.1:7480, as `mythos serve` says")
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func newPeerLs(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "ls", Short: "List the peers", Example: "  mythos peer ls", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}
@@ -96,7 +96,7 @@ func newPeerRm(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "rm NAME", Short: "Forget a peer", Example: "  mythos peer rm build", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}
@@ -107,7 +107,7 @@ func newPeerRm(f *cmdutil.Factory) *cobra.Command {
 
 // client finds the peer that text names: a URL, or a name given with `peer add`.
 func client(ctx context.Context, f *cmdutil.Factory, text string) (*peer.Client, error) {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return nil, err
 	}

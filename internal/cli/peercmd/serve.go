@@ -78,12 +78,12 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	if (o.Cert == "") != (o.Key == "") || (o.TLS && o.Cert != "") {
 		return clierr.Usagef("serve takes --tls, or --tls-cert with --tls-key")
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
 	n.ForPeers()
-	s := &peer.Server{Node: n, Log: slog.New(handler), Explain: f.Explain, Services: o.services(n)}
+	s := &peer.Server{Repo: n, Log: slog.New(handler), Explain: f.Explain, Services: o.services(n)}
 	limits, err := o.Limits.over(n.Config)
 	if err != nil {
 		return err
@@ -117,9 +117,9 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 func (o *serveOptions) services(n *repo.Repo) []peer.Service {
 	needCap := o.RequireCap || n.Config.PeerCap
 	return []peer.Service{
-		&parts.Service{Node: n},
-		&tasks.Service{Node: n, RequireCap: needCap},
-		&codebooks.Service{Node: n, Accept: o.AcceptCodebooks, RequireCap: needCap},
+		&parts.Service{Repo: n},
+		&tasks.Service{Repo: n, RequireCap: needCap},
+		&codebooks.Service{Repo: n, Accept: o.AcceptCodebooks, RequireCap: needCap},
 		gateway.For(n),
 		api.For(n),
 		issuer.For(n),
@@ -208,7 +208,7 @@ func runSubmit(ctx context.Context, f *cmdutil.Factory, o *submitOptions) error 
 		return peerError(err)
 	}
 	if !carriesRun(opts.Caps) {
-		run, err := cl.Node.Tasks.RunCap(ctx, raw, func() (object.AgentID, error) { return cl.Peer(ctx) })
+		run, err := cl.Repo.Tasks.RunCap(ctx, raw, func() (object.AgentID, error) { return cl.Peer(ctx) })
 		if err != nil {
 			return peerError(err)
 		}
@@ -261,7 +261,7 @@ func submit(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string,
 		return nil, nil, err
 	}
 	id := asked.Packet
-	if err := cl.Node.Packets.SetSent(ctx, asked, to); err != nil {
+	if err := cl.Repo.Packets.SetSent(ctx, asked, to); err != nil {
 		return nil, nil, err
 	}
 	answer, got, err := tasks.Submit(ctx, cl, pkt, asked)

@@ -22,7 +22,7 @@ func leave(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string, 
 	if err != nil {
 		return err
 	}
-	if err := cl.Node.Packets.SetSent(ctx, asked, to); err != nil {
+	if err := cl.Repo.Packets.SetSent(ctx, asked, to); err != nil {
 		return err
 	}
 	t, err := tasks.Leave(ctx, cl, pkt)
@@ -42,7 +42,7 @@ func newTaskLs(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "ls", Short: "List the tasks that were left with peers", Example: "  mythos task ls", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}
@@ -139,7 +139,7 @@ func runTaskCancel(ctx context.Context, f *cmdutil.Factory, text string) error {
 // cancelLocal cancels a task that was submitted to this repository, if there is one of
 // that name.
 func cancelLocal(ctx context.Context, f *cmdutil.Factory, text string) (local bool, err error) {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return true, err
 	}
@@ -170,7 +170,7 @@ func cancelLocal(ctx context.Context, f *cmdutil.Factory, text string) (local bo
 
 // sentTo finds the peer that has a task, and what it was asked.
 func sentTo(ctx context.Context, f *cmdutil.Factory, text string) (*peer.Client, packets.Sent, error) {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return nil, packets.Sent{}, err
 	}

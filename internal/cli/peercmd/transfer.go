@@ -67,7 +67,7 @@ func runPull(ctx context.Context, f *cmdutil.Factory, from string, objects []str
 
 // notePulled makes the datasets that came known, and says so.
 func notePulled(ctx context.Context, f *cmdutil.Factory, root object.Hash) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func shownCap(ctx context.Context, f *cmdutil.Factory, text, scope string) (caps
 	if err != nil {
 		return nil, err
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return nil, err
 	}

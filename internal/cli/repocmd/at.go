@@ -32,8 +32,8 @@ func runInitAt(ctx context.Context, f *cmdutil.Factory, dir, name, url, key stri
 	if err := runInit(f, dir, name, engine.Make); err != nil {
 		return err
 	}
-	f.Repo = dir
-	n, err := f.Node(ctx)
+	f.From = dir
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func NewFsck(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runFsck(ctx context.Context, f *cmdutil.Factory, o *fsckOptions) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,7 @@ func runLog(ctx context.Context, f *cmdutil.Factory, o *logOptions) error {
 	if o.Count < 0 {
 		return clierr.Usagef("-n is 0 or more")
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

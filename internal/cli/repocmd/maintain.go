@@ -21,7 +21,7 @@ func NewGC(f *cmdutil.Factory) *cobra.Command {
 		Example: "  mythos gc --dry-run",
 		Args:    cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}

@@ -35,7 +35,7 @@ func NewStatus(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runStatus(ctx context.Context, f *cmdutil.Factory, accept, check bool) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func (o *atOption) flags(flags *pflag.FlagSet) {
 
 // at does something with the repository's gate over that ledger, if one is named.
 func (o *atOption) at(ctx context.Context, f *cmdutil.Factory, do func() error) error {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

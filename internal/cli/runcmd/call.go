@@ -80,7 +80,7 @@ func NewCall(f *cmdutil.Factory) *cobra.Command {
 
 // prepare finds the tool and the capabilities.
 func prepare(ctx context.Context, f *cmdutil.Factory, o *callOptions) (*repo.Repo, calls.Spec, error) {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return nil, calls.Spec{}, err
 	}

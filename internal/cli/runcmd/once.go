@@ -120,7 +120,7 @@ func runOnce(ctx context.Context, f *cmdutil.Factory, o *onceOptions) error {
 	if s.Manner.Wait, err = o.duration(); err != nil {
 		return err
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func runApprove(ctx context.Context, f *cmdutil.Factory, o *approveOptions) erro
 			return clierr.Usagef("--expect: %w", err)
 		}
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}

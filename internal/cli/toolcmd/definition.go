@@ -14,7 +14,7 @@ func newDefinition(f *cmdutil.Factory) *cobra.Command {
 			"The tool's id holds the hash of that object's bytes, without the line end.",
 		Example: "  mythos tool definition search | jq .inputSchema", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}

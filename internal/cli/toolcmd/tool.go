@@ -147,7 +147,7 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 	if o.RetrySafe && o.Probe != "" {
 		return clierr.Usagef("--retry-safe or --probe: a tool that is safe to repeat needs no probe")
 	}
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ func newLs(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "ls", Short: "List the registered tools", Example: "  mythos tool ls", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}
@@ -262,7 +262,7 @@ func newShow(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "show TOOL", Short: "Print a tool's registration", Example: "  mythos tool show wc", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}
@@ -288,7 +288,7 @@ func newRm(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "rm NAME", Short: "Forget a name, and with its last name the tool; receipts stay", Example: "  mythos tool rm wc", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			n, err := f.Node(c.Context())
+			n, err := f.Repo(c.Context())
 			if err != nil {
 				return err
 			}

@@ -79,7 +79,7 @@ func runPut(ctx context.Context, f *cmdutil.Factory, o *putOptions) error {
 const gcPercent = 50
 
 func putFolder(ctx context.Context, f *cmdutil.Factory, o *putOptions) (trees.Stored, error) {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return trees.Stored{}, err
 	}
@@ -107,7 +107,7 @@ func putTar(ctx context.Context, f *cmdutil.Factory, o *putOptions) (trees.Store
 		return trees.Stored{}, err
 	}
 	defer done()
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return trees.Stored{}, err
 	}

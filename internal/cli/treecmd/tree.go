@@ -28,7 +28,7 @@ type place struct {
 
 // find reads TREE[:PATH], and finds what stands there.
 func find(ctx context.Context, f *cmdutil.Factory, text string) (*repo.Repo, place, tree.Entry, error) {
-	n, err := f.Node(ctx)
+	n, err := f.Repo(ctx)
 	if err != nil {
 		return nil, place{}, tree.Entry{}, err
 	}

@@ -63,7 +63,7 @@ func serve(t *testing.T) *gate {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	s := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{api.For(n)}}
+	s := &peer.Server{Repo: n, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{api.For(n)}}
 	go func() { ended <- s.Serve(ctx, l) }()
 	t.Cleanup(func() { stop(); <-ended })
 	g.url = "http://" + l.Addr().String()

@@ -20,7 +20,7 @@ import (
 
 // Service takes offers of codebooks.
 type Service struct {
-	Node *repo.Repo
+	Repo *repo.Repo
 
 	// Accept accepts every codebook that a trusted agent proposes; otherwise proposals wait
 	// for `mythos codebook accept`.
@@ -56,7 +56,7 @@ func (s *Service) codebooks(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	out, a, err := s.Node.Codebooks.OfferFrom(r.Context(), raw, s.Accept)
+	out, a, err := s.Repo.Codebooks.OfferFrom(r.Context(), raw, s.Accept)
 	if err != nil {
 		s.door.RefuseAs(w, r, peer.PacketStatus(err), errors.Join(err, giveBack(context.WithoutCancel(r.Context()))))
 		return
@@ -77,11 +77,11 @@ func (s *Service) chargeOffer(r *http.Request, raw []byte) (giveBack func(contex
 		return nil, err
 	}
 	use.Media = peer.MediaObjects
-	if err := s.Node.Verifier.Authorize(by.Chain, by.Agent, use, s.Node.Now()); err != nil {
+	if err := s.Repo.Verifier.Authorize(by.Chain, by.Agent, use, s.Repo.Now()); err != nil {
 		return nil, err
 	}
 	cost := []scope.Amount{{Of: scope.Bytes, N: uint64(len(raw))}}
-	return func(ctx context.Context) error { return s.Node.Quotas.Return(ctx, by.Chain, cost) }, s.Node.Quotas.Spend(r.Context(), by.Chain, cost)
+	return func(ctx context.Context) error { return s.Repo.Quotas.Return(ctx, by.Chain, cost) }, s.Repo.Quotas.Spend(r.Context(), by.Chain, cost)
 }
 
 // Offer proposes a codebook to the peer, or asks again what became of a proposal, and
@@ -95,18 +95,18 @@ func Offer(ctx context.Context, c *peer.Client, offer []byte, chain caps.Chain) 
 	if err != nil {
 		return nil, err
 	}
-	_, asked, _, err := packet.OpenOffer(offer, c.Node.Now())
+	_, asked, _, err := packet.OpenOffer(offer, c.Repo.Now())
 	if err != nil {
 		return nil, err
 	}
-	_, got, _, err := packet.OpenOffer(raw, c.Node.Now())
+	_, got, _, err := packet.OpenOffer(raw, c.Repo.Now())
 	if err == nil && got.AgreementID != asked.AgreementID {
 		err = fmt.Errorf("%w: it is about agreement %s, not %s", packet.ErrCodebook, got.AgreementID.Short(), asked.AgreementID.Short())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("answer: %w", err)
 	}
-	_, a, err := c.Node.Codebooks.TakeOffer(ctx, raw, false)
+	_, a, err := c.Repo.Codebooks.TakeOffer(ctx, raw, false)
 	return a, err
 }
 
@@ -114,8 +114,8 @@ func Offer(ctx context.Context, c *peer.Client, offer []byte, chain caps.Chain) 
 // asked who it is only when there is an agreement with anyone.
 func With(ctx context.Context, c *peer.Client) (*packet.Codebook, error) {
 	any := errors.New("one is enough")
-	err := c.Node.Codebooks.Agreements(ctx, func(a codebook.Agreement) error {
-		if a.InForce(c.Node.Now()) {
+	err := c.Repo.Codebooks.Agreements(ctx, func(a codebook.Agreement) error {
+		if a.InForce(c.Repo.Now()) {
 			return any
 		}
 		return nil
@@ -127,5 +127,5 @@ func With(ctx context.Context, c *peer.Client) (*packet.Codebook, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.Node.Codebooks.With(ctx, agent)
+	return c.Repo.Codebooks.With(ctx, agent)
 }

@@ -55,7 +55,7 @@ func (s *Service) pushed(t *testing.T, h http.Handler, key *sign.Key, chain caps
 func (s *Service) pushRaw(t *testing.T, h http.Handler, key *sign.Key, chain caps.Chain, root object.Hash, size uint64, list []byte, body io.Reader) (int, string) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(context.Background(), http.MethodPut, "/v1/trees/"+root.String()+"?bytes="+strconv.FormatUint(size, 10), body)
-	if err := auth.Sign(r, key, s.Node.Self(), nil, chain, list, s.Node.Now()); err != nil {
+	if err := auth.Sign(r, key, s.Repo.Self(), nil, chain, list, s.Repo.Now()); err != nil {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
@@ -93,19 +93,19 @@ func (c *collected) PutNode(cid object.Hash, raw []byte) error {
 func TestPushesTellNothing(t *testing.T) {
 	s, h := lone(t)
 	key := sign.FromSeed([32]byte{1}, "one")
-	chain := peertest.Grant(t, s.Node, key.Agent(), &scope.BlobWrite{Namespace: "x", MaxSize: 10 << 20, MediaAllow: []string{"*/*"}})
+	chain := peertest.Grant(t, s.Repo, key.Agent(), &scope.BlobWrite{Namespace: "x", MaxSize: 10 << 20, MediaAllow: []string{"*/*"}})
 	data := make([]byte, 600_000)
 	rng := rand.NewChaCha8([32]byte{5})
 	_, _ = rng.Read(data)
-	payroll, err := s.Node.Store.PutBlob(t.Context(), bytes.NewReader(data), store.PutOptions{ChunkSize: 256 << 10, Media: "text/x-payroll", Codec: object.CodecRaw})
+	payroll, err := s.Repo.Store.PutBlob(t.Context(), bytes.NewReader(data), store.PutOptions{ChunkSize: 256 << 10, Media: "text/x-payroll", Codec: object.CodecRaw})
 	if err != nil {
 		t.Fatal(err)
 	}
-	note, err := s.Node.Store.PutBlob(t.Context(), strings.NewReader("a short secret"), store.PutOptions{Media: "text/x-note", Codec: object.CodecRaw})
+	note, err := s.Repo.Store.PutBlob(t.Context(), strings.NewReader("a short secret"), store.PutOptions{Media: "text/x-note", Codec: object.CodecRaw})
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, err := s.Node.Auth.Issue(t.Context(), caps.Draft{Subject: s.Node.Self(), Scope: chain[0].Cap.Scope, NotBefore: s.Node.Now(), ExpiresAt: s.Node.Now() + 1e9})
+	secret, err := s.Repo.Auth.Issue(t.Context(), caps.Draft{Subject: s.Repo.Self(), Scope: chain[0].Cap.Scope, NotBefore: s.Repo.Now(), ExpiresAt: s.Repo.Now() + 1e9})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestPushesTellNothing(t *testing.T) {
 		gone := absent(ref)
 		same("an empty push", ref.CID, gone.CID, nil, nil)
 		same("a push of its reference alone", ref.CID, gone.CID, []transfer.Part{refPart(ref)}, []transfer.Part{refPart(gone)})
-		if now, err := s.Node.Store.BlobRef(t.Context(), ref.CID); err != nil || now.Media != ref.Media {
+		if now, err := s.Repo.Store.BlobRef(t.Context(), ref.CID); err != nil || now.Media != ref.Media {
 			t.Errorf("the reference is now %+v, %v", now, err)
 		}
 	}
@@ -148,13 +148,13 @@ func TestPushesTellNothing(t *testing.T) {
 			if err := writeEnd(w, id); err != nil {
 				t.Fatal(err)
 			}
-			answers[i] = peertest.Ask(t, s.Node, h, key, chain, http.MethodPost, "/v1/trees/"+payroll.CID.String()+"/missing", nil, body.Bytes()).Body.Len()
+			answers[i] = peertest.Ask(t, s.Repo, h, key, chain, http.MethodPost, "/v1/trees/"+payroll.CID.String()+"/missing", nil, body.Bytes()).Body.Len()
 		}
 		if answers != [2]int{keySize, keySize} {
 			t.Errorf("missing %s: %d bytes for what is there, %d for what is not", kind, answers[0], answers[1])
 		}
 	}
-	err = s.Node.Store.Refs(t.Context(), func(name string, _ object.Hash) error {
+	err = s.Repo.Store.Refs(t.Context(), func(name string, _ object.Hash) error {
 		if strings.HasPrefix(name, "pushed/") {
 			t.Errorf("@%s is there", name)
 		}
@@ -177,7 +177,7 @@ func TestPushedIsPaidOnce(t *testing.T) {
 	}))
 	defer far.Close()
 	near := peertest.Repo(t, "far")
-	self := s.Node.Self()
+	self := s.Repo.Self()
 	const size, most = 40 << 20, 100 << 20
 	data := make([]byte, size)
 	rng := rand.NewChaCha8([32]byte{6})
@@ -187,16 +187,16 @@ func TestPushedIsPaidOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	write := &scope.BlobWrite{Namespace: "ci", MaxSize: most, MediaAllow: []string{"text/plain"}}
-	chain := peertest.Grant(t, s.Node, near.Self(), write)
+	chain := peertest.Grant(t, s.Repo, near.Self(), write)
 	used := func(of caps.Chain) uint64 {
 		t.Helper()
-		u, err := s.Node.Quotas.Used(t.Context(), of[0].ID)
+		u, err := s.Repo.Quotas.Used(t.Context(), of[0].ID)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return u[scope.Bytes]
 	}
-	cut := &peer.Client{Node: near, URL: far.URL, Key: &self, HTTP: &http.Client{Transport: cutting{after: 25 << 20}}}
+	cut := &peer.Client{Repo: near, URL: far.URL, Key: &self, HTTP: &http.Client{Transport: cutting{after: 25 << 20}}}
 	if _, err := Push(t.Context(), cut, ref.CID, chain, nil); err == nil {
 		t.Fatal("the push was not cut off")
 	}
@@ -206,7 +206,7 @@ func TestPushedIsPaidOnce(t *testing.T) {
 	if first == 0 || first > 25<<20 {
 		t.Errorf("%d bytes are charged for a push that was cut off after %d", first, 25<<20)
 	}
-	cl := &peer.Client{Node: near, URL: far.URL, Key: &self}
+	cl := &peer.Client{Repo: near, URL: far.URL, Key: &self}
 	got, err := Push(t.Context(), cl, ref.CID, chain, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -218,12 +218,12 @@ func TestPushedIsPaidOnce(t *testing.T) {
 	if again, err := Push(t.Context(), cl, ref.CID, chain, nil); err != nil || again.Parts != 0 || used(chain) != before {
 		t.Errorf("again: %+v, %v, %d bytes charged", again, err, used(chain))
 	}
-	other := peertest.Grant(t, s.Node, near.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: most, MediaAllow: []string{"image/png"}})
+	other := peertest.Grant(t, s.Repo, near.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: most, MediaAllow: []string{"image/png"}})
 	var refused *peer.StatusError
 	if _, err := Push(t.Context(), cl, ref.CID, other, nil); !errors.As(err, &refused) || refused.Status != http.StatusForbidden {
 		t.Errorf("under a capability for another media type, with nothing to send: %v", err)
 	}
-	small := peertest.Grant(t, s.Node, near.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: 10, MediaAllow: []string{"*/*"}})
+	small := peertest.Grant(t, s.Repo, near.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: 10, MediaAllow: []string{"*/*"}})
 	if _, err := Push(t.Context(), cl, ref.CID, small, nil); err != nil {
 		t.Errorf("what was brought and paid for before: %v", err)
 	}
@@ -231,8 +231,8 @@ func TestPushedIsPaidOnce(t *testing.T) {
 	if _, err := third.Store.PutBlob(t.Context(), bytes.NewReader(data), store.PutOptions{ChunkSize: 1 << 20, Media: "text/plain", Codec: object.CodecRaw}); err != nil {
 		t.Fatal(err)
 	}
-	theirs := peertest.Grant(t, s.Node, third.Self(), write)
-	if got, err := Push(t.Context(), &peer.Client{Node: third, URL: far.URL, Key: &self}, ref.CID, theirs, nil); err != nil || got.Bytes < size || used(theirs) != uint64(got.Bytes) {
+	theirs := peertest.Grant(t, s.Repo, third.Self(), write)
+	if got, err := Push(t.Context(), &peer.Client{Repo: third, URL: far.URL, Key: &self}, ref.CID, theirs, nil); err != nil || got.Bytes < size || used(theirs) != uint64(got.Bytes) {
 		t.Errorf("another agent brings it, too: %+v, %v, %d bytes charged", got, err, used(theirs))
 	}
 }
@@ -256,7 +256,7 @@ func (failing) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
 func TestPushBeyondWhatIsLeft(t *testing.T) {
 	s, h := lone(t)
 	key := sign.FromSeed([32]byte{1}, "one")
-	chain := peertest.Grant(t, s.Node, key.Agent(), &scope.BlobWrite{Namespace: "x", MaxSize: 1000, MediaAllow: []string{"*/*"}})
+	chain := peertest.Grant(t, s.Repo, key.Agent(), &scope.BlobWrite{Namespace: "x", MaxSize: 1000, MediaAllow: []string{"*/*"}})
 	part := func(text string) []transfer.Part {
 		ref := object.BlobRef{CID: object.Sum([]byte(text)), Size: uint64(len(text)), Media: "text/plain", Codec: object.CodecRaw}
 		raw, err := can.Marshal(&ref)

@@ -22,7 +22,7 @@ import (
 
 // Service gives and takes parts.
 type Service struct {
-	Node *repo.Repo
+	Repo *repo.Repo
 
 	door           peer.Door
 	sent, received *metrics.FloatCounter // bytes

@@ -32,7 +32,7 @@ func Pull(ctx context.Context, peers []*peer.Client, root object.Hash, chain cap
 	if len(peers) == 0 {
 		return p.moved, errors.New("no peer to pull from")
 	}
-	p.n = peers[0].Node
+	p.n = peers[0].Repo
 	var errs []error
 	for len(p.peers) > 0 {
 		from := p.peers[0]

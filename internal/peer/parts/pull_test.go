@@ -30,7 +30,7 @@ import (
 // serve serves a repository until the test ends.
 func serve(t testing.TB, n *repo.Repo) string {
 	t.Helper()
-	s := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{&parts.Service{Node: n}}}
+	s := &peer.Server{Repo: n, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{&parts.Service{Repo: n}}}
 	s.SetLimits(peer.Limits{Rate: 1000})
 	return "http://" + peertest.Serve(t, s)
 }
@@ -62,7 +62,7 @@ func TestPullMovesWhatIsMissing(t *testing.T) {
 		want  []byte
 		parts int
 	}{{ref, data, 12}, {second, changed, 3}, {second, changed, 0}} {
-		got, err := parts.Pull(t.Context(), []*peer.Client{{Node: near, URL: at}}, r.ref.CID, peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: r.ref.CID}), nil, nil)
+		got, err := parts.Pull(t.Context(), []*peer.Client{{Repo: near, URL: at}}, r.ref.CID, peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: r.ref.CID}), nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +126,7 @@ func TestPullFromSeveral(t *testing.T) {
 		}
 	})
 	out := map[string]bool{}
-	peers := []*peer.Client{{Node: near, Name: "liar", URL: liar}, {Node: near, Name: "weak", URL: weak}, {Node: near, Name: "good", URL: at}}
+	peers := []*peer.Client{{Repo: near, Name: "liar", URL: liar}, {Repo: near, Name: "weak", URL: weak}, {Repo: near, Name: "good", URL: at}}
 	_, err := parts.Pull(t.Context(), peers, ref.CID, peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID}), nil, func(c *peer.Client, err error) {
 		out[c.Name] = true
 	})
@@ -159,11 +159,11 @@ func TestPullGoesOn(t *testing.T) {
 			r.ContentLength = -1
 		}
 	})
-	first, err := parts.Pull(t.Context(), []*peer.Client{{Node: near, URL: weak}}, ref.CID, chain, nil, nil)
+	first, err := parts.Pull(t.Context(), []*peer.Client{{Repo: near, URL: weak}}, ref.CID, chain, nil, nil)
 	if err == nil || first.Parts == 0 {
 		t.Fatalf("%d parts: %v", first.Parts, err)
 	}
-	second, err := parts.Pull(t.Context(), []*peer.Client{{Node: near, URL: at}}, ref.CID, chain, nil, nil)
+	second, err := parts.Pull(t.Context(), []*peer.Client{{Repo: near, URL: at}}, ref.CID, chain, nil, nil)
 	if err != nil || first.Bytes+second.Bytes > int64(len(data))+1<<16 {
 		t.Fatalf("%d and %d bytes of %d: %v", first.Bytes, second.Bytes, len(data), err)
 	}
@@ -195,7 +195,7 @@ func TestLyingPeer(t *testing.T) {
 			}
 			_, _ = w.Write(body)
 		}))
-		c := &peer.Client{Node: near, URL: s.URL}
+		c := &peer.Client{Repo: near, URL: s.URL}
 		if _, err := parts.Pull(t.Context(), []*peer.Client{c}, cid, caps.Chain{}, nil, nil); err == nil {
 			t.Errorf("%s: the pull succeeded", name)
 		}
@@ -225,7 +225,7 @@ func TestFetch(t *testing.T) {
 	} {
 		chain := peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: r.cid})
 		var out bytes.Buffer
-		got, err := parts.Fetch(t.Context(), &peer.Client{Node: near, URL: at}, r.cid, r.off, r.length, chain, &out)
+		got, err := parts.Fetch(t.Context(), &peer.Client{Repo: near, URL: at}, r.cid, r.off, r.length, chain, &out)
 		want := r.data[r.off:]
 		if r.length != parts.ToEnd {
 			want = want[:r.length]
@@ -238,11 +238,11 @@ func TestFetch(t *testing.T) {
 		}
 	}
 	chain := peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
-	if _, err := parts.Fetch(t.Context(), &peer.Client{Node: near, URL: at}, ref.CID, 1<<22, 1, chain, io.Discard); err == nil {
+	if _, err := parts.Fetch(t.Context(), &peer.Client{Repo: near, URL: at}, ref.CID, 1<<22, 1, chain, io.Discard); err == nil {
 		t.Error("a range beyond the end")
 	}
 	liar := through(t, at, func(r *http.Response) { r.Body = &flipped{r.Body, 200 << 10} })
-	if _, err := parts.Fetch(t.Context(), &peer.Client{Node: near, URL: liar}, ref.CID, 0, 1<<20, chain, io.Discard); err == nil {
+	if _, err := parts.Fetch(t.Context(), &peer.Client{Repo: near, URL: liar}, ref.CID, 0, 1<<20, chain, io.Discard); err == nil {
 		t.Error("a changed byte was believed")
 	}
 }
@@ -250,7 +250,7 @@ func TestFetch(t *testing.T) {
 // TestPush sends what is missing, once, as far as the capability goes.
 func TestPush(t *testing.T) {
 	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
-	c := &peer.Client{Node: near, URL: serve(t, far)}
+	c := &peer.Client{Repo: near, URL: serve(t, far)}
 	data, ref := peertest.Random(t, near, 2<<20, 6)
 	chain := peertest.Grant(t, far, near.Self(), &scope.BlobWrite{Namespace: "ci", MaxSize: 3 << 20, MediaAllow: []string{"application/*"}})
 	got, err := parts.Push(t.Context(), c, ref.CID, chain, nil)
@@ -311,7 +311,7 @@ func TestRequestsAreForOnePeerOnce(t *testing.T) {
 	defer recorder.Close()
 	self := far.Self()
 	record := func() *http.Request {
-		_, err := parts.Fetch(t.Context(), &peer.Client{Node: near, URL: recorder.URL, Key: &self}, ref.CID, 0, 10, chain, io.Discard)
+		_, err := parts.Fetch(t.Context(), &peer.Client{Repo: near, URL: recorder.URL, Key: &self}, ref.CID, 0, 10, chain, io.Discard)
 		refused(t, "the recorder", err, http.StatusTeapot)
 		return recorded.Load()
 	}
@@ -369,7 +369,7 @@ func TestBlobOverHTTP(t *testing.T) {
 	at := serve(t, far)
 	data, ref := peertest.Random(t, far, 2<<20, 10)
 	chain := peertest.Grant(t, far, near.Self(), &scope.BlobRead{CID: ref.CID})
-	res, err := (&peer.Client{Node: near, URL: at}).Get(t.Context(), "/v1/blobs/"+ref.CID.String(), chain)
+	res, err := (&peer.Client{Repo: near, URL: at}).Get(t.Context(), "/v1/blobs/"+ref.CID.String(), chain)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -407,7 +407,7 @@ func TestForeignRefIsChecked(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	if _, err := parts.Push(t.Context(), &peer.Client{Node: n, URL: server.URL, Key: &self}, peertest.Put(t, n, []byte("text")).CID, nil, nil); err == nil {
+	if _, err := parts.Push(t.Context(), &peer.Client{Repo: n, URL: server.URL, Key: &self}, peertest.Put(t, n, []byte("text")).CID, nil, nil); err == nil {
 		t.Error("a ref that cannot be was taken")
 	}
 }

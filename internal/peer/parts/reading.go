@@ -66,14 +66,14 @@ func (rd *reading) mayAll() error {
 }
 
 func (rd *reading) authorize(use scope.Use) error {
-	return rd.s.Node.Verifier.Authorize(rd.by.Chain, rd.by.Agent, use, rd.s.Node.Now())
+	return rd.s.Repo.Verifier.Authorize(rd.by.Chain, rd.by.Agent, use, rd.s.Repo.Now())
 }
 
 // items sends what is below the root: the kind, id and size of each part.
 func (rd *reading) items() {
 	out, err := rd.begin(rd.mayAll())
 	if err == nil {
-		err = rd.s.Node.Transfer.Items(rd.r.Context(), rd.root, func(it transfer.Item) error { return rd.frame(out, itemFrame(it), 0) })
+		err = rd.s.Repo.Transfer.Items(rd.r.Context(), rd.root, func(it transfer.Item) error { return rd.frame(out, itemFrame(it), 0) })
 	}
 	rd.end(out, err)
 }
@@ -82,7 +82,7 @@ func (rd *reading) items() {
 func (rd *reading) some(wanted map[transfer.Key]bool) {
 	out, err := rd.begin(rd.mayAll())
 	if err == nil {
-		err = rd.s.Node.Transfer.Send(rd.r.Context(), rd.root, func(k transfer.Key) bool { return wanted[k] }, func(p transfer.Part) error { return rd.frame(out, p, len(p.Data)) })
+		err = rd.s.Repo.Transfer.Send(rd.r.Context(), rd.root, func(k transfer.Key) bool { return wanted[k] }, func(p transfer.Part) error { return rd.frame(out, p, len(p.Data)) })
 	}
 	rd.end(out, err)
 }
@@ -90,7 +90,7 @@ func (rd *reading) some(wanted map[transfer.Key]bool) {
 // begin starts a stream of frames, if may is nil and the root may leave.
 func (rd *reading) begin(may error) (*bufio.Writer, error) {
 	if may == nil {
-		may = rd.s.Node.Transfer.Sendable(rd.r.Context(), rd.root)
+		may = rd.s.Repo.Transfer.Sendable(rd.r.Context(), rd.root)
 	}
 	return rd.s.stream(rd.w), may
 }
@@ -119,7 +119,7 @@ func (rd *reading) end(out *bufio.Writer, err error) {
 // close logs who read what under which capability. An answer that failed after it had
 // begun is broken off: the other side must not take it for whole.
 func (rd *reading) close(err error, begun bool) {
-	attrs := []any{"path", rd.r.URL.Path, "agent", rd.by.Agent.KeyHex()[:12], "name", rd.s.Node.AgentName(rd.by.Agent),
+	attrs := []any{"path", rd.r.URL.Path, "agent", rd.by.Agent.KeyHex()[:12], "name", rd.s.Repo.AgentName(rd.by.Agent),
 		"capability", rd.by.Chain[0].ID.Short(), "parts", rd.parts, "bytes", rd.bytes}
 	switch {
 	case err == nil:
@@ -134,14 +134,14 @@ func (rd *reading) close(err error, begun bool) {
 
 // open opens the root as a blob, with its tree; nil: it is one byte string.
 func (rd *reading) open(ctx context.Context) (*store.Blob, *merkle.Tree, error) {
-	if err := rd.s.Node.Transfer.Sendable(ctx, rd.root); err != nil {
+	if err := rd.s.Repo.Transfer.Sendable(ctx, rd.root); err != nil {
 		return nil, nil, err
 	}
-	b, err := rd.s.Node.Store.OpenBlob(ctx, rd.root, codec.Keys{})
+	b, err := rd.s.Repo.Store.OpenBlob(ctx, rd.root, codec.Keys{})
 	if err != nil || b.Ref().Chunks == 0 {
 		return b, nil, err
 	}
-	tree, err := merkle.OpenChunks(rd.s.Node.Store.Nodes(ctx), rd.root)
+	tree, err := merkle.OpenChunks(rd.s.Repo.Store.Nodes(ctx), rd.root)
 	return b, tree, err
 }
 

@@ -40,8 +40,8 @@ func lone(t *testing.T) (*Service, http.Handler) {
 
 func at(t *testing.T, n *repo.Repo) (*Service, http.Handler) {
 	t.Helper()
-	s := &Service{Node: n}
-	server := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{s, &tasks.Service{Node: n}}}
+	s := &Service{Repo: n}
+	server := &peer.Server{Repo: n, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{s, &tasks.Service{Repo: n}}}
 	server.SetLimits(peer.Limits{Rate: 100_000})
 	h, stop, err := server.Start(context.Background())
 	if err != nil {
@@ -66,11 +66,11 @@ func TestNothingBeyondTheCapability(t *testing.T) {
 	data := make([]byte, size)
 	rng := rand.NewChaCha8([32]byte{3})
 	_, _ = rng.Read(data)
-	blob, err := s.Node.Store.PutBlob(t.Context(), bytes.NewReader(data), store.PutOptions{ChunkSize: step, Media: "text/plain", Codec: object.CodecRaw})
+	blob, err := s.Repo.Store.PutBlob(t.Context(), bytes.NewReader(data), store.PutOptions{ChunkSize: step, Media: "text/plain", Codec: object.CodecRaw})
 	if err != nil {
 		t.Fatal(err)
 	}
-	small, err := s.Node.Store.PutBlob(t.Context(), bytes.NewReader(data[:900]), store.PutOptions{Media: "text/plain", Codec: object.CodecRaw})
+	small, err := s.Repo.Store.PutBlob(t.Context(), bytes.NewReader(data[:900]), store.PutOptions{Media: "text/plain", Codec: object.CodecRaw})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,9 +80,9 @@ func TestNothingBeyondTheCapability(t *testing.T) {
 	}{{blob, data}, {small, data[:900]}} {
 		for _, sc := range []struct{ from, to uint64 }{{0, 16}, {100, 900}, {step, 2 * step}, {step + 1, 3 * step}, {3 * step, size}, {0, 0}, {size, size + 9}} {
 			length := sc.to - sc.from
-			chain := peertest.Grant(t, s.Node, key.Agent(), &scope.BlobRead{CID: b.ref.CID, RangeStart: &sc.from, RangeLen: &length})
+			chain := peertest.Grant(t, s.Repo, key.Agent(), &scope.BlobRead{CID: b.ref.CID, RangeStart: &sc.from, RangeLen: &length})
 			for _, a := range asks(b.ref.CID) {
-				got := peertest.Ask(t, s.Node, h, key, chain, a.method, a.target, a.header, a.body).Body.Bytes()
+				got := peertest.Ask(t, s.Repo, h, key, chain, a.method, a.target, a.header, a.body).Body.Bytes()
 				if what := outside(got, b.data, int(sc.from), int(sc.to)); what != "" {
 					t.Fatalf("%s %s, %v, under [%d, %d): %s", a.method, a.target, a.header, sc.from, sc.to, what)
 				}
@@ -167,13 +167,13 @@ func TestExactlyTheCapability(t *testing.T) {
 	data := make([]byte, 3*step)
 	rng := rand.NewChaCha8([32]byte{4})
 	_, _ = rng.Read(data)
-	ref, err := s.Node.Store.PutBlob(t.Context(), bytes.NewReader(data), store.PutOptions{ChunkSize: step, Media: "text/plain", Codec: object.CodecRaw})
+	ref, err := s.Repo.Store.PutBlob(t.Context(), bytes.NewReader(data), store.PutOptions{ChunkSize: step, Media: "text/plain", Codec: object.CodecRaw})
 	if err != nil {
 		t.Fatal(err)
 	}
 	etag := `"` + ref.CID.String() + `"`
 	under := func(from, length uint64) caps.Chain {
-		return peertest.Grant(t, s.Node, key.Agent(), &scope.BlobRead{CID: ref.CID, RangeStart: &from, RangeLen: &length})
+		return peertest.Grant(t, s.Repo, key.Agent(), &scope.BlobRead{CID: ref.CID, RangeStart: &from, RangeLen: &length})
 	}
 	all := uint64(len(data))
 	for _, c := range []struct {
@@ -199,12 +199,12 @@ func TestExactlyTheCapability(t *testing.T) {
 		{under(0, step), "?proof&offset=786433&length=0", nil, 416, nil},
 		{under(0, step), "?offset=0&length=16", nil, 400, nil},
 	} {
-		w := peertest.Ask(t, s.Node, h, key, c.chain, http.MethodGet, "/v1/blobs/"+ref.CID.String()+c.query, c.header, nil)
+		w := peertest.Ask(t, s.Repo, h, key, c.chain, http.MethodGet, "/v1/blobs/"+ref.CID.String()+c.query, c.header, nil)
 		if w.Code != c.status || (c.want != nil && !bytes.Contains(w.Body.Bytes(), c.want)) || (c.want != nil && c.query == "" && w.Body.Len() != len(c.want)) {
 			t.Errorf("%s, %v: %d with %d bytes, expected %d with %d", c.query, c.header, w.Code, w.Body.Len(), c.status, len(c.want))
 		}
 	}
-	head := peertest.Ask(t, s.Node, h, key, under(0, 16), http.MethodHead, "/v1/blobs/"+ref.CID.String(), http.Header{"Range": {"bytes=0-15"}}, nil)
+	head := peertest.Ask(t, s.Repo, h, key, under(0, 16), http.MethodHead, "/v1/blobs/"+ref.CID.String(), http.Header{"Range": {"bytes=0-15"}}, nil)
 	if head.Code != 206 || head.Header().Get("Content-Length") != "16" || head.Body.Len() != 0 {
 		t.Errorf("HEAD: %d, %v", head.Code, head.Header())
 	}
@@ -271,11 +271,11 @@ func ofServer(x ast.Expr) bool {
 func TestTheDoor(t *testing.T) {
 	s, h := lone(t)
 	key := sign.FromSeed([32]byte{1}, "one")
-	ref, err := s.Node.Store.PutBlob(t.Context(), strings.NewReader("text"), store.PutOptions{Media: "text/plain", Codec: object.CodecRaw})
+	ref, err := s.Repo.Store.PutBlob(t.Context(), strings.NewReader("text"), store.PutOptions{Media: "text/plain", Codec: object.CodecRaw})
 	if err != nil {
 		t.Fatal(err)
 	}
-	chain := peertest.Grant(t, s.Node, key.Agent(), &scope.BlobRead{CID: ref.CID})
+	chain := peertest.Grant(t, s.Repo, key.Agent(), &scope.BlobRead{CID: ref.CID})
 	id := ref.CID.String()
 	for _, c := range []struct {
 		method, target string
@@ -308,13 +308,13 @@ func TestTheDoor(t *testing.T) {
 		{"POST", "/v1/trees/" + id, nil, string(encodeKeys([]transfer.Key{{Rank: 1, ID: ref.CID}})) + "x", 400},
 		{"GET", "/v1/identity?a=b", nil, "", 400},
 	} {
-		if w := peertest.Ask(t, s.Node, h, key, chain, c.method, c.target, c.header, []byte(c.body)); w.Code != c.status {
+		if w := peertest.Ask(t, s.Repo, h, key, chain, c.method, c.target, c.header, []byte(c.body)); w.Code != c.status {
 			t.Errorf("%s %s, %v: %d, expected %d: %s", c.method, c.target, c.header, w.Code, c.status, strings.TrimSpace(w.Body.String()))
 		}
 	}
 	for _, name := range []string{auth.HeaderAgent, auth.HeaderTo, auth.HeaderTime, auth.HeaderNonce, auth.HeaderDigest, auth.HeaderCap, auth.HeaderSig} {
 		r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/blobs/"+id, nil)
-		if err := auth.Sign(r, key, s.Node.Self(), nil, chain, nil, s.Node.Now()); err != nil {
+		if err := auth.Sign(r, key, s.Repo.Self(), nil, chain, nil, s.Repo.Now()); err != nil {
 			t.Fatal(err)
 		}
 		r.Header.Add(name, r.Header.Get(name))
@@ -347,27 +347,27 @@ func frames(t *testing.T, end bool) io.Reader {
 // repository, also at the one that comes after a restart.
 func TestNoncesOfSeveralServers(t *testing.T) {
 	s, first := lone(t)
-	stop, err := s.Node.ServeLocal()
+	stop, err := s.Repo.ServeLocal()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stop.Close()
-	_, second := at(t, peertest.Beside(t, s.Node))
-	answeredOnce(t, s.Node, first, second)
+	_, second := at(t, peertest.Beside(t, s.Repo))
+	answeredOnce(t, s.Repo, first, second)
 }
 
 // TestNoncesOfReplicas: a signed request works once at all servers that share a database.
 func TestNoncesOfReplicas(t *testing.T) {
 	address := pgtest.Shared(t).Database(t)
 	s, first := lone(t)
-	stop, err := s.Node.ServeLocal()
+	stop, err := s.Repo.ServeLocal()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stop.Close()
-	other := peertest.Beside(t, s.Node)
+	other := peertest.Beside(t, s.Repo)
 	_, second := at(t, other)
-	for i, n := range []*repo.Repo{s.Node, other} {
+	for i, n := range []*repo.Repo{s.Repo, other} {
 		db, err := postgres.Open(address, postgres.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -380,7 +380,7 @@ func TestNoncesOfReplicas(t *testing.T) {
 		}
 		n.Packets.DB = db
 	}
-	answeredOnce(t, s.Node, first, second)
+	answeredOnce(t, s.Repo, first, second)
 }
 
 // answeredOnce makes requests several times at two servers.
@@ -428,11 +428,11 @@ func TestStrangersLeaveNothing(t *testing.T) {
 	stranger := sign.FromSeed([32]byte{9}, "stranger")
 	id := object.SumText("x")
 	for _, target := range []string{"/v1/blobs/", "/v1/trees/", "/v1/tasks/"} {
-		if w := peertest.Ask(t, s.Node, h, stranger, nil, http.MethodGet, target+id.String(), nil, nil); w.Code != 403 && w.Code != 404 {
+		if w := peertest.Ask(t, s.Repo, h, stranger, nil, http.MethodGet, target+id.String(), nil, nil); w.Code != 403 && w.Code != 404 {
 			t.Errorf("%s: %d", target, w.Code)
 		}
 	}
-	err := s.Node.DB.Scan(t.Context(), "w/nonce/", "w/nonce/\xff", func(key string, _ []byte) error { return fmt.Errorf("%s is kept", key) })
+	err := s.Repo.DB.Scan(t.Context(), "w/nonce/", "w/nonce/\xff", func(key string, _ []byte) error { return fmt.Errorf("%s is kept", key) })
 	if err != nil {
 		t.Error(err)
 	}

@@ -95,7 +95,7 @@ func (s *Service) writer(r *http.Request) (*writing, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &writing{root: root, agent: by.Agent, chain: by.Chain, use: use, by: s.Node.Transfer.Pusher(by.Agent, by.Chain, use)}, nil
+	return &writing{root: root, agent: by.Agent, chain: by.Chain, use: use, by: s.Repo.Transfer.Pusher(by.Agent, by.Chain, use)}, nil
 }
 
 // allows asks for one part.
@@ -113,7 +113,7 @@ func (wr *writing) allows(s *Service, p transfer.Part) error {
 	default:
 		use.Media = peer.MediaObjects
 	}
-	return s.Node.Verifier.Authorize(wr.chain, wr.agent, use, s.Node.Now())
+	return s.Repo.Verifier.Authorize(wr.chain, wr.agent, use, s.Repo.Now())
 }
 
 // treeMissing answers POST /v1/trees/HASH/missing: the names, of those told, of what this
@@ -219,9 +219,9 @@ func (s *Service) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, e
 	}
 	if err == nil {
 		got.Ref = "pushed/" + wr.root.String()[:16]
-		err = s.Node.Store.SetRef(ctx, got.Ref, wr.root, nil)
+		err = s.Repo.Store.SetRef(ctx, got.Ref, wr.root, nil)
 	}
-	attrs := []any{"root", wr.root.Short(), "agent", wr.agent.KeyHex()[:12], "name", s.Node.AgentName(wr.agent), "capability", wr.chain[0].ID.Short(), "parts", got.Parts, "bytes", got.Bytes}
+	attrs := []any{"root", wr.root.Short(), "agent", wr.agent.KeyHex()[:12], "name", s.Repo.AgentName(wr.agent), "capability", wr.chain[0].ID.Short(), "parts", got.Parts, "bytes", got.Bytes}
 	if err != nil {
 		attrs = append(attrs, "error", err)
 	}

@@ -149,11 +149,11 @@ func openAnswer(ctx context.Context, c *peer.Client, body io.Reader, asked packe
 	if err != nil {
 		return nil, nil, err
 	}
-	got, err := c.Node.Packets.Open(ctx, raw)
+	got, err := c.Repo.Packets.Open(ctx, raw)
 	if err != nil {
 		return raw, nil, fmt.Errorf("answer: %w", err)
 	}
-	if err := c.Node.Packets.CheckAnswer(got, asked); err != nil {
+	if err := c.Repo.Packets.CheckAnswer(got, asked); err != nil {
 		return raw, got, err
 	}
 	if c.Key != nil && !got.Author.Same(*c.Key) {

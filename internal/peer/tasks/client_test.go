@@ -28,7 +28,7 @@ func TestClocksThatDiffer(t *testing.T) {
 		_, _, h := started(t, far)
 		server := httptest.NewServer(h)
 		self := far.Self()
-		cl := &peer.Client{Node: near, URL: server.URL, Key: &self}
+		cl := &peer.Client{Repo: near, URL: server.URL, Key: &self}
 		says := fmt.Sprintf("the clocks are %s apart", time.Hour)
 		if _, err := Status(ctx, cl, object.SumText("task")); err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "59m59s", "1h0m0s"), says) || !strings.Contains(err.Error(), "more than 5m0s apart") {
 			t.Errorf("a signed request: %v", err)
@@ -61,7 +61,7 @@ func TestForeignTextIsChecked(t *testing.T) {
 		_, _ = fmt.Fprint(w, answer)
 	}))
 	defer server.Close()
-	cl := &peer.Client{Node: n, URL: server.URL, Key: &self}
+	cl := &peer.Client{Repo: n, URL: server.URL, Key: &self}
 	for _, state := range []string{"", "done\\u001b[2J", "gone"} {
 		answer = fmt.Sprintf(`{"task":%q,"state":"%s"}`, id, state)
 		if _, err := Status(ctx, cl, id); err == nil {

@@ -57,14 +57,14 @@ type job struct {
 
 // newQueue takes up what servers before this one left.
 func (s *Service) newQueue(ctx context.Context) (*queue, error) {
-	me, err := s.Node.Tasks.NewInstance()
+	me, err := s.Repo.Tasks.NewInstance()
 	if err != nil {
 		return nil, err
 	}
 	q := &queue{s: s, me: me, of: map[string]int{}, jobs: map[object.Hash]*job{}}
 	q.wake = sync.NewCond(&q.mu)
 	q.ctx, q.end = context.WithCancel(ctx)
-	if err := s.Node.Upkeep.Forget(ctx); err != nil {
+	if err := s.Repo.Upkeep.Forget(ctx); err != nil {
 		return nil, errors.Join(err, me.Close())
 	}
 	for range maxTasks {
@@ -81,11 +81,11 @@ func (s *Service) newQueue(ctx context.Context) (*queue, error) {
 func (q *queue) takeOver(ctx context.Context) error {
 	alive := map[string]bool{q.me.ID: true}
 	var left []task.Task
-	err := q.s.Node.Tasks.Open(ctx, func(id object.Hash, server string) error {
+	err := q.s.Repo.Tasks.Open(ctx, func(id object.Hash, server string) error {
 		lives, known := alive[server]
 		if !known {
 			var err error
-			if lives, err = q.s.Node.Tasks.InstanceAlive(server); err != nil {
+			if lives, err = q.s.Repo.Tasks.InstanceAlive(server); err != nil {
 				return err
 			}
 			alive[server] = lives
@@ -93,7 +93,7 @@ func (q *queue) takeOver(ctx context.Context) error {
 		if lives || q.ended(id) != nil {
 			return nil
 		}
-		t, err := q.s.Node.Tasks.Get(ctx, id)
+		t, err := q.s.Repo.Tasks.Get(ctx, id)
 		if err == nil {
 			left = append(left, t)
 		}
@@ -112,7 +112,7 @@ func (q *queue) takeUp(ctx context.Context, t task.Task) {
 	switch {
 	case t.Ended != 0: // since
 	case t.State == task.Running:
-		err = q.s.Node.Tasks.End(ctx, t.ID, t.Server, task.Failed, nil, task.Failure{Err: errEnded, Kind: peer.KindFailed, Hint: hintEnded})
+		err = q.s.Repo.Tasks.End(ctx, t.ID, t.Server, task.Failed, nil, task.Failure{Err: errEnded, Kind: peer.KindFailed, Hint: hintEnded})
 		q.s.door.Log().Warn("a server ended while a task ran", "task", t.ID.Short())
 	default:
 		err = q.add(t)
@@ -182,7 +182,7 @@ func (q *queue) watch() {
 	ticker := time.NewTicker(lookAround)
 	defer ticker.Stop()
 	for q.ctx.Err() == nil {
-		err := q.s.Node.Tasks.Cancelled(q.ctx, func(id object.Hash) error { q.cancel(id); return nil })
+		err := q.s.Repo.Tasks.Cancelled(q.ctx, func(id object.Hash) error { q.cancel(id); return nil })
 		if err == nil && !q.stopping() {
 			err = q.takeOver(q.ctx)
 		}
@@ -242,7 +242,7 @@ func (q *queue) leave(j *job) {
 
 // one runs a task, if this server gets it, and keeps its answer.
 func (q *queue) one(j *job) {
-	n, ctx := q.s.Node, context.WithoutCancel(q.ctx)
+	n, ctx := q.s.Repo, context.WithoutCancel(q.ctx)
 	_, cancelled, err := n.Tasks.Claim(ctx, j.ID, q.me.ID)
 	if errors.Is(err, task.ErrClaimed) {
 		return
@@ -279,15 +279,15 @@ func (q *queue) one(j *job) {
 
 func (q *queue) answer(j *job) ([]byte, error) {
 	ctx := context.WithoutCancel(j.ctx)
-	raw, err := q.s.Node.Tasks.Packet(ctx, j.ID)
+	raw, err := q.s.Repo.Tasks.Packet(ctx, j.ID)
 	if err != nil {
 		return nil, err
 	}
-	got, err := q.s.Node.Packets.Open(ctx, raw)
+	got, err := q.s.Repo.Packets.Open(ctx, raw)
 	if err != nil {
 		return nil, err
 	}
-	answer, _, err := q.s.Node.Packets.Serve(j.ctx, got)
+	answer, _, err := q.s.Repo.Packets.Serve(j.ctx, got)
 	return answer, err
 }
 

@@ -36,7 +36,7 @@ const (
 
 // Service takes packets and runs their tasks.
 type Service struct {
-	Node *repo.Repo
+	Repo *repo.Repo
 
 	// RequireCap demands a compute.spawn capability for each submission.
 	RequireCap bool
@@ -88,12 +88,12 @@ func (s *Service) packets(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer release()
-	got, err := s.Node.Packets.Accept(r.Context(), raw)
+	got, err := s.Repo.Packets.Accept(r.Context(), raw)
 	if err != nil {
 		s.door.RefuseAs(w, r, peer.PacketStatus(err), err)
 		return
 	}
-	t := task.Task{ID: got.Packet.ID(), State: task.Queued, Author: got.Author.KeyHex(), Submitted: s.Node.Now(), Server: s.tasks.me.ID}
+	t := task.Task{ID: got.Packet.ID(), State: task.Queued, Author: got.Author.KeyHex(), Submitted: s.Repo.Now(), Server: s.tasks.me.ID}
 	err = s.enqueue(context.WithoutCancel(r.Context()), t, raw, got)
 	switch {
 	case errors.Is(err, errFull):
@@ -118,9 +118,9 @@ func (s *Service) packets(w http.ResponseWriter, r *http.Request) {
 func (s *Service) enqueue(ctx context.Context, t task.Task, raw []byte, got *packets.Received) (err error) {
 	giveBack := func(context.Context) error { return nil }
 	if s.RequireCap {
-		giveBack, err = s.Node.Tasks.AddCharged(ctx, t, raw, got)
+		giveBack, err = s.Repo.Tasks.AddCharged(ctx, t, raw, got)
 	} else {
-		err = s.Node.Tasks.Add(ctx, t, raw)
+		err = s.Repo.Tasks.Add(ctx, t, raw)
 	}
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (s *Service) enqueue(ctx context.Context, t task.Task, raw []byte, got *pac
 	if err = s.tasks.add(t); err == nil {
 		return nil
 	}
-	return errors.Join(err, s.Node.Tasks.End(ctx, t.ID, t.Server, task.Failed, nil, s.failure(err)), giveBack(ctx))
+	return errors.Join(err, s.Repo.Tasks.End(ctx, t.ID, t.Server, task.Failed, nil, s.failure(err)), giveBack(ctx))
 }
 
 func (s *Service) refuse(w http.ResponseWriter, r *http.Request, err error) {
@@ -151,7 +151,7 @@ func (s *Service) awaited(w http.ResponseWriter, r *http.Request, id object.Hash
 	case task.Failed:
 		s.door.RefuseAs(w, r, http.StatusInternalServerError, &peer.Explained{Message: t.Error, Kind: t.Kind, Hint: t.Hint})
 	case task.Done, task.Cancelled:
-		answer, err := s.Node.Tasks.Answer(r.Context(), id)
+		answer, err := s.Repo.Tasks.Answer(r.Context(), id)
 		if err != nil {
 			s.refuse(w, r, err)
 			return
@@ -178,7 +178,7 @@ func (s *Service) wait(ctx context.Context, id object.Hash) (t task.Task, err er
 	ticker := time.NewTicker(lookAround)
 	defer ticker.Stop()
 	for until := time.Now().Add(longPoll); ; {
-		t, err = s.Node.Tasks.Get(ctx, id)
+		t, err = s.Repo.Tasks.Get(ctx, id)
 		if err != nil || t.Ended != 0 || s.tasks.stopping() || time.Now().After(until) {
 			return t, err
 		}
@@ -199,8 +199,8 @@ func (s *Service) ownTask(r *http.Request) (task.Task, error) {
 	}
 	var t task.Task
 	_, err = s.door.Caller(r, func(by peer.Asker) (err error) {
-		t, err = s.Node.Tasks.Get(r.Context(), id)
-		if err == nil && t.Author != by.Agent.KeyHex() && !by.Agent.Same(s.Node.Self()) {
+		t, err = s.Repo.Tasks.Get(r.Context(), id)
+		if err == nil && t.Author != by.Agent.KeyHex() && !by.Agent.Same(s.Repo.Self()) {
 			err = fmt.Errorf("task %s: %w", id.Short(), store.ErrNotFound) // as one that is not here: who asks learns nothing
 		}
 		return err
@@ -224,7 +224,7 @@ func (s *Service) status(w http.ResponseWriter, r *http.Request) {
 func (s *Service) cancel(w http.ResponseWriter, r *http.Request) {
 	t, err := s.ownTask(r)
 	if err == nil {
-		t, err = s.Node.Tasks.Cancel(r.Context(), t.ID)
+		t, err = s.Repo.Tasks.Cancel(r.Context(), t.ID)
 	}
 	if err != nil {
 		s.refuse(w, r, err)

@@ -30,8 +30,8 @@ import (
 // started is a service whose server is started, and what answers.
 func started(t *testing.T, n *repo.Repo, more ...peer.Service) (*Service, *peer.Server, http.Handler) {
 	t.Helper()
-	s := &Service{Node: n}
-	server := &peer.Server{Node: n, Log: slog.New(slog.DiscardHandler), Services: append(more, s)}
+	s := &Service{Repo: n}
+	server := &peer.Server{Repo: n, Log: slog.New(slog.DiscardHandler), Services: append(more, s)}
 	server.SetLimits(peer.Limits{Rate: 1000})
 	h, stop, err := server.Start(context.Background())
 	if err != nil {
@@ -71,7 +71,7 @@ func TestCancel(t *testing.T) {
 	server := httptest.NewServer(h)
 	defer server.Close()
 	self := n.Self()
-	cl := &peer.Client{Node: mine, URL: server.URL, Key: &self}
+	cl := &peer.Client{Repo: mine, URL: server.URL, Key: &self}
 	asked := map[object.Hash]packets.Asked{}
 	submit := func(program string) object.Hash {
 		t.Helper()
@@ -103,7 +103,7 @@ func TestCancel(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}
-	if _, err := Cancel(ctx, &peer.Client{Node: other, URL: server.URL, Key: &self}, waits); statusIn(err) != http.StatusNotFound {
+	if _, err := Cancel(ctx, &peer.Client{Repo: other, URL: server.URL, Key: &self}, waits); statusIn(err) != http.StatusNotFound {
 		t.Errorf("another agent cancels: %v", err)
 	}
 	for i, id := range append([]object.Hash{waits}, running...) {
@@ -112,7 +112,7 @@ func TestCancel(t *testing.T) {
 		case 1: // who runs the repository, by a command beside the server
 			_, err = n.Tasks.Cancel(ctx, id)
 		case 2: // and with its key
-			_, err = Cancel(ctx, &peer.Client{Node: n, URL: server.URL, Key: &self}, id)
+			_, err = Cancel(ctx, &peer.Client{Repo: n, URL: server.URL, Key: &self}, id)
 		default:
 			_, err = Cancel(ctx, cl, id)
 		}
@@ -315,7 +315,7 @@ func TestAnswersAreNotLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, got, err := Submit(ctx, &peer.Client{Node: n, URL: server.URL}, pkt, asking)
+	_, got, err := Submit(ctx, &peer.Client{Repo: n, URL: server.URL}, pkt, asking)
 	if err != nil || got.Answer == nil || got.Answer.Halted != nil {
 		t.Fatal(err)
 	}
@@ -330,15 +330,15 @@ func TestAnswersAreNotLost(t *testing.T) {
 // refused, cost their author nothing; one that is taken is charged with its task.
 func TestWhatIsNotTakenCostsNothing(t *testing.T) {
 	ctx := context.Background()
-	offers := &codebooks.Service{Node: peertest.Repo(t, "far"), RequireCap: true}
-	s, server, h := started(t, offers.Node, offers)
+	offers := &codebooks.Service{Repo: peertest.Repo(t, "far"), RequireCap: true}
+	s, server, h := started(t, offers.Repo, offers)
 	s.RequireCap = true
 	near := peertest.Repo(t, "far")
-	peertest.Trust(t, s.Node, near, "near")
-	run := peertest.Grant(t, s.Node, near.Self(), &scope.ComputeSpawn{PoolID: spawn.LocalPool, MaxWorkers: 5, MaxCPUus: scope.NoLimit64, MaxIO: scope.NoLimit32})
+	peertest.Trust(t, s.Repo, near, "near")
+	run := peertest.Grant(t, s.Repo, near.Self(), &scope.ComputeSpawn{PoolID: spawn.LocalPool, MaxWorkers: 5, MaxCPUus: scope.NoLimit64, MaxIO: scope.NoLimit32})
 	used := func(chain caps.Chain, of scope.Resource) uint64 {
 		t.Helper()
-		u, err := s.Node.Quotas.Used(ctx, chain[0].ID)
+		u, err := s.Repo.Quotas.Used(ctx, chain[0].ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -367,15 +367,15 @@ func TestWhatIsNotTakenCostsNothing(t *testing.T) {
 	if code := submit(peertest.Hello); code != http.StatusServiceUnavailable || used(run, scope.Workers) != 1 {
 		t.Errorf("not taken: status %d, %d workers are charged", code, used(run, scope.Workers))
 	}
-	if err := s.Node.Tasks.Cancelled(ctx, func(object.Hash) error { return nil }); err != nil {
+	if err := s.Repo.Tasks.Cancelled(ctx, func(object.Hash) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Node.Tasks.Open(ctx, func(id object.Hash, _ string) error { s.tasks.cancel(id); return nil }); err != nil {
+	if err := s.Repo.Tasks.Open(ctx, func(id object.Hash, _ string) error { s.tasks.cancel(id); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	write := peertest.Grant(t, s.Node, near.Self(), &scope.BlobWrite{Namespace: "x", MaxSize: 1000, MediaAllow: []string{"*/*"}})
+	write := peertest.Grant(t, s.Repo, near.Self(), &scope.BlobWrite{Namespace: "x", MaxSize: 1000, MediaAllow: []string{"*/*"}})
 	key := near.Key
-	if w := peertest.Ask(t, s.Node, h, key, write, http.MethodPost, "/v1/codebooks", nil, []byte("no codebook")); w.Code/100 != 4 || used(write, scope.Bytes) != 0 {
+	if w := peertest.Ask(t, s.Repo, h, key, write, http.MethodPost, "/v1/codebooks", nil, []byte("no codebook")); w.Code/100 != 4 || used(write, scope.Bytes) != 0 {
 		t.Errorf("a codebook that is none: status %d, %d bytes are charged", w.Code, used(write, scope.Bytes))
 	}
 }
