@@ -44,9 +44,9 @@ var ErrClaimed = errors.New("another server has the task, or it has ended")
 // Task is a submission that was accepted: its id is that of the packet.
 type Task struct {
 	ID        object.Hash `json:"task"`
-	State     string      `json:"state"`           // queued, running, done, failed or cancelled
-	Author    string      `json:"author"`          // public key, 64 hex digits
-	Submitted object.Time `json:"submitted"`       // microseconds
+	State     string      `json:"state"`  // queued, running, done, failed or cancelled
+	Author    string      `json:"author"` // public key, 64 hex digits
+	Submitted object.Time `json:"submitted"`
 	Ended     object.Time `json:"ended,omitempty"` // 0: not yet
 	Error     string      `json:"error,omitempty"` // why it failed
 	Kind      string      `json:"kind,omitempty"`  // of the error: the name of an exit code

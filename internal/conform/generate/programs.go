@@ -219,7 +219,7 @@ func refusals() *set {
 	for _, c := range []struct{ text, why string }{
 		{"nonsense r0\n", "an op that is not known"}, {".task #\"sym:main\" () budget { cpu 10, io 0, writes 0 }\nconst r0, $absent\nret r0\n", "a constant that is not defined"},
 		{".task #\"sym:main\" () budget { cpu 10, io 0, writes 0 }\njmp @nowhere\n", "a label that is not defined"}, {".task #\"sym:main\" () budget { cpu 10, io 0, writes 0 }\nret r256\n", "a register above 255"},
-		{hello + ".task #\"sym:main\" () budget { cpu 10 }\n", "a budget without io and writes"},
+		{hello + ".task #\"sym:main\" () budget { cpu 10 }\n", "a second task of the symbol"},
 	} {
 		s.Addf(fields{"parser": "program", "text": c.text, "why": c.why}, "program %q", c.why)
 	}
