@@ -77,7 +77,7 @@ func (d Door) RefuseAs(w http.ResponseWriter, r *http.Request, status int, err e
 	d.s.refuse(w, r, status, err)
 }
 
-// Later refuses for now.
+// Later answers that the request may be made again after a while (503, Retry-After).
 func (d Door) Later(w http.ResponseWriter, r *http.Request, after time.Duration, err error) {
 	d.s.later(w, r, http.StatusServiceUnavailable, after, err)
 }
@@ -153,7 +153,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, err 
 	http.Error(w, err.Error(), status)
 }
 
-// later refuses for now.
+// later is refuse with the time after which the request may be made again.
 func (s *Server) later(w http.ResponseWriter, r *http.Request, status int, after time.Duration, err error) {
 	w.Header().Set("Retry-After", strconv.Itoa(int(after.Seconds())))
 	s.refuse(w, r, status, err)

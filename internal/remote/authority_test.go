@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/gateway/wire"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peer/peertest"
 	"github.com/mythos-project/mythos/internal/remote"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
@@ -34,7 +35,7 @@ func allowed(t *testing.T, far *repo.Repo, to object.AgentID, what scope.Scope) 
 // TestSeveralTools: a capability for several tools is judged where the ledger is, as one for a
 // single tool.
 func TestSeveralTools(t *testing.T) {
-	far := repository(t, "far")
+	far := peertest.Repo(t, "far")
 	c := from(t, far, serve(t, far), remote.Options{}, time.Minute)
 	c.chain = allowed(t, far, c.Self(), &scope.ToolsCall{ToolIDs: []object.Hash{c.tool}, MaxCalls: 1})
 	if _, err := c.call(t.Context(), "k"); err != nil {
@@ -48,7 +49,7 @@ func TestSeveralTools(t *testing.T) {
 // TestNarrowAuthority: at a ledger elsewhere, no capability pays for, records or shows what it
 // does not cover.
 func TestNarrowAuthority(t *testing.T) {
-	far := repository(t, "far")
+	far := peertest.Repo(t, "far")
 	url := serve(t, far)
 	one, two := from(t, far, url, remote.Options{}, time.Minute), from(t, far, url, remote.Options{}, time.Minute)
 	if _, err := one.call(t.Context(), "k"); err != nil {

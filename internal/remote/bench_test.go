@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peer/peertest"
 	"github.com/mythos-project/mythos/internal/remote"
 )
 
@@ -26,7 +27,7 @@ func (c *counting) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // TestRoundTrips: a call costs two requests, one that is replayed one.
 func TestRoundTrips(t *testing.T) {
-	far := repository(t, "far")
+	far := peertest.Repo(t, "far")
 	url := serve(t, far)
 	trips := &counting{next: http.DefaultTransport}
 	c := from(t, far, url, remote.Options{Client: &peer.Client{URL: "http://" + url, HTTP: &http.Client{Transport: trips}}}, time.Minute)
@@ -44,7 +45,7 @@ func TestRoundTrips(t *testing.T) {
 // BenchmarkCalls compares calls that are recorded here with those that are recorded
 // elsewhere, by one caller and by 64 (bench/gate.md).
 func BenchmarkCalls(b *testing.B) {
-	far := repository(b, "far")
+	far := peertest.Repo(b, "far")
 	elsewhere := from(b, far, serve(b, far), remote.Options{}, time.Minute)
 	here := from(b, far, serve(b, far), remote.Options{}, time.Minute)
 	here.Gate.Ledger, here.Gate.Quotas, here.Gate.Verifier = here.Repo.Ledger, here.Repo.Quotas, remote.Selector()

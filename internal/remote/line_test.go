@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peer/peertest"
 	"github.com/mythos-project/mythos/internal/peers"
 	"github.com/mythos-project/mythos/internal/remote"
 	"github.com/mythos-project/mythos/internal/repo"
@@ -163,7 +164,7 @@ func exchange(t *testing.T, n *line, c *caller) int64 {
 // TestCuts: the line is cut at a byte of a call and carries again. The call ends with the
 // tool's answer, the tool ran once, and the ledger has its receipt.
 func TestCuts(t *testing.T) {
-	far := repository(t, "far")
+	far := peertest.Repo(t, "far")
 	n := newLine(t, serve(t, far))
 	c, other := from(t, far, n.Addr().String(), remote.Options{}, time.Minute), from(t, far, n.Addr().String(), remote.Options{}, time.Minute)
 	list := cuts(exchange(t, n, c))
@@ -197,7 +198,7 @@ func recorded(t *testing.T, far *repo.Repo, c, other *caller, key, receipt strin
 // TestDeadLine: the line is cut and stays dead. The call does not say that it is done; what
 // happened is delivered when the line carries again, what did not happen leaves the key free.
 func TestDeadLine(t *testing.T) {
-	far := repository(t, "far")
+	far := peertest.Repo(t, "far")
 	n := newLine(t, serve(t, far))
 	o := remote.Options{Patience: 50 * time.Millisecond, Insistence: 50 * time.Millisecond}
 	c, other := from(t, far, n.Addr().String(), o, time.Minute), from(t, far, n.Addr().String(), remote.Options{}, time.Minute)
@@ -285,7 +286,7 @@ func (d *twice) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // TestTwice: requests that come twice have one effect.
 func TestTwice(t *testing.T) {
-	far := repository(t, "far")
+	far := peertest.Repo(t, "far")
 	url := serve(t, far)
 	copies := &twice{next: http.DefaultTransport}
 	double := &peer.Client{URL: "http://" + url, HTTP: &http.Client{Transport: copies}}
@@ -334,7 +335,7 @@ func (l lying) RoundTrip(r *http.Request) (*http.Response, error) {
 // and nobody say that something is recorded which is not. A ledger that is not the one that
 // was seen before is not believed.
 func TestLies(t *testing.T) {
-	far := repository(t, "far")
+	far := peertest.Repo(t, "far")
 	url := serve(t, far)
 	liar := &peer.Client{URL: "http://" + url, HTTP: &http.Client{Transport: lying{http.DefaultTransport, &atomic.Int64{}}}}
 	c := from(t, far, url, remote.Options{Client: liar, Patience: 10 * time.Millisecond, Insistence: 10 * time.Millisecond}, time.Minute)
@@ -353,7 +354,7 @@ func TestLies(t *testing.T) {
 	if err := good.ledger.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	split := kvledger.Open(repository(t, "split").DB, far.Key, far.Now)
+	split := kvledger.Open(peertest.Repo(t, "split").DB, far.Key, far.Now)
 	honest := far.Ledger
 	far.Ledger = split
 	other := serve(t, far)

@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peer/peertest"
 	"github.com/mythos-project/mythos/internal/peers"
 	"github.com/mythos-project/mythos/internal/remote"
 	"github.com/mythos-project/mythos/ledger"
@@ -49,7 +50,7 @@ func (c *caller) through(t *testing.T, url string, l *lossy) {
 // TestOwedTooLate: the capability is revoked before what is owed can be delivered, or the
 // receipt is too old by then. The key is freed all the same, and the next command works.
 func TestOwedTooLate(t *testing.T) {
-	far := repository(t, "far")
+	far := peertest.Repo(t, "far")
 	url := "http://" + serve(t, far)
 	c := from(t, far, strings.TrimPrefix(url, "http://"), remote.Options{}, time.Minute)
 	good := c.chain
@@ -121,7 +122,7 @@ func (h *held) RoundTrip(r *http.Request) (*http.Response, error) {
 // TestNotProven: a register is recorded, and the ledger cannot be reached for its proof. The
 // tool is not run, and the key is freed.
 func TestNotProven(t *testing.T) {
-	far := repository(t, "far")
+	far := peertest.Repo(t, "far")
 	url := "http://" + serve(t, far)
 	c := from(t, far, strings.TrimPrefix(url, "http://"), remote.Options{}, time.Minute)
 	h := &held{next: &lossy{unsent: []string{"/proofs"}}, came: make(chan struct{}), until: make(chan struct{}), answered: make(chan struct{}, 16)}
@@ -153,7 +154,7 @@ func TestNotProven(t *testing.T) {
 
 // TestNotSent: a register that was never sent leaves nothing, there or here.
 func TestNotSent(t *testing.T) {
-	far := repository(t, "far")
+	far := peertest.Repo(t, "far")
 	url := "http://" + serve(t, far)
 	c := from(t, far, strings.TrimPrefix(url, "http://"), remote.Options{}, time.Minute)
 	c.through(t, url, &lossy{unsent: []string{"/register"}})

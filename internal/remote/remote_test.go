@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,10 +12,9 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/internal/config"
-	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/gateway"
 	"github.com/mythos-project/mythos/internal/peer"
+	"github.com/mythos-project/mythos/internal/peer/peertest"
 	"github.com/mythos-project/mythos/internal/peers"
 	"github.com/mythos-project/mythos/internal/remote"
 	"github.com/mythos-project/mythos/internal/repo"
@@ -25,41 +22,12 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-func repository(t testing.TB, name string) *repo.Repo {
-	t.Helper()
-	dir := t.TempDir()
-	if _, _, err := repo.Init(dir, name, engine.Make); err != nil {
-		t.Fatal(err)
-	}
-	n, err := repo.Open(t.Context(), filepath.Join(dir, repo.Folder), repo.Options{
-		Config: &config.Config{Lease: time.Minute, Busy: 10 * time.Second}, Now: func() object.Time { return object.TimeOf(time.Now()) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { n.Close() })
-	return n
-}
-
 // serve serves a repository, its ledger among it, until the test ends.
 func serve(t testing.TB, n *repo.Repo) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
 	s := &peer.Server{Repo: n, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{gateway.For(n)}}
 	s.SetLimits(peer.Limits{Rate: 1e6})
-	go func() { ended <- s.Serve(ctx, l) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return l.Addr().String()
+	return peertest.Serve(t, s)
 }
 
 // counted is a tool that counts how often it was run.
@@ -92,7 +60,7 @@ type caller struct {
 // from makes an agent whose calls of a tool the repository far allows and records.
 func from(t testing.TB, far *repo.Repo, at string, o remote.Options, lease time.Duration) *caller {
 	t.Helper()
-	c := &caller{Repo: repository(t, "near")}
+	c := &caller{Repo: peertest.Repo(t, "near")}
 	tool, err := exec.Tool{Name: "deploy", Module: exec.ModuleRef{Kind: exec.KindHTTP, URL: "http://127.0.0.1:1/", Method: "POST", Confinement: exec.ConfineRemote}}.Complete()
 	if err == nil {
 		tool, err = c.Tools.Add(t.Context(), tool)
@@ -147,7 +115,7 @@ func at(t testing.TB, far *repo.Repo, tool object.Hash, key string) ledger.State
 
 // TestElsewhere: one of two machines runs the tool, the other one is told what it answered.
 func TestElsewhere(t *testing.T) {
-	far := repository(t, "far")
+	far := peertest.Repo(t, "far")
 	url := serve(t, far)
 	one, two := from(t, far, url, remote.Options{}, time.Minute), from(t, far, url, remote.Options{}, time.Minute)
 	first, err := one.call(t.Context(), "k")
@@ -179,7 +147,7 @@ func TestElsewhere(t *testing.T) {
 // TestWaiting: callers on other machines wait for the one that runs the tool; all get its
 // answer. Where it gives no sign of life for a lease, nobody knows what it did.
 func TestWaiting(t *testing.T) {
-	far := repository(t, "far")
+	far := peertest.Repo(t, "far")
 	url := serve(t, far)
 	one := from(t, far, url, remote.Options{}, time.Minute)
 	one.hold, one.ran = make(chan struct{}), make(chan struct{}, 1)
@@ -227,7 +195,7 @@ func TestWaiting(t *testing.T) {
 
 // TestNotStarted: what did not start leaves the key free, and is charged to nobody.
 func TestNotStarted(t *testing.T) {
-	far := repository(t, "far")
+	far := peertest.Repo(t, "far")
 	url := serve(t, far)
 	c := from(t, far, url, remote.Options{}, time.Minute)
 	works := c.Gate.Runners[exec.KindHTTP]
@@ -254,7 +222,7 @@ func (broken) Run(context.Context, exec.Call) (exec.Response, error) {
 // TestStrangersEntries: nobody ends, renews or makes an attempt of somebody else, though both
 // may call the tool.
 func TestStrangersEntries(t *testing.T) {
-	far := repository(t, "far")
+	far := peertest.Repo(t, "far")
 	url := serve(t, far)
 	one, two := from(t, far, url, remote.Options{}, time.Minute), from(t, far, url, remote.Options{}, time.Minute)
 	d, _, err := one.ledger.RegisterThere(t.Context(), exec.Effect{Tool: one.tool, Key: []byte("k"), Request: []byte("production")}, []caps.Chain{one.chain}, ledger.Policy{Lease: time.Minute})

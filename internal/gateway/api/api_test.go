@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -57,16 +56,7 @@ func serve(t *testing.T) *gate {
 	}
 	n.Gate.Runners[exec.KindHTTP] = g
 	g.bearer = g.made(t, tool.ID)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	s := &peer.Server{Repo: n, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{api.For(n)}}
-	go func() { ended <- s.Serve(ctx, l) }()
-	t.Cleanup(func() { stop(); <-ended })
-	g.url = "http://" + l.Addr().String()
+	g.url = "http://" + peertest.Serve(t, &peer.Server{Repo: n, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{api.For(n)}})
 	return g
 }
 

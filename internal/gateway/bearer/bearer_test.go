@@ -48,13 +48,13 @@ func TestBearer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for now, good := range map[object.Time]bool{10*hour - 1: false, 10 * hour: true, 11*hour - 1: true, 11 * hour: false} {
-		b, got, err := bearer.Open(text, server.Agent(), now)
+	for at, good := range map[object.Time]bool{10*hour - 1: false, 10 * hour: true, 11*hour - 1: true, 11 * hour: false} {
+		b, got, err := bearer.Open(text, server.Agent(), at)
 		if good != (err == nil) || err != nil && !errors.Is(err, bearer.ErrBearer) {
-			t.Errorf("at %d: %v", now, err)
+			t.Errorf("at %d: %v", at, err)
 		}
 		if good && (got[0].ID != chain[0].ID || !b.Issuer.Same(alice.Agent())) {
-			t.Errorf("at %d: %+v", now, b)
+			t.Errorf("at %d: %+v", at, b)
 		}
 	}
 	if _, _, err := bearer.Open(text, owner.Agent(), 10*hour); !errors.Is(err, bearer.ErrBearer) {

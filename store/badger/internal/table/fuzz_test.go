@@ -13,11 +13,9 @@ import (
 // were.
 func FuzzTable(f *testing.F) {
 	f.Add([]byte("no table at all, but some bytes of it: long enough to have a footer, and to be mapped"))
+	f.Add([]byte{})
 	f.Add(append(make([]byte, 64), 0, 0, 0, 9, 1, 2, 3, 4, 0, 0, 0, 4))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if len(data) == 0 {
-			t.Skip() // an empty file cannot be mapped
-		}
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, Name(1)), data, 0o600); err != nil {
 			t.Fatal(err)
