@@ -101,11 +101,14 @@ func checkBraces(template string) error {
 	return nil
 }
 
+// IsHeaderName says whether a text of 1 to 64 bytes can be the name of an HTTP header.
+func IsHeaderName(name string) bool { return httpToken().MatchString(name) }
+
 // CheckHeaders refuses malformed headers, and secrets that would go to another
 // machine without TLS.
 func CheckHeaders(u *url.URL, headers map[string]string) error {
 	for name, value := range headers {
-		if !httpToken().MatchString(name) || slices.Contains(ownHeaders, strings.ToLower(name)) {
+		if !IsHeaderName(name) || slices.Contains(ownHeaders, strings.ToLower(name)) {
 			return fmt.Errorf("header %q cannot be set", name)
 		}
 		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {

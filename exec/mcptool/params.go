@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
@@ -19,10 +20,7 @@ func (d Definition) headers(h http.Header, args json.RawMessage) {
 	}
 }
 
-var (
-	fieldName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+.^_|~-]{1,64}$`) })
-	whole     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-?(0|[1-9][0-9]{0,15})$`) })
-)
+var whole = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-?(0|[1-9][0-9]{0,15})$`) })
 
 const safeWhole = 1<<53 - 1
 
@@ -50,7 +48,7 @@ func paramHeaders(h http.Header, schema, args json.RawMessage) {
 			continue
 		}
 		name, ok := textOf(own.Get("x-mcp-header"))
-		if text, primitive := primitiveText(value); ok && primitive && fieldName().MatchString(name) {
+		if text, primitive := primitiveText(value); ok && primitive && exec.IsHeaderName(name) {
 			h[http.CanonicalHeaderKey("Mcp-Param-"+name)] = []string{headerText(text)}
 		}
 	}
