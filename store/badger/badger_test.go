@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mythos-project/mythos/internal/flock"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
@@ -127,32 +128,26 @@ func TestBusyNamesTheHolder(t *testing.T) {
 // order to write to it, still hears that the update is not wanted any more.
 func TestCancelledWhileWaiting(t *testing.T) {
 	dir := t.TempDir()
-	a := openDir(t, dir, badger.Options{Idle: time.Minute, Hold: time.Minute})
-	b := openDir(t, dir, badger.Options{Wait: 2 * time.Second})
-	set(t, a, "a", "1")
-	var holding sync.WaitGroup
-	stop := make(chan struct{})
-	holding.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-				if _, _, err := a.Get(t.Context(), "a"); err != nil {
-					t.Error(err)
-				}
-			}
-		}
-	})
+	db := openDir(t, dir, badger.Options{Wait: time.Minute})
+	set(t, db, "a", "1")
+	holder, err := os.OpenFile(filepath.Join(dir, "holder.lock"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Close()
+	if err := flock.Exclusive(holder); err != nil { // as another process has it
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	ok, err := b.Update(ctx, nil, map[string][]byte{"a": []byte("2")})
-	close(stop)
-	holding.Wait()
+	ok, err := db.Update(ctx, nil, map[string][]byte{"a": []byte("2")})
 	if ok || !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("%v, %v", ok, err)
 	}
-	has(t, a, "a", "1")
+	if err := flock.Unlock(holder); err != nil {
+		t.Fatal(err)
+	}
+	has(t, db, "a", "1")
 }
 
 func TestTooLargeAndCancelled(t *testing.T) {
