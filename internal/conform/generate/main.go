@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/mythos-project/mythos/internal/conform/generate/datasets"
 	"github.com/mythos-project/mythos/internal/conform/generate/deciding"
 	"github.com/mythos-project/mythos/internal/conform/generate/kept"
 	"github.com/mythos-project/mythos/internal/conform/generate/vector"
@@ -16,8 +17,8 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: generate DIR")
 		os.Exit(2)
 	}
-	sets := []*vector.Set{structs(), views(), ids(), lists(), blobs(), proofs(), receipts(), signatures(), ledgers(), logs(), bundles(), datasets(), capabilities(), packets(), programs(), refusals(),
-		queries(), splits(), quotas(), deciding.Issuances(), strictnesses(), deciding.Promotions(), exports(), redactions(), imports(), requests(), frames(), deciding.Rings(), kept.Cells(), kept.Stored()}
+	sets := []*vector.Set{structs(), views(), ids(), lists(), blobs(), proofs(), receipts(), signatures(), ledgers(), logs(), bundles(), datasets.Definitions(), capabilities(), packets(), programs(), refusals(),
+		datasets.Queries(), datasets.Splits(), quotas(), deciding.Issuances(), strictnesses(), deciding.Promotions(), datasets.Exports(), datasets.Redactions(), datasets.Imports(), requests(), frames(), deciding.Rings(), kept.Cells(), kept.Stored()}
 	for _, s := range sets {
 		if err := s.Write(os.Args[1]); err != nil {
 			fmt.Fprintf(os.Stderr, "generate %s: %v\n", s.Class, err)

@@ -1,4 +1,6 @@
-package main
+// Package datasets makes the vectors about datasets: definitions and what they select, queries,
+// splits, exports, redaction and imports.
+package datasets
 
 import (
 	"fmt"
@@ -8,27 +10,28 @@ import (
 	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/conform/generate/vector"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
 )
 
-// datasets select from twelve episodes with receipts and signals.
-func datasets() *set {
-	s := &set{Class: "datasets", About: "definitions, what they select from the evidence given, and the roots of their manifests"}
+// Definitions select from twelve episodes with receipts and signals.
+func Definitions() *vector.Set {
+	s := &vector.Set{Class: "datasets", About: "definitions, what they select from the evidence given, and the roots of their manifests"}
 	w := newEvidence()
 	def := func(id string, corpora [][]object.Hash, text string, change func(*dataset.DatasetDef)) {
-		d := dataset.DatasetDef{CorpusRoots: []object.Hash{}, Query: dataset.QueryDef{Predicate: must(query.Parse(text, toolNamed))},
+		d := dataset.DatasetDef{CorpusRoots: []object.Hash{}, Query: dataset.QueryDef{Predicate: vector.Must(query.Parse(text, toolNamed))},
 			Sampling: dataset.SamplingDef{Mode: dataset.SampleAll, Seed: object.SumText("seed")}}
 		for _, ids := range corpora {
-			d.CorpusRoots = append(d.CorpusRoots, must(merkle.ListRoot(ids)).CID)
+			d.CorpusRoots = append(d.CorpusRoots, vector.Must(merkle.ListRoot(ids)).CID)
 		}
 		if change != nil {
 			change(&d)
 		}
 		_, raw, err := dataset.NewDef(d)
-		in := fields{"definition": view(structNamed("DatasetDef"), must(raw, err)), "corpora": corpora, "episodes": w.episodes, "receipts": w.receipts,
+		in := vector.Fields{"definition": vector.View("DatasetDef", can.Raw(vector.Must(raw, err))), "corpora": corpora, "episodes": w.episodes, "receipts": w.receipts,
 			"signals": w.signals}
 		if d.SignalRoots != nil {
 			in["signal_logs"] = [][]object.Hash{w.signalLog}
@@ -52,18 +55,20 @@ func datasets() *set {
 	}
 	for _, mode := range []uint8{dataset.SampleHashN, dataset.SampleFirstN} {
 		for _, k := range []uint64{0, 3, 12, 100} {
-			def(fmt.Sprintf("mode %d, n %d", mode, k), one, "true", func(d *dataset.DatasetDef) { d.Sampling.Mode, d.Sampling.N = mode, number(k) })
+			def(fmt.Sprintf("mode %d, n %d", mode, k), one, "true", func(d *dataset.DatasetDef) { d.Sampling.Mode, d.Sampling.N = mode, vector.Ptr(uint64(k)) })
 		}
 	}
 	def("the seed matters", one, "true", func(d *dataset.DatasetDef) {
-		d.Sampling = dataset.SamplingDef{Mode: dataset.SampleHashN, N: number(3), Seed: object.SumText("another seed")}
+		d.Sampling = dataset.SamplingDef{Mode: dataset.SampleHashN, N: vector.Ptr(uint64(3)), Seed: object.SumText("another seed")}
 	})
-	def("first after the predicate", one, "status == 200", func(d *dataset.DatasetDef) { d.Sampling.Mode, d.Sampling.N = dataset.SampleFirstN, number(2) })
+	def("first after the predicate", one, "status == 200", func(d *dataset.DatasetDef) {
+		d.Sampling.Mode, d.Sampling.N = dataset.SampleFirstN, vector.Ptr(uint64(2))
+	})
 	def("strata", one, "true", func(d *dataset.DatasetDef) {
 		d.Stratify = &dataset.StratifyDef{KeyPath: ir.Path{Root: ir.RootEpisode, Segments: []uint32{3}}, PerBucketN: 2, Seed: object.SumText("strata")}
 	})
 	def("pinned signals", one, "signal.reward >= 1", func(d *dataset.DatasetDef) {
-		d.SignalRoots = []object.Hash{must(merkle.ListRoot(w.signalLog)).CID}
+		d.SignalRoots = []object.Hash{vector.Must(merkle.ListRoot(w.signalLog)).CID}
 	})
 	selectionVectors(s, w)
 	return s
@@ -91,15 +96,15 @@ func newEvidence() *evidence {
 		if i%4 == 3 {
 			status = 500
 		}
-		id, raw, err := ledger.NewReceipt(alice, ledger.Receipt{ToolID: object.SumText("tool:" + name), RequestHash: object.SumText(fmt.Sprint("request ", i)),
-			ResponseHash: object.SumText(fmt.Sprint("response ", i)), TimeObserved: object.Time(start), Status: status})
-		w.receipts = append(w.receipts, hexOf(must(raw, err)))
+		id, raw, err := ledger.NewReceipt(vector.Alice, ledger.Receipt{ToolID: object.SumText("tool:" + name), RequestHash: object.SumText(fmt.Sprint("request ", i)),
+			ResponseHash: object.SumText(fmt.Sprint("response ", i)), TimeObserved: object.Time(vector.Start), Status: status})
+		w.receipts = append(w.receipts, vector.Hex(vector.Must(raw, err)))
 		e := object.EpisodeRef{TraceRef: object.TraceRef{TraceBlob: object.BlobRef{CID: object.SumText(fmt.Sprint("trace ", i)), Size: uint64(100 + i), Media: "application/mythos.trace"},
 			ReceiptIDs: []object.Hash{id}}, ContextHash: object.SumText(fmt.Sprint("context ", i%3)), OutcomeHash: object.SumText(fmt.Sprint("outcome ", i)),
-			TimeObserved: object.Time(start + int64(i)*1_000_000)}
-		e.EpisodeID = must(object.EpisodeRule.IDOf(&e))
+			TimeObserved: object.Time(vector.Start + int64(i)*1_000_000)}
+		e.EpisodeID = vector.Must(object.EpisodeRule.IDOf(&e))
 		w.ids = append(w.ids, e.EpisodeID)
-		w.episodes = append(w.episodes, hexOf(must(can.Marshal(&e))))
+		w.episodes = append(w.episodes, vector.Hex(vector.Must(can.Marshal(&e))))
 		if i%2 == 0 {
 			w.signal(e.EpisodeID, signal.Reward, ir.I64Scalar(int64(i%5)-1), i < 6)
 		}
@@ -111,8 +116,8 @@ func newEvidence() *evidence {
 }
 
 func (w *evidence) signal(episode object.Hash, kind uint8, v ir.Scalar, logged bool) {
-	id, raw, err := signal.New(bob, episode, kind, v, object.Time(start))
-	w.signals = append(w.signals, hexOf(must(raw, err)))
+	id, raw, err := signal.New(vector.Bob, episode, kind, v, object.Time(vector.Start))
+	w.signals = append(w.signals, vector.Hex(vector.Must(raw, err)))
 	if logged {
 		w.signalLog = append(w.signalLog, id)
 		slices.SortFunc(w.signalLog, object.Hash.Compare)
