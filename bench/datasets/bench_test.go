@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/export"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -65,7 +66,7 @@ func BenchmarkHashN(b *testing.B) {
 // and more.
 func BenchmarkPredicate(b *testing.B) {
 	ctx, w, db, dir := context.Background(), newWorld(b, 20_000, 64), duck(b), b.TempDir()
-	w.export(dir, dataset.Parquet, 2)
+	w.export(dir, export.Parquet, 2)
 	def := w.def("episode.time_observed >= 100000000 and signal.reward >= 5", 0)
 	var ours, theirs spent
 	selected := 0
@@ -97,8 +98,8 @@ func benchExport(b *testing.B, size int) {
 	var raw, table, lines spent
 	for b.Loop() {
 		raw.on(b, func() { w.copyRaw(ctx, filepath.Join(dir, "raw")) })
-		table.on(b, func() { w.export(dir, dataset.Parquet, 1) })
-		lines.on(b, func() { w.export(dir, dataset.JSONL, 1) })
+		table.on(b, func() { w.export(dir, export.Parquet, 1) })
+		lines.on(b, func() { w.export(dir, export.JSONL, 1) })
 	}
 	b.ReportMetric(float64(b.N*2*len(w.ids)*size)/1e6/raw.wall.Seconds(), "raw-MB/s")
 	b.ReportMetric(float64(b.N*2*len(w.ids)*size)/1e6/table.wall.Seconds(), "parquet-MB/s")
@@ -120,7 +121,7 @@ func (w *world) copyRaw(ctx context.Context, name string) {
 				w.tb.Fatal(err)
 			}
 			for _, h := range []object.Hash{r.RequestHash, r.ResponseHash} {
-				data, found, err := dataset.StorePayload(w.store)(ctx, h)
+				data, found, err := export.StorePayload(w.store)(ctx, h)
 				if err != nil || !found {
 					w.tb.Fatal(found, err)
 				}

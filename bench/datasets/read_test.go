@@ -17,7 +17,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	_ "github.com/marcboeker/go-duckdb/v2"
 
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/export"
 )
 
 func duck(tb testing.TB) *sql.DB {
@@ -49,7 +49,7 @@ func ask(tb testing.TB, db *sql.DB, query string) (rows []string) {
 // every row with the lines.
 func TestDuckDBReadsWhatWasExported(t *testing.T) {
 	w, dir, db := newWorld(t, 500, 300), t.TempDir(), duck(t)
-	w.export(dir, dataset.Parquet, 3)
+	w.export(dir, export.Parquet, 3)
 	lines := readLines(t, w, dir)
 	columns := `SELECT concat_ws('|', episode_id, epoch_us(CAST(time_observed AS TIMESTAMP)), receipts[1].status, md5(receipts[1].request.text), md5(receipts[1].response.text),
 		signals[1].value, len(receipts), len(signals)) FROM `
@@ -70,13 +70,13 @@ func TestDuckDBReadsWhatWasExported(t *testing.T) {
 	}
 }
 
-func readLines(t *testing.T, w *world, dir string) (lines []dataset.Line) {
-	for _, f := range w.export(dir, dataset.JSONL, 2) {
+func readLines(t *testing.T, w *world, dir string) (lines []export.Line) {
+	for _, f := range w.export(dir, export.JSONL, 2) {
 		in := must[*os.File](t)(os.Open(filepath.Join(dir, f.Name)))
 		sc := bufio.NewScanner(in)
 		sc.Buffer(nil, 1<<20)
 		for sc.Scan() {
-			var l dataset.Line
+			var l export.Line
 			must[struct{}](t)(struct{}{}, json.Unmarshal(sc.Bytes(), &l))
 			lines = append(lines, l)
 		}
@@ -89,7 +89,7 @@ func readLines(t *testing.T, w *world, dir string) (lines []dataset.Line) {
 // usual dataset loaders stand.
 func TestArrowReadsWhatWasExported(t *testing.T) {
 	w, dir := newWorld(t, 200, 300), t.TempDir()
-	w.export(dir, dataset.Parquet, 1)
+	w.export(dir, export.Parquet, 1)
 	lines := readLines(t, w, dir)
 	in := must[*file.Reader](t)(file.OpenParquetFile(filepath.Join(dir, "data-00000-of-00001.parquet"), false))
 	defer in.Close()

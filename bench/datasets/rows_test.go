@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/export"
 	"github.com/mythos-project/mythos/dataset/ingest"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -27,7 +28,7 @@ const chats = `{"messages":[{"role":"user","content":"<&> \u2028 caf\u00e9 \ud83
 `
 
 // importChats exports what was imported, in one form.
-func importChats(t *testing.T, name string, o dataset.ExportOptions) {
+func importChats(t *testing.T, name string, o export.Options) {
 	ctx := context.Background()
 	db := memory.New()
 	s := store.New(db, db)
@@ -38,7 +39,7 @@ func importChats(t *testing.T, name string, o dataset.ExportOptions) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Payload = dataset.StorePayload(s)
+	o.Payload = export.StorePayload(s)
 	o.Trace = func(ctx context.Context, cid object.Hash) ([]byte, bool, error) {
 		b, err := s.OpenBlob(ctx, cid, codec.Keys{})
 		if err != nil {
@@ -49,7 +50,7 @@ func importChats(t *testing.T, name string, o dataset.ExportOptions) {
 		return data.Bytes(), true, err
 	}
 	var out bytes.Buffer
-	must[dataset.File](t)(dataset.ExportTo(ctx, &dataset.StoreSource{Store: s}, list.CID, &out, o))
+	must[export.File](t)(export.To(ctx, &dataset.StoreSource{Store: s}, list.CID, &out, o))
 	must[struct{}](t)(struct{}{}, os.WriteFile(name, out.Bytes(), 0o600))
 }
 
@@ -64,7 +65,7 @@ func exact(t *testing.T, text string) (v any) {
 // TestDuckDBReadsTrainingRows reads rows of messages and compares them with the lines.
 func TestDuckDBReadsTrainingRows(t *testing.T) {
 	name, db := filepath.Join(t.TempDir(), "rows.jsonl"), duck(t)
-	importChats(t, name, dataset.ExportOptions{Rows: dataset.RowsMessages})
+	importChats(t, name, export.Options{Rows: export.RowsMessages})
 	text := must[[]byte](t)(os.ReadFile(name))
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	rows := ask(t, db, `SELECT CAST(messages AS VARCHAR) FROM read_json('`+name+`', columns={messages: 'JSON', tools: 'JSON'}, format='newline_delimited')`)
@@ -82,12 +83,12 @@ func TestDuckDBReadsTrainingRows(t *testing.T) {
 // of JSON lines and of Parquet.
 func TestDuckDBReadsImportedEvidence(t *testing.T) {
 	dir, db := t.TempDir(), duck(t)
-	importChats(t, filepath.Join(dir, "raw.jsonl"), dataset.ExportOptions{})
-	importChats(t, filepath.Join(dir, "raw.parquet"), dataset.ExportOptions{Format: dataset.Parquet})
+	importChats(t, filepath.Join(dir, "raw.jsonl"), export.Options{})
+	importChats(t, filepath.Join(dir, "raw.parquet"), export.Options{Format: export.Parquet})
 	var want []string
 	text := must[[]byte](t)(os.ReadFile(filepath.Join(dir, "raw.jsonl")))
 	for line := range strings.Lines(string(text)) {
-		var l dataset.Line
+		var l export.Line
 		must[struct{}](t)(struct{}{}, json.Unmarshal([]byte(line), &l))
 		for _, r := range l.Receipts {
 			want = append(want, fmt.Sprintf("%s|%d|%s|%s|%s", r.Tool, r.Status, r.Notes, *r.Request.Text, *r.Response.Text))

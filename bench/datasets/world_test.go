@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/export"
 	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
@@ -116,11 +117,11 @@ func (w *world) def(text string, n uint64) *dataset.DatasetDef {
 }
 
 // export writes all episodes into a folder.
-func (w *world) export(dir string, format dataset.Format, shards int) []dataset.File {
+func (w *world) export(dir string, format export.Format, shards int) []export.File {
 	ctx := context.Background()
 	built := must[*dataset.Built](w.tb)(dataset.Build(ctx, w.store, w.src, w.def("true", 0)))
-	return must[[]dataset.File](w.tb)(dataset.Export(ctx, w.src, built.Manifest.CID, dataset.ExportOptions{Format: format, Shards: shards,
-		Payload: dataset.StorePayload(w.store), Open: func(name string) (io.WriteCloser, error) { return os.Create(filepath.Join(dir, name)) }}))
+	return must[[]export.File](w.tb)(export.Write(ctx, w.src, built.Manifest.CID, export.Options{Format: format, Shards: shards,
+		Payload: export.StorePayload(w.store), Open: func(name string) (io.WriteCloser, error) { return os.Create(filepath.Join(dir, name)) }}))
 }
 
 // cpu is what this process has used of all processors.

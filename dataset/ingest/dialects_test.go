@@ -10,7 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/export"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
@@ -367,7 +367,7 @@ func dialectComesOut(name string) func(*rapid.T) {
 			want.Add("tools", json.RawMessage(k.tools))
 		}
 		text := d.write(k)
-		got := exportedRows(t, otel{}, text, dataset.RowsMessages)
+		got := exportedRows(t, otel{}, text, export.RowsMessages)
 		if strings.Count(got, "\n") != 1 || !reflect.DeepEqual(plainTalk(t, []byte(got)), plainTalk(t, want.JSON())) {
 			t.Fatalf("%s\nbecame\n%sexpected\n%s", text, got, want.JSON())
 		}

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/export"
 	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/jsontext"
@@ -235,12 +236,12 @@ func TestImportIsMarked(t *testing.T) {
 func exported(t *testing.T, s *store.Store, src *dataset.StoreSource, corpus object.Hash) {
 	ctx := context.Background()
 	var out strings.Builder
-	if _, err := dataset.ExportTo(ctx, src, corpus, &out, dataset.ExportOptions{Payload: dataset.StorePayload(s)}); err != nil {
+	if _, err := export.To(ctx, src, corpus, &out, export.Options{Payload: export.StorePayload(s)}); err != nil {
 		t.Fatal(err)
 	}
 	forms := map[string]int{}
 	for text := range strings.Lines(out.String()) {
-		var l dataset.Line
+		var l export.Line
 		if err := json.Unmarshal([]byte(text), &l); err != nil {
 			t.Fatal(err)
 		}

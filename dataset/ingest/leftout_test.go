@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/export"
 )
 
 // TestAnswerBesideTheMessages refuses lines whose messages end before the answer: what the
@@ -33,7 +33,7 @@ func TestSystemBesideTheMessages(t *testing.T) {
 		if !strings.HasPrefix(string(r.Input), `{"system":`+want+`,"messages":[`) || string(r.Details) != `{"rest":{"max_tokens":9}}` {
 			t.Errorf("%s: %s %s", line, r.Input, r.Details)
 		}
-		if got := exportedRows(t, chat{}, line, dataset.RowsMessages); !strings.HasPrefix(got, `{"messages":[{"role":"system","content":`+want+`},{"role":"user","content":"q"},`) {
+		if got := exportedRows(t, chat{}, line, export.RowsMessages); !strings.HasPrefix(got, `{"messages":[{"role":"system","content":`+want+`},{"role":"user","content":"q"},`) {
 			t.Error(got)
 		}
 	}

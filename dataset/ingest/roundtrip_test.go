@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/export"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -24,7 +25,7 @@ type failing interface {
 }
 
 // exportedRows imports a text into a store of its own and exports what it gave.
-func exportedRows(t failing, form Reader, text string, rows dataset.Rows) string {
+func exportedRows(t failing, form Reader, text string, rows export.Rows) string {
 	ctx := context.Background()
 	db := memory.New()
 	s := store.New(db, db)
@@ -47,7 +48,7 @@ func exportedRows(t failing, form Reader, text string, rows dataset.Rows) string
 		return []byte(data.String()), true, err
 	}
 	var out strings.Builder
-	_, err = dataset.ExportTo(ctx, &dataset.StoreSource{Store: s}, list.CID, &out, dataset.ExportOptions{Payload: dataset.StorePayload(s), Trace: trace, Rows: rows})
+	_, err = export.To(ctx, &dataset.StoreSource{Store: s}, list.CID, &out, export.Options{Payload: export.StorePayload(s), Trace: trace, Rows: rows})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,7 @@ func TestChatsComeOutAsTheyWentIn(t *testing.T) {
 		}
 		want := jsontext.Fields{{Name: "messages", Value: f.Get("messages")}}
 		want.Add("tools", f.Get("tools"))
-		got := exportedRows(t, chat{}, line, dataset.RowsMessages)
+		got := exportedRows(t, chat{}, line, export.RowsMessages)
 		if answeredNothing(t, f.Get("messages")) {
 			return // an answer without a text is no example
 		}
@@ -105,7 +106,7 @@ func TestRowsComeOutAsTheyWentIn(t *testing.T) {
 		if err != nil || strings.HasPrefix(prompt, "[") || strings.HasPrefix(prompt, "{") {
 			return // what is JSON may be messages
 		}
-		got := exportedRows(t, m, string(row.JSON()), dataset.RowsPromptCompletion)
+		got := exportedRows(t, m, string(row.JSON()), export.RowsPromptCompletion)
 		if !reflect.DeepEqual(exactJSON(t, []byte(got)), exactJSON(t, row.JSON())) {
 			t.Fatalf("%s\nbecame %s", row.JSON(), got)
 		}

@@ -9,7 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/export"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
@@ -92,8 +92,8 @@ func transcriptComesOut(t *rapid.T) {
 	for _, s := range calls {
 		want[s.id] = s
 	}
-	for row := range strings.Lines(exportedRows(t, mcp{}, text, dataset.RowsRaw)) {
-		var l dataset.Line
+	for row := range strings.Lines(exportedRows(t, mcp{}, text, export.RowsRaw)) {
+		var l export.Line
 		if err := json.Unmarshal([]byte(row), &l); err != nil || len(l.Receipts) != 2 {
 			t.Fatalf("%s: %v", row, err)
 		}
@@ -120,7 +120,7 @@ func transcriptComesOut(t *rapid.T) {
 // sameMessages checks the rows of messages: those of the calls that were answered well.
 func sameMessages(t *rapid.T, calls []served, text string) {
 	got, want := map[string]int{}, map[string]int{}
-	for row := range strings.Lines(exportedRows(t, mcp{}, text, dataset.RowsMessages)) {
+	for row := range strings.Lines(exportedRows(t, mcp{}, text, export.RowsMessages)) {
 		v := exactJSON(t, []byte(row))
 		messages := v.(map[string]any)["messages"].([]any)
 		call := messages[0].(map[string]any)["tool_calls"].([]any)[0].(map[string]any)["function"].(map[string]any)

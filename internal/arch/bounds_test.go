@@ -22,7 +22,6 @@ type bound struct {
 // The lists may only shrink: a thing that has come within its bound is taken off.
 var (
 	packageLines = bound{"lines", 2500, map[string]int{
-		"dataset":        3638,
 		"dataset/ingest": 4100,
 		"model":          4800,
 		"store/badger":   3226,

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/export"
 	"github.com/mythos-project/mythos/internal/catalog"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/cli/ledgercmd"
@@ -55,7 +56,7 @@ var flagWords = map[string]func() []string{
 	"state":                 func() []string { return ledger.StatusNames()[1:] },
 	"kind":                  ledgercmd.Kinds,
 	"receipt export format": ledgercmd.Formats,
-	"dataset export format": words(dataset.JSONL.String(), dataset.Parquet.String()),
+	"dataset export format": words(export.JSONL.String(), export.Parquet.String()),
 	"episode import form":   words("chat", "otel", "mcp"),
 	"log status":            overview.Outcomes,
 	"log-format":            words("text", "json"),

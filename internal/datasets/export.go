@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/export"
 	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/calls"
@@ -23,10 +24,10 @@ import (
 // Export says what leaves, and how.
 type Export struct {
 	Dataset  object.Hash // its DatasetRef, or its manifest
-	Format   dataset.Format
-	Split    string // as dataset.ParseSplit reads it; empty: one part
+	Format   export.Format
+	Split    string // as export.ParseSplit reads it; empty: one part
 	Shards   int
-	Rows     dataset.Rows
+	Rows     export.Rows
 	Payloads bool // the captured requests and responses, not only their hashes
 	Card     bool // README.md beside the files
 	// Redact is how payloads are redacted; nil: not at all, unless the policy says so.
@@ -145,20 +146,20 @@ func openExport(request []byte, to *destination) (*exportRequest, error) {
 }
 
 // exportOptions is a request as package dataset takes it.
-func (d *Datasets) exportOptions(q *exportRequest, to *destination) (o dataset.ExportOptions, err error) {
-	o = dataset.ExportOptions{Shards: q.Shards, Redact: to.redact, Open: to.open, Progress: to.progress, Tool: d.knownTools()}
-	if o.Format, err = dataset.ParseFormat(q.Format); err != nil {
+func (d *Datasets) exportOptions(q *exportRequest, to *destination) (o export.Options, err error) {
+	o = export.Options{Shards: q.Shards, Redact: to.redact, Open: to.open, Progress: to.progress, Tool: d.knownTools()}
+	if o.Format, err = export.ParseFormat(q.Format); err != nil {
 		return o, err
 	}
-	if o.Rows, err = dataset.ParseRows(q.Rows); err != nil {
+	if o.Rows, err = export.ParseRows(q.Rows); err != nil {
 		return o, err
 	}
 	if q.Payloads {
-		o.Payload = dataset.StorePayload(d.Store)
+		o.Payload = export.StorePayload(d.Store)
 		o.Trace = d.trace
 	}
 	if q.Split != "" {
-		o.Split, err = dataset.ParseSplit(q.Split)
+		o.Split, err = export.ParseSplit(q.Split)
 	}
 	return o, err
 }
@@ -176,7 +177,7 @@ func (d *Datasets) export(ctx context.Context, q *exportRequest, to *destination
 		return nil, err
 	}
 	o.SignalRoots = def.SignalRoots
-	files, err := dataset.Export(ctx, d.Source, q.Manifest, o)
+	files, err := export.Write(ctx, d.Source, q.Manifest, o)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +188,7 @@ func (d *Datasets) export(ctx context.Context, q *exportRequest, to *destination
 	if !q.Card {
 		return out, nil
 	}
-	text, err := dataset.Card{Def: def, Ref: to.ref, Files: files, Redaction: to.redact}.Markdown()
+	text, err := export.Card{Def: def, Ref: to.ref, Files: files, Redaction: to.redact}.Markdown()
 	if err != nil {
 		return nil, err
 	}

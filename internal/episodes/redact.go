@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/export"
 	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/run"
@@ -24,14 +25,14 @@ type redactRequest struct {
 
 // Redact makes redacted episodes of episodes, and records it. It returns their ids.
 func (ep *Episodes) Redact(ctx context.Context, rules *redact.Rules, ids []object.Hash) ([]object.Hash, error) {
-	return ep.redact(ctx, rules, ids, dataset.StorePayload(ep.Store))
+	return ep.redact(ctx, rules, ids, export.StorePayload(ep.Store))
 }
 
 // payloadSource finds captured bytes.
 type payloadSource = func(ctx context.Context, h object.Hash) (data []byte, found bool, err error)
 
 func (ep *Episodes) redact(ctx context.Context, rules *redact.Rules, ids []object.Hash, payload payloadSource) ([]object.Hash, error) {
-	r := &dataset.Redactor{Store: ep.Store, Source: ep.Source, Signer: ep.ID.Key, Redaction: rules, Payload: payload}
+	r := &export.Redactor{Store: ep.Store, Source: ep.Source, Signer: ep.ID.Key, Redaction: rules, Payload: payload}
 	out, err := r.Redact(ctx, ids)
 	if err != nil {
 		return nil, err
@@ -90,7 +91,7 @@ func (ep *Episodes) Redacting(ctx context.Context, rules *redact.Rules, o run.Op
 	if err != nil || res.EpisodeID == nil {
 		return res, nil, err
 	}
-	stored := dataset.StorePayload(ep.Store)
+	stored := export.StorePayload(ep.Store)
 	ids, err := ep.redact(context.WithoutCancel(ctx), rules, []object.Hash{*res.EpisodeID}, func(ctx context.Context, h object.Hash) ([]byte, bool, error) {
 		if data, ok := held.bytes[h]; ok {
 			return data, true, nil

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/export"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
@@ -137,7 +138,7 @@ func partOf(text string) (func(object.Hash) bool, error) {
 	for i := range weights {
 		weights[i] = 1
 	}
-	return func(id object.Hash) bool { p := dataset.Part(id, weights) + 1; return from <= p && p <= to }, nil
+	return func(id object.Hash) bool { p := export.Part(id, weights) + 1; return from <= p && p <= to }, nil
 }
 
 func newSignals(f *cmdutil.Factory) *cobra.Command {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/export"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/cli/runcmd"
@@ -68,19 +68,19 @@ func (o *exportOptions) folder() bool {
 	return o.Split != "" || o.Shards > 0 || o.Card || strings.HasSuffix(o.Out, "/")
 }
 
-func (o *exportOptions) format() (dataset.Format, error) {
+func (o *exportOptions) format() (export.Format, error) {
 	name := o.Format
 	if name == "" {
 		if name = "jsonl"; filepath.Ext(o.Out) == ".parquet" {
 			name = "parquet"
 		}
 	}
-	f, err := dataset.ParseFormat(name)
+	f, err := export.ParseFormat(name)
 	if err != nil {
 		return f, clierr.Usagef("--format: %w", err)
 	}
 	if o.Split != "" {
-		if _, err := dataset.ParseSplit(o.Split); err != nil {
+		if _, err := export.ParseSplit(o.Split); err != nil {
 			return f, clierr.Usagef("--split: %w", err)
 		}
 	}
@@ -99,10 +99,10 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 	if e.Format, err = o.format(); err != nil {
 		return err
 	}
-	if e.Rows, err = dataset.ParseRows(o.Rows); err != nil {
+	if e.Rows, err = export.ParseRows(o.Rows); err != nil {
 		return clierr.Usagef("--rows: %w", err)
 	}
-	if e.Rows != dataset.RowsRaw && (e.Format != dataset.JSONL || !o.Payloads) {
+	if e.Rows != export.RowsRaw && (e.Format != export.JSONL || !o.Payloads) {
 		return clierr.Usagef("--rows %s needs --format jsonl and --payloads", e.Rows)
 	}
 	n, err := f.Repo(ctx)
@@ -142,22 +142,22 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 }
 
 // rowWord is what is counted.
-func rowWord(rows dataset.Rows) string {
-	if rows == dataset.RowsRaw {
+func rowWord(rows export.Rows) string {
+	if rows == export.RowsRaw {
 		return "episodes"
 	}
 	return "rows"
 }
 
 // noteLeft says how many episodes give no row.
-func noteLeft(f *cmdutil.Factory, rows dataset.Rows, files []datasets.ExportedFile) {
+func noteLeft(f *cmdutil.Factory, rows export.Rows, files []datasets.ExportedFile) {
 	var left uint64
 	for _, x := range files {
 		left += x.Left
 	}
 	switch {
 	case left == 0:
-	case rows == dataset.RowsPreference:
+	case rows == export.RowsPreference:
 		f.IO.Notef("%d episodes give no row of their own: nothing better was answered to the same prompt, or they have no reward", left)
 	default:
 		f.IO.Notef("%d episodes give no row: no answer is recorded, it failed, or it repeats the beginning of another", left)

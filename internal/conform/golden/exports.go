@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/export"
 	"github.com/mythos-project/mythos/dataset/ingest"
 	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/internal/conform/golden/input"
@@ -56,9 +56,9 @@ func exportOf(in json.RawMessage) (any, error) {
 		data, found := payloads[h]
 		return data, found, nil
 	}
-	o := dataset.ExportOptions{Format: dataset.JSONL, Payload: find, Trace: find, Tool: func(_ context.Context, id object.Hash) string { return v.Tools[id.String()] }}
+	o := export.Options{Format: export.JSONL, Payload: find, Trace: find, Tool: func(_ context.Context, id object.Hash) string { return v.Tools[id.String()] }}
 	if v.Rows != "" {
-		if o.Rows, err = dataset.ParseRows(v.Rows); err != nil {
+		if o.Rows, err = export.ParseRows(v.Rows); err != nil {
 			return nil, err
 		}
 	}
@@ -68,7 +68,7 @@ func exportOf(in json.RawMessage) (any, error) {
 		}
 	}
 	var text bytes.Buffer
-	file, err := dataset.ExportTo(context.Background(), src, manifest.CID, &text, o)
+	file, err := export.To(context.Background(), src, manifest.CID, &text, o)
 	return exportOut{text.String(), file.Left}, err
 }
 

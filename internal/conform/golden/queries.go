@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/export"
 	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/object"
@@ -66,7 +67,7 @@ func splitOf(in json.RawMessage) (any, error) {
 	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
-	split, err := dataset.ParseSplit(v.Split)
+	split, err := export.ParseSplit(v.Split)
 	if err != nil {
 		return refusal{Refused: "split"}, nil
 	}
@@ -76,7 +77,7 @@ func splitOf(in json.RawMessage) (any, error) {
 	}
 	parts := []string{}
 	for _, id := range v.IDs {
-		parts = append(parts, split[dataset.Part(id, weights)].Name)
+		parts = append(parts, split[export.Part(id, weights)].Name)
 	}
 	return map[string][]string{"parts": parts}, nil
 }

@@ -1,4 +1,4 @@
-package dataset
+package export
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"strings"
 
+	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -29,7 +30,7 @@ func Part(id object.Hash, weights []uint64) int {
 	for _, w := range weights {
 		total += w
 	}
-	at, _ := bits.Mul64(Rank(splitSeed, id), total)
+	at, _ := bits.Mul64(dataset.Rank(splitSeed, id), total)
 	for i, w := range weights {
 		if at < w {
 			return i

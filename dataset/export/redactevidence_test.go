@@ -1,4 +1,4 @@
-package dataset
+package export
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
@@ -21,7 +22,7 @@ func TestRedactEvidence(t *testing.T) {
 	ctx := context.Background()
 	w, ids, _, _ := exported(t, 5)
 	w.signal(ids[0], signal.Label, ir.TextScalar("of ann@example.org"))
-	hidden := w.episode(99, "c", 3, w.receipt("wc", 404, "\xff ann@example.org", ""))
+	hidden := w.call(99, 404, "\xff ann@example.org", "")
 	ids = append(ids, hidden)
 	red, err := redact.Parse([]byte("- {regex: '[a-z]+@[a-z.]+', label: email}\n"), []byte("0123456789abcdef"))
 	w.must(err)
@@ -34,14 +35,15 @@ func TestRedactEvidence(t *testing.T) {
 	}
 	for query, want := range map[string]int{`has_tool("wc") and status == 200`: 5, "status == 404": 1, "signal.reward <= -4": 1,
 		`episode.trace_ref.trace_blob.media == "` + redact.Media + `"`: 6} {
-		if got := w.selects(query, out); len(got) != want {
-			t.Errorf("%s selects %v", query, got)
+		got, err := dataset.Select(ctx, w.src, w.def(query, out))
+		if err != nil || len(got.IDs) != want {
+			t.Errorf("%s selects %v: %v", query, got, err)
 		}
 	}
-	built, err := Build(ctx, w.store, w.src, w.def("true", out))
+	built, err := dataset.Build(ctx, w.store, w.src, w.def("true", out))
 	w.must(err)
 	var lines bytes.Buffer
-	_, err = ExportTo(ctx, w.src, built.Manifest.CID, &lines, ExportOptions{Payload: StorePayload(w.store)})
+	_, err = To(ctx, w.src, built.Manifest.CID, &lines, Options{Payload: StorePayload(w.store)})
 	w.must(err)
 	everything := lines.String()
 	for _, id := range out {
@@ -60,7 +62,7 @@ func TestRedactEvidence(t *testing.T) {
 }
 
 // reach is what an episode's objects and the bytes they name hold, in hex and as text.
-func reach(t *testing.T, w *world, id object.Hash) string {
+func reach(t *testing.T, w *house, id object.Hash) string {
 	t.Helper()
 	ctx := context.Background()
 	raw, err := w.src.Episode(ctx, id)

@@ -1,4 +1,4 @@
-package dataset
+package export
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
@@ -24,10 +25,10 @@ import (
 // episode, rules, key and signer give the same redacted episode.
 type Redactor struct {
 	Store     *store.Store
-	Source    Source
+	Source    dataset.Source
 	Signer    sign.Signer
 	Redaction *redact.Rules
-	// Payload finds captured bytes, as of ExportOptions.
+	// Payload finds captured bytes, as of Options.
 	Payload func(ctx context.Context, h object.Hash) (data []byte, found bool, err error)
 }
 
@@ -92,7 +93,7 @@ func (r *Redactor) group(ctx context.Context, ids []object.Hash) ([]object.Hash,
 			return nil, err
 		}
 		receipts = append(receipts, d.receipts...)
-		episodes = append(episodes, store.Object{ID: d.episode.EpisodeID, Kind: KindEpisode, Raw: raw})
+		episodes = append(episodes, store.Object{ID: d.episode.EpisodeID, Kind: dataset.KindEpisode, Raw: raw})
 		more, err := r.signals(d)
 		if err != nil {
 			return nil, err
@@ -122,7 +123,7 @@ func (r *Redactor) one(ctx context.Context, id object.Hash, d *redacted) error {
 	if err != nil {
 		return err
 	}
-	x := &exporter{src: r.Source, o: ExportOptions{Redact: r.Redaction, Payload: r.Payload, MaxPayload: store.MaxBytes}}
+	x := &exporter{src: r.Source, o: Options{Redact: r.Redaction, Payload: r.Payload, MaxPayload: store.MaxBytes}}
 	d.trace = redactedTrace{Episode: id, Rules: r.Redaction.ID(), Key: r.Redaction.KeyID(), Receipts: e.TraceRef.ReceiptIDs}
 	for _, rid := range e.TraceRef.ReceiptIDs {
 		if err := r.derive(ctx, x, d, rid); err != nil {
@@ -160,7 +161,7 @@ func (r *Redactor) receipt(ctx context.Context, d *redacted, rec ledger.Receipt,
 	}
 	rec.Notes = &note
 	id, raw, err := ledger.NewReceipt(r.Signer, rec)
-	d.receipts = append(d.receipts, store.Object{ID: id, Kind: KindReceipt, Raw: raw})
+	d.receipts = append(d.receipts, store.Object{ID: id, Kind: dataset.KindReceipt, Raw: raw})
 	return err
 }
 

@@ -1,4 +1,4 @@
-package dataset
+package export
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/object"
@@ -15,8 +16,8 @@ import (
 
 // Card is what an exported dataset says of itself.
 type Card struct {
-	Def   *DatasetDef
-	Ref   *DatasetRef
+	Def   *dataset.DatasetDef
+	Ref   *dataset.DatasetRef
 	Files []File
 	// Redaction is how the files were redacted; nil: they were not.
 	Redaction *redact.Rules
@@ -72,7 +73,7 @@ func (c Card) Markdown() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dataset card: %w", err)
 	}
-	def, err := object.ToJSON(can.TypeOf(reflect.TypeFor[DatasetDef]()), raw)
+	def, err := object.ToJSON(can.TypeOf(reflect.TypeFor[dataset.DatasetDef]()), raw)
 	if err != nil {
 		return nil, fmt.Errorf("dataset card: %w", err)
 	}

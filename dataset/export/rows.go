@@ -1,4 +1,4 @@
-package dataset
+package export
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"strings"
 
+	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
@@ -110,7 +111,7 @@ func (x *exporter) findPairs(ctx context.Context, manifest object.Hash, part int
 	}
 	prompts := map[object.Hash][]scored{}
 	x.chosen = map[object.Hash]object.Hash{}
-	err := ReadList(ctx, x.src.Nodes(ctx), manifest, func(id object.Hash) error {
+	err := dataset.ReadList(ctx, x.src.Nodes(ctx), manifest, func(id object.Hash) error {
 		if Part(id, x.weights) != part {
 			return nil
 		}

@@ -1,4 +1,8 @@
-package dataset
+// Package export writes datasets for those who train on them (spec/datasets.md#export): as lines
+// of JSON or as Parquet, split into parts and shards, redacted, with a card. No byte of a file
+// depends on time, parallelism or the machine. It also derives the redacted evidence that a
+// dataset is built from when the originals may not leave.
+package export
 
 import (
 	"bufio"
@@ -11,6 +15,7 @@ import (
 	"hash"
 	"io"
 
+	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/internal/par"
@@ -50,8 +55,8 @@ func (f Format) String() string {
 	return "jsonl"
 }
 
-// ExportOptions say what an export writes.
-type ExportOptions struct {
+// Options say what an export writes.
+type Options struct {
 	Format      Format
 	Split       []SplitPart   // empty: one part, "data"
 	Shards      int           // files a part; 0: 1
@@ -85,18 +90,18 @@ type File struct {
 	SHA256 object.Hash
 }
 
-// Export writes the episodes of a manifest, ascending by id, into Shards files for every
+// Write writes the episodes of a manifest, ascending by id, into Shards files for every
 // part of the split, and returns the files in order. The files depend on the evidence and
 // the options only. It holds a few lines, of Parquet a row group of some 32 MiB. Payloads
 // are checked against their hashes.
-func Export(ctx context.Context, src Source, manifest object.Hash, o ExportOptions) ([]File, error) {
+func Write(ctx context.Context, src dataset.Source, manifest object.Hash, o Options) ([]File, error) {
 	x, err := newExporter(ctx, src, o)
 	if err != nil {
 		return nil, err
 	}
 	x.meta = map[string]string{"mythos.manifest": manifest.String()}
 	counts := make([]uint64, len(x.weights))
-	strict, err := ReadCorpus(ctx, src.Nodes(ctx), manifest, func(id object.Hash) error {
+	strict, err := dataset.ReadCorpus(ctx, src.Nodes(ctx), manifest, func(id object.Hash) error {
 		counts[Part(id, x.weights)]++
 		return nil
 	})
@@ -104,7 +109,7 @@ func Export(ctx context.Context, src Source, manifest object.Hash, o ExportOptio
 		return nil, fmt.Errorf("manifest: %w", err)
 	}
 	if !strict {
-		return nil, fmt.Errorf("%s: %w", manifest.Short(), ErrUnsorted)
+		return nil, fmt.Errorf("%s: %w", manifest.Short(), dataset.ErrUnsorted)
 	}
 	var files []File
 	for part := range x.weights {
@@ -123,8 +128,8 @@ func Export(ctx context.Context, src Source, manifest object.Hash, o ExportOptio
 }
 
 type exporter struct {
-	src     Source
-	o       ExportOptions
+	src     dataset.Source
+	o       Options
 	weights []uint64
 	visible *query.Visible
 	meta    map[string]string // what a Parquet file says of itself
@@ -132,7 +137,7 @@ type exporter struct {
 	chosen map[object.Hash]object.Hash
 }
 
-func newExporter(ctx context.Context, src Source, o ExportOptions) (*exporter, error) {
+func newExporter(ctx context.Context, src dataset.Source, o Options) (*exporter, error) {
 	if len(o.Split) == 0 {
 		o.Split = []SplitPart{{"data", 1}}
 	}
@@ -153,7 +158,7 @@ func newExporter(ctx context.Context, src Source, o ExportOptions) (*exporter, e
 		x.weights = append(x.weights, p.Weight)
 	}
 	var err error
-	x.visible, err = Pinned(ctx, src, o.SignalRoots)
+	x.visible, err = dataset.Pinned(ctx, src, o.SignalRoots)
 	return x, err
 }
 
@@ -167,7 +172,7 @@ func (x *exporter) part(ctx context.Context, manifest object.Hash, part int, row
 	}
 	w := &shardWriter{x: x, part: x.o.Split[part].Name}
 	produce := func(ctx context.Context, emit func(object.Hash) error) error {
-		return ReadList(ctx, x.src.Nodes(ctx), manifest, func(id object.Hash) error {
+		return dataset.ReadList(ctx, x.src.Nodes(ctx), manifest, func(id object.Hash) error {
 			if Part(id, x.weights) != part {
 				return nil
 			}
@@ -286,12 +291,12 @@ func (w *shardWriter) close() (err error) {
 	return nil
 }
 
-// ExportTo writes the episodes of a manifest to w as one part and one shard; Split,
+// To writes the episodes of a manifest to w as one part and one shard; Split,
 // Shards and Open of the options do not count.
-func ExportTo(ctx context.Context, src Source, manifest object.Hash, w io.Writer, o ExportOptions) (File, error) {
+func To(ctx context.Context, src dataset.Source, manifest object.Hash, w io.Writer, o Options) (File, error) {
 	o.Split, o.Shards = nil, 1
 	o.Open = func(string) (io.WriteCloser, error) { return nopCloser{w}, nil }
-	files, err := Export(ctx, src, manifest, o)
+	files, err := Write(ctx, src, manifest, o)
 	if err != nil {
 		return File{}, err
 	}
@@ -302,7 +307,7 @@ type nopCloser struct{ io.Writer }
 
 func (nopCloser) Close() error { return nil }
 
-// StorePayload finds captured bytes in a store, for ExportOptions.Payload.
+// StorePayload finds captured bytes in a store, for Options.Payload.
 func StorePayload(s *store.Store) func(ctx context.Context, h object.Hash) ([]byte, bool, error) {
 	return func(ctx context.Context, h object.Hash) ([]byte, bool, error) {
 		data, err := s.Bytes(ctx, h)

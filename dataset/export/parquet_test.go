@@ -1,4 +1,4 @@
-package dataset
+package export
 
 import (
 	"bytes"
@@ -42,13 +42,13 @@ func TestParquetHoldsTheLines(t *testing.T) {
 	w.signal(ids[1], signal.Label, ir.U64Scalar(math.MaxUint64))
 	split, err := ParseSplit("train=0.7,test=0.3")
 	w.must(err)
-	o := ExportOptions{Split: split, Shards: 2, Payload: StorePayload(w.store)}
+	o := Options{Split: split, Shards: 2, Payload: StorePayload(w.store)}
 	lines, tables := folder{}, folder{}
 	o.Open = lines.open
-	text, err := Export(ctx, w.src, built.Manifest.CID, o)
+	text, err := Write(ctx, w.src, built.Manifest.CID, o)
 	w.must(err)
 	o.Open, o.Format = tables.open, Parquet
-	files, err := Export(ctx, w.src, built.Manifest.CID, o)
+	files, err := Write(ctx, w.src, built.Manifest.CID, o)
 	w.must(err)
 	if len(files) != len(text) {
 		t.Fatalf("%d files, %d of text", len(files), len(text))
@@ -99,13 +99,13 @@ func TestParquetIsDeterministic(t *testing.T) {
 	ctx := context.Background()
 	w, _, _, built := exported(t, 200)
 	big := bytes.Repeat([]byte("x"), 1<<20)
-	o := ExportOptions{Format: Parquet, Payload: func(context.Context, object.Hash) ([]byte, bool, error) { return nil, false, nil }}
+	o := Options{Format: Parquet, Payload: func(context.Context, object.Hash) ([]byte, bool, error) { return nil, false, nil }}
 	var first bytes.Buffer
-	_, err := ExportTo(ctx, w.src, built.Manifest.CID, &first, o)
+	_, err := To(ctx, w.src, built.Manifest.CID, &first, o)
 	w.must(err)
 	for _, o.Workers = range []int{1, 2, 7} {
 		var again bytes.Buffer
-		_, err := ExportTo(ctx, w.src, built.Manifest.CID, &again, o)
+		_, err := To(ctx, w.src, built.Manifest.CID, &again, o)
 		w.must(err)
 		if !bytes.Equal(again.Bytes(), first.Bytes()) {
 			t.Errorf("%d workers make another file", o.Workers)

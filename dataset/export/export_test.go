@@ -1,4 +1,4 @@
-package dataset
+package export
 
 import (
 	"bytes"
@@ -6,45 +6,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
 )
-
-// folder keeps the files of an export.
-type folder map[string]*bytes.Buffer
-
-func (f folder) open(name string) (io.WriteCloser, error) {
-	if f[name] != nil {
-		return nil, fmt.Errorf("%s is written twice", name)
-	}
-	f[name] = &bytes.Buffer{}
-	return nopCloser{f[name]}, nil
-}
-
-// exported is a world with a built dataset of n episodes.
-func exported(t *testing.T, n int) (*world, []object.Hash, *DatasetDef, *Built) {
-	w := newWorld(t)
-	var ids []object.Hash
-	for i := range n {
-		id := w.episode(i, "c", object.Time(i), w.receipt("wc", 200, fmt.Sprintf(`{"n":%d,"user":{"email":"ann@example.org"}}`, i), fmt.Sprintf("answer %d for ann@example.org", i)))
-		w.signal(id, signal.Reward, ir.I64Scalar(int64(-i)))
-		ids = append(ids, id)
-	}
-	def := w.def("true", ids)
-	built, err := Build(context.Background(), w.store, w.src, def)
-	w.must(err)
-	return w, ids, def, built
-}
 
 func TestExport(t *testing.T) {
 	ctx := context.Background()
@@ -55,7 +30,7 @@ func TestExport(t *testing.T) {
 	var files []File
 	for _, workers := range []int{1, 4} {
 		out := folder{}
-		files, err = Export(ctx, w.src, built.Manifest.CID, ExportOptions{Split: split, Shards: 3, Workers: workers, Payload: StorePayload(w.store), Open: out.open})
+		files, err = Write(ctx, w.src, built.Manifest.CID, Options{Split: split, Shards: 3, Workers: workers, Payload: StorePayload(w.store), Open: out.open})
 		w.must(err)
 		if first == nil {
 			first = out
@@ -103,7 +78,7 @@ func TestExportSmall(t *testing.T) {
 	ctx := context.Background()
 	w, _, _, built := exported(t, 2)
 	out := folder{}
-	files, err := Export(ctx, w.src, built.Manifest.CID, ExportOptions{Shards: 5, Open: out.open})
+	files, err := Write(ctx, w.src, built.Manifest.CID, Options{Shards: 5, Open: out.open})
 	w.must(err)
 	rows := uint64(0)
 	for _, f := range files {
@@ -113,15 +88,15 @@ func TestExportSmall(t *testing.T) {
 		t.Errorf("%+v", files)
 	}
 	var b bytes.Buffer
-	f, err := ExportTo(ctx, w.src, built.Manifest.CID, &b, ExportOptions{})
+	f, err := To(ctx, w.src, built.Manifest.CID, &b, Options{})
 	if err != nil || f.Rows != 2 || strings.Contains(b.String(), "answer") {
 		t.Errorf("%+v %v %s", f, err, b.String())
 	}
-	if _, err := ExportTo(ctx, w.src, list(t, w.store, vectorHashes(t)), &b, ExportOptions{}); !errors.Is(err, ErrUnsorted) {
+	if _, err := To(ctx, w.src, unsorted(w), &b, Options{}); !errors.Is(err, dataset.ErrUnsorted) {
 		t.Errorf("an unsorted manifest: %v", err)
 	}
-	lying := ExportOptions{Payload: func(context.Context, object.Hash) ([]byte, bool, error) { return []byte("lie"), true, nil }}
-	if _, err := ExportTo(ctx, w.src, built.Manifest.CID, &b, lying); !errors.Is(err, store.ErrCorrupt) {
+	lying := Options{Payload: func(context.Context, object.Hash) ([]byte, bool, error) { return []byte("lie"), true, nil }}
+	if _, err := To(ctx, w.src, built.Manifest.CID, &b, lying); !errors.Is(err, store.ErrCorrupt) {
 		t.Errorf("a payload of another hash: %v", err)
 	}
 }
@@ -134,7 +109,7 @@ func TestRedactedExport(t *testing.T) {
 	red, err := redact.Parse([]byte("- {pointer: /user/email, of: request, label: email}\n- {regex: '[a-z]+@[a-z.]+', label: email}\n"), []byte("0123456789abcdef"))
 	w.must(err)
 	var b bytes.Buffer
-	_, err = ExportTo(ctx, w.src, built.Manifest.CID, &b, ExportOptions{Payload: StorePayload(w.store), Redact: red})
+	_, err = To(ctx, w.src, built.Manifest.CID, &b, Options{Payload: StorePayload(w.store), Redact: red})
 	w.must(err)
 	text := b.String()
 	var l Line
@@ -160,9 +135,9 @@ func TestCard(t *testing.T) {
 	split, err := ParseSplit("train=9,test=1")
 	w.must(err)
 	out := folder{}
-	files, err := Export(context.Background(), w.src, built.Manifest.CID, ExportOptions{Split: split, Shards: 2, Open: out.open})
+	files, err := Write(context.Background(), w.src, built.Manifest.CID, Options{Split: split, Shards: 2, Open: out.open})
 	w.must(err)
-	ref := &DatasetRef{DatasetDefID: def.DatasetDefID, Manifest: built.Manifest, Count: built.Count(), BuildReceiptID: object.SumText("receipt")}
+	ref := &dataset.DatasetRef{DatasetDefID: def.DatasetDefID, Manifest: built.Manifest, Count: built.Count(), BuildReceiptID: object.SumText("receipt")}
 	card, err := Card{Def: def, Ref: ref, Files: files}.Markdown()
 	w.must(err)
 	parts := bytes.SplitN(card, []byte("---\n"), 3)
@@ -181,10 +156,21 @@ func TestCard(t *testing.T) {
 	}
 	_, rest, _ := bytes.Cut(parts[2], []byte("```json\n"))
 	view, _, _ := bytes.Cut(rest, []byte("\n```"))
-	again, _, err := ParseDef(view, Names{})
+	again, _, err := dataset.ParseDef(view, dataset.Names{})
 	if err != nil || again.DatasetDefID != def.DatasetDefID {
 		t.Errorf("the card's definition: %v", err)
 	}
+}
+
+// unsorted is a corpus whose ids do not ascend.
+func unsorted(w *house) object.Hash {
+	ids := []object.Hash{object.SumText("a"), object.SumText("b")}
+	slices.SortFunc(ids, object.Hash.Compare)
+	ref, _, err := w.store.PutList(context.Background(), dataset.MediaCorpus, func(b *merkle.ListBuilder) error {
+		return errors.Join(b.Add(ids[1]), b.Add(ids[0]))
+	})
+	w.must(err)
+	return ref.CID
 }
 
 func TestSplit(t *testing.T) {
