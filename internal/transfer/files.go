@@ -7,6 +7,29 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
+// Top is where a walk begins: an object, or a file of a tree, which has no reference of its
+// own. The zero Top is nothing.
+type Top struct {
+	ID   object.Hash
+	file *object.BlobRef
+}
+
+// Object is the walk of an object with everything below it.
+func Object(id object.Hash) Top { return Top{ID: id} }
+
+// Below is the walk of what an entry of a tree names: a folder or a file. A link names
+// nothing that could be walked: the Top of one is zero.
+func Below(e tree.Entry) Top {
+	switch e.Kind {
+	case tree.File:
+		ref := e.Blob()
+		return Top{ref.CID, &ref}
+	case tree.Folder:
+		return Top{ID: *e.Content}
+	}
+	return Top{}
+}
+
 // ownNodes reads those nodes that count as here. Of the others it says the same as of those
 // that nobody has.
 type ownNodes struct {

@@ -5,19 +5,18 @@ import (
 	"errors"
 
 	"github.com/mythos-project/mythos/caps/scope"
-	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// Whole reads everything below root but the byte strings that were verified, and
+// Whole reads everything below top but the byte strings that were verified, and
 // returns what is missing or damaged first.
-func (tr *Transfer) Whole(ctx context.Context, root object.Hash, verified func(Key) bool) error {
-	if _, err := tr.Store.BlobRef(ctx, root); errors.Is(err, store.ErrCorrupt) {
+func (tr *Transfer) Whole(ctx context.Context, top Top, verified func(Key) bool) error {
+	if _, err := tr.Store.BlobRef(ctx, top.ID); errors.Is(err, store.ErrCorrupt) {
 		return err
 	}
-	return tr.walk(ctx, root, nil, func(it Item, load func() ([]byte, error)) error {
+	return tr.walk(ctx, top, nil, func(it Item, load func() ([]byte, error)) error {
 		if it.Kind == partBytes && verified(it.Key()) {
 			return ctx.Err()
 		}

@@ -16,7 +16,7 @@ import (
 // before, keeps its DatasetRef. A DatasetRef whose manifest or definition is not what it
 // says is left out: the error of using it names what is wrong.
 func (tr *Transfer) PulledDatasets(ctx context.Context, root object.Hash) (manifests []object.Hash, err error) {
-	err = tr.walk(ctx, root, nil, func(it Item, load func() ([]byte, error)) error {
+	err = tr.walk(ctx, Object(root), nil, func(it Item, load func() ([]byte, error)) error {
 		if it.Kind != objects.KindDatasetRef {
 			return ctx.Err()
 		}

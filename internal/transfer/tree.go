@@ -63,12 +63,12 @@ type Item struct {
 	Size uint64 // bytes of data
 }
 
-// Items calls fn with every part below root, children of blobs before the blob: for a
+// Items calls fn with every part below top, children of blobs before the blob: for a
 // list its nodes, episodes and signals; for an episode its trace, outcome, receipts, requests,
 // responses, capabilities and signals; for a blob its chunks, which are not read; for
 // any other object what [explain.Explainer.Why] finds that it rests on.
-func (tr *Transfer) Items(ctx context.Context, root object.Hash, fn func(Item) error) error {
-	return tr.walk(ctx, root, nil, func(it Item, _ func() ([]byte, error)) error {
+func (tr *Transfer) Items(ctx context.Context, top Top, fn func(Item) error) error {
+	return tr.walk(ctx, top, nil, func(it Item, _ func() ([]byte, error)) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -79,21 +79,21 @@ func (tr *Transfer) Items(ctx context.Context, root object.Hash, fn func(Item) e
 // Sendable reports whether a tree may leave. Where the setting redact names rules, one
 // with an episode that was not redacted under them, or with the trace of a run, may
 // not: the error wraps ErrUnredacted.
-func (tr *Transfer) Sendable(ctx context.Context, root object.Hash) error {
+func (tr *Transfer) Sendable(ctx context.Context, top Top) error {
 	rules, err := tr.Episodes.PolicyRedaction()
 	if err != nil || rules == nil {
 		return err
 	}
-	return tr.walk(ctx, root, rules, func(Item, func() ([]byte, error)) error { return ctx.Err() })
+	return tr.walk(ctx, top, rules, func(Item, func() ([]byte, error)) error { return ctx.Err() })
 }
 
-// Send calls emit with those parts below root that wanted says, if the tree is
+// Send calls emit with those parts below top that wanted says, if the tree is
 // Sendable. A part's data is valid during emit only.
-func (tr *Transfer) Send(ctx context.Context, root object.Hash, wanted func(Key) bool, emit func(Part) error) error {
-	if err := tr.Sendable(ctx, root); err != nil {
+func (tr *Transfer) Send(ctx context.Context, top Top, wanted func(Key) bool, emit func(Part) error) error {
+	if err := tr.Sendable(ctx, top); err != nil {
 		return err
 	}
-	return tr.walk(ctx, root, nil, func(it Item, load func() ([]byte, error)) error {
+	return tr.walk(ctx, top, nil, func(it Item, load func() ([]byte, error)) error {
 		if !wanted(it.Key()) {
 			return ctx.Err()
 		}
@@ -105,8 +105,15 @@ func (tr *Transfer) Send(ctx context.Context, root object.Hash, wanted func(Key)
 	})
 }
 
-func (tr *Transfer) walk(ctx context.Context, root object.Hash, rules *redact.Rules, emit func(Item, func() ([]byte, error)) error) error {
-	return tr.walker(ctx, rules, emit).any(root)
+func (tr *Transfer) walk(ctx context.Context, top Top, rules *redact.Rules, emit func(Item, func() ([]byte, error)) error) error {
+	w := tr.walker(ctx, rules, emit)
+	switch {
+	case top == Top{}:
+		return nil
+	case top.file != nil:
+		return w.file(*top.file)
+	}
+	return w.any(top.ID)
 }
 
 func (tr *Transfer) walker(ctx context.Context, rules *redact.Rules, emit func(Item, func() ([]byte, error)) error) *walker {

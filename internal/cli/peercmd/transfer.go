@@ -1,9 +1,12 @@
 package peercmd
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,18 +17,19 @@ import (
 	"github.com/mythos-project/mythos/internal/peer/parts"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/tree"
 )
 
 // NewPull is `mythos pull`.
 func NewPull(f *cmdutil.Factory) *cobra.Command {
 	var with string
 	c := &cobra.Command{
-		Use: "pull PEER OBJECT... --cap CAP", Short: "Fetch what is missing of an object, every part checked",
+		Use: "pull PEER OBJECT[:PATH]... --cap CAP", Short: "Fetch what is missing of an object, every part checked",
 		Long: "With an object comes what it rests on: the chunks of a blob, the episodes of a dataset, the weights of a model and the evidence\n" +
 			"that `mythos why` asks for. Only what is not here moves, and what has arrived is kept: a pull that was cut off goes on where it\n" +
 			"ended. PEER may be several, with commas between them: they share the work, and one that fails or sends what does not hold is\n" +
-			"named and left out.",
-		Example: "  mythos pull http://127.0.0.1:7480 3f9c... --cap cap.txt", Args: cmdutil.Args(2, -1),
+			"named and left out. Of a tree, TREE:PATH brings the folder or file at a path alone, and prints its id.",
+		Example: "  mythos pull http://127.0.0.1:7480 3f9c... --cap cap.txt\n  mythos pull http://127.0.0.1:7480 3f9c...:docs --cap cap.txt", Args: cmdutil.Args(2, -1),
 		RunE: func(c *cobra.Command, args []string) error { return runPull(c.Context(), f, args[0], args[1:], with) },
 	}
 	c.Flags().StringVar(&with, "cap", "", "a blob.read capability for the object: a file or an id (required)")
@@ -42,12 +46,12 @@ func runPull(ctx context.Context, f *cmdutil.Factory, from string, objects []str
 		return err
 	}
 	for _, text := range objects {
-		root, err := object.ParseHash(text)
+		root, path, err := parsePlace(text)
 		if err != nil {
-			return clierr.Usagef("%w: a peer's object is named by its whole hash", err)
+			return err
 		}
 		bar := f.IO.Bytes("pull", 0)
-		got, err := parts.Pull(ctx, peers, root, chain, bar, func(c *peer.Client, err error) {
+		got, root, err := pullPlace(ctx, peers, root, path, chain, bar, func(c *peer.Client, err error) {
 			f.IO.Notef("%s is left out: %s", c, ui.CleanLines(err.Error()))
 		})
 		bar.Stop()
@@ -55,14 +59,50 @@ func runPull(ctx context.Context, f *cmdutil.Factory, from string, objects []str
 			return peerError(err)
 		}
 		f.IO.Notef("%s, %d bytes", cmdutil.Count(got.Parts, "part", "parts"), got.Bytes)
-		if err := notePulled(ctx, f, root); err != nil {
-			return err
+		if len(path) == 0 {
+			if err := notePulled(ctx, f, root); err != nil {
+				return err
+			}
 		}
 		if err := f.Emit(pulled{root, got.Parts, got.Bytes}, func() { f.IO.Printf("%s\n", root) }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// pullPlace pulls an object, or what stands at a path of a tree, and returns its id.
+func pullPlace(ctx context.Context, peers []*peer.Client, root object.Hash, path []byte, chain caps.Chain, bar parts.Progress, dropped func(*peer.Client, error)) (parts.Moved, object.Hash, error) {
+	if len(path) == 0 {
+		got, err := parts.Pull(ctx, peers, root, chain, bar, dropped)
+		return got, root, err
+	}
+	e, got, err := parts.PullPath(ctx, peers, root, path, chain, bar, dropped)
+	if err == nil && e.Content == nil {
+		err = noContent(root, path, e)
+	}
+	if err != nil {
+		return got, root, err
+	}
+	return got, *e.Content, nil
+}
+
+// noContent refuses what stands at a path, since it is a link.
+func noContent(root object.Hash, path []byte, e tree.Entry) error {
+	return clierr.Usagef("%s of tree %s is a link to %q: nothing follows it", cmdutil.FileName(string(path)), root.Short(), e.Target)
+}
+
+// parsePlace reads HASH[:PATH].
+func parsePlace(text string) (object.Hash, []byte, error) {
+	name, path, _ := strings.Cut(text, ":")
+	root, err := object.ParseHash(name)
+	if err != nil {
+		return root, nil, clierr.Usagef("%w: a peer's object is named by its whole hash", err)
+	}
+	if _, err := tree.SplitPath([]byte(path)); err != nil {
+		return root, nil, clierr.Usagef("%w", err)
+	}
+	return root, bytes.Trim([]byte(path), "/"), nil
 }
 
 // notePulled makes the datasets that came known, and says so.
@@ -122,25 +162,25 @@ func runPush(ctx context.Context, f *cmdutil.Factory, to string, objects []strin
 }
 
 type fetchOptions struct {
-	Peer, CID, Range, Cap, Out string
+	Peer, Place, Range, Cap, Out string
 }
 
 // NewFetch is `mythos fetch`.
 func NewFetch(f *cmdutil.Factory) *cobra.Command {
 	o := &fetchOptions{}
 	c := &cobra.Command{
-		Use: "fetch PEER CID [--range OFF:LEN] --cap CAP [-o FILE]", Short: "Write a range of a peer's blob, checked by its proof",
+		Use: "fetch PEER CID|TREE:PATH [--range OFF:LEN] --cap CAP [-o FILE]", Short: "Write a range of a peer's blob, or a file of its tree, checked by proofs",
 		Long: "Chunks that the range touches move, each with the proof that it stands at its place. Nothing is kept here. The bytes are\n" +
-			"those that are stored: of a compressed or encrypted blob, pull all of it instead. So with a tree: one path of it cannot be fetched\n" +
-			"yet, and a pull moves what is missing here.",
-		Example: "  mythos fetch http://127.0.0.1:7480 3f9c... --range 0:100 --cap cap.txt", Args: cmdutil.Args(2, 2),
+			"those that are stored: of a compressed or encrypted blob, pull all of it instead. Of a tree, the entries on the way to PATH move,\n" +
+			"too; the capability is for the tree.",
+		Example: "  mythos fetch http://127.0.0.1:7480 3f9c... --range 0:100 --cap cap.txt\n  mythos fetch http://127.0.0.1:7480 3f9c...:docs/a.txt --cap cap.txt", Args: cmdutil.Args(2, 2),
 		RunE: func(c *cobra.Command, args []string) error {
-			o.Peer, o.CID = args[0], args[1]
+			o.Peer, o.Place = args[0], args[1]
 			return runFetch(c.Context(), f, o)
 		},
 	}
 	c.Flags().StringVar(&o.Range, "range", "", "only LEN bytes from OFF on, as OFF:LEN")
-	c.Flags().StringVar(&o.Cap, "cap", "", "a blob.read capability for the blob, or for the range: a file or an id (required)")
+	c.Flags().StringVar(&o.Cap, "cap", "", "a blob.read capability for the blob, the range or the tree: a file or an id (required)")
 	c.Flags().StringVarP(&o.Out, "output", "o", "", "write to this file, whole or not at all")
 	return f.Returns(c, fetchResults)
 }
@@ -154,9 +194,9 @@ func runFetch(ctx context.Context, f *cmdutil.Factory, o *fetchOptions) error {
 	if o.Range == "" {
 		n = parts.ToEnd
 	}
-	cid, err := object.ParseHash(o.CID)
+	root, path, err := parsePlace(o.Place)
 	if err != nil {
-		return clierr.Usagef("%w: a peer's blob is named by its whole cid", err)
+		return err
 	}
 	cl, err := client(ctx, f, o.Peer)
 	if err != nil {
@@ -168,14 +208,30 @@ func runFetch(ctx context.Context, f *cmdutil.Factory, o *fetchOptions) error {
 	}
 	var got parts.Moved
 	err = f.WriteWith(o.Out, func(w io.Writer) (err error) {
-		got, err = parts.Fetch(ctx, cl, cid, uint64(off), n, chain, w)
-		return err
+		if len(path) == 0 {
+			got, err = parts.Fetch(ctx, cl, root, uint64(off), n, chain, w)
+			return err
+		}
+		var e tree.Entry
+		e, got, err = parts.FetchPath(ctx, cl, root, path, uint64(off), n, chain, w)
+		return noFile(root, path, e, err)
 	})
 	if err != nil {
 		return peerError(err)
 	}
 	f.IO.Notef("%s, %d bytes moved", cmdutil.Count(got.Parts, "part", "parts"), got.Bytes)
 	return nil
+}
+
+// noFile says what to do about a path at which no file stands.
+func noFile(root object.Hash, path []byte, e tree.Entry, err error) error {
+	switch {
+	case !errors.Is(err, parts.ErrNotFile):
+		return err
+	case e.Kind == tree.Link:
+		return noContent(root, path, e)
+	}
+	return clierr.Usagef("%s of tree %s is a folder", cmdutil.FileName(string(path)), root.Short()).With("mythos pull PEER " + root.String() + ":PATH --cap CAP, then mythos tree get")
 }
 
 // shownCap reads an exported chain from a file, or takes one that is here.

@@ -26,7 +26,7 @@ type span struct{ offset, length uint64 } // length ToEnd: to the end
 
 // query asks for the span with proofs.
 func (sp span) query() string {
-	q := "?" + queryProof + "&" + queryOffset + "=" + strconv.FormatUint(sp.offset, 10)
+	q := queryProof + "&" + queryOffset + "=" + strconv.FormatUint(sp.offset, 10)
 	if sp.length == ToEnd {
 		return q
 	}

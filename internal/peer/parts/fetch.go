@@ -20,7 +20,7 @@ import (
 func Fetch(ctx context.Context, c *peer.Client, cid object.Hash, offset, length uint64, chain caps.Chain, w io.Writer) (Moved, error) {
 	sp := span{offset, length}
 	var got Moved
-	res, err := c.Get(ctx, "/v1/blobs/"+cid.String()+sp.query(), chain)
+	res, err := c.Get(ctx, "/v1/blobs/"+cid.String()+"?"+sp.query(), chain)
 	if err != nil {
 		return got, err
 	}

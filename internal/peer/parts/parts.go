@@ -2,7 +2,9 @@
 // (spec/wire.md#peers): both ends of these routes.
 //
 //	GET  /v1/trees/HASH          what is below HASH: kind, id and size of each part
-//	POST /v1/trees/HASH          a list of ids in, those parts out; both need blob.read for HASH
+//	POST /v1/trees/HASH          a list of ids in, those parts out; both need blob.read for HASH;
+//	                             with ?path, of what stands there in a tree of files, after the proof
+//	GET  /v1/trees/HASH?path&proof   the chunks of a file of a tree, each with its proof
 //	POST /v1/trees/HASH/missing  what is below HASH in, the ids that are not here out
 //	PUT  /v1/trees/HASH          parts in; both need blob.write
 //	GET  /v1/blobs/CID           the bytes of a blob, with ranges; ?proof: chunks, each with its proof
@@ -33,8 +35,8 @@ func (s *Service) Routes(d peer.Door) []peer.Route {
 	s.door = d
 	s.sent, s.received = d.Counter("mythos_sent_bytes_total"), d.Counter("mythos_received_bytes_total")
 	return []peer.Route{
-		{Pattern: "GET /v1/trees/{hash}", Serve: s.treeRead},
-		{Pattern: "POST /v1/trees/{hash}", Body: true, Serve: s.treeParts},
+		{Pattern: "GET /v1/trees/{hash}", Query: []string{queryPath, queryProof, queryOffset, queryLength}, Serve: s.treeRead},
+		{Pattern: "POST /v1/trees/{hash}", Body: true, Query: []string{queryPath}, Serve: s.treeParts},
 		{Pattern: "POST /v1/trees/{hash}/missing", Body: true, Serve: s.treeMissing},
 		{Pattern: "PUT /v1/trees/{hash}", Body: true, Query: []string{queryBytes}, Serve: s.treeWrite},
 		{Pattern: "GET /v1/blobs/{cid}", Head: true, Query: []string{queryProof, queryOffset, queryLength}, Serve: s.blob},

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/tree"
 )
 
 // minShare is what one peer is asked for at a time at least, in bytes, when there are
@@ -22,39 +23,53 @@ const minShare = 4 << 20
 // below root is missing. The peers share the work: one that fails, or gives what does
 // not hold, is left out from then on, and dropped is told why.
 func Pull(ctx context.Context, peers []*peer.Client, root object.Hash, chain caps.Chain, progress Progress, dropped func(*peer.Client, error)) (Moved, error) {
-	p := &pull{root: root, chain: chain, peers: peers, progress: progress, dropped: dropped, kept: map[transfer.Key]bool{}}
+	p := newPull(peers, place{root: root}, chain, progress, dropped)
+	err := p.run(ctx)
+	return p.moved, err
+}
+
+func newPull(peers []*peer.Client, at place, chain caps.Chain, progress Progress, dropped func(*peer.Client, error)) *pull {
+	p := &pull{at: at, top: transfer.Object(at.root), chain: chain, peers: peers, progress: progress, dropped: dropped, kept: map[transfer.Key]bool{}}
 	if progress == nil {
 		p.progress = silent{}
 	}
 	if dropped == nil {
 		p.dropped = func(*peer.Client, error) {}
 	}
-	if len(peers) == 0 {
-		return p.moved, errors.New("no peer to pull from")
+	return p
+}
+
+// run pulls from the peers until one gave a list by which everything is here.
+func (p *pull) run(ctx context.Context) error {
+	several := len(p.peers) > 1
+	if len(p.peers) == 0 {
+		return errors.New("no peer to pull from")
 	}
-	p.n = peers[0].Repo
+	p.n = p.peers[0].Repo
 	var errs []error
 	for len(p.peers) > 0 {
 		from := p.peers[0]
 		err := p.by(ctx, from)
 		if err == nil {
-			return p.moved, nil
+			return nil
 		}
 		if ctx.Err() != nil {
-			return p.moved, ctx.Err()
+			return ctx.Err()
 		}
-		if len(peers) == 1 {
-			return p.moved, fmt.Errorf("pull %s: %w", root.Short(), err)
+		if !several {
+			return fmt.Errorf("pull %s: %w", p.at.root.Short(), err)
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", from, err))
 		p.drop(from, err)
 	}
-	return p.moved, fmt.Errorf("pull %s: %w", root.Short(), errors.Join(errs...))
+	return fmt.Errorf("pull %s: %w", p.at.root.Short(), errors.Join(errs...))
 }
 
 type pull struct {
 	n        *repo.Repo
-	root     object.Hash
+	at       place
+	top      transfer.Top // what stands there
+	entry    tree.Entry   // at the path, once a peer has proved it
 	chain    caps.Chain
 	progress Progress
 	dropped  func(*peer.Client, error)
@@ -80,7 +95,7 @@ func (p *pull) drop(c *peer.Client, err error) {
 // by pulls by the list that one peer gives. Should something be missing afterwards,
 // what is here may be damaged: then it is read.
 func (p *pull) by(ctx context.Context, lister *peer.Client) error {
-	items, err := list(ctx, lister, p.root, p.chain)
+	items, err := p.list(ctx, lister)
 	if err != nil {
 		return err
 	}
@@ -88,24 +103,28 @@ func (p *pull) by(ctx context.Context, lister *peer.Client) error {
 		if err = p.fetch(ctx, items, deep); err != nil {
 			return err
 		}
-		if err = p.n.Transfer.Whole(ctx, p.root, func(k transfer.Key) bool { return p.kept[k] }); err == nil {
+		if err = p.n.Transfer.Whole(ctx, p.top, func(k transfer.Key) bool { return p.kept[k] }); err == nil {
 			return nil
 		}
 	}
 	return err
 }
 
-// list asks what is below root.
-func list(ctx context.Context, c *peer.Client, root object.Hash, chain caps.Chain) ([]transfer.Item, error) {
-	res, err := c.Get(ctx, "/v1/trees/"+root.String(), chain)
+// list asks what is below the place. Where that is a path, the proof of its entry comes first.
+func (p *pull) list(ctx context.Context, c *peer.Client) ([]transfer.Item, error) {
+	res, err := c.Get(ctx, p.at.url(), p.chain)
 	if err != nil {
 		return nil, err
 	}
 	defer res.Body.Close()
 	var items []transfer.Item
 	seen := map[transfer.Key]bool{}
+	open := p.opening()
 	err = readFrames(res.Body, func(f transfer.Part, done func()) error {
 		defer done()
+		if opens, err := open(f); opens || err != nil {
+			return err
+		}
 		it, err := frameItem(f)
 		if err != nil {
 			return err
@@ -119,7 +138,29 @@ func list(ctx context.Context, c *peer.Client, root object.Hash, chain caps.Chai
 		seen[it.Key()] = true
 		return nil
 	})
+	if err == nil {
+		_, err = open(transfer.Part{Kind: frameEnd})
+	}
 	return items, err
+}
+
+// opening takes the first frame of an answer, where the place is a path, and takes what it
+// proves for what is pulled.
+func (p *pull) opening() func(transfer.Part) (bool, error) {
+	opened := len(p.at.path) == 0
+	return func(f transfer.Part) (bool, error) {
+		if opened {
+			return false, nil
+		}
+		e, err := p.at.opening(f)
+		if err == nil {
+			opened = true
+			p.mu.Lock()
+			p.entry, p.top = e, transfer.Below(e)
+			p.mu.Unlock()
+		}
+		return true, err
+	}
 }
 
 // fetch brings what is missing: nodes and bytes first, then the blobs made of them,
@@ -238,13 +279,18 @@ func (p *pull) take(ctx context.Context, c *peer.Client, share []transfer.Item) 
 		keys[i] = it.Key()
 		wanted[keys[i]] = true
 	}
-	res, err := c.Post(ctx, "/v1/trees/"+p.root.String(), p.chain, encodeKeys(keys))
+	res, err := c.Post(ctx, p.at.url(), p.chain, encodeKeys(keys))
 	if err != nil {
 		return err
 	}
 	defer res.Body.Close()
 	keep := p.n.Transfer.Keeper(ctx)
+	open := p.opening()
 	err = readFrames(res.Body, func(f transfer.Part, done func()) error {
+		if opens, err := open(f); opens || err != nil {
+			done()
+			return err
+		}
 		if !wanted[f.Key()] {
 			return fmt.Errorf("part %s was not asked for", f.ID.Short())
 		}

@@ -23,7 +23,7 @@ func Push(ctx context.Context, c *peer.Client, root object.Hash, chain caps.Chai
 	if progress == nil {
 		progress = silent{}
 	}
-	if err := c.Repo.Transfer.Sendable(ctx, root); err != nil {
+	if err := c.Repo.Transfer.Sendable(ctx, transfer.Object(root)); err != nil {
 		return done, err
 	}
 	wanted, total, err := missing(ctx, c, root, chain)
@@ -40,7 +40,7 @@ func Push(ctx context.Context, c *peer.Client, root object.Hash, chain caps.Chai
 		if err := writeFrame(w, transfer.Part{Kind: frameIDs, ID: root, Data: list}); err != nil {
 			return err
 		}
-		err := c.Repo.Transfer.Send(ctx, root, func(k transfer.Key) bool { return wanted[k] }, func(p transfer.Part) error {
+		err := c.Repo.Transfer.Send(ctx, transfer.Object(root), func(k transfer.Key) bool { return wanted[k] }, func(p transfer.Part) error {
 			progress.Add(int64(len(p.Data)))
 			return writeFrame(w, p)
 		})
@@ -69,7 +69,7 @@ func Push(ctx context.Context, c *peer.Client, root object.Hash, chain caps.Chai
 func missing(ctx context.Context, c *peer.Client, root object.Hash, chain caps.Chain) (map[transfer.Key]bool, uint64, error) {
 	sizes := map[transfer.Key]uint64{}
 	body := streamed(func(w *bufio.Writer) error {
-		err := c.Repo.Transfer.Items(ctx, root, func(it transfer.Item) error {
+		err := c.Repo.Transfer.Items(ctx, transfer.Object(root), func(it transfer.Item) error {
 			sizes[it.Key()] = it.Size
 			return writeFrame(w, itemFrame(it))
 		})

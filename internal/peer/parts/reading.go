@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/object/tree"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/codec"
 )
@@ -28,6 +29,10 @@ type reading struct {
 	w    http.ResponseWriter
 	by   peer.Asker
 	root object.Hash
+
+	top   transfer.Top // what is sent: the root, or what stands at a path below it
+	entry tree.Entry   // at the path
+	proof []byte       // of the entry: it opens the answer
 
 	parts int   // that were sent
 	bytes int64 // of their data
@@ -49,7 +54,7 @@ func (s *Service) reading(w http.ResponseWriter, r *http.Request, root object.Ha
 	if err != nil {
 		return nil, err
 	}
-	return &reading{s: s, r: r, w: w, by: by, root: root}, nil
+	return &reading{s: s, r: r, w: w, by: by, root: root, top: transfer.Object(root)}, nil
 }
 
 // may authorises the bytes [from, to) of the root, which has size bytes.
@@ -69,30 +74,34 @@ func (rd *reading) authorize(use scope.Use) error {
 	return rd.s.Repo.Verifier.Authorize(rd.by.Chain, rd.by.Agent, use, rd.s.Repo.Now())
 }
 
-// items sends what is below the root: the kind, id and size of each part.
+// items sends what is below the top: the kind, id and size of each part.
 func (rd *reading) items() {
 	out, err := rd.begin(rd.mayAll())
 	if err == nil {
-		err = rd.s.Repo.Transfer.Items(rd.r.Context(), rd.root, func(it transfer.Item) error { return rd.frame(out, itemFrame(it), 0) })
+		err = rd.s.Repo.Transfer.Items(rd.r.Context(), rd.top, func(it transfer.Item) error { return rd.frame(out, itemFrame(it), 0) })
 	}
 	rd.end(out, err)
 }
 
-// some sends those parts below the root that are wanted.
+// some sends those parts below the top that are wanted.
 func (rd *reading) some(wanted map[transfer.Key]bool) {
 	out, err := rd.begin(rd.mayAll())
 	if err == nil {
-		err = rd.s.Repo.Transfer.Send(rd.r.Context(), rd.root, func(k transfer.Key) bool { return wanted[k] }, func(p transfer.Part) error { return rd.frame(out, p, len(p.Data)) })
+		err = rd.s.Repo.Transfer.Send(rd.r.Context(), rd.top, func(k transfer.Key) bool { return wanted[k] }, func(p transfer.Part) error { return rd.frame(out, p, len(p.Data)) })
 	}
 	rd.end(out, err)
 }
 
-// begin starts a stream of frames, if may is nil and the root may leave.
+// begin starts a stream of frames, if may is nil and the top may leave.
 func (rd *reading) begin(may error) (*bufio.Writer, error) {
 	if may == nil {
-		may = rd.s.Repo.Transfer.Sendable(rd.r.Context(), rd.root)
+		may = rd.s.Repo.Transfer.Sendable(rd.r.Context(), rd.top)
 	}
-	return rd.s.stream(rd.w), may
+	out := rd.s.stream(rd.w)
+	if may == nil && rd.proof != nil {
+		may = rd.frame(out, transfer.Part{Kind: frameProof, ID: rd.root, Data: rd.proof}, len(rd.proof))
+	}
+	return out, may
 }
 
 // frame sends one frame, which has that many bytes of what is stored.
@@ -134,22 +143,30 @@ func (rd *reading) close(err error, begun bool) {
 
 // open opens the root as a blob, with its tree; nil: it is one byte string.
 func (rd *reading) open(ctx context.Context) (*store.Blob, *merkle.Tree, error) {
-	if err := rd.s.Repo.Transfer.Sendable(ctx, rd.root); err != nil {
+	if err := rd.s.Repo.Transfer.Sendable(ctx, rd.top); err != nil {
 		return nil, nil, err
 	}
 	b, err := rd.s.Repo.Store.OpenBlob(ctx, rd.root, codec.Keys{})
-	if err != nil || b.Ref().Chunks == 0 {
-		return b, nil, err
+	if err != nil {
+		return nil, nil, err
 	}
-	tree, err := merkle.OpenChunks(rd.s.Repo.Store.Nodes(ctx), rd.root)
-	return b, tree, err
+	dag, err := rd.chunksOf(ctx, b)
+	return b, dag, err
+}
+
+// chunksOf opens the tree of a blob's chunks; nil: it is one byte string.
+func (rd *reading) chunksOf(ctx context.Context, b *store.Blob) (*merkle.Tree, error) {
+	if b.Ref().Chunks == 0 {
+		return nil, nil
+	}
+	return merkle.OpenChunks(rd.s.Repo.Store.Nodes(ctx), b.Ref().CID)
 }
 
 // stored sends the bytes of a blob as they are stored: all of them, or the range that the
 // request asks for as HTTP does.
 func (rd *reading) stored() {
 	ctx := rd.r.Context()
-	b, tree, err := rd.open(ctx)
+	b, dag, err := rd.open(ctx)
 	if err != nil {
 		rd.close(err, false)
 		return
@@ -160,10 +177,7 @@ func (rd *reading) stored() {
 		rd.close(err, false)
 		return
 	}
-	step := max(size, 1)
-	if tree != nil {
-		step = uint64(tree.ChunkSize())
-	}
+	step := stepOf(b, dag)
 	begun, body := false, rd.s.door.Writer(rd.w)
 	err = func() error {
 		for at := want.from; at < want.to && rd.r.Method != http.MethodHead; {
@@ -196,7 +210,7 @@ func (rd *reading) stored() {
 // proven sends the chunks that a range touches, each after its proof. A blob that is one
 // byte string proves itself. Whole chunks leave: the capability must cover them.
 func (rd *reading) proven(sp span) {
-	b, tree, err := rd.open(rd.r.Context())
+	b, dag, err := rd.open(rd.r.Context())
 	if err != nil {
 		rd.close(err, false)
 		return
@@ -208,35 +222,43 @@ func (rd *reading) proven(sp span) {
 	}
 	out := rd.s.stream(rd.w)
 	if from < to {
-		err = rd.chunks(out, b, tree, from, to)
+		step := stepOf(b, dag)
+		first, end := from/step*step, min((to+step-1)/step*step, b.Ref().Size)
+		if err = rd.may(first, end); err != nil {
+			err = fmt.Errorf("a proof takes whole chunks, here bytes %d up to %d: %w", first, end, err)
+		} else {
+			err = rd.chunks(out, b, dag, from, to)
+		}
 	}
 	rd.end(out, err)
 }
 
-func (rd *reading) chunks(out *bufio.Writer, b *store.Blob, tree *merkle.Tree, from, to uint64) error {
-	size, step := b.Ref().Size, max(b.Ref().Size, 1)
-	if tree != nil {
-		step = uint64(tree.ChunkSize())
+// stepOf is the size of a blob's chunks, in bytes.
+func stepOf(b *store.Blob, dag *merkle.Tree) uint64 {
+	if dag != nil {
+		return uint64(dag.ChunkSize())
 	}
-	first, last := from/step, (to-1)/step
-	if err := rd.may(first*step, min((last+1)*step, size)); err != nil {
-		return fmt.Errorf("a proof takes whole chunks, here bytes %d up to %d: %w", first*step, min((last+1)*step, size), err)
-	}
-	for i := first; i <= last; i++ {
-		if err := rd.chunk(out, b, tree, i); err != nil {
+	return max(b.Ref().Size, 1)
+}
+
+// chunks sends the chunks that the bytes [from, to) touch. That they may leave was asked.
+func (rd *reading) chunks(out *bufio.Writer, b *store.Blob, dag *merkle.Tree, from, to uint64) error {
+	step := stepOf(b, dag)
+	for i := from / step; i <= (to-1)/step; i++ {
+		if err := rd.chunk(out, b, dag, i); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (rd *reading) chunk(out *bufio.Writer, b *store.Blob, tree *merkle.Tree, i uint64) error {
+func (rd *reading) chunk(out *bufio.Writer, b *store.Blob, dag *merkle.Tree, i uint64) error {
 	data, err := b.Chunk(rd.r.Context(), i)
 	if err != nil {
 		return err
 	}
-	if tree != nil {
-		proof, err := tree.ProveChunk(i)
+	if dag != nil {
+		proof, err := dag.ProveChunk(i)
 		if err != nil {
 			return err
 		}
@@ -244,7 +266,7 @@ func (rd *reading) chunk(out *bufio.Writer, b *store.Blob, tree *merkle.Tree, i 
 		if err != nil {
 			return err
 		}
-		if err := rd.frame(out, transfer.Part{Kind: frameProof, ID: rd.root, Data: raw}, len(raw)); err != nil {
+		if err := rd.frame(out, transfer.Part{Kind: frameProof, ID: b.Ref().CID, Data: raw}, len(raw)); err != nil {
 			return err
 		}
 	}

@@ -118,7 +118,8 @@ func asks(cid object.Hash) (all []ask) {
 
 // targets are the paths that answer with stored bytes, with every combination of queries.
 func targets(cid object.Hash) []string {
-	all := []string{"/v1/trees/" + cid.String(), "/v1/trees/" + cid.String() + "/missing", "/v1/blobs/" + cid.String()}
+	all := []string{"/v1/trees/" + cid.String(), "/v1/trees/" + cid.String() + "/missing", "/v1/blobs/" + cid.String(),
+		"/v1/trees/" + cid.String() + "?path=61", "/v1/trees/" + cid.String() + "?path=61&proof"}
 	for _, proof := range []string{"", "proof&", "proof=0&", "proof&proof&"} {
 		for _, offset := range []string{"", "offset=0&", "offset=16&", "offset=262144&", "offset=0&offset=262144&", "offset=+0&"} {
 			for _, length := range []string{"", "length=0", "length=16", "length=262144", "length=16&length=9999", "length=-1", "length=18446744073709551615"} {

@@ -29,7 +29,7 @@ func Repair(ctx context.Context, n *repo.Repo, progress Progress, report func(Re
 	}
 	done := map[object.Hash]bool{}
 	return n.Auth.Readable(ctx, func(root object.Hash, chain caps.Chain) error {
-		if done[root] || n.Transfer.Whole(ctx, root, nothing) == nil {
+		if done[root] || n.Transfer.Whole(ctx, transfer.Object(root), nothing) == nil {
 			done[root] = true
 			return ctx.Err()
 		}

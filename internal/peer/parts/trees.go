@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/tree"
 )
 
 const (
@@ -20,28 +21,50 @@ const (
 	maxParts   = 2 << 20 // in a list
 )
 
-// treeRead answers GET /v1/trees/HASH: what there is.
+// treeRead answers GET /v1/trees/HASH: what there is; or, with the query proof, the chunks of
+// the file at a path.
 func (s *Service) treeRead(w http.ResponseWriter, r *http.Request) {
-	root, err := peer.PathHash(r, "hash")
+	q := r.URL.Query()
+	sp, proofs := span{}, q.Has(queryProof)
+	at, err := parsePlace(r)
+	switch {
+	case err != nil:
+	case proofs && len(at.path) > 0:
+		sp, err = parseSpan(r)
+	case proofs, q.Has(queryOffset), q.Has(queryLength):
+		err = fmt.Errorf("%w: the query %q goes with %q, and the others with both", peer.ErrMalformed, queryProof, queryPath)
+	}
 	var rd *reading
 	if err == nil {
-		rd, err = s.reading(w, r, root)
+		rd, err = s.at(w, r, at)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		s.refuse(w, r, err)
-		return
+	case proofs:
+		rd.file(sp)
+	default:
+		rd.items()
 	}
-	rd.items()
+}
+
+// at is the reading of a place.
+func (s *Service) at(w http.ResponseWriter, r *http.Request, p place) (*reading, error) {
+	rd, err := s.reading(w, r, p.root)
+	if err == nil {
+		err = rd.descend(p.path)
+	}
+	return rd, err
 }
 
 // treeParts answers POST /v1/trees/HASH: the parts that are asked for. Others than
 // those of the tree, which the capability is for, are not given. The list is read once the
 // request has proved who asks: it is large, and strangers are many.
 func (s *Service) treeParts(w http.ResponseWriter, r *http.Request) {
-	root, err := peer.PathHash(r, "hash")
+	at, err := parsePlace(r)
 	var rd *reading
 	if err == nil {
-		rd, err = s.reading(w, r, root)
+		rd, err = s.at(w, r, at)
 	}
 	var list []byte
 	if err == nil {
@@ -61,7 +84,7 @@ func (s *Service) treeParts(w http.ResponseWriter, r *http.Request) {
 // statusOf says what kind of refusal an error is.
 func statusOf(err error) int {
 	switch {
-	case errors.Is(err, transfer.ErrNotBrought):
+	case errors.Is(err, transfer.ErrNotBrought), errors.Is(err, tree.ErrNoEntry), errors.Is(err, tree.ErrTree):
 		return http.StatusNotFound
 	case errors.Is(err, errBadParts):
 		return http.StatusBadRequest
