@@ -29,15 +29,9 @@ type Verifier struct {
 // Verify checks a token of one of the issuers that are trusted, and of nobody else's. Its
 // audience and claims are the caller's to judge. Errors are ErrToken and ErrUnreachable.
 func (v *Verifier) Verify(ctx context.Context, raw string, trusted func(issuer string) bool) (*Token, error) {
-	c, err := read(raw)
-	if err != nil {
-		return nil, err
-	}
-	if !trusted(c.Issuer) {
-		return nil, refuse("no rule takes tokens of %q", c.Issuer)
-	}
 	now := v.Now()
-	if err := c.timely(now); err != nil {
+	c, err := readTimely(raw, trusted, now)
+	if err != nil {
 		return nil, err
 	}
 	v.once.Do(func() { v.client = newClient() })
@@ -45,7 +39,41 @@ func (v *Verifier) Verify(ctx context.Context, raw string, trusted func(issuer s
 	if err != nil {
 		return nil, err
 	}
-	// Audience and times are judged here: by another tolerance, and exactly one audience.
+	return c.signed(ctx, raw, key)
+}
+
+// VerifyWith is Verify with an issuer's key set at hand. Errors are ErrToken, and those of the key set.
+func VerifyWith(ctx context.Context, raw, name string, keySet []byte, now time.Time) (*Token, error) {
+	keys, err := parseKeys(keySet)
+	if err != nil {
+		return nil, err
+	}
+	c, err := readTimely(raw, func(other string) bool { return other == name }, now)
+	if err != nil {
+		return nil, err
+	}
+	key, err := (&issuer{name: name, keys: keys}).find(c)
+	if err != nil {
+		return nil, err
+	}
+	return c.signed(ctx, raw, key)
+}
+
+// readTimely reads a token of an issuer that is trusted, whose signature is not verified yet.
+func readTimely(raw string, trusted func(issuer string) bool, now time.Time) (*claims, error) {
+	c, err := read(raw)
+	if err != nil {
+		return nil, err
+	}
+	if !trusted(c.Issuer) {
+		return nil, refuse("no rule takes tokens of %q", c.Issuer)
+	}
+	return c, c.timely(now)
+}
+
+// signed checks the signature. Audience and times are judged here: by another tolerance, and
+// exactly one audience.
+func (c *claims) signed(ctx context.Context, raw string, key crypto.PublicKey) (*Token, error) {
 	known := &oidc.StaticKeySet{PublicKeys: []crypto.PublicKey{key}}
 	judge := oidc.NewVerifier(c.Issuer, known, &oidc.Config{SupportedSigningAlgs: []string{c.alg}, SkipClientIDCheck: true, SkipExpiryCheck: true})
 	if _, err := judge.Verify(ctx, raw); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/mythos-project/mythos/internal/conform/generate/credentials"
 	"github.com/mythos-project/mythos/internal/conform/generate/datasets"
 	"github.com/mythos-project/mythos/internal/conform/generate/deciding"
 	"github.com/mythos-project/mythos/internal/conform/generate/kept"
@@ -18,7 +19,7 @@ func main() {
 		os.Exit(2)
 	}
 	sets := []*vector.Set{structs(), views(), ids(), lists(), blobs(), proofs(), receipts(), signatures(), ledgers(), logs(), bundles(), datasets.Definitions(), capabilities(), packets(), programs(), refusals(),
-		datasets.Queries(), datasets.Splits(), quotas(), deciding.Issuances(), strictnesses(), deciding.Promotions(), datasets.Exports(), datasets.Redactions(), datasets.Imports(), requests(), frames(), deciding.Rings(), kept.Cells(), kept.Stored()}
+		datasets.Queries(), datasets.Splits(), quotas(), deciding.Issuances(), strictnesses(), deciding.Promotions(), datasets.Exports(), datasets.Redactions(), datasets.Imports(), credentials.Requests(), credentials.Bearers(), credentials.Tokens(), frames(), deciding.Rings(), kept.Cells(), kept.Stored()}
 	for _, s := range sets {
 		if err := s.Write(os.Args[1]); err != nil {
 			fmt.Fprintf(os.Stderr, "generate %s: %v\n", s.Class, err)

@@ -12,6 +12,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/mythos-project/mythos/internal/conform/golden/credentials"
 	"github.com/mythos-project/mythos/internal/conform/golden/deciding"
 	"github.com/mythos-project/mythos/internal/conform/pack"
 	"github.com/mythos-project/mythos/internal/par"
@@ -61,7 +62,9 @@ var classes = map[string]func(in json.RawMessage) (any, error){
 	"exports":      exportOf,
 	"redaction":    redactionOf,
 	"imports":      importOf,
-	"requests":     requestOf,
+	"requests":     credentials.Request,
+	"bearers":      credentials.Bearer,
+	"tokens":       credentials.Token,
 	"frames":       framesOf,
 	"cells":        cellsOf,
 	"rings":        deciding.Rings,

@@ -89,7 +89,7 @@ func Open(text string, server object.AgentID, now object.Time) (*Bearer, caps.Ch
 		return nil, nil, fmt.Errorf("%w: it does not begin with %s, or is too long", ErrBearer, Prefix)
 	}
 	raw, err := textEncoding.DecodeString(word)
-	if err != nil {
+	if err != nil || strings.ContainsAny(word, "\r\n") { // which the decoder passes over
 		return nil, nil, fmt.Errorf("%w: it is cut off or has other characters than base64url", ErrBearer)
 	}
 	b, err := object.Decode[Bearer](raw)
