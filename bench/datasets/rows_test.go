@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/export"
 	"github.com/mythos-project/mythos/dataset/ingest"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
@@ -33,7 +34,7 @@ func importChats(t *testing.T, name string, o export.Options) {
 	db := memory.New()
 	s := store.New(db, db)
 	im := &ingest.Importer{Store: s, Signer: sign.FromSeed([32]byte{3}, "importer"), Time: 1700000000000000, Strict: true}
-	form := must[ingest.Reader](t)(ingest.Form("chat"))
+	form := must[foreign.Reader](t)(ingest.Form("chat"))
 	got := must[*ingest.Imported](t)(im.Import(ctx, form, strings.NewReader(chats)))
 	list, _, err := dataset.SnapshotCorpus(ctx, s, got.Episodes)
 	if err != nil {

@@ -3,12 +3,13 @@ package ingest
 import (
 	"fmt"
 
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // callTable gathers calls, and finds them when they are answered.
 type callTable struct {
-	calls   []Call
+	calls   []foreign.Call
 	names   []string // ids of calls, empty for none
 	open    []int    // calls that wait for an answer, in order
 	answers []chatAnswer
@@ -28,7 +29,7 @@ func (t *callTable) message(m *message) error {
 		d.AddText("id", c.id)
 		t.open = append(t.open, len(t.calls))
 		t.names = append(t.names, c.id)
-		t.calls = append(t.calls, Call{Tool: c.name, Request: c.request, Status: statusNothing, Details: Details(d.JSON()), Note: noteUnanswered})
+		t.calls = append(t.calls, foreign.Call{Tool: c.name, Request: c.request, Status: foreign.StatusNothing, Details: foreign.Details(d.JSON()), Note: noteUnanswered})
 	}
 	for _, a := range m.answers {
 		if a.id == "" {
@@ -129,9 +130,9 @@ func (t *callTable) inOrder(answers []chatAnswer, which string, match func(i int
 // answer closes a call.
 func (t *callTable) answer(i int, a chatAnswer) {
 	c := &t.calls[i]
-	c.Response, c.Status, c.Note = a.response, statusOK, ""
+	c.Response, c.Status, c.Note = a.response, foreign.StatusOK, ""
 	if a.failed {
-		c.Status, c.Note = statusFailed, "error: the tool's answer says so"
+		c.Status, c.Note = foreign.StatusFailed, "error: the tool's answer says so"
 	}
 	for n, open := range t.open {
 		if open == i {

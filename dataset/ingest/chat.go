@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 )
@@ -18,40 +19,40 @@ import (
 // it was asked, and so is the member system.
 type chat struct{}
 
-// Name implements Reader.
+// Name implements foreign.Reader.
 func (chat) Name() string { return "chat" }
 
-// Code implements Reader.
+// Code implements foreign.Reader.
 func (chat) Code() object.Hash { return object.SumText("mythos.import.chat/3") }
 
-// Read implements Reader.
-func (chat) Read(r io.Reader, h Handler) error { return records(r, h, parseChat) }
+// Read implements foreign.Reader.
+func (chat) Read(r io.Reader, h foreign.Handler) error { return records(r, h, parseChat) }
 
 // chatMembers are the members of a line that have a place of their own. All others are
 // kept in the details as they are, and so is a second one for a place.
 var chatMembers = map[string]string{"model": "model", "usage": "usage", "finish_reason": "finish_reason", "stop_reason": "finish_reason", "conversation": "conversation", "conversation_id": "conversation", "session_id": "conversation"}
 
-// timed takes the time of a line from the first member that has one.
-func (rec *Record) timed(l jsontext.Fields) (member string, err error) {
+// timeIn is the time of a line, from the first member that has one.
+func timeIn(l jsontext.Fields) (at object.Time, member string, err error) {
 	for _, name := range []string{"created", "created_at", "timestamp"} {
-		if rec.Time, err = timeOf(l.Get(name)); err != nil || rec.Time != 0 {
-			return name, err
+		if at, err = timeOf(l.Get(name)); err != nil || at != 0 {
+			return at, name, err
 		}
 	}
-	return "", nil
+	return 0, "", nil
 }
 
-func parseChat(line []byte, h Handler) (*Record, error) {
+func parseChat(line []byte, h foreign.Handler) (*foreign.Record, error) {
 	l, err := jsontext.FieldsOf(line)
 	if err != nil {
 		return nil, err
 	}
-	rec := &Record{Status: statusOK}
+	rec := &foreign.Record{Status: foreign.StatusOK}
 	if rec.Model, err = jsontext.PlainText(l.Get("model")); err != nil {
 		return nil, err
 	}
-	timed, err := rec.timed(l)
-	if err != nil {
+	at, timed, err := timeIn(l)
+	if rec.Time = at; err != nil {
 		return nil, err
 	}
 	if l.Get("messages") == nil {
@@ -86,11 +87,11 @@ func parseChat(line []byte, h Handler) (*Record, error) {
 	}
 	rec.Calls, rec.Output = t.calls, last.text
 	if last.saysNothing() {
-		rec.Status, rec.Note = statusNothing, noteUnanswered
+		rec.Status, rec.Note = foreign.StatusNothing, noteUnanswered
 	}
 	reason, err := failure(l.Get("error"))
 	if reason != "" {
-		rec.Status, rec.Note = statusFailed, "error: "+reason
+		rec.Status, rec.Note = foreign.StatusFailed, "error: "+reason
 	}
 	asked := chatInput(l, messages[:answer])
 	rec.Input = jsontext.Compact(asked.JSON())
@@ -171,7 +172,7 @@ func hasSystem(messages []json.RawMessage) bool {
 
 // chatDetails are what else the line tells. The answer stands there as it is unless it is
 // a role and a text only; so do the messages after it.
-func chatDetails(l jsontext.Fields, taken func(string) bool, messages []json.RawMessage, answer int, last *message) Details {
+func chatDetails(l jsontext.Fields, taken func(string) bool, messages []json.RawMessage, answer int, last *message) foreign.Details {
 	var d, rest jsontext.Fields
 	for _, m := range l {
 		place, known := chatMembers[m.Name]
@@ -190,5 +191,5 @@ func chatDetails(l jsontext.Fields, taken func(string) bool, messages []json.Raw
 		d.Add("after", jsontext.Compact(jsontext.List(messages[answer+1:])))
 	}
 	d.Add("rest", rest.JSON())
-	return Details(d.JSON())
+	return foreign.Details(d.JSON())
 }

@@ -1,8 +1,6 @@
 package ingest
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
@@ -10,6 +8,9 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign/foreigntest"
+	"github.com/mythos-project/mythos/dataset/ingest/otel"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
@@ -31,28 +32,28 @@ func TestAnswersOfTools(t *testing.T) {
 		`{"role":"tool","name":"max","content":"no","is_error":true}`:                     "sum  204, max no 500",
 		`{"role":"user","content":[{"type":"tool_result","name":"max","content":"two"}]}`: "sum  204, max two 200",
 	} {
-		if got := answered(read(t, chat{}, turn(twoCalls, answers))[0]); got != want {
+		if got := answered(foreigntest.Read(t, chat{}, turn(twoCalls, answers))[0]); got != want {
 			t.Errorf("%s: %s, expected %s", answers, got, want)
 		}
 	}
 	same := strings.ReplaceAll(twoCalls, "max", "sum")
-	refused(t, chat{}, turn(twoCalls, `{"role":"tool","content":"one"}`), "not known")
-	refused(t, chat{}, turn(same, `{"role":"tool","name":"sum","content":"one"}`), "not known")
-	refused(t, chat{}, turn(twoCalls, `{"role":"tool","content":"1"},{"role":"tool","content":"2"},{"role":"tool","content":"3"}`), "not known")
-	if got := answered(read(t, chat{}, turn(same, `{"role":"tool","name":"sum","content":"1"},{"role":"tool","name":"sum","content":"2"}`))[0]); got != "sum 1 200, sum 2 200" {
+	foreigntest.Refused(t, chat{}, turn(twoCalls, `{"role":"tool","content":"one"}`), "not known")
+	foreigntest.Refused(t, chat{}, turn(same, `{"role":"tool","name":"sum","content":"one"}`), "not known")
+	foreigntest.Refused(t, chat{}, turn(twoCalls, `{"role":"tool","content":"1"},{"role":"tool","content":"2"},{"role":"tool","content":"3"}`), "not known")
+	if got := answered(foreigntest.Read(t, chat{}, turn(same, `{"role":"tool","name":"sum","content":"1"},{"role":"tool","name":"sum","content":"2"}`))[0]); got != "sum 1 200, sum 2 200" {
 		t.Errorf("two calls of one tool: %s", got)
 	}
 	ids := `{"id":"x","function":{"name":"sum","arguments":{}}},{"id":"y","function":{"name":"max","arguments":{}}}`
-	refused(t, chat{}, turn(ids, `{"role":"tool","tool_call_id":"x","name":"max","content":"?"}`), "of the tool")
-	refused(t, chat{}, turn(ids, `{"role":"tool","tool_call_id":"x","content":"1"},{"role":"tool","tool_call_id":"x","content":"2"}`), "answered twice")
-	refused(t, chat{}, turn(strings.ReplaceAll(ids, `"y"`, `"x"`), `{"role":"tool","tool_call_id":"x","content":"1"}`), "there are two")
-	h := hear(t, chat{}, turn(ids, `{"role":"tool","tool_call_id":"z","content":"1"}`))
-	if len(h.list) != 1 || len(h.lost) != 1 || h.lost[0].Count != 1 {
+	foreigntest.Refused(t, chat{}, turn(ids, `{"role":"tool","tool_call_id":"x","name":"max","content":"?"}`), "of the tool")
+	foreigntest.Refused(t, chat{}, turn(ids, `{"role":"tool","tool_call_id":"x","content":"1"},{"role":"tool","tool_call_id":"x","content":"2"}`), "answered twice")
+	foreigntest.Refused(t, chat{}, turn(strings.ReplaceAll(ids, `"y"`, `"x"`), `{"role":"tool","tool_call_id":"x","content":"1"}`), "there are two")
+	h := foreigntest.Hear(t, chat{}, turn(ids, `{"role":"tool","tool_call_id":"z","content":"1"}`))
+	if len(h.List) != 1 || len(h.Losses) != 1 || h.Losses[0].Count != 1 {
 		t.Errorf("an answer to nothing: %+v", h)
 	}
 }
 
-func answered(r *Record) string {
+func answered(r *foreign.Record) string {
 	var list []string
 	for _, c := range r.Calls {
 		list = append(list, fmt.Sprintf("%s %s %d", c.Tool, c.Response, c.Status))
@@ -68,7 +69,7 @@ func TestParts(t *testing.T) {
 		`[{"type":"text","content":"conv"}]`: "conv", `[{"type":"text","text":"see"},{"type":"image","n": 1.0}]`: `[{"type":"text","text":"see"},{"type":"image","n":1.0}]`,
 		`[{"type":"image_url","image_url":{"url":"u"}}]`: `[{"type":"image_url","image_url":{"url":"u"}}]`, `{"type":"text","text":"one"}`: "one", `"<&>\u2028"`: "<&>\u2028",
 	} {
-		list := read(t, chat{}, `{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":`+content+`}]}`)
+		list := foreigntest.Read(t, chat{}, `{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":`+content+`}]}`)
 		if got := string(list[0].Output); got != want {
 			t.Errorf("%s is %q, expected %q", content, got, want)
 		}
@@ -77,8 +78,8 @@ func TestParts(t *testing.T) {
 		`{"type":"tool_use","id":"1","name":"f","input":{"n":1e2}}`: `f {"n":1e2}`, `{"type":"tool-call","toolCallId":"1","toolName":"f","input":{}}`: `f {}`,
 		`{"functionCall":{"name":"f","args":{}}}`: `f {}`, `{"type":"tool_call","id":"1","name":"f","arguments":{}}`: `f {}`, `{"type":"function_call","call_id":"1","name":"f","arguments":"{}"}`: `f {}`,
 	} {
-		r := read(t, chat{}, `{"messages":[{"role":"assistant","content":[`+part+`]}]}`)[0]
-		if len(r.Calls) != 1 || r.Calls[0].Tool+" "+string(r.Calls[0].Request) != want || r.Calls[0].Status != statusNothing {
+		r := foreigntest.Read(t, chat{}, `{"messages":[{"role":"assistant","content":[`+part+`]}]}`)[0]
+		if len(r.Calls) != 1 || r.Calls[0].Tool+" "+string(r.Calls[0].Request) != want || r.Calls[0].Status != foreign.StatusNothing {
 			t.Errorf("%s: %+v", part, r.Calls)
 		}
 	}
@@ -86,34 +87,34 @@ func TestParts(t *testing.T) {
 
 func TestTextThatIsNone(t *testing.T) {
 	line := `{"messages":[{"role":"user","content":"drink?"},{"role":"assistant","content":"caf` + "\xe9" + `"}]}`
-	refused(t, chat{}, "\n"+line, "line 2")
-	refused(t, chat{}, line, "not UTF-8")
-	refused(t, chat{}, `{"messages":[{"role":"assistant","content":"\ud83d"}]}`, "surrogate")
-	refused(t, chat{}, `{"messages":[{"role":"assistant","content":"\udc00\ud800"}]}`, "surrogate")
-	refused(t, chat{}, `{"messages":[],"messages":[]}`, "twice")
-	refused(t, chat{}, `{"Messages":[{"role":"assistant","content":"x"}]}`, "no messages")
-	if r := read(t, chat{}, `{"messages":[{"role":"assistant","content":"\ud83d\ude00"}]}`)[0]; string(r.Output) != "😀" {
+	foreigntest.Refused(t, chat{}, "\n"+line, "line 2")
+	foreigntest.Refused(t, chat{}, line, "not UTF-8")
+	foreigntest.Refused(t, chat{}, `{"messages":[{"role":"assistant","content":"\ud83d"}]}`, "surrogate")
+	foreigntest.Refused(t, chat{}, `{"messages":[{"role":"assistant","content":"\udc00\ud800"}]}`, "surrogate")
+	foreigntest.Refused(t, chat{}, `{"messages":[],"messages":[]}`, "twice")
+	foreigntest.Refused(t, chat{}, `{"Messages":[{"role":"assistant","content":"x"}]}`, "no messages")
+	if r := foreigntest.Read(t, chat{}, `{"messages":[{"role":"assistant","content":"\ud83d\ude00"}]}`)[0]; string(r.Output) != "😀" {
 		t.Errorf("a pair is %q", r.Output)
 	}
-	if h := hear(t, chat{}, line+"\n"+chats); len(h.list) != 2 || len(h.bad) != 1 {
-		t.Errorf("%d records, bad: %v", len(h.list), h.bad)
+	if h := foreigntest.Hear(t, chat{}, line+"\n"+chats); len(h.List) != 2 || len(h.Refused) != 1 {
+		t.Errorf("%d records, bad: %v", len(h.List), h.Refused)
 	}
 }
 
 func TestBeginnings(t *testing.T) {
 	for head, name := range map[string]string{"\xff\xfe{\x00": "UTF-16", "\xfe\xff\x00{": "UTF-16", "{\x00\"\x00": "UTF-16", "\x00{": "UTF-16", "\x1f\x8b\x08": "gzip", "\x28\xb5\x2f\xfd": "zstd",
 		"BZh9": "bzip2", "PK\x03\x04": "ZIP", "PAR1": "Parquet", "\xff\xfe\x00\x00": "UTF-32"} {
-		for _, form := range []Reader{chat{}, otel{}, mcp{}} {
-			if err := form.Read(strings.NewReader(head), &hearer{}); err == nil || !strings.Contains(err.Error(), name) {
+		for _, form := range []foreign.Reader{chat{}, otel.Form{}, mcp{}} {
+			if err := form.Read(strings.NewReader(head), &foreigntest.Hearer{}); err == nil || !strings.Contains(err.Error(), name) {
 				t.Errorf("%s, %q: %v", form.Name(), head, err)
 			}
 		}
 	}
-	mark := string(byteOrderMark)
-	if n := len(read(t, chat{}, mark+chats+mark+chats)); n != 4 {
+	mark := string(foreign.ByteOrderMark)
+	if n := len(foreigntest.Read(t, chat{}, mark+chats+mark+chats)); n != 4 {
 		t.Errorf("%d chats after byte order marks", n)
 	}
-	if n := len(read(t, otel{}, mark+spans)); n != 2 {
+	if n := len(foreigntest.Read(t, otel.Form{}, mark+spans)); n != 2 {
 		t.Errorf("%d traces after a byte order mark", n)
 	}
 }
@@ -123,18 +124,18 @@ func TestBeginnings(t *testing.T) {
 func TestChatLosesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		line := drawChat(t)
-		h := &hearer{}
-		if err := (chat{}).Read(strings.NewReader(line), h); err != nil || len(h.list) != 1 || len(h.bad)+len(h.lost) > 0 {
+		h := &foreigntest.Hearer{}
+		if err := (chat{}).Read(strings.NewReader(line), h); err != nil || len(h.List) != 1 || len(h.Refused)+len(h.Losses) > 0 {
 			t.Fatalf("%s: %v, %+v", line, err, h)
 		}
-		if got, want := exactJSON(t, rebuilt(t, h.list[0])), exactJSON(t, []byte(line)); !reflect.DeepEqual(got, want) {
-			t.Fatalf("%s\nbecame %s", line, rebuilt(t, h.list[0]))
+		if got, want := exactJSON(t, rebuilt(t, h.List[0])), exactJSON(t, []byte(line)); !reflect.DeepEqual(got, want) {
+			t.Fatalf("%s\nbecame %s", line, rebuilt(t, h.List[0]))
 		}
 	})
 }
 
 // rebuilt writes the line of a chat from a record.
-func rebuilt(t *rapid.T, r *Record) []byte {
+func rebuilt(t *rapid.T, r *foreign.Record) []byte {
 	in, err := jsontext.FieldsOf(r.Input)
 	if err != nil {
 		t.Fatal(err)
@@ -177,10 +178,9 @@ func rebuilt(t *rapid.T, r *Record) []byte {
 }
 
 // exactJSON is JSON with the digits of its numbers.
-func exactJSON(t *rapid.T, data []byte) (v any) {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	if err := dec.Decode(&v); err != nil {
+func exactJSON(t *rapid.T, data []byte) any {
+	v, err := foreigntest.Decode(data)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return v

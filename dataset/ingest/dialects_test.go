@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mythos-project/mythos/dataset/export"
+	"github.com/mythos-project/mythos/dataset/ingest/otel"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
@@ -29,6 +30,9 @@ type said struct {
 	role, text, id string
 	calls          []saidCall
 }
+
+// detailsEvent is the event whose attributes have the messages of a call.
+const detailsEvent = "gen_ai.client.inference.operation.details"
 
 type saidCall struct{ id, name, arguments string }
 
@@ -193,7 +197,7 @@ func stringAttribute(name string, raw []byte) string {
 
 // spanOf is a document with one span of a call of a model.
 func spanOf(attributes, events []string) string {
-	return `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"` + traceA + `","spanId":"` + spanA + `","name":"chat m","startTimeUnixNano":"1700000001000000000","endTimeUnixNano":"1700000002000000000","attributes":[` +
+	return `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7","name":"chat m","startTimeUnixNano":"1700000001000000000","endTimeUnixNano":"1700000002000000000","attributes":[` +
 		strings.Join(append(attributes, stringAttribute("gen_ai.request.model", []byte("m"))), ",") + `],"events":[` + strings.Join(events, ",") + `]}]}]}]}`
 }
 
@@ -206,7 +210,7 @@ func logOf(name, body string, attributes ...string) string {
 }
 
 func recordOf(name, body string, attributes ...string) string {
-	return `{"eventName":"` + name + `","timeUnixNano":"1700000001000000000","traceId":"` + traceA + `","spanId":"` + spanA + `","body":` + body + `,"attributes":[` + strings.Join(attributes, ",") + `]}`
+	return `{"eventName":"` + name + `","timeUnixNano":"1700000001000000000","traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7","body":` + body + `,"attributes":[` + strings.Join(attributes, ",") + `]}`
 }
 
 func logs(records ...string) string {
@@ -278,10 +282,10 @@ var dialects = map[string]struct {
 	"1.37 texts":      {true, func(k talk) string { return spanOf(append(k.contents(stringAttribute), chatOperation), nil) }},
 	"1.37 structured": {true, func(k talk) string { return spanOf(append(k.contents(structured), chatOperation), nil) }},
 	"1.37 event": {true, func(k talk) string {
-		return spanOf([]string{chatOperation}, []string{eventOf(eventDetails, k.contents(structured)...)})
+		return spanOf([]string{chatOperation}, []string{eventOf(detailsEvent, k.contents(structured)...)})
 	}},
 	"1.37 log record": {true, func(k talk) string {
-		return spanOf([]string{chatOperation}, nil) + "\n" + logOf(eventDetails, "{}", k.contents(structured)...)
+		return spanOf([]string{chatOperation}, nil) + "\n" + logOf(detailsEvent, "{}", k.contents(structured)...)
 	}},
 	"1.28 span events": {false, func(k talk) string {
 		return spanOf([]string{chatOperation}, k.messageEvents(func(name string, body json.RawMessage) string { return eventOf(name, members(body)...) }))
@@ -367,7 +371,7 @@ func dialectComesOut(name string) func(*rapid.T) {
 			want.Add("tools", json.RawMessage(k.tools))
 		}
 		text := d.write(k)
-		got := exportedRows(t, otel{}, text, export.RowsMessages)
+		got := exportedRows(t, otel.Form{}, text, export.RowsMessages)
 		if strings.Count(got, "\n") != 1 || !reflect.DeepEqual(plainTalk(t, []byte(got)), plainTalk(t, want.JSON())) {
 			t.Fatalf("%s\nbecame\n%sexpected\n%s", text, got, want.JSON())
 		}

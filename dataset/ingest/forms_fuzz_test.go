@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"github.com/mythos-project/mythos/dataset/ingest/foreign/foreigntest"
 	"strings"
 	"testing"
 )
@@ -15,9 +16,9 @@ func FuzzMapping(f *testing.F) {
 		if err != nil {
 			return
 		}
-		h := &hearer{}
+		h := &foreigntest.Hearer{}
 		_ = m.Read(strings.NewReader(line), h)
-		for _, r := range h.list {
+		for _, r := range h.List {
 			checkRecord(t, m, r)
 		}
 	})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/imported"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/ledger"
@@ -21,13 +22,13 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Importer keeps what a Reader reads as evidence.
+// Importer keeps what a foreign.Reader reads as evidence.
 type Importer struct {
 	Store  *store.Store
 	Signer sign.Signer // the importer
 	Time   object.Time // of records that have none
 	// Bad decides about records that cannot be understood; nil: the first ends the import.
-	Bad func(*RecordError) error
+	Bad func(*foreign.RecordError) error
 	// Strict ends the import where something is lost.
 	Strict bool
 }
@@ -37,24 +38,9 @@ type Imported struct {
 	Episodes []object.Hash // in the order of the records
 	Calls    int           // of tools, and of models before the one that answered
 	Signals  int
-	Bad      int    // records that were left out
-	Lost     []Loss // what was not understood, in the order of its first place
-	Passed   []Loss // what does not belong to the form
-}
-
-// Loss counts what was not taken, by kind and reason.
-type Loss struct {
-	What  string `json:"what"`          // in the plural, such as "spans"
-	Why   string `json:"why,omitempty"` // empty: it does not belong to the form
-	Count int    `json:"count"`
-}
-
-// String is the loss in words.
-func (l Loss) String() string {
-	if l.Why == "" {
-		return fmt.Sprintf("%d %s", l.Count, l.What)
-	}
-	return fmt.Sprintf("%d %s: %s", l.Count, l.What, l.Why)
+	Bad      int            // records that were left out
+	Lost     []foreign.Loss // what was not understood, in the order of its first place
+	Passed   []foreign.Loss // what does not belong to the form
 }
 
 // ErrNothing means that nothing was understood.
@@ -68,8 +54,8 @@ const groupSize = 1024
 
 // Import reads all records and keeps an episode of each, durably. What was kept before an
 // error stays, and is found again by the next import. The error wraps ErrNothing where
-// there is no episode, ErrRecord, ErrLost or ErrEncoding.
-func (im *Importer) Import(ctx context.Context, form Reader, r io.Reader) (*Imported, error) {
+// there is no episode, foreign.ErrRecord, ErrLost or foreign.ErrEncoding.
+func (im *Importer) Import(ctx context.Context, form foreign.Reader, r io.Reader) (*Imported, error) {
 	in := &intake{im: im, ctx: ctx, form: form, out: &Imported{}}
 	err := form.Read(r, in)
 	if err = errors.Join(err, in.flush()); err != nil {
@@ -81,18 +67,18 @@ func (im *Importer) Import(ctx context.Context, form Reader, r io.Reader) (*Impo
 	return in.out, nil
 }
 
-// intake is an import under way: the Handler of its form.
+// intake is an import under way: the foreign.Handler of its form.
 type intake struct {
 	im    *Importer
 	ctx   context.Context
-	form  Reader
+	form  foreign.Reader
 	out   *Imported
-	group []*Record
+	group []*foreign.Record
 	size  int // bytes in group
 }
 
-// Record implements Handler.
-func (in *intake) Record(rec *Record) error {
+// Record implements foreign.Handler.
+func (in *intake) Record(rec *foreign.Record) error {
 	in.group, in.size = append(in.group, rec), in.size+len(rec.Source)
 	if len(in.group) < groupSize && in.size < MaxRecord {
 		return in.ctx.Err()
@@ -100,8 +86,8 @@ func (in *intake) Record(rec *Record) error {
 	return in.flush()
 }
 
-// Bad implements Handler.
-func (in *intake) Bad(e *RecordError) error {
+// Bad implements foreign.Handler.
+func (in *intake) Bad(e *foreign.RecordError) error {
 	in.out.Bad++
 	if in.im.Bad == nil {
 		return e
@@ -109,44 +95,25 @@ func (in *intake) Bad(e *RecordError) error {
 	return in.im.Bad(e)
 }
 
-// Lost implements Handler.
+// Lost implements foreign.Handler.
 func (in *intake) Lost(what, why string) error {
-	in.out.Lost = AddLosses(in.out.Lost, []Loss{{what, why, 1}})
+	in.out.Lost = foreign.AddLosses(in.out.Lost, []foreign.Loss{{What: what, Why: why, Count: 1}})
 	if in.im.Strict {
 		return fmt.Errorf("%w: %s: %s", ErrLost, what, why)
 	}
 	return nil
 }
 
-// Passed implements Handler.
+// Passed implements foreign.Handler.
 func (in *intake) Passed(what string) {
-	in.out.Passed = AddLosses(in.out.Passed, []Loss{{what, "", 1}})
-}
-
-// maxLosses bounds the kinds of losses that are told apart.
-const maxLosses = 1000
-
-// AddLosses adds counts to a list: those of one kind and reason are one.
-func AddLosses(list, more []Loss) []Loss {
-	for _, l := range more {
-		i := slices.IndexFunc(list, func(have Loss) bool { return have.What == l.What && have.Why == l.Why })
-		switch {
-		case i >= 0:
-			list[i].Count += l.Count
-		case len(list) < maxLosses:
-			list = append(list, l)
-		default:
-			list[maxLosses-1] = Loss{"things", "of more kinds than are told apart", list[maxLosses-1].Count + l.Count}
-		}
-	}
-	return list
+	in.out.Passed = foreign.AddLosses(in.out.Passed, []foreign.Loss{{What: what, Count: 1}})
 }
 
 // nothing says what there was instead.
 func (in *intake) nothing() error {
 	list := slices.Concat(in.out.Lost, in.out.Passed)
 	if in.out.Bad > 0 {
-		list = append(list, Loss{"records", "not understood", in.out.Bad})
+		list = append(list, foreign.Loss{What: "records", Why: "not understood", Count: in.out.Bad})
 	}
 	if len(list) == 0 {
 		return fmt.Errorf("%w: it has no records of the form %s", ErrNothing, in.form.Name())
@@ -177,7 +144,7 @@ func (in *intake) flush() error {
 
 // kept is a record on its way into the store.
 type kept struct {
-	rec      *Record
+	rec      *foreign.Record
 	receipts []store.Object
 	ids      []object.Hash // of the receipts
 	trace    []byte
@@ -187,7 +154,7 @@ type kept struct {
 
 // keep stores a group: payloads first, then receipts and traces, then episodes and signals,
 // so that nothing names what is not there.
-func (im *Importer) keep(ctx context.Context, form Reader, group []*Record) ([]object.Hash, error) {
+func (im *Importer) keep(ctx context.Context, form foreign.Reader, group []*foreign.Record) ([]object.Hash, error) {
 	list := make([]*kept, len(group))
 	const sharing = 256 // callers of the store share a sync
 	err := par.Each(ctx, len(group), sharing, func(ctx context.Context, i int) error {
@@ -223,7 +190,7 @@ func (im *Importer) keep(ctx context.Context, form Reader, group []*Record) ([]o
 }
 
 // receipts keeps the payloads of a record and signs what was read.
-func (im *Importer) receipts(ctx context.Context, form Reader, k *kept) error {
+func (im *Importer) receipts(ctx context.Context, form foreign.Reader, k *kept) error {
 	rec := k.rec
 	if rec.Time == 0 {
 		rec.Time = im.Time
@@ -260,7 +227,7 @@ func (im *Importer) receipts(ctx context.Context, form Reader, k *kept) error {
 const maxNote = 2000
 
 // note says where a receipt comes from, and what the record tells of a failure.
-func note(form Reader, more string) *string {
+func note(form foreign.Reader, more string) *string {
 	text := imported.Note(form.Name())
 	if len(more) > maxNote {
 		more = strings.ToValidUTF8(more[:maxNote], "") + "..."
@@ -290,7 +257,7 @@ func (im *Importer) receipt(ctx context.Context, k *kept, r ledger.Receipt, requ
 }
 
 // episode keeps the trace and makes the episode and its signals.
-func (im *Importer) episode(ctx context.Context, batch *store.Batch, form Reader, k *kept) (store.Object, error) {
+func (im *Importer) episode(ctx context.Context, batch *store.Batch, form foreign.Reader, k *kept) (store.Object, error) {
 	rec := k.rec
 	source := object.Sum(rec.Source)
 	ref, err := batch.PutBlob(ctx, bytes.NewReader(k.trace), store.PutOptions{Media: MediaTrace, Provenance: &object.ProvenanceRef{

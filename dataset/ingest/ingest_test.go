@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -12,8 +11,10 @@ import (
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/export"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign/foreigntest"
+	"github.com/mythos-project/mythos/dataset/ingest/otel"
 	"github.com/mythos-project/mythos/dataset/query"
-	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/kvledger"
@@ -23,98 +24,21 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// hearer is a Handler that keeps what it hears.
-type hearer struct {
-	list   []*Record
-	bad    []*RecordError
-	lost   []Loss
-	passed []Loss
-	strict bool // the first bad record ends the reading
-}
-
-func (h *hearer) Record(r *Record) error { h.list = append(h.list, r); return nil }
-
-func (h *hearer) Bad(e *RecordError) error {
-	h.bad = append(h.bad, e)
-	if h.strict {
-		return e
-	}
-	return nil
-}
-
-func (h *hearer) Lost(what, why string) error {
-	h.lost = AddLosses(h.lost, []Loss{{what, why, 1}})
-	return nil
-}
-
-func (h *hearer) Passed(what string) { h.passed = AddLosses(h.passed, []Loss{{what, "", 1}}) }
-
-// hear reads a text, bad records included.
-func hear(t *testing.T, form Reader, text string) *hearer {
-	t.Helper()
-	h := &hearer{}
-	if err := form.Read(strings.NewReader(text), h); err != nil {
-		t.Fatal(err)
-	}
-	return h
-}
-
-func read(t *testing.T, form Reader, text string) []*Record {
-	t.Helper()
-	h := hear(t, form, text)
-	if len(h.bad) > 0 {
-		t.Fatal(h.bad[0])
-	}
-	return h.list
-}
-
-// refused reads a text whose first record must be refused for a reason.
-func refused(t *testing.T, form Reader, text, reason string) {
-	t.Helper()
-	err := form.Read(strings.NewReader(text), &hearer{strict: true})
-	if !errors.Is(err, ErrRecord) || !strings.Contains(err.Error(), reason) {
-		t.Errorf("%s: %v; expected: %s", text, err, reason)
-	}
-}
-
-// show is a record in one line.
-func show(r *Record) string {
-	text := fmt.Sprintf("%d %s -> %s (%d)", r.Time, r.Input, r.Output, r.Status)
-	for _, c := range r.Calls {
-		text += fmt.Sprintf("; %s %s -> %s (%d)", c.Tool, c.Request, c.Response, c.Status)
-	}
-	for _, s := range r.Signals {
-		text += fmt.Sprintf("; %s = %s", signal.TypeName(s.Type), s.Value)
-	}
-	return text
-}
-
-func checkShown(t *testing.T, list []*Record, want ...string) {
-	t.Helper()
-	var got []string
-	for _, r := range list {
-		got = append(got, show(r))
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("got\n%s\nexpected\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
-}
-
 const chats = `{"messages":[{"role":"user","content":"how long?"},{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"wc","arguments":"{\"f\":\"a\"}"}}]},{"role":"tool","tool_call_id":"c1","content":"7"},{"role":"assistant","content":"7 lines"}],"created":1767225600}
 
 {"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]},{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"ls","input":{"d": 1}},{"type":"text","text":"looking"}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","is_error":true,"content":[{"type":"text","text":"denied"}]}]},{"role":"assistant","content":"sorry"}],"timestamp":"2026-01-01T00:00:00.5Z"}
 `
 
 func TestChat(t *testing.T) {
-	list := read(t, chat{}, chats)
-	checkShown(t, list,
+	list := foreigntest.Read(t, chat{}, chats)
+	foreigntest.CheckShown(t, list,
 		`1767225600000000 {"messages":[{"role":"user","content":"how long?"},{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"wc","arguments":"{\"f\":\"a\"}"}}]},{"role":"tool","tool_call_id":"c1","content":"7"}]} -> 7 lines (200); wc {"f":"a"} -> 7 (200)`,
 		`1767225600500000 {"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]},{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"ls","input":{"d":1}},{"type":"text","text":"looking"}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","is_error":true,"content":[{"type":"text","text":"denied"}]}]}]} -> sorry (200); ls {"d":1} -> denied (500)`)
 	for text, want := range map[string]string{
 		"[]": "line 1", "{\"messages\":[]}": "assistant", "{}\n{": "line 1", `{"messages":[{"content":"x"}]}`: "role",
 		`{"messages":[{"role":"assistant"}],"created":"soon"}`: "no time",
 	} {
-		refused(t, chat{}, text, want)
+		foreigntest.Refused(t, chat{}, text, want)
 	}
 }
 
@@ -127,10 +51,10 @@ const spans = `{"resourceSpans":[{"scopeSpans":[{"spans":[
 `
 
 func TestOTel(t *testing.T) {
-	list := read(t, otel{}, spans)
-	checkShown(t, list, `1767225600000000  -> [7] (200); chat m ["how long?"] ->  (204); wc {"f":5} -> 7 (500)`, `3 old -> way (200)`)
+	list := foreigntest.Read(t, otel.Form{}, spans)
+	foreigntest.CheckShown(t, list, `1767225600000000  -> [7] (200); chat m ["how long?"] ->  (204); wc {"f":5} -> 7 (500)`, `3 old -> way (200)`)
 	for _, text := range []string{"{", `{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":[{"key":"gen_ai.system"}]}]}]}]}`} {
-		refused(t, otel{}, text, "line 1")
+		foreigntest.Refused(t, otel.Form{}, text, "line 1")
 	}
 }
 
@@ -145,7 +69,7 @@ const messages = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{}}
 `
 
 func TestMCP(t *testing.T) {
-	checkShown(t, read(t, mcp{}, messages),
+	foreigntest.CheckShown(t, foreigntest.Read(t, mcp{}, messages),
 		`0 {} -> {"code":-1,"message":"no"} (500); ls {} -> {"code":-1,"message":"no"} (500)`,
 		`1767225600000000 {"f":"a"} -> 7 (200); wc {"f":"a"} -> 7 (200)`,
 		`0  ->  (204); never  ->  (204)`)
@@ -166,7 +90,7 @@ func TestMapping(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkShown(t, read(t, m, `{"q":["why"],"a/b":{"x": [1]},"at":1767225600.25,"ok":false,"steps":[{"n":"wc","i":"a","o":7}],"score":-3,"tag":"bad"}`+"\n"+`{"q":["x"]}`),
+	foreigntest.CheckShown(t, foreigntest.Read(t, m, `{"q":["why"],"a/b":{"x": [1]},"at":1767225600.25,"ok":false,"steps":[{"n":"wc","i":"a","o":7}],"score":-3,"tag":"bad"}`+"\n"+`{"q":["x"]}`),
 		`1767225600250000 why -> {"x":[1]} (500); wc a -> 7 (200); reward = -3; label = "bad"`, `0 x ->  (204)`)
 	for _, bad := range []string{"", "input: /a", "input: a\noutput: /b", "input: /a\noutput: /b\nmore: /c", "input: /a\noutput: /b\ncalls: {each: /c}",
 		"input: /a\noutput: /b\nsignals: [{type: some, value: /c}]", "name: a b\ninput: /a\noutput: /b"} {
@@ -195,9 +119,9 @@ func TestImportIsMarked(t *testing.T) {
 	}
 	var ids []object.Hash
 	for _, c := range []struct {
-		form Reader
+		form foreign.Reader
 		text string
-	}{{chat{}, chats}, {otel{}, spans}, {mcp{}, messages}, {m, `{"q":["why"],"a/b":"because","score":2}`}} {
+	}{{chat{}, chats}, {otel.Form{}, spans}, {mcp{}, messages}, {m, `{"q":["why"],"a/b":"because","score":2}`}} {
 		first, err := im.Import(ctx, c.form, strings.NewReader(c.text))
 		if err != nil {
 			t.Fatal(err)
@@ -274,12 +198,12 @@ func FuzzRead(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, form := range []Reader{chat{}, otel{}, mcp{}, m} {
-			h := &hearer{}
-			if err := form.Read(strings.NewReader(text), h); err != nil && !errors.Is(err, ErrEncoding) {
+		for _, form := range []foreign.Reader{chat{}, otel.Form{}, mcp{}, m} {
+			h := &foreigntest.Hearer{}
+			if err := form.Read(strings.NewReader(text), h); err != nil && !errors.Is(err, foreign.ErrEncoding) {
 				t.Errorf("%s: %v", form.Name(), err)
 			}
-			for _, r := range h.list {
+			for _, r := range h.List {
 				checkRecord(t, form, r)
 			}
 		}
@@ -288,12 +212,12 @@ func FuzzRead(f *testing.F) {
 
 // checkRecord checks what holds for every record: it has a source, its details are JSON
 // objects, and nothing in it was replaced on the way.
-func checkRecord(t *testing.T, form Reader, r *Record) {
+func checkRecord(t *testing.T, form foreign.Reader, r *foreign.Record) {
 	t.Helper()
 	if len(r.Source) == 0 {
 		t.Errorf("%s: a record without a source", form.Name())
 	}
-	calls := append([]Call{{Tool: "answer", Request: r.Input, Response: r.Output, Details: r.Details}}, r.Calls...)
+	calls := append([]foreign.Call{{Tool: "answer", Request: r.Input, Response: r.Output, Details: r.Details}}, r.Calls...)
 	for _, c := range calls {
 		if c.Details != nil && (jsontext.Check(c.Details) != nil || jsontext.Kind(c.Details) != '{') {
 			t.Errorf("%s: %s has details that are no object: %s", form.Name(), c.Tool, c.Details)

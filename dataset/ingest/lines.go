@@ -8,56 +8,13 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// ErrEncoding means that a file is not the UTF-8 text that JSON is.
-var ErrEncoding = errors.New("it is no text in UTF-8")
-
-// byteOrderMark begins the UTF-8 files of some tools. It is no part of the text.
-var byteOrderMark = []byte{0xef, 0xbb, 0xbf}
-
-// otherEncodings are told by how a file begins. Longer beginnings come first.
-var otherEncodings = []struct{ head, name, remedy string }{
-	{"\xff\xfe\x00\x00", "UTF-32", "convert it: iconv -f UTF-32 -t UTF-8"},
-	{"\x00\x00\xfe\xff", "UTF-32", "convert it: iconv -f UTF-32 -t UTF-8"},
-	{"\xff\xfe", "UTF-16", "convert it: iconv -f UTF-16 -t UTF-8"},
-	{"\xfe\xff", "UTF-16", "convert it: iconv -f UTF-16 -t UTF-8"},
-	{"{\x00", "UTF-16", "convert it: iconv -f UTF-16LE -t UTF-8"},
-	{"[\x00", "UTF-16", "convert it: iconv -f UTF-16LE -t UTF-8"},
-	{"\x00{", "UTF-16", "convert it: iconv -f UTF-16BE -t UTF-8"},
-	{"\x00[", "UTF-16", "convert it: iconv -f UTF-16BE -t UTF-8"},
-	{"\x1f\x8b", "compressed with gzip", "decompress it: gzip -dc"},
-	{"\x28\xb5\x2f\xfd", "compressed with zstd", "decompress it: zstd -dc"},
-	{"\xfd7zXZ\x00", "compressed with xz", "decompress it: xz -dc"},
-	{"BZh", "compressed with bzip2", "decompress it: bzip2 -dc"},
-	{"PK\x03\x04", "a ZIP archive", "unpack it first"},
-	{"PAR1", "a Parquet file", "write it as JSON lines first"},
-}
-
-// textReader passes a byte order mark, and refuses what is told by its beginning to be
-// no UTF-8, by its name. The error wraps ErrEncoding.
-func textReader(r io.Reader) (*bufio.Reader, error) {
-	b := bufio.NewReaderSize(r, 64<<10)
-	head, err := b.Peek(6)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	if bytes.HasPrefix(head, byteOrderMark) {
-		_, err = b.Discard(len(byteOrderMark))
-		return b, err
-	}
-	for _, e := range otherEncodings {
-		if bytes.HasPrefix(head, []byte(e.head)) {
-			return nil, fmt.Errorf("%w: it is %s: %s", ErrEncoding, e.name, e.remedy)
-		}
-	}
-	return b, nil
-}
-
 // eachLine calls fn for every line that is not empty.
 func eachLine(r io.Reader, fn func(where string, line []byte) error) error {
-	text, err := textReader(r)
+	text, err := foreign.Text(r)
 	if err != nil {
 		return err
 	}
@@ -66,7 +23,7 @@ func eachLine(r io.Reader, fn func(where string, line []byte) error) error {
 	n := 0
 	for sc.Scan() {
 		n++
-		line := bytes.TrimSpace(bytes.TrimPrefix(sc.Bytes(), byteOrderMark)) // files that were joined
+		line := bytes.TrimSpace(bytes.TrimPrefix(sc.Bytes(), foreign.ByteOrderMark)) // files that were joined
 		if len(line) == 0 {
 			continue
 		}
@@ -96,10 +53,10 @@ func otherLayout(line []byte) string {
 }
 
 // records reads a record from every line.
-func records(r io.Reader, h Handler, parse func([]byte, Handler) (*Record, error)) error {
+func records(r io.Reader, h foreign.Handler, parse func([]byte, foreign.Handler) (*foreign.Record, error)) error {
 	return eachLine(r, func(where string, line []byte) error {
 		err := jsontext.Check(line)
-		var rec *Record
+		var rec *foreign.Record
 		if err == nil {
 			rec, err = parse(line, h)
 		}
@@ -107,7 +64,7 @@ func records(r io.Reader, h Handler, parse func([]byte, Handler) (*Record, error
 			return fmt.Errorf("%s: %w", where, err)
 		}
 		if err != nil {
-			return h.Bad(&RecordError{where, err.Error() + otherLayout(line)})
+			return h.Bad(&foreign.RecordError{Where: where, Reason: err.Error() + otherLayout(line)})
 		}
 		rec.Source = line
 		return h.Record(rec)

@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/internal/strictyaml"
@@ -129,9 +130,9 @@ func (r *reading) outcome(status, reason, response pointer) (code uint16, note s
 	case len(text) > 0 && recorded:
 		note = "error: " + string(text)
 	case len(text) > 0:
-		code, note = statusFailed, "error: "+string(text)
+		code, note = foreign.StatusFailed, "error: "+string(text)
 	case !recorded && r.raw(response) == nil:
-		code, note = statusNothing, noteUnanswered
+		code, note = foreign.StatusNothing, noteUnanswered
 	}
 	return code, note
 }
@@ -179,20 +180,20 @@ func ParseMapping(data []byte) (*Mapping, error) {
 	return m, nil
 }
 
-// Name implements Reader.
+// Name implements foreign.Reader.
 func (m *Mapping) Name() string { return m.Form }
 
-// Code implements Reader.
+// Code implements foreign.Reader.
 func (m *Mapping) Code() object.Hash { return m.code }
 
-// Read implements Reader.
-func (m *Mapping) Read(r io.Reader, h Handler) error {
-	return records(r, h, func(line []byte, _ Handler) (*Record, error) { return m.parse(line) })
+// Read implements foreign.Reader.
+func (m *Mapping) Read(r io.Reader, h foreign.Handler) error {
+	return records(r, h, func(line []byte, _ foreign.Handler) (*foreign.Record, error) { return m.parse(line) })
 }
 
-func (m *Mapping) parse(line []byte) (*Record, error) {
+func (m *Mapping) parse(line []byte) (*foreign.Record, error) {
 	r := &reading{line: line}
-	rec := &Record{Input: r.value(m.Input), Output: r.value(m.Output), Model: string(r.value(m.Model)), Time: r.time(m.Time)}
+	rec := &foreign.Record{Input: r.value(m.Input), Output: r.value(m.Output), Model: string(r.value(m.Model)), Time: r.time(m.Time)}
 	rec.Status, rec.Note = r.outcome(m.Status, m.Error, m.Output)
 	if r.err == nil && rec.Input == nil && rec.Output == nil {
 		return nil, errors.New("neither input nor output is there")
@@ -207,7 +208,7 @@ func (m *Mapping) parse(line []byte) (*Record, error) {
 			d.Add(kept.name, jsontext.Compact(raw))
 		}
 	}
-	rec.Details = Details(d.JSON())
+	rec.Details = foreign.Details(d.JSON())
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -219,7 +220,7 @@ func (m *Mapping) parse(line []byte) (*Record, error) {
 	return rec, err
 }
 
-func (c *callMapping) parse(line []byte) (calls []Call, err error) {
+func (c *callMapping) parse(line []byte) (calls []foreign.Call, err error) {
 	if c == nil {
 		return nil, nil
 	}
@@ -233,13 +234,13 @@ func (c *callMapping) parse(line []byte) (calls []Call, err error) {
 	}
 	for i, item := range items {
 		r := &reading{line: item}
-		call := Call{Tool: string(r.value(c.Tool)), Request: r.value(c.Request), Response: r.value(c.Response), Time: r.time(c.Time)}
+		call := foreign.Call{Tool: string(r.value(c.Tool)), Request: r.value(c.Request), Response: r.value(c.Response), Time: r.time(c.Time)}
 		call.Status, call.Note = r.outcome(c.Status, c.Error, c.Response)
 		var d jsontext.Fields
 		if id := r.raw(c.ID); id != nil {
 			d.Add("id", jsontext.Compact(id))
 		}
-		call.Details = Details(d.JSON())
+		call.Details = foreign.Details(d.JSON())
 		if r.err == nil && call.Tool == "" {
 			r.err = errors.New("it names no tool")
 		}
@@ -251,7 +252,7 @@ func (c *callMapping) parse(line []byte) (calls []Call, err error) {
 	return calls, nil
 }
 
-func (m *Mapping) signals(line []byte) (list []Signal, err error) {
+func (m *Mapping) signals(line []byte) (list []foreign.Signal, err error) {
 	for _, s := range m.Signals {
 		raw, err := s.Value.at(line)
 		if err != nil {
@@ -268,7 +269,7 @@ func (m *Mapping) signals(line []byte) (list []Signal, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("signal %s: %w", s.Type, err)
 		}
-		list = append(list, Signal{t, v})
+		list = append(list, foreign.Signal{Type: t, Value: v})
 	}
 	return list, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/internal/decimal"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
@@ -17,18 +18,18 @@ import (
 // episode with that one call.
 type mcp struct{}
 
-// Name implements Reader.
+// Name implements foreign.Reader.
 func (mcp) Name() string { return "mcp" }
 
-// Code implements Reader.
+// Code implements foreign.Reader.
 func (mcp) Code() object.Hash { return object.SumText("mythos.import.mcp/3") }
 
-// Read implements Reader.
-func (mcp) Read(r io.Reader, h Handler) error {
+// Read implements foreign.Reader.
+func (mcp) Read(r io.Reader, h foreign.Handler) error {
 	t := &transcript{h: h, sessions: map[string]*mcpSession{}}
 	err := eachLine(r, func(where string, line []byte) error {
 		if err := jsontext.Check(line); err != nil {
-			return h.Bad(&RecordError{where, err.Error()})
+			return h.Bad(&foreign.RecordError{Where: where, Reason: err.Error()})
 		}
 		return t.line(where, line)
 	})
@@ -45,7 +46,7 @@ func (mcp) Read(r io.Reader, h Handler) error {
 
 // transcript follows the sessions of a file, each with ids of its own.
 type transcript struct {
-	h        Handler
+	h        foreign.Handler
 	sessions map[string]*mcpSession // by what a log calls them; empty where it does not
 	order    []*mcpSession
 }
@@ -111,14 +112,14 @@ var methodSides = map[string]side{"initialize": client, "tools/call": client, "t
 func (t *transcript) line(where string, line []byte) error {
 	e, err := unwrap(line)
 	if err != nil {
-		return t.h.Bad(&RecordError{where, err.Error()})
+		return t.h.Bad(&foreign.RecordError{Where: where, Reason: err.Error()})
 	}
 	if jsontext.Kind(e.inner) != '[' {
 		return t.read(where, line, e.inner, e)
 	}
 	batch, err := jsontext.ListOf(e.inner)
 	if err != nil || len(batch) == 0 {
-		return t.h.Bad(&RecordError{where, "it is an empty batch"})
+		return t.h.Bad(&foreign.RecordError{Where: where, Reason: "it is an empty batch"})
 	}
 	for i, raw := range batch {
 		if err := t.read(fmt.Sprintf("%s, message %d of the batch", where, i+1), jsontext.Compact(raw), raw, e); err != nil {
@@ -210,7 +211,7 @@ func isMessage(raw json.RawMessage) bool {
 func (t *transcript) read(where string, source []byte, raw json.RawMessage, e envelope) error {
 	m, err := readMCP(raw)
 	if err != nil {
-		return t.h.Bad(&RecordError{where, err.Error()})
+		return t.h.Bad(&foreign.RecordError{Where: where, Reason: err.Error()})
 	}
 	s := t.session(e.session, m)
 	m.time, m.source = e.at, source
@@ -222,7 +223,7 @@ func (t *transcript) read(where string, source []byte, raw json.RawMessage, e en
 	if err != nil || reason == "" {
 		return err
 	}
-	return t.h.Bad(&RecordError{where, reason})
+	return t.h.Bad(&foreign.RecordError{Where: where, Reason: reason})
 }
 
 // sender tells who sent a message. A log of the server says in and out the other way

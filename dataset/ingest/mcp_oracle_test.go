@@ -10,6 +10,8 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 	"pgregory.net/rapid"
 
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign/foreigntest"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
@@ -38,13 +40,13 @@ func TestResultsLikeTheSDK(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h := &hearer{}
+		h := &foreigntest.Hearer{}
 		line := call("1", "a") + "\n" + fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"result":%s}`, raw)
-		if err := (mcp{}).Read(strings.NewReader(line), h); err != nil || len(h.list) != 1 || len(h.bad)+len(h.lost) > 0 {
+		if err := (mcp{}).Read(strings.NewReader(line), h); err != nil || len(h.List) != 1 || len(h.Refused)+len(h.Losses) > 0 {
 			t.Fatalf("%s: %v, %+v", line, err, h)
 		}
-		c := h.list[0].Calls[0]
-		if onlyText && string(c.Response) != text.String() || (c.Status == statusFailed) != want.IsError {
+		c := h.List[0].Calls[0]
+		if onlyText && string(c.Response) != text.String() || (c.Status == foreign.StatusFailed) != want.IsError {
 			t.Fatalf("%s is %q, status %d", raw, c.Response, c.Status)
 		}
 		if !onlyText {

@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"fmt"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign/foreigntest"
 	"strings"
 	"testing"
 )
@@ -32,23 +34,23 @@ func TestMCPDirections(t *testing.T) {
 		"same number":    {call("1", "a"), result("1.0", "A")},
 		"batches":        {"[" + call("1", "a") + "," + rootsAsked + "]", "[" + rootsTold + "," + result("1", "A") + "]"},
 	} {
-		h := hear(t, mcp{}, strings.Join(lines, "\n"))
-		if len(h.list) != 1 || len(h.bad)+len(h.lost) > 0 || string(h.list[0].Output) != "A" || h.list[0].Status != statusOK {
+		h := foreigntest.Hear(t, mcp{}, strings.Join(lines, "\n"))
+		if len(h.List) != 1 || len(h.Refused)+len(h.Losses) > 0 || string(h.List[0].Output) != "A" || h.List[0].Status != foreign.StatusOK {
 			t.Errorf("%s: %+v", name, h)
 		}
 	}
 	// Nothing tells whose failure this is.
-	h := hear(t, mcp{}, strings.Join([]string{call("1", "a"), rootsAsked, fails}, "\n"))
-	if len(h.bad) != 1 || len(h.list) != 1 || h.list[0].Status != statusNothing {
+	h := foreigntest.Hear(t, mcp{}, strings.Join([]string{call("1", "a"), rootsAsked, fails}, "\n"))
+	if len(h.Refused) != 1 || len(h.List) != 1 || h.List[0].Status != foreign.StatusNothing {
 		t.Errorf("a failure of either: %+v", h)
 	}
 	// A response to two requests of one id is of neither.
-	h = hear(t, mcp{}, strings.Join([]string{call("1", "a"), call("1", "b"), result("1", "?")}, "\n"))
-	if len(h.bad) != 2 || len(h.list) != 0 {
+	h = foreigntest.Hear(t, mcp{}, strings.Join([]string{call("1", "a"), call("1", "b"), result("1", "?")}, "\n"))
+	if len(h.Refused) != 2 || len(h.List) != 0 {
 		t.Errorf("two calls of one id: %+v", h)
 	}
-	h = hear(t, mcp{}, call("1", "a")+"\n"+result(`"1"`, "A"))
-	if len(h.list) != 1 || h.list[0].Status != statusNothing || len(h.lost) != 1 {
+	h = foreigntest.Hear(t, mcp{}, call("1", "a")+"\n"+result(`"1"`, "A"))
+	if len(h.List) != 1 || h.List[0].Status != foreign.StatusNothing || len(h.Losses) != 1 {
 		t.Errorf("1 and \"1\" are one id: %+v", h)
 	}
 }
@@ -62,17 +64,17 @@ func TestMCPResults(t *testing.T) {
 		`"result":{"content":[{"type":"image","data":"AA==","mimeType":"image/png"}],"isError":false}`: `[{"type":"image","data":"AA==","mimeType":"image/png"}] 200`,
 		`"result":{"content":[{"type":"text","text":"bad"}],"isError":true}`:                           "bad 500 error: the tool's answer says so",
 	} {
-		r := read(t, mcp{}, call("1", "a")+"\n"+`{"jsonrpc":"2.0","id":1,`+body+`}`)[0]
+		r := foreigntest.Read(t, mcp{}, call("1", "a")+"\n"+`{"jsonrpc":"2.0","id":1,`+body+`}`)[0]
 		if got := strings.TrimSpace(fmt.Sprintf("%s %d %s", r.Output, r.Status, r.Note)); got != want {
 			t.Errorf("%s is %s, expected %s", body, got, want)
 		}
 	}
-	r := read(t, mcp{}, call("1", "a")+"\n"+`{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"7"}],"structuredContent":{"n":7.0}}}`)[0]
+	r := foreigntest.Read(t, mcp{}, call("1", "a")+"\n"+`{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"7"}],"structuredContent":{"n":7.0}}}`)[0]
 	if !strings.Contains(string(r.Calls[0].Details), `"structuredContent":{"n":7.0}`) {
 		t.Errorf("the structured content is lost: %s", r.Calls[0].Details)
 	}
 	for line, reason := range map[string]string{`[]`: "empty batch", `{"jsonrpc":"2.0"}`: "neither", `{"a":1}`: "no JSON-RPC", `{"jsonrpc":"2.0","id":{},"method":"x"}`: "neither a number",
 		call("1", ""): "names no tool", `[1]`: "JSON object"} {
-		refused(t, mcp{}, line, reason)
+		foreigntest.Refused(t, mcp{}, line, reason)
 	}
 }

@@ -5,13 +5,14 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // mcpSession follows the messages of one session. Ids are those of one direction: the
 // client's request 1 and the server's are two requests.
 type mcpSession struct {
-	h     Handler
+	h     foreign.Handler
 	open  map[side]map[string]*mcpRequest // by sender and id
 	calls int
 	// turned: the transcript's words for who sent a message mean the other side.
@@ -22,7 +23,7 @@ type mcpSession struct {
 type mcpRequest struct {
 	method string
 	number int // calls before it
-	call   Call
+	call   foreign.Call
 	source []byte
 	twice  bool // another request has the same id, so that a response is of either
 }
@@ -117,7 +118,7 @@ func (r *mcpRequest) readCall(m *mcpMessage) (reason string) {
 	if raw := params.Get("arguments"); raw != nil {
 		request = jsontext.Compact(raw)
 	}
-	r.call = Call{Tool: name, Request: request, Status: statusNothing, Time: m.time, Details: Details(d.JSON()), Note: noteUnanswered}
+	r.call = foreign.Call{Tool: name, Request: request, Status: foreign.StatusNothing, Time: m.time, Details: foreign.Details(d.JSON()), Note: noteUnanswered}
 	return ""
 }
 
@@ -148,7 +149,7 @@ func (s *mcpSession) response(m *mcpMessage) (reason string, err error) {
 		}
 		r.call.Note = "the response has neither a result nor an error"
 	} else if failure != nil {
-		r.call.Response, r.call.Status, r.call.Note = jsontext.Compact(failure), statusFailed, failureNote(failure)
+		r.call.Response, r.call.Status, r.call.Note = jsontext.Compact(failure), foreign.StatusFailed, failureNote(failure)
 	} else if err := r.answered(result); err != nil {
 		return "result: " + err.Error(), nil
 	}
@@ -224,7 +225,7 @@ func failureNote(failure json.RawMessage) string {
 // content, else the content as JSON. The result stands in the details where it has more.
 func (r *mcpRequest) answered(result json.RawMessage) error {
 	c := &r.call
-	c.Status, c.Note = statusOK, ""
+	c.Status, c.Note = foreign.StatusOK, ""
 	if jsontext.Kind(result) != '{' {
 		c.Response = jsontext.Compact(result)
 		return nil
@@ -250,25 +251,25 @@ func (r *mcpRequest) answered(result json.RawMessage) error {
 			return err
 		}
 		d.Add("result", jsontext.Compact(result))
-		c.Details = Details(d.JSON())
+		c.Details = foreign.Details(d.JSON())
 	}
 	if failed := f.Get("isError"); failed != nil && string(failed) != "false" {
-		c.Status, c.Note = statusFailed, "error: the tool's answer says so"
+		c.Status, c.Note = foreign.StatusFailed, "error: the tool's answer says so"
 	}
 	switch kind, err := jsontext.PlainText(f.Get("resultType")); {
 	case err != nil:
 		return err
 	case kind == "input_required":
-		c.Status, c.Note = statusNothing, "the tool asked for input: this is no answer"
+		c.Status, c.Note = foreign.StatusNothing, "the tool asked for input: this is no answer"
 	case content == nil && structured == nil && f.Get("task") != nil:
-		c.Status, c.Note = statusNothing, "the server made a task of the call: its result is not in this response"
+		c.Status, c.Note = foreign.StatusNothing, "the server made a task of the call: its result is not in this response"
 	}
 	return nil
 }
 
 func (s *mcpSession) emit(r *mcpRequest) error {
 	c := r.call
-	return s.h.Record(&Record{Source: r.source, Time: c.Time, Input: c.Request, Output: c.Response, Status: c.Status, Note: c.Note, Calls: []Call{c}})
+	return s.h.Record(&foreign.Record{Source: r.source, Time: c.Time, Input: c.Request, Output: c.Response, Status: c.Status, Note: c.Note, Calls: []foreign.Call{c}})
 }
 
 // rest gives the calls that were never answered, and begins another session.

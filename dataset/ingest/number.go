@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"strings"
 
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/internal/decimal"
 	"github.com/mythos-project/mythos/internal/jsontext"
@@ -19,9 +20,9 @@ func statusOf(raw json.RawMessage) (uint16, error) {
 	}
 	switch strings.ToLower(text) {
 	case "", "true", "ok", "success":
-		return statusOK, nil
+		return foreign.StatusOK, nil
 	case "false", "error", "failed":
-		return statusFailed, nil
+		return foreign.StatusFailed, nil
 	}
 	n, ok := decimal.Whole(text)
 	if !ok || !n.IsUint64() || n.Uint64() > 1<<16-1 {

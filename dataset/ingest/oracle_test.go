@@ -1,11 +1,7 @@
 package ingest
 
 import (
-	"bytes"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
-	"io"
 	"math/big"
 	"reflect"
 	"strconv"
@@ -15,10 +11,9 @@ import (
 
 	sdkrpc "github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
-	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/protobuf/encoding/protojson"
 
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign/foreigntest"
 	"github.com/mythos-project/mythos/internal/decimal"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
@@ -26,25 +21,13 @@ import (
 // Each target below gives the same bytes to a reader of this package and to one that
 // others wrote, and compares the values.
 
-// otherReader decodes JSON with encoding/json and the digits of its numbers.
-func otherReader(data []byte) (v any, err error) {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	if err = dec.Decode(&v); err == nil {
-		if _, more := dec.Token(); !errors.Is(more, io.EOF) {
-			err = errors.New("more than one value")
-		}
-	}
-	return v, err
-}
-
 // same compares JSON with a decoded value.
 func same(t *testing.T, what string, raw json.RawMessage, want any) {
 	t.Helper()
 	var got any
 	if raw != nil {
 		var err error
-		if got, err = otherReader(raw); err != nil {
+		if got, err = foreigntest.Decode(raw); err != nil {
 			t.Fatalf("%s: %s: %v", what, raw, err)
 		}
 	}
@@ -77,16 +60,16 @@ func FuzzChatLikeEncodingJSON(f *testing.F) {
 	f.Add(`{"messages":[{"role":"developer","content":"d"},{"role":"assistant","tool_calls":[{"id":"x","function":{"name":"f","arguments":"{}"}},{"id":"y","function":{"name":"g","arguments":""}}]},{"role":"tool","tool_call_id":"y","content":"2"},{"role":"tool","tool_call_id":"x","content":"1"},{"role":"assistant","content":"a","refusal":null}]}`)
 	f.Add(`{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}],"":{"n":0}}`)
 	f.Fuzz(func(t *testing.T, line string) {
-		h := &hearer{}
-		if err := (chat{}).Read(strings.NewReader(line), h); err != nil || len(h.list) != 1 || len(h.bad) > 0 {
+		h := &foreigntest.Hearer{}
+		if err := (chat{}).Read(strings.NewReader(line), h); err != nil || len(h.List) != 1 || len(h.Refused) > 0 {
 			return
 		}
-		decoded, err := otherReader(h.list[0].Source)
+		decoded, err := foreigntest.Decode(h.List[0].Source)
 		want, ok := decoded.(map[string]any)
 		if err != nil || !ok {
 			t.Fatalf("%q was read, which is no JSON object: %v", line, err)
 		}
-		r := h.list[0]
+		r := h.List[0]
 		in, d := fields(t, r.Input), fields(t, r.Details)
 		messages, err := jsontext.ListOf(in.Get("messages"))
 		if err != nil {
@@ -123,7 +106,7 @@ func FuzzChatLikeEncodingJSON(f *testing.F) {
 }
 
 // sameCalls compares calls whose ids are plain with those that are found in the messages.
-func sameCalls(t *testing.T, calls []Call, messages any) {
+func sameCalls(t *testing.T, calls []foreign.Call, messages any) {
 	t.Helper()
 	type called struct{ name, arguments, answer string }
 	var order []string
@@ -167,95 +150,13 @@ func sameCalls(t *testing.T, calls []Call, messages any) {
 	}
 }
 
-// FuzzSpansLikeProtobuf reads a document with OTLP's own definition.
-func FuzzSpansLikeProtobuf(f *testing.F) {
-	f.Add(document(chatSpan(1, "one", "1"), chatSpan(2, "two", "2")))
-	f.Add(document(withEvents(span(1, "", "chat", "gen_ai.system", "x", "n", `{"arrayValue":{"values":[{"doubleValue":1e21},{"intValue":"9007199254740993"},{"bytesValue":"AA=="}]}}`), "gen_ai.choice", `{"key":"message","value":{"kvlistValue":{"values":[{"key":"content","value":{"stringValue":"Seven."}}]}}}`)))
-	f.Add(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"S/kvNXezTaajzpKdDg5HNg==","spanId":"APBnqgupArc=","startTimeUnixNano":1e3,"attributes":[{"key":"ai.operationId","value":{"stringValue":"ai.toolCall"}}],"status":{"code":"STATUS_CODE_ERROR","message":"m"}}]}]}]}`)
-	f.Fuzz(func(t *testing.T, text string) {
-		var doc tracepb.TracesData
-		if jsontext.Check([]byte(text)) != nil || (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal([]byte(text), &doc) != nil {
-			return
-		}
-		h := &hearer{}
-		c := &collection{h: h, spans: map[spanKey]*genSpan{}, logs: map[string]int{}, parents: map[spanKey]string{}}
-		if err := c.document("line 1", json.RawMessage(text)); err != nil {
-			t.Fatal(err)
-		}
-		if len(h.bad) > 0 {
-			return // what is refused is refused by name; what is taken must be the same
-		}
-		seen := map[spanKey]bool{}
-		for _, rs := range doc.ResourceSpans {
-			for _, ss := range rs.ScopeSpans {
-				for _, want := range ss.Spans {
-					key := spanKey{protoID(want.TraceId, 16), protoID(want.SpanId, 8)}
-					got := c.spans[key]
-					if got == nil || seen[key] {
-						continue
-					}
-					seen[key] = true
-					sameSpan(t, got, want)
-				}
-			}
-		}
-		if len(seen) != len(c.spans) && len(c.spans) > 0 && !strings.ContainsAny(text, `\=`) {
-			t.Fatalf("%d spans were taken, of which protobuf knows %d: %s", len(c.spans), len(seen), text)
-		}
-	})
-}
-
-// protoID is an id that protobuf took for base64, although it may have been hex.
-func protoID(id []byte, size int) string {
-	text := base64.StdEncoding.EncodeToString(id)
-	raw, err := otlpID(jsontext.Text(text), size)
-	if err != nil {
-		return text
-	}
-	return raw
-}
-
-func sameSpan(t *testing.T, got *genSpan, want *tracepb.Span) {
-	t.Helper()
-	if got.name != want.Name || int64(got.start) != int64(want.StartTimeUnixNano/1000) || int64(got.end) != int64(want.EndTimeUnixNano/1000) || got.message != want.GetStatus().GetMessage() {
-		t.Fatalf("span %+v, protobuf says %v", got, want)
-	}
-	if want.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR && !got.failed {
-		t.Fatalf("span %v failed", want)
-	}
-	for _, kv := range want.Attributes {
-		raw := got.attrs.Get(kv.Key)
-		if raw == nil {
-			if plainValue(kv.Value) != nil {
-				t.Fatalf("the attribute %s is lost: %v", kv.Key, kv.Value)
-			}
-			continue
-		}
-		value, err := otherReader(raw)
-		if err != nil || !sameValue(value, plainValue(kv.Value)) {
-			t.Fatalf("the attribute %s is %s, protobuf says %v", kv.Key, raw, kv.Value)
-		}
-		if data, ok := kv.Value.GetValue().(*commonpb.AnyValue_BytesValue); ok && !bytes.Equal(got.attrs.bytes[kv.Key], data.BytesValue) {
-			t.Fatalf("the bytes %s are %x, protobuf says %x", kv.Key, got.attrs.bytes[kv.Key], data.BytesValue)
-		}
-	}
-	if len(got.events) != len(want.Events) {
-		t.Fatalf("%d events, protobuf says %d", len(got.events), len(want.Events))
-	}
-	for i, e := range want.Events {
-		if got.events[i].name != e.Name || int64(got.events[i].time) != int64(e.TimeUnixNano/1000) || len(got.events[i].attrs.Fields) > len(e.Attributes) {
-			t.Fatalf("event %+v, protobuf says %v", got.events[i], e)
-		}
-	}
-}
-
 // FuzzTranscriptLikeTheSDK reads transcripts with the official SDK's types.
 func FuzzTranscriptLikeTheSDK(f *testing.F) {
 	f.Add(call("1", "a") + "\n" + result("1", "A"))
 	f.Add(call(`"x"`, "a") + "\n" + call("2", "b") + "\n" + `{"jsonrpc":"2.0","id":2,"error":{"code":-32000,"message":"gone"}}` + "\n" + `{"jsonrpc":"2.0","id":"x","result":{"content":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"isError":true,"structuredContent":{"n":9007199254740993}}}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		h := &hearer{}
-		if err := (mcp{}).Read(strings.NewReader(text), h); err != nil || len(h.bad)+len(h.lost) > 0 {
+		h := &foreigntest.Hearer{}
+		if err := (mcp{}).Read(strings.NewReader(text), h); err != nil || len(h.Refused)+len(h.Losses) > 0 {
 			return
 		}
 		asked, told := map[string]*sdk.CallToolParamsRaw{}, map[string]*sdkrpc.Response{}
@@ -280,10 +181,10 @@ func FuzzTranscriptLikeTheSDK(f *testing.F) {
 				told[idText(m.ID)] = m
 			}
 		}
-		if calls != len(h.list) {
-			t.Fatalf("%d calls, the SDK finds %d: %s", len(h.list), calls, text)
+		if calls != len(h.List) {
+			t.Fatalf("%d calls, the SDK finds %d: %s", len(h.List), calls, text)
 		}
-		for _, r := range h.list {
+		for _, r := range h.List {
 			sameCall(t, r.Calls[0], asked, told)
 		}
 	})
@@ -298,10 +199,10 @@ func idText(id sdkrpc.ID) string {
 	return string(raw)
 }
 
-func sameCall(t *testing.T, c Call, asked map[string]*sdk.CallToolParamsRaw, told map[string]*sdkrpc.Response) {
+func sameCall(t *testing.T, c foreign.Call, asked map[string]*sdk.CallToolParamsRaw, told map[string]*sdkrpc.Response) {
 	t.Helper()
 	id := string(fields(t, c.Details).Get("id"))
-	if v, err := otherReader([]byte(id)); err == nil {
+	if v, err := foreigntest.Decode([]byte(id)); err == nil {
 		if n, ok := v.(json.Number); ok {
 			whole, _ := decimal.Whole(n.String())
 			if id = n.String(); whole != nil && whole.IsInt64() {
@@ -319,7 +220,7 @@ func sameCall(t *testing.T, c Call, asked map[string]*sdk.CallToolParamsRaw, tol
 		t.Fatalf("call %s is of %q, the SDK says %q", id, c.Tool, p.Name)
 	}
 	if len(p.Arguments) > 0 && jsontext.Kind(p.Arguments) == '{' {
-		want, err := otherReader(p.Arguments)
+		want, err := foreigntest.Decode(p.Arguments)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -327,7 +228,7 @@ func sameCall(t *testing.T, c Call, asked map[string]*sdk.CallToolParamsRaw, tol
 	}
 	answer := told[id]
 	if answer == nil {
-		if c.Status != statusNothing {
+		if c.Status != foreign.StatusNothing {
 			t.Fatalf("call %s has the status %d without an answer", id, c.Status)
 		}
 		return
@@ -344,7 +245,7 @@ func sameCall(t *testing.T, c Call, asked map[string]*sdk.CallToolParamsRaw, tol
 		}
 		text.WriteString(p.Text)
 	}
-	if text.Len() > 0 && string(c.Response) != text.String() || (c.Status == statusFailed) != res.IsError {
+	if text.Len() > 0 && string(c.Response) != text.String() || (c.Status == foreign.StatusFailed) != res.IsError {
 		t.Fatalf("call %s answered %q with %d, the SDK says %q, failed: %v", id, c.Response, c.Status, text.String(), res.IsError)
 	}
 }
@@ -359,15 +260,15 @@ func FuzzMappingLikeEncodingJSON(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		h := &hearer{}
-		if err := m.Read(strings.NewReader(line), h); err != nil || len(h.list) != 1 {
+		h := &foreigntest.Hearer{}
+		if err := m.Read(strings.NewReader(line), h); err != nil || len(h.List) != 1 {
 			return
 		}
-		v, err := otherReader(h.list[0].Source)
+		v, err := foreigntest.Decode(h.List[0].Source)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := h.list[0]
+		r := h.List[0]
 		sameText(t, r.Input, follow(v, "q", "0"))
 		sameText(t, r.Output, follow(v, "a/b"))
 		steps, _ := follow(v, "steps").([]any)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/export"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -25,7 +26,7 @@ type failing interface {
 }
 
 // exportedRows imports a text into a store of its own and exports what it gave.
-func exportedRows(t failing, form Reader, text string, rows export.Rows) string {
+func exportedRows(t failing, form foreign.Reader, text string, rows export.Rows) string {
 	ctx := context.Background()
 	db := memory.New()
 	s := store.New(db, db)

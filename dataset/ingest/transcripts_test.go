@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mythos-project/mythos/dataset/export"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
@@ -22,7 +23,7 @@ type served struct {
 }
 
 func drawServed(t *rapid.T, n int) served {
-	s := served{id: fmt.Sprint(n), name: rapid.SampledFrom([]string{"list_files", "a.b", "über"}).Draw(t, "tool"), status: statusOK}
+	s := served{id: fmt.Sprint(n), name: rapid.SampledFrom([]string{"list_files", "a.b", "über"}).Draw(t, "tool"), status: foreign.StatusOK}
 	if rapid.Bool().Draw(t, "text id") {
 		s.id = fmt.Sprintf(`"%d"`, n)
 	}
@@ -40,15 +41,15 @@ func drawServed(t *rapid.T, n int) served {
 		s.answer, s.want = `"result":{"content":[],"structuredContent":{"n":1.50,"a":[]}}`, `{"n":1.50,"a":[]}`
 	case 4:
 		s.answer, s.want = `"result":{"content":[`+part+`],"isError":true}`, text
-		s.status = statusFailed
+		s.status = foreign.StatusFailed
 	case 5:
 		s.answer, s.want = `"error":{"code":-32000,"message":"gone","data":{"n":1e2}}`, `{"code":-32000,"message":"gone","data":{"n":1e2}}`
-		s.status = statusFailed
+		s.status = foreign.StatusFailed
 	case 6:
 		content := `[{"type":"image","data":"AA==","mimeType":"image/png"},` + part + `]`
 		s.answer, s.want = `"result":{"content":`+content+`}`, content
 	case 7:
-		s.status = statusNothing
+		s.status = foreign.StatusNothing
 	}
 	return s
 }
@@ -127,7 +128,7 @@ func sameMessages(t *rapid.T, calls []served, text string) {
 		got[fmt.Sprint(call["name"], call["arguments"], messages[1].(map[string]any)["content"])]++
 	}
 	for _, s := range calls {
-		if s.status == statusOK {
+		if s.status == foreign.StatusOK {
 			want[fmt.Sprint(s.name, s.arguments, s.want)]++
 		}
 	}

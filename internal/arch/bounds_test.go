@@ -22,9 +22,8 @@ type bound struct {
 // The lists may only shrink: a thing that has come within its bound is taken off.
 var (
 	packageLines = bound{"lines", 2500, map[string]int{
-		"dataset/ingest": 4100,
-		"model":          4800,
-		"store/badger":   3226,
+		"model":        4800,
+		"store/badger": 3226,
 	}}
 	fileLines     = bound{"lines", 450, nil}
 	functionLines = bound{"lines", 80, nil}

@@ -13,7 +13,7 @@ import (
 // private are folders that nobody outside imports, and the contract suites, which tests
 // run and whose examples are the tests of what they check.
 var private = map[string]bool{"internal": true, "cmd": true, "bench": true, "tools": true, "examples": true, "scripts": true,
-	"testdata": true, "runnertest": true, "storetest": true, "exectest": true}
+	"testdata": true, "runnertest": true, "storetest": true, "exectest": true, "foreigntest": true}
 
 // source is what a public package has.
 type source struct {

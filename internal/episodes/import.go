@@ -7,6 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/ingest"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -23,7 +24,7 @@ type importRequest struct {
 // Import keeps foreign evidence, marked as such, and records that it came in.
 // opt says how; its store and signer are the node's. It returns the corpus of what
 // it kept.
-func (ep *Episodes) Import(ctx context.Context, form ingest.Reader, from string, r io.Reader, opt ingest.Importer) (*ingest.Imported, object.Hash, error) {
+func (ep *Episodes) Import(ctx context.Context, form foreign.Reader, from string, r io.Reader, opt ingest.Importer) (*ingest.Imported, object.Hash, error) {
 	opt.Store, opt.Signer = ep.Store, ep.ID.Key
 	got, err := opt.Import(ctx, form, r)
 	if err != nil {

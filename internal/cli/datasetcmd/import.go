@@ -9,6 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/ingest"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/repo"
@@ -52,7 +53,7 @@ func newEpisodeImport(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
-func (o *importOptions) reader(f *cmdutil.Factory) (ingest.Reader, error) {
+func (o *importOptions) reader(f *cmdutil.Factory) (foreign.Reader, error) {
 	if (o.Form == "") == (o.Mapping == "") {
 		return nil, clierr.Usagef("either --form or --map is expected")
 	}
@@ -106,7 +107,7 @@ func runImport(ctx context.Context, f *cmdutil.Factory, o *importOptions) error 
 }
 
 // file imports one file.
-func (o *importOptions) file(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, form ingest.Reader, at object.Time, name string) (*ingest.Imported, error) {
+func (o *importOptions) file(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, form foreign.Reader, at object.Time, name string) (*ingest.Imported, error) {
 	r, done, err := f.Open(name)
 	if err != nil {
 		return nil, err
@@ -114,7 +115,7 @@ func (o *importOptions) file(ctx context.Context, f *cmdutil.Factory, n *repo.Re
 	defer done()
 	im := ingest.Importer{Time: at, Strict: o.Strict}
 	if o.Skip {
-		im.Bad = func(e *ingest.RecordError) error {
+		im.Bad = func(e *foreign.RecordError) error {
 			f.IO.Notef("%s, %v", name, e)
 			return nil
 		}
@@ -130,7 +131,7 @@ func (o *importOptions) explained(name string, err error) error {
 		return clierr.New(clierr.Failed, "%s: %w", name, err).On(name).With("mythos episode import --help    # the forms, and what each reads")
 	case errors.Is(err, ingest.ErrLost):
 		return clierr.New(clierr.Failed, "%s: %w", name, err).On(name).With("leave out --strict: what is not understood is then counted")
-	case errors.Is(err, ingest.ErrRecord):
+	case errors.Is(err, foreign.ErrRecord):
 		return clierr.New(clierr.Failed, "%s, %w", name, err).On(name).With("--skip-bad leaves out records that cannot be understood, and names them")
 	}
 	return fmt.Errorf("%s: %w", name, err)
@@ -141,12 +142,12 @@ type importTotal struct {
 	ids            []object.Hash
 	calls, signals int
 	bad            int
-	lost, passed   []ingest.Loss
+	lost, passed   []foreign.Loss
 }
 
 func (t *importTotal) add(got *ingest.Imported) {
 	t.ids, t.calls, t.signals, t.bad = append(t.ids, got.Episodes...), t.calls+got.Calls, t.signals+got.Signals, t.bad+got.Bad
-	t.lost, t.passed = ingest.AddLosses(t.lost, got.Lost), ingest.AddLosses(t.passed, got.Passed)
+	t.lost, t.passed = foreign.AddLosses(t.lost, got.Lost), foreign.AddLosses(t.passed, got.Passed)
 }
 
 // notes says what was taken, and what not and why.

@@ -2,7 +2,7 @@ package datasetcmd
 
 import (
 	"github.com/mythos-project/mythos/dataset"
-	"github.com/mythos-project/mythos/dataset/ingest"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/datasets"
@@ -60,13 +60,13 @@ type snapshotted struct {
 
 // importDone is the corpus of an import, and what was not taken.
 type importDone struct {
-	Root    object.Hash   `json:"root"`
-	Count   uint64        `json:"count"` // episodes
-	Calls   int           `json:"calls"`
-	Signals int           `json:"signals"`
-	LeftOut int           `json:"left_out"`         // records
-	Lost    []ingest.Loss `json:"lost,omitempty"`   // what was not understood
-	Passed  []ingest.Loss `json:"passed,omitempty"` // what does not belong to the form
+	Root    object.Hash    `json:"root"`
+	Count   uint64         `json:"count"` // episodes
+	Calls   int            `json:"calls"`
+	Signals int            `json:"signals"`
+	LeftOut int            `json:"left_out"`         // records
+	Lost    []foreign.Loss `json:"lost,omitempty"`   // what was not understood
+	Passed  []foreign.Loss `json:"passed,omitempty"` // what does not belong to the form
 }
 
 // listLine is a corpus or a manifest that is here.

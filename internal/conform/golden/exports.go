@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/dataset/export"
 	"github.com/mythos-project/mythos/dataset/ingest"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/object"
@@ -135,7 +136,7 @@ func importOf(in json.RawMessage) (any, error) {
 	}
 	ctx, db := context.Background(), memory.New()
 	s := store.New(db, db)
-	im := ingest.Importer{Store: s, Signer: input.Key(v.As), Time: object.Time(v.At), Strict: v.Strict, Bad: func(*ingest.RecordError) error { return nil }}
+	im := ingest.Importer{Store: s, Signer: input.Key(v.As), Time: object.Time(v.At), Strict: v.Strict, Bad: func(*foreign.RecordError) error { return nil }}
 	if v.Strict {
 		im.Bad = nil
 	}
@@ -173,7 +174,7 @@ func importOf(in json.RawMessage) (any, error) {
 	return out, nil
 }
 
-func (v importIn) form() (ingest.Reader, error) {
+func (v importIn) form() (foreign.Reader, error) {
 	if v.Mapping != "" {
 		return ingest.ParseMapping([]byte(v.Mapping))
 	}

@@ -1,22 +1,23 @@
-package ingest
+package otel
 
 import (
 	"encoding/json"
 	"slices"
 	"strings"
 
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 // call makes a receipt's worth of a span: of a tool, or of a model.
-func (s *genSpan) call() Call {
+func (s *genSpan) call() foreign.Call {
 	if s.kind == toolCall {
 		return s.toolCall()
 	}
 	return s.modelCall()
 }
 
-func (s *genSpan) toolCall() Call {
+func (s *genSpan) toolCall() foreign.Call {
 	t := take(s)
 	name := t.first(toolNames...)
 	if name == "" {
@@ -25,7 +26,7 @@ func (s *genSpan) toolCall() Call {
 	id := t.first(toolIDs...)
 	request, asked := t.text(toolRequest...)
 	response, answered := t.text(toolResponse...)
-	c := Call{Tool: name, Request: request, Response: response, Status: s.status(), Time: s.start, Note: s.reason()}
+	c := foreign.Call{Tool: name, Request: request, Response: response, Status: s.status(), Time: s.start, Note: s.reason()}
 	var d jsontext.Fields
 	d.AddText("id", id)
 	c.Details = s.details(d, t)
@@ -35,13 +36,13 @@ func (s *genSpan) toolCall() Call {
 	return c
 }
 
-func (s *genSpan) modelCall() Call {
+func (s *genSpan) modelCall() foreign.Call {
 	t := take(s)
 	request := t.request()
 	response, finish := t.response()
-	c := Call{Tool: strings.TrimSpace(s.operation() + " " + s.model()), Request: request, Response: response, Status: s.status(), Time: s.start, Note: s.reason(), Model: true}
+	c := foreign.Call{Tool: strings.TrimSpace(s.operation() + " " + s.model()), Request: request, Response: response, Status: s.status(), Time: s.start, Note: s.reason(), Model: true}
 	if len(response) == 0 && !s.failed {
-		c.Status = statusNothing
+		c.Status = foreign.StatusNothing
 	}
 	var d jsontext.Fields
 	d.AddText("model", t.first(modelNames...))
@@ -106,9 +107,9 @@ func eventAttributes(events []genEvent) (list []attributes) {
 
 func (s *genSpan) status() uint16 {
 	if s.failed {
-		return statusFailed
+		return foreign.StatusFailed
 	}
-	return statusOK
+	return foreign.StatusOK
 }
 
 // reason is why a span failed.
@@ -141,7 +142,7 @@ func (s *genSpan) reason() string {
 
 // details adds what else a span has: its attributes and events that nothing was taken
 // from, as they are.
-func (s *genSpan) details(d jsontext.Fields, t *taken) Details {
+func (s *genSpan) details(d jsontext.Fields, t *taken) foreign.Details {
 	var rest jsontext.Fields
 	for _, m := range s.attrs.Fields {
 		if !t.attrs[m.Name] {
@@ -166,7 +167,7 @@ func (s *genSpan) details(d jsontext.Fields, t *taken) Details {
 	d.AddText("parent_span_id", s.parent)
 	d.AddText("start_time_unix_nano", s.startNano)
 	d.AddText("end_time_unix_nano", s.endRaw)
-	return Details(d.JSON())
+	return foreign.Details(d.JSON())
 }
 
 // usage gathers what counts tokens, under the names without their prefix.

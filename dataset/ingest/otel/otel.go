@@ -1,4 +1,6 @@
-package ingest
+// Package otel reads OpenTelemetry traces of generative AI, in every convention that is in use,
+// as foreign evidence (spec/datasets.md#import).
+package otel
 
 import (
 	"bufio"
@@ -7,29 +9,30 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 )
 
-// otel reads OpenTelemetry traces and logs in OTLP JSON: one document, or one a line, as
+// Form reads OpenTelemetry traces and logs in OTLP JSON: one document, or one a line, as
 // the collector's file exporter writes them; a line may also be what stands inside one
 // (a ResourceSpans, a ScopeSpans, a span). The spans of a trace that follow a convention
 // for generative AI make an episode: each call of a tool and each call of a model is a
 // receipt, in the order in which they began; the model call that ended last is the
 // answer. It holds the spans of generative AI.
-type otel struct{}
+type Form struct{}
 
-// Name implements Reader.
-func (otel) Name() string { return "otel" }
+// Name implements foreign.Reader.
+func (Form) Name() string { return "otel" }
 
-// Code implements Reader.
-func (otel) Code() object.Hash { return object.SumText("mythos.import.otel/3") }
+// Code implements foreign.Reader.
+func (Form) Code() object.Hash { return object.SumText("mythos.import.otel/3") }
 
 // maxSpans bounds the spans that are held, in bytes.
 const maxSpans = 2 << 30
 
-// Read implements Reader.
-func (otel) Read(r io.Reader, h Handler) error {
+// Read implements foreign.Reader.
+func (Form) Read(r io.Reader, h foreign.Handler) error {
 	c := &collection{h: h, spans: map[spanKey]*genSpan{}, logs: map[string]int{}, parents: map[spanKey]string{}}
 	if err := eachDocument(r, h, c.document); err != nil {
 		return err
@@ -69,9 +72,9 @@ func (l *lineCounter) at(position int64) int {
 
 // eachDocument calls fn for every JSON value of a stream. After one that is none it goes
 // on with the next line, if the handler allows it.
-func eachDocument(r io.Reader, h Handler, fn func(where string, doc json.RawMessage) error) error {
+func eachDocument(r io.Reader, h foreign.Handler, fn func(where string, doc json.RawMessage) error) error {
 	lines := &lineCounter{r: r}
-	text, err := textReader(lines)
+	text, err := foreign.Text(lines)
 	if err != nil {
 		return err
 	}
@@ -104,7 +107,7 @@ func eachDocument(r io.Reader, h Handler, fn func(where string, doc json.RawMess
 		if err == nil {
 			err = fn(where, doc)
 		} else {
-			err = h.Bad(&RecordError{where, err.Error()})
+			err = h.Bad(&foreign.RecordError{Where: where, Reason: err.Error()})
 		}
 		if err != nil {
 			return err
@@ -138,7 +141,7 @@ func skipLine(r *bufio.Reader) (n int64, err error) {
 
 // collection gathers spans of generative AI, each once, and the logs that belong to them.
 type collection struct {
-	h     Handler
+	h     foreign.Handler
 	spans map[spanKey]*genSpan
 	order []spanKey      // in the order of the file
 	logs  map[string]int // how often a record stands in one list of them at most
@@ -166,7 +169,7 @@ func (c *collection) document(where string, doc json.RawMessage) error {
 	if jsontext.Kind(doc) == '[' {
 		list, err := jsontext.ListOf(doc)
 		if err != nil {
-			return c.h.Bad(&RecordError{where, err.Error()})
+			return c.h.Bad(&foreign.RecordError{Where: where, Reason: err.Error()})
 		}
 		for _, item := range list {
 			if err := c.document(where, item); err != nil {
@@ -177,7 +180,7 @@ func (c *collection) document(where string, doc json.RawMessage) error {
 	}
 	f, err := jsontext.FieldsOf(doc)
 	if err != nil {
-		return c.h.Bad(&RecordError{where, err.Error()})
+		return c.h.Bad(&foreign.RecordError{Where: where, Reason: err.Error()})
 	}
 	found := false
 	for i := range spanLevels {
@@ -213,7 +216,7 @@ func (c *collection) descend(where string, raw json.RawMessage, levels [][]strin
 	}
 	f, err := jsontext.FieldsOf(raw)
 	if err != nil {
-		return c.h.Bad(&RecordError{where, err.Error()})
+		return c.h.Bad(&foreign.RecordError{Where: where, Reason: err.Error()})
 	}
 	inner := f.Get(levels[0]...)
 	if inner == nil {
@@ -221,7 +224,7 @@ func (c *collection) descend(where string, raw json.RawMessage, levels [][]strin
 	}
 	list, err := jsontext.ListOf(inner)
 	if err != nil {
-		return c.h.Bad(&RecordError{where, levels[0][0] + ": " + err.Error()})
+		return c.h.Bad(&foreign.RecordError{Where: where, Reason: levels[0][0] + ": " + err.Error()})
 	}
 	if len(levels) == 1 {
 		c.batch = map[string]int{}
@@ -238,7 +241,7 @@ func (c *collection) descend(where string, raw json.RawMessage, levels [][]strin
 func (c *collection) span(where string, raw json.RawMessage) error {
 	s, err := parseSpan(raw)
 	if err != nil {
-		return c.h.Bad(&RecordError{where, err.Error()})
+		return c.h.Bad(&foreign.RecordError{Where: where, Reason: err.Error()})
 	}
 	key := spanKey{s.trace, s.id}
 	if s.kind == notGen {
@@ -251,7 +254,7 @@ func (c *collection) span(where string, raw json.RawMessage) error {
 			c.h.Passed("spans that were sent again")
 			return nil
 		}
-		return c.h.Bad(&RecordError{where, fmt.Sprintf("the span %s of the trace %s is here twice, and not the same", s.id, s.trace)})
+		return c.h.Bad(&foreign.RecordError{Where: where, Reason: fmt.Sprintf("the span %s of the trace %s is here twice, and not the same", s.id, s.trace)})
 	}
 	if s.cut {
 		if err := c.h.Lost("attributes and events of spans", cutBefore); err != nil {
@@ -276,7 +279,7 @@ func (c *collection) span(where string, raw json.RawMessage) error {
 func (c *collection) log(where string, raw json.RawMessage) error {
 	l, err := parseLog(raw)
 	if err != nil {
-		return c.h.Bad(&RecordError{where, err.Error()})
+		return c.h.Bad(&foreign.RecordError{Where: where, Reason: err.Error()})
 	}
 	if l == nil {
 		c.h.Passed("log records that are not of generative AI")

@@ -1,8 +1,9 @@
-package ingest
+package otel
 
 import (
 	"bytes"
 	"cmp"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"slices"
 	"strings"
 )
@@ -38,10 +39,10 @@ func (c *collection) records() error {
 }
 
 // trace makes an episode of the spans of a trace; nil where none of them has content.
-func (c *collection) trace(spans []*genSpan) (*Record, error) {
+func (c *collection) trace(spans []*genSpan) (*foreign.Record, error) {
 	slices.SortStableFunc(spans, func(a, b *genSpan) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end)) })
 	inside := c.nesting(spans)
-	var calls []Call
+	var calls []foreign.Call
 	var sources [][]byte
 	answer, answered := -1, (*genSpan)(nil)
 	for _, s := range spans {
@@ -62,9 +63,9 @@ func (c *collection) trace(spans []*genSpan) (*Record, error) {
 		return nil, nil
 	}
 	sources = slices.DeleteFunc(sources, func(raw []byte) bool { return raw == nil })
-	rec := &Record{Source: bytes.Join(sources, []byte{'\n'}), Time: spans[0].start}
+	rec := &foreign.Record{Source: bytes.Join(sources, []byte{'\n'}), Time: spans[0].start}
 	if answered == nil {
-		rec.Status, rec.Note, rec.Calls = statusNothing, "no call of a model was recorded in this trace", calls
+		rec.Status, rec.Note, rec.Calls = foreign.StatusNothing, "no call of a model was recorded in this trace", calls
 		return rec, nil
 	}
 	a := calls[answer]
@@ -108,21 +109,21 @@ func (c *collection) nesting(spans []*genSpan) nesting {
 }
 
 // taken makes a call of a span, where it is one and has content; else it says why not.
-func (c *collection) taken(s *genSpan, n nesting) (Call, bool, error) {
+func (c *collection) taken(s *genSpan, n nesting) (foreign.Call, bool, error) {
 	switch {
 	case s.kind == otherGen:
 		c.h.Passed("spans of embeddings, retrievals and the like")
-		return Call{}, false, nil
+		return foreign.Call{}, false, nil
 	case s.kind == wrapper && n.inAgent[s.id] && !n.hasModel[s.id]:
 		c.h.Passed("spans of agents and workflows inside others")
-		return Call{}, false, nil
+		return foreign.Call{}, false, nil
 	case s.kind == wrapper && n.hasModel[s.id]:
 		c.h.Passed("spans of agents and workflows, whose calls of models are here")
-		return Call{}, false, nil
+		return foreign.Call{}, false, nil
 	}
 	call := s.call()
 	if cut := s.cutOff(); cut != "" {
-		return Call{}, false, c.h.Lost("calls of models", cut+" is no JSON, as if a limit for attributes had cut it off")
+		return foreign.Call{}, false, c.h.Lost("calls of models", cut+" is no JSON, as if a limit for attributes had cut it off")
 	}
 	switch {
 	case len(call.Request) > 0 || len(call.Response) > 0 || s.failed:
@@ -131,7 +132,7 @@ func (c *collection) taken(s *genSpan, n nesting) (Call, bool, error) {
 		return call, true, c.h.Lost("calls of tools", "neither their arguments nor their results were recorded: looked for "+strings.Join([]string{toolRequest[0], toolResponse[0]}, ", "))
 	case s.kind == wrapper:
 		c.h.Passed("spans of agents and workflows without content")
-		return Call{}, false, nil
+		return foreign.Call{}, false, nil
 	}
-	return Call{}, false, c.h.Lost("calls of models", "no content was recorded: looked for "+contentAttributes)
+	return foreign.Call{}, false, c.h.Lost("calls of models", "no content was recorded: looked for "+contentAttributes)
 }

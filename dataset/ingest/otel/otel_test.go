@@ -1,10 +1,12 @@
-package ingest
+package otel
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign/foreigntest"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
@@ -37,22 +39,13 @@ func chatSpan(n int, question, answer string) string {
 		"gen_ai.usage.input_tokens", `{"intValue":"52"}`, "gen_ai.response.finish_reasons", `{"arrayValue":{"values":[{"stringValue":"stop"}]}}`)
 }
 
-// shown is an episode without its details, in one line.
-func shown(r *Record) string {
-	var list []string
-	for _, c := range r.Calls {
-		list = append(list, fmt.Sprintf("%s: %s -> %s (%d)", c.Tool, c.Request, c.Response, c.Status))
-	}
-	return strings.Join(append(list, fmt.Sprintf("%s -> %s (%d)", r.Input, r.Output, r.Status)), "; ")
-}
-
 // TestModelCalls keeps each call of a model with its own answer, model and usage.
 func TestModelCalls(t *testing.T) {
-	r := read(t, otel{}, document(chatSpan(3, "three", "3"), chatSpan(1, "one", "1"), chatSpan(2, "two", "2")))[0]
-	if got, want := shown(r), "chat m: one -> 1 (200); chat m: two -> 2 (200); three -> 3 (200)"; got != want {
+	r := foreigntest.Read(t, Form{}, document(chatSpan(3, "three", "3"), chatSpan(1, "one", "1"), chatSpan(2, "two", "2")))[0]
+	if got, want := foreigntest.Brief(r), "chat m: one -> 1 (200); chat m: two -> 2 (200); three -> 3 (200)"; got != want {
 		t.Errorf("got %s", got)
 	}
-	for _, d := range []Details{r.Details, r.Calls[0].Details, r.Calls[1].Details} {
+	for _, d := range []foreign.Details{r.Details, r.Calls[0].Details, r.Calls[1].Details} {
 		if !strings.Contains(string(d), `"usage":{"input_tokens":52}`) || !strings.Contains(string(d), `"finish_reasons":["stop"]`) || !strings.Contains(string(d), `"model":"m"`) {
 			t.Errorf("details %s", d)
 		}
@@ -65,20 +58,20 @@ func TestModelCalls(t *testing.T) {
 // TestSpansCountOnce reads a span that was sent again, also with its ids written otherwise.
 func TestSpansCountOnce(t *testing.T) {
 	a, b := chatSpan(1, "one", "1"), chatSpan(2, "two", "2")
-	want := shown(read(t, otel{}, document(a, b))[0])
+	want := foreigntest.Brief(foreigntest.Read(t, Form{}, document(a, b))[0])
 	for name, text := range map[string]string{
 		"again": document(a, b) + document(b), "upper case": document(a) + document(strings.ReplaceAll(b, traceA, strings.ToUpper(traceA)), b),
 		"base64":      document(a) + document(strings.Replace(b, traceA, "S/kvNXezTaajzpKdDg5HNg==", 1)),
 		"other order": document(b, a, b), "attributes in another order": document(a, b) + document(swapped(b)),
 	} {
-		h := hear(t, otel{}, text)
-		if len(h.list) != 1 || len(h.bad) > 0 || shown(h.list[0]) != want {
-			t.Errorf("%s: %d episodes, %v", name, len(h.list), h.bad)
+		h := foreigntest.Hear(t, Form{}, text)
+		if len(h.List) != 1 || len(h.Refused) > 0 || foreigntest.Brief(h.List[0]) != want {
+			t.Errorf("%s: %d episodes, %v", name, len(h.List), h.Refused)
 		}
 	}
-	h := hear(t, otel{}, document(a)+document(strings.Replace(a, `"one"`, `"other"`, 1)))
-	if len(h.bad) != 1 || !strings.Contains(h.bad[0].Reason, "not the same") || !strings.Contains(h.bad[0].Where, "line 2") {
-		t.Errorf("two spans of one id: %v", h.bad)
+	h := foreigntest.Hear(t, Form{}, document(a)+document(strings.Replace(a, `"one"`, `"other"`, 1)))
+	if len(h.Refused) != 1 || !strings.Contains(h.Refused[0].Reason, "not the same") || !strings.Contains(h.Refused[0].Where, "line 2") {
+		t.Errorf("two spans of one id: %v", h.Refused)
 	}
 }
 
@@ -124,12 +117,12 @@ func TestConventions(t *testing.T) {
 			document(span(1, "", "chat m", "gen_ai.operation.name", "chat")), "How many? -> Seven. (200)"},
 		"log record alone": {`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"eventName":"` + eventDetails + `","timeUnixNano":"5000","attributes":[{"key":"gen_ai.input.messages","value":{"stringValue":"q"}}]}]}]}]}`, "q ->  (204)"},
 	} {
-		h := hear(t, otel{}, c.text)
-		if len(h.list) != 1 || len(h.bad)+len(h.lost) > 0 {
+		h := foreigntest.Hear(t, Form{}, c.text)
+		if len(h.List) != 1 || len(h.Refused)+len(h.Losses) > 0 {
 			t.Errorf("%s: %+v", name, h)
 			continue
 		}
-		if got := shown(h.list[0]); got != c.want {
+		if got := foreigntest.Brief(h.List[0]); got != c.want {
 			t.Errorf("%s:\n%s\nexpected\n%s", name, got, c.want)
 		}
 	}
@@ -153,13 +146,13 @@ func TestOTelLevels(t *testing.T) {
 	s := chatSpan(1, "one", "1")
 	for _, text := range []string{s, `{"spans":[` + s + `]}`, `{"scopeSpans":[{"spans":[` + s + `]}]}`, document(s), "[" + document(s) + "]", `{"resource_spans":[{"scope_spans":[{"spans":[` + s + `]}]}]}`,
 		`{"resourceSpans":[{"instrumentationLibrarySpans":[{"spans":[` + s + `]}]}]}`, strings.ReplaceAll(document(s), "{", "{\n")} {
-		if list := read(t, otel{}, text); len(list) != 1 || shown(list[0]) != "one -> 1 (200)" {
+		if list := foreigntest.Read(t, Form{}, text); len(list) != 1 || foreigntest.Brief(list[0]) != "one -> 1 (200)" {
 			t.Errorf("%s: %d episodes", text, len(list))
 		}
 	}
-	h := hear(t, otel{}, document(s)+"{broken\n\n"+document(chatSpan(2, "two", "2"))+`{"spans":[{"attributes":[{"key":"gen_ai.system","value":{"stringValue":"`+"\xe9"+`"}}]}]}`)
-	if len(h.list) != 1 || len(h.list[0].Calls) != 1 || len(h.bad) != 2 || h.bad[0].Where != "line 2" || h.bad[1].Where != "line 5" {
-		t.Errorf("%d episodes, bad: %v", len(h.list), h.bad)
+	h := foreigntest.Hear(t, Form{}, document(s)+"{broken\n\n"+document(chatSpan(2, "two", "2"))+`{"spans":[{"attributes":[{"key":"gen_ai.system","value":{"stringValue":"`+"\xe9"+`"}}]}]}`)
+	if len(h.List) != 1 || len(h.List[0].Calls) != 1 || len(h.Refused) != 2 || h.Refused[0].Where != "line 2" || h.Refused[1].Where != "line 5" {
+		t.Errorf("%d episodes, bad: %v", len(h.List), h.Refused)
 	}
 }
 
@@ -168,21 +161,49 @@ func TestNotUnderstood(t *testing.T) {
 	agent := span(1, "", "invoke_agent", "gen_ai.operation.name", "invoke_agent", "gen_ai.input.messages", "all", "gen_ai.output.messages", "of it")
 	chain := span(2, spanA[:15]+"1", "GET /", "http.route", "/")
 	inner := strings.Replace(chatSpan(3, "three", "3"), `"parentSpanId":""`, `"parentSpanId":"`+spanA[:15]+`2"`, 1)
-	h := hear(t, otel{}, document(agent, chain, inner, span(4, "", "chat", "gen_ai.operation.name", "chat"), span(5, "", "embeddings", "gen_ai.operation.name", "embeddings"))+`{"some":"thing"}`)
-	if len(h.list) != 1 || shown(h.list[0]) != "three -> 3 (200)" {
-		t.Errorf("%d episodes: %+v", len(h.list), h.list)
+	h := foreigntest.Hear(t, Form{}, document(agent, chain, inner, span(4, "", "chat", "gen_ai.operation.name", "chat"), span(5, "", "embeddings", "gen_ai.operation.name", "embeddings"))+`{"some":"thing"}`)
+	if len(h.List) != 1 || foreigntest.Brief(h.List[0]) != "three -> 3 (200)" {
+		t.Errorf("%d episodes: %+v", len(h.List), h.List)
 	}
-	if len(h.lost) != 2 || h.lost[0].What != "documents" || h.lost[1].What != "calls of models" {
-		t.Errorf("lost: %v", h.lost)
+	if len(h.Losses) != 2 || h.Losses[0].What != "documents" || h.Losses[1].What != "calls of models" {
+		t.Errorf("lost: %v", h.Losses)
 	}
-	if len(h.passed) != 3 {
-		t.Errorf("passed over: %v", h.passed)
+	if len(h.Others) != 3 {
+		t.Errorf("passed over: %v", h.Others)
 	}
-	if r := read(t, otel{}, document(agent))[0]; shown(r) != "all -> of it (200)" {
-		t.Errorf("an agent without spans inside: %s", shown(r))
+	if r := foreigntest.Read(t, Form{}, document(agent))[0]; foreigntest.Brief(r) != "all -> of it (200)" {
+		t.Errorf("an agent without spans inside: %s", foreigntest.Brief(r))
 	}
 	failed := strings.Replace(withEvents(span(1, "", "chat m", "gen_ai.operation.name", "chat", "error.type", "timeout"), "exception", `{"key":"exception.message","value":{"stringValue":"too slow"}}`), "{", `{"status":{"code":2,"message":"deadline"},`, 1)
-	if r := read(t, otel{}, document(failed))[0]; r.Status != statusFailed || r.Note != "error: timeout: too slow: deadline" {
+	if r := foreigntest.Read(t, Form{}, document(failed))[0]; r.Status != foreign.StatusFailed || r.Note != "error: timeout: too slow: deadline" {
 		t.Errorf("status %d, note %q", r.Status, r.Note)
 	}
+}
+
+// TestBytesOfSpans takes bytes as they are: those that are messages as messages, those of
+// a tool as its answer.
+func TestBytesOfSpans(t *testing.T) {
+	text := document(span(1, "", "chat m", "gen_ai.operation.name", "chat", "gen_ai.request.model", `{"bytesValue":"bQ=="}`, "gen_ai.input.messages", `{"bytesValue":"cQ=="}`, "gen_ai.output.messages", `{"bytesValue":"YQ"}`),
+		span(2, "", "execute_tool f", "gen_ai.operation.name", "execute_tool", "gen_ai.tool.name", "f", "gen_ai.tool.call.id", `{"bytesValue":"/w=="}`, "gen_ai.tool.call.arguments", `{"bytesValue":"/wA="}`, "gen_ai.tool.call.result", `{"kvlistValue":{"values":[{"key":"b","value":{"bytesValue":"/wA="}}]}}`))
+	r := foreigntest.Read(t, Form{}, text)[0]
+	if got, want := foreigntest.Brief(r), "f: \xff\x00 -> {\"b\":\"/wA=\"} (200); q -> a (200)"; got != want || r.Model != "m" || !strings.Contains(string(r.Calls[0].Details), `"id":"/w=="`) {
+		t.Errorf("got %q, %s", got, r.Calls[0].Details)
+	}
+	r = foreigntest.Read(t, Form{}, document(span(1, "", "chat m", "gen_ai.prompt.0.role", "user", "gen_ai.prompt.0.content", `{"bytesValue":"cQ=="}`, "gen_ai.completion.0.content", "a", "other", `{"bytesValue":"cQ=="}`)))[0]
+	if got := foreigntest.Brief(r); got != "q -> a (200)" || !strings.Contains(string(r.Details), `"other":"cQ=="`) {
+		t.Errorf("got %q %s", got, r.Details)
+	}
+}
+
+// TestCutOffBefore counts what a limit had dropped before anything was written.
+func TestCutOffBefore(t *testing.T) {
+	counted := func(n string) string {
+		return strings.Replace(document(chatSpan(1, "q", "a")), `"traceId"`, `"droppedAttributesCount":`+n+`,"traceId"`, 1)
+	}
+	for n, lost := range map[string]int{"0": 0, "2": 1, `"1"`: 1, "null": 0, "1.0": 1} {
+		if h := foreigntest.Hear(t, Form{}, counted(n)); len(h.List) != 1 || len(h.Losses) != lost {
+			t.Errorf("%s: %+v", n, h)
+		}
+	}
+	foreigntest.Refused(t, Form{}, counted("-1"), "no count")
 }

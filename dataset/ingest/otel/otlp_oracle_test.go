@@ -1,6 +1,7 @@
-package ingest
+package otel
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -16,6 +17,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"pgregory.net/rapid"
 
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign/foreigntest"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
@@ -133,7 +136,7 @@ func TestAnyValuesLikeProtobuf(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", raw, err)
 			}
-			if jsontext.Check(got) != nil || !sameValue(exactJSON(t, got), plainValue(v)) {
+			if value, err := foreigntest.Decode(got); err != nil || jsontext.Check(got) != nil || !sameValue(value, plainValue(v)) {
 				t.Fatalf("%s is %s, expected %v", raw, got, plainValue(v))
 			}
 		}))
@@ -157,22 +160,22 @@ func TestSpansLikeProtobuf(t *testing.T) {
 		if err != nil {
 			t.Skip(err)
 		}
-		h := &hearer{}
+		h := &foreigntest.Hearer{}
 		begun := strings.TrimLeft(question, " \t\r\n")
 		cut := (strings.HasPrefix(begun, "[") || strings.HasPrefix(begun, "{")) && !json.Valid([]byte(question))
-		if err := (otel{}).Read(strings.NewReader(string(raw)), h); err != nil || len(h.list)+len(h.lost) != 1 || (len(h.lost) == 1) != cut {
+		if err := (Form{}).Read(strings.NewReader(string(raw)), h); err != nil || len(h.List)+len(h.Losses) != 1 || (len(h.Losses) == 1) != cut {
 			t.Fatalf("%s: %v, %+v", raw, err, h)
 		}
 		if cut {
 			return // as a limit for attributes leaves it
 		}
-		r := h.list[0]
+		r := h.List[0]
 		d, err := jsontext.FieldsOf(r.Details)
 		if err != nil {
 			t.Fatal(err)
 		}
 		trace, err := jsontext.PlainText(d.Get("trace_id"))
-		if err != nil || trace != hex.EncodeToString(id) || int64(r.Time) != int64(start/1000) || string(r.Input) != question || (r.Status == statusFailed) != failed {
+		if err != nil || trace != hex.EncodeToString(id) || int64(r.Time) != int64(start/1000) || string(r.Input) != question || (r.Status == foreign.StatusFailed) != failed {
 			t.Fatalf("%s: trace %s, time %d, asked %q, status %d: %v", raw, trace, r.Time, r.Input, r.Status, err)
 		}
 	})
@@ -180,4 +183,86 @@ func TestSpansLikeProtobuf(t *testing.T) {
 
 func textValue(text string) *commonpb.AnyValue {
 	return &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: text}}
+}
+
+// FuzzSpansLikeProtobuf reads a document with OTLP's own definition.
+func FuzzSpansLikeProtobuf(f *testing.F) {
+	f.Add(document(chatSpan(1, "one", "1"), chatSpan(2, "two", "2")))
+	f.Add(document(withEvents(span(1, "", "chat", "gen_ai.system", "x", "n", `{"arrayValue":{"values":[{"doubleValue":1e21},{"intValue":"9007199254740993"},{"bytesValue":"AA=="}]}}`), "gen_ai.choice", `{"key":"message","value":{"kvlistValue":{"values":[{"key":"content","value":{"stringValue":"Seven."}}]}}}`)))
+	f.Add(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"S/kvNXezTaajzpKdDg5HNg==","spanId":"APBnqgupArc=","startTimeUnixNano":1e3,"attributes":[{"key":"ai.operationId","value":{"stringValue":"ai.toolCall"}}],"status":{"code":"STATUS_CODE_ERROR","message":"m"}}]}]}]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var doc tracepb.TracesData
+		if jsontext.Check([]byte(text)) != nil || (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal([]byte(text), &doc) != nil {
+			return
+		}
+		h := &foreigntest.Hearer{}
+		c := &collection{h: h, spans: map[spanKey]*genSpan{}, logs: map[string]int{}, parents: map[spanKey]string{}}
+		if err := c.document("line 1", json.RawMessage(text)); err != nil {
+			t.Fatal(err)
+		}
+		if len(h.Refused) > 0 {
+			return // what is refused is refused by name; what is taken must be the same
+		}
+		seen := map[spanKey]bool{}
+		for _, rs := range doc.ResourceSpans {
+			for _, ss := range rs.ScopeSpans {
+				for _, want := range ss.Spans {
+					key := spanKey{protoID(want.TraceId, 16), protoID(want.SpanId, 8)}
+					got := c.spans[key]
+					if got == nil || seen[key] {
+						continue
+					}
+					seen[key] = true
+					sameSpan(t, got, want)
+				}
+			}
+		}
+		if len(seen) != len(c.spans) && len(c.spans) > 0 && !strings.ContainsAny(text, `\=`) {
+			t.Fatalf("%d spans were taken, of which protobuf knows %d: %s", len(c.spans), len(seen), text)
+		}
+	})
+}
+
+// protoID is an id that protobuf took for base64, although it may have been hex.
+func protoID(id []byte, size int) string {
+	text := base64.StdEncoding.EncodeToString(id)
+	raw, err := otlpID(jsontext.Text(text), size)
+	if err != nil {
+		return text
+	}
+	return raw
+}
+
+func sameSpan(t *testing.T, got *genSpan, want *tracepb.Span) {
+	t.Helper()
+	if got.name != want.Name || int64(got.start) != int64(want.StartTimeUnixNano/1000) || int64(got.end) != int64(want.EndTimeUnixNano/1000) || got.message != want.GetStatus().GetMessage() {
+		t.Fatalf("span %+v, protobuf says %v", got, want)
+	}
+	if want.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR && !got.failed {
+		t.Fatalf("span %v failed", want)
+	}
+	for _, kv := range want.Attributes {
+		raw := got.attrs.Get(kv.Key)
+		if raw == nil {
+			if plainValue(kv.Value) != nil {
+				t.Fatalf("the attribute %s is lost: %v", kv.Key, kv.Value)
+			}
+			continue
+		}
+		value, err := foreigntest.Decode(raw)
+		if err != nil || !sameValue(value, plainValue(kv.Value)) {
+			t.Fatalf("the attribute %s is %s, protobuf says %v", kv.Key, raw, kv.Value)
+		}
+		if data, ok := kv.Value.GetValue().(*commonpb.AnyValue_BytesValue); ok && !bytes.Equal(got.attrs.bytes[kv.Key], data.BytesValue) {
+			t.Fatalf("the bytes %s are %x, protobuf says %x", kv.Key, got.attrs.bytes[kv.Key], data.BytesValue)
+		}
+	}
+	if len(got.events) != len(want.Events) {
+		t.Fatalf("%d events, protobuf says %d", len(got.events), len(want.Events))
+	}
+	for i, e := range want.Events {
+		if got.events[i].name != e.Name || int64(got.events[i].time) != int64(e.TimeUnixNano/1000) || len(got.events[i].attrs.Fields) > len(e.Attributes) {
+			t.Fatalf("event %+v, protobuf says %v", got.events[i], e)
+		}
+	}
 }

@@ -1,0 +1,25 @@
+package foreign_test
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
+)
+
+// The reader of a form passes a byte order mark, and refuses by name what is no UTF-8.
+func Example() {
+	for _, text := range []string{"\xef\xbb\xbf{}", "\xff\xfe{\x00}\x00"} {
+		r, err := foreign.Text(strings.NewReader(text))
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		data, err := io.ReadAll(r)
+		fmt.Println(string(data), err)
+	}
+	// Output:
+	// {} <nil>
+	// it is no text in UTF-8: it is UTF-16: convert it: iconv -f UTF-16 -t UTF-8
+}
