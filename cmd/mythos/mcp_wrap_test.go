@@ -117,6 +117,18 @@ func (c *agentClient) answer(id string) string {
 	}
 }
 
+// next waits for a line.
+func (c *agentClient) next() string {
+	c.t.Helper()
+	select {
+	case line := <-c.lines:
+		return line
+	case <-time.After(2 * time.Minute):
+		c.t.Fatal("nothing is said")
+		return ""
+	}
+}
+
 // leave closes the client's end, and waits for the process.
 func (c *agentClient) leave() {
 	c.t.Helper()

@@ -11,49 +11,9 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/definition"
 	"github.com/mythos-project/mythos/internal/jsontext"
-	"github.com/mythos-project/mythos/object"
 )
-
-// Definition is what a server says of one of its tools.
-type Definition struct {
-	Name string
-	// Text is the canonical form (see [jsontext.Canonical]) of the object of the members that say what the
-	// tool means: name, title, description, inputSchema, outputSchema and annotations, as
-	// far as they are there.
-	Text []byte
-
-	input json.RawMessage // inputSchema
-}
-
-// Hash is what ModuleRef.Definition pins.
-func (d Definition) Hash() object.Hash { return object.Sum(d.Text) }
-
-// defining are the members of a tool that are pinned, in the order of the plain form.
-var defining = []string{"annotations", "description", "inputSchema", "name", "outputSchema", "title"}
-
-// ReadDefinition reads a member of the list of tools.
-func ReadDefinition(raw json.RawMessage) (Definition, error) {
-	list, err := jsontext.FieldsOf(raw)
-	if err != nil {
-		return Definition{}, err
-	}
-	var own jsontext.Fields
-	for _, name := range defining {
-		if value := list.Get(name); value != nil {
-			own = append(own, item(name, value))
-		}
-	}
-	name, ok := textOf(list.Get("name"))
-	if !ok || name == "" {
-		return Definition{}, errors.New("a tool has no name")
-	}
-	text, err := jsontext.Canonical(meta("", own...))
-	if err != nil {
-		return Definition{}, fmt.Errorf("tool %q: %w", name, err)
-	}
-	return Definition{name, text, list.Get("inputSchema")}, nil
-}
 
 const (
 	freshTime = 5 * time.Second // how long a list counts; a change that the server tells of ends that at once
@@ -65,7 +25,7 @@ type catalogue struct {
 	token chan struct{} // who holds it lists; the others wait for the list
 
 	mu      sync.Mutex
-	tools   []Definition
+	tools   []definition.Tool
 	listed  time.Time // when the listing began; zero: not yet, or no longer true
 	changes int       // how often the server has told of a change
 }
@@ -78,14 +38,14 @@ func (c *catalogue) changed() {
 	c.changes++
 }
 
-func (c *catalogue) fresh() ([]Definition, bool) {
+func (c *catalogue) fresh() ([]definition.Tool, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.tools, !c.listed.IsZero() && time.Since(c.listed) < freshTime
 }
 
 // list is the server's tools, as they were not longer than freshTime ago.
-func (s *session) list(ctx context.Context, x *exchange) ([]Definition, error) {
+func (s *session) list(ctx context.Context, x *exchange) ([]definition.Tool, error) {
 	c := &s.tools
 	if tools, ok := c.fresh(); ok {
 		return tools, nil
@@ -111,8 +71,8 @@ func (s *session) list(ctx context.Context, x *exchange) ([]Definition, error) {
 	return tools, err
 }
 
-func (s *session) pages(ctx context.Context, x *exchange) ([]Definition, error) {
-	var tools []Definition
+func (s *session) pages(ctx context.Context, x *exchange) ([]definition.Tool, error) {
+	var tools []definition.Tool
 	var cursor json.RawMessage
 	for range maxPages {
 		var own jsontext.Fields
@@ -138,7 +98,7 @@ func (s *session) pages(ctx context.Context, x *exchange) ([]Definition, error) 
 	return nil, fmt.Errorf("the list of tools has more than %d pages", maxPages)
 }
 
-func readPage(result json.RawMessage) (tools []Definition, next json.RawMessage, err error) {
+func readPage(result json.RawMessage) (tools []definition.Tool, next json.RawMessage, err error) {
 	list, err := jsontext.FieldsOf(result)
 	if err != nil {
 		return nil, nil, err
@@ -148,7 +108,7 @@ func readPage(result json.RawMessage) (tools []Definition, next json.RawMessage,
 		return nil, nil, errors.New("there is no list of tools")
 	}
 	for _, one := range raw {
-		d, err := ReadDefinition(one)
+		d, err := definition.Read(one)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -177,8 +137,8 @@ func (e *NoToolError) Error() string {
 func (e *NoToolError) Unwrap() error { return exec.ErrNoTool }
 
 // pick finds a tool in a list.
-func pick(tools []Definition, name string) (Definition, error) {
-	var found []Definition
+func pick(tools []definition.Tool, name string) (definition.Tool, error) {
+	var found []definition.Tool
 	var names []string
 	for _, d := range tools {
 		names = append(names, d.Name)
@@ -189,23 +149,23 @@ func pick(tools []Definition, name string) (Definition, error) {
 	switch len(found) {
 	case 0:
 		slices.Sort(names)
-		return Definition{}, &NoToolError{name, names}
+		return definition.Tool{}, &NoToolError{name, names}
 	case 1:
 		return found[0], nil
 	}
-	return Definition{}, fmt.Errorf("the mcp server lists %d tools named %q", len(found), name)
+	return definition.Tool{}, fmt.Errorf("the mcp server lists %d tools named %q", len(found), name)
 }
 
 // define finds the definition of a call's tool, where it is pinned, and holds it to
 // what was registered. Without a pin it is the zero Definition.
-func (s *session) define(ctx context.Context, call exec.Call, x *exchange) (Definition, error) {
+func (s *session) define(ctx context.Context, call exec.Call, x *exchange) (definition.Tool, error) {
 	want := call.Module.Definition
 	if want == nil {
-		return Definition{}, nil
+		return definition.Tool{}, nil
 	}
 	tools, err := s.list(ctx, x)
 	if err != nil {
-		return Definition{}, fmt.Errorf("mcp server: its list of tools: %w", err)
+		return definition.Tool{}, fmt.Errorf("mcp server: its list of tools: %w", err)
 	}
 	d, err := pick(tools, call.Module.Tool)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/mcptool/streamable"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
@@ -20,11 +21,14 @@ import (
 type Conn struct {
 	runner *Runner
 	server exec.Call // without a tool
-	p      *program
+	p      peer
 	s      *session
 	hear   func(line []byte) // a message of the server to the client
 	ended  func()
-	hung   atomic.Int32 // calls that took too long, one after another
+	// Greet says again what the client said when it came, where the server has forgotten its
+	// session; set before anything is sent.
+	Greet func(ctx context.Context) error
+	hung  atomic.Int32 // calls that took too long, one after another
 }
 
 const (
@@ -42,20 +46,43 @@ func OwnID(id json.RawMessage) bool {
 // Connect starts the server of a call for one client. hear is given each line of the server
 // that is for the client, one after another; ended is told, once, that no more will come.
 func (r *Runner) Connect(ctx context.Context, call exec.Call, hear func(line []byte), ended func()) (*Conn, error) {
-	if call.Module.URL != "" {
-		return nil, errors.New("a server that is asked by HTTP has no lines")
-	}
 	call.Request, call.Module.Definition = nil, nil
-	if err := r.Process.Check(call); err != nil {
-		return nil, err
-	}
 	c := &Conn{runner: r, server: call, hear: hear, ended: ended, s: &session{tools: catalogue{token: make(chan struct{}, 1)}}}
-	p, err := r.startProgram(call, c.s.tools.changed, c)
-	if err != nil {
+	if err := c.ready(call); err != nil {
 		return nil, err
 	}
-	c.p, c.s.link = p, p
+	if call.Module.URL != "" {
+		c.p = newPassing(c)
+	} else {
+		p, err := r.startProgram(call, c.s.tools.changed, c)
+		if err != nil {
+			return nil, err
+		}
+		c.p = p
+	}
+	c.s.link = c.p
 	return c, ctx.Err()
+}
+
+// ready refuses a server that cannot be started as it is registered, and a secret that is not
+// there.
+func (c *Conn) ready(call exec.Call) error {
+	if call.Module.URL == "" {
+		return c.runner.Process.Check(call)
+	}
+	_, err := c.runner.HTTP.Client(call)
+	return err
+}
+
+// exchange is what a message that is no call brings along.
+func (c *Conn) exchange() (*exchange, error) {
+	x := &exchange{limit: maxLine}
+	if c.server.Module.URL == "" {
+		return x, nil
+	}
+	client, err := c.runner.HTTP.Client(c.server)
+	x.web = &webExchange{client: client}
+	return x, err
 }
 
 // receive hands the client what is for it, and returns what answers requests of our own.
@@ -92,31 +119,24 @@ func (c *Conn) receive(line []byte, list []message) (own []message) {
 
 func (c *Conn) gone() { c.ended() }
 
-// Send writes a message of the client, one line, as it is.
-func (c *Conn) Send(ctx context.Context, line []byte) error {
-	_, err := c.p.write(ctx, append(bytes.Clone(line), '\n'))
-	return err
-}
+// Send sends a message of the client, one line, as it is. A request that fails after that is
+// answered with an error.
+func (c *Conn) Send(ctx context.Context, line []byte) error { return c.p.send(ctx, line) }
 
 // Ask makes a request of our own, with parameters as they are. rpc is the server's error,
 // where that is its answer.
 func (c *Conn) Ask(ctx context.Context, method string, params json.RawMessage) (result, rpc json.RawMessage, err error) {
-	a, err := c.p.ask(ctx, &exchange{limit: maxLine}, method, params)
+	x, err := c.exchange()
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := c.p.ask(ctx, x, method, params)
 	return a.result, a.err, err
 }
 
 // About sets the _meta that requests of our own carry from now on: what a client of the
 // newest version says of itself in each of its requests.
 func (c *Conn) About(about jsontext.Fields) { c.s.about.Store(&about) }
-
-// Tools are the server's tools, as it listed them at most five seconds ago and since it last
-// told of a change.
-func (c *Conn) Tools(ctx context.Context) ([]Definition, error) {
-	return c.s.list(ctx, &exchange{limit: maxLine})
-}
-
-// Changed makes the next one who wants to know the tools ask the server.
-func (c *Conn) Changed() { c.s.tools.changed() }
 
 // Down reports that the server is no more.
 func (c *Conn) Down() bool { return c.p.down() }
@@ -182,7 +202,7 @@ func (t *Through) prepare(ctx context.Context, call exec.Call) error {
 	if own, err := keyOf(t.Conn.server.Module); err != nil || own != key {
 		return errors.Join(err, fmt.Errorf("tool %s: %w: it is registered for another server", call.Name, exec.ErrPinned))
 	}
-	if err := t.Conn.runner.Process.Check(call); err != nil {
+	if err := t.Conn.ready(call); err != nil {
 		return err
 	}
 	if t.Conn.Down() {
@@ -190,19 +210,21 @@ func (t *Through) prepare(ctx context.Context, call exec.Call) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, min(call.Limits.Timeout, time.Minute))
 	defer cancel()
-	_, err = t.Conn.s.define(limited, call, &exchange{limit: maxLine})
+	x, err := t.Conn.exchange()
+	if err != nil {
+		return err
+	}
+	_, err = t.Conn.s.define(limited, call, x)
 	t.Conn.runner.explain(ctx, err)
 	return err
 }
 
 // attempt calls the tool. A server that took too long several times in a row is ended.
 func (t *Through) attempt(ctx context.Context, call exec.Call, x *exchange) (answer, error) {
-	d, err := t.Conn.s.define(ctx, call, x)
-	t.Conn.runner.explain(ctx, err)
-	if err != nil {
-		return answer{}, exec.NotStarted(err)
+	a, sent, err := t.once(ctx, call, x)
+	if !sent && errors.Is(err, streamable.ErrSession) { // there is a new one
+		a, sent, err = t.once(ctx, call, x)
 	}
-	a, sent, err := t.Conn.s.held(ctx, call, x, d)
 	switch {
 	case err == nil:
 		t.Conn.hung.Store(0)
@@ -213,4 +235,13 @@ func (t *Through) attempt(ctx context.Context, call exec.Call, x *exchange) (ans
 		err = exec.NotStarted(err)
 	}
 	return a, err
+}
+
+func (t *Through) once(ctx context.Context, call exec.Call, x *exchange) (a answer, sent bool, err error) {
+	d, err := t.Conn.s.define(ctx, call, x)
+	t.Conn.runner.explain(ctx, err)
+	if err != nil {
+		return a, false, err
+	}
+	return t.Conn.s.held(ctx, call, x, d)
 }

@@ -34,11 +34,11 @@ func FuzzMessage(f *testing.F) {
 				checkResult(t, line, m)
 			}
 			if m.err != nil {
-				checkShown(t, visible([]byte(readError(m.err).Error())))
+				checkShown(t, output.Visible([]byte(readError(m.err).Error())))
 			}
 		}
 		numberIn(line)
-		checkShown(t, visible(line))
+		checkShown(t, output.Visible(line))
 	})
 }
 
@@ -73,7 +73,7 @@ func FuzzLines(f *testing.F) {
 	f.Add([]byte("a\nbcdefghij\nk"), int64(4))
 	f.Fuzz(func(t *testing.T, data []byte, limit int64) {
 		limit = limit&1023 + 1
-		l := NewLines(bytes.NewReader(data))
+		l := output.NewLines(bytes.NewReader(data))
 		for range bytes.Count(data, []byte("\n")) {
 			line, over, err := l.Next(limit)
 			if err != nil || (!over && int64(len(line)) > limit) || bytes.IndexByte(line, '\n') >= 0 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/definition"
 	"github.com/mythos-project/mythos/exec/output"
 )
 
@@ -19,7 +20,7 @@ const listTime = 5 * time.Second
 // List asks a call's server for its tools, within the call's timeout. The call's own tool
 // is not looked at. The error wraps ErrNoList when the server came up and does not know
 // the question, or does not answer it.
-func (r *Runner) List(ctx context.Context, call exec.Call) ([]Definition, error) {
+func (r *Runner) List(ctx context.Context, call exec.Call) ([]definition.Tool, error) {
 	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
 	defer cancel()
 	x, err := r.listing(ctx, &call)
@@ -58,7 +59,7 @@ func (r *Runner) listing(ctx context.Context, call *exec.Call) (*exchange, error
 
 // ListAll asks a call's server, which it starts for that alone, for the tools that it has for a
 // client that can do everything. Errors are those of List.
-func (r *Runner) ListAll(ctx context.Context, call exec.Call) ([]Definition, error) {
+func (r *Runner) ListAll(ctx context.Context, call exec.Call) ([]definition.Tool, error) {
 	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
 	defer cancel()
 	x, err := r.listing(ctx, &call)
@@ -84,4 +85,4 @@ func (r *Runner) ListAll(ctx context.Context, call exec.Call) ([]Definition, err
 }
 
 // Pick finds a tool by its name at the server. The error is a *NoToolError when it is not there.
-func Pick(tools []Definition, name string) (Definition, error) { return pick(tools, name) }
+func Pick(tools []definition.Tool, name string) (definition.Tool, error) { return pick(tools, name) }

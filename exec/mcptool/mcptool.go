@@ -30,7 +30,9 @@ import (
 	"sync"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/definition"
 	"github.com/mythos-project/mythos/exec/httptool"
+	"github.com/mythos-project/mythos/exec/mcptool/streamable"
 	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/exec/process"
 	"github.com/mythos-project/mythos/internal/jsontext"
@@ -106,9 +108,9 @@ const (
 func (r *Runner) exchange(ctx context.Context, call exec.Call, tail *output.Tail) (*exchange, error) {
 	x := &exchange{limit: jsonFactor*call.Limits.MaxResponse + overhead, stderr: output.Also(tail, call.Stderr)}
 	_, x.whole = call.Local.(Whole)
+	x.via, _ = call.Local.(*Through)
 	if call.Module.URL == "" {
 		x.hide = r.Process.Hiding(call.Module)
-		x.via, _ = call.Local.(*Through)
 		return x, nil
 	}
 	client, err := r.HTTP.Client(call)
@@ -129,8 +131,8 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 		return exec.Response{}, exec.NotStarted(err)
 	}
 	a, err := r.attempt(limited, call, x)
-	var tooLong *tooLongError
-	var status *statusError
+	var tooLong *streamable.TooLongError
+	var status *streamable.StatusError
 	switch {
 	case err == nil:
 		return x.clean(a.response(call, tail, x)), nil
@@ -142,8 +144,8 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 		return exec.Response{Status: exec.StatusResponseTooBig, Notes: fmt.Sprintf("response exceeds %d bytes", call.Limits.MaxResponse)}, nil
 	case limited.Err() != nil:
 		return x.clean(exec.Response{Status: exec.StatusTimeout, Notes: tail.Note("took too long")}), nil
-	case errors.As(err, &status) && status.status >= 400 && status.status < 500:
-		return x.clean(bounded(exec.Response{Status: exec.StatusFailed, Body: status.body, Notes: "HTTP " + status.text}, call)), nil
+	case errors.As(err, &status) && status.Status >= 400 && status.Status < 500:
+		return x.clean(bounded(exec.Response{Status: exec.StatusFailed, Body: status.Body, Notes: "HTTP " + status.Text}, call)), nil
 	}
 	return exec.Response{}, fmt.Errorf("mcp tool %s: %w", call.Module.Tool, err)
 }
@@ -167,7 +169,7 @@ func (r *Runner) attempt(ctx context.Context, call exec.Call, x *exchange) (answ
 			a, sent, err = l.held(ctx, call, x, d)
 		}
 		r.note(l)
-		gone := l.link.down() || errors.Is(err, errSession)
+		gone := l.link.down() || errors.Is(err, streamable.ErrSession)
 		r.release(call, l, err != nil && (sent || !errors.Is(err, exec.ErrPinned) && !errors.Is(err, exec.ErrNoTool)))
 		if err == nil || sent {
 			return a, err
@@ -180,14 +182,14 @@ func (r *Runner) attempt(ctx context.Context, call exec.Call, x *exchange) (answ
 
 // held is call while the server holds the lock of the attempt. sent reports that bytes of it
 // may have left: then, without an answer, the lock stays with the server until that ends.
-func (s *session) held(ctx context.Context, call exec.Call, x *exchange, d Definition) (a answer, sent bool, err error) {
+func (s *session) held(ctx context.Context, call exec.Call, x *exchange, d definition.Tool) (a answer, sent bool, err error) {
 	drop, err := s.link.hold(call.Alive)
 	if err != nil {
 		return a, false, err
 	}
 	a, err = s.call(ctx, call, x, d)
 	var unsent *unsentError
-	sent = err == nil || !(errors.As(err, &unsent) || errors.Is(err, errSession))
+	sent = err == nil || !(errors.As(err, &unsent) || errors.Is(err, streamable.ErrSession))
 	if err == nil || !sent {
 		drop()
 	}
@@ -198,7 +200,7 @@ func (s *session) held(ctx context.Context, call exec.Call, x *exchange, d Defin
 }
 
 // call sends the tools/call.
-func (s *session) call(ctx context.Context, call exec.Call, x *exchange, d Definition) (answer, error) {
+func (s *session) call(ctx context.Context, call exec.Call, x *exchange, d definition.Tool) (answer, error) {
 	args, err := arguments(call.Request)
 	if err != nil {
 		return answer{}, &unsentError{err}
@@ -210,8 +212,8 @@ func (s *session) call(ctx context.Context, call exec.Call, x *exchange, d Defin
 			item("mythos/fence", strconv.AppendUint(nil, call.Fence, 10)))
 	}
 	if x.web != nil {
-		x.web.headers = http.Header{"Mcp-Name": {headerText(call.Module.Tool)}}
-		d.headers(x.web.headers, args)
+		x.web.headers = http.Header{}
+		d.Params(args, func(header, text string) { x.web.headers.Set(header, streamable.HeaderText(text)) })
 		defer func() { x.web.headers = nil }()
 	}
 	if x.via != nil {

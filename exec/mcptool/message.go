@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
@@ -90,16 +89,17 @@ func (m message) number() int64 {
 	return n
 }
 
-// request is the bytes of a request, one line; number 0 makes a notification.
-func request(number int64, method string, params []byte) []byte {
-	if number == 0 {
-		return identified(nil, method, params)
+// idOf is the id of a request of our own. On the connection of a client it is a text, which
+// tells it from the client's.
+func idOf(number int64, client bool) json.RawMessage {
+	if client {
+		return jsontext.Text(fmt.Sprint(ownID, number))
 	}
-	return identified(strconv.AppendInt(nil, number, 10), method, params)
+	return strconv.AppendInt(nil, number, 10)
 }
 
-// identified is a request with an id; without one it is a notification.
-func identified(id json.RawMessage, method string, params []byte) []byte {
+// request is the bytes of a request, one line; without an id it is a notification.
+func request(id json.RawMessage, method string, params []byte) []byte {
 	line := []byte(`{"jsonrpc":"2.0"`)
 	if id != nil {
 		line = append(append(line, `,"id":`...), id...)
@@ -142,10 +142,24 @@ func readError(raw json.RawMessage) *rpcError {
 	return e
 }
 
-// visible is foreign text on one line, for an error: what is not printable is escaped.
-func visible(text []byte) string {
-	text = bytes.TrimSpace(text)
-	quoted := strconv.Quote(strings.ToValidUTF8(string(text), "\uFFFD"))
-	quoted = strings.ReplaceAll(quoted[1:len(quoted)-1], `\n`, " | ")
-	return strings.ReplaceAll(strings.ReplaceAll(quoted, `\"`, `"`), `\\`, `\`)
+// numberIn finds the number of the request in the beginning of an answer; 0: it is not there.
+func numberIn(head []byte) int64 {
+	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(head, byteOrderMark)))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return 0
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return 0
+		}
+		var value json.RawMessage
+		if dec.Decode(&value) != nil {
+			return 0
+		}
+		if name == "id" {
+			return message{id: value}.number()
+		}
+	}
+	return 0
 }

@@ -7,15 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/exec/process"
-	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
 const (
@@ -37,8 +33,8 @@ type program struct {
 	writing chan struct{} // holds one token: who has it writes
 	replies chan struct{} // bounds the answers to the server's own requests that are under way
 	requests
-	stderr spread
-	banner banner
+	stderr output.Spread
+	banner output.First
 	onList func()        // the server says that its tools changed
 	client *Conn         // whose connection this is; nil: this process is the only client
 	exit   error         // how the server ended; set before ended is closed
@@ -115,7 +111,7 @@ func (p *program) run() {
 
 // read hands out the server's messages.
 func (p *program) read() {
-	lines := NewLines(p.out)
+	lines := output.NewLines(p.out)
 	for {
 		limit := p.lineLimit()
 		if p.client != nil {
@@ -132,7 +128,7 @@ func (p *program) read() {
 				p.take(m)
 			}
 		} else if len(bytes.TrimSpace(line)) > 0 {
-			p.banner.add(line)
+			p.banner.Add(line)
 		}
 		if err != nil {
 			return
@@ -197,9 +193,9 @@ func (p *program) ask(ctx context.Context, x *exchange, method string, params []
 	w, number := p.enter(method, x.limit)
 	defer p.leave(number)
 	if x.stderr != nil {
-		defer p.stderr.tell(x.stderr)()
+		defer p.stderr.Tell(x.stderr)()
 	}
-	n, err := p.write(ctx, identified(p.id(number), method, params))
+	n, err := p.write(ctx, request(p.id(number), method, params))
 	if err != nil {
 		if ctx.Err() == nil {
 			select { // why it does not read is what people want to know
@@ -228,21 +224,21 @@ func (p *program) ask(ctx context.Context, x *exchange, method string, params []
 func (p *program) giveUp(number int64) {
 	ctx, cancel := context.WithTimeout(context.Background(), replyTime/10)
 	defer cancel()
-	_, _ = p.write(ctx, request(0, "notifications/cancelled", fmt.Appendf(nil, `{"requestId":%s,"reason":"nobody waits for it"}`, p.id(number))))
+	_, _ = p.write(ctx, request(nil, "notifications/cancelled", fmt.Appendf(nil, `{"requestId":%s,"reason":"nobody waits for it"}`, p.id(number))))
 }
 
-// id is that of a request of our own. On the connection of a client it is a text, which
-// tells it from the client's.
-func (p *program) id(number int64) json.RawMessage {
-	if p.client != nil {
-		return jsontext.Text(fmt.Sprint(ownID, number))
-	}
-	return strconv.AppendInt(nil, number, 10)
+// id is that of a request of our own.
+func (p *program) id(number int64) json.RawMessage { return idOf(number, p.client != nil) }
+
+// send implements peer.
+func (p *program) send(ctx context.Context, line []byte) error {
+	_, err := p.write(ctx, append(bytes.Clone(line), '\n'))
+	return err
 }
 
 // tell implements link.
 func (p *program) tell(ctx context.Context, _ *exchange, method string, params []byte) error {
-	_, err := p.write(ctx, request(0, method, params))
+	_, err := p.write(ctx, request(nil, method, params))
 	return err
 }
 
@@ -288,10 +284,10 @@ func (p *program) why() error {
 	default:
 		said = "it ended with " + p.exit.Error()
 	}
-	if text := p.hide(p.stderr.last()); text != "" {
+	if text := p.hide(p.stderr.Last()); text != "" {
 		said += "; standard error: " + text
 	}
-	if text := p.hide(p.banner.text()); text != "" {
+	if text := p.hide(p.banner.Text()); text != "" {
 		said += "; on standard output, which is for the protocol only, it wrote: " + text
 	}
 	return &endedError{server: p.path, said: said, ended: p.down()}
@@ -299,7 +295,7 @@ func (p *program) why() error {
 
 // noise is how many lines of the server's output were no messages, and the first of them.
 func (p *program) noise() (lines int, first string) {
-	lines, first = p.banner.count()
+	lines, first = p.banner.Count()
 	return lines, p.hide(first)
 }
 
@@ -310,82 +306,3 @@ type endedError struct {
 }
 
 func (e *endedError) Error() string { return "mcp server " + e.server + ": " + e.said }
-
-// banner keeps the first bytes of lines that are no messages.
-type banner struct {
-	mu    sync.Mutex
-	lines int
-	first []byte
-}
-
-const maxBanner = 256
-
-func (b *banner) add(line []byte) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.lines++
-	if room := maxBanner - len(b.first); room > 0 {
-		b.first = append(append(b.first, line[:min(len(line), room)]...), '\n')
-	}
-}
-
-func (b *banner) text() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return visible(b.first)
-}
-
-func (b *banner) count() (int, string) {
-	text := b.text()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.lines, text
-}
-
-// spread is a server's standard error: its end is kept, and the calls that are under way
-// hear it.
-type spread struct {
-	mu    sync.Mutex
-	tail  output.Tail
-	calls map[*hearing]struct{}
-}
-
-type hearing struct {
-	to interface{ Write([]byte) (int, error) }
-}
-
-const maxTail = 1 << 10
-
-// Write never fails.
-func (s *spread) Write(data []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tail.Limit = maxTail
-	_, _ = s.tail.Write(data)
-	for h := range s.calls {
-		_, _ = h.to.Write(data)
-	}
-	return len(data), nil
-}
-
-// tell lets a call hear what the server writes from now on. The function ends that.
-func (s *spread) tell(to interface{ Write([]byte) (int, error) }) func() {
-	h := &hearing{to}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.calls == nil {
-		s.calls = make(map[*hearing]struct{})
-	}
-	s.calls[h] = struct{}{}
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.calls, h)
-	}
-}
-
-func (s *spread) last() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return strings.TrimSpace(visible(s.tail.Whole()))
-}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"sync"
+
+	"github.com/mythos-project/mythos/exec/mcptool/streamable"
 )
 
 // link is a way to one server.
@@ -28,6 +30,17 @@ type link interface {
 	close(now bool)
 }
 
+// peer is a link that a client has for itself: what the client says passes as it is.
+type peer interface {
+	link
+	// send sends a message of the client, one line. What fails after that is an answer to it.
+	send(ctx context.Context, line []byte) error
+	// why says how it ended.
+	why() error
+	// noise is how many lines of the server were no messages, and the first of them.
+	noise() (lines int, first string)
+}
+
 // exchange is what one attempt brings along.
 type exchange struct {
 	limit  int64 // bytes that one message of the server may have
@@ -45,13 +58,6 @@ type unsentError struct{ err error }
 
 func (e *unsentError) Error() string { return e.err.Error() }
 func (e *unsentError) Unwrap() error { return e.err }
-
-// tooLongError is a message of the server beyond the limit.
-type tooLongError struct{ limit int64 }
-
-func (e *tooLongError) Error() string {
-	return fmt.Sprintf("the server sends a message of more than %d bytes", e.limit)
-}
 
 // requests are those that wait for an answer.
 type requests struct {
@@ -148,7 +154,7 @@ func (r *requests) tooLong(head []byte) {
 	number := numberIn(head)
 	for n, w := range r.waiting {
 		if n == number || (number == 0 && len(r.waiting) == 1) {
-			r.give(n, outcome{err: &tooLongError{w.limit}})
+			r.give(n, outcome{err: &streamable.TooLongError{Limit: w.limit}})
 		} else if number == 0 {
 			r.give(n, outcome{err: fmt.Errorf("mcp server: an answer that is too long does not say whose it is")})
 		}

@@ -131,7 +131,7 @@ const StatusInputRequired uint16 = 202
 // where it wants the whole of it, the bytes of the result are the response, whatever is in it.
 func (a answer) response(call exec.Call, stderr *output.Tail, x *exchange) exec.Response {
 	if a.err != nil {
-		return bounded(exec.Response{Status: exec.StatusFailed, Body: a.err, Notes: visible([]byte(readError(a.err).Error()))}, call)
+		return bounded(exec.Response{Status: exec.StatusFailed, Body: a.err, Notes: output.Visible([]byte(readError(a.err).Error()))}, call)
 	}
 	r := readResult(a.result)
 	res := exec.Response{Status: exec.StatusOK, Body: r.body()}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/definition"
 	"github.com/mythos-project/mythos/exec/mcptool"
 	"github.com/mythos-project/mythos/internal/mcp/pin"
 )
@@ -27,7 +28,7 @@ func (e *ServerError) Unwrap() error { return e.Err }
 
 // ListMCP asks the server of a registration for its tools. It starts a server that is a
 // program. An error is a *ServerError.
-func (to *Toolbox) ListMCP(ctx context.Context, m exec.ModuleRef, timeout time.Duration) ([]mcptool.Definition, error) {
+func (to *Toolbox) ListMCP(ctx context.Context, m exec.ModuleRef, timeout time.Duration) ([]definition.Tool, error) {
 	tools, err := to.MCP.List(ctx, listing(m, timeout))
 	if err != nil {
 		return nil, &ServerError{err}
@@ -37,7 +38,7 @@ func (to *Toolbox) ListMCP(ctx context.Context, m exec.ModuleRef, timeout time.D
 
 // ListServer asks a server, which it starts for that alone, for the tools that it has for a
 // client that can do everything. name is what the server is called here.
-func (to *Toolbox) ListServer(ctx context.Context, name string, m exec.ModuleRef, timeout time.Duration) ([]mcptool.Definition, error) {
+func (to *Toolbox) ListServer(ctx context.Context, name string, m exec.ModuleRef, timeout time.Duration) ([]definition.Tool, error) {
 	m.Tool = name // it is not asked for
 	return to.MCP.ListAll(ctx, listing(m, timeout))
 }
@@ -100,7 +101,7 @@ func (to *Toolbox) ServerTools(ctx context.Context, s ToolSpec) ([]ToolSpec, err
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(tools, func(a, b mcptool.Definition) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(tools, func(a, b definition.Tool) int { return strings.Compare(a.Name, b.Name) })
 	var specs []ToolSpec
 	from := make(map[string]string)
 	for _, d := range tools {

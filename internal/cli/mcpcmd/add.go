@@ -39,6 +39,10 @@ func (o *serverOptions) flags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.NoPin, "no-pin", false, "files that the server's arguments name may change")
 	flags.BoolVar(&o.Floating, "floating", false, "let npx, uvx or docker start another version tomorrow")
 	flags.Var(&o.Timeout, "timeout", "longest time of a call")
+	flags.StringVar(&o.URL, "url", "", "the server's address, of the streamable HTTP transport")
+	flags.StringArrayVar(&o.Header, "header", nil, "of --url: 'Name: value'; may be repeated")
+	flags.StringArrayVar(&o.Hosts, "host", nil, "of --url: a host that a redirect may lead to; may be repeated")
+	flags.StringArrayVar(&o.Redirects, "redirect-path", nil, "of --url: a path of its own host to which secrets go along in a redirect; may be repeated")
 }
 
 // module is how the server is started or reached.
@@ -111,10 +115,6 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	}
 	flags := c.Flags()
 	o.serverOptions.flags(flags)
-	flags.StringVar(&o.URL, "url", "", "the server's address, of the streamable HTTP transport")
-	flags.StringArrayVar(&o.Header, "header", nil, "of --url: 'Name: value'; may be repeated")
-	flags.StringArrayVar(&o.Hosts, "host", nil, "of --url: a host that a redirect may lead to; may be repeated")
-	flags.StringArrayVar(&o.Redirects, "redirect-path", nil, "of --url: a path of its own host to which secrets go along in a redirect; may be repeated")
 	flags.BoolVar(&o.RetrySafe, "retry-safe", false, "calls with unknown outcome may be repeated, of all its tools")
 	flags.BoolVar(&o.Replace, "replace", false, "register it anew where it is registered otherwise")
 	return c

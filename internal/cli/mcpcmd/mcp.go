@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/exec/definition"
 	"github.com/mythos-project/mythos/internal/agents"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
@@ -48,7 +48,7 @@ func sessionOf(ctx context.Context, n *repo.Repo, agent string) (*session.Sessio
 }
 
 // listed asks a server for its tools.
-func listed(ctx context.Context, n *repo.Repo, name string, m exec.ModuleRef, timeout time.Duration) ([]mcptool.Definition, error) {
+func listed(ctx context.Context, n *repo.Repo, name string, m exec.ModuleRef, timeout time.Duration) ([]definition.Tool, error) {
 	tools, err := n.Toolbox.ListServer(ctx, name, m, timeout)
 	switch {
 	case errors.Is(err, exec.ErrPinned):

@@ -29,14 +29,15 @@ type wrapOptions struct {
 func newWrap(f *cmdutil.Factory) *cobra.Command {
 	o := &wrapOptions{}
 	c := &cobra.Command{
-		Use: "wrap NAME [--agent A] [-- CMD [ARG]...]", Short: "Stand between an MCP client and a server: its calls go through the gate",
+		Use: "wrap NAME [--agent A] [-- CMD [ARG]... | --url URL]", Short: "Stand between an MCP client and a server: its calls go through the gate",
 		Long: "For the configuration of an agent, in place of the server's own command. It speaks MCP on standard input and output, starts\n" +
-			"the server that is registered as NAME, and passes everything on as it was written, but for calls of tools: each needs a\n" +
+			"or reaches the server that is registered as NAME, and passes everything on as it was written, but for calls of tools: each needs a\n" +
 			"capability and leaves a receipt. A call that was cut off, and is asked again, happens once: under the client's key\n" +
 			"(_meta \"mythos/idempotencyKey\" or \"claudecode/toolUseId\"), or else under the key of the equal call whose client went away\n" +
 			"within the last 15 minutes. Two equal calls that are both waited for are two. Tools that are not registered, or that the\n" +
 			"server describes otherwise, are left out of its list and refused.\n" +
-			"With a command, a server that is not registered yet is registered at its first start, unless --strict is given.",
+			"With a command or --url, a server that is not registered yet is registered at its first start, unless --strict is given. A server at\n" +
+			"a URL gives the client a session of its own; when it has forgotten that, the client is introduced to it again.",
 		Example: "  mythos mcp wrap fs --agent scout",
 		Args:    func(c *cobra.Command, args []string) error { return nameAndCommand(c, args) },
 		RunE: func(c *cobra.Command, args []string) error {
@@ -62,9 +63,6 @@ func runWrap(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *wrapO
 	module, err := o.known(ctx, f, c, n, server, argv)
 	if err != nil {
 		return err
-	}
-	if module.URL != "" {
-		return clierr.New(clierr.Failed, "server %s is reached at %s: only servers that are started here can be wrapped", o.Name, module.URL).On(o.Name)
 	}
 	instance, err := n.Tasks.NewInstance()
 	if err != nil {
@@ -93,7 +91,7 @@ func runWrap(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *wrapO
 // its command is given.
 func (o *wrapOptions) known(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, n *repo.Repo, s *pin.Server, argv []string) (exec.ModuleRef, error) {
 	module, err := s.Module(ctx)
-	if len(argv) == 0 || (err != nil && !errors.Is(err, pin.ErrNoServer)) {
+	if (len(argv) == 0 && o.URL == "") || (err != nil && !errors.Is(err, pin.ErrNoServer)) {
 		if errors.Is(err, pin.ErrNoServer) {
 			return module, clierr.New(clierr.NotFound, "%w", err).On(o.Name).With("register it: mythos mcp add " + o.Name + " -- CMD")
 		}

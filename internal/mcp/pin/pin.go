@@ -14,7 +14,7 @@ import (
 	"unicode"
 
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/exec/definition"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -126,7 +126,7 @@ func equal(a, b exec.ModuleRef) (bool, error) {
 }
 
 // Pinned reports which tools are registered with just these definitions.
-func (s *Server) Pinned(ctx context.Context, list []mcptool.Definition) ([]bool, error) {
+func (s *Server) Pinned(ctx context.Context, list []definition.Tool) ([]bool, error) {
 	same := make([]bool, len(list))
 	for i, d := range list {
 		t, err := s.Find(ctx, d.Name)
@@ -149,7 +149,7 @@ type Change struct {
 	Lines []string // what changed, a line each; of a new one its definition
 
 	was *exec.Tool
-	now *mcptool.Definition
+	now *definition.Tool
 }
 
 // The kinds of changes.
@@ -165,7 +165,7 @@ var ErrNames = errors.New("two tools of the server would have one name here")
 
 // Compare says what is different between the registrations and what the server lists now, as
 // module starts it.
-func (s *Server) Compare(ctx context.Context, module exec.ModuleRef, now []mcptool.Definition) ([]Change, error) {
+func (s *Server) Compare(ctx context.Context, module exec.ModuleRef, now []definition.Tool) ([]Change, error) {
 	registered, err := s.Registered(ctx)
 	if err != nil {
 		return nil, err
@@ -205,7 +205,7 @@ func (s *Server) Compare(ctx context.Context, module exec.ModuleRef, now []mcpto
 
 func (s *Server) differs(ctx context.Context, c *Change, module exec.ModuleRef) (bool, error) {
 	if c.was == nil {
-		c.Kind, c.Lines = New, mcptool.Difference(nil, c.now.Text)
+		c.Kind, c.Lines = New, definition.Difference(nil, c.now.Text)
 		return true, nil
 	}
 	if pinned := c.was.Module.Definition; pinned == nil || *pinned != c.now.Hash() {
@@ -216,7 +216,7 @@ func (s *Server) differs(ctx context.Context, c *Change, module exec.ModuleRef) 
 				return false, fmt.Errorf("definition of %s: %w", c.Name, err)
 			}
 		}
-		c.Kind, c.Lines = Changed, mcptool.Difference(was, c.now.Text)
+		c.Kind, c.Lines = Changed, definition.Difference(was, c.now.Text)
 		return true, nil
 	}
 	same, err := equal(bare(c.was.Module), bare(module))

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/exec/definition"
 	"github.com/mythos-project/mythos/store/memory"
 )
 
@@ -13,8 +13,8 @@ import (
 // with.
 func TestPinned(t *testing.T) {
 	t.Parallel()
-	read := func(text string) mcptool.Definition {
-		d, err := mcptool.ReadDefinition(json.RawMessage(text))
+	read := func(text string) definition.Tool {
+		d, err := definition.Read(json.RawMessage(text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -23,13 +23,13 @@ func TestPinned(t *testing.T) {
 	was, is := read(`{"name":"count it","description":"counts"}`), read(`{"name":"count it","description":"counts and deletes"}`)
 	alike := read(`{"name":"count_it","description":"counts"}`)
 	s := &Server{Name: "s", Tools: exec.NewTools(memory.New())}
-	expect := func(d mcptool.Definition, want bool) {
+	expect := func(d definition.Tool, want bool) {
 		t.Helper()
-		if got, err := s.Pinned(t.Context(), []mcptool.Definition{d}); err != nil || got[0] != want {
+		if got, err := s.Pinned(t.Context(), []definition.Tool{d}); err != nil || got[0] != want {
 			t.Errorf("%s: %v, %v", d.Text, got, err)
 		}
 	}
-	add := func(d mcptool.Definition) {
+	add := func(d definition.Tool) {
 		t.Helper()
 		h := d.Hash()
 		m := exec.ModuleRef{Kind: exec.KindMCP, URL: "http://127.0.0.1/", Confinement: exec.ConfineRemote, Tool: d.Name, Definition: &h}
@@ -42,7 +42,7 @@ func TestPinned(t *testing.T) {
 	expect(was, true)
 	expect(is, false)
 	expect(alike, false)
-	expect(mcptool.Definition{}, false)
+	expect(definition.Tool{}, false)
 	expect(was, true)
 	add(is)
 	expect(was, false)

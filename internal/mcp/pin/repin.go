@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/exec/definition"
 	"github.com/mythos-project/mythos/exec/process"
 	"github.com/mythos-project/mythos/object"
 )
@@ -32,7 +32,7 @@ func Repin(m exec.ModuleRef) (exec.ModuleRef, error) {
 
 // Hash names all that would be registered of a server: how it is started, and what it says of
 // its tools. Who approves a hash approves nothing else.
-func Hash(m exec.ModuleRef, tools []mcptool.Definition) (object.Hash, error) {
+func Hash(m exec.ModuleRef, tools []definition.Tool) (object.Hash, error) {
 	h, err := bare(m).Hash()
 	if err != nil {
 		return h, err
@@ -67,6 +67,6 @@ func MovedBy(changes []Change, done []exec.Tool) []Moved {
 	return list
 }
 
-func sorted(tools []mcptool.Definition) []mcptool.Definition {
-	return slices.SortedFunc(slices.Values(tools), func(a, b mcptool.Definition) int { return strings.Compare(a.Name, b.Name) })
+func sorted(tools []definition.Tool) []definition.Tool {
+	return slices.SortedFunc(slices.Values(tools), func(a, b definition.Tool) int { return strings.Compare(a.Name, b.Name) })
 }

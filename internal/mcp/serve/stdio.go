@@ -12,7 +12,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
@@ -76,7 +76,7 @@ func (c *lines) Read(ctx context.Context) (jsonrpc.Message, error) {
 // read hands on the messages until there are no more.
 func (c *lines) read(in io.Reader) {
 	defer close(c.next)
-	r := mcptool.NewLines(in)
+	r := output.NewLines(in)
 	for {
 		line, over, err := r.Next(maxLine)
 		if over {

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/exec/definition"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
@@ -96,10 +96,10 @@ func (p *Proxy) pinned(result json.RawMessage) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	defs := make([]mcptool.Definition, len(tools))
+	defs := make([]definition.Tool, len(tools))
 	for i, raw := range tools {
-		if defs[i], err = mcptool.ReadDefinition(raw); err != nil {
-			defs[i] = mcptool.Definition{} // nobody registered it
+		if defs[i], err = definition.Read(raw); err != nil {
+			defs[i] = definition.Tool{} // nobody registered it
 		}
 	}
 	same, err := p.Pins.Pinned(context.Background(), defs)

@@ -22,7 +22,9 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/definition"
 	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/internal/mcp/session"
 )
@@ -60,7 +62,7 @@ type Pins interface {
 	// exec.ErrNoTool.
 	Find(ctx context.Context, tool string) (exec.Tool, error)
 	// Pinned reports which of some tools are registered with just these definitions.
-	Pinned(ctx context.Context, list []mcptool.Definition) ([]bool, error)
+	Pinned(ctx context.Context, list []definition.Tool) ([]bool, error)
 }
 
 // asked is a request of the client.
@@ -110,7 +112,7 @@ func (p *Proxy) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 // read hands on the client's lines until there are no more or ctx ends.
 func (p *Proxy) read(ctx context.Context, in io.Reader, to chan<- []byte) {
 	defer close(to)
-	r := mcptool.NewLines(in)
+	r := output.NewLines(in)
 	for {
 		line, over, err := r.Next(maxLine)
 		if over {
@@ -158,7 +160,7 @@ var errClosing = errors.New("the client is gone")
 // the one before.
 func (p *Proxy) server(ctx context.Context) (*mcptool.Conn, error) {
 	p.mu.Lock()
-	conn, greeting, greeted, closing := p.conn, p.greeting, p.greeted, p.closing
+	conn, closing := p.conn, p.closing
 	p.mu.Unlock()
 	switch {
 	case closing:
@@ -176,22 +178,35 @@ func (p *Proxy) server(ctx context.Context) (*mcptool.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	next.Greet = func(ctx context.Context) error { return p.greet(ctx, next) }
 	p.mu.Lock()
 	p.conn = next
 	p.mu.Unlock()
+	if err := next.Greet(ctx); err != nil {
+		next.Close(true)
+		return nil, err
+	}
+	return next, nil
+}
+
+// greet says to a server what the client said to the one before it, if there was one.
+func (p *Proxy) greet(ctx context.Context, conn *mcptool.Conn) error {
+	p.mu.Lock()
+	greeting, greeted := p.greeting, p.greeted
+	p.mu.Unlock()
 	if greeting == nil {
-		return next, nil
+		return nil
 	}
 	limited, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	if _, rpc, err := next.Ask(limited, methodInitialize, greeting); err != nil || rpc != nil {
-		next.Close(true)
-		return nil, errors.Join(err, fmt.Errorf("the server refuses the client's initialize: %s", rpc))
+	_, rpc, err := conn.Ask(limited, methodInitialize, greeting)
+	if rpc != nil {
+		err = fmt.Errorf("the server refuses the client's initialize: %s", rpc)
 	}
-	if greeted != nil {
-		err = next.Send(ctx, greeted)
+	if err != nil || greeted == nil {
+		return err
 	}
-	return next, err
+	return conn.Send(limited, greeted)
 }
 
 // ended fails what the client asked a server that is no more. Calls fail by themselves.

@@ -1,9 +1,8 @@
-package mcptool
+package output
 
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 )
@@ -31,26 +30,4 @@ func (l *Lines) Next(limit int64) (line []byte, over bool, err error) {
 			return bytes.TrimRight(line, "\r\n"), over, err
 		}
 	}
-}
-
-// numberIn finds the number of the request in the beginning of an answer; 0: it is not there.
-func numberIn(head []byte) int64 {
-	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(head, byteOrderMark)))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return 0
-	}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return 0
-		}
-		var value json.RawMessage
-		if dec.Decode(&value) != nil {
-			return 0
-		}
-		if name == "id" {
-			return message{id: value}.number()
-		}
-	}
-	return 0
 }

@@ -1,8 +1,7 @@
-package mcptool
+package definition
 
 import (
 	"encoding/json"
-	"net/http"
 	"regexp"
 	"strconv"
 	"sync"
@@ -11,12 +10,12 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// headers adds the headers that a tool's input schema asks for: a property with
-// x-mcp-header NAME goes along as Mcp-Param-NAME, when it is a text, a whole number
-// that every JSON reader takes alike, or a truth value.
-func (d Definition) headers(h http.Header, args json.RawMessage) {
-	if d.input != nil {
-		paramHeaders(h, d.input, args)
+// Params calls add with each argument that the tool's input schema wants in a header: a
+// property with x-mcp-header NAME goes along as Mcp-Param-NAME, when it is a text, a whole
+// number that every JSON reader takes alike, or a truth value.
+func (t Tool) Params(args json.RawMessage, add func(header, text string)) {
+	if t.input != nil {
+		headerParams(t.input, args, add)
 	}
 }
 
@@ -24,7 +23,7 @@ var whole = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-
 
 const safeWhole = 1<<53 - 1
 
-func paramHeaders(h http.Header, schema, args json.RawMessage) {
+func headerParams(schema, args json.RawMessage, add func(header, text string)) {
 	list, err := jsontext.FieldsOf(schema)
 	if err != nil {
 		return
@@ -42,21 +41,21 @@ func paramHeaders(h http.Header, schema, args json.RawMessage) {
 		if value == nil {
 			continue
 		}
-		paramHeaders(h, p.Value, value)
+		headerParams(p.Value, value, add)
 		own, err := jsontext.FieldsOf(p.Value)
 		if err != nil {
 			continue
 		}
-		name, ok := textOf(own.Get("x-mcp-header"))
-		if text, primitive := primitiveText(value); ok && primitive && exec.IsHeaderName(name) {
-			h[http.CanonicalHeaderKey("Mcp-Param-"+name)] = []string{headerText(text)}
+		name, _ := jsontext.TextOf(own.Get("x-mcp-header")) // another value names no header
+		if text, primitive := primitiveText(value); primitive && exec.IsHeaderName(name) {
+			add("Mcp-Param-"+name, text)
 		}
 	}
 }
 
 // primitiveText is a text, a whole number or a truth value as text.
 func primitiveText(value json.RawMessage) (string, bool) {
-	if text, ok := textOf(value); ok {
+	if text, err := jsontext.TextOf(value); err == nil {
 		return text, true
 	}
 	text := string(value)

@@ -1,0 +1,53 @@
+// Package definition holds what is said of a tool: its name, what it does, and the schemas of
+// what it takes and answers (spec/tools.md#definition). The hash of that is a part of the
+// tool's id, so that a receipt proves under which description a call was made.
+package definition
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Tool is what is said of one tool.
+type Tool struct {
+	Name string
+	// Text is the canonical form (see [jsontext.Canonical]) of the object of the members that say what the
+	// tool means: name, title, description, inputSchema, outputSchema and annotations, as
+	// far as they are there.
+	Text []byte
+
+	input json.RawMessage // inputSchema
+}
+
+// Hash is what exec.ModuleRef pins.
+func (t Tool) Hash() object.Hash { return object.Sum(t.Text) }
+
+// defining are the members of a tool that are pinned, in the order of the plain form.
+var defining = []string{"annotations", "description", "inputSchema", "name", "outputSchema", "title"}
+
+// Read reads a member of the list of tools.
+func Read(raw json.RawMessage) (Tool, error) {
+	list, err := jsontext.FieldsOf(raw)
+	if err != nil {
+		return Tool{}, err
+	}
+	var own jsontext.Fields
+	for _, name := range defining {
+		if value := list.Get(name); value != nil {
+			own = append(own, jsontext.Member{Name: name, Value: value})
+		}
+	}
+	name, err := jsontext.TextOf(list.Get("name"))
+	if err != nil || name == "" {
+		return Tool{}, errors.New("a tool has no name")
+	}
+	text, err := jsontext.Canonical(own.JSON())
+	if err != nil {
+		return Tool{}, fmt.Errorf("tool %q: %w", name, err)
+	}
+	return Tool{name, text, list.Get("inputSchema")}, nil
+}
