@@ -14,7 +14,7 @@
 //	waiters.lock   held shared by everybody who waits: a holder that cannot get it
 //	               exclusively knows that somebody waits
 //	compact        a mark that the next one to open should tidy up when it closes
-//	seal           what else the folder must hold (seal.go)
+//	seal           what else the folder must hold (internal/seal)
 //
 // The kernel drops both locks when a process dies, however it dies.
 //

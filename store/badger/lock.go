@@ -16,6 +16,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/flock"
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/badger/internal/folder"
 )
 
 // ErrBusy means that another process holds the database.
@@ -68,11 +69,11 @@ func newLock(dir string, mayMake bool) (*lock, error) {
 // openLock opens a lock file, for reading alone where nothing can be written: locks do
 // not need more. Where there is none then, nobody can have the database open for writing.
 func openLock(path string) (*os.File, error) {
-	f, err := openFile(path, os.O_CREATE|os.O_RDWR)
+	f, err := folder.Open(path, os.O_CREATE|os.O_RDWR)
 	if !unwritable(err) {
 		return f, err
 	}
-	f, rerr := openFile(path, os.O_RDONLY)
+	f, rerr := folder.Open(path, os.O_RDONLY)
 	if errors.Is(rerr, fs.ErrNotExist) && errors.Is(err, syscall.EROFS) {
 		return os.Open(os.DevNull)
 	}
@@ -147,7 +148,7 @@ func (l *lock) wanted() bool {
 
 // setMark asks the next holder to tidy up.
 func (l *lock) setMark() error {
-	f, err := openFile(l.markPath(), os.O_CREATE|os.O_WRONLY)
+	f, err := folder.Open(l.markPath(), os.O_CREATE|os.O_WRONLY)
 	if err != nil {
 		return err
 	}

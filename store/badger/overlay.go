@@ -7,6 +7,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 	"github.com/tidwall/btree"
 
+	"github.com/mythos-project/mythos/store/badger/internal/journal"
 	"github.com/mythos-project/mythos/store/badger/internal/table"
 )
 
@@ -19,7 +20,7 @@ type layer struct {
 
 func (l *layer) add(key string, value []byte) {
 	l.puts.Set(key, value)
-	l.bytes += putSize(key, value)
+	l.bytes += journal.PutSize(key, value)
 }
 
 // missing are keys that Badger was asked for in vain. What is to be put if it is absent

@@ -11,6 +11,8 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/badger/internal/journal"
+	"github.com/mythos-project/mythos/store/badger/internal/seal"
 	"github.com/mythos-project/mythos/store/badger/internal/table"
 	"github.com/mythos-project/mythos/store/kv"
 )
@@ -40,8 +42,8 @@ type session struct {
 
 	// The seal says which generations of journals are needed. The newest one is that of
 	// young, the one before it that of old; they alternate between the two files.
-	seal     *sealFile
-	journals [2]*journal
+	seal     *seal.File
+	journals [2]*journal.File
 	cuts     []kv.Cut     // what the journals held that was not written wholly, when they were opened
 	moving   <-chan error // says whether old has been moved; nil: it is not on its way
 	failed   error        // of the last move
@@ -67,25 +69,25 @@ func (s *session) view(fn func(view) error) (err error) {
 // load reads the journals, as far as Badger does not have what they hold.
 func (s *session) load() error {
 	s.young, s.old = &layer{}, &layer{}
-	newest := s.seal.begun
-	for i, name := range journalNames {
-		want, into := expectation{newest: newest}, s.young
+	newest := s.seal.Begun
+	for i, name := range journal.Names {
+		want, into := journal.Expected{Newest: newest}, s.young
 		generation := newest
 		if newest&1 != uint64(i) {
 			generation, into = newest-1, s.old
 		}
-		if newest > 0 && generation > s.seal.moved {
-			want.generation, want.tag, want.end = generation, s.seal.tags[i], s.seal.acknowledged(generation)
+		if newest > 0 && generation > s.seal.Moved {
+			want.Generation, want.Tag, want.End = generation, s.seal.Tags[i], s.seal.Acknowledged(generation)
 		}
 		var err error
-		s.journals[i], err = openJournal(filepath.Join(s.dir, name), s.flag(), want, func(content []byte) error {
-			return eachPut(content, into.add)
+		s.journals[i], err = journal.Open(filepath.Join(s.dir, name), s.flag(), want, func(content []byte) error {
+			return journal.EachPut(content, into.add)
 		})
 		if err != nil {
 			return err
 		}
-		if j := s.journals[i]; j.cut > 0 {
-			s.cuts = append(s.cuts, kv.Cut{File: name, At: j.end, Bytes: j.cut})
+		if j := s.journals[i]; j.Cut > 0 {
+			s.cuts = append(s.cuts, kv.Cut{File: name, At: j.End, Bytes: j.Cut})
 		}
 	}
 	return nil
@@ -100,7 +102,7 @@ func (s *session) flag() int {
 }
 
 // current is the journal of the newest generation.
-func (s *session) current() *journal { return s.journals[s.seal.begun&1] }
+func (s *session) current() *journal.File { return s.journals[s.seal.Begun&1] }
 
 // append makes the puts of a record durable, and then visible.
 // frees says that the update makes room: it may use what is kept for that.
@@ -108,18 +110,18 @@ func (s *session) append(record []byte, frees bool) error {
 	if s.broken != nil {
 		return s.broken
 	}
-	if s.seal.begun <= s.seal.movedNow() {
+	if s.seal.Begun <= s.seal.MovedNow() {
 		if err := s.begin(); err != nil {
 			return err
 		}
 	}
 	j := s.current()
-	if err := j.reserve(len(record), frees); err != nil {
+	if err := j.Reserve(len(record), frees); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	err := j.append(record)
+	err := j.Append(record)
 	if err == nil {
-		err = s.seal.acknowledge(j.end)
+		err = s.seal.Acknowledge(j.End)
 	}
 	if err != nil {
 		s.broken = fmt.Errorf("journal: %w", err)
@@ -127,23 +129,23 @@ func (s *session) append(record []byte, frees bool) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return eachPut(record[recordHead:], s.young.add)
+	return journal.EachPut(journal.Content(record), s.young.add)
 }
 
 // begin begins the next generation, in the journal that is free. First the journal is
 // made durable and then the seal, so that the seal never asks for what is not there.
 func (s *session) begin() error {
-	ended := s.current().end
-	generation := s.seal.begun + 1
+	ended := s.current().End
+	generation := s.seal.Begun + 1
 	j := s.journals[generation&1]
-	if err := j.reserve(0, true); err != nil {
+	if err := j.Reserve(0, true); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	err := j.begin(generation)
+	err := j.Begin(generation)
 	if err == nil {
-		err = s.seal.change(func(c *seal) {
-			c.begun, c.ended, c.tags[generation&1] = generation, uint64(ended), j.tag
-		}, uint64(headerSize))
+		err = s.seal.Change(func(c *seal.State) {
+			c.Begun, c.Ended, c.Tags[generation&1] = generation, uint64(ended), j.Tag
+		}, uint64(journal.HeaderSize))
 	}
 	if err != nil {
 		s.broken = fmt.Errorf("journal: %w", err)
@@ -165,7 +167,7 @@ func (s *session) rotate() error {
 
 // move writes the old layer to Badger, which syncs it; its journal is free then.
 func (s *session) move() error {
-	if err := s.write(s.old, s.seal.begun-1); err != nil {
+	if err := s.write(s.old, s.seal.Begun-1); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -191,7 +193,7 @@ func (s *session) write(l *layer, generation uint64) error {
 	if err := errors.Join(failed, s.faults.err()); err != nil {
 		return err
 	}
-	return s.seal.change(func(c *seal) { c.moved, c.txns = generation, t.number }, s.seal.endNow())
+	return s.seal.Change(func(c *seal.State) { c.Moved, c.Txns = generation, t.number }, s.seal.EndNow())
 }
 
 // settle waits for the layer that is being moved.
@@ -216,7 +218,7 @@ func (s *session) drain() error {
 	if s.young.puts.Len() == 0 {
 		return nil
 	}
-	if s.failed = s.write(s.young, s.seal.begun); s.failed != nil {
+	if s.failed = s.write(s.young, s.seal.Begun); s.failed != nil {
 		return s.failed
 	}
 	s.mu.Lock()
@@ -234,7 +236,7 @@ func (s *session) finish() error {
 	if err := s.drain(); err != nil {
 		return err
 	}
-	return errors.Join(s.journals[0].shrink(), s.journals[1].shrink())
+	return errors.Join(s.journals[0].Shrink(), s.journals[1].Shrink())
 }
 
 // forgetTables unmaps the tables, all of which were checked, before Badger merges them:
@@ -267,7 +269,7 @@ func (s *session) close() error {
 	var err error
 	for _, j := range s.journals {
 		if j != nil {
-			err = errors.Join(err, j.close())
+			err = errors.Join(err, j.Close())
 		}
 	}
 	s.tables.Close()
@@ -275,14 +277,14 @@ func (s *session) close() error {
 		// Badger syncs the folder even so, for which nobody needs to wait: what only
 		// reads has the files open, and others may change them.
 		go s.closeReader()
-		return errors.Join(err, s.seal.close())
+		return errors.Join(err, s.seal.Close())
 	}
 	if s.readOnly {
 		s.closeReader()
 	} else if s.db != nil {
 		err = errors.Join(err, s.closeWriter())
 	}
-	return errors.Join(err, s.seal.close())
+	return errors.Join(err, s.seal.Close())
 }
 
 // closeReader closes Badger, which has written nothing.
@@ -299,9 +301,9 @@ func (s *session) closeWriter() error {
 	if err := errors.Join(s.db.Close(), s.faults.err()); err != nil {
 		return err
 	}
-	files, err := takeInventory(s.dir)
+	files, err := seal.TakeInventory(s.dir)
 	if err == nil {
-		err = s.seal.change(func(c *seal) { c.clean, c.files = true, files }, s.seal.endNow())
+		err = s.seal.Change(func(c *seal.State) { c.Clean, c.Files = true, files }, s.seal.EndNow())
 	}
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/mythos-project/mythos/store/badger/internal/seal"
 )
 
 // reserve is the free space, in bytes, that stays untouched. Badger writes through
@@ -93,7 +94,7 @@ func (d *DB) Reclaim(ctx context.Context) error {
 	}
 	s.forgetTables()
 	db := s.db
-	if err := s.seal.change(func(c *seal) { c.files = withoutValues(c.files) }, s.seal.endNow()); err != nil {
+	if err := s.seal.Change(func(c *seal.State) { c.Files = withoutValues(c.Files) }, s.seal.EndNow()); err != nil {
 		return err
 	}
 	if err := db.Flatten(2); err != nil {
@@ -111,6 +112,6 @@ func (d *DB) Reclaim(ctx context.Context) error {
 }
 
 // withoutValues leaves out the value logs, which may be cleaned away from now on.
-func withoutValues(files []dbFile) []dbFile {
-	return slices.DeleteFunc(slices.Clone(files), func(f dbFile) bool { return filepath.Ext(f.name) == valueExt })
+func withoutValues(files []seal.Listed) []seal.Listed {
+	return slices.DeleteFunc(slices.Clone(files), func(f seal.Listed) bool { return filepath.Ext(f.Name) == seal.ValueExt })
 }

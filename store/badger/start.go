@@ -13,6 +13,9 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/badger/internal/folder"
+	"github.com/mythos-project/mythos/store/badger/internal/journal"
+	"github.com/mythos-project/mythos/store/badger/internal/seal"
 	"github.com/mythos-project/mythos/store/badger/internal/table"
 )
 
@@ -25,19 +28,19 @@ func (d *DB) start(write bool) (*session, error) {
 		return nil, err
 	}
 	if err := s.check(); err != nil {
-		return nil, errors.Join(err, s.seal.close())
+		return nil, errors.Join(err, s.seal.Close())
 	}
 	switch {
-	case s.frozen && !s.seal.clean:
+	case s.frozen && !s.seal.Clean:
 		err = fmt.Errorf("%w: the process that wrote last was killed, and what it left must be put in order first: run a command where the folder can be written", store.ErrReadOnly)
-	case s.frozen || (!write && s.seal.clean):
+	case s.frozen || (!write && s.seal.Clean):
 		err = s.openToRead()
 	default:
 		err = d.openToWrite(s)
 	}
 	if err != nil {
 		s.tables.Close()
-		return nil, errors.Join(err, s.seal.close())
+		return nil, errors.Join(err, s.seal.Close())
 	}
 	s.tables.Locate(s.db.Tables())
 	if err := s.load(); err != nil {
@@ -50,19 +53,19 @@ func (d *DB) start(write bool) (*session, error) {
 func (d *DB) unseal() (*session, error) {
 	s := &session{dir: d.dir, faults: &faults{}}
 	var err error
-	s.seal, err = readSeal(d.dir, os.O_RDWR)
+	s.seal, err = seal.Read(d.dir, os.O_RDWR)
 	if unwritable(err) {
 		s.frozen = true
-		s.seal, err = readSeal(d.dir, os.O_RDONLY)
+		s.seal, err = seal.Read(d.dir, os.O_RDONLY)
 	}
-	if noSeal(err) {
+	if errors.Is(err, fs.ErrNotExist) {
 		s.seal, err = d.newSeal()
 	}
 	if err != nil {
 		return nil, err
 	}
-	if d.opts.ID != ([idSize]byte{}) && d.opts.ID != s.seal.id {
-		return nil, errors.Join(corrupt(d.dir, sealName, "this is the database of another repository"), s.seal.close())
+	if d.opts.ID != ([seal.IDSize]byte{}) && d.opts.ID != s.seal.ID {
+		return nil, errors.Join(folder.Corrupt(d.dir, seal.Name, "this is the database of another repository"), s.seal.Close())
 	}
 	return s, nil
 }
@@ -78,13 +81,13 @@ func errFrozen(dir string) error {
 }
 
 // newSeal begins a database where there is none.
-func (d *DB) newSeal() (*sealFile, error) {
-	found, err := present(d.dir)
+func (d *DB) newSeal() (*seal.File, error) {
+	found, err := seal.Present(d.dir)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range journalNames {
-		size, begun, err := journalBegun(filepath.Join(d.dir, name))
+	for _, name := range journal.Names {
+		size, begun, err := journal.Begun(filepath.Join(d.dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -97,26 +100,25 @@ func (d *DB) newSeal() (*sealFile, error) {
 		}
 	}
 	if len(found) > 0 {
-		return nil, corrupt(d.dir, sealName, "it is missing, so that nobody can tell whether the database is whole")
+		return nil, folder.Corrupt(d.dir, seal.Name, "it is missing, so that nobody can tell whether the database is whole")
 	}
 	if d.opts.Existing {
 		return nil, fmt.Errorf("%w: %s is empty: the database is gone", store.ErrDamaged, d.dir)
 	}
-	for _, name := range journalNames { // now, while there is room: removals on a full disk need them
-		j := &journal{path: filepath.Join(d.dir, name)}
-		if err := errors.Join(j.create(), j.close()); err != nil {
+	for _, name := range journal.Names { // now, while there is room: removals on a full disk need them
+		if err := journal.Make(filepath.Join(d.dir, name)); err != nil {
 			return nil, err
 		}
 	}
-	return makeSeal(d.dir)
+	return seal.Make(d.dir)
 }
 
 // check compares the folder with the seal and maps the tables.
 func (s *session) check() error {
-	if err := s.seal.checkFiles(s.dir); err != nil {
+	if err := s.seal.CheckFiles(s.dir); err != nil {
 		return err
 	}
-	names, err := s.seal.tables(s.dir)
+	names, err := s.seal.Tables(s.dir)
 	if err != nil {
 		return err
 	}
@@ -148,7 +150,7 @@ func valueFolder(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	logs, err := filepath.Glob(filepath.Join(dir, "*"+valueExt))
+	logs, err := filepath.Glob(filepath.Join(dir, "*"+seal.ValueExt))
 	for _, log := range logs {
 		abs, aerr := filepath.Abs(log)
 		err = errors.Join(err, aerr, os.Symlink(abs, filepath.Join(to, filepath.Base(log))))
@@ -177,11 +179,11 @@ func (d *DB) openToWrite(s *session) error {
 		s.forgetTables()
 		o, s.merges = o.WithNumCompactors(compactors).WithCompactL0OnClose(true), true
 	}
-	killed := !s.seal.clean && s.seal.epoch > 0
+	killed := !s.seal.Clean && s.seal.Epoch > 0
 	if killed {
 		err = s.rescue()
 	} else {
-		err = s.seal.change(func(c *seal) { c.clean, c.epoch, c.txns = false, c.epoch+1, 0 }, s.seal.endNow())
+		err = s.seal.Change(func(c *seal.State) { c.Clean, c.Epoch, c.Txns = false, c.Epoch+1, 0 }, s.seal.EndNow())
 	}
 	if err != nil {
 		return err
@@ -203,13 +205,13 @@ func (s *session) abandon() error {
 	err := s.db.Close()
 	for _, j := range s.journals {
 		if j != nil {
-			err = errors.Join(err, j.close())
+			err = errors.Join(err, j.Close())
 		}
 	}
 	if s.values != "" {
 		err = errors.Join(err, os.RemoveAll(s.values))
 	}
-	return errors.Join(err, s.seal.close())
+	return errors.Join(err, s.seal.Close())
 }
 
 // exhausted reports whether this process or machine ran out of something, which says nothing

@@ -9,6 +9,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/badger/internal/folder"
 )
 
 // hidden begins the keys that are ours alone, below all others.
@@ -27,9 +28,8 @@ type transaction struct {
 
 // transaction begins one.
 func (s *session) transaction() *transaction {
-	s.seal.mu.Lock()
-	t := &transaction{db: s.db, epoch: s.seal.epoch, number: s.seal.txns}
-	s.seal.mu.Unlock()
+	epoch, txns := s.seal.CountsNow()
+	t := &transaction{db: s.db, epoch: epoch, number: txns}
 	t.next()
 	return t
 }
@@ -70,14 +70,14 @@ func markerKey(n uint64) string {
 func (s *session) checkMarkers() error {
 	txn := s.db.NewTransaction(false)
 	defer txn.Discard()
-	for n := uint64(1); n <= s.seal.txns; n++ {
+	for n := uint64(1); n <= s.seal.Txns; n++ {
 		value, found, err := get(txn, markerKey(n))
 		if err != nil {
 			return err
 		}
-		if !found || binary.BigEndian.Uint64(value) != s.seal.epoch {
+		if !found || binary.BigEndian.Uint64(value) != s.seal.Epoch {
 			return fmt.Errorf("%s: %w: transaction %d of %d is lost: a log of the process that was killed is damaged or missing; what was there is kept in %s",
-				s.dir, store.ErrDamaged, n, s.seal.txns, asideName)
+				s.dir, store.ErrDamaged, n, s.seal.Txns, asideName)
 		}
 	}
 	return nil
@@ -105,5 +105,5 @@ func unframe(key, framed []byte) ([]byte, error) {
 }
 
 func frameSum(key, value []byte) uint32 {
-	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, value)
+	return crc32.Update(crc32.Checksum(key, folder.Castagnoli), folder.Castagnoli, value)
 }

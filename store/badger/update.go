@@ -12,12 +12,12 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/badger/internal/journal"
 )
 
 const (
-	maxBatch  = 1024    // updates in one record
-	maxRecord = 4 << 20 // bytes of a record of several updates
-	maxSmall  = 1 << 20 // bytes of an update that goes through the journal
+	maxBatch = 1024    // updates in one record
+	maxSmall = 1 << 20 // bytes of an update that goes through the journal
 )
 
 // States of an update.
@@ -57,7 +57,7 @@ func (u *update) answer(ok bool, err error) {
 func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (bool, error) {
 	u := &update{check: check, put: put, frees: store.MakesRoom(ctx), done: make(chan struct{})}
 	for key, value := range put {
-		u.size += putSize(key, value)
+		u.size += journal.PutSize(key, value)
 	}
 	return d.submit(ctx, u)
 }
@@ -183,7 +183,7 @@ func (d *DB) journaled(s *session, batch []*update) int {
 	_ = s.view(func(v view) error {
 		for ; next < len(batch); next++ {
 			u := batch[next]
-			if u.large() || (len(held) > 0 && (size+u.size > maxRecord || u.frees != held[0].frees)) {
+			if u.large() || (len(held) > 0 && (size+u.size > journal.MaxRecord || u.frees != held[0].frees)) {
 				break
 			}
 			if !u.state.CompareAndSwap(queued, taken) {
@@ -225,10 +225,10 @@ func (d *DB) durably(s *session, held []*update, size int64) error {
 	if err := d.room(size); err != nil && !frees && d.reserved.Load() < size {
 		return err
 	}
-	record := newRecord(size)
+	record := journal.NewRecord(size)
 	for _, u := range held {
 		for key, value := range u.put {
-			record = appendPut(record, key, value)
+			record = journal.AppendPut(record, key, value)
 		}
 	}
 	return s.append(record, frees)
@@ -306,7 +306,7 @@ func (d *DB) transact(s *session, u *update) error {
 	}
 	err := t.commit()
 	if err == nil {
-		err = s.seal.acknowledgeTxns(t.number)
+		err = s.seal.AcknowledgeTxns(t.number)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -39,5 +39,5 @@ func (d *DB) ID(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer done()
-	return hex.EncodeToString(s.seal.id[:]), nil
+	return hex.EncodeToString(s.seal.ID[:]), nil
 }

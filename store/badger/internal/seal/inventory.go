@@ -1,27 +1,25 @@
-package badger
+package seal
 
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
-	"github.com/mythos-project/mythos/internal/plainfile"
-	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/badger/internal/folder"
 	"github.com/mythos-project/mythos/store/badger/internal/table"
 )
 
 // Names of Badger's files.
 const (
-	manifestName = "MANIFEST"
+	Manifest     = "MANIFEST"
 	registryName = "KEYREGISTRY"
 	discardName  = "DISCARD"
-	valueExt     = ".vlog"
-	memoryExt    = ".mem"
+	ValueExt     = ".vlog"
+	MemoryExt    = ".mem"
 )
 
 const (
@@ -32,14 +30,14 @@ const (
 // badgers reports whether a name is that of a file of Badger.
 func badgers(name string) bool {
 	switch filepath.Ext(name) {
-	case table.Ext, valueExt, memoryExt:
+	case table.Ext, ValueExt, MemoryExt:
 		return true
 	}
-	return name == manifestName || name == registryName || name == discardName
+	return name == Manifest || name == registryName || name == discardName
 }
 
-// present lists Badger's files in a folder, by name, with their sizes.
-func present(dir string) (map[string]int64, error) {
+// Present lists Badger's files in a folder, by name, with their sizes.
+func Present(dir string) (map[string]int64, error) {
 	list, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -57,26 +55,26 @@ func present(dir string) (map[string]int64, error) {
 			return nil, err
 		}
 		if !info.Mode().IsRegular() {
-			return nil, corrupt(dir, e.Name(), "it is no regular file")
+			return nil, folder.Corrupt(dir, e.Name(), "it is no regular file")
 		}
 		found[e.Name()] = info.Size()
 	}
 	return found, nil
 }
 
-// takeInventory lists Badger's files after it was closed.
-func takeInventory(dir string) ([]dbFile, error) {
-	found, err := present(dir)
+// TakeInventory lists Badger's files after it was closed.
+func TakeInventory(dir string) ([]Listed, error) {
+	found, err := Present(dir)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]dbFile, 0, len(found))
+	list := make([]Listed, 0, len(found))
 	for name, size := range found {
 		print, err := fingerprint(dir, name, size)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, dbFile{name, size, print})
+		list = append(list, Listed{name, size, print})
 	}
 	return list, nil
 }
@@ -89,7 +87,7 @@ func fingerprint(dir, name string, size int64) (uint32, error) {
 	switch filepath.Ext(name) {
 	case table.Ext:
 		from, n = max(size-footprint, 0), min(size, footprint)
-	case valueExt, memoryExt:
+	case ValueExt, MemoryExt:
 		n = min(size, 20)
 	}
 	if name == discardName {
@@ -97,79 +95,63 @@ func fingerprint(dir, name string, size int64) (uint32, error) {
 	}
 	sum, err := sumOf(filepath.Join(dir, name), from, n)
 	if err == nil && filepath.Ext(name) == table.Ext {
-		sum = crc32.Update(sum, castagnoli, binary.BigEndian.AppendUint64(nil, uint64(size)))
+		sum = crc32.Update(sum, folder.Castagnoli, binary.BigEndian.AppendUint64(nil, uint64(size)))
 	}
 	return sum, err
 }
 
 // sumOf is the checksum of a part of a file.
 func sumOf(path string, from, n int64) (uint32, error) {
-	f, err := openFile(path, os.O_RDONLY)
+	f, err := folder.Open(path, os.O_RDONLY)
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
-	sum := crc32.New(castagnoli)
+	sum := crc32.New(folder.Castagnoli)
 	if _, err := io.Copy(sum, io.NewSectionReader(f, from, n)); err != nil {
 		return 0, err
 	}
 	return sum.Sum32(), nil
 }
 
-// checkFiles compares the folder with the inventory: after Badger was closed nothing may
+// CheckFiles compares the folder with the inventory: after Badger was closed nothing may
 // be missing, changed or there besides. While it was open, when a process was killed,
 // files come and go; then what MANIFEST names must be there (checkKilled).
-func (s *seal) checkFiles(dir string) error {
-	found, err := present(dir)
+func (s *State) CheckFiles(dir string) error {
+	found, err := Present(dir)
 	if err != nil {
 		return err
 	}
 	if size, is := found[registryName]; is && size != registrySize {
-		return corrupt(dir, registryName, "it has %d bytes, not %d", size, registrySize)
+		return folder.Corrupt(dir, registryName, "it has %d bytes, not %d", size, registrySize)
 	}
-	if !s.clean {
+	if !s.Clean {
 		return s.checkKilled(dir, found)
 	}
-	for _, f := range s.files {
+	for _, f := range s.Files {
 		if err := f.check(dir, found); err != nil {
 			return err
 		}
-		delete(found, f.name)
+		delete(found, f.Name)
 	}
 	for name := range found {
-		return corrupt(dir, name, "it belongs to another moment of the database: the rest of the folder is older or newer than this file")
+		return folder.Corrupt(dir, name, "it belongs to another moment of the database: the rest of the folder is older or newer than this file")
 	}
 	return nil
 }
 
 // check compares one file with its entry.
-func (f dbFile) check(dir string, found map[string]int64) error {
-	size, is := found[f.name]
+func (f Listed) check(dir string, found map[string]int64) error {
+	size, is := found[f.Name]
 	switch {
 	case !is:
-		return corrupt(dir, f.name, "it is missing")
+		return folder.Corrupt(dir, f.Name, "it is missing")
 	case size != f.size:
-		return corrupt(dir, f.name, "it has %d bytes, not %d", size, f.size)
+		return folder.Corrupt(dir, f.Name, "it has %d bytes, not %d", size, f.size)
 	}
-	print, err := fingerprint(dir, f.name, size)
+	print, err := fingerprint(dir, f.Name, size)
 	if err == nil && print != f.print {
-		err = corrupt(dir, f.name, "it is damaged, or was exchanged for another file")
+		err = folder.Corrupt(dir, f.Name, "it is damaged, or was exchanged for another file")
 	}
 	return err
-}
-
-// openFile opens a file of the folder, and makes it where flag says so.
-func openFile(path string, flag int) (*os.File, error) {
-	f, err := plainfile.Open(path, flag, 0o600)
-	if errors.Is(err, plainfile.ErrKind) {
-		err = fmt.Errorf("%w: %w", store.ErrDamaged, err)
-	}
-	return f, err
-}
-
-// inFile says in which file something is wrong.
-func inFile(path string, err error) error { return fmt.Errorf("%w (in %s)", err, path) }
-
-func corrupt(dir, name, format string, args ...any) error {
-	return fmt.Errorf("%w: %s: %s", store.ErrDamaged, filepath.Join(dir, name), fmt.Sprintf(format, args...))
 }

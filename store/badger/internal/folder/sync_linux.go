@@ -1,4 +1,4 @@
-package badger
+package folder
 
 import (
 	"os"
@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// datasync makes what was written to f durable, and as much of its inode as reading
+// Datasync makes what was written to f durable, and as much of its inode as reading
 // it back takes.
-func datasync(f *os.File) error {
+func Datasync(f *os.File) error {
 	for {
 		if err := unix.Fdatasync(int(f.Fd())); err != unix.EINTR {
 			return os.NewSyscallError("fdatasync", err)

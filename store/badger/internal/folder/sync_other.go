@@ -1,0 +1,8 @@
+//go:build !linux
+
+package folder
+
+import "os"
+
+// Datasync makes what was written to f durable.
+func Datasync(f *os.File) error { return f.Sync() }
