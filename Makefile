@@ -1,5 +1,5 @@
 # Targets for people. CI calls s3 and then .ci/run.
-.PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters bench-gate release-check network once tutorials
+.PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters bench-gate bench-hook release-check network once tutorials
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -65,6 +65,9 @@ bench: ## all benchmarks (about five minutes)
 
 bench-gate: build ## calls that a server records beside calls that are recorded here; 5,000 callers that wait for one key (two minutes; Linux, 20,000 open files)
 	go run ./bench/gate -mythos ./mythos
+
+bench-hook: build ## what a harness waits for: the hook before and after a call beside `mythos version` (half a minute)
+	go run ./bench/hook -mythos ./mythos -n 40
 
 bench-waiters: build ## how soon 100 processes that wait for an effect have its answer, beside a bare lock (half a minute)
 	go run ./bench/waiters -mythos ./mythos -n 100

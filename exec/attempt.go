@@ -140,7 +140,9 @@ func (a *attempt) chargeOne(rides []charger, get func(string) ([]byte, error)) (
 	for i, chain := range a.allowed {
 		put, err := rides[i](get)
 		if err == nil {
-			a.chain, a.charged = chain, true
+			if a.chain, a.charged = chain, true; a.effect.Charged != nil {
+				a.effect.Charged(chain)
+			}
 			return put, nil
 		}
 		if !errors.Is(err, caps.ErrQuota) {
@@ -236,16 +238,21 @@ func (a *attempt) invoke(ctx context.Context, d *ledger.Decision) (Outcome, erro
 	case err != nil:
 		return Outcome{}, a.lost(caller, err)
 	}
-	if int64(len(res.Body)) > a.target.limits.MaxResponse {
-		res = Response{Status: StatusResponseTooBig, Notes: "response exceeds the tool's limit", Tokens: res.Tokens, GPUms: res.GPUms}
-	}
-	if a.target.permanent(res) {
+	if res = a.bounded(res); a.target.permanent(res) {
 		res.Status = StatusPermanent
 	}
 	if d != nil && res.Status == StatusTimeout && !a.target.retrySafe {
 		return a.stopped(ctx, *d, res)
 	}
 	return a.settle(ctx, d, res)
+}
+
+// bounded is a response, without its bytes where they are more than the tool may answer.
+func (a *attempt) bounded(res Response) Response {
+	if int64(len(res.Body)) <= a.target.limits.MaxResponse {
+		return res
+	}
+	return Response{Status: StatusResponseTooBig, Notes: "response exceeds the tool's limit", Tokens: res.Tokens, GPUms: res.GPUms}
 }
 
 // settle keeps the response, signs the receipt and commits or records it.

@@ -112,6 +112,8 @@ type Effect struct {
 	// tools are given far more than usual. What a registration names still counts.
 	Defaults Limits
 	Riders   []ledger.Rider // changes of the store that are made with a register, or not at all
+	// Charged is told of the chain that is charged, before the Riders; it may be told again.
+	Charged func(caps.Chain)
 }
 
 // Manner is how an effect is made, beside what it is.

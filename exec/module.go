@@ -12,14 +12,15 @@ import (
 
 // Kinds of implementation (ModuleRef.Kind).
 const (
-	KindWasm    uint8 = 1 // a WASI preview 1 module, run by exec/wasm
-	KindProcess uint8 = 2 // a program of this machine, run by exec/process
-	KindHTTP    uint8 = 3 // an HTTP endpoint
-	KindMCP     uint8 = 4 // a tool of an MCP server
-	KindBuiltin uint8 = 5 // compiled into the executor; never in a ModuleRef
+	KindWasm     uint8 = 1 // a WASI preview 1 module, run by exec/wasm
+	KindProcess  uint8 = 2 // a program of this machine, run by exec/process
+	KindHTTP     uint8 = 3 // an HTTP endpoint
+	KindMCP      uint8 = 4 // a tool of an MCP server
+	KindBuiltin  uint8 = 5 // compiled into the executor; never in a ModuleRef
+	KindDeclared uint8 = 6 // run by a harness, which declares its outcome; nobody here runs it
 )
 
-var kindNames = [...]string{KindWasm: "wasm", KindProcess: "process", KindHTTP: "http", KindMCP: "mcp", KindBuiltin: "builtin"}
+var kindNames = [...]string{KindWasm: "wasm", KindProcess: "process", KindHTTP: "http", KindMCP: "mcp", KindBuiltin: "builtin", KindDeclared: "declared"}
 
 // KindName is the word for a kind of implementation.
 func KindName(kind uint8) string {
@@ -41,7 +42,7 @@ const (
 // The hash of its canonical bytes is the tool's ToolDef.module, so that a tool's
 // id pins its implementation and its confinement.
 type ModuleRef struct {
-	Kind        uint8         `can:"1,kind"`                 // 1 wasm, 2 process, 3 http, 4 mcp
+	Kind        uint8         `can:"1,kind"`                 // 1 wasm, 2 process, 3 http, 4 mcp, 6 declared
 	ModuleHash  *object.Hash  `can:"2,module_hash"`          // of the module's or binary's bytes: wasm, process
 	Argv        []string      `can:"3,argv,optional"`        // process, and mcp over stdio: absolute program path, arguments
 	URL         string        `can:"4,url,omitzero"`         // http, and mcp over HTTP
@@ -55,7 +56,7 @@ type ModuleRef struct {
 	// is looked up at the call and appears in no trace, receipt or log
 	Headers map[string]string `can:"11,headers,optional"`
 	Hosts   []string          `can:"12,hosts,optional"` // http: hosts that a redirect may lead to, besides the URL's
-	Tool    string            `can:"13,tool,omitzero"`  // mcp: the tool's name at its server
+	Tool    string            `can:"13,tool,omitzero"`  // mcp: the tool's name at its server; declared: at its harness
 	// further files of a program that are held to their hashes: its interpreter, scripts
 	// that its arguments name; ascending by path, each once
 	Files []PinnedFile `can:"14,files,optional"`
@@ -124,6 +125,8 @@ func (m ModuleRef) Check() error {
 		return m.checkHTTP()
 	case KindMCP:
 		return m.checkMCP()
+	case KindDeclared:
+		return m.checkDeclared()
 	}
 	return fmt.Errorf("module kind %d is not known", m.Kind)
 }
@@ -202,6 +205,15 @@ func (m ModuleRef) checkMCP() error {
 		return errors.New("the URL of an mcp server is no template")
 	}
 	return m.checkHTTP()
+}
+
+// checkDeclared refuses whatever says how a tool is run: nobody here runs it.
+func (m ModuleRef) checkDeclared() error {
+	lists := len(m.Argv) + len(m.Env) + len(m.Read) + len(m.Write) + len(m.Headers) + len(m.Hosts) + len(m.Files) + len(m.Interpreter) + len(m.Caller)
+	if m.Tool == "" || len(m.Tool) > maxToolName || lists > 0 || m.ModuleHash != nil || m.URL+m.Confinement+m.Method+m.Dir != "" {
+		return fmt.Errorf("a declared tool has a name of at most %d bytes at its harness, and nothing that says how it is run", maxToolName)
+	}
+	return nil
 }
 
 const maxToolName = 256

@@ -170,3 +170,16 @@ func (a *attempt) leased() time.Duration {
 	}
 	return a.timeout() + a.gate.lease()
 }
+
+// Declare ends an attempt that was let begin here and whose tool somebody else ran: res is the
+// outcome as that one declares it. e is the effect as it was let begin, fence the number of the
+// attempt, and charged the capability that it was charged to. The error wraps ledger.ErrAttempt
+// where that attempt has an outcome, or is not the latest.
+func (g *Gate) Declare(ctx context.Context, e Effect, fence uint64, charged object.Hash, res Response) (Outcome, error) {
+	a := &attempt{gate: g, effect: e, requestHash: object.Sum(e.Request), chain: caps.Chain{{ID: charged}}}
+	var err error
+	if a.target, err = g.resolve(ctx, e.Tool, g.Defaults.replace(e.Defaults)); err != nil {
+		return Outcome{}, err
+	}
+	return a.settle(ctx, &ledger.Decision{IdemID: ledger.IdemID(e.Tool, e.Key), RequestHash: a.requestHash, About: fence}, a.bounded(res))
+}

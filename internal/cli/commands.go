@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/conformcmd"
 	"github.com/mythos-project/mythos/internal/cli/datasetcmd"
 	"github.com/mythos-project/mythos/internal/cli/help"
+	"github.com/mythos-project/mythos/internal/cli/hookcmd"
 	"github.com/mythos-project/mythos/internal/cli/keycmd"
 	"github.com/mythos-project/mythos/internal/cli/ledgercmd"
 	"github.com/mythos-project/mythos/internal/cli/mcpcmd"
@@ -50,6 +51,7 @@ var commands = []struct {
 	{"key", help.Authority, keycmd.NewKey},
 	{"trust", help.Authority, keycmd.NewTrust},
 	{"agent", help.Authority, keycmd.NewAgent},
+	{"hook", help.Authority, hookcmd.New},
 	{"blob", help.Data, blobcmd.New},
 	{"tree", help.Data, treecmd.New},
 	{"episode", help.Data, datasetcmd.NewEpisode},

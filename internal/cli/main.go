@@ -79,10 +79,13 @@ func MainAt(now func() object.Time) (code int) {
 
 // exitStatus gives an error the exit status of the program that failed only where the
 // command ends with that. Any other error of such a command has a status that no program is
-// expected to have, unless a signal stopped it.
+// expected to have, unless a signal stopped it. Where the caller knows one status for all
+// errors, it is that.
 func exitStatus(f *cmdutil.Factory, e *clierr.Error) *clierr.Error {
 	out := *e
 	switch {
+	case f.ErrorStatus != 0:
+		out.Exit = f.ErrorStatus
 	case !f.CommandStatus:
 		out.Exit = 0
 	case e.Exit == 0 && e.Code != clierr.Interrupted && e.Code != clierr.Terminated:

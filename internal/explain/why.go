@@ -72,7 +72,7 @@ func (ex *Explainer) Options(ctx context.Context, o Options) why.Options {
 			use, err := ex.Gate.Use(ctx, tool, request)
 			return use, err == nil
 		},
-		ToolName: func(id object.Hash) string { return ex.Toolbox.Name(ctx, id) },
+		ToolName: func(id object.Hash) string { return ex.toolName(ctx, id) },
 		Check: func(kind string, id object.Hash, raw []byte) error {
 			return objects.Check(store.Object{ID: id, Kind: kind, Raw: raw})
 		}}
@@ -117,4 +117,13 @@ func (ex *Explainer) whyRun(ctx context.Context, rec *run.Record, o Options) (*w
 		}
 	}
 	return ex.below(ctx, root, ex.Resolver(), starts, o)
+}
+
+// toolName says of a tool that its harness runs, and nobody here, just that.
+func (ex *Explainer) toolName(ctx context.Context, id object.Hash) string {
+	name := ex.Toolbox.Name(ctx, id)
+	if ex.Toolbox.Declared(ctx, id) {
+		name += " (declared by its harness)"
+	}
+	return name
 }

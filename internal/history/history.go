@@ -52,6 +52,8 @@ type Event struct {
 	Note string `json:"note,omitempty"`
 	// Refused says of an effect that it was refused before anything ran.
 	Refused bool `json:"refused,omitempty"`
+	// Declared says of an effect that its harness ran it and declares the outcome: nobody here did.
+	Declared bool `json:"declared,omitempty"`
 	// Differs is what was not the same under one key: request, response or outcome.
 	Differs string `json:"differs,omitempty"`
 }
@@ -246,8 +248,11 @@ func (h *history) effect(ctx context.Context, t Event, r *ledger.Receipt) Event 
 	id := r.ReceiptID
 	t.Receipt = &id
 	t.What = "called " + t.Tool
-	if t.Refused = r.Refusal(); t.Refused {
+	switch t.Refused = r.Refusal(); {
+	case t.Refused:
 		t.What = "was refused " + t.Tool
+	case h.n.Toolbox.Declared(ctx, r.ToolID):
+		t.What, t.Declared = "called "+t.Tool+", as its harness declares", true
 	}
 	if r.Status >= 300 && r.Notes != nil {
 		t.Note = *r.Notes

@@ -38,6 +38,7 @@ type ToolSpec struct {
 	Redirects  []string // paths of the URL's own host to which secrets go along
 	MCP        []string // an MCP server: program and arguments, or one URL
 	MCPTool    string   // the tool's name at that server; empty: Name
+	Declared   bool     // a harness runs it, and declares its outcome; Name is HARNESS.TOOL
 	NoCheck    bool     // do not ask the MCP server whether it has the tool: nothing is pinned of what it says
 	Unconfined bool     // a process that runs with our own rights
 	Read       []string // paths that a confined process may read
@@ -106,6 +107,9 @@ func (to *Toolbox) describe(ctx context.Context, s ToolSpec, notes *[]string) (e
 		if t.Module, err = mcpModule(s, notes); err == nil && !s.NoCheck {
 			err = to.define(ctx, &t.Module, s.Timeout)
 		}
+	case s.Declared:
+		_, tool, _ := strings.Cut(s.Name, ".")
+		t.Module = exec.ModuleRef{Kind: exec.KindDeclared, Tool: tool}
 	default:
 		t.Module, err = to.wasmModule(ctx, s)
 	}
@@ -178,4 +182,10 @@ func (to *Toolbox) Name(ctx context.Context, id object.Hash) string {
 		return t.Name
 	}
 	return id.Short()
+}
+
+// Declared reports whether nobody here runs a tool: its harness does, and declares the outcome.
+func (to *Toolbox) Declared(ctx context.Context, id object.Hash) bool {
+	t, err := to.Tools.Get(ctx, id)
+	return err == nil && t.Module.Kind == exec.KindDeclared
 }

@@ -99,6 +99,9 @@ func (l *Ledger) Commit(ctx context.Context, d ledger.Decision, receiptRaw []byt
 			if settled = err == nil; settled && v.Err == nil {
 				l.leaveFor(d, s, entries)
 			}
+			if settled && s.Presence == ledger.Gone {
+				l.tidy(d.IdemID)
+			}
 			return errors.Join(err, v.Err)
 		}
 		fresh = false

@@ -38,3 +38,14 @@ type Hold interface {
 	// know any more that it ended.
 	Drop(settled bool)
 }
+
+// tidy frees what is left of the lock of an attempt that ended elsewhere, once it has an
+// outcome.
+func (l *Ledger) tidy(idem object.Hash) {
+	if l.Holders == nil {
+		return
+	}
+	if h, err := l.Holders.Hold(idem); err == nil && h != nil {
+		h.Drop(true)
+	}
+}

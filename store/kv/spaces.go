@@ -79,6 +79,7 @@ const (
 	WithdrawnCodebooks = "w/codebook/withdrawn/" // <agreement>: when it may be offered again
 	CodebooksChanged   = "w/codebook/changed"    // another value after each change
 	Awaited            = "mcp/o/"                // <call>/<key>: a call of an agent that has not had its answer yet
+	Declared           = "hook/"                 // <call>/<effect>: a call of a harness that was allowed and has no outcome yet
 	AgentTokens        = "mcp/t/"                // <sha-256 of its text>: whose bearer token it is, and until when
 )
 
@@ -141,5 +142,6 @@ var Spaces = []string{
 	WithdrawnCodebooks,
 	CodebooksChanged,
 	Awaited,
+	Declared,
 	AgentTokens,
 }

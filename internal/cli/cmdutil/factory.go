@@ -41,6 +41,9 @@ type Factory struct {
 
 	// CommandStatus lets the process end with the exit status of the program that it runs.
 	CommandStatus bool
+	// ErrorStatus is the exit status of every error, for a caller that knows no other; 0: the
+	// error's exit code.
+	ErrorStatus int
 
 	repo     *repo.Repo
 	dir      string // the repository that was found; empty: none was

@@ -105,6 +105,9 @@ func receiptWords(ctx context.Context, n *repo.Repo, r *ledger.Receipt) []cmduti
 	if r.Status >= 300 {
 		outcome = "did not succeed"
 	}
+	if n != nil && !r.Refusal() && n.Toolbox.Declared(ctx, r.ToolID) {
+		outcome += ", as its harness declares: nobody here ran it"
+	}
 	words := []cmdutil.Word{{About: "tool", Text: tool}, {About: "by", Text: by + " (" + r.Signer.KeyHex()[:12] + ")"}}
 	if under := underWords(ctx, n, r); under != "" {
 		words = append(words, cmdutil.Word{About: "under", Text: under})

@@ -1,6 +1,7 @@
 package mcpcmd
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -73,7 +74,7 @@ func runConfig(ctx context.Context, f *cmdutil.Factory, o *configOptions) error 
 	if err != nil {
 		return err
 	}
-	agent, err := o.whose(ctx, n)
+	agent, err := Whose(ctx, n, o.Agent, o.Harness)
 	if err != nil {
 		return err
 	}
@@ -101,17 +102,15 @@ func runConfig(ctx context.Context, f *cmdutil.Factory, o *configOptions) error 
 	return nil
 }
 
-// whose is the agent whose calls they are; empty: the owner's.
-func (o *configOptions) whose(ctx context.Context, n *repo.Repo) (string, error) {
-	name := o.Agent
-	if name == "" {
-		name = o.Harness
-	}
+// Whose is the agent whose calls they are: the one that is named, or else the one that has its
+// client's name, if there is one; empty: the owner's.
+func Whose(ctx context.Context, n *repo.Repo, agent, client string) (string, error) {
+	name := cmp.Or(agent, client)
 	_, err := agents.Named(ctx, n, name)
 	switch {
 	case err == nil:
 		return name, nil
-	case o.Agent == "" && errors.Is(err, identity.ErrNoAgent):
+	case agent == "" && errors.Is(err, identity.ErrNoAgent):
 		return "", nil
 	case errors.Is(err, identity.ErrNoAgent):
 		return "", clierr.New(clierr.NotFound, "%w", err).On(name).With("mythos agent add " + name + " --tools GLOB")

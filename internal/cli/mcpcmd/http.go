@@ -56,7 +56,7 @@ const (
 // http serves the agents that have a token, until ctx ends.
 func (o *serveOptions) http(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, instance string, until context.Context) error {
 	if o.Agent != "" {
-		if _, err := sessionOf(ctx, n, o.Agent); err != nil {
+		if _, err := SessionOf(ctx, n, o.Agent); err != nil {
 			return err
 		}
 	}

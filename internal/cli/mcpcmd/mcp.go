@@ -31,8 +31,8 @@ func serverNamed(n *repo.Repo, name string) *pin.Server {
 	return &pin.Server{Name: name, Tools: n.Tools, Texts: n.Store}
 }
 
-// sessionOf lets the calls of an agent through the gate; empty: the owner's.
-func sessionOf(ctx context.Context, n *repo.Repo, agent string) (*session.Session, error) {
+// SessionOf lets the calls of an agent through the gate; empty: the owner's.
+func SessionOf(ctx context.Context, n *repo.Repo, agent string) (*session.Session, error) {
 	s := &session.Session{Gate: n.Gate, KV: n.DB, Agent: n.Self().Hint, Alive: n.Tasks.InstanceAlive,
 		Held: func(ctx context.Context) ([]caps.Chain, error) { return n.Auth.Held(ctx, scope.KindToolCall) }}
 	if agent == "" {

@@ -105,7 +105,7 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 
 // server serves one agent; an empty name: the owner.
 func (o *serveOptions) server(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, instance, agent string, until context.Context) (*serve.Server, error) {
-	sess, err := sessionOf(ctx, n, agent)
+	sess, err := SessionOf(ctx, n, agent)
 	if err != nil {
 		return nil, err
 	}

@@ -70,7 +70,7 @@ func runWrap(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *wrapO
 	}
 	defer instance.Close()
 	defer serveLocal(ctx, f, n)()
-	s, err := sessionOf(ctx, n, o.Agent)
+	s, err := SessionOf(ctx, n, o.Agent)
 	if err != nil {
 		return err
 	}

@@ -228,6 +228,9 @@ func (s speaker) run(r *run.Record) []string {
 }
 
 func (s speaker) tool(t *exec.Tool) []string {
+	if t.Module.Kind == exec.KindDeclared {
+		return []string{fmt.Sprintf("Tool %s, declared: its harness runs it as %s and says what became of it. Nobody here does.", t.Name, t.Module.Tool)}
+	}
 	lines := []string{fmt.Sprintf("Tool %s, a %s, confined: %s.", t.Name, exec.KindName(t.Module.Kind), t.Module.Confinement)}
 	if len(t.Module.Argv) > 0 {
 		lines = append(lines, "It runs: "+strings.Join(t.Module.Argv, " "))

@@ -177,6 +177,9 @@ func printEvent(f *cmdutil.Factory, h history.Event) {
 	if h.Receipt != nil {
 		detail = "receipt " + h.Receipt.Short() + "  " + detail
 	}
+	if h.Declared {
+		detail = "declared by its harness  " + detail
+	}
 	f.IO.Printf("    %s\n", f.IO.Fit(ui.Dim, f.IO.Hashes(detail), 4))
 	if h.Kind == "effect" && h.Note != "" {
 		f.IO.Printf("    %s\n", f.IO.Fit(ui.Dim, f.IO.Hashes(lastLine(h.Note)), 4))

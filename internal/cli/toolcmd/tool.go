@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/exec/wasm"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/hook"
 	"github.com/mythos-project/mythos/internal/toolbox"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
@@ -42,7 +43,7 @@ type addOptions struct {
 func newAdd(f *cmdutil.Factory) *cobra.Command {
 	o := &addOptions{}
 	c := &cobra.Command{
-		Use: "add NAME [flags] --process CMD... | --wasm FILE | --http URL | --mcp CMD...", Short: "Register a tool; prints its id",
+		Use: "add NAME [flags] --process CMD... | --wasm FILE | --http URL | --mcp CMD... | --declared", Short: "Register a tool; prints its id",
 		Long: "The id pins the implementation: another binary, other arguments or another sandbox are another tool.\n" +
 			"Everything after --process or --mcp is the command; --mcp takes a URL instead, too. A process is confined to the system's folders and the paths that\n" +
 			"--read and --write name, without network, in a fresh folder. With --unconfined it runs with your rights, in the folder where you\n" +
@@ -55,6 +56,8 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 			"A last line used tokens=N gpu_ms=N on standard error (of HTTP: a header Mythos-Used: tokens=N gpu_ms=N) says what a call used.\n" +
 			"The server of --mcp is asked whether it has the tool. What it says of it (description, schemas, annotations) is part of\n" +
 			"the id: a server that says something else later is not called.\n" +
+			"--declared is for a tool that a harness runs itself, HARNESS.TOOL, as in claude.Bash: `mythos hook` asks before its calls and records\n" +
+			"what the harness declares after them.\n" +
 			"An attempt whose outcome nobody knows is repeated with --retry-safe. With --probe the other tool is asked first: it gets\n" +
 			"the request, MYTHOS_IDEMPOTENCY_KEY and MYTHOS_FENCE, and answers {\"happened\":true,\"response\":\"...\"} or\n" +
 			"{\"happened\":false}. With neither, an operator decides (mythos ledger resolve).",
@@ -84,6 +87,7 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	flags.StringVar(&o.MCPTool, "mcp-tool", "", "of --mcp: the tool's name at its server; NAME by default")
 	flags.BoolVar(&o.All, "mcp-all", false, "of --mcp: register every tool of the server, as NAME.TOOL; prints an id and a name a line")
 	flags.BoolVar(&o.NoCheck, "no-check", false, "of --mcp: do not ask the server whether it has the tool; its description and schemas are not pinned then")
+	flags.BoolVar(&o.Declared, "declared", false, "a tool that a harness runs itself, HARNESS.TOOL (mythos hook)")
 	flags.StringVar(&o.Method, "method", "", "of --http: GET, HEAD, POST (by default), PUT, PATCH or DELETE")
 	flags.StringArrayVar(&o.Header, "header", nil, "of --http and --mcp: 'Name: value'; may be repeated")
 	flags.StringArrayVar(&o.Hosts, "host", nil, "of --http and --mcp: a host that a redirect may lead to; may be repeated")
@@ -108,13 +112,16 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 // implementation checks that exactly one is named.
 func (o *addOptions) implementation() error {
 	named := 0
-	for _, given := range []bool{o.IsProcess, o.WasmFile != "", o.HTTP != "", o.IsMCP} {
+	for _, given := range []bool{o.IsProcess, o.WasmFile != "", o.HTTP != "", o.IsMCP, o.Declared} {
 		if given {
 			named++
 		}
 	}
 	if named != 1 || o.IsProcess != (len(o.Process) > 0) || o.IsMCP != (len(o.MCP) > 0) {
-		return clierr.Usagef("name one implementation: --process CMD..., --wasm FILE, --http URL, --mcp CMD... or --mcp URL")
+		return clierr.Usagef("name one implementation: --process CMD..., --wasm FILE, --http URL, --mcp CMD... or --mcp URL, or --declared")
+	}
+	if o.Declared {
+		return o.declared()
 	}
 	if (o.HTTP == "" && o.Method != "") || (o.HTTP == "" && !o.IsMCP && len(o.Header)+len(o.Hosts)+len(o.Redirects) > 0) || (!o.IsMCP && (o.MCPTool != "" || o.NoCheck || o.All)) {
 		return clierr.Usagef("--method, --header, --host and --redirect-path belong to --http; --mcp-tool, --mcp-all, --no-check, --header, --host and --redirect-path to --mcp")
@@ -128,6 +135,18 @@ func (o *addOptions) implementation() error {
 			return clierr.Usagef("--header %q: 'Name: value' is expected, each name once", name)
 		}
 		o.Headers[name] = strings.TrimSpace(value)
+	}
+	return nil
+}
+
+// declared checks a tool that is not run here.
+func (o *addOptions) declared() error {
+	harness, _, _ := strings.Cut(o.Name, ".")
+	if _, ok := hook.For(harness); !ok || o.Name == harness {
+		return clierr.Usagef("--declared: %q: HARNESS.TOOL is expected, with a harness of %s", o.Name, strings.Join(hook.Names(), ", "))
+	}
+	if o.RetrySafe || o.Cacheable || o.Probe != "" || o.Timeout > 0 || o.NoPin || len(o.PermanentExits)+len(o.Read)+len(o.Write)+len(o.Env)+len(o.Runtimes) > 0 || o.Unconfined || o.Dir != nil || o.ID != "" {
+		return clierr.Usagef("--declared stands alone: how and when the tool runs is for its harness to say")
 	}
 	return nil
 }

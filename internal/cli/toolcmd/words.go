@@ -23,6 +23,9 @@ func toolWords(t *exec.Tool) []cmdutil.Word {
 	} else if t.Policy.Probe != nil {
 		repeats = "an attempt with unknown outcome is decided by the probe " + t.Policy.Probe.Short()
 	}
+	if m.Kind == exec.KindDeclared {
+		repeats = "nobody here runs it: its harness does, and declares what became of it"
+	}
 	words := []cmdutil.Word{
 		{About: "name", Text: t.Name},
 		{About: "kind", Text: exec.KindName(m.Kind)},

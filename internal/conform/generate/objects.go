@@ -70,6 +70,7 @@ func addModules(s *set) {
 			Confinement: exec.ConfineLandlock, Env: []string{"REGION"}, Read: []string{"/lib", "/usr"}, Write: []string{"/srv/out"}}},
 		{"where it is called", exec.ModuleRef{Kind: exec.KindProcess, ModuleHash: &hash, Argv: []string{"/srv/deploy"}, Confinement: exec.ConfineNone,
 			Dir: ".", Env: []string{"DEPLOY_TOKEN"}, Caller: []string{"HOME", "PATH"}}},
+		{"declared", exec.ModuleRef{Kind: exec.KindDeclared, Tool: "Bash"}},
 		{"mcp over stdio", exec.ModuleRef{Kind: exec.KindMCP, ModuleHash: &hash, Argv: []string{"/usr/bin/server"}, Tool: "search",
 			Confinement: exec.ConfineNone, Definition: &pin}},
 	} {

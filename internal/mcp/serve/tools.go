@@ -95,7 +95,7 @@ func (s *Server) registered(ctx context.Context, may map[object.Hash]bool) (map[
 	all := map[string][]*tool{}
 	err := exec.SkipDangling(s.Registry.List(ctx, func(t exec.Tool) error {
 		name := ClientName(t.Name)
-		all[name] = append(all[name], &tool{Tool: t, offered: may[t.ID]})
+		all[name] = append(all[name], &tool{Tool: t, offered: may[t.ID] && t.Module.Kind != exec.KindDeclared})
 		return nil
 	}))
 	for _, own := range s.Own {

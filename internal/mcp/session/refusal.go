@@ -167,7 +167,7 @@ func (s *Session) allow(c Call, d *caps.DeniedError) string {
 	if d != nil && d.Check == caps.CheckScope {
 		text += s.exactly(c, s.scopeOf(d))
 	}
-	return "mythos cap issue --to " + to + " --scope " + quoted(text) + " --ttl 1h"
+	return "mythos cap issue --to " + to + " --scope " + ShellWord(text) + " --ttl 1h"
 }
 
 // exactly constrains a scope to the values of a call, as far as they are plain.
@@ -209,8 +209,8 @@ var (
 	bareWord   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._:/@+=,-]+$`) })
 )
 
-// quoted is a word as a shell takes it.
-func quoted(word string) string {
+// ShellWord is a word as a shell takes it.
+func ShellWord(word string) string {
 	if bareWord().MatchString(word) {
 		return word
 	}

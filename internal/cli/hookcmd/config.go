@@ -1,0 +1,71 @@
+package hookcmd
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/cli/mcpcmd"
+	"github.com/mythos-project/mythos/internal/hook"
+	"github.com/mythos-project/mythos/internal/mcp/session"
+)
+
+func newConfig(f *cmdutil.Factory) *cobra.Command {
+	var agent string
+	names := strings.Join(hook.Names(), "|")
+	c := &cobra.Command{
+		Use: "config " + names + " [--agent A]", Short: "Print the configuration with which a harness asks and tells this repository",
+		Long: "Prints the JSON that is added to what the harness reads: Claude Code .claude/settings.json, Codex .codex/hooks.json, Cursor .cursor/hooks.json,\n" +
+			"Gemini CLI .gemini/settings.json. Nothing is written. It refuses calls also where the hook cannot be started or is killed, as far as the\n" +
+			"harness lets it. Without --agent, the calls are those of the agent that has the harness's name, if there is one, else yours.",
+		Example: "  mythos hook config claude --agent scout", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error { return runConfig(c.Context(), f, args[0], agent) },
+	}
+	c.Flags().StringVar(&agent, "agent", "", "whose calls they are: a name of `mythos agent add`")
+	return c
+}
+
+func runConfig(ctx context.Context, f *cmdutil.Factory, name, agent string) error {
+	h, ok := hook.For(name)
+	if !ok {
+		return clierr.Usagef("harness %q: %s", name, strings.Join(hook.Names(), ", "))
+	}
+	n, err := f.Repo(ctx)
+	if err != nil {
+		return err
+	}
+	if agent, err = mcpcmd.Whose(ctx, n, agent, name); err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	root, err := filepath.Abs(filepath.Dir(n.Dir))
+	if err != nil {
+		return err
+	}
+	words := []string{self, "-C", root, "hook", name}
+	whose := "yours"
+	if agent != "" {
+		words, whose = append(words, "--agent", agent), agent+"'s"
+	}
+	for i, w := range words {
+		words[i] = session.ShellWord(w)
+	}
+	run := strings.Join(words, " ")
+	if err := print(f.IO.Out, h.Config(run+orBlock, run), "  "); err != nil {
+		return err
+	}
+	f.IO.Notef("for %s, beside what is there; the calls are %s", h.File, whose)
+	return nil
+}
+
+// orBlock refuses a call, in a shell, whose hook did not answer: the program is gone, or was
+// killed. A harness takes other statuses than 2 for a warning.
+const orBlock = " || { [ $? = 2 ] || echo 'mythos: the hook ended without an answer' >&2; exit 2; }"

@@ -1,0 +1,173 @@
+// Package hookcmd holds the commands that a harness runs before and after the calls of its tools.
+package hookcmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/cli/mcpcmd"
+	"github.com/mythos-project/mythos/internal/hook"
+)
+
+// The exit statuses that every harness knows.
+const (
+	blocks = 2 // the call is not made
+	warns  = 1 // a person is told; after a call, blocks would hide its result
+)
+
+// New is `mythos hook`.
+func New(f *cmdutil.Factory) *cobra.Command {
+	verbs := make([]*cobra.Command, 0, 5)
+	for _, name := range hook.Names() {
+		h, _ := hook.For(name)
+		verbs = append(verbs, newHarness(f, h))
+	}
+	c := cmdutil.Noun("hook", "The tools that a harness runs itself: asked before, recorded after", append(verbs, newConfig(f))...)
+	return f.Returns(c, results)
+}
+
+func newHarness(f *cmdutil.Factory, h *hook.Harness) *cobra.Command {
+	var agent string
+	c := &cobra.Command{
+		Use: h.Name + " [--agent A]", Short: "Answer one event of " + h.Title + ", from standard input",
+		Long: "For the configuration of the harness, which `mythos hook config " + h.Name + "` prints. Before a call it needs a capability for the\n" +
+			"tool " + h.Name + ".NAME (mythos tool add " + h.Name + ".NAME --declared), which is charged, and the call is registered. After it, its outcome is\n" +
+			"recorded as the harness declares it. An allowed call gives {}: the harness still asks its user, where it would. Anything else, an\n" +
+			"error too, ends before a call with exit status 2, which refuses it, and after one with 1. docs/hooks.md says what this cannot promise.",
+		Example: "  mythos hook " + h.Name + " --agent scout < event.json", Args: cmdutil.Args(0, 0),
+		PersistentPreRunE: func(c *cobra.Command, args []string) error {
+			f.ErrorStatus = blocks
+			return c.Root().PersistentPreRunE(c, args)
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return answer(c.Context(), f, h, agent) },
+	}
+	c.Flags().StringVar(&agent, "agent", "", "whose calls they are: a name of `mythos agent add`, under whose capabilities alone they are made; by default yours")
+	return c
+}
+
+// patience is how long the hook takes at most: less than a harness waits, since some let a call
+// pass whose hook takes too long.
+const patience = 40 * time.Second
+
+// answer is an event's. What goes wrong refuses the call, whatever it is.
+func answer(ctx context.Context, f *cmdutil.Factory, h *hook.Harness, agent string) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("internal error: %v: this is a fault of mythos, report it", r)
+		}
+		if err != nil && f.ErrorStatus == blocks {
+			err = deny(f, h, err)
+		}
+	}()
+	raw, err := read(ctx, f.IO.In)
+	if err != nil {
+		return err
+	}
+	e, err := h.Parse(raw)
+	if e.After {
+		f.ErrorStatus = warns
+	}
+	if err != nil {
+		return clierr.New(clierr.Invalid, "%w", err)
+	}
+	n, err := f.Repo(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := mcpcmd.SessionOf(ctx, n, agent)
+	if err != nil {
+		return err
+	}
+	if err := through(ctx, f, hook.New(h, s), e); err != nil {
+		return err
+	}
+	_, err = io.WriteString(f.IO.Out, "{}\n")
+	return err
+}
+
+func through(ctx context.Context, f *cmdutil.Factory, k *hook.Hook, e *hook.Event) error {
+	if e.After {
+		_, err := k.After(ctx, e)
+		return err
+	}
+	call, err := k.Before(ctx, e)
+	if err == nil {
+		return nil
+	}
+	refused := clierr.New(f.CodeOf(err), "Refused: %w.\nNothing happened.", err)
+	switch {
+	case errors.Is(err, exec.ErrNoTool), errors.Is(err, hook.ErrNotDeclared):
+		refused.Hint = "a person can register it: mythos tool add " + call.Tool.Name + " --declared"
+	case errors.Is(err, hook.ErrAskedBefore):
+	default:
+		r := k.Session.Explain(call, err)
+		refused = clierr.New(refused.Code, "%s\n%s", r.Text, r.Outcome)
+		if r.Remedy != "" {
+			refused.Hint = "a person can allow it: " + r.Remedy
+		}
+	}
+	return &refusal{refused.On(call.Tool.Name)}
+}
+
+// refusal is an answer of the gate, and no fault.
+type refusal struct{ of *clierr.Error }
+
+func (r *refusal) Error() string { return r.of.Error() }
+
+// Unwrap gives the error that is printed.
+func (r *refusal) Unwrap() error { return r.of }
+
+// deny tells a harness that reads standard output why a call is refused.
+func deny(f *cmdutil.Factory, h *hook.Harness, err error) error {
+	text := err.Error()
+	if e, ok := clierr.As(err); ok && e.Hint != "" {
+		text += "\n" + e.Hint
+	}
+	denial := h.Denial(text)
+	if denial == nil {
+		return err
+	}
+	werr := print(f.IO.Out, denial, "")
+	var refused *refusal
+	if errors.As(err, &refused) && werr == nil {
+		return nil
+	}
+	return errors.Join(err, werr)
+}
+
+func print(w io.Writer, v any, indent string) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", indent)
+	return enc.Encode(v)
+}
+
+// read reads an event. A harness that does not end it is not waited for.
+func read(ctx context.Context, r io.Reader) ([]byte, error) {
+	type input struct {
+		raw []byte
+		err error
+	}
+	done := make(chan input, 1)
+	go func() {
+		raw, err := io.ReadAll(io.LimitReader(r, hook.MaxEvent+1))
+		done <- input{raw, err}
+	}()
+	select {
+	case in := <-done:
+		return in.raw, in.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("the event on standard input does not end: %w", ctx.Err())
+	}
+}

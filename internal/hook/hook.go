@@ -1,0 +1,211 @@
+// Package hook lets the tools of a harness through the gate that the harness runs itself: it asks
+// before a call, and tells of it after (docs/hooks.md, spec/tools.md#hooks). What is signed is
+// what was seen: before, that the call was asked for and allowed; after, what the harness
+// declares to be its outcome. Nobody here knows whether the call was made as it was allowed,
+// or at all.
+package hook
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/mcp/session"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
+)
+
+// Hook is that of one harness and one agent.
+type Hook struct {
+	Harness *Harness
+	Session *session.Session // whose calls they are, under which capabilities
+}
+
+// New makes a hook. From then on the session's gate lets declared tools begin.
+func New(h *Harness, s *session.Session) *Hook {
+	s.Gate.Runners[exec.KindDeclared] = runner{}
+	return &Hook{h, s}
+}
+
+// call is the record of a call that was allowed, for the process that is told of its outcome.
+type call struct {
+	Tool object.Hash `json:"tool"`
+	Key  string      `json:"key"`
+	Cap  object.Hash `json:"cap"` // that was charged
+	At   object.Time `json:"at"`
+}
+
+// errAllowed ends an attempt of the gate that somebody else makes now.
+var errAllowed = errors.New("the harness runs it")
+
+// runner is the gate's for declared tools, in the processes that ask for a harness alone.
+type runner struct{}
+
+func (runner) Run(context.Context, exec.Call) (exec.Response, error) {
+	return exec.Response{}, errAllowed
+}
+
+// Errors of an event that nothing is done about.
+var (
+	ErrNotDeclared = errors.New("it is not registered as a declared tool of this harness")
+	ErrAskedBefore = errors.New("a call of this name was asked for before")
+	ErrNotAsked    = errors.New("no call without an outcome was asked for that is equal to this one: nothing is recorded")
+	ErrOtherInput  = errors.New("the call that was asked for had another input: its history is marked as divergent")
+)
+
+// Before asks for a call. Without an error it is allowed, and what it needs is charged.
+func (h *Hook) Before(ctx context.Context, e *Event) (session.Call, error) {
+	c := session.Call{Tool: exec.Tool{Name: h.Harness.Tool(e.Tool)}, Request: e.Input}
+	tool, err := h.Session.Gate.Tools.Find(ctx, c.Tool.Name)
+	if err != nil {
+		return c, err
+	}
+	if c.Tool = tool; tool.Module.Kind != exec.KindDeclared || tool.Module.Tool != e.Tool {
+		return c, fmt.Errorf("tool %s: %w", tool.Name, ErrNotDeclared)
+	}
+	held, err := h.held(ctx, tool.ID)
+	if err != nil {
+		return c, err
+	}
+	one := call{Tool: tool.ID, Key: h.key(e), At: h.Session.Gate.Now()}
+	effect := exec.Effect{Tool: tool.ID, Request: e.Input, Key: []byte(one.Key), Caps: held, Manner: exec.Manner{Wait: exec.NoWait}}
+	effect.Charged = func(chain caps.Chain) { one.Cap = chain[0].ID }
+	record := h.slot(e) + ledger.IdemID(tool.ID, effect.Key).String()
+	effect.Riders = []ledger.Rider{{Size: len(record) + 512, Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) {
+		raw, err := json.Marshal(one)
+		return map[string][]byte{record: raw}, err
+	}}}
+	switch _, err := h.Session.Gate.Do(ctx, effect); {
+	case errors.Is(err, errAllowed):
+		return c, nil
+	case err == nil, errors.Is(err, ledger.ErrBusy), errors.Is(err, ledger.ErrUnknownOutcome), errors.Is(err, ledger.ErrIdempotencyConflict):
+		return c, fmt.Errorf("call %q of %s: %w", cmp.Or(e.ID, "without a name"), tool.Name, ErrAskedBefore)
+	default:
+		return c, err
+	}
+}
+
+// held are the capabilities that name a tool.
+func (h *Hook) held(ctx context.Context, tool object.Hash) (fit []caps.Chain, err error) {
+	all, err := h.Session.Held(ctx)
+	for _, chain := range all {
+		if slices.Contains(session.ToolsOf(chain), tool) {
+			fit = append(fit, chain)
+		}
+	}
+	return fit, err
+}
+
+// After records the outcome of a call, as the harness declares it.
+func (h *Hook) After(ctx context.Context, e *Event) (exec.Outcome, error) {
+	open, err := h.open(ctx, e)
+	if err != nil {
+		return exec.Outcome{}, err
+	}
+	gate := h.Session.Gate
+	for _, one := range open {
+		effect := exec.Effect{Tool: one.Tool, Request: e.Input, Key: []byte(one.Key)}
+		s, err := gate.Ledger.Read(ctx, ledger.IdemID(one.Tool, effect.Key))
+		if err != nil {
+			return exec.Outcome{}, err
+		}
+		if !s.Open() {
+			continue
+		}
+		out, err := gate.Declare(ctx, effect, s.Fence, one.Cap, exec.Response{Status: e.Status, Body: e.Response, Notes: h.notes(e)})
+		switch {
+		case errors.Is(err, ledger.ErrAttempt): // another event was faster
+			continue
+		case errors.Is(err, ledger.ErrIdempotencyConflict):
+			return out, errors.Join(fmt.Errorf("tool %s: %w", h.Harness.Tool(e.Tool), ErrOtherInput), h.forget(ctx, one.record))
+		case err != nil:
+			return out, err
+		}
+		return out, h.forget(ctx, one.record)
+	}
+	return exec.Outcome{}, fmt.Errorf("tool %s: %w", h.Harness.Tool(e.Tool), ErrNotAsked)
+}
+
+func (h *Hook) forget(ctx context.Context, record string) error {
+	_, err := h.Session.KV.Update(context.WithoutCancel(ctx), nil, map[string][]byte{record: nil})
+	return err
+}
+
+// stored is a record that was read.
+type stored struct {
+	record string
+	call
+}
+
+// open are the calls that an event may be about, the oldest first.
+func (h *Hook) open(ctx context.Context, e *Event) (list []stored, err error) {
+	err = kv.Scan(ctx, h.Session.KV, h.slot(e), func(record string, value []byte) error {
+		one := stored{record: record}
+		if err := json.Unmarshal(bytes.Clone(value), &one.call); err != nil {
+			return fmt.Errorf("record %s: %w", record, err)
+		}
+		list = append(list, one)
+		return nil
+	})
+	slices.SortFunc(list, func(a, b stored) int { return cmp.Or(cmp.Compare(a.At, b.At), strings.Compare(a.record, b.record)) })
+	return list, err
+}
+
+// slot begins the records of the calls that an event may be about: those of its name, or those
+// that are equal where the harness has no names for calls.
+func (h *Hook) slot(e *Event) string {
+	parts := []string{h.Session.Agent, h.Harness.Name, e.Session, e.Tool, "id", e.ID}
+	if e.ID == "" {
+		parts = append(parts[:4], "input", string(e.Input))
+	}
+	var all strings.Builder
+	for _, p := range parts {
+		fmt.Fprintf(&all, "%d:%s", len(p), p)
+	}
+	return kv.Declared + object.Sum([]byte(all.String())).String() + "/"
+}
+
+// key is under which key a call happens.
+func (h *Hook) key(e *Event) string {
+	begin := h.Session.Agent + "/h/" + h.Harness.Name + "/"
+	if e.ID == "" {
+		return begin + strings.ToLower(rand.Text())
+	}
+	return begin + plain(e.Session) + "/" + plain(e.ID)
+}
+
+var plainName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`) })
+
+// plain is a name as it stands in a key: itself, or its hash where it has other characters.
+func plain(name string) string {
+	if plainName().MatchString(name) && !strings.HasPrefix(name, "sha256:") {
+		return name
+	}
+	return "sha256:" + object.Sum([]byte(name)).String()
+}
+
+// Tool is what a tool of the harness is called here.
+func (h *Harness) Tool(name string) string { return h.Name + "." + name }
+
+// notes say in the receipt who declared the outcome.
+func (h *Hook) notes(e *Event) string {
+	notes := fmt.Sprintf("declared by %s, for %s; nobody here ran it; session %s", h.Harness.Name, h.Session.Agent, plain(e.Session))
+	if e.Mode != "" {
+		notes += fmt.Sprintf("; permission mode %q", e.Mode)
+	}
+	if e.Why != "" {
+		notes += fmt.Sprintf("; failure %q", e.Why)
+	}
+	return notes
+}
