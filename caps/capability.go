@@ -43,6 +43,7 @@ var Structs = []object.Struct{
 	object.Define[Request]("CapRequest", object.Rule{}),
 	object.Define[Issued]("CapIssued", object.Rule{}),
 	object.Define[Proof]("IssuanceProof", object.Rule{}),
+	object.Define[Refused]("CapRefused", object.Rule{}),
 }
 
 // Revocable tells whether the capability requires a revocation check.

@@ -55,3 +55,50 @@ type Proof struct {
 	Claims   map[string]string `can:"7,claims,optional"` // those of the token that the rule names
 	TokenID  *object.Hash      `can:"8,token_id"`        // tells the token from all others
 }
+
+// Refused is what a request was refused for: the receipt of the refusal names its hash as that
+// of its request [cap-151].
+type Refused struct {
+	Agent    object.AgentID    `can:"1,agent"`           // who asked, and signed for it
+	PolicyID *object.Hash      `can:"2,policy_id"`       // in force; absent: none
+	Scope    *string           `can:"3,scope"`           // as it was asked for; absent: of more than 1,024 bytes
+	Issuer   *string           `can:"4,issuer"`          // of the token; absent: none was shown, or none that is good
+	Subject  *string           `can:"5,subject"`         // whom the token is about
+	Audience *string           `can:"6,audience"`        // of the token
+	Claims   map[string]string `can:"7,claims,optional"` // those of the token that a rule about its issuer names
+	TokenID  *object.Hash      `can:"8,token_id"`        // tells the token from all others
+	Missed   uint64            `can:"9,missed"`          // refusals before this one that left no receipt
+}
+
+// RefusedTo is what a refusal says of who asked: the claims are those that rules about the
+// token's issuer name. Texts that no rule could ask for, as they are too long, are left out.
+func (p *IssuancePolicy) RefusedTo(agent object.AgentID, scope string, token *ShownToken) Refused {
+	r := Refused{Agent: agent, Scope: short(scope)}
+	if p == nil {
+		return r
+	}
+	r.PolicyID = &p.PolicyID
+	if token == nil {
+		return r
+	}
+	r.Issuer, r.Subject, r.Audience, r.Claims = &token.Issuer, short(token.Subject), short(token.Audience), map[string]string{}
+	for i := range p.Rules {
+		rule := p.Rules[i].Token
+		if rule == nil || rule.Issuer != token.Issuer {
+			continue
+		}
+		for name := range rule.Claims {
+			if value, there := token.Claims[name]; there && short(value) != nil {
+				r.Claims[name] = value
+			}
+		}
+	}
+	return r
+}
+
+func short(text string) *string {
+	if len(text) > maxClaimValue {
+		return nil
+	}
+	return &text
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/kv"
@@ -22,12 +23,12 @@ func (r *records) PutObjects(ctx context.Context, objs ...Object) error {
 	const most = 4096
 	put, size := map[string][]byte{}, 0
 	for i, o := range objs {
-		id := o.ID.String()
-		if _, found, err := r.kv.Get(ctx, kv.Objects+id); err != nil {
+		more, err := r.ObjectUpdate(ctx, o)
+		if err != nil {
 			return err
-		} else if !found {
-			put[kv.Objects+id] = append(append([]byte(o.Kind), 0), o.Raw...)
-			put[kv.Kinds+o.Kind+"/"+id] = indexed(o.Raw)
+		}
+		maps.Copy(put, more)
+		if more != nil {
 			size += 2*len(o.Raw) + 256
 		}
 		last := i == len(objs)-1
@@ -40,6 +41,16 @@ func (r *records) PutObjects(ctx context.Context, objs ...Object) error {
 		put, size = map[string][]byte{}, 0
 	}
 	return nil
+}
+
+// ObjectUpdate is PutObjects for one that is kept in an update of the KV together with
+// something else, such as its receipt: what that update must put; nil: it is there already.
+func (r *records) ObjectUpdate(ctx context.Context, o Object) (put map[string][]byte, err error) {
+	id := o.ID.String()
+	if _, found, err := r.kv.Get(ctx, kv.Objects+id); err != nil || found {
+		return nil, err
+	}
+	return map[string][]byte{kv.Objects + id: append(append([]byte(o.Kind), 0), o.Raw...), kv.Kinds + o.Kind + "/" + id: indexed(o.Raw)}, nil
 }
 
 // Object returns the object with this id. The error wraps ErrNotFound.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -84,33 +85,29 @@ func (au *Authority) given(ctx context.Context, link caps.Link, id object.Hash, 
 // errTaken means that another process of the repository used the key meanwhile.
 var errTaken = errors.New("used meanwhile")
 
-// IssueTo issues a capability for a request that the policy permits. The receipt names the
-// hash of the proof, and the key is used in the update that records it: what is given is
-// given once.
+// IssueTo issues a capability for a request that the policy permits. Capability, proof, the
+// receipt that names its hash, and the use of the key are one update: what is given is given
+// once, and nothing is kept of what was not.
 func (au *Authority) IssueTo(ctx context.Context, q Asked, d caps.Draft, proof []byte) (*Given, error) {
 	key, link, err := au.sealed(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	why, err := au.Store.PutBytes(ctx, proof)
-	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(au.Add(ctx, link), au.listed(ctx, key, link)); err != nil {
-		return nil, err
-	}
-	id, receipt, err := au.receipt(effectIssue, link.Raw, link.ID, why)
+	why, put, err := au.Store.BytesUpdate(ctx, proof)
 	if err != nil {
 		return nil, err
 	}
 	at := kv.Asked + q.Key.String()
-	err = au.Ledger.Record(ctx, receipt, ledger.Rider{Size: 1 << 9, Reads: []string{at}, Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
-		if value, err := get(at); err != nil || value != nil {
-			return nil, errors.Join(err, errTaken)
-		}
-		raw, err := can.Marshal(&answered{q.Agent, q.Body, link.ID, id, q.Until})
-		return map[string][]byte{at: raw}, err
-	}})
+	with := func(receipt object.Hash) []ledger.Rider {
+		return []ledger.Rider{putting(put), {Size: 1 << 9, Reads: []string{at}, Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
+			if value, err := get(at); err != nil || value != nil {
+				return nil, errors.Join(err, errTaken)
+			}
+			raw, err := can.Marshal(&answered{q.Agent, q.Body, link.ID, receipt, q.Until})
+			return map[string][]byte{at: raw}, err
+		}}}
+	}
+	id, receipt, err := au.issued(ctx, key, link, with, why)
 	if errors.Is(err, errTaken) {
 		return au.Given(ctx, q)
 	}
@@ -118,6 +115,23 @@ func (au *Authority) IssueTo(ctx context.Context, q Asked, d caps.Draft, proof [
 		return nil, err
 	}
 	return au.given(ctx, link, id, receipt, proof)
+}
+
+// Refuse leaves a receipt for a request that is denied, and keeps what it says.
+func (au *Authority) Refuse(ctx context.Context, what caps.Refused, why error) error {
+	raw, err := can.Marshal(&what)
+	if err == nil {
+		_, err = au.Store.PutBytes(ctx, raw)
+	}
+	if err != nil {
+		return err
+	}
+	err = au.Gate.Refuse(ctx, exec.Effect{Tool: exec.BuiltinID(effectIssue), Request: raw}, exec.StatusDenied, why)
+	var refused *exec.RefusedError
+	if errors.As(err, &refused) && !refused.ReceiptID.IsZero() {
+		return nil
+	}
+	return err
 }
 
 // Over adds the keys of requests that cannot be shown any more to what is to be removed.

@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/objects"
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -54,9 +55,13 @@ type Authority struct {
 func (au *Authority) Add(ctx context.Context, links ...caps.Link) error {
 	objs := make([]store.Object, len(links))
 	for i, l := range links {
-		objs[i] = store.Object{ID: l.ID, Kind: objects.KindCapability, Raw: l.Raw}
+		objs[i] = kept(l)
 	}
 	return au.Store.PutObjects(ctx, objs...)
+}
+
+func kept(l caps.Link) store.Object {
+	return store.Object{ID: l.ID, Kind: objects.KindCapability, Raw: l.Raw}
 }
 
 // Chain returns a capability and its ancestors, as far as they are here.
@@ -166,7 +171,8 @@ func (au *Authority) issue(ctx context.Context, d caps.Draft) (caps.Link, error)
 	if err != nil {
 		return caps.Link{}, err
 	}
-	return link, au.issued(ctx, key, link)
+	_, _, err = au.issued(ctx, key, link, nil)
+	return link, err
 }
 
 // sealed is a new capability by the key that the repository has for its kind.
@@ -220,7 +226,8 @@ func (au *Authority) Attenuate(ctx context.Context, parent object.Hash, d caps.D
 	if err != nil {
 		return caps.Link{}, err
 	}
-	return link, au.issued(ctx, key, link)
+	_, _, err = au.issued(ctx, key, link, nil)
+	return link, err
 }
 
 // deriver is the key to make a child with: the identity, which may hold the parent,
@@ -236,16 +243,35 @@ func (au *Authority) deriver(parent *caps.Capability) (sign.Signer, error) {
 	return key, err
 }
 
-// issued keeps a new capability with its receipt. One that requires revocation
-// checks needs a list of its issuer, which may be the first one, and empty.
-func (au *Authority) issued(ctx context.Context, key sign.Signer, link caps.Link) error {
-	if err := au.Add(ctx, link); err != nil {
-		return err
+// issued keeps a new capability with its receipt: both, with what rides besides (with, if it is
+// not nil), or neither.
+// One that requires revocation checks needs a list of its issuer, which may be the first one,
+// and empty.
+func (au *Authority) issued(ctx context.Context, key sign.Signer, link caps.Link, with func(receipt object.Hash) []ledger.Rider, evidence ...object.Hash) (id object.Hash, receipt []byte, err error) {
+	if err := au.listed(ctx, key, link); err != nil {
+		return id, nil, err
 	}
-	if err := au.Record(ctx, effectIssue, link.Raw, link.ID); err != nil {
-		return err
+	if id, receipt, err = au.receipt(effectIssue, link.Raw, link.ID, evidence...); err != nil {
+		return id, nil, err
 	}
-	return au.listed(ctx, key, link)
+	put, err := au.Store.ObjectUpdate(ctx, kept(link))
+	if err != nil {
+		return id, nil, err
+	}
+	riders := []ledger.Rider{putting(put)}
+	if with != nil {
+		riders = append(riders, with(id)...)
+	}
+	return id, receipt, au.Ledger.Record(ctx, receipt, riders...)
+}
+
+// putting keeps something together with a receipt.
+func putting(put map[string][]byte) ledger.Rider {
+	size := 0
+	for key, value := range put {
+		size += len(key) + len(value)
+	}
+	return ledger.Rider{Size: size, Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) { return put, nil }}
 }
 
 func (au *Authority) listed(ctx context.Context, key sign.Signer, link caps.Link) error {

@@ -27,15 +27,20 @@ type asking struct {
 	s      *Service
 	q      *caps.Request
 	policy *caps.IssuancePolicy
-	token  *oidc.Token // nil: none is shown
+	token  *oidc.Token // nil: none is shown, or none that is good
+	known  bool        // it is a good token, or a key that a rule names
 }
 
 // prove finds out who asks.
 func (a *asking) prove(ctx context.Context) (err error) {
+	if a.policy == nil {
+		return denied("no issuance policy is in force, and without one nothing is given to who asks", "over there: mythos cap policy set FILE")
+	}
 	if a.q.Token == nil {
 		if !a.policy.ServesOnRequest(a.Agent) {
 			return denied(fmt.Sprintf("no rule gives anything to %s, who asks without a token", a.Agent), "over there a rule with `request: true` names the key; or ask with --oidc")
 		}
+		a.known = true
 		if err := a.s.Trusted(a.Agent); err != nil {
 			return denied(err.Error(), "")
 		}
@@ -50,6 +55,7 @@ func (a *asking) prove(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	a.known = true
 	a.Key, a.Until = a.token.ID, object.TimeOf(a.token.Expires.Add(oidc.Skew))
 	return nil
 }

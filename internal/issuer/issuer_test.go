@@ -2,10 +2,12 @@ package issuer_test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/gateway"
 	"github.com/mythos-project/mythos/internal/issuer"
 	"github.com/mythos-project/mythos/internal/keyfile"
@@ -99,13 +102,54 @@ func (w *world) ask(j *job, wish issuer.Wish) (caps.Link, *ledger.Receipt, error
 	return issuer.Ask(w.t.Context(), j.Repo, j.l, wish)
 }
 
-// entries is how many entries the server's ledger has.
-func (w *world) entries() (n int) {
+// receipts are those of the server's ledger, oldest first.
+func (w *world) receipts() (list []*ledger.Receipt) {
 	w.t.Helper()
-	if err := w.far.Ledger.Log(w.t.Context(), kvledger.Filter{}, func(ledger.Entry) error { n++; return nil }); err != nil {
+	err := w.far.Ledger.Log(w.t.Context(), kvledger.Filter{}, func(e ledger.Entry) error {
+		if e.Receipt != nil {
+			list = append(list, e.Receipt)
+		}
+		return nil
+	})
+	if err != nil {
 		w.t.Fatal(err)
 	}
+	slices.SortStableFunc(list, func(a, b *ledger.Receipt) int { return cmp.Compare(a.TimeObserved, b.TimeObserved) })
+	return list
+}
+
+// given is how many capabilities were issued and kept; each has a receipt.
+func (w *world) given() (n int) {
+	w.t.Helper()
+	for _, r := range w.receipts() {
+		if r.ToolID == exec.BuiltinID("cap.issue") && r.Status == exec.StatusOK {
+			n++
+		}
+	}
+	if kept := held(w.t, &job{Repo: w.far}); kept != n {
+		w.t.Errorf("%d receipts of issuances, and %d capabilities", n, kept)
+	}
 	return n
+}
+
+// refusals are what the server's receipts say of requests that were refused.
+func (w *world) refusals() (list []caps.Refused, notes []string) {
+	w.t.Helper()
+	for _, r := range w.receipts() {
+		if r.ToolID != exec.BuiltinID("cap.issue") || r.Status == exec.StatusOK {
+			continue
+		}
+		raw, err := w.far.Store.Bytes(w.t.Context(), r.RequestHash)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		what, err := object.Decode[caps.Refused](raw)
+		if err != nil || !r.Refusal() {
+			w.t.Fatalf("%+v, %v", r, err)
+		}
+		list, notes = append(list, *what), append(notes, *r.Notes)
+	}
+	return list, notes
 }
 
 const deploys = `rules:
@@ -145,7 +189,6 @@ func TestToken(t *testing.T) {
 	if err != nil || p.Rule != "deploys" || *p.Issuer != w.is.URL || *p.Subject != "repo:acme/shop:environment:production" || len(p.Claims) != 2 || p.Claims["environment"] != "production" || !p.Agent.Same(j.Self()) {
 		t.Errorf("%+v, %v", p, err)
 	}
-	n := w.entries()
 	again, r2, err := w.ask(j, issuer.Wish{Token: token})
 	if err != nil || again.ID != link.ID || r2.ReceiptID != r.ReceiptID {
 		t.Errorf("again: %s, %v", again.ID.Short(), err)
@@ -172,8 +215,8 @@ func TestToken(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	if got := w.entries(); got != n {
-		t.Errorf("%d entries were left by what was refused or given before", got-n)
+	if n := w.given(); n != 1 {
+		t.Errorf("%d capabilities were issued", n)
 	}
 }
 
@@ -183,6 +226,46 @@ func useOf(t *testing.T) scope.Use {
 		t.Fatal(err)
 	}
 	return scope.Use{Kind: scope.KindToolCall, Tool: id, Request: []byte("{}")}
+}
+
+// TestRefusals: what is refused leaves a receipt that says who asked, with what, and which rule
+// refused.
+func TestRefusals(t *testing.T) {
+	w := start(t, deploys)
+	j := w.job()
+	refuse := func(wish issuer.Wish) {
+		t.Helper()
+		if _, _, err := w.ask(j, wish); !errors.Is(err, caps.ErrDenied) {
+			t.Fatal(err)
+		}
+	}
+	fork := func() issuer.Wish {
+		return issuer.Wish{Token: w.token(j, func(c oidctest.Claims) { c["repository"], c["ref"] = "evil/shop", strings.Repeat("x", 2000) })}
+	}
+	refuse(fork())
+	refuse(issuer.Wish{Token: w.token(j, func(c oidctest.Claims) { c["exp"] = c["iat"].(int64) - 100 })})
+	list, notes := w.refusals()
+	if len(list) != 2 {
+		t.Fatalf("%d receipts", len(list))
+	}
+	proven, unproven := list[0], list[1]
+	if !proven.Agent.Same(j.Self()) || *proven.Issuer != w.is.URL || *proven.Subject != "repo:acme/shop:environment:production" || *proven.Audience != w.audience(j) || proven.TokenID == nil ||
+		len(proven.Claims) != 2 || proven.Claims["repository"] != "evil/shop" || *proven.Scope != "tool.call:"+tool+",calls=1" || proven.PolicyID == nil {
+		t.Errorf("%+v", proven)
+	}
+	if !strings.Contains(notes[0], `rule "deploys": the token's claim repository is "evil/shop"`) || !strings.Contains(notes[1], "expired") {
+		t.Errorf("%q", notes)
+	}
+	if !unproven.Agent.Same(j.Self()) || unproven.Issuer != nil || unproven.TokenID != nil || unproven.Claims != nil {
+		t.Errorf("%+v", unproven)
+	}
+	refuse(issuer.Wish{Scope: "tool.call:" + tool + ",eq:/x=" + strings.Repeat("y", 2000)})
+	if list, notes = w.refusals(); len(list) != 3 || list[2].Scope != nil || !strings.Contains(notes[2], "without a token") {
+		t.Errorf("%d receipts, the last one says %+v", len(list), list[len(list)-1])
+	}
+	if n := w.given(); n != 0 {
+		t.Errorf("%d capabilities were given", n)
+	}
 }
 
 // TestStaticAudience: a token that is bound to no key is good for the first key that shows

@@ -30,6 +30,8 @@ type Service struct {
 
 	door peer.Door
 	mu   sync.Mutex // one is issued at a time
+
+	strangers, others refusals
 }
 
 // For gives what a repository's policy gives.
@@ -89,23 +91,28 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request) (*caps.Issued, 
 	if err != nil {
 		return nil, err
 	}
-	if policy == nil {
-		return nil, denied("no issuance policy is in force, and without one nothing is given to who asks", "over there: mythos cap policy set FILE")
-	}
 	a := &asking{s: s, q: q, policy: policy, Asked: authority.Asked{Agent: agent, Body: object.Sum(body)}}
-	if err := a.prove(r.Context()); err != nil {
-		return nil, err
+	g, err := a.judged(r)
+	if errors.Is(err, caps.ErrDenied) {
+		a.refused(context.WithoutCancel(r.Context()), err)
 	}
-	leave, err := s.door.Enter(r, agent)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	g, err := a.give(context.WithoutCancel(r.Context()))
 	if err != nil {
 		return nil, err
 	}
 	return &caps.Issued{Capability: g.Link.Raw, Receipt: g.Receipt, Proof: g.Proof, Seq: g.Seq}, nil
+}
+
+// judged is what a request is given.
+func (a *asking) judged(r *http.Request) (*authority.Given, error) {
+	if err := a.prove(r.Context()); err != nil {
+		return nil, err
+	}
+	leave, err := a.s.door.Enter(r, a.Agent)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return a.give(context.WithoutCancel(r.Context()))
 }
 
 // denied is a refusal that no link of a chain is at fault for.

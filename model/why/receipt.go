@@ -40,6 +40,12 @@ func (w *walker) receipt(n *Node, raw []byte, depth int) {
 		use = w.evalReceipt(n, r, depth)
 	case model.PromoteTool, model.RollbackTool:
 		use = w.deployReceipt(n, r)
+	case capIssue:
+		if r.Refusal() {
+			w.denied(n, r.RequestHash)
+		} else if w.isCapability(r.ResponseHash) {
+			w.add(n, "Capability", r.ResponseHash, depth)
+		}
 	default:
 		w.kept(n, "request", r.RequestHash)
 		w.kept(n, "response", r.ResponseHash)
@@ -119,7 +125,7 @@ func (w *walker) authority(n *Node, r *ledger.Receipt, use scope.Use, depth int)
 	switch {
 	case slices.Contains(ownDoing, r.ToolID) && len(r.Evidence) > 0 && !w.isCapability(r.Evidence[0]):
 		n.leaf("AgentID", r.Signer.KeyID(), "done by %s under its own key", who(r.Signer))
-		w.kept(n, "proof of who asked", r.Evidence[0])
+		w.asked(n, r.Evidence[0])
 	case len(r.Evidence) > 0:
 		id := w.under(r)
 		w.past = append(w.past, w.o.then(n.ID, r))
@@ -137,9 +143,11 @@ func (w *walker) authority(n *Node, r *ledger.Receipt, use scope.Use, depth int)
 	}
 }
 
+var capIssue = ir.BuiltinTool("cap.issue")
+
 // ownDoing are the effects that nobody calls: a repository's key does them, for anyone who
 // has the key.
-var ownDoing = []object.Hash{ir.BuiltinTool("cap.issue"), ir.BuiltinTool("cap.policy"), ir.BuiltinTool("cap.revoke"),
+var ownDoing = []object.Hash{capIssue, ir.BuiltinTool("cap.policy"), ir.BuiltinTool("cap.revoke"),
 	ir.BuiltinTool("episode.import"), ir.BuiltinTool("episode.redact")}
 
 // then is what counted when a receipt was signed; without [WhyOptions.Then] that is
