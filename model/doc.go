@@ -8,7 +8,7 @@
 //	                                              ▼
 //	                                   PromotionRecord, RingState
 //
-// Train and [Eval] do a job with a tool; they are the effects mythos.train and
+// [train.Run] and [train.Eval] do a job with a tool; they are the effects mythos.train and
 // mythos.eval, and their receipts are the evidence. A [Registry] keeps what is known.
 // [Registry.Vouch] is the work of a verifier. A promotion happens when six conditions
 // hold, which [Evaluate] judges from nothing but an [Evidence], in this order:

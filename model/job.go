@@ -42,7 +42,7 @@ type TrainResult struct {
 }
 
 // Check checks the names of the metrics; OpenTrainResult checks the model's id.
-func (r TrainResult) Check() error { return checkMetrics(r.Metrics) }
+func (r TrainResult) Check() error { return CheckMetrics(r.Metrics) }
 
 // EvalJob asks for one evaluation (ours): the request of the eval effect.
 type EvalJob struct {
@@ -61,7 +61,7 @@ type EvalResult struct {
 }
 
 // Check checks the names of the metrics.
-func (r EvalResult) Check() error { return checkMetrics(r.Metrics) }
+func (r EvalResult) Check() error { return CheckMetrics(r.Metrics) }
 
 // PromoteRequest asks for a promotion (ours): the request of the promote effect,
 // whose answer is the PromotionRecord.

@@ -24,6 +24,7 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/train"
 	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -106,7 +107,7 @@ type house struct {
 	store    *store.Store
 	ledger   *kvledger.Ledger
 	registry *model.Registry
-	env      model.Env
+	env      train.Env
 	clock    object.Time
 	def      *dataset.DatasetDef
 	recipe   object.Hash
@@ -317,7 +318,7 @@ func openHouse(t testing.TB, db *memory.DB, of house) *house {
 	h.registry = &model.Registry{KV: h.db, Store: h.store, Receipts: h.ledger, Responses: h.store, Pins: h.store, Now: h.now,
 		Trust: model.Trust{Receipt: only(executor), Attest: only(vera, victor), Policy: only(admin)}}
 	code := map[object.Hash]string{object.SumText("linear"): "linear"}
-	h.env = model.Env{Store: h.store, Dataset: h.export, Code: func(_ context.Context, c object.Hash, request []byte) ([]byte, error) {
+	h.env = train.Env{Store: h.store, Dataset: h.export, Code: func(_ context.Context, c object.Hash, request []byte) ([]byte, error) {
 		return runTool(t, code[c], request)
 	}}
 	return h
@@ -444,7 +445,7 @@ func (h *house) trained(params ...string) object.Hash {
 		h.ok(err)
 	}
 	job := model.TrainJob{RecipeID: recipe, DatasetDef: h.def.DatasetDefID, Manifest: h.train.CID, MaxTokens: 1 << 40}
-	raw, res, err := model.Train(ctx, h.env, job)
+	raw, res, err := train.Run(ctx, h.env, job)
 	h.ok(err)
 	request, err := can.Marshal(&job)
 	h.ok(err)
@@ -462,7 +463,7 @@ func (h *house) evaluated(m object.Hash) *model.Vouched {
 	h.t.Helper()
 	ctx := h.t.Context()
 	job := model.EvalJob{ModelID: m, SuiteID: h.suite}
-	raw, _, err := model.Eval(ctx, h.env, job)
+	raw, _, err := train.Eval(ctx, h.env, job)
 	h.ok(err)
 	request, err := can.Marshal(&job)
 	h.ok(err)
@@ -470,7 +471,7 @@ func (h *house) evaluated(m object.Hash) *model.Vouched {
 	_, err = h.registry.AddEffect(ctx, receipt)
 	h.ok(err)
 	v, err := h.registry.Vouch(ctx, vera, receipt, func(ctx context.Context, job model.EvalJob) (*model.EvalResult, error) {
-		_, res, err := model.Eval(ctx, h.env, job)
+		_, res, err := train.Eval(ctx, h.env, job)
 		return res, err
 	})
 	h.ok(err)

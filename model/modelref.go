@@ -59,9 +59,10 @@ type EvalReport struct {
 }
 
 // Check checks the names of the metrics [field-32].
-func (r EvalReport) Check() error { return checkMetrics(r.Metrics) }
+func (r EvalReport) Check() error { return CheckMetrics(r.Metrics) }
 
-func checkMetrics(metrics map[string]int64) error {
+// CheckMetrics checks the names of metrics.
+func CheckMetrics(metrics map[string]int64) error {
 	if len(metrics) > maxParams {
 		return fmt.Errorf("%d metrics, at most %d", len(metrics), maxParams)
 	}

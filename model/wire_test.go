@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/train"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -20,13 +21,13 @@ const heldOut = `{"request_text":"alpha beta","signals":[{"type":"label","kind":
 
 // TestShippedToolsSpeakTheProtocol runs the contract test kit over both trainers.
 func TestShippedToolsSpeakTheProtocol(t *testing.T) {
-	for name, c := range map[string]model.ToolCheck{
+	for name, c := range map[string]train.ToolCheck{
 		"linear": {Label: "x", Params: map[string]string{"bits": "8"}, Metrics: []string{"accuracy_micro", "baseline_micro", "examples"}},
 		"ngram":  {Label: "", Params: map[string]string{"order": "2"}, Metrics: []string{"loss_micro", "perplexity_micro"}},
 	} {
 		c.Train, c.HeldOut = []byte(heldOut), []byte(heldOut)
 		c.Run = func(_ context.Context, request []byte) ([]byte, error) { return runTool(t, name, request) }
-		if err := model.CheckTool(t.Context(), c); err != nil {
+		if err := train.CheckTool(t.Context(), c); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -105,10 +106,10 @@ func TestCheckToolFinds(t *testing.T) {
 			return good(q)
 		},
 	} {
-		c := model.ToolCheck{Label: "x", Params: map[string]string{"bits": "8"}, Train: []byte(heldOut), HeldOut: []byte(heldOut), Metrics: []string{"accuracy_micro"},
+		c := train.ToolCheck{Label: "x", Params: map[string]string{"bits": "8"}, Train: []byte(heldOut), HeldOut: []byte(heldOut), Metrics: []string{"accuracy_micro"},
 			MaxTokens: ptr[uint64](5), MaxGPUms: ptr[uint64](7),
 			Run: func(_ context.Context, request []byte) ([]byte, error) { return run(request) }}
-		if err := model.CheckTool(t.Context(), c); !errors.Is(err, model.ErrTool) || !strings.Contains(err.Error(), want) {
+		if err := train.CheckTool(t.Context(), c); !errors.Is(err, train.ErrTool) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
@@ -118,7 +119,7 @@ func TestCheckToolFinds(t *testing.T) {
 // ends, one leaves something behind that changes what it answers.
 func TestCheckToolCancels(t *testing.T) {
 	good := func(request []byte) ([]byte, error) { return runTool(t, "linear", request) }
-	check := model.ToolCheck{Label: "x", Params: map[string]string{"bits": "8"}, Train: []byte(heldOut), HeldOut: []byte(heldOut), Cancel: time.Nanosecond}
+	check := train.ToolCheck{Label: "x", Params: map[string]string{"bits": "8"}, Train: []byte(heldOut), HeldOut: []byte(heldOut), Cancel: time.Nanosecond}
 	forever := make(chan struct{})
 	defer close(forever)
 	deaf := check
@@ -141,8 +142,8 @@ func TestCheckToolCancels(t *testing.T) {
 		}
 		return out, err
 	}
-	for want, c := range map[string]model.ToolCheck{"a training that is cancelled has not ended": deaf, "after one that was cancelled gives another response": dirty} {
-		if err := model.CheckTool(t.Context(), c); !errors.Is(err, model.ErrTool) || !strings.Contains(err.Error(), want) {
+	for want, c := range map[string]train.ToolCheck{"a training that is cancelled has not ended": deaf, "after one that was cancelled gives another response": dirty} {
+		if err := train.CheckTool(t.Context(), c); !errors.Is(err, train.ErrTool) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
@@ -151,12 +152,12 @@ func TestCheckToolCancels(t *testing.T) {
 func TestParseResponsesRefuse(t *testing.T) {
 	for _, bad := range []string{"", "{}", "no\n", `{"op":"eval"}` + "\nw", `{"op":"train","format":"f","weights_bytes":0,"weights_sha256":""}` + "\n",
 		`{"op":"train","metrics":{"Bad Name":1}}`, `{"op":"train","format":"f","weights_bytes":1,"weights_sha256":"00"}` + "\nw"} {
-		if _, _, err := model.ParseTrainResponse([]byte(bad)); !errors.Is(err, model.ErrTool) {
+		if _, _, err := train.ParseTrainResponse([]byte(bad)); !errors.Is(err, train.ErrTool) {
 			t.Errorf("train response %q: %v", bad, err)
 		}
 	}
 	for _, bad := range []string{"", "{}", `{"op":"train"}`, `{"op":"eval"}` + "\nmore", `{"op":"eval","metrics":{"":1}}`, `{"op":"eval","metrics":{"a":0.5}}`} {
-		if _, err := model.ParseEvalResponse([]byte(bad)); !errors.Is(err, model.ErrTool) {
+		if _, err := train.ParseEvalResponse([]byte(bad)); !errors.Is(err, train.ErrTool) {
 			t.Errorf("eval response %q: %v", bad, err)
 		}
 	}
@@ -167,19 +168,19 @@ func TestTrainingRefuses(t *testing.T) {
 	h := newHouse(t)
 	ctx := t.Context()
 	job := model.TrainJob{RecipeID: h.recipe, DatasetDef: h.def.DatasetDefID, Manifest: h.train.CID, MaxTokens: 10}
-	if _, _, err := model.Train(ctx, h.env, job); !errors.Is(err, model.ErrBudget) {
+	if _, _, err := train.Run(ctx, h.env, job); !errors.Is(err, train.ErrBudget) {
 		t.Errorf("beyond its budget: %v", err)
 	}
 	job.MaxTokens = 1 << 40
 	job.Manifest = object.SumText("no such manifest")
-	if _, _, err := model.Train(ctx, h.env, job); err == nil {
+	if _, _, err := train.Run(ctx, h.env, job); err == nil {
 		t.Error("trained on nothing")
 	}
 	job.Manifest, job.RecipeID = h.train.CID, object.SumText("no such recipe")
-	if _, _, err := model.Train(ctx, h.env, job); err == nil {
+	if _, _, err := train.Run(ctx, h.env, job); err == nil {
 		t.Error("trained by nothing")
 	}
-	if _, _, err := model.Train(ctx, h.env, model.TrainJob{RecipeID: h.suite}); !errors.Is(err, object.ErrID) && err == nil {
+	if _, _, err := train.Run(ctx, h.env, model.TrainJob{RecipeID: h.suite}); !errors.Is(err, object.ErrID) && err == nil {
 		t.Error("a suite was taken for a recipe")
 	}
 	m := h.trained()
@@ -187,7 +188,7 @@ func TestTrainingRefuses(t *testing.T) {
 	h.ok(err)
 	suite, err := h.registry.Add(ctx, "EvalSuiteDef", raw)
 	h.ok(err)
-	if _, _, err := model.Eval(ctx, h.env, model.EvalJob{ModelID: m, SuiteID: suite}); !errors.Is(err, model.ErrTool) || !strings.Contains(err.Error(), "speed") {
+	if _, _, err := train.Eval(ctx, h.env, model.EvalJob{ModelID: m, SuiteID: suite}); !errors.Is(err, train.ErrTool) || !strings.Contains(err.Error(), "speed") {
 		t.Errorf("a metric that the suite declares is missing: %v", err)
 	}
 }
@@ -201,7 +202,7 @@ func TestGoingOn(t *testing.T) {
 	h.ok(err)
 	recipe, err := h.registry.Add(ctx, "RecipeDef", raw)
 	h.ok(err)
-	_, res, err := model.Train(ctx, h.env, model.TrainJob{RecipeID: recipe, DatasetDef: h.def.DatasetDefID, Manifest: h.train.CID, MaxTokens: 1 << 40})
+	_, res, err := train.Run(ctx, h.env, model.TrainJob{RecipeID: recipe, DatasetDef: h.def.DatasetDefID, Manifest: h.train.CID, MaxTokens: 1 << 40})
 	h.ok(err)
 	if res.Model.ParentModelID == nil || *res.Model.ParentModelID != parent || res.Model.ModelID == parent {
 		t.Errorf("%+v", res.Model)

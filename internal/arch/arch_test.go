@@ -77,6 +77,7 @@ var rooms = []struct {
 	{"dataset/ingest/otel", []string{"object", "dataset/ingest/foreign"}},
 	{"dataset/ingest", []string{"object", "object/...", "store", "ledger", "exec/ir", "dataset", "dataset/imported", "dataset/ingest/foreign", "dataset/ingest/otel", "dataset/signal"}},
 	{"model", []string{"object", "object/...", "store", "store/codec", "ledger", "ledger/intoto", "caps", "caps/scope", "exec/ir", "dataset", "dataset/..."}},
+	{"model/train", []string{"object", "object/can", "store", "store/codec", "model"}},
 	{"model/why", []string{"object", "object/...", "store", "ledger", "caps", "caps/scope", "exec/ir", "dataset", "dataset/...", "model"}},
 	{"tools", nil},
 	{"tools/...", nil},

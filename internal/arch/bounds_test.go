@@ -22,7 +22,7 @@ type bound struct {
 // The lists may only shrink: a thing that has come within its bound is taken off.
 var (
 	packageLines = bound{"lines", 2500, map[string]int{
-		"model": 4800,
+		"model": 4060,
 	}}
 	fileLines     = bound{"lines", 450, nil}
 	functionLines = bound{"lines", 80, nil}

@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/authority"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/train"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/packet"
@@ -120,7 +121,7 @@ func (ca *Caller) Learn(ctx context.Context, name string, s Spec, use scope.Use)
 }
 
 // FailedError is a learning effect that was done and did not succeed. It wraps
-// model.ErrConflict, model.ErrRefused, model.ErrBudget or ErrToolFailed.
+// model.ErrConflict, model.ErrRefused, train.ErrBudget or ErrToolFailed.
 type FailedError struct {
 	Effect   string // train, eval, promote or rollback
 	Status   uint16
@@ -172,8 +173,8 @@ var outcomes = []struct {
 }{
 	{model.ErrConflict, statusConflict},
 	{model.ErrRefused, statusRefused},
-	{model.ErrBudget, statusOver},
-	{model.ErrTool, exec.StatusFailed},
+	{train.ErrBudget, statusOver},
+	{train.ErrTool, exec.StatusFailed},
 	{packet.ErrTraining, exec.StatusFailed},
 	{ErrToolFailed, exec.StatusFailed},
 }

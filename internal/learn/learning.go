@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/toolbox"
 	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/train"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -55,7 +56,7 @@ func (l *Learner) Register() {
 		}),
 		Run: calls.Job(func(ctx context.Context, call exec.Call, j *model.TrainJob) (exec.Response, error) {
 			inner := &innerCall{node: l, outer: call}
-			raw, res, err := model.Train(ctx, inner.env(), *j)
+			raw, res, err := train.Run(ctx, inner.env(), *j)
 			if err != nil {
 				return exec.Response{}, err
 			}
@@ -67,7 +68,7 @@ func (l *Learner) Register() {
 		Use: calls.Decoded(func(j *model.EvalJob) scope.Use { return scope.Use{Kind: scope.KindEvalRun, Suite: j.SuiteID, Runs: 1} }),
 		Run: calls.Job(func(ctx context.Context, call exec.Call, j *model.EvalJob) (exec.Response, error) {
 			inner := &innerCall{node: l, outer: call}
-			raw, _, err := model.Eval(ctx, inner.env(), *j)
+			raw, _, err := train.Eval(ctx, inner.env(), *j)
 			return exec.Response{Body: raw, Status: exec.StatusOK, Evidence: inner.receipts}, err
 		}),
 		RetrySafe: true, Limits: long,

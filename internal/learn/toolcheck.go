@@ -7,7 +7,7 @@ import (
 	"maps"
 	"time"
 
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/train"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -22,8 +22,8 @@ type ToolCheck struct {
 }
 
 // CheckTool runs the contract test kit for training tools on a recipe's code.
-// Every call that ends leaves a receipt. The error is that of [model.CheckTool]: what is wrong, each part wrapping
-// model.ErrTool.
+// Every call that ends leaves a receipt. The error is that of [train.CheckTool]: what is wrong, each part wrapping
+// train.ErrTool.
 func (l *Learner) CheckTool(ctx context.Context, s ToolCheck) error {
 	r, err := l.loadRecipe(ctx, s.Recipe)
 	if err != nil {
@@ -38,7 +38,7 @@ func (l *Learner) CheckTool(ctx context.Context, s ToolCheck) error {
 	params := maps.Clone(r.Hyperparams)
 	delete(params, "label")
 	inner := &innerCall{node: l}
-	return model.CheckTool(ctx, model.ToolCheck{
+	return train.CheckTool(ctx, train.ToolCheck{
 		Run: func(ctx context.Context, request []byte) ([]byte, error) {
 			return inner.run(ctx, r.TrainCodeHash, request)
 		},

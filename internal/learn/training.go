@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/train"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
@@ -193,8 +194,8 @@ type innerCall struct {
 
 // env is what training and evaluation need: the tools that recipes and suites name,
 // and datasets as JSON lines.
-func (c *innerCall) env() model.Env {
-	return model.Env{Store: c.node.Store, Code: c.run, Dataset: c.node.Datasets.ExportJSONL}
+func (c *innerCall) env() train.Env {
+	return train.Env{Store: c.node.Store, Code: c.run, Dataset: c.node.Datasets.ExportJSONL}
 }
 
 // run calls a tool through the gate, under a capability that we give ourselves for
@@ -207,7 +208,7 @@ func (c *innerCall) run(ctx context.Context, code object.Hash, request []byte) (
 		return nil, err
 	}
 	e := exec.Effect{Tool: code, Request: request, Caps: []caps.Chain{chain}, Manner: c.outer.Inner,
-		Defaults: exec.Limits{Timeout: maxTraining, MaxRequest: model.MaxToolRequest, MaxResponse: store.MaxBytes, MaxMemory: 2 << 30}}
+		Defaults: exec.Limits{Timeout: maxTraining, MaxRequest: train.MaxToolRequest, MaxResponse: store.MaxBytes, MaxMemory: 2 << 30}}
 	if len(c.outer.Key) > 0 {
 		sum := object.Sum(request)
 		key := object.Sum(append(append(append([]byte("mythos.inner"), c.outer.Tool.Sum[:]...), sum.Sum[:]...), c.outer.Key...))
@@ -233,10 +234,10 @@ func notesOf(raw []byte) string {
 	var kept []string
 	for _, line := range strings.Split(*r.Notes, "\n") {
 		reason, last, _ := strings.Cut(line, ": ") // the first line may begin with the exit status
-		if _, progress := model.ParseProgress(line); progress {
+		if _, progress := train.ParseProgress(line); progress {
 			continue
 		}
-		if _, progress := model.ParseProgress(last); progress {
+		if _, progress := train.ParseProgress(last); progress {
 			line = reason
 		}
 		kept = append(kept, line)
@@ -248,6 +249,6 @@ func notesOf(raw []byte) string {
 // receipt, as every effect does; without a key, it is never a replay.
 func (l *Learner) Reevaluate(ctx context.Context, j model.EvalJob) (*model.EvalResult, error) {
 	inner := &innerCall{node: l}
-	_, res, err := model.Eval(ctx, inner.env(), j)
+	_, res, err := train.Eval(ctx, inner.env(), j)
 	return res, err
 }

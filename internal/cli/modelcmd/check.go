@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/learn"
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/train"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -59,7 +59,7 @@ func runRecipeCheck(ctx context.Context, f *cmdutil.Factory, args []string, s le
 		}
 	}
 	err = n.Learn.CheckTool(ctx, s)
-	if errors.Is(err, model.ErrTool) {
+	if errors.Is(err, train.ErrTool) {
 		problems := strings.Split(err.Error(), "\n")
 		return clierr.New(clierr.Tool, "the tool breaks the contract: %w", errors.New(strings.Join(problems, "; "))).On(s.Recipe.String())
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/learn"
 	"github.com/mythos-project/mythos/internal/lookup"
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/train"
 )
 
 // denied adds the command that would allow what was refused.
@@ -129,7 +129,7 @@ func jobError(err error, self, scope string) error {
 }
 
 func codeOf(e *calls.FailedError) int {
-	if errors.Is(e, model.ErrBudget) {
+	if errors.Is(e, train.ErrBudget) {
 		return clierr.Refused
 	}
 	return clierr.Tool

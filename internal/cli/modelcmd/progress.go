@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/ui"
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/train"
 	"github.com/mythos-project/mythos/model/why"
 )
 
@@ -46,7 +46,7 @@ func (w *watcher) Write(p []byte) (int, error) {
 }
 
 func (w *watcher) line(text string) {
-	p, ok := model.ParseProgress(text)
+	p, ok := train.ParseProgress(text)
 	if !ok {
 		w.io.Debugf("%s: %s", w.what, strings.TrimSpace(why.OneLine(text)))
 		return

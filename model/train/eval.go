@@ -1,9 +1,10 @@
-package model
+package train
 
 import (
 	"context"
 	"fmt"
 
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -12,12 +13,12 @@ import (
 // suite's episodes, and returns the canonical bytes of the EvalResult, which are
 // the response of the eval effect. What is predicted is up to the suite, never to
 // the model. Errors wrap store.ErrNotFound or ErrTool.
-func Eval(ctx context.Context, env Env, job EvalJob) ([]byte, *EvalResult, error) {
-	suite, err := Load(ctx, env.Store, job.SuiteID, "EvalSuiteDef", SuiteRule, object.Open[EvalSuiteDef])
+func Eval(ctx context.Context, env Env, job model.EvalJob) ([]byte, *model.EvalResult, error) {
+	suite, err := model.Load(ctx, env.Store, job.SuiteID, "EvalSuiteDef", model.SuiteRule, object.Open[model.EvalSuiteDef])
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := Load(ctx, env.Store, job.ModelID, "ModelRef", ModelRule, object.Open[ModelRef])
+	m, err := model.Load(ctx, env.Store, job.ModelID, "ModelRef", model.ModelRule, object.Open[model.ModelRef])
 	if err != nil {
 		return nil, nil, err
 	}
@@ -44,7 +45,7 @@ func Eval(ctx context.Context, env Env, job EvalJob) ([]byte, *EvalResult, error
 			return nil, nil, fmt.Errorf("eval: %w: metric %s of suite %s is missing", ErrTool, name, job.SuiteID.Short())
 		}
 	}
-	r := &EvalResult{Job: job, Metrics: answer.Metrics, Examples: answer.Examples, ToolRequest: object.Sum(request), ToolResponse: object.Sum(body)}
+	r := &model.EvalResult{Job: job, Metrics: answer.Metrics, Examples: answer.Examples, ToolRequest: object.Sum(request), ToolResponse: object.Sum(body)}
 	raw, err := can.Marshal(r)
 	return raw, r, err
 }

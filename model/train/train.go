@@ -1,4 +1,6 @@
-package model
+// Package train does the work of trainings and evaluations: it hands weights and a dataset to a
+// tool, checks what it answers, and keeps the model (spec/learning.md#tools).
+package train
 
 import (
 	"bytes"
@@ -7,34 +9,16 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// Blobs keeps weights and configurations; *store.Store is one.
-type Blobs interface {
-	PutBlob(ctx context.Context, r io.Reader, o store.PutOptions) (object.BlobRef, error)
-	OpenRef(ctx context.Context, ref object.BlobRef, o codec.Keys) (*store.Blob, error)
-}
-
-// Objects keeps verified canonical objects; *store.Store is one.
-type Objects interface {
-	PutObjects(ctx context.Context, objs ...store.Object) error
-	Object(ctx context.Context, id object.Hash) (store.Object, error)
-	Objects(ctx context.Context, kind string, fn func(store.Object) error) error
-}
-
-// Store is what training, evaluation and the registry need of a store.
-type Store interface {
-	Blobs
-	Objects
-}
-
 // Env is what training and evaluation need of the house.
 type Env struct {
-	Store Store
+	Store model.Store
 	// Code runs the tool that code names (a recipe's train_code_hash, a suite's
 	// suite_code_hash) and returns its response.
 	Code func(ctx context.Context, code object.Hash, request []byte) ([]byte, error)
@@ -45,12 +29,12 @@ type Env struct {
 // ErrBudget means that a training used more than its job allows.
 var ErrBudget = errors.New("training exceeds its budget")
 
-// Train does a TrainJob: it runs the recipe's code over the dataset, keeps weights,
+// Run does a TrainJob: it runs the recipe's code over the dataset, keeps weights,
 // configuration and model, and returns the canonical bytes of the TrainResult, which
 // are the response of the train effect. The same job gives the same model where the
 // code is deterministic. Errors wrap store.ErrNotFound, ErrTool or ErrBudget.
-func Train(ctx context.Context, env Env, job TrainJob) ([]byte, *TrainResult, error) {
-	recipe, err := Load(ctx, env.Store, job.RecipeID, "RecipeDef", RecipeRule, object.Open[RecipeDef])
+func Run(ctx context.Context, env Env, job model.TrainJob) ([]byte, *model.TrainResult, error) {
+	recipe, err := model.Load(ctx, env.Store, job.RecipeID, "RecipeDef", model.RecipeRule, object.Open[model.RecipeDef])
 	if err != nil {
 		return nil, nil, err
 	}
@@ -74,10 +58,10 @@ func Train(ctx context.Context, env Env, job TrainJob) ([]byte, *TrainResult, er
 	if answer.Tokens > job.MaxTokens || answer.GPUms > job.MaxGPUms {
 		return nil, nil, fmt.Errorf("%w: %d of %d tokens, %d of %d ms of GPU time", ErrBudget, answer.Tokens, job.MaxTokens, answer.GPUms, job.MaxGPUms)
 	}
-	r := &TrainResult{Job: job, Metrics: answer.Metrics, Examples: answer.Examples, Tokens: answer.Tokens, GPUms: answer.GPUms,
+	r := &model.TrainResult{Job: job, Metrics: answer.Metrics, Examples: answer.Examples, Tokens: answer.Tokens, GPUms: answer.GPUms,
 		ToolRequest: object.Sum(request), ToolResponse: object.Sum(body)}
-	config := ModelConfig{job.RecipeID, job.DatasetDef, job.Manifest, answer.Format, recipe.Hyperparams}
-	r.Model = ModelRef{CodeHash: recipe.TrainCodeHash, ParentModelID: parent}
+	config := model.ModelConfig{RecipeID: job.RecipeID, DatasetDef: job.DatasetDef, Manifest: job.Manifest, Format: answer.Format, Hyperparams: recipe.Hyperparams}
+	r.Model = model.ModelRef{CodeHash: recipe.TrainCodeHash, ParentModelID: parent}
 	if err := env.keep(ctx, &r.Model, answer.Media, weights, &config); err != nil {
 		return nil, nil, err
 	}
@@ -86,11 +70,11 @@ func Train(ctx context.Context, env Env, job TrainJob) ([]byte, *TrainResult, er
 }
 
 // base loads the weights of the model that a recipe starts from.
-func (env Env) base(ctx context.Context, recipe *RecipeDef) ([]byte, *object.Hash, error) {
-	if recipe.BaseModel == FromScratch {
+func (env Env) base(ctx context.Context, recipe *model.RecipeDef) ([]byte, *object.Hash, error) {
+	if recipe.BaseModel == model.FromScratch {
 		return nil, nil, nil
 	}
-	m, err := Load(ctx, env.Store, recipe.BaseModel, "ModelRef", ModelRule, object.Open[ModelRef])
+	m, err := model.Load(ctx, env.Store, recipe.BaseModel, "ModelRef", model.ModelRule, object.Open[model.ModelRef])
 	if err != nil {
 		return nil, nil, fmt.Errorf("base model: %w", err)
 	}
@@ -110,7 +94,7 @@ func (env Env) request(ctx context.Context, header any, weights []byte, manifest
 }
 
 // keep stores weights, configuration and, under its id, the model.
-func (env Env) keep(ctx context.Context, m *ModelRef, media string, weights []byte, config *ModelConfig) error {
+func (env Env) keep(ctx context.Context, m *model.ModelRef, media string, weights []byte, config *model.ModelConfig) error {
 	raw, err := can.Marshal(config)
 	if err != nil {
 		return err
@@ -118,10 +102,10 @@ func (env Env) keep(ctx context.Context, m *ModelRef, media string, weights []by
 	if m.Weights, err = env.Store.PutBlob(ctx, bytes.NewReader(weights), store.PutOptions{Media: media}); err != nil {
 		return fmt.Errorf("keep the weights: %w", err)
 	}
-	if m.Config, err = env.Store.PutBlob(ctx, bytes.NewReader(raw), store.PutOptions{Media: ConfigMedia}); err != nil {
+	if m.Config, err = env.Store.PutBlob(ctx, bytes.NewReader(raw), store.PutOptions{Media: model.ConfigMedia}); err != nil {
 		return fmt.Errorf("keep the configuration: %w", err)
 	}
-	id, modelRaw, err := NewModel(*m)
+	id, modelRaw, err := model.NewModel(*m)
 	if err != nil {
 		return err
 	}
@@ -129,25 +113,8 @@ func (env Env) keep(ctx context.Context, m *ModelRef, media string, weights []by
 	return env.Store.PutObjects(ctx, store.Object{ID: id, Kind: "ModelRef", Raw: modelRaw})
 }
 
-// Load finds an object and opens it; it must be of the kind.
-func Load[T any](ctx context.Context, s Objects, id object.Hash, kind string, rule object.Rule,
-	open func([]byte, object.Rule) (*T, object.Hash, error)) (*T, error) {
-	o, err := s.Object(ctx, id)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", kind, err)
-	}
-	v, got, err := open(o.Raw, rule)
-	if err == nil && (got != id || o.Kind != kind) {
-		err = fmt.Errorf("%w: it is a %s with id %s", object.ErrID, o.Kind, got)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", kind, id.Short(), err)
-	}
-	return v, nil
-}
-
 // readBlob reads a whole blob of at most maxWeights bytes; every byte is verified.
-func readBlob(ctx context.Context, s Blobs, ref object.BlobRef) ([]byte, error) {
+func readBlob(ctx context.Context, s model.Blobs, ref object.BlobRef) ([]byte, error) {
 	if ref.Size > maxWeights {
 		return nil, fmt.Errorf("blob %s has %d bytes, at most %d are read", ref.CID.Short(), ref.Size, maxWeights)
 	}

@@ -1,4 +1,4 @@
-package model
+package train
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -141,7 +142,7 @@ func ParseTrainResponse(body []byte) (TrainResponse, []byte, error) {
 		return r, nil, fmt.Errorf("%w: no format", ErrTool)
 	}
 	if r.Media == "" {
-		r.Media = WeightsMedia
+		r.Media = model.WeightsMedia
 	}
 	if r.Media == SafetensorsMedia {
 		if err := CheckSafetensors(rest); err != nil {
@@ -181,7 +182,7 @@ func metricsOf(metrics *map[string]int64) error {
 	if *metrics == nil {
 		*metrics = map[string]int64{}
 	}
-	if err := checkMetrics(*metrics); err != nil {
+	if err := model.CheckMetrics(*metrics); err != nil {
 		return fmt.Errorf("%w: %w", ErrTool, err)
 	}
 	return nil

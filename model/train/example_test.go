@@ -1,0 +1,18 @@
+package train_test
+
+import (
+	"fmt"
+
+	"github.com/mythos-project/mythos/model/train"
+)
+
+// What a tool answers is read strictly: metrics are whole numbers.
+func Example() {
+	for _, accuracy := range []string{"500000", "0.5"} {
+		r, err := train.ParseEvalResponse([]byte(`{"op":"eval","examples":2,"metrics":{"accuracy_micro":` + accuracy + "}}\n"))
+		fmt.Println(r.Metrics["accuracy_micro"], err != nil)
+	}
+	// Output:
+	// 500000 false
+	// 0 true
+}
