@@ -55,12 +55,7 @@ const (
 
 // http serves the agents that have a token, until ctx ends.
 func (o *serveOptions) http(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, instance string, until context.Context) error {
-	if o.Agent != "" {
-		if _, err := SessionOf(ctx, n, o.Agent); err != nil {
-			return err
-		}
-	}
-	l, err := listenHere(o.Listen)
+	l, whose, err := listening(ctx, n, o.Listen, o.Agent)
 	if err != nil {
 		return err
 	}
@@ -72,13 +67,36 @@ func (o *serveOptions) http(ctx context.Context, f *cmdutil.Factory, n *repo.Rep
 		return s, err
 	}}
 	front := &serve.Front{Server: all.of, Notef: f.IO.Notef, Until: ctx, Agent: func(ctx context.Context, token string) (string, time.Time, error) {
-		t, err := agents.ByToken(ctx, n, token)
-		if errors.Is(err, agents.ErrToken) || (err == nil && o.Agent != "" && t.Agent != o.Agent) {
-			return "", time.Time{}, serve.ErrToken
+		t, err := whose(ctx, token)
+		if errors.Is(err, agents.ErrToken) {
+			err = serve.ErrToken
 		}
 		return t.Agent, t.Until.Std(), err
 	}}
-	server := &http.Server{Handler: front.Handler(), ReadHeaderTimeout: headerTime, MaxHeaderBytes: maxHeader}
+	return errors.Join(serveHTTP(ctx, f, l, front.Handler()), all.close())
+}
+
+// listening listens at a loopback address for the agents that have a token, or for one of them
+// alone.
+func listening(ctx context.Context, n *repo.Repo, address, agent string) (net.Listener, func(context.Context, string) (agents.Token, error), error) {
+	if agent != "" {
+		if _, err := SessionOf(ctx, n, agent); err != nil {
+			return nil, nil, err
+		}
+	}
+	l, err := listenHere(address)
+	return l, func(ctx context.Context, token string) (agents.Token, error) {
+		t, err := agents.ByToken(ctx, n, token)
+		if err == nil && agent != "" && t.Agent != agent {
+			err = agents.ErrToken
+		}
+		return t, err
+	}, err
+}
+
+// serveHTTP serves until ctx ends, and lets what is then under way end.
+func serveHTTP(ctx context.Context, f *cmdutil.Factory, l net.Listener, h http.Handler) error {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: headerTime, MaxHeaderBytes: maxHeader}
 	stopped := make(chan error, 1)
 	defer context.AfterFunc(ctx, func() {
 		limited, cancel := context.WithTimeout(context.Background(), graceTime)
@@ -86,12 +104,13 @@ func (o *serveOptions) http(ctx context.Context, f *cmdutil.Factory, n *repo.Rep
 		stopped <- errors.Join(server.Shutdown(limited), server.Close())
 	})()
 	f.IO.Notef("agents with a token are served on http://%s", l.Addr())
-	if err = server.Serve(l); errors.Is(err, http.ErrServerClosed) {
+	err := server.Serve(l)
+	if errors.Is(err, http.ErrServerClosed) {
 		if err = <-stopped; errors.Is(err, context.DeadlineExceeded) {
-			err = nil // what was under way goes on below
+			err = nil // what was under way goes on, where it can
 		}
 	}
-	return errors.Join(err, all.close())
+	return err
 }
 
 // listenHere listens at a loopback address: tokens are no secret on a network without TLS.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -12,9 +13,12 @@ import (
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/internal/agents"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/mcp/bridge"
 	"github.com/mythos-project/mythos/internal/mcp/pin"
+	"github.com/mythos-project/mythos/internal/mcp/session"
 	"github.com/mythos-project/mythos/internal/mcp/wrap"
 	"github.com/mythos-project/mythos/internal/repo"
 )
@@ -22,6 +26,7 @@ import (
 type wrapOptions struct {
 	serverOptions
 	Agent  string
+	Listen string
 	Strict bool
 	Keep   cmdutil.Duration
 }
@@ -29,7 +34,7 @@ type wrapOptions struct {
 func newWrap(f *cmdutil.Factory) *cobra.Command {
 	o := &wrapOptions{}
 	c := &cobra.Command{
-		Use: "wrap NAME [--agent A] [-- CMD [ARG]... | --url URL]", Short: "Stand between an MCP client and a server: its calls go through the gate",
+		Use: "wrap NAME [--agent A] [--listen ADDR] [-- CMD [ARG]... | --url URL]", Short: "Stand between an MCP client and a server: its calls go through the gate",
 		Long: "For the configuration of an agent, in place of the server's own command. It speaks MCP on standard input and output, starts\n" +
 			"or reaches the server that is registered as NAME, and passes everything on as it was written, but for calls of tools: each needs a\n" +
 			"capability and leaves a receipt. A call that was cut off, and is asked again, happens once: under the client's key\n" +
@@ -37,8 +42,10 @@ func newWrap(f *cmdutil.Factory) *cobra.Command {
 			"within the last 15 minutes. Two equal calls that are both waited for are two. Tools that are not registered, or that the\n" +
 			"server describes otherwise, are left out of its list and refused.\n" +
 			"With a command or --url, a server that is not registered yet is registered at its first start, unless --strict is given. A server at\n" +
-			"a URL gives the client a session of its own; when it has forgotten that, the client is introduced to it again.",
-		Example: "  mythos mcp wrap fs --agent scout",
+			"a URL gives the client a session of its own; when it has forgotten that, the client is introduced to it again.\n" +
+			"With --listen it speaks the streamable HTTP transport at a loopback address, to any agent whose bearer token a request has (mythos agent\n" +
+			"token), or to that of --agent alone. Each session has the server for itself.",
+		Example: "  mythos mcp wrap fs --agent scout\n  mythos mcp wrap fs --listen 127.0.0.1:7482",
 		Args:    func(c *cobra.Command, args []string) error { return nameAndCommand(c, args) },
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name = args[0]
@@ -48,6 +55,7 @@ func newWrap(f *cmdutil.Factory) *cobra.Command {
 	flags := c.Flags()
 	o.serverOptions.flags(flags)
 	flags.StringVar(&o.Agent, "agent", "", "whose calls they are: a name of `mythos agent add`, under whose capabilities alone they are made; by default yours")
+	flags.StringVar(&o.Listen, "listen", "", "a loopback address and port for HTTP; port 0 picks a free one")
 	flags.BoolVar(&o.Strict, "strict", false, "refuse a server that is not registered")
 	flags.Var(&o.Keep, "keep", "how long a call whose client went away waits for an equal one; 15m by default")
 	return c
@@ -70,19 +78,89 @@ func runWrap(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *wrapO
 	}
 	defer instance.Close()
 	defer serveLocal(ctx, f, n)()
-	s, err := SessionOf(ctx, n, o.Agent)
+	wrapping := &wrapping{f: f, n: n, o: o, module: module, instance: instance.ID, sessions: map[string]*session.Session{}}
+	if o.Listen != "" {
+		return wrapping.http(ctx)
+	}
+	s, err := wrapping.session(ctx, o.Agent)
 	if err != nil {
 		return err
 	}
-	s.Instance, s.Keep = instance.ID, time.Duration(o.Keep)
-	limits := exec.DefaultLimits()
-	p := &wrap.Proxy{Session: s, Pins: server, Notef: f.IO.Notef,
+	return errors.Join(wrapping.failed(wrapping.proxy(s).Serve(ctx, f.IO.In, f.IO.Out)), s.Close())
+}
+
+// wrapping is what the clients of one process share.
+type wrapping struct {
+	f        *cmdutil.Factory
+	n        *repo.Repo
+	o        *wrapOptions
+	module   exec.ModuleRef
+	instance string
+
+	mu       sync.Mutex
+	sessions map[string]*session.Session // by agent: of equal calls, one is told from another
+}
+
+// session is the agent's.
+func (w *wrapping) session(ctx context.Context, agent string) (*session.Session, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s := w.sessions[agent]; s != nil {
+		return s, nil
+	}
+	s, err := SessionOf(ctx, w.n, agent)
+	if err != nil {
+		return nil, err
+	}
+	s.Instance, s.Keep = w.instance, time.Duration(w.o.Keep)
+	w.sessions[agent] = s
+	return s, nil
+}
+
+// proxy stands between one client and a server of its own.
+func (w *wrapping) proxy(s *session.Session) *wrap.Proxy {
+	call := exec.Call{Name: w.o.Name, Module: w.module, Limits: exec.DefaultLimits()}
+	return &wrap.Proxy{Session: s, Pins: serverNamed(w.n, w.o.Name), Notef: w.f.IO.Notef,
 		Connect: func(ctx context.Context, hear func([]byte), ended func()) (*mcptool.Conn, error) {
-			return n.Toolbox.MCP.Connect(ctx, exec.Call{Name: o.Name, Module: module, Limits: limits}, hear, ended)
+			return w.n.Toolbox.MCP.Connect(ctx, call, hear, ended)
 		}}
-	err = p.Serve(ctx, f.IO.In, f.IO.Out)
+}
+
+func (w *wrapping) failed(err error) error {
 	if errors.Is(err, exec.ErrPinned) {
-		return clierr.New(clierr.Invalid, "%w", err).On(o.Name).With("if the new one is right: mythos tool approve " + o.Name)
+		return clierr.New(clierr.Invalid, "%w", err).On(w.o.Name).With("if the new one is right: mythos tool approve " + w.o.Name)
+	}
+	return err
+}
+
+// http serves the agents that have a token, until ctx ends.
+func (w *wrapping) http(ctx context.Context) error {
+	l, whose, err := listening(ctx, w.n, w.o.Listen, w.o.Agent)
+	if err != nil {
+		return err
+	}
+	until, stop := context.WithCancel(ctx)
+	defer stop()
+	b := &bridge.Bridge{Notef: w.f.IO.Notef, Until: until,
+		Agent: func(ctx context.Context, token string) (string, error) {
+			t, err := whose(ctx, token)
+			if errors.Is(err, agents.ErrToken) {
+				err = bridge.ErrToken
+			}
+			return t.Agent, err
+		},
+		Open: func(ctx context.Context, agent string) (bridge.Speaker, error) {
+			s, err := w.session(ctx, agent)
+			if err != nil {
+				return nil, err
+			}
+			return w.proxy(s), nil
+		}}
+	err = serveHTTP(ctx, w.f, l, b.Handler())
+	stop()
+	b.Close()
+	for _, s := range w.sessions {
+		err = errors.Join(err, s.Close())
 	}
 	return err
 }

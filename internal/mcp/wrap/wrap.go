@@ -26,6 +26,7 @@ import (
 	"github.com/mythos-project/mythos/exec/mcptool"
 	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/internal/mcp/bridge"
 	"github.com/mythos-project/mythos/internal/mcp/session"
 )
 
@@ -33,7 +34,7 @@ import (
 type Proxy struct {
 	// Connect starts the server.
 	Connect func(ctx context.Context, hear func(line []byte), ended func()) (*mcptool.Conn, error)
-	// Session lets calls through the gate.
+	// Session lets calls through the gate; other clients of the agent may share it.
 	Session *session.Session
 	// Pins knows the tools that are registered of the server.
 	Pins Pins
@@ -106,7 +107,7 @@ func (p *Proxy) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	p.leave()
 	p.working.Wait()
 	p.stop(false)
-	return p.Session.Close()
+	return nil
 }
 
 // read hands on the client's lines until there are no more or ctx ends.
@@ -247,14 +248,18 @@ func (p *Proxy) answer(id json.RawMessage, what string, value json.RawMessage) e
 	return p.write(append(append(line, value...), '}'))
 }
 
-// write writes one line to the client.
+// write writes one line to the client. Where nobody waits for this one, another may be heard.
 func (p *Proxy) write(line []byte) error {
 	p.outMu.Lock()
 	defer p.outMu.Unlock()
-	if p.outOf == nil {
-		_, p.outOf = p.out.Write(append(bytes.TrimRight(line, "\r\n"), '\n'))
+	if p.outOf != nil {
+		return p.outOf
 	}
-	return p.outOf
+	_, err := p.out.Write(append(bytes.TrimRight(line, "\r\n"), '\n'))
+	if !errors.Is(err, bridge.ErrUnheard) {
+		p.outOf = err
+	}
+	return err
 }
 
 func (p *Proxy) broken() bool {

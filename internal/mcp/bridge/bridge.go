@@ -1,0 +1,324 @@
+// Package bridge is the server's side of the streamable HTTP transport, in front of programs
+// that speak the Model Context Protocol in lines. What is said passes as it was written.
+//
+// In versions with sessions, each session has such a program for itself. From 2026-07-28 on
+// each request has one for as long as it lasts, which then waits for the next. A client whose
+// connection ends before its answer was written is said to have cancelled its request.
+package bridge
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Speaker speaks with one client in lines, until in has ended. A write that returns an error which
+// wraps ErrUnheard has reached nobody; the next one may.
+type Speaker interface {
+	Serve(ctx context.Context, in io.Reader, out io.Writer) error
+}
+
+// ErrUnheard means that nobody waits for a message any more.
+var ErrUnheard = errors.New("nobody waits for it any more")
+
+// ErrToken means that a token stands for nobody.
+var ErrToken = errors.New("no agent has this token")
+
+// Bridge serves agents over HTTP. A request's bearer token says whose it is. All exported
+// fields are set before the first request.
+type Bridge struct {
+	// Agent is whom a token stands for. The error wraps ErrToken where it stands for nobody.
+	Agent func(ctx context.Context, token string) (name string, err error)
+	// Open makes a speaker for a client of an agent.
+	Open  func(ctx context.Context, agent string) (Speaker, error)
+	Notef func(format string, args ...any)
+	// Until ends everything.
+	Until context.Context //nolint:containedctx // it is the process's
+
+	mu       sync.Mutex
+	sessions map[string]*line
+	idle     map[string][]*line       // by agent, the one that waits longest first
+	used     map[string]chan struct{} // by agent: a token for each request without a session
+	working  sync.WaitGroup
+}
+
+const (
+	modern = "2026-07-28" // from it on there are no sessions
+
+	headerVersion = "Mcp-Protocol-Version"
+	headerSession = "Mcp-Session-Id"
+
+	maxBody     = 4 << 20 // bytes of a request
+	maxID       = 1 << 10 // bytes of its id
+	maxSessions = 64      // of one agent
+	maxRequests = 64      // of one agent at a time, without sessions; further ones wait
+	idleSession = time.Hour
+	idleLine    = time.Minute
+	tick        = 15 * time.Second // between two signs of life of a request that takes long
+)
+
+// Handler answers at every path.
+func (b *Bridge) Handler() http.Handler {
+	b.sessions, b.idle, b.used = map[string]*line{}, map[string][]*line{}, map[string]chan struct{}{}
+	b.working.Go(b.sweep)
+	return http.NewCrossOriginProtection().Handler(http.HandlerFunc(b.serve))
+}
+
+// Close waits until what was under way has ended. b.Until has.
+func (b *Bridge) Close() { b.working.Wait() }
+
+func (b *Bridge) serve(w http.ResponseWriter, r *http.Request) {
+	if !loopback(r.Host) {
+		http.Error(w, "only this machine is served, under the name localhost", http.StatusForbidden)
+		return
+	}
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	agent, err := "", error(ErrToken)
+	if ok {
+		agent, err = b.Agent(r.Context(), strings.TrimSpace(token))
+	}
+	switch {
+	case errors.Is(err, ErrToken):
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		http.Error(w, "a bearer token of an agent is expected", http.StatusUnauthorized)
+	case err != nil:
+		b.Notef("a token cannot be looked up: %v", err)
+		http.Error(w, "the token cannot be looked up now", http.StatusServiceUnavailable)
+	case r.Method == http.MethodPost:
+		b.post(w, r, agent)
+	case r.Method == http.MethodGet && r.Header.Get(headerVersion) < modern:
+		b.listen(w, r, agent)
+	case r.Method == http.MethodDelete && r.Header.Get(headerVersion) < modern:
+		b.end(w, r, agent)
+	default:
+		w.Header().Set("Allow", "POST")
+		http.Error(w, "POST is expected", http.StatusMethodNotAllowed)
+	}
+}
+
+// loopback reports whether a request was meant for this machine: web pages of others that
+// have their name lead here are told apart by it.
+func loopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return host == "localhost" || (err == nil && ip.IsLoopback())
+}
+
+// post takes one message.
+func (b *Bridge) post(w http.ResponseWriter, r *http.Request, agent string) {
+	m, ok := read(w, r)
+	if !ok {
+		return
+	}
+	if r.Header.Get(headerVersion) >= modern || m.version >= modern {
+		b.single(w, r, agent, m)
+		return
+	}
+	id := r.Header.Get(headerSession)
+	if id == "" && m.method != "initialize" {
+		refuse(w, http.StatusBadRequest, m, codeInvalid, "a session is expected: initialize begins one")
+		return
+	}
+	var l *line
+	if id == "" {
+		var err error
+		if l, err = b.begin(agent); err != nil {
+			refuse(w, http.StatusServiceUnavailable, m, codeServer, err.Error())
+			return
+		}
+		w.Header().Set(headerSession, l.session)
+	} else if l = b.session(id, agent); l == nil {
+		http.Error(w, "this session is not known", http.StatusNotFound)
+		return
+	}
+	l.exchange(w, r, m)
+}
+
+// begin begins a session.
+func (b *Bridge) begin(agent string) (*line, error) {
+	b.mu.Lock()
+	n := 0
+	for _, l := range b.sessions {
+		if l.agent == agent {
+			n++
+		}
+	}
+	b.mu.Unlock()
+	if n >= maxSessions {
+		return nil, fmt.Errorf("this agent has %d sessions: end one", n)
+	}
+	l, err := b.open(agent)
+	if err != nil {
+		return nil, err
+	}
+	l.session = rand.Text()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sessions[l.session] = l
+	return l, nil
+}
+
+func (b *Bridge) session(id, agent string) *line {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.sessions[id]
+	if l == nil || l.agent != agent || l.over() {
+		return nil
+	}
+	l.touched = time.Now()
+	return l
+}
+
+// end ends a session at the client's wish.
+func (b *Bridge) end(w http.ResponseWriter, r *http.Request, agent string) {
+	id := r.Header.Get(headerSession)
+	l := b.session(id, agent)
+	if l == nil {
+		http.Error(w, "this session is not known", http.StatusNotFound)
+		return
+	}
+	b.mu.Lock()
+	delete(b.sessions, id)
+	b.mu.Unlock()
+	l.hangUp()
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// listen is the stream of a session, for what belongs to no request.
+func (b *Bridge) listen(w http.ResponseWriter, r *http.Request, agent string) {
+	l := b.session(r.Header.Get(headerSession), agent)
+	if l == nil {
+		http.Error(w, "this session is not known", http.StatusNotFound)
+		return
+	}
+	l.news(w, r)
+}
+
+// single lets a request of a version without sessions have a line for itself.
+func (b *Bridge) single(w http.ResponseWriter, r *http.Request, agent string, m message) {
+	if code, why := m.mismatch(r.Header); why != "" {
+		refuse(w, http.StatusBadRequest, m, code, why)
+		return
+	}
+	if m.id == nil { // there is none that concerns another request
+		w.WriteHeader(http.StatusAccepted)
+		return
+	}
+	used := b.tokens(agent)
+	select {
+	case used <- struct{}{}:
+		defer func() { <-used }()
+	case <-r.Context().Done():
+		return
+	}
+	l, err := b.take(agent)
+	if err != nil {
+		refuse(w, http.StatusServiceUnavailable, m, codeServer, err.Error())
+		return
+	}
+	if l.exchange(w, r, m) {
+		b.keep(l)
+	} else {
+		l.hangUp()
+	}
+}
+
+func (b *Bridge) tokens(agent string) chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.used[agent] == nil {
+		b.used[agent] = make(chan struct{}, maxRequests)
+	}
+	return b.used[agent]
+}
+
+// take finds the line that was used last, or opens one.
+func (b *Bridge) take(agent string) (*line, error) {
+	b.mu.Lock()
+	for idle := b.idle[agent]; len(idle) > 0; {
+		l := idle[len(idle)-1]
+		idle = idle[:len(idle)-1]
+		b.idle[agent] = idle
+		if !l.over() {
+			b.mu.Unlock()
+			return l, nil
+		}
+	}
+	b.mu.Unlock()
+	return b.open(agent)
+}
+
+func (b *Bridge) keep(l *line) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l.touched = time.Now()
+	b.idle[l.agent] = append(b.idle[l.agent], l)
+}
+
+// open begins a line.
+func (b *Bridge) open(agent string) (*line, error) {
+	s, err := b.Open(b.Until, agent)
+	if err != nil {
+		b.Notef("agent %s is not served: %v", agent, err)
+		return nil, err
+	}
+	in, out := io.Pipe()
+	l := &line{agent: agent, in: out, touched: time.Now(), ended: make(chan struct{}), open: map[string]*stream{}}
+	b.working.Go(func() {
+		defer close(l.ended)
+		err := s.Serve(b.Until, in, l)
+		_ = in.CloseWithError(errors.Join(io.ErrClosedPipe, err)) // who writes now is told so
+		if err != nil && b.Until.Err() == nil {
+			b.Notef("agent %s: %v", agent, err)
+		}
+	})
+	return l, nil
+}
+
+// sweep hangs up lines that nobody uses, and all of them in the end.
+func (b *Bridge) sweep() {
+	ticker := time.NewTicker(idleLine / 2)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			b.hangUp(now)
+		case <-b.Until.Done():
+			b.hangUp(time.Now().Add(2 * idleSession))
+			return
+		}
+	}
+}
+
+func (b *Bridge) hangUp(now time.Time) {
+	b.mu.Lock()
+	var old []*line
+	for id, l := range b.sessions {
+		if now.Sub(l.touched) > idleSession || l.over() {
+			old = append(old, l)
+			delete(b.sessions, id)
+		}
+	}
+	for agent, list := range b.idle {
+		n := 0
+		for n < len(list) && now.Sub(list[n].touched) > idleLine {
+			n++
+		}
+		old = append(old, list[:n]...)
+		b.idle[agent] = list[n:]
+	}
+	b.mu.Unlock()
+	for _, l := range old {
+		l.hangUp()
+	}
+}
