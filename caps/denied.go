@@ -31,6 +31,7 @@ const (
 	CheckRevocation = "revocation" // the revocation lists [cap-54]
 	CheckHolder     = "holder"     // the subject [cap-55]
 	CheckQuota      = "quota"      // enough left [cap-57]
+	CheckFrozen     = "frozen"     // nobody has frozen it
 )
 
 // DeniedError is a refusal: the first link that fails, and which check.

@@ -48,8 +48,11 @@ func (a *attempt) admit(ctx context.Context) (uint16, error) {
 	if a.use, err = a.target.use(a.effect.Request); err != nil {
 		return StatusBadRequest, err
 	}
-	if a.allowed, err = a.authorize(); err != nil {
-		return StatusDenied, err
+	if a.allowed, err = a.authorize(ctx); err != nil {
+		if !errors.Is(err, caps.ErrDenied) {
+			return 0, err
+		}
+		return statusOf(err), err
 	}
 	a.chain = a.allowed[0]
 	if p, ok := a.target.runner.(Preparer); ok {
@@ -66,9 +69,9 @@ func (a *attempt) admit(ctx context.Context) (uint16, error) {
 	return 0, nil
 }
 
-// authorize returns the active chains that cover the use. Without one, the error
-// is why the last active one does not.
-func (a *attempt) authorize() ([]caps.Chain, error) {
+// authorize returns the active chains that cover the use and are not frozen. Without one,
+// the error is why the last active one does not, or what is frozen.
+func (a *attempt) authorize(ctx context.Context) ([]caps.Chain, error) {
 	var allowed []caps.Chain
 	var denied error = &caps.DeniedError{Check: caps.CheckActive, Reason: "no capability is active"}
 	now, holder := a.gate.Now(), a.gate.Signer.Agent()
@@ -82,7 +85,7 @@ func (a *attempt) authorize() ([]caps.Chain, error) {
 	if len(allowed) == 0 {
 		return nil, denied
 	}
-	return allowed, nil
+	return a.unheld(ctx, allowed)
 }
 
 // charge charges the first of the chains that has quota left. With an error comes the
@@ -105,8 +108,8 @@ func (a *attempt) charge(ctx context.Context) (uint16, error) {
 
 // charging is charge for an effect with a key, as a rider of its register. Where our
 // own attempt at the same request broke off, that was charged, and this goes on with it.
-func (a *attempt) charging(s ledger.State) []ledger.Rider {
-	if err := a.admitAgain(); err != nil {
+func (a *attempt) charging(ctx context.Context, s ledger.State) []ledger.Rider {
+	if err := a.admitAgain(ctx); err != nil {
 		return []ledger.Rider{{Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) { return nil, err }}}
 	}
 	a.chain, a.charged = a.allowed[0], false
@@ -224,15 +227,29 @@ func (a *attempt) call(fence uint64) Call {
 // invoke runs the tool and makes its outcome durable: d is nil without a key.
 // Once the tool has answered, nothing that the caller does stops the commit.
 func (a *attempt) invoke(ctx context.Context, d *ledger.Decision) (Outcome, error) {
+	begun, err := a.begin(ctx)
+	if err != nil {
+		return a.withheld(ctx, d, err)
+	}
+	defer begun()
 	call := a.call(0)
 	if d != nil {
 		call = a.call(d.Fence)
 		call.Alive = d.Alive
 		defer a.renewing(*d)()
 	}
-	res, err := a.target.runner.Run(ctx, call)
+	call.Begun = begun
+	obeying, free := a.obeying(ctx)
+	res, err := a.target.runner.Run(obeying, call)
+	frozen, stopped := cancelled(obeying)
+	free()
 	ctx, caller := context.WithoutCancel(ctx), ctx
 	switch {
+	case err != nil && stopped && !errors.Is(err, ErrNotStarted):
+		if d != nil {
+			return a.stopped(ctx, *d, frozen)
+		}
+		return a.settle(ctx, nil, frozen)
 	case errors.Is(err, ErrNotStarted) && caller.Err() == nil:
 		return a.notStarted(ctx, d, err)
 	case err != nil:

@@ -26,6 +26,8 @@ type Builtin struct {
 	// KeepOut refuses another request under a key without a mark: the history of the key
 	// stays what it is.
 	KeepOut bool
+	// Always lets it happen while everything is frozen.
+	Always bool
 }
 
 type builtin struct {
@@ -59,7 +61,10 @@ func (g *Gate) Charged(id object.Hash) (writes, spawns bool) {
 // runFunc is a built-in tool's runner.
 type runFunc func(ctx context.Context, call Call) (Response, error)
 
-func (f runFunc) Run(ctx context.Context, call Call) (Response, error) { return f(ctx, call) }
+func (f runFunc) Run(ctx context.Context, call Call) (Response, error) {
+	call.Started()
+	return f(ctx, call)
+}
 
 // target is a tool as the gate sees it, registered or built in.
 type target struct {
@@ -72,6 +77,7 @@ type target struct {
 	// permanentExits are exit statuses of failures that trying again does not mend.
 	permanentExits []uint64
 	keepOut        bool
+	always         bool // no hold stands against it
 	use            func(request []byte) (scope.Use, error)
 	evidence       []object.Hash
 }
@@ -81,7 +87,7 @@ func (g *Gate) resolve(ctx context.Context, id object.Hash, defaults Limits) (ta
 	if b, ok := g.builtins[id]; ok {
 		return target{
 			name: b.name, runner: runFunc(b.Run), limits: DefaultLimits().replace(b.Limits),
-			retrySafe: b.RetrySafe, keepOut: b.KeepOut, use: b.Use,
+			retrySafe: b.RetrySafe, keepOut: b.KeepOut, always: b.Always, use: b.Use,
 		}, nil
 	}
 	reg, err := g.Tools.get(ctx, id)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/internal/inflight"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -70,7 +71,7 @@ type Responses interface {
 // unfinished attempt of our own is resumed if the tool is safe to repeat, and not charged
 // again. Tokens and GPU time that were charged beforehand and not used are returned, and
 // everything that was charged for an attempt that did not start. Where nobody knows how an
-// attempt ended and the tool's policy names a probe, that is asked first ([Probed]). An
+// attempt ended and the tool's policy names a probe, that is asked first (exec/probed). An
 // effect that is refused leaves a signed receipt that says why.
 // All fields are set before the first Do. Do is safe for concurrent use.
 type Gate struct {
@@ -92,9 +93,12 @@ type Gate struct {
 	// Waiting is told once of each attempt that is waited for; nil: nobody listens. It must
 	// not block for long.
 	Waiting func(ledger.BusyError)
+	Holds   Holds // nil: nothing is ever frozen
 
 	builtins map[object.Hash]builtin
-	flights  flights
+	// flights: the ledger lets a process repeat its own attempt at a tool that is safe to retry, but
+	// two callers at once want it done once.
+	flights inflight.Flights[object.Hash]
 }
 
 // DefaultLease is the Lease of a Gate that sets none.

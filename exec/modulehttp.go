@@ -3,50 +3,14 @@ package exec
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
-	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/exec/endpoint"
 )
 
-var (
-	httpToken   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+.^_|~-]{1,64}$`) })
-	httpMethods = []string{"", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
-	ownHeaders  = []string{"idempotency-key", "mythos-fence", "content-length", "transfer-encoding", "connection"} // set by the runner and by net/http
-)
-
-// HeaderSecret splits the value of a header whose last word names a secret, "env:NAME"
-// or "file:/path": "Bearer env:TOKEN" is the text "Bearer " and the secret "env:TOKEN".
-func HeaderSecret(value string) (text, secret string, ok bool) {
-	at := strings.LastIndexByte(value, ' ') + 1
-	text, secret = value[:at], value[at:]
-	ok = (strings.HasPrefix(secret, "env:") && len(secret) > len("env:")) || strings.HasPrefix(secret, "file:/")
-	return text, secret, ok
-}
-
-// Credential reports a header that looks as if its value let its bearer in somewhere.
-// Such a header goes to the URL's own origin alone.
-func Credential(name, value string) bool {
-	name = strings.ToLower(name)
-	for _, word := range []string{"auth", "cookie", "key", "token", "secret", "password", "credential", "session", "signature"} {
-		if strings.Contains(name, word) && name != "idempotency-key" {
-			return true
-		}
-	}
-	scheme, _, more := strings.Cut(strings.ToLower(value), " ")
-	return more && (scheme == "bearer" || scheme == "basic" || scheme == "token")
-}
-
-// LiteralSecret reports a header that looks as if its value were a secret itself, instead
-// of the name of one.
-func LiteralSecret(name, value string) bool {
-	_, _, named := HeaderSecret(value)
-	return !named && value != "" && Credential(name, value)
-}
+var httpMethods = []string{"", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
 
 // checkHTTP refuses a URL whose host a request could choose, and secrets that would
 // cross a network in the clear.
@@ -54,7 +18,7 @@ func (m ModuleRef) checkHTTP() error {
 	if m.URL == "" || m.Confinement != ConfineRemote {
 		return errors.New("a tool that is asked by HTTP has a URL and is confined \"remote\"")
 	}
-	u, err := CheckURL(m.URL)
+	u, err := endpoint.CheckURL(m.URL)
 	if err != nil {
 		return err
 	}
@@ -71,57 +35,5 @@ func (m ModuleRef) checkHTTP() error {
 			return fmt.Errorf("redirect path %q: a path that begins with a slash is expected", p)
 		}
 	}
-	return CheckHeaders(u, m.Headers)
-}
-
-// CheckURL parses the URL template of a tool: http or https, its host fixed.
-func CheckURL(template string) (*url.URL, error) {
-	fixed, _, _ := strings.Cut(template, "{")
-	u, err := url.Parse(fixed)
-	if err != nil {
-		return nil, fmt.Errorf("URL: %w", err)
-	}
-	inPath := fixed == template || (u.Host != "" && strings.Count(fixed, "/") > 2)
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || strings.Contains(template, "#") || !inPath {
-		return nil, fmt.Errorf("URL %q: http or https with a fixed host, no password and no fragment is expected", template)
-	}
-	return u, checkBraces(template)
-}
-
-// checkBraces refuses a template whose braces do not each hold a JSON pointer.
-func checkBraces(template string) error {
-	for _, part := range strings.Split(template, "{")[1:] {
-		pointer, _, closed := strings.Cut(part, "}")
-		if name := strings.TrimPrefix(pointer, "+"); !closed || !strings.HasPrefix(name, "/") {
-			return fmt.Errorf("URL template %q: {/name}, or {+/name} for a value with slashes, is expected", template)
-		} else if _, err := jsontext.ParsePointer(name); err != nil {
-			return fmt.Errorf("URL template %q: %w", template, err)
-		}
-	}
-	return nil
-}
-
-// IsHeaderName says whether a text of 1 to 64 bytes can be the name of an HTTP header.
-func IsHeaderName(name string) bool { return httpToken().MatchString(name) }
-
-// CheckHeaders refuses malformed headers, and secrets that would go to another
-// machine without TLS.
-func CheckHeaders(u *url.URL, headers map[string]string) error {
-	for name, value := range headers {
-		if !IsHeaderName(name) || slices.Contains(ownHeaders, strings.ToLower(name)) {
-			return fmt.Errorf("header %q cannot be set", name)
-		}
-		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-			return fmt.Errorf("header %q has control characters", name)
-		}
-		if _, secret, ok := HeaderSecret(value); ok && u.Scheme != "https" && !loopback(u.Hostname()) {
-			return fmt.Errorf("header %q: secret %s would cross the network in the clear: use https", name, secret)
-		}
-	}
-	return nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") || (ip != nil && ip.IsLoopback())
+	return endpoint.CheckHeaders(u, m.Headers)
 }

@@ -7,26 +7,10 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
-	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/exec/probed"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
-
-// Probed is what a probe answers, as JSON on its standard output. A probe is a
-// tool that a policy names (see [Policy]); it asks the outside system whether an
-// effect whose outcome nobody knows has happened. It is called with the effect's
-// own request and, as the environment of a process, with the effect's key and the
-// fencing number of the attempt in doubt.
-//
-// An answer with happened true settles the effect: it is committed with that
-// response. With happened false it runs again. Any other answer, one with a member that is
-// misspelt or there twice, and a failing probe, leave the outcome unknown.
-type Probed struct {
-	Happened *bool  `json:"happened"`
-	Status   uint16 `json:"status,omitempty"`   // of the effect, when it happened; 200 by default
-	Response string `json:"response,omitempty"` // what the tool would have answered: text
-	Body     []byte `json:"body,omitempty"`     // or bytes, in base64
-}
 
 // ErrProbe means that a probe could not tell what became of an effect.
 var ErrProbe = errors.New("the probe could not tell")
@@ -43,28 +27,9 @@ type doubt struct {
 	fence uint64
 }
 
-// parseProbed reads a probe's answer.
-func parseProbed(out Outcome) (p Probed, err error) {
-	if out.Status != StatusOK {
-		return p, fmt.Errorf("%w: status %d", ErrProbe, out.Status)
-	}
-	if err := jsontext.Unmarshal(out.Body, &p); err != nil {
-		return p, fmt.Errorf("%w: %w", ErrProbe, err)
-	}
-	switch {
-	case p.Happened == nil:
-		return p, fmt.Errorf("%w: its answer does not say \"happened\"", ErrProbe)
-	case p.Response != "" && p.Body != nil:
-		return p, fmt.Errorf("%w: its answer has both \"response\" and \"body\"", ErrProbe)
-	case p.Status == 0:
-		p.Status = StatusOK
-	}
-	return p, nil
-}
-
 // ask runs the probe of a's tool about the attempt in doubt. It is an effect of its
 // own, without a key, under the capabilities that the effect was offered.
-func (a *attempt) ask(ctx context.Context, in *ledger.UnknownOutcomeError) (Probed, Outcome, error) {
+func (a *attempt) ask(ctx context.Context, in *ledger.UnknownOutcomeError) (probed.Answer, Outcome, error) {
 	p := &attempt{
 		gate: a.gate, requestHash: a.requestHash, about: &doubt{a.effect.Key, in.Fence},
 		effect: Effect{Tool: *a.target.probe, Request: a.effect.Request, Caps: a.effect.Caps, Defaults: a.effect.Defaults},
@@ -77,13 +42,19 @@ func (a *attempt) ask(ctx context.Context, in *ledger.UnknownOutcomeError) (Prob
 		if status != 0 {
 			err = a.gate.Refuse(ctx, p.effect, status, err)
 		}
-		return Probed{}, Outcome{}, fmt.Errorf("%w: %w", ErrProbe, err)
+		return probed.Answer{}, Outcome{}, fmt.Errorf("%w: %w", ErrProbe, err)
 	}
 	out, err := p.invoke(ctx, nil)
 	if err != nil {
-		return Probed{}, out, fmt.Errorf("%w: %w", ErrProbe, err)
+		return probed.Answer{}, out, fmt.Errorf("%w: %w", ErrProbe, err)
 	}
-	answer, err := parseProbed(out)
+	if out.Status != StatusOK {
+		return probed.Answer{}, out, fmt.Errorf("%w: status %d", ErrProbe, out.Status)
+	}
+	answer, err := probed.Parse(out.Body)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrProbe, err)
+	}
 	return answer, out, err
 }
 
@@ -91,7 +62,7 @@ func (a *attempt) ask(ctx context.Context, in *ledger.UnknownOutcomeError) (Prob
 // is over when done is true: it had happened. Otherwise, and without an error, it
 // may be registered again. The error wraps in when the outcome stays unknown.
 func (a *attempt) settleDoubt(ctx context.Context, d ledger.Decision, in *ledger.UnknownOutcomeError) (out Outcome, done bool, err error) {
-	answer, probed, err := a.ask(ctx, in)
+	answer, asked, err := a.ask(ctx, in)
 	if err != nil {
 		return Outcome{}, false, fmt.Errorf("%w: %w", in, err)
 	}
@@ -101,7 +72,7 @@ func (a *attempt) settleDoubt(ctx context.Context, d ledger.Decision, in *ledger
 		if !ok {
 			return Outcome{}, false, in
 		}
-		err := resolver.Resolve(ctx, d.IdemID, ledger.ResolveRetry, in.Fence, []object.Hash{probed.ReceiptID}, "the probe found that it did not happen")
+		err := resolver.Resolve(ctx, d.IdemID, ledger.ResolveRetry, in.Fence, []object.Hash{asked.ReceiptID}, "the probe found that it did not happen")
 		return Outcome{}, false, unlessMoved(err)
 	}
 	body := answer.Body
@@ -110,7 +81,7 @@ func (a *attempt) settleDoubt(ctx context.Context, d ledger.Decision, in *ledger
 	}
 	d.About = in.Fence
 	out, err = a.settle(ctx, &d, Response{
-		Body: body, Status: answer.Status, Evidence: []object.Hash{probed.ReceiptID},
+		Body: body, Status: answer.Status, Evidence: []object.Hash{asked.ReceiptID},
 		Notes: fmt.Sprintf("found by the probe, of attempt %d", in.Fence),
 	})
 	return out, err == nil, unlessMoved(err)
@@ -141,14 +112,9 @@ func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome,
 		if err == nil {
 			return d, Outcome{}, false, nil
 		}
-		var expired errExpired
-		switch a.charged = false; {
-		case errors.As(err, &expired):
-			return d, Outcome{}, false, a.gate.Refuse(ctx, a.effect, StatusDenied, err)
-		case errors.Is(err, caps.ErrQuota):
-			return d, Outcome{}, false, a.gate.Refuse(ctx, a.effect, StatusQuota, err)
-		case errors.Is(err, caps.ErrDenied): // elsewhere
-			return d, Outcome{}, false, a.gate.Refuse(ctx, a.effect, StatusDenied, err)
+		a.charged = false
+		if errors.Is(err, caps.ErrDenied) { // here or elsewhere
+			return d, Outcome{}, false, a.gate.Refuse(ctx, a.effect, statusOf(err), err)
 		}
 		var unknown *ledger.UnknownOutcomeError
 		if !errors.As(err, &unknown) || !unknown.Probe {

@@ -46,6 +46,15 @@ type Call struct {
 	// Stdout and Stderr are given what a process writes, as it comes; nil: nobody listens.
 	// What they do with it changes neither the response nor the receipt.
 	Stdout, Stderr io.Writer
+	Begun          func() // see Started
+}
+
+// Started is called by a runner once its tool has begun, or is certainly about to: whoever
+// freezes tools waits for it. Without it they wait until Run returns.
+func (c Call) Started() {
+	if c.Begun != nil {
+		c.Begun()
+	}
 }
 
 // ErrNotStarted means that an attempt certainly did nothing: no byte of the request
@@ -89,6 +98,7 @@ const (
 	StatusNotFound       uint16 = 404 // refused: no such tool, or it is not the pinned one; of a blob tool: no such blob
 	StatusConflict       uint16 = 409 // of a cell: it has not the number of events that were expected
 	StatusRequestTooBig  uint16 = 413 // refused: the request exceeds the tool's policy
+	StatusFrozen         uint16 = 423 // refused: it is frozen; or it was stopped while it ran, because of that
 	StatusQuota          uint16 = 429 // refused: a capability's quota is used up
 	StatusPermanent      uint16 = 422 // the tool failed, and says that trying again is of no use
 	StatusFailed         uint16 = 500 // the tool failed (exit code other than 0)

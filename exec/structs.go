@@ -4,10 +4,6 @@ import "github.com/mythos-project/mythos/object"
 
 // Structs describes the structs of this package.
 var Structs = []object.Struct{
-	object.Define[BlobPinRequest]("BlobPinRequest", object.Rule{}),
-	object.Define[BlobDeleteRequest]("BlobDeleteRequest", object.Rule{}),
-	object.Define[SpawnRequest]("SpawnRequest", object.Rule{}),
-	object.Define[Spawned]("Spawned", object.Rule{}),
 	object.Define[ModuleRef]("ModuleRef", ModuleRule),
 	object.Define[ModuleLimits]("ModuleLimits", object.Rule{}),
 	object.Define[PinnedFile]("PinnedFile", object.Rule{}),

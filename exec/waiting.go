@@ -102,20 +102,14 @@ func (a *attempt) await(ctx context.Context, busy *ledger.BusyError) (out Outcom
 	return out, err == nil, err
 }
 
-// errExpired is a refusal that comes after waiting: what covered the effect before does
-// not any more.
-type errExpired struct{ error }
-
-func (e errExpired) Unwrap() error { return e.error }
-
 // admitAgain checks the authority anew when the attempt has waited: it may have ended.
-func (a *attempt) admitAgain() error {
+func (a *attempt) admitAgain(ctx context.Context) error {
 	if a.patience.spent == 0 {
 		return nil
 	}
-	allowed, err := a.authorize()
+	allowed, err := a.authorize(ctx)
 	if err != nil {
-		return errExpired{err}
+		return err // what covered the effect before does not any more
 	}
 	a.allowed = allowed
 	return nil
@@ -132,12 +126,12 @@ func (a *attempt) registering(ctx context.Context, p ledger.Policy) (ledger.Deci
 	e := &a.effect
 	if !a.gate.Elsewhere(e.Tool) {
 		return a.gate.Ledger.RegisterWith(ctx, e.Tool, e.Key, a.requestHash, p,
-			func(s ledger.State) []ledger.Rider { return append(a.charging(s), e.Riders...) })
+			func(s ledger.State) []ledger.Rider { return append(a.charging(ctx, s), e.Riders...) })
 	}
 	if len(e.Riders) > 0 {
 		return ledger.Decision{}, fmt.Errorf("tool %s: changes of the store here cannot be made with a register elsewhere", a.target.name)
 	}
-	if err := a.admitAgain(); err != nil {
+	if err := a.admitAgain(ctx); err != nil {
 		return ledger.Decision{}, err
 	}
 	d, charged, err := a.gate.Ledger.(Elsewhere).RegisterThere(ctx, *e, a.allowed, p)
@@ -150,11 +144,11 @@ func (a *attempt) registering(ctx context.Context, p ledger.Policy) (ledger.Deci
 // enter waits until no other attempt at the key is under way in this process.
 func (a *attempt) enter(ctx context.Context) (leave func(), err error) {
 	idem := ledger.IdemID(a.effect.Tool, a.effect.Key)
-	if leave := a.gate.flights.tryEnter(idem); leave != nil {
+	if leave := a.gate.flights.TryEnter(idem); leave != nil {
 		return leave, nil
 	}
 	if a.effect.Manner.Wait == 0 && a.gate.Wait == 0 { // nothing was said: they are our own, and wait for one another
-		return a.gate.flights.enter(ctx, idem)
+		return a.gate.flights.Enter(ctx, idem)
 	}
 	busy := &ledger.BusyError{IdemID: idem, Owner: a.gate.Signer.Agent()}
 	limited, cancel, patient := a.patience.limit(ctx)
@@ -163,7 +157,7 @@ func (a *attempt) enter(ctx context.Context) (leave func(), err error) {
 		return nil, busy
 	}
 	begin := time.Now()
-	leave, err = a.gate.flights.enter(limited, idem)
+	leave, err = a.gate.flights.Enter(limited, idem)
 	a.patience.spent += max(time.Since(begin), 1)
 	if err != nil && ctx.Err() == nil {
 		return nil, a.patience.over(busy)

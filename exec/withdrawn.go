@@ -27,15 +27,19 @@ func (e *NotStartedError) Error() string {
 // Unwrap gives ErrNotStarted and the reason.
 func (e *NotStartedError) Unwrap() []error { return []error{ErrNotStarted, e.Err} }
 
-// StoppedError is an attempt that took too long and was stopped. Nobody knows what it did.
+// StoppedError is an attempt that took too long, or was frozen, and was stopped. Nobody knows what it did.
 type StoppedError struct {
 	Tool      string
 	IdemID    object.Hash
 	After     time.Duration
 	ReceiptID object.Hash // of the attempt
+	Why       string      // it was stopped; empty: it took too long
 }
 
 func (e *StoppedError) Error() string {
+	if e.Why != "" {
+		return fmt.Sprintf("tool %s: %s: %v", e.Tool, e.Why, ledger.ErrUnknownOutcome)
+	}
 	return fmt.Sprintf("tool %s: stopped after %s: %v", e.Tool, e.After, ledger.ErrUnknownOutcome)
 }
 
@@ -124,7 +128,11 @@ func (a *attempt) stopped(ctx context.Context, d ledger.Decision, res Response) 
 			err = nil
 		}
 	}
-	return Outcome{}, errors.Join(&StoppedError{a.target.name, d.IdemID, a.timeout(), out.ReceiptID}, err)
+	stopped := &StoppedError{Tool: a.target.name, IdemID: d.IdemID, After: a.timeout(), ReceiptID: out.ReceiptID}
+	if res.Status != StatusTimeout {
+		stopped.Why = res.Notes
+	}
+	return Outcome{}, errors.Join(stopped, err)
 }
 
 // permanent reports whether a tool that failed says that trying again is of no use: by an

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/endpoint"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
@@ -47,7 +47,7 @@ func headerParams(schema, args json.RawMessage, add func(header, text string)) {
 			continue
 		}
 		name, _ := jsontext.TextOf(own.Get("x-mcp-header")) // another value names no header
-		if text, primitive := primitiveText(value); primitive && exec.IsHeaderName(name) {
+		if text, primitive := primitiveText(value); primitive && endpoint.IsHeaderName(name) {
 			add("Mcp-Param-"+name, text)
 		}
 	}

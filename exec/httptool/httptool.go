@@ -76,6 +76,7 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
 	defer cancel()
 	limited, sent := Sent(limited)
+	call.Started()
 	res, err := r.attempts(limited, call)
 	switch {
 	case err != nil && !sent():

@@ -8,7 +8,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/endpoint"
 	"github.com/mythos-project/mythos/exec/secret"
 )
 
@@ -48,10 +48,10 @@ func (p *prepared) headers(named map[string]string, lookup Lookup) error {
 	var secrets [][]byte
 	for name, value := range named {
 		own := http.CanonicalHeaderKey(name)
-		if exec.Credential(name, value) {
+		if endpoint.Credential(name, value) {
 			p.secretHeaders[own] = struct{}{}
 		}
-		if prefix, named, ok := exec.HeaderSecret(value); ok {
+		if prefix, named, ok := endpoint.HeaderSecret(value); ok {
 			found, err := lookup(named)
 			if err != nil {
 				return err

@@ -130,6 +130,7 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 	if err != nil {
 		return exec.Response{}, exec.NotStarted(err)
 	}
+	call.Started()
 	a, err := r.attempt(limited, call, x)
 	var tooLong *streamable.TooLongError
 	var status *streamable.StatusError

@@ -130,6 +130,7 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 		}
 		return exec.Response{}, exec.NotStarted(err)
 	}
+	call.Started()
 	err = Wait(p.cmd)
 	if ctx.Err() != nil {
 		return exec.Response{}, fmt.Errorf("%s was stopped: %w", ref.Argv[0], ctx.Err())

@@ -64,6 +64,10 @@ var Structs = []object.Struct{
 	object.Define[BlobPutRequest]("BlobPutRequest", object.Rule{}),
 	object.Define[BlobGetRequest]("BlobGetRequest", object.Rule{}),
 	object.Define[BlobChunkGetRequest]("BlobChunkGetRequest", object.Rule{}),
+	object.Define[BlobPinRequest]("BlobPinRequest", object.Rule{}),
+	object.Define[BlobDeleteRequest]("BlobDeleteRequest", object.Rule{}),
+	object.Define[SpawnRequest]("SpawnRequest", object.Rule{}),
+	object.Define[Spawned]("Spawned", object.Rule{}),
 }
 
 // happened adds an effect to the trace and to the record: what it answered, or

@@ -113,6 +113,7 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
 	defer cancel()
 	in := newInstance(call, cancel)
+	call.Started()
 	mod, err := rt.InstantiateModule(limited, c.module, in.config(ctx, call))
 	if err != nil && !c.starts {
 		return exec.Response{}, exec.NotStarted(fmt.Errorf("module %s: %w", ref.ModuleHash.Short(), err))

@@ -17,7 +17,7 @@ import (
 const module = "github.com/mythos-project/mythos/"
 
 // leaves are rooms for anything that needs them. They import one another at most.
-var leaves = []string{"internal/atomicfile", "internal/decimal", "internal/flock", "internal/jsontext", "internal/par", "internal/plainfile", "internal/strictyaml", "internal/units", "store/kv"}
+var leaves = []string{"internal/atomicfile", "internal/decimal", "internal/flock", "internal/inflight", "internal/jsontext", "internal/par", "internal/plainfile", "internal/strictyaml", "internal/units", "store/kv"}
 
 // on is what a room above the protocol may import: the protocol, and the rooms named.
 func on(below ...string) []string {
@@ -54,16 +54,19 @@ var rooms = []struct {
 	{"exec/ir", []string{"object", "object/..."}},
 	{"exec/ir/asm", []string{"object", "object/...", "exec/ir"}},
 	{"exec/output", nil},
+	{"exec/endpoint", []string{}},
+	{"exec/probed", []string{}},
 	{"exec/vm", []string{"object", "object/...", "exec/ir", "caps"}},
-	{"exec", []string{"object", "object/...", "exec/ir", "exec/output", "exec/vm", "caps", "caps/scope", "ledger", "store", "store/codec"}},
-	{"exec/...", []string{"object", "object/...", "exec", "exec/ir", "exec/output", "exec/runnertest", "exec/secret", "exec/vm"}},
+	{"exec", []string{"object", "object/...", "exec/ir", "exec/endpoint", "exec/output", "exec/probed", "exec/vm", "caps", "caps/scope", "ledger", "store", "store/codec"}},
+	{"exec/...", []string{"object", "object/...", "exec", "exec/endpoint", "exec/ir", "exec/output", "exec/runnertest", "exec/secret", "exec/vm"}},
 	{"exec/blob", []string{"object", "object/...", "exec", "exec/output", "exec/vm", "caps/scope", "store", "store/codec"}},
 	{"exec/run", []string{"object", "object/...", "exec", "exec/ir", "exec/vm", "caps", "ledger", "store"}},
+	{"exec/hold", []string{"object", "object/...", "exec", "exec/ir", "caps", "ledger", "store"}},
 	{"exec/exectest", []string{"object", "object/...", "exec", "exec/blob", "caps", "caps/...", "ledger", "ledger/...", "store", "store/memory"}},
 	{"exec/cell", []string{"object", "object/...", "exec", "exec/vm", "caps", "caps/scope", "ledger", "store"}},
 	{"exec/process", []string{"object", "exec", "exec/output", "exec/secret", "internal/supervise"}},
 	{"exec/mcptool/streamable", []string{"exec/httptool", "exec/output"}},
-	{"exec/definition", []string{"object", "exec", "exec/output"}},
+	{"exec/definition", []string{"object", "exec", "exec/endpoint", "exec/output"}},
 	{"exec/mcptool", []string{"object", "exec", "exec/definition", "exec/output", "exec/process", "exec/httptool", "exec/mcptool/streamable"}},
 	{"dataset/quick", []string{"object", "object/can"}},
 	{"dataset/signal", []string{"object", "object/...", "store", "exec/ir", "dataset/quick"}},
@@ -99,11 +102,10 @@ var rooms = []struct {
 	{"internal/gateway/bearer", []string{"object", "object/...", "caps", "caps/scope"}},
 	{"internal/gateway/api", []string{"object", "object/...", "caps", "caps/scope", "ledger", "exec", "exec/ir", "internal/calls", "internal/evidence", "internal/gateway/bearer", "internal/peer", "internal/problem", "internal/repo"}},
 	{"internal/gateway/wire", []string{"object", "object/...", "caps", "ledger"}},
-	{"internal/gateway", []string{"object", "object/...", "caps", "caps/scope", "ledger", "ledger/kvledger", "ledger/mlog", "store", "exec", "exec/once", "internal/evidence", "internal/gateway/wire", "internal/keyfile", "internal/repo", "internal/peer", "internal/peer/auth"}},
+	{"internal/gateway", []string{"object", "object/...", "caps", "caps/scope", "ledger", "ledger/kvledger", "ledger/mlog", "store", "exec", "exec/hold", "exec/once", "internal/evidence", "internal/gateway/wire", "internal/keyfile", "internal/repo", "internal/peer", "internal/peer/auth"}},
 	{"internal/remote", []string{"object", "object/...", "caps", "caps/scope", "ledger", "ledger/kvledger", "ledger/mlog", "exec", "internal/gateway/wire", "internal/peer", "internal/peer/auth"}},
 	{"internal/oidc", []string{"object", "object/can", "caps", "caps/scope"}},
 	{"internal/oidctest", nil},
-	{"internal/linetest", nil},
 	{"internal/issuer", []string{"object", "object/can", "caps", "caps/scope", "exec", "ledger", "internal/authority", "internal/oidc", "internal/peer", "internal/remote", "internal/repo"}},
 	{"internal/objects", []string{"object", "object/...", "store", "internal/catalog"}},
 	{"internal/identity", []string{"object", "object/sign", "store", "caps", "caps/scope", "internal/keyfile"}},
@@ -119,13 +121,14 @@ var rooms = []struct {
 	{"internal/indexes", on("internal/calls", "internal/episodes", "internal/identity", "internal/recall")},
 	{"internal/codebook", on("internal/calls", "internal/identity", "internal/keyfile", "internal/lookup", "internal/objects")},
 	{"internal/spawn", on("internal/calls")},
+	{"internal/freeze", on("internal/calls", "internal/identity")},
 	{"internal/pins", on("internal/calls", "internal/identity")},
 	{"internal/packets", on("internal/authority", "internal/calls", "internal/codebook", "internal/identity", "internal/keyfile")},
 	{"internal/task", on("internal/authority", "internal/engine", "internal/identity", "internal/packets", "internal/spawn")},
 	{"internal/explain", on("internal/authority", "internal/identity", "internal/learn", "internal/lookup", "internal/objects", "internal/packets", "internal/toolbox")},
 	{"internal/transfer", on("internal/authority", "internal/catalog", "internal/codebook", "internal/datasets", "internal/episodes", "internal/explain", "internal/identity", "internal/lookup", "internal/objects")},
 	{"internal/upkeep", on("internal/authority", "internal/catalog", "internal/identity", "internal/indexes", "internal/objects", "internal/packets", "internal/running", "internal/task", "internal/transfer")},
-	{"internal/repo", on("internal/authority", "internal/calls", "internal/codebook", "internal/config", "internal/datasets", "internal/engine", "internal/episodes", "internal/explain", "internal/history", "internal/identity", "internal/indexes", "internal/keyfile", "internal/learn", "internal/lookup", "internal/packets", "internal/peers", "internal/pins", "internal/recording", "internal/running", "internal/spawn", "internal/task", "internal/toolbox", "internal/transfer", "internal/upkeep")},
+	{"internal/repo", on("internal/authority", "internal/calls", "internal/codebook", "internal/config", "internal/datasets", "internal/engine", "internal/episodes", "internal/explain", "internal/freeze", "internal/history", "internal/identity", "internal/indexes", "internal/keyfile", "internal/learn", "internal/lookup", "internal/packets", "internal/peers", "internal/pins", "internal/recording", "internal/running", "internal/spawn", "internal/task", "internal/toolbox", "internal/transfer", "internal/upkeep")},
 	{"internal/once", on("internal/calls", "internal/recording", "internal/repo", "internal/toolbox")},
 	{"internal/overview", on("internal/history", "internal/lookup", "internal/peers", "internal/repo")},
 	{"internal/peer", on("internal/peer/auth", "internal/peers", "internal/problem", "internal/repo")},

@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/cell"
+	"github.com/mythos-project/mythos/exec/hold"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/once"
 	"github.com/mythos-project/mythos/exec/run"
@@ -29,7 +30,7 @@ import (
 
 // All returns every struct of the protocol, sorted by name.
 func All() []object.Struct {
-	all := slices.Concat(object.Structs, merkle.Structs, tree.Structs, caps.Structs, scope.Structs, store.Structs, ledger.Structs, packet.Structs, ir.Structs, vm.Structs, exec.Structs, cell.Structs, run.Structs, once.Structs,
+	all := slices.Concat(object.Structs, merkle.Structs, tree.Structs, caps.Structs, scope.Structs, store.Structs, ledger.Structs, packet.Structs, ir.Structs, vm.Structs, exec.Structs, cell.Structs, hold.Structs, run.Structs, once.Structs,
 		dataset.Structs, signal.Structs, model.Structs, wire.Structs, bearer.Structs)
 	slices.SortFunc(all, func(a, b object.Struct) int { return strings.Compare(a.Name, b.Name) })
 	return all

@@ -21,6 +21,7 @@ var ground = map[string]string{
 	"ContractDef":       "part of a bundle",
 	"DivergenceMark":    "entry of the ledger, judged with the effect's history",
 	"EffectCommit":      "entry of the ledger, judged with the effect's history",
+	"EffectHold":        "says what was frozen or thawed; the receipt of that rests on its capability",
 	"EffectRegister":    "entry of the ledger, judged with the effect's history",
 	"EvidenceBundle":    "holds all that it rests on; internal/evidence opens it whole",
 	"IRBundle":          "a program rests on nothing",

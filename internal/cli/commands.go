@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/cli/conformcmd"
 	"github.com/mythos-project/mythos/internal/cli/datasetcmd"
+	"github.com/mythos-project/mythos/internal/cli/gatecmd"
 	"github.com/mythos-project/mythos/internal/cli/help"
 	"github.com/mythos-project/mythos/internal/cli/hookcmd"
 	"github.com/mythos-project/mythos/internal/cli/keycmd"
@@ -52,6 +53,8 @@ var commands = []struct {
 	{"trust", help.Authority, keycmd.NewTrust},
 	{"agent", help.Authority, keycmd.NewAgent},
 	{"hook", help.Authority, hookcmd.New},
+	{"freeze", help.Authority, gatecmd.NewFreeze},
+	{"thaw", help.Authority, gatecmd.NewThaw},
 	{"blob", help.Data, blobcmd.New},
 	{"tree", help.Data, treecmd.New},
 	{"episode", help.Data, datasetcmd.NewEpisode},

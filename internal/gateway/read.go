@@ -153,7 +153,7 @@ func (s *Service) charged(w http.ResponseWriter, r *http.Request) (*wire.Answer,
 	if len(q.Caps) > 0 { // what covers the use is what is charged
 		return nil, fmt.Errorf("%w: a charge is to the capability that is shown, and to no other", object.ErrInvalid)
 	}
-	use, _, err := s.authority(c, q)
+	use, _, err := s.authority(r.Context(), c, q)
 	if err == nil {
 		err = s.door.Once(r, c.agent)
 	}

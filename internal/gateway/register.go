@@ -30,7 +30,7 @@ func (s *Service) register(w http.ResponseWriter, r *http.Request, c caller, q *
 	if err != nil {
 		return nil, err
 	}
-	use, allowed, err := s.authority(c, q)
+	use, allowed, err := s.authority(r.Context(), c, q)
 	if err != nil {
 		return nil, err
 	}
@@ -162,10 +162,11 @@ func (d *decision) misfit(st *ledger.State, now object.Time) *wire.Answer {
 func (d *decision) charge(ctx context.Context, st *ledger.State) []ledger.Rider {
 	d.charged = nil
 	reg := d.entry.Register
+	held := d.s.Holds.Riding(ctx, reg.ToolID, d.allowed[0])
 	if r := st.Register; r != nil && st.Commit == nil && r.Owner.Same(reg.Owner) && r.RequestHash == reg.RequestHash {
-		return nil
+		return []ledger.Rider{held}
 	}
-	return []ledger.Rider{{Size: 1 << 10, Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
+	return []ledger.Rider{held, {Size: 1 << 10, Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
 		var quota error
 		for _, chain := range d.allowed {
 			_, ride, err := d.s.Quotas.Riding(chain, d.use)

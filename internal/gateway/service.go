@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/hold"
 	"github.com/mythos-project/mythos/internal/gateway/wire"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/ledger"
@@ -36,6 +37,7 @@ type Service struct {
 	Ledger    *kvledger.Ledger
 	Verifier  *caps.Verifier
 	Quotas    exec.Quotas
+	Holds     *hold.Holds
 	KV        kv.KV
 	Responses Responses
 	Tools     Tools
@@ -149,7 +151,7 @@ func send(w http.ResponseWriter, raw []byte) {
 }
 
 // authority are the chains that cover an effect, and what of; the error is why none does.
-func (s *Service) authority(c caller, q *wire.Ask) (use scope.Use, allowed []caps.Chain, err error) {
+func (s *Service) authority(ctx context.Context, c caller, q *wire.Ask) (use scope.Use, allowed []caps.Chain, err error) {
 	use, here, err := s.Use(q.ToolID, q.Request)
 	if err == nil && !here {
 		err = fmt.Errorf("%w: effects of tool %s are the caller's own", object.ErrInvalid, q.ToolID.Short())
@@ -177,7 +179,8 @@ func (s *Service) authority(c caller, q *wire.Ask) (use scope.Use, allowed []cap
 	if len(allowed) == 0 {
 		return use, nil, denied
 	}
-	return use, allowed, nil
+	allowed, err = s.Holds.Admit(ctx, q.ToolID, allowed)
+	return use, allowed, err
 }
 
 // policy is what the ledger is told of the tool. Where it is registered here, too, that says

@@ -87,7 +87,7 @@ func (h *hub) open(idem object.Hash, r *room, o *ledger.Outcome) {
 // wait answers when asking again, with the same request, can have another answer than that
 // somebody is at the effect.
 func (s *Service) wait(w http.ResponseWriter, r *http.Request, c caller, q *wire.Ask) (*wire.Answer, error) {
-	if _, _, err := s.authority(c, q); err != nil {
+	if _, _, err := s.authority(r.Context(), c, q); err != nil {
 		return nil, err
 	}
 	asked := question{object.Sum(q.Request), q.Again, q.Since}

@@ -33,9 +33,10 @@ type Status struct {
 	Caps       uint64            `json:"caps"`          // valid ones held by this agent
 	Expiring   uint64            `json:"caps_expiring"` // of them, those that expire within a day
 	Trusted    uint64            `json:"trusted_agents"`
-	Peers      []string          `json:"peers"`           // their names
-	Rings      map[string]string `json:"rings,omitempty"` // what the ring refs point to
-	Attention  []Attention       `json:"attention"`       // what a person should look at, the worst first
+	Peers      []string          `json:"peers"`            // their names
+	Rings      map[string]string `json:"rings,omitempty"`  // what the ring refs point to
+	Frozen     []string          `json:"frozen,omitempty"` // what is frozen, since when and why
+	Attention  []Attention       `json:"attention"`        // what a person should look at, the worst first
 }
 
 // expiringSoon is when an expiry needs attention.
@@ -45,7 +46,7 @@ const expiringSoon = 24 * time.Hour
 // it was last asked ([repo.Repo.Summarize]), and what happened in the last day.
 func StatusOf(ctx context.Context, n *repo.Repo) (*Status, error) {
 	g := &gatherer{n: n, s: &Status{Repository: n.Dir, Name: n.Self().Hint, Key: n.Self().KeyHex(), KeyID: n.Self().KeyID(), Rings: map[string]string{}, Peers: []string{}}}
-	for _, part := range []func(context.Context) error{g.ledger, g.recent, g.store, g.caps, g.trust} {
+	for _, part := range []func(context.Context) error{g.frozen, g.ledger, g.recent, g.store, g.caps, g.trust} {
 		if err := part(ctx); err != nil {
 			return nil, err
 		}
@@ -85,6 +86,24 @@ func (g *gatherer) store(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// frozen lists what is frozen.
+func (g *gatherer) frozen(ctx context.Context) error {
+	st, err := g.n.Holds.State(ctx)
+	if err != nil {
+		return err
+	}
+	if st.File {
+		g.s.Frozen = append(g.s.Frozen, "everything is frozen by the file "+g.n.Holds.File)
+		g.attend(Warning, "rm "+g.n.Holds.File, "no call happens while the file is there", "everything is frozen by a file")
+	}
+	for _, h := range st.Frozen {
+		words := g.n.Holds.Words(ctx, h)
+		g.s.Frozen = append(g.s.Frozen, words)
+		g.attend(Warning, g.n.Holds.Remedy(ctx, h), "no such call happens until somebody thaws it", "%s", words)
+	}
+	return nil
 }
 
 func (g *gatherer) trust(ctx context.Context) error {

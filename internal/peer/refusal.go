@@ -37,7 +37,7 @@ const (
 
 // statusKinds are the kinds of refusals that nothing else is known about.
 var statusKinds = map[int]string{
-	http.StatusBadRequest: kindInvalid, http.StatusForbidden: kindRefused, http.StatusNotFound: kindNotFound, http.StatusConflict: kindRefused,
+	http.StatusBadRequest: kindInvalid, http.StatusForbidden: kindRefused, http.StatusNotFound: kindNotFound, http.StatusConflict: kindRefused, http.StatusLocked: kindRefused,
 	http.StatusNotAcceptable: kindInvalid, http.StatusRequestedRangeNotSatisfiable: kindUsage,
 	http.StatusTooManyRequests: kindBusy, http.StatusServiceUnavailable: kindBusy,
 }
@@ -84,7 +84,10 @@ func (d Door) Later(w http.ResponseWriter, r *http.Request, after time.Duration,
 
 // StatusOf says what kind of refusal an error is.
 func StatusOf(err error) int {
+	var denied *caps.DeniedError
 	switch {
+	case errors.As(err, &denied) && denied.Check == caps.CheckFrozen:
+		return http.StatusLocked
 	case errors.Is(err, errCrowded):
 		return http.StatusTooManyRequests
 	case errors.Is(err, errNoRoom):

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/object"
@@ -33,11 +34,11 @@ const maxPinUs = uint64(1<<63-1) / 1000 // of a time.Duration
 // owner of the directory needs a capability for.
 func (p *Pins) Register() {
 	p.Gate.Builtin(effectPin, exec.Builtin{
-		Use: calls.Decoded(func(q *exec.BlobPinRequest) scope.Use {
+		Use: calls.Decoded(func(q *vm.BlobPinRequest) scope.Use {
 			return scope.Use{Kind: scope.KindBlobPin, CID: q.CID, TTL: pinTTL(q.TTLus)}
 		}),
 		Run: func(ctx context.Context, c exec.Call) (exec.Response, error) {
-			q, err := object.Decode[exec.BlobPinRequest](c.Request)
+			q, err := object.Decode[vm.BlobPinRequest](c.Request)
 			if err != nil {
 				return exec.Response{}, err
 			}
@@ -46,9 +47,9 @@ func (p *Pins) Register() {
 		RetrySafe: true, Writes: true,
 	})
 	p.Gate.Builtin(effectDelete, exec.Builtin{
-		Use: calls.Decoded(func(q *exec.BlobDeleteRequest) scope.Use { return scope.Use{Kind: scope.KindBlobDelete, CID: q.CID} }),
+		Use: calls.Decoded(func(q *vm.BlobDeleteRequest) scope.Use { return scope.Use{Kind: scope.KindBlobDelete, CID: q.CID} }),
 		Run: func(ctx context.Context, c exec.Call) (exec.Response, error) {
-			q, err := object.Decode[exec.BlobDeleteRequest](c.Request)
+			q, err := object.Decode[vm.BlobDeleteRequest](c.Request)
 			if err != nil {
 				return exec.Response{}, err
 			}
@@ -66,7 +67,7 @@ func pinTTL(us uint64) time.Duration {
 	return time.Duration(us) * time.Microsecond
 }
 
-func (p *Pins) runPin(ctx context.Context, q *exec.BlobPinRequest) (exec.Response, error) {
+func (p *Pins) runPin(ctx context.Context, q *vm.BlobPinRequest) (exec.Response, error) {
 	if _, err := p.Store.BlobRef(ctx, q.CID); err != nil {
 		return kept(q.CID, err)
 	}

@@ -37,6 +37,7 @@ var byStatus = map[int][2]string{
 	http.StatusRequestEntityTooLarge: {"too-large", "The request is too large"},
 	http.StatusConflict:              {"in-flight", "Another request with the key is under way"},
 	http.StatusUnprocessableEntity:   {"conflict", "The key stands for something else"},
+	http.StatusLocked:                {"frozen", "It is frozen"},
 	http.StatusTooManyRequests:       {"busy", "Not now"},
 	http.StatusBadGateway:            {"tool-failed", "The tool failed"},
 	http.StatusServiceUnavailable:    {"busy", "Not now"},

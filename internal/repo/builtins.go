@@ -12,6 +12,7 @@ func (r *Repo) builtins() {
 	r.Learn.Register()
 	r.Codebooks.Register()
 	r.Indexes.Register()
+	r.Freezer.Register()
 	(&pins.Pins{ID: r.Identity, Gate: r.Gate, Store: r.Store}).Register()
 	r.Cells.Register(r.Gate)
 	(&spawn.Spawner{Gate: r.Gate, Store: r.Store, Caller: r.Caller}).Register()

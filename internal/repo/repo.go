@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/blob"
 	"github.com/mythos-project/mythos/exec/cell"
+	"github.com/mythos-project/mythos/exec/hold"
 	"github.com/mythos-project/mythos/exec/httptool"
 	"github.com/mythos-project/mythos/exec/mcptool"
 	"github.com/mythos-project/mythos/exec/process"
@@ -26,6 +27,7 @@ import (
 	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/episodes"
 	"github.com/mythos-project/mythos/internal/explain"
+	"github.com/mythos-project/mythos/internal/freeze"
 	"github.com/mythos-project/mythos/internal/history"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/indexes"
@@ -63,6 +65,7 @@ type Repo struct {
 	Policies    *caps.Policies
 	Tools       *exec.Tools
 	Gate        *exec.Gate
+	Holds       *hold.Holds // what is frozen
 	Exec        *run.Executor
 	Cells       *cell.Cells
 	Source      *dataset.StoreSource // where datasets find evidence
@@ -79,6 +82,7 @@ type Repo struct {
 	Learn     *learn.Learner
 	Indexes   *indexes.Indexes
 	Codebooks *codebook.Codebooks
+	Freezer   *freeze.Freezer
 	Packets   *packets.Packets
 	Tasks     *task.Tasks
 	Explain   *explain.Explainer
@@ -169,6 +173,8 @@ func (r *Repo) executor() error {
 			exec.KindMCP: r.mcp},
 		Lease: r.Config.Lease, Capture: r.Config.Capture, Defaults: exec.Limits{Timeout: r.Config.Timeout}, Wait: exec.WaitForever,
 	}
+	r.Holds = &hold.Holds{KV: r.DB, Objects: r.Store, File: filepath.Join(r.Dir, hold.FileName), Locks: filepath.Join(r.Dir, "locks"), Now: r.Now}
+	r.Gate.Holds = r.Holds
 	blob.Add(r.Gate, r.Store)
 	r.Exec = &run.Executor{Gate: r.Gate, Store: r.Store, KV: r.DB}
 	r.Cells = &cell.Cells{KV: r.DB, Store: r.Store, Debugf: r.debugf}

@@ -106,12 +106,12 @@ func enforcements(t *testing.T, n *repo.Repo) []enforced {
 		{scope.KindBlobWrite, "blob.put", encode(t, &vm.BlobPutRequest{Namespace: "logs", Media: "text/plain", Data: []byte("hello")}),
 			[]string{"blob.write:logs,max=5", "blob.write:logs,max=none,media=text/*"},
 			[]string{"blob.write:logs,max=4", "blob.write:log,max=none", "blob.write:logs,max=none,media=image/*", "blob.write:logs,max=none,nomedia"}},
-		{scope.KindBlobPin, "blob.pin", encode(t, &exec.BlobPinRequest{CID: cid, TTLus: minute}),
+		{scope.KindBlobPin, "blob.pin", encode(t, &vm.BlobPinRequest{CID: cid, TTLus: minute}),
 			[]string{"blob.pin:" + cid.String() + ",ttl=1m", "blob.pin:" + cid.String() + ",ttl=ever"},
 			[]string{"blob.pin:" + cid.String() + ",ttl=59s", "blob.pin:" + other.String() + ",ttl=ever"}},
-		{scope.KindBlobPin, "blob.pin", encode(t, &exec.BlobPinRequest{CID: cid}), // for ever
+		{scope.KindBlobPin, "blob.pin", encode(t, &vm.BlobPinRequest{CID: cid}), // for ever
 			[]string{"blob.pin:" + cid.String() + ",ttl=ever"}, []string{"blob.pin:" + cid.String() + ",ttl=36500d"}},
-		{scope.KindBlobDelete, "blob.delete", encode(t, &exec.BlobDeleteRequest{CID: other}),
+		{scope.KindBlobDelete, "blob.delete", encode(t, &vm.BlobDeleteRequest{CID: other}),
 			[]string{"blob.delete:" + other.String()}, []string{"blob.delete:" + cid.String()}},
 		{scope.KindToolCall, "dataset.build", []byte(`{"env":"test","n":5}`),
 			[]string{"tool.call:mythos.dataset.build", "tool.call:mythos.dataset.build,eq:/env=test,max:/n=5,in:/env=test|dev,prefix:/env=te"},
@@ -130,7 +130,7 @@ func enforcements(t *testing.T, n *repo.Repo) []enforced {
 			[]string{"deploy.promote:2,policy=" + h.String()}, []string{"deploy.promote:1,policy=" + h.String(), "deploy.promote:2,policy=" + other.String()}},
 		{scope.KindDeployPromote, "rollback", encode(t, &model.RollbackRequest{RingID: 2, PolicyID: h, Record: h}),
 			[]string{"deploy.promote:2,policy=" + h.String()}, []string{"deploy.promote:3,policy=" + h.String()}},
-		{scope.KindComputeSpawn, "compute.spawn", encode(t, &exec.SpawnRequest{PoolID: spawn.LocalPool, Bundle: bundle, Tasks: []object.Hash{task, task}, CPUus: 2000, IO: 4}),
+		{scope.KindComputeSpawn, "compute.spawn", encode(t, &vm.SpawnRequest{PoolID: spawn.LocalPool, Bundle: bundle, Tasks: []object.Hash{task, task}, CPUus: 2000, IO: 4}),
 			[]string{"compute.spawn:local", "compute.spawn:local,workers=2,cpu=2ms,io=4"},
 			[]string{"compute.spawn:far", "compute.spawn:local,workers=1", "compute.spawn:local,cpu=1999us", "compute.spawn:local,io=3"}},
 		{scope.KindCellRead, "cell.read", encode(t, &cell.ReadRequest{CellID: object.SumText("cell:c"), KeyPrefix: []byte("user/1")}),
@@ -205,7 +205,7 @@ func TestPinAndDelete(t *testing.T) {
 	}
 	pin := func(ttl time.Duration) {
 		t.Helper()
-		out, err := do(n, "blob.pin", encode(t, &exec.BlobPinRequest{CID: cid, TTLus: uint64(ttl / time.Microsecond)}), "", chain)
+		out, err := do(n, "blob.pin", encode(t, &vm.BlobPinRequest{CID: cid, TTLus: uint64(ttl / time.Microsecond)}), "", chain)
 		if err != nil || out.Status != exec.StatusOK {
 			t.Fatal(out.Status, err)
 		}
@@ -222,7 +222,7 @@ func TestPinAndDelete(t *testing.T) {
 		t.Error("a pin for ever was shortened")
 	}
 	for want, h := range map[uint16]object.Hash{exec.StatusOK: cid, exec.StatusNotFound: object.SumText("nothing")} {
-		out, err := do(n, "blob.delete", encode(t, &exec.BlobDeleteRequest{CID: h}), "", issue(t, n, "blob.delete:"+h.String()))
+		out, err := do(n, "blob.delete", encode(t, &vm.BlobDeleteRequest{CID: h}), "", issue(t, n, "blob.delete:"+h.String()))
 		if err != nil || out.Status != want {
 			t.Errorf("delete: %d, %v", out.Status, err)
 		}
@@ -319,9 +319,9 @@ func TestSpawn(t *testing.T) {
 	n := open(t, t.TempDir(), clockAt())
 	bundle, task := spawnBundle(t, n)
 	chain := issue(t, n, "compute.spawn:local,workers=5")
-	spawn := func(change func(*exec.SpawnRequest)) exec.Outcome {
+	spawn := func(change func(*vm.SpawnRequest)) exec.Outcome {
 		t.Helper()
-		q := exec.SpawnRequest{PoolID: spawn.LocalPool, Bundle: bundle, Tasks: []object.Hash{task, task, task}, CPUus: 3000, IO: 6}
+		q := vm.SpawnRequest{PoolID: spawn.LocalPool, Bundle: bundle, Tasks: []object.Hash{task, task, task}, CPUus: 3000, IO: 6}
 		change(&q)
 		out, err := do(n, "compute.spawn", encode(t, &q), "", chain)
 		if err != nil && !errors.Is(err, caps.ErrQuota) {
@@ -329,28 +329,28 @@ func TestSpawn(t *testing.T) {
 		}
 		return out
 	}
-	out := spawn(func(*exec.SpawnRequest) {})
-	var s exec.Spawned
+	out := spawn(func(*vm.SpawnRequest) {})
+	var s vm.Spawned
 	if err := can.Unmarshal(out.Body, &s); err != nil || len(s.Results) != 3 || s.Results[0] != s.Results[2] || s.Halted[1] || s.CPUus == 0 {
 		t.Fatalf("%+v, %v", s, err)
 	}
-	if out := spawn(func(*exec.SpawnRequest) {}); !out.ReceiptID.IsZero() {
+	if out := spawn(func(*vm.SpawnRequest) {}); !out.ReceiptID.IsZero() {
 		t.Error("six workers were spawned under a quota of five")
 	}
 	chain = issue(t, n, "compute.spawn:local")
 	far := issue(t, n, "compute.spawn:far")
-	for name, change := range map[string]func(*exec.SpawnRequest){
-		"less cpu than the budgets": func(q *exec.SpawnRequest) { q.CPUus = 2999 },
-		"less io than the budgets":  func(q *exec.SpawnRequest) { q.IO = 5 },
-		"a task that is not there":  func(q *exec.SpawnRequest) { q.Tasks[1] = bundle },
-		"no such bundle":            func(q *exec.SpawnRequest) { q.Bundle = task },
+	for name, change := range map[string]func(*vm.SpawnRequest){
+		"less cpu than the budgets": func(q *vm.SpawnRequest) { q.CPUus = 2999 },
+		"less io than the budgets":  func(q *vm.SpawnRequest) { q.IO = 5 },
+		"a task that is not there":  func(q *vm.SpawnRequest) { q.Tasks[1] = bundle },
+		"no such bundle":            func(q *vm.SpawnRequest) { q.Bundle = task },
 	} {
 		if out := spawn(change); out.Status < 400 {
 			t.Errorf("%s: status %d", name, out.Status)
 		}
 	}
 	chain = far
-	if out := spawn(func(q *exec.SpawnRequest) { q.PoolID = object.SumText("pool:far") }); out.Status != exec.StatusNotFound {
+	if out := spawn(func(q *vm.SpawnRequest) { q.PoolID = object.SumText("pool:far") }); out.Status != exec.StatusNotFound {
 		t.Errorf("another pool: status %d", out.Status)
 	}
 }
@@ -374,14 +374,14 @@ ret r1`, read[0].ID, cid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := encode(t, &exec.SpawnRequest{PoolID: spawn.LocalPool, Bundle: putBlob(t, n, string(raw)), Tasks: []object.Hash{b.Tasks.Tasks[0].TaskID}, CPUus: 100000, IO: 1})
+	q := encode(t, &vm.SpawnRequest{PoolID: spawn.LocalPool, Bundle: putBlob(t, n, string(raw)), Tasks: []object.Hash{b.Tasks.Tasks[0].TaskID}, CPUus: 100000, IO: 1})
 	spawn := issue(t, n, "compute.spawn:local")
 	for halted, chains := range map[bool][]caps.Chain{true: {spawn}, false: {spawn, read}} {
 		out, err := do(n, "compute.spawn", q, "", chains...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var s exec.Spawned
+		var s vm.Spawned
 		if err := can.Unmarshal(out.Body, &s); err != nil || s.Halted[0] != halted {
 			t.Errorf("with %d capabilities: %+v, %v", len(chains), s, err)
 		}

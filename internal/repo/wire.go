@@ -7,6 +7,7 @@ import (
 	"github.com/mythos-project/mythos/internal/datasets"
 	"github.com/mythos-project/mythos/internal/episodes"
 	"github.com/mythos-project/mythos/internal/explain"
+	"github.com/mythos-project/mythos/internal/freeze"
 	"github.com/mythos-project/mythos/internal/history"
 	"github.com/mythos-project/mythos/internal/indexes"
 	"github.com/mythos-project/mythos/internal/learn"
@@ -36,6 +37,8 @@ func (r *Repo) wire() {
 		Datasets: r.Datasets, Toolbox: r.Toolbox, Busy: r.Config.Busy}
 	r.Indexes = &indexes.Indexes{ID: id, Store: r.Store, Gate: r.Gate, Models: r.Models, Caller: r.Caller, Episodes: r.Episodes, Busy: r.Config.Busy}
 	r.Codebooks = &codebook.Codebooks{ID: id, DB: r.DB, Store: r.Store, Gate: r.Gate, Exec: r.Exec, Models: r.Models, Caller: r.Caller}
+	r.Freezer = &freeze.Freezer{ID: id, Gate: r.Gate, Caller: r.Caller, Holds: r.Holds}
+	r.Holds.Name, r.Holds.Who = r.Toolbox.Name, id.ShortName
 	r.Packets = packets.New(packets.Packets{ID: id, DB: r.DB, Ledger: r.Ledger, Auth: r.Auth, Caller: r.Caller, Codebooks: r.Codebooks})
 	r.Tasks = &task.Tasks{ID: id, Engine: r.engine, DB: r.DB, Verifier: r.Verifier, Quotas: r.Quotas, Auth: r.Auth}
 	r.Explain = &explain.Explainer{ID: id, Store: r.Store, Gate: r.Gate, Exec: r.Exec, Models: r.Models, Verifier: r.Verifier, Judge: r.Judge, Toolbox: r.Toolbox,

@@ -8,6 +8,7 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/hold"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/exec/run"
@@ -58,6 +59,8 @@ func init() {
 			r.Token, r.Nonce = nil, []byte("sixteen of bytes")
 		}
 	})
+	rule(func(q *hold.Request, o Options) { q.Agent, q.Tool = oneOf(q.Agent, q.Tool, o) })
+	rule(func(h *hold.Hold, o Options) { h.Agent, h.Tool = oneOf(h.Agent, h.Tool, o) })
 	rule(func(r *ledger.EffectRegister, _ Options) {
 		r.IdemID = ledger.IdemID(r.ToolID, r.IdempotencyKey)
 		if r.Instance != nil {
@@ -87,6 +90,14 @@ func init() {
 	})
 	programRules()
 	learningRules()
+}
+
+// oneOf leaves of two that exclude each other only one.
+func oneOf[A, B any](a *A, b *B, o Options) (*A, *B) {
+	if a != nil && o.Variant%2 == 0 {
+		return a, nil
+	}
+	return nil, b
 }
 
 func leafNode(o Options) []byte {

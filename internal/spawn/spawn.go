@@ -56,8 +56,8 @@ func (sp *Spawner) Register() {
 	})
 }
 
-func openSpawn(request []byte) (*exec.SpawnRequest, error) {
-	q, err := object.Decode[exec.SpawnRequest](request)
+func openSpawn(request []byte) (*vm.SpawnRequest, error) {
+	q, err := object.Decode[vm.SpawnRequest](request)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (sp *Spawner) bundle(ctx context.Context, cid object.Hash) ([]byte, error) 
 
 // fits checks that the tasks are there and that their budgets together are within
 // what was asked for, and so within what was charged.
-func fits(q *exec.SpawnRequest, raw []byte) error {
+func fits(q *vm.SpawnRequest, raw []byte) error {
 	bundle, _, err := ir.Validate(raw)
 	if err != nil {
 		return err
@@ -143,7 +143,7 @@ func fits(q *exec.SpawnRequest, raw []byte) error {
 }
 
 // workers runs the tasks. The first error stops those that have not begun.
-func (sp *Spawner) workers(ctx context.Context, q *exec.SpawnRequest, each calls.RunSpec) ([]*run.Result, error) {
+func (sp *Spawner) workers(ctx context.Context, q *vm.SpawnRequest, each calls.RunSpec) ([]*run.Result, error) {
 	results := make([]*run.Result, len(q.Tasks))
 	err := par.Each(ctx, len(q.Tasks), spawnsAtOnce, func(ctx context.Context, i int) error {
 		s := each
@@ -157,8 +157,8 @@ func (sp *Spawner) workers(ctx context.Context, q *exec.SpawnRequest, each calls
 	return results, err
 }
 
-func answer(q *exec.SpawnRequest, results []*run.Result) (exec.Response, error) {
-	out := exec.Spawned{Results: []object.Hash{}, Halted: []bool{}}
+func answer(q *vm.SpawnRequest, results []*run.Result) (exec.Response, error) {
+	out := vm.Spawned{Results: []object.Hash{}, Halted: []bool{}}
 	evidence := []object.Hash{q.Bundle}
 	for _, r := range results {
 		out.Results, out.Halted = append(out.Results, r.ResultHash), append(out.Halted, r.Halt != nil)

@@ -40,6 +40,7 @@ const (
 	RunsOfEpisodes = "e/e/"  // <episode>: the run that left it
 	Memos          = "e/m/"  // <version>/<task>: what a pure task gave
 	Cells          = "cell/" // <cell>/...: events, and what is known of a cell
+	Holds          = "e/h"   // what is frozen, and the newest hold
 
 	// package dataset
 
@@ -112,6 +113,7 @@ var Spaces = []string{
 	RunsOfEpisodes,
 	Memos,
 	Cells,
+	Holds,
 	Signals,
 	Rings,
 	RingHolds,

@@ -22,7 +22,7 @@ func AllowHint(n *repo.Repo, err error, tool string) string {
 	switch denied.Check {
 	case caps.CheckHolder:
 		return "only its holder uses a capability, with its own key; `mythos cap ls` lists those of this key"
-	case caps.CheckRevocation, caps.CheckTrust, caps.CheckTime:
+	case caps.CheckRevocation, caps.CheckTrust, caps.CheckTime, caps.CheckFrozen:
 		return denied.Help
 	}
 	if t, err := n.Toolbox.Find(context.Background(), tool); err == nil && n.Gate.Elsewhere(t.ID) {

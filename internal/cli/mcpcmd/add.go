@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/endpoint"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/mcp/launcher"
@@ -70,7 +71,7 @@ func (o *serverOptions) module(f *cmdutil.Factory, c *cobra.Command, argv []stri
 			return exec.ModuleRef{}, clierr.Usagef("--header %q: 'Name: value' is expected, each name once", name)
 		}
 		o.Headers[name] = strings.TrimSpace(value)
-		if exec.LiteralSecret(name, o.Headers[name]) {
+		if endpoint.LiteralSecret(name, o.Headers[name]) {
 			f.IO.Notef("header %s holds its value as text, which everybody sees who may read the registration; if it is a secret, name it instead: '%s: env:NAME' or file:/path", name, name)
 		}
 	}

@@ -77,6 +77,9 @@ func printStatus(f *cmdutil.Factory, s *overview.Status) {
 	for _, ring := range slices.Sorted(maps.Keys(s.Rings)) {
 		row(ui.Clean(ring), "%s", ui.Clean(s.Rings[ring]))
 	}
+	for _, what := range s.Frozen {
+		row("frozen", "%s", f.IO.Paint(ui.Bad, ui.Clean(what)))
+	}
 	for _, a := range s.Attention {
 		meaning := ui.Warn
 		if a.Urgency == overview.Critical {

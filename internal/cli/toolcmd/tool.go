@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/endpoint"
 	"github.com/mythos-project/mythos/exec/mcptool"
 	"github.com/mythos-project/mythos/exec/wasm"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
@@ -188,7 +189,7 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 	}
 	o.ToolSpec.Timeout = time.Duration(o.Timeout)
 	for name, value := range o.Headers {
-		if exec.LiteralSecret(name, value) {
+		if endpoint.LiteralSecret(name, value) {
 			f.IO.Notef("header %s holds its value as text, which everybody sees who may read the registration; if it is a secret, name it instead: '%s: env:NAME' or file:/path", name, name)
 		}
 	}

@@ -59,10 +59,14 @@ func statusOf(outcome string, err error) int {
 		return http.StatusNotFound
 	case errors.Is(err, exec.ErrNotStarted):
 		return http.StatusServiceUnavailable
+	}
+	var refused *exec.RefusedError
+	switch {
+	case errors.As(err, &refused) && refused.Status == exec.StatusFrozen:
+		return http.StatusLocked
 	case errors.Is(err, caps.ErrDenied), errors.Is(err, caps.ErrQuota):
 		return http.StatusForbidden
 	}
-	var refused *exec.RefusedError
 	if errors.As(err, &refused) && refused.Status == exec.StatusBadRequest {
 		return http.StatusBadRequest
 	}

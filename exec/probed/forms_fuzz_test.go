@@ -1,4 +1,4 @@
-package exec
+package probed
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ func FuzzProbed(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		p, err := parseProbed(Outcome{Status: StatusOK, Body: body})
+		p, err := Parse(body)
 		if err == nil && (p.Happened == nil || p.Status == 0 || (p.Response != "" && p.Body != nil) || !bytes.Contains(body, []byte("happened"))) {
 			t.Fatalf("%q is %+v", body, p)
 		}

@@ -1,4 +1,4 @@
-package exec
+package vm
 
 import "github.com/mythos-project/mythos/object"
 

@@ -1,0 +1,193 @@
+package hold
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"sync/atomic"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/kv"
+)
+
+// record is the value under kv.Holds: what is frozen now.
+type record struct {
+	Newest object.Hash `can:"1,newest"` // the newest hold
+	Frozen [][]byte    `can:"2,frozen"` // the canonical bytes of those in force, by time
+}
+
+// FileName is the file of a repository's folder that freezes everything here.
+const FileName = "FROZEN"
+
+// maxFrozen is how many holds are in force at a time.
+const maxFrozen = 256
+
+// State is what is frozen.
+type State struct {
+	Newest *object.Hash // nil: nothing ever was
+	Frozen []*Hold      // in force
+	File   bool         // the file is there
+	raw    []byte
+	raws   [][]byte // of Frozen
+}
+
+// Holds keeps holds and says what they stand against. All fields are set before its first use.
+type Holds struct {
+	KV      kv.KV
+	Objects *store.Store
+	File    string // where it is, everything is frozen
+	Locks   string // the folder of the lock that those who begin a call share
+	Now     func() object.Time
+	// Name is a tool's name, and Who an agent's, for people.
+	Name func(ctx context.Context, tool object.Hash) string
+	Who  func(object.AgentID) string
+
+	known atomic.Pointer[State] // as it was last read: its signatures need not be checked again
+	door  door
+}
+
+var _ exec.Holds = (*Holds)(nil)
+
+// State reads what is frozen. What cannot be read is an error: it could say that something is.
+func (s *Holds) State(ctx context.Context) (*State, error) {
+	raw, err := kv.GetOrNil(ctx, s.KV, kv.Holds)
+	if err != nil {
+		return nil, fmt.Errorf("whether anything is frozen: %w", err)
+	}
+	return s.state(raw)
+}
+
+// state is what the record says, and whether the file is there.
+func (s *Holds) state(raw []byte) (*State, error) {
+	file := true
+	if _, err := os.Lstat(s.File); errors.Is(err, fs.ErrNotExist) {
+		file = false
+	} else if err != nil {
+		return nil, fmt.Errorf("whether anything is frozen: %w", err)
+	}
+	if k := s.known.Load(); k != nil && bytes.Equal(k.raw, raw) && k.File == file {
+		return k, nil
+	}
+	st, err := parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("what is frozen: %w", err)
+	}
+	st.File = file
+	s.known.Store(st)
+	return st, nil
+}
+
+func parse(raw []byte) (*State, error) {
+	st := &State{raw: raw}
+	if raw == nil {
+		return st, nil
+	}
+	r, err := object.Decode[record](raw)
+	if err != nil {
+		return nil, err
+	}
+	st.Newest = &r.Newest
+	for _, one := range r.Frozen {
+		h, err := Open(one)
+		if err == nil && !h.Frozen {
+			err = fmt.Errorf("hold %s thaws: %w", h.HoldID.Short(), object.ErrInvalid)
+		}
+		if err != nil {
+			return nil, err
+		}
+		st.Frozen, st.raws = append(st.Frozen, h), append(st.raws, one)
+	}
+	return st, nil
+}
+
+// Has reports whether there is a hold on just what a request is about.
+func (st *State) Has(q Request) bool {
+	return slices.ContainsFunc(st.Frozen, func(h *Hold) bool { return h.same(q.Agent, q.Tool) })
+}
+
+// ErrConflict means that somebody else froze or thawed something first.
+var ErrConflict = errors.New("something was frozen or thawed meanwhile")
+
+// ErrNotFrozen means that there is no hold to be taken away.
+var ErrNotFrozen = errors.New("it is not frozen by a hold")
+
+// Set freezes or thaws, signed by k; it is durable when it returns. A request that the same
+// signer carried out just before is answered with its hold.
+func (s *Holds) Set(ctx context.Context, k sign.Signer, q Request, frozen bool) (*Hold, error) {
+	st, err := s.State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !sameHash(st.Newest, q.After) {
+		if h := s.done(ctx, k, st, q, frozen); h != nil {
+			return h, nil
+		}
+		return nil, ErrConflict
+	}
+	rest := [][]byte{}
+	for i, h := range st.Frozen {
+		if !h.same(q.Agent, q.Tool) {
+			rest = append(rest, st.raws[i])
+		}
+	}
+	switch {
+	case !frozen && len(rest) == len(st.Frozen):
+		return nil, ErrNotFrozen
+	case frozen && len(rest) >= maxFrozen:
+		return nil, fmt.Errorf("%d holds are in force, at most %d may be: freeze everything instead", len(rest), maxFrozen)
+	}
+	h := &Hold{Frozen: frozen, Agent: q.Agent, Tool: q.Tool, Reason: q.Reason, Cancel: q.Cancel, Previous: q.After, Signer: k.Agent(), TimeObserved: s.Now()}
+	raw, err := sign.Seal(k, Rule, h, &h.HoldID, &h.Signature)
+	if err == nil {
+		err = can.Check(h)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if frozen {
+		rest = append(rest, raw)
+	}
+	put, err := can.Marshal(&record{h.HoldID, rest})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Objects.PutObjects(ctx, store.Object{ID: h.HoldID, Kind: "EffectHold", Raw: raw}); err != nil {
+		return nil, err
+	}
+	ok, err := s.KV.Update(ctx, map[string][]byte{kv.Holds: st.raw}, map[string][]byte{kv.Holds: put})
+	if err == nil && !ok {
+		err = ErrConflict
+	}
+	return h, err
+}
+
+// done is the newest hold, where it is what the request asked for.
+func (s *Holds) done(ctx context.Context, k sign.Signer, st *State, q Request, frozen bool) *Hold {
+	if st.Newest == nil {
+		return nil
+	}
+	o, err := s.Objects.Object(ctx, *st.Newest)
+	if err != nil {
+		return nil
+	}
+	h, err := Open(o.Raw)
+	if err == nil && sameHash(h.Previous, q.After) && h.Frozen == frozen && h.Reason == q.Reason && h.Cancel == q.Cancel && h.same(q.Agent, q.Tool) && h.Signer.Same(k.Agent()) {
+		return h
+	}
+	return nil
+}
+
+func sameHash(a, b *object.Hash) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}

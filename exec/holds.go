@@ -1,0 +1,102 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Holds says what is frozen (spec/effects.md#freeze). A refusal is a *caps.DeniedError with CheckFrozen.
+type Holds interface {
+	// Admit returns those of the chains that no hold stands against.
+	Admit(ctx context.Context, tool object.Hash, chains []caps.Chain) ([]caps.Chain, error)
+	// Begin is asked just before the tool is. Whoever freezes waits until begun is called.
+	Begin(ctx context.Context, tool object.Hash, chain caps.Chain) (begun func(), err error)
+	// Cancelled is why a call that is under way is to be stopped; nil: it goes on.
+	Cancelled(ctx context.Context, tool object.Hash, chain caps.Chain) error
+}
+
+// statusOf is the status of a refusal.
+func statusOf(err error) uint16 {
+	var denied *caps.DeniedError
+	switch {
+	case errors.Is(err, caps.ErrQuota):
+		return StatusQuota
+	case errors.As(err, &denied) && denied.Check == caps.CheckFrozen:
+		return StatusFrozen
+	}
+	return StatusDenied
+}
+
+// unheld are the chains that no hold stands against.
+func (a *attempt) unheld(ctx context.Context, chains []caps.Chain) ([]caps.Chain, error) {
+	if a.gate.Holds == nil || a.target.always {
+		return chains, nil
+	}
+	return a.gate.Holds.Admit(ctx, a.effect.Tool, chains)
+}
+
+// begin asks once more, just before the tool. begun may be called more than once.
+func (a *attempt) begin(ctx context.Context) (begun func(), err error) {
+	if a.gate.Holds == nil || a.target.always {
+		return func() {}, nil
+	}
+	begun, err = a.gate.Holds.Begin(ctx, a.effect.Tool, a.chain)
+	if err != nil {
+		return nil, err
+	}
+	return sync.OnceFunc(begun), nil
+}
+
+// withheld ends an attempt that was frozen after it was registered: it did not start, and is refused.
+func (a *attempt) withheld(ctx context.Context, d *ledger.Decision, why error) (Outcome, error) {
+	_, err := a.notStarted(context.WithoutCancel(ctx), d, why)
+	var recorded *NotStartedError
+	if errors.As(err, &recorded) && errors.Is(why, caps.ErrDenied) {
+		err = a.gate.Refuse(ctx, a.effect, statusOf(why), why)
+	}
+	return Outcome{}, err
+}
+
+const obeyEvery = time.Second // how often a running tool's call is held against what is frozen
+
+// obeying is ctx until a freeze says that what is under way is to be stopped. The cause is then why.
+func (a *attempt) obeying(ctx context.Context) (context.Context, func()) {
+	if a.gate.Holds == nil || a.target.always {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	var mu sync.Mutex
+	var timer *time.Timer
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(obeyEvery, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if ctx.Err() != nil {
+			return
+		}
+		if why := a.gate.Holds.Cancelled(ctx, a.effect.Tool, a.chain); errors.Is(why, caps.ErrDenied) {
+			cancel(why)
+			return
+		}
+		timer.Reset(obeyEvery)
+	})
+	return ctx, func() {
+		cancel(nil)
+		timer.Stop()
+	}
+}
+
+// cancelled is what a call answers that a freeze stopped; false: none did.
+func cancelled(ctx context.Context) (Response, bool) {
+	if why := context.Cause(ctx); errors.Is(why, caps.ErrDenied) {
+		return Response{Status: StatusFrozen, Notes: "stopped while it ran: " + why.Error()}, true
+	}
+	return Response{}, false
+}

@@ -1,0 +1,78 @@
+// Package freeze freezes and thaws as effects: who did it, when and why stands in the ledger.
+package freeze
+
+import (
+	"context"
+	"errors"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/hold"
+	"github.com/mythos-project/mythos/internal/calls"
+	"github.com/mythos-project/mythos/internal/identity"
+)
+
+const (
+	effectFreeze = "freeze"
+	effectThaw   = "thaw"
+)
+
+// Freezer freezes and thaws. All fields are set.
+type Freezer struct {
+	ID     *identity.Identity
+	Gate   *exec.Gate
+	Caller *calls.Caller
+	Holds  *hold.Holds
+}
+
+// Register registers the effects freeze and thaw, against which no hold stands.
+func (f *Freezer) Register() {
+	for name, frozen := range map[string]bool{effectFreeze: true, effectThaw: false} {
+		f.Gate.Builtin(name, exec.Builtin{
+			Use: calls.ToolUse(name), RetrySafe: true, Writes: true, Always: true,
+			Run: calls.Job(func(ctx context.Context, _ exec.Call, q *hold.Request) (exec.Response, error) {
+				h, err := f.Holds.Set(ctx, f.ID.Key, *q, frozen)
+				if errors.Is(err, hold.ErrConflict) || errors.Is(err, hold.ErrNotFrozen) {
+					res := exec.Failed(err)
+					res.Status = exec.StatusConflict
+					return res, nil
+				}
+				if err == nil && frozen {
+					err = f.Holds.Drain(ctx)
+				}
+				return calls.Outcome(h, err)
+			}),
+		})
+	}
+}
+
+// tries are how often it is asked again where others freeze and thaw at the same time.
+const tries = 16
+
+// Set freezes or thaws as the owner. When a freeze has returned, no call begins any more on this
+// machine that it stands against. q.After is set here.
+func (f *Freezer) Set(ctx context.Context, q hold.Request, frozen bool) (*hold.Hold, error) {
+	if err := q.Check(); err != nil {
+		return nil, err
+	}
+	name := effectThaw
+	if frozen {
+		name = effectFreeze
+	}
+	for try := 1; ; try++ {
+		st, err := f.Holds.State(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if !frozen && !st.Has(q) {
+			return nil, hold.ErrNotFrozen
+		}
+		q.After = st.Newest
+		called, err := f.Caller.AskAsOwner(ctx, name, &q)
+		switch {
+		case err == nil:
+			return hold.Open(called.Body)
+		case called == nil || !errors.Is(called.Cause, hold.ErrConflict) || try == tries:
+			return nil, err
+		}
+	}
+}

@@ -1,0 +1,55 @@
+// Package inflight lets one of several callers in a process be at a thing, by its id. The others wait.
+package inflight
+
+import (
+	"context"
+	"sync"
+)
+
+// Flights are what is under way. The zero value is ready.
+type Flights[K comparable] struct {
+	mu  sync.Mutex
+	now map[K]chan struct{}
+}
+
+// Enter waits until nobody else is at it. leave must be called.
+func (f *Flights[K]) Enter(ctx context.Context, id K) (leave func(), err error) {
+	for {
+		leave, busy := f.try(id)
+		if leave != nil {
+			return leave, nil
+		}
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// TryEnter is Enter without waiting; nil: somebody else is at it.
+func (f *Flights[K]) TryEnter(id K) (leave func()) {
+	leave, _ = f.try(id)
+	return leave
+}
+
+func (f *Flights[K]) try(id K) (leave func(), busy chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if busy = f.now[id]; busy != nil {
+		return nil, busy
+	}
+	done := make(chan struct{})
+	if f.now == nil {
+		f.now = make(map[K]chan struct{})
+	}
+	f.now[id] = done
+	return func() { f.leave(id, done) }, nil
+}
+
+func (f *Flights[K]) leave(id K, done chan struct{}) {
+	f.mu.Lock()
+	delete(f.now, id)
+	f.mu.Unlock()
+	close(done)
+}
