@@ -52,12 +52,29 @@ func Add(ctx context.Context, n *repo.Repo, s Spec) (Added, error) {
 	if err != nil {
 		return Added{}, err
 	}
-	key, made, err := keyOf(n, s.Name)
+	added, err := Grant(ctx, n, s.Name, what, s.TTL)
+	added.Tools = len(tools)
+	return added, err
+}
+
+// Kinds are the kinds of scopes that an agent may be given: calls, and what the tasks of
+// `mcp serve --with tasks` need.
+var Kinds = []uint8{scope.KindToolCall, scope.KindComputeSpawn, scope.KindBlobWrite, scope.KindBlobRead}
+
+// ErrKind means that an agent would be given what it has no use for.
+var ErrKind = errors.New("agents are given tool.call, compute.spawn, blob.write and blob.read")
+
+// Grant gives an agent one scope, as Add does.
+func Grant(ctx context.Context, n *repo.Repo, name string, what scope.CapScope, ttl time.Duration) (Added, error) {
+	if !slices.ContainsFunc(Kinds, func(k uint8) bool { return scope.Serves(what.Kind, k) }) {
+		return Added{}, fmt.Errorf("scope %s: %w", what, ErrKind)
+	}
+	key, made, err := keyOf(n, name)
 	if err != nil {
 		return Added{}, err
 	}
 	now := n.Now()
-	root, err := n.Auth.Issue(ctx, caps.Draft{Subject: key.Agent(), Scope: what, NotBefore: now, ExpiresAt: now.Add(s.TTL), Delegable: true})
+	root, err := n.Auth.Issue(ctx, caps.Draft{Subject: key.Agent(), Scope: what, NotBefore: now, ExpiresAt: now.Add(ttl), Delegable: true})
 	if err != nil {
 		return Added{}, err
 	}
@@ -65,7 +82,7 @@ func Add(ctx context.Context, n *repo.Repo, s Spec) (Added, error) {
 	if err != nil {
 		return Added{}, err
 	}
-	return Added{key.Agent(), made, leaf, len(tools)}, nil
+	return Added{Agent: key.Agent(), New: made, Cap: leaf}, nil
 }
 
 // matching are the ids, ascending, of the registered tools that names and patterns match.
@@ -138,7 +155,7 @@ type Agent struct {
 
 // heldBy are the chains held here that lead through an agent.
 func heldBy(ctx context.Context, n *repo.Repo, agent object.AgentID) ([]caps.Chain, error) {
-	return n.Auth.HeldIf(ctx, scope.KindToolCall, func(c caps.Chain) bool { return len(c) > 1 && c[1].Cap.Subject.Same(agent) })
+	return n.Auth.HeldIf(ctx, Kinds, func(c caps.Chain) bool { return len(c) > 1 && c[1].Cap.Subject.Same(agent) })
 }
 
 // Held are the chains that an agent's calls are made under.
@@ -185,6 +202,7 @@ func List(ctx context.Context, n *repo.Repo) ([]Agent, error) {
 // Authority is one chain of an agent, as it is now.
 type Authority struct {
 	Cap    object.Hash
+	Scope  string // of one that is not of several tools
 	Tools  int
 	Calls  *uint64 // at most, in all; nil: any number
 	Until  object.Time
@@ -195,9 +213,12 @@ type Authority struct {
 func (a Agent) Authorities(n *repo.Repo) []Authority {
 	list := make([]Authority, 0, len(a.Chains))
 	for _, c := range a.Chains {
-		one := Authority{Cap: c[0].ID, Until: c[0].Cap.ExpiresAt, Tools: 1, Denied: n.Verifier.Verify(c, n.Self(), n.Now())}
+		one := Authority{Cap: c[0].ID, Until: c[0].Cap.ExpiresAt, Scope: c[0].Cap.Scope.String(), Denied: n.Verifier.Verify(c, n.Self(), n.Now())}
+		if c[0].Cap.Scope.Kind == scope.KindToolCall {
+			one.Tools = 1
+		}
 		if several, ok := toolsOf(c[0]); ok {
-			one.Tools = len(several.ToolIDs)
+			one.Scope, one.Tools = "", len(several.ToolIDs)
 			if several.MaxCalls != scope.NoLimit32 {
 				most := uint64(several.MaxCalls)
 				one.Calls = &most

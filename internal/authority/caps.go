@@ -109,16 +109,19 @@ func (au *Authority) Covering(ctx context.Context, use scope.Use) ([]caps.Chain,
 // first before the others, whether they are valid now or not. What the repository's identity issued
 // to somebody else, and they handed on to it, is not among them: it is for what they ask for.
 func (au *Authority) Held(ctx context.Context, kind uint8) ([]caps.Chain, error) {
-	return au.HeldIf(ctx, kind, func(c caps.Chain) bool {
+	return au.HeldIf(ctx, []uint8{kind}, func(c caps.Chain) bool {
 		return len(c) < 2 || c[1].Cap.Subject.Same(au.ID.Self()) || !au.ID.Issued(c[len(c)-1].Cap.Issuer)
 	})
 }
 
-// HeldIf returns those that fit, also of others, as Held does.
-func (au *Authority) HeldIf(ctx context.Context, kind uint8, fits func(caps.Chain) bool) ([]caps.Chain, error) {
+// HeldIf returns those of some kinds that fit, also of others, as Held does.
+func (au *Authority) HeldIf(ctx context.Context, kinds []uint8, fits func(caps.Chain) bool) ([]caps.Chain, error) {
+	serves := func(l caps.Link) bool {
+		return slices.ContainsFunc(kinds, func(k uint8) bool { return scope.Serves(l.Cap.Scope.Kind, k) })
+	}
 	var ids []object.Hash
 	err := au.Each(ctx, func(l caps.Link) error {
-		if l.Cap.Subject.Same(au.ID.Self()) && scope.Serves(l.Cap.Scope.Kind, kind) {
+		if l.Cap.Subject.Same(au.ID.Self()) && serves(l) {
 			ids = append(ids, l.ID)
 		}
 		return nil

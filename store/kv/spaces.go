@@ -81,6 +81,7 @@ const (
 	CodebooksChanged   = "w/codebook/changed"    // another value after each change
 	Awaited            = "mcp/o/"                // <call>/<key>: a call of an agent that has not had its answer yet
 	Declared           = "hook/"                 // <call>/<effect>: a call of a harness that was allowed and has no outcome yet
+	Published          = "mcp/p/"                // <agent>/<cid>: a blob that the agent published
 	AgentTokens        = "mcp/t/"                // <sha-256 of its text>: whose bearer token it is, and until when
 )
 
@@ -145,5 +146,6 @@ var Spaces = []string{
 	CodebooksChanged,
 	Awaited,
 	Declared,
+	Published,
 	AgentTokens,
 }

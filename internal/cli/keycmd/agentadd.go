@@ -19,18 +19,20 @@ import (
 
 type agentAddOptions struct {
 	agents.Spec
-	Calls uint32
-	TTL   cmdutil.Span
+	Calls  uint32
+	TTL    cmdutil.Span
+	Scopes []string
 }
 
 func newAgentAdd(f *cmdutil.Factory) *cobra.Command {
 	o := &agentAddOptions{}
 	c := &cobra.Command{
-		Use: "add NAME --tools GLOB,... [--calls N] [--ttl D]", Short: "Let a program call tools here under its own name and limits; prints a cap id",
+		Use: "add NAME --tools GLOB,... [--scope SCOPE]... [--calls N] [--ttl D]", Short: "Let a program call tools here under its own name and limits; prints a cap id",
 		Long: "For agents that hold no key, such as coding assistants: `mythos mcp wrap --agent NAME` makes their calls. The agent gets a key\n" +
 			"that is kept here, and two capabilities: one from you to it, and one from it to the executor, both for the tools that the patterns\n" +
 			"match now. Tools that come later are not among them; run it again for those. --calls counts over all tools. Who may start a process\n" +
-			"under your account may also say that it is the agent: the name is not proven, only limited.",
+			"under your account may also say that it is the agent: the name is not proven, only limited. --scope gives it a capability of its own,\n" +
+			"for what `mythos mcp serve --with tasks` does: compute.spawn, blob.write, blob.read.",
 		Example: "  mythos agent add scout --tools 'fs.*,gh.get_*' --calls 200 --ttl 8h", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name, o.Spec.Calls, o.Spec.TTL = args[0], scope.NoLimit32, time.Hour
@@ -40,10 +42,11 @@ func newAgentAdd(f *cmdutil.Factory) *cobra.Command {
 			if o.TTL > 0 {
 				o.Spec.TTL = time.Duration(o.TTL)
 			}
-			return runAgentAdd(c.Context(), f, o.Spec)
+			return runAgentAdd(c.Context(), f, o)
 		},
 	}
 	c.Flags().StringSliceVar(&o.Tools, "tools", nil, "names of tools, or patterns with *, separated by commas")
+	c.Flags().StringArrayVar(&o.Scopes, "scope", nil, "another capability, such as compute.spawn:local,workers=10,cpu=10s,io=100 or blob.write:scout,max=10MiB; may be repeated")
 	c.Flags().Uint32Var(&o.Calls, "calls", 0, "at most so many calls, of all tools together; any number by default")
 	c.Flags().Var(&o.TTL, "ttl", "how long; 1h by default")
 	return c
@@ -54,6 +57,7 @@ type agentLine struct {
 	Name  string      `json:"name"`
 	Key   string      `json:"key"` // the public key, 64 hex digits
 	Cap   object.Hash `json:"capability"`
+	Scope string      `json:"scope,omitempty"` // of one that is not of several tools
 	Tools int         `json:"tools"`           // how many it may call
 	Calls *uint64     `json:"calls,omitempty"` // at most, in all
 	Until object.Time `json:"until"`
@@ -63,8 +67,9 @@ type agentLine struct {
 	Tokens int `json:"tokens,omitempty"`
 }
 
-func runAgentAdd(ctx context.Context, f *cmdutil.Factory, s agents.Spec) error {
-	if len(s.Tools) == 0 {
+func runAgentAdd(ctx context.Context, f *cmdutil.Factory, o *agentAddOptions) error {
+	s := o.Spec
+	if len(s.Tools)+len(o.Scopes) == 0 {
 		return clierr.Usagef("name the tools: --tools 'fs.*'")
 	}
 	if err := exec.CheckToolName(s.Name); err != nil || len(s.Name) > 64 {
@@ -74,25 +79,59 @@ func runAgentAdd(ctx context.Context, f *cmdutil.Factory, s agents.Spec) error {
 	if err != nil {
 		return err
 	}
-	added, err := agents.Add(ctx, n, s)
+	scopes := make([]scope.CapScope, len(o.Scopes)) // all are understood before the first is issued
+	for i, text := range o.Scopes {
+		if scopes[i], err = n.Find.Scope(ctx, text); err != nil {
+			return clierr.Usagef("--scope: %w", err)
+		}
+	}
+	if len(s.Tools) > 0 {
+		added, err := agents.Add(ctx, n, s)
+		if err := addFailed(err, s.Name); err != nil {
+			return err
+		}
+		line := agentLine{Tools: added.Tools}
+		if s.Calls != scope.NoLimit32 {
+			most := uint64(s.Calls)
+			line.Calls = &most
+		}
+		if err := tellAdded(f, s.Name, cmdutil.Count(added.Tools, "tool", "tools"), added, line); err != nil {
+			return err
+		}
+	}
+	for i, what := range scopes {
+		added, err := agents.Grant(ctx, n, s.Name, what, s.TTL)
+		if err := addFailed(err, s.Name); err != nil {
+			return err
+		}
+		if err := tellAdded(f, s.Name, o.Scopes[i], added, agentLine{Scope: what.String()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addFailed adds to an error what helps.
+func addFailed(err error, name string) error {
 	switch {
 	case errors.Is(err, agents.ErrOwner):
-		return clierr.New(clierr.Refused, "%w", err).On(s.Name).With("choose another name")
+		return clierr.New(clierr.Refused, "%w", err).On(name).With("choose another name")
+	case errors.Is(err, agents.ErrKind):
+		return clierr.Usagef("--scope: %w", err)
 	case errors.Is(err, exec.ErrNoTool):
 		return clierr.New(clierr.NotFound, "%w", err).With("mythos tool ls lists the tools")
-	case err != nil:
-		return err
 	}
-	line := agentLine{Name: s.Name, Key: added.Agent.KeyHex(), Cap: added.Cap.ID, Tools: added.Tools, Until: added.Cap.Cap.ExpiresAt, OK: true}
-	if s.Calls != scope.NoLimit32 {
-		most := uint64(s.Calls)
-		line.Calls = &most
-	}
+	return err
+}
+
+// tellAdded says what an agent was given.
+func tellAdded(f *cmdutil.Factory, name, what string, added agents.Added, line agentLine) error {
+	line.Name, line.Key, line.Cap, line.Until, line.OK = name, added.Agent.KeyHex(), added.Cap.ID, added.Cap.Cap.ExpiresAt, true
 	if added.New {
-		f.IO.Notef("agent %s has a key now: %s", s.Name, added.Agent.KeyHex())
+		f.IO.Notef("agent %s has a key now: %s", name, line.Key)
 	}
-	f.IO.Notef("%s may call %s until %s", s.Name, cmdutil.Count(added.Tools, "tool", "tools"), added.Cap.Cap.ExpiresAt)
-	return f.Emit(line, func() { f.IO.Printf("%s\n", added.Cap.ID) })
+	f.IO.Notef("%s may use %s until %s", name, what, line.Until)
+	return f.Emit(line, func() { f.IO.Printf("%s\n", line.Cap) })
 }
 
 func newAgentLs(f *cmdutil.Factory) *cobra.Command {
@@ -118,7 +157,7 @@ func runAgentLs(ctx context.Context, f *cmdutil.Factory) error {
 			return err
 		}
 		for _, one := range a.Authorities(n) {
-			line := agentLine{a.Name, a.Key.KeyHex(), one.Cap, one.Tools, one.Calls, one.Until, one.Denied == nil, "", len(tokens)}
+			line := agentLine{a.Name, a.Key.KeyHex(), one.Cap, one.Scope, one.Tools, one.Calls, one.Until, one.Denied == nil, "", len(tokens)}
 			state, calls := "ok", "any"
 			if one.Denied != nil {
 				line.Why, state = one.Denied.Error(), "ended"
@@ -126,12 +165,16 @@ func runAgentLs(ctx context.Context, f *cmdutil.Factory) error {
 			if one.Calls != nil {
 				calls = fmt.Sprint(*one.Calls)
 			}
+			tools := fmt.Sprint(one.Tools)
+			if one.Scope != "" {
+				tools, calls = one.Scope, ""
+			}
 			if f.JSON {
 				if err := f.Emit(line, nil); err != nil {
 					return err
 				}
 			}
-			rows = append(rows, []ui.Cell{{Text: a.Name, Meaning: ui.Name}, {Text: state}, {Text: fmt.Sprint(one.Tools)}, {Text: calls},
+			rows = append(rows, []ui.Cell{{Text: a.Name, Meaning: ui.Name}, {Text: state}, {Text: tools}, {Text: calls},
 				{Text: fmt.Sprint(len(tokens))}, {Text: one.Until.String()}, {Text: f.IO.Hash(one.Cap.String()), Meaning: ui.Dim}})
 		}
 	}

@@ -54,7 +54,7 @@ type agentRevoked struct {
 }
 
 var agentResults = cmdutil.Results{
-	"add":     cmdutil.Document(agentLine{}),
+	"add":     cmdutil.JSONLines(agentLine{}),
 	"ls":      cmdutil.JSONLines(agentLine{}),
 	"token":   cmdutil.Document(agentTokenLine{}),
 	"disable": cmdutil.Document(agentRevoked{}),

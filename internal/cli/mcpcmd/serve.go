@@ -12,10 +12,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/internal/agents"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/mcp/inspect"
 	"github.com/mythos-project/mythos/internal/mcp/serve"
+	"github.com/mythos-project/mythos/internal/mcp/tasks"
 	"github.com/mythos-project/mythos/internal/repo"
 )
 
@@ -25,6 +27,8 @@ type serveOptions struct {
 	With   []string
 	Tell   bool
 	Keep   cmdutil.Duration
+
+	RFCNames bool
 }
 
 func newServe(f *cmdutil.Factory) *cobra.Command {
@@ -38,14 +42,17 @@ func newServe(f *cmdutil.Factory) *cobra.Command {
 			"than 64 KiB is cut, and names the resource with the rest.\n" +
 			"With --listen it speaks the streamable HTTP transport at a loopback address, to any agent whose bearer token a request has (mythos agent\n" +
 			"token), or to that of --agent alone.\n" +
-			"--with inspect, the default, adds tools with which the agent reads its own receipts and what it may do; --with none adds nothing.",
+			"--with inspect, the default, adds tools with which the agent reads its own receipts and what it may do; --with none adds nothing.\n" +
+			"--with tasks adds mythos_submit, mythos_status, mythos_results, mythos_publish and mythos_fetch: tasks of bundles, under the agent's\n" +
+			"compute.spawn, and bytes under their content id, under its blob.write (mythos agent add --scope).",
 		Example: "  mythos mcp serve --agent scout\n  mythos mcp serve --listen 127.0.0.1:7481", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runServe(c.Context(), f, o) },
 	}
 	flags := c.Flags()
 	flags.StringVar(&o.Agent, "agent", "", "whose calls they are: a name of `mythos agent add`, under whose capabilities alone they are made; by default yours")
 	flags.StringVar(&o.Listen, "listen", "", "a loopback address and port for HTTP; port 0 picks a free one")
-	flags.StringSliceVar(&o.With, "with", []string{withInspect}, "tools of mythos itself: inspect, or none")
+	flags.StringSliceVar(&o.With, "with", []string{withInspect}, "tools of mythos itself: inspect, tasks, or none")
+	flags.BoolVar(&o.RFCNames, "rfc-names", false, "of --with tasks: list its tools with dots, as mythos.submit; they are called by either name")
 	flags.BoolVar(&o.Tell, "tell", false, "say the receipt in the text of each result, too, for clients that hide _meta")
 	flags.Var(&o.Keep, "keep", "how long a call whose client went away waits for an equal one; 15m by default")
 	return c
@@ -54,14 +61,18 @@ func newServe(f *cmdutil.Factory) *cobra.Command {
 // What --with takes.
 const (
 	withInspect = "inspect"
+	withTasks   = "tasks"
 	withNone    = "none"
 )
 
 func (o *serveOptions) check() error {
 	for _, with := range o.With {
-		if with != withInspect && with != withNone {
-			return clierr.Usagef("--with %q: inspect or none", with)
+		if with != withInspect && with != withTasks && with != withNone {
+			return clierr.Usagef("--with %q: inspect, tasks or none", with)
 		}
+	}
+	if o.RFCNames && !slices.Contains(o.With, withTasks) {
+		return clierr.Usagef("--rfc-names goes with --with tasks")
 	}
 	if len(o.With) > 1 && slices.Contains(o.With, withNone) {
 		return clierr.Usagef("--with none stands alone")
@@ -103,6 +114,18 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	return errors.Join(s.Lines(ctx, f.IO.In, f.IO.Out), s.Close())
 }
 
+// heldBySelf is what the owner may be given for tasks.
+func heldBySelf(ctx context.Context, n *repo.Repo) (all []caps.Chain, err error) {
+	for _, kind := range agents.Kinds {
+		held, err := n.Auth.Held(ctx, kind)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, held...)
+	}
+	return all, nil
+}
+
 // server serves one agent; an empty name: the owner.
 func (o *serveOptions) server(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, instance, agent string, until context.Context) (*serve.Server, error) {
 	sess, err := SessionOf(ctx, n, agent)
@@ -115,6 +138,15 @@ func (o *serveOptions) server(ctx context.Context, f *cmdutil.Factory, n *repo.R
 		Usable: func(c caps.Chain) error { return n.Verifier.Verify(c, n.Self(), n.Now()) }}
 	if slices.Contains(o.With, withInspect) {
 		s.Own = view.Tools()
+	}
+	if slices.Contains(o.With, withTasks) {
+		desk := &tasks.Desk{Repo: n, Agent: sess.Agent, Bounded: agent != "", Held: sess.Held, Reads: view, Until: until}
+		if agent == "" {
+			desk.Held = func(ctx context.Context) ([]caps.Chain, error) { return heldBySelf(ctx, n) }
+		}
+		own := desk.Tools(o.RFCNames)
+		s.Own = append(slices.DeleteFunc(s.Own, func(t serve.Own) bool { return t.Name == serve.FetchName }), own...) // it fetches more
+		s.Besides = desk.Close
 	}
 	err = s.Start(ctx)
 	if errors.Is(err, serve.ErrNames) {

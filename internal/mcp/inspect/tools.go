@@ -35,7 +35,7 @@ func (v *View) Tools() []serve.Own {
 		own("mythos_log", "What your calls did, newest first: tool, key, status, receipt, and why it was refused.", logInput, v.log),
 		own("mythos_receipt", "One receipt of yours: the signed record of a call.", idInput, v.show),
 		own("mythos_why", "What a receipt of yours rests on, each link verified: the capabilities, up to who issued them.", idInput, v.why),
-		own("mythos_capabilities", "What you may call, how often still, and until when.", noInput, v.capabilities),
+		own("mythos_capabilities", "What you may do, how often still, and until when.", noInput, v.capabilities),
 	}
 }
 
@@ -142,7 +142,7 @@ func (v *View) capabilities(ctx context.Context, arguments json.RawMessage) (str
 	for _, chain := range held {
 		one := authority{Capability: chain[0].ID, Until: chain[0].Cap.ExpiresAt, Tools: []string{}}
 		ids := session.ToolsOf(chain)
-		if chain[0].Cap.Scope.Kind == scope.KindToolCall {
+		if chain[0].Cap.Scope.Kind != scope.KindToolsCall {
 			one.Scope = chain[0].Cap.Scope.String()
 		}
 		for _, id := range ids[:min(len(ids), maxNames)] {

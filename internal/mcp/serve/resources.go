@@ -102,10 +102,13 @@ func rangeOf(q url.Values) (offset, length int64, err error) {
 const fetchInput = `{"type":"object","properties":{"cid":{"type":"string","description":"as in mythos://blob/CID"},` +
 	`"offset":{"type":"integer","minimum":0},"length":{"type":"integer","minimum":1,"maximum":65536}},"required":["cid"],"additionalProperties":false}`
 
+// FetchName is what Fetch is called.
+const FetchName = "mythos_fetch"
+
 // Fetch is a tool that reads blobs, for clients that read no resources.
 func Fetch(from Reads) Own {
-	return Own{"mythos_fetch", "Read a part of what a call of yours sent or got: a text, or base64 where it is none. At most 64 KiB at a time.", json.RawMessage(fetchInput),
-		func(ctx context.Context, arguments json.RawMessage) (string, error) {
+	return Own{Name: FetchName, Description: "Read a part of what a call of yours sent or got: a text, or base64 where it is none. At most 64 KiB at a time.", Input: json.RawMessage(fetchInput),
+		Run: func(ctx context.Context, arguments json.RawMessage) (string, error) {
 			var a struct {
 				CID    object.Hash `json:"cid"`
 				Offset int64       `json:"offset"`

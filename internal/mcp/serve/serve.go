@@ -41,6 +41,8 @@ type Server struct {
 	Reads Reads
 	// Own are tools of this program, beside those that are registered.
 	Own []Own
+	// Besides is waited for when the server is closed: what its own tools began; nil: nothing.
+	Besides func()
 	// Tell adds to each result a text that says its receipt, for clients that hide _meta.
 	Tell bool
 	// Beat is how often a call that runs says so, where its client asks for progress.
@@ -59,10 +61,13 @@ type Server struct {
 	tools map[string]*tool // by their names for the client
 }
 
-// Own is a tool of this program: it reads, and no capability is needed for it.
+// Own is a tool of this program, which is listed for every agent. What it does it asks the gate
+// for itself.
 type Own struct {
 	Name, Description string
 	Input             json.RawMessage // the schema of its arguments
+	Alias             string          // another name that it is called by; empty: none
+	Writes            bool            // it does more than read
 	// Run answers with a text. What it cannot answer is an error, which the model reads.
 	Run func(ctx context.Context, arguments json.RawMessage) (string, error)
 }
@@ -116,6 +121,9 @@ func (s *Server) Watch(ctx context.Context) {
 // Close waits until what was answered is forgotten. No connection may be open any more.
 func (s *Server) Close() error {
 	s.working.Wait()
+	if s.Besides != nil {
+		s.Besides()
+	}
 	return s.Session.Close()
 }
 
@@ -138,7 +146,7 @@ func (s *Server) receive(next mcp.MethodHandler) mcp.MethodHandler {
 			return s.call(ctx, call, t)
 		}
 		for _, own := range s.Own {
-			if own.Name == call.Params.Name {
+			if own.Name == call.Params.Name || (own.Alias != "" && own.Alias == call.Params.Name) {
 				return s.own(ctx, call, own)
 			}
 		}

@@ -144,7 +144,7 @@ func (s *Server) list(ctx context.Context, next map[string]*tool) {
 	s.mu.Unlock()
 	if before == nil {
 		for _, own := range s.Own {
-			s.mcp.AddTool(&mcp.Tool{Name: own.Name, Description: own.Description, InputSchema: own.Input, Annotations: &mcp.ToolAnnotations{ReadOnlyHint: true}}, elsewhere)
+			s.mcp.AddTool(&mcp.Tool{Name: own.Name, Description: own.Description, InputSchema: own.Input, Annotations: &mcp.ToolAnnotations{ReadOnlyHint: !own.Writes}}, elsewhere)
 		}
 	}
 	s.mcp.RemoveTools(gone...)
