@@ -20,8 +20,4 @@
 // hash of the ModuleRef, so that another binary, other arguments or another
 // sandbox are another tool. Runners for each kind of implementation are in the
 // folders below; runnertest is their contract.
-//
-// Keys:
-//
-//	t/i/<tool id>  t/n/<name>      tools
 package exec

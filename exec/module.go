@@ -69,6 +69,8 @@ type ModuleRef struct {
 	Caller        []string     `can:"17,caller,optional"`         // names of variables that are passed on where the program runs for a caller of this machine
 	Definition    *object.Hash `can:"20,definition"`              // mcp: of what the server says of the tool (spec/tools.md#definition)
 	RedirectPaths []string     `can:"21,redirect_paths,optional"` // http: paths of the URL's own host to which secrets go along in a redirect
+	TakesTree     bool         `can:"24,takes_tree,omitzero"`     // process: the request names a tree, whose files the program may read
+	GivesTree     bool         `can:"25,gives_tree,omitzero"`     // process: the response names the tree of what the program leaves in a folder
 }
 
 // PinnedFile is a file of a program. A path is followed through links; the hash is of
@@ -115,6 +117,9 @@ func (m ModuleRef) Check() error {
 	}
 	if len(m.RedirectPaths) > 0 && m.URL == "" {
 		return errors.New("redirect paths belong to a tool with a URL")
+	}
+	if (m.TakesTree || m.GivesTree) && m.Kind != KindProcess {
+		return errors.New("only a process takes or gives a tree")
 	}
 	switch m.Kind {
 	case KindWasm:

@@ -21,6 +21,7 @@ type Cmd struct {
 	ctx    context.Context //nolint:containedctx // it is the command's, as of os/exec
 	call   exec.Call
 	dir    string // the fresh folder
+	own    *folders
 	command
 }
 
@@ -28,7 +29,7 @@ type Cmd struct {
 // with everything that it started when ctx ends, or when Kill is called. It is for
 // [Start] and [Wait].
 func (r *Runner) Command(ctx context.Context, call exec.Call, dir string) *Cmd {
-	return &Cmd{runner: r, ctx: ctx, call: call, dir: dir}
+	return &Cmd{runner: r, ctx: ctx, call: call, dir: dir, own: &folders{}}
 }
 
 // Start starts a command, confined as its registration says. An error means that no code

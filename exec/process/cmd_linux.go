@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -49,9 +50,10 @@ func (c *Cmd) start() (err error) {
 	}
 	s := supervise.Spec{
 		Program: c.loaded.program, Path: c.loaded.path, Argv: c.loaded.argv, Files: c.loaded.files,
-		Env: c.runner.environment(c.call, c.dir), Dir: dir, Alive: c.call.Alive, Deadline: c.Deadline,
+		Env: append(c.runner.environment(c.call, c.dir), c.own.environment()...), Dir: dir, Alive: c.call.Alive, Deadline: c.Deadline,
 		Confine: c.call.Module.Confinement == exec.ConfineLandlock,
-		Read:    append(c.loaded.reads, c.call.Module.Read...), Write: append([]string{c.dir}, c.call.Module.Write...),
+		Read:    slices.Concat(c.loaded.reads, c.call.Module.Read, c.own.reads()),
+		Write:   slices.Concat([]string{c.dir}, c.call.Module.Write, c.own.writes()),
 	}
 	if s.Stdin, s.Stdout, s.Stderr, err = c.streams(); err != nil {
 		return err

@@ -31,7 +31,7 @@ func (c *Cmd) start() error {
 		return err
 	}
 	cmd := osexec.CommandContext(c.ctx, ref.Argv[0], ref.Argv[1:]...)
-	cmd.Dir, cmd.Env, cmd.WaitDelay = dir, c.runner.environment(c.call, c.dir), afterKill
+	cmd.Dir, cmd.Env, cmd.WaitDelay = dir, append(c.runner.environment(c.call, c.dir), c.own.environment()...), afterKill
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
 	ownGroup(cmd)
 	cmd.Cancel = func() error { killGroup(cmd.Process.Pid); return cmd.Process.Kill() }

@@ -11,6 +11,10 @@
 // registration says: an unconfined one in the folder of its caller. What runs for
 // a peer has no caller, and gets the fresh folder.
 //
+// A tool that takes a tree finds its files in the folder MYTHOS_IN, which it may only read;
+// of one that gives a tree, what it leaves in the folder MYTHOS_OUT becomes the response
+// (spec/tools.md#trees).
+//
 // When the program ends, or takes too long, or answers too much, everything that it
 // started is killed, also what left its process group or its session, and also when this
 // process is killed itself ([supervise]). A caller who gives up lets the program know by
@@ -61,6 +65,8 @@ type Runner struct {
 	// Peers says that tools run for peers, not for the one who started this process: in fresh
 	// folders, and without the variables of a caller.
 	Peers bool
+	// Trees keeps what tools take and give as folders; nil: such tools do not start.
+	Trees Trees
 
 	pins pins
 	pool supervise.Pool
@@ -84,6 +90,11 @@ func (r *Runner) Prepare(_ context.Context, call exec.Call) error {
 	ref := call.Module
 	if ref.Kind != exec.KindProcess {
 		return fmt.Errorf("process runner: the tool is of kind %s", exec.KindName(ref.Kind))
+	}
+	if ref.TakesTree {
+		if _, err := treeOf(call.Request); err != nil {
+			return err
+		}
 	}
 	return r.Check(call)
 }
@@ -120,9 +131,15 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 		return exec.Response{}, exec.NotStarted(fmt.Errorf("working directory: %w", err))
 	}
 	defer os.RemoveAll(dir)
+	own, err := r.folders(ctx, call)
+	if err != nil {
+		return exec.Response{}, exec.NotStarted(err)
+	}
+	defer own.remove()
 	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
 	defer cancel()
 	p := r.prepare(limited, call, dir)
+	p.cmd.own = own
 	if err := Start(p.cmd, ref, dir); err != nil {
 		err = fmt.Errorf("start %s: %w", ref.Argv[0], err)
 		if errors.Is(err, supervise.ErrUnknown) {
@@ -136,8 +153,11 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 		return exec.Response{}, fmt.Errorf("%s was stopped: %w", ref.Argv[0], ctx.Err())
 	}
 	res, err := p.response(err, limited.Err() != nil, call)
+	if err != nil {
+		return res, err
+	}
 	res.Tokens, res.GPUms = output.Reported(p.stderr.Bytes)
-	return res, err
+	return own.answer(ctx, r.Trees, res)
 }
 
 // run is one started program and its two outputs.
@@ -158,6 +178,9 @@ func (r *Runner) prepare(ctx context.Context, call exec.Call, dir string) *run {
 	p.stdout.Full = p.cmd.Kill
 	p.cmd.Grace, p.cmd.Deadline = grace, call.Limits.Timeout+grace
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = bytes.NewReader(call.Request), output.Also(&p.stdout, call.Stdout), output.Also(&p.stderr, call.Stderr)
+	if call.Module.GivesTree {
+		p.cmd.Stdout = p.cmd.Stderr // the response is a folder
+	}
 	return p
 }
 

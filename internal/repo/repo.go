@@ -40,6 +40,7 @@ import (
 	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/internal/toolbox"
 	"github.com/mythos-project/mythos/internal/transfer"
+	"github.com/mythos-project/mythos/internal/trees"
 	"github.com/mythos-project/mythos/internal/upkeep"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/kvledger"
@@ -160,7 +161,7 @@ func (r *Repo) executor() error {
 	w := wasm.New(r.Store, r.wasmCache())
 	r.wasm = w
 	r.close = append(r.close, func() error { return w.Close(context.Background()) })
-	programs, web := &process.Runner{}, httptool.New(nil, nil)
+	programs, web := &process.Runner{Trees: trees.Folders{Store: r.Store}}, httptool.New(nil, nil)
 	r.programs = programs
 	r.close = append(r.close, func() error { web.Close(); return nil })
 	r.mcp = &mcptool.Runner{Process: programs, HTTP: web, Debugf: r.debugf, Definitions: r.Store.Bytes}

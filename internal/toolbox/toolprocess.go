@@ -61,6 +61,7 @@ func ProcessModule(s ToolSpec, notes *[]string) (m exec.ModuleRef, err error) {
 		m.Argv = append(m.Argv, arg)
 	}
 	m.Files = p.list()
+	m.TakesTree, m.GivesTree = s.TakesTree, s.GivesTree
 	if err := s.place(&m); err != nil {
 		return m, err
 	}

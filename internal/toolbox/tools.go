@@ -44,6 +44,8 @@ type ToolSpec struct {
 	Read       []string // paths that a confined process may read
 	Write      []string // and write
 	Env        []string // names of variables that are passed on; +NAME: besides those of any caller
+	TakesTree  bool     // of a process: the request names a tree, whose files it may read
+	GivesTree  bool     // of a process: the response names the tree of what it leaves in a folder
 	Dir        *string  // where a process runs: "." is the caller's folder, "" a fresh one; nil: "." when it is unconfined
 	NoPin      bool     // files that the arguments name may change
 	PinRuns    bool     // all but those that it runs: a script, and what a wrapper such as env starts

@@ -112,7 +112,7 @@ func (s *scanner) read(d *folder) error {
 			continue
 		}
 		if it.kind == 0 {
-			return fmt.Errorf("%s: %w: remove it, or name it in a file %s", filepath.Join(dir.Name(), name), ErrKind, s.ignore)
+			return s.refuse(filepath.Join(dir.Name(), name))
 		}
 		if err := tree.CheckName([]byte(name)); err != nil {
 			return fmt.Errorf("%s: %w", dir.Name(), err)
@@ -181,4 +181,12 @@ func (s *scanner) patternsIn(d *folder, names []string) ([]gitignore.Pattern, er
 		return nil, err
 	}
 	return append(slices.Clip(d.patterns), gitignore.Parse(data, d.path)...), nil
+}
+
+// refuse says what to do about what is neither a file nor a folder nor a link.
+func (s *scanner) refuse(path string) error {
+	if s.ignore == "" {
+		return fmt.Errorf("%s: %w", path, ErrKind)
+	}
+	return fmt.Errorf("%s: %w: remove it, or name it in a file %s", path, ErrKind, s.ignore)
 }

@@ -3,6 +3,7 @@ package why
 import (
 	"fmt"
 
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -49,6 +50,19 @@ func (r nodes) content(n *Node, e tree.Entry) {
 	}
 	if raw, err := r.Node(n.ID); n.check(err) {
 		r.folder(n, raw)
+	}
+}
+
+// trees verifies the trees that a tool took and gave: what its receipt names beside its
+// capability, as far as it is here.
+func (r nodes) trees(n *Node, rec *ledger.Receipt) {
+	if len(rec.Evidence) == 0 {
+		return
+	}
+	for _, id := range rec.Evidence[1:] {
+		if raw, err := r.Node(id); err == nil && tree.Is(raw) {
+			r.folder(n.leaf(KindNode, id, "%s", id.Short()), raw)
+		}
 	}
 }
 

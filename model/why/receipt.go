@@ -49,6 +49,7 @@ func (w *walker) receipt(n *Node, raw []byte, depth int) {
 	default:
 		w.kept(n, "request", r.RequestHash)
 		w.kept(n, "response", r.ResponseHash)
+		nodes{w}.trees(n, r)
 	}
 	w.authority(n, r, use, depth)
 	w.inner(n, r, depth)

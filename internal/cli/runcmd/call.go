@@ -65,7 +65,7 @@ func NewCall(f *cmdutil.Factory) *cobra.Command {
 	flags := c.Flags()
 	flags.Var(&o.Key, "key", "idempotency key; without one every call happens")
 	flags.StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
-	flags.StringVar(&o.In, "in", "", "the request; empty by default, - is standard input")
+	flags.StringVar(&o.In, "in", "", "the request, or a tree for a tool that takes one; empty by default, - is standard input")
 	flags.StringVar(&o.Batch, "batch", "", "many calls, described by JSON lines in this file; - is standard input")
 	flags.IntVarP(&o.Parallel, "parallel", "p", 8, "with --batch: calls at a time, 1 to 256")
 	flags.BoolVar(&o.Capture, "capture", false, "keep the request's bytes, for datasets and replay")
@@ -138,10 +138,8 @@ func runCall(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.In != "" {
-		if s.Request, err = f.Read(o.In); err != nil {
-			return err
-		}
+	if s.Request, err = request(ctx, f, n, s.Tool, o.In); err != nil {
+		return err
 	}
 	s.Key = []byte(o.Key)
 	called, err := n.Caller.Call(ctx, s)

@@ -102,6 +102,8 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	flags.StringArrayVar(&o.Write, "write", nil, "a path that a confined process may write; may be repeated")
 	flags.StringArrayVar(&o.Env, "env", nil, "pass on these variables and no others; +NAME: besides the usual ones; may be repeated")
 	flags.StringVar(&o.In, "dir", "", "where a process runs: . is your folder at the call (of an unconfined one by default), '' a fresh one")
+	flags.BoolVar(&o.TakesTree, "takes-tree", false, "of --process: the request is a tree, whose files the process may read in MYTHOS_IN")
+	flags.BoolVar(&o.GivesTree, "gives-tree", false, "of --process: what it leaves in MYTHOS_OUT becomes a tree, whose id is the response")
 	flags.BoolVar(&o.NoPin, "no-pin", false, "files that the arguments of a process name may change")
 	flags.StringArrayVar(&o.Runtimes, "runtime", nil, "let a confined process read what "+strings.Join(toolbox.Runtimes(), ", ")+" need; may be repeated")
 	flags.BoolVar(&o.Replace, "replace", false, "change the policy of the same implementation under its other names, too")
@@ -126,6 +128,9 @@ func (o *addOptions) implementation() error {
 	}
 	if (o.HTTP == "" && o.Method != "") || (o.HTTP == "" && !o.IsMCP && len(o.Header)+len(o.Hosts)+len(o.Redirects) > 0) || (!o.IsMCP && (o.MCPTool != "" || o.NoCheck || o.All)) {
 		return clierr.Usagef("--method, --header, --host and --redirect-path belong to --http; --mcp-tool, --mcp-all, --no-check, --header, --host and --redirect-path to --mcp")
+	}
+	if !o.IsProcess && (o.TakesTree || o.GivesTree) {
+		return clierr.Usagef("--takes-tree and --gives-tree belong to --process")
 	}
 	if len(o.Header) > 0 {
 		o.Headers = make(map[string]string, len(o.Header))
@@ -240,13 +245,15 @@ type view struct {
 	MCPTool   string       `json:"mcp_tool,omitempty"`
 	Defined   *object.Hash `json:"definition,omitempty"`
 	Confined  string       `json:"confinement"`
+	Takes     bool         `json:"takes_tree,omitempty"` // a folder instead of a request
+	Gives     bool         `json:"gives_tree,omitempty"` // a folder instead of a response
 	RetrySafe bool         `json:"retry_safe"`
 	Cacheable bool         `json:"cacheable"`
 	Probe     *object.Hash `json:"probe,omitempty"`
 }
 
 func toolView(t exec.Tool) view {
-	return view{t.Name, t.ID, exec.KindName(t.Module.Kind), t.Module.ModuleHash, t.Module.Argv, t.Module.URL, t.Module.Tool, t.Module.Definition, t.Module.Confinement, t.Policy.RetrySafe, t.Policy.Cacheable, t.Policy.Probe}
+	return view{t.Name, t.ID, exec.KindName(t.Module.Kind), t.Module.ModuleHash, t.Module.Argv, t.Module.URL, t.Module.Tool, t.Module.Definition, t.Module.Confinement, t.Module.TakesTree, t.Module.GivesTree, t.Policy.RetrySafe, t.Policy.Cacheable, t.Policy.Probe}
 }
 
 func newLs(f *cmdutil.Factory) *cobra.Command {

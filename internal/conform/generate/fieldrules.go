@@ -127,6 +127,7 @@ func programRefusals(refuse refuseFunc, set func(uint64, can.Value) func([]byte)
 	refuse("ModuleRef", "kind 5", set(1, uintValue(5)))
 	refuse("ModuleRef", "confined in another way", set(6, textValue("chroot")))
 	refuse("ModuleRef", "without the module's hash", cut(2))
+	refuse("ModuleRef", "a module of wasm that takes a tree", func(raw []byte) []byte { return withField(raw, 24, []byte{0x02}) })
 	refuse("ModuleLimits", "a limit above 2^40", set(1, uintValue(1<<40+1)))
 }
 

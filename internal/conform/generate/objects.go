@@ -71,6 +71,8 @@ func addModules(s *set) {
 		{"where it is called", exec.ModuleRef{Kind: exec.KindProcess, ModuleHash: &hash, Argv: []string{"/srv/deploy"}, Confinement: exec.ConfineNone,
 			Dir: ".", Env: []string{"DEPLOY_TOKEN"}, Caller: []string{"HOME", "PATH"}}},
 		{"declared", exec.ModuleRef{Kind: exec.KindDeclared, Tool: "Bash"}},
+		{"a folder in, a folder out", exec.ModuleRef{Kind: exec.KindProcess, ModuleHash: &hash, Argv: []string{"/srv/build"}, Confinement: exec.ConfineLandlock,
+			TakesTree: true, GivesTree: true}},
 		{"mcp over stdio", exec.ModuleRef{Kind: exec.KindMCP, ModuleHash: &hash, Argv: []string{"/usr/bin/server"}, Tool: "search",
 			Confinement: exec.ConfineNone, Definition: &pin}},
 	} {

@@ -1,0 +1,177 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Trees keeps folders under one id (spec/trees.md).
+type Trees interface {
+	// Unpack makes what is in a tree in an empty folder.
+	Unpack(ctx context.Context, tree object.Hash, dir string) error
+	// Pack stores a folder. An error that wraps [ErrNoTree] says that no tree can hold it.
+	Pack(ctx context.Context, dir string) (object.Hash, error)
+}
+
+// ErrNoTree means that a folder holds something that no tree can say.
+var ErrNoTree = errors.New("the output is no tree")
+
+// The variables that name a call's folders.
+const (
+	envIn  = "MYTHOS_IN"
+	envOut = "MYTHOS_OUT"
+)
+
+// folders are those of one call: what it takes, which the program may only read, and what
+// it gives. Either may be empty: the tool does not ask for it.
+type folders struct {
+	top     string
+	in, out string
+	given   object.Hash
+}
+
+// TreeLine is the request of a tool that takes a tree, and the response of one that gives
+// one: the id and a line feed [tool-120].
+func TreeLine(id object.Hash) []byte { return []byte(id.String() + "\n") }
+
+// treeOf reads a TreeLine. An error wraps exec.ErrRequest.
+func treeOf(request []byte) (object.Hash, error) {
+	id, err := object.ParseHash(strings.TrimSuffix(string(request), "\n"))
+	if err == nil && string(TreeLine(id)) != string(request) {
+		err = errors.New("another spelling")
+	}
+	if err != nil {
+		err = fmt.Errorf("%w: the id of a tree is expected, 64 lower-case hex digits and a line feed: %w", exec.ErrRequest, err)
+	}
+	return id, err
+}
+
+// folders makes the folders of a call. An error means that nothing happened.
+func (r *Runner) folders(ctx context.Context, call exec.Call) (f *folders, err error) {
+	m := call.Module
+	if !m.TakesTree && !m.GivesTree {
+		return &folders{}, nil
+	}
+	if r.Trees == nil {
+		return nil, errors.New("no trees are kept here")
+	}
+	f = &folders{}
+	if f.top, err = os.MkdirTemp(r.Dir, "mythos-trees-"); err != nil {
+		return nil, fmt.Errorf("folders of the call: %w", err)
+	}
+	if m.GivesTree {
+		f.out = filepath.Join(f.top, "out")
+		err = os.Mkdir(f.out, 0o700)
+	}
+	if err == nil && m.TakesTree {
+		err = f.fill(ctx, r.Trees, call)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.remove())
+	}
+	return f, nil
+}
+
+// fill unpacks the tree that the request names. A confined program may not write there
+// anyway; of any other the modes say so.
+func (f *folders) fill(ctx context.Context, trees Trees, call exec.Call) (err error) {
+	if f.given, err = treeOf(call.Request); err != nil {
+		return err
+	}
+	f.in = filepath.Join(f.top, "in")
+	if err := os.Mkdir(f.in, 0o700); err != nil {
+		return err
+	}
+	if err := trees.Unpack(ctx, f.given, f.in); err != nil || call.Module.Confinement != exec.ConfineNone {
+		return err
+	}
+	return f.chmod(f.in, func(mode fs.FileMode) fs.FileMode { return mode &^ 0o222 })
+}
+
+// chmod changes the modes of files and folders; no link is followed.
+func (f *folders) chmod(dir string, to func(fs.FileMode) fs.FileMode) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type()&fs.ModeSymlink != 0 {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		st, err := root.Lstat(name)
+		if err != nil {
+			return err
+		}
+		return root.Chmod(name, to(st.Mode().Perm()))
+	})
+}
+
+// remove removes the folders, also those that may not be written.
+func (f *folders) remove() error {
+	if f.top == "" {
+		return nil
+	}
+	_ = f.chmod(f.top, func(mode fs.FileMode) fs.FileMode { return mode | 0o700 })
+	return os.RemoveAll(f.top)
+}
+
+// environment names the folders.
+func (f *folders) environment() (env []string) {
+	if f.in != "" {
+		env = append(env, envIn+"="+f.in)
+	}
+	if f.out != "" {
+		env = append(env, envOut+"="+f.out)
+	}
+	return env
+}
+
+// reads and writes are the paths that a confined program may use, besides those of its
+// registration.
+func (f *folders) reads() []string  { return paths(f.in) }
+func (f *folders) writes() []string { return paths(f.out) }
+
+func paths(path string) []string {
+	if path == "" {
+		return nil
+	}
+	return []string{path}
+}
+
+// answer makes the tree of what a program that succeeded has left in its folder the
+// response. What no tree can hold makes it a failure; that the tree cannot be stored says
+// nothing of what the program did.
+func (f *folders) answer(ctx context.Context, trees Trees, res exec.Response) (exec.Response, error) {
+	if !f.given.IsZero() {
+		res.Evidence = append(res.Evidence, f.given)
+	}
+	if f.out == "" || res.Status != exec.StatusOK {
+		return res, nil
+	}
+	id, err := trees.Pack(ctx, f.out)
+	switch {
+	case errors.Is(err, ErrNoTree):
+		res.Status, res.Notes = exec.StatusFailed, strings.TrimSpace(res.Notes+"\n"+strings.ReplaceAll(err.Error(), f.out, "$"+envOut))
+		return res, nil
+	case err != nil:
+		return exec.Response{}, fmt.Errorf("store what the tool left in its folder: %w", err)
+	}
+	res.Body = TreeLine(id)
+	if id != f.given {
+		res.Evidence = append(res.Evidence, id)
+	}
+	return res, nil
+}
