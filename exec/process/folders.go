@@ -39,7 +39,7 @@ type folders struct {
 }
 
 // TreeLine is the request of a tool that takes a tree, and the response of one that gives
-// one: the id and a line feed [tool-120].
+// one: the id and a line feed [tool-127].
 func TreeLine(id object.Hash) []byte { return []byte(id.String() + "\n") }
 
 // treeOf reads a TreeLine. An error wraps exec.ErrRequest.
