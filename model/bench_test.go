@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/kvledger"
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/judge"
 	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -78,7 +78,7 @@ func BenchmarkPromotion(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if c, bad := model.Failed(conditions); bad {
+		if c, bad := judge.Failed(conditions); bad {
 			b.Fatal(c.Why)
 		}
 	}

@@ -1,16 +1,12 @@
 package model
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
-	"github.com/mythos-project/mythos/store"
-	"github.com/mythos-project/mythos/store/kv"
 )
 
 // The effects of retrieval indexes.
@@ -81,118 +77,8 @@ func OpenIndexState(raw []byte) (*IndexState, object.Hash, error) {
 	return s, id, nil
 }
 
-const indexPrefix = kv.Indexes
-
-// Index returns the state of a retrieval index. The error wraps ErrNotFound when there
-// is none of that name.
-func (r *Registry) Index(ctx context.Context, name string) (*IndexState, error) {
-	id, err := r.pointer(ctx, indexPrefix+name)
-	if err == nil && id == nil {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return nil, fmt.Errorf("index %q: %w", name, err)
-	}
-	return r.IndexState(ctx, *id)
-}
-
-// IndexState returns a state of an index's history.
-func (r *Registry) IndexState(ctx context.Context, id object.Hash) (*IndexState, error) {
-	return Load(ctx, r.Store, id, "IndexState", IndexRule, object.Open[IndexState])
-}
-
-// Indexes calls fn with the state of every index, ascending by name.
-func (r *Registry) Indexes(ctx context.Context, fn func(*IndexState) error) error {
-	var names []string
-	err := r.KV.Scan(ctx, indexPrefix, kv.End(indexPrefix), func(key string, _ []byte) error {
-		names = append(names, strings.TrimPrefix(key, indexPrefix))
-		return nil
-	})
-	for i := 0; err == nil && i < len(names); i++ {
-		var s *IndexState
-		if s, err = r.Index(ctx, names[i]); err == nil {
-			err = fn(s)
-		}
-	}
-	return err
-}
-
-// IndexLog calls fn for every state of an index's history, the newest first. The chain
-// of states must be whole.
-func (r *Registry) IndexLog(ctx context.Context, name string, fn func(*IndexState) error) error {
-	s, err := r.Index(ctx, name)
-	for ; err == nil; s, err = r.IndexState(ctx, *s.Previous) {
-		if err = fn(s); err != nil || s.Previous == nil {
-			return err
-		}
-	}
-	return err
-}
-
-// MoveIndex gives an index the next state, with this manifest of count episodes, if
-// its state is still after; nil: if there is no index of that name. What was done
-// already is not done again. The error wraps ErrConflict when somebody else was first.
-func (r *Registry) MoveIndex(ctx context.Context, name string, after *object.Hash, manifest object.Hash, count uint64) (*IndexState, error) {
-	now, err := indexMove{r}.indexAfter(ctx, name, after, ActionPromote)
-	if err != nil || (now != nil && !sameHash(after, &now.StateID)) {
-		return now, err
-	}
-	s := &IndexState{Name: name, Sequence: 1, Manifest: manifest, Count: count, Action: ActionPromote}
-	if now != nil {
-		s.Sequence, s.Previous, s.Restore = now.Sequence+1, after, after
-	}
-	return s, indexMove{r}.moveIndex(ctx, s)
-}
-
-// RollBackIndex gives an index the state that its newest update was made on. The error
-// wraps ErrNoRollback or ErrConflict.
-func (r *Registry) RollBackIndex(ctx context.Context, name string, undone object.Hash) (*IndexState, error) {
-	now, err := indexMove{r}.indexAfter(ctx, name, &undone, ActionRollback)
-	if err != nil || now.StateID != undone {
-		return now, err
-	}
-	if now.Restore == nil {
-		return nil, fmt.Errorf("index %q: %w: state %d is its first", name, ErrNoRollback, now.Sequence)
-	}
-	old, err := r.IndexState(ctx, *now.Restore)
-	if err != nil {
-		return nil, err
-	}
-	s := &IndexState{Name: name, Sequence: now.Sequence + 1, Manifest: old.Manifest, Count: old.Count, Previous: &undone, Restore: old.Restore, Action: ActionRollback}
-	return s, indexMove{r}.moveIndex(ctx, s)
-}
-
-// indexMove is a change of what an index points to.
-type indexMove struct{ *Registry }
-
-// indexAfter is the state of an index (nil: none), which must be after, or what an
-// action on after made of it.
-func (m indexMove) indexAfter(ctx context.Context, name string, after *object.Hash, action uint8) (*IndexState, error) {
-	now, err := m.Index(ctx, name)
-	switch {
-	case errors.Is(err, ErrNotFound) && after == nil:
-		return nil, nil
-	case err != nil:
-		return nil, err
-	case sameHash(after, &now.StateID), sameHash(after, now.Previous) && now.Action == action:
-		return now, nil
-	}
-	return nil, fmt.Errorf("index %q: %w: its state is %s, expected was %s", name, ErrConflict, now.StateID.Short(), shortOr(after, "none"))
-}
-
-// moveIndex stores a state and points the index to it, if it still has the one before.
-func (m indexMove) moveIndex(ctx context.Context, s *IndexState) error {
-	id, raw, err := seal(IndexRule, s, &s.StateID)
-	if err != nil {
-		return err
-	}
-	if err := m.Store.PutObjects(ctx, store.Object{ID: id, Kind: "IndexState", Raw: raw}); err != nil {
-		return err
-	}
-	key := indexPrefix + s.Name
-	ok, err := m.KV.Update(ctx, map[string][]byte{key: pointTo(s.Previous)}, map[string][]byte{key: pointTo(&id)})
-	if err == nil && !ok {
-		err = fmt.Errorf("index %q: %w", s.Name, ErrConflict)
-	}
-	return err
+// NewIndexState computes the id of s and encodes.
+func NewIndexState(s IndexState) (*IndexState, []byte, error) {
+	_, raw, err := seal(IndexRule, &s, &s.StateID)
+	return &s, raw, err
 }

@@ -24,6 +24,8 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/judge"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/model/train"
 	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
@@ -106,7 +108,7 @@ type house struct {
 	db       *memory.DB
 	store    *store.Store
 	ledger   *kvledger.Ledger
-	registry *model.Registry
+	registry *registry.Registry
 	env      train.Env
 	clock    object.Time
 	def      *dataset.DatasetDef
@@ -315,7 +317,7 @@ func openHouse(t testing.TB, db *memory.DB, of house) *house {
 	h.t, h.db = t, db
 	h.store = store.New(h.db, h.db)
 	h.ledger = kvledger.Open(h.db, executor, h.now)
-	h.registry = &model.Registry{KV: h.db, Store: h.store, Receipts: h.ledger, Responses: h.store, Pins: h.store, Now: h.now,
+	h.registry = &registry.Registry{KV: h.db, Store: h.store, Receipts: h.ledger, Responses: h.store, Pins: h.store, Now: h.now,
 		Trust: model.Trust{Receipt: only(executor), Attest: only(vera, victor), Policy: only(admin)}}
 	code := map[object.Hash]string{object.SumText("linear"): "linear"}
 	h.env = train.Env{Store: h.store, Dataset: h.export, Code: func(_ context.Context, c object.Hash, request []byte) ([]byte, error) {
@@ -459,7 +461,7 @@ func (h *house) trained(params ...string) object.Hash {
 }
 
 // evaluated evaluates a model, vouches for it and signs it off for both rings.
-func (h *house) evaluated(m object.Hash) *model.Vouched {
+func (h *house) evaluated(m object.Hash) *registry.Vouched {
 	h.t.Helper()
 	ctx := h.t.Context()
 	job := model.EvalJob{ModelID: m, SuiteID: h.suite}
@@ -538,7 +540,7 @@ func TestLoop(t *testing.T) {
 		t.Fatal("the same training gives another model")
 	}
 	_, conditions, err := h.registry.Promote(ctx, executor, h.request(first, 0))
-	var refused *model.RefusedError
+	var refused *registry.RefusedError
 	if !errors.As(err, &refused) || !errors.Is(err, model.ErrRefused) || len(refused.Conditions) != 6 || !conditions[0].Holds || !conditions[1].Holds || conditions[2].Holds || conditions[4].Holds {
 		t.Fatalf("without attestations: %v", err)
 	}
@@ -548,7 +550,7 @@ func TestLoop(t *testing.T) {
 		t.Fatalf("%+v", v)
 	}
 	conditions, hold, err := h.registry.Check(ctx, h.request(first, 0))
-	if _, failed := model.Failed(conditions); err != nil || failed || hold != nil {
+	if _, failed := judge.Failed(conditions); err != nil || failed || hold != nil {
 		t.Fatalf("dry run: %v, %+v", err, conditions)
 	}
 	if _, err := h.registry.State(ctx, 0); !errors.Is(err, model.ErrNotFound) {

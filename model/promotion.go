@@ -59,7 +59,7 @@ func (p *PromotionRecord) ActionName() string {
 }
 
 // NewPromotion fills in signer, id and signature and encodes. It decides nothing:
-// Registry.Promote does.
+// registry.Registry.Promote does.
 func NewPromotion(s sign.Signer, p PromotionRecord) (object.Hash, []byte, error) {
 	p.Signer = s.Agent()
 	if p.EvalAttestations == nil {

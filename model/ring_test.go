@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -23,17 +24,17 @@ func TestTwoPromotionsAtOnce(t *testing.T) {
 	for i, m := range models {
 		requests[i] = h.request(m, 0)
 	}
-	registry := *h.registry
-	registry.Now = func() object.Time { return 1_767_000_900_000_000 }
+	held := *h.registry
+	held.Now = func() object.Time { return 1_767_000_900_000_000 }
 	errs := make([]error, len(models))
 	var wg sync.WaitGroup
 	for i := range models {
-		wg.Go(func() { _, _, errs[i] = registry.Promote(t.Context(), executor, requests[i]) })
+		wg.Go(func() { _, _, errs[i] = held.Promote(t.Context(), executor, requests[i]) })
 	}
 	wg.Wait()
 	won := 0
 	for i, err := range errs {
-		var conflict *model.ConflictError
+		var conflict *registry.ConflictError
 		switch {
 		case err == nil:
 			won++
@@ -48,7 +49,7 @@ func TestTwoPromotionsAtOnce(t *testing.T) {
 		t.Errorf("%d promotions won", won)
 	}
 	n := 0
-	h.ok(registry.Log(t.Context(), 0, func(object.Hash, *model.PromotionRecord) error { n++; return nil }))
+	h.ok(held.Log(t.Context(), 0, func(object.Hash, *model.PromotionRecord) error { n++; return nil }))
 	if n != 1 {
 		t.Errorf("%d records", n)
 	}
@@ -85,7 +86,7 @@ func TestFreeze(t *testing.T) {
 	h.promoted(m, 0)
 	hold := h.hold(true, "an incident")
 	_, _, err := h.registry.Promote(ctx, executor, h.request(n, 0))
-	var frozen *model.FrozenError
+	var frozen *registry.FrozenError
 	if !errors.As(err, &frozen) || !errors.Is(err, model.ErrFrozen) || !errors.Is(err, model.ErrRefused) || !strings.Contains(err.Error(), "an incident") {
 		t.Fatalf("%v", err)
 	}
@@ -139,7 +140,7 @@ func TestHoldsInOrder(t *testing.T) {
 
 // meddler changes the store right before a promotion's update.
 type meddler struct {
-	model.KV
+	registry.KV
 	before func()
 }
 
@@ -168,10 +169,10 @@ func TestNothingMayChangeMeanwhile(t *testing.T) {
 		{"the policy in force", func() { h.policies[0] = h.policy(0, 999_000) }}, // last: nothing passes it
 	} {
 		name, kv := c.name, &meddler{KV: h.db, before: c.change}
-		registry := *h.registry
-		registry.KV = kv
-		_, _, err := registry.Promote(ctx, executor, h.request(m, 0))
-		var conflict *model.ConflictError
+		held := *h.registry
+		held.KV = kv
+		_, _, err := held.Promote(ctx, executor, h.request(m, 0))
+		var conflict *registry.ConflictError
 		if !errors.As(err, &conflict) || conflict.What != name || kv.before != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -184,7 +185,7 @@ func TestNothingMayChangeMeanwhile(t *testing.T) {
 
 // failingKV stands for a machine that dies at the n-th write.
 type failingKV struct {
-	model.KV
+	registry.KV
 	left int
 }
 
@@ -212,11 +213,11 @@ func TestCrash(t *testing.T) {
 			t.Fatal("it never ends")
 		}
 		kv := &failingKV{KV: h.db, left: n}
-		registry := *h.registry
-		registry.KV = kv
+		held := *h.registry
+		held.KV = kv
 		s := store.New(kv, h.db)
-		registry.Store, registry.Pins = s, s
-		_, _, err := registry.Promote(ctx, executor, q)
+		held.Store, held.Pins = s, s
+		_, _, err := held.Promote(ctx, executor, q)
 		if now := h.inRing(0); now != old && now != m {
 			t.Fatalf("write %d: the ring has %s", n, now)
 		}
@@ -310,7 +311,7 @@ func TestVouch(t *testing.T) {
 		return &model.EvalResult{Metrics: map[string]int64{"accuracy_micro": 1}}, nil
 	}
 	bad, err := h.registry.Vouch(ctx, victor, receipts[0], lie)
-	if err != nil || bad.Result != model.ResultNotRepeated || bad.Report != v.Report {
+	if err != nil || bad.Result != registry.ResultNotRepeated || bad.Report != v.Report {
 		t.Fatalf("%+v, %v", bad, err)
 	}
 	if _, _, err := h.registry.Promote(ctx, executor, h.request(m, 0)); !errors.Is(err, model.ErrRefused) || !strings.Contains(err.Error(), "victor") {

@@ -91,7 +91,7 @@ func (p *PolicyDef) critical(metric string) (Threshold, bool) {
 
 // weaker says which demand of want t does not make. Both have one direction.
 func (t Threshold) weaker(want Threshold) string {
-	if want.Limit != nil && (t.Limit == nil || t.worse(*t.Limit, *want.Limit) > 0) {
+	if want.Limit != nil && (t.Limit == nil || t.Worse(*t.Limit, *want.Limit) > 0) {
 		return fmt.Sprintf("the limit is %s, the other policy has %d", number(t.Limit), *want.Limit)
 	}
 	improves := t.LeastImprovement != nil
@@ -108,12 +108,21 @@ func (t Threshold) weaker(want Threshold) string {
 	return ""
 }
 
-// worse is by how much value is worse than reference, saturating.
-func (t Threshold) worse(value, reference int64) int64 {
+// Worse is by how much value is worse than reference, saturating.
+func (t Threshold) Worse(value, reference int64) int64 {
 	if t.Direction == HigherIsBetter {
 		return minus(reference, value)
 	}
 	return minus(value, reference)
+}
+
+// Outdated reports whether an attestation of a time is older now than the policy allows, and how
+// old it may be.
+func (p *PolicyDef) Outdated(made, now object.Time) (most string, outdated bool) {
+	if p.MaxAgeUs == nil || minus(int64(now), int64(made)) <= int64(min(*p.MaxAgeUs, 1<<62)) {
+		return "", false
+	}
+	return micros(*p.MaxAgeUs), true
 }
 
 // minus is a - b, at the ends of the range where it would overflow.

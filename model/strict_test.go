@@ -8,9 +8,16 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
 )
 
-var ruleAgents = []object.AgentID{vera.Agent(), victor.Agent(), wanda.Agent()}
+func agent(name string) object.AgentID {
+	return sign.FromSeed(object.SumText("key of "+name).Sum, name).Agent()
+}
+
+var ruleAgents = []object.AgentID{agent("vera"), agent("victor"), agent("wanda")}
+
+func ptr[T any](v T) *T { return &v }
 
 // drawPolicy draws a valid policy over a small world, so that two of them often
 // have to do with each other.
@@ -213,12 +220,17 @@ func TestStricterIsAnOrder(t *testing.T) {
 // TestStricterSeesEachDemand weakens one demand at a time.
 func TestStricterSeesEachDemand(t *testing.T) {
 	base := func() *PolicyDef {
-		p := newScene(t).policy
-		p.Thresholds[0].LeastImprovement = ptr[int64](1)
-		return &p
+		return &PolicyDef{
+			Suites: []object.Hash{object.SumText("suite")},
+			Thresholds: []Threshold{
+				{Metric: "accuracy_micro", Direction: HigherIsBetter, Limit: ptr[int64](900_000), LargestRegression: ptr[int64](10_000), LeastImprovement: ptr[int64](1), Critical: true},
+				{Metric: "loss_micro", Direction: LowerIsBetter, Limit: ptr[int64](100_000), LeastImprovement: ptr[int64](0), Critical: true},
+			},
+			Quorum: 2, Verifiers: ruleAgents, RollbackRule: RollbackPrevious, MaxAgeUs: ptr[uint64](3_600_000_000),
+		}
 	}
 	for name, weaken := range map[string]func(p *PolicyDef){
-		"verifier":      func(p *PolicyDef) { p.Verifiers = append(slices.Clone(p.Verifiers), stranger.Agent()) },
+		"verifier":      func(p *PolicyDef) { p.Verifiers = append(slices.Clone(p.Verifiers), agent("stranger")) },
 		"quorum":        func(p *PolicyDef) { p.Quorum-- },
 		"age":           func(p *PolicyDef) { p.MaxAgeUs = ptr(*p.MaxAgeUs + 1) },
 		"any age":       func(p *PolicyDef) { p.MaxAgeUs = nil },

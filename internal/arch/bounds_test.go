@@ -21,9 +21,7 @@ type bound struct {
 
 // The lists may only shrink: a thing that has come within its bound is taken off.
 var (
-	packageLines = bound{"lines", 2500, map[string]int{
-		"model": 4060,
-	}}
+	packageLines  = bound{"lines", 2500, nil}
 	fileLines     = bound{"lines", 450, nil}
 	functionLines = bound{"lines", 80, nil}
 	typeMethods   = bound{"methods", 40, nil}

@@ -17,7 +17,7 @@ import (
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/kvledger"
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -29,7 +29,7 @@ type Caller struct {
 	Ledger   *kvledger.Ledger
 	Gate     *exec.Gate
 	Exec     *run.Executor
-	Models   *model.Registry
+	Models   *registry.Registry
 	Auth     *authority.Authority
 	Episodes *episodes.Episodes
 }

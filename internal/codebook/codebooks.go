@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/objects"
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/packet"
@@ -27,7 +27,7 @@ type Codebooks struct {
 	Store  *store.Store
 	Gate   *exec.Gate
 	Exec   *run.Executor
-	Models *model.Registry
+	Models *registry.Registry
 	Caller *calls.Caller
 
 	memory codebookMemory

@@ -18,7 +18,7 @@ import (
 	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/toolbox"
 	"github.com/mythos-project/mythos/ledger"
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -30,7 +30,7 @@ type Explainer struct {
 	Store    *store.Store
 	Gate     *exec.Gate
 	Exec     *run.Executor
-	Models   *model.Registry
+	Models   *registry.Registry
 	Verifier *caps.Verifier
 	Judge    *authority.Judge
 	Toolbox  *toolbox.Toolbox

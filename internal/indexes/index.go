@@ -17,6 +17,7 @@ import (
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/recall"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -31,7 +32,7 @@ type Indexes struct {
 	ID       *identity.Identity
 	Store    *store.Store
 	Gate     *exec.Gate
-	Models   *model.Registry
+	Models   *registry.Registry
 	Caller   *calls.Caller
 	Episodes *episodes.Episodes
 	Busy     time.Duration // how long to wait for another process that writes the file

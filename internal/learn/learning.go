@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/toolbox"
 	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/model/train"
 	"github.com/mythos-project/mythos/store"
 )
@@ -36,7 +37,7 @@ type Learner struct {
 	Ledger   *kvledger.Ledger
 	Gate     *exec.Gate
 	Tools    *exec.Tools
-	Models   *model.Registry
+	Models   *registry.Registry
 	Auth     *authority.Authority
 	Caller   *calls.Caller
 	Datasets *datasets.Datasets

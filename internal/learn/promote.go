@@ -11,6 +11,8 @@ import (
 	"github.com/mythos-project/mythos/internal/lookup"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/judge"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -37,12 +39,12 @@ func (l *Learner) Promote(ctx context.Context, q model.PromoteRequest, chains []
 	if err != nil {
 		return nil, err
 	}
-	if _, bad := model.Failed(conditions); bad {
+	if _, bad := judge.Failed(conditions); bad {
 		return nil, fmt.Errorf("promotion of %s to ring %d: %w", q.ModelID.Short(), q.RingID,
-			&model.RefusedError{Model: q.ModelID, Ring: q.RingID, Conditions: conditions})
+			&registry.RefusedError{Model: q.ModelID, Ring: q.RingID, Conditions: conditions})
 	}
 	if hold != nil && hold.Frozen {
-		return nil, &model.FrozenError{Hold: *hold}
+		return nil, &registry.FrozenError{Hold: *hold}
 	}
 	return l.deploy(ctx, effectPromote, &q, q.RingID, q.PolicyID, chains)
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/mythos-project/mythos/internal/toolbox"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/kvledger"
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -27,7 +27,7 @@ type Finder struct {
 	Store   *store.Store
 	Ledger  *kvledger.Ledger
 	Exec    *run.Executor
-	Models  *model.Registry
+	Models  *registry.Registry
 	Tools   *exec.Tools
 	Toolbox *toolbox.Toolbox
 	History *history.History

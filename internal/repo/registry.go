@@ -6,11 +6,12 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
 )
 
 // registry is that of recipes, models, suites, policies and rings here.
-func (r *Repo) registry() *model.Registry {
+func (r *Repo) registry() *registry.Registry {
 	ctx := context.Background()
 	trusts := func(domain string) model.TrustedAt {
 		return func(a object.AgentID, at model.When) bool {
@@ -20,7 +21,7 @@ func (r *Repo) registry() *model.Registry {
 	receipt := func(a object.AgentID, at model.When) bool {
 		return r.Judge.ReceiptCounted(ctx, a, r.Judge.Moment(ctx, at))
 	}
-	return &model.Registry{
+	return &registry.Registry{
 		KV: r.DB, Store: r.Store, Receipts: receipts{r.Source}, Responses: r.Store, Pins: r.Store, Now: r.Now,
 		Trust: model.Trust{Receipt: receipt, Attest: trusts(keyfile.ForAttest), Policy: trusts("deploy")},
 	}
@@ -29,7 +30,7 @@ func (r *Repo) registry() *model.Registry {
 // receipts finds receipts of this ledger and those that came from others.
 type receipts struct{ src *dataset.StoreSource }
 
-// Receipt implements model.Receipts.
+// Receipt implements registry.Receipts.
 func (rs receipts) Receipt(ctx context.Context, id object.Hash) ([]byte, error) {
 	return rs.src.ReceiptBytes(ctx, id)
 }

@@ -44,7 +44,7 @@ import (
 	"github.com/mythos-project/mythos/internal/upkeep"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/kvledger"
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/socket"
@@ -70,7 +70,7 @@ type Repo struct {
 	Exec        *run.Executor
 	Cells       *cell.Cells
 	Source      *dataset.StoreSource // where datasets find evidence
-	Models      *model.Registry
+	Models      *registry.Registry
 
 	Auth      *authority.Authority
 	Toolbox   *toolbox.Toolbox

@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/internal/codebook"
 	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/ledger"
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/packet"
 	"github.com/mythos-project/mythos/store"
@@ -26,7 +26,7 @@ func (tr *Transfer) KeepObject(ctx context.Context, s object.Struct, raw []byte)
 	if s.Name == signal.Kind {
 		return id, signal.Put(ctx, tr.Store, raw)
 	}
-	if model.Kind(s.Name) {
+	if registry.Kind(s.Name) {
 		return tr.Models.Add(ctx, s.Name, raw)
 	}
 	if err := objects.Put(ctx, tr.Store, s.Name, id, raw); err != nil || s.Name != dataset.KindReceipt {
@@ -46,7 +46,7 @@ func (tr *Transfer) noteReceipt(ctx context.Context, id object.Hash, raw []byte)
 	switch {
 	case r.ToolID == exec.BuiltinID(codebook.TrainEffect):
 		err = tr.noteCodebook(ctx, r)
-	case model.Learning(r.ToolID):
+	case registry.Learning(r.ToolID):
 		_, err = tr.Models.AddEffect(ctx, id)
 	}
 	if errors.Is(err, store.ErrNotFound) {

@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/codebook"
 	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/internal/par"
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -217,7 +217,7 @@ func (tr *Transfer) keepObjects(ctx context.Context, parts []Part) error {
 		case errs[i] != nil:
 		case p.Kind == signal.Kind:
 			signals = append(signals, p.Data)
-		case model.Kind(p.Kind):
+		case registry.Kind(p.Kind):
 			_, errs[i] = tr.Models.Add(ctx, p.Kind, p.Data)
 		default:
 			plain = append(plain, store.Object{ID: p.ID, Kind: p.Kind, Raw: p.Data})
@@ -247,5 +247,5 @@ func checkPart(p Part) error {
 // hashed reports whether objects of a kind that has no field for its id are kept, under
 // the hash of their bytes.
 func hashed(kind string) bool {
-	return model.Kind(kind) || kind == objects.KindDatasetRef || kind == codebook.KindCodebook
+	return registry.Kind(kind) || kind == objects.KindDatasetRef || kind == codebook.KindCodebook
 }

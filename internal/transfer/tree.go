@@ -22,7 +22,7 @@ import (
 	"github.com/mythos-project/mythos/internal/lookup"
 	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/ledger"
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -36,7 +36,7 @@ type Transfer struct {
 	ID       *identity.Identity
 	DB       kv.KV
 	Store    *store.Store
-	Models   *model.Registry
+	Models   *registry.Registry
 	Source   *dataset.StoreSource
 	Quotas   *quota.Quotas
 	Auth     *authority.Authority

@@ -164,3 +164,15 @@ func FormatDuration(d time.Duration) string {
 	}
 	return FormatMicros(uint64(d / time.Microsecond))
 }
+
+// Count is a number of things in words: "1 call", "2 calls". many is given where it is not
+// one with an s.
+func Count[N int | int64 | uint16 | uint32 | uint64](n N, one string, many ...string) string {
+	switch {
+	case n == 1:
+		return "1 " + one
+	case len(many) > 0:
+		return fmt.Sprintf("%d %s", n, many[0])
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}

@@ -39,3 +39,10 @@ func TestFlags(t *testing.T) {
 		}
 	}
 }
+
+func TestCount(t *testing.T) {
+	got := Count(0, "call") + ", " + Count(uint16(1), "call") + ", " + Count(uint64(2), "call") + ", " + Count(1, "entry", "entries") + ", " + Count(3, "entry", "entries")
+	if got != "0 calls, 1 call, 2 calls, 1 entry, 3 entries" {
+		t.Error(got)
+	}
+}

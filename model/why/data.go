@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -22,7 +22,7 @@ func (r nodes) Node(cid object.Hash) ([]byte, error) { return r.w.raw(KindNode, 
 
 // blob hangs a blob below n and proves its first chunk against the root.
 func (w *walker) blob(n *Node, role string, ref object.BlobRef) {
-	w.blobNode(n.leaf("BlobRef", ref.CID, "%s %s, %s", role, ref.CID.Short(), model.Count(int(ref.Size), "byte")), ref)
+	w.blobNode(n.leaf("BlobRef", ref.CID, "%s %s, %s", role, ref.CID.Short(), units.Count(int(ref.Size), "byte")), ref)
 }
 
 // blobNode verifies a blob, every chunk of it, and shows the first.
@@ -71,7 +71,7 @@ func (w *walker) blobRef(n *Node, raw []byte, depth int) {
 		w.list(n, nil, depth)
 		return
 	}
-	n.Label = fmt.Sprintf("blob %s, %s, %s", ref.CID.Short(), model.Count(int(ref.Size), "byte"), ref.Media)
+	n.Label = fmt.Sprintf("blob %s, %s, %s", ref.CID.Short(), units.Count(int(ref.Size), "byte"), ref.Media)
 	w.blobNode(n, *ref)
 }
 
@@ -87,7 +87,7 @@ func (w *walker) datasetRef(n *Node, raw []byte, depth int) {
 	if !n.check(err) || !n.check(sameID(object.Sum(raw), n.ID)) {
 		return
 	}
-	n.Label = fmt.Sprintf("dataset %s: %s", ref.Manifest.CID.Short(), model.Count(int(ref.Count), "episode"))
+	n.Label = fmt.Sprintf("dataset %s: %s", ref.Manifest.CID.Short(), units.Count(int(ref.Count), "episode"))
 	w.manifest(n, ref.Manifest.CID, &ref.DatasetDefID, depth)
 	c := w.add(n, "Receipt", ref.BuildReceiptID, depth)
 	r, effect, err := w.opened(ref.BuildReceiptID)
@@ -126,7 +126,7 @@ func (w *walker) manifest(n *Node, root object.Hash, def *object.Hash, depth int
 	if !c.check(err) {
 		return
 	}
-	c.Label = fmt.Sprintf("manifest %s: %s", root.Short(), model.Count(int(tree.Len()), "episode"))
+	c.Label = fmt.Sprintf("manifest %s: %s", root.Short(), units.Count(int(tree.Len()), "episode"))
 	var ids []object.Hash
 	if !c.check(tree.Walk(0, min(tree.Len(), maxSearch), func(_ uint64, item merkle.Chunk) error {
 		ids = append(ids, item.Hash)
@@ -194,7 +194,7 @@ func (w *walker) datasetDef(n *Node, raw []byte, _ int) {
 		}
 		c := n.leaf("Corpus", root, "corpus %s", root.Short())
 		if tree, err := merkle.OpenList(nodes{w}, root); c.check(err) {
-			c.Label += ": " + model.Count(int(tree.Len()), "episode")
+			c.Label += ": " + units.Count(int(tree.Len()), "episode")
 		}
 	}
 }

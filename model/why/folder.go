@@ -3,8 +3,8 @@ package why
 import (
 	"fmt"
 
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/ledger"
-	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/object/tree"
@@ -37,14 +37,14 @@ func (w *walker) node(n *Node, raw []byte, depth int) {
 		w.list(n, raw, depth)
 		return
 	}
-	n.Label = fmt.Sprintf("blob %s, %s", n.ID.Short(), model.Count(int(dag.Size()), "byte"))
+	n.Label = fmt.Sprintf("blob %s, %s", n.ID.Short(), units.Count(int(dag.Size()), "byte"))
 	w.blobNode(n, object.BlobRef{CID: n.ID, Size: dag.Size(), Chunks: uint32(dag.Len())})
 }
 
 // content verifies what an entry names.
 func (r nodes) content(n *Node, e tree.Entry) {
 	if e.Kind != tree.Folder {
-		n.Label = fmt.Sprintf("file %s, %s", n.ID.Short(), model.Count(int(e.Size), "byte"))
+		n.Label = fmt.Sprintf("file %s, %s", n.ID.Short(), units.Count(int(e.Size), "byte"))
 		r.w.blobNode(n, e.Blob())
 		return
 	}
@@ -73,7 +73,7 @@ func (r nodes) folder(n *Node, raw []byte) {
 	if !n.check(err) {
 		return
 	}
-	n.Label = fmt.Sprintf("tree %s: %s, %s", n.ID.Short(), model.Count(int(t.Files), "file"), model.Count(int(t.Size), "byte"))
+	n.Label = fmt.Sprintf("tree %s: %s, %s", n.ID.Short(), units.Count(int(t.Files), "file"), units.Count(int(t.Size), "byte"))
 	folders, files := map[object.Hash]bool{}, map[object.Hash]bool{}
 	enter := func(id object.Hash) bool {
 		was := folders[id]
@@ -86,7 +86,7 @@ func (r nodes) folder(n *Node, raw []byte) {
 		}
 		files[p.ID] = true
 		w.nth(n, len(files)-1, w.o.Width, func() *Node {
-			c := &Node{Kind: "BlobRef", ID: p.ID, Label: fmt.Sprintf("file %s, %s", p.ID.Short(), model.Count(int(p.File.Size), "byte")), Verified: true}
+			c := &Node{Kind: "BlobRef", ID: p.ID, Label: fmt.Sprintf("file %s, %s", p.ID.Short(), units.Count(int(p.File.Size), "byte")), Verified: true}
 			w.blobNode(c, *p.File)
 			return c
 		})

@@ -8,13 +8,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
 )
 
 // Lineage is where a model comes from and what became of it, from the objects that are
-// here. Each was verified when it was read; whom to trust is for [Explain] and [model.Evaluate].
+// here. Each was verified when it was read; whom to trust is for [Explain] and [judge.Evaluate].
 type Lineage struct {
 	Model        object.Hash          `json:"model"`
 	Weights      object.BlobRef       `json:"-"`
@@ -75,7 +77,7 @@ type LineagePromotion struct {
 
 // LineageOf gathers the lineage of a model. The error wraps store.ErrNotFound when it is
 // not here.
-func LineageOf(ctx context.Context, r *model.Registry, id object.Hash) (*Lineage, error) {
+func LineageOf(ctx context.Context, r *registry.Registry, id object.Hash) (*Lineage, error) {
 	m, err := model.Load(ctx, r.Store, id, "ModelRef", model.ModelRule, object.Open[model.ModelRef])
 	if err != nil {
 		return nil, err
@@ -83,7 +85,7 @@ func LineageOf(ctx context.Context, r *model.Registry, id object.Hash) (*Lineage
 	l := &Lineage{Model: id, Weights: m.Weights, WeightsCID: m.Weights.CID, WeightsBytes: m.Weights.Size, Code: m.CodeHash, Parent: m.ParentModelID,
 		Children: []object.Hash{}, Rings: []int{}, Trainings: []LineageTraining{}, Evaluations: []LineageEvaluation{},
 		Attestations: []LineageAttestation{}, Promotions: []LineagePromotion{}}
-	for _, step := range []func(context.Context, *model.Registry, *Lineage) error{lineTrainings, lineEvaluations, lineAttestations, linePromotions, lineChildren} {
+	for _, step := range []func(context.Context, *registry.Registry, *Lineage) error{lineTrainings, lineEvaluations, lineAttestations, linePromotions, lineChildren} {
 		if err := step(ctx, r, l); err != nil {
 			return nil, err
 		}
@@ -92,7 +94,7 @@ func LineageOf(ctx context.Context, r *model.Registry, id object.Hash) (*Lineage
 }
 
 // effects calls fn with the effects of a kind about a model that are here whole.
-func effects(ctx context.Context, r *model.Registry, model object.Hash, kind string, fn func(*ledger.Receipt, []byte) error) error {
+func effects(ctx context.Context, r *registry.Registry, model object.Hash, kind string, fn func(*ledger.Receipt, []byte) error) error {
 	ids, err := r.About(ctx, model, kind)
 	if err != nil {
 		return err
@@ -116,8 +118,8 @@ func effects(ctx context.Context, r *model.Registry, model object.Hash, kind str
 	return nil
 }
 
-func lineTrainings(ctx context.Context, r *model.Registry, l *Lineage) error {
-	return effects(ctx, r, l.Model, model.AboutTraining, func(rec *ledger.Receipt, response []byte) error {
+func lineTrainings(ctx context.Context, r *registry.Registry, l *Lineage) error {
+	return effects(ctx, r, l.Model, registry.AboutTraining, func(rec *ledger.Receipt, response []byte) error {
 		res, _, _, err := model.OpenTrainResult(response)
 		if err != nil {
 			return err
@@ -132,8 +134,8 @@ func lineTrainings(ctx context.Context, r *model.Registry, l *Lineage) error {
 	})
 }
 
-func lineEvaluations(ctx context.Context, r *model.Registry, l *Lineage) error {
-	err := effects(ctx, r, l.Model, model.AboutEvaluation, func(rec *ledger.Receipt, response []byte) error {
+func lineEvaluations(ctx context.Context, r *registry.Registry, l *Lineage) error {
+	err := effects(ctx, r, l.Model, registry.AboutEvaluation, func(rec *ledger.Receipt, response []byte) error {
 		res, _, err := model.OpenEvalResult(response)
 		if err == nil {
 			l.Evaluations = append(l.Evaluations, LineageEvaluation{rec.ReceiptID, res.Job.SuiteID, res.Examples, res.Metrics, who(rec.Signer), rec.TimeObserved})
@@ -144,13 +146,13 @@ func lineEvaluations(ctx context.Context, r *model.Registry, l *Lineage) error {
 	return err
 }
 
-func lineAttestations(ctx context.Context, r *model.Registry, l *Lineage) error {
-	ids, err := r.About(ctx, l.Model, model.AboutAttestation)
+func lineAttestations(ctx context.Context, r *registry.Registry, l *Lineage) error {
+	ids, err := r.About(ctx, l.Model, registry.AboutAttestation)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		a, err := model.Load(ctx, r.Store, id, model.AboutAttestation, model.AttestationRule, func(raw []byte, _ object.Rule) (*model.Attestation, object.Hash, error) {
+		a, err := model.Load(ctx, r.Store, id, registry.AboutAttestation, model.AttestationRule, func(raw []byte, _ object.Rule) (*model.Attestation, object.Hash, error) {
 			return model.OpenAttestation(raw)
 		})
 		if err != nil {
@@ -162,7 +164,7 @@ func lineAttestations(ctx context.Context, r *model.Registry, l *Lineage) error 
 	return nil
 }
 
-func linePromotions(ctx context.Context, r *model.Registry, l *Lineage) error {
+func linePromotions(ctx context.Context, r *registry.Registry, l *Lineage) error {
 	err := r.Rings(ctx, func(s *model.RingState) error {
 		if s.ModelID == l.Model {
 			l.Rings = append(l.Rings, int(s.RingID))
@@ -178,7 +180,7 @@ func linePromotions(ctx context.Context, r *model.Registry, l *Lineage) error {
 	return err
 }
 
-func lineChildren(ctx context.Context, r *model.Registry, l *Lineage) error {
+func lineChildren(ctx context.Context, r *registry.Registry, l *Lineage) error {
 	return r.Models(ctx, func(id object.Hash, m *model.ModelRef) error {
 		if m.ParentModelID != nil && *m.ParentModelID == l.Model {
 			l.Children = append(l.Children, id)
@@ -191,7 +193,7 @@ const maxAncestors = 256 // of a lineage tree
 
 // LineageTree is a model's lineage as a tree to draw: dataset and recipe, training,
 // evaluations, attestations, promotions, and then the same of its ancestors.
-func LineageTree(ctx context.Context, r *model.Registry, id object.Hash, toolName func(object.Hash) string) (*Node, error) {
+func LineageTree(ctx context.Context, r *registry.Registry, id object.Hash, toolName func(object.Hash) string) (*Node, error) {
 	var root, below *Node
 	for depth := 0; depth < maxAncestors; depth++ {
 		l, err := LineageOf(ctx, r, id)
@@ -221,7 +223,7 @@ func LineageTree(ctx context.Context, r *model.Registry, id object.Hash, toolNam
 func (l *Lineage) node(toolName func(object.Hash) string) *Node {
 	n := &Node{Kind: "ModelRef", ID: l.Model, Verified: true, Label: fmt.Sprintf("model %s%s", l.Model.Short(), l.where())}
 	for _, t := range l.Trainings {
-		c := n.leaf("Receipt", t.Receipt, "trained by %s, %s: %s%s", OneLine(t.By), minute(t.Time), model.Count(int(t.Examples), "example"), metricsText(t.Metrics))
+		c := n.leaf("Receipt", t.Receipt, "trained by %s, %s: %s%s", OneLine(t.By), minute(t.Time), units.Count(int(t.Examples), "example"), metricsText(t.Metrics))
 		label := "recipe " + t.Recipe.Short()
 		if t.Label != "" {
 			label += " for " + t.Label
@@ -237,7 +239,7 @@ func (l *Lineage) node(toolName func(object.Hash) string) *Node {
 		if a.Result != model.ResultPass {
 			verdict = fmt.Sprintf("no (%d)", a.Result)
 		}
-		n.leaf(model.AboutAttestation, a.Attestation, "%s by %s, %s: %s", a.Claim, OneLine(a.By), minute(a.Time), verdict)
+		n.leaf(registry.AboutAttestation, a.Attestation, "%s by %s, %s: %s", a.Claim, OneLine(a.By), minute(a.Time), verdict)
 	}
 	for _, p := range l.Promotions {
 		n.leaf("PromotionRecord", p.Promotion, "%s into ring %d by %s, %s, policy %s", p.Action, p.Ring, OneLine(p.By), minute(p.Time), p.Policy.Short())

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -18,7 +19,7 @@ func (w *walker) model(n *Node, raw []byte, depth int) {
 	n.Label = fmt.Sprintf("model %s", id.Short())
 	w.blob(n, "weights", m.Weights)
 	w.blob(n, "config", m.Config)
-	trainings := w.receipts(id, model.AboutTraining)
+	trainings := w.receipts(id, registry.AboutTraining)
 	if len(trainings) == 0 {
 		n.leaf("Receipt", object.Hash{}, "its training").fail("no receipt of a training that gave this model is here")
 	}
@@ -35,7 +36,7 @@ func (w *walker) model(n *Node, raw []byte, depth int) {
 		w.add(n, "ModelRef", *m.ParentModelID, depth)
 	}
 	if depth == 1 { // the walk starts here: what is said about it, too
-		w.some(n, model.AboutAttestation, w.related(id, model.AboutAttestation), depth, nil)
+		w.some(n, registry.AboutAttestation, w.related(id, registry.AboutAttestation), depth, nil)
 	}
 }
 

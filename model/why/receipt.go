@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset/imported"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
@@ -78,7 +79,7 @@ func (w *walker) trainReceipt(n *Node, r *ledger.Receipt, depth int) scope.Use {
 		n.fail("its response is of another job")
 	}
 	use.Recipe, use.Tokens, use.GPUms = res.Job.RecipeID, res.Job.MaxTokens, res.Job.MaxGPUms
-	n.Label += fmt.Sprintf(": %s", model.Count(int(res.Examples), "example"))
+	n.Label += fmt.Sprintf(": %s", units.Count(int(res.Examples), "example"))
 	w.add(n, "RecipeDef", res.Job.RecipeID, depth)
 	w.manifest(n, res.Job.Manifest, &res.Job.DatasetDef, depth)
 	if res.Job.BuildReceipt != nil {
@@ -101,7 +102,7 @@ func (w *walker) evalReceipt(n *Node, r *ledger.Receipt, depth int) scope.Use {
 		n.fail("its response is of another job")
 	}
 	use.Suite = res.Job.SuiteID
-	n.Label += fmt.Sprintf(": %s", model.Count(int(res.Examples), "example"))
+	n.Label += fmt.Sprintf(": %s", units.Count(int(res.Examples), "example"))
 	w.add(n, "EvalSuiteDef", res.Job.SuiteID, depth)
 	return use
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -17,7 +18,7 @@ import (
 
 // Local is the Resolver over a registry and what it stands on.
 type Local struct {
-	Registry *model.Registry
+	Registry *registry.Registry
 	Nodes    func(ctx context.Context) merkle.NodeReader // *store.Store has it
 	// BlobRef finds the reference of a blob, with an error that wraps store.ErrNotFound;
 	// *store.Store has it. Without it, walks do not start at blobs.
@@ -97,7 +98,7 @@ func (l *Local) Related(ctx context.Context, id object.Hash, kind string) ([]obj
 	prefix := kv.Signals + id.String() + "/" // the index of package dataset
 	var list []object.Hash
 	err := l.Registry.KV.Scan(ctx, prefix, kv.End(prefix), func(key string, _ []byte) error {
-		if len(list) == model.MaxIndexed {
+		if len(list) == registry.MaxIndexed {
 			return nil
 		}
 		h, err := object.ParseHash(strings.TrimPrefix(key, prefix))

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -44,7 +46,7 @@ func (w *walker) policyOf(n *Node, id object.Hash, ring uint8, depth int) {
 	if def, err := decoded[model.PolicyDef](&w.source, "PolicyDef", id); err == nil && def.Ring != ring {
 		c.fail("the policy is for ring %d, not %d", def.Ring, ring)
 	}
-	if !c.Seen && c.Problem == "" && len(w.related(id, model.AboutDecision)) == 0 {
+	if !c.Seen && c.Problem == "" && len(w.related(id, registry.AboutDecision)) == 0 {
 		c.undecided()
 	}
 }
@@ -82,13 +84,13 @@ func (w *walker) attestations(n *Node, p *model.PromotionRecord, depth int) {
 	}
 	shown, passed, signed := map[uint8]int{}, map[object.Hash]bool{}, map[string]bool{}
 	for _, id := range p.EvalAttestations {
-		a, err := decoded[model.Attestation](&w.source, model.AboutAttestation, id)
+		a, err := decoded[model.Attestation](&w.source, registry.AboutAttestation, id)
 		if err != nil {
 			a = &model.Attestation{}
 		}
 		shown[a.ClaimType]++
 		w.nth(n, shown[a.ClaimType]-1, w.o.Width, func() *Node {
-			c := w.visit(model.AboutAttestation, id, depth)
+			c := w.visit(registry.AboutAttestation, id, depth)
 			if err == nil {
 				c.check(supports(a, p, policy))
 			}
@@ -142,8 +144,8 @@ func (w *walker) policy(n *Node, raw []byte, depth int) {
 		return
 	}
 	n.Label = fmt.Sprintf("policy %s for ring %d by %s: %s, %s, quorum %d of %d", policyName(p, id), p.Ring, who(p.Signer),
-		model.Count(len(p.Suites), "suite"), model.Count(len(p.Thresholds), "threshold"), p.Quorum, len(p.Verifiers))
-	decisions := w.related(id, model.AboutDecision)
+		units.Count(len(p.Suites), "suite"), units.Count(len(p.Thresholds), "threshold"), p.Quorum, len(p.Verifiers))
+	decisions := w.related(id, registry.AboutDecision)
 	at := model.When{Time: p.TimeObserved}
 	if len(decisions) > 0 {
 		at.Receipt = decisions[0]
@@ -172,9 +174,9 @@ func (w *walker) indexState(n *Node, raw []byte, depth int) {
 	if !n.check(err) || !n.check(sameID(id, n.ID)) {
 		return
 	}
-	n.Label = fmt.Sprintf("index %s, state %d: %s", s.Name, s.Sequence, model.Count(int(s.Count), "episode"))
+	n.Label = fmt.Sprintf("index %s, state %d: %s", s.Name, s.Sequence, units.Count(int(s.Count), "episode"))
 	w.manifest(n, s.Manifest, nil, depth)
-	if len(w.related(id, model.AboutDecision)) > 0 {
+	if len(w.related(id, registry.AboutDecision)) > 0 {
 		w.decision(n, depth, sameBytes(raw), model.IndexUpdateTool, model.IndexRollbackTool)
 	}
 	if s.Restore != nil {
@@ -186,7 +188,7 @@ func (w *walker) indexState(n *Node, raw []byte, depth int) {
 // put a policy into force, below it: by whose decision, under which capability. It must
 // be of one of the tools, and its response what made says.
 func (w *walker) decision(n *Node, depth int, made func(response []byte) bool, tools ...object.Hash) {
-	receipts := w.receipts(n.ID, model.AboutDecision)
+	receipts := w.receipts(n.ID, registry.AboutDecision)
 	if len(receipts) == 0 {
 		n.undecided()
 	}

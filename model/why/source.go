@@ -9,8 +9,10 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/judge"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -27,26 +29,26 @@ type source struct {
 }
 
 // opened loads a receipt and its response and checks both.
-func (s *source) opened(id object.Hash) (*ledger.Receipt, model.Effect, error) {
+func (s *source) opened(id object.Hash) (*ledger.Receipt, judge.Effect, error) {
 	raw, err := s.raw("Receipt", id)
 	if err != nil {
-		return nil, model.Effect{}, err
+		return nil, judge.Effect{}, err
 	}
 	r, got, err := ledger.OpenReceipt(raw)
 	if err == nil {
 		err = sameID(got, id)
 	}
 	if err != nil {
-		return nil, model.Effect{}, err
+		return nil, judge.Effect{}, err
 	}
 	body, err := s.raw(KindBytes, r.ResponseHash)
 	if err != nil {
-		return r, model.Effect{}, fmt.Errorf("its response %s: %w", r.ResponseHash.Short(), err)
+		return r, judge.Effect{}, fmt.Errorf("its response %s: %w", r.ResponseHash.Short(), err)
 	}
 	if object.Sum(body) != r.ResponseHash {
-		return r, model.Effect{}, fmt.Errorf("its response: %w", object.ErrID)
+		return r, judge.Effect{}, fmt.Errorf("its response: %w", object.ErrID)
 	}
-	return r, model.Effect{Receipt: raw, Response: body}, nil
+	return r, judge.Effect{Receipt: raw, Response: body}, nil
 }
 
 func (s *source) isCapability(id object.Hash) bool {
@@ -81,7 +83,7 @@ func (s *source) kept(n *Node, what string, h object.Hash) {
 	case object.Sum(body) != h:
 		n.leaf(KindBytes, h, "%s %s", what, h.Short()).fail("its bytes have another hash")
 	default:
-		n.leaf(KindBytes, h, "%s %s, %s", what, h.Short(), model.Count(len(body), "byte"))
+		n.leaf(KindBytes, h, "%s %s, %s", what, h.Short(), units.Count(len(body), "byte"))
 	}
 }
 
@@ -266,7 +268,7 @@ func (s *source) chunk(tree *merkle.Tree, i uint64, root object.Hash) *Node {
 		return leaf
 	}
 	leaf.ID = chunk.Hash
-	leaf.Label += fmt.Sprintf(", %s, proven against the root", model.Count(int(chunk.Len), "byte"))
+	leaf.Label += fmt.Sprintf(", %s, proven against the root", units.Count(int(chunk.Len), "byte"))
 	proof, err := tree.ProveChunk(i)
 	if !leaf.check(err) {
 		return leaf

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/ledger"
-	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -34,24 +34,24 @@ func Follows(kind string) bool { return expanders()[kind] != nil }
 // expanders has a row for each kind that rests on something.
 func expanders() map[string]expander {
 	return map[string]expander{
-		"PromotionRecord":      (*walker).promotion,
-		"PolicyDef":            (*walker).policy,
-		"ModelRef":             (*walker).model,
-		model.AboutAttestation: (*walker).attestation,
-		model.AboutReport:      (*walker).report,
-		"EvalSuiteDef":         (*walker).suite,
-		"RecipeDef":            (*walker).recipe,
-		"Receipt":              (*walker).receipt,
-		"DatasetDef":           (*walker).datasetDef,
-		"DatasetRef":           (*walker).datasetRef,
-		"BlobRef":              (*walker).blobRef,
-		KindNode:               (*walker).node,
-		"EpisodeRef":           (*walker).episode,
-		"Signal":               (*walker).signal,
-		"Capability":           (*walker).capability,
-		"IndexState":           (*walker).indexState,
-		"RingHold":             (*walker).ringHold,
-		KindBytes:              (*walker).bytes,
+		"PromotionRecord":         (*walker).promotion,
+		"PolicyDef":               (*walker).policy,
+		"ModelRef":                (*walker).model,
+		registry.AboutAttestation: (*walker).attestation,
+		registry.AboutReport:      (*walker).report,
+		"EvalSuiteDef":            (*walker).suite,
+		"RecipeDef":               (*walker).recipe,
+		"Receipt":                 (*walker).receipt,
+		"DatasetDef":              (*walker).datasetDef,
+		"DatasetRef":              (*walker).datasetRef,
+		"BlobRef":                 (*walker).blobRef,
+		KindNode:                  (*walker).node,
+		"EpisodeRef":              (*walker).episode,
+		"Signal":                  (*walker).signal,
+		"Capability":              (*walker).capability,
+		"IndexState":              (*walker).indexState,
+		"RingHold":                (*walker).ringHold,
+		KindBytes:                 (*walker).bytes,
 	}
 }
 
@@ -93,7 +93,7 @@ func (w *walker) visit(kind string, id object.Hash, depth int) *Node {
 // made hangs the receipts of the effects that made an object below it, where they are
 // here; they name it.
 func (w *walker) made(n *Node, depth int) {
-	w.some(n, "Receipt", w.receipts(n.ID, model.AboutDecision), depth, func(c *Node) {
+	w.some(n, "Receipt", w.receipts(n.ID, registry.AboutDecision), depth, func(c *Node) {
 		if r, _, err := w.opened(c.ID); err == nil && !slices.Contains(r.Evidence, n.ID) {
 			c.fail("it does not name %s %s", n.Kind, n.ID.Short())
 		}

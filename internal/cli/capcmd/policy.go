@@ -8,6 +8,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -67,7 +68,7 @@ func runPolicySet(ctx context.Context, f *cmdutil.Factory, name string) error {
 }
 
 func emitPolicy(f *cmdutil.Factory, p *caps.IssuancePolicy) error {
-	f.IO.Notef("issuance policy %d with %s is in force", p.Sequence, cmdutil.Count(len(p.Rules), "rule", "rules"))
+	f.IO.Notef("issuance policy %d with %s is in force", p.Sequence, units.Count(len(p.Rules), "rule"))
 	return f.Emit(policyLine{p.PolicyID, p.Sequence, len(p.Rules)}, func() { f.IO.Printf("%s\n", p.PolicyID) })
 }
 

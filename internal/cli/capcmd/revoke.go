@@ -62,7 +62,7 @@ func runRevoke(ctx context.Context, f *cmdutil.Factory, o *revokeOptions) error 
 		if err != nil {
 			return err
 		}
-		f.IO.Notef("revocation list %d holds %s", list.Sequence, cmdutil.Count(len(list.Revoked), "capability", "capabilities"))
+		f.IO.Notef("revocation list %d holds %s", list.Sequence, units.Count(len(list.Revoked), "capability", "capabilities"))
 		if o.Out != "" {
 			return f.Write(o.Out, raw)
 		}

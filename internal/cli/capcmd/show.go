@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/internal/units"
 )
 
 func newShow(f *cmdutil.Factory) *cobra.Command {
@@ -124,7 +125,7 @@ func runLs(ctx context.Context, f *cmdutil.Factory, all bool) error {
 		f.IO.Table([]string{"cap", "state", "left", "expires", "subject", "scope"}, rows)
 	}
 	if hidden > 0 {
-		f.IO.Notef("not listed: %s that cannot be used now; --all lists them", cmdutil.Count(hidden, "capability", "capabilities"))
+		f.IO.Notef("not listed: %s that cannot be used now; --all lists them", units.Count(hidden, "capability", "capabilities"))
 	}
 	return nil
 }

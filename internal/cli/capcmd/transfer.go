@@ -8,6 +8,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/units"
 )
 
 func newExport(f *cmdutil.Factory) *cobra.Command {
@@ -50,7 +51,7 @@ func runImport(ctx context.Context, f *cmdutil.Factory, name string) error {
 		if err != nil {
 			return err
 		}
-		f.IO.Notef("revocation list %d of %s holds %s", list.Sequence, list.Issuer, cmdutil.Count(len(list.Revoked), "capability", "capabilities"))
+		f.IO.Notef("revocation list %d of %s holds %s", list.Sequence, list.Issuer, units.Count(len(list.Revoked), "capability", "capabilities"))
 		return f.Emit(viewOf(n, list), func() { f.IO.Printf("%s\n", list.ListID) })
 	}
 	ch, err := caps.Import(data)

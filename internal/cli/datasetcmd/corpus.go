@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -85,7 +86,7 @@ func snapshot(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, media strin
 			return err
 		}
 	}
-	f.IO.Notef("%s", cmdutil.Count(count, "id", "ids"))
+	f.IO.Notef("%s", units.Count(count, "id"))
 	return f.Emit(snapshotted{ref.CID, count}, func() { f.IO.Printf("%s\n", ref.CID) })
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/repo"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -152,8 +153,8 @@ func (t *importTotal) add(got *ingest.Imported) {
 
 // notes says what was taken, and what not and why.
 func (t *importTotal) notes(f *cmdutil.Factory) {
-	f.IO.Notef("%s, %s, %s, %s left out", cmdutil.Count(len(t.ids), "episode", "episodes"), cmdutil.Count(t.calls, "call", "calls"),
-		cmdutil.Count(t.signals, "signal", "signals"), cmdutil.Count(t.bad, "record", "records"))
+	f.IO.Notef("%s, %s, %s, %s left out", units.Count(len(t.ids), "episode"), units.Count(t.calls, "call"),
+		units.Count(t.signals, "signal"), units.Count(t.bad, "record"))
 	for _, l := range t.lost {
 		f.IO.Notef("not understood: %s", l)
 	}
@@ -172,6 +173,6 @@ func (t *importTotal) finish(ctx context.Context, f *cmdutil.Factory, n *repo.Re
 			return err
 		}
 	}
-	f.IO.Notef("%s", cmdutil.Count(count, "id", "ids"))
+	f.IO.Notef("%s", units.Count(count, "id"))
 	return f.Emit(importDone{ref.CID, count, t.calls, t.signals, t.bad, t.lost, t.passed}, func() { f.IO.Printf("%s\n", ref.CID) })
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/runcmd"
 	"github.com/mythos-project/mythos/internal/par"
 	"github.com/mythos-project/mythos/internal/repo"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -68,7 +69,7 @@ func runScore(ctx context.Context, f *cmdutil.Factory, o *scoreOptions) error {
 	if err := s.all(ctx, ids, o.Parallel); err != nil {
 		return runcmd.Refusal(n, err, o.Tool)
 	}
-	f.IO.Notef("%s: %d scored, %d replayed, %s", cmdutil.Count(len(ids), "episode", "episodes"), s.invoked, s.replayed, cmdutil.Count(len(s.signals), "signal", "signals"))
+	f.IO.Notef("%s: %d scored, %d replayed, %s", units.Count(len(ids), "episode"), s.invoked, s.replayed, units.Count(len(s.signals), "signal"))
 	if err := signal.Put(ctx, n.Store, s.signals...); err != nil {
 		return err
 	}

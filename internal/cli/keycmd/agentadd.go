@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -95,7 +96,7 @@ func runAgentAdd(ctx context.Context, f *cmdutil.Factory, o *agentAddOptions) er
 			most := uint64(s.Calls)
 			line.Calls = &most
 		}
-		if err := tellAdded(f, s.Name, cmdutil.Count(added.Tools, "tool", "tools"), added, line); err != nil {
+		if err := tellAdded(f, s.Name, units.Count(added.Tools, "tool"), added, line); err != nil {
 			return err
 		}
 	}

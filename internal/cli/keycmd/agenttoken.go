@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/agents"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -57,7 +58,7 @@ func runAgentToken(ctx context.Context, f *cmdutil.Factory, o *agentTokenOptions
 			return err
 		}
 		return f.Emit(agentTokenLine{Name: o.Name, Revoked: ended}, func() {
-			f.IO.Printf("%s: %s ended\n", o.Name, cmdutil.Count(ended, "token", "tokens"))
+			f.IO.Printf("%s: %s ended\n", o.Name, units.Count(ended, "token"))
 		})
 	}
 	ttl := time.Duration(o.TTL)

@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/internal/repo"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/intoto"
 	"github.com/mythos-project/mythos/ledger/mlog"
@@ -117,7 +118,7 @@ func runExport(ctx context.Context, f *cmdutil.Factory, names []string, o *expor
 			With("it must cover every receipt; the key of a witness that cosigned it: --witness KEY")
 	}
 	if err == nil && many {
-		f.IO.Notef("%s", cmdutil.Count(written, "receipt", "receipts"))
+		f.IO.Notef("%s", units.Count(written, "receipt"))
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/repo"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 )
@@ -65,7 +66,7 @@ func runVerify(ctx context.Context, f *cmdutil.Factory, o *verifyOptions) error 
 		return clierr.New(clierr.Invalid, "%w", lost).With("revoke the capability and issue another one, or restore from a backup")
 	}
 	return f.Emit(rep, func() {
-		f.IO.Printf("ok: %s, %s, %d divergent, %d pending\n", cmdutil.Count(rep.Entries, "entry", "entries"), cmdutil.Count(rep.Effects, "effect", "effects"), rep.Divergent, rep.Pending)
+		f.IO.Printf("ok: %s, %s, %d divergent, %d pending\n", units.Count(rep.Entries, "entry", "entries"), units.Count(rep.Effects, "effect"), rep.Divergent, rep.Pending)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -54,7 +55,7 @@ func (d *demands) many(ctx context.Context, f *cmdutil.Factory, name string, lin
 		return err
 	}
 	if broken != nil {
-		return clierr.New(clierr.Invalid, "%s: %d of %s not intact: the first is %w", name, sum.Broken, cmdutil.Count(sum.Receipts, "receipt is", "receipts are"), broken).On(name)
+		return clierr.New(clierr.Invalid, "%s: %d of %s not intact: the first is %w", name, sum.Broken, units.Count(sum.Receipts, "receipt is", "receipts are"), broken).On(name)
 	}
 	return distrusted
 }
@@ -110,7 +111,7 @@ func printBroken(f *cmdutil.Factory, v evidence.Verdict) {
 
 func (t *tally) print(f *cmdutil.Factory) {
 	f.IO.Printf("%s: %d intact and trusted, %d intact but not trusted, %d not intact\n",
-		cmdutil.Count(t.Receipts, "receipt", "receipts"), t.Good, t.Distrust, t.Broken)
+		units.Count(t.Receipts, "receipt"), t.Good, t.Distrust, t.Broken)
 	if t.First != nil {
 		f.IO.Printf("from %s to %s\n", f.ShowTime(*t.First), f.ShowTime(*t.Last))
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/mythos-project/mythos/internal/mcp/pin"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/toolbox"
+	"github.com/mythos-project/mythos/internal/units"
 )
 
 // serverOptions say which server, and what it may.
@@ -187,7 +188,7 @@ func register(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, name string
 
 func summary(name string, added, all int) string {
 	if added == all {
-		return fmt.Sprintf("server %s: %s pinned", name, cmdutil.Count(all, "tool", "tools"))
+		return fmt.Sprintf("server %s: %s pinned", name, units.Count(all, "tool"))
 	}
-	return fmt.Sprintf("server %s: %s, of which %d were pinned already", name, cmdutil.Count(all, "tool", "tools"), all-added)
+	return fmt.Sprintf("server %s: %s, of which %d were pinned already", name, units.Count(all, "tool"), all-added)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
 )
@@ -87,7 +88,7 @@ func runModelVerify(_ context.Context, f *cmdutil.Factory, o *verifyOptions) err
 			continue
 		}
 		seen++
-		s, a, signer, err := model.OpenInToto(line, keys.Agents...)
+		s, a, signer, err := registry.OpenInToto(line, keys.Agents...)
 		if err != nil {
 			return clierr.New(clierr.Invalid, "%s, statement %d: %w", o.File, seen, err).On(o.File)
 		}
@@ -117,7 +118,7 @@ func fileDigest(f *cmdutil.Factory, name string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-func isAbout(s *model.Statement, digest string) bool {
+func isAbout(s *registry.Statement, digest string) bool {
 	for _, subject := range s.Subject {
 		if subject.Name == "weights" && subject.Digest["sha256"] == digest {
 			return true
@@ -126,7 +127,7 @@ func isAbout(s *model.Statement, digest string) bool {
 	return false
 }
 
-func emitStatement(f *cmdutil.Factory, s *model.Statement, a *model.Attestation, signer object.AgentID) error {
+func emitStatement(f *cmdutil.Factory, s *registry.Statement, a *model.Attestation, signer object.AgentID) error {
 	line := verified{Model: s.Predicate.Model, ID: s.Predicate.ID, Kind: "ModelRef", Signer: signer.KeyHex()}
 	what := "model"
 	if a != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/mythos-project/mythos/internal/indexes"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
@@ -65,7 +66,7 @@ func listOf(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, args []string
 }
 
 func emitIndex(f *cmdutil.Factory, s *model.IndexState, called *calls.Called) error {
-	f.IO.Notef("index %s holds %s, receipt %s", s.Name, cmdutil.Count(s.Count, "episode", "episodes"), called.ReceiptID.Short())
+	f.IO.Notef("index %s holds %s, receipt %s", s.Name, units.Count(s.Count, "episode"), called.ReceiptID.Short())
 	return f.Emit(indexed{s.StateID, s.Name, s.Sequence, s.Manifest, s.Count, called.ReceiptID}, func() { f.IO.Printf("%s\n", s.StateID) })
 }
 

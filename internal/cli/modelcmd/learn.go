@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/learn"
 	"github.com/mythos-project/mythos/internal/lookup"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/model/train"
 )
 
@@ -107,7 +108,7 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, o *trainOptions, spec lea
 			return err
 		}
 	}
-	f.IO.Notef("trained on %s, receipt %s", cmdutil.Count(res.Examples, "example", "examples"), called.ReceiptID.Short())
+	f.IO.Notef("trained on %s, receipt %s", units.Count(res.Examples, "example"), called.ReceiptID.Short())
 	return f.Emit(trained{res.Model.ModelID, res.Examples, res.Tokens, res.GPUms, res.Metrics,
 		called.ReceiptID, called.Replayed}, func() { f.IO.Printf("%s\n", res.Model.ModelID) })
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/judge"
 )
 
 type promoteOptions struct {
@@ -97,7 +98,7 @@ func runPromote(ctx context.Context, f *cmdutil.Factory, o *promoteOptions) erro
 		f.IO.Notef("%d %-9s %s  %s", i+1, c.Name, mark, f.IO.Hashes(c.Why))
 	}
 	if o.DryRun {
-		c, bad := model.Failed(conditions)
+		c, bad := judge.Failed(conditions)
 		if err := f.Emit(conditions, func() {}); err != nil || !bad {
 			return err
 		}

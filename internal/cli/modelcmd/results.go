@@ -4,6 +4,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/indexes"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/judge"
 	"github.com/mythos-project/mythos/model/why"
 	"github.com/mythos-project/mythos/object"
 )
@@ -157,7 +158,7 @@ var (
 	trainResults    = cmdutil.Results{"": cmdutil.Document(trained{})}
 	evalResults     = cmdutil.Results{"": cmdutil.Document(evaluated{})}
 	attestResults   = cmdutil.Results{"": cmdutil.Document(vouched{}, signedOff{})}
-	promoteResults  = cmdutil.Results{"": cmdutil.Document(promoted{}, []model.Condition{})}
+	promoteResults  = cmdutil.Results{"": cmdutil.Document(promoted{}, []judge.Condition{})}
 	rollbackResults = cmdutil.Results{"": cmdutil.Document(promoted{})}
 	ringResults     = cmdutil.Results{"freeze": cmdutil.Document(held{}), "thaw": cmdutil.Document(held{})}
 	modelResults    = cmdutil.Results{"ls": cmdutil.JSONLines(modelLine{}), "show": cmdutil.Document(why.Lineage{}), "log": cmdutil.JSONLines(logLine{}), "export": cmdutil.Bytes(), "verify": cmdutil.JSONLines(verified{})}

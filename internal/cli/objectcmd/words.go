@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -68,14 +69,6 @@ func speech[T any](say func(speaker, *T) []string) func(speaker, []byte) ([]stri
 		}
 		return say(s, v), nil
 	}
-}
-
-// counted is a number of things: "1 chunk", "2 chunks".
-func counted[N int | uint16 | uint32 | uint64](n N, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // who is what an agent is called here, or else its key.
@@ -154,13 +147,13 @@ func (s speaker) capability(raw []byte) ([]string, error) {
 }
 
 func (s speaker) revocations(l *caps.RevocationList) []string {
-	return []string{fmt.Sprintf("%s revoked %s; this is list number %d, of %s.", s.who(l.Issuer), counted(len(l.Revoked), "id"), l.Sequence, at(l.TimeObserved))}
+	return []string{fmt.Sprintf("%s revoked %s; this is list number %d, of %s.", s.who(l.Issuer), units.Count(len(l.Revoked), "id"), l.Sequence, at(l.TimeObserved))}
 }
 
 func (s speaker) blob(b *object.BlobRef) []string {
 	chunks := "in one piece"
 	if b.Chunks > 0 {
-		chunks = "in " + counted(b.Chunks, "chunk") + ", provable with the cid alone"
+		chunks = "in " + units.Count(b.Chunks, "chunk") + ", provable with the cid alone"
 	}
 	lines := []string{fmt.Sprintf("A blob of %s (%s), %s.", ui.Size(b.Size), b.Media, chunks)}
 	if b.Codec == object.CodecZstd {
@@ -176,7 +169,7 @@ func (s speaker) blob(b *object.BlobRef) []string {
 }
 
 func (s speaker) tree(t *tree.Tree) []string {
-	return []string{fmt.Sprintf("A folder with %s in it and below, %s: mythos tree ls.", counted(t.Files, "file"), ui.Size(t.Size))}
+	return []string{fmt.Sprintf("A folder with %s in it and below, %s: mythos tree ls.", units.Count(t.Files, "file"), ui.Size(t.Size))}
 }
 
 func (s speaker) treeEntry(e *tree.Entry) []string {
@@ -195,12 +188,12 @@ func (s speaker) merkleNode(n *merkle.Node) []string {
 }
 
 func (s speaker) episode(e *object.EpisodeRef) []string {
-	lines := []string{fmt.Sprintf("A run as evidence, of %s: its trace has %s, and it left %s.", at(e.TimeObserved), ui.Size(e.TraceRef.TraceBlob.Size), counted(len(e.TraceRef.ReceiptIDs), "receipt"))}
+	lines := []string{fmt.Sprintf("A run as evidence, of %s: its trace has %s, and it left %s.", at(e.TimeObserved), ui.Size(e.TraceRef.TraceBlob.Size), units.Count(len(e.TraceRef.ReceiptIDs), "receipt"))}
 	if r, err := s.n.Episodes.CallOf(s.ctx, e); err == nil {
 		lines = append(lines, fmt.Sprintf("It called %s, which answered with status %d.", s.toolName(r.ToolID), r.Status))
 	}
 	if raws, err := s.n.Source.Signals(s.ctx, e.EpisodeID); err == nil && len(raws) > 0 {
-		lines = append(lines, fmt.Sprintf("There is %s about it: `mythos signal ls %s`.", counted(len(raws), "signal"), e.EpisodeID.Short()))
+		lines = append(lines, fmt.Sprintf("There is %s about it: `mythos signal ls %s`.", units.Count(len(raws), "signal"), e.EpisodeID.Short()))
 	}
 	return lines
 }
@@ -222,7 +215,7 @@ func (s speaker) run(r *run.Record) []string {
 		how = "It was halted."
 	}
 	return []string{
-		fmt.Sprintf("A task of bundle %s ran at %s: %s of computing, %s.", r.BundleID.Short(), at(r.Time), time.Duration(r.Spent.CPUus)*time.Microsecond, counted(r.Spent.IOCount, "effect")),
+		fmt.Sprintf("A task of bundle %s ran at %s: %s of computing, %s.", r.BundleID.Short(), at(r.Time), time.Duration(r.Spent.CPUus)*time.Microsecond, units.Count(r.Spent.IOCount, "effect")),
 		how, "`mythos replay " + r.RunID.Short() + "` executes it again over the recorded responses.",
 	}
 }
@@ -243,11 +236,11 @@ func (s speaker) tool(t *exec.Tool) []string {
 
 func (s speaker) datasetDef(d *dataset.DatasetDef) []string {
 	return []string{
-		fmt.Sprintf("Selects episodes of %s where: %s", counted(len(d.CorpusRoots), "corpus root"), query.Decompile(&d.Query.Predicate)),
+		fmt.Sprintf("Selects episodes of %s where: %s", units.Count(len(d.CorpusRoots), "corpus root"), query.Decompile(&d.Query.Predicate)),
 		"Sampling: " + d.SamplingText() + ".", "Whoever has the evidence builds the same dataset from it, byte for byte.",
 	}
 }
 
 func (s speaker) datasetRef(d *dataset.DatasetRef) []string {
-	return []string{fmt.Sprintf("A dataset of %s, built from definition %s. `mythos dataset verify %s` builds it again.", counted(d.Count, "episode"), d.DatasetDefID.Short(), d.Manifest.CID.Short())}
+	return []string{fmt.Sprintf("A dataset of %s, built from definition %s. `mythos dataset verify %s` builds it again.", units.Count(d.Count, "episode"), d.DatasetDefID.Short(), d.Manifest.CID.Short())}
 }

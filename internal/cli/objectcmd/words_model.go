@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/model"
 )
 
@@ -34,7 +35,7 @@ func (s speaker) suite(d *model.EvalSuiteDef) []string {
 
 func (s speaker) policy(p *model.PolicyDef) []string {
 	lines := []string{fmt.Sprintf("A model enters ring %d only with: %s passed, %s met, %s by distinct verifiers of %d.",
-		p.Ring, counted(len(p.Suites), "suite"), counted(len(p.Thresholds), "threshold"), counted(p.Quorum, "sign-off"), len(p.Verifiers))}
+		p.Ring, units.Count(len(p.Suites), "suite"), units.Count(len(p.Thresholds), "threshold"), units.Count(p.Quorum, "sign-off"), len(p.Verifiers))}
 	if p.Name != nil {
 		lines = append(lines, "It is called "+*p.Name+".")
 	}
@@ -72,7 +73,7 @@ func (s speaker) report(r *model.EvalReport) []string {
 
 func (s speaker) promotion(p *model.PromotionRecord) []string {
 	lines := []string{fmt.Sprintf("%s did a %s in ring %d at %s: it has model %s since, on %s, under policy %s.",
-		s.who(p.Signer), p.ActionName(), p.RingID, at(p.TimeObserved), p.ModelID.Short(), counted(len(p.EvalAttestations), "attestation"), p.PolicyID.Short())}
+		s.who(p.Signer), p.ActionName(), p.RingID, at(p.TimeObserved), p.ModelID.Short(), units.Count(len(p.EvalAttestations), "attestation"), p.PolicyID.Short())}
 	if p.Reason != nil {
 		lines = append(lines, "Because: "+*p.Reason)
 	}

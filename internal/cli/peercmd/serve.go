@@ -27,6 +27,7 @@ import (
 	"github.com/mythos-project/mythos/internal/peer/parts"
 	"github.com/mythos-project/mythos/internal/peer/tasks"
 	"github.com/mythos-project/mythos/internal/repo"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/socket"
 )
@@ -240,7 +241,7 @@ func answered(f *cmdutil.Factory, answer []byte, got *packets.Received, out stri
 		}
 	}
 	a := got.Answer
-	f.IO.Notef("answered by %s with %s", got.Author, cmdutil.Count(len(a.Receipts), "receipt", "receipts"))
+	f.IO.Notef("answered by %s with %s", got.Author, units.Count(len(a.Receipts), "receipt"))
 	view, err := object.ToJSON(nil, a.Result)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/internal/peer/tasks"
 	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/internal/units"
 )
 
 // leave submits a bundle and prints the task's id.
@@ -132,7 +133,7 @@ func runTaskCancel(ctx context.Context, f *cmdutil.Factory, text string) error {
 	if got.Answer.Halted == nil {
 		return clierr.New(clierr.Failed, "task %s ended before it was stopped", id.Short()).With("mythos task result " + id.Short())
 	}
-	f.IO.Notef("%s says so, with %s", got.Author, cmdutil.Count(len(got.Answer.Receipts), "receipt", "receipts"))
+	f.IO.Notef("%s says so, with %s", got.Author, units.Count(len(got.Answer.Receipts), "receipt"))
 	return f.Emit(cancelLine{id, task.Cancelled, len(got.Answer.Receipts), got.Author.KeyHex()}, func() { f.IO.Printf("%s\n", task.Cancelled) })
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/parts"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/tree"
 )
@@ -58,7 +59,7 @@ func runPull(ctx context.Context, f *cmdutil.Factory, from string, objects []str
 		if err != nil {
 			return peerError(err)
 		}
-		f.IO.Notef("%s, %d bytes", cmdutil.Count(got.Parts, "part", "parts"), got.Bytes)
+		f.IO.Notef("%s, %d bytes", units.Count(got.Parts, "part"), got.Bytes)
 		if len(path) == 0 {
 			if err := notePulled(ctx, f, root); err != nil {
 				return err
@@ -153,7 +154,7 @@ func runPush(ctx context.Context, f *cmdutil.Factory, to string, objects []strin
 		if err != nil {
 			return peerError(err)
 		}
-		f.IO.Notef("%s, %d bytes; %s keeps it as @%s", cmdutil.Count(got.Parts, "part", "parts"), got.Bytes, cl, got.Ref)
+		f.IO.Notef("%s, %d bytes; %s keeps it as @%s", units.Count(got.Parts, "part"), got.Bytes, cl, got.Ref)
 		if err := f.Emit(pushed{root, got.Parts, got.Bytes, got.Ref}, func() { f.IO.Printf("%s\n", root) }); err != nil {
 			return err
 		}
@@ -219,7 +220,7 @@ func runFetch(ctx context.Context, f *cmdutil.Factory, o *fetchOptions) error {
 	if err != nil {
 		return peerError(err)
 	}
-	f.IO.Notef("%s, %d bytes moved", cmdutil.Count(got.Parts, "part", "parts"), got.Bytes)
+	f.IO.Notef("%s, %d bytes moved", units.Count(got.Parts, "part"), got.Bytes)
 	return nil
 }
 

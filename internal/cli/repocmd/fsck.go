@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/peer/parts"
 	"github.com/mythos-project/mythos/internal/repo"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/internal/upkeep"
 	"github.com/mythos-project/mythos/store/fsck"
 	"github.com/mythos-project/mythos/store/gc"
@@ -63,12 +64,12 @@ func runFsck(ctx context.Context, f *cmdutil.Factory, o *fsckOptions) error {
 			return err
 		}
 	}
-	f.IO.Notef("checked %s, %s, %s, %s, %s", cmdutil.Count(done.Chunks, "chunk", "chunks"), cmdutil.Count(done.Nodes, "node", "nodes"),
-		cmdutil.Count(done.Objects, "object", "objects"), cmdutil.Count(done.Blobs, "blob", "blobs"), cmdutil.Count(rep.Entries, "ledger entry", "ledger entries"))
+	f.IO.Notef("checked %s, %s, %s, %s, %s", units.Count(done.Chunks, "chunk"), units.Count(done.Nodes, "node"),
+		units.Count(done.Objects, "object"), units.Count(done.Blobs, "blob"), units.Count(rep.Entries, "ledger entry", "ledger entries"))
 	if found.wrong == 0 {
 		return nil
 	}
-	e := clierr.New(clierr.Invalid, "%s wrong", cmdutil.Count(found.wrong, "thing is", "things are"))
+	e := clierr.New(clierr.Invalid, "%s wrong", units.Count(found.wrong, "thing is", "things are"))
 	if o.Repair {
 		return e.With("put the same files again, or import a blob.read capability of a peer that has them: `mythos cap import`")
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/overview"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/internal/units"
 )
 
 // NewStatus is `mythos status`.
@@ -52,7 +53,7 @@ func runStatus(ctx context.Context, f *cmdutil.Factory, accept, check bool) erro
 		return err
 	}
 	worst := s.Attention[0]
-	return clierr.New(clierr.Failed, "%s: the most urgent is %s: %s", cmdutil.Count(len(s.Attention), "thing needs attention", "things need attention"), worst.Urgency, worst.What).With(worst.Do)
+	return clierr.New(clierr.Failed, "%s: the most urgent is %s: %s", units.Count(len(s.Attention), "thing needs attention", "things need attention"), worst.Urgency, worst.What).With(worst.Do)
 }
 
 func printStatus(f *cmdutil.Factory, s *overview.Status) {
@@ -63,7 +64,7 @@ func printStatus(f *cmdutil.Factory, s *overview.Status) {
 	row("agent", "%s", f.IO.Paint(ui.Strong, ui.Clean(s.Name)))
 	row("key", "%s", s.Key)
 	row("key id", "%s", f.IO.Hash(s.KeyID.String()))
-	row("ledger", "%s, %s", cmdutil.Count(s.Entries, "entry", "entries"), soundness(f, s))
+	row("ledger", "%s, %s", units.Count(s.Entries, "entry", "entries"), soundness(f, s))
 	row("effects", "%d with a key: %s, %s, %s", s.Effects,
 		paintCount(f, s.Pending, "pending", ui.Warn), paintCount(f, s.Unknown, "unknown", ui.Bad), paintCount(f, s.Divergent, "divergent", ui.Bad))
 	row("blobs", "%d, %s", s.Blobs, ui.Size(s.BlobBytes))
@@ -71,8 +72,8 @@ func printStatus(f *cmdutil.Factory, s *overview.Status) {
 		row("trash", "%d, %s", s.Trash, ui.Size(s.TrashBytes))
 	}
 	row("tools", "%d", s.Tools)
-	row("caps", "%d held, %s within a day", s.Caps, cmdutil.Count(s.Expiring, "expires", "expire"))
-	row("trusted", "%s", cmdutil.Count(s.Trusted, "agent", "agents"))
+	row("caps", "%d held, %s within a day", s.Caps, units.Count(s.Expiring, "expires", "expire"))
+	row("trusted", "%s", units.Count(s.Trusted, "agent"))
 	row("peers", "%s", cmp(ui.Clean(strings.Join(s.Peers, ", ")), "none"))
 	for _, ring := range slices.Sorted(maps.Keys(s.Rings)) {
 		row(ui.Clean(ring), "%s", ui.Clean(s.Rings[ring]))

@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/internal/units"
 )
 
 // batchLine describes one call of a batch. It has a key, or says that it has none: without
@@ -219,7 +220,7 @@ func (b *batch) report() error {
 			return err
 		}
 	}
-	b.f.IO.Notef("%s: %d invoked, %d replayed, %d failed", cmdutil.Count(invoked+replayed+failed, "effect", "effects"), invoked, replayed, failed)
+	b.f.IO.Notef("%s: %d invoked, %d replayed, %d failed", units.Count(invoked+replayed+failed, "effect"), invoked, replayed, failed)
 	return first
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/trees"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/tree"
 )
@@ -71,7 +72,7 @@ func runPut(ctx context.Context, f *cmdutil.Factory, o *putOptions) error {
 		return explain(o.Source, err)
 	}
 	line := putLine{got.ID, got.Files, got.Size, got.Read, got.Ignored}
-	f.IO.Notef("%s, %d bytes; %d read, %d ignored", cmdutil.Count(int(line.Files), "file", "files"), line.Size, line.Read, line.Ignored)
+	f.IO.Notef("%s, %d bytes; %d read, %d ignored", units.Count(int(line.Files), "file"), line.Size, line.Read, line.Ignored)
 	return f.Emit(line, func() { f.IO.Printf("%s\n", line.Tree) })
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/judge"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -54,7 +55,7 @@ func Promotion(in json.RawMessage) (any, error) {
 		return nil, err
 	}
 	out := map[string]bool{}
-	for _, c := range model.Evaluate(e) {
+	for _, c := range judge.Evaluate(e) {
 		out[c.Name] = c.Holds
 	}
 	return out, nil
@@ -64,8 +65,8 @@ func trustedKeys(keys []string) model.TrustedAt {
 	return func(agent object.AgentID, _ model.When) bool { return slices.Contains(keys, agent.KeyHex()) }
 }
 
-func (v promotionIn) evidence() (*model.Evidence, error) {
-	e := &model.Evidence{Now: object.Time(v.At), Ring: v.Ring, Policy: v.Policy, Reports: input.Bytes(v.Reports), Attestations: input.Bytes(v.Attestations), Suites: input.Bytes(v.Suites),
+func (v promotionIn) evidence() (*judge.Evidence, error) {
+	e := &judge.Evidence{Now: object.Time(v.At), Ring: v.Ring, Policy: v.Policy, Reports: input.Bytes(v.Reports), Attestations: input.Bytes(v.Attestations), Suites: input.Bytes(v.Suites),
 		Trust: model.Trust{Receipt: trustedKeys(v.Executors), Attest: trustedKeys(v.Attesters), Policy: trustedKeys(v.PolicyMakers)}}
 	var err error
 	if e.PolicyID, err = model.PolicyRule.ID(v.Policy); err != nil {
@@ -75,10 +76,10 @@ func (v promotionIn) evidence() (*model.Evidence, error) {
 		e.BelowPolicy = v.BelowPolicy
 	}
 	for _, x := range v.Trainings {
-		e.Trainings = append(e.Trainings, model.Effect{Receipt: x.Receipt, Response: x.Response})
+		e.Trainings = append(e.Trainings, judge.Effect{Receipt: x.Receipt, Response: x.Response})
 	}
 	for _, x := range v.Evaluations {
-		e.Evaluations = append(e.Evaluations, model.Effect{Receipt: x.Receipt, Response: x.Response})
+		e.Evaluations = append(e.Evaluations, judge.Effect{Receipt: x.Receipt, Response: x.Response})
 	}
 	for _, h := range []struct {
 		text string
@@ -106,7 +107,7 @@ func (v promotionIn) evidence() (*model.Evidence, error) {
 }
 
 // state is the model with its blobs; nil of none.
-func (m *modelIn) state() (*model.ModelState, error) {
+func (m *modelIn) state() (*judge.ModelState, error) {
 	if m == nil {
 		return nil, nil
 	}
@@ -114,9 +115,9 @@ func (m *modelIn) state() (*model.ModelState, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &model.ModelState{ID: id, Raw: m.Raw}
+	s := &judge.ModelState{ID: id, Raw: m.Raw}
 	for role, cid := range map[string]object.Hash{"weights": ref.Weights.CID, "config": ref.Config.CID} {
-		b := model.BlobState{Role: role, CID: cid}
+		b := judge.BlobState{Role: role, CID: cid}
 		if !slices.Contains(m.Complete, role) {
 			b.Problem = "it is not whole"
 		}

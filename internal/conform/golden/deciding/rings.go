@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
@@ -49,7 +50,7 @@ type ringStepOut struct {
 }
 
 type rings struct {
-	*model.Registry
+	*registry.Registry
 	db  *memory.DB
 	now object.Time
 }
@@ -63,7 +64,7 @@ func Rings(in json.RawMessage) (any, error) {
 	ctx, db := context.Background(), memory.New()
 	s := store.New(db, db)
 	r := &rings{db: db}
-	r.Registry = &model.Registry{KV: db, Store: s, Receipts: kvledger.Open(db, input.Key("reader"), nil), Responses: s, Pins: s, Now: func() object.Time { return r.now },
+	r.Registry = &registry.Registry{KV: db, Store: s, Receipts: kvledger.Open(db, input.Key("reader"), nil), Responses: s, Pins: s, Now: func() object.Time { return r.now },
 		Trust: model.Trust{Receipt: trustedKeys(v.Executors), Attest: trustedKeys(v.Attesters), Policy: trustedKeys(v.PolicyMakers)}}
 	if err := v.known(ctx, r, s); err != nil {
 		return nil, err

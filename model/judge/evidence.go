@@ -1,27 +1,9 @@
-package model
+package judge
 
-import "github.com/mythos-project/mythos/object"
-
-// Trust says whom this repository trusts for what, and when. A nil function trusts
-// nobody.
-type Trust struct {
-	Receipt TrustedAt // to execute and to sign receipts
-	Attest  TrustedAt // to object: their adverse verdicts count under every policy
-	Policy  TrustedAt // to sign policies
-}
-
-// TrustedAt says whether an agent was trusted when it signed something.
-type TrustedAt func(agent object.AgentID, at When) bool
-
-// When is when something was signed, as its signer says, and which receipt, if any, has
-// its place in the ledger: its own, or that of the decision that it stands for.
-type When struct {
-	Time    object.Time
-	Receipt object.Hash // zero: none
-}
-
-// Trusts asks fn whether an agent counted then; nil trusts nobody.
-func Trusts(fn TrustedAt, a object.AgentID, at When) bool { return fn != nil && fn(a, at) }
+import (
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+)
 
 // Effect is a receipt and the response that it is about, as they are kept.
 type Effect struct {
@@ -43,12 +25,12 @@ type ModelState struct {
 	Blobs []BlobState
 }
 
-// problem says why the model cannot be put into service, or "".
-func (m *ModelState) problem() string {
+// Problem says why the model cannot be put into service, or "".
+func (m *ModelState) Problem() string {
 	if m.Raw == nil {
 		return "the model " + m.ID.Short() + " is not here"
 	}
-	ref, id, err := object.Open[ModelRef](m.Raw, ModelRule)
+	ref, id, err := object.Open[model.ModelRef](m.Raw, model.ModelRule)
 	if err != nil || id != m.ID {
 		return "the model's object does not verify: " + errText(err, object.ErrID)
 	}
@@ -86,7 +68,7 @@ type Evidence struct {
 	Model    ModelState
 	PolicyID object.Hash
 	Policy   []byte // canonical PolicyDef
-	Trust    Trust
+	Trust    model.Trust
 
 	Trainings    []Effect // train effects that may be about the model
 	Evaluations  []Effect // eval effects of the model, and of the one now in the ring

@@ -1,4 +1,7 @@
-package model
+// Package registry keeps models and what is known of them: what they were measured at, who vouches
+// for them, the rings with their policies and holds, and the indexes of retrieval. It gathers what
+// package judge decides on, and moves rings in one durable step.
+package registry
 
 import (
 	"context"
@@ -7,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/judge"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/kv"
@@ -39,11 +44,11 @@ type Pinner interface {
 // may have one over the same store.
 type Registry struct {
 	KV        KV
-	Store     Store
+	Store     model.Store
 	Receipts  Receipts
 	Responses Responses
 	Pins      Pinner
-	Trust     Trust
+	Trust     model.Trust
 	Now       func() object.Time
 }
 
@@ -58,8 +63,8 @@ const (
 	AboutDecision    = "deploy" // of a PromotionRecord, RingHold, PolicyDef or IndexState: receipts of the effect
 )
 
-func aboutKey(model object.Hash, kind string) string {
-	return kv.AboutModels + model.String() + "/" + kind + "/"
+func aboutKey(about object.Hash, kind string) string {
+	return kv.AboutModels + about.String() + "/" + kind + "/"
 }
 
 // Add verifies an object and keeps it under its id. Kinds are the names of the
@@ -82,22 +87,22 @@ func (r *Registry) Add(ctx context.Context, kind string, raw []byte) (object.Has
 // kinds are the objects that a registry takes: each is opened by the rules of its kind,
 // which say which model it is about, if any.
 var kinds = map[string]func(raw []byte) (id object.Hash, about *object.Hash, err error){
-	"RecipeDef":    opened[RecipeDef](RecipeRule),
-	"ModelRef":     opened[ModelRef](ModelRule),
-	"EvalSuiteDef": opened[EvalSuiteDef](SuiteRule),
+	"RecipeDef":    opened[model.RecipeDef](model.RecipeRule),
+	"ModelRef":     opened[model.ModelRef](model.ModelRule),
+	"EvalSuiteDef": opened[model.EvalSuiteDef](model.SuiteRule),
 	"PolicyDef": func(raw []byte) (object.Hash, *object.Hash, error) {
-		_, id, err := OpenPolicy(raw)
+		_, id, err := model.OpenPolicy(raw)
 		return id, nil, err
 	},
 	AboutReport: func(raw []byte) (object.Hash, *object.Hash, error) {
-		r, id, err := OpenReport(raw)
+		r, id, err := model.OpenReport(raw)
 		if err != nil {
 			return id, nil, err
 		}
 		return id, &r.ModelID, nil
 	},
 	AboutAttestation: func(raw []byte) (object.Hash, *object.Hash, error) {
-		a, id, err := OpenAttestation(raw)
+		a, id, err := model.OpenAttestation(raw)
 		if err != nil {
 			return id, nil, err
 		}
@@ -126,8 +131,8 @@ func open(kind string, raw []byte) (id object.Hash, about *object.Hash, err erro
 // Kind reports whether Add takes objects of this kind.
 func Kind(name string) bool { return kinds[name] != nil }
 
-func (r *Registry) index(ctx context.Context, model object.Hash, kind string, id object.Hash) error {
-	_, err := r.KV.Update(ctx, nil, map[string][]byte{aboutKey(model, kind) + id.String(): {}})
+func (r *Registry) index(ctx context.Context, about object.Hash, kind string, id object.Hash) error {
+	_, err := r.KV.Update(ctx, nil, map[string][]byte{aboutKey(about, kind) + id.String(): {}})
 	return err
 }
 
@@ -146,38 +151,38 @@ func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (about ob
 		return object.Hash{}, err
 	}
 	switch rec.ToolID {
-	case TrainTool:
-		res, _, _, err := OpenTrainResult(effect.Response)
+	case model.TrainTool:
+		res, _, _, err := model.OpenTrainResult(effect.Response)
 		if err != nil {
 			return object.Hash{}, err
 		}
 		return res.Model.ModelID, r.index(ctx, res.Model.ModelID, AboutTraining, receipt)
-	case EvalTool:
-		res, _, err := OpenEvalResult(effect.Response)
+	case model.EvalTool:
+		res, _, err := model.OpenEvalResult(effect.Response)
 		if err != nil {
 			return object.Hash{}, err
 		}
 		return res.Job.ModelID, r.index(ctx, res.Job.ModelID, AboutEvaluation, receipt)
-	case PromoteTool, RollbackTool:
-		p, id, err := OpenPromotion(effect.Response)
+	case model.PromoteTool, model.RollbackTool:
+		p, id, err := model.OpenPromotion(effect.Response)
 		if err != nil {
 			return object.Hash{}, err
 		}
 		return p.ModelID, r.index(ctx, id, AboutDecision, receipt)
-	case IndexUpdateTool, IndexRollbackTool:
-		_, id, err := OpenIndexState(effect.Response)
+	case model.IndexUpdateTool, model.IndexRollbackTool:
+		_, id, err := model.OpenIndexState(effect.Response)
 		if err != nil {
 			return object.Hash{}, err
 		}
 		return id, r.index(ctx, id, AboutDecision, receipt)
-	case FreezeTool, ThawTool:
-		_, id, err := OpenHold(effect.Response)
+	case model.FreezeTool, model.ThawTool:
+		_, id, err := model.OpenHold(effect.Response)
 		if err != nil {
 			return object.Hash{}, err
 		}
 		return id, r.index(ctx, id, AboutDecision, receipt)
-	case PolicyTool:
-		s, err := object.Decode[PolicyState](effect.Response)
+	case model.PolicyTool:
+		s, err := object.Decode[model.PolicyState](effect.Response)
 		if err != nil {
 			return object.Hash{}, err
 		}
@@ -189,14 +194,14 @@ func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (about ob
 // Learning reports whether the receipts of a tool are what AddEffect takes.
 func Learning(tool object.Hash) bool {
 	switch tool {
-	case TrainTool, EvalTool, PromoteTool, RollbackTool, IndexUpdateTool, IndexRollbackTool, FreezeTool, ThawTool, PolicyTool:
+	case model.TrainTool, model.EvalTool, model.PromoteTool, model.RollbackTool, model.IndexUpdateTool, model.IndexRollbackTool, model.FreezeTool, model.ThawTool, model.PolicyTool:
 		return true
 	}
 	return false
 }
 
 // effect loads a receipt and its response.
-func (r *Registry) EffectOf(ctx context.Context, receipt object.Hash) (Effect, error) {
+func (r *Registry) EffectOf(ctx context.Context, receipt object.Hash) (judge.Effect, error) {
 	raw, err := r.Receipts.Receipt(ctx, receipt)
 	if errors.Is(err, ledger.ErrNotFound) {
 		var o store.Object // one of another executor's ledger
@@ -205,30 +210,30 @@ func (r *Registry) EffectOf(ctx context.Context, receipt object.Hash) (Effect, e
 		}
 	}
 	if err != nil {
-		return Effect{}, fmt.Errorf("receipt %s: %w", receipt.Short(), err)
+		return judge.Effect{}, fmt.Errorf("receipt %s: %w", receipt.Short(), err)
 	}
 	rec, id, err := ledger.OpenReceipt(raw)
 	if err != nil {
-		return Effect{}, err
+		return judge.Effect{}, err
 	}
 	if id != receipt {
-		return Effect{}, fmt.Errorf("receipt %s: %w: it is %s", receipt.Short(), object.ErrID, id.Short())
+		return judge.Effect{}, fmt.Errorf("receipt %s: %w: it is %s", receipt.Short(), object.ErrID, id.Short())
 	}
 	body, err := r.Responses.Bytes(ctx, rec.ResponseHash)
 	if err != nil {
-		return Effect{}, fmt.Errorf("response of receipt %s: %w", id.Short(), err)
+		return judge.Effect{}, fmt.Errorf("response of receipt %s: %w", id.Short(), err)
 	}
-	return Effect{raw, body}, nil
+	return judge.Effect{Receipt: raw, Response: body}, nil
 }
 
 // About lists the ids of what the index has about a model, ascending: kind is
 // "train", "eval" (receipts), "EvalReport" or "Attestation".
-func (r *Registry) About(ctx context.Context, model object.Hash, kind string) ([]object.Hash, error) {
-	prefix := aboutKey(model, kind)
+func (r *Registry) About(ctx context.Context, about object.Hash, kind string) ([]object.Hash, error) {
+	prefix := aboutKey(about, kind)
 	var list []object.Hash
 	err := r.KV.Scan(ctx, prefix, kv.End(prefix), func(key string, _ []byte) error {
 		if len(list) == MaxIndexed {
-			return fmt.Errorf("model %s: more than %d objects of kind %s", model.Short(), MaxIndexed, kind)
+			return fmt.Errorf("model %s: more than %d objects of kind %s", about.Short(), MaxIndexed, kind)
 		}
 		id, err := object.ParseHash(strings.TrimPrefix(key, prefix))
 		list = append(list, id)
@@ -250,9 +255,9 @@ func (r *Registry) Decided(ctx context.Context, id, receipt object.Hash) error {
 }
 
 // Models calls fn for every model, ascending by id.
-func (r *Registry) Models(ctx context.Context, fn func(object.Hash, *ModelRef) error) error {
+func (r *Registry) Models(ctx context.Context, fn func(object.Hash, *model.ModelRef) error) error {
 	return r.Store.Objects(ctx, "ModelRef", func(o store.Object) error {
-		m, id, err := object.Open[ModelRef](o.Raw, ModelRule)
+		m, id, err := object.Open[model.ModelRef](o.Raw, model.ModelRule)
 		if err != nil {
 			return fmt.Errorf("model %s: %w", o.ID.Short(), err)
 		}

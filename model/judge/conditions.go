@@ -1,10 +1,12 @@
-package model
+package judge
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/mythos-project/mythos/internal/units"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -24,15 +26,15 @@ func Evaluate(e *Evidence) []Condition {
 
 // condition makes a verdict: it holds when there is no problem.
 func condition(name, why string, evidence []object.Hash, problems ...string) Condition {
-	c := Condition{Name: name, Holds: len(problems) == 0, Why: why, Evidence: sorted(evidence)}
+	c := Condition{Name: name, Holds: len(problems) == 0, Why: why, Evidence: Sorted(evidence)}
 	if !c.Holds {
 		c.Why = strings.Join(problems, "; ")
 	}
 	return c
 }
 
-// sorted gives the hashes ascending and each once; never nil.
-func sorted(list []object.Hash) []object.Hash {
+// Sorted gives the hashes ascending and each once; never nil.
+func Sorted(list []object.Hash) []object.Hash {
 	list = append([]object.Hash{}, list...)
 	slices.SortFunc(list, object.Hash.Compare)
 	return slices.Compact(list)
@@ -41,7 +43,7 @@ func sorted(list []object.Hash) []object.Hash {
 func (j *judge) complete() Condition {
 	m := &j.e.Model
 	evidence := []object.Hash{m.ID}
-	if problem := m.problem(); problem != "" {
+	if problem := m.Problem(); problem != "" {
 		return condition("complete", "", evidence, problem)
 	}
 	for _, b := range m.Blobs {
@@ -65,17 +67,17 @@ func (j *judge) trained() Condition {
 	return condition("trained", "", nil, problems...)
 }
 
-// training checks that an effect is a training that gave exactly this model.
+// training checks that an effect is a training that gave exactly this
 func (j *judge) training(effect Effect) (receipt object.Hash, why string, err error) {
-	r, id, err := j.openReceipt(effect, TrainTool)
+	r, id, err := openReceipt(effect, model.TrainTool, j.e.Trust.Receipt)
 	if err != nil {
 		return id, "", err
 	}
-	res, request, modelRaw, err := OpenTrainResult(effect.Response)
+	res, request, modelRaw, err := model.OpenTrainResult(effect.Response)
 	if err != nil {
 		return id, "", err
 	}
-	modelID, err := ModelRule.ID(modelRaw)
+	modelID, err := model.ModelRule.ID(modelRaw)
 	switch {
 	case err != nil:
 		return id, "", err
@@ -93,14 +95,14 @@ func (j *judge) evaluated() Condition {
 	for _, suite := range j.policy.Suites {
 		used, problem := j.passed(suite)
 		if def, ok := j.suites[suite]; ok && def.Empty() {
-			problem = fmt.Sprintf("suite %s: %v", suite.Short(), ErrNoTests)
+			problem = fmt.Sprintf("suite %s: %v", suite.Short(), model.ErrNoTests)
 		}
 		evidence = append(evidence, used...)
 		if problem != "" {
 			problems = append(problems, problem)
 		}
 	}
-	c := condition("evaluated", fmt.Sprintf("%s passed, as verifiers attest", Count(len(j.policy.Suites), "required suite")), evidence, problems...)
+	c := condition("evaluated", fmt.Sprintf("%s passed, as verifiers attest", units.Count(len(j.policy.Suites), "required suite")), evidence, problems...)
 	c.Warnings = j.refused
 	return c
 }
@@ -109,10 +111,10 @@ func (j *judge) evaluated() Condition {
 func (j *judge) passed(suite object.Hash) (evidence []object.Hash, problem string) {
 	var reasons []string
 	for _, v := range j.newest {
-		if about, _ := j.about(v); v.ClaimType != ClaimEvalPass || about != suite {
+		if about, _ := j.about(v); v.ClaimType != model.ClaimEvalPass || about != suite {
 			continue
 		}
-		if !v.Passes() && Trusts(j.e.Trust.Attest, v.Signer, When{Time: v.TimeObserved}) {
+		if !v.Passes() && model.Trusts(j.e.Trust.Attest, v.Signer, model.When{Time: v.TimeObserved}) {
 			return nil, fmt.Sprintf("suite %s: %s says that the model fails (%d)", suite.Short(), v.Signer, v.Result)
 		}
 		report, ok := j.reportIn(v, suite)
@@ -147,7 +149,7 @@ func (j *judge) quorum() Condition {
 	var evidence []object.Hash
 	var names, reasons []string
 	for _, v := range j.newest {
-		if v.ClaimType != ClaimQuorumSignoff {
+		if v.ClaimType != model.ClaimQuorumSignoff {
 			continue
 		}
 		if why := j.counts(v); why != "" {
@@ -161,18 +163,10 @@ func (j *judge) quorum() Condition {
 	c := condition("quorum", fmt.Sprintf("%d of %d verifiers signed off: %s", len(names), len(j.policy.Verifiers), strings.Join(names, ", ")), evidence)
 	if len(names) < int(j.policy.Quorum) {
 		c.Holds = false
-		c.Why = fmt.Sprintf("%s needed, %d signed off", Count(int(j.policy.Quorum), "sign-off"), len(names))
+		c.Why = fmt.Sprintf("%s needed, %d signed off", units.Count(int(j.policy.Quorum), "sign-off"), len(names))
 		if reasons != nil {
 			c.Why += " (" + strings.Join(reasons, "; ") + ")"
 		}
 	}
 	return c
-}
-
-// Count is a number of things in words.
-func Count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -1,4 +1,4 @@
-package model
+package registry
 
 import (
 	"context"
@@ -6,34 +6,17 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// PolicyTool is the effect that puts a policy into force: PolicyRequest → PolicyState.
-var PolicyTool = ir.BuiltinTool("policy.set")
-
-// PolicyRequest asks for a policy to be put into force in its ring (ours,
-// spec/learning.md#in-force): the request of the policy.set effect.
-type PolicyRequest struct {
-	PolicyID object.Hash  `can:"1,policy_id"`
-	After    *object.Hash `can:"2,after"` // the policy in force when this was asked; absent: there was none
-}
-
-// PolicyState says which policy is in force in a ring (ours).
-type PolicyState struct {
-	RingID   uint8        `can:"1,ring_id"`
-	PolicyID object.Hash  `can:"2,policy_id"`
-	Previous *object.Hash `can:"3,previous"` // the policy before it
-}
-
 // Policy returns the id of the policy in force in a ring. The error wraps ErrNotFound.
 func (r *Registry) Policy(ctx context.Context, ring uint8) (object.Hash, error) {
 	id, err := r.PolicyID(ctx, ring)
 	if err == nil && id == nil {
-		err = fmt.Errorf("policy of ring %d: %w", ring, ErrNotFound)
+		err = fmt.Errorf("policy of ring %d: %w", ring, model.ErrNotFound)
 	}
 	if err != nil {
 		return object.Hash{}, err
@@ -41,7 +24,7 @@ func (r *Registry) Policy(ctx context.Context, ring uint8) (object.Hash, error) 
 	return *id, nil
 }
 
-// inForce is the id of the policy in force in a ring; nil when there is none.
+// PolicyID is the id of the policy in force in a ring; nil when there is none.
 func (r *Registry) PolicyID(ctx context.Context, ring uint8) (*object.Hash, error) {
 	id, err := r.pointer(ctx, policyKey(ring))
 	if err != nil {
@@ -52,8 +35,8 @@ func (r *Registry) PolicyID(ctx context.Context, ring uint8) (*object.Hash, erro
 
 // InForce says which policy is in force in a ring, and which was before it. The error
 // wraps ErrNotFound.
-func (r *Registry) InForce(ctx context.Context, ring uint8) (*PolicyState, error) {
-	s := &PolicyState{RingID: ring}
+func (r *Registry) InForce(ctx context.Context, ring uint8) (*model.PolicyState, error) {
+	s := &model.PolicyState{RingID: ring}
 	var err error
 	if s.PolicyID, err = r.Policy(ctx, ring); err != nil {
 		return nil, err
@@ -74,13 +57,13 @@ func (r *Registry) InForce(ctx context.Context, ring uint8) (*PolicyState, error
 // by somebody trusted for policies and be newer than the one in force. A request that
 // was carried out before is answered again. Errors wrap ErrPolicy, ErrConflict (another
 // policy is in force than the request names) or store.ErrNotFound.
-func (r *Registry) SetPolicy(ctx context.Context, q PolicyRequest) (*PolicyState, error) {
+func (r *Registry) SetPolicy(ctx context.Context, q model.PolicyRequest) (*model.PolicyState, error) {
 	p, _, err := r.loadPolicy(ctx, q.PolicyID)
 	if err != nil {
 		return nil, err
 	}
-	if !Trusts(r.Trust.Policy, p.Signer, When{Time: p.TimeObserved}) {
-		return nil, fmt.Errorf("%w: it is signed by %s, who is not trusted for policies", ErrPolicy, p.Signer)
+	if !model.Trusts(r.Trust.Policy, p.Signer, model.When{Time: p.TimeObserved}) {
+		return nil, fmt.Errorf("%w: it is signed by %s, who is not trusted for policies", model.ErrPolicy, p.Signer)
 	}
 	have, err := r.PolicyID(ctx, p.Ring)
 	if err != nil {
@@ -103,7 +86,7 @@ func (r *Registry) SetPolicy(ctx context.Context, q PolicyRequest) (*PolicyState
 type policyChange struct{ *Registry }
 
 // replacePolicy puts a policy into force after the one that has been, if any.
-func (c policyChange) replacePolicy(ctx context.Context, p *PolicyDef, have *object.Hash) (*PolicyState, error) {
+func (c policyChange) replacePolicy(ctx context.Context, p *model.PolicyDef, have *object.Hash) (*model.PolicyState, error) {
 	if err := c.supersedes(ctx, p); err != nil {
 		return nil, err
 	}
@@ -116,23 +99,23 @@ func (c policyChange) replacePolicy(ctx context.Context, p *PolicyDef, have *obj
 	if err == nil && !ok {
 		err = &ConflictError{Ring: p.Ring, What: "the policy in force"}
 	}
-	return &PolicyState{p.Ring, p.PolicyID, have}, err
+	return &model.PolicyState{RingID: p.Ring, PolicyID: p.PolicyID, Previous: have}, err
 }
 
 // supersedes checks that a policy is newer than those that were in force, so that no old
 // one comes back. A date more than MaxSkew ahead of the clock says nothing: such a
 // policy is not taken, and one that is in force already holds nobody up.
-func (c policyChange) supersedes(ctx context.Context, p *PolicyDef) error {
-	limit := c.Now().Add(MaxSkew)
+func (c policyChange) supersedes(ctx context.Context, p *model.PolicyDef) error {
+	limit := c.Now().Add(model.MaxSkew)
 	if p.TimeObserved > limit {
-		return fmt.Errorf("%w: it is of %s, more than %s ahead of the clock: sign it again when the clock is right", ErrPolicy, p.TimeObserved, MaxSkew)
+		return fmt.Errorf("%w: it is of %s, more than %s ahead of the clock: sign it again when the clock is right", model.ErrPolicy, p.TimeObserved, model.MaxSkew)
 	}
-	return c.PolicyLog(ctx, p.Ring, func(old *PolicyDef) error {
+	return c.PolicyLog(ctx, p.Ring, func(old *model.PolicyDef) error {
 		switch {
 		case old.PolicyID == p.PolicyID:
-			return fmt.Errorf("%w: it was in force before: sign it again", ErrPolicy)
+			return fmt.Errorf("%w: it was in force before: sign it again", model.ErrPolicy)
 		case old.TimeObserved <= limit && old.TimeObserved >= p.TimeObserved:
-			return fmt.Errorf("%w: it is of %s, one that is or was in force of %s", ErrPolicy, p.TimeObserved, old.TimeObserved)
+			return fmt.Errorf("%w: it is of %s, one that is or was in force of %s", model.ErrPolicy, p.TimeObserved, old.TimeObserved)
 		}
 		return nil
 	})
@@ -171,10 +154,10 @@ func (r *Registry) policyLog(ctx context.Context, ring uint8) (ids []object.Hash
 
 // PolicyLog calls fn for every policy that was put into force in a ring, the oldest
 // first.
-func (r *Registry) PolicyLog(ctx context.Context, ring uint8, fn func(*PolicyDef) error) error {
+func (r *Registry) PolicyLog(ctx context.Context, ring uint8, fn func(*model.PolicyDef) error) error {
 	ids, err := r.policyLog(ctx, ring)
 	for i := 0; err == nil && i < len(ids); i++ {
-		var p *PolicyDef
+		var p *model.PolicyDef
 		if p, _, err = r.loadPolicy(ctx, ids[i]); err == nil {
 			err = fn(p)
 		}
@@ -183,9 +166,9 @@ func (r *Registry) PolicyLog(ctx context.Context, ring uint8, fn func(*PolicyDef
 }
 
 // Policies calls fn for every policy that is here, ascending by id.
-func (r *Registry) Policies(ctx context.Context, fn func(*PolicyDef) error) error {
+func (r *Registry) Policies(ctx context.Context, fn func(*model.PolicyDef) error) error {
 	return r.Store.Objects(ctx, "PolicyDef", func(o store.Object) error {
-		p, _, err := OpenPolicy(o.Raw)
+		p, _, err := model.OpenPolicy(o.Raw)
 		if err != nil {
 			return fmt.Errorf("policy %s: %w", o.ID.Short(), err)
 		}
@@ -193,12 +176,12 @@ func (r *Registry) Policies(ctx context.Context, fn func(*PolicyDef) error) erro
 	})
 }
 
-func (r *Registry) loadPolicy(ctx context.Context, id object.Hash) (*PolicyDef, []byte, error) {
+func (r *Registry) loadPolicy(ctx context.Context, id object.Hash) (*model.PolicyDef, []byte, error) {
 	o, err := r.Store.Object(ctx, id)
 	if err != nil {
 		return nil, nil, fmt.Errorf("policy: %w", err)
 	}
-	p, got, err := OpenPolicy(o.Raw)
+	p, got, err := model.OpenPolicy(o.Raw)
 	if err == nil && got != id {
 		err = fmt.Errorf("policy %s: %w", id.Short(), object.ErrID)
 	}

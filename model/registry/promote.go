@@ -1,10 +1,12 @@
-package model
+package registry
 
 import (
 	"context"
 	"errors"
 	"fmt"
 
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/judge"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
@@ -12,7 +14,7 @@ import (
 
 // Check is the dry run of Promote: the six conditions as they are now, and the hold
 // that would stop it, if the ring is frozen.
-func (r *Registry) Check(ctx context.Context, q PromoteRequest) ([]Condition, *RingHold, error) {
+func (r *Registry) Check(ctx context.Context, q model.PromoteRequest) ([]judge.Condition, *model.RingHold, error) {
 	g, err := gatherer{r}.gather(ctx, q.ModelID, q.RingID, q.PolicyID)
 	if err != nil {
 		return nil, nil, err
@@ -20,7 +22,7 @@ func (r *Registry) Check(ctx context.Context, q PromoteRequest) ([]Condition, *R
 	if g.hold != nil && !g.hold.Frozen {
 		g.hold = nil
 	}
-	return Evaluate(&g.Evidence), g.hold, nil
+	return judge.Evaluate(&g.Evidence), g.hold, nil
 }
 
 // Promote puts a model into a ring when all six conditions hold. The record is
@@ -29,7 +31,7 @@ func (r *Registry) Check(ctx context.Context, q PromoteRequest) ([]Condition, *R
 // same signer is answered with its record. Errors: *RefusedError, *FrozenError (both
 // wrap ErrRefused), *ConflictError (wraps ErrConflict). The conditions are returned
 // with the record and with a *RefusedError.
-func (r *Registry) Promote(ctx context.Context, s sign.Signer, q PromoteRequest) (*PromotionRecord, []Condition, error) {
+func (r *Registry) Promote(ctx context.Context, s sign.Signer, q model.PromoteRequest) (*model.PromotionRecord, []judge.Condition, error) {
 	in, d, k := gatherer{r}, decision{r}, keeper{r}
 	g, err := in.gather(ctx, q.ModelID, q.RingID, q.PolicyID)
 	if err != nil {
@@ -41,15 +43,15 @@ func (r *Registry) Promote(ctx context.Context, s sign.Signer, q PromoteRequest)
 	if g.hold != nil && g.hold.Frozen {
 		return nil, nil, &FrozenError{*g.hold}
 	}
-	conditions := Evaluate(&g.Evidence)
-	if _, failed := Failed(conditions); failed {
+	conditions := judge.Evaluate(&g.Evidence)
+	if _, failed := judge.Failed(conditions); failed {
 		return nil, conditions, &RefusedError{q.ModelID, q.RingID, conditions}
 	}
 	p := g.record(q, conditions)
 	if err := k.pin(ctx, g); err != nil {
 		return nil, conditions, err
 	}
-	id, raw, err := NewPromotion(s, *p)
+	id, raw, err := model.NewPromotion(s, *p)
 	if err != nil {
 		return nil, conditions, err
 	}
@@ -59,7 +61,7 @@ func (r *Registry) Promote(ctx context.Context, s sign.Signer, q PromoteRequest)
 	if err := k.letGo(ctx, q.RingID); err != nil {
 		return nil, conditions, fmt.Errorf("the promotion is done; unpin models that left ring %d: %w", q.RingID, err)
 	}
-	p, _, err = OpenPromotion(raw)
+	p, _, err = model.OpenPromotion(raw)
 	return p, conditions, err
 }
 
@@ -71,7 +73,7 @@ type (
 
 // done looks whether the ring stands where the request expects it; if it does not,
 // whether that is because the request was carried out.
-func (d decision) done(ctx context.Context, s sign.Signer, g *gathered, q PromoteRequest) (*PromotionRecord, error) {
+func (d decision) done(ctx context.Context, s sign.Signer, g *gathered, q model.PromoteRequest) (*model.PromotionRecord, error) {
 	var have *object.Hash
 	if g.state != nil {
 		have = &g.state.PromotionID
@@ -87,7 +89,7 @@ func (d decision) done(ctx context.Context, s sign.Signer, g *gathered, q Promot
 		if err != nil {
 			return nil, err
 		}
-		if p.Action != ActionRollback && sameHash(p.Previous, q.After) && p.ModelID == q.ModelID && p.PolicyID == q.PolicyID && p.Signer.Same(s.Agent()) {
+		if p.Action != model.ActionRollback && sameHash(p.Previous, q.After) && p.ModelID == q.ModelID && p.PolicyID == q.PolicyID && p.Signer.Same(s.Agent()) {
 			return p, nil
 		}
 	}
@@ -104,11 +106,11 @@ func (d decision) publish(ctx context.Context, id object.Hash) error {
 }
 
 // record is the unsigned record of a promotion whose conditions hold.
-func (g *gathered) record(q PromoteRequest, conditions []Condition) *PromotionRecord {
-	p := &PromotionRecord{ModelID: q.ModelID, RingID: q.RingID, PolicyID: q.PolicyID, TimeObserved: g.Now, Action: ActionPromote, Sequence: 1}
+func (g *gathered) record(q model.PromoteRequest, conditions []judge.Condition) *model.PromotionRecord {
+	p := &model.PromotionRecord{ModelID: q.ModelID, RingID: q.RingID, PolicyID: q.PolicyID, TimeObserved: g.Now, Action: model.ActionPromote, Sequence: 1}
 	attestations := map[object.Hash]bool{}
 	for _, raw := range g.Attestations {
-		if id, err := AttestationRule.ID(raw); err == nil {
+		if id, err := model.AttestationRule.ID(raw); err == nil {
 			attestations[id] = true
 		}
 	}
@@ -121,12 +123,12 @@ func (g *gathered) record(q PromoteRequest, conditions []Condition) *PromotionRe
 			}
 		}
 	}
-	p.EvalAttestations, p.Evidence = sorted(p.EvalAttestations), sorted(p.Evidence)
+	p.EvalAttestations, p.Evidence = judge.Sorted(p.EvalAttestations), judge.Sorted(p.Evidence)
 	switch {
 	case g.state != nil:
 		p.Sequence = g.state.Sequence + 1
 		p.Previous, p.Restore, p.Replaces = &g.state.PromotionID, &g.state.PromotionID, &g.state.ModelID
-	case g.Parent != nil && g.Parent.problem() == "":
+	case g.Parent != nil && g.Parent.Problem() == "":
 		p.Fallback = &g.Parent.ID
 	}
 	return p
@@ -135,10 +137,10 @@ func (g *gathered) record(q PromoteRequest, conditions []Condition) *PromotionRe
 // pin keeps the blobs of the model, and of what a rollback would restore, before the
 // switch.
 func (k keeper) pin(ctx context.Context, g *gathered) error {
-	models := []*ModelState{&g.Model}
+	models := []*judge.ModelState{&g.Model}
 	if g.Current != nil {
 		models = append(models, g.Current)
-	} else if g.Parent != nil && g.Parent.problem() == "" {
+	} else if g.Parent != nil && g.Parent.Problem() == "" {
 		models = append(models, g.Parent)
 	}
 	for _, m := range models {
@@ -155,7 +157,7 @@ func (k keeper) pin(ctx context.Context, g *gathered) error {
 // be complete; no other condition is asked again, and a frozen ring rolls back, too.
 // Errors wrap ErrRefused (ErrNoRollback, or the model is not complete), ErrConflict
 // or ErrNotFound (the ring is empty).
-func (r *Registry) Rollback(ctx context.Context, s sign.Signer, q RollbackRequest) (*PromotionRecord, error) {
+func (r *Registry) Rollback(ctx context.Context, s sign.Signer, q model.RollbackRequest) (*model.PromotionRecord, error) {
 	in, d := gatherer{r}, decision{r}
 	g := &gathered{check: map[string][]byte{}}
 	g.Ring = q.RingID
@@ -171,7 +173,7 @@ func (r *Registry) Rollback(ctx context.Context, s sign.Signer, q RollbackReques
 		return nil, err
 	}
 	if state.PromotionID != q.Record {
-		if newest.Action == ActionRollback && newest.Previous != nil && *newest.Previous == q.Record && newest.Signer.Same(s.Agent()) {
+		if newest.Action == model.ActionRollback && newest.Previous != nil && *newest.Previous == q.Record && newest.Signer.Same(s.Agent()) {
 			return newest, d.publish(ctx, state.PromotionID)
 		}
 		return nil, &ConflictError{Ring: q.RingID, Want: &q.Record, Have: &state.PromotionID}
@@ -187,34 +189,34 @@ func (r *Registry) Rollback(ctx context.Context, s sign.Signer, q RollbackReques
 		p.Reason = &q.Reason
 	}
 	p.TimeObserved = r.Now()
-	id, raw, err := NewPromotion(s, *p)
+	id, raw, err := model.NewPromotion(s, *p)
 	if err != nil {
 		return nil, err
 	}
 	if err := d.move(ctx, g.check, id, raw, p); err != nil {
 		return nil, err
 	}
-	p, _, err = OpenPromotion(raw)
+	p, _, err = model.OpenPromotion(raw)
 	return p, err
 }
 
 // allowed checks the policy that the request, and so the capability, names: that of
 // the record that is undone, or the one in force now.
-func (d decision) allowed(ctx context.Context, newest *PromotionRecord, policy object.Hash) error {
+func (d decision) allowed(ctx context.Context, newest *model.PromotionRecord, policy object.Hash) error {
 	if policy == newest.PolicyID {
 		return nil
 	}
 	id, err := d.Policy(ctx, newest.RingID)
 	if err == nil && id != policy {
-		err = fmt.Errorf("%w: policy %s is not in force in ring %d", ErrRefused, policy.Short(), newest.RingID)
+		err = fmt.Errorf("%w: policy %s is not in force in ring %d", model.ErrRefused, policy.Short(), newest.RingID)
 	}
 	return err
 }
 
 // rollback is the unsigned record that undoes the newest one.
-func (d decision) rollback(ctx context.Context, newest *PromotionRecord, state *RingState) (*PromotionRecord, error) {
+func (d decision) rollback(ctx context.Context, newest *model.PromotionRecord, state *model.RingState) (*model.PromotionRecord, error) {
 	in := gatherer(d)
-	p := &PromotionRecord{RingID: newest.RingID, PolicyID: newest.PolicyID, Action: ActionRollback, EvalAttestations: []object.Hash{},
+	p := &model.PromotionRecord{RingID: newest.RingID, PolicyID: newest.PolicyID, Action: model.ActionRollback, EvalAttestations: []object.Hash{},
 		Sequence: state.Sequence + 1, Previous: &state.PromotionID, Replaces: &state.ModelID}
 	switch {
 	case newest.Restore != nil:
@@ -227,14 +229,14 @@ func (d decision) rollback(ctx context.Context, newest *PromotionRecord, state *
 	case newest.Fallback != nil:
 		p.ModelID = *newest.Fallback
 	default:
-		return nil, fmt.Errorf("ring %d: %w: model %s was its first", newest.RingID, ErrNoRollback, newest.ModelID.Short())
+		return nil, fmt.Errorf("ring %d: %w: model %s was its first", newest.RingID, model.ErrNoRollback, newest.ModelID.Short())
 	}
 	m, err := in.modelState(ctx, p.ModelID)
 	if err != nil {
 		return nil, err
 	}
-	if problem := m.problem(); problem != "" {
-		return nil, fmt.Errorf("%w: rollback model %s: %s", ErrRefused, p.ModelID.Short(), problem)
+	if problem := m.Problem(); problem != "" {
+		return nil, fmt.Errorf("%w: rollback model %s: %s", model.ErrRefused, p.ModelID.Short(), problem)
 	}
 	return p, nil
 }
@@ -243,7 +245,7 @@ func (d decision) rollback(ctx context.Context, newest *PromotionRecord, state *
 // what a PromoteRequest names as After.
 func (r *Registry) Newest(ctx context.Context, ring uint8) (*object.Hash, error) {
 	state, err := r.State(ctx, ring)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, model.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {

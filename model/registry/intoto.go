@@ -1,4 +1,4 @@
-package model
+package registry
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"reflect"
 
 	"github.com/mythos-project/mythos/ledger/intoto"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -51,7 +52,7 @@ func (r *Registry) ExportInToto(ctx context.Context, s sign.Signer, id object.Ha
 	if err != nil {
 		return nil, fmt.Errorf("ModelRef: %w", err)
 	}
-	m, got, err := object.Open[ModelRef](o.Raw, ModelRule)
+	m, got, err := object.Open[model.ModelRef](o.Raw, model.ModelRule)
 	if err == nil && (got != id || o.Kind != "ModelRef") {
 		err = fmt.Errorf("%w: it is a %s", object.ErrID, o.Kind)
 	}
@@ -69,7 +70,7 @@ func (r *Registry) ExportInToto(ctx context.Context, s sign.Signer, id object.Ha
 		}
 		subjects = append(subjects, intoto.Subject{Name: b.name, Digest: map[string]string{"sha256": digest}})
 	}
-	first, err := sealStatement(s, subjects, ModelPredicate, reflect.TypeFor[ModelRef](), id, id, o.Raw)
+	first, err := sealStatement(s, subjects, ModelPredicate, reflect.TypeFor[model.ModelRef](), id, id, o.Raw)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +84,7 @@ func (r *Registry) ExportInToto(ctx context.Context, s sign.Signer, id object.Ha
 		if err != nil {
 			return nil, err
 		}
-		envelope, err := sealStatement(s, subjects, AttestationPredicate, reflect.TypeFor[Attestation](), a, id, o.Raw)
+		envelope, err := sealStatement(s, subjects, AttestationPredicate, reflect.TypeFor[model.Attestation](), a, id, o.Raw)
 		if err != nil {
 			return nil, err
 		}
@@ -93,7 +94,7 @@ func (r *Registry) ExportInToto(ctx context.Context, s sign.Signer, id object.Ha
 }
 
 // digest is the SHA-256 of a blob's content, in hex.
-func digest(ctx context.Context, s Blobs, ref object.BlobRef) (string, error) {
+func digest(ctx context.Context, s model.Blobs, ref object.BlobRef) (string, error) {
 	b, err := s.OpenRef(ctx, ref, codec.Keys{})
 	if err != nil {
 		return "", err
@@ -106,13 +107,13 @@ func digest(ctx context.Context, s Blobs, ref object.BlobRef) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-func sealStatement(s sign.Signer, subjects []intoto.Subject, predicate string, t reflect.Type, id, model object.Hash, raw []byte) ([]byte, error) {
+func sealStatement(s sign.Signer, subjects []intoto.Subject, predicate string, t reflect.Type, id, subject object.Hash, raw []byte) ([]byte, error) {
 	view, err := object.ToJSON(can.TypeOf(t), raw)
 	if err != nil {
 		return nil, err
 	}
 	statement, err := json.Marshal(Statement{Type: intoto.StatementType, Subject: subjects, PredicateType: predicate,
-		Predicate: Predicate{ID: id.String(), Model: model.String(), Object: view, Canonical: raw}})
+		Predicate: Predicate{ID: id.String(), Model: subject.String(), Object: view, Canonical: raw}})
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +126,7 @@ func sealStatement(s sign.Signer, subjects []intoto.Subject, predicate string, t
 // whether the subjects are the model's files, is for the caller. It returns the
 // statement, the attestation (nil: it is about the model itself) and who signed.
 // Errors wrap ErrStatement or ledger.ErrEnvelope.
-func OpenInToto(data []byte, agents ...object.AgentID) (*Statement, *Attestation, object.AgentID, error) {
+func OpenInToto(data []byte, agents ...object.AgentID) (*Statement, *model.Attestation, object.AgentID, error) {
 	payload, signer, err := intoto.OpenStatement(data, agents...)
 	if err != nil {
 		return nil, nil, signer, err
@@ -142,19 +143,19 @@ func OpenInToto(data []byte, agents ...object.AgentID) (*Statement, *Attestation
 }
 
 // check verifies the object inside and compares the statement with it.
-func (s *Statement) check() (a *Attestation, err error) {
+func (s *Statement) check() (a *model.Attestation, err error) {
 	p := s.Predicate
 	var id, about object.Hash
 	var t reflect.Type
 	switch s.PredicateType {
 	case ModelPredicate:
-		_, id, err = object.Open[ModelRef](p.Canonical, ModelRule)
-		about, t = id, reflect.TypeFor[ModelRef]()
+		_, id, err = object.Open[model.ModelRef](p.Canonical, model.ModelRule)
+		about, t = id, reflect.TypeFor[model.ModelRef]()
 	case AttestationPredicate:
-		if a, id, err = OpenAttestation(p.Canonical); err == nil {
+		if a, id, err = model.OpenAttestation(p.Canonical); err == nil {
 			about = a.SubjectHash
 		}
-		t = reflect.TypeFor[Attestation]()
+		t = reflect.TypeFor[model.Attestation]()
 	default:
 		return nil, fmt.Errorf("predicate type %q is not known", s.PredicateType)
 	}

@@ -1,4 +1,4 @@
-package model
+package registry
 
 import (
 	"context"
@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
 
 // pinReason is what a pin of a model's blob says.
-func pinReason(role string, model object.Hash, ring uint8) string {
-	return fmt.Sprintf("%s of model %s, ring %d", role, model.Short(), ring)
+func pinReason(role string, of object.Hash, ring uint8) string {
+	return fmt.Sprintf("%s of model %s, ring %d", role, of.Short(), ring)
 }
 
 // letGo takes the pins away from models that left a ring and that no policy in force
@@ -26,7 +27,7 @@ func (k keeper) letGo(ctx context.Context, ring uint8) error {
 		return err
 	}
 	kept := map[object.Hash]bool{} // blobs
-	if err := k.Rings(ctx, func(s *RingState) error { return k.keptBy(ctx, s, left, kept) }); err != nil {
+	if err := k.Rings(ctx, func(s *model.RingState) error { return k.keptBy(ctx, s, left, kept) }); err != nil {
 		return err
 	}
 	mine := map[object.Hash]string{} // pins that promotions set
@@ -39,9 +40,9 @@ func (k keeper) letGo(ctx context.Context, ring uint8) error {
 		return err
 	}
 	for id := range left {
-		m, err := Load(ctx, k.Store, id, "ModelRef", ModelRule, object.Open[ModelRef])
+		m, err := model.Load(ctx, k.Store, id, "ModelRef", model.ModelRule, object.Open[model.ModelRef])
 		if err != nil {
-			if NotHere(err) {
+			if model.NotHere(err) {
 				continue
 			}
 			return err
@@ -61,7 +62,7 @@ func (k keeper) letGo(ctx context.Context, ring uint8) error {
 // keeps is how many models that left a ring its policy in force keeps; -1: all.
 func (k keeper) keeps(ctx context.Context, ring uint8) (int, error) {
 	id, err := k.Policy(ctx, ring)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, model.ErrNotFound) {
 		return -1, nil
 	}
 	if err != nil {
@@ -77,7 +78,7 @@ func (k keeper) keeps(ctx context.Context, ring uint8) (int, error) {
 // everIn lists the models that a ring had, or would have fallen back to.
 func (k keeper) everIn(ctx context.Context, ring uint8) (map[object.Hash]bool, error) {
 	left := map[object.Hash]bool{}
-	err := k.Log(ctx, ring, func(_ object.Hash, p *PromotionRecord) error {
+	err := k.Log(ctx, ring, func(_ object.Hash, p *model.PromotionRecord) error {
 		left[p.ModelID] = true
 		if p.Fallback != nil {
 			left[*p.Fallback] = true
@@ -89,7 +90,7 @@ func (k keeper) everIn(ctx context.Context, ring uint8) (map[object.Hash]bool, e
 
 // keptBy takes the models that a ring has, and that its policy keeps for rollbacks, out
 // of left, and adds their blobs to kept.
-func (k keeper) keptBy(ctx context.Context, s *RingState, left, kept map[object.Hash]bool) error {
+func (k keeper) keptBy(ctx context.Context, s *model.RingState, left, kept map[object.Hash]bool) error {
 	keep, err := k.keeps(ctx, s.RingID)
 	if err != nil {
 		return err
@@ -110,9 +111,9 @@ func (k keeper) keptBy(ctx context.Context, s *RingState, left, kept map[object.
 	}
 	for id := range models {
 		delete(left, id)
-		m, err := Load(ctx, k.Store, id, "ModelRef", ModelRule, object.Open[ModelRef])
+		m, err := model.Load(ctx, k.Store, id, "ModelRef", model.ModelRule, object.Open[model.ModelRef])
 		if err != nil {
-			if NotHere(err) {
+			if model.NotHere(err) {
 				continue
 			}
 			return err

@@ -1,10 +1,12 @@
-package model
+package registry
 
 import (
 	"context"
 	"errors"
 	"fmt"
 
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/judge"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/codec"
@@ -12,10 +14,10 @@ import (
 
 // gathered is an Evidence and the values of the keys that it was taken from.
 type gathered struct {
-	Evidence
+	judge.Evidence
 	check map[string][]byte // nil values: absent
-	hold  *RingHold
-	state *RingState // of the ring; nil: empty
+	hold  *model.RingHold
+	state *model.RingState // of the ring; nil: empty
 }
 
 // gatherer reads what a decision rests on.
@@ -24,15 +26,15 @@ type gatherer struct{ *Registry }
 // Gather collects the evidence for a promotion. What is missing is missing in the
 // evidence and is no error. Every byte of the blobs of the model, and of what a
 // rollback would restore, is read.
-func (r *Registry) Gather(ctx context.Context, model object.Hash, ring uint8, policy object.Hash) (*Evidence, error) {
-	g, err := gatherer{r}.gather(ctx, model, ring, policy)
+func (r *Registry) Gather(ctx context.Context, id object.Hash, ring uint8, policy object.Hash) (*judge.Evidence, error) {
+	g, err := gatherer{r}.gather(ctx, id, ring, policy)
 	if err != nil {
 		return nil, err
 	}
 	return &g.Evidence, nil
 }
 
-func (in gatherer) gather(ctx context.Context, model object.Hash, ring uint8, policy object.Hash) (*gathered, error) {
+func (in gatherer) gather(ctx context.Context, id object.Hash, ring uint8, policy object.Hash) (*gathered, error) {
 	g := &gathered{check: map[string][]byte{}}
 	g.Now, g.Ring, g.PolicyID, g.Trust = in.Now(), ring, policy, in.Trust
 	steps := []func(context.Context, *gathered) error{in.gatherRing, in.gatherBelow, in.gatherPolicy}
@@ -41,11 +43,11 @@ func (in gatherer) gather(ctx context.Context, model object.Hash, ring uint8, po
 			return nil, err
 		}
 	}
-	if err := in.gatherModel(ctx, g, model); err != nil {
+	if err := in.gatherModel(ctx, g, id); err != nil {
 		return nil, err
 	}
-	models := []object.Hash{model}
-	if g.Current != nil && g.Current.ID != model {
+	models := []object.Hash{id}
+	if g.Current != nil && g.Current.ID != id {
 		models = append(models, g.Current.ID)
 	}
 	return g, in.gatherAbout(ctx, g, models)
@@ -57,7 +59,7 @@ func (in gatherer) gatherRing(ctx context.Context, g *gathered) error {
 		return err
 	}
 	if raw := g.check[ringKey(g.Ring)]; raw != nil {
-		state, err := object.Decode[RingState](raw)
+		state, err := object.Decode[model.RingState](raw)
 		if err != nil {
 			return fmt.Errorf("state of ring %d: %w", g.Ring, err)
 		}
@@ -89,7 +91,7 @@ func (in gatherer) gatherBelow(ctx context.Context, g *gathered) error {
 		return err
 	}
 	if raw := g.check[ring]; raw != nil {
-		state, err := object.Decode[RingState](raw)
+		state, err := object.Decode[model.RingState](raw)
 		if err != nil {
 			return fmt.Errorf("state of ring %d: %w", g.Ring-1, err)
 		}
@@ -129,7 +131,7 @@ func (in gatherer) gatherPolicy(ctx context.Context, g *gathered) error {
 		return err
 	}
 	g.Policy = o.Raw
-	p, _, err := OpenPolicy(o.Raw)
+	p, _, err := model.OpenPolicy(o.Raw)
 	if err != nil {
 		return nil //nolint:nilerr // Evaluate says what is wrong with it
 	}
@@ -155,13 +157,13 @@ func (in gatherer) object(ctx context.Context, id object.Hash) (store.Object, bo
 }
 
 // gatherModel reads the model and, where the policy could want it, its parent.
-func (in gatherer) gatherModel(ctx context.Context, g *gathered, model object.Hash) error {
-	m, err := in.modelState(ctx, model)
+func (in gatherer) gatherModel(ctx context.Context, g *gathered, id object.Hash) error {
+	m, err := in.modelState(ctx, id)
 	if err != nil {
 		return err
 	}
 	g.Model = *m
-	ref, err := object.Decode[ModelRef](m.Raw)
+	ref, err := object.Decode[model.ModelRef](m.Raw)
 	if err != nil || ref.ParentModelID == nil || g.Current != nil {
 		return nil //nolint:nilerr // Evaluate says what is wrong with it
 	}
@@ -170,14 +172,14 @@ func (in gatherer) gatherModel(ctx context.Context, g *gathered, model object.Ha
 }
 
 // modelState looks for a model and reads its blobs to their last byte.
-func (in gatherer) modelState(ctx context.Context, id object.Hash) (*ModelState, error) {
-	m := &ModelState{ID: id}
+func (in gatherer) modelState(ctx context.Context, id object.Hash) (*judge.ModelState, error) {
+	m := &judge.ModelState{ID: id}
 	o, found, err := in.object(ctx, id)
 	if err != nil || !found {
 		return m, err
 	}
 	m.Raw = o.Raw
-	ref, err := object.Decode[ModelRef](o.Raw)
+	ref, err := object.Decode[model.ModelRef](o.Raw)
 	if err != nil {
 		return m, nil //nolint:nilerr // Evaluate says what is wrong with it
 	}
@@ -185,7 +187,7 @@ func (in gatherer) modelState(ctx context.Context, id object.Hash) (*ModelState,
 		role string
 		ref  object.BlobRef
 	}{{"weights", ref.Weights}, {"config", ref.Config}} {
-		state := BlobState{Role: b.role, CID: b.ref.CID}
+		state := judge.BlobState{Role: b.role, CID: b.ref.CID}
 		if err := verifyBlob(ctx, in.Store, b.ref); err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
@@ -198,7 +200,7 @@ func (in gatherer) modelState(ctx context.Context, id object.Hash) (*ModelState,
 }
 
 // verifyBlob reads every stored chunk of a blob; the store checks their hashes.
-func verifyBlob(ctx context.Context, s Blobs, ref object.BlobRef) error {
+func verifyBlob(ctx context.Context, s model.Blobs, ref object.BlobRef) error {
 	b, err := s.OpenRef(ctx, ref, codec.Keys{})
 	if err != nil {
 		return err
@@ -223,7 +225,7 @@ func verifyBlob(ctx context.Context, s Blobs, ref object.BlobRef) error {
 
 // gatherAbout reads what the index has about the models.
 func (in gatherer) gatherAbout(ctx context.Context, g *gathered, models []object.Hash) error {
-	for i, model := range models {
+	for i, about := range models {
 		kinds := map[string]func(object.Hash) error{
 			AboutEvaluation: func(id object.Hash) error { return in.addEffect(ctx, &g.Evaluations, id) },
 		}
@@ -237,7 +239,7 @@ func (in gatherer) gatherAbout(ctx context.Context, g *gathered, models []object
 			if add == nil {
 				continue
 			}
-			ids, err := in.About(ctx, model, kind)
+			ids, err := in.About(ctx, about, kind)
 			if err != nil {
 				return err
 			}
@@ -252,7 +254,7 @@ func (in gatherer) gatherAbout(ctx context.Context, g *gathered, models []object
 }
 
 // addEffect leaves out an effect that is not here whole: it proves nothing.
-func (in gatherer) addEffect(ctx context.Context, to *[]Effect, id object.Hash) error {
+func (in gatherer) addEffect(ctx context.Context, to *[]judge.Effect, id object.Hash) error {
 	effect, err := in.EffectOf(ctx, id)
 	if err != nil {
 		return ctx.Err()

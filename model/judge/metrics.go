@@ -1,10 +1,11 @@
-package model
+package judge
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -57,7 +58,7 @@ func (j *judge) metrics() Condition {
 }
 
 // threshold judges one threshold in one suite.
-func (j *judge) threshold(t Threshold, suite object.Hash) (line string, evidence []object.Hash, problem string) {
+func (j *judge) threshold(t model.Threshold, suite object.Hash) (line string, evidence []object.Hash, problem string) {
 	where := fmt.Sprintf("%s in suite %s", t.Metric, suite.Short())
 	attested, problem := j.attested(t.Metric, suite)
 	if problem != "" {
@@ -65,12 +66,12 @@ func (j *judge) threshold(t Threshold, suite object.Hash) (line string, evidence
 	}
 	value, receipts, _ := j.value(j.e.Model.ID, suite, t, +1)
 	evidence = append(attested, receipts...)
-	if t.Limit != nil && t.worse(value, *t.Limit) > 0 {
-		return "", evidence, fmt.Sprintf("%s is %d, %s %d is required", where, value, t.bound(), *t.Limit)
+	if t.Limit != nil && t.Worse(value, *t.Limit) > 0 {
+		return "", evidence, fmt.Sprintf("%s is %d, %s %d is required", where, value, bound(t), *t.Limit)
 	}
 	line = fmt.Sprintf("%s is %d", where, value)
 	if t.Limit != nil {
-		line += fmt.Sprintf(" (%s %d)", t.bound(), *t.Limit)
+		line += fmt.Sprintf(" (%s %d)", bound(t), *t.Limit)
 	}
 	if j.e.Current == nil || (t.LargestRegression == nil && t.LeastImprovement == nil) {
 		return line, evidence, ""
@@ -80,18 +81,18 @@ func (j *judge) threshold(t Threshold, suite object.Hash) (line string, evidence
 		return "", evidence, fmt.Sprintf("%s: model %s, now in the ring, has no verified evaluation to compare with", where, j.e.Current.ID.Short())
 	}
 	evidence = append(evidence, receipts...)
-	worse := t.worse(value, base)
+	worse := t.Worse(value, base)
 	if t.LargestRegression != nil && worse > *t.LargestRegression {
 		return "", evidence, fmt.Sprintf("%s is %d, worse by %d than the %d of the model in the ring; at most %d is allowed", where, value, worse, base, *t.LargestRegression)
 	}
-	if t.LeastImprovement != nil && t.worse(base, value) < *t.LeastImprovement {
+	if t.LeastImprovement != nil && t.Worse(base, value) < *t.LeastImprovement {
 		return "", evidence, fmt.Sprintf("%s is %d, the model in the ring has %d; an improvement of at least %d is required", where, value, base, *t.LeastImprovement)
 	}
 	return line + fmt.Sprintf(", that of the model in the ring %d", base), evidence, ""
 }
 
-func (t Threshold) bound() string {
-	if t.Direction == HigherIsBetter {
+func bound(t model.Threshold) string {
+	if t.Direction == model.HigherIsBetter {
 		return "at least"
 	}
 	return "at most"
@@ -101,7 +102,7 @@ func (t Threshold) bound() string {
 func (j *judge) attested(metric string, suite object.Hash) (evidence []object.Hash, problem string) {
 	var reasons []string
 	for _, v := range j.newest {
-		if about, _ := j.about(v); v.ClaimType != ClaimEvalMetric || about != suite {
+		if about, _ := j.about(v); v.ClaimType != model.ClaimEvalMetric || about != suite {
 			continue
 		}
 		report, ok := j.reportIn(v, suite)
@@ -124,17 +125,17 @@ func (j *judge) attested(metric string, suite object.Hash) (evidence []object.Ha
 
 // value is the worst (sign +1) or the best (sign -1) value of a metric over the
 // verified evaluations of a model in a suite.
-func (j *judge) value(model, suite object.Hash, t Threshold, sign int) (value int64, receipts []object.Hash, ok bool) {
+func (j *judge) value(model, suite object.Hash, t model.Threshold, sign int) (value int64, receipts []object.Hash, ok bool) {
 	for id, r := range j.results {
-		v, has := r.metrics[t.Metric]
-		if !has || r.job.ModelID != model || r.job.SuiteID != suite {
+		v, has := r.Metrics[t.Metric]
+		if !has || r.Job.ModelID != model || r.Job.SuiteID != suite {
 			continue
 		}
 		receipts = append(receipts, id)
-		worse := t.worse(v, value)
+		worse := t.Worse(v, value)
 		if !ok || (sign > 0 && worse > 0) || (sign < 0 && worse < 0) {
 			value, ok = v, true
 		}
 	}
-	return value, sorted(receipts), ok
+	return value, Sorted(receipts), ok
 }

@@ -1,4 +1,4 @@
-package model
+package judge
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -23,8 +24,8 @@ var (
 	stranger = key("stranger")
 )
 
-func only(keys ...*sign.Key) TrustedAt {
-	return func(a object.AgentID, _ When) bool {
+func only(keys ...*sign.Key) model.TrustedAt {
+	return func(a object.AgentID, _ model.When) bool {
 		for _, k := range keys {
 			if k.Agent().Same(a) {
 				return true
@@ -34,11 +35,9 @@ func only(keys ...*sign.Key) TrustedAt {
 	}
 }
 
-func testTrust() Trust {
-	return Trust{Receipt: only(executor), Attest: only(vera, victor, wanda), Policy: only(admin)}
+func testTrust() model.Trust {
+	return model.Trust{Receipt: only(executor), Attest: only(vera, victor, wanda), Policy: only(admin)}
 }
-
-func ptr[T any](v T) *T { return &v }
 
 const noon object.Time = 1_767_000_000_000_000
 
@@ -46,14 +45,14 @@ const noon object.Time = 1_767_000_000_000_000
 // puts them together. The zero value of each hook changes nothing.
 type scene struct {
 	ring      uint8
-	policy    PolicyDef
+	policy    model.PolicyDef
 	policyKey *sign.Key
-	below     *PolicyDef
+	below     *model.PolicyDef
 	metrics   map[string]int64 // of the model
 	current   map[string]int64 // of the model in the ring; nil: the ring is empty
 	parent    bool
 	receipts  *sign.Key // who signs receipts
-	suite     EvalSuiteDef
+	suite     model.EvalSuiteDef
 
 	edit func(s *scene, e *Evidence) // at the end
 	ids  struct{ model, current, parent, suite, report, policy object.Hash }
@@ -76,27 +75,30 @@ func blobRef(text string) object.BlobRef {
 	return object.BlobRef{CID: object.SumText(text), Size: uint64(len(text)), Media: "text/plain"}
 }
 
+func ptr[T any](v T) *T { return &v }
+
 // newScene is a promotion into ring 0 that meets all conditions.
+
 func newScene(t testing.TB) *scene {
 	s := &scene{t: t, policyKey: admin, receipts: executor, metrics: map[string]int64{"accuracy_micro": 950_000, "loss_micro": 40_000}}
-	s.suite = EvalSuiteDef{SuiteCodeHash: object.SumText("code"), TestsManifest: blobRef("tests"), Metrics: []string{"accuracy_micro", "loss_micro"}}
-	s.ids.suite = must(EvalSuiteID(s.suite))(t)
-	s.policy = PolicyDef{
+	s.suite = model.EvalSuiteDef{SuiteCodeHash: object.SumText("code"), TestsManifest: blobRef("tests"), Metrics: []string{"accuracy_micro", "loss_micro"}}
+	s.ids.suite = must(model.EvalSuiteID(s.suite))(t)
+	s.policy = model.PolicyDef{
 		Suites: []object.Hash{s.ids.suite},
-		Thresholds: []Threshold{
-			{Metric: "accuracy_micro", Direction: HigherIsBetter, Limit: ptr[int64](900_000), LargestRegression: ptr[int64](10_000), Critical: true},
-			{Metric: "loss_micro", Direction: LowerIsBetter, Limit: ptr[int64](100_000), LeastImprovement: ptr[int64](0), Critical: true},
+		Thresholds: []model.Threshold{
+			{Metric: "accuracy_micro", Direction: model.HigherIsBetter, Limit: ptr[int64](900_000), LargestRegression: ptr[int64](10_000), Critical: true},
+			{Metric: "loss_micro", Direction: model.LowerIsBetter, Limit: ptr[int64](100_000), LeastImprovement: ptr[int64](0), Critical: true},
 		},
 		Quorum: 2, Verifiers: []object.AgentID{vera.Agent(), victor.Agent(), wanda.Agent()},
-		RollbackRule: RollbackPrevious, MaxAgeUs: ptr[uint64](3_600_000_000), TimeObserved: noon,
+		RollbackRule: model.RollbackPrevious, MaxAgeUs: ptr[uint64](3_600_000_000), TimeObserved: noon,
 	}
 	return s
 }
 
 // model makes a ModelState whose blobs are all here.
 func (s *scene) model(name string, parent *object.Hash) ModelState {
-	ref := ModelRef{Weights: blobRef("weights " + name), Config: blobRef("config " + name), CodeHash: object.SumText("code"), ParentModelID: parent}
-	id, raw, err := NewModel(ref)
+	ref := model.ModelRef{Weights: blobRef("weights " + name), Config: blobRef("config " + name), CodeHash: object.SumText("code"), ParentModelID: parent}
+	id, raw, err := model.NewModel(ref)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -116,19 +118,19 @@ func effectOf(t testing.TB, signer *sign.Key, tool object.Hash, status uint16, r
 func marshal(t testing.TB, v any) []byte { t.Helper(); return must(can.Marshal(v))(t) }
 
 func (s *scene) training(m ModelState) Effect {
-	ref := must(object.Decode[ModelRef](m.Raw))(s.t)
-	res := TrainResult{Job: TrainJob{RecipeID: object.SumText("recipe"), DatasetDef: object.SumText("def"), Manifest: object.SumText("manifest"), MaxTokens: 9},
+	ref := must(object.Decode[model.ModelRef](m.Raw))(s.t)
+	res := model.TrainResult{Job: model.TrainJob{RecipeID: object.SumText("recipe"), DatasetDef: object.SumText("def"), Manifest: object.SumText("manifest"), MaxTokens: 9},
 		Model: *ref, Metrics: map[string]int64{}, Examples: 3, ToolRequest: object.SumText("q"), ToolResponse: object.SumText("a")}
-	return effectOf(s.t, s.receipts, TrainTool, 200, marshal(s.t, &res.Job), marshal(s.t, &res))
+	return effectOf(s.t, s.receipts, model.TrainTool, 200, marshal(s.t, &res.Job), marshal(s.t, &res))
 }
 
-func (s *scene) evaluation(model object.Hash, metrics map[string]int64) Effect {
-	res := EvalResult{Job: EvalJob{ModelID: model, SuiteID: s.ids.suite}, Metrics: metrics, Examples: 3, ToolRequest: object.SumText("q"), ToolResponse: object.SumText("a")}
-	return effectOf(s.t, s.receipts, EvalTool, 200, marshal(s.t, &res.Job), marshal(s.t, &res))
+func (s *scene) evaluation(of object.Hash, metrics map[string]int64) Effect {
+	res := model.EvalResult{Job: model.EvalJob{ModelID: of, SuiteID: s.ids.suite}, Metrics: metrics, Examples: 3, ToolRequest: object.SumText("q"), ToolResponse: object.SumText("a")}
+	return effectOf(s.t, s.receipts, model.EvalTool, 200, marshal(s.t, &res.Job), marshal(s.t, &res))
 }
 
 func (s *scene) attest(k *sign.Key, claim uint8, result uint16, at object.Time, evidence ...object.Hash) []byte {
-	return must2(NewAttestation(k, Attestation{SubjectHash: s.ids.model, ClaimType: claim, Result: result, Evidence: evidence, TimeObserved: at}))(s.t)
+	return must2(model.NewAttestation(k, model.Attestation{SubjectHash: s.ids.model, ClaimType: claim, Result: result, Evidence: evidence, TimeObserved: at}))(s.t)
 }
 
 // make puts the evidence together.
@@ -152,25 +154,25 @@ func (s *scene) make() *Evidence {
 	}
 	s.policy.Ring = s.ring
 	var err error
-	if s.ids.policy, e.Policy, err = NewPolicy(s.policyKey, s.policy); err != nil {
+	if s.ids.policy, e.Policy, err = model.NewPolicy(s.policyKey, s.policy); err != nil {
 		t.Fatal(err)
 	}
 	e.PolicyID, e.RingPolicy = s.ids.policy, ptr(s.ids.policy)
 	if s.below != nil {
-		e.BelowPolicy = must2(NewPolicy(admin, *s.below))(t)
+		e.BelowPolicy = must2(model.NewPolicy(admin, *s.below))(t)
 		e.Below = ptr(s.ids.model)
 	}
-	_, suiteRaw, err := NewSuite(s.suite)
+	_, suiteRaw, err := model.NewSuite(s.suite)
 	e.Suites = [][]byte{must(suiteRaw, err)(t)}
 	receipt := must(ledger.ReceiptRule.ID(evaluation.Receipt))(t)
-	reportID, report, err := NewReport(EvalReport{s.ids.model, s.ids.suite, maps.Clone(s.metrics), receipt})
+	reportID, report, err := model.NewReport(model.EvalReport{ModelID: s.ids.model, SuiteID: s.ids.suite, Metrics: maps.Clone(s.metrics), ReceiptID: receipt})
 	s.ids.report = reportID
 	e.Reports = [][]byte{must(report, err)(t)}
 	e.Attestations = [][]byte{
-		s.attest(vera, ClaimEvalMetric, 0, noon, reportID),
-		s.attest(vera, ClaimEvalPass, 0, noon, s.ids.suite, reportID),
-		s.attest(vera, ClaimQuorumSignoff, 0, noon, s.ids.policy),
-		s.attest(victor, ClaimQuorumSignoff, 0, noon, s.ids.policy),
+		s.attest(vera, model.ClaimEvalMetric, 0, noon, reportID),
+		s.attest(vera, model.ClaimEvalPass, 0, noon, s.ids.suite, reportID),
+		s.attest(vera, model.ClaimQuorumSignoff, 0, noon, s.ids.policy),
+		s.attest(victor, model.ClaimQuorumSignoff, 0, noon, s.ids.policy),
 	}
 	if s.edit != nil {
 		s.edit(s, e)

@@ -1,4 +1,4 @@
-package model
+package judge
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -24,7 +25,7 @@ func TestConditionsFailAlone(t *testing.T) {
 		{name: "all hold"},
 		{name: "all hold over a model in the ring", set: func(s *scene) { s.current = map[string]int64{"accuracy_micro": 955_000, "loss_micro": 40_000} }},
 		{name: "all hold in ring 1", set: func(s *scene) { s.ring = 1; below := s.policy; s.below = &below }},
-		{name: "fallback", set: func(s *scene) { s.parent = true; s.policy.RollbackRule = RollbackRequired }},
+		{name: "fallback", set: func(s *scene) { s.parent = true; s.policy.RollbackRule = model.RollbackRequired }},
 
 		{name: "no model", edit: func(_ *scene, e *Evidence) { e.Model.Raw = nil }, want: "complete ", why: "is not here"},
 		{name: "weights missing", edit: func(_ *scene, e *Evidence) { e.Model.Blobs[0].Problem = "no such blob" }, want: "complete ", why: "weights"},
@@ -38,59 +39,59 @@ func TestConditionsFailAlone(t *testing.T) {
 		{name: "training by a stranger", edit: func(s *scene, e *Evidence) { s.receipts = stranger; e.Trainings = []Effect{s.training(e.Model)} }, want: "trained ", why: "stranger"},
 		{name: "training with another response", edit: func(_ *scene, e *Evidence) { e.Trainings[0].Response = append(e.Trainings[0].Response, 0) }, want: "trained ", why: "response"},
 		{name: "training receipt of another tool", edit: func(s *scene, e *Evidence) {
-			r := must(object.Decode[TrainResult](e.Trainings[0].Response))(s.t)
+			r := must(object.Decode[model.TrainResult](e.Trainings[0].Response))(s.t)
 			e.Trainings[0] = effectOf(s.t, executor, object.SumText("tool:liar"), 200, marshal(s.t, &r.Job), e.Trainings[0].Response)
 		}, want: "trained ", why: "another tool"},
 		{name: "training that failed", edit: func(s *scene, e *Evidence) {
-			r := must(object.Decode[TrainResult](e.Trainings[0].Response))(s.t)
-			e.Trainings[0] = effectOf(s.t, executor, TrainTool, 500, marshal(s.t, &r.Job), e.Trainings[0].Response)
+			r := must(object.Decode[model.TrainResult](e.Trainings[0].Response))(s.t)
+			e.Trainings[0] = effectOf(s.t, executor, model.TrainTool, 500, marshal(s.t, &r.Job), e.Trainings[0].Response)
 		}, want: "trained ", why: "status 500"},
 		{name: "training of another job", edit: func(s *scene, e *Evidence) {
-			e.Trainings[0] = effectOf(s.t, executor, TrainTool, 200, []byte("another request"), e.Trainings[0].Response)
+			e.Trainings[0] = effectOf(s.t, executor, model.TrainTool, 200, []byte("another request"), e.Trainings[0].Response)
 		}, want: "trained ", why: "another job"},
 
 		{name: "no EvalPass", edit: func(_ *scene, e *Evidence) { e.Attestations = slices.Delete(e.Attestations, 1, 2) }, want: "evaluated ", why: "no EvalPass"},
 		{name: "EvalPass by a stranger", edit: func(s *scene, e *Evidence) {
-			e.Attestations[1] = s.attest(stranger, ClaimEvalPass, 0, noon, s.ids.suite, s.ids.report)
+			e.Attestations[1] = s.attest(stranger, model.ClaimEvalPass, 0, noon, s.ids.suite, s.ids.report)
 		}, want: "evaluated ", why: "stranger"},
 		{name: "EvalPass that is too old", edit: func(s *scene, e *Evidence) {
-			e.Attestations[1] = s.attest(vera, ClaimEvalPass, 0, noon-2*3_600_000_000, s.ids.suite, s.ids.report)
+			e.Attestations[1] = s.attest(vera, model.ClaimEvalPass, 0, noon-2*3_600_000_000, s.ids.suite, s.ids.report)
 		}, want: "evaluated ", why: "older than 1h"},
 		{name: "EvalPass from the future", edit: func(s *scene, e *Evidence) {
-			e.Attestations[1] = s.attest(vera, ClaimEvalPass, 0, noon+3_600_000_000, s.ids.suite, s.ids.report)
+			e.Attestations[1] = s.attest(vera, model.ClaimEvalPass, 0, noon+3_600_000_000, s.ids.suite, s.ids.report)
 		}, want: "evaluated ", why: "no EvalPass"},
 		{name: "EvalPass without its suite", edit: func(s *scene, e *Evidence) {
-			e.Attestations[1] = s.attest(vera, ClaimEvalPass, 0, noon, s.ids.report)
+			e.Attestations[1] = s.attest(vera, model.ClaimEvalPass, 0, noon, s.ids.report)
 		}, want: "evaluated ", why: "does not name"},
 		{name: "EvalPass on another report", edit: func(s *scene, e *Evidence) {
-			e.Attestations[1] = s.attest(vera, ClaimEvalPass, 0, noon, s.ids.suite, object.SumText("no report"))
+			e.Attestations[1] = s.attest(vera, model.ClaimEvalPass, 0, noon, s.ids.suite, object.SumText("no report"))
 		}, want: "evaluated ", why: "does not name"},
 		{name: "EvalPass that says no", edit: func(s *scene, e *Evidence) {
-			e.Attestations[1] = s.attest(vera, ClaimEvalPass, 7, noon, s.ids.suite, s.ids.report)
+			e.Attestations[1] = s.attest(vera, model.ClaimEvalPass, 7, noon, s.ids.suite, s.ids.report)
 		}, want: "evaluated ", why: "fails (7)"},
 		{name: "a later verdict against it", edit: func(s *scene, e *Evidence) {
-			e.Attestations = append(e.Attestations, s.attest(vera, ClaimEvalPass, 7, noon+1, s.ids.suite, s.ids.report))
+			e.Attestations = append(e.Attestations, s.attest(vera, model.ClaimEvalPass, 7, noon+1, s.ids.suite, s.ids.report))
 		}, want: "evaluated ", why: "fails (7)"},
 		{name: "a trusted verdict against it", edit: func(s *scene, e *Evidence) {
-			e.Attestations = append(e.Attestations, s.attest(wanda, ClaimEvalPass, 7, noon, s.ids.suite))
+			e.Attestations = append(e.Attestations, s.attest(wanda, model.ClaimEvalPass, 7, noon, s.ids.suite))
 		}, want: "evaluated ", why: "fails (7)"},
 		{name: "a stranger's verdict against it", edit: func(s *scene, e *Evidence) {
-			e.Attestations = append(e.Attestations, s.attest(stranger, ClaimEvalPass, 7, noon, s.ids.suite))
+			e.Attestations = append(e.Attestations, s.attest(stranger, model.ClaimEvalPass, 7, noon, s.ids.suite))
 		}},
 		{name: "an earlier verdict against it", edit: func(s *scene, e *Evidence) {
-			e.Attestations = append(e.Attestations, s.attest(vera, ClaimEvalPass, 7, noon-1, s.ids.suite, s.ids.report))
+			e.Attestations = append(e.Attestations, s.attest(vera, model.ClaimEvalPass, 7, noon-1, s.ids.suite, s.ids.report))
 		}},
 		{name: "evaluation by a stranger", edit: func(s *scene, e *Evidence) {
 			s.receipts = stranger
 			e.Evaluations = []Effect{s.evaluation(s.ids.model, s.metrics)}
 		}, want: "evaluated metrics ", why: "no EvalPass"},
 		{name: "report with better numbers", edit: func(s *scene, e *Evidence) {
-			r := must(object.Decode[EvalReport](e.Reports[0]))(s.t)
+			r := must(object.Decode[model.EvalReport](e.Reports[0]))(s.t)
 			r.Metrics["accuracy_micro"] = 999_999
-			id, raw, err := NewReport(*r)
+			id, raw, err := model.NewReport(*r)
 			e.Reports = [][]byte{must(raw, err)(s.t)}
-			e.Attestations[0] = s.attest(vera, ClaimEvalMetric, 0, noon, id)
-			e.Attestations[1] = s.attest(vera, ClaimEvalPass, 0, noon, s.ids.suite, id)
+			e.Attestations[0] = s.attest(vera, model.ClaimEvalMetric, 0, noon, id)
+			e.Attestations[1] = s.attest(vera, model.ClaimEvalPass, 0, noon, s.ids.suite, id)
 		}, want: "evaluated metrics ", why: "no EvalPass"},
 
 		{name: "below the limit", set: func(s *scene) { s.metrics["accuracy_micro"] = 899_999 }, want: "metrics ", why: "at least 900000"},
@@ -103,10 +104,10 @@ func TestConditionsFailAlone(t *testing.T) {
 		{name: "an advisory threshold", set: func(s *scene) { s.metrics["loss_micro"] = 100_001; s.policy.Thresholds[1].Critical = false }},
 		{name: "no EvalMetric", edit: func(_ *scene, e *Evidence) { e.Attestations = e.Attestations[1:] }, want: "metrics ", why: "no EvalMetric"},
 		{name: "EvalMetric by a stranger", edit: func(s *scene, e *Evidence) {
-			e.Attestations[0] = s.attest(stranger, ClaimEvalMetric, 0, noon, s.ids.report)
+			e.Attestations[0] = s.attest(stranger, model.ClaimEvalMetric, 0, noon, s.ids.report)
 		}, want: "metrics ", why: "stranger"},
 		{name: "EvalMetric that says no", edit: func(s *scene, e *Evidence) {
-			e.Attestations[0] = s.attest(vera, ClaimEvalMetric, 2, noon, s.ids.report)
+			e.Attestations[0] = s.attest(vera, model.ClaimEvalMetric, 2, noon, s.ids.report)
 		}, want: "metrics ", why: "says no (2)"},
 		{name: "a worse evaluation beside it", edit: func(s *scene, e *Evidence) {
 			e.Evaluations = append(e.Evaluations, s.evaluation(s.ids.model, map[string]int64{"accuracy_micro": 1, "loss_micro": 1}))
@@ -116,19 +117,19 @@ func TestConditionsFailAlone(t *testing.T) {
 
 		{name: "one sign-off short", edit: func(_ *scene, e *Evidence) { e.Attestations = e.Attestations[:3] }, want: "quorum ", why: "2 sign-offs needed, 1"},
 		{name: "the same verifier twice", edit: func(s *scene, e *Evidence) {
-			e.Attestations[3] = s.attest(vera, ClaimQuorumSignoff, 0, noon+1, s.ids.policy)
+			e.Attestations[3] = s.attest(vera, model.ClaimQuorumSignoff, 0, noon+1, s.ids.policy)
 		}, want: "quorum ", why: "1 signed off"},
 		{name: "sign-off by a stranger", edit: func(s *scene, e *Evidence) {
-			e.Attestations[3] = s.attest(stranger, ClaimQuorumSignoff, 0, noon, s.ids.policy)
+			e.Attestations[3] = s.attest(stranger, model.ClaimQuorumSignoff, 0, noon, s.ids.policy)
 		}, want: "quorum ", why: "stranger"},
 		{name: "sign-off of another policy", edit: func(s *scene, e *Evidence) {
-			e.Attestations[3] = s.attest(victor, ClaimQuorumSignoff, 0, noon, object.SumText("yesterday's"))
+			e.Attestations[3] = s.attest(victor, model.ClaimQuorumSignoff, 0, noon, object.SumText("yesterday's"))
 		}, want: "quorum ", why: "1 signed off"},
 		{name: "sign-off withdrawn", edit: func(s *scene, e *Evidence) {
-			e.Attestations = append(e.Attestations, s.attest(victor, ClaimQuorumSignoff, 1, noon+1, s.ids.policy))
+			e.Attestations = append(e.Attestations, s.attest(victor, model.ClaimQuorumSignoff, 1, noon+1, s.ids.policy))
 		}, want: "quorum ", why: "says no (1)"},
 		{name: "sign-off of another model", edit: func(s *scene, e *Evidence) {
-			e.Attestations[3] = must2(NewAttestation(victor, Attestation{SubjectHash: object.SumText("other"), ClaimType: ClaimQuorumSignoff, Evidence: []object.Hash{s.ids.policy}, TimeObserved: noon}))(s.t)
+			e.Attestations[3] = must2(model.NewAttestation(victor, model.Attestation{SubjectHash: object.SumText("other"), ClaimType: model.ClaimQuorumSignoff, Evidence: []object.Hash{s.ids.policy}, TimeObserved: noon}))(s.t)
 		}, want: "quorum ", why: "1 signed off"},
 		{name: "sign-off with a broken signature", edit: func(_ *scene, e *Evidence) {
 			e.Attestations[3] = bytes.Clone(e.Attestations[3])
@@ -153,15 +154,15 @@ func TestConditionsFailAlone(t *testing.T) {
 		{name: "rollback model missing", set: func(s *scene) { s.current = map[string]int64{"accuracy_micro": 950_000, "loss_micro": 40_000} }, edit: func(_ *scene, e *Evidence) {
 			e.Current.Blobs[0].Problem = "no such blob"
 		}, want: "ring ", why: "rollback model"},
-		{name: "no fallback", set: func(s *scene) { s.policy.RollbackRule = RollbackRequired }, want: "ring ", why: "no rollback model"},
-		{name: "fallback missing", set: func(s *scene) { s.policy.RollbackRule = RollbackRequired; s.parent = true }, edit: func(_ *scene, e *Evidence) {
+		{name: "no fallback", set: func(s *scene) { s.policy.RollbackRule = model.RollbackRequired }, want: "ring ", why: "no rollback model"},
+		{name: "fallback missing", set: func(s *scene) { s.policy.RollbackRule = model.RollbackRequired; s.parent = true }, edit: func(_ *scene, e *Evidence) {
 			e.Parent.Raw = nil
 		}, want: "ring ", why: "rollback model"},
 
 		{name: "policy by a stranger", set: func(s *scene) { s.policyKey = stranger }, want: "evaluated metrics quorum ring ", why: "not trusted for policies"},
 		{name: "no policy", edit: func(_ *scene, e *Evidence) { e.Policy = nil }, want: "evaluated metrics quorum ring ", why: "is not here"},
 		{name: "another policy's bytes", edit: func(s *scene, e *Evidence) { e.PolicyID = object.SumText("other") }, want: "evaluated metrics quorum ring ", why: "id is"},
-		{name: "nobody is trusted", edit: func(_ *scene, e *Evidence) { e.Trust = Trust{} }, want: "trained evaluated metrics quorum ring ", why: "not trusted"},
+		{name: "nobody is trusted", edit: func(_ *scene, e *Evidence) { e.Trust = model.Trust{} }, want: "trained evaluated metrics quorum ring ", why: "not trusted"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -202,22 +203,22 @@ func TestEvaluateDoesNotDependOnOrder(t *testing.T) {
 // and cuts the end off: nothing of that is an attestation.
 func TestEveryByteOfAnAttestation(t *testing.T) {
 	notes := "it passed"
-	_, raw, err := NewAttestation(vera, Attestation{SubjectHash: object.SumText("model"), ClaimType: ClaimEvalPass, Evidence: []object.Hash{object.SumText("suite")}, TimeObserved: noon, Notes: &notes})
+	_, raw, err := model.NewAttestation(vera, model.Attestation{SubjectHash: object.SumText("model"), ClaimType: model.ClaimEvalPass, Evidence: []object.Hash{object.SumText("suite")}, TimeObserved: noon, Notes: &notes})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := OpenAttestation(raw); err != nil {
+	if _, _, err := model.OpenAttestation(raw); err != nil {
 		t.Fatal(err)
 	}
 	for i := range raw {
 		for bit := range 8 {
 			bad := bytes.Clone(raw)
 			bad[i] ^= 1 << bit
-			if _, _, err := OpenAttestation(bad); err == nil {
+			if _, _, err := model.OpenAttestation(bad); err == nil {
 				t.Fatalf("byte %d, bit %d: accepted", i, bit)
 			}
 		}
-		if _, _, err := OpenAttestation(raw[:i]); err == nil {
+		if _, _, err := model.OpenAttestation(raw[:i]); err == nil {
 			t.Fatalf("the first %d bytes: accepted", i)
 		}
 	}
@@ -234,13 +235,13 @@ func TestOpenAttestations(t *testing.T) {
 		}
 		raws = append(raws, raw)
 	}
-	opened, errs := OpenAttestations(raws)
+	opened, errs := model.OpenAttestations(raws)
 	for i := range raws {
 		if want := i%7 == 3; (errs[i] != nil) != want || (opened[i].Attestation == nil) != want {
 			t.Errorf("attestation %d: %v", i, errs[i])
 		}
 	}
-	if opened, errs := OpenAttestations(nil); len(opened) != 0 || len(errs) != 0 {
+	if opened, errs := model.OpenAttestations(nil); len(opened) != 0 || len(errs) != 0 {
 		t.Error("something was made of nothing")
 	}
 }

@@ -1,10 +1,12 @@
-package model
+package registry
 
 import (
 	"context"
 	"fmt"
 	"maps"
 
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/judge"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
@@ -28,34 +30,33 @@ type Vouched struct {
 // a trusted executor must have signed, runs the evaluation again if rerun is given,
 // and issues, signed by s, an EvalMetric and an EvalPass about it.
 func (r *Registry) Vouch(ctx context.Context, s sign.Signer, receipt object.Hash,
-	rerun func(ctx context.Context, job EvalJob) (*EvalResult, error)) (*Vouched, error) {
+	rerun func(ctx context.Context, job model.EvalJob) (*model.EvalResult, error)) (*Vouched, error) {
 	effect, err := r.EffectOf(ctx, receipt)
 	if err != nil {
 		return nil, err
 	}
-	j := &judge{e: &Evidence{Trust: r.Trust}, results: map[object.Hash]result{}}
-	if err := j.openEvaluation(effect); err != nil {
-		return nil, err
-	}
-	res := j.results[receipt]
-	suite, err := Load(ctx, r.Store, res.job.SuiteID, "EvalSuiteDef", SuiteRule, object.Open[EvalSuiteDef])
+	res, err := judge.OpenEvaluation(effect, r.Trust.Receipt)
 	if err != nil {
 		return nil, err
 	}
-	v := &Vouched{Values: res.metrics}
+	suite, err := model.Load(ctx, r.Store, res.Job.SuiteID, "EvalSuiteDef", model.SuiteRule, object.Open[model.EvalSuiteDef])
+	if err != nil {
+		return nil, err
+	}
+	v := &Vouched{Values: res.Metrics}
 	notes := "the receipt verifies"
 	for _, name := range suite.Metrics {
-		if _, ok := res.metrics[name]; !ok {
+		if _, ok := res.Metrics[name]; !ok {
 			v.Result, notes = ResultMissingMetric, "metric "+name+" is missing"
 		}
 	}
-	if rerun != nil && v.Result == ResultPass {
-		again, err := rerun(ctx, res.job)
+	if rerun != nil && v.Result == model.ResultPass {
+		again, err := rerun(ctx, res.Job)
 		if err != nil {
 			return nil, fmt.Errorf("run the evaluation again: %w", err)
 		}
 		notes = "the receipt verifies, and running the evaluation again gave the same metrics"
-		if !maps.Equal(again.Metrics, res.metrics) {
+		if !maps.Equal(again.Metrics, res.Metrics) {
 			v.Result, notes = ResultNotRepeated, "running the evaluation again gave other metrics"
 		}
 	}
@@ -63,30 +64,30 @@ func (r *Registry) Vouch(ctx context.Context, s sign.Signer, receipt object.Hash
 }
 
 // issue makes and keeps the report and the two attestations.
-func issue(ctx context.Context, r *Registry, s sign.Signer, v *Vouched, res result, notes string) error {
-	_, raw, err := NewReport(EvalReport{res.job.ModelID, res.job.SuiteID, res.metrics, res.receipt})
+func issue(ctx context.Context, r *Registry, s sign.Signer, v *Vouched, res *judge.Evaluation, notes string) error {
+	_, raw, err := model.NewReport(model.EvalReport{ModelID: res.Job.ModelID, SuiteID: res.Job.SuiteID, Metrics: res.Metrics, ReceiptID: res.Receipt})
 	if err != nil {
 		return err
 	}
 	if v.Report, err = r.Add(ctx, AboutReport, raw); err != nil {
 		return err
 	}
-	a := Attestation{SubjectHash: res.job.ModelID, ClaimType: ClaimEvalMetric, Evidence: []object.Hash{v.Report}, TimeObserved: r.Now(), Notes: &notes}
+	a := model.Attestation{SubjectHash: res.Job.ModelID, ClaimType: model.ClaimEvalMetric, Evidence: []object.Hash{v.Report}, TimeObserved: r.Now(), Notes: &notes}
 	if v.Result == ResultNotRepeated {
 		a.Result = v.Result // the numbers are not vouched for
 	}
 	if v.Metric, err = r.Attest(ctx, s, a); err != nil {
 		return err
 	}
-	a.ClaimType, a.Result = ClaimEvalPass, v.Result
-	a.Evidence = []object.Hash{res.job.SuiteID, v.Report, res.receipt}
+	a.ClaimType, a.Result = model.ClaimEvalPass, v.Result
+	a.Evidence = []object.Hash{res.Job.SuiteID, v.Report, res.Receipt}
 	v.Pass, err = r.Attest(ctx, s, a)
 	return err
 }
 
 // Attest signs an attestation and keeps it.
-func (r *Registry) Attest(ctx context.Context, s sign.Signer, a Attestation) (object.Hash, error) {
-	_, raw, err := NewAttestation(s, a)
+func (r *Registry) Attest(ctx context.Context, s sign.Signer, a model.Attestation) (object.Hash, error) {
+	_, raw, err := model.NewAttestation(s, a)
 	if err != nil {
 		return object.Hash{}, err
 	}
@@ -96,8 +97,8 @@ func (r *Registry) Attest(ctx context.Context, s sign.Signer, a Attestation) (ob
 // SignOff signs and keeps a QuorumSignoff: the signer agrees that the model moves
 // into the policy's ring under this policy. With a result other than ResultPass it
 // withdraws an earlier one.
-func (r *Registry) SignOff(ctx context.Context, s sign.Signer, model, policy object.Hash, result uint16, notes string) (object.Hash, error) {
-	a := Attestation{SubjectHash: model, ClaimType: ClaimQuorumSignoff, Result: result, Evidence: []object.Hash{policy}, TimeObserved: r.Now()}
+func (r *Registry) SignOff(ctx context.Context, s sign.Signer, subject, policy object.Hash, result uint16, notes string) (object.Hash, error) {
+	a := model.Attestation{SubjectHash: subject, ClaimType: model.ClaimQuorumSignoff, Result: result, Evidence: []object.Hash{policy}, TimeObserved: r.Now()}
 	if notes != "" {
 		a.Notes = &notes
 	}

@@ -1,8 +1,9 @@
-package model
+package judge
 
 import (
 	"fmt"
 
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -67,16 +68,16 @@ func (j *judge) asStrict() (below object.Hash, problem string) {
 	if j.e.BelowPolicy == nil {
 		return below, fmt.Sprintf("ring %d has no policy in force to compare with", j.e.Ring-1)
 	}
-	p, id, err := OpenPolicy(j.e.BelowPolicy)
+	p, id, err := model.OpenPolicy(j.e.BelowPolicy)
 	switch {
 	case err != nil:
 		return id, fmt.Sprintf("the policy of ring %d: %v", j.e.Ring-1, err)
 	case p.Ring != j.e.Ring-1:
 		return id, fmt.Sprintf("policy %s is for ring %d, not %d", id.Short(), p.Ring, j.e.Ring-1)
-	case !Trusts(j.e.Trust.Policy, p.Signer, When{Time: p.TimeObserved}):
+	case !model.Trusts(j.e.Trust.Policy, p.Signer, model.When{Time: p.TimeObserved}):
 		return id, fmt.Sprintf("policy %s is signed by %s, who is not trusted for policies", id.Short(), p.Signer)
 	}
-	if ok, reason := StricterOrEqual(j.policy, p); !ok {
+	if ok, reason := model.StricterOrEqual(j.policy, p); !ok {
 		return id, fmt.Sprintf("policy %s is less strict than policy %s of ring %d: %s", j.e.PolicyID.Short(), id.Short(), j.e.Ring-1, reason)
 	}
 	return id, ""
@@ -85,7 +86,7 @@ func (j *judge) asStrict() (below object.Hash, problem string) {
 // restores finds what a rollback would put into the ring, which must be complete.
 func (j *judge) restores() (*object.Hash, string) {
 	m := j.e.Current
-	if m == nil && j.policy.RollbackRule == RollbackRequired {
+	if m == nil && j.policy.RollbackRule == model.RollbackRequired {
 		if m = j.e.Parent; m == nil {
 			return nil, "the ring is empty and the model has no parent: there is no rollback model, which the policy requires"
 		}
@@ -93,7 +94,7 @@ func (j *judge) restores() (*object.Hash, string) {
 	if m == nil {
 		return nil, ""
 	}
-	if problem := m.problem(); problem != "" {
+	if problem := m.Problem(); problem != "" {
 		return &m.ID, fmt.Sprintf("rollback model %s: %s", m.ID.Short(), problem)
 	}
 	return &m.ID, ""

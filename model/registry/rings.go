@@ -1,4 +1,4 @@
-package model
+package registry
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
@@ -23,15 +24,15 @@ func recordKey(id object.Hash) string { return kv.Promotions + id.String() }
 
 // State is where a ring's pointer stands. The error wraps ErrNotFound when the ring
 // is empty.
-func (r *Registry) State(ctx context.Context, ring uint8) (*RingState, error) {
+func (r *Registry) State(ctx context.Context, ring uint8) (*model.RingState, error) {
 	raw, found, err := r.KV.Get(ctx, ringKey(ring))
 	if err != nil {
 		return nil, err
 	}
 	if !found {
-		return nil, fmt.Errorf("ring %d: %w", ring, ErrNotFound)
+		return nil, fmt.Errorf("ring %d: %w", ring, model.ErrNotFound)
 	}
-	s, err := object.Decode[RingState](raw)
+	s, err := object.Decode[model.RingState](raw)
 	if err == nil && s.RingID != ring {
 		err = fmt.Errorf("it is of ring %d", s.RingID)
 	}
@@ -42,10 +43,10 @@ func (r *Registry) State(ctx context.Context, ring uint8) (*RingState, error) {
 }
 
 // Rings calls fn for every ring that has a model, ascending.
-func (r *Registry) Rings(ctx context.Context, fn func(*RingState) error) error {
-	var states []*RingState
+func (r *Registry) Rings(ctx context.Context, fn func(*model.RingState) error) error {
+	var states []*model.RingState
 	err := r.KV.Scan(ctx, kv.Rings, kv.End(kv.Rings), func(key string, value []byte) error {
-		s, err := object.Decode[RingState](value)
+		s, err := object.Decode[model.RingState](value)
 		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
@@ -59,22 +60,22 @@ func (r *Registry) Rings(ctx context.Context, fn func(*RingState) error) error {
 }
 
 // Record returns a record of any ring's history, verified. The error wraps ErrNotFound.
-func (r *Registry) Record(ctx context.Context, id object.Hash) (*PromotionRecord, []byte, error) {
+func (r *Registry) Record(ctx context.Context, id object.Hash) (*model.PromotionRecord, []byte, error) {
 	key, found, err := r.KV.Get(ctx, recordKey(id))
 	if err != nil {
 		return nil, nil, err
 	}
 	if !found {
-		return nil, nil, fmt.Errorf("promotion %s: %w", id, ErrNotFound)
+		return nil, nil, fmt.Errorf("promotion %s: %w", id, model.ErrNotFound)
 	}
 	raw, found, err := r.KV.Get(ctx, string(key))
 	if err != nil {
 		return nil, nil, err
 	}
 	if !found {
-		return nil, nil, fmt.Errorf("promotion %s: %w", id, ErrNotFound)
+		return nil, nil, fmt.Errorf("promotion %s: %w", id, model.ErrNotFound)
 	}
-	p, got, err := OpenPromotion(raw)
+	p, got, err := model.OpenPromotion(raw)
 	if err == nil && got != id {
 		err = fmt.Errorf("promotion %s: %w", id.Short(), object.ErrID)
 	}
@@ -83,7 +84,7 @@ func (r *Registry) Record(ctx context.Context, id object.Hash) (*PromotionRecord
 
 // Log calls fn for every record of a ring's history, the oldest first, verified:
 // signatures, numbers without a gap, and each record naming the one before it.
-func (r *Registry) Log(ctx context.Context, ring uint8, fn func(object.Hash, *PromotionRecord) error) error {
+func (r *Registry) Log(ctx context.Context, ring uint8, fn func(object.Hash, *model.PromotionRecord) error) error {
 	var raws [][]byte
 	prefix := logPrefix(ring)
 	err := r.KV.Scan(ctx, prefix, kv.End(prefix), func(_ string, value []byte) error {
@@ -95,7 +96,7 @@ func (r *Registry) Log(ctx context.Context, ring uint8, fn func(object.Hash, *Pr
 	}
 	var before *object.Hash
 	for i, raw := range raws {
-		p, id, err := OpenPromotion(raw)
+		p, id, err := model.OpenPromotion(raw)
 		if err != nil {
 			return fmt.Errorf("ring %d, record %d: %w", ring, i+1, err)
 		}
@@ -119,8 +120,8 @@ func sameHash(a, b *object.Hash) bool {
 
 // move writes a record and the ring's pointer in one durable update, on condition
 // that nothing in check has changed.
-func (d decision) move(ctx context.Context, check map[string][]byte, id object.Hash, raw []byte, p *PromotionRecord) error {
-	state, err := can.Marshal(&RingState{p.RingID, p.Sequence, id, p.ModelID})
+func (d decision) move(ctx context.Context, check map[string][]byte, id object.Hash, raw []byte, p *model.PromotionRecord) error {
+	state, err := can.Marshal(&model.RingState{RingID: p.RingID, Sequence: p.Sequence, PromotionID: id, ModelID: p.ModelID})
 	if err != nil {
 		return err
 	}
@@ -138,12 +139,12 @@ func (d decision) move(ctx context.Context, check map[string][]byte, id object.H
 }
 
 // lost finds out what changed before a move.
-func (d decision) lost(ctx context.Context, check map[string][]byte, p *PromotionRecord) error {
+func (d decision) lost(ctx context.Context, check map[string][]byte, p *model.PromotionRecord) error {
 	e := &ConflictError{Ring: p.RingID, Want: p.Previous}
 	state, err := d.State(ctx, p.RingID)
 	if err == nil {
 		e.Have = &state.PromotionID
-	} else if !errors.Is(err, ErrNotFound) {
+	} else if !errors.Is(err, model.ErrNotFound) {
 		return err
 	}
 	if !sameHash(e.Want, e.Have) {

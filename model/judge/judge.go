@@ -1,53 +1,54 @@
-package model
+// Package judge decides whether a model may move into a ring. It opens and verifies everything
+// that a promotion rests on, and reads nothing else (spec/learning.md#conditions).
+package judge
 
 import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 )
-
-// MaxSkew is by how much an attestation's time may be ahead of ours.
-const MaxSkew = 5 * time.Minute
 
 // verdict is an attestation that verifies.
 type verdict struct {
 	id object.Hash
-	*Attestation
+	*model.Attestation
 }
 
-// result is a receipted evaluation.
-type result struct {
-	receipt object.Hash
-	job     EvalJob
-	metrics map[string]int64
+// Evaluation is what a receipt of an executor that is trusted says was measured.
+type Evaluation struct {
+	Receipt object.Hash
+	Job     model.EvalJob
+	Metrics map[string]int64
 }
 
 // judge is an Evidence, opened and verified.
 type judge struct {
 	e         *Evidence
-	policy    *PolicyDef
+	policy    *model.PolicyDef
 	policyErr error
-	results   map[object.Hash]result // by receipt
-	reports   map[object.Hash]*EvalReport
-	suites    map[object.Hash]*EvalSuiteDef
+	results   map[object.Hash]*Evaluation // by receipt
+	reports   map[object.Hash]*model.EvalReport
+	suites    map[object.Hash]*model.EvalSuiteDef
 	newest    []verdict // the newest of each signer, claim, and suite or policy; ascending by id
 	refused   []string  // what did not count, and why
 }
 
 func newJudge(e *Evidence) *judge {
-	j := &judge{e: e, results: map[object.Hash]result{}, reports: map[object.Hash]*EvalReport{}, suites: map[object.Hash]*EvalSuiteDef{}}
+	j := &judge{e: e, results: map[object.Hash]*Evaluation{}, reports: map[object.Hash]*model.EvalReport{}, suites: map[object.Hash]*model.EvalSuiteDef{}}
 	j.openPolicy()
 	for _, effect := range e.Evaluations {
-		if err := j.openEvaluation(effect); err != nil {
+		if v, err := OpenEvaluation(effect, e.Trust.Receipt); err != nil {
 			j.refuse("evaluation", err)
+		} else {
+			j.results[v.Receipt] = v
 		}
 	}
 	for _, raw := range e.Suites {
-		if s, id, err := object.Open[EvalSuiteDef](raw, SuiteRule); err != nil {
+		if s, id, err := object.Open[model.EvalSuiteDef](raw, model.SuiteRule); err != nil {
 			j.refuse("suite", err)
 		} else {
 			j.suites[id] = s
@@ -73,13 +74,13 @@ func (j *judge) openPolicy() {
 		j.policyErr = fmt.Errorf("policy %s is not here", j.e.PolicyID.Short())
 		return
 	}
-	p, id, err := OpenPolicy(j.e.Policy)
+	p, id, err := model.OpenPolicy(j.e.Policy)
 	switch {
 	case err != nil:
 		j.policyErr = err
 	case id != j.e.PolicyID:
 		j.policyErr = fmt.Errorf("the policy's id is %s, not %s", id.Short(), j.e.PolicyID.Short())
-	case !Trusts(j.e.Trust.Policy, p.Signer, When{Time: p.TimeObserved}):
+	case !model.Trusts(j.e.Trust.Policy, p.Signer, model.When{Time: p.TimeObserved}):
 		j.policyErr = fmt.Errorf("policy %s is signed by %s, who is not trusted for policies", id.Short(), p.Signer)
 	default:
 		j.policy = p
@@ -87,7 +88,7 @@ func (j *judge) openPolicy() {
 }
 
 // openReceipt verifies the receipt of a successful call of tool by a trusted executor.
-func (j *judge) openReceipt(effect Effect, tool object.Hash) (*ledger.Receipt, object.Hash, error) {
+func openReceipt(effect Effect, tool object.Hash, trusted model.TrustedAt) (*ledger.Receipt, object.Hash, error) {
 	r, id, err := ledger.OpenReceipt(effect.Receipt)
 	switch {
 	case err != nil:
@@ -98,31 +99,32 @@ func (j *judge) openReceipt(effect Effect, tool object.Hash) (*ledger.Receipt, o
 		return nil, id, fmt.Errorf("receipt %s has status %d", id.Short(), r.Status)
 	case r.ResponseHash != object.Sum(effect.Response):
 		return nil, id, fmt.Errorf("receipt %s: %w: of the response", id.Short(), object.ErrID)
-	case !Trusts(j.e.Trust.Receipt, r.Signer, When{r.TimeObserved, id}):
+	case !model.Trusts(trusted, r.Signer, model.When{Time: r.TimeObserved, Receipt: id}):
 		return nil, id, fmt.Errorf("receipt %s is signed by %s, who is not trusted for receipts", id.Short(), r.Signer)
 	}
 	return r, id, nil
 }
 
-func (j *judge) openEvaluation(effect Effect) error {
-	receipt, id, err := j.openReceipt(effect, EvalTool)
+// OpenEvaluation verifies an evaluation: the receipt of a trusted executor, and the result that
+// it is about.
+func OpenEvaluation(effect Effect, trusted model.TrustedAt) (*Evaluation, error) {
+	receipt, id, err := openReceipt(effect, model.EvalTool, trusted)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	r, request, err := OpenEvalResult(effect.Response)
+	r, request, err := model.OpenEvalResult(effect.Response)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if receipt.RequestHash != request {
-		return fmt.Errorf("receipt %s: the result is of another job", id.Short())
+		return nil, fmt.Errorf("receipt %s: the result is of another job", id.Short())
 	}
-	j.results[id] = result{id, r.Job, r.Metrics}
-	return nil
+	return &Evaluation{id, r.Job, r.Metrics}, nil
 }
 
 // openReport accepts a report that says exactly what a receipted evaluation gave.
-func (j *judge) openReport(raw []byte) (*EvalReport, object.Hash, error) {
-	r, id, err := OpenReport(raw)
+func (j *judge) openReport(raw []byte) (*model.EvalReport, object.Hash, error) {
+	r, id, err := model.OpenReport(raw)
 	if err != nil {
 		return nil, id, err
 	}
@@ -130,7 +132,7 @@ func (j *judge) openReport(raw []byte) (*EvalReport, object.Hash, error) {
 	if !ok {
 		return nil, id, fmt.Errorf("report %s: no verified evaluation has receipt %s", id.Short(), r.ReceiptID.Short())
 	}
-	if res.job.ModelID != r.ModelID || res.job.SuiteID != r.SuiteID || !maps.Equal(res.metrics, r.Metrics) {
+	if res.Job.ModelID != r.ModelID || res.Job.SuiteID != r.SuiteID || !maps.Equal(res.Metrics, r.Metrics) {
 		return nil, id, fmt.Errorf("report %s: it is not what the evaluation with receipt %s gave", id.Short(), r.ReceiptID.Short())
 	}
 	return r, id, nil
@@ -145,7 +147,7 @@ type topic struct {
 
 // openAttestations verifies the attestations about the model in one batch.
 func (j *judge) openAttestations() {
-	opened, errs := OpenAttestations(j.e.Attestations)
+	opened, errs := model.OpenAttestations(j.e.Attestations)
 	newest := map[topic]verdict{}
 	for i, o := range opened {
 		if errs[i] != nil {
@@ -161,8 +163,8 @@ func (j *judge) openAttestations() {
 		if v.SubjectHash != j.e.Model.ID || !ok {
 			continue
 		}
-		if v.TimeObserved > j.e.Now.Add(MaxSkew) {
-			j.refuse("attestation", fmt.Errorf("%s %s is from the future, %s", ClaimName(v.ClaimType), v.id.Short(), v.TimeObserved))
+		if v.TimeObserved > j.e.Now.Add(model.MaxSkew) {
+			j.refuse("attestation", fmt.Errorf("%s %s is from the future, %s", model.ClaimName(v.ClaimType), v.id.Short(), v.TimeObserved))
 			continue
 		}
 		key := topic{v.Signer.Bare(), v.ClaimType, about}
@@ -191,7 +193,7 @@ func (v verdict) later(o verdict) bool {
 // about finds what an attestation is about: the policy of a sign-off, else the
 // suite of the first report or the first suite in its evidence.
 func (j *judge) about(v verdict) (object.Hash, bool) {
-	if v.ClaimType == ClaimQuorumSignoff {
+	if v.ClaimType == model.ClaimQuorumSignoff {
 		return j.e.PolicyID, v.Names(j.e.PolicyID)
 	}
 	for _, h := range v.Evidence {
@@ -210,14 +212,15 @@ func (j *judge) about(v verdict) (object.Hash, bool) {
 // counts says why an attestation that says yes does not count under the policy; ""
 // when it does.
 func (j *judge) counts(v verdict) string {
-	name := fmt.Sprintf("%s %s by %s", ClaimName(v.ClaimType), v.id.Short(), v.Signer)
+	name := fmt.Sprintf("%s %s by %s", model.ClaimName(v.ClaimType), v.id.Short(), v.Signer)
+	oldest, outdated := j.policy.Outdated(v.TimeObserved, j.e.Now)
 	switch {
 	case !v.Passes():
 		return fmt.Sprintf("%s says no (%d)", name, v.Result)
 	case !j.policy.Verifier(v.Signer):
 		return name + ": a stranger, no verifier of policy " + j.e.PolicyID.Short()
-	case j.policy.MaxAgeUs != nil && minus(int64(j.e.Now), int64(v.TimeObserved)) > int64(min(*j.policy.MaxAgeUs, 1<<62)):
-		return fmt.Sprintf("%s is of %s, older than %s", name, v.TimeObserved, micros(*j.policy.MaxAgeUs))
+	case outdated:
+		return fmt.Sprintf("%s is of %s, older than %s", name, v.TimeObserved, oldest)
 	}
 	return ""
 }
