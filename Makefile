@@ -1,5 +1,5 @@
 # Targets for people. CI calls s3 and then .ci/run.
-.PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters bench-gate bench-hook bench-tree release-check network once tutorials
+.PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters bench-gate bench-hook bench-tree release-check network once tutorials mcp
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -76,6 +76,12 @@ bench-waiters: build ## how soon 100 processes that wait for an effect have its 
 	go run ./bench/waiters -mythos ./mythos -n 100
 
 S3 ?= $(CURDIR)/.ci/bin/versitygw
+mcp: ## official MCP clients, servers, inspector and conformance suite from npm, beside wrap and serve (npm and its registry, 400 MB; five minutes)
+	@if ! command -v npm >/dev/null; then echo "npm is not installed: what needs it is skipped"; else \
+	  mkdir -p .ci/npm && cp cmd/mythos/testdata/npm/package.json cmd/mythos/testdata/npm/package-lock.json .ci/npm/ && \
+	  (cd .ci/npm && npm install --ignore-scripts --no-audit --no-fund && node node_modules/node/installArchSpecificPackage.js) && \
+	  MYTHOS_TEST_NPM=$(CURDIR)/.ci/npm go test -count=1 -v -run 'TestNPM|TestDocumentationRuns/docs/tutorials/files.md' ./cmd/mythos; fi
+
 s3: ## the object store for tests, as .ci/bin/versitygw (three minutes of processor)
 	GOFLAGS= GOBIN=$(dir $(S3)) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 

@@ -387,6 +387,11 @@ func TestWrapAgent(t *testing.T) {
 	expect(t, c.answer("6"), "Refused (403)", "revo")
 	counted(t, dir, 3)
 	c.leave()
+	log := mustRun(t, dir, "log", "--agent", "scout")
+	expect(t, log, "scout/k/k", "s.Echo", "403", "!owner")
+	if n := strings.Count(log, "\n"); n != 6 { // three calls, two refusals of a limit, one of authority
+		t.Errorf("%d lines: %s", n, log)
+	}
 	mustRun(t, dir, "ledger", "verify")
 	mustRun(t, dir, "fsck")
 }

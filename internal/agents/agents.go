@@ -18,6 +18,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/history"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/repo"
@@ -174,6 +175,15 @@ func Named(ctx context.Context, n *repo.Repo, name string) (Agent, error) {
 	}
 	chains, err := heldBy(ctx, n, key)
 	return Agent{name, key, chains}, err
+}
+
+// Client is what tells the agent's calls in the ledger.
+func (a Agent) Client() *history.Client {
+	c := &history.Client{Caps: map[object.Hash]bool{}, Key: []byte(a.Name + "/")}
+	for _, chain := range a.Chains {
+		c.Caps[chain[0].ID] = true
+	}
+	return c
 }
 
 // List lists the agents that were ever given authority, ascending by name.

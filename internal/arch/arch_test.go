@@ -159,7 +159,7 @@ var rooms = []struct {
 	{"internal/specgen", on("internal/catalog")},
 	{"internal/docgen", on("internal/cli", "internal/gateway/api", "internal/cli/clierr", "internal/cli/cmdutil", "internal/config")},
 	{"internal/docgen/gen", on("internal/docgen")},
-	{"internal/agents", on("internal/identity", "internal/keyfile", "internal/repo")},
+	{"internal/agents", on("internal/history", "internal/identity", "internal/keyfile", "internal/repo")},
 	{"internal/mcp/launcher", on()},
 	{"internal/mcp/pin", on()},
 	{"internal/mcp/session", on()},

@@ -74,7 +74,8 @@ func (h Event) Who() string {
 // Options select what History tells; zero fields select everything.
 type Options struct {
 	Tool  object.Hash
-	Agent *object.AgentID
+	Agent *object.AgentID // who signed it, or for whom it was done
+	For   *Client         // the same agent, where calls are made for it; nil: none are
 	Since object.Time
 	Until object.Time // exclusive
 }
@@ -147,7 +148,7 @@ func (h *history) selects(e ledger.Entry) bool {
 	case !h.o.Tool.IsZero() && e.Tool() != h.o.Tool:
 		return false
 	}
-	return h.o.Agent == nil || h.signedBy(e, *h.o.Agent)
+	return h.o.Agent == nil || h.signedBy(e, *h.o.Agent) || (h.o.For != nil && h.o.For.Has(e))
 }
 
 func (h *history) signedBy(e ledger.Entry, agent object.AgentID) bool {

@@ -179,7 +179,7 @@ func (e *Endpoint) do(ctx context.Context, client httptool.Client, method string
 	if m.Version != "" {
 		version = m.Version
 	}
-	if version != "" && !m.Opens {
+	if version != "" && (!m.Opens || m.Version != "") {
 		h.Set(headerVersion, version)
 	}
 	if session != "" && !m.Opens && version < Modern {
@@ -221,4 +221,15 @@ func HeaderText(text string) string {
 		return text
 	}
 	return "=?base64?" + base64.StdEncoding.EncodeToString([]byte(text)) + "?="
+}
+
+// TextOf is the text that a header's value stands for; false: it stands for none.
+func TextOf(value string) (string, bool) {
+	begun, ok := strings.CutPrefix(value, "=?base64?")
+	encoded, whole := strings.CutSuffix(begun, "?=")
+	if !ok || !whole {
+		return value, true
+	}
+	text, err := base64.StdEncoding.DecodeString(encoded)
+	return string(text), err == nil
 }

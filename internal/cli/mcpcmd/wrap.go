@@ -142,6 +142,11 @@ func (w *wrapping) http(ctx context.Context) error {
 	until, stop := context.WithCancel(ctx)
 	defer stop()
 	b := &bridge.Bridge{Notef: w.f.IO.Notef, Until: until,
+		Params: func(ctx context.Context, tool string, arguments []byte, add func(header, text string)) {
+			if d, err := serverNamed(w.n, w.o.Name).Described(ctx, tool); err == nil { // what is not registered is refused later
+				d.Params(arguments, add)
+			}
+		},
 		Agent: func(ctx context.Context, token string) (string, error) {
 			t, err := whose(ctx, token)
 			if errors.Is(err, agents.ErrToken) {

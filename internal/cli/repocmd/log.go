@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mythos-project/mythos/internal/agents"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/history"
@@ -47,7 +48,7 @@ func NewLog(f *cmdutil.Factory) *cobra.Command {
 	flags.IntVarP(&o.Count, "count", "n", 100, "at most this many; 0: all")
 	flags.BoolVar(&o.Summary, "summary", false, "count instead, by tool, agent and outcome")
 	flags.StringVar(&o.Tool, "tool", "", "only this tool")
-	flags.StringVar(&o.Agent, "agent", "", "only what this agent signed; a public key, a name of trust.yaml, or self")
+	flags.StringVar(&o.Agent, "agent", "", "only what this agent signed, or what was done for it; a public key, a name of trust.yaml or of mythos agent add, or self")
 	flags.StringVar(&o.Cap, "cap", "", "only under this capability, or one that was made from it")
 	flags.StringVar(&o.Status, "status", "", "only this outcome; "+strings.Join(overview.Outcomes(), ", ")+", or a status such as 403")
 	flags.Var(&o.Since, "since", "from this time on; "+cmdutil.TimeHelp)
@@ -74,6 +75,9 @@ func (o *logOptions) events(ctx context.Context, f *cmdutil.Factory, n *repo.Rep
 			return nil, err
 		}
 		h.Agent = &a
+		if client, err := agents.Named(ctx, n, o.Agent); err == nil { // of another one, it is what they signed
+			h.For = client.Client()
+		}
 	}
 	if o.Cap != "" {
 		if s.Cap, err = f.Resolve(ctx, o.Cap); err != nil {

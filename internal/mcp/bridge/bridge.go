@@ -38,8 +38,11 @@ type Bridge struct {
 	// Agent is whom a token stands for. The error wraps ErrToken where it stands for nobody.
 	Agent func(ctx context.Context, token string) (name string, err error)
 	// Open makes a speaker for a client of an agent.
-	Open  func(ctx context.Context, agent string) (Speaker, error)
-	Notef func(format string, args ...any)
+	Open func(ctx context.Context, agent string) (Speaker, error)
+	// Params calls add with each argument of a tool that has to stand in a header, too; nil:
+	// there are none.
+	Params func(ctx context.Context, tool string, arguments []byte, add func(header, text string))
+	Notef  func(format string, args ...any)
 	// Until ends everything.
 	Until context.Context //nolint:containedctx // it is the process's
 
@@ -206,7 +209,15 @@ func (b *Bridge) listen(w http.ResponseWriter, r *http.Request, agent string) {
 
 // single lets a request of a version without sessions have a line for itself.
 func (b *Bridge) single(w http.ResponseWriter, r *http.Request, agent string, m message) {
-	if code, why := m.mismatch(r.Header); why != "" {
+	code, why := m.mismatch(r.Header)
+	if m.method == "tools/call" && why == "" && b.Params != nil {
+		b.Params(r.Context(), m.name, m.args, func(header, text string) {
+			if differs(r.Header, header, text) {
+				code, why = codeMismatch, fmt.Sprintf("the header %s %q is not what the body says: %q", header, r.Header.Get(header), text)
+			}
+		})
+	}
+	if why != "" {
 		refuse(w, http.StatusBadRequest, m, code, why)
 		return
 	}

@@ -20,6 +20,7 @@ type message struct {
 	id       json.RawMessage
 	method   string // empty: it is an answer
 	name     string // of what it is about
+	args     json.RawMessage
 	version  string // that its _meta names
 	progress string // its token
 	code     string // of an error
@@ -56,6 +57,7 @@ func parse(text []byte) (message, error) {
 	case "notifications/progress":
 		m.progress = string(params.Get("progressToken"))
 	case "tools/call", "prompts/get":
+		m.args = params.Get("arguments")
 		m.name, _ = jsontext.TextOf(params.Get("name"))
 	case "resources/read":
 		m.name, _ = jsontext.TextOf(params.Get("uri"))
@@ -123,12 +125,18 @@ func (m message) mismatch(h http.Header) (code int, why string) {
 		return codeParams, "_meta io.modelcontextprotocol/protocolVersion is expected"
 	case m.version != "" && m.version != version:
 		return codeMismatch, fmt.Sprintf("the header Mcp-Protocol-Version %q is not what the body says: %q", version, m.version)
-	case m.method != "" && h.Get("Mcp-Method") != streamable.HeaderText(m.method):
+	case m.method != "" && differs(h, "Mcp-Method", m.method):
 		return codeMismatch, fmt.Sprintf("the header Mcp-Method %q is not what the body says: %q", h.Get("Mcp-Method"), m.method)
-	case m.name != "" && h.Get("Mcp-Name") != streamable.HeaderText(m.name):
+	case m.name != "" && differs(h, "Mcp-Name", m.name):
 		return codeMismatch, fmt.Sprintf("the header Mcp-Name %q is not what the body says: %q", h.Get("Mcp-Name"), m.name)
 	}
 	return 0, ""
+}
+
+// differs reports whether a header does not say a text.
+func differs(h http.Header, name, text string) bool {
+	said, ok := streamable.TextOf(h.Get(name))
+	return !ok || said != text
 }
 
 // statusOf is the status of an answer that is an error, in versions that say it.

@@ -37,41 +37,32 @@ type View struct {
 // mine tells what is the agent's: what was done under its capabilities, and what it asked for
 // and was refused.
 type mine struct {
-	all  bool
-	caps map[object.Hash]bool
-	key  []byte
+	all bool
+	history.Client
 }
 
 func (v *View) mine(ctx context.Context) (mine, error) {
-	m := mine{all: v.All, caps: map[object.Hash]bool{}, key: []byte(v.Agent + "/")}
+	m := mine{v.All, history.Client{Caps: map[object.Hash]bool{}, Key: []byte(v.Agent + "/")}}
 	if v.All {
 		return m, nil
 	}
 	held, err := v.Held(ctx)
 	for _, chain := range held {
-		m.caps[chain[0].ID] = true
+		m.Caps[chain[0].ID] = true
 	}
 	return m, err
 }
 
-func (m mine) receipt(r *ledger.Receipt) bool {
-	switch {
-	case m.all:
-		return true
-	case len(r.Evidence) > 0:
-		return m.caps[r.Evidence[0]]
-	}
-	return r.Refusal() && bytes.HasPrefix(r.IdempotencyKey, m.key)
-}
+func (m mine) receipt(r *ledger.Receipt) bool { return m.all || m.Receipt(r) }
 
 func (m mine) event(h history.Event) bool {
 	switch {
 	case m.all:
 		return true
 	case h.Capability != nil:
-		return m.caps[*h.Capability]
+		return m.Caps[*h.Capability]
 	}
-	return (h.Refused || h.Kind != "effect") && bytes.HasPrefix([]byte(h.Key), m.key)
+	return (h.Refused || h.Kind != "effect") && bytes.HasPrefix([]byte(h.Key), m.Key)
 }
 
 // receipt is a receipt of the agent. The error wraps serve.ErrNotReached where there is none.

@@ -61,6 +61,20 @@ func (s *Server) Find(ctx context.Context, tool string) (exec.Tool, error) {
 	return t, err
 }
 
+// Described is what is registered of a tool by its name at the server: its definition. The
+// error wraps exec.ErrNoTool.
+func (s *Server) Described(ctx context.Context, tool string) (definition.Tool, error) {
+	t, err := s.Find(ctx, tool)
+	if err != nil || t.Module.Definition == nil {
+		return definition.Tool{}, err
+	}
+	text, err := s.Texts.Bytes(ctx, *t.Module.Definition)
+	if err != nil {
+		return definition.Tool{}, err
+	}
+	return definition.Read(text)
+}
+
 // UnknownError means that a tool of a server is not registered: nobody has approved it.
 type UnknownError struct{ Server, Tool string }
 
