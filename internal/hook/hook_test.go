@@ -322,6 +322,37 @@ func TestOtherInput(t *testing.T) {
 	}
 }
 
+// TestSweep: a collection leaves the calls that wait for their outcome, and removes what is over.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, "claude.Bash")
+	k := d.hook("claude", "scout")
+	for _, id := range []string{"a", "b"} {
+		if _, err := d.tell(k, event("PreToolUse", "Bash", ls, fmt.Sprintf(`,"tool_use_id":%q`, id))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tool, err := d.Tools.Find(t.Context(), "claude.Bash")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Ledger.Resolve(t.Context(), ledger.IdemID(tool.ID, []byte("scout/h/claude/s/a")), ledger.ResolveAbandon, 1, nil, "nobody knows"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Upkeep.GC(t.Context(), false, time.Hour, nil); err != nil {
+		t.Fatal(err)
+	}
+	if d.records() != 1 {
+		t.Errorf("%d records", d.records())
+	}
+	if _, err := d.tell(k, event("PostToolUse", "Bash", ls, `,"tool_use_id":"a","tool_response":""`)); !errors.Is(err, hook.ErrNotAsked) {
+		t.Errorf("of an abandoned call: %v", err)
+	}
+	if _, err := d.tell(k, event("PostToolUse", "Bash", ls, `,"tool_use_id":"b","tool_response":""`)); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestAtOnce: of many questions about one call at once, one is allowed; of many tellings, one
 // is recorded.
 func TestAtOnce(t *testing.T) {

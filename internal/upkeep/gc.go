@@ -4,6 +4,7 @@ package upkeep
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -62,7 +63,7 @@ func (u *Upkeep) GC(ctx context.Context, dry bool, trash time.Duration, progress
 		return rep, err
 	}
 	if !dry {
-		if err = u.sweepRunning(ctx); err != nil {
+		if err = errors.Join(u.sweepRunning(ctx), u.sweepDeclared(ctx)); err != nil {
 			return rep, err
 		}
 	}

@@ -32,6 +32,13 @@ func New(f *cmdutil.Factory) *cobra.Command {
 		verbs = append(verbs, newHarness(f, h))
 	}
 	c := cmdutil.Noun("hook", "The tools that a harness runs itself: asked before, recorded after", append(verbs, newConfig(f))...)
+	help := c.RunE
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 && !f.IO.OutTTY {
+			return clierr.Usagef("%s: name the harness", c.CommandPath()).With("see `mythos hook --help`") // help would let a call pass
+		}
+		return help(c, args)
+	}
 	return f.Returns(c, results)
 }
 
@@ -105,19 +112,22 @@ func through(ctx context.Context, f *cmdutil.Factory, k *hook.Hook, e *hook.Even
 	if err == nil {
 		return nil
 	}
-	refused := clierr.New(f.CodeOf(err), "Refused: %w.\nNothing happened.", err)
+	why := clierr.New(f.CodeOf(err), "Refused: %w.\nNothing happened.", err).On(call.Tool.Name)
+	var refused *exec.RefusedError
 	switch {
 	case errors.Is(err, exec.ErrNoTool), errors.Is(err, hook.ErrNotDeclared):
-		refused.Hint = "a person can register it: mythos tool add " + call.Tool.Name + " --declared"
+		why.Hint = "a person can register it: mythos tool add " + call.Tool.Name + " --declared"
 	case errors.Is(err, hook.ErrAskedBefore):
-	default:
+	case errors.As(err, &refused):
 		r := k.Session.Explain(call, err)
-		refused = clierr.New(refused.Code, "%s\n%s", r.Text, r.Outcome)
+		why = clierr.New(why.Code, "%s\n%s", r.Text, r.Outcome).On(call.Tool.Name)
 		if r.Remedy != "" {
-			refused.Hint = "a person can allow it: " + r.Remedy
+			why.Hint = "a person can allow it: " + r.Remedy
 		}
+	default: // nobody could be asked
+		return why
 	}
-	return &refusal{refused.On(call.Tool.Name)}
+	return &refusal{why}
 }
 
 // refusal is an answer of the gate, and no fault.

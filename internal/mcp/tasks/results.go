@@ -65,7 +65,9 @@ func (d *Desk) find(ctx context.Context, ref object.Hash) (stated, error) {
 			v.Error = *r.Notes
 		}
 	default:
-		v.State = at.String()
+		if v.State = at.String(); at == ledger.StatusUnknown {
+			v.Error = "The process that ran it ended. It may have happened: check before asking again under another key. A person decides: mythos ledger resolve " + ref.String()
+		}
 	}
 	return v, nil
 }

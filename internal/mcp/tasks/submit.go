@@ -160,6 +160,9 @@ func (d *Desk) authority(ctx context.Context, named []string) ([]caps.Chain, err
 func (d *Desk) admit(ctx context.Context, a submission, e exec.Effect, q *vm.SpawnRequest, raw []byte) (any, error) {
 	what := fmt.Sprintf("compute.spawn:local,workers=1,cpu=%dus,io=%d", q.CPUus, q.IO)
 	if err := d.mayRun(ctx, e, q); err != nil {
+		if !errors.Is(err, caps.ErrDenied) && !errors.Is(err, caps.ErrQuota) {
+			return nil, err
+		}
 		if q.Bundle = object.Sum(raw); a.Bundle != "" {
 			_ = q.Bundle.UnmarshalText([]byte(a.Bundle)) // it was parsed
 		}
@@ -204,10 +207,14 @@ func (d *Desk) admit(ctx context.Context, a submission, e exec.Effect, q *vm.Spa
 func (d *Desk) mayRun(ctx context.Context, e exec.Effect, q *vm.SpawnRequest) error {
 	use := scope.Use{Kind: scope.KindComputeSpawn, Pool: q.PoolID, Workers: uint64(len(q.Tasks)), CPUus: q.CPUus, IO: uint64(q.IO)}
 	var why error = &caps.DeniedError{Check: caps.CheckActive, Reason: d.Agent + " holds no compute.spawn capability"}
-	for _, chain := range e.Caps {
-		if chain[0].Cap.Scope.Kind != scope.KindComputeSpawn {
-			continue
+	may := slices.DeleteFunc(slices.Clone(e.Caps), func(c caps.Chain) bool { return c[0].Cap.Scope.Kind != scope.KindComputeSpawn })
+	if holds := d.Repo.Gate.Holds; holds != nil && len(may) > 0 {
+		var err error
+		if may, err = holds.Admit(ctx, e.Tool, may); err != nil {
+			return err
 		}
+	}
+	for _, chain := range may {
 		if why = d.Repo.Verifier.Authorize(chain, d.Repo.Self(), use, d.Repo.Now()); why != nil {
 			continue
 		}
@@ -232,8 +239,12 @@ func (d *Desk) mayRun(ctx context.Context, e exec.Effect, q *vm.SpawnRequest) er
 }
 
 func statusOf(err error) uint16 {
-	if errors.Is(err, caps.ErrQuota) {
+	var denied *caps.DeniedError
+	switch {
+	case errors.Is(err, caps.ErrQuota):
 		return exec.StatusQuota
+	case errors.As(err, &denied) && denied.Check == caps.CheckFrozen:
+		return exec.StatusFrozen
 	}
 	return exec.StatusDenied
 }
