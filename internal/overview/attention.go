@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/history"
+	"github.com/mythos-project/mythos/internal/remedy"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -208,7 +209,7 @@ func (g *gatherer) caps(ctx context.Context) error {
 		}
 		s.Caps++
 		scope := ScopeText(ctx, n, l.Cap.Scope)
-		again := "mythos cap issue --to self --scope " + scope + " --ttl 30d"
+		again := remedy.Issue("self", scope, "30d")
 		if spent, err := g.spent(ctx, l); err != nil || spent {
 			if used++; spent && used <= maxNamed && long(l) {
 				g.attend(Notice, again, "issue another, if more is meant to be done", "capability %s (%s) is used up", l.ID.Short(), scope)

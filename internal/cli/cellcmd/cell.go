@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/exec/cell"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/remedy"
 	"github.com/mythos-project/mythos/internal/repo"
 )
 
@@ -134,7 +135,7 @@ func open(ctx context.Context, f *cmdutil.Factory, ids []string) (*repo.Repo, []
 // refusal adds to a refusal the command that would allow it.
 func refusal(err error, n *repo.Repo, scope string) error {
 	if errors.Is(err, caps.ErrDenied) {
-		return clierr.New(clierr.Refused, "%w", err).With("mythos cap issue --to " + n.Self().KeyHex() + " --scope " + scope + " --ttl 1h")
+		return clierr.New(clierr.Refused, "%w", err).With(remedy.For(err, remedy.Issue(n.Self().KeyHex(), scope, "1h")))
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/internal/remedy"
 	"github.com/mythos-project/mythos/internal/repo"
 )
 
@@ -19,22 +20,21 @@ func AllowHint(n *repo.Repo, err error, tool string) string {
 	if !errors.As(err, &denied) {
 		return ""
 	}
-	switch denied.Check {
-	case caps.CheckHolder:
-		return "only its holder uses a capability, with its own key; `mythos cap ls` lists those of this key"
-	case caps.CheckRevocation, caps.CheckTrust, caps.CheckTime, caps.CheckFrozen:
-		return denied.Help
-	}
+	return remedy.For(err, allowing(n, tool))
+}
+
+// allowing is the command that allows a call of a tool, and who may run it.
+func allowing(n *repo.Repo, tool string) string {
 	if t, err := n.Toolbox.Find(context.Background(), tool); err == nil && n.Gate.Elsewhere(t.ID) {
-		return "ask somebody who may issue it at the server: mythos cap issue --to " + n.Self().KeyHex() + " --scope tool.call:" + t.ID.String() + ",calls=1 --ttl 1h"
+		return "ask somebody who may issue it at the server: " + remedy.Issue(n.Self().KeyHex(), "tool.call:"+t.ID.String()+",calls=1", "1h")
+	}
+	scopeText := "tool.call:" + tool + ",calls=1"
+	if n.MayIssue(scope.KindToolCall) {
+		return remedy.Issue("self", scopeText, "1h")
 	}
 	to := "self"
 	if name := n.AgentName(n.Self()); name != "" {
 		to = name
 	}
-	line := "mythos cap issue --to self --scope tool.call:" + tool + ",calls=1 --ttl 1h"
-	if n.MayIssue(scope.KindToolCall) {
-		return line
-	}
-	return "ask somebody who may issue it: mythos cap issue --to " + to + " --scope tool.call:" + tool + ",calls=1 --ttl 1h"
+	return "ask somebody who may issue it: " + remedy.Issue(to, scopeText, "1h")
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/cli/mcpcmd"
 	"github.com/mythos-project/mythos/internal/hook"
-	"github.com/mythos-project/mythos/internal/mcp/session"
+	"github.com/mythos-project/mythos/internal/remedy"
 )
 
 func newConfig(f *cmdutil.Factory) *cobra.Command {
@@ -56,7 +56,7 @@ func runConfig(ctx context.Context, f *cmdutil.Factory, name, agent string) erro
 		words, whose = append(words, "--agent", agent), agent+"'s"
 	}
 	for i, w := range words {
-		words[i] = session.ShellWord(w)
+		words[i] = remedy.ShellWord(w)
 	}
 	run := strings.Join(words, " ")
 	if err := print(f.IO.Out, h.Config(run+orBlock, run), "  "); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/learn"
 	"github.com/mythos-project/mythos/internal/lookup"
+	"github.com/mythos-project/mythos/internal/remedy"
 	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/model/train"
 )
@@ -20,7 +21,7 @@ import (
 // denied adds the command that would allow what was refused.
 func denied(err error, self, scope string) error {
 	if errors.Is(err, caps.ErrDenied) {
-		return clierr.New(clierr.Refused, "%w", err).With("mythos cap issue --to " + self + " --scope " + scope + " --ttl 1h")
+		return clierr.New(clierr.Refused, "%w", err).With(remedy.For(err, remedy.Issue(self, scope, "1h")))
 	}
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/mcptool"
 	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/internal/remedy"
 	"github.com/mythos-project/mythos/ledger"
 )
 
@@ -162,14 +163,13 @@ func (s *Session) scopeOf(d *caps.DeniedError) *scope.ToolCall {
 // short constrains is held to what the call has there.
 func (s *Session) allow(c Call, d *caps.DeniedError) string {
 	if s.Bounded {
-		return "mythos agent add " + s.Agent + " --tools " + c.Tool.Name + " --calls 1 --ttl 1h"
+		return remedy.Grant(s.Agent, "--tools", c.Tool.Name, "--calls", "1")
 	}
-	to := s.Agent
 	text := "tool.call:" + c.Tool.Name + ",calls=1"
 	if d != nil && d.Check == caps.CheckScope {
 		text += s.exactly(c, s.scopeOf(d))
 	}
-	return "mythos cap issue --to " + to + " --scope " + ShellWord(text) + " --ttl 1h"
+	return remedy.Issue(s.Agent, text, "1h")
 }
 
 // exactly constrains a scope to the values of a call, as far as they are plain.
@@ -208,13 +208,4 @@ func (s *Session) exactly(c Call, call *scope.ToolCall) string {
 var (
 	plainValue = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9 ._:/@+-]{1,512}$`) })
 	numeral    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-?[0-9]+$`) })
-	bareWord   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._:/@+=,-]+$`) })
 )
-
-// ShellWord is a word as a shell takes it.
-func ShellWord(word string) string {
-	if bareWord().MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}

@@ -17,6 +17,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/internal/mcp/serve"
+	"github.com/mythos-project/mythos/internal/remedy"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -145,11 +146,11 @@ func (d *Desk) refused(err error, what string) error {
 	if errors.As(err, &denied) && denied.Check == caps.CheckFrozen {
 		text += "\n" + denied.Help
 	} else if errors.Is(err, caps.ErrDenied) || errors.Is(err, caps.ErrQuota) {
-		remedy := "mythos cap issue --scope " + what + " --ttl 1h"
+		command := remedy.Issue(d.Agent, what, "1h")
 		if d.Bounded {
-			remedy = "mythos agent add " + d.Agent + " --scope " + what + " --ttl 1h"
+			command = remedy.Grant(d.Agent, "--scope", what)
 		}
-		text += "\nA person can allow it: " + remedy
+		text += "\nA person can allow it: " + command
 	}
 	if !refused.ReceiptID.IsZero() {
 		text += "\nReceipt " + refused.ReceiptID.String()
