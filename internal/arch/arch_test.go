@@ -109,6 +109,7 @@ var rooms = []struct {
 	{"internal/remote", []string{"object", "object/...", "caps", "caps/scope", "ledger", "ledger/kvledger", "ledger/mlog", "exec", "internal/gateway/wire", "internal/peer", "internal/peer/auth"}},
 	{"internal/oidc", []string{"object", "object/can", "caps", "caps/scope"}},
 	{"internal/oidctest", nil},
+	{"internal/linetest", nil},
 	{"internal/issuer", []string{"object", "object/can", "caps", "caps/scope", "exec", "ledger", "internal/authority", "internal/oidc", "internal/peer", "internal/remote", "internal/repo"}},
 	{"internal/objects", []string{"object", "object/...", "store", "internal/catalog"}},
 	{"internal/identity", []string{"object", "object/sign", "store", "caps", "caps/scope", "internal/keyfile"}},

@@ -34,6 +34,10 @@ type Options struct {
 	// How long requests are sent again that are not answered: Patience before anything has
 	// happened, Insistence when something has. 0: 30 seconds, 10 minutes.
 	Patience, Insistence time.Duration
+
+	// Try is how long one request may take: a line may be dead without anybody being told. A
+	// long body has a second more for each 64 KiB. 0: 20 seconds.
+	Try time.Duration
 }
 
 // Ledger is an [exec.Ledger] and [exec.Elsewhere]. It is safe for concurrent use.
@@ -69,6 +73,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	l := &Ledger{Options: o, instance: make([]byte, ledger.InstanceSize), under: make(chan struct{}, maxUnderWay), asked: map[object.Hash]asked{}, active: map[object.Hash]caps.Chain{}, keyless: map[object.Hash]caps.Chain{}}
 	_, _ = rand.Read(l.instance) // it never fails
 	l.Patience, l.Insistence = cmp.Or(l.Patience, 30*time.Second), cmp.Or(l.Insistence, 10*time.Minute)
+	l.Try = cmp.Or(l.Try, 20*time.Second)
 	var err error
 	if l.pins, err = openPins(ctx, l); err != nil {
 		return nil, err

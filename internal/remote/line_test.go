@@ -2,11 +2,11 @@ package remote_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"os"
@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mythos-project/mythos/internal/linetest"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/peertest"
 	"github.com/mythos-project/mythos/internal/peers"
@@ -27,160 +28,70 @@ import (
 	"github.com/mythos-project/mythos/ledger/mlog"
 )
 
-// line is a network between a caller and a server. It carries bytes until it has carried as
-// many as it was told, and then cuts every connection; what comes later is carried again,
-// or not.
-type line struct {
-	net.Listener
-	to string
-
-	mu    sync.Mutex
-	left  int // bytes; negative: no end
-	dead  bool
-	conns map[net.Conn]bool
-	total atomic.Int64
+// cut is a place in an exchange, and what happens there.
+type cut struct {
+	at  int // bytes that pass before
+	how linetest.How
 }
 
-func newLine(t testing.TB, to string) *line {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func (c cut) String() string {
+	return fmt.Sprintf("%s after %d bytes", []string{"a reset", "an end", "a hole"}[c.how], c.at)
+}
+
+// every is how many bytes there are from one cut to the next; 0: so many that the test is short.
+func every() int64 {
+	n, err := strconv.ParseInt(os.Getenv("MYTHOS_TEST_CUT_EVERY"), 10, 64)
 	if err != nil {
-		t.Fatal(err)
+		return 0
 	}
-	n := &line{Listener: l, to: to, left: -1, conns: map[net.Conn]bool{}}
-	var running sync.WaitGroup
-	running.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			running.Go(func() { n.carry(c) })
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		n.cut()
-		running.Wait()
-	})
 	return n
 }
 
-// until lets the line carry so many bytes; dies says that it carries nothing after that.
-func (n *line) until(bytes int, dies bool) {
-	n.cut()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.left, n.dead = bytes, dies
-	n.total.Store(0)
-}
-
-func (n *line) cut() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for c := range n.conns {
-		if tcp, ok := c.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0) // a reset
-		}
-		c.Close()
-	}
-}
-
-// take takes from what is left; how much of it may pass.
-func (n *line) take(want int) (passes int, cut bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.total.Add(int64(want))
-	switch {
-	case n.left < 0 && n.dead:
-		return 0, true
-	case n.left < 0:
-		return want, false
-	case want <= n.left:
-		n.left -= want
-		return want, false
-	}
-	passes, n.left = n.left, -1
-	return passes, true
-}
-
-func (n *line) carry(c net.Conn) {
-	s, err := net.Dial("tcp", n.to)
-	if err != nil {
-		c.Close()
-		return
-	}
-	n.mu.Lock()
-	n.conns[c], n.conns[s] = true, true
-	n.mu.Unlock()
-	var both sync.WaitGroup
-	for _, way := range [][2]net.Conn{{c, s}, {s, c}} {
-		both.Go(func() {
-			defer way[1].Close()
-			defer way[0].Close()
-			b := make([]byte, 4096)
-			for {
-				k, err := way[0].Read(b)
-				passes, cut := n.take(k)
-				if _, werr := way[1].Write(b[:passes]); err != nil || werr != nil {
-					return
-				}
-				if cut {
-					n.cut()
-					return
-				}
-			}
-		})
-	}
-	both.Wait()
-	n.mu.Lock()
-	delete(n.conns, c)
-	delete(n.conns, s)
-	n.mu.Unlock()
-}
-
-// cuts are the places at which a line of so many bytes is cut: some, or all of them.
-func cuts(total int64) (list []int) {
-	step := total/24 + 1
-	if every, err := strconv.ParseInt(os.Getenv("MYTHOS_TEST_CUT_EVERY"), 10, 64); err == nil {
-		step = max(every, 1)
-	}
+// cuts are those of an exchange of so many bytes: by turns a reset and the end of the stream,
+// or both at each place.
+func cuts(total int64) (list []cut) {
+	step := cmp.Or(every(), total/24+1)
 	for at := int64(0); at < total; at += step {
-		list = append(list, int(at))
+		for _, how := range []linetest.How{linetest.Reset, linetest.End} {
+			if every() > 0 || len(list)%2 == int(how) && (len(list) == 0 || list[len(list)-1].at < int(at)) {
+				list = append(list, cut{int(at), how})
+			}
+		}
 	}
 	return list
 }
 
 // exchange is how many bytes one call moves.
-func exchange(t *testing.T, n *line, c *caller) int64 {
+func exchange(t *testing.T, n *linetest.Line, c *caller) int64 {
 	t.Helper()
-	n.until(-1, false)
+	n.Set(linetest.Fault{})
 	if _, err := c.call(t.Context(), "measure"); err != nil {
 		t.Fatal(err)
 	}
-	return n.total.Load()
+	return n.Carried()
 }
 
-// TestCuts: the line is cut at a byte of a call and carries again. The call ends with the
-// tool's answer, the tool ran once, and the ledger has its receipt.
+// TestCuts: the line is cut at a byte of a call, by a reset or by the end of the stream, and
+// carries again. The call ends with the tool's answer, the tool ran once, and the ledger has
+// its receipt.
 func TestCuts(t *testing.T) {
 	far := peertest.Repo(t, "far")
-	n := newLine(t, serve(t, far))
-	c, other := from(t, far, n.Addr().String(), remote.Options{}, time.Minute), from(t, far, n.Addr().String(), remote.Options{}, time.Minute)
+	n := linetest.New(t, serve(t, far))
+	c, other := from(t, far, n.Addr(), remote.Options{}, time.Minute), from(t, far, n.Addr(), remote.Options{}, time.Minute)
 	list := cuts(exchange(t, n, c))
-	for i, at := range list {
+	for i, cut := range list {
 		key, before := fmt.Sprint("cut ", i), c.runs.Load()
-		n.until(at, false)
+		n.Set(linetest.Fault{Passes: linetest.After(cut.at), How: cut.how})
 		out, err := c.call(t.Context(), key)
 		if err != nil || out.Replayed || c.runs.Load() != before+1 {
-			t.Fatalf("cut after %d bytes: %+v, %v, %d runs", at, out, err, c.runs.Load()-before)
+			t.Fatalf("%s: %+v, %v, %d runs", cut, out, err, c.runs.Load()-before)
 		}
 		recorded(t, far, c, other, key, out.ReceiptID.String())
 	}
 	if len(list) < 20 {
 		t.Errorf("only %d places", len(list))
 	}
-	t.Logf("cut at %d places of %d bytes", len(list), list[len(list)-1]+1)
+	t.Logf("%d cuts in %d bytes", len(list), list[len(list)-1].at+1)
 }
 
 // recorded checks that the ledger has one attempt and its receipt, and that it is replayed.
@@ -199,37 +110,37 @@ func recorded(t *testing.T, far *repo.Repo, c, other *caller, key, receipt strin
 // happened is delivered when the line carries again, what did not happen leaves the key free.
 func TestDeadLine(t *testing.T) {
 	far := peertest.Repo(t, "far")
-	n := newLine(t, serve(t, far))
+	n := linetest.New(t, serve(t, far))
 	o := remote.Options{Patience: 50 * time.Millisecond, Insistence: 50 * time.Millisecond}
-	c, other := from(t, far, n.Addr().String(), o, time.Minute), from(t, far, n.Addr().String(), remote.Options{}, time.Minute)
+	c, other := from(t, far, n.Addr(), o, time.Minute), from(t, far, n.Addr(), remote.Options{}, time.Minute)
 	told, ran := 0, 0
-	for i, at := range cuts(exchange(t, n, c)) {
+	for i, cut := range cuts(exchange(t, n, c)) {
 		key, before := fmt.Sprint("dead ", i), c.runs.Load()
-		o.Client = peer.To(c.Repo, peers.Peer{URL: "http://" + n.Addr().String()})
+		o.Client = peer.To(c.Repo, peers.Peer{URL: "http://" + n.Addr()})
 		c.open(t, o)
-		n.until(at, true)
+		n.Set(linetest.Fault{Passes: linetest.After(cut.at), How: cut.how, Dead: true})
 		_, err := c.call(t.Context(), key)
 		if err == nil {
 			told++ // only what it need not wait for was lost
 		}
 		runs := c.runs.Load() - before
-		n.until(-1, false)
-		c.open(t, remote.Options{Client: peer.To(c.Repo, peers.Peer{URL: "http://" + n.Addr().String()})}) // the next command, which delivers
+		n.Set(linetest.Fault{})
+		c.open(t, remote.Options{Client: peer.To(c.Repo, peers.Peer{URL: "http://" + n.Addr()})}) // the next command, which delivers
 		s := where(t, far, c, key)
 		switch {
 		case runs == 1 && s != ledger.StatusCommitted, runs == 0 && s != ledger.StatusReleased && s != ledger.StatusNone, runs > 1:
-			t.Fatalf("dead after %d bytes: %d runs, and the effect is %s (%v)", at, runs, s, err)
+			t.Fatalf("dead by %s: %d runs, and the effect is %s (%v)", cut, runs, s, err)
 		}
 		var owed *remote.UndeliveredError
 		if err != nil && (runs == 1) != errors.As(err, &owed) && !errors.Is(err, mlog.ErrCheckpoint) {
 			var lost *remote.UnreachableError
 			if runs == 1 && !errors.As(err, &lost) {
-				t.Fatalf("dead after %d bytes, %d runs: %v", at, runs, err)
+				t.Fatalf("dead by %s, %d runs: %v", cut, runs, err)
 			}
 		}
 		out, err := c.call(t.Context(), key)
 		if err != nil || out.Replayed != (runs == 1) || c.runs.Load() != before+1 {
-			t.Fatalf("after %d bytes and a new line: %+v, %v, %d runs", at, out, err, c.runs.Load()-before)
+			t.Fatalf("dead by %s, and a new line: %+v, %v, %d runs", cut, out, err, c.runs.Load()-before)
 		}
 		if again, err := other.call(t.Context(), key); err != nil || !again.Replayed || again.ReceiptID != out.ReceiptID || other.runs.Load() != 0 {
 			t.Fatalf("%s, asked again: %+v, %v", key, again, err)
@@ -238,6 +149,74 @@ func TestDeadLine(t *testing.T) {
 	}
 	if ran == 0 || told > ran {
 		t.Errorf("of the calls over a dead line %d ran, %d were told done", ran, told)
+	}
+}
+
+// TestHalfOpen: the server is gone in the middle of a call, and nobody is told. The caller
+// gives a request up after a while and asks anew: the tool ran once, and it is recorded.
+func TestHalfOpen(t *testing.T) {
+	far := peertest.Repo(t, "far")
+	url := serve(t, far)
+	other := from(t, far, url, remote.Options{}, time.Minute)
+	first := linetest.New(t, url)
+	total := exchange(t, first, from(t, far, first.Addr(), remote.Options{}, time.Minute))
+	var all sync.WaitGroup // each waits most of the time
+	const callers = 6
+	receipts := sync.Map{} // by key
+	step := cmp.Or(every(), total/callers+1)
+	for i := range int64(callers) {
+		n := linetest.New(t, url)
+		c := from(t, far, n.Addr(), remote.Options{Try: time.Second, Patience: 5 * time.Minute}, time.Hour)
+		all.Go(func() {
+			for at := i * step; at < total; at += callers * step {
+				cut, key, before := cut{int(at), linetest.Hole}, fmt.Sprint("half ", at), c.runs.Load()
+				n.Set(linetest.Fault{Passes: linetest.After(cut.at), How: cut.how})
+				out, err := c.call(t.Context(), key)
+				if err != nil || out.Replayed || c.runs.Load() != before+1 {
+					t.Errorf("%s: %+v, %v, %d runs", cut, out, err, c.runs.Load()-before)
+					return
+				}
+				receipts.Store(key, out.ReceiptID.String())
+			}
+		})
+	}
+	all.Wait()
+	done := int64(0)
+	receipts.Range(func(key, receipt any) bool {
+		done++
+		recorded(t, far, other, other, key.(string), receipt.(string))
+		return true
+	})
+	if want := (total + step - 1) / step; done != want {
+		t.Errorf("%d of %d calls", done, want)
+	}
+}
+
+// TestHoleAtFirst: whoever answers nothing at the first contact is not waited for without end.
+func TestHoleAtFirst(t *testing.T) {
+	n := linetest.New(t, serve(t, peertest.Repo(t, "far")))
+	n.Set(linetest.Fault{Passes: linetest.After(0), How: linetest.Hole, Dead: true})
+	c := peertest.Repo(t, "near")
+	o := remote.Options{Client: peer.To(c, peers.Peer{URL: "http://" + n.Addr()}), Local: c.Ledger, Signer: c.Key, Now: c.Now, KV: c.DB, Notef: t.Logf, Try: 50 * time.Millisecond}
+	if _, err := remote.Open(t.Context(), o); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
+// TestSlices: a line that carries one byte at a time, or what is more than a packet, changes nothing.
+func TestSlices(t *testing.T) {
+	far := peertest.Repo(t, "far")
+	n := linetest.New(t, serve(t, far))
+	for _, size := range []int{1, 7, 64 << 10} {
+		n.Chunks(size)
+		n.Set(linetest.Fault{})
+		c, other := from(t, far, n.Addr(), remote.Options{}, time.Minute), from(t, far, n.Addr(), remote.Options{}, time.Minute)
+		key := fmt.Sprint("slices of ", size)
+		out, err := c.call(t.Context(), key)
+		if err != nil || out.Replayed || c.runs.Load() != 1 {
+			t.Fatalf("%d bytes at a time: %+v, %v", size, out, err)
+		}
+		recorded(t, far, c, other, key, out.ReceiptID.String())
 	}
 }
 
@@ -250,6 +229,8 @@ func where(t *testing.T, far *repo.Repo, c *caller, key string) ledger.Status {
 type twice struct {
 	next  http.RoundTripper
 	taken atomic.Int64 // of the copies
+	mu    sync.Mutex
+	sent  []*http.Request // as they were signed
 }
 
 func (d *twice) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -264,6 +245,11 @@ func (d *twice) RoundTrip(r *http.Request) (*http.Response, error) {
 	signed := &httptrace.ClientTrace{WroteHeaders: sync.OnceFunc(func() { // before that there is no signature to copy
 		q := r.Clone(context.Background())
 		q.Body = io.NopCloser(bytes.NewReader(body))
+		late := r.Clone(context.Background())
+		late.Body = io.NopCloser(bytes.NewReader(body))
+		d.mu.Lock()
+		d.sent = append(d.sent, late)
+		d.mu.Unlock()
 		go func() {
 			res, err := d.next.RoundTrip(q)
 			if err == nil {
@@ -284,7 +270,22 @@ func (d *twice) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, <-copied
 }
 
-// TestTwice: requests that come twice have one effect.
+// late sends all requests once more.
+func (d *twice) late(t *testing.T) (n int) {
+	for _, r := range d.sent {
+		res, err := d.next.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := res.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		n++
+	}
+	return n
+}
+
+// TestTwice: requests that come twice, at once or when all is over, have one effect.
 func TestTwice(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	url := serve(t, far)
@@ -299,6 +300,10 @@ func TestTwice(t *testing.T) {
 		}
 		recorded(t, far, c, other, key, out.ReceiptID.String())
 	}
+	entries := logSize(t, far)
+	if n := copies.late(t); n != 2*5 || logSize(t, far) != entries {
+		t.Errorf("%d copies that came late left %d entries", n, logSize(t, far)-entries)
+	}
 	used, err := far.Quotas.Used(t.Context(), c.chain[0].ID)
 	if err != nil || used["calls"] != 5 {
 		t.Errorf("charged %v, %v", used, err)
@@ -306,6 +311,14 @@ func TestTwice(t *testing.T) {
 	if n := copies.taken.Load(); n != 2*5 {
 		t.Errorf("%d copies were taken", n)
 	}
+}
+
+func logSize(t *testing.T, n *repo.Repo) (size int) {
+	t.Helper()
+	if err := n.Ledger.Log(t.Context(), kvledger.Filter{}, func(ledger.Entry) error { size++; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return size
 }
 
 // lying changes one bit of each answer, somewhere else each time.

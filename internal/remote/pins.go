@@ -81,6 +81,8 @@ func openPins(ctx context.Context, l *Ledger) (*pins, error) {
 
 // meet takes whoever answers for the ledger's agent, from now on.
 func (p *pins) meet(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, p.l.Try)
+	defer cancel()
 	agent, err := p.l.Client.Peer(ctx)
 	if err != nil {
 		return err

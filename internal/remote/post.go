@@ -82,16 +82,13 @@ func transient(err error) (again, reached bool) {
 	return true, false
 }
 
-// How long one try may take: a line may be dead without anybody being told. A long body has
-// a second more for each slowest bytes of it.
 const (
-	longTry = 20 * time.Second
-	slowest = 64 << 10
+	slowest = 64 << 10         // bytes of a body that take a second
 	longest = 12 * time.Minute // of a request that waits over there
 )
 
 func (l *Ledger) try(ctx context.Context, path string, chain caps.Chain, body []byte, p persistence) ([]byte, error) {
-	most := longTry + time.Duration(len(body)/slowest)*time.Second
+	most := l.Try + time.Duration(len(body)/slowest)*time.Second
 	if p.waits {
 		most += longest
 	}
@@ -122,6 +119,8 @@ func denied(err error) error {
 }
 
 func (l *Ledger) get(ctx context.Context, path string, chain caps.Chain) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.Try)
+	defer cancel()
 	res, err := l.Client.Get(ctx, path, chain)
 	if err != nil {
 		return nil, err
