@@ -278,3 +278,31 @@ func BenchmarkOpenGetClose(b *testing.B) {
 		}
 	}
 }
+
+// TestManySmallKeys: more keys than Badger takes in one transaction move there in several,
+// while the database is open and when it is opened again.
+func TestManySmallKeys(t *testing.T) {
+	dir := t.TempDir()
+	db, err := badger.Open(dir, badger.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const updates, keys = 8, 15_000
+	for i := range updates {
+		put := map[string][]byte{}
+		for j := range keys {
+			put[fmt.Sprintf("%d/%d", i, j)] = []byte{byte(j)}
+		}
+		if ok, err := db.Update(t.Context(), nil, put); err != nil || !ok {
+			t.Fatalf("update %d: %t, %v", i, ok, err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := openDir(t, dir, badger.Options{})
+	n := 0
+	if err := again.Scan(t.Context(), "", "\xff", func(string, []byte) error { n++; return nil }); err != nil || n != updates*keys {
+		t.Fatalf("%d keys, %v", n, err)
+	}
+}

@@ -180,11 +180,12 @@ func (s *session) move() error {
 // write puts a layer into Badger, in as many transactions as it takes: read again
 // from its journal after a crash, it changes nothing. Then its generation counts as moved.
 func (s *session) write(l *layer, generation uint64) error {
-	t := s.transaction()
+	t, failed := s.transaction()
 	defer func() { t.txn.Discard() }()
-	var failed error
 	l.puts.Scan(func(key string, value []byte) bool {
-		failed = t.set(key, value)
+		if failed == nil {
+			failed = t.set(key, value)
+		}
 		return failed == nil
 	})
 	if failed == nil {

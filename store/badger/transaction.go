@@ -27,17 +27,17 @@ type transaction struct {
 }
 
 // transaction begins one.
-func (s *session) transaction() *transaction {
+func (s *session) transaction() (*transaction, error) {
 	epoch, txns := s.seal.CountsNow()
 	t := &transaction{db: s.db, epoch: epoch, number: txns}
-	t.next()
-	return t
+	return t, t.next()
 }
 
-// next begins the next part.
-func (t *transaction) next() {
+// next begins the next part. Its marker goes first: there may be no room for it later.
+func (t *transaction) next() error {
 	t.number++
 	t.txn = t.db.NewTransaction(true)
+	return setIn(t.txn, markerKey(t.number), binary.BigEndian.AppendUint64(nil, t.epoch))
 }
 
 // set puts a value, or deletes where it is nil.
@@ -49,17 +49,14 @@ func (t *transaction) set(key string, value []byte) error {
 	if err := t.commit(); err != nil {
 		return err
 	}
-	t.next()
+	if err := t.next(); err != nil {
+		return err
+	}
 	return setIn(t.txn, key, value)
 }
 
 // commit commits the part, durably.
-func (t *transaction) commit() error {
-	if err := setIn(t.txn, markerKey(t.number), binary.BigEndian.AppendUint64(nil, t.epoch)); err != nil {
-		return err
-	}
-	return t.txn.Commit()
-}
+func (t *transaction) commit() error { return t.txn.Commit() }
 
 func markerKey(n uint64) string {
 	return string(binary.BigEndian.AppendUint64([]byte{hidden, 't', '/'}, n))

@@ -297,14 +297,17 @@ func (d *DB) transact(s *session, u *update) error {
 	if err := d.room(size); err != nil {
 		return err
 	}
-	t := s.transaction()
+	t, err := s.transaction()
 	defer t.txn.Discard()
+	if err != nil {
+		return err
+	}
 	for key, value := range u.put {
 		if err := setIn(t.txn, key, value); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
 	}
-	err := t.commit()
+	err = t.commit()
 	if err == nil {
 		err = s.seal.AcknowledgeTxns(t.number)
 	}
