@@ -3,6 +3,7 @@ package caps
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/mythos-project/mythos/object"
 )
@@ -11,7 +12,7 @@ import (
 // [*DeniedError].
 var ErrDenied = errors.New("denied")
 
-// ErrQuota means that a quota does not suffice. It is an ErrDenied.
+// ErrQuota means that a quota does not suffice, or a rate. It is an ErrDenied.
 var ErrQuota = fmt.Errorf("%w: quota used up", ErrDenied)
 
 // The checks that a DeniedError names, in the order in which they are made.
@@ -31,17 +32,19 @@ const (
 	CheckRevocation = "revocation" // the revocation lists [cap-54]
 	CheckHolder     = "holder"     // the subject [cap-55]
 	CheckQuota      = "quota"      // enough left [cap-57]
+	CheckRate       = "rate"       // not too often
 	CheckFrozen     = "frozen"     // nobody has frozen it
 )
 
 // DeniedError is a refusal: the first link that fails, and which check.
 type DeniedError struct {
-	Check  string      // one of the Check constants
-	Cap    object.Hash // the link at fault; zero when the chain is empty or the bytes have no id
-	Link   int         // its place in the chain, 0 is the leaf
-	Reason string      // what is wrong
-	Help   string      // what would help; may be empty
-	Err    error       // the cause, such as sign.ErrSignature; may be nil
+	Check  string        // one of the Check constants
+	Cap    object.Hash   // the link at fault; zero when the chain is empty or the bytes have no id
+	Link   int           // its place in the chain, 0 is the leaf
+	Reason string        // what is wrong
+	Help   string        // what would help; may be empty
+	Wait   time.Duration // of a rate: after which it is allowed
+	Err    error         // the cause, such as sign.ErrSignature; may be nil
 }
 
 // Error names the check, the link and the reason; the help is left to the caller.
@@ -59,7 +62,7 @@ func (e *DeniedError) Error() string {
 // Unwrap gives ErrDenied, or ErrQuota, and the cause.
 func (e *DeniedError) Unwrap() []error {
 	errs := []error{ErrDenied}
-	if e.Check == CheckQuota {
+	if e.Check == CheckQuota || e.Check == CheckRate {
 		errs[0] = ErrQuota
 	}
 	if e.Err != nil {

@@ -38,7 +38,7 @@ func (b *brittle) Update(ctx context.Context, check, put map[string][]byte) (boo
 
 // stand makes the gate's quotas, ledger and responses stand on another view of the store.
 func stand(e *exectest.Env, kv *brittle) {
-	e.Gate.Quotas, e.Gate.Ledger = quota.New(kv), kvledger.Open(kv, e.Key, e.Now)
+	e.Gate.Quotas, e.Gate.Ledger = quota.New(kv, e.Now), kvledger.Open(kv, e.Key, e.Now)
 	e.Gate.Responses = store.New(kv, e.DB)
 }
 

@@ -26,7 +26,7 @@ func Example() {
 	gate := &exec.Gate{
 		Signer: key, Now: now, Ledger: kvledger.Open(db, key, now), Responses: s, Tools: exec.NewTools(db),
 		Verifier: &caps.Verifier{Trusted: func(a object.AgentID, _ uint8) bool { return a.Same(key.Agent()) }},
-		Quotas:   quota.New(db), Runners: map[uint8]exec.Runner{},
+		Quotas:   quota.New(db, now), Runners: map[uint8]exec.Runner{},
 	}
 	tool := exec.BuiltinID("shout")
 	gate.Builtin("shout", exec.Builtin{

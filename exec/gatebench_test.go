@@ -42,7 +42,7 @@ func newDisk(b *testing.B) *disk {
 	b.Cleanup(func() { _ = db.Close() })
 	e.Store = store.New(db, e.DB)
 	e.Ledger = kvledger.Open(db, e.Key, e.Now)
-	e.Gate.Quotas, e.Gate.Ledger, e.Gate.Responses, e.Gate.Tools = quota.New(db), e.Ledger, e.Store, exec.NewTools(db)
+	e.Gate.Quotas, e.Gate.Ledger, e.Gate.Responses, e.Gate.Tools = quota.New(db, e.Now), e.Ledger, e.Store, exec.NewTools(db)
 	h, err := e.Store.PutBytes(b.Context(), noop)
 	if err != nil {
 		b.Fatal(err)

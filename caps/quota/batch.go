@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
 
@@ -39,7 +41,7 @@ func (q *Quotas) itemize(c *charge, cost []scope.Amount) error {
 		if err != nil {
 			return fmt.Errorf("charge quota: %w", err)
 		}
-		if len(l.cost) > 0 {
+		if len(l.cost) > 0 || l.rate != nil {
 			c.lines = append(c.lines, l)
 		}
 	}
@@ -77,8 +79,8 @@ func (q *Quotas) write(batch []*charge) {
 
 // counter is a record as read and as it is to be.
 type counter struct {
-	raw     []byte
-	used    Usage
+	raw []byte
+	usageRecord
 	changed bool
 }
 
@@ -91,11 +93,11 @@ func (q *Quotas) try(ctx context.Context, batch []*charge) (bool, error) {
 			if counters[l.key] != nil {
 				continue
 			}
-			raw, used, err := q.load(ctx, l.key)
+			raw, r, err := q.load(ctx, l.key)
 			if err != nil {
 				return false, err
 			}
-			counters[l.key] = &counter{raw: raw, used: used}
+			counters[l.key] = &counter{raw: raw, usageRecord: r}
 		}
 	}
 	for _, c := range batch {
@@ -106,7 +108,7 @@ func (q *Quotas) try(ctx context.Context, batch []*charge) (bool, error) {
 		if !n.changed {
 			continue
 		}
-		raw, err := can.Marshal(&usageRecord{n.used})
+		raw, err := can.Marshal(&n.usageRecord)
 		if err != nil {
 			return false, err
 		}
@@ -126,20 +128,24 @@ func (q *Quotas) try(ctx context.Context, batch []*charge) (bool, error) {
 func (c *charge) apply(counters map[string]*counter) error {
 	for _, l := range c.lines {
 		for _, a := range l.cost {
-			if err := c.allowed(l, a, counters[l.key].used[a.Of]); err != nil {
+			if err := c.allowed(l, a, counters[l.key].Used[a.Of]); err != nil {
 				return err
 			}
+		}
+		if err := c.inTime(l, counters[l.key].TAT); err != nil {
+			return err
 		}
 	}
 	for _, l := range c.lines {
 		n := counters[l.key]
-		n.used = maps.Clone(n.used)
+		n.Used = maps.Clone(n.Used)
 		n.changed = true
+		n.TAT = c.due(l, n.TAT)
 		for _, a := range l.cost {
 			if c.back {
-				n.used[a.Of] -= a.N
+				n.Used[a.Of] -= a.N
 			} else {
-				n.used[a.Of] += a.N
+				n.Used[a.Of] += a.N
 			}
 		}
 	}
@@ -158,4 +164,37 @@ func (c *charge) allowed(l line, a scope.Amount, used uint64) error {
 			Help:   "ask " + link.Cap.Issuer.Name() + " for a new capability"}
 	}
 	return nil
+}
+
+func timeOf(tat *object.Time) object.Time {
+	if tat == nil {
+		return 0
+	}
+	return *tat
+}
+
+// inTime refuses what comes too early for a link's rate.
+func (c *charge) inTime(l line, tat *object.Time) error {
+	if l.rate == nil || c.back {
+		return nil
+	}
+	_, us := l.rate.Take(timeOf(tat), c.now)
+	if us == 0 {
+		return nil
+	}
+	seconds := (us + 999_999) / 1_000_000
+	return &caps.DeniedError{Check: caps.CheckRate, Cap: c.chain[l.link].ID, Link: l.link, Wait: time.Duration(seconds) * time.Second,
+		Reason: fmt.Sprintf("its rate is %s", l.rate), Help: fmt.Sprintf("ask again in %d s", seconds)}
+}
+
+// due is the link's record after the charge, or after the refund.
+func (c *charge) due(l line, tat *object.Time) *object.Time {
+	if l.rate == nil || (c.back && tat == nil) {
+		return tat
+	}
+	next := l.rate.Back(timeOf(tat))
+	if !c.back {
+		next, _ = l.rate.Take(timeOf(tat), c.now)
+	}
+	return &next
 }

@@ -20,7 +20,7 @@ func Example() {
 	calls, _ := scope.New(&scope.ToolCall{ToolID: tool, MaxCalls: 2})
 	link, _ := caps.Issue(team, caps.Draft{Subject: agent.Agent(), Scope: calls, NotBefore: now, ExpiresAt: now.Add(time.Hour)})
 
-	q := quota.New(memory.New())
+	q := quota.New(memory.New(), func() object.Time { return now })
 	for range 3 {
 		err := q.Charge(context.Background(), caps.Chain{link}, scope.Use{Kind: scope.KindToolCall, Tool: tool})
 		fmt.Println(err == nil)

@@ -17,6 +17,8 @@ import (
 
 const t0 = object.Time(1_700_000_000_000_000)
 
+func clock() object.Time { return t0 }
+
 var hexA = strings.Repeat("ab", 32)
 
 func testKey(name string) *sign.Key { return sign.FromSeed(object.SumText(name).Sum, name) }

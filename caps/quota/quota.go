@@ -30,7 +30,8 @@ type Usage map[scope.Resource]uint64
 
 // usageRecord is the value under q/<cap id>.
 type usageRecord struct {
-	Used Usage `can:"1,used"`
+	Used Usage        `can:"1,used"`
+	TAT  *object.Time `can:"2,tat"` // of a rate: when all calls so far are due
 }
 
 // Quotas keeps the counters of capabilities, one record each. Processes that
@@ -38,7 +39,8 @@ type usageRecord struct {
 // charge at once. Charges that come in while one is being written are written
 // together. A resource without limit is not counted.
 type Quotas struct {
-	kv caps.KV
+	kv  caps.KV
+	now func() object.Time
 
 	mu    sync.Mutex // guards queue
 	queue []*charge
@@ -49,8 +51,8 @@ type Quotas struct {
 	bytes int // of the links in byRaw
 }
 
-// New keeps counters in kv.
-func New(kv caps.KV) *Quotas { return &Quotas{kv: kv} }
+// New keeps counters in kv. Rates go by now.
+func New(kv caps.KV, now func() object.Time) *Quotas { return &Quotas{kv: kv, now: now} }
 
 // charge is one entry in the queue.
 type charge struct {
@@ -58,6 +60,7 @@ type charge struct {
 	chain caps.Chain
 	lines []line
 	back  bool // a refund
+	now   object.Time
 
 	done bool // guarded by Quotas.turn, as is err
 	err  error
@@ -69,6 +72,7 @@ type line struct {
 	key    string
 	cost   []scope.Amount // only what the link limits
 	limits []scope.Amount
+	rate   *scope.Rate // nil: the cost has no call, or the link no rate
 }
 
 // Charge takes the cost of a use from the leaf and from every ancestor at once,
@@ -88,19 +92,19 @@ func (q *Quotas) Refund(ctx context.Context, chain caps.Chain, use scope.Use) er
 // Spend is Charge for amounts that are known otherwise, such as the tokens that a
 // job needed beyond its estimate.
 func (q *Quotas) Spend(ctx context.Context, chain caps.Chain, cost []scope.Amount) error {
-	return q.submit(&charge{ctx: ctx, chain: chain}, cost)
+	return q.submit(&charge{ctx: ctx, chain: chain, now: q.now()}, cost)
 }
 
 // Return is Refund for amounts that are known otherwise, such as the tokens of
 // an estimate that a job did not need.
 func (q *Quotas) Return(ctx context.Context, chain caps.Chain, cost []scope.Amount) error {
-	return q.submit(&charge{ctx: ctx, chain: chain, back: true}, cost)
+	return q.submit(&charge{ctx: ctx, chain: chain, now: q.now(), back: true}, cost)
 }
 
 // Used is what was charged to a capability so far.
 func (q *Quotas) Used(ctx context.Context, id object.Hash) (Usage, error) {
-	_, used, err := q.load(ctx, quotaKey(id))
-	return used, err
+	_, r, err := q.load(ctx, quotaKey(id))
+	return r.Used, err
 }
 
 // Left is what a chain still allows of each limited resource: the least over all
@@ -112,10 +116,11 @@ func (q *Quotas) Left(ctx context.Context, chain caps.Chain) (Usage, error) {
 		if err != nil {
 			return nil, err
 		}
-		_, used, err := q.load(ctx, l.key)
+		_, r, err := q.load(ctx, l.key)
 		if err != nil {
 			return nil, err
 		}
+		used := r.Used
 		for _, most := range l.limits {
 			rest := most.N - min(most.N, used[most.Of])
 			if least, there := left[most.Of]; !there || rest < least {
@@ -129,28 +134,27 @@ func (q *Quotas) Left(ctx context.Context, chain caps.Chain) (Usage, error) {
 func quotaKey(id object.Hash) string { return quotaPrefix + id.String() }
 
 // load reads a counter record. The raw value is nil when there is none.
-func (q *Quotas) load(ctx context.Context, key string) (raw []byte, used Usage, err error) {
+func (q *Quotas) load(ctx context.Context, key string) (raw []byte, r usageRecord, err error) {
 	raw, found, err := q.kv.Get(ctx, key)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read quota %s: %w", key, err)
+		return nil, r, fmt.Errorf("read quota %s: %w", key, err)
 	}
 	if !found {
 		raw = nil
 	}
-	used, err = usageOf(key, raw)
-	return raw, used, err
+	r, err = usageOf(key, raw)
+	return raw, r, err
 }
 
 // usageOf decodes a counter record; nil is none.
-func usageOf(key string, raw []byte) (Usage, error) {
+func usageOf(key string, raw []byte) (r usageRecord, err error) {
 	if raw == nil {
-		return Usage{}, nil
+		return usageRecord{Used: Usage{}}, nil
 	}
-	var r usageRecord
 	if err := can.Unmarshal(raw, &r); err != nil {
-		return nil, fmt.Errorf("quota record %s is damaged: %w", key, err)
+		return r, fmt.Errorf("quota record %s is damaged: %w", key, err)
 	}
-	return r.Used, nil
+	return r, nil
 }
 
 // lineOf works out, from the link's bytes, what it is charged of a cost.
@@ -164,6 +168,9 @@ func (q *Quotas) lineOf(chain caps.Chain, i int, cost []scope.Amount) (line, err
 		if _, limited := scope.AmountOf(l.limits, c.Of); limited && c.N > 0 {
 			l.cost = append(l.cost, c)
 		}
+		if c.Of == scope.Calls && c.N > 0 {
+			l.rate = m.rate
+		}
 	}
 	return l, nil
 }
@@ -172,6 +179,7 @@ func (q *Quotas) lineOf(chain caps.Chain, i int, cost []scope.Amount) (line, err
 type metered struct {
 	key    string         // of its counters
 	limits []scope.Amount // not changed by anybody
+	rate   *scope.Rate
 }
 
 // metered opens a link, or remembers it by all its bytes: the same few capabilities are
@@ -191,7 +199,7 @@ func (q *Quotas) metered(raw []byte) (metered, error) {
 	if err != nil {
 		return metered{}, err
 	}
-	m = metered{quotaKey(opened.ID), scope.Limits(what)}
+	m = metered{quotaKey(opened.ID), scope.Limits(what), scope.RateOf(what)}
 	q.seen.Lock()
 	defer q.seen.Unlock()
 	if q.byRaw == nil || q.bytes > rememberedBytes || len(q.byRaw) >= rememberedLinks {

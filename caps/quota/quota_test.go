@@ -34,7 +34,7 @@ func TestQuotaIsChargedToAncestors(t *testing.T) {
 	one := extend(t, alice, root, caps.Draft{Subject: bob.Agent(), Scope: parse(t, "tool.call:"+hexA+",calls=2")})
 	two := extend(t, alice, root, caps.Draft{Subject: carol.Agent()})
 	kv := newMemKV()
-	q := New(kv)
+	q := New(kv, clock)
 	for _, c := range []caps.Chain{one, two} {
 		if err := q.Charge(ctx, c, call(t)); err != nil {
 			t.Fatal(err)
@@ -57,7 +57,7 @@ func TestQuotaIsChargedToAncestors(t *testing.T) {
 	if got := used(t, q, two, 0, scope.Calls); got != 1 {
 		t.Errorf("a refused charge left %d with the leaf", got)
 	}
-	if err := New(kv).Refund(ctx, one, call(t)); err != nil { // another process
+	if err := New(kv, clock).Refund(ctx, one, call(t)); err != nil { // another process
 		t.Fatal(err)
 	}
 	if err := q.Charge(ctx, two, call(t)); err != nil {
@@ -89,7 +89,7 @@ func TestQuotaOfEveryResource(t *testing.T) {
 	} {
 		chain := rootCap(t, c.scope)
 		kv := newMemKV()
-		q := New(kv)
+		q := New(kv, clock)
 		if err := (&caps.Verifier{Trusted: trustOwner}).Authorize(chain, alice.Agent(), c.use, t0); err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +128,7 @@ func TestQuotaHammer(t *testing.T) {
 	kv := newMemKV()
 	var processes []*Quotas
 	for range 4 {
-		processes = append(processes, New(kv))
+		processes = append(processes, New(kv, clock))
 	}
 	var holding, high [2]atomic.Int64
 	var total atomic.Int64
@@ -181,7 +181,7 @@ func TestQuotaHammer(t *testing.T) {
 func TestQuotaFailures(t *testing.T) {
 	chain := rootCap(t, "tool.call:"+hexA+",calls=9")
 	kv := newMemKV()
-	q := New(kv)
+	q := New(kv, clock)
 	ctx, cancel := context.WithCancel(t.Context())
 	kv.before = cancel // the caller leaves while the charge is being written
 	if err := q.Charge(ctx, chain, call(t)); err != nil {
@@ -195,7 +195,7 @@ func TestQuotaFailures(t *testing.T) {
 		t.Errorf("charged %d", got)
 	}
 	// A loser of the race tries again with what the winner left.
-	other := New(kv)
+	other := New(kv, clock)
 	kv.before = func() {
 		kv.before = nil
 		if err := other.Spend(t.Context(), chain, []scope.Amount{{Of: scope.Calls, N: 8}}); err != nil {
@@ -214,7 +214,7 @@ func TestQuotaFailures(t *testing.T) {
 
 // TestQuotaOfManyCapabilities: more links than are remembered are charged each its own.
 func TestQuotaOfManyCapabilities(t *testing.T) {
-	q := New(newMemKV())
+	q := New(newMemKV(), clock)
 	chains := make([]caps.Chain, rememberedLinks+20)
 	for i := range chains {
 		chains[i] = rootCap(t, fmt.Sprintf("tool.call:%s,calls=%d", hexA, 1+i))
@@ -237,10 +237,10 @@ func TestRidingIsCharge(t *testing.T) {
 	root := rootCap(t, "tool.call:"+hexA+",calls=3")
 	leaf := extend(t, alice, root, caps.Draft{Subject: bob.Agent(), Scope: parse(t, "tool.call:"+hexA+",calls=2")})
 	charged, ridden := newMemKV(), newMemKV()
-	q := New(charged)
+	q := New(charged, clock)
 	for i := range 3 {
 		want := q.Charge(ctx, leaf, call(t))
-		_, ride, err := New(ridden).Riding(leaf, call(t))
+		_, ride, err := New(ridden, clock).Riding(leaf, call(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -280,7 +280,7 @@ func BenchmarkCharge(b *testing.B) {
 		by := []*sign.Key{alice, bob, carol, alice}[i]
 		chain = extend(b, by, chain, caps.Draft{Subject: key.Agent(), Delegable: true})
 	}
-	q := New(newMemKV())
+	q := New(newMemKV(), clock)
 	cost := []scope.Amount{{Of: scope.Calls, N: 1}}
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {

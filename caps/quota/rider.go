@@ -16,7 +16,7 @@ import (
 // It may be called several times; only what it put last, and then was written, counts.
 // keys are those of the counters.
 func (q *Quotas) Riding(chain caps.Chain, use scope.Use) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error) {
-	c := &charge{ctx: context.Background(), chain: chain}
+	c := &charge{ctx: context.Background(), chain: chain, now: q.now()}
 	if err := q.itemize(c, use.Cost()); err != nil {
 		return nil, nil, err
 	}
@@ -28,7 +28,7 @@ func (q *Quotas) Riding(chain caps.Chain, use scope.Use) (keys []string, ride fu
 
 // Returning is Return as a rider, like Riding.
 func (q *Quotas) Returning(chain caps.Chain, cost []scope.Amount) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error) {
-	c := &charge{ctx: context.Background(), chain: chain, back: true}
+	c := &charge{ctx: context.Background(), chain: chain, now: q.now(), back: true}
 	if err := q.itemize(c, cost); err != nil {
 		return nil, nil, err
 	}
@@ -45,18 +45,18 @@ func (c *charge) ride(get func(key string) ([]byte, error)) (map[string][]byte, 
 		if err != nil {
 			return nil, fmt.Errorf("read quota %s: %w", l.key, err)
 		}
-		used, err := usageOf(l.key, raw)
+		r, err := usageOf(l.key, raw)
 		if err != nil {
 			return nil, err
 		}
-		counters[l.key] = &counter{raw: raw, used: used}
+		counters[l.key] = &counter{raw: raw, usageRecord: r}
 	}
 	if err := c.apply(counters); err != nil {
 		return nil, err
 	}
 	put := make(map[string][]byte, len(counters))
 	for key, n := range counters {
-		raw, err := can.Marshal(&usageRecord{n.used})
+		raw, err := can.Marshal(&n.usageRecord)
 		if err != nil {
 			return nil, err
 		}

@@ -13,6 +13,7 @@ type ToolCall struct {
 	ToolID      object.Hash       `can:"1,tool_id"`
 	MaxCalls    uint32            `can:"2,max_calls"`            // 2^32-1: no limit
 	Constraints map[string]string `can:"3,constraints,optional"` // on the request
+	Rate        *Rate             `can:"4,rate"`                 // absent: no limit
 }
 
 // TrainRun allows training by a recipe.
@@ -75,6 +76,9 @@ func (s *ComputeSpawn) limits() []Amount {
 }
 
 func (s *ToolCall) within(parent Scope) error {
+	if err := rateWithin(s.Rate, RateOf(parent)); err != nil {
+		return err
+	}
 	if several, ok := parent.(*ToolsCall); ok {
 		return several.covers(&Use{Tool: s.ToolID})
 	}
@@ -176,7 +180,7 @@ func atMost(limits []Amount) string {
 }
 
 func (s *ToolCall) text() string {
-	return s.ToolID.String() + fields(s.limits()) + constraintsText(s.Constraints)
+	return s.ToolID.String() + fields(s.limits()) + s.Rate.text() + constraintsText(s.Constraints)
 }
 
 func (s *TrainRun) text() string {
@@ -192,7 +196,7 @@ func (s *ComputeSpawn) text() string { return s.PoolID.String() + fields(s.limit
 func (s *DeployPromote) text() string { return fmt.Sprintf("%d,policy=%s", s.RingID, s.PolicyID) }
 
 func (s *ToolCall) words() string {
-	return "call tool " + s.ToolID.Short() + atMost(s.limits()) + constraintsWords(s.Constraints)
+	return "call tool " + s.ToolID.Short() + atMost(s.limits()) + s.Rate.words() + constraintsWords(s.Constraints)
 }
 
 func (s *TrainRun) words() string {

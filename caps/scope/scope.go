@@ -83,6 +83,7 @@ var Structs = []object.Struct{
 	object.Define[CellRead]("CellRead", object.Rule{}),
 	object.Define[CellWrite]("CellWrite", object.Rule{}),
 	object.Define[ToolsCall]("ToolsCall", object.Rule{}),
+	object.Define[Rate]("Rate", object.Rule{}),
 }
 
 // CapScope is what a capability allows: a kind and the canonical bytes of the

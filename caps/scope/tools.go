@@ -13,6 +13,7 @@ import (
 type ToolsCall struct {
 	ToolIDs  []object.Hash `can:"1,tool_ids"`  // 1 to 1024, ascending, each once
 	MaxCalls uint32        `can:"2,max_calls"` // 2^32-1: no limit
+	Rate     *Rate         `can:"3,rate"`      // of all tools together; absent: no limit
 }
 
 // MaxTools is how many tools a ToolsCall names at most.
@@ -58,6 +59,9 @@ func (s *ToolsCall) within(parent Scope) error {
 	if !ok {
 		return errKinds
 	}
+	if err := rateWithin(s.Rate, p.Rate); err != nil {
+		return err
+	}
 	for _, id := range s.ToolIDs {
 		if !p.Has(id) {
 			return fmt.Errorf("tool %s is not among its parent's", id.Short())
@@ -79,18 +83,18 @@ func (s *ToolsCall) text() string {
 	for i, id := range s.ToolIDs {
 		names[i] = id.String()
 	}
-	return strings.Join(names, "|") + fields(s.limits())
+	return strings.Join(names, "|") + fields(s.limits()) + s.Rate.text()
 }
 
 func (s *ToolsCall) words() string {
 	if len(s.ToolIDs) == 1 {
-		return "call tool " + s.ToolIDs[0].Short() + atMost(s.limits())
+		return "call tool " + s.ToolIDs[0].Short() + atMost(s.limits()) + s.Rate.words()
 	}
-	return fmt.Sprintf("call any of %d tools", len(s.ToolIDs)) + atMost(s.limits())
+	return fmt.Sprintf("call any of %d tools", len(s.ToolIDs)) + atMost(s.limits()) + s.Rate.words()
 }
 
 func parseToolsCall(p *params) Scope {
-	s := &ToolsCall{MaxCalls: uint32(p.number("calls", 32))}
+	s := &ToolsCall{MaxCalls: uint32(p.number("calls", 32)), Rate: p.rate()}
 	for name := range strings.SplitSeq(p.head, "|") {
 		s.ToolIDs = append(s.ToolIDs, p.hash("tool", name))
 	}

@@ -24,7 +24,7 @@ func Example() {
 	s := store.New(db, db)
 	gate := &exec.Gate{
 		Signer: key, Now: now, Ledger: kvledger.Open(db, key, now), Responses: s, Tools: exec.NewTools(db),
-		Verifier: &caps.Verifier{Trusted: func(object.AgentID, uint8) bool { return true }}, Quotas: quota.New(db),
+		Verifier: &caps.Verifier{Trusted: func(object.AgentID, uint8) bool { return true }}, Quotas: quota.New(db, now),
 	}
 	blob.Add(gate, s)
 	request, err := can.Marshal(&vm.BlobGetRequest{CID: object.SumText("text")})

@@ -53,7 +53,7 @@ func NewOn(t testing.TB, seed byte, db *memory.DB) *Env {
 	e.Ledger = kvledger.Open(db, e.Key, e.Now)
 	e.Gate = &exec.Gate{
 		Signer: e.Key, Now: e.Now, Verifier: &caps.Verifier{Trusted: func(object.AgentID, uint8) bool { return true }},
-		Quotas: quota.New(db), Ledger: e.Ledger, Responses: e.Store, Tools: exec.NewTools(db),
+		Quotas: quota.New(db, e.Now), Ledger: e.Ledger, Responses: e.Store, Tools: exec.NewTools(db),
 		Runners: map[uint8]exec.Runner{},
 	}
 	blob.Add(e.Gate, e.Store)

@@ -119,7 +119,7 @@ func TestFreezeRaces(t *testing.T) {
 	if n := late.Load(); n > 0 || ran.Load() < callers {
 		t.Fatalf("%d of %d calls reached the tool after the freeze had returned", n, ran.Load())
 	}
-	used, err := quota.New(db).Used(t.Context(), chain[0].ID)
+	used, err := quota.New(db, envs[0].Now).Used(t.Context(), chain[0].ID)
 	if err != nil || used[scope.Calls] != uint64(ran.Load()) {
 		t.Fatalf("%v calls were charged, %d ran, %v", used, ran.Load(), err)
 	}

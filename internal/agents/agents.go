@@ -31,6 +31,7 @@ type Spec struct {
 	Name  string
 	Tools []string      // names, or patterns with *
 	Calls uint32        // in all; scope.NoLimit32: any number
+	Rate  *scope.Rate   // nil: as often as it likes
 	TTL   time.Duration // how long
 }
 
@@ -49,7 +50,7 @@ func Add(ctx context.Context, n *repo.Repo, s Spec) (Added, error) {
 	if err != nil {
 		return Added{}, err
 	}
-	what, err := scope.New(&scope.ToolsCall{ToolIDs: tools, MaxCalls: s.Calls})
+	what, err := scope.New(&scope.ToolsCall{ToolIDs: tools, MaxCalls: s.Calls, Rate: s.Rate})
 	if err != nil {
 		return Added{}, err
 	}
@@ -215,19 +216,31 @@ type Authority struct {
 	Scope  string // of one that is not of several tools
 	Tools  int
 	Calls  *uint64 // at most, in all; nil: any number
+	Left   *uint64 // of them; nil: any number
+	Rate   string  // such as 30/1m; empty: as often as it likes
 	Until  object.Time
 	Denied error // why it does not count now; nil: it does
 }
 
 // Authorities says what an agent may do now.
-func (a Agent) Authorities(n *repo.Repo) []Authority {
+func (a Agent) Authorities(ctx context.Context, n *repo.Repo) ([]Authority, error) {
 	list := make([]Authority, 0, len(a.Chains))
 	for _, c := range a.Chains {
 		one := Authority{Cap: c[0].ID, Until: c[0].Cap.ExpiresAt, Scope: c[0].Cap.Scope.String(), Denied: n.Verifier.Verify(c, n.Self(), n.Now())}
 		if c[0].Cap.Scope.Kind == scope.KindToolCall {
 			one.Tools = 1
 		}
+		left, err := n.Quotas.Left(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		if rest, limited := left[scope.Calls]; limited {
+			one.Left = &rest
+		}
 		if several, ok := toolsOf(c[0]); ok {
+			if several.Rate != nil {
+				one.Rate = several.Rate.String()
+			}
 			one.Scope, one.Tools = "", len(several.ToolIDs)
 			if several.MaxCalls != scope.NoLimit32 {
 				most := uint64(several.MaxCalls)
@@ -236,5 +249,5 @@ func (a Agent) Authorities(n *repo.Repo) []Authority {
 		}
 		list = append(list, one)
 	}
-	return list
+	return list, nil
 }

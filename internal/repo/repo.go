@@ -142,7 +142,7 @@ func Open(ctx context.Context, dir string, o Options) (*Repo, error) {
 	r.Revocations = caps.NewRevocations(r.DB)
 	r.Verifier = &caps.Verifier{Trusted: r.TrustsIssuer, Revoked: r.Revocations.Lookup(ctx), MaxAge: r.Trust.MaxAge}
 	r.Policies = caps.NewPolicies(r.DB, func(p *caps.IssuancePolicy) bool { return r.Judge.TrustsPolicy(ctx, p) })
-	r.Quotas = quota.New(r.DB)
+	r.Quotas = quota.New(r.DB, r.Now)
 	r.Source = &dataset.StoreSource{Store: r.Store, Ledger: r.Ledger}
 	r.Models = r.registry()
 	if err := r.executor(); err != nil {

@@ -59,6 +59,7 @@ func init() {
 			r.Token, r.Nonce = nil, []byte("sixteen of bytes")
 		}
 	})
+	rule(func(r *scope.Rate, o Options) { *r = scope.Rate{Calls: uint32(2 + o.Variant), PerUs: 60_000_000} })
 	rule(func(q *hold.Request, o Options) { q.Agent, q.Tool = oneOf(q.Agent, q.Tool, o) })
 	rule(func(h *hold.Hold, o Options) { h.Agent, h.Tool = oneOf(h.Agent, h.Tool, o) })
 	rule(func(r *ledger.EffectRegister, _ Options) {

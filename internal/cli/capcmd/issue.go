@@ -66,12 +66,12 @@ func newIssue(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use: "issue --to AGENT --scope SCOPE [--ttl D] [--delegable] [--revocable]", Short: "Issue a capability for each scope; prints their ids",
 		Long: "Scopes: blob.read:CID[@OFF+LEN]  blob.write:NAMESPACE,max=SIZE,media=T|T  blob.pin:CID,ttl=D  blob.delete:CID\n" +
-			"  tool.call:TOOL[,calls=N][,eq:/ptr=V][,prefix:/ptr=V][,in:/ptr=V|V]\n" +
+			"  tool.call:TOOL[,calls=N][,rate=N/D][,eq:/ptr=V][,prefix:/ptr=V][,in:/ptr=V|V]\n" +
 			"    [,max:/ptr=N][,min:/ptr=N][,closed:/ptr=NAME|NAME]\n" +
 			"  train.run:RECIPE[,jobs=N][,tokens=N]\n" +
 			"  eval.run:SUITE[,runs=N]  deploy.promote:RING,policy=P  compute.spawn:POOL[,workers=N][,cpu=D][,io=N]\n" +
 			"  cell.read:CELL[,prefix=TEXT]  cell.write:CELL[,events=N][,types=N|N]\n" +
-			"  tools.call:TOOL|TOOL[,calls=N]  several tools with one limit\n" +
+			"  tools.call:TOOL|TOOL[,calls=N][,rate=N/D]  several tools with one limit\n" +
 			"The issuance policy (`mythos cap policy`) must allow it. The key that trust.yaml names for the domain signs it.",
 		Example: "  mythos cap issue --to self --scope tool.call:mythos.dataset.build,calls=10 --ttl 1h",
 		Args:    cmdutil.Args(0, 0),

@@ -1,6 +1,7 @@
 package keycmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 type agentAddOptions struct {
 	agents.Spec
 	Calls  uint32
+	Rate   string
 	TTL    cmdutil.Span
 	Scopes []string
 }
@@ -28,17 +30,24 @@ type agentAddOptions struct {
 func newAgentAdd(f *cmdutil.Factory) *cobra.Command {
 	o := &agentAddOptions{}
 	c := &cobra.Command{
-		Use: "add NAME --tools GLOB,... [--scope SCOPE]... [--calls N] [--ttl D]", Short: "Let a program call tools here under its own name and limits; prints a cap id",
+		Use: "add NAME --tools GLOB,... [--scope SCOPE]... [--calls N] [--rate N/D] [--ttl D]", Short: "Let a program call tools here under its own name and limits; prints a cap id",
 		Long: "For agents that hold no key, such as coding assistants: `mythos mcp wrap --agent NAME` makes their calls. The agent gets a key\n" +
 			"that is kept here, and two capabilities: one from you to it, and one from it to the executor, both for the tools that the patterns\n" +
-			"match now. Tools that come later are not among them; run it again for those. --calls counts over all tools. Who may start a process\n" +
+			"match now. Tools that come later are not among them; run it again for those. --calls and --rate count over all tools. Who may start a process\n" +
 			"under your account may also say that it is the agent: the name is not proven, only limited. --scope gives it a capability of its own,\n" +
 			"for what `mythos mcp serve --with tasks` does: compute.spawn, blob.write, blob.read.",
-		Example: "  mythos agent add scout --tools 'fs.*,gh.get_*' --calls 200 --ttl 8h", Args: cmdutil.Args(1, 1),
+		Example: "  mythos agent add scout --tools 'fs.*,gh.get_*' --calls 200 --rate 30/1m --ttl 8h", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name, o.Spec.Calls, o.Spec.TTL = args[0], scope.NoLimit32, time.Hour
 			if c.Flags().Changed("calls") {
 				o.Spec.Calls = o.Calls
+			}
+			if o.Rate != "" {
+				rate, err := scope.ParseRate(o.Rate)
+				if err != nil {
+					return clierr.Usagef("%w", err)
+				}
+				o.Spec.Rate = rate
 			}
 			if o.TTL > 0 {
 				o.Spec.TTL = time.Duration(o.TTL)
@@ -49,6 +58,7 @@ func newAgentAdd(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringSliceVar(&o.Tools, "tools", nil, "names of tools, or patterns with *, separated by commas")
 	c.Flags().StringArrayVar(&o.Scopes, "scope", nil, "another capability, such as compute.spawn:local,workers=10,cpu=10s,io=100 or blob.write:scout,max=10MiB; may be repeated")
 	c.Flags().Uint32Var(&o.Calls, "calls", 0, "at most so many calls, of all tools together; any number by default")
+	c.Flags().StringVar(&o.Rate, "rate", "", "at most N calls at once, and N in the time D, as in 30/1m; as often as it likes by default")
 	c.Flags().Var(&o.TTL, "ttl", "how long; 1h by default")
 	return c
 }
@@ -61,6 +71,8 @@ type agentLine struct {
 	Scope string      `json:"scope,omitempty"` // of one that is not of several tools
 	Tools int         `json:"tools"`           // how many it may call
 	Calls *uint64     `json:"calls,omitempty"` // at most, in all
+	Left  *uint64     `json:"calls_left,omitempty"`
+	Rate  string      `json:"rate,omitempty"` // such as 30/1m
 	Until object.Time `json:"until"`
 	OK    bool        `json:"ok"`            // it counts now
 	Why   string      `json:"why,omitempty"` // it does not
@@ -94,7 +106,10 @@ func runAgentAdd(ctx context.Context, f *cmdutil.Factory, o *agentAddOptions) er
 		line := agentLine{Tools: added.Tools}
 		if s.Calls != scope.NoLimit32 {
 			most := uint64(s.Calls)
-			line.Calls = &most
+			line.Calls, line.Left = &most, &most
+		}
+		if s.Rate != nil {
+			line.Rate = s.Rate.String()
 		}
 		if err := tellAdded(f, s.Name, units.Count(added.Tools, "tool"), added, line); err != nil {
 			return err
@@ -157,14 +172,18 @@ func runAgentLs(ctx context.Context, f *cmdutil.Factory) error {
 		if err != nil {
 			return err
 		}
-		for _, one := range a.Authorities(n) {
-			line := agentLine{a.Name, a.Key.KeyHex(), one.Cap, one.Scope, one.Tools, one.Calls, one.Until, one.Denied == nil, "", len(tokens)}
+		all, err := a.Authorities(ctx, n)
+		if err != nil {
+			return err
+		}
+		for _, one := range all {
+			line := agentLine{a.Name, a.Key.KeyHex(), one.Cap, one.Scope, one.Tools, one.Calls, one.Left, one.Rate, one.Until, one.Denied == nil, "", len(tokens)}
 			state, calls := "ok", "any"
 			if one.Denied != nil {
 				line.Why, state = one.Denied.Error(), "ended"
 			}
-			if one.Calls != nil {
-				calls = fmt.Sprint(*one.Calls)
+			if one.Calls != nil && one.Left != nil {
+				calls = fmt.Sprintf("%d of %d", *one.Left, *one.Calls)
 			}
 			tools := fmt.Sprint(one.Tools)
 			if one.Scope != "" {
@@ -175,12 +194,12 @@ func runAgentLs(ctx context.Context, f *cmdutil.Factory) error {
 					return err
 				}
 			}
-			rows = append(rows, []ui.Cell{{Text: a.Name, Meaning: ui.Name}, {Text: state}, {Text: tools}, {Text: calls},
+			rows = append(rows, []ui.Cell{{Text: a.Name, Meaning: ui.Name}, {Text: state}, {Text: tools}, {Text: calls}, {Text: cmp.Or(one.Rate, "any")},
 				{Text: fmt.Sprint(len(tokens))}, {Text: one.Until.String()}, {Text: f.IO.Hash(one.Cap.String()), Meaning: ui.Dim}})
 		}
 	}
 	if !f.JSON {
-		f.IO.Table([]string{"name", "state", "tools", "calls", "tokens", "until", "capability"}, rows)
+		f.IO.Table([]string{"name", "state", "tools", "calls left", "rate", "tokens", "until", "capability"}, rows)
 	}
 	return nil
 }

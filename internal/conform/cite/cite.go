@@ -66,7 +66,7 @@ var reasons = map[string]string{
 
 // checks are the refusals of a capability (spec/capabilities.md#verification).
 var checks = map[string]string{"chain": "cap-48", "form": "cap-49", "id": "cap-49", "parent": "cap-39", "signature": "cap-50", "delegation": "cap-41", "window": "cap-43", "revocable": "cap-45",
-	"trust": "cap-52", "time": "cap-53", "revocation": "cap-54", "holder": "cap-55", "quota": "cap-57"}
+	"trust": "cap-52", "time": "cap-53", "revocation": "cap-54", "holder": "cap-55", "quota": "cap-57", "rate": "cap-155"}
 
 // stored are the refusals of stored bytes (spec/objects.md#refusals).
 var stored = map[string]string{"decryption": "obj-34", "stored bytes": "obj-35", "decompression": "obj-36"}
@@ -76,7 +76,7 @@ var fieldRules = map[string]string{"Hash": "field-7", "AgentID": "field-8", "Sig
 	"RevocationList": "field-13", "EffectRegister": "field-14", "DivergenceMark": "field-15", "Resolution": "field-16", "EncryptedPayload": "field-17", "CodebookEntry": "field-18", "Codebook": "field-19",
 	"Answer": "field-20", "Const": "field-21", "Operand": "field-22", "Node": "field-23", "TypeDef": "field-24", "Path": "field-25", "DatasetDef": "field-26", "SamplingDef": "field-27", "StratifyDef": "field-28",
 	"Signal": "field-29", "RecipeDef": "field-30", "EvalSuiteDef": "field-31", "EvalReport": "field-32", "ModelRef": "field-33", "Attestation": "field-34", "PolicyDef": "field-35", "PolicyThreshold": "field-36",
-	"PromotionRecord": "field-37", "HoldRequest": "field-38", "EffectHold": "field-80", "EffectHoldRequest": "field-80", "IndexUpdate": "field-39", "IndexState": "field-39", "ModuleRef": "field-40", "ModuleLimits": "field-41"}
+	"PromotionRecord": "field-37", "HoldRequest": "field-38", "EffectHold": "field-80", "Rate": "field-81", "EffectHoldRequest": "field-80", "IndexUpdate": "field-39", "IndexState": "field-39", "ModuleRef": "field-40", "ModuleLimits": "field-41"}
 
 // Rule is the number of the rule that a vector of a class is about; empty: nobody has said it.
 func Rule(class, id string, out json.RawMessage) string {

@@ -53,6 +53,15 @@ func quotas() *set {
 	spawn := issue(alice, bob, &scope.ComputeSpawn{PoolID: pool, MaxWorkers: 4, MaxCPUus: 1000, MaxIO: 3}, nil)
 	add("workers, cpu_us and io", []caps.Chain{spawn}, charge(0, fields{"kind": scope.KindComputeSpawn, "pool_id": pool, "workers": 2, "cpu_us": 600, "io_count": 1}),
 		charge(0, fields{"kind": scope.KindComputeSpawn, "pool_id": pool, "workers": 2, "cpu_us": 401, "io_count": 1}))
+	at := func(us int, step fields) fields { step["at_us"] = start + int64(us); return step }
+	rated := issue(alice, bob, &scope.ToolCall{ToolID: tool, MaxCalls: scope.NoLimit32, Rate: &scope.Rate{Calls: 2, PerUs: 10}}, nil)
+	add("rate: two at once, then one in half the time", []caps.Chain{rated}, at(0, charge(0, use)), at(0, charge(0, use)), at(4, charge(0, use)), at(5, charge(0, use)), at(9, charge(0, use)), at(20, charge(0, use)), at(20, charge(0, use)), at(20, charge(0, use)))
+	add("rate: a refund makes room", []caps.Chain{rated}, at(0, charge(0, use)), at(0, charge(0, use)), at(0, refund(0, use)), at(0, charge(0, use)), at(0, charge(0, use)))
+	add("rate: a clock that was ahead", []caps.Chain{rated}, at(1000, charge(0, use)), at(1000, charge(0, use)), at(0, charge(0, use)), at(5, charge(0, use)))
+	slow := attenuate(bob, rated, carol, func(d *caps.Draft) {
+		d.Scope = scopeOf(&scope.ToolCall{ToolID: tool, MaxCalls: scope.NoLimit32, Rate: &scope.Rate{Calls: 1, PerUs: 7}})
+	})
+	add("rate: every link has its own, and a refusal charges none", []caps.Chain{slow, rated}, at(0, charge(0, use)), at(0, charge(0, use)), at(0, charge(1, use)), at(0, charge(1, use)), at(7, charge(0, use)))
 	return s
 }
 

@@ -80,10 +80,19 @@ func ranges(s *set) {
 	write := func(media ...string) scope.Scope {
 		return &scope.BlobWrite{Namespace: "logs", MaxSize: 10, MediaAllow: append([]string{}, media...)}
 	}
+	rate := func(n uint32, per uint64) *scope.Rate { return &scope.Rate{Calls: n, PerUs: per} }
+	call := func(r *scope.Rate) scope.Scope { return &scope.ToolCall{ToolID: tool, MaxCalls: 5, Rate: r} }
+	several := func(r *scope.Rate) scope.Scope {
+		return &scope.ToolsCall{ToolIDs: []object.Hash{tool}, MaxCalls: 5, Rate: r}
+	}
 	for _, c := range []struct {
 		id            string
 		parent, child scope.Scope
 	}{
+		{"rate: the same", call(rate(6, 60)), call(rate(6, 60))}, {"rate: fewer", call(rate(6, 60)), call(rate(5, 60))}, {"rate: more", call(rate(6, 60)), call(rate(7, 60))}, {"rate: the same at once, more often", call(rate(6, 60)), call(rate(6, 59))},
+		{"rate: fewer at once, more often", call(rate(6, 60)), call(rate(1, 9))}, {"rate: fewer at once, as often", call(rate(6, 60)), call(rate(1, 10))}, {"rate: more at once, as often", call(rate(1, 10)), call(rate(6, 60))},
+		{"rate: none below one", call(rate(6, 60)), call(nil)}, {"rate: one below none", call(nil), call(rate(6, 60))}, {"rate: below that of several tools", several(rate(6, 60)), call(rate(6, 60))}, {"rate: none below that of several tools", several(rate(6, 60)), call(nil)},
+		{"rate: of several tools", several(rate(6, 60)), several(rate(6, 60))}, {"rate: more of several tools", several(rate(6, 60)), several(rate(7, 60))}, {"rate: products beyond 2^64", call(rate(1<<32-1, 366*24*3600*1e6)), call(rate(1<<32-1, 366*24*3600*1e6-1))},
 		{"range: the same", read(10, 20), read(10, 20)}, {"range: inside", read(10, 20), read(15, 15)}, {"range: a byte more", read(10, 20), read(10, 21)}, {"range: a byte before", read(10, 20), read(9, 1)},
 		{"range: an open child", read(10, 20), open(10)}, {"range: an open parent", open(10), read(10, 20)}, {"range: both open", open(10), open(11)}, {"range: an open child that begins before", open(10), open(9)},
 		{"range: up to the last byte", open(0), read(1<<64-2, 1)}, {"range: an end beyond 2^64", open(0), read(1<<64-1, 2)},
@@ -95,7 +104,7 @@ func ranges(s *set) {
 		chain := caps.Chain{must(root, err)}
 		payload := must(can.Marshal(c.child))
 		chain = forge(bob, chain, carol, func(child *caps.Capability) {
-			child.Scope = scope.CapScope{Kind: chain[0].Cap.Scope.Kind, Payload: payload}
+			child.Scope = scope.CapScope{Kind: c.child.Kind(), Payload: payload}
 		})
 		s.Addf(fields{"chain": hexes(chain), "holder_key": carol.Agent().KeyHex(), "trusted_keys": []string{alice.Agent().KeyHex()}, "at_us": start}, "a child's %s", c.id)
 	}

@@ -153,6 +153,8 @@ func learningRefusals(refuse refuseFunc, set func(uint64, can.Value) func([]byte
 	refuse("PolicyThreshold", "a regression below 0", set(4, intValue(-1)))
 	refuse("PromotionRecord", "action 3", set(9, uintValue(3)))
 	refuse("HoldRequest", "a reason of 4097 bytes", set(2, textValue(strings.Repeat("r", 4097))))
+	refuse("Rate", "no call", set(1, uintValue(0)))
+	refuse("Rate", "more than one call a microsecond", set(2, uintValue(1)))
 	refuse("EffectHoldRequest", "a reason of 4097 bytes", set(3, textValue(strings.Repeat("r", 4097))))
 	refuse("IndexUpdate", "a name with a slash", set(1, textValue("a/b")))
 	refuse("IndexState", "action 0", set(8, uintValue(0)))

@@ -25,6 +25,7 @@ type quotaStep struct {
 	Chain  int    `json:"chain"`            // number of the chain, from 0
 	Charge *useIn `json:"charge,omitempty"` // before an effect
 	Refund *useIn `json:"refund,omitempty"` // of a charge whose effect did not run
+	At     uint64 `json:"at_us,omitempty"`  // when; 0: rates play no part
 }
 
 type quotaOut struct {
@@ -37,7 +38,8 @@ func quotaOf(in json.RawMessage) (any, error) {
 	if err := input.Decode(in, &v); err != nil {
 		return nil, err
 	}
-	ctx, quotas := context.Background(), quota.New(memory.New())
+	var now object.Time
+	ctx, quotas := context.Background(), quota.New(memory.New(), func() object.Time { return now })
 	var chains []caps.Chain
 	for _, raws := range v.Chains {
 		chain, err := caps.OpenChain(input.Bytes(raws)...)
@@ -52,6 +54,7 @@ func quotaOf(in json.RawMessage) (any, error) {
 			return nil, fmt.Errorf("step %d charges or refunds a chain", i)
 		}
 		var err error
+		now = object.Time(s.At)
 		if s.Charge != nil {
 			err = quotas.Charge(ctx, chains[s.Chain], s.Charge.use())
 		} else {

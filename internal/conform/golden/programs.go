@@ -191,7 +191,7 @@ func gateOver(db *memory.DB, as string, at int64) (*exec.Gate, *store.Store) {
 	key, s := input.Key(as), store.New(db, db)
 	now := func() object.Time { return object.Time(at) }
 	return &exec.Gate{Signer: key, Now: now, Verifier: &caps.Verifier{Trusted: func(object.AgentID, uint8) bool { return true }},
-		Quotas: quota.New(db), Ledger: kvledger.Open(db, key, now), Responses: s, Tools: exec.NewTools(db), Runners: map[uint8]exec.Runner{}}, s
+		Quotas: quota.New(db, now), Ledger: kvledger.Open(db, key, now), Responses: s, Tools: exec.NewTools(db), Runners: map[uint8]exec.Runner{}}, s
 }
 
 // chainsOf are capability chains in their file form.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"github.com/mythos-project/mythos/caps"
@@ -172,9 +174,18 @@ func (s *Service) refused(w http.ResponseWriter, r *http.Request, idem *object.H
 		p.Receipt = &refused.ReceiptID
 	}
 	if status == http.StatusConflict || status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Retry-After", retryAfter(err))
 	}
 	problem.Write(w, status, p)
+}
+
+// retryAfter is after how many seconds to ask again: as long as a rate says.
+func retryAfter(err error) string {
+	var denied *caps.DeniedError
+	if errors.As(err, &denied) && denied.Wait > time.Second {
+		return strconv.Itoa(int(denied.Wait / time.Second))
+	}
+	return "1"
 }
 
 // hints say what to do where nobody else does.

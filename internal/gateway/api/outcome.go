@@ -61,7 +61,10 @@ func statusOf(outcome string, err error) int {
 		return http.StatusServiceUnavailable
 	}
 	var refused *exec.RefusedError
+	var denied *caps.DeniedError
 	switch {
+	case errors.As(err, &denied) && denied.Check == caps.CheckRate:
+		return http.StatusTooManyRequests
 	case errors.As(err, &refused) && refused.Status == exec.StatusFrozen:
 		return http.StatusLocked
 	case errors.Is(err, caps.ErrDenied), errors.Is(err, caps.ErrQuota):

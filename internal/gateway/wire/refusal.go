@@ -82,7 +82,7 @@ func (r *Refusal) Error(idem object.Hash, probe bool, about uint64) error {
 		return &ledger.AttemptError{IdemID: idem, About: about, Latest: fence}
 	case Denied, Quota:
 		d := &caps.DeniedError{Check: r.Check, Link: int(r.Link), Reason: r.Message, Help: r.Help}
-		if r.Reason == Quota {
+		if r.Reason == Quota && r.Check != caps.CheckRate {
 			d.Check = caps.CheckQuota
 		}
 		if r.Cap != nil {

@@ -22,7 +22,7 @@ import (
 // Refusal is why a call has no result of its tool, in words that a model can act upon.
 type Refusal struct {
 	Status  uint16 // as in the receipt; 0: there is none
-	Kind    string // denied, quota, frozen, drift, request, not_started, unknown, conflict, failed
+	Kind    string // denied, quota, rate, frozen, drift, request, not_started, unknown, conflict, failed
 	Text    string // why
 	Outcome string // what this means: what happened, and whether to ask again
 	Remedy  string // what a person can do; empty: nothing
@@ -82,6 +82,8 @@ func (s *Session) Explain(c Call, err error) Refusal {
 	switch {
 	case errors.Is(err, ledger.ErrUnknownOutcome) || errors.Is(err, exec.ErrLost):
 		return Refusal{status, "unknown", "Nobody knows what became of this call: " + err.Error() + ".", uncertain, "mythos ledger resolve, once it is known what happened"}
+	case errors.As(err, &denied) && denied.Check == caps.CheckRate:
+		return Refusal{status, "rate", "Refused" + at + ": too often for " + c.Tool.Name + ": " + denied.Reason + ".", noneYet + " " + strings.ToUpper(denied.Help[:1]) + denied.Help[1:] + ".", ""}
 	case errors.Is(err, caps.ErrQuota):
 		return Refusal{status, "quota", "Refused" + at + ": " + err.Error() + ".", nothing, s.allow(c, nil)}
 	case errors.As(err, &denied) && denied.Check == caps.CheckFrozen:
