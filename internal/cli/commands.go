@@ -19,10 +19,13 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/objectcmd"
 	"github.com/mythos-project/mythos/internal/cli/peercmd"
 	"github.com/mythos-project/mythos/internal/cli/quickstart"
+	"github.com/mythos-project/mythos/internal/cli/refcmd"
 	"github.com/mythos-project/mythos/internal/cli/repocmd"
 	"github.com/mythos-project/mythos/internal/cli/runcmd"
+	"github.com/mythos-project/mythos/internal/cli/signalcmd"
 	"github.com/mythos-project/mythos/internal/cli/toolcmd"
 	"github.com/mythos-project/mythos/internal/cli/treecmd"
+	"github.com/mythos-project/mythos/internal/cli/whycmd"
 )
 
 // commands are the commands of the root. A start makes the one that it is asked for: all
@@ -42,7 +45,7 @@ var commands = []struct {
 	{"status", help.Start, repocmd.NewStatus},
 	{"log", help.Start, repocmd.NewLog},
 	{"receipt", help.Start, ledgercmd.NewReceipt},
-	{"why", help.Start, modelcmd.NewWhy},
+	{"why", help.Start, whycmd.New},
 	{"run", help.Effects, runcmd.NewRun},
 	{"replay", help.Effects, runcmd.NewReplay},
 	{"ledger", help.Effects, ledgercmd.NewLedger},
@@ -58,7 +61,7 @@ var commands = []struct {
 	{"blob", help.Data, blobcmd.New},
 	{"tree", help.Data, treecmd.New},
 	{"episode", help.Data, datasetcmd.NewEpisode},
-	{"signal", help.Data, datasetcmd.NewSignal},
+	{"signal", help.Data, signalcmd.New},
 	{"score", help.Data, datasetcmd.NewScore},
 	{"corpus", help.Data, datasetcmd.NewCorpus},
 	{"dataset", help.Data, datasetcmd.NewDataset},
@@ -86,7 +89,7 @@ var commands = []struct {
 	{"packet", help.Peers, peercmd.NewPacket},
 	{"codebook", help.Peers, peercmd.NewCodebook},
 	{"object", help.Plumbing, objectcmd.NewObject},
-	{"ref", help.Plumbing, objectcmd.NewRef},
+	{"ref", help.Plumbing, refcmd.New},
 	{"encode", help.Plumbing, objectcmd.NewEncode},
 	{"decode", help.Plumbing, objectcmd.NewDecode},
 	{"hash", help.Plumbing, objectcmd.NewHash},

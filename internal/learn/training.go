@@ -33,14 +33,14 @@ type TrainSpec struct {
 	Dataset   *dataset.DatasetRef
 	MaxTokens *uint64 // nil: what the capability allows in all
 	MaxGPUms  *uint64 // milliseconds; nil: what the capability allows in all
-	Attempt   Attempt
+	Attempt   Repeat
 	Caps      []caps.Chain // nil: what is held and covers it
 	Manner    exec.Manner  // how the effect, and the tool's within it, are made
 }
 
-// Attempt says which of several equal jobs is meant. The zero Attempt is the first
+// Repeat says which of several equal jobs is meant. The zero Repeat is the first
 // one: asking for it again gives its outcome again, a failure too.
-type Attempt struct {
+type Repeat struct {
 	Name  string // tells it apart from others; empty: the first
 	Retry bool   // the next one after those that failed, where the tool's policy lets it be repeated
 }
@@ -108,7 +108,7 @@ func budget(s TrainSpec) (tokens, gpuMs uint64, err error) {
 }
 
 // Eval measures a model with a suite as an eval effect and notes the result.
-func (l *Learner) Eval(ctx context.Context, m, suite object.Hash, at Attempt, chains []caps.Chain, manner exec.Manner) (*model.EvalResult, *calls.Called, error) {
+func (l *Learner) Eval(ctx context.Context, m, suite object.Hash, at Repeat, chains []caps.Chain, manner exec.Manner) (*model.EvalResult, *calls.Called, error) {
 	def, err := l.loadSuite(ctx, suite)
 	if err != nil {
 		return nil, nil, err
@@ -155,7 +155,7 @@ func (l *Learner) loadSuite(ctx context.Context, id object.Hash) (*model.EvalSui
 var ErrNoRetry = fmt.Errorf("%w: the tool is not registered as safe to repeat", model.ErrRefused)
 
 // attempt finds the job that is meant, as the bytes of its request.
-func (l *Learner) attempt(ctx context.Context, effect string, code object.Hash, at Attempt, request func(name string) ([]byte, error)) ([]byte, error) {
+func (l *Learner) attempt(ctx context.Context, effect string, code object.Hash, at Repeat, request func(name string) ([]byte, error)) ([]byte, error) {
 	if !at.Retry {
 		return request(at.Name)
 	}

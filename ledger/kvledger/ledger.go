@@ -65,12 +65,12 @@ type running struct {
 	Holders Holders
 
 	mu     sync.Mutex
-	active map[object.Hash]attempt
+	active map[object.Hash]underway
 	silent map[object.Hash]vital // what was watched for a whole lease without a sign of life
 }
 
-// attempt is an effect that this Ledger has registered and not yet committed.
-type attempt struct {
+// underway is an effect that this Ledger has registered and not yet committed.
+type underway struct {
 	fence uint64
 	hold  Hold         // nil: there are no Holders
 	state ledger.State // as the register left it; without a history until then
@@ -82,7 +82,7 @@ func Open(db KV, signer sign.Signer, now func() object.Time) *Ledger {
 	instance := make([]byte, ledger.InstanceSize)
 	_, _ = rand.Read(instance) // it never fails
 	return &Ledger{archive: archive{kv: db, log: mlog.New(db)}, self: self, now: now, keys: ledger.NewKeyring(self.Agent()), Instance: instance,
-		running: running{owner: self.Agent(), active: map[object.Hash]attempt{}, silent: map[object.Hash]vital{}}}
+		running: running{owner: self.Agent(), active: map[object.Hash]underway{}, silent: map[object.Hash]vital{}}}
 }
 
 // Register asks to run the effect of tool with this key and request. With Invoke,
@@ -198,7 +198,7 @@ func (r *running) activate(d *ledger.Decision) error {
 		r.mu.Unlock()
 		return r.taken(*d)
 	}
-	r.active[d.IdemID] = attempt{fence: d.Fence}
+	r.active[d.IdemID] = underway{fence: d.Fence}
 	r.mu.Unlock()
 	if r.Holders == nil {
 		return nil
@@ -214,7 +214,7 @@ func (r *running) activate(d *ledger.Decision) error {
 	d.Alive = hold.File()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.active[d.IdemID] = attempt{fence: d.Fence, hold: hold}
+	r.active[d.IdemID] = underway{fence: d.Fence, hold: hold}
 	return nil
 }
 

@@ -3,7 +3,6 @@ package datasetcmd
 import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/ingest/foreign"
-	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/datasets"
 	"github.com/mythos-project/mythos/object"
@@ -37,11 +36,6 @@ type verified struct {
 type exported struct {
 	Files   []datasets.ExportedFile `json:"files"`
 	Receipt object.Hash             `json:"receipt"`
-}
-
-// signalAdded is a signal that was signed.
-type signalAdded struct {
-	Signal object.Hash `json:"signal"`
 }
 
 // scored is what a scorer did.
@@ -91,7 +85,6 @@ var datasetResults = cmdutil.Results{
 
 var (
 	episodeResults = cmdutil.Results{"ls": cmdutil.JSONLines(object.EpisodeRef{}), "show": cmdutil.Document(object.EpisodeRef{}), "import": cmdutil.Document(importDone{}), "redact": cmdutil.Document(snapshotted{})}
-	signalResults  = cmdutil.Results{"add": cmdutil.Document(signalAdded{}), "ls": cmdutil.JSONLines(signal.Signal{})}
 	scoreResults   = cmdutil.Results{"": cmdutil.Document(scored{})}
 	corpusResults  = cmdutil.Results{"snapshot": cmdutil.Document(snapshotted{}), "signals": cmdutil.Document(snapshotted{}), "ls": cmdutil.JSONLines(listLine{})}
 )

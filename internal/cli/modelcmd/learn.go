@@ -29,7 +29,7 @@ func denied(err error, self, scope string) error {
 // jobOptions are what train and eval have in common.
 type jobOptions struct {
 	Caps    []string
-	Attempt learn.Attempt
+	Attempt learn.Repeat
 }
 
 func (o *jobOptions) flags(c *cobra.Command) {

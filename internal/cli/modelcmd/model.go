@@ -70,7 +70,7 @@ func runModelLs(ctx context.Context, f *cmdutil.Factory) error {
 }
 
 func newModelShow(f *cmdutil.Factory) *cobra.Command {
-	d := &drawing{}
+	d := &cmdutil.Drawing{}
 	c := &cobra.Command{
 		Use: "show MODEL [--svg]", Short: "Show what a model was trained from, how it was measured, where it went",
 		Long: "Dataset, recipe, training, evaluations, attestations and promotions, and the same of its ancestors. `mythos why` verifies\n" +
@@ -78,11 +78,11 @@ func newModelShow(f *cmdutil.Factory) *cobra.Command {
 		Example: "  mythos model show @ring0", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runModelShow(c.Context(), f, args[0], d) },
 	}
-	d.flags(c)
+	d.Flags(c)
 	return c
 }
 
-func runModelShow(ctx context.Context, f *cmdutil.Factory, name string, d *drawing) error {
+func runModelShow(ctx context.Context, f *cmdutil.Factory, name string, d *cmdutil.Drawing) error {
 	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func runModelShow(ctx context.Context, f *cmdutil.Factory, name string, d *drawi
 	if err != nil {
 		return err
 	}
-	if err := d.draw(f, tree); err != nil {
+	if err := d.Draw(f, tree); err != nil {
 		return err
 	}
 	if path := why.FirstProblem(tree); path != nil {

@@ -162,5 +162,4 @@ var (
 	rollbackResults = cmdutil.Results{"": cmdutil.Document(promoted{})}
 	ringResults     = cmdutil.Results{"freeze": cmdutil.Document(held{}), "thaw": cmdutil.Document(held{})}
 	modelResults    = cmdutil.Results{"ls": cmdutil.JSONLines(modelLine{}), "show": cmdutil.Document(why.Lineage{}), "log": cmdutil.JSONLines(logLine{}), "export": cmdutil.Bytes(), "verify": cmdutil.JSONLines(verified{})}
-	whyResults      = cmdutil.Results{"": cmdutil.Document(why.Node{})}
 )

@@ -2,7 +2,6 @@ package objectcmd
 
 import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
-	"github.com/mythos-project/mythos/internal/lookup"
 )
 
 // What the commands write.
@@ -10,8 +9,6 @@ var objectResults = cmdutil.Results{
 	"put": cmdutil.JSONLines(hashLine{}),
 	"get": cmdutil.Bytes(),
 }
-
-var refResults = cmdutil.Results{"ls": cmdutil.JSONLines(lookup.Named{}), "set": cmdutil.Document(lookup.Named{}), "rm": cmdutil.Nothing()}
 
 var (
 	encodeResults = cmdutil.Results{"": cmdutil.Bytes()}

@@ -1,4 +1,4 @@
-package objectcmd
+package refcmd
 
 import (
 	"context"
@@ -12,9 +12,12 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
+// What the commands write.
+var results = cmdutil.Results{"ls": cmdutil.JSONLines(lookup.Named{}), "set": cmdutil.Document(lookup.Named{}), "rm": cmdutil.Nothing()}
+
 // NewRef is `mythos ref`.
-func NewRef(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("ref", "Names for objects, written @NAME", newRefLs(f), newRefSet(f), newRefRm(f)), refResults)
+func New(f *cmdutil.Factory) *cobra.Command {
+	return f.Returns(cmdutil.Noun("ref", "Names for objects, written @NAME", newRefLs(f), newRefSet(f), newRefRm(f)), results)
 }
 
 func newRefLs(f *cmdutil.Factory) *cobra.Command {

@@ -1,4 +1,4 @@
-package modelcmd
+package whycmd
 
 import (
 	"context"
@@ -13,53 +13,20 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/explain"
 	"github.com/mythos-project/mythos/internal/repo"
-	"github.com/mythos-project/mythos/internal/show"
-	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/model/why"
 )
 
-// drawing says how a tree is drawn.
-type drawing struct{ DOT, SVG bool }
-
-func (d *drawing) flags(c *cobra.Command) {
-	c.Flags().BoolVar(&d.SVG, "svg", false, "as a picture")
-	c.Flags().BoolVar(&d.DOT, "dot", false, "as a Graphviz graph")
-}
-
-// draw writes a tree as text, JSON, SVG or Graphviz.
-func (d drawing) draw(f *cmdutil.Factory, tree *why.Node) error {
-	switch {
-	case d.SVG && d.DOT, f.JSON && (d.SVG || d.DOT):
-		return clierr.Usagef("--json, --svg and --dot exclude each other")
-	case d.SVG:
-		f.IO.Text(show.SVG(tree))
-	case d.DOT:
-		f.IO.Text(show.DOT(tree))
-	case f.JSON:
-		return f.Emit(tree, nil)
-	default:
-		for _, l := range show.Lines(tree, f.IO.Width()) {
-			meaning, label := ui.Good, ui.Plain
-			switch l.Mark {
-			case show.MarkBroken:
-				meaning, label = ui.Bad, ui.Bad
-			case show.MarkAbove, show.MarkNone:
-				meaning, label = ui.Dim, ui.Dim
-			}
-			f.IO.Printf("%s\n", strings.TrimRight(f.IO.Paint(meaning, l.Mark)+" "+f.IO.Paint(ui.Dim, l.Branch)+f.IO.Paint(label, l.Label), " "))
-		}
-	}
-	return nil
-}
+// What the command writes.
+var results = cmdutil.Results{"": cmdutil.Document(why.Node{})}
 
 type whyOptions struct {
-	drawing
+	cmdutil.Drawing
 	explain.Options
 	Object string
 }
 
 // NewWhy is `mythos why`.
-func NewWhy(f *cmdutil.Factory) *cobra.Command {
+func New(f *cmdutil.Factory) *cobra.Command {
 	o := &whyOptions{}
 	c := &cobra.Command{
 		Use: "why OBJECT", Short: "Show what something rests on, verifying every link",
@@ -73,10 +40,10 @@ func NewWhy(f *cmdutil.Factory) *cobra.Command {
 			return runWhy(c.Context(), f, o)
 		},
 	}
-	o.flags(c)
+	o.Flags(c)
 	c.Flags().IntVar(&o.Width, "width", 3, "how many objects of one kind are shown")
 	c.Flags().BoolVar(&o.Sample, "sample", false, "verify only what is shown")
-	return f.Returns(c, whyResults)
+	return f.Returns(c, results)
 }
 
 // ringNamed reads "@ring0" or "ring0".
@@ -95,7 +62,7 @@ func runWhy(ctx context.Context, f *cmdutil.Factory, o *whyOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := o.draw(f, tree); err != nil {
+	if err := o.Draw(f, tree); err != nil {
 		return err
 	}
 	return broken(tree)

@@ -1,4 +1,4 @@
-package datasetcmd
+package signalcmd
 
 import (
 	"fmt"
@@ -10,11 +10,20 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/object"
 )
 
+// What the commands write.
+var results = cmdutil.Results{"add": cmdutil.Document(added{}), "ls": cmdutil.JSONLines(signal.Signal{})}
+
+// signalAdded is a signal that was signed.
+type added struct {
+	Signal object.Hash `json:"signal"`
+}
+
 // NewSignal is `mythos signal`.
-func NewSignal(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("signal", "Signed statements about episodes", newSignalAdd(f), newSignalLs(f)), signalResults)
+func New(f *cmdutil.Factory) *cobra.Command {
+	return f.Returns(cmdutil.Noun("signal", "Signed statements about episodes", newSignalAdd(f), newSignalLs(f)), results)
 }
 
 func newSignalAdd(f *cmdutil.Factory) *cobra.Command {
@@ -50,7 +59,7 @@ func newSignalAdd(f *cmdutil.Factory) *cobra.Command {
 			if err := signal.Put(c.Context(), n.Store, raw); err != nil {
 				return err
 			}
-			return f.Emit(signalAdded{sid}, func() { f.IO.Printf("%s\n", sid) })
+			return f.Emit(added{sid}, func() { f.IO.Printf("%s\n", sid) })
 		},
 	}
 	c.Flags().StringVar(&kind, "type", "reward", "reward, label or constraint")
