@@ -327,6 +327,9 @@ func (a *attempt) receipted(ctx context.Context, d *ledger.Decision, res Respons
 // the runner adds.
 func (a *attempt) evidence(res Response) []object.Hash {
 	list := append([]object.Hash{a.chain[0].ID}, a.target.evidence...)
+	if a.about != nil {
+		list = append(list, ledger.DoubtID(a.about.idem, a.about.fence))
+	}
 	return append(list, res.Evidence...)
 }
 

@@ -23,6 +23,7 @@ type Resolver interface {
 
 // doubt is the attempt that a probe is asked about.
 type doubt struct {
+	idem  object.Hash
 	key   []byte
 	fence uint64
 }
@@ -31,7 +32,7 @@ type doubt struct {
 // own, without a key, under the capabilities that the effect was offered.
 func (a *attempt) ask(ctx context.Context, in *ledger.UnknownOutcomeError) (probed.Answer, Outcome, error) {
 	p := &attempt{
-		gate: a.gate, requestHash: a.requestHash, about: &doubt{a.effect.Key, in.Fence},
+		gate: a.gate, requestHash: a.requestHash, about: &doubt{ledger.IdemID(a.effect.Tool, a.effect.Key), a.effect.Key, in.Fence},
 		effect: Effect{Tool: *a.target.probe, Request: a.effect.Request, Caps: a.effect.Caps, Defaults: a.effect.Defaults},
 	}
 	status, err := p.admit(ctx)
@@ -75,13 +76,9 @@ func (a *attempt) settleDoubt(ctx context.Context, d ledger.Decision, in *ledger
 		err := resolver.Resolve(ctx, d.IdemID, ledger.ResolveRetry, in.Fence, []object.Hash{asked.ReceiptID}, "the probe found that it did not happen")
 		return Outcome{}, false, unlessMoved(err)
 	}
-	body := answer.Body
-	if body == nil {
-		body = []byte(answer.Response)
-	}
 	d.About = in.Fence
 	out, err = a.settle(ctx, &d, Response{
-		Body: body, Status: answer.Status, Evidence: []object.Hash{asked.ReceiptID},
+		Body: answer.Body, Status: answer.Status, Evidence: []object.Hash{asked.ReceiptID},
 		Notes: fmt.Sprintf("found by the probe, of attempt %d", in.Fence),
 	})
 	return out, err == nil, unlessMoved(err)

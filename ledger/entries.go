@@ -2,11 +2,17 @@ package ledger
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
+
+// DoubtID tells the attempt that a probe is asked about from all others [led-83].
+func DoubtID(idem object.Hash, fence uint64) object.Hash {
+	return object.Sum(binary.BigEndian.AppendUint64(idem.Sum[:], fence))
+}
 
 // IdemID is the id of an effect: SHA-256(tool id bytes || idempotency key).
 func IdemID(tool object.Hash, key []byte) object.Hash {

@@ -47,7 +47,7 @@ func TestServerDies(t *testing.T) {
 		till string // the path of a request whose answer is lost with the server; empty: while the tool runs
 	}{{"registered", "/register"}, {"running", ""}, {"committed", "/end"}} {
 		if c.till != "" {
-			line.Set(linetest.Fault{Passes: answerTo(c.till), Then: back})
+			line.Set(linetest.Fault{Passes: linetest.AnswerTo(c.till), Then: back})
 			if err := os.WriteFile(ready, nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -84,20 +84,4 @@ func TestServerDies(t *testing.T) {
 		}
 	}
 	far.run("ledger", "verify")
-}
-
-// answerTo strikes when a request with a path has gone up, and before the first byte of its
-// answer comes down.
-func answerTo(path string) func(linetest.Way, []byte) (int, bool) {
-	asked := false
-	return func(way linetest.Way, chunk []byte) (int, bool) {
-		if way == linetest.Up {
-			asked = asked || bytes.Contains(chunk, []byte(path+" HTTP/1.1\r\n"))
-			return len(chunk), false
-		}
-		if asked {
-			return 0, true
-		}
-		return len(chunk), false
-	}
 }

@@ -6,6 +6,7 @@
 package probed
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/mythos-project/mythos/internal/jsontext"
@@ -21,7 +22,7 @@ type Answer struct {
 	Body     []byte `json:"body,omitempty"`     // or bytes, in base64
 }
 
-// Parse reads an answer. Happened is set in what it returns without an error.
+// Parse reads an answer. Happened, Status and Body are set in what it returns without an error.
 func Parse(body []byte) (a Answer, err error) {
 	if err := jsontext.Unmarshal(body, &a); err != nil {
 		return a, err
@@ -31,8 +32,9 @@ func Parse(body []byte) (a Answer, err error) {
 		return a, errors.New("its answer does not say \"happened\"")
 	case a.Response != "" && a.Body != nil:
 		return a, errors.New("its answer has both \"response\" and \"body\"")
-	case a.Status == 0:
-		a.Status = 200
+	case a.Body == nil:
+		a.Body = []byte(a.Response)
 	}
+	a.Status = cmp.Or(a.Status, 200)
 	return a, nil
 }

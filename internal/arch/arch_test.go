@@ -105,7 +105,7 @@ var rooms = []struct {
 	{"internal/gateway/bearer", []string{"object", "object/...", "caps", "caps/scope"}},
 	{"internal/gateway/api", []string{"object", "object/...", "caps", "caps/scope", "ledger", "exec", "exec/ir", "internal/calls", "internal/evidence", "internal/gateway/bearer", "internal/peer", "internal/problem", "internal/repo"}},
 	{"internal/gateway/wire", []string{"object", "object/...", "caps", "ledger"}},
-	{"internal/gateway", []string{"object", "object/...", "caps", "caps/scope", "ledger", "ledger/kvledger", "ledger/mlog", "store", "exec", "exec/hold", "exec/once", "internal/evidence", "internal/gateway/wire", "internal/keyfile", "internal/repo", "internal/peer", "internal/peer/auth"}},
+	{"internal/gateway", []string{"object", "object/...", "caps", "caps/scope", "ledger", "ledger/kvledger", "ledger/mlog", "store", "exec", "exec/hold", "exec/once", "exec/probed", "internal/evidence", "internal/gateway/wire", "internal/keyfile", "internal/repo", "internal/peer", "internal/peer/auth"}},
 	{"internal/remote", []string{"object", "object/...", "caps", "caps/scope", "ledger", "ledger/kvledger", "ledger/mlog", "exec", "internal/gateway/wire", "internal/peer", "internal/peer/auth"}},
 	{"internal/oidc", []string{"object", "object/can", "caps", "caps/scope"}},
 	{"internal/oidctest", nil},

@@ -58,6 +58,7 @@ func (s *Service) Routes(d peer.Door) []peer.Route {
 		{Pattern: "POST /v1/effects/{id}/register", Body: true, Serve: s.asked(s.register)},
 		{Pattern: "POST /v1/effects/{id}/wait", Body: true, Serve: s.asked(s.wait)},
 		{Pattern: "POST /v1/effects/{id}/end", Body: true, Serve: s.owned(s.end)},
+		{Pattern: "POST /v1/effects/{id}/probed", Body: true, Serve: s.probed},
 		{Pattern: "POST /v1/effects/{id}/renew", Body: true, Serve: s.owned(s.renew)},
 		{Pattern: "GET /v1/effects/{id}", Serve: s.history},
 		{Pattern: "POST /v1/effects/{id}/mark", Body: true, Serve: s.mark},

@@ -3,6 +3,7 @@
 package linetest
 
 import (
+	"bytes"
 	"net"
 	"sync"
 	"testing"
@@ -44,6 +45,22 @@ func After(bytes int) func(Way, []byte) (int, bool) {
 			return len(chunk), false
 		}
 		return bytes, true
+	}
+}
+
+// AnswerTo strikes when a request for a path that ends so has gone up, and before the first
+// byte of its answer comes down.
+func AnswerTo(end string) func(Way, []byte) (int, bool) {
+	asked := false
+	return func(way Way, chunk []byte) (int, bool) {
+		if way == Up {
+			asked = asked || bytes.Contains(chunk, []byte(end+" HTTP/1.1\r\n"))
+			return len(chunk), false
+		}
+		if asked {
+			return 0, true
+		}
+		return len(chunk), false
 	}
 }
 

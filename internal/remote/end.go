@@ -73,23 +73,35 @@ func (l *Ledger) end(ctx context.Context, d ledger.Decision, q wire.Record, kind
 		riders = append(riders, there(chain[0].ID))
 	}
 	go func() { kept <- l.Local.Record(ctx, q.Receipt, riders...) }()
-	err := l.recorded(ctx, d, q, chain, kind, raw)
+	path, body := "/v1/effects/"+d.IdemID.String()+"/end", func() ([]byte, error) { return can.Marshal(&q) }
+	probed, asked, err := found(ctx, l, d, q.Receipt)
+	if probed != nil {
+		chain, probed.Record = asked, &q
+		path, body = "/v1/effects/"+d.IdemID.String()+"/probed", func() ([]byte, error) { return can.Marshal(probed) }
+	}
+	if err == nil {
+		err = l.recorded(ctx, d, &q, chain, path, body, kind, raw)
+	}
 	return errors.Join(err, <-kept)
 }
 
-func (l *Ledger) recorded(ctx context.Context, d ledger.Decision, q wire.Record, chain caps.Chain, kind byte, raw []byte) error {
+// recorded sends what says how an attempt ended: body is that of a request to path, which has q.
+func (l *Ledger) recorded(ctx context.Context, d ledger.Decision, q *wire.Record, chain caps.Chain, path string, body func() ([]byte, error), kind byte, raw []byte) error {
 	since, done := l.pins.lead()
 	defer done()
 	q.Since = since
-	body, err := can.Marshal(&q)
+	sent, err := body()
 	if err != nil {
 		return err
 	}
-	path := "/v1/effects/" + d.IdemID.String() + "/end"
-	a, err := l.answered(ctx, path, chain, body, persistence{most: l.Insistence})
+	a, err := l.answered(ctx, path, chain, sent, persistence{most: l.Insistence})
 	if err != nil {
 		q.Since = nil
-		return l.undelivered(ctx, path, chain, &q, err)
+		later, merr := body()
+		if merr != nil {
+			return errors.Join(err, merr)
+		}
+		return l.owe(ctx, owed{Path: path, Body: later}, chain, err)
 	}
 	if a.Verdict == wire.Refused && a.Refusal != nil {
 		about := d.About

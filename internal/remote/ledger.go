@@ -28,7 +28,8 @@ type Options struct {
 	Signer sign.Signer
 	Now    func() object.Time
 	KV     kv.KV
-	Stays  func(tool object.Hash) bool // its effects are recorded here
+	Stays  func(tool object.Hash) bool                              // its effects are recorded here
+	Bytes  func(ctx context.Context, h object.Hash) ([]byte, error) // what is kept here, such as what a probe answered
 	Notef  func(format string, args ...any)
 
 	// How long requests are sent again that are not answered: Patience before anything has
@@ -49,12 +50,12 @@ type Ledger struct {
 	under    chan struct{} // holds one for each request that is under way and does not wait over there
 
 	mu      sync.Mutex
-	asked   map[object.Hash]asked      // what was busy, by effect
+	asked   map[object.Hash]asked      // what was busy or unknown, by effect
 	active  map[object.Hash]caps.Chain // what attempts were charged to, by effect
 	keyless map[object.Hash]caps.Chain // what uses without a key were charged to, by leaf
 }
 
-// asked is what is asked again when an effect has changed.
+// asked is what is asked again when an effect has changed, or what a probe is asked about.
 type asked struct {
 	q     wire.Ask
 	chain caps.Chain
@@ -65,6 +66,7 @@ var (
 	_ exec.Elsewhere = (*Ledger)(nil)
 	_ exec.Awaiter   = (*Ledger)(nil)
 	_ exec.Renewer   = (*Ledger)(nil)
+	_ exec.Resolver  = (*Ledger)(nil)
 )
 
 // Open knows the ledger from earlier, or takes whoever answers there for it, and delivers
@@ -219,7 +221,7 @@ func (l *Ledger) refused(d ledger.Decision, chain caps.Chain, q wire.Ask, a *wir
 		return fmt.Errorf("%w: verdict %d to a register", ErrAnswer, a.Verdict)
 	}
 	err := a.Refusal.Error(d.IdemID, p.Retry == ledger.Probe, 0)
-	if errors.Is(err, ledger.ErrBusy) {
+	if errors.Is(err, ledger.ErrBusy) || errors.Is(err, ledger.ErrUnknownOutcome) {
 		q.Register = nil
 		l.mu.Lock()
 		defer l.mu.Unlock()

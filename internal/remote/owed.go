@@ -40,15 +40,7 @@ func (e *UndeliveredError) Unwrap() error { return e.Err }
 
 func (l *Ledger) owedKeys() string { return kv.Owed + object.SumText(l.Client.URL).String() + "/" }
 
-// undelivered keeps what could not be delivered, or says why the ledger does not take it.
-func (l *Ledger) undelivered(ctx context.Context, path string, chain caps.Chain, q *wire.Record, why error) error {
-	body, err := can.Marshal(q)
-	if err != nil {
-		return errors.Join(why, err)
-	}
-	return l.owe(ctx, owed{Path: path, Body: body}, chain, why)
-}
-
+// owe keeps what could not be delivered.
 func (l *Ledger) owe(ctx context.Context, o owed, chain caps.Chain, why error) error {
 	if err := l.keep(ctx, o, chain); err != nil {
 		return errors.Join(why, err)

@@ -53,6 +53,7 @@ type caller struct {
 	*repo.Repo
 	ledger *remote.Ledger
 	tool   object.Hash
+	probe  object.Hash // zero: it has none
 	chain  caps.Chain
 	counted
 }
@@ -89,8 +90,8 @@ func from(t testing.TB, far *repo.Repo, at string, o remote.Options, lease time.
 func (c *caller) open(t testing.TB, o remote.Options) {
 	t.Helper()
 	o.Client.Repo = c.Repo
-	o.Local, o.Signer, o.Now, o.KV, o.Notef = c.Repo.Ledger, c.Key, c.Now, c.DB, t.Logf
-	o.Stays = func(tool object.Hash) bool { return tool != c.tool }
+	o.Local, o.Signer, o.Now, o.KV, o.Bytes, o.Notef = c.Repo.Ledger, c.Key, c.Now, c.DB, c.Store.Bytes, t.Logf
+	o.Stays = func(tool object.Hash) bool { return tool != c.tool && tool != c.probe }
 	l, err := remote.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

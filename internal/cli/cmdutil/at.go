@@ -31,7 +31,7 @@ func (f *Factory) LedgerAt(ctx context.Context, n *repo.Repo, at string) (*remot
 	} else if !strings.HasPrefix(at, "http://") && !strings.HasPrefix(at, "https://") {
 		return nil, clierr.Usagef("%q is no URL of a server", at).With("such as http://127.0.0.1:7480, as `mythos serve` says")
 	}
-	return remote.Open(ctx, remote.Options{Client: peer.To(n, p), Local: n.Ledger, Signer: n.Key, Now: n.Now, KV: n.DB, Notef: f.IO.Notef,
+	return remote.Open(ctx, remote.Options{Client: peer.To(n, p), Local: n.Ledger, Signer: n.Key, Now: n.Now, KV: n.DB, Bytes: n.Store.Bytes, Notef: f.IO.Notef,
 		Stays: func(tool object.Hash) bool {
 			_, builtin := n.Gate.BuiltinName(tool)
 			return builtin && tool != once.Tool

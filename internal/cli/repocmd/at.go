@@ -53,7 +53,7 @@ func runInitAt(ctx context.Context, f *cmdutil.Factory, dir, name, url, key stri
 	if p.Key != nil && !p.Key.Same(agent) {
 		return clierr.New(clierr.Refused, "at %s answers key %s, expected is %s", url, agent.KeyHex(), p.Key.KeyHex()).With("compare with `mythos key export` over there")
 	}
-	l, err := remote.Open(ctx, remote.Options{Client: client, Local: n.Ledger, Signer: n.Key, Now: n.Now, KV: n.DB, Notef: f.IO.Notef,
+	l, err := remote.Open(ctx, remote.Options{Client: client, Local: n.Ledger, Signer: n.Key, Now: n.Now, KV: n.DB, Bytes: n.Store.Bytes, Notef: f.IO.Notef,
 		Stays: func(tool object.Hash) bool { return tool != once.Tool }})
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ type cite struct{ in, rule string }
 var cites = map[string][]cite{
 	"structs":    {{"Attestation/", "field-63"}, {"unknown field", "can-14"}, {"", "can-12"}},
 	"views":      {{"$", "obj-27"}, {"\\u", "obj-29"}, {"", "obj-27"}},
-	"ids":        {{"opaque", "obj-10"}, {"hash of", "obj-2"}, {"key", "obj-4"}, {"effect", "led-4"}, {"context", "ev-25"}, {"sampling", "ds-13"}, {"unknown field", "obj-6"}, {"", "obj-6"}},
+	"ids":        {{"opaque", "obj-10"}, {"hash of", "obj-2"}, {"attempt", "led-83"}, {"key", "obj-4"}, {"effect", "led-4"}, {"context", "ev-25"}, {"sampling", "ds-13"}, {"unknown field", "obj-6"}, {"", "obj-6"}},
 	"lists":      {{"1048577", "merkle-2"}, {"", "merkle-1"}},
 	"blobs":      {{"8192 bytes", "merkle-10"}, {"", "merkle-11"}},
 	"proofs":     {{"promoted", "merkle-2"}, {"hunk", "merkle-13"}, {"", "merkle-14"}},

@@ -100,6 +100,8 @@ func ids() *set {
 	for _, key := range []string{"", "k", "deploy-2026-11-23"} {
 		s.Addf(fields{"effect": fields{"tool_id": tool, "key": hexOf([]byte(key))}}, "effect with key %q", key)
 	}
+	s.Add("attempt 1 of an effect", fields{"effect": fields{"tool_id": tool, "key": hexOf([]byte("k")), "fence": 1}})
+	s.Add("attempt 258 of an effect", fields{"effect": fields{"tool_id": tool, "key": hexOf([]byte("k")), "fence": 258}})
 	s.Add("effect of another tool", fields{"effect": fields{"tool_id": other, "key": hexOf([]byte("k"))}})
 	s.Add("context of a run", fields{"run": fields{"bundle_id": tool, "task_id": other}})
 	for i := range 3 {

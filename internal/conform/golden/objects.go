@@ -114,8 +114,9 @@ type idIn struct {
 }
 
 type effectIn struct {
-	Tool object.Hash `json:"tool_id"`
-	Key  input.Hex   `json:"key"`
+	Tool  object.Hash `json:"tool_id"`
+	Key   input.Hex   `json:"key"`
+	Fence *uint64     `json:"fence,omitempty"` // of an attempt that a probe is asked about
 }
 
 type runIn struct {
@@ -145,6 +146,8 @@ func idOf(in json.RawMessage) (any, error) {
 	case v.Agent != nil:
 		agent, err := object.ParseKey(*v.Agent)
 		return idOut{agent.KeyID()}, err
+	case v.Effect != nil && v.Effect.Fence != nil:
+		return idOut{ledger.DoubtID(ledger.IdemID(v.Effect.Tool, v.Effect.Key), *v.Effect.Fence)}, nil
 	case v.Effect != nil:
 		return idOut{ledger.IdemID(v.Effect.Tool, v.Effect.Key)}, nil
 	case v.Run != nil:

@@ -84,6 +84,15 @@ type Record struct {
 	Since      *uint64 `can:"6,since"`               // as in Ask
 }
 
+// Probed is what a probe found of an attempt whose outcome nobody knows.
+type Probed struct {
+	Ask     Ask     `can:"1,ask"`     // of the effect in doubt, without a register
+	About   uint64  `can:"2,about"`   // the attempt
+	Receipt []byte  `can:"3,receipt"` // canonical Receipt of the probe, which the ledger has
+	Answer  []byte  `can:"4,answer"`  // what the probe answered
+	Record  *Record `can:"5,record"`  // receipt and commit of an effect that happened; absent: it did not
+}
+
 // Renewal prolongs the lease of an attempt.
 type Renewal struct {
 	Fence   uint64 `can:"1,fence"`
@@ -134,6 +143,7 @@ var Structs = []object.Struct{
 	object.Define[Answer]("GateAnswer", object.Rule{}),
 	object.Define[Refusal]("GateRefusal", object.Rule{}),
 	object.Define[Record]("GateRecord", object.Rule{}),
+	object.Define[Probed]("GateProbed", object.Rule{}),
 	object.Define[Renewal]("GateRenewal", object.Rule{}),
 	object.Define[Prove]("GateProve", object.Rule{}),
 	object.Define[Proof]("GateProof", object.Rule{}),
