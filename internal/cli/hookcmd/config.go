@@ -59,7 +59,7 @@ func runConfig(ctx context.Context, f *cmdutil.Factory, name, agent string) erro
 		words[i] = remedy.ShellWord(w)
 	}
 	run := strings.Join(words, " ")
-	if err := print(f.IO.Out, h.Config(run+orBlock, run), "  "); err != nil {
+	if err := writeJSON(f.IO.Out, h.Config(run+orBlock, run), "  "); err != nil {
 		return err
 	}
 	f.IO.Notef("for %s, beside what is there; the calls are %s", h.File, whose)

@@ -148,7 +148,7 @@ func deny(f *cmdutil.Factory, h *hook.Harness, err error) error {
 	if denial == nil {
 		return err
 	}
-	werr := print(f.IO.Out, denial, "")
+	werr := writeJSON(f.IO.Out, denial, "")
 	var refused *refusal
 	if errors.As(err, &refused) && werr == nil {
 		return nil
@@ -156,7 +156,7 @@ func deny(f *cmdutil.Factory, h *hook.Harness, err error) error {
 	return errors.Join(err, werr)
 }
 
-func print(w io.Writer, v any, indent string) error {
+func writeJSON(w io.Writer, v any, indent string) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", indent)

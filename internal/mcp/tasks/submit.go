@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 	"time"
@@ -278,9 +277,8 @@ func (d *Desk) start(ctx context.Context, e exec.Effect) error {
 	d.running++
 	d.mu.Unlock()
 	begun, ended := make(chan struct{}), make(chan error, 1)
-	e.Riders = []ledger.Rider{{Ride: func(once func()) func(func(string) ([]byte, error)) (map[string][]byte, error) {
-		return func(func(string) ([]byte, error)) (map[string][]byte, error) { once(); return nil, nil }
-	}(sync.OnceFunc(func() { close(begun) }))}}
+	begins := sync.OnceFunc(func() { close(begun) })
+	e.Riders = []ledger.Rider{{Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) { begins(); return nil, nil }}}
 	d.all.Go(func() {
 		work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		defer cancel()
@@ -307,26 +305,4 @@ func (d *Desk) start(ctx context.Context, e exec.Effect) error {
 		case <-time.After(lookPause):
 		}
 	}
-}
-
-// whole reads a blob that the agent may read.
-func (d *Desk) whole(ctx context.Context, cid object.Hash, most int64) ([]byte, error) {
-	part, size, err := d.blob(ctx, cid, 0, most)
-	if err == nil && size > most {
-		err = fmt.Errorf("%s has %d bytes, and %d are the most. Nothing happened", cid.Short(), size, most)
-	}
-	return part, err
-}
-
-// blob reads a part of a blob that the agent published, or holds blob.read for. The error is
-// that of one which is not there.
-func (d *Desk) blob(ctx context.Context, cid object.Hash, offset, length int64) ([]byte, int64, error) {
-	ok, err := d.mayRead(ctx, cid, offset, length)
-	if err != nil {
-		return nil, 0, err
-	}
-	if !ok {
-		return nil, 0, fmt.Errorf("blob %s: %w", cid.Short(), store.ErrNotFound)
-	}
-	return d.part(ctx, cid, offset, min(length, math.MaxInt64/2))
 }
