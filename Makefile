@@ -80,7 +80,7 @@ mcp: ## official MCP clients, servers, inspector and conformance suite from npm,
 	@if ! command -v npm >/dev/null; then echo "npm is not installed: what needs it is skipped"; else \
 	  mkdir -p .ci/npm && cp cmd/mythos/testdata/npm/package.json cmd/mythos/testdata/npm/package-lock.json .ci/npm/ && \
 	  (cd .ci/npm && npm install --ignore-scripts --no-audit --no-fund && node node_modules/node/installArchSpecificPackage.js) && \
-	  MYTHOS_TEST_NPM=$(CURDIR)/.ci/npm go test -count=1 -v -run 'TestNPM|TestDocumentationRuns/docs/tutorials/files.md' ./cmd/mythos; fi
+	  MYTHOS_TEST_NPM=$(CURDIR)/.ci/npm go test -count=1 -v -run 'TestNPM|TestDocumentationRuns/docs/mcp.md' ./cmd/mythos; fi
 
 s3: ## the object store for tests, as .ci/bin/versitygw (three minutes of processor)
 	GOFLAGS= GOBIN=$(dir $(S3)) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0

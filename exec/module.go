@@ -67,7 +67,7 @@ type ModuleRef struct {
 	// caller's, else an absolute path; for a peer "." is a fresh folder
 	Dir           string       `can:"16,dir,omitzero"`
 	Caller        []string     `can:"17,caller,optional"`         // names of variables that are passed on where the program runs for a caller of this machine
-	Definition    *object.Hash `can:"20,definition"`              // mcp: of what the server says of the tool (spec/tools.md#definition)
+	Definition    *object.Hash `can:"20,definition"`              // of what is said of the tool (spec/tools.md#definition)
 	RedirectPaths []string     `can:"21,redirect_paths,optional"` // http: paths of the URL's own host to which secrets go along in a redirect
 	TakesTree     bool         `can:"24,takes_tree,omitzero"`     // process: the request names a tree, whose files the program may read
 	GivesTree     bool         `can:"25,gives_tree,omitzero"`     // process: the response names the tree of what the program leaves in a folder
@@ -112,8 +112,8 @@ func (l *ModuleLimits) limits() Limits {
 
 // Check holds each kind to the fields that it needs [field-40].
 func (m ModuleRef) Check() error {
-	if m.Definition != nil && m.Kind != KindMCP {
-		return errors.New("only a tool of an mcp server has a definition")
+	if m.Definition != nil && m.Kind == KindDeclared {
+		return errors.New("a declared tool has no definition")
 	}
 	if len(m.RedirectPaths) > 0 && m.URL == "" {
 		return errors.New("redirect paths belong to a tool with a URL")

@@ -124,6 +124,9 @@ var (
 	commands   = regexp.MustCompile(`^(\$ )?(mythos|go|make|git|curl|apt-get) [a-z]`)
 )
 
+// withNPM says the same of a block that is run only with what `make mcp` has installed.
+const withNPM = "*Run by the tests where npm is: `make mcp`.*"
+
 // parseDoc finds the blocks of a page: fences of sh, shown or hidden in a comment
 // "<!-- run". A fence "output" shows what the block before it prints. No other fence may hold
 // commands.
@@ -135,6 +138,8 @@ func parseDoc(text string) (steps []docStep, err error) {
 		switch {
 		case kind == "" && leftOut.MatchString(trimmed):
 			skip = true
+		case kind == "" && trimmed == withNPM:
+			skip = os.Getenv("MYTHOS_TEST_NPM") == ""
 		case kind == "" && allLeftOut.MatchString(trimmed):
 			all = true
 		case kind == "" && trimmed == "<!-- run":

@@ -51,3 +51,13 @@ func Read(raw json.RawMessage) (Tool, error) {
 	}
 	return Tool{name, text, list.Get("inputSchema")}, nil
 }
+
+// Of is what somebody says of a tool who registers it; schemas may be nil.
+func Of(name, description string, input, output json.RawMessage) (Tool, error) {
+	var said jsontext.Fields
+	said.AddText("name", name)
+	said.AddText("description", description)
+	said.Add("inputSchema", input)
+	said.Add("outputSchema", output)
+	return Read(said.JSON())
+}

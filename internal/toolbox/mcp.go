@@ -76,12 +76,7 @@ func (to *Toolbox) define(ctx context.Context, m *exec.ModuleRef, timeout time.D
 	if err != nil {
 		return err
 	}
-	h, err := to.Store.PutBytes(ctx, d.Text)
-	if err != nil {
-		return fmt.Errorf("keep the definition: %w", err)
-	}
-	m.Definition = &h
-	return nil
+	return to.pinned(ctx, m, d)
 }
 
 // ServerTools is how to register every tool of an mcp server: one ToolSpec each, in the

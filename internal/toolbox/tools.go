@@ -2,6 +2,7 @@
 package toolbox
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -10,8 +11,11 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/definition"
 	"github.com/mythos-project/mythos/exec/mcptool"
 	"github.com/mythos-project/mythos/exec/wasm"
+	"github.com/mythos-project/mythos/internal/jsonschema"
+	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -28,30 +32,34 @@ type Toolbox struct {
 
 // ToolSpec is what a tool is registered from.
 type ToolSpec struct {
-	Name       string
-	Process    []string // program and arguments
-	Wasm       []byte   // module
-	HTTP       string   // URL template
-	Method     string   // of HTTP; empty is POST
-	Headers    map[string]string
-	Hosts      []string // that a redirect may lead to, beside the URL's
-	Redirects  []string // paths of the URL's own host to which secrets go along
-	MCP        []string // an MCP server: program and arguments, or one URL
-	MCPTool    string   // the tool's name at that server; empty: Name
-	Declared   bool     // a harness runs it, and declares its outcome; Name is HARNESS.TOOL
-	NoCheck    bool     // do not ask the MCP server whether it has the tool: nothing is pinned of what it says
-	Unconfined bool     // a process that runs with our own rights
-	Read       []string // paths that a confined process may read
-	Write      []string // and write
-	Env        []string // names of variables that are passed on; +NAME: besides those of any caller
-	TakesTree  bool     // of a process: the request names a tree, whose files it may read
-	GivesTree  bool     // of a process: the response names the tree of what it leaves in a folder
-	Dir        *string  // where a process runs: "." is the caller's folder, "" a fresh one; nil: "." when it is unconfined
-	NoPin      bool     // files that the arguments name may change
-	PinRuns    bool     // all but those that it runs: a script, and what a wrapper such as env starts
-	Runtimes   []string // of a confined process: what these runtimes need may be read (see Runtimes)
-	RetrySafe  bool
-	Cacheable  bool
+	Name      string
+	Process   []string // program and arguments
+	Wasm      []byte   // module
+	HTTP      string   // URL template
+	Method    string   // of HTTP; empty is POST
+	Headers   map[string]string
+	Hosts     []string // that a redirect may lead to, beside the URL's
+	Redirects []string // paths of the URL's own host to which secrets go along
+	MCP       []string // an MCP server: program and arguments, or one URL
+	MCPTool   string   // the tool's name at that server; empty: Name
+	// What is said of the tool, beside an MCP server, which says it itself: in words, and as JSON
+	// Schemas of its request and its response; nil: nothing.
+	Description               string
+	InputSchema, OutputSchema []byte
+	Declared                  bool     // a harness runs it, and declares its outcome; Name is HARNESS.TOOL
+	NoCheck                   bool     // do not ask the MCP server whether it has the tool: nothing is pinned of what it says
+	Unconfined                bool     // a process that runs with our own rights
+	Read                      []string // paths that a confined process may read
+	Write                     []string // and write
+	Env                       []string // names of variables that are passed on; +NAME: besides those of any caller
+	TakesTree                 bool     // of a process: the request names a tree, whose files it may read
+	GivesTree                 bool     // of a process: the response names the tree of what it leaves in a folder
+	Dir                       *string  // where a process runs: "." is the caller's folder, "" a fresh one; nil: "." when it is unconfined
+	NoPin                     bool     // files that the arguments name may change
+	PinRuns                   bool     // all but those that it runs: a script, and what a wrapper such as env starts
+	Runtimes                  []string // of a confined process: what these runtimes need may be read (see Runtimes)
+	RetrySafe                 bool
+	Cacheable                 bool
 	// PermanentExits are exit statuses, 1 to 255, of failures that trying again does not mend.
 	PermanentExits []uint
 	Probe          string // the tool, by name or id, that knows whether an attempt with unknown outcome happened
@@ -115,6 +123,9 @@ func (to *Toolbox) describe(ctx context.Context, s ToolSpec, notes *[]string) (e
 	default:
 		t.Module, err = to.wasmModule(ctx, s)
 	}
+	if err == nil && (s.Description != "" || s.InputSchema != nil || s.OutputSchema != nil) {
+		err = to.say(ctx, &t.Module, s)
+	}
 	if err != nil {
 		return exec.Tool{}, fmt.Errorf("tool %s: %w", s.Name, err)
 	}
@@ -122,6 +133,39 @@ func (to *Toolbox) describe(ctx context.Context, s ToolSpec, notes *[]string) (e
 		t.Module.Limits = &exec.ModuleLimits{TimeoutUs: uint64(s.Timeout.Microseconds())}
 	}
 	return t, nil
+}
+
+// say pins what is said of a tool, and keeps the text of it.
+func (to *Toolbox) say(ctx context.Context, m *exec.ModuleRef, s ToolSpec) error {
+	for _, schema := range []struct {
+		what string
+		raw  []byte
+	}{{"input", s.InputSchema}, {"output", s.OutputSchema}} {
+		if schema.raw == nil {
+			continue
+		}
+		if _, err := jsontext.FieldsOf(bytes.TrimSpace(schema.raw)); err != nil {
+			return fmt.Errorf("%w: its %s schema is no JSON object: %w", object.ErrInvalid, schema.what, err)
+		}
+		if _, err := jsonschema.Read(schema.raw); err != nil {
+			return fmt.Errorf("%w: its %s schema: %w", object.ErrInvalid, schema.what, err)
+		}
+	}
+	d, err := definition.Of(s.Name, s.Description, bytes.TrimSpace(s.InputSchema), bytes.TrimSpace(s.OutputSchema))
+	if err != nil {
+		return fmt.Errorf("%w: %w", object.ErrInvalid, err)
+	}
+	return to.pinned(ctx, m, d)
+}
+
+// pinned keeps a definition, and makes its hash a part of the tool's id.
+func (to *Toolbox) pinned(ctx context.Context, m *exec.ModuleRef, d definition.Tool) error {
+	h, err := to.Store.PutBytes(ctx, d.Text)
+	if err != nil {
+		return fmt.Errorf("keep the definition: %w", err)
+	}
+	m.Definition = &h
+	return nil
 }
 
 func (to *Toolbox) wasmModule(ctx context.Context, s ToolSpec) (exec.ModuleRef, error) {

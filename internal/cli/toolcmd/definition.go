@@ -9,8 +9,9 @@ import (
 
 func newDefinition(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "definition TOOL", Short: "Print what an MCP server said of its tool when the tool was registered",
-		Long: "One JSON object with the members that are pinned: name, title, description, schemas and annotations, as far as the server gave them.\n" +
+		Use: "definition TOOL", Short: "Print what was said of a tool when it was registered",
+		Long: "One JSON object with the members that are pinned: name, title, description, schemas and annotations, as far as they were\n" +
+			"given: by an MCP server, or with --description and the schemas of `mythos tool add`.\n" +
 			"The tool's id holds the hash of that object's bytes, without the line end.",
 		Example: "  mythos tool definition search | jq .inputSchema", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -23,7 +24,7 @@ func newDefinition(f *cmdutil.Factory) *cobra.Command {
 				return err
 			}
 			if t.Module.Definition == nil {
-				return clierr.New(clierr.NotFound, "tool %s has no definition: it is no tool of an MCP server, or was registered without asking the server", t.Name).On(t.Name)
+				return clierr.New(clierr.NotFound, "tool %s has no definition: it was registered without a description, or without asking its MCP server", t.Name).On(t.Name)
 			}
 			text, err := n.Store.Bytes(c.Context(), *t.Module.Definition)
 			if err != nil {

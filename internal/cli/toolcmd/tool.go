@@ -36,6 +36,8 @@ type addOptions struct {
 	WasmFile  string
 	Header    []string
 	ID        string
+	Input     string // the file of the schema of its request
+	Output    string // and of its response
 	In        string // the folder
 	All       bool
 	Timeout   cmdutil.Duration
@@ -57,6 +59,7 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 			"A last line used tokens=N gpu_ms=N on standard error (of HTTP: a header Mythos-Used: tokens=N gpu_ms=N) says what a call used.\n" +
 			"The server of --mcp is asked whether it has the tool. What it says of it (description, schemas, annotations) is part of\n" +
 			"the id: a server that says something else later is not called.\n" +
+			"--description and the schemas say to agents what any other tool does, takes and answers (mythos mcp serve); they are a part of the id, too.\n" +
 			"--declared is for a tool that a harness runs itself, HARNESS.TOOL, as in claude.Bash: `mythos hook` asks before its calls and records\n" +
 			"what the harness declares after them.\n" +
 			"An attempt whose outcome nobody knows is repeated with --retry-safe. With --probe the other tool is asked first: it gets\n" +
@@ -107,6 +110,9 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	flags.BoolVar(&o.NoPin, "no-pin", false, "files that the arguments of a process name may change")
 	flags.StringArrayVar(&o.Runtimes, "runtime", nil, "let a confined process read what "+strings.Join(toolbox.Runtimes(), ", ")+" need; may be repeated")
 	flags.BoolVar(&o.Replace, "replace", false, "change the policy of the same implementation under its other names, too")
+	flags.StringVar(&o.Description, "description", "", "what the tool does, for agents; a part of its id")
+	flags.StringVar(&o.Input, "input-schema", "", "a file with the JSON Schema of its request, which is then JSON; a part of its id")
+	flags.StringVar(&o.Output, "output-schema", "", "a file with the JSON Schema of its response; a part of its id")
 	flags.StringVar(&o.ID, "id", "", "register under this id instead of the computed one")
 	flags.Var(&o.Timeout, "timeout", "longest time of a call")
 	return c
@@ -122,6 +128,9 @@ func (o *addOptions) implementation() error {
 	}
 	if named != 1 || o.IsProcess != (len(o.Process) > 0) || o.IsMCP != (len(o.MCP) > 0) {
 		return clierr.Usagef("name one implementation: --process CMD..., --wasm FILE, --http URL, --mcp CMD... or --mcp URL, or --declared")
+	}
+	if (o.IsMCP || o.Declared) && (o.Description != "" || o.Input != "" || o.Output != "") {
+		return clierr.Usagef("--description, --input-schema and --output-schema are not for --mcp, whose server says it, and not for --declared")
 	}
 	if o.Declared {
 		return o.declared()
@@ -183,6 +192,16 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 		if !bytes.HasPrefix(o.Wasm, []byte("\x00asm\x01\x00\x00\x00")) {
 			return clierr.New(clierr.Invalid, "%s is no WebAssembly module: it does not begin with \\0asm and version 1", o.WasmFile).On(o.WasmFile).
 				With("`mythos tool build` makes one from Go sources")
+		}
+	}
+	for _, schema := range []struct {
+		file string
+		to   *[]byte
+	}{{o.Input, &o.InputSchema}, {o.Output, &o.OutputSchema}} {
+		if schema.file != "" {
+			if *schema.to, err = f.Read(schema.file); err != nil {
+				return err
+			}
 		}
 	}
 	if o.ID != "" {

@@ -70,6 +70,7 @@ func addModules(s *set) {
 			Confinement: exec.ConfineLandlock, Env: []string{"REGION"}, Read: []string{"/lib", "/usr"}, Write: []string{"/srv/out"}}},
 		{"where it is called", exec.ModuleRef{Kind: exec.KindProcess, ModuleHash: &hash, Argv: []string{"/srv/deploy"}, Confinement: exec.ConfineNone,
 			Dir: ".", Env: []string{"DEPLOY_TOKEN"}, Caller: []string{"HOME", "PATH"}}},
+		{"with a definition", exec.ModuleRef{Kind: exec.KindProcess, ModuleHash: &hash, Argv: []string{"/srv/deploy"}, Confinement: exec.ConfineLandlock, Definition: &pin}},
 		{"declared", exec.ModuleRef{Kind: exec.KindDeclared, Tool: "Bash"}},
 		{"a folder in, a folder out", exec.ModuleRef{Kind: exec.KindProcess, ModuleHash: &hash, Argv: []string{"/srv/build"}, Confinement: exec.ConfineLandlock,
 			TakesTree: true, GivesTree: true}},

@@ -53,13 +53,15 @@ func (s *Server) request(c *session.Call, t *tool, arguments json.RawMessage) er
 		case err != nil: // its server knows it better
 			s.noteOnce("tool %s: the schema of its arguments is not understood, they are not checked here: %v", t.Name, err)
 		default:
-			if err := schema.check(c.Request); err != nil {
+			if err := schema.Check(c.Request); err != nil {
 				return fmt.Errorf("the arguments do not fit the tool's schema: %w", err)
 			}
 		}
 	}
 	if t.Module.Kind == exec.KindMCP {
 		c.Local = mcptool.Whole{}
+	}
+	if t.whole {
 		return nil
 	}
 	c.Request = []byte{}

@@ -49,7 +49,7 @@ func (r *rawResult) MarshalJSON() ([]byte, error) {
 // answer is what the client reads of a call.
 func (s *Server) answer(c session.Call, t *tool, r session.Reply) (mcp.Result, error) {
 	if r.Err == nil && t.Module.Kind != exec.KindMCP {
-		return s.told(newResult(s.output(r)), r), nil
+		return s.told(newResult(s.output(t, r)), r), nil
 	}
 	result, rpc := s.Session.Answer(c, r)
 	if rpc != nil {
@@ -92,7 +92,7 @@ func (s *Server) told(res *rawResult, r session.Reply) *rawResult {
 }
 
 // output is the result of a tool that answers with bytes.
-func (s *Server) output(r session.Reply) json.RawMessage {
+func (s *Server) output(t *tool, r session.Reply) json.RawMessage {
 	var content []json.RawMessage
 	text := utf8.Valid(r.Body)
 	switch {
@@ -107,17 +107,40 @@ func (s *Server) output(r session.Reply) json.RawMessage {
 		}
 		content = append(content, link(r.ResponseHash, media, "the whole response", len(r.Body)))
 	}
-	if r.Status >= 400 {
+	failed := r.Status >= 400
+	if failed {
 		content = append(content, textContent(why(r)))
+	}
+	var structured json.RawMessage
+	if t.answers != nil && !failed {
+		if err := conforms(t, r.Body); err != nil {
+			failed = true
+			content = append(content, textContent("It has happened, and what the tool answered does not fit its schema: "+err.Error()))
+		} else {
+			structured = bytes.TrimSpace(r.Body)
+		}
 	}
 	var res jsontext.Fields
 	res.Add("content", jsontext.List(content))
-	if r.Status >= 400 {
+	res.Add("structuredContent", structured)
+	if failed {
 		res.Add("isError", json.RawMessage("true"))
 	}
 	res.AddText("resultType", "complete")
 	res.Add("_meta", r.About().JSON())
 	return res.JSON()
+}
+
+// conforms holds what a tool answered to what is said of it.
+func conforms(t *tool, body []byte) error {
+	schema, err := t.answers()
+	if err != nil {
+		return err
+	}
+	if _, err := jsontext.FieldsOf(body); err != nil {
+		return fmt.Errorf("an object is expected: %w", err)
+	}
+	return schema.Check(body)
 }
 
 // why says how a tool failed: its status, and what its receipt notes.
@@ -163,7 +186,7 @@ func (s *Server) shortened(t *tool, r session.Reply, result json.RawMessage) jso
 		switch {
 		case m.Name == "content":
 			m.Value = jsontext.List(content)
-		case m.Name == "structuredContent" && !t.answers:
+		case m.Name == "structuredContent" && t.answers == nil:
 			continue
 		}
 		short = append(short, m)

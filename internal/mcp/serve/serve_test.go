@@ -315,6 +315,46 @@ func TestCut(t *testing.T) {
 	}
 }
 
+// TestDefined: a tool that says what it takes gets the arguments as they are, in plain form, and one
+// that says what it answers is held to it.
+func TestDefined(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(w, r.Body)
+	}))
+	t.Cleanup(web.Close)
+	spec := toolbox.ToolSpec{Name: "echo", HTTP: web.URL, Description: "says it again",
+		InputSchema:  []byte(`{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","required":["n"],"definitions":{"n":{"type":"integer"}},"properties":{"n":{"$ref":"#/definitions/n"}}}`),
+		OutputSchema: []byte(`{"type":"object","properties":{"n":{"maximum":9007199254740993}},"additionalProperties":false}`)}
+	first, err := d.Toolbox.Add(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.Name, spec.Description = "other", "says it once more"
+	if second, err := d.Toolbox.Add(t.Context(), spec); err != nil || second.Tool.ID == first.Tool.ID {
+		t.Error(second.Tool.ID, err)
+	}
+	for _, bad := range []string{`[]`, `{"type":7}`, `{"$ref":"http://127.0.0.1:1/x"}`, `{"a":1,"a":2}`} {
+		spec.InputSchema = []byte(bad)
+		if _, err := d.Toolbox.Add(t.Context(), spec); err == nil {
+			t.Errorf("%s is taken", bad)
+		}
+	}
+	d.allow("scout", "echo")
+	c := speak(t, d.server("scout"))
+	c.say(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
+	expect(t, c.answer("1"), `"description":"says it again"`, `"required":["n"]`, `"maximum":9007199254740993`)
+	call := func(id, arguments string) string {
+		c.say(`{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"echo","arguments":` + arguments + `}}`)
+		return c.answer(id)
+	}
+	expect(t, call("2", `{ "n":9007199254740993 }`), `"structuredContent":{"n":9007199254740993}`, `"text":"{\"n\":9007199254740993}"`, "!isError")
+	expect(t, call("3", `{"n":"x"}`), `"isError":true`, "do not fit the tool's schema", "Nothing happened")
+	expect(t, call("4", `{"n":9007199254740994}`), `"isError":true`, "It has happened", "!structuredContent")
+	expect(t, call("5", `{"n":1,"m":2}`), `"isError":true`, "It has happened")
+}
+
 // TestHostile: what is no message, twice there, or a batch ends nothing.
 func TestHostile(t *testing.T) {
 	t.Parallel()

@@ -13,6 +13,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/jsonschema"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/internal/mcp/session"
 	"github.com/mythos-project/mythos/object"
@@ -22,10 +23,11 @@ import (
 // tool is a registered tool as the client sees it.
 type tool struct {
 	exec.Tool
-	offered bool                    // it is listed; others are known, so that their refusal says why
-	about   *mcp.Tool               // of one that is offered
-	schema  func() (*schema, error) // and of its arguments
-	answers bool                    // it says what its structured content looks like
+	offered bool                               // it is listed; others are known, so that their refusal says why
+	about   *mcp.Tool                          // of one that is offered
+	schema  func() (*jsonschema.Schema, error) // and of its arguments
+	answers func() (*jsonschema.Schema, error) // of its structured content; nil: it says nothing of it
+	whole   bool                               // its request is the arguments, not a text in them
 }
 
 // maxName is how long a tool's name may be for every client.
@@ -173,17 +175,17 @@ const inputSchema = `{"type":"object","properties":{"input":{"type":"string","de
 func (s *Server) describe(ctx context.Context, name string, t *tool) {
 	t.about = &mcp.Tool{Name: name, InputSchema: json.RawMessage(inputSchema), Description: fmt.Sprintf("The tool %s (%s).", t.Name, exec.KindName(t.Module.Kind))}
 	if t.Module.Kind == exec.KindMCP {
-		t.about.InputSchema = json.RawMessage(`{"type":"object"}`)
+		t.about.InputSchema, t.whole = json.RawMessage(`{"type":"object"}`), true
 	}
 	if t.Module.Definition != nil {
 		if err := s.define(ctx, t); err != nil {
 			s.noteOnce("tool %s: its definition: %v", t.Name, err)
 		}
 	}
-	t.schema = onceSchema(t.about.InputSchema.(json.RawMessage))
+	t.schema = jsonschema.Once(t.about.InputSchema.(json.RawMessage))
 }
 
-// define takes over what a tool's server says of it, as it was registered.
+// define takes over what is said of a tool, as it was registered.
 func (s *Server) define(ctx context.Context, t *tool) error {
 	text, err := s.Texts(ctx, *t.Module.Definition)
 	if err != nil {
@@ -200,12 +202,15 @@ func (s *Server) define(ctx context.Context, t *tool) error {
 		}
 		return text
 	}
-	t.about.Description, t.about.Title = word("description"), word("title")
+	if text := word("description"); text != "" || t.Module.Kind == exec.KindMCP {
+		t.about.Description = text
+	}
+	t.about.Title = word("title")
 	if raw := d.Get("inputSchema"); raw != nil {
-		t.about.InputSchema = ofObjects(raw)
+		t.about.InputSchema, t.whole = ofObjects(raw), true
 	}
 	if raw := d.Get("outputSchema"); raw != nil {
-		t.about.OutputSchema, t.answers = raw, true
+		t.about.OutputSchema, t.answers = raw, jsonschema.Once(raw)
 	}
 	if raw := d.Get("annotations"); raw != nil {
 		var hints mcp.ToolAnnotations

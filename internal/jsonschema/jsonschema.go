@@ -1,4 +1,6 @@
-package serve
+// Package jsonschema holds values against JSON Schemas, of whichever draft they say that they
+// are; one that says nothing is of 2020-12. Nothing is fetched: a schema is what stands in it.
+package jsonschema
 
 import (
 	"bytes"
@@ -16,8 +18,8 @@ import (
 	"golang.org/x/text/message"
 )
 
-// schema is a JSON Schema, of whichever draft it says that it is.
-type schema struct{ compiled *jsonschema.Schema }
+// Schema is a JSON Schema.
+type Schema struct{ compiled *jsonschema.Schema }
 
 // nowhere loads nothing: a schema is what stands in it.
 type nowhere struct{}
@@ -27,29 +29,32 @@ func (nowhere) Load(url string) (any, error) {
 	return nil, fmt.Errorf("%s: schemas are not fetched", url)
 }
 
-// onceSchema reads a schema when it is first needed.
-func onceSchema(raw json.RawMessage) func() (*schema, error) {
-	return sync.OnceValues(func() (*schema, error) {
-		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
-		if err != nil {
-			return nil, err
-		}
-		if err := tame(raw); err != nil {
-			return nil, err
-		}
-		const here = "mythos:schema"
-		c := jsonschema.NewCompiler()
-		c.UseLoader(nowhere{})
-		if err := c.AddResource(here, doc); err != nil {
-			return nil, err
-		}
-		compiled, err := c.Compile(here)
-		return &schema{compiled}, err
-	})
+// Once reads a schema when it is first needed.
+func Once(raw json.RawMessage) func() (*Schema, error) {
+	return sync.OnceValues(func() (*Schema, error) { return Read(raw) })
 }
 
-// check says where a value is not what the schema asks for.
-func (s *schema) check(raw json.RawMessage) error {
+// Read reads a schema.
+func Read(raw json.RawMessage) (*Schema, error) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	if err := tame(raw); err != nil {
+		return nil, err
+	}
+	const here = "mythos:schema"
+	c := jsonschema.NewCompiler()
+	c.UseLoader(nowhere{})
+	if err := c.AddResource(here, doc); err != nil {
+		return nil, err
+	}
+	compiled, err := c.Compile(here)
+	return &Schema{compiled}, err
+}
+
+// Check says where a value is not what the schema asks for.
+func (s *Schema) Check(raw json.RawMessage) error {
 	if err := tame(raw); err != nil {
 		return err
 	}
