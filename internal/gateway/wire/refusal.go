@@ -36,7 +36,10 @@ func Refuse(err error) (*Refusal, bool) {
 	case errors.As(err, &attempt):
 		r.Reason, r.Fence = OtherAttempt, &attempt.Latest
 	case errors.As(err, &denied):
-		r.Reason, r.Message, r.Check, r.Cap, r.Link, r.Help = Denied, denied.Reason, denied.Check, &denied.Cap, uint8(denied.Link), denied.Help
+		r.Reason, r.Message, r.Check, r.Link, r.Help = Denied, denied.Reason, denied.Check, uint8(denied.Link), denied.Help
+		if !denied.Cap.IsZero() { // else no capability is at fault
+			r.Cap = &denied.Cap
+		}
 		if errors.Is(err, caps.ErrQuota) {
 			r.Reason = Quota
 		}
