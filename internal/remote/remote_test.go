@@ -74,7 +74,7 @@ func from(t testing.TB, far *repo.Repo, at string, o remote.Options, lease time.
 	if err != nil {
 		t.Fatal(err)
 	}
-	link, err := caps.Issue(far.Key, caps.Draft{Subject: c.Self(), Scope: sc, NotBefore: far.Now(), ExpiresAt: far.Now().Add(time.Hour)})
+	link, err := caps.Issue(far.Key, caps.Draft{Subject: c.Self(), Scope: sc, NotBefore: far.Now(), ExpiresAt: far.Now().Add(24 * time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
