@@ -130,7 +130,6 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 	if err != nil {
 		return exec.Response{}, exec.NotStarted(err)
 	}
-	call.Started()
 	a, err := r.attempt(limited, call, x)
 	var tooLong *streamable.TooLongError
 	var status *streamable.StatusError
@@ -217,6 +216,7 @@ func (s *session) call(ctx context.Context, call exec.Call, x *exchange, d defin
 		d.Params(args, func(header, text string) { x.web.headers.Set(header, streamable.HeaderText(text)) })
 		defer func() { x.web.headers = nil }()
 	}
+	call.Started() // not before: a server may have had to be started for it
 	if x.via != nil {
 		return s.link.ask(ctx, x, callTool, x.via.params(args, about))
 	}
