@@ -76,7 +76,7 @@ bench-waiters: build ## how soon 100 processes that wait for an effect have its 
 	go run ./bench/waiters -mythos ./mythos -n 100
 
 S3 ?= $(CURDIR)/.ci/bin/versitygw
-mcp: ## official MCP clients, servers, inspector and conformance suite from npm, beside wrap and serve (npm and its registry, 400 MB; five minutes)
+mcp: ## official MCP clients, servers, inspector and conformance suite from npm, beside wrap and serve (npm and its registry, 400 MB; ten minutes)
 	@if ! command -v npm >/dev/null; then echo "npm is not installed: what needs it is skipped"; else \
 	  mkdir -p .ci/npm && cp cmd/mythos/testdata/npm/package.json cmd/mythos/testdata/npm/package-lock.json .ci/npm/ && \
 	  (cd .ci/npm && npm install --ignore-scripts --no-audit --no-fund && node node_modules/node/installArchSpecificPackage.js) && \
