@@ -57,7 +57,7 @@ func MainAt(now func() object.Time) (code int) {
 	var e *clierr.Error
 	if err != nil && (ctx.Err() == nil || interrupted.Err() != nil) { // not because the person left the pager
 		e = classify(err)
-		teach(ctx, f, e)
+		addHint(ctx, f, e)
 	}
 	if cerr := f.Close(); e == nil && cerr != nil {
 		e = classify(cerr)

@@ -217,7 +217,7 @@ func (l *Log) run(ctx context.Context, batch []*Append) {
 			for _, a := range batch {
 				a.ok, a.err = ok, err
 			}
-			letGo(batch)
+			answer(batch)
 			return
 		}
 		batch = l.grantable(ctx, batch)
@@ -227,12 +227,11 @@ func (l *Log) run(ctx context.Context, batch []*Append) {
 	}
 }
 
-// letGo tells callers what became of their appendings, which hold it: as many at a time
-// as can run. Were they all made ready at once, who leads the next batch, and who comes
-// back from its sync, would have to queue behind them, and the processors would have
-// nothing to do later, when all wait for that. When the processors are busy with other
+// answer wakes the callers of a batch, as many at a time as can run. If all were made ready at
+// once, the leader of the next batch and its sync would queue behind them, and the processors
+// would be idle later, when all wait for that sync. When the processors are busy with other
 // things, nobody is kept waiting.
-func letGo(batch []*Append) {
+func answer(batch []*Append) {
 	together := runtime.GOMAXPROCS(0)
 	if len(batch) <= together {
 		for _, a := range batch {

@@ -58,7 +58,7 @@ func (r *Registry) Promote(ctx context.Context, s sign.Signer, q model.PromoteRe
 	if err := d.move(ctx, g.check, id, raw, p); err != nil {
 		return nil, conditions, err
 	}
-	if err := k.letGo(ctx, q.RingID); err != nil {
+	if err := k.unpin(ctx, q.RingID); err != nil {
 		return nil, conditions, fmt.Errorf("the promotion is done; unpin models that left ring %d: %w", q.RingID, err)
 	}
 	p, _, err = model.OpenPromotion(raw)

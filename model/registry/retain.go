@@ -16,9 +16,9 @@ func pinReason(role string, of object.Hash, ring uint8) string {
 	return fmt.Sprintf("%s of model %s, ring %d", role, of.Short(), ring)
 }
 
-// letGo takes the pins away from models that left a ring and that no policy in force
+// unpin removes the pins of models that left a ring and that no policy in force
 // keeps any more (spec/learning.md#retention). Pins that somebody else set stay.
-func (k keeper) letGo(ctx context.Context, ring uint8) error {
+func (k keeper) unpin(ctx context.Context, ring uint8) error {
 	if keep, err := k.keeps(ctx, ring); err != nil || keep < 0 {
 		return err
 	}

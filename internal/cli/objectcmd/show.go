@@ -97,7 +97,7 @@ func explain(ctx context.Context, n *repo.Repo, id object.Hash, kind string, raw
 	} else if err := sign.VerifyOwn(s.Rule, raw); err != nil {
 		e.Verdict = err.Error()
 	}
-	e.Says = sayings(ctx, n, kind, raw)
+	e.Says = sentences(ctx, n, kind, raw)
 	if signer := signerOf(s, raw); signer != nil {
 		e.SignedBy = signer.KeyHex()
 		e.Says = append(e.Says, signature(n, *signer))

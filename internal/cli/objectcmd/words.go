@@ -32,8 +32,8 @@ type speaker struct {
 	n   *repo.Repo
 }
 
-// sayings puts an object into sentences; the kinds that have none are named.
-func sayings(ctx context.Context, n *repo.Repo, kind string, raw []byte) []string {
+// sentences puts an object into sentences; the kinds that have none are named.
+func sentences(ctx context.Context, n *repo.Repo, kind string, raw []byte) []string {
 	s := speaker{ctx, n}
 	say, ok := words[kind]
 	if !ok {

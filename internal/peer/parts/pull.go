@@ -284,7 +284,7 @@ func (p *pull) take(ctx context.Context, c *peer.Client, share []transfer.Item) 
 		return err
 	}
 	defer res.Body.Close()
-	keep := p.n.Transfer.Keeper(ctx)
+	keep := p.n.Transfer.Intake(ctx)
 	open := p.opening()
 	err = readFrames(res.Body, func(f transfer.Part, done func()) error {
 		if opens, err := open(f); opens || err != nil {

@@ -215,7 +215,7 @@ func (s *Service) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, e
 	if err := wr.by.Room(ctx, announced); err != nil {
 		return got, err
 	}
-	keep := wr.by.Keeper(ctx)
+	keep := wr.by.Intake(ctx)
 	var listed map[transfer.Key]bool // true: not yet here
 	err = readFrames(s.door.Reader(w, r), func(p transfer.Part, done func()) error {
 		if listed == nil {

@@ -18,14 +18,14 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Keeper verifies the parts of a stream from a peer and stores them. Byte strings and
+// Intake verifies the parts of a stream from a peer and stores them. Byte strings and
 // nodes are written as they come and synced together; blobs and objects wait until what
 // came before them is durable, so that nothing is visible that has not all its parts.
 //
 // An object must be of a known struct, have the id it comes under, and, where it names
 // its signer, a good signature; whether the signer is trusted is asked when the object
 // is used.
-type Keeper struct {
+type Intake struct {
 	ctx  context.Context
 	n    *Transfer
 	in   *store.Intake
@@ -57,22 +57,22 @@ const (
 	maxUnchargedParts = 4096
 )
 
-// Keeper starts storing parts. Flush must end it.
-func (tr *Transfer) Keeper(ctx context.Context) *Keeper {
-	k := &Keeper{ctx: ctx, n: tr, in: tr.Store.NewIntake(true)}
+// Intake starts storing parts. Flush must end it.
+func (tr *Transfer) Intake(ctx context.Context) *Intake {
+	k := &Intake{ctx: ctx, n: tr, in: tr.Store.NewIntake(true)}
 	k.start()
 	return k
 }
 
-// Keeper starts storing what the agent pushes. It goes on when the sender is gone: what has
+// Intake starts storing what the agent pushes. It goes on when the sender is gone: what has
 // arrived is kept, charged and noted. Flush must end it.
-func (p *Pusher) Keeper(ctx context.Context) *Keeper {
-	k := p.n.Keeper(context.WithoutCancel(ctx))
+func (p *Pusher) Intake(ctx context.Context) *Intake {
+	k := p.n.Intake(context.WithoutCancel(ctx))
 	k.by = p
 	return k
 }
 
-func (k *Keeper) start() {
+func (k *Intake) start() {
 	work := make(chan arrival)
 	k.work = work
 	for range runtime.GOMAXPROCS(0) {
@@ -85,14 +85,14 @@ func (k *Keeper) start() {
 	}
 }
 
-func (k *Keeper) take(p Part) error {
+func (k *Intake) take(p Part) error {
 	if p.Kind == partNode {
 		return k.in.PutNode(k.ctx, p.ID, p.Data)
 	}
 	return k.in.PutBytes(k.ctx, p.ID, p.Data)
 }
 
-func (k *Keeper) fail(err error) {
+func (k *Intake) fail(err error) {
 	if err == nil {
 		return
 	}
@@ -101,7 +101,7 @@ func (k *Keeper) fail(err error) {
 	k.err = errors.Join(k.err, err)
 }
 
-func (k *Keeper) failed() error {
+func (k *Intake) failed() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.err
@@ -109,7 +109,7 @@ func (k *Keeper) failed() error {
 
 // Add stores a part, now or soon, and calls done when it needs the data no longer, which
 // may be never. The error may be that of an earlier part.
-func (k *Keeper) Add(p Part, done func()) error {
+func (k *Intake) Add(p Part, done func()) error {
 	if err := k.failed(); err != nil {
 		return err
 	}
@@ -136,8 +136,8 @@ func (k *Keeper) Add(p Part, done func()) error {
 	return k.failed()
 }
 
-// Flush waits until everything is stored, and ends the Keeper.
-func (k *Keeper) Flush() error {
+// Flush waits until everything is stored, and ends the Intake.
+func (k *Intake) Flush() error {
 	k.settle()
 	k.fail(k.in.Close())
 	return k.failed()
@@ -146,7 +146,7 @@ func (k *Keeper) Flush() error {
 // settle makes what came so far durable, and then visible, unless something failed: then
 // only byte strings and nodes are kept, for a later try, even when that is because the one who
 // sent them, or waits for them, is gone.
-func (k *Keeper) settle() {
+func (k *Intake) settle() {
 	k.pay()
 	if k.by != nil && k.failed() == nil {
 		k.fail(k.by.pay(k.ctx, uint64(k.size)))
@@ -165,7 +165,7 @@ func (k *Keeper) settle() {
 }
 
 // pay makes byte strings and nodes durable, and charges those that an agent pushed.
-func (k *Keeper) pay() {
+func (k *Intake) pay() {
 	close(k.work)
 	k.wg.Wait()
 	k.fail(k.in.Sync(context.WithoutCancel(k.ctx)))
@@ -176,7 +176,7 @@ func (k *Keeper) pay() {
 }
 
 // show makes blobs and then objects visible.
-func (k *Keeper) show(parts []Part) error {
+func (k *Intake) show(parts []Part) error {
 	var refs []object.BlobRef
 	var objects []Part
 	for _, p := range parts {

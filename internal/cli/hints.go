@@ -94,10 +94,9 @@ func explain(err error) (kind, hint string) {
 	return e.Kind(), e.Hint
 }
 
-// teach adds to an error that says nothing about it what to do next: to an effect that
-// was refused the line that would allow it, to a capability that was denied what
-// its check suggests.
-func teach(ctx context.Context, f *cmdutil.Factory, e *clierr.Error) {
+// addHint says what to do next where the error does not: for an effect that was refused, the
+// command that allows it; for a capability that was denied, what its check suggests.
+func addHint(ctx context.Context, f *cmdutil.Factory, e *clierr.Error) {
 	if e.Hint != "" {
 		return
 	}
