@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/peer/auth"
@@ -142,9 +143,22 @@ func Unsent(err error) bool {
 	return errors.As(err, &dial) && dial.Op == "dial"
 }
 
+// meetTime is how long a peer may take to say who it is.
+const meetTime = 20 * time.Second
+
 // Agent asks the peer who it is. Nothing proves the answer: it only chooses what a
 // packet is written with.
 func (c *Client) Agent(ctx context.Context) (object.AgentID, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, meetTime, fmt.Errorf("%s does not say who it is within %s", c.URL, meetTime))
+	defer cancel()
+	agent, err := c.named(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
+	return agent, err
+}
+
+func (c *Client) named(ctx context.Context) (object.AgentID, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+"/v1/identity", nil)
 	if err != nil {
 		return object.AgentID{}, err
