@@ -241,7 +241,7 @@ func TestOneWayToRead(t *testing.T) {
 				if !ok || !slices.Contains(reads, sel.Sel.Name) || !ofServer(sel.X) {
 					return true
 				}
-				if found++; name != "../parts/reading.go" {
+				if found++; !strings.HasPrefix(name, "../parts/") || receiver(fn) != "reading" {
 					t.Errorf("%s: %s reads what is stored beside a reading", name, fn.Name.Name)
 				}
 				return true
@@ -437,4 +437,17 @@ func TestStrangersLeaveNothing(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// receiver is the name of the type that a method is of.
+func receiver(fn *ast.FuncDecl) string {
+	t := fn.Recv.List[0].Type
+	if star, ok := t.(*ast.StarExpr); ok {
+		t = star.X
+	}
+	id, _ := t.(*ast.Ident)
+	if id == nil {
+		return ""
+	}
+	return id.Name
 }
