@@ -22,6 +22,8 @@ var Variables = []struct{ Name, Help string }{
 	{"MYTHOS_THEME", "light or dark: the background of the terminal"},
 	{"MYTHOS_IDEMPOTENCY_KEY", "set for tools and probes: the key of the effect, in hex"},
 	{"MYTHOS_FENCE", "set for tools and probes: the number of the attempt"},
+	{"MYTHOS_IN", "set for tools that take a tree: the folder with its files"},
+	{"MYTHOS_OUT", "set for tools that give a tree: the folder that becomes it"},
 }
 
 // testVariables are variables of the tests and benchmarks of this project, whose commands
