@@ -97,7 +97,7 @@ attack: ## each damage to each file of a database and of a repository, ROUNDS ti
 	ATTACK_ROUNDS=$(ROUNDS) go test ./cmd/mythos -run 'TestDamagedRepository|TestOddFiles' -timeout 180m
 
 line: ## the line between a caller and the ledger of a server is cut after each byte of a call, by a reset and by an end, and carries again, stays dead, or tells nobody (an hour on an idle machine, several on a busy one)
-	MYTHOS_TEST_CUT_EVERY=1 go test -count=1 -v -run 'TestCuts|TestDeadLine|TestHalfOpen' -timeout 180m ./internal/remote
+	MYTHOS_TEST_CUT_EVERY=1 go test -count=1 -v -run 'TestCuts|TestDeadLine|TestHalfOpen|TestDelays' -timeout 180m ./internal/remote
 
 KILLS ?= 200
 crash: ## kill -9 at random points over 200 puts; nothing acknowledged is lost (about a minute)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Way is where bytes go.
@@ -71,6 +72,7 @@ type Line struct {
 	mu      sync.Mutex
 	to      string
 	size    int // of chunks
+	delay   func() time.Duration
 	fault   Fault
 	dead    bool
 	carried int64
@@ -116,6 +118,13 @@ func (n *Line) Chunks(size int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.size = size
+}
+
+// Delay makes the line take a while over each chunk, from the next connection on.
+func (n *Line) Delay(delay func() time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.delay = delay
 }
 
 // To leads the line to another server, from the next connection on.
@@ -205,10 +214,13 @@ func (n *Line) carry(client net.Conn) {
 // copy carries one way of a connection.
 func (n *Line) copy(c *connection, way Way, from, to net.Conn) {
 	n.mu.Lock()
-	b := make([]byte, n.size)
+	b, delay := make([]byte, n.size), n.delay
 	n.mu.Unlock()
 	for {
 		k, err := from.Read(b)
+		if delay != nil {
+			time.Sleep(delay())
+		}
 		pass, struck := n.passes(c, way, b[:k])
 		if _, werr := to.Write(b[:pass]); werr != nil {
 			err = werr

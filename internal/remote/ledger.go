@@ -150,10 +150,13 @@ func (l *Ledger) RegisterThere(ctx context.Context, e exec.Effect, chains []caps
 		q.Caps = append(q.Caps, file)
 	}
 	fence, ended := uint64(1), (*uint64)(nil)
+	var raw []byte
+	before := map[uint64][]byte{} // registers that were answered by the wish for another one, by fence
 	for range signTries {
-		raw, err := l.register(d, fence, ended, p.Lease)
-		if err != nil {
-			return d, nil, err
+		if raw == nil {
+			if raw, err = l.register(d, fence, ended, p.Lease); err != nil {
+				return d, nil, err
+			}
 		}
 		q.Register = raw
 		a, err := l.ask(ctx, d.IdemID, chains[0], q, ledger.EntryRegister, raw)
@@ -165,6 +168,7 @@ func (l *Ledger) RegisterThere(ctx context.Context, e exec.Effect, chains []caps
 			if a.Fence == nil {
 				return d, nil, fmt.Errorf("%w: it asks for a register without a fence", ErrAnswer)
 			}
+			before[fence], raw = raw, nil
 			fence, ended = *a.Fence, a.Ended
 			l.heard(a.Now)
 		case wire.Invoke:
@@ -173,10 +177,24 @@ func (l *Ledger) RegisterThere(ctx context.Context, e exec.Effect, chains []caps
 		case wire.Replay:
 			return l.replayed(d, a)
 		default:
-			return d, nil, l.refused(d, chains[0], q, a, p)
+			if fence, raw = late(a.Refusal, before, l.Signer.Agent()); raw == nil {
+				return d, nil, l.refused(d, chains[0], q, a, p)
+			}
 		}
 	}
 	return d, nil, exec.ErrContended
+}
+
+// late is the register that keeps the effect busy, where it is one of ours: a copy of it was on
+// the way for so long that another copy was answered by the wish for a new one, and arrived then.
+// It is asked again, since nothing was begun under it; nil: another attempt is under way.
+func late(busy *wire.Refusal, before map[uint64][]byte, own object.AgentID) (fence uint64, raw []byte) {
+	if busy == nil || busy.Reason != wire.Busy || busy.Fence == nil || busy.Owner == nil || !busy.Owner.Same(own) {
+		return 0, nil
+	}
+	raw = before[*busy.Fence]
+	delete(before, *busy.Fence)
+	return *busy.Fence, raw
 }
 
 // register is a signed one.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptrace"
 	"os"
@@ -190,6 +191,42 @@ func TestHalfOpen(t *testing.T) {
 	if want := (total + step - 1) / step; done != want {
 		t.Errorf("%d of %d calls", done, want)
 	}
+}
+
+// TestDelays: what is said takes now less, now more than a caller waits for an answer, so that
+// requests are given up and arrive all the same, after those that took their place.
+func TestDelays(t *testing.T) {
+	far := peertest.Repo(t, "far")
+	url := serve(t, far)
+	other := from(t, far, url, remote.Options{}, time.Minute)
+	var all sync.WaitGroup
+	receipts := sync.Map{} // by key
+	for i := range uint64(8) {
+		n := linetest.New(t, url)
+		c := from(t, far, n.Addr(), remote.Options{Try: 800 * time.Millisecond, Patience: 5 * time.Minute, Insistence: 5 * time.Minute}, time.Minute)
+		var mu sync.Mutex
+		rng := rand.New(rand.NewPCG(1, i))
+		n.Delay(func() time.Duration {
+			mu.Lock()
+			defer mu.Unlock()
+			return time.Duration(rng.IntN(900)) * time.Millisecond
+		})
+		n.Set(linetest.Fault{})
+		all.Go(func() {
+			key := fmt.Sprint("delayed ", i)
+			out, err := c.call(t.Context(), key)
+			if err != nil || out.Replayed || c.runs.Load() != 1 {
+				t.Errorf("%s: %+v, %v, %d runs", key, out, err, c.runs.Load())
+				return
+			}
+			receipts.Store(key, out.ReceiptID.String())
+		})
+	}
+	all.Wait()
+	receipts.Range(func(key, receipt any) bool {
+		recorded(t, far, other, other, key.(string), receipt.(string))
+		return true
+	})
 }
 
 // TestHoleAtFirst: whoever answers nothing at the first contact is not waited for without end.
