@@ -75,18 +75,18 @@ func (rd *reading) descend(path []byte) error {
 	if err := rd.mayAll(); err != nil {
 		return err
 	}
-	nodes := rd.s.Repo.Store.Nodes(rd.r.Context())
-	proof, err := tree.Prove(nodes, rd.root, path)
+	proof, err := tree.Prove(rd.s.Repo.Store.Nodes(rd.r.Context()), rd.root, path)
 	if err != nil {
 		return fmt.Errorf("path %q of tree %s: %w", path, rd.root.Short(), err)
 	}
 	if rd.proof, err = can.Marshal(proof); err != nil {
 		return err
 	}
-	if rd.entry, err = tree.Lookup(nodes, rd.root, path); err != nil {
+	entry, err := object.Decode[tree.Entry](proof.Steps[len(proof.Steps)-1].Entry)
+	if err != nil {
 		return err
 	}
-	rd.top = transfer.Below(rd.entry)
+	rd.entry, rd.top = *entry, transfer.Below(*entry)
 	return nil
 }
 
