@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -13,10 +12,9 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/agents"
-	"github.com/mythos-project/mythos/internal/config"
-	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/hook"
 	"github.com/mythos-project/mythos/internal/mcp/session"
+	"github.com/mythos-project/mythos/internal/peer/peertest"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/toolbox"
 	"github.com/mythos-project/mythos/ledger"
@@ -32,20 +30,7 @@ type desk struct {
 
 func newDesk(t *testing.T, tools ...string) *desk {
 	t.Helper()
-	dir := t.TempDir()
-	if _, _, err := repo.Init(dir, "alice", engine.Make); err != nil {
-		t.Fatal(err)
-	}
-	n, err := repo.Open(t.Context(), filepath.Join(dir, repo.Folder), repo.Options{
-		Config: &config.Config{Lease: time.Minute, Busy: time.Second, Timeout: time.Minute}, Now: func() object.Time { return object.TimeOf(time.Now()) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := n.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	n := peertest.Repo(t, "alice")
 	for _, name := range tools {
 		if _, err := n.Toolbox.Add(t.Context(), toolbox.ToolSpec{Name: name, Declared: true}); err != nil {
 			t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -18,14 +17,12 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/agents"
-	"github.com/mythos-project/mythos/internal/config"
-	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/mcp/inspect"
 	"github.com/mythos-project/mythos/internal/mcp/serve"
 	"github.com/mythos-project/mythos/internal/mcp/session"
+	"github.com/mythos-project/mythos/internal/peer/peertest"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/toolbox"
-	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/kv"
 )
 
@@ -59,21 +56,7 @@ func newDesk(t *testing.T) *desk {
 		fmt.Fprintf(w, "counted %s", body)
 	}))
 	t.Cleanup(web.Close)
-	dir := t.TempDir()
-	if _, _, err := repo.Init(dir, "alice", engine.Make); err != nil {
-		t.Fatal(err)
-	}
-	var err error
-	d.Repo, err = repo.Open(context.Background(), filepath.Join(dir, repo.Folder), repo.Options{
-		Config: &config.Config{Lease: time.Minute, Busy: time.Second, Timeout: time.Minute}, Now: func() object.Time { return object.TimeOf(time.Now()) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := d.Repo.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	d.Repo = peertest.Repo(t, "alice")
 	for _, name := range []string{"a.count", "b.count"} {
 		d.add(name, web.URL+"/"+name)
 	}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,12 +21,11 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/internal/agents"
-	"github.com/mythos-project/mythos/internal/config"
-	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/mcp/inspect"
 	"github.com/mythos-project/mythos/internal/mcp/serve"
 	"github.com/mythos-project/mythos/internal/mcp/session"
 	"github.com/mythos-project/mythos/internal/mcp/tasks"
+	"github.com/mythos-project/mythos/internal/peer/peertest"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/toolbox"
 	"github.com/mythos-project/mythos/ledger"
@@ -51,21 +49,7 @@ func newHouse(t *testing.T) *house {
 		_, _ = io.WriteString(w, "counted")
 	}))
 	t.Cleanup(web.Close)
-	dir := t.TempDir()
-	if _, _, err := repo.Init(dir, "alice", engine.Make); err != nil {
-		t.Fatal(err)
-	}
-	var err error
-	h.Repo, err = repo.Open(context.Background(), filepath.Join(dir, repo.Folder), repo.Options{
-		Config: &config.Config{Lease: time.Minute, Busy: time.Second, Timeout: time.Minute}, Now: func() object.Time { return object.TimeOf(time.Now()) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := h.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	h.Repo = peertest.Repo(t, "alice")
 	if _, err := h.Toolbox.Add(t.Context(), toolbox.ToolSpec{Name: "count", HTTP: web.URL}); err != nil {
 		t.Fatal(err)
 	}
