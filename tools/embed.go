@@ -8,6 +8,7 @@
 //	scorer     finds the labels of a Go file
 //	linear     trains and evaluates a hashed linear classifier
 //	ngram      trains and evaluates a byte language model
+//	wordvec    embeds a text; written in WebAssembly's text format, and shipped assembled
 //
 // Each is one package main in a folder of its own, and its package comment is the
 // specification of its requests and responses. The sources are part of the binary,
@@ -19,6 +20,8 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+
+	"github.com/mythos-project/mythos/tools/wordvec"
 )
 
 //go:embed textstat/*.go scorer/*.go linear/*.go ngram/*.go
@@ -27,7 +30,15 @@ var sources embed.FS
 // Sources is the file system with the tools' sources: one folder per tool.
 func Sources() fs.FS { return sources }
 
-// Names are the names of the tools, ascending.
+// Module is the module of a tool that is shipped assembled; nil: the tool is built.
+func Module(name string) []byte {
+	if name == "wordvec" {
+		return wordvec.Module
+	}
+	return nil
+}
+
+// Names are the names of the tools that are built from Go, ascending.
 func Names() []string { return []string{"linear", "ngram", "scorer", "textstat"} }
 
 // Files are the paths in Sources of a tool's source files, ascending. The error

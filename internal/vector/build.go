@@ -1,0 +1,156 @@
+package vector
+
+import (
+	"context"
+	"runtime"
+	"slices"
+
+	"github.com/mythos-project/mythos/internal/par"
+)
+
+// Index is a set of vectors that is searched. It is made from its rows alone: the same rows
+// give the same index. It is safe for concurrent use.
+type Index struct {
+	dim    int
+	rows   []float32 // unit vectors
+	codes  []uint64  // one a row, of words(dim) each; empty: each search looks at all rows
+	centre []float32 // what codes are taken around
+	enough int       // rows whose scores a search computes, at least
+	recall float64   // measured with that many
+}
+
+// Len is how many rows there are.
+func (x *Index) Len() int { return len(x.rows) / stride(x.dim) }
+
+// Dim is the dimension.
+func (x *Index) Dim() int { return x.dim }
+
+// Coded reports whether searches compare codes first.
+func (x *Index) Coded() bool { return len(x.codes) > 0 }
+
+// Recall is the share of the ten nearest rows that searches found when it was measured.
+func (x *Index) Recall() float64 { return x.recall }
+
+// Enough is how many rows' scores a search computes, at least.
+func (x *Index) Enough() int { return min(x.enough, x.Len()) }
+
+// MaxExact is how many rows are searched without codes.
+const MaxExact = 100_000
+
+const (
+	wanted = 0.97 // recall that is tuned for, with rows of the index: what is asked for lies farther off
+	probes = 100  // rows that are asked for
+	probed = 10   // neighbours of each
+)
+
+// Builder takes rows.
+type Builder struct {
+	dim  int
+	rows []float32
+}
+
+// NewBuilder makes a Builder for about n vectors of a dimension.
+func NewBuilder(dim, n int) *Builder {
+	return &Builder{dim, make([]float32, 0, n*stride(dim))}
+}
+
+// Add adds a row. The error wraps ErrVector.
+func (b *Builder) Add(v []float32) error {
+	if err := Check(v, b.dim); err != nil {
+		return err
+	}
+	from := len(b.rows)
+	b.rows = slices.Grow(b.rows, stride(b.dim))[:from+stride(b.dim)]
+	unit(b.rows[from:], v)
+	return nil
+}
+
+// Build makes the index, once. Above exact rows (0: MaxExact) they have codes.
+func (b *Builder) Build(ctx context.Context, exact int) (*Index, error) {
+	x := &Index{dim: b.dim, rows: b.rows, recall: 1}
+	b.rows = nil
+	x.enough = x.Len()
+	if exact == 0 {
+		exact = MaxExact
+	}
+	if x.Len() <= exact {
+		return x, ctx.Err()
+	}
+	x.centre = x.mean()
+	w := words(x.dim)
+	x.codes = make([]uint64, x.Len()*w)
+	s, coder := stride(x.dim), newCoder(x.dim)
+	if err := x.pieces(ctx, func(from, to int) {
+		c := coder.fresh()
+		for i := from; i < to; i++ {
+			c.code(x.codes[i*w:i*w+w], x.rows[i*s:i*s+s], x.centre)
+		}
+	}); err != nil {
+		return nil, err
+	}
+	return x, x.measure(ctx)
+}
+
+// pieces calls fn for runs of rows that are all of them, several at once.
+func (x *Index) pieces(ctx context.Context, fn func(from, to int)) error {
+	const piece = 4096
+	n := x.Len()
+	return par.Each(ctx, (n+piece-1)/piece, runtime.GOMAXPROCS(0), func(ctx context.Context, i int) error {
+		fn(i*piece, min(n, (i+1)*piece))
+		return ctx.Err()
+	})
+}
+
+// mean is the mean of the rows: their sum in float64 in the order of the rows, divided by
+// their number and rounded to float32.
+func (x *Index) mean() []float32 {
+	s := stride(x.dim)
+	sum := make([]float64, s)
+	for from := 0; from < len(x.rows); from += s {
+		for i, v := range x.rows[from : from+s] {
+			sum[i] += float64(v)
+		}
+	}
+	mean := make([]float32, s)
+	for i, v := range sum {
+		mean[i] = float32(v / float64(x.Len()))
+	}
+	return mean
+}
+
+// measure finds how many rows a search has to compute the scores of: it asks for the nearest
+// rows of some rows, without themselves, and counts for each how many rows have a code that is
+// no farther. What wanted of them needed is enough.
+func (x *Index) measure(ctx context.Context) error {
+	n := x.Len()
+	count := min(probes, n)
+	needs := make([][]int, count)
+	if err := par.Each(ctx, count, runtime.GOMAXPROCS(0), func(ctx context.Context, i int) error {
+		needs[i] = x.needed(i * n / count)
+		return ctx.Err()
+	}); err != nil {
+		return err
+	}
+	all := slices.Concat(needs...)
+	slices.Sort(all)
+	x.enough = all[min(int(wanted*float64(len(all))), len(all)-1)]
+	within, _ := slices.BinarySearch(all, x.enough+1)
+	x.recall = float64(within) / float64(len(all))
+	return nil
+}
+
+// needed is, for each neighbour of a row, how many rows have a code that is no farther.
+func (x *Index) needed(row int) (needs []int) {
+	s := stride(x.dim)
+	u := x.rows[row*s : row*s+s]
+	far, counts := x.distances(u)
+	for i := 1; i < len(counts); i++ {
+		counts[i] += counts[i-1]
+	}
+	for _, hit := range x.all(u, probed+1) {
+		if hit.Row != row && len(needs) < probed {
+			needs = append(needs, counts[far[hit.Row]])
+		}
+	}
+	return needs
+}

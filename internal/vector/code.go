@@ -1,0 +1,146 @@
+package vector
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// A code has a bit for each part of a rotated vector, and as many parts as the next power of
+// two has, 256 at least: 1 where the part is negative. The number of bits in which two codes
+// differ grows with the angle between the vectors, less the centre of all rows, which
+// is where the vectors of many models crowd. The rotation mixes each part into every bit: twice,
+// some signs change and the Walsh-Hadamard transform follows (without its factor). It
+// only adds and subtracts, so that every machine gives the same bits.
+
+const minBits = 256
+
+// words is how many words of 64 bits a code has.
+func words(dim int) int {
+	n := minBits
+	for n < dim {
+		n *= 2
+	}
+	return n / 64
+}
+
+// coder makes codes. It is for one goroutine.
+type coder struct {
+	signs [2][]uint64 // of each round: 1 changes a sign
+	parts []float32
+}
+
+func newCoder(dim int) *coder {
+	w := words(dim)
+	c := &coder{parts: make([]float32, w*64)}
+	seed := uint64(0)
+	for r := range c.signs {
+		c.signs[r] = make([]uint64, w)
+		for i := range w {
+			c.signs[r][i] = splitmix(&seed)
+		}
+	}
+	return c
+}
+
+// fresh is a coder for another goroutine.
+func (c *coder) fresh() *coder {
+	return &coder{c.signs, make([]float32, len(c.parts))}
+}
+
+// splitmix is SplitMix64 (Steele, Lea and Flood, 2014).
+func splitmix(state *uint64) uint64 {
+	*state += 0x9e3779b97f4a7c15
+	z := *state
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// code writes the code of a unit vector.
+func (c *coder) code(dst []uint64, u, centre []float32) {
+	clear(c.parts)
+	for i, v := range u {
+		c.parts[i] = v - centre[i]
+	}
+	for _, signs := range c.signs {
+		for i := range c.parts {
+			if signs[i/64]>>(i%64)&1 != 0 {
+				c.parts[i] = -c.parts[i]
+			}
+		}
+		hadamard(c.parts)
+	}
+	for i := range dst {
+		word := uint64(0)
+		for bit, v := range c.parts[i*64 : i*64+64] {
+			if v < 0 {
+				word |= 1 << bit
+			}
+		}
+		dst[i] = word
+	}
+}
+
+// hadamard transforms x in place: pairs that lie 1, 2, 4, ... apart become sum and difference.
+func hadamard(x []float32) {
+	for half := 1; half < len(x); half *= 2 {
+		for from := 0; from < len(x); from += 2 * half {
+			low, high := x[from:from+half], x[from+half:from+2*half]
+			for i, a := range low {
+				b := high[i]
+				low[i], high[i] = a+b, a-b
+			}
+		}
+	}
+}
+
+// distances is in how many bits each row's code differs from that of u, and how many rows
+// differ in so many.
+func (x *Index) distances(u []float32) (far []uint16, counts []int) {
+	w := words(x.dim)
+	code := make([]uint64, w)
+	newCoder(x.dim).code(code, u, x.centre)
+	far = make([]uint16, x.Len())
+	if w == 4 {
+		c0, c1, c2, c3 := code[0], code[1], code[2], code[3]
+		codes := x.codes
+		for i := range far {
+			r := (*[4]uint64)(codes)
+			codes = codes[4:]
+			far[i] = uint16(bits.OnesCount64(r[0]^c0) + bits.OnesCount64(r[1]^c1) + bits.OnesCount64(r[2]^c2) + bits.OnesCount64(r[3]^c3))
+		}
+	} else {
+		for i := range far {
+			d := 0
+			for j, word := range x.codes[i*w : i*w+w] {
+				d += bits.OnesCount64(word ^ code[j])
+			}
+			far[i] = uint16(d)
+		}
+	}
+	counts = make([]int, w*64+1)
+	for _, d := range far {
+		counts[d]++
+	}
+	return far, counts
+}
+
+// candidates are the rows that a search computes the scores of, ascending: those with the
+// codes nearest to u's, and all that are as near as the last one of them.
+func (x *Index) candidates(u []float32, enough int) []int {
+	far, counts := x.distances(u)
+	most, within := 0, 0
+	for d, n := range counts {
+		most, within = d, within+n
+		if within >= enough {
+			break
+		}
+	}
+	rows := make([]int, 0, within)
+	for i, d := range far {
+		if int(d) <= most {
+			rows = append(rows, i)
+		}
+	}
+	return slices.Clip(rows)
+}

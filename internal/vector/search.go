@@ -1,0 +1,92 @@
+package vector
+
+import (
+	"cmp"
+	"container/heap"
+	"slices"
+)
+
+// Neighbour is a row that a search found.
+type Neighbour struct {
+	Row   int     // as it was added, from 0
+	Score float32 // cosine similarity, -1 to 1
+}
+
+// before compares neighbours: the nearer one is less, or of equally near ones the earlier row.
+func before(a, b Neighbour) int {
+	if c := cmp.Compare(b.Score, a.Score); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Row, b.Row)
+}
+
+// nearest keeps the k nearest of what it is given: a heap with the farthest on top.
+type nearest struct {
+	k    int
+	list []Neighbour
+}
+
+func (n *nearest) Len() int           { return len(n.list) }
+func (n *nearest) Less(i, j int) bool { return before(n.list[i], n.list[j]) > 0 }
+func (n *nearest) Swap(i, j int)      { n.list[i], n.list[j] = n.list[j], n.list[i] }
+func (n *nearest) Push(x any)         { n.list = append(n.list, x.(Neighbour)) }
+func (n *nearest) Pop() any           { panic("nothing is taken out") }
+
+// take takes a row if it is among the nearest so far. Rows come in ascending order.
+func (n *nearest) take(row int, score float32) {
+	if len(n.list) < n.k {
+		heap.Push(n, Neighbour{row, score})
+	} else if score > n.list[0].Score {
+		n.list[0] = Neighbour{row, score}
+		heap.Fix(n, 0)
+	}
+}
+
+func (n *nearest) sorted() []Neighbour {
+	slices.SortFunc(n.list, before)
+	return n.list
+}
+
+// Search finds the k nearest rows to a vector, the nearest first. Where rows have codes it
+// computes the scores of those alone whose codes are nearest, of as many as were measured to
+// be enough. The error wraps ErrVector.
+func (x *Index) Search(q []float32, k int) ([]Neighbour, error) {
+	u, err := x.query(q)
+	if err != nil || !x.Coded() {
+		return x.all(u, k), err
+	}
+	s := stride(x.dim)
+	n := &nearest{k: k}
+	for _, row := range x.candidates(u, max(x.enough, k)) {
+		n.take(row, dot(u, x.rows[row*s:row*s+s]))
+	}
+	return n.sorted(), nil
+}
+
+// Exact is Search that computes the scores of all rows.
+func (x *Index) Exact(q []float32, k int) ([]Neighbour, error) {
+	u, err := x.query(q)
+	return x.all(u, k), err
+}
+
+func (x *Index) query(q []float32) ([]float32, error) {
+	if err := Check(q, x.dim); err != nil {
+		return nil, err
+	}
+	u := make([]float32, stride(x.dim))
+	unit(u, q)
+	return u, nil
+}
+
+// all finds the k nearest of all rows to a unit vector.
+func (x *Index) all(u []float32, k int) []Neighbour {
+	s := len(u)
+	if s == 0 || k < 1 {
+		return nil
+	}
+	n := &nearest{k: k}
+	for row, rest := 0, x.rows; len(rest) >= s; row, rest = row+1, rest[s:] {
+		n.take(row, dot(u, rest[:s]))
+	}
+	return n.sorted()
+}
