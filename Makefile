@@ -1,5 +1,5 @@
 # Targets for people. CI calls s3 and then .ci/run.
-.PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters bench-gate bench-hook bench-tree release-check network once tutorials mcp
+.PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters bench-gate bench-hook bench-mcp bench-tree release-check network once tutorials mcp
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -68,6 +68,9 @@ bench-gate: build ## calls that a server records beside calls that are recorded 
 
 bench-hook: build ## what a harness waits for: the hook before and after a call beside `mythos version` (half a minute)
 	go run ./bench/hook -mythos ./mythos -n 40
+
+bench-mcp: build ## what the gate costs between an MCP client and its server, a list of 10,000 tools, starts; beside mcp-proxy where make mcp has installed it (five minutes)
+	go run ./bench/mcp -mythos ./mythos
 
 bench-tree: build ## a folder of 100,000 files, put beside `git add`, and put again beside `git status` (a quarter of an hour)
 	go run ./bench/tree -mythos ./mythos

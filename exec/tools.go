@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -49,6 +50,8 @@ const (
 	toolByID   = kv.ToolsByID
 	toolByName = kv.ToolsByName
 	casTries   = 16
+
+	toolsAtOnce = 256 // registrations of one update
 )
 
 // ErrNoTool means that no tool is registered under an id or a name.
@@ -80,32 +83,60 @@ func (e *PolicyError) Unwrap() error { return ErrPolicyOfOthers }
 // names stand for keeps its policy: another one is a *PolicyError. Where it is
 // registered so already, nothing is written.
 func (r *Tools) Add(ctx context.Context, t Tool) (Tool, error) {
-	t, _, err := r.add(ctx, t, false)
-	return t, err
+	list := []Tool{t}
+	_, err := r.add(ctx, list, false)
+	return list[0], err
+}
+
+// AddAll registers tools as Add does, many in one update, and completes list with what is
+// registered. After an error some of them may be registered.
+func (r *Tools) AddAll(ctx context.Context, list []Tool) error {
+	for len(list) > 0 {
+		n, ids := 0, map[object.Hash]bool{}
+		for ; n < min(len(list), toolsAtOnce); n++ {
+			t, err := list[n].Complete()
+			if err != nil {
+				return err
+			}
+			if ids[t.ID] { // its policy is held to what is registered by then
+				break
+			}
+			ids[t.ID] = true
+		}
+		if _, err := r.add(ctx, list[:n], false); err != nil {
+			return err
+		}
+		list = list[n:]
+	}
+	return nil
 }
 
 // Replace registers t as Add does, also where that changes the policy of a tool that
 // other names stand for. It returns these names.
 func (r *Tools) Replace(ctx context.Context, t Tool) (_ Tool, others []string, err error) {
-	return r.add(ctx, t, true)
+	list := []Tool{t}
+	others, err = r.add(ctx, list, true)
+	return list[0], others, err
 }
 
-func (r *Tools) add(ctx context.Context, t Tool, replace bool) (_ Tool, changed []string, err error) {
-	if t, err = t.Complete(); err != nil {
-		return Tool{}, nil, err
+// add registers tools of different ids in one update.
+func (r *Tools) add(ctx context.Context, list []Tool, replace bool) (changed []string, err error) {
+	ids := make([]object.Hash, len(list))
+	for i := range list {
+		if list[i], err = list[i].Complete(); err != nil {
+			return nil, err
+		}
+		ids[i] = list[i].ID
 	}
-	raw, err := can.Marshal(&t)
-	if err != nil {
-		return Tool{}, nil, err
-	}
-	id, err := can.Marshal(&t.ID)
-	if err != nil {
-		return Tool{}, nil, err
-	}
-	err = r.change(ctx, t.ID, func(have []byte, names []string) (map[string][]byte, error) {
+	err = r.change(ctx, ids, func(i int, have []byte, names []string) (map[string][]byte, error) {
+		t := &list[i]
+		raw, err := can.Marshal(t)
+		if err != nil {
+			return nil, err
+		}
 		changed = nil
 		if others := without(names, t.Name); len(others) > 0 {
-			if same, err := samePolicy(have, t); err != nil {
+			if same, err := samePolicy(have, *t); err != nil {
 				return nil, err
 			} else if !same {
 				changed = others
@@ -117,9 +148,10 @@ func (r *Tools) add(ctx context.Context, t Tool, replace bool) (_ Tool, changed 
 		if bytes.Equal(have, raw) && slices.Contains(names, t.Name) {
 			return nil, nil // it is registered so
 		}
-		return map[string][]byte{toolByID + t.ID.String(): raw, toolByName + t.Name: id}, nil
+		id, err := can.Marshal(&t.ID)
+		return map[string][]byte{toolByID + t.ID.String(): raw, toolByName + t.Name: id}, err
 	})
-	return t, changed, err
+	return changed, err
 }
 
 // samePolicy reports whether the registration have lets a tool run as t does. Of a given
@@ -145,31 +177,37 @@ func without(names []string, name string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == name })
 }
 
-// change sets keys that fn computes from the registration under an id and the names that
+// change sets keys that fn computes from the registration under each id and the names that
 // stand for it, all as of one moment.
-func (r *Tools) change(ctx context.Context, id object.Hash, fn func(have []byte, names []string) (map[string][]byte, error)) error {
+func (r *Tools) change(ctx context.Context, ids []object.Hash, fn func(i int, have []byte, names []string) (map[string][]byte, error)) error {
 	for range casTries {
-		have, err := r.value(ctx, toolByID+id.String())
-		if err != nil {
-			return err
-		}
 		entries, err := r.names(ctx)
 		if err != nil {
 			return err
 		}
-		check := map[string][]byte{toolByID + id.String(): have}
-		var names []string
+		byID := map[object.Hash][]entry{}
 		for _, e := range entries {
-			if e.id == id {
+			byID[e.id] = append(byID[e.id], e)
+		}
+		check, put := map[string][]byte{}, map[string][]byte{}
+		for i, id := range ids {
+			have, err := r.value(ctx, toolByID+id.String())
+			if err != nil {
+				return err
+			}
+			check[toolByID+id.String()] = have
+			var names []string
+			for _, e := range byID[id] {
 				names = append(names, e.name)
 				check[toolByName+e.name] = e.raw
 			}
+			own, err := fn(i, have, names)
+			if err != nil {
+				return err
+			}
+			maps.Copy(put, own)
 		}
-		put, err := fn(have, names)
-		if err != nil {
-			return err
-		}
-		if put == nil {
+		if len(put) == 0 {
 			return nil
 		}
 		for key := range put {
@@ -343,7 +381,7 @@ func (r *Tools) Remove(ctx context.Context, name string) (others []string, err e
 	if err := can.Unmarshal(raw, &id); err != nil {
 		return nil, fmt.Errorf("name %s: %w", name, err)
 	}
-	err = r.change(ctx, id, func(have []byte, names []string) (map[string][]byte, error) {
+	err = r.change(ctx, []object.Hash{id}, func(_ int, have []byte, names []string) (map[string][]byte, error) {
 		if !slices.Contains(names, name) {
 			return nil, fmt.Errorf("%w: %s", ErrNoTool, name)
 		}

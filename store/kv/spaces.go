@@ -80,6 +80,7 @@ const (
 	WithdrawnCodebooks = "w/codebook/withdrawn/" // <agreement>: when it may be offered again
 	CodebooksChanged   = "w/codebook/changed"    // another value after each change
 	Awaited            = "mcp/o/"                // <call>/<key>: a call of an agent that has not had its answer yet
+	Awaiting           = "mcp/b/"                // <agent>/<process>: a process that has such records
 	Declared           = "hook/"                 // <call>/<effect>: a call of a harness that was allowed and has no outcome yet
 	Published          = "mcp/p/"                // <agent>/<cid>: a blob that the agent published
 	AgentTokens        = "mcp/t/"                // <sha-256 of its text>: whose bearer token it is, and until when
@@ -145,6 +146,7 @@ var Spaces = []string{
 	WithdrawnCodebooks,
 	CodebooksChanged,
 	Awaited,
+	Awaiting,
 	Declared,
 	Published,
 	AgentTokens,

@@ -13,17 +13,22 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/definition"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
 
+// textsAtOnce is how many texts are written at a time: they share a sync.
+const textsAtOnce = 64
+
 // Tools is what is needed of the registry of tools; *exec.Tools is one.
 type Tools interface {
 	Find(ctx context.Context, name string) (exec.Tool, error)
 	List(ctx context.Context, fn func(exec.Tool) error) error
-	Add(ctx context.Context, t exec.Tool) (exec.Tool, error)
+	AddAll(ctx context.Context, list []exec.Tool) error
 	Remove(ctx context.Context, name string) (others []string, err error)
 }
 
@@ -277,29 +282,48 @@ func moduleLines(was, now exec.ModuleRef) (lines []string) {
 // no longer those that are gone. A changed one keeps the policy that it had. It returns the
 // tools that were registered.
 func (s *Server) Approve(ctx context.Context, module exec.ModuleRef, changes []Change, policy exec.Policy) ([]exec.Tool, error) {
-	var done []exec.Tool
-	for _, c := range changes {
+	kept, err := s.keep(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
+	var list []exec.Tool
+	for i, c := range changes {
 		if c.Kind == Gone {
 			if _, err := s.Tools.Remove(ctx, c.Name); err != nil && !errors.Is(err, exec.ErrNoTool) {
-				return done, err
+				return nil, err
 			}
 			continue
-		}
-		h, err := s.Texts.PutBytes(ctx, c.now.Text)
-		if err != nil {
-			return done, fmt.Errorf("keep the definition of %s: %w", c.Name, err)
 		}
 		t := exec.Tool{Name: c.Name, Module: module, Policy: policy}
 		if c.was != nil {
 			t.Policy = c.was.Policy
 		}
-		t.Module.Tool, t.Module.Definition = c.Tool, &h
-		if t, err = s.Tools.Add(ctx, t); err != nil {
-			return done, err
-		}
-		done = append(done, t)
+		t.Module.Tool, t.Module.Definition = c.Tool, &kept[i]
+		list = append(list, t)
 	}
-	return done, nil
+	if err := s.Tools.AddAll(ctx, list); err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// keep keeps the texts of definitions, and returns their hashes, one for each change.
+func (s *Server) keep(ctx context.Context, changes []Change) ([]object.Hash, error) {
+	kept := make([]object.Hash, len(changes))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(textsAtOnce)
+	for i, c := range changes {
+		if c.Kind == Gone {
+			continue
+		}
+		group.Go(func() (err error) {
+			if kept[i], err = s.Texts.PutBytes(ctx, c.now.Text); err != nil {
+				err = fmt.Errorf("keep the definition of %s: %w", c.Name, err)
+			}
+			return err
+		})
+	}
+	return kept, group.Wait()
 }
 
 // ErrOther means that a server is registered with another command, or otherwise confined.

@@ -33,7 +33,7 @@ func TestPinned(t *testing.T) {
 		t.Helper()
 		h := d.Hash()
 		m := exec.ModuleRef{Kind: exec.KindMCP, URL: "http://127.0.0.1/", Confinement: exec.ConfineRemote, Tool: d.Name, Definition: &h}
-		if _, err := s.Tools.Add(t.Context(), exec.Tool{Name: ToolName("s", d.Name), Module: m}); err != nil {
+		if err := s.Tools.AddAll(t.Context(), []exec.Tool{{Name: ToolName("s", d.Name), Module: m}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -42,6 +43,9 @@ func (s *Session) awaiting(ctx context.Context, c Call) (key, error) {
 	slot := s.slot(c)
 	if again, err := s.adopt(ctx, slot); err != nil || again.adopted {
 		return again, err
+	}
+	if err := s.own(ctx); err != nil {
+		return key{}, err
 	}
 	text := s.named(c, "o", strings.ToLower(rand.Text()))
 	w := &waiting{ctx, slot, slot + object.Sum([]byte(text)).String(), awaited{Key: text, Instance: s.Instance, At: s.Gate.Now()}}
@@ -79,8 +83,14 @@ func (s *Session) adopt(ctx context.Context, slot string) (key, error) {
 		}
 		return w.key(true)
 	}
+	if there, err := s.others(ctx); err != nil || !there {
+		return key{}, err
+	}
 	best, err := s.oldest(ctx, slot)
 	if err != nil || best == nil {
+		return key{}, err
+	}
+	if err := s.own(ctx); err != nil {
 		return key{}, err
 	}
 	w := &waiting{ctx, slot, best.record, awaited{Key: best.Key, Instance: s.Instance, At: best.At}}
@@ -174,12 +184,13 @@ func (s *Session) orphan(a awaited) (bool, error) {
 }
 
 // old reports whether an orphan has waited long enough.
-func (s *Session) old(a awaited) bool {
-	keep := s.Keep
-	if keep == 0 {
-		keep = KeepDefault
+func (s *Session) old(a awaited) bool { return s.Gate.Now() > max(a.At, a.Gone).Add(s.keep()) }
+
+func (s *Session) keep() time.Duration {
+	if s.Keep == 0 {
+		return KeepDefault
 	}
-	return s.Gate.Now() > max(a.At, a.Gone).Add(keep)
+	return s.Keep
 }
 
 // watch tells other processes when the client of a call goes away; the function that it
@@ -246,5 +257,8 @@ func (s *Session) Answered(r Reply) {
 // Close waits until what was answered is forgotten.
 func (s *Session) Close() error {
 	s.begin()
-	return s.gone.close()
+	if err := s.gone.close(); err != nil {
+		return err
+	}
+	return s.unmark()
 }

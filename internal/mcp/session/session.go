@@ -50,6 +50,9 @@ type Session struct {
 	held  atomic.Pointer[[]caps.Chain]
 	gone  forgetting
 
+	marking sync.Mutex // held by who says whether there are records of this process
+	marked  bool
+
 	mu      sync.Mutex
 	waiting map[string]*waiting // by record: calls of this process that nobody has the answer of
 }
