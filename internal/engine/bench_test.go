@@ -5,10 +5,12 @@ package engine_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -29,10 +31,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// at has callers call fn b.N times in all, and reports how often a second.
+// at has callers call fn b.N times in all, and reports how often a second, and what a call takes of the processors
+// here and in the server.
 func at(b *testing.B, callers int, fn func(ctx context.Context, i int64) error) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
+	here, there := processors(b)
 	b.ResetTimer()
 	for range callers {
 		wg.Go(func() {
@@ -45,7 +49,25 @@ func at(b *testing.B, callers int, fn func(ctx context.Context, i int64) error) 
 		})
 	}
 	wg.Wait()
+	b.StopTimer()
+	endHere, endThere := processors(b)
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "/s")
+	b.ReportMetric(float64((endHere-here).Microseconds())/float64(b.N), "µs-here/op")
+	b.ReportMetric(float64((endThere-there).Microseconds())/float64(b.N), "µs-there/op")
+}
+
+// processors is the processor's time that this process and the server have taken.
+func processors(b *testing.B) (here, there time.Duration) {
+	b.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	there, err := pgtest.Shared(b).CPU()
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano()), there
 }
 
 // BenchmarkEffects measures keyed effects (register, receipt, commit; each durable) in PostgreSQL beside plain durable inserts
@@ -67,20 +89,33 @@ func BenchmarkEffects(b *testing.B) {
 				return err
 			})
 		})
-		b.Run(fmt.Sprintf("effects/%d", callers), func(b *testing.B) {
-			db, err := postgres.Open(pgtest.Shared(b).Database(b), postgres.Options{})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer db.Close()
+	}
+	for _, n := range []struct{ processes, callers int }{{1, 1}, {1, 8}, {1, 64}, {8, 8}} {
+		b.Run(fmt.Sprintf("effects/%dx%d", n.processes, n.callers), func(b *testing.B) { benchEffects(b, n.processes, n.callers) })
+	}
+}
+
+// benchEffects measures as many ledgers as processes would have, each with its own connections and callers.
+func benchEffects(b *testing.B, processes, callers int) {
+	address := pgtest.Shared(b).Database(b)
+	ledgers := make([]*kvledger.Ledger, processes)
+	for i := range ledgers {
+		db, err := postgres.Open(address, postgres.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer db.Close()
+		if i == 0 {
 			if err := db.Create(b.Context(), postgres.NewAbout("", false)); err != nil {
 				b.Fatal(err)
 			}
-			l := kvledger.Open(db, sign.FromSeed([32]byte{1}, "bench"), func() object.Time { return object.TimeOf(time.Now()) })
-			tool := object.SumText("tool")
-			at(b, callers, func(ctx context.Context, i int64) error { return effect(ctx, l, tool, fmt.Sprint(i)) })
-		})
+		}
+		ledgers[i] = kvledger.Open(db, sign.FromSeed([32]byte{1}, "bench"), func() object.Time { return object.TimeOf(time.Now()) })
 	}
+	tool := object.SumText("tool")
+	at(b, processes*callers, func(ctx context.Context, i int64) error {
+		return effect(ctx, ledgers[i%int64(processes)], tool, fmt.Sprint(i))
+	})
 }
 
 func effect(ctx context.Context, l *kvledger.Ledger, tool object.Hash, key string) error {

@@ -67,3 +67,6 @@ func (p *Process) Stop() {
 	_ = p.cmd.Process.Signal(p.end)
 	p.done <- <-p.done
 }
+
+// Pid is the process's id.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -72,6 +73,8 @@ type Log struct {
 	batches uint64    // that ended
 	recent  []written // by riders, in the last of them
 	floor   uint64    // what was read before that many had ended does not count
+
+	queuing int // batches that still wait for their turn; only the leader looks
 }
 
 // New is the log that is kept in a store.
@@ -200,11 +203,14 @@ func (l *Log) refuse(batch []*Append) {
 func (l *Log) run(ctx context.Context, batch []*Append) {
 	batch = withdraw(batch)
 	for races := 0; len(batch) > 0; races++ {
+		end := l.turn(ctx)
 		var with *rides
 		if batch, with = l.board(ctx, batch); len(batch) == 0 {
+			end()
 			return
 		}
 		ok, err := l.apply(ctx, batch, with)
+		end()
 		if err == nil && !ok && races >= maxRaces {
 			err = errors.New("ledger: the log is being written by too many others")
 		}
@@ -220,6 +226,7 @@ func (l *Log) run(ctx context.Context, batch []*Append) {
 			answer(batch)
 			return
 		}
+		l.queuing = queuing
 		batch = l.grantable(ctx, batch)
 		if races > 8 {
 			time.Sleep(time.Duration(min(races, 50)) * 20 * time.Microsecond) // let the others finish
@@ -259,9 +266,14 @@ func answer(batch []*Append) {
 // refuse; one that could not be granted anyway is told that.
 func (l *Log) board(ctx context.Context, batch []*Append) ([]*Append, *rides) {
 	with := l.newRides()
+	stale := l.refresh(ctx, batch)
 	var rest []*Append
 	for _, a := range batch {
-		if err := with.take(ctx, a); err != nil {
+		err := stale
+		if err == nil {
+			err = with.take(ctx, a)
+		}
+		if err != nil {
 			for _, a := range l.grantable(ctx, []*Append{a}) {
 				a.finish(false, err)
 			}
@@ -286,9 +298,16 @@ func withdraw(batch []*Append) []*Append {
 
 // grantable finishes the appendings one of whose keys has another value by now.
 func (l *Log) grantable(ctx context.Context, batch []*Append) []*Append {
+	var keys []string
+	for _, a := range batch {
+		for _, p := range a.Postings {
+			keys = append(keys, p.Key)
+		}
+	}
+	values, err := kv.GetMany(ctx, l.kv, keys)
 	var rest []*Append
 	for _, a := range batch {
-		late, err := l.late(ctx, a)
+		late := slices.ContainsFunc(a.Postings, func(p Posting) bool { return !bytes.Equal(values[p.Key], p.Before) })
 		if late || err != nil {
 			a.finish(false, err)
 			continue
@@ -296,16 +315,6 @@ func (l *Log) grantable(ctx context.Context, batch []*Append) []*Append {
 		rest = append(rest, a)
 	}
 	return rest
-}
-
-func (l *Log) late(ctx context.Context, a *Append) (bool, error) {
-	for _, p := range a.Postings {
-		value, err := kv.GetOrNil(ctx, l.kv, p.Key)
-		if err != nil || !bytes.Equal(value, p.Before) {
-			return true, err
-		}
-	}
-	return false, nil
 }
 
 // apply writes a batch in one update of the store. False means that the log's end

@@ -32,6 +32,14 @@ type Many interface {
 	GetMany(ctx context.Context, keys []string) (map[string][]byte, error)
 }
 
+// Turns is what a KV may offer besides that many processes write to: to queue for a key that all of them change.
+// The turn excludes nobody who did not ask for it: it saves updates that would be refused.
+type Turns interface {
+	// Turn waits for the turn at a key, and reads it (nil: it is not there). A turn that is not ended within seconds
+	// is lost.
+	Turn(ctx context.Context, key string) (value []byte, end func(), err error)
+}
+
 // Cutter is what a KV may offer besides: telling what lies in its files of updates that
 // were cut off.
 type Cutter interface {

@@ -19,6 +19,7 @@ import (
 var (
 	_ store.KV = (*DB)(nil)
 	_ kv.Many  = (*DB)(nil)
+	_ kv.Turns = (*DB)(nil)
 )
 
 // Options tune a DB; the zero value is right.

@@ -43,8 +43,7 @@ func (d *DB) lock(ctx context.Context, name, sql string) (l *Lock, err error) {
 	}
 	got := false
 	if err == nil {
-		sum := sha256.Sum256([]byte("mythos " + name))
-		err = tx.QueryRow(ctx, sql, int64(binary.BigEndian.Uint64(sum[:]))).Scan(&got)
+		err = tx.QueryRow(ctx, sql, lockNumber(name)).Scan(&got)
 	}
 	l = &Lock{conn, tx}
 	if err != nil {
@@ -55,6 +54,12 @@ func (d *DB) lock(ctx context.Context, name, sql string) (l *Lock, err error) {
 		return nil, l.Release()
 	}
 	return l, nil
+}
+
+// lockNumber is the number by which the server knows the lock with a name.
+func lockNumber(name string) int64 {
+	sum := sha256.Sum256([]byte("mythos " + name))
+	return int64(binary.BigEndian.Uint64(sum[:]))
 }
 
 // Release frees the lock. One whose connection was lost is free already.

@@ -26,14 +26,19 @@ CREATE TABLE mythos.attempt (
   at   timestamptz NOT NULL
 ) WITH (fillfactor = 50);
 
-CREATE FUNCTION mythos.apply(slot bytea, n bigint, again boolean, ck bytea[], cv bytea[], pk bytea[], pv bytea[])
+-- An update: every key that it is about, ascending, with the value that it must have and the one that it gets.
+-- was: null where nothing is expected of the key, or that it is absent, which lists those keys.
+-- put: whether the key gets a value; v: null where it is removed, or gets none.
+-- A plan is made while the table is empty, and kept: it must never do without the index.
+CREATE FUNCTION mythos.apply(slot bytea, n bigint, again boolean, k bytea[], was bytea[], put boolean[], v bytea[], absent bytea[])
 RETURNS boolean LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan SET jit = off
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
   verdict boolean;
   made bytea[];
-  keys integer;
+  present integer;
 BEGIN
   IF current_setting('transaction_isolation') <> 'read committed' THEN
     RAISE EXCEPTION 'mythos needs transactions at READ COMMITTED, and this one is at %', upper(current_setting('transaction_isolation'))
@@ -45,8 +50,9 @@ BEGIN
 
   -- A condition that does not hold now need not be locked to be refused. An update that is asked
   -- again has to find out first what became of it.
-  IF NOT apply.again AND EXISTS (
-    SELECT FROM unnest(ck, cv) AS c(k, v) LEFT JOIN mythos.kv USING (k) WHERE kv.v IS DISTINCT FROM c.v) THEN
+  IF NOT apply.again AND (
+    EXISTS (SELECT FROM unnest(apply.absent) AS c(k) JOIN mythos.kv USING (k)) OR
+    EXISTS (SELECT FROM unnest(apply.k, apply.was) AS c(k, v) LEFT JOIN mythos.kv USING (k) WHERE c.v IS NOT NULL AND kv.v IS DISTINCT FROM c.v)) THEN
     RETURN false;
   END IF;
 
@@ -63,33 +69,32 @@ BEGIN
   END IF;
 
   -- One statement locks every row, in ascending order, so that updates never wait in a circle. An
-  -- absent row is made; a row that is there is locked and stays.
-  WITH wanted AS (
-    SELECT k, p.v FROM unnest(pk, pv) AS p(k, v) FULL JOIN unnest(ck) AS c(k) USING (k)
-  ), locked AS (
-    INSERT INTO mythos.kv AS t (k, v) SELECT k, v FROM wanted ORDER BY k
+  -- absent row is made, without a value where another is expected; a row that is there is locked and stays.
+  WITH locked AS (
+    INSERT INTO mythos.kv AS t (k, v) SELECT c.k, CASE WHEN c.was IS NULL THEN c.v END FROM unnest(apply.k, apply.was, apply.v) AS c(k, was, v) ORDER BY 1
     ON CONFLICT (k) DO UPDATE SET v = excluded.v WHERE false RETURNING t.k
-  ) SELECT array_agg(k), (SELECT count(*) FROM wanted) FROM locked INTO made, keys;
+  ) SELECT array_agg(k) FROM locked INTO made;
 
-  -- This statement sees what was committed while the rows were waited for.
-  IF cardinality(ck) > 0 THEN
-    SELECT NOT EXISTS (
-      SELECT FROM unnest(ck, cv) AS c(k, v) LEFT JOIN unnest(made) AS m(k) ON m.k = c.k LEFT JOIN mythos.kv ON kv.k = c.k
-      WHERE CASE WHEN m.k IS NULL THEN kv.v IS DISTINCT FROM c.v ELSE c.v IS NOT NULL END) INTO verdict;
-    IF NOT verdict THEN
-      DELETE FROM mythos.kv USING unnest(made) AS m(k) WHERE kv.k = m.k;
-      UPDATE mythos.attempt AS a SET ok = false WHERE a.slot = apply.slot;
-      RETURN false;
-    END IF;
+  -- What follows sees what was committed while the rows were waited for.
+  SELECT count(*) FROM unnest(apply.was) AS c(v) WHERE c.v IS NOT NULL INTO present;
+  IF EXISTS (SELECT unnest(apply.absent) EXCEPT SELECT unnest(made)) OR (present > 0 AND
+    EXISTS (SELECT FROM unnest(apply.k, apply.was) AS c(k, v) LEFT JOIN mythos.kv USING (k) WHERE c.v IS NOT NULL AND kv.v IS DISTINCT FROM c.v)) THEN
+    DELETE FROM mythos.kv USING unnest(made) AS m(k) WHERE kv.k = m.k;
+    UPDATE mythos.attempt AS a SET ok = false WHERE a.slot = apply.slot;
+    RETURN false;
   END IF;
 
-  IF cardinality(made) IS DISTINCT FROM keys THEN
-    UPDATE mythos.kv SET v = p.v FROM unnest(pk, pv) AS p(k, v) LEFT JOIN unnest(made) AS m(k) ON m.k = p.k
-      WHERE kv.k = p.k AND m.k IS NULL AND p.v IS NOT NULL;
+  IF present > 0 THEN
+    UPDATE mythos.kv SET v = c.v FROM unnest(apply.k, apply.was, apply.v) AS c(k, was, v)
+      WHERE kv.k = c.k AND c.was IS NOT NULL AND c.v IS NOT NULL;
   END IF;
-  IF array_position(pv, NULL) IS NOT NULL OR cardinality(pk) < keys THEN
-    DELETE FROM mythos.kv USING unnest(pk, pv) AS p(k, v) WHERE kv.k = p.k AND p.v IS NULL;
-    DELETE FROM mythos.kv USING unnest(made) AS m(k) WHERE kv.k = m.k AND kv.v IS NULL;
+  IF cardinality(apply.k) > present + coalesce(cardinality(made), 0) THEN -- something was there of which nothing is expected
+    UPDATE mythos.kv SET v = c.v FROM unnest(apply.k, apply.was, apply.v) AS c(k, was, v)
+      WHERE kv.k = c.k AND c.was IS NULL AND c.v IS NOT NULL AND kv.v IS DISTINCT FROM c.v;
+  END IF;
+  IF array_position(apply.v, NULL) IS NOT NULL THEN
+    DELETE FROM mythos.kv USING unnest(apply.k, apply.put, apply.v) AS c(k, put, v)
+      WHERE kv.k = c.k AND c.v IS NULL AND (c.put OR kv.v IS NULL);
   END IF;
   RETURN true;
 END $$;

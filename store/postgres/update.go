@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -50,7 +51,7 @@ func (d *DB) giveLine(l *line) {
 	d.lines = append(d.lines, l)
 }
 
-const applySQL = "SELECT mythos.apply($1, $2, $3, $4, $5, $6, $7)"
+const applySQL = "SELECT mythos.apply($1, $2, $3, $4, $5, $6, $7, $8)"
 
 // errDoubt means that a commit is not known to be on the standby.
 var errDoubt = errors.New("the server gave up waiting for its standby")
@@ -65,7 +66,7 @@ func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (bool, er
 	if len(check) == 0 && len(put) == 0 {
 		return true, nil
 	}
-	args, err := arguments(check, put)
+	args, err := newArguments(check, put)
 	if err != nil {
 		return false, err
 	}
@@ -97,10 +98,10 @@ func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (bool, er
 }
 
 // apply sends an update. again: an attempt at it was sent before.
-func apply(ctx context.Context, conn *pgx.Conn, l *line, again bool, args [4][][]byte) (ok bool, err error) {
+func apply(ctx context.Context, conn *pgx.Conn, l *line, again bool, args arguments) (ok bool, err error) {
 	data := conn.PgConn().CustomData()
 	delete(data, doubtful)
-	err = conn.QueryRow(ctx, applySQL, l.slot[:], l.n, again, args[0], args[1], args[2], args[3]).Scan(&ok)
+	err = conn.QueryRow(ctx, applySQL, l.slot[:], l.n, again, args.keys, args.was, args.put, args.values, args.absent).Scan(&ok)
 	if data[doubtful] != nil {
 		err = errors.Join(errDoubt, err)
 	}
@@ -117,25 +118,40 @@ func noteDoubt(conn *pgconn.PgConn, n *pgconn.Notice) {
 	}
 }
 
-// arguments are the keys and values of an update as the function takes them.
-func arguments(check, put map[string][]byte) (args [4][][]byte, err error) {
+// arguments are an update as the function takes it: a row for each key, ascending.
+type arguments struct {
+	keys, was [][]byte
+	put       []bool
+	values    [][]byte
+	absent    [][]byte
+}
+
+func newArguments(check, put map[string][]byte) (a arguments, err error) {
+	names := make([]string, 0, len(check)+len(put))
 	size := 0
-	add := func(at int, from map[string][]byte) {
-		for key, value := range from {
+	for _, m := range []map[string][]byte{check, put} {
+		for key, value := range m {
 			if len(key) > maxKey {
 				err = fmt.Errorf("a key of %d bytes: %w", len(key), store.ErrTooLarge)
 			}
 			size += len(key) + len(value)
-			args[at], args[at+1] = append(args[at], []byte(key)), append(args[at+1], value)
+			names = append(names, key)
 		}
 	}
-	args = [4][][]byte{{}, {}, {}, {}}
-	add(0, check)
-	add(2, put)
 	if size > maxUpdate {
 		err = fmt.Errorf("%d bytes: %w for one update", size, store.ErrTooLarge)
 	}
-	return args, err
+	slices.Sort(names)
+	a.absent = [][]byte{}
+	for _, key := range slices.Compact(names) {
+		was, checked := check[key]
+		value, puts := put[key]
+		if a.keys = append(a.keys, []byte(key)); checked && was == nil {
+			a.absent = append(a.absent, []byte(key))
+		}
+		a.was, a.put, a.values = append(a.was, was), append(a.put, puts), append(a.values, value)
+	}
+	return a, err
 }
 
 // forget removes the rows of lines that ended long ago.

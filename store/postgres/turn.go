@@ -1,0 +1,48 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// maxTurn is when the server takes a turn away from a process that does not end it.
+const maxTurn = "5s"
+
+// Turn implements kv.Turns. It takes one round trip when nobody else has the turn.
+func (d *DB) Turn(ctx context.Context, key string) (value []byte, end func(), err error) {
+	if _, err := d.About(ctx); err != nil {
+		return nil, nil, err
+	}
+	conn, err := d.pool.Acquire(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("turn: %w", err)
+	}
+	end = func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
+			_ = conn.Conn().Close(ctx)
+		}
+		conn.Release()
+	}
+	b := &pgx.Batch{}
+	b.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
+	b.Queue("SET LOCAL idle_in_transaction_session_timeout = '" + maxTurn + "'")
+	b.Queue("SELECT pg_advisory_xact_lock($1)", lockNumber("turn "+key))
+	b.Queue("SELECT v FROM mythos.kv WHERE k = $1", []byte(key)).QueryRow(func(row pgx.Row) error {
+		if err := row.Scan(&value); !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		return nil
+	})
+	if err := conn.SendBatch(ctx, b).Close(); err != nil {
+		_ = conn.Conn().Close(context.WithoutCancel(ctx))
+		conn.Release()
+		return nil, nil, fmt.Errorf("turn: %w", err)
+	}
+	return value, end, nil
+}

@@ -1,0 +1,65 @@
+//go:build unix
+
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/mythos-project/mythos/internal/pgtest"
+)
+
+// TestTurn: one process at a time has the turn at a key, with the key's newest value; the next one has it when that
+// ends or loses its connection; and updates go on without it.
+func TestTurn(t *testing.T) {
+	one, address := fresh(t)
+	other := at(t, address)
+	value, end, err := one.Turn(t.Context(), "x/a")
+	if err != nil || value != nil {
+		t.Fatal(value, err)
+	}
+	came := make(chan []byte)
+	wait := func() {
+		value, end, err := other.Turn(t.Context(), "x/a")
+		if err != nil {
+			t.Error(err)
+		} else {
+			end()
+		}
+		came <- value
+	}
+	go wait()
+	_, ended, err := other.Turn(t.Context(), "x/b")
+	if err != nil {
+		t.Fatal("another key:", err)
+	}
+	ended()
+	for !pgtest.Shared(t).Ask(t, "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)") {
+		select {
+		case <-came:
+			t.Fatal("two have the turn")
+		default:
+		}
+	}
+	if ok, err := other.Update(t.Context(), nil, map[string][]byte{"x/a": []byte("1")}); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	end()
+	if value := <-came; string(value) != "1" {
+		t.Errorf("the next one reads %q", value)
+	}
+	_, lost, err := one.Turn(t.Context(), "x/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lost()
+	waiting, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := other.Turn(waiting, "x/a"); !errors.Is(err, context.Canceled) {
+		t.Errorf("who does not wait any more: %v", err)
+	}
+	go wait()
+	pgtest.Shared(t).Exec(t, "postgres", "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+	<-came
+}
