@@ -1,5 +1,5 @@
 # Targets for people. CI calls s3 and then .ci/run.
-.PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters bench-gate bench-hook bench-mcp bench-tree release-check network once tutorials mcp
+.PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb hf bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters bench-gate bench-hook bench-mcp bench-tree release-check network once tutorials mcp
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -59,6 +59,9 @@ bench-ledger-growth: ## cost of an entry from 10^4 to 10^7 entries, and verifyin
 
 bench-batch: ## memory of a batch of 10,000 effects beside one of 1,000 (minutes)
 	MYTHOS_BATCH=10000 go test ./cmd/mythos -run TestBatchMemory -v -timeout 30m
+
+hf: ## exported rows and cards, read by datasets and trl of Hugging Face and by mlcroissant where Python has them (PYTHON=python3; half a minute, and the time of a build)
+	scripts/hf.sh
 
 bench: ## all benchmarks (about five minutes)
 	go test -run '^$$' -bench . -benchmem ./...

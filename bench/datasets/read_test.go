@@ -114,7 +114,7 @@ func TestArrowReadsWhatWasExported(t *testing.T) {
 		}
 	}
 	receipts := table.Column(table.Schema().FieldIndices("receipts")[0]).Data().Chunk(0).(*array.List)
-	request := receipts.ListValues().(*array.Struct).Field(7).(*array.Struct).Field(0).(*array.String)
+	request := receipts.ListValues().(*array.Struct).Field(9).(*array.Struct).Field(0).(*array.String)
 	if request.Value(0) != *lines[0].Receipts[0].Request.Text {
 		t.Errorf("request %q", request.Value(0))
 	}

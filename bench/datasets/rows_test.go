@@ -102,3 +102,33 @@ func TestDuckDBReadsImportedEvidence(t *testing.T) {
 		}
 	}
 }
+
+// TestDuckDBReadsTables reads a table of each kind of rows, and compares it with the lines.
+func TestDuckDBReadsTables(t *testing.T) {
+	dir, db := t.TempDir(), duck(t)
+	for kind, column := range map[export.Rows]string{export.RowsMessages: "messages", export.RowsPromptCompletion: "completion"} {
+		name := filepath.Join(dir, kind.String())
+		importChats(t, name+".jsonl", export.Options{Rows: kind})
+		importChats(t, name+".parquet", export.Options{Rows: kind, Format: export.Parquet})
+		text := must[[]byte](t)(os.ReadFile(name + ".jsonl"))
+		var want []string
+		for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+			if strings.Contains(line, "image_url") { // no column can hold it
+				continue
+			}
+			for _, m := range exact(t, line).(map[string]any)[column].([]any) {
+				m := m.(map[string]any)
+				content, _ := m["content"].(string)
+				calls := ""
+				if list, ok := m["tool_calls"].([]any); ok {
+					calls = list[0].(map[string]any)["function"].(map[string]any)["arguments"].(string)
+				}
+				want = append(want, fmt.Sprintf("%s|%s|%s", m["role"], content, calls))
+			}
+		}
+		rows := ask(t, db, `SELECT concat(m.role, '|', m.content, '|', m.tool_calls[1].function.arguments) FROM (SELECT unnest(`+column+`) AS m FROM read_parquet('`+name+`.parquet'))`)
+		if len(want) == 0 || !reflect.DeepEqual(rows, want) {
+			t.Errorf("%s:\n%s\nexpected\n%s", kind, strings.Join(rows, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}

@@ -3,11 +3,13 @@ package export
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/export/croissant"
 	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/object"
@@ -19,6 +21,12 @@ type Card struct {
 	Def   *dataset.DatasetDef
 	Ref   *dataset.DatasetRef
 	Files []File
+	Rows  Rows
+	// Format is that of the files.
+	Format Format
+	// Builder signed the receipt of the build, at Built; zero: the receipt is not here.
+	Builder object.AgentID
+	Built   object.Time
 	// Redaction is how the files were redacted; nil: they were not.
 	Redaction *redact.Rules
 }
@@ -90,6 +98,32 @@ func (c Card) Markdown() ([]byte, error) {
 		fmt.Fprintf(&b, "| %s | %s | %d | %d | %s |\n", f.Name, f.Part, f.Rows, f.Bytes, f.SHA256)
 	}
 	return []byte(b.String()), nil
+}
+
+// Croissant is the description of the files for catalogs (spec/datasets.md#croissant).
+func (c Card) Croissant() ([]byte, error) {
+	id := c.Ref.Manifest.CID
+	d := croissant.Dataset{Name: "dataset-" + id.Short(), Encoding: c.Format.media(), Columns: c.columns(), Cite: fmt.Sprintf("MYTHOS dataset %s, manifest %s, build receipt %s", c.Ref.DatasetDefID, id, c.Ref.BuildReceiptID),
+		Description: fmt.Sprintf("%d episodes, selected by %s, %s, as rows of the kind %s.", c.Ref.Count, query.Decompile(&c.Def.Query.Predicate), c.Def.SamplingText(), c.Rows)}
+	if c.Builder.Scheme != 0 {
+		d.Creator, d.Published = c.Builder.KeyHex(), c.Built.String()
+	}
+	for _, f := range c.Files {
+		d.Files = append(d.Files, croissant.File{Name: f.Name, Split: f.Part, Bytes: f.Bytes, SHA256: f.SHA256.String()})
+		if !slices.Contains(d.Splits, f.Part) {
+			d.Splits = append(d.Splits, f.Part)
+		}
+	}
+	return d.JSON()
+}
+
+// columns are those of the table. Lines are described without what none of them may have.
+func (c Card) columns() []croissant.Column {
+	list := croissant.Columns(c.Rows.table())
+	if c.Format == JSONL {
+		list = slices.DeleteFunc(list, func(c croissant.Column) bool { return c.Absent })
+	}
+	return list
 }
 
 func (c Card) head() cardHead {

@@ -15,6 +15,7 @@ type turn struct {
 	answer []json.RawMessage
 	after  []json.RawMessage // messages after the answer
 	tools  jsontext.Fields   // the member tools, or functions; empty for none
+	choice bool              // the answer is one of several that were given at once
 
 	texts           bool // both are texts, without messages
 	question, reply string
@@ -96,7 +97,7 @@ func (t *turn) choices() []*turn {
 			return []*turn{t}
 		}
 		one := *t
-		one.answer = []json.RawMessage{answer}
+		one.answer, one.choice = []json.RawMessage{answer}, true
 		list = append(list, &one)
 	}
 	return list

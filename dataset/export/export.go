@@ -32,8 +32,8 @@ type Format uint8
 
 // The formats.
 const (
-	JSONL   Format = iota // a Line on each line
-	Parquet               // a row for each Line (spec/datasets.md#parquet)
+	JSONL   Format = iota // a row on each line
+	Parquet               // tables of one schema for each kind of rows (spec/datasets.md#parquet)
 )
 
 // ParseFormat reads "jsonl" or "parquet", which are the extensions of the files, too.
@@ -55,6 +55,14 @@ func (f Format) String() string {
 	return "jsonl"
 }
 
+// media is the media type of the files.
+func (f Format) media() string {
+	if f == Parquet {
+		return "application/x-parquet"
+	}
+	return "application/jsonlines"
+}
+
 // Options say what an export writes.
 type Options struct {
 	Format      Format
@@ -68,7 +76,9 @@ type Options struct {
 	// what traces of imported evidence tell.
 	Trace func(ctx context.Context, cid object.Hash) (data []byte, found bool, err error)
 	// Tool names a tool; empty for one that is not known. It may be nil.
-	Tool       func(ctx context.Context, id object.Hash) string
+	Tool func(ctx context.Context, id object.Hash) string
+	// Signal is told each signal that RowsPreference are made from; it may be nil.
+	Signal     func(id object.Hash)
 	Rows       Rows          // what a row is
 	MaxPayload int           // bytes; 0: DefaultMaxPayload
 	Redact     *redact.Rules // nil: nothing is redacted
@@ -82,10 +92,12 @@ type Options struct {
 
 // File is one file of an export.
 type File struct {
-	Name   string // such as "train-00000-of-00002.jsonl"
-	Part   string
-	Rows   uint64
-	Left   uint64 // episodes that give no such row
+	Name string // such as "train-00000-of-00002.jsonl"
+	Part string
+	Rows uint64
+	Left uint64 // episodes that give no such row
+	// Why says how often rows were left out, by the reason [ds-109] [ds-114].
+	Why    map[string]uint64
 	Bytes  int64
 	SHA256 object.Hash
 }
@@ -99,7 +111,9 @@ func Write(ctx context.Context, src dataset.Source, manifest object.Hash, o Opti
 	if err != nil {
 		return nil, err
 	}
-	x.meta = map[string]string{"mythos.manifest": manifest.String()}
+	if x.meta = map[string]string{"mythos.manifest": manifest.String()}; o.Rows != RowsRaw {
+		x.meta["mythos.rows"] = o.Rows.String()
+	}
 	counts := make([]uint64, len(x.weights))
 	strict, err := dataset.ReadCorpus(ctx, src.Nodes(ctx), manifest, func(id object.Hash) error {
 		counts[Part(id, x.weights)]++
@@ -133,8 +147,7 @@ type exporter struct {
 	weights []uint64
 	visible *query.Visible
 	meta    map[string]string // what a Parquet file says of itself
-	// chosen is the better answer to what an episode was asked, of RowsPreference.
-	chosen map[object.Hash]object.Hash
+	pairs   *pairs            // of RowsPreference, in the part that is written
 }
 
 func newExporter(ctx context.Context, src dataset.Source, o Options) (*exporter, error) {
@@ -150,9 +163,6 @@ func newExporter(ctx context.Context, src dataset.Source, o Options) (*exporter,
 	if o.Shards < 0 || o.Shards > 99999 || o.Open == nil {
 		return nil, errors.New("export: 1 to 99999 shards and a way to open files are needed")
 	}
-	if o.Rows != RowsRaw && o.Format != JSONL {
-		return nil, fmt.Errorf("export: rows of the kind %s are written as JSON lines only", o.Rows)
-	}
 	x := &exporter{src: src, o: o}
 	for _, p := range o.Split {
 		x.weights = append(x.weights, p.Weight)
@@ -165,11 +175,6 @@ func newExporter(ctx context.Context, src dataset.Source, o Options) (*exporter,
 // part writes the files of one part: shard i of S holds the rows from i*rows/S on.
 func (x *exporter) part(ctx context.Context, manifest object.Hash, part int, rows uint64) (files []File, err error) {
 	shards, n := uint64(x.o.Shards), uint64(0)
-	if x.o.Rows == RowsPreference {
-		if err := x.findPairs(ctx, manifest, part); err != nil {
-			return nil, err
-		}
-	}
 	w := &shardWriter{x: x, part: x.o.Split[part].Name}
 	produce := func(ctx context.Context, emit func(object.Hash) error) error {
 		return dataset.ReadList(ctx, x.src.Nodes(ctx), manifest, func(id object.Hash) error {
@@ -178,6 +183,11 @@ func (x *exporter) part(ctx context.Context, manifest object.Hash, part int, row
 			}
 			return emit(id)
 		})
+	}
+	if x.o.Rows == RowsPreference {
+		if x.pairs, err = x.findPairs(ctx, produce); err != nil {
+			return nil, err
+		}
 	}
 	write := func(r row) error {
 		for n >= (w.next)*rows/shards { // its first row is due; empty ones come before
@@ -198,12 +208,13 @@ func (x *exporter) part(ctx context.Context, manifest object.Hash, part int, row
 	return w.files, errors.Join(err, w.close())
 }
 
-// row is an episode as a file holds it: a line of text, or columns.
+// row is an episode as a file holds it: lines of text, or rows of a table.
 type row struct {
-	text    []byte
-	rows    uint64 // in text
-	columns *parquetRow
-	size    int // bytes of the payloads in columns
+	text  []byte
+	rows  uint64   // in text or table
+	left  []string // why rows were left out
+	table any      // a list of the type of the rows
+	sizes []int    // bytes of each row of the table
 }
 
 func (x *exporter) row(ctx context.Context, id object.Hash) (r row, err error) {
@@ -211,18 +222,27 @@ func (x *exporter) row(ctx context.Context, id object.Hash) (r row, err error) {
 	if err != nil {
 		return r, fmt.Errorf("episode %s: %w", id.Short(), err)
 	}
-	switch {
-	case x.o.Rows == RowsPreference:
-		text, rows, err := x.preferenceRow(ctx, l)
-		return row{text: text, rows: rows}, err
-	case x.o.Rows != RowsRaw:
-		text, rows := trainingRows(x.o.Rows, l)
-		return row{text: text, rows: rows}, nil
-	case x.o.Format == Parquet:
-		return row{columns: newParquetRow(l), size: l.size(), rows: 1}, nil
+	if x.o.Rows == RowsRaw {
+		if x.o.Format == Parquet {
+			return row{table: []parquetRow{newParquetRow(l)}, sizes: []int{l.size()}, rows: 1}, nil
+		}
+		text, err := marshalJSON(l)
+		return row{text: append(text, '\n'), rows: 1}, err
 	}
-	text, err := marshalJSON(l)
-	return row{text: append(text, '\n'), rows: 1}, err
+	list, left, err := x.trainingRows(ctx, l)
+	if err != nil {
+		return r, err
+	}
+	if r.left = left; x.o.Format == Parquet {
+		r.table, r.sizes, left = tableRows(x.o.Rows, list)
+		r.rows, r.left = uint64(len(r.sizes)), append(r.left, left...)
+		return r, nil
+	}
+	for _, t := range list {
+		r.text = append(r.text, t.JSON()...)
+	}
+	r.rows = uint64(len(list))
+	return r, nil
 }
 
 // shardWriter writes one file after the other.
@@ -234,7 +254,7 @@ type shardWriter struct {
 	out   io.WriteCloser
 	buf   *bufio.Writer
 	sum   hash.Hash
-	table *parquetWriter // of Parquet
+	table tableWriter // of Parquet
 }
 
 func (w *shardWriter) open() (err error) {
@@ -250,7 +270,7 @@ func (w *shardWriter) open() (err error) {
 	w.files = append(w.files, File{Name: name, Part: w.part})
 	w.buf = bufio.NewWriterSize(w, 256<<10)
 	if w.x.o.Format == Parquet {
-		w.table = newParquetWriter(w.buf, w.x.meta)
+		w.table = newTableWriter(w.x.o.Rows, w.buf, w.x.meta)
 	}
 	return nil
 }
@@ -267,8 +287,14 @@ func (w *shardWriter) write(r row) error {
 	if f.Rows += r.rows; r.rows == 0 {
 		f.Left++
 	}
+	for _, why := range r.left {
+		if f.Why == nil {
+			f.Why = map[string]uint64{}
+		}
+		f.Why[why]++
+	}
 	if w.table != nil {
-		return w.table.write(r.columns, r.size)
+		return w.table.write(r.table, r.sizes)
 	}
 	_, err := w.buf.Write(r.text)
 	return err

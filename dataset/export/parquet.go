@@ -3,52 +3,54 @@ package export
 import (
 	"fmt"
 	"io"
+	"reflect"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/snappy"
 )
 
 // parquetRow is a Line as a row (spec/datasets.md#parquet): the columns have the names
-// of the members, hashes are hex, and times are timestamps in microseconds, UTC.
+// of the members, hashes are hex, and times are timestamps in microseconds, UTC. Texts are
+// encoded plainly: not every reader takes a page of delta lengths without values.
 type parquetRow struct {
-	EpisodeID   string           `parquet:"episode_id,uncompressed"`
+	EpisodeID   string           `parquet:"episode_id,uncompressed,plain"`
 	ContextHash string           `parquet:"context_hash,dict"`
-	OutcomeHash string           `parquet:"outcome_hash,uncompressed"`
+	OutcomeHash string           `parquet:"outcome_hash,uncompressed,plain"`
 	Time        int64            `parquet:"time_observed,timestamp(microsecond)"`
-	TraceCID    string           `parquet:"trace_cid,uncompressed"`
+	TraceCID    string           `parquet:"trace_cid,uncompressed,plain"`
 	Source      *string          `parquet:"source,optional,dict"`
-	Outcome     *string          `parquet:"outcome,optional"` // JSON
+	Outcome     *string          `parquet:"outcome,optional,plain"` // JSON
 	Withheld    *string          `parquet:"outcome_withheld,optional,dict"`
 	Receipts    []parquetReceipt `parquet:"receipts,list"`
 	Signals     []parquetSignal  `parquet:"signals,list"`
 }
 
 type parquetReceipt struct {
-	ReceiptID    string          `parquet:"receipt_id,uncompressed"`
+	ReceiptID    string          `parquet:"receipt_id,uncompressed,plain"`
 	ToolID       string          `parquet:"tool_id,dict"`
 	Tool         *string         `parquet:"tool,optional,dict"`
 	Status       int32           `parquet:"status"`
 	Notes        *string         `parquet:"notes,optional,dict"`
-	RequestHash  string          `parquet:"request_hash,uncompressed"`
-	ResponseHash string          `parquet:"response_hash,uncompressed"`
+	RequestHash  string          `parquet:"request_hash,uncompressed,plain"`
+	ResponseHash string          `parquet:"response_hash,uncompressed,plain"`
 	Time         int64           `parquet:"time_observed,timestamp(microsecond)"`
 	Signer       string          `parquet:"signer,dict"`
 	Request      *parquetPayload `parquet:"request,optional"`
 	Response     *parquetPayload `parquet:"response,optional"`
-	Details      *string         `parquet:"details,optional"` // JSON
+	Details      *string         `parquet:"details,optional,plain"` // JSON
 }
 
 type parquetPayload struct {
-	Text     *string `parquet:"text,optional"`
-	Base64   *string `parquet:"base64,optional"`
+	Text     *string `parquet:"text,optional,plain"`
+	Base64   *string `parquet:"base64,optional,plain"`
 	Withheld *string `parquet:"withheld,optional,dict"`
 	Redacted bool    `parquet:"redacted"`
 }
 
 type parquetSignal struct {
-	SignalID string `parquet:"signal_id,uncompressed"`
+	SignalID string `parquet:"signal_id,uncompressed,plain"`
 	Type     string `parquet:"type,dict"`
-	Value    string `parquet:"value"`
+	Value    string `parquet:"value,plain"`
 	Number   *int64 `parquet:"number,optional"` // the value, where it is a number that fits
 	Kind     string `parquet:"kind,dict"`
 	Redacted bool   `parquet:"redacted"`
@@ -56,8 +58,8 @@ type parquetSignal struct {
 	Signer   string `parquet:"signer,dict"`
 }
 
-func newParquetRow(l *Line) *parquetRow {
-	r := &parquetRow{EpisodeID: l.EpisodeID.String(), ContextHash: l.ContextHash.String(), OutcomeHash: l.OutcomeHash, Time: int64(l.Time),
+func newParquetRow(l *Line) parquetRow {
+	r := parquetRow{EpisodeID: l.EpisodeID.String(), ContextHash: l.ContextHash.String(), OutcomeHash: l.OutcomeHash, Time: int64(l.Time),
 		TraceCID: l.TraceCID.String(), Source: orNull(l.Source), Outcome: orNull(string(l.Outcome)), Withheld: orNull(l.Withheld),
 		Receipts: make([]parquetReceipt, len(l.Receipts)), Signals: make([]parquetSignal, len(l.Signals))}
 	for i, c := range l.Receipts {
@@ -108,10 +110,35 @@ const (
 	writeRows  = 128      // rows that are handed to the library at once
 )
 
+// tableWriter writes the rows of a Parquet file.
+type tableWriter interface {
+	// write takes a list of rows, of the writer's type, and the bytes of each.
+	write(rows any, sizes []int) error
+	close() error
+}
+
+// table is the type of the rows of a table.
+func (r Rows) table() reflect.Type {
+	return [...]reflect.Type{reflect.TypeFor[parquetRow](), reflect.TypeFor[messagesRow](), reflect.TypeFor[completionRow](), reflect.TypeFor[preferenceRow]()}[r]
+}
+
+// newTableWriter starts a file of rows of a kind.
+func newTableWriter(kind Rows, w io.Writer, meta map[string]string) tableWriter {
+	switch kind {
+	case RowsMessages:
+		return newParquetWriter[messagesRow](w, meta)
+	case RowsPromptCompletion:
+		return newParquetWriter[completionRow](w, meta)
+	case RowsPreference:
+		return newParquetWriter[preferenceRow](w, meta)
+	}
+	return newParquetWriter[parquetRow](w, meta)
+}
+
 // parquetWriter writes the rows of one file. It holds one row group.
-type parquetWriter struct {
-	w          *parquet.GenericWriter[parquetRow]
-	rows       []parquetRow
+type parquetWriter[T any] struct {
+	w          *parquet.GenericWriter[T]
+	rows       []T
 	size       int // bytes of payloads in rows
 	group      int // rows in the group that were written
 	groupBytes int
@@ -119,24 +146,29 @@ type parquetWriter struct {
 
 // newParquetWriter starts a file. Nothing in it depends on the machine, the time or the
 // build.
-func newParquetWriter(w io.Writer, meta map[string]string) *parquetWriter {
+func newParquetWriter[T any](w io.Writer, meta map[string]string) *parquetWriter[T] {
 	o := []parquet.WriterOption{parquet.CreatedBy("mythos", "1", "0"), parquet.Compression(&snappy.Codec{}), parquet.DataPageStatistics(false)}
 	for name, value := range meta {
 		o = append(o, parquet.KeyValueMetadata(name, value))
 	}
-	return &parquetWriter{w: parquet.NewGenericWriter[parquetRow](w, o...)}
+	return &parquetWriter[T]{w: parquet.NewGenericWriter[T](w, o...)}
 }
 
-func (p *parquetWriter) write(r *parquetRow, size int) error {
-	p.rows, p.size = append(p.rows, *r), p.size+size
-	if len(p.rows) < writeRows && p.size < groupBytes {
-		return nil
+func (p *parquetWriter[T]) write(rows any, sizes []int) error {
+	for i, r := range rows.([]T) {
+		p.rows, p.size = append(p.rows, r), p.size+sizes[i]
+		if len(p.rows) < writeRows && p.size < groupBytes {
+			continue
+		}
+		if err := p.flush(false); err != nil {
+			return err
+		}
 	}
-	return p.flush(false)
+	return nil
 }
 
 // flush hands the rows on, and ends the row group when it is full.
-func (p *parquetWriter) flush(last bool) error {
+func (p *parquetWriter[T]) flush(last bool) error {
 	if _, err := p.w.Write(p.rows); err != nil {
 		return err
 	}
@@ -150,7 +182,7 @@ func (p *parquetWriter) flush(last bool) error {
 	return p.w.Flush()
 }
 
-func (p *parquetWriter) close() error {
+func (p *parquetWriter[T]) close() error {
 	if err := p.flush(true); err != nil {
 		return err
 	}

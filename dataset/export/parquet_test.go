@@ -112,10 +112,10 @@ func TestParquetIsDeterministic(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	p := newParquetWriter(&out, nil)
+	p := newTableWriter(RowsRaw, &out, nil)
 	text := string(big)
 	for range 3 * groupBytes / len(big) {
-		w.must(p.write(&parquetRow{Outcome: &text}, len(big)))
+		w.must(p.write([]parquetRow{{Outcome: &text}}, []int{len(big)}))
 	}
 	w.must(p.close())
 	f, err := parquet.OpenFile(bytes.NewReader(out.Bytes()), int64(out.Len()))

@@ -4,13 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math/big"
 	"strings"
 
-	"github.com/mythos-project/mythos/dataset"
-	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/jsontext"
-	"github.com/mythos-project/mythos/object"
 )
 
 // Rows says what a row of an export is (spec/datasets.md#training-rows).
@@ -39,27 +35,62 @@ func ParseRows(name string) (Rows, error) {
 // String is the name on the command line.
 func (r Rows) String() string { return rowNames[r] }
 
-// trainingRows are the rows of messages or prompt-completion that an episode gives, each
-// with a line end, and how many they are.
-func trainingRows(kind Rows, l *Line) (text []byte, rows uint64) {
-	turns := turnsOf(l)
-	for i, t := range turns {
-		var row jsontext.Fields
-		if kind == RowsMessages {
-			if t.goesOn(turns[i+1:]) {
-				continue
-			}
-			row.Add("messages", jsontext.List(t.all()))
-			row = append(row, t.tools...)
+// training is a row for training.
+type training struct {
+	columns []column
+	tools   jsontext.Fields // the member tools, or functions; empty for none
+}
+
+// column is a member of a row: a text, or messages.
+type column struct {
+	name     string
+	text     *string
+	messages []json.RawMessage
+}
+
+func messages(name string, list []json.RawMessage) column { return column{name: name, messages: list} }
+
+// JSON is the row as a line, with its end.
+func (r training) JSON() []byte {
+	var row jsontext.Fields
+	for _, c := range r.columns {
+		if c.text != nil {
+			row.Add(c.name, jsontext.Text(*c.text))
 		} else {
-			row.Add("prompt", t.prompt())
-			row.Add("completion", t.completion())
-			row = append(row, t.tools...)
+			row.Add(c.name, jsontext.List(c.messages))
 		}
-		text = append(append(text, row.JSON()...), '\n')
-		rows++
 	}
-	return text, rows
+	return append(append(row, r.tools...).JSON(), '\n')
+}
+
+// leftNoAnswer is why an episode gives no row for training.
+const leftNoAnswer = "no answer"
+
+// trainingRows are the rows of an episode, or why it gives none. Tables hold messages even
+// where lines hold texts, as a column has one type.
+func (x *exporter) trainingRows(ctx context.Context, l *Line) (list []training, left []string, err error) {
+	if x.o.Rows == RowsPreference {
+		return x.pair(ctx, l)
+	}
+	turns := turnsOf(l)
+	if len(turns) == 0 {
+		return nil, []string{leftNoAnswer}, nil
+	}
+	for i, t := range turns {
+		if x.o.Rows == RowsMessages {
+			if !t.goesOn(turns[i+1:]) {
+				list = append(list, training{[]column{messages("messages", t.all())}, t.tools})
+			}
+			continue
+		}
+		prompt, completion := t.conversation()
+		row := training{[]column{messages("prompt", prompt), messages("completion", completion)}, t.tools}
+		if t.texts && x.o.Format == JSONL {
+			row.columns[0].text, row.columns[1].text = &t.question, &t.reply
+		}
+		list = append(list, row)
+	}
+	return list, nil, nil
 }
 
 // goesOn reports whether the conversation is the beginning of a later one.
@@ -85,99 +116,11 @@ func (t *turn) all() []json.RawMessage {
 	return append(append(append([]json.RawMessage{}, t.asked...), t.answer...), t.after...)
 }
 
-// prompt is what was asked: a text where it was one and the answer is one, else messages.
-func (t *turn) prompt() json.RawMessage {
+// conversation is what was asked and the answer, as messages. Texts are those of a user and
+// of an assistant, also where they were written to a tool.
+func (t *turn) conversation() (prompt, answer []json.RawMessage) {
 	if t.texts {
-		return jsontext.Text(t.question)
+		return []json.RawMessage{textMessage("user", t.question)}, []json.RawMessage{textMessage("assistant", t.reply)}
 	}
-	return jsontext.List(t.asked)
-}
-
-// completion is the answer, in the form of the prompt.
-func (t *turn) completion() json.RawMessage {
-	if t.texts {
-		return jsontext.Text(t.reply)
-	}
-	return jsontext.List(t.answer)
-}
-
-// findPairs finds for each episode of a part the better answer to what it was asked: of
-// the episodes with the same prompt the one whose rewards sum up to most, of several the
-// one with the smallest id.
-func (x *exporter) findPairs(ctx context.Context, manifest object.Hash, part int) error {
-	type scored struct {
-		id     object.Hash
-		reward *big.Int
-	}
-	prompts := map[object.Hash][]scored{}
-	x.chosen = map[object.Hash]object.Hash{}
-	err := dataset.ReadList(ctx, x.src.Nodes(ctx), manifest, func(id object.Hash) error {
-		if Part(id, x.weights) != part {
-			return nil
-		}
-		l, err := x.line(ctx, id)
-		if err != nil {
-			return err
-		}
-		reward, turns := rewardOf(l), turnsOf(l)
-		if reward == nil || len(turns) == 0 {
-			return nil
-		}
-		key := object.Sum(turns[len(turns)-1].prompt())
-		prompts[key] = append(prompts[key], scored{id, reward})
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, list := range prompts { // ids ascend in each
-		best := list[0]
-		for _, s := range list[1:] {
-			if s.reward.Cmp(best.reward) > 0 {
-				best = s
-			}
-		}
-		for _, s := range list {
-			if s.reward.Cmp(best.reward) < 0 {
-				x.chosen[s.id] = best.id
-			}
-		}
-	}
-	return nil
-}
-
-// rewardOf is the sum of the rewards of an episode; nil where it has none.
-func rewardOf(l *Line) *big.Int {
-	var sum *big.Int
-	for _, s := range l.Signals {
-		n, ok := new(big.Int).SetString(fmt.Sprint(s.Value), 10)
-		if s.Type != signal.TypeName(signal.Reward) || s.Kind != "i64" && s.Kind != "u64" || !ok {
-			continue
-		}
-		if sum == nil {
-			sum = new(big.Int)
-		}
-		sum.Add(sum, n)
-	}
-	return sum
-}
-
-// preferenceRow is the row of an episode whose answer is the worse one.
-func (x *exporter) preferenceRow(ctx context.Context, l *Line) (text []byte, rows uint64, err error) {
-	id, ok := x.chosen[l.EpisodeID]
-	if !ok {
-		return nil, 0, nil
-	}
-	better, err := x.line(ctx, id)
-	if err != nil {
-		return nil, 0, err
-	}
-	worse, chosen := turnsOf(l), turnsOf(better)
-	t, c := worse[len(worse)-1], chosen[len(chosen)-1]
-	var row jsontext.Fields
-	row.Add("prompt", t.prompt())
-	row.Add("chosen", c.completion())
-	row.Add("rejected", t.completion())
-	row = append(row, t.tools...)
-	return append(row.JSON(), '\n'), 1, nil
+	return t.asked, t.answer
 }

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -13,14 +14,28 @@ func asked(request, response, details string) ReceiptLine {
 
 func checkRows(t *testing.T, kind Rows, l *Line, want ...string) {
 	t.Helper()
-	text, n := trainingRows(kind, l)
+	text, n := trainingLines(t, kind, l)
 	got := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 	if len(want) == 0 {
 		got = nil
 	}
-	if strings.Join(got, "\n") != strings.Join(want, "\n") || int(n) != len(want) {
+	if strings.Join(got, "\n") != strings.Join(want, "\n") || n != len(want) {
 		t.Errorf("%s: %d rows\n%s\nexpected\n%s", kind, n, text, strings.Join(want, "\n"))
 	}
+}
+
+// trainingLines are the lines of an episode.
+func trainingLines(t *testing.T, kind Rows, l *Line) (text []byte, n int) {
+	t.Helper()
+	x := &exporter{o: Options{Rows: kind}}
+	list, left, err := x.trainingRows(context.Background(), l)
+	if err != nil || (len(list) == 0) != (len(left) == 1) {
+		t.Errorf("%d rows, left out: %v: %v", len(list), left, err)
+	}
+	for _, r := range list {
+		text = append(text, r.JSON()...)
+	}
+	return text, len(list)
 }
 
 func TestRowsOfChats(t *testing.T) {
@@ -41,7 +56,7 @@ func TestRowsOfTraces(t *testing.T) {
 	checkRows(t, RowsMessages, l,
 		`{"messages":[{"role":"user","content":"weather?"},{"role":"assistant","content":"","tool_calls":[{"id":"c1","type":"function","function":{"name":"look","arguments":"{\"at\":\"Oslo\"}"}}]},{"role":"tool","tool_call_id":"c1","content":"rain"},{"role":"assistant","content":"Rain.","reasoning_content":"hm"}]}`,
 		`{"messages":[{"role":"system","content":"Be short."},{"role":"user","content":"thanks in Norwegian"},{"role":"assistant","content":"Takk."}],"tools":[{"name":"look"}]}`)
-	if _, n := trainingRows(RowsPromptCompletion, l); n != 3 {
+	if _, n := trainingLines(t, RowsPromptCompletion, l); n != 3 {
 		t.Errorf("%d calls of models, expected 3", n)
 	}
 }
@@ -57,10 +72,14 @@ func TestRowsOfTexts(t *testing.T) {
 	checkRows(t, RowsMessages, own, `{"messages":[{"role":"assistant","content":"","tool_calls":[{"id":"call_1","type":"function","function":{"name":"sum","arguments":"{\"n\":1.0}"}}]},{"role":"tool","tool_call_id":"call_1","content":"2"}]}`)
 	own.Receipts[0].Response = &Payload{Withheld: "redaction"}
 	checkRows(t, RowsMessages, own)
-	if rewardOf(&Line{Signals: []SignalLine{{Type: "reward", Kind: "u64", Value: uint64(1<<64 - 1)}, {Type: "reward", Kind: "i64", Value: int64(1)}, {Type: "label", Kind: "u64", Value: uint64(5)}}}).String() != "18446744073709551616" {
+	sum, _ := rewardOf(&Line{Signals: []SignalLine{{Type: "reward", Kind: "u64", Value: uint64(1<<64 - 1)}, {Type: "reward", Kind: "i64", Value: int64(1)}, {Type: "label", Kind: "u64", Value: uint64(5)}}})
+	if sum.String() != "18446744073709551616" {
 		t.Error("rewards are not summed exactly")
 	}
-	if rewardOf(&Line{}) != nil {
+	if none, left := rewardOf(&Line{}); none != nil || left != leftNoReward {
 		t.Error("no reward is a reward")
+	}
+	if none, left := rewardOf(&Line{Signals: []SignalLine{{Type: "reward", Kind: "u64", Value: uint64(1)}, {Type: "reward", Kind: "text", Value: "2"}}}); none != nil || left != leftNoNumber {
+		t.Error("a text is taken for a number")
 	}
 }

@@ -29,7 +29,9 @@ type Export struct {
 	Shards   int
 	Rows     export.Rows
 	Payloads bool // the captured requests and responses, not only their hashes
-	Card     bool // README.md beside the files
+	Card     bool // README.md and croissant.json beside the files
+	// Signals is the list of the signals that are seen; zero: what the definition says.
+	Signals object.Hash
 	// Redact is how payloads are redacted; nil: not at all, unless the policy says so.
 	Redact *redact.Rules
 	Caps   []caps.Chain // the authority; nil: what is held, or the owner's own
@@ -49,54 +51,67 @@ type exportRequest struct {
 	Shards       int         `json:"shards"`
 	Payloads     bool        `json:"payloads"`
 	Card         bool        `json:"card"`
+	Signals      string      `json:"signals"`       // root of the list of those that are seen; empty: what the definition says
 	Redaction    string      `json:"redaction"`     // id of the rules; empty: none
 	RedactionKey string      `json:"redaction_key"` // id of the key
 }
 
 // ExportedFile is one file in the response of dataset.export.
 type ExportedFile struct {
-	Name   string      `json:"name"`
-	Part   string      `json:"part,omitempty"`
-	Rows   uint64      `json:"rows"`
-	Left   uint64      `json:"left_out,omitempty"` // episodes that give no such row
-	Bytes  int64       `json:"bytes"`
-	SHA256 object.Hash `json:"sha256"`
+	Name   string            `json:"name"`
+	Part   string            `json:"part,omitempty"`
+	Rows   uint64            `json:"rows"`
+	Left   uint64            `json:"left_out,omitempty"`     // episodes that give no such row
+	Why    map[string]uint64 `json:"left_out_for,omitempty"` // how often rows were left out, by the reason
+	Bytes  int64             `json:"bytes"`
+	SHA256 object.Hash       `json:"sha256"`
+}
+
+// Exported is what an export wrote.
+type Exported struct {
+	Files   []ExportedFile
+	Receipt object.Hash
+	Signals object.Hash // the list of the signals that pairs were made from; zero: the request says which
 }
 
 // Export writes the files of a dataset as the effect dataset.export, whose
 // receipt names what left: the request, and the hash of every file.
-func (d *Datasets) Export(ctx context.Context, e Export) ([]ExportedFile, object.Hash, error) {
+func (d *Datasets) Export(ctx context.Context, e Export) (*Exported, error) {
 	if e.Redact == nil {
 		var err error
 		if e.Redact, err = d.Episodes.PolicyRedaction(); err != nil {
-			return nil, object.Hash{}, err
+			return nil, err
 		}
 	}
 	ref, _, err := d.Ref(ctx, e.Dataset)
 	if err != nil {
-		return nil, object.Hash{}, err
+		return nil, err
 	}
 	q := exportRequest{Manifest: ref.Manifest.CID, Definition: ref.DatasetDefID, Format: e.Format.String(), Rows: e.Rows.String(), Split: e.Split, Shards: max(e.Shards, 1), Payloads: e.Payloads, Card: e.Card}
+	if !e.Signals.IsZero() {
+		q.Signals = e.Signals.String()
+	}
 	if e.Redact != nil {
 		q.Redaction, q.RedactionKey = e.Redact.ID().String(), e.Redact.KeyID()
 	}
 	request, err := json.Marshal(q)
 	if err != nil {
-		return nil, object.Hash{}, err
+		return nil, err
 	}
 	chains, err := d.Auth.ForTool(ctx, effectExport, request, e.Caps)
 	if err != nil {
-		return nil, object.Hash{}, err
+		return nil, err
 	}
-	called, err := d.Caller.Builtin(ctx, effectExport, calls.Spec{Request: request, Caps: chains, Manner: exec.Manner{Local: &destination{ref, e.Open, e.Redact, e.Progress}}})
+	to := &destination{ref: ref, open: e.Open, redact: e.Redact, progress: e.Progress}
+	called, err := d.Caller.Builtin(ctx, effectExport, calls.Spec{Request: request, Caps: chains, Manner: exec.Manner{Local: to}})
 	if called != nil && called.Cause != nil {
-		return nil, object.Hash{}, called.Cause
+		return nil, called.Cause
 	}
 	if err != nil {
-		return nil, object.Hash{}, err
+		return nil, err
 	}
-	var files []ExportedFile
-	return files, called.ReceiptID, json.Unmarshal(called.Body, &files)
+	x := &Exported{Receipt: called.ReceiptID, Signals: to.seen}
+	return x, json.Unmarshal(called.Body, &x.Files)
 }
 
 // destination is what the request of an export names by its hash or cannot name: where the
@@ -106,6 +121,7 @@ type destination struct {
 	open     func(name string) (io.WriteCloser, error)
 	redact   *redact.Rules
 	progress store.Progress
+	seen     object.Hash // by the export: the list of signals, as of Exported
 }
 
 // runExport is the built-in effect dataset.export. It runs only for ExportDataset here.
@@ -122,8 +138,12 @@ func (d *Datasets) runExport(ctx context.Context, call exec.Call) (exec.Response
 	if err != nil {
 		return exec.Failed(err), nil
 	}
+	evidence := []object.Hash{q.Manifest}
+	if !to.seen.IsZero() {
+		evidence = append(evidence, to.seen)
+	}
 	body, err := json.Marshal(files)
-	return exec.Response{Body: body, Status: exec.StatusOK, Evidence: []object.Hash{q.Manifest}}, err
+	return exec.Response{Body: body, Status: exec.StatusOK, Evidence: evidence}, err
 }
 
 // openExport reads a request, whose dataset and redaction are those that are at hand.
@@ -164,7 +184,9 @@ func (d *Datasets) exportOptions(q *exportRequest, to *destination) (o export.Op
 	return o, err
 }
 
-func (d *Datasets) export(ctx context.Context, q *exportRequest, to *destination) ([]ExportedFile, error) {
+// export writes the files, and keeps the list of the signals that pairs were made from where
+// nothing else names them [ds-110].
+func (d *Datasets) export(ctx context.Context, q *exportRequest, to *destination) (out []ExportedFile, err error) {
 	if err := d.Episodes.MayLeave(to.redact); err != nil {
 		return nil, err
 	}
@@ -176,23 +198,69 @@ func (d *Datasets) export(ctx context.Context, q *exportRequest, to *destination
 	if err != nil {
 		return nil, err
 	}
-	o.SignalRoots = def.SignalRoots
+	if o.SignalRoots, err = signalsOf(def, q.Signals); err != nil {
+		return nil, err
+	}
+	var signals []object.Hash
+	if o.Rows == export.RowsPreference && o.SignalRoots == nil {
+		o.Signal = func(id object.Hash) { signals = append(signals, id) }
+	}
 	files, err := export.Write(ctx, d.Source, q.Manifest, o)
 	if err != nil {
 		return nil, err
 	}
-	var out []ExportedFile
+	if o.Signal != nil {
+		list, _, err := dataset.Snapshot(ctx, d.Store, dataset.MediaSignals, signals)
+		if err != nil {
+			return nil, err
+		}
+		to.seen = list.CID
+	}
 	for _, f := range files {
 		out = append(out, ExportedFile(f))
 	}
 	if !q.Card {
 		return out, nil
 	}
-	text, err := export.Card{Def: def, Ref: to.ref, Files: files, Redaction: to.redact}.Markdown()
-	if err != nil {
+	cards, err := d.cards(ctx, export.Card{Def: def, Ref: to.ref, Files: files, Rows: o.Rows, Format: o.Format, Redaction: to.redact}, to.open)
+	return append(out, cards...), err
+}
+
+// signalsOf are the lists of signals that an export sees; nil: every signal.
+func signalsOf(def *dataset.DatasetDef, root string) ([]object.Hash, error) {
+	switch {
+	case root == "":
+		return def.SignalRoots, nil
+	case def.SignalRoots != nil:
+		return nil, errors.New("dataset.export: the definition names its signals: an export of it sees no others")
+	}
+	id, err := object.ParseHash(root)
+	return []object.Hash{id}, err
+}
+
+// cards writes the files that say what the others are.
+func (d *Datasets) cards(ctx context.Context, c export.Card, open func(name string) (io.WriteCloser, error)) (out []ExportedFile, err error) {
+	built, err := d.Source.Receipt(ctx, c.Ref.BuildReceiptID)
+	switch {
+	case err == nil:
+		c.Builder, c.Built = built.Signer, built.TimeObserved
+	case !errors.Is(err, store.ErrNotFound):
 		return nil, err
 	}
-	return append(out, ExportedFile{Name: CardName, Bytes: int64(len(text)), SHA256: object.Sum(text)}), writeAll(to.open, CardName, text)
+	for _, file := range []struct {
+		name string
+		text func() ([]byte, error)
+	}{{CardName, c.Markdown}, {CroissantName, c.Croissant}} {
+		text, err := file.text()
+		if err != nil {
+			return nil, err
+		}
+		if err := writeAll(open, file.name, text); err != nil {
+			return nil, err
+		}
+		out = append(out, ExportedFile{Name: file.name, Bytes: int64(len(text)), SHA256: object.Sum(text)})
+	}
+	return out, nil
 }
 
 // knownTools names tools that are known here; empty for others. It looks each up once,
@@ -237,8 +305,12 @@ func (d *Datasets) trace(ctx context.Context, cid object.Hash) ([]byte, bool, er
 	return data.Bytes(), err == nil, err
 }
 
-// CardName is the file of a dataset card, which dataset loaders look for.
-const CardName = "README.md"
+// The files that say what the others are, under the names that dataset loaders and catalogs
+// look for.
+const (
+	CardName      = "README.md"
+	CroissantName = "croissant.json"
+)
 
 func writeAll(open func(string) (io.WriteCloser, error), name string, data []byte) error {
 	w, err := open(name)

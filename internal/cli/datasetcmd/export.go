@@ -3,7 +3,10 @@ package datasetcmd
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,7 +19,6 @@ import (
 	"github.com/mythos-project/mythos/internal/episodes"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
-	"github.com/mythos-project/mythos/object"
 )
 
 type exportOptions struct {
@@ -29,6 +31,7 @@ type exportOptions struct {
 	Payloads bool
 	Card     bool
 	Redact   string
+	Signals  string
 	Caps     []string
 }
 
@@ -36,9 +39,10 @@ func newExport(f *cmdutil.Factory) *cobra.Command {
 	o := &exportOptions{}
 	c := &cobra.Command{
 		Use: "export DATASET [-o FILE|DIR] [--rows KIND] [--format jsonl|parquet] [--split train=0.9,test=0.1] [--shards N] [--redact RULES] [--card]", Short: "Write the episodes as JSON lines or Parquet",
-		Long: "KIND says what a line holds: raw, all evidence of an episode; messages, a conversation {messages, tools};\n" +
+		Long: "KIND says what a row holds: raw, all evidence of an episode; messages, a conversation {messages, tools};\n" +
 			"prompt-completion, a call of a model {prompt, completion, tools}; preference, two answers to one prompt {prompt, chosen,\n" +
 			"rejected}, of which rewards prefer the first. Calls that failed or have no recorded answer give no row but a raw one.\n" +
+			"How many episodes give no row, and why, is said. Parquet has one schema for each KIND.\n" +
 			"One file, or with --split, --shards, --card or an -o that ends in a slash a folder. The files depend on the evidence\n" +
 			"and the flags only. A split goes by the hash of each episode's id: parts of different datasets never share an episode.\n" +
 			"RULES is a YAML list of {pointer or regex, of, tool, label}: what they find is replaced by a hash under the repository's\n" +
@@ -57,7 +61,8 @@ func newExport(f *cmdutil.Factory) *cobra.Command {
 	flags.StringVar(&o.Split, "split", "", "parts with weights, such as train=0.9,test=0.1")
 	flags.IntVar(&o.Shards, "shards", 0, "files a part")
 	flags.BoolVar(&o.Payloads, "payloads", true, "write captured requests and responses, not only their hashes")
-	flags.BoolVar(&o.Card, "card", false, "write README.md, the dataset card, beside the files")
+	flags.BoolVar(&o.Card, "card", false, "write README.md, the dataset card, and croissant.json beside the files")
+	flags.StringVar(&o.Signals, "signals", "", "see the signals of this list only; the receipt of an export of pairs names one")
 	flags.StringVar(&o.Redact, "redact", "", "a file of redaction rules")
 	flags.StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
 	return c
@@ -102,8 +107,8 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 	if e.Rows, err = export.ParseRows(o.Rows); err != nil {
 		return clierr.Usagef("--rows: %w", err)
 	}
-	if e.Rows != export.RowsRaw && (e.Format != export.JSONL || !o.Payloads) {
-		return clierr.Usagef("--rows %s needs --format jsonl and --payloads", e.Rows)
+	if e.Rows != export.RowsRaw && !o.Payloads {
+		return clierr.Usagef("--rows %s needs --payloads", e.Rows)
 	}
 	n, err := f.Repo(ctx)
 	if err != nil {
@@ -111,6 +116,11 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 	}
 	if e.Dataset, err = f.Resolve(ctx, o.Name); err != nil {
 		return err
+	}
+	if o.Signals != "" {
+		if e.Signals, err = f.Resolve(ctx, o.Signals); err != nil {
+			return err
+		}
 	}
 	if e.Caps, err = f.Chains(ctx, o.Caps); err != nil {
 		return err
@@ -126,19 +136,24 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 	}
 	out := &outputs{folder: o.folder(), name: o.Out, std: f.IO.Out}
 	e.Open = out.open
-	files, receipt, err := exportWatched(ctx, f, n, e, out)
+	x, err := exportWatched(ctx, f, n, e, out)
 	if err = errors.Join(err, out.finish(err == nil)); errors.Is(err, episodes.ErrUnredacted) {
 		return clierr.New(clierr.Refused, "%w", err).On(o.Name).With("leave out --redact: the rules of the policy are applied without it")
 	}
 	if err != nil {
 		return runcmd.Refusal(n, err, "mythos.dataset.export")
 	}
-	noteLeft(f, e.Rows, files)
+	noteLeft(f, x.Files)
+	result := exported{Files: x.Files, Receipt: x.Receipt}
+	if !x.Signals.IsZero() {
+		f.IO.Notef("the signals that were seen: %s", x.Signals)
+		result.Signals = &x.Signals
+	}
 	if !out.folder && out.toStd() {
-		f.IO.Notef("%d %s, receipt %s", files[0].Rows, rowWord(e.Rows), receipt.Short())
+		f.IO.Notef("%d %s, receipt %s", x.Files[0].Rows, rowWord(e.Rows), x.Receipt.Short())
 		return nil
 	}
-	return f.Emit(exported{files, receipt}, func() { printFiles(f, files) })
+	return f.Emit(result, func() { printFiles(f, x.Files) })
 }
 
 // rowWord is what is counted.
@@ -149,24 +164,29 @@ func rowWord(rows export.Rows) string {
 	return "rows"
 }
 
-// noteLeft says how many episodes give no row.
-func noteLeft(f *cmdutil.Factory, rows export.Rows, files []datasets.ExportedFile) {
+// noteLeft says how many episodes give no row, and why rows were left out.
+func noteLeft(f *cmdutil.Factory, files []datasets.ExportedFile) {
 	var left uint64
+	reasons := map[string]uint64{}
 	for _, x := range files {
 		left += x.Left
+		for why, n := range x.Why {
+			reasons[why] += n
+		}
 	}
-	switch {
-	case left == 0:
-	case rows == export.RowsPreference:
-		f.IO.Notef("%d episodes give no row of their own: nothing better was answered to the same prompt, or they have no reward", left)
-	default:
-		f.IO.Notef("%d episodes give no row: no answer is recorded, it failed, or it repeats the beginning of another", left)
+	if len(reasons) == 0 {
+		return
 	}
+	var list []string
+	for _, why := range slices.Sorted(maps.Keys(reasons)) {
+		list = append(list, fmt.Sprintf("%d %s", reasons[why], why))
+	}
+	f.IO.Notef("%d episodes give no row; left out: %s", left, strings.Join(list, ", "))
 }
 
 // exportWatched exports, and shows how far it is unless the episodes themselves go to
 // the terminal.
-func exportWatched(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, e datasets.Export, out *outputs) ([]datasets.ExportedFile, object.Hash, error) {
+func exportWatched(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, e datasets.Export, out *outputs) (*datasets.Exported, error) {
 	if !out.folder && out.toStd() && f.IO.OutTTY {
 		return n.Datasets.Export(ctx, e)
 	}

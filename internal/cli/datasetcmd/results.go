@@ -36,6 +36,7 @@ type verified struct {
 type exported struct {
 	Files   []datasets.ExportedFile `json:"files"`
 	Receipt object.Hash             `json:"receipt"`
+	Signals *object.Hash            `json:"signals,omitempty"` // the list of those that pairs were made from
 }
 
 // scored is what a scorer did.

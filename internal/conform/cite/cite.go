@@ -40,7 +40,7 @@ var cites = map[string][]cite{
 	"strictness": {{"of 0", "learn-46"}, {"rollback", "learn-47"}, {"keeps", "learn-47"}, {"another name", "learn-47"}, {"", "learn-45"}},
 	"promotions": {{"complete", "learn-50"}, {"trained", "learn-51"}, {"evaluated: an", "learn-56"}, {"whom nobody trusts", "learn-57"}, {"evaluated", "learn-52"}, {"worse evaluation", "learn-58"}, {"metrics", "learn-53"},
 		{"quorum", "learn-54"}, {"ring", "learn-55"}, {"", "learn-49"}},
-	"exports":   {{"redacted", "ds-69"}, {"messages", "ds-54"}, {"prompt-completion", "ds-55"}, {"preference", "ds-56"}, {"name of a tool", "ds-51"}, {"", "ds-50"}},
+	"exports":   {{"redacted", "ds-69"}, {"messages", "ds-54"}, {"prompt-completion", "ds-55"}, {"rated answers", "ds-108"}, {"preference", "ds-56"}, {"name of a tool", "ds-51"}, {"", "ds-50"}},
 	"redaction": {{"rules", "ds-66"}, {"no JSON", "ds-70"}, {"no text", "ds-70"}, {"", "ds-67"}},
 	"imports": {{"time", "ds-93"}, {"no mapping", "ds-101"}, {"mapping", "ds-100"}, {"mcp: ids", "ds-96"}, {"neither", "ds-99"}, {"mcp", "ds-89"}, {"bytes", "ds-97"}, {"otel", "ds-88"}, {"beside", "ds-95"}, {"tool", "ds-80"}, {"no JSON", "ds-99"}, {"member", "ds-92"}, {"surrogate", "ds-92"},
 		{"mark", "ds-92"}, {"empty", "ds-99"}, {"", "ds-87"}},

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/dataset/ingest"
+	"github.com/mythos-project/mythos/dataset/ingest/foreign"
+	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/internal/conform/generate/vector"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -40,25 +42,30 @@ func Exports() *vector.Set {
 	for _, rows := range []string{"messages", "prompt-completion", "preference"} {
 		show("rows: "+rows, vector.Fields{"payloads": payloads, "rows": rows})
 	}
-	chat := imported(chatLines)
+	chat := imported(vector.Must(ingest.Form("chat")), chatLines)
 	for _, rows := range []string{"raw", "messages", "prompt-completion", "preference"} {
 		s.Add("imported chats, rows: "+rows, chat(rows))
 	}
+	s.Add("rated answers, rows: preference", imported(vector.Must(ingest.ParseMapping([]byte("name: mine\ninput: /q\noutput: /a\nsignals: [{type: reward, value: /r}]\n"))), ratedLines)("preference"))
 	return s
 }
+
+// ratedLines are answers to a few questions: the best one to the first is there twice.
+const ratedLines = `{"q":"why?","a":"because so","r":10}` + "\n" + `{"q":"why?","a":"dunno","r":-10}` + "\n" + `{"q":"why?","a":"because so","r":2}` + "\n" +
+	`{"q":"why?","a":"who asks?","r":10}` + "\n" + `{"q":"how?","a":"so","r":1}` + "\n" + `{"q":"when?","a":"now"}` + "\n" + `{"q":"who?","a":"you","r":"they"}` + "\n"
 
 const chatLines = `{"messages":[{"role":"system","content":"Be short."},{"role":"user","content":"2+2?"},{"role":"assistant","content":"4"}],"id":"a"}` + "\n" +
 	`{"messages":[{"role":"user","content":"\u0041 \"quoted\" line\nbreak, \u2028 and <tag>&"},{"role":"assistant","content":"ok"}]}` + "\n"
 
-// imported are chats as evidence for exports.
-func imported(text string) func(rows string) vector.Fields {
+// imported is evidence of a form for exports.
+func imported(form foreign.Reader, text string) func(rows string) vector.Fields {
 	ctx, db := context.Background(), memory.New()
 	st := store.New(db, db)
 	im := ingest.Importer{Store: st, Signer: vector.Bob, Time: object.Time(vector.Start)}
-	got := vector.Must(im.Import(ctx, vector.Must(ingest.Form("chat")), strings.NewReader(text)))
+	got := vector.Must(im.Import(ctx, form, strings.NewReader(text)))
 	ids := slices.Clone(got.Episodes)
 	slices.SortFunc(ids, object.Hash.Compare)
-	var episodes, receipts, payloads []string
+	var episodes, receipts, signals, payloads []string
 	for _, id := range ids {
 		raw := vector.Must(st.Object(ctx, id)).Raw
 		episodes = append(episodes, vector.Hex(raw))
@@ -70,12 +77,15 @@ func imported(text string) func(rows string) vector.Fields {
 			receipt := vector.Must(object.Decode[ledger.Receipt](raw))
 			hashes = append(hashes, receipt.RequestHash, receipt.ResponseHash)
 		}
+		for _, raw := range vector.Must(signal.About(ctx, st, id)) {
+			signals = append(signals, vector.Hex(raw))
+		}
 		for _, h := range hashes {
 			payloads = append(payloads, vector.Hex(vector.Must(st.Bytes(ctx, h))))
 		}
 	}
 	return func(rows string) vector.Fields {
-		return vector.Fields{"ids": ids, "episodes": episodes, "receipts": receipts, "payloads": payloads, "rows": rows}
+		return vector.Fields{"ids": ids, "episodes": episodes, "receipts": receipts, "signals": signals, "payloads": payloads, "rows": rows}
 	}
 }
 
