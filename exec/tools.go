@@ -320,6 +320,17 @@ func (r *Tools) names(ctx context.Context) (all []entry, err error) {
 	return all, err
 }
 
+// Names calls fn with every name that begins with prefix, ascending, and the id that it stands for.
+func (r *Tools) Names(ctx context.Context, prefix string, fn func(name string, id object.Hash) error) error {
+	return kv.Scan(ctx, r.kv, toolByName+prefix, func(key string, value []byte) error {
+		var id object.Hash
+		if err := can.Unmarshal(value, &id); err != nil {
+			return fmt.Errorf("name %s: %w", key[len(toolByName):], err)
+		}
+		return fn(key[len(toolByName):], id)
+	})
+}
+
 // DanglingError lists names that stand for no tool.
 type DanglingError struct{ Names []string }
 

@@ -129,6 +129,43 @@ func TestAliases(t *testing.T) {
 	}
 }
 
+// TestAddAll: many tools at once are registered as they would be one after another.
+func TestAddAll(t *testing.T) {
+	tools := exectest.New(t, 1).Gate.Tools
+	module := func(tool string) exec.ModuleRef {
+		return exec.ModuleRef{Kind: exec.KindMCP, URL: "http://127.0.0.1/", Confinement: exec.ConfineRemote, Tool: tool}
+	}
+	var list []exec.Tool
+	for i := range 600 {
+		list = append(list, exec.Tool{Name: fmt.Sprintf("t%03d", i), Module: module(fmt.Sprint(i))})
+	}
+	list = append(list, exec.Tool{Name: "again", Module: module("7")})
+	if err := tools.AddAll(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range list {
+		if got, err := tools.Find(t.Context(), want.Name); err != nil || got.ID != want.ID || want.ID.IsZero() {
+			t.Errorf("%s: %s, %v", want.Name, got.ID, err)
+		}
+	}
+	var others *exec.PolicyError
+	same := []exec.Tool{{Name: "u", Module: module("u")}, {Name: "v", Module: module("u"), Policy: exec.Policy{RetrySafe: true}}}
+	if err := tools.AddAll(t.Context(), same); !errors.As(err, &others) || !slices.Equal(others.Others, []string{"u"}) {
+		t.Errorf("another policy for another name: %v", err)
+	}
+	var seen []string
+	err := tools.Names(t.Context(), "t00", func(name string, id object.Hash) error {
+		if id != list[len(seen)].ID {
+			t.Errorf("%s stands for %s", name, id)
+		}
+		seen = append(seen, name)
+		return nil
+	})
+	if err != nil || len(seen) != 10 {
+		t.Errorf("%q, %v", seen, err)
+	}
+}
+
 // Names that are added at once share one policy or are refused.
 func TestAliasesAtOnce(t *testing.T) {
 	e := exectest.New(t, 1)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 )
 
 // catalogue is what a server with so many tools has, a page of 1,000 in each answer.
@@ -18,18 +19,19 @@ const perPage = 1000
 func newCatalogue(n int) catalogue {
 	c := catalogue{}
 	for from := 0; from < n; from += perPage {
-		page := `{"tools":[`
+		var page strings.Builder
+		page.WriteString(`{"tools":[`)
 		for i := from; i < min(n, from+perPage); i++ {
 			if i > from {
-				page += ","
+				page.WriteByte(',')
 			}
-			page += tool(i)
+			page.WriteString(tool(i))
 		}
-		page += "]"
+		page.WriteByte(']')
 		if from+perPage < n {
-			page += fmt.Sprintf(`,"nextCursor":"%d"`, from/perPage+1)
+			fmt.Fprintf(&page, `,"nextCursor":"%d"`, from/perPage+1)
 		}
-		c.pages = append(c.pages, page+"}")
+		c.pages = append(c.pages, page.String()+"}")
 	}
 	return c
 }

@@ -4,6 +4,7 @@
 package definition
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,10 +22,11 @@ type Tool struct {
 	Text []byte
 
 	input json.RawMessage // inputSchema
+	hash  object.Hash
 }
 
 // Hash is what exec.ModuleRef pins.
-func (t Tool) Hash() object.Hash { return object.Sum(t.Text) }
+func (t Tool) Hash() object.Hash { return t.hash }
 
 // defining are the members of a tool that are pinned, in the order of the plain form.
 var defining = []string{"annotations", "description", "inputSchema", "name", "outputSchema", "title"}
@@ -49,7 +51,7 @@ func Read(raw json.RawMessage) (Tool, error) {
 	if err != nil {
 		return Tool{}, fmt.Errorf("tool %q: %w", name, err)
 	}
-	return Tool{name, text, list.Get("inputSchema")}, nil
+	return Tool{name, text, bytes.Clone(list.Get("inputSchema")), object.Sum(text)}, nil
 }
 
 // Of is what somebody says of a tool who registers it; schemas may be nil.

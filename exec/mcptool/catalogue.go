@@ -23,6 +23,7 @@ const (
 // catalogue is a server's tools, as it listed them last.
 type catalogue struct {
 	token chan struct{} // who holds it lists; the others wait for the list
+	memo  definition.Memo
 
 	mu      sync.Mutex
 	tools   []definition.Tool
@@ -86,7 +87,7 @@ func (s *session) pages(ctx context.Context, x *exchange) ([]definition.Tool, er
 		if a.err != nil {
 			return nil, readError(a.err)
 		}
-		page, next, err := readPage(a.result)
+		page, next, err := s.tools.readPage(a.result)
 		if err != nil {
 			return nil, err
 		}
@@ -98,7 +99,7 @@ func (s *session) pages(ctx context.Context, x *exchange) ([]definition.Tool, er
 	return nil, fmt.Errorf("the list of tools has more than %d pages", maxPages)
 }
 
-func readPage(result json.RawMessage) (tools []definition.Tool, next json.RawMessage, err error) {
+func (c *catalogue) readPage(result json.RawMessage) (tools []definition.Tool, next json.RawMessage, err error) {
 	list, err := jsontext.FieldsOf(result)
 	if err != nil {
 		return nil, nil, err
@@ -108,7 +109,7 @@ func readPage(result json.RawMessage) (tools []definition.Tool, next json.RawMes
 		return nil, nil, errors.New("there is no list of tools")
 	}
 	for _, one := range raw {
-		d, err := definition.Read(one)
+		d, err := c.memo.Read(one)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/definition"
 	"github.com/mythos-project/mythos/exec/mcptool/streamable"
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
@@ -137,6 +138,9 @@ func (c *Conn) Ask(ctx context.Context, method string, params json.RawMessage) (
 // About sets the _meta that requests of our own carry from now on: what a client of the
 // newest version says of itself in each of its requests.
 func (c *Conn) About(about jsontext.Fields) { c.s.about.Store(&about) }
+
+// Define reads a definition of the server's, once for the same bytes.
+func (c *Conn) Define(raw json.RawMessage) (definition.Tool, error) { return c.s.tools.memo.Read(raw) }
 
 // Down reports that the server is no more.
 func (c *Conn) Down() bool { return c.p.down() }

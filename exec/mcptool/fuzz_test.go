@@ -52,7 +52,7 @@ func checkResult(t *testing.T, line []byte, m message) {
 	}
 	r.body()
 	r.used()
-	_, _, _ = readPage(m.result)
+	_, _, _ = new(catalogue).readPage(m.result)
 	res := answer{result: m.result}.response(exec.Call{Limits: exec.Limits{MaxResponse: 64}}, &output.Tail{}, &exchange{})
 	if len(res.Body) > 64 || (res.Status == exec.StatusOK) != (!r.failed && r.broken == nil && len(r.body()) <= 64 && !strings.Contains(res.Notes, "input")) {
 		t.Fatalf("%q: status %d, %d bytes, %q", m.result, res.Status, len(res.Body), res.Notes)

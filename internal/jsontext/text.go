@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -14,6 +15,9 @@ import (
 // ends U+2028 and U+2029, which some readers take for the end of a line. The text is valid
 // UTF-8.
 func Text(text string) json.RawMessage {
+	if plain([]byte(text)) && ascii(text) {
+		return json.RawMessage(`"` + text + `"`)
+	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -34,6 +38,9 @@ func TextOf(raw json.RawMessage) (string, error) {
 	if !utf8.Valid(raw) {
 		return "", errors.New("a text is not UTF-8")
 	}
+	if last := len(raw) - 1; last > 0 && raw[0] == '"' && raw[last] == '"' && plain(raw[1:last]) {
+		return string(raw[1:last]), nil
+	}
 	var text string
 	if err := json.Unmarshal(raw, &text); err != nil {
 		return "", fmt.Errorf("%w: %w", errSyntax, err)
@@ -42,6 +49,25 @@ func TextOf(raw json.RawMessage) (string, error) {
 		return "", errSurrogate
 	}
 	return text, nil
+}
+
+// plain reports whether what stands between the quotes of a JSON string means itself.
+func plain(inner []byte) bool {
+	for _, b := range inner {
+		if b < ' ' || b == '"' || b == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+func ascii(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // loneSurrogate finds \uD800 to \uDFFF outside of a pair in a JSON string; -1: there is none.
@@ -110,53 +136,83 @@ func Canonical(value json.RawMessage) ([]byte, error) {
 	if err := Check(value); err != nil {
 		return nil, err
 	}
-	return appendCanonical(nil, bytes.TrimSpace(value))
+	s := scanner{text: value}
+	return s.canonical(make([]byte, 0, len(value)))
 }
 
-func appendCanonical(dst, value []byte) ([]byte, error) {
-	switch Kind(value) {
+// canonical appends a value that Check has found to be good.
+func (s *scanner) canonical(dst []byte) ([]byte, error) {
+	s.blank()
+	switch begin := s.at; s.peek() {
 	case '{':
-		f, err := FieldsOf(value)
-		if err != nil {
-			return nil, err
-		}
-		slices.SortFunc(f, func(a, b Member) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
-		dst = append(dst, '{')
-		for i, m := range f {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = append(appendShortest(dst, m.Name), ':')
-			if dst, err = appendCanonical(dst, m.Value); err != nil {
-				return nil, err
-			}
-		}
-		return append(dst, '}'), nil
+		return s.canonicalObject(dst)
 	case '[':
-		items, err := ListOf(value)
-		if err != nil {
-			return nil, err
-		}
+		s.at++
 		dst = append(dst, '[')
-		for i, item := range items {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			if dst, err = appendCanonical(dst, item); err != nil {
+		for s.blank(); !s.next(']'); s.blank() {
+			var err error
+			if dst, err = s.canonical(dst); err != nil {
 				return nil, err
+			}
+			if s.blank(); s.next(',') {
+				dst = append(dst, ',')
 			}
 		}
 		return append(dst, ']'), nil
 	case '"':
-		text, err := TextOf(value)
+		s.skipText()
+		text, err := TextOf(s.text[begin:s.at])
 		return appendShortest(dst, text), err
+	default:
+		s.skipWord()
+		return append(dst, s.text[begin:s.at]...), nil
 	}
-	return append(dst, value...), nil
+}
+
+func (s *scanner) canonicalObject(dst []byte) ([]byte, error) {
+	type member struct {
+		name     string
+		from, to int // where it stands in dst
+	}
+	var list []member
+	s.at++
+	begin := len(dst)
+	for s.blank(); !s.next('}'); s.blank() {
+		m := member{from: len(dst)}
+		at := s.at
+		s.skipText()
+		var err error
+		if m.name, err = TextOf(s.text[at:s.at]); err != nil {
+			return nil, err
+		}
+		s.blank()
+		s.next(':')
+		if dst, err = s.canonical(append(appendShortest(dst, m.name), ':')); err != nil {
+			return nil, err
+		}
+		m.to = len(dst)
+		list = append(list, m)
+		s.blank()
+		s.next(',')
+	}
+	slices.SortFunc(list, func(a, b member) int { return strings.Compare(a.name, b.name) })
+	unsorted := slices.Clone(dst[begin:])
+	dst = append(dst[:begin], '{')
+	for i, m := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, unsorted[m.from-begin:m.to-begin]...)
+	}
+	return append(dst, '}'), nil
 }
 
 // appendShortest appends a JSON string with the shortest escapes.
 func appendShortest(dst []byte, s string) []byte {
 	const short = "\b\t\n\f\r\"\\"
+	if plain([]byte(s)) && utf8.ValidString(s) {
+		return append(append(append(dst, '"'), s...), '"')
+	}
 	dst = append(dst, '"')
 	for _, r := range s {
 		if at := bytes.IndexRune([]byte(short), r); at >= 0 {

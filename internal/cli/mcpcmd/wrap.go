@@ -78,7 +78,7 @@ func runWrap(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *wrapO
 	}
 	defer instance.Close()
 	defer serveLocal(ctx, f, n)()
-	wrapping := &wrapping{f: f, n: n, o: o, module: module, instance: instance.ID, sessions: map[string]*session.Session{}}
+	wrapping := &wrapping{f: f, n: n, o: o, server: server, module: module, instance: instance.ID, sessions: map[string]*session.Session{}}
 	if o.Listen != "" {
 		return wrapping.http(ctx)
 	}
@@ -94,6 +94,7 @@ type wrapping struct {
 	f        *cmdutil.Factory
 	n        *repo.Repo
 	o        *wrapOptions
+	server   *pin.Server
 	module   exec.ModuleRef
 	instance string
 
@@ -120,7 +121,7 @@ func (w *wrapping) session(ctx context.Context, agent string) (*session.Session,
 // proxy stands between one client and a server of its own.
 func (w *wrapping) proxy(s *session.Session) *wrap.Proxy {
 	call := exec.Call{Name: w.o.Name, Module: w.module, Limits: exec.DefaultLimits()}
-	return &wrap.Proxy{Session: s, Pins: serverNamed(w.n, w.o.Name), Notef: w.f.IO.Notef,
+	return &wrap.Proxy{Session: s, Pins: w.server, Notef: w.f.IO.Notef,
 		Connect: func(ctx context.Context, hear func([]byte), ended func()) (*mcptool.Conn, error) {
 			return w.n.Toolbox.MCP.Connect(ctx, call, hear, ended)
 		}}
@@ -143,7 +144,7 @@ func (w *wrapping) http(ctx context.Context) error {
 	defer stop()
 	b := &bridge.Bridge{Notef: w.f.IO.Notef, Until: until,
 		Params: func(ctx context.Context, tool string, arguments []byte, add func(header, text string)) {
-			if d, err := serverNamed(w.n, w.o.Name).Described(ctx, tool); err == nil { // what is not registered is refused later
+			if d, err := w.server.Described(ctx, tool); err == nil { // what is not registered is refused later
 				d.Params(arguments, add)
 			}
 		},

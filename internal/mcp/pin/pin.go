@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"golang.org/x/sync/errgroup"
@@ -28,6 +29,7 @@ const textsAtOnce = 64
 type Tools interface {
 	Find(ctx context.Context, name string) (exec.Tool, error)
 	List(ctx context.Context, fn func(exec.Tool) error) error
+	Names(ctx context.Context, prefix string, fn func(name string, id object.Hash) error) error
 	AddAll(ctx context.Context, list []exec.Tool) error
 	Remove(ctx context.Context, name string) (others []string, err error)
 }
@@ -43,6 +45,8 @@ type Server struct {
 	Name  string
 	Tools Tools
 	Texts Texts
+
+	known sync.Map // what a registration pins, by the id that stands for it: pinned
 }
 
 // ToolName is what a tool of a server is called here: the server's name, a dot, and the tool's,
@@ -99,6 +103,7 @@ func (s *Server) Registered(ctx context.Context) ([]exec.Tool, error) {
 	err := exec.SkipDangling(s.Tools.List(ctx, func(t exec.Tool) error {
 		if t.Module.Kind == exec.KindMCP && t.Name == ToolName(s.Name, t.Module.Tool) {
 			list = append(list, t)
+			s.remember(t)
 		}
 		return nil
 	}))
@@ -142,22 +147,6 @@ func equal(a, b exec.ModuleRef) (bool, error) {
 	}
 	y, err := can.Marshal(&b)
 	return bytes.Equal(x, y), err
-}
-
-// Pinned reports which tools are registered with just these definitions.
-func (s *Server) Pinned(ctx context.Context, list []definition.Tool) ([]bool, error) {
-	same := make([]bool, len(list))
-	for i, d := range list {
-		t, err := s.Find(ctx, d.Name)
-		if errors.Is(err, exec.ErrNoTool) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		same[i] = t.Module.Definition != nil && *t.Module.Definition == d.Hash()
-	}
-	return same, nil
 }
 
 // Change is how a tool differs between what is registered and what the server says now.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mythos-project/mythos/exec/definition"
 	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/internal/units"
 )
 
 // hear hands the client a line of the server.
@@ -96,9 +97,15 @@ func (p *Proxy) pinned(result json.RawMessage) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
+	define := definition.Read
+	p.mu.Lock()
+	if p.conn != nil {
+		define = p.conn.Define
+	}
+	p.mu.Unlock()
 	defs := make([]definition.Tool, len(tools))
 	for i, raw := range tools {
-		if defs[i], err = definition.Read(raw); err != nil {
+		if defs[i], err = define(raw); err != nil {
 			defs[i] = definition.Tool{} // nobody registered it
 		}
 	}
@@ -107,12 +114,16 @@ func (p *Proxy) pinned(result json.RawMessage) (json.RawMessage, error) {
 		return nil, err
 	}
 	var kept []json.RawMessage
+	var out []string
 	for i, ok := range same {
 		if ok {
 			kept = append(kept, tools[i])
 		} else {
-			p.Notef("tool %q is left out of the list: it is not registered as the server describes it now", defs[i].Name)
+			out = append(out, defs[i].Name)
 		}
+	}
+	if len(out) > 0 {
+		p.Notef("%s left out of the list, not registered as the server describes it now: %.200q", units.Count(len(out), "tool"), out)
 	}
 	if len(kept) < len(tools) {
 		if kept == nil {
