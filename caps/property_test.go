@@ -55,7 +55,7 @@ func refAllows(s scope.Scope, u scope.Use) bool {
 	case *scope.BlobDelete:
 		return u.CID == s.CID
 	case *scope.ToolCall:
-		return u.Tool == s.ToolID && s.MaxCalls >= 1 && refMeets(u.Request, s.Constraints)
+		return u.Tool == s.ToolID && s.MaxCalls >= 1 && refMeets(u.Request, s.Constraints) && (s.MaxCost == nil || u.Price <= *s.MaxCost)
 	case *scope.TrainRun:
 		return u.Recipe == s.RecipeID && u.Jobs <= uint64(s.MaxJobs) && u.Tokens <= s.MaxTokens && (s.MaxGPUms == nil || u.GPUms <= *s.MaxGPUms)
 	case *scope.EvalRun:
@@ -74,7 +74,7 @@ func refAllows(s scope.Scope, u scope.Use) bool {
 		}
 		return u.Cell == s.CellID && u.Events <= uint64(s.MaxEvents)
 	case *scope.ToolsCall:
-		return slices.Contains(s.ToolIDs, u.Tool) && s.MaxCalls >= 1
+		return slices.Contains(s.ToolIDs, u.Tool) && s.MaxCalls >= 1 && (s.MaxCost == nil || u.Price <= *s.MaxCost)
 	}
 	return false
 }
@@ -144,7 +144,7 @@ func drawScope(t *rapid.T, kind uint8) scope.Scope {
 	case scope.KindBlobDelete:
 		return &scope.BlobDelete{CID: thing}
 	case scope.KindToolCall:
-		return &scope.ToolCall{ToolID: thing, MaxCalls: uint32(small("calls")), Constraints: drawConstraints(t)}
+		return &scope.ToolCall{ToolID: thing, MaxCalls: uint32(small("calls")), Constraints: drawConstraints(t), MaxCost: maybe("cost")}
 	case scope.KindTrainRun:
 		return &scope.TrainRun{RecipeID: thing, MaxJobs: uint32(small("jobs")), MaxTokens: small("tokens"), MaxGPUms: maybe("gpu")}
 	case scope.KindEvalRun:
@@ -159,7 +159,7 @@ func drawScope(t *rapid.T, kind uint8) scope.Scope {
 	if kind == scope.KindToolsCall {
 		tools := rapid.SliceOfNDistinct(rapid.SampledFrom(things), 1, len(things), rapid.ID).Draw(t, "tools")
 		slices.SortFunc(tools, object.Hash.Compare)
-		return &scope.ToolsCall{ToolIDs: tools, MaxCalls: uint32(small("calls"))}
+		return &scope.ToolsCall{ToolIDs: tools, MaxCalls: uint32(small("calls")), MaxCost: maybe("cost")}
 	}
 	types := rapid.SliceOfDistinct(rapid.Uint32Range(0, 2), rapid.ID).Draw(t, "types")
 	if rapid.Bool().Draw(t, "any type") {
@@ -189,7 +189,7 @@ func usesOf(kind uint8) (uses []scope.Use) {
 				u := scope.Use{
 					Kind: kind, CID: h, Offset: n, Length: m, TTL: time.Duration(m) * time.Microsecond,
 					Namespace: []string{"n", "n/m"}[n&1], Size: m, Media: []string{"a/b", "a/c", "b/b", "c/c", "a/*"}[n],
-					Tool: h, Request: fmt.Appendf(nil, `{"a":%s}`, []string{`"x"`, `"xy"`, `1`, `-1`, `"1"`}[n]),
+					Tool: h, Price: m, Request: fmt.Appendf(nil, `{"a":%s}`, []string{`"x"`, `"xy"`, `1`, `-1`, `"1"`}[n]),
 					Recipe: h, Jobs: max(1, n), Tokens: m, GPUms: n, Suite: h, Runs: m, Ring: uint8(n & 1), Policy: h,
 					Pool: h, Workers: m, CPUus: n, IO: m & 3, Cell: h, Key: []byte([]string{"", "a", "abc", "b", "ac"}[n]),
 					Events: m, EventTypes: []uint32{uint32(n)},

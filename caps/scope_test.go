@@ -45,6 +45,9 @@ var allScopes = []string{
 	"cell.write:" + hexA + ",events=4,types=1|9",
 	"cell.write:" + hexA + ",notypes",
 	"tools.call:" + hexA,
+	"tool.call:" + hexA + ",calls=5,cost=0,rate=1/1m",
+	"tool.call:" + hexA + ",cost=none",
+	"tools.call:" + hexA + ",cost=18446744073709551614",
 	"tools.call:" + hexA + "|cd" + hexA[2:] + ",calls=3",
 }
 
@@ -100,7 +103,7 @@ func TestScopeTextRefusals(t *testing.T) {
 		"tool.call:" + hexA + ",calls=5,calls=6", "tool.call:" + hexA + ",calls=4294967296", "tool.call:" + hexA + ",calls",
 		"tool.call:" + hexA + ",calls=-1", "tool.call:" + hexA + ",gt:/a=1", "tool.call:" + hexA + ",eq:a=1",
 		"tool.call:" + hexA + ",eq:/a~2=1", "tool.call:" + hexA + ",max:/a=1.5", "tool.call:" + hexA + ",max:/a=01",
-		"tool.call:" + hexA + ",runs=1", `tool.call:` + hexA + `,eq:/a=\x`, "tool.call:" + hexA + ",", "tool.call:" + hexA + ",eq:/a",
+		"tool.call:" + hexA + ",runs=1", "tool.call:" + hexA + ",cost=-1", "tools.call:" + hexA + ",cost=1.5", "tool.call:" + hexA + ",cost", `tool.call:` + hexA + `,eq:/a=\x`, "tool.call:" + hexA + ",", "tool.call:" + hexA + ",eq:/a",
 		"blob.write:n", "blob.write:n,max=10Q", "blob.write:n,max=16777216TiB", "blob.write:n,max=1.5MiB",
 		"blob.pin:" + hexA, "blob.pin:" + hexA + ",ttl=5", "blob.pin:" + hexA + ",ttl=", "blob.pin:" + hexA + ",ttl=213503983d",
 		"deploy.promote:256,policy=" + hexA, "deploy.promote:1", "deploy.promote:x,policy=" + hexA,

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/exec/bill"
 	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -26,6 +28,7 @@ type attempt struct {
 	chain       caps.Chain   // the one of them that is charged
 	charged     bool         // by this attempt
 	paid        bool         // an attempt of our own that this one resumes was charged
+	price       uint64       // what the effect was charged beside its call
 	about       *doubt       // this is a probe's call
 	again       bool         // a recorded failure is tried again
 	anew        bool         // one that nobody waited for
@@ -95,7 +98,7 @@ func (a *attempt) charge(ctx context.Context) (uint16, error) {
 	for _, chain := range a.allowed {
 		err := a.gate.Quotas.Charge(ctx, chain, a.use)
 		if err == nil {
-			a.chain, a.charged = chain, true
+			a.chain, a.charged, a.price = chain, true, a.use.Price
 			return 0, nil
 		}
 		if !errors.Is(err, caps.ErrQuota) {
@@ -112,15 +115,19 @@ func (a *attempt) charging(ctx context.Context, s ledger.State) []ledger.Rider {
 	if err := a.admitAgain(ctx); err != nil {
 		return []ledger.Rider{{Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) { return nil, err }}}
 	}
-	a.chain, a.charged = a.allowed[0], false
+	a.chain, a.charged, a.price = a.allowed[0], false, 0
 	r := s.Register
 	if a.paid || (r != nil && s.Commit == nil && r.Owner.Same(a.gate.Signer.Agent()) && r.RequestHash == a.requestHash) {
 		return nil
 	}
-	rides := make([]charger, len(a.allowed))
+	rides := make([]quota.Ride, len(a.allowed))
+	var of *quota.Attempt
+	if a.use.Price > 0 {
+		of = &quota.Attempt{Idem: s.IdemID, Fence: s.Fence + 1}
+	}
 	var reads []string
 	for i, chain := range a.allowed {
-		keys, ride, err := a.gate.Quotas.Riding(chain, a.use)
+		keys, ride, err := a.gate.Quotas.Riding(chain, a.use, of)
 		if rides[i] = ride; i == 0 {
 			reads = keys // the others are charged where this one is used up
 		}
@@ -135,15 +142,12 @@ func (a *attempt) charging(ctx context.Context, s ledger.State) []ledger.Rider {
 
 const chargeSize = 1 << 10 // of the counters of a chain, about
 
-// charger is what Quotas.Riding returns.
-type charger = func(get func(key string) ([]byte, error)) (map[string][]byte, error)
-
-func (a *attempt) chargeOne(rides []charger, get func(string) ([]byte, error)) (map[string][]byte, error) {
+func (a *attempt) chargeOne(rides []quota.Ride, get func(string) ([]byte, error)) (map[string][]byte, error) {
 	var quota error
 	for i, chain := range a.allowed {
 		put, err := rides[i](get)
 		if err == nil {
-			if a.chain, a.charged = chain, true; a.effect.Charged != nil {
+			if a.chain, a.charged, a.price = chain, true, a.use.Price; a.effect.Charged != nil {
 				a.effect.Charged(chain)
 			}
 			return put, nil
@@ -269,12 +273,28 @@ func (a *attempt) bounded(res Response) Response {
 	if int64(len(res.Body)) <= a.target.limits.MaxResponse {
 		return res
 	}
-	return Response{Status: StatusResponseTooBig, Notes: "response exceeds the tool's limit", Tokens: res.Tokens, GPUms: res.GPUms}
+	return Response{Status: StatusResponseTooBig, Notes: "response exceeds the tool's limit", Use: res.Use}
 }
 
 // settle keeps the response, signs the receipt and commits or records it.
 func (a *attempt) settle(ctx context.Context, d *ledger.Decision, res Response) (Outcome, error) {
+	b, idem, err := bill.Bill{Price: a.price, Chain: a.chain}, (*object.Hash)(nil), error(nil)
+	if d != nil {
+		idem = &d.IdemID
+	}
+	if d != nil && !a.charged && a.price == 0 {
+		b, err = bill.Find(ctx, a.gate.Quotas, d.IdemID, a.effect.Caps, a.chain)
+		a.price, a.chain = b.Price, b.Chain
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
 	out, raw, riders, err := a.receipted(ctx, d, res)
+	if err == nil && !res.Undone {
+		var settled []ledger.Rider
+		settled, err = b.Settle(a.gate.Quotas, res.Cost, idem)
+		riders = append(riders, settled...)
+	}
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -307,7 +327,11 @@ func (a *attempt) receipted(ctx context.Context, d *ledger.Decision, res Respons
 		riders = []ledger.Rider{{Size: len(res.Body) + 256,
 			Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) { return put, nil }}}
 	}
-	r := a.gate.receipt(a.effect, a.requestHash, res, responseHash, a.evidence(res))
+	price := a.price
+	if res.Undone || res.Status == StatusNotStarted {
+		price = 0 // it is given back
+	}
+	r := a.gate.receipt(a.effect, a.requestHash, res, price, responseHash, a.evidence(res))
 	id, raw, err := a.gate.Ledger.NewReceipt(r)
 	for err == nil && d != nil && a.gate.Ledger.Recorded(*d, id) {
 		r.TimeObserved++
@@ -318,7 +342,7 @@ func (a *attempt) receipted(ctx context.Context, d *ledger.Decision, res Respons
 	}
 	return Outcome{
 		Body: res.Body, Status: res.Status, RequestHash: a.requestHash, ResponseHash: responseHash,
-		ReceiptID: id, ReceiptRaw: raw, Tokens: res.Tokens, GPUms: res.GPUms, Cause: res.Cause,
+		ReceiptID: id, ReceiptRaw: raw, Use: res.Use, Price: price, Cause: res.Cause,
 	}, raw, riders, nil
 }
 
@@ -350,25 +374,26 @@ func (g *Gate) replay(ctx context.Context, d ledger.Decision) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, fmt.Errorf("committed response: %w", err)
 	}
-	var tokens, gpuMs uint64
+	var used output.Use
+	var price uint64
 	if r.Notes != nil {
-		tokens, gpuMs = output.Used(*r.Notes)
+		used, price = output.Used(*r.Notes)
 	}
 	return Outcome{
 		Body: body, Status: r.Status, RequestHash: r.RequestHash, ResponseHash: r.ResponseHash,
-		ReceiptID: id, ReceiptRaw: d.Receipt, Replayed: true, Tokens: tokens, GPUms: gpuMs,
+		ReceiptID: id, ReceiptRaw: d.Receipt, Replayed: true, Use: used, Price: price,
 	}, nil
 }
 
 const maxNotes = 2 << 10 // bytes of a receipt's notes
 
 // receipt is the unsigned receipt of an effect.
-func (g *Gate) receipt(e Effect, requestHash object.Hash, res Response, responseHash object.Hash, evidence []object.Hash) ledger.Receipt {
+func (g *Gate) receipt(e Effect, requestHash object.Hash, res Response, price uint64, responseHash object.Hash, evidence []object.Hash) ledger.Receipt {
 	r := ledger.Receipt{
 		ToolID: e.Tool, RequestHash: requestHash, ResponseHash: responseHash, IdempotencyKey: e.Key,
 		TimeObserved: g.Now(), Status: res.Status, Evidence: evidence,
 	}
-	if notes := output.WithUse(res.Notes, res.Tokens, res.GPUms); notes != "" {
+	if notes := output.WithUse(res.Notes, res.Use, price); notes != "" {
 		notes = strings.ToValidUTF8(notes[:min(len(notes), maxNotes)], "\uFFFD")
 		r.Notes = &notes
 	}

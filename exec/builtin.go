@@ -107,7 +107,7 @@ func (g *Gate) resolve(ctx context.Context, id object.Hash, defaults Limits) (ta
 		name: tool.Name, module: tool.Module, runner: runner, limits: tool.limits(defaults), retrySafe: tool.Policy.RetrySafe,
 		probe: tool.Policy.Probe, permanentExits: tool.Policy.Permanent,
 		use: func(request []byte) (scope.Use, error) {
-			return scope.Use{Kind: scope.KindToolCall, Tool: id, Request: request}, nil
+			return scope.Use{Kind: scope.KindToolCall, Tool: id, Request: request, Price: tool.Policy.Price}, nil
 		},
 		evidence: evidence,
 	}, nil

@@ -9,7 +9,10 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/exec/bill"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/internal/inflight"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -45,9 +48,10 @@ type Verifier interface {
 // Quotas counts uses of authority; *quota.Quotas is one.
 type Quotas interface {
 	Charge(ctx context.Context, chain caps.Chain, use scope.Use) error
-	Riding(chain caps.Chain, use scope.Use) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error)
+	Riding(chain caps.Chain, use scope.Use, of *quota.Attempt) (keys []string, ride quota.Ride, err error)
 	Return(ctx context.Context, chain caps.Chain, cost []scope.Amount) error
-	Returning(chain caps.Chain, cost []scope.Amount) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error)
+	Returning(chain caps.Chain, cost []scope.Amount, idem *object.Hash) (keys []string, ride quota.Ride, err error)
+	bill.Quotas
 }
 
 // Responses keeps byte strings under their hash; *store.Store is one.
@@ -164,9 +168,9 @@ type Outcome struct {
 	ReceiptRaw   []byte
 	Replayed     bool          // it had been done before; nothing was invoked
 	Waited       time.Duration // for another attempt at it
-	Tokens       uint64        // as the tool reported them, when it was invoked
-	GPUms        uint64
-	Cause        error // of a failure of a built-in tool that was invoked, where its status and text say less
+	output.Use                 // as the tool reported it, when it was invoked
+	Price        uint64        // what it was charged beside its call; of a replay: when it was invoked
+	Cause        error         // of a failure of a built-in tool that was invoked, where its status and text say less
 }
 
 // RefusedError is an effect that the gate did not let through. It wraps the
@@ -277,7 +281,7 @@ func (g *Gate) once(ctx context.Context, e Effect, again bool) (Outcome, error) 
 // and returns the *RefusedError that wraps reason.
 func (g *Gate) Refuse(ctx context.Context, e Effect, status uint16, reason error) error {
 	refused := &RefusedError{Tool: e.Tool, Status: status, Err: reason}
-	r := g.receipt(e, object.Sum(e.Request), Response{Status: status, Notes: ledger.RefusedNotes + reason.Error()}, object.Sum(nil), nil)
+	r := g.receipt(e, object.Sum(e.Request), Response{Status: status, Notes: ledger.RefusedNotes + reason.Error()}, 0, object.Sum(nil), nil)
 	id, raw, err := g.Ledger.NewReceipt(r)
 	if err == nil {
 		err = g.Ledger.Record(ctx, raw)

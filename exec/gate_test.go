@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/exectest"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -242,7 +243,7 @@ func TestFailureIsCommitted(t *testing.T) {
 	n := 0
 	e.Builtin("test.fail", exec.Builtin{Run: func(context.Context, exec.Call) (exec.Response, error) {
 		n++
-		return exec.Response{Status: exec.StatusFailed, Notes: "it broke", Tokens: 7, GPUms: 3}, nil
+		return exec.Response{Status: exec.StatusFailed, Notes: "it broke", Use: output.Use{Tokens: 7, GPUms: 3}}, nil
 	}})
 	chain := e.ToolCap("test.fail", "")
 	for i := range 2 {

@@ -109,7 +109,7 @@ func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome,
 		if err == nil {
 			return d, Outcome{}, false, nil
 		}
-		a.charged = false
+		a.charged, a.price = false, 0
 		if errors.Is(err, caps.ErrDenied) { // here or elsewhere
 			return d, Outcome{}, false, a.gate.Refuse(ctx, a.effect, statusOf(err), err)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -74,13 +75,12 @@ var ErrRequest = errors.New("the request does not fit the tool")
 
 // Response is what a tool answered. Status is HTTP-like: 200 is success.
 type Response struct {
-	Body     []byte
-	Status   uint16
-	Tokens   uint64        // language-model tokens that the tool reports
-	GPUms    uint64        // GPU milliseconds that the tool reports
-	Evidence []object.Hash // hashes that the receipt shall carry besides the gate's own
-	Notes    string        // for people, into the receipt: an excerpt of stderr
-	Exit     int           // exit status of a program that ended by itself; 0 also where there is none
+	Body       []byte
+	Status     uint16
+	output.Use               // as the tool reports it
+	Evidence   []object.Hash // hashes that the receipt shall carry besides the gate's own
+	Notes      string        // for people, into the receipt: an excerpt of stderr
+	Exit       int           // exit status of a program that ended by itself; 0 also where there is none
 	// Undone: the tool looked and certainly changed nothing. The answer is this caller's
 	// alone: the key stays free, and nothing is charged.
 	Undone bool

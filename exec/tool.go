@@ -31,6 +31,7 @@ type Policy struct {
 	Limits    *ModuleLimits `can:"3,limits"`                   // lower the registration's limits
 	Probe     *object.Hash  `can:"4,probe"`                    // the tool that knows whether an attempt with unknown outcome happened; not asked of a retry-safe one
 	Permanent []uint64      `can:"5,permanent_exits,optional"` // exit statuses, 1 to 255, of failures that trying again does not mend
+	Price     uint64        `can:"6,price,omitzero"`           // what a call is charged before it, in the smallest unit of whatever prices are in
 }
 
 // ErrToolName means that a tool cannot be registered under a name.

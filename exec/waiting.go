@@ -25,10 +25,10 @@ type Renewer interface {
 }
 
 // Elsewhere is an optional ability of a Ledger: to have effects registered on another machine,
-// which charges the authority; charged nil: an attempt goes on that was.
+// which charges the authority, and a price of at least that here; charged nil: an attempt goes on that was.
 type Elsewhere interface {
 	Elsewhere(tool object.Hash) bool
-	RegisterThere(ctx context.Context, e Effect, chains []caps.Chain, p ledger.Policy) (d ledger.Decision, charged caps.Chain, err error)
+	RegisterThere(ctx context.Context, e Effect, chains []caps.Chain, price uint64, p ledger.Policy) (d ledger.Decision, charged caps.Chain, paid uint64, err error)
 }
 
 // patience is how long an attempt waits for others, in all.
@@ -134,8 +134,8 @@ func (a *attempt) registering(ctx context.Context, p ledger.Policy) (ledger.Deci
 	if err := a.admitAgain(ctx); err != nil {
 		return ledger.Decision{}, err
 	}
-	d, charged, err := a.gate.Ledger.(Elsewhere).RegisterThere(ctx, *e, a.allowed, p)
-	if a.chain, a.charged = a.allowed[0], charged != nil; a.charged {
+	d, charged, price, err := a.gate.Ledger.(Elsewhere).RegisterThere(ctx, *e, a.allowed, a.use.Price, p)
+	if a.chain, a.charged, a.price = a.allowed[0], charged != nil, price; a.charged {
 		a.chain = charged
 	}
 	return d, err

@@ -104,7 +104,7 @@ func (a *attempt) giveBack(ctx context.Context, d *ledger.Decision, receipt []by
 		return errors.Join(a.gate.Ledger.Record(ctx, receipt, riders...), a.gate.Quotas.Return(ctx, a.chain, cost))
 	}
 	if a.charged {
-		keys, ride, err := a.gate.Quotas.Returning(a.chain, cost)
+		keys, ride, err := a.gate.Quotas.Returning(a.chain, cost, &d.IdemID)
 		if err != nil {
 			return fmt.Errorf("give back %s: %w", a.chain[0].ID.Short(), err)
 		}

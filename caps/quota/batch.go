@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
@@ -143,9 +144,9 @@ func (c *charge) apply(counters map[string]*counter) error {
 		n.TAT = c.due(l, n.TAT)
 		for _, a := range l.cost {
 			if c.back {
-				n.Used[a.Of] -= a.N
+				n.Used[a.Of] -= min(a.N, n.Used[a.Of])
 			} else {
-				n.Used[a.Of] += a.N
+				n.Used[a.Of] += min(a.N, math.MaxUint64-n.Used[a.Of])
 			}
 		}
 	}
@@ -155,6 +156,7 @@ func (c *charge) apply(counters map[string]*counter) error {
 func (c *charge) allowed(l line, a scope.Amount, used uint64) error {
 	most, _ := scope.AmountOf(l.limits, a.Of)
 	switch {
+	case c.ended:
 	case c.back && a.N > used:
 		return fmt.Errorf("refund of %s to capability %s, which was charged only %d", a, c.chain[l.link].ID.Short(), used)
 	case !c.back && (used > most || a.N > most-used):

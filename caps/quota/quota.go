@@ -60,6 +60,7 @@ type charge struct {
 	chain caps.Chain
 	lines []line
 	back  bool // a refund
+	ended bool // it is known what was spent: no limit stands against that
 	now   object.Time
 
 	done bool // guarded by Quotas.turn, as is err

@@ -240,7 +240,7 @@ func TestRidingIsCharge(t *testing.T) {
 	q := New(charged, clock)
 	for i := range 3 {
 		want := q.Charge(ctx, leaf, call(t))
-		_, ride, err := New(ridden, clock).Riding(leaf, call(t))
+		_, ride, err := New(ridden, clock).Riding(leaf, call(t), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -264,7 +264,7 @@ func TestRidingIsCharge(t *testing.T) {
 		}
 	}
 	free := rootCap(t, "tool.call:"+hexA)
-	_, ride, err := q.Riding(free, call(t))
+	_, ride, err := q.Riding(free, call(t), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,36 +6,78 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// Riding is Charge for a use that is charged in one update of the store together with
-// something else: with what it permits, so that neither is there without the other.
-// The function reads the counters through get (nil: there is no such key) and returns
-// the records to be written (nil: nothing is limited), or the error that Charge gives.
+// Ride changes counters in an update of something else. It reads them through get (nil: there is
+// no such key) and returns the records to be written (nil: nothing is limited), or the error that Charge gives.
 // It may be called several times; only what it put last, and then was written, counts.
-// keys are those of the counters.
-func (q *Quotas) Riding(chain caps.Chain, use scope.Use) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error) {
-	c := &charge{ctx: context.Background(), chain: chain, now: q.now()}
-	if err := q.itemize(c, use.Cost()); err != nil {
-		return nil, nil, err
-	}
-	for _, l := range c.lines {
-		keys = append(keys, l.key)
-	}
-	return keys, c.ride, nil
+type Ride = func(get func(key string) ([]byte, error)) (map[string][]byte, error)
+
+// Attempt is what a use is charged for, where that is an attempt at an effect.
+type Attempt struct {
+	Idem  object.Hash
+	Fence uint64
 }
 
-// Returning is Return as a rider, like Riding.
-func (q *Quotas) Returning(chain caps.Chain, cost []scope.Amount) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error) {
-	c := &charge{ctx: context.Background(), chain: chain, now: q.now(), back: true}
-	if err := q.itemize(c, cost); err != nil {
-		return nil, nil, err
+// Riding is Charge for a use that is charged in one update of the store together with
+// something else: with what it permits, so that neither is there without the other. keys are those of the counters.
+// What an attempt is charged is recorded as its [Payment]; nil: it is not.
+func (q *Quotas) Riding(chain caps.Chain, use scope.Use, of *Attempt) (keys []string, ride Ride, err error) {
+	c := &charge{chain: chain}
+	keys, err = q.riding(c, use.Cost())
+	if of == nil || err != nil {
+		return keys, c.ride, err
 	}
+	return keys, func(get func(key string) ([]byte, error)) (map[string][]byte, error) {
+		put, err := c.ride(get)
+		if err == nil {
+			put[PaymentKey(of.Idem)], err = can.Marshal(&payment{of.Fence, chain[0].ID, use.Price})
+		}
+		return put, err
+	}, nil
+}
+
+// Returning is Return as a rider, like Riding. The payment of an effect is forgotten; nil: there is none.
+func (q *Quotas) Returning(chain caps.Chain, cost []scope.Amount, idem *object.Hash) (keys []string, ride Ride, err error) {
+	c := &charge{chain: chain, back: true}
+	keys, err = q.riding(c, cost)
+	return keys, c.forgetting(idem), err
+}
+
+// Settling is a rider, like Riding, of the outcome of a use: it returns to each link what was not used of
+// a price, and counts what was used beyond it, also where no limit allows that: it was spent. The payment of an
+// effect is forgotten; nil: there is none.
+func (q *Quotas) Settling(chain caps.Chain, price, used uint64, idem *object.Hash) (keys []string, ride Ride, err error) {
+	c := &charge{chain: chain, back: used < price, ended: true}
+	if used == price {
+		return nil, c.forgetting(idem), nil
+	}
+	keys, err = q.riding(c, []scope.Amount{{Of: scope.Cost, N: max(price, used) - min(price, used)}})
+	return keys, c.forgetting(idem), err
+}
+
+func (q *Quotas) riding(c *charge, cost []scope.Amount) (keys []string, err error) {
+	c.ctx, c.now = context.Background(), q.now()
+	err = q.itemize(c, cost)
 	for _, l := range c.lines {
 		keys = append(keys, l.key)
 	}
-	return keys, c.ride, nil
+	return keys, err
+}
+
+func (c *charge) forgetting(idem *object.Hash) Ride {
+	if idem == nil {
+		return c.ride
+	}
+	return func(get func(key string) ([]byte, error)) (map[string][]byte, error) {
+		put, err := c.ride(get)
+		if err == nil {
+			put[PaymentKey(*idem)] = nil
+		}
+		return put, err
+	}
 }
 
 func (c *charge) ride(get func(key string) ([]byte, error)) (map[string][]byte, error) {

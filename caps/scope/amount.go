@@ -3,6 +3,8 @@ package scope
 import (
 	"fmt"
 	"strings"
+
+	"github.com/mythos-project/mythos/internal/units"
 )
 
 // Resource is what a quota counts.
@@ -11,6 +13,7 @@ type Resource string
 // The resources that scopes put a maximum on.
 const (
 	Calls   Resource = "calls"   // tool.call
+	Cost    Resource = "cost"    // tool.call, in the smallest unit of whatever prices are in
 	Jobs    Resource = "jobs"    // train.run
 	Tokens  Resource = "tokens"  // train.run
 	GPUms   Resource = "gpu_ms"  // train.run, milliseconds
@@ -23,7 +26,7 @@ const (
 )
 
 // Resources are all of them, by name.
-var Resources = []Resource{Bytes, Calls, CPUus, Events, GPUms, IO, Jobs, Runs, Tokens, Workers}
+var Resources = []Resource{Bytes, Calls, Cost, CPUus, Events, GPUms, IO, Jobs, Runs, Tokens, Workers}
 
 // ResourceNames are the names of all resources, for people.
 func ResourceNames() string {
@@ -42,6 +45,9 @@ type Amount struct {
 
 // String is such as "5 calls" or "1 call".
 func (a Amount) String() string {
+	if a.Of == Cost {
+		return units.Count(a.N, "unit") + " of cost"
+	}
 	if one, plural := strings.CutSuffix(string(a.Of), "s"); plural && a.N == 1 && !strings.Contains(one, "_") {
 		return "1 " + one
 	}

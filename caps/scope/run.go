@@ -14,6 +14,7 @@ type ToolCall struct {
 	MaxCalls    uint32            `can:"2,max_calls"`            // 2^32-1: no limit
 	Constraints map[string]string `can:"3,constraints,optional"` // on the request
 	Rate        *Rate             `can:"4,rate"`                 // absent: no limit
+	MaxCost     *uint64           `can:"5,max_cost"`             // of all calls, in the smallest unit; absent: no limit
 }
 
 // TrainRun allows training by a recipe.
@@ -59,7 +60,7 @@ func (*DeployPromote) Kind() uint8 { return KindDeployPromote }
 // Kind is KindComputeSpawn.
 func (*ComputeSpawn) Kind() uint8 { return KindComputeSpawn }
 
-func (s *ToolCall) limits() []Amount    { return limit32(nil, Calls, s.MaxCalls) }
+func (s *ToolCall) limits() []Amount    { return limitCost(limit32(nil, Calls, s.MaxCalls), s.MaxCost) }
 func (s *EvalRun) limits() []Amount     { return limit32(nil, Runs, s.MaxRuns) }
 func (*DeployPromote) limits() []Amount { return nil }
 
@@ -180,7 +181,7 @@ func atMost(limits []Amount) string {
 }
 
 func (s *ToolCall) text() string {
-	return s.ToolID.String() + fields(s.limits()) + s.Rate.text() + constraintsText(s.Constraints)
+	return s.ToolID.String() + fields(s.limits()) + costText(s.MaxCost) + s.Rate.text() + constraintsText(s.Constraints)
 }
 
 func (s *TrainRun) text() string {

@@ -14,6 +14,7 @@ type ToolsCall struct {
 	ToolIDs  []object.Hash `can:"1,tool_ids"`  // 1 to 1024, ascending, each once
 	MaxCalls uint32        `can:"2,max_calls"` // 2^32-1: no limit
 	Rate     *Rate         `can:"3,rate"`      // of all tools together; absent: no limit
+	MaxCost  *uint64       `can:"4,max_cost"`  // of all calls, in the smallest unit; absent: no limit
 }
 
 // MaxTools is how many tools a ToolsCall names at most.
@@ -52,7 +53,7 @@ func Tools(s Scope) []object.Hash {
 	return nil
 }
 
-func (s *ToolsCall) limits() []Amount { return limit32(nil, Calls, s.MaxCalls) }
+func (s *ToolsCall) limits() []Amount { return limitCost(limit32(nil, Calls, s.MaxCalls), s.MaxCost) }
 
 func (s *ToolsCall) within(parent Scope) error {
 	p, ok := parent.(*ToolsCall)
@@ -83,7 +84,7 @@ func (s *ToolsCall) text() string {
 	for i, id := range s.ToolIDs {
 		names[i] = id.String()
 	}
-	return strings.Join(names, "|") + fields(s.limits()) + s.Rate.text()
+	return strings.Join(names, "|") + fields(s.limits()) + costText(s.MaxCost) + s.Rate.text()
 }
 
 func (s *ToolsCall) words() string {
@@ -94,7 +95,7 @@ func (s *ToolsCall) words() string {
 }
 
 func parseToolsCall(p *params) Scope {
-	s := &ToolsCall{MaxCalls: uint32(p.number("calls", 32)), Rate: p.rate()}
+	s := &ToolsCall{MaxCalls: uint32(p.number("calls", 32)), Rate: p.rate(), MaxCost: p.cost()}
 	for name := range strings.SplitSeq(p.head, "|") {
 		s.ToolIDs = append(s.ToolIDs, p.hash("tool", name))
 	}

@@ -26,6 +26,7 @@ type Use struct {
 	// Tool.call: one call
 	Tool    object.Hash
 	Request []byte // what constraints are checked on
+	Price   uint64 // what it is charged, in the smallest unit; 0: nothing
 
 	// train.run
 	Recipe object.Hash
@@ -60,7 +61,7 @@ func (u Use) Cost() []Amount {
 	case KindBlobWrite:
 		return []Amount{{Bytes, u.Size}}
 	case KindToolCall:
-		return []Amount{{Calls, 1}}
+		return []Amount{{Calls, 1}, {Cost, u.Price}}
 	case KindTrainRun:
 		return []Amount{{Jobs, max(1, u.Jobs)}, {Tokens, u.Tokens}, {GPUms, u.GPUms}}
 	case KindEvalRun:

@@ -154,7 +154,7 @@ func (r *Runner) send(p *prepared, call exec.Call) (res exec.Response, after tim
 // response is what the server answered, without secrets.
 func (p *prepared) response(answer *http.Response, body []byte) exec.Response {
 	res := exec.Response{Status: uint16(answer.StatusCode), Body: body}
-	res.Tokens, res.GPUms = output.Reported([]byte("used " + answer.Header.Get(HeaderUsed)))
+	res.Use = output.Reported([]byte("used " + answer.Header.Get(HeaderUsed)))
 	if answer.StatusCode >= 300 {
 		res.Notes = "HTTP " + p.mask.CleanText(answer.Status)
 	}
@@ -171,7 +171,7 @@ func (p *prepared) response(answer *http.Response, body []byte) exec.Response {
 	return res
 }
 
-// HeaderUsed is the header of a response that says what the tool used: "tokens=N gpu_ms=N".
+// HeaderUsed is the header of a response that says what the tool used: "tokens=N gpu_ms=N cost=N".
 const HeaderUsed = "Mythos-Used"
 
 // hide is err, or its text without the secrets in it.

@@ -9,7 +9,7 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// metaUsed is the key in a result's _meta of what the tool used: "tokens=N gpu_ms=N".
+// metaUsed is the key in a result's _meta of what the tool used: "tokens=N gpu_ms=N cost=N".
 const metaUsed = "mythos/used"
 
 // result is what a tools/call was answered.
@@ -111,14 +111,14 @@ func (r result) firstText() string {
 }
 
 // used is what the tool says that it used.
-func (r result) used() (tokens, gpuMs uint64) {
+func (r result) used() output.Use {
 	list, err := jsontext.FieldsOf(r.members.Get("_meta"))
 	if err != nil {
-		return 0, 0
+		return output.Use{}
 	}
 	text, ok := textOf(list.Get(metaUsed))
 	if !ok {
-		return 0, 0
+		return output.Use{}
 	}
 	return output.Reported([]byte("used " + text))
 }
@@ -138,7 +138,7 @@ func (a answer) response(call exec.Call, stderr *output.Tail, x *exchange) exec.
 	if x.whole || x.via != nil {
 		res.Body = a.result
 	}
-	res.Tokens, res.GPUms = r.used()
+	res.Use = r.used()
 	kind, _ := textOf(r.members.Get("resultType"))
 	switch {
 	case kind == "input_required" && x.via != nil:

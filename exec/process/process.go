@@ -156,7 +156,7 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 	if err != nil {
 		return res, err
 	}
-	res.Tokens, res.GPUms = output.Reported(p.stderr.Bytes)
+	res.Use = output.Reported(p.stderr.Bytes)
 	return own.answer(ctx, r.Trees, res)
 }
 

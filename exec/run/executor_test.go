@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/ledger"
@@ -134,7 +135,7 @@ func TestAuthorityIsPerFrame(t *testing.T) {
 
 func (e *env) budgetTools() []caps.Chain {
 	e.Builtin("test.tokens", exec.Builtin{Run: func(context.Context, exec.Call) (exec.Response, error) {
-		return exec.Response{Status: exec.StatusOK, Tokens: 10}, nil
+		return exec.Response{Status: exec.StatusOK, Use: output.Use{Tokens: 10}}, nil
 	}})
 	e.Builtin("test.spawn", exec.Builtin{Spawns: true, Writes: true, Run: func(context.Context, exec.Call) (exec.Response, error) {
 		return exec.Response{Status: exec.StatusOK}, nil

@@ -126,6 +126,6 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 		return exec.Response{}, fmt.Errorf("module %s was stopped: %w", ref.ModuleHash.Short(), ctx.Err())
 	}
 	res := in.response(err, limited.Err() != nil)
-	res.Tokens, res.GPUms = output.Reported(in.stderr.Bytes)
+	res.Use = output.Reported(in.stderr.Bytes)
 	return res, nil
 }

@@ -32,6 +32,7 @@ type Spec struct {
 	Tools []string      // names, or patterns with *
 	Calls uint32        // in all; scope.NoLimit32: any number
 	Rate  *scope.Rate   // nil: as often as it likes
+	Cost  *uint64       // of all calls, in the smallest unit; nil: whatever they cost
 	TTL   time.Duration // how long
 }
 
@@ -50,7 +51,7 @@ func Add(ctx context.Context, n *repo.Repo, s Spec) (Added, error) {
 	if err != nil {
 		return Added{}, err
 	}
-	what, err := scope.New(&scope.ToolsCall{ToolIDs: tools, MaxCalls: s.Calls, Rate: s.Rate})
+	what, err := scope.New(&scope.ToolsCall{ToolIDs: tools, MaxCalls: s.Calls, Rate: s.Rate, MaxCost: s.Cost})
 	if err != nil {
 		return Added{}, err
 	}
@@ -212,14 +213,16 @@ func List(ctx context.Context, n *repo.Repo) ([]Agent, error) {
 
 // Authority is one chain of an agent, as it is now.
 type Authority struct {
-	Cap    object.Hash
-	Scope  string // of one that is not of several tools
-	Tools  int
-	Calls  *uint64 // at most, in all; nil: any number
-	Left   *uint64 // of them; nil: any number
-	Rate   string  // such as 30/1m; empty: as often as it likes
-	Until  object.Time
-	Denied error // why it does not count now; nil: it does
+	Cap     object.Hash
+	Scope   string // of one that is not of several tools
+	Tools   int
+	Calls   *uint64 // at most, in all; nil: any number
+	Left    *uint64 // of them; nil: any number
+	Rate    string  // such as 30/1m; empty: as often as it likes
+	Cost    *uint64 // at most, of all calls; nil: whatever they cost
+	Unspent *uint64 // of it; nil: whatever they cost
+	Until   object.Time
+	Denied  error // why it does not count now; nil: it does
 }
 
 // Authorities says what an agent may do now.
@@ -237,11 +240,14 @@ func (a Agent) Authorities(ctx context.Context, n *repo.Repo) ([]Authority, erro
 		if rest, limited := left[scope.Calls]; limited {
 			one.Left = &rest
 		}
+		if rest, limited := left[scope.Cost]; limited {
+			one.Unspent = &rest
+		}
 		if several, ok := toolsOf(c[0]); ok {
 			if several.Rate != nil {
 				one.Rate = several.Rate.String()
 			}
-			one.Scope, one.Tools = "", len(several.ToolIDs)
+			one.Scope, one.Tools, one.Cost = "", len(several.ToolIDs), several.MaxCost
 			if several.MaxCalls != scope.NoLimit32 {
 				most := uint64(several.MaxCalls)
 				one.Calls = &most

@@ -15,7 +15,7 @@ import (
 // (nil: is absent), or the error wraps store.ErrChanged and nothing is charged. Without a
 // quota that suffices it wraps caps.ErrQuota.
 func (au *Authority) ChargeWith(ctx context.Context, chain caps.Chain, use scope.Use, check, put map[string][]byte) error {
-	keys, ride, err := au.Quotas.Riding(chain, use)
+	keys, ride, err := au.Quotas.Riding(chain, use, nil)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/gateway/wire"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/auth"
@@ -17,8 +16,6 @@ import (
 	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 )
-
-func callOf(tool object.Hash) scope.Use { return scope.Use{Kind: scope.KindToolCall, Tool: tool} }
 
 // owned serves a request of somebody who made an attempt at the effect. That is all the
 // authority it needs: what happened is recorded, though a capability has expired meanwhile.
@@ -170,8 +167,7 @@ func (e *ending) record(ctx context.Context) (*wire.Answer, error) {
 			}
 			return &wire.Answer{Verdict: wire.Recorded}, v.Err
 		}
-		returns := e.end.Resolution != nil && e.end.Resolution.Decision == ledger.ResolveRelease
-		riders, err := e.s.settled(ctx, e.c, &st, r.ToolID, returns)
+		riders, err := e.settled(ctx, &st)
 		if err != nil {
 			return nil, err
 		}

@@ -2,54 +2,69 @@ package gateway
 
 import (
 	"context"
+	"errors"
 
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
-	"github.com/mythos-project/mythos/object/can"
-	"github.com/mythos-project/mythos/store/kv"
 )
 
-// payment is the value under a key of kv.Payments: what the latest attempt at an effect was
-// charged to, so that it is returned once where the attempt did not start.
-type payment struct {
-	Fence uint64      `can:"1,fence"`
-	Cap   object.Hash `can:"2,cap"` // the leaf
+// price is what a call of a tool is charged: what its registration here says, or what who asks
+// says, whichever is more.
+func (s *Service) price(ctx context.Context, tool object.Hash, price uint64) (uint64, error) {
+	t, err := s.Tools.Get(ctx, tool)
+	if errors.Is(err, exec.ErrNoTool) {
+		return price, nil
+	}
+	return max(price, t.Policy.Price), err
 }
 
-func paymentKey(idem object.Hash) string { return kv.Payments + idem.String() }
-
-func paying(put map[string][]byte, idem object.Hash, p payment) error {
-	raw, err := can.Marshal(&p)
-	put[paymentKey(idem)] = raw
-	return err
-}
-
-// paid is what the latest attempt was charged to; nil: nothing is counted, or it is over.
-func (s *Service) paid(ctx context.Context, idem object.Hash) (*payment, error) {
-	raw, err := kv.GetOrNil(ctx, s.KV, paymentKey(idem))
-	if err != nil || raw == nil {
-		return nil, err
-	}
-	return object.Decode[payment](raw)
-}
-
-// settled removes the payment of an attempt that ended and, where it did not start, returns
-// what was charged: to the chain that is shown, if that is the one.
-func (s *Service) settled(ctx context.Context, c caller, st *ledger.State, tool object.Hash, returns bool) ([]ledger.Rider, error) {
-	p, err := s.paid(ctx, c.idem)
-	if err != nil || p == nil {
-		return nil, err
-	}
-	key := paymentKey(c.idem)
-	gone := ledger.Rider{Size: len(key), Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) {
-		return map[string][]byte{key: nil}, nil
-	}}
-	if !returns || p.Fence != st.Fence || len(c.chain) == 0 || c.chain[0].ID != p.Cap {
-		return []ledger.Rider{gone}, nil
-	}
-	keys, ride, err := s.Quotas.Returning(c.chain, callOf(tool).Cost())
+// settled forgets the payment of an attempt that ended. If the chain that is shown is the one that was charged, it gets back what
+// was charged for an attempt that did not start, and of one that has an outcome what the tool did not use; what the
+// tool used beyond its price counts.
+func (e *ending) settled(ctx context.Context, st *ledger.State) ([]ledger.Rider, error) {
+	p, err := e.s.Quotas.Paid(ctx, e.c.idem)
 	if err != nil {
 		return nil, err
 	}
-	return []ledger.Rider{gone, {Size: 1 << 10, Reads: keys, Ride: ride}}, nil
+	if p == nil {
+		return nil, nil
+	}
+	used, shown := p.Price, len(e.c.chain) > 0 && e.c.chain[0].ID == p.Cap
+	if shown && e.end.Commit != nil {
+		used = e.used(used)
+	}
+	keys, ride, err := e.s.Quotas.Settling(e.c.chain, p.Price, used, &e.c.idem)
+	if e.end.Resolution != nil && e.end.Resolution.Decision == ledger.ResolveRelease && shown && p.Fence == st.Fence {
+		use := scope.Use{Kind: scope.KindToolCall, Tool: e.receipt.Receipt.ToolID, Price: p.Price}
+		keys, ride, err = e.s.Quotas.Returning(e.c.chain, use.Cost(), &e.c.idem)
+	}
+	return []ledger.Rider{{Size: 1 << 10, Reads: keys, Ride: ride}}, err
+}
+
+// used is what the receipt says that the tool used of its price, or beyond it.
+func (e *ending) used(price uint64) uint64 {
+	if notes := e.receipt.Receipt.Notes; notes != nil {
+		if use, _ := output.Used(*notes); use.Cost != nil {
+			return *use.Cost
+		}
+	}
+	return price
+}
+
+// beyond counts what a tool used beyond the price of a call without a key. Nothing is returned of such a call: whether the
+// tool started, nobody here can tell.
+func (s *Service) beyond(r *ledger.Receipt, chain caps.Chain) ([]ledger.Rider, error) {
+	if r.Notes == nil {
+		return nil, nil
+	}
+	use, price := output.Used(*r.Notes)
+	if use.Cost == nil || *use.Cost <= price {
+		return nil, nil
+	}
+	keys, ride, err := s.Quotas.Settling(chain, price, *use.Cost, nil)
+	return []ledger.Rider{{Size: 1 << 10, Reads: keys, Ride: ride}}, err
 }

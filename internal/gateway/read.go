@@ -160,7 +160,7 @@ func (s *Service) charged(w http.ResponseWriter, r *http.Request) (*wire.Answer,
 	if err == nil {
 		err = s.Quotas.Charge(context.WithoutCancel(r.Context()), c.chain, use)
 	}
-	return &wire.Answer{Verdict: wire.Recorded, Cap: &c.chain[0].ID}, err
+	return &wire.Answer{Verdict: wire.Recorded, Cap: &c.chain[0].ID, Price: use.Price}, err
 }
 
 // lateReceipt is how long after its time the receipt of an effect without a key is taken.
@@ -210,7 +210,14 @@ func (s *Service) received(w http.ResponseWriter, r *http.Request) (*wire.Answer
 		return nil, &caps.DeniedError{Check: caps.CheckScope, Cap: chain[0].ID, Reason: "it is for other tools", Help: "show the one that was charged"}
 	}
 	ctx := context.WithoutCancel(r.Context())
-	if err := s.Ledger.Record(ctx, raw); err != nil {
+	if seq, err := s.Ledger.ReceiptSeq(ctx, rec.ReceiptID); err == nil {
+		return recorded(seq), nil // it came before, and its answer was lost
+	}
+	beyond, err := s.beyond(rec, chain)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Ledger.Record(ctx, raw, beyond...); err != nil {
 		return nil, err
 	}
 	seq, err := s.Ledger.ReceiptSeq(ctx, rec.ReceiptID)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/gateway/wire"
 	"github.com/mythos-project/mythos/ledger"
@@ -103,7 +104,7 @@ func (d *decision) make(ctx context.Context) (*wire.Answer, error) {
 			entries := []ledger.Entry{d.entry}
 			ok, err := l.Append(ctx, &st, ledger.Verdict{}, reg.ToolID, d.charge(ctx, &st), entries)
 			if err != nil || ok {
-				return &wire.Answer{Verdict: wire.Invoke, Cap: d.charged, Seq: &entries[0].Seq}, err
+				return d.invoke(ctx, entries[0].Seq, err)
 			}
 		case v.Reason == 0:
 			return nil, v.Err
@@ -130,15 +131,26 @@ func latest(st *ledger.State, raw []byte) (seq uint64, same bool) {
 
 // again is the answer to a register that is recorded already.
 func (d *decision) again(ctx context.Context, seq uint64) (*wire.Answer, error) {
-	paid, err := d.s.paid(ctx, d.c.idem)
-	if err != nil {
-		return nil, err
-	}
 	a := &wire.Answer{Verdict: wire.Invoke, Seq: &seq}
-	if paid != nil {
-		a.Cap = &paid.Cap
+	paid, err := d.s.Quotas.Paid(ctx, d.c.idem)
+	if err != nil || paid == nil {
+		return a, err
 	}
+	a.Cap, a.Price = &paid.Cap, paid.Price
 	return a, nil
+}
+
+// invoke is the answer to a register that was recorded just now.
+func (d *decision) invoke(ctx context.Context, seq uint64, err error) (*wire.Answer, error) {
+	a := &wire.Answer{Verdict: wire.Invoke, Cap: d.charged, Seq: &seq, Price: d.use.Price}
+	if err != nil || d.charged != nil {
+		return a, err
+	}
+	paid, err := d.s.Quotas.Paid(ctx, d.c.idem) // an attempt goes on that was charged
+	if a.Price = 0; paid != nil {
+		a.Price = paid.Price
+	}
+	return a, err
 }
 
 // misfit asks for another register where this one does not fit the history or the clock.
@@ -167,27 +179,24 @@ func (d *decision) charge(ctx context.Context, st *ledger.State) []ledger.Rider 
 		return []ledger.Rider{held}
 	}
 	return []ledger.Rider{held, {Size: 1 << 10, Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
-		var quota error
+		var usedUp error
 		for _, chain := range d.allowed {
-			_, ride, err := d.s.Quotas.Riding(chain, d.use)
+			_, ride, err := d.s.Quotas.Riding(chain, d.use, &quota.Attempt{Idem: d.c.idem, Fence: *reg.Fence})
 			if err != nil {
 				return nil, err
 			}
 			put, err := ride(get)
 			if errors.Is(err, caps.ErrQuota) {
-				quota = err
+				usedUp = err
 				continue
 			}
 			if err != nil {
 				return nil, err
 			}
 			d.charged = &chain[0].ID
-			if len(put) > 0 {
-				err = paying(put, d.c.idem, payment{*reg.Fence, chain[0].ID})
-			}
-			return put, err
+			return put, nil
 		}
-		return nil, quota
+		return nil, usedUp
 	}}}
 }
 

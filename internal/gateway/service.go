@@ -160,6 +160,11 @@ func (s *Service) authority(ctx context.Context, c caller, q *wire.Ask) (use sco
 	if err != nil {
 		return use, nil, err
 	}
+	if use.Kind == scope.KindToolCall {
+		if use.Price, err = s.price(ctx, q.ToolID, q.Price); err != nil {
+			return use, nil, err
+		}
+	}
 	if len(q.Caps) >= wire.MaxChain {
 		return use, nil, fmt.Errorf("%w: more than %d chains", object.ErrInvalid, wire.MaxChain)
 	}

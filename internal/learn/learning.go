@@ -7,6 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/internal/authority"
 	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/datasets"
@@ -61,7 +62,7 @@ func (l *Learner) Register() {
 			if err != nil {
 				return exec.Response{}, err
 			}
-			return exec.Response{Body: raw, Status: exec.StatusOK, Tokens: res.Tokens, GPUms: res.GPUms, Evidence: inner.receipts}, nil
+			return exec.Response{Body: raw, Status: exec.StatusOK, Use: output.Use{Tokens: res.Tokens, GPUms: res.GPUms}, Evidence: inner.receipts}, nil
 		}),
 		RetrySafe: true, Writes: true, Limits: long,
 	})

@@ -142,7 +142,7 @@ func (r *Runner) record(ctx context.Context, call exec.Call) (exec.Response, err
 // judge says how a program ended. One that was interrupted and ended of itself has said so
 // by its exit status; of one that died of it nobody knows what it did.
 func judge(ctx, limited context.Context, ended error, tail *output.Tail, out *once.Output) (res exec.Response, err error) {
-	res.Tokens, res.GPUms = output.Reported(tail.Bytes)
+	res.Use = output.Reported(tail.Bytes)
 	var exit *process.ExitError
 	exited := errors.As(ended, &exit)
 	if exited {

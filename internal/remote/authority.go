@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/gateway/wire"
@@ -62,7 +63,7 @@ func (q *quotas) Charge(ctx context.Context, chain caps.Chain, use scope.Use) er
 	if !q.l.far(use) {
 		return q.Quotas.Charge(ctx, chain, use)
 	}
-	body, err := can.Marshal(&wire.Ask{ToolID: use.Tool, Key: []byte{}, Request: notNil(use.Request), Caps: [][]byte{}})
+	body, err := can.Marshal(&wire.Ask{ToolID: use.Tool, Key: []byte{}, Request: notNil(use.Request), Caps: [][]byte{}, Price: use.Price})
 	if err != nil {
 		return err
 	}
@@ -73,18 +74,32 @@ func (q *quotas) Charge(ctx context.Context, chain caps.Chain, use scope.Use) er
 	if a.Verdict == wire.Refused && a.Refusal != nil {
 		return a.Refusal.Error(object.Hash{}, false, 0)
 	}
+	if a.Price != use.Price {
+		q.l.Notef("the ledger's machine charged %d for the call: the price of tool %s is %d here", a.Price, use.Tool.Short(), use.Price)
+	}
 	q.l.mu.Lock()
 	defer q.l.mu.Unlock()
 	q.l.keyless[chain[0].ID] = chain
 	return nil
 }
 
-func (q *quotas) Returning(chain caps.Chain, cost []scope.Amount) (keys []string, ride func(get func(key string) ([]byte, error)) (map[string][]byte, error), err error) {
+func (q *quotas) Returning(chain caps.Chain, cost []scope.Amount, idem *object.Hash) (keys []string, ride quota.Ride, err error) {
 	if q.l.elsewhere(chain) {
-		return nil, func(func(string) ([]byte, error)) (map[string][]byte, error) { return nil, nil }, nil
+		return nil, uncounted, nil
 	}
-	return q.Quotas.Returning(chain, cost)
+	return q.Quotas.Returning(chain, cost, idem)
 }
+
+// Settling leaves it to the ledger's machine to read in the receipt what was used.
+func (q *quotas) Settling(chain caps.Chain, price, used uint64, idem *object.Hash) (keys []string, ride quota.Ride, err error) {
+	if q.l.elsewhere(chain) {
+		return nil, uncounted, nil
+	}
+	return q.Quotas.Settling(chain, price, used, idem)
+}
+
+// uncounted is what is written here of what is counted on the ledger's machine.
+func uncounted(func(string) ([]byte, error)) (map[string][]byte, error) { return nil, nil }
 
 // Return gives nothing back of what was charged elsewhere without a key: whether the tool
 // started, nobody there can tell.

@@ -139,13 +139,13 @@ const signTries = 16
 // RegisterThere asks to run an effect. With Invoke the register is in the ledger, proven, and
 // the tool may be invoked here. Errors are those of [ledger.Ledger.Register]; an
 // [*UnreachableError], after which nothing may be run.
-func (l *Ledger) RegisterThere(ctx context.Context, e exec.Effect, chains []caps.Chain, p ledger.Policy) (d ledger.Decision, charged caps.Chain, err error) {
+func (l *Ledger) RegisterThere(ctx context.Context, e exec.Effect, chains []caps.Chain, price uint64, p ledger.Policy) (d ledger.Decision, charged caps.Chain, paid uint64, err error) {
 	d = ledger.Decision{IdemID: ledger.IdemID(e.Tool, e.Key), Tool: e.Tool, Key: e.Key, RequestHash: object.Sum(e.Request)}
-	q := wire.Ask{ToolID: e.Tool, Key: e.Key, Request: notNil(e.Request), Caps: [][]byte{}, Retry: uint8(p.Retry), Again: p.Again, KeepOut: p.KeepOut}
+	q := wire.Ask{ToolID: e.Tool, Key: e.Key, Request: notNil(e.Request), Caps: [][]byte{}, Retry: uint8(p.Retry), Again: p.Again, KeepOut: p.KeepOut, Price: price}
 	for _, more := range chains[1:min(len(chains), wire.MaxChain)] {
 		file, err := caps.ExportFile(more)
 		if err != nil {
-			return d, nil, err
+			return d, nil, 0, err
 		}
 		q.Caps = append(q.Caps, file)
 	}
@@ -155,34 +155,35 @@ func (l *Ledger) RegisterThere(ctx context.Context, e exec.Effect, chains []caps
 	for range signTries {
 		if raw == nil {
 			if raw, err = l.register(d, fence, ended, p.Lease); err != nil {
-				return d, nil, err
+				return d, nil, 0, err
 			}
 		}
 		q.Register = raw
 		a, err := l.ask(ctx, d.IdemID, chains[0], q, ledger.EntryRegister, raw)
 		if err != nil {
-			return d, nil, l.unanswered(ctx, d, fence, chains[0], q, a, err)
+			return d, nil, 0, l.unanswered(ctx, d, fence, chains[0], q, a, err)
 		}
 		switch a.Verdict {
 		case wire.Sign:
 			if a.Fence == nil {
-				return d, nil, fmt.Errorf("%w: it asks for a register without a fence", ErrAnswer)
+				return d, nil, 0, fmt.Errorf("%w: it asks for a register without a fence", ErrAnswer)
 			}
 			before[fence], raw = raw, nil
 			fence, ended = *a.Fence, a.Ended
 			l.heard(a.Now)
 		case wire.Invoke:
 			d.Action, d.Fence = ledger.Invoke, fence
-			return d, l.started(d, chains, a.Cap), nil
+			return d, l.started(d, chains, a.Cap), a.Price, nil
 		case wire.Replay:
-			return l.replayed(d, a)
+			d, err = l.replayed(d, a)
+			return d, nil, 0, err
 		default:
 			if fence, raw = late(a.Refusal, before, l.Signer.Agent()); raw == nil {
-				return d, nil, l.refused(d, chains[0], q, a, p)
+				return d, nil, 0, l.refused(d, chains[0], q, a, p)
 			}
 		}
 	}
-	return d, nil, exec.ErrContended
+	return d, nil, 0, exec.ErrContended
 }
 
 // late is the register that keeps the effect busy, where it is one of ours: a copy of it was on
@@ -225,13 +226,13 @@ func (l *Ledger) started(d ledger.Decision, chains []caps.Chain, leaf *object.Ha
 	return nil
 }
 
-func (l *Ledger) replayed(d ledger.Decision, a *wire.Answer) (ledger.Decision, caps.Chain, error) {
+func (l *Ledger) replayed(d ledger.Decision, a *wire.Answer) (ledger.Decision, error) {
 	left, err := l.Local.OpenOutcome(a.Outcome, d.IdemID, d.RequestHash)
 	if err != nil {
-		return d, nil, fmt.Errorf("%w: %w", ErrAnswer, err)
+		return d, fmt.Errorf("%w: %w", ErrAnswer, err)
 	}
 	d.Action, d.Receipt, d.Commit, d.Response = ledger.Replay, left.Decision.Receipt, left.Decision.Commit, notNil(left.Body)
-	return d, nil, nil
+	return d, nil
 }
 
 func (l *Ledger) refused(d ledger.Decision, chain caps.Chain, q wire.Ask, a *wire.Answer, p ledger.Policy) error {

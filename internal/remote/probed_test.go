@@ -82,7 +82,7 @@ func doubtful(t *testing.T, keys ...string) (far *repo.Repo, url string, tool ob
 	gone := from(t, far, url, remote.Options{}, time.Minute)
 	for _, key := range keys {
 		e := exec.Effect{Tool: gone.tool, Key: []byte(key), Request: []byte("production")}
-		if _, _, err := gone.ledger.RegisterThere(t.Context(), e, []caps.Chain{gone.chain}, ledger.Policy{Lease: time.Second}); err != nil {
+		if _, _, _, err := gone.ledger.RegisterThere(t.Context(), e, []caps.Chain{gone.chain}, 0, ledger.Policy{Lease: time.Second}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -185,7 +185,7 @@ func TestWaiting(t *testing.T) {
 		}
 	}
 	dead := from(t, far, url, remote.Options{}, time.Minute)
-	if _, _, err := dead.ledger.RegisterThere(t.Context(), exec.Effect{Tool: dead.tool, Key: []byte("dead"), Request: []byte("production")}, []caps.Chain{dead.chain}, ledger.Policy{Lease: 4 * time.Second}); err != nil {
+	if _, _, _, err := dead.ledger.RegisterThere(t.Context(), exec.Effect{Tool: dead.tool, Key: []byte("dead"), Request: []byte("production")}, []caps.Chain{dead.chain}, 0, ledger.Policy{Lease: 4 * time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	late := from(t, far, url, remote.Options{}, time.Minute)
@@ -226,7 +226,7 @@ func TestStrangersEntries(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	url := serve(t, far)
 	one, two := from(t, far, url, remote.Options{}, time.Minute), from(t, far, url, remote.Options{}, time.Minute)
-	d, _, err := one.ledger.RegisterThere(t.Context(), exec.Effect{Tool: one.tool, Key: []byte("k"), Request: []byte("production")}, []caps.Chain{one.chain}, ledger.Policy{Lease: time.Minute})
+	d, _, _, err := one.ledger.RegisterThere(t.Context(), exec.Effect{Tool: one.tool, Key: []byte("k"), Request: []byte("production")}, []caps.Chain{one.chain}, 0, ledger.Policy{Lease: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,7 @@ func TestStrangersEntries(t *testing.T) {
 	if ok, err := two.ledger.Renew(t.Context(), d, ledger.Policy{Lease: time.Minute}); ok || err == nil && ok {
 		t.Errorf("another agent's renewal: %t, %v", ok, err)
 	}
-	if _, _, err := two.ledger.RegisterThere(t.Context(), exec.Effect{Tool: one.tool, Key: []byte("k"), Request: []byte("production")}, []caps.Chain{one.chain}, ledger.Policy{Lease: time.Minute}); !errors.Is(err, caps.ErrDenied) {
+	if _, _, _, err := two.ledger.RegisterThere(t.Context(), exec.Effect{Tool: one.tool, Key: []byte("k"), Request: []byte("production")}, []caps.Chain{one.chain}, 0, ledger.Policy{Lease: time.Minute}); !errors.Is(err, caps.ErrDenied) {
 		t.Errorf("another agent's capability: %v", err)
 	}
 	if s := at(t, far, one.tool, "k"); s.At(far.Now()) != ledger.StatusPending || len(s.History) != 1 {

@@ -123,6 +123,9 @@ func (to *Toolbox) describe(ctx context.Context, s ToolSpec, notes *[]string) (e
 	default:
 		t.Module, err = to.wasmModule(ctx, s)
 	}
+	if err == nil {
+		err = to.keep(ctx, &t, notes)
+	}
 	if err == nil && (s.Description != "" || s.InputSchema != nil || s.OutputSchema != nil) {
 		err = to.say(ctx, &t.Module, s)
 	}

@@ -23,6 +23,7 @@ type agentAddOptions struct {
 	agents.Spec
 	Calls  uint32
 	Rate   string
+	Cost   uint64
 	TTL    cmdutil.Span
 	Scopes []string
 }
@@ -30,10 +31,10 @@ type agentAddOptions struct {
 func newAgentAdd(f *cmdutil.Factory) *cobra.Command {
 	o := &agentAddOptions{}
 	c := &cobra.Command{
-		Use: "add NAME --tools GLOB,... [--scope SCOPE]... [--calls N] [--rate N/D] [--ttl D]", Short: "Let a program call tools here under its own name and limits; prints a cap id",
+		Use: "add NAME --tools GLOB,... [--scope SCOPE]... [--calls N] [--rate N/D] [--max-cost N] [--ttl D]", Short: "Let a program call tools here under its own name and limits; prints a cap id",
 		Long: "For agents that hold no key, such as coding assistants: `mythos mcp wrap --agent NAME` makes their calls. The agent gets a key\n" +
 			"that is kept here, and two capabilities: one from you to it, and one from it to the executor, both for the tools that the patterns\n" +
-			"match now. Tools that come later are not among them; run it again for those. --calls and --rate count over all tools. Who may start a process\n" +
+			"match now. Tools that come later are not among them; run it again for those. --calls, --rate and --max-cost count over all tools. Who may start a process\n" +
 			"under your account may also say that it is the agent: the name is not proven, only limited. --scope gives it a capability of its own,\n" +
 			"for what `mythos mcp serve --with tasks` does: compute.spawn, blob.write, blob.read.",
 		Example: "  mythos agent add scout --tools 'fs.*,gh.get_*' --calls 200 --rate 30/1m --ttl 8h", Args: cmdutil.Args(1, 1),
@@ -49,6 +50,9 @@ func newAgentAdd(f *cmdutil.Factory) *cobra.Command {
 				}
 				o.Spec.Rate = rate
 			}
+			if c.Flags().Changed("max-cost") {
+				o.Spec.Cost = &o.Cost
+			}
 			if o.TTL > 0 {
 				o.Spec.TTL = time.Duration(o.TTL)
 			}
@@ -59,23 +63,26 @@ func newAgentAdd(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringArrayVar(&o.Scopes, "scope", nil, "another capability, such as compute.spawn:local,workers=10,cpu=10s,io=100 or blob.write:scout,max=10MiB; may be repeated")
 	c.Flags().Uint32Var(&o.Calls, "calls", 0, "at most so many calls, of all tools together; any number by default")
 	c.Flags().StringVar(&o.Rate, "rate", "", "at most N calls at once, and N in the time D, as in 30/1m; as often as it likes by default")
+	c.Flags().Uint64Var(&o.Cost, "max-cost", 0, "calls may cost at most so much in all, by the prices of `tool policy`; anything by default")
 	c.Flags().Var(&o.TTL, "ttl", "how long; 1h by default")
 	return c
 }
 
 // agentLine is an agent with a part of what it may do.
 type agentLine struct {
-	Name  string      `json:"name"`
-	Key   string      `json:"key"` // the public key, 64 hex digits
-	Cap   object.Hash `json:"capability"`
-	Scope string      `json:"scope,omitempty"` // of one that is not of several tools
-	Tools int         `json:"tools"`           // how many it may call
-	Calls *uint64     `json:"calls,omitempty"` // at most, in all
-	Left  *uint64     `json:"calls_left,omitempty"`
-	Rate  string      `json:"rate,omitempty"` // such as 30/1m
-	Until object.Time `json:"until"`
-	OK    bool        `json:"ok"`            // it counts now
-	Why   string      `json:"why,omitempty"` // it does not
+	Name    string      `json:"name"`
+	Key     string      `json:"key"` // the public key, 64 hex digits
+	Cap     object.Hash `json:"capability"`
+	Scope   string      `json:"scope,omitempty"` // of one that is not of several tools
+	Tools   int         `json:"tools"`           // how many it may call
+	Calls   *uint64     `json:"calls,omitempty"` // at most, in all
+	Left    *uint64     `json:"calls_left,omitempty"`
+	Rate    string      `json:"rate,omitempty"`     // such as 30/1m
+	Cost    *uint64     `json:"max_cost,omitempty"` // of all calls, in the smallest unit
+	Unspent *uint64     `json:"cost_left,omitempty"`
+	Until   object.Time `json:"until"`
+	OK      bool        `json:"ok"`            // it counts now
+	Why     string      `json:"why,omitempty"` // it does not
 	// Tokens is how many bearer tokens of it count now.
 	Tokens int `json:"tokens,omitempty"`
 }
@@ -103,7 +110,7 @@ func runAgentAdd(ctx context.Context, f *cmdutil.Factory, o *agentAddOptions) er
 		if err := addFailed(err, s.Name); err != nil {
 			return err
 		}
-		line := agentLine{Tools: added.Tools}
+		line := agentLine{Tools: added.Tools, Cost: s.Cost, Unspent: s.Cost}
 		if s.Calls != scope.NoLimit32 {
 			most := uint64(s.Calls)
 			line.Calls, line.Left = &most, &most
@@ -177,29 +184,32 @@ func runAgentLs(ctx context.Context, f *cmdutil.Factory) error {
 			return err
 		}
 		for _, one := range all {
-			line := agentLine{a.Name, a.Key.KeyHex(), one.Cap, one.Scope, one.Tools, one.Calls, one.Left, one.Rate, one.Until, one.Denied == nil, "", len(tokens)}
-			state, calls := "ok", "any"
+			line := agentLine{a.Name, a.Key.KeyHex(), one.Cap, one.Scope, one.Tools, one.Calls, one.Left, one.Rate, one.Cost, one.Unspent, one.Until, one.Denied == nil, "", len(tokens)}
+			state, calls, cost := "ok", "any", "any"
 			if one.Denied != nil {
 				line.Why, state = one.Denied.Error(), "ended"
 			}
 			if one.Calls != nil && one.Left != nil {
 				calls = fmt.Sprintf("%d of %d", *one.Left, *one.Calls)
 			}
+			if one.Cost != nil && one.Unspent != nil {
+				cost = fmt.Sprintf("%d of %d", *one.Unspent, *one.Cost)
+			}
 			tools := fmt.Sprint(one.Tools)
 			if one.Scope != "" {
-				tools, calls = one.Scope, ""
+				tools, calls, cost = one.Scope, "", ""
 			}
 			if f.JSON {
 				if err := f.Emit(line, nil); err != nil {
 					return err
 				}
 			}
-			rows = append(rows, []ui.Cell{{Text: a.Name, Meaning: ui.Name}, {Text: state}, {Text: tools}, {Text: calls}, {Text: cmp.Or(one.Rate, "any")},
+			rows = append(rows, []ui.Cell{{Text: a.Name, Meaning: ui.Name}, {Text: state}, {Text: tools}, {Text: calls}, {Text: cmp.Or(one.Rate, "any")}, {Text: cost},
 				{Text: fmt.Sprint(len(tokens))}, {Text: one.Until.String()}, {Text: f.IO.Hash(one.Cap.String()), Meaning: ui.Dim}})
 		}
 	}
 	if !f.JSON {
-		f.IO.Table([]string{"name", "state", "tools", "calls left", "rate", "tokens", "until", "capability"}, rows)
+		f.IO.Table([]string{"name", "state", "tools", "calls left", "rate", "cost left", "tokens", "until", "capability"}, rows)
 	}
 	return nil
 }

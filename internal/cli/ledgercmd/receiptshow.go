@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/overview"
@@ -115,9 +116,23 @@ func receiptWords(ctx context.Context, n *repo.Repo, r *ledger.Receipt) []cmduti
 	words = append(words, cmdutil.Word{About: "when", Text: r.TimeObserved.String()}, cmdutil.Word{About: "key", Text: key}, cmdutil.Word{About: "status", Text: fmt.Sprintf("%d, %s", r.Status, outcome)},
 		cmdutil.Word{About: "asked", Text: payloadWords(ctx, n, r.RequestHash)}, cmdutil.Word{About: "answered", Text: payloadWords(ctx, n, r.ResponseHash)})
 	if r.Notes != nil {
-		words = append(words, cmdutil.Word{About: "note", Text: lastLines(*r.Notes)})
+		words = append(words, cmdutil.Word{About: "cost", Text: costWords(*r.Notes)}, cmdutil.Word{About: "note", Text: lastLines(*r.Notes)})
 	}
 	return words
+}
+
+// costWords say what a call was charged and what its tool says that it cost; empty: nothing.
+func costWords(notes string) string {
+	use, price := output.Used(notes)
+	switch {
+	case use.Cost == nil && price == 0:
+		return ""
+	case use.Cost == nil:
+		return fmt.Sprintf("%d charged; the tool says nothing of it", price)
+	case *use.Cost > price:
+		return fmt.Sprintf("%d charged before; the tool says that it cost %d, which counts", price, *use.Cost)
+	}
+	return fmt.Sprintf("%d charged, %d used as the tool says; the rest was given back", price, *use.Cost)
 }
 
 // underWords name the capability, which is the first of a receipt's evidence.

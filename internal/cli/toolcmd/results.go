@@ -15,6 +15,7 @@ var results = cmdutil.Results{
 	"ls":         cmdutil.JSONLines(view{}),
 	"show":       cmdutil.Document(exec.Tool{}),
 	"definition": cmdutil.Bytes(),
+	"policy":     cmdutil.Document(view{}),
 	"approve":    cmdutil.JSONLines(change{}),
 	"rm":         cmdutil.Nothing(),
 	"build":      cmdutil.Document(built{}),

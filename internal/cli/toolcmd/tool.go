@@ -26,7 +26,7 @@ import (
 
 // New is `mythos tool`.
 func New(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("tool", "What can be called: commands, wasm modules, endpoints, MCP tools", newAdd(f), newLs(f), newShow(f), newDefinition(f), newApprove(f), newRm(f), newBuild(f)), results)
+	return f.Returns(cmdutil.Noun("tool", "What can be called: commands, wasm modules, endpoints, MCP tools", newAdd(f), newLs(f), newShow(f), newDefinition(f), newPolicy(f), newApprove(f), newRm(f), newBuild(f)), results)
 }
 
 type addOptions struct {
@@ -56,7 +56,8 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 			"{/ptr} in the path or query of --http stands for the scalar at that JSON pointer of the request; {+/ptr} may have\n" +
 			"slashes. The last word of a header may name a secret, env:NAME or file:/path: it is looked up at the call and kept\n" +
 			"nowhere. The key goes along as Idempotency-Key.\n" +
-			"A last line used tokens=N gpu_ms=N on standard error (of HTTP: a header Mythos-Used: tokens=N gpu_ms=N) says what a call used.\n" +
+			"A last line used tokens=N gpu_ms=N cost=N on standard error says what a call used (of HTTP: a header Mythos-Used, of MCP mythos/used in\n" +
+			"_meta: tokens=N gpu_ms=N cost=N); what is 0 or not known may be left out.\n" +
 			"The server of --mcp is asked whether it has the tool. What it says of it (description, schemas, annotations) is part of\n" +
 			"the id: a server that says something else later is not called.\n" +
 			"--description and the schemas say to agents what any other tool does, takes and answers (mythos mcp serve); they are a part of the id, too.\n" +
@@ -269,10 +270,11 @@ type view struct {
 	RetrySafe bool         `json:"retry_safe"`
 	Cacheable bool         `json:"cacheable"`
 	Probe     *object.Hash `json:"probe,omitempty"`
+	Price     uint64       `json:"price,omitempty"` // what a call is charged
 }
 
 func toolView(t exec.Tool) view {
-	return view{t.Name, t.ID, exec.KindName(t.Module.Kind), t.Module.ModuleHash, t.Module.Argv, t.Module.URL, t.Module.Tool, t.Module.Definition, t.Module.Confinement, t.Module.TakesTree, t.Module.GivesTree, t.Policy.RetrySafe, t.Policy.Cacheable, t.Policy.Probe}
+	return view{t.Name, t.ID, exec.KindName(t.Module.Kind), t.Module.ModuleHash, t.Module.Argv, t.Module.URL, t.Module.Tool, t.Module.Definition, t.Module.Confinement, t.Module.TakesTree, t.Module.GivesTree, t.Policy.RetrySafe, t.Policy.Cacheable, t.Policy.Probe, t.Policy.Price}
 }
 
 func newLs(f *cmdutil.Factory) *cobra.Command {

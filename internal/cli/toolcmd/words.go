@@ -1,6 +1,7 @@
 package toolcmd
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/mythos-project/mythos/exec"
@@ -17,15 +18,6 @@ func toolWords(t *exec.Tool) []cmdutil.Word {
 	if len(m.Argv) == 0 {
 		folder = ""
 	}
-	repeats := "an attempt with unknown outcome is not repeated until somebody decides"
-	if t.Policy.RetrySafe {
-		repeats = "an attempt with unknown outcome may be repeated"
-	} else if t.Policy.Probe != nil {
-		repeats = "an attempt with unknown outcome is decided by the probe " + t.Policy.Probe.Short()
-	}
-	if m.Kind == exec.KindDeclared {
-		repeats = "nobody here runs it: its harness does, and declares what became of it"
-	}
 	words := []cmdutil.Word{
 		{About: "name", Text: t.Name},
 		{About: "kind", Text: exec.KindName(m.Kind)},
@@ -38,13 +30,31 @@ func toolWords(t *exec.Tool) []cmdutil.Word {
 		{About: "variables", Text: strings.Join(append(append([]string{}, m.Caller...), m.Env...), " ")},
 		{About: "reads", Text: strings.Join(m.Read, " ")},
 		{About: "writes", Text: strings.Join(m.Write, " ")},
-		{About: "repeats", Text: repeats},
 	}
+	words = append(words, policyWords(t)...)
 	if m.ModuleHash != nil {
 		words = append(words, cmdutil.Word{About: "bytes", Text: m.ModuleHash.Short()})
 	}
 	for _, file := range m.Files {
 		words = append(words, cmdutil.Word{About: "pinned", Text: file.Path + " " + file.Hash.Short()})
+	}
+	return words
+}
+
+// policyWords say how this repository lets a tool be called.
+func policyWords(t *exec.Tool) []cmdutil.Word {
+	repeats := "an attempt with unknown outcome is not repeated until somebody decides"
+	if t.Policy.RetrySafe {
+		repeats = "an attempt with unknown outcome may be repeated"
+	} else if t.Policy.Probe != nil {
+		repeats = "an attempt with unknown outcome is decided by the probe " + t.Policy.Probe.Short()
+	}
+	if t.Module.Kind == exec.KindDeclared {
+		repeats = "nobody here runs it: its harness does, and declares what became of it"
+	}
+	words := []cmdutil.Word{{About: "repeats", Text: repeats}}
+	if t.Policy.Price > 0 {
+		words = append(words, cmdutil.Word{About: "price", Text: fmt.Sprintf("%d a call, less what the tool says that it did not use", t.Policy.Price)})
 	}
 	return words
 }

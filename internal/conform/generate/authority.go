@@ -62,7 +62,26 @@ func quotas() *set {
 		d.Scope = scopeOf(&scope.ToolCall{ToolID: tool, MaxCalls: scope.NoLimit32, Rate: &scope.Rate{Calls: 1, PerUs: 7}})
 	})
 	add("rate: every link has its own, and a refusal charges none", []caps.Chain{slow, rated}, at(0, charge(0, use)), at(0, charge(0, use)), at(0, charge(1, use)), at(0, charge(1, use)), at(7, charge(0, use)))
+	costs(add, charge, refund)
 	return s
+}
+
+// costs charge prices, and settle them.
+func costs(add func(id string, chains []caps.Chain, steps ...fields), charge, refund func(chain int, use fields) fields) {
+	priced := func(n int) fields { return fields{"kind": scope.KindToolCall, "tool_id": tool, "price": n} }
+	spent := func(price, used int) fields {
+		return fields{"chain": 0, "spent": fields{"price": price, "used": used}}
+	}
+	ten := issue(alice, bob, &scope.ToolCall{ToolID: tool, MaxCalls: 5, MaxCost: number(10)}, nil)
+	add("cost: what a call would exceed is refused, and charges nothing", []caps.Chain{ten}, charge(0, priced(6)), charge(0, priced(5)), charge(0, priced(4)), charge(0, priced(1)), charge(0, priced(0)))
+	add("cost: a refund gives the price back, too", []caps.Chain{ten}, charge(0, priced(10)), refund(0, priced(10)), charge(0, priced(10)))
+	add("cost: what was not used is returned", []caps.Chain{ten}, charge(0, priced(10)), spent(10, 3), charge(0, priced(7)), charge(0, priced(1)))
+	add("cost: what was used beyond the price counts, and beyond the limit", []caps.Chain{ten}, charge(0, priced(8)), spent(8, 12), charge(0, priced(1)), charge(0, priced(0)))
+	add("cost: of a call without a price", []caps.Chain{ten}, charge(0, priced(0)), spent(0, 9), charge(0, priced(2)), charge(0, priced(1)))
+	child := attenuate(bob, ten, carol, func(d *caps.Draft) {
+		d.Scope = scopeOf(&scope.ToolCall{ToolID: tool, MaxCalls: 5, MaxCost: number(6)})
+	})
+	add("cost: every link counts", []caps.Chain{child}, charge(0, priced(4)), spent(4, 5), charge(0, priced(2)), charge(0, priced(1)))
 }
 
 // strictnesses compare policies that differ in one thing.

@@ -85,10 +85,16 @@ func ranges(s *set) {
 	several := func(r *scope.Rate) scope.Scope {
 		return &scope.ToolsCall{ToolIDs: []object.Hash{tool}, MaxCalls: 5, Rate: r}
 	}
+	costly := func(most *uint64) scope.Scope {
+		return &scope.ToolCall{ToolID: tool, MaxCalls: 5, MaxCost: most}
+	}
 	for _, c := range []struct {
 		id            string
 		parent, child scope.Scope
 	}{
+		{"cost: the same", costly(number(10)), costly(number(10))}, {"cost: less", costly(number(10)), costly(number(0))}, {"cost: more", costly(number(10)), costly(number(11))}, {"cost: none below one", costly(number(10)), costly(nil)},
+		{"cost: one below none", costly(nil), costly(number(10))}, {"cost: below that of several tools", &scope.ToolsCall{ToolIDs: []object.Hash{tool}, MaxCalls: 5, MaxCost: number(10)}, costly(number(10))},
+		{"cost: more than that of several tools", &scope.ToolsCall{ToolIDs: []object.Hash{tool}, MaxCalls: 5, MaxCost: number(10)}, costly(number(11))},
 		{"rate: the same", call(rate(6, 60)), call(rate(6, 60))}, {"rate: fewer", call(rate(6, 60)), call(rate(5, 60))}, {"rate: more", call(rate(6, 60)), call(rate(7, 60))}, {"rate: the same at once, more often", call(rate(6, 60)), call(rate(6, 59))},
 		{"rate: fewer at once, more often", call(rate(6, 60)), call(rate(1, 9))}, {"rate: fewer at once, as often", call(rate(6, 60)), call(rate(1, 10))}, {"rate: more at once, as often", call(rate(1, 10)), call(rate(6, 60))},
 		{"rate: none below one", call(rate(6, 60)), call(nil)}, {"rate: one below none", call(nil), call(rate(6, 60))}, {"rate: below that of several tools", several(rate(6, 60)), call(rate(6, 60))}, {"rate: none below that of several tools", several(rate(6, 60)), call(nil)},

@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 	"github.com/mythos-project/mythos/store/memory"
 )
 
@@ -25,7 +26,14 @@ type quotaStep struct {
 	Chain  int    `json:"chain"`            // number of the chain, from 0
 	Charge *useIn `json:"charge,omitempty"` // before an effect
 	Refund *useIn `json:"refund,omitempty"` // of a charge whose effect did not run
+	Spent  *spent `json:"spent,omitempty"`  // of a price that was charged
 	At     uint64 `json:"at_us,omitempty"`  // when; 0: rates play no part
+}
+
+// spent is what an effect was charged beside its call, and what of that its tool used.
+type spent struct {
+	Price uint64 `json:"price"`
+	Used  uint64 `json:"used"`
 }
 
 type quotaOut struct {
@@ -39,7 +47,8 @@ func quotaOf(in json.RawMessage) (any, error) {
 		return nil, err
 	}
 	var now object.Time
-	ctx, quotas := context.Background(), quota.New(memory.New(), func() object.Time { return now })
+	db := memory.New()
+	ctx, quotas := context.Background(), quota.New(db, func() object.Time { return now })
 	var chains []caps.Chain
 	for _, raws := range v.Chains {
 		chain, err := caps.OpenChain(input.Bytes(raws)...)
@@ -50,15 +59,18 @@ func quotaOf(in json.RawMessage) (any, error) {
 	}
 	out := quotaOut{Steps: []any{}, Used: []quota.Usage{}}
 	for i, s := range v.Steps {
-		if s.Chain < 0 || s.Chain >= len(chains) || (s.Charge == nil) == (s.Refund == nil) {
-			return nil, fmt.Errorf("step %d charges or refunds a chain", i)
+		if s.Chain < 0 || s.Chain >= len(chains) || s.kinds() != 1 {
+			return nil, fmt.Errorf("step %d charges or refunds a chain, or says what was spent", i)
 		}
 		var err error
 		now = object.Time(s.At)
-		if s.Charge != nil {
+		switch {
+		case s.Charge != nil:
 			err = quotas.Charge(ctx, chains[s.Chain], s.Charge.use())
-		} else {
+		case s.Refund != nil:
 			err = quotas.Refund(ctx, chains[s.Chain], s.Refund.use())
+		default:
+			err = settle(ctx, db, quotas, chains[s.Chain], *s.Spent)
 		}
 		var step any = "done"
 		if err != nil {
@@ -78,6 +90,27 @@ func quotaOf(in json.RawMessage) (any, error) {
 		}
 	}
 	return out, nil
+}
+
+func (s quotaStep) kinds() (n int) {
+	for _, is := range []bool{s.Charge != nil, s.Refund != nil, s.Spent != nil} {
+		if is {
+			n++
+		}
+	}
+	return n
+}
+
+func settle(ctx context.Context, db *memory.DB, quotas *quota.Quotas, chain caps.Chain, s spent) error {
+	_, ride, err := quotas.Settling(chain, s.Price, s.Used, nil)
+	if err != nil {
+		return err
+	}
+	put, err := ride(func(key string) ([]byte, error) { return kv.GetOrNil(ctx, db, key) })
+	if err == nil {
+		_, err = db.Update(ctx, nil, put)
+	}
+	return err
 }
 
 // issuanceIn is a policy, and a capability that is to be issued under it.

@@ -34,6 +34,7 @@ type useIn struct {
 	Media      string      `json:"media,omitempty"`
 	Tool       object.Hash `json:"tool_id,omitzero"`
 	Request    input.Hex   `json:"request,omitempty"`
+	Price      uint64      `json:"price,omitempty"`
 	Recipe     object.Hash `json:"recipe_id,omitzero"`
 	Jobs       uint64      `json:"jobs,omitempty"`
 	Tokens     uint64      `json:"tokens,omitempty"`
@@ -54,7 +55,7 @@ type useIn struct {
 
 func (u useIn) use() scope.Use {
 	return scope.Use{Kind: u.Kind, CID: u.CID, Offset: u.Offset, Length: u.Length, TTL: time.Duration(u.TTL) * time.Microsecond,
-		Namespace: u.Namespace, Size: u.Size, Media: u.Media, Tool: u.Tool, Request: u.Request, Recipe: u.Recipe, Jobs: u.Jobs,
+		Namespace: u.Namespace, Size: u.Size, Media: u.Media, Tool: u.Tool, Request: u.Request, Price: u.Price, Recipe: u.Recipe, Jobs: u.Jobs,
 		Tokens: u.Tokens, GPUms: u.GPUms, Suite: u.Suite, Runs: u.Runs, Ring: u.Ring, Policy: u.Policy, Pool: u.Pool, Workers: u.Workers,
 		CPUus: u.CPUus, IO: u.IO, Cell: u.Cell, Key: u.Key, Events: u.Events, EventTypes: u.EventTypes}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/exec/blob"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
+	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/conform/golden/input"
@@ -130,7 +131,7 @@ func (v toolIn) builtin() exec.Builtin {
 		return scope.Use{Kind: scope.KindToolCall, Tool: exec.BuiltinID(v.Name), Request: request}, nil
 	}
 	return exec.Builtin{Spawns: v.Spawns, Use: use, Run: func(context.Context, exec.Call) (exec.Response, error) {
-		return exec.Response{Body: make([]byte, v.Size), Status: exec.StatusOK, Tokens: v.Tokens}, nil
+		return exec.Response{Body: make([]byte, v.Size), Status: exec.StatusOK, Use: output.Use{Tokens: v.Tokens}}, nil
 	}}
 }
 

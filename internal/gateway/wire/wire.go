@@ -17,6 +17,7 @@ type Ask struct {
 	Again    bool        `can:"7,again"`             // a recorded failure may be made again
 	KeepOut  bool        `can:"8,keep_out"`          // another request under the key leaves no mark
 	Since    *uint64     `can:"9,since"`             // entries of the checkpoint that the asker has; absent: no proof is wanted
+	Price    uint64      `can:"10,price,omitzero"`   // what the asker's registration of the tool charges a call
 }
 
 // Verdicts of an Answer.
@@ -40,6 +41,7 @@ type Answer struct {
 	Outcome []byte       `can:"7,outcome,optional"` // of 2: canonical EffectOutcome
 	Proof   *Proof       `can:"8,proof"`            // where one was asked for
 	Refusal *Refusal     `can:"9,refusal"`          // of 4
+	Price   uint64       `can:"10,price,omitzero"`  // of 1, and to a charge: what was charged beside the call
 }
 
 // Reasons of a Refusal.
