@@ -18,10 +18,11 @@ var (
 // IndexUpdate asks for episodes to be added to a retrieval index (ours,
 // spec/learning.md#index): the request of the index.update effect.
 type IndexUpdate struct {
-	Name    string       `can:"1,name"`
-	Add     object.Hash  `can:"2,add"`              // root of the list of episodes: a corpus or a manifest
-	Replace bool         `can:"3,replace,omitzero"` // instead of what it holds
-	After   *object.Hash `can:"4,after"`            // the state that it had when this was asked; absent: there was no such index
+	Name     string       `can:"1,name"`
+	Add      object.Hash  `can:"2,add"`              // root of the list of episodes: a corpus or a manifest
+	Replace  bool         `can:"3,replace,omitzero"` // instead of what it holds
+	After    *object.Hash `can:"4,after"`            // the state that it had when this was asked; absent: there was no such index
+	Embedder *Embedder    `can:"5,embedder"`         // of the episodes' vectors; absent: none have one
 }
 
 // IndexRollback asks for an index to be put back to what it was (ours): the request of
@@ -34,14 +35,15 @@ type IndexRollback struct {
 // IndexState says what a retrieval index holds (ours). The index itself is made from
 // it, and from nothing else: it can be thrown away and built again.
 type IndexState struct {
-	StateID  object.Hash  `can:"1,state_id"`
-	Name     string       `can:"2,name"`
-	Sequence uint64       `can:"3,sequence"` // in the index's history, from 1
-	Manifest object.Hash  `can:"4,manifest"` // root of the list of its episodes
-	Count    uint64       `can:"5,count"`    // episodes
-	Previous *object.Hash `can:"6,previous"` // the state before this one
-	Restore  *object.Hash `can:"7,restore"`  // the state that a rollback goes back to; absent: there is none
-	Action   uint8        `can:"8,action"`   // 1 updated, 2 rolled back
+	StateID  object.Hash   `can:"1,state_id"`
+	Name     string        `can:"2,name"`
+	Sequence uint64        `can:"3,sequence"` // in the index's history, from 1
+	Manifest object.Hash   `can:"4,manifest"` // root of the list of its episodes
+	Count    uint64        `can:"5,count"`    // episodes
+	Previous *object.Hash  `can:"6,previous"` // the state before this one
+	Restore  *object.Hash  `can:"7,restore"`  // the state that a rollback goes back to; absent: there is none
+	Action   uint8         `can:"8,action"`   // 1 updated, 2 rolled back
+	Vectors  *IndexVectors `can:"9,vectors"`  // absent: there are none
 }
 
 // IndexRule leaves a state's own id out of it.
@@ -59,6 +61,13 @@ func (s IndexState) Check() error {
 		return fmt.Errorf("action %d is not known (1 update, 2 rollback)", s.Action)
 	}
 	return checkIndexName(s.Name)
+}
+
+// IndexContent is what a state of an index holds.
+type IndexContent struct {
+	Manifest object.Hash
+	Count    uint64
+	Vectors  *IndexVectors
 }
 
 func checkIndexName(name string) error {

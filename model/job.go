@@ -134,5 +134,7 @@ var Structs = []object.Struct{
 	object.Define[IndexUpdate]("IndexUpdate", object.Rule{}),
 	object.Define[IndexRollback]("IndexRollback", object.Rule{}),
 	object.Define[IndexState]("IndexState", IndexRule),
+	object.Define[Embedder]("Embedder", object.Rule{}),
+	object.Define[IndexVectors]("IndexVectors", object.Rule{}),
 	object.Define[RollbackRequest]("RollbackRequest", object.Rule{}),
 }

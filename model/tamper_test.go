@@ -133,7 +133,7 @@ func decidedHouse(t *testing.T) (*house, object.Hash) {
 	h.hold(true, "an incident")
 	h.hold(false, "over")
 	h.policy(0, 850_000)
-	s, err := h.registry.MoveIndex(t.Context(), "memory", nil, h.tests.CID, 50)
+	s, err := h.registry.MoveIndex(t.Context(), "memory", nil, model.IndexContent{Manifest: h.tests.CID, Count: 50})
 	h.ok(err)
 	h.decided(model.IndexUpdateTool, &scope.ToolCall{ToolID: model.IndexUpdateTool, MaxCalls: 1}, &model.IndexUpdate{Name: "memory", Add: h.tests.CID}, s)
 	return h, s.StateID

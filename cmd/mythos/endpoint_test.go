@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mythos-project/mythos/tools/wordvec"
 )
 
 // newEndpoint starts a server for scripts of http tools; /show tells what it was asked, /mcp speaks MCP.
@@ -30,6 +33,7 @@ func newEndpoint(t *testing.T) string {
 		body, _ := io.ReadAll(r.Body)
 		fmt.Fprintf(w, "%s %s key=%s auth=%s body=%s\n", r.Method, r.URL.EscapedPath(), r.Header.Get("Idempotency-Key"), r.Header.Get("Authorization"), body)
 	})
+	mux.HandleFunc("/v1/embeddings", embeddings)
 	mux.Handle("/mcp", serveMCP(func() string { return "" }))
 	var turned atomic.Bool
 	mux.HandleFunc("/turn", func(http.ResponseWriter, *http.Request) { turned.Store(true) })
@@ -42,6 +46,22 @@ func newEndpoint(t *testing.T) string {
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return s.URL
+}
+
+// embeddings answers as an embeddings endpoint does, with wordvec's vectors; one of the model
+// "short" has two parts.
+func embeddings(w http.ResponseWriter, r *http.Request) {
+	var q struct{ Input, Model string }
+	if err := json.NewDecoder(r.Body).Decode(&q); err != nil || q.Model == "" {
+		http.Error(w, "input and model are expected", http.StatusBadRequest)
+		return
+	}
+	v := wordvec.Embed([]byte(q.Input))
+	parts := v[:]
+	if q.Model == "short" {
+		parts = parts[:2]
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"object": "list", "model": q.Model, "data": []any{map[string]any{"index": 0, "embedding": parts}}})
 }
 
 // serveMCP is an MCP server with a tool greet, which it describes anew for each session.

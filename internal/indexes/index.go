@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/calls"
+	"github.com/mythos-project/mythos/internal/embedding"
 	"github.com/mythos-project/mythos/internal/episodes"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/recall"
@@ -35,6 +36,7 @@ type Indexes struct {
 	Models   *registry.Registry
 	Caller   *calls.Caller
 	Episodes *episodes.Episodes
+	Embeds   *embedding.Embeddings
 	Busy     time.Duration // how long to wait for another process that writes the file
 }
 
@@ -65,38 +67,70 @@ func (i *Indexes) indexMoved(ctx context.Context, move func() (*model.IndexState
 	if err != nil {
 		return exec.Response{}, err
 	}
-	return calls.Outcome(s, x.Close(), s.StateID, s.Manifest)
+	if err := x.Close(); err != nil || s.Vectors == nil {
+		return calls.Outcome(s, err, s.StateID, s.Manifest)
+	}
+	v, err := i.openVectors(ctx, s)
+	if err != nil {
+		return exec.Response{}, err
+	}
+	return calls.Outcome(s, v.Close(), s.StateID, s.Manifest, s.Vectors.Receipts)
 }
 
-// moveIndex works out what an update makes of an index. Episodes without a captured
-// request cannot be searched for, and are left out.
+// moveIndex works out what an update makes of an index.
 func (i *Indexes) moveIndex(ctx context.Context, u *model.IndexUpdate) (*model.IndexState, error) {
-	var ids []object.Hash
-	lists := []object.Hash{u.Add}
-	if u.After != nil && !u.Replace {
-		before, err := i.Models.IndexState(ctx, *u.After)
-		if err != nil {
-			return nil, err
-		}
-		lists = append(lists, before.Manifest)
+	ids, before, err := i.content(ctx, u)
+	if err != nil {
+		return nil, err
 	}
-	for _, root := range lists {
-		if err := dataset.ReadList(ctx, i.Store.Nodes(ctx), root, func(id object.Hash) error {
-			ids = append(ids, id)
-			return nil
-		}); err != nil {
-			return nil, err
-		}
-	}
-	ids = slices.DeleteFunc(ids, func(id object.Hash) bool {
-		_, err := i.Episodes.Sample(ctx, id)
-		return errors.Is(err, store.ErrNotFound)
-	})
 	ref, count, err := dataset.Snapshot(ctx, i.Store, dataset.MediaManifest, ids)
 	if err != nil {
 		return nil, err
 	}
-	return i.Models.MoveIndex(ctx, u.Name, u.After, ref.CID, count)
+	c := model.IndexContent{Manifest: ref.CID, Count: count}
+	if u.Embedder != nil {
+		if c.Vectors, err = i.vectors(ctx, *u.Embedder, ids, before); err != nil {
+			return nil, err
+		}
+	}
+	return i.Models.MoveIndex(ctx, u.Name, u.After, c)
+}
+
+// content is the episodes that an update gives an index, ascending, and the state that it
+// is made on; nil: there is none. Episodes without a captured request cannot be searched
+// for, and are left out.
+func (i *Indexes) content(ctx context.Context, u *model.IndexUpdate) (ids []object.Hash, before *model.IndexState, err error) {
+	lists := []object.Hash{u.Add}
+	if u.After != nil {
+		if before, err = i.Models.IndexState(ctx, *u.After); err != nil {
+			return nil, nil, err
+		}
+		if !u.Replace {
+			lists = append(lists, before.Manifest)
+		}
+	}
+	for _, root := range lists {
+		list, err := i.list(ctx, root)
+		if err != nil {
+			return nil, nil, err
+		}
+		ids = append(ids, list...)
+	}
+	slices.SortFunc(ids, object.Hash.Compare)
+	ids = slices.DeleteFunc(slices.Compact(ids), func(id object.Hash) bool {
+		_, err := i.Episodes.Sample(ctx, id)
+		return errors.Is(err, store.ErrNotFound)
+	})
+	return ids, before, nil
+}
+
+// list is the hashes of a stored list.
+func (i *Indexes) list(ctx context.Context, root object.Hash) (ids []object.Hash, err error) {
+	err = dataset.ReadList(ctx, i.Store.Nodes(ctx), root, func(id object.Hash) error {
+		ids = append(ids, id)
+		return nil
+	})
+	return ids, err
 }
 
 // openIndex opens the file of an index and brings it to a state.
@@ -120,12 +154,13 @@ func (i *Indexes) openIndex(ctx context.Context, s *model.IndexState) (*recall.I
 }
 
 func (i *Indexes) syncIndex(ctx context.Context, x *recall.Index, s *model.IndexState) error {
-	var ids []string
-	if err := dataset.ReadList(ctx, i.Store.Nodes(ctx), s.Manifest, func(id object.Hash) error {
-		ids = append(ids, id.String())
-		return nil
-	}); err != nil {
+	list, err := i.list(ctx, s.Manifest)
+	if err != nil {
 		return err
+	}
+	ids := make([]string, len(list))
+	for n, id := range list {
+		ids[n] = id.String()
 	}
 	return x.Sync(ctx, s.StateID.String(), ids, func(id string) (recall.Doc, error) {
 		h, err := object.ParseHash(id)
@@ -140,18 +175,35 @@ func (i *Indexes) syncIndex(ctx context.Context, x *recall.Index, s *model.Index
 	})
 }
 
-// Update adds the episodes of a list to an index, or makes them all that it
-// holds, as an effect.
-func (i *Indexes) Update(ctx context.Context, name string, list object.Hash, replace bool) (*model.IndexState, *calls.Called, error) {
-	u := model.IndexUpdate{Name: name, Add: list, Replace: replace}
+// Change is what an update makes of an index.
+type Change struct {
+	Add      object.Hash     // list of episodes
+	Replace  bool            // hold these alone
+	Embedder *model.Embedder // of the episodes' vectors; nil: as before
+	Bare     bool            // have no vectors, whatever was before
+}
+
+// Update changes what an index holds, as an effect. Texts that have no embedding yet are
+// embedded before, each as an effect of its own; embedding is told how many there are,
+// and done of each one.
+func (i *Indexes) Update(ctx context.Context, name string, c Change, embedding func(n int) (done func())) (*model.IndexState, *calls.Called, error) {
+	u := model.IndexUpdate{Name: name, Add: c.Add, Replace: c.Replace, Embedder: c.Embedder}
 	s, err := i.Models.Index(ctx, name)
 	if err == nil {
 		u.After = &s.StateID
+		if s.Vectors != nil && u.Embedder == nil && !c.Bare {
+			u.Embedder = &s.Vectors.Embedder
+		}
 	} else if !errors.Is(err, model.ErrNotFound) {
 		return nil, nil, err
 	}
 	if err := u.Check(); err != nil {
 		return nil, nil, err
+	}
+	if u.Embedder != nil {
+		if err := i.embed(ctx, &u, embedding); err != nil {
+			return nil, nil, fmt.Errorf("index %s: %w", name, err)
+		}
 	}
 	return i.changeIndex(ctx, effectIndexUpdate, &u)
 }
@@ -174,62 +226,15 @@ func (i *Indexes) changeIndex(ctx context.Context, effect string, request any) (
 	return s, called, err
 }
 
-// Recalled is an episode that a search of an index found.
-type Recalled struct {
-	Episode object.Hash             `json:"episode"`
-	Score   int64                   `json:"score_micro"` // BM25 in millionths; higher is nearer
-	Excerpt string                  `json:"excerpt"`
-	Signals []episodes.SampleSignal `json:"signals"` // what is said about it now
-}
-
-// Searcher is an open index of this repository, at its newest state.
-type Searcher struct {
-	State *model.IndexState
-
-	n *Indexes
-	x *recall.Index
-}
-
-// Open opens an index for searches. Close it after use.
-func (i *Indexes) Open(ctx context.Context, name string) (*Searcher, error) {
-	s, err := i.Models.Index(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	x, err := i.openIndex(ctx, s)
-	return &Searcher{s, i, x}, err
-}
-
-// Close closes the index.
-func (s *Searcher) Close() error { return s.x.Close() }
-
-// Search finds the episodes nearest to a text, the nearest first, at most limit.
-func (s *Searcher) Search(ctx context.Context, text string, limit int) ([]Recalled, error) {
-	hits, err := s.x.Search(ctx, text, limit)
-	if err != nil {
-		return nil, fmt.Errorf("index %s: %w", s.State.Name, err)
-	}
-	list := make([]Recalled, 0, len(hits))
-	for _, h := range hits {
-		id, err := object.ParseHash(h.ID)
-		if err != nil {
-			return nil, fmt.Errorf("index %s: %w", s.State.Name, err)
-		}
-		sample, err := s.n.Episodes.Sample(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, Recalled{id, h.Score, h.Excerpt, sample.Signals})
-	}
-	return list, nil
-}
-
 // IndexRoots keeps what indexes hold and could be rolled back to.
 func (i *Indexes) IndexRoots(ctx context.Context, keep func(object.Hash)) error {
 	reg := i.Models
 	return reg.Indexes(ctx, func(s *model.IndexState) error {
 		return reg.IndexLog(ctx, s.Name, func(s *model.IndexState) error {
 			keep(s.Manifest)
+			if s.Vectors != nil {
+				keep(s.Vectors.Receipts)
+			}
 			return nil
 		})
 	})

@@ -5,6 +5,7 @@ import (
 	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/codebook"
 	"github.com/mythos-project/mythos/internal/datasets"
+	"github.com/mythos-project/mythos/internal/embedding"
 	"github.com/mythos-project/mythos/internal/episodes"
 	"github.com/mythos-project/mythos/internal/explain"
 	"github.com/mythos-project/mythos/internal/freeze"
@@ -35,7 +36,8 @@ func (r *Repo) wire() {
 	r.Datasets = &datasets.Datasets{ID: id, Gate: r.Gate, Store: r.Store, Source: r.Source, Auth: r.Auth, Caller: r.Caller, Episodes: r.Episodes, Toolbox: r.Toolbox, Find: r.Find}
 	r.Learn = &learn.Learner{ID: id, Engine: r.engine, Store: r.Store, Ledger: r.Ledger, Gate: r.Gate, Tools: r.Tools, Models: r.Models, Auth: r.Auth, Caller: r.Caller,
 		Datasets: r.Datasets, Toolbox: r.Toolbox, Busy: r.Config.Busy}
-	r.Indexes = &indexes.Indexes{ID: id, Store: r.Store, Gate: r.Gate, Models: r.Models, Caller: r.Caller, Episodes: r.Episodes, Busy: r.Config.Busy}
+	embeds := &embedding.Embeddings{Gate: r.Gate, Store: r.Store, Ledger: r.Ledger, Source: r.Source, Auth: r.Auth, Toolbox: r.Toolbox, Episodes: r.Episodes}
+	r.Indexes = &indexes.Indexes{ID: id, Embeds: embeds, Store: r.Store, Gate: r.Gate, Models: r.Models, Caller: r.Caller, Episodes: r.Episodes, Busy: r.Config.Busy}
 	r.Codebooks = &codebook.Codebooks{ID: id, DB: r.DB, Store: r.Store, Gate: r.Gate, Exec: r.Exec, Models: r.Models, Caller: r.Caller}
 	r.Freezer = &freeze.Freezer{ID: id, Gate: r.Gate, Caller: r.Caller, Holds: r.Holds}
 	r.Holds.Name, r.Holds.Who = r.Toolbox.Name, id.ShortName

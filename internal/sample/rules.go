@@ -30,6 +30,12 @@ func rule[T any](obey func(v *T, o Options)) {
 
 func init() {
 	rule(func(h *object.Hash, _ Options) { h.Alg = object.SHA256 })
+	rule(func(e *model.Embedder, o Options) {
+		e.Form, e.Dimension, e.MaxText = model.EmbedBytes, uint32(256+o.Variant), uint32(8192+o.Variant)
+		if e.Model != nil {
+			e.Form = model.EmbedJSON
+		}
+	})
 	rule(func(s *scope.CapScope, o Options) {
 		*s = must(scope.New(&scope.ToolCall{ToolID: object.SumText("tool:sample"), MaxCalls: uint32(5 + o.Variant),
 			Constraints: map[string]string{"path": "prefix:/srv/"}}))

@@ -35,8 +35,17 @@ func (u *Upkeep) Fsck(ctx context.Context, report func(fsck.Finding), looked fun
 	if err != nil {
 		return done, err
 	}
+	if err := u.Indexes.VerifyAll(ctx, func(index string, episode object.Hash, err error) {
+		report(fsck.Finding{Kind: KindVector, ID: episode, Name: index, Err: fmt.Errorf("index %s: %w", index, err)})
+	}); err != nil {
+		return done, err
+	}
 	return done, u.RecountQuotas(ctx, func(id object.Hash, err error) { report(fsck.Finding{Kind: KindQuota, ID: id, Err: err}) })
 }
+
+// KindVector is the kind of a finding about an episode's vector in an index; its name is that
+// of the index.
+const KindVector = "vector"
 
 // KindTool is the kind of a finding about a tool's name.
 const KindTool = "tool"

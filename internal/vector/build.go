@@ -43,6 +43,19 @@ const (
 	probed = 10   // neighbours of each
 )
 
+// Same reports whether two indexes have the same rows, bit for bit, and everything that is
+// made of them.
+func (x *Index) Same(y *Index) bool {
+	return x.dim == y.dim && x.enough == y.enough && x.recall == y.recall && slices.Equal(x.codes, y.codes) &&
+		slices.Equal(x.centre, y.centre) && slices.Equal(x.rows, y.rows)
+}
+
+// SameRow reports whether two indexes of one dimension have the same vector in a row.
+func (x *Index) SameRow(y *Index, row int) bool {
+	s := stride(x.dim)
+	return slices.Equal(x.rows[row*s:row*s+s], y.rows[row*s:row*s+s])
+}
+
 // Builder takes rows.
 type Builder struct {
 	dim  int
@@ -64,6 +77,9 @@ func (b *Builder) Add(v []float32) error {
 	unit(b.rows[from:], v)
 	return nil
 }
+
+// AddUnit adds a row of another index of the same dimension.
+func (b *Builder) AddUnit(row []float32) { b.rows = append(b.rows, row...) }
 
 // Build makes the index, once. Above exact rows (0: MaxExact) they have codes.
 func (b *Builder) Build(ctx context.Context, exact int) (*Index, error) {

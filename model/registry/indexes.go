@@ -60,15 +60,15 @@ func (r *Registry) IndexLog(ctx context.Context, name string, fn func(*model.Ind
 	return err
 }
 
-// MoveIndex gives an index the next state, with this manifest of count episodes, if
+// MoveIndex gives an index the next state, with this content, if
 // its state is still after; nil: if there is no index of that name. What was done
 // already is not done again. The error wraps ErrConflict when somebody else was first.
-func (r *Registry) MoveIndex(ctx context.Context, name string, after *object.Hash, manifest object.Hash, count uint64) (*model.IndexState, error) {
+func (r *Registry) MoveIndex(ctx context.Context, name string, after *object.Hash, c model.IndexContent) (*model.IndexState, error) {
 	now, err := indexMove{r}.indexAfter(ctx, name, after, model.ActionPromote)
 	if err != nil || (now != nil && !sameHash(after, &now.StateID)) {
 		return now, err
 	}
-	s := model.IndexState{Name: name, Sequence: 1, Manifest: manifest, Count: count, Action: model.ActionPromote}
+	s := model.IndexState{Name: name, Sequence: 1, Manifest: c.Manifest, Count: c.Count, Vectors: c.Vectors, Action: model.ActionPromote}
 	if now != nil {
 		s.Sequence, s.Previous, s.Restore = now.Sequence+1, after, after
 	}
@@ -89,7 +89,7 @@ func (r *Registry) RollBackIndex(ctx context.Context, name string, undone object
 	if err != nil {
 		return nil, err
 	}
-	s := model.IndexState{Name: name, Sequence: now.Sequence + 1, Manifest: old.Manifest, Count: old.Count, Previous: &undone, Restore: old.Restore, Action: model.ActionRollback}
+	s := model.IndexState{Name: name, Sequence: now.Sequence + 1, Manifest: old.Manifest, Count: old.Count, Vectors: old.Vectors, Previous: &undone, Restore: old.Restore, Action: model.ActionRollback}
 	return indexMove{r}.moveIndex(ctx, s)
 }
 

@@ -26,34 +26,7 @@ import (
 // NewIndex is `mythos index`.
 func NewIndex(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(cmdutil.Noun("index", "Episodes that can be recalled at once: the instant layer of adaptation",
-		newIndexUpdate(f), newIndexSearch(f), newIndexRollback(f), newIndexLs(f), newIndexLog(f)), indexResults)
-}
-
-func newIndexUpdate(f *cmdutil.Factory) *cobra.Command {
-	var replace bool
-	c := &cobra.Command{
-		Use: "update NAME [CORPUS|DATASET] [--replace]", Short: "Add episodes to an index, as an effect; prints its state",
-		Long: "Without a corpus or dataset, all episodes that are here. Episodes whose request was not captured are left out.\n" +
-			"An index that is not there is made. `index rollback` takes the newest update back.",
-		Example: "  mythos index update memory @corpus/train", Args: cmdutil.Args(1, 2),
-		RunE: func(c *cobra.Command, args []string) error {
-			n, err := f.Repo(c.Context())
-			if err != nil {
-				return err
-			}
-			list, err := listOf(c.Context(), f, n, args[1:])
-			if err != nil {
-				return err
-			}
-			s, called, err := n.Indexes.Update(c.Context(), args[0], list, replace)
-			if err != nil {
-				return err
-			}
-			return emitIndex(f, s, called)
-		},
-	}
-	c.Flags().BoolVar(&replace, "replace", false, "hold these episodes alone, instead of adding them")
-	return c
+		newIndexUpdate(f), newIndexSearch(f), newIndexRollback(f), newIndexLs(f), newIndexLog(f), newIndexVerify(f)), indexResults)
 }
 
 // listOf is the list that an argument names, or that of all episodes.
@@ -66,8 +39,12 @@ func listOf(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, args []string
 }
 
 func emitIndex(f *cmdutil.Factory, s *model.IndexState, called *calls.Called) error {
-	f.IO.Notef("index %s holds %s, receipt %s", s.Name, units.Count(s.Count, "episode"), called.ReceiptID.Short())
-	return f.Emit(indexed{s.StateID, s.Name, s.Sequence, s.Manifest, s.Count, called.ReceiptID}, func() { f.IO.Printf("%s\n", s.StateID) })
+	with := ""
+	if s.Vectors != nil {
+		with = fmt.Sprintf(" with vectors of dimension %d", s.Vectors.Embedder.Dimension)
+	}
+	f.IO.Notef("index %s holds %s%s, receipt %s", s.Name, units.Count(s.Count, "episode"), with, called.ReceiptID.Short())
+	return f.Emit(indexed{s.StateID, s.Name, s.Sequence, s.Manifest, s.Count, called.ReceiptID, vectorsOf(s.Vectors)}, func() { f.IO.Printf("%s\n", s.StateID) })
 }
 
 func newIndexRollback(f *cmdutil.Factory) *cobra.Command {
@@ -93,6 +70,7 @@ type searchOptions struct {
 	Batch      string
 	Limit      int
 	Vote       string
+	By         string
 }
 
 func newIndexSearch(f *cmdutil.Factory) *cobra.Command {
@@ -100,6 +78,8 @@ func newIndexSearch(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use: "search NAME [TEXT] [--batch FILE]", Short: "Find the episodes nearest to a text, the nearest first",
 		Long: "Each line has the episode, its score in millionths and an excerpt. `mythos why EPISODE` shows what an episode rests on.\n" +
+			"Nearness goes by words (BM25), by vectors (cosine similarity; the text is embedded, as an effect), or by both: 1/(60+rank)\n" +
+			"in each search, summed. Without --by it is both where the index has vectors.\n" +
 			"--vote NAME answers with what the text labels NAME=... of the found episodes say, weighted by score.\n" +
 			"--batch reads texts from a file, one JSON object with the member \"text\" a line, and answers one line for each.",
 		Example: "  mythos index search memory 'open a connection'", Args: cmdutil.Args(1, 2),
@@ -116,6 +96,7 @@ func newIndexSearch(f *cmdutil.Factory) *cobra.Command {
 	}
 	c.Flags().StringVar(&o.Batch, "batch", "", "texts to search for, as JSON lines; - is standard input")
 	c.Flags().IntVarP(&o.Limit, "limit", "n", 5, "most episodes to find, 1 to 100")
+	c.Flags().StringVar(&o.By, "by", "", "words, vectors or both")
 	c.Flags().StringVar(&o.Vote, "vote", "", "answer with the label that the episodes found agree on")
 	return c
 }
@@ -123,6 +104,10 @@ func newIndexSearch(f *cmdutil.Factory) *cobra.Command {
 func runIndexSearch(ctx context.Context, f *cmdutil.Factory, o *searchOptions) error {
 	if o.Limit < 1 || o.Limit > 100 {
 		return clierr.Usagef("--limit is 1 to 100")
+	}
+	by, known := nearness[o.By]
+	if !known {
+		return clierr.Usagef("--by is words, vectors or both")
 	}
 	n, err := f.Repo(ctx)
 	if err != nil {
@@ -133,8 +118,15 @@ func runIndexSearch(ctx context.Context, f *cmdutil.Factory, o *searchOptions) e
 		return err
 	}
 	defer s.Close()
+	search := func(text string) ([]indexes.Recalled, error) {
+		list, err := s.Search(ctx, text, o.Limit, by)
+		if errors.Is(err, indexes.ErrNoVectors) {
+			err = clierr.New(clierr.Usage, "%w", err).On(o.Name).With("give it some: mythos index update " + o.Name + " --embed TOOL")
+		}
+		return list, embedFailed(err)
+	}
 	if o.Batch == "" {
-		list, err := s.Search(ctx, o.Text, o.Limit)
+		list, err := search(o.Text)
 		if err != nil {
 			return err
 		}
@@ -149,7 +141,7 @@ func runIndexSearch(ctx context.Context, f *cmdutil.Factory, o *searchOptions) e
 		if in.Text == nil {
 			return cmdutil.LineError(o.Batch, num, errors.New("the member \"text\" is missing"))
 		}
-		list, err := s.Search(ctx, *in.Text, o.Limit)
+		list, err := search(*in.Text)
 		if err != nil {
 			return err
 		}
@@ -157,6 +149,9 @@ func runIndexSearch(ctx context.Context, f *cmdutil.Factory, o *searchOptions) e
 		return f.Emit(voted{answer, share, list}, func() { f.IO.Printf("%d\t%s\n", len(list), ui.Clean(answer)) })
 	})
 }
+
+// nearness is what --by can be.
+var nearness = map[string]indexes.By{"": indexes.ByBoth, "both": indexes.ByBoth, "words": indexes.ByWords, "vectors": indexes.ByVectors}
 
 // queryLine is one search of a batch.
 type queryLine struct {
@@ -244,7 +239,7 @@ func printStates(f *cmdutil.Factory, each func(func(*model.IndexState) error) er
 			action = "rollback"
 		}
 		if f.JSON {
-			return f.Emit(indexState{s.Name, s.StateID, s.Sequence, action, s.Count, s.Manifest}, nil)
+			return f.Emit(indexState{s.Name, s.StateID, s.Sequence, action, s.Count, s.Manifest, vectorsOf(s.Vectors)}, nil)
 		}
 		rows = append(rows, []ui.Cell{{Text: s.Name, Meaning: ui.Strong}, {Text: fmt.Sprint(s.Sequence)}, {Text: f.IO.Hash(s.StateID.String()), Meaning: ui.Name}, {Text: action},
 			{Text: fmt.Sprint(s.Count)}, {Text: f.IO.Hash(s.Manifest.String()), Meaning: ui.Dim}})

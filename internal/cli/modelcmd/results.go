@@ -122,6 +122,28 @@ type logLine struct {
 	Reason    *string     `json:"reason,omitempty"`
 }
 
+// vectors are those of a state of an index.
+type vectors struct {
+	Tool      object.Hash `json:"tool_id"`
+	Form      string      `json:"form"` // bytes or json
+	Dimension uint32      `json:"dimension"`
+	MaxText   uint32      `json:"max_text"` // bytes of a text that are embedded
+	Model     *string     `json:"model,omitempty"`
+	Receipts  object.Hash `json:"receipts"` // root of the list of their receipts
+}
+
+func vectorsOf(v *model.IndexVectors) *vectors {
+	if v == nil {
+		return nil
+	}
+	e := v.Embedder
+	form := formBytes
+	if e.Form == model.EmbedJSON {
+		form = formJSON
+	}
+	return &vectors{e.Tool, form, e.Dimension, e.MaxText, e.Model, v.Receipts}
+}
+
 // indexed is an index after an update or a rollback.
 type indexed struct {
 	State    object.Hash `json:"state"`
@@ -130,6 +152,8 @@ type indexed struct {
 	Manifest object.Hash `json:"manifest"`
 	Episodes uint64      `json:"episodes"`
 	Receipt  object.Hash `json:"receipt"`
+
+	Vectors *vectors `json:"vectors,omitempty"`
 }
 
 // indexState is one state in an index's history.
@@ -140,6 +164,18 @@ type indexState struct {
 	Action   string      `json:"action"`
 	Episodes uint64      `json:"episodes"`
 	Manifest object.Hash `json:"manifest"`
+
+	Vectors *vectors `json:"vectors,omitempty"`
+}
+
+// indexVerified is an index whose vectors hold.
+type indexVerified struct {
+	Index    string      `json:"index"`
+	State    object.Hash `json:"state"`
+	Episodes uint64      `json:"episodes"`
+	Vectors  bool        `json:"vectors"`
+	Exact    bool        `json:"exact"`        // a search looks at all vectors
+	Recall   int64       `json:"recall_micro"` // measured, in millionths
 }
 
 // voted is what the episodes found agree on.
@@ -151,7 +187,7 @@ type voted struct {
 
 var (
 	indexResults = cmdutil.Results{"update": cmdutil.Document(indexed{}), "rollback": cmdutil.Document(indexed{}), "ls": cmdutil.JSONLines(indexState{}),
-		"log": cmdutil.JSONLines(indexState{}), "search": cmdutil.JSONLines(indexes.Recalled{}, voted{})}
+		"log": cmdutil.JSONLines(indexState{}), "search": cmdutil.JSONLines(indexes.Recalled{}, voted{}), "verify": cmdutil.Document(indexVerified{})}
 	recipeResults   = cmdutil.Results{"add": cmdutil.Document(added{}), "check": cmdutil.Document(checked{})}
 	suiteResults    = cmdutil.Results{"add": cmdutil.Document(added{})}
 	policyResults   = cmdutil.Results{"add": cmdutil.Document(added{}), "set": cmdutil.Document(inForce{}), "ls": cmdutil.JSONLines(policyLine{}), "show": cmdutil.Document(model.PolicyDef{})}

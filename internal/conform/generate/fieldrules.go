@@ -158,6 +158,13 @@ func learningRefusals(refuse refuseFunc, set func(uint64, can.Value) func([]byte
 	refuse("EffectHoldRequest", "a reason of 4097 bytes", set(3, textValue(strings.Repeat("r", 4097))))
 	refuse("IndexUpdate", "a name with a slash", set(1, textValue("a/b")))
 	refuse("IndexState", "action 0", set(8, uintValue(0)))
+	refuse("Embedder", "form 3", set(2, uintValue(3)))
+	refuse("Embedder", "dimension 0", set(3, uintValue(0)))
+	refuse("Embedder", "dimension 4097", set(3, uintValue(4097)))
+	refuse("Embedder", "no text", set(4, uintValue(0)))
+	refuse("Embedder", "texts of more than 1 MiB", set(4, uintValue(1<<20+1)))
+	refuse("Embedder", "a model without a name", set(5, textValue("")))
+	refuse("Embedder", "a model of form 1", func(raw []byte) []byte { return withValue(withValue(raw, 5, textValue("m")), 2, uintValue(1)) })
 	refuse("IssuancePolicy", "a rule twice", func(raw []byte) []byte {
 		list := must(can.Parse(must(can.Field(raw, 3))))
 		return withValue(raw, 3, listValue(list.List[0], list.List[0]))

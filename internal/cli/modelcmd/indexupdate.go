@@ -1,0 +1,168 @@
+package modelcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mythos-project/mythos/internal/cli/clierr"
+	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/indexes"
+	"github.com/mythos-project/mythos/internal/repo"
+	"github.com/mythos-project/mythos/internal/units"
+	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Values of --embed-form.
+const (
+	formBytes = "bytes"
+	formJSON  = "json"
+)
+
+type updateOptions struct {
+	Replace   bool
+	Embed     string // tool
+	Form      string
+	Model     string
+	Dim       uint32
+	MaxText   cmdutil.Size
+	NoVectors bool
+}
+
+func newIndexUpdate(f *cmdutil.Factory) *cobra.Command {
+	o := &updateOptions{MaxText: 8 << 10}
+	c := &cobra.Command{
+		Use: "update NAME [CORPUS|DATASET] [--embed TOOL]", Short: "Add episodes to an index, as an effect; prints its state",
+		Long: "Without a corpus or dataset, all episodes that are here. Episodes whose request was not captured are left out.\n" +
+			"An index that is not there is made. `index rollback` takes the newest update back.\n\n" +
+			"With --embed each request gets a vector, too: the tool is called once for each text, as an effect with a receipt. It is\n" +
+			"given the text and answers with the vector's parts, as float32 in little-endian order. With --embed-form json it is asked as\n" +
+			"an embeddings endpoint is: {\"input\":TEXT,\"model\":MODEL}, and its data[0].embedding is taken. Later updates keep the embedder.",
+		Example: "  mythos index update memory @corpus/train\n" +
+			"  mythos tool build wordvec && mythos tool add wordvec --wasm wordvec.wasm --retry-safe\n" +
+			"  mythos index update memory --embed wordvec", Args: cmdutil.Args(1, 2),
+		RunE: func(c *cobra.Command, args []string) error {
+			for _, name := range []string{"embed-form", "embed-model", "dimension", "max-text"} {
+				if o.Embed == "" && c.Flags().Changed(name) {
+					return clierr.Usagef("--%s says how --embed embeds: name the tool, too", name)
+				}
+			}
+			return runIndexUpdate(c.Context(), f, o, args)
+		},
+	}
+	c.Flags().BoolVar(&o.Replace, "replace", false, "hold these episodes alone, instead of adding them")
+	c.Flags().StringVar(&o.Embed, "embed", "", "the tool that embeds the requests")
+	c.Flags().StringVar(&o.Form, "embed-form", formBytes, "what it is asked and answers: bytes or json")
+	c.Flags().StringVar(&o.Model, "embed-model", "", "the model that it is asked for, with --embed-form json")
+	c.Flags().Uint32Var(&o.Dim, "dimension", 256, "of its vectors; any other is refused")
+	c.Flags().Var(&o.MaxText, "max-text", "how much of a request is embedded")
+	c.Flags().BoolVar(&o.NoVectors, "no-vectors", false, "have no vectors any more")
+	c.MarkFlagsMutuallyExclusive("embed", "no-vectors")
+	return c
+}
+
+func runIndexUpdate(ctx context.Context, f *cmdutil.Factory, o *updateOptions, args []string) error {
+	n, err := f.Repo(ctx)
+	if err != nil {
+		return err
+	}
+	change := indexes.Change{Replace: o.Replace, Bare: o.NoVectors}
+	if change.Embedder, err = o.embedder(ctx, n); err != nil {
+		return err
+	}
+	if change.Add, err = listOf(ctx, f, n, args[1:]); err != nil {
+		return err
+	}
+	stop := func() {}
+	defer func() { stop() }()
+	s, called, err := n.Indexes.Update(ctx, args[0], change, func(texts int) func() {
+		bar := f.IO.Count("embed", int64(texts))
+		stop = bar.Stop
+		return func() { bar.Add(1) }
+	})
+	if err != nil {
+		return embedFailed(err)
+	}
+	return emitIndex(f, s, called)
+}
+
+// embedder is what the flags say; nil: nothing.
+func (o *updateOptions) embedder(ctx context.Context, n *repo.Repo) (*model.Embedder, error) {
+	if o.Embed == "" {
+		return nil, nil
+	}
+	t, err := n.Toolbox.Find(ctx, o.Embed)
+	if err != nil {
+		return nil, err
+	}
+	e := &model.Embedder{Tool: t.ID, Form: model.EmbedBytes, Dimension: o.Dim, MaxText: uint32(min(uint64(o.MaxText), 1<<32-1))}
+	switch o.Form {
+	case formBytes:
+	case formJSON:
+		e.Form = model.EmbedJSON
+	default:
+		return nil, clierr.Usagef("--embed-form is bytes or json")
+	}
+	if o.Model != "" {
+		e.Model = &o.Model
+	}
+	if err := e.Check(); err != nil {
+		return nil, clierr.Usagef("--embed: %w", err)
+	}
+	return e, nil
+}
+
+// embedFailed maps what a tool did not embed to the exit code of tools that failed.
+func embedFailed(err error) error {
+	if errors.Is(err, model.ErrEmbedding) {
+		return clierr.New(clierr.Tool, "%w", err)
+	}
+	return err
+}
+
+func newIndexVerify(f *cmdutil.Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "verify NAME", Short: "Check each vector of an index against the receipt that signs it",
+		Long: "For each episode: a receipt of the embedder's tool, for this request, signs a vector of the right dimension; and the file\n" +
+			"that is searched has what the receipts give. `mythos fsck` checks it as well, for all indexes.",
+		Example: "  mythos index verify memory", Args: cmdutil.Args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error { return runIndexVerify(c.Context(), f, args[0]) },
+	}
+}
+
+func runIndexVerify(ctx context.Context, f *cmdutil.Factory, name string) error {
+	n, err := f.Repo(ctx)
+	if err != nil {
+		return err
+	}
+	var first error
+	done, err := n.Indexes.Verify(ctx, name, func(id object.Hash, err error) {
+		if !id.IsZero() {
+			err = fmt.Errorf("episode %s: %w", id.Short(), err)
+		}
+		if first == nil {
+			first = err
+		}
+		f.IO.Notef("index %s: %v", name, err)
+	})
+	if err != nil {
+		return err
+	}
+	if first != nil {
+		return clierr.New(clierr.Invalid, "index %s: %s wrong: %w", name, units.Count(done.Faults, "vector is", "vectors are"), first).On(name)
+	}
+	s := done.State
+	return f.Emit(indexVerified{name, s.StateID, s.Count, s.Vectors != nil, done.Exact, int64(done.Recall * 1e6)}, func() {
+		switch {
+		case s.Vectors == nil:
+			f.IO.Printf("ok, and there are no vectors\n")
+		case done.Exact:
+			f.IO.Printf("ok: %s\n", units.Count(s.Count, "vector"))
+		default:
+			f.IO.Printf("ok: %s, searched with a measured recall of %.3f\n", units.Count(s.Count, "vector"), done.Recall)
+		}
+	})
+}
