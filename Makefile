@@ -1,5 +1,5 @@
 # Targets for people. CI calls s3 and then .ci/run.
-.PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb hf bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters bench-gate bench-hook bench-mcp bench-tree release-check network once tutorials mcp
+.PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb hf oms bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters bench-gate bench-hook bench-mcp bench-tree release-check network once tutorials mcp
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -62,6 +62,9 @@ bench-batch: ## memory of a batch of 10,000 effects beside one of 1,000 (minutes
 
 hf: ## exported rows and cards, read by datasets and trl of Hugging Face and by mlcroissant where Python has them (PYTHON=python3; half a minute, and the time of a build)
 	scripts/hf.sh
+
+oms: ## a signed model, verified by Sigstore's own client (npm and its registry, and openssl; a minute)
+	scripts/oms.sh
 
 bench: ## all benchmarks (about five minutes)
 	go test -run '^$$' -bench . -benchmem ./...

@@ -11,7 +11,7 @@ import (
 
 // SealStatement puts an in-toto statement, as JSON, into a DSSE envelope that s signs.
 func SealStatement(s sign.Signer, statement []byte) ([]byte, error) {
-	sig, err := s.Sign(pae(PayloadType, statement))
+	sig, err := s.Sign(PAE(PayloadType, statement))
 	if err != nil {
 		return nil, fmt.Errorf("in-toto: %w", err)
 	}

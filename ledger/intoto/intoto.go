@@ -59,8 +59,8 @@ type EnvelopeSignature struct {
 	Sig   []byte `json:"sig"`
 }
 
-// pae is DSSE's pre-authentication encoding: what is signed.
-func pae(payloadType string, payload []byte) []byte {
+// PAE is DSSE's pre-authentication encoding: what is signed.
+func PAE(payloadType string, payload []byte) []byte {
 	return append(fmt.Appendf(nil, "DSSEv1 %d %s %d ", len(payloadType), payloadType, len(payload)), payload...)
 }
 
@@ -143,7 +143,7 @@ func sameJSON(got, want []byte) error {
 }
 
 func signerOf(e Envelope, agents []object.AgentID) (object.AgentID, bool) {
-	message := pae(e.PayloadType, e.Payload)
+	message := PAE(e.PayloadType, e.Payload)
 	for _, sig := range e.Signatures {
 		for _, a := range agents {
 			if len(sig.Sig) == 64 && sign.Verify(a, message, [64]byte(sig.Sig)) == nil {

@@ -48,16 +48,9 @@ type Predicate struct {
 // statements in DSSE envelopes signed by s: first the model's, then those of the
 // attestations, by id. The content of weights and config is read for its digest.
 func (r *Registry) ExportInToto(ctx context.Context, s sign.Signer, id object.Hash) ([][]byte, error) {
-	o, err := r.Store.Object(ctx, id)
+	m, raw, err := openModel(ctx, r, id)
 	if err != nil {
-		return nil, fmt.Errorf("ModelRef: %w", err)
-	}
-	m, got, err := object.Open[model.ModelRef](o.Raw, model.ModelRule)
-	if err == nil && (got != id || o.Kind != "ModelRef") {
-		err = fmt.Errorf("%w: it is a %s", object.ErrID, o.Kind)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", id.Short(), err)
+		return nil, err
 	}
 	var subjects []intoto.Subject
 	for _, b := range []struct {
@@ -70,7 +63,7 @@ func (r *Registry) ExportInToto(ctx context.Context, s sign.Signer, id object.Ha
 		}
 		subjects = append(subjects, intoto.Subject{Name: b.name, Digest: map[string]string{"sha256": digest}})
 	}
-	first, err := sealStatement(s, subjects, ModelPredicate, reflect.TypeFor[model.ModelRef](), id, id, o.Raw)
+	first, err := sealStatement(s, subjects, ModelPredicate, reflect.TypeFor[model.ModelRef](), id, id, raw)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +84,22 @@ func (r *Registry) ExportInToto(ctx context.Context, s sign.Signer, id object.Ha
 		list = append(list, envelope)
 	}
 	return list, nil
+}
+
+// openModel is a model that is here, and its bytes.
+func openModel(ctx context.Context, r *Registry, id object.Hash) (*model.ModelRef, []byte, error) {
+	o, err := r.Store.Object(ctx, id)
+	if err != nil {
+		return nil, nil, fmt.Errorf("ModelRef: %w", err)
+	}
+	m, got, err := object.Open[model.ModelRef](o.Raw, model.ModelRule)
+	if err == nil && (got != id || o.Kind != "ModelRef") {
+		err = fmt.Errorf("%w: it is a %s", object.ErrID, o.Kind)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("model %s: %w", id.Short(), err)
+	}
+	return m, o.Raw, nil
 }
 
 // digest is the SHA-256 of a blob's content, in hex.

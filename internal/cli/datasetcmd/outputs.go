@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"sync"
 
 	"github.com/mythos-project/mythos/internal/atomicfile"
@@ -61,32 +60,11 @@ func (o *outputs) prepare() (err error) {
 	where := o.name
 	if _, err := os.Stat(o.name); errors.Is(err, fs.ErrNotExist) {
 		o.fresh, where = true, filepath.Dir(o.name)
-		if err := os.MkdirAll(where, 0o777); err != nil {
-			return err
-		}
 	} else if err != nil {
 		return err
 	}
-	if o.temp, err = os.MkdirTemp(where, ".export-*"); err != nil {
-		return err
-	}
-	if !o.fresh {
-		return nil
-	}
-	return openAs(o.temp)
-}
-
-// openAs gives a folder the permissions that a new one has; MkdirTemp's is private.
-func openAs(temp string) error {
-	probe := filepath.Join(temp, ".mode")
-	if err := os.Mkdir(probe, 0o777); err != nil {
-		return err
-	}
-	st, err := os.Stat(probe)
-	if err != nil {
-		return err
-	}
-	return errors.Join(os.Remove(probe), os.Chmod(temp, st.Mode().Perm()))
+	o.temp, err = atomicfile.TempFolder(where)
+	return err
 }
 
 // finish gives the files their names and takes away what an export before left there, or
@@ -134,7 +112,7 @@ func (o *outputs) removeOld() error {
 	for _, e := range entries {
 		name := e.Name()
 		ours := exportName().MatchString(name)
-		if name == datasets.CardName {
+		if cardMarks[name] != nil {
 			if ours, err = isCard(filepath.Join(o.name, name)); err != nil {
 				return err
 			}
@@ -149,21 +127,30 @@ func (o *outputs) removeOld() error {
 	return atomicfile.SyncDir(o.name)
 }
 
-// checkCard refuses to replace a README that is no card of ours.
+// checkCard refuses to replace a README or a description that is not ours.
 func (o *outputs) checkCard() error {
-	if o.fresh || !slices.Contains(o.names, datasets.CardName) {
+	if o.fresh {
 		return nil
 	}
-	name := filepath.Join(o.name, datasets.CardName)
-	ours, err := isCard(name)
-	if err != nil || ours {
-		return err
+	for _, card := range o.names {
+		if cardMarks[card] == nil {
+			continue
+		}
+		name := filepath.Join(o.name, card)
+		ours, err := isCard(name)
+		if err != nil {
+			return err
+		}
+		if _, err := os.Lstat(name); ours || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		return clierr.New(clierr.Conflict, "%w", fmt.Errorf("%s is there and is no dataset card: move it away, or leave out --card", name)).On(name)
 	}
-	if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return clierr.New(clierr.Conflict, "%w", fmt.Errorf("%s is there and is no dataset card: move it away, or leave out --card", name)).On(name)
+	return nil
 }
+
+// cardMarks are what the files that describe a dataset have, if they are ours.
+var cardMarks = map[string][]string{datasets.CardName: {"---\nconfigs:\n", "\nmythos:\n"}, datasets.CroissantName: {`"citeAs": "MYTHOS dataset `}}
 
 // isCard reports whether a file is a dataset card of ours.
 func isCard(name string) (bool, error) {
@@ -176,7 +163,12 @@ func isCard(name string) (bool, error) {
 	}
 	defer f.Close()
 	head, err := io.ReadAll(io.LimitReader(f, 1<<20))
-	return bytes.HasPrefix(head, []byte("---\nconfigs:\n")) && bytes.Contains(head, []byte("\nmythos:\n")), err
+	for _, mark := range cardMarks[filepath.Base(name)] {
+		if !bytes.Contains(head, []byte(mark)) {
+			return false, err
+		}
+	}
+	return true, err
 }
 
 // synced is a file that is durable when it is closed.
