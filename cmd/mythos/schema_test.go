@@ -138,9 +138,10 @@ func covered(name string) error {
 
 // elsewhere are the commands that no script runs, and why.
 var elsewhere = map[string]string{
-	"mythos conformance": "needs a conformance pack",
-	"mythos join":        "needs a server; testdata/engines does it",
-	"mythos tool build":  "compiles Go's library for WASI, which takes minutes where it was never done; `quickstart --full` does it",
+	"mythos conformance":    "needs a conformance pack",
+	"mythos join":           "needs a server; testdata/engines does it",
+	"mythos cluster status": "needs PostgreSQL: testdata/engines has it",
+	"mythos tool build":     "compiles Go's library for WASI, which takes minutes where it was never done; `quickstart --full` does it",
 }
 
 // uncovered lists the commands with a schema that no script has run with --json.

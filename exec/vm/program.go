@@ -150,6 +150,20 @@ func (t *Task) Pure() bool { return t.prog.pure(t.entry, t.Def.EmitAttestation) 
 // where attestations are emitted. What such a task gives depends on its bundle and
 // arguments alone. An op that the table of opcodes does not know is impure.
 func (p *program) pure(entry int, attest bool) bool {
+	return p.all(entry, func(oc *ir.Opcode, _ *instr) bool { return oc.IsPure(attest) })
+}
+
+// Repeatable reports whether running the task again does nothing twice: every effect that can be reached has a key.
+// A blob that is put again is the same blob.
+func (t *Task) Repeatable() bool {
+	return t.prog.all(t.entry, func(oc *ir.Opcode, in *instr) bool {
+		return in.op != ir.OpEffect || len(in.args) > len(oc.Params)
+	})
+}
+
+// all reports whether ok holds for every op that can be reached from entry. It holds for none that the table of
+// opcodes does not know.
+func (p *program) all(entry int, ok func(*ir.Opcode, *instr) bool) bool {
 	seen := make([]bool, len(p.code))
 	todo := []int{entry}
 	for len(todo) > 0 {
@@ -161,7 +175,7 @@ func (p *program) pure(entry int, attest bool) bool {
 		seen[pc] = true
 		in := &p.code[pc]
 		oc, known := ir.OpcodeOf(in.op)
-		if !known || !oc.IsPure(attest) {
+		if !known || !ok(oc, in) {
 			return false
 		}
 		if oc.Flow == ir.Next {

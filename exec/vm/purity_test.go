@@ -47,3 +47,27 @@ func TestOpsThatAreReached(t *testing.T) {
 		}
 	}
 }
+
+// TestRepeatable: a task may be run again where every effect that it can reach has a key.
+func TestRepeatable(t *testing.T) {
+	args := func(n int) []arg { return make([]arg, n) }
+	keyed, keyless := instr{op: ir.OpEffect, args: args(5)}, instr{op: ir.OpEffect, args: args(4)}
+	halt := instr{op: ir.OpHalt}
+	for name, c := range map[string]struct {
+		code []instr
+		want bool
+	}{
+		"nothing":             {[]instr{halt}, true},
+		"a key":               {[]instr{keyed, halt}, true},
+		"no key":              {[]instr{keyless, halt}, false},
+		"one of two":          {[]instr{keyed, keyless, halt}, false},
+		"not reached":         {[]instr{keyed, halt, keyless}, true},
+		"a blob":              {[]instr{{op: ir.OpBlobPut, args: args(4)}, halt}, true},
+		"an op that is none":  {[]instr{{op: 0xff}}, false},
+		"a capability before": {[]instr{{op: ir.OpRequireCap, args: args(1)}, keyed, halt}, true},
+	} {
+		if got := (&Task{prog: &program{code: c.code}}).Repeatable(); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/blobcmd"
 	"github.com/mythos-project/mythos/internal/cli/capcmd"
 	"github.com/mythos-project/mythos/internal/cli/cellcmd"
+	"github.com/mythos-project/mythos/internal/cli/clustercmd"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/cli/conformcmd"
 	"github.com/mythos-project/mythos/internal/cli/datasetcmd"
@@ -81,6 +82,7 @@ var commands = []struct {
 	{"join", help.Peers, repocmd.NewJoin},
 	{"peer", help.Peers, peercmd.NewPeer},
 	{"serve", help.Peers, peercmd.NewServe},
+	{"worker", help.Peers, clustercmd.NewWorker},
 	{"push", help.Peers, peercmd.NewPush},
 	{"pull", help.Peers, peercmd.NewPull},
 	{"fetch", help.Peers, peercmd.NewFetch},
@@ -95,6 +97,7 @@ var commands = []struct {
 	{"hash", help.Plumbing, objectcmd.NewHash},
 	{"fsck", help.Plumbing, repocmd.NewFsck},
 	{"gc", help.Plumbing, repocmd.NewGC},
+	{"cluster", help.Plumbing, clustercmd.NewCluster},
 	{"conformance", help.Plumbing, conformcmd.New},
 	{"completion", help.Plumbing, newCompletion},
 	{"version", help.Plumbing, repocmd.NewVersion},

@@ -96,7 +96,7 @@ func TestShared(t *testing.T) {
 	excludes(t, one, other)
 	for server, want := range map[string]bool{"s1": true, "s2": false} {
 		if want {
-			giveUp, err := one.Shared.Register(t.Context(), server)
+			giveUp, err := one.Shared.Register(t.Context(), engine.Member{ID: server})
 			if err != nil {
 				t.Fatal(err)
 			}

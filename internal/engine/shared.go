@@ -122,10 +122,16 @@ func (s *Shared) lock(ctx context.Context, name string, wait time.Duration) (rel
 	return func() { _ = l.Release() }, nil
 }
 
-// Register makes a server known to all machines until it is given up; it says meanwhile that it lives.
-func (s *Shared) Register(ctx context.Context, id string) (giveUp func() error, err error) {
-	return s.db.Register(ctx, id)
+// Member is a process that works on the repository for others.
+type Member = postgres.Member
+
+// Register makes a process known to all machines until it is given up; it says meanwhile that it lives.
+func (s *Shared) Register(ctx context.Context, m Member) (giveUp func() error, err error) {
+	return s.db.Register(ctx, m)
 }
 
 // Alive reports whether the server with the id has given a sign of life lately.
 func (s *Shared) Alive(ctx context.Context, id string) (bool, error) { return s.db.Registered(ctx, id) }
+
+// Vitals is how the database is, and who works on it.
+func (s *Shared) Vitals(ctx context.Context) (postgres.Vitals, error) { return s.db.Vitals(ctx) }

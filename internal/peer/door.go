@@ -48,6 +48,9 @@ func (d Door) Limits() Limits { return d.s.peers.now() }
 // Counter is a number of /metrics that starts at 0.
 func (d Door) Counter(name string) *metrics.FloatCounter { return d.s.metrics.NewFloatCounter(name) }
 
+// Gauge is a number of /metrics that is asked for whenever they are.
+func (d Door) Gauge(name string, value func() float64) { d.s.metrics.NewGauge(name, value) }
+
 // errCrowded means that more requests came than a peer may make.
 var errCrowded = errors.New("too many requests")
 

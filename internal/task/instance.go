@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/flock"
 	"github.com/mythos-project/mythos/internal/plainfile"
 )
@@ -27,13 +28,13 @@ type Instance struct {
 	giveUp func() error // of a server that is known to other machines
 }
 
-// NewInstance makes this process known as a server of the repository until Close. What
-// servers that are gone have left is removed.
-func (ta *Tasks) NewInstance() (*Instance, error) {
+// NewInstance makes this process known as a server of the repository until Close; m says more of it, where other machines
+// can see that. What servers that are gone have left is removed.
+func (ta *Tasks) NewInstance(m engine.Member) (*Instance, error) {
 	if ta.Engine.Shared != nil {
-		id := strings.ToLower(rand.Text())
-		giveUp, err := ta.Engine.Shared.Register(context.Background(), id)
-		return &Instance{ID: id, giveUp: giveUp}, err
+		m.ID = strings.ToLower(rand.Text())
+		giveUp, err := ta.Engine.Shared.Register(context.Background(), m)
+		return &Instance{ID: m.ID, giveUp: giveUp}, err
 	}
 	dir := filepath.Join(ta.ID.Dir, servingFolder)
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -52,7 +52,8 @@ type Task struct {
 	Kind      string      `json:"kind,omitempty"`  // of the error: the name of an exit code
 	Hint      string      `json:"hint,omitempty"`  // what to do about it
 
-	Server string `json:"server,omitempty"` // the Instance that has it, or had it last
+	Server string `json:"server,omitempty"` // the Instance that has it, or had it last; empty: nobody yet
+	Begun  int    `json:"begun,omitempty"`  // how often a server began it
 }
 
 // KeepTasks is how long a task that ended, and its answer, are kept.
@@ -91,13 +92,25 @@ func (ta *Tasks) Claim(ctx context.Context, id object.Hash, server string) (t Ta
 		if t.State != Queued {
 			return nil, fmt.Errorf("task %s: %w", id.Short(), ErrClaimed)
 		}
-		t.State, t.Server = Running, server
+		t.State, t.Server, t.Begun = Running, server, t.Begun+1
 		return map[string][]byte{openKeys + id.String(): []byte(server)}, nil
 	})
 	if err == nil {
 		_, cancelled, err = ta.DB.Get(ctx, cancelKeys+id.String())
 	}
 	return t, cancelled, err
+}
+
+// Requeue lets a task that the server began wait again. The error wraps ErrClaimed when another one has it by now, or it has
+// ended.
+func (ta *Tasks) Requeue(ctx context.Context, id object.Hash, server string) (Task, error) {
+	return ta.changeTask(ctx, id, func(t *Task) (map[string][]byte, error) {
+		if t.State != Running || t.Server != server {
+			return nil, fmt.Errorf("task %s: %w", id.Short(), ErrClaimed)
+		}
+		t.State, t.Server = Queued, ""
+		return map[string][]byte{openKeys + id.String(): {}}, nil
+	})
 }
 
 // Failure is why a task has no answer.
@@ -201,6 +214,29 @@ func (ta *Tasks) Get(ctx context.Context, id object.Hash) (t Task, err error) {
 		return t, err
 	}
 	return t, json.Unmarshal(raw, &t)
+}
+
+// GetAll is the tasks with these ids, without those that are not there.
+func (ta *Tasks) GetAll(ctx context.Context, ids []object.Hash) ([]Task, error) {
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = taskKeys + id.String()
+	}
+	values, err := kv.GetMany(ctx, ta.DB, keys)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]Task, 0, len(ids))
+	for _, key := range keys {
+		if raw, there := values[key]; there {
+			var t Task
+			if err := json.Unmarshal(raw, &t); err != nil {
+				return nil, err
+			}
+			found = append(found, t)
+		}
+	}
+	return found, nil
 }
 
 // Answer is the packet that answers a task that is done.

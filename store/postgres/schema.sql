@@ -121,8 +121,13 @@ CREATE TABLE mythos.chunk (
 );
 CREATE INDEX ON mythos.chunk (h) WHERE spare <> '{}';
 
--- Servers of the repository, with their last signs of life.
+-- Processes that work on the repository for others, with their last signs of life.
 CREATE TABLE mythos.server (
-  id   text PRIMARY KEY,
-  seen timestamptz NOT NULL DEFAULT clock_timestamp()
+  id      text PRIMARY KEY,
+  kind    text NOT NULL,
+  host    text NOT NULL,
+  slots   integer NOT NULL,
+  running integer NOT NULL,
+  since   timestamptz NOT NULL DEFAULT clock_timestamp(),
+  seen    timestamptz NOT NULL DEFAULT clock_timestamp()
 );

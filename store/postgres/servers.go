@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"os"
 	"sync"
 	"time"
 
@@ -9,16 +10,32 @@ import (
 )
 
 const (
-	signs  = 5 * time.Second  // between two signs of life of a server
-	silent = 30 * time.Second // without one: the server is gone
+	signs  = 4 * time.Second  // between two signs of life of a server
+	silent = 20 * time.Second // without one: the server is gone
 )
 
-// Register makes a server known until it is given up, and gives signs of life for it. The database's clock
-// counts. Servers that are gone are removed.
-func (d *DB) Register(ctx context.Context, id string) (giveUp func() error, err error) {
+// Member is a process that works on the repository for others.
+type Member struct {
+	ID, Kind string
+	Slots    int        // tasks that it runs at a time
+	Running  func() int // tasks that it runs now; nil: none
+}
+
+// Register makes a process known until it is given up, and gives signs of life for it. The database's clock
+// counts. Processes that are gone are removed after a day.
+func (d *DB) Register(ctx context.Context, m Member) (giveUp func() error, err error) {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "?"
+	}
 	sign := func(ctx context.Context) error {
+		running := 0
+		if m.Running != nil {
+			running = m.Running()
+		}
 		return d.use(ctx, func(conn *pgx.Conn) error {
-			_, err := conn.Exec(ctx, "INSERT INTO mythos.server (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET seen = clock_timestamp()", id)
+			_, err := conn.Exec(ctx, "INSERT INTO mythos.server (id, kind, host, slots, running) VALUES ($1, $2, $3, $4, $5)"+
+				" ON CONFLICT (id) DO UPDATE SET seen = clock_timestamp(), running = excluded.running", m.ID, m.Kind, host, m.Slots, running)
 			return err
 		})
 	}
@@ -53,7 +70,7 @@ func (d *DB) Register(ctx context.Context, id string) (giveUp func() error, err 
 		done.Wait()
 		ctx := context.Background()
 		return d.use(ctx, func(conn *pgx.Conn) error {
-			_, err := conn.Exec(ctx, "DELETE FROM mythos.server WHERE id = $1", id)
+			_, err := conn.Exec(ctx, "DELETE FROM mythos.server WHERE id = $1", m.ID)
 			return err
 		})
 	}, nil

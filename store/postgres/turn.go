@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // maxTurn is when the server takes a turn away from a process that does not end it.
@@ -32,7 +34,7 @@ func (d *DB) Turn(ctx context.Context, key string) (value []byte, end func(), er
 	b := &pgx.Batch{}
 	b.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
 	b.Queue("SET LOCAL idle_in_transaction_session_timeout = '" + maxTurn + "'")
-	b.Queue("SELECT pg_advisory_xact_lock($1)", lockNumber("turn "+key))
+	b.Queue("SELECT pg_advisory_xact_lock($1)", lockNumber(turnName(key)))
 	b.Queue("SELECT v FROM mythos.kv WHERE k = $1", []byte(key)).QueryRow(func(row pgx.Row) error {
 		if err := row.Scan(&value); !errors.Is(err, pgx.ErrNoRows) {
 			return err
@@ -46,3 +48,9 @@ func (d *DB) Turn(ctx context.Context, key string) (value []byte, end func(), er
 	}
 	return value, end, nil
 }
+
+// endOfLog is the key that all processes queue for.
+const endOfLog = kv.LedgerEnd
+
+// turnName is the name of the lock behind the turn at a key.
+func turnName(key string) string { return "turn " + key }

@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/agents"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/mcp/inspect"
 	"github.com/mythos-project/mythos/internal/mcp/serve"
 	"github.com/mythos-project/mythos/internal/mcp/tasks"
@@ -92,7 +93,7 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	if err != nil {
 		return err
 	}
-	instance, err := n.Tasks.NewInstance()
+	instance, err := n.Tasks.NewInstance(engine.Member{Kind: "mcp"})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/internal/agents"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/mcp/bridge"
 	"github.com/mythos-project/mythos/internal/mcp/pin"
 	"github.com/mythos-project/mythos/internal/mcp/session"
@@ -72,7 +73,7 @@ func runWrap(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *wrapO
 	if err != nil {
 		return err
 	}
-	instance, err := n.Tasks.NewInstance()
+	instance, err := n.Tasks.NewInstance(engine.Member{Kind: "mcp"})
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/cluster"
 	"github.com/mythos-project/mythos/internal/gateway"
 	"github.com/mythos-project/mythos/internal/gateway/api"
 	"github.com/mythos-project/mythos/internal/issuer"
@@ -39,6 +40,7 @@ type serveOptions struct {
 	Cert, Key       string
 	LogFormat       string
 	RequireCap      bool
+	LeaveTasks      bool
 	Limits          limitFlags
 }
 
@@ -62,6 +64,7 @@ func NewServe(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringVar(&o.Key, "tls-key", "", "the certificate's private key: a PEM file")
 	c.Flags().StringVar(&o.LogFormat, "log-format", "text", "text or json")
 	c.Flags().BoolVar(&o.RequireCap, "require-cap", false, "demand a capability for each submission (compute.spawn) and codebook (blob.write), too (peer_cap)")
+	c.Flags().BoolVar(&o.LeaveTasks, "leave-tasks", false, "leave the tasks to workers, which may be elsewhere (a repository in PostgreSQL)")
 	o.Limits.add(c.Flags())
 	c.Flags().BoolVar(&o.AcceptCodebooks, "accept-codebooks", false, "accept every codebook that an agent trusted for packets proposes")
 	return f.Returns(c, serveResults)
@@ -82,6 +85,9 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
+	}
+	if o.LeaveTasks && n.Tasks.Engine.Shared == nil {
+		return clierr.New(clierr.Refused, "--leave-tasks: %w", cluster.ErrOneFolder).With("leave the flag out: this server runs the tasks")
 	}
 	n.ForPeers()
 	s := &peer.Server{Repo: n, Log: slog.New(handler), Explain: f.Explain, Services: o.services(n)}
@@ -119,7 +125,8 @@ func (o *serveOptions) services(n *repo.Repo) []peer.Service {
 	needCap := o.RequireCap || n.Config.PeerCap
 	return []peer.Service{
 		&parts.Service{Repo: n},
-		&tasks.Service{Repo: n, RequireCap: needCap},
+		&tasks.Service{Repo: n, RequireCap: needCap, Leave: o.LeaveTasks},
+		&cluster.Figures{Repo: n},
 		&codebooks.Service{Repo: n, Accept: o.AcceptCodebooks, RequireCap: needCap},
 		gateway.For(n),
 		api.For(n),

@@ -17,6 +17,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/internal/agents"
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/mcp/inspect"
 	"github.com/mythos-project/mythos/internal/mcp/serve"
 	"github.com/mythos-project/mythos/internal/mcp/session"
@@ -118,7 +119,7 @@ func (d *desk) server(agent string, change ...func(*serve.Server)) *serve.Server
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	instance, err := d.Tasks.NewInstance()
+	instance, err := d.Tasks.NewInstance(engine.Member{Kind: "mcp"})
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -156,8 +156,14 @@ func Ask(t testing.TB, n *repo.Repo, h http.Handler, key *sign.Key, chain caps.C
 // not run it.
 func Left(t testing.TB, n *repo.Repo, state string) task.Task {
 	t.Helper()
+	return LeftOf(t, n, Hello, "gone", state)
+}
+
+// LeftOf keeps a task of a program that a server has.
+func LeftOf(t testing.TB, n *repo.Repo, program, server, state string) task.Task {
+	t.Helper()
 	ctx := context.Background()
-	bundle, err := asm.Assemble([]byte(Hello))
+	bundle, err := asm.Assemble([]byte(program))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +176,7 @@ func Left(t testing.TB, n *repo.Repo, state string) task.Task {
 		t.Fatal(err)
 	}
 	tk := task.Task{ID: got.Packet.ID(), State: task.Queued, Author: got.Author.KeyHex(), Submitted: n.Now()}
-	tk.Server = "gone"
+	tk.Server = server
 	if err = n.Tasks.Add(ctx, tk, raw); err == nil && state == task.Running {
 		_, _, err = n.Tasks.Claim(ctx, tk.ID, tk.Server)
 	}

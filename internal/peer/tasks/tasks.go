@@ -23,6 +23,7 @@ import (
 	"github.com/mythos-project/mythos/internal/peer/auth"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/task"
+	"github.com/mythos-project/mythos/internal/worker"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -31,7 +32,6 @@ import (
 const (
 	maxPacket = 8 << 20 // bytes of a packet
 	maxTasks  = 4       // tasks that run at a time
-	maxQueued = 64      // tasks that wait
 )
 
 // Service takes packets and runs their tasks.
@@ -40,9 +40,11 @@ type Service struct {
 
 	// RequireCap demands a compute.spawn capability for each submission.
 	RequireCap bool
+	// Leave leaves the tasks to the workers of the repository.
+	Leave bool
 
 	door           peer.Door
-	tasks          *queue
+	tasks          *worker.Queue
 	accepted, done *metrics.FloatCounter
 }
 
@@ -60,14 +62,19 @@ func (s *Service) Routes(d peer.Door) []peer.Route {
 	}
 }
 
-// Start implements peer.Worker: it takes up what servers before this one left.
+// Start implements peer.Worker: it takes up what others left.
 func (s *Service) Start(ctx context.Context) (err error) {
-	s.tasks, err = s.newQueue(ctx)
+	o := worker.Options{Repo: s.Repo, Log: s.door.Log(), Kind: worker.KindServe, Slots: maxTasks, Failure: s.failure,
+		Most: func() int { return s.door.Limits().Tasks }, Ended: func() { s.done.Add(1) }}
+	if s.Leave {
+		o.Slots = 0
+	}
+	s.tasks, err = worker.Start(ctx, o)
 	return err
 }
 
 // Stop implements peer.Worker.
-func (s *Service) Stop(ctx context.Context) error { return s.tasks.stop(ctx) }
+func (s *Service) Stop(ctx context.Context) error { return s.tasks.Stop(ctx) }
 
 // failure is an error with the kind and the hint that the command line would give it.
 func (s *Service) failure(err error) task.Failure {
@@ -93,10 +100,10 @@ func (s *Service) packets(w http.ResponseWriter, r *http.Request) {
 		s.door.RefuseAs(w, r, peer.PacketStatus(err), err)
 		return
 	}
-	t := task.Task{ID: got.Packet.ID(), State: task.Queued, Author: got.Author.KeyHex(), Submitted: s.Repo.Now(), Server: s.tasks.me.ID}
+	t := task.Task{ID: got.Packet.ID(), State: task.Queued, Author: got.Author.KeyHex(), Submitted: s.Repo.Now(), Server: s.tasks.Server()}
 	err = s.enqueue(context.WithoutCancel(r.Context()), t, raw, got)
 	switch {
-	case errors.Is(err, errFull):
+	case errors.Is(err, worker.ErrFull):
 		s.door.Later(w, r, 5*time.Second, err)
 		return
 	case err != nil:
@@ -125,7 +132,7 @@ func (s *Service) enqueue(ctx context.Context, t task.Task, raw []byte, got *pac
 	if err != nil {
 		return err
 	}
-	if err = s.tasks.add(t); err == nil {
+	if err = s.tasks.Add(t); err == nil {
 		return nil
 	}
 	return errors.Join(err, s.Repo.Tasks.End(ctx, t.ID, t.Server, task.Failed, nil, s.failure(err)), giveBack(ctx))
@@ -168,18 +175,18 @@ const longPoll = 20 * time.Second
 
 // wait returns a task when it has ended, or when nobody here can tell when it will.
 func (s *Service) wait(ctx context.Context, id object.Hash) (t task.Task, err error) {
-	if ended := s.tasks.ended(id); ended != nil {
+	if ended := s.tasks.EndOf(id); ended != nil {
 		select {
 		case <-ended:
 		case <-ctx.Done():
 			return t, ctx.Err()
 		}
 	}
-	ticker := time.NewTicker(lookAround)
+	ticker := time.NewTicker(worker.LookAround)
 	defer ticker.Stop()
 	for until := time.Now().Add(longPoll); ; {
 		t, err = s.Repo.Tasks.Get(ctx, id)
-		if err != nil || t.Ended != 0 || s.tasks.stopping() || time.Now().After(until) {
+		if err != nil || t.Ended != 0 || s.tasks.Stopping() || time.Now().After(until) {
 			return t, err
 		}
 		select { // another server has it, or this one is about to take it over
@@ -230,7 +237,7 @@ func (s *Service) cancel(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	s.tasks.cancel(t.ID)
+	s.tasks.Cancel(t.ID)
 	if t.Ended == 0 {
 		s.door.Log().Info("cancelled", "task", t.ID.Short(), "agent", r.Header.Get(auth.HeaderAgent)[:12])
 		answerJSON(w, http.StatusAccepted, t)

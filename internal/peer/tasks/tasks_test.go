@@ -17,6 +17,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec/ir/asm"
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peer/codebooks"
@@ -60,7 +61,7 @@ func TestCancel(t *testing.T) {
 	s, _, h := started(t, n)
 	ended := func(id object.Hash, want string) {
 		t.Helper()
-		if done := s.tasks.ended(id); done != nil {
+		if done := s.tasks.EndOf(id); done != nil {
 			<-done
 		}
 		if tk, err := n.Tasks.Get(ctx, id); err != nil || tk.State != want {
@@ -142,61 +143,6 @@ func statusIn(err error) int {
 	return 0
 }
 
-// TestTasksThatWereLeft: a server runs what waited when the last one ended, and counts
-// what ran as failed; while the other one lives it leaves both alone.
-func TestTasksThatWereLeft(t *testing.T) {
-	ctx := context.Background()
-	n := peertest.Repo(t, "far")
-	other, err := n.Tasks.NewInstance()
-	if err != nil {
-		t.Fatal(err)
-	}
-	waits, runs := peertest.Left(t, n, task.Queued), peertest.Left(t, n, task.Queued)
-	give(t, n, waits.ID, other.ID)
-	if _, _, err := n.Tasks.Claim(ctx, runs.ID, other.ID); err != nil {
-		t.Fatal(err)
-	}
-	s, _, _ := started(t, n)
-	q := s.tasks
-	states := func() [2]string {
-		var got [2]string
-		for i, id := range []object.Hash{waits.ID, runs.ID} {
-			tk, err := n.Tasks.Get(ctx, id)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got[i] = tk.State
-		}
-		return got
-	}
-	if err := q.takeOver(ctx); err != nil || states() != [2]string{task.Queued, task.Running} {
-		t.Errorf("while the other server lives: %v, %v", states(), err)
-	}
-	if err := other.Close(); err != nil { // as the system does when a process ends
-		t.Fatal(err)
-	}
-	for until := time.Now().Add(time.Minute); states() != [2]string{task.Done, task.Failed}; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(until) {
-			t.Fatalf("after the other server ended: %v", states())
-		}
-	}
-	if tk, err := n.Tasks.Get(ctx, runs.ID); err != nil || !strings.Contains(tk.Error, "may have happened") || tk.Kind != "failed" || tk.Hint == "" {
-		t.Errorf("%+v, %v", tk, err)
-	}
-	left := 0
-	if err := n.Tasks.Open(ctx, func(object.Hash, string) error { left++; return nil }); err != nil || left != 0 {
-		t.Errorf("%d tasks are still open, %v", left, err)
-	}
-}
-
-// give notes that a server has a task that waits.
-func give(t *testing.T, n *repo.Repo, id object.Hash, server string) {
-	t.Helper()
-	if _, err := n.DB.Update(context.Background(), nil, map[string][]byte{"w/tasko/" + id.String(): []byte(server)}); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestOneServerClaims: of many servers that find tasks that were left, one runs each.
 func TestOneServerClaims(t *testing.T) {
 	ctx := context.Background()
@@ -246,11 +192,11 @@ func TestOneServerClaims(t *testing.T) {
 // TestInstances: a server is alive until it ends, and what it leaves is removed.
 func TestInstances(t *testing.T) {
 	n := peertest.Repo(t, "far")
-	one, err := n.Tasks.NewInstance()
+	one, err := n.Tasks.NewInstance(engine.Member{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, err := n.Tasks.NewInstance()
+	two, err := n.Tasks.NewInstance(engine.Member{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +219,7 @@ func TestInstances(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	three, err := n.Tasks.NewInstance()
+	three, err := n.Tasks.NewInstance(engine.Member{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -370,7 +316,7 @@ func TestWhatIsNotTakenCostsNothing(t *testing.T) {
 	if err := s.Repo.Tasks.Cancelled(ctx, func(object.Hash) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Repo.Tasks.Open(ctx, func(id object.Hash, _ string) error { s.tasks.cancel(id); return nil }); err != nil {
+	if err := s.Repo.Tasks.Open(ctx, func(id object.Hash, _ string) error { s.tasks.Cancel(id); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	write := peertest.Grant(t, s.Repo, near.Self(), &scope.BlobWrite{Namespace: "x", MaxSize: 1000, MediaAllow: []string{"*/*"}})

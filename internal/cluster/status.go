@@ -1,0 +1,152 @@
+// Package cluster tells how a repository is that many machines share: who works on it, what waits, and what is stuck.
+package cluster
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/mythos-project/mythos/internal/repo"
+	"github.com/mythos-project/mythos/internal/task"
+	"github.com/mythos-project/mythos/internal/worker"
+	"github.com/mythos-project/mythos/object"
+)
+
+// ErrOneFolder means that a repository is in its own folder, where one machine works on it.
+var ErrOneFolder = errors.New("the repository is in its folder, and not in PostgreSQL")
+
+// Status is how the repository is, by the database's clock.
+type Status struct {
+	Database Database  `json:"database"`
+	Members  []Member  `json:"members"`
+	Workers  int       `json:"workers"` // alive
+	Slots    int       `json:"slots"`   // tasks that the members can run at a time
+	Tasks    TaskQueue `json:"tasks"`
+	Stuck    []Stuck   `json:"stuck"`
+	Log      Log       `json:"log"`
+}
+
+// Database is the server behind the repository.
+type Database struct {
+	Version  string    `json:"version"`
+	Bytes    int64     `json:"bytes"` // of the repository's tables and indexes
+	Standbys []Standby `json:"standbys"`
+}
+
+// Standby is a copy that follows the database.
+type Standby struct {
+	Name string  `json:"name"`
+	Sync string  `json:"sync"` // sync, quorum, potential or async
+	Lag  float64 `json:"lag_seconds"`
+}
+
+// Member is a process that works on the repository for others.
+type Member struct {
+	ID      string  `json:"id"`
+	Kind    string  `json:"kind"` // serve, worker or mcp
+	Host    string  `json:"host"`
+	Alive   bool    `json:"alive"` // it gave a sign of life within 20 seconds
+	Slots   int     `json:"slots"`
+	Running int     `json:"running"`
+	Since   float64 `json:"since_seconds"`
+	Seen    float64 `json:"seen_seconds"` // ago
+}
+
+// TaskQueue is how many tasks have not ended.
+type TaskQueue struct {
+	Waiting int     `json:"waiting"`
+	Running int     `json:"running"`
+	Oldest  float64 `json:"oldest_seconds"` // how long the first of those that wait has waited
+}
+
+// Stuck is a task that nobody who is alive has, or that nobody can run.
+type Stuck struct {
+	Task   object.Hash `json:"task"`
+	State  string      `json:"state"` // queued or running
+	Server string      `json:"server"`
+	Age    float64     `json:"age_seconds"`
+	Why    string      `json:"why"`
+}
+
+// Log is the end of the log, at which all processes meet. An entry has its number as soon as it is recorded.
+type Log struct {
+	Entries uint64  `json:"entries"`
+	Queuing int     `json:"queuing"`         // processes that wait for their turn
+	Longest float64 `json:"longest_seconds"` // that one of these has waited
+}
+
+// Of asks the database.
+func Of(ctx context.Context, n *repo.Repo) (*Status, error) {
+	if n.Tasks.Engine.Shared == nil {
+		return nil, ErrOneFolder
+	}
+	v, err := n.Tasks.Engine.Shared.Vitals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &Status{Database: Database{Version: v.Server, Bytes: v.Bytes, Standbys: []Standby{}}, Members: []Member{}, Stuck: []Stuck{}, Log: Log{Queuing: v.Queuing, Longest: v.Longest.Seconds()}}
+	for _, b := range v.Standbys {
+		s.Database.Standbys = append(s.Database.Standbys, Standby{b.Name, b.Sync, b.Lag.Seconds()})
+	}
+	alive := map[string]bool{}
+	for _, m := range v.Members {
+		s.Members = append(s.Members, Member{m.ID, m.Kind, m.Host, m.Alive, m.Slots, m.Running, m.Since.Seconds(), m.Seen.Seconds()})
+		if alive[m.ID] = m.Alive; m.Alive {
+			s.Slots += m.Slots
+			if m.Kind == worker.KindWorker {
+				s.Workers++
+			}
+		}
+	}
+	if s.Log.Entries, err = n.Ledger.Size(ctx); err != nil {
+		return nil, err
+	}
+	return s, s.tasks(ctx, n, alive)
+}
+
+// tasks counts the tasks that have not ended.
+func (s *Status) tasks(ctx context.Context, n *repo.Repo, alive map[string]bool) error {
+	var ids []object.Hash
+	err := n.Tasks.Open(ctx, func(id object.Hash, _ string) error { ids = append(ids, id); return nil })
+	if err != nil {
+		return err
+	}
+	now := n.Now()
+	for part := range slices.Chunk(ids, 1000) {
+		found, err := n.Tasks.GetAll(ctx, part)
+		if err != nil {
+			return err
+		}
+		for _, t := range found {
+			age := now.Std().Sub(t.Submitted.Std()).Seconds()
+			switch t.State {
+			case task.Queued:
+				s.Tasks.Waiting++
+				s.Tasks.Oldest = max(s.Tasks.Oldest, age)
+			case task.Running:
+				s.Tasks.Running++
+			default:
+				continue // it has ended meanwhile
+			}
+			if why := s.why(t, alive); why != "" {
+				s.Stuck = append(s.Stuck, Stuck{t.ID, t.State, t.Server, age, why})
+			}
+		}
+	}
+	slices.SortFunc(s.Stuck, func(a, b Stuck) int { return strings.Compare(a.Task.String(), b.Task.String()) })
+	return nil
+}
+
+// why says why a task is stuck; empty: it is not.
+func (s *Status) why(t task.Task, alive map[string]bool) string {
+	switch {
+	case t.Server != "" && alive[t.Server]:
+		return ""
+	case s.Slots == 0:
+		return "nobody runs tasks: start `mythos worker`"
+	case t.Server != "":
+		return "its server is gone; another one takes it over in a moment"
+	}
+	return ""
+}
