@@ -1,5 +1,5 @@
 # Targets for people. CI calls s3 and then .ci/run.
-.PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb hf oms bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters bench-gate bench-hook bench-mcp bench-tree release-check network once tutorials mcp
+.PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb hf oms bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters bench-gate bench-hook bench-mcp bench-tree bench-vectors release-check network once tutorials mcp
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -83,6 +83,9 @@ bench-tree: build ## a folder of 100,000 files, put beside `git add`, and put ag
 
 bench-waiters: build ## how soon 100 processes that wait for an effect have its answer, beside a bare lock (half a minute)
 	go run ./bench/waiters -mythos ./mythos -n 100
+
+bench-vectors: ## searches of 10^6 vectors beside a bare loop, of codes beside exact ones, and sqlite-vec (three minutes on an idle machine, 3 GB of memory)
+	go run ./bench/vectors
 
 S3 ?= $(CURDIR)/.ci/bin/versitygw
 mcp: ## official MCP clients, servers, inspector and conformance suite from npm, beside wrap and serve (npm and its registry, 400 MB; ten minutes)

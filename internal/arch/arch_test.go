@@ -208,7 +208,7 @@ var only = map[string][]string{
 	"github.com/vbauerster/mpb/v8":            {"internal/ui"},
 	"github.com/expr-lang/expr":               {"dataset/query"},
 	"github.com/parquet-go/parquet-go":        {"dataset/export"},
-	"modernc.org/sqlite":                      {"internal/recall"},
+	"modernc.org/sqlite":                      {"internal/recall", "bench/vectors"},
 	"golang.org/x/mod/sumdb":                  {"ledger/mlog", "ledger"},
 	"github.com/oasisprotocol/curve25519-voi": {"object/sign"},
 	"github.com/rogpeppe/go-internal":         {"cmd/mythos", "internal/cli"},

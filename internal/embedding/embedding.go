@@ -44,8 +44,13 @@ type Vector struct {
 	Receipt object.Hash
 }
 
-// Query embeds one text that a person asks for.
+// Query embeds one text that a person asks for. One that was embedded here is read, so that
+// asking again writes nothing.
 func (em *Embeddings) Query(ctx context.Context, e model.Embedder, text string) (Vector, error) {
+	v, err := em.Find(ctx, e, text)
+	if !errors.Is(err, model.ErrEmbedding) {
+		return v, err
+	}
 	chain, err := em.authority(ctx, e, 1)
 	if err != nil {
 		return Vector{}, err

@@ -168,7 +168,7 @@ func (i *Indexes) openVectors(ctx context.Context, s *model.IndexState) (*vector
 	if err != nil {
 		return nil, fmt.Errorf("index %s: %w", s.Name, err)
 	}
-	return vector.Open(name, keySize)
+	return vector.InMemory(x, s.StateID.Sum[:], keys, keySize), nil // another process may have written the file of another state meanwhile
 }
 
 // buildVectors makes the index of a state's vectors. Vectors of the same receipts are taken

@@ -118,11 +118,29 @@ func (x *Index) distances(u []float32) (far []uint16, counts []int) {
 			far[i] = uint16(d)
 		}
 	}
-	counts = make([]int, w*64+1)
-	for _, d := range far {
+	return far, histogram(far, w*64+1)
+}
+
+// histogram counts how often each distance is there. Most distances are alike, and counting one
+// of them waits for the count before: so four are counted beside one another.
+func histogram(far []uint16, size int) []int {
+	counts, others := make([]int, size), [3][]int{make([]int, size), make([]int, size), make([]int, size)}
+	rest := far
+	for ; len(rest) >= 4; rest = rest[4:] {
+		counts[rest[0]]++
+		others[0][rest[1]]++
+		others[1][rest[2]]++
+		others[2][rest[3]]++
+	}
+	for _, d := range rest {
 		counts[d]++
 	}
-	return far, counts
+	for _, other := range others {
+		for d, n := range other {
+			counts[d] += n
+		}
+	}
+	return counts
 }
 
 // candidates are the rows that a search computes the scores of, ascending: those with the

@@ -116,6 +116,11 @@ func (f *File) Row(row int) []float32 {
 	return f.rows[row*s : row*s+s]
 }
 
+// InMemory is an index as its file would be read, with keys of this size.
+func InMemory(x *Index, tag, keys []byte, key int) *File {
+	return &File{x, tag, keys, key, func() error { return nil }}
+}
+
 // Close gives the file up. Nothing of it may be used any more.
 func (f *File) Close() error { return f.done() }
 
