@@ -34,17 +34,20 @@ const (
 	CheckQuota      = "quota"      // enough left [cap-57]
 	CheckRate       = "rate"       // not too often
 	CheckFrozen     = "frozen"     // nobody has frozen it
+	CheckApproval   = "approval"   // people have agreed to it
 )
 
 // DeniedError is a refusal: the first link that fails, and which check.
 type DeniedError struct {
-	Check  string        // one of the Check constants
-	Cap    object.Hash   // the link at fault; zero when the chain is empty or the bytes have no id
-	Link   int           // its place in the chain, 0 is the leaf
-	Reason string        // what is wrong
-	Help   string        // what would help; may be empty
-	Wait   time.Duration // of a rate: after which it is allowed
-	Err    error         // the cause, such as sign.ErrSignature; may be nil
+	Check    string        // one of the Check constants
+	Cap      object.Hash   // the link at fault; zero when the chain is empty or the bytes have no id
+	Link     int           // its place in the chain, 0 is the leaf
+	Reason   string        // what is wrong
+	Help     string        // what would help; may be empty
+	Wait     time.Duration // of a rate: after which it is allowed
+	Approval object.Hash   // of an approval: the request that waits; zero: none does
+	Until    object.Time   // which it does until then
+	Err      error         // the cause, such as sign.ErrSignature; may be nil
 }
 
 // Error names the check, the link and the reason; the help is left to the caller.

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +11,10 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/exec/approval"
 	"github.com/mythos-project/mythos/exec/bill"
 	"github.com/mythos-project/mythos/exec/output"
+	"github.com/mythos-project/mythos/exec/patience"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -24,15 +27,16 @@ type attempt struct {
 	requestHash object.Hash
 	target      target
 	use         scope.Use
-	allowed     []caps.Chain // those that cover the use; the leaf comes first in each
-	chain       caps.Chain   // the one of them that is charged
-	charged     bool         // by this attempt
-	paid        bool         // an attempt of our own that this one resumes was charged
-	price       uint64       // what the effect was charged beside its call
-	about       *doubt       // this is a probe's call
-	again       bool         // a recorded failure is tried again
-	anew        bool         // one that nobody waited for
-	patience    patience     // for other attempts at the same key
+	allowed     []caps.Chain      // those that cover the use; the leaf comes first in each
+	people      approval.Case     // what they have to agree to
+	chain       caps.Chain        // the one of them that is charged
+	charged     bool              // by this attempt
+	paid        bool              // an attempt of our own that this one resumes was charged
+	price       uint64            // what the effect was charged beside its call
+	about       *doubt            // this is a probe's call
+	again       bool              // a recorded failure is tried again
+	anew        bool              // one that nobody waited for
+	patience    patience.Patience // for other attempts at the same key
 }
 
 // admit finds the tool and checks the request and the authority. With an error comes the status of the refusal, or 0 when it is none.
@@ -88,7 +92,7 @@ func (a *attempt) authorize(ctx context.Context) ([]caps.Chain, error) {
 	if len(allowed) == 0 {
 		return nil, denied
 	}
-	return a.unheld(ctx, allowed)
+	return a.asked(a.unheld(ctx, allowed))
 }
 
 // charge charges the first of the chains that has quota left. With an error comes the
@@ -134,6 +138,7 @@ func (a *attempt) charging(ctx context.Context, s ledger.State) []ledger.Rider {
 		if err != nil {
 			rides[i] = func(func(string) ([]byte, error)) (map[string][]byte, error) { return nil, err }
 		}
+		rides[i] = a.people.Riding(chain, rides[i])
 	}
 	return []ledger.Rider{{Size: chargeSize, Reads: reads, Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
 		return a.chargeOne(rides, get)
@@ -143,9 +148,13 @@ func (a *attempt) charging(ctx context.Context, s ledger.State) []ledger.Rider {
 const chargeSize = 1 << 10 // of the counters of a chain, about
 
 func (a *attempt) chargeOne(rides []quota.Ride, get func(string) ([]byte, error)) (map[string][]byte, error) {
-	var quota error
+	var usedUp, lacks error
 	for i, chain := range a.allowed {
 		put, err := rides[i](get)
+		if errors.Is(err, approval.ErrUnapproved) {
+			lacks = cmp.Or(lacks, err)
+			continue
+		}
 		if err == nil {
 			if a.chain, a.charged, a.price = chain, true, a.use.Price; a.effect.Charged != nil {
 				a.effect.Charged(chain)
@@ -155,9 +164,9 @@ func (a *attempt) chargeOne(rides []quota.Ride, get func(string) ([]byte, error)
 		if !errors.Is(err, caps.ErrQuota) {
 			return nil, fmt.Errorf("charge %s: %w", chain[0].ID.Short(), err)
 		}
-		quota = err
+		usedUp = err
 	}
-	return nil, quota
+	return nil, cmp.Or(lacks, usedUp)
 }
 
 // keyed registers, and replays or invokes as the ledger decides. While somebody else is
@@ -181,7 +190,7 @@ func (a *attempt) keyed(ctx context.Context) (Outcome, error) {
 				a.gate.Ledger.Release(d) // this attempt is over, whatever became of it
 			}
 		}
-		out.Waited = a.patience.spent
+		out.Waited = a.patience.Spent
 		return out, err
 	}
 }
@@ -327,11 +336,15 @@ func (a *attempt) receipted(ctx context.Context, d *ledger.Decision, res Respons
 		riders = []ledger.Rider{{Size: len(res.Body) + 256,
 			Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) { return put, nil }}}
 	}
+	approved, err := a.people.Names(ctx, a.chain)
+	if err != nil {
+		return Outcome{}, nil, nil, err
+	}
 	price := a.price
 	if res.Undone || res.Status == StatusNotStarted {
 		price = 0 // it is given back
 	}
-	r := a.gate.receipt(a.effect, a.requestHash, res, price, responseHash, a.evidence(res))
+	r := a.gate.receipt(a.effect, a.requestHash, res, price, responseHash, append(a.evidence(res), approved...))
 	id, raw, err := a.gate.Ledger.NewReceipt(r)
 	for err == nil && d != nil && a.gate.Ledger.Recorded(*d, id) {
 		r.TimeObserved++
@@ -348,7 +361,7 @@ func (a *attempt) receipted(ctx context.Context, d *ledger.Decision, res Respons
 
 // evidence is, in this order: the capability, the ModuleRef (implementation and
 // confinement) and the module's or binary's bytes of a registered tool, and what
-// the runner adds.
+// the runner adds. What people agreed to comes last.
 func (a *attempt) evidence(res Response) []object.Hash {
 	list := append([]object.Hash{a.chain[0].ID}, a.target.evidence...)
 	if a.about != nil {

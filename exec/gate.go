@@ -11,8 +11,10 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/exec/approval"
 	"github.com/mythos-project/mythos/exec/bill"
 	"github.com/mythos-project/mythos/exec/output"
+	"github.com/mythos-project/mythos/exec/patience"
 	"github.com/mythos-project/mythos/internal/inflight"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -98,6 +100,8 @@ type Gate struct {
 	// not block for long.
 	Waiting func(ledger.BusyError)
 	Holds   Holds // nil: nothing is ever frozen
+	// Approvals keeps what people agreed to; nil: what they have to agree to is refused.
+	Approvals *approval.Approvals
 
 	builtins map[object.Hash]builtin
 	// flights: the ledger lets a process repeat its own attempt at a tool that is safe to retry, but
@@ -139,6 +143,7 @@ type Manner struct {
 	RetrySafe bool
 	// Stdout and Stderr are given what a program writes, as it comes; nil: nobody listens.
 	Stdout, Stderr io.Writer
+	Made           bool  // the key was made up: an equal call that waits for approval gives its key
 	Capture        *bool // keep the request under its hash; nil: as the Gate says
 	Depth          int   // spawns that this effect is inside of
 	// Local is what a caller in this process hands to a tool beside the request, such as
@@ -154,8 +159,8 @@ func (m Manner) inner() Manner {
 
 // How long to wait, beside durations.
 const (
-	NoWait      time.Duration = -1
-	WaitForever time.Duration = 1<<63 - 1
+	NoWait      = patience.None
+	WaitForever = patience.Forever
 )
 
 // Outcome is what became of an effect.
@@ -214,7 +219,7 @@ func (g *Gate) Do(ctx context.Context, e Effect) (Outcome, error) {
 		if out.Replayed { // it failed before: nothing is gained by a pause
 			continue
 		}
-		if perr := g.pause(ctx, retries); perr != nil {
+		if perr := patience.Pause(ctx, cmp.Or(g.Pause, time.Second), retries); perr != nil {
 			return out, errors.Join(err, perr)
 		}
 	}
@@ -226,22 +231,11 @@ func repeatable(err error) bool {
 	return errors.As(err, &lost) && lost.Safe
 }
 
-const maxPause = time.Minute // between two attempts
-
-func (g *Gate) pause(ctx context.Context, retries int) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(min(cmp.Or(g.Pause, time.Second)<<min(retries, 10), maxPause)):
-		return nil
-	}
-}
-
 // once is Do without repetitions; again says that a recorded failure is tried again.
 func (g *Gate) once(ctx context.Context, e Effect, again bool) (Outcome, error) {
 	a := &attempt{gate: g, effect: e, requestHash: object.Sum(e.Request), again: again}
 	a.anew = e.Manner.Anew && !again
-	a.patience = newPatience(cmp.Or(e.Manner.Wait, g.Wait))
+	a.patience = patience.Of(cmp.Or(e.Manner.Wait, g.Wait))
 	if len(e.Key) > 0 {
 		leave, err := a.enter(ctx)
 		if err != nil {
@@ -249,11 +243,25 @@ func (g *Gate) once(ctx context.Context, e Effect, again bool) (Outcome, error) 
 		}
 		defer leave()
 	}
-	if status, err := a.admit(ctx); err != nil {
+	status, err := a.admit(ctx)
+	if err == nil {
+		if err = a.named(ctx); errors.Is(err, caps.ErrDenied) {
+			status = statusOf(err)
+		}
+	}
+	if err != nil {
 		if status == 0 {
 			return Outcome{}, err
 		}
 		return Outcome{}, g.Refuse(ctx, e, status, err)
+	}
+	if len(e.Key) == 0 && len(a.effect.Key) > 0 {
+		leave, err := a.enter(ctx)
+		if err != nil {
+			return Outcome{}, err
+		}
+		defer leave()
+		e = a.effect
 	}
 	if own := e.Manner.Capture; (own == nil && g.Capture) || (own != nil && *own) {
 		if _, err := g.Responses.PutBytes(ctx, e.Request); err != nil {

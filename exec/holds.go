@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec/patience"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -29,6 +30,8 @@ func statusOf(err error) uint16 {
 		return StatusQuota
 	case errors.As(err, &denied) && denied.Check == caps.CheckFrozen:
 		return StatusFrozen
+	case errors.As(err, &denied) && !denied.Approval.IsZero():
+		return StatusApproval
 	}
 	return StatusDenied
 }
@@ -71,26 +74,15 @@ func (a *attempt) obeying(ctx context.Context) (context.Context, func()) {
 		return ctx, func() {}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	var mu sync.Mutex
-	var timer *time.Timer
-	mu.Lock()
-	defer mu.Unlock()
-	timer = time.AfterFunc(obeyEvery, func() {
-		mu.Lock()
-		defer mu.Unlock()
-		if ctx.Err() != nil {
-			return
-		}
-		if why := a.gate.Holds.Cancelled(ctx, a.effect.Tool, a.chain); errors.Is(why, caps.ErrDenied) {
+	stop := patience.Every(obeyEvery, func() bool {
+		why := a.gate.Holds.Cancelled(ctx, a.effect.Tool, a.chain)
+		if errors.Is(why, caps.ErrDenied) {
 			cancel(why)
-			return
+			return false
 		}
-		timer.Reset(obeyEvery)
+		return ctx.Err() == nil
 	})
-	return ctx, func() {
-		cancel(nil)
-		timer.Stop()
-	}
+	return ctx, func() { cancel(nil); stop() }
 }
 
 // cancelled is what a call answers that a freeze stopped; false: none did.

@@ -97,7 +97,7 @@ func unlessMoved(err error) error {
 // register asks the ledger, and the probe when the ledger does not know. done says
 // that the probe has settled the effect, with out as its outcome.
 func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome, done bool, err error) {
-	policy := ledger.Policy{Retry: ledger.Block, Lease: a.leased(), Again: a.again || a.anew && a.patience.spent == 0, KeepOut: a.target.keepOut}
+	policy := ledger.Policy{Retry: ledger.Block, Lease: a.leased(), Again: a.again || a.anew && a.patience.Spent == 0, KeepOut: a.target.keepOut}
 	switch {
 	case a.target.retrySafe:
 		policy.Retry = ledger.Retry
@@ -110,6 +110,9 @@ func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome,
 			return d, Outcome{}, false, nil
 		}
 		a.charged, a.price = false, 0
+		if err = a.people.Asked(ctx, err); err == nil {
+			continue
+		}
 		if errors.Is(err, caps.ErrDenied) { // here or elsewhere
 			return d, Outcome{}, false, a.gate.Refuse(ctx, a.effect, statusOf(err), err)
 		}
@@ -144,5 +147,6 @@ func (g *Gate) Declare(ctx context.Context, e Effect, fence uint64, charged obje
 	if a.target, err = g.resolve(ctx, e.Tool, g.Defaults.replace(e.Defaults)); err != nil {
 		return Outcome{}, err
 	}
+	a.ofPeople()
 	return a.settle(ctx, &ledger.Decision{IdemID: ledger.IdemID(e.Tool, e.Key), RequestHash: a.requestHash, About: fence}, a.bounded(res))
 }

@@ -99,6 +99,7 @@ const (
 	StatusConflict       uint16 = 409 // of a cell: it has not the number of events that were expected
 	StatusRequestTooBig  uint16 = 413 // refused: the request exceeds the tool's policy
 	StatusFrozen         uint16 = 423 // refused: it is frozen; or it was stopped while it ran, because of that
+	StatusApproval       uint16 = 428 // refused: it waits until people agree to it
 	StatusQuota          uint16 = 429 // refused: a capability's quota is used up
 	StatusPermanent      uint16 = 422 // the tool failed, and says that trying again is of no use
 	StatusFailed         uint16 = 500 // the tool failed (exit code other than 0)

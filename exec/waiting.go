@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec/patience"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -31,65 +31,26 @@ type Elsewhere interface {
 	RegisterThere(ctx context.Context, e Effect, chains []caps.Chain, price uint64, p ledger.Policy) (d ledger.Decision, charged caps.Chain, paid uint64, err error)
 }
 
-// patience is how long an attempt waits for others, in all.
-type patience struct {
-	most  time.Duration // NoWait: not at all
-	spent time.Duration
-	told  map[uint64]bool // the attempts, by fencing number, that were told of
-}
-
-func newPatience(most time.Duration) patience {
-	if most == 0 {
-		most = NoWait
-	}
-	return patience{most: most}
-}
-
-// limit is ctx for one more wait; false: there is no time left.
-func (p *patience) limit(ctx context.Context) (context.Context, context.CancelFunc, bool) {
-	switch {
-	case p.most == WaitForever:
-		ctx, cancel := context.WithCancel(ctx)
-		return ctx, cancel, true
-	case p.spent >= p.most:
-		return ctx, func() {}, false
-	}
-	ctx, cancel := context.WithTimeout(ctx, p.most-p.spent)
-	return ctx, cancel, true
-}
-
-// over is busy with how long was waited for it.
-func (p *patience) over(busy *ledger.BusyError) error {
-	if p.spent == 0 {
-		return busy
-	}
-	return fmt.Errorf("waited %s: %w", p.spent.Round(time.Millisecond), busy)
-}
-
 // await waits until nobody else is at the effect. done: the other attempt left its
 // outcome, which is out. The error is busy when there is no time left to wait.
 func (a *attempt) await(ctx context.Context, busy *ledger.BusyError) (out Outcome, done bool, err error) {
 	w, able := a.gate.Ledger.(Awaiter)
-	limited, cancel, patient := a.patience.limit(ctx)
+	limited, cancel, patient := a.patience.Limit(ctx)
 	defer cancel()
 	if !able || !patient {
-		return Outcome{}, false, a.patience.over(busy)
+		return Outcome{}, false, a.patience.Over(busy)
 	}
-	if a.gate.Waiting != nil && !a.patience.told[busy.Fence] {
-		if a.patience.told == nil {
-			a.patience.told = map[uint64]bool{}
-		}
-		a.patience.told[busy.Fence] = true
+	if a.gate.Waiting != nil && a.patience.Tell(busy.Fence) {
 		a.gate.Waiting(*busy)
 	}
 	begin := time.Now()
 	left, err := w.Await(limited, busy.IdemID, a.requestHash)
-	a.patience.spent += max(time.Since(begin), 1)
+	a.patience.Since(begin)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return Outcome{}, false, ctx.Err()
 	case errors.Is(err, context.DeadlineExceeded):
-		return Outcome{}, false, a.patience.over(busy)
+		return Outcome{}, false, a.patience.Over(busy)
 	case err != nil || left == nil:
 		return Outcome{}, false, err
 	}
@@ -104,7 +65,7 @@ func (a *attempt) await(ctx context.Context, busy *ledger.BusyError) (out Outcom
 
 // admitAgain checks the authority anew when the attempt has waited: it may have ended.
 func (a *attempt) admitAgain(ctx context.Context) error {
-	if a.patience.spent == 0 {
+	if a.patience.Spent == 0 {
 		return nil
 	}
 	allowed, err := a.authorize(ctx)
@@ -138,6 +99,9 @@ func (a *attempt) registering(ctx context.Context, p ledger.Policy) (ledger.Deci
 	if a.chain, a.charged, a.price = a.allowed[0], charged != nil, price; a.charged {
 		a.chain = charged
 	}
+	if err == nil && d.Action == ledger.Invoke {
+		err = a.people.There(ctx, d.Agreed)
+	}
 	return d, err
 }
 
@@ -151,16 +115,16 @@ func (a *attempt) enter(ctx context.Context) (leave func(), err error) {
 		return a.gate.flights.Enter(ctx, idem)
 	}
 	busy := &ledger.BusyError{IdemID: idem, Owner: a.gate.Signer.Agent()}
-	limited, cancel, patient := a.patience.limit(ctx)
+	limited, cancel, patient := a.patience.Limit(ctx)
 	defer cancel()
 	if !patient {
 		return nil, busy
 	}
 	begin := time.Now()
 	leave, err = a.gate.flights.Enter(limited, idem)
-	a.patience.spent += max(time.Since(begin), 1)
+	a.patience.Since(begin)
 	if err != nil && ctx.Err() == nil {
-		return nil, a.patience.over(busy)
+		return nil, a.patience.Over(busy)
 	}
 	return leave, err
 }
@@ -173,28 +137,11 @@ func (a *attempt) renewing(d ledger.Decision) (stop func()) {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	every := a.gate.lease() / 3
-	var mu sync.Mutex
-	var timer *time.Timer
-	mu.Lock()
-	defer mu.Unlock()
-	timer = time.AfterFunc(every, func() {
-		mu.Lock()
-		defer mu.Unlock()
-		if ctx.Err() != nil {
-			return
-		}
-		// What fails now may work the next time; until then the lease lives on.
-		if ok, err := r.Renew(ctx, d, ledger.Policy{Lease: a.gate.lease()}); ok || err != nil {
-			timer.Reset(every)
-		}
+	end := patience.Every(a.gate.lease()/3, func() bool {
+		ok, err := r.Renew(ctx, d, ledger.Policy{Lease: a.gate.lease()})
+		return ctx.Err() == nil && (ok || err != nil) // what fails now may work the next time; until then the lease lives on
 	})
-	return func() {
-		cancel()
-		timer.Stop()
-		mu.Lock()
-		defer mu.Unlock()
-	}
+	return func() { cancel(); end() }
 }
 
 // lease is how long an attempt is believed to be alive without a sign of it.

@@ -108,7 +108,7 @@ func (a *attempt) giveBack(ctx context.Context, d *ledger.Decision, receipt []by
 		if err != nil {
 			return fmt.Errorf("give back %s: %w", a.chain[0].ID.Short(), err)
 		}
-		riders = append(riders, ledger.Rider{Size: chargeSize, Reads: keys, Ride: ride})
+		riders = append(append(riders, ledger.Rider{Size: chargeSize, Reads: keys, Ride: ride}), a.people.Back(a.chain)...)
 	}
 	err := a.gate.Ledger.Withdraw(ctx, *d, ledger.ResolveRelease, receipt, riders...)
 	if errors.Is(err, ledger.ErrAttempt) || errors.Is(err, ledger.ErrNotResolvable) { // its lease had run out: the key is another's

@@ -23,6 +23,7 @@ type Decision struct {
 	Response    []byte        // for Commit: the response, for those who wait; nil: they read it from the store
 	Receipt     []byte        // on Replay: the committed receipt
 	Commit      *EffectCommit // on Replay
+	Agreed      [][]byte      // of an attempt that is recorded elsewhere: what people agreed to, for its receipt
 }
 
 // Awaited is what an attempt left for those who waited for it: its committed outcome.

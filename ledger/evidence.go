@@ -25,6 +25,8 @@ type EvidenceBundle struct {
 
 	// the agents beside log whose resolutions count in this log
 	Operators []object.AgentID `can:"8,operators,optional"`
+	// where the capability asks for approval: the canonical ApprovalRequest and Approvals; opaque here
+	Agreed [][]byte `can:"9,agreed,optional"`
 }
 
 // EvidenceRule is how bundles are identified and signed.
@@ -53,6 +55,7 @@ type Evidence struct {
 	Log           mlog.Checkpoint
 	Note          []byte // that checkpoint as signed, with its cosignatures; see [Witnesses]
 	Caps          [][]byte
+	Agreed        [][]byte
 	Refused       bool // the effect was refused: nothing was registered or committed
 	SignerTrusted bool // the receipt's signer
 	LogTrusted    bool // who signed the checkpoint
@@ -100,7 +103,7 @@ func ParseEvidence(raw []byte) (*Evidence, object.AgentID, error) {
 	if err != nil {
 		return nil, b.Log, err
 	}
-	ev := &Evidence{Raw: b.Receipt, Receipt: r, ReceiptID: id, Caps: b.Caps, Note: []byte(b.Checkpoint)}
+	ev := &Evidence{Raw: b.Receipt, Receipt: r, ReceiptID: id, Caps: b.Caps, Agreed: b.Agreed, Note: []byte(b.Checkpoint)}
 	known := append([]object.AgentID{b.Log}, b.Agents...)
 	if ev.Log, err = mlog.OpenSealed([]byte(b.Checkpoint), b.Log, known); err != nil {
 		return nil, b.Log, err

@@ -27,7 +27,7 @@ func (s CapScope) String() string {
 //	blob.write:NAMESPACE,max=SIZE[,media=T|T]      max=none; without media: */*
 //	blob.pin:CID,ttl=D                      ttl=ever
 //	blob.delete:CID
-//	tool.call:TOOL[,calls=N][,cost=N][,rate=N/D][,eq:/ptr=V][,in:/ptr=V|V][,prefix:/ptr=V]
+//	tool.call:TOOL[,calls=N][,cost=N][,rate=N/D][,approve=N/ROLE][,eq:/ptr=V][,in:/ptr=V|V][,prefix:/ptr=V]
 //	          [,max:/ptr=N][,min:/ptr=N][,closed:/ptr=NAME|NAME]
 //	train.run:RECIPE[,jobs=N][,tokens=N][,gpu=D | ,gpu_ms=N]
 //	eval.run:SUITE[,runs=N]
@@ -35,7 +35,7 @@ func (s CapScope) String() string {
 //	compute.spawn:POOL[,workers=N][,cpu=D][,io=N]
 //	cell.read:CELL[,prefix=TEXT|hex:HEX]
 //	cell.write:CELL[,events=N][,types=N|N]
-//	tools.call:TOOL|TOOL[,calls=N][,cost=N][,rate=N/D]
+//	tools.call:TOOL|TOOL[,calls=N][,cost=N][,rate=N/D][,approve=N/ROLE]
 //
 // A number that is not given has no limit. A backslash takes the special meaning
 // from the comma, = or | after it. Things are named by 64 hex digits; any other

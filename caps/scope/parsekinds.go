@@ -65,7 +65,7 @@ func parseBlobPin(p *params) Scope {
 func parseBlobDelete(p *params) Scope { return &BlobDelete{CID: p.hash("blob", p.head)} }
 
 func parseToolCall(p *params) Scope {
-	s := &ToolCall{ToolID: p.hash("tool", p.head), MaxCalls: uint32(p.number("calls", 32)), Rate: p.rate(), MaxCost: p.cost()}
+	s := &ToolCall{ToolID: p.hash("tool", p.head), MaxCalls: uint32(p.number("calls", 32)), Rate: p.rate(), MaxCost: p.cost(), Approve: p.approve()}
 	if p.word("noconstraints") {
 		s.Constraints = map[string]string{}
 	}

@@ -15,6 +15,7 @@ type ToolCall struct {
 	Constraints map[string]string `can:"3,constraints,optional"` // on the request
 	Rate        *Rate             `can:"4,rate"`                 // absent: no limit
 	MaxCost     *uint64           `can:"5,max_cost"`             // of all calls, in the smallest unit; absent: no limit
+	Approve     *Approve          `can:"6,approve"`              // absent: nobody is asked
 }
 
 // TrainRun allows training by a recipe.
@@ -78,6 +79,9 @@ func (s *ComputeSpawn) limits() []Amount {
 
 func (s *ToolCall) within(parent Scope) error {
 	if err := rateWithin(s.Rate, RateOf(parent)); err != nil {
+		return err
+	}
+	if err := approveWithin(s.Approve, ApproveOf(parent)); err != nil {
 		return err
 	}
 	if several, ok := parent.(*ToolsCall); ok {
@@ -181,7 +185,7 @@ func atMost(limits []Amount) string {
 }
 
 func (s *ToolCall) text() string {
-	return s.ToolID.String() + fields(s.limits()) + costText(s.MaxCost) + s.Rate.text() + constraintsText(s.Constraints)
+	return s.ToolID.String() + fields(s.limits()) + costText(s.MaxCost) + s.Rate.text() + s.Approve.text() + constraintsText(s.Constraints)
 }
 
 func (s *TrainRun) text() string {
@@ -197,7 +201,7 @@ func (s *ComputeSpawn) text() string { return s.PoolID.String() + fields(s.limit
 func (s *DeployPromote) text() string { return fmt.Sprintf("%d,policy=%s", s.RingID, s.PolicyID) }
 
 func (s *ToolCall) words() string {
-	return "call tool " + s.ToolID.Short() + atMost(s.limits()) + s.Rate.words() + constraintsWords(s.Constraints)
+	return "call tool " + s.ToolID.Short() + atMost(s.limits()) + s.Rate.words() + constraintsWords(s.Constraints) + s.Approve.words()
 }
 
 func (s *TrainRun) words() string {

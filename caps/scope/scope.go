@@ -84,6 +84,7 @@ var Structs = []object.Struct{
 	object.Define[CellWrite]("CellWrite", object.Rule{}),
 	object.Define[ToolsCall]("ToolsCall", object.Rule{}),
 	object.Define[Rate]("Rate", object.Rule{}),
+	object.Define[Approve]("Approve", object.Rule{}),
 }
 
 // CapScope is what a capability allows: a kind and the canonical bytes of the

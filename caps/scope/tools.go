@@ -15,6 +15,7 @@ type ToolsCall struct {
 	MaxCalls uint32        `can:"2,max_calls"` // 2^32-1: no limit
 	Rate     *Rate         `can:"3,rate"`      // of all tools together; absent: no limit
 	MaxCost  *uint64       `can:"4,max_cost"`  // of all calls, in the smallest unit; absent: no limit
+	Approve  *Approve      `can:"5,approve"`   // absent: nobody is asked
 }
 
 // MaxTools is how many tools a ToolsCall names at most.
@@ -63,6 +64,9 @@ func (s *ToolsCall) within(parent Scope) error {
 	if err := rateWithin(s.Rate, p.Rate); err != nil {
 		return err
 	}
+	if err := approveWithin(s.Approve, p.Approve); err != nil {
+		return err
+	}
 	for _, id := range s.ToolIDs {
 		if !p.Has(id) {
 			return fmt.Errorf("tool %s is not among its parent's", id.Short())
@@ -84,18 +88,18 @@ func (s *ToolsCall) text() string {
 	for i, id := range s.ToolIDs {
 		names[i] = id.String()
 	}
-	return strings.Join(names, "|") + fields(s.limits()) + costText(s.MaxCost) + s.Rate.text()
+	return strings.Join(names, "|") + fields(s.limits()) + costText(s.MaxCost) + s.Rate.text() + s.Approve.text()
 }
 
 func (s *ToolsCall) words() string {
 	if len(s.ToolIDs) == 1 {
-		return "call tool " + s.ToolIDs[0].Short() + atMost(s.limits()) + s.Rate.words()
+		return "call tool " + s.ToolIDs[0].Short() + atMost(s.limits()) + s.Rate.words() + s.Approve.words()
 	}
-	return fmt.Sprintf("call any of %d tools", len(s.ToolIDs)) + atMost(s.limits()) + s.Rate.words()
+	return fmt.Sprintf("call any of %d tools", len(s.ToolIDs)) + atMost(s.limits()) + s.Rate.words() + s.Approve.words()
 }
 
 func parseToolsCall(p *params) Scope {
-	s := &ToolsCall{MaxCalls: uint32(p.number("calls", 32)), Rate: p.rate(), MaxCost: p.cost()}
+	s := &ToolsCall{MaxCalls: uint32(p.number("calls", 32)), Rate: p.rate(), MaxCost: p.cost(), Approve: p.approve()}
 	for name := range strings.SplitSeq(p.head, "|") {
 		s.ToolIDs = append(s.ToolIDs, p.hash("tool", name))
 	}

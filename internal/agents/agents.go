@@ -28,12 +28,13 @@ import (
 
 // Spec is what an agent may do.
 type Spec struct {
-	Name  string
-	Tools []string      // names, or patterns with *
-	Calls uint32        // in all; scope.NoLimit32: any number
-	Rate  *scope.Rate   // nil: as often as it likes
-	Cost  *uint64       // of all calls, in the smallest unit; nil: whatever they cost
-	TTL   time.Duration // how long
+	Name    string
+	Tools   []string       // names, or patterns with *
+	Calls   uint32         // in all; scope.NoLimit32: any number
+	Rate    *scope.Rate    // nil: as often as it likes
+	Approve *scope.Approve // who has to agree to each call; nil: nobody
+	Cost    *uint64        // of all calls, in the smallest unit; nil: whatever they cost
+	TTL     time.Duration  // how long
 }
 
 // Added is an agent that was given authority.
@@ -51,7 +52,7 @@ func Add(ctx context.Context, n *repo.Repo, s Spec) (Added, error) {
 	if err != nil {
 		return Added{}, err
 	}
-	what, err := scope.New(&scope.ToolsCall{ToolIDs: tools, MaxCalls: s.Calls, Rate: s.Rate, MaxCost: s.Cost})
+	what, err := scope.New(&scope.ToolsCall{ToolIDs: tools, MaxCalls: s.Calls, Rate: s.Rate, MaxCost: s.Cost, Approve: s.Approve})
 	if err != nil {
 		return Added{}, err
 	}

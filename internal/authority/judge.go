@@ -82,6 +82,12 @@ func (j *Judge) SignedUnder(ctx context.Context, agent object.AgentID, id object
 	return true, under
 }
 
+// Approved tells whether somebody's approval counted for a role when a receipt was signed.
+func (j *Judge) Approved(ctx context.Context, agent object.AgentID, role string, id object.Hash, r *ledger.Receipt) bool {
+	m := j.Moment(ctx, model.When{Time: r.TimeObserved, Receipt: id})
+	return j.ID.Trust.Held(agent, keyfile.ForApprove+role, m, j.ID.Now(), j.later(ctx, agent, m))
+}
+
 // issuerCounted is trustsIssuer at an earlier moment.
 func (j *Judge) issuerCounted(ctx context.Context, issuer object.AgentID, kind uint8, m ledger.Moment) bool {
 	if _, named := j.ID.Trust.ByAgent(issuer); named {

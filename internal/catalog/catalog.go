@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/approval"
 	"github.com/mythos-project/mythos/exec/cell"
 	"github.com/mythos-project/mythos/exec/hold"
 	"github.com/mythos-project/mythos/exec/ir"
@@ -30,7 +31,7 @@ import (
 
 // All returns every struct of the protocol, sorted by name.
 func All() []object.Struct {
-	all := slices.Concat(object.Structs, merkle.Structs, tree.Structs, caps.Structs, scope.Structs, store.Structs, ledger.Structs, packet.Structs, ir.Structs, vm.Structs, exec.Structs, cell.Structs, hold.Structs, run.Structs, once.Structs,
+	all := slices.Concat(object.Structs, merkle.Structs, tree.Structs, caps.Structs, scope.Structs, store.Structs, ledger.Structs, packet.Structs, ir.Structs, vm.Structs, exec.Structs, approval.Structs, cell.Structs, hold.Structs, run.Structs, once.Structs,
 		dataset.Structs, signal.Structs, model.Structs, wire.Structs, bearer.Structs)
 	slices.SortFunc(all, func(a, b object.Struct) int { return strings.Compare(a.Name, b.Name) })
 	return all

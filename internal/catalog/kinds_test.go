@@ -16,6 +16,8 @@ import (
 
 // ground are the kinds of objects with an id of their own from which a walk does not go on.
 var ground = map[string]string{
+	"Approval":          "says what somebody agreed to; the receipt of the call is walked with it",
+	"ApprovalRequest":   "says what people were asked; the receipt of the call is walked with it",
 	"Bearer":            "is kept nowhere: it is shown, and its capability stays",
 	"CodebookAgreement": "says what two agents agreed on; its hashes name codebooks",
 	"ContractDef":       "part of a bundle",

@@ -57,6 +57,7 @@ var commands = []struct {
 	{"trust", help.Authority, keycmd.NewTrust},
 	{"agent", help.Authority, keycmd.NewAgent},
 	{"hook", help.Authority, hookcmd.New},
+	{"approve", help.Authority, gatecmd.NewApprove},
 	{"freeze", help.Authority, gatecmd.NewFreeze},
 	{"thaw", help.Authority, gatecmd.NewThaw},
 	{"blob", help.Data, blobcmd.New},

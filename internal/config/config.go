@@ -33,6 +33,8 @@ type Config struct {
 	PeerTasks int     `name:"peer_tasks" default:"16" rule:"count" help:"tasks of one agent that may wait or run"`
 	PeerCap   bool    `name:"peer_cap" default:"false" help:"mythos serve demands capabilities of those who are trusted for packets, too"`
 
+	ApprovalExpire time.Duration `name:"approval_expire" default:"15m" rule:"positive" help:"how long a call waits for people to agree to it; after that it has to be asked for anew"`
+
 	At string `name:"at" default:"" help:"the server whose ledger records effects of tools, as --at of mythos call, once and run: a URL, or the name of a peer"`
 
 	Redact     string `name:"redact" default:"" help:"a file of redaction rules, relative to the .mythos folder; without them no dataset leaves"`

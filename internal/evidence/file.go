@@ -64,14 +64,19 @@ func ParseLine(text []byte) (l Line, err error) {
 // Open checks that the line's bundle is intact, and that it is of the receipt that the line
 // names.
 func (l Line) Open() (*ledger.Evidence, error) {
-	ev, err := Open(l.Evidence)
+	ev, _, err := l.open()
+	return ev, err
+}
+
+func (l Line) open() (*ledger.Evidence, []Signer, error) {
+	ev, agreed, err := open(l.Evidence)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if ev.ReceiptID != l.ReceiptID {
-		return nil, fmt.Errorf("%w: it is the evidence of receipt %s, and says %s", ledger.ErrEntry, ev.ReceiptID.Short(), l.ReceiptID.Short())
+		return nil, nil, fmt.Errorf("%w: it is the evidence of receipt %s, and says %s", ledger.ErrEntry, ev.ReceiptID.Short(), l.ReceiptID.Short())
 	}
-	return ev, nil
+	return ev, agreed, nil
 }
 
 // Many tells whether what r holds is a file of many, with a line for each receipt: of evidence,

@@ -27,12 +27,13 @@ type Verdict struct {
 
 // Signer is somebody who signed some of it.
 type Signer struct {
-	What    string `json:"what"` // signer (of the receipt), log or envelope
+	What    string `json:"what"` // signer (of the receipt), log, envelope or approval/ROLE
 	Key     string `json:"key"`  // public key, hex
 	Trusted bool   `json:"trusted"`
 	Under   string `json:"under,omitempty"` // under what, where it is not trusted for what is signed now
 
 	Agent object.AgentID `json:"-"`
+	Role  string         `json:"-"` // of an approval
 }
 
 // Finding is a receipt that is intact, and who is to be trusted for it.
@@ -52,7 +53,7 @@ func Find(data []byte, known ...object.AgentID) (*Finding, error) {
 		return &Finding{Raw: data, Receipt: r, ID: id, Signers: []Signer{signerOf("signer", r.Signer)}}, nil
 	}
 	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
-		return found(Open(data))
+		return found(open(data))
 	}
 	return findEnvelope(data, known)
 }
@@ -61,7 +62,7 @@ func Find(data []byte, known ...object.AgentID) (*Finding, error) {
 func FindLine(line []byte, known ...object.AgentID) (v *Finding, id *object.Hash, err error) {
 	l, lerr := ParseLine(line)
 	if lerr == nil {
-		v, err = found(l.Open())
+		v, err = found(l.open())
 		return v, &l.ReceiptID, err
 	}
 	if v, err = findEnvelope(line, known); err != nil {
@@ -88,7 +89,7 @@ func findEnvelope(data []byte, known []object.AgentID) (*Finding, error) {
 	if err := json.Unmarshal(envelope.Payload, &s); err != nil {
 		return nil, fmt.Errorf("%w: %w", intoto.ErrEnvelope, err)
 	}
-	v, err := found(Open(s.Predicate.Evidence))
+	v, err := found(open(s.Predicate.Evidence))
 	if err != nil {
 		return nil, err
 	}
@@ -98,12 +99,12 @@ func findEnvelope(data []byte, known []object.AgentID) (*Finding, error) {
 }
 
 // found is evidence that is intact; trust is judged later.
-func found(ev *ledger.Evidence, err error) (*Finding, error) {
+func found(ev *ledger.Evidence, agreed []Signer, err error) (*Finding, error) {
 	if err != nil {
 		return nil, err
 	}
 	return &Finding{Raw: ev.Raw, Receipt: ev.Receipt, ID: ev.ReceiptID, Log: &ev.Log, Note: ev.Note,
-		Signers: []Signer{signerOf("signer", ev.Receipt.Signer), signerOf("log", ev.Log.Signer)}}, nil
+		Signers: append([]Signer{signerOf("signer", ev.Receipt.Signer), signerOf("log", ev.Log.Signer)}, agreed...)}, nil
 }
 
 func signerOf(what string, agent object.AgentID) Signer {
@@ -120,7 +121,7 @@ func (v *Finding) Under(c mlog.Checkpoint, note []byte) {
 
 // Judge gives the two verdicts. counts says whether a signer is trusted and, where it is not
 // for what is signed now, under what.
-func (v *Finding) Judge(counts func(object.AgentID) (trusted bool, under string, err error)) (Verdict, error) {
+func (v *Finding) Judge(counts func(Signer) (trusted bool, under string, err error)) (Verdict, error) {
 	out := Verdict{Intact: true, Receipt: &v.ID, Status: v.Receipt.Status, Signers: v.Signers}
 	if v.Log != nil {
 		out.LogSize = &v.Log.Size
@@ -128,7 +129,7 @@ func (v *Finding) Judge(counts func(object.AgentID) (trusted bool, under string,
 	for i := range v.Signers {
 		s := &v.Signers[i]
 		var err error
-		if s.Trusted, s.Under, err = counts(s.Agent); err != nil {
+		if s.Trusted, s.Under, err = counts(*s); err != nil {
 			return out, err
 		}
 	}

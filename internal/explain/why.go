@@ -67,7 +67,10 @@ func (ex *Explainer) Resolver() *why.Local {
 }
 
 func (ex *Explainer) Options(ctx context.Context, o Options) why.Options {
-	return why.Options{Trust: ex.Models.Trust, Caps: ex.Verifier, Then: func(id object.Hash, r *ledger.Receipt) caps.Past { return ex.Judge.Then(ctx, id, r) }, Width: o.Width, Sample: o.Sample,
+	return why.Options{Trust: ex.Models.Trust,
+		Approves: func(a object.AgentID, role string, id object.Hash, r *ledger.Receipt) bool {
+			return ex.Judge.Approved(ctx, a, role, id, r)
+		}, Caps: ex.Verifier, Then: func(id object.Hash, r *ledger.Receipt) caps.Past { return ex.Judge.Then(ctx, id, r) }, Width: o.Width, Sample: o.Sample,
 		Use: func(tool object.Hash, request []byte) (scope.Use, bool) {
 			use, err := ex.Gate.Use(ctx, tool, request)
 			return use, err == nil

@@ -30,19 +30,24 @@ func (e *ending) settled(ctx context.Context, st *ledger.State) ([]ledger.Rider,
 	if err != nil {
 		return nil, err
 	}
+	released := e.end.Resolution != nil && e.end.Resolution.Decision == ledger.ResolveRelease
+	var riders []ledger.Rider
+	if released && len(e.c.chain) > 0 && st.Register != nil {
+		riders = append(riders, e.s.unspent(e.c.chain, st.Register))
+	}
 	if p == nil {
-		return nil, nil
+		return riders, nil
 	}
 	used, shown := p.Price, len(e.c.chain) > 0 && e.c.chain[0].ID == p.Cap
 	if shown && e.end.Commit != nil {
 		used = e.used(used)
 	}
 	keys, ride, err := e.s.Quotas.Settling(e.c.chain, p.Price, used, &e.c.idem)
-	if e.end.Resolution != nil && e.end.Resolution.Decision == ledger.ResolveRelease && shown && p.Fence == st.Fence {
+	if released && shown && p.Fence == st.Fence {
 		use := scope.Use{Kind: scope.KindToolCall, Tool: e.receipt.Receipt.ToolID, Price: p.Price}
 		keys, ride, err = e.s.Quotas.Returning(e.c.chain, use.Cost(), &e.c.idem)
 	}
-	return []ledger.Rider{{Size: 1 << 10, Reads: keys, Ride: ride}}, err
+	return append(riders, ledger.Rider{Size: 1 << 10, Reads: keys, Ride: ride}), err
 }
 
 // used is what the receipt says that the tool used of its price, or beyond it.

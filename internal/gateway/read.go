@@ -155,6 +155,9 @@ func (s *Service) charged(w http.ResponseWriter, r *http.Request) (*wire.Answer,
 	}
 	use, _, err := s.authority(r.Context(), c, q)
 	if err == nil {
+		err = unasked(c.chain)
+	}
+	if err == nil {
 		err = s.door.Once(r, c.agent)
 	}
 	if err == nil {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/exec/approval"
 	"github.com/mythos-project/mythos/internal/gateway/wire"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/kvledger"
@@ -40,7 +42,10 @@ func (s *Service) register(w http.ResponseWriter, r *http.Request, c caller, q *
 		return nil, err
 	}
 	p.Lease = lease
-	d := decision{s: s, c: c, q: q, entry: e, use: use, allowed: allowed, policy: p}
+	d := decision{s: s, c: c, q: q, entry: e, use: use, policy: p}
+	if d.allowed, d.free, err = approval.Order(allowed, true); err != nil {
+		return nil, err
+	}
 	a, err := d.make(context.WithoutCancel(r.Context()))
 	if err != nil || a.Seq == nil {
 		return a, err
@@ -77,6 +82,7 @@ type decision struct {
 	entry   ledger.Entry
 	use     scope.Use
 	allowed []caps.Chain
+	free    int // of them, the first ones, under which nobody has to agree
 	policy  ledger.Policy
 	charged *object.Hash // the leaf of the chain that is charged
 }
@@ -103,8 +109,9 @@ func (d *decision) make(ctx context.Context) (*wire.Answer, error) {
 			}
 			entries := []ledger.Entry{d.entry}
 			ok, err := l.Append(ctx, &st, ledger.Verdict{}, reg.ToolID, d.charge(ctx, &st), entries)
-			if err != nil || ok {
-				return d.invoke(ctx, entries[0].Seq, err)
+			asked := d.asked(ctx, err)
+			if asked != nil || ok {
+				return d.invoke(ctx, entries[0].Seq, asked)
 			}
 		case v.Reason == 0:
 			return nil, v.Err
@@ -133,23 +140,32 @@ func latest(st *ledger.State, raw []byte) (seq uint64, same bool) {
 func (d *decision) again(ctx context.Context, seq uint64) (*wire.Answer, error) {
 	a := &wire.Answer{Verdict: wire.Invoke, Seq: &seq}
 	paid, err := d.s.Quotas.Paid(ctx, d.c.idem)
-	if err != nil || paid == nil {
+	if err != nil {
 		return a, err
 	}
-	a.Cap, a.Price = &paid.Cap, paid.Price
-	return a, nil
+	if paid != nil {
+		a.Cap, a.Price = &paid.Cap, paid.Price
+	}
+	a.Agreed, err = d.agreed(ctx, a.Cap)
+	return a, err
 }
 
 // invoke is the answer to a register that was recorded just now.
 func (d *decision) invoke(ctx context.Context, seq uint64, err error) (*wire.Answer, error) {
 	a := &wire.Answer{Verdict: wire.Invoke, Cap: d.charged, Seq: &seq, Price: d.use.Price}
-	if err != nil || d.charged != nil {
+	if err != nil {
 		return a, err
 	}
-	paid, err := d.s.Quotas.Paid(ctx, d.c.idem) // an attempt goes on that was charged
-	if a.Price = 0; paid != nil {
-		a.Price = paid.Price
+	if d.charged == nil { // an attempt goes on that was charged
+		paid, err := d.s.Quotas.Paid(ctx, d.c.idem)
+		if err != nil {
+			return a, err
+		}
+		if a.Price = 0; paid != nil {
+			a.Price = paid.Price
+		}
 	}
+	a.Agreed, err = d.agreed(ctx, d.charged)
 	return a, err
 }
 
@@ -179,13 +195,20 @@ func (d *decision) charge(ctx context.Context, st *ledger.State) []ledger.Rider 
 		return []ledger.Rider{held}
 	}
 	return []ledger.Rider{held, {Size: 1 << 10, Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
-		var usedUp error
-		for _, chain := range d.allowed {
+		var usedUp, lacks error
+		for i, chain := range d.allowed {
 			_, ride, err := d.s.Quotas.Riding(chain, d.use, &quota.Attempt{Idem: d.c.idem, Fence: *reg.Fence})
 			if err != nil {
 				return nil, err
 			}
+			if i >= d.free {
+				ride = d.s.Approvals.Spending(d.wish(chain), ride)
+			}
 			put, err := ride(get)
+			if errors.Is(err, approval.ErrUnapproved) {
+				lacks = cmp.Or(lacks, err)
+				continue
+			}
 			if errors.Is(err, caps.ErrQuota) {
 				usedUp = err
 				continue
@@ -196,7 +219,7 @@ func (d *decision) charge(ctx context.Context, st *ledger.State) []ledger.Rider 
 			d.charged = &chain[0].ID
 			return put, nil
 		}
-		return nil, usedUp
+		return nil, cmp.Or(lacks, usedUp)
 	}}}
 }
 

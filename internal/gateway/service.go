@@ -9,6 +9,7 @@ import (
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/approval"
 	"github.com/mythos-project/mythos/exec/hold"
 	"github.com/mythos-project/mythos/internal/gateway/wire"
 	"github.com/mythos-project/mythos/internal/peer"
@@ -38,6 +39,7 @@ type Service struct {
 	Verifier  *caps.Verifier
 	Quotas    exec.Quotas
 	Holds     *hold.Holds
+	Approvals *approval.Approvals
 	KV        kv.KV
 	Responses Responses
 	Tools     Tools

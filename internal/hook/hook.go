@@ -78,8 +78,12 @@ func (h *Hook) Before(ctx context.Context, e *Event) (session.Call, error) {
 	if err != nil {
 		return c, err
 	}
-	one := call{Tool: tool.ID, Key: h.key(e), At: h.Session.Gate.Now()}
-	effect := exec.Effect{Tool: tool.ID, Request: e.Input, Key: []byte(one.Key), Caps: held, Manner: exec.Manner{Wait: exec.NoWait}}
+	asked, err := h.Session.Asked(ctx, c, held)
+	if err != nil {
+		return c, err
+	}
+	one := call{Tool: tool.ID, Key: cmp.Or(asked, h.key(e)), At: h.Session.Gate.Now()}
+	effect := exec.Effect{Tool: tool.ID, Request: e.Input, Key: []byte(one.Key), Caps: held, Manner: exec.Manner{Wait: exec.NoWait, Made: true}}
 	effect.Charged = func(chain caps.Chain) { one.Cap = chain[0].ID }
 	record := h.slot(e) + ledger.IdemID(tool.ID, effect.Key).String()
 	effect.Riders = []ledger.Rider{{Size: len(record) + 512, Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) {

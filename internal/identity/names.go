@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -25,4 +26,22 @@ func (id *Identity) ShortName(a object.AgentID) string {
 		return e.Name
 	}
 	return a.KeyHex()[:16]
+}
+
+// KeptName is ShortName, or the name of the agent's key in the key folder.
+func (id *Identity) KeptName(a object.AgentID) string {
+	short := id.ShortName(a)
+	if short != a.KeyHex()[:16] {
+		return short
+	}
+	keys, err := keyfile.List(KeyDir(id.Dir))
+	if err != nil {
+		return short
+	}
+	for _, k := range keys {
+		if k.Err == nil && k.Agent.Same(a) {
+			return k.Name
+		}
+	}
+	return short
 }

@@ -47,3 +47,13 @@ func EditTrust(dir string, edit func(*keyfile.Trust) error) error {
 func (id *Identity) TrustsPacket(a object.AgentID) bool {
 	return a.Same(id.Self()) || id.Trust.Trusted(a, keyfile.ForPacket, id.now())
 }
+
+// Roles tells whose approvals of calls count now, and for which role. It reads trust.yaml anew.
+func (id *Identity) Roles() (func(agent object.AgentID, role string) bool, error) {
+	t, err := LoadTrust(id.Dir)
+	if err != nil {
+		return nil, err
+	}
+	now := id.now()
+	return func(agent object.AgentID, role string) bool { return t.HasRole(agent, role, now) }, nil
+}

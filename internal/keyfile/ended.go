@@ -1,10 +1,12 @@
 package keyfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -27,7 +29,7 @@ type Grant struct {
 
 // names tells whether the grant was for a domain, by name or by "*".
 func (g *Grant) names(domain string) bool {
-	return slices.Contains(g.For, domain) || slices.Contains(g.For, ForAll)
+	return gives(g.For, domain)
 }
 
 // before tells whether something was signed before the end. What the ledger had when
@@ -72,7 +74,7 @@ func (t *Trust) Held(agent object.AgentID, domain string, m ledger.Moment, now o
 	if !ok || domain == "" {
 		return false
 	}
-	if (e.Names(domain) || e.Names(ForAll)) && e.Counted(m, now, later) {
+	if gives(e.For, domain) && e.Counted(m, now, later) {
 		return true
 	}
 	return slices.ContainsFunc(e.Past, func(g Grant) bool { return g.names(domain) && g.before(m, false, later) })
@@ -189,6 +191,12 @@ func (t *Trust) Replacing(e Entry, now object.Time) error {
 func ordered(domains []string) []string {
 	all := Domains()
 	list := slices.Clone(domains)
-	slices.SortFunc(list, func(a, b string) int { return slices.Index(all, a) - slices.Index(all, b) })
+	place := func(d string) int {
+		if i := slices.Index(all, d); i >= 0 {
+			return i
+		}
+		return len(all) // approve/ROLE
+	}
+	slices.SortFunc(list, func(a, b string) int { return cmp.Or(place(a)-place(b), strings.Compare(a, b)) })
 	return slices.Compact(list)
 }

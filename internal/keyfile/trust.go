@@ -22,9 +22,13 @@ const (
 
 	// ForOperator lets an agent settle unknown outcomes and divergences of effects.
 	ForOperator = "operator"
+
+	// ForApprove begins the domains approve/ROLE: approvals of calls count. It is named, or not
+	// given: not by ForAll.
+	ForApprove = "approve/"
 )
 
-// Domains lists what an agent may be trusted for.
+// Domains lists what an agent may be trusted for, beside approve/ROLE.
 func Domains() []string {
 	var list []string
 	for kind := range len(scope.KindNames()) {
@@ -117,6 +121,12 @@ func (t *Trust) Trusted(agent object.AgentID, domain string, now object.Time) bo
 	return ok && domain != "" && e.covers(domain, now)
 }
 
+// HasRole tells whether approvals of an agent count for a role now.
+func (t *Trust) HasRole(agent object.AgentID, role string, now object.Time) bool {
+	e, ok := t.ByAgent(agent)
+	return ok && e.covers(ForApprove+role, now)
+}
+
 // In tells whether now lies in the window of the entry's trust, which was not taken away.
 func (e *Entry) In(now object.Time) bool { return now >= e.From && !e.Over(now) }
 
@@ -124,7 +134,12 @@ func (e *Entry) In(now object.Time) bool { return now >= e.From && !e.Over(now) 
 func (e *Entry) Names(domain string) bool { return slices.Contains(e.For, domain) }
 
 func (e *Entry) covers(domain string, now object.Time) bool {
-	return e.In(now) && (e.Names(domain) || e.Names(ForAll))
+	return e.In(now) && gives(e.For, domain)
+}
+
+// gives tells whether a list of domains has one, by its name or by ForAll.
+func gives(list []string, domain string) bool {
+	return slices.Contains(list, domain) || slices.Contains(list, ForAll) && !strings.HasPrefix(domain, ForApprove)
 }
 
 // TrustedIssuer tells whether an agent may issue root capabilities of a kind now.
@@ -265,8 +280,12 @@ func (e *Entry) check() error {
 		named = append(slices.Clone(named), g.For...)
 	}
 	for _, d := range named {
-		if !slices.Contains(Domains(), d) {
-			return fmt.Errorf("%w: %s: domain %q is not known (%s are)", ErrTrust, e.Name, d, strings.Join(Domains(), ", "))
+		if role, approves := strings.CutPrefix(d, ForApprove); approves {
+			if err := scope.CheckRole(role); err != nil {
+				return fmt.Errorf("%w: %s: domain %q: %w", ErrTrust, e.Name, d, err)
+			}
+		} else if !slices.Contains(Domains(), d) {
+			return fmt.Errorf("%w: %s: domain %q is not known (%s and %sROLE are)", ErrTrust, e.Name, d, strings.Join(Domains(), ", "), ForApprove)
 		}
 	}
 	if e.Until != 0 && e.From >= e.Until {

@@ -2,9 +2,11 @@ package overview
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/approval"
 	"github.com/mythos-project/mythos/internal/lookup"
 	"github.com/mythos-project/mythos/internal/peers"
 	"github.com/mythos-project/mythos/internal/repo"
@@ -33,10 +35,11 @@ type Status struct {
 	Caps       uint64            `json:"caps"`          // valid ones held by this agent
 	Expiring   uint64            `json:"caps_expiring"` // of them, those that expire within a day
 	Trusted    uint64            `json:"trusted_agents"`
-	Peers      []string          `json:"peers"`            // their names
-	Rings      map[string]string `json:"rings,omitempty"`  // what the ring refs point to
-	Frozen     []string          `json:"frozen,omitempty"` // what is frozen, since when and why
-	Attention  []Attention       `json:"attention"`        // what a person should look at, the worst first
+	Peers      []string          `json:"peers"`             // their names
+	Rings      map[string]string `json:"rings,omitempty"`   // what the ring refs point to
+	Frozen     []string          `json:"frozen,omitempty"`  // what is frozen, since when and why
+	Waiting    []string          `json:"waiting,omitempty"` // calls that wait for approval
+	Attention  []Attention       `json:"attention"`         // what a person should look at, the worst first
 }
 
 // expiringSoon is when an expiry needs attention.
@@ -46,7 +49,7 @@ const expiringSoon = 24 * time.Hour
 // it was last asked ([repo.Repo.Summarize]), and what happened in the last day.
 func StatusOf(ctx context.Context, n *repo.Repo) (*Status, error) {
 	g := &gatherer{n: n, s: &Status{Repository: n.Dir, Name: n.Self().Hint, Key: n.Self().KeyHex(), KeyID: n.Self().KeyID(), Rings: map[string]string{}, Peers: []string{}}}
-	for _, part := range []func(context.Context) error{g.frozen, g.ledger, g.recent, g.store, g.caps, g.trust} {
+	for _, part := range []func(context.Context) error{g.frozen, g.waiting, g.ledger, g.recent, g.store, g.caps, g.trust} {
 		if err := part(ctx); err != nil {
 			return nil, err
 		}
@@ -104,6 +107,19 @@ func (g *gatherer) frozen(ctx context.Context) error {
 		g.attend(Warning, g.n.Holds.Remedy(ctx, h), "no such call happens until somebody thaws it", "%s", words)
 	}
 	return nil
+}
+
+// waiting lists the calls that wait for people.
+func (g *gatherer) waiting(ctx context.Context) error {
+	list, err := g.n.Approvals.Kept(ctx, false)
+	for _, st := range list {
+		words := fmt.Sprintf("a call of %s waits for approval %s by %s, %d of %d agreed", g.n.Toolbox.Name(ctx, st.ToolID), st.ID.Short(), st.Role, st.Yes, st.Need)
+		g.s.Waiting = append(g.s.Waiting, words)
+		if st.State == approval.Waiting {
+			g.attend(Warning, "mythos approve show "+st.ID.Short(), "it expires at "+st.ExpiresAt.String(), "%s", words)
+		}
+	}
+	return err
 }
 
 func (g *gatherer) trust(ctx context.Context) error {

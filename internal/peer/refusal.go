@@ -88,6 +88,8 @@ func StatusOf(err error) int {
 	switch {
 	case errors.As(err, &denied) && denied.Check == caps.CheckFrozen:
 		return http.StatusLocked
+	case errors.As(err, &denied) && !denied.Approval.IsZero():
+		return http.StatusPreconditionRequired
 	case errors.Is(err, errCrowded):
 		return http.StatusTooManyRequests
 	case errors.Is(err, errNoRoom):

@@ -38,6 +38,7 @@ var byStatus = map[int][2]string{
 	http.StatusConflict:              {"in-flight", "Another request with the key is under way"},
 	http.StatusUnprocessableEntity:   {"conflict", "The key stands for something else"},
 	http.StatusLocked:                {"frozen", "It is frozen"},
+	http.StatusPreconditionRequired:  {"waits-for-approval", "It waits for people to agree to it"},
 	http.StatusTooManyRequests:       {"busy", "Not now"},
 	http.StatusBadGateway:            {"tool-failed", "The tool failed"},
 	http.StatusServiceUnavailable:    {"busy", "Not now"},

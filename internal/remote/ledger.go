@@ -172,7 +172,7 @@ func (l *Ledger) RegisterThere(ctx context.Context, e exec.Effect, chains []caps
 			fence, ended = *a.Fence, a.Ended
 			l.heard(a.Now)
 		case wire.Invoke:
-			d.Action, d.Fence = ledger.Invoke, fence
+			d.Action, d.Fence, d.Agreed = ledger.Invoke, fence, a.Agreed
 			return d, l.started(d, chains, a.Cap), a.Price, nil
 		case wire.Replay:
 			d, err = l.replayed(d, a)

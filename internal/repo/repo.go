@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/approval"
 	"github.com/mythos-project/mythos/exec/blob"
 	"github.com/mythos-project/mythos/exec/cell"
 	"github.com/mythos-project/mythos/exec/hold"
@@ -67,6 +68,7 @@ type Repo struct {
 	Tools       *exec.Tools
 	Gate        *exec.Gate
 	Holds       *hold.Holds // what is frozen
+	Approvals   *approval.Approvals
 	Exec        *run.Executor
 	Cells       *cell.Cells
 	Source      *dataset.StoreSource // where datasets find evidence
@@ -176,6 +178,8 @@ func (r *Repo) executor() error {
 	}
 	r.Holds = &hold.Holds{KV: r.DB, Objects: r.Store, File: filepath.Join(r.Dir, hold.FileName), Locks: filepath.Join(r.Dir, "locks"), Now: r.Now}
 	r.Gate.Holds = r.Holds
+	r.Approvals = &approval.Approvals{KV: r.DB, Objects: r.Store, Signer: r.Key, Ledger: r.Ledger, Now: r.Now, Roles: r.Roles, Who: r.KeptName, Expire: r.Config.ApprovalExpire}
+	r.Gate.Approvals = r.Approvals
 	blob.Add(r.Gate, r.Store)
 	r.Exec = &run.Executor{Gate: r.Gate, Store: r.Store, KV: r.DB}
 	r.Cells = &cell.Cells{KV: r.DB, Store: r.Store, Debugf: r.debugf}

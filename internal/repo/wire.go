@@ -48,5 +48,5 @@ func (r *Repo) wire() {
 	r.Transfer = &transfer.Transfer{ID: id, DB: r.DB, Store: r.Store, Models: r.Models, Source: r.Source, Quotas: r.Quotas, Auth: r.Auth, Episodes: r.Episodes,
 		Datasets: r.Datasets, Find: r.Find, Explain: r.Explain}
 	r.Upkeep = &upkeep.Upkeep{ID: id, DB: r.DB, Store: r.Store, Ledger: r.Ledger, Exec: r.Exec, Tools: r.Tools, Running: r.Running, Cells: r.Cells, Quotas: r.Quotas,
-		Source: r.Source, Auth: r.Auth, Indexes: r.Indexes, Packets: r.Packets, Tasks: r.Tasks, Transfer: r.Transfer}
+		Source: r.Source, Auth: r.Auth, Indexes: r.Indexes, Approvals: r.Approvals, Packets: r.Packets, Tasks: r.Tasks, Transfer: r.Transfer}
 }

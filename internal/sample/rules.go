@@ -8,6 +8,7 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/approval"
 	"github.com/mythos-project/mythos/exec/hold"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
@@ -66,6 +67,11 @@ func init() {
 		}
 	})
 	rule(func(r *scope.Rate, o Options) { *r = scope.Rate{Calls: uint32(2 + o.Variant), PerUs: 60_000_000} })
+	rule(func(a *scope.Approve, o Options) { *a = scope.Approve{Need: uint8(1 + o.Variant), Role: "ops"} })
+	rule(func(q *approval.Request, o Options) {
+		q.Need, q.Role = uint8(1+o.Variant), "ops"
+		q.Agents = q.Agents[:min(1, len(q.Agents))]
+	})
 	rule(func(q *hold.Request, o Options) { q.Agent, q.Tool = oneOf(q.Agent, q.Tool, o) })
 	rule(func(h *hold.Hold, o Options) { h.Agent, h.Tool = oneOf(h.Agent, h.Tool, o) })
 	rule(func(r *ledger.EffectRegister, _ Options) {

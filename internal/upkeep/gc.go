@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/dataset"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/approval"
 	"github.com/mythos-project/mythos/exec/cell"
 	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/internal/authority"
@@ -30,21 +31,22 @@ import (
 
 // Upkeep collects what nothing reaches, forgets what is over, and checks what is here.
 type Upkeep struct {
-	ID       *identity.Identity
-	DB       kv.KV
-	Store    *store.Store
-	Ledger   *kvledger.Ledger
-	Exec     *run.Executor
-	Tools    *exec.Tools
-	Running  *running.Dir
-	Cells    *cell.Cells
-	Quotas   *quota.Quotas
-	Source   *dataset.StoreSource
-	Auth     *authority.Authority
-	Indexes  *indexes.Indexes
-	Packets  *packets.Packets
-	Tasks    *task.Tasks
-	Transfer *transfer.Transfer
+	ID        *identity.Identity
+	DB        kv.KV
+	Store     *store.Store
+	Ledger    *kvledger.Ledger
+	Exec      *run.Executor
+	Tools     *exec.Tools
+	Running   *running.Dir
+	Cells     *cell.Cells
+	Quotas    *quota.Quotas
+	Source    *dataset.StoreSource
+	Auth      *authority.Authority
+	Indexes   *indexes.Indexes
+	Approvals *approval.Approvals
+	Packets   *packets.Packets
+	Tasks     *task.Tasks
+	Transfer  *transfer.Transfer
 }
 
 // GCReport is what a garbage collection found.

@@ -30,6 +30,9 @@ func (u *Upkeep) runRoots(ctx context.Context, keep func(object.Hash)) error {
 	if err := u.Cells.Roots(ctx, keep); err != nil {
 		return fmt.Errorf("cells: %w", err)
 	}
+	if err := u.Approvals.Roots(ctx, keep); err != nil {
+		return fmt.Errorf("approvals: %w", err)
+	}
 	return u.Tools.List(ctx, func(t exec.Tool) error {
 		if t.Module.ModuleHash != nil {
 			keep(*t.Module.ModuleHash)

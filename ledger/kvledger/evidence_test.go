@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/intoto"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -22,7 +23,7 @@ func exported(t *testing.T, exporter sign.Signer) (object.Hash, []byte) {
 	l := w.ledger(testKey)
 	fill(t, l, 7)
 	id := receiptID(t, receipt(t, testKey, "key-3", "q", "r", 200))
-	raw, err := w.ledger(exporter).ExportEvidence(t.Context(), id, [][]byte{[]byte("a cap")}, nil)
+	raw, err := w.ledger(exporter).ExportEvidence(t.Context(), id, kvledger.Authority{Caps: [][]byte{[]byte("a cap")}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +94,7 @@ func TestEvidenceOfADivergence(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []ledger.Status{ledger.StatusDivergent, ledger.StatusCommitted} {
-		bundle, err := b.ExportEvidence(ctx, receiptID(t, raw), nil, nil)
+		bundle, err := b.ExportEvidence(ctx, receiptID(t, raw), kvledger.Authority{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +120,7 @@ func TestEvidenceWithoutAKey(t *testing.T) {
 		if err := l.Record(ctx, raw); err != nil {
 			t.Fatal(err)
 		}
-		bundle, err := l.ExportEvidence(ctx, receiptID(t, raw), nil, nil)
+		bundle, err := l.ExportEvidence(ctx, receiptID(t, raw), kvledger.Authority{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +129,7 @@ func TestEvidenceWithoutAKey(t *testing.T) {
 			t.Errorf("%+v %v", ev, err)
 		}
 	}
-	if _, err := l.ExportEvidence(ctx, tool, nil, nil); !errors.Is(err, ledger.ErrNotFound) {
+	if _, err := l.ExportEvidence(ctx, tool, kvledger.Authority{}, nil); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("a receipt that is not there: %v", err)
 	}
 }
@@ -242,7 +243,7 @@ func TestExportUnderCheckpoint(t *testing.T) {
 		checkpoint []byte
 		status     ledger.Status
 	}{{kept, ledger.StatusCommitted}, {nil, ledger.StatusDivergent}} {
-		bundle, err := l.ExportEvidence(ctx, receiptID(t, raw), nil, c.checkpoint)
+		bundle, err := l.ExportEvidence(ctx, receiptID(t, raw), kvledger.Authority{}, c.checkpoint)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -254,7 +255,7 @@ func TestExportUnderCheckpoint(t *testing.T) {
 			t.Errorf("another checkpoint: %s", ev.Note)
 		}
 	}
-	if _, err := l.ExportEvidence(ctx, receiptID(t, raw), nil, before); !errors.Is(err, mlog.ErrCheckpoint) {
+	if _, err := l.ExportEvidence(ctx, receiptID(t, raw), kvledger.Authority{}, before); !errors.Is(err, mlog.ErrCheckpoint) {
 		t.Errorf("a checkpoint from before it: %v", err)
 	}
 	other := newWorld(t)
@@ -263,7 +264,7 @@ func TestExportUnderCheckpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.ExportEvidence(ctx, receiptID(t, raw), nil, foreign); !errors.Is(err, mlog.ErrCheckpoint) {
+	if _, err := l.ExportEvidence(ctx, receiptID(t, raw), kvledger.Authority{}, foreign); !errors.Is(err, mlog.ErrCheckpoint) {
 		t.Errorf("a checkpoint of another log: %v", err)
 	}
 }

@@ -11,14 +11,19 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
+// Authority is what allowed an effect, as its evidence shows it.
+type Authority struct {
+	Caps   [][]byte // the canonical capabilities, the leaf first
+	Agreed [][]byte // the canonical request for approval, and the approvals
+}
+
 // ExportEvidence gathers the evidence for a receipt under a checkpoint of this log,
-// or under a fresh one with nil; chain holds the canonical capabilities that allowed
-// the effect, the leaf first. Witnesses are the agents whose cosignatures the
+// or under a fresh one with nil. Witnesses are the agents whose cosignatures the
 // checkpoint may have, besides those that the ledger knows. Entries that the
 // checkpoint does not cover are left out. What the bundle would not show as intact
 // is refused: with ErrCheckpoint a checkpoint that does not cover the receipt or has
 // a signature of somebody unknown, with ErrEntry a receipt without its commit.
-func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]byte, checkpoint []byte, witnesses ...object.AgentID) ([]byte, error) {
+func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, by Authority, checkpoint []byte, witnesses ...object.AgentID) ([]byte, error) {
 	at, err := l.receiptPlace(ctx, id)
 	if err != nil {
 		return nil, err
@@ -41,7 +46,7 @@ func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, chain [][]b
 			history = s.History
 		}
 	}
-	b := ledger.EvidenceBundle{Receipt: raw, Entries: []ledger.EvidenceEntry{}, Caps: append([][]byte{}, chain...),
+	b := ledger.EvidenceBundle{Receipt: raw, Entries: []ledger.EvidenceEntry{}, Caps: append([][]byte{}, by.Caps...), Agreed: by.Agreed,
 		Log: l.self.Agent(), Operators: l.deciders(history)}
 	c, text, err := l.covering(ctx, checkpoint, at.Seq)
 	if err != nil {

@@ -79,7 +79,7 @@ func FuzzEvidence(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	bundle, err := l.ExportEvidence(f.Context(), e.Receipt.ReceiptID, nil, nil)
+	bundle, err := l.ExportEvidence(f.Context(), e.Receipt.ReceiptID, kvledger.Authority{}, nil)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
@@ -278,7 +279,7 @@ func TestEvidenceOfAWithdrawal(t *testing.T) {
 	if err := l.Withdraw(ctx, d, ledger.ResolveRelease, raw); err != nil {
 		t.Fatal(err)
 	}
-	bundle, err := l.ExportEvidence(ctx, receiptID(t, raw), nil, nil)
+	bundle, err := l.ExportEvidence(ctx, receiptID(t, raw), kvledger.Authority{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

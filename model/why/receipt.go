@@ -53,6 +53,7 @@ func (w *walker) receipt(n *Node, raw []byte, depth int) {
 		nodes{w}.trees(n, r)
 	}
 	w.authority(n, r, use, depth)
+	nodes{w}.agreed(n, r)
 	w.inner(n, r, depth)
 }
 

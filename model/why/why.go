@@ -56,7 +56,9 @@ type Start struct {
 
 // Options say whom to believe and how far to go. Zero bounds are the default ones.
 type Options struct {
-	Trust    model.Trust
+	Trust model.Trust
+	// Approves says whether an approval of somebody counted for a role when a receipt was signed.
+	Approves func(agent object.AgentID, role string, receipt object.Hash, r *ledger.Receipt) bool
 	ToolName func(object.Hash) string // what people call a tool; nil: its id
 	// Check verifies an object of a kind that rests on nothing which is followed: id,
 	// field rules, signature. nil: such objects do not hold.

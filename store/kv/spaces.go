@@ -41,6 +41,9 @@ const (
 	Memos          = "e/m/"  // <version>/<task>: what a pure task gave
 	Cells          = "cell/" // <cell>/...: events, and what is known of a cell
 	Holds          = "e/h"   // what is frozen, and the newest hold
+	Approvals      = "e/aw/" // <wish>: a request for approval, and what people said
+	ApprovalIDs    = "e/ai/" // <request>: where it is kept
+	ApprovalKeys   = "e/ak/" // <wish without its key>: the key that was made up for it
 
 	// package dataset
 
@@ -116,6 +119,9 @@ var Spaces = []string{
 	Memos,
 	Cells,
 	Holds,
+	Approvals,
+	ApprovalIDs,
+	ApprovalKeys,
 	Signals,
 	Rings,
 	RingHolds,

@@ -21,17 +21,18 @@ import (
 
 type agentAddOptions struct {
 	agents.Spec
-	Calls  uint32
-	Rate   string
-	Cost   uint64
-	TTL    cmdutil.Span
-	Scopes []string
+	Calls   uint32
+	Rate    string
+	Approve string
+	Cost    uint64
+	TTL     cmdutil.Span
+	Scopes  []string
 }
 
 func newAgentAdd(f *cmdutil.Factory) *cobra.Command {
 	o := &agentAddOptions{}
 	c := &cobra.Command{
-		Use: "add NAME --tools GLOB,... [--scope SCOPE]... [--calls N] [--rate N/D] [--max-cost N] [--ttl D]", Short: "Let a program call tools here under its own name and limits; prints a cap id",
+		Use: "add NAME --tools GLOB,... [--scope SCOPE]... [--calls N] [--rate N/D] [--max-cost N] [--approve N/ROLE] [--ttl D]", Short: "Let a program call tools here under its own name and limits; prints a cap id",
 		Long: "For agents that hold no key, such as coding assistants: `mythos mcp wrap --agent NAME` makes their calls. The agent gets a key\n" +
 			"that is kept here, and two capabilities: one from you to it, and one from it to the executor, both for the tools that the patterns\n" +
 			"match now. Tools that come later are not among them; run it again for those. --calls, --rate and --max-cost count over all tools. Who may start a process\n" +
@@ -53,6 +54,13 @@ func newAgentAdd(f *cmdutil.Factory) *cobra.Command {
 			if c.Flags().Changed("max-cost") {
 				o.Spec.Cost = &o.Cost
 			}
+			if o.Approve != "" {
+				approve, err := scope.ParseApprove(o.Approve)
+				if err != nil {
+					return clierr.Usagef("%w", err)
+				}
+				o.Spec.Approve = approve
+			}
 			if o.TTL > 0 {
 				o.Spec.TTL = time.Duration(o.TTL)
 			}
@@ -64,6 +72,7 @@ func newAgentAdd(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().Uint32Var(&o.Calls, "calls", 0, "at most so many calls, of all tools together; any number by default")
 	c.Flags().StringVar(&o.Rate, "rate", "", "at most N calls at once, and N in the time D, as in 30/1m; as often as it likes by default")
 	c.Flags().Uint64Var(&o.Cost, "max-cost", 0, "calls may cost at most so much in all, by the prices of `tool policy`; anything by default")
+	c.Flags().StringVar(&o.Approve, "approve", "", "each call after N people of a role have agreed to it, as in 2/ops; nobody is asked by default")
 	c.Flags().Var(&o.TTL, "ttl", "how long; 1h by default")
 	return c
 }

@@ -38,7 +38,7 @@ func newTrustAdd(f *cmdutil.Factory) *cobra.Command {
 			"by its name and trusted for nothing: it may do what capabilities allow it. For a domain of capabilities (blob, tool,\n" +
 			"train, eval, deploy, compute, cell) it may issue any of them, to anybody, itself included. packet: its packets are\n" +
 			"taken; ledger: its receipts count; attest: its verdicts count; policy: its issuance policies; operator: it settles\n" +
-			"effects. What an agent is trusted for already stays: `mythos trust rm` takes it away.",
+			"effects; approve/ROLE: it approves calls. What an agent is trusted for already stays: `mythos trust rm` takes it away.",
 		Example: "  mythos trust add 8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c --name ci --for packet",
 		Args:    cmdutil.Args(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -47,7 +47,7 @@ func newTrustAdd(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&o.Name, "name", "", "what the agent is called here; that of KEY where KEY is a name")
-	c.Flags().StringSliceVar(&o.Domains, "for", nil, "what for: "+strings.Join(keyfile.Domains(), ", ")+"; nothing by default")
+	c.Flags().StringSliceVar(&o.Domains, "for", nil, "what for: "+strings.Join(keyfile.Domains(), ", ")+", approve/ROLE; nothing by default")
 	c.Flags().Var(&o.From, "from", "trusted from then on: RFC 3339, a date, or seconds since 1970")
 	c.Flags().Var(&o.Until, "until", "trusted before then")
 	c.Flags().Var(&o.MaxAge, "max-age", "oldest revocation list that is taken from it")
@@ -141,6 +141,10 @@ func tellTrust(f *cmdutil.Factory, dir string, e keyfile.Entry) {
 		case keyfile.ForPacket, keyfile.ForLedger, keyfile.ForAttest, keyfile.ForPolicy, keyfile.ForOperator:
 			other = append(other, d)
 		default:
+			if strings.HasPrefix(d, keyfile.ForApprove) {
+				other = append(other, d)
+				continue
+			}
 			issues = append(issues, d)
 		}
 	}

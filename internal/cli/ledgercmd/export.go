@@ -18,6 +18,7 @@ import (
 	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/intoto"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 )
@@ -190,13 +191,16 @@ func exported(ctx context.Context, n *repo.Repo, id object.Hash, u under) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	var chain [][]byte
+	var by kvledger.Authority
 	if len(r.Evidence) > 0 { // the first piece of evidence is the capability
 		if ch, err := n.Auth.Chain(ctx, r.Evidence[0]); err == nil {
-			chain = ch.Raws()
+			by.Caps = ch.Raws()
+		}
+		if by.Agreed, err = n.Approvals.Named(ctx, r.Evidence); err != nil {
+			return nil, err
 		}
 	}
-	return n.Ledger.ExportEvidence(ctx, id, chain, u.checkpoint, append(n.Trust.Everyone(), u.witnesses...)...)
+	return n.Ledger.ExportEvidence(ctx, id, by, u.checkpoint, append(n.Trust.Everyone(), u.witnesses...)...)
 }
 
 func inToto(ctx context.Context, n *repo.Repo, id object.Hash, u under) ([]byte, error) {

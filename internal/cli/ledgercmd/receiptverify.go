@@ -106,11 +106,11 @@ func (d *demands) met(ctx context.Context, f *cmdutil.Factory, v finding) error 
 
 // judged gives the two verdicts of a receipt that is intact.
 func (v finding) judged(ctx context.Context, f *cmdutil.Factory, keys *cmdutil.Keys) (evidence.Verdict, error) {
-	return v.Judge(func(a object.AgentID) (bool, string, error) {
-		if keys.Trusts(a) {
+	return v.Judge(func(s evidence.Signer) (bool, string, error) {
+		if keys.Trusts(s.Agent) {
 			return true, "", nil
 		}
-		return v.counted(ctx, f, a)
+		return v.counted(ctx, f, s)
 	})
 }
 
@@ -137,7 +137,7 @@ func (v finding) untrusted() error {
 
 // counted tells whether the repository that we are in, if any, trusted an agent when the
 // receipt was signed, and under what.
-func (v finding) counted(ctx context.Context, f *cmdutil.Factory, agent object.AgentID) (bool, string, error) {
+func (v finding) counted(ctx context.Context, f *cmdutil.Factory, s evidence.Signer) (bool, string, error) {
 	if _, err := repo.Find(f.From); err != nil {
 		return false, "", nil
 	}
@@ -145,7 +145,10 @@ func (v finding) counted(ctx context.Context, f *cmdutil.Factory, agent object.A
 	if err != nil {
 		return false, "", err
 	}
-	counted, under := n.Judge.SignedUnder(ctx, agent, v.ID, v.Receipt)
+	if s.Role != "" {
+		return n.Judge.Approved(ctx, s.Agent, s.Role, v.ID, v.Receipt), "", nil
+	}
+	counted, under := n.Judge.SignedUnder(ctx, s.Agent, v.ID, v.Receipt)
 	return counted, under, nil
 }
 

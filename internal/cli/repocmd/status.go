@@ -81,6 +81,9 @@ func printStatus(f *cmdutil.Factory, s *overview.Status) {
 	for _, what := range s.Frozen {
 		row("frozen", "%s", f.IO.Paint(ui.Bad, ui.Clean(what)))
 	}
+	for _, what := range s.Waiting {
+		row("waiting", "%s", ui.Clean(what))
+	}
 	for _, a := range s.Attention {
 		meaning := ui.Warn
 		if a.Urgency == overview.Critical {

@@ -44,8 +44,11 @@ func Refusal(n *repo.Repo, err error, tool string) error {
 
 func refusalText(n *repo.Repo, denied *caps.DeniedError, tool string) string {
 	who := history.Event{By: n.AgentName(n.Self()), ByKey: n.Self().KeyHex()}.Who()
-	if denied.Check == caps.CheckFrozen {
+	switch {
+	case denied.Check == caps.CheckFrozen:
 		return "refused: " + denied.Reason
+	case denied.Check == caps.CheckApproval:
+		return "refused: the call of " + tool + " " + denied.Reason
 	}
 	if denied.Check == caps.CheckActive {
 		return fmt.Sprintf("refused: %s holds no capability for tool %s", who, tool)

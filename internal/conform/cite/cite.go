@@ -66,7 +66,7 @@ var reasons = map[string]string{
 
 // checks are the refusals of a capability (spec/capabilities.md#verification).
 var checks = map[string]string{"chain": "cap-48", "form": "cap-49", "id": "cap-49", "parent": "cap-39", "signature": "cap-50", "delegation": "cap-41", "window": "cap-43", "revocable": "cap-45",
-	"trust": "cap-52", "time": "cap-53", "revocation": "cap-54", "holder": "cap-55", "quota": "cap-57", "rate": "cap-155"}
+	"trust": "cap-52", "time": "cap-53", "revocation": "cap-54", "holder": "cap-55", "quota": "cap-57", "rate": "cap-155", "approval": "eff-50"}
 
 // stored are the refusals of stored bytes (spec/objects.md#refusals).
 var stored = map[string]string{"decryption": "obj-34", "stored bytes": "obj-35", "decompression": "obj-36"}

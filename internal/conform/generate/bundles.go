@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
+	"github.com/mythos-project/mythos/exec/approval"
 	filed "github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/intoto"
@@ -107,6 +109,7 @@ func bundles() *set {
 	loneReceipts(s)
 	changedBundles(s)
 	bundlesWithCaps(s)
+	bundlesWithApprovals(s)
 	files(s)
 	return s
 }
@@ -276,6 +279,42 @@ func bundlesWithCaps(s *set) {
 	forged[0].Raw = slices.Clone(forged[0].Raw)
 	forged[0].Raw[len(forged[0].Raw)-1] ^= 1
 	show("a capability with a changed signature", alice, &chain[0], 0, forged)
+}
+
+// bundlesWithApprovals are under a capability that asks two people.
+func bundlesWithApprovals(s *set) {
+	two := func(d *scope.ToolCall) *scope.ToolCall { d.Approve = &scope.Approve{Need: 2, Role: "ops"}; return d }
+	chain := issue(bob, alice, two(&scope.ToolCall{ToolID: tool, MaxCalls: 5}), nil)
+	show := func(name string, change func(*approval.Request), drop int, signers ...sign.Signer) {
+		q := &approval.Request{ToolID: tool, RequestHash: object.SumText("question"), Key: bundleKey, CapID: chain[0].ID, Agents: approval.Agents(chain), Need: 2, Role: "ops",
+			ExpiresAt: object.Time(start + minute), Signer: alice.Agent(), TimeObserved: object.Time(start)}
+		if change != nil {
+			change(q)
+		}
+		agreed := [][]byte{must(sign.Seal(alice, approval.RequestRule, q, &q.ID, &q.Signature))}
+		r := ledger.Receipt{ToolID: tool, RequestHash: object.SumText("question"), ResponseHash: object.SumText("answer"), IdempotencyKey: bundleKey, TimeObserved: object.Time(start), Status: 200, Evidence: []object.Hash{chain[0].ID, q.ID}}
+		for i, k := range signers {
+			a := &approval.Approval{Request: q.ID, Yes: true, Note: fmt.Sprint(i), Signer: k.Agent(), TimeObserved: object.Time(start)}
+			agreed = append(agreed, must(sign.Seal(k, approval.Rule, a, &a.ID, &a.Signature)))
+			r.Evidence = append(r.Evidence, a.ID)
+		}
+		_, raw, err := ledger.NewReceipt(alice, r)
+		good := by(alice)
+		s.Add(name, fields{"bytes": written(registered(alice, 0, 1, good), receipted(must(raw, err)), committed(raw, good)).bundle(raw, func(b *ledger.EvidenceBundle) {
+			b.Caps, b.Agreed = chain.Raws(), agreed[:len(agreed)-drop]
+		})})
+	}
+	show("after approval by two", nil, 0, bob, carol)
+	show("after approval by two, of whom one is not shown", nil, 1, bob, carol)
+	show("after approval by none that is shown", nil, 3, bob, carol)
+	show("after approval by one, twice", nil, 0, bob, bob)
+	show("after approval by the agent itself", nil, 0, alice, carol)
+	show("after approval of another request", func(q *approval.Request) { q.RequestHash = object.SumText("another question") }, 0, bob, carol)
+	show("after approval under another key", func(q *approval.Request) { q.Key = []byte("another") }, 0, bob, carol)
+	show("after approval that one asked for", func(q *approval.Request) { q.Need = 1 }, 0, bob)
+	show("after approval by another role", func(q *approval.Request) { q.Role = "dev" }, 0, bob, carol)
+	show("after approval of an agent that does not say who it is", func(q *approval.Request) { q.Agents = []object.AgentID{carol.Agent()} }, 0, bob, carol)
+	show("after approval that had expired", func(q *approval.Request) { q.ExpiresAt = object.Time(start) }, 0, bob, carol)
 }
 
 // files are evidence files of many receipts: each line has an answer of its own.

@@ -88,6 +88,11 @@ func ranges(s *set) {
 	costly := func(most *uint64) scope.Scope {
 		return &scope.ToolCall{ToolID: tool, MaxCalls: 5, MaxCost: most}
 	}
+	approve := func(n uint8, role string) *scope.Approve { return &scope.Approve{Need: n, Role: role} }
+	agreed := func(a *scope.Approve) scope.Scope { return &scope.ToolCall{ToolID: tool, MaxCalls: 5, Approve: a} }
+	group := func(a *scope.Approve) scope.Scope {
+		return &scope.ToolsCall{ToolIDs: []object.Hash{tool}, MaxCalls: 5, Approve: a}
+	}
 	for _, c := range []struct {
 		id            string
 		parent, child scope.Scope
@@ -95,6 +100,9 @@ func ranges(s *set) {
 		{"cost: the same", costly(number(10)), costly(number(10))}, {"cost: less", costly(number(10)), costly(number(0))}, {"cost: more", costly(number(10)), costly(number(11))}, {"cost: none below one", costly(number(10)), costly(nil)},
 		{"cost: one below none", costly(nil), costly(number(10))}, {"cost: below that of several tools", &scope.ToolsCall{ToolIDs: []object.Hash{tool}, MaxCalls: 5, MaxCost: number(10)}, costly(number(10))},
 		{"cost: more than that of several tools", &scope.ToolsCall{ToolIDs: []object.Hash{tool}, MaxCalls: 5, MaxCost: number(10)}, costly(number(11))},
+		{"approval: the same", agreed(approve(2, "ops")), agreed(approve(2, "ops"))}, {"approval: by more", agreed(approve(2, "ops")), agreed(approve(3, "ops"))}, {"approval: by fewer", agreed(approve(2, "ops")), agreed(approve(1, "ops"))},
+		{"approval: by another role", agreed(approve(2, "ops")), agreed(approve(2, "dev"))}, {"approval: none below one", agreed(approve(1, "ops")), agreed(nil)}, {"approval: one below none", agreed(nil), agreed(approve(1, "ops"))},
+		{"approval: below that of several tools", group(approve(1, "ops")), agreed(approve(2, "ops"))}, {"approval: none below that of several tools", group(approve(1, "ops")), agreed(nil)}, {"approval: of several tools", group(approve(1, "ops")), group(approve(1, "ops"))},
 		{"rate: the same", call(rate(6, 60)), call(rate(6, 60))}, {"rate: fewer", call(rate(6, 60)), call(rate(5, 60))}, {"rate: more", call(rate(6, 60)), call(rate(7, 60))}, {"rate: the same at once, more often", call(rate(6, 60)), call(rate(6, 59))},
 		{"rate: fewer at once, more often", call(rate(6, 60)), call(rate(1, 9))}, {"rate: fewer at once, as often", call(rate(6, 60)), call(rate(1, 10))}, {"rate: more at once, as often", call(rate(1, 10)), call(rate(6, 60))},
 		{"rate: none below one", call(rate(6, 60)), call(nil)}, {"rate: one below none", call(nil), call(rate(6, 60))}, {"rate: below that of several tools", several(rate(6, 60)), call(rate(6, 60))}, {"rate: none below that of several tools", several(rate(6, 60)), call(nil)},

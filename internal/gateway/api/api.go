@@ -43,7 +43,9 @@ type Service struct {
 	Known func() []object.AgentID
 	// Counted says whether an agent is trusted for a receipt, and under what where it is not
 	// for what is signed now.
-	Counted func(ctx context.Context, agent object.AgentID, id object.Hash, r *ledger.Receipt) (bool, string)
+	// Approved says whether an approval of somebody counted for a role when a receipt was signed.
+	Approved func(ctx context.Context, agent object.AgentID, role string, id object.Hash, r *ledger.Receipt) bool
+	Counted  func(ctx context.Context, agent object.AgentID, id object.Hash, r *ledger.Receipt) (bool, string)
 
 	door      peer.Door
 	verifying chan struct{} // holds one for each verification
@@ -53,7 +55,7 @@ type Service struct {
 func For(n *repo.Repo) *Service {
 	return &Service{Self: n.Self(), Now: n.Now, Verifier: n.Verifier, Caller: n.Caller, Tools: n.Toolbox, Read: n.Ledger.Read, Keep: n.Auth.Add,
 		Known:   func() []object.AgentID { return n.Trust.Agents(n.Now()) },
-		Counted: n.Judge.SignedUnder}
+		Counted: n.Judge.SignedUnder, Approved: n.Judge.Approved}
 }
 
 // Routes is what a server answers.

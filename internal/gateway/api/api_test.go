@@ -24,6 +24,7 @@ import (
 	"github.com/mythos-project/mythos/internal/problem"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 )
@@ -227,7 +228,7 @@ func TestVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, err := g.Ledger.ExportEvidence(t.Context(), id, nil, nil)
+	own, err := g.Ledger.ExportEvidence(t.Context(), id, kvledger.Authority{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,6 +71,7 @@ var Operations = []Operation{
 			problemReply(413, "The request is too large."),
 			problemReply(422, "The key stands for another request."),
 			problemReply(423, "The tool, the capability's agent or everything is frozen. Nothing happened."),
+			problemReply(428, "People have to agree to the call first. Nothing happened; ask again with the same key."),
 			problemReply(429, "Too many requests. Nothing happened.", "Retry-After"),
 			problemReply(502, "The tool failed. The failure is recorded, and is what the key stands for."),
 			problemReply(503, "Not now, or the tool did not start. Nothing happened.", "Retry-After"),

@@ -67,6 +67,8 @@ func statusOf(outcome string, err error) int {
 		return http.StatusTooManyRequests
 	case errors.As(err, &refused) && refused.Status == exec.StatusFrozen:
 		return http.StatusLocked
+	case errors.As(err, &refused) && refused.Status == exec.StatusApproval:
+		return http.StatusPreconditionRequired
 	case errors.Is(err, caps.ErrDenied), errors.Is(err, caps.ErrQuota):
 		return http.StatusForbidden
 	}

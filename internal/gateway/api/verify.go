@@ -65,11 +65,14 @@ func (s *Service) judge(ctx context.Context, data []byte, line bool) (evidence.V
 	if err != nil {
 		return evidence.Broken(id, err), nil
 	}
-	return found.Judge(func(a object.AgentID) (bool, string, error) {
-		if slices.ContainsFunc(known, a.Same) {
+	return found.Judge(func(by evidence.Signer) (bool, string, error) {
+		if by.Role != "" {
+			return s.Approved(ctx, by.Agent, by.Role, found.ID, found.Receipt), "", nil
+		}
+		if slices.ContainsFunc(known, by.Agent.Same) {
 			return true, "", nil
 		}
-		counted, under := s.Counted(ctx, a, found.ID, found.Receipt)
+		counted, under := s.Counted(ctx, by.Agent, found.ID, found.Receipt)
 		return counted, under, nil
 	})
 }

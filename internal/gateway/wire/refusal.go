@@ -40,6 +40,9 @@ func Refuse(err error) (*Refusal, bool) {
 		if !denied.Cap.IsZero() { // else no capability is at fault
 			r.Cap = &denied.Cap
 		}
+		if !denied.Approval.IsZero() {
+			r.Approval, r.Until = &denied.Approval, &denied.Until
+		}
 		if errors.Is(err, caps.ErrQuota) {
 			r.Reason = Quota
 		}
@@ -90,6 +93,9 @@ func (r *Refusal) Error(idem object.Hash, probe bool, about uint64) error {
 		}
 		if r.Cap != nil {
 			d.Cap = *r.Cap
+		}
+		if r.Approval != nil {
+			d.Approval, d.Until = *r.Approval, until
 		}
 		return d
 	}

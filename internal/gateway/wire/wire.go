@@ -42,6 +42,7 @@ type Answer struct {
 	Proof   *Proof       `can:"8,proof"`            // where one was asked for
 	Refusal *Refusal     `can:"9,refusal"`          // of 4
 	Price   uint64       `can:"10,price,omitzero"`  // of 1, and to a charge: what was charged beside the call
+	Agreed  [][]byte     `can:"11,agreed,optional"` // of 1: the canonical ApprovalRequest that was spent, and its Approvals
 }
 
 // Reasons of a Refusal.
@@ -66,14 +67,15 @@ type Refusal struct {
 	Message  string          `can:"2,message"` // for people
 	Owner    *object.AgentID `can:"3,owner"`   // of the attempt
 	Since    *object.Time    `can:"4,since"`   // when that was registered
-	Until    *object.Time    `can:"5,until"`   // when its lease ends
+	Until    *object.Time    `can:"5,until"`   // when its lease ends; of an approval: when it is not waited for any more
 	Fence    *uint64         `can:"6,fence"`   // of the attempt
 	How      uint8           `can:"7,how"`     // of 2: how it ended; of 3: the reason of the mark
 	Evidence []object.Hash   `can:"8,evidence"`
-	Check    string          `can:"9,check"` // of 10 and 11: the check that failed
-	Cap      *object.Hash    `can:"10,cap"`  // of 10 and 11: the link at fault
-	Link     uint8           `can:"11,link"` // its place in the chain, 0 is the leaf
-	Help     string          `can:"12,help"` // what would help; may be empty
+	Check    string          `can:"9,check"`     // of 10 and 11: the check that failed
+	Cap      *object.Hash    `can:"10,cap"`      // of 10 and 11: the link at fault
+	Link     uint8           `can:"11,link"`     // its place in the chain, 0 is the leaf
+	Help     string          `can:"12,help"`     // what would help; may be empty
+	Approval *object.Hash    `can:"13,approval"` // of 10: the request for approval that waits
 }
 
 // Record is what an attempt left: a receipt, with the entry that ends the attempt.

@@ -47,10 +47,25 @@ func (s *Session) awaiting(ctx context.Context, c Call) (key, error) {
 	if err := s.own(ctx); err != nil {
 		return key{}, err
 	}
-	text := s.named(c, "o", strings.ToLower(rand.Text()))
-	w := &waiting{ctx, slot, slot + object.Sum([]byte(text)).String(), awaited{Key: text, Instance: s.Instance, At: s.Gate.Now()}}
+	text, err := s.askedFor(ctx, c)
+	if err != nil {
+		return key{}, err
+	}
+	if text == "" || s.awaits(slot, text) {
+		text = s.named(c, "o", strings.ToLower(rand.Text()))
+	}
+	w := &waiting{ctx, slot, recordOf(slot, text), awaited{Key: text, Instance: s.Instance, At: s.Gate.Now()}}
 	s.enter(w)
 	return w.key(false)
+}
+
+func recordOf(slot, text string) string { return slot + object.Sum([]byte(text)).String() }
+
+// awaits reports whether a call of this process under a key is awaited now.
+func (s *Session) awaits(slot, text string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waiting[recordOf(slot, text)] != nil
 }
 
 func (s *Session) enter(w *waiting) {
@@ -67,7 +82,7 @@ func (w *waiting) key(adopted bool) (key, error) {
 	}
 	put := map[string][]byte{w.record: raw}
 	ride := func(func(string) ([]byte, error)) (map[string][]byte, error) { return put, nil }
-	return key{w.Key, adopted, w, []ledger.Rider{{Size: len(w.record) + len(raw), Ride: ride}}}, nil
+	return key{w.Key, true, adopted, w, []ledger.Rider{{Size: len(w.record) + len(raw), Ride: ride}}}, nil
 }
 
 // adopt takes over a call whose client went away, if there is one: one of this process, also

@@ -24,13 +24,14 @@ var ErrKey = errors.New("a key is a text of 1 to 1024 bytes")
 // key is under which key a call happens.
 type key struct {
 	text    string
+	made    bool // it is not the client's own name for the call
 	adopted bool
 	waiting *waiting // nil: the client's own key needs no record
 	riders  []ledger.Rider
 }
 
 // keyFor finds the key of a call: the first of what the client sends, what the tool's policy
-// names, a call whose client went away, a fresh one. Each begins with the agent's name.
+// names, a call whose client went away, one that people were asked to agree to, a fresh one. Each begins with the agent's name.
 func (s *Session) keyFor(ctx context.Context, c Call) (key, error) {
 	for _, source := range []struct{ member, letter string }{{metaKey, "k"}, {metaToolUse, "t"}} {
 		raw := c.Meta.Get(source.member)
@@ -41,7 +42,14 @@ func (s *Session) keyFor(ctx context.Context, c Call) (key, error) {
 		if err != nil || text == "" || len(text) > maxKey {
 			return key{}, fmt.Errorf("_meta %q: %w", source.member, ErrKey)
 		}
-		return key{text: s.named(c, source.letter, text)}, nil
+		if source.member == metaKey {
+			return key{text: s.named(c, source.letter, text)}, nil
+		}
+		asked, err := s.askedFor(ctx, c)
+		if err == nil && asked == "" {
+			asked = s.named(c, source.letter, text)
+		}
+		return key{text: asked, made: true}, err
 	}
 	return s.awaiting(ctx, c)
 }

@@ -22,7 +22,7 @@ import (
 // Refusal is why a call has no result of its tool, in words that a model can act upon.
 type Refusal struct {
 	Status  uint16 // as in the receipt; 0: there is none
-	Kind    string // denied, quota, rate, frozen, drift, request, not_started, unknown, conflict, failed
+	Kind    string // denied, quota, rate, frozen, approval, drift, request, not_started, unknown, conflict, failed
 	Text    string // why
 	Outcome string // what this means: what happened, and whether to ask again
 	Remedy  string // what a person can do; empty: nothing
@@ -88,6 +88,8 @@ func (s *Session) Explain(c Call, err error) Refusal {
 		return Refusal{status, "quota", "Refused" + at + ": " + err.Error() + ".", nothing, s.allow(c, nil)}
 	case errors.As(err, &denied) && denied.Check == caps.CheckFrozen:
 		return Refusal{status, "frozen", "Refused" + at + ": " + denied.Reason + ".", nothing, denied.Help}
+	case errors.As(err, &denied) && denied.Check == caps.CheckApproval:
+		return waits(status, at, denied)
 	case errors.As(err, &denied):
 		return Refusal{status, "denied", "Refused" + at + ": " + s.denial(c, denied) + ".", nothing, s.allow(c, denied)}
 	case errors.As(err, &drift), errors.As(err, &noTool):

@@ -40,6 +40,8 @@ type Session struct {
 	Alive    func(instance string) (bool, error)
 	// Keep is how long a call whose client went away waits for an equal one.
 	Keep time.Duration
+	// ApprovalWait is how long a call waits for people to agree to it; 0: 45 seconds, below 0: not at all.
+	ApprovalWait time.Duration
 	// Parallel is how many calls are made at a time; further ones wait.
 	Parallel int
 	// Until ends what is under way, whatever becomes of it; nil: nothing does.
@@ -108,7 +110,7 @@ func (s *Session) Call(ctx context.Context, c Call) Reply {
 	if err != nil {
 		return Reply{Err: exec.NotStarted(err)}
 	}
-	e := exec.Effect{Tool: c.Tool.ID, Request: c.Request, Key: []byte(k.text), Manner: exec.Manner{Local: c.Local, Wait: exec.WaitForever}, Riders: k.riders}
+	e := exec.Effect{Tool: c.Tool.ID, Request: c.Request, Key: []byte(k.text), Manner: exec.Manner{Local: c.Local, Wait: exec.WaitForever, Made: k.made}, Riders: k.riders}
 	r := Reply{Key: k.text, Adopted: k.adopted, waiting: k.waiting}
 	if e.Caps, err = s.chains(ctx, c.Tool.ID, false); err != nil {
 		return Reply{Err: exec.NotStarted(err)}
@@ -118,6 +120,9 @@ func (s *Session) Call(ctx context.Context, c Call) Reply {
 	defer end()
 	e.Riders = append(e.Riders, begun)
 	if r.Outcome, r.Err = s.Gate.Do(work, e); errors.Is(r.Err, caps.ErrDenied) && s.renew(work, c.Tool.ID, &e) {
+		r.Outcome, r.Err = s.Gate.Do(work, e)
+	}
+	if s.agreed(work, r.Err) {
 		r.Outcome, r.Err = s.Gate.Do(work, e)
 	}
 	return r

@@ -143,7 +143,7 @@ func (d *Desk) refused(err error, what string) error {
 	}
 	text := fmt.Sprintf("refused (%d): %v. Nothing happened.", refused.Status, refused.Err)
 	var denied *caps.DeniedError
-	if errors.As(err, &denied) && (denied.Check == caps.CheckFrozen || denied.Check == caps.CheckRate) {
+	if errors.As(err, &denied) && (denied.Check == caps.CheckFrozen || denied.Check == caps.CheckRate || denied.Check == caps.CheckApproval) {
 		text += "\n" + denied.Help
 	} else if errors.Is(err, caps.ErrDenied) || errors.Is(err, caps.ErrQuota) {
 		command := remedy.Issue(d.Agent, what, "1h")

@@ -1,0 +1,98 @@
+package approval
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+
+	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Case is an attempt at a call, as far as people have to agree to it.
+type Case struct {
+	*Approvals      // nil: nobody can be asked here
+	Wish            // of the attempt, under whichever chain
+	Far        bool // another machine asks people, and records the attempt
+	Probe      bool // it is a probe: nobody is asked
+	agreed     []object.Hash
+	bound      []caps.Chain // that ask for approval
+}
+
+// Sort puts the chains first under which nobody has to agree, and leaves out those under which
+// nobody can be asked.
+func (c *Case) Sort(chains []caps.Chain) ([]caps.Chain, error) {
+	ordered, free, err := Order(chains, !c.Probe && (c.Far || c.Approvals != nil))
+	if err == nil {
+		c.bound = ordered[free:]
+	}
+	return ordered, err
+}
+
+// Name gives a call without a key one, where people may have to agree to it: they agree to one call.
+// nil: it needs none.
+func (c *Case) Name(ctx context.Context) (key []byte, err error) {
+	switch {
+	case len(c.Wish.Key) > 0 || len(c.bound) == 0:
+		return nil, nil
+	case c.Far:
+		return nil, Keyless(c.bound[0])
+	}
+	if key, err = c.Approvals.Key(ctx, c.Wish, c.bound); err == nil && key == nil {
+		key = []byte(rand.Text())
+	}
+	c.Wish.Key, c.Made = key, true
+	return key, err
+}
+
+func (c *Case) under(chain caps.Chain) Wish {
+	w := c.Wish
+	w.Chain = chain
+	return w
+}
+
+func (c *Case) binds(chain caps.Chain) bool {
+	return slices.ContainsFunc(c.bound, func(b caps.Chain) bool { return b[0].ID == chain[0].ID })
+}
+
+// Riding is a charge to a chain, which uses up what people agreed to where the chain asks for that.
+func (c *Case) Riding(chain caps.Chain, charge Ride) Ride {
+	if !c.binds(chain) {
+		return charge
+	}
+	return c.Spending(c.under(chain), charge)
+}
+
+// Asked asks people, where that is what an attempt lacks; nil: they have agreed meanwhile.
+func (c *Case) Asked(ctx context.Context, err error) error {
+	var lacks *LackingError
+	if !errors.As(err, &lacks) {
+		return err
+	}
+	return c.Ask(ctx, c.under(lacks.Chain))
+}
+
+// Back gives back what was used up for an attempt that did not start.
+func (c *Case) Back(chain caps.Chain) []ledger.Rider {
+	if c.Far || !c.binds(chain) {
+		return nil
+	}
+	return []ledger.Rider{c.Returning(c.under(chain))}
+}
+
+// There keeps what people agreed to at the machine that recorded the attempt.
+func (c *Case) There(ctx context.Context, raws [][]byte) (err error) {
+	c.agreed, err = c.Keep(ctx, raws)
+	return err
+}
+
+// Names are the hashes that a receipt names because people agreed. Of a chain of which only the id is
+// known, it is not known whether it asks for that.
+func (c *Case) Names(ctx context.Context, chain caps.Chain) ([]object.Hash, error) {
+	if c.Far || c.Approvals == nil || len(c.Wish.Key) == 0 || chain[0].Raw != nil && !c.binds(chain) {
+		return c.agreed, nil
+	}
+	return c.Evidence(ctx, c.under(chain))
+}

@@ -1,0 +1,20 @@
+package patience_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/mythos-project/mythos/exec/patience"
+)
+
+// Each wait takes from what is left for all.
+func Example() {
+	p := patience.Of(time.Hour)
+	_, cancel, ok := p.Limit(context.Background())
+	cancel()
+	p.Since(time.Now().Add(-2 * time.Hour))
+	_, _, more := p.Limit(context.Background())
+	fmt.Println(ok, more)
+	// Output: true false
+}

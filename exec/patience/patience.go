@@ -1,0 +1,62 @@
+// Package patience says how long an attempt waits for others, in all.
+package patience
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/mythos-project/mythos/ledger"
+)
+
+// How long to wait, beside durations.
+const (
+	None    time.Duration = -1
+	Forever time.Duration = 1<<63 - 1
+)
+
+// Patience is for one attempt. The zero Patience is none.
+type Patience struct {
+	Spent time.Duration // so far
+	most  time.Duration
+	told  map[uint64]bool // the attempts, by fencing number, that were told of
+}
+
+// Of is patience for so long; 0 is none.
+func Of(most time.Duration) Patience { return Patience{most: most} }
+
+// Limit is ctx for one more wait; false: there is no time left.
+func (p *Patience) Limit(ctx context.Context) (context.Context, context.CancelFunc, bool) {
+	switch {
+	case p.most == Forever:
+		ctx, cancel := context.WithCancel(ctx)
+		return ctx, cancel, true
+	case p.Spent >= p.most:
+		return ctx, func() {}, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.most-p.Spent)
+	return ctx, cancel, true
+}
+
+// Since adds what was waited since a moment.
+func (p *Patience) Since(begin time.Time) { p.Spent += max(time.Since(begin), 1) }
+
+// Tell reports whether an attempt was not told of before.
+func (p *Patience) Tell(fence uint64) bool {
+	if p.told[fence] {
+		return false
+	}
+	if p.told == nil {
+		p.told = map[uint64]bool{}
+	}
+	p.told[fence] = true
+	return true
+}
+
+// Over is busy with how long was waited for it.
+func (p *Patience) Over(busy *ledger.BusyError) error {
+	if p.Spent == 0 {
+		return busy
+	}
+	return fmt.Errorf("waited %s: %w", p.Spent.Round(time.Millisecond), busy)
+}
