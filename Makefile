@@ -100,8 +100,9 @@ s3: ## the object store for tests, as .ci/bin/versitygw (three minutes of proces
 engines: ## the scripts of cmd/mythos a second time, over PostgreSQL and a bucket (needs both, see s3; about ten minutes)
 	MYTHOS_TEST_VERSITYGW=$(S3) MYTHOS_TEST_ALL_ENGINES=1 go test -count=1 -timeout 60m -run 'TestEngines|TestMachines|TestOneKey$$|TestTwiceAtOnce|TestQuotaManyProcesses|TestManyProcesses|TestTwoPromotionsAtOnce' ./cmd/mythos
 
-cluster: ## PostgreSQL with a standby that takes over while many write (needs PostgreSQL; a minute)
-	MYTHOS_TEST_CLUSTER=1 go test -count=1 -v -run TestStandby ./store/postgres
+cluster: ## PostgreSQL with a standby that takes over while many write, and workers that are killed and stopped (needs PostgreSQL, and s3 for the workers; three minutes)
+	MYTHOS_TEST_CLUSTER=1 go test -count=1 -v -run 'TestStandby|TestTurn' ./store/postgres
+	MYTHOS_TEST_VERSITYGW=$(S3) MYTHOS_TEST_CLUSTER=1 go test -count=1 -v -run 'TestWorkersDie' ./cmd/mythos
 
 ROUNDS ?= 6
 attack: ## each damage to each file of a database and of a repository, ROUNDS times (6: about five minutes); damage is named or does no harm

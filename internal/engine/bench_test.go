@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/mythos-project/mythos/internal/pgtest"
@@ -113,9 +114,27 @@ func benchEffects(b *testing.B, processes, callers int) {
 		ledgers[i] = kvledger.Open(db, sign.FromSeed([32]byte{1}, "bench"), func() object.Time { return object.TimeOf(time.Now()) })
 	}
 	tool := object.SumText("tool")
+	wal, stored := written(b, address)
 	at(b, processes*callers, func(ctx context.Context, i int64) error {
 		return effect(ctx, ledgers[i%int64(processes)], tool, fmt.Sprint(i))
 	})
+	endWAL, endStored := written(b, address)
+	b.ReportMetric(float64(endWAL-wal)/float64(b.N), "wal-B/op")
+	b.ReportMetric(float64(endStored-stored)/float64(b.N), "stored-B/op")
+}
+
+// written is how many bytes the server has written ahead, and how many the repository's tables have.
+func written(b *testing.B, address string) (wal, stored int64) {
+	b.Helper()
+	conn, err := pgx.Connect(b.Context(), address)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(b.Context()))
+	if err := conn.QueryRow(b.Context(), "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint, pg_total_relation_size('mythos.kv')").Scan(&wal, &stored); err != nil {
+		b.Fatal(err)
+	}
+	return wal, stored
 }
 
 func effect(ctx context.Context, l *kvledger.Ledger, tool object.Hash, key string) error {

@@ -5,6 +5,7 @@ package postgres_test
 import (
 	"context"
 	"errors"
+	"os"
 	"testing"
 
 	"github.com/mythos-project/mythos/internal/pgtest"
@@ -62,4 +63,25 @@ func TestTurn(t *testing.T) {
 	go wait()
 	pgtest.Shared(t).Exec(t, "postgres", "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
 	<-came
+}
+
+// TestTurnLost: the server takes the turn away from a process that does not end it.
+func TestTurnLost(t *testing.T) {
+	if os.Getenv("MYTHOS_TEST_CLUSTER") == "" {
+		t.Skip("make cluster: it takes five seconds")
+	}
+	one, address := fresh(t)
+	_, end, err := one.Turn(t.Context(), "x/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	_, other, err := at(t, address).Turn(t.Context(), "x/a") // it waits until the first one is lost
+	if err != nil {
+		t.Fatal(err)
+	}
+	other()
+	if ok, err := one.Update(t.Context(), nil, map[string][]byte{"x/a": []byte("late")}); !ok || err != nil {
+		t.Errorf("who has lost its turn still writes: %v, %v", ok, err)
+	}
 }
