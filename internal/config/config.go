@@ -40,6 +40,9 @@ type Config struct {
 	Redact     string `name:"redact" default:"" help:"a file of redaction rules, relative to the .mythos folder; without them no dataset leaves"`
 	RequireCap bool   `name:"require_cap" default:"false" help:"the owner, too, needs a capability to build and export datasets and to write to cells"`
 
+	Lineage    string `name:"lineage" default:"" rule:"sink" of:"user" help:"where OpenLineage events of builds, trainings and promotions go: a file that they are appended to, or a URL; heeded in the user's settings and as a variable only"`
+	LineageKey string `name:"lineage_key" default:"" secret:"yes" of:"user" help:"a bearer token for that URL; heeded in the user's settings and as a variable only"`
+
 	SafeDirectories string `name:"safe_directories" default:"" of:"user" help:"folders whose repository is used though somebody else owns it, separated by colons; heeded in the user's settings and as a variable only"`
 
 	Key string `name:"key" default:"" secret:"yes" help:"the identity instead of the repository's own: the name of a key of the repository, a seed of 64 hex digits, or the path of a key file; for CI, as MYTHOS_KEY"`

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"net/url"
 	"reflect"
 	"strconv"
 	"strings"
@@ -158,6 +159,17 @@ var rules = map[string]func(value any) error{
 			err = fmt.Errorf("is less than 64KiB; 0 is no limit")
 		}
 		return err
+	},
+	"sink": func(v any) error { // a path, or a URL
+		text := v.(string)
+		if !strings.Contains(text, "://") {
+			return nil
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
+			return fmt.Errorf("is neither a path nor a URL such as https://marquez.example.org/api/v1/lineage, without a user")
+		}
+		return nil
 	},
 	"count": func(v any) error {
 		if v.(int) < 1 {

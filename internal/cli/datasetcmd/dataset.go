@@ -69,6 +69,9 @@ func runBuild(ctx context.Context, f *cmdutil.Factory, o *buildOptions) error {
 		f.IO.Notef("warning: %s", w)
 	}
 	f.IO.Notef("%d of %d episodes (%d matched)", b.Ref.Count, b.Seen, b.Kept)
+	if def, err := n.Datasets.Def(ctx, b.Ref.DatasetDefID); err == nil { // it was built of it
+		f.Lineage(n).Built(ctx, def, &b.Ref)
+	}
 	if o.Out != "" {
 		if err := f.Write(o.Out, b.Raw); err != nil {
 			return err

@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/internal/remedy"
 	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/model/train"
+	"github.com/mythos-project/mythos/object"
 )
 
 // denied adds the command that would allow what was refused.
@@ -101,6 +102,13 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, o *trainOptions, spec lea
 	spec.Manner, done = watch(f, "train")
 	res, called, err := n.Learn.Train(ctx, spec)
 	done()
+	var failed *calls.FailedError
+	switch {
+	case err == nil:
+		f.Lineage(n).Trained(ctx, spec.Recipe, spec.Dataset, res.Model.ModelID, called.ReceiptID)
+	case errors.As(err, &failed):
+		f.Lineage(n).Trained(ctx, spec.Recipe, spec.Dataset, object.Hash{}, failed.Receipt)
+	}
 	if err != nil {
 		return jobError(err, n.Self().KeyHex(), "train.run:"+spec.Recipe.String()+",jobs=1")
 	}

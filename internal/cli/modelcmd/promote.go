@@ -117,7 +117,15 @@ func (o *promoteOptions) promote(ctx context.Context, f *cmdutil.Factory, n *rep
 	if err != nil {
 		return denied(promotionError(err), n.Self().KeyHex(), fmt.Sprintf("deploy.promote:%d,policy=%s", o.Ring, q.PolicyID))
 	}
+	told(ctx, f, n, rec)
 	return f.Emit(promoted{rec.PromotionID, rec.ModelID, rec.RingID}, func() { f.IO.Printf("%s\n", rec.PromotionID) })
+}
+
+// told tells a catalog of lineage what was decided.
+func told(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, rec *model.PromotionRecord) {
+	if receipts, err := n.Models.Decisions(ctx, rec.PromotionID); err == nil { // else nobody knows its run
+		f.Lineage(n).Promoted(ctx, rec, receipts)
+	}
 }
 
 // promotionError says where to look when a promotion is refused.
@@ -173,6 +181,7 @@ func runRollback(ctx context.Context, f *cmdutil.Factory, ring uint8, reason str
 	if err != nil {
 		return denied(err, n.Self().KeyHex(), fmt.Sprintf("deploy.promote:%d,policy=%s", ring, policy))
 	}
+	told(ctx, f, n, rec)
 	f.IO.Notef("ring %d has model %s again", ring, rec.ModelID.Short())
 	return f.Emit(promoted{rec.PromotionID, rec.ModelID, ring}, func() { f.IO.Printf("%s\n", rec.ModelID) })
 }
