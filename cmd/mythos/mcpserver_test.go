@@ -15,6 +15,7 @@ import (
 // what no library says. In dir it keeps what it heard and how often its tool was called; files
 // there tell it what to do.
 func serveCounting(dir string) int {
+	note(dir, "starts", "started\n")
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
 	var mu sync.Mutex
 	say := func(line string) {
@@ -46,12 +47,37 @@ func serveCounting(dir string) int {
 
 func answerCounting(dir, method string, id, params json.RawMessage, say func(string)) {
 	reply := func(what string) { say(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,%s}`, id, what)) }
+	mood, of, _ := strings.Cut(string(must2(os.ReadFile(filepath.Join(dir, "mood")))), " ")
+	if of == method {
+		switch mood {
+		case "hang":
+			note(dir, "hung", string(params)+"\n")
+			return
+		case "die":
+			note(dir, "calls", "died\n")
+			os.Exit(3)
+		case "half":
+			note(dir, "calls", "died\n")
+			fmt.Print(`{"jsonrpc":"2.0","id":`, string(id), `,"result":{"content":[{"type":"te`)
+			os.Exit(3)
+		case "after":
+			answer := reply
+			reply = func(what string) {
+				answer(what)
+				os.Exit(0)
+			}
+		}
+	}
 	switch method {
 	case "server/discover":
 		reply(`"error":{"code":-32601,"message":"Method not found"}`)
 	case "initialize":
 		reply(`"result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{"listChanged":true},"tasks":{"list":{}},"more":{"n":1.0}},"serverInfo":{"name":"s","version":"1"}}`)
 	case "tools/list":
+		if list, err := os.ReadFile(filepath.Join(dir, "list")); err == nil {
+			reply(`"result":{"tools":` + string(list) + `}`)
+			return
+		}
 		description, err := os.ReadFile(filepath.Join(dir, "description"))
 		if err != nil {
 			description = []byte("counts")

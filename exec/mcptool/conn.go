@@ -209,9 +209,6 @@ func (t *Through) prepare(ctx context.Context, call exec.Call) error {
 	if err := t.Conn.ready(call); err != nil {
 		return err
 	}
-	if t.Conn.Down() {
-		return t.Conn.Why()
-	}
 	limited, cancel := context.WithTimeout(ctx, min(call.Limits.Timeout, time.Minute))
 	defer cancel()
 	x, err := t.Conn.exchange()
@@ -220,7 +217,10 @@ func (t *Through) prepare(ctx context.Context, call exec.Call) error {
 	}
 	_, err = t.Conn.s.define(limited, call, x)
 	t.Conn.runner.explain(ctx, err)
-	return err
+	if errors.Is(err, exec.ErrPinned) || errors.Is(err, exec.ErrNoTool) {
+		return err
+	}
+	return nil // a server that cannot be asked fails the attempt: what was recorded needs none
 }
 
 // attempt calls the tool. A server that took too long several times in a row is ended.

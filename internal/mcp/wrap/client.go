@@ -62,6 +62,18 @@ func idKey(id json.RawMessage) string {
 	return text
 }
 
+// checkID refuses what is no id of a request, and those of our own. It returns the id that an
+// answer can name.
+func checkID(id json.RawMessage) (json.RawMessage, error) {
+	switch {
+	case jsontext.Kind(id) != '"' && !jsontext.IsNumber(id):
+		return json.RawMessage("null"), fmt.Errorf("an id is a text or a number, %.100s is not", id)
+	case mcptool.OwnID(id):
+		return id, errors.New("ids that begin with mythos/ are not for clients")
+	}
+	return id, nil
+}
+
 // take handles one line of the client.
 func (p *Proxy) take(ctx context.Context, line []byte) {
 	var batch []json.RawMessage
@@ -85,9 +97,11 @@ func (p *Proxy) takeOne(ctx context.Context, line []byte) {
 		}
 		return
 	}
-	if m.id != nil && m.method != "" && mcptool.OwnID(m.id) {
-		p.fail(m.id, errors.New("ids that begin with mythos/ are not for clients"))
-		return
+	if m.id != nil && m.method != "" {
+		if id, err := checkID(m.id); err != nil {
+			p.fail(id, err)
+			return
+		}
 	}
 	if m.method == notifyCancelled && p.cancelled(m) {
 		return
@@ -104,8 +118,8 @@ func (p *Proxy) takeOne(ctx context.Context, line []byte) {
 		p.call(ctx, conn, m)
 		return
 	}
-	if !p.track(m) {
-		p.fail(m.id, fmt.Errorf("the id %s is that of a request under way", m.id))
+	if err := p.track(m); err != nil {
+		p.fail(m.id, err)
 		return
 	}
 	if err := conn.Send(ctx, m.line); err != nil && m.id != nil && m.method != "" && p.answered(m.id) != nil {
@@ -160,20 +174,25 @@ func (m message) masked(path ...string) message {
 	return again
 }
 
-// track remembers a request until it is answered; false: there is one of its id.
-func (p *Proxy) track(m message) bool {
+// track remembers a request until it is answered, unless there is one of its id.
+func (p *Proxy) track(m message) error {
 	if m.id == nil || m.method == "" {
-		return true
+		return nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	key := idKey(m.id)
-	if p.asked[key] != nil {
-		return false
+	switch {
+	case p.asked[key] != nil:
+		return fmt.Errorf("the id %s is that of a request under way", m.id)
+	case len(p.asked) >= maxUnderWay:
+		return errCrowded
 	}
 	p.asked[key] = &asked{bytes.Clone(m.id), m.method, p.generation}
-	return true
+	return nil
 }
+
+var errCrowded = fmt.Errorf("%d requests are under way already", maxUnderWay)
 
 // answered forgets a request; nil: there was none.
 func (p *Proxy) answered(id json.RawMessage) *asked {
@@ -204,15 +223,22 @@ func (p *Proxy) call(ctx context.Context, conn *mcptool.Conn, m message) {
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	key := idKey(m.id)
+	var err error
 	p.mu.Lock()
-	if p.calls[key] != nil {
-		p.mu.Unlock()
+	switch {
+	case p.calls[key] != nil:
+		err = fmt.Errorf("the id %s is that of a call under way", m.id)
+	case len(p.calls) >= maxUnderWay:
+		err = errCrowded
+	default:
+		p.calls[key] = cancel
+	}
+	p.mu.Unlock()
+	if err != nil {
 		cancel()
-		p.fail(m.id, fmt.Errorf("the id %s is that of a call under way", m.id))
+		p.fail(m.id, err)
 		return
 	}
-	p.calls[key] = cancel
-	p.mu.Unlock()
 	p.working.Go(func() {
 		defer cancel()
 		c, r := p.made(ctx, conn, m)

@@ -74,8 +74,9 @@ type asked struct {
 }
 
 const (
-	maxLine   = 64 << 20 // bytes of a message
-	startTime = time.Minute
+	maxLine     = 64 << 20 // bytes of a message
+	maxUnderWay = 4096     // calls of one client, and its other requests, that have no answer yet
+	startTime   = time.Minute
 )
 
 // The methods that are looked at.

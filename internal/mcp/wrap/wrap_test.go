@@ -22,7 +22,9 @@ func TestListsUnderOddIDs(t *testing.T) {
 			if !ok {
 				t.Fatal(ids)
 			}
-			p.track(m)
+			if err := p.track(m); err != nil {
+				t.Fatal(err)
+			}
 			got := p.heard([]byte(`{"jsonrpc":"2.0",` + extra + `"id":` + ids[1] + `,"result":{"tools":[{"name":"secret"}]}}`))
 			if strings.Contains(string(got), "secret") || !json.Valid(got) || !strings.Contains(string(got), `"tools":[]`) {
 				t.Errorf("%s asked, %s answered: %s", ids[0], ids[1], got)
@@ -40,7 +42,7 @@ func TestListsUnderOddIDs(t *testing.T) {
 		t.Errorf("nobody asked: %s", out.String())
 	}
 	m, _ := readMessage([]byte(`{"jsonrpc":"2.0","id":1,"method":"x"}`))
-	if !p.track(m) || p.track(m) {
+	if p.track(m) != nil || p.track(m) == nil {
 		t.Error("two requests under way have one id")
 	}
 }
