@@ -65,6 +65,8 @@ type job struct {
 	ctx  context.Context
 	stop context.CancelCauseFunc
 	done chan struct{} // closed when there is nothing more to wait for
+
+	ending bool // it is being answered, having been cancelled
 }
 
 // Start makes this process known, and takes up what others left.
@@ -155,8 +157,12 @@ func (q *Queue) Cancel(id object.Hash) {
 		return
 	}
 	j.stop(packets.ErrCancelled)
-	if at := slices.Index(q.waiting, j); at >= 0 {
+	at := slices.Index(q.waiting, j)
+	if at >= 0 {
 		q.waiting = slices.Delete(q.waiting, at, at+1)
+	}
+	if at >= 0 || q.Slots == 0 && !j.ending {
+		j.ending = true
 		q.running++
 		q.wg.Go(func() { q.one(j); q.leave(j) })
 	}
@@ -171,7 +177,7 @@ func (q *Queue) watch() {
 	ticker := time.NewTicker(LookAround)
 	defer ticker.Stop()
 	for q.ctx.Err() == nil {
-		err := q.Repo.Tasks.Cancelled(q.ctx, func(id object.Hash) error { q.Cancel(id); return nil })
+		err := q.Repo.Tasks.Cancelled(q.ctx, func(id object.Hash) error { return q.cancelled(q.ctx, id) })
 		found := 0
 		if err == nil && !q.Stopping() {
 			found, err = q.takeOver(q.ctx)

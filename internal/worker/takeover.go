@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
 )
 
 const (
@@ -22,6 +24,7 @@ const (
 // takeOver takes what nobody has, and what servers that are gone have left, the oldest first, as far as there is room, and says
 // how many that was. Where there are no slots it finds out instead which of the tasks that were left have ended.
 func (q *Queue) takeOver(ctx context.Context) (taken int, err error) {
+	mine := q.known()
 	alive := map[string]bool{q.me.ID: true, "": false}
 	var left []object.Hash
 	open := map[object.Hash]bool{}
@@ -44,7 +47,7 @@ func (q *Queue) takeOver(ctx context.Context) (taken int, err error) {
 		return 0, err
 	}
 	if q.Slots == 0 {
-		q.dropEnded(open)
+		q.dropEnded(mine, open)
 		return 0, nil
 	}
 	found, err := q.Repo.Tasks.GetAll(ctx, left)
@@ -54,15 +57,43 @@ func (q *Queue) takeOver(ctx context.Context) (taken int, err error) {
 	return len(found), err
 }
 
-// dropEnded forgets the tasks that others have ended.
-func (q *Queue) dropEnded(open map[object.Hash]bool) {
+// known are the tasks that wait or run here, or were left to others.
+func (q *Queue) known() []*job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for id, j := range q.jobs {
-		if !open[id] {
+	return slices.Collect(maps.Values(q.jobs))
+}
+
+// dropEnded forgets which of some tasks others have ended.
+func (q *Queue) dropEnded(mine []*job, open map[object.Hash]bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, j := range mine {
+		if !open[j.ID] && !j.ending && q.jobs[j.ID] == j {
 			q.drop(j)
 		}
 	}
+}
+
+// cancelled ends a task that is to end: one that is here, or that waits and nobody has.
+func (q *Queue) cancelled(ctx context.Context, id object.Hash) error {
+	if q.EndOf(id) == nil {
+		t, err := q.Repo.Tasks.Get(ctx, id)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if t.State == task.Queued && t.Server == "" {
+			err = q.Add(t)
+		}
+		if err != nil && !errors.Is(err, ErrFull) { // else there is another time
+			return err
+		}
+	}
+	q.Cancel(id)
+	return nil
 }
 
 // some are the tasks to take up now. A queue in a server takes what it can, the oldest first, as it did when it was alone. A

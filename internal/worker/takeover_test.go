@@ -106,6 +106,22 @@ func TestLeftToOthers(t *testing.T) {
 	if _, err := door.takeOver(ctx); err != nil || door.EndOf(tk.ID) == nil {
 		t.Fatal("it runs, or is given up", err)
 	}
+	here, nobodys := peertest.LeftOf(t, n, peertest.Endless, door.Server(), task.Queued), peertest.LeftOf(t, n, peertest.Endless, door.Server(), task.Queued)
+	if err := door.Add(here); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []object.Hash{here.ID, nobodys.ID} {
+		if _, err := n.Tasks.Cancel(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+		for until := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+			if tk, err := n.Tasks.Get(ctx, id); err != nil || tk.State == task.Cancelled {
+				break
+			} else if time.Now().After(until) {
+				t.Fatalf("a task that waits for a worker and was cancelled: %+v", tk)
+			}
+		}
+	}
 	options.Kind, options.Slots = KindWorker, 1
 	works, err := Start(ctx, options)
 	if err != nil {
