@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -236,4 +237,54 @@ func TestWrapNeverReads(t *testing.T) {
 		t.Error("no call is in the ledger")
 	}
 	mustRun(t, dir, "ledger", "verify")
+}
+
+// TestWrapMeta: what is said of a call in _meta is what the ledger holds: of one that happened, one that is answered
+// again, and one that was refused.
+func TestWrapMeta(t *testing.T) {
+	t.Parallel()
+	dir := counting(t)
+	note(dir, "calls", "")
+	mustRun(t, dir, "agent", "add", "scout", "--tools", "s.count", "--calls", "1", "--ttl", "1h")
+	c := wrapped(t, dir, "--agent", "scout")
+	var all []map[string]any
+	for i, key := range []string{"k", "k", "another"} {
+		id := fmt.Sprint(i)
+		c.call(id, `{}`, `"mythos/idempotencyKey":"`+key+`"`)
+		var m struct {
+			Result struct {
+				Meta map[string]any `json:"_meta"`
+			}
+		}
+		if err := json.Unmarshal([]byte(c.answer(id)), &m); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, m.Result.Meta)
+	}
+	c.leave()
+	counted(t, dir, 1)
+	entries := map[string]map[string]any{}
+	for line := range strings.Lines(mustRun(t, dir, "log", "--json", "-n", "0")) {
+		var e map[string]any
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		if receipt, ok := e["receipt"].(string); ok {
+			entries[receipt] = e
+		}
+	}
+	for i, about := range all {
+		refusal, _ := about["mythos/refusal"].(map[string]any)
+		receipt, _ := about["mythos/receipt"].(string)
+		if i == 2 {
+			receipt, _ = refusal["receipt"].(string)
+		}
+		e := entries[receipt]
+		if e == nil || about["mythos/ledgerIndex"] == nil || about["mythos/ledgerIndex"] != e["seq"] || (about["mythos/replayed"] == true) != (i == 1) || (refusal != nil) != (i == 2) {
+			t.Errorf("call %d: %v, in the ledger: %v", i+1, about, e)
+		}
+	}
+	if all[0]["mythos/capability"] == nil || all[0]["mythos/key"] != "scout/k/k" || all[0]["mythos/receipt"] != all[1]["mythos/receipt"] {
+		t.Errorf("%v", all)
+	}
 }

@@ -37,11 +37,10 @@ const (
 // refusal is the result that says why a call was not made, or what is not known of it.
 func (s *Session) refusal(c Call, r Reply) json.RawMessage {
 	f := s.Explain(c, r.Err)
-	var refused *exec.RefusedError
 	about := r.About()
 	receipt := ""
-	if errors.As(r.Err, &refused) && !refused.ReceiptID.IsZero() {
-		receipt = refused.ReceiptID.String()
+	if id := r.receipt(); !id.IsZero() {
+		receipt = id.String()
 	}
 	var fields jsontext.Fields
 	fields.AddText("kind", f.Kind)

@@ -3,6 +3,8 @@ package session
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/mythos-project/mythos/exec"
@@ -44,6 +46,9 @@ func (r Reply) About() jsontext.Fields {
 	if !r.ReceiptID.IsZero() {
 		about.AddText(ownPrefix+"receipt", r.ReceiptID.String())
 	}
+	if r.entry != nil {
+		about.Add(ownPrefix+"ledgerIndex", strconv.AppendUint(nil, *r.entry, 10))
+	}
 	about.AddText(ownPrefix+"key", r.Key)
 	if r.Replayed {
 		about.Add(ownPrefix+"replayed", json.RawMessage("true"))
@@ -55,6 +60,16 @@ func (r Reply) About() jsontext.Fields {
 		about.AddText(ownPrefix+"capability", receipt.Evidence[0].String())
 	}
 	return about
+}
+
+// receipt is the id of the call's receipt, of its refusal's where it was refused; the zero Hash where
+// it has none.
+func (r Reply) receipt() object.Hash {
+	var refused *exec.RefusedError
+	if errors.As(r.Err, &refused) {
+		return refused.ReceiptID
+	}
+	return r.ReceiptID
 }
 
 // isResult reports whether a response is the bytes of a result.

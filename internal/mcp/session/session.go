@@ -31,6 +31,8 @@ type Session struct {
 	KV   kv.KV
 	// Held are the capabilities that the agent's calls may be made under.
 	Held func(ctx context.Context) ([]caps.Chain, error)
+	// Entry is the place of a receipt in the ledger; nil: nobody knows.
+	Entry func(ctx context.Context, receipt object.Hash) (uint64, error)
 	// Agent is who calls, as keys and refusals name it.
 	Agent string
 	// Bounded says that it is an agent of `mythos agent add`, and not the owner.
@@ -93,6 +95,7 @@ type Reply struct {
 	Adopted bool // it is the outcome of an equal call whose client went away
 	Err     error
 
+	entry   *uint64  // of its receipt in the ledger; nil: it has none yet
 	waiting *waiting // until the answer was written
 }
 
@@ -125,7 +128,20 @@ func (s *Session) Call(ctx context.Context, c Call) Reply {
 	if s.agreed(work, r.Err) {
 		r.Outcome, r.Err = s.Gate.Do(work, e)
 	}
+	r.entry = s.entryOf(work, r.receipt())
 	return r
+}
+
+// entryOf is the place of a receipt in the ledger; nil: it has none yet, and is named without it.
+func (s *Session) entryOf(ctx context.Context, receipt object.Hash) *uint64 {
+	if s.Entry == nil || receipt.IsZero() {
+		return nil
+	}
+	at, err := s.Entry(ctx, receipt)
+	if err != nil {
+		return nil
+	}
+	return &at
 }
 
 // renew reads anew what is held: more may have been issued meanwhile. It reports whether
