@@ -47,8 +47,7 @@ type Vector struct {
 // Query embeds one text that a person asks for. One that was embedded here is read, so that
 // asking again writes nothing.
 func (em *Embeddings) Query(ctx context.Context, e model.Embedder, text string) (Vector, error) {
-	v, err := em.Find(ctx, e, text)
-	if !errors.Is(err, model.ErrEmbedding) {
+	if v, err := em.Find(ctx, e, text); !errors.Is(err, model.ErrEmbedding) {
 		return v, err
 	}
 	chain, err := em.authority(ctx, e, 1)
@@ -72,6 +71,9 @@ func (em *Embeddings) Each(ctx context.Context, e model.Embedder, n int, text fu
 		if err := par.Each(ctx, min(batch, n-from), atOnce, func(ctx context.Context, i int) error {
 			t, err := text(ctx, from+i)
 			if err == nil {
+				_, err = em.Find(ctx, e, t) // for another index, or before an update that broke off
+			}
+			if errors.Is(err, model.ErrEmbedding) {
 				_, err = em.embed(ctx, e, t, chain)
 			}
 			if err == nil {
@@ -106,12 +108,14 @@ func (em *Embeddings) mayLeave(ctx context.Context, e model.Embedder) error {
 	return nil
 }
 
+// embed embeds a text. An attempt that failed before is made again, and so is one that broke
+// off: to embed a text twice changes nothing.
 func (em *Embeddings) embed(ctx context.Context, e model.Embedder, text string, chain caps.Chain) (Vector, error) {
 	request, err := e.Request(text)
 	if err != nil {
 		return Vector{}, err
 	}
-	out, err := em.Gate.Do(ctx, exec.Effect{Tool: e.Tool, Request: request, Key: model.EmbedKey(request), Caps: []caps.Chain{chain}, Manner: exec.Manner{Anew: true}})
+	out, err := em.Gate.Do(ctx, exec.Effect{Tool: e.Tool, Request: request, Key: model.EmbedKey(request), Caps: []caps.Chain{chain}, Manner: exec.Manner{Anew: true, RetrySafe: true}})
 	if err != nil {
 		return Vector{}, fmt.Errorf("embed with tool %s: %w", em.Toolbox.Name(ctx, e.Tool), err)
 	}
