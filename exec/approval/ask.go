@@ -79,6 +79,9 @@ func (s *Approvals) ask(ctx context.Context, w *Wish) error {
 	if err != nil {
 		return err
 	}
+	if s.Told != nil {
+		s.Told(q, w.Request)
+	}
 	if st, err = s.standing(key, rec); err != nil {
 		return err
 	}

@@ -30,6 +30,8 @@ type Approvals struct {
 	Roles func() (func(agent object.AgentID, role string) bool, error)
 	// Who is a person's or an agent's name.
 	Who func(object.AgentID) string
+	// Told is told of each request that is made, with its bytes; nil: nobody is. It must not block.
+	Told func(q *Request, request []byte)
 	// Expire is how long a request may wait; 0: DefaultExpire.
 	Expire time.Duration
 }

@@ -43,6 +43,7 @@ import (
 	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/internal/trees"
 	"github.com/mythos-project/mythos/internal/upkeep"
+	"github.com/mythos-project/mythos/internal/webhook"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/model/registry"
@@ -185,6 +186,22 @@ func (r *Repo) executor() error {
 	r.Cells = &cell.Cells{KV: r.DB, Store: r.Store, Debugf: r.debugf}
 	r.wire()
 	r.builtins()
+	return r.telling()
+}
+
+// telling has a receiver told of calls that wait for approval, where one is set.
+func (r *Repo) telling() error {
+	c := r.Config
+	if c.ApprovalWebhook == "" {
+		return nil
+	}
+	s, err := webhook.New(webhook.Options{URL: c.ApprovalWebhook, Secret: c.ApprovalWebhookSecret, Dir: r.Dir, WithRequest: c.ApprovalWebhookRequest,
+		Tool: r.Toolbox.Name, Who: r.KeptName, Debugf: r.debugf})
+	if err != nil {
+		return err
+	}
+	r.Approvals.Told = s.Tell
+	r.close = append(r.close, s.Close)
 	return nil
 }
 

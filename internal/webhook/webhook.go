@@ -1,0 +1,216 @@
+// Package webhook tells a receiver of calls that wait for approval, as the Standard Webhooks say. It
+// only tells: whatever the receiver answers decides nothing, and no call waits for it.
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/mythos-project/mythos/exec/approval"
+	"github.com/mythos-project/mythos/object"
+)
+
+// Options are what a sender is made with.
+type Options struct {
+	URL         string // https, or http on this machine
+	Secret      string // "whsec_..." or the path of a file that has it
+	Dir         string // that a path is relative to
+	WithRequest bool   // tell the request's bytes, too
+	// Tool and Who are the names of tools and agents.
+	Tool   func(ctx context.Context, tool object.Hash) string
+	Who    func(object.AgentID) string
+	Debugf func(string, ...any)
+	First  time.Duration // before the second try, and twice as long each time after; 0: a second
+}
+
+// Bounds of telling.
+const (
+	tries      = 5
+	each       = 5 * time.Second // for a try
+	atEnd      = 2 * time.Second // that a process waits at its end for what was not told yet
+	maxAnswer  = 64 << 10        // bytes that are read of an answer
+	maxPending = 64              // notices under way; further ones are left out
+	maxSecret  = 1 << 10         // bytes of the file
+)
+
+// Sender tells a receiver. It is safe for concurrent use.
+type Sender struct {
+	o      Options
+	hook   *standard.Webhook
+	client *http.Client
+	ctx    context.Context //nolint:containedctx // it is the sender's
+	cancel context.CancelFunc
+	slots  chan struct{}
+	under  sync.WaitGroup
+}
+
+// ErrReceiver means that nobody can be told: the URL or the secret is none.
+var ErrReceiver = errors.New("approval_webhook")
+
+// New makes a sender. The secret is in no error.
+func New(o Options) (*Sender, error) {
+	u, err := url.Parse(o.URL)
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+		return nil, fmt.Errorf("%w: an https URL without a user is expected (http: on this machine alone)", ErrReceiver)
+	}
+	secret := o.Secret
+	if !strings.HasPrefix(secret, "whsec_") {
+		if secret, err = read(o.Dir, secret); err != nil {
+			return nil, fmt.Errorf("%w: its secret: %w", ErrReceiver, err)
+		}
+	}
+	hook, err := standard.NewWebhook(secret)
+	if err != nil || len(strings.TrimPrefix(secret, "whsec_")) < 32 {
+		return nil, fmt.Errorf("%w: its secret is not whsec_ and at least 24 bytes in base64", ErrReceiver)
+	}
+	if o.First == 0 {
+		o.First = time.Second
+	}
+	s := &Sender{o: o, hook: hook, slots: make(chan struct{}, maxPending), client: &http.Client{Timeout: each,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func read(dir, name string) (string, error) {
+	if name == "" {
+		return "", errors.New("there is none")
+	}
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(dir, name)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxSecret))
+	return strings.TrimSpace(string(text)), err
+}
+
+// notice is what is told.
+type notice struct {
+	Type      string    `json:"type"` // approval.requested
+	Timestamp time.Time `json:"timestamp"`
+	Data      data      `json:"data"`
+}
+
+type data struct {
+	Approval object.Hash `json:"approval"`
+	Tool     string      `json:"tool"`
+	ToolID   object.Hash `json:"tool_id"`
+	For      []string    `json:"for"`
+	Need     uint8       `json:"need"`
+	Role     string      `json:"role"`
+	Until    object.Time `json:"until"`
+	Show     string      `json:"show"`              // the command that shows the request
+	Request  []byte      `json:"request,omitempty"` // base64, where it is told
+}
+
+// Tell begins to tell of a request, and returns at once.
+func (s *Sender) Tell(q *approval.Request, request []byte) {
+	select {
+	case s.slots <- struct{}{}:
+	default:
+		s.o.Debugf("webhook: approval %s is not told: %d others are under way", q.ID.Short(), maxPending)
+		return
+	}
+	n := notice{"approval.requested", q.TimeObserved.Std(), data{Approval: q.ID, Tool: s.o.Tool(s.ctx, q.ToolID), ToolID: q.ToolID, Need: q.Need, Role: q.Role, Until: q.ExpiresAt,
+		Show: "mythos approve show " + q.ID.Short()}}
+	for _, a := range q.Agents {
+		n.Data.For = append(n.Data.For, s.o.Who(a))
+	}
+	if s.o.WithRequest {
+		n.Data.Request = request
+	}
+	s.under.Go(func() {
+		defer func() { <-s.slots }()
+		if err := s.send("msg_"+q.ID.String(), n); err != nil {
+			s.o.Debugf("webhook: approval %s is not told: %v", q.ID.Short(), err)
+		}
+	})
+}
+
+// send tries a few times: the receiver knows a notice again by its id.
+func (s *Sender) send(id string, n notice) error {
+	body, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	pause := s.o.First
+	for try := 1; ; try++ {
+		if err = s.once(id, body); err == nil || try == tries || s.ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+			pause *= 2
+		case <-s.ctx.Done():
+			return err
+		}
+	}
+}
+
+func (s *Sender) once(id string, body []byte) error {
+	now := time.Now()
+	signature, err := s.hook.Sign(id, now, body)
+	if err != nil {
+		return errors.New("it cannot be signed") // the library's error is not ours to show
+	}
+	r, err := http.NewRequestWithContext(s.ctx, http.MethodPost, s.o.URL, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("webhook-id", id)
+	r.Header.Set("webhook-timestamp", fmt.Sprint(now.Unix()))
+	r.Header.Set("webhook-signature", signature)
+	res, err := s.client.Do(r)
+	var of *url.Error
+	if errors.As(err, &of) {
+		err = of.Err // without the URL, which may be a secret by itself
+	}
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if _, err := io.CopyN(io.Discard, res.Body, maxAnswer); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if res.StatusCode/100 != 2 {
+		return fmt.Errorf("the receiver answers with status %d", res.StatusCode)
+	}
+	return nil
+}
+
+// Close waits a moment for what was not told yet, and gives it up then.
+func (s *Sender) Close() error {
+	done := make(chan struct{})
+	go func() { s.under.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(atEnd):
+	}
+	s.cancel()
+	<-done
+	return nil
+}
