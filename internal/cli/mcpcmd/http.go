@@ -50,7 +50,9 @@ func (a *agentServers) close() error {
 
 const (
 	headerTime = 10 * time.Second
-	maxHeader  = 64 << 10 // bytes
+	bodyTime   = 30 * time.Second
+	idleTime   = 2 * time.Minute // between two requests of a connection
+	maxHeader  = 64 << 10        // bytes
 )
 
 // http serves the agents that have a token, until ctx ends.
@@ -96,7 +98,7 @@ func listening(ctx context.Context, n *repo.Repo, address, agent string) (net.Li
 
 // serveHTTP serves until ctx ends, and lets what is then under way end.
 func serveHTTP(ctx context.Context, f *cmdutil.Factory, l net.Listener, h http.Handler) error {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: headerTime, MaxHeaderBytes: maxHeader}
+	server := &http.Server{Handler: inTime(h, bodyTime), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader}
 	stopped := make(chan error, 1)
 	defer context.AfterFunc(ctx, func() {
 		limited, cancel := context.WithTimeout(context.Background(), graceTime)
