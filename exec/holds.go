@@ -85,10 +85,17 @@ func (a *attempt) obeying(ctx context.Context) (context.Context, func()) {
 	return ctx, func() { cancel(nil); stop() }
 }
 
-// cancelled is what a call answers that a freeze stopped; false: none did.
+// ErrCancelled is the cause of a context that is cancelled for a tool that is told so (Policy.Cancellable).
+var ErrCancelled = errors.New("its client cancelled it")
+
+// cancelled is what a call answers that a freeze or its client stopped; false: none did.
 func cancelled(ctx context.Context) (Response, bool) {
-	if why := context.Cause(ctx); errors.Is(why, caps.ErrDenied) {
+	why := context.Cause(ctx)
+	switch {
+	case errors.Is(why, caps.ErrDenied):
 		return Response{Status: StatusFrozen, Notes: "stopped while it ran: " + why.Error()}, true
+	case errors.Is(why, ErrCancelled):
+		return Response{Status: StatusCancelled, Notes: "stopped while it ran: " + why.Error()}, true
 	}
 	return Response{}, false
 }

@@ -101,6 +101,7 @@ const (
 	StatusFrozen         uint16 = 423 // refused: it is frozen; or it was stopped while it ran, because of that
 	StatusApproval       uint16 = 428 // refused: it waits until people agree to it
 	StatusQuota          uint16 = 429 // refused: a capability's quota is used up
+	StatusCancelled      uint16 = 499 // the tool was stopped, since its client cancelled; nobody knows what it did
 	StatusPermanent      uint16 = 422 // the tool failed, and says that trying again is of no use
 	StatusFailed         uint16 = 500 // the tool failed (exit code other than 0)
 	StatusResponseTooBig uint16 = 502 // the tool answered more than its policy allows

@@ -3,11 +3,9 @@ package exec
 import (
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
-	"sync"
 
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/exec/toolname"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -26,29 +24,20 @@ type Tool struct {
 
 // Policy is this repository's own choice for a tool; it is no part of its id.
 type Policy struct {
-	RetrySafe bool          `can:"1,retry_safe"`               // an attempt with unknown outcome may be repeated
-	Cacheable bool          `can:"2,cacheable"`                // the response depends on the request alone: calls may be given a key of it
-	Limits    *ModuleLimits `can:"3,limits"`                   // lower the registration's limits
-	Probe     *object.Hash  `can:"4,probe"`                    // the tool that knows whether an attempt with unknown outcome happened; not asked of a retry-safe one
-	Permanent []uint64      `can:"5,permanent_exits,optional"` // exit statuses, 1 to 255, of failures that trying again does not mend
-	Price     uint64        `can:"6,price,omitzero"`           // what a call is charged before it, in the smallest unit of whatever prices are in
-}
-
-// ErrToolName means that a tool cannot be registered under a name.
-var ErrToolName = errors.New("not a tool name: letters, digits, dot, dash and underscore, at most 128, starting with a small letter")
-var toolName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][A-Za-z0-9._-]{0,127}$`) })
-
-// CheckToolName refuses what cannot be the name of a registered tool. The error wraps ErrToolName.
-func CheckToolName(name string) error {
-	if !toolName().MatchString(name) || strings.HasPrefix(name, "mythos.") {
-		return fmt.Errorf("%q: %w", name, ErrToolName)
-	}
-	return nil
+	RetrySafe   bool          `can:"1,retry_safe"`               // an attempt with unknown outcome may be repeated
+	Cacheable   bool          `can:"2,cacheable"`                // the response depends on the request alone: calls may be given a key of it
+	Limits      *ModuleLimits `can:"3,limits"`                   // lower the registration's limits
+	Probe       *object.Hash  `can:"4,probe"`                    // the tool that knows whether an attempt with unknown outcome happened; not asked of a retry-safe one
+	Permanent   []uint64      `can:"5,permanent_exits,optional"` // exit statuses, 1 to 255, of failures that trying again does not mend
+	Price       uint64        `can:"6,price,omitzero"`           // what a call is charged before it, in the smallest unit of whatever prices are in
+	KeyFrom     string        `can:"7,key_from,omitzero"`        // a JSON pointer: the argument there is the key of a call that brings none
+	Cancellable bool          `can:"8,cancellable,omitzero"`     // the tool is told when its client cancels; what it did is then not known
+	Reads       bool          `can:"9,reads,omitzero"`           // calls of agents change nothing: one without a key is not registered
 }
 
 // Check refuses a malformed name and an id that is not that of the definition.
 func (t Tool) Check() error {
-	if err := CheckToolName(t.Name); err != nil {
+	if err := toolname.Check(t.Name); err != nil {
 		return err
 	}
 	for _, exit := range t.Policy.Permanent {

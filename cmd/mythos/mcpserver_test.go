@@ -82,7 +82,11 @@ func answerCounting(dir, method string, id, params json.RawMessage, say func(str
 		if err != nil {
 			description = []byte("counts")
 		}
-		reply(fmt.Sprintf(`"result":{ "tools":[ {"name":"count","description":%q,"inputSchema":{"type":"object"},"x":1.0},{"name":"Echo","inputSchema":{}}],"later":1e400 }`, description))
+		hints := strings.TrimSpace(string(must2(os.ReadFile(filepath.Join(dir, "annotations")))))
+		if hints != "" {
+			hints = `,"annotations":` + hints
+		}
+		reply(fmt.Sprintf(`"result":{ "tools":[ {"name":"count","description":%q,"inputSchema":{"type":"object"},"x":1.0},{"name":"Echo","inputSchema":{}%s}],"later":1e400 }`, description, hints))
 	case "tools/call":
 		callCounting(dir, params, reply, say)
 	case "die":

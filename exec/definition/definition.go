@@ -63,3 +63,24 @@ func Of(name, description string, input, output json.RawMessage) (Tool, error) {
 	said.Add("outputSchema", output)
 	return Read(said.JSON())
 }
+
+// Hints are what a server claims of a tool. Nothing follows from them until somebody accepts them.
+type Hints struct {
+	Reads   bool // it changes nothing
+	Repeats bool // repeating a call changes nothing more
+}
+
+// HintsOf reads the claims in the text of a definition.
+func HintsOf(text []byte) (h Hints) {
+	list, err := jsontext.FieldsOf(text)
+	if err != nil {
+		return h
+	}
+	claims, err := jsontext.FieldsOf(list.Get("annotations"))
+	if err != nil {
+		return h
+	}
+	h.Reads = string(claims.Get("readOnlyHint")) == "true"
+	h.Repeats = h.Reads || string(claims.Get("idempotentHint")) == "true"
+	return h
+}

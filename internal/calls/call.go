@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/natural"
 	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/internal/authority"
 	"github.com/mythos-project/mythos/internal/episodes"
@@ -69,6 +70,13 @@ func (ca *Caller) Call(ctx context.Context, s Spec) (*Called, error) {
 			return nil, err
 		}
 		s.Caps = held
+	}
+	if len(s.Key) == 0 {
+		key, err := natural.Of(s.Tool, s.Request)
+		if err != nil {
+			return nil, ca.Gate.Refuse(ctx, exec.Effect{Tool: s.Tool.ID, Request: s.Request}, exec.StatusBadRequest, err)
+		}
+		s.Key = key
 	}
 	if s.Trace && len(s.Key) > 0 { // a replay is no new evidence: it leaves no episode of its own
 		state, err := ca.Ledger.Read(ctx, ledger.IdemID(s.Tool.ID, s.Key))

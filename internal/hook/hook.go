@@ -20,6 +20,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/natural"
 	"github.com/mythos-project/mythos/internal/mcp/session"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -82,8 +83,16 @@ func (h *Hook) Before(ctx context.Context, e *Event) (session.Call, error) {
 	if err != nil {
 		return c, err
 	}
-	one := call{Tool: tool.ID, Key: cmp.Or(asked, h.key(e)), At: h.Session.Gate.Now()}
-	effect := exec.Effect{Tool: tool.ID, Request: e.Input, Key: []byte(one.Key), Caps: held, Manner: exec.Manner{Wait: exec.NoWait, Made: true}}
+	key, err := h.key(e, tool)
+	if err != nil {
+		return c, h.Session.Gate.Refuse(ctx, exec.Effect{Tool: tool.ID, Request: e.Input}, exec.StatusBadRequest, err)
+	}
+	made := tool.Policy.KeyFrom == ""
+	if made {
+		key = cmp.Or(asked, key)
+	}
+	one := call{Tool: tool.ID, Key: key, At: h.Session.Gate.Now()}
+	effect := exec.Effect{Tool: tool.ID, Request: e.Input, Key: []byte(one.Key), Caps: held, Manner: exec.Manner{Wait: exec.NoWait, Made: made}}
 	effect.Charged = func(chain caps.Chain) { one.Cap = chain[0].ID }
 	record := h.slot(e) + ledger.IdemID(tool.ID, effect.Key).String()
 	effect.Riders = []ledger.Rider{{Size: len(record) + 512, Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) {
@@ -180,13 +189,17 @@ func (h *Hook) slot(e *Event) string {
 	return kv.Declared + object.Sum([]byte(all.String())).String() + "/"
 }
 
-// key is under which key a call happens.
-func (h *Hook) key(e *Event) string {
+// key is under which key a call happens: that of the argument that the tool's policy names, or else the harness's.
+func (h *Hook) key(e *Event, t exec.Tool) (string, error) {
+	if t.Policy.KeyFrom != "" {
+		key, err := natural.Key(t.Policy.KeyFrom, e.Input)
+		return h.Session.Agent + "/" + natural.Lead + key, err
+	}
 	begin := h.Session.Agent + "/h/" + h.Harness.Name + "/"
 	if e.ID == "" {
-		return begin + strings.ToLower(rand.Text())
+		return begin + strings.ToLower(rand.Text()), nil
 	}
-	return begin + plain(e.Session) + "/" + plain(e.ID)
+	return begin + plain(e.Session) + "/" + plain(e.ID), nil
 }
 
 var plainName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`) })

@@ -6,17 +6,47 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/natural"
 )
 
 // PolicyChange is what of a tool's policy becomes otherwise; nil: it stays.
 type PolicyChange struct {
-	Price *uint64
+	Price                         *uint64
+	KeyFrom                       *string // empty: no argument is a key
+	RetrySafe, Cancellable, Reads *bool
 }
 
-func (c PolicyChange) apply(p *exec.Policy) {
-	if c.Price != nil {
-		p.Price = *c.Price
+// ErrPolicy means that a policy contradicts itself, or is none for its tool.
+var ErrPolicy = errors.New("it cannot be the tool's policy")
+
+func set[T any](to *T, value *T) {
+	if value != nil {
+		*to = *value
 	}
+}
+
+// apply changes a tool's policy.
+func (c PolicyChange) apply(t *exec.Tool) error {
+	p := &t.Policy
+	set(&p.Price, c.Price)
+	set(&p.KeyFrom, c.KeyFrom)
+	set(&p.RetrySafe, c.RetrySafe)
+	set(&p.Cancellable, c.Cancellable)
+	set(&p.Reads, c.Reads)
+	if p.KeyFrom != "" {
+		if err := natural.Check(p.KeyFrom); err != nil {
+			return fmt.Errorf("%w: %w", ErrPolicy, err)
+		}
+	}
+	switch {
+	case p.Reads && p.KeyFrom != "":
+		return fmt.Errorf("%w: a read needs no key", ErrPolicy)
+	case p.RetrySafe && p.Probe != nil:
+		return fmt.Errorf("%w: a tool that is safe to repeat needs no probe", ErrPolicy)
+	case t.Module.Kind == exec.KindDeclared && (p.RetrySafe || p.Cancellable || p.Reads):
+		return fmt.Errorf("%w: how a declared tool runs is for its harness to say", ErrPolicy)
+	}
+	return nil
 }
 
 // SetPolicy changes the policy of a registered tool. It returns the other names that stand for the tool.
@@ -25,7 +55,9 @@ func (to *Toolbox) SetPolicy(ctx context.Context, name string, c PolicyChange) (
 	if err != nil {
 		return t, nil, err
 	}
-	c.apply(&t.Policy)
+	if err := c.apply(&t); err != nil {
+		return t, nil, fmt.Errorf("tool %s: %w", t.Name, err)
+	}
 	return to.Tools.Replace(ctx, t)
 }
 
@@ -35,8 +67,13 @@ func (to *Toolbox) keep(ctx context.Context, t *exec.Tool, notes *[]string) erro
 	if errors.Is(err, exec.ErrNoTool) {
 		return nil
 	}
-	if t.Policy.Price = was.Policy.Price; was.Policy.Price > 0 {
-		*notes = append(*notes, fmt.Sprintf("its price stays %d (mythos tool policy %s --price N changes it)", was.Policy.Price, t.Name))
+	if err != nil {
+		return err
 	}
-	return err
+	p := &t.Policy
+	p.Price, p.KeyFrom, p.Cancellable, p.Reads = was.Policy.Price, was.Policy.KeyFrom, was.Policy.Cancellable, was.Policy.Reads
+	if p.Price > 0 || p.KeyFrom != "" || p.Cancellable || p.Reads {
+		*notes = append(*notes, "what `mythos tool policy` says of it stays as it was: `mythos tool policy "+t.Name+"` shows it")
+	}
+	return nil
 }

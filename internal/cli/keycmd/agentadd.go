@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/toolname"
 	"github.com/mythos-project/mythos/internal/agents"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
@@ -101,7 +102,7 @@ func runAgentAdd(ctx context.Context, f *cmdutil.Factory, o *agentAddOptions) er
 	if len(s.Tools)+len(o.Scopes) == 0 {
 		return clierr.Usagef("name the tools: --tools 'fs.*'")
 	}
-	if err := exec.CheckToolName(s.Name); err != nil || len(s.Name) > 64 {
+	if err := toolname.Check(s.Name); err != nil || len(s.Name) > 64 {
 		return clierr.Usagef("%q is no name of an agent: letters, digits, dot, dash and underscore, at most 64, starting with a small letter", s.Name)
 	}
 	n, err := f.Repo(ctx)

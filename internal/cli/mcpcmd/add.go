@@ -12,6 +12,7 @@ import (
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/endpoint"
+	"github.com/mythos-project/mythos/exec/toolname"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/mcp/launcher"
@@ -96,6 +97,7 @@ func (o *serverOptions) module(f *cmdutil.Factory, c *cobra.Command, argv []stri
 type addOptions struct {
 	serverOptions
 	RetrySafe bool
+	Hints     bool
 	Replace   bool
 }
 
@@ -118,6 +120,7 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	flags := c.Flags()
 	o.serverOptions.flags(flags)
 	flags.BoolVar(&o.RetrySafe, "retry-safe", false, "calls with unknown outcome may be repeated, of all its tools")
+	flags.BoolVar(&o.Hints, "accept-hints", false, "believe the server's readOnlyHint and idempotentHint: such calls are reads, or may be repeated (mythos tool policy)")
 	flags.BoolVar(&o.Replace, "replace", false, "register it anew where it is registered otherwise")
 	return c
 }
@@ -135,7 +138,7 @@ func nameAndCommand(c *cobra.Command, args []string) error {
 }
 
 func runAdd(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *addOptions, argv []string) error {
-	if err := exec.CheckToolName(o.Name + ".x"); err != nil || strings.Contains(o.Name, ".") {
+	if err := toolname.Check(o.Name + ".x"); err != nil || strings.Contains(o.Name, ".") {
 		return clierr.Usagef("%q is no name of a server: letters, digits, dash and underscore, starting with a small letter", o.Name)
 	}
 	module, err := o.module(f, c, argv)
@@ -146,13 +149,13 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *addOpt
 	if err != nil {
 		return err
 	}
-	return register(ctx, f, n, o.Name, module, o.Replace, exec.Policy{RetrySafe: o.RetrySafe}, o.ToolSpec.Timeout)
+	return register(ctx, f, n, o.Name, module, o)
 }
 
 // register registers the tools of a server.
-func register(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, name string, module exec.ModuleRef, replace bool, policy exec.Policy, timeout time.Duration) error {
+func register(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, name string, module exec.ModuleRef, o *addOptions) error {
 	s := serverNamed(n, name)
-	tools, err := listed(ctx, n, name, module, timeout)
+	tools, err := listed(ctx, n, name, module, o.ToolSpec.Timeout)
 	if err != nil {
 		return err
 	}
@@ -164,12 +167,15 @@ func register(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, name string
 		return clierr.New(clierr.Conflict, "%w", err).On(name)
 	}
 	for _, change := range changes {
-		if change.Kind != pin.New && !replace {
+		if change.Kind != pin.New && !o.Replace {
 			return clierr.New(clierr.Conflict, "%s is registered otherwise (%s: %s)", change.Name, change.Kind, strings.Join(change.Lines, "; ")).On(name).
 				With("take what is registered now for the right one: --replace; see what changed: mythos tool approve " + name + " --dry-run")
 		}
 	}
-	added, err := s.Approve(ctx, module, changes, policy)
+	added, err := s.Approve(ctx, module, changes, exec.Policy{RetrySafe: o.RetrySafe})
+	if err == nil && o.Hints {
+		err = s.AcceptHints(ctx, tools)
+	}
 	if errors.Is(err, exec.ErrPolicyOfOthers) {
 		return clierr.New(clierr.Conflict, "%w", err).On(name)
 	}
@@ -183,6 +189,10 @@ func register(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, name string
 		}
 	}
 	f.IO.Notef("%s", summary(name, len(added), len(tools)))
+	if reads, repeats := pin.Claimed(tools); !o.Hints && len(added) > 0 && reads+repeats > 0 {
+		f.IO.Notef("the server claims that %s only read, and that %d more may be repeated; that counts for nothing unless you accept it: `mythos mcp add --accept-hints`, or `mythos tool policy`",
+			units.Count(reads, "tool"), repeats)
+	}
 	return nil
 }
 

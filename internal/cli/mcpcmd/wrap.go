@@ -195,5 +195,5 @@ func (o *wrapOptions) known(ctx context.Context, f *cmdutil.Factory, c *cobra.Co
 	out := f.IO.Out
 	f.IO.Out = f.IO.Err // standard output is the client's
 	defer func() { f.IO.Out = out }()
-	return asked, register(ctx, f, n, o.Name, asked, false, exec.Policy{}, 0)
+	return asked, register(ctx, f, n, o.Name, asked, &addOptions{})
 }

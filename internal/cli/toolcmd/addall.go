@@ -3,7 +3,7 @@ package toolcmd
 import (
 	"context"
 
-	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/toolname"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/repo"
@@ -20,7 +20,7 @@ func addAll(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, o *addOptions
 		return addFailed(err, o)
 	}
 	for _, s := range specs {
-		if err := exec.CheckToolName(s.Name); err != nil {
+		if err := toolname.Check(s.Name); err != nil {
 			return clierr.New(clierr.Usage, "%w", err).With("take a shorter prefix, or register the tool by itself with --mcp-tool")
 		}
 	}

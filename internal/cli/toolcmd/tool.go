@@ -270,11 +270,14 @@ type view struct {
 	RetrySafe bool         `json:"retry_safe"`
 	Cacheable bool         `json:"cacheable"`
 	Probe     *object.Hash `json:"probe,omitempty"`
-	Price     uint64       `json:"price,omitempty"` // what a call is charged
+	Price     uint64       `json:"price,omitempty"`    // what a call is charged
+	KeyFrom   string       `json:"key_from,omitempty"` // where the key of a call that brings none stands
+	Cancels   bool         `json:"cancellable,omitempty"`
+	Reads     bool         `json:"read,omitempty"`
 }
 
 func toolView(t exec.Tool) view {
-	return view{t.Name, t.ID, exec.KindName(t.Module.Kind), t.Module.ModuleHash, t.Module.Argv, t.Module.URL, t.Module.Tool, t.Module.Definition, t.Module.Confinement, t.Module.TakesTree, t.Module.GivesTree, t.Policy.RetrySafe, t.Policy.Cacheable, t.Policy.Probe, t.Policy.Price}
+	return view{t.Name, t.ID, exec.KindName(t.Module.Kind), t.Module.ModuleHash, t.Module.Argv, t.Module.URL, t.Module.Tool, t.Module.Definition, t.Module.Confinement, t.Module.TakesTree, t.Module.GivesTree, t.Policy.RetrySafe, t.Policy.Cacheable, t.Policy.Probe, t.Policy.Price, t.Policy.KeyFrom, t.Policy.Cancellable, t.Policy.Reads}
 }
 
 func newLs(f *cmdutil.Factory) *cobra.Command {

@@ -53,6 +53,18 @@ func policyWords(t *exec.Tool) []cmdutil.Word {
 		repeats = "nobody here runs it: its harness does, and declares what became of it"
 	}
 	words := []cmdutil.Word{{About: "repeats", Text: repeats}}
+	for _, more := range []struct {
+		is          bool
+		about, text string
+	}{
+		{t.Policy.KeyFrom != "", "key", "the argument at " + t.Policy.KeyFrom + ", of a call that brings none"},
+		{t.Policy.Reads, "read", "calls of agents that bring no key are not registered"},
+		{t.Policy.Cancellable, "cancels", "it is told when its client cancels"},
+	} {
+		if more.is {
+			words = append(words, cmdutil.Word{About: more.about, Text: more.text})
+		}
+	}
 	if t.Policy.Price > 0 {
 		words = append(words, cmdutil.Word{About: "price", Text: fmt.Sprintf("%d a call, less what the tool says that it did not use", t.Policy.Price)})
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/definition"
+	"github.com/mythos-project/mythos/exec/toolname"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 )
@@ -191,7 +192,7 @@ func (s *Server) Compare(ctx context.Context, module exec.ModuleRef, now []defin
 			return nil, fmt.Errorf("%w: %q and %q would both be %s", ErrNames, other, d.Name, name)
 		}
 		names[name] = d.Name
-		if err := exec.CheckToolName(name); err != nil {
+		if err := toolname.Check(name); err != nil {
 			return nil, err
 		}
 		c := Change{Tool: d.Name, Name: name, was: have[d.Name], now: d}
@@ -268,7 +269,7 @@ func moduleLines(was, now exec.ModuleRef) (lines []string) {
 }
 
 // Approve registers what changed: new and changed tools as the server describes them now, and
-// no longer those that are gone. A changed one keeps the policy that it had. It returns the
+// no longer those that are gone. A changed one keeps the policy that it had, but for hints that its server takes back. It returns the
 // tools that were registered.
 func (s *Server) Approve(ctx context.Context, module exec.ModuleRef, changes []Change, policy exec.Policy) ([]exec.Tool, error) {
 	kept, err := s.keep(ctx, changes)
@@ -283,9 +284,9 @@ func (s *Server) Approve(ctx context.Context, module exec.ModuleRef, changes []C
 			}
 			continue
 		}
-		t := exec.Tool{Name: c.Name, Module: module, Policy: policy}
-		if c.was != nil {
-			t.Policy = c.was.Policy
+		t := exec.Tool{Name: c.Name, Module: module}
+		if t.Policy, err = s.policy(ctx, c, policy); err != nil {
+			return nil, fmt.Errorf("tool %s: %w", c.Name, err)
 		}
 		t.Module.Tool, t.Module.Definition = c.Tool, &kept[i]
 		list = append(list, t)

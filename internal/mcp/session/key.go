@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
+	"github.com/mythos-project/mythos/exec/natural"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/ledger"
 )
@@ -31,7 +33,8 @@ type key struct {
 }
 
 // keyFor finds the key of a call: the first of what the client sends, what the tool's policy
-// names, a call whose client went away, one that people were asked to agree to, a fresh one. Each begins with the agent's name.
+// names (of a read: none), a call whose client went away, one that people were asked to agree to, a fresh one. Each begins with the
+// agent's name.
 func (s *Session) keyFor(ctx context.Context, c Call) (key, error) {
 	for _, source := range []struct{ member, letter string }{{metaKey, "k"}, {metaToolUse, "t"}} {
 		raw := c.Meta.Get(source.member)
@@ -50,6 +53,13 @@ func (s *Session) keyFor(ctx context.Context, c Call) (key, error) {
 			asked = s.named(c, source.letter, text)
 		}
 		return key{text: asked, made: true}, err
+	}
+	switch p := c.Tool.Policy; {
+	case p.Reads:
+		return key{}, nil
+	case p.KeyFrom != "":
+		text, err := natural.Key(p.KeyFrom, c.Request)
+		return key{text: s.named(c, natural.Lead, strings.TrimPrefix(text, "/"))}, err
 	}
 	return s.awaiting(ctx, c)
 }

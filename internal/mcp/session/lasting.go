@@ -9,17 +9,18 @@ import (
 )
 
 // lasting is the context of a call: it ends with the client's until the call is registered, and
-// not with it afterwards. begun goes with the register, and refuses it where the client was
-// faster.
-func (s *Session) lasting(client context.Context) (work context.Context, begun ledger.Rider, end func()) {
-	work, cancel := context.WithCancel(context.WithoutCancel(client))
+// not with it afterwards, unless the tool is told that it is cancelled. begun goes with the register, and refuses it
+// where the client was faster.
+func (s *Session) lasting(client context.Context, told bool) (work context.Context, begun ledger.Rider, end func()) {
+	work, stopped := context.WithCancelCause(context.WithoutCancel(client))
+	cancel := func() { stopped(nil) }
 	var mu sync.Mutex
 	started, left := false, false
 	stop := context.AfterFunc(client, func() {
 		mu.Lock()
 		defer mu.Unlock()
-		if left = !started; left {
-			cancel()
+		if left = !started; left || told {
+			stopped(exec.ErrCancelled)
 		}
 	})
 	halt := func() bool { return true }

@@ -79,6 +79,8 @@ func (s *Session) Explain(c Call, err error) Refusal {
 		at = fmt.Sprintf(" (%d)", status)
 	}
 	switch {
+	case errors.Is(err, exec.ErrLost) && c.Tool.Policy.Reads:
+		return Refusal{status, "lost", "No answer came: " + err.Error() + ".", "It only reads: asking again is safe.", ""}
 	case errors.Is(err, ledger.ErrUnknownOutcome) || errors.Is(err, exec.ErrLost):
 		return Refusal{status, "unknown", "Nobody knows what became of this call: " + err.Error() + ".", uncertain, "mythos ledger resolve, once it is known what happened"}
 	case errors.As(err, &denied) && denied.Check == caps.CheckRate:

@@ -49,7 +49,9 @@ func (r Reply) About() jsontext.Fields {
 	if r.entry != nil {
 		about.Add(ownPrefix+"ledgerIndex", strconv.AppendUint(nil, *r.entry, 10))
 	}
-	about.AddText(ownPrefix+"key", r.Key)
+	if r.Key != "" { // a read has none
+		about.AddText(ownPrefix+"key", r.Key)
+	}
 	if r.Replayed {
 		about.Add(ownPrefix+"replayed", json.RawMessage("true"))
 	}

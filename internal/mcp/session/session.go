@@ -100,7 +100,7 @@ type Reply struct {
 }
 
 // Call makes a call. ctx ends when the client does not wait any more: before the call is
-// registered that ends it, afterwards its tool goes on.
+// registered that ends it; afterwards its tool goes on, unless its policy says otherwise.
 func (s *Session) Call(ctx context.Context, c Call) Reply {
 	s.begin()
 	select {
@@ -109,7 +109,13 @@ func (s *Session) Call(ctx context.Context, c Call) Reply {
 	case <-ctx.Done():
 		return Reply{Err: exec.NotStarted(ctx.Err())}
 	}
+	if t, err := s.Gate.Tools.Get(ctx, c.Tool.ID); err == nil {
+		c.Tool.Policy = t.Policy // as it is now
+	}
 	k, err := s.keyFor(ctx, c)
+	if errors.Is(err, exec.ErrRequest) {
+		return Reply{Err: s.Gate.Refuse(ctx, exec.Effect{Tool: c.Tool.ID, Request: c.Request}, exec.StatusBadRequest, err)}
+	}
 	if err != nil {
 		return Reply{Err: exec.NotStarted(err)}
 	}
@@ -119,9 +125,11 @@ func (s *Session) Call(ctx context.Context, c Call) Reply {
 		return Reply{Err: exec.NotStarted(err)}
 	}
 	defer s.watch(k.waiting)()
-	work, begun, end := s.lasting(ctx)
+	work, begun, end := s.lasting(ctx, c.Tool.Policy.Cancellable)
 	defer end()
-	e.Riders = append(e.Riders, begun)
+	if k.text != "" {
+		e.Riders = append(e.Riders, begun)
+	}
 	if r.Outcome, r.Err = s.Gate.Do(work, e); errors.Is(r.Err, caps.ErrDenied) && s.renew(work, c.Tool.ID, &e) {
 		r.Outcome, r.Err = s.Gate.Do(work, e)
 	}
