@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -26,7 +28,7 @@ func TestShippedToolsSpeakTheProtocol(t *testing.T) {
 		"ngram":  {Label: "", Params: map[string]string{"order": "2"}, Metrics: []string{"loss_micro", "perplexity_micro"}},
 	} {
 		c.Train, c.HeldOut = []byte(heldOut), []byte(heldOut)
-		c.Run = func(_ context.Context, request []byte) ([]byte, error) { return runTool(t, name, request) }
+		c.Run = func(_ context.Context, request []byte, _ io.Writer) ([]byte, error) { return runTool(t, name, request) }
 		if err := train.CheckTool(t.Context(), c); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -108,10 +110,37 @@ func TestCheckToolFinds(t *testing.T) {
 	} {
 		c := train.ToolCheck{Label: "x", Params: map[string]string{"bits": "8"}, Train: []byte(heldOut), HeldOut: []byte(heldOut), Metrics: []string{"accuracy_micro"},
 			MaxTokens: ptr[uint64](5), MaxGPUms: ptr[uint64](7),
-			Run: func(_ context.Context, request []byte) ([]byte, error) { return run(request) }}
+			Run: func(_ context.Context, request []byte, _ io.Writer) ([]byte, error) { return run(request) }}
 		if err := train.CheckTool(t.Context(), c); !errors.Is(err, train.ErrTool) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
+	}
+}
+
+// TestCheckToolStarts gives the kit a tool that trains only from a model, as one does for adapters.
+func TestCheckToolStarts(t *testing.T) {
+	first, err := runTool(t, "linear", []byte(`{"op":"train","label":"x","params":{"bits":"8"},"weights_bytes":0}`+"\n"+heldOut))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, base, err := train.ParseTrainResponse(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := train.ToolCheck{Label: "x", Params: map[string]string{"bits": "8"}, Train: []byte(heldOut), HeldOut: []byte(heldOut), MaxTokens: ptr[uint64](1000),
+		Run: func(_ context.Context, request []byte, _ io.Writer) ([]byte, error) {
+			header, _, _ := bytes.Cut(request, []byte("\n"))
+			if bytes.Contains(header, []byte(`"op":"train"`)) && (bytes.Contains(header, []byte(`"weights_bytes":0`)) || !bytes.Contains(header, []byte(`"max_tokens":1000`))) {
+				return nil, errors.New("it starts from a model, and wants to know its budget")
+			}
+			return runTool(t, "linear", request)
+		}}
+	if err := train.CheckTool(t.Context(), c); !errors.Is(err, train.ErrTool) || !strings.Contains(err.Error(), "it does not train") {
+		t.Errorf("without a base: %v", err)
+	}
+	c.Base = base
+	if err := train.CheckTool(t.Context(), c); err != nil {
+		t.Errorf("from its base: %v", err)
 	}
 }
 
@@ -124,14 +153,14 @@ func TestCheckToolCancels(t *testing.T) {
 	defer close(forever)
 	deaf := check
 	deaf.Grace = 10 * time.Millisecond
-	deaf.Run = func(ctx context.Context, request []byte) ([]byte, error) {
+	deaf.Run = func(ctx context.Context, request []byte, stderr io.Writer) ([]byte, error) {
 		if _, cancelled := ctx.Deadline(); cancelled {
 			<-forever
 		}
 		return good(request)
 	}
 	dirty, left := check, false
-	dirty.Run = func(ctx context.Context, request []byte) ([]byte, error) {
+	dirty.Run = func(ctx context.Context, request []byte, stderr io.Writer) ([]byte, error) {
 		if _, cancelled := ctx.Deadline(); cancelled {
 			left = true
 			return nil, ctx.Err()
@@ -142,9 +171,28 @@ func TestCheckToolCancels(t *testing.T) {
 		}
 		return out, err
 	}
-	for want, c := range map[string]train.ToolCheck{"a training that is cancelled has not ended": deaf, "after one that was cancelled gives another response": dirty} {
+	midst, half := check, false
+	midst.Cancel = 0
+	midst.Run = func(ctx context.Context, request []byte, stderr io.Writer) ([]byte, error) {
+		fmt.Fprintln(stderr, "progress 1/2 loss=1") // cancelled here, it has begun
+		if ctx.Err() != nil {
+			half = true
+			return nil, ctx.Err()
+		}
+		out, err := good(request)
+		if half {
+			out = bytes.Replace(out, []byte(`"skipped":0`), []byte(`"skipped":1`), 1)
+		}
+		return out, err
+	}
+	const another = "after one that was cancelled gives another response"
+	for name, c := range map[string]struct {
+		train.ToolCheck
+		want string
+	}{"deaf": {deaf, "a training that is cancelled has not ended"}, "dirty": {dirty, another}, "in its midst": {midst, another}} {
+		want, c := c.want, c.ToolCheck
 		if err := train.CheckTool(t.Context(), c); !errors.Is(err, train.ErrTool) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", want, err)
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"time"
 
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/model/train"
 	"github.com/mythos-project/mythos/object"
 )
@@ -35,14 +37,18 @@ func (l *Learner) CheckTool(ctx context.Context, s ToolCheck) error {
 			return fmt.Errorf("dataset %s: %w", manifest.Short(), err)
 		}
 	}
+	base, err := train.BaseWeights(ctx, l.Store, r)
+	if err != nil {
+		return err
+	}
 	params := maps.Clone(r.Hyperparams)
 	delete(params, "label")
-	inner := &innerCall{node: l}
 	return train.CheckTool(ctx, train.ToolCheck{
-		Run: func(ctx context.Context, request []byte) ([]byte, error) {
+		Run: func(ctx context.Context, request []byte, stderr io.Writer) ([]byte, error) {
+			inner := &innerCall{node: l, outer: exec.Call{Inner: exec.Manner{Stderr: stderr}}}
 			return inner.run(ctx, r.TrainCodeHash, request)
 		},
-		Label: r.Hyperparams["label"], Params: params, Train: lines[0].Bytes(), HeldOut: lines[1].Bytes(),
+		Label: r.Hyperparams["label"], Params: params, Base: base, Train: lines[0].Bytes(), HeldOut: lines[1].Bytes(),
 		Metrics: s.Metrics, MaxTokens: s.MaxTokens, MaxGPUms: s.MaxGPUms, Cancel: s.Cancel,
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -14,21 +16,24 @@ import (
 // ToolCheck is the contract test kit for training and evaluating tools: what to
 // check a tool with.
 type ToolCheck struct {
-	Run       func(ctx context.Context, request []byte) ([]byte, error) // an error: the tool failed, as it should on bad requests
+	// Run asks the tool. An error means that it failed, as it should on bad requests. What it
+	// writes to standard error goes to stderr meanwhile.
+	Run       func(ctx context.Context, request []byte, stderr io.Writer) ([]byte, error)
 	Label     string
 	Params    map[string]string
+	Base      []byte        // weights of the model that the recipe starts from; nil: it starts from none
 	Train     []byte        // dataset lines to learn from
 	HeldOut   []byte        // dataset lines to measure on
 	Metrics   []string      // that its evaluation must give
 	MaxTokens *uint64       // that a training on Train may report; nil: any number
 	MaxGPUms  *uint64       // likewise, in milliseconds
-	Cancel    time.Duration // after which a training is cancelled, to see that it ends; 0: 20 ms
+	Cancel    time.Duration // after which a training is cancelled, to see that it ends; 0: when it first reports progress, of a tool that reports none after 20 ms
 	Grace     time.Duration // in which it must have ended then; 0: 10 s
 }
 
 // CheckTool checks that a tool speaks the protocol: it trains, within its budget, gives
-// the same bytes when it is asked again, also after a training that was cancelled and
-// that ended soon, goes on from its own weights or says that it cannot, evaluates them
+// the same bytes when it is asked again, also after a training that was cancelled in its
+// midst and that ended soon, wherever it leaves off and goes on, goes on from its own weights or says that it cannot, evaluates them
 // to the metrics, ignores members that it does not know, and fails, with an error, on
 // requests that are malformed and on weights that are missing or cut short. It returns
 // everything that is wrong, joined, each part wrapping ErrTool; nil when nothing is.
@@ -48,7 +53,7 @@ func CheckTool(ctx context.Context, c ToolCheck) error {
 	k.refuses("an empty request", nil)
 	k.refuses("a request that is no JSON", []byte("train me\n"))
 	k.refuses("an unknown op", []byte(`{"op":"dream"}`+"\n"))
-	k.refuses("a training without examples", k.request(k.trainHeader(0), nil, nil))
+	k.refuses("a training without examples", k.request(k.trainHeader(len(k.Base)), k.Base, nil))
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -59,6 +64,7 @@ type kit struct {
 	ToolCheck
 	ctx   context.Context
 	wrong []error
+	tells bool // the tool reports progress before it is done
 }
 
 func (k *kit) fail(format string, args ...any) {
@@ -75,7 +81,15 @@ func (k *kit) request(header any, weights, lines []byte) []byte {
 }
 
 func (k *kit) trainHeader(weights int) TrainRequest {
-	return TrainRequest{Op: OpTrain, Label: k.Label, Params: k.Params, WeightsBytes: int64(weights), Recipe: object.SumText("recipe"), Dataset: object.SumText("dataset")}
+	r := TrainRequest{Op: OpTrain, Label: k.Label, Params: k.Params, WeightsBytes: int64(weights), Recipe: object.SumText("recipe"), Dataset: object.SumText("dataset"),
+		MaxTokens: math.MaxInt64, MaxGPUms: math.MaxInt64}
+	if k.MaxTokens != nil {
+		r.MaxTokens = *k.MaxTokens
+	}
+	if k.MaxGPUms != nil {
+		r.MaxGPUms = *k.MaxGPUms
+	}
+	return r
 }
 
 func (k *kit) evalHeader(weights int) EvalRequest {
@@ -88,8 +102,8 @@ func (k *kit) eval(weights []byte) []byte {
 
 // trains gives the weights of a training; nil when there are none to check on with.
 func (k *kit) trains() []byte {
-	request := k.request(k.trainHeader(0), nil, k.Train)
-	first, err := k.Run(k.ctx, request)
+	request := k.request(k.trainHeader(len(k.Base)), k.Base, k.Train)
+	first, err := k.Run(k.ctx, request, onProgress(func() { k.tells = true }))
 	if err != nil {
 		k.fail("it does not train: %v", err)
 		return nil
@@ -117,26 +131,43 @@ func (k *kit) trains() []byte {
 
 // same asks again and wants the same bytes.
 func (k *kit) same(what string, request, want []byte) {
-	if again, err := k.Run(k.ctx, request); err != nil || !bytes.Equal(want, again) {
+	if again, err := k.Run(k.ctx, request, io.Discard); err != nil || !bytes.Equal(want, again) {
 		k.fail("%s gives another response (%v)", what, err)
 	}
 }
 
-// cancelled cancels a training; it must end, whether it had succeeded before or not.
+// onProgress calls f for each line that says that a training has begun and is not done.
+func onProgress(f func()) io.Writer {
+	return &LineWriter{Line: func(text string) {
+		if p, ok := ParseProgress(text); ok && p.Done < p.Total {
+			f()
+		}
+	}}
+}
+
+// cancelled cancels a training, in its midst where the tool tells when that is; it must end,
+// whether it had succeeded before or not.
 func (k *kit) cancelled(request []byte) {
-	after, grace := k.Cancel, k.Grace
-	if after <= 0 {
-		after = 20 * time.Millisecond
-	}
+	after, grace, stderr := k.Cancel, k.Grace, io.Discard
 	if grace <= 0 {
 		grace = 10 * time.Second
 	}
-	ctx, stop := context.WithTimeout(k.ctx, after)
+	ctx, stop := context.WithCancel(k.ctx)
 	defer stop()
+	switch {
+	case after <= 0 && k.tells:
+		stderr = onProgress(stop)
+	case after <= 0:
+		after = 20 * time.Millisecond
+		fallthrough
+	default:
+		ctx, stop = context.WithTimeout(ctx, after)
+		defer stop()
+	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = k.Run(ctx, request) // it may have been done before it was cancelled
+		_, _ = k.Run(ctx, request, stderr) // it may have been done before it was cancelled
 	}()
 	select {
 	case <-ended:
@@ -153,7 +184,7 @@ func (k *kit) cancelled(request []byte) {
 // goesOn asks for a training that starts from weights: a tool that does not do that has
 // to say so.
 func (k *kit) goesOn(weights []byte) {
-	body, err := k.Run(k.ctx, k.request(k.trainHeader(len(weights)), weights, k.Train))
+	body, err := k.Run(k.ctx, k.request(k.trainHeader(len(weights)), weights, k.Train), io.Discard)
 	if err != nil {
 		return
 	}
@@ -164,7 +195,7 @@ func (k *kit) goesOn(weights []byte) {
 
 func (k *kit) evaluates(weights []byte) {
 	request := k.eval(weights)
-	first, err := k.Run(k.ctx, request)
+	first, err := k.Run(k.ctx, request, io.Discard)
 	if err != nil {
 		k.fail("it does not evaluate: %v", err)
 		return
@@ -187,7 +218,7 @@ func (k *kit) evaluates(weights []byte) {
 }
 
 func (k *kit) refuses(what string, request []byte) {
-	if _, err := k.Run(k.ctx, request); err == nil {
+	if _, err := k.Run(k.ctx, request, io.Discard); err == nil {
 		k.fail("%s is no failure", what)
 	}
 }

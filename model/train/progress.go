@@ -27,3 +27,27 @@ func ParseProgress(line string) (p Progress, ok bool) {
 	p.Note = strings.TrimSpace(note)
 	return p, true
 }
+
+// maxProgressLine is how much of a line is looked at, in bytes.
+const maxProgressLine = 4 << 10
+
+// LineWriter takes what a tool writes to standard error, in pieces of any size, and calls
+// Line for each whole line, without its end; what is beyond 4 KiB of a line is left out. It is
+// for one goroutine at a time, as runners write.
+type LineWriter struct {
+	Line func(text string)
+	part []byte
+}
+
+// Write never fails.
+func (w *LineWriter) Write(p []byte) (int, error) {
+	for _, b := range p {
+		if b == '\n' {
+			w.Line(string(w.part))
+			w.part = w.part[:0]
+		} else if len(w.part) < maxProgressLine {
+			w.part = append(w.part, b)
+		}
+	}
+	return len(p), nil
+}

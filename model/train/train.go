@@ -43,7 +43,7 @@ func Run(ctx context.Context, env Env, job model.TrainJob) ([]byte, *model.Train
 		return nil, nil, err
 	}
 	label, params := splitLabel(recipe.Hyperparams)
-	request, err := env.request(ctx, TrainRequest{OpTrain, label, params, int64(len(base)), job.RecipeID, job.Manifest}, base, job.Manifest)
+	request, err := env.request(ctx, TrainRequest{OpTrain, label, params, int64(len(base)), job.RecipeID, job.Manifest, job.MaxTokens, job.MaxGPUms}, base, job.Manifest)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -71,18 +71,28 @@ func Run(ctx context.Context, env Env, job model.TrainJob) ([]byte, *model.Train
 
 // base loads the weights of the model that a recipe starts from.
 func (env Env) base(ctx context.Context, recipe *model.RecipeDef) ([]byte, *object.Hash, error) {
-	if recipe.BaseModel == model.FromScratch {
-		return nil, nil, nil
-	}
-	m, err := model.Load(ctx, env.Store, recipe.BaseModel, "ModelRef", model.ModelRule, object.Open[model.ModelRef])
-	if err != nil {
-		return nil, nil, fmt.Errorf("base model: %w", err)
-	}
-	weights, err := readBlob(ctx, env.Store, m.Weights)
-	if err != nil {
-		return nil, nil, fmt.Errorf("base model: weights: %w", err)
+	weights, err := BaseWeights(ctx, env.Store, recipe)
+	if err != nil || recipe.BaseModel == model.FromScratch {
+		return nil, nil, err
 	}
 	return weights, &recipe.BaseModel, nil
+}
+
+// BaseWeights loads the weights of the model that a recipe starts from; nil: from nothing.
+// Every byte is verified. Errors wrap store.ErrNotFound.
+func BaseWeights(ctx context.Context, s model.Store, recipe *model.RecipeDef) ([]byte, error) {
+	if recipe.BaseModel == model.FromScratch {
+		return nil, nil
+	}
+	m, err := model.Load(ctx, s, recipe.BaseModel, "ModelRef", model.ModelRule, object.Open[model.ModelRef])
+	if err != nil {
+		return nil, fmt.Errorf("base model: %w", err)
+	}
+	weights, err := readBlob(ctx, s, m.Weights)
+	if err != nil {
+		return nil, fmt.Errorf("base model: weights: %w", err)
+	}
+	return weights, nil
 }
 
 // request makes a tool's request of a header, weights and the dataset.

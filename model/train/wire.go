@@ -42,6 +42,8 @@ type TrainRequest struct {
 	WeightsBytes int64             `json:"weights_bytes"` // of the model to start from; 0: none
 	Recipe       object.Hash       `json:"recipe"`        // for the record: what the request was made of
 	Dataset      object.Hash       `json:"dataset"`       // cid of the manifest
+	MaxTokens    uint64            `json:"max_tokens"`    // that the response may report: a tool that needs more does well to say so before it starts
+	MaxGPUms     uint64            `json:"max_gpu_ms"`    // likewise, in milliseconds
 }
 
 // TrainResponse is the first line of the response.

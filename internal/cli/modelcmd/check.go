@@ -21,8 +21,8 @@ func newRecipeCheck(f *cmdutil.Factory) *cobra.Command {
 	var gpu, cancel cmdutil.Duration
 	c := &cobra.Command{
 		Use: "check RECIPE TRAIN HELDOUT [--metric NAME]...", Short: "Check that a recipe's tool keeps the contract of training tools",
-		Long: "Trains on one dataset and evaluates on another: the same request must give the same bytes, also after a training that\n" +
-			"was cancelled and had to end at once; unknown members must make no difference; hashes and lengths must be those of the\n" +
+		Long: "Trains on one dataset, from the recipe's base, and evaluates on another: the same request must give the same bytes, also after a training that\n" +
+			"was cancelled in its midst and had to end at once; unknown members must make no difference; hashes and lengths must be those of the\n" +
 			"weights, tokens and GPU time within the budget, if one is given; malformed requests and weights that are missing or cut\n" +
 			"short must fail. Exit code 8 and a line for each thing that is wrong.",
 		Example: "  mythos recipe check @recipe @train @test --metric accuracy_micro", Args: cmdutil.Args(3, 3),
@@ -41,7 +41,7 @@ func newRecipeCheck(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringArrayVar(&s.Metrics, "metric", nil, "a metric that the evaluation must give; may be repeated")
 	c.Flags().Uint64Var(&tokens, "max-tokens", 0, "most tokens that the tool may report; any number by default")
 	c.Flags().Var(&gpu, "max-gpu", "most GPU time that the tool may report; any by default")
-	c.Flags().Var(&cancel, "cancel-after", "when the training that is cancelled is cancelled; 20ms by default")
+	c.Flags().Var(&cancel, "cancel-after", "when the training that is cancelled is cancelled; by default when it first reports progress, or after 20ms")
 	return c
 }
 

@@ -15,34 +15,15 @@ import (
 // on a terminal, elsewhere a note, at most one a second.
 func watch(f *cmdutil.Factory, what string) (m exec.Manner, done func()) {
 	w := &watcher{io: f.IO, what: what}
-	return exec.Manner{Stderr: w}, w.stop
+	return exec.Manner{Stderr: &train.LineWriter{Line: w.line}}, w.stop
 }
 
 type watcher struct {
 	io   *ui.Streams
 	what string
-	part []byte // of a line
 	bar  *ui.Progress
 	seen uint64
 	last time.Time
-}
-
-const maxProgressLine = 4 << 10
-
-// Write takes what a tool writes, in pieces of any size. A runner calls it from one
-// goroutine at a time.
-func (w *watcher) Write(p []byte) (int, error) {
-	for _, b := range p {
-		if b != '\n' {
-			if len(w.part) < maxProgressLine {
-				w.part = append(w.part, b)
-			}
-			continue
-		}
-		w.line(string(w.part))
-		w.part = w.part[:0]
-	}
-	return len(p), nil
 }
 
 func (w *watcher) line(text string) {
