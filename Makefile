@@ -1,5 +1,5 @@
 # Targets for people. CI calls s3 and then .ci/run.
-.PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb hf oms bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters bench-gate bench-hook bench-mcp bench-tree bench-vectors release-check network once tutorials mcp
+.PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb hf oms bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters bench-gate bench-hook bench-mcp bench-tree bench-vectors release-check network once tutorials mcp finetune
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -93,6 +93,11 @@ mcp: ## official MCP clients, servers, inspector and conformance suite from npm,
 	  mkdir -p .ci/npm && cp cmd/mythos/testdata/npm/package.json cmd/mythos/testdata/npm/package-lock.json .ci/npm/ && \
 	  (cd .ci/npm && npm install --ignore-scripts --no-audit --no-fund && node node_modules/node/installArchSpecificPackage.js) && \
 	  MYTHOS_TEST_NPM=$(CURDIR)/.ci/npm go test -count=1 -v -run 'TestNPM|TestDocumentationRuns/docs/mcp.md' ./cmd/mythos; fi
+
+PYTHON ?= /usr/bin/python3
+finetune: ## examples/finetune as its page says: a transformer, an adapter that is killed and goes on, two rings (PyTorch; three minutes on an idle core)
+	@if ! $(PYTHON) -c 'import torch, numpy' 2>/dev/null; then echo "$(PYTHON) has no PyTorch: examples/finetune is skipped (apt-get install python3-torch libopenblas0-pthread)"; else \
+	  MYTHOS_TEST_FINETUNE=1 go test -count=1 -v -timeout 60m -run TestDocumentationRuns/examples/finetune/README.md ./cmd/mythos; fi
 
 s3: ## the object store for tests, as .ci/bin/versitygw (three minutes of processor)
 	GOFLAGS= GOBIN=$(dir $(S3)) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0

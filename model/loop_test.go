@@ -226,7 +226,7 @@ func (h *house) episode(capability object.Hash, file []byte) object.Hash {
 }
 
 // export writes the lines of a manifest's episodes.
-func (h *house) export(ctx context.Context, manifest object.Hash, w io.Writer) error {
+func (h *house) export(ctx context.Context, manifest object.Hash, _ string, w io.Writer) error {
 	src := &dataset.StoreSource{Store: h.store, Ledger: h.ledger}
 	return dataset.ReadList(ctx, h.store.Nodes(ctx), manifest, func(id object.Hash) error {
 		raw, err := src.Episode(ctx, id)

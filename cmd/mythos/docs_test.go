@@ -124,8 +124,15 @@ var (
 	commands   = regexp.MustCompile(`^(\$ )?(mythos|go|make|git|curl|apt-get) [a-z]`)
 )
 
-// withNPM says the same of a block that is run only with what `make mcp` has installed.
-const withNPM = "*Run by the tests where npm is: `make mcp`.*"
+// ofThePage in a line of where means not only the next block.
+const ofThePage = ", all of this page"
+
+// where says the same of blocks that are run only where a target of make asks for it, by the
+// variable that the target sets.
+var where = map[string]string{
+	"*Run by the tests where npm is: `make mcp`.*":          "MYTHOS_TEST_NPM",
+	"*Run by the tests where PyTorch is: `make finetune`.*": "MYTHOS_TEST_FINETUNE",
+}
 
 // parseDoc finds the blocks of a page: fences of sh, shown or hidden in a comment
 // "<!-- run". A fence "output" shows what the block before it prints. No other fence may hold
@@ -138,8 +145,9 @@ func parseDoc(text string) (steps []docStep, err error) {
 		switch {
 		case kind == "" && leftOut.MatchString(trimmed):
 			skip = true
-		case kind == "" && trimmed == withNPM:
-			skip = os.Getenv("MYTHOS_TEST_NPM") == ""
+		case kind == "" && where[strings.Replace(trimmed, ofThePage, "", 1)] != "":
+			skip = os.Getenv(where[strings.Replace(trimmed, ofThePage, "", 1)]) == ""
+			all = skip && strings.Contains(trimmed, ofThePage)
 		case kind == "" && allLeftOut.MatchString(trimmed):
 			all = true
 		case kind == "" && trimmed == "<!-- run":
@@ -173,18 +181,26 @@ func parseDoc(text string) (steps []docStep, err error) {
 
 func runDoc(t *testing.T, bin string, steps []docStep) {
 	dir, out, temporary := t.TempDir(), t.TempDir(), t.TempDir()
+	clone, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var script strings.Builder
 	script.WriteString("set -e\n")
 	for i, s := range steps {
 		fmt.Fprintf(&script, "exec > %s/%d 2>&1\n%s\n", out, i, s.commands)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	longest := 2 * time.Minute
+	if os.Getenv("MYTHOS_TEST_FINETUNE") != "" {
+		longest = 30 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
 	defer cancel()
 	cmd := osexec.CommandContext(ctx, "bash", "-c", script.String())
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + dir, "XDG_CACHE_HOME=" + filepath.Join(dir, ".cache"), "TMPDIR=" + temporary, "LC_ALL=C", "GITHUB_SHA=4f1c2d3e", "TESTSCRIPT_COMMAND=mythos"}
+	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + dir, "XDG_CACHE_HOME=" + filepath.Join(dir, ".cache"), "TMPDIR=" + temporary, "LC_ALL=C", "GITHUB_SHA=4f1c2d3e", "CLONE=" + clone, "TESTSCRIPT_COMMAND=mythos"}
 	cmd.WaitDelay = time.Second
-	err := cmd.Run()
+	err = cmd.Run()
 	for i, s := range steps {
 		printed, rerr := os.ReadFile(filepath.Join(out, fmt.Sprint(i)))
 		if rerr != nil {

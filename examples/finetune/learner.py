@@ -56,23 +56,17 @@ def read_request(data):
 
 
 def read_rows(lines):
-    """Conversations as `dataset export` writes them: what was asked, and what was answered."""
+    """Conversations, as `rows: messages` of a recipe gives them: what was asked, and what was answered."""
     rows, skipped = [], 0
     for line in lines.splitlines():
-        episode = json.loads(line)
-        try:
-            said = episode["receipts"][0]
-            asked = json.loads(said["request"]["text"])["messages"][-1]["content"]
-            row = asked.encode() + b"\n" + said["response"]["text"].encode() + bytes([END])
-        except (KeyError, IndexError, TypeError, ValueError):
-            skipped += 1
-            continue
+        asked, answer = json.loads(line)["messages"][-2:]
+        row = asked["content"].encode() + b"\n" + answer["content"].encode() + bytes([END])
         if len(row) > LONGEST:
             skipped += 1
-            continue
-        rows.append(row)
+        else:
+            rows.append(row)
     if not rows:
-        raise Failure("no line has a request and a response")
+        raise Failure("there are no rows")
     return rows, skipped
 
 
@@ -236,13 +230,12 @@ class Checkpoint:
     def load(self):
         try:
             with open(self.path, "rb") as file:
-                data, sum_ = file.read()[:-32], None
-                file.seek(-32, os.SEEK_END)
-                sum_ = file.read()
-        except OSError:
+                kept = file.read()
+        except FileNotFoundError:
             return None
-        if hashlib.sha256(data).digest() != sum_:
-            return None  # it was cut short: start again
+        data, digest = kept[:-32], kept[-32:]
+        if hashlib.sha256(data).digest() != digest:
+            return None  # the disk lost a part of it: start again
         tensors, metadata = unpack(data)
         return tensors, int(metadata["step"]), json.loads(metadata["curve"])
 

@@ -8,12 +8,25 @@ import (
 	"io"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/export"
 	"github.com/mythos-project/mythos/object"
 )
 
-// ExportJSONL writes the episodes of a manifest as JSON lines, in the manifest's
-// order: the same bytes for the same evidence.
-func (d *Datasets) ExportJSONL(ctx context.Context, manifest object.Hash, w io.Writer) error {
+// Lines writes the episodes of a manifest as JSON lines, in the manifest's order: the same bytes
+// for the same evidence. They are samples, or, where rows names a kind, rows as an export has them.
+func (d *Datasets) Lines(ctx context.Context, manifest object.Hash, rows string, w io.Writer) error {
+	if rows == "" {
+		return d.samples(ctx, manifest, w)
+	}
+	kind, err := export.ParseRows(rows)
+	if err != nil {
+		return err
+	}
+	_, err = export.To(ctx, d.Episodes.Source, manifest, w, export.Options{Rows: kind, Payload: export.StorePayload(d.Store), Trace: d.trace, Tool: d.knownTools()})
+	return err
+}
+
+func (d *Datasets) samples(ctx context.Context, manifest object.Hash, w io.Writer) error {
 	b := bufio.NewWriter(w)
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)

@@ -33,7 +33,7 @@ func (l *Learner) CheckTool(ctx context.Context, s ToolCheck) error {
 	}
 	var lines [2]bytes.Buffer
 	for i, manifest := range []object.Hash{s.Train, s.HeldOut} {
-		if err := l.Datasets.ExportJSONL(ctx, manifest, &lines[i]); err != nil {
+		if err := l.Datasets.Lines(ctx, manifest, r.Hyperparams[train.RowsParam], &lines[i]); err != nil {
 			return fmt.Errorf("dataset %s: %w", manifest.Short(), err)
 		}
 	}

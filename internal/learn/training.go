@@ -195,7 +195,7 @@ type innerCall struct {
 // env is what training and evaluation need: the tools that recipes and suites name,
 // and datasets as JSON lines.
 func (c *innerCall) env() train.Env {
-	return train.Env{Store: c.node.Store, Code: c.run, Dataset: c.node.Datasets.ExportJSONL}
+	return train.Env{Store: c.node.Store, Code: c.run, Dataset: c.node.Datasets.Lines}
 }
 
 // run calls a tool through the gate, under a capability that we give ourselves for

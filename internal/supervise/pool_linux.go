@@ -241,5 +241,12 @@ func (p *Process) tell(message ...byte) {
 	}
 }
 
-// Abandon stops waiting: the supervisor kills what it can and ends on its own.
-func (p *Process) Abandon() { _ = p.remote.conn.Close() }
+// Abandon stops waiting: the supervisor kills what it can and ends on its own. It does nothing
+// once the program has ended: its supervisor may have another by then.
+func (p *Process) Abandon() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.ended {
+		_ = p.remote.conn.Close()
+	}
+}

@@ -317,6 +317,19 @@ func TestSupervisorKilled(t *testing.T) {
 	}
 }
 
+// TestAbandonedLate: who gives up on a program that has ended meanwhile does not give up on the
+// next one of its supervisor.
+func TestAbandonedLate(t *testing.T) {
+	pool := &supervise.Pool{}
+	first := start(t, pool, "exit 0", nil)
+	first.end(t)
+	next := start(t, pool, "echo here", nil)
+	first.Abandon()
+	if text, status := next.end(t); text != "here\n" || status != 0 {
+		t.Errorf("%q, %v", text, status)
+	}
+}
+
 func TestNotExecutable(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "text")
 	if err := os.WriteFile(path, []byte("neither\n"), 0o700); err != nil {

@@ -28,7 +28,7 @@ func Eval(ctx context.Context, env Env, job model.EvalJob) ([]byte, *model.EvalR
 	}
 	label, params := splitLabel(suite.Params)
 	header := EvalRequest{OpEval, label, params, int64(len(weights)), job.ModelID, job.SuiteID}
-	request, err := env.request(ctx, header, weights, suite.TestsManifest.CID)
+	request, err := env.request(ctx, header, weights, suite.TestsManifest.CID, params)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -22,8 +22,10 @@ type Env struct {
 	// Code runs the tool that code names (a recipe's train_code_hash, a suite's
 	// suite_code_hash) and returns its response.
 	Code func(ctx context.Context, code object.Hash, request []byte) ([]byte, error)
-	// Dataset writes the episodes of a manifest as JSON lines.
-	Dataset func(ctx context.Context, manifest object.Hash, w io.Writer) error
+	// Dataset writes the episodes of a manifest as JSON lines: as rows of the kind that the
+	// parameter "rows" of the recipe or the suite names, by default as samples
+	// (spec/learning.md#tools).
+	Dataset func(ctx context.Context, manifest object.Hash, rows string, w io.Writer) error
 }
 
 // ErrBudget means that a training used more than its job allows.
@@ -43,7 +45,7 @@ func Run(ctx context.Context, env Env, job model.TrainJob) ([]byte, *model.Train
 		return nil, nil, err
 	}
 	label, params := splitLabel(recipe.Hyperparams)
-	request, err := env.request(ctx, TrainRequest{OpTrain, label, params, int64(len(base)), job.RecipeID, job.Manifest, job.MaxTokens, job.MaxGPUms}, base, job.Manifest)
+	request, err := env.request(ctx, TrainRequest{OpTrain, label, params, int64(len(base)), job.RecipeID, job.Manifest, job.MaxTokens, job.MaxGPUms}, base, job.Manifest, params)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -96,9 +98,9 @@ func BaseWeights(ctx context.Context, s model.Store, recipe *model.RecipeDef) ([
 }
 
 // request makes a tool's request of a header, weights and the dataset.
-func (env Env) request(ctx context.Context, header any, weights []byte, manifest object.Hash) ([]byte, error) {
+func (env Env) request(ctx context.Context, header any, weights []byte, manifest object.Hash, params map[string]string) ([]byte, error) {
 	r, w := io.Pipe()
-	go func() { w.CloseWithError(env.Dataset(ctx, manifest, w)) }()
+	go func() { w.CloseWithError(env.Dataset(ctx, manifest, params[RowsParam], w)) }()
 	defer r.Close()
 	return toolRequest(header, weights, r)
 }

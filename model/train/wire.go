@@ -20,7 +20,7 @@ import (
 //
 //	request   a JSON object on one line: TrainRequest or EvalRequest
 //	          weights_bytes bytes of weights, raw
-//	          the dataset, as "dataset export" writes it: one JSON object a line
+//	          the dataset: one JSON object a line, of the kind that the parameter "rows" names
 //	response  a JSON object on one line: TrainResponse or EvalResponse
 //	          of train: weights_bytes bytes of weights, raw
 //
@@ -33,6 +33,11 @@ const (
 	OpTrain = "train"
 	OpEval  = "eval"
 )
+
+// RowsParam is the parameter of recipes and suites that says what a line of the dataset is:
+// "raw", "messages", "prompt-completion" or "preference", as `dataset export --rows` writes
+// them; absent: a sample, with request_text, response_text and signals.
+const RowsParam = "rows"
 
 // TrainRequest is the first line of a request to train.
 type TrainRequest struct {
