@@ -126,7 +126,7 @@ func (a *attempt) charging(ctx context.Context, s ledger.State) []ledger.Rider {
 	}
 	rides := make([]quota.Ride, len(a.allowed))
 	var of *quota.Attempt
-	if a.use.Price > 0 {
+	if a.use.Price+a.use.Tokens+a.use.GPUms > 0 {
 		of = &quota.Attempt{Idem: s.IdemID, Fence: s.Fence + 1}
 	}
 	var reads []string
@@ -193,25 +193,6 @@ func (a *attempt) keyed(ctx context.Context) (Outcome, error) {
 		out.Waited = a.patience.Spent
 		return out, err
 	}
-}
-
-// unused returns what was charged of tokens and GPU time and, as the tool reports,
-// not used.
-func (a *attempt) unused(ctx context.Context, res Response) error {
-	if !a.charged {
-		return nil
-	}
-	rest := []scope.Amount{
-		{Of: scope.Tokens, N: a.use.Tokens - min(a.use.Tokens, res.Tokens)},
-		{Of: scope.GPUms, N: a.use.GPUms - min(a.use.GPUms, res.GPUms)},
-	}
-	if a.use.Kind != scope.KindTrainRun || rest[0].N+rest[1].N == 0 {
-		return nil
-	}
-	if err := a.gate.Quotas.Return(ctx, a.chain, rest); err != nil {
-		return fmt.Errorf("return what was not used of %s: %w", a.chain[0].ID.Short(), err)
-	}
-	return nil
 }
 
 func (a *attempt) timeout() time.Duration {
@@ -291,6 +272,9 @@ func (a *attempt) settle(ctx context.Context, d *ledger.Decision, res Response) 
 	if d != nil {
 		idem = &d.IdemID
 	}
+	if a.charged {
+		b.Tokens, b.GPUms = a.use.Tokens, a.use.GPUms
+	}
 	if d != nil && !a.charged && a.price == 0 {
 		b, err = bill.Find(ctx, a.gate.Quotas, d.IdemID, a.effect.Caps, a.chain)
 		a.price, a.chain = b.Price, b.Chain
@@ -301,7 +285,7 @@ func (a *attempt) settle(ctx context.Context, d *ledger.Decision, res Response) 
 	out, raw, riders, err := a.receipted(ctx, d, res)
 	if err == nil && !res.Undone {
 		var settled []ledger.Rider
-		settled, err = b.Settle(a.gate.Quotas, res.Cost, idem)
+		settled, err = b.Settle(a.gate.Quotas, bill.Used{Cost: res.Cost, Tokens: res.Tokens, GPUms: res.GPUms}, idem)
 		riders = append(riders, settled...)
 	}
 	if err != nil {
@@ -319,7 +303,7 @@ func (a *attempt) settle(ctx context.Context, d *ledger.Decision, res Response) 
 	if err != nil {
 		return Outcome{}, err
 	}
-	return out, a.unused(ctx, res)
+	return out, nil
 }
 
 // receipted signs the receipt of a response. Its riders keep the response. Attempts that

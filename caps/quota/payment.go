@@ -13,6 +13,8 @@ type Payment struct {
 	Fence uint64      // of the attempt that was charged
 	Cap   object.Hash // the leaf
 	Price uint64      // what was charged beside the call
+	// Tokens and GPUms were charged to a training: most that it may use.
+	Tokens, GPUms uint64
 }
 
 // payment is the value under a key of kv.Payments.
@@ -20,6 +22,9 @@ type payment struct {
 	Fence uint64      `can:"1,fence"`
 	Cap   object.Hash `can:"2,cap"`
 	Price uint64      `can:"3,price,omitzero"`
+
+	Tokens uint64 `can:"4,tokens,omitzero"`
+	GPUms  uint64 `can:"5,gpu_ms,omitzero"`
 }
 
 // PaymentKey is where the payment of an effect is.

@@ -33,7 +33,7 @@ func (q *Quotas) Riding(chain caps.Chain, use scope.Use, of *Attempt) (keys []st
 	return keys, func(get func(key string) ([]byte, error)) (map[string][]byte, error) {
 		put, err := c.ride(get)
 		if err == nil {
-			put[PaymentKey(of.Idem)], err = can.Marshal(&payment{of.Fence, chain[0].ID, use.Price})
+			put[PaymentKey(of.Idem)], err = can.Marshal(&payment{of.Fence, chain[0].ID, use.Price, use.Tokens, use.GPUms})
 		}
 		return put, err
 	}, nil

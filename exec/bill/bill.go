@@ -8,6 +8,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/quota"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -15,14 +16,17 @@ import (
 // Quotas is what is needed of the counters; *quota.Quotas is one.
 type Quotas interface {
 	Paid(ctx context.Context, idem object.Hash) (*quota.Payment, error)
+	Returning(chain caps.Chain, cost []scope.Amount, idem *object.Hash) (keys []string, ride quota.Ride, err error)
 	Settling(chain caps.Chain, price, used uint64, idem *object.Hash) (keys []string, ride quota.Ride, err error)
 }
 
 // Bill is what an effect was charged beside its call.
 type Bill struct {
 	Price uint64
-	Chain caps.Chain // what was charged, or where that is not at hand, what allows the effect now
-	Other bool       // it is not what was charged: nothing can be returned
+	// Tokens and GPUms are most that a training may use, which is charged before it begins.
+	Tokens, GPUms uint64
+	Chain         caps.Chain // what was charged, or where that is not at hand, what allows the effect now
+	Other         bool       // it is not what was charged: nothing can be returned
 }
 
 // Find is the bill of an effect that another attempt was charged for. offered are the
@@ -33,26 +37,46 @@ func Find(ctx context.Context, q Quotas, idem object.Hash, offered []caps.Chain,
 		return Bill{Chain: now}, err
 	}
 	if i := slices.IndexFunc(offered, func(c caps.Chain) bool { return c[0].ID == p.Cap }); i >= 0 {
-		return Bill{Price: p.Price, Chain: offered[i]}, nil
+		return Bill{Price: p.Price, Tokens: p.Tokens, GPUms: p.GPUms, Chain: offered[i]}, nil
 	}
-	return Bill{p.Price, now, true}, nil
+	return Bill{p.Price, p.Tokens, p.GPUms, now, true}, nil
+}
+
+// Used is what a tool says that it used: nil where it says nothing of its cost.
+type Used struct {
+	Cost          *uint64
+	Tokens, GPUms uint64
 }
 
 const counters = 1 << 10 // bytes of the counters of a chain, about
 
 // Settle returns what becomes of a price with the outcome: what the tool did not use of it is
 // returned, and what it used beyond it is counted. A tool that says nothing (nil) used it. idem is the effect; nil: it has no key.
-func (b Bill) Settle(q Quotas, used *uint64, idem *object.Hash) ([]ledger.Rider, error) {
-	spent := b.Price
-	if used != nil && !(b.Other && *used < spent) {
-		spent = *used
-	}
-	if b.Price == 0 {
+func (b Bill) Settle(q Quotas, used Used, idem *object.Hash) ([]ledger.Rider, error) {
+	if b.Price+b.Tokens+b.GPUms == 0 {
 		idem = nil // it has no payment
 	}
-	if spent == b.Price && idem == nil {
+	spent := b.Price
+	if used.Cost != nil && !(b.Other && *used.Cost < spent) {
+		spent = *used.Cost
+	}
+	rest := b.unused(used)
+	if spent == b.Price && len(rest) == 0 && idem == nil {
 		return nil, nil
 	}
 	keys, ride, err := q.Settling(b.Chain, b.Price, spent, idem)
+	if len(rest) > 0 { // trainings have no price
+		keys, ride, err = q.Returning(b.Chain, rest, idem)
+	}
 	return []ledger.Rider{{Size: counters, Reads: keys, Ride: ride}}, err
+}
+
+// unused is what a training did not use of its budget.
+func (b Bill) unused(used Used) (rest []scope.Amount) {
+	for _, a := range []scope.Amount{{Of: scope.Tokens, N: b.Tokens - min(b.Tokens, used.Tokens)}, {Of: scope.GPUms, N: b.GPUms - min(b.GPUms, used.GPUms)}} {
+		if a.N > 0 && !b.Other {
+			rest = append(rest, a)
+		}
+	}
+	return rest
 }

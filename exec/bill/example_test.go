@@ -25,7 +25,7 @@ func Example() {
 	_ = q.Charge(ctx, chain, scope.Use{Kind: scope.KindToolCall, Tool: tool, Price: 10})
 
 	used := uint64(3)
-	riders, _ := bill.Bill{Price: 10, Chain: chain}.Settle(q, &used, nil)
+	riders, _ := bill.Bill{Price: 10, Chain: chain}.Settle(q, bill.Used{Cost: &used}, nil)
 	put, _ := riders[0].Ride(func(key string) ([]byte, error) { return kv.GetOrNil(ctx, db, key) })
 	_, _ = db.Update(ctx, nil, put)
 	left, _ := q.Left(ctx, chain)
