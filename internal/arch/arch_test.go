@@ -60,7 +60,7 @@ var rooms = []struct {
 	{"exec/approval", []string{"object", "object/...", "caps", "caps/scope", "ledger", "store"}},
 	{"exec/vm", []string{"object", "object/...", "exec/ir", "caps"}},
 	{"exec/bill", []string{"object", "caps", "caps/quota", "caps/scope", "ledger"}},
-	{"exec", []string{"object", "object/...", "exec/approval", "exec/bill", "exec/ir", "exec/endpoint", "exec/output", "exec/patience", "exec/probed", "exec/toolname", "exec/vm", "caps", "caps/quota", "caps/scope", "caps/scope", "ledger", "store", "store/codec"}},
+	{"exec", []string{"object", "object/...", "exec/approval", "exec/bill", "exec/ir", "exec/endpoint", "exec/output", "exec/patience", "exec/probed", "exec/toolname", "exec/vm", "caps", "caps/quota", "caps/scope", "ledger", "store", "store/codec"}},
 	{"exec/...", []string{"object", "object/...", "exec", "exec/endpoint", "exec/ir", "exec/output", "exec/runnertest", "exec/secret", "exec/vm"}},
 	{"exec/blob", []string{"object", "object/...", "exec", "exec/output", "exec/vm", "caps/scope", "store", "store/codec"}},
 	{"exec/toolname", nil},
