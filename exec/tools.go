@@ -154,6 +154,29 @@ func (r *Tools) add(ctx context.Context, list []Tool, replace bool) (changed []s
 	return changed, err
 }
 
+// Amend changes a tool's policy as fn does, which may be called again, under all its names, and returns the others. Errors: ErrNoTool, ErrContended, fn's.
+func (r *Tools) Amend(ctx context.Context, name string, fn func(t *Tool) error) (t Tool, others []string, err error) {
+	if t, err = r.Find(ctx, name); err != nil {
+		return t, nil, err
+	}
+	err = r.change(ctx, []object.Hash{t.ID}, func(_ int, have []byte, all []string) (map[string][]byte, error) {
+		now, err := object.Decode[Tool](have)
+		if have == nil {
+			err = fmt.Errorf("%w: %s", ErrNoTool, name)
+		} else if err == nil {
+			err = fn(now)
+		}
+		if err != nil {
+			return nil, err
+		}
+		raw, err := can.Marshal(now)
+		now.Name = t.Name
+		t, others = *now, without(all, t.Name)
+		return map[string][]byte{toolByID + now.ID.String(): raw}, err
+	})
+	return t, others, err
+}
+
 // samePolicy reports whether the registration have lets a tool run as t does. Of a given
 // id, which pins nothing, that includes the implementation.
 func samePolicy(have []byte, t Tool) (bool, error) {

@@ -19,6 +19,7 @@ import (
 	"github.com/mythos-project/mythos/exec/runnertest"
 	"github.com/mythos-project/mythos/exec/wasm"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/memory"
 )
 
 func unconfined(t testing.TB, path string, args ...string) exec.ModuleRef {
@@ -348,5 +349,36 @@ func TestWasmBehindTheGate(t *testing.T) {
 	var refused *exec.RefusedError
 	if _, err := e.Gate.Do(t.Context(), exec.Effect{Tool: gone.ID, Caps: []caps.Chain{e.Cap("tool.call:" + gone.ID.String())}}); !errors.As(err, &refused) {
 		t.Errorf("a missing module: %v", err)
+	}
+}
+
+// TestAmend: changes of different parts of a registration at the same time are all there, under
+// every name.
+func TestAmend(t *testing.T) {
+	t.Parallel()
+	tools := exec.NewTools(memory.New())
+	m := exec.ModuleRef{Kind: exec.KindHTTP, URL: "http://127.0.0.1/", Confinement: exec.ConfineRemote, Method: "POST"}
+	for _, name := range []string{"a", "b"} {
+		if _, err := tools.Add(t.Context(), exec.Tool{Name: name, Module: m}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all sync.WaitGroup
+	for _, change := range []func(p *exec.Policy){
+		func(p *exec.Policy) { p.Price = 7 }, func(p *exec.Policy) { p.RetrySafe = true }, func(p *exec.Policy) { p.Cancellable = true }, func(p *exec.Policy) { p.Reads = true },
+	} {
+		all.Go(func() {
+			got, others, err := tools.Amend(t.Context(), "b", func(t *exec.Tool) error { change(&t.Policy); return nil })
+			if err != nil || got.Name != "b" || !slices.Equal(others, []string{"a"}) {
+				t.Errorf("%s, %v, %v", got.Name, others, err)
+			}
+		})
+	}
+	all.Wait()
+	if got, err := tools.Find(t.Context(), "a"); err != nil || got.Policy.Price != 7 || !got.Policy.RetrySafe || !got.Policy.Cancellable || !got.Policy.Reads {
+		t.Errorf("%+v, %v", got.Policy, err)
+	}
+	if _, _, err := tools.Amend(t.Context(), "none", nil); !errors.Is(err, exec.ErrNoTool) {
+		t.Errorf("a tool that is not there: %v", err)
 	}
 }

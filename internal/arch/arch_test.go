@@ -137,7 +137,7 @@ var rooms = []struct {
 	{"internal/codebook", on("internal/calls", "internal/identity", "internal/keyfile", "internal/lookup", "internal/objects")},
 	{"internal/spawn", on("internal/calls")},
 	{"internal/freeze", on("internal/calls", "internal/identity")},
-	{"internal/webhook", []string{"object", "exec/approval"}},
+	{"internal/webhook", []string{"object", "caps", "exec/approval", "internal/plainfile"}},
 	{"internal/pins", on("internal/calls", "internal/identity")},
 	{"internal/packets", on("internal/authority", "internal/calls", "internal/codebook", "internal/identity", "internal/keyfile")},
 	{"internal/task", on("internal/authority", "internal/engine", "internal/identity", "internal/packets", "internal/spawn")},

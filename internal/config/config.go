@@ -35,7 +35,7 @@ type Config struct {
 
 	ApprovalExpire time.Duration `name:"approval_expire" default:"15m" rule:"positive" help:"how long a call waits for people to agree to it; after that it has to be asked for anew"`
 
-	ApprovalWebhook        string `name:"approval_webhook" default:"" help:"the URL that is told of calls that wait for approval, as Standard Webhooks; https, or http on this machine"`
+	ApprovalWebhook        string `name:"approval_webhook" default:"" help:"the URL that is told of calls that wait for approval, as Standard Webhooks; https, or http at a loopback address"`
 	ApprovalWebhookRequest bool   `name:"approval_webhook_request" default:"false" help:"tell the request's bytes, too"`
 	ApprovalWebhookSecret  string `name:"approval_webhook_secret" default:"" secret:"yes" help:"what webhooks are signed with: whsec_ and base64, or the path of a file that has it, relative to the .mythos folder"`
 

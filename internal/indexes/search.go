@@ -147,7 +147,7 @@ func (s *Searcher) byVectors(ctx context.Context, text string, limit int) ([]fou
 	var list []found
 	for _, n := range near {
 		if n.Score > 0 {
-			list = append(list, found{id: episodeOf(s.v, n.Row), score: int64(float64(n.Score) * micros)})
+			list = append(list, found{id: episodeOf(s.v.Key(n.Row)), score: int64(float64(n.Score) * micros)})
 		}
 	}
 	return list, nil

@@ -137,9 +137,10 @@ func keyOf(episode, receipt object.Hash) []byte {
 	return append(append(make([]byte, 0, keySize), episode.Sum[:]...), receipt.Sum[:]...)
 }
 
-func episodeOf(f *vector.File, row int) object.Hash {
+// episodeOf is the episode of a row's key.
+func episodeOf(key []byte) object.Hash {
 	id := object.Hash{Alg: object.SHA256}
-	copy(id.Sum[:], f.Key(row))
+	copy(id.Sum[:], key)
 	return id
 }
 
@@ -300,8 +301,9 @@ func (i *Indexes) compare(ctx context.Context, s *model.IndexState, b *vector.Bu
 	}
 	before := 0
 	for row := range f.Len() {
-		if !bytes.Equal(f.Key(row), keys[row*keySize:(row+1)*keySize]) || !x.SameRow(f.Index, row) {
-			fault(episodeAt(keys, row), ErrVectorFile)
+		key := keys[row*keySize : (row+1)*keySize]
+		if !bytes.Equal(f.Key(row), key) || !x.SameRow(f.Index, row) {
+			fault(episodeOf(key), ErrVectorFile)
 			before++
 		}
 	}
@@ -309,12 +311,6 @@ func (i *Indexes) compare(ctx context.Context, s *model.IndexState, b *vector.Bu
 		fault(object.Hash{}, ErrVectorFile)
 	}
 	return c, nil
-}
-
-func episodeAt(keys []byte, row int) object.Hash {
-	id := object.Hash{Alg: object.SHA256}
-	copy(id.Sum[:], keys[row*keySize:])
-	return id
 }
 
 // VerifyAll is Verify of every index. What keeps one from being checked is reported as well.

@@ -49,16 +49,14 @@ func (c PolicyChange) apply(t *exec.Tool) error {
 	return nil
 }
 
-// SetPolicy changes the policy of a registered tool. It returns the other names that stand for the tool.
+// SetPolicy changes the policy of a registered tool, also while others change another part of it.
+// It returns the other names that stand for the tool.
 func (to *Toolbox) SetPolicy(ctx context.Context, name string, c PolicyChange) (exec.Tool, []string, error) {
-	t, err := to.Tools.Find(ctx, name)
-	if err != nil {
-		return t, nil, err
+	t, others, err := to.Tools.Amend(ctx, name, c.apply)
+	if errors.Is(err, ErrPolicy) {
+		err = fmt.Errorf("tool %s: %w", t.Name, err)
 	}
-	if err := c.apply(&t); err != nil {
-		return t, nil, fmt.Errorf("tool %s: %w", t.Name, err)
-	}
-	return to.Tools.Replace(ctx, t)
+	return t, others, err
 }
 
 // keep has a tool that is registered anew under its name keep what SetPolicy alone says.

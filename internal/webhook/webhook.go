@@ -9,10 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,13 +18,15 @@ import (
 
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec/approval"
+	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/object"
 )
 
 // Options are what a sender is made with.
 type Options struct {
-	URL         string // https, or http on this machine
+	URL         string // https, or http with a loopback address
 	Secret      string // "whsec_..." or the path of a file that has it
 	Dir         string // that a path is relative to
 	WithRequest bool   // tell the request's bytes, too
@@ -64,8 +64,8 @@ var ErrReceiver = errors.New("approval_webhook")
 // New makes a sender. The secret is in no error.
 func New(o Options) (*Sender, error) {
 	u, err := url.Parse(o.URL)
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
-		return nil, fmt.Errorf("%w: an https URL without a user is expected (http: on this machine alone)", ErrReceiver)
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && caps.Loopback(u)) {
+		return nil, fmt.Errorf("%w: an https URL without a user is expected (http: with an address of this machine alone, as 127.0.0.1)", ErrReceiver)
 	}
 	secret := o.Secret
 	if !strings.HasPrefix(secret, "whsec_") {
@@ -86,11 +86,6 @@ func New(o Options) (*Sender, error) {
 	return s, nil
 }
 
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
 func read(dir, name string) (string, error) {
 	if name == "" {
 		return "", errors.New("there is none")
@@ -98,12 +93,10 @@ func read(dir, name string) (string, error) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(dir, name)
 	}
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
+	text, err := plainfile.Read(name, maxSecret)
+	if len(text) > maxSecret {
+		err = fmt.Errorf("%s has more than %d bytes", name, maxSecret)
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxSecret))
 	return strings.TrimSpace(string(text)), err
 }
 

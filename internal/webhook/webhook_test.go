@@ -113,7 +113,8 @@ func TestReceiver(t *testing.T) {
 		url, secret string
 		ok          bool
 	}{
-		{"https://example.org/hook", secret, true}, {"http://127.0.0.1:1/", "hook.secret", true}, {"http://localhost:1/", secret, true},
+		{"https://example.org/hook", secret, true}, {"http://127.0.0.1:1/", "hook.secret", true}, {"http://[::1]:1/", secret, true},
+		{"http://localhost:1/", secret, false}, // a name may lead anywhere
 		{"http://example.org/hook", secret, false}, {"https://user:word@example.org/", secret, false}, {"ftp://example.org/", secret, false}, {"nonsense", secret, false},
 		{"https://example.org/hook", "whsec_short", false}, {"https://example.org/hook", "nothing.secret", false}, {"https://example.org/hook", "", false},
 	} {

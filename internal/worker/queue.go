@@ -28,8 +28,8 @@ type Options struct {
 	Slots int        // tasks that run at a time; 0: none, what is accepted is left to others
 	Most  func() int // tasks of one author that wait or run; nil: no bound
 
-	// Failure is an error with the kind and the hint that the command line would give it.
-	Failure func(error) task.Failure
+	// Explain says the kind and the hint that the command line would give an error.
+	Explain func(error) (kind, hint string)
 	Ended   func() // is called when a task has ended; may be nil
 }
 
@@ -268,7 +268,10 @@ func (q *Queue) one(j *job) {
 		j.stop(packets.ErrCancelled)
 	}
 	answer, err := q.answer(j)
-	why := q.Failure(err)
+	why := task.Failure{Err: err}
+	if err != nil {
+		why.Kind, why.Hint = q.Explain(err)
+	}
 	if err != nil && q.ctx.Err() != nil && !errors.Is(err, packets.ErrCancelled) {
 		why = ended(errEnded)
 	}

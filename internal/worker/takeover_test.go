@@ -42,7 +42,7 @@ func TestTasksThatWereLeft(t *testing.T) {
 	if _, err := n.Tasks.Requeue(ctx, ran.ID, "another"); !errors.Is(err, task.ErrClaimed) {
 		t.Errorf("the task of another server: %v", err)
 	}
-	q, err := Start(ctx, Options{Repo: n, Log: slog.New(slog.DiscardHandler), Kind: KindWorker, Slots: 2, Failure: func(err error) task.Failure { return task.Failure{Err: err} }})
+	q, err := Start(ctx, Options{Repo: n, Log: slog.New(slog.DiscardHandler), Kind: KindWorker, Slots: 2, Explain: func(error) (kind, hint string) { return "", "" }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,11 @@ func TestTasksThatWereLeft(t *testing.T) {
 			t.Errorf("%+v, %v", tk, err)
 		}
 	}
-	for left := 1; left > 0; time.Sleep(time.Millisecond) {
+	left := 1
+	for until := time.Now().Add(time.Minute); left > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("%d tasks have not ended", left)
+		}
 		left = 0
 		if err := n.Tasks.Open(ctx, func(object.Hash, string) error { left++; return nil }); err != nil {
 			t.Fatal(err)
@@ -93,7 +97,7 @@ func TestTasksThatWereLeft(t *testing.T) {
 func TestLeftToOthers(t *testing.T) {
 	ctx := t.Context()
 	n := peertest.Repo(t, "far")
-	options := Options{Repo: n, Log: slog.New(slog.DiscardHandler), Kind: KindServe, Failure: func(err error) task.Failure { return task.Failure{Err: err} }}
+	options := Options{Repo: n, Log: slog.New(slog.DiscardHandler), Kind: KindServe, Explain: func(error) (kind, hint string) { return "", "" }}
 	door, err := Start(ctx, options)
 	if err != nil {
 		t.Fatal(err)

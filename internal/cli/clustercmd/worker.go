@@ -10,7 +10,6 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/cluster"
-	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/internal/worker"
 )
@@ -58,13 +57,7 @@ func runWorker(ctx context.Context, f *cmdutil.Factory, o *workerOptions) error 
 	n.ForPeers()
 	q, err := worker.Start(context.WithoutCancel(ctx), worker.Options{
 		Repo: n, Log: slog.New(slog.NewTextHandler(f.IO.Err, nil)), Kind: worker.KindWorker, Slots: o.Concurrency,
-		Failure: func(err error) task.Failure {
-			failure := task.Failure{Err: err}
-			if err != nil {
-				failure.Kind, failure.Hint = f.Explain(err)
-			}
-			return failure
-		},
+		Explain: f.Explain,
 	})
 	if err != nil {
 		return err

@@ -64,7 +64,7 @@ func (s *Service) Routes(d peer.Door) []peer.Route {
 
 // Start implements peer.Worker: it takes up what others left.
 func (s *Service) Start(ctx context.Context) (err error) {
-	o := worker.Options{Repo: s.Repo, Log: s.door.Log(), Kind: worker.KindServe, Slots: maxTasks, Failure: s.failure,
+	o := worker.Options{Repo: s.Repo, Log: s.door.Log(), Kind: worker.KindServe, Slots: maxTasks, Explain: s.door.Explain,
 		Most: func() int { return s.door.Limits().Tasks }, Ended: func() { s.done.Add(1) }}
 	if s.Leave {
 		o.Slots = 0
@@ -75,15 +75,6 @@ func (s *Service) Start(ctx context.Context) (err error) {
 
 // Stop implements peer.Worker.
 func (s *Service) Stop(ctx context.Context) error { return s.tasks.Stop(ctx) }
-
-// failure is an error with the kind and the hint that the command line would give it.
-func (s *Service) failure(err error) task.Failure {
-	f := task.Failure{Err: err}
-	if err != nil {
-		f.Kind, f.Hint = s.door.Explain(err)
-	}
-	return f
-}
 
 // packets takes a submission through the six steps of receiving and has its first task
 // run. It answers with the signed packet; or at once with the task, where the request
@@ -135,7 +126,8 @@ func (s *Service) enqueue(ctx context.Context, t task.Task, raw []byte, got *pac
 	if err = s.tasks.Add(t); err == nil {
 		return nil
 	}
-	return errors.Join(err, s.Repo.Tasks.End(ctx, t.ID, t.Server, task.Failed, nil, s.failure(err)), giveBack(ctx))
+	kind, hint := s.door.Explain(err)
+	return errors.Join(err, s.Repo.Tasks.End(ctx, t.ID, t.Server, task.Failed, nil, task.Failure{Err: err, Kind: kind, Hint: hint}), giveBack(ctx))
 }
 
 func (s *Service) refuse(w http.ResponseWriter, r *http.Request, err error) {
