@@ -34,11 +34,32 @@ func names(ctx context.Context, f *cmdutil.Factory, n *repo.Repo) model.Names {
 	}
 }
 
+// The members of definitions, for help.
+const (
+	recipeForm = "  code: TOOL        # that trains\n" +
+		"  base: MODEL       # that it starts from; left out: from nothing\n" +
+		"  label: TEXT       # what to predict, as the tool says\n" +
+		"  params: {rows: messages, steps: 400}  # for the tool\n" +
+		"rows says what it is given of each episode: raw, messages, prompt-completion\nor preference, as `dataset export` writes them; left out: a sample."
+	suiteForm = "  code: TOOL        # that measures\n" +
+		"  tests: DATASET\n" +
+		"  metrics: [NAME]   # that it gives: whole numbers\n" +
+		"  label: TEXT       # as of a recipe\n" +
+		"  params: {}"
+	policyForm = "  name: TEXT\n" +
+		"  ring: 0\n" +
+		"  suites: [SUITE]   # that verifiers attest\n" +
+		"  thresholds: [{metric: NAME, at_least: 500000}]\n" +
+		"  quorum: 1         # verifiers that sign off\n" +
+		"  verifiers: [self]\n" +
+		"A threshold has at_least or at_most, and may have largest_regression,\nleast_improvement, better and critical. A policy may have rollback, max_age\nand keep, too."
+)
+
 // adder makes the verb add of a noun whose definitions are text or canonical bytes.
-func adder(f *cmdutil.Factory, kind, example string, parse func(*repo.Repo, []byte, model.Names) ([]byte, error)) *cobra.Command {
+func adder(f *cmdutil.Factory, kind, form, example string, parse func(*repo.Repo, []byte, model.Names) ([]byte, error)) *cobra.Command {
 	var ref string
 	c := &cobra.Command{
-		Use: "add FILE|- [--ref NAME]", Short: "Keep a definition; prints its id", Example: example, Args: cmdutil.Args(1, 1),
+		Use: "add FILE|- [--ref NAME]", Short: "Keep a definition; prints its id", Long: "The file is YAML or JSON:\n" + form, Example: example, Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			data, err := f.Read(args[0])
 			if err != nil {
@@ -72,7 +93,7 @@ func adder(f *cmdutil.Factory, kind, example string, parse func(*repo.Repo, []by
 
 // NewRecipe is `mythos recipe`.
 func NewRecipe(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("recipe", "How models are trained", adder(f, "RecipeDef", "  mythos recipe add recipe.yaml",
+	return f.Returns(cmdutil.Noun("recipe", "How models are trained", adder(f, "RecipeDef", recipeForm, "  mythos recipe add recipe.yaml",
 		func(_ *repo.Repo, text []byte, in model.Names) ([]byte, error) {
 			r, err := model.ParseRecipe(text, in)
 			if err != nil {
@@ -85,7 +106,7 @@ func NewRecipe(f *cmdutil.Factory) *cobra.Command {
 
 // NewSuite is `mythos suite`.
 func NewSuite(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("suite", "How models are measured", adder(f, "EvalSuiteDef", "  mythos suite add suite.yaml",
+	return f.Returns(cmdutil.Noun("suite", "How models are measured", adder(f, "EvalSuiteDef", suiteForm, "  mythos suite add suite.yaml",
 		func(_ *repo.Repo, text []byte, in model.Names) ([]byte, error) {
 			s, err := model.ParseSuite(text, in)
 			if err != nil {
@@ -98,7 +119,7 @@ func NewSuite(f *cmdutil.Factory) *cobra.Command {
 
 // NewPolicy is `mythos policy`.
 func NewPolicy(f *cmdutil.Factory) *cobra.Command {
-	add := adder(f, "PolicyDef", "  mythos policy add policy.yaml", func(n *repo.Repo, text []byte, in model.Names) ([]byte, error) {
+	add := adder(f, "PolicyDef", policyForm, "  mythos policy add policy.yaml", func(n *repo.Repo, text []byte, in model.Names) ([]byte, error) {
 		p, err := model.ParsePolicy(text, in)
 		if err != nil {
 			return nil, err
