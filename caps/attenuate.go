@@ -10,10 +10,10 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// proven is a chain of which everything is proven that depends on its bytes
-// alone: forms, ids, signatures, and that each child is allowed by its parent.
+// proven is a chain that passed every check of its bytes alone: forms, ids, signatures, and that each child is allowed
+// by its parent.
 type proven struct {
-	links  Chain         // opened anew from the bytes, which they share with the caller
+	links  Chain         // decoded again from the bytes; the bytes are shared with the caller
 	scopes []scope.Scope // of the links
 }
 
@@ -52,7 +52,7 @@ func prove(chain Chain) (*proven, error) {
 	return p, nil
 }
 
-// read opens link i and checks that it hangs below the link above it.
+// read opens link i and checks that it follows from the link above it.
 func (p *proven) read(i int, l Link) *DeniedError {
 	opened, scope, err := open(l.Raw)
 	if err != nil {
@@ -66,9 +66,8 @@ func (p *proven) read(i int, l Link) *DeniedError {
 	return p.links.connected(i)
 }
 
-// signatures checks those of all links, on all processors: they are nearly all the
-// work of verifying a chain. One goroutine takes several, as each has to grow its
-// stack.
+// signatures checks the signatures of all links on all processors; they are nearly all the work of verifying a chain.
+// One goroutine checks several, because each goroutine has to grow its stack.
 func signatures(links Chain) (errs [MaxDepth]error) {
 	par.Do(len(links), 0, func(i int) { errs[i] = sign.VerifyID(links[i].Cap.Issuer, links[i].ID, links[i].Cap.Signature) })
 	return errs

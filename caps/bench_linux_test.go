@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// cpuTime is what this process has used of all processors.
+// cpuTime is the processor time of this process, over all processors.
 func cpuTime(b *testing.B) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -19,10 +19,9 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkVerifyColdRatio verifies a chain of depth 5 never seen before, and the five
-// signatures in it alone, by the standard library and by package sign, in turns of 20.
-// It reports medians of ratios: of processor time, which other load hardly moves, and
-// of elapsed time.
+// BenchmarkVerifyColdRatio verifies, in turns of 20, a chain of depth 5 never seen before and its five signatures
+// alone, by the standard library and by package sign. It reports medians of ratios: of processor time, which other load
+// hardly moves, and of elapsed time.
 func BenchmarkVerifyColdRatio(b *testing.B) {
 	chain, holder := fiveLinks(b)
 	bare := func() {

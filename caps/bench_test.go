@@ -21,7 +21,7 @@ func fiveLinks(b *testing.B) (Chain, object.AgentID) {
 	return chain, bob.Agent()
 }
 
-// BenchmarkBareEd25519x5 is the floor under BenchmarkVerifyCold.
+// BenchmarkBareEd25519x5 is the lower bound of BenchmarkVerifyCold.
 func BenchmarkBareEd25519x5(b *testing.B) {
 	chain, _ := fiveLinks(b)
 	for b.Loop() {
@@ -56,7 +56,7 @@ func BenchmarkVerifyWarm(b *testing.B) {
 	}
 }
 
-// BenchmarkVerifyWarmRevocable adds the look at the revocation lists.
+// BenchmarkVerifyWarmRevocable adds reading the revocation lists.
 func BenchmarkVerifyWarmRevocable(b *testing.B) {
 	chain, holder := fiveLinks(b)
 	v := &Verifier{Trusted: trustOwner, Revoked: emptyLists(b)}

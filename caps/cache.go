@@ -7,15 +7,14 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// The bounds of a verifier's memory of proven chains.
+// The bounds of a verifier's cache of proven chains.
 const (
 	cacheEntries = 1024
 	cacheBytes   = 16 << 20
 )
 
-// cache remembers proven chains by the id of their leaf. An id does not cover the
-// signature, so a chain is only taken for a remembered one when all its bytes
-// are the same. The oldest chains are forgotten first.
+// cache remembers proven chains by the id of their leaf. An id does not cover the signature, so a chain counts as
+// remembered only if all its bytes are equal. The oldest chains are forgotten first.
 type cache struct {
 	mu    sync.RWMutex
 	byID  map[object.Hash]*proven
@@ -58,10 +57,10 @@ func (c *cache) keep(p *proven) {
 	defer c.mu.Unlock()
 	id := p.links[0].ID
 	if _, there := c.byID[id]; there {
-		return // the same content, signed by other bytes
+		return // the same content with another signature
 	}
 	for i := range p.links {
-		p.links[i].Raw = bytes.Clone(p.links[i].Raw) // the caller may change its own
+		p.links[i].Raw = bytes.Clone(p.links[i].Raw) // the caller may change the original
 	}
 	if c.byID == nil {
 		c.byID = make(map[object.Hash]*proven)

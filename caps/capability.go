@@ -20,17 +20,17 @@ const (
 type Capability struct {
 	CapID              object.Hash      `can:"1,cap_id"`
 	Issuer             object.AgentID   `can:"2,issuer"`
-	Subject            object.AgentID   `can:"3,subject"` // who may use it
+	Subject            object.AgentID   `can:"3,subject"` // the agent who may use it
 	Scope              scope.CapScope   `can:"4,scope"`
-	NotBefore          object.Time      `can:"5,not_before"`          // valid from then on,
-	ExpiresAt          object.Time      `can:"6,expires_at"`          // and until before then
+	NotBefore          object.Time      `can:"5,not_before"`          // valid from this time on,
+	ExpiresAt          object.Time      `can:"6,expires_at"`          // and until just before this time
 	Delegable          bool             `can:"7,delegable"`           // the subject may issue children
 	AttenuationParent  *object.Hash     `can:"8,attenuation_parent"`  // absent: a root
 	RevocationRequired *bool            `can:"9,revocation_required"` // absent: false
 	Signature          object.Signature `can:"10,signature"`
 }
 
-// Rule is how capabilities are identified and signed.
+// Rule says how capabilities are identified and signed.
 var Rule = object.Rule{Mask: can.Mask{1: nil, 10: nil}, IDField: 1, Signer: 2, Sig: 10}
 
 // Structs describes the structs of this package.
@@ -46,7 +46,7 @@ var Structs = []object.Struct{
 	object.Define[Refused]("CapRefused", object.Rule{}),
 }
 
-// Revocable tells whether the capability requires a revocation check.
+// Revocable reports whether the capability requires a revocation check.
 func (c *Capability) Revocable() bool { return c.RevocationRequired != nil && *c.RevocationRequired }
 
 // Link is one opened capability: its id, its fields and its received bytes.
@@ -59,9 +59,8 @@ type Link struct {
 // Chain is a capability and its parents, the leaf first and the root last.
 type Chain []Link
 
-// Open reads the canonical bytes of a capability and checks its fields, its
-// scope's included, and its id. It checks no signature and trusts nobody. It
-// copies raw.
+// Open reads the canonical bytes of a capability and checks its id, its fields and those of its scope. It checks no
+// signature and trusts nobody. It copies raw.
 func Open(raw []byte) (Link, error) {
 	l, _, err := open(raw)
 	if err != nil {
@@ -71,8 +70,8 @@ func Open(raw []byte) (Link, error) {
 	return l, nil
 }
 
-// open is Open without the copy, and returns the decoded scope. It does what
-// object.Open does, but decodes scope and id once; a test holds them together.
+// open is Open without the copy, and returns the decoded scope. It does the same as object.Open but decodes scope and
+// id only once; a test compares the two.
 func open(raw []byte) (l Link, scope scope.Scope, err error) {
 	if len(raw) > MaxSize {
 		return Link{}, nil, fmt.Errorf("%d bytes are more than %d", len(raw), MaxSize)
@@ -124,7 +123,7 @@ func (c *Capability) check() (scope.Scope, error) {
 	return scope, nil
 }
 
-// Leaf is the capability that the holder uses; false for an empty chain.
+// Leaf is the capability that the holder uses. It returns false for an empty chain.
 func (c Chain) Leaf() (Link, bool) {
 	if len(c) == 0 {
 		return Link{}, false
@@ -132,7 +131,7 @@ func (c Chain) Leaf() (Link, bool) {
 	return c[0], true
 }
 
-// Raws are the bytes of all links, the leaf first.
+// Raws returns the bytes of all links, the leaf first.
 func (c Chain) Raws() [][]byte {
 	raws := make([][]byte, len(c))
 	for i, l := range c {
@@ -141,9 +140,8 @@ func (c Chain) Raws() [][]byte {
 	return raws
 }
 
-// OpenChain opens the links of a chain, the leaf first, and checks that each
-// names the next as its parent and that the last is a root. It checks no
-// signature and trusts nobody.
+// OpenChain opens the links of a chain, the leaf first. It checks that each link names the next as its parent and that
+// the last is a root. It checks no signature and trusts nobody.
 func OpenChain(raws ...[]byte) (Chain, error) {
 	if len(raws) == 0 || len(raws) > MaxDepth {
 		return nil, &DeniedError{Check: CheckChain, Reason: fmt.Sprintf("a chain has 1 to %d capabilities, not %d", MaxDepth, len(raws)), Help: "present the whole chain up to the root"}
@@ -164,8 +162,7 @@ func OpenChain(raws ...[]byte) (Chain, error) {
 	return chain, nil
 }
 
-// connected checks that link i names its parent, the next link, and that the
-// last one names none.
+// connected checks that link i names the next link as its parent, or that it names none if it is the last.
 func (c Chain) connected(i int) *DeniedError {
 	parent := c[i].Cap.AttenuationParent
 	switch {

@@ -180,7 +180,7 @@ func TestUnknownConstraintDenies(t *testing.T) {
 	}
 }
 
-// TestLeastOfAChild: a max alone has the least 0, and no child moves it below.
+// TestLeastOfAChild: a max without a min has the least value 0, and no child goes below it.
 func TestLeastOfAChild(t *testing.T) {
 	for _, c := range []struct {
 		child, parent map[string]string

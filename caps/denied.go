@@ -8,16 +8,15 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// ErrDenied means that a chain does not allow what was asked. Every refusal is a
-// [*DeniedError].
+// ErrDenied means that a chain does not allow the request. Every refusal is a [*DeniedError].
 var ErrDenied = errors.New("denied")
 
-// ErrQuota means that a quota does not suffice, or a rate. It is an ErrDenied.
+// ErrQuota means that a quota is used up or a rate is exceeded. It is an ErrDenied.
 var ErrQuota = fmt.Errorf("%w: quota used up", ErrDenied)
 
-// The checks that a DeniedError names, in the order in which they are made.
+// The checks that a DeniedError names, in the order in which a verifier makes them.
 const (
-	CheckActive     = "active"     // no capability was shown, or is held
+	CheckActive     = "active"     // no capability was shown or is held
 	CheckChain      = "chain"      // 1 to 16 links [cap-48]
 	CheckForm       = "form"       // canonical bytes, field rules [cap-49]
 	CheckID         = "id"         // the id is that of the bytes
@@ -37,20 +36,20 @@ const (
 	CheckApproval   = "approval"   // people have agreed to it
 )
 
-// DeniedError is a refusal: the first link that fails, and which check.
+// DeniedError is a refusal: the first link that fails, and the failed check.
 type DeniedError struct {
 	Check    string        // one of the Check constants
 	Cap      object.Hash   // the link at fault; zero when the chain is empty or the bytes have no id
 	Link     int           // its place in the chain, 0 is the leaf
 	Reason   string        // what is wrong
-	Help     string        // what would help; may be empty
-	Wait     time.Duration // of a rate: after which it is allowed
-	Approval object.Hash   // of an approval: the request that waits; zero: none does
-	Until    object.Time   // which it does until then
+	Help     string        // the remedy; may be empty
+	Wait     time.Duration // for a rate: how long until the use is allowed
+	Approval object.Hash   // for an approval: the request that waits; zero: none
+	Until    object.Time   // when that request expires
 	Err      error         // the cause, such as sign.ErrSignature; may be nil
 }
 
-// Error names the check, the link and the reason; the help is left to the caller.
+// Error names the check, the link and the reason. It leaves the help to the caller.
 func (e *DeniedError) Error() string {
 	of := ""
 	if !e.Cap.IsZero() {
@@ -74,7 +73,7 @@ func (e *DeniedError) Unwrap() []error {
 	return errs
 }
 
-// deny refuses the chain because of its link i.
+// deny refuses the chain because of link i.
 func (c Chain) deny(i int, check, reason, help string) *DeniedError {
 	return &DeniedError{Check: check, Cap: c[i].ID, Link: i, Reason: reason, Help: help}
 }

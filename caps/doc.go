@@ -1,10 +1,9 @@
-// Package caps implements capabilities: signed, attenuable grants of exactly one
-// power for a limited time, checkable offline (spec/capabilities.md).
+// Package caps implements capabilities: signed, attenuable grants of exactly one power for a limited time, checkable
+// offline (spec/capabilities.md).
 //
-// A [Capability] names an issuer, a subject (who may use it), one [CapScope]
-// (what), a window (when) and, when it was derived from another, its parent. A
-// [Chain] is a capability with all its parents, the leaf first and the root last.
-// A chain is good when
+// A [Capability] names an issuer, a subject (who may use it), one [CapScope] (what), a window (when) and, when it was
+// derived from another, its parent. A [Chain] is a capability with all its parents, the leaf first and the root last. A
+// chain is good when
 //
 //   - it has 1 to 16 links, each with the id of its bytes and a signature by its
 //     issuer, and each but the root names the next as its attenuation_parent;
@@ -20,15 +19,13 @@
 //     young enough;
 //   - the holder is the leaf's subject.
 //
-// The unknown denies: a field in a scope that this version does not know might
-// narrow it, so such a chain parses but never verifies; likewise an unknown
-// constraint.
+// The unknown denies: a field that this version does not know might narrow a scope, so a chain with such a field parses
+// but never verifies. The same holds for an unknown constraint.
 //
 // # Quotas
 //
-// Maxima that count (calls, jobs, tokens, gpu_ms, runs, workers, cpu_us, io,
-// events, and bytes for the max_size of blob.write) are totals over the life of
-// the capability; package quota keeps the counters.
+// Maxima that count (calls, jobs, tokens, gpu_ms, runs, workers, cpu_us, io, events, and bytes for the max_size of
+// blob.write) are totals over the life of the capability; package quota keeps the counters.
 //
-// A revocation list is kept under v/ and its issuer's public key in hex.
+// A revocation list is stored under the key v/ and its issuer's public key in hex.
 package caps

@@ -11,8 +11,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// A team hands an agent one power for an hour; the agent hands on less, and
-// nobody can hand on more.
+// A team gives an agent one power for an hour. The agent passes on less of it; nobody can pass on more.
 func Example() {
 	team := sign.FromSeed([32]byte{1}, "team")
 	agent := sign.FromSeed([32]byte{2}, "agent")

@@ -9,10 +9,9 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Explain says in plain English what the holder of a chain may do, until when,
-// and by whose leave, one line each. It verifies nothing: [Verifier.Verify] says
-// whether any of it is true. Text from inside the capabilities is quoted where a
-// terminal could trip over it.
+// Explain says in plain English what the holder of a chain may do, until when, and who granted it, one line each. It
+// verifies nothing: use [Verifier.Verify] for that. Text from inside the capabilities is quoted where a terminal could
+// misread it.
 func Explain(chain Chain, now object.Time) string {
 	if len(chain) == 0 {
 		return "No capability: nothing is allowed.\n"
@@ -39,7 +38,7 @@ func Explain(chain Chain, now object.Time) string {
 	return b.String()
 }
 
-// term is the time in which all links are valid, seen from now.
+// term describes the time in which all links are valid, relative to now.
 func (c Chain) term(now object.Time) string {
 	from, until := c.window()
 	switch {
@@ -62,7 +61,7 @@ func (c Chain) window() (from, until object.Time) {
 	return from, until
 }
 
-// span writes the time from a to b ≥ a with its two or so leading units.
+// span writes the time from a to b ≥ a in its one or two leading units.
 func span(a, b object.Time) string {
 	us := uint64(b) - uint64(a)
 	for _, u := range []time.Duration{24 * time.Hour, time.Hour, time.Minute, time.Second} {
@@ -86,7 +85,7 @@ func (c Chain) step(i int) string {
 }
 
 func upper(s string) string {
-	if rest, ok := strings.CutPrefix(s, "agent "); ok && !strings.HasPrefix(rest, "(") { // not an agent of that name
+	if rest, ok := strings.CutPrefix(s, "agent "); ok && !strings.HasPrefix(rest, "(") { // not the name of an agent
 		return "Agent " + rest
 	}
 	return s

@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// FuzzImportText: a chain that is taken from text or file is written as the same file.
+// FuzzImportText: a chain that was read from text or from a file is written as the same file.
 func FuzzImportText(f *testing.F) {
 	chain := extend(f, alice, rootCap(f, "eval.run:"+hexA), Draft{Subject: bob.Agent(), Revocable: true})
 	text, err := ExportText(chain)
@@ -33,7 +33,7 @@ func FuzzImportText(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(file) > 0 && file[0] == can.TagMap { // a root alone: it is written as a list of one
+		if len(file) > 0 && file[0] == can.TagMap { // a single root is written as a list of one
 			if file, err = can.ListOf([][]byte{file}); err != nil {
 				t.Fatal(err)
 			}
@@ -44,7 +44,7 @@ func FuzzImportText(f *testing.F) {
 	})
 }
 
-// FuzzParsePolicyRules: rules that are read hold their own checks; none panics.
+// FuzzParsePolicyRules: rules that parse pass their own checks; no input panics.
 func FuzzParsePolicyRules(f *testing.F) {
 	f.Add([]byte("rules:\n  - name: ci\n    to: [ci]\n    scope: tool.call\n    ttl: 1h\n    limits: {calls: 100}\n    delegable: true\n"))
 	f.Add([]byte("rules:\n  - {name: a, scope: \"*\", ttl: 1h}\n  - {name: a, scope: tool.call, ttl: 1h}\n"))
@@ -85,8 +85,7 @@ func FuzzUnits(f *testing.F) {
 	})
 }
 
-// FuzzSignedLists: revocation lists and issuance policies that are taken are signed and have
-// the id of their bytes.
+// FuzzSignedLists: an accepted revocation list or issuance policy is signed and has the id of its bytes.
 func FuzzSignedLists(f *testing.F) {
 	f.Add([]byte{0xa0})
 	f.Fuzz(func(t *testing.T, raw []byte) {

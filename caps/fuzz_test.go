@@ -8,8 +8,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// FuzzOpen: what is opened has the id of its bytes, explains itself, and goes
-// through the file form unchanged; no input panics.
+// FuzzOpen: an opened capability has the id of its bytes, explains itself, and survives the file form unchanged. No
+// input panics.
 func FuzzOpen(f *testing.F) {
 	for _, text := range allScopes {
 		f.Add(rootCap(f, text)[0].Raw)
@@ -41,7 +41,7 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzParseScope: what is read prints to a text that reads as the same scope.
+// FuzzParseScope: a scope that parses prints to a text that parses to the same scope.
 func FuzzParseScope(f *testing.F) {
 	for _, text := range allScopes {
 		f.Add(text)

@@ -102,12 +102,12 @@ func resign(t testing.TB, s sign.Signer, c Capability) Link {
 	return l
 }
 
-// satisfies says why a request does not meet constraints.
+// satisfies returns why a request does not meet constraints.
 func satisfies(request []byte, constraints map[string]string) error {
 	return scope.Covers(&scope.ToolCall{Constraints: constraints}, &scope.Use{Request: request})
 }
 
-// asNarrow says why constraints are not as narrow as those of the parent.
+// asNarrow returns why constraints are not as narrow as the parent's.
 func asNarrow(child, parent map[string]string) error {
 	return scope.Within(&scope.ToolCall{Constraints: child}, &scope.ToolCall{Constraints: parent})
 }

@@ -9,27 +9,25 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// Draft is what a new capability is to say.
+// Draft is the content of a new capability.
 type Draft struct {
 	Subject   object.AgentID
 	Scope     scope.CapScope // Attenuate: the parent's when the kind is 0
 	NotBefore object.Time    // Attenuate: the parent's when 0
 	ExpiresAt object.Time    // Attenuate: the parent's when 0
 	Delegable bool           // the subject may issue children
-	Revocable bool           // requires a revocation check; Attenuate: also when the parent does
+	Revocable bool           // requires a revocation check; Attenuate: also if the parent requires one
 }
 
-// Issue makes a root capability. The chain of it verifies where the signer is
-// trusted for the scope's kind.
+// Issue makes a root capability. Its chain verifies where the signer is trusted for the scope's kind.
 func Issue(s sign.Signer, draft Draft) (Link, error) {
 	return issue(s, draft, nil)
 }
 
-// Attenuate makes a child of the leaf of a chain: the signer is the leaf's subject
-// (the leaf being delegable) or its issuer, and the draft narrows the leaf. It
-// verifies the chain's bytes and signatures and refuses, with a *DeniedError,
-// whatever a verifier would refuse of the longer chain; trust, time and
-// revocation are not looked at. The new chain is the new link before the parent.
+// Attenuate makes a child of the leaf of a chain. The signer is the subject of a delegable leaf, or the leaf's issuer;
+// the draft narrows the leaf. Attenuate verifies the chain's bytes and signatures and refuses, with a *DeniedError,
+// every new link that a verifier would refuse. It does not check trust, time or revocation. The new chain is the new
+// link followed by the parent chain.
 func Attenuate(s sign.Signer, parent Chain, draft Draft) (Link, error) {
 	p, err := prove(parent)
 	if err != nil {
@@ -47,8 +45,7 @@ func Attenuate(s sign.Signer, parent Chain, draft Draft) (Link, error) {
 	return child, nil
 }
 
-// Under is the draft of a child of parent with everything filled in that Attenuate
-// takes from the parent.
+// Under returns the draft with every field filled in that Attenuate takes from the parent.
 func (d Draft) Under(parent *Capability) Draft {
 	if d.Scope.Kind == 0 {
 		d.Scope = parent.Scope
@@ -85,7 +82,7 @@ func issue(s sign.Signer, draft Draft, parent *object.Hash) (Link, error) {
 	return Open(raw)
 }
 
-// check refuses drafts that no verifier would take.
+// check refuses drafts that no verifier would accept.
 func (d *Draft) check() error {
 	if err := d.Subject.Check(); err != nil {
 		return fmt.Errorf("subject: %w", err)

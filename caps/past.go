@@ -7,21 +7,19 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Past is what counted at an earlier moment: when something was done that is judged now.
+// Past is the trust and the time of an earlier moment, at which the action that is judged now happened.
 type Past struct {
-	At object.Time // of what was done
-	// Trusted tells whether an agent might issue roots for a kind of scope then. Nil
-	// trusts nobody.
+	At object.Time // when the action happened
+	// Trusted reports whether an agent was allowed to issue roots for a kind of scope at that time. Nil trusts nobody.
 	Trusted func(issuer object.AgentID, kind uint8) bool
-	// Later tells whether a capability that a list names was revoked only after that
-	// moment. Nil: none was.
+	// Later reports whether a capability that a list names was revoked only after that moment. Nil: none was.
 	Later func(id object.Hash, list *RevocationList) bool
 }
 
-// Then judges a chain as it was at an earlier moment (spec/capabilities.md#verification):
-// by the trust and the time of then, and without what was revoked later. With a use,
-// the chain must have allowed it. The notes say what has changed since. Whether a
-// revocation list was fresh enough then is not asked: only the newest one is kept.
+// Then judges a chain as it was at an earlier moment (spec/capabilities.md#verification): by the trust and the time of
+// that moment, and without later revocations. If use is given, the chain must have allowed it. The notes say what has
+// changed since. Then does not check whether a revocation list was fresh enough at that moment, because only the newest
+// list is kept.
 func (v *Verifier) Then(chain Chain, holder object.AgentID, use *scope.Use, past Past) (notes []string, err error) {
 	p, err := v.cache.prove(chain)
 	if err != nil {
@@ -45,7 +43,7 @@ func (v *Verifier) Then(chain Chain, holder object.AgentID, use *scope.Use, past
 	return notes, p.authorize(*use)
 }
 
-// revokedSince refuses what was revoked at that moment, and notes what was later.
+// revokedSince refuses links that were revoked at that moment, and notes links that were revoked later.
 func (v *Verifier) revokedSince(chain Chain, past Past) (notes []string, err error) {
 	if v.Revoked == nil {
 		if d := v.noneRequired(chain); d != nil {

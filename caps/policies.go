@@ -13,26 +13,24 @@ const policyKey = kv.IssuePolicy + "current"
 // ErrPolicyOld means that the policy in force has the same or a larger sequence.
 var ErrPolicyOld = errors.New("a newer issuance policy is in force")
 
-// ErrPolicySigner means that a policy is signed by an agent who is not trusted
-// for policies. The kept policy of such an agent allows nothing.
+// ErrPolicySigner means that the signer of a policy is not trusted for policies. A stored policy of such an agent
+// allows nothing.
 var ErrPolicySigner = fmt.Errorf("%w: its signer is not trusted for issuance policies", ErrPolicy)
 
-// Policies keeps the issuance policy in force, under ip/current.
+// Policies stores the issuance policy in force, under ip/current.
 type Policies struct {
 	kv KV
-	// trusted tells whether a policy counts, by its issuer.
+	// reports, by its issuer, whether a policy counts
 	trusted func(*IssuancePolicy) bool
 }
 
-// NewPolicies keeps the policy in kv; trusted tells of a policy, which verifies, whether
-// its issuer counts.
+// NewPolicies stores the policy in kv. trusted reports whether the issuer of a verified policy counts.
 func NewPolicies(kv KV, trusted func(*IssuancePolicy) bool) *Policies {
 	return &Policies{kv: kv, trusted: trusted}
 }
 
-// Current is the policy in force and its bytes; nil when none was ever set. A
-// damaged one, and one whose signer is no longer trusted, is an error: it fails
-// closed.
+// Current is the policy in force and its bytes; nil when none was ever set. It fails closed: a damaged policy, or one
+// whose signer is no longer trusted, is an error.
 func (p *Policies) Current(ctx context.Context) (*IssuancePolicy, []byte, error) {
 	raw, found, err := p.kv.Get(ctx, policyKey)
 	if err != nil {
@@ -56,8 +54,8 @@ func (p *Policies) open(raw []byte) (*IssuancePolicy, error) {
 	return policy, nil
 }
 
-// Put puts a policy in force, durably. The one in force already is no error; one
-// with a sequence that does not rise is ErrPolicyOld.
+// Put puts a policy in force, durably. Putting the policy that is already in force is no error. If the sequence does
+// not rise, the error is ErrPolicyOld.
 func (p *Policies) Put(ctx context.Context, raw []byte) (*IssuancePolicy, error) {
 	policy, err := p.open(raw)
 	if err != nil {
@@ -69,7 +67,7 @@ func (p *Policies) Put(ctx context.Context, raw []byte) (*IssuancePolicy, error)
 			return nil, fmt.Errorf("read issuance policy: %w", err)
 		}
 		if found {
-			// No matter who signed it: its sequence is what the next one has to exceed.
+			// The signer does not matter here: the next sequence must exceed this one in any case.
 			old, err := OpenIssuancePolicy(kept)
 			if err != nil {
 				return nil, err
@@ -93,8 +91,8 @@ func (p *Policies) Put(ctx context.Context, raw []byte) (*IssuancePolicy, error)
 	}
 }
 
-// Kept is the policy that was put last, whether or not its signer is still
-// trusted: what the next one follows. Nil when there is none.
+// Kept is the policy that was put last, whether or not its signer is still trusted. The next policy follows it. Nil
+// when there is none.
 func (p *Policies) Kept(ctx context.Context) (*IssuancePolicy, error) {
 	raw, found, err := p.kv.Get(ctx, policyKey)
 	if err != nil || !found {

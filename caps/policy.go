@@ -20,18 +20,17 @@ const (
 	maxRuleName    = 64 // bytes
 )
 
-// KindAny is the kind of a rule that is about every kind of scope.
+// KindAny is the kind of a rule that covers every kind of scope.
 const KindAny uint8 = 0
 
-// IssuancePolicy says which capabilities an authority issues: a capability is
-// issued when at least one rule allows all of it, so a policy without rules
-// allows none (spec/capabilities.md#issuance). Of the policies of one repository
-// the one with the largest sequence counts, alone.
+// IssuancePolicy says which capabilities an authority issues. A capability is issued when one rule allows all of it, so
+// a policy without rules allows none (spec/capabilities.md#issuance). Of a repository's policies only the one with the
+// largest sequence counts.
 type IssuancePolicy struct {
 	PolicyID     object.Hash      `can:"1,policy_id"`
-	Issuer       object.AgentID   `can:"2,issuer"`   // who signs the policy
+	Issuer       object.AgentID   `can:"2,issuer"`   // the agent who signs the policy
 	Rules        []IssuanceRule   `can:"3,rules"`    // at most 1024
-	Sequence     uint64           `can:"4,sequence"` // rises by every policy
+	Sequence     uint64           `can:"4,sequence"` // rises with every policy
 	TimeObserved object.Time      `can:"5,time_observed"`
 	Signature    object.Signature `can:"6,signature"`
 }
@@ -39,20 +38,20 @@ type IssuancePolicy struct {
 // IssuanceRule is one thing that a policy allows.
 type IssuanceRule struct {
 	Name      string                    `can:"1,name"`              // 1 to 64 bytes, unique in the policy
-	Subjects  []object.AgentID          `can:"2,subjects,optional"` // who may get it; absent: anyone
+	Subjects  []object.AgentID          `can:"2,subjects,optional"` // who may get the capability; absent: anyone
 	Kind      uint8                     `can:"3,kind"`              // 1 to 12, or 0 for any
-	Within    *scope.CapScope           `can:"4,within"`            // what the scope must be a subset of; absent: any of the kind
+	Within    *scope.CapScope           `can:"4,within"`            // the scope must be a subset of this one; absent: any of the kind
 	MaxTTLus  uint64                    `can:"5,max_ttl_us"`        // longest time from the issuance to the end, microseconds
-	Limits    map[scope.Resource]uint64 `can:"6,limits,optional"`   // largest maximum of each resource; absent: as large as within says
-	Delegable bool                      `can:"7,delegable"`         // it may be delegable
-	Revocable bool                      `can:"8,revocable"`         // it must require revocation checks
-	OnRequest *bool                     `can:"9,on_request"`        // its subjects get it when they ask; absent: false
-	Token     *TokenRule                `can:"10,token"`            // who asks and shows such a token gets it, and nobody else; absent: no token is asked for
+	Limits    map[scope.Resource]uint64 `can:"6,limits,optional"`   // largest maximum of each resource; absent: the maximum of within
+	Delegable bool                      `can:"7,delegable"`         // the capability may be delegable
+	Revocable bool                      `can:"8,revocable"`         // the capability must require revocation checks
+	OnRequest *bool                     `can:"9,on_request"`        // its subjects get the capability on request; absent: false
+	Token     *TokenRule                `can:"10,token"`            // only who asks and shows such a token gets the capability; absent: no token is required
 }
 
 var policyType = can.TypeOf(reflect.TypeFor[IssuancePolicy]())
 
-// PolicyRule is how issuance policies are identified and signed.
+// PolicyRule says how issuance policies are identified and signed.
 var PolicyRule = object.Rule{Mask: can.Mask{1: nil, 6: nil}, IDField: 1, Signer: 2, Sig: 6}
 
 // Check refuses policies whose rules are malformed or share a name [field-12].
@@ -126,9 +125,8 @@ func NewIssuancePolicy(s sign.Signer, prev *IssuancePolicy, rules []IssuanceRule
 	return next, raw, nil
 }
 
-// OpenIssuancePolicy reads a policy and checks its fields, its id and its
-// signature; whether its signer is trusted is up to the caller. A field that this
-// version does not know might narrow a rule, so it is refused.
+// OpenIssuancePolicy reads a policy and checks its fields, its id and its signature. The caller decides whether the
+// signer is trusted. OpenIssuancePolicy refuses unknown fields, because one might narrow a rule.
 func OpenIssuancePolicy(raw []byte) (*IssuancePolicy, error) {
 	if len(raw) > MaxPolicySize {
 		return nil, fmt.Errorf("an issuance policy of %d bytes is larger than %d", len(raw), MaxPolicySize)

@@ -81,7 +81,7 @@ func TestPolicyPermits(t *testing.T) {
 		{carol, "train.run:" + hexA + ",tokens=6", time.Hour, nil, "!tokens is 6"},
 		{carol, "blob.read:" + hexA, time.Hour, nil, "rest"},
 		{alice, "blob.read:" + hexA, time.Hour, nil, "!alice"},
-		// The time counts from now when the window begins later, from the window when it began before.
+		// The lifetime counts from now if the window began before, and from the window's begin if it begins later.
 		{carol, "blob.read:" + hexA, time.Hour, func(d *Draft) { d.NotBefore = t0.Add(30 * time.Minute); d.ExpiresAt = t0.Add(70 * time.Minute) }, "!it lasts 1h10m"},
 		{carol, "blob.read:" + hexA, time.Hour, func(d *Draft) { d.NotBefore = t0.Add(-30 * time.Minute); d.ExpiresAt = t0.Add(40 * time.Minute) }, "!it lasts 1h10m"},
 	} {
@@ -124,8 +124,8 @@ var requestText = `rules:
     ttl: 5m
 `
 
-// TestPolicyPermitsRequests: who asks gets what a rule for requests gives to that key or
-// token, and nothing by the other rules.
+// TestPolicyPermitsRequests: an asker gets what a rule for requests gives to that key or token, and nothing from other
+// rules.
 func TestPolicyPermitsRequests(t *testing.T) {
 	p, _ := policyOf(t, owner, nil, requestText)
 	const github, gitlab = "https://token.actions.githubusercontent.com", "https://gitlab.example"
@@ -175,7 +175,7 @@ func TestPolicyPermitsRequests(t *testing.T) {
 			t.Errorf("%s: until %s, revocable %t", c.name, as.ExpiresAt, as.Revocable)
 		}
 	}
-	// Without a request a rule about tokens gives nothing.
+	// Without a request, a rule about tokens gives nothing.
 	_, err := p.Permit(Draft{Subject: carol.Agent(), Scope: parse(t, "tool.call:"+hexA+",calls=1"), NotBefore: t0, ExpiresAt: t0.Add(time.Minute), Revocable: true}, t0)
 	if !errors.Is(err, ErrPolicy) || !strings.Contains(err.Error(), "shows a token") {
 		t.Error(err)
@@ -185,8 +185,8 @@ func TestPolicyPermitsRequests(t *testing.T) {
 	}
 }
 
-// TestPolicyPermitsOnlyWithin: what a rule with a scope permits is a subset of it, by
-// the reference evaluator's judgement of every use.
+// TestPolicyPermitsOnlyWithin: a rule with a scope permits only subsets of it, as judged use by use by the reference
+// evaluator.
 func TestPolicyPermitsOnlyWithin(t *testing.T) {
 	permitted := 0
 	for kind := range scope.MaxKind {
@@ -255,8 +255,8 @@ func TestPolicyFileErrors(t *testing.T) {
 	}
 }
 
-// TestPolicyForgeries: what is not exactly what its signer signed is refused, and so
-// is what this version does not wholly understand.
+// TestPolicyForgeries: OpenIssuancePolicy refuses anything that its signer did not sign exactly so, and anything that
+// this version does not wholly understand.
 func TestPolicyForgeries(t *testing.T) {
 	p, raw := policyOf(t, owner, nil, rulesText)
 	for i := range raw {
@@ -327,7 +327,7 @@ func TestPolicies(t *testing.T) {
 	if p, raw, err := ps.Current(ctx); err != nil || p.Sequence != 2 || string(raw) != string(raw2) {
 		t.Fatal(p, err)
 	}
-	delete(trusted, owner.Agent().Bare()) // whose policy is in force: nothing is issued
+	delete(trusted, owner.Agent().Bare()) // the issuer of the policy in force: nothing is issued now
 	if _, _, err := ps.Current(ctx); !errors.Is(err, ErrDenied) {
 		t.Error(err)
 	}

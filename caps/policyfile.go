@@ -35,8 +35,7 @@ type tokenFile struct {
 	Audience string            `yaml:"audience"`
 }
 
-// Names finds what people call things: agents, and the things of scopes (see
-// [ParseScope]).
+// Names resolves names that people use: of agents, and of the things in scopes (see [ParseScope]).
 type Names struct {
 	Agent func(name string) (object.AgentID, error)
 	Thing func(kind, name string) (object.Hash, error)
@@ -87,7 +86,7 @@ func ParsePolicyRules(data []byte, names Names) ([]IssuanceRule, error) {
 func parseRule(n *yaml.Node, names Names) (r IssuanceRule, err error) {
 	var f ruleFile
 	if err := strictyaml.Decode(n, &f); err != nil {
-		return r, err // which names the line
+		return r, err // the error names the line
 	}
 	defer func() {
 		if err != nil {
@@ -123,7 +122,7 @@ func parseRule(n *yaml.Node, names Names) (r IssuanceRule, err error) {
 	return r, nil
 }
 
-// parseRequest reads who may ask.
+// parseRequest reads who may ask for the capability.
 func (r *IssuanceRule) parseRequest(f *ruleFile) {
 	if f.Request {
 		r.OnRequest = &f.Request
@@ -137,14 +136,14 @@ func (r *IssuanceRule) parseRequest(f *ruleFile) {
 	}
 }
 
-// sharedIssuers vouch for projects of everybody, each with the claims that say whose project
-// one is.
+// sharedIssuers issue tokens for everybody's projects. For each issuer: the claims that say whose project a token
+// belongs to.
 var sharedIssuers = map[string][]string{
 	"https://token.actions.githubusercontent.com": {"repository", "repository_id", "repository_owner", "repository_owner_id", "sub", "job_workflow_ref"},
 	"https://gitlab.com":                          {"project_path", "project_id", "namespace_path", "namespace_id", "sub"},
 }
 
-// ofOne refuses a rule that serves projects of everybody, as one that names nothing but a branch.
+// ofOne refuses a rule that would serve everybody's projects, for example a rule that names only a branch.
 func (r *TokenRule) ofOne() error {
 	whose, shared := sharedIssuers[strings.TrimSuffix(r.Issuer, "/")]
 	if !shared || slices.ContainsFunc(whose, func(name string) bool { return r.Claims[name] != "" }) {
@@ -174,7 +173,7 @@ func (r *IssuanceRule) parseScope(text string, names Names) error {
 	return nil
 }
 
-// Words says in plain English what the rule allows.
+// Words describes in plain English what the rule allows.
 func (r *IssuanceRule) Words() string {
 	to := "anyone"
 	if r.Token != nil {
@@ -212,7 +211,7 @@ func (r *IssuanceRule) Words() string {
 	return b.String()
 }
 
-// Words says in plain English whose tokens are taken.
+// Words describes in plain English whose tokens the rule accepts.
 func (r *TokenRule) Words() string {
 	var b strings.Builder
 	b.WriteString(object.Shown(r.Issuer))

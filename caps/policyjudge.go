@@ -15,16 +15,15 @@ import (
 // ErrDenied; every such refusal is a [*PolicyError].
 var ErrPolicy = fmt.Errorf("%w: not allowed by the issuance policy", ErrDenied)
 
-// PolicyError says of every rule about the kind of scope why it does not allow a
-// capability.
+// PolicyError says, for every rule about the kind of scope, why it does not allow a capability.
 type PolicyError struct {
 	Policy    object.Hash
 	Kind      uint8
-	OnRequest bool          // somebody asked: only rules for who asks are named
+	OnRequest bool          // somebody asked: only rules that apply to the asker are named
 	Rules     []RuleRefusal // in the policy's order; empty: no rule is about the kind
 }
 
-// RuleRefusal is why one rule does not allow a capability.
+// RuleRefusal says why one rule does not allow a capability.
 type RuleRefusal struct{ Rule, Reason string }
 
 // Error names the policy and each rule with its reason.
@@ -45,8 +44,8 @@ func (e *PolicyError) Error() string {
 // Unwrap gives ErrPolicy.
 func (e *PolicyError) Unwrap() error { return ErrPolicy }
 
-// Permit returns the name of the first rule that allows the draft, every field of
-// which is set, to be issued now; a *PolicyError when none does.
+// Permit returns the name of the first rule under which the draft may be issued now. Every field of the draft must be
+// set. If there is no such rule, the error is a *PolicyError.
 func (p *IssuancePolicy) Permit(d Draft, now object.Time) (rule string, err error) {
 	r, err := p.first(&d, &PolicyError{}, func(r *IssuanceRule) error {
 		if r.Token != nil {
@@ -60,14 +59,12 @@ func (p *IssuancePolicy) Permit(d Draft, now object.Time) (rule string, err erro
 	return r.Name, nil
 }
 
-// MaxOnRequest is how long a capability lasts at most that somebody asked for without
-// saying how long.
+// MaxOnRequest is how long a requested capability lasts at most when the request does not say how long.
 const MaxOnRequest = time.Hour
 
-// PermitRequest returns the first rule that gives the draft to its subject, who asks for
-// it, and the draft as that rule has it: it requires revocation checks where the rule
-// does, and where it does not say when it ends, it lasts as long as the rule allows, an
-// hour at most. A *PolicyError when no rule does.
+// PermitRequest returns the first rule that gives the draft to its subject on request, and the draft as the rule
+// changes it. The draft requires revocation checks if the rule does. A draft without an end lasts as long as the rule
+// allows, an hour at most. If there is no such rule, the error is a *PolicyError.
 func (p *IssuancePolicy) PermitRequest(d Draft, by Asker, now object.Time) (Draft, *IssuanceRule, error) {
 	var as Draft
 	r, err := p.first(&d, &PolicyError{OnRequest: true}, func(r *IssuanceRule) error {
@@ -89,7 +86,7 @@ func (p *IssuancePolicy) PermitRequest(d Draft, by Asker, now object.Time) (Draf
 	return as, r, err
 }
 
-// errOthers is why a rule is not even named in a refusal: it is about others.
+// errOthers is the reason why a refusal does not even name a rule: the rule is about others.
 var errOthers = errors.New("it is not about who asks so")
 
 // first is the first rule about the draft's kind that permits it.
@@ -111,7 +108,7 @@ func (p *IssuancePolicy) first(d *Draft, refused *PolicyError, permits func(*Iss
 	return nil, refused
 }
 
-// permits says why the rule does not allow the draft.
+// permits returns why the rule does not allow the draft.
 func (r *IssuanceRule) permits(d *Draft, now object.Time) error {
 	if !r.serves(d.Subject) {
 		return fmt.Errorf("%s is not among its subjects", d.Subject.Name())
@@ -154,8 +151,8 @@ func (r *IssuanceRule) serves(subject object.AgentID) bool {
 	return false
 }
 
-// limited says why the scope's maximum of a resource is too large. A limit on
-// what the kind does not count limits nothing.
+// limited returns why the scope's maximum of a resource is too large. A limit has no effect on a kind that does not
+// count the resource.
 func (r *IssuanceRule) limited(asked scope.Scope, of scope.Resource) error {
 	most, limited := r.Limits[of]
 	if !limited || !counts(asked.Kind(), of) {
@@ -177,7 +174,7 @@ func (r *IssuanceRule) MaxTTL() time.Duration {
 	return time.Duration(min(r.MaxTTLus, most)) * time.Microsecond
 }
 
-// counts tells whether scopes of the kind have a maximum of the resource.
+// counts reports whether scopes of the kind have a maximum of the resource.
 func counts(kind uint8, of scope.Resource) bool {
 	for _, a := range (scope.Use{Kind: kind}).Cost() {
 		if a.Of == of {

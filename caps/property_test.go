@@ -17,10 +17,9 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// The property: whatever a chain is made of, if it verifies, then nothing that it
-// allows is refused by any of its links alone, as the reference below judges
-// them. The reference knows nothing of subsets: it judges one use at a time, over
-// small domains that are tried exhaustively.
+// The property: if a chain verifies, whatever it is made of, then each of its links alone allows everything that the
+// chain allows, as judged by the reference below. The reference knows nothing of subsets: it judges one use at a time,
+// over small domains that are tried exhaustively.
 
 var (
 	agents = []*sign.Key{owner, alice, bob, carol}
@@ -114,7 +113,7 @@ func refMeets(request []byte, constraints map[string]string) bool {
 	return true
 }
 
-// refLiteral is the JSON that the value of a constraint stands for.
+// refLiteral returns the JSON for the value of a constraint.
 func refLiteral(value string) string {
 	if _, number := new(big.Int).SetString(value, 10); number || value == "true" || value == "null" || strings.HasPrefix(value, `"`) {
 		return value
@@ -181,7 +180,7 @@ func drawConstraints(t *rapid.T) map[string]string {
 	return c
 }
 
-// usesOf are all uses of a kind over the small domains.
+// usesOf returns all uses of a kind over the small domains.
 func usesOf(kind uint8) (uses []scope.Use) {
 	for _, h := range things {
 		for _, n := range []uint64{0, 1, 2, 3, 4} {
@@ -258,8 +257,7 @@ func keyOf(a object.AgentID) *sign.Key {
 	return agents[slices.IndexFunc(agents, func(k *sign.Key) bool { return k.Agent().Same(a) })]
 }
 
-// varyScope draws a scope of which every field, and every constraint, is the
-// parent's more often than not.
+// varyScope draws a scope in which each field and constraint is usually the parent's.
 func varyScope(t *rapid.T, parent scope.CapScope) scope.CapScope {
 	old, err := parent.Decode()
 	if err != nil {
@@ -294,8 +292,7 @@ func drawCapScope(t *rapid.T, kind uint8) scope.CapScope {
 	return s
 }
 
-// refHandedOn is the reference for who could make a link, in the words of the
-// specification.
+// refHandedOn is the reference for who could make a link, in the words of the specification.
 func refHandedOn(child, parent Capability) bool {
 	delegated := parent.Delegable && child.Issuer.Same(parent.Subject)
 	reissued := child.Issuer.Same(parent.Issuer)
@@ -359,21 +356,20 @@ func TestNoChildGrantsMore(t *testing.T) {
 			judge(t)
 		}
 	})
-	// The property must not hold for want of chains.
+	// The property must not hold only because there were too few chains.
 	if accepted < 50 || children < 20 || granted < 200 {
 		t.Errorf("only %d chains accepted, %d with children, %d uses granted", accepted, children, granted)
 	}
 }
 
-// stricter names what the reference cannot see: ranges beyond the end of its
-// blobs count, and so do offsets of reads.
+// stricter reports differences that the reference cannot see: ranges beyond the end of its blobs count, and so do
+// offsets of reads.
 func stricter(s scope.Scope, u scope.Use) bool {
 	_, read := s.(*scope.BlobRead)
 	return read && u.Offset+u.Length > 8
 }
 
-// TestNarrowingIsAccepted: the converse, as far as it holds: a scope is within
-// itself, and within is transitive.
+// TestNarrowingIsAccepted checks the converse as far as it holds: a scope is within itself, and within is transitive.
 func TestNarrowingIsAccepted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		kind := rapid.Uint8Range(1, 11).Draw(t, "kind")

@@ -14,15 +14,15 @@ const (
 	RequestNonce = 16 // bytes
 )
 
-// Request asks an authority for a capability for who signed the request [cap-134].
+// Request asks an authority for a capability for the agent who signed the request [cap-134].
 type Request struct {
-	Scope string  `can:"1,scope"`          // as text; names in it are those of the authority
-	TTLus *uint64 `can:"2,ttl_us"`         // microseconds; absent: as the rule has it, an hour at most
-	Token *string `can:"3,token"`          // an identity token; absent: the signature proves who asks
-	Nonce []byte  `can:"4,nonce,optional"` // 16 random bytes, only without a token: tells one request from another
+	Scope string  `can:"1,scope"`          // in text form; the authority resolves names
+	TTLus *uint64 `can:"2,ttl_us"`         // microseconds; absent: as long as the rule allows, an hour at most
+	Token *string `can:"3,token"`          // an identity token; absent: only the signature proves who asks
+	Nonce []byte  `can:"4,nonce,optional"` // 16 random bytes, only without a token: they make the request unique
 }
 
-// Check refuses a request that could not be told from another one.
+// Check refuses a request that is not unique.
 func (r Request) Check() error {
 	switch {
 	case (r.Token == nil) == (r.Nonce == nil):
@@ -43,35 +43,34 @@ type Issued struct {
 	Seq        uint64 `can:"4,seq"`        // place of the receipt in the authority's log
 }
 
-// Proof is why a capability was given to who asked: it stands in the evidence of the
-// receipt.
+// Proof says why the asker got a capability. It is in the evidence of the receipt.
 type Proof struct {
-	Agent    object.AgentID    `can:"1,agent"`           // who asked, and signed for it
+	Agent    object.AgentID    `can:"1,agent"`           // the agent who asked and signed
 	PolicyID object.Hash       `can:"2,policy_id"`       // in force
 	Rule     string            `can:"3,rule"`            // of the policy
-	Issuer   *string           `can:"4,issuer"`          // of the token; absent: none was shown
-	Subject  *string           `can:"5,subject"`         // whom the token is about
+	Issuer   *string           `can:"4,issuer"`          // issuer of the token; absent: no token was shown
+	Subject  *string           `can:"5,subject"`         // subject of the token
 	Audience *string           `can:"6,audience"`        // of the token
-	Claims   map[string]string `can:"7,claims,optional"` // those of the token that the rule names
-	TokenID  *object.Hash      `can:"8,token_id"`        // tells the token from all others
+	Claims   map[string]string `can:"7,claims,optional"` // the token's claims that the rule names
+	TokenID  *object.Hash      `can:"8,token_id"`        // identifies the token
 }
 
-// Refused is what a request was refused for: the receipt of the refusal names its hash as that
-// of its request [cap-151].
+// Refused is the content of a refused request. The receipt of the refusal names its hash as the hash of the request
+// [cap-151].
 type Refused struct {
-	Agent    object.AgentID    `can:"1,agent"`           // who asked, and signed for it
-	PolicyID *object.Hash      `can:"2,policy_id"`       // in force; absent: none
-	Scope    *string           `can:"3,scope"`           // as it was asked for; absent: of more than 1,024 bytes
-	Issuer   *string           `can:"4,issuer"`          // of the token; absent: none was shown, or none that is good
-	Subject  *string           `can:"5,subject"`         // whom the token is about
+	Agent    object.AgentID    `can:"1,agent"`           // the agent who asked and signed
+	PolicyID *object.Hash      `can:"2,policy_id"`       // the policy in force; absent: none
+	Scope    *string           `can:"3,scope"`           // as requested; absent: longer than 1,024 bytes
+	Issuer   *string           `can:"4,issuer"`          // issuer of the token; absent: no token was shown, or no valid one
+	Subject  *string           `can:"5,subject"`         // subject of the token
 	Audience *string           `can:"6,audience"`        // of the token
-	Claims   map[string]string `can:"7,claims,optional"` // those of the token that a rule about its issuer names
-	TokenID  *object.Hash      `can:"8,token_id"`        // tells the token from all others
-	Missed   uint64            `can:"9,missed"`          // refusals before this one that left no receipt
+	Claims   map[string]string `can:"7,claims,optional"` // the token's claims that a rule about its issuer names
+	TokenID  *object.Hash      `can:"8,token_id"`        // identifies the token
+	Missed   uint64            `can:"9,missed"`          // earlier refusals that left no receipt
 }
 
-// RefusedTo is what a refusal says of who asked: the claims are those that rules about the
-// token's issuer name. Texts that no rule could ask for, as they are too long, are left out.
+// RefusedTo returns what a refusal records of the asker. Claims are those that rules about the token's issuer name. It
+// leaves out texts that are too long for any rule to match.
 func (p *IssuancePolicy) RefusedTo(agent object.AgentID, scope string, token *ShownToken) Refused {
 	r := Refused{Agent: agent, Scope: short(scope)}
 	if p == nil {

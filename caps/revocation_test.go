@@ -25,7 +25,7 @@ func TestRevocation(t *testing.T) {
 		if err := verifyRevoked(t, chain, nil, object.Hash{}); err != nil {
 			t.Fatal(err)
 		}
-		// The issuer of a link and everyone above it can revoke it, nobody below.
+		// The issuer of a link and everyone above can revoke it; nobody below can.
 		for link := range chain {
 			for by, s := range issuers {
 				err := verifyRevoked(t, chain, s, chain[link].ID)
@@ -42,7 +42,7 @@ func TestRevocation(t *testing.T) {
 // issuers are those of a threeLinks chain, in its order.
 var issuers = []sign.Signer{bob, alice, owner}
 
-// verifyRevoked verifies with a list of every issuer, of which that of by has id.
+// verifyRevoked verifies with a list of every issuer; only the list of by contains id.
 func verifyRevoked(t *testing.T, chain Chain, by sign.Signer, id object.Hash) error {
 	t.Helper()
 	lists := NewRevocations(newMemKV())
@@ -81,7 +81,7 @@ func TestRevocationRequired(t *testing.T) {
 	if err := v.Verify(chain, carol.Agent(), t0); err != nil {
 		t.Fatal(err)
 	}
-	// A list of somebody else is none.
+	// A list of somebody else does not count.
 	lists[bob.Agent().Bare()] = lists[owner.Agent().Bare()]
 	wantDenied(t, v.Verify(chain, carol.Agent(), t0), CheckRevocation, 0)
 }
@@ -113,7 +113,7 @@ func TestRevocationAge(t *testing.T) {
 	if err := v.Verify(chain, alice.Agent(), hours(9)); err != nil {
 		t.Error("without a limit:", err)
 	}
-	// A capability that does not require a list is not bound by its age.
+	// The age of the list does not matter for a capability that does not require one.
 	age = time.Hour
 	if err := v.Verify(rootCap(t, "eval.run:"+hexA), alice.Agent(), hours(9)); err != nil {
 		t.Error(err)

@@ -14,19 +14,18 @@ import (
 // (about 380,000 capabilities).
 const MaxListSize = 16 << 20
 
-// RevocationList names the capabilities that an issuer takes back, its own and
-// those derived from them. Of an issuer's lists the one with the largest sequence
-// counts, alone.
+// RevocationList names the capabilities that an issuer revokes: its own and those derived from them. Of an issuer's
+// lists only the one with the largest sequence counts.
 type RevocationList struct {
 	ListID       object.Hash      `can:"1,list_id"`
 	Issuer       object.AgentID   `can:"2,issuer"`
 	Revoked      []object.Hash    `can:"3,revoked"`  // strictly ascending
-	Sequence     uint64           `can:"4,sequence"` // rises by every list
+	Sequence     uint64           `can:"4,sequence"` // rises with every list
 	TimeObserved object.Time      `can:"5,time_observed"`
 	Signature    object.Signature `can:"6,signature"`
 }
 
-// RevocationRule is how revocation lists are identified and signed.
+// RevocationRule says how revocation lists are identified and signed.
 var RevocationRule = object.Rule{Mask: can.Mask{1: nil, 6: nil}, IDField: 1, Signer: 2, Sig: 6}
 
 // Check refuses lists that are not strictly ascending [field-13].
@@ -39,14 +38,14 @@ func (l RevocationList) Check() error {
 	return nil
 }
 
-// Has tells whether the capability is revoked, in log₂ n comparisons.
+// Has reports whether the capability is revoked, in log₂ n comparisons.
 func (l *RevocationList) Has(id object.Hash) bool {
 	_, found := slices.BinarySearchFunc(l.Revoked, id, object.Hash.Compare)
 	return found
 }
 
-// Revoke makes the issuer's next revocation list: what prev has (nil: nothing)
-// and the given ids, with the next sequence. It returns the list and its bytes.
+// Revoke makes the issuer's next revocation list: the ids of prev (nil: none) and the given ids, with the next
+// sequence. It returns the list and its bytes.
 func Revoke(s sign.Signer, prev *RevocationList, now object.Time, ids ...object.Hash) (*RevocationList, []byte, error) {
 	next := &RevocationList{Issuer: s.Agent(), Revoked: []object.Hash{}, Sequence: 1, TimeObserved: now}
 	if prev != nil {

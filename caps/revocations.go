@@ -12,29 +12,26 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// KV is what quotas, policies and revocation lists need of a key-value store.
+// KV is the key-value store that quotas, policies and revocation lists need.
 type KV interface {
 	// Get returns the value of a key as the caller's own copy.
 	Get(ctx context.Context, key string) (value []byte, found bool, err error)
-	// Update applies all of put (nil: delete) durably if every key in check has
-	// exactly that value (nil: is absent); otherwise it changes nothing and
-	// returns false.
+	// Update applies all of put (nil: delete) durably if every key in check has exactly the given value (nil: is
+	// absent). Otherwise it changes nothing and returns false.
 	Update(ctx context.Context, check, put map[string][]byte) (ok bool, err error)
 }
 
-// RevocationPrefix is where revocation lists are kept: before their issuer's public
-// key in hex.
+// RevocationPrefix is the prefix of revocation lists in the store; the issuer's public key in hex follows it.
 const RevocationPrefix = kv.Revocations
 
-// ErrRevocationOld means that a newer revocation list of the same issuer is kept.
+// ErrRevocationOld means that the store has a newer revocation list of the same issuer.
 var ErrRevocationOld = errors.New("a newer revocation list is kept")
 
-// ErrRevocationFork means that an issuer signed two different revocation lists
-// with the same sequence. The one that came first stays.
+// ErrRevocationFork means that an issuer signed two different revocation lists with the same sequence. The store keeps
+// the first.
 var ErrRevocationFork = errors.New("two revocation lists with one sequence")
 
-// Revocations keeps the newest revocation list of every issuer, under
-// v/<public key>.
+// Revocations stores the newest revocation list of every issuer, under v/<public key>.
 type Revocations struct {
 	kv KV
 
@@ -48,21 +45,21 @@ type parsedList struct {
 	id   object.Hash
 }
 
-// NewRevocations keeps lists in kv.
+// NewRevocations stores lists in kv.
 func NewRevocations(kv KV) *Revocations {
 	return &Revocations{kv: kv, parsed: map[object.AgentID]parsedList{}}
 }
 
 func revocationKey(issuer object.AgentID) string { return RevocationPrefix + issuer.KeyHex() }
 
-// List returns an issuer's newest list, nil when none is kept. It reads the store
-// every time, and verifies what it has not verified before.
+// List returns an issuer's newest list; nil when there is none. It reads the store every time, and verifies a list only
+// once.
 func (r *Revocations) List(ctx context.Context, issuer object.AgentID) (*RevocationList, error) {
 	p, err := r.newest(ctx, issuer)
 	return p.list, err
 }
 
-// Lookup is List as a Verifier wants it.
+// Lookup is List in the form that a Verifier needs.
 func (r *Revocations) Lookup(ctx context.Context) func(object.AgentID) (*RevocationList, error) {
 	return func(issuer object.AgentID) (*RevocationList, error) { return r.List(ctx, issuer) }
 }
@@ -95,9 +92,8 @@ func (r *Revocations) newest(ctx context.Context, issuer object.AgentID) (parsed
 	return p, nil
 }
 
-// Put verifies a list and keeps it if it is the newest of its issuer. It returns
-// the list. The one that is kept already is no error; ErrRevocationOld and
-// ErrRevocationFork are.
+// Put verifies a list, keeps it if it is the newest of its issuer, and returns it. Putting the same list again is no
+// error. Other errors are ErrRevocationOld and ErrRevocationFork.
 func (r *Revocations) Put(ctx context.Context, raw []byte) (*RevocationList, error) {
 	list, id, err := OpenRevocationList(raw)
 	if err != nil {
@@ -128,9 +124,8 @@ func (r *Revocations) Put(ctx context.Context, raw []byte) (*RevocationList, err
 	}
 }
 
-// Revoke adds capabilities to the signer's newest list and keeps the result; it
-// is durable when it returns. Without ids it only renews the list's date. It
-// returns the list and its bytes, for publishing.
+// Revoke adds capabilities to the signer's newest list and stores the result durably. Without ids it only renews the
+// list's date. It returns the list and its bytes, for publishing.
 func (r *Revocations) Revoke(ctx context.Context, s sign.Signer, now object.Time, ids ...object.Hash) (*RevocationList, []byte, error) {
 	for {
 		kept, err := r.newest(ctx, s.Agent())
@@ -145,7 +140,7 @@ func (r *Revocations) Revoke(ctx context.Context, s sign.Signer, now object.Time
 		if err == nil {
 			return list, raw, nil
 		}
-		// Another process was faster: its list is the one to add to.
+		// Another process was faster: add to its list.
 		if !errors.Is(err, ErrRevocationOld) && !errors.Is(err, ErrRevocationFork) {
 			return nil, nil, err
 		}

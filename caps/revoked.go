@@ -8,13 +8,12 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// clockSkew is how far ahead of the verifier's clock a revocation list may be
-// dated; one dated later would never grow stale.
+// clockSkew is how far a revocation list may be dated ahead of the verifier's clock. A list dated later would never
+// grow stale.
 const clockSkew = 5 * time.Minute
 
-// unrevoked checks every link, root first, against the lists of its issuer and of
-// all issuers above it (spec/capabilities.md#revocation). Each distinct issuer's
-// list is asked for once.
+// unrevoked checks every link, root first, against the lists of its issuer and of all issuers above it
+// (spec/capabilities.md#revocation). It fetches the list of each issuer once.
 func (v *Verifier) unrevoked(chain Chain, now object.Time) *DeniedError {
 	if v.Unlisted {
 		return nil
@@ -22,7 +21,7 @@ func (v *Verifier) unrevoked(chain Chain, now object.Time) *DeniedError {
 	if v.Revoked == nil {
 		return v.noneRequired(chain)
 	}
-	var lists [MaxDepth]*RevocationList // of the issuers of the links, nil: none
+	var lists [MaxDepth]*RevocationList // of the links' issuers; nil: none
 	for i := len(chain) - 1; i >= 0; i-- {
 		list, err := v.listOf(chain, i, &lists)
 		if d := v.usable(chain, i, list, now); d != nil {
@@ -39,7 +38,7 @@ func (v *Verifier) unrevoked(chain Chain, now object.Time) *DeniedError {
 	return nil
 }
 
-// listOf returns the list of link i's issuer, which may be that of a link above.
+// listOf returns the list of link i's issuer. A link above may have the same issuer.
 func (v *Verifier) listOf(chain Chain, i int, lists *[MaxDepth]*RevocationList) (*RevocationList, error) {
 	issuer := chain[i].Cap.Issuer
 	for j := i + 1; j < len(chain); j++ {

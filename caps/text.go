@@ -25,9 +25,8 @@ var ErrText = errors.New("not a capability text")
 
 var textEncoding = base64.RawURLEncoding.Strict()
 
-// ExportText writes a chain as one word for copying: "mythos1cap", then in
-// base64url (unpadded) its file form and the first 6 bytes of
-// SHA-256("mythos1cap" || file form), which find typing errors.
+// ExportText writes a chain as one word for copying: "mythos1cap", then in unpadded base64url its file form and the
+// first 6 bytes of SHA-256("mythos1cap" || file form). Those 6 bytes reveal typing errors.
 func ExportText(chain Chain) (string, error) {
 	file, err := ExportFile(chain)
 	if err != nil {
@@ -42,9 +41,8 @@ func textChecksum(file []byte) [checksumLen]byte {
 	return [checksumLen]byte(sum[:])
 }
 
-// ImportText reads the text form; white space in it, as copying leaves behind,
-// is ignored. It checks the links as OpenChain does. Damage to the text wraps
-// ErrText.
+// ImportText reads the text form and ignores white space, which copying may add. It checks the links as OpenChain does.
+// The error for a damaged text wraps ErrText.
 func ImportText(text string) (Chain, error) {
 	if len(text) > 2*maxFile {
 		return nil, fmt.Errorf("%w: %d characters are too many", ErrText, len(text))

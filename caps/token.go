@@ -19,26 +19,26 @@ const (
 	maxClaimValue  = 1024 // bytes; of an issuer and an audience, too
 )
 
-// TokenRule says whose identity tokens (OpenID Connect) a rule is about [cap-136].
+// TokenRule says whose identity tokens (OpenID Connect) a rule accepts [cap-136].
 type TokenRule struct {
-	Issuer   string            `can:"1,issuer"`   // as the token has it: an https URL, or http to a loopback address
-	Claims   map[string]string `can:"2,claims"`   // 1 to 32: what the token's claims must be
+	Issuer   string            `can:"1,issuer"`   // as in the token: an https URL, or http to a loopback address
+	Claims   map[string]string `can:"2,claims"`   // 1 to 32: the required values of claims
 	Audience *string           `can:"3,audience"` // the token's audience; absent: mythos:SERVER:KEY
 }
 
-// ShownToken is an identity token whose signature and times were verified.
+// ShownToken is an identity token after its signature and times were verified.
 type ShownToken struct {
 	Issuer, Subject, Audience string
-	Claims                    map[string]string // those whose values are texts
+	Claims                    map[string]string // claims whose values are texts
 }
 
-// TokenAudience is the audience of a token that is good for one key at one server: whoever
-// steals it has no use for it.
+// TokenAudience is the audience of a token that is valid for one key at one server, so that a stolen token is of no
+// use.
 func TokenAudience(server, key object.AgentID) string {
 	return "mythos:" + server.KeyHex() + ":" + key.KeyHex()
 }
 
-// ownClaims are checked for every token, and are no matter of a rule.
+// ownClaims are checked for every token; a rule cannot name them.
 const ownClaims = " iss aud exp nbf iat jti "
 
 func (r *TokenRule) check() error {
@@ -64,8 +64,7 @@ func (r *TokenRule) check() error {
 	return nil
 }
 
-// CheckTokenIssuer takes an https URL without query and fragment; http only to a loopback
-// address.
+// CheckTokenIssuer accepts an https URL without query and fragment, and http only to a loopback address.
 func CheckTokenIssuer(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || len(text) > maxClaimValue || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" || u.String() != text {
@@ -77,13 +76,13 @@ func CheckTokenIssuer(text string) error {
 	return nil
 }
 
-// Loopback tells whether a URL's host is a loopback address, given as an address.
+// Loopback reports whether a URL's host is the address (not the name) of a loopback interface.
 func Loopback(u *url.URL) bool {
 	ip, err := netip.ParseAddr(u.Hostname())
 	return err == nil && ip.IsLoopback()
 }
 
-// admits says why the rule does not take a token that is shown for a key at a server.
+// admits returns why the rule does not accept a token that is shown for a key at a server.
 func (r *TokenRule) admits(by *ShownToken, server, key object.AgentID) error {
 	want := TokenAudience(server, key)
 	if r.Audience != nil {
@@ -103,17 +102,16 @@ func (r *TokenRule) admits(by *ShownToken, server, key object.AgentID) error {
 	return nil
 }
 
-// Asker is how somebody proves to be who may ask for a capability: by a signature of the
-// draft's subject alone, or with a token.
+// Asker proves who asks for a capability: by a signature of the draft's subject alone, or also with a token.
 type Asker struct {
 	Server object.AgentID // who is asked
-	Token  *ShownToken    // nil: none is shown
+	Token  *ShownToken    // nil: no token is shown
 }
 
-// errTokens is why a rule about tokens allows nothing that nobody asked for.
+// errTokens is why a rule about tokens does not apply without a request.
 var errTokens = errors.New("it is for who asks, and shows a token")
 
-// about tells whether a rule is about requests of that kind.
+// about reports whether the rule applies to such a request.
 func (by *Asker) about(r *IssuanceRule) bool {
 	if by.Token == nil {
 		return r.OnRequest != nil && *r.OnRequest
@@ -121,7 +119,7 @@ func (by *Asker) about(r *IssuanceRule) bool {
 	return r.Token != nil && r.Token.Issuer == by.Token.Issuer
 }
 
-// TokenIssuer tells whether a rule is about tokens of an issuer.
+// TokenIssuer reports whether a rule accepts tokens of an issuer.
 func (p *IssuancePolicy) TokenIssuer(name string) bool {
 	for i := range p.Rules {
 		if t := p.Rules[i].Token; t != nil && t.Issuer == name {
@@ -131,7 +129,7 @@ func (p *IssuancePolicy) TokenIssuer(name string) bool {
 	return false
 }
 
-// ServesOnRequest tells whether a rule gives something to an agent who asks without a token.
+// ServesOnRequest reports whether a rule gives something to an agent who asks without a token.
 func (p *IssuancePolicy) ServesOnRequest(agent object.AgentID) bool {
 	by := Asker{}
 	return slices.ContainsFunc(p.Rules, func(r IssuanceRule) bool { return by.about(&r) && r.serves(agent) })

@@ -8,38 +8,34 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Verifier decides on chains. Set its fields before its first use; after that it
-// may be used from many goroutines. It remembers chains that it has proven, so
-// that verifying one again costs no signature checks; trust, time, revocation
-// and the holder are looked at every time.
+// Verifier decides on chains. Set its fields before its first use; after that it may be used from many goroutines. It
+// remembers the chains that it has proven: verifying one again costs no signature check. It checks trust, time,
+// revocation and the holder every time.
 type Verifier struct {
-	// Trusted tells whether an agent may issue roots for a kind of scope. Nil
-	// trusts nobody.
+	// Trusted reports whether an agent may issue roots for a kind of scope. Nil trusts nobody.
 	Trusted func(issuer object.AgentID, kind uint8) bool
-	// Revoked returns an agent's newest revocation list, whose signature has been
-	// verified; nil or an error when there is none. A nil Revoked knows no list.
+	// Revoked returns an agent's newest revocation list, with its signature verified; nil or an error when there is
+	// none. A nil Revoked knows no lists.
 	Revoked func(issuer object.AgentID) (*RevocationList, error)
-	// MaxAge is how old an agent's revocation list may be where one is required;
-	// 0 sets no limit. A nil MaxAge sets none at all.
+	// MaxAge is how old an agent's revocation list may be where a list is required; 0 sets no limit. A nil MaxAge sets
+	// no limit for anyone.
 	MaxAge func(issuer object.AgentID) time.Duration
-	// Unlisted verifies without revocation lists, also what requires them: for chains
-	// in evidence, where there are none. Revoked and MaxAge are then not used.
+	// Unlisted verifies without revocation lists, even if a link requires them: for chains in evidence, which has no
+	// lists. Revoked and MaxAge are not used.
 	Unlisted bool
 
 	cache cache
 }
 
-// Verify checks the whole chain (see the package comment), and that holder may
-// use it now. A refusal is a *DeniedError that names the first link that fails,
-// from the root down. A chain seen before costs no signature check.
+// Verify checks the whole chain (see the package comment), and that holder may use it now. A refusal is a *DeniedError
+// that names the first link that fails, from the root down. A chain that was verified before costs no signature check.
 func (v *Verifier) Verify(chain Chain, holder object.AgentID, now object.Time) error {
 	_, err := v.verify(chain, holder, now)
 	return err
 }
 
-// Authorize is Verify, and checks that the chain allows the use: kind, scope,
-// constraints, and that no limit is smaller than what the use alone needs.
-// Charging the quotas is up to [Quotas].
+// Authorize is Verify, and also checks that the chain allows the use: kind, scope, constraints, and that no limit is
+// below the cost of this one use. Use [Quotas] to charge it.
 func (v *Verifier) Authorize(chain Chain, holder object.AgentID, use scope.Use, now object.Time) error {
 	p, err := v.verify(chain, holder, now)
 	if err != nil {

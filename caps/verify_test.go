@@ -75,7 +75,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// emptyLists has an empty, fresh list of every test agent.
+// emptyLists returns an empty, fresh list for every test agent.
 func emptyLists(t testing.TB) func(object.AgentID) (*RevocationList, error) {
 	t.Helper()
 	lists := map[object.AgentID]*RevocationList{}
@@ -114,7 +114,7 @@ func TestTrustTimeAndForm(t *testing.T) {
 	wantDenied(t, v.Verify(renamed, bob.Agent(), hours(1)), CheckID, 0)
 }
 
-// What a caller changes in Link.Cap has no effect: the bytes count.
+// Changes to Link.Cap have no effect: only the bytes count.
 func TestOnlyBytesCount(t *testing.T) {
 	chain := rootCap(t, "eval.run:"+hexA+",runs=1")
 	chain[0].Cap.Subject = bob.Agent()
@@ -237,7 +237,7 @@ func TestIssueRefuses(t *testing.T) {
 	wantDenied(t, err, CheckDelegation, 0)
 }
 
-// TestOpenIsObjectOpen holds the fast reader and the generic one together.
+// TestOpenIsObjectOpen compares the fast reader with the generic one.
 func TestOpenIsObjectOpen(t *testing.T) {
 	raw := extend(t, alice, rootCap(t, "tool.call:"+hexA+",calls=3,eq:/a=b"), Draft{Subject: bob.Agent(), Revocable: true})[0].Raw
 	for i := range raw {

@@ -12,8 +12,8 @@ import (
 // Signature's algorithm.
 const Ed25519 uint8 = 1
 
-// AgentID names an agent by its public key. The hint is part of the canonical
-// bytes but not of who the agent is: compare with Same, or by KeyID.
+// AgentID names an agent by its public key. The hint is part of the canonical bytes but not of the identity: compare
+// with Same or KeyID.
 type AgentID struct {
 	Scheme uint8    `can:"1,scheme"` // 1 Ed25519
 	Key    [32]byte `can:"2,key"`
@@ -26,8 +26,7 @@ func (a AgentID) Same(b AgentID) bool { return a.Scheme == b.Scheme && a.Key == 
 // Bare returns a without its hint, to serve as a map key.
 func (a AgentID) Bare() AgentID { return AgentID{Scheme: a.Scheme, Key: a.Key} }
 
-// KeyID is the hash of the canonical AgentID without its hint; signatures name
-// their key by it.
+// KeyID is the hash of the canonical AgentID without its hint; signatures name their key with it.
 func (a AgentID) KeyID() Hash {
 	b, err := can.Marshal(a.Bare())
 	if err != nil {

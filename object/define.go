@@ -23,8 +23,8 @@ type Struct struct {
 	goType reflect.Type
 }
 
-// Type gives field numbers, names and types; nil for the zero Struct. It is
-// compiled when it is first asked for: a command needs few of all types.
+// Type gives field numbers, names and types; nil for the zero Struct. It is compiled on first use, because a command
+// needs few of all types.
 func (s Struct) Type() *can.Type {
 	if s.goType == nil {
 		return nil
@@ -32,16 +32,15 @@ func (s Struct) Type() *can.Type {
 	return can.TypeOf(s.goType)
 }
 
-// Rule is how objects of a type are identified and signed. Zero numbers mean
-// that the type has no such field.
+// Rule says how objects of a type are identified and signed. A zero number means that the type has no such field.
 type Rule struct {
-	Mask    can.Mask // what the id leaves out; nil: nothing
+	Mask    can.Mask // the fields that the id leaves out; nil: none
 	IDField uint64   // the field that carries the object's own id
 	Signer  uint64   // the field that names the signing agent
 	Sig     uint64   // the field with the Signature over the id
 
-	// Of an object that a second agent may sign, too: who that is, and the optional field
-	// with their Signature over the same id.
+	// For a type that a second agent may sign: the optional field that names this agent, and the optional field with
+	// their Signature over the same id.
 	Cosigner, Cosig uint64
 }
 
@@ -50,8 +49,8 @@ func Define[T any](name string, rule Rule) Struct {
 	return Struct{Name: name, Rule: rule, goType: reflect.TypeFor[T]()}
 }
 
-// ID computes the id of an object from its canonical bytes: the hash of them
-// without the fields of the mask (spec/objects.md#ids) [obj-6].
+// ID computes the id of an object: the hash of its canonical bytes without the fields of the mask (spec/objects.md#ids)
+// [obj-6].
 func (r Rule) ID(raw []byte) (Hash, error) {
 	if r.Mask == nil {
 		return Sum(raw), nil
@@ -63,8 +62,7 @@ func (r Rule) ID(raw []byte) (Hash, error) {
 	return Sum(cut), nil
 }
 
-// IDOf encodes a new object and computes its id. Received objects are
-// identified by their bytes instead, with [Rule.ID].
+// IDOf encodes a new object and computes its id. For received objects use [Rule.ID], which hashes the received bytes.
 func (r Rule) IDOf(v any) (Hash, error) {
 	raw, err := can.Marshal(v)
 	if err != nil {
@@ -83,8 +81,7 @@ func Decode[T any](raw []byte) (*T, error) {
 	return v, nil
 }
 
-// Open is Decode, and checks that the id the object carries is that of its
-// bytes. It returns the id.
+// Open is Decode; it also checks that the object carries the id of its bytes, and returns the id.
 func Open[T any](raw []byte, rule Rule) (*T, Hash, error) {
 	v, err := Decode[T](raw)
 	if err != nil {
@@ -94,8 +91,7 @@ func Open[T any](raw []byte, rule Rule) (*T, Hash, error) {
 	return v, id, err
 }
 
-// CheckID computes the id of a canonical object and compares it with the one it
-// carries, where the type carries one [obj-7].
+// CheckID computes the id of a canonical object. If the type has an id field, CheckID compares the two [obj-7].
 func (r Rule) CheckID(raw []byte) (Hash, error) {
 	id, err := r.ID(raw)
 	if err != nil || r.IDField == 0 {
@@ -115,13 +111,12 @@ func (r Rule) CheckID(raw []byte) (Hash, error) {
 	return id, nil
 }
 
-// Fields decodes canonical bytes as the struct and checks every field rule, its
-// nested values included.
+// Fields decodes canonical bytes as the struct and checks every field rule, nested values included.
 func (s Struct) Fields(raw []byte) error {
 	return can.Unmarshal(raw, reflect.New(s.goType).Interface())
 }
 
-// Check is Fields, and checks that the id the object carries is that of its bytes.
+// Check is Fields; it also checks that the object carries the id of its bytes.
 func (s Struct) Check(raw []byte) error {
 	if err := s.Fields(raw); err != nil {
 		return err

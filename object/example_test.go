@@ -6,8 +6,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// The id of an object is the hash of its canonical bytes without the fields that the
-// type's rule leaves out; the JSON view is for people and pipes.
+// The id of an object is the hash of its canonical bytes, without the fields that the rule of its type leaves out. The
+// JSON view is for people and pipes.
 func Example() {
 	blob := object.BlobRef{CID: object.SumText("hello\n"), Size: 6, Media: "text/plain"}
 	s := object.Define[object.BlobRef]("BlobRef", object.Rule{})

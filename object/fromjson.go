@@ -24,12 +24,12 @@ func FromJSON(t *can.Type, data []byte) ([]byte, error) {
 	return fromView(t, n)
 }
 
-// FromText is FromJSON for a text that may also be YAML: what begins as JSON's objects,
-// lists and strings do, or is JSON as a whole, is JSON, and anything else YAML.
+// FromText is FromJSON for text that may also be YAML. Text is JSON if it parses as JSON or begins like a JSON object,
+// list or string; any other text is YAML.
 func FromText(t *can.Type, data []byte) ([]byte, error) {
 	start := bytes.TrimSpace(data)
 	if len(start) > 0 && bytes.IndexByte([]byte(`{["`), start[0]) >= 0 || json.Valid(data) {
-		return FromJSON(t, data) // an error is better told as one about JSON
+		return FromJSON(t, data) // an error about JSON is more useful here
 	}
 	return FromYAML(t, data)
 }

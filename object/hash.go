@@ -11,8 +11,7 @@ import (
 // 1 SHA-256 is the only hash algorithm of MYTHOS v0.2.
 const SHA256 uint8 = 1
 
-// Hash names bytes by their digest. It is comparable; the zero Hash is no hash
-// at all and never valid inside an object.
+// Hash names bytes by their digest. It is comparable; the zero Hash is not a hash and is never valid inside an object.
 type Hash struct {
 	Alg uint8    `can:"1,alg"`   // 1 SHA-256
 	Sum [32]byte `can:"2,bytes"` // the digest
@@ -21,8 +20,8 @@ type Hash struct {
 // Sum returns the hash of data.
 func Sum(data []byte) Hash { return Hash{SHA256, sha256.Sum256(data)} }
 
-// SumText returns the hash of the UTF-8 bytes of s, as opaque ids such as
-// SHA-256("tool:mythos.blob.put") are made.
+// SumText returns the hash of the UTF-8 bytes of s. Opaque ids are made this way, for example
+// SHA-256("tool:mythos.blob.put").
 func SumText(s string) Hash { return Sum([]byte(s)) }
 
 // HashOf makes a Hash of a finished SHA-256 digest.

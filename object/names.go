@@ -12,7 +12,7 @@ func Printable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// Shown is s as people may see it: in quotes when a terminal could trip over it.
+// Shown returns s for display: in quotes when a terminal could misread it.
 func Shown(s string) string {
 	if Printable(s) {
 		return s
@@ -20,7 +20,7 @@ func Shown(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
-// Name names an agent to people: its hint, which anybody can choose, with the start of its key.
+// Name names an agent for people: its hint, which anybody can choose, and the start of its key.
 func (a AgentID) Name() string {
 	key := a.KeyHex()[:12]
 	if a.Hint == "" {

@@ -16,12 +16,10 @@ var (
 	agentGo = reflect.TypeFor[AgentID]()
 )
 
-// ToJSON renders canonical bytes as compact JSON (spec/objects.md#json-view).
-// With a type, members have the protocol's field names, hashes and bytes are
-// hex and times RFC 3339; a field that the type does not know is the member
-// "$N", N being its number. With a nil type it is the untyped view: strings are
-// text, other integers than the plain ones {"$i":"5"}, bytes {"$b":"hex"}, and
-// maps with other than text keys {"$m":[[k,v],...]}.
+// ToJSON renders canonical bytes as compact JSON (spec/objects.md#json-view). With a type, members have the protocol's
+// field names, hashes and bytes are hex and times RFC 3339; a field that the type does not know is the member "$N",
+// where N is its number. A nil type gives the untyped view: strings are text, integers that are not plain are
+// {"$i":"5"}, bytes are {"$b":"hex"}, and maps with keys other than text are {"$m":[[k,v],...]}.
 func ToJSON(t *can.Type, raw []byte) ([]byte, error) {
 	r := can.NewReader(raw)
 	out, err := viewValue(nil, t, r)
@@ -71,8 +69,8 @@ func viewValue(dst []byte, t *can.Type, r *can.Reader) ([]byte, error) {
 	return strconv.AppendInt(dst, i, 10), err
 }
 
-// viewHash prints the digest; a hash that is more than algorithm 1 and a digest
-// prints as the struct it is, so that nothing of it is lost.
+// viewHash prints the digest. A hash with more than algorithm 1 and a digest prints as its struct, so that nothing is
+// lost.
 func viewHash(dst []byte, t *can.Type, r *can.Reader) ([]byte, error) {
 	raw, err := r.Skip()
 	if err != nil {

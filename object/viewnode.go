@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// viewNode is parsed JSON or YAML with its member order, its numbers as written
-// and repeated names refused; encoding/json's maps lose all three.
+// viewNode is parsed JSON or YAML. It keeps the order of members and numbers as written, and repeated names are
+// refused; encoding/json's maps do none of this.
 type viewNode struct {
 	kind    byte   // 'n'ull, 'b'ool, '0' number, 's'tring, '[' or '{'
 	text    string // of a number or a string
@@ -116,13 +116,13 @@ func readJSONObject(dec *json.Decoder, depth int) (viewNode, error) {
 	return n, err
 }
 
-// appendJSONString appends s as a JSON string without HTML escaping. What YAML does not
-// take as it is, or takes for a line end, is escaped: the view is YAML, too.
+// appendJSONString appends s as a JSON string without HTML escaping. It escapes what YAML refuses or reads as a line
+// end, because the view is valid YAML, too.
 func appendJSONString(dst []byte, s string) []byte {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(s) // a string always encodes, and a Builder takes all
+	_ = enc.Encode(s) // a string always encodes, and a Builder accepts all bytes
 	for _, r := range strings.TrimSuffix(b.String(), "\n") {
 		if r >= 0x7f && r <= 0x9f || r == 0xfffe || r == 0xffff || r == 0xfeff {
 			dst = fmt.Appendf(dst, `\u%04x`, r)
@@ -155,8 +155,8 @@ func wholeText(data []byte) error {
 	return nil
 }
 
-// surrogate looks at an escape of a JSON string, and says whether it is a surrogate
-// without its other half, and how many bytes it has.
+// surrogate looks at one escape of a JSON string. It reports whether the escape is a surrogate without its other half,
+// and how many bytes it has.
 func surrogate(esc []byte) (half bool, n int) {
 	unit, ok := escaped(esc)
 	switch {
@@ -178,8 +178,7 @@ func escaped(esc []byte) (rune, bool) {
 	return rune(unit), err == nil
 }
 
-// plainNumber refuses integers that are written in another way than the view writes
-// them: 007, -0, +5.
+// plainNumber refuses integers that are not in the form that the view writes: 007, -0, +5.
 func plainNumber(s string) error {
 	digits := strings.TrimPrefix(s, "-")
 	if digits == "" || strings.Trim(digits, "0123456789") != "" || digits[0] == '0' && s != "0" {

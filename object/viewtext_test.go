@@ -34,7 +34,7 @@ func TestBareTexts(t *testing.T) {
 	}
 }
 
-// TestViewRefuses: what the view would have to replace or guess is refused.
+// TestViewRefuses: the view refuses what it would have to replace or guess.
 func TestViewRefuses(t *testing.T) {
 	for _, text := range []string{
 		`"\ud800"`, `"\udc00"`, `["\ud800x"]`, `{"\udfff":1}`, `"\ud800\ud800"`, `"\ud800A"`, "\"\xff\"", "[\"a\xc3\"]",

@@ -22,17 +22,16 @@ type CodebookAgreement struct {
 	AccepterSig *object.Signature `can:"7,accepter_signature"` // absent in a proposal
 }
 
-// CodebookOffer is how a codebook travels: with the proposal or the agreement about it.
+// CodebookOffer is the form in which a codebook travels: with the proposal or the agreement about it.
 type CodebookOffer struct {
 	Agreement []byte `can:"1,agreement"` // canonical CodebookAgreement, as it was signed
 	Codebook  []byte `can:"2,codebook"`  // canonical Codebook
 }
 
-// Accepted reports whether the agreement bears the accepter's signature; that it
-// verifies is [OpenAgreement]'s to say.
+// Accepted reports whether the agreement has the accepter's signature. [OpenAgreement] verifies it.
 func (a *CodebookAgreement) Accepted() bool { return a.AccepterSig != nil }
 
-// Other is the side of the agreement that self is not on. Errors wrap [ErrCodebook].
+// Other returns the other side of self's agreement. Errors wrap [ErrCodebook].
 func (a *CodebookAgreement) Other(self object.AgentID) (object.AgentID, error) {
 	switch mine, theirs := a.Proposer.Same(self), a.Accepter.Same(self); {
 	case mine && theirs:
@@ -61,7 +60,7 @@ var Structs = []object.Struct{
 	object.Define[Frame]("Frame", object.Rule{}),
 }
 
-// Propose makes the proposal of a codebook to a peer, good until expires.
+// Propose makes a proposal of a codebook to a peer, valid until expires.
 func Propose(s sign.Signer, cb *Codebook, peer object.AgentID, expires object.Time) ([]byte, error) {
 	id, err := cb.ID()
 	if err != nil {
@@ -77,8 +76,7 @@ func Propose(s sign.Signer, cb *Codebook, peer object.AgentID, expires object.Ti
 	return can.Marshal(&a)
 }
 
-// Accept signs a proposal that was made to the signer and verifies. The codebook
-// is the one that the proposal names.
+// Accept verifies and signs a proposal that was made to the signer. cb is the codebook that the proposal names.
 func Accept(s sign.Signer, proposal []byte, cb *Codebook, now object.Time) ([]byte, error) {
 	a, err := OpenAgreement(proposal, cb, now)
 	if err != nil {
@@ -98,8 +96,7 @@ func Accept(s sign.Signer, proposal []byte, cb *Codebook, now object.Time) ([]by
 	return setField(proposal, 7, field)
 }
 
-// setField puts a field into received bytes, so that what this version does not
-// know is kept.
+// setField sets a field in received bytes, so that unknown fields survive.
 func setField(raw []byte, num uint64, value []byte) ([]byte, error) {
 	v, err := can.Parse(raw)
 	if err != nil {
@@ -119,9 +116,8 @@ func setField(raw []byte, num uint64, value []byte) ([]byte, error) {
 	return v.Append(nil)
 }
 
-// OpenAgreement reads a proposal, or an agreement that both sides signed, about the
-// codebook, and checks every signature on it and that it has not expired. Errors wrap
-// [ErrCodebook].
+// OpenAgreement reads a proposal, or an agreement that both sides signed, about the codebook. It checks every signature
+// and that the agreement has not expired. Errors wrap [ErrCodebook].
 func OpenAgreement(raw []byte, cb *Codebook, now object.Time) (*CodebookAgreement, error) {
 	a, err := openAgreement(raw, cb, now)
 	if err != nil {
@@ -163,9 +159,8 @@ func signedAgreement(raw []byte, now object.Time) (*CodebookAgreement, error) {
 	return a, nil
 }
 
-// OfferedBy reads the agreement of an offer from anyone and checks its signatures and that
-// it has not expired. Nothing is known of the codebook then: anyone who trusts none of the two
-// agents need not look at it. Errors wrap [ErrCodebook].
+// OfferedBy reads the agreement of an offer from anyone, and checks its signatures and that it has not expired. It does
+// not look at the codebook: a caller who trusts neither side need not open it. Errors wrap [ErrCodebook].
 func OfferedBy(raw []byte, now object.Time) (*CodebookAgreement, error) {
 	o, err := decodeOffer(raw)
 	if err != nil {
@@ -189,8 +184,8 @@ func decodeOffer(raw []byte) (*CodebookOffer, error) {
 	return o, nil
 }
 
-// OpenOffer reads an offer from anyone: the codebook is sound, and the agreement
-// passes [OpenAgreement]. Errors wrap [ErrCodebook].
+// OpenOffer reads an offer from anyone. It checks the codebook, and the agreement as [OpenAgreement] does. Errors wrap
+// [ErrCodebook].
 func OpenOffer(raw []byte, now object.Time) (*CodebookOffer, *CodebookAgreement, *Codebook, error) {
 	o, err := decodeOffer(raw)
 	if err != nil {
@@ -207,8 +202,8 @@ func OpenOffer(raw []byte, now object.Time) (*CodebookOffer, *CodebookAgreement,
 	return o, a, cb, nil
 }
 
-// Registry holds the codebooks that this agent knows: the baseline and those it
-// agreed on with a peer. It is safe for concurrent use.
+// Registry holds the codebooks that this agent knows: the baseline and those that it agreed on with peers. It is safe
+// for concurrent use.
 type Registry struct {
 	self     object.AgentID
 	baseline *Codebook
@@ -217,19 +212,18 @@ type Registry struct {
 	agreed map[object.Hash]*agreed
 }
 
-// agreed is a codebook with the peers that it is good for, and until when.
+// agreed is a codebook with the peers for which it is valid, and until when.
 type agreed struct {
 	cb    *Codebook
 	peers map[object.AgentID]object.Time
 }
 
-// NewRegistry knows only the baseline. self is the agent whose agreements count.
+// NewRegistry returns a registry with only the baseline. self is the agent whose agreements count.
 func NewRegistry(self object.AgentID) *Registry {
 	return &Registry{self: self.Bare(), baseline: Baseline(), agreed: make(map[object.Hash]*agreed)}
 }
 
-// Add takes a codebook that an agreement of this agent names, signed by both
-// sides. Errors wrap [ErrCodebook].
+// Add adds a codebook. agreement names it, is one of this agent's, and has both signatures. Errors wrap [ErrCodebook].
 func (r *Registry) Add(cb *Codebook, agreement []byte, now object.Time) error {
 	a, err := OpenAgreement(agreement, cb, now)
 	if err != nil {
@@ -254,11 +248,11 @@ func (r *Registry) Add(cb *Codebook, agreement []byte, now object.Time) error {
 	return nil
 }
 
-// errUnknown is why a codebook is not found.
+// errUnknown is why a codebook cannot be found.
 var errUnknown = errors.New("it is not known")
 
-// Find gives the codebook with the id, when it is the baseline or agreed on with
-// anyone. Errors wrap [ErrCodebook]. See also [Registry.Good].
+// Find returns the codebook with the id: the baseline, or one agreed on with anyone. Errors wrap [ErrCodebook]. See
+// also [Registry.Good].
 func (r *Registry) Find(id object.Hash) (*Codebook, error) {
 	if id == BaselineID {
 		return r.baseline, nil

@@ -13,8 +13,8 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// benchTurn is how many packets are received, and signatures verified, in turns: the
-// two share whatever else the machine does.
+// benchTurn is how many packets are received, and signatures verified, in turns, so that other load on the machine
+// affects both alike.
 const benchTurn = 64
 
 // BenchmarkReceive takes small packets through all six steps, beside the bare Ed25519
@@ -44,7 +44,7 @@ func benchReceive(b *testing.B, o Options, cb *Codebook) {
 	}
 	r := receiver(b)
 	addAgreement(b, r, cb)
-	r.Seen = func(context.Context, object.Hash, object.Time) (bool, error) { return true, nil } // what remembering costs is the store's
+	r.Seen = func(context.Context, object.Hash, object.Time) (bool, error) { return true, nil } // remembering is the store's cost
 	var received, verified time.Duration
 	for b.Loop() {
 		start := time.Now()

@@ -43,7 +43,7 @@ func (e CodebookEntry) Check() error {
 	return nil
 }
 
-// framedID is ID, computed once for a codebook of a [Registry], which nobody changes.
+// framedID is ID, computed once for a codebook in a [Registry], where nobody changes it.
 func (c *Codebook) framedID() (object.Hash, error) {
 	if c.coders != nil && !c.coders.id.IsZero() {
 		return c.coders.id, nil
@@ -51,20 +51,20 @@ func (c *Codebook) framedID() (object.Hash, error) {
 	return c.ID()
 }
 
-// Bounds of what a codebook may take, in bytes.
+// Bounds of a codebook, in bytes.
 const (
 	MaxDictionary = 1 << 20
 	MaxCodebook   = 2 << 20             // the canonical codebook
 	MaxOffer      = MaxCodebook + 8<<10 // the canonical offer
 )
 
-// Codebook is a set of entries, ascending by codeword, and a zstd dictionary for
-// codec 2. It is ours beside the papers; only the entries are theirs.
+// Codebook is a set of entries, ascending by codeword, and a zstd dictionary for codec 2. The entries follow the
+// papers; the struct and its dictionary are this project's own.
 type Codebook struct {
 	Entries    []CodebookEntry `can:"1,entries"`
 	Dictionary []byte          `can:"2,dictionary,omitzero"` // in zstd's dictionary format
 
-	coders *coders // kept between packets; nil: made anew for each
+	coders *coders // kept between packets; nil: made for each packet
 }
 
 // Check refuses entries out of order and dictionaries that are too large [field-19].
@@ -96,8 +96,8 @@ func (c Codebook) ID() (object.Hash, error) {
 	return object.Sum(raw), nil
 }
 
-// OpenCodebook reads a codebook from anyone, and checks that its dictionary, if any,
-// is one. Errors wrap [ErrCodebook].
+// OpenCodebook reads a codebook from anyone and checks that its dictionary, if any, is valid. Errors wrap
+// [ErrCodebook].
 func OpenCodebook(raw []byte) (*Codebook, error) {
 	if len(raw) > MaxCodebook {
 		return nil, fmt.Errorf("%w: a codebook of %d bytes, at most %d are read", ErrCodebook, len(raw), MaxCodebook)
@@ -123,7 +123,7 @@ var BaselineID = object.HashOf([32]byte{
 	0x08, 0xee, 0x8a, 0xbe, 0xc7, 0x69, 0x47, 0x38, 0x30, 0xc7, 0x44, 0x9c, 0xfe, 0x9e, 0xc3, 0x7a,
 })
 
-// Where the codewords of the baseline start.
+// First codewords of the baseline's ranges.
 const (
 	baseOpcode   = 0x0100
 	baseSmallInt = 0x0200

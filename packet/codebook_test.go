@@ -40,8 +40,8 @@ func TestTrain(t *testing.T) {
 	}
 }
 
-// TestNegotiation: a codebook is good only with both signatures, only for packets
-// of the peer, and only until the agreement expires.
+// TestNegotiation: a codebook is valid only with both signatures, only for packets of the peer, and only until the
+// agreement expires.
 func TestNegotiation(t *testing.T) {
 	cb, _, err := Train(samples(t, 40), 4096)
 	if err != nil {
@@ -105,8 +105,7 @@ func TestNegotiation(t *testing.T) {
 	refused("expired")
 }
 
-// TestTrainMeasuresOthers: what was trained on is not measured, and a sample that comes
-// twice is one.
+// TestTrainMeasuresOthers: samples used for training are not measured, and a repeated sample counts once.
 func TestTrainMeasuresOthers(t *testing.T) {
 	all := samples(t, 10)
 	training, measured := split(append(all, all...))
@@ -132,7 +131,7 @@ func TestTrainMeasuresOthers(t *testing.T) {
 	}
 }
 
-// TestOffer: an offer is believed only whole, and no bit of it may change.
+// TestOffer: an offer is accepted only whole; any changed bit is refused.
 func TestOffer(t *testing.T) {
 	cb, _, err := Train(samples(t, 40), 512)
 	if err != nil {
@@ -182,7 +181,7 @@ func TestOffer(t *testing.T) {
 	}
 }
 
-// TestSealed: without the key, an encrypted packet is judged by all that can be seen.
+// TestSealed: a receiver without the key judges an encrypted packet by everything it can see.
 func TestSealed(t *testing.T) {
 	recipient, err := Recipient(eve.Agent())
 	if err != nil {
@@ -238,8 +237,7 @@ func TestCodebookRules(t *testing.T) {
 	}
 }
 
-// FuzzOffer: what is believed of an offer is about the codebook that it brings, and
-// between those who signed it.
+// FuzzOffer: an accepted offer is about the codebook it contains and between the two who signed it.
 func FuzzOffer(f *testing.F) {
 	cb := &Codebook{Entries: Baseline().Entries[:3]}
 	book, err := can.Marshal(cb)

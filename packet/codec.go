@@ -20,7 +20,7 @@ type Encrypted struct {
 	Ciphertext []byte            `can:"2,ciphertext"`
 }
 
-// Check refuses any scheme but age: there is no other way to encrypt to a peer [field-17].
+// Check refuses any scheme but age, the only encryption to a peer [field-17].
 func (e Encrypted) Check() error {
 	if e.Encrypt.Scheme != object.EncryptAge {
 		return fmt.Errorf("encryption scheme %d, a packet takes only %d (age)", e.Encrypt.Scheme, object.EncryptAge)
@@ -97,9 +97,9 @@ func encrypt(data []byte, recipients []age.Recipient) ([]byte, error) {
 	})
 }
 
-// decompress reads a zstd frame within the limit. A frame that announces its size,
-// as those of this package do, is refused before anything is decompressed, and
-// nothing may follow it; any other is stopped at the limit.
+// decompress reads a zstd frame within the limit. It refuses a frame whose announced size is too large before it
+// decompresses anything; frames of this package always announce their size. Any other frame is stopped at the limit.
+// Nothing may follow the frame.
 func decompress(data []byte, cb *Codebook, limit int) ([]byte, error) {
 	var h zstd.Header
 	if err := h.Decode(data); err != nil {
@@ -129,8 +129,7 @@ func decompress(data []byte, cb *Codebook, limit int) ([]byte, error) {
 	return plain, nil
 }
 
-// decompressUnsized reads what does not announce its size; the buffer grows with
-// the content, up to the limit.
+// decompressUnsized reads a frame without an announced size. The buffer grows with the content, up to the limit.
 func decompressUnsized(data []byte, cb *Codebook, limit int) ([]byte, error) {
 	opts := []zstd.DOption{zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(uint64(limit))}
 	if cb != nil && len(cb.Dictionary) > 0 {
@@ -148,16 +147,16 @@ func decompressUnsized(data []byte, cb *Codebook, limit int) ([]byte, error) {
 	return plain, nil
 }
 
-// coders are idle encoders and decoders of one dictionary, which are dear to make.
+// coders are idle encoders and decoders of one dictionary; making one is expensive.
 type coders struct {
 	encoders, decoders sync.Pool
-	id                 object.Hash // of the codebook, where it was computed already
+	id                 object.Hash // of the codebook, if already computed
 }
 
 // plainCoders have no dictionary.
 var plainCoders coders
 
-// codersOf are the coders of a codebook. One that is used once only has none to keep.
+// codersOf returns the coders of a codebook. A codebook that is used only once has none to keep.
 func codersOf(cb *Codebook) *coders {
 	switch {
 	case cb == nil || len(cb.Dictionary) == 0:
@@ -168,7 +167,7 @@ func codersOf(cb *Codebook) *coders {
 	return cb.coders
 }
 
-// decoder gives a decoder that never writes beyond the capacity it is given.
+// decoder returns a decoder that never writes beyond the capacity of its output buffer.
 func (c *coders) decoder(cb *Codebook) (*zstd.Decoder, error) {
 	if d, ok := c.decoders.Get().(*zstd.Decoder); ok {
 		return d, nil

@@ -1,6 +1,5 @@
-// Package packet is MYTHOS-X: the framing in which agents exchange signed bundles
-// (spec/wire.md). The payload is opaque bytes here; nothing of it is executed or
-// looked at, but for the replay guard in its Meta.
+// Package packet is MYTHOS-X: the framing in which agents exchange signed bundles (spec/wire.md). The payload is opaque
+// here: this package executes nothing and reads only the replay guard in the payload's Meta.
 //
 // # Framing
 //
@@ -17,19 +16,16 @@
 //	46+n    4     length m of the signature block
 //	50+n    m     signature block: CAN list of SigBlockEntry
 //
-// Each signature is Ed25519 over the bytes from the magic through the last byte
-// of the payload. The signature block itself is signed by nobody: anyone can take
-// an entry away. Entries are therefore written without hints, and hints are
+// Each signature is Ed25519 over the bytes from the magic through the last byte of the payload. Nobody signs the
+// signature block itself: anyone can remove an entry. Entries are therefore written without hints, and hints are
 // ignored on reading. No signer may appear twice.
 //
-// An encrypted payload is the CAN struct {1 EncryptRef, 2 ciphertext}: what the
-// codec gave, encrypted with age. Signatures cover the encrypted bytes, so that
-// they can be verified without the key.
+// An encrypted payload is the CAN struct {1 EncryptRef, 2 ciphertext}: the output of the codec, encrypted with age.
+// Signatures cover the encrypted bytes, so that they can be verified without the key.
 //
 // # Receiving
 //
-// Every field is hostile until it is checked. [Receiver.Receive] takes the steps
-// in this order; each has its own error:
+// Every field is hostile until it is checked. [Receiver.Receive] takes the steps in this order; each has its own error:
 //
 //  1. framing             [ErrFraming]
 //  2. signatures, trust   [ErrSignature], [ErrUntrusted]
@@ -38,20 +34,16 @@
 //  5. the bundle itself   [ErrPayload]
 //  6. replay guard        [ErrReplay], [ErrExpired], [ErrGuard]
 //
-// Signatures and trust come before anything is decoded, so that a stranger's packet
-// costs no more than its own bytes.
-// The guard comes last, so that only a packet that is accepted uses up its nonce.
-// It belongs to submission: a receiver that only reads or verifies needs none.
+// Signatures and trust come before anything is decoded, so that a stranger's packet costs no more than its own bytes.
+// The guard comes last, so that only an accepted packet uses up its nonce. Only submission needs a guard: a receiver
+// that just reads or verifies needs none.
 //
-// No length is believed before it is compared with a limit, and what is read
-// grows with the bytes that arrive.
+// Every length is compared with a limit before it is believed, and memory grows with the bytes that arrive.
 //
 // # Codebooks
 //
-// A codebook maps 16-bit codewords to values that bundles use often, and may hold
-// a zstd dictionary for codec 2. Its id is the hash of its canonical list of
-// entries, or, with a dictionary, of the canonical struct {1 entries, 2
-// dictionary}. [Baseline] is always known. Any other is refused unless a
-// [CodebookAgreement] that both peers signed names it, and then it is good only
-// for packets that the other peer signed.
+// A codebook maps 16-bit codewords to values that bundles use often, and may hold a zstd dictionary for codec 2. Its id
+// is the hash of its canonical list of entries, or, with a dictionary, of the canonical struct {1 entries, 2
+// dictionary}. [Baseline] is always known. Any other is refused unless a [CodebookAgreement] that both peers signed
+// names it, and then it is good only for packets that the other peer signed.
 package packet

@@ -2,7 +2,7 @@ package packet
 
 import "errors"
 
-// What may be wrong with a packet, one for each step of receiving it.
+// The errors of a packet, one for each step of receiving it.
 var (
 	ErrFraming   = errors.New("packet: malformed framing")                                               // [wire-17]
 	ErrCodebook  = errors.New("packet: codebook is neither the baseline nor negotiated with the sender") // [wire-20]

@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/packet"
 )
 
-// A packet is believed when every signature verifies and somebody trusted signed.
+// A packet is accepted when every signature verifies and a trusted agent signed.
 func Example() {
 	alice := sign.FromSeed([32]byte{1}, "alice")
 	raw, err := packet.Pack(packet.Options{Codec: packet.CodecZstd, Signers: []sign.Signer{alice}}, []byte{0x06, 2, 'h', 'i'})

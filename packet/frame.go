@@ -28,7 +28,7 @@ const (
 	CodecZstd uint8 = 2 // one zstd frame of them
 )
 
-// Header is what stands before the payload.
+// Header is the part before the payload.
 type Header struct {
 	Flags      uint16 // FlagEncrypted or 0
 	Codec      uint8  // CodecCAN or CodecZstd
@@ -39,15 +39,14 @@ type Header struct {
 // Encrypted reports whether the payload is encrypted.
 func (h Header) Encrypted() bool { return h.Flags&FlagEncrypted != 0 }
 
-// Limits bound what is accepted. The zero value of a field means its default.
+// Limits bound what a receiver accepts. The zero value of a field means its default.
 type Limits struct {
 	MaxPayload    int // bytes of the payload as framed; default 16 MiB
 	MaxPlain      int // bytes of the payload once decoded; default 16 MiB
 	MaxSignatures int // default 16
 }
 
-// maxEntry is more than a signature entry without unknown fields can have,
-// its hint included.
+// maxEntry exceeds the size of any signature entry without unknown fields, hint included.
 const maxEntry = 1024
 
 func (l Limits) withDefaults() Limits {
@@ -80,15 +79,14 @@ func (e SigBlockEntry) Check() error {
 	return nil
 }
 
-// Packet is a packet whose framing is sound. Nothing else about it is known
-// until it was verified.
+// Packet is a packet whose framing is sound. Nothing else is known of it until it is verified.
 type Packet struct {
 	Header     Header
 	Payload    []byte          // as framed: compressed, encrypted
-	Signatures []SigBlockEntry // at most one for each signer; none of them verified
+	Signatures []SigBlockEntry // at most one for each signer; not yet verified
 	Raw        []byte          // the whole packet
 
-	signed []byte // what the signatures cover
+	signed []byte // the bytes that the signatures cover
 }
 
 // ID is the hash of the packet's bytes. Signatures are part of it.
@@ -182,10 +180,9 @@ func parseSigBlock(block []byte, l Limits) ([]SigBlockEntry, error) {
 	return entries, nil
 }
 
-// Read reads one packet from a stream and leaves what follows it. At the end of
-// the stream it returns io.EOF; otherwise errors of framing wrap [ErrFraming] and
-// those of r are passed on. Memory grows with the bytes that arrive, not with the
-// lengths that they announce.
+// Read reads one packet from a stream and leaves what follows it. At the end of the stream it returns io.EOF; otherwise
+// framing errors wrap [ErrFraming] and those of r are passed on. Memory grows with the bytes that arrive, not with
+// announced lengths.
 func Read(r io.Reader, l Limits) (*Packet, error) {
 	l = l.withDefaults()
 	var buf bytes.Buffer

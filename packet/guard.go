@@ -21,8 +21,8 @@ type Guard struct {
 	Expires object.Time
 }
 
-// Key is what a receiver remembers until the guard expires. It is of author and
-// nonce alone: another signature or another encryption does not make a packet new.
+// Key is what a receiver remembers until the guard expires. It covers only author and nonce: another signature or
+// another encryption does not make a packet new.
 func (g Guard) Key() object.Hash {
 	id := g.Author.KeyID()
 	return object.Sum(append(id.Sum[:], g.Nonce[:]...))
@@ -55,6 +55,6 @@ func GuardOf(payload []byte) (Guard, error) {
 	return g, nil
 }
 
-// Seen remembers a guard's key at least until the time. fresh is false when it
-// remembers the key already; of two calls at once only one is fresh.
+// Seen remembers a guard's key at least until the given time. fresh is false if it already remembers the key; of two
+// concurrent calls only one gets true.
 type Seen func(ctx context.Context, key object.Hash, until object.Time) (fresh bool, err error)

@@ -47,7 +47,7 @@ func Pack(o Options, payload []byte) ([]byte, error) {
 	return appendSigBlock(signed, entries)
 }
 
-// frame gives the bytes that are signed.
+// frame returns the bytes to sign.
 func frame(o Options, payload []byte) (raw []byte, err error) {
 	h := Header{Codec: CodecCAN, Codebook: BaselineID}
 	if o.Codec != 0 {
@@ -96,8 +96,7 @@ func appendSigBlock(signed []byte, entries []SigBlockEntry) ([]byte, error) {
 	return append(binary.BigEndian.AppendUint32(signed, uint32(len(block))), block...), nil
 }
 
-// Countersign adds a signature to a packet. The signatures that it has must
-// verify.
+// Countersign adds a signature to a packet. The existing signatures must verify.
 func (p *Packet) Countersign(s sign.Signer) ([]byte, error) {
 	if err := p.VerifySignatures(); err != nil {
 		return nil, err
@@ -113,7 +112,7 @@ func (p *Packet) Countersign(s sign.Signer) ([]byte, error) {
 	return appendSigBlock(p.signed, entries) // signed is clipped: this copies
 }
 
-// Recipient makes an agent's Ed25519 key one that a packet can be encrypted to.
+// Recipient turns an agent's Ed25519 key into a recipient of encrypted packets.
 func Recipient(agent object.AgentID) (age.Recipient, error) {
 	if err := agent.Check(); err != nil {
 		return nil, err
@@ -128,8 +127,7 @@ func Recipient(agent object.AgentID) (age.Recipient, error) {
 	return r, nil
 }
 
-// Identity makes the key of an Ed25519 seed one that decrypts what was encrypted
-// to its [Recipient].
+// Identity turns an Ed25519 seed into the identity that decrypts packets for its [Recipient].
 func Identity(seed [32]byte) (age.Identity, error) {
 	return agessh.NewEd25519Identity(ed25519.NewKeyFromSeed(seed[:]))
 }

@@ -111,8 +111,8 @@ func TestBaseline(t *testing.T) {
 	}
 }
 
-// TestPublicPack: the pack's packet has another layout and is refused; its
-// entries are ours byte for byte. The pack is not part of this repository.
+// TestPublicPack: the public pack's packet has another layout and is refused, but its entries equal ours byte for byte.
+// The pack is not part of this repository.
 func TestPublicPack(t *testing.T) {
 	dir := os.Getenv("MYTHOS_CTVP")
 	if dir == "" {
@@ -134,8 +134,8 @@ func TestPublicPack(t *testing.T) {
 	}
 }
 
-// TestPackLayout is what TestPublicPack checks of WIRE_001, from its first bytes:
-// signature block first, lengths as varints.
+// TestPackLayout checks what TestPublicPack checks of WIRE_001, from its first bytes: signature block first, lengths as
+// varints.
 func TestPackLayout(t *testing.T) {
 	raw, err := hex.DecodeString("4d5954480002000001017ed509c74d47db2ebbb0608a8aa5135208ee8abec769473830c7449cfe9ec37a" +
 		"4007010803030108030301030103020520" + "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c" + "0303060463747670" + "03020301" + "03030500" + "ef02" + strings.Repeat("00", 367))
@@ -301,7 +301,7 @@ func TestSteps(t *testing.T) {
 	}
 }
 
-// resigned makes alice's signature of a changed packet good again.
+// resigned replaces alice's signature in a changed packet with a valid one.
 func resigned(t *testing.T, raw []byte) []byte {
 	t.Helper()
 	sig, err := alice.Sign(raw[:headerSize+int(binary.BigEndian.Uint32(raw[42:]))])
@@ -312,8 +312,7 @@ func resigned(t *testing.T, raw []byte) []byte {
 	return raw
 }
 
-// TestStrangersAreNotDecoded: of a packet that nobody who is trusted has signed, nothing is
-// decoded, whatever it holds.
+// TestStrangersAreNotDecoded: if no trusted agent signed a packet, nothing of it is decoded, whatever it holds.
 func TestStrangersAreNotDecoded(t *testing.T) {
 	recipient, err := Recipient(alice.Agent())
 	if err != nil {
@@ -339,8 +338,8 @@ func TestStrangersAreNotDecoded(t *testing.T) {
 	}
 }
 
-// TestStepsOrder gives a packet every set of defects, one for each step at most: the
-// error is that of the first step that has one, and a packet without any is received.
+// TestStepsOrder gives a packet every set of defects, at most one for each step. The error is that of the first step
+// with a defect; a packet without defects is received.
 func TestStepsOrder(t *testing.T) {
 	recipient, err := Recipient(eve.Agent())
 	if err != nil {
@@ -469,7 +468,7 @@ func TestReadStream(t *testing.T) {
 	if _, err := Read(iotest.ErrReader(io.ErrClosedPipe), Limits{}); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("a broken stream: %v", err)
 	}
-	// A lying length takes no memory: 3 GiB announced, nothing there.
+	// A false length takes no memory: 3 GiB announced, nothing there.
 	lie := bytes.Clone(a[:headerSize])
 	binary.BigEndian.PutUint32(lie[42:], 3<<30)
 	n := testing.AllocsPerRun(1, func() {
@@ -482,7 +481,7 @@ func TestReadStream(t *testing.T) {
 	}
 }
 
-// TestBombs: what would become too large is refused before it is decompressed.
+// TestBombs: a payload that would become too large is refused before it is decompressed.
 func TestBombs(t *testing.T) {
 	huge := can.AppendBytes(nil, make([]byte, 1<<20))
 	raw := pack(t, Options{Codec: CodecZstd}, huge)
@@ -499,7 +498,7 @@ func TestBombs(t *testing.T) {
 	if plain, err := p.Decode(nil, nil, Limits{}); err != nil || !bytes.Equal(plain, huge) {
 		t.Errorf("%d bytes, %v", len(plain), err)
 	}
-	// A second frame behind the first would exceed what the first announced.
+	// A second frame behind the first would exceed the announced size.
 	p.Payload = append(bytes.Clone(p.Payload), p.Payload...)
 	if _, err := p.Decode(nil, nil, Limits{}); !errors.Is(err, ErrDecode) {
 		t.Errorf("two frames: %v", err)
@@ -517,8 +516,7 @@ func TestBombs(t *testing.T) {
 	}
 }
 
-// TestUnsized: a frame that does not announce its size, as a stream encoder writes
-// it, is read up to the limit.
+// TestUnsized: a frame without an announced size, as a stream encoder writes it, is read up to the limit.
 func TestUnsized(t *testing.T) {
 	plain := can.AppendBytes(nil, make([]byte, 1<<20))
 	var buf bytes.Buffer

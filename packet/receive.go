@@ -15,37 +15,35 @@ type Receiver struct {
 	Limits     Limits
 	Codebooks  *Registry                 // nil: only the baseline
 	Identities []age.Identity            // to decrypt with
-	Trusted    func(object.AgentID) bool // whose packets are taken
+	Trusted    func(object.AgentID) bool // decides whose packets are accepted
 
-	// Verified is called once the signatures hold and a signer is trusted, before anything of
-	// the packet is decoded: the place to find Codebooks and Identities, and to wait until
-	// there is memory for it. An error ends the packet's way. It may be nil.
+	// Verified is called once the signatures hold and a signer is trusted, before anything of the packet is decoded.
+	// Use it to find Codebooks and Identities, and to wait for memory. An error refuses the packet. It may be nil.
 	Verified func(ctx context.Context, p *Packet) error
 
-	// Sealed leaves encrypted payloads alone, as one who has no key must: nothing
-	// about the bundle is known then, and Seen must be nil.
+	// Sealed leaves encrypted payloads alone, for a receiver without the key. Nothing about the bundle is known then,
+	// and Seen must be nil.
 	Sealed bool
 
-	// Seen is asked whether a guard is new. Without it packets need no guard and
-	// a guard is not looked at.
+	// Seen reports whether a guard is new. If it is nil, packets need no guard and guards are ignored.
 	Seen        Seen
-	MaxValidity time.Duration // the farthest that a guard may expire from now; 0: 24 hours
+	MaxValidity time.Duration // how far from now a guard may expire; 0: 24 hours
 	Now         func() object.Time
 
-	// Validate judges the bundle, ir.Validate for one; nil: any is good.
+	// Validate judges the bundle, for example ir.Validate; nil accepts any bundle.
 	Validate func(payload []byte) error
 }
 
 // Received is a packet that passed every step.
 type Received struct {
 	Packet  *Packet
-	Payload []byte           // the bundle's canonical bytes; nil of a sealed one
-	Signers []object.AgentID // those that are trusted; all signatures verified
-	Guard   *Guard           // nil when no guard was asked for
+	Payload []byte           // the bundle's canonical bytes; nil if sealed
+	Signers []object.AgentID // the trusted signers; all signatures are verified
+	Guard   *Guard           // nil if no guard was asked for
 }
 
-// Receive takes a packet through all steps of the package documentation, in their
-// order, and stops at the first that fails, with that step's error.
+// Receive takes a packet through all steps of the package documentation in their order. It stops at the first step that
+// fails, with that step's error.
 func (r *Receiver) Receive(ctx context.Context, raw []byte) (*Received, error) {
 	p, err := Parse(raw, r.Limits)
 	if err != nil {
@@ -54,9 +52,8 @@ func (r *Receiver) Receive(ctx context.Context, raw []byte) (*Received, error) {
 	return r.Take(ctx, p)
 }
 
-// Take is Receive for a packet whose framing was read before, by [Read]. Signatures and
-// trust come first: they are over the bytes as they are framed, and until they hold
-// nothing is decrypted, decompressed or decoded.
+// Take is Receive for a packet that [Read] has framed. Signatures and trust come first: signatures cover the framed
+// bytes, and until they hold nothing is decrypted, decompressed or decoded.
 func (r *Receiver) Take(ctx context.Context, p *Packet) (*Received, error) {
 	signers, err := p.Verify(r.Trusted)
 	if err != nil {
@@ -92,7 +89,7 @@ func (r *Receiver) Take(ctx context.Context, p *Packet) (*Received, error) {
 	return got, nil
 }
 
-// codebook is the packet's: the baseline, or one that who signed the packet agreed on.
+// codebook returns the packet's codebook: the baseline, or one agreed on with a signer of the packet.
 func (r *Receiver) codebook(p *Packet) (*Codebook, error) {
 	id := p.Header.Codebook
 	if r.Codebooks == nil {

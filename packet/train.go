@@ -11,8 +11,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Saving is what a trained codebook was measured to save, in bytes of payload,
-// over samples that took no part in its training.
+// Saving is the measured saving of a trained codebook, in bytes of payload, over samples that took no part in its
+// training.
 type Saving struct {
 	Samples  int // measured
 	Plain    int // codec 1
@@ -20,22 +20,19 @@ type Saving struct {
 	Trained  int // codec 2 with the trained one
 }
 
-// minSamples is the least number of different bundles that a dictionary can be made of.
+// minSamples is the smallest number of different bundles from which a dictionary can be made.
 const minSamples = 4
 
-// heldOut is the share of the samples that is kept for measuring: one in five, and
-// at least one.
+// heldOut is the share of samples used only for measuring: one in five, and at least one.
 const heldOut = 5
 
 // ErrTraining means that the samples make no useful codebook.
 var ErrTraining = errors.New("packet: no codebook can be trained from these samples")
 
-// Train makes a codebook of bundles that were exchanged before: the baseline's
-// entries and a zstd dictionary of about size bytes (256 to [MaxDictionary]). Of the
-// samples that differ, every fifth is measured only, so that five are needed. The
-// same samples may give another dictionary the next time; what two peers agree on is
-// the codebook's id. The caller decides from the saving whether to propose it.
-// Errors wrap [ErrTraining].
+// Train makes a codebook from bundles that were exchanged before: the baseline's entries and a zstd dictionary of about
+// size bytes (256 to [MaxDictionary]). Of the different samples every fifth is used only for measuring, so at least
+// five are needed. Training with the same samples again may give another dictionary; two peers therefore agree on the
+// codebook's id. The caller decides from the saving whether to propose it. Errors wrap [ErrTraining].
 func Train(samples [][]byte, size int) (*Codebook, Saving, error) {
 	training, measured := split(samples)
 	switch {
@@ -58,7 +55,7 @@ func Train(samples [][]byte, size int) (*Codebook, Saving, error) {
 	return cb, saving, nil
 }
 
-// split parts the samples that differ into those for training and those for measuring.
+// split divides the different samples into those for training and those for measuring.
 func split(samples [][]byte) (training, measured [][]byte) {
 	seen := make(map[object.Hash]bool, len(samples))
 	for _, s := range samples {
@@ -76,8 +73,8 @@ func split(samples [][]byte) (training, measured [][]byte) {
 	return training, measured
 }
 
-// buildDictionary turns a panic of the library, which some samples without
-// anything in common cause, into an error: that is the one thing it is caught for.
+// buildDictionary turns a panic of the library into an error. Some samples that have nothing in common cause it;
+// recover is here for this case alone.
 func buildDictionary(samples [][]byte, size int) (d []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -90,7 +87,7 @@ func buildDictionary(samples [][]byte, size int) (d []byte, err error) {
 		all = append(all, h.Sum[:]...)
 	}
 	h := object.Sum(all)
-	id := binary.BigEndian.Uint32(h.Sum[:])&0x3fffffff | 0x8000 // clear of the registered numbers
+	id := binary.BigEndian.Uint32(h.Sum[:])&0x3fffffff | 0x8000 // outside the range of registered numbers
 	return dict.BuildZstdDict(samples, dict.Options{
 		MaxDictSize: size, HashBytes: 6, ZstdDictID: id, ZstdDictCompat: true, ZstdLevel: zstd.SpeedBetterCompression,
 	})

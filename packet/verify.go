@@ -20,9 +20,8 @@ func (p *Packet) VerifySignatures() error {
 	return nil
 }
 
-// Verify checks that every signature verifies ([ErrSignature]) and that at least
-// one is by a signer for whom trusted holds ([ErrUntrusted]). It returns the
-// trusted signers in the order of the packet.
+// Verify checks that every signature verifies ([ErrSignature]) and that trusted holds for at least one signer
+// ([ErrUntrusted]). It returns the trusted signers in the order of the packet.
 func (p *Packet) Verify(trusted func(object.AgentID) bool) ([]object.AgentID, error) {
 	if err := p.VerifySignatures(); err != nil {
 		return nil, err
@@ -49,8 +48,7 @@ func (p *Packet) signers() string {
 	return fmt.Sprintf("it is signed by %s and %d more", p.Signatures[0].Signer, len(p.Signatures)-1)
 }
 
-// SignedBy reports whether a signature of the packet names the agent. It means
-// something only after the signatures were verified.
+// SignedBy reports whether a signature of the packet names the agent. Verify the signatures first.
 func (p *Packet) SignedBy(agent object.AgentID) bool {
 	for _, e := range p.Signatures {
 		if e.Signer.Same(agent) {

@@ -13,8 +13,8 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// submit queues a charge and returns when it is written. The one whose turn it is
-// writes all that has queued up; the others find theirs done.
+// submit queues a charge and returns when it is written. One caller at a time writes the whole queue; the others then
+// find their charge done.
 func (q *Quotas) submit(c *charge, cost []scope.Amount) error {
 	if err := q.itemize(c, cost); err != nil || len(c.lines) == 0 {
 		return err
@@ -49,7 +49,7 @@ func (q *Quotas) itemize(c *charge, cost []scope.Amount) error {
 	return nil
 }
 
-// write settles a batch, trying again when another process was faster.
+// write settles a batch. It tries again when another process was faster.
 func (q *Quotas) write(batch []*charge) {
 	for len(batch) > 0 {
 		live := batch[:0]
@@ -63,7 +63,7 @@ func (q *Quotas) write(batch []*charge) {
 		if batch = live; len(batch) == 0 {
 			return
 		}
-		// One caller's end must not be the end of the others in the batch.
+		// If one caller gives up, the others in the batch still need the write.
 		ok, err := q.try(context.WithoutCancel(batch[0].ctx), batch)
 		if !ok && err == nil {
 			continue
@@ -78,15 +78,15 @@ func (q *Quotas) write(batch []*charge) {
 	}
 }
 
-// counter is a record as read and as it is to be.
+// counter is a record as it was read and as it will be written.
 type counter struct {
 	raw []byte
 	usageRecord
 	changed bool
 }
 
-// try applies the charges, in their order, to a snapshot of their counters and
-// writes it if no counter has changed meanwhile.
+// try applies the charges, in their order, to a snapshot of their counters. It writes the result if no counter has
+// changed meanwhile.
 func (q *Quotas) try(ctx context.Context, batch []*charge) (bool, error) {
 	counters := map[string]*counter{}
 	for _, c := range batch {
@@ -125,7 +125,7 @@ func (q *Quotas) try(ctx context.Context, batch []*charge) (bool, error) {
 	return ok, nil
 }
 
-// apply changes the counters by one charge, or none of them.
+// apply changes the counters by one charge, all or none.
 func (c *charge) apply(counters map[string]*counter) error {
 	for _, l := range c.lines {
 		for _, a := range l.cost {
@@ -175,7 +175,7 @@ func timeOf(tat *object.Time) object.Time {
 	return *tat
 }
 
-// inTime refuses what comes too early for a link's rate.
+// inTime refuses a use that comes too early for a link's rate.
 func (c *charge) inTime(l line, tat *object.Time) error {
 	if l.rate == nil || c.back {
 		return nil
@@ -189,7 +189,7 @@ func (c *charge) inTime(l line, tat *object.Time) error {
 		Reason: fmt.Sprintf("its rate is %s", l.rate), Help: fmt.Sprintf("ask again in %d s", seconds)}
 }
 
-// due is the link's record after the charge, or after the refund.
+// due returns the link's record after the charge or the refund.
 func (c *charge) due(l line, tat *object.Time) *object.Time {
 	if l.rate == nil || (c.back && tat == nil) {
 		return tat

@@ -7,13 +7,13 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Payment is what an effect was charged to, until it has an outcome or did not start. Who ends
-// the attempt returns by it what was not used.
+// Payment is what an effect was charged, until the effect has an outcome or turns out not to have started. The end of
+// the attempt returns the unused part.
 type Payment struct {
-	Fence uint64      // of the attempt that was charged
+	Fence uint64      // of the charged attempt
 	Cap   object.Hash // the leaf
-	Price uint64      // what was charged beside the call
-	// Tokens and GPUms were charged to a training: most that it may use.
+	Price uint64      // the amount charged in addition to the call
+	// Tokens and GPUms were charged for a training: the most that it may use.
 	Tokens, GPUms uint64
 }
 
@@ -27,10 +27,10 @@ type payment struct {
 	GPUms  uint64 `can:"5,gpu_ms,omitzero"`
 }
 
-// PaymentKey is where the payment of an effect is.
+// PaymentKey is the key of an effect's payment.
 func PaymentKey(idem object.Hash) string { return kv.Payments + idem.String() }
 
-// Paid is what an effect was charged to; nil: nothing is known of that, or it is over.
+// Paid returns what an effect was charged; nil if that is unknown or settled.
 func (q *Quotas) Paid(ctx context.Context, idem object.Hash) (*Payment, error) {
 	raw, found, err := q.kv.Get(ctx, PaymentKey(idem))
 	if err != nil || !found {

@@ -1,8 +1,7 @@
-// Package quota counts what capabilities allow a number of: calls, tokens, bytes
-// (spec/capabilities.md#quotas). A use is charged to the leaf of a chain and to every
-// ancestor in one atomic step, before the effect runs; [Quotas.Riding] puts that step into
-// an update of something else. The counters of a capability are one record: the key q/ and
-// its id in hex, the value the canonical struct {1 used {resource text: u64}}.
+// Package quota counts the resources that capabilities limit: calls, tokens, bytes (spec/capabilities.md#quotas). A use
+// is charged to the leaf of a chain and to every ancestor in one atomic step, before the effect runs. [Quotas.Riding]
+// makes that step part of another update. The counters of a capability are one record: the key q/ and its id in hex,
+// the value the canonical struct {1 used {resource text: u64}}.
 package quota
 
 import (
@@ -19,7 +18,7 @@ import (
 
 const quotaPrefix = kv.Usage
 
-// The bounds of the memory of links.
+// The bounds of the cache of links.
 const (
 	rememberedLinks = 1024
 	rememberedBytes = 16 << 20
@@ -31,27 +30,26 @@ type Usage map[scope.Resource]uint64
 // usageRecord is the value under q/<cap id>.
 type usageRecord struct {
 	Used Usage        `can:"1,used"`
-	TAT  *object.Time `can:"2,tat"` // of a rate: when all calls so far are due
+	TAT  *object.Time `can:"2,tat"` // with a rate: when all calls so far are due
 }
 
-// Quotas keeps the counters of capabilities, one record each. Processes that
-// share the store share the counters: a limit is never exceeded, however many
-// charge at once. Charges that come in while one is being written are written
-// together. A resource without limit is not counted.
+// Quotas keeps the counters of capabilities, one record each. Processes that share the store share the counters: a
+// limit is never exceeded, however many processes charge at once. Charges that arrive during a write are written
+// together. A resource without a limit is not counted.
 type Quotas struct {
 	kv  caps.KV
 	now func() object.Time
 
 	mu    sync.Mutex // guards queue
 	queue []*charge
-	turn  sync.Mutex // held by the one who writes a batch
+	turn  sync.Mutex // held while writing a batch
 
-	seen  sync.RWMutex // guards the links that were opened
+	seen  sync.RWMutex // guards the opened links
 	byRaw map[string]metered
-	bytes int // of the links in byRaw
+	bytes int // total size of the links in byRaw
 }
 
-// New keeps counters in kv. Rates go by now.
+// New keeps counters in kv. now is the clock for rates.
 func New(kv caps.KV, now func() object.Time) *Quotas { return &Quotas{kv: kv, now: now} }
 
 // charge is one entry in the queue.
@@ -60,56 +58,52 @@ type charge struct {
 	chain caps.Chain
 	lines []line
 	back  bool // a refund
-	ended bool // it is known what was spent: no limit stands against that
+	ended bool // the amount was really spent, so no limit refuses it
 	now   object.Time
 
-	done bool // guarded by Quotas.turn, as is err
+	done bool // guarded by Quotas.turn, like err
 	err  error
 }
 
-// line is what one link of the chain is charged.
+// line is the charge to one link of the chain.
 type line struct {
 	link   int
 	key    string
-	cost   []scope.Amount // only what the link limits
+	cost   []scope.Amount // only the resources that the link limits
 	limits []scope.Amount
-	rate   *scope.Rate // nil: the cost has no call, or the link no rate
+	rate   *scope.Rate // nil: the cost has no call, or the link has no rate
 }
 
-// Charge takes the cost of a use from the leaf and from every ancestor at once,
-// or from none of them; it returns when that is durable. When a limit does not
-// suffice the error is a *caps.DeniedError that wraps caps.ErrQuota and names the first such
-// link from the root. The chain must have been authorized [cap-67].
+// Charge takes the cost of a use from the leaf and from every ancestor, or from none of them, and returns when that is
+// durable. If a limit does not suffice, the error is a *caps.DeniedError that wraps caps.ErrQuota and names the first
+// such link from the root. The chain must have been authorized [cap-67].
 func (q *Quotas) Charge(ctx context.Context, chain caps.Chain, use scope.Use) error {
 	return q.Spend(ctx, chain, use.Cost())
 }
 
-// Refund gives back what Charge took for a use that was refused before it ran.
-// It refuses to give back more than was charged in all.
+// Refund gives back the charge for a use that was refused before it ran. It refuses to give back more than was charged
+// in all.
 func (q *Quotas) Refund(ctx context.Context, chain caps.Chain, use scope.Use) error {
 	return q.Return(ctx, chain, use.Cost())
 }
 
-// Spend is Charge for amounts that are known otherwise, such as the tokens that a
-// job needed beyond its estimate.
+// Spend is Charge for amounts that come from elsewhere, such as the tokens that a job needed beyond its estimate.
 func (q *Quotas) Spend(ctx context.Context, chain caps.Chain, cost []scope.Amount) error {
 	return q.submit(&charge{ctx: ctx, chain: chain, now: q.now()}, cost)
 }
 
-// Return is Refund for amounts that are known otherwise, such as the tokens of
-// an estimate that a job did not need.
+// Return is Refund for amounts that come from elsewhere, such as the tokens of an estimate that a job did not need.
 func (q *Quotas) Return(ctx context.Context, chain caps.Chain, cost []scope.Amount) error {
 	return q.submit(&charge{ctx: ctx, chain: chain, now: q.now(), back: true}, cost)
 }
 
-// Used is what was charged to a capability so far.
+// Used returns what was charged to a capability so far.
 func (q *Quotas) Used(ctx context.Context, id object.Hash) (Usage, error) {
 	_, r, err := q.load(ctx, quotaKey(id))
 	return r.Used, err
 }
 
-// Left is what a chain still allows of each limited resource: the least over all
-// its links.
+// Left returns what a chain still allows of each limited resource: the least of all its links.
 func (q *Quotas) Left(ctx context.Context, chain caps.Chain) (Usage, error) {
 	left := Usage{}
 	for i := range chain {
@@ -147,7 +141,7 @@ func (q *Quotas) load(ctx context.Context, key string) (raw []byte, r usageRecor
 	return raw, r, err
 }
 
-// usageOf decodes a counter record; nil is none.
+// usageOf decodes a counter record; nil is the empty record.
 func usageOf(key string, raw []byte) (r usageRecord, err error) {
 	if raw == nil {
 		return usageRecord{Used: Usage{}}, nil
@@ -158,7 +152,7 @@ func usageOf(key string, raw []byte) (r usageRecord, err error) {
 	return r, nil
 }
 
-// lineOf works out, from the link's bytes, what it is charged of a cost.
+// lineOf works out, from the link's bytes, which part of a cost the link is charged.
 func (q *Quotas) lineOf(chain caps.Chain, i int, cost []scope.Amount) (line, error) {
 	m, err := q.metered(chain[i].Raw)
 	if err != nil {
@@ -176,15 +170,15 @@ func (q *Quotas) lineOf(chain caps.Chain, i int, cost []scope.Amount) (line, err
 	return l, nil
 }
 
-// metered is what a link's bytes say of its quotas.
+// metered is what a link's bytes say about its quotas.
 type metered struct {
 	key    string         // of its counters
-	limits []scope.Amount // not changed by anybody
+	limits []scope.Amount // nobody changes it
 	rate   *scope.Rate
 }
 
-// metered opens a link, or remembers it by all its bytes: the same few capabilities are
-// charged again and again.
+// metered opens a link. It caches the result by the link's bytes, because the same few capabilities are charged again
+// and again.
 func (q *Quotas) metered(raw []byte) (metered, error) {
 	q.seen.RLock()
 	m, ok := q.byRaw[string(raw)]
@@ -211,8 +205,7 @@ func (q *Quotas) metered(raw []byte) (metered, error) {
 	return m, nil
 }
 
-// Limits are the maxima that the scope of a link puts on resources; none for a resource
-// that is not limited.
+// Limits returns the maxima in the scope of a link; a resource that is not limited has none.
 func Limits(l caps.Link) ([]scope.Amount, error) {
 	what, err := l.Cap.Scope.Decode()
 	if err != nil {

@@ -116,8 +116,8 @@ func TestQuotaOfEveryResource(t *testing.T) {
 	}
 }
 
-// TestQuotaHammer: 64 callers in 4 processes' worth of Quotas on one store, over
-// two leaves of one parent, some of them giving back.
+// TestQuotaHammer: 64 callers with four Quotas on one store, as four processes would have, charge two leaves of one
+// parent; some give back.
 func TestQuotaHammer(t *testing.T) {
 	const most = 500
 	root := rootCap(t, "tool.call:"+hexA+",calls=500")
@@ -169,7 +169,7 @@ func TestQuotaHammer(t *testing.T) {
 			t.Errorf("leaf %d: the counter says %d, %d are held", i, got, holding[i].Load())
 		}
 	}
-	// Everything that is left can still be had, and no more.
+	// The remaining amount can still be used, and no more.
 	for left := most - total.Load(); left > 0; left-- {
 		if err := q.Charge(context.Background(), root, call(t)); err != nil {
 			t.Fatal(err)
@@ -194,7 +194,7 @@ func TestQuotaFailures(t *testing.T) {
 	if got := used(t, q, chain, 0, scope.Calls); got != 1 {
 		t.Errorf("charged %d", got)
 	}
-	// A loser of the race tries again with what the winner left.
+	// The loser of the race tries again with what the winner left.
 	other := New(kv, clock)
 	kv.before = func() {
 		kv.before = nil
@@ -212,7 +212,7 @@ func TestQuotaFailures(t *testing.T) {
 	wantDenied(t, q.Spend(t.Context(), chain, huge), caps.CheckQuota, 0)
 }
 
-// TestQuotaOfManyCapabilities: more links than are remembered are charged each its own.
+// TestQuotaOfManyCapabilities: each of more links than fit the cache is charged separately.
 func TestQuotaOfManyCapabilities(t *testing.T) {
 	q := New(newMemKV(), clock)
 	chains := make([]caps.Chain, rememberedLinks+20)
@@ -230,8 +230,7 @@ func TestQuotaOfManyCapabilities(t *testing.T) {
 	wantDenied(t, q.Charge(t.Context(), chains[0], call(t)), caps.CheckQuota, 0)
 }
 
-// TestRidingIsCharge: what rides in another update is what Charge would write, over
-// the whole chain, and it is refused alike.
+// TestRidingIsCharge: a rider writes over the whole chain what Charge would write, and is refused alike.
 func TestRidingIsCharge(t *testing.T) {
 	ctx := t.Context()
 	root := rootCap(t, "tool.call:"+hexA+",calls=3")
@@ -245,7 +244,7 @@ func TestRidingIsCharge(t *testing.T) {
 			t.Fatal(err)
 		}
 		var put map[string][]byte
-		for range 2 { // only what was put last counts
+		for range 2 { // only the last call counts
 			put, err = ride(func(key string) ([]byte, error) {
 				raw, _, err := ridden.Get(ctx, key)
 				return raw, err

@@ -14,8 +14,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// TestRate: whatever the times of the calls, no more are let through than the rate allows in any
-// span: those at once, and one for each interval. Who waits as long as he is told is let through.
+// TestRate: whatever the times of the calls, in any span no more pass than the rate allows: the calls at once, and one
+// for each interval. A caller who waits as long as told passes.
 func TestRate(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := scope.Rate{Calls: rapid.Uint32Range(1, 5).Draw(t, "calls"), PerUs: rapid.Uint64Range(5, 40).Draw(t, "per")}
@@ -50,8 +50,8 @@ func TestRate(t *testing.T) {
 	})
 }
 
-// TestRateOfMany: many callers of two processes, under children of one capability, are let through as often as
-// their parent allows, and the others are told how long to wait.
+// TestRateOfMany: many callers of two processes, under children of one capability, pass as often as their parent
+// allows. The others are told how long to wait.
 func TestRateOfMany(t *testing.T) {
 	kv := newMemKV()
 	root := rootCap(t, "tool.call:"+hexA+",rate=5/1m")

@@ -10,20 +10,20 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// Ride changes counters in an update of something else. It reads them through get (nil: there is
-// no such key) and returns the records to be written (nil: nothing is limited), or the error that Charge gives.
-// It may be called several times; only what it put last, and then was written, counts.
+// Ride changes counters as part of another update. It reads them through get (nil: no such key) and returns the records
+// to write (nil: nothing is limited), or the error of Charge. It may be called several times; only the records of the
+// last call count, and only if they were written.
 type Ride = func(get func(key string) ([]byte, error)) (map[string][]byte, error)
 
-// Attempt is what a use is charged for, where that is an attempt at an effect.
+// Attempt is the attempt at an effect that a use is charged for.
 type Attempt struct {
 	Idem  object.Hash
 	Fence uint64
 }
 
-// Riding is Charge for a use that is charged in one update of the store together with
-// something else: with what it permits, so that neither is there without the other. keys are those of the counters.
-// What an attempt is charged is recorded as its [Payment]; nil: it is not.
+// Riding is Charge as part of another update of the store, which writes the thing that the charge permits: either both
+// are written or neither. keys are those of the counters. If of is not nil, the charge is recorded as the attempt's
+// [Payment].
 func (q *Quotas) Riding(chain caps.Chain, use scope.Use, of *Attempt) (keys []string, ride Ride, err error) {
 	c := &charge{chain: chain}
 	keys, err = q.riding(c, use.Cost())
@@ -39,16 +39,16 @@ func (q *Quotas) Riding(chain caps.Chain, use scope.Use, of *Attempt) (keys []st
 	}, nil
 }
 
-// Returning is Return as a rider, like Riding. The payment of an effect is forgotten; nil: there is none.
+// Returning is Return as a rider, like Riding. It deletes the payment of the effect idem; nil: there is none.
 func (q *Quotas) Returning(chain caps.Chain, cost []scope.Amount, idem *object.Hash) (keys []string, ride Ride, err error) {
 	c := &charge{chain: chain, back: true}
 	keys, err = q.riding(c, cost)
 	return keys, c.forgetting(idem), err
 }
 
-// Settling is a rider, like Riding, of the outcome of a use: it returns to each link what was not used of
-// a price, and counts what was used beyond it, also where no limit allows that: it was spent. The payment of an
-// effect is forgotten; nil: there is none.
+// Settling is a rider, like Riding, for the outcome of a use. It returns the unused part of a price to each link. It
+// counts use beyond the price even where a limit does not allow it, because that amount was really spent. It deletes
+// the payment of the effect idem; nil: there is none.
 func (q *Quotas) Settling(chain caps.Chain, price, used uint64, idem *object.Hash) (keys []string, ride Ride, err error) {
 	c := &charge{chain: chain, back: used < price, ended: true}
 	if used == price {

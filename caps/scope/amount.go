@@ -13,7 +13,7 @@ type Resource string
 // The resources that scopes put a maximum on.
 const (
 	Calls   Resource = "calls"   // tool.call
-	Cost    Resource = "cost"    // tool.call, in the smallest unit of whatever prices are in
+	Cost    Resource = "cost"    // tool.call, in the smallest unit of the currency
 	Jobs    Resource = "jobs"    // train.run
 	Tokens  Resource = "tokens"  // train.run
 	GPUms   Resource = "gpu_ms"  // train.run, milliseconds
@@ -25,10 +25,10 @@ const (
 	Bytes   Resource = "bytes"   // blob.write
 )
 
-// Resources are all of them, by name.
+// Resources are all resources, by name.
 var Resources = []Resource{Bytes, Calls, Cost, CPUus, Events, GPUms, IO, Jobs, Runs, Tokens, Workers}
 
-// ResourceNames are the names of all resources, for people.
+// ResourceNames lists the names of all resources, for people.
 func ResourceNames() string {
 	names := make([]string, len(Resources))
 	for i, r := range Resources {
@@ -37,13 +37,13 @@ func ResourceNames() string {
 	return strings.Join(names, ", ")
 }
 
-// Amount is so much of one resource.
+// Amount is a quantity of one resource.
 type Amount struct {
 	Of Resource
 	N  uint64
 }
 
-// String is such as "5 calls" or "1 call".
+// String is for example "5 calls" or "1 call".
 func (a Amount) String() string {
 	if a.Of == Cost {
 		return units.Count(a.N, "unit") + " of cost"
@@ -69,7 +69,7 @@ func limit64(to []Amount, of Resource, n uint64) []Amount {
 	return append(to, Amount{of, n})
 }
 
-// AmountOf is the amount of one resource in a list, and whether it is there.
+// AmountOf returns the amount of one resource in a list, and whether the list has it.
 func AmountOf(list []Amount, of Resource) (uint64, bool) {
 	for _, a := range list {
 		if a.Of == of {
@@ -79,7 +79,7 @@ func AmountOf(list []Amount, of Resource) (uint64, bool) {
 	return 0, false
 }
 
-// amountsWithin says why limits are not within those of the parent.
+// amountsWithin returns why limits are not within those of the parent.
 func amountsWithin(child, parent []Amount) error {
 	for _, p := range parent {
 		switch n, limited := AmountOf(child, p.Of); {
@@ -92,7 +92,7 @@ func amountsWithin(child, parent []Amount) error {
 	return nil
 }
 
-// CostWithin says why one use alone exceeds a limit.
+// CostWithin returns why a single use exceeds a limit.
 func CostWithin(cost, limits []Amount) error {
 	for _, c := range cost {
 		if most, limited := AmountOf(limits, c.Of); limited && c.N > most {

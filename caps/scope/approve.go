@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// Approve says that people have to agree to each call, one by one.
+// Approve requires people to agree to each single call.
 type Approve struct {
-	Need uint8  `can:"1,need"` // of them, 1 to 16, each with a key of their own
+	Need uint8  `can:"1,need"` // how many people, 1 to 16, each with a key of their own
 	Role string `can:"2,role"` // that they have
 }
 
-// MaxNeed is how many people are asked for at most.
+// MaxNeed is the largest number of people who may be required.
 const MaxNeed = 16
 
 const maxRole = 32 // bytes
@@ -25,7 +25,8 @@ func (a Approve) Check() error {
 	return CheckRole(a.Role)
 }
 
-// CheckRole refuses what is no role: 1 to 32 small letters, digits, dots, dashes and underscores, a letter first.
+// CheckRole refuses malformed roles: a role is 1 to 32 lower-case letters, digits, dots, dashes and underscores, a
+// letter first.
 func CheckRole(role string) error {
 	ok := role != "" && len(role) <= maxRole && role[0] >= 'a' && role[0] <= 'z'
 	for i := range len(role) {
@@ -38,7 +39,7 @@ func CheckRole(role string) error {
 	return nil
 }
 
-// String is such as "2/ops".
+// String is for example "2/ops".
 func (a Approve) String() string { return fmt.Sprintf("%d/%s", a.Need, a.Role) }
 
 // ParseApprove reads N/ROLE, as in 2/ops.
@@ -52,7 +53,7 @@ func ParseApprove(text string) (*Approve, error) {
 	return a, a.Check()
 }
 
-// approveWithin: nobody who has to agree is left out.
+// approveWithin checks that a child requires everybody whom its parent requires.
 func approveWithin(child, parent *Approve) error {
 	switch {
 	case parent == nil:
@@ -65,7 +66,7 @@ func approveWithin(child, parent *Approve) error {
 	return nil
 }
 
-// ApproveOf is who has to agree to calls under a scope; nil: nobody.
+// ApproveOf returns who has to agree to calls under a scope; nil: nobody.
 func ApproveOf(s Scope) *Approve {
 	switch s := s.(type) {
 	case *ToolCall:
@@ -90,7 +91,7 @@ func (a *Approve) words() string {
 	return fmt.Sprintf(", each after approval by %d of role %s", a.Need, a.Role)
 }
 
-// approve takes the parameter approve=N/ROLE.
+// approve reads the parameter approve=N/ROLE.
 func (p *params) approve() *Approve {
 	text, ok := p.take("approve")
 	if !ok {

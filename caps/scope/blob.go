@@ -26,10 +26,10 @@ type BlobWrite struct {
 	MediaAllow []string `can:"3,media_allow"` // media types or patterns; empty: none
 }
 
-// BlobPin allows keeping a blob for a time.
+// BlobPin allows pinning a blob.
 type BlobPin struct {
 	CID   object.Hash `can:"1,cid"`
-	TTLus uint64      `can:"2,ttl_us"` // microseconds, the longest pin; 2^64-1: for ever
+	TTLus uint64      `can:"2,ttl_us"` // microseconds, the longest pin; 2^64-1: forever
 }
 
 // BlobDelete allows deleting a blob.
@@ -145,8 +145,7 @@ func (s *BlobWrite) within(parent Scope) error {
 	return nil
 }
 
-// mediaAllowed tells whether one of the patterns covers a media type, or all
-// types that a narrower pattern covers.
+// mediaAllowed reports whether one of the patterns covers a media type, or every type of a narrower pattern.
 func mediaAllowed(patterns []string, media string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool {
 		if p == media || p == "*/*" {

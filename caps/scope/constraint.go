@@ -31,8 +31,8 @@ func cutConstraint(key string) (op, pointer string, err error) {
 	return op, pointer, err
 }
 
-// CheckConstraints refuses constraints that no request could meet, because the
-// key or the value is malformed. Verification does not need it: they deny.
+// CheckConstraints refuses constraints that no request could meet because the key or the value is malformed.
+// Verification does not need it: such constraints deny every request.
 func CheckConstraints(constraints map[string]string) error {
 	for _, key := range slices.Sorted(maps.Keys(constraints)) {
 		if err := checkConstraint(key, constraints); err != nil {
@@ -71,7 +71,7 @@ func checkConstraint(key string, constraints map[string]string) error {
 	return nil
 }
 
-// meets says which constraint the request does not meet.
+// meets returns the constraint that the request does not meet.
 func meets(request []byte, constraints map[string]string) error {
 	if len(constraints) == 0 {
 		return nil
@@ -133,9 +133,9 @@ func holds(op string, at json.RawMessage, want string) bool {
 	return false
 }
 
-// leadsAside tells whether a path or an address has a segment "." or "..", also with
-// parameters behind a semicolon, as it is or in percent encoding, once or twice: what it
-// leads to need not have its prefix. An over-long form may be read as any character.
+// leadsAside reports whether a path or an address has a segment "." or "..", plain or percent-encoded once or twice,
+// also with parameters behind a semicolon. Such a text may lead outside its prefix. An over-long UTF-8 form counts as
+// any character.
 func leadsAside(text string) bool {
 	for range 3 {
 		for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == '/' || r == '\\' }) {
@@ -148,7 +148,7 @@ func leadsAside(text string) bool {
 	return false
 }
 
-// unescaped is text with what is percent encoding in it decoded, and the rest as it is.
+// unescaped decodes the percent encoding in text.
 func unescaped(text string) string {
 	out := make([]byte, 0, len(text))
 	for i := 0; i < len(text); i++ {
@@ -163,7 +163,7 @@ func unescaped(text string) string {
 	return string(out)
 }
 
-// overlong reports bytes that are UTF-8 but for having more of them than the character needs.
+// overlong reports bytes that would be UTF-8 if they did not use more bytes than the character needs.
 func overlong(text string) bool {
 	for i := range len(text) {
 		next := byte(0xff)
@@ -177,8 +177,8 @@ func overlong(text string) bool {
 	return false
 }
 
-// constraintsWithin says why the child's constraints do not imply the parent's:
-// the same key with the same value, or one that is narrower.
+// constraintsWithin returns why the child's constraints do not imply the parent's. For each key of the parent the child
+// must have the same value or a narrower one.
 func constraintsWithin(child, parent map[string]string) error {
 	for _, key := range slices.Sorted(maps.Keys(parent)) {
 		have, ok := child[key]
@@ -197,8 +197,7 @@ func constraintsWithin(child, parent map[string]string) error {
 	return nil
 }
 
-// leastWithin keeps a child from a min below 0 where its parent has a max alone, whose least
-// is 0.
+// leastWithin refuses a min below 0 in a child whose parent has only a max: the parent's least value is then 0.
 func leastWithin(pointer string, child, parent map[string]string) error {
 	key := opMin + ":" + pointer
 	_, bounded := parent[key]
@@ -233,7 +232,7 @@ func narrower(key, child, parent string) bool {
 	return false
 }
 
-// subset tells whether all values of one list are among those of another.
+// subset reports whether all values of one list are in another.
 func subset[T comparable](child, parent string, parse func(string) ([]T, error)) bool {
 	some, cerr := parse(child)
 	all, perr := parse(parent)
@@ -273,7 +272,7 @@ func constraintWords(key string, constraints map[string]string) string {
 	}
 	switch op {
 	case opEq:
-		l, _ := parseLiteral(value) // checked above, as the lists below
+		l, _ := parseLiteral(value) // checked above, like the lists below
 		return fmt.Sprintf("%s at %q", l, pointer)
 	case opIn:
 		list, _ := parseLiterals(value)

@@ -2,7 +2,7 @@ package scope
 
 import "strconv"
 
-// limitCost appends the maximum of what calls cost, unless there is none.
+// limitCost appends the maximum cost of calls, if there is one.
 func limitCost(to []Amount, most *uint64) []Amount {
 	if most == nil {
 		return to
@@ -10,7 +10,7 @@ func limitCost(to []Amount, most *uint64) []Amount {
 	return limit64(to, Cost, *most)
 }
 
-// costText is the maximum of the cost where it is none of the limits: it says that there is none.
+// costText describes the maximum cost where it is no limit: it says so.
 func costText(most *uint64) string {
 	if most == nil || *most != NoLimit64 {
 		return ""
@@ -18,7 +18,7 @@ func costText(most *uint64) string {
 	return ",cost=none"
 }
 
-// cost takes the parameter cost=N.
+// cost reads the parameter cost=N.
 func (p *params) cost() *uint64 {
 	text, ok := p.take("cost")
 	if !ok {

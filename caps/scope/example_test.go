@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// A scope is read as people write it, said in words, and held against a wider one.
+// Parse a scope, describe it in words, and compare it with a wider one.
 func Example() {
 	tool := object.SumText("tool:echo").String()
 	wide, _ := scope.Parse("tool.call:"+tool+",calls=10,prefix:/path=/data/", nil)

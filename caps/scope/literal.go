@@ -9,15 +9,15 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// literal is a value that eq and in compare with: its kind and its text.
+// literal is a value for eq and in: its kind and its text.
 type literal struct {
-	kind byte // as jsontext.Kind tells it, 0 for a number
+	kind byte // as in jsontext.Kind, 0 for a number
 	text string
 }
 
-// parseLiteral reads the value of a constraint. true, false and null are themselves, digits
-// are an integer, a text in quotes is the JSON string, and any other text is a string. A number
-// that is no plain integer is refused: to some it is the same as another one.
+// parseLiteral reads the value of a constraint. true, false and null are themselves, digits are an integer, text in
+// quotes is a JSON string, and any other text is a string. It refuses a number that is not a plain integer, because
+// some programs would read it as another number.
 func parseLiteral(text string) (literal, error) {
 	switch {
 	case text == "true" || text == "false":
@@ -38,8 +38,8 @@ func parseLiteral(text string) (literal, error) {
 	return literal{'"', text}, nil
 }
 
-// is tells whether a value of a request is the literal: of the same kind, and with the same
-// text. A number that is no plain integer is none.
+// is reports whether a value of a request equals the literal in kind and text. A number that is not a plain integer
+// equals nothing.
 func (l literal) is(at json.RawMessage) bool {
 	if jsontext.IsNumber(at) {
 		return l.kind == 0 && string(at) == l.text && isInteger(l.text)
@@ -55,7 +55,7 @@ func (l literal) String() string {
 	return l.text
 }
 
-// parseLiterals reads values that | separates. One in quotes may hold a |.
+// parseLiterals reads values separated by |. A value in quotes may contain a |.
 func parseLiterals(text string) ([]literal, error) {
 	parts, err := splitValues(text)
 	if err != nil {
@@ -70,8 +70,8 @@ func parseLiterals(text string) ([]literal, error) {
 	return list, nil
 }
 
-// parseNames reads names of members that | separates; an empty text is no name. A name in
-// quotes is the JSON string, any other is itself.
+// parseNames reads names of members separated by |. An empty text is not a name. A name in quotes is a JSON string; any
+// other name is itself.
 func parseNames(text string) ([]string, error) {
 	if text == "" {
 		return nil, nil
@@ -92,7 +92,7 @@ func parseNames(text string) ([]string, error) {
 	return parts, nil
 }
 
-// splitValues splits at each | that is not in quotes.
+// splitValues splits at each | outside quotes.
 func splitValues(text string) (parts []string, err error) {
 	for {
 		end := 0
@@ -112,7 +112,7 @@ func splitValues(text string) (parts []string, err error) {
 	}
 }
 
-// quoted is where the JSON string ends that text begins with.
+// quoted returns the end of the JSON string that text begins with.
 func quoted(text string) (int, error) {
 	for i := 1; i < len(text); i++ {
 		switch text[i] {

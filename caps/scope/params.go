@@ -8,11 +8,11 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// params is a split text form. The first failure is kept and ends up in end.
+// params is a split text form. It keeps the first failure, which end returns.
 type params struct {
-	head    string // the part before the first comma, as it stands
+	head    string // the part before the first comma, unchanged
 	keys    []string
-	values  map[string]*string // as they stand, with backslashes; nil: a word without =
+	values  map[string]*string // unchanged, with backslashes; nil: a word without =
 	resolve func(kind, name string) (object.Hash, error)
 	err     error
 }
@@ -39,7 +39,7 @@ func newParams(rest string, resolve func(kind, name string) (object.Hash, error)
 	return p, nil
 }
 
-// splitPlain splits at each sep that no backslash precedes.
+// splitPlain splits at each sep that does not follow a backslash.
 func splitPlain(s string, sep byte) []string {
 	var parts []string
 	start := 0
@@ -55,8 +55,7 @@ func splitPlain(s string, sep byte) []string {
 	return append(parts, s[start:])
 }
 
-// escape puts a backslash before what would end a value: commas, backslashes,
-// and the bytes in more.
+// escape puts a backslash before characters that would end a value: commas, backslashes, and the bytes in more.
 func escape(s, more string) string {
 	if !strings.ContainsAny(s, `\,`+more) {
 		return s
@@ -93,7 +92,7 @@ func (p *params) fail(err error) {
 	}
 }
 
-// end reports the first failure, or a parameter that nothing took.
+// end returns the first failure, or reports a parameter that nothing has read.
 func (p *params) end() error {
 	for _, key := range p.keys {
 		if _, left := p.values[key]; left {
@@ -117,7 +116,7 @@ func (p *params) take(key string) (string, bool) {
 	return *v, true
 }
 
-// word takes a parameter without value.
+// word removes a parameter without a value and reports whether it was there.
 func (p *params) word(key string) bool {
 	if v, ok := p.values[key]; !ok || v != nil {
 		return false
@@ -153,7 +152,7 @@ func (p *params) hash(kind, name string) object.Hash {
 	return h
 }
 
-// number takes a parameter of at most bits; absent: the largest value, no limit.
+// number reads a parameter with at most so many bits. An absent parameter is the largest value: no limit.
 func (p *params) number(key string, bits int) uint64 {
 	text, ok := p.take(key)
 	if !ok {

@@ -37,9 +37,8 @@ func (s CapScope) String() string {
 //	cell.write:CELL[,events=N][,types=N|N]
 //	tools.call:TOOL|TOOL[,calls=N][,cost=N][,rate=N/D][,approve=N/ROLE]
 //
-// A number that is not given has no limit. A backslash takes the special meaning
-// from the comma, = or | after it. Things are named by 64 hex digits; any other
-// name goes to resolve with its kind: "blob", "tool", "recipe", "suite", "policy",
+// A number that is not given means no limit. A backslash makes the comma, = or | after it an ordinary character. Name
+// things by 64 hex digits; any other name goes to resolve with its kind: "blob", "tool", "recipe", "suite", "policy",
 // "pool" or "cell" (resolve may be nil).
 func Parse(text string, resolve func(kind, name string) (object.Hash, error)) (CapScope, error) {
 	if len(text) > maxScopeText {

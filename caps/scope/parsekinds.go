@@ -29,7 +29,7 @@ func parseBlobRead(p *params) Scope {
 	return s
 }
 
-// isSpan tells a range from the rest of a name that has an @ in it.
+// isSpan reports whether s, the text after an @, is a range and not part of a name.
 func isSpan(s string) bool { return s != "" && (s[0] == '+' || (s[0] >= '0' && s[0] <= '9')) }
 
 func parseBlobWrite(p *params) Scope {

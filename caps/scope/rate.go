@@ -10,11 +10,10 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Rate is how often calls may happen: so many at once, and afterwards one as often as
-// brings that many about in the time.
+// Rate limits how often calls may happen: up to Calls at once, then one call after each PerUs/Calls.
 type Rate struct {
 	Calls uint32 `can:"1,calls"`  // 1 or more
-	PerUs uint64 `can:"2,per_us"` // microseconds, calls to a year
+	PerUs uint64 `can:"2,per_us"` // microseconds, at most a year
 }
 
 const maxPer = 366 * 24 * 3600 * 1_000_000 // microseconds
@@ -27,7 +26,7 @@ func (r Rate) Check() error {
 	return nil
 }
 
-// String is such as "30/1m".
+// String is for example "30/1m".
 func (r Rate) String() string { return fmt.Sprintf("%d/%s", r.Calls, units.FormatMicros(r.PerUs)) }
 
 // ParseRate reads N/D, as in 30/1m.
@@ -48,9 +47,9 @@ func ParseRate(text string) (*Rate, error) {
 // interval is the time from one call to the next, rounded up to the microsecond.
 func (r Rate) interval() uint64 { return (r.PerUs + uint64(r.Calls) - 1) / uint64(r.Calls) }
 
-// Take is the generic cell rate algorithm: tat is when, at this rate, the calls that were
-// let through are all due. It returns that of one call more or, where it comes too early, how many microseconds
-// are to be waited for. A time that no call could have left, of a clock that was ahead, counts as the latest that one could.
+// Take is the generic cell rate algorithm. tat is the time at which all calls so far are due at this rate. Take returns
+// the tat after one more call or, if the call comes too early, how many microseconds to wait. If tat is later than any
+// calls could have made it, because a clock was ahead, it counts as the latest possible tat.
 func (r Rate) Take(tat, now object.Time) (next object.Time, wait uint64) {
 	due := max(min(uint64(tat), uint64(now)+r.PerUs), uint64(now))
 	step := r.interval()
@@ -60,12 +59,12 @@ func (r Rate) Take(tat, now object.Time) (next object.Time, wait uint64) {
 	return object.Time(due + step), 0
 }
 
-// Back gives one call back.
+// Back undoes one call.
 func (r Rate) Back(tat object.Time) object.Time {
 	return object.Time(uint64(tat) - min(uint64(tat), r.interval()))
 }
 
-// rateWithin: no more at once than its parent's, and no more often.
+// rateWithin checks that a child allows no more at once than its parent, and no more often.
 func rateWithin(child, parent *Rate) error {
 	switch {
 	case parent == nil:
@@ -81,7 +80,7 @@ func rateWithin(child, parent *Rate) error {
 	return nil
 }
 
-// RateOf is the rate of a scope; nil: as often as one likes.
+// RateOf returns the rate of a scope; nil: no limit.
 func RateOf(s Scope) *Rate {
 	switch s := s.(type) {
 	case *ToolCall:
@@ -106,7 +105,7 @@ func (r *Rate) words() string {
 	return fmt.Sprintf(", %d at a time and %d in %s", r.Calls, r.Calls, units.FormatMicros(r.PerUs))
 }
 
-// rate takes the parameter rate=N/D.
+// rate reads the parameter rate=N/D.
 func (p *params) rate() *Rate {
 	text, ok := p.take("rate")
 	if !ok {

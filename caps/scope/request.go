@@ -16,9 +16,9 @@ const (
 	maxJSONDepth = 64      // objects and arrays inside one another
 )
 
-// checkRequest refuses what different programs read differently. Names of members are
-// unique, whatever their letter case and their normal form: which of two like names counts
-// differs between parsers, so a request could mean one thing here and another to the tool.
+// checkRequest refuses requests that different programs read differently. Names of members must be unique regardless of
+// letter case and Unicode normal form: parsers differ in which of two like names counts, so the request could mean one
+// thing here and another to the tool.
 func checkRequest(data []byte) error {
 	if len(data) > maxRequest {
 		return fmt.Errorf("%d bytes, constraints are checked on at most %d", len(data), maxRequest)
@@ -64,19 +64,19 @@ func checkNames(raw json.RawMessage, depth int) error {
 	return nil
 }
 
-// scalar is the text of a string, and any other value as it is written.
+// scalar returns the text of a string, and any other value as written.
 func scalar(at json.RawMessage) string {
 	if jsontext.Kind(at) != '"' {
 		return string(at)
 	}
 	text, err := jsontext.TextOf(at)
 	if err != nil {
-		return "" // the request was checked
+		return "" // the request was checked before
 	}
 	return text
 }
 
-// fold is the same for keys that differ in letter case or in normal form alone.
+// fold maps keys that differ only in letter case or normal form to the same text.
 func fold(key string) string {
 	folded := strings.Map(func(r rune) rune {
 		least := r
@@ -88,8 +88,8 @@ func fold(key string) string {
 	return norm.NFC.String(folded)
 }
 
-// isInteger tells whether s is an integer in its one plain form: no sign but a
-// minus, no leading zeros, no fraction, no exponent, no -0.
+// isInteger reports whether s is an integer in its one plain form: a minus is the only sign; no leading zeros, no
+// fraction, no exponent, no -0.
 func isInteger(s string) bool {
 	digits := strings.TrimPrefix(s, "-")
 	if digits == "" || (digits[0] == '0' && s != "0") {

@@ -8,14 +8,14 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// ToolCall allows calling a tool, with requests that meet all constraints.
+// ToolCall allows calling a tool with requests that meet all constraints.
 type ToolCall struct {
 	ToolID      object.Hash       `can:"1,tool_id"`
 	MaxCalls    uint32            `can:"2,max_calls"`            // 2^32-1: no limit
 	Constraints map[string]string `can:"3,constraints,optional"` // on the request
 	Rate        *Rate             `can:"4,rate"`                 // absent: no limit
 	MaxCost     *uint64           `can:"5,max_cost"`             // of all calls, in the smallest unit; absent: no limit
-	Approve     *Approve          `can:"6,approve"`              // absent: nobody is asked
+	Approve     *Approve          `can:"6,approve"`              // absent: nobody has to agree
 }
 
 // TrainRun allows training by a recipe.
@@ -149,7 +149,7 @@ func (s *ComputeSpawn) covers(u *Use) error { return sameHash("pool", u.Pool, s.
 
 func (s *DeployPromote) covers(u *Use) error { return s.same(u.Ring, u.Policy) }
 
-// fields writes ",name=value" for every limit that there is.
+// fields writes ",name=value" for every limit.
 func fields(limits []Amount) string {
 	var b strings.Builder
 	for _, a := range limits {
@@ -165,7 +165,7 @@ func fields(limits []Amount) string {
 	return b.String()
 }
 
-// atMost lists limits in words.
+// atMost describes limits in words.
 func atMost(limits []Amount) string {
 	if len(limits) == 0 {
 		return ""

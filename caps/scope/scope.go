@@ -1,18 +1,15 @@
-// Package scope implements what a capability allows: one struct for each kind of power, how
-// people write it, when one is a subset of another, and what a use of it costs
-// (spec/capabilities.md#scopes).
+// Package scope implements what a capability allows: one struct for each kind of power, its text form, the subset
+// relation, and the cost of a use (spec/capabilities.md#scopes).
 //
-// Two scopes are compared field by field (see [Within]): named things must be
-// equal, numbers no larger, lists subsets, ranges and prefixes inside. The
-// largest value of a maximum (2^32-1 or 2^64-1) and an absent optional maximum
-// mean no limit; such a maximum is not counted. An empty list of media or event types allows nothing.
-// Media types may be patterns: "*/*", "image/*".
+// Two scopes are compared field by field (see [Within]): named things must be equal, numbers no larger, lists subsets,
+// ranges and prefixes inside. The largest value of a maximum (2^32-1 or 2^64-1) and an absent optional maximum mean no
+// limit; such a maximum is not counted. An empty list of media or event types allows nothing. Media types may be
+// patterns: "*/*", "image/*".
 //
 // # Constraints
 //
-// A tool.call scope may constrain the request, a JSON document of at most 4 MiB.
-// Each constraint is a key OP:POINTER and a value; POINTER is a JSON pointer
-// (RFC 6901). All must hold:
+// A tool.call scope may constrain the request, a JSON document of at most 4 MiB. Each constraint is a key OP:POINTER
+// and a value; POINTER is a JSON pointer (RFC 6901). All must hold:
 //
 //	eq:/ptr      the value, of the same type
 //	in:/ptr      one of the values, which | separates
@@ -23,16 +20,14 @@
 //	min:/ptr     an integer no smaller than the value
 //	closed:/ptr  an object with no members but those that are named, with | between
 //
-// The value of eq, and each of in, is a boolean or null as true, false and null, an
-// integer as its plain digits, a JSON string in quotes, and else the string itself. A
-// number of the request with a fraction or an exponent, and -0, meets nothing: there are
-// no floats. A missing pointer, another type, keys of one object that are equal in any
-// letter case or normal form, text that is not UTF-8, and a request that is not JSON deny.
+// The value of eq, and each of in, is a boolean or null as true, false and null, an integer as its plain digits, a JSON
+// string in quotes, and else the string itself. A number of the request with a fraction or an exponent, and -0, meets
+// nothing: there are no floats. A missing pointer, another type, keys of one object that are equal in any letter case
+// or normal form, text that is not UTF-8, and a request that is not JSON deny.
 //
-// A child keeps every constraint key of its parent, with the same value or one
-// that is narrower: for max a smaller integer, for min a larger one, for in and closed a
-// subset, for prefix an extension. It may add constraints, but no min below 0 beside a max
-// that its parent has alone.
+// A child keeps every constraint key of its parent, with the same value or one that is narrower: for max a smaller
+// integer, for min a larger one, for in and closed a subset, for prefix an extension. It may add constraints, but no
+// min below 0 beside a max that its parent has alone.
 package scope
 
 import (
@@ -94,14 +89,14 @@ type CapScope struct {
 	Payload []byte `can:"2,payload"`
 }
 
-// Scope is a decoded scope: a pointer to one of [BlobRead] to [ToolsCall].
+// Scope is a decoded scope: a pointer to a struct such as [BlobRead] or [ToolsCall].
 type Scope interface {
 	Kind() uint8
-	// within says why the scope is no subset of parent, which is of the same kind.
+	// within returns why the scope is not a subset of parent, which is of the same kind.
 	within(parent Scope) error
-	// Covers says why a use of the same kind is not allowed, amounts apart.
+	// covers returns why the scope does not allow a use of the same kind, without regard to amounts.
 	covers(u *Use) error
-	// Limits are the maxima that count; what is not among them has no limit.
+	// limits returns the maxima that count; other resources have no limit.
 	limits() []Amount
 	describer
 }
@@ -117,7 +112,7 @@ type kindInfo struct {
 	parse  func(p *params) Scope
 }
 
-// MaxKind is the largest kind of scope that is known; they are numbered from 1.
+// MaxKind is the largest known kind of scope; kinds are numbered from 1.
 const MaxKind = uint8(len(kinds))
 
 // kinds[k-1] describes kind k.
@@ -165,10 +160,10 @@ func KindNames() []string {
 	return names
 }
 
-// Domain is the part of the kind's name that trust is given for: "blob", "tool",
-// "train", "eval", "deploy", "compute" or "cell"; "" for an unknown kind.
+// Domain is the name under which trust for the kind is given: "blob", "tool", "train", "eval", "deploy", "compute" or
+// "cell"; "" for an unknown kind.
 func Domain(kind uint8) string {
-	if kind == KindToolsCall { // it is for what tool.call is for
+	if kind == KindToolsCall { // it has the same domain as tool.call
 		kind = KindToolCall
 	}
 	domain, _, found := strings.Cut(KindName(kind), ".")
@@ -178,8 +173,8 @@ func Domain(kind uint8) string {
 	return domain
 }
 
-// Serves reports whether scopes of a kind allow uses of a kind, and have children of it:
-// those of the same one, and tools.call those of tool.call.
+// Serves reports whether scopes of a kind allow uses of another kind and may have children of it. Each kind serves
+// itself, and tools.call also serves tool.call.
 func Serves(kind, use uint8) bool {
 	return kind == use || (kind == KindToolsCall && use == KindToolCall)
 }
@@ -196,8 +191,8 @@ func New(s Scope) (CapScope, error) {
 	return CapScope{s.Kind(), payload}, nil
 }
 
-// Decode reads the payload strictly as the struct of the kind. Fields that the
-// struct does not have are ignored; see the package's rule on verification.
+// Decode reads the payload strictly as the struct of the kind. It ignores unknown fields; verification does not
+// ([Exact]).
 func (s CapScope) Decode() (Scope, error) {
 	if s.Kind == 0 || int(s.Kind) > len(kinds) {
 		return nil, fmt.Errorf("scope kind %d is not known (1 to %d are)", s.Kind, len(kinds))
@@ -219,7 +214,7 @@ func (s CapScope) Words() string {
 	return scope.words()
 }
 
-// Plain tells whether the payload has no field but those of its struct.
+// Plain reports whether the payload has only fields of its struct.
 func (s CapScope) Plain() bool {
 	scope, err := s.Decode()
 	if err != nil {
@@ -235,14 +230,13 @@ func (s CapScope) Check() error {
 	return err
 }
 
-// Covers says why a scope does not allow a use of its own kind; the amounts apart.
+// Covers returns why a scope does not allow a use of its own kind, without regard to amounts.
 func Covers(s Scope, u *Use) error { return s.covers(u) }
 
-// Limits are the maxima that count; what is not among them has no limit.
+// Limits returns the maxima that count; other resources have no limit.
 func Limits(s Scope) []Amount { return s.limits() }
 
-// Within reports why s is not a subset of parent, or nil when everything that s
-// allows is allowed by parent too.
+// Within returns why s is not a subset of parent; nil when parent allows everything that s allows.
 func (s CapScope) Within(parent CapScope) error {
 	child, err := s.Decode()
 	if err != nil {
@@ -255,7 +249,7 @@ func (s CapScope) Within(parent CapScope) error {
 	return Within(child, above)
 }
 
-// Within says why a scope is no subset of parent: of another kind, wider, or with larger limits.
+// Within returns why a scope is not a subset of parent: another kind, wider, or larger limits.
 func Within(child, parent Scope) error {
 	if !Serves(parent.Kind(), child.Kind()) {
 		return fmt.Errorf("it is for %s, its parent for %s", KindName(child.Kind()), KindName(parent.Kind()))
@@ -268,8 +262,8 @@ func Within(child, parent Scope) error {
 
 var scopeType = can.TypeOf(reflect.TypeFor[CapScope]())
 
-// Exact refuses a scope with fields that this version does not know, in itself
-// or in its payload. raw is the capability that it is in, scope what it decodes to.
+// Exact refuses a scope that has unknown fields, in itself or in its payload. raw is the capability that contains it;
+// scope is the decoded scope.
 func Exact(raw []byte, s CapScope, scope Scope) error {
 	field, err := can.Field(raw, 4)
 	if err != nil {
@@ -281,11 +275,10 @@ func Exact(raw []byte, s CapScope, scope Scope) error {
 	return Known(can.TypeOf(reflect.TypeOf(scope).Elem()), can.NewReader(s.Payload))
 }
 
-// ErrUnknownField means that a scope has fields which this version does not know.
+// ErrUnknownField means that a scope has fields that this version does not know.
 var ErrUnknownField = errors.New("it has fields that this version does not know, which may narrow it")
 
-// Known reads one value of a type that has been decoded before and refuses
-// struct fields that the type does not have.
+// Known reads one value of a type that has been decoded before. It refuses struct fields that the type does not have.
 func Known(t *can.Type, r *can.Reader) error {
 	switch t.Kind {
 	case can.KindStruct:

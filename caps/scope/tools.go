@@ -8,20 +8,20 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// ToolsCall allows calling any of several tools, whatever the request, with one limit for all
-// of them. Tools that come later are not among them.
+// ToolsCall allows calling any of several tools, whatever the request, with one limit for all of them. It does not
+// cover tools that are added later.
 type ToolsCall struct {
-	ToolIDs  []object.Hash `can:"1,tool_ids"`  // 1 to 1024, ascending, each once
+	ToolIDs  []object.Hash `can:"1,tool_ids"`  // 1 to 1024, ascending, no repeats
 	MaxCalls uint32        `can:"2,max_calls"` // 2^32-1: no limit
 	Rate     *Rate         `can:"3,rate"`      // of all tools together; absent: no limit
 	MaxCost  *uint64       `can:"4,max_cost"`  // of all calls, in the smallest unit; absent: no limit
-	Approve  *Approve      `can:"5,approve"`   // absent: nobody is asked
+	Approve  *Approve      `can:"5,approve"`   // absent: nobody has to agree
 }
 
-// MaxTools is how many tools a ToolsCall names at most.
+// MaxTools is the largest number of tools in a ToolsCall.
 const MaxTools = 1024
 
-// Check holds the list of tools to its form [field-76].
+// Check checks the form of the list of tools [field-76].
 func (s *ToolsCall) Check() error {
 	if len(s.ToolIDs) == 0 || len(s.ToolIDs) > MaxTools {
 		return fmt.Errorf("it names %d tools, 1 to %d are expected", len(s.ToolIDs), MaxTools)
@@ -37,13 +37,13 @@ func (s *ToolsCall) Check() error {
 // Kind is KindToolsCall.
 func (*ToolsCall) Kind() uint8 { return KindToolsCall }
 
-// Has reports whether a tool is among them.
+// Has reports whether the scope names a tool.
 func (s *ToolsCall) Has(tool object.Hash) bool {
 	_, found := slices.BinarySearchFunc(s.ToolIDs, tool, object.Hash.Compare)
 	return found
 }
 
-// Tools are the tools whose calls a scope allows; none when it is for something else.
+// Tools returns the tools whose calls a scope allows; none for other kinds of scope.
 func Tools(s Scope) []object.Hash {
 	switch s := s.(type) {
 	case *ToolCall:
@@ -75,7 +75,7 @@ func (s *ToolsCall) within(parent Scope) error {
 	return nil
 }
 
-// covers is for uses of tool.call [cap-132].
+// covers handles uses of tool.call [cap-132].
 func (s *ToolsCall) covers(u *Use) error {
 	if !s.Has(u.Tool) {
 		return fmt.Errorf("tool %s is not among its %d tools", u.Tool.Short(), len(s.ToolIDs))

@@ -7,8 +7,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Use is one use of authority: what is about to be done. Only the fields of its
-// kind count. Where a zero could mean "not thought of", it asks for the most.
+// Use is one use of authority: the action about to happen. Only the fields of its kind count. Where a zero could mean
+// "forgotten", it asks for the most.
 type Use struct {
 	Kind uint8 // KindBlobRead to KindCellWrite; a tools.call scope allows uses of KindToolCall
 
@@ -16,7 +16,7 @@ type Use struct {
 	CID    object.Hash
 	Offset uint64        // blob.read: first byte
 	Length uint64        // blob.read: bytes; 0: to the end
-	TTL    time.Duration // blob.pin; 0 or less: for ever
+	TTL    time.Duration // blob.pin; 0 or less: forever
 
 	// blob.write
 	Namespace string
@@ -25,8 +25,8 @@ type Use struct {
 
 	// Tool.call: one call
 	Tool    object.Hash
-	Request []byte // what constraints are checked on
-	Price   uint64 // what it is charged, in the smallest unit; 0: nothing
+	Request []byte // constraints are checked against it
+	Price   uint64 // the charge, in the smallest unit; 0: nothing
 
 	// train.run
 	Recipe object.Hash

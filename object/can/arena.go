@@ -5,10 +5,9 @@ import (
 	"unsafe"
 )
 
-// arena hands out the memory that decoded values point to. Small byte strings,
-// texts and pointer-free values of one Unmarshal share blocks, so that an object
-// with many of them costs few allocations; anything larger than a quarter of a
-// block has memory of its own and keeps nothing else alive.
+// arena allocates the memory that decoded values point to. Small byte strings, texts and pointer-free values of one
+// Unmarshal share blocks, so that an object with many of them costs few allocations. Anything larger than a quarter of
+// a block has its own memory and keeps nothing else alive.
 type arena struct{ free []byte }
 
 const (
@@ -16,8 +15,8 @@ const (
 	align    = 8
 )
 
-// alloc returns n zero bytes aligned to 8. left bounds what the rest of the input
-// can still ask for, so that a small object gets a small block.
+// alloc returns n zero bytes aligned to 8. left is the most that the rest of the input can still ask for, so that a
+// small object gets a small block.
 func (a *arena) alloc(n, left int) []byte {
 	if n > maxBlock/4 {
 		return make([]byte, n)

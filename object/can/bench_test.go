@@ -107,11 +107,10 @@ func benchChunkLeaf() *merkle.ChunkLeaf {
 	return l
 }
 
-// BenchmarkCodec compares decoding with validation, and encoding, with CBOR's Core
-// Deterministic Encoding by fxamacker/cbor on the same structs. Its decoder
-// refuses repeated keys and bad UTF-8; ours checks order, minimal lengths and the
-// field rules, too. Both decode into a zero struct and encode to a buffer that
-// the caller owns, so that what is counted is what the codecs allocate.
+// BenchmarkCodec compares decoding with validation, and encoding, with CBOR's Core Deterministic Encoding by
+// fxamacker/cbor on the same structs. Its decoder refuses repeated keys and bad UTF-8; ours also checks order, minimal
+// lengths and the field rules. Both decode into a zero struct and encode to the caller's buffer, so that the count
+// holds only what the codecs allocate.
 func BenchmarkCodec(b *testing.B) {
 	compare[ledger.Receipt, cborReceipt](b, "Receipt", benchReceipt())
 	compare[object.EpisodeRef, cborEpisode](b, "EpisodeRef", benchEpisode())

@@ -78,8 +78,7 @@ func TestDepth(t *testing.T) {
 	}
 }
 
-// TestSmallInputs tries every input of up to three bytes: what is accepted encodes
-// to the same bytes again.
+// TestSmallInputs tries every input of up to three bytes. Accepted input encodes to the same bytes again.
 func TestSmallInputs(t *testing.T) {
 	accepted := 0
 	check := func(data []byte) {
@@ -224,8 +223,8 @@ func TestWithout(t *testing.T) {
 	}
 }
 
-// TestWithoutMany cuts any number of fields out of structs around the sizes at which
-// their count takes one byte less, inside other structs and lists, too.
+// TestWithoutMany cuts different numbers of fields out of structs. Their sizes are around the point where the count
+// takes one byte less; some are inside other structs and lists.
 func TestWithoutMany(t *testing.T) {
 	fields := func(n, cut int) can.Value {
 		v := can.Value{Tag: can.TagMap}

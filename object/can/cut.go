@@ -2,14 +2,12 @@ package can
 
 import "fmt"
 
-// Mask names fields of a struct, for [Without]. A nil entry takes the whole
-// field; any other entry reaches into the field's value, which is a struct or a
-// list of structs, and takes the fields named there.
+// Mask names fields of a struct, for [Without]. A nil entry removes the whole field. Any other entry goes into the
+// field's value, a struct or a list of structs, and removes the fields named there.
 type Mask map[uint64]Mask
 
-// Without returns the canonical struct data without the fields in mask. Fields
-// that are absent are no error; unknown fields stay. This is how ids and
-// signatures are computed over received bytes (spec/objects.md#ids).
+// Without returns the canonical struct data without the fields in mask. An absent field is no error; unknown fields
+// stay. Ids and signatures are computed over received bytes this way (spec/objects.md#ids).
 func Without(data []byte, mask Mask) ([]byte, error) {
 	r := Reader{buf: data}
 	out, err := without(&r, make([]byte, 0, len(data)), mask)
@@ -30,7 +28,7 @@ func without(r *Reader, dst []byte, mask Mask) ([]byte, error) {
 		return nil, err
 	}
 	start := len(dst)
-	dst = appendMap(dst, n) // of all fields; recount corrects it
+	dst = appendMap(dst, n) // of all fields; recount corrects the number
 	head := len(dst)
 	kept := 0
 	var prev []byte
@@ -64,8 +62,8 @@ func without(r *Reader, dst []byte, mask Mask) ([]byte, error) {
 	return recount(dst, start, head, kept), nil
 }
 
-// recount writes n as the number of fields of the map whose header is dst[start:head]. It
-// is not more than what stands there.
+// recount writes n as the number of fields of the map whose header is dst[start:head]. n is at most the number that the
+// header has now.
 func recount(dst []byte, start, head, n int) []byte {
 	var room [11]byte
 	header := appendMap(room[:0], n)

@@ -173,9 +173,9 @@ func (t *Type) readStruct(r *Reader, p unsafe.Pointer) error {
 	return nil
 }
 
-// expected consumes the key of the next known field, absent optional ones left
-// out, and returns the field; nil, and nothing consumed, when another key stands
-// there. Fields are sorted by encoded key, so such a key is always in order.
+// expected consumes the key of the next known field and returns the field; it skips absent optional fields. When
+// another key comes next, it returns nil and consumes nothing. Fields are sorted by encoded key, so such a key is
+// always in order.
 func (t *Type) expected(r *Reader, next *int) *StructField {
 	in := r.buf[r.off:]
 	for i := *next; i < len(t.Fields); i++ {
@@ -192,8 +192,8 @@ func (t *Type) expected(r *Reader, next *int) *StructField {
 	return nil
 }
 
-// otherField reads the key of a field that was not expected. It is nil when the
-// type does not know the number; otherwise it is t.Fields[*next-1].
+// otherField reads the key of a field that was not expected. It returns nil when the type does not know the number, and
+// otherwise t.Fields[*next-1].
 func (t *Type) otherField(r *Reader, next *int, prev []byte) (*StructField, []byte, error) {
 	num, key, err := r.fieldKey(prev)
 	if err != nil {

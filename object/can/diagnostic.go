@@ -6,11 +6,9 @@ import (
 	"strings"
 )
 
-// Diagnostic renders data, exactly one canonical value, for people
-// (spec/can.md#diagnostic-notation): unsigned integers as 5, signed ones as +5 or
-// -5, bytes as h'00ff', texts quoted, lists as [a, b], maps as {k: v}. Containers
-// that do not fit a line of 80 columns have one element a line. It is no input of
-// anything.
+// Diagnostic renders data, exactly one canonical value, for people (spec/can.md#diagnostic-notation): unsigned integers
+// as 5, signed ones as +5 or -5, bytes as h'00ff', texts quoted, lists as [a, b], maps as {k: v}. A container that does
+// not fit a line of 80 columns has one element a line. Nothing reads the notation back.
 func Diagnostic(data []byte) (string, error) {
 	v, err := Parse(data)
 	if err != nil {

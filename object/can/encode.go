@@ -117,7 +117,7 @@ func (t *Type) writeStruct(dst []byte, p unsafe.Pointer, depth int) (_ []byte, e
 	return dst, nil
 }
 
-// absent tells whether the optional field of the struct at p is left out.
+// absent reports whether the encoding of the struct at p leaves out the optional field.
 func (f *StructField) absent(p unsafe.Pointer) bool {
 	if !f.Optional {
 		return false

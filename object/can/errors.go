@@ -45,7 +45,7 @@ func (e *Error) Error() string {
 // Unwrap gives the sentinel, so that errors.Is finds it.
 func (e *Error) Unwrap() error { return e.Reason }
 
-// within puts a step, a field's name or "[index]", before the path of a refusal.
+// within puts a step (a field's name or "[index]") before the path of a refusal.
 func within(err error, step string) error {
 	if e, ok := err.(*Error); ok {
 		switch {

@@ -7,8 +7,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// A struct has its fields by number; every value has exactly one encoding, and what
-// is not that encoding is refused.
+// A struct has its fields by number. Every value has exactly one encoding; the decoder refuses any other.
 func Example() {
 	type Point struct {
 		X    uint32 `can:"1,x"`

@@ -42,17 +42,17 @@ type Type struct {
 	bits     int   // of KindUint: 8 to 64
 	byNum    []int // field number to index in Fields, -1 for none
 	need     uint64
-	optional bool // of KindStruct: some field is
-	minSize  int  // no encoding of the type is shorter
+	optional bool // of KindStruct: some field is optional
+	minSize  int  // the length of the type's shortest encoding
 	flat     bool // values hold no pointers
 	checked  bool // *Go is a Checker
-	rules    bool // some value inside may be a Checker, or this one is
+	rules    bool // this value, or some value inside, may be a Checker
 	rigid    *rigid
 }
 
-// Checker is a value with rules of its own (ranges, lengths, enumerations) beyond
-// what its Go type says. Decoding calls it, innermost values first, and refuses
-// what it refuses with [ErrInvalid]; so does [Check] for values made in Go.
+// Checker is a value with rules of its own (ranges, lengths, enumerations) beyond its Go type. Decoding calls Check,
+// innermost values first, and turns its error into an [ErrInvalid]. For values made in Go, the function [Check] does
+// the same.
 type Checker interface{ Check() error }
 
 // StructField is one field of a struct's [Type].
@@ -98,14 +98,14 @@ var (
 	checkerType = reflect.TypeFor[Checker]()
 )
 
-// compile builds the plan of t; all holds the plans known so far, unfinished ones
-// included, so that a recursive type ends in itself.
+// compile builds the plan of t. all holds the plans known so far, unfinished ones included, so that a recursive type
+// terminates.
 func compile(t reflect.Type, all map[reflect.Type]*Type) *Type {
 	if p := all[t]; p != nil {
 		return p
 	}
 	p := &Type{Go: t, minSize: 2, flat: isFlat(t), checked: reflect.PointerTo(t).Implements(checkerType), rules: true}
-	all[t] = p // rules is true until known: a type that contains itself is walked
+	all[t] = p // true until known: a type that contains itself is walked
 	switch k := t.Kind(); {
 	case t == rawType:
 		p.Kind, p.minSize = KindRaw, 1

@@ -19,8 +19,7 @@ const (
 	TagMap   byte = 0x08
 )
 
-// MaxDepth is the number of containers (lists and maps) that may stand inside
-// one another. Scalars do not count.
+// MaxDepth is how deep containers (lists and maps) may nest. Scalars do not count.
 const MaxDepth = 64
 
 var tagNames = [...]string{"null", "false", "true", "unsigned", "signed", "bytes", "text", "list", "map"}

@@ -2,10 +2,9 @@ package can
 
 import "unsafe"
 
-// rigid is the layout of a struct whose encoding nearly always has one length:
-// every field is required and is a fixed array, a small number or such a struct.
-// Hashes are: reading one is two comparisons and a copy. What does not match goes
-// through the general code, which then finds the fault or the unusual value.
+// rigid is the layout of a struct whose encoding nearly always has one length: every field is required and is a fixed
+// array, a small number or such a struct. A hash is such a struct: reading one is two comparisons and a copy. Input
+// that does not match goes through the general code, which finds the fault or the unusual value.
 type rigid struct {
 	zero  []byte // the encoding of the zero value
 	depth int    // containers inside one another
@@ -64,8 +63,7 @@ func (l *rigid) add(t *Type, head []byte, offset uintptr, depth int) bool {
 	return true
 }
 
-// read decodes to the memory at p and tells whether the input had the layout;
-// otherwise nothing was consumed.
+// read decodes into the memory at p and reports whether the input had the layout. If it had not, read consumes nothing.
 func (l *rigid) read(r *Reader, p unsafe.Pointer) bool {
 	if len(r.buf)-r.off < len(l.zero) || r.depth+l.depth > MaxDepth {
 		return false
@@ -91,7 +89,7 @@ func (l *rigid) read(r *Reader, p unsafe.Pointer) bool {
 	return true
 }
 
-// write appends the value at p, or tells that it does not have the layout.
+// write appends the value at p, or reports that it does not have the layout.
 func (l *rigid) write(dst []byte, p unsafe.Pointer, depth int) ([]byte, bool) {
 	if depth+l.depth > MaxDepth {
 		return dst, false

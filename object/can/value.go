@@ -197,7 +197,7 @@ func ListOf(values [][]byte) ([]byte, error) {
 	return checked(dst, nil)
 }
 
-// checked refuses containers that became too deep by being put into one more.
+// checked refuses containers that nest too deep once they are inside another one.
 func checked(data []byte, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err

@@ -36,7 +36,7 @@ type builder struct {
 	levels    []openNode // levels[0] is the open leaf
 }
 
-// part is a finished node that waits for its siblings, or a value of a leaf.
+// part is a value of a leaf, or a finished node that waits for its siblings.
 type part struct {
 	count    uint64
 	size     uint64
@@ -130,7 +130,7 @@ func (l *ListBuilder) Add(h object.Hash) error { return l.b.add(0, &h, part{coun
 // with no values. The builder must not be used afterwards.
 func (l *ListBuilder) Finish() (Root, error) { return l.b.finish() }
 
-// AddAll appends values as Add does, at less cost for each.
+// AddAll appends values as Add does, at a lower cost for each.
 func (l *ListBuilder) AddAll(values []object.Hash) error {
 	for len(values) > 0 {
 		if len(l.b.levels) == 0 {

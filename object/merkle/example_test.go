@@ -9,7 +9,7 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 )
 
-// nodes is a node store in memory: the one-method interfaces are all that is needed.
+// nodes is a node store in memory; it needs only the two one-method interfaces.
 type nodes map[object.Hash][]byte
 
 func (n nodes) PutNode(cid object.Hash, raw []byte) error { n[cid] = raw; return nil }

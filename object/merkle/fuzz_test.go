@@ -8,8 +8,8 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// FuzzProof: bytes that nobody proved hold nothing: a proof that verifies has the root's own
-// node as its last, and the chunk has the hash that its leaf says.
+// FuzzProof: bytes that nobody proved do not verify. In a proof that verifies, the last node is the root's own, and the
+// chunk has the hash that its leaf names.
 func FuzzProof(f *testing.F) {
 	chunk := []byte("chunk")
 	leaf, err := can.Marshal(&ChunkLeaf{ChunkSize: 8, Chunks: []Chunk{{object.Sum(chunk), 5}}, TotalSize: 5})

@@ -121,8 +121,7 @@ func TestProofBitFlips(t *testing.T) {
 	}
 }
 
-// TestHostileNodes opens trees whose nodes are well encoded but not the ones that
-// their place demands.
+// TestHostileNodes opens trees whose nodes are well encoded but do not fit their place.
 func TestHostileNodes(t *testing.T) {
 	h := value(1)
 	leaf := func(chunks ...Chunk) *ChunkLeaf {
@@ -172,8 +171,7 @@ func encode(kind uint8, v any) ([]byte, error) {
 	return can.Marshal(&Node{Version: 1, Kind: kind, Payload: payload})
 }
 
-// TestNodesAreCanonical compares the builder's bytes with those of the codec, which
-// knows nothing of how they were put together.
+// TestNodesAreCanonical compares the builder's bytes with those of the codec, which is independent of the builder.
 func TestNodesAreCanonical(t *testing.T) {
 	again := func(raw []byte) ([]byte, error) {
 		var n Node
@@ -244,9 +242,8 @@ func TestNodesAreCanonical(t *testing.T) {
 	}
 }
 
-// BenchmarkBuild compares building a list over existing hashes with hashing the
-// bytes of its nodes alone, in turns: the figure build/hash is the quotient of the
-// two medians.
+// BenchmarkBuild builds a list over existing hashes, and hashes the bytes of its nodes alone, in turns. The figure
+// build/hash is the quotient of the two medians.
 func BenchmarkBuild(b *testing.B) {
 	values := make([]object.Hash, 100_000)
 	for i := range values {

@@ -20,8 +20,7 @@ const (
 	KindChunkInternal
 )
 
-// ErrNode means that bytes are no valid node, or not the node that their place
-// in the tree demands.
+// ErrNode means that bytes are not a valid node, or not the node that belongs at their place in the tree.
 var ErrNode = errors.New("invalid Merkle node")
 
 // Node is the outer struct of every Merkle node; its hash is the node's cid.
@@ -31,7 +30,7 @@ type Node struct {
 	Payload []byte `can:"3,payload"` // canonical bytes of the struct of that kind
 }
 
-// Check parses the payload as what the kind says [field-10].
+// Check parses the payload as the struct of the kind [field-10].
 func (n Node) Check() error {
 	_, err := n.open()
 	return err
@@ -95,7 +94,7 @@ type opened struct {
 // parse decodes node bytes, checking everything that needs no knowledge of the
 // node's place.
 func parse(raw []byte) (opened, error) {
-	type unchecked Node // its rule is open itself
+	type unchecked Node // without Check, which calls open itself
 	var n unchecked
 	if err := can.Unmarshal(raw, &n); err != nil {
 		return opened{}, fmt.Errorf("%w: %w", ErrNode, err)

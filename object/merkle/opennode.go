@@ -7,9 +7,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// openNode is a node that still takes parts. Their encodings are appended as they
-// come; what stands before them depends on their number and is written into the
-// room at the front when the node is closed, so that nothing is copied.
+// openNode is a node that still accepts parts. Their encodings are appended as they come. The bytes before them depend
+// on the number of parts; closing the node writes them into room kept at the front, so that nothing is copied.
 type openNode struct {
 	buf   []byte // headRoom bytes, then the encoded parts
 	n     int
@@ -43,7 +42,7 @@ func (n *openNode) addHash(h *object.Hash, p part) {
 	n.nodeSize = p.nodeSize
 }
 
-// addHashes adds values of a list.
+// addHashes adds values to a list's leaf.
 func (n *openNode) addHashes(values []object.Hash) error {
 	const size = len(hashHead) + 32
 	n.room(size * len(values))
@@ -80,7 +79,7 @@ func (n *openNode) room(size int) {
 	n.buf = slices.Grow(n.buf, size)
 }
 
-// lone is the cid of the only part of a node that has one.
+// lone is the cid of the part of a node that has only one.
 func (n *openNode) lone() object.Hash {
 	return object.HashOf([32]byte(n.buf[headRoom+len(hashHead):]))
 }

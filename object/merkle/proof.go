@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// ErrProof means that a proof does not prove what it is shown for.
+// ErrProof means that a proof does not prove the claim.
 var ErrProof = errors.New("proof does not hold")
 
 // ChunkProof proves that a chunk stands at an index of the blob with root CID.
@@ -40,9 +40,8 @@ func (t *Tree) ProveValue(index uint64) (*ListProof, error) {
 	return &ListProof{t.cid, index, nodes}, err
 }
 
-// VerifyChunk checks that chunk is number index of the blob with this root,
-// given the canonical bytes of a ChunkProof. Nothing else is trusted. Errors
-// wrap ErrProof, ErrNode or a [can.Error].
+// VerifyChunk checks that chunk is number index of the blob with this root, given the canonical bytes of a ChunkProof.
+// It trusts nothing else. Errors wrap ErrProof, ErrNode or a [can.Error].
 func VerifyChunk(root object.Hash, index uint64, proof, chunk []byte) error {
 	var p ChunkProof
 	if err := can.Unmarshal(proof, &p); err != nil {

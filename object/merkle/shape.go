@@ -2,8 +2,8 @@ package merkle
 
 import "fmt"
 
-// childSpan is the number of values under every child but the last of a node
-// over count values, count > Fanout: the largest power of Fanout below count.
+// childSpan is the number of values under every child but the last. The node has count values, count > Fanout;
+// childSpan is the largest power of Fanout below count.
 func childSpan(count uint64) uint64 {
 	span := uint64(Fanout)
 	for (count-1)/span >= Fanout {
@@ -18,7 +18,7 @@ func fanout(count uint64) uint64 {
 	return (count-1)/span + 1
 }
 
-// place is what a node's position demands of it.
+// place is what a node's position requires of the node.
 type place struct {
 	chunked   bool
 	chunkSize uint32
@@ -40,7 +40,7 @@ func (p place) child(i uint64) place {
 	return c
 }
 
-// check refuses a node that is not what its place demands.
+// check refuses a node that does not fit its place.
 func (p place) check(o opened) error {
 	if got := o.place(); got != p {
 		return fmt.Errorf("%w: it is over %d values, %d bytes (chunk size %d); its place demands %d values, %d bytes (chunk size %d)",

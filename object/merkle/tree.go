@@ -7,13 +7,12 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// NodeReader finds nodes by cid. What it returns is checked against the cid and
-// may come from anywhere.
+// NodeReader finds nodes by cid. The package checks the result against the cid, so it may come from anywhere.
 type NodeReader interface {
 	Node(cid object.Hash) ([]byte, error)
 }
 
-// ErrIndex means that an index is not below the number of values.
+// ErrIndex means that an index is too large for the number of values.
 var ErrIndex = errors.New("index is beyond the end")
 
 // Tree reads a MerkleList or a chunk DAG top-down. It keeps only the root node.

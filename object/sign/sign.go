@@ -18,7 +18,7 @@ import (
 // ErrSignature means that a signature does not verify.
 var ErrSignature = errors.New("signature does not verify")
 
-// ErrNoSigner means that nothing names the key that a signature was made with.
+// ErrNoSigner means that nothing names the key that made a signature.
 var ErrNoSigner = errors.New("no known key for this signature")
 
 // Signer signs as one agent.
@@ -27,7 +27,7 @@ type Signer interface {
 	Sign(message []byte) ([64]byte, error)
 }
 
-// Key is an Ed25519 private key with the hint its agent goes by. It is a Signer.
+// Key is an Ed25519 private key with the hint of its agent. It is a Signer.
 type Key struct {
 	private ed25519.PrivateKey
 	hint    string
@@ -57,8 +57,8 @@ func (k *Key) Agent() object.AgentID {
 	return object.AgentID{Scheme: object.Ed25519, Key: [32]byte(k.private[32:]), Hint: k.hint}
 }
 
-// Sign signs message: the signature that crypto/ed25519 makes, in half the time, and
-// like there in a time that does not depend on the key. It never fails.
+// Sign signs message. It makes the signature that crypto/ed25519 makes, in half the time, and like crypto/ed25519 it
+// runs in a time that does not depend on the key. It never fails.
 func (k *Key) Sign(message []byte) ([64]byte, error) {
 	return [64]byte(voi.Sign(voi.PrivateKey(k.private), message)), nil
 }
@@ -66,7 +66,7 @@ func (k *Key) Sign(message []byte) ([64]byte, error) {
 // String hides the secret from logs.
 func (k *Key) String() string { return "key of " + k.Agent().String() }
 
-// ID signs an object's id and names the key that did.
+// ID signs an object's id and names the signing key.
 func ID(s Signer, id object.Hash) (object.Signature, error) {
 	sig, err := s.Sign(id.Sum[:])
 	if err != nil {
@@ -76,8 +76,8 @@ func ID(s Signer, id object.Hash) (object.Signature, error) {
 	return object.Signature{Alg: object.Ed25519, KeyID: &keyID, Sig: sig}, nil
 }
 
-// Seal fills in the id and the signature of v, to which id and sig point, and returns
-// the canonical bytes. It does not check the field rules.
+// Seal fills in the id and the signature of v and returns the canonical bytes. id and sig point into v. It does not
+// check the field rules.
 func Seal(s Signer, rule object.Rule, v any, id *object.Hash, sig *object.Signature) ([]byte, error) {
 	var err error
 	if *id, err = rule.IDOf(v); err != nil {
@@ -103,8 +103,7 @@ func Verify(agent object.AgentID, message []byte, sig [64]byte) error {
 
 func refused(agent object.AgentID) error { return fmt.Errorf("%w: by %s", ErrSignature, agent) }
 
-// VerifyID checks agent's signature over an object's id; a key id in the
-// signature must be agent's.
+// VerifyID checks agent's signature over an object's id. A key id in the signature must be that of agent.
 func VerifyID(agent object.AgentID, id object.Hash, sig object.Signature) error {
 	if err := sig.Check(); err != nil {
 		return err
@@ -115,9 +114,9 @@ func VerifyID(agent object.AgentID, id object.Hash, sig object.Signature) error 
 	return Verify(agent, id.Sum[:], sig.Sig)
 }
 
-// VerifyOwn checks the signature of a canonical object that names its signer, by
-// its type's rule, and that of its second signer, if there is one. A type that names no signer or has no signature has none to
-// check. Whether the signer is trusted is for the caller to say.
+// VerifyOwn checks the signature of a canonical object by the signer that the object names, and that of its second
+// signer, if there is one; rule says where they are. If the type names no signer or has no signature, there is nothing
+// to check. The caller decides whether to trust the signer.
 func VerifyOwn(rule object.Rule, raw []byte) error {
 	if rule.Sig == 0 || rule.Signer == 0 {
 		return nil
@@ -135,7 +134,7 @@ func VerifyOwn(rule object.Rule, raw []byte) error {
 	return verifyField(raw, id, rule.Cosigner, rule.Cosig)
 }
 
-// verifyField checks the signature in a field, by the agent in another one.
+// verifyField checks the signature in one field by the agent in another.
 func verifyField(raw []byte, id object.Hash, agent, signature uint64) error {
 	var sig object.Signature
 	if err := field(raw, signature, &sig); err != nil {

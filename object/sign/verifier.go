@@ -6,21 +6,19 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// asStandard accepts exactly the signatures that crypto/ed25519 accepts: the
-// equation without cofactor, S below the group order, R compared as bytes. Batch
-// verification, which cannot (docs/rationale.md), is not used.
+// asStandard accepts exactly the signatures that crypto/ed25519 accepts: the equation without cofactor, S below the
+// group order, R compared as bytes. Batch verification cannot do this (docs/rationale.md) and is not used.
 var asStandard = &voi.Options{Verify: voi.VerifyOptionsStdLib}
 
-// Verifier checks signatures of one agent. It costs about a verification to make
-// and holds a table of 2 KiB, which saves a quarter of each verification. It is safe
-// for concurrent use.
+// Verifier checks signatures of one agent. Making one costs about one verification; its table of 2 KiB saves a quarter
+// of each later verification. It is safe for concurrent use.
 type Verifier struct {
 	agent object.AgentID
-	key   *voi.ExpandedPublicKey // nil: no point of the curve
+	key   *voi.ExpandedPublicKey // nil: not a point of the curve
 }
 
-// NewVerifier returns the verifier of an agent. Of an agent that is malformed, or
-// whose key is no point of the curve, no signature verifies.
+// NewVerifier returns the verifier of an agent. If the agent is malformed, or its key is not a point of the curve, no
+// signature verifies.
 func NewVerifier(agent object.AgentID) *Verifier {
 	key, err := voi.NewExpandedPublicKey(agent.Key[:])
 	if err != nil {

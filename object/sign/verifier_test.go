@@ -30,8 +30,8 @@ func fromLittle(b []byte) *big.Int {
 	return new(big.Int).SetBytes(b)
 }
 
-// strange are encodings that implementations of Ed25519 disagree about: points of
-// small order, in canonical form and not, zero with a sign, and no points at all.
+// strange returns encodings on which implementations of Ed25519 disagree: points of small order, canonical or not, zero
+// with a sign, and bytes that are not points at all.
 func strange(t *testing.T) (list [][]byte) {
 	for _, text := range []string{
 		"0100000000000000000000000000000000000000000000000000000000000000",
@@ -60,7 +60,7 @@ func strange(t *testing.T) (list [][]byte) {
 	return list
 }
 
-// alike checks that both ways of verifying say what crypto/ed25519 says.
+// alike checks that both ways of verifying agree with crypto/ed25519.
 func alike(t *testing.T, key, message, sig []byte) (accepted bool) {
 	t.Helper()
 	agent := object.AgentID{Scheme: object.Ed25519, Key: [32]byte(key)}
@@ -78,8 +78,8 @@ func alike(t *testing.T, key, message, sig []byte) (accepted bool) {
 func TestVerifyIsTheStandardOne(t *testing.T) {
 	seed := make([]byte, 32)
 	private := ed25519.NewKeyFromSeed(seed)
-	// The public key is [a]B, so that (R = [a]B, S = a) verifies under a key of small
-	// order whenever the challenge is a multiple of that order.
+	// The public key is [a]B, so (R = [a]B, S = a) verifies under a key of small order whenever the challenge is a
+	// multiple of that order.
 	h := sha512.Sum512(seed)
 	h[0] &= 248
 	h[31] = h[31]&127 | 64

@@ -24,7 +24,7 @@ func NewBuilder(w merkle.NodeWriter) *Builder {
 	return &Builder{w: w, list: merkle.NewListBuilder(w)}
 }
 
-// Add appends an entry. below is the tree of a folder, and the zero Tree otherwise.
+// Add appends an entry. below is the tree of a folder, and the zero Tree for any other entry.
 func (b *Builder) Add(e Entry, below Tree) (err error) {
 	if err := e.Check(); err != nil {
 		return fmt.Errorf("%w: %w", ErrTree, err)
@@ -63,12 +63,12 @@ type Built struct {
 	NodeSize int // bytes of the Tree
 }
 
-// Entry is the folder as an entry of the one above.
+// Entry returns the folder as an entry of its parent.
 func (b Built) Entry(name []byte) Entry {
 	return Entry{Name: name, Kind: Folder, Size: b.Size, Content: &b.ID}
 }
 
-// Finish writes what is open and returns the tree. The builder must not be used afterwards.
+// Finish writes the open nodes and returns the tree. The builder must not be used afterwards.
 func (b *Builder) Finish() (Built, error) {
 	root, err := b.list.Finish()
 	if err != nil {

@@ -9,16 +9,15 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 )
 
-// Change is one difference of two trees. Where a folder is on one side only, it comes
-// before what is in it.
+// Change is one difference between two trees. A folder that is on one side only comes before its content.
 type Change struct {
 	Path     []byte
-	Old, New *Entry // nil: it is on the other side only
+	Old, New *Entry // nil: the entry is on the other side only
 }
 
-// Diff calls fn for every difference between two trees, ascending by path, folders before
-// what is in them. Folders with the same id are not read. A folder that differs is no
-// change itself. The change is valid during fn only.
+// Diff calls fn for every difference between two trees, ascending by path, folders before their content. It does not
+// read folders with the same id. A folder on both sides is not itself a change, even if its content differs. The change
+// is valid during fn only.
 func Diff(r merkle.NodeReader, from, to object.Hash, fn func(Change) error) error {
 	if from == to {
 		_, err := Open(r, from)
@@ -35,7 +34,7 @@ func Diff(r merkle.NodeReader, from, to object.Hash, fn func(Change) error) erro
 	return diff(a, b, nil, 1, fn)
 }
 
-// all gives the entries of a folder, and what went wrong.
+// all iterates over the entries of a folder, and puts an error into failed.
 func (d *Dir) all(failed *error) iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
 		stop := false
@@ -96,7 +95,7 @@ func diff(a, b *Dir, prefix []byte, depth int, fn func(Change) error) error {
 	return failed
 }
 
-// side tells of an entry that is on one side only, and of all below it.
+// side reports an entry that is on one side only, and everything below it.
 func (d *Dir) side(prefix []byte, e Entry, depth int, fn func([]byte, Entry) error) error {
 	path := append(bytes.Clone(prefix), e.Name...)
 	if err := fn(path, e); err != nil || e.Kind != Folder {

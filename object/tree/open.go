@@ -39,7 +39,7 @@ func Open(r merkle.NodeReader, id object.Hash) (*Dir, error) {
 	return &Dir{*t, id, r, list}, nil
 }
 
-// Parse reads the bytes of a Tree that have to have this id.
+// Parse reads the bytes of a Tree, which must have this id.
 func Parse(raw []byte, id object.Hash) (*Tree, error) {
 	if got := object.Sum(raw); got != id {
 		return nil, fmt.Errorf("%w: the bytes of %s hash to %s", ErrTree, id.Short(), got.Short())
@@ -51,14 +51,13 @@ func Parse(raw []byte, id object.Hash) (*Tree, error) {
 	return t, nil
 }
 
-// Is reports whether bytes are those of a Tree, by what they hold alone.
+// Is reports whether bytes decode as a Tree.
 func Is(raw []byte) bool {
 	_, err := object.Decode[Tree](raw)
 	return err == nil
 }
 
-// NodeKind is the name of the struct of a node, by what its bytes hold: Tree, TreeEntry, or
-// MerkleNode, which it may still not be.
+// NodeKind guesses the name of a node's struct from its bytes: Tree, TreeEntry, or else MerkleNode, without a check.
 func NodeKind(raw []byte) string {
 	if Is(raw) {
 		return "Tree"
@@ -69,7 +68,7 @@ func NodeKind(raw []byte) string {
 	return "MerkleNode"
 }
 
-// CheckNode checks that bytes are a node: of a list, of a blob, or of a tree.
+// CheckNode checks that bytes are a node of a list, a blob or a tree.
 func CheckNode(raw []byte) error {
 	if NodeKind(raw) != "MerkleNode" {
 		return nil
@@ -104,8 +103,8 @@ func parseEntry(raw []byte, id object.Hash) (*Entry, error) {
 	return e, nil
 }
 
-// Each calls fn for every entry in order, with its hash and bytes, and checks what the
-// folder says of them: that names ascend, and the sizes of the files.
+// Each calls fn for every entry in order, with its hash and bytes. It checks that names ascend and that the sizes of
+// the files add up to that of the folder.
 func (d *Dir) Each(fn func(e Entry, id object.Hash, raw []byte) error) error {
 	var last []byte
 	var size uint64
@@ -131,8 +130,7 @@ func (d *Dir) Each(fn func(e Entry, id object.Hash, raw []byte) error) error {
 	return err
 }
 
-// Find returns the entry of a name and its index, reading about log₂ n entries. The error
-// wraps ErrNoEntry.
+// Find returns the entry with a name and its index, reading about log₂ n entries. The error wraps ErrNoEntry.
 func (d *Dir) Find(name []byte) (*Entry, uint64, error) {
 	first, last := uint64(0), (d.Len()+merkle.Fanout-1)/merkle.Fanout // leaves of the list
 	for last-first > 1 {

@@ -8,8 +8,8 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 )
 
-// SplitPath parts a path into names. Slashes at either end and doubled ones do not count;
-// the empty path is the tree itself.
+// SplitPath splits a path into names. It ignores slashes at either end and repeated slashes; the empty path is the tree
+// itself.
 func SplitPath(path []byte) ([][]byte, error) {
 	var names [][]byte
 	for name := range bytes.SplitSeq(path, []byte("/")) {
@@ -26,8 +26,8 @@ func SplitPath(path []byte) ([][]byte, error) {
 	return names, nil
 }
 
-// Lookup finds what stands at a path below a tree, reading only the folders on the way; for
-// the empty path the tree itself, as an entry without a name. The error wraps ErrNoEntry.
+// Lookup finds the entry at a path below a tree, reading only the folders on the way. The empty path gives the tree
+// itself, as an entry without a name. The error wraps ErrNoEntry.
 func Lookup(r merkle.NodeReader, root object.Hash, path []byte) (Entry, error) {
 	names, err := SplitPath(path)
 	if err != nil {
@@ -53,8 +53,8 @@ func Lookup(r merkle.NodeReader, root object.Hash, path []byte) (Entry, error) {
 	return e, nil
 }
 
-// Walk calls fn for everything below a tree, folders before what is in them, with its path.
-// What fn returns with a folder says whether to go into it. The path is valid during fn only.
+// Walk calls fn for everything below a tree, with its path, folders before their content. For a folder, fn returns
+// whether to go into it. The path is valid during fn only.
 func Walk(r merkle.NodeReader, root object.Hash, fn func(path []byte, e Entry) (into bool, err error)) error {
 	d, err := Open(r, root)
 	if err != nil {
@@ -64,7 +64,7 @@ func Walk(r merkle.NodeReader, root object.Hash, fn func(path []byte, e Entry) (
 	return err
 }
 
-// walk returns the number of files below, where it went into every folder.
+// walk returns the number of files below, if it went into every folder.
 func (d *Dir) walk(prefix []byte, depth int, fn func([]byte, Entry) (bool, error)) (files uint64, err error) {
 	if depth > MaxDepth {
 		return 0, fmt.Errorf("%w: more than %d folders inside one another", ErrTree, MaxDepth)
@@ -102,9 +102,9 @@ type Part struct {
 	File *object.BlobRef // of a file
 }
 
-// Parts calls fn for every node and every file below a tree, the tree's own node last, so
-// that what refers to a part comes after it. enter, which may be nil, says whether a folder is to be
-// looked into: one that was seen before need not.
+// Parts calls fn for every node and every file below a tree. The tree's own node comes last, so that a part comes
+// before whatever refers to it. enter, which may be nil, decides whether to read a folder: one that was seen before can
+// be skipped.
 func Parts(r merkle.NodeReader, root object.Hash, enter func(object.Hash) bool, fn func(Part) error) error {
 	return parts(r, root, 1, enter, fn)
 }

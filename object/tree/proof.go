@@ -70,14 +70,13 @@ func (d *Dir) step(name []byte) (*Entry, Step, error) {
 	}
 	s.Entry, err = can.Marshal(e)
 	if c, at := d.list.At(index); at != nil || err != nil || object.Sum(s.Entry) != c.Hash {
-		s.Entry, err = d.r.Node(c.Hash) // one with fields that are not known here
+		s.Entry, err = d.r.Node(c.Hash) // the entry has fields that this version does not know
 	}
 	return e, s, err
 }
 
-// Verify checks the canonical bytes of a Proof against the id of a tree and a path, and
-// returns the entry that stands there. Nothing else is trusted. Errors wrap merkle.ErrProof,
-// or say what is malformed.
+// Verify checks the canonical bytes of a Proof against the id of a tree and a path, and returns the entry that stands
+// there. It trusts nothing else. Errors wrap merkle.ErrProof, or say what is malformed.
 func Verify(root object.Hash, path, proof []byte) (Entry, error) {
 	p, err := object.Decode[Proof](proof)
 	if err != nil {

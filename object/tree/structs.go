@@ -27,13 +27,13 @@ const (
 	MaxDepth  = 512  // folders inside one another, the root included
 )
 
-// ErrTree means that bytes are no tree, or that a tree is not what it says.
+// ErrTree means that bytes are not a tree, or that a tree's content contradicts its node.
 var ErrTree = errors.New("invalid tree")
 
 // Tree is a folder. Its id is the hash of its canonical bytes.
 type Tree struct {
 	Version uint8       `can:"1,version"` // 1
-	Entries object.Hash `can:"2,entries"` // root of the list (merkle.md) of the hashes of its entries
+	Entries object.Hash `can:"2,entries"` // root of the list (spec/merkle.md) of the hashes of its entries
 	Files   uint64      `can:"3,files"`   // files and links in it and in all folders below
 	Size    uint64      `can:"4,size"`    // bytes of those files
 }
@@ -50,13 +50,13 @@ func (t Tree) Check() error {
 type Entry struct {
 	Name       []byte       `can:"1,name"`            // as the file system has it, 1 to 1,024 bytes
 	Kind       uint8        `can:"2,kind"`            // 1 file, 2 folder, 3 symbolic link
-	Executable bool         `can:"3,executable"`      // of a file: its owner may execute it
+	Executable bool         `can:"3,executable"`      // file: its owner may execute it
 	Size       uint64       `can:"4,size"`            // bytes: of a file, of all files in a folder, of a link's target
-	Content    *object.Hash `can:"5,content"`         // cid of a file, id of a folder's Tree; absent of a link
-	Target     []byte       `can:"6,target,optional"` // of a link, 1 to 4,096 bytes
+	Content    *object.Hash `can:"5,content"`         // cid of a file, id of a folder's Tree; absent for a link
+	Target     []byte       `can:"6,target,optional"` // link: 1 to 4,096 bytes
 }
 
-// Check checks what can be told of an entry by itself.
+// Check checks what an entry alone can show.
 func (e Entry) Check() error {
 	if err := CheckName(e.Name); err != nil {
 		return err
@@ -82,8 +82,7 @@ func (e Entry) Check() error {
 	return nil
 }
 
-// CheckName checks one name: the rules keep every path inside the folder that it is
-// unpacked to.
+// CheckName checks one name. The rules keep every path inside the folder that the tree is unpacked to.
 func CheckName(name []byte) error {
 	switch {
 	case len(name) == 0 || len(name) > MaxName:
@@ -105,7 +104,7 @@ func (e Entry) Blob() object.BlobRef {
 	return ref
 }
 
-// Ref is the reference of a whole tree, whose node has so many bytes.
+// Ref is the reference of a whole tree; nodeSize is the number of bytes of its node.
 func Ref(id object.Hash, nodeSize int) object.BlobRef {
 	return object.BlobRef{CID: id, Size: uint64(nodeSize), Media: Media}
 }
@@ -118,7 +117,7 @@ var Structs = []object.Struct{
 	object.Define[Step]("TreeStep", object.Rule{}),
 }
 
-// sum adds sizes. A tree whose sizes do not fit 64 bits is none.
+// sum adds sizes. Sizes that do not fit 64 bits make a tree invalid.
 func sum(a, b uint64) (uint64, error) {
 	s, carry := bits.Add64(a, b, 0)
 	if carry != 0 {

@@ -110,7 +110,7 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// TestProof flips bits of a proof: none holds any more.
+// TestProof flips bits of a proof: no changed proof verifies.
 func TestProof(t *testing.T) {
 	m := memory{}
 	b := built(t, m, "")
@@ -146,7 +146,7 @@ func TestProof(t *testing.T) {
 	}
 }
 
-// TestHostile opens folders that hash well and say what is not so.
+// TestHostile opens folders that have the right hash but make false statements.
 func TestHostile(t *testing.T) {
 	put := func(m memory, size, files uint64, entries ...Entry) object.Hash {
 		list := merkle.NewListBuilder(m)
@@ -205,7 +205,7 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// FuzzProof: what verifies has the root's own bytes.
+// FuzzProof: a proof that verifies has the root's own bytes.
 func FuzzProof(f *testing.F) {
 	m := memory{}
 	b := NewBuilder(m)
