@@ -61,7 +61,7 @@ func (c Chain) window() (from, until object.Time) {
 	return from, until
 }
 
-// span writes the time from a to b ≥ a in its one or two leading units.
+// span writes the time from a to b ≥ a in whole days, hours, minutes or seconds: the largest unit that fits ten times.
 func span(a, b object.Time) string {
 	us := uint64(b) - uint64(a)
 	for _, u := range []time.Duration{24 * time.Hour, time.Hour, time.Minute, time.Second} {
