@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,8 +33,9 @@ type Options struct {
 // DB is a store.KV over one PostgreSQL database. It is safe for concurrent use, by any number of
 // processes on any number of machines.
 type DB struct {
-	opts Options
-	pool *pgxpool.Pool
+	opts   Options
+	pool   *pgxpool.Pool
+	pooler atomic.Bool // connections lead through one
 
 	mu    sync.Mutex
 	about *About // nil: the repository was not looked at yet
@@ -74,11 +76,12 @@ func Open(address string, o Options) (*DB, error) {
 	c.ConnConfig.OnNotice = noteDoubt
 	c.MaxConns, c.MinConns, c.MinIdleConns = max(c.MaxConns, connections), 0, 0
 	c.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false } // what fails is tried again
-	pool, err := pgxpool.NewWithConfig(context.Background(), c)
-	if err != nil {
+	d := &DB{opts: o}
+	c.BeforeConnect = d.unprepared
+	if d.pool, err = pgxpool.NewWithConfig(context.Background(), c); err != nil {
 		return nil, fmt.Errorf("%w: %s", ErrAddress, reason(err))
 	}
-	return &DB{opts: o, pool: pool}, nil
+	return d, nil
 }
 
 // Close gives the connections back.
@@ -120,8 +123,8 @@ func (d *DB) look(ctx context.Context, conn *pgx.Conn) error {
 	if seen {
 		return nil
 	}
-	a, format, id := About{}, 0, []byte(nil)
-	err := conn.QueryRow(ctx, "SELECT format, id, chunks, loss FROM mythos.repository", pgx.QueryExecModeExec).Scan(&format, &id, &a.Chunks, &a.AcceptLoss)
+	a, format, id, session := About{}, 0, []byte(nil), uint32(0)
+	err := conn.QueryRow(ctx, "SELECT format, id, chunks, loss, pg_backend_pid() FROM mythos.repository", pgx.QueryExecModeExec).Scan(&format, &id, &a.Chunks, &a.AcceptLoss, &session)
 	if code := sqlState(err); code == undefinedTable || code == undefinedSchema || errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("%w; `mythos init` makes one", ErrNoRepository)
 	}
@@ -138,7 +141,7 @@ func (d *DB) look(ctx context.Context, conn *pgx.Conn) error {
 	if d.opts.ID != ([16]byte{}) && a.ID != d.opts.ID {
 		return fmt.Errorf("%w: this is the database of another repository", store.ErrDamaged)
 	}
-	if err := safe(ctx, conn, a.AcceptLoss); err != nil {
+	if err := errors.Join(safe(ctx, conn, a.AcceptLoss), d.through(conn, session)); err != nil {
 		return err
 	}
 	d.mu.Lock()

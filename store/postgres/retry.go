@@ -91,7 +91,7 @@ func passing(err error) bool {
 	}
 	var connect *pgconn.ConnectError
 	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) || lost(err) || errors.Is(err, errDoubt)
+	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) || lost(err) || errors.Is(err, errDoubt) || errors.Is(err, errPooler)
 }
 
 // lost reports whether an error is the end of a connection.

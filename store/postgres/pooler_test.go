@@ -1,0 +1,67 @@
+//go:build unix
+
+package postgres_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/mythos-project/mythos/internal/pgtest"
+	"github.com/mythos-project/mythos/store"
+	"github.com/mythos-project/mythos/store/postgres"
+	"github.com/mythos-project/mythos/store/storetest"
+)
+
+// TestPooler: behind a pgbouncer that gives each transaction another session, the contract is kept; several clients lose no
+// update and have one lock at a time.
+func TestPooler(t *testing.T) {
+	through := pgtest.Shared(t).Pooler(t)
+	behind := func(t testing.TB) (*postgres.DB, string) {
+		t.Helper()
+		address := through(pgtest.Shared(t).Database(t))
+		db := at(t, address)
+		if err := db.Create(t.Context(), postgres.NewAbout("", true)); err != nil {
+			t.Fatal(err)
+		}
+		return db, address
+	}
+	storetest.KV(t, func(t testing.TB) store.KV { db, _ := behind(t); return db })
+
+	db, address := behind(t)
+	const clients, each = 4, 10
+	var wg sync.WaitGroup
+	for i := range clients {
+		client := at(t, address)
+		wg.Go(func() {
+			for range each {
+				lock, err := client.WaitLock(t.Context(), "one at a time")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if other, err := client.TryLock(t.Context(), "one at a time"); other != nil || err != nil {
+					t.Errorf("two have a lock: %v", err)
+				}
+				_, end, err := client.Turn(t.Context(), "x/shared")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				err = errors.Join(add(t.Context(), client, "x/shared", 1), add(t.Context(), client, fmt.Sprintf("x/%d", i), 1))
+				end()
+				if err := errors.Join(err, lock.Release()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := count(t, db, "x/shared"); n != clients*each {
+		t.Errorf("%d, expected %d", n, clients*each)
+	}
+	if _, err := db.Vitals(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
