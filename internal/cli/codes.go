@@ -71,11 +71,11 @@ func hintOf(err error) string {
 	case errors.Is(err, keyfile.ErrNoPassphrase):
 		return "set " + cmdutil.EnvPassphrase + " or " + cmdutil.EnvPassphraseFile + ", or run it on a terminal"
 	case errors.Is(err, lookup.ErrReservedRef):
-		return "promotions move the refs of rings, builds make those of datasets; take another name"
+		return "only promotions move the refs of rings, and only builds make those of datasets: choose another name"
 	case errors.Is(err, config.ErrSetting):
 		return "docs/settings.md lists the settings and their values"
 	case errors.Is(err, exec.ErrPolicyOfOthers):
-		return "register it with the same policy, or change it for all of these names with --replace"
+		return "register it with the same policy, or change the policy of all these names with --replace"
 	case errors.Is(err, store.ErrChanged):
 		return "see where it points now: `mythos ref ls`"
 	case errors.Is(err, caps.ErrPolicy):

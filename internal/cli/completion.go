@@ -11,8 +11,8 @@ import (
 func newCompletion(f *cmdutil.Factory) *cobra.Command {
 	shells := []string{"bash", "zsh", "fish", "powershell"}
 	return f.Returns(&cobra.Command{
-		Use: "completion SHELL", Short: "Print the completion script of bash, zsh, fish or powershell",
-		Long: "The script completes commands and flags, and from the repository hashes, refs, tools, capabilities, agents and peers.\n" +
+		Use: "completion SHELL", Short: "Print the completion script for bash, zsh, fish or powershell",
+		Long: "The script completes commands and flags, and the repository's hashes, refs, tools, capabilities, agents and peers.\n" +
 			"  bash        source <(mythos completion bash)\n" +
 			"  zsh         mythos completion zsh > \"${fpath[1]}/_mythos\"\n" +
 			"  fish        mythos completion fish > ~/.config/fish/completions/mythos.fish\n" +
@@ -30,7 +30,7 @@ func newCompletion(f *cmdutil.Factory) *cobra.Command {
 			case "powershell":
 				return root.GenPowerShellCompletionWithDesc(f.IO.Out)
 			}
-			return clierr.Usagef("%q is none of %v", args[0], shells)
+			return clierr.Usagef("%q is not one of %v", args[0], shells)
 		},
 	}, cmdutil.Results{"": cmdutil.Bytes()})
 }

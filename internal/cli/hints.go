@@ -33,34 +33,34 @@ var hints = []struct {
 	err  error
 	hint string
 }{
-	{ledger.ErrIdempotencyConflict, "a key stands for one request: ask again with that request, or use another key; `mythos log` shows what happened"},
-	{ledger.ErrInside, "what a tool runs calls the tool again, under the same key: give the inner call a key of its own"},
-	{ledger.ErrDivergent, "`mythos ledger show KEY --tool TOOL` shows its history, `mythos ledger resolve KEY --tool TOOL --decision abandon` settles it"},
-	{ledger.ErrNonDeterministic, "the same effect answered differently: `mythos ledger show KEY --tool TOOL` shows its history"},
-	{mcptool.ErrDrift, "see what changed; `mythos tool add` registers the tool as the server describes it now, under another id, which needs capabilities of its own"},
-	{exec.ErrPinned, "the file has changed since it was registered: `mythos tool add` registers what it is now, as another tool"},
-	{exec.ErrNotStarted, "nothing happened and nothing was charged: mend that, and call again; the key is free"},
-	{ledger.ErrAttempt, "see what became of it, then decide about the attempt that it shows: `mythos ledger show KEY --tool TOOL`"},
-	{ledger.ErrUnknownOutcome, "find out whether it happened, then: mythos ledger resolve KEY --tool TOOL --decision retry (or abandon)"},
-	{ledger.ErrAbandoned, "somebody decided that it shall not run: use another key, or see `mythos ledger show KEY --tool TOOL`"},
-	{ledger.ErrBusy, "it is being run now: without --no-wait, or with a longer --wait, the call waits and gets its answer"},
-	{badger.ErrBusy, "wait for the other process, or longer: MYTHOS_BUSY=1m; a running `mythos serve` lets all work at once"},
+	{ledger.ErrIdempotencyConflict, "a key stands for one request: send the same request again, or use another key; `mythos log` shows what happened"},
+	{ledger.ErrInside, "the tool's command calls the same tool under the same key: give the inner call its own key"},
+	{ledger.ErrDivergent, "`mythos ledger show KEY --tool TOOL` shows its history; `mythos ledger resolve KEY --tool TOOL --decision abandon` settles it"},
+	{ledger.ErrNonDeterministic, "the same effect gave different answers: `mythos ledger show KEY --tool TOOL` shows its history"},
+	{mcptool.ErrDrift, "see what changed; `mythos tool add` registers the tool as the server describes it now, under another id that needs its own capabilities"},
+	{exec.ErrPinned, "the file has changed since it was registered: `mythos tool add` registers the new file as another tool"},
+	{exec.ErrNotStarted, "nothing happened and nothing was charged: fix that, and call again; the key is still free"},
+	{ledger.ErrAttempt, "see the effect's history, then decide about its latest attempt: `mythos ledger show KEY --tool TOOL`"},
+	{ledger.ErrUnknownOutcome, "find out whether it happened, then run: mythos ledger resolve KEY --tool TOOL --decision retry (or abandon)"},
+	{ledger.ErrAbandoned, "an operator decided that it must not run: use another key, or see `mythos ledger show KEY --tool TOOL`"},
+	{ledger.ErrBusy, "it is running now: leave out --no-wait, or give a longer --wait, to wait for its answer"},
+	{badger.ErrBusy, "wait for the other process, or set a longer wait: MYTHOS_BUSY=1m; while `mythos serve` runs, commands can work at the same time"},
 	{exec.ErrNoTool, "`mythos tool ls` lists the tools"},
 	{store.ErrAmbiguous, "give more digits"},
-	{plainfile.ErrKind, "move it away, and restore what was there from a backup; chunks come back from peers with `mythos fsck --repair`"},
-	{store.ErrDamaged, "restore the whole .mythos folder from one backup; where that is lost, `mythos init --new-database` begins anew: effects may happen a second time then"},
-	{identity.ErrDamaged, "restore the whole .mythos folder from one backup; where only the database is lost, `mythos init --new-database` begins anew"},
-	{repo.ErrForeign, "if you trust it, name it: --repo DIR or MYTHOS_DIR; or add its folder to safe_directories in your own settings"},
-	{store.ErrReadOnly, "commands that only read work; for the others run as its owner, where the folder can be written"},
-	{syscall.ENOSPC, "free room on that disk; here: `mythos blob rm CID` and `mythos gc`, which work on a full disk, too"},
-	{fs.ErrPermission, "`ls -l` says whose the file is; what another user left in .mythos, such as root, its owner gets back with `sudo chown -R USER .mythos`"},
-	{store.ErrCorrupt, "`mythos fsck` lists what is damaged, `mythos fsck --repair` fetches it from peers"},
-	{peers.ErrNoPeer, "`mythos peer ls` lists the peers, `mythos peer add NAME URL` makes one known"},
-	{identity.ErrNoAgent, "`mythos trust ls` lists the names, `mythos trust add KEY --name NAME` gives one"},
+	{plainfile.ErrKind, "move it away, and restore the original from a backup; `mythos fsck --repair` gets chunks back from peers"},
+	{store.ErrDamaged, "restore the whole .mythos folder from one backup; if there is none, `mythos init --new-database` starts with an empty database, and effects may then happen a second time"},
+	{identity.ErrDamaged, "restore the whole .mythos folder from one backup; if only the database is lost, `mythos init --new-database` starts with an empty one"},
+	{repo.ErrForeign, "if you trust it, name it with --repo DIR or MYTHOS_DIR, or add its folder to safe_directories in your own settings"},
+	{store.ErrReadOnly, "commands that only read still work; run the others as the owner, where the folder is writable"},
+	{syscall.ENOSPC, "free space on that disk: `mythos blob rm CID` and `mythos gc` work even when it is full"},
+	{fs.ErrPermission, "`ls -l` shows the file's owner; to get back files that another user, such as root, left in .mythos: `sudo chown -R USER .mythos`"},
+	{store.ErrCorrupt, "`mythos fsck` lists what is damaged; `mythos fsck --repair` fetches it from peers"},
+	{peers.ErrNoPeer, "`mythos peer ls` lists the peers; `mythos peer add NAME URL` adds one"},
+	{identity.ErrNoAgent, "`mythos trust ls` lists the names; `mythos trust add KEY --name NAME` adds one"},
 	{keyfile.ErrUnknownName, "`mythos trust ls` lists the names"},
-	{osexec.ErrNotFound, "name a program that is there, by a path or as your shell finds it"},
-	{ir.ErrInvalid, "`mythos asm FILE` makes a bundle from text, `mythos disasm` shows one"},
-	{store.ErrNotFound, "a name is a whole hash, a unique prefix of 6 or more digits, or a @ref; `mythos log` and the verbs `ls` list them"},
+	{osexec.ErrNotFound, "name a program that exists, by its path or as your shell finds it"},
+	{ir.ErrInvalid, "`mythos asm FILE` makes a bundle from text; `mythos disasm` shows one"},
+	{store.ErrNotFound, "give a whole hash, a unique prefix of 6 or more digits, or a @ref; `mythos log` and the `ls` commands list them"},
 }
 
 // hintFor finds the hint for an error that has none.
@@ -70,12 +70,12 @@ func hintFor(err error) string {
 			continue
 		}
 		if at := (*fs.PathError)(nil); h.err == syscall.ENOSPC && errors.As(err, &at) && !inRepository(at.Path) {
-			return "there is no room where that is written: free some there, or write elsewhere"
+			return "no space is left there: free some, or write elsewhere"
 		}
 		return h.hint
 	}
 	if refused := (*can.Error)(nil); errors.As(err, &refused) {
-		return "canonical bytes are expected: `mythos encode --struct NAME` makes them from JSON or YAML, `mythos decode` shows them"
+		return "expected canonical bytes: `mythos encode --struct NAME` makes them from JSON or YAML, `mythos decode` shows them"
 	}
 	return ""
 }

@@ -96,9 +96,9 @@ func newRoot(f *cmdutil.Factory) *cobra.Command {
 	root.Flags().BoolVar(&version, "version", false, "print the version, as `mythos version` does")
 	flags := root.PersistentFlags()
 	flags.StringVarP(&dir, "directory", "C", "", "run as if started in this directory")
-	flags.StringVar(&f.From, "repo", os.Getenv("MYTHOS_DIR"), "the repository, instead of walking up")
+	flags.StringVar(&f.From, "repo", os.Getenv("MYTHOS_DIR"), "the repository, instead of searching upwards")
 	flags.Lookup("repo").DefValue = "" // help and manual pages are the same for everybody
-	flags.BoolVar(&f.JSON, "json", false, "one JSON document on standard output; lists and streams one a line")
+	flags.BoolVar(&f.JSON, "json", false, "one JSON document on standard output; lists and streams print one a line")
 	flags.BoolVarP(&f.IO.Quiet, "quiet", "q", false, "no notes on standard error")
 	flags.BoolVarP(&f.IO.Verbose, "verbose", "v", false, "more notes on standard error")
 	flags.BoolVar(&plain, "no-color", false, "no colour")

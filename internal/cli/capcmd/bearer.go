@@ -31,24 +31,25 @@ type bearerView struct {
 func newBearer(f *cmdutil.Factory) *cobra.Command {
 	o := &bearerOptions{TTL: cmdutil.Span(15 * time.Minute)}
 	c := &cobra.Command{
-		Use: "bearer CAP [--to SERVER] [--scope SCOPE] [--ttl D]", Short: "Make a bearer for plain HTTP, for who knows no mythos",
-		Long: "A server of `mythos serve` runs a tool for whoever shows it a bearer: curl -H \"Authorization: Bearer ...\". It is good at that server only,\n" +
-			"for --ttl, a day at most, and is a secret: the capability itself is none. Where CAP is not the server's, a part of it is handed on to the server, for\n" +
-			"which CAP has to be delegable. What is done is charged to it, and to CAP. It ends early with the capability: `mythos cap revoke`.",
+		Use: "bearer CAP [--to SERVER] [--scope SCOPE] [--ttl D]", Short: "Make a bearer token for clients that know only plain HTTP",
+		Long: "A server of `mythos serve` runs a tool for anyone who shows it a bearer: curl -H \"Authorization: Bearer ...\".\n" +
+			"The bearer is a secret, unlike the capability. It is valid at that server only, for --ttl, at most a day. If CAP\n" +
+			"is not held by the server, a part of it is handed on to the server; CAP must be delegable. Calls are charged to\n" +
+			"that part and to CAP. The bearer ends early with the capability: `mythos cap revoke`.",
 		Example: "  mythos cap bearer 3f9c01 --to 8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c --ttl 10m",
 		Args:    cmdutil.Args(1, 1),
 		RunE:    func(c *cobra.Command, args []string) error { return runBearer(c.Context(), f, args[0], o) },
 	}
 	c.Flags().StringVar(&o.To, "to", "self", "the server: a public key, a name of trust.yaml, or self")
-	c.Flags().StringVar(&o.Scope, "scope", "", "a part of what CAP allows, such as tool.call:NAME,calls=1")
-	c.Flags().Var(&o.TTL, "ttl", "how long it is good, a day at most")
+	c.Flags().StringVar(&o.Scope, "scope", "", "the part of CAP to allow, such as tool.call:NAME,calls=1")
+	c.Flags().Var(&o.TTL, "ttl", "how long it is valid, a day at most")
 	return c
 }
 
 func runBearer(ctx context.Context, f *cmdutil.Factory, name string, o *bearerOptions) error {
 	ttl := time.Duration(o.TTL)
 	if ttl <= 0 || ttl > bearer.MaxTime {
-		return clierr.Usagef("--ttl is more than nothing and at most %s", bearer.MaxTime)
+		return clierr.Usagef("--ttl must be more than zero and at most %s", bearer.MaxTime)
 	}
 	n, ch, err := chain(ctx, f, name)
 	if err != nil {
@@ -61,7 +62,7 @@ func runBearer(ctx context.Context, f *cmdutil.Factory, name string, o *bearerOp
 	now := n.Now()
 	until := min(now.Add(ttl), ch[0].Cap.ExpiresAt)
 	if until <= now {
-		return clierr.New(clierr.Refused, "capability %s expired at %s", ch[0].ID.Short(), ch[0].Cap.ExpiresAt).On(ch[0].ID.String()).With("see `mythos cap ls` for one that is good")
+		return clierr.New(clierr.Refused, "capability %s expired at %s", ch[0].ID.Short(), ch[0].Cap.ExpiresAt).On(ch[0].ID.String()).With("`mythos cap ls` lists valid ones")
 	}
 	if !ch[0].Cap.Subject.Same(server) || o.Scope != "" {
 		if ch, err = handOn(ctx, n, ch, caps.Draft{Subject: server, ExpiresAt: until}, o.Scope); err != nil {
@@ -70,13 +71,13 @@ func runBearer(ctx context.Context, f *cmdutil.Factory, name string, o *bearerOp
 	}
 	key, err := n.SignerOf(ch[0].Cap.Issuer)
 	if err != nil {
-		return clierr.New(clierr.Refused, "capability %s: who issued it to the server has to sign the bearer: %w", ch[0].ID.Short(), err).On(ch[0].ID.String())
+		return clierr.New(clierr.Refused, "capability %s: the one who issued it to the server must sign the bearer: %w", ch[0].ID.Short(), err).On(ch[0].ID.String())
 	}
 	text, err := bearer.Make(key, ch, max(now, ch[0].Cap.NotBefore), until)
 	if err != nil {
 		return err
 	}
-	f.IO.Notef("until %s, whoever has it may have %s act under capability %s", until, server, ch[0].ID.Short())
+	f.IO.Notef("until %s, anyone who has it can have %s act under capability %s", until, server, ch[0].ID.Short())
 	return f.Emit(bearerView{text, ch[0].ID, server.KeyHex(), until}, func() { f.IO.Printf("%s\n", text) })
 }
 

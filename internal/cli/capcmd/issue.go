@@ -27,8 +27,8 @@ func (o *draftOptions) flags(c *cobra.Command) {
 	c.Flags().StringVar(&o.To, "to", "self", "who may use it: a public key, a name of trust.yaml, or self")
 	c.Flags().StringArrayVar(&o.Scopes, "scope", nil, "what it allows, such as tool.call:NAME,calls=10; may be repeated: one capability each")
 	c.Flags().Var(&o.TTL, "ttl", "how long it is valid, such as 1h or 30d")
-	c.Flags().BoolVar(&o.Delegable, "delegable", false, "its holder may hand on a part of it")
-	c.Flags().BoolVar(&o.Revocable, "revocable", false, "it counts only while a revocation list says that it does")
+	c.Flags().BoolVar(&o.Delegable, "delegable", false, "let the holder hand on a part of it")
+	c.Flags().BoolVar(&o.Revocable, "revocable", false, "make it valid only while a revocation list says that it is")
 }
 
 // draft is what is to be issued under one scope; empty: that of the parent.
@@ -85,7 +85,7 @@ func newIssue(f *cmdutil.Factory) *cobra.Command {
 // issued.
 func runIssue(ctx context.Context, f *cmdutil.Factory, o *draftOptions) error {
 	if len(o.Scopes) == 0 || slices.Contains(o.Scopes, "") {
-		return clierr.Usagef("--scope is required, and says what the capability allows")
+		return clierr.Usagef("--scope is required: it says what the capability allows")
 	}
 	n, err := f.Repo(ctx)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 func newPolicy(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("policy", "The issuance policy: who may be issued what, for how long, how much of it",
+	return f.Returns(cmdutil.Noun("policy", "The issuance policy: who may get which capabilities, how much, and for how long",
 		newPolicySet(f), newPolicyShow(f), newPolicyExport(f), newPolicyImport(f)), policyResults)
 }
 
@@ -30,14 +30,15 @@ func newPolicySet(f *cmdutil.Factory) *cobra.Command {
 			"      delegable: true                      # optional: it may be delegable\n" +
 			"      revocable: true                      # optional: it must be revocable\n" +
 			"      request: true                        # optional: those in `to` get it when they ask (mythos cap request)\n" +
-			"    - name: deploys                        # who asks and shows such an identity token gets it\n" +
+			"    - name: deploys                        # for whoever asks with such an identity token\n" +
 			"      oidc:\n" +
 			"        issuer: https://token.actions.githubusercontent.com\n" +
 			"        claims: {repository: acme/shop, environment: production}   # exact texts\n" +
 			"        audience: TEXT                     # optional; without it the token must be for this server and one key\n" +
 			"      scope: tool.call:deploy\n" +
 			"      ttl: 15m\n" +
-			"A capability is issued when one rule allows all of it. Without a policy everything is allowed, with an empty one nothing.",
+			"A capability is issued if one rule allows all of it. Without a policy, everything is allowed; with an empty one,\n" +
+			"nothing.",
 		Example: "  printf 'rules:\\n  - {name: all, scope: \"*\", ttl: 30d, delegable: true}\\n' | mythos cap policy set -",
 		Args:    cmdutil.Args(1, 1),
 		RunE:    func(c *cobra.Command, args []string) error { return runPolicySet(c.Context(), f, args[0]) },

@@ -31,23 +31,24 @@ func newRequest(f *cmdutil.Factory) *cobra.Command {
 	o := &requestOptions{}
 	c := &cobra.Command{
 		Use: "request --scope SCOPE [--at URL] [--oidc FILE|github|-]", Short: "Ask a server's authority for a capability; prints its id",
-		Long: "The server gives what its issuance policy (`mythos cap policy`) gives to who asks: to this repository's key, where a rule names it and\n" +
-			"has `request: true`, or to who shows an identity token of an issuer that a rule names. --oidc github asks GitHub Actions for a token\n" +
-			"(permissions: id-token: write), which is good for this key at this server; FILE has a token that another issuer gave, and - is\n" +
-			"standard input. The server's receipt of it is checked against its ledger, and the capability is kept here.",
+		Long: "The server issues what its issuance policy (`mythos cap policy`) allows the requester: this repository's key, if\n" +
+			"a rule names it and has `request: true`, or the holder of an identity token from an issuer that a rule names.\n" +
+			"--oidc github asks GitHub Actions for a token (permissions: id-token: write) that is valid for this key at this\n" +
+			"server. FILE holds a token from another issuer; - is standard input. The server's receipt is checked against its\n" +
+			"ledger, and the capability is kept here.",
 		Example: "  mythos cap request --scope tool.call:deploy,calls=1 --oidc github", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runRequest(c.Context(), f, o) },
 	}
-	c.Flags().StringVar(&o.At, "at", "", "the server whose authority is asked (at)")
-	c.Flags().StringVar(&o.Scope, "scope", "", "what it is to allow, such as tool.call:NAME,calls=1; a name of a tool that is not known here is the server's")
-	c.Flags().Var(&o.TTL, "ttl", "how long it is to be valid, such as 10m; as long as the policy has it by default, an hour at most")
-	c.Flags().StringVar(&o.OIDC, "oidc", "", "where an identity token comes from: github, a file, or -; without it the key proves who asks")
+	c.Flags().StringVar(&o.At, "at", "", "the server to ask (at)")
+	c.Flags().StringVar(&o.Scope, "scope", "", "what it is to allow, such as tool.call:NAME,calls=1; a tool name that is not known here is the server's")
+	c.Flags().Var(&o.TTL, "ttl", "how long it is valid, such as 10m; by default as long as the policy allows, an hour at most")
+	c.Flags().StringVar(&o.OIDC, "oidc", "", "the identity token: github, a file, or -; without it, the key proves who asks")
 	return c
 }
 
 func runRequest(ctx context.Context, f *cmdutil.Factory, o *requestOptions) error {
 	if o.Scope == "" {
-		return clierr.Usagef("--scope is required, and says what the capability is to allow")
+		return clierr.Usagef("--scope is required: it says what the capability is to allow")
 	}
 	n, err := f.Repo(ctx)
 	if err != nil {
@@ -61,7 +62,7 @@ func runRequest(ctx context.Context, f *cmdutil.Factory, o *requestOptions) erro
 		return err
 	}
 	if l == nil {
-		return clierr.Usagef("--at is required: which server is asked").With("or make the folder with `mythos init --at URL`")
+		return clierr.Usagef("--at is required: it names the server to ask").With("or make the folder with `mythos init --at URL`")
 	}
 	w := issuer.Wish{Scope: o.Scope, TTL: time.Duration(o.TTL)}
 	if w.Token, err = o.token(ctx, f, caps.TokenAudience(l.Agent(), n.Self())); err != nil {

@@ -26,9 +26,9 @@ func newRevoke(f *cmdutil.Factory) *cobra.Command {
 	o := &revokeOptions{}
 	c := &cobra.Command{
 		Use: "revoke CAP... | --renew [ISSUER] [-o FILE]", Short: "Revoke capabilities that this repository issued",
-		Long: "Signs the issuer's next revocation list, with these capabilities and all before them; what was derived from them goes\n" +
-			"with them. --renew signs a list with a new date and nothing more, for capabilities that need a young one. The list goes\n" +
-			"to others with -o: they take it with `mythos cap import`.",
+		Long: "Signs the issuer's next revocation list, with these capabilities and all before them. Capabilities derived from\n" +
+			"them are revoked, too. --renew signs a list with a new date and nothing more, for capabilities that need a\n" +
+			"recent list. -o writes the list for others, who take it with `mythos cap import`.",
 		Example: "  mythos cap revoke 3f9c01 -o revoked.list\n  mythos cap revoke --renew",
 		Args:    cmdutil.Args(0, -1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -55,7 +55,7 @@ func runRevoke(ctx context.Context, f *cmdutil.Factory, o *revokeOptions) error 
 		return err
 	}
 	if o.Out != "" && len(order) > 1 {
-		return clierr.Usagef("these capabilities have several issuers: -o takes one list")
+		return clierr.Usagef("these capabilities have several issuers: -o writes one list only")
 	}
 	for _, issuer := range order {
 		list, raw, err := n.Auth.Revoke(ctx, issuer, byIssuer[issuer]...)
@@ -86,7 +86,7 @@ func (o *revokeOptions) revoked(ctx context.Context, f *cmdutil.Factory, n *repo
 		issuer := ch[0].Cap.Issuer.Bare()
 		if _, err := n.SignerOf(issuer); err != nil {
 			return nil, nil, clierr.New(clierr.Refused, "%s was issued by %s: %w", ch[0].ID.Short(), ch[0].Cap.Issuer, err).
-				With("only its issuer, or the issuer of a capability above it, revokes a capability")
+				With("only its issuer, or the issuer of a capability above it, may revoke a capability")
 		}
 		if byIssuer[issuer] == nil {
 			order = append(order, issuer)
@@ -108,7 +108,7 @@ type listView struct {
 
 func newRevocations(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "revocations", Short: "List the revocation lists that are here, the newest of each issuer", Example: "  mythos cap revocations",
+		Use: "revocations", Short: "List the newest revocation list of each issuer", Example: "  mythos cap revocations",
 		Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runRevocations(c.Context(), f) },
 	}

@@ -19,7 +19,7 @@ import (
 
 func newShow(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "show CAP", Short: "Say in plain words what a capability allows, and draw its chain", Example: "  mythos cap show 3f9c01",
+		Use: "show CAP", Short: "Say in plain words what a capability allows, and draw its chain", Example: "Show in plain words what a capability allows, and draw its chain",
 		Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runShow(c.Context(), f, args[0]) },
 	}
@@ -81,13 +81,13 @@ func named(ctx context.Context, n *repo.Repo, ch caps.Chain, text string) string
 func newLs(f *cmdutil.Factory) *cobra.Command {
 	var all bool
 	c := &cobra.Command{
-		Use: "ls [--all]", Short: "List the capabilities that can be used now, and what is left",
-		Long: "With --all also those that expired, were revoked or are used up. Piped, the fields are separated by tabs: cap, state,\n" +
-			"what is left, end, subject, scope.",
+		Use: "ls [--all]", Short: "List the capabilities that can be used now, and what is left of them",
+		Long: "With --all, also those that expired, were revoked or are used up. When piped, tabs separate the fields: cap,\n" +
+			"state, what is left, end, subject, scope.",
 		Example: "  mythos cap ls --all --json", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runLs(c.Context(), f, all) },
 	}
-	c.Flags().BoolVarP(&all, "all", "a", false, "those that no longer count, too")
+	c.Flags().BoolVarP(&all, "all", "a", false, "also those that no longer count")
 	return c
 }
 
@@ -134,13 +134,13 @@ func newVerify(f *cmdutil.Factory) *cobra.Command {
 	var holder string
 	c := &cobra.Command{
 		Use: "verify CAP [--holder AGENT]", Short: "Check a whole chain; names the first link that fails",
-		Long: "Checks, from the root down: bytes, ids, signatures, that each link may derive from the one above it, trust in the root's\n" +
-			"issuer, time, revocation lists, and the holder. Exit code 4 when the chain does not count, 5 when bytes or signatures\n" +
-			"are wrong.",
+		Long: "Checks, from the root down: bytes, ids, signatures, that each link may derive from the one above it, trust in\n" +
+			"the root's issuer, time, revocation lists, and the holder. Exit code 4 if the chain does not count, 5 if bytes\n" +
+			"or signatures are wrong.",
 		Example: "  mythos cap verify 3f9c01", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runVerify(c.Context(), f, args[0], holder) },
 	}
-	c.Flags().StringVar(&holder, "holder", "", "who shows it; its subject by default")
+	c.Flags().StringVar(&holder, "holder", "", "the agent that shows it; its subject by default")
 	return c
 }
 

@@ -31,7 +31,7 @@ func newExport(f *cmdutil.Factory) *cobra.Command {
 
 func newImport(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "import FILE|-", Short: "Take a chain, or a revocation list, that somebody exported; prints its id", Example: "  mythos cap import cap.txt",
+		Use: "import FILE|-", Short: "Import a chain or a revocation list that somebody exported; prints its id", Example: "  mythos cap import cap.txt",
 		Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runImport(c.Context(), f, args[0]) },
 	}

@@ -39,13 +39,13 @@ var Codes = []struct {
 	Meaning string
 }{
 	{OK, "ok", "done"},
-	{Failed, "failed", "anything that has no code of its own"},
+	{Failed, "failed", "any other error"},
 	{Usage, "usage", "a flag or an argument is wrong"},
-	{NotFound, "not_found", "the object, the file or the repository is not there"},
-	{Refused, "refused", "no capability, policy, budget, or nobody trusted signed it"},
+	{NotFound, "not_found", "the object, file or repository does not exist"},
+	{Refused, "refused", "no capability, policy, budget or trusted signature allows it"},
 	{Invalid, "invalid", "verification failed: hash, signature, non-canonical bytes"},
-	{Conflict, "conflict", "divergent or non-deterministic; somebody else was first"},
-	{Busy, "busy", "a lease or the database is held by somebody else"},
+	{Conflict, "conflict", "divergent or non-deterministic; someone else was first"},
+	{Busy, "busy", "another process holds the lease or the database"},
 	{Tool, "tool", "the tool itself failed"},
 }
 

@@ -26,7 +26,7 @@ func AllowHint(n *repo.Repo, err error, tool string) string {
 // allowing is the command that allows a call of a tool, and who may run it.
 func allowing(n *repo.Repo, tool string) string {
 	if t, err := n.Toolbox.Find(context.Background(), tool); err == nil && n.Gate.Elsewhere(t.ID) {
-		return "ask somebody who may issue it at the server: " + remedy.Issue(n.Self().KeyHex(), "tool.call:"+t.ID.String()+",calls=1", "1h")
+		return "ask someone who may issue it at the server to run: " + remedy.Issue(n.Self().KeyHex(), "tool.call:"+t.ID.String()+",calls=1", "1h")
 	}
 	scopeText := "tool.call:" + tool + ",calls=1"
 	if n.MayIssue(scope.KindToolCall) {
@@ -36,5 +36,5 @@ func allowing(n *repo.Repo, tool string) string {
 	if name := n.AgentName(n.Self()); name != "" {
 		to = name
 	}
-	return "ask somebody who may issue it: " + remedy.Issue(to, scopeText, "1h")
+	return "ask someone who may issue it to run: " + remedy.Issue(to, scopeText, "1h")
 }

@@ -29,7 +29,7 @@ func (f *Factory) LedgerAt(ctx context.Context, n *repo.Repo, at string) (*remot
 			return nil, err
 		}
 	} else if !strings.HasPrefix(at, "http://") && !strings.HasPrefix(at, "https://") {
-		return nil, clierr.Usagef("%q is no URL of a server", at).With("such as http://127.0.0.1:7480, as `mythos serve` says")
+		return nil, clierr.Usagef("%q is not the URL of a server", at).With("give one such as http://127.0.0.1:7480; `mythos serve` prints it")
 	}
 	return remote.Open(ctx, remote.Options{Client: peer.To(n, p), Local: n.Ledger, Signer: n.Key, Now: n.Now, KV: n.DB, Bytes: n.Store.Bytes, Notef: f.IO.Notef,
 		Stays: func(tool object.Hash) bool {

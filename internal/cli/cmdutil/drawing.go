@@ -16,8 +16,8 @@ type Drawing struct{ DOT, SVG bool }
 
 // Flags adds the flags of it.
 func (d *Drawing) Flags(c *cobra.Command) {
-	c.Flags().BoolVar(&d.SVG, "svg", false, "as a picture")
-	c.Flags().BoolVar(&d.DOT, "dot", false, "as a Graphviz graph")
+	c.Flags().BoolVar(&d.SVG, "svg", false, "draw an SVG picture")
+	c.Flags().BoolVar(&d.DOT, "dot", false, "print a Graphviz graph")
 }
 
 // Draw writes a tree as text, JSON, SVG or Graphviz.

@@ -116,10 +116,10 @@ func (f *Factory) Repo(ctx context.Context) (*repo.Repo, error) {
 // waiting says for whom the command waits.
 func (f *Factory) waiting(busy ledger.BusyError) {
 	if busy.Fence == 0 {
-		f.IO.Notef("waiting for another process, which is about to begin")
+		f.IO.Notef("waiting for another process that is about to start")
 		return
 	}
-	f.IO.Notef("waiting for attempt %d by %s, which has run since %s", busy.Fence, busy.Owner.Hint, busy.Since)
+	f.IO.Notef("waiting for attempt %d by %s, running since %s", busy.Fence, busy.Owner.Hint, busy.Since)
 }
 
 // Opened is the repository if Repo opened it already, else nil.
@@ -174,7 +174,7 @@ func (f *Factory) ReadFrom(name string, r io.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	if len(data) > MaxInput {
-		return nil, clierr.New(clierr.Failed, "%s has more than %d MiB", name, MaxInput>>20).On(name)
+		return nil, clierr.New(clierr.Failed, "%s is larger than %d MiB", name, MaxInput>>20).On(name)
 	}
 	return data, nil
 }

@@ -9,7 +9,7 @@ type Key string
 // Set implements pflag.Value.
 func (k *Key) Set(text string) error {
 	if text == "" {
-		return errors.New("the key is empty, is its variable set? Leave --key out for a call that may happen again")
+		return errors.New("the key is empty: is its variable set? Leave --key out if the call may happen again")
 	}
 	*k = Key(text)
 	return nil

@@ -33,7 +33,7 @@ func (f *Factory) TrustedKeys(trust []string) (*Keys, error) {
 	}
 	dir, err := repo.Find(f.From)
 	if errors.Is(err, repo.ErrForeign) {
-		f.IO.Notef("its trust is not used: %v", err)
+		f.IO.Notef("the trust of this repository is not used: %v", err)
 		return k, nil
 	}
 	if errors.Is(err, repo.ErrNoRepository) {

@@ -19,7 +19,7 @@ type When string
 // Set implements pflag.Value.
 func (w *When) Set(text string) error {
 	if text == "" {
-		return errors.New("the time is empty, is its variable set?")
+		return errors.New("the time is empty: is its variable set?")
 	}
 	*w = When(text)
 	return nil
@@ -44,7 +44,7 @@ func (f *Factory) Time(flag string, text When) (object.Time, error) {
 	if err := ago.Set(string(text)); err == nil {
 		return f.Now().Add(-time.Duration(ago)), nil
 	}
-	return 0, clierr.Usagef("%s: %q is no time: %s", flag, text, TimeHelp)
+	return 0, clierr.Usagef("%s: %q is not a time: %s", flag, text, TimeHelp)
 }
 
 // Moment is Time for what may lie ahead: a time span is refused, since it could be meant from
@@ -60,7 +60,7 @@ func (f *Factory) Moment(flag string, text When) (object.Time, error) {
 	if err := span.Set(string(text)); err == nil {
 		return 0, clierr.Usagef("%s: %q is a time span: give the time itself, such as %s", flag, text, f.Now().Add(time.Duration(span)))
 	}
-	return 0, clierr.Usagef("%s: %q is no time: RFC 3339, a date, or seconds since 1970", flag, text)
+	return 0, clierr.Usagef("%s: %q is not a time: RFC 3339, a date, or seconds since 1970", flag, text)
 }
 
 // layouts are the ways to write a time, in UTC where they have no zone.

@@ -47,7 +47,7 @@ func (d *Duration) Set(text string) error {
 		v, err = time.ParseDuration(text) // and fractions
 	}
 	if err != nil || v < 0 {
-		return fmt.Errorf("%q is no duration such as 90s, 1h30m or 30d", text)
+		return fmt.Errorf("%q is not a duration such as 90s, 1h30m or 30d", text)
 	}
 	*d = Duration(v)
 	return nil
@@ -69,7 +69,7 @@ func (s *Span) Set(text string) error {
 		return err
 	}
 	if *s == 0 {
-		return fmt.Errorf("%q is no time at all: give more, or leave the flag out", text)
+		return fmt.Errorf("%q is zero: give a longer time, or leave the flag out", text)
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ const times = `A point in time:
   1769868000                   seconds since 1970; also ms, us and ns, by their magnitude
 A span of time, for flags such as --ttl and --timeout:
   90s, 15m, 2h, 7d, 1w, 1h30m
-What is printed is UTC.`
+Output is in UTC.`
 
 // newCommand is `mythos help`.
 func newCommand(f *cmdutil.Factory) *cobra.Command {

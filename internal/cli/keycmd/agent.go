@@ -22,10 +22,10 @@ func NewAgent(f *cmdutil.Factory) *cobra.Command {
 func newAgentRevoke(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "revoke AGENT", Short: "End an agent everywhere: its trust, what it holds, what it issued",
-		Long: "AGENT is a name of trust.yaml, the name of a key of this repository, or a public key. Its trust ends, and the\n" +
-			"capabilities that it holds or issued are revoked, with all that was derived from them. What it did before stays in the\n" +
-			"history, under its name, and still counts. A capability whose issuer's key is not here is named (exit code 4): its\n" +
-			"issuer has to revoke it. Running it again does what is left.",
+		Long: "AGENT is a name from trust.yaml, the name of a key of this repository, or a public key. Its trust ends. The\n" +
+			"capabilities that it holds or issued are revoked, with all that were derived from them. Its history stays under\n" +
+			"its name and still counts. If the key of a capability's issuer is not here, the capability is named (exit code\n" +
+			"4): its issuer has to revoke it. Run the command again to finish what is left.",
 		Example: "  mythos agent revoke ci", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runAgentRevoke(c.Context(), f, args[0]) },
 	}

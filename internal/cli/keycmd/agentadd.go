@@ -34,11 +34,12 @@ func newAgentAdd(f *cmdutil.Factory) *cobra.Command {
 	o := &agentAddOptions{}
 	c := &cobra.Command{
 		Use: "add NAME --tools GLOB,... [--scope SCOPE]... [--calls N] [--rate N/D] [--max-cost N] [--approve N/ROLE] [--ttl D]", Short: "Let a program call tools here under its own name and limits; prints a cap id",
-		Long: "For agents that hold no key, such as coding assistants: `mythos mcp wrap --agent NAME` makes their calls. The agent gets a key\n" +
-			"that is kept here, and two capabilities: one from you to it, and one from it to the executor, both for the tools that the patterns\n" +
-			"match now. Tools that come later are not among them; run it again for those. --calls, --rate and --max-cost count over all tools. Who may start a process\n" +
-			"under your account may also say that it is the agent: the name is not proven, only limited. --scope gives it a capability of its own,\n" +
-			"for what `mythos mcp serve --with tasks` does: compute.spawn, blob.write, blob.read.",
+		Long: "For agents that hold no key, such as coding assistants: `mythos mcp wrap --agent NAME` makes their calls. The\n" +
+			"agent gets a key that is kept here, and two capabilities: one from you to it, and one from it to the executor,\n" +
+			"both for the tools that the patterns match now. To include tools that come later, run it again. --calls, --rate\n" +
+			"and --max-cost count over all tools. Anyone who can start a process under your account can claim to be the\n" +
+			"agent: the name is limited, not proven. --scope adds a capability for `mythos mcp serve --with tasks`:\n" +
+			"compute.spawn, blob.write, blob.read.",
 		Example: "  mythos agent add scout --tools 'fs.*,gh.get_*' --calls 200 --rate 30/1m --ttl 8h", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name, o.Spec.Calls, o.Spec.TTL = args[0], scope.NoLimit32, time.Hour
@@ -70,11 +71,11 @@ func newAgentAdd(f *cmdutil.Factory) *cobra.Command {
 	}
 	c.Flags().StringSliceVar(&o.Tools, "tools", nil, "names of tools, or patterns with *, separated by commas")
 	c.Flags().StringArrayVar(&o.Scopes, "scope", nil, "another capability, such as compute.spawn:local,workers=10,cpu=10s,io=100 or blob.write:scout,max=10MiB; may be repeated")
-	c.Flags().Uint32Var(&o.Calls, "calls", 0, "at most so many calls, of all tools together; any number by default")
-	c.Flags().StringVar(&o.Rate, "rate", "", "at most N calls at once, and N in the time D, as in 30/1m; as often as it likes by default")
-	c.Flags().Uint64Var(&o.Cost, "max-cost", 0, "calls may cost at most so much in all, by the prices of `tool policy`; anything by default")
-	c.Flags().StringVar(&o.Approve, "approve", "", "each call after N people of a role have agreed to it, as in 2/ops; nobody is asked by default")
-	c.Flags().Var(&o.TTL, "ttl", "how long; 1h by default")
+	c.Flags().Uint32Var(&o.Calls, "calls", 0, "at most this many calls, of all tools together; unlimited by default")
+	c.Flags().StringVar(&o.Rate, "rate", "", "at most N calls at once, and N in the time D, as in 30/1m; unlimited by default")
+	c.Flags().Uint64Var(&o.Cost, "max-cost", 0, "at most this total cost, by the prices of mythos tool policy; unlimited by default")
+	c.Flags().StringVar(&o.Approve, "approve", "", "each call needs the agreement of N people of a role, as in 2/ops; of nobody by default")
+	c.Flags().Var(&o.TTL, "ttl", "how long it lasts; 1h by default")
 	return c
 }
 
@@ -103,7 +104,7 @@ func runAgentAdd(ctx context.Context, f *cmdutil.Factory, o *agentAddOptions) er
 		return clierr.Usagef("name the tools: --tools 'fs.*'")
 	}
 	if err := toolname.Check(s.Name); err != nil || len(s.Name) > 64 {
-		return clierr.Usagef("%q is no name of an agent: letters, digits, dot, dash and underscore, at most 64, starting with a small letter", s.Name)
+		return clierr.Usagef("%q is not an agent's name: use letters, digits, dot, dash and underscore, at most 64, starting with a small letter", s.Name)
 	}
 	n, err := f.Repo(ctx)
 	if err != nil {
@@ -226,9 +227,9 @@ func runAgentLs(ctx context.Context, f *cmdutil.Factory) error {
 
 func newAgentDisable(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "disable NAME", Short: "Take back all that an agent may do; `agent add` gives it anew",
-		Long: "The capabilities that the agent holds or handed on are revoked, and its tokens end. Its key stays, and so does its name in the history. To end an\n" +
-			"agent for good, and the trust in its key: mythos agent revoke.",
+		Use: "disable NAME", Short: "Take back all that an agent may do; `agent add` allows it again",
+		Long: "Revokes the capabilities that the agent holds or handed on, and ends its tokens. Its key stays, and its name\n" +
+			"stays in the history. To end an agent for good, and the trust in its key, use mythos agent revoke.",
 		Example: "  mythos agent disable scout", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runAgentDisable(c.Context(), f, args[0]) },
 	}

@@ -29,16 +29,17 @@ type agentTokenLine struct {
 func newAgentToken(f *cmdutil.Factory) *cobra.Command {
 	o := &agentTokenOptions{}
 	c := &cobra.Command{
-		Use: "token NAME [--ttl D] [--revoke]", Short: "Make a bearer token with which a client is this agent, over HTTP",
-		Long: "For `mythos mcp serve --listen`. Whoever has the token is the agent: it is printed once, and only its hash is kept. It says who calls, and\n" +
-			"allows nothing: what the agent may do is said by `mythos agent add`. With --revoke all tokens of the agent end at once.",
+		Use: "token NAME [--ttl D] [--revoke]", Short: "Make a bearer token that lets an HTTP client act as this agent",
+		Long: "For `mythos mcp serve --listen`. Whoever has the token is the agent. It is printed once, and only its hash is\n" +
+			"kept. It identifies the caller and allows nothing: `mythos agent add` sets what the agent may do. With --revoke,\n" +
+			"all tokens of the agent end at once.",
 		Example: "  mythos agent token scout > scout.token\n  mythos agent token scout --revoke", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name = args[0]
 			return runAgentToken(c.Context(), f, o)
 		},
 	}
-	c.Flags().Var(&o.TTL, "ttl", "how long; 30 days by default")
+	c.Flags().Var(&o.TTL, "ttl", "how long it is valid; 30 days by default")
 	c.Flags().BoolVar(&o.Revoke, "revoke", false, "end all tokens of the agent")
 	c.MarkFlagsMutuallyExclusive("ttl", "revoke")
 	return c

@@ -15,7 +15,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-const passphraseHelp = "keep it encrypted with a passphrase: MYTHOS_KEY_PASSPHRASE, MYTHOS_KEY_PASSPHRASE_FILE or asked for"
+const passphraseHelp = "encrypt it with a passphrase, from MYTHOS_KEY_PASSPHRASE, MYTHOS_KEY_PASSPHRASE_FILE or the terminal"
 
 type genOptions struct {
 	Name       string
@@ -27,8 +27,8 @@ func newGen(f *cmdutil.Factory) *cobra.Command {
 	o := &genOptions{}
 	c := &cobra.Command{
 		Use: "gen NAME [--issues DOMAIN,...] [--passphrase]", Short: "Make another key; prints its public key",
-		Long: "With --issues, the key is from now on the one that issues capabilities of these domains (blob, tool, train, eval,\n" +
-			"deploy, compute, cell) here: trust.yaml names it for them, and no longer the repository's identity.",
+		Long: "With --issues, this key issues the capabilities of these domains (blob, tool, train, eval, deploy, compute,\n" +
+			"cell) here from now on: trust.yaml names it for them instead of the repository's identity.",
 		Example: "  mythos key gen ci\n  mythos key gen deployer --issues deploy --passphrase",
 		Args:    cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -36,7 +36,7 @@ func newGen(f *cmdutil.Factory) *cobra.Command {
 			return runGen(c.Context(), f, o)
 		},
 	}
-	c.Flags().StringSliceVar(&o.Issues, "issues", nil, "domains of the capabilities that it issues")
+	c.Flags().StringSliceVar(&o.Issues, "issues", nil, "the domains whose capabilities it issues")
 	c.Flags().BoolVar(&o.Passphrase, "passphrase", false, passphraseHelp)
 	return c
 }
@@ -81,7 +81,7 @@ func appoint(f *cmdutil.Factory, dir string, t *keyfile.Trust, key *sign.Key, o 
 		if err := t.Without(e.Name, d, end); err != nil {
 			return err
 		}
-		f.IO.Notef("%s issues %s from now on; what %s issued of it allows nothing more, and what was done under it before still counts", o.Name, d, e.Name)
+		f.IO.Notef("%s issues %s from now on; capabilities for it that %s issued allow nothing more, but what was done under them still counts", o.Name, d, e.Name)
 		e, _ = t.ByAgent(self)
 	}
 	return nil
@@ -111,8 +111,9 @@ type importOptions struct {
 func newImport(f *cmdutil.Factory) *cobra.Command {
 	o := &importOptions{}
 	c := &cobra.Command{
-		Use: "import NAME FILE [--passphrase]", Short: "Take an OpenSSH Ed25519 private key",
-		Long:    "A passphrase of the OpenSSH key is asked for, or comes from MYTHOS_KEY_PASSPHRASE. With --passphrase the key is kept\nencrypted here, too.",
+		Use: "import NAME FILE [--passphrase]", Short: "Import an OpenSSH Ed25519 private key",
+		Long: "If the OpenSSH key has a passphrase, it comes from MYTHOS_KEY_PASSPHRASE or the terminal. With --passphrase, the\n" +
+			"key is encrypted here, too.",
 		Example: "  mythos key import laptop ~/.ssh/id_ed25519",
 		Args:    cmdutil.Args(2, 2),
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -88,6 +88,6 @@ func newExport(f *cmdutil.Factory) *cobra.Command {
 			return clierr.New(clierr.NotFound, "no key %q", name).With("see `mythos key ls`")
 		},
 	}
-	c.Flags().BoolVar(&ssh, "ssh", false, "in the form of an SSH public key")
+	c.Flags().BoolVar(&ssh, "ssh", false, "as an SSH public key")
 	return c
 }

@@ -25,11 +25,11 @@ func newRotate(f *cmdutil.Factory) *cobra.Command {
 	o := &rotateOptions{Overlap: cmdutil.Duration(defaultOverlap)}
 	c := &cobra.Command{
 		Use: "rotate [NAME] [--overlap D] [--passphrase]", Short: "Replace a key by a new one; prints the new public key",
-		Long: "The old key stays in the folder as NAME.1 (or the next free number), and trust.yaml trusts it for what it was trusted\n" +
-			"for until the overlap ends. What it signed before then goes on counting: receipts, what was done under its\n" +
-			"capabilities, promotions. What it signs after that does not, and its capabilities allow nothing any more: have them\n" +
-			"issued again until then. Without NAME it is the repository's identity: capabilities that it holds are its old key's\n" +
-			"and have to be issued to the new one.",
+		Long: "The old key stays in the folder as NAME.1 (or the next free number). Until the overlap ends, trust.yaml trusts\n" +
+			"it for the same things as before. What it signed until then still counts: receipts, what was done under its\n" +
+			"capabilities, promotions. What it signs later does not count, and its capabilities allow nothing more: have them\n" +
+			"issued again before that. Without NAME, it replaces the repository's identity. The capabilities that this\n" +
+			"identity holds belong to its old key: have them issued to the new one.",
 		Example: "  mythos key rotate --overlap 7d",
 		Args:    cmdutil.Args(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -82,10 +82,10 @@ type protectOptions struct {
 func newProtect(f *cmdutil.Factory) *cobra.Command {
 	o := &protectOptions{}
 	c := &cobra.Command{
-		Use: "protect [NAME] [--remove]", Short: "Encrypt a key with a passphrase, or with another one",
-		Long: "The file is encrypted by age (scrypt). The passphrase that the key has now is asked for, or comes from\n" +
-			"MYTHOS_KEY_PASSPHRASE or the file that MYTHOS_KEY_PASSPHRASE_FILE names; the new one from MYTHOS_KEY_NEW_PASSPHRASE,\n" +
-			"or, for a key that has none, from the same places.",
+		Use: "protect [NAME] [--remove]", Short: "Encrypt a key with a passphrase, or change its passphrase",
+		Long: "age (scrypt) encrypts the file. The current passphrase comes from MYTHOS_KEY_PASSPHRASE, from the file that\n" +
+			"MYTHOS_KEY_PASSPHRASE_FILE names, or from the terminal. The new one comes from MYTHOS_KEY_NEW_PASSPHRASE; for a\n" +
+			"key without a passphrase, also from the same places.",
 		Example: "  MYTHOS_KEY_PASSPHRASE=\"$SECRET\" mythos key protect",
 		Args:    cmdutil.Args(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {

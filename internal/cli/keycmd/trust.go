@@ -20,7 +20,7 @@ import (
 
 // NewTrust is `mythos trust`.
 func NewTrust(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("trust", "Whom this repository trusts, for what", newTrustAdd(f), newTrustLs(f), newTrustRm(f)), trustResults)
+	return f.Returns(cmdutil.Noun("trust", "Keys that this repository trusts, and for what", newTrustAdd(f), newTrustLs(f), newTrustRm(f)), trustResults)
 }
 
 type trustOptions struct {
@@ -33,12 +33,13 @@ type trustOptions struct {
 func newTrustAdd(f *cmdutil.Factory) *cobra.Command {
 	o := &trustOptions{}
 	c := &cobra.Command{
-		Use: "add KEY [--name NAME] [--for DOMAIN,...] [--from T] [--until T] [--max-age D]", Short: "Give a public key a name, and trust it for something",
-		Long: "KEY is 64 hex digits, the name of a key of this repository, or a name of trust.yaml. Without --for the agent is known\n" +
-			"by its name and trusted for nothing: it may do what capabilities allow it. For a domain of capabilities (blob, tool,\n" +
-			"train, eval, deploy, compute, cell) it may issue any of them, to anybody, itself included. packet: its packets are\n" +
-			"taken; ledger: its receipts count; attest: its verdicts count; policy: its issuance policies; operator: it settles\n" +
-			"effects; approve/ROLE: it approves calls. What an agent is trusted for already stays: `mythos trust rm` takes it away.",
+		Use: "add KEY [--name NAME] [--for DOMAIN,...] [--from T] [--until T] [--max-age D]", Short: "Name a public key, and say what to trust it for",
+		Long: "KEY is 64 hex digits, the name of a key of this repository, or a name from trust.yaml. Without --for, the agent\n" +
+			"is known by its name and trusted for nothing: it may do what capabilities allow it. With a domain of\n" +
+			"capabilities (blob, tool, train, eval, deploy, compute, cell), it may issue any of them, to anybody, itself\n" +
+			"included. With packet, its packets are accepted; with ledger, its receipts count; with attest, its verdicts;\n" +
+			"with policy, its issuance policies. With operator, it settles effects; with approve/ROLE, it approves calls.\n" +
+			"Trust that an agent already has stays: `mythos trust rm` takes it away.",
 		Example: "  mythos trust add 8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c --name ci --for packet",
 		Args:    cmdutil.Args(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -46,11 +47,11 @@ func newTrustAdd(f *cmdutil.Factory) *cobra.Command {
 			return runTrustAdd(f, o)
 		},
 	}
-	c.Flags().StringVar(&o.Name, "name", "", "what the agent is called here; that of KEY where KEY is a name")
+	c.Flags().StringVar(&o.Name, "name", "", "the agent's name here; KEY's own if KEY is a name")
 	c.Flags().StringSliceVar(&o.Domains, "for", nil, "what for: "+strings.Join(keyfile.Domains(), ", ")+", approve/ROLE; nothing by default")
-	c.Flags().Var(&o.From, "from", "trusted from then on: RFC 3339, a date, or seconds since 1970")
-	c.Flags().Var(&o.Until, "until", "trusted before then")
-	c.Flags().Var(&o.MaxAge, "max-age", "oldest revocation list that is taken from it")
+	c.Flags().Var(&o.From, "from", "trusted from this time on: RFC 3339, a date, or seconds since 1970")
+	c.Flags().Var(&o.Until, "until", "trusted before this time")
+	c.Flags().Var(&o.MaxAge, "max-age", "maximum age of a revocation list from it")
 	return c
 }
 
@@ -78,7 +79,7 @@ func (o *trustOptions) entry(f *cmdutil.Factory, dir string, t *keyfile.Trust) (
 			return e, err
 		}
 		if t.text != "" && *t.to <= 0 {
-			return e, clierr.Usagef("%s %s: a time after 1970 is expected", t.flag, t.text)
+			return e, clierr.Usagef("%s %s: expected a time after 1970", t.flag, t.text)
 		}
 	}
 	return e, nil
@@ -112,7 +113,7 @@ func grant(t *keyfile.Trust, entry *keyfile.Entry, now object.Time) error {
 	named, taken := t.ByName(entry.Name)
 	switch {
 	case same && known.Name != entry.Name:
-		return clierr.New(clierr.Conflict, "this key is %q in trust.yaml", known.Name).With("use that name, or have its entry forgotten: mythos trust rm --forget " + known.Name)
+		return clierr.New(clierr.Conflict, "this key is %q in trust.yaml", known.Name).With("use that name, or remove its entry: mythos trust rm --forget " + known.Name)
 	case taken && !same && !named.Over(now):
 		return clierr.New(clierr.Conflict, "%q is trusted already, with another key", entry.Name).With("mythos trust rm " + entry.Name)
 	case same:
@@ -121,7 +122,7 @@ func grant(t *keyfile.Trust, entry *keyfile.Entry, now object.Time) error {
 		err = t.Replacing(*entry, now)
 	}
 	if errors.Is(err, keyfile.ErrTakesAway) {
-		return clierr.New(clierr.Conflict, "trust %s: %w", entry.Name, err).With("mythos trust rm " + entry.Name + " takes its trust away; after that it can be added anew")
+		return clierr.New(clierr.Conflict, "trust %s: %w", entry.Name, err).With("mythos trust rm " + entry.Name + " takes its trust away; then add it again")
 	}
 	if err != nil {
 		return clierr.Usagef("trust %s: %w", entry.Name, err)
@@ -248,17 +249,17 @@ type trustRmOptions struct {
 func newTrustRm(f *cmdutil.Factory) *cobra.Command {
 	o := &trustRmOptions{}
 	c := &cobra.Command{
-		Use: "rm NAME [--forget]", Short: "Trust no longer",
-		Long: "The trust ends now. The name stays: history goes on saying who it was, and what the agent signed before still counts.\n" +
-			"Capabilities that it holds stay valid: `mythos agent revoke NAME` ends those, too. --forget takes the entry out of\n" +
-			"trust.yaml; nothing that the agent signed counts after that.",
+		Use: "rm NAME [--forget]", Short: "Stop trusting a key",
+		Long: "The trust ends now. The name stays: history still shows who it was, and what the agent signed before still\n" +
+			"counts. Capabilities that it holds stay valid: `mythos agent revoke NAME` ends those, too. --forget removes the\n" +
+			"entry from trust.yaml; then nothing that the agent signed counts.",
 		Example: "  mythos trust rm ci", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name = args[0]
 			return runTrustRm(c.Context(), f, o)
 		},
 	}
-	c.Flags().BoolVar(&o.Forget, "forget", false, "take the name out, too")
+	c.Flags().BoolVar(&o.Forget, "forget", false, "remove the name, too")
 	return c
 }
 

@@ -53,7 +53,8 @@ func newRefSet(f *cmdutil.Factory) *cobra.Command {
 	var expect string
 	c := &cobra.Command{
 		Use: "set REF OBJECT [--expect OBJECT|none]", Short: "Point a ref to an object that is here",
-		Long: "With --expect it moves only from there, or is made only where there is none: of two who do that at once, one is told (6).",
+		Long: "With --expect, the ref moves only from that object; with none, it must not exist yet. If two callers do this at\n" +
+			"once, one gets exit code 6.",
 		Example: "  mythos blob put README.md\n" +
 			"  mythos ref set docs/readme $(mythos hash README.md | cut -c1-64)",
 		Args: cmdutil.Args(2, 2),
@@ -61,7 +62,7 @@ func newRefSet(f *cmdutil.Factory) *cobra.Command {
 			return runRefSet(c.Context(), f, args[0], args[1], expect)
 		},
 	}
-	c.Flags().StringVar(&expect, "expect", "", "what the ref must point to now; none: there must be no such ref")
+	c.Flags().StringVar(&expect, "expect", "", "what the ref must point to now; none: the ref must not exist")
 	return c
 }
 

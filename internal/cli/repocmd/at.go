@@ -27,7 +27,7 @@ const server = "server"
 // trusted to issue capabilities for tools, and its ledger is the setting `at`.
 func runInitAt(ctx context.Context, f *cmdutil.Factory, dir, name, url, key string) error {
 	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
-		return clierr.Usagef("%q is no URL of a server", url).With("such as http://127.0.0.1:7480, as `mythos serve` says")
+		return clierr.Usagef("%q is not the URL of a server", url).With("give one such as http://127.0.0.1:7480; `mythos serve` prints it")
 	}
 	if err := runInit(f, dir, name, engine.Make); err != nil {
 		return err
@@ -51,7 +51,7 @@ func runInitAt(ctx context.Context, f *cmdutil.Factory, dir, name, url, key stri
 		return err
 	}
 	if p.Key != nil && !p.Key.Same(agent) {
-		return clierr.New(clierr.Refused, "at %s answers key %s, expected is %s", url, agent.KeyHex(), p.Key.KeyHex()).With("compare with `mythos key export` over there")
+		return clierr.New(clierr.Refused, "%s answers with key %s, not with the expected key %s", url, agent.KeyHex(), p.Key.KeyHex()).With("compare with what `mythos key export` prints there")
 	}
 	l, err := remote.Open(ctx, remote.Options{Client: client, Local: n.Ledger, Signer: n.Key, Now: n.Now, KV: n.DB, Bytes: n.Store.Bytes, Notef: f.IO.Notef,
 		Stays: func(tool object.Hash) bool { return tool != once.Tool }})

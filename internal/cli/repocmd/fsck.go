@@ -25,10 +25,11 @@ func NewFsck(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "fsck [--repair]",
 		Short: "Check every hash, node, object, reference and ledger entry",
-		Long: "Reads everything and prints a line for each thing that is wrong; exit code 5 when anything is. What an object\n" +
-			"refers to and was never here is said, too, and is no error; nor is an update that a crash cut off before it was acknowledged. With --repair, what `mythos gc` took away in the last seven\n" +
-			"days is brought back, and trees that are not whole are fetched from the configured peers, as far as capabilities held\n" +
-			"here let us read them. Putting the same files again repairs them as well.",
+		Long: "Reads everything and prints a line for each fault; exit code 5 if there is any. It also names objects that are\n" +
+			"referred to and were never here, and updates that a crash cut off before they were acknowledged; neither is an\n" +
+			"error. With --repair, it restores what `mythos gc` took away in the last seven days, and fetches incomplete\n" +
+			"trees from the configured peers, as far as the capabilities held here allow. Putting the same files again\n" +
+			"repairs them as well.",
 		Example: "  mythos fsck",
 		Args:    cmdutil.Args(0, 0),
 		RunE:    func(c *cobra.Command, _ []string) error { return runFsck(c.Context(), f, o) },
@@ -71,7 +72,7 @@ func runFsck(ctx context.Context, f *cmdutil.Factory, o *fsckOptions) error {
 	}
 	e := clierr.New(clierr.Invalid, "%s wrong", units.Count(found.wrong, "thing is", "things are"))
 	if o.Repair {
-		return e.With("put the same files again, or import a blob.read capability of a peer that has them: `mythos cap import`")
+		return e.With("put the same files again, or import a blob.read capability from a peer that has them: `mythos cap import`")
 	}
 	return e.With("put the same files again, or fetch them from peers: `mythos fsck --repair`")
 }
@@ -99,7 +100,7 @@ func repair(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, found *findin
 	defer bar.Stop()
 	return parts.Repair(ctx, n, bar, func(r parts.Repaired) {
 		if r.Err != nil {
-			f.IO.Notef("%s is not whole, and cannot be fetched: %v", r.Root, r.Err)
+			f.IO.Notef("%s is incomplete and cannot be fetched: %v", r.Root, r.Err)
 			return
 		}
 		f.IO.Notef("%s was fetched from %s", r.Root, r.Peer)

@@ -22,15 +22,16 @@ func NewInit(f *cmdutil.Factory) *cobra.Command {
 	var p engine.Places
 	c := &cobra.Command{
 		Use:   "init [DIR] [--store URL --chunks URL | --at URL [--server KEY] | --new-database]",
-		Short: "Make a repository with an identity of its own",
-		Long: "Makes DIR/.mythos with an Ed25519 identity, which is the repository's first authority. A repository that is\n" +
-			"there already stays as it is. With --new-database, one whose database is lost gets an empty one: its keys and its\n" +
-			"trust stay, and what is left of the old database is kept beside it. Effects that it knew can run a second time.\n\n" +
-			"With --store and --chunks the repository is in a PostgreSQL database and an S3-compatible bucket, so that other\n" +
-			"machines can join it (`mythos join`). DIR/.mythos then has the keys, the trust and the settings of this machine. A\n" +
-			"password is never in an address: it comes from PGPASSWORD or a password file, and from AWS_SECRET_ACCESS_KEY or ~/.aws.\n\n" +
-			"With --at, calls from the folder are charged and recorded by that server, and whoever answers there is trusted to issue\n" +
-			"capabilities for tools. KEY is the server's public key; without it, the one that answers first is taken, and shown.",
+		Short: "Make a repository with its own identity",
+		Long: "Makes DIR/.mythos with an Ed25519 identity, the repository's first authority. An existing repository stays as it\n" +
+			"is. --new-database gives a repository that lost its database an empty one. Its keys and trust stay, and the\n" +
+			"remains of the old database are kept beside it. Effects that the old database knew can run a second time.\n\n" +
+			"--store and --chunks keep the repository in a PostgreSQL database and an S3-compatible bucket, so that other\n" +
+			"machines can join it (`mythos join`). DIR/.mythos then holds this machine's keys, trust and settings. Addresses\n" +
+			"never hold passwords: these come from PGPASSWORD or a password file, and from AWS_SECRET_ACCESS_KEY or ~/.aws.\n\n" +
+			"With --at, that server charges and records the calls from this folder, and its key is trusted to issue\n" +
+			"capabilities for tools. KEY is the server's public key. Without it, the first key that answers is trusted, and\n" +
+			"printed.",
 		Example: "  mythos init \"$(mktemp -d)\"",
 		Args:    cmdutil.Args(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -51,10 +52,10 @@ func NewInit(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	placeFlags(c, &name, &p)
-	c.Flags().BoolVar(&acceptLoss, "accept-loss", false, "take a server that may lose what it has acknowledged, as one with an asynchronous standby")
+	c.Flags().BoolVar(&acceptLoss, "accept-loss", false, "accept a server that may lose writes it has acknowledged, such as one with an asynchronous standby")
 	c.Flags().StringVar(&at, "at", "", "the server whose ledger charges and records calls from this folder (at)")
 	c.Flags().StringVar(&key, "server", "", "with --at: the public key that must answer there")
-	c.Flags().BoolVar(&anew, "new-database", false, "give a repository whose database is lost an empty one")
+	c.Flags().BoolVar(&anew, "new-database", false, "give a repository that lost its database an empty one")
 	return f.Returns(c, initResults)
 }
 
@@ -68,9 +69,9 @@ func folder(args []string) string {
 
 // placeFlags are the agent's name, and the addresses of a repository that many machines share.
 func placeFlags(c *cobra.Command, name *string, p *engine.Places) {
-	c.Flags().StringVar(name, "name", "", "what the agent is called, for people; the folder's name by default")
+	c.Flags().StringVar(name, "name", "", "the agent's name, for people; the folder's name by default")
 	c.Flags().StringVar(&p.Store, "store", "", "the database: postgres://HOST/DATABASE, with the parameters of libpq")
-	c.Flags().StringVar(&p.Chunks, "chunks", "", "the bucket: s3://BUCKET[/PREFIX]; ?region=R&endpoint=URL&path_style=true say where it is")
+	c.Flags().StringVar(&p.Chunks, "chunks", "", "the bucket: s3://BUCKET[/PREFIX]; ?region=R&endpoint=URL&path_style=true locates it")
 }
 
 func runNewDatabase(f *cmdutil.Factory, dir string) error {
@@ -88,7 +89,7 @@ func runNewDatabase(f *cmdutil.Factory, dir string) error {
 	}
 	f.IO.Notef("%s has an empty database now: effects of the old one can run a second time", root)
 	if kept != "" {
-		f.IO.Notef("what was left of the old one is in %s", kept)
+		f.IO.Notef("the remains of the old one are in %s", kept)
 	}
 	return f.Emit(initialized{root, agent.KeyID(), agent.KeyHex(), agent.Hint, false}, func() { f.IO.Printf("%s\n", agent.KeyID()) })
 }

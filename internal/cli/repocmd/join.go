@@ -14,9 +14,9 @@ func NewJoin(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "join [DIR] --store URL --chunks URL",
 		Short: "Work on a repository that other machines share",
-		Long: "Makes DIR/.mythos with an identity of its own, and lets it work on the repository that `mythos init --store` has\n" +
-			"made. Recorded answers are replayed for every machine. A capability that this machine issues counts on the others\n" +
-			"when they trust its key (`mythos trust add`), and the other way round. To work under one key, set MYTHOS_KEY.",
+		Long: "Makes DIR/.mythos with its own identity, for work on the repository that `mythos init --store` made. Recorded\n" +
+			"answers are replayed on every machine. Other machines accept the capabilities that this one issues if they trust\n" +
+			"its key (`mythos trust add`), and the other way round. To work under one key, set MYTHOS_KEY.",
 		Example: "  mythos join --store postgres://db.internal/mythos --chunks s3://artifacts/mythos",
 		Args:    cmdutil.Args(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {

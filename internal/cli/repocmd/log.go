@@ -35,21 +35,21 @@ func NewLog(f *cmdutil.Factory) *cobra.Command {
 	o := &logOptions{}
 	c := &cobra.Command{
 		Use:   "log [-n N|--summary] [--tool T] [--agent A] [--cap CAP] [--status S] [--since T] [--until T]",
-		Short: "Say what happened here, newest first, and by whom",
-		Long: "Effects, attempts without an outcome, divergences and operators' decisions, as the ledger tells them. It reads the\n" +
-			"ledger from its end, as far as it is needed. Piped, the fields are separated by tabs: time, kind, outcome (a status, a\n" +
-			"state, what differs, a decision), tool, key, who, capability, receipt; with --summary: tool, who, outcome, count, first,\n" +
-			"last. `mythos ledger log` lists the entries themselves.",
+		Short: "Show what happened here, and who did it, newest first",
+		Long: "Effects, attempts without an outcome, divergences and operators' decisions, as the ledger records them. It reads\n" +
+			"the ledger backwards, only as far as it must. When piped, tabs separate the fields: time, kind, outcome (a\n" +
+			"status, a state, what differs, a decision), tool, key, who, capability, receipt; with --summary: tool, who,\n" +
+			"outcome, count, first, last. `mythos ledger log` lists the entries themselves.",
 		Example: "  mythos log --status failed --since yesterday\n  mythos log --tool deploy --summary",
 		Args:    cmdutil.Args(0, 0),
 		RunE:    func(c *cobra.Command, _ []string) error { return runLog(c.Context(), f, o) },
 	}
 	flags := c.Flags()
-	flags.IntVarP(&o.Count, "count", "n", 100, "at most this many; 0: all")
+	flags.IntVarP(&o.Count, "count", "n", 100, "show at most this many; 0: all")
 	flags.BoolVar(&o.Summary, "summary", false, "count instead, by tool, agent and outcome")
 	flags.StringVar(&o.Tool, "tool", "", "only this tool")
-	flags.StringVar(&o.Agent, "agent", "", "only what this agent signed, or what was done for it; a public key, a name of trust.yaml or of mythos agent add, or self")
-	flags.StringVar(&o.Cap, "cap", "", "only under this capability, or one that was made from it")
+	flags.StringVar(&o.Agent, "agent", "", "only what this agent signed, or what was done for it; a public key, a name from trust.yaml or mythos agent add, or self")
+	flags.StringVar(&o.Cap, "cap", "", "only under this capability, or one derived from it")
 	flags.StringVar(&o.Status, "status", "", "only this outcome; "+strings.Join(overview.Outcomes(), ", ")+", or a status such as 403")
 	flags.Var(&o.Since, "since", "from this time on; "+cmdutil.TimeHelp)
 	flags.Var(&o.Until, "until", "before this time")

@@ -15,9 +15,9 @@ func NewGC(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "gc [--dry-run] [--now]",
 		Short: "Free what no blob, pin, ref, receipt, episode, dataset or model reaches",
-		Long: "Reads and checks the whole database first, and frees nothing when anything is damaged. What is freed lies in the\n" +
-			"trash for seven days, and `mythos fsck --repair` brings it back if it is missed. With --now, and on a full disk, it\n" +
-			"is deleted at once, and so is what is in the trash.",
+		Long: "Reads and checks the whole database first, and frees nothing if anything is damaged. What it frees stays in the\n" +
+			"trash for seven days, and `mythos fsck --repair` brings it back if it is missed. With --now, and on a full disk,\n" +
+			"gc deletes at once, and empties the trash.",
 		Example: "  mythos gc --dry-run",
 		Args:    cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -41,8 +41,8 @@ func NewGC(f *cmdutil.Factory) *cobra.Command {
 			return printGC(f, rep, dry)
 		},
 	}
-	c.Flags().BoolVar(&dry, "dry-run", false, "only say what would be freed")
-	c.Flags().BoolVar(&now, "now", false, "delete at once, and what is in the trash, too")
+	c.Flags().BoolVar(&dry, "dry-run", false, "only show what would be freed")
+	c.Flags().BoolVar(&now, "now", false, "delete at once, and empty the trash")
 	return f.Returns(c, gcResults)
 }
 
@@ -61,13 +61,13 @@ func printGC(f *cmdutil.Factory, rep upkeep.GCReport, dry bool) error {
 			f.IO.Printf("%d packs, mostly dead, rewritten\n", rep.Repacked)
 		}
 		if rep.Memos > 0 {
-			f.IO.Printf("%d results of tasks without effects, that are too old\n", rep.Memos)
+			f.IO.Printf("%d results of tasks without effects, too old to keep", rep.Memos)
 		}
 		if rep.Waiting > 0 {
-			f.IO.Printf("%d unreferenced, kept for a day since they were first seen so\n", rep.Waiting)
+			f.IO.Printf("%d unreferenced, kept for a day after they were first seen so", rep.Waiting)
 		}
 		if rep.Wanted > 0 {
-			f.IO.Printf("%d unreferenced, kept for a put that may be running\n", rep.Wanted)
+			f.IO.Printf("%d unreferenced, kept because a put may be running", rep.Wanted)
 		}
 	})
 }

@@ -21,17 +21,17 @@ func NewStatus(f *cmdutil.Factory) *cobra.Command {
 	var accept, check bool
 	c := &cobra.Command{
 		Use:   "status [--check] [--accept-ledger]",
-		Short: "Say who we are, what is here and what needs attention",
-		Long: "What needs attention comes last, the most urgent first: what the ledger says may not be relied on (critical), an effect\n" +
-			"that waits for a decision (warning), what failed or was refused since yesterday and what ran out or soon will (notice).\n" +
-			"Of the ledger it reads what came since it was last asked, and proves with the log's hashes that what was there then was\n" +
-			"only added to. `mythos ledger verify` recomputes everything.",
+		Short: "Show who we are, what is here and what needs attention",
+		Long: "What needs attention comes last, the most urgent first: the ledger may not be relied on (critical); an effect\n" +
+			"waits for a decision (warning); something failed or was refused since yesterday, or ran out or soon will\n" +
+			"(notice). Status reads only what was added to the ledger since the last time, and proves with the log's hashes\n" +
+			"that nothing before has changed. `mythos ledger verify` recomputes everything.",
 		Example: "  mythos status\n  mythos status --check > /dev/null || echo look",
 		Args:    cmdutil.Args(0, 0),
 		RunE:    func(c *cobra.Command, _ []string) error { return runStatus(c.Context(), f, accept, check) },
 	}
-	c.Flags().BoolVar(&check, "check", false, "end with exit code 1 when anything needs attention")
-	c.Flags().BoolVar(&accept, "accept-ledger", false, "after a restore: forget what the ledger was, and take it as it is")
+	c.Flags().BoolVar(&check, "check", false, "exit with code 1 if anything needs attention")
+	c.Flags().BoolVar(&accept, "accept-ledger", false, "after a restore: forget the earlier state of the ledger, and accept it as it is")
 	return f.Returns(c, statusResults)
 }
 

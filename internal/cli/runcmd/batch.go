@@ -28,13 +28,13 @@ type batchLine struct {
 func (l *batchLine) check() error {
 	switch {
 	case l.Key == nil && !l.Keyless:
-		return errors.New(`the member "key" is missing; a call that may happen again with every run says "keyless":true`)
+		return errors.New(`the member "key" is missing; write "keyless":true if the call may happen again with every run`)
 	case l.Key != nil && l.Keyless:
-		return errors.New(`it has "key" and "keyless"`)
+		return errors.New(`it has both "key" and "keyless"`)
 	case l.Key != nil && *l.Key == "":
-		return errors.New(`the key is empty; a call that may happen again with every run says "keyless":true and has no "key"`)
+		return errors.New(`the key is empty; if the call may happen again with every run, leave "key" out and write "keyless":true`)
 	case l.File != nil && l.Request != nil:
-		return errors.New(`it has "file" and "request"`)
+		return errors.New(`it has both "file" and "request"`)
 	case l.File != nil && *l.File == "":
 		return errors.New("the file's name is empty")
 	}
@@ -61,7 +61,7 @@ type pending struct {
 // the ledger at the same time share its syncs.
 func runBatch(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 	if o.Key != "" || o.In != "" || o.Parallel < 1 || o.Parallel > 256 {
-		return clierr.Usagef("--batch takes keys and requests from its lines, and --parallel 1 to 256")
+		return clierr.Usagef("--batch takes keys and requests from its lines; --parallel is 1 to 256")
 	}
 	if err := checkBatch(f, o.Batch); err != nil {
 		return err

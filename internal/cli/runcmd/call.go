@@ -40,16 +40,17 @@ func NewCall(f *cmdutil.Factory) *cobra.Command {
 	o := &callOptions{}
 	c := &cobra.Command{
 		Use: "call TOOL [--key K] [--cap CAP]... [--in FILE|-] [--timeout D] [--wait D|--no-wait] [--retry N] [--at URL]", Short: "Run one tool as an effect; the response goes to standard output",
-		Long: "With a key the effect happens at most once, whatever is retried, restarted or run in parallel: the next call with\n" +
-			"the key gets the recorded response, and one that comes while the tool runs waits for it. Without --cap, a held\n" +
-			"capability that covers the call is taken. A failure is recorded, too; --retry makes a failed attempt again.\n" +
-			"--batch reads JSON lines {\"key\":...,\"file\":...} or {\"key\":...,\"request\":...} and writes one line a call, in order; a line\n" +
-			"without a key says \"keyless\":true. A line that has anything else is refused (2), in a file before anything runs.\n" +
-			"--at runs the tool here and records at that server: it judges the capability, charges it, and holds the key for all machines. Its proofs\n" +
-			"are checked here, under a checkpoint that may only grow.\n" +
-			"--redact keeps an episode of its own in which the rules (those of `dataset export --redact`) have replaced parts of requests\n" +
-			"and responses by keyed hashes; its provenance names the episode, the rules and the key. The request is kept nowhere else,\n" +
-			"unless it is longer than 8 KiB, and the run cannot be replayed; the response stays here, for those who repeat the call.",
+		Long: "With a key, the effect happens at most once, however often you retry, restart or run it in parallel. The next\n" +
+			"call with the key gets the recorded response. A call that comes while the tool runs waits for it. Without --cap,\n" +
+			"the call uses a held capability that covers it. A failure is recorded, too; --retry makes a failed attempt\n" +
+			"again. --batch reads JSON lines {\"key\":...,\"file\":...} or {\"key\":...,\"request\":...} and writes one line per\n" +
+			"call, in order. A line without a key says \"keyless\":true. A line with anything else is refused (2); a file is\n" +
+			"checked before any call runs. --at runs the tool here and records at that server. The server judges the\n" +
+			"capability, charges it, and holds the key for all machines. Its proofs are checked here, under a checkpoint that\n" +
+			"may only grow. --redact keeps a separate episode in which the rules (those of `dataset export --redact`) have\n" +
+			"replaced parts of requests and responses by keyed hashes. Its provenance names the episode, the rules and the\n" +
+			"key. The request is kept nowhere else, unless it is longer than 8 KiB, and the run cannot be replayed. The\n" +
+			"response stays here, for repeated calls.",
 		Example: "  mythos call deploy --key \"$GITHUB_SHA\" --in plan.json",
 		Args:    cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -71,8 +72,8 @@ func NewCall(f *cmdutil.Factory) *cobra.Command {
 	flags.BoolVar(&o.Capture, "capture", false, "keep the request's bytes, for datasets and replay")
 	flags.BoolVar(&o.Trace, "trace", true, "keep a trace and an episode")
 	flags.StringVar(&o.Redact, "redact", "", redactUsage)
-	flags.Var(&o.Timeout, "timeout", "longest time of the tool")
-	flags.IntVar(&o.Retry, "retry", 0, "make an attempt that failed again, so many times, after 1 s, 2 s, 4 s ...; each is charged")
+	flags.Var(&o.Timeout, "timeout", "time limit of the tool")
+	flags.IntVar(&o.Retry, "retry", 0, "make a failed attempt again, at most this many times, after 1 s, 2 s, 4 s ...; each is charged")
 	o.waitOptions.flags(flags)
 	o.atOption.flags(flags)
 	return f.Returns(c, callResults)
@@ -85,7 +86,7 @@ func prepare(ctx context.Context, f *cmdutil.Factory, o *callOptions) (*repo.Rep
 		return nil, calls.Spec{}, err
 	}
 	if o.Retry < 0 {
-		return nil, calls.Spec{}, clierr.Usagef("--retry is a number of zero or more")
+		return nil, calls.Spec{}, clierr.Usagef("--retry must be zero or more")
 	}
 	s := calls.Spec{Trace: o.Trace, Manner: exec.Manner{Timeout: time.Duration(o.Timeout), Retries: o.Retry, Stderr: f.IO.Err}}
 	if s.Manner.Wait, err = o.duration(); err != nil {
@@ -98,7 +99,7 @@ func prepare(ctx context.Context, f *cmdutil.Factory, o *callOptions) (*repo.Rep
 		return nil, s, err
 	}
 	if s.Redact != nil && (o.Capture || !o.Trace) {
-		return nil, s, clierr.Usagef("--redact keeps requests redacted, in an episode: neither --capture nor --trace=false goes with it")
+		return nil, s, clierr.Usagef("--redact keeps requests in a redacted episode: leave out --capture and --trace=false")
 	}
 	switch {
 	case s.Redact != nil:
@@ -181,7 +182,7 @@ func failure(tool string, status uint16, receipt object.Hash, replayed bool) err
 	case status == exec.StatusTimeout:
 		what += ": it took too long and was stopped"
 	case status == exec.StatusPermanent:
-		what += ": it says that trying again is of no use"
+		what += ": it says that a retry is useless"
 	}
 	if replayed && ledger.Retryable(status) {
 		what, hint = what+", as recorded", "to try again under the same key: --retry 1; "+hint

@@ -17,7 +17,7 @@ type waitOptions struct {
 }
 
 func (o *waitOptions) flags(flags *pflag.FlagSet) {
-	flags.Var(&o.Wait, "wait", "wait at most so long for another attempt at the same key; by default as long as it lives")
+	flags.Var(&o.Wait, "wait", "wait at most this long for another attempt at the same key; by default as long as that attempt lives")
 	flags.BoolVar(&o.NoWait, "no-wait", false, "do not wait for another attempt at the same key: exit code 7 at once")
 }
 
@@ -27,7 +27,7 @@ func (o *waitOptions) duration() (time.Duration, error) {
 	case o.NoWait && o.Wait != 0:
 		return 0, clierr.Usagef("--wait and --no-wait exclude each other")
 	case o.Wait < 0:
-		return 0, clierr.Usagef("--wait is a time of zero or more")
+		return 0, clierr.Usagef("--wait must be zero or more")
 	case o.NoWait:
 		return exec.NoWait, nil
 	}

@@ -39,26 +39,28 @@ type onceOptions struct {
 func NewOnce(f *cmdutil.Factory) *cobra.Command {
 	o := &onceOptions{}
 	c := &cobra.Command{
-		Use: "once KEY [--in FILE|-] [--retry-safe] [--timeout D] [--exit-status] [--at URL] -- CMD [ARG]...", Short: "Run a command once for a key, no matter who calls it or how often",
-		Long: "The first call runs the command, with your environment, but for the key that signs here, and in your folder, and records how it ended and what it wrote. The next\n" +
-			"one with the key writes the same to the same streams, and runs nothing. One that comes while the command runs waits for it. A run\n" +
-			"that failed is run again by the next call; one that succeeded never is. If mythos or the machine dies meanwhile, nobody knows\n" +
-			"whether the command did its work: that is exit code 4, until somebody decides (mythos ledger resolve), or you give --retry-safe.\n" +
-			"A key stands for one command and one input. The program, and a script that it runs, are pinned: what is in them is part of the\n" +
-			"command. Values of variables are not recorded, but output is. What the command leaves running is ended with it.\n" +
-			"With --at the command runs here, and that server says whether it may, under a capability for it (see mythos call).\n" +
-			"A command that fails is exit code 8; with --exit-status it is the command's own, and everything else is 125.",
+		Use: "once KEY [--in FILE|-] [--retry-safe] [--timeout D] [--exit-status] [--at URL] -- CMD [ARG]...", Short: "Run a command once per key, no matter who calls it or how often",
+		Long: "The first call runs the command in your folder, with your environment except the key that signs here. It records\n" +
+			"the output and how the command ended. The next call with the key writes the same output to the same streams, and\n" +
+			"runs nothing. A call that comes while the command runs waits for it. After a failed run, the next call runs the\n" +
+			"command again; after a success, none does. If mythos or the machine dies during a run, nobody knows whether the\n" +
+			"command did its work: that is exit code 4, until somebody decides (mythos ledger resolve) or you give\n" +
+			"--retry-safe. A key stands for one command and one input. The program and the script that it runs are pinned:\n" +
+			"their content is part of the command. Values of variables are not recorded, but output is. Processes that the\n" +
+			"command leaves running are ended with it. With --at, the command runs here, and that server decides whether it\n" +
+			"may, under a capability for it (see mythos call). A command that fails gives exit code 8. With --exit-status,\n" +
+			"mythos exits with the command's own status, and with 125 for any other error.",
 		Example: "  mythos once \"deploy-$GITHUB_SHA\" -- ./deploy.sh production",
 		Args: func(c *cobra.Command, args []string) error {
 			switch at := c.ArgsLenAtDash(); {
 			case at < 0:
 				return clierr.Usagef("the command comes after --: mythos once KEY -- CMD [ARG]...").With("see `mythos once --help`")
 			case at != 1:
-				return clierr.Usagef("one key is expected before --, not %d", at).With("see `mythos once --help`")
+				return clierr.Usagef("expected one key before --, not %d", at).With("see `mythos once --help`")
 			case len(args) < 2 || args[1] == "":
 				return clierr.Usagef("no command comes after --").With("see `mythos once --help`")
 			case args[0] == "":
-				return clierr.Usagef("the key is empty, is its variable set?")
+				return clierr.Usagef("the key is empty: is its variable set?")
 			case len(args[0]) > ir.MaxInline:
 				return clierr.Usagef("the key has %d bytes, at most %d are allowed", len(args[0]), ir.MaxInline)
 			}
@@ -70,10 +72,10 @@ func NewOnce(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&o.In, "in", "", "what the command reads; nothing by default, - is standard input")
-	flags.BoolVar(&o.RetrySafe, "retry-safe", false, "run it again where nobody knows how a run ended")
-	flags.Var(&o.Timeout, "timeout", "longest time of the command; 30 days by default")
-	flags.BoolVar(&f.CommandStatus, "exit-status", false, "end with the command's own exit status, and with 125 for any other error")
+	flags.StringVar(&o.In, "in", "", "the command's input; nothing by default, - is standard input")
+	flags.BoolVar(&o.RetrySafe, "retry-safe", false, "run it again if nobody knows how a run ended")
+	flags.Var(&o.Timeout, "timeout", "time limit of the command; 30 days by default")
+	flags.BoolVar(&f.CommandStatus, "exit-status", false, "exit with the command's own status, and with 125 for any other error")
 	o.waitOptions.flags(flags)
 	o.atOption.flags(flags)
 	return f.Returns(c, onceResults)
@@ -138,11 +140,11 @@ func runOnce(ctx context.Context, f *cmdutil.Factory, o *onceOptions) error {
 	case errors.Is(err, once.ErrCommand):
 		return clierr.New(clierr.NotFound, "%w", err).On(o.Argv[0]).With("nothing was run or recorded")
 	case errors.Is(err, exec.ErrRequestTooLarge):
-		return clierr.New(clierr.Refused, "%w", err).With("let the command read a long file itself, by an argument")
+		return clierr.New(clierr.Refused, "%w", err).With("pass a long file as an argument, and let the command read it")
 	case errors.Is(err, ledger.ErrUnknownOutcome):
-		return clierr.New(f.CodeOf(err), "%w", err).On(o.Key).With("find out whether it did its work, then: mythos ledger resolve " + shown(o.Key) + " --tool mythos.once --decision retry (or abandon); a command that may run twice: --retry-safe")
+		return clierr.New(f.CodeOf(err), "%w", err).On(o.Key).With("find out whether it did its work, then run: mythos ledger resolve " + shown(o.Key) + " --tool mythos.once --decision retry (or abandon); if the command may run twice: --retry-safe")
 	case errors.Is(err, ledger.ErrIdempotencyConflict):
-		return clierr.New(clierr.Conflict, "%w", err).On(o.Key).With("a key stands for one command and one input: another run needs another key; `mythos ledger show " + shown(o.Key) + " --tool mythos.once` shows what there was")
+		return clierr.New(clierr.Conflict, "%w", err).On(o.Key).With("a key stands for one command and one input: use another key for another run; `mythos ledger show " + shown(o.Key) + " --tool mythos.once` shows the recorded one")
 	case err != nil && ctx.Err() != nil:
 		return clierr.New(clierr.Failed, "%w", err).On(o.Key).With("if it had begun, nobody knows whether it did its work: the next call says so, and what to do")
 	case err != nil:

@@ -6,7 +6,7 @@ import (
 	"github.com/mythos-project/mythos/internal/repo"
 )
 
-const redactUsage = "also keep a redacted episode, by the rules in this file"
+const redactUsage = "also keep an episode redacted by the rules in this file"
 
 // redaction reads the file of rules; nil without one.
 func redaction(f *cmdutil.Factory, n *repo.Repo, file string) (*redact.Rules, error) {

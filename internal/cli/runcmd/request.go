@@ -40,7 +40,7 @@ func request(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, t exec.Tool,
 		return nil, clierr.New(clierr.NotFound, "%s: %w", in, err).On(id.String()).With("mythos tree put DIR prints the id of a tree")
 	}
 	if e.Kind != tree.Folder {
-		return nil, clierr.Usagef("%s is no folder: a tool takes a whole one", in)
+		return nil, clierr.Usagef("%s is not a folder: the tool takes a whole one", in)
 	}
 	return process.TreeLine(*e.Content), nil
 }

@@ -31,9 +31,9 @@ func NewRun(f *cmdutil.Factory) *cobra.Command {
 	o := &runOptions{}
 	c := &cobra.Command{
 		Use: "run BUNDLE|PACKET [--task ID] [--cap CAP]... [--json]", Short: "Run a task of a bundle; prints the result",
-		Long: "A packet is taken only when somebody trusted signed it. With --json: receipts, trace, episode and the budget spent.\n" +
-			"A task that can have no effects is run once: its result is found again, for 30 days, unless --no-memo is given.\n" +
-			"Capabilities that a packet carries can be activated by it; others need --cap.",
+		Long: "A packet is accepted only if a trusted key signed it. With --json: receipts, trace, episode and the budget\n" +
+			"spent. A task that can have no effects runs once: its result is reused for 30 days, unless --no-memo is given. A\n" +
+			"packet can activate the capabilities that it carries; others need --cap.",
 		Example: "  mythos asm examples/ir/hello.mir -o hello.bundle && mythos run hello.bundle",
 		Args:    cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -43,7 +43,7 @@ func NewRun(f *cmdutil.Factory) *cobra.Command {
 	}
 	c.Flags().StringVar(&o.Task, "task", "", "the task to run; the first one by default")
 	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "a capability that the bundle may activate; may be repeated")
-	c.Flags().BoolVar(&o.NoMemo, "no-memo", false, "run a task without effects again, although its result is known")
+	c.Flags().BoolVar(&o.NoMemo, "no-memo", false, "run a task without effects again, even if its result is known")
 	c.Flags().StringVar(&o.Redact, "redact", "", redactUsage)
 	o.waitOptions.flags(c.Flags())
 	o.atOption.flags(c.Flags())
@@ -142,7 +142,7 @@ func Emit(f *cmdutil.Factory, res *calls.Ran) error {
 // NewReplay is `mythos replay`.
 func NewReplay(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(&cobra.Command{
-		Use: "replay RUN", Short: "Execute a run again over its recorded responses; 6 when the result differs",
+		Use: "replay RUN", Short: "Execute a run again over its recorded responses; 6 if the result differs",
 		Example: "  mythos replay 3f9c01", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			id, err := f.Resolve(c.Context(), args[0])

@@ -30,10 +30,10 @@ func New(f *cmdutil.Factory) *cobra.Command {
 	o := &whyOptions{}
 	c := &cobra.Command{
 		Use: "why OBJECT", Short: "Show what something rests on, verifying every link",
-		Long: "OBJECT is a ring (@ring0), any object, a run, or the file of a packet.\n" +
-			"Walks down to the capabilities and chunks, offline: every hash and signature, every capability as it was when it was\n" +
-			"used. Of many objects of one kind the first few are shown and the others verified all the same; one that does not\n" +
-			"hold is always shown. Exit code 5 when a link does not hold; the first one is named.",
+		Long: "OBJECT is a ring (@ring0), any object, a run, or the file of a packet. Walks down to the capabilities and\n" +
+			"chunks, offline, and verifies every hash and signature, and every capability as of the time of its use. Of many\n" +
+			"objects of one kind, it shows the first few and verifies all; it always shows one that does not hold. Exit code\n" +
+			"5 if a link does not hold; the first such link is named.",
 		Example: "  mythos why @ring0\n  mythos why @ring0 --svg > why.svg", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Object = args[0]
@@ -41,7 +41,7 @@ func New(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	o.Flags(c)
-	c.Flags().IntVar(&o.Width, "width", 3, "how many objects of one kind are shown")
+	c.Flags().IntVar(&o.Width, "width", 3, "how many objects of one kind to show")
 	c.Flags().BoolVar(&o.Sample, "sample", false, "verify only what is shown")
 	return f.Returns(c, results)
 }
@@ -85,7 +85,7 @@ func walk(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, o *whyOptions) 
 		return nil, err
 	}
 	if !n.Packets.IsPacket(raw) {
-		return nil, clierr.Usagef("%s is no packet; objects are named by their id", o.Object)
+		return nil, clierr.Usagef("%s is not a packet; name an object by its id", o.Object)
 	}
 	return n.Explain.Packet(ctx, raw, o.Options)
 }
